@@ -135,8 +135,8 @@ pub mod ops {
         AttemptStatus, CancelledRun, Checked, Cleared, DEFAULT_GRACE, Draft, ExternalJob, ExternalJobState, Mark,
         Marked, OpsError, Pruned, Reason, Replayed, Rerun, RunList, RunStatus, RunSummaryDocument, SentEvent,
         TaskStatus, TriggeredRun, Vacuumed, ValueDocument, cancel, cancel_and_wait, clear, clear_and_run, draft,
-        durability, engine, fail_fast, grace, list_runs, mark, prune, replay, resume, retry, send_event, start,
-        sync_mode, triggered_runs, vacuum, value, values, would_clear, would_prune,
+        durability, engine, fail_fast, grace, interrupted, list_runs, mark, prune, replay, resume, retry, send_event,
+        start, sync_mode, triggered_runs, vacuum, value, values, would_clear, would_prune,
     };
     #[cfg(feature = "sqlite")]
     pub use taskflow_core::ops::{Home, check};

@@ -413,7 +413,9 @@ fn a_run_without_logs_is_reported() {
     let home = Home::new();
     home.good(&["run", "small", "-q"]);
     let output = home.good(&["logs", "1"]);
-    assert_eq!((&*output.stdout, &*output.stderr), ("", "run 1 logged nothing\n"));
+    let hint = "what a task prints (`println!`) is not logged unless it has a process of its own \
+                (`#[task(isolation = \"process\")]`); log with `tracing::info!` or `log::info!`";
+    assert_eq!((&*output.stdout, output.stderr), ("", format!("run 1 logged nothing\n{hint}\n")));
     let output = home.good(&["logs", "1", "first", "--level", "ERROR", "--follow"]);
     assert_eq!(output.stderr, "task `first` of run 1 logged nothing of level ERROR or above\n");
 }

@@ -69,7 +69,7 @@ impl Home {
     fn command(&self) -> Command {
         let mut command = program("hostile");
         command.env("TASKFLOW_HOME", self.path()).env("STARTED", self.started());
-        command.env("TASKFLOW_CONFIG", self.config());
+        command.env("TASKFLOW_CONFIG", self.config()).env("USER", HOSTILE);
         command
     }
 
@@ -236,7 +236,7 @@ fn calls(verb: &str) -> Vec<Vec<&'static str>> {
         ],
         "runs" => &[&[], &["--dag", HOSTILE], &["--since", HOSTILE], &["--state", HOSTILE]],
         "status" => &[&[BAD], &[BAD, "--all"], &[WAITING], &[ENDLESS], &[HOSTILE]],
-        "explain" => &[&[BAD], &[BAD, "fails"], &[WAITING], &[ENDLESS], &[BAD, HOSTILE]],
+        "explain" => &[&[BAD], &[BAD, "fails"], &[WAITING], &[WAITING, "consent"], &[ENDLESS], &[BAD, HOSTILE]],
         "values" => &[&[BAD], &[BAD, "--all"], &[BAD, "list"], &[BAD, HOSTILE], &[BAD, "fails"], &[HOSTILE]],
         "logs" => &[&[BAD], &[BAD, "logs"], &[ENDLESS, "--follow"], &[BAD, HOSTILE], &[BAD, "--level", HOSTILE]],
         "resume" => &[&[BAD], &[HOSTILE], &[GOOD]],
@@ -258,6 +258,7 @@ fn calls(verb: &str) -> Vec<Vec<&'static str>> {
             &[WAITING, HOSTILE, "--reason", HOSTILE, "--value", "\"\\u001b[2J\""],
             &[BAD, HOSTILE],
             &[WAITING, "another", "--value", HOSTILE],
+            &[WAITING, "consent", "--value", "\"Maybe\"", "--reason", HOSTILE],
         ],
         "cancel" => &[&[ENDLESS, "--reason", HOSTILE], &[GOOD, "--reason", HOSTILE], &[HOSTILE]],
         "replay" => &[

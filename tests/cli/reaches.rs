@@ -102,6 +102,30 @@ fn a_killed_run_finds_its_triggered_run_when_resumed() {
     assert_eq!((&runs[0]["state"], &runs[0]["run_type"]), (&json!("success"), &json!("triggered")));
 }
 
+/// `resume`, and `last` as the name of a run: the one that waits is meant, not the one that it has
+/// triggered.
+#[test]
+fn resume_without_a_run_resumes_all_interrupted_ones_and_the_one_that_waits_first() {
+    let home = Home::new();
+    let mut first = home.spawn(&["run", "whole"]);
+    let part = home.deferred("part", "asks", 1);
+    let whole = home.deferred("whole", "part", 1);
+    first.kill().expect("it runs");
+    first.wait().expect("it was started here");
+    assert_eq!(home.json(&["status", "last"])["run_id"], json!(whole));
+
+    let second = home.spawn(&["resume"]);
+    assert_eq!(home.deferred("part", "asks", 2), part);
+    let released = home.call(&["release", &part, "answer", "--value", "1"]);
+    assert_eq!(released.code, Some(0), "{released:?}");
+    let output = ProgramOutput::from(second.wait_with_output().expect("it comes to its end"));
+    assert_eq!((output.code, output.stdout.trim()), (Some(0), "42"), "{output:?}");
+    let which = "resuming 2 interrupted runs, one after the other: 1 (whole), 2 (part)";
+    assert!(output.stderr.contains(which), "{output:?}");
+    let states = [&home.runs("whole")[0]["state"], &home.runs("part")[0]["state"]].map(Clone::clone);
+    assert_eq!(states, ["success", "success"]);
+}
+
 /// SIGTERM while a run waits for one that it has triggered, in the same process.
 #[test]
 fn a_drained_run_and_the_one_that_it_waits_for_are_resumed_together() {

@@ -71,6 +71,8 @@ fn a_run_that_waits_for_an_approval_says_what_for_and_how_to_answer() {
     assert!(line.contains(" waits: start_review: \"score 96: review?\" answer with: "), "{seen}");
     assert!(line.ends_with("cli_shown release 1 start_review --value '\"approved\"'"), "{seen}");
 
+    // The line does not wait for the store.
+    eventually("it is stored", || home.good(&["status"]).stdout.contains("waits: "));
     let status = home.good(&["status"]).stdout;
     assert!(status.contains("\nwaits: start_review: \"score 96: review?\"\n  answer with: "), "{status}");
     assert!(status.contains("release 1 start_review --value '\"approved\"'\n"), "{status}");
@@ -149,9 +151,9 @@ fn an_answer_always_says_who_gave_it() {
 fn a_name_that_is_empty_is_refused() {
     let home = Home::new();
     home.good(&["run", "wide", "-q"]);
-    let output = home.call(&["clear", "1", "--no-run", "--by", " "]);
+    let output = home.call(&["clear", "1", "--no-run", "--by", ""]);
     assert_eq!(output.code, Some(2), "{output:?}");
-    assert!(output.stderr.contains("a name is needed"), "{output:?}");
+    assert!(output.stderr.contains("--by <NAME>"), "{output:?}");
     home.good(&["clear", "1", "--no-run", "--by", "ada", "--reason", "wrong month"]);
     let status = home.good(&["status"]).stdout;
     assert!(status.contains("(by ada: wrong month)"), "{status}");
@@ -224,6 +226,8 @@ fn there_is_one_count_of_tasks_with_words_for_the_others() {
     assert_eq!(last(&run.stderr), "parent: success in <time>, 1 of 3 tasks; `status 2` shows more");
     let status = home.good(&["status", "2"]).stdout;
     assert!(masked(&status).starts_with("run 2 of parent: success in <time>, 1 of 3 tasks: 1 success\n"), "{status}");
+    let runs = home.good(&["runs", "--dag", "parent"]).stdout;
+    assert!(runs.trim_end().ends_with("  1 of 3"), "{runs}");
 }
 
 #[test]

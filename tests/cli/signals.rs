@@ -130,7 +130,7 @@ fn sigterm_drains_with_a_code_of_its_own() {
     assert!(output.stderr.contains(line), "{output:?}");
     assert!(output.stderr.contains("greeting: interrupted (terminated)"), "{output:?}");
     assert!(output.stderr.contains("to resume: "), "{output:?}");
-    assert_eq!(home.states(), ("interrupted".to_owned(), "running".to_owned()));
+    assert_eq!(home.states(), ("interrupted".to_owned(), "scheduled".to_owned()));
 }
 
 /// A closed terminal sends SIGHUP.

@@ -73,16 +73,17 @@ fn the_view_shows_running_tasks_and_keeps_their_output() {
     session.write(b"\x03");
     let (code, seen) = session.end();
     assert_eq!(code, Some(130), "{seen}");
-    assert!(
-        seen.contains("interrupted: waiting up to 10 s for 1 running task to stop; Ctrl-C again stops at once"),
-        "{seen}"
-    );
+    let line =
+        "stopping: waiting up to 10 s for 1 running task; Ctrl-C again stops at once; the run can be resumed with `";
+    assert!(seen.contains(line), "{seen}");
     assert!(seen.contains(" greeting: run ") && seen.contains(" (manual__"), "the number stays above the view: {seen}");
     for line in ["a task prints: I end\r\n", "a task logs: I end\r\n"] {
         assert!(seen.contains(line), "{line:?} did not come through: {seen}");
     }
     let summary = seen.rsplit_once("linger").map(|(_, summary)| summary).unwrap_or_default();
-    assert!(summary.contains("cancelled"), "the table comes last: {seen}");
+    assert!(summary.contains("interrupted"), "the table comes last: {seen}");
+    assert!(summary.trim_end().lines().last().is_some_and(|line| line.contains("to resume:")), "{seen}");
+    assert!(summary.contains("scheduled"), "the table comes last: {seen}");
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use taskflow::DagOptions;
 use taskflow::engine::{Engine, Event, RunControl, RunState, TaskState};
+use taskflow::journal::Journal;
 use taskflow::prelude::*;
 use taskflow_tests::common::{self, Gate, Log, Meter, failure_of, finish, live, locked, reference, state_of, states};
 
@@ -712,4 +713,29 @@ fn without_fail_fast_everything_that_can_run_runs() {
     let report = live(dag.run());
     let count = |state| report.tasks().filter(|task| task.state() == state).count();
     assert_eq!([TaskState::Failed, TaskState::UpstreamFailed, TaskState::Success].map(count), [1, 1, 21]);
+}
+
+/// An async task without a context is dropped; its attempt has lasted until then.
+#[tokio::test]
+async fn an_attempt_that_is_dropped_has_the_time_that_it_took() -> Result<(), taskflow::BoxError> {
+    #[task]
+    async fn pending() {
+        std::future::pending::<()>().await;
+    }
+
+    let journal = Journal::in_memory()?;
+    let handle = build(|| pending()).run().journal(&journal).start()?;
+    let control = handle.control();
+    common::eventually("the task runs", || !control.running().is_empty());
+    let running = Timestamp::now();
+    common::eventually("time passes", || Timestamp::now().since(running) > Duration::from_millis(5));
+    control.cancel("enough");
+    let report = handle.await;
+    let attempt = report.task("pending").expect("it is there").attempts().remove(0);
+    let took = attempt.ended.since(attempt.started);
+    assert!(took >= Duration::from_millis(5), "{took:?}");
+    let history = journal.history("last").await?;
+    let stored = &history.task("pending").expect("it is there").attempts[0];
+    assert_eq!((stored.started, stored.ended), (attempt.started, Some(attempt.ended)));
+    Ok(())
 }

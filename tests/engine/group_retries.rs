@@ -266,3 +266,21 @@ fn a_group_that_cannot_be_retried_as_a_whole_is_a_mistake() {
     let within = Dag::build("within", || scope(open("within"), |_| unit().draw(|| double(1)), |name| close(name)));
     assert!(within.is_ok());
 }
+
+/// The attempts of a task and whether each of them failed; each ends before the next one starts.
+fn failed_attempts<T: taskflow::Value>(report: &taskflow::engine::RunReport<T>, task: &str) -> Vec<bool> {
+    let attempts = report.task(task).expect("it is there").attempts();
+    let times: Vec<Timestamp> = attempts.iter().flat_map(|attempt| [attempt.started, attempt.ended]).collect();
+    assert!(times.is_sorted(), "{attempts:?}");
+    attempts.iter().map(|attempt| attempt.failure.is_some()).collect()
+}
+
+#[test]
+fn an_attempt_that_succeeded_before_its_group_was_retried_is_reported_as_such() {
+    let outcome = Test::new(&load("twice reported")).run();
+    outcome.assert_success();
+    let stage = outcome.report().tasks().find(|task| task.id().ends_with("stage")).expect("it is there");
+    let swap = outcome.report().tasks().find(|task| task.id().ends_with("swap")).expect("it is there");
+    assert_eq!(failed_attempts(outcome.report(), &stage.id()), [false, false, false]);
+    assert_eq!(failed_attempts(outcome.report(), &swap.id()), [true, true, false]);
+}

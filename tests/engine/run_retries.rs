@@ -260,3 +260,69 @@ fn a_crash_does_not_change_the_number_of_run_retries() {
     }
     explore(0..100, test);
 }
+
+/// The setup and the teardown succeed in each try, and only the work fails.
+#[test]
+fn an_attempt_that_succeeded_before_its_run_was_retried_is_reported_as_such() {
+    let dag = Dag::build_with("reported", retried(1, Duration::from_secs(3600)), || {
+        scope(create("reported"), |cluster| on_cluster(cluster, "reported"), |cluster| delete(cluster, "reported"))
+    })
+    .expect("the graph is sound");
+    let outcome = Test::new(&dag).run();
+    outcome.assert_success();
+    for (task, failed) in [("create", [false, false]), ("on_cluster", [true, false]), ("delete", [false, false])] {
+        let attempts = outcome.report().task(task).expect("it is there").attempts();
+        assert_eq!(attempts.iter().map(|attempt| attempt.failure.is_some()).collect::<Vec<_>>(), failed, "{task}");
+        let times: Vec<Timestamp> = attempts.iter().flat_map(|attempt| [attempt.started, attempt.ended]).collect();
+        assert!(times.is_sorted(), "{attempts:?}");
+    }
+}
+
+#[task]
+fn machines(name: &str) -> Vec<u32> {
+    let first = 10 * call(&format!("machines {name}"));
+    (first..first + 3).collect()
+}
+
+/// Fails on the second of the first machines.
+#[task]
+fn on_machine(machine: u32, ctx: &TaskContext) -> Result<u32> {
+    if machine == 11 { Err(ctx.fail("the machine is slow"))? } else { Ok(machine) }
+}
+
+#[task]
+fn turn_off(machines: &[u32], name: &str) {
+    call(&format!("turned off {name} {machines:?}"));
+}
+
+/// The setup of the scope returns the list of its elements. When it runs again, its list is another
+/// one, and all of its elements run for that.
+#[tokio::test]
+async fn elements_of_a_list_that_a_setup_has_returned_again_are_those_of_the_new_list() -> Result<(), BoxError> {
+    let draw = |name: &'static str| {
+        let body = || {
+            let work = |machines: Output<Vec<u32>>| total(machines.each(|machine| on_machine(machine)));
+            scope(machines(name), work, |machines| turn_off(machines, name))
+        };
+        Dag::build_with(name, retried(2, Duration::from_millis(1)), body).expect("the graph is sound")
+    };
+    let journal = Journal::in_memory()?;
+    for name in ["simulated", "live"] {
+        let request = draw(name).run();
+        let report = if name == "live" { live(request.journal(&journal)) } else { reference(request) };
+        assert_eq!((report.state(), report.result()), (RunState::Success, Some(&63)), "{name}");
+        assert_eq!(report.task("on_machine[1]").expect("it is there").attempt_count(), 2);
+        assert_eq!(report.tasks().count(), 7);
+        let turned_off = |machines: &str| calls(&format!("turned off {name} {machines}"));
+        assert_eq!((turned_off("[10, 11, 12]"), turned_off("[20, 21, 22]")), (1, 1));
+    }
+    let history = journal.history("last").await?;
+    let attempts = |id: &str| history.task(id).expect("it is there").attempts.len();
+    assert_eq!(
+        [attempts("machines"), attempts("on_machine[0]"), attempts("total"), attempts("turn_off")],
+        [2, 2, 1, 2]
+    );
+    assert_eq!(history.counts(), [(TaskState::Success, 7)]);
+    assert_eq!(journal.find("last").await?.counts, [(TaskState::Success, 7)]);
+    Ok(())
+}

@@ -378,3 +378,104 @@ fn a_retried_group_or_run_triggers_a_new_run() {
     let report = live(dag.unwrap().run());
     assert_eq!((report.state(), report.result()), (RunState::Success, Some(&2)));
 }
+
+/// Triggers a run, whose result a replay asks for.
+#[dag]
+fn triggers_squared(n: u64) -> u64 {
+    plus_one(squared::trigger(n, 1))
+}
+
+#[tokio::test]
+async fn a_node_that_triggers_a_run_can_be_replayed() -> Result<(), BoxError> {
+    let journal = Journal::in_memory()?;
+    triggers_squared::run(4).journal(&journal).await?;
+    let replay = journal.replay("last", "squared").await?;
+    let value = replay.value.ok_or("it has returned a value")?;
+    assert_eq!(value.json()?, 16);
+    Ok(())
+}
+
+/// `status last`, `resume`, `release last` while a run waits for the one that it has triggered.
+#[tokio::test]
+async fn the_last_run_is_never_one_that_a_task_has_triggered() -> Result<(), BoxError> {
+    let home = tempfile::tempdir()?;
+    let dag = Dag::build("parent", || plus_one(asking::trigger("last")))?;
+    let parent = interrupt(home.path(), &dag, is_deferred("asking")).await?;
+    let journal = Journal::open(home.path()).await?;
+    let child = run_of(&journal, "asking").await?.remove(0);
+    assert_eq!(journal.find("last").await?.info.run_id, parent);
+    // Without a name, all interrupted runs are resumed: the one that waits before the other one.
+    let interrupted = taskflow::ops::interrupted(&journal).await?;
+    let ids: Vec<&str> = interrupted.iter().map(|run| &*run.info.run_id).collect();
+    assert_eq!(ids, [&*parent, &*child]);
+    Ok(())
+}
+
+#[dag]
+fn itself(n: u32) -> u32 {
+    itself::trigger(n)
+}
+
+#[dag]
+fn ping(n: u32) -> u32 {
+    pong::trigger(n)
+}
+
+#[dag]
+fn pong(n: u32) -> u32 {
+    ping::trigger(n)
+}
+
+#[tokio::test]
+async fn runs_that_trigger_each_other_without_end_fail_with_the_way_to_there() -> Result<(), BoxError> {
+    let journal = Journal::in_memory()?;
+    let report = tokio::time::timeout(PATIENCE, itself::run(1).journal(&journal).into_future()).await??;
+    assert_eq!(report.state(), RunState::Failed);
+    let runs = journal.runs(&RunFilter::default()).await?;
+    assert_eq!(runs.len(), 32);
+    let deepest = journal.history(&runs[0].info.run_id).await?;
+    let failure = deepest.task("itself").and_then(|task| task.failure.clone()).ok_or("it has failed")?.to_string();
+    assert!(failure.contains("32 runs deep") && failure.contains("itself (32 times)"), "{failure}");
+    let path = deepest.info.triggered_by.ok_or("it was triggered")?.path;
+    assert_eq!(path, vec!["itself"; 31]);
+
+    let report = tokio::time::timeout(PATIENCE, ping::run(1).journal(&journal).into_future()).await??;
+    assert_eq!(report.state(), RunState::Failed);
+    let deepest = journal.runs(&RunFilter { dag: Some("pong".to_owned()), ..RunFilter::default() }).await?.remove(0);
+    let deepest = journal.history(&deepest.info.run_id).await?;
+    let failure = deepest.task("ping").and_then(|task| task.failure.clone()).ok_or("it has failed")?.to_string();
+    assert!(failure.contains("ping > pong > ping > pong"), "{failure}");
+    Ok(())
+}
+
+#[test]
+fn simulated_runs_that_trigger_each_other_without_end_fail_too() {
+    let report = reference(itself::run(1));
+    assert_eq!(report.state(), RunState::Failed);
+}
+
+/// All of them wait, and the outermost is cancelled.
+#[test]
+fn cancelling_a_long_chain_of_runs_ends_all_of_them() {
+    let report = common::patiently(|| {
+        let handle = deep::run(0).start().expect("it starts");
+        eventually("the innermost run waits", || calls("deep") > 0);
+        handle.control().cancel("enough");
+        handle.wait()
+    });
+    assert_eq!(report.expect("it ends").state(), RunState::Cancelled);
+}
+
+#[task(deferrable)]
+async fn deeper(n: u32, ctx: &TaskContext) -> Result<u32> {
+    if n == 30 {
+        call("deep");
+        ctx.wait_for::<u32>("never")?;
+    }
+    Ok(ctx.trigger(deep::run(n + 1)).await?)
+}
+
+#[dag]
+fn deep(n: u32) -> u32 {
+    deeper(n)
+}

@@ -28,8 +28,8 @@ fn worked_on(test: &str) -> Vec<u32> {
 }
 
 #[task]
-fn items(test: &str) -> Vec<u32> {
-    locked(&LISTS)[test].clone()
+fn items(test: &str) -> Result<Vec<u32>> {
+    Ok(locked(&LISTS).get(test).cloned().ok_or("there is no list yet")?)
 }
 
 #[task]
@@ -233,5 +233,34 @@ async fn an_element_of_another_list_is_not_taken_for_one_that_has_succeeded() ->
     worked_on(test);
     let report = journal.resume_dag("last", &dag).await?.await?;
     assert_eq!((report.state(), worked_on(test)), (RunState::Success, vec![20, 21, 22]));
+    Ok(())
+}
+
+#[task]
+fn offset() -> u32 {
+    5
+}
+
+#[task]
+fn add(item: u32, offset: u32) -> u32 {
+    item + offset
+}
+
+/// `mark success last offset` without a value, before the elements that take it exist.
+#[tokio::test]
+async fn a_value_that_only_elements_take_is_needed_before_they_exist() -> Result<(), BoxError> {
+    let test = "needed";
+    let dag = Dag::build(test, || {
+        let offset = offset().id("offset");
+        sum(items(test).each(|item| add(item, offset)))
+    })?;
+    let journal = Journal::in_memory()?;
+    assert_eq!(dag.run().journal(&journal).await?.state(), RunState::Failed);
+    set_list(test, &[1, 2]);
+    journal.clear("last", &TaskFilter::tasks(["items", "offset"]), &Note::default()).await?;
+    let mark = journal.mark("last", &TaskFilter::tasks(["offset"]), TaskState::Success, None, &Note::default()).await;
+    let error = mark.expect_err("its value was cleared").to_string();
+    assert!(error.contains("other tasks need the value of `offset`"), "{error}");
+    assert_eq!(journal.resume_dag("last", &dag).await?.await?.result(), Some(&13));
     Ok(())
 }

@@ -666,3 +666,32 @@ async fn new_work_of_an_inner_scope_sets_up_the_outer_one_again() -> Result<(), 
     assert_eq!(made_and_deleted("outer of two"), (2, 2));
     Ok(())
 }
+
+/// `clear last watch`, which comes after another task of the work.
+#[tokio::test]
+async fn work_that_comes_after_other_work_waits_for_the_setup_that_runs_again() -> Result<(), BoxError> {
+    let journal = Journal::in_memory()?;
+    #[task]
+    fn name_of(rows: u32) -> String {
+        format!("second {rows}")
+    }
+    let draw = |_: &taskflow::DagBuilder| {
+        let body = |cluster| watch(name_of(work(cluster, 1)).map(|_| "second".to_owned()), 2);
+        scope(create_slowly("second"), body, |cluster| delete(cluster));
+    };
+    let dag = Dag::draw("second", draw)?;
+    dag.run().journal(&journal).await?;
+    assert_eq!(would_clear(&journal, "watch").await?, ["create_slowly", "watch", "delete"]);
+    journal.clear("last", &TaskFilter::tasks(["watch"]), &note()).await?;
+    assert_eq!(resumed(&journal, &dag, "second").await?, (2, 2));
+    let history = journal.history("last").await?;
+    assert_eq!(history.task("watch").expect("it is there").attempts.len(), 2);
+    Ok(())
+}
+
+/// Gives work that does not wait for it the time to fail.
+#[task]
+async fn create_slowly(name: &str) -> Result<String> {
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    create::call(name)
+}

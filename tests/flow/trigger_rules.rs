@@ -7,10 +7,11 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use taskflow::Selection;
 use taskflow::engine::{Engine, RunReport, TaskState};
+use taskflow::journal::Journal;
 use taskflow::prelude::*;
 use taskflow::tasks::{Setups, Tally, Verdict};
 use taskflow_tests::common::rules::{self, ExpectedVerdict, TABLE};
-use taskflow_tests::common::{self, live, on_both_drivers, reference, state_of, states};
+use taskflow_tests::common::{self, failure_of, live, on_both_drivers, reference, state_of, states};
 
 /// The end of an upstream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,8 +52,9 @@ fn sequences() -> Vec<Vec<End>> {
 /// The cell of the table.
 fn expected(rule: TriggerRule, ends: &[End]) -> Verdict {
     let count = |wanted: &[End]| ends.iter().filter(|end| wanted.contains(end)).count();
-    let (success, failed) = (count(&[End::Success]), count(&[End::Failed, End::UpstreamFailed]));
-    match rules::expected_verdict(rule, success, failed, count(&[End::Skipped])) {
+    let [success, failed, upstream_failed, skipped] =
+        [End::Success, End::Failed, End::UpstreamFailed, End::Skipped].map(|end| count(&[end]));
+    match rules::expected_verdict(rule, success, failed, upstream_failed, skipped) {
         ExpectedVerdict::Run => Verdict::Run,
         ExpectedVerdict::Skip => Verdict::Skip,
         ExpectedVerdict::Fail => Verdict::Fail,
@@ -64,7 +66,8 @@ fn tally(ends: &[End]) -> Tally {
     for end in ends {
         match end {
             End::Success => tally.success += 1,
-            End::Failed | End::UpstreamFailed => tally.failed += 1,
+            End::Failed => tally.failed += 1,
+            End::UpstreamFailed => tally.upstream_failed += 1,
             End::Skipped => tally.skipped += 1,
         }
     }
@@ -463,4 +466,30 @@ fn a_failure_upstream_of_a_task_that_ran_does_not_fail_the_run() {
             assert_eq!(report.state().name(), "success", "{rule}");
         });
     }
+}
+
+/// `b.after(a).trigger_rule(one_failed)`, and `a` succeeds: the report, the view of the history and
+/// the explanation say the same.
+#[tokio::test]
+async fn the_reason_of_a_skip_names_the_rule_that_decided_it() -> Result<(), taskflow::BoxError> {
+    let cases = [
+        (TriggerRule::OneFailed, "success", "succeeded"),
+        (TriggerRule::AllFailed, "success", "succeeded"),
+        (TriggerRule::AllSkipped, "failed", "failed"),
+        (TriggerRule::AllSkipped, "success", "succeeded"),
+    ];
+    for (rule, how, ended) in cases {
+        let dag = Dag::build("reasons", || ends(how).id("up") >> ends("success").id("down").trigger_rule(rule))?;
+        let journal = Journal::in_memory()?;
+        let report = dag.run().journal(&journal).await?;
+        let reason = format!("upstream task `up` {ended}, and the trigger rule is `{rule}`");
+        assert_eq!(failure_of(&report, "down"), format!("skipped: {reason}"));
+        let history = journal.history("last").await?;
+        let view = history.view();
+        let stored = view.task("down").and_then(|task| task.failure.clone());
+        assert_eq!(stored, report.task("down").and_then(|task| task.failure()));
+        let explained = history.explain("down").expect("it is there");
+        assert_eq!(explained.why[0], format!("its {reason}"));
+    }
+    Ok(())
 }

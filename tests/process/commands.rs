@@ -235,7 +235,7 @@ fn a_command_has_its_grace_time_when_its_time_limit_ends_the_run() {
     let dag = Dag::build("polite", || {
         let script = "trap 'sleep 0.5; touch \"$LEFT\"; exit 1' TERM; while :; do sleep 0.01 || :; done";
         let polite = Command::script(script).env("LEFT", left.to_str().unwrap());
-        command("it", polite).timeout(std::time::Duration::from_millis(200))
+        command("it", polite).timeout(std::time::Duration::from_secs(2))
     })
     .unwrap();
     let report = patiently(move || dag.run().wait().unwrap()).expect("the time limit ends it");

@@ -292,6 +292,88 @@ fn a_process_that_holds_the_output_of_a_command_is_named_in_its_log() {
     assert!(messages.contains(&line), "{messages:?}");
 }
 
+/// A task that logs 100,000 lines and fails.
+#[test]
+fn the_reason_of_a_failure_is_in_the_log_whatever_came_before_it() {
+    let home = Home::new();
+    assert_eq!(home.call(&["run", "floods"]).code, Some(1));
+    let messages = home.messages("flood");
+    let line = |level: &str, of: &str, message: &str| (level.to_owned(), of.to_owned(), message.to_owned());
+    assert_eq!(
+        messages[messages.len() - 2..],
+        [line("INFO", "processes", "flood"), line("ERROR", "taskflow", "the well is dry")]
+    );
+}
+
+/// 100,000 lines, written as fast as they can be.
+#[test]
+fn no_line_of_a_command_is_lost_and_its_log_keeps_the_first_and_the_last() {
+    let home = Home::new();
+    let output = home.call(&["run", "shell", "--script", "seq 100000"]);
+    assert_eq!((output.code, output.stdout.as_str()), (Some(0), "100000\n"), "{output:?}");
+    let messages = home.messages("shell");
+    let is_number = |message: &(String, String, String)| message.1 == "stdout";
+    let count = messages.iter().filter(|message| is_number(message)).count();
+    let notes: Vec<&str> =
+        messages.iter().filter(|message| !is_number(message)).map(|(_, _, message)| message.as_str()).collect();
+    let cut = 100_000 - count;
+    assert_eq!(notes, [format!("{cut} records were cut: a log keeps its beginning and its end, 16 MiB in all")]);
+    assert_eq!((&*messages[0].2, &*messages[messages.len() - 1].2), ("1", "100000"));
+}
+
+/// `std::process::exit(7)` in a task: the process dies with it, whoever resumes the run.
+#[test]
+fn a_run_whose_process_dies_three_times_in_one_task_is_not_resumed_again() {
+    let home = Home::new();
+    assert_eq!(home.call(&["run", "booms"]).code, Some(7));
+    // Whether the first start was stored depends on how fast the process died. Later ones are.
+    for _ in 0..2 {
+        assert_eq!(home.call(&["resume", "1"]).code, Some(7));
+        assert_eq!(home.json(&["status", "1"])["tasks"][0]["state"], "running");
+    }
+    let mut refused = home.call(&["resume", "1"]);
+    if refused.code == Some(7) {
+        refused = home.call(&["resume", "1"]);
+    }
+    assert_eq!(refused.code, Some(2), "{refused:?}");
+    let reason =
+        "is not resumed: its process has died 3 times while `boom` ran; `clear` runs the task again all the same";
+    assert!(refused.stderr.contains(reason), "{refused:?}");
+    assert_eq!(home.json(&["status", "1"])["state"], "interrupted");
+    assert_eq!(home.call(&["clear", "1", "boom"]).code, Some(7));
+    assert_eq!(home.call(&["resume", "1"]).code, Some(7));
+}
+
+/// `std::thread::sleep` in four async tasks.
+#[test]
+fn a_blocking_call_in_an_async_task_is_one_warning() {
+    let home = Home::new();
+    let output = home.call(&["run", "dozes"]);
+    assert_eq!(output.code, Some(0), "{output:?}");
+    let start = "the async task `doze` blocks its thread (for up to ";
+    let warnings: Vec<&str> = output.stderr.lines().filter(|line| line.contains(start)).collect();
+    assert!(
+        matches!(warnings[..], [line] if line.contains("make it a plain `fn` with `#[task(blocking)]`")),
+        "{output:?}"
+    );
+    let logged = home.call(&["logs", "last"]).stdout;
+    assert_eq!(logged.matches(start).count(), 1, "{logged}");
+}
+
+/// 150 commands at once in a process that may open 256 files.
+#[test]
+fn commands_wait_for_descriptors() {
+    let home = Home::new();
+    let mut program = program("processes");
+    program.args(["run", "crowd"]);
+    let mut shell = std::process::Command::new("sh");
+    shell.args(["-c", r#"ulimit -n 256; exec "$0" "$@""#]).arg(program.get_program()).args(program.get_args());
+    shell.env("TASKFLOW_HOME", home.0.path().join("home"));
+    let output: ProgramOutput = shell.output().expect("there is a shell").into();
+    assert_eq!(output.code, Some(0), "{output:?}");
+    assert!(!output.stderr.contains("no guard"), "{output:?}");
+}
+
 #[test]
 fn a_progress_bar_is_one_line_of_the_log() {
     let home = Home::new();

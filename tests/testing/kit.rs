@@ -421,3 +421,18 @@ fn a_graph_built_at_run_time_can_be_tested() -> Result<()> {
 fn every_dag_of_the_program_is_valid() {
     check_dags();
 }
+
+#[task(retries = 3, retry_delay = "10s")]
+fn flaky() {}
+
+#[sensor(poke_interval = "10s", timeout = "1m")]
+fn never() -> Option<()> {
+    None
+}
+
+/// The process dies, and the clock of the next one is up to an hour behind.
+#[test]
+fn no_wait_outlasts_its_delay_when_the_clock_was_set_back() {
+    let dag = Dag::build("waits", || flaky() >> never()).expect("no mistake");
+    explore(0..300, || Test::new(&dag).fail_times(flaky {}, 2, "not yet"));
+}

@@ -568,7 +568,9 @@ fn verdict(node: &Node, state: impl Fn(usize) -> TaskState) -> ExpectedVerdict {
     let rule = |rule: TriggerRule, upstreams: &[usize]| {
         let count = |test: fn(TaskState) -> bool| upstreams.iter().filter(|&&upstream| test(state(upstream))).count();
         let success = count(|state| state == TaskState::Success);
-        expected_verdict(rule, success, count(is_bad), count(|state| state == TaskState::Skipped))
+        let upstream_failed = count(|state| state == TaskState::UpstreamFailed);
+        let skipped = count(|state| state == TaskState::Skipped);
+        expected_verdict(rule, success, count(is_bad) - upstream_failed, upstream_failed, skipped)
     };
     let each = [
         rule(TriggerRule::AllSuccess, &node.required),
@@ -742,7 +744,7 @@ fn may_start(node: &Node, state: impl Fn(usize) -> TaskState) -> bool {
         TriggerRule::AllDoneMinOneSuccess => after().all(|u| success(u) || bad(u)) && after().any(success),
         TriggerRule::OneSuccess => after().any(success),
         TriggerRule::OneFailed => after().any(bad),
-        TriggerRule::OneDone => after().any(|u| success(u) || bad(u)),
+        TriggerRule::OneDone => after().any(|u| success(u) || (bad(u) && state(*u) != TaskState::UpstreamFailed)),
         TriggerRule::NoneFailed => after().all(|u| success(u) || skipped(u)),
         TriggerRule::NoneFailedMinOneSuccess => after().all(|u| success(u) || skipped(u)) && after().any(success),
         TriggerRule::NoneSkipped => after().all(|u| success(u) || bad(u)),

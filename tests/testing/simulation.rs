@@ -138,9 +138,12 @@ fn first(any: AnyOf<u64>) -> u64 {
     any.into_inner()
 }
 
+/// Another list when it is cleared.
 #[task]
-fn numbers(_after: Option<u64>, count: u64) -> Vec<u64> {
-    (0..count).collect()
+fn numbers(ctx: &TaskContext, _after: Option<u64>, count: u64) -> Vec<u64> {
+    let rounds = ctx.idempotency_key().rsplit('/').next().and_then(|round| round.parse::<u64>().ok());
+    let first = rounds.unwrap_or(0);
+    (first..first + (count + first) % 5).collect()
 }
 
 #[task]

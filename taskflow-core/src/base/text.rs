@@ -26,6 +26,7 @@ pub(crate) fn is_unsafe(c: char) -> bool {
 }
 
 /// The text with unsafe characters made visible. Line breaks and tabs stay.
+#[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "used by the command line only"))]
 pub(crate) fn visible(text: &str) -> Cow<'_, str> {
     escaped(text, is_unsafe)
 }

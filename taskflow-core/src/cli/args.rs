@@ -48,8 +48,10 @@ pub(super) fn command(name: &str, program: Program, dags: &Dags) -> Command {
 /// The command with all arguments that are names rejecting an empty text, which would match
 /// anything. A variable that a script forgot to set is the usual cause.
 fn rejecting_empty(command: Command) -> Command {
+    // The first is free text, the second has a parser of its own.
+    const OTHERS: [&str; 2] = ["reason", "by"];
     let is_name = |arg: &Arg| {
-        arg.get_id() != "reason"
+        !OTHERS.contains(&arg.get_id().as_str())
             && arg.get_action().takes_values()
             && arg.get_possible_values().is_empty()
             && arg.get_value_parser().type_id() == TypeId::of::<String>()

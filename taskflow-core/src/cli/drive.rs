@@ -168,6 +168,7 @@ pub(super) fn drive(invocation: RunInvocation, terminal: &Terminal) -> Result<Ex
             terminal.warn(&format!("some log records of tasks are missing: {error}"));
         }
     }
+    engine.blocking_warnings().iter().for_each(|warning| terminal.warn(warning));
     let exit = exit(&ended);
     summary::print_summary(&output, &ended, terminal)?;
     Ok(exit)

@@ -1,6 +1,7 @@
 //! `logs RUN [TASK]`: what tasks of a run logged.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
@@ -11,7 +12,7 @@ use super::home::{Home, unreadable};
 use super::terminal::Terminal;
 use super::{format, record, run_args};
 use crate::journal::{Journal, TaskHistory};
-use crate::log::{Follow, LogFiles, LogLevel, LogRecord};
+use crate::log::{Follow, LogLevel, LogName, LogRecord, LogStore, follow_log, read_log};
 use crate::run::RunState;
 
 pub(super) fn command() -> Command {
@@ -74,7 +75,7 @@ pub(super) fn logs(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Re
         attempt: matches.get_one::<u32>("attempt").copied(),
         level: level.map_or(LogLevel::Trace, |&(_, level)| level),
         json: run_args::wants_json(matches),
-        files: home.log_files(),
+        logs: journal.logs().unwrap_or_else(|| Arc::new(home.log_files())),
         names: HashMap::new(),
     };
     let written = match matches.get_flag("follow") {
@@ -84,6 +85,13 @@ pub(super) fn logs(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Re
     if !written {
         let of = selection.task.as_ref().map(|task| format!("task `{task}` of ")).unwrap_or_default();
         terminal.note(&format!("{of}run {} logged nothing{}", selection.number, selection.limits()));
+        // A task prints to the terminal of its program. Only processes have pipes.
+        if selection.limits().is_empty() {
+            terminal.note(
+                "what a task prints (`println!`) is not logged unless it has a process of its own \
+                 (`#[task(isolation = \"process\")]`); log with `tracing::info!` or `log::info!`",
+            );
+        }
     }
     Ok(Exit::Success)
 }
@@ -96,7 +104,7 @@ struct Selection {
     attempt: Option<u32>,
     level: LogLevel,
     json: bool,
-    files: LogFiles,
+    logs: Arc<dyn LogStore>,
     /// The ids of elements with their labels.
     names: HashMap<String, String>,
 }
@@ -140,6 +148,10 @@ impl Selection {
         text
     }
 
+    fn name(&self, task: &str, attempt: u32) -> LogName {
+        LogName { run: self.run.clone(), task: task.to_owned(), attempt }
+    }
+
     /// Writes lines; `false` when the reader is gone.
     fn offer(&self, lines: &str, terminal: &Terminal) -> std::io::Result<bool> {
         if self.json { terminal.offer_json(lines) } else { terminal.offer(lines) }
@@ -150,11 +162,11 @@ impl Selection {
         let failed = |error: std::io::Error| unreadable(&format!("the logs of run {}", self.number), &error);
         let tasks = match &self.task {
             Some(task) => vec![task.clone()],
-            None => self.files.tasks(&self.run).map_err(failed)?,
+            None => self.logs.tasks(&self.run).map_err(failed)?,
         };
         let mut attempts = Vec::new();
         for task in tasks {
-            let of_task = self.files.attempts(&self.run, &task).map_err(failed)?;
+            let of_task = self.logs.attempts(&self.run, &task).map_err(failed)?;
             let wanted = of_task.into_iter().filter(|attempt| self.attempt.is_none_or(|wanted| wanted == *attempt));
             attempts.extend(wanted.map(|attempt| (task.clone(), attempt)));
         }
@@ -181,7 +193,7 @@ impl Selection {
         self.learn_names(&attempts, journal, home)?;
         let mut records = Vec::new();
         for (task, attempt) in &attempts {
-            let log = self.files.read(&self.run, task, *attempt);
+            let log = read_log(&*self.logs, &self.name(task, *attempt));
             let log =
                 log.map_err(|error| unreadable(&format!("the log of task `{task}`, attempt {attempt},"), &error))?;
             records.extend(log.records.into_iter().map(|record| (&**task, *attempt, record)));
@@ -205,7 +217,7 @@ impl Selection {
             let attempts = self.attempts()?;
             self.learn_names(&attempts, journal, home)?;
             for attempt in attempts {
-                let follow = || self.files.follow(&self.run, &attempt.0, attempt.1);
+                let follow = || follow_log(&self.logs, self.name(&attempt.0, attempt.1));
                 open.entry(attempt.clone()).or_insert_with(follow);
             }
             let mut records = Vec::new();

@@ -33,6 +33,9 @@
 //!
 //! For errors of operations the code follows from their [kind](crate::base::ErrorKind).
 
+// All output passes through `terminal`, which makes foreign text safe to show.
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
 mod args;
 #[cfg(feature = "sqlite")]
 mod cancel;

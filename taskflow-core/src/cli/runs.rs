@@ -133,15 +133,20 @@ pub(super) fn is_about_another_time(logical_date: Timestamp, created: Timestamp)
     created.since(logical_date) > SAME || logical_date.since(created) > SAME
 }
 
-/// `40`, or `40: 38 success, 2 failed`
+/// `40`, `40: 38 success, 2 failed`, or of a run that leaves tasks out `12 of 40`
 fn tasks(run: &RunSummary) -> String {
-    match &*run.counts {
-        [] | [(TaskState::Success, _)] => run.tasks.to_string(),
-        counts => {
-            let mut counts = counts.to_vec();
+    let (left_out, mut counts): (Vec<_>, Vec<_>) =
+        run.counts.iter().partition(|&&(state, _)| state == TaskState::Removed);
+    let total = match left_out.first() {
+        Some(&(_, left_out)) => format!("{} of {}", run.tasks.saturating_sub(left_out), run.tasks),
+        None => run.tasks.to_string(),
+    };
+    match &*counts {
+        [] | [(TaskState::Success, _)] => total,
+        _ => {
             counts.sort_by_key(|&(state, _)| grid::place_of(state));
             let counts: Vec<String> = counts.iter().map(|(state, count)| format!("{count} {state}")).collect();
-            format!("{}: {}", run.tasks, counts.join(", "))
+            format!("{total}: {}", counts.join(", "))
         }
     }
 }

@@ -92,7 +92,8 @@ impl Terminal {
 
     /// Writes a text of several lines to stderr, as it is.
     pub(super) fn note_block(&self, text: &str) {
-        let _ = writeln!(io::stderr().lock(), "{}", shown(text));
+        // In one piece: tasks print to the same terminal.
+        let _ = io::stderr().lock().write_all((shown(text) + "\n").as_bytes());
     }
 
     /// Prints a warning.

@@ -1,7 +1,8 @@
 //! Setup and teardown: `scope(create(), |c| .., |c| delete(c))`.
 //!
 //! 1. The task of the setup is a gate: what the body draws runs only if it succeeded, as in an arm
-//!    of a branch.
+//!    of a branch. Here every node of the body waits for it, also one that comes after other nodes
+//!    of the body: these may have ended before the setup runs again.
 //! 2. When the graph is frozen, the teardown is made to wait for every node of the body, with the
 //!    rule `all_done_setup_success`: it runs when all of the work has ended, however. Waiting for
 //!    the last nodes would not be enough. A node can end while nodes before it still run: because

@@ -67,6 +67,12 @@ impl Engine {
         self.inner.shared.drain(reason);
     }
 
+    /// One warning for each async task that has blocked its thread.
+    #[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "the command line is what uses it"))]
+    pub(crate) fn blocking_warnings(&self) -> Vec<String> {
+        self.inner.shared.blocking().iter().filter(|task| task.is_reported).map(ToString::to_string).collect()
+    }
+
     pub(super) fn shared(&self) -> &Arc<Shared> {
         &self.inner.shared
     }
@@ -186,6 +192,8 @@ impl EngineBuilder {
             }
         }
         crate::base::install_hook();
+        #[cfg(unix)]
+        crate::process::raise_descriptor_limit();
         let limit = self.max_active_tasks.map_or(usize::MAX, NonZeroUsize::get);
         let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
         let workers = self.workers.unwrap_or(cores).get().min(limit);

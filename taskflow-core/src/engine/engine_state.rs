@@ -28,6 +28,7 @@ use std::time::Instant;
 use tokio::sync::oneshot;
 
 use super::attempt::{Done, StartPermit};
+use super::blocking_calls::BlockingTask;
 use super::effects::Effects;
 use super::recorder::Commits;
 use super::run::Run;
@@ -47,6 +48,8 @@ pub(crate) struct Shared {
     /// How many workers sleep: read without the lock.
     pub(super) sleeping: AtomicUsize,
     pub(super) workers: usize,
+    /// Async tasks that have blocked their threads.
+    blocking: Mutex<Vec<BlockingTask>>,
 }
 
 /// Under the lock.
@@ -108,7 +111,13 @@ impl Shared {
             tick: Condvar::new(),
             sleeping: AtomicUsize::new(0),
             workers,
+            blocking: Mutex::default(),
         }
+    }
+
+    /// Async tasks that have blocked their threads. Never locked together with the state.
+    pub(super) fn blocking(&self) -> MutexGuard<'_, Vec<BlockingTask>> {
+        self.blocking.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes the lock. No user code runs under it, so only a bug of the engine can poison it; then
@@ -294,10 +303,11 @@ impl EngineState {
         let run = self.run(key)?;
         let now = run.shared.clock.now();
         let permit = run.permit(task, now, &mut commands);
+        let permit = run.keep_start(permit);
         let shared = Arc::clone(&run.shared);
         // A start has no commands.
         debug_assert!(commands.is_empty());
         self.commands = commands;
-        Some((shared, permit))
+        Some((shared, permit?))
     }
 }

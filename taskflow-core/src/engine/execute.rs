@@ -44,6 +44,7 @@ impl EngineState {
                         && self.reclaimed.is_empty()
                         && !run.holds()
                         && run.lingering.is_empty()
+                        && run.held.in_flight.is_empty()
                         && self.dispatcher.hand_over(key, run.machine.layout(), task, next)
                         && let Some(Some(slot)) = self.slots.get_mut(me)
                     {
@@ -142,6 +143,14 @@ impl EngineState {
                 self.dispatcher.push(key, run.machine.layout(), task, false);
             }
         }
+        while run.held.starts.front().is_some_and(|&(waits_for, _)| waits_for <= entry) {
+            let Some((_, permit)) = run.held.starts.pop_front() else { break };
+            let shared = Arc::clone(&run.shared);
+            match shared.plan.lane(permit.node, !shared.in_process) {
+                Kind::Sync => self.reclaimed.push_back((key, shared, permit)),
+                Kind::Async | Kind::Blocking => effects.launches.push((key, shared, permit)),
+            }
+        }
         run.send_stored(entry);
         run.held.stored = run.held.stored.max(entry);
         if run.is_over() {
@@ -206,10 +215,18 @@ impl EngineState {
                 self.reclaimed.push_back((other_key, of, permit));
             }
         }
+        if let Some(run) = self.run(key) {
+            let starts = std::mem::take(&mut run.held.starts);
+            let (kept, refused): (VecDeque<_>, VecDeque<_>) =
+                starts.into_iter().partition(|(_, permit)| spared.contains(&permit.task));
+            run.held.starts = kept;
+            effects.refused.extend(refused.into_iter().map(|(_, permit)| permit));
+        }
         ended.extend(effects.refused[first_refused..].iter().map(|permit| (permit.task, permit.attempt)));
         for (task, attempt) in ended {
             let failure = Failure::Cancelled { reason: "the run was stopped".to_owned() };
-            let done = Done { task, attempt, started: now, ended: now, outcome: failure.into() };
+            let started = self.run(key).map_or(now, |run| run.machine.times(task).0);
+            let done = Done { task, attempt, started, ended: now, outcome: failure.into() };
             self.apply(key, &shared, done, false, effects);
         }
     }

@@ -1,11 +1,12 @@
 //! What follows from each step of a run: entries for the recorder, notifications, events; and what
 //! is held back until the entries before it are stored.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::oneshot;
 
+use super::attempt::StartPermit;
 use super::live_follower::ChangedTasks;
 use super::observer::{Streams, Subscription};
 use super::run::Run;
@@ -23,6 +24,13 @@ pub(crate) struct Held {
     pub(crate) stored: u64,
     /// Ready tasks, each with the entry it waits for.
     pub(crate) ready: VecDeque<(u64, TaskIndex)>,
+    /// Tasks that may have killed an earlier process: the start of their next attempt is stored
+    /// before it is called.
+    pub(super) in_flight: HashSet<TaskIndex>,
+    /// Attempts that are to be called, each with the entry of its start.
+    pub(super) starts: VecDeque<(u64, StartPermit)>,
+    /// Whether the next entries are waited for.
+    pub(super) urgent: bool,
     /// The end of the run: the entry it waits for.
     pub(crate) end: Option<u64>,
     /// Notifications, each with the entry that it follows from.
@@ -54,7 +62,11 @@ impl Run {
                     Command::Ended(_) => true,
                     _ => false,
                 };
-                self.held.recorded = recorder.record(entries, value, commands.iter().any(waits));
+                self.held.recorded = recorder.record(
+                    entries,
+                    value,
+                    std::mem::take(&mut self.held.urgent) || commands.iter().any(waits),
+                );
                 self.held.pending.extend(pending.into_iter().map(|pending| (self.held.recorded, pending)));
             }
         } else if !pending.is_empty() {
@@ -127,6 +139,16 @@ impl Run {
             // The attempt may be over.
             let _ = stored.send(());
         }
+    }
+
+    /// Keeps an attempt that has started until its start is stored, if its task may have killed an
+    /// earlier process: if it does so again, the history has its name.
+    pub(super) fn keep_start(&mut self, permit: StartPermit) -> Option<StartPermit> {
+        if self.held.in_flight.is_empty() || self.held.given_up || !self.held.in_flight.remove(&permit.task) {
+            return Some(permit);
+        }
+        self.held.starts.push_back((self.held.recorded, permit));
+        None
     }
 
     /// Whether a ready task has to wait until the entries before it are stored.

@@ -52,6 +52,9 @@ impl EngineState {
     pub(super) fn abandon(&mut self, key: RunKey, task: TaskIndex, effects: &mut Effects) {
         let Some(Some(run)) = self.runs.get_mut(key.0 as usize) else { return };
         let shared = Arc::clone(&run.shared);
+        if let Some(place) = run.held.starts.iter().position(|(_, permit)| permit.task == task) {
+            effects.refused.extend(run.held.starts.remove(place).map(|(_, permit)| permit));
+        }
         let mut lingers = false;
         if let Some(control) = run.attempts.remove(&task) {
             let of = Arc::downgrade(&shared);

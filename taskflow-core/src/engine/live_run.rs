@@ -1,7 +1,5 @@
 //! The view of a live run, and of one that has ended.
 
-use std::sync::Arc;
-
 use super::run::Run;
 use crate::base::Timestamp;
 use crate::machine::Machine;
@@ -54,7 +52,7 @@ pub(super) fn task_view(machine: &Machine, number: TaskIndex) -> TaskView {
     let (started, ended) = machine.times(number);
     let retried = || machine.retried(number).last();
     let failure = match state {
-        TaskState::UpForRetry => retried().map(|record| Arc::clone(&record.failure)),
+        TaskState::UpForRetry => retried().and_then(|record| record.failure.clone()),
         state if state.is_terminal() => machine.failure(number),
         _ => None,
     };

@@ -19,6 +19,7 @@
 
 mod archive;
 mod attempt;
+mod blocking_calls;
 mod children;
 mod effects;
 #[allow(clippy::module_inception, reason = "the module is named after its type")]
@@ -71,3 +72,5 @@ pub use request::{RunError, RunRequest};
 pub(crate) use simulate::{Asyncs, End, Interference, Part, SimConfig, SimHooks, Simulated, StandIn, Starting};
 pub use trigger::TriggerError;
 pub(crate) use trigger::trigger;
+#[cfg(feature = "testing")]
+pub(crate) use values::Values;

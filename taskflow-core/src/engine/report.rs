@@ -43,7 +43,7 @@ pub struct AttemptReport {
     pub started: Timestamp,
     /// When it ended.
     pub ended: Timestamp,
-    /// Why it did not succeed.
+    /// Why it did not succeed; `None` if it did.
     pub failure: Option<Arc<Failure>>,
     /// The delay before the next attempt, if another one followed or will follow.
     pub retry_delay: Option<Duration>,
@@ -192,6 +192,7 @@ impl<T> RunReport<T> {
             run_id: self.info.run_id.clone(),
             state: self.state(),
             task: first.map(|task| task.id().into_owned()),
+            label: first.and_then(|task| task.label()),
             failure: first.and_then(|task| task.failure()).or_else(|| self.lost.clone()).map(Arc::unwrap_or_clone),
             halt_reason: self.halt_reason().map(str::to_owned),
         }
@@ -258,7 +259,7 @@ impl<'a> TaskReport<'a> {
             number,
             started: record.started,
             ended: record.ended,
-            failure: Some(Arc::clone(&record.failure)),
+            failure: record.failure.clone(),
             retry_delay: Some(machine.retry_delay(task, number)),
         })
     }
@@ -311,6 +312,8 @@ pub struct RunFailed {
     pub state: RunState,
     /// The task that failed first.
     pub task: Option<String>,
+    /// The label of its element, if its list is labelled.
+    pub label: Option<String>,
     /// Its failure; without a failed task, why the result could not be made.
     pub failure: Option<Failure>,
     /// Why the run ended early, if it did.
@@ -332,7 +335,10 @@ impl fmt::Display for RunFailed {
             (None, Some(failure), _) if self.state == RunState::Success => {
                 write!(f, ", but its result cannot be computed: {failure}")
             }
-            (Some(task), Some(failure), _) => write!(f, ": task `{task}`: {failure}"),
+            (Some(task), Some(failure), _) => {
+                let label = self.label.as_ref().map(|label| format!(" ({label})")).unwrap_or_default();
+                write!(f, ": task `{task}`{label}: {failure}")
+            }
             (_, _, Some(reason)) => write!(f, ": {reason}"),
             _ if self.state == RunState::Success => {
                 f.write_str(" without a result: the task that produces it was skipped")

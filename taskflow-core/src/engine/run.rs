@@ -93,6 +93,9 @@ impl Run {
     pub(crate) fn take_up(&mut self, restored: Restored, pending: Vec<PendingCallback>) {
         let mut unused = Vec::new();
         self.entries_before = restored.entries;
+        if self.shared.recorder.is_some() {
+            self.held.in_flight.clone_from(&restored.in_flight);
+        }
         if let Some(callback_projection) = &mut self.callback_projection {
             callback_projection.restore(&restored, &self.machine);
         }
@@ -118,6 +121,7 @@ impl Run {
     /// Starts an attempt of a task that has its slot.
     pub(crate) fn permit(&mut self, task: TaskIndex, now: Timestamp, commands: &mut Vec<Command>) -> StartPermit {
         let before = self.machine.attempt(task);
+        self.held.urgent = !self.held.in_flight.is_empty() && self.held.in_flight.contains(&task);
         self.step(Input::Started { task }, now, commands);
         if self.machine.attempt(task) != before {
             self.forget_notes(task);

@@ -261,6 +261,12 @@ impl Values {
         }
     }
 
+    /// The list that the elements of an expand node are taken from, if it is there.
+    #[cfg_attr(not(feature = "testing"), allow(dead_code, reason = "the test kit is what uses it"))]
+    pub(crate) fn list(&self, expand: TaskIndex) -> Option<&AnyValue> {
+        self.slots[expand].value.as_ref()
+    }
+
     /// All values that are left.
     pub(crate) fn into_rest(self) -> impl Iterator<Item = AnyValue> {
         self.slots.into_iter().filter_map(|slot| slot.value).chain(self.params)

@@ -13,6 +13,7 @@ use super::journal::Journal;
 use super::scopes::{set_up, with_scopes};
 use super::task_filter::TaskFilter;
 use crate::base::{Timestamp, account};
+use crate::dag::node_id_of;
 use crate::engine::RunRequest;
 use crate::run::{Entry, RunState, Stored, TaskIndex, TaskState, ValueRef};
 use crate::store::{Request, RequestKind, RunRow};
@@ -195,11 +196,13 @@ impl AdoptedRun {
             None => None,
         };
         if state == TaskState::Success && value.is_none() {
-            let inputs = history.shape.nodes.iter().flat_map(|node| &node.inputs);
-            let taken: HashSet<u32> =
-                inputs.filter(|(_, edge)| !edge.is_without_value()).map(|&(upstream, _)| upstream).collect();
+            // Also what only elements take that do not exist yet.
+            let drawn = history.drawn();
+            let inputs = drawn.nodes.iter().flat_map(|node| &node.inputs);
+            let taken = inputs.filter(|(_, edge)| !edge.is_without_value()).map(|&(upstream, _)| upstream);
+            let taken: HashSet<&str> = taken.map(|upstream| &*drawn.nodes[upstream as usize].id).collect();
             let taken = |task: &&u32| {
-                let taken = taken.contains(task);
+                let taken = taken.contains(node_id_of(history.id(**task)));
                 let unit = history.shape.kind(**task).output == "()";
                 !history.tasks[**task as usize].has_value() && !unit && (taken || history.shape.result == Some(**task))
             };
@@ -294,6 +297,9 @@ fn encode(history: &RunHistory, tasks: &[u32], value: &serde_json::Value) -> Res
             reason,
         };
         let &node = nodes.get(id).ok_or_else(|| failed("this program no longer has the task".to_owned()))?;
+        if plan.place(node).expands.is_some() {
+            return Err(failed("it passes on a list; mark the task that returns the list".to_owned()));
+        }
         let ty = plan.def(node).output;
         let value =
             ty.from_json(value).map_err(|error| failed(format!("the JSON is not a valid {}: {error}", ty.short())))?;

@@ -274,6 +274,11 @@ impl RunHistory {
 }
 
 impl RunHistory {
+    /// The graph as drawn: with templates instead of elements.
+    pub(super) fn drawn(&self) -> &Graph {
+        self.numbers.base.as_deref().map_or(&*self.shape, |base| base)
+    }
+
     /// The stored value that the list of an expand node is taken from; nothing for other tasks.
     pub(super) fn list_of(&self, number: TaskIndex) -> Option<Place> {
         self.numbers.base.as_ref()?;

@@ -88,7 +88,13 @@ impl RunHistory {
                 self.groups.insert(group, (retry, Timestamp::from_nanos(due)));
             }
             Entry::Removed { task } => self.numbered(task)?.settle(at, TaskState::Removed),
-            Entry::Scheduled { task } => self.numbered(task)?.settle(at, TaskState::Scheduled),
+            Entry::Scheduled { task } => {
+                let task = self.numbered(task)?;
+                if task.state == TaskState::Running {
+                    task.interrupt(at);
+                }
+                task.settle(at, TaskState::Scheduled);
+            }
             Entry::Started { task, attempt: number } => {
                 let entry = self.entries;
                 let task = self.numbered(task)?;
@@ -151,19 +157,20 @@ impl RunHistory {
             }
             Entry::Skipped { task, took, reason, cause, .. } => {
                 let end = self.next_end();
+                let cause_state = cause.map_or(TaskState::None, |cause| self.state_of(cause));
                 let cause = cause.map(|cause| self.id_of(cause));
                 let task = self.numbered(task)?;
                 task.began(at, took);
                 task.close(at, TaskState::Skipped, reason.clone());
                 task.settle(at, TaskState::Skipped);
-                (task.failure, task.cause, task.order) = (reason, cause, end);
+                (task.failure, task.cause, task.cause_state, task.order) = (reason, cause, cause_state, end);
             }
             Entry::UpstreamFailed { task, cause } => {
                 let end = self.next_end();
-                let cause = Some(self.id_of(cause));
+                let (cause, cause_state) = (Some(self.id_of(cause)), self.state_of(cause));
                 let task = self.numbered(task)?;
                 task.settle(at, TaskState::UpstreamFailed);
-                (task.cause, task.order) = (cause, end);
+                (task.cause, task.cause_state, task.order) = (cause, cause_state, end);
             }
             Entry::Cancelled { task, took, .. } => {
                 let end = self.next_end();
@@ -222,9 +229,13 @@ impl RunHistory {
         self.running = OnceLock::new();
         steps::count(self.tasks.len());
         let lost_by = self.sessions.last().map(|session| session.worker.clone());
+        // Of several tasks, nobody knows which one has killed the process, if any.
+        let is_alone = self.tasks.iter().filter(|task| task.state == TaskState::Running).count() == 1;
         for task in self.tasks.iter_mut().filter(|task| task.state == TaskState::Running) {
             let worker = lost_by.clone().unwrap_or_default();
+            let deaths = task.deaths + u32::from(is_alone);
             task.close(at, TaskState::Failed, Some(Arc::new(Failure::Lost { worker })));
+            task.deaths = deaths;
             task.settle(at, TaskState::None);
             // A lost attempt does not count against the retries.
             task.uncounted_attempts += 1;

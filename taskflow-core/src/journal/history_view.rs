@@ -29,7 +29,7 @@ impl RunHistory {
         };
         let mut gone: Vec<&TaskHistory> = self.gone.values().collect();
         gone.sort_unstable_by(|one, other| one.id.cmp(&other.id));
-        let gone = gone.into_iter().map(|task| task.view(None));
+        let gone = gone.into_iter().map(|task| task.view(None, || task.because("")));
         RunView {
             info: self.info.clone(),
             state: self.state,
@@ -37,7 +37,10 @@ impl RunHistory {
             started: self.started(),
             ended: self.ended,
             entry: self.entries,
-            tasks: (0..).zip(&self.tasks).map(|(place, task)| task.view(number(place))).chain(gone).collect(),
+            tasks: (0..self.tasks.len() as u32)
+                .map(|place| self.view_of(place as usize, number(place)))
+                .chain(gone)
+                .collect(),
         }
     }
 
@@ -81,7 +84,10 @@ impl RunHistory {
 
     /// The tasks that an entry changed, as they are now.
     pub(super) fn changed_since(&self, touched: Touched) -> Vec<TaskView> {
-        let numbered = |number: TaskIndex| Some(self.tasks.get(self.numbers.place(number)?)?.view(Some(number)));
+        let numbered = |number: TaskIndex| {
+            let place = self.numbers.place(number).filter(|&place| place < self.tasks.len())?;
+            Some(self.view_of(place, Some(number)))
+        };
         match touched {
             Touched::Numbers(numbers) => numbers.into_iter().filter_map(numbered).collect(),
             Touched::Elements { expand, from, numbers } => {
@@ -98,17 +104,18 @@ impl RunHistory {
     }
 }
 
+impl RunHistory {
+    fn view_of(&self, place: usize, number: Option<TaskIndex>) -> TaskView {
+        self.tasks[place].view(number, || self.because(place))
+    }
+}
+
 impl TaskHistory {
-    fn view(&self, number: Option<TaskIndex>) -> TaskView {
+    fn view(&self, number: Option<TaskIndex>, because: impl FnOnce() -> Option<Arc<Failure>>) -> TaskView {
         let state = self.state;
         let attempt = self.attempts.last();
         let is_terminal = state.is_terminal();
-        let because = |cause: &String| match state {
-            TaskState::UpstreamFailed => Some(Failure::UpstreamFailed { task: cause.clone() }),
-            TaskState::Skipped => Some(Failure::Skipped { reason: format!("upstream task `{cause}` was skipped") }),
-            _ => None,
-        };
-        let failure = || self.failure.clone().or_else(|| Some(Arc::new(because(self.cause.as_ref()?)?)));
+        let failure = || self.failure.clone().or_else(because);
         let waits = matches!(state, TaskState::Deferred | TaskState::UpForReschedule);
         let waits_for = self.waits_for.as_ref().filter(|_| waits);
         TaskView {

@@ -12,6 +12,7 @@ use super::run_log::{Log, RecordOptions, RunLog, RunLogInit};
 use super::writer::Queue;
 use crate::base::ErrorKind;
 use crate::engine::{Recorder, RecorderError, RunRequest, RunStart};
+use crate::log::LogStore;
 use crate::run::{Entry, Session};
 use crate::store::{
     AppendTarget, BlobStore, DirectoryBlobs, MemoryStore, NewRun, Store, StoreRuntime, build_id, worker,
@@ -245,6 +246,12 @@ impl Journal {
     /// memory.
     pub fn artifacts_of(&self, run_id: &str) -> Option<PathBuf> {
         Some(self.inner.blobs.as_ref()?.artifacts(run_id))
+    }
+
+    /// The logs of its runs; `None` for a journal in memory.
+    #[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "only the command line uses it"))]
+    pub(crate) fn logs(&self) -> Option<Arc<dyn LogStore>> {
+        Some(self.inner.blobs.as_ref()?.logs())
     }
 }
 

@@ -23,14 +23,14 @@ use super::resume_state::ResumeState;
 use super::task_history::TaskHistory;
 use crate::base::Timestamp;
 use crate::base::index::indices;
-use crate::dag::{ArgPlan, Plan};
+use crate::dag::Plan;
 use crate::machine::{Input, Machine, Settings};
 use crate::run::{TaskIndex, TaskState};
 
 impl<'a> ResumeState<'a> {
     /// What of a history applies when the run is resumed at this time.
     pub(super) fn to_resume(history: &'a RunHistory, plan: &'a Arc<Plan>, at: Timestamp) -> Self {
-        let mut state = ResumeState::new(history, plan);
+        let mut state = ResumeState::with_reopened(history, plan, BTreeSet::new(), Some(at));
         // What is opened again may open more: a setup is work of the scope around it.
         loop {
             let mut reopened = state.reopened.clone();
@@ -41,7 +41,7 @@ impl<'a> ResumeState<'a> {
             if reopened.len() == state.reopened.len() {
                 return state;
             }
-            state = ResumeState::with_reopened(history, plan, reopened);
+            state = ResumeState::with_reopened(history, plan, reopened, Some(at));
         }
     }
 
@@ -57,22 +57,24 @@ impl<'a> ResumeState<'a> {
                 at = self.layout.around(element);
             }
         }
-        for expand in wanted {
-            let Some((known, TaskState::Success)) = self.kept(expand) else { continue };
-            let args = self.plan.args(self.layout.node(expand)).filter_map(|arg| match arg {
-                ArgPlan::Constant(_) => None,
-                ArgPlan::Edges(edges) => edges.sources().first()?.as_task(),
-            });
-            let Some(upstream) = args.last().and_then(|node| self.layout.task(node, self.layout.at(expand))) else {
-                continue;
-            };
-            let is_same = match self.kept(upstream) {
-                Some((upstream, TaskState::Success)) => upstream.source() == known.list.as_deref(),
-                _ => false,
-            };
-            if !is_same {
-                reopened.extend(self.places[expand]);
-            }
+        let changed = wanted.into_iter().filter(|&expand| self.has_another_list(expand));
+        reopened.extend(changed.filter_map(|expand| self.places[expand]));
+    }
+
+    /// The expand nodes whose list is another one, although none of their elements is left to run.
+    pub(super) fn outdated_lists(&self) -> Vec<TaskIndex> {
+        let expanded = self.expansions.iter().map(|&(expand, _)| expand);
+        expanded.filter(|&expand| self.has_another_list(expand)).collect()
+    }
+
+    /// Whether the upstream of an expand node that has succeeded has another value by now, or runs
+    /// again.
+    fn has_another_list(&self, expand: TaskIndex) -> bool {
+        let Some((known, TaskState::Success)) = self.kept(expand) else { return false };
+        let Some(upstream) = self.layout.source_of_list(expand) else { return false };
+        match self.kept(upstream) {
+            Some((upstream, TaskState::Success)) => upstream.source() != known.list.as_deref(),
+            _ => true,
         }
     }
 

@@ -23,6 +23,7 @@ use super::journal::{Journal, session};
 use super::params;
 use super::resume_state::ResumeState;
 use super::run_log::RunLogInit;
+use super::task_history::TaskHistory;
 use crate::base::Timestamp;
 use crate::dag::{Dag, DagDef, Plan, Registry};
 use crate::engine::{Recorder, RecorderError, RunRequest, RunStart};
@@ -46,7 +47,9 @@ impl Journal {
     pub async fn resume(&self, run: &str) -> Result<RunRequest<()>, JournalError> {
         let row = self.row(run).await?;
         let plan = dag_of(&row.info)?.plan()?;
-        self.adopt_row(&row, Some(&plan)).await?.resume_plan(&plan, Timestamp::now()).await
+        let adopted = self.adopt_row(&row, Some(&plan)).await?;
+        adopted.refuse_deadly()?;
+        adopted.resume_plan(&plan, Timestamp::now()).await
     }
 
     /// As [`Journal::resume`], with a graph that the program does not list: one of [`Dag::build`].
@@ -71,6 +74,22 @@ impl Journal {
 }
 
 impl AdoptedRun {
+    /// Refuses a run whose process would die again.
+    fn refuse_deadly(&self) -> Result<(), JournalError> {
+        /// How often a process may die while the same task runs.
+        const DEATHS: u32 = 3;
+
+        // The death of the last process is not counted yet.
+        let is_alone = self.history.tasks.iter().filter(|task| task.state == TaskState::Running).count() == 1;
+        let deaths = |task: &TaskHistory| task.deaths + u32::from(is_alone && task.state == TaskState::Running);
+        let deadly = self.history.tasks.iter().filter(|task| !task.state.is_terminal() && deaths(task) >= DEATHS);
+        let tasks: Vec<String> = deadly.clone().map(|task| task.id.clone()).collect();
+        match deadly.map(deaths).max() {
+            Some(deaths) => Err(JournalError::Deadly { run: self.history.info.run_id.clone(), tasks, deaths }),
+            None => Ok(()),
+        }
+    }
+
     /// As [`Journal::resume`].
     pub(crate) async fn resume(self) -> Result<RunRequest<()>, JournalError> {
         let plan = dag_of(&self.history.info)?.plan()?;
@@ -80,7 +99,7 @@ impl AdoptedRun {
     /// As [`Journal::resume_plan`].
     pub(super) async fn resume_plan<T>(self, plan: &Arc<Plan>, at: Timestamp) -> Result<RunRequest<T>, JournalError> {
         let (number, token) = (self.number(), self.token());
-        let AdoptedRun { journal, mut history, guard, callbacks } = self;
+        let AdoptedRun { journal, mut history, guard, callbacks, .. } = self;
         let run = history.info.run_id.clone();
         let stored_as = history.row.state;
         if stored_as.is_terminal() {
@@ -220,6 +239,7 @@ fn ended(state: &RestoredState) -> Option<TaskState> {
         RestoredState::Success(_) => TaskState::Success,
         RestoredState::Skipped(_) => TaskState::Skipped,
         RestoredState::Failed(_) => TaskState::Failed,
+        RestoredState::Cancelled(_) => TaskState::Cancelled,
         RestoredState::Because { state, .. } => *state,
         RestoredState::Retry(_) | RestoredState::Waits { .. } | RestoredState::Open => return None,
     })

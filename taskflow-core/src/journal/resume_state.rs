@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::history::RunHistory;
 use super::task_history::{AttemptHistory, TaskHistory};
@@ -25,15 +26,23 @@ pub(super) struct ResumeState<'a> {
     pub(super) reopened: BTreeSet<usize>,
     /// Whether states that follow from other tasks are still valid.
     settled: bool,
+    /// When the run is resumed. A wait for a delay, counted from here, never takes longer than the
+    /// delay: the clock may have been set back.
+    at: Option<Timestamp>,
 }
 
 impl<'a> ResumeState<'a> {
     pub(super) fn new(history: &'a RunHistory, plan: &'a Arc<Plan>) -> Self {
-        ResumeState::with_reopened(history, plan, BTreeSet::new())
+        ResumeState::with_reopened(history, plan, BTreeSet::new(), None)
     }
 
-    /// As [`ResumeState::new`], without the ends of the tasks at these places.
-    pub(super) fn with_reopened(history: &'a RunHistory, plan: &'a Arc<Plan>, reopened: BTreeSet<usize>) -> Self {
+    /// As [`ResumeState::new`], without the ends of the tasks at these places, and at this time.
+    pub(super) fn with_reopened(
+        history: &'a RunHistory,
+        plan: &'a Arc<Plan>,
+        reopened: BTreeSet<usize>,
+        at: Option<Timestamp>,
+    ) -> Self {
         let by_id: HashMap<&str, usize> =
             history.tasks.iter().enumerate().map(|(place, task)| (&*task.id, place)).collect();
         let settled = !history.edited && history.graph == plan.hash();
@@ -56,7 +65,7 @@ impl<'a> ResumeState<'a> {
         for task in layout.tasks() {
             places[task] = by_id.get(&*layout.id(task)).copied();
         }
-        ResumeState { plan, history, layout, places, expansions, reopened, settled }
+        ResumeState { plan, history, layout, places, expansions, reopened, settled, at }
     }
 
     pub(super) fn task(&self, task: TaskIndex) -> Option<&'a TaskHistory> {
@@ -176,6 +185,7 @@ impl<'a> ResumeState<'a> {
     }
 
     pub(super) fn restore(&self, mut values: HashMap<TaskIndex, AnyValue>, notes: Vec<RestoredNote>) -> Restored {
+        let mut in_flight = HashSet::new();
         let mut tasks: Vec<(u64, RestoredTask)> = Vec::new();
         let mut reopened: Vec<(TaskIndex, TaskState)> = Vec::new();
         let mut numbers: HashMap<&str, TaskIndex> = HashMap::new();
@@ -184,6 +194,10 @@ impl<'a> ResumeState<'a> {
         }
         for number in self.layout.tasks() {
             let Some(task) = self.task(number) else { continue };
+            let is_lost = |attempt: &AttemptHistory| matches!(attempt.failure.as_deref(), Some(Failure::Lost { .. }));
+            if task.state == TaskState::Scheduled || task.attempts.last().is_some_and(is_lost) {
+                in_flight.insert(number);
+            }
             let kept = self.kept(number);
             if kept.is_none() && task.attempts.is_empty() && !self.is_reopened(number) {
                 continue;
@@ -194,16 +208,24 @@ impl<'a> ResumeState<'a> {
             let state = match (kept, task.state) {
                 (Some((_, TaskState::Success)), _) => RestoredState::Success(values.remove(&number)),
                 (Some((_, TaskState::Failed)), _) => RestoredState::Failed(failure()),
+                (Some((_, TaskState::Cancelled)), _) if task.failure.is_some() => RestoredState::Cancelled(failure()),
                 (Some((_, TaskState::Skipped)), _) if task.cause.is_none() => RestoredState::Skipped(failure()),
                 (Some((_, state)), _) => RestoredState::Because { state, cause: cause() },
                 (None, _) if self.is_reopened(number) => RestoredState::Open,
-                (None, TaskState::UpForRetry) => RestoredState::Retry(task.retry_at.unwrap_or(Timestamp::EPOCH)),
+                (None, TaskState::UpForRetry) => {
+                    let (due, failed) = (task.retry_at.unwrap_or(Timestamp::EPOCH), task.since);
+                    RestoredState::Retry(self.no_later(due, failed.map(|failed| due.since(failed))))
+                }
                 (None, _) => match &task.waits_for {
                     Some(wait) => RestoredState::Waits { poke: wait.poke },
                     None => RestoredState::Open,
                 },
             };
             let mut known = restored(number, state, task);
+            if let (RestoredState::Waits { poke: true }, Some(wait)) = (&known.state, &mut known.wait) {
+                let poked = task.since;
+                wait.until = wait.until.map(|until| self.no_later(until, poked.map(|poked| until.since(poked))));
+            }
             if self.is_reopened(number) {
                 known = self.anew(known);
                 reopened.push((number, task.state));
@@ -214,13 +236,18 @@ impl<'a> ResumeState<'a> {
         let tasks = tasks.into_iter().map(|(_, task)| task).collect();
         let expansions = self.expansions.clone();
         let (run_retries, run_retry) = self.history.retries_made();
+        let delay = self.plan.options().wait_before_retry();
+        let run_retry = run_retry.map(|(retry, due)| (retry, self.no_later(due, Some(delay))));
         // A run that is cleared after its end has no deadline.
         let was_over = self.history.run_ends as usize > self.history.run_retries.len();
         Restored {
             started: self.history.started(),
             tasks,
+            in_flight,
             expansions,
             later: self.later(),
+            retired: Vec::new(),
+            outdated: self.outdated_lists(),
             reopened,
             halted: self.history.halted(),
             events: self.history.events.clone(),
@@ -229,7 +256,11 @@ impl<'a> ResumeState<'a> {
                 .history
                 .groups
                 .iter()
-                .map(|(group, &(retries, due))| (group.clone(), (retries, Some(due))))
+                .map(|(group, &(retries, due))| {
+                    let options = self.plan.groups().iter().find(|options| options.id == *group);
+                    let due = self.no_later(due, options.map(|options| options.retry_delay));
+                    (group.clone(), (retries, Some(due)))
+                })
                 .collect(),
             queued: Some(self.history.created),
             run_retries,
@@ -242,6 +273,14 @@ impl<'a> ResumeState<'a> {
         }
     }
 
+    /// The end of a wait that was to take this long.
+    fn no_later(&self, due: Timestamp, delay: Option<Duration>) -> Timestamp {
+        match (self.at, delay) {
+            (Some(at), Some(delay)) => due.min(at + delay),
+            _ => due,
+        }
+    }
+
     fn is_reopened(&self, task: TaskIndex) -> bool {
         self.places[task].is_some_and(|place| self.reopened.contains(&place))
     }
@@ -249,7 +288,7 @@ impl<'a> ResumeState<'a> {
     /// A task that runs again after it had ended: as [`TaskHistory::again`] has it.
     fn anew(&self, known: RestoredTask) -> RestoredTask {
         let events_seen = if known.attempts > 0 { self.history.events.len() as u64 } else { known.events_seen };
-        let (uncounted_attempts, rounds) = (known.attempts, known.rounds + 1);
+        let (uncounted_attempts, rounds) = (known.attempts, known.rounds + u32::from(known.attempts > 0));
         RestoredTask { uncounted_attempts, rounds, wait: None, events_seen, ..known }
     }
 
@@ -281,17 +320,17 @@ fn own_texts(task: &TaskHistory) -> impl Iterator<Item = (String, String, String
 fn restored(task: TaskIndex, state: RestoredState, known: &TaskHistory) -> RestoredTask {
     let open = matches!(state, RestoredState::Retry(_) | RestoredState::Open | RestoredState::Waits { .. });
     let last = known.attempts.last();
-    // The last attempt of a finished task is in its cell; all earlier ones were retried, lost or
-    // cleared.
-    let earlier =
-        if open { &known.attempts[..] } else { known.attempts.split_last().map_or(&[][..], |(_, rest)| rest) };
+    // The attempt with which a task ended is in its cell; all earlier ones were retried, lost or
+    // cleared. A task that was marked, or did not run again, ended without one.
+    let earlier = match known.attempts.split_last() {
+        Some((last, rest)) if !open && last.ended == known.since => rest,
+        _ => &known.attempts[..],
+    };
     let record = |attempt: &AttemptHistory| AttemptRecord {
         started: attempt.started,
         ended: attempt.ended.unwrap_or(attempt.started),
         due: None,
-        failure: attempt.failure.clone().unwrap_or_else(|| {
-            Arc::new(Failure::Cancelled { reason: "the task was cleared and ran again".to_owned() })
-        }),
+        failure: attempt.failure.clone(),
     };
     // A deferred attempt has not ended.
     let under_way = usize::from(matches!(state, RestoredState::Waits { .. }));

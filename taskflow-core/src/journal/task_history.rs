@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::base::{Failure, Timestamp};
 use crate::run::{QUESTION, TaskState, ValueRef, WaitRecord, WaitView};
+use crate::task::because_of;
 
 /// A task instance of a stored run.
 #[derive(Clone, Debug, Serialize)]
@@ -26,6 +27,9 @@ pub struct TaskHistory {
     pub failure: Option<Arc<Failure>>,
     /// The task because of which it was skipped or failed.
     pub cause: Option<String>,
+    /// The state of that task then.
+    #[serde(skip)]
+    pub(crate) cause_state: TaskState,
     /// What it waits for without holding a slot, while it is `deferred` or `up_for_reschedule`.
     pub waits_for: Option<WaitHistory>,
     /// How often it was cleared.
@@ -48,6 +52,10 @@ pub struct TaskHistory {
     /// Attempts before it was last cleared.
     #[serde(skip)]
     pub(crate) uncounted_attempts: u32,
+    /// How many processes have died while it was the only running task, since it was last cleared
+    /// or an attempt of it ended.
+    #[serde(skip)]
+    pub(crate) deaths: u32,
     /// How often it was retried with its group or its run.
     #[serde(skip)]
     pub(crate) rounds: u32,
@@ -178,10 +186,12 @@ impl TaskHistory {
             id: id.to_owned(),
             state: TaskState::None,
             attempts: Vec::new(),
+            deaths: 0,
             since: None,
             retry_at: None,
             failure: None,
             cause: None,
+            cause_state: TaskState::None,
             waits_for: None,
             cleared: 0,
             marked: false,
@@ -212,8 +222,10 @@ impl TaskHistory {
     /// Closes the attempt that runs.
     pub(super) fn close(&mut self, at: Timestamp, state: TaskState, failure: Option<Arc<Failure>>) {
         if let Some(attempt) = self.attempts.last_mut().filter(|attempt| attempt.ended.is_none()) {
-            (attempt.ended, attempt.state, attempt.failure) = (Some(at), state, failure);
+            // The clock of an earlier process may have been ahead.
+            (attempt.ended, attempt.state, attempt.failure) = (Some(at.max(attempt.started)), state, failure);
         }
+        self.deaths = 0;
     }
 
     pub(super) fn settle(&mut self, at: Timestamp, state: TaskState) {
@@ -222,6 +234,13 @@ impl TaskHistory {
         if state != TaskState::Scheduled && state != TaskState::None {
             self.waits_for = None;
         }
+    }
+
+    /// The attempt was cut off because its process was asked to leave.
+    pub(super) fn interrupt(&mut self, at: Timestamp) {
+        let reason = "its process was asked to leave".to_owned();
+        self.close(at, TaskState::Cancelled, Some(Arc::new(Failure::Cancelled { reason })));
+        self.uncounted_attempts += 1;
     }
 
     /// An attempt starts, or continues after a wait.
@@ -289,6 +308,12 @@ impl TaskHistory {
         self.wait = Some(Box::new(record));
     }
 
+    /// Why it ended without running, if another task decided it. `rule` is its trigger rule; it is
+    /// empty for a task that the present graph no longer has.
+    pub(super) fn because(&self, rule: &str) -> Option<Arc<Failure>> {
+        because_of(self.state, rule, self.cause.as_deref()?, self.cause_state)
+    }
+
     /// The stored value that its consumers take: for an expand node, that of its upstream.
     pub(super) fn source(&self) -> Option<&Place> {
         self.value.as_ref().or(self.list.as_deref())
@@ -324,10 +349,11 @@ impl TaskHistory {
     pub(super) fn again(&mut self, events: u64) {
         let (cleared, events_seen) = (self.cleared, self.events_seen);
         self.reset(events);
-        self.rounds += 1;
         self.cleared = cleared;
         if self.attempts.is_empty() {
             self.events_seen = events_seen;
+        } else {
+            self.rounds += 1;
         }
     }
 

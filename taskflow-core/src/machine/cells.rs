@@ -26,6 +26,8 @@ pub(super) struct TaskCell {
 pub(super) struct JoinCell {
     pub(super) pending: u32,
     pub(super) success: u32,
+    /// `upstream_failed` ones included. The only rule that tells them apart, `one_done`, counts
+    /// them like skipped ones, and so does its join: most runs have many joins.
     pub(super) failed: u32,
     pub(super) skipped: u32,
 }

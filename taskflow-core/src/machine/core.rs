@@ -134,7 +134,8 @@ impl Core {
         let attempt = cell.attempt;
         let took = if from == TaskState::Running { nanos(now.since(cell.started)) } else { 0 };
         Some(match transition {
-            Transition::Schedule => Entry::Scheduled { task },
+            // After a start, it says that the attempt was cut off.
+            Transition::Schedule | Transition::Interrupt => Entry::Scheduled { task },
             Transition::Start => Entry::Started { task, attempt },
             Transition::Succeed => Entry::Succeeded { task, attempt, took, value: ValueRef::Nowhere },
             Transition::Fail => {
@@ -149,8 +150,6 @@ impl Core {
             Transition::Cancel => Entry::Cancelled { task, attempt, took },
             // Retries and waits are recorded where they happen, removed tasks when the run starts.
             Transition::Retry | Transition::Reschedule | Transition::Defer | Transition::Remove => return None,
-            // For the journal, the attempt is lost.
-            Transition::Interrupt => return None,
         })
     }
 

@@ -11,7 +11,7 @@ use super::timer::Timer;
 use crate::base::{Failure, Timestamp};
 use crate::dag::{Layout, Plan, RunJoinIndex};
 use crate::run::{AttemptRecord, Entry, Event, RunState, TaskIndex, TaskState, WaitRecord, within};
-use crate::task::{WaitState, Waiting};
+use crate::task::{WaitState, Waiting, because_of};
 
 impl Machine {
     /// Whether this attempt is the running one.
@@ -113,11 +113,10 @@ impl Machine {
             return Some(Arc::clone(failure));
         }
         let cell = &self.core.tasks[task];
-        let cause = || self.layout.id(cell.cause).into_owned();
         match cell.state {
-            TaskState::UpstreamFailed => Some(Arc::new(Failure::UpstreamFailed { task: cause() })),
-            TaskState::Skipped => {
-                Some(Arc::new(Failure::Skipped { reason: format!("upstream task `{}` was skipped", cause()) }))
+            TaskState::UpstreamFailed | TaskState::Skipped => {
+                let rule = self.layout.options(task).trigger_rule.name();
+                because_of(cell.state, rule, &self.layout.id(cell.cause), self.task_state(cell.cause))
             }
             // Ended before the run was resumed: only the reason of the run is known.
             TaskState::Cancelled => {

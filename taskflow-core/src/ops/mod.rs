@@ -9,7 +9,7 @@
 //! | `home` | Opens the directory that holds the runs: [`Home`]. |
 //! | `settings` | Turns a configuration into an engine and its options: [`engine()`], [`durability`], [`fail_fast`], [`sync_mode`]. |
 //! | `start` | Starts a run: [`draft`], [`start()`]. |
-//! | `resume` | Continues a run that was interrupted: [`resume()`]. |
+//! | `resume` | Continues runs that were interrupted: [`interrupted`], [`resume()`]. |
 //! | `clear` | Clears tasks so that they run again: [`clear()`], [`would_clear`], [`clear_and_run`]. |
 //! | `retry` | Runs failed tasks again: [`retry()`]. |
 //! | `mark` | Sets the state of tasks: [`mark()`]. |
@@ -52,7 +52,7 @@ pub use list::{RunList, RunSummaryDocument, list_runs};
 pub use mark::{Mark, Marked, mark};
 pub use reason::Reason;
 pub use replay::{Replayed, replay};
-pub use resume::resume;
+pub use resume::{interrupted, resume};
 pub use retry::retry;
 pub use send_event::{SentEvent, send_event};
 pub use settings::{DEFAULT_GRACE, durability, engine, fail_fast, grace, sync_mode};

@@ -11,11 +11,14 @@ use tokio::time::{Instant, sleep_until};
 use tracing::Instrument as _;
 
 use super::splitter::{PIECE, Part, Splitter};
+use crate::log::pressing;
 
 /// How many of the last lines are kept for error messages.
 const LAST: usize = 5;
 /// What is read after the time limit, in bytes: no pipe holds more.
 const AFTER_LIMIT: u64 = 1 << 20;
+/// How long a stream is read after its attempt was abandoned: its grace time and a moment.
+const ABANDONED: Duration = Duration::from_secs(6);
 /// Messages of allocators and libraries about lack of memory.
 const WANT: [&str; 4] = ["memory allocation of", "Cannot allocate memory", "std::bad_alloc", "out of memory"];
 
@@ -45,7 +48,8 @@ pub(crate) struct StreamTail {
     piece: String,
 }
 
-/// A stream that is being read. Dropping it stops reading.
+/// A stream that is being read. If it is dropped, the stream is still read for [`ABANDONED`]: a
+/// process that is asked to end may have something to say, and a closed pipe would kill it.
 #[derive(Debug)]
 pub(crate) struct Following {
     reader: JoinHandle<StreamTail>,
@@ -64,7 +68,7 @@ impl Following {
 
 impl Drop for Following {
     fn drop(&mut self) {
-        self.reader.abort();
+        self.limit.send_replace(Some(Instant::now() + ABANDONED));
     }
 }
 
@@ -133,7 +137,11 @@ async fn listen(
         let room = wanted.saturating_sub(tail.all.len());
         tail.all.extend_from_slice(&bytes[..room.min(read)]);
         while let Some(part) = splitter.next(&mut bytes) {
-            tail.take(part, &mut each);
+            let ((), pressure) = pressing(|| tail.take(part, &mut each));
+            // The child waits for its pipe: no line of it is lost.
+            if let Some(pressure) = pressure {
+                pressure.wait().await;
+            }
         }
     }
     while let Some(part) = splitter.rest() {
@@ -147,7 +155,7 @@ async fn limit(until: &mut watch::Receiver<Option<Instant>>) {
     let limit = until.wait_for(Option::is_some).await.map(|until| *until);
     match limit {
         Ok(Some(limit)) => sleep_until(limit).await,
-        // The reader is aborted.
+        // There is a limit before the sender is dropped.
         _ => std::future::pending().await,
     }
 }

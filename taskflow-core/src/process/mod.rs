@@ -26,6 +26,8 @@
 mod child_main;
 mod command;
 #[cfg(unix)]
+mod descriptors;
+#[cfg(unix)]
 mod group;
 #[cfg(unix)]
 mod guard;
@@ -46,6 +48,8 @@ pub(crate) use child_main::{WORKER, is_open};
 #[cfg(feature = "spark")]
 pub(crate) use command::Text;
 pub use command::{Command, CommandError, CommandOutput, Drawn, Known, Word, command};
+#[cfg(unix)]
+pub(crate) use descriptors::raise as raise_descriptor_limit;
 #[cfg(all(unix, feature = "spark"))]
 pub(crate) use group::{Group, Lifeline};
 #[cfg(unix)]

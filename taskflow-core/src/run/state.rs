@@ -89,14 +89,15 @@ impl TaskState {
     pub(crate) const fn after(self, transition: Transition) -> Option<TaskState> {
         use {TaskState as S, Transition as T};
         match (self, transition) {
-            (S::None | S::UpForRetry | S::UpForReschedule | S::Deferred, T::Schedule) => Some(S::Scheduled),
+            (S::None | S::UpForRetry | S::UpForReschedule | S::Deferred, T::Schedule) | (S::Running, T::Interrupt) => {
+                Some(S::Scheduled)
+            }
             (S::Scheduled, T::Start) => Some(S::Running),
             (S::Running, T::Succeed) => Some(S::Success),
             (S::Running, T::Fail) => Some(S::Failed),
             (S::Running, T::Retry) => Some(S::UpForRetry),
             (S::Running, T::Reschedule) => Some(S::UpForReschedule),
             (S::Running, T::Defer) => Some(S::Deferred),
-            (S::Running, T::Interrupt) => Some(S::Scheduled),
             (open, T::Skip) if !open.is_terminal() => Some(S::Skipped),
             (S::None, T::FailUpstream) => Some(S::UpstreamFailed),
             (open, T::Cancel) if !open.is_terminal() => Some(S::Cancelled),

@@ -3,6 +3,7 @@
 
 mod call;
 mod callback;
+mod cause;
 mod context;
 mod control;
 mod deadline;
@@ -26,6 +27,7 @@ mod xcom;
 
 pub(crate) use call::{Outcome, call_as, call_async, call_sync};
 pub use callback::{Callback, CallbackKind, CallbackResult, Callbacks, Notifier};
+pub(crate) use cause::because_of;
 pub(crate) use context::Identity;
 pub use context::TaskContext;
 pub(crate) use control::AttemptControl;

@@ -21,12 +21,14 @@ pub struct Outcome<T> {
     values: HashMap<String, AnyValue>,
     notifications: Vec<Notification>,
     pub(super) steps: u64,
+    /// Whether tasks were cleared or marked after the run had ended.
+    pub(super) is_edited: bool,
 }
 
 impl<T> Outcome<T> {
     pub(super) fn new(report: RunReport<T>, world: TestWorld) -> Self {
-        let TestWorld { log, values, notifications, steps, .. } = world;
-        Outcome { report, log, values, notifications, steps }
+        let TestWorld { log, values, notifications, steps, is_edited, .. } = world;
+        Outcome { report, log, values, notifications, steps, is_edited }
     }
 
     /// The report, like that of any run.

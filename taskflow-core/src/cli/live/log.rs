@@ -92,8 +92,13 @@ impl Log {
             let (attempts, ended) = &mut self.reported[place];
             for retried in task.retried.iter().skip(*attempts as usize) {
                 *attempts += 1;
-                new_lines.push((retried.ended, to_be_retried(task, retried)));
+                // An attempt that ended its task was reported then. The task is open again, because
+                // its group or its run is retried.
+                if !std::mem::replace(ended, false) {
+                    new_lines.push((retried.ended, end_of_attempt(task, retried)));
+                }
             }
+            *ended &= task.view.state.is_terminal();
             if task.view.state.is_terminal() && !std::mem::replace(ended, true) {
                 new_lines.extend(end_of(task));
             }
@@ -124,10 +129,14 @@ impl Log {
     }
 }
 
-fn to_be_retried(task: &ChangedTask, attempt: &AttemptReport) -> String {
-    let why = attempt.failure.as_deref().map(in_one_line).unwrap_or_default();
+/// An attempt that another one follows.
+fn end_of_attempt(task: &ChangedTask, attempt: &AttemptReport) -> String {
+    let Some(failure) = &attempt.failure else {
+        let took = format::duration(attempt.ended.since(attempt.started));
+        return format!("{}: success in {took}", named(&task.view));
+    };
     let delay = attempt.retry_delay.map(format::duration).unwrap_or_default();
-    format!("{}: attempt {} failed, retry in {delay}: {why}", named(&task.view), attempt.number)
+    format!("{}: attempt {} failed, retry in {delay}: {}", named(&task.view), attempt.number, in_one_line(failure))
 }
 
 /// The line about the end of a task, with its time.
@@ -158,4 +167,38 @@ fn in_one_line(failure: &Failure) -> String {
         text += cause;
     }
     format::cut(&text.split_whitespace().collect::<Vec<_>>().join(" "), LONGEST)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::time::Duration;
+
+    use super::*;
+    use crate::dag::{Dag, DagBuilder, DagOptions, scope};
+    use crate::engine::LiveFollower;
+
+    /// Only the work fails, in the first try.
+    #[test]
+    fn an_attempt_that_succeeded_before_its_run_is_retried_is_reported_as_success() {
+        static CALLS: AtomicU32 = AtomicU32::new(0);
+        let mut options = DagOptions::NONE;
+        (options.retries, options.retry_delay) = (Some(1), Some(Duration::from_secs(60)));
+        let draw = |dag: &DagBuilder| {
+            let work = |_| {
+                let calls = || CALLS.fetch_add(1, Ordering::Relaxed);
+                dag.add("work", move |_| if calls() == 0 { Err("away".into()) } else { Ok(()) })
+            };
+            scope(dag.add("create", |_| Ok(())), work, |_| dag.add("delete", |_| Ok(())));
+        };
+        let dag = Dag::draw_with("retried", options, draw).unwrap();
+        let report = dag.run().run_sequentially().unwrap();
+        let mut log = Log::new(report.plan(), report.started());
+        let (progress, changed) = LiveFollower::ended(&report, |_| true);
+        let lines = log.new_lines(&progress, &changed, &RunName { number: None, home: None });
+        let lines: Vec<&str> = lines.iter().map(|line| line.split_once(' ').unwrap().1).collect();
+        let failed: Vec<&&str> = lines.iter().filter(|line| line.contains("failed")).collect();
+        assert_eq!(failed, [&"work: attempt 1 failed, retry in 1 m 00 s: away"], "{lines:?}");
+        assert_eq!(lines.iter().filter(|line| line.starts_with("create: success in")).count(), 2, "{lines:?}");
+    }
 }

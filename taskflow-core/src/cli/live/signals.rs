@@ -91,7 +91,7 @@ async fn next(signal: &mut Option<tokio::signal::unix::Signal>) {
     {
         return;
     }
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 /// The signals that the program was started to ignore, one bit each, from number 1 on. Known on

@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use super::super::drive::RunOutput;
 use super::super::live::Ended;
-use super::super::terminal::Paint;
-use super::super::{format, shell};
+use super::super::terminal::{Paint, Terminal};
+use super::super::{fit, format, shell};
 use crate::base::Failure;
 use crate::base::text::one_line;
 use crate::engine::{RunReport, TaskReport};
@@ -15,24 +15,22 @@ use crate::run::TaskState;
 const NAMED: usize = 5;
 
 /// Why the run failed.
-pub(super) fn report(output: &RunOutput, ended: &Ended, paint: Paint) -> String {
-    let mut text = String::new();
-    let report = &ended.report;
-    // Writing to a string does not fail.
-    let _ = match report.first_failure() {
-        Some(task) => write_failure(&mut text, task, output, ended, paint),
-        None => write!(text, "{} {}", paint.bad("error:"), one_line(report.halt_reason().unwrap_or("the run failed"))),
+pub(super) fn report(output: &RunOutput, ended: &Ended, terminal: &Terminal) -> String {
+    let (report, paint) = (&ended.report, terminal.paint_stderr());
+    let Some(task) = report.first_failure() else {
+        return format!("{} {}", paint.bad("error:"), one_line(report.halt_reason().unwrap_or("the run failed")));
     };
-    text
+    let mut text = String::new();
+    // Writing to a string does not fail.
+    let _ = write_failure(&mut text, task, ended, paint);
+    let text = fit::prose(&text, terminal.width_stderr(), 4);
+    // A command is not broken into lines: it is copied.
+    let node = report.plan().node(task.node());
+    format!("{text}{} {}", paint.good("to retry:"), retry_command(output, ended.number, node.id()))
 }
 
-fn write_failure(
-    text: &mut String,
-    task: TaskReport<'_>,
-    output: &RunOutput,
-    ended: &Ended,
-    paint: Paint,
-) -> std::fmt::Result {
+/// The lines about the failure.
+fn write_failure(text: &mut String, task: TaskReport<'_>, ended: &Ended, paint: Paint) -> std::fmt::Result {
     let report = &ended.report;
     let plan = report.plan();
     let attempts = task.attempts();
@@ -65,7 +63,7 @@ fn write_failure(
     if !others.is_empty() {
         writeln!(text, "  {} {}", paint.faint("also failed:"), format::some(&others, NAMED))?;
     }
-    write!(text, "{} {}", paint.good("to retry:"), retry_command(output, ended.number, plan.node(task.node()).id()))
+    Ok(())
 }
 
 /// The failure of a single task in detail.

@@ -26,7 +26,7 @@ pub(super) fn print_summary(output: &RunOutput, ended: &Ended, terminal: &Termin
         terminal.note(&fit::prose(&last_line(ended, terminal.paint_stderr()), terminal.width_stderr(), 2));
     }
     if report.state() == RunState::Failed {
-        let failure = failure::report(output, ended, terminal.paint_stderr());
+        let failure = failure::report(output, ended, terminal);
         terminal.note_block(&if output.quiet { failure } else { format!("\n{failure}") });
     }
     if report.state() == RunState::Interrupted {

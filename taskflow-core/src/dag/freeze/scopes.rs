@@ -1,6 +1,7 @@
 //! Turns scopes and groups into order edges when a graph is frozen: from work to its teardown, and
 //! from the tasks that a group comes after to its first tasks.
 
+use std::collections::HashSet;
 use std::ops::Range;
 
 use super::arg_range;
@@ -42,6 +43,30 @@ pub(super) fn rest_of_work(draft: &Draft) -> Vec<(NodeIndex, NodeIndex)> {
         }
     }
     rest.sort_unstable_by_key(|&(work, teardown)| (teardown, work));
+    rest
+}
+
+/// The rest of the work that waits for each setup, as `(setup, work)` in the order of the work: all
+/// nodes that neither require its value nor have it as their gate. Work of several scopes waits for
+/// the innermost, whose setup is work of the next one. Called when the gates are known.
+pub(super) fn rest_of_setups(draft: &Draft, gates: &[(NodeIndex, NodeIndex)]) -> Vec<(NodeIndex, NodeIndex)> {
+    let mut rest: Vec<(NodeIndex, NodeIndex)> = Vec::new();
+    let mut seen: HashSet<NodeIndex> = HashSet::new();
+    // Inner scopes come first.
+    for scope in &draft.scopes {
+        for work in indices(scope.body.clone()).filter(|&work| seen.insert(work)) {
+            let requires = |arg: &ArgDraft| {
+                arg.kind() == Some(EdgeKind::Required)
+                    && arg.handles().iter().any(|from| from.source.as_task() == Some(scope.setup))
+            };
+            let waits = draft.args[arg_range(draft, work)].iter().any(requires)
+                || gates.binary_search_by_key(&work, |&(_, node)| node).is_ok_and(|at| gates[at].0 == scope.setup);
+            if !waits {
+                rest.push((scope.setup, work));
+            }
+        }
+    }
+    rest.sort_unstable_by_key(|&(_, work)| work);
     rest
 }
 

@@ -50,6 +50,8 @@ pub struct Plan {
     /// The work that teardowns wait for besides their order edges, as `(work, teardown)`, sorted by
     /// teardown.
     pub(in crate::dag) rest_of_work: Vec<(NodeIndex, NodeIndex)>,
+    /// The setups that work waits for besides its gates, as `(setup, work)`, sorted by work.
+    pub(in crate::dag) rest_of_setups: Vec<(NodeIndex, NodeIndex)>,
     /// The gates, as `(upstream, node)`, sorted by node.
     pub(in crate::dag) gates: Vec<(NodeIndex, NodeIndex)>,
     /// Each setup with each node of its teardown, sorted.

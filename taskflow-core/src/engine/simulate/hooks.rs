@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::base::Timestamp;
 use crate::callback::PendingCallback;
+use crate::engine::values::Values;
 use crate::machine::Machine;
 use crate::run::{Event, TaskIndex};
 use crate::task::{Inputs, Produced, TaskContext, TaskDef};
@@ -22,8 +23,11 @@ pub(crate) trait SimHooks {
         Part::default()
     }
 
+    /// Called when a session has begun, at this time of its clock.
+    fn on_begin(&mut self, _machine: &Machine, _now: Timestamp) {}
+
     /// Called when an attempt has started, before its function is called.
-    fn on_start(&mut self, _machine: &Machine, _task: TaskIndex) {}
+    fn on_start(&mut self, _machine: &Machine, _values: &Values, _task: TaskIndex) {}
 
     /// Returns an interference before the next step.
     fn interfere(&mut self, _now: Timestamp) -> Option<Interference> {

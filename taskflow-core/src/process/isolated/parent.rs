@@ -20,6 +20,7 @@ use super::attempt_request::{Reach, pack};
 use super::receiver::{AttemptRef, FrameReceiver};
 use super::{memory, wire};
 use crate::base::{Crash, Failure};
+use crate::log::pressing;
 use crate::task::{AttemptControl, Identity, Inputs, Isolation, Outcome, TaskDef};
 
 /// The time limit from the start of a child to its first frame.
@@ -169,8 +170,13 @@ impl Attempt {
             let frame = wire::receive(reading);
             let frame = if received.entered { Ok(frame.await) } else { timeout(ENTER_TIMEOUT, frame).await };
             let Ok(Ok(Some(frame))) = frame else { return };
-            if !received.take(&frame, &attempt) || received.is_over() {
+            let (is_valid, pressure) = pressing(|| received.take(&frame, &attempt));
+            if !is_valid || received.is_over() {
                 return;
+            }
+            // The child waits for its socket: no record of it is lost.
+            if let Some(pressure) = pressure {
+                pressure.wait().await;
             }
         }
     }

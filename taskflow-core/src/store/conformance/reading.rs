@@ -180,7 +180,8 @@ async fn runs_are_ordered_by_logical_date(store: &dyn Store) {
 
 async fn a_cursor_pages_through_all_runs(store: &dyn Store) {
     dated_runs(store).await;
-    for (order, expected) in [(RunOrder::Created, "edcba"), (RunOrder::LogicalDate, "adceb")] {
+    let orders = [(RunOrder::Created, "edcba"), (RunOrder::LogicalDate, "adceb"), (RunOrder::Number, "edcba")];
+    for (order, expected) in orders {
         for size in 1..=6 {
             let mut filter = RunFilter { order, limit: Some(size), ..Default::default() };
             let mut all = String::new();
