@@ -6,6 +6,9 @@ use crate::dag::{BuildErrors, Dag, DagFn, Plan};
 use crate::engine::RunRequest;
 use crate::value::{AnyValue, Value};
 
+/// A graph, and the known values of its parameters.
+type Parts = (Result<Arc<Plan>, BuildErrors>, Option<Vec<Option<AnyValue>>>);
+
 /// The subject of a [`Test`](super::Test):
 ///
 /// - `delays {}`, the type defined by `#[dag] fn delays(..)`: its parameters are set by name, or
@@ -24,13 +27,13 @@ pub trait Subject {
 
     /// The graph, and the known values of its parameters.
     #[doc(hidden)]
-    fn into_parts(self) -> (Result<Arc<Plan>, BuildErrors>, Option<Vec<Option<AnyValue>>>);
+    fn into_parts(self) -> Parts;
 }
 
 impl<D: DagFn<Result: Value>> Subject for D {
     type Result = D::Result;
 
-    fn into_parts(self) -> (Result<Arc<Plan>, BuildErrors>, Option<Vec<Option<AnyValue>>>) {
+    fn into_parts(self) -> Parts {
         (D::definition().plan(), None)
     }
 }
@@ -38,7 +41,7 @@ impl<D: DagFn<Result: Value>> Subject for D {
 impl<T: Value> Subject for RunRequest<T> {
     type Result = T;
 
-    fn into_parts(self) -> (Result<Arc<Plan>, BuildErrors>, Option<Vec<Option<AnyValue>>>) {
+    fn into_parts(self) -> Parts {
         let (plan, params) = self.into_parts();
         (plan, Some(params))
     }
@@ -47,7 +50,7 @@ impl<T: Value> Subject for RunRequest<T> {
 impl<T: Value> Subject for &Dag<T> {
     type Result = T;
 
-    fn into_parts(self) -> (Result<Arc<Plan>, BuildErrors>, Option<Vec<Option<AnyValue>>>) {
+    fn into_parts(self) -> Parts {
         (Ok(Arc::clone(self.plan())), None)
     }
 }
@@ -55,7 +58,7 @@ impl<T: Value> Subject for &Dag<T> {
 impl<T: Value> Subject for Dag<T> {
     type Result = T;
 
-    fn into_parts(self) -> (Result<Arc<Plan>, BuildErrors>, Option<Vec<Option<AnyValue>>>) {
+    fn into_parts(self) -> Parts {
         (&self).into_parts()
     }
 }
