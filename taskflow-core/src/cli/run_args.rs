@@ -43,6 +43,10 @@ pub(super) fn by() -> Arg {
     Arg::new("by")
         .long("by")
         .value_name("NAME")
+        .value_parser(|text: &str| match text.trim() {
+            "" => Err("a name is needed"),
+            name => Ok(name.to_owned()),
+        })
         .help("Who does it, stored in the history of the run [default: the account]")
 }
 
@@ -57,9 +61,9 @@ pub(super) fn json_value() -> Arg {
 /// The user and the reason.
 pub(super) fn note(matches: &ArgMatches) -> Note {
     let note = Note::by_user(matches.get_one::<String>("reason").cloned().unwrap_or_default());
-    match matches.get_one::<String>("by").map(|by| by.trim()) {
-        Some(by) if !by.is_empty() => Note { by: by.to_owned(), ..note },
-        _ => note,
+    match matches.get_one::<String>("by") {
+        Some(by) => Note { by: by.clone(), ..note },
+        None => note,
     }
 }
 
