@@ -271,10 +271,8 @@ fn calls(verb: &str) -> Vec<Vec<&'static str>> {
             &[BAD, HOSTILE],
         ],
         "config show" => &[&[], &["--origin"], &["--config", HOSTILE]],
-        "config path" => &[&[]],
-        "db check" => &[&[]],
         "db prune" => &[&["--older-than", "0s", "--dry-run"], &["--older-than", HOSTILE]],
-        "db vacuum" | "db path" => &[&[]],
+        "config path" | "db check" | "db vacuum" | "db path" => &[&[]],
         "completions" => &[&["bash"], &["zsh"], &["fish"], &["powershell"], &["elvish"], &[HOSTILE]],
         _ => panic!("what does `{verb}` print of a hostile store?"),
     };

@@ -47,10 +47,10 @@ fn links(ctx: &TaskContext) {
 #[task]
 async fn keys(ctx: &TaskContext) -> Result<()> {
     let long = "k".repeat(5 << 20);
-    let pushed = ctx.push(&long, 1_u32).unwrap_err().to_string();
+    let pushed = ctx.push(&long, 1_u32).expect_err("the key is too long").to_string();
     assert!(pushed.ends_with("a key has at most 512 bytes, but this one has 5.0 MiB"), "{pushed}");
     assert!(pushed.len() < 300, "{pushed}");
-    let stored = ctx.set_state(&long, 1_u32).await.unwrap_err().to_string();
+    let stored = ctx.set_state(&long, 1_u32).await.expect_err("the key is too long").to_string();
     assert!(stored.contains("a key has at most 512 bytes") && stored.len() < 300, "{stored}");
     ctx.push(&long[..512], 1_u32)?;
     Ok(())

@@ -125,8 +125,8 @@ fn a_closure_that_returns_a_tuple_has_a_list_for_each_part() {
         fn show(
             kept: &[u32],
             squares: &[u32],
-            sums: Vec<u32>,
-            lists: Vec<Vec<u32>>,
+            sums: &[u32],
+            lists: &[Vec<u32>],
             rest: &[u32],
             labelled: &[u32],
         ) -> String {
@@ -145,7 +145,7 @@ fn each_part_of_a_tuple_has_its_own_outcomes() {
     let build = || {
         let (picked, squares) = count_to(4).each(|n| (picky(n), square(n)));
         #[task]
-        fn both(picked: Vec<Result<u32, Failure>>, squares: &[u32]) -> String {
+        fn both(picked: &[Result<u32, Failure>], squares: &[u32]) -> String {
             let picked: Vec<_> = picked.iter().map(|value| value.as_ref().ok()).collect();
             format!("{picked:?} {squares:?}")
         }

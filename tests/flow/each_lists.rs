@@ -44,7 +44,7 @@ fn next(value: u32) -> u32 {
 }
 
 #[task]
-fn sum(values: Vec<u32>) -> u32 {
+fn sum(values: &[u32]) -> u32 {
     values.iter().sum()
 }
 

@@ -191,13 +191,13 @@ mod tests {
         let (release, released) = mpsc::channel::<()>();
         let (begun, released, tries) = (Mutex::new(begun), Mutex::new(released), Mutex::new(0));
         let dag = Dag::draw("followed", |dag| {
-            let waits = dag.add("waits", move |_| Ok(begun.lock().unwrap().recv().unwrap_or(())));
+            let waits = dag.add("waits", move |_| begun.lock().unwrap().recv().map_err(Into::into));
             let flaky = dag.add("flaky", move |_| {
                 let mut tries = tries.lock().unwrap();
                 *tries += 1;
                 if *tries == 1 { Err("not at once".into()) } else { Ok(()) }
             });
-            let holds = dag.add("holds", move |_| Ok(released.lock().unwrap().recv().unwrap_or(())));
+            let holds = dag.add("holds", move |_| released.lock().unwrap().recv().map_err(Into::into));
             flaky.retries(1).retry_delay(Duration::from_millis(1)).after(waits);
             dag.add("last", |_| Ok(())).after(holds.after(flaky));
         });
