@@ -8,13 +8,14 @@
 //! 2. The [`layer`] stores a handle of the attempt in that span and in every span inside it. For an
 //!    event, it looks into the innermost span; if there is a handle, the event becomes a
 //!    [`LogRecord`] with its fields and those of the surrounding spans.
-//! 3. The record enters the bounded [queue] of its attempt. A task never waits: if the queue is
-//!    full, the oldest record in it is dropped and counted, so that the last words of an attempt,
-//!    why it failed, always arrive. The output of child processes is [held back](press) instead.
+//! 3. The record enters the bounded queue of its attempt (`queue`). A task never waits: if the
+//!    queue is full, the oldest record in it is dropped and counted, so that the last words of an
+//!    attempt, why it failed, always arrive. The output of child processes is held back instead
+//!    (`backpressure`).
 //! 4. One thread takes the records, [redacts](redact) secrets and appends the records to
 //!    `<root>/<run>/<task>/<attempt>.jsonl`, within 200 ms of the first and when an attempt ends.
 //!    The first record creates the file. A log that reaches its limit keeps its beginning and its
-//!    end ([`segments`]). Records that cannot be written are counted, and the log
+//!    end (`segments`). Records that cannot be written are counted, and the log
 //!    reports the count; no task fails because of it.
 //! 5. The span closes when the attempt and all work that [`spawn`], [`spawn_blocking`] and
 //!    [`carry`] moved to other threads have ended. The layer notifies the writer, which closes the
@@ -26,6 +27,7 @@
 //! [`layer`] to it.
 
 mod attempt;
+mod backpressure;
 pub(crate) mod encodings;
 mod fields;
 mod follow;
@@ -33,7 +35,6 @@ mod init;
 mod layer;
 mod page;
 mod patterns;
-mod press;
 mod queue;
 mod read;
 mod record;
@@ -49,10 +50,10 @@ mod store;
 mod tests;
 mod writer;
 
+pub(crate) use backpressure::with_backpressure;
 pub use follow::Follow;
 pub use init::{AlreadyInstalled, init, init_with};
 pub use layer::{layer, layer_with};
-pub(crate) use press::pressing;
 pub use read::{AttemptLog, LogFiles, RunLogRecord};
 pub use record::{LogLevel, LogRecord, LogSpan};
 pub use redact::{Redactor, mask, redact};

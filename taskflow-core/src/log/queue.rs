@@ -6,7 +6,7 @@
 //! 2. If the queue of an attempt is full, its oldest waiting record is dropped for the new one, and
 //!    counted: what an attempt logs last always arrives.
 //! 3. The output of a child process is held back instead: whoever reads the pipe
-//!    ([`pressing`](super::pressing)) waits until the writer has taken the queue.
+//!    ([`with_backpressure`](super::with_backpressure)) waits until the writer has taken the queue.
 //! 4. The first record of an attempt wakes the writer, which then waits [`GATHER`] for more, so
 //!    that a task that logs occasionally does not wake a thread each time. The writer starts at
 //!    once if a queue is half full, when an attempt ends and when a thread waits in

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use super::attempt::Attempt;
+use super::backpressure::notice;
 use super::layer::Destination;
-use super::press::press;
 use super::queue::Queue;
 use super::record::LogRecord;
 use super::writer::Writer;
@@ -171,7 +171,7 @@ impl Destination for LogSink {
         let received = self.shared.queue.offer(attempt, record());
         self.shared.dropped.fetch_add(received.dropped, Ordering::Relaxed);
         if received.pressed {
-            press(&self.shared.queue, attempt);
+            notice(&self.shared.queue, attempt);
         }
     }
 

@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep_until};
 use tracing::Instrument as _;
 
 use super::splitter::{PIECE, Part, Splitter};
-use crate::log::pressing;
+use crate::log::with_backpressure;
 
 /// How many of the last lines are kept for error messages.
 const LAST: usize = 5;
@@ -137,7 +137,7 @@ async fn listen(
         let room = wanted.saturating_sub(tail.all.len());
         tail.all.extend_from_slice(&bytes[..room.min(read)]);
         while let Some(part) = splitter.next(&mut bytes) {
-            let ((), pressure) = pressing(|| tail.take(part, &mut each));
+            let ((), pressure) = with_backpressure(|| tail.take(part, &mut each));
             // The child waits for its pipe: no line of it is lost.
             if let Some(pressure) = pressure {
                 pressure.wait().await;

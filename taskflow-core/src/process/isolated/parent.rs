@@ -20,7 +20,7 @@ use super::attempt_request::{Reach, pack};
 use super::receiver::{AttemptRef, FrameReceiver};
 use super::{memory, wire};
 use crate::base::{Crash, Failure};
-use crate::log::pressing;
+use crate::log::with_backpressure;
 use crate::task::{AttemptControl, Identity, Inputs, Isolation, Outcome, TaskDef};
 
 /// The time limit from the start of a child to its first frame.
@@ -170,7 +170,7 @@ impl Attempt {
             let frame = wire::receive(reading);
             let frame = if received.entered { Ok(frame.await) } else { timeout(ENTER_TIMEOUT, frame).await };
             let Ok(Ok(Some(frame))) = frame else { return };
-            let (is_valid, pressure) = pressing(|| received.take(&frame, &attempt));
+            let (is_valid, pressure) = with_backpressure(|| received.take(&frame, &attempt));
             if !is_valid || received.is_over() {
                 return;
             }
