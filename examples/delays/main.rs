@@ -34,8 +34,8 @@ fn weather(data: &str) -> Result<Table<Weather>> {
 
 /// Reads the names of airlines or airports.
 #[task(blocking)]
-fn names(data: &str, file: &str, code: &str) -> Result<Table<Name>> {
-    input::names(&directory(data), file, code)
+fn names(data: &str, file: &str) -> Result<Table<Name>> {
+    input::names(&directory(data), file)
 }
 
 /// Joins each flight with the weather of its hour, and counts flights without a match.
@@ -96,8 +96,8 @@ pub fn delays(
     #[param(default = "target/warehouse.db", help = "SQLite file of the results")] warehouse: String,
 ) -> String {
     let flights = flights(data, month);
-    let airlines = names(data, "airlines", "carrier").id("airlines");
-    let airports = names(data, "airports", "faa").id("airports");
+    let airlines = names(data, "airlines").id("airlines");
+    let airports = names(data, "airports").id("airports");
     let joined = join(flights, weather(data), airlines, airports);
 
     let summaries = [

@@ -21,15 +21,16 @@ mod visits;
 
 use std::fmt::Write;
 use std::fs;
-use std::io::{BufRead, BufReader};
 use std::path::Path;
 
+use csv::{ReaderBuilder, WriterBuilder};
 use model::{Verdict, Visit, evaluate, judge, popular, publish, reject, split_visits, train};
 use serde::{Deserialize, Serialize};
 use taskflow::prelude::*;
 use visits::{Day, days, pages_read, sessions};
 
-/// The visits of a day: a file with a line for each session and page, in the order of reading.
+/// The visits of a day: a tab-separated file with a row for each session and page, in the order
+/// of reading.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Matrix {
     file: String,
@@ -47,22 +48,23 @@ fn scratch(ctx: &TaskContext) -> Result<String> {
 #[task(blocking)]
 fn matrix(scratch: &str, date: &str, visits: &[Visit]) -> Result<Matrix> {
     let file = Path::new(scratch).join(format!("{date}.tsv"));
-    let mut lines = String::new();
+    let mut rows = WriterBuilder::new().delimiter(b'\t').from_path(&file)?;
     for (session, visit) in visits.iter().enumerate() {
         for page in visit {
-            writeln!(lines, "{session}\t{page}")?;
+            rows.serialize((session, page))?;
         }
     }
-    fs::write(&file, lines)?;
+    rows.flush()?;
     Ok(Matrix { file: file.to_string_lossy().into_owned(), sessions: visits.len() })
 }
 
 fn read_matrix(matrix: &Matrix) -> Result<Vec<Visit>> {
     let mut visits = vec![Visit::new(); matrix.sessions];
-    for line in BufReader::new(fs::File::open(&matrix.file)?).lines() {
-        let line = line?;
-        let (session, page) = line.split_once('\t').ok_or("a line without a session")?;
-        visits.get_mut(session.parse::<usize>()?).ok_or("a line with an invalid session")?.push(page.to_owned());
+    let mut rows = ReaderBuilder::new().delimiter(b'\t').has_headers(false).from_path(&matrix.file)?;
+    for row in rows.deserialize() {
+        let (session, page): (usize, String) = row.map_err(|error| format!("{}: {error}", matrix.file))?;
+        let visit = visits.get_mut(session).ok_or_else(|| format!("{}: there is no session {session}", matrix.file))?;
+        visit.push(page);
     }
     Ok(visits)
 }
