@@ -37,7 +37,7 @@ impl Home {
     }
 
     fn spawn(&self, words: &[&str]) -> Child {
-        let mut command = binaries::program("cli_single");
+        let mut command = binaries::program_with_signals("cli_single");
         command.args(words).env("TASKFLOW_HOME", self.0.path()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let child = command.spawn().expect("a built program starts");
         wait_for(&self.started());
@@ -150,8 +150,8 @@ fn a_signal_that_the_program_was_started_to_ignore_stays_ignored() {
     let home = Home::new();
     let mut program = binaries::program("cli_single");
     program.args(["run", "--started"]).arg(home.started());
-    let mut shell = Command::new("sh");
-    shell.args(["-c", r#"trap '' HUP; exec "$0" "$@""#]).arg(program.get_program()).args(program.get_args());
+    let mut shell = binaries::with_signals();
+    shell.args(["sh", "-c", r#"trap '' HUP; exec "$0" "$@""#]).arg(program.get_program()).args(program.get_args());
     shell.env("TASKFLOW_HOME", home.0.path()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let child = shell.spawn().expect("there is a shell");
     wait_for(&home.started());

@@ -22,8 +22,8 @@ impl Session {
         let mut fixture = binaries::program("cli_single");
         fixture.envs(variables.iter().copied());
         let line = format!("{} {words}", fixture.get_program().display());
-        let mut command = Command::new("script");
-        command.args(["--quiet", "--return", "--command", &line, "/dev/null"]);
+        let mut command = binaries::with_signals();
+        command.args(["script", "--quiet", "--return", "--command", &line, "/dev/null"]);
         for (name, value) in fixture.get_envs() {
             match value {
                 Some(value) => command.env(name, value),

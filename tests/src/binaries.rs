@@ -5,7 +5,25 @@ use std::process::{Command, Output, Stdio};
 
 /// A call of a fixture, in an environment without variables about terminals.
 pub fn program(name: &str) -> Command {
-    let mut command = Command::new(path(name));
+    quiet(Command::new(path(name)))
+}
+
+/// A call of a fixture that reacts to signals even if the tests were started to ignore some: in the
+/// background of a shell, or with `nohup`.
+pub fn program_with_signals(name: &str) -> Command {
+    let mut command = with_signals();
+    command.arg(path(name));
+    quiet(command)
+}
+
+/// `env`, which replaces itself by the program that its arguments name.
+pub fn with_signals() -> Command {
+    let mut command = Command::new("env");
+    command.arg("--default-signal=INT,TERM,HUP");
+    command
+}
+
+fn quiet(mut command: Command) -> Command {
     // The last one is for tests: a program would warn of it.
     for variable in ["NO_COLOR", "CI", "CLICOLOR", "CLICOLOR_FORCE", "RUST_BACKTRACE", "COLUMNS", "TASKFLOW_SPARK_HOME"]
     {
