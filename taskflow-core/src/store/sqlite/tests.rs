@@ -119,8 +119,9 @@ async fn reading_does_not_wait_for_a_writer() {
     let store = open(&path).await;
     ok(&store, &[new("a", 10)]).await;
     let mut other = raw(&path).await;
-    let sql = "BEGIN IMMEDIATE; UPDATE runs SET owner = 'other'";
-    sqlx::raw_sql(sql).execute(&mut other).await.unwrap();
+    let seal = super::row_seals::owner("other", 1);
+    let sql = format!("BEGIN IMMEDIATE; UPDATE runs SET owner = 'other', seal_owner = {seal}");
+    sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut other).await.unwrap();
     assert_eq!(store.run(1).await.unwrap().unwrap().owner, "host:1");
     sqlx::raw_sql("COMMIT").execute(&mut other).await.unwrap();
     assert_eq!(store.run(1).await.unwrap().unwrap().owner, "other");
@@ -230,7 +231,7 @@ async fn a_store_of_a_later_version_is_not_touched() {
         SqliteStore::open(&path, SyncMode::Normal).await.unwrap_err(),
         SqliteStore::open_existing(&path, SyncMode::Normal).await.unwrap_err(),
     ] {
-        assert!(matches!(error, StoreError::TooNew { found: 7, known: 3, .. }), "{error}");
+        assert!(matches!(error, StoreError::TooNew { found: 7, known: 4, .. }), "{error}");
     }
 }
 
@@ -328,7 +329,7 @@ async fn a_check_names_what_does_not_fit_together() {
     filled(&path).await;
     edit(
         &path,
-        "DELETE FROM segments WHERE id = (1 << 32) + 5; INSERT INTO segments VALUES ((9 << 32) + 1, x'', x''); \
+        "DELETE FROM segments WHERE id = (1 << 32) + 5; INSERT INTO segments (id, events, data) VALUES ((9 << 32) + 1, x'', x''); \
          DELETE FROM graphs; UPDATE runs SET info = 'no' WHERE number = 2; UPDATE runs SET state = 'lost' WHERE number = 1;
          INSERT INTO requests (run, what, by, reason, at) VALUES (9, 'cancel', '', '', 0)",
     )
