@@ -54,7 +54,7 @@ pub use taskflow_core::engine::{
 };
 pub use taskflow_core::journal::Journal;
 pub use taskflow_core::log::{carry, spawn, spawn_blocking};
-pub use taskflow_core::run::{Durability, Event, RunInfo, RunState, TaskState};
+pub use taskflow_core::run::{Durability, Event, GraphChanges, RunInfo, RunState, TaskState};
 pub use taskflow_core::task::{Backoff, Retry, RetryPolicy, TaskContext, TaskDef, TaskOptions, TriggerRule};
 pub use taskflow_core::value::Value;
 pub use taskflow_macros::{branch, dag, sensor, task};
@@ -81,9 +81,9 @@ pub mod config {
 /// Running DAGs, and what can be seen of a run.
 pub mod engine {
     pub use taskflow_core::engine::{
-        AttemptReport, Engine, EngineBuilder, Lagged, Observer, PreviousError, PreviousRun, RecorderError, RunControl,
-        RunError, RunFailed, RunFuture, RunHandle, RunReport, RunRequest, RunningTask, Subscription, TaskReport,
-        TriggerError, UnknownPool,
+        AttemptReport, Engine, EngineBuilder, Lagged, MissingConfig, Observer, PreviousError, PreviousRun,
+        RecorderError, RunControl, RunError, RunFailed, RunFuture, RunHandle, RunReport, RunRequest, RunningTask,
+        Subscription, TaskReport, TriggerError, UnknownPool,
     };
     pub use taskflow_core::run::{
         Durability, Event, RunInfo, RunState, RunType, RunView, TaskIndex, TaskState, TaskView, TriggeredBy, WaitView,
@@ -94,8 +94,8 @@ pub mod engine {
 pub mod graph {
     pub use taskflow_core::dag::{
         Arg, ArgPlan, Arm, Branch, BuildError, BuildErrors, DagDef, DagOptions, EdgeArg, EdgeKind, GroupIndex,
-        GroupPlan, Join, JoinIndex, Node, NodeIndex, NodeOptions, Param, ParamDef, Params, Plan, PoolDef, Projection,
-        RangeOf, Registry, Selection, Source, Teardown, TextMap, Tuple,
+        GroupPlan, Join, JoinIndex, Node, NodeIndex, NodeOptions, Param, ParamDef, ParamDefault, Params, Plan, PoolDef,
+        Projection, RangeOf, Registry, Selection, Source, Teardown, TextMap, Tuple,
     };
 }
 
@@ -120,6 +120,7 @@ pub mod log {
 
 /// Notifiers for callbacks.
 pub mod notify {
+    pub use taskflow_core::callback::CallbackFailure;
     pub use taskflow_core::callback::notify::{
         Callback, CallbackKind, CallbackResult, Callbacks, CommandNotifier, Deadline, DeadlineReference, LogLine,
         Notification, Notifier, TaskNotification, command, log_line,
@@ -133,9 +134,9 @@ pub mod ops {
     pub use taskflow_core::ops::{
         AttemptStatus, CancelledRun, Checked, Cleared, DEFAULT_GRACE, Draft, ExternalJob, ExternalJobState, Mark,
         Marked, OpsError, Pruned, Reason, Replayed, Rerun, RunList, RunStatus, RunSummaryDocument, SentEvent,
-        TaskStatus, Vacuumed, ValueDocument, cancel, cancel_and_wait, clear, clear_and_run, draft, durability, engine,
-        fail_fast, grace, list_runs, mark, prune, replay, resume, retry, send_event, start, sync_mode, vacuum, value,
-        values, would_clear, would_prune,
+        TaskStatus, TriggeredRun, Vacuumed, ValueDocument, cancel, cancel_and_wait, clear, clear_and_run, draft,
+        durability, engine, fail_fast, grace, interrupted, list_runs, mark, prune, replay, resume, retry, send_event,
+        start, sync_mode, triggered_runs, vacuum, value, values, would_clear, would_prune,
     };
     #[cfg(feature = "sqlite")]
     pub use taskflow_core::ops::{Home, check};

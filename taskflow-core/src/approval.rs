@@ -56,8 +56,8 @@ use crate::value::{TypeInfo, Value};
 pub struct Answer<T> {
     /// The answer.
     pub answer: T,
-    /// Who answered, as claimed by the program that sent the answer; not verified. Empty if
-    /// unknown.
+    /// Who answered, as claimed by the program that sent the answer; not verified. Where it does
+    /// not say who, the account that it runs as.
     pub by: String,
     /// The reason for the answer; may be empty.
     pub reason: String,
@@ -163,6 +163,7 @@ fn wait<T: Value>(inputs: &mut Inputs, context: Option<&TaskContext>) -> Result<
     let key = context.task_id();
     if context.waited() == 0 {
         let question = inputs.shared::<String>(0);
+        context.note_question(&question, TypeInfo::of::<T>().short());
         tracing::info!(target: "taskflow", "{question} (answer with `release {} {key} --value ..`)", context.run_id());
     }
     let answer = context.wait_for(key)?;

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use crate::base::BoxError;
 pub use crate::dag::{
-    Arg, Branch, DagDef, DagEntry, DagFn, DagOptions, IntoArg, Param, ParamDef, PlanCell, PoolDef, PoolEntry, Registry,
-    TaskEntry, add_task, draw_inside,
+    Arg, Branch, ComposedResult, DagDef, DagEntry, DagFn, DagOptions, IntoArg, Param, ParamDef, PlanCell, PoolDef,
+    PoolEntry, Registry, TaskEntry, add_task, draw_inside,
 };
 use crate::dag::{DagInputs, Handle, Output};
 pub use crate::task::{
@@ -132,6 +132,25 @@ pub fn shared<T: Value + ?Sized>(inputs: &mut Inputs, index: usize) -> Arc<T> {
     inputs.shared(index)
 }
 
+/// The owned type of an input that a task borrows as `&Path` or `&OsStr`, or as a reference to a
+/// type of the user with such a name.
+pub trait OwnedInput {
+    /// The type that is passed between tasks.
+    type Owned;
+}
+
+impl<T> OwnedInput for T {
+    type Owned = T;
+}
+
+impl OwnedInput for std::path::Path {
+    type Owned = std::path::PathBuf;
+}
+
+impl OwnedInput for std::ffi::OsStr {
+    type Owned = std::ffi::OsString;
+}
+
 /// The requirement for an input by value.
 #[diagnostic::on_unimplemented(
     message = "a task can take `{Self}` by value only if it is `Clone`",
@@ -217,6 +236,11 @@ impl<T> ParamType<T> {
         params.push((self.erase)(value));
     }
 
+    /// Sets the value of the parameter at this place.
+    pub fn set(self, params: &mut SomeParams, place: usize, value: T) {
+        params.0[place] = Some((self.erase)(value));
+    }
+
     /// The output for the parameter of a DAG inside another one.
     #[track_caller]
     pub fn inside(self, arg: Arg, param: &'static str) -> Output<T> {
@@ -229,11 +253,33 @@ impl<T> ParamType<T> {
 pub use crate::cli::{Program, main as cli_main};
 
 pub use crate::dag::Params;
-pub use crate::engine::RunRequest;
+pub use crate::engine::{RunFuture, RunRequest};
 
 /// The result of `dag::run(..)`.
 pub fn run_request<T>(def: &'static DagDef, params: Params) -> RunRequest<T> {
     RunRequest::of(def, params)
+}
+
+/// The values of some parameters of a DAG; the others have their defaults.
+#[derive(Clone)]
+pub struct SomeParams(Vec<Option<AnyValue>>);
+
+impl SomeParams {
+    /// No values, of so many parameters.
+    pub fn new(count: usize) -> Self {
+        SomeParams(vec![None; count])
+    }
+
+    /// The request for a run of the DAG.
+    pub fn request<T>(self, def: &'static DagDef) -> RunRequest<T> {
+        RunRequest::of_some(def, self.0)
+    }
+}
+
+impl std::fmt::Debug for SomeParams {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "SomeParams({} of {})", self.0.iter().flatten().count(), self.0.len())
+    }
 }
 
 /// The definition of the node that triggers a run of a DAG.

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use taskflow_tests::binaries::{ProgramOutput, masked, program};
+use taskflow_tests::common::eventually;
 use tempfile::TempDir;
 
 /// A home of its own, and the file that callbacks write into.
@@ -37,19 +38,19 @@ impl Home {
 }
 
 #[test]
-fn a_program_that_dies_while_it_tells_somebody_leaves_it_to_the_next_one() {
+fn the_next_program_delivers_the_callbacks_of_a_killed_one() {
     let home = Home::new();
     let died = home.call(&["run", "loud", "-q"], &["DIE"]);
     assert_eq!(died.code, None, "{died:?}");
     assert_eq!(home.told(), Vec::<String>::new());
-    // Whatever runs next in this home, the first run is told of as well. It was interrupted, and
-    // has reported its state.
+    // The next run in this home delivers the callbacks of the first one too. That was interrupted
+    // and has reported its state.
     let next = home.call(&["run", "ignored", "-q"], &[]);
     assert_eq!(next.code, Some(0), "{next:?}");
     assert_eq!(home.told().first().map(String::as_str), Some("retry loud"));
     let status = home.call(&["status", "1"], &[]).stdout;
     assert!(status.contains("callbacks notified"), "{status}");
-    // Whoever goes on with it says the rest.
+    // Resuming it delivers the rest.
     let resumed = home.call(&["resume", "1", "-q"], &[]);
     if resumed.code == Some(2) {
         assert!(resumed.stderr.contains("it has ended (failed)"), "{resumed:?}");
@@ -60,7 +61,7 @@ fn a_program_that_dies_while_it_tells_somebody_leaves_it_to_the_next_one() {
 }
 
 #[test]
-fn status_shows_retries_deadlines_and_callbacks_that_could_not_be_told() {
+fn status_shows_retries_deadlines_and_failed_callbacks() {
     let home = Home::new();
     let run = home.call(&["run", "loud", "-q", "--logical-date", "2026-01-31"], &[]);
     assert_eq!(run.code, Some(1), "{run:?}");
@@ -89,4 +90,38 @@ fn status_shows_retries_deadlines_and_callbacks_that_could_not_be_told() {
     let status = home.call(&["status", "2"], &[]).stdout;
     assert!(status.contains("callback `refuses` was not notified: run manual__"), "{status}");
     assert!(status.contains("nobody is at the desk (one attempt, retry after "), "{status}");
+}
+
+/// Callbacks that return an error or panic, with a journal and without.
+#[test]
+fn a_callback_that_fails_is_one_warning() {
+    let home = Home::new();
+    for (dag, why) in [
+        ("ignored", "warning: the callback `refuses` failed: nobody is at the desk (run "),
+        ("alarmed", "warning: the callback `panics` failed: panicked at "),
+    ] {
+        for (flag, again) in [("strict", true), ("ephemeral", false)] {
+            let run = home.call(&["run", dag, "--durability", flag], &[]);
+            assert_eq!(run.code, Some(0), "{run:?}");
+            let warnings: Vec<&str> = run.stderr.lines().filter(|line| line.starts_with("warning: ")).collect();
+            let [warning] = warnings[..] else { panic!("{run:?}") };
+            assert!(warning.starts_with(why), "{warning}");
+            assert!(warning.contains("nobody is at the desk") || warning.contains("the desk is on fire"), "{warning}");
+            assert_eq!(warning.ends_with("; it is notified again"), again, "{warning}");
+        }
+    }
+}
+
+/// `cancel` of a run with `on_cancel`, by another process.
+#[test]
+fn somebody_is_told_of_a_cancelled_run() {
+    let home = Home::new();
+    let mut command = program("cli_callbacks");
+    command.env("TASKFLOW_HOME", home.path()).env("TOLD", home.file()).args(["run", "stopped", "-q"]);
+    let mut child = command.spawn().expect("a built program starts");
+    eventually("it runs", || home.call(&["status", "1"], &[]).stdout.contains("running"));
+    let cancelled = home.call(&["cancel", "1", "--reason", "wrong month"], &[]);
+    assert_eq!(cancelled.code, Some(0), "{cancelled:?}");
+    assert_eq!(child.wait().expect("it ends").code(), Some(1));
+    assert_eq!(home.told(), ["cancel stopped"]);
 }

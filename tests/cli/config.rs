@@ -1,5 +1,4 @@
-//! The configuration on the command line: where it comes from, `config`, and secrets that nobody
-//! sees.
+//! The configuration on the command line: its sources, the command `config`, and hidden secrets.
 
 use std::path::Path;
 use std::process::Command;
@@ -97,7 +96,7 @@ fn everything_is_shown_with_its_origin_and_without_secrets() {
 }
 
 #[test]
-fn programs_get_the_same_as_json() {
+fn the_same_settings_are_printed_as_json() {
     let directory = directory(CAREFUL);
     let output = call(directory.path(), &["config", "show", "--output", "json", "--home", "elsewhere"]);
     assert_hidden(&output.stdout);
@@ -115,7 +114,7 @@ fn programs_get_the_same_as_json() {
 }
 
 #[test]
-fn a_secret_is_seen_nowhere_whatever_a_task_does_with_it() {
+fn a_secret_is_never_shown_whatever_a_task_does_with_it() {
     for leak in ["error", "panic", "skip", "log", "value", "token", "nothing"] {
         let directory = directory(CAREFUL);
         let at = |words: &[&str]| {
@@ -126,7 +125,7 @@ fn a_secret_is_seen_nowhere_whatever_a_task_does_with_it() {
         };
         let run = at(&["run", "careless", "--leak", leak, "--logs", "--output", "json"]);
         let task = run.json()["tasks"].as_array().unwrap().iter().find(|task| task["id"] == "log_in").cloned().unwrap();
-        // Other processes tell it again, from what was stored.
+        // Other processes print it again, from the store.
         let status = at(&["status", "last", "--output", "json"]);
         let logs = at(&["logs", "last", "log_in"]);
         let values = at(&["values", "last", "--json"]);
@@ -156,7 +155,7 @@ fn a_secret_is_seen_nowhere_whatever_a_task_does_with_it() {
                 assert_eq!((&run.json()["result"], value.stdout.trim()), (&shown.into(), shown));
             }
         }
-        // What a task returns is kept as it is; what is told of its end is not.
+        // The value of a task is stored unchanged; the report of its failure is redacted.
         if !matches!(leak, "value" | "token") {
             assert_hidden(&everything_below(&directory.path().join(".taskflow")));
         }
@@ -180,7 +179,7 @@ fn everything_below(directory: &Path) -> String {
 }
 
 #[test]
-fn a_flag_wins_over_the_environment_and_that_over_the_file() {
+fn flags_override_the_environment_which_overrides_the_file() {
     let directory = directory("[store]\nhome = \"runs\"\n\n[run]\ndurability = \"ephemeral\"\n");
     let kept = |home: &str| directory.path().join(home).join("taskflow.db").exists();
     assert_eq!(call(directory.path(), &["run", "late", "-q"]).stdout, "15\n");
@@ -195,13 +194,13 @@ fn a_flag_wins_over_the_environment_and_that_over_the_file() {
     assert!(kept("others"));
     assert_eq!(with_environment(&["run", "late", "-q", "--home", "third"]).code, Some(0));
     assert!(kept("third"));
-    // A run that is kept goes on as such, whatever new runs do.
+    // A stored run stays stored when it is resumed, whatever new runs do.
     let output = call(directory.path(), &["clear", "last", "lateness"]);
     assert_eq!(output.code, Some(0), "{output:?}");
 }
 
 #[test]
-fn a_task_gets_the_variable_of_the_process_it_runs_in() {
+fn a_task_reads_the_variables_of_its_process() {
     let directory = directory(CAREFUL);
     assert_eq!(call(directory.path(), &["run", "late", "-q"]).stdout, "20\n");
     let mut again = command(directory.path(), &["run", "late", "-q"]);
@@ -216,7 +215,7 @@ fn a_task_gets_the_variable_of_the_process_it_runs_in() {
 }
 
 #[test]
-fn mistakes_are_told_before_anything_runs() {
+fn mistakes_are_reported_before_anything_runs() {
     let directory =
         directory("[run]\njob = 4\ndurability = \"strong\"\n\n[connections]\nwarehouse = \"db.example.com\"\n[stor]\n");
     let output = call(directory.path(), &["run", "late"]);
@@ -234,7 +233,7 @@ fn mistakes_are_told_before_anything_runs() {
 }
 
 #[test]
-fn the_file_is_found_where_it_is_said_or_here_or_in_the_home() {
+fn the_file_is_found_by_flag_in_the_working_directory_or_in_the_home() {
     let directory = tempfile::tempdir().unwrap();
     let path = |words: &[&str]| call(directory.path(), &[&["config", "path"], words].concat());
     let output = path(&[]);
@@ -257,7 +256,7 @@ fn the_file_is_found_where_it_is_said_or_here_or_in_the_home() {
 }
 
 #[test]
-fn a_run_that_failed_for_its_configuration_goes_on_with_a_better_one() {
+fn a_retry_uses_the_corrected_configuration() {
     let directory = directory("");
     let output = call(directory.path(), &["run", "careless"]);
     assert_eq!(output.code, Some(1));

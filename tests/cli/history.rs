@@ -1,4 +1,4 @@
-//! What the command line says of stored runs, and does with them.
+//! The commands that read and edit stored runs.
 
 use std::path::{Path, PathBuf};
 
@@ -28,7 +28,7 @@ impl Home {
         call_at(&self.path(), "cli_history", words)
     }
 
-    /// What it says when all is well.
+    /// Its stdout, if the call succeeds.
     #[track_caller]
     fn good(&self, words: &[&str]) -> ProgramOutput {
         let output = self.call(words);
@@ -73,10 +73,51 @@ fn failed() -> Home {
     home
 }
 
+/// `clear "" gate` and its siblings, in a home with a single run.
+#[test]
+fn an_empty_word_is_an_error_everywhere() {
+    let home = failed();
+    let before = home.json(&["status", "1"]);
+    for words in [
+        &["show", ""][..],
+        &["run", ""],
+        &["run", "small", "--only", ""],
+        &["run", "small", "--from", ""],
+        &["runs", "--dag", ""],
+        &["status", ""],
+        &["explain", ""],
+        &["explain", "1", ""],
+        &["values", ""],
+        &["values", "1", ""],
+        &["logs", ""],
+        &["logs", "1", ""],
+        &["resume", ""],
+        &["retry", ""],
+        &["clear", "", "gate"],
+        &["clear", "1", ""],
+        &["clear", "1", "gate", ""],
+        &["clear", "1", "--only", ""],
+        &["clear", "1", "--from", ""],
+        &["clear", " ", "gate"],
+        &["mark", "success", "", "gate"],
+        &["mark", "failed", "1", ""],
+        &["release", "", "key"],
+        &["release", "1", ""],
+        &["cancel", ""],
+        &["replay", "", "gate"],
+        &["replay", "1", ""],
+        &["db", "prune", "--older-than", "1d", "--dag", ""],
+    ] {
+        let refusal = home.refusal(words);
+        assert!(refusal.starts_with("error: "), "{words:?} {refusal}");
+    }
+    assert_eq!(home.json(&["status", "1"]), before);
+}
+
 // Homes.
 
 #[test]
-fn looking_makes_no_home() {
+fn reading_creates_no_home() {
     let home = Home::new();
     let output = home.good(&["runs"]);
     assert_eq!(output.stdout, "");
@@ -109,7 +150,7 @@ fn looking_makes_no_home() {
 }
 
 #[test]
-fn the_flag_names_the_home_before_the_variable() {
+fn the_home_flag_overrides_the_variable() {
     let home = Home::new();
     let other = home.directory.path().join("other");
     home.good(&["run", "small", "-q", "--home", other.to_str().unwrap()]);
@@ -133,7 +174,7 @@ fn an_ephemeral_run_leaves_nothing() {
 }
 
 #[test]
-fn a_home_that_cannot_be_made_is_refused_with_the_ways_out_before_anything_starts() {
+fn a_home_that_cannot_be_created_is_rejected_before_anything_starts() {
     let home = Home::new();
     std::fs::write(home.path(), "a file").unwrap();
     let output = home.call(&["run", "small"]);
@@ -201,7 +242,7 @@ fn runs_are_filtered_by_dag_state_and_time() {
 }
 
 #[test]
-fn a_state_or_a_time_that_is_none_is_refused_with_what_is() {
+fn an_invalid_state_or_time_is_rejected_with_the_valid_forms() {
     let home = failed();
     let refusal = home.refusal(&["runs", "--state", "faild"]);
     assert!(refusal.contains("invalid value 'faild' for '--state <STATE>'"), "{refusal}");
@@ -216,7 +257,7 @@ fn a_state_or_a_time_that_is_none_is_refused_with_what_is() {
 // Naming a run.
 
 #[test]
-fn a_run_goes_by_its_number_its_id_a_part_of_it_and_last() {
+fn a_run_is_selected_by_number_id_part_of_an_id_or_last() {
     let home = failed();
     let id = home.json(&["runs"])[0]["run_id"].as_str().unwrap().to_owned();
     for word in ["1", "#1", "last", &id, &id[10..]] {
@@ -225,14 +266,14 @@ fn a_run_goes_by_its_number_its_id_a_part_of_it_and_last() {
 }
 
 #[test]
-fn a_number_never_means_a_run_that_has_it_somewhere_in_its_id() {
+fn a_number_never_matches_part_of_an_id() {
     let home = failed();
     assert!(home.json(&["runs"])[0]["run_id"].as_str().unwrap().contains("20"));
     assert_eq!(home.refusal(&["status", "20"]), "error: there is no run `20`; `runs` lists them\n");
 }
 
 #[test]
-fn a_run_that_is_none_or_several_is_refused() {
+fn an_unknown_or_ambiguous_run_is_rejected() {
     let home = failed();
     home.good(&["run", "small", "-q"]);
     for verb in
@@ -247,7 +288,7 @@ fn a_run_that_is_none_or_several_is_refused() {
 }
 
 #[test]
-fn a_task_that_is_none_is_refused_with_the_nearest() {
+fn an_unknown_task_is_rejected_with_a_suggestion() {
     let home = failed();
     for words in [
         &["explain", "1", "gat"][..],
@@ -266,7 +307,7 @@ fn a_task_that_is_none_is_refused_with_the_nearest() {
 // status, explain, values.
 
 #[test]
-fn the_status_of_a_run_shows_its_tasks_and_why_they_are_where_they_are() {
+fn status_shows_each_task_with_its_state_and_reason() {
     let home = failed();
     let output = home.good(&["status"]);
     insta::assert_snapshot!(masked(&output.stdout), @r#"
@@ -291,7 +332,7 @@ fn the_status_of_a_run_shows_its_tasks_and_why_they_are_where_they_are() {
 }
 
 #[test]
-fn of_a_large_run_the_status_shows_what_wants_looking_at() {
+fn the_status_of_a_large_run_shows_what_needs_attention() {
     let home = Home::new();
     assert_eq!(home.call(&["run", "large", "-q"]).code, Some(1));
     let output = home.good(&["status"]);
@@ -303,7 +344,7 @@ fn of_a_large_run_the_status_shows_what_wants_looking_at() {
 }
 
 #[test]
-fn a_task_that_did_not_run_is_explained_by_what_decided_it() {
+fn explain_names_what_kept_a_task_from_running() {
     let home = failed();
     insta::assert_snapshot!(home.good(&["explain", "1"]).stdout, @r#"
     gate: failed
@@ -320,7 +361,7 @@ fn a_task_that_did_not_run_is_explained_by_what_decided_it() {
 }
 
 #[test]
-fn values_are_shown_in_rows_and_alone() {
+fn values_are_shown_as_a_table_or_one_at_a_time() {
     let home = failed();
     home.land();
     home.good(&["retry", "-q"]);
@@ -337,7 +378,7 @@ fn values_are_shown_in_rows_and_alone() {
 }
 
 #[test]
-fn a_task_without_a_value_is_refused_with_its_state() {
+fn a_task_without_a_value_is_rejected_with_its_state() {
     let home = failed();
     assert_eq!(home.refusal(&["values", "1", "gate"]), "error: task `gate` of run 1 has no value (state: failed)\n");
 }
@@ -345,7 +386,7 @@ fn a_task_without_a_value_is_refused_with_its_state() {
 // logs.
 
 #[test]
-fn what_tasks_logged_is_shown_in_the_order_of_time() {
+fn the_logs_of_tasks_are_shown_in_order_of_time() {
     let home = failed();
     insta::assert_snapshot!(masked(&home.good(&["logs", "1"]).stdout), @r#"
     <now> INFO load.extract: extracted rows=3
@@ -368,17 +409,19 @@ fn what_tasks_logged_is_shown_in_the_order_of_time() {
 }
 
 #[test]
-fn a_run_that_logged_nothing_says_so() {
+fn a_run_without_logs_is_reported() {
     let home = Home::new();
     home.good(&["run", "small", "-q"]);
     let output = home.good(&["logs", "1"]);
-    assert_eq!((&*output.stdout, &*output.stderr), ("", "run 1 logged nothing\n"));
+    let hint = "what a task prints (`println!`) is not logged unless it has a process of its own \
+                (`#[task(isolation = \"process\")]`); log with `tracing::info!` or `log::info!`";
+    assert_eq!((&*output.stdout, output.stderr), ("", format!("run 1 logged nothing\n{hint}\n")));
     let output = home.good(&["logs", "1", "first", "--level", "ERROR", "--follow"]);
     assert_eq!(output.stderr, "task `first` of run 1 logged nothing of level ERROR or above\n");
 }
 
 #[test]
-fn a_run_shows_what_its_tasks_log_when_it_is_asked_to() {
+fn a_run_shows_the_logs_of_its_tasks_on_request() {
     let home = Home::new();
     let file = home.file();
     let output = home.call(&["run", "mixed", "--logs", "--quiet", "--file", file.to_str().unwrap()]);
@@ -398,7 +441,7 @@ fn a_run_shows_what_its_tasks_log_when_it_is_asked_to() {
 // Going on.
 
 #[test]
-fn retry_runs_what_failed_again_and_what_depends_on_it() {
+fn retry_runs_failed_tasks_and_their_downstreams_again() {
     let home = failed();
     home.land();
     let output = home.good(&["retry"]);
@@ -417,7 +460,7 @@ fn retry_runs_what_failed_again_and_what_depends_on_it() {
 }
 
 #[test]
-fn retry_that_fails_again_says_so_and_how_to_go_on() {
+fn a_retry_that_fails_again_suggests_the_next_step() {
     let home = failed();
     let output = home.call(&["retry", "-q"]);
     assert_eq!(output.code, Some(1));
@@ -430,7 +473,7 @@ fn retry_that_fails_again_says_so_and_how_to_go_on() {
 }
 
 #[test]
-fn a_run_with_nothing_to_go_on_with_is_refused() {
+fn a_run_with_nothing_left_to_run_is_not_resumed() {
     let home = Home::new();
     home.good(&["run", "small", "-q"]);
     assert_eq!(
@@ -447,7 +490,7 @@ fn a_run_with_nothing_to_go_on_with_is_refused() {
 }
 
 #[test]
-fn clear_lets_tasks_run_again_and_runs_them() {
+fn clear_runs_the_cleared_tasks_again() {
     let home = Home::new();
     home.good(&["run", "small", "-q"]);
     let output = home.good(&["clear", "1", "double", "--downstream", "--reason", "wrong factor"]);
@@ -460,7 +503,7 @@ fn clear_lets_tasks_run_again_and_runs_them() {
 }
 
 #[test]
-fn a_dry_run_says_what_would_run_and_changes_nothing() {
+fn a_dry_run_lists_what_would_run_and_changes_nothing() {
     let home = failed();
     let would = |words: &[&str]| home.good(&[&["clear", "1", "--dry-run"], words].concat()).stdout;
     assert_eq!(would(&[]), "load.extract\ngate\nreport\ntidy\n");
@@ -478,7 +521,7 @@ fn a_dry_run_says_what_would_run_and_changes_nothing() {
 }
 
 #[test]
-fn what_is_cleared_without_being_run_waits_for_resume() {
+fn tasks_cleared_without_running_wait_for_resume() {
     let home = Home::new();
     home.good(&["run", "small", "-q"]);
     let output = home.good(&["clear", "1", "--only", "double_2", "--no-run"]);
@@ -491,7 +534,7 @@ fn what_is_cleared_without_being_run_waits_for_resume() {
 }
 
 #[test]
-fn marking_the_last_open_task_ends_the_run() {
+fn marking_the_last_unfinished_task_ends_the_run() {
     let home = failed();
     let output = home.good(&["mark", "success", "1", "report", "--value", "\"by hand\""]);
     assert!(output.stderr.starts_with("marked as success: 1 task of run 1: report\n"), "{output:?}");
@@ -500,7 +543,7 @@ fn marking_the_last_open_task_ends_the_run() {
 }
 
 #[test]
-fn marking_a_task_that_others_depend_on_leaves_them_to_resume() {
+fn marking_a_task_leaves_its_downstreams_to_resume() {
     let home = failed();
     let output = home.good(&["mark", "success", "1", "gate", "--value", "12", "--reason", "counted by hand"]);
     assert_eq!(output.stderr, "marked as success: 1 task of run 1: gate; `resume 1` runs what is left\n");
@@ -511,7 +554,7 @@ fn marking_a_task_that_others_depend_on_leaves_them_to_resume() {
 }
 
 #[test]
-fn a_mark_that_cannot_be_is_refused() {
+fn an_impossible_mark_is_rejected() {
     let home = failed();
     let refusal = home.refusal(&["mark", "done", "1", "gate"]);
     assert!(refusal.contains("[possible values: success, failed, skipped]"), "{refusal}");
@@ -550,7 +593,7 @@ fn a_replay_runs_one_task_with_its_inputs_and_stores_nothing() {
 }
 
 #[test]
-fn a_replay_of_a_panic_has_its_backtrace_when_it_is_wanted() {
+fn a_replay_of_a_panic_shows_its_backtrace_on_request() {
     let home = Home::new();
     let file = home.file();
     home.call(&["run", "mixed", "-q", "--file", file.to_str().unwrap()]);
@@ -576,7 +619,7 @@ fn a_replay_of_a_panic_has_its_backtrace_when_it_is_wanted() {
 // db.
 
 #[test]
-fn old_runs_are_forgotten_with_their_logs() {
+fn old_runs_are_pruned_with_their_logs() {
     let home = failed();
     home.good(&["run", "small", "-q"]);
     let logs = |home: &Home| std::fs::read_dir(home.path().join("logs")).map_or(0, Iterator::count);
@@ -594,7 +637,7 @@ fn old_runs_are_forgotten_with_their_logs() {
 }
 
 #[test]
-fn a_check_names_what_is_damaged() {
+fn a_check_reports_what_is_damaged() {
     let home = failed();
     let output = home.good(&["db", "check"]);
     assert_eq!((&*output.stdout, &*output.stderr), ("", "no damage found\n"));
@@ -602,7 +645,7 @@ fn a_check_names_what_is_damaged() {
 }
 
 #[test]
-fn a_check_names_the_damage_of_a_store_that_cannot_be_opened() {
+fn a_check_reports_the_damage_of_a_store_that_cannot_be_opened() {
     let home = failed();
     let (file, log) = (home.path().join("taskflow.db"), home.path().join("taskflow.db-wal"));
     // What lies beside the file would mend it.
@@ -630,7 +673,7 @@ fn a_check_names_the_damage_of_a_store_that_cannot_be_opened() {
 }
 
 #[test]
-fn a_span_that_is_none_is_refused() {
+fn an_invalid_age_is_rejected() {
     let refusal = Home::new().refusal(&["db", "prune", "--older-than", "month"]);
     assert!(refusal.contains("`month` is not a duration such as 90s, 15m, 12h, 30d or 2w"), "{refusal}");
     assert!(Home::new().refusal(&["db", "prune"]).contains("--older-than <DURATION>"));
@@ -639,7 +682,7 @@ fn a_span_that_is_none_is_refused() {
 // The page of verbs.
 
 #[test]
-fn the_help_lists_the_verbs_in_groups() {
+fn the_help_lists_the_commands_in_groups() {
     let help = Home::new().good(&["--help"]).stdout;
     let titles: Vec<&str> = help.lines().filter(|line| line.ends_with(':')).collect();
     assert_eq!(titles, ["DAGs:", "Reading runs:", "Acting on runs:", "Other:", "Options:"]);
@@ -647,7 +690,7 @@ fn the_help_lists_the_verbs_in_groups() {
 }
 
 #[test]
-fn completions_know_the_verbs_about_runs() {
+fn completions_include_the_commands_about_runs() {
     let home = Home::new();
     for shell in ["bash", "zsh", "fish"] {
         let output = home.good(&["completions", shell]);
@@ -657,7 +700,7 @@ fn completions_know_the_verbs_about_runs() {
 }
 
 #[test]
-fn a_reader_that_leaves_is_no_error() {
+fn a_closed_stdout_is_not_an_error() {
     let home = failed();
     for words in [&["runs"][..], &["status"], &["logs", "1"], &["logs", "1", "-f"], &["values", "1"], &["explain", "1"]]
     {
@@ -671,7 +714,7 @@ fn a_reader_that_leaves_is_no_error() {
 }
 
 #[test]
-fn runs_are_kept_below_the_working_directory_when_nothing_is_said() {
+fn the_default_home_is_in_the_working_directory() {
     let directory = tempfile::tempdir().unwrap();
     let mut program = binaries::program("cli_history");
     let output: ProgramOutput = program

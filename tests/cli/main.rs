@@ -8,12 +8,18 @@ mod callbacks;
 mod config;
 #[cfg(all(feature = "cli", feature = "sqlite"))]
 mod history;
+#[cfg(all(feature = "cli", feature = "sqlite", target_os = "linux"))]
+mod hostile;
+#[cfg(all(feature = "cli", feature = "sqlite", unix))]
+mod permissions;
 #[cfg(all(feature = "cli", feature = "sqlite", unix))]
 mod processes;
 #[cfg(all(feature = "cli", feature = "sqlite", unix))]
 mod reaches;
 #[cfg(all(feature = "cli", feature = "sqlite"))]
 mod run;
+#[cfg(all(feature = "cli", feature = "sqlite"))]
+mod shown;
 #[cfg(all(feature = "cli", unix))]
 mod signals;
 #[cfg(all(feature = "cli", target_os = "linux"))]

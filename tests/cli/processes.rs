@@ -124,7 +124,7 @@ fn a_killed_run_is_interrupted_and_resume_finishes_it() {
 }
 
 #[test]
-fn a_live_run_is_seen_from_outside_and_cannot_be_changed() {
+fn a_live_run_can_be_read_from_outside_but_not_edited() {
     let home = Home::new();
     let child = home.start("live");
     eventually("the start of the task is stored", || home.json(&["status"])["tasks"][1]["state"] == "running");
@@ -175,7 +175,7 @@ fn cancelling_without_waiting_returns_at_once() {
 }
 
 #[test]
-fn a_run_that_nobody_runs_is_cancelled_at_once() {
+fn an_interrupted_run_is_cancelled_at_once() {
     let home = Home::new();
     let mut child = home.start("unattended_job");
     child.kill().unwrap();
@@ -185,12 +185,13 @@ fn a_run_that_nobody_runs_is_cancelled_at_once() {
 }
 
 #[test]
-fn a_live_run_that_waits_for_an_event_is_told_of_it() {
+fn an_event_reaches_a_live_run_that_waits_for_it() {
     let home = Home::new();
     let child = home.spawn(&["run", "approved"]);
     home.waits("approval");
     let status = masked(&home.call(&["status"]).stdout);
-    assert!(status.contains("it waits for the event `approval` (since "), "{status}");
+    let waits = "waits: approval: event `approval`\n  send it with: cli_history release 1 approval";
+    assert!(status.ends_with(waits), "{status}");
     let explained = home.call(&["explain", "1", "approval"]).stdout;
     assert!(explained.contains("`release 1 approval` sends it, with `--value JSON`"), "{explained}");
 
@@ -209,7 +210,7 @@ fn a_live_run_that_waits_for_an_event_is_told_of_it() {
 }
 
 #[test]
-fn a_run_that_was_killed_while_it_waited_is_released_and_resumed() {
+fn a_run_killed_while_waiting_can_be_released_and_resumed() {
     let home = Home::new();
     let mut child = home.spawn(&["run", "approved", "-q"]);
     home.waits("approval");
@@ -238,7 +239,7 @@ fn the_log_of_a_live_run_is_followed_to_its_end() {
 }
 
 #[test]
-fn what_tasks_log_is_shown_while_they_run() {
+fn logs_are_shown_while_tasks_run() {
     let home = Home::new();
     let words = [&home.long(&home.file("started"))[..], &["--logs".to_owned()]].concat();
     let mut child = home.spawn(&words);
@@ -273,7 +274,7 @@ fn several_runs_share_one_home() {
 }
 
 #[test]
-fn programs_that_start_at_once_in_a_new_home_all_keep_their_runs() {
+fn programs_that_start_together_in_a_new_home_all_store_their_runs() {
     let home = Home::new();
     let children: Vec<Child> = (0..3).map(|_| home.spawn(&["run", "small", "-q"])).collect();
     for child in children {

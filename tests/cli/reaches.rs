@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 use std::process::{Child, Stdio};
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use taskflow_tests::binaries::{ProgramOutput, call_at, program};
 use taskflow_tests::common::eventually;
@@ -58,7 +59,7 @@ impl Home {
 }
 
 #[test]
-fn a_task_in_a_process_of_its_own_leaves_and_finds_the_same() {
+fn an_isolated_task_has_links_xcoms_and_artifacts() {
     let home = Home::new();
     let document = home.json(&["run", "leaves"]);
     assert_eq!(document["result"], "3 rows, [3, 4], elsewhere: true", "{document}");
@@ -78,7 +79,7 @@ fn a_task_in_a_process_of_its_own_leaves_and_finds_the_same() {
 }
 
 #[test]
-fn after_a_kill_a_resumed_run_finds_the_one_that_it_has_triggered() {
+fn a_killed_run_finds_its_triggered_run_when_resumed() {
     let home = Home::new();
     let mut first = home.spawn(&["run", "whole"]);
     let part = home.deferred("part", "asks", 1);
@@ -101,8 +102,52 @@ fn after_a_kill_a_resumed_run_finds_the_one_that_it_has_triggered() {
     assert_eq!((&runs[0]["state"], &runs[0]["run_type"]), (&json!("success"), &json!("triggered")));
 }
 
+/// `resume`, and `last` as the name of a run: the one that waits is meant, not the one that it has
+/// triggered.
 #[test]
-fn what_a_task_has_kept_is_there_after_the_death_of_the_process() {
+fn resume_without_a_run_resumes_all_interrupted_ones_and_the_one_that_waits_first() {
+    let home = Home::new();
+    let mut first = home.spawn(&["run", "whole"]);
+    let part = home.deferred("part", "asks", 1);
+    let whole = home.deferred("whole", "part", 1);
+    first.kill().expect("it runs");
+    first.wait().expect("it was started here");
+    assert_eq!(home.json(&["status", "last"])["run_id"], json!(whole));
+
+    let second = home.spawn(&["resume"]);
+    assert_eq!(home.deferred("part", "asks", 2), part);
+    let released = home.call(&["release", &part, "answer", "--value", "1"]);
+    assert_eq!(released.code, Some(0), "{released:?}");
+    let output = ProgramOutput::from(second.wait_with_output().expect("it comes to its end"));
+    assert_eq!((output.code, output.stdout.trim()), (Some(0), "42"), "{output:?}");
+    let which = "resuming 2 interrupted runs, one after the other: 1 (whole), 2 (part)";
+    assert!(output.stderr.contains(which), "{output:?}");
+    let states = [&home.runs("whole")[0]["state"], &home.runs("part")[0]["state"]].map(Clone::clone);
+    assert_eq!(states, ["success", "success"]);
+}
+
+/// SIGTERM while a run waits for one that it has triggered, in the same process.
+#[test]
+fn a_drained_run_and_the_one_that_it_waits_for_are_resumed_together() {
+    let home = Home::new();
+    let first = home.spawn(&["run", "whole"]);
+    let part = home.deferred("part", "asks", 1);
+    let whole = home.deferred("whole", "part", 1);
+    kill_process(Pid::from_child(&first), Signal::TERM).expect("it runs");
+    let output = ProgramOutput::from(first.wait_with_output().expect("it comes to its end"));
+    assert_eq!(output.code, Some(143), "{output:?}");
+    for run in [&part, &whole] {
+        assert_eq!(home.json(&["status", run])["state"], "interrupted");
+    }
+    let second = home.spawn(&["resume", &whole]);
+    assert_eq!(home.deferred("part", "asks", 2), part);
+    assert_eq!(home.call(&["release", &part, "answer", "--value", "1"]).code, Some(0));
+    let output = ProgramOutput::from(second.wait_with_output().expect("it comes to its end"));
+    assert_eq!((output.code, output.stdout.trim()), (Some(0), "42"), "{output:?}");
+}
+
+#[test]
+fn the_state_of_a_task_survives_its_process() {
     let home = Home::new();
     assert_eq!(home.call(&["run", "keeps"]).code, None);
     let document = home.json(&["resume"]);
@@ -110,7 +155,7 @@ fn what_a_task_has_kept_is_there_after_the_death_of_the_process() {
 }
 
 #[test]
-fn a_run_that_is_cancelled_from_outside_cancels_the_one_that_it_waits_for() {
+fn cancelling_a_run_from_outside_cancels_the_run_it_waits_for() {
     let home = Home::new();
     let run = home.spawn(&["run", "whole"]);
     let part = home.deferred("part", "asks", 1);
@@ -124,7 +169,7 @@ fn a_run_that_is_cancelled_from_outside_cancels_the_one_that_it_waits_for() {
 }
 
 #[test]
-fn the_program_stays_for_runs_that_nobody_waits_for() {
+fn the_program_waits_for_detached_runs() {
     let home = Home::new();
     let run = home.spawn(&["run", "starts"]);
     let part = home.deferred("part", "asks", 1);

@@ -3,14 +3,14 @@
 use taskflow_tests::binaries::{self, call, masked, program};
 
 #[test]
-fn the_only_dag_runs_without_a_word() {
+fn the_only_dag_runs_without_arguments() {
     let output = call("cli_single", &[]);
     assert_eq!(output.code, Some(0), "{output:?}");
     assert!(output.stdout.ends_with("Hello, world!\n"), "{output:?}");
 }
 
 #[test]
-fn a_text_is_printed_as_it_is() {
+fn a_string_result_is_printed_as_it_is() {
     let output = call("cli_single", &["run", "--name", "Ada L", "--times", "2", "--loud", "--quiet"]);
     assert_eq!(output.stdout.lines().last(), Some("HELLO, ADA L! HELLO, ADA L!"));
     let output = call("cli_single", &["run", "greeting", "--loud=false", "-q"]);
@@ -31,7 +31,7 @@ fn a_dag_without_a_result_prints_nothing() {
 }
 
 #[test]
-fn quiet_says_nothing_when_all_is_well_and_the_failure_when_not() {
+fn quiet_prints_nothing_but_failures() {
     let output = call("cli_several", &["run", "tables", "--quiet"]);
     assert_eq!(output.stderr, "");
     let output = call("cli_several", &["run", "panicking", "--quiet"]);
@@ -47,7 +47,7 @@ fn quiet_says_nothing_when_all_is_well_and_the_failure_when_not() {
 }
 
 #[test]
-fn away_from_a_terminal_a_run_is_told_in_plain_lines() {
+fn without_a_terminal_a_run_prints_plain_lines() {
     let output = call("cli_several", &["run", "--jobs", "1", "failing"]);
     assert_eq!((output.code, &*output.stdout), (Some(1), ""));
     insta::assert_snapshot!(masked(&output.stderr), @r#"
@@ -77,7 +77,7 @@ fn away_from_a_terminal_a_run_is_told_in_plain_lines() {
 }
 
 #[test]
-fn a_skip_is_told_with_its_reason() {
+fn a_skip_is_printed_with_its_reason() {
     let output = call("cli_several", &["run", "skipping"]);
     insta::assert_snapshot!(masked(&output.stderr), @r#"
     <now> skipping: run 1 (<run>) of 2 tasks
@@ -92,7 +92,7 @@ fn a_skip_is_told_with_its_reason() {
 }
 
 #[test]
-fn of_a_large_dag_only_failures_and_tenths_are_told_and_functions_added_up() {
+fn a_large_dag_prints_failures_progress_and_totals_per_function() {
     let output = call("cli_several", &["run", "large"]);
     assert_eq!(output.code, Some(1));
     let text = masked(&output.stderr);
@@ -104,7 +104,7 @@ fn of_a_large_dag_only_failures_and_tenths_are_told_and_functions_added_up() {
 }
 
 #[test]
-fn the_json_document_stands_alone_on_stdout() {
+fn stdout_contains_only_the_json_document() {
     let output = call("cli_single", &["run", "--output", "json", "--times", "2"]);
     assert_eq!(output.code, Some(0));
     let document = output.json();
@@ -123,7 +123,7 @@ fn the_json_document_stands_alone_on_stdout() {
 }
 
 #[test]
-fn the_json_document_holds_every_attempt_with_its_failure() {
+fn the_json_document_contains_every_attempt_with_its_failure() {
     let output = call("cli_several", &["run", "failing", "--output=json", "-q"]);
     assert_eq!(output.code, Some(1));
     let document = output.json();
@@ -138,7 +138,7 @@ fn the_json_document_holds_every_attempt_with_its_failure() {
 }
 
 #[test]
-fn a_panic_is_told_by_the_summary_alone() {
+fn a_panic_is_reported_only_in_the_summary() {
     let output = call("cli_several", &["run", "panicking"]);
     assert_eq!(output.code, Some(1));
     assert!(!output.stderr.contains("stack backtrace") && !output.stderr.contains("thread '"), "{output:?}");
@@ -148,7 +148,7 @@ fn a_panic_is_told_by_the_summary_alone() {
 }
 
 #[test]
-fn a_part_of_the_graph_runs_when_it_is_asked_for() {
+fn a_selected_part_of_the_graph_runs_alone() {
     let output = call("cli_several", &["run", "tables", "--only", "extract", "--output", "json"]);
     let states: Vec<_> = output.json()["tasks"].as_array().unwrap().iter().map(|task| task["state"].clone()).collect();
     assert_eq!(states, ["success", "removed"]);
@@ -157,7 +157,7 @@ fn a_part_of_the_graph_runs_when_it_is_asked_for() {
 }
 
 #[test]
-fn the_day_of_the_run_can_be_said_and_gives_defaults() {
+fn the_day_of_the_run_can_be_given_and_determines_defaults() {
     let output = call("cli_single", &["run", "--logical-date", "2026-01-31", "--output", "json", "-q"]);
     let document = output.json();
     assert_eq!(document["logical_date"], "2026-01-31T00:00:00Z");
@@ -165,7 +165,7 @@ fn the_day_of_the_run_can_be_said_and_gives_defaults() {
 }
 
 #[test]
-fn a_reader_that_leaves_is_no_error() {
+fn a_closed_stdout_is_not_an_error() {
     for words in [&["list"][..], &["run", "tables", "-q"], &["run", "tables", "--output", "json"], &["--help"]] {
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);

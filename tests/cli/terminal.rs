@@ -6,8 +6,8 @@ use std::process::{Child, Command, Stdio};
 
 use taskflow_tests::binaries;
 
-/// A fixture on a terminal of its own, which `script` gives it: what is written to its stdin is
-/// typed there.
+/// A fixture on its own terminal, provided by `script`: what is written to its stdin is typed
+/// there.
 struct Session {
     script: Child,
     seen: String,
@@ -66,22 +66,24 @@ fn started(test: &str) -> String {
 }
 
 #[test]
-fn the_view_shows_what_runs_and_keeps_what_tasks_print() {
+fn the_view_shows_running_tasks_and_keeps_their_output() {
     let mut session = Session::start(&format!("run --started {}", started("view")));
     session.wait_for("1 running");
     session.wait_for("  linger");
     session.write(b"\x03");
     let (code, seen) = session.end();
     assert_eq!(code, Some(130), "{seen}");
-    assert!(
-        seen.contains("interrupted: waiting up to 10 s for 1 running task to stop; Ctrl-C again stops at once"),
-        "{seen}"
-    );
+    let line =
+        "stopping: waiting up to 10 s for 1 running task; Ctrl-C again stops at once; the run can be resumed with `";
+    assert!(seen.contains(line), "{seen}");
+    assert!(seen.contains(" greeting: run ") && seen.contains(" (manual__"), "the number stays above the view: {seen}");
     for line in ["a task prints: I end\r\n", "a task logs: I end\r\n"] {
         assert!(seen.contains(line), "{line:?} did not come through: {seen}");
     }
     let summary = seen.rsplit_once("linger").map(|(_, summary)| summary).unwrap_or_default();
-    assert!(summary.contains("cancelled"), "the table comes last: {seen}");
+    assert!(summary.contains("interrupted"), "the table comes last: {seen}");
+    assert!(summary.trim_end().lines().last().is_some_and(|line| line.contains("to resume:")), "{seen}");
+    assert!(summary.contains("scheduled"), "the table comes last: {seen}");
 }
 
 #[test]
@@ -97,9 +99,9 @@ fn a_second_ctrl_c_leaves_a_clean_line() {
 }
 
 #[test]
-fn states_are_coloured_unless_that_is_not_wanted() {
+fn states_are_coloured_unless_colours_are_disabled() {
     let (_, seen) = Session::start("run").end();
-    assert!(seen.contains("\x1b[38;5;10msuccess"), "{seen:?}");
+    assert!(seen.contains("\x1b[32msuccess"), "{seen:?}");
     let (_, seen) = Session::start_with("run", &[("NO_COLOR", "1")]).end();
     assert!(seen.contains("success") && !seen.contains('\x1b'), "{seen:?}");
 }

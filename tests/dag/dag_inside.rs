@@ -35,7 +35,7 @@ fn report(first: u64) -> u64 {
 }
 
 #[test]
-fn it_is_a_group_with_its_name_and_its_result_goes_on() {
+fn a_nested_dag_is_a_group_and_its_result_feeds_other_tasks() {
     let dag = Dag::build("outer", || squares(5, "abc")).expect("no mistake");
     on_both_drivers(&dag, |report| {
         assert_eq!(report.result(), Some(&32));
@@ -48,7 +48,7 @@ fn it_is_a_group_with_its_name_and_its_result_goes_on() {
 }
 
 #[test]
-fn outputs_are_passed_in_as_they_are_and_a_second_call_is_a_second_group() {
+fn a_nested_dag_takes_outputs_and_each_call_is_a_group() {
     common::both(
         || report::run(1),
         |report| {
@@ -60,12 +60,12 @@ fn outputs_are_passed_in_as_they_are_and_a_second_call_is_a_second_group() {
 }
 
 #[test]
-fn what_it_says_of_its_tasks_holds_for_them_inside_as_well() {
+fn the_task_defaults_of_a_nested_dag_apply_to_its_tasks() {
     let plan = report::def().plan().expect("no mistake");
     let options = |id: &str| *plan.node_options(plan.find(id).unwrap_or_else(|| panic!("no {id}")));
     assert_eq!((options("squares.square").retry.retries, options("squares.square").priority), (3, 5));
     assert_eq!((options("total").retry.retries, options("total").priority), (1, 5));
-    // A node that only gives a value is none of its tasks.
+    // A node that only passes a value on does not count as a task.
     assert_eq!(options("squares.label").retry.retries, 0);
 }
 
@@ -79,7 +79,7 @@ fn chores() {
 }
 
 #[test]
-fn one_without_a_result_can_be_drawn_as_well() {
+fn a_nested_dag_can_have_no_result() {
     let dag = Dag::build("outer", || {
         chores();
         square(3)
@@ -98,14 +98,14 @@ fn also_endless(n: u64) -> u64 {
 }
 
 #[test]
-fn one_that_draws_itself_is_a_mistake() {
+fn a_dag_that_contains_itself_is_a_mistake() {
     let errors = endless::def().plan().expect_err("it has no end");
     let [BuildError::Panicked { message }] = errors.errors() else { panic!("{errors}") };
     assert!(message.contains("the DAG `endless` draws itself"), "{message}");
 }
 
 #[test]
-fn a_call_outside_of_a_graph_says_how_to_run_it() {
+fn a_call_outside_a_dag_explains_how_to_run_it() {
     let (message, place) = panic_of(|| squares(3, "abc"));
     assert!(message.contains("to run it, call `squares::run(..)`"), "{message}");
     assert!(place.contains("tests/dag/dag_inside.rs"), "{place}");

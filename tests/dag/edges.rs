@@ -60,7 +60,7 @@ const REQUIRED: [&str; 6] =
     ["success 7", "upstream_failed -", "upstream_failed -", "skipped -", "upstream_failed -", "skipped -"];
 
 #[test]
-fn a_value_needs_a_success() {
+fn a_value_requires_a_successful_upstream() {
     #[task]
     fn by_value(number: u32) -> String {
         number.to_string()
@@ -69,7 +69,7 @@ fn a_value_needs_a_success() {
 }
 
 #[test]
-fn a_reference_needs_a_success() {
+fn a_reference_requires_a_successful_upstream() {
     #[task]
     fn by_reference(number: &u32) -> String {
         number.to_string()
@@ -78,7 +78,7 @@ fn a_reference_needs_a_success() {
 }
 
 #[test]
-fn a_slice_borrows_from_the_vector_that_an_upstream_returned() {
+fn a_slice_borrows_from_the_vector_of_an_upstream() {
     #[task]
     fn twice(number: u32) -> Vec<u32> {
         vec![number, number]
@@ -91,7 +91,7 @@ fn a_slice_borrows_from_the_vector_that_an_upstream_returned() {
 }
 
 #[test]
-fn a_str_borrows_from_the_string_that_an_upstream_returned() {
+fn a_str_borrows_from_the_string_of_an_upstream() {
     #[task]
     fn word(number: u32) -> String {
         number.to_string()
@@ -147,7 +147,7 @@ fn an_option_can_be_borrowed() {
 }
 
 #[test]
-fn an_option_that_an_upstream_returned_is_a_value_like_others() {
+fn an_option_returned_by_an_upstream_is_an_ordinary_value() {
     #[task]
     fn nothing() -> Option<u32> {
         None
@@ -163,7 +163,7 @@ fn an_option_that_an_upstream_returned_is_a_value_like_others() {
 }
 
 #[test]
-fn a_result_sees_every_end() {
+fn a_result_receives_every_outcome() {
     #[task]
     fn outcome(number: Result<u32, Failure>) -> String {
         match number {
@@ -194,7 +194,7 @@ fn a_result_sees_every_end() {
 }
 
 #[test]
-fn a_result_can_be_borrowed_and_keeps_the_whole_chain() {
+fn a_result_can_be_borrowed_and_keeps_the_error_chain() {
     #[task]
     fn deep() -> Result<u32, anyhow::Error> {
         Err(anyhow::anyhow!("disk full").context("cannot write").context("cannot save"))
@@ -235,7 +235,7 @@ fn list_of_results(numbers: Vec<Result<u32, Failure>>) -> String {
 }
 
 #[test]
-fn a_list_needs_every_success() {
+fn a_list_requires_every_upstream_to_succeed() {
     let expected =
         ["success [7, 7]", "upstream_failed -", "upstream_failed -", "skipped -", "upstream_failed -", "skipped -"];
     assert_ends(|end| list([upstream(end), number("success")]), expected);
@@ -244,7 +244,7 @@ fn a_list_needs_every_success() {
 }
 
 #[test]
-fn a_list_of_options_has_none_for_what_was_skipped() {
+fn a_list_of_options_has_none_for_skipped_upstreams() {
     let expected = [
         "success [Some(7), Some(7)]",
         "upstream_failed -",
@@ -258,7 +258,7 @@ fn a_list_of_options_has_none_for_what_was_skipped() {
 }
 
 #[test]
-fn a_list_of_results_sees_every_end() {
+fn a_list_of_results_receives_every_outcome() {
     let expected = [
         "success 7,7",
         "success error,7",
@@ -272,7 +272,7 @@ fn a_list_of_results_sees_every_end() {
 }
 
 #[test]
-fn a_list_fails_rather_than_skips_when_both_could_be() {
+fn a_list_fails_if_upstreams_failed_and_skipped() {
     for (first, second) in [("failed", "skipped"), ("skipped", "failed")] {
         let dag = Dag::build("both", || list([number(first), number(second)]).id("down")).expect("the graph is sound");
         on_both_drivers(&dag, |report| assert_eq!(state_of(report, "down").name(), "upstream_failed"));
@@ -284,7 +284,7 @@ fn a_list_fails_rather_than_skips_when_both_could_be() {
 }
 
 #[test]
-fn a_list_keeps_the_order_in_which_it_was_written() {
+fn a_list_keeps_its_written_order() {
     #[task]
     fn is(number: u32) -> u32 {
         number
@@ -297,7 +297,7 @@ fn a_list_keeps_the_order_in_which_it_was_written() {
 }
 
 #[test]
-fn a_list_may_hold_one_upstream_several_times() {
+fn a_list_can_repeat_an_upstream() {
     let dag = Dag::build("twice", || {
         let up = number("success");
         list(vec![up; 3])
@@ -308,7 +308,7 @@ fn a_list_may_hold_one_upstream_several_times() {
 }
 
 #[test]
-fn an_empty_list_is_a_list() {
+fn a_task_can_take_an_empty_list() {
     let dag = Dag::build("empty", || {
         list_of_options(Vec::<Output<u32>>::new()).id("options");
         list_of_results([] as [Output<u32>; 0]).id("results");
@@ -349,7 +349,7 @@ fn first(number: AnyOf<u32>) -> String {
 }
 
 #[test]
-fn any_of_several_needs_one_success() {
+fn any_of_requires_one_success() {
     let expected = [
         "success 7 from 0",
         "upstream_failed -",
@@ -366,7 +366,7 @@ fn any_of_several_needs_one_success() {
 }
 
 #[test]
-fn any_of_several_says_which_one_it_was() {
+fn any_of_reports_which_upstream_succeeded() {
     for winner in 0..4 {
         let dag = Dag::build("index", || {
             let ends = (0..4).map(|index| match index {
@@ -384,7 +384,7 @@ fn any_of_several_says_which_one_it_was() {
 }
 
 #[test]
-fn any_of_several_does_not_wait_for_the_rest() {
+fn any_of_does_not_wait_for_the_rest() {
     static FIRST_RAN: Gate = Gate::new();
     #[task(blocking)]
     fn slow() -> u32 {
@@ -410,7 +410,7 @@ fn any_of_several_does_not_wait_for_the_rest() {
 /// What comes later must not take the place of what came first, however long the task waits for
 /// something else.
 #[test]
-fn any_of_several_keeps_to_the_one_that_came_first() {
+fn any_of_keeps_the_first_success() {
     #[task]
     fn is(number: u32) -> u32 {
         number
@@ -434,7 +434,7 @@ fn any_of_several_keeps_to_the_one_that_came_first() {
 }
 
 #[test]
-fn any_of_several_has_the_same_value_in_a_retry() {
+fn any_of_has_the_same_value_in_a_retry() {
     #[task]
     fn is(number: u32) -> u32 {
         number
@@ -453,7 +453,7 @@ fn any_of_several_has_the_same_value_in_a_retry() {
 }
 
 #[test]
-fn any_of_one_upstream_twice_is_its_first_place() {
+fn any_of_a_repeated_upstream_reports_its_first_position() {
     let dag = Dag::build("twice", || {
         let up = number("success");
         first([number("failed"), up, up])
@@ -463,10 +463,9 @@ fn any_of_one_upstream_twice_is_its_first_place() {
     });
 }
 
-/// Nothing can ever be the first of nothing, so the graph is wrong and the author should hear of
-/// it.
+/// An `AnyOf` without upstreams could never be fed, so the graph is rejected.
 #[test]
-fn any_of_nothing_is_a_mistake_in_the_graph() {
+fn any_of_an_empty_list_is_a_mistake() {
     let error = Dag::build("nothing", || first(Vec::<Output<u32>>::new()))
         .map(|dag| format!("it was accepted, and ran: {:?}", reference(dag.run())))
         .expect_err("the list is empty");
@@ -513,7 +512,7 @@ fn plain_values_are_constants() {
 }
 
 #[test]
-fn a_constant_is_there_again_in_a_retry_and_in_the_next_run() {
+fn a_constant_is_available_in_a_retry_and_in_the_next_run() {
     #[task(retries = 1, retry_delay = "1h")]
     fn eats(mut list: Vec<u8>, ctx: &TaskContext) -> Result<usize> {
         let length = list.len();
@@ -564,7 +563,7 @@ fn params_and_tasks(given: u32) -> String {
 }
 
 #[test]
-fn a_list_may_mix_parameters_and_tasks() {
+fn a_list_can_mix_parameters_and_tasks() {
     both(
         || params_and_tasks::run(1),
         |report| {
@@ -582,7 +581,7 @@ fn fallback(given: u32) -> String {
 /// A parameter is there from the beginning: it wins, and the failure of the other upstream does not
 /// matter.
 #[test]
-fn any_of_a_parameter_and_a_task_that_fails_is_the_parameter() {
+fn any_of_a_parameter_and_a_failed_task_is_the_parameter() {
     both(
         || fallback::run(1),
         |report| {
@@ -598,7 +597,7 @@ fn returns_its_parameter(given: Vec<u32>) -> Vec<u32> {
 }
 
 #[test]
-fn a_dag_without_tasks_gives_what_it_was_given() {
+fn a_dag_without_tasks_returns_its_parameter() {
     both(
         || returns_its_parameter::run(vec![1, 2]),
         |report| {
@@ -612,7 +611,7 @@ fn a_dag_without_tasks_gives_what_it_was_given() {
 // Many of everything.
 
 #[test]
-fn twelve_parameters_arrive_in_their_places() {
+fn twelve_parameters_arrive_in_order() {
     #[task]
     fn twelve(
         a: u8,
@@ -726,7 +725,7 @@ fn edges_of_several_kinds_decide_together() {
 }
 
 #[test]
-fn the_plan_says_of_what_kind_an_edge_is() {
+fn the_plan_has_the_kind_of_each_edge() {
     #[task]
     fn all(_a: u32, _b: Option<u32>, _c: Result<u32, Failure>, _d: AnyOf<u32>, _e: u32) {}
     let dag = Dag::build("kinds", || {
@@ -762,7 +761,7 @@ fn the_plan_says_of_what_kind_an_edge_is() {
 // How a skip and a failure travel.
 
 #[test]
-fn a_skip_and_a_failure_name_the_task_where_they_began() {
+fn skips_and_failures_name_the_task_that_caused_them() {
     for (end, state, text) in [
         ("failed", "upstream_failed", "upstream task `up` failed"),
         ("skipped", "skipped", "skipped: upstream task `up` was skipped"),
@@ -782,7 +781,7 @@ fn a_skip_and_a_failure_name_the_task_where_they_began() {
 }
 
 #[test]
-fn a_failure_that_nobody_handled_fails_the_run_and_one_that_was_handled_does_not() {
+fn only_an_unhandled_failure_fails_the_run() {
     #[task]
     fn handles(_number: Result<u32, Failure>) {}
 
@@ -802,7 +801,7 @@ fn a_failure_that_nobody_handled_fails_the_run_and_one_that_was_handled_does_not
 
 /// A DAG may be run any number of times, also at once, with values of its own each time.
 #[test]
-fn runs_of_one_graph_do_not_see_each_other() {
+fn runs_of_one_graph_are_independent() {
     #[task]
     fn label(given: u32, ctx: &TaskContext) -> String {
         format!("{given} {}", ctx.run_id())

@@ -7,7 +7,7 @@ use taskflow::{BoxError, DagBuilder};
 use taskflow_tests::common::{self, failure_of, on_both_drivers, panic_of, states};
 
 #[test]
-fn closures_are_nodes_and_arrows_their_order() {
+fn closures_are_nodes_and_arrows_order_them() {
     let dag = Dag::draw("etl", |dag| {
         let extract = dag.add("extract", |_ctx| Ok(vec![1, 2, 3]));
         let [clean, check] = ["clean", "check"].map(|id| dag.add(id, |ctx| Ok(format!("{} was here", ctx.task_id()))));
@@ -40,7 +40,7 @@ fn mixed(#[param(default = 3)] last: u32) -> u32 {
 }
 
 #[test]
-fn what_a_closure_returns_feeds_tasks_and_defaults_of_the_dag_hold_for_it() {
+fn a_closure_feeds_tasks_and_inherits_the_defaults_of_the_dag() {
     common::both(
         || mixed::run(4),
         |report| {
@@ -51,7 +51,7 @@ fn what_a_closure_returns_feeds_tasks_and_defaults_of_the_dag_hold_for_it() {
 }
 
 #[test]
-fn an_error_of_a_closure_is_the_failure_of_its_node() {
+fn an_error_of_a_closure_fails_its_node() {
     let dag = Dag::draw("fails", |dag| {
         let fails = dag.add("fails", |_ctx| -> Result<(), BoxError> { Err("no such table")? });
         dag.add("after", |_ctx| Ok(())).after(fails);
@@ -64,7 +64,7 @@ fn an_error_of_a_closure_is_the_failure_of_its_node() {
 }
 
 #[test]
-fn an_id_used_twice_is_a_mistake() {
+fn a_repeated_id_is_a_mistake() {
     let errors = Dag::draw("twice", |dag| {
         dag.add("load", |_ctx| Ok(()));
         dag.add("load", |_ctx| Ok(()));
@@ -74,7 +74,7 @@ fn an_id_used_twice_is_a_mistake() {
 }
 
 #[test]
-fn outside_of_a_graph_there_is_nothing_to_add_to() {
+fn adding_a_node_outside_a_dag_is_an_error() {
     let (message, place) = panic_of(|| DagBuilder::current().add("load", |_ctx| Ok(())));
     assert!(message.contains("inside a `#[dag]` function or `Dag::draw`"), "{message}");
     assert!(place.contains("tests/dag/explicit.rs"), "{place}");

@@ -78,7 +78,7 @@ fn a_task_called_several_times_is_numbered() {
 }
 
 #[test]
-fn an_id_given_to_the_call_or_to_the_function_takes_the_place_of_the_name() {
+fn an_id_of_the_call_or_the_function_replaces_the_name() {
     let dag = build(|| {
         sweep();
         clean(clean(extract().id("source")).id(String::from("first.clean-up_1")))
@@ -88,17 +88,17 @@ fn an_id_given_to_the_call_or_to_the_function_takes_the_place_of_the_name() {
 }
 
 #[test]
-fn the_last_id_given_to_a_call_counts() {
+fn the_last_id_of_a_call_wins() {
     assert_eq!(ids(build(|| extract().id("a").id("b")).plan()), ["b"]);
 }
 
 #[test]
-fn ids_may_be_in_any_script() {
+fn ids_can_use_any_script() {
     assert_eq!(ids(build(|| extract().id("항공편")).plan()), ["항공편"]);
 }
 
 #[test]
-fn loops_draw_a_node_a_round() {
+fn a_loop_adds_a_node_per_iteration() {
     let dag = build(|| {
         let mut rows = extract();
         for table in ["a", "b", "c"] {
@@ -111,7 +111,7 @@ fn loops_draw_a_node_a_round() {
 }
 
 #[test]
-fn a_node_knows_the_line_of_its_call() {
+fn a_node_has_the_source_line_of_its_call() {
     let line = line!() + 1;
     let dag = Dag::build("graph", || clean(extract().id("renamed"))).expect("the graph is sound");
     let place = dag.plan().nodes()[0].location();
@@ -132,7 +132,7 @@ fn a_node_inside_a_helper_function_has_the_line_inside_it() {
 // Groups.
 
 #[test]
-fn a_group_puts_its_name_before_ids() {
+fn a_group_prefixes_ids_with_its_name() {
     let dag = build(|| {
         let rows = extract();
         group("warehouse", || load("flights", clean(rows)).id("last"))
@@ -144,7 +144,7 @@ fn a_group_puts_its_name_before_ids() {
 }
 
 #[test]
-fn groups_nest_and_number_on_their_own() {
+fn groups_nest_and_number_their_tasks_separately() {
     let dag = build(|| {
         let rows = group("outer", || {
             let rows = group("inner", || clean(clean(extract())));
@@ -194,12 +194,12 @@ fn a_function_with_a_group_is_a_task_group() {
 }
 
 #[test]
-fn a_group_gives_what_its_body_gives_also_outside_a_dag() {
+fn a_group_returns_the_value_of_its_body_even_outside_a_dag() {
     assert_eq!(group("nowhere", || 5), 5);
 }
 
 #[test]
-fn a_group_is_left_when_its_body_panics() {
+fn a_group_ends_when_its_body_panics() {
     let dag = build(|| {
         let caught = std::panic::catch_unwind(|| group("broken", || panic!("inside the group")));
         assert!(caught.is_err());
@@ -217,7 +217,7 @@ fn nodes<const N: usize>() -> [Output<()>; N] {
 }
 
 #[test]
-fn an_arrow_orders_one_after_another() {
+fn an_arrow_orders_two_tasks() {
     let dag = build(|| {
         let [a, b, c] = nodes();
         a >> b >> c
@@ -254,7 +254,7 @@ fn outputs_of_different_types_are_ordered_in_tuples() {
 }
 
 #[test]
-fn after_and_before_say_the_same_as_arrows() {
+fn after_and_before_are_equivalent_to_arrows() {
     let dag = build(|| {
         let [a, b, c, d] = nodes();
         a.before(b).before([c, d]);
@@ -264,7 +264,7 @@ fn after_and_before_say_the_same_as_arrows() {
 }
 
 #[test]
-fn an_order_edge_drawn_twice_is_one() {
+fn a_repeated_order_edge_counts_once() {
     let dag = build(|| {
         let [a, b] = nodes();
         let _ = a >> b;
@@ -307,7 +307,7 @@ fn chain_linear_connects_each_with_each() {
 }
 
 #[test]
-fn a_chain_may_have_twelve_links_of_different_types() {
+fn a_chain_can_have_twelve_links_of_different_types() {
     let dag = build(|| {
         let n = extract();
         let [a, b, c, d, e, f, g, h, i, j] = nodes();
@@ -318,7 +318,7 @@ fn a_chain_may_have_twelve_links_of_different_types() {
 }
 
 #[test]
-fn ordered_tasks_run_in_that_order_whatever_the_order_of_the_calls() {
+fn order_edges_override_the_order_of_the_calls() {
     let dag = build(|| {
         let [a, b, c] = nodes();
         c >> b >> a
@@ -332,7 +332,7 @@ fn ordered_tasks_run_in_that_order_whatever_the_order_of_the_calls() {
 // Options.
 
 #[test]
-fn the_nearest_place_that_sets_an_option_wins() {
+fn the_innermost_setting_of_an_option_wins() {
     #[task(retries = 2, timeout = "1m", tags = ["function"])]
     fn configured() {}
 
@@ -376,7 +376,7 @@ fn options_have_their_documented_defaults() {
 // Mistakes, each alone.
 
 #[test]
-fn two_tasks_of_one_id_are_a_mistake() {
+fn two_tasks_with_the_same_id_are_a_mistake() {
     let line = line!() + 1;
     let errors = mistakes(|| {
         extract().id("same");
@@ -393,14 +393,14 @@ fn two_tasks_of_one_id_are_a_mistake() {
 }
 
 #[test]
-fn an_id_that_meets_a_numbered_one_is_a_mistake() {
+fn an_id_that_collides_with_a_numbered_id_is_a_mistake() {
     let errors = mistakes(|| clean(clean(extract()).id("x")).id("clean_2").after(clean(clean(extract().id("y")))));
     let [BuildError::DuplicateId { id, .. }] = errors.errors() else { panic!("{errors}") };
     assert_eq!(id, "clean_2");
 }
 
 #[test]
-fn an_id_of_other_characters_is_a_mistake() {
+fn an_id_with_invalid_characters_is_a_mistake() {
     for id in ["", "two words", "slash/", "tab\t", "new\nline", "a:b"] {
         let errors = mistakes(|| extract().id(id));
         let [BuildError::InvalidId { id: reported, at }] = errors.errors() else { panic!("{errors}") };
@@ -442,7 +442,7 @@ fn a_task_after_itself_is_a_cycle() {
 }
 
 #[test]
-fn a_cycle_may_close_through_a_value() {
+fn a_cycle_can_close_through_a_data_edge() {
     let errors = mistakes(|| {
         let rows = extract();
         let cleaned = clean(rows);
@@ -535,7 +535,7 @@ fn options_and_order_on_a_parameter_are_mistakes() {
 }
 
 #[test]
-fn a_pool_that_was_not_declared_is_a_mistake_and_the_nearest_is_named() {
+fn an_undeclared_pool_is_a_mistake_with_a_suggestion() {
     let line = line!() + 1;
     let errors = mistakes(|| extract().pool("warehose"));
     let [BuildError::UnknownPool { task, pool, known, at }] = errors.errors() else { panic!("{errors}") };
@@ -582,7 +582,7 @@ fn a_chain_of_lists_of_different_lengths_is_a_mistake() {
 }
 
 #[test]
-fn a_rule_on_a_task_that_has_only_data_upstreams_is_a_mistake() {
+fn a_rule_on_a_task_with_only_data_upstreams_is_a_mistake() {
     for rule in TriggerRule::ALL.into_iter().filter(|rule| *rule != TriggerRule::AllSuccess) {
         let errors = mistakes(|| clean(extract()).trigger_rule(rule));
         let [BuildError::RuleWithoutOrder { task, rule: named, .. }] = errors.errors() else { panic!("{errors}") };
@@ -611,7 +611,7 @@ fn with_a_wrong_default(#[param(default = 700, range = 0..=600)] minutes: u32) -
 }
 
 #[test]
-fn a_default_that_is_not_allowed_is_a_mistake() {
+fn an_invalid_default_is_a_mistake() {
     let errors = with_a_wrong_default::def().plan().expect_err("700 is out of range");
     let [BuildError::Param { param, message }] = errors.errors() else { panic!("{errors}") };
     assert_eq!(param, "minutes");
@@ -631,7 +631,7 @@ fn a_dag_function_that_panics_is_a_mistake() {
 }
 
 #[test]
-fn the_panic_of_a_dag_function_is_reported_with_its_place() {
+fn the_panic_of_a_dag_function_is_reported_with_its_location() {
     let line = line!() + 1;
     let errors = mistakes(|| -> Output<u32> { panic!("no place like home") });
     let place = format!("{}:{line}", file!());
@@ -692,7 +692,7 @@ fn a_run_of_a_graph_with_mistakes_does_not_start() {
 // Outside a graph.
 
 #[test]
-fn a_task_called_outside_a_dag_says_where_and_what_to_do() {
+fn calling_a_task_outside_a_dag_reports_where_and_what_to_do() {
     let line = line!() + 1;
     let (message, place) = panic_of(|| clean(5));
     assert_eq!(place, format!("{}:{line}", file!()));
@@ -702,7 +702,7 @@ fn a_task_called_outside_a_dag_says_where_and_what_to_do() {
 }
 
 #[test]
-fn a_task_called_after_the_dag_function_has_returned_is_outside() {
+fn calling_a_task_after_the_dag_function_returned_is_an_error() {
     build(extract);
     let _ = Dag::build("broken", || -> Output<u32> { panic!("on purpose") });
     let (message, _) = panic_of(extract);
@@ -715,7 +715,7 @@ fn inner() -> u32 {
 }
 
 #[test]
-fn the_plan_of_another_dag_may_be_asked_for_while_drawing() {
+fn a_dag_function_can_read_the_plan_of_another_dag() {
     let dag = build(|| {
         let rows = extract();
         let other = inner::def().plan().expect("the graph is sound");
@@ -726,7 +726,7 @@ fn the_plan_of_another_dag_may_be_asked_for_while_drawing() {
 }
 
 #[test]
-fn a_dag_function_is_called_once_in_a_process() {
+fn a_dag_function_is_called_once_per_process() {
     let first = inner::def().plan().expect("the graph is sound");
     let second = inner::def().plan().expect("the graph is sound");
     assert!(std::sync::Arc::ptr_eq(&first, &second));
@@ -792,7 +792,7 @@ mod after {
 }
 
 #[test]
-fn the_hash_does_not_change_with_bodies_comments_and_places() {
+fn the_hash_does_not_change_with_bodies_comments_and_locations() {
     let before = before::daily::def().plan().expect("the graph is sound");
     let after = after::daily::def().plan().expect("the graph is sound");
     assert_eq!(before.hash(), after.hash());
@@ -1031,7 +1031,7 @@ fn assert_part(select: impl Fn(&Plan) -> Selection, expected: &str) {
 }
 
 #[test]
-fn only_runs_a_task_and_what_it_needs() {
+fn only_runs_a_task_and_its_upstreams() {
     let only = |task: &'static str| move |plan: &Plan| Selection::only(plan, task).expect("there is such a task");
     assert_part(only("a"), "a");
     assert_part(only("b"), "ab");
@@ -1041,7 +1041,7 @@ fn only_runs_a_task_and_what_it_needs() {
 }
 
 #[test]
-fn from_runs_a_task_and_all_below_and_what_these_need() {
+fn from_runs_a_task_its_downstreams_and_their_upstreams() {
     let from = |task: &'static str| move |plan: &Plan| Selection::from(plan, task).expect("there is such a task");
     assert_part(from("a"), "abcdf");
     assert_part(from("b"), "abcdf");
@@ -1050,7 +1050,7 @@ fn from_runs_a_task_and_all_below_and_what_these_need() {
 }
 
 #[test]
-fn a_part_that_does_not_exist_is_answered_with_the_nearest() {
+fn an_unknown_selection_is_rejected_with_a_suggestion() {
     let dag = build(|| clean(extract()));
     let error = Selection::only(dag.plan(), "exract").expect_err("it is misspelt");
     assert_eq!(error.to_string(), "DAG `graph` has no task `exract`; did you mean `extract`?");
@@ -1071,7 +1071,7 @@ fn from_follows_order_edges_under_every_rule() {
 }
 
 #[test]
-fn a_failure_in_a_part_fails_the_run_though_the_task_below_is_removed() {
+fn a_failure_in_a_partial_run_fails_it_if_its_handler_is_removed() {
     #[task]
     fn fails() -> Result<u32> {
         Err("no")?
@@ -1094,7 +1094,7 @@ fn a_failure_in_a_part_fails_the_run_though_the_task_below_is_removed() {
 }
 
 #[test]
-fn defaults_of_the_options_say_nothing() {
+fn default_options_are_empty() {
     assert_eq!(TaskOptions::default(), TaskOptions::NONE);
     assert_eq!(DagOptions::default(), DagOptions::NONE);
 }
@@ -1106,10 +1106,153 @@ fn draws_without_a_result() {
 }
 
 #[test]
-fn a_dag_may_have_no_result() {
+fn a_dag_can_have_no_result() {
     both(draws_without_a_result::run, |report| {
         assert_eq!(states(report), "extract=success notify=success");
         assert_eq!(report.result(), None);
         assert_eq!(state_of(report, "notify"), TaskState::Success);
     });
+}
+
+#[task]
+fn count(rows: u32) -> u32 {
+    rows
+}
+
+#[task]
+fn describe(rows: u32) -> String {
+    format!("{rows} rows")
+}
+
+#[task]
+fn skips_itself(rows: u32, ctx: &TaskContext) -> Result<u32> {
+    Err(ctx.skip(format!("not {rows}")))?
+}
+
+/// A DAG with `-> (A, B)` that ends with an output for each part.
+#[dag]
+fn returns_a_tuple(rows: u32) -> (u32, String) {
+    (count(rows), describe(rows))
+}
+
+/// A part can be whatever a parameter of its type takes.
+#[dag]
+fn returns_other_parts(rows: u32) -> (Vec<u32>, Option<u32>, u32, u8) {
+    #[task]
+    fn list(rows: u32) -> Vec<u32> {
+        (0..rows).collect()
+    }
+    (list(rows).each(count), skips_itself(rows), rows, 7_u8)
+}
+
+/// The values of an `each` are a list.
+#[dag]
+fn returns_a_list(rows: u32) -> Vec<u32> {
+    let (parts, ..) = returns_other_parts(rows).map(|all| (all.0.clone(), all.2)).unzip();
+    parts.each(|n| count(n))
+}
+
+/// The output of a task that returns the whole tuple.
+#[dag]
+fn returns_the_tuple_of_a_task() -> (u32, u32) {
+    #[task]
+    fn pair() -> (u32, u32) {
+        (1, 2)
+    }
+    pair()
+}
+
+#[dag]
+fn uses_a_tuple() -> String {
+    let (rows, text) = returns_a_tuple(3).unzip();
+    #[task]
+    fn join(rows: u32, text: String) -> String {
+        format!("{rows}: {text}")
+    }
+    join(rows, text)
+}
+
+#[test]
+fn a_dag_can_return_several_outputs() {
+    both(
+        || returns_a_tuple::run(3),
+        |report| {
+            assert_eq!(report.result(), Some(&(3, "3 rows".to_owned())));
+            assert_eq!(states(report), "count=success describe=success result=success");
+        },
+    );
+    both(|| returns_other_parts::run(2), |report| assert_eq!(report.result(), Some(&(vec![0, 1], None, 2, 7))));
+    both(|| returns_a_list::run(2), |report| assert_eq!(report.result(), Some(&vec![0, 1])));
+    both(returns_the_tuple_of_a_task::run, |report| assert_eq!(report.result(), Some(&(1, 2))));
+    both(uses_a_tuple::run, |report| assert_eq!(report.result().unwrap(), "3: 3 rows"));
+}
+
+#[test]
+fn a_dag_whose_part_fails_or_is_skipped_has_no_result() {
+    let dag = Dag::build("skipped", || skips_itself(1)).unwrap();
+    on_both_drivers(&dag, |report| assert_eq!(report.result(), None));
+    #[dag]
+    fn with_a_skipped_part() -> (u32, u32) {
+        (count(1), skips_itself(1))
+    }
+    both(with_a_skipped_part::run, |report| {
+        assert_eq!(report.result(), None);
+        assert_eq!(states(report), "count=success skips_itself=skipped result=skipped");
+        assert!(report.is_success());
+    });
+}
+
+/// Parameters with a constant default, one from the run, a list and none.
+#[dag]
+fn with_defaults(
+    #[param(default = |run| run.logical_date.date())] day: Date,
+    name: String,
+    #[param(default = 15, range = 0..=600)] late_after_min: u32,
+    #[param(default = ["eu", "us"])] regions: Vec<String>,
+    #[param(default = [1, -2])] request: Vec<i8>,
+) -> String {
+    #[task]
+    fn show(day: Date, name: String, late: u32, regions: Vec<String>, numbers: Vec<i8>) -> String {
+        format!("{day} {name} {late} {regions:?} {numbers:?}")
+    }
+    show(day, name, late_after_min, regions, request)
+}
+
+/// `run_with_defaults` takes the parameters without a default; a method sets each of the others.
+#[test]
+fn a_run_takes_defaults_for_parameters_that_are_not_set() {
+    let date = "2026-01-31".parse().unwrap();
+    both(
+        || with_defaults::run_with_defaults("a".to_owned()).request().logical_date(date),
+        |report| {
+            assert_eq!(report.result().unwrap(), r#"2026-01-31 a 15 ["eu", "us"] [1, -2]"#);
+        },
+    );
+    let some = || {
+        let run =
+            with_defaults::run_with_defaults("b".to_owned()).late_after_min(30).day(Date::new(2013, 1, 7).unwrap());
+        run.regions(vec![]).param_request(vec![3])
+    };
+    both(|| some().request(), |report| assert_eq!(report.result().unwrap(), "2013-01-07 b 30 [] [3]"));
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let report = runtime.block_on(async { some().await }).unwrap();
+    assert_eq!(report.result().unwrap(), "2013-01-07 b 30 [] [3]");
+    let error = some().late_after_min(601).request().run_sequentially().unwrap_err();
+    assert_eq!(error.to_string(), "parameter `late_after_min`: `601` is not in the range 0..=600");
+}
+
+/// What `list`, `show` and the help of `run` show.
+#[test]
+fn a_default_is_shown_as_its_value() {
+    let params = (with_defaults::def().params)();
+    let shown: Vec<_> = params.iter().map(|param| param.default_view().map(|default| default.to_string())).collect();
+    let shown: Vec<_> = shown.iter().map(Option::as_deref).collect();
+    assert_eq!(shown, [Some("run.logical_date.date()"), None, Some("15"), Some(r#"["eu","us"]"#), Some("[1,-2]")]);
+    let json: serde_json::Value = serde_json::from_str(&taskflow::render::render(
+        &with_defaults::def().plan().unwrap(),
+        taskflow::render::Format::Json,
+    ))
+    .unwrap();
+    assert_eq!(json["params"][0]["default_from_run"], "run.logical_date.date()");
+    assert_eq!(json["params"][3]["default"], serde_json::json!(["eu", "us"]));
 }

@@ -58,20 +58,20 @@ fn assert_result(build: impl Fn() -> Output<String>, expected: &str) {
 }
 
 #[test]
-fn map_gives_the_consumer_another_form_of_the_value_without_a_node() {
+fn map_transforms_a_value_without_adding_a_node() {
     let dag = Dag::build("mapped", || say(rows().map(sum))).unwrap();
     assert_eq!(dag.plan().len(), 2);
     on_both_drivers(&dag, |report| assert_eq!(report.result().unwrap(), "12"));
 }
 
 #[test]
-fn a_closure_may_hold_what_it_needs() {
+fn a_closure_can_capture_values() {
     let limit = 4;
     assert_result(|| say(rows().map(move |rows: &Vec<u32>| rows.iter().filter(|row| **row >= limit).sum())), "9");
 }
 
 #[test]
-fn projections_chain() {
+fn projections_can_be_chained() {
     #[task]
     fn nested() -> (HashMap<String, Vec<u32>>, String) {
         ([("a".to_owned(), vec![1, 2, 3])].into(), "unused".to_owned())
@@ -80,7 +80,7 @@ fn projections_chain() {
 }
 
 #[test]
-fn unzip_takes_tuples_of_two_three_and_four_apart() {
+fn unzip_splits_tuples_of_two_three_and_four() {
     #[task]
     fn two() -> (u32, String) {
         (1, "b".to_owned())
@@ -107,12 +107,12 @@ fn unzip_takes_tuples_of_two_three_and_four_apart() {
 }
 
 #[test]
-fn get_takes_the_value_of_a_key() {
+fn get_selects_the_value_of_a_key() {
     assert_result(|| say(total(regions().get("asia"))), "3");
 }
 
 #[test]
-fn a_key_that_is_not_there_fails_the_consumer_without_a_retry_and_names_those_that_are() {
+fn a_missing_key_fails_the_consumer_without_retry_and_lists_the_keys() {
     let build = || {
         let regions = regions();
         total(regions.get("europe")).id("right");
@@ -128,7 +128,7 @@ fn a_key_that_is_not_there_fails_the_consumer_without_a_retry_and_names_those_th
 }
 
 #[test]
-fn an_empty_map_and_a_map_of_one_say_so() {
+fn the_error_for_a_missing_key_describes_small_maps() {
     #[task]
     fn none() -> HashMap<String, u32> {
         HashMap::new()
@@ -148,7 +148,7 @@ fn an_empty_map_and_a_map_of_one_say_so() {
 }
 
 #[test]
-fn a_panic_in_a_closure_is_a_failure_of_the_consumer_which_may_try_again() {
+fn a_panic_in_a_closure_fails_the_consumer_which_can_be_retried() {
     let calls = std::sync::Arc::new(AtomicU32::new(0));
     let counted = std::sync::Arc::clone(&calls);
     let build = || {
@@ -181,7 +181,7 @@ fn an_async_task_takes_projected_values_too() {
 }
 
 #[test]
-fn an_option_and_a_result_see_the_projected_value_or_the_end_of_the_upstream() {
+fn options_and_results_receive_the_projected_value_or_the_outcome() {
     #[task]
     fn maybe(value: Option<u32>) -> String {
         format!("{value:?}")
@@ -198,7 +198,7 @@ fn an_option_and_a_result_see_the_projected_value_or_the_end_of_the_upstream() {
 }
 
 #[test]
-fn lists_and_any_of_take_projected_and_plain_outputs_together() {
+fn lists_and_any_of_can_mix_projected_and_plain_outputs() {
     #[task]
     fn list(values: Vec<u32>) -> String {
         format!("{values:?}")
@@ -232,7 +232,7 @@ fn of_a_parameter(table: BTreeMap<String, u32>, pair: (u32, String)) -> String {
 }
 
 #[test]
-fn parameters_of_the_dag_are_projected_as_outputs_of_tasks_are() {
+fn parameters_of_the_dag_can_be_projected() {
     let table = |key: &str| BTreeMap::from([(key.to_owned(), 7)]);
     let report = reference(of_a_parameter::run(table("a"), (8, String::new())));
     assert_eq!(report.result().unwrap(), "7 8");
@@ -241,7 +241,7 @@ fn parameters_of_the_dag_are_projected_as_outputs_of_tasks_are() {
 }
 
 #[test]
-fn the_result_of_a_dag_may_be_projected() {
+fn the_result_of_a_dag_can_be_projected() {
     let dag = Dag::build("result", || regions().get("asia").map(sum)).unwrap();
     on_both_drivers(&dag, |report| assert_eq!(report.result(), Some(&3)));
     let of_a_parameter = Dag::build("result", || rows().map(|rows: &Vec<u32>| rows.len())).unwrap();
@@ -249,7 +249,7 @@ fn the_result_of_a_dag_may_be_projected() {
 }
 
 #[test]
-fn a_result_that_cannot_be_projected_is_told_by_the_report_of_a_run_that_succeeded() {
+fn the_report_of_a_successful_run_has_the_error_of_its_projected_result() {
     let dag = Dag::build("result", || regions().get("mars")).unwrap();
     on_both_drivers(&dag, |report| {
         assert_eq!((report.state(), report.result()), (RunState::Success, None));
@@ -263,7 +263,7 @@ fn a_result_that_cannot_be_projected_is_told_by_the_report_of_a_run_that_succeed
 }
 
 #[test]
-fn options_and_order_of_a_projected_output_are_those_of_the_node_behind_it() {
+fn options_and_order_of_a_projected_output_apply_to_its_node() {
     let build = || {
         let first = total(rows()).id("first");
         let last = rows().map(sum).id("last").retries(2).after(first);
@@ -277,7 +277,7 @@ fn options_and_order_of_a_projected_output_are_those_of_the_node_behind_it() {
 }
 
 #[test]
-fn the_hash_says_that_an_edge_is_projected_and_with_which_types() {
+fn the_hash_includes_projections_and_their_types() {
     let hash = |build: &dyn Fn() -> Output<String>| Dag::build("hash", build).unwrap().plan().hash().to_owned();
     #[task]
     fn words() -> BTreeMap<String, u32> {
@@ -296,7 +296,7 @@ fn the_hash_says_that_an_edge_is_projected_and_with_which_types() {
 }
 
 #[test]
-fn pictures_draw_one_edge_and_json_says_what_it_does() {
+fn pictures_show_one_edge_and_json_describes_the_projection() {
     let dag = Dag::build("picture", || {
         let rows = rows();
         #[task]
@@ -315,7 +315,7 @@ fn pictures_draw_one_edge_and_json_says_what_it_does() {
 }
 
 #[test]
-fn an_output_of_another_graph_is_reported_also_when_it_is_projected() {
+fn a_projected_output_of_another_graph_is_reported() {
     let mut smuggled = None;
     Dag::build("one", || {
         let rows = rows();
@@ -328,7 +328,7 @@ fn an_output_of_another_graph_is_reported_also_when_it_is_projected() {
 }
 
 #[tokio::test]
-async fn the_store_keeps_the_value_of_the_producer_and_a_cleared_consumer_projects_it_again() -> Result<(), BoxError> {
+async fn a_cleared_consumer_projects_the_stored_value_of_the_producer_again() -> Result<(), BoxError> {
     let journal = Journal::in_memory()?;
     let dag = Dag::build("stored", || {
         let (rows, name) = named().unzip();

@@ -61,7 +61,7 @@ fn delays(
 }
 
 #[test]
-fn a_task_is_registered_with_what_its_attribute_says() {
+fn a_task_is_registered_with_the_options_of_its_attribute() {
     let def = extract::def();
     assert_eq!(def.id, "extract");
     assert_eq!(def.doc, "Reads one day of flights.\n\nFrom the landing folder.");

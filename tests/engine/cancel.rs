@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use taskflow::DagOptions;
 use taskflow::engine::{Engine, Event, RunControl, RunState, TaskState};
+use taskflow::journal::Journal;
 use taskflow::prelude::*;
 use taskflow_tests::common::{self, Gate, Log, Meter, failure_of, finish, live, locked, reference, state_of, states};
 
@@ -59,7 +60,7 @@ fn a_running_async_task_without_a_context_is_dropped() {
 }
 
 #[test]
-fn a_running_async_task_with_a_context_may_clean_up() {
+fn a_running_async_task_with_a_context_can_clean_up() {
     static STARTED: Gate = Gate::new();
     static CLEANED_UP: AtomicUsize = AtomicUsize::new(0);
     #[task]
@@ -93,7 +94,7 @@ fn a_running_async_task_with_a_context_may_clean_up() {
 }
 
 #[test]
-fn the_loops_of_sync_and_blocking_tasks_see_the_cancellation() {
+fn sync_and_blocking_tasks_can_observe_a_cancellation() {
     static STARTED: Meter = Meter::new();
     #[task]
     fn in_sync(ctx: &TaskContext) -> Result<()> {
@@ -122,7 +123,7 @@ fn the_loops_of_sync_and_blocking_tasks_see_the_cancellation() {
 }
 
 #[test]
-fn a_task_that_does_not_stop_is_given_up_after_the_grace_time() {
+fn a_task_that_does_not_stop_is_abandoned_after_the_grace_time() {
     static STARTED: Meter = Meter::new();
     static RELEASE: Gate = Gate::new();
     static DROPPED: Gate = Gate::new();
@@ -162,7 +163,7 @@ fn a_task_that_does_not_stop_is_given_up_after_the_grace_time() {
 }
 
 #[test]
-fn a_task_that_ends_within_the_grace_time_has_its_own_end() {
+fn a_task_that_ends_within_the_grace_time_keeps_its_outcome() {
     static STARTED: Meter = Meter::new();
     static RELEASE: Gate = Gate::new();
     #[task]
@@ -260,7 +261,7 @@ fn tasks_that_wait_for_a_worker_are_cancelled_without_running() {
 /// Among many short tasks, where workers take several at once: whatever ran has succeeded, whatever
 /// did not is cancelled, and nothing is in between.
 #[test]
-fn a_cancellation_amid_many_short_tasks_leaves_none_in_between() {
+fn cancelling_amid_many_short_tasks_leaves_none_unfinished() {
     static RAN: Mutex<Vec<AtomicBool>> = Mutex::new(Vec::new());
     static CONTROL: Mutex<Option<RunControl>> = Mutex::new(None);
     const TASKS: usize = 5000;
@@ -293,7 +294,7 @@ fn a_cancellation_amid_many_short_tasks_leaves_none_in_between() {
 }
 
 #[test]
-fn the_first_reason_counts() {
+fn the_first_reason_for_cancelling_is_kept() {
     static STARTED: Gate = Gate::new();
     #[task]
     async fn waits(ctx: &TaskContext) {
@@ -308,7 +309,7 @@ fn the_first_reason_counts() {
 }
 
 #[test]
-fn cancelling_a_run_that_is_over_does_nothing() {
+fn cancelling_a_finished_run_does_nothing() {
     static ENDED: Gate = Gate::new();
     static STARTED: Gate = Gate::new();
     static RELEASE: Gate = Gate::new();
@@ -340,7 +341,7 @@ fn cancelling_a_run_that_is_over_does_nothing() {
 }
 
 #[test]
-fn cancelling_one_run_leaves_the_others_alone() {
+fn cancelling_one_run_does_not_affect_the_others() {
     static STARTED: Meter = Meter::new();
     static RELEASE: Gate = Gate::new();
     #[task]
@@ -362,7 +363,7 @@ fn cancelling_one_run_leaves_the_others_alone() {
 }
 
 #[test]
-fn a_task_may_cancel_its_own_run() {
+fn a_task_can_cancel_its_own_run() {
     static CONTROL: Mutex<Option<RunControl>> = Mutex::new(None);
     #[task]
     fn stops_everything() {
@@ -380,7 +381,7 @@ fn a_task_may_cancel_its_own_run() {
 }
 
 #[test]
-fn running_tasks_can_be_looked_at() {
+fn running_tasks_can_be_inspected() {
     static STARTED: Meter = Meter::new();
     static RELEASE: Gate = Gate::new();
     #[task(retries = 1, retry_delay = "0s")]
@@ -464,7 +465,7 @@ fn dropping_a_future_that_was_never_polled_starts_nothing() {
 }
 
 #[test]
-fn dropping_the_handle_of_a_run_lets_it_go_on() {
+fn dropping_the_handle_of_a_run_does_not_stop_it() {
     static RELEASE: Gate = Gate::new();
     static ENDED: Gate = Gate::new();
     #[task]
@@ -492,7 +493,7 @@ fn dropping_the_handle_of_a_run_lets_it_go_on() {
 
 /// "The threads end when the last handle and the last run are gone."
 #[test]
-fn dropping_the_engine_and_the_handle_lets_the_run_go_on() {
+fn dropping_the_engine_and_the_handle_does_not_stop_the_run() {
     static STARTED: Meter = Meter::new();
     static RELEASE: Gate = Gate::new();
     static ENDED: Gate = Gate::new();
@@ -531,7 +532,7 @@ fn dropping_the_engine_and_the_handle_lets_the_run_go_on() {
 }
 
 #[test]
-fn a_run_may_be_awaited_inside_a_runtime_of_one_thread() {
+fn a_run_can_be_awaited_in_a_single_threaded_runtime() {
     #[task]
     async fn double(number: u32) -> u32 {
         tokio::task::yield_now().await;
@@ -551,7 +552,7 @@ fn a_run_may_be_awaited_inside_a_runtime_of_one_thread() {
 }
 
 #[test]
-fn a_run_whose_runtime_is_shut_down_comes_to_an_end() {
+fn a_run_ends_when_its_runtime_is_shut_down() {
     static STARTED: Gate = Gate::new();
     #[task]
     async fn waits() {
@@ -573,9 +574,9 @@ fn a_run_whose_runtime_is_shut_down_comes_to_an_end() {
 
 /// A task after another cannot start either; each must be told in turn, however many there are.
 #[test]
-fn many_tasks_whose_runtime_is_gone_come_to_an_end() {
-    common::in_a_process_of_its_own(
-        "cancel::many_tasks_whose_runtime_is_gone_come_to_an_end",
+fn many_tasks_end_when_their_runtime_is_shut_down() {
+    common::in_a_separate_process(
+        "cancel::many_tasks_end_when_their_runtime_is_shut_down",
         start_many_tasks_after_the_runtime_is_gone,
     );
 }
@@ -683,7 +684,7 @@ fn fail_fast_is_an_option_of_the_dag_and_of_the_run() {
 }
 
 #[test]
-fn a_skip_does_not_end_a_run_that_is_to_fail_fast() {
+fn a_skip_does_not_end_a_fail_fast_run() {
     #[task]
     fn skips(ctx: &TaskContext) -> Result<u32> {
         Err(ctx.skip("nothing today"))?
@@ -712,4 +713,29 @@ fn without_fail_fast_everything_that_can_run_runs() {
     let report = live(dag.run());
     let count = |state| report.tasks().filter(|task| task.state() == state).count();
     assert_eq!([TaskState::Failed, TaskState::UpstreamFailed, TaskState::Success].map(count), [1, 1, 21]);
+}
+
+/// An async task without a context is dropped; its attempt has lasted until then.
+#[tokio::test]
+async fn an_attempt_that_is_dropped_has_the_time_that_it_took() -> Result<(), taskflow::BoxError> {
+    #[task]
+    async fn pending() {
+        std::future::pending::<()>().await;
+    }
+
+    let journal = Journal::in_memory()?;
+    let handle = build(|| pending()).run().journal(&journal).start()?;
+    let control = handle.control();
+    common::eventually("the task runs", || !control.running().is_empty());
+    let running = Timestamp::now();
+    common::eventually("time passes", || Timestamp::now().since(running) > Duration::from_millis(5));
+    control.cancel("enough");
+    let report = handle.await;
+    let attempt = report.task("pending").expect("it is there").attempts().remove(0);
+    let took = attempt.ended.since(attempt.started);
+    assert!(took >= Duration::from_millis(5), "{took:?}");
+    let history = journal.history("last").await?;
+    let stored = &history.task("pending").expect("it is there").attempts[0];
+    assert_eq!((stored.started, stored.ended), (attempt.started, Some(attempt.ended)));
+    Ok(())
 }

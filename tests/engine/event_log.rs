@@ -125,7 +125,7 @@ fn the_events_of_a_run_that_fails_fast() {
 }
 
 #[test]
-fn the_events_of_a_part_of_a_graph_leave_the_rest_out() {
+fn the_events_of_a_partial_run_omit_the_rest_of_the_graph() {
     let dag = nightly();
     let selection = Selection::only(dag.plan(), "clean").expect("there is such a task");
     let log = Log::default();
@@ -160,7 +160,7 @@ fn a_graph_without_tasks_has_one_event() {
 
 /// The order between tasks may be another, that within a task is not.
 #[test]
-fn the_live_engine_tells_the_same_of_each_task() {
+fn the_live_engine_emits_the_same_events_for_each_task() {
     let dag = Dag::build("live", || {
         let rows = clean(1);
         let left = clean(rows);
@@ -210,7 +210,7 @@ fn the_report_comes_after_the_last_event() {
 }
 
 #[test]
-fn an_event_has_a_form_for_machines() {
+fn an_event_serializes_to_json() {
     let (at, task) = (Timestamp::EPOCH, TaskIndex::new(3));
     let task = Event::Task { at, task, attempt: 1, from: TaskState::Running, to: TaskState::UpForRetry };
     let run = Event::Run { at: Timestamp::EPOCH, to: RunState::Success };
@@ -220,7 +220,7 @@ fn an_event_has_a_form_for_machines() {
 }
 
 #[test]
-fn states_are_named_as_airflow_names_them() {
+fn states_have_the_names_of_airflow() {
     use TaskState as S;
     let states = [
         S::None,

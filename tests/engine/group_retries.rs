@@ -67,7 +67,7 @@ fn load(test: &'static str) -> Dag<u32> {
 }
 
 #[test]
-fn a_group_that_fails_runs_again_as_a_whole_and_what_follows_hears_of_the_end() {
+fn a_failed_group_is_retried_as_a_whole_before_its_downstreams_start() {
     let report = reference(load("twice").run());
     // The third call of `swap`.
     assert_eq!(report.result(), Some(&13));
@@ -81,7 +81,7 @@ fn a_group_that_fails_runs_again_as_a_whole_and_what_follows_hears_of_the_end() 
 }
 
 #[test]
-fn a_group_without_retries_left_fails_and_only_then_what_follows() {
+fn downstreams_see_the_failure_of_a_group_once_its_retries_are_exhausted() {
     let report = reference(load("always").run());
     assert_eq!(report.state(), RunState::Failed);
     assert_eq!(states(&report), "rows=success load.stage=success load.swap=failed publish=upstream_failed");
@@ -91,7 +91,7 @@ fn a_group_without_retries_left_fails_and_only_then_what_follows() {
 }
 
 #[test]
-fn a_group_runs_again_on_the_live_engine() {
+fn a_group_is_retried_on_the_live_engine() {
     let dag = Dag::build("live", || {
         let group = Group::new("load").retries(2).retry_delay(Duration::from_millis(1));
         group.draw(|| swap("live twice", stage("live twice", rows(10))))
@@ -101,7 +101,7 @@ fn a_group_runs_again_on_the_live_engine() {
 }
 
 #[test]
-fn tasks_have_their_own_retries_in_each_round() {
+fn tasks_have_all_their_retries_in_each_attempt_of_the_group() {
     let dag = Dag::build("both", || {
         let group = Group::new("load").retries(1).retry_delay(HOUR);
         group.draw(|| publish("both", stage("both", 1)).retries(1).retry_delay(HOUR))
@@ -112,7 +112,7 @@ fn tasks_have_their_own_retries_in_each_round() {
 }
 
 #[test]
-fn a_failure_that_the_group_deals_with_is_none_of_the_group() {
+fn a_failure_handled_inside_a_group_does_not_fail_it() {
     let dag = Dag::build("dealt", || Group::new("load").retries(3).draw(|| audit(swap("dealt always", 1))));
     let report = reference(dag.expect("no mistake").run());
     assert_eq!((report.state(), report.result()), (RunState::Success, Some(&false)));
@@ -120,7 +120,7 @@ fn a_failure_that_the_group_deals_with_is_none_of_the_group() {
 }
 
 #[test]
-fn trouble_from_outside_is_no_reason_to_try_a_group_again() {
+fn a_failure_outside_a_group_does_not_retry_it() {
     let dag = Dag::build("outside", || {
         let lost = swap("outside always", 1);
         Group::new("load").retries(3).draw(|| publish("outside", stage("outside", lost)))
@@ -137,14 +137,14 @@ fn refuses(ctx: &TaskContext) -> Result<u32> {
 }
 
 #[test]
-fn a_failure_that_allows_no_retry_allows_none_of_the_group() {
+fn a_failure_that_is_not_retryable_does_not_retry_the_group() {
     let dag = Dag::build("never", || Group::new("load").retries(3).draw(refuses)).expect("no mistake");
     assert_eq!(reference(dag.run()).state(), RunState::Failed);
     assert_eq!(locked(&CALLS)["refuses"], 1);
 }
 
 #[test]
-fn with_fail_fast_a_group_has_its_retries_first() {
+fn fail_fast_waits_for_the_retries_of_a_group() {
     let outcome = Test::new(&load("fast twice")).fail_fast(true).run();
     outcome.assert_success();
     let outcome = Test::new(&load("fast always")).fail_fast(true).run();
@@ -175,7 +175,7 @@ fn close(name: &str) {
 }
 
 #[test]
-fn a_scope_in_a_group_is_set_up_and_torn_down_in_each_round() {
+fn a_scope_in_a_group_is_set_up_and_torn_down_in_each_attempt() {
     let dag = Dag::build("scoped", || {
         let group = Group::new("load").retries(2).retry_delay(HOUR);
         group.draw(|| scope(open("scoped"), |_| swap("scoped twice", 1), |name| close(name)))
@@ -197,7 +197,7 @@ fn add(one: u32, other: u32) -> u32 {
 }
 
 #[test]
-fn a_group_that_is_tried_again_survives_whatever_goes_wrong() {
+fn a_retried_group_survives_injected_faults() {
     let dag = Dag::build("explored", || {
         let (one, other) = (rows(1), rows(2));
         let group = Group::new("unit").retries(2).retry_delay(HOUR);
@@ -212,7 +212,7 @@ fn a_group_that_is_tried_again_survives_whatever_goes_wrong() {
 }
 
 #[tokio::test]
-async fn the_rounds_of_a_group_are_part_of_the_history() -> Result<(), BoxError> {
+async fn the_history_contains_the_attempts_of_a_group() -> Result<(), BoxError> {
     let journal = Journal::in_memory()?;
     let group = || Group::new("load").retries(2).retry_delay(Duration::from_millis(1));
     let dag = Dag::build("stored", || group().draw(|| swap("stored twice", stage("stored twice", rows(10)))))?;
@@ -249,7 +249,7 @@ fn sum(numbers: Vec<u32>) -> u32 {
 }
 
 #[test]
-fn what_cannot_be_tried_again_as_a_whole_is_a_mistake() {
+fn a_group_that_cannot_be_retried_as_a_whole_is_a_mistake() {
     let unit = || Group::new("unit").retries(1);
     let error = mistake(Dag::build("holds", || unit().draw(|| sum(list().each(|n| double(n))))));
     assert!(matches!(&error, BuildError::GroupOfElements { group, .. } if group == "unit"), "{error}");
@@ -265,4 +265,22 @@ fn what_cannot_be_tried_again_as_a_whole_is_a_mistake() {
     // All of the group in the work of a scope is well.
     let within = Dag::build("within", || scope(open("within"), |_| unit().draw(|| double(1)), |name| close(name)));
     assert!(within.is_ok());
+}
+
+/// The attempts of a task and whether each of them failed; each ends before the next one starts.
+fn failed_attempts<T: taskflow::Value>(report: &taskflow::engine::RunReport<T>, task: &str) -> Vec<bool> {
+    let attempts = report.task(task).expect("it is there").attempts();
+    let times: Vec<Timestamp> = attempts.iter().flat_map(|attempt| [attempt.started, attempt.ended]).collect();
+    assert!(times.is_sorted(), "{attempts:?}");
+    attempts.iter().map(|attempt| attempt.failure.is_some()).collect()
+}
+
+#[test]
+fn an_attempt_that_succeeded_before_its_group_was_retried_is_reported_as_such() {
+    let outcome = Test::new(&load("twice reported")).run();
+    outcome.assert_success();
+    let stage = outcome.report().tasks().find(|task| task.id().ends_with("stage")).expect("it is there");
+    let swap = outcome.report().tasks().find(|task| task.id().ends_with("swap")).expect("it is there");
+    assert_eq!(failed_attempts(outcome.report(), &stage.id()), [false, false, false]);
+    assert_eq!(failed_attempts(outcome.report(), &swap.id()), [true, true, false]);
 }

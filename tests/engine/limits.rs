@@ -44,7 +44,7 @@ fn start<T: Value>(dag: &Dag<T>, engine: &Engine) -> RunHandle<T> {
     dag.run().engine(engine).start().expect("the graph is sound")
 }
 
-/// Calls a task so many times; gives the last.
+/// Calls a task `count` times and returns the last output.
 fn many<T>(times: usize, mut task: impl FnMut() -> Output<T>) -> Output<T> {
     let all: Vec<Output<T>> = (0..times).map(|_| task()).collect();
     all[times - 1]
@@ -81,7 +81,7 @@ fn one_worker_runs_one_sync_task_after_the_other() {
 }
 
 #[test]
-fn async_and_blocking_tasks_take_no_worker() {
+fn async_and_blocking_tasks_occupy_no_worker() {
     static ASYNC: Meter = Meter::new();
     static BLOCKING: Meter = Meter::new();
     static ALL_THERE: Gate = Gate::new();
@@ -164,7 +164,7 @@ fn the_limit_of_a_dag_counts_the_tasks_of_one_run() {
 }
 
 #[test]
-fn a_limit_of_one_is_a_chain_in_any_order() {
+fn a_limit_of_one_runs_one_task_at_a_time() {
     static INSIDE: Meter = Meter::new();
     #[task]
     async fn later() {
@@ -186,7 +186,7 @@ fn a_limit_of_one_is_a_chain_in_any_order() {
 // Pools.
 
 #[test]
-fn a_pool_has_so_many_slots_for_all_runs_together() {
+fn the_slots_of_a_pool_are_shared_by_all_runs() {
     kinds!(INSIDE, 3);
     let dag = build(|| {
         for _ in 0..20 {
@@ -203,7 +203,7 @@ fn a_pool_has_so_many_slots_for_all_runs_together() {
 }
 
 #[test]
-fn a_task_may_take_several_slots() {
+fn a_task_can_take_several_slots() {
     static TAKEN: Meter = Meter::new();
     #[task]
     async fn takes(slots: usize) {
@@ -229,7 +229,7 @@ fn a_task_may_take_several_slots() {
 }
 
 #[test]
-fn two_tasks_that_together_fit_a_pool_run_together() {
+fn two_tasks_that_fit_a_pool_run_at_once() {
     kinds!(INSIDE, 2);
     let dag = build(|| {
         blocking().pool("three").pool_slots(1);
@@ -262,7 +262,7 @@ fn tasks_outside_a_pool_do_not_wait_for_it() {
 
 /// "A task that needs more slots than are free does not hold back others that fit."
 #[test]
-fn a_task_that_does_not_fit_does_not_hold_back_one_that_does() {
+fn a_task_that_does_not_fit_does_not_delay_one_that_does() {
     static SMALL_RAN: Gate = Gate::new();
     #[task]
     fn first() {
@@ -283,7 +283,7 @@ fn a_task_that_does_not_fit_does_not_hold_back_one_that_does() {
 }
 
 #[test]
-fn an_engine_may_give_a_pool_another_number_of_slots() {
+fn an_engine_can_override_the_slots_of_a_pool() {
     kinds!(INSIDE, 5);
     let engine = engine(|engine| engine.workers(count(8)).pool("three", 5));
     let dag = build(|| {
@@ -300,7 +300,7 @@ fn an_engine_may_give_a_pool_another_number_of_slots() {
 }
 
 #[test]
-fn an_engine_does_not_know_a_pool_that_was_never_declared() {
+fn an_engine_rejects_an_undeclared_pool() {
     let error = Engine::builder().pool("thre", 5).build().map(|_| ()).expect_err("it is misspelt");
     assert_eq!(
         error.to_string(),
@@ -309,7 +309,7 @@ fn an_engine_does_not_know_a_pool_that_was_never_declared() {
 }
 
 #[test]
-fn a_run_that_could_never_have_its_slots_is_refused() {
+fn a_run_that_needs_more_slots_than_exist_is_rejected() {
     #[task]
     fn takes_three() {}
     let engine = engine(|engine| engine.pool("three", 2));
@@ -325,7 +325,7 @@ fn a_run_that_could_never_have_its_slots_is_refused() {
 }
 
 #[test]
-fn the_slots_of_a_task_are_free_after_every_kind_of_end() {
+fn a_task_frees_its_slots_after_every_outcome() {
     #[task(pool = "one", retries = 1, retry_delay = "0s")]
     fn ends(how: u32, ctx: &TaskContext) -> Result<()> {
         match how % 4 {
@@ -377,7 +377,7 @@ fn noted(test: &str) -> Vec<i32> {
 }
 
 #[test]
-fn the_highest_priority_goes_first() {
+fn the_highest_priority_starts_first() {
     static RELEASE: Gate = Gate::new();
     #[task]
     fn holds_the_worker() {
@@ -400,7 +400,7 @@ fn the_highest_priority_goes_first() {
 }
 
 #[test]
-fn among_equals_the_longest_ready_goes_first() {
+fn among_equal_priorities_the_longest_ready_task_starts_first() {
     let dag = build(|| many(20, || note("fifo", 1)));
     reference(dag.run());
     assert_eq!(noted("fifo").len(), 20);
@@ -417,7 +417,7 @@ fn among_equals_the_longest_ready_goes_first() {
 
 /// "limits and priorities hold"
 #[test]
-fn priorities_count_between_kinds_of_tasks_on_the_reference_driver() {
+fn priorities_apply_across_kinds_of_tasks_on_the_reference_driver() {
     let dag = build(|| {
         note("kinds", 1).priority(1);
         note_later("kinds", 3).priority(3);
@@ -429,7 +429,7 @@ fn priorities_count_between_kinds_of_tasks_on_the_reference_driver() {
 }
 
 #[test]
-fn priorities_count_between_kinds_of_tasks_under_a_limit() {
+fn priorities_apply_across_kinds_of_tasks_under_a_limit() {
     static RELEASE: Gate = Gate::new();
     #[task]
     fn holds_the_slot() {
@@ -451,7 +451,7 @@ fn priorities_count_between_kinds_of_tasks_under_a_limit() {
 
 /// A pool of one slot, and both kinds waiting for it.
 #[test]
-fn priorities_count_between_kinds_of_tasks_in_a_pool() {
+fn priorities_apply_across_kinds_of_tasks_in_a_pool() {
     static RELEASE: Gate = Gate::new();
     #[task(pool = "one")]
     fn holds_the_slot() {
@@ -472,7 +472,7 @@ fn priorities_count_between_kinds_of_tasks_in_a_pool() {
 
 // Turns of runs.
 
-/// The tasks of a large run: so many that a worker may lose its core for a while.
+/// The tasks of a large run: enough that a worker can lose its core for a while.
 const LARGE: usize = 100_000;
 
 /// A large run is under way when a small one starts; the small one does not wait for its end.
@@ -554,7 +554,7 @@ fair!(
 );
 
 #[test]
-fn many_runs_at_once_all_come_to_their_ends() {
+fn many_concurrent_runs_all_finish() {
     #[task]
     fn number(n: u64) -> u64 {
         n
@@ -645,7 +645,7 @@ fn busy_blocking_tasks_do_not_stall_the_others() {
 }
 
 #[test]
-fn a_task_that_waits_for_a_retry_leaves_its_worker_to_others() {
+fn a_task_that_waits_for_a_retry_frees_its_worker() {
     static LAST: Gate = Gate::new();
     #[task(retries = 1, retry_delay = "1ms")]
     fn fails_once(ctx: &TaskContext) -> Result<()> {
@@ -672,7 +672,7 @@ fn a_task_that_waits_for_a_retry_leaves_its_worker_to_others() {
 /// Runs many short tasks, so that they have proven short; then `tail` of the same kind, of which
 /// the one at `place` waits for the last.
 #[test]
-fn a_long_task_among_short_ones_does_not_hold_those_behind_it() {
+fn a_long_task_does_not_delay_short_ones_queued_behind_it() {
     static GATES: [Gate; 12] = [const { Gate::new() }; 12];
     #[task]
     fn step(waits: Option<usize>, opens: Option<usize>) {
@@ -721,7 +721,7 @@ fn a_long_task_among_short_ones_does_not_hold_those_behind_it() {
 /// The same with results: what has ended before the long task began must be known to those who
 /// depend on it.
 #[test]
-fn a_long_task_among_short_ones_does_not_hold_back_what_follows_the_others() {
+fn a_long_task_does_not_delay_the_downstreams_of_short_ones() {
     static GATES: [Gate; 6] = [const { Gate::new() }; 6];
     #[task]
     fn step(waits: Option<usize>) -> u32 {
@@ -757,7 +757,7 @@ fn a_long_task_among_short_ones_does_not_hold_back_what_follows_the_others() {
 
 /// The worker that is free is not the one that took the tasks: it comes from another run.
 #[test]
-fn a_long_task_does_not_hold_those_behind_it_when_another_run_ends() {
+fn a_long_task_does_not_delay_those_behind_it_when_another_run_ends() {
     static OTHER: Gate = Gate::new();
     static OTHER_STARTED: Gate = Gate::new();
     static LAST: Gate = Gate::new();
@@ -796,10 +796,10 @@ fn a_long_task_does_not_hold_those_behind_it_when_another_run_ends() {
 }
 
 /// Long tasks all over a wide graph of short ones, each waiting for the next long one but the last:
-/// they are all inside at once only if nothing else is in their way. With so many workers as there
-/// are long tasks this must work.
+/// they all run at once only if nothing blocks them, and with as many workers as long tasks
+/// nothing may.
 #[test]
-fn several_long_tasks_among_short_ones_find_several_workers() {
+fn several_long_tasks_run_on_several_workers() {
     static LONG: Meter = Meter::new();
     #[task]
     fn step(long: bool) {
@@ -855,7 +855,7 @@ fn no_wake_up_is_lost_in_many_small_runs() {
 
 /// Several threads start runs on one engine while it goes to sleep and wakes.
 #[test]
-fn runs_may_be_started_from_many_threads_at_once() {
+fn runs_can_be_started_from_many_threads_at_once() {
     #[task]
     fn sync(n: u32) -> u32 {
         n + 1
@@ -895,7 +895,7 @@ fn the_global_engine_serves_runs_that_name_no_other() {
 
 /// Limits are kept on the reference driver as well, where nothing runs at once.
 #[test]
-fn limits_hold_nothing_up_on_the_reference_driver() {
+fn limits_never_block_the_reference_driver() {
     #[task]
     fn sync() {}
     #[task]
@@ -942,7 +942,7 @@ fn events_show_no_more_running_than_the_limit() {
 #[test]
 #[cfg(target_os = "linux")]
 fn the_threads_of_an_engine_end_with_it() {
-    common::in_a_process_of_its_own("limits::the_threads_of_an_engine_end_with_it", || {
+    common::in_a_separate_process("limits::the_threads_of_an_engine_end_with_it", || {
         fn threads() -> usize {
             let tasks = std::fs::read_dir("/proc/self/task").expect("Linux lists the threads of a process");
             let names = tasks.flatten().filter_map(|task| std::fs::read_to_string(task.path().join("comm")).ok());

@@ -1,6 +1,7 @@
 //! The engine: limits, retries, timeouts, panics, cancellation, values, and the events of a run.
 
 mod cancel;
+mod drain;
 mod event_log;
 #[cfg(feature = "testing")]
 mod group_retries;

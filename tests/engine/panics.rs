@@ -72,7 +72,7 @@ fn panics_in_a_helper() -> u32 {
 }
 
 #[test]
-fn a_panic_is_a_failure_with_its_message_and_its_place() {
+fn a_panic_is_a_failure_with_its_message_and_location() {
     let dag = build(|| {
         panics_sync();
         panics_blocking();
@@ -99,7 +99,7 @@ fn a_panic_is_a_failure_with_its_message_and_its_place() {
 }
 
 #[test]
-fn a_panic_without_text_is_one_all_the_same() {
+fn a_panic_without_a_message_is_a_failure() {
     #[task]
     fn number() -> u32 {
         panic_any(5u8)
@@ -126,7 +126,7 @@ fn a_panic_without_text_is_one_all_the_same() {
 }
 
 #[test]
-fn a_hundred_panics_leave_the_engine_as_it_was() {
+fn the_engine_survives_a_hundred_panics() {
     let engine = one_worker();
     let dag = build(|| {
         for _ in 0..100 {
@@ -143,7 +143,7 @@ fn a_hundred_panics_leave_the_engine_as_it_was() {
 }
 
 #[test]
-fn what_depends_on_a_panic_does_not_run_and_what_handles_it_does() {
+fn a_panic_fails_its_downstreams_except_those_that_handle_it() {
     #[task]
     fn needs(_number: u32) {}
     #[task]
@@ -172,7 +172,7 @@ impl Clone for Unclonable {
 }
 
 #[test]
-fn a_clone_that_panics_is_a_panic_of_the_task_that_asked_for_it() {
+fn a_panicking_clone_fails_the_task_that_needs_the_copy() {
     #[task]
     fn unclonable() -> Unclonable {
         Unclonable(1)
@@ -277,7 +277,7 @@ fn assert_failed<T>(report: &RunReport<T>, id: &str) {
 }
 
 #[test]
-fn an_error_that_panics_while_it_is_read_is_a_failure_of_a_sync_task() {
+fn an_error_that_panics_in_display_fails_a_sync_task() {
     let engine = one_worker();
     let report = live(build(|| speechless_sync()).run().engine(&engine));
     assert_failed(&report, "speechless_sync");
@@ -285,7 +285,7 @@ fn an_error_that_panics_while_it_is_read_is_a_failure_of_a_sync_task() {
 }
 
 #[test]
-fn an_error_that_panics_while_it_is_read_is_a_failure_of_async_and_blocking_tasks() {
+fn an_error_that_panics_in_display_fails_async_and_blocking_tasks() {
     let report = live(
         build(|| {
             speechless_async();
@@ -298,13 +298,13 @@ fn an_error_that_panics_while_it_is_read_is_a_failure_of_async_and_blocking_task
 }
 
 #[test]
-fn an_error_that_panics_while_it_is_read_does_not_end_the_reference_driver() {
+fn an_error_that_panics_in_display_does_not_stop_the_reference_driver() {
     let report = reference(build(|| speechless_sync()).run());
     assert_failed(&report, "speechless_sync");
 }
 
 #[test]
-fn an_error_that_panics_while_it_is_dropped_is_a_failure_of_a_sync_task() {
+fn an_error_that_panics_in_drop_fails_a_sync_task() {
     let engine = one_worker();
     let report = live(build(|| explosive_sync()).run().engine(&engine));
     assert_failed(&report, "explosive_sync");
@@ -312,7 +312,7 @@ fn an_error_that_panics_while_it_is_dropped_is_a_failure_of_a_sync_task() {
 }
 
 #[test]
-fn an_error_that_panics_while_it_is_dropped_is_a_failure_of_async_and_blocking_tasks() {
+fn an_error_that_panics_in_drop_fails_async_and_blocking_tasks() {
     let report = live(
         build(|| {
             explosive_async();
@@ -336,7 +336,7 @@ impl Drop for ExplosivePayload {
 }
 
 #[test]
-fn a_panic_whose_payload_panics_when_it_is_dropped_is_one_failure() {
+fn a_panic_payload_that_panics_in_drop_is_one_failure() {
     #[task]
     fn explodes() -> u32 {
         panic_any(ExplosivePayload)
@@ -348,7 +348,7 @@ fn a_panic_whose_payload_panics_when_it_is_dropped_is_one_failure() {
 }
 
 #[test]
-fn an_observer_that_panics_does_not_hold_the_run_back() {
+fn a_panicking_observer_does_not_stop_the_run() {
     let dag = build(|| {
         panics_sync();
         fine()
@@ -359,7 +359,7 @@ fn an_observer_that_panics_does_not_hold_the_run_back() {
 
 /// A task that runs a DAG of its own on the reference driver: the panic inside stays inside.
 #[test]
-fn a_panic_in_a_run_inside_a_task_is_not_one_of_the_task() {
+fn a_panic_in_a_run_inside_a_task_does_not_fail_the_task() {
     #[task]
     fn outer() -> String {
         let report = build(panics_sync).run().run_sequentially().expect("the graph is sound");
@@ -390,7 +390,7 @@ fn a_panic_in_a_run_inside_a_task_is_not_one_of_the_task() {
 }
 
 #[test]
-fn a_panic_that_the_task_caught_itself_is_nobodys_business() {
+fn a_panic_caught_by_the_task_is_not_reported() {
     #[task]
     fn catches() -> u32 {
         std::panic::catch_unwind(|| panic!("caught")).map_or(7, |()| 0)

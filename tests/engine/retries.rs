@@ -42,7 +42,7 @@ fn waits<T>(report: &RunReport<T>) -> Vec<Duration> {
 }
 
 #[test]
-fn a_failed_task_is_not_tried_again_by_itself() {
+fn a_failed_task_is_not_retried_by_default() {
     on_both_drivers(&build(|| succeeds_with(2)), |report| {
         let task = report.task("succeeds_with").expect("there is such a task");
         assert_eq!((task.state(), task.attempt_count()), (TaskState::Failed, 1));
@@ -51,7 +51,7 @@ fn a_failed_task_is_not_tried_again_by_itself() {
 }
 
 #[test]
-fn a_task_is_tried_until_it_succeeds() {
+fn a_task_is_retried_until_it_succeeds() {
     for attempt in 1..=4 {
         let dag = build(|| succeeds_with(attempt).retries(3).retry_delay(Duration::from_millis(1)));
         on_both_drivers(&dag, |report| {
@@ -82,7 +82,7 @@ fn a_task_that_never_succeeds_has_one_attempt_more_than_retries() {
 }
 
 #[test]
-fn tasks_of_every_kind_are_tried_again() {
+fn tasks_of_every_kind_are_retried() {
     let dag = build(|| {
         [succeeds_with(3), succeeds_later_with(3), succeeds_blocking_with(3)]
             .map(|task| task.retries(2).retry_delay(Duration::from_millis(1)))[0]
@@ -96,7 +96,7 @@ fn tasks_of_every_kind_are_tried_again() {
 }
 
 #[test]
-fn a_task_knows_its_attempt_and_how_many_there_may_be() {
+fn the_context_has_the_attempt_and_the_maximum() {
     #[task(retries = 3, retry_delay = "0s")]
     fn knows(ctx: &TaskContext) -> Result<(u32, u32)> {
         if ctx.attempt() < 3 { Err("not yet")? } else { Ok((ctx.attempt(), ctx.max_attempts())) }
@@ -105,7 +105,7 @@ fn a_task_knows_its_attempt_and_how_many_there_may_be() {
 }
 
 #[test]
-fn the_states_of_a_task_that_is_tried_again() {
+fn a_retried_task_passes_through_up_for_retry() {
     let dag = build(|| succeeds_with(3).retries(2).retry_delay(Duration::ZERO));
     let (one, other) = (Log::default(), Log::default());
     reference(dag.run().observe(one.observer()));
@@ -129,7 +129,7 @@ fn the_states_of_a_task_that_is_tried_again() {
 }
 
 #[test]
-fn what_depends_on_a_task_waits_for_its_last_attempt() {
+fn downstreams_wait_for_the_last_attempt() {
     #[task]
     fn takes(attempt: Result<u32, Failure>) -> u32 {
         attempt.unwrap_or(0)
@@ -146,7 +146,7 @@ fn what_depends_on_a_task_waits_for_its_last_attempt() {
 }
 
 #[test]
-fn a_panic_is_tried_again() {
+fn a_panic_is_retried() {
     #[task(retries = 1, retry_delay = "0s")]
     fn panics_once(ctx: &TaskContext) -> u32 {
         assert!(ctx.attempt() > 1, "the first attempt always panics");
@@ -156,7 +156,7 @@ fn a_panic_is_tried_again() {
 }
 
 #[test]
-fn every_attempt_gets_its_inputs_as_they_were() {
+fn every_attempt_gets_unchanged_inputs() {
     #[task]
     fn list() -> Vec<u32> {
         vec![1, 2, 3]
@@ -178,7 +178,7 @@ fn every_attempt_gets_its_inputs_as_they_were() {
 // The wait.
 
 #[test]
-fn the_wait_is_the_retry_delay() {
+fn a_retry_starts_after_the_retry_delay() {
     let dag = build(|| succeeds_with(4).retries(3).retry_delay(Duration::from_secs(7200)));
     let report = reference(dag.run());
     assert_eq!(waits(&report), [Duration::from_secs(7200); 3]);
@@ -186,13 +186,13 @@ fn the_wait_is_the_retry_delay() {
 }
 
 #[test]
-fn the_wait_is_ten_seconds_unless_something_else_is_said() {
+fn the_default_retry_delay_is_ten_seconds() {
     let report = reference(build(|| succeeds_with(2).retries(1)).run());
     assert_eq!(waits(&report), [Duration::from_secs(10)]);
 }
 
 #[test]
-fn the_wait_has_an_upper_bound() {
+fn the_retry_delay_has_an_upper_bound() {
     let day = Duration::from_secs(24 * 60 * 60);
     let report = reference(build(|| succeeds_with(2).retries(1).retry_delay(day * 7)).run());
     assert_eq!(waits(&report), [day], "the default is Airflow's");
@@ -202,7 +202,7 @@ fn the_wait_has_an_upper_bound() {
 }
 
 #[test]
-fn the_exponential_wait_grows_to_its_bound_with_jitter() {
+fn the_exponential_delay_grows_to_its_bound_with_jitter() {
     let dag = build(|| {
         succeeds_with(100)
             .retries(12)
@@ -221,7 +221,7 @@ fn the_exponential_wait_grows_to_its_bound_with_jitter() {
 }
 
 #[test]
-fn the_same_seed_gives_the_same_waits_and_each_task_has_its_own() {
+fn delays_depend_only_on_the_seed_and_the_task() {
     let dag = build(|| {
         let tasks = [succeeds_with(100).id("a"), succeeds_with(100).id("b")];
         tasks.map(|task| task.retries(5).backoff(Backoff::Exponential { factor: 1.5 }))[0]
@@ -240,7 +240,7 @@ fn the_same_seed_gives_the_same_waits_and_each_task_has_its_own() {
 }
 
 #[test]
-fn waiting_takes_no_slot() {
+fn waiting_for_a_retry_takes_no_slot() {
     static OTHER_RAN: Gate = Gate::new();
     #[task]
     fn other() {
@@ -262,7 +262,7 @@ fn waiting_takes_no_slot() {
 
 /// Several waits end at different times, and each task comes back when its own is over.
 #[test]
-fn waits_end_in_the_order_of_their_times() {
+fn retries_start_in_the_order_of_their_times() {
     let log = Log::default();
     let dag = build(|| {
         let tasks = [30, 10, 20].map(|seconds| {
@@ -277,7 +277,7 @@ fn waits_end_in_the_order_of_their_times() {
 }
 
 #[test]
-fn a_thousand_retries_are_made() {
+fn a_task_can_have_a_thousand_retries() {
     let dag = build(|| succeeds_with(1001).retries(1000).retry_delay(Duration::ZERO));
     on_both_drivers(&dag, |report| assert_eq!(report.result(), Some(&1001)));
 }
@@ -318,7 +318,7 @@ proptest! {
     #![proptest_config(common::cases(256))]
 
     #[test]
-    fn no_wait_is_longer_than_its_bound_whatever_the_numbers(
+    fn no_delay_exceeds_its_bound_for_any_arguments(
         delay in any_duration(), factor in any_factor(), max_delay in any_duration(), attempt in any_attempt(), seed: u64,
     ) {
         let policy = exponential(delay, factor, max_delay);
@@ -328,7 +328,7 @@ proptest! {
     }
 
     #[test]
-    fn the_same_arguments_give_the_same_wait(
+    fn the_delay_is_a_function_of_its_arguments(
         delay in any_duration(), factor in any_factor(), max_delay in any_duration(), attempt in any_attempt(), seed: u64,
     ) {
         let policy = exponential(delay, factor, max_delay);
@@ -336,7 +336,7 @@ proptest! {
     }
 
     #[test]
-    fn the_wait_lies_between_half_and_the_whole_of_its_step(
+    fn the_delay_lies_between_half_and_all_of_its_step(
         millis in 1..100_000u64, factor in 1.0..8.0f64, max_millis in 1..10_000_000u64, attempt in 1..40u32, seed: u64,
     ) {
         let policy = exponential(Duration::from_millis(millis), factor, Duration::from_millis(max_millis));
@@ -348,7 +348,7 @@ proptest! {
     }
 
     #[test]
-    fn a_higher_bound_never_makes_the_wait_shorter(
+    fn a_higher_bound_never_shortens_the_delay(
         delay in any_duration(), factor in 1.0..8.0f64, one in any_duration(), other in any_duration(),
         attempt in any_attempt(), seed: u64,
     ) {
@@ -358,14 +358,14 @@ proptest! {
     }
 
     #[test]
-    fn once_at_its_bound_the_wait_stays_between_half_and_all_of_it(attempt in 64..u32::MAX, seed: u64) {
+    fn the_delay_stays_between_half_and_all_of_its_bound(attempt in 64..u32::MAX, seed: u64) {
         let bound = Duration::from_secs(600);
         let wait = exponential(Duration::from_secs(1), 2.0, bound).delay_after(attempt, seed);
         prop_assert!((bound / 2..=bound).contains(&wait), "{wait:?}");
     }
 
     #[test]
-    fn a_factor_that_is_no_growth_counts_as_one(
+    fn a_factor_below_one_counts_as_one(
         factor in prop_oneof![-10.0..1.0f64, Just(f64::NAN), Just(f64::NEG_INFINITY)], attempt in any_attempt(), seed: u64,
     ) {
         let wait = |factor| exponential(Duration::from_secs(8), factor, Duration::from_secs(60)).delay_after(attempt, seed);
@@ -373,7 +373,7 @@ proptest! {
     }
 
     #[test]
-    fn a_wait_of_nothing_does_not_grow(factor in any_factor(), attempt in any_attempt(), seed: u64) {
+    fn a_delay_of_zero_does_not_grow(factor in any_factor(), attempt in any_attempt(), seed: u64) {
         let policy = exponential(Duration::ZERO, factor, Duration::from_secs(60));
         prop_assert_eq!(policy.delay_after(attempt, seed), Duration::ZERO);
     }
@@ -428,7 +428,7 @@ fn troubled(ctx: &TaskContext) -> Result<u32, Trouble> {
 }
 
 #[test]
-fn errors_say_whether_and_when_another_attempt_follows() {
+fn an_error_decides_whether_and_when_it_is_retried() {
     let report = reference(build(|| troubled()).run());
     let expected = [Duration::from_secs(7200), Duration::from_secs(60), Duration::ZERO];
     assert_eq!(waits(&report), expected);
@@ -448,7 +448,7 @@ async fn judged(first: String, ctx: &TaskContext) -> Result<u32> {
 }
 
 #[test]
-fn a_closure_judges_errors_and_a_skip_is_none() {
+fn retry_on_is_called_for_errors_but_not_for_skips() {
     on_both_drivers(&build(|| judged("fatal")), |report| {
         assert_eq!(report.task("judged").unwrap().attempt_count(), 1);
         assert_eq!(failure_of(report, "judged"), "fatal");

@@ -60,7 +60,7 @@ fn pipeline(name: &'static str, times: u32, at: u32) -> Dag<String> {
 }
 
 #[test]
-fn a_failed_run_is_tried_again_and_what_succeeded_is_not() {
+fn a_retried_run_does_not_repeat_successful_tasks() {
     let dag = pipeline("again", 2, 3);
     let report = live(dag.run());
     assert_eq!(report.result().map(String::as_str), Some("6"));
@@ -74,7 +74,7 @@ fn a_failed_run_is_tried_again_and_what_succeeded_is_not() {
 }
 
 #[test]
-fn a_run_that_fails_each_time_has_failed() {
+fn a_run_fails_once_its_retries_are_exhausted() {
     let dag = pipeline("always", 2, 100);
     both(
         || dag.run(),
@@ -87,7 +87,7 @@ fn a_run_that_fails_each_time_has_failed() {
 }
 
 #[test]
-fn retries_of_tasks_are_made_anew_each_time() {
+fn tasks_have_all_their_retries_in_each_attempt_of_the_run() {
     let dag = Dag::build_with("both", retried(1, Duration::from_secs(3600)), || {
         load("both", vec![1], 100).retries(1).retry_delay(Duration::from_secs(60))
     });
@@ -113,7 +113,7 @@ fn total(numbers: &[u32]) -> u32 {
 }
 
 #[test]
-fn elements_that_failed_run_again_and_the_others_do_not() {
+fn only_failed_elements_run_again() {
     let dag = Dag::build_with("elements", retried(1, Duration::from_millis(1)), || {
         total(squares(5).each(|n| third_fails("element", n)))
     });
@@ -123,7 +123,7 @@ fn elements_that_failed_run_again_and_the_others_do_not() {
 }
 
 #[test]
-fn what_was_skipped_because_the_run_failed_fast_runs_as_well() {
+fn tasks_skipped_by_fail_fast_run_in_the_next_attempt() {
     let mut options = retried(1, Duration::from_millis(1));
     options.fail_fast = true;
     let dag = Dag::build_with("fast", options, || {
@@ -152,7 +152,7 @@ fn on_cluster(cluster: &u32, name: &str) -> Result<u32, String> {
 }
 
 #[test]
-fn work_of_a_scope_runs_again_with_its_setup_and_its_teardown() {
+fn retried_work_of_a_scope_runs_with_its_setup_and_teardown() {
     let dag = Dag::build_with("scoped", retried(1, Duration::from_millis(1)), || {
         scope(create("scoped"), |cluster| on_cluster(cluster, "scoped"), |cluster| delete(cluster, "scoped"))
     });
@@ -162,7 +162,7 @@ fn work_of_a_scope_runs_again_with_its_setup_and_its_teardown() {
 }
 
 #[tokio::test]
-async fn the_history_keeps_every_try() -> Result<(), BoxError> {
+async fn the_history_contains_every_attempt() -> Result<(), BoxError> {
     let home = tempfile::tempdir()?;
     let journal = Journal::open(home.path()).await?;
     let report = pipeline("kept", 2, 2).run().journal(&journal).await?;
@@ -202,7 +202,7 @@ async fn interrupted(home: &std::path::Path, dag: &Dag<String>) -> Result<(), Bo
 }
 
 #[tokio::test]
-async fn a_run_that_waits_to_be_tried_again_waits_on_after_its_process_and_can_be_cancelled() -> Result<(), BoxError> {
+async fn a_pending_run_retry_survives_the_process_and_can_be_cancelled() -> Result<(), BoxError> {
     let home = tempfile::tempdir()?;
     let dag = waiting("waits");
     interrupted(home.path(), &dag).await?;
@@ -222,7 +222,7 @@ async fn a_run_that_waits_to_be_tried_again_waits_on_after_its_process_and_can_b
 }
 
 #[tokio::test]
-async fn a_run_that_somebody_clears_has_all_its_retries_again() -> Result<(), BoxError> {
+async fn a_cleared_run_has_all_its_retries_again() -> Result<(), BoxError> {
     let journal = Journal::in_memory()?;
     let dag = pipeline("cleared", 1, 4);
     assert_eq!(dag.run().journal(&journal).await?.state(), RunState::Failed);
@@ -247,7 +247,7 @@ fn tried_again(n: u32) -> u32 {
 }
 
 #[test]
-fn after_any_crash_a_run_is_tried_again_as_often_as_it_may_be() {
+fn a_crash_does_not_change_the_number_of_run_retries() {
     let test =
         || Test::new(tried_again {}).param("n", 4_u32).fail_times("last", 1, "no").fail_times("fragile[2]", 1, "no");
     let outcome = test().run();
@@ -259,4 +259,70 @@ fn after_any_crash_a_run_is_tried_again_as_often_as_it_may_be() {
         assert_eq!(outcome.result(), &14);
     }
     explore(0..100, test);
+}
+
+/// The setup and the teardown succeed in each try, and only the work fails.
+#[test]
+fn an_attempt_that_succeeded_before_its_run_was_retried_is_reported_as_such() {
+    let dag = Dag::build_with("reported", retried(1, Duration::from_secs(3600)), || {
+        scope(create("reported"), |cluster| on_cluster(cluster, "reported"), |cluster| delete(cluster, "reported"))
+    })
+    .expect("the graph is sound");
+    let outcome = Test::new(&dag).run();
+    outcome.assert_success();
+    for (task, failed) in [("create", [false, false]), ("on_cluster", [true, false]), ("delete", [false, false])] {
+        let attempts = outcome.report().task(task).expect("it is there").attempts();
+        assert_eq!(attempts.iter().map(|attempt| attempt.failure.is_some()).collect::<Vec<_>>(), failed, "{task}");
+        let times: Vec<Timestamp> = attempts.iter().flat_map(|attempt| [attempt.started, attempt.ended]).collect();
+        assert!(times.is_sorted(), "{attempts:?}");
+    }
+}
+
+#[task]
+fn machines(name: &str) -> Vec<u32> {
+    let first = 10 * call(&format!("machines {name}"));
+    (first..first + 3).collect()
+}
+
+/// Fails on the second of the first machines.
+#[task]
+fn on_machine(machine: u32, ctx: &TaskContext) -> Result<u32> {
+    if machine == 11 { Err(ctx.fail("the machine is slow"))? } else { Ok(machine) }
+}
+
+#[task]
+fn turn_off(machines: &[u32], name: &str) {
+    call(&format!("turned off {name} {machines:?}"));
+}
+
+/// The setup of the scope returns the list of its elements. When it runs again, its list is another
+/// one, and all of its elements run for that.
+#[tokio::test]
+async fn elements_of_a_list_that_a_setup_has_returned_again_are_those_of_the_new_list() -> Result<(), BoxError> {
+    let draw = |name: &'static str| {
+        let body = || {
+            let work = |machines: Output<Vec<u32>>| total(machines.each(|machine| on_machine(machine)));
+            scope(machines(name), work, |machines| turn_off(machines, name))
+        };
+        Dag::build_with(name, retried(2, Duration::from_millis(1)), body).expect("the graph is sound")
+    };
+    let journal = Journal::in_memory()?;
+    for name in ["simulated", "live"] {
+        let request = draw(name).run();
+        let report = if name == "live" { live(request.journal(&journal)) } else { reference(request) };
+        assert_eq!((report.state(), report.result()), (RunState::Success, Some(&63)), "{name}");
+        assert_eq!(report.task("on_machine[1]").expect("it is there").attempt_count(), 2);
+        assert_eq!(report.tasks().count(), 7);
+        let turned_off = |machines: &str| calls(&format!("turned off {name} {machines}"));
+        assert_eq!((turned_off("[10, 11, 12]"), turned_off("[20, 21, 22]")), (1, 1));
+    }
+    let history = journal.history("last").await?;
+    let attempts = |id: &str| history.task(id).expect("it is there").attempts.len();
+    assert_eq!(
+        [attempts("machines"), attempts("on_machine[0]"), attempts("total"), attempts("turn_off")],
+        [2, 2, 1, 2]
+    );
+    assert_eq!(history.counts(), [(TaskState::Success, 7)]);
+    assert_eq!(journal.find("last").await?.counts, [(TaskState::Success, 7)]);
+    Ok(())
 }

@@ -18,7 +18,7 @@ fn end_of(task: u32, event: &Event) -> bool {
 }
 
 #[test]
-fn a_subscription_in_mid_run_has_a_view_and_every_later_event() {
+fn a_subscription_during_a_run_has_a_view_and_every_later_event() {
     static STARTED: Gate = Gate::new();
     static RELEASE: Gate = Gate::new();
     #[task]

@@ -41,28 +41,28 @@ fn fine() -> u32 {
 }
 
 #[test]
-fn an_async_task_that_runs_out_of_time_is_dropped() {
+fn an_async_task_that_times_out_is_dropped() {
     static DROPPED: Gate = Gate::new();
     #[task]
-    async fn waits_for_ever() {
+    async fn waits_forever() {
         let _guard = OpensWhenDropped(&DROPPED);
         std::future::pending::<()>().await;
     }
-    let report = live(build(|| waits_for_ever().timeout(LIMIT)).run());
+    let report = live(build(|| waits_forever().timeout(LIMIT)).run());
     DROPPED.pass();
-    assert_eq!(states(&report), "waits_for_ever=failed");
-    let failure = report.task("waits_for_ever").and_then(|task| task.failure());
+    assert_eq!(states(&report), "waits_forever=failed");
+    let failure = report.task("waits_forever").and_then(|task| task.failure());
     assert_eq!(failure.as_deref(), Some(&Failure::TimedOut { limit: LIMIT }));
-    assert_eq!(failure_of(&report, "waits_for_ever"), "timed out after 30ms");
+    assert_eq!(failure_of(&report, "waits_forever"), "timed out after 30ms");
     assert_eq!(report.state(), RunState::Failed);
 }
 
 #[test]
-fn an_async_task_with_a_context_is_told_and_dropped() {
+fn an_async_task_with_a_context_is_cancelled_and_dropped() {
     static TOLD: Gate = Gate::new();
     static DROPPED: Gate = Gate::new();
     #[task]
-    async fn waits_for_ever(ctx: &TaskContext) {
+    async fn waits_forever(ctx: &TaskContext) {
         let _guard = OpensWhenDropped(&DROPPED);
         let ctx = ctx.clone();
         tokio::spawn(async move {
@@ -71,14 +71,14 @@ fn an_async_task_with_a_context_is_told_and_dropped() {
         });
         std::future::pending::<()>().await;
     }
-    let report = live(build(|| waits_for_ever().timeout(LIMIT)).run());
+    let report = live(build(|| waits_forever().timeout(LIMIT)).run());
     TOLD.pass();
     DROPPED.pass();
-    assert_eq!(failure_of(&report, "waits_for_ever"), "timed out after 30ms");
+    assert_eq!(failure_of(&report, "waits_forever"), "timed out after 30ms");
 }
 
 #[test]
-fn a_sync_task_sees_that_its_time_is_up_and_its_value_is_refused() {
+fn a_sync_task_can_observe_its_timeout_and_its_value_is_rejected() {
     static RETURNED: Gate = Gate::new();
     #[task]
     fn looks(ctx: &TaskContext) -> u32 {
@@ -138,7 +138,7 @@ fn a_stuck_worker_is_replaced() {
 }
 
 #[test]
-fn a_stale_result_does_not_take_the_place_of_a_later_one() {
+fn a_stale_result_does_not_replace_a_later_one() {
     static FIRST_MAY_RETURN: Gate = Gate::new();
     static FIRST_RETURNS: Gate = Gate::new();
     #[task(retries = 1, retry_delay = "0s")]
@@ -166,7 +166,7 @@ fn a_stale_result_does_not_take_the_place_of_a_later_one() {
 }
 
 #[test]
-fn a_time_out_is_tried_again() {
+fn a_timeout_is_retried() {
     static ATTEMPTS: AtomicU32 = AtomicU32::new(0);
     #[task(retries = 2, retry_delay = "0s")]
     async fn third_time() -> u32 {
@@ -182,7 +182,7 @@ fn a_time_out_is_tried_again() {
 }
 
 #[test]
-fn every_attempt_runs_out_of_time_alone() {
+fn every_attempt_has_its_own_timeout() {
     #[task(retries = 2, retry_delay = "0s")]
     async fn never() {
         std::future::pending::<()>().await;
@@ -197,7 +197,7 @@ fn every_attempt_runs_out_of_time_alone() {
 }
 
 #[test]
-fn a_limit_that_is_not_reached_changes_nothing() {
+fn a_timeout_that_is_not_reached_changes_nothing() {
     #[task]
     async fn fine_async() -> u32 {
         tokio::task::yield_now().await;
@@ -217,15 +217,15 @@ fn a_limit_that_is_not_reached_changes_nothing() {
     assert!(reference(dag.run()).is_success());
 }
 
-/// The reference driver has one thread; nobody is there to see that the time is up.
+/// The reference driver has one thread, so nothing can enforce a timeout while a task runs.
 #[test]
-fn limits_do_not_strike_on_the_reference_driver() {
+fn timeouts_do_not_apply_on_the_reference_driver() {
     let report = reference(build(|| fine().timeout(Duration::from_nanos(1))).run());
     assert_eq!(report.result(), Some(&1));
 }
 
 #[test]
-fn a_time_out_gives_the_slots_back() {
+fn a_timeout_frees_the_slots() {
     static RELEASE: Gate = Gate::new();
     static SECOND_RAN: Gate = Gate::new();
     #[task]
@@ -253,7 +253,7 @@ fn a_time_out_gives_the_slots_back() {
 }
 
 #[test]
-fn a_time_out_of_one_task_leaves_the_others_alone() {
+fn a_timeout_of_one_task_does_not_affect_the_others() {
     static TIMED_OUT: Gate = Gate::new();
     #[task]
     async fn never() {
@@ -290,7 +290,7 @@ fn with_run_limit<T: taskflow::Value>(limit: Duration, body: impl FnOnce() -> Ou
 }
 
 #[test]
-fn a_run_that_takes_too_long_fails_and_what_is_left_is_cancelled() {
+fn a_run_that_times_out_fails_and_cancels_its_unfinished_tasks() {
     static DROPPED: Gate = Gate::new();
     #[task]
     async fn never() -> u32 {
@@ -312,7 +312,7 @@ fn a_run_that_takes_too_long_fails_and_what_is_left_is_cancelled() {
 }
 
 #[test]
-fn the_limit_of_a_run_counts_waiting_between_attempts() {
+fn the_timeout_of_a_run_includes_retry_delays() {
     #[task(retries = 5, retry_delay = "1h")]
     fn fails() -> Result<u32> {
         Err("again")?
@@ -329,7 +329,7 @@ fn the_limit_of_a_run_counts_waiting_between_attempts() {
 }
 
 #[test]
-fn a_run_that_ends_in_time_is_not_touched_by_its_limit() {
+fn a_run_that_ends_in_time_is_not_affected_by_its_timeout() {
     let report = live(with_run_limit(AGES, fine).run());
     assert!(report.is_success());
     assert_eq!(report.halt_reason(), None);
@@ -337,7 +337,7 @@ fn a_run_that_ends_in_time_is_not_touched_by_its_limit() {
 }
 
 #[test]
-fn the_limit_of_one_run_does_not_end_another() {
+fn the_timeout_of_one_run_does_not_end_another() {
     static RELEASE: Gate = Gate::new();
     #[task]
     async fn waits() -> u32 {
@@ -353,7 +353,7 @@ fn the_limit_of_one_run_does_not_end_another() {
 }
 
 #[test]
-fn a_run_started_by_hand_has_the_empty_interval_at_its_logical_date() {
+fn a_manual_run_has_an_empty_interval_at_its_logical_date() {
     let now = Timestamp::from_nanos(1_700_000_000_000_000_000);
     let mut options = DagOptions::NONE;
     options.schedule = Some("@daily");

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use taskflow::engine::{Engine, RunState};
 use taskflow::prelude::*;
 use taskflow::{Selection, Value};
-use taskflow_tests::common::{Gate, eventually, finish, in_a_process_of_its_own, live, reference, states};
+use taskflow_tests::common::{Gate, eventually, finish, in_a_separate_process, live, reference, states};
 
 fn build<T: Value>(body: impl FnOnce() -> Output<T>) -> Dag<T> {
     Dag::build("values", body).expect("the graph is sound")
@@ -51,7 +51,7 @@ impl Counters {
     }
 }
 
-/// A type whose values are counted, and a task `make` that gives one.
+/// A type whose values are counted, and a task `make` that returns one.
 macro_rules! counted {
     ($type:ident) => {
         static COUNTS: Counters = Counters::new();
@@ -108,7 +108,7 @@ fn assert_clones<T: Value>(counts: &Counters, expected: usize, body: impl Fn() -
 // Copies.
 
 #[test]
-fn a_reference_costs_no_clone() {
+fn a_reference_needs_no_clone() {
     counted!(Counted);
     #[task]
     fn sync(value: &Counted) -> u32 {
@@ -139,7 +139,7 @@ fn a_reference_costs_no_clone() {
 }
 
 #[test]
-fn references_are_to_the_same_value() {
+fn references_point_to_the_same_value() {
     #[task]
     fn make() -> Vec<u32> {
         vec![1, 2, 3]
@@ -161,7 +161,7 @@ fn references_are_to_the_same_value() {
 }
 
 #[test]
-fn the_only_task_that_takes_a_value_gets_it_by_move() {
+fn the_only_consumer_of_a_value_gets_it_by_move() {
     counted!(Counted);
     #[task]
     fn sync(value: Counted) -> Counted {
@@ -186,7 +186,7 @@ fn the_only_task_that_takes_a_value_gets_it_by_move() {
 }
 
 #[test]
-fn the_last_of_several_tasks_gets_the_value_by_move() {
+fn the_last_of_several_consumers_gets_the_value_by_move() {
     counted!(Counted);
     #[task]
     fn takes(value: Counted) -> u32 {
@@ -240,7 +240,7 @@ fn a_value_in_a_wrapper_is_moved_too() {
 }
 
 #[test]
-fn a_value_that_a_retry_could_need_is_copied() {
+fn a_value_that_a_retry_might_need_is_copied() {
     counted!(Counted);
     #[task]
     fn takes(value: Counted) -> u32 {
@@ -259,7 +259,7 @@ fn a_value_that_a_retry_could_need_is_copied() {
 }
 
 #[test]
-fn a_parameter_and_a_constant_are_copied_because_the_next_run_needs_them_again() {
+fn parameters_and_constants_are_copied_because_the_next_run_needs_them() {
     counted!(Counted);
     #[task]
     fn takes(value: Counted) -> u32 {
@@ -277,7 +277,7 @@ fn a_parameter_and_a_constant_are_copied_because_the_next_run_needs_them_again()
 }
 
 #[test]
-fn a_task_that_is_not_part_of_the_run_needs_no_copy() {
+fn a_task_outside_a_partial_run_needs_no_copy() {
     counted!(Counted);
     #[task]
     fn takes(value: Counted) -> u32 {
@@ -297,7 +297,7 @@ fn a_task_that_is_not_part_of_the_run_needs_no_copy() {
 // The end of a value.
 
 #[test]
-fn a_value_is_freed_after_the_last_task_that_takes_it() {
+fn a_value_is_dropped_after_its_last_consumer() {
     counted!(Counted);
     #[task]
     fn borrows(value: &Counted) -> u32 {
@@ -320,7 +320,7 @@ fn a_value_is_freed_after_the_last_task_that_takes_it() {
 }
 
 #[test]
-fn a_value_that_nobody_takes_is_freed_at_once() {
+fn a_value_without_consumers_is_dropped_at_once() {
     counted!(Counted);
     #[task]
     fn looks() -> usize {
@@ -334,7 +334,7 @@ fn a_value_that_nobody_takes_is_freed_at_once() {
 }
 
 #[test]
-fn a_value_is_freed_when_those_who_would_take_it_do_not_run() {
+fn a_value_is_dropped_when_its_consumers_do_not_run() {
     counted!(Counted);
     #[task]
     fn ends(how: &str, ctx: &TaskContext) -> Result<u32> {
@@ -360,7 +360,7 @@ fn a_value_is_freed_when_those_who_would_take_it_do_not_run() {
 }
 
 #[test]
-fn the_losers_of_any_of_are_freed_with_the_run() {
+fn unused_values_of_any_of_are_dropped_with_the_run() {
     counted!(Counted);
     static FIRST_RAN: Gate = Gate::new();
     #[task(blocking)]
@@ -380,7 +380,7 @@ fn the_losers_of_any_of_are_freed_with_the_run() {
 }
 
 #[test]
-fn no_value_outlives_its_run_whatever_happens_in_it() {
+fn no_value_outlives_its_run() {
     counted!(Counted);
     #[task]
     fn takes(value: Counted, how: u32, ctx: &TaskContext) -> Result<Counted> {
@@ -420,7 +420,7 @@ fn no_value_outlives_its_run_whatever_happens_in_it() {
 // The result.
 
 #[test]
-fn the_result_is_kept_though_others_take_it() {
+fn the_result_is_kept_although_tasks_consume_it() {
     counted!(Counted);
     #[task]
     fn changes(mut value: Counted) -> u32 {
@@ -440,7 +440,7 @@ fn the_result_is_kept_though_others_take_it() {
 }
 
 #[test]
-fn the_result_goes_with_the_report() {
+fn the_result_is_dropped_with_the_report() {
     counted!(Counted);
     let report = live(build(|| make(1)).run());
     assert_eq!(COUNTS.alive(), 1);
@@ -527,7 +527,7 @@ fn fine() -> u32 {
     1
 }
 
-/// Runs the graph on an engine with one worker, which must live on; gives the states.
+/// Runs the graph on an engine with one worker, which must survive. Returns the states.
 #[track_caller]
 fn survives<T: Value>(dag: &Dag<T>) -> String {
     let engine = one_worker();
@@ -540,7 +540,7 @@ fn survives<T: Value>(dag: &Dag<T>) -> String {
 }
 
 #[test]
-fn a_destructor_that_panics_does_not_end_the_worker() {
+fn a_panicking_destructor_does_not_kill_the_worker() {
     // Nobody takes it.
     assert_eq!(survives(&build(|| fine().after(explosive()))), "fine=success explosive=success");
     // Given back by a task that could have been tried again.
@@ -560,7 +560,7 @@ fn a_destructor_that_panics_does_not_end_the_worker() {
 
 /// The panic is in the time of the task and counts as its own.
 #[test]
-fn a_destructor_that_panics_inside_a_task_is_a_panic_of_the_task() {
+fn a_panicking_destructor_inside_a_task_fails_the_task() {
     #[task]
     fn drops(value: Explosive) -> u32 {
         drop(value);
@@ -570,7 +570,7 @@ fn a_destructor_that_panics_inside_a_task_is_a_panic_of_the_task() {
 }
 
 #[test]
-fn a_destructor_that_panics_does_not_end_async_and_blocking_tasks() {
+fn a_panicking_destructor_does_not_stop_async_and_blocking_tasks() {
     #[task]
     async fn makes_async() -> Explosive {
         Explosive
@@ -589,7 +589,7 @@ fn a_destructor_that_panics_does_not_end_async_and_blocking_tasks() {
 }
 
 #[test]
-fn a_destructor_that_panics_does_not_end_the_reference_driver() {
+fn a_panicking_destructor_does_not_stop_the_reference_driver() {
     let report = reference(build(|| fine().after(explosive())).run());
     assert_eq!(report.result(), Some(&1));
 }
@@ -600,7 +600,7 @@ fn with_explosive_parameter(value: Explosive) -> u32 {
 }
 
 #[test]
-fn a_parameter_whose_destructor_panics_does_not_end_the_worker() {
+fn a_parameter_with_a_panicking_destructor_does_not_kill_the_worker() {
     let engine = one_worker();
     for _ in 0..3 {
         let report = live(with_explosive_parameter::run(Explosive).engine(&engine));
@@ -609,7 +609,7 @@ fn a_parameter_whose_destructor_panics_does_not_end_the_worker() {
 }
 
 #[test]
-fn a_result_that_nobody_waits_for_may_panic_in_its_destructor() {
+fn an_unawaited_result_can_panic_in_its_destructor() {
     static RELEASE: Gate = Gate::new();
     #[task]
     fn late() -> Explosive {
@@ -624,8 +624,8 @@ fn a_result_that_nobody_waits_for_may_panic_in_its_destructor() {
 }
 
 #[test]
-fn two_destructors_that_panic_do_not_end_the_process() {
-    in_a_process_of_its_own("values::two_destructors_that_panic_do_not_end_the_process", || {
+fn two_panicking_destructors_do_not_abort_the_process() {
+    in_a_separate_process("values::two_panicking_destructors_do_not_abort_the_process", || {
         #[task]
         fn needs(_one: &Dynamite, _other: &Dynamite, _number: u32) {}
         let dag = build(|| {

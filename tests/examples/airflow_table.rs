@@ -8,7 +8,7 @@ fn quoted(text: &str) -> impl Iterator<Item = &str> {
 }
 
 #[test]
-fn every_test_that_the_table_names_is_there() {
+fn every_test_named_in_the_table_exists() {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
     let table = std::fs::read_to_string(tests.join("../docs/airflow.md")).expect("the table is part of the repository");
     let mut rows = 0;

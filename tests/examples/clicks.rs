@@ -11,7 +11,7 @@ mod example;
 
 const LOG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/data/access.log.gz");
 
-// How the figures were found. A whole line has six quotes; `log` stands for
+// How the figures were computed. A complete line has six quotes; `log` is
 //
 //   LC_ALL=C; log() { zcat examples/data/access.log.gz | awk -F'"' 'NF == 7'; }
 //
@@ -101,7 +101,7 @@ hour    200   206   301   304   403   404   416   500
   23    337     0     7     8     0     4     0     0";
 
 #[tokio::test]
-async fn the_report_holds_what_awk_finds() -> Result<()> {
+async fn the_report_matches_awk() -> Result<()> {
     let dir = TempDir::new()?;
     let bad = dir.path().join("bad.tsv");
     for (idle_min, [visitors, sessions, single, longest, busiest]) in SESSIONS {
@@ -125,7 +125,7 @@ async fn the_report_holds_what_awk_finds() -> Result<()> {
 }
 
 #[tokio::test]
-async fn bad_lines_are_quarantined_and_nothing_is_lost() -> Result<()> {
+async fn invalid_lines_are_quarantined_and_nothing_is_lost() -> Result<()> {
     const GOOD: &str = r##"::1 - jo [29/Feb/2016:23:59:59 +0900] "GET /a%20b?q=\"x\"#top HTTP/2" 200 - "-" "curl \\""##;
     let lines: [(&[u8], &str); 12] = [
         (GOOD.as_bytes(), ""),
@@ -166,7 +166,7 @@ async fn bad_lines_are_quarantined_and_nothing_is_lost() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_visitor_is_an_address_with_a_user_agent_and_idles_no_longer_than_allowed() -> Result<()> {
+async fn a_visit_is_one_address_and_user_agent_without_a_long_pause() -> Result<()> {
     let line = |ip, time, agent| format!(r#"{ip} - - [17/May/2015:{time} +0000] "GET / HTTP/1.1" 200 1 "-" "{agent}""#);
     // Out of order, as servers write them; 10:00:00 to 10:30:00 is exactly half an hour.
     let lines = [

@@ -21,7 +21,7 @@ fn call(home: &Path, settings: &[(&str, &str)]) -> ProgramOutput {
 }
 
 #[test]
-fn so_many_logs_say_so_many_times_as_much_on_threads_and_on_executors() {
+fn several_logs_multiply_the_figures_on_threads_and_on_executors() {
     let home = tempfile::tempdir().expect("temporary directories can be made");
     let logs = home.path().join("logs");
     std::fs::create_dir(&logs).expect("directories can be made");
@@ -32,7 +32,7 @@ fn so_many_logs_say_so_many_times_as_much_on_threads_and_on_executors() {
     assert_eq!(here["state"], "success", "{here}");
     let text = here["result"].as_str().expect("the result is a text");
 
-    // How the figures of one log were found is told in `example_clicks`.
+    // `clicks.rs` shows how the figures of one log were computed.
     let lines: Vec<Vec<&str>> = text.lines().map(|line| line.split_whitespace().collect()).collect();
     let numbers =
         [(0, 0, COPIES), (0, 2, 9_999 * COPIES), (0, 8, COPIES), (1, 0, 1861 * COPIES), (1, 3, 3223 * COPIES)];
@@ -48,7 +48,7 @@ fn so_many_logs_say_so_many_times_as_much_on_threads_and_on_executors() {
 }
 
 #[test]
-fn a_directory_without_logs_is_named() {
+fn a_directory_without_logs_is_reported() {
     let home = tempfile::tempdir().expect("temporary directories can be made");
     std::fs::create_dir(home.path().join("logs")).expect("directories can be made");
     let output = call(home.path(), &[("TASKFLOW_SPARK", "off")]);

@@ -20,7 +20,7 @@ const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/data");
 type Row = (String, String, String, String, i64, i64, i64, Option<f64>);
 
 #[tokio::test]
-async fn the_warehouse_holds_what_sql_finds_in_the_raw_rows() -> Result<()> {
+async fn the_warehouse_matches_sql_over_the_raw_rows() -> Result<()> {
     const RAIN: &str = "case when rain is null then 'unknown' when rain = 0 then 'dry'
         when rain < 0.1 then 'under 0.1 inch' else '0.1 inch or more' end";
     const WIND: &str = "case when wind is null then 'unknown' when wind < 10 then 'under 10 mph'
@@ -65,7 +65,7 @@ async fn the_warehouse_holds_what_sql_finds_in_the_raw_rows() -> Result<()> {
 }
 
 #[tokio::test]
-async fn the_report_counts_what_sql_counts() -> Result<()> {
+async fn the_report_matches_sql() -> Result<()> {
     let mut raw = raw_tables(Path::new(DATA)).await?;
     let (rows, cancelled, airline, airport, weather): (i64, i64, i64, i64, i64) = query_as(
         "select count(*), sum(dep_time = 'NA'), sum(f.carrier not in (select carrier from airlines)),
@@ -91,7 +91,7 @@ async fn the_report_counts_what_sql_counts() -> Result<()> {
 }
 
 #[tokio::test]
-async fn bad_rows_are_reported_by_line_and_nothing_is_lost() -> Result<()> {
+async fn invalid_rows_are_reported_by_line_and_nothing_is_lost() -> Result<()> {
     // The line (1 is the header), its outcome, and the message about it.
     type Damage = (usize, fn(&str) -> String, &'static str);
     let damage: [Damage; 8] = [
@@ -145,7 +145,7 @@ async fn bad_rows_are_reported_by_line_and_nothing_is_lost() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_second_run_leaves_the_same_table_and_replaces_what_is_gone() -> Result<()> {
+async fn a_second_run_writes_the_same_table_and_deletes_stale_rows() -> Result<()> {
     let dir = copy_of_the_data()?;
     let rows: Vec<String> = flights()?.lines().take(5_000).map(str::to_owned).collect();
     fs::write(dir.path().join("flights-2013-01.csv"), rows.join("\n"))?;
@@ -166,7 +166,7 @@ async fn a_second_run_leaves_the_same_table_and_replaces_what_is_gone() -> Resul
 }
 
 #[tokio::test]
-async fn a_month_and_the_year_are_taken_from_the_file_of_the_year() -> Result<()> {
+async fn a_month_and_the_year_are_read_from_the_file_of_the_year() -> Result<()> {
     // A year of two months: February gets every third row of January.
     let dir = copy_of_the_data()?;
     fs::remove_file(dir.path().join("flights-2013-01.csv.gz"))?;
@@ -213,7 +213,7 @@ async fn parameters_are_checked_before_anything_runs() -> Result<()> {
 }
 
 #[tokio::test]
-async fn what_is_missing_is_named() -> Result<()> {
+async fn missing_inputs_are_reported() -> Result<()> {
     let dir = copy_of_the_data()?;
     let warehouse = dir.path().join("warehouse.db");
     let error =

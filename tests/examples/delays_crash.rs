@@ -40,7 +40,7 @@ async fn rows(dir: &Path) -> Result<Vec<String>> {
 }
 
 #[tokio::test]
-async fn a_run_that_is_killed_and_resumed_gives_the_report_of_an_unbroken_one() -> Result<()> {
+async fn a_killed_and_resumed_run_writes_the_same_report() -> Result<()> {
     let words = ["run", "--data", DATA, "--warehouse", "warehouse.db", "--month", "2013-01"];
     let (unbroken, broken) = (TempDir::new()?, TempDir::new()?);
     let expected = delays(unbroken.path(), &words, "");

@@ -36,7 +36,7 @@ fn call(home: &std::path::Path, words: &[&str], settings: &[(&str, &str)]) -> Pr
 }
 
 #[test]
-fn spark_counts_what_is_in_the_file_and_executors_and_threads_give_the_same() {
+fn spark_executors_and_threads_count_the_same_file_alike() {
     let home = tempfile::tempdir().expect("temporary directories can be made");
     let there = call(home.path(), &["run", "--output", "json"], &[]).json();
     assert_eq!(there["state"], "success", "{there}");

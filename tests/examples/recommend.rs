@@ -22,7 +22,7 @@ fn state(report: &RunReport<String>, task: &str) -> TaskState {
 }
 
 #[tokio::test]
-async fn the_model_is_published_with_its_figures() -> Result<()> {
+async fn the_model_is_published_with_its_metrics() -> Result<()> {
     let dir = TempDir::new()?;
     let file = dir.path().join("models/pages.json");
     let report = run(1.2, &file).await?;
@@ -49,7 +49,7 @@ async fn the_model_is_published_with_its_figures() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_model_that_is_no_better_is_refused_and_the_old_one_stays() -> Result<()> {
+async fn a_model_that_is_not_better_is_rejected_and_the_old_one_stays() -> Result<()> {
     let dir = TempDir::new()?;
     let file = dir.path().join("pages.json");
     fs::write(&file, "the old one")?;

@@ -5,21 +5,21 @@ use std::path::Path;
 use std::process::Command;
 
 #[test]
-fn a_crate_that_names_no_other_crate_compiles() {
+fn a_crate_with_no_other_dependency_compiles() {
     check("plain", &[]);
 }
 
 #[test]
-fn a_crate_that_renames_taskflow_compiles_and_can_show_what_it_expands_to() {
+fn a_crate_that_renames_taskflow_compiles_and_can_print_its_expansion() {
     let printed = check("renamed", &[("TASKFLOW_PRINT_EXPANSION", "1")]);
     assert!(printed.contains("struct sums"), "{printed}");
     let version = env!("CARGO_PKG_VERSION").replace(|c: char| !c.is_ascii_alphanumeric(), "_");
     assert!(printed.contains(&format!(":: tf :: __private_{version} ::")), "{printed}");
 }
 
-/// Checks a copy of the fixture under `target` and gives what the compiler wrote. The copy is made
-/// anew each time, with the versions of the workspace's lock file, so that it needs neither the
-/// network nor a lock file of its own.
+/// Checks a copy of the fixture under `target` and returns the output of the compiler. Each call
+/// makes a new copy, with the versions of the workspace's lock file, so that it needs neither the
+/// network nor its own lock file.
 fn check(name: &str, environment: &[(&str, &str)]) -> String {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
     let root = tests.parent().expect("the tests lie in the root of the workspace");

@@ -50,7 +50,7 @@ async fn until_it_asks(journal: &Journal, task: &str) -> Result<(), BoxError> {
 }
 
 #[tokio::test]
-async fn an_answer_says_who_gave_it_and_why() -> Result<(), BoxError> {
+async fn an_answer_records_who_gave_it_and_why() -> Result<(), BoxError> {
     let home = tempfile::tempdir()?;
     let journal = Journal::open(home.path()).await?;
     let handle = consent::run().journal(&journal).start()?;
@@ -63,7 +63,7 @@ async fn an_answer_says_who_gave_it_and_why() -> Result<(), BoxError> {
 }
 
 #[tokio::test]
-async fn what_is_no_answer_is_refused_with_what_would_be_one() -> Result<(), BoxError> {
+async fn an_invalid_answer_is_rejected_with_the_valid_ones() -> Result<(), BoxError> {
     let journal = Journal::in_memory()?;
     let handle = consent::run().journal(&journal).start()?;
     until_it_asks(&journal, "consent").await?;
@@ -79,12 +79,13 @@ async fn what_is_no_answer_is_refused_with_what_would_be_one() -> Result<(), Box
     control.send_event("something else", &7)?;
     control.send_event("consent", &Choice::Publish)?;
     let report = tokio::time::timeout(PATIENCE, handle).await?;
-    assert_eq!(report.result().unwrap(), "Publish by : ");
+    // Nobody was named: it is the account of the program.
+    assert_eq!(*report.result().unwrap(), format!("Publish by {}: ", Note::by_user("").by));
     Ok(())
 }
 
 #[tokio::test]
-async fn a_question_waits_for_its_answer_through_restarts() -> Result<(), BoxError> {
+async fn a_pending_approval_survives_restarts() -> Result<(), BoxError> {
     let home = tempfile::tempdir()?;
     let journal = Journal::open(home.path()).await?;
     let handle = gate::run().journal(&journal).start()?;
@@ -103,13 +104,14 @@ async fn a_question_waits_for_its_answer_through_restarts() -> Result<(), BoxErr
 }
 
 #[test]
-fn a_rejection_skips_what_follows() {
+fn a_rejection_skips_downstream_tasks() {
     let handle = gate::run().start().unwrap();
     handle.control().send_event("gate", &Decision::Rejected).unwrap();
     let report = finish(handle);
     assert_eq!(report.state(), RunState::Success);
     let gate = report.task("gate").unwrap();
-    assert_eq!((gate.state(), gate.failure().unwrap().to_string().as_str()), (TaskState::Skipped, "skipped: rejected"));
+    let rejected = format!("skipped: rejected by {}", Note::by_user("").by);
+    assert_eq!((gate.state(), gate.failure().unwrap().to_string()), (TaskState::Skipped, rejected));
     assert_eq!(report.task("go_on").unwrap().state(), TaskState::Skipped);
 }
 
@@ -129,7 +131,7 @@ fn each_of_them() -> Vec<bool> {
 }
 
 #[test]
-fn each_element_is_asked_about_by_itself() {
+fn each_element_has_its_own_approval() {
     let handle = each_of_them::run().start().unwrap();
     handle.control().send_event("may[1]", &Decision::Rejected).unwrap();
     handle.control().send_event("may[0]", &Decision::Approved).unwrap();

@@ -60,7 +60,7 @@ fn by_default() -> u32 {
 }
 
 #[test]
-fn callbacks_of_tasks_and_runs_are_told_what_happens() {
+fn callbacks_of_tasks_and_runs_receive_notifications() {
     live(succeeds::run());
     let notifications = told("succeeds");
     assert_eq!(short(&notifications), ["retry work", "success work", "success succeeds"]);
@@ -77,7 +77,7 @@ fn callbacks_of_tasks_and_runs_are_told_what_happens() {
 }
 
 #[test]
-fn a_run_that_fails_says_why() {
+fn the_notification_of_a_failed_run_has_the_reason() {
     let report = live(fails::run());
     assert_eq!(report.state(), RunState::Failed);
     let notifications = told("fails");
@@ -91,9 +91,9 @@ fn a_run_that_fails_says_why() {
 }
 
 #[test]
-fn what_is_said_for_all_tasks_of_a_dag_holds_where_a_task_says_nothing() {
+fn the_default_callbacks_of_a_dag_apply_to_tasks_without_their_own() {
     live(by_default::run());
-    // A skip notifies for the task itself; nobody is notified of the tasks skipped because of it.
+    // A skip calls the callbacks of the task itself, but not those of tasks skipped because of it.
     let mut all = short(&told("by_default"));
     all.sort();
     assert_eq!(all, ["skip work", "success quiet"]);
@@ -110,7 +110,7 @@ fn broken_callback() -> u32 {
 }
 
 #[test]
-fn a_callback_that_panics_harms_nobody() {
+fn a_panicking_callback_does_not_affect_the_run() {
     let report = live(broken_callback::run());
     assert_eq!(report.task("bad").unwrap().failure().unwrap().to_string(), "bad");
 }
@@ -121,7 +121,7 @@ fn in_order() -> u32 {
 }
 
 #[test]
-fn a_run_on_one_thread_tells_its_callbacks_as_well() {
+fn a_run_on_one_thread_calls_its_callbacks() {
     reference(in_order::run());
     assert_eq!(short(&told("in_order")), ["success in_order"]);
 }
@@ -139,7 +139,7 @@ fn slow() -> u32 {
 }
 
 #[test]
-fn the_test_kit_keeps_what_would_have_been_told_and_calls_nobody() {
+fn the_test_kit_collects_notifications_without_calling_callbacks() {
     use CallbackKind::{DeadlineMissed, Retry, Success};
     let outcome = Test::new(slow {}).fail_times(load {}, 2, "the server is away").run();
     outcome.assert_notified(&[(Retry, "load"), (Retry, "load"), (DeadlineMissed, "slow"), (Success, "slow")]);
@@ -151,7 +151,7 @@ fn the_test_kit_keeps_what_would_have_been_told_and_calls_nobody() {
 }
 
 #[test]
-fn a_run_that_is_over_before_its_deadline_misses_none() {
+fn a_run_that_ends_before_its_deadline_does_not_miss_it() {
     let outcome = Test::new(slow {}).fail_times(load {}, 1, "the server is away").run();
     outcome.assert_notified(&[(CallbackKind::Retry, "load"), (CallbackKind::Success, "slow")]);
 }
@@ -162,7 +162,7 @@ fn about_a_day() -> u32 {
 }
 
 #[test]
-fn a_deadline_may_be_counted_from_the_logical_date() {
+fn a_deadline_can_be_relative_to_the_logical_date() {
     // A run about yesterday is late before it begins.
     let journal = Journal::in_memory().unwrap();
     let day = Timestamp::now() - Duration::from_secs(86_400);
@@ -189,7 +189,7 @@ fn mapped() -> Vec<u32> {
 }
 
 #[test]
-fn elements_are_told_of_by_their_places() {
+fn notifications_identify_elements_by_their_index() {
     let outcome = Test::new(mapped {}).fail_times("element[3]", 1, "no").run();
     let task = outcome
         .notifications()
@@ -204,14 +204,14 @@ fn elements_are_told_of_by_their_places() {
 }
 
 #[test]
-fn after_any_crash_everybody_is_told_of_everything() {
+fn every_notification_is_delivered_after_any_crash() {
     // That nothing stays pending is checked by the test kit after every run.
     explore(0..60, || Test::new(mapped {}).fail_times("element[1]", 2, "no"));
     explore(0..60, || Test::new(slow {}).fail_times(load {}, 2, "no"));
 }
 
 #[test]
-fn a_crash_loses_no_notice() {
+fn a_crash_loses_no_notification() {
     for entries in 1..24 {
         let outcome = Test::new(mapped {}).fail_times("element[3]", 1, "no").crash_after(entries).run();
         outcome.assert_success();
@@ -241,7 +241,7 @@ fn paged() -> u32 {
 }
 
 #[tokio::test]
-async fn a_delivery_that_fails_is_shown_and_tried_again_later() -> Result<(), BoxError> {
+async fn a_failed_delivery_is_shown_and_retried_later() -> Result<(), BoxError> {
     let home = tempfile::tempdir()?;
     let journal = Journal::open(home.path()).await?;
     let report = paged::run().journal(&journal).await?;
@@ -268,7 +268,7 @@ fn pending() -> u32 {
 }
 
 #[tokio::test]
-async fn what_a_dead_process_owed_is_told_by_who_opens_its_home_next() -> Result<(), BoxError> {
+async fn opening_a_home_delivers_the_pending_callbacks_of_a_dead_process() -> Result<(), BoxError> {
     let home = tempfile::tempdir()?;
     {
         let journal = Journal::open(home.path()).await?;
@@ -317,7 +317,7 @@ fn owed_beside() -> u32 {
 }
 
 #[tokio::test]
-async fn a_run_of_another_dag_in_the_same_home_brings_it_along() -> Result<(), BoxError> {
+async fn a_run_of_another_dag_in_the_same_home_delivers_pending_callbacks() -> Result<(), BoxError> {
     let home = tempfile::tempdir()?;
     {
         let journal = Journal::open(home.path()).await?;
@@ -345,7 +345,7 @@ fn resumed() -> u32 {
 }
 
 #[tokio::test]
-async fn a_run_that_goes_on_begins_with_what_it_owes() -> Result<(), BoxError> {
+async fn a_resumed_run_first_delivers_its_pending_callbacks() -> Result<(), BoxError> {
     let home = tempfile::tempdir()?;
     let journal = Journal::open(home.path()).await?;
     let handle = resumed::run().journal(&journal).start()?;
@@ -376,7 +376,7 @@ async fn a_run_that_goes_on_begins_with_what_it_owes() -> Result<(), BoxError> {
 }
 
 #[tokio::test]
-async fn a_run_that_ends_again_tells_again() -> Result<(), BoxError> {
+async fn a_run_that_ends_again_notifies_again() -> Result<(), BoxError> {
     let journal = Journal::in_memory()?;
     again::run().journal(&journal).await?;
     journal.clear("last", &TaskFilter::tasks(["quiet"]), &Note::default()).await?;
@@ -398,7 +398,7 @@ fn logged() -> u32 {
 }
 
 #[test]
-fn options_show_who_is_told() {
+fn options_show_the_callbacks() {
     let plan = logged::def().plan().unwrap();
     let text = taskflow::render::render(&plan, taskflow::render::Format::Json);
     assert!(text.contains("\"on_failure\": \"log_line\""), "{text}");

@@ -31,7 +31,7 @@ fn connection(text: &str) -> Connection {
 }
 
 #[test]
-fn the_program_wins_over_the_environment_and_that_over_the_file() {
+fn the_program_overrides_the_environment_which_overrides_the_file() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("taskflow.toml");
     std::fs::write(&path, "[variables]\na = 1\nb = 1\nc = 1\n[pools]\nwarehouse = 2\n").unwrap();
@@ -56,7 +56,7 @@ fn the_program_wins_over_the_environment_and_that_over_the_file() {
 }
 
 #[test]
-fn a_variable_comes_in_the_type_that_is_asked_for() {
+fn a_variable_is_read_as_the_requested_type() {
     #[derive(Debug, Deserialize, PartialEq)]
     struct Limits {
         soft: u32,
@@ -92,7 +92,7 @@ fn a_variable_comes_in_the_type_that_is_asked_for() {
 }
 
 #[test]
-fn what_is_missing_is_named_with_the_nearest_and_the_places_for_it() {
+fn a_missing_name_is_reported_with_a_suggestion_and_where_to_define_it() {
     let config = Config::from_toml("[variables]\nlate_after = 1\n[secrets]\ntoken = 'tick-tack-toe'").unwrap();
     assert_eq!(
         config.variable::<u32>("late_aftr").unwrap_err().to_string(),
@@ -123,7 +123,7 @@ fn names_are_the_same_in_the_file_and_in_the_environment() {
 }
 
 #[test]
-fn every_mistake_is_told_at_once_with_its_line() {
+fn all_mistakes_are_reported_together_with_their_lines() {
     let told = mistakes(
         Config::builder()
             .toml(
@@ -154,7 +154,7 @@ fn every_mistake_is_told_at_once_with_its_line() {
 }
 
 #[test]
-fn what_is_no_toml_is_told_with_its_line() {
+fn invalid_toml_is_reported_with_its_line() {
     insta::assert_snapshot!(mistakes_of("[variables]\na = 1\nb = \n"), @"line 3 of the text: string values must be quoted, expected literal string");
     insta::assert_snapshot!(mistakes_of("[variables]\na = 1\na = 2\n"), @"line 3 of the text: duplicate key");
     insta::assert_snapshot!(mistakes_of("run = 1\n"), @"line 1 of the text: `run` must be a table: `[run]`");
@@ -191,7 +191,7 @@ fn a_connection_is_a_table_a_uri_or_json() {
 }
 
 #[test]
-fn the_forms_of_airflows_uris_are_understood() {
+fn the_connection_uris_of_airflow_are_parsed() {
     let parts = |text: &str| {
         let connection = connection(text);
         let extra: Vec<String> = connection.extra_keys().map(str::to_owned).collect();
@@ -221,7 +221,7 @@ fn the_forms_of_airflows_uris_are_understood() {
 }
 
 #[test]
-fn a_uri_that_is_cut_in_the_wrong_place_shows_nothing_of_itself() {
+fn an_invalid_uri_shows_none_of_its_parts() {
     for text in [
         "postgres://etl:hush/hush@db:5432/x",
         "hushhush",
@@ -239,7 +239,7 @@ fn a_uri_that_is_cut_in_the_wrong_place_shows_nothing_of_itself() {
 }
 
 #[test]
-fn no_form_of_a_connection_shows_its_secrets() {
+fn a_connection_never_displays_its_secrets() {
     let connection = connection(
         r#"{"kind": "http", "host": "h", "login": "me", "password": "hunter-22",
             "extra": {"api_key": "wolf-33", "deep": {"token": "bear-44", "n": 1}, "open": "yes"}}"#,
@@ -262,13 +262,68 @@ fn no_form_of_a_connection_shows_its_secrets() {
     assert_eq!(taskflow::log::redact("[wolf-33][bear-44][yes]"), "[***][***][yes]");
 }
 
+#[test]
+fn an_ipv6_address_keeps_its_zone() {
+    for uri in ["postgres://[fe80::1%25eth0]:5432/db", "postgres://[::1]/db", "postgres://[fe80::1%25eth0]"] {
+        let connection = connection(uri);
+        assert_eq!(connection.uri().expose(), uri);
+        assert_eq!(connection.to_string(), uri);
+    }
+    assert_eq!(connection("postgres://[fe80::1%25eth0]").host(), Some("fe80::1%eth0"));
+    assert_eq!(connection("postgres://[fe80::1%eth0]").uri().expose(), "postgres://[fe80::1%25eth0]");
+}
+
+/// A task that fails with each of these texts.
+#[task]
+fn says(text: &str) -> Result<u32> {
+    Err(text.to_owned())?
+}
+
+/// The text of `TASKFLOW_CONN_W=postgres://etl:p!ss%40w0rd...@h/db` as it was given, and the usual
+/// encodings of its password and of a secret, in the errors of tasks.
+#[test]
+fn no_usual_encoding_of_a_secret_is_shown() {
+    let given = "postgres://etl:p!ss%40w0rd%2f7+x@db.example.com/sales";
+    let (password, key) = ("p!ss@w0rd/7+x", "wolf \"pack\" é&33");
+    let environment = [("TASKFLOW_CONN_W", given), ("TASKFLOW_SECRET_K", key)];
+    let config = Config::builder().environment(environment).build().unwrap();
+    config.connection("w").unwrap();
+    config.secret("k").unwrap();
+    let json = |text: &str| serde_json::to_string(text).unwrap();
+    let texts = [
+        given.to_owned(),
+        "p%21ss%40w0rd%2F7%2Bx".to_owned(),
+        "p%21ss%40w0rd%2f7%2bx".to_owned(),
+        json(&json(password)),
+        json(&json(&json(key))),
+        format!("{:?}", json(key)),
+        "q=wolf+%22pack%22+%C3%A9%2633&n=1".to_owned(),
+        "q=wolf%20%22pack%22%20%c3%a9%2633&n=1".to_owned(),
+        // base64 of the password, of the key, and of `etl:` with the password.
+        "cCFzc0B3MHJkLzcreA==".to_owned(),
+        "d29sZiAicGFjayIgw6kmMzM".to_owned(),
+        "Basic ZXRsOnAhc3NAdzByZC83K3g=".to_owned(),
+    ];
+    for text in texts {
+        let dag = Dag::build("leak", || says(text.clone())).unwrap();
+        let told = failure_of(&live(dag.run().engine(&engine(&config))), "says");
+        assert!(told.contains("***"), "{text}: {told}");
+        for part in ["ss", "w0rd", "wolf", "pack", "33", "cCFz", "d29s", "ZXRs"] {
+            assert!(!told.contains(part), "{text}: {told} shows {part}");
+        }
+    }
+    let dag = Dag::build("leak", || says(format!("at {given}"))).unwrap();
+    let told = failure_of(&live(dag.run().engine(&engine(&config))), "says");
+    assert_eq!(told, "at postgres://etl:***@db.example.com/sales");
+}
+
 fn part() -> impl Strategy<Value = String> {
     r"[a-zA-Z0-9@:/?#%&=+ é\[\]~_.-]{1,12}"
 }
 
 proptest! {
     #[test]
-    fn a_uri_says_all_of_a_connection(
+    fn a_connection_survives_a_roundtrip_through_its_uri(
         login in proptest::option::of(part()), password in proptest::option::of(part()), schema in proptest::option::of(part()),
         host in proptest::option::of("[a-z./ é@?]{1,12}"), port in proptest::option::of(1_u16..),
         extra in proptest::collection::btree_map("[a-z &=+]{1,5}", part(), 0..4), nested in any::<bool>(),
@@ -292,7 +347,7 @@ proptest! {
     }
 
     #[test]
-    fn any_text_is_a_connection_or_a_mistake(text in r"\PC{0,40}|[a-z]{1,3}://\PC{0,30}|[a-z]://[@:/?&=%\[\]a0]{0,20}") {
+    fn parsing_arbitrary_text_as_a_connection_does_not_panic(text in r"\PC{0,40}|[a-z]{1,3}://\PC{0,30}|[a-z]://[@:/?&=%\[\]a0]{0,20}") {
         if let Ok(config) = Config::builder().connection("c", &text).build() {
             connection(config.connection("c").unwrap().uri().expose());
         }
@@ -300,7 +355,7 @@ proptest! {
 }
 
 #[test]
-fn a_secret_is_a_text_a_file_or_a_variable_of_the_environment() {
+fn a_secret_is_text_a_file_or_an_environment_variable() {
     let directory = tempfile::tempdir().unwrap();
     let path = |name: &str| directory.path().join(name);
     std::fs::write(path("key"), "from a file\r\n").unwrap();
@@ -345,7 +400,7 @@ fn a_secret_is_a_text_a_file_or_a_variable_of_the_environment() {
 
 #[cfg(unix)]
 #[test]
-fn a_secret_may_stand_in_a_file_that_nobody_else_can_read() {
+fn a_file_with_secrets_must_be_private() {
     use std::os::unix::fs::PermissionsExt as _;
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("taskflow.toml");
@@ -400,6 +455,57 @@ fn tasks_get_the_configuration_of_their_engine() {
     assert_eq!(threshold::call(&context).unwrap(), 3);
 }
 
+#[task(connections = ["dwh"], secrets = ["key"])]
+fn export(ctx: &TaskContext, rows: usize) -> Result<usize> {
+    ctx.secret("key")?;
+    ctx.connection("dwh")?;
+    Ok(rows)
+}
+
+#[task]
+fn three() -> Vec<usize> {
+    COUNTED.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+    vec![1, 2, 3]
+}
+
+static COUNTED: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
+
+/// Exports the elements of a list.
+#[dag]
+fn exports() -> Vec<usize> {
+    three().each(|rows| export(rows)).collect()
+}
+
+/// `#[task(connections = ["dwh"], secrets = ["key"])]`, without the one and with an empty file for
+/// the other.
+#[test]
+fn what_tasks_declare_is_checked_before_anything_runs() {
+    let empty = Config::builder().connection("dw", "postgres://db").build().unwrap();
+    let error = exports::run().engine(&engine(&empty)).wait().unwrap_err();
+    assert_eq!(error.kind(), taskflow::ErrorKind::NotFound);
+    let lines: Vec<String> = error.to_string().lines().map(str::to_owned).collect();
+    let [connection, secret] = &lines[..] else { panic!("{lines:?}") };
+    assert!(
+        connection.starts_with("task `export`: there is no connection `dwh` (did you mean `dw`?); define it in "),
+        "{connection}"
+    );
+    assert!(secret.starts_with("task `export`: there is no secret `key`; define it in "), "{secret}");
+
+    let nowhere = [("TASKFLOW_SECRET_KEY_FILE", "/nowhere/key"), ("TASKFLOW_CONN_DWH", "postgres://db")];
+    let unreadable = Config::builder().environment(nowhere).build().unwrap();
+    let error = exports::run().engine(&engine(&unreadable)).wait().unwrap_err().to_string();
+    assert!(error.starts_with("task `export`: the secret `key` ") && error.contains("/nowhere/key"), "{error}");
+    assert_eq!(COUNTED.load(std::sync::atomic::Ordering::SeqCst), 0, "nothing ran");
+
+    let whole = Config::builder().secret("key", "open sesame").connection("dwh", "postgres://db").build().unwrap();
+    assert_eq!(live(exports::run().engine(&engine(&whole))).result(), Some(&vec![1, 2, 3]));
+    // What does not run is not checked.
+    let part = exports::run().engine(&engine(&empty));
+    let plan = exports::def().plan().unwrap();
+    let selected = part.select(taskflow::Selection::only(&plan, "three").unwrap());
+    assert!(live(selected).is_success());
+}
+
 #[task]
 fn careless(ctx: &TaskContext, how: &str) -> Result<String> {
     let secret = ctx.secret("key")?;
@@ -442,7 +548,7 @@ fn leaks() -> String {
 const KEY: &str = "swordfish-1729";
 
 #[test]
-fn failures_hold_no_secret_before_anybody_sees_them() {
+fn secrets_are_removed_from_failures_before_they_are_reported() {
     let config = Config::builder().secret("key", KEY).build().unwrap();
     let request = || leaks::run().engine(&engine(&config));
     for report in [live(request()), reference(request())] {
@@ -458,7 +564,7 @@ fn failures_hold_no_secret_before_anybody_sees_them() {
 }
 
 #[tokio::test]
-async fn neither_the_journal_nor_a_preview_holds_a_secret() {
+async fn neither_the_journal_nor_a_preview_contains_a_secret() {
     let config = Config::builder().secret("key", KEY).build().unwrap();
     let journal = Journal::in_memory().unwrap();
     leaks::run().engine(&engine(&config)).journal(&journal).await.unwrap();
@@ -469,7 +575,7 @@ async fn neither_the_journal_nor_a_preview_holds_a_secret() {
 
 #[cfg(feature = "sqlite")]
 #[tokio::test]
-async fn a_run_that_goes_on_has_the_configuration_of_the_program_it_goes_on_in() {
+async fn a_resumed_run_uses_the_configuration_of_the_resuming_program() {
     let directory = tempfile::tempdir().unwrap();
     let run_with = |config: Config| (engine(&config), Journal::builder());
     {
@@ -487,7 +593,7 @@ async fn a_run_that_goes_on_has_the_configuration_of_the_program_it_goes_on_in()
 }
 
 #[test]
-fn nothing_is_read_that_was_not_named() {
+fn a_configuration_reads_only_the_named_file() {
     let config = Config::builder().build().unwrap();
     assert_eq!((config.path(), config.variable_or("path", 1).unwrap()), (None::<&Path>, 1));
     let missing = Config::builder().file("/nowhere/taskflow.toml").build().unwrap_err().to_string();

@@ -11,7 +11,7 @@ use taskflow_tests::common::{live, locked};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
-/// A server that gives these answers, one to each request, and the last one ever after.
+/// A server that sends these responses, one per request, and then repeats the last one.
 struct Server {
     url: String,
     requests: Arc<Mutex<Vec<String>>>,
@@ -20,6 +20,11 @@ struct Server {
 
 impl Server {
     fn start(answers: Vec<(u16, &'static str)>) -> std::io::Result<Self> {
+        Server::start_with(answers.into_iter().map(|(status, body)| (status, String::new(), body)).collect())
+    }
+
+    /// The same with further headers.
+    fn start_with(answers: Vec<(u16, String, &'static str)>) -> std::io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0"))?;
         let url = format!("http://{}/status?token=hidden-in-the-path", listener.local_addr()?);
@@ -30,11 +35,11 @@ impl Server {
             while let Ok((mut socket, _)) = listener.accept().await {
                 let request = read(&mut socket).await;
                 locked(&seen).push(request);
-                let (status, body) = answers[turn.min(answers.len() - 1)];
+                let (status, headers, body) = &answers[turn.min(answers.len() - 1)];
                 turn += 1;
                 let length = body.len();
                 let answer = format!(
-                    "HTTP/1.1 {status} ProgramOutput\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+                    "HTTP/1.1 {status} ProgramOutput\r\n{headers}Content-Length: {length}\r\nConnection: close\r\n\r\n{body}"
                 );
                 let _ = socket.write_all(answer.as_bytes()).await;
             }
@@ -69,7 +74,7 @@ async fn read(socket: &mut tokio::net::TcpStream) -> String {
 const SOON: Duration = Duration::from_millis(1);
 
 #[test]
-fn an_endpoint_is_asked_until_it_answers_well() {
+fn an_endpoint_is_polled_until_it_succeeds() {
     let server = Server::start(vec![(503, "not yet"), (404, ""), (200, "ready")]).unwrap();
     let url = server.url.clone();
     let dag = Dag::build("ready", || http_ok(url).poke_interval(SOON).map(|answer| answer.body.clone())).unwrap();
@@ -79,7 +84,7 @@ fn an_endpoint_is_asked_until_it_answers_well() {
 }
 
 #[test]
-fn an_answer_may_be_looked_at() {
+fn a_response_can_be_inspected() {
     #[derive(serde::Deserialize)]
     struct Export {
         state: String,
@@ -96,7 +101,7 @@ fn an_answer_may_be_looked_at() {
 }
 
 #[test]
-fn what_waiting_does_not_mend_is_an_error_that_shows_no_secret() {
+fn a_permanent_error_fails_the_sensor_and_shows_no_secret() {
     let server = Server::start(vec![(403, "go away")]).unwrap();
     let url = server.url.clone();
     let dag = Dag::build("forbidden", || http_ok(url).poke_interval(SOON).map(|answer| answer.status)).unwrap();
@@ -111,7 +116,7 @@ fn what_waiting_does_not_mend_is_an_error_that_shows_no_secret() {
 }
 
 #[test]
-fn nobody_there_is_waited_out() {
+fn a_sensor_waits_for_an_unreachable_server() {
     let dag = Dag::build("nobody", || {
         let answer = http_ok("http://127.0.0.1:9/").poke_interval(SOON).timeout(Duration::from_millis(50)).soft_fail();
         answer.map(|answer| answer.status)
@@ -133,7 +138,7 @@ fn hooked() -> u32 {
 }
 
 #[test]
-fn a_webhook_gets_the_notice_as_json_without_secrets() {
+fn a_webhook_receives_the_notification_as_json_without_secrets() {
     taskflow::log::mask("correct-horse-battery");
     assert_eq!(live(hooked::run()).state(), RunState::Failed);
     let requests = HOOKED.requests();
@@ -153,7 +158,7 @@ fn a_webhook_gets_the_notice_as_json_without_secrets() {
 }
 
 #[test]
-fn a_webhook_that_is_refused_says_where_and_shows_no_secret() {
+fn a_failed_webhook_names_its_server_and_shows_no_secret() {
     let server = Server::start(vec![(500, "the queue is full")]).unwrap();
     let hook = webhook(server.url.clone()).body(|notification| serde_json::json!({ "text": notification.to_string() }));
     let error = hook.notify(&Notification::example()).unwrap_err().to_string();
@@ -164,4 +169,56 @@ fn a_webhook_that_is_refused_says_where_and_shows_no_secret() {
 
     let nobody = webhook("http://127.0.0.1:9/hidden").notify(&Notification::example()).unwrap_err().to_string();
     assert!(nobody.starts_with("no answer from http://127.0.0.1:9: ") && !nobody.contains("hidden"), "{nobody}");
+}
+
+/// A server that redirects the first request to `url`, with this status.
+fn redirecting(status: u16, url: &str) -> Server {
+    let answers = vec![(status, format!("Location: {url}\r\n"), ""), (200, String::new(), "here")];
+    Server::start_with(answers).expect("there is a free port")
+}
+
+/// A webhook answered by 301, 302, 303, 307 or 308, to another server and to the same one.
+#[test]
+fn a_webhook_follows_no_redirect() {
+    for status in [301, 302, 303, 307, 308] {
+        let other = Server::start(vec![(200, "")]).unwrap();
+        let server = redirecting(status, &other.url);
+        let hook = webhook(server.url.clone()).header("X-Api-Key", "correct-horse");
+        let error = hook.notify(&Notification::example()).unwrap_err().to_string();
+        let origin = other.url.split("/status").next().unwrap();
+        assert!(
+            error.ends_with(&format!(
+                "answered with status {status}, a redirect to {origin} that is not followed: use the address that it \
+                 leads to"
+            )),
+            "{error}"
+        );
+        assert!(!error.contains("hidden"), "{error}");
+        assert_eq!((other.requests().len(), server.requests().len()), (0, 1), "{status}");
+
+        let server = redirecting(status, "/elsewhere");
+        let error = webhook(server.url.clone()).notify(&Notification::example()).unwrap_err().to_string();
+        assert!(error.contains(&format!("answered with status {status}, a redirect to ")), "{error}");
+        assert_eq!(server.requests().len(), 1, "{status}");
+    }
+}
+
+/// `http_ok` of an endpoint that redirects within its server, and to another one.
+#[test]
+fn a_sensor_follows_redirects_within_the_same_origin_only() {
+    let server = redirecting(302, "/elsewhere");
+    let url = server.url.clone();
+    let dag = Dag::build("moved", || http_ok(url).poke_interval(SOON).map(|answer| answer.body.clone())).unwrap();
+    assert_eq!(live(dag.run()).result().map(String::as_str), Some("here"));
+    assert!(server.requests()[1].starts_with("GET /elsewhere HTTP/1.1"), "{:?}", server.requests());
+
+    let other = Server::start(vec![(200, "")]).unwrap();
+    let server = redirecting(302, &other.url);
+    let url = server.url.clone();
+    let dag = Dag::build("away", || http_ok(url).poke_interval(SOON).map(|answer| answer.status)).unwrap();
+    let report = live(dag.run());
+    let failure = report.task("http_answers").unwrap().failure().unwrap().to_string();
+    assert!(failure.contains("answered with status 302, a redirect to http://127.0.0.1:"), "{failure}");
+    assert!(!failure.contains("hidden"), "{failure}");
+    assert!(other.requests().is_empty());
 }

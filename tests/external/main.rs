@@ -3,6 +3,7 @@
 
 #[cfg(feature = "sqlite")]
 mod approval;
+mod bounds;
 #[cfg(all(feature = "sqlite", feature = "testing"))]
 mod callbacks;
 mod config;

@@ -41,7 +41,7 @@ fn looks(run: impl Fn() -> ExternalRun) -> Dag<String> {
 }
 
 #[tokio::test]
-async fn the_run_with_a_logical_date_is_waited_for_until_it_has_succeeded() -> Result<(), BoxError> {
+async fn a_sensor_waits_until_the_run_of_a_logical_date_succeeds() -> Result<(), BoxError> {
     let journal = Journal::in_memory()?;
     orders(1).run().logical_date(day(1)).journal(&journal).await?;
     let handle = looks(|| ExternalRun::at("orders", day(2))).run().journal(&journal).start()?;
@@ -78,7 +78,7 @@ impl Looked for taskflow::journal::TaskHistory {
 }
 
 #[tokio::test]
-async fn the_newest_run_is_looked_at_where_no_date_is_said() -> Result<(), BoxError> {
+async fn without_a_date_a_sensor_watches_the_newest_run() -> Result<(), BoxError> {
     let journal = Journal::in_memory()?;
     orders(0).run().journal(&journal).await?;
     let orders = orders(1).run().journal(&journal).await?;
@@ -88,7 +88,7 @@ async fn the_newest_run_is_looked_at_where_no_date_is_said() -> Result<(), BoxEr
 }
 
 #[tokio::test]
-async fn a_run_that_has_failed_fails_the_sensor_for_good() -> Result<(), BoxError> {
+async fn a_failed_run_fails_the_sensor_without_retry() -> Result<(), BoxError> {
     let journal = Journal::in_memory()?;
     let orders = orders(0).run().logical_date(day(3)).journal(&journal).await?;
     let report = looks(|| ExternalRun::at("orders", day(3))).run().journal(&journal).await?;
@@ -105,7 +105,7 @@ async fn a_run_that_has_failed_fails_the_sensor_for_good() -> Result<(), BoxErro
 }
 
 #[tokio::test]
-async fn a_task_of_the_run_can_be_meant() -> Result<(), BoxError> {
+async fn a_sensor_can_wait_for_one_task_of_a_run() -> Result<(), BoxError> {
     let journal = Journal::in_memory()?;
     orders(0).run().journal(&journal).await?;
     let looked = async |run: ExternalRun| {
@@ -124,7 +124,7 @@ async fn a_task_of_the_run_can_be_meant() -> Result<(), BoxError> {
 }
 
 #[test]
-fn without_a_journal_no_other_run_is_seen() {
+fn without_a_journal_a_sensor_finds_no_run() {
     let report = live(looks(|| ExternalRun::newest("orders")).run());
     assert_eq!(
         failure_of(&report, "external_run"),
@@ -142,7 +142,7 @@ fn read(ctx: &TaskContext, until: u64) -> Result<String> {
     Ok(match ctx.previous_success()? {
         Some(previous) => {
             assert_eq!(previous.run().dag_id, ctx.dag_id());
-            format!("{} to {until}, after {}", previous.value::<u64>("read_until")?, previous.logical_date().date())
+            format!("{} to {until}, after {}", previous.value::<u64>("read_until")?, previous.run().logical_date.date())
         }
         None => format!("all to {until}"),
     })
@@ -159,7 +159,7 @@ fn reading<T: Value>(read: impl FnOnce(Output<u64>) -> Output<T>, until: u64) ->
 }
 
 #[tokio::test]
-async fn a_task_knows_the_last_run_before_its_own_that_succeeded() -> Result<(), BoxError> {
+async fn a_task_can_read_the_previous_successful_run() -> Result<(), BoxError> {
     let home = tempfile::tempdir()?;
     let journal = Journal::open(home.path()).await?;
     let run = async |at: u32, until: u64| {

@@ -47,7 +47,7 @@ fn plus_one(n: u64) -> u64 {
 }
 
 #[test]
-fn a_node_triggers_a_run_and_gives_its_typed_result() {
+fn a_node_triggers_a_run_and_returns_its_typed_result() {
     let dag = Dag::build("drawn", || plus_one(squared::trigger(plus_one(2), 1))).unwrap();
     on_both_drivers(&dag, |report| {
         assert_eq!(report.state(), RunState::Success);
@@ -65,7 +65,7 @@ async fn twice(ctx: &TaskContext, n: u64) -> Result<u64> {
 }
 
 #[test]
-fn a_task_awaits_one_run_after_the_other() {
+fn a_task_can_await_several_runs_in_turn() {
     let dag = Dag::build("awaited", || twice(3)).unwrap();
     let report = live(dag.run());
     assert_eq!(report.result(), Some(&(9 + 81)));
@@ -95,7 +95,7 @@ fn broken(name: String, times: u32) -> u32 {
 }
 
 #[test]
-fn the_failure_of_a_run_is_one_that_names_it() {
+fn the_failure_of_a_triggered_run_names_it() {
     let dag = Dag::build("failing", || broken::trigger("always", u32::MAX)).unwrap();
     on_both_drivers(&dag, |report| {
         assert_eq!(report.state(), RunState::Failed);
@@ -106,7 +106,7 @@ fn the_failure_of_a_run_is_one_that_names_it() {
 }
 
 #[test]
-fn a_retry_after_a_failed_run_starts_another_one() {
+fn a_retry_after_a_failed_run_triggers_a_new_one() {
     let dag =
         || Dag::build("retried", || broken::trigger("twice broken", 2).retries(2).retry_delay(Duration::ZERO)).unwrap();
     let report = live(dag().run());
@@ -122,7 +122,7 @@ async fn forgetful(ctx: &TaskContext) -> Result<u32> {
 }
 
 #[test]
-fn a_retry_for_another_reason_finds_the_run_that_was_there() {
+fn a_retry_for_another_reason_reuses_the_triggered_run() {
     let report = live(Dag::build("forgetful", || forgetful()).unwrap().run());
     assert_eq!(report.result(), Some(&1));
     assert_eq!(report.task("forgetful").unwrap().attempt_count(), 2);
@@ -135,7 +135,7 @@ async fn waits_without_saying_so(ctx: &TaskContext) -> Result<u64> {
 }
 
 #[test]
-fn a_task_that_is_not_deferrable_starts_nothing() {
+fn a_task_that_is_not_deferrable_triggers_nothing() {
     let dag = Dag::build("no", || waits_without_saying_so().retries(2)).unwrap();
     on_both_drivers(&dag, |report| {
         let failure = failure_of(report, "waits_without_saying_so");
@@ -145,7 +145,7 @@ fn a_task_that_is_not_deferrable_starts_nothing() {
 }
 
 #[test]
-fn a_context_made_by_hand_triggers_nothing() {
+fn a_detached_context_triggers_nothing() {
     let context = TaskContext::detached("twice");
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let error = runtime.block_on(context.trigger_detached(squared::run(1, 1))).unwrap_err().to_string();
@@ -153,7 +153,7 @@ fn a_context_made_by_hand_triggers_nothing() {
 }
 
 #[test]
-fn a_node_outside_of_a_dag_says_what_to_write() {
+fn triggering_outside_a_dag_explains_what_to_write() {
     let (message, place) = common::panic_of(|| squared::trigger(1, 1));
     assert!(
         message.contains("`squared::trigger(..)` adds a node to a graph: call it inside a `#[dag]` function"),
@@ -168,7 +168,7 @@ fn checked(#[param(range = 1..=9)] n: u64) -> u64 {
 }
 
 #[test]
-fn a_parameter_that_is_not_allowed_is_a_failure_that_names_it() {
+fn an_invalid_parameter_is_a_failure_that_names_it() {
     let dag = Dag::build("param", || checked::trigger(plus_one(9))).unwrap();
     on_both_drivers(&dag, |report| {
         let failure = failure_of(report, "checked");
@@ -213,7 +213,7 @@ async fn run_of(journal: &Journal, dag: &str) -> Result<Vec<String>, BoxError> {
 }
 
 #[tokio::test]
-async fn a_triggered_run_has_a_history_of_its_own_that_says_by_whom() -> Result<(), BoxError> {
+async fn a_triggered_run_has_a_history_that_names_its_parent() -> Result<(), BoxError> {
     let journal = Journal::in_memory()?;
     let dag = Dag::build("parent", || plus_one(squared::trigger(4, 1)))?;
     let report = dag.run().journal(&journal).await?;
@@ -229,7 +229,7 @@ async fn a_triggered_run_has_a_history_of_its_own_that_says_by_whom() -> Result<
 }
 
 #[tokio::test]
-async fn a_detached_run_goes_on_without_the_one_that_has_triggered_it() -> Result<(), BoxError> {
+async fn a_detached_run_outlives_its_parent() -> Result<(), BoxError> {
     let journal = Journal::in_memory()?;
     let dag = Dag::build("parent", || {
         asking::trigger_detached("by node");
@@ -248,7 +248,7 @@ async fn a_detached_run_goes_on_without_the_one_that_has_triggered_it() -> Resul
 }
 
 #[tokio::test]
-async fn a_cancelled_run_cancels_the_one_that_it_waits_for() -> Result<(), BoxError> {
+async fn cancelling_a_run_cancels_the_run_it_waits_for() -> Result<(), BoxError> {
     let journal = Journal::in_memory()?;
     let dag = Dag::build("parent", || asking::trigger("never"))?;
     let handle = dag.run().journal(&journal).start()?;
@@ -284,7 +284,7 @@ async fn interrupt<T: Value>(
 }
 
 #[tokio::test]
-async fn a_resumed_run_goes_on_with_the_one_that_it_has_triggered() -> Result<(), BoxError> {
+async fn a_resumed_run_resumes_the_run_it_triggered() -> Result<(), BoxError> {
     let home = tempfile::tempdir()?;
     let dag = Dag::build("parent", || plus_one(asking::trigger("after the crash")))?;
     let parent = interrupt(home.path(), &dag, is_deferred("asking")).await?;
@@ -303,7 +303,7 @@ async fn a_resumed_run_goes_on_with_the_one_that_it_has_triggered() -> Result<()
 }
 
 #[tokio::test]
-async fn a_run_that_has_ended_meanwhile_gives_its_result_to_the_one_that_is_resumed() -> Result<(), BoxError> {
+async fn a_resumed_run_receives_the_result_of_a_triggered_run_that_has_ended() -> Result<(), BoxError> {
     let home = tempfile::tempdir()?;
     let dag = Dag::build("parent", || plus_one(asking::trigger("meanwhile")))?;
     let parent = interrupt(home.path(), &dag, is_deferred("asking")).await?;
@@ -319,7 +319,7 @@ async fn a_run_that_has_ended_meanwhile_gives_its_result_to_the_one_that_is_resu
 }
 
 #[tokio::test]
-async fn a_task_that_was_cleared_triggers_another_run() -> Result<(), BoxError> {
+async fn a_cleared_task_triggers_a_new_run() -> Result<(), BoxError> {
     let journal = Journal::in_memory()?;
     let dag = Dag::build("parent", || plus_one(squared::trigger(4, 1)))?;
     let report = dag.run().journal(&journal).await?;
@@ -331,7 +331,7 @@ async fn a_task_that_was_cleared_triggers_another_run() -> Result<(), BoxError> 
 }
 
 #[test]
-fn a_cancelled_run_without_a_journal_ends_what_it_waits_for() {
+fn cancelling_a_run_without_a_journal_cancels_the_run_it_waits_for() {
     let handle = Dag::build("parent", || asking::trigger("unstored")).unwrap().run().start().unwrap();
     eventually("the other run", || calls("asks unstored") == 1);
     handle.control().cancel("enough");
@@ -340,7 +340,7 @@ fn a_cancelled_run_without_a_journal_ends_what_it_waits_for() {
 
 #[cfg(feature = "testing")]
 #[test]
-fn in_a_test_a_triggered_run_is_simulated_as_well() {
+fn a_test_simulates_triggered_runs() {
     use taskflow::testing::{Test, explore};
 
     let dag = Dag::build("tested", || plus_one(squared::trigger(plus_one(2), 1))).unwrap();
@@ -365,7 +365,7 @@ fn moody(name: String) -> u32 {
 }
 
 #[test]
-fn a_group_and_a_run_that_are_tried_again_trigger_another_run() {
+fn a_retried_group_or_run_triggers_a_new_run() {
     let group = || Group::new("unit").retries(1).retry_delay(Duration::from_millis(1));
     let dag = Dag::build("unit", || group().draw(|| moody::trigger("in a group")));
     let report = live(dag.unwrap().run());
@@ -377,4 +377,105 @@ fn a_group_and_a_run_that_are_tried_again_trigger_another_run() {
     let dag = Dag::build_with("again", options, || moody::trigger("in a run"));
     let report = live(dag.unwrap().run());
     assert_eq!((report.state(), report.result()), (RunState::Success, Some(&2)));
+}
+
+/// Triggers a run, whose result a replay asks for.
+#[dag]
+fn triggers_squared(n: u64) -> u64 {
+    plus_one(squared::trigger(n, 1))
+}
+
+#[tokio::test]
+async fn a_node_that_triggers_a_run_can_be_replayed() -> Result<(), BoxError> {
+    let journal = Journal::in_memory()?;
+    triggers_squared::run(4).journal(&journal).await?;
+    let replay = journal.replay("last", "squared").await?;
+    let value = replay.value.ok_or("it has returned a value")?;
+    assert_eq!(value.json()?, 16);
+    Ok(())
+}
+
+/// `status last`, `resume`, `release last` while a run waits for the one that it has triggered.
+#[tokio::test]
+async fn the_last_run_is_never_one_that_a_task_has_triggered() -> Result<(), BoxError> {
+    let home = tempfile::tempdir()?;
+    let dag = Dag::build("parent", || plus_one(asking::trigger("last")))?;
+    let parent = interrupt(home.path(), &dag, is_deferred("asking")).await?;
+    let journal = Journal::open(home.path()).await?;
+    let child = run_of(&journal, "asking").await?.remove(0);
+    assert_eq!(journal.find("last").await?.info.run_id, parent);
+    // Without a name, all interrupted runs are resumed: the one that waits before the other one.
+    let interrupted = taskflow::ops::interrupted(&journal).await?;
+    let ids: Vec<&str> = interrupted.iter().map(|run| &*run.info.run_id).collect();
+    assert_eq!(ids, [&*parent, &*child]);
+    Ok(())
+}
+
+#[dag]
+fn itself(n: u32) -> u32 {
+    itself::trigger(n)
+}
+
+#[dag]
+fn ping(n: u32) -> u32 {
+    pong::trigger(n)
+}
+
+#[dag]
+fn pong(n: u32) -> u32 {
+    ping::trigger(n)
+}
+
+#[tokio::test]
+async fn runs_that_trigger_each_other_without_end_fail_with_the_way_to_there() -> Result<(), BoxError> {
+    let journal = Journal::in_memory()?;
+    let report = tokio::time::timeout(PATIENCE, itself::run(1).journal(&journal).into_future()).await??;
+    assert_eq!(report.state(), RunState::Failed);
+    let runs = journal.runs(&RunFilter::default()).await?;
+    assert_eq!(runs.len(), 32);
+    let deepest = journal.history(&runs[0].info.run_id).await?;
+    let failure = deepest.task("itself").and_then(|task| task.failure.clone()).ok_or("it has failed")?.to_string();
+    assert!(failure.contains("32 runs deep") && failure.contains("itself (32 times)"), "{failure}");
+    let path = deepest.info.triggered_by.ok_or("it was triggered")?.path;
+    assert_eq!(path, vec!["itself"; 31]);
+
+    let report = tokio::time::timeout(PATIENCE, ping::run(1).journal(&journal).into_future()).await??;
+    assert_eq!(report.state(), RunState::Failed);
+    let deepest = journal.runs(&RunFilter { dag: Some("pong".to_owned()), ..RunFilter::default() }).await?.remove(0);
+    let deepest = journal.history(&deepest.info.run_id).await?;
+    let failure = deepest.task("ping").and_then(|task| task.failure.clone()).ok_or("it has failed")?.to_string();
+    assert!(failure.contains("ping > pong > ping > pong"), "{failure}");
+    Ok(())
+}
+
+#[test]
+fn simulated_runs_that_trigger_each_other_without_end_fail_too() {
+    let report = reference(itself::run(1));
+    assert_eq!(report.state(), RunState::Failed);
+}
+
+/// All of them wait, and the outermost is cancelled.
+#[test]
+fn cancelling_a_long_chain_of_runs_ends_all_of_them() {
+    let report = common::patiently(|| {
+        let handle = deep::run(0).start().expect("it starts");
+        eventually("the innermost run waits", || calls("deep") > 0);
+        handle.control().cancel("enough");
+        handle.wait()
+    });
+    assert_eq!(report.expect("it ends").state(), RunState::Cancelled);
+}
+
+#[task(deferrable)]
+async fn deeper(n: u32, ctx: &TaskContext) -> Result<u32> {
+    if n == 30 {
+        call("deep");
+        ctx.wait_for::<u32>("never")?;
+    }
+    Ok(ctx.trigger(deep::run(n + 1)).await?)
+}
+
+#[dag]
+fn deep(n: u32) -> u32 {
+    deeper(n)
 }

@@ -39,7 +39,7 @@ fn double(n: u32) -> u32 {
 }
 
 #[test]
-fn a_sensor_is_poked_until_it_finds_something() {
+fn a_sensor_is_poked_until_its_condition_holds() {
     let dag = Dag::build("poked", || double(third("poked"))).unwrap();
     on_both_drivers(&dag, |report| {
         assert_eq!(report.state(), RunState::Success);
@@ -57,7 +57,7 @@ async fn never(name: &str) -> Option<u32> {
 }
 
 #[test]
-fn a_sensor_that_finds_nothing_in_time_fails_without_a_retry() {
+fn a_sensor_that_times_out_fails_without_retry() {
     let dag = Dag::build("nothing", || double(never("nothing").retries(3))).unwrap();
     let report = reference(dag.run());
     assert_eq!(report.state(), RunState::Failed);
@@ -70,7 +70,7 @@ fn a_sensor_that_finds_nothing_in_time_fails_without_a_retry() {
 }
 
 #[test]
-fn a_sensor_may_be_skipped_when_it_finds_nothing() {
+fn a_sensor_that_times_out_can_be_skipped() {
     let dag = Dag::build("soft", || {
         let found =
             never("soft").timeout(Duration::from_secs(1200)).poke_interval(Duration::from_secs(500)).soft_fail();
@@ -98,7 +98,7 @@ fn shaky(name: &str, ctx: &TaskContext) -> Result<Option<String>> {
 }
 
 #[test]
-fn an_error_of_a_sensor_is_the_failure_of_an_attempt_and_its_pokes_are_counted_on() {
+fn an_error_of_a_sensor_fails_the_attempt_and_keeps_the_poke_count() {
     let dag = Dag::build("shaky", || shaky("shaky")).unwrap();
     let report = reference(dag.run());
     assert_eq!(report.result().map(String::as_str), Some("2 2 true"));
@@ -121,7 +121,7 @@ fn numbers(n: u32) -> Vec<u32> {
 }
 
 #[test]
-fn a_deferred_task_is_called_again_when_its_time_has_come() {
+fn a_deferred_task_is_called_again_at_its_time() {
     let dag = Dag::build("later", || later(numbers(2))).unwrap();
     let report = reference(dag.run());
     assert_eq!(report.result(), Some(&vec![0, 1]));
@@ -133,7 +133,7 @@ fn a_deferred_task_is_called_again_when_its_time_has_come() {
 }
 
 #[test]
-fn what_waits_holds_no_slot() {
+fn a_waiting_task_holds_no_slot() {
     let engine = Engine::builder().max_active_tasks(std::num::NonZeroUsize::MIN).build().unwrap();
     let dag = Dag::build("slots", || {
         let waits: Vec<_> = (0..20).map(|_| third("slots")).collect();
@@ -170,7 +170,7 @@ fn yes(by: &str) -> Approval {
 }
 
 #[test]
-fn an_event_is_released_by_a_call_and_brings_a_typed_value() {
+fn an_event_is_sent_by_a_call_with_a_typed_value() {
     let dag = Dag::build("asks", || told(ask("approval-a"))).unwrap();
     let handle = dag.run().start().unwrap();
     let control = handle.control();
@@ -196,7 +196,7 @@ fn until_true(condition: impl Fn() -> bool) {
 }
 
 #[test]
-fn an_event_may_come_before_the_task_that_waits_for_it_and_is_for_all_that_do() {
+fn an_event_can_arrive_early_and_reaches_every_waiting_task() {
     let dag = Dag::build("early", || {
         let opened = third("early");
         let first = ask("early").after(opened);
@@ -220,7 +220,7 @@ fn ask_for_a_while(ctx: &TaskContext) -> Result<String> {
 }
 
 #[test]
-fn a_wait_for_an_event_may_end_without_it() {
+fn a_wait_for_an_event_can_time_out() {
     let dag = Dag::build("a_while", || ask_for_a_while()).unwrap();
     assert_eq!(reference(dag.run()).result().map(String::as_str), Some("None after 1"));
 }
@@ -231,7 +231,7 @@ fn waits_without_saying_so(ctx: &TaskContext) -> Result<u32> {
 }
 
 #[test]
-fn a_task_that_is_not_deferrable_says_how_to_become_it() {
+fn waiting_in_a_task_that_is_not_deferrable_explains_the_option() {
     let dag = Dag::build("no", || waits_without_saying_so().retries(3)).unwrap();
     on_both_drivers(&dag, |report| {
         let task = report.task("waits_without_saying_so").unwrap();
@@ -242,7 +242,7 @@ fn a_task_that_is_not_deferrable_says_how_to_become_it() {
 }
 
 #[test]
-fn a_run_that_is_cancelled_does_not_wait_for_what_waits() {
+fn a_cancelled_run_does_not_wait_for_deferred_tasks() {
     let dag = Dag::build("cancelled", || total(vec![double(never("cancelled")), double(3)])).unwrap();
     let handle = dag.run().start().unwrap();
     until_true(|| calls("cancelled") > 0);
@@ -263,7 +263,7 @@ async fn slow(name: &str) -> Option<u32> {
 }
 
 #[test]
-fn each_poke_has_its_own_time_limit() {
+fn each_poke_has_its_own_timeout() {
     let dag = Dag::build("limit", || slow("limit")).unwrap();
     let report = live(dag.run());
     assert_eq!(report.result(), Some(&3));
@@ -273,7 +273,7 @@ fn each_poke_has_its_own_time_limit() {
 }
 
 #[test]
-fn options_of_sensors_on_another_task_are_a_mistake_of_the_graph() {
+fn sensor_options_on_another_task_are_a_mistake() {
     let error =
         Dag::build("no", || double(1).poke_interval(Duration::from_secs(1)).soft_fail()).unwrap_err().to_string();
     assert!(error.contains("`.poke_interval(..)` (at tests/external/waits.rs:"), "{error}");
@@ -315,7 +315,7 @@ fn is(history: &RunHistory, task: &str, state: TaskState) -> bool {
 }
 
 #[tokio::test]
-async fn a_deferred_task_waits_on_after_its_process_and_is_released_while_nobody_runs_it() -> Result<(), BoxError> {
+async fn a_deferred_task_of_an_interrupted_run_receives_its_event() -> Result<(), BoxError> {
     let home = tempfile::tempdir()?;
     let dag = Dag::build("resumed", || told(ask("resumed")))?;
     interrupt(home.path(), &dag, |history| is(history, "ask", TaskState::Deferred)).await?;
@@ -328,7 +328,7 @@ async fn a_deferred_task_waits_on_after_its_process_and_is_released_while_nobody
     assert!(why[0].starts_with("it waits for the event `resumed` (since "), "{why:?}");
     assert_eq!(why[1], "`release 1 resumed` sends it, with `--value JSON` if it takes a value");
 
-    // It goes on waiting in another process, which ends as well.
+    // It continues to wait in another process, which ends as well.
     let handle = journal.resume_dag("1", &dag).await?.start()?;
     let told = journal.send_event("1", "something else", &1, &Note::default()).await?;
     assert!(matches!(told, EventDelivery::Requested { .. }), "{told:?}");
@@ -351,12 +351,12 @@ async fn a_deferred_task_waits_on_after_its_process_and_is_released_while_nobody
 }
 
 #[tokio::test]
-async fn a_live_run_is_told_of_an_event_by_another_process() -> Result<(), BoxError> {
+async fn another_process_can_send_an_event_to_a_live_run() -> Result<(), BoxError> {
     let home = tempfile::tempdir()?;
     let dag = Dag::build("told", || told(ask("told")))?;
     let journal = Journal::open(home.path()).await?;
     let handle = dag.run().journal(&journal).start()?;
-    // Another journal on the same home stands for another process.
+    // Another journal on the same home represents another process.
     let other = Journal::open(home.path()).await?;
     history(&other, |history| is(history, "ask", TaskState::Deferred)).await;
     let answer = other.send_event("last", "told", &Approval::No, &Note::default()).await?;
@@ -367,7 +367,7 @@ async fn a_live_run_is_told_of_an_event_by_another_process() -> Result<(), BoxEr
 }
 
 #[tokio::test]
-async fn a_cleared_task_does_not_hear_what_was_released_before() -> Result<(), BoxError> {
+async fn a_cleared_task_ignores_earlier_events() -> Result<(), BoxError> {
     let journal = Journal::in_memory()?;
     let dag = Dag::build("cleared", || told(ask("cleared")))?;
     let handle = dag.run().journal(&journal).start()?;
@@ -391,7 +391,7 @@ fn second_session(name: &str, ctx: &TaskContext) -> Option<String> {
 }
 
 #[tokio::test]
-async fn a_sensor_goes_on_looking_after_its_process() -> Result<(), BoxError> {
+async fn a_sensor_continues_in_the_next_process() -> Result<(), BoxError> {
     let home = tempfile::tempdir()?;
     let dag = Dag::build("looks", || second_session("looks"))?;
     interrupt(home.path(), &dag, |history| {
@@ -409,7 +409,7 @@ async fn a_sensor_goes_on_looking_after_its_process() -> Result<(), BoxError> {
 }
 
 #[test]
-fn a_file_counts_when_it_has_settled() {
+fn a_file_is_found_once_it_no_longer_changes() {
     let place = tempfile::tempdir().unwrap();
     let path = place.path().join("landed.csv").to_str().unwrap().to_owned();
     let settled = |settle: u64| {
@@ -429,7 +429,7 @@ fn a_file_counts_when_it_has_settled() {
 }
 
 #[test]
-fn a_time_is_waited_for_and_then_given() {
+fn a_time_sensor_returns_its_time() {
     let time = Timestamp::now() + Duration::from_secs(86_400);
     let report = reference(Dag::build("time", || sensors::time_reached(time)).unwrap().run());
     assert_eq!(report.result(), Some(&time));
@@ -437,8 +437,8 @@ fn a_time_is_waited_for_and_then_given() {
 }
 
 #[test]
-fn a_port_is_waited_for() {
-    // Whoever binds a port with nobody else's number is the only one there.
+fn a_sensor_waits_for_a_port() {
+    // The system assigns a port that no other process uses.
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = free.local_addr().unwrap().to_string();
     let open = |address: String| Dag::build("port", || sensors::port_open(address)).unwrap();
@@ -452,7 +452,7 @@ fn a_port_is_waited_for() {
 }
 
 #[test]
-fn elements_of_a_list_wait_each_for_itself() {
+fn the_elements_of_a_list_wait_independently() {
     let dag = Dag::build("elements", || {
         let waits = numbers(4).each(|n| later(one(n)).retries(1));
         lengths(waits)

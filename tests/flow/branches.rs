@@ -62,7 +62,7 @@ fn routed(name: String) -> String {
 }
 
 #[test]
-fn the_arm_of_the_variant_runs_with_what_the_variant_holds_and_the_others_are_skipped() {
+fn the_matching_arm_runs_with_its_payload_and_the_others_are_skipped() {
     for (name, result, ran) in [
         ("small", "7", ["route.Small", "say"]),
         ("large", "[1, 2, 3] in 2", ["route.Large", "split"]),
@@ -93,7 +93,7 @@ fn assert_result(build: impl Fn() -> Output<String>, expected: &str) {
 }
 
 #[test]
-fn what_did_not_run_says_which_arm_was_taken() {
+fn a_skipped_task_names_the_arm_that_was_taken() {
     let report = reference(routed::run("large".to_owned()));
     assert_eq!(failure_of(&report, "route.Small"), "skipped: the branch `Large` was taken");
     assert_eq!(failure_of(&report, "say"), "skipped: upstream task `route.Small` was skipped");
@@ -132,7 +132,7 @@ fn skips(ctx: &TaskContext) -> Result<String> {
 // Patterns.
 
 #[test]
-fn wildcards_alternatives_and_catch_alls_are_patterns_as_any() {
+fn wildcards_alternatives_and_catch_alls_are_patterns() {
     #[task]
     fn show(route: &Route) -> String {
         format!("{route:?}")
@@ -155,7 +155,7 @@ fn wildcards_alternatives_and_catch_alls_are_patterns_as_any() {
 }
 
 #[test]
-fn the_first_arm_that_matches_is_taken_also_where_others_would() {
+fn the_first_matching_arm_is_taken() {
     #[task]
     fn number(n: u32) -> u32 {
         n
@@ -179,7 +179,7 @@ fn the_first_arm_that_matches_is_taken_also_where_others_would() {
 }
 
 #[test]
-fn variants_may_be_imported_and_options_are_branched_on() {
+fn imported_variants_and_options_can_be_branched_on() {
     use Route::{Large, Nothing, Pair, Small};
     #[task]
     fn first(name: &str) -> Option<u32> {
@@ -198,7 +198,7 @@ fn variants_may_be_imported_and_options_are_branched_on() {
 }
 
 #[test]
-fn an_arm_in_which_nothing_is_to_be_done_is_empty() {
+fn an_arm_can_be_empty() {
     #[task]
     fn note(n: u32) {
         assert_eq!(n, 7);
@@ -229,7 +229,7 @@ fn on_a_parameter(route: Route) -> String {
 }
 
 #[test]
-fn a_parameter_of_the_dag_and_a_projected_value_are_branched_on_too() {
+fn parameters_and_projected_values_can_be_branched_on() {
     let report = reference(on_a_parameter::run(Route::Small(4)));
     assert_eq!(report.result().unwrap(), "4");
     assert_eq!(report.tasks().next().unwrap().id(), "route.Small");
@@ -248,7 +248,7 @@ fn a_parameter_of_the_dag_and_a_projected_value_are_branched_on_too() {
 // What belongs to an arm.
 
 #[test]
-fn what_takes_nothing_from_its_arm_runs_only_if_the_arm_is_taken() {
+fn a_task_that_takes_nothing_from_its_arm_runs_only_if_it_is_taken() {
     #[task]
     fn cleanup(outcome: Result<String, Failure>, maybe: Option<String>) -> String {
         format!("{} {maybe:?}", outcome.is_ok())
@@ -285,7 +285,7 @@ fn what_takes_nothing_from_its_arm_runs_only_if_the_arm_is_taken() {
 }
 
 #[test]
-fn what_needs_something_of_its_arm_has_no_gate_beside() {
+fn a_task_that_takes_something_from_its_arm_needs_no_gate() {
     let dag = Dag::build("gates", || {
         branch!(route("small") => {
             Route::Small(n) => { let output = say(n); empty().after(output) },
@@ -300,7 +300,7 @@ fn what_needs_something_of_its_arm_has_no_gate_beside() {
 }
 
 #[test]
-fn a_value_from_elsewhere_is_the_result_of_an_arm_only_if_that_is_taken() {
+fn an_outer_value_is_the_result_of_an_arm_only_if_it_is_taken() {
     let build = |name: &'static str| {
         move || {
             let before = say(1).id("before");
@@ -317,7 +317,7 @@ fn a_value_from_elsewhere_is_the_result_of_an_arm_only_if_that_is_taken() {
 }
 
 #[test]
-fn a_payload_may_be_the_result_of_its_arm_and_be_projected() {
+fn a_payload_can_be_projected_and_be_the_result_of_its_arm() {
     let build = || {
         branch!(route("pair") => {
             Route::Pair(_, name) => name,
@@ -331,7 +331,7 @@ fn a_payload_may_be_the_result_of_its_arm_and_be_projected() {
 }
 
 #[test]
-fn branches_nest() {
+fn branches_can_be_nested() {
     let build = |outer: &'static str, inner: &'static str| {
         move || {
             branch!(route(outer) => {
@@ -356,7 +356,7 @@ fn branches_nest() {
 }
 
 #[test]
-fn a_branch_goes_on_after_its_end() {
+fn the_result_of_a_branch_feeds_other_tasks() {
     let build = || {
         let whole = branch!(route("large") => { Route::Large { rows, .. } => split(rows, 9), _ => empty() });
         let again = when(no(), || say(1)).otherwise(|| whole);
@@ -368,7 +368,7 @@ fn a_branch_goes_on_after_its_end() {
 // How branches end.
 
 #[test]
-fn a_failure_in_the_arm_that_is_taken_is_the_failure_of_what_follows() {
+fn a_failure_in_the_taken_arm_fails_downstream_tasks() {
     let build = || branch!(route("small") => { Route::Small(_) => fails(), _ => empty() });
     on_both_drivers(&Dag::build("fails", build).unwrap(), |report| {
         assert_eq!(report.state(), RunState::Failed);
@@ -379,7 +379,7 @@ fn a_failure_in_the_arm_that_is_taken_is_the_failure_of_what_follows() {
 }
 
 #[test]
-fn a_skip_in_the_arm_that_is_taken_skips_what_follows() {
+fn a_skip_in_the_taken_arm_skips_downstream_tasks() {
     let build = || branch!(route("small") => { Route::Small(_) => skips(), _ => empty() });
     on_both_drivers(&Dag::build("skips", build).unwrap(), |report| {
         assert_eq!(report.state(), RunState::Success);
@@ -402,7 +402,7 @@ fn a_decision_that_fails_fails_every_arm() {
 }
 
 #[test]
-fn an_option_is_none_after_a_condition_that_does_not_hold() {
+fn an_option_is_none_if_the_condition_is_false() {
     #[task]
     fn report(fresh: Option<String>, kept: Option<String>) -> String {
         format!("{fresh:?} {kept:?}")
@@ -427,7 +427,7 @@ fn an_option_is_none_after_a_condition_that_does_not_hold() {
 // Names, options, mistakes.
 
 #[test]
-fn arms_are_called_after_what_is_branched_on() {
+fn arms_are_named_after_the_task_they_branch_on() {
     let build = || {
         let first = route("small");
         branch!(first => { Route::Small(n) => say(n), _ => empty() });
@@ -471,7 +471,7 @@ fn with_defaults() -> String {
 }
 
 #[test]
-fn defaults_of_the_dag_are_not_meant_for_the_nodes_of_a_branch() {
+fn the_defaults_of_the_dag_do_not_apply_to_the_nodes_of_a_branch() {
     let plan = with_defaults::def().plan().unwrap();
     let options = |id: &str| plan.node_options(plan.find(id).unwrap());
     assert_eq!((options("say").retry.retries, options("say").priority), (3, 2));
@@ -480,7 +480,7 @@ fn defaults_of_the_dag_are_not_meant_for_the_nodes_of_a_branch() {
 }
 
 #[test]
-fn order_that_goes_against_a_gate_is_a_cycle() {
+fn an_order_edge_against_a_gate_is_a_cycle() {
     let build = || {
         let decision = route("small");
         branch!(decision => { Route::Small(_) => { let inside = empty(); decision.after(inside); inside }, _ => say(1) })
@@ -490,7 +490,7 @@ fn order_that_goes_against_a_gate_is_a_cycle() {
 }
 
 #[test]
-fn an_output_of_another_graph_is_not_branched_on() {
+fn branching_on_an_output_of_another_graph_is_a_mistake() {
     let mut smuggled = None;
     Dag::build("one", || {
         let decision = route("small");
@@ -503,7 +503,7 @@ fn an_output_of_another_graph_is_not_branched_on() {
 }
 
 #[test]
-fn a_branch_outside_a_dag_says_where_it_belongs() {
+fn a_branch_outside_a_dag_is_an_error() {
     let mut outside = None;
     Dag::build("one", || {
         let condition = yes();
@@ -520,7 +520,7 @@ fn a_branch_outside_a_dag_says_where_it_belongs() {
 }
 
 #[test]
-fn the_hash_knows_arms_and_gates() {
+fn the_hash_includes_arms_and_gates() {
     let hash = |build: &dyn Fn() -> Output<String>| Dag::build("hash", build).unwrap().plan().hash().to_owned();
     let versions = [
         hash(&|| branch!(route("a") => { Route::Small(n) => say(n), _ => empty() })),
@@ -620,7 +620,7 @@ proptest! {
     #![proptest_config(cases(48))]
 
     #[test]
-    fn of_any_nesting_of_branches_one_leaf_runs_and_it_is_the_result(tree in tree()) {
+    fn exactly_one_leaf_of_nested_branches_runs_and_is_the_result(tree in tree()) {
         let dag = Dag::build("tree", || tree.draw()).expect("the graph is sound");
         on_both_drivers(&dag, |report| {
             assert_eq!(report.result(), Some(&tree.result()), "{}", states(report));

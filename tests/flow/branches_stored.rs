@@ -87,7 +87,7 @@ fn why(history: &RunHistory, task: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_run_that_was_interrupted_in_an_arm_goes_on_there() -> Result<(), BoxError> {
+async fn a_run_interrupted_in_an_arm_resumes_there() -> Result<(), BoxError> {
     let home = tempfile::tempdir()?;
     let dag = Dag::build("interrupted", || draw("interrupted"))?;
     let journal = Journal::open(home.path()).await?;
@@ -131,7 +131,7 @@ async fn a_run_that_was_interrupted_in_an_arm_goes_on_there() -> Result<(), BoxE
 }
 
 #[tokio::test]
-async fn clearing_the_task_that_decides_and_what_depends_on_it_decides_again() -> Result<(), BoxError> {
+async fn clearing_the_deciding_task_and_its_downstreams_decides_again() -> Result<(), BoxError> {
     let journal = Journal::in_memory()?;
     let dag = Dag::build("again", || draw("again"))?;
     let first = dag.run().journal(&journal).await?;
@@ -154,7 +154,7 @@ async fn clearing_the_task_that_decides_and_what_depends_on_it_decides_again() -
 }
 
 #[tokio::test]
-async fn a_task_of_an_arm_is_cleared_alone_and_takes_the_stored_payload() -> Result<(), BoxError> {
+async fn a_task_of_an_arm_cleared_alone_takes_the_stored_payload() -> Result<(), BoxError> {
     let journal = Journal::in_memory()?;
     let dag = Dag::build("alone", || draw("alone"))?;
     dag.run().journal(&journal).await?;
@@ -178,7 +178,7 @@ fn kept(test: String) -> String {
 }
 
 #[tokio::test]
-async fn a_task_of_an_arm_an_arm_and_the_whole_are_replayed_from_stored_values() -> Result<(), BoxError> {
+async fn tasks_arms_and_joins_are_replayed_from_stored_values() -> Result<(), BoxError> {
     let journal = Journal::in_memory()?;
     kept::run("replay".to_owned()).journal(&journal).await?;
     for (task, expected) in [
@@ -195,7 +195,7 @@ async fn a_task_of_an_arm_an_arm_and_the_whole_are_replayed_from_stored_values()
 }
 
 #[tokio::test]
-async fn an_arm_that_only_gates_may_be_marked_as_a_success_without_a_value() -> Result<(), BoxError> {
+async fn an_arm_that_only_gates_can_be_marked_success_without_a_value() -> Result<(), BoxError> {
     let journal = Journal::in_memory()?;
     let dag = |name: &str| {
         Dag::build(name, || {

@@ -80,7 +80,7 @@ fn every_element_has_its_own_task() {
 }
 
 #[test]
-fn an_empty_list_gives_an_empty_result_and_skips_nothing() {
+fn an_empty_list_has_an_empty_result_and_skips_nothing() {
     let dag = Dag::build("none", || list(count_to(0).each(square))).unwrap();
     on_both_drivers(&dag, |report| {
         assert_eq!((report.state(), report.result()), (RunState::Success, Some(&vec![])));
@@ -95,7 +95,7 @@ fn elements_keep_the_order_of_the_list() {
 }
 
 #[test]
-fn a_template_may_have_several_tasks_and_take_values_from_outside() {
+fn a_closure_can_have_several_tasks_and_take_outer_values() {
     let dag = Dag::build("several", || {
         let base = square(3);
         list(count_to(3).each(|n| add(add(square(n), base), n)))
@@ -107,13 +107,77 @@ fn a_template_may_have_several_tasks_and_take_values_from_outside() {
 }
 
 #[test]
-fn a_template_needs_no_edge_from_its_element() {
+fn a_closure_can_ignore_its_element() {
     let dag = Dag::build("constant", || list(count_to(3).each(|_| square(7)))).unwrap();
     on_both_drivers(&dag, |report| assert_eq!(report.result(), Some(&vec![49, 49, 49])));
 }
 
+/// `each` with a closure that returns a tuple: one list for each part, also of tasks of different
+/// depth, of an inner `each`, and of the element itself.
 #[test]
-fn each_nests() {
+fn a_closure_that_returns_a_tuple_has_a_list_for_each_part() {
+    let build = || {
+        let (kept, squares) = count_to(3).each(|n| (n, square(n)));
+        let (sums, (lists, rest)) = count_to(3).each(|n| (add(square(n), 1), (count_to(n).each(square), add(n, n))));
+        let (labelled, _) = count_to(2).label(|n| n + 1).each(|n| (square(n), n));
+        #[task]
+        #[allow(clippy::too_many_arguments, reason = "one for each list")]
+        fn show(
+            kept: &[u32],
+            squares: &[u32],
+            sums: &[u32],
+            lists: &[Vec<u32>],
+            rest: &[u32],
+            labelled: &[u32],
+        ) -> String {
+            format!("{kept:?} {squares:?} {sums:?} {lists:?} {rest:?} {labelled:?}")
+        }
+        show(kept, squares, sums, lists, rest, labelled)
+    };
+    on_both_drivers(&Dag::build("tuples", build).unwrap(), |report| {
+        assert_eq!(report.result().unwrap(), "[0, 1, 2] [0, 1, 4] [1, 2, 5] [[], [0], [0, 1]] [0, 2, 4] [0, 1]");
+    });
+}
+
+/// The parts of the tuple fail and are skipped independently.
+#[test]
+fn each_part_of_a_tuple_has_its_own_outcomes() {
+    let build = || {
+        let (picked, squares) = count_to(4).each(|n| (picky(n), square(n)));
+        #[task]
+        fn both(picked: &[Result<u32, Failure>], squares: &[u32]) -> String {
+            let picked: Vec<_> = picked.iter().map(|value| value.as_ref().ok()).collect();
+            format!("{picked:?} {squares:?}")
+        }
+        both(picked, squares)
+    };
+    on_both_drivers(&Dag::build("parts", build).unwrap(), |report| {
+        assert_eq!(report.result().unwrap(), "[Some(0), Some(1), None, None] [0, 1, 4, 9]");
+    });
+}
+
+/// Options of the mapping can be set on any part, and a part can be mapped again.
+#[test]
+fn the_parts_of_a_tuple_belong_to_one_mapping() {
+    let build = || {
+        let (numbers, squares) = count_to(3).each(|n| (add(n, 10), square(n)));
+        let _ = numbers.limit(2);
+        sum(squares.each(square))
+    };
+    on_both_drivers(&Dag::build("one", build).unwrap(), |report| {
+        assert_eq!(report.state(), RunState::Failed);
+        assert_eq!(report.task("add").map(|task| task.state()), None);
+        assert_eq!(report.task("sum").unwrap().state(), TaskState::UpstreamFailed);
+    });
+    let build = || {
+        let (_, squares) = count_to(3).each(|n| (add(n, 10), square(n)));
+        sum(squares.each(square))
+    };
+    on_both_drivers(&Dag::build("again", build).unwrap(), |report| assert_eq!(report.result(), Some(&17)));
+}
+
+#[test]
+fn each_can_be_nested() {
     let dag = Dag::build("nested", || {
         let sums = count_to(4).each(|n| {
             let inner = count_to(n).each(|m| add(m, n));
@@ -130,7 +194,7 @@ fn each_nests() {
 }
 
 #[test]
-fn an_inner_each_may_be_returned_as_it_is() {
+fn an_inner_each_can_be_returned_directly() {
     #[task]
     fn lengths(values: &[Vec<u32>]) -> Vec<usize> {
         values.iter().map(Vec::len).collect()
@@ -140,7 +204,7 @@ fn an_inner_each_may_be_returned_as_it_is() {
 }
 
 #[test]
-fn a_second_each_goes_on_with_each_element() {
+fn a_second_each_continues_with_each_element() {
     let dag = Dag::build("chained", || {
         let squares = count_to(3).each(square);
         let total = sum(squares);
@@ -170,7 +234,7 @@ fn an_element_does_not_wait_for_others_in_a_second_each() {
 }
 
 #[test]
-fn what_takes_the_elements_says_what_it_takes() {
+fn the_type_of_a_consumer_decides_which_outcomes_it_accepts() {
     let all = Dag::build("all", || list(count_to(4).each(picky))).unwrap();
     on_both_drivers(&all, |report| {
         assert_eq!(report.state(), RunState::Failed);
@@ -187,7 +251,7 @@ fn what_takes_the_elements_says_what_it_takes() {
 }
 
 #[test]
-fn without_a_list_there_are_no_elements() {
+fn a_failed_list_has_no_elements() {
     #[task]
     fn no_list() -> Result<Vec<u32>> {
         Err("there is none")?
@@ -207,7 +271,7 @@ fn without_a_list_there_are_no_elements() {
 }
 
 #[test]
-fn a_task_outside_that_ends_late_or_fails_reaches_every_element() {
+fn a_late_or_failed_outer_task_affects_every_element() {
     #[task]
     async fn late(fails: bool, ctx: &TaskContext) -> Result<u32> {
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
@@ -227,7 +291,7 @@ fn a_task_outside_that_ends_late_or_fails_reaches_every_element() {
 }
 
 #[test]
-fn tasks_after_a_mapped_one_wait_for_all_of_its_elements() {
+fn tasks_after_a_mapped_task_wait_for_all_its_elements() {
     static DONE: AtomicU32 = AtomicU32::new(0);
     #[task]
     fn note(n: u32) -> u32 {
@@ -247,7 +311,7 @@ fn tasks_after_a_mapped_one_wait_for_all_of_its_elements() {
 }
 
 #[test]
-fn retries_are_those_of_the_element() {
+fn each_element_has_its_own_retries() {
     #[task(retries = 2, retry_delay = "1h")]
     fn flaky(n: u32, ctx: &TaskContext) -> Result<u32> {
         if ctx.attempt() <= n { Err("not yet")? } else { Ok(ctx.attempt()) }
@@ -303,7 +367,7 @@ fn a_limit_on_the_length_fails_the_list_with_the_count() {
 }
 
 #[test]
-fn no_more_tasks_of_a_mapping_run_at_once_than_it_allows() {
+fn a_mapping_limits_its_concurrent_tasks() {
     static RUNNING: AtomicU32 = AtomicU32::new(0);
     static MOST: AtomicU32 = AtomicU32::new(0);
     #[task]
@@ -319,7 +383,7 @@ fn no_more_tasks_of_a_mapping_run_at_once_than_it_allows() {
 }
 
 #[test]
-fn a_mapping_that_may_run_nothing_is_a_mistake() {
+fn a_mapping_limit_of_zero_is_a_mistake() {
     let error = Dag::build("none", || list(count_to(3).each(square).concurrency(0))).unwrap_err().to_string();
     assert!(error.contains("`.concurrency(0)` (at tests/flow/each.rs:"), "{error}");
 }
@@ -338,7 +402,7 @@ fn lists_of_different_lengths_cannot_be_zipped() {
 }
 
 #[test]
-fn branches_and_lists_nest() {
+fn branches_and_lists_can_be_nested() {
     #[derive(Clone, serde::Serialize, serde::Deserialize)]
     enum Size {
         Small(u32),
@@ -371,7 +435,7 @@ fn branches_and_lists_nest() {
 }
 
 #[test]
-fn the_result_of_a_dag_cannot_be_one_of_many() {
+fn the_result_of_a_dag_cannot_be_one_element() {
     let error = Dag::build("inside", || {
         let mut inside = None;
         let _ = count_to(3).each(|n| *inside.insert(square(n)));
@@ -426,7 +490,7 @@ mod any_lists {
         values.join("\n")
     }
 
-    /// What the lists come to, without any graph.
+    /// The expected result, computed without a graph.
     fn expected(lists: &[Vec<u8>]) -> String {
         let line = |list: &Vec<u8>| {
             let told = list.iter().map(|n| match n {
@@ -467,7 +531,7 @@ mod any_lists {
         #![proptest_config(common::cases(64))]
 
         #[test]
-        fn come_to_the_same_on_both_drivers_and_in_the_journal(
+        fn end_the_same_on_both_drivers_and_in_the_journal(
             lists in prop::collection::vec(prop::collection::vec(0u8..10, 0..6), 0..6),
         ) {
             let wanted = expected(&lists);
@@ -492,7 +556,7 @@ mod any_lists {
 }
 
 #[test]
-fn a_list_that_is_there_only_after_the_run_was_cancelled_has_no_elements() {
+fn a_list_that_arrives_after_a_cancellation_has_no_elements() {
     static GATE: common::Gate = common::Gate::new();
     let dag = Dag::build("cancelled", || {
         let held = count_to(3).map(|list| {

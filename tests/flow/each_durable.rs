@@ -100,7 +100,7 @@ async fn the_history_has_every_element() -> Result<(), BoxError> {
 }
 
 #[tokio::test]
-async fn elements_that_have_ended_do_not_run_again() -> Result<(), BoxError> {
+async fn finished_elements_do_not_run_again() -> Result<(), BoxError> {
     let home = tempfile::tempdir()?;
     let test = "resumed";
     let dag = Dag::build(test, || {
@@ -130,7 +130,7 @@ async fn elements_that_have_ended_do_not_run_again() -> Result<(), BoxError> {
 }
 
 #[tokio::test]
-async fn nested_elements_go_on_where_they_were() -> Result<(), BoxError> {
+async fn nested_elements_resume_where_they_stopped() -> Result<(), BoxError> {
     let home = tempfile::tempdir()?;
     let test = "nested";
     let dag = Dag::build(test, || {
@@ -157,7 +157,7 @@ async fn nested_elements_go_on_where_they_were() -> Result<(), BoxError> {
 }
 
 #[tokio::test]
-async fn one_element_can_be_cleared_with_what_follows() -> Result<(), BoxError> {
+async fn one_element_can_be_cleared_with_its_downstreams() -> Result<(), BoxError> {
     let journal = Journal::in_memory()?;
     let test = "cleared";
     let dag = Dag::build(test, || {
@@ -177,7 +177,7 @@ async fn one_element_can_be_cleared_with_what_follows() -> Result<(), BoxError> 
 }
 
 #[tokio::test]
-async fn a_list_that_is_made_again_may_be_longer_or_shorter() -> Result<(), BoxError> {
+async fn a_recomputed_list_can_be_longer_or_shorter() -> Result<(), BoxError> {
     static LENGTH: Mutex<u32> = Mutex::new(3);
     #[task]
     fn some() -> Vec<u32> {
@@ -226,7 +226,7 @@ async fn only_the_failed_elements_are_retried() -> Result<(), BoxError> {
 }
 
 #[tokio::test]
-async fn elements_are_kept_when_the_graph_has_changed() -> Result<(), BoxError> {
+async fn elements_are_kept_when_the_graph_changes() -> Result<(), BoxError> {
     let home = tempfile::tempdir()?;
     let test = "changed";
     let before = Dag::build(test, || {
@@ -261,7 +261,7 @@ async fn elements_are_kept_when_the_graph_has_changed() -> Result<(), BoxError> 
 }
 
 #[tokio::test]
-async fn explanations_know_the_elements() -> Result<(), BoxError> {
+async fn explain_covers_elements() -> Result<(), BoxError> {
     let home = tempfile::tempdir()?;
     let test = "explained";
     let dag = Dag::build(test, || {

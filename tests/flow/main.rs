@@ -6,6 +6,8 @@ mod branches_stored;
 mod each;
 #[cfg(feature = "sqlite")]
 mod each_durable;
+#[cfg(feature = "sqlite")]
+mod each_lists;
 #[cfg(feature = "testing")]
 mod each_options;
 #[cfg(feature = "testing")]

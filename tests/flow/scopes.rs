@@ -66,7 +66,7 @@ fn nightly(name: String, rows: u32) -> u32 {
 }
 
 #[test]
-fn a_teardown_runs_after_the_work_and_its_result_comes_out() {
+fn a_teardown_runs_after_the_work_and_the_scope_returns_its_result() {
     let test = Test::new(nightly::run("plain".to_owned(), 1));
     let outcome = test.run();
     outcome.assert_success().assert_order(&["create", "work", "delete"]);
@@ -74,8 +74,27 @@ fn a_teardown_runs_after_the_work_and_its_result_comes_out() {
     assert_eq!(made_and_deleted("plain"), (1, 1));
 }
 
+/// A body that returns a tuple: the scope returns it, and the teardown waits for both parts.
 #[test]
-fn what_follows_the_work_does_not_wait_for_the_teardown() {
+fn a_scope_can_return_several_outputs() {
+    let build = || {
+        let (one, other) = scope(create("two"), |c| (work(c, 1), work(c, 12)), |c| delete(c));
+        #[task]
+        fn total(one: u32, other: u32) -> u32 {
+            one + other
+        }
+        total(one, other)
+    };
+    on_both_drivers(&Dag::build("two", build).unwrap(), |report| {
+        assert_eq!(report.result(), Some(&15));
+        let deleted = report.task("delete").unwrap().started().unwrap();
+        assert!(["work", "work_2"].iter().all(|id| report.task(id).unwrap().ended() <= deleted));
+    });
+    assert_eq!(made_and_deleted("two"), (2, 2));
+}
+
+#[test]
+fn tasks_after_the_work_do_not_wait_for_the_teardown() {
     let test = Test::new(nightly::run("next".to_owned(), 1)).takes(delete {}, Duration::from_secs(60));
     let outcome = test.run();
     outcome.assert_success();
@@ -129,7 +148,7 @@ fn is_monday() -> bool {
 }
 
 #[test]
-fn the_failure_of_a_teardown_fails_the_run_only_where_it_is_said_to() {
+fn a_failed_teardown_fails_the_run_only_on_request() {
     let quiet = Dag::build("quiet", || scope(create("quiet"), |c| work(c, 1), |c| delete_and_fail(c)));
     on_both_drivers(&quiet.unwrap(), |report| {
         assert_eq!(state_of(report, "delete_and_fail"), TaskState::Failed);
@@ -150,7 +169,7 @@ fn a_run_that_fails_fast_is_torn_down() {
     assert_eq!(made_and_deleted("fast"), (1, 1));
 }
 
-/// Ends when it is told to.
+/// Runs until it is cancelled.
 #[task]
 async fn endless(cluster: &str, ctx: &TaskContext) -> Result<u32> {
     ctx.cancelled().await;
@@ -173,7 +192,7 @@ async fn delete_slowly(cluster: &str, ctx: &TaskContext) -> bool {
 }
 
 #[test]
-fn a_cancelled_run_is_torn_down_after_its_work_was_stopped() {
+fn a_cancelled_run_is_torn_down_after_its_work_has_stopped() {
     let dag = Dag::build("cancelled", || scope(create("cancelled"), |c| (endless(c), deaf(c)), |c| delete_slowly(c)).0);
     let handle = dag.unwrap().run().start().expect("it starts");
     let control = handle.control();
@@ -186,7 +205,7 @@ fn a_cancelled_run_is_torn_down_after_its_work_was_stopped() {
 }
 
 #[test]
-fn a_run_out_of_time_is_torn_down() {
+fn a_run_that_times_out_is_torn_down() {
     let mut options = taskflow::DagOptions::NONE;
     options.timeout = Some(Duration::from_secs(60));
     let dag = Dag::build_with("late", options, || scope(create("late"), |c| endless(c), |c| delete_slowly(c)));
@@ -196,7 +215,7 @@ fn a_run_out_of_time_is_torn_down() {
 }
 
 #[test]
-fn a_teardown_of_a_cancelled_run_has_its_retries() {
+fn the_teardown_of_a_cancelled_run_is_retried() {
     let dag = Dag::build("stubborn", || {
         scope(create("stubborn"), |c| work(c, 1), |c| delete(c).retries(2).retry_delay(Duration::from_secs(3600)))
     });
@@ -216,7 +235,7 @@ fn a_store_that_fails_while_a_run_ends_early_leaves_its_teardowns_to_the_next_pr
 }
 
 #[test]
-fn whatever_goes_wrong_all_that_is_set_up_is_torn_down() {
+fn everything_set_up_is_torn_down_under_injected_faults() {
     // Cancelled at any moment, with crashes, slow stores and jumps of the clock between.
     for transitions in 0..14 {
         explore(0..4, || {
@@ -297,7 +316,7 @@ fn close(cluster: &str, rows: Result<u32, Failure>) -> String {
 }
 
 #[test]
-fn a_teardown_may_look_at_how_the_work_ended() {
+fn a_teardown_can_take_the_outcome_of_the_work() {
     let dag = Dag::build("looks", || {
         let rows = Cell::new(None);
         scope(
@@ -314,7 +333,7 @@ fn a_teardown_may_look_at_how_the_work_ended() {
 }
 
 #[test]
-fn running_a_part_of_the_work_sets_up_and_tears_down() {
+fn a_partial_run_of_the_work_sets_up_and_tears_down() {
     let dag =
         Dag::build("part", || scope(create("part"), |c| (work(c, 1).id("one"), work(c, 2).id("two")), |c| delete(c)).0);
     let dag = dag.unwrap();
@@ -350,7 +369,7 @@ async fn would_clear(journal: &Journal, task: &str) -> Result<Vec<String>, BoxEr
 }
 
 #[tokio::test]
-async fn a_run_that_is_cancelled_while_nobody_runs_it_leaves_its_teardown() -> Result<(), BoxError> {
+async fn cancelling_an_interrupted_run_leaves_its_teardown_to_resume() -> Result<(), BoxError> {
     let journal = Journal::in_memory()?;
     let dag = Dag::build("left", || scope(create("left"), |c| work(c, 1), |c| delete(c)))?;
     dag.run().journal(&journal).await?;
@@ -366,7 +385,7 @@ async fn a_run_that_is_cancelled_while_nobody_runs_it_leaves_its_teardown() -> R
 }
 
 #[test]
-fn a_run_that_is_tried_again_sets_up_and_tears_down_again() {
+fn a_retried_run_sets_up_and_tears_down_again() {
     let mut options = taskflow::DagOptions::NONE;
     options.retries = Some(1);
     let draw = || {
@@ -388,7 +407,7 @@ fn mistake(dag: Result<Dag<u32>, taskflow::BuildErrors>) -> BuildError {
 }
 
 #[test]
-fn a_setup_outside_of_what_is_around_its_scope_is_a_mistake() {
+fn a_setup_outside_the_branch_or_each_of_its_scope_is_a_mistake() {
     let error = mistake(Dag::build("elsewhere", || {
         let cluster = create("x");
         only_if(is_monday(), || scope(cluster, |c| work(c, 1), |c| delete(c)))
@@ -407,7 +426,7 @@ fn count(rows: Vec<u32>) -> u32 {
 }
 
 #[test]
-fn mistakes_of_scopes_are_told_with_their_tasks() {
+fn mistakes_in_scopes_name_their_tasks() {
     let error = mistake(Dag::build("two", || {
         let cluster = create("x");
         scope(cluster, |c| work(c, 1), |c| delete(c));
@@ -431,4 +450,248 @@ fn mistakes_of_scopes_are_told_with_their_tasks() {
         matches!(&error, BuildError::TeardownNeeds { task, work, .. } if task == "publish" && work == "work"),
         "{error}"
     );
+}
+
+/// Takes as long as a test says.
+#[task]
+fn use_it(cluster: &str, rows: u32) -> Result<u32> {
+    work::call(cluster, rows)
+}
+
+#[task]
+fn both(one: u32, other: u32) -> u32 {
+    one + other
+}
+
+#[task]
+fn either(any: AnyOf<u32>) -> u32 {
+    any.into_inner()
+}
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// A scope whose work is drawn by `body`, and a DAG of nothing else.
+fn scoped<R>(body: impl FnOnce(Output<String>) -> R) -> Dag<()> {
+    Dag::draw("scoped", |_| drop(scope(create("scoped"), body, |cluster| delete(cluster)))).expect("no mistake")
+}
+
+/// `use_it` fails at once, so that `both` ends while `use_it_2` runs.
+#[test]
+fn a_teardown_waits_for_work_beside_a_failure() {
+    let dag = scoped(|c| both(use_it(c, 13), use_it(c, 2)));
+    let outcome = Test::new(&dag).takes("use_it_2", MINUTE).run();
+    outcome.assert_state("both", TaskState::UpstreamFailed).assert_order(&["use_it_2", "delete"]);
+    explore(0..20, || Test::new(&dag).takes("use_it_2", MINUTE));
+}
+
+/// In each element `use_it` fails at once, or its list does.
+#[test]
+fn a_teardown_waits_for_every_task_of_an_element() {
+    let dag = scoped(|c| rows().each(|rows| both(use_it(c, rows), use_it(c, 2).id("slow"))).collect());
+    let outcome = Test::new(&dag).takes("slow", MINUTE).run();
+    outcome.assert_state("both[1]", TaskState::UpstreamFailed);
+    for element in ["slow[0]", "slow[1]", "slow[2]"] {
+        outcome.assert_order(&[element, "delete"]);
+    }
+    let dag = Dag::draw("elements", |_| {
+        let each = |name: Output<String>| scope(create(name), |c| both(use_it(c, 13), use_it(c, 2)), |c| delete(c));
+        names(2).each(each).collect();
+    });
+    let outcome = Test::new(&dag.expect("no mistake")).takes("use_it_2", MINUTE).run();
+    outcome.assert_order(&["use_it_2[0]", "delete[0]"]).assert_order(&["use_it_2[1]", "delete[1]"]);
+}
+
+#[test]
+fn a_teardown_waits_for_work_that_came_second_in_an_any_of() {
+    let dag = scoped(|c| either([use_it(c, 1), use_it(c, 2)]));
+    let outcome = Test::new(&dag).takes("use_it_2", MINUTE).run();
+    outcome.assert_success().assert_order(&["use_it_2", "delete"]);
+}
+
+#[test]
+fn a_teardown_waits_for_work_that_a_rule_did_not_wait_for() {
+    for rule in TriggerRule::ALL {
+        let dag = scoped(|c| {
+            let (bad, slow, last) = (use_it(c, 13), use_it(c, 2), tidy().trigger_rule(rule));
+            last.after([bad, slow]);
+            last
+        });
+        let outcome = Test::new(&dag).takes("use_it_2", MINUTE).run();
+        outcome.assert_order(&["use_it_2", "delete"]);
+    }
+}
+
+/// `use_it` runs when the run is cancelled or has failed, and what comes after it has not started.
+#[test]
+fn a_teardown_waits_for_work_that_a_halt_has_not_stopped_yet() {
+    let chain = scoped(|c| {
+        let rows = use_it(c, 1);
+        both(rows, rows)
+    });
+    for transitions in 4..9 {
+        Test::new(&chain).takes("use_it", Duration::from_secs(5)).cancel_after(transitions).run();
+    }
+    let beside = scoped(|c| (work(c, 13), publish(use_it(c, 1))));
+    let test = Test::new(&beside).takes("work", Duration::from_secs(1)).takes("use_it", Duration::from_secs(5));
+    let outcome = test.fail_fast(true).run();
+    outcome.assert_state("publish", TaskState::Skipped).assert_order(&["use_it", "delete"]);
+}
+
+/// Looks for a while whether its cluster is deleted under it.
+#[task]
+async fn watch(cluster: String, rows: u32) -> Result<u32> {
+    for _ in 0..100 {
+        let (made, deleted) = made_and_deleted(&cluster);
+        if made <= deleted {
+            Err(format!("{cluster} was deleted"))?;
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    Ok(rows)
+}
+
+/// `--only watch`: neither of the tasks after it takes part.
+#[test]
+fn a_teardown_waits_for_the_first_of_a_chain_that_is_all_that_runs() {
+    let draw = |_: &taskflow::DagBuilder| {
+        let _ = scope(create("only"), |c| publish(publish(watch(c, 1))), |c| delete(c));
+    };
+    let dag = Dag::draw("only", draw).expect("no mistake");
+    let only = Selection::only(dag.plan(), "watch").expect("it is there");
+    let report = common::live(dag.run().select(only));
+    assert_eq!(states(&report), "create=success watch=success publish=removed publish_2=removed delete=success");
+}
+
+/// `--only each`: the list is expanded, and the tasks of its elements do not take part.
+#[test]
+fn a_teardown_does_not_wait_for_elements_that_take_no_part() {
+    let dag = scoped(|c| rows().each(|rows| publish(use_it(c, rows))).collect());
+    let only = Selection::only(dag.plan(), "rows.each").expect("it is there");
+    let report = reference(dag.run().select(only));
+    assert_eq!((report.state(), state_of(&report, "delete")), (RunState::Success, TaskState::Success));
+}
+
+/// `clear last watch`, without the tasks after it.
+#[tokio::test]
+async fn a_teardown_waits_for_the_first_of_a_chain_that_was_cleared() -> Result<(), BoxError> {
+    let journal = Journal::in_memory()?;
+    let draw = |_: &taskflow::DagBuilder| {
+        let _ = scope(create("first"), |c| publish(publish(watch(c, 1))), |c| delete(c));
+    };
+    let dag = Dag::draw("first", draw)?;
+    dag.run().journal(&journal).await?;
+    journal.clear("last", &TaskFilter::tasks(["watch"]), &note()).await?;
+    let report = journal.resume_dag("last", &dag).await?.await?;
+    assert_eq!((report.state(), state_of(&report, "watch")), (RunState::Success, TaskState::Success));
+    assert_eq!(made_and_deleted("first"), (2, 2));
+    Ok(())
+}
+
+/// The number of successful setups and teardowns before, and after `resume`.
+async fn resumed(journal: &Journal, dag: &Dag<()>, name: &str) -> Result<(u32, u32), BoxError> {
+    let report = journal.resume_dag("last", dag).await?.await?;
+    assert_eq!(report.state(), RunState::Success, "{}", states(&report));
+    Ok(made_and_deleted(name))
+}
+
+#[dag]
+fn in_three_steps(name: String) -> u32 {
+    scope(create(name), |cluster| watch(cluster, publish(use_it(cluster, 13))), |cluster| delete(cluster))
+}
+
+/// `use_it` fails, so that the other two do not run: `mark success last use_it --value 5`,
+/// `resume`.
+#[tokio::test]
+async fn work_that_a_mark_opens_runs_in_a_scope_that_is_set_up_again() -> Result<(), BoxError> {
+    let journal = Journal::in_memory()?;
+    in_three_steps::run("marked".to_owned()).journal(&journal).await?;
+    assert_eq!(made_and_deleted("marked"), (1, 1));
+    let only = TaskFilter::tasks(["use_it"]);
+    // No work is left to run.
+    journal.mark("last", &only, TaskState::Skipped, None, &note()).await?;
+    journal.resume("last").await?.await?;
+    assert_eq!(made_and_deleted("marked"), (1, 1));
+    journal.mark("last", &only, TaskState::Success, Some(&5.into()), &note()).await?;
+    let report = journal.resume("last").await?.await?;
+    assert_eq!(states(&report), "create=success use_it=success publish=success watch=success delete=success");
+    assert_eq!(made_and_deleted("marked"), (2, 2));
+    let history = journal.history("last").await?;
+    let attempts = |id: &str| history.task(id).expect("it is there").attempts.len();
+    assert_eq!([attempts("create"), attempts("use_it"), attempts("watch"), attempts("delete")], [2, 1, 1, 2]);
+    Ok(())
+}
+
+/// A scope whose work has one more task in the program of today; `clear last delete`, `resume`.
+#[tokio::test]
+async fn new_work_runs_in_a_scope_that_is_set_up_again() -> Result<(), BoxError> {
+    let journal = Journal::in_memory()?;
+    let draw = |_: &taskflow::DagBuilder| {
+        let _ = scope(create("new"), |c| work(c, 1), |c| delete(c));
+    };
+    Dag::draw("new", draw)?.run().journal(&journal).await?;
+    journal.clear("last", &TaskFilter::tasks(["delete"]), &note()).await?;
+    let draw = |_: &taskflow::DagBuilder| {
+        let _ = scope(create("new"), |c| (work(c, 1), watch(c, 2)), |c| delete(c));
+    };
+    let dag = Dag::draw("new", draw)?;
+    assert_eq!(resumed(&journal, &dag, "new").await?, (2, 2));
+    let history = journal.history("last").await?;
+    let attempts = |id: &str| history.task(id).expect("it is there").attempts.len();
+    assert_eq!([attempts("create"), attempts("work"), attempts("watch"), attempts("delete")], [2, 1, 1, 2]);
+    // Nothing is left: neither the setup nor the teardown runs once more.
+    journal.mark("last", &TaskFilter::tasks(["work"]), TaskState::Success, None, &note()).await?;
+    assert_eq!(resumed(&journal, &dag, "new").await?, (2, 2));
+    Ok(())
+}
+
+/// As above, for a scope inside another one, both torn down.
+#[tokio::test]
+async fn new_work_of_an_inner_scope_sets_up_the_outer_one_again() -> Result<(), BoxError> {
+    let journal = Journal::in_memory()?;
+    let draw = |extra: bool| {
+        Dag::draw("inner", |_| {
+            let body = |inner: Output<String>| {
+                work(inner, 1);
+                if extra {
+                    watch(inner, 2);
+                }
+            };
+            let outer = |_| scope(create("inner of two"), body, |inner| delete(inner));
+            scope(create("outer of two"), outer, |outer| delete(outer));
+        })
+    };
+    draw(false)?.run().journal(&journal).await?;
+    journal.clear("last", &TaskFilter::tasks(["delete"]), &note()).await?;
+    assert_eq!(resumed(&journal, &draw(true)?, "inner of two").await?, (2, 2));
+    assert_eq!(made_and_deleted("outer of two"), (2, 2));
+    Ok(())
+}
+
+/// `clear last watch`, which comes after another task of the work.
+#[tokio::test]
+async fn work_that_comes_after_other_work_waits_for_the_setup_that_runs_again() -> Result<(), BoxError> {
+    let journal = Journal::in_memory()?;
+    #[task]
+    fn name_of(rows: u32) -> String {
+        format!("second {rows}")
+    }
+    let draw = |_: &taskflow::DagBuilder| {
+        let body = |cluster| watch(name_of(work(cluster, 1)).map(|_| "second".to_owned()), 2);
+        scope(create_slowly("second"), body, |cluster| delete(cluster));
+    };
+    let dag = Dag::draw("second", draw)?;
+    dag.run().journal(&journal).await?;
+    assert_eq!(would_clear(&journal, "watch").await?, ["create_slowly", "watch", "delete"]);
+    journal.clear("last", &TaskFilter::tasks(["watch"]), &note()).await?;
+    assert_eq!(resumed(&journal, &dag, "second").await?, (2, 2));
+    let history = journal.history("last").await?;
+    assert_eq!(history.task("watch").expect("it is there").attempts.len(), 2);
+    Ok(())
+}
+
+/// Gives work that does not wait for it the time to fail.
+#[task]
+async fn create_slowly(name: &str) -> Result<String> {
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    create::call(name)
 }

@@ -107,7 +107,7 @@ fn build<T: taskflow::Value>(body: impl FnOnce() -> Output<T>) -> Dag<T> {
 }
 
 #[test]
-fn a_task_skips_itself_through_every_error_type() {
+fn a_task_can_skip_itself_with_every_error_type() {
     let dag = build(|| count(all("skip")));
     on_both_drivers(&dag, |report| {
         for task in report.tasks().filter(|task| task.id() != "count") {
@@ -121,7 +121,7 @@ fn a_task_skips_itself_through_every_error_type() {
 }
 
 #[test]
-fn a_task_fails_for_good_through_every_error_type() {
+fn a_task_can_fail_without_retry_with_every_error_type() {
     let dag = build(|| kinds(all("fail")));
     on_both_drivers(&dag, |report| {
         for task in report.tasks().filter(|task| task.id() != "kinds") {
@@ -136,8 +136,57 @@ fn a_task_fails_for_good_through_every_error_type() {
     });
 }
 
+/// An error type into which an interrupt cannot be converted.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum LoadError {
+    NothingLanded,
+    TableGone,
+}
+
+impl fmt::Display for LoadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            LoadError::NothingLanded => "nothing landed",
+            LoadError::TableGone => "the table is gone",
+        })
+    }
+}
+
+impl Error for LoadError {}
+
+/// `ctx.skip_with` and `ctx.fail_with` return the error that they are given.
 #[test]
-fn the_chain_of_a_failure_is_kept() {
+fn a_task_can_skip_or_fail_with_an_error_of_its_own() {
+    #[task(retries = 3)]
+    fn skips(ctx: &TaskContext) -> Result<u32, LoadError> {
+        Err(ctx.skip_with(LoadError::NothingLanded))
+    }
+    #[task(retries = 3)]
+    async fn fails(ctx: &TaskContext) -> Result<u32, LoadError> {
+        Err(ctx.fail_with(LoadError::TableGone))
+    }
+    #[task(retries = 1, retry_delay = "0s")]
+    fn fails_twice(ctx: &TaskContext) -> Result<u32, LoadError> {
+        let _unused = ctx.skip_with(LoadError::NothingLanded);
+        Err(LoadError::TableGone)
+    }
+    let dag = build(|| {
+        skips();
+        fails_twice();
+        fails()
+    });
+    on_both_drivers(&dag, |report| {
+        assert_eq!(states(report), "skips=skipped fails_twice=failed fails=failed");
+        let attempts = ["skips", "fails_twice", "fails"].map(|id| report.task(id).unwrap().attempt_count());
+        assert_eq!(attempts, [1, 2, 1]);
+        assert_eq!(failure_of(report, "skips"), "skipped: nothing landed");
+        assert_eq!(failure_of(report, "fails"), "the table is gone");
+    });
+    assert_eq!(skips::call(&TaskContext::detached("skips")), Err(LoadError::NothingLanded));
+}
+
+#[test]
+fn a_failure_keeps_its_error_chain() {
     let dag = build(|| {
         as_own_type("fail");
         anyhow_with_context("fail")
@@ -156,7 +205,7 @@ fn the_chain_of_a_failure_is_kept() {
 }
 
 #[test]
-fn a_skip_passes_on_to_what_needs_the_value() {
+fn a_skip_propagates_to_tasks_that_need_the_value() {
     #[task]
     fn needs(number: u32) -> u32 {
         number
@@ -172,7 +221,7 @@ fn a_skip_passes_on_to_what_needs_the_value() {
 }
 
 #[test]
-fn a_task_may_skip_itself_in_a_later_attempt() {
+fn a_task_can_skip_itself_in_a_later_attempt() {
     #[task(retries = 3, retry_delay = "0s")]
     fn gives_up(ctx: &TaskContext) -> Result<u32> {
         if ctx.attempt() < 3 { Err("not yet")? } else { Err(ctx.skip("never"))? }
@@ -207,7 +256,7 @@ fn an_interrupt_that_is_not_returned_changes_nothing() {
 }
 
 #[test]
-fn a_failure_that_has_the_words_of_an_unused_skip_is_a_failure() {
+fn a_failure_with_the_message_of_an_unused_skip_is_a_failure() {
     #[task]
     fn fails(ctx: &TaskContext) -> Result<u32> {
         let _unused = ctx.skip("row 1");
@@ -226,7 +275,7 @@ fn a_failure_that_has_the_words_of_an_unused_skip_is_a_failure() {
 }
 
 #[test]
-fn of_several_interrupts_the_returned_one_counts() {
+fn the_returned_one_of_several_interrupts_takes_effect() {
     #[task]
     fn plain(ctx: &TaskContext) -> Result<u32> {
         let (skip, _fail) = (ctx.skip("nothing to do"), ctx.fail("broken"));
@@ -262,7 +311,7 @@ fn an_interrupt_of_an_earlier_attempt_is_forgotten() {
 }
 
 #[test]
-fn errors_of_every_type_keep_their_text() {
+fn errors_of_every_type_keep_their_message() {
     #[task]
     fn text() -> Result<u32, &'static str> {
         Err("a text")
@@ -321,7 +370,7 @@ fn the_error_of_a_run_names_the_task_and_its_failure() {
 }
 
 #[test]
-fn the_reason_of_a_skip_names_what_was_skipped_and_not_what_ended_last() {
+fn the_reason_of_a_skip_names_the_skipped_upstream() {
     #[task]
     fn looks(boxed: Option<u32>) -> bool {
         boxed.is_some()

@@ -7,10 +7,11 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use taskflow::Selection;
 use taskflow::engine::{Engine, RunReport, TaskState};
+use taskflow::journal::Journal;
 use taskflow::prelude::*;
 use taskflow::tasks::{Setups, Tally, Verdict};
-use taskflow_tests::common::rules::{self, Says, TABLE};
-use taskflow_tests::common::{self, live, on_both_drivers, reference, state_of, states};
+use taskflow_tests::common::rules::{self, ExpectedVerdict, TABLE};
+use taskflow_tests::common::{self, failure_of, live, on_both_drivers, reference, state_of, states};
 
 /// The end of an upstream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,11 +52,12 @@ fn sequences() -> Vec<Vec<End>> {
 /// The cell of the table.
 fn expected(rule: TriggerRule, ends: &[End]) -> Verdict {
     let count = |wanted: &[End]| ends.iter().filter(|end| wanted.contains(end)).count();
-    let (success, failed) = (count(&[End::Success]), count(&[End::Failed, End::UpstreamFailed]));
-    match rules::says(rule, success, failed, count(&[End::Skipped])) {
-        Says::Run => Verdict::Run,
-        Says::Skip => Verdict::Skip,
-        Says::Fail => Verdict::Fail,
+    let [success, failed, upstream_failed, skipped] =
+        [End::Success, End::Failed, End::UpstreamFailed, End::Skipped].map(|end| count(&[end]));
+    match rules::expected_verdict(rule, success, failed, upstream_failed, skipped) {
+        ExpectedVerdict::Run => Verdict::Run,
+        ExpectedVerdict::Skip => Verdict::Skip,
+        ExpectedVerdict::Fail => Verdict::Fail,
     }
 }
 
@@ -64,7 +66,8 @@ fn tally(ends: &[End]) -> Tally {
     for end in ends {
         match end {
             End::Success => tally.success += 1,
-            End::Failed | End::UpstreamFailed => tally.failed += 1,
+            End::Failed => tally.failed += 1,
+            End::UpstreamFailed => tally.upstream_failed += 1,
             End::Skipped => tally.skipped += 1,
         }
     }
@@ -72,7 +75,7 @@ fn tally(ends: &[End]) -> Tally {
 }
 
 #[test]
-fn the_verdict_on_finished_upstreams_is_that_of_the_table() {
+fn the_verdict_on_finished_upstreams_matches_the_table() {
     for rule in TriggerRule::ALL {
         for ends in sequences() {
             assert_eq!(rule.verdict(&tally(&ends)), expected(rule, &ends), "{rule} after {ends:?}");
@@ -81,7 +84,7 @@ fn the_verdict_on_finished_upstreams_is_that_of_the_table() {
 }
 
 #[test]
-fn the_number_of_upstreams_with_one_end_makes_no_difference() {
+fn the_number_of_upstreams_in_one_state_makes_no_difference() {
     for rule in TriggerRule::ALL {
         for (success, failed, skipped) in (0..6).flat_map(|s| (0..6).flat_map(move |f| (0..6).map(move |k| (s, f, k))))
         {
@@ -106,7 +109,7 @@ fn every_rule_is_in_the_table_and_has_its_name() {
 }
 
 #[test]
-fn a_name_that_is_no_rule_is_answered_with_the_thirteen() {
+fn an_unknown_rule_is_rejected_with_the_thirteen_names() {
     let error = "all_sucess".parse::<TriggerRule>().expect_err("it is misspelt");
     for rule in TriggerRule::ALL {
         assert!(error.to_string().contains(rule.name()), "{error}");
@@ -138,7 +141,7 @@ const SETUPS: [(u32, u32, u32, Verdict); 20] = [
 ];
 
 #[test]
-fn a_teardown_looks_at_its_setups_and_waits_for_everything() {
+fn a_teardown_checks_its_setups_and_waits_for_everything() {
     for (total, success, skipped, expected) in SETUPS {
         for work in sequences() {
             let mut all = tally(&work);
@@ -156,7 +159,7 @@ fn a_teardown_looks_at_its_setups_and_waits_for_everything() {
 }
 
 #[test]
-fn the_other_twelve_rules_do_not_care_which_upstreams_are_setups() {
+fn the_other_twelve_rules_ignore_which_upstreams_are_setups() {
     for rule in TriggerRule::ALL.into_iter().filter(|rule| *rule != TriggerRule::AllDoneSetupSuccess) {
         for ends in sequences() {
             let plain = tally(&ends);
@@ -205,7 +208,7 @@ fn assert_final(rule: TriggerRule, upstreams: &[Upstream]) {
 }
 
 #[test]
-fn a_verdict_does_not_change_whatever_the_pending_upstreams_do() {
+fn a_verdict_is_final_whatever_pending_upstreams_do() {
     let states: Vec<Upstream> = [None, Some(End::Success), Some(End::Failed), Some(End::Skipped)]
         .into_iter()
         .flat_map(|end| [(end, false), (end, true)])
@@ -229,7 +232,7 @@ proptest! {
     #![proptest_config(common::cases(256))]
 
     #[test]
-    fn a_verdict_on_many_upstreams_does_not_change_either(
+    fn a_verdict_on_many_upstreams_is_final(
         rule in proptest::sample::select(&TriggerRule::ALL),
         ended in proptest::collection::vec((proptest::sample::select(&End::ALL), any::<bool>()), 0..40),
         pending in proptest::collection::vec(any::<bool>(), 0..4),
@@ -240,8 +243,7 @@ proptest! {
     }
 }
 
-/// What the column "early" of the research table says: which rules act while an upstream is still
-/// pending.
+/// The column "early" of the table: the rules that decide while an upstream is still pending.
 #[test]
 fn early_rules_do_not_wait_for_the_rest() {
     let one = |end: End| tally_of(&[(Some(end), false), (None, false)]);
@@ -281,8 +283,7 @@ fn ends(how: &str, ctx: &TaskContext) -> Result<()> {
     }
 }
 
-/// Adds a task that ends in the given way after all of `before` have ended; gives the node that has
-/// that end.
+/// Adds a task with the given outcome that runs after `before`. Returns the node with that outcome.
 fn upstream(end: End, before: Option<Output<()>>) -> Output<()> {
     let how = match end {
         End::Success => "success",
@@ -347,7 +348,7 @@ fn a_run_follows_the_table_on_the_live_engine() {
 
 /// With one upstream of each end, in each of the 24 orders, every rule has the same verdict.
 #[test]
-fn the_order_in_which_upstreams_end_changes_nothing() {
+fn the_order_in_which_upstreams_end_makes_no_difference() {
     let mut orders: Vec<Vec<End>> = vec![Vec::new()];
     for _ in 0..4 {
         let longer = orders.iter().flat_map(|order| {
@@ -396,7 +397,7 @@ fn a_task_under_always_starts_before_its_upstreams() {
 
 /// The rule is about order edges; the value still needs its success.
 #[test]
-fn a_rule_for_order_does_not_loosen_a_data_edge() {
+fn an_order_rule_does_not_relax_a_data_edge() {
     #[task]
     fn takes(_value: (), _how: &str) {}
 
@@ -408,7 +409,7 @@ fn a_rule_for_order_does_not_loosen_a_data_edge() {
         ("success", "success", TriggerRule::OneFailed, "skipped"),
         ("failed", "failed", TriggerRule::OneFailed, "upstream_failed"),
         ("failed", "success", TriggerRule::Always, "upstream_failed"),
-        // One edge says skip, the other fail: failing wins, whichever is heard first.
+        // One edge skips, the other fails: failure wins, whichever is decided first.
         ("skipped", "failed", TriggerRule::NoneFailed, "upstream_failed"),
         ("failed", "success", TriggerRule::AllFailed, "upstream_failed"),
         ("failed", "skipped", TriggerRule::AllSuccess, "upstream_failed"),
@@ -449,7 +450,7 @@ fn a_selected_task_keeps_its_upstreams_whatever_its_rule() {
 
 /// The state of a run is that of the tasks that nothing depends on.
 #[test]
-fn a_failure_above_a_task_that_ran_does_not_fail_the_run() {
+fn a_failure_upstream_of_a_task_that_ran_does_not_fail_the_run() {
     for (rule, up) in [
         (TriggerRule::AllDone, "failed"),
         (TriggerRule::AllFailed, "failed"),
@@ -465,4 +466,30 @@ fn a_failure_above_a_task_that_ran_does_not_fail_the_run() {
             assert_eq!(report.state().name(), "success", "{rule}");
         });
     }
+}
+
+/// `b.after(a).trigger_rule(one_failed)`, and `a` succeeds: the report, the view of the history and
+/// the explanation say the same.
+#[tokio::test]
+async fn the_reason_of_a_skip_names_the_rule_that_decided_it() -> Result<(), taskflow::BoxError> {
+    let cases = [
+        (TriggerRule::OneFailed, "success", "succeeded"),
+        (TriggerRule::AllFailed, "success", "succeeded"),
+        (TriggerRule::AllSkipped, "failed", "failed"),
+        (TriggerRule::AllSkipped, "success", "succeeded"),
+    ];
+    for (rule, how, ended) in cases {
+        let dag = Dag::build("reasons", || ends(how).id("up") >> ends("success").id("down").trigger_rule(rule))?;
+        let journal = Journal::in_memory()?;
+        let report = dag.run().journal(&journal).await?;
+        let reason = format!("upstream task `up` {ended}, and the trigger rule is `{rule}`");
+        assert_eq!(failure_of(&report, "down"), format!("skipped: {reason}"));
+        let history = journal.history("last").await?;
+        let view = history.view();
+        let stored = view.task("down").and_then(|task| task.failure.clone());
+        assert_eq!(stored, report.task("down").and_then(|task| task.failure()));
+        let explained = history.explain("down").expect("it is there");
+        assert_eq!(explained.why[0], format!("its {reason}"));
+    }
+    Ok(())
 }

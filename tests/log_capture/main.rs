@@ -93,7 +93,7 @@ fn messages(run: &str) -> Vec<String> {
 }
 
 #[test]
-fn other_layers_see_what_they_saw_before() {
+fn other_layers_are_not_affected() {
     attempt("beside").in_scope(|| {
         info!(target: "counted", "an event for both");
         tracing::trace!(target: "counted", "an event that the logs leave out");
@@ -104,7 +104,7 @@ fn other_layers_see_what_they_saw_before() {
 }
 
 #[test]
-fn records_of_the_log_crate_arrive_with_their_own_place() {
+fn records_of_the_log_crate_keep_their_source_location() {
     attempt("log_crate").in_scope(|| {
         let _span = tracing::info_span!("around").entered();
         log::warn!(target: "a::library", "through log");
@@ -157,7 +157,7 @@ fn carried_work_keeps_the_attempt_on_any_thread() {
 }
 
 #[test]
-fn what_outlives_the_attempt_still_belongs_to_it() {
+fn work_that_outlives_its_attempt_still_belongs_to_it() {
     let (go, wait) = std::sync::mpsc::channel();
     let late = attempt("late").in_scope(|| {
         info!("early");
@@ -184,7 +184,7 @@ fn an_event_with_an_explicit_parent_belongs_to_the_attempt_of_that_parent() {
 }
 
 #[test]
-fn an_attempt_inside_another_has_a_log_of_its_own() {
+fn an_attempt_inside_another_has_its_own_log() {
     attempt("outer").in_scope(|| {
         info!("outer");
         attempt("inner").in_scope(|| info!("inner"));
@@ -195,7 +195,7 @@ fn an_attempt_inside_another_has_a_log_of_its_own() {
 }
 
 #[test]
-fn attempts_at_once_keep_their_records_apart_and_in_order() {
+fn concurrent_attempts_keep_their_records_separate_and_in_order() {
     sink();
     std::thread::scope(|scope| {
         for number in 1..=8 {
@@ -219,7 +219,7 @@ fn attempts_at_once_keep_their_records_apart_and_in_order() {
 }
 
 #[test]
-fn where_there_is_a_subscriber_init_says_how_to_add_the_layer() {
+fn init_explains_how_to_add_the_layer_to_an_existing_subscriber() {
     let error = taskflow::log::init(sink().clone()).unwrap_err();
     assert_eq!(error, AlreadyInstalled::Subscriber);
     insta::assert_snapshot!(error, @"the application already has a tracing subscriber, so taskflow cannot log what tasks emit: add `.with(taskflow::log::layer(sink))` to its `tracing_subscriber::registry()`");

@@ -68,7 +68,7 @@ fn the_child_of_a_fast_branch_does_not_wait_for_a_slow_one() {
 /// A counter of eight bits wraps at 256 upstreams and starts its task too early, one of sixteen at
 /// 65,536.
 #[test]
-fn a_task_may_have_any_number_of_upstreams() {
+fn a_task_can_have_any_number_of_upstreams() {
     for width in [255, 256, 257, 1_000, 65_535, 65_536, 65_537, 100_000] {
         let dag = build(|| sum((0..width).map(number).collect::<Vec<_>>()));
         let expected = width * (width - 1) / 2;
@@ -80,7 +80,7 @@ fn a_task_may_have_any_number_of_upstreams() {
 }
 
 #[test]
-fn a_task_may_come_after_any_number_of_others() {
+fn a_task_can_follow_any_number_of_others() {
     for (width, rule) in
         [(257, TriggerRule::AllSuccess), (65_537, TriggerRule::AllSuccess), (65_537, TriggerRule::AllDone)]
     {
@@ -95,7 +95,7 @@ fn a_task_may_come_after_any_number_of_others() {
 }
 
 #[test]
-fn a_value_may_have_any_number_of_consumers() {
+fn a_value_can_have_any_number_of_consumers() {
     let dag = build(|| {
         let source = number(1);
         sum((0..100_000).map(|_| increment(source)).collect::<Vec<_>>())
@@ -114,7 +114,7 @@ fn one_function_can_be_two_nodes() {
 
 /// Two functions of one name, in two modules.
 #[test]
-fn two_functions_of_one_name_are_two_tasks() {
+fn two_functions_with_the_same_name_are_two_tasks() {
     mod here {
         use taskflow::prelude::*;
         #[task]
@@ -179,7 +179,7 @@ fn zulu() {}
 #[taskflow::dag]
 fn alpha() {}
 
-/// The linker decides in which order registrations are found; nobody should see that.
+/// The linker determines the order of registrations; listings must not depend on it.
 #[test]
 fn listings_are_sorted() {
     let dags: Vec<_> = Registry::dags().iter().map(|dag| (dag.id, dag.module)).collect();
@@ -267,7 +267,7 @@ fn a_failure_and_a_skip_at_the_top_of_a_long_chain_reach_its_end() {
 }
 
 #[test]
-fn a_long_chain_by_order_alone_runs_and_can_be_cancelled() {
+fn a_long_chain_of_order_edges_runs_and_can_be_cancelled() {
     let draw = || {
         let all: Vec<Output<()>> = (0..100_000).map(|_| nothing()).collect();
         let last = all[all.len() - 1];

@@ -41,15 +41,51 @@ fn chain(failure: &Failure) -> (&[String], bool) {
 }
 
 #[test]
-fn a_command_gives_its_last_line_and_all_of_stdout_if_asked() {
+fn a_command_returns_its_last_line_or_all_of_stdout() {
     assert_eq!(output(&Command::new("printf").arg("one\ntwo\n\n")).last_line, "two");
     assert_eq!(output(&Command::new("true")), CommandOutput::default());
     let captured = output(&Command::script("echo one; echo two; echo aside >&2").capture());
     assert_eq!(captured.stdout.as_deref(), Some("one\ntwo\n"));
 }
 
+/// `echo 41; echo 'note: 42'`, and other lines that look like parts of a backtrace.
 #[test]
-fn values_of_tasks_are_arguments_and_environment_and_order_the_command_after_them() {
+fn the_last_line_of_stdout_counts_whatever_it_looks_like() {
+    for last in ["note: 42", "   7: seven", "  at 10:00", "stack backtrace:"] {
+        assert_eq!(output(&Command::script("echo 41; echo \"$1\"").arg(last)).last_line, last);
+    }
+}
+
+/// A progress bar: `\r` returns to the beginning of the line, and what follows replaces it.
+#[test]
+fn a_carriage_return_starts_a_line_that_replaces_the_one_before() {
+    let last = |text: &str| output(&Command::new("printf").arg(text)).last_line;
+    assert_eq!(last(r"10%%\r50%%\r100%%\nrows: 7\n"), "rows: 7");
+    assert_eq!(last(r"10%%\r50%%\r100%%\n"), "100%");
+    assert_eq!(last(r"10%%\r50%%\r"), "50%");
+    assert_eq!(last(r"one\r\ntwo\r\n"), "two");
+}
+
+/// 16 KiB and more without a line feed, and a result after it.
+#[test]
+fn a_line_may_be_long() {
+    assert_eq!(output(&Command::script(r"printf '.%.0s' {1..20000}; printf '\rrows: 7\n'")).last_line, "rows: 7");
+    assert_eq!(output(&Command::script("printf '.%.0s' {1..20000}; echo end")).last_line.len(), 20_003);
+}
+
+/// `setsid sleep 30 &` leaves the group of the command and keeps its stdout open.
+#[test]
+fn what_was_captured_is_kept_when_another_process_holds_the_pipe() {
+    // It has left the group when it is `sleep`.
+    let script = "setsid sleep 30 & until grep -q sleep /proc/$!/comm; do :; done; echo answer; echo aside >&2";
+    let captured = output(&Command::script(script).capture());
+    assert_eq!((captured.stdout.as_deref(), &*captured.last_line), (Some("answer\n"), "answer"));
+    let failed = failure(Command::script(format!("{script}; exit 3")));
+    assert_eq!(chain(&failed).0[1], "aside");
+}
+
+#[test]
+fn outputs_passed_as_arguments_or_environment_are_upstreams_of_the_command() {
     let dag = Dag::build("values", || {
         let script = Command::script(r#"line=$(cat); echo "$1 $DAY $line $2 $0""#);
         command("it", script.arg(count()).arg("fixed").env("DAY", day()).stdin_text(day()))
@@ -75,7 +111,7 @@ fn a_command_after_a_failed_task_does_not_run() {
 }
 
 #[test]
-fn the_environment_and_the_directory_are_what_was_said() {
+fn a_command_runs_with_the_given_environment_and_directory() {
     let command = Command::script("pwd; echo \"${HOME-none} $A\" >&2; env | grep -v -e ^PWD -e ^SHLVL -e ^_= | sort");
     let given = output(&command.clone().env_clear().env("A", "1").env("PATH", "/usr/bin:/bin").cwd("/").capture());
     assert_eq!(given.stdout.as_deref(), Some("/\nA=1\nPATH=/usr/bin:/bin\n"));
@@ -97,7 +133,7 @@ fn a_script_stops_at_the_first_command_that_fails() {
 }
 
 #[test]
-fn exit_codes_skip_and_forbid_retries() {
+fn exit_codes_can_skip_and_forbid_retries() {
     let skipped =
         |of: Command| matches!(failure(of), Failure::Skipped { reason } if reason.ends_with("(exit code 99)"));
     assert!(skipped(Command::script("exit 99")));
@@ -114,7 +150,7 @@ fn a_signal_is_named() {
 }
 
 #[test]
-fn what_cannot_be_started_is_not_tried_again() {
+fn a_command_that_cannot_be_started_is_not_retried() {
     let failed = failure(Command::new("no-such-program").arg("--now"));
     let (chain, retryable) = chain(&failed);
     assert!(chain[0].starts_with("`no-such-program --now` cannot be started: No such file"), "{chain:?}");
@@ -122,13 +158,13 @@ fn what_cannot_be_started_is_not_tried_again() {
 }
 
 #[test]
-fn more_than_may_be_captured_is_a_failure() {
+fn output_beyond_the_capture_limit_is_a_failure() {
     let failed = failure(Command::script("printf %2000d 1").capture_up_to(1024));
     assert!(failed.to_string().contains("wrote 2.0 KiB to stdout, but at most 1.0 KiB are captured"), "{failed}");
 }
 
 #[test]
-fn what_a_command_leaves_behind_is_ended_with_it() {
+fn background_processes_of_a_command_end_with_it() {
     let given = output(&Command::script("sleep 1000 & echo $!"));
     let pid = Pid::from_raw(given.last_line.parse().unwrap()).unwrap();
     common::eventually("what was started is gone", || {
@@ -150,7 +186,7 @@ fn a_command_can_be_awaited_inside_a_task() {
 }
 
 #[test]
-fn retries_and_time_limits_hold_for_commands() {
+fn retries_and_timeouts_apply_to_commands() {
     let directory = tempfile::tempdir().unwrap();
     let mark = directory.path().join("mark").to_str().unwrap().to_owned();
     let dag = Dag::build("again", || {
@@ -168,8 +204,47 @@ fn retries_and_time_limits_hold_for_commands() {
     assert!(matches!(&*report.task("it").expect("it is in the graph").failure().unwrap(), Failure::TimedOut { .. }));
 }
 
+taskflow::pool!("licence", slots = 1);
+
+/// A command that ignores SIGTERM, with a time limit, a retry, and a pool of one slot.
 #[test]
-fn commands_of_one_id_are_a_mistake_of_the_graph() {
+fn the_next_attempt_starts_and_the_slot_is_free_when_the_processes_of_the_last_one_are_gone() {
+    let directory = tempfile::tempdir().unwrap();
+    let mark = directory.path().join("mark").to_str().unwrap().to_owned();
+    // It fails if the process that has written its number before is alive.
+    let alone = r#"! kill -0 "$(cat "$MARK" 2>/dev/null)" 2>/dev/null || touch "$MARK.two"; echo $$ > "$MARK""#;
+    let dag = Dag::build("stubborn", || {
+        let stubborn = Command::script(format!("trap '' TERM; {alone}; while :; do sleep 0.1; done"));
+        let limit = std::time::Duration::from_millis(300);
+        let first = command("first", stubborn.env("MARK", &mark)).pool("licence").priority(9);
+        first.retries(1).retry_delay(std::time::Duration::ZERO).timeout(limit);
+        command("second", Command::script(alone).env("MARK", &mark)).pool("licence")
+    })
+    .unwrap();
+    let report = patiently(move || dag.run().wait().unwrap()).expect("the time limit ends it");
+    assert_eq!(common::states(&report), "first=failed second=success");
+    assert_eq!(report.task("first").unwrap().attempt_count(), 2);
+    assert!(!directory.path().join("mark.two").exists());
+}
+
+/// A command that needs a moment after SIGTERM, in a run that has nothing else to do.
+#[test]
+fn a_command_has_its_grace_time_when_its_time_limit_ends_the_run() {
+    let directory = tempfile::tempdir().unwrap();
+    let left = directory.path().join("left");
+    let dag = Dag::build("polite", || {
+        let script = "trap 'sleep 0.5; touch \"$LEFT\"; exit 1' TERM; while :; do sleep 0.01 || :; done";
+        let polite = Command::script(script).env("LEFT", left.to_str().unwrap());
+        command("it", polite).timeout(std::time::Duration::from_secs(2))
+    })
+    .unwrap();
+    let report = patiently(move || dag.run().wait().unwrap()).expect("the time limit ends it");
+    assert!(matches!(&*report.task("it").unwrap().failure().unwrap(), Failure::TimedOut { .. }));
+    assert!(left.exists());
+}
+
+#[test]
+fn commands_with_the_same_id_are_a_mistake() {
     let mistakes = Dag::build("twice", || {
         command("it", Command::new("true"));
         command("it", Command::new("false"))
@@ -180,6 +255,6 @@ fn commands_of_one_id_are_a_mistake_of_the_graph() {
 
 #[test]
 #[should_panic(expected = "call it inside a `#[dag]` function; inside a task, use `Command::new(..).run(ctx).await`")]
-fn a_command_outside_of_a_dag_says_where_it_belongs() {
+fn a_command_outside_a_dag_is_an_error() {
     let _ = command("it", Command::new("true"));
 }

@@ -33,7 +33,7 @@ const PLACES: [(&str, u64); 8] = [
 ];
 
 #[test]
-fn a_run_that_is_killed_again_and_again_comes_to_the_same_end() {
+fn a_run_that_is_killed_repeatedly_ends_the_same() {
     let (wanted, only) = (variable("TASKFLOW_CRASHES").unwrap_or(50), variable("TASKFLOW_CRASH_SEED"));
     let mut crashes = 0;
     for seed in only.unwrap_or(0).. {
@@ -64,10 +64,10 @@ fn a_run_that_is_killed_again_and_again_comes_to_the_same_end() {
 }
 
 #[test]
-fn a_process_may_die_at_every_single_write() {
+fn a_run_survives_a_crash_at_every_write() {
     let mut struck = BTreeSet::new();
     let mut story = Story::new(LARGE, REPEAT);
-    // A process of its own each: one that goes on with a run is what `adopt` needs.
+    // A separate process each: `adopt` needs one that resumes a run.
     for (place, most) in PLACES {
         for time in 1..=most.min(3) {
             let ended = story.place.run(&format!("{place}@{time}=kill"));
@@ -75,7 +75,7 @@ fn a_process_may_die_at_every_single_write() {
             if ended.was_killed() {
                 struck.insert(place);
             } else {
-                // It has come to its end before: the next one.
+                // The run has finished before the crash: start the next one.
                 story.finish();
                 story = Story::new(LARGE, REPEAT);
             }
@@ -86,7 +86,7 @@ fn a_process_may_die_at_every_single_write() {
 }
 
 #[test]
-fn a_process_may_die_while_it_makes_the_store() {
+fn a_store_survives_a_crash_during_its_creation() {
     let mut story = Story::new(1, REPEAT);
     for time in 1..=3 {
         let ended = story.place.run(&format!("store.migrate@{time}=kill"));

@@ -1,5 +1,5 @@
-//! Disks that are full, broken or read-only: the run stops cleanly with an error that says why, and
-//! resumes after the repair.
+//! Full, broken and read-only disks: the run stops cleanly with an error that names the cause, and
+//! can be resumed after the repair.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -26,7 +26,7 @@ fn reason(ended: &Ended) -> String {
 
 /// A write fails; after the repair the run has the outcome that it would have had.
 #[track_caller]
-fn fails_and_is_mended(failpoints: &str, cause: &str) {
+fn fails_and_recovers(failpoints: &str, cause: &str) {
     let mut story = Story::new(LARGE, REPEAT);
     let ended = story.place.run(failpoints);
     let reason = reason(&ended);
@@ -38,25 +38,25 @@ fn fails_and_is_mended(failpoints: &str, cause: &str) {
 #[test]
 fn a_store_that_cannot_be_written_interrupts_the_run() {
     for first in [1, 2, 4, 7] {
-        fails_and_is_mended(&format!("store.append@{first}+=ENOSPC"), "no storage space");
-        fails_and_is_mended(&format!("store.append@{first}+=EIO"), "os error 5");
+        fails_and_recovers(&format!("store.append@{first}+=ENOSPC"), "no storage space");
+        fails_and_recovers(&format!("store.append@{first}+=EIO"), "os error 5");
     }
 }
 
 #[test]
-fn one_failed_write_interrupts_the_run_though_the_next_would_work() {
+fn one_failed_write_interrupts_the_run_even_if_the_next_would_succeed() {
     for time in [1, 2, 7] {
-        fails_and_is_mended(&format!("store.append@{time}=EIO"), "os error 5");
+        fails_and_recovers(&format!("store.append@{time}=EIO"), "os error 5");
     }
     for place in ["value.write", "value.sync", "value.rename", "value.sync_dir"] {
-        fails_and_is_mended(&format!("{place}@1=EIO"), "os error 5");
+        fails_and_recovers(&format!("{place}@1=EIO"), "os error 5");
     }
 }
 
 #[test]
-fn a_batch_that_was_stored_although_the_store_says_no_is_not_lost() {
+fn a_batch_stored_despite_an_error_is_not_lost() {
     for time in [1, 4, 6] {
-        fails_and_is_mended(&format!("store.appended@{time}+=EIO"), "os error 5");
+        fails_and_recovers(&format!("store.appended@{time}+=EIO"), "os error 5");
     }
 }
 
@@ -69,12 +69,12 @@ fn a_large_value_that_cannot_be_written_interrupts_the_run_and_fails_no_task() {
         ("value.rename@1+=EROFS", "read-only"),
         ("value.sync_dir@2+=EIO", "os error 5"),
     ] {
-        fails_and_is_mended(failpoints, cause);
+        fails_and_recovers(failpoints, cause);
     }
 }
 
 #[test]
-fn a_run_that_cannot_be_taken_over_stays_as_it_is() {
+fn a_run_that_cannot_be_claimed_is_unchanged() {
     let mut story = Story::new(LARGE, REPEAT);
     assert!(story.place.run("store.append@6=kill").was_killed());
     story.check(true);
@@ -88,7 +88,7 @@ fn a_run_that_cannot_be_taken_over_stays_as_it_is() {
 }
 
 #[test]
-fn a_store_that_cannot_be_made_says_so() {
+fn a_store_that_cannot_be_created_is_reported() {
     let mut story = Story::new(1, REPEAT);
     let ended = story.place.run("store.migrate=ENOSPC");
     assert_eq!(ended.has_not_panicked().status.code(), Some(1), "{ended:?}");
@@ -101,8 +101,7 @@ fn mode(path: &Path, mode: u32) {
     fs::set_permissions(path, Permissions::from_mode(mode)).expect("it is ours");
 }
 
-/// The command for somebody who may not write everywhere: for the superuser, without the right to
-/// do so.
+/// The command without the superuser's privilege to write everywhere.
 fn without_privileges(command: &Command) -> Command {
     let probe = tempfile::tempdir().expect("there is room for temporary files");
     mode(probe.path(), 0o500);
@@ -127,7 +126,7 @@ fn again(command: &Command, mut before: Command) -> Command {
 }
 
 #[test]
-fn a_directory_that_is_read_only_is_named() {
+fn a_read_only_directory_is_named() {
     let mut story = Story::new(LARGE, REPEAT);
     assert!(story.place.run("store.append@6=kill").was_killed());
     story.check(true);
@@ -148,7 +147,7 @@ fn a_directory_that_is_read_only_is_named() {
 }
 
 #[test]
-fn a_store_is_not_made_in_a_directory_that_is_read_only() {
+fn a_store_is_not_created_in_a_read_only_directory() {
     let mut story = Story::new(1, REPEAT);
     let home = story.place.home();
     fs::create_dir(&home).expect("there is room");
@@ -162,7 +161,7 @@ fn a_store_is_not_made_in_a_directory_that_is_read_only() {
 }
 
 #[test]
-fn a_directory_of_values_that_is_read_only_interrupts_the_run() {
+fn a_read_only_directory_of_values_interrupts_the_run() {
     let mut story = Story::new(LARGE, REPEAT);
     let values = story.place.home().join("values");
     fs::create_dir_all(&values).expect("there is room");
@@ -176,7 +175,7 @@ fn a_directory_of_values_that_is_read_only_interrupts_the_run() {
 }
 
 #[test]
-fn a_home_where_nothing_can_be_made_is_named() {
+fn an_unwritable_home_is_named() {
     let story = Story::new(1, REPEAT);
     let file = story.place.home();
     fs::write(&file, "in the way").expect("there is room");
@@ -190,7 +189,7 @@ fn a_home_where_nothing_can_be_made_is_named() {
 
 /// The command with files of at most this size, in KiB. A write above that fails, or kills with
 /// SIGXFSZ.
-fn with_room(command: &Command, kib: u32, kills: bool) -> Command {
+fn with_file_size_limit(command: &Command, kib: u32, kills: bool) -> Command {
     let trap = if kills { "" } else { "trap '' XFSZ; " };
     let mut shell = Command::new("sh");
     let script = format!("ulimit -c 0; ulimit -f {}; {trap}exec \"$@\"", kib * 2);
@@ -204,11 +203,11 @@ fn with_room(command: &Command, kib: u32, kills: bool) -> Command {
 const ROOMS: [u32; 13] = [16, 48, 96, 126, 128, 130, 132, 133, 134, 135, 136, 192, 256];
 
 #[test]
-fn files_that_can_grow_no_further_interrupt_the_run() {
+fn the_file_size_limit_interrupts_the_run() {
     let (mut by_the_store, mut by_a_value) = (0, 0);
     for kib in ROOMS {
         let mut story = Story::new(LARGE, REPEAT);
-        let ended = story.place.call(with_room(&story.place.worker(""), kib, false));
+        let ended = story.place.call(with_file_size_limit(&story.place.worker(""), kib, false));
         if ended.status.code() == Some(1) {
             // Not even the store could be made.
             assert!(ended.has_not_panicked().stderr.contains("the disk"), "{kib} KiB: {ended:?}");
@@ -229,11 +228,11 @@ fn files_that_can_grow_no_further_interrupt_the_run() {
 }
 
 #[test]
-fn a_process_that_is_killed_for_writing_too_much_goes_on_when_there_is_room() {
+fn a_run_killed_by_the_file_size_limit_resumes_without_it() {
     let mut killed = 0;
     for kib in ROOMS {
         let mut story = Story::new(LARGE, REPEAT);
-        let ended = story.place.call(with_room(&story.place.worker(""), kib, true));
+        let ended = story.place.call(with_file_size_limit(&story.place.worker(""), kib, true));
         killed += u32::from(ended.status.signal().is_some());
         story.check(true);
         story.finish();

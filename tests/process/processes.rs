@@ -32,7 +32,7 @@ impl Home {
         self.call(&[words, &["--output", "json"]].concat()).json()
     }
 
-    /// Starts a run that says by a file which processes it has.
+    /// Starts a run that writes the IDs of its processes to a file.
     fn start(&self, words: &[&str]) -> (Child, Vec<Pid>) {
         let file = self.file("pids");
         let mut program = program("processes");
@@ -56,7 +56,7 @@ fn pids(file: &str) -> Vec<Pid> {
     text.split_whitespace().map(|pid| Pid::from_raw(pid.parse().expect("a number")).expect("not zero")).collect()
 }
 
-/// Whether a process is there and more than a name that nobody has asked for yet.
+/// Whether a process exists and is not a zombie.
 fn is_alive(pid: Pid) -> bool {
     let status = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero()));
     let is_zombie = status.is_ok_and(|status| status.rsplit(") ").next().is_some_and(|rest| rest.starts_with('Z')));
@@ -81,7 +81,7 @@ fn failure(how: &str) -> (String, String) {
 }
 
 #[test]
-fn a_crash_is_a_failure_of_the_attempt_and_says_what_it_was() {
+fn a_crash_fails_the_attempt_with_its_cause() {
     let crashed = |message: &str| ("crashed".to_owned(), message.to_owned());
     assert_eq!(failure("segfault"), crashed("its process crashed with a segmentation fault (SIGSEGV)"));
     assert_eq!(failure("abort"), crashed("its process aborted (SIGABRT)"));
@@ -91,7 +91,7 @@ fn a_crash_is_a_failure_of_the_attempt_and_says_what_it_was() {
 }
 
 #[test]
-fn what_an_isolated_task_says_of_its_end_is_what_counts() {
+fn the_outcome_that_an_isolated_task_reports_wins() {
     assert_eq!(failure("panic"), ("panic".to_owned(), "a table is missing".to_owned()));
     assert_eq!(failure("error"), ("error".to_owned(), "invalid digit found in string".to_owned()));
     assert_eq!(failure("fail"), ("error".to_owned(), "the table is gone".to_owned()));
@@ -101,7 +101,7 @@ fn what_an_isolated_task_says_of_its_end_is_what_counts() {
 }
 
 #[test]
-fn the_last_words_on_stderr_are_the_cause_of_a_crash() {
+fn the_last_lines_of_stderr_are_the_cause_of_a_crash() {
     let home = Home::new();
     home.call(&["run", "acts", "--how", "abort"]);
     let explained = home.call(&["explain", "last", "act"]).stdout;
@@ -111,7 +111,7 @@ fn the_last_words_on_stderr_are_the_cause_of_a_crash() {
 }
 
 #[test]
-fn a_task_that_wants_more_memory_than_its_limit_fails_alone() {
+fn a_task_that_exceeds_its_memory_limit_fails_alone() {
     let home = Home::new();
     assert_eq!(home.json(&["run", "hoards", "--mib", "10"])["result"], 10);
     let document = home.json(&["run", "hoards", "--mib", "1000"]);
@@ -129,7 +129,7 @@ fn a_crash_is_retried() {
 }
 
 #[test]
-fn an_isolated_task_gets_its_inputs_and_its_context() {
+fn an_isolated_task_receives_its_inputs_and_context() {
     let home = Home::new();
     let document = home.json(&["run", "described", "--logical-date", "2026-01-31T06:00:00Z"]);
     let rows = json!([
@@ -158,7 +158,7 @@ fn a_replay_runs_an_isolated_task_in_its_own_process_unless_asked() {
 }
 
 #[test]
-fn what_an_isolated_task_says_is_in_its_log() {
+fn the_output_of_an_isolated_task_is_in_its_log() {
     let home = Home::new();
     let output = home.call(&["run", "talks"]);
     assert_eq!(output.code, Some(0), "{output:?}");
@@ -177,7 +177,7 @@ fn what_an_isolated_task_says_is_in_its_log() {
 }
 
 #[test]
-fn cancelling_asks_the_process_to_end_and_leaves_nothing_behind() {
+fn draining_asks_the_process_to_end_and_leaves_nothing_behind_but_a_run_to_resume() {
     let home = Home::new();
     let go = home.file("go");
     let (child, pids) = home.start(&["run", "waits", "--go", &go, "--output", "json"]);
@@ -185,22 +185,27 @@ fn cancelling_asks_the_process_to_end_and_leaves_nothing_behind() {
     kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
     let output: ProgramOutput = child.wait_with_output().unwrap().into();
     assert_eq!(output.code, Some(143), "{output:?}");
-    assert_eq!(output.json()["tasks"][0]["state"], "cancelled");
+    let document = output.json();
+    assert_eq!((&document["state"], &document["tasks"][0]["state"]), (&json!("interrupted"), &json!("scheduled")));
     all_die(&pids);
+
+    std::fs::write(&go, "").unwrap();
+    let resumed = home.json(&["resume", "last"]);
+    assert_eq!((&resumed["state"], &resumed["result"]), (&json!("success"), &json!(3)), "{resumed}");
 }
 
 #[test]
-fn a_task_that_cannot_hear_is_ended_all_the_same() {
+fn a_task_that_ignores_cancellation_is_killed() {
     let home = Home::new();
     let (child, pids) = home.start(&["run", "ignores", "--output", "json"]);
     kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
     let output: ProgramOutput = child.wait_with_output().unwrap().into();
-    assert_eq!(output.json()["tasks"][0]["state"], "cancelled", "{output:?}");
+    assert_eq!(output.json()["tasks"][0]["state"], "scheduled", "{output:?}");
     all_die(&pids);
 }
 
 #[test]
-fn a_signal_from_somebody_else_is_a_crash() {
+fn a_signal_from_another_process_is_a_crash() {
     let home = Home::new();
     let (child, pids) = home.start(&["run", "ignores", "--output", "json"]);
     kill_process(pids[0], Signal::TERM).unwrap();
@@ -211,7 +216,7 @@ fn a_signal_from_somebody_else_is_a_crash() {
 }
 
 #[test]
-fn the_end_of_a_time_limit_is_the_end_of_the_process() {
+fn a_timeout_ends_the_process() {
     let home = Home::new();
     let (child, pids) = home.start(&["run", "ignores_for_a_while", "--output", "json"]);
     let output: ProgramOutput = child.wait_with_output().unwrap().into();
@@ -220,7 +225,7 @@ fn the_end_of_a_time_limit_is_the_end_of_the_process() {
 }
 
 #[test]
-fn no_process_outlives_a_killed_run_and_the_run_goes_on() {
+fn no_process_outlives_a_killed_run_and_the_run_can_be_resumed() {
     let home = Home::new();
     let go = home.file("go");
     let (mut child, pids) = home.start(&["run", "waits", "--go", &go]);
@@ -247,17 +252,17 @@ fn no_process_of_a_command_outlives_a_killed_run() {
 }
 
 #[test]
-fn a_cancelled_command_leaves_nothing_behind() {
+fn a_drained_command_leaves_nothing_behind() {
     let home = Home::new();
     let (child, pids) = home.start(&["run", "script_waits", "--output", "json"]);
     kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
     let output: ProgramOutput = child.wait_with_output().unwrap().into();
-    assert_eq!(output.json()["tasks"][0]["state"], "cancelled", "{output:?}");
+    assert_eq!(output.json()["tasks"][0]["state"], "scheduled", "{output:?}");
     all_die(&pids);
 }
 
 #[test]
-fn what_a_command_writes_is_in_its_log_line_by_line() {
+fn the_output_of_a_command_is_logged_line_by_line() {
     let home = Home::new();
     let output = home.call(&["run", "script"]);
     assert_eq!((output.code, output.stdout.as_str()), (Some(0), "bye\n"), "{output:?}");
@@ -269,8 +274,119 @@ fn what_a_command_writes_is_in_its_log_line_by_line() {
     assert!(matches!(of("stderr")[..], [line] if line.starts_with("and ")), "{messages:?}");
 }
 
+/// `setsid sleep 30 &`: the log names the process that keeps stdout open.
 #[test]
-fn a_main_that_comes_too_late_is_told_so() {
+fn a_process_that_holds_the_output_of_a_command_is_named_in_its_log() {
+    let home = Home::new();
+    // It has left the group when it is `sleep`.
+    let script = "setsid sleep 30 & until grep -q sleep /proc/$!/comm; do :; done; echo $!; echo answer";
+    let output = home.call(&["run", "shell", "--script", script]);
+    assert_eq!((output.code, output.stdout.as_str()), (Some(0), "answer\n"), "{output:?}");
+    let messages = home.messages("shell");
+    let sleeper = &messages.iter().find(|(_, of, _)| of == "stdout").expect("it has printed a number").2;
+    let held = format!(
+        "stdout and stderr of the command were still open 5.0 s after its end, held by process {sleeper} (`sleep 30`), \
+         which has left the process group; what it writes from now on is lost"
+    );
+    let line = ("WARN".to_owned(), "taskflow".to_owned(), held);
+    assert!(messages.contains(&line), "{messages:?}");
+}
+
+/// A task that logs 100,000 lines and fails.
+#[test]
+fn the_reason_of_a_failure_is_in_the_log_whatever_came_before_it() {
+    let home = Home::new();
+    assert_eq!(home.call(&["run", "floods"]).code, Some(1));
+    let messages = home.messages("flood");
+    let line = |level: &str, of: &str, message: &str| (level.to_owned(), of.to_owned(), message.to_owned());
+    assert_eq!(
+        messages[messages.len() - 2..],
+        [line("INFO", "processes", "flood"), line("ERROR", "taskflow", "the well is dry")]
+    );
+}
+
+/// 100,000 lines, written as fast as they can be.
+#[test]
+fn no_line_of_a_command_is_lost_and_its_log_keeps_the_first_and_the_last() {
+    let home = Home::new();
+    let output = home.call(&["run", "shell", "--script", "seq 100000"]);
+    assert_eq!((output.code, output.stdout.as_str()), (Some(0), "100000\n"), "{output:?}");
+    let messages = home.messages("shell");
+    let is_number = |message: &(String, String, String)| message.1 == "stdout";
+    let count = messages.iter().filter(|message| is_number(message)).count();
+    let notes: Vec<&str> =
+        messages.iter().filter(|message| !is_number(message)).map(|(_, _, message)| message.as_str()).collect();
+    let cut = 100_000 - count;
+    assert_eq!(notes, [format!("{cut} records were cut: a log keeps its beginning and its end, 16 MiB in all")]);
+    assert_eq!((&*messages[0].2, &*messages[messages.len() - 1].2), ("1", "100000"));
+}
+
+/// `std::process::exit(7)` in a task: the process dies with it, whoever resumes the run.
+#[test]
+fn a_run_whose_process_dies_three_times_in_one_task_is_not_resumed_again() {
+    let home = Home::new();
+    assert_eq!(home.call(&["run", "booms"]).code, Some(7));
+    // Whether the first start was stored depends on how fast the process died. Later ones are.
+    for _ in 0..2 {
+        assert_eq!(home.call(&["resume", "1"]).code, Some(7));
+        assert_eq!(home.json(&["status", "1"])["tasks"][0]["state"], "running");
+    }
+    let mut refused = home.call(&["resume", "1"]);
+    if refused.code == Some(7) {
+        refused = home.call(&["resume", "1"]);
+    }
+    assert_eq!(refused.code, Some(2), "{refused:?}");
+    let reason =
+        "is not resumed: its process has died 3 times while `boom` ran; `clear` runs the task again all the same";
+    assert!(refused.stderr.contains(reason), "{refused:?}");
+    assert_eq!(home.json(&["status", "1"])["state"], "interrupted");
+    assert_eq!(home.call(&["clear", "1", "boom"]).code, Some(7));
+    assert_eq!(home.call(&["resume", "1"]).code, Some(7));
+}
+
+/// `std::thread::sleep` in four async tasks.
+#[test]
+fn a_blocking_call_in_an_async_task_is_one_warning() {
+    let home = Home::new();
+    let output = home.call(&["run", "dozes"]);
+    assert_eq!(output.code, Some(0), "{output:?}");
+    let start = "the async task `doze` blocks its thread (for up to ";
+    let warnings: Vec<&str> = output.stderr.lines().filter(|line| line.contains(start)).collect();
+    assert!(
+        matches!(warnings[..], [line] if line.contains("make it a plain `fn` with `#[task(blocking)]`")),
+        "{output:?}"
+    );
+    let logged = home.call(&["logs", "last"]).stdout;
+    assert_eq!(logged.matches(start).count(), 1, "{logged}");
+}
+
+/// 150 commands at once in a process that may open 256 files.
+#[test]
+fn commands_wait_for_descriptors() {
+    let home = Home::new();
+    let mut program = program("processes");
+    program.args(["run", "crowd"]);
+    let mut shell = std::process::Command::new("sh");
+    shell.args(["-c", r#"ulimit -n 256; exec "$0" "$@""#]).arg(program.get_program()).args(program.get_args());
+    shell.env("TASKFLOW_HOME", home.0.path().join("home"));
+    let output: ProgramOutput = shell.output().expect("there is a shell").into();
+    assert_eq!(output.code, Some(0), "{output:?}");
+    assert!(!output.stderr.contains("no guard"), "{output:?}");
+}
+
+#[test]
+fn a_progress_bar_is_one_line_of_the_log() {
+    let home = Home::new();
+    let script = r"for n in {1..100}; do printf '%d of 100\r' $n; done; printf '\n'; printf '.%.0s' {1..40000}; echo";
+    assert_eq!(home.call(&["run", "shell", "--script", script]).code, Some(0));
+    let messages = home.messages("shell");
+    let lines: Vec<&str> = messages.iter().map(|(_, _, message)| message.as_str()).collect();
+    let dots = |count: usize| ".".repeat(count);
+    assert_eq!(lines, ["100 of 100", &dots(16_384), &dots(16_384), &dots(40_000 - 2 * 16_384)]);
+}
+
+#[test]
+fn a_main_that_is_called_too_late_is_reported() {
     let home = Home::new();
     let mut program = program("processes");
     program.args(["run", "acts", "--how", "well", "--output", "json"]);
@@ -286,7 +402,7 @@ fn a_main_that_comes_too_late_is_told_so() {
 }
 
 #[test]
-fn the_mode_of_an_attempt_is_not_for_people() {
+fn the_attempt_mode_is_rejected_on_the_command_line() {
     let output = ProgramOutput::from(program("processes").arg("--taskflow-attempt").output().unwrap());
     assert_eq!(output.code, Some(2));
     assert!(output.stderr.contains("taskflow starts the processes of isolated tasks with this command"), "{output:?}");
@@ -299,7 +415,7 @@ fn own_process() -> u32 {
 
 /// The `main` of a test is not ours.
 #[test]
-fn without_a_main_of_ours_the_failure_says_what_to_do() {
+fn without_taskflow_main_the_failure_explains_what_to_do() {
     let dag = Dag::build("alone", own_process).unwrap();
     let report = dag.run().wait().unwrap();
     let failure = report.task("own_process").unwrap().failure().unwrap();
@@ -323,4 +439,18 @@ fn isolation_is_part_of_the_graph() {
     let shown = home.call(&["show", "hoards", "--output", "json"]).json();
     let options = &shown["nodes"][0]["options"];
     assert_eq!((&options["isolation"], &options["memory"]), (&json!("process"), &json!("512.0 MiB")), "{shown}");
+}
+
+/// `env` as a command, in a program with `TASKFLOW_SECRET_*` and `TASKFLOW_CONN_*`.
+#[test]
+fn commands_inherit_secrets_only_if_they_are_asked_to() {
+    let home = Home::new();
+    let mut program = program("processes");
+    program.args(["run", "inherits", "-q"]).env("TASKFLOW_HOME", home.0.path().join("home"));
+    program.env("TASKFLOW_SECRET_KEY", "swordfish").env("TASKFLOW_SECRET_PIN_FILE", "/run/pin");
+    program.env("TASKFLOW_CONN_DB", "postgres://me:hunter-22@db");
+    let output = ProgramOutput::from(program.output().expect("a built program starts"));
+    // What the command itself sets stays.
+    let expected = "TASKFLOW_SECRET_SET / TASKFLOW_CONN_DB TASKFLOW_SECRET_KEY TASKFLOW_SECRET_PIN_FILE \n";
+    assert_eq!(output.stdout.replace("  ", " "), expected, "{output:?}");
 }

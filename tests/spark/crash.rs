@@ -39,7 +39,7 @@ fn kill(mut child: Child) {
 }
 
 #[test]
-fn a_job_whose_program_dies_while_it_runs_is_followed_by_the_next_one() {
+fn the_next_program_follows_a_job_whose_program_died() {
     for dag in ["load", "load_awaited"] {
         let (home, master) = (tempfile::tempdir().unwrap(), FakeMaster::start(&["RUNNING"]));
         let first = spawn(home.path(), &master, &["run", dag]);
@@ -53,7 +53,7 @@ fn a_job_whose_program_dies_while_it_runs_is_followed_by_the_next_one() {
 }
 
 #[test]
-fn a_job_whose_program_dies_before_it_hears_the_id_is_found_by_its_tag() {
+fn a_job_whose_program_died_before_it_had_the_id_is_found_by_its_tag() {
     for dag in ["load", "load_awaited"] {
         let (home, master) = (tempfile::tempdir().unwrap(), FakeMaster::start(&["RUNNING", "FINISHED"]));
         locked(&master.state).says = Some(Answer::Silence);
@@ -79,7 +79,7 @@ fn an_intent_that_never_reached_the_master_is_submitted_by_the_next_program() {
 }
 
 #[test]
-fn a_run_that_is_cancelled_while_its_task_is_deferred_ends_the_driver() {
+fn cancelling_a_run_kills_the_driver_of_its_deferred_task() {
     let (home, master) = (tempfile::tempdir().unwrap(), FakeMaster::start(&["RUNNING"]));
     let run = spawn(home.path(), &master, &["run", "load"]);
     eventually("the job is followed", || master.server.count("/v1/submissions/status") > 1);
@@ -101,7 +101,7 @@ fn left_behind(words: &[(&str, &str)], dag: &str) -> (tempfile::TempDir, FakeMas
 }
 
 #[test]
-fn a_run_that_is_cancelled_while_nobody_runs_it_ends_the_driver() {
+fn cancelling_an_interrupted_run_kills_the_driver() {
     for dag in ["load", "load_awaited"] {
         let (home, master) = left_behind(&[], dag);
         let cancelled = output_of(spawn(home.path(), &master, &["cancel", "last"]));
@@ -120,7 +120,7 @@ async fn opened(home: &Path) -> Journal {
 }
 
 #[tokio::test]
-async fn a_program_that_cancels_a_run_ends_the_driver_as_the_command_does() {
+async fn cancelling_a_run_in_code_kills_the_driver_like_the_command() {
     let (home, master) = left_behind(&[], "load");
     let journal = opened(home.path()).await;
     let cancelled = ops::cancel(&journal, "last", &Note::default(), None).await.unwrap();
@@ -134,7 +134,7 @@ async fn a_program_that_cancels_a_run_ends_the_driver_as_the_command_does() {
 }
 
 #[tokio::test]
-async fn a_run_that_is_pruned_does_not_leave_its_driver_behind() {
+async fn pruning_a_run_leaves_no_driver_behind() {
     let (home, master) = left_behind(&[], "load");
     let journal = opened(home.path()).await;
     let interrupted = Prune { older_than: Duration::ZERO, dag: None, states: vec![RunState::Interrupted] };
@@ -143,7 +143,7 @@ async fn a_run_that_is_pruned_does_not_leave_its_driver_behind() {
 }
 
 #[test]
-fn a_driver_whose_id_was_never_heard_is_ended_by_its_tag() {
+fn a_driver_without_a_known_id_is_killed_by_its_tag() {
     let (home, master) = (tempfile::tempdir().unwrap(), FakeMaster::start(&["RUNNING"]));
     locked(&master.state).says = Some(Answer::Silence);
     let run = spawn(home.path(), &master, &["run", "load"]);
@@ -155,7 +155,7 @@ fn a_driver_whose_id_was_never_heard_is_ended_by_its_tag() {
 }
 
 #[test]
-fn a_driver_whose_connection_is_gone_is_named_when_its_run_is_cancelled() {
+fn cancelling_a_run_names_a_driver_whose_connection_is_missing() {
     let (home, master) = (tempfile::tempdir().unwrap(), FakeMaster::start(&["RUNNING"]));
     let uri = format!("spark://127.0.0.1:{}", master.server.port);
     let words = [("JOB_CONNECTION", "cluster"), ("TASKFLOW_CONN_CLUSTER", uri.as_str())];
@@ -171,7 +171,7 @@ fn a_driver_whose_connection_is_gone_is_named_when_its_run_is_cancelled() {
 }
 
 #[test]
-fn a_run_that_goes_on_and_is_cancelled_before_its_task_has_come_back_ends_the_driver() {
+fn cancelling_a_resumed_run_before_its_task_continues_kills_the_driver() {
     let (home, master) = (tempfile::tempdir().unwrap(), FakeMaster::start(&["RUNNING"]));
     let run = spawn_with(home.path(), &master, &["run", "load"], &[("POLL_MS", "3600000")]);
     let explained = || output_of(spawn(home.path(), &master, &["explain", "last", "load"])).stdout;
@@ -188,7 +188,7 @@ fn a_run_that_goes_on_and_is_cancelled_before_its_task_has_come_back_ends_the_dr
 }
 
 #[test]
-fn a_run_that_is_cancelled_leaves_the_job_of_its_teardown_alone() {
+fn cancelling_a_run_spares_the_job_of_its_teardown() {
     let (home, master) = (tempfile::tempdir().unwrap(), FakeMaster::start(&["RUNNING"]));
     let run = spawn(home.path(), &master, &["run", "tidied"]);
     eventually("the job is followed", || master.server.count("/v1/submissions/status") > 1);
@@ -203,7 +203,7 @@ fn a_run_that_is_cancelled_leaves_the_job_of_its_teardown_alone() {
 }
 
 #[test]
-fn a_teardown_whose_program_has_died_is_followed_after_its_run_was_cancelled() {
+fn the_next_program_follows_the_teardown_job_of_a_cancelled_run() {
     let (home, master) = left_behind(&[], "tidied");
     let cancelled = output_of(spawn(home.path(), &master, &["cancel", "last"]));
     assert!(cancelled.stderr.contains("`resume 1` runs tidy"), "{cancelled:?}");

@@ -39,7 +39,7 @@ impl Known {
     }
 }
 
-/// A cluster that is told by the script of [`submitter`] what was submitted.
+/// A cluster that learns of submissions from the script of [`submitter`].
 struct Manager {
     server: Server,
     known: Arc<Mutex<Known>>,
@@ -71,7 +71,7 @@ impl Manager {
         format!("http://127.0.0.1:{}", self.server.port)
     }
 
-    /// A `spark-submit` that hands over what a property says, and ends with an exit code.
+    /// A `spark-submit` that passes on the value of a property and ends with an exit code.
     fn submitter(&self, property: &str, code: u8) -> Spark {
         Spark::of(&format!(
             r#"while [ $# -gt 0 ]; do [ "$1" = --properties-file ] && file=$2; shift; done
@@ -184,9 +184,9 @@ fn a_job_on_yarn_is_found_by_its_tag_and_followed_to_its_end() {
 }
 
 #[test]
-fn what_yarn_says_counts_and_not_the_exit_code() {
+fn the_state_that_yarn_reports_wins_over_the_exit_code() {
     let config = Config::builder().build().unwrap();
-    // The submission says that it failed, and the application is there.
+    // The submission reports a failure, but the application exists.
     let failed = json!({"state": "FINISHED", "finalStatus": "FAILED", "diagnostics": "User class threw exception"});
     let manager = Manager::start([failed], yarn);
     let spark = manager.submitter("spark.yarn.tags", 1);
@@ -212,7 +212,7 @@ fn noise() -> [Answer; 6] {
 }
 
 #[test]
-fn answers_that_say_nothing_are_waited_out() {
+fn inconclusive_answers_do_not_end_the_wait() {
     let state = |state: &str, end: &str| json!({"state": state, "finalStatus": end});
     let manager = Manager::start([state("RUNNING", "UNDEFINED"), state("FINISHED", "SUCCEEDED")], yarn);
     locked(&manager.known).instead.extend(noise());
@@ -256,7 +256,7 @@ fn denied_access_and_a_missing_cluster_are_reported_before_anything_is_submitted
 }
 
 #[test]
-fn a_job_on_yarn_that_is_out_of_time_is_killed() {
+fn a_job_on_yarn_that_times_out_is_killed() {
     let manager = Manager::start([json!({"state": "RUNNING", "finalStatus": "UNDEFINED"})], yarn);
     let spark = manager.submitter("spark.yarn.tags", 0);
     let job = on_yarn(&manager, &spark).run_timeout(Duration::from_millis(50));
@@ -292,7 +292,7 @@ fn a_pod_is_judged_by_the_container_of_its_driver() {
 }
 
 #[test]
-fn an_image_that_cannot_be_had_and_a_pod_that_is_gone_fail_the_job() {
+fn an_unavailable_image_or_a_missing_pod_fails_the_job() {
     let waits = json!({"waiting": {"reason": "ImagePullBackOff", "message": "no such image"}});
     let manager = Manager::start([pod("Pending", &waits)], kubernetes);
     let spark = manager.submitter("spark.kubernetes.driver.pod.name", 0);

@@ -43,7 +43,7 @@ fn awaited<R: taskflow::Value>(job: SparkSubmit<R>) -> Result<SparkJob<R>, Spark
 }
 
 #[test]
-fn a_job_gets_its_words_and_its_properties_and_no_secret_is_in_its_command_line() {
+fn a_job_gets_its_arguments_and_properties_without_secrets_on_the_command_line() {
     let spark = Spark::of(
         r#"printf '%s\n' "$@" > "$OUT/words"; while [ $# -gt 0 ]; do [ "$1" = --properties-file ] && cp "$2" "$OUT/conf"; shift; done
            stat -c %a "$OUT/conf" > "$OUT/mode"; echo "$TOKEN" > "$OUT/token"; echo done"#,
@@ -101,14 +101,14 @@ fn a_python_job_that_raises_fails_with_its_traceback() {
 }
 
 #[test]
-fn a_class_that_is_not_there_is_not_tried_again() {
+fn a_missing_class_is_not_retried() {
     let spark = Spark::of(r#"echo "Error: Failed to load class Job." >&2; exit 101"#);
     let (chain, retryable) = node(spark.job("job.jar").class("Job")).unwrap_err();
     assert_eq!((chain[1].as_str(), retryable), ("Error: Failed to load class Job.", false));
 }
 
 #[test]
-fn a_result_is_typed_and_must_be_there() {
+fn a_result_is_typed_and_required() {
     let spark = Spark::of(r#"[ -n "$SAYS" ] && echo "$SAYS" > "$TASKFLOW_RESULT"; exit 0"#);
     let job = || spark.job("job.py").result::<(u32, String)>();
     assert_eq!(node(job().env("SAYS", r#"[3, "rows"]"#)).unwrap().result, (3, "rows".to_owned()));
@@ -119,7 +119,7 @@ fn a_result_is_typed_and_must_be_there() {
 }
 
 #[test]
-fn a_script_for_the_shell_must_run_to_its_end() {
+fn a_shell_script_must_run_to_completion() {
     let ends = Spark::of("cat > /dev/null; echo taskflow: the script has run to its end");
     assert!(node(ends.job("job.scala")).is_ok());
     let breaks = Spark::of("cat > /dev/null; echo 'error: not found: value x'");
@@ -129,21 +129,21 @@ fn a_script_for_the_shell_must_run_to_its_end() {
 }
 
 #[test]
-fn what_is_missing_is_said_before_anything_is_started() {
+fn missing_prerequisites_are_reported_before_anything_starts() {
     let spark = Spark::of("exit 0");
     let (chain, retryable) = node(spark.job("none.py")).unwrap_err();
     assert!(chain[0].contains("none.py` does not exist") && !retryable, "{chain:?}");
     let (chain, retryable) = node(spark.job("job.py").spark_home("/nowhere")).unwrap_err();
     assert!(chain[0].contains("/nowhere/bin/spark-submit") && chain[0].contains("`pip install pyspark`"), "{chain:?}");
     assert!(!retryable);
-    // A port at which nobody listens any more.
+    // A port without a listener.
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let (chain, retryable) = node(spark.job("job.py").master(format!("spark://127.0.0.1:{port}"))).unwrap_err();
     assert!(chain[0].starts_with("no master responds at spark://127.0.0.1") && retryable, "{chain:?}");
 }
 
 #[test]
-fn contradictions_are_mistakes_of_the_graph_with_their_place() {
+fn contradictory_options_are_mistakes_with_their_location() {
     let mistakes = Dag::build("wrong", || {
         spark_submit("a", SparkSubmit::app("a.py").master("local").deploy_mode(DeployMode::Cluster));
         spark_submit("b", SparkSubmit::app("b.sql").arg("x"))
@@ -158,7 +158,7 @@ fn contradictions_are_mistakes_of_the_graph_with_their_place() {
 }
 
 #[test]
-fn a_connection_that_is_not_there_is_never_yarn() {
+fn a_missing_connection_never_means_yarn() {
     let spark = Spark::of("exit 0");
     let job = SparkSubmit::app(spark.path("job.py").to_str().unwrap()).connection("lake");
     let (chain, retryable) = node(job).unwrap_err();
@@ -166,7 +166,7 @@ fn a_connection_that_is_not_there_is_never_yarn() {
 }
 
 #[test]
-fn a_job_that_takes_too_long_is_ended() {
+fn a_job_that_times_out_is_killed() {
     let spark = Spark::of("echo $$ > $OUT; exec sleep 1000");
     let pid = spark.path("pid");
     let job = spark.job("job.py").env("OUT", pid.to_str().unwrap()).run_timeout(Duration::from_millis(300));
@@ -177,7 +177,7 @@ fn a_job_that_takes_too_long_is_ended() {
 }
 
 #[test]
-fn a_job_without_resources_is_given_up() {
+fn a_job_without_resources_is_abandoned() {
     let line =
         "26/11/22 08:40:55 WARN TaskSchedulerImpl: Initial job has not accepted any resources; check your cluster UI";
     let spark = Spark::of(&format!("echo '{line}' >&2; exec sleep 1000"));
@@ -206,7 +206,7 @@ fn a_driver_on_the_cluster_is_followed_to_its_end_without_a_slot() {
 }
 
 #[test]
-fn only_the_word_of_the_master_is_success() {
+fn only_a_report_of_the_master_is_success() {
     for (life, wanted) in [
         (["RUNNING", "FAILED"], "ended with the state FAILED"),
         (["RUNNING", "ERROR"], "ended with the state ERROR"),
@@ -222,7 +222,7 @@ fn only_the_word_of_the_master_is_success() {
 }
 
 #[test]
-fn an_id_that_vanishes_is_a_lost_driver_and_no_success() {
+fn a_driver_that_the_master_forgets_is_lost_and_not_a_success() {
     let (spark, master) = (Spark::of("exit 0"), FakeMaster::start(&["RUNNING"]));
     let gone = r#"{"action":"SubmissionStatusResponse","success":false}"#;
     locked(&master.state).instead.push_back(("/v1/submissions/status", Answer::Of(200, gone.to_owned())));
@@ -231,7 +231,7 @@ fn an_id_that_vanishes_is_a_lost_driver_and_no_success() {
 }
 
 #[test]
-fn answers_that_say_nothing_are_waited_out() {
+fn inconclusive_answers_do_not_end_the_wait() {
     let (spark, master) = (Spark::of("exit 0"), FakeMaster::start(&["RUNNING", "UNKNOWN", "RUNNING", "FINISHED"]));
     let status = "/v1/submissions/status";
     let standby = r#"{"action":"SubmissionStatusResponse","success":false,"message":"Exception: Current state is not alive: STANDBY."}"#;
@@ -246,7 +246,7 @@ fn answers_that_say_nothing_are_waited_out() {
 }
 
 #[test]
-fn who_does_not_let_us_in_and_who_is_no_master_is_said_at_once() {
+fn denied_access_and_a_server_that_is_not_a_master_are_reported_at_once() {
     for (status, body, wanted) in [
         (401, "", "denied access with status 401"),
         (403, "<html>", "denied access with status 403"),
@@ -264,7 +264,7 @@ fn who_does_not_let_us_in_and_who_is_no_master_is_said_at_once() {
 }
 
 #[test]
-fn a_submission_whose_answer_is_lost_is_found_by_its_tag_and_not_made_again() {
+fn a_submission_whose_answer_is_lost_is_found_by_its_tag_and_not_repeated() {
     let (spark, master) = (Spark::of("exit 0"), FakeMaster::start(&["RUNNING", "FINISHED"]));
     locked(&master.state).says = Some(Answer::Cut);
     let job = node(in_the_cluster(&spark, &master)).unwrap();
@@ -273,10 +273,10 @@ fn a_submission_whose_answer_is_lost_is_found_by_its_tag_and_not_made_again() {
 }
 
 #[test]
-fn a_driver_of_somebody_else_that_was_never_launched_leaves_nothing_unclear() {
+fn an_unlaunched_driver_of_unknown_origin_does_not_block_a_submission() {
     let (spark, master) = (Spark::of("exit 0"), FakeMaster::start(&["ERROR"]));
     node(in_the_cluster(&spark, &master)).unwrap_err();
-    // The next submission does not arrive. The log of the first driver does not tell whose it was,
+    // The next submission does not arrive. The log of the first driver does not show whose it was,
     // but it has done nothing.
     locked(&master.state).life = vec!["FINISHED"];
     locked(&master.state).instead.push_back(("/v1/submissions/create", Answer::Cut));
@@ -296,7 +296,7 @@ fn a_retry_after_a_failure_submits_anew() {
 }
 
 #[test]
-fn two_jobs_of_one_task_are_told_apart_when_it_comes_back() {
+fn two_jobs_of_one_task_are_distinguished_when_it_continues() {
     static CLUSTER: Mutex<Option<Arc<(Spark, FakeMaster)>>> = Mutex::new(None);
     #[task(deferrable)]
     async fn both(ctx: &TaskContext) -> Result<(String, String)> {
@@ -318,7 +318,7 @@ fn two_jobs_of_one_task_are_told_apart_when_it_comes_back() {
 }
 
 #[test]
-fn cancelling_a_run_ends_the_driver_it_waits_for() {
+fn cancelling_a_run_kills_the_driver_it_waits_for() {
     let (spark, master) = (Spark::of("exit 0"), FakeMaster::start(&["RUNNING"]));
     let job = in_the_cluster(&spark, &master).poll_interval(Duration::from_secs(1000));
     let dag = Dag::build("cancelled", || spark_submit("job", job.clone())).unwrap();
@@ -330,7 +330,7 @@ fn cancelling_a_run_ends_the_driver_it_waits_for() {
 }
 
 #[test]
-fn that_a_driver_does_not_die_is_part_of_the_error() {
+fn the_error_reports_a_driver_that_does_not_die() {
     let (spark, master) = (Spark::of("exit 0"), FakeMaster::start(&["RUNNING"]));
     locked(&master.state).immortal = true;
     let job = in_the_cluster(&spark, &master).run_timeout(SOON).kill_timeout(SOON);
@@ -339,7 +339,7 @@ fn that_a_driver_does_not_die_is_part_of_the_error() {
 }
 
 #[test]
-fn a_detached_driver_is_left_alone() {
+fn a_detached_driver_is_not_killed() {
     let (spark, master) = (Spark::of("exit 0"), FakeMaster::start(&["RUNNING"]));
     let job = in_the_cluster(&spark, &master).detach().poll_interval(Duration::from_secs(1000));
     let dag = Dag::build("detached", || spark_submit("job", job.clone())).unwrap();
@@ -351,7 +351,7 @@ fn a_detached_driver_is_left_alone() {
 }
 
 #[test]
-fn a_driver_without_resources_is_killed_when_its_time_is_over() {
+fn a_driver_without_resources_is_killed_at_its_timeout() {
     let (spark, master) = (Spark::of("exit 0"), FakeMaster::start(&["SUBMITTED"]));
     let error = awaited(in_the_cluster(&spark, &master).queue_timeout(Duration::from_millis(50))).unwrap_err();
     assert!(matches!(error, SparkError::TimedOut { of: Limit::Queue, confirmed: true, .. }), "{error}");
@@ -359,7 +359,7 @@ fn a_driver_without_resources_is_killed_when_its_time_is_over() {
 }
 
 #[test]
-fn a_future_that_is_dropped_ends_its_driver() {
+fn dropping_the_future_kills_its_driver() {
     let (spark, master) = (Spark::of("exit 0"), FakeMaster::start(&["RUNNING"]));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {

@@ -1,7 +1,6 @@
 //! Tasks on executors of a real Spark: the same results as on threads, whatever is lost on the way.
 //!
-//! They need the `pyspark` package and Java; [`Spark::find`] says what to do where they are
-//! missing.
+//! They need the `pyspark` package and Java; [`Spark::find`] explains how to install them.
 
 use std::collections::BTreeSet;
 use std::io::{Read as _, Write as _};
@@ -120,7 +119,7 @@ fn results_on_a_cluster_are_those_of_local_threads() {
 }
 
 #[test]
-fn a_worker_that_dies_takes_one_attempt_with_it_and_spark_tries_before() {
+fn a_crashed_worker_fails_one_attempt_after_the_retries_of_spark() {
     let (cluster, home) = (Cluster::shared(), Home::new());
     let _alone = alone(&cluster);
     let mut run = on(&cluster, &home, "spark.task.maxFailures=2", &["run", "perishes", "--count", "20"]);
@@ -135,7 +134,7 @@ fn a_worker_that_dies_takes_one_attempt_with_it_and_spark_tries_before() {
 }
 
 #[test]
-fn the_loss_of_an_executor_loses_and_doubles_nothing() {
+fn losing_an_executor_neither_loses_nor_duplicates_results() {
     let (cluster, home) = (Cluster::shared(), Home::new());
     let _alone = alone(&cluster);
     let marks = home.marks();
@@ -152,7 +151,7 @@ fn the_loss_of_an_executor_loses_and_doubles_nothing() {
 }
 
 #[test]
-fn a_speculative_copy_doubles_nothing() {
+fn a_speculative_copy_duplicates_nothing() {
     let (cluster, home) = (Cluster::shared(), Home::new());
     let _alone = alone(&cluster);
     let marks = home.marks();
@@ -167,7 +166,7 @@ fn a_speculative_copy_doubles_nothing() {
 }
 
 #[test]
-fn the_loss_of_the_driver_is_a_failed_attempt_and_the_next_one_starts_another() {
+fn losing_the_driver_fails_the_attempt_and_the_next_starts_a_new_one() {
     let (cluster, home) = (Cluster::shared(), Home::new());
     let _alone = alone(&cluster);
     let marks = home.marks();
@@ -212,7 +211,7 @@ fn cancelling_stops_the_job_and_its_workers() {
 }
 
 #[test]
-fn a_program_that_is_killed_leaves_no_process_and_no_file() {
+fn a_killed_program_leaves_no_process_and_no_file() {
     let (cluster, home) = (Cluster::shared(), Home::new());
     let _alone = alone(&cluster);
     let (marks, temporary) = (home.marks(), home.0.path().join("temporary"));
@@ -235,7 +234,7 @@ fn a_program_that_is_killed_leaves_no_process_and_no_file() {
 }
 
 #[test]
-fn another_build_of_the_program_can_be_shipped_and_one_that_is_none_is_told() {
+fn another_build_can_be_shipped_and_an_invalid_one_is_reported() {
     let (spark, home) = (Spark::find(), Home::new());
     let copy = home.0.path().join("copy");
     std::fs::copy(program("spark_tasks").get_program(), &copy).expect("files can be copied");
@@ -298,7 +297,7 @@ fn failure(mut program: Command) -> (String, Vec<String>) {
 }
 
 #[test]
-fn what_is_missing_is_named_with_the_command_that_brings_it() {
+fn a_missing_package_is_named_with_the_command_that_installs_it() {
     let home = Home::new();
     let spark = Spark { home: PathBuf::new(), python: "/nowhere/python".into() };
     let words = ["run", "together", "--count", "1"];
@@ -338,7 +337,7 @@ fn worker(requests: &[u8], close: bool) -> (Option<i32>, Vec<u8>, String) {
 }
 
 #[test]
-fn a_worker_says_that_it_is_there_and_ends_when_it_is_told_so() {
+fn a_worker_announces_itself_and_stops_on_request() {
     let greeting = u64::MAX.to_le_bytes();
     let none = [greeting, 0_u64.to_le_bytes()].concat();
     assert_eq!(worker(&0_u64.to_le_bytes(), false), (Some(0), none, String::new()));
@@ -403,7 +402,7 @@ fn the_executor_is_part_of_the_graph() {
 }
 
 #[test]
-fn what_cannot_run_on_executors_is_told_when_the_graph_is_built() {
+fn tasks_that_cannot_run_on_executors_are_reported_when_the_graph_is_built() {
     let errors = Dag::draw("wrong", |_| {
         let spark = Executors::local();
         let _ = apart(1_u32).on(&spark);
@@ -424,7 +423,7 @@ fn what_cannot_run_on_executors_is_told_when_the_graph_is_built() {
 }
 
 #[test]
-fn a_run_in_process_uses_no_executors() {
+fn an_in_process_run_uses_no_executors() {
     #[dag]
     fn sums() -> Vec<u32> {
         parts().each(|part| there(double(part)).on(Executors::new("spark://nobody.invalid:7077"))).collect()
@@ -436,7 +435,7 @@ fn a_run_in_process_uses_no_executors() {
 }
 
 #[test]
-fn a_program_without_the_door_for_workers_is_told_so() {
+fn a_program_without_the_worker_entry_point_is_reported() {
     #[dag]
     fn sums() -> Vec<u32> {
         parts().each(|part| double(part)).on(Executors::local().python("/bin/sh")).collect()

@@ -13,7 +13,7 @@ use taskflow::prelude::*;
 use taskflow::spark::{DeployMode, Limit, SparkError, SparkJob, SparkSubmit, spark_submit};
 use taskflow_tests::binaries::{self, ProgramOutput};
 use taskflow_tests::common;
-use taskflow_tests::spark::cluster::{Cluster, hand_on};
+use taskflow_tests::spark::cluster::{Cluster, forward_request};
 use taskflow_tests::spark::installed::java;
 use taskflow_tests::spark::server::{Answer, Request, Server};
 
@@ -107,7 +107,7 @@ fn day() -> String {
 }
 
 #[test]
-fn a_python_job_on_the_cluster_gives_its_result_and_its_summary() {
+fn a_python_job_on_the_cluster_returns_its_result_and_summary() {
     let (cluster, _turn) = turn();
     let events = cluster.folder().join("events");
     std::fs::create_dir_all(&events).unwrap();
@@ -172,7 +172,7 @@ fn a_task_that_raises_on_an_executor_fails_the_job_with_its_traceback() {
 }
 
 #[test]
-fn a_jar_in_client_mode_gives_its_result_or_its_exit_code_or_what_it_throws() {
+fn a_jar_in_client_mode_reports_its_result_exit_code_or_exception() {
     let _turn = turn();
     let job = |how: &str| small(jar().to_str().unwrap()).class("Job").arg(how);
     let ok = awaited(job("ok").result::<u64>()).unwrap_or_else(|error| panic!("{error}: {:?}", error.output()));
@@ -189,10 +189,10 @@ fn a_jar_in_client_mode_gives_its_result_or_its_exit_code_or_what_it_throws() {
 #[test]
 fn a_jar_runs_in_the_cluster_and_its_submission_is_found_again_by_its_tag() {
     let (cluster, _turn) = turn();
-    // Between us and the REST server somebody swallows the first answer to a submission.
+    // A proxy before the REST server drops the first answer to a submission.
     let (rest, swallowed) = (cluster.rest_port, OnceLock::new());
     let proxy = Server::start(move |request| {
-        let (status, body) = hand_on(rest, request);
+        let (status, body) = forward_request(rest, request);
         let first = request.path.ends_with("/create") && swallowed.set(()).is_ok();
         if first { Answer::Cut } else { Answer::Of(status, body) }
     });
@@ -205,7 +205,7 @@ fn a_jar_runs_in_the_cluster_and_its_submission_is_found_again_by_its_tag() {
 }
 
 #[test]
-fn a_driver_that_fails_says_why_and_one_that_is_out_of_time_is_killed() {
+fn a_failed_driver_reports_why_and_one_that_times_out_is_killed() {
     let _turn = turn();
     let error = awaited(in_the_cluster("exit")).unwrap_err();
     assert!(matches!(&error, SparkError::DriverFailed { state, .. } if state == "FAILED"), "{error}");
@@ -218,7 +218,7 @@ fn a_driver_that_fails_says_why_and_one_that_is_out_of_time_is_killed() {
 }
 
 #[test]
-fn a_driver_that_waits_for_resources_is_killed_when_its_time_is_over() {
+fn a_driver_that_waits_for_resources_is_killed_at_its_timeout() {
     let (cluster, _turn) = turn();
     // No worker has that much.
     let job = in_the_cluster("ok").driver_memory("8g").queue_timeout(Duration::from_secs(1));
@@ -228,7 +228,7 @@ fn a_driver_that_waits_for_resources_is_killed_when_its_time_is_over() {
 }
 
 #[test]
-fn a_jar_that_no_worker_can_read_is_said_with_the_reason() {
+fn an_unreadable_jar_is_reported_with_the_reason() {
     let _turn = turn();
     let cluster = Cluster::shared();
     let job = SparkSubmit::app("http://127.0.0.1:1/no-such.jar")
@@ -256,7 +256,7 @@ fn a_master_without_a_rest_server_is_reported_before_anything_is_submitted() {
 }
 
 #[test]
-fn a_restart_of_the_master_ends_as_the_new_one_says_and_submits_nothing() {
+fn after_a_restart_of_the_master_the_new_one_decides_and_nothing_is_resubmitted() {
     let (cluster, _turn) = turn();
     let go = cluster.folder().join("go-on-after-the-restart");
     let job = in_the_cluster("wait").arg(go.to_str().unwrap());
@@ -287,7 +287,7 @@ fn program(home: &Path, rest_port: u16, go: &Path, words: &[&str]) -> Child {
 }
 
 #[test]
-fn a_program_that_is_killed_leaves_one_driver_whenever_that_happens() {
+fn a_program_killed_at_any_moment_leaves_one_driver() {
     let (cluster, _turn) = turn();
     // What the program is killed at, and whether the master has heard of the job by then.
     for (moment, path, heard) in [
@@ -297,7 +297,7 @@ fn a_program_that_is_killed_leaves_one_driver_whenever_that_happens() {
     ] {
         let (home, go) = (tempfile::tempdir().unwrap(), cluster.folder().join(format!("go-{moment}")));
         let known = drivers(&cluster, "activedrivers").len() + drivers(&cluster, "completeddrivers").len();
-        // Between the program and the REST server somebody keeps the first answer to himself.
+        // A proxy before the REST server withholds the first answer.
         let (rest, reached) = (cluster.rest_port, Arc::new(OnceLock::new()));
         let told = Arc::clone(&reached);
         let proxy = Server::start(move |request| {
@@ -306,7 +306,7 @@ fn a_program_that_is_killed_leaves_one_driver_whenever_that_happens() {
                 told.set(()).expect("it is the first");
                 return Answer::Silence;
             }
-            let (status, body) = hand_on(rest, request);
+            let (status, body) = forward_request(rest, request);
             if held {
                 told.set(()).expect("it is the first");
                 return Answer::Silence;
@@ -353,15 +353,15 @@ fn a_scala_script_fails_when_it_throws_and_when_it_does_not_compile() {
     assert!(error.output().unwrap().contains("type mismatch"), "{error:?}");
 }
 
-/// The drivers of which the master says this.
+/// The drivers that the master lists under this key.
 fn drivers(cluster: &Cluster, what: &str) -> Vec<serde_json::Value> {
     let ask = Request { method: "GET".to_owned(), path: "/json/".to_owned(), head: String::new(), body: String::new() };
-    let (_, body) = hand_on(cluster.ui_port, &ask);
+    let (_, body) = forward_request(cluster.ui_port, &ask);
     let json: serde_json::Value = serde_json::from_str(&body).expect("the master speaks JSON");
     json[what].as_array().cloned().unwrap_or_default()
 }
 
-/// Waits until so many drivers run, as the master says.
+/// Waits until the master reports this number of running drivers.
 #[track_caller]
 fn active(wanted: usize) {
     let start = std::time::Instant::now();
@@ -377,7 +377,7 @@ fn active(wanted: usize) {
 }
 
 #[test]
-fn a_run_that_is_cancelled_kills_its_driver_while_its_task_is_deferred() {
+fn cancelling_a_run_kills_the_driver_of_its_deferred_task() {
     let _turn = turn();
     let dag = Dag::build("cancelled", || spark_submit("job", in_the_cluster("sleep"))).unwrap();
     let handle = dag.run().start().unwrap();

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-/// A call of a fixture, with an environment that says nothing about terminals.
+/// A call of a fixture, in an environment without variables about terminals.
 pub fn program(name: &str) -> Command {
     let mut command = Command::new(path(name));
     // The last one is for tests: a program would warn of it.
@@ -37,7 +37,7 @@ fn built() -> PathBuf {
     test.ancestors().nth(2).expect("a test lies in target/<profile>/deps").to_owned()
 }
 
-/// What a call gave.
+/// The output of a call.
 #[derive(Debug, PartialEq, Eq)]
 pub struct ProgramOutput {
     pub code: Option<i32>,
@@ -105,7 +105,9 @@ fn masked_line(line: &str) -> String {
             masked.push("<run>");
         } else if word.starts_with("(manual__") {
             masked.push("(<run>)");
-        } else if let Some(program) = ["cli_several", "cli_history"].into_iter().find(|name| word.ends_with(name)) {
+        } else if let Some(program) =
+            ["cli_several", "cli_history", "cli_shown"].into_iter().find(|name| word.ends_with(name))
+        {
             masked.push(program);
         } else if word.starts_with(&worker) {
             masked.push("<worker>");

@@ -136,10 +136,10 @@ pub fn watch_panics() {
     });
 }
 
-/// Calls `body` in a process of its own, a copy of this test program that runs the test `name`
-/// alone: for what would take all other tests with it if it went wrong.
+/// Calls `body` in a separate process, a copy of this test program that runs only the test `name`:
+/// for tests that would take down all others if they failed.
 #[track_caller]
-pub fn in_a_process_of_its_own(name: &'static str, body: impl FnOnce()) {
+pub fn in_a_separate_process(name: &'static str, body: impl FnOnce()) {
     const INSIDE: &str = "TASKFLOW_TEST_INSIDE";
     if std::env::var_os(INSIDE).is_some_and(|inside| inside == name) {
         return body();
@@ -156,7 +156,7 @@ pub fn in_a_process_of_its_own(name: &'static str, body: impl FnOnce()) {
     );
 }
 
-/// As many cases as `PROPTEST_CASES` says, or else `cases`; always the same ones unless
+/// The number of cases in `PROPTEST_CASES`, or else `cases`; always the same cases unless
 /// `PROPTEST_RNG_SEED` is set.
 pub fn cases(cases: u32) -> ProptestConfig {
     let is_set = |variable| std::env::var_os(variable).is_some();

@@ -116,8 +116,8 @@ impl Place {
         text.lines().map(Effect::read).collect()
     }
 
-    /// What the history says, read from a copy: the place itself stays as the worker has left it.
-    /// Nothing if no run is stored.
+    /// The history, read from a copy so that the place itself is not modified. `None` if no run is
+    /// stored.
     pub fn look(&self) -> Option<Look> {
         let copy = tempfile::tempdir().expect("there is room for temporary files");
         copy_files(&self.home(), copy.path());
@@ -233,13 +233,13 @@ impl Effect {
     }
 }
 
-/// Whether it is a task of taskflow's own: nobody sees it run, and its value is that of another
-/// one.
+/// Whether it is an internal task of taskflow, which has no effects and passes on the value of
+/// another one.
 pub fn is_of_taskflow(task: &str) -> bool {
     task.contains(".each")
 }
 
-/// What the history of the run says.
+/// The history of the run.
 #[derive(Debug)]
 pub struct Look {
     pub run_id: String,
@@ -277,6 +277,8 @@ impl Look {
         let mut tasks = BTreeMap::new();
         for task in &history.tasks {
             let value = journal.value(&history, &task.id).await.expect("a stored value can be read");
+            // The list of an expand node may be stored with it.
+            let value = value.filter(|_| !is_of_taskflow(&task.id));
             assert_eq!(value.is_some(), task.state == TaskState::Success && !is_of_taskflow(&task.id), "{task:?}");
             let number = |value: taskflow::journal::StoredValue| value.json().expect("it is whole")["number"].as_u64();
             let value = value.map(|value| number(value).expect("a number"));

@@ -23,10 +23,9 @@ fn followed(n: u32) -> u32 {
     total(doubled)
 }
 
-/// What both views must agree on. A live run has the time at which it began, a stored one the time
-/// at which its process took it.
+/// That both views agree.
 fn assert_same(stored: &RunView, live: &RunView) {
-    assert_eq!((stored.entry, stored.state), (live.entry, live.state));
+    assert_eq!((stored.entry, stored.state, stored.started), (live.entry, live.state, live.started));
     assert_eq!((&stored.info, &stored.halt_reason, stored.ended), (&live.info, &live.halt_reason, live.ended));
     assert_eq!(stored.tasks, live.tasks);
 }

@@ -140,7 +140,7 @@ fn within() -> usize {
 }
 
 #[tokio::test]
-async fn a_run_that_goes_on_reads_its_frames_also_those_within_other_values() -> Result<()> {
+async fn a_resumed_run_reads_its_frames_even_inside_other_values() -> Result<()> {
     let home = tempfile::tempdir()?;
     let journal = Journal::open(home.path()).await?;
     assert!(within::run().journal(&journal).await?.success().is_err());
@@ -155,7 +155,7 @@ async fn a_run_that_goes_on_reads_its_frames_also_those_within_other_values() ->
 }
 
 #[test]
-fn batches_of_other_columns_are_no_frame() {
+fn batches_with_different_columns_are_not_a_frame() {
     let schema = Arc::new(Schema::new(vec![Field::new("n", DataType::Int64, true)]));
     let error = Frame::new(schema, vec![rows(0..1)]).unwrap_err().to_string();
     assert!(
@@ -166,7 +166,7 @@ fn batches_of_other_columns_are_no_frame() {
 }
 
 #[test]
-fn frames_are_equal_by_their_rows() {
+fn frames_are_compared_by_their_rows() {
     let cut = Frame::try_from(vec![rows(0..3), rows(3..5)]).unwrap();
     assert_eq!(cut, Frame::from(rows(0..5)));
     assert_ne!(cut, Frame::from(rows(0..4)));

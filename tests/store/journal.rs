@@ -65,7 +65,7 @@ fn assert_same<T>(history: &taskflow::journal::RunHistory, report: &RunReport<T>
 }
 
 #[tokio::test]
-async fn the_history_of_a_run_says_what_its_report_says() -> Result<(), BoxError> {
+async fn the_history_of_a_run_matches_its_report() -> Result<(), BoxError> {
     for durability in [Durability::Strict, Durability::Relaxed] {
         let journal = Journal::in_memory()?;
         let report = mixed::run(5).journal(&journal).durability(durability).await?;
@@ -96,7 +96,7 @@ fn step(n: u64) -> u64 {
 }
 
 #[tokio::test]
-async fn a_long_chain_and_a_wide_fan_come_to_their_end() -> Result<(), BoxError> {
+async fn a_long_chain_and_a_wide_fan_finish() -> Result<(), BoxError> {
     let journal = Journal::in_memory()?;
     let chain = Dag::build("chain", || {
         let mut at = step(0);
@@ -131,7 +131,7 @@ async fn waits(n: u32, ctx: &TaskContext) -> Result<u32> {
 }
 
 #[tokio::test]
-async fn what_was_cancelled_is_told_by_the_history() -> Result<(), BoxError> {
+async fn the_history_shows_cancelled_tasks() -> Result<(), BoxError> {
     let journal = Journal::in_memory()?;
     let dag = Dag::build("interrupted", || step_of(waits(step_of(20))))?;
     let handle = dag.run().journal(&journal).grace(Duration::from_secs(5)).start()?;
@@ -151,7 +151,7 @@ fn step_of(n: u32) -> u32 {
 }
 
 #[tokio::test]
-async fn closing_a_journal_interrupts_the_runs_that_go_on_with_it() -> Result<(), BoxError> {
+async fn closing_a_journal_interrupts_its_live_runs() -> Result<(), BoxError> {
     #[task]
     async fn lingers(ctx: &TaskContext) -> u32 {
         ctx.cancelled().await;
@@ -190,7 +190,7 @@ fn the_thread_of_a_journal_ends_with_its_last_handle_and_its_last_run() {
         threads.filter_map(name).filter(|name| name.starts_with("taskflow-journa")).count()
     }
     let name = "journal::the_thread_of_a_journal_ends_with_its_last_handle_and_its_last_run";
-    common::in_a_process_of_its_own(name, || {
+    common::in_a_separate_process(name, || {
         for _ in 0..300 {
             let journal = Journal::in_memory().unwrap();
             let request = mixed::run(5).journal(&journal);

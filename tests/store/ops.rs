@@ -87,7 +87,7 @@ async fn a_run_is_drafted_and_started() -> Result<(), BoxError> {
 }
 
 #[tokio::test]
-async fn retry_clears_what_failed_and_runs_it() -> Result<(), BoxError> {
+async fn retry_clears_failed_tasks_and_runs_them() -> Result<(), BoxError> {
     let journal = failed("retry").await?;
     open("retry");
     let rerun = ops::retry(&journal, "last", &note(), STRICT).await?;
@@ -95,7 +95,7 @@ async fn retry_clears_what_failed_and_runs_it() -> Result<(), BoxError> {
         serde_json::to_value(&rerun.cleared)?,
         json!({"number": 1, "tasks": ["gate", "count"], "dry_run": false})
     );
-    // The request holds the claim: nobody else can edit the run before it starts.
+    // The request holds the claim: no one else can edit the run before it starts.
     let other = ops::clear(&journal, "1", &TaskFilter::all(), &note()).await;
     assert_kind(other, ErrorKind::Conflict, "");
     assert_eq!(rerun.request.await?.state(), RunState::Success);
@@ -113,25 +113,24 @@ async fn tasks_are_cleared_with_and_without_being_run() -> Result<(), BoxError> 
     let would = ops::would_clear(&journal, "1", &filter).await?;
     assert_eq!((would.tasks.as_slice(), would.dry_run), (["count".to_owned()].as_slice(), true));
     assert_eq!(journal.history("1").await?.state, RunState::Success);
-    assert_kind(
-        ops::resume(&journal, None, STRICT).await,
-        ErrorKind::NotFound,
-        "there is no interrupted run to resume",
-    );
+    assert_kind(ops::interrupted(&journal).await, ErrorKind::NotFound, "there is no interrupted run to resume");
 
     let cleared = ops::clear(&journal, "1", &filter, &note()).await?;
     assert_eq!((cleared.number, cleared.tasks, cleared.dry_run), (1, would.tasks, false));
     // A run that is stored cannot become ephemeral.
-    let report = ops::resume(&journal, None, Durability::Ephemeral).await?.await?;
+    let interrupted = ops::interrupted(&journal).await?;
+    let [run] = &*interrupted else { panic!("{interrupted:?}") };
+    let report = ops::resume(&journal, &run.info.run_id, Durability::Ephemeral).await?.await?;
     assert_eq!(report.state(), RunState::Success);
 
     let rerun = ops::clear_and_run(&journal, "1", &filter, &note(), STRICT).await?;
     assert_eq!(rerun.request.await?.state(), RunState::Success);
     let history = journal.history("1").await?;
     assert_eq!(history.task("count").map(|task| (task.attempts.len(), task.cleared)), Some((3, 2)));
-    let ended = ops::resume(&journal, Some("1"), STRICT).await;
+    let ended = ops::resume(&journal, "1", STRICT).await;
     assert_kind(ended, ErrorKind::Conflict, "it has ended (success)");
     assert_kind(ops::would_clear(&journal, "7", &filter).await, ErrorKind::NotFound, "there is no run `7`");
+    assert_kind(ops::would_clear(&journal, "", &filter).await, ErrorKind::NotFound, "there is no run ``");
     Ok(())
 }
 
@@ -230,7 +229,7 @@ async fn runs_are_listed_read_replayed_and_pruned() -> Result<(), BoxError> {
 }
 
 #[tokio::test]
-async fn what_a_call_gives_wins_over_the_configuration() -> Result<(), BoxError> {
+async fn arguments_of_a_call_override_the_configuration() -> Result<(), BoxError> {
     let directory = tempfile::tempdir()?;
     let file = directory.path().join("taskflow.toml");
     std::fs::write(

@@ -60,7 +60,7 @@ async fn a_queued_run_is_started_by_another_process() -> Result<(), BoxError> {
     assert_eq!((states(&one, RunState::Queued).await?, states(&one, RunState::Running).await?), (1, 0));
     assert_eq!(states(&one, RunState::Interrupted).await?, 0);
 
-    // Another journal in the same home stands for another process.
+    // Another journal in the same home represents another process.
     let other = Journal::open(home.path()).await?;
     let report = other.resume("1").await?.await?;
     assert_eq!(report.state(), RunState::Success);
@@ -81,7 +81,7 @@ async fn a_claimed_run_is_not_claimed_again() -> Result<(), BoxError> {
     let request = journal.resume("last").await?;
     let error = journal.resume("last").await.unwrap_err();
     assert!(matches!(error, JournalError::Live { .. }), "{error}");
-    // Whoever does not start it after all gives it back.
+    // A claim that is dropped without starting the run releases it.
     drop(request);
     assert_eq!(journal.history("last").await?.state, RunState::Queued);
     assert_eq!(journal.resume("last").await?.await?.state(), RunState::Success);
@@ -128,7 +128,7 @@ async fn an_event_reaches_a_run_that_has_not_started() -> Result<(), BoxError> {
 }
 
 #[tokio::test]
-async fn a_request_with_a_mistake_is_not_queued() -> Result<(), BoxError> {
+async fn an_invalid_request_is_not_queued() -> Result<(), BoxError> {
     let journal = Journal::in_memory()?;
     let error = journal.enqueue(doubled::run(1000)).await.unwrap_err();
     assert!(matches!(&error, JournalError::Start(error) if matches!(**error, RunError::Param(_))), "{error}");
@@ -164,7 +164,7 @@ async fn clearing_and_resuming_is_one_claim() -> Result<(), BoxError> {
 }
 
 #[tokio::test]
-async fn an_edit_that_is_refused_leaves_the_run_as_it_was() -> Result<(), BoxError> {
+async fn a_rejected_edit_leaves_the_run_unchanged() -> Result<(), BoxError> {
     let journal = Journal::in_memory()?;
     doubled::run(3).journal(&journal).await?;
     let before = journal.find("last").await?;
@@ -176,7 +176,7 @@ async fn an_edit_that_is_refused_leaves_the_run_as_it_was() -> Result<(), BoxErr
 }
 
 #[tokio::test]
-async fn pages_of_runs_follow_each_other() -> Result<(), BoxError> {
+async fn runs_are_listed_page_by_page() -> Result<(), BoxError> {
     let journal = Journal::in_memory()?;
     for day in ["03", "01", "02"] {
         journal.enqueue(doubled::run(1).logical_date(format!("2026-01-{day}").parse()?)).await?;

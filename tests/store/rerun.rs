@@ -67,7 +67,7 @@ fn note() -> Note {
 }
 
 #[tokio::test]
-async fn a_retry_runs_what_failed_and_what_depends_on_it() -> Result<(), BoxError> {
+async fn a_retry_runs_failed_tasks_and_their_downstreams() -> Result<(), BoxError> {
     let journal = Journal::in_memory()?;
     let first = etl::run("fails: retry".to_owned()).journal(&journal).await?;
     assert_eq!(first.state(), RunState::Failed);
@@ -100,7 +100,7 @@ async fn a_retry_runs_what_failed_and_what_depends_on_it() -> Result<(), BoxErro
 }
 
 #[tokio::test]
-async fn one_task_is_cleared_alone_and_uses_stored_values() -> Result<(), BoxError> {
+async fn one_task_cleared_alone_uses_stored_values() -> Result<(), BoxError> {
     let journal = Journal::in_memory()?;
     etl::run("alone".to_owned()).journal(&journal).await?;
     assert_eq!(
@@ -118,7 +118,7 @@ async fn one_task_is_cleared_alone_and_uses_stored_values() -> Result<(), BoxErr
 }
 
 #[tokio::test]
-async fn a_run_that_goes_on_is_stored_and_cannot_be_ephemeral() -> Result<(), BoxError> {
+async fn a_resumed_run_cannot_be_ephemeral() -> Result<(), BoxError> {
     let journal = Journal::in_memory()?;
     etl::run("stored".to_owned()).journal(&journal).await?;
     journal.clear("last", &TaskFilter::tasks(["load"]), &note()).await?;
@@ -130,7 +130,7 @@ async fn a_run_that_goes_on_is_stored_and_cannot_be_ephemeral() -> Result<(), Bo
 }
 
 #[tokio::test]
-async fn what_has_ended_is_not_resumed() -> Result<(), BoxError> {
+async fn a_finished_run_is_not_resumed() -> Result<(), BoxError> {
     let journal = Journal::in_memory()?;
     etl::run("ended".to_owned()).journal(&journal).await?;
     let error = journal.resume("last").await.unwrap_err();
@@ -146,7 +146,7 @@ async fn what_has_ended_is_not_resumed() -> Result<(), BoxError> {
 }
 
 #[tokio::test]
-async fn a_task_marked_as_a_success_needs_the_value_that_others_take() -> Result<(), BoxError> {
+async fn a_task_marked_success_needs_the_value_that_its_consumers_take() -> Result<(), BoxError> {
     let journal = Journal::in_memory()?;
     etl::run("fails: marked".to_owned()).journal(&journal).await?;
     let load = TaskFilter::tasks(["load"]);
@@ -171,7 +171,7 @@ async fn a_task_marked_as_a_success_needs_the_value_that_others_take() -> Result
 }
 
 #[tokio::test]
-async fn a_task_marked_as_skipped_or_failed_decides_what_follows() -> Result<(), BoxError> {
+async fn a_task_marked_skipped_or_failed_decides_its_downstreams() -> Result<(), BoxError> {
     for (state, follows, ends) in [
         (TaskState::Skipped, TaskState::Skipped, RunState::Success),
         (TaskState::Failed, TaskState::UpstreamFailed, RunState::Failed),
@@ -224,7 +224,7 @@ async fn a_cleared_run_can_be_cancelled_instead() -> Result<(), BoxError> {
 }
 
 #[tokio::test]
-async fn a_run_under_way_is_not_edited_and_can_be_cancelled_from_outside() -> Result<(), BoxError> {
+async fn a_live_run_cannot_be_edited_but_can_be_cancelled_from_outside() -> Result<(), BoxError> {
     #[task]
     async fn waits(ctx: &TaskContext) -> Result<u32> {
         ctx.cancelled().await;

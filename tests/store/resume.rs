@@ -1,7 +1,7 @@
 //! Resuming an interrupted run: finished tasks stay finished, running ones run again, and the
 //! program may have changed meanwhile.
 //!
-//! A run is interrupted here by closing its journal while tasks are running, and goes on with
+//! A run is interrupted here by closing its journal while tasks are running, and resumed with
 //! another one in the same directory. `process/crash.rs` does the same with processes that are
 //! killed.
 
@@ -97,7 +97,7 @@ fn ends(history: &RunHistory, task: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn what_has_ended_stays_and_what_was_in_flight_runs_again() -> Result<(), BoxError> {
+async fn finished_tasks_keep_their_state_and_running_tasks_run_again() -> Result<(), BoxError> {
     let home = tempfile::tempdir()?;
     let dag = Dag::build("stays", || length("stays", holds("stays", number("stays", 5))))?;
     interrupt(home.path(), &dag, is("holds", TaskState::Running)).await?;
@@ -120,7 +120,7 @@ async fn what_has_ended_stays_and_what_was_in_flight_runs_again() -> Result<(), 
     assert_eq!((attempts[0].session, attempts[1].session), (0, 1));
     let lost = attempts[0].failure.as_deref();
     assert_eq!(lost, Some(&Failure::Lost { worker: after.sessions[0].worker.clone() }));
-    // The report of the second process says the same of the first.
+    // The report of the second process agrees with that of the first.
     let of_report = report.task("holds").unwrap().attempts();
     assert_eq!(of_report.len(), 2);
     for (one, other) in of_report.iter().zip(attempts) {
@@ -134,7 +134,7 @@ async fn what_has_ended_stays_and_what_was_in_flight_runs_again() -> Result<(), 
     Ok(())
 }
 
-/// Fails, then is running when the run is interrupted, then fails for good.
+/// Fails, is then running when the run is interrupted, and then fails finally.
 #[task(retries = 1, retry_delay = "0s")]
 async fn fails_around_a_crash(test: &str, ctx: &TaskContext) -> Result<u32> {
     if call(test, "fails") == 2 {
@@ -144,7 +144,7 @@ async fn fails_around_a_crash(test: &str, ctx: &TaskContext) -> Result<u32> {
 }
 
 #[tokio::test]
-async fn a_lost_attempt_costs_no_retry_and_gives_none() -> Result<(), BoxError> {
+async fn a_lost_attempt_neither_uses_nor_adds_a_retry() -> Result<(), BoxError> {
     let home = tempfile::tempdir()?;
     let dag = Dag::build("costs", || fails_around_a_crash("costs"))?;
     let second = |history: &RunHistory| history.tasks[0].attempts.len() == 2;
@@ -165,7 +165,7 @@ fn fails_at_first(test: &str, n: u32) -> Result<u32> {
 }
 
 #[tokio::test]
-async fn a_wait_for_a_retry_goes_on_where_it_was() -> Result<(), BoxError> {
+async fn a_pending_retry_keeps_its_time_after_a_resume() -> Result<(), BoxError> {
     let home = tempfile::tempdir()?;
     let hour = Duration::from_secs(3600);
     let dag = Dag::build("waits", || fails_at_first("waits", 1).retries(1).retry_delay(hour))?;
@@ -205,7 +205,7 @@ async fn holds_word(test: &str, word: &str, ctx: &TaskContext) -> Result<String>
 }
 
 #[tokio::test]
-async fn a_graph_that_has_changed_runs_what_is_new_and_forgets_what_is_gone() -> Result<(), BoxError> {
+async fn a_changed_graph_runs_new_tasks_and_drops_removed_ones() -> Result<(), BoxError> {
     let home = tempfile::tempdir()?;
     let old = Dag::build("changes", || {
         let kept = number("changes", 5).id("kept");
@@ -240,7 +240,7 @@ async fn a_graph_that_has_changed_runs_what_is_new_and_forgets_what_is_gone() ->
 }
 
 #[tokio::test]
-async fn a_stored_value_of_another_type_is_refused_where_it_is_wanted() -> Result<(), BoxError> {
+async fn a_stored_value_of_another_type_is_rejected_by_its_consumer() -> Result<(), BoxError> {
     let home = tempfile::tempdir()?;
     let old = Dag::build("types", || holds("types", number("types", 5).id("made")))?;
     interrupt(home.path(), &old, is("holds", TaskState::Running)).await?;
@@ -260,7 +260,7 @@ async fn a_stored_value_of_another_type_is_refused_where_it_is_wanted() -> Resul
 }
 
 #[tokio::test]
-async fn a_stored_value_that_nobody_wants_any_more_may_change_its_type() -> Result<(), BoxError> {
+async fn a_stored_value_without_consumers_can_change_its_type() -> Result<(), BoxError> {
     let home = tempfile::tempdir()?;
     let old = Dag::build("unwanted", || holds("unwanted", number("unwanted", 5).id("made")))?;
     interrupt(home.path(), &old, is("holds", TaskState::Running)).await?;
@@ -275,7 +275,7 @@ async fn a_stored_value_that_nobody_wants_any_more_may_change_its_type() -> Resu
 }
 
 #[tokio::test]
-async fn a_run_goes_on_with_the_dag_that_it_is_of() -> Result<(), BoxError> {
+async fn a_run_is_resumed_only_by_its_own_dag() -> Result<(), BoxError> {
     let home = tempfile::tempdir()?;
     let dag = Dag::build("one", || holds("one", 1))?;
     interrupt(home.path(), &dag, is("holds", TaskState::Running)).await?;
@@ -296,7 +296,7 @@ fn large(test: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_value_whose_file_is_gone_is_named_with_the_way_out() -> Result<(), BoxError> {
+async fn a_value_whose_file_is_missing_is_named_with_the_remedy() -> Result<(), BoxError> {
     let home = tempfile::tempdir()?;
     let dag = Dag::build("file", || holds_word("file", large("file")))?;
     interrupt(home.path(), &dag, is("holds_word", TaskState::Running)).await?;
@@ -333,7 +333,7 @@ fn stubborn(test: &str, ctx: &TaskContext) -> u32 {
 }
 
 #[tokio::test]
-async fn a_run_that_was_ending_early_ends_as_it_would_have() -> Result<(), BoxError> {
+async fn a_run_interrupted_while_it_ended_early_ends_the_same() -> Result<(), BoxError> {
     for (test, cancelled, ends) in [("fast", false, RunState::Failed), ("cancelled", true, RunState::Cancelled)] {
         let home = tempfile::tempdir()?;
         let dag = Dag::build(test, || {

@@ -55,7 +55,7 @@ fn odd() -> Odd {
     }
 }
 
-/// Runs it, lets `look` run again, and gives the report of that.
+/// Runs it, runs `look` again, and returns the report of that.
 async fn again<T: Value>(journal: &Journal, dag: &Dag<T>) -> Result<RunReport<T>, BoxError> {
     let first = dag.run().journal(journal).await?;
     assert!(first.is_success(), "{first:?}");
@@ -66,7 +66,7 @@ async fn again<T: Value>(journal: &Journal, dag: &Dag<T>) -> Result<RunReport<T>
 }
 
 #[tokio::test]
-async fn what_other_formats_lose_is_kept() -> Result<(), BoxError> {
+async fn values_that_other_formats_lose_are_preserved() -> Result<(), BoxError> {
     #[task]
     fn make() -> Odd {
         Odd { maybe: Some(Box::new(odd())), ..odd() }
@@ -87,7 +87,7 @@ async fn what_other_formats_lose_is_kept() -> Result<(), BoxError> {
 }
 
 #[tokio::test]
-async fn a_hundred_mebibytes_go_to_a_file_and_come_back() -> Result<(), BoxError> {
+async fn a_value_of_a_hundred_mebibytes_is_stored_in_a_file() -> Result<(), BoxError> {
     const LENGTH: usize = 100 << 20;
 
     #[task]
@@ -112,7 +112,7 @@ async fn a_hundred_mebibytes_go_to_a_file_and_come_back() -> Result<(), BoxError
 }
 
 #[tokio::test]
-async fn a_value_above_the_limit_fails_the_task_that_made_it() -> Result<(), BoxError> {
+async fn a_value_above_the_limit_fails_its_task() -> Result<(), BoxError> {
     #[task(retries = 3)]
     fn make() -> Vec<u8> {
         vec![7; 10_000]
@@ -134,7 +134,7 @@ async fn a_value_above_the_limit_fails_the_task_that_made_it() -> Result<(), Box
 }
 
 #[tokio::test]
-async fn what_cannot_be_kept_fails_the_task_that_made_it() -> Result<(), BoxError> {
+async fn a_value_that_cannot_be_stored_fails_its_task() -> Result<(), BoxError> {
     #[task]
     fn make() -> BTreeMap<String, Option<Option<u8>>> {
         BTreeMap::from([("gone".to_owned(), Some(None))])

@@ -1,9 +1,8 @@
-//! Stores that were written with every earlier schema: this build reads them, finds nothing wrong
-//! with them, and goes on with the runs in them. Each is a dump, so that what has changed between
-//! two of them can be read.
+//! Stores that were written with every earlier schema: this build reads them, finds no damage, and
+//! resumes the runs in them. Each is a dump, so that two of them can be compared as text.
 //!
 //! All hold the same two runs of `examples/hello`: one for Ada that succeeded, and one for Grace
-//! whose process was killed while it ran and of which somebody then marked `measure` as skipped.
+//! whose process was killed while it ran, after which `measure` was marked as skipped.
 
 use std::path::{Path, PathBuf};
 

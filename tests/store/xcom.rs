@@ -24,7 +24,7 @@ fn tell(ctx: &TaskContext) -> Result<String> {
 }
 
 #[test]
-fn what_was_pushed_last_under_a_name_is_pulled_in_its_type() {
+fn a_pull_returns_the_last_pushed_value_in_its_type() {
     let dag = Dag::build("named", || tell().after(load(7))).unwrap();
     on_both_drivers(&dag, |report| assert_eq!(report.success().unwrap(), "7 rows of a and b"));
 }
@@ -41,7 +41,7 @@ fn plus(n: u64) -> u64 {
 }
 
 #[test]
-fn a_task_further_up_can_be_pulled_from() {
+fn a_task_can_pull_from_an_indirect_upstream() {
     let dag = Dag::build("further", || tell().after(plus(pass(load(8))))).unwrap();
     on_both_drivers(&dag, |report| assert_eq!(report.success().unwrap(), "8 rows of a and b"));
 }
@@ -57,7 +57,7 @@ fn wants_more(ctx: &TaskContext, task: &str) -> Result<u64> {
 }
 
 #[test]
-fn what_cannot_be_pulled_is_an_error_that_says_what_can_and_is_not_tried_again() {
+fn an_invalid_pull_lists_what_can_be_pulled_and_is_not_retried() {
     let dag = Dag::build("mistakes", || {
         let loaded = load(1);
         wants_text().after(loaded).retries(3);
@@ -105,7 +105,7 @@ fn fails_after_pushing(ctx: &TaskContext) -> Result<()> {
 }
 
 #[test]
-fn another_attempt_forgets_what_the_one_before_has_pushed() {
+fn a_new_attempt_discards_the_pushes_of_the_previous_one() {
     let dag = Dag::build("forgets", || wants_more("once").after(once())).unwrap();
     on_both_drivers(&dag, |report| {
         assert_eq!(failure_of(report, "wants_more"), "`once` has not pushed `more`; it has pushed nothing");
@@ -113,7 +113,7 @@ fn another_attempt_forgets_what_the_one_before_has_pushed() {
 }
 
 #[test]
-fn what_a_task_has_pushed_that_failed_can_be_pulled() {
+fn the_pushes_of_a_failed_task_can_be_pulled() {
     let dag = Dag::build("failed", || {
         wants_more("fails_after_pushing").after(fails_after_pushing()).trigger_rule(TriggerRule::AllDone)
     });
@@ -143,7 +143,7 @@ fn second(ctx: &TaskContext, sizes: &[u64], of: &str) -> Result<u64> {
 }
 
 #[test]
-fn inside_a_list_the_task_of_the_same_element_is_meant() {
+fn a_pull_inside_each_reads_the_task_of_the_same_element() {
     let dag = Dag::build("elements", || {
         let sizes = shops().each(|shop| add(size(shop)));
         second(sizes, "size").id("which");
@@ -177,7 +177,7 @@ async fn goes_on(ctx: &TaskContext) -> Result<u32> {
 }
 
 #[test]
-fn the_next_attempt_of_a_task_finds_what_the_one_before_has_kept() {
+fn the_next_attempt_reads_the_state_of_the_previous_one() {
     let dag = Dag::build("pages", || goes_on()).unwrap();
     on_both_drivers(&dag, |report| assert_eq!(report.success().unwrap(), &3));
     let journal = Journal::in_memory().unwrap();
@@ -197,7 +197,7 @@ fn with_params(days: u32, shop: String, asked: String) -> u32 {
 }
 
 #[test]
-fn a_parameter_of_the_run_is_found_by_its_name_and_type() {
+fn a_parameter_of_the_run_is_read_by_name_and_type() {
     let run = |asked: &str| with_params::run(7, "Lyon".to_owned(), asked.to_owned());
     assert_eq!(run("days").wait().unwrap().success().unwrap(), &7);
     assert_eq!(run("days").run_sequentially().unwrap().success().unwrap(), &7);
@@ -230,7 +230,7 @@ fn looks(ctx: &TaskContext) -> Result<bool> {
 }
 
 #[test]
-fn what_a_task_keeps_is_for_itself_and_of_its_type() {
+fn the_state_of_a_task_is_private_and_typed() {
     let dag = Dag::build("own", || looks().after(keeps_for_itself())).unwrap();
     on_both_drivers(&dag, |report| assert_eq!(report.success().unwrap(), &false));
     let dag = Dag::build("typed", || keeps_another_type()).unwrap();
@@ -241,7 +241,7 @@ fn what_a_task_keeps_is_for_itself_and_of_its_type() {
 }
 
 #[test]
-fn a_wait_forgets_nothing() {
+fn pushes_survive_a_deferral() {
     let dag = Dag::build("waits", || wants_more("pushes_and_waits").after(pushes_and_waits())).unwrap();
     let handle = dag.run().start().unwrap();
     handle.control().send_event("go on", &()).unwrap();
@@ -249,7 +249,7 @@ fn a_wait_forgets_nothing() {
 }
 
 #[test]
-fn the_function_of_a_task_is_tested_without_a_run() {
+fn the_function_of_a_task_can_be_tested_without_a_run() {
     let context = TaskContext::detached("tell").with_pushed("load", "rows", 2_u64).with_pushed(
         "load",
         "names",
@@ -291,7 +291,7 @@ fn count(ctx: &TaskContext) -> Result<usize> {
 }
 
 #[tokio::test]
-async fn what_was_pushed_is_there_after_the_process() -> Result<(), BoxError> {
+async fn pushes_survive_the_process() -> Result<(), BoxError> {
     let home = tempfile::tempdir()?;
     let dag = Dag::build("resumed", || {
         let asked = asks().after(load(6)).after(large());
@@ -343,7 +343,7 @@ fn links_and_works(ctx: &TaskContext) {
 }
 
 #[tokio::test]
-async fn a_link_is_seen_while_the_task_runs() -> Result<(), BoxError> {
+async fn a_link_is_visible_while_the_task_runs() -> Result<(), BoxError> {
     let journal = Journal::in_memory()?;
     let dag = Dag::build("links", || (links_and_waits(), links_and_works()).1)?;
     let handle = dag.run().journal(&journal).start()?;
@@ -361,7 +361,7 @@ async fn a_link_is_seen_while_the_task_runs() -> Result<(), BoxError> {
 }
 
 #[tokio::test]
-async fn another_attempt_begins_without_links() -> Result<(), BoxError> {
+async fn a_new_attempt_starts_without_links() -> Result<(), BoxError> {
     let journal = Journal::in_memory()?;
     let dag = Dag::build("links", || once())?;
     dag.run().journal(&journal).await?;
@@ -385,7 +385,7 @@ fn reads(ctx: &TaskContext, file: String) -> Result<(String, String)> {
 }
 
 #[tokio::test]
-async fn files_of_a_run_stay_until_it_is_forgotten() -> Result<(), BoxError> {
+async fn the_artifacts_of_a_run_are_kept_until_it_is_pruned() -> Result<(), BoxError> {
     let home = tempfile::tempdir()?;
     let journal = Journal::open(home.path()).await?;
     let dag = Dag::build("files", || reads(writes()))?;
@@ -404,7 +404,7 @@ async fn files_of_a_run_stay_until_it_is_forgotten() -> Result<(), BoxError> {
 }
 
 #[test]
-fn without_a_journal_files_of_a_run_are_temporary() {
+fn without_a_journal_the_artifacts_of_a_run_are_temporary() {
     let dag = Dag::build("files", || reads(writes())).unwrap();
     let report = live(dag.run());
     let (file, text) = report.success().unwrap();
@@ -416,7 +416,7 @@ fn without_a_journal_files_of_a_run_are_temporary() {
 
 #[cfg(feature = "testing")]
 #[test]
-fn what_was_pushed_survives_the_death_of_the_process_at_any_moment() {
+fn pushes_survive_a_crash_at_any_moment() {
     use taskflow::testing::{Test, explore};
 
     let dag = Dag::build("crashes", || {

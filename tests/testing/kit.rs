@@ -49,7 +49,7 @@ fn stubbed() -> Test<usize> {
 }
 
 #[test]
-fn a_stub_stands_in_for_a_task_and_the_rest_is_real() {
+fn a_stub_replaces_one_task_and_the_rest_runs() {
     let outcome = stubbed().run();
     outcome
         .assert_success()
@@ -62,7 +62,7 @@ fn a_stub_stands_in_for_a_task_and_the_rest_is_real() {
 }
 
 #[test]
-fn a_stub_is_given_the_inputs_of_its_task() {
+fn a_stub_receives_the_inputs_of_its_task() {
     let outcome = Test::new(nightly {})
         .param("day", Date::new(2026, 2, 3).expect("a day"))
         .param_text("region", "us")
@@ -92,7 +92,7 @@ fn all_parameters_at_once_are_checked_by_the_compiler() {
 }
 
 #[test]
-fn hours_of_retries_pass_at_once() {
+fn hours_of_retries_take_no_time() {
     let outcome = stubbed().fail_times(extract {}, 3, "away").fail_times("load", 1, "locked").run();
     outcome.assert_success().assert_attempts("extract", 4).assert_attempts("load", 2);
     let waited = outcome.elapsed();
@@ -101,7 +101,7 @@ fn hours_of_retries_pass_at_once() {
 }
 
 #[test]
-fn what_fails_too_often_fails_the_run() {
+fn a_task_that_fails_too_often_fails_the_run() {
     let outcome = stubbed().always_fails(load {}, "the database is gone").run();
     outcome
         .assert_run(RunState::Failed)
@@ -112,7 +112,7 @@ fn what_fails_too_often_fails_the_run() {
 }
 
 #[test]
-fn a_task_panics_or_skips_itself_when_the_test_says_so() {
+fn a_test_can_make_a_task_panic_or_skip() {
     let outcome = stubbed().skips(clean {}, "nothing new").run();
     outcome.assert_success().assert_state("load", TaskState::Skipped);
     assert!(!outcome.value::<bool>("audit"));
@@ -122,7 +122,7 @@ fn a_task_panics_or_skips_itself_when_the_test_says_so() {
 }
 
 #[test]
-fn time_limits_strike_in_virtual_time() {
+fn timeouts_use_virtual_time() {
     let outcome = stubbed().takes(load {}, 3 * HOUR).run();
     outcome.assert_run(RunState::Failed).assert_attempts("load", 3).assert_failure("load", "timed out after 7200s");
     assert_eq!(outcome.elapsed(), 7 * HOUR);
@@ -150,7 +150,7 @@ fn polls(times: u64) -> u64 {
 }
 
 #[test]
-fn async_tasks_wait_on_the_virtual_clock_side_by_side() {
+fn async_tasks_wait_concurrently_on_the_virtual_clock() {
     let outcome = Test::new(polls::run(4)).run();
     assert_eq!(outcome.result(), &69);
     assert_eq!(outcome.elapsed(), Duration::from_secs(40));
@@ -161,7 +161,7 @@ fn async_tasks_wait_on_the_virtual_clock_side_by_side() {
 }
 
 #[test]
-fn the_event_log_is_the_same_every_time() {
+fn the_event_log_is_deterministic() {
     let test = || stubbed().fail_times(load {}, 1, "locked").takes(clean {}, Duration::from_millis(1500)).workers(1);
     let log = test().run().event_log();
     assert_eq!(log, test().run().event_log());
@@ -186,7 +186,7 @@ fn the_event_log_is_the_same_every_time() {
 }
 
 #[test]
-fn a_crash_is_resumed_and_what_was_stored_does_not_run_again() {
+fn after_a_crash_stored_tasks_do_not_run_again() {
     static CLEANED: AtomicU32 = AtomicU32::new(0);
     let outcome = stubbed()
         .stub(clean {}, |rows: Vec<u32>| {
@@ -203,13 +203,13 @@ fn a_crash_is_resumed_and_what_was_stored_does_not_run_again() {
 }
 
 #[test]
-fn a_crash_in_the_middle_of_an_attempt_loses_it() {
+fn a_crash_during_an_attempt_loses_it() {
     let outcome = stubbed().takes(load {}, HOUR).crash_after(12).run();
     outcome.assert_success().assert_attempts("load", 2);
 }
 
 #[test]
-fn a_lost_worker_is_noticed_by_the_time_limit() {
+fn a_lost_worker_is_detected_by_the_timeout() {
     let outcome = stubbed().lost_worker(load {}).run();
     outcome.assert_success().assert_attempts("load", 2);
     assert_eq!(outcome.elapsed(), 2 * HOUR + HOUR / 2);
@@ -218,14 +218,14 @@ fn a_lost_worker_is_noticed_by_the_time_limit() {
 }
 
 #[test]
-fn a_slow_store_holds_back_what_depends_on_it() {
+fn a_slow_store_delays_downstream_tasks() {
     let outcome = stubbed().slow_store(Duration::from_secs(1)).run();
     outcome.assert_success();
     assert!(outcome.elapsed() >= Duration::from_secs(3), "{:?}", outcome.elapsed());
 }
 
 #[test]
-fn a_store_that_fails_interrupts_the_run_and_it_goes_on_later() {
+fn a_store_failure_interrupts_the_run_which_resumes_later() {
     for commit in 1..6 {
         let outcome = stubbed().failing_store(commit).run();
         outcome.assert_success();
@@ -242,7 +242,7 @@ fn a_clock_that_jumps_makes_retries_due() {
 }
 
 #[test]
-fn a_run_is_cancelled_wherever_the_test_says() {
+fn a_test_can_cancel_a_run_at_any_point() {
     for after in 0..9 {
         let outcome = stubbed().cancel_after(after).run();
         outcome.assert_run(RunState::Cancelled);
@@ -251,7 +251,7 @@ fn a_run_is_cancelled_wherever_the_test_says() {
 }
 
 #[test]
-fn a_cancelled_run_knows_why_its_tasks_were_cancelled_after_a_crash() {
+fn the_reason_for_a_cancellation_survives_a_crash() {
     let outcome = stubbed().takes(load {}, HOUR).cancel_after(10).crash_after(14).run();
     outcome.assert_run(RunState::Cancelled);
     for task in outcome.report().tasks().filter(|task| task.state() == TaskState::Cancelled) {
@@ -278,7 +278,7 @@ fn mapped(n: u32) -> Vec<u32> {
 }
 
 #[test]
-fn elements_of_lists_are_meant_by_their_ids() {
+fn the_elements_of_lists_are_selected_by_id() {
     let outcome = Test::new(mapped::run(3))
         .fail_times("double[1]", 1, "once")
         .stub_node("double[2]", double {}, |n: u32| Ok(n + 100))
@@ -288,7 +288,7 @@ fn elements_of_lists_are_meant_by_their_ids() {
 }
 
 #[test]
-fn exploring_finds_nothing_where_nothing_is_wrong() {
+fn exploring_a_correct_dag_finds_nothing() {
     explore(0..60, stubbed);
     explore(0..60, || Test::new(mapped::run(4)).fail_times(double {}, 1, "once"));
     explore(0..60, || Test::new(polls::run(4)).fail_times("poll", 1, "once"));
@@ -317,17 +317,17 @@ fn asked() -> u32 {
 }
 
 #[test]
-fn an_event_comes_from_outside_when_the_test_says_so() {
+fn a_test_can_send_an_event() {
     let outcome = Test::new(asked {}).send_event_after(3 * HOUR, "answer", 21).run();
     assert_eq!((outcome.result(), outcome.elapsed()), (&42, 3 * HOUR));
     explore(0..20, || Test::new(asked {}).send_event("answer", 1));
 }
 
 #[test]
-fn exploring_names_the_seed_of_what_it_finds() {
+fn exploring_reports_the_seed_of_a_failure() {
     let (message, _) = panic_of(|| explore(7..9, || Test::new(impure {})));
     assert!(message.starts_with("with the seed 7: the result is"), "{message}");
-    assert!(message.contains("TASKFLOW_SEED=7 cargo test kit::exploring_names_the_seed_of_what_it_finds"), "{message}");
+    assert!(message.contains("TASKFLOW_SEED=7 cargo test kit::exploring_reports_the_seed_of_a_failure"), "{message}");
 }
 
 #[test]
@@ -361,7 +361,7 @@ fn a_test_that_names_something_missing_lists_what_exists() {
 }
 
 #[test]
-fn an_assertion_that_fails_shows_what_happened() {
+fn a_failed_assertion_shows_what_happened() {
     let outcome = stubbed().fail_times(load {}, 5, "locked").run();
     let (message, place) = panic_of(|| outcome.assert_success());
     assert!(place.contains("testing/kit.rs"), "{place}");
@@ -373,22 +373,66 @@ fn an_assertion_that_fails_shows_what_happened() {
       audit    success          1 attempts
       load     failed           3 attempts  locked
     ");
-    let (message, _) = panic_of(|| outcome.value::<u32>("clean"));
+    let (message, place) = panic_of(|| outcome.value::<u32>("clean"));
+    assert!(place.contains("testing/kit.rs"), "{place}");
     assert!(message.starts_with("the value of `clean` is a Vec<u32>, not a u32"), "{message}");
     let (message, _) = panic_of(|| outcome.assert_order(&["load", "clean"]));
     assert!(message.starts_with("`load` did not end before `clean` started"), "{message}");
-    let (message, _) = panic_of(|| outcome.assert_attempts("laod", 1));
+    let (message, place) = panic_of(|| outcome.assert_attempts("laod", 1));
     assert!(message.starts_with("there is no task `laod`"), "{message}");
+    assert!(place.contains("testing/kit.rs"), "{place}");
+    let (message, place) = panic_of(|| *outcome.result());
+    assert!(message.starts_with("the run has no result"), "{message}");
+    assert!(place.contains("testing/kit.rs"), "{place}");
+    let (message, place) = panic_of(|| stubbed().fail_times("laod", 1, "locked").run());
+    assert!(message.contains("has no task `laod`"), "{message}");
+    assert!(place.contains("testing/kit.rs"), "{place}");
+}
+
+/// `not_yet` for a sensor, alone and with a stub, and for a task that is no sensor.
+#[test]
+fn a_test_decides_when_a_sensor_finds_something() {
+    #[sensor(poke_interval = "1h", timeout = "4h")]
+    fn landed() -> Option<u32> {
+        None
+    }
+    #[dag]
+    fn waits_for_it(#[param(default = 7)] file: u32) -> u32 {
+        let _ = file;
+        landed()
+    }
+    let test = || Test::new(waits_for_it {}).stub(landed {}, || Ok(7));
+    let outcome = test().not_yet(landed {}, 3).run();
+    assert_eq!((outcome.result(), outcome.elapsed()), (&7, 3 * HOUR));
+    assert_eq!(test().run().elapsed(), Duration::ZERO);
+    test().not_yet("landed", 9).run().assert_state("landed", TaskState::Failed);
+    let error = stubbed().not_yet(load {}, 1).try_run().unwrap_err().to_string();
+    assert!(error.contains("`load` is not a sensor"), "{error}");
 }
 
 #[test]
-fn a_graph_of_run_time_can_be_tested() -> Result<()> {
+fn a_graph_built_at_run_time_can_be_tested() -> Result<()> {
     let dag = Dag::build("late", || sum([poll(1, 1), poll(2, 2)]))?;
     assert_eq!(Test::new(&dag).run().result(), &5);
     Ok(())
 }
 
 #[test]
-fn every_dag_of_the_program_is_sound() {
+fn every_dag_of_the_program_is_valid() {
     check_dags();
+}
+
+#[task(retries = 3, retry_delay = "10s")]
+fn flaky() {}
+
+#[sensor(poke_interval = "10s", timeout = "1m")]
+fn never() -> Option<()> {
+    None
+}
+
+/// The process dies, and the clock of the next one is up to an hour behind.
+#[test]
+fn no_wait_outlasts_its_delay_when_the_clock_was_set_back() {
+    let dag = Dag::build("waits", || flaky() >> never()).expect("no mistake");
+    explore(0..300, || Test::new(&dag).fail_times(flaky {}, 2, "not yet"));
 }

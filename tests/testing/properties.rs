@@ -1,9 +1,9 @@
 //! Random graphs whose tasks end in random ways, on both drivers, against a small model that was
 //! written without looking at the engine.
 //!
-//! A graph is drawn of a few kinds of tasks whose constant argument says how each of their attempts
-//! ends. What happened is known from two sides, from the observer of the run and from the tasks
-//! themselves, and both must agree with the model.
+//! A graph consists of a few kinds of tasks whose constant argument determines how each of their
+//! attempts ends. Both the observer of the run and the tasks themselves record what happened, and
+//! both must agree with the model.
 //!
 //! `PROPTEST_CASES=10000 cargo test --package taskflow-tests --test testing properties::` tries
 //! more graphs, `PROPTEST_RNG_SEED=7` others.
@@ -24,7 +24,7 @@ use taskflow::engine::{Durability, Engine, Event, RunReport, RunState, TaskIndex
 use taskflow::journal::Journal;
 use taskflow::prelude::*;
 use taskflow::{DagOptions, Selection};
-use taskflow_tests::common::rules::{Says, says};
+use taskflow_tests::common::rules::{ExpectedVerdict, expected_verdict};
 use taskflow_tests::common::{self, Log, live, locked, reference, watch_panics};
 
 taskflow::pool!("pair", slots = 2);
@@ -310,7 +310,7 @@ impl Drop for Inside {
 }
 
 impl Script {
-    /// Notes the attempt; gives its number, and what counts it as running.
+    /// Records the attempt. Returns its number, and a guard that counts it as running.
     fn begin(&self, inputs: String) -> (usize, Inside) {
         let mut all = locked(&NOTES);
         let notes = all.entry(self.run).or_default();
@@ -528,9 +528,9 @@ fn model(graph: &Graph) -> Expected {
             } else if ends[index].is_none() && node.upstreams().all(|upstream| ends[upstream].is_some()) {
                 let state = |upstream: usize| ends[upstream].map_or(TaskState::None, |(state, _)| state);
                 ends[index] = Some(match verdict(node, state) {
-                    Says::Run => run_attempts(node),
-                    Says::Skip => (TaskState::Skipped, 0),
-                    Says::Fail => (TaskState::UpstreamFailed, 0),
+                    ExpectedVerdict::Run => run_attempts(node),
+                    ExpectedVerdict::Skip => (TaskState::Skipped, 0),
+                    ExpectedVerdict::Fail => (TaskState::UpstreamFailed, 0),
                 });
             }
         }
@@ -564,11 +564,13 @@ fn taken(graph: &Graph) -> BTreeSet<usize> {
 }
 
 /// What all edges of a node together say, once every upstream has ended.
-fn verdict(node: &Node, state: impl Fn(usize) -> TaskState) -> Says {
+fn verdict(node: &Node, state: impl Fn(usize) -> TaskState) -> ExpectedVerdict {
     let rule = |rule: TriggerRule, upstreams: &[usize]| {
         let count = |test: fn(TaskState) -> bool| upstreams.iter().filter(|&&upstream| test(state(upstream))).count();
         let success = count(|state| state == TaskState::Success);
-        says(rule, success, count(is_bad), count(|state| state == TaskState::Skipped))
+        let upstream_failed = count(|state| state == TaskState::UpstreamFailed);
+        let skipped = count(|state| state == TaskState::Skipped);
+        expected_verdict(rule, success, count(is_bad) - upstream_failed, upstream_failed, skipped)
     };
     let each = [
         rule(TriggerRule::AllSuccess, &node.required),
@@ -577,12 +579,12 @@ fn verdict(node: &Node, state: impl Fn(usize) -> TaskState) -> Says {
         rule(TriggerRule::OneSuccess, &node.first),
         rule(node.rule, &node.after),
     ];
-    if each.contains(&Says::Fail) {
-        Says::Fail
-    } else if each.contains(&Says::Skip) {
-        Says::Skip
+    if each.contains(&ExpectedVerdict::Fail) {
+        ExpectedVerdict::Fail
+    } else if each.contains(&ExpectedVerdict::Skip) {
+        ExpectedVerdict::Skip
     } else {
-        Says::Run
+        ExpectedVerdict::Run
     }
 }
 
@@ -687,7 +689,7 @@ fn check_report(graph: &Graph, expected: &Expected, report: &RunReport<u32>) -> 
     Ok(())
 }
 
-/// What is stored of the last run of a journal says what its report says.
+/// The stored history of the last run of a journal matches its report.
 fn check_history(journal: &Journal, report: &RunReport<u32>) -> Check {
     static RUNTIME: LazyLock<tokio::runtime::Runtime> =
         LazyLock::new(|| tokio::runtime::Builder::new_current_thread().build().expect("a runtime starts"));
@@ -742,7 +744,7 @@ fn may_start(node: &Node, state: impl Fn(usize) -> TaskState) -> bool {
         TriggerRule::AllDoneMinOneSuccess => after().all(|u| success(u) || bad(u)) && after().any(success),
         TriggerRule::OneSuccess => after().any(success),
         TriggerRule::OneFailed => after().any(bad),
-        TriggerRule::OneDone => after().any(|u| success(u) || bad(u)),
+        TriggerRule::OneDone => after().any(|u| success(u) || (bad(u) && state(*u) != TaskState::UpstreamFailed)),
         TriggerRule::NoneFailed => after().all(|u| success(u) || skipped(u)),
         TriggerRule::NoneFailedMinOneSuccess => after().all(|u| success(u) || skipped(u)) && after().any(success),
         TriggerRule::NoneSkipped => after().all(|u| success(u) || bad(u)),
@@ -766,8 +768,8 @@ const LEGAL: [(TaskState, &[TaskState]); 4] = {
     ]
 };
 
-/// The events tell a story that can be true; gives the last state of each task and how the run
-/// ended.
+/// Checks that the sequence of events is possible. Returns the last state of each task and of the
+/// run.
 fn check_story(graph: &Graph, events: &[Event]) -> Result<(Vec<TaskState>, RunState), TestCaseError> {
     let taken = taken(graph);
     let initial = |index| if taken.contains(&index) { TaskState::None } else { TaskState::Removed };
@@ -864,12 +866,12 @@ proptest! {
     #![proptest_config(common::cases(250))]
 
     #[test]
-    fn every_run_of_a_random_graph_ends_as_the_model_says(graph in graph(16)) {
+    fn every_run_of_a_random_graph_matches_the_model(graph in graph(16)) {
         check(&graph)?;
     }
 
     #[test]
-    fn every_part_of_a_random_graph_ends_as_the_model_says(graph in part_of_a_graph(12)) {
+    fn every_partial_run_of_a_random_graph_matches_the_model(graph in part_of_a_graph(12)) {
         check(&graph)?;
     }
 }
@@ -904,12 +906,12 @@ proptest! {
     #![proptest_config(common::cases(60))]
 
     #[test]
-    fn the_history_of_a_random_run_says_what_its_report_says(graph in graph(16), durability in durability()) {
+    fn the_history_of_a_random_run_matches_its_report(graph in graph(16), durability in durability()) {
         check_stored(&graph, durability, false)?;
     }
 
     #[test]
-    fn the_history_of_a_part_of_a_random_graph_says_what_its_report_says(
+    fn the_history_of_a_partial_random_run_matches_its_report(
         graph in part_of_a_graph(12),
         durability in durability(),
     ) {
@@ -917,7 +919,7 @@ proptest! {
     }
 
     #[test]
-    fn the_history_of_a_random_run_that_fails_fast_says_what_its_report_says(graph in graph(16)) {
+    fn the_history_of_a_fail_fast_random_run_matches_its_report(graph in graph(16)) {
         check_stored(&graph, Durability::Strict, true)?;
     }
 }
@@ -926,7 +928,7 @@ proptest! {
     #![proptest_config(common::cases(20))]
 
     #[test]
-    fn large_random_graphs_end_as_the_model_says(graph in graph(300)) {
+    fn large_random_graphs_match_the_model(graph in graph(300)) {
         check(&graph)?;
     }
 }
@@ -934,10 +936,10 @@ proptest! {
 proptest! {
     #![proptest_config(common::cases(200))]
 
-    /// Wherever a run is cancelled: every task comes to an end, nothing starts afterwards, nothing
-    /// that ended changes.
+    /// Wherever a run is cancelled, every task ends, nothing starts afterwards, and no finished
+    /// task changes.
     #[test]
-    fn a_random_run_that_is_cancelled_comes_to_an_end(
+    fn a_cancelled_random_run_ends(
         graph in graph(16),
         after in 0..40usize,
         is_stored in any::<bool>(),
@@ -995,7 +997,7 @@ proptest! {
     /// With `fail_fast` the first failure ends the run, and it is the only one unless others were
     /// running.
     #[test]
-    fn a_random_run_that_fails_fast_comes_to_an_end(graph in graph(16)) {
+    fn a_fail_fast_random_run_ends(graph in graph(16)) {
         watch_panics();
         let failure_is_due = model(&graph).states.contains(&TaskState::Failed);
         for engine in [None].into_iter().chain(ENGINES.iter().map(Some)) {

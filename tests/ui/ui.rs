@@ -4,11 +4,11 @@
 //! `TRYBUILD=overwrite cargo test -p taskflow-ui-tests` rewrites them; read the result.
 
 #[test]
-fn wrong_programs_are_explained() {
+fn invalid_programs_are_explained() {
     trybuild::TestCases::new().compile_fail("fail/*.rs");
 }
 
 #[test]
-fn right_programs_compile_and_run() {
+fn valid_programs_compile_and_run() {
     trybuild::TestCases::new().pass("pass/*.rs");
 }

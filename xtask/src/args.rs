@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_command_is_answered_with_the_most_similar_and_all() {
+    fn an_unknown_command_is_rejected_with_a_suggestion_and_the_list() {
         assert_eq!(
             parse_line("advisory"),
             Err("no command `advisory`; did you mean `advisories`?\nThe commands are: test, ci, columns, layers, heavy, advisories, bench, spark."

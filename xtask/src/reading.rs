@@ -6,8 +6,8 @@
 //!
 //! Two cases need care. A program that crashes prints no result; it counts as one failure. And the
 //! output of a failed test may contain such lines itself (if it runs cargo, for example); these do
-//! not count. Only later output tells the two cases apart, so announcements stay on a stack until a
-//! result with their number of tests follows.
+//! not count. Only later output distinguishes the two cases, so announcements stay on a stack until
+//! a result with their number of tests follows.
 
 use crate::tally::Tally;
 

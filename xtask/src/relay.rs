@@ -89,7 +89,7 @@ impl Shared {
                     Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                     Err(_) => break,
                 };
-                // If nobody reads the copy any more, counting continues.
+                // If the copy has no reader any more, counting continues.
                 let _ = to.write_all(piece).and_then(|()| to.flush());
                 reading.lock().feed(piece);
             }

@@ -1,7 +1,13 @@
-//! A small blocking HTTP client for webhooks and sensors.
+//! A small blocking HTTP client for webhooks, sensors and clusters.
+//!
+//! A redirect can send a request, with its secrets, anywhere. Those of GET requests without headers
+//! are followed within the same origin (scheme, host and port); all others are the response, for
+//! the caller to report.
 
 use std::fmt;
 use std::time::Duration;
+
+use ureq::http::Uri;
 
 use super::error::BoxError;
 
@@ -9,6 +15,8 @@ use super::error::BoxError;
 const BODY: u64 = 1 << 20;
 /// The most characters of a body that messages show.
 const SHOWN: usize = 200;
+/// The most redirects that are followed.
+const REDIRECTS: usize = 5;
 
 /// The address of a server. It displays only scheme and host, because the rest may be secret.
 #[derive(Clone)]
@@ -23,19 +31,39 @@ impl Address {
     /// If it is not an HTTP or HTTPS URL.
     pub(crate) fn new(url: &str) -> Result<Self, BoxError> {
         let wrong = || "the address must begin with `http://` or `https://`";
-        let uri: ureq::http::Uri = url.parse().map_err(|_| wrong())?;
-        let host = match (uri.scheme_str(), uri.host()) {
-            (Some(scheme @ ("http" | "https")), Some(host)) if !host.is_empty() => {
-                let port = uri.port().map(|port| format!(":{port}")).unwrap_or_default();
-                format!("{scheme}://{host}{port}")
-            }
-            _ => return Err(wrong().into()),
-        };
+        let uri: Uri = url.parse().map_err(|_| wrong())?;
+        let host = origin(&uri).ok_or_else(wrong)?;
         Ok(Address { url: url.to_owned(), host })
+    }
+
+    /// The address that a `Location` header names.
+    fn resolved(&self, location: &str) -> Option<Address> {
+        if location.contains("://") {
+            return Address::new(location).ok();
+        }
+        let uri: Uri = self.url.parse().ok()?;
+        let (scheme, authority) = (uri.scheme_str()?, uri.authority()?);
+        let url = match location {
+            _ if location.starts_with("//") => format!("{scheme}:{location}"),
+            _ if location.starts_with('/') => format!("{scheme}://{authority}{location}"),
+            _ if location.starts_with('?') => format!("{scheme}://{authority}{}{location}", uri.path()),
+            _ => {
+                let directory = uri.path().rsplit_once('/').map_or("", |(directory, _)| directory);
+                format!("{scheme}://{authority}{directory}/{location}")
+            }
+        };
+        Address::new(&url).ok()
     }
 
     fn hide(&self, text: &str) -> String {
         text.replace(&self.url, &self.host)
+    }
+}
+
+/// Hides the rest of the address, as its display does.
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Address({self})")
     }
 }
 
@@ -45,16 +73,29 @@ impl fmt::Display for Address {
     }
 }
 
+/// Scheme, host and port of an HTTP URL, the default port left out.
+fn origin(uri: &Uri) -> Option<String> {
+    let (scheme @ ("http" | "https"), host) = (uri.scheme_str()?, uri.host()?) else { return None };
+    let default = if scheme == "http" { 80 } else { 443 };
+    let port = uri.port_u16().filter(|&port| port != default).map(|port| format!(":{port}")).unwrap_or_default();
+    (!host.is_empty()).then(|| format!("{scheme}://{}{port}", host.to_ascii_lowercase()))
+}
+
 /// The response of a server.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) body: String,
+    /// Where the server wants the request to be sent instead.
+    pub(crate) redirect: Option<Address>,
 }
 
 impl Answer {
-    /// The beginning of the body, for messages.
+    /// The beginning of the body, or where a redirect leads to, for messages.
     pub(crate) fn excerpt(&self) -> String {
+        if let Some(elsewhere) = &self.redirect {
+            return format!(", a redirect to {elsewhere} that is not followed: use the address that it leads to");
+        }
         let line = self.body.trim();
         match line.is_empty() {
             true => String::new(),
@@ -63,16 +104,23 @@ impl Answer {
     }
 }
 
-/// Sends a GET request.
+/// Sends a GET request. Redirects within the same origin are followed.
 ///
 /// # Errors
 ///
 /// If there is no response.
 pub(crate) fn get(address: &Address, patience: Duration) -> Result<Answer, BoxError> {
-    get_with(address, &[], patience)
+    let mut answer = get_with(address, &[], patience)?;
+    for _ in 0..REDIRECTS {
+        match &answer.redirect {
+            Some(next) if next.host == address.host => answer = get_with(next, &[], patience)?,
+            _ => break,
+        }
+    }
+    Ok(answer)
 }
 
-/// Like [`get`], with headers.
+/// Like [`get`], with headers, which may be secret: no redirect is followed.
 ///
 /// # Errors
 ///
@@ -152,6 +200,8 @@ fn config(patience: Duration) -> ureq::config::ConfigBuilder<ureq::typestate::Ag
     ureq::Agent::config_builder()
         .timeout_global(Some(patience))
         .http_status_as_error(false)
+        .max_redirects(0)
+        .max_redirects_will_error(false)
         .user_agent(concat!("taskflow/", env!("CARGO_PKG_VERSION")))
 }
 
@@ -163,6 +213,34 @@ fn read(
         |error: ureq::Error| BoxError::from(format!("no answer from {address}: {}", address.hide(&error.to_string())));
     let mut answer = answered.map_err(failed)?;
     let status = answer.status().as_u16();
+    let location = answer.headers().get("location").filter(|_| matches!(status, 301 | 302 | 303 | 307 | 308));
+    let redirect = location.and_then(|location| address.resolved(location.to_str().ok()?));
     let body = answer.body_mut().with_config().limit(BODY).lossy_utf8(true).read_to_string().map_err(failed)?;
-    Ok(Answer { status, body })
+    Ok(Answer { status, body, redirect })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_shows_its_origin_only() {
+        let address = Address::new("https://me:pw@Example.com:443/hook?token=t").unwrap();
+        assert_eq!(
+            (address.to_string(), format!("{address:?}")),
+            ("https://example.com".to_owned(), "Address(https://example.com)".to_owned())
+        );
+        assert!(Address::new("ftp://example.com").is_err() && Address::new("example.com").is_err());
+    }
+
+    #[test]
+    fn locations_are_relative_to_the_address() {
+        let address = Address::new("http://example.com:8080/a/b?c=d").unwrap();
+        let url = |location| address.resolved(location).map(|address| address.url);
+        assert_eq!(url("/x").as_deref(), Some("http://example.com:8080/x"));
+        assert_eq!(url("x?y").as_deref(), Some("http://example.com:8080/a/x?y"));
+        assert_eq!(url("?y").as_deref(), Some("http://example.com:8080/a/b?y"));
+        assert_eq!(url("//other/x").as_deref(), Some("http://other/x"));
+        assert_eq!(url("file:///etc/passwd"), None);
+    }
 }

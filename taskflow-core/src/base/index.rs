@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn a_vector_hands_out_the_indices_of_its_items() {
+    fn a_vector_returns_the_indices_of_its_items() {
         let mut fruits: IndexVec<Fruit, &str> = IndexVec::new();
         let (apple, pear) = (fruits.push("apple"), fruits.push("pear"));
         assert_eq!([fruits[apple], fruits[pear]], ["apple", "pear"]);

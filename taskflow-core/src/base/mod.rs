@@ -1,6 +1,7 @@
 //! What every layer needs: failures, points in time, typed indices, panics, units for display, file
-//! names.
+//! names, the account of the process.
 
+mod account;
 pub mod error;
 pub(crate) mod failpoint;
 #[cfg(feature = "http")]
@@ -8,12 +9,15 @@ pub(crate) mod http;
 pub(crate) mod index;
 pub(crate) mod panics;
 pub(crate) mod paths;
+pub(crate) mod private;
 pub(crate) mod suggest;
+pub(crate) mod text;
 pub mod time;
 pub(crate) mod units;
 
-pub(crate) use error::SignalName;
+pub(crate) use account::account;
 pub use error::{BoxError, Crash, ErrorKind, Failure, Result};
+pub(crate) use error::{SignalName, bound_message};
 #[cfg(feature = "spark")]
 pub(crate) use http::Verb;
 #[cfg(feature = "http")]

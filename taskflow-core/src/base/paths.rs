@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn what_means_something_to_a_file_system_is_escaped() {
+    fn characters_special_to_a_file_system_are_escaped() {
         assert_eq!(safe_name(""), "%");
         assert_eq!(safe_name("."), "%2E");
         assert_eq!(safe_name(".."), "%2E%2E");
@@ -95,7 +95,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn names_are_short_plain_and_not_shared(a in ".{0,120}", b in ".{0,120}") {
+        fn file_names_are_short_plain_and_unique(a in ".{0,120}", b in ".{0,120}") {
             let name = safe_name(&a);
             prop_assert!(!name.is_empty() && name.len() <= MAX_LEN);
             prop_assert!(name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_+=@-.%".contains(&byte)));

@@ -34,7 +34,7 @@ mod tests {
     use super::{bytes, read_bytes};
 
     #[test]
-    fn sizes_are_read_with_their_unit() {
+    fn sizes_are_parsed_with_their_unit() {
         let read = ["48 KiB", "1MiB", "10 MB", "4096", " 7 B ", "2GiB"].map(read_bytes);
         assert_eq!(read, [48 << 10, 1 << 20, 10_000_000, 4096, 7, 2 << 30].map(Some));
         let wrong = ["", "KiB", "-1", "1.5 MiB", "1 mib", "18446744073709551616", "18446744073709551615 KiB"];

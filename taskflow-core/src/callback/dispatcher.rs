@@ -113,7 +113,7 @@ impl PendingCallback {
         });
         let result = result.map_err(|failure| failure.to_string()).and_then(std::convert::identity);
         result.map_err(|mut error| {
-            Redactor::current().message(&mut error);
+            Redactor::current().reason(&mut error);
             let callback = self.name();
             tracing::warn!(target: "taskflow", "the callback `{callback}` could not be notified that {}: {error}", self.notification);
             error
@@ -167,9 +167,28 @@ enum Message {
     Last(Box<dyn FnOnce() + Send>),
 }
 
+/// A notification that its callback could not deliver.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CallbackFailure {
+    /// The name of the callback.
+    pub callback: String,
+    /// The notification, in one line.
+    pub notification: String,
+    /// Why: the error, or the panic.
+    pub error: String,
+    /// When the delivery is repeated, if the run has a journal.
+    pub retry_at: Option<Timestamp>,
+}
+
+/// At most this many failures of callbacks are kept for the report.
+const FAILURES: usize = 100;
+
 /// The handle of the dispatcher thread.
 pub(crate) struct CallbackDispatcher {
     sender: Mutex<Sender<Message>>,
+    /// The failures of first attempts.
+    failures: Arc<Mutex<Vec<CallbackFailure>>>,
     /// Since when the report of the run is waited for.
     over: Arc<OnceLock<Instant>>,
 }
@@ -180,9 +199,17 @@ impl CallbackDispatcher {
         let (sender, messages) = mpsc::channel();
         let over = Arc::new(OnceLock::new());
         let known = Arc::clone(&over);
+        let failures = Arc::default();
+        let failed = Arc::clone(&failures);
         let thread = std::thread::Builder::new().name("taskflow-notifications".to_owned());
-        thread.spawn(move || deliver_all(&messages, delivery_log.as_deref(), &known))?;
-        Ok(CallbackDispatcher { sender: Mutex::new(sender), over })
+        thread.spawn(move || deliver_all(&messages, delivery_log.as_deref(), &known, &failed))?;
+        Ok(CallbackDispatcher { sender: Mutex::new(sender), failures, over })
+    }
+
+    /// The notifications of the run whose first delivery has failed, with those of earlier
+    /// processes.
+    pub(crate) fn failures(&self) -> Vec<CallbackFailure> {
+        self.failures.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Queues a notification. Does not wait.
@@ -213,7 +240,12 @@ impl fmt::Debug for CallbackDispatcher {
     }
 }
 
-fn deliver_all(messages: &Receiver<Message>, delivery_log: Option<&dyn DeliveryLog>, over: &OnceLock<Instant>) {
+fn deliver_all(
+    messages: &Receiver<Message>,
+    delivery_log: Option<&dyn DeliveryLog>,
+    over: &OnceLock<Instant>,
+    failures: &Mutex<Vec<CallbackFailure>>,
+) {
     let mut late: Vec<PendingCallback> = Vec::new();
     let mut is_over = false;
     loop {
@@ -262,7 +294,14 @@ fn deliver_all(messages: &Receiver<Message>, delivery_log: Option<&dyn DeliveryL
                 late.push(pending);
                 continue;
             }
-            tried.push(pending.attempt());
+            let attempt = pending.attempt();
+            if let Some(failure) = failure_of(&attempt, delivery_log.is_some()) {
+                let mut failures = failures.lock().unwrap_or_else(PoisonError::into_inner);
+                if failures.len() < FAILURES {
+                    failures.push(failure);
+                }
+            }
+            tried.push(attempt);
             if pending.due.is_some() && delivery_log.is_some() {
                 late.push(pending);
             }
@@ -287,6 +326,17 @@ fn deliver_all(messages: &Receiver<Message>, delivery_log: Option<&dyn DeliveryL
             return;
         }
     }
+}
+
+/// The failure of the first attempt of a delivery.
+fn failure_of(attempt: &DeliveryAttempt, is_repeated: bool) -> Option<CallbackFailure> {
+    let error = attempt.error.clone().filter(|_| attempt.attempts == 1)?;
+    Some(CallbackFailure {
+        callback: attempt.callback.clone(),
+        notification: attempt.notification.clone(),
+        error,
+        retry_at: attempt.next.filter(|_| is_repeated),
+    })
 }
 
 /// The time until the next attempt.

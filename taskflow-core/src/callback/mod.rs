@@ -8,5 +8,6 @@ mod dispatcher;
 pub mod notify;
 mod projection;
 
+pub use dispatcher::CallbackFailure;
 pub(crate) use dispatcher::{CallbackDispatcher, DeliveryAttempt, DeliveryLog, PendingCallback};
 pub(crate) use projection::{CallbackProjection, Names};

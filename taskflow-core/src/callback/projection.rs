@@ -89,8 +89,13 @@ impl CallbackProjection {
                 let why = (Some(Arc::clone(reason)), None);
                 self.of_task(names, *task, CallbackKind::Skip, at, (*attempt, *took), why)
             }
-            Entry::Halted { reason, .. } => {
-                self.failure.get_or_insert_with(|| Arc::new(Failure::Cancelled { reason: reason.clone() }));
+            Entry::Halted { reason, state } => {
+                let halted = || Arc::new(Failure::Cancelled { reason: reason.clone() });
+                if *state == RunState::Cancelled {
+                    // Whatever has failed before: this is why the run ends.
+                    self.failure = Some(halted());
+                }
+                self.failure.get_or_insert_with(halted);
                 None
             }
             Entry::DeadlineMissed { due } => {
@@ -112,7 +117,11 @@ impl CallbackProjection {
                         let key = format!("failure/{}", self.ends);
                         about_run(CallbackKind::Failure, self.failure.clone(), None, None, key)
                     }
-                    RunState::Queued | RunState::Running | RunState::Cancelled | RunState::Interrupted => None,
+                    RunState::Cancelled => {
+                        let key = format!("cancel/{}", self.ends);
+                        about_run(CallbackKind::Cancel, self.failure.clone(), None, None, key)
+                    }
+                    RunState::Queued | RunState::Running | RunState::Interrupted => None,
                 }
             }
             Entry::Again { .. } | Entry::Regrouped { .. } | Entry::Cleared { .. } => {

@@ -4,10 +4,11 @@
 //! subcommand is used: a binary with a thousand DAGs starts as fast as one with a single DAG. With
 //! one DAG, its flags are those of `run`.
 
+use std::any::TypeId;
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
-use clap::builder::PossibleValuesParser;
+use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser};
 use clap::{Arg, Command, value_parser};
 
 use super::choose::Dags;
@@ -34,14 +35,29 @@ pub(super) fn command(name: &str, program: Program, dags: &Dags) -> Command {
         .max_term_width(120)
         .arg(output())
         .subcommand(Command::new("list").about("List the DAGs of this binary"))
-        .subcommand(show())
+        .subcommand(rejecting_empty(show()))
         .subcommand(run(dags))
         .subcommand(super::config::command())
         .subcommand(completions())
         .arg(super::setup::arg());
     #[cfg(feature = "sqlite")]
-    let command = command.arg(super::home::arg()).subcommands(super::history());
+    let command = command.arg(super::home::arg()).subcommands(super::history().into_iter().map(rejecting_empty));
     help::grouped(command)
+}
+
+/// The command with all arguments that are names rejecting an empty text, which would match
+/// anything. A variable that a script forgot to set is the usual cause.
+fn rejecting_empty(command: Command) -> Command {
+    // The first is free text, the second has a parser of its own.
+    const OTHERS: [&str; 2] = ["reason", "by"];
+    let is_name = |arg: &Arg| {
+        !OTHERS.contains(&arg.get_id().as_str())
+            && arg.get_action().takes_values()
+            && arg.get_possible_values().is_empty()
+            && arg.get_value_parser().type_id() == TypeId::of::<String>()
+    };
+    let checked = |arg: Arg| if is_name(&arg) { arg.value_parser(NonEmptyStringValueParser::new()) } else { arg };
+    command.mut_args(checked).mut_subcommands(rejecting_empty)
 }
 
 fn about(dags: &Dags) -> String {
@@ -93,10 +109,10 @@ fn run(dags: &Dags) -> Command {
     let run = Command::new("run").args(run_options()).disable_help_subcommand(true);
     match dags.all() {
         [only] => {
-            let run = run.about(format!("Run the DAG `{}`", only.id)).arg(dag());
+            let run = rejecting_empty(run.about(format!("Run the DAG `{}`", only.id)).arg(dag()));
             flags::add(run, &(only.params)(), &taken())
         }
-        _ => run
+        _ => rejecting_empty(run)
             .about("Run a DAG")
             .subcommand_value_name("DAG")
             .subcommand_help_heading("DAGs")

@@ -14,6 +14,7 @@ pub(super) fn command() -> Command {
         .about("Cancel a run, even if another process is running it")
         .arg(run_args::run())
         .arg(run_args::reason())
+        .arg(run_args::by())
         .arg(Arg::new("no-wait").long("no-wait").action(ArgAction::SetTrue).help("Do not wait until the run has ended"))
 }
 

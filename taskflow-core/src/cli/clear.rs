@@ -7,6 +7,7 @@ use super::home::{self, Home};
 use super::resume::run_rest;
 use super::terminal::Terminal;
 use super::{args, run_args};
+use crate::base::text::one_line;
 use crate::journal::TaskFilter;
 use crate::ops::{self, Rerun};
 
@@ -26,7 +27,8 @@ pub(super) fn command() -> Command {
         .arg(switch("failed", "Clear only those that failed or did not run because another task failed"))
         .arg(switch("dry-run", "List the tasks that would run again, and change nothing"))
         .arg(switch("no-run", "Do not run them now; `resume` does"))
-        .arg(run_args::reason());
+        .arg(run_args::reason())
+        .arg(run_args::by());
     run_args::run_options(command)
 }
 
@@ -59,7 +61,7 @@ pub(super) fn clear(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> R
         if json {
             return run_args::print_json(&cleared, terminal);
         }
-        let lines: String = cleared.tasks.iter().map(|task| format!("{task}\n")).collect();
+        let lines: String = cleared.tasks.iter().map(|task| format!("{}\n", one_line(task))).collect();
         terminal.print(&lines)?;
         return Ok(Exit::Success);
     }

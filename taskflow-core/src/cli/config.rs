@@ -3,14 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
-use comfy_table::{Attribute, Cell};
 use serde::Serialize;
 use serde_json::Value;
 
 use super::error::{CliError, Exit};
-use super::grid::grid;
+use super::grid::{Cell, Column, Table};
 use super::terminal::Terminal;
 use super::{args, setup};
+use crate::base::text::one_line;
 use crate::config::{Config, Entry, Origin};
 
 pub(super) fn command() -> Command {
@@ -111,16 +111,16 @@ fn rows(config: &Config, matches: &ArgMatches) -> Vec<Row> {
 }
 
 fn table(rows: &[Row], origin: bool, terminal: &Terminal) -> String {
-    let mut titles = vec!["=name", "value"];
+    let mut columns = vec![Column::new("name"), Column::text("value")];
     if origin {
-        titles.push("=origin");
+        columns.push(Column::new("origin"));
     }
-    let mut table = grid(titles, terminal.colour_stdout, terminal.width_stdout());
+    let mut table = Table::new(columns);
     for row in rows {
         let text = row.value.as_str().map_or_else(|| row.value.to_string(), str::to_owned);
         // Given values stand out among the defaults.
         let value = match row.origin {
-            From::Default => Cell::new(text).add_attribute(Attribute::Dim),
+            From::Default => Cell::new(text).faint(),
             _ => Cell::new(text),
         };
         let mut cells = vec![Cell::new(format!("{}.{}", row.section, row.name)), value];
@@ -129,14 +129,14 @@ fn table(rows: &[Row], origin: bool, terminal: &Terminal) -> String {
         }
         table.add_row(cells);
     }
-    table.trim_fmt() + "\n"
+    table.render(terminal.width_stdout(), terminal.paint_stdout())
 }
 
 /// Prints the path of the file, even if the file has mistakes.
 fn path(matches: &ArgMatches, terminal: &Terminal) -> Result<Exit, CliError> {
     match setup::builder(matches).path() {
         Some(path) => {
-            terminal.print(&format!("{}\n", path.display()))?;
+            terminal.print(&format!("{}\n", one_line(&path.display().to_string())))?;
             Ok(Exit::Success)
         }
         None => Err(CliError::Failure(

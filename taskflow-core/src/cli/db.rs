@@ -8,6 +8,7 @@ use super::error::{CliError, Exit};
 use super::home::Home;
 use super::terminal::Terminal;
 use super::{args, format, run_args, runs};
+use crate::base::text::one_line;
 use crate::base::units;
 use crate::journal::Prune;
 use crate::ops::{self, Checked, RunSummaryDocument};
@@ -57,7 +58,7 @@ fn check(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit,
     if args::wants_json(matches) {
         run_args::print_json(&findings, terminal)?;
     } else {
-        let lines: String = findings.iter().map(|finding| format!("{finding}\n")).collect();
+        let lines: String = findings.iter().map(|finding| format!("{}\n", one_line(finding))).collect();
         terminal.print(&lines)?;
     }
     if findings.is_empty() {
@@ -111,6 +112,6 @@ fn vacuum(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit
 fn path(home: &Home, terminal: &Terminal) -> Result<Exit, CliError> {
     let path = home.home().store();
     let path = std::path::absolute(&path).unwrap_or(path);
-    terminal.print(&format!("{}\n", path.display()))?;
+    terminal.print(&format!("{}\n", one_line(&path.display().to_string())))?;
     Ok(Exit::Success)
 }

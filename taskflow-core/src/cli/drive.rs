@@ -13,9 +13,9 @@ use std::sync::atomic::Ordering;
 use clap::{Arg, ArgAction, ArgMatches};
 
 use super::error::{CliError, Exit};
-use super::live::{self, Echo, Ended, Signals, Watcher};
+use super::live::{self, Echo, Ended, Signals, Stopping, Watcher};
 use super::terminal::Terminal;
-use super::{args, setup, summary};
+use super::{args, format, setup, summary};
 use crate::base::QUIET;
 use crate::config::Config;
 use crate::dag::{Params, Plan};
@@ -24,7 +24,7 @@ use crate::log::LogSink;
 #[cfg(feature = "sqlite")]
 use crate::log::{self, AlreadyInstalled};
 use crate::ops;
-use crate::run::RunState;
+use crate::run::{GraphChanges, RunState};
 
 /// How a run is shown, for every verb that runs something.
 #[derive(Clone, Debug)]
@@ -119,6 +119,9 @@ pub(super) fn drive(invocation: RunInvocation, terminal: &Terminal) -> Result<Ex
         home: flags.home,
     };
     let info = info.clone();
+    if !request.graph_changes().is_empty() {
+        graph_changed(request.graph_changes(), terminal);
+    }
     let grace = ops::grace(&config);
     let engine = ops::engine(&config, flags.jobs)?;
     let request = request.grace(grace).engine(&engine);
@@ -143,7 +146,10 @@ pub(super) fn drive(invocation: RunInvocation, terminal: &Terminal) -> Result<Ex
     };
     let echo = sink.as_ref().filter(|_| flags.echo).map(|sink| Echo::new(sink, &info.run_id, terminal.paint_stderr()));
     let handle = request.start()?;
-    let ended = watching.block_on(live::follow(handle, watcher, echo, &mut signals, grace, terminal));
+    let resume = |number: i64| summary::resume_command(&output, number);
+    let stopping = Stopping { engine: &engine, grace, resume: &resume };
+    let ended =
+        watching.block_on(live::follow(handle, watcher, output.home.clone(), echo, &mut signals, &stopping, terminal));
     watching.block_on(live::wait_for_triggered(
         &engine,
         &ended,
@@ -162,9 +168,29 @@ pub(super) fn drive(invocation: RunInvocation, terminal: &Terminal) -> Result<Ex
             terminal.warn(&format!("some log records of tasks are missing: {error}"));
         }
     }
+    engine.blocking_warnings().iter().for_each(|warning| terminal.warn(warning));
     let exit = exit(&ended);
     summary::print_summary(&output, &ended, terminal)?;
     Ok(exit)
+}
+
+/// Says what is new or gone before anything runs.
+fn graph_changed(changes: &GraphChanges, terminal: &Terminal) {
+    const NAMED: usize = 10;
+    let list = |what: &str, tasks: &[String]| match tasks {
+        [] => None,
+        tasks => Some(format!("{what} {}", format::some(tasks, NAMED))),
+    };
+    let parts = [list("new:", &changes.new), list("gone:", &changes.gone)];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    terminal.note(&format!("the graph has changed since the run was last run; {}", parts.join("; ")));
+    if !changes.renumbered.is_empty() {
+        terminal.warn(&format!(
+            "the calls of {} are numbered in the order of the calls, and there are more or fewer of them than before: \
+             a task with the same id may be another call; `.id(..)` gives a call an id that stays",
+            format::some(&changes.renumbered, NAMED)
+        ));
+    }
 }
 
 fn exit(ended: &Ended) -> Exit {

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use super::terminal::Terminal;
 use crate::base::ErrorKind;
+use crate::base::text::is_unsafe;
 use crate::config::ConfigError;
 use crate::engine::RunError;
 use crate::journal::JournalError;
@@ -23,6 +24,8 @@ pub(super) enum Exit {
     Interrupted,
     /// Ended by SIGTERM: 128 + 15.
     Terminated,
+    /// Ended by SIGHUP: 128 + 1.
+    HungUp,
 }
 
 impl Exit {
@@ -33,6 +36,7 @@ impl Exit {
             Exit::Usage => 2,
             Exit::Interrupted => 130,
             Exit::Terminated => 143,
+            Exit::HungUp => 129,
         }
     }
 }
@@ -81,8 +85,13 @@ impl CliError {
     pub(super) fn report(&self, terminal: &Terminal) -> Exit {
         match self {
             CliError::Clap(error) => {
-                // It fails only when the reader is gone.
-                let _ = error.print();
+                // The message repeats arguments, which may contain anything.
+                if error.to_string().contains(is_unsafe) {
+                    terminal.note_block(error.to_string().trim_end());
+                } else {
+                    // It fails only when the reader is gone.
+                    let _ = error.print();
+                }
                 if error.use_stderr() { Exit::Usage } else { Exit::Success }
             }
             CliError::Usage(messages) => {

@@ -5,7 +5,7 @@ use clap::{ArgMatches, Command};
 use super::error::{CliError, Exit};
 use super::home::Home;
 use super::terminal::{Paint, Terminal};
-use super::{args, run_args, status};
+use super::{args, fit, run_args, status};
 use crate::journal::{Explanation, RunHistory};
 
 /// Further tasks are only counted.
@@ -39,6 +39,7 @@ pub(super) fn explain(matches: &ArgMatches, home: &Home, terminal: &Terminal) ->
         .iter()
         .take(SHOWN)
         .map(|explanation| paragraph(explanation, &history, terminal.paint_stdout()))
+        .map(|paragraph| fit::prose(&paragraph, terminal.width_stdout(), 4))
         .collect();
     terminal.print(&shown)?;
     if explanations.len() > SHOWN {
@@ -50,13 +51,15 @@ pub(super) fn explain(matches: &ArgMatches, home: &Home, terminal: &Terminal) ->
 
 fn paragraph(explanation: &Explanation, history: &RunHistory, paint: Paint) -> String {
     let Explanation { task, state, why, .. } = explanation;
-    let mut text = format!("{}: {state}\n", paint.strong(task));
+    let label = history.task(task).and_then(|known| known.label.as_deref());
+    let label = label.map(|label| format!(" ({label})")).unwrap_or_default();
+    let mut text = format!("{}{label}: {state}\n", paint.strong(task));
     for sentence in why {
         text += &format!("  {}\n", sentence.trim_end().replace('\n', "\n    "));
     }
     if let Some(failure) = history.task(task).and_then(|known| known.failure.as_ref()) {
         for cause in failure.causes() {
-            text += &format!("    caused by: {cause}\n");
+            text += &format!("    caused by: {}\n", cause.trim_end().replace('\n', "\n      "));
         }
     }
     text

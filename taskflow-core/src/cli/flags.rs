@@ -8,8 +8,9 @@ use std::ffi::OsStr;
 
 use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
 use clap::{Arg, ArgAction, ArgMatches, Command};
+use serde_json::Value;
 
-use crate::dag::{ParamDef, ParamError, Params};
+use crate::dag::{ParamDef, ParamDefault, ParamError, Params};
 use crate::run::RunInfo;
 
 /// The flags of these parameters; those that clash with `taken` are renamed.
@@ -43,6 +44,8 @@ fn flag(param: &ParamDef, name: String) -> Arg {
         .help(help(param));
     if is_bool(param) {
         arg = as_switch(arg);
+    } else if param.is_list() {
+        arg = arg.action(ArgAction::Append);
     }
     arg
 }
@@ -57,11 +60,12 @@ fn is_bool(param: &ParamDef) -> bool {
 }
 
 /// The type for the person who runs the DAG: without `Option`, because a missing flag is the
-/// missing value.
+/// missing value, and that of an element for a list.
 fn type_name(param: &ParamDef) -> String {
     let name = param.ty.short();
-    let inner = name.strip_prefix("Option<").and_then(|rest| rest.strip_suffix('>'));
-    inner.map(str::to_owned).unwrap_or(name)
+    let inner = |name: &str| name.strip_suffix('>').and_then(|name| name.split_once('<')).map(|(_, of)| of.to_owned());
+    let name = inner(&name).filter(|_| name.starts_with("Option<")).unwrap_or(name);
+    inner(&name).filter(|of| param.is_list() && !of.contains(", ")).unwrap_or(name)
 }
 
 fn id_of(param: &ParamDef) -> String {
@@ -74,10 +78,11 @@ fn help(param: &ParamDef) -> String {
     if !param.help.is_empty() {
         parts.push(param.help.to_owned());
     }
-    if let Some(text) = param.default_text.filter(|&text| text != "None") {
-        // A default computed from the run is a closure: show its body only.
-        let text = text.strip_prefix('|').and_then(|closure| closure.split_once('|')).map_or(text, |(_, body)| body);
-        parts.push(format!("[default: {}]", text.trim()));
+    if param.is_list() {
+        parts.push("[repeatable]".to_owned());
+    }
+    if let Some(default) = param.default_view().filter(|default| *default != ParamDefault::Value(Value::Null)) {
+        parts.push(format!("[default: {default}]"));
     }
     if let Some(range) = param.range_text {
         parts.push(format!("[range: {range}]"));
@@ -95,11 +100,16 @@ pub(super) fn read(
     taken: &[&str],
     run: &RunInfo,
 ) -> Result<(Params, Vec<String>), Vec<String>> {
-    let text = |param: &ParamDef| matches.get_one::<String>(&id_of(param)).map(String::as_str);
+    let texts = |param: &ParamDef| {
+        matches.get_many::<String>(&id_of(param)).map(|texts| texts.map(String::as_str).collect::<Vec<_>>())
+    };
     let names = names(params, taken);
-    let given = params.iter().zip(&names).filter_map(|(param, name)| Some(format!("--{name}={}", text(param)?)));
-    let given = given.collect();
-    let values = Params::from_text(params, run, text).map_err(|errors| {
+    let flags = |(param, name): (&ParamDef, &String)| {
+        let flag = |text: &str| format!("--{name}={text}");
+        texts(param).into_iter().flatten().map(flag).collect::<Vec<_>>()
+    };
+    let given = params.iter().zip(&names).flat_map(flags).collect();
+    let values = Params::from_text(params, run, texts).map_err(|errors| {
         let named = |error: &ParamError| params.iter().position(|param| param.name == error.param);
         let flag = |error: &ParamError| named(error).map_or(error.param, |place| &*names[place]).to_owned();
         errors.iter().map(|error| describe(&flag(error), error)).collect::<Vec<_>>()

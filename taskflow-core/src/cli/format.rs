@@ -84,6 +84,29 @@ pub(super) fn count(number: usize, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 
+/// `15 tasks`, `15 tasks, 39 with elements`; of a run that leaves tasks out, `12 of 15 tasks`.
+/// `drawn` are the tasks outside every `each`, `left_out` those of them that are not part of the
+/// run, and `elements` the tasks of elements.
+pub(super) fn tasks(drawn: usize, left_out: usize, elements: usize) -> String {
+    let taking_part = drawn - left_out.min(drawn);
+    let text = match left_out {
+        0 => count(drawn, "task"),
+        _ => format!("{taking_part} of {}", count(drawn, "task")),
+    };
+    match elements {
+        0 => text,
+        elements => format!("{text}, {} with elements", taking_part + elements),
+    }
+}
+
+/// The id of a task with the label of its element: `load[3] (2013-03)`.
+pub(super) fn task(id: &str, label: Option<&str>) -> String {
+    match label {
+        Some(label) => format!("{id} ({})", cut(first_line(label), 40)),
+        None => id.to_owned(),
+    }
+}
+
 /// At most the first `most` names: `a, b and 5 more`.
 pub(super) fn some<T: AsRef<str>>(names: &[T], most: usize) -> String {
     let shown: Vec<&str> = names.iter().take(most).map(AsRef::as_ref).collect();
@@ -94,10 +117,9 @@ pub(super) fn some<T: AsRef<str>>(names: &[T], most: usize) -> String {
 }
 
 /// At most the first `most` characters.
-#[cfg_attr(not(feature = "sqlite"), allow(dead_code, reason = "used for stored runs only"))]
 pub(super) fn cut(text: &str, most: usize) -> String {
     match text.char_indices().nth(most) {
-        Some((end, _)) => format!("{}..", text[..end].trim_end()),
+        Some((end, _)) => format!("{}…", text[..end].trim_end()),
         None => text.to_owned(),
     }
 }
@@ -149,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn in_tables_times_are_short() {
+    fn tables_show_short_times() {
         let at = Timestamp::from_nanos(86_400_000_000_000 + 1_120_000_000);
         assert_eq!(moment(at), "1970-01-02 00:00:01Z");
         assert_eq!(clock(at, at), "00:00:01.120Z");

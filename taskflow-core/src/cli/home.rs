@@ -12,6 +12,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use super::error::CliError;
 use super::setup;
+use super::terminal::Terminal;
 use crate::config::Config;
 use crate::journal::{Journal, JournalError, RunSummary};
 use crate::log::LogFiles;
@@ -77,15 +78,20 @@ pub(super) fn sync(matches: &ArgMatches, config: &Config) -> SyncMode {
 #[derive(Debug)]
 pub(super) struct Home {
     home: ops::Home,
+    flag: Option<PathBuf>,
     runtime: Runtime,
 }
 
 impl Home {
-    /// The home of this call. Nothing is read yet.
-    pub(super) fn of(matches: &ArgMatches, config: Config) -> Result<Self, CliError> {
+    /// The home of this call, closed to other users. Nothing is read yet.
+    pub(super) fn of(matches: &ArgMatches, config: Config, terminal: &Terminal) -> Result<Self, CliError> {
         let runtime = Builder::new_current_thread().enable_time().build();
         let runtime = runtime.map_err(|error| CliError::Failure(format!("cannot open the journal: {error}")))?;
-        Ok(Home { home: ops::Home::new(setup::home(matches), config), runtime })
+        let home = ops::Home::new(setup::home(matches), config);
+        if let Some(changed) = home.tighten() {
+            terminal.warn(&changed);
+        }
+        Ok(Home { home, flag: setup::home_flag(matches), runtime })
     }
 
     pub(super) fn home(&self) -> &ops::Home {
@@ -98,6 +104,11 @@ impl Home {
 
     pub(super) fn path(&self) -> &Path {
         self.home.path()
+    }
+
+    /// The directory that `--home` names.
+    pub(super) fn flag(&self) -> Option<&Path> {
+        self.flag.as_deref()
     }
 
     pub(super) fn log_files(&self) -> LogFiles {

@@ -1,15 +1,14 @@
 //! `list`: lists the DAGs of the binary, including those whose graph has mistakes.
 
 use clap::ArgMatches;
-use comfy_table::Cell;
 use serde::Serialize;
 
 use super::args;
 use super::choose::{Dags, NOTHING_LINKED};
 use super::error::{CliError, Exit};
-use super::grid::{bad, grid};
+use super::grid::{Cell, Column, Table};
 use super::terminal::Terminal;
-use crate::dag::{BuildError, DagDef};
+use crate::dag::{BuildError, DagDef, ParamDefault};
 
 pub(super) fn list(matches: &ArgMatches, dags: &Dags, terminal: &Terminal) -> Result<Exit, CliError> {
     let entries: Vec<Entry> = dags.all().iter().map(|dag| Entry::of(dag, dags)).collect();
@@ -53,7 +52,12 @@ struct Param {
     #[serde(rename = "type")]
     ty: String,
     required: bool,
-    default: Option<&'static str>,
+    /// The value of the default, if it is the same for every run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    default: Option<serde_json::Value>,
+    /// The expression that takes the default from the run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    default_from_run: Option<String>,
     help: &'static str,
 }
 
@@ -90,26 +94,34 @@ impl Entry {
 
 impl Param {
     fn of(param: &crate::dag::ParamDef) -> Self {
+        let (default, default_from_run) = match param.default_view() {
+            Some(ParamDefault::Value(value)) => (Some(value), None),
+            Some(ParamDefault::FromRun(expression)) => (None, Some(expression.to_owned())),
+            None => (None, None),
+        };
         Param {
             name: param.name,
             ty: param.ty.short(),
             required: !param.has_default(),
-            default: param.default_text,
+            default,
+            default_from_run,
             help: param.help,
         }
     }
 }
 
 fn table(entries: &[Entry], terminal: &Terminal) -> String {
-    let mut table = grid(
-        ["dag", ">tasks", "schedule", "parameters", "description"],
-        terminal.colour_stdout,
-        terminal.width_stdout(),
-    );
+    let mut table = Table::new([
+        Column::new("dag"),
+        Column::number("tasks").rank(2),
+        Column::text("schedule").rank(1),
+        Column::text("parameters").rank(1),
+        Column::text("description"),
+    ]);
     for entry in entries {
         let tasks = match entry.tasks {
             Some(tasks) if entry.errors.is_empty() => Cell::new(tasks),
-            _ => bad("broken"),
+            _ => Cell::bad("broken"),
         };
         table.add_row([
             Cell::new(entry.id),
@@ -121,5 +133,5 @@ fn table(entries: &[Entry], terminal: &Terminal) -> String {
     }
     let note =
         if entries.iter().any(|entry| entry.params.iter().any(|param| param.required)) { "* required\n" } else { "" };
-    format!("{}\n{note}", table.trim_fmt())
+    table.render(terminal.width_stdout(), terminal.paint_stdout()) + note
 }

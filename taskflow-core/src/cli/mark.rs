@@ -26,7 +26,8 @@ pub(super) fn command() -> Command {
         .arg(run_args::run())
         .arg(Arg::new("tasks").value_name("TASK|GROUP").num_args(1..).required(true).help("Tasks and groups to mark"))
         .arg(run_args::json_value().help("Value that they returned, with `mark success`"))
-        .arg(run_args::reason());
+        .arg(run_args::reason())
+        .arg(run_args::by());
     run_args::run_options(command)
 }
 

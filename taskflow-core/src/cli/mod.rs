@@ -15,8 +15,9 @@
 //! - `drive`: a run in this process, from its start to its summary.
 //! - `live`: a run in progress: the progress view or plain lines, Ctrl-C.
 //! - `summary`: a run that has ended: the table, the first failure, the result, the JSON document.
-//! - `terminal`, `grid`, `format`, `record`: streams, colours and widths; tables; durations, times
-//!   and plurals; log records as lines.
+//! - `terminal`, `grid`, `fit`, `format`, `record`: streams, colours and widths; tables; texts that
+//!   fit a width; durations, times and plurals; log records as lines. `waits`: what a task waits
+//!   for, in words. `shell`: calls of this program to type.
 //!
 //! Streams: output for programs goes to stdout (a listing, a picture, the result of a run),
 //! messages for people go to stderr.
@@ -32,6 +33,9 @@
 //!
 //! For errors of operations the code follows from their [kind](crate::base::ErrorKind).
 
+// All output passes through `terminal`, which makes foreign text safe to show.
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
 mod args;
 #[cfg(feature = "sqlite")]
 mod cancel;
@@ -46,6 +50,7 @@ mod drive;
 mod error;
 #[cfg(feature = "sqlite")]
 mod explain;
+mod fit;
 mod flags;
 mod format;
 mod grid;
@@ -73,6 +78,7 @@ mod run_args;
 #[cfg(feature = "sqlite")]
 mod runs;
 mod setup;
+mod shell;
 mod show;
 #[cfg(feature = "sqlite")]
 mod status;
@@ -80,6 +86,7 @@ mod summary;
 mod terminal;
 #[cfg(feature = "sqlite")]
 mod values;
+mod waits;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -90,6 +97,7 @@ use clap::error::{ContextKind, ContextValue};
 use self::choose::Dags;
 use self::error::{CliError, Exit};
 use self::terminal::Terminal;
+use crate::base::text::one_line;
 
 /// What a DAG binary declares about itself.
 #[derive(Clone, Copy, Debug)]
@@ -114,7 +122,12 @@ fn execute(program: Program, mut arguments: Vec<OsString>, terminal: &Terminal) 
     let dags = Dags::of_binary();
     let name = args::program_name(arguments.first());
     let parse = |arguments: &[OsString]| args::command(&name, program, &dags).try_get_matches_from(arguments);
-    let mut matches = parse(&arguments).map_err(|error| suggest_run(error, &name, &dags))?;
+    let mut matches = parse(&arguments).map_err(|error| {
+        // clap repeats arguments in its messages.
+        let shown: Vec<OsString> = arguments.iter().map(visible).collect();
+        let error = if shown == arguments { error } else { parse(&shown).err().unwrap_or(error) };
+        suggest_run(error, &name, &dags)
+    })?;
     if matches.subcommand().is_none() {
         if !dags.has_one() {
             return no_command(&matches, &name, &dags, terminal);
@@ -132,6 +145,14 @@ fn execute(program: Program, mut arguments: Vec<OsString>, terminal: &Terminal) 
         #[cfg(feature = "sqlite")]
         Some((verb, matches)) => about_runs(verb, matches, terminal),
         _ => unreachable!("clap knows no other verb"),
+    }
+}
+
+/// An argument without characters that could mislead a terminal.
+fn visible(argument: &OsString) -> OsString {
+    match argument.to_str() {
+        Some(text) => one_line(text).into_owned().into(),
+        None => argument.clone(),
     }
 }
 
@@ -158,7 +179,7 @@ fn history() -> Vec<clap::Command> {
 #[cfg(feature = "sqlite")]
 fn about_runs(verb: &str, matches: &ArgMatches, terminal: &Terminal) -> Result<Exit, CliError> {
     let config = setup::load(innermost(matches))?;
-    let home = home::Home::of(innermost(matches), config)?;
+    let home = home::Home::of(innermost(matches), config, terminal)?;
     match verb {
         "runs" => runs::runs(matches, &home, terminal),
         "status" => status::status(matches, &home, terminal),
@@ -187,7 +208,7 @@ fn innermost(matches: &ArgMatches) -> &ArgMatches {
 fn no_command(matches: &ArgMatches, name: &str, dags: &Dags, terminal: &Terminal) -> Result<Exit, CliError> {
     list::list(matches, dags, terminal)?;
     if !dags.all().is_empty() {
-        terminal.note(&format!("\nUsage: {name} run <DAG>; for more, see {name} --help"));
+        terminal.note_block(&format!("\nUsage: {name} run <DAG>; for more, see {name} --help"));
     }
     Ok(Exit::Usage)
 }

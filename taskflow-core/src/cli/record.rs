@@ -5,6 +5,7 @@ use std::fmt::Write;
 
 use super::format;
 use super::terminal::Paint;
+use crate::base::text::one_line;
 use crate::log::{LogLevel, LogRecord};
 
 /// The line, without its line break. Further lines of a message are indented.
@@ -17,7 +18,8 @@ pub(super) fn line(task: &str, attempt: u32, record: &LogRecord, paint: Paint) -
         LogLevel::Debug | LogLevel::Trace => paint.faint(&level),
     };
     let attempt = if attempt > 1 { format!(" (attempt {attempt})") } else { String::new() };
-    let mut line = format!("{} {level} {}{attempt}:", paint.faint(&format::time(record.at)), paint.strong(task));
+    let mut line =
+        format!("{} {level} {}{attempt}:", paint.faint(&format::time(record.at)), paint.strong(&one_line(task)));
     if !record.message.is_empty() {
         line += " ";
         line += &record.message.trim_end().replace('\n', "\n    ");
@@ -27,9 +29,9 @@ pub(super) fn line(task: &str, attempt: u32, record: &LogRecord, paint: Paint) -
         // Writing to a string does not fail.
         let _ = match value {
             serde_json::Value::String(text) if !text.is_empty() && !text.contains(char::is_whitespace) => {
-                write!(line, " {}{text}", paint.faint(&format!("{key}=")))
+                write!(line, " {}{text}", paint.faint(&format!("{}=", one_line(key))))
             }
-            value => write!(line, " {}{value}", paint.faint(&format!("{key}="))),
+            value => write!(line, " {}{value}", paint.faint(&format!("{}=", one_line(key)))),
         };
     }
     line

@@ -15,6 +15,7 @@ pub(super) fn command() -> Command {
         .arg(Arg::new("key").value_name("KEY").required(true).help("Key of the event, as `explain` shows it"))
         .arg(run_args::json_value().help("Value of the event [default: null]"))
         .arg(run_args::reason())
+        .arg(run_args::by())
 }
 
 pub(super) fn release(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, CliError> {

@@ -56,7 +56,7 @@ pub(super) fn replay(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> 
         Some(failure) if state != TaskState::Failed => {
             terminal.error(&format!("task `{task}` does not run with these inputs: {failure}"));
         }
-        Some(failure) => terminal.note(&summary::failed(task, &failure, terminal.paint_stderr())),
+        Some(failure) => terminal.note_block(&summary::failed(task, &failure, terminal.paint_stderr())),
         None => terminal.note(&format!("{task}: {state} in {}", format::duration(replayed.duration))),
     }
     // A task that returns nothing has no value to show.

@@ -13,7 +13,8 @@ pub(super) fn command() -> Command {
     let command = Command::new("retry")
         .about("Run the failed tasks of a run again, and everything downstream")
         .arg(run_args::run_or_last())
-        .arg(run_args::reason());
+        .arg(run_args::reason())
+        .arg(run_args::by());
     run_args::run_options(command)
 }
 

@@ -36,7 +36,7 @@ pub(super) fn run(matches: &ArgMatches, dags: &Dags, terminal: &Terminal) -> Res
     let (draft, given) = draft(matches, dag, &config)?;
     let flags = RunFlags::read(matches);
     #[cfg(feature = "sqlite")]
-    if let Some((home, journal)) = journal(matches, &config)? {
+    if let Some((home, journal)) = journal(matches, &config, terminal)? {
         let request = ops::start(draft, Some((&journal, home::durability(matches, &config))));
         let home_of_run = Some(home.home().clone());
         let exit = drive(RunInvocation { flags, request, home: home_of_run, resumed: false, given, config }, terminal);
@@ -77,7 +77,7 @@ fn draft(matches: &ArgMatches, dag: &'static DagDef, config: &Config) -> Result<
 
 /// The journal that the run is stored in, unless it is ephemeral.
 #[cfg(feature = "sqlite")]
-fn journal(matches: &ArgMatches, config: &Config) -> Result<Option<(Home, Journal)>, CliError> {
+fn journal(matches: &ArgMatches, config: &Config, terminal: &Terminal) -> Result<Option<(Home, Journal)>, CliError> {
     if home::durability(matches, config) == Durability::Ephemeral {
         if matches.get_flag("logs") {
             return Err(CliError::usage(
@@ -86,7 +86,7 @@ fn journal(matches: &ArgMatches, config: &Config) -> Result<Option<(Home, Journa
         }
         return Ok(None);
     }
-    let home = Home::of(matches, config.clone())?;
+    let home = Home::of(matches, config.clone(), terminal)?;
     let journal = home.create_journal(home::sync(matches, config))?;
     Ok(Some((home, journal)))
 }

@@ -38,6 +38,18 @@ pub(super) fn reason() -> Arg {
     Arg::new("reason").long("reason").value_name("TEXT").help("Reason, stored in the history of the run")
 }
 
+/// `--by`, which the history of the run keeps.
+pub(super) fn by() -> Arg {
+    Arg::new("by")
+        .long("by")
+        .value_name("NAME")
+        .value_parser(|text: &str| match text.trim() {
+            "" => Err("a name is needed"),
+            name => Ok(name.to_owned()),
+        })
+        .help("Who does it, stored in the history of the run [default: the account]")
+}
+
 /// `--value`, which is JSON.
 pub(super) fn json_value() -> Arg {
     Arg::new("value").long("value").value_name("JSON").value_parser(|text: &str| {
@@ -48,7 +60,11 @@ pub(super) fn json_value() -> Arg {
 
 /// The user and the reason.
 pub(super) fn note(matches: &ArgMatches) -> Note {
-    Note::by_user(matches.get_one::<String>("reason").cloned().unwrap_or_default())
+    let note = Note::by_user(matches.get_one::<String>("reason").cloned().unwrap_or_default());
+    match matches.get_one::<String>("by") {
+        Some(by) => Note { by: by.clone(), ..note },
+        None => note,
+    }
 }
 
 /// `--state`, repeatable.

@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use clap::{Arg, ArgMatches, Command, value_parser};
-use comfy_table::Cell;
 
 use super::error::{CliError, Exit};
-use super::grid::{self, grid};
+use super::grid::{self, Cell, Column, Table};
 use super::home::Home;
 use super::terminal::Terminal;
 use super::{args, format, run_args};
@@ -93,11 +92,18 @@ fn nothing(home: &Home, filter: &RunFilter) -> String {
 
 pub(super) fn table(runs: &[RunSummary], terminal: &Terminal) -> String {
     let dates = runs.iter().any(|run| is_about_another_time(run.info.logical_date, run.created));
-    let mut titles = vec![">run", "dag", "=state", "=created", ">duration", "tasks"];
+    let mut columns = vec![
+        Column::number("run"),
+        Column::new("dag"),
+        Column::new("state"),
+        Column::new("created").rank(2),
+        Column::number("duration").rank(1),
+        Column::text("tasks"),
+    ];
     if dates {
-        titles.insert(4, "=logical date");
+        columns.insert(4, Column::new("logical date").rank(1));
     }
-    let mut table = grid(titles, terminal.colour_stdout, terminal.width_stdout());
+    let mut table = Table::new(columns);
     let now = Timestamp::now();
     for run in runs {
         let until = match run.state {
@@ -118,7 +124,7 @@ pub(super) fn table(runs: &[RunSummary], terminal: &Terminal) -> String {
         }
         table.add_row(row);
     }
-    table.trim_fmt() + "\n"
+    table.render(terminal.width_stdout(), terminal.paint_stdout())
 }
 
 /// The logical date of a manual run is its creation, which is not worth a second column.
@@ -127,15 +133,20 @@ pub(super) fn is_about_another_time(logical_date: Timestamp, created: Timestamp)
     created.since(logical_date) > SAME || logical_date.since(created) > SAME
 }
 
-/// `40`, or `40: 38 success, 2 failed`
+/// `40`, `40: 38 success, 2 failed`, or of a run that leaves tasks out `12 of 40`
 fn tasks(run: &RunSummary) -> String {
-    match &*run.counts {
-        [] | [(TaskState::Success, _)] => run.tasks.to_string(),
-        counts => {
-            let mut counts = counts.to_vec();
+    let (left_out, mut counts): (Vec<_>, Vec<_>) =
+        run.counts.iter().partition(|&&(state, _)| state == TaskState::Removed);
+    let total = match left_out.first() {
+        Some(&(_, left_out)) => format!("{} of {}", run.tasks.saturating_sub(left_out), run.tasks),
+        None => run.tasks.to_string(),
+    };
+    match &*counts {
+        [] | [(TaskState::Success, _)] => total,
+        _ => {
             counts.sort_by_key(|&(state, _)| grid::place_of(state));
             let counts: Vec<String> = counts.iter().map(|(state, count)| format!("{count} {state}")).collect();
-            format!("{}: {}", run.tasks, counts.join(", "))
+            format!("{total}: {}", counts.join(", "))
         }
     }
 }

@@ -1,18 +1,19 @@
 //! `status [RUN]`: shows the state of a run and its tasks.
 
 use std::fmt::Write;
+use std::path::Path;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
-use comfy_table::Cell;
 
 use super::error::{CliError, Exit};
-use super::grid::{self, grid};
+use super::grid::{self, Cell, Column, SPARE, Table};
 use super::home::Home;
 use super::terminal::{Paint, Terminal};
-use super::{args, format, run_args, runs};
+use super::{args, fit, format, run_args, runs, waits};
 use crate::base::Timestamp;
-use crate::journal::{AttemptHistory, Delivery, Edit, RunHistory, TaskHistory};
-use crate::ops::RunStatus;
+use crate::base::text::one_line;
+use crate::journal::{AttemptHistory, Delivery, Edit, RunHistory, TaskHistory, WaitHistory};
+use crate::ops::{self, RunStatus, TriggeredRun};
 use crate::run::{RunState, TaskState, TriggeredBy};
 
 /// More tasks are shown with `--all` only.
@@ -28,17 +29,19 @@ pub(super) fn command() -> Command {
 pub(super) fn status(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, CliError> {
     let journal = home.journal()?;
     let history = home.wait(journal.history(run_args::run_name(matches)))?;
+    let triggered = home.wait(ops::triggered_runs(&journal, &history))?;
     if args::wants_json(matches) {
-        return run_args::print_json(&RunStatus::of(&history), terminal);
+        return run_args::print_json(&RunStatus::of(&history).with_triggered(triggered), terminal);
     }
     let shown = rows(&history, matches.get_flag("all"));
     let hidden = history.tasks.iter().filter(|task| task.state != TaskState::Removed).count() - shown.len();
-    let mut text = header(&history, terminal.paint_stdout());
+    let mut text = fit::prose(&header(&history, terminal.paint_stdout()), terminal.width_stdout(), 4);
+    text += &tree(&triggered, 2, terminal.paint_stdout());
     if !shown.is_empty() {
         text += "\n";
         text += &table(&history, &shown, terminal);
-        text += "\n";
-        text += &links(&history, &shown, terminal.paint_stdout());
+        text += &waiting(&history, &shown, home.flag());
+        text += &links(&history, &shown, matches.get_flag("all"), terminal.paint_stdout());
     }
     terminal.print(&text)?;
     if hidden > 0 {
@@ -67,18 +70,18 @@ fn write_header(text: &mut String, history: &RunHistory, paint: Paint) -> std::f
     let state = grid::painted(history.state, paint);
     writeln!(text, "run {number} of {dag}: {state}{took}, {}", counts(history))?;
     if let Some(reason) = &history.halt_reason {
-        writeln!(text, "  {} {reason}", paint.faint("reason:"))?;
+        writeln!(text, "  {} {}", paint.faint("reason:"), one_line(reason))?;
     }
-    writeln!(text, "  {} {}", paint.faint("id"), history.info.run_id)?;
+    writeln!(text, "  {} {}", paint.faint("id"), one_line(&history.info.run_id))?;
     if let Some(TriggeredBy { run_id, task_id, .. }) = &history.info.triggered_by {
-        writeln!(text, "  {} `{task_id}` of {run_id}", paint.faint("triggered by"))?;
+        writeln!(text, "  {} `{task_id}` of {}", paint.faint("triggered by"), one_line(run_id))?;
     }
     if runs::is_about_another_time(history.info.logical_date, history.created) {
         writeln!(text, "  {} {}", paint.faint("logical date"), history.info.logical_date)?;
     }
     for (number, session) in (1..).zip(&history.sessions) {
         let verb = if number == 1 { "started" } else { "resumed" };
-        writeln!(text, "  {} {} by {}", paint.faint(verb), format::time(session.at), session.worker)?;
+        writeln!(text, "  {} {} by {}", paint.faint(verb), format::time(session.at), one_line(&session.worker))?;
     }
     for retry in &history.run_retries {
         let (number, at) = (retry.number, format::time(retry.started.unwrap_or(retry.due)));
@@ -120,17 +123,23 @@ fn write_deliveries(text: &mut String, history: &RunHistory, paint: Paint) -> st
             None => "given up".to_owned(),
         };
         let tries = if *attempts == 1 { "one attempt".to_owned() } else { format!("{attempts} attempts") };
+        let (callback, notification) = (one_line(callback), one_line(notification));
         writeln!(text, "  {} `{callback}` was not notified: {notification}", paint.faint("callback"))?;
         writeln!(text, "    {} ({tries}, {next})", format::first_line(error))?;
     }
     Ok(())
 }
 
-/// `40 tasks: 38 success, 2 failed`
+/// `40 tasks: 38 success, 2 failed`, without those that are not part of the run.
 pub(super) fn counts(history: &RunHistory) -> String {
     let mut counts = history.counts();
+    counts.retain(|&(state, _)| state != TaskState::Removed);
     counts.sort_by_key(|&(state, _)| grid::place_of(state));
-    let total = format::count(history.tasks.len(), "task");
+    let (elements, drawn): (Vec<&TaskHistory>, Vec<&TaskHistory>) =
+        history.tasks.iter().partition(|task| task.id.ends_with(']'));
+    let takes_part = |task: &&&TaskHistory| task.state != TaskState::Removed;
+    let taking_part = drawn.iter().filter(takes_part).count();
+    let total = format::tasks(drawn.len(), drawn.len() - taking_part, elements.iter().filter(takes_part).count());
     let counts: Vec<String> = counts.iter().map(|(state, count)| format!("{count} {}", display_name(*state))).collect();
     if counts.is_empty() { total } else { format!("{total}: {}", counts.join(", ")) }
 }
@@ -146,7 +155,8 @@ fn edited(edit: &Edit, paint: Paint) -> String {
         Some(state) => format!("marked {state}"),
         None => "cleared".to_owned(),
     };
-    let note = match (&*edit.by, &*edit.reason) {
+    let (by, reason) = (one_line(&edit.by), one_line(&edit.reason));
+    let note = match (&*by, &*reason) {
         ("", "") => String::new(),
         ("", reason) => format!(" ({reason})"),
         (by, "") => format!(" (by {by})"),
@@ -184,54 +194,93 @@ fn urgency(state: TaskState) -> usize {
 }
 
 fn table(history: &RunHistory, rows: &[usize], terminal: &Terminal) -> String {
-    // A wrapped id cannot be copied; one that fills the line leaves no space for the rest.
-    const LONG: usize = 40;
-    let longest = rows.iter().map(|&place| named(&history.tasks[place]).len()).max().unwrap_or(0);
-    let task = if longest <= LONG { "=task" } else { "task" };
-    let header = [task, "=state", ">attempts", "=start", ">duration", "why"];
-    let mut table = grid(header, terminal.colour_stdout, terminal.width_stdout());
+    let mut table = Table::new([
+        Column::new("task"),
+        Column::new("state"),
+        Column::number("attempts").rank(2),
+        Column::new("start").rank(SPARE),
+        Column::number("duration").rank(1),
+        Column::reason("why"),
+    ]);
     let begun = history.started().unwrap_or(history.created);
     for &place in rows {
         let task = &history.tasks[place];
         let last = task.attempts.last();
-        let took = last.and_then(|attempt| took(history, attempt));
+        // As in the summary of a run: all attempts, but those before it was cleared.
+        let first = task.attempts.iter().find(|attempt| attempt.number > task.uncounted_attempts).or(last);
+        let took = last.zip(first).and_then(|(last, first)| took(history, first.started, last));
         table.add_row([
             Cell::new(named(task)),
             grid::state(task.state),
             Cell::new(last.map(|_| task.attempts.len().to_string()).unwrap_or_default()),
-            Cell::new(last.map(|attempt| format::clock(attempt.started, begun)).unwrap_or_default()),
+            Cell::new(first.map(|attempt| format::clock(attempt.started, begun)).unwrap_or_default()),
             Cell::new(took.map(format::duration).unwrap_or_default()),
             Cell::new(why(history, place)),
         ]);
     }
-    table.trim_fmt()
+    table.render(terminal.width_stdout(), terminal.paint_stdout())
 }
 
 /// `load[3] (2013-03)`
 fn named(task: &TaskHistory) -> String {
-    match &task.label {
-        Some(label) => format!("{} ({})", task.id, format::cut(format::first_line(label), 40)),
-        None => task.id.clone(),
-    }
+    format::task(&task.id, task.label.as_deref())
 }
 
-/// The links of the tasks, a line each.
-fn links(history: &RunHistory, rows: &[usize], paint: Paint) -> String {
+/// The triggered runs, a line each: `triggered run 8 of load by `fetch`: success`
+fn tree(triggered: &[TriggeredRun], indent: usize, paint: Paint) -> String {
+    let mut text = String::new();
+    for TriggeredRun { task_id, number, dag_id, state, triggered, .. } in triggered {
+        let state = grid::painted(*state, paint);
+        let what = paint.faint("triggered");
+        text += &format!("{}{what} run {number} of {dag_id} by `{task_id}`: {state}\n", " ".repeat(indent));
+        text += &tree(triggered, indent + 2, paint);
+    }
+    text
+}
+
+/// How to send what tasks wait for.
+fn waiting(history: &RunHistory, rows: &[usize], home: Option<&Path>) -> String {
+    if history.state.is_terminal() {
+        return String::new();
+    }
+    let mut text = String::new();
+    for &place in rows {
+        let task = &history.tasks[place];
+        let Some(wait) = task.waits_for.as_ref().map(WaitHistory::view) else { continue };
+        if let Some(answer) = waits::answer(&wait, Some(history.number), home) {
+            let subject = waits::subject(&wait, Timestamp::now());
+            text += &format!("\nwaits: {}: {subject}\n  {answer}\n", named(task));
+        }
+    }
+    text
+}
+
+/// The links of the tasks, a line each; of many, the first unless all are wanted.
+fn links(history: &RunHistory, rows: &[usize], all: bool, paint: Paint) -> String {
     let tasks = rows.iter().map(|&place| &history.tasks[place]);
     let links = tasks.flat_map(|task| task.links.iter().map(move |link| (task, link)));
-    let lines: Vec<String> =
-        links.map(|(task, link)| format!("  {} {} {}\n", task.id, paint.faint(&link.name), link.url)).collect();
+    let lines = links.map(|(task, link)| {
+        let (name, url) = (one_line(&link.name), one_line(&link.url));
+        format!("  {} {} {url}\n", task.id, paint.faint(&name))
+    });
+    let mut lines: Vec<String> = lines.collect();
+    if !all && lines.len() > ROWS {
+        let more = lines.len() - ROWS;
+        lines.truncate(ROWS);
+        lines.push(format!("  and {more} more links; --all shows them\n"));
+    }
     if lines.is_empty() { String::new() } else { format!("\n{}", lines.concat()) }
 }
 
-/// The duration of an attempt, so far if it is running.
-fn took(history: &RunHistory, attempt: &AttemptHistory) -> Option<std::time::Duration> {
+/// The time from the start of the first attempt to the end of the last one, so far if it is
+/// running.
+fn took(history: &RunHistory, started: Timestamp, attempt: &AttemptHistory) -> Option<std::time::Duration> {
     let until = match attempt.ended {
         Some(ended) => ended,
         None if history.state == RunState::Running => Timestamp::now(),
         None => return None,
     };
-    Some(until.since(attempt.started))
+    Some(until.since(started))
 }
 
 /// A short reason for the state of the task, unless the state needs none.
@@ -242,6 +291,10 @@ fn why(history: &RunHistory, place: usize) -> String {
         TaskState::Success if task.marked => "marked".to_owned(),
         TaskState::Success => String::new(),
         TaskState::Running if history.state == RunState::Running => String::new(),
+        TaskState::UpForReschedule | TaskState::Deferred if !history.state.is_terminal() => {
+            let wait = task.waits_for.as_ref().map(WaitHistory::view);
+            wait.map(|wait| format!("waits: {}", waits::subject(&wait, Timestamp::now()))).unwrap_or_default()
+        }
         TaskState::Failed if !task.marked => task.failure.as_ref().map(ToString::to_string).unwrap_or_default(),
         _ => history.explain_at(place).why.into_iter().next().unwrap_or_default(),
     };

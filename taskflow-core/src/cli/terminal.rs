@@ -1,11 +1,20 @@
 //! The two output streams of the process: whether they get colours and a live view, and writing to
-//! them without secrets and without failing when the reader is gone.
+//! them without secrets, without control characters of others, and without failing when the reader
+//! is gone.
+//!
+//! All output of the command line passes through here. What is printed mixes our text with foreign
+//! text, so everything is escaped as [`base::text`](crate::base::text) describes, except for the
+//! escape sequences of [`Paint`]. These carry a mark, a random number, which is
+//! removed when they are written; no foreign text can know it.
 
 use std::env;
+use std::hash::{BuildHasher, RandomState};
 use std::io::{self, IsTerminal, Write};
+use std::sync::LazyLock;
 
-use console::{Style, Term};
+use console::Term;
 
+use crate::base::text;
 use crate::log::Redactor;
 
 /// What the process writes to.
@@ -39,22 +48,34 @@ impl Terminal {
 
     /// Writes to stdout. A reader that is gone, as in `list | head -1`, is not an error.
     pub(super) fn print(&self, text: &str) -> io::Result<()> {
-        self.write(&Redactor::current().registered(text))
+        self.offer(text).map(drop)
     }
 
     /// Writes JSON to stdout, which stays valid when secrets are masked.
     pub(super) fn print_json(&self, json: &str) -> io::Result<()> {
-        self.write(&Redactor::current().registered_json(json))
+        self.offer_json(json).map(drop)
     }
 
-    fn write(&self, text: &str) -> io::Result<()> {
-        let mut stdout = io::stdout().lock();
-        ignore_broken_pipe(stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()))
+    /// Writes a text that is a value of a task to stdout: unchanged, except for secrets, to a file
+    /// or a pipe.
+    pub(super) fn print_value(&self, text: &str) -> io::Result<()> {
+        if io::stdout().is_terminal() {
+            return self.print(text);
+        }
+        self.write(&Redactor::current().registered(text)).map(drop)
     }
 
     /// Writes a part of a long output to stdout; `false` when the reader is gone.
-    #[cfg_attr(not(feature = "sqlite"), allow(dead_code, reason = "only logs are followed"))]
     pub(super) fn offer(&self, text: &str) -> io::Result<bool> {
+        self.write(&shown(text))
+    }
+
+    /// The same for lines of JSON.
+    pub(super) fn offer_json(&self, json: &str) -> io::Result<bool> {
+        self.write(&text::visible_json(&Redactor::current().registered_json(json)))
+    }
+
+    fn write(&self, text: &str) -> io::Result<bool> {
         let mut stdout = io::stdout().lock();
         match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
             Ok(()) => Ok(true),
@@ -63,9 +84,16 @@ impl Terminal {
         }
     }
 
-    /// Writes a line to stderr. An error is ignored: there is nowhere to report it.
+    /// Writes a line to stderr; if foreign text in it has several lines, the others are indented.
+    /// An error is ignored: there is nowhere to report it.
     pub(super) fn note(&self, line: &str) {
-        let _ = writeln!(io::stderr().lock(), "{}", Redactor::current().registered(line));
+        self.note_block(&indented(line));
+    }
+
+    /// Writes a text of several lines to stderr, as it is.
+    pub(super) fn note_block(&self, text: &str) {
+        // In one piece: tasks print to the same terminal.
+        let _ = io::stderr().lock().write_all((shown(text) + "\n").as_bytes());
     }
 
     /// Prints a warning.
@@ -89,11 +117,59 @@ impl Terminal {
     }
 }
 
-pub(super) fn ignore_broken_pipe(written: io::Result<()>) -> io::Result<()> {
-    match written {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        other => other,
+/// The text as it is written: without secrets, and with unsafe characters made visible.
+pub(super) fn shown(text: &str) -> String {
+    escaped(&Redactor::current().registered(text))
+}
+
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(ESCAPE) {
+        out.push_str(&text::visible(&rest[..at]));
+        rest = match own_sequence(&rest[at..]) {
+            Some((codes, behind)) => {
+                out.extend([SEQUENCE, codes, "m"]);
+                behind
+            }
+            None => {
+                out.push_str(&text::visible(ESCAPE));
+                &rest[at + ESCAPE.len()..]
+            }
+        };
     }
+    out.push_str(&text::visible(rest));
+    out
+}
+
+const ESCAPE: &str = "\x1b";
+const SEQUENCE: &str = "\x1b[";
+
+/// The mark of the escape sequences of this process: their last codes. Libraries that measure text
+/// know numbers of up to four digits.
+static MARK: LazyLock<String> = LazyLock::new(|| {
+    let random = RandomState::new();
+    let codes: String = (0..5).map(|place| format!(";{}", random.hash_one(place) % 10_000)).collect();
+    codes + "m"
+});
+
+/// The codes of the marked sequence at the beginning of a text, and what follows it.
+fn own_sequence(text: &str) -> Option<(&str, &str)> {
+    let (codes, behind) = text.strip_prefix(SEQUENCE)?.split_once('m')?;
+    let codes = codes.strip_suffix(MARK.trim_end_matches('m'))?;
+    // Otherwise it is a foreign sequence before one of ours.
+    codes.bytes().all(|byte| byte.is_ascii_digit() || byte == b';').then_some((codes, behind))
+}
+
+/// Indents the further lines of a message, so that none of them looks like a message of its own.
+fn indented(message: &str) -> String {
+    let mut lines = message.trim_end().split('\n');
+    let mut text = lines.next().unwrap_or_default().to_owned();
+    for line in lines {
+        text += if line.starts_with(' ') || line.is_empty() { "\n" } else { "\n  " };
+        text += line;
+    }
+    text
 }
 
 /// Whether the environment asks for plain text: `NO_COLOR`, `CI`, a dumb terminal or none.
@@ -114,27 +190,28 @@ pub(super) struct Paint(pub(super) bool);
 
 impl Paint {
     pub(super) fn good(self, text: &str) -> String {
-        self.apply(Style::new().green(), text)
+        self.apply("32", text)
     }
 
     pub(super) fn bad(self, text: &str) -> String {
-        self.apply(Style::new().red().bold(), text)
+        self.apply("31;1", text)
     }
 
     pub(super) fn odd(self, text: &str) -> String {
-        self.apply(Style::new().yellow(), text)
+        self.apply("33", text)
     }
 
     pub(super) fn strong(self, text: &str) -> String {
-        self.apply(Style::new().bold(), text)
+        self.apply("1", text)
     }
 
     pub(super) fn faint(self, text: &str) -> String {
-        self.apply(Style::new().dim(), text)
+        self.apply("2", text)
     }
 
-    fn apply(self, style: Style, text: &str) -> String {
-        style.force_styling(self.0).apply_to(text).to_string()
+    fn apply(self, codes: &str, text: &str) -> String {
+        let mark = &**MARK;
+        if self.0 { format!("{SEQUENCE}{codes}{mark}{text}{SEQUENCE}0{mark}") } else { text.to_owned() }
     }
 }
 
@@ -147,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn a_usual_terminal_gets_colours() {
+    fn an_ordinary_terminal_gets_colours() {
         assert!(!plain_with(&[("TERM", "xterm-256color")]));
     }
 
@@ -167,5 +244,26 @@ mod tests {
     fn a_live_view_needs_a_terminal_on_stderr_only() {
         let terminal = Terminal::new(false, false, true);
         assert!(terminal.live && terminal.colour_stderr && !terminal.colour_stdout);
+    }
+
+    #[test]
+    fn only_our_own_colours_are_written() {
+        let text = Paint(true).bad("\x1b[2J\x1b[31mforged\x1b[0m");
+        assert_eq!(escaped(&text), "\x1b[31;1m\\u{1b}[2J\\u{1b}[31mforged\\u{1b}[0m\x1b[0m");
+        assert_eq!(escaped("\x1b[31;1m\x1b["), "\\u{1b}[31;1m\\u{1b}[");
+        let behind = format!("\x1b[2J{}", Paint(true).faint("ours"));
+        assert_eq!(escaped(&behind), "\\u{1b}[2J\x1b[2mours\x1b[0m");
+    }
+
+    #[test]
+    fn a_mark_takes_no_space() {
+        let text = Paint(true).good("12345");
+        assert_eq!(console::measure_text_width(&text), 5);
+        assert_eq!(escaped(&console::truncate_str(&text, 4, "..")), "\x1b[32m12..\x1b[0m");
+    }
+
+    #[test]
+    fn further_lines_of_a_message_are_indented() {
+        assert_eq!(indented("one\nerror: two\n    three\n"), "one\n  error: two\n    three");
     }
 }

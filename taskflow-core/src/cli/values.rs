@@ -6,13 +6,13 @@
 use std::io::IsTerminal;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
-use comfy_table::Cell;
+use console::measure_text_width;
 
 use super::error::{CliError, Exit};
-use super::grid::grid;
+use super::grid::{Cell, Column, Table};
 use super::home::Home;
 use super::terminal::Terminal;
-use super::{run_args, summary};
+use super::{format, run_args, summary};
 use crate::journal::{Journal, PushedHistory, RunHistory, TaskHistory};
 use crate::ops;
 
@@ -89,31 +89,57 @@ fn table(
         return Ok(Exit::Success);
     }
     let shown = if every { tasks.len() } else { tasks.len().min(ROWS) };
-    let mut table = grid(["task", "type", "value"], terminal.colour_stdout, terminal.width_stdout());
+    let in_a_row = room(&tasks[..shown], &pushed, history, terminal);
+    let mut table = Table::new([Column::new("task"), Column::text("type").rank(1), Column::text("value")]);
     for &(place, task) in &tasks[..shown] {
-        let preview = match journal_preview(history, &task.id, journal, home) {
+        let preview = match journal_preview(history, &task.id, in_a_row, journal, home) {
             Ok(preview) => preview,
             // The other values are still shown.
             Err(error) => error,
         };
-        table.add_row([Cell::new(&task.id), Cell::new(history.type_at(place)), Cell::new(preview)]);
+        let id = format::task(&task.id, task.label.as_deref());
+        table.add_row([Cell::new(id), Cell::new(history.type_at(place)), Cell::new(preview)]);
     }
     for (task, pushed) in pushed.into_iter().take(if every { usize::MAX } else { ROWS }) {
         let value = home.block_on(journal.pushed(history, &task.id, &pushed.key));
         let preview = match value {
-            Ok(value) => value.map(|value| value.preview(IN_A_ROW)).unwrap_or_default(),
+            Ok(value) => value.map(|value| value.preview(in_a_row)).unwrap_or_default(),
             Err(error) => error.to_string(),
         };
-        table.add_row([Cell::new(format!("{} {}", task.id, pushed.key)), Cell::new(&pushed.ty), Cell::new(preview)]);
+        let id = format::task(&task.id, task.label.as_deref());
+        table.add_row([Cell::new(format!("{id} {}", pushed.key)), Cell::new(&pushed.ty), Cell::new(preview)]);
     }
-    terminal.print(&(table.trim_fmt() + "\n"))?;
+    terminal.print(&table.render(terminal.width_stdout(), terminal.paint_stdout()))?;
     if tasks.len() > shown {
         terminal.note(&format!("and {} more; --all shows them", tasks.len() - shown));
     }
     Ok(Exit::Success)
 }
 
-fn journal_preview(history: &RunHistory, task: &str, journal: &Journal, home: &Home) -> Result<String, String> {
-    let preview = home.block_on(journal.preview(history, task, IN_A_ROW));
+/// How much of a value fits beside its task and its type: a preview of that size shows more than
+/// the beginning of a longer one.
+fn room(
+    tasks: &[(usize, &TaskHistory)],
+    pushed: &[(&TaskHistory, &PushedHistory)],
+    history: &RunHistory,
+    terminal: &Terminal,
+) -> usize {
+    let name = |task: &TaskHistory| measure_text_width(&format::task(&task.id, task.label.as_deref()));
+    let of_tasks = tasks.iter().map(|&(place, task)| (name(task), measure_text_width(history.type_at(place))));
+    let of_pushed =
+        pushed.iter().map(|(task, pushed)| (name(task) + 1 + pushed.key.len(), measure_text_width(&pushed.ty)));
+    let (name, ty) = of_tasks.chain(of_pushed).fold((4, 4), |(name, ty), (a, b)| (name.max(a), ty.max(b)));
+    let width = terminal.width_stdout().map_or(usize::MAX, usize::from);
+    width.saturating_sub(name + ty + 4).clamp(24, IN_A_ROW)
+}
+
+fn journal_preview(
+    history: &RunHistory,
+    task: &str,
+    in_a_row: usize,
+    journal: &Journal,
+    home: &Home,
+) -> Result<String, String> {
+    let preview = home.block_on(journal.preview(history, task, in_a_row));
     preview.map(Option::unwrap_or_default).map_err(|error| error.to_string())
 }

@@ -14,6 +14,7 @@ use super::spec::Spec;
 use super::typed;
 use super::uri::{self, Parts};
 use crate::base::nearest;
+use crate::log::encodings::base64;
 use crate::log::mask;
 
 /// A connection: its kind, address, credentials and extras.
@@ -69,15 +70,12 @@ impl Connection {
         password: Option<Secret>,
         extra: BTreeMap<String, Extra>,
     ) -> Self {
-        // In a URI they are encoded.
-        let secret = |extra: &Extra| match extra {
-            Extra::Secret(secret) => Some(secret.clone()),
-            Extra::Plain(_) => None,
-        };
-        for secret in password.iter().cloned().chain(extra.values().filter_map(secret)) {
-            mask(&uri::encoded(secret.expose()));
-        }
         let Spec { kind, description, host, port, login, schema, .. } = spec.clone();
+        if let Some(password) = &password {
+            // As in an `Authorization` header.
+            let both = format!("{}:{}", login.as_deref().unwrap_or_default(), password.expose());
+            base64(both.as_bytes()).iter().for_each(|text| mask(text));
+        }
         let kind = kind.unwrap_or_default();
         Connection { name: name.to_owned(), kind, description, host, port, login, password, schema, extra, origin }
     }

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 
+use super::error::ItemKind;
+
 /// A snapshot of environment variables.
 #[derive(Clone, Default)]
 pub(super) struct Environment(BTreeMap<String, OsString>);
@@ -32,6 +34,14 @@ impl Environment {
             Some((rest, value.as_os_str()))
         })
     }
+}
+
+/// The names of the variables of this process that contain secrets: all of `TASKFLOW_SECRET_*` and
+/// `TASKFLOW_CONN_*`.
+pub(crate) fn secret_variables() -> impl Iterator<Item = OsString> {
+    let prefixes = [ItemKind::Secret, ItemKind::Connection].map(|kind| kind.prefix().as_bytes());
+    let names = std::env::vars_os().map(|(name, _)| name);
+    names.filter(move |name| prefixes.iter().any(|prefix| name.as_encoded_bytes().starts_with(prefix)))
 }
 
 impl fmt::Debug for Environment {

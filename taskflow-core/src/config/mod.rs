@@ -35,6 +35,7 @@ pub use builder::ConfigBuilder;
 pub use config::Config;
 pub use connection::Connection;
 pub use entry::Entry;
+pub(crate) use environment::secret_variables;
 pub use error::{ConfigError, ItemKind, Mistake};
 pub use origin::Origin;
 pub use secret::Secret;

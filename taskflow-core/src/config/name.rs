@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_is_one_however_it_is_written() {
+    fn all_spellings_of_a_name_are_equal() {
         let mut named = Named::default();
         named.set("late-after", 1);
         named.set("LATE_AFTER", 2);

@@ -113,7 +113,7 @@ mod tests {
     use crate::config::environment::Environment;
 
     #[test]
-    fn what_looks_like_ours_and_is_not_known_is_found() {
+    fn unknown_variables_with_our_prefix_are_reported() {
         let names = ["TASKFLOW_JOB", "TASKFLOW_JOBS", "TASKFLOW_VAR_A", "TASKFLOW_VAR_", "TASKFLOW_CONFIG", "HOME"];
         let environment = Environment::of(names.map(|name| (name.into(), "1".into())));
         assert_eq!(unknown(&environment), ["TASKFLOW_JOB", "TASKFLOW_VAR_"]);

@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_is_read_in_the_type_that_is_wanted() {
+    fn text_is_parsed_as_the_requested_type() {
         assert_eq!(read_text::<u32>("15"), Ok(15));
         assert_eq!(read_text::<String>("15"), Ok("15".to_owned()));
         assert_eq!(read_text::<Vec<String>>(r#"["a", "b"]"#), Ok(vec!["a".to_owned(), "b".to_owned()]));

@@ -114,6 +114,13 @@ fn extras(query: &str, origin: &Origin) -> Result<BTreeMap<String, Extra>, Strin
     Ok(extras)
 }
 
+/// Whether the host is an IPv6 address, which may have a zone: `fe80::1%eth0`.
+fn is_ipv6(host: &str) -> bool {
+    let (address, zone) = host.split_once('%').map_or((host, None), |(address, zone)| (address, Some(zone)));
+    let is_plain = |zone: &str| zone.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte));
+    address.parse::<Ipv6Addr>().is_ok() && zone.is_none_or(|zone| !zone.is_empty() && is_plain(zone))
+}
+
 /// Encodes a part of a URI.
 pub(super) fn encoded(text: &str) -> String {
     utf8_percent_encode(text, PART).to_string()
@@ -150,7 +157,7 @@ pub(super) fn write(parts: Parts<'_>) -> String {
     // An IPv6 address contains colons.
     uri += &match host {
         host if host.contains(',') && parts.port.is_some() => utf8_percent_encode(host, HOST).to_string(),
-        host if host.parse::<Ipv6Addr>().is_ok() => format!("[{host}]"),
+        host if is_ipv6(host) => format!("[{}]", host.replacen('%', "%25", 1)),
         host => encoded(host),
     };
     if let Some(port) = parts.port {

@@ -10,7 +10,9 @@
 //! | `Vec<..>` of these | [`Mapped<T>`](super::Mapped) | the same, for every element of a list |
 //! | `AnyOf<T>` | `Vec<Output<T>>`, `[Output<T>; N]` | the first upstream success |
 
+use std::ffi::{OsStr, OsString};
 use std::ops::Deref;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -73,7 +75,7 @@ pub(crate) enum Delivery {
     /// It succeeded.
     Value(AnyValue),
     /// The place of an element in a list that succeeded.
-    Element { list: AnyValue, element: u32, item: fn(&AnyValue, usize) -> AnyValue },
+    Element { list: AnyValue, element: u32, item: fn(&AnyValue, usize) -> Option<AnyValue> },
     /// It was skipped, and the edge accepts that.
     Absent,
     /// It did not succeed, and the edge wants to know why.
@@ -127,6 +129,25 @@ impl IntoArg<String> for &str {
     fn into_arg(self) -> Arg {
         self.to_owned().into_arg()
     }
+}
+
+/// Like `&str` for a `String`.
+macro_rules! borrowed {
+    ($($borrowed:ty => $owned:ty;)*) => {$(
+        #[diagnostic::do_not_recommend]
+        impl IntoArg<$owned> for &$borrowed {
+            fn into_arg(self) -> Arg {
+                <$owned>::from(self).into_arg()
+            }
+        }
+    )*};
+}
+
+borrowed! {
+    Path => PathBuf;
+    str => PathBuf;
+    OsStr => OsString;
+    str => OsString;
 }
 
 // One upstream.
@@ -275,10 +296,19 @@ impl ArgDraft {
 
 impl Delivery {
     /// Takes an element out of its list. Runs user code: `Clone` of the element.
-    pub(crate) fn take_out(&mut self) {
+    ///
+    /// # Errors
+    ///
+    /// When the list is too short: it was stored by an earlier version and is another one by now.
+    pub(crate) fn take_out(&mut self) -> Result<(), Failure> {
         if let Delivery::Element { list, element, item } = self {
-            *self = Delivery::Value(item(list, *element as usize));
+            let Some(value) = item(list, *element as usize) else {
+                let reason = format!("its list no longer has an element {element}; clear the list to expand it again");
+                return Err(Failure::Error { chain: vec![reason], retryable: false });
+            };
+            *self = Delivery::Value(value);
         }
+        Ok(())
     }
 
     pub(super) fn into_value<T: Value + Clone>(self) -> T {

@@ -6,8 +6,14 @@
 //! 2. When the expand node succeeds in a run, the template is instantiated once for each element
 //!    ([`Layout`](super::Layout)): `summarise[0]`, `summarise[1]`, and so on. Tasks of one element
 //!    depend on each other as drawn, and not on those of others.
-//! 3. The closure's result becomes a [`Mapped`]: the values of all elements, in order, for a
-//!    parameter `Vec<T>`, `Vec<Option<T>>` or `Vec<Result<T, Failure>>`.
+//! 3. Whatever happens later, the input of an element is that of the list it was expanded from. A
+//!    list that its upstream returned is stored with that upstream; one that a projection made
+//!    (`list.map(..).each(..)`) is stored with the expand node, because the closure may have
+//!    changed when the run is resumed. If elements are to run and the upstream has another value by
+//!    then, the expand node runs again, and with it all elements: they are those of another list.
+//! 4. The closure's result becomes a [`Mapped`]: the values of all elements, in order, for a
+//!    parameter `Vec<T>`, `Vec<Option<T>>` or `Vec<Result<T, Failure>>`. A closure that returns a
+//!    tuple gets a tuple of these back ([`EachResult`]).
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -40,8 +46,8 @@ pub struct Mapped<T> {
 #[derive(Clone, Copy)]
 pub(crate) struct Split {
     pub(crate) len: fn(&AnyValue) -> usize,
-    /// The element at this place, which is below the length.
-    pub(crate) item: fn(&AnyValue, usize) -> AnyValue,
+    /// The element at this place, if the list is so long.
+    pub(crate) item: fn(&AnyValue, usize) -> Option<AnyValue>,
 }
 
 impl fmt::Debug for Split {
@@ -57,7 +63,7 @@ impl<T: Value + Clone> Output<Vec<T>> {
         self,
         labels: Option<Labels>,
         body: impl FnOnce(Output<T>) -> R,
-    ) -> Mapped<R::Item> {
+    ) -> R::Mapped {
         let at = Location::caller();
         let split = Split { len: list_len::<T>, item: list_item::<T> };
         let list = IntoArg::<Vec<T>>::into_arg(self);
@@ -65,8 +71,7 @@ impl<T: Value + Clone> Output<Vec<T>> {
         if labels.is_some() {
             builder::with_mapping(opened.expand, opened.mapping, at, |mapping| mapping.labels = labels);
         }
-        let result = body(Output::new(opened.expand)).into_output();
-        Mapped::new(result.handle(), opened.mapping)
+        body(Output::new(opened.expand)).into_mapped(OfMapping(opened.mapping))
     }
 }
 
@@ -129,10 +134,9 @@ impl<T: Value + Clone> Mapped<T> {
     /// Draws what happens next to each element. There is no barrier: an element continues when it
     /// is ready, whatever the others do.
     #[track_caller]
-    pub fn each<R: EachResult>(self, body: impl FnOnce(Output<T>) -> R) -> Mapped<R::Item> {
+    pub fn each<R: EachResult>(self, body: impl FnOnce(Output<T>) -> R) -> R::Mapped {
         let _opened = builder::reopen_mapping(self.handle, self.mapping, Location::caller());
-        let result = body(Output::new(self.handle)).into_output();
-        Mapped::new(result.handle(), self.mapping)
+        body(Output::new(self.handle)).into_mapped(OfMapping(self.mapping))
     }
 
     /// The values of all elements as one list. Rarely needed: where a task takes a list, a
@@ -157,36 +161,68 @@ impl<T> fmt::Debug for Mapped<T> {
     }
 }
 
-/// What the closure of an [`each`](Output::each) may return: the [`Output`] of a task, or the
-/// result of an inner `each`.
+/// What the closure of an [`each`](Output::each) can return: the [`Output`] of a task, the result
+/// of an inner `each`, or a tuple of two to four of these.
 #[diagnostic::on_unimplemented(
     message = "the closure of `each` returns `{Self}`, and not the output of a task",
     label = "this closure must return an `Output`",
-    note = "return the `Output` of one of its tasks, or the result of an inner `each`"
+    note = "return the `Output` of one of its tasks, the result of an inner `each`, or a tuple of up to four of these"
 )]
 pub trait EachResult {
-    /// The type of the value of one element.
-    type Item: Value + Clone;
-    /// The output of one element.
+    /// What `each` returns: a [`Mapped`], or a tuple of them.
+    type Mapped;
+    /// The values of all elements.
     #[doc(hidden)]
-    fn into_output(self) -> Output<Self::Item>;
+    fn into_mapped(self, mapping: OfMapping) -> Self::Mapped;
 }
+
+/// The mapping whose closure returned a result.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug)]
+pub struct OfMapping(MappingIndex);
 
 #[diagnostic::do_not_recommend]
 impl<T: Value + Clone> EachResult for Output<T> {
-    type Item = T;
-    fn into_output(self) -> Output<T> {
-        self
+    type Mapped = Mapped<T>;
+    #[track_caller]
+    fn into_mapped(self, mapping: OfMapping) -> Mapped<T> {
+        let mut handle = self.handle();
+        // The expand node is outside of the template, which needs a node with the element.
+        if builder::is_expand_node(handle, mapping.0) {
+            let element = IntoArg::<T>::into_arg(self);
+            let base = (handle.source, Of::<T>::ELEMENT.id);
+            handle = builder::add_built_in(const { &Of::<T>::ELEMENT }, [element], base, Location::caller());
+        }
+        Mapped::new(handle, mapping.0)
     }
 }
 
 #[diagnostic::do_not_recommend]
 impl<T: Value + Clone> EachResult for Mapped<T> {
-    type Item = Vec<T>;
+    type Mapped = Mapped<Vec<T>>;
     #[track_caller]
-    fn into_output(self) -> Output<Vec<T>> {
-        self.collect()
+    fn into_mapped(self, mapping: OfMapping) -> Mapped<Vec<T>> {
+        self.collect().into_mapped(mapping)
     }
+}
+
+macro_rules! tuples {
+    ($(($($name:ident $item:tt)+))*) => {$(
+        #[diagnostic::do_not_recommend]
+        impl<$($name: EachResult),+> EachResult for ($($name,)+) {
+            type Mapped = ($($name::Mapped,)+);
+            #[track_caller]
+            fn into_mapped(self, mapping: OfMapping) -> Self::Mapped {
+                ($(self.$item.into_mapped(mapping),)+)
+            }
+        }
+    )*};
+}
+
+tuples! {
+    (A 0 B 1)
+    (A 0 B 1 C 2)
+    (A 0 B 1 C 2 D 3)
 }
 
 #[diagnostic::do_not_recommend]
@@ -218,21 +254,31 @@ fn list_len<T: Value>(list: &AnyValue) -> usize {
     list.downcast_ref::<Vec<T>>().map_or(0, Vec::len)
 }
 
-fn list_item<T: Value + Clone>(list: &AnyValue, place: usize) -> AnyValue {
-    let list = list.downcast_ref::<Vec<T>>().expect("`each` is called on an output of this type");
-    Arc::new(list[place].clone())
+fn list_item<T: Value + Clone>(list: &AnyValue, place: usize) -> Option<AnyValue> {
+    let list = list.downcast_ref::<Vec<T>>()?;
+    Some(Arc::new(list.get(place)?.clone()))
 }
 
 /// The built-in tasks that a mapping consists of.
 struct Of<T>(PhantomData<T>);
 
 impl<T: Value> Of<T> {
-    /// The expand node. Its value is not stored: it is that of its upstream.
+    /// The expand node. Its value is stored only if it is not simply that of its upstream.
     const EXPAND: TaskDef = TaskDef {
         id: "each",
         doc: "The elements of a list, each with tasks of its own.",
         inputs: const { &[InputDef { name: "list", ty: TypeInfo::of::<Vec<T>>() }] },
-        output: TypeInfo::of::<Vec<T>>(),
+        output: TypeInfo::of_value::<Vec<T>>(),
+        body: Body::Sync(pass_on),
+        ..TaskDef::OWN
+    };
+
+    /// The node of a closure that returns its element.
+    const ELEMENT: TaskDef = TaskDef {
+        id: "element",
+        doc: "An element of a list.",
+        inputs: const { &[InputDef { name: "element", ty: TypeInfo::of::<T>() }] },
+        output: TypeInfo::of_value::<T>(),
         body: Body::Sync(pass_on),
         ..TaskDef::OWN
     };

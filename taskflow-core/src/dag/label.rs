@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::each::{EachResult, Mapped};
+use super::each::EachResult;
 use super::output::Output;
 use crate::value::{AnyValue, Value};
 
@@ -39,7 +39,7 @@ impl<T: Value + Clone> Labelled<T> {
 
     /// As [`Output::each`].
     #[track_caller]
-    pub fn each<R: EachResult>(self, body: impl FnOnce(Output<T>) -> R) -> Mapped<R::Item> {
+    pub fn each<R: EachResult>(self, body: impl FnOnce(Output<T>) -> R) -> R::Mapped {
         self.list.each_with(Some(self.labels), body)
     }
 }

@@ -4,7 +4,8 @@
 //! A task instance has a number. Those of nodes outside every mapping are the indices of the nodes,
 //! and never change; when an expand node succeeds, a [`Block`] of numbers is added at the end,
 //! element by element. The numbers follow from the order of the expansions alone, so a journal that
-//! has this order has the numbers.
+//! has this order has the numbers. A list that is to be expanded again in the same session keeps
+//! the numbers of its elements, which are no task instances any more ([`Layout::retire`]).
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -12,7 +13,7 @@ use std::fmt::Write;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::plan::{JoinIndex, Mapping, MappingIndex, NodeIndex, NodeOptions, Plan};
+use super::plan::{ArgPlan, JoinIndex, Mapping, MappingIndex, NodeIndex, NodeOptions, Plan};
 use crate::base::index::{IndexVec, Indexing as _, index_type, indices};
 use crate::run::TaskIndex;
 use crate::task::TriggerRule;
@@ -32,6 +33,8 @@ pub(crate) struct Layout {
     blocks: IndexVec<BlockIndex, Block>,
     /// The block of each expand node that has succeeded.
     of_expand: HashMap<TaskIndex, BlockIndex>,
+    /// Whether any block is retired.
+    has_retired: bool,
     /// The first number that is not one of a node.
     elements: TaskIndex,
     next_task: TaskIndex,
@@ -48,6 +51,8 @@ pub(crate) struct Block {
     pub(crate) count: u32,
     first_task: TaskIndex,
     first_join: RunJoinIndex,
+    /// Its list is to be expanded again, or was.
+    is_retired: bool,
 }
 
 /// Where a task instance is: in which element of which block.
@@ -97,7 +102,7 @@ impl Layout {
     pub(crate) fn new(plan: Arc<Plan>) -> Self {
         let (next_task, next_join) = (TaskIndex::at(plan.len()), RunJoinIndex::at(plan.joins().len()));
         let (blocks, of_expand) = (IndexVec::new(), HashMap::new());
-        Layout { plan, blocks, of_expand, elements: next_task, next_task, next_join }
+        Layout { plan, blocks, of_expand, has_retired: false, elements: next_task, next_task, next_join }
     }
 
     pub(crate) fn plan(&self) -> &Arc<Plan> {
@@ -116,7 +121,27 @@ impl Layout {
 
     /// Whether the number is that of a task instance, not of a mapped node.
     pub(crate) fn is_instance(&self, task: TaskIndex) -> bool {
-        task >= self.elements || !self.plan.is_mapped(self.node(task))
+        if task >= self.elements {
+            return !(self.has_retired && self.blocks[self.block_with(task)].is_retired);
+        }
+        !self.plan.is_mapped(self.node(task))
+    }
+
+    /// Retires the elements of an expand node, and those of lists inside them: the list is expanded
+    /// again. Returns the numbers of all of them.
+    pub(crate) fn retire(&mut self, expand: TaskIndex) -> Vec<TaskIndex> {
+        let mut retired = Vec::new();
+        let mut open = vec![expand];
+        while let Some(expand) = open.pop() {
+            let Some(block) = self.of_expand.remove(&expand) else { continue };
+            self.has_retired = true;
+            let Block { mapping, count, first_task, .. } = self.blocks[block];
+            self.blocks[block].is_retired = true;
+            let tasks = first_task..first_task + count * self.plan.mapping(mapping).nodes.len() as u32;
+            open.extend(self.of_expand.keys().filter(|inner| tasks.contains(inner)));
+            retired.extend(indices(tasks));
+        }
+        retired
     }
 
     /// Adds the elements of a list. `None` if that would be more task instances than can be
@@ -131,10 +156,26 @@ impl Layout {
         if tasks >= 1 << 31 {
             return None;
         }
-        let block = Block { mapping, expand, count, first_task: self.next_task, first_join: self.next_join };
+        let block =
+            Block { mapping, expand, count, first_task: self.next_task, first_join: self.next_join, is_retired: false };
         (self.next_task, self.next_join) = (TaskIndex::new(tasks), RunJoinIndex::new(joined));
         self.of_expand.insert(expand, self.blocks.push(block));
         Some(block)
+    }
+
+    /// The expand nodes whose elements are retired and that have not been expanded since.
+    pub(crate) fn retired(&self) -> Vec<TaskIndex> {
+        let retired = self.blocks.iter().filter(|block| block.is_retired).map(|block| block.expand);
+        retired.filter(|expand| !self.of_expand.contains_key(expand)).collect()
+    }
+
+    /// The task that the list of an expand node is taken from; `None` for a parameter of the DAG.
+    pub(crate) fn source_of_list(&self, expand: TaskIndex) -> Option<TaskIndex> {
+        let mut sources = self.plan.args(self.node(expand)).filter_map(|arg| match arg {
+            ArgPlan::Constant(_) => None,
+            ArgPlan::Edges(edges) => edges.sources().first()?.as_task(),
+        });
+        self.task(sources.next()?, self.at(expand))
     }
 
     /// How many elements the list of an expand node may have.
@@ -148,7 +189,8 @@ impl Layout {
         self.of_expand.get(&expand).map(|&block| &self.blocks[block])
     }
 
-    /// The expanded lists in the order of their expansion: expand nodes and lengths.
+    /// The expanded lists in the order of their expansion: expand nodes and lengths. Those that
+    /// were expanded again are there each time.
     pub(crate) fn expansions(&self) -> Vec<(TaskIndex, u32)> {
         self.blocks.iter().map(|block| (block.expand, block.count)).collect()
     }

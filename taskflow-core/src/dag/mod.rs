@@ -36,8 +36,10 @@ mod pool;
 mod projection;
 mod rate;
 mod registry;
+mod result;
 mod scope;
 mod select;
+mod text;
 mod units;
 
 pub use arg::{AnyOf, Arg, IntoArg};
@@ -60,7 +62,7 @@ pub use options::DagOptions;
 pub(crate) use options::dag_options;
 pub use order::{Chain, IntoNodes, chain, chain_linear};
 pub use output::Output;
-pub use param::{Param, ParamDef, ParamError, Params, RangeOf};
+pub use param::{Param, ParamDef, ParamDefault, ParamError, Params, RangeOf};
 pub(crate) use plan::MappingIndex;
 pub(crate) use plan::node_options;
 pub use plan::{
@@ -70,5 +72,6 @@ pub use plan::{
 pub use pool::PoolDef;
 pub use projection::{Projection, TextMap, Tuple};
 pub use registry::{DagEntry, PoolEntry, Registry, TaskEntry};
+pub use result::ComposedResult;
 pub use scope::scope;
 pub use select::{Selection, SelectionError};

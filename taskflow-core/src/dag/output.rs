@@ -6,7 +6,7 @@ use std::panic::Location;
 use std::time::Duration;
 
 use super::builder::{Handle, with_node, with_sensor};
-use super::each::{EachResult, Mapped};
+use super::each::EachResult;
 use super::label::Labelled;
 use super::order::{self, IntoNodes};
 use super::projection::{self, TextMap, Tuple};
@@ -271,11 +271,29 @@ impl<T: Value + Clone> Output<Vec<T>> {
     /// # assert!(report.find("sides.each").is_some());
     /// ```
     ///
+    /// A closure that returns a tuple of outputs gets one list back for each:
+    ///
+    /// ```
+    /// # use taskflow::prelude::*;
+    /// # #[task] fn files() -> Vec<String> { vec!["a.csv".into(), "b.tmp".into()] }
+    /// # #[task] fn check(file: &str) -> bool { file.ends_with(".csv") }
+    /// # #[task] fn size(file: &str) -> usize { file.len() }
+    /// # #[task] fn report(valid: &[bool], sizes: &[usize]) -> String { format!("{valid:?} {sizes:?}") }
+    /// # #[dag] fn daily() -> String {
+    /// let (valid, sizes) = files().each(|file| (check(file), size(file)));
+    /// report(valid, sizes)
+    /// # }
+    /// # assert_eq!(daily::run().wait().unwrap().result().unwrap(), "[true, false] [5, 5]");
+    /// ```
+    ///
+    /// Options of the mapping ([`concurrency`](super::Mapped::concurrency) and others), set on any
+    /// of them, apply to all: the closure draws one template.
+    ///
     /// An empty list results in an empty list and skips nothing. If there is no list, because its
     /// task failed or was skipped, there are no elements, and consumers of their values are treated
     /// as if one had failed or was skipped.
     #[track_caller]
-    pub fn each<R: EachResult>(self, body: impl FnOnce(Output<T>) -> R) -> Mapped<R::Item> {
+    pub fn each<R: EachResult>(self, body: impl FnOnce(Output<T>) -> R) -> R::Mapped {
         self.each_with(None, body)
     }
 

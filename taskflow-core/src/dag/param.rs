@@ -4,12 +4,14 @@ use std::fmt;
 use std::ops::RangeBounds;
 use std::sync::Arc;
 
-use crate::base::ErrorKind;
+use super::text;
+use crate::base::{ErrorKind, Timestamp, catch};
 use crate::run::RunInfo;
 use crate::task::RunOf;
 use crate::value::{AnyValue, TypeInfo, Value};
 
 type DefaultFn = Arc<dyn Fn(&RunInfo) -> Result<AnyValue, String> + Send + Sync>;
+type ParseFn = fn(&[&str]) -> Result<AnyValue, String>;
 type CheckFn = Arc<dyn Fn(&AnyValue) -> bool + Send + Sync>;
 
 /// A parameter of a DAG with its type erased: how to parse it, which values are allowed, and its
@@ -31,8 +33,29 @@ pub struct ParamDef {
     /// The regular expression its text must match.
     pub pattern: Option<&'static str>,
     default: Option<DefaultFn>,
+    /// Whether the default depends on the run.
+    default_is_from_run: bool,
     in_range: Option<CheckFn>,
-    parse: fn(&str) -> Result<AnyValue, String>,
+    parse: ParseFn,
+}
+
+/// The default of a parameter, for display.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ParamDefault<'p> {
+    /// The same value for every run.
+    Value(serde_json::Value),
+    /// Taken from the run: the expression as it is written, without `|run|`.
+    FromRun(&'p str),
+}
+
+impl fmt::Display for ParamDefault<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ParamDefault::Value(serde_json::Value::String(text)) => f.write_str(text),
+            ParamDefault::Value(json) => write!(f, "{json}"),
+            ParamDefault::FromRun(text) => f.write_str(text),
+        }
+    }
 }
 
 /// Builds a [`ParamDef`] of type `T`; what `#[param(..)]` expands to.
@@ -55,8 +78,9 @@ impl<T: Value> Param<T> {
             choices: &[],
             pattern: None,
             default: None,
+            default_is_from_run: false,
             in_range: None,
-            parse: |text| parse::<T>(text).map(|value| Arc::new(value) as AnyValue),
+            parse: |texts| text::parse::<T>(texts).map(|value| Arc::new(value) as AnyValue),
         };
         Param { def, erase: |value| Arc::new(value) }
     }
@@ -84,7 +108,17 @@ impl<T: 'static> Param<T> {
     pub fn default_text(mut self, text: &'static str) -> Self {
         self.def.default_text = Some(text);
         let parse = self.def.parse;
-        self.def.default = Some(Arc::new(move |_| parse(text)));
+        self.def.default = Some(Arc::new(move |_| parse(&[text])));
+        self
+    }
+
+    /// The default of a list, each element written as text and read as the command line reads it;
+    /// `text` is how the list is written.
+    #[must_use]
+    pub fn default_list(mut self, text: &'static str, elements: &'static [&'static str]) -> Self {
+        self.def.default_text = Some(text);
+        let parse = self.def.parse;
+        self.def.default = Some(Arc::new(move |_| parse(elements)));
         self
     }
 
@@ -92,6 +126,7 @@ impl<T: 'static> Param<T> {
     #[must_use]
     pub fn default_from(mut self, text: &'static str, default: fn(&RunInfo) -> T) -> Self {
         self.def.default_text = Some(text);
+        self.def.default_is_from_run = true;
         let erase = self.erase;
         self.def.default = Some(Arc::new(move |run| Ok(erase(default(run)))));
         self
@@ -101,6 +136,7 @@ impl<T: 'static> Param<T> {
     #[must_use]
     pub fn default_of_run<S: 'static>(mut self, text: &'static str, default: fn(&RunOf<'_, S>) -> T) -> Self {
         self.def.default_text = Some(text);
+        self.def.default_is_from_run = true;
         let erase = self.erase;
         self.def.default = Some(Arc::new(move |run| Ok(erase(default(&RunOf::new(run))))));
         self
@@ -154,15 +190,33 @@ impl<T: PartialOrd, R: RangeBounds<T> + Send + Sync + 'static> RangeOf<T> for R 
 }
 
 impl ParamDef {
-    /// Reads a value from text: as a string if the type takes one, as JSON otherwise. Checks it.
+    /// Reads a value from text and checks it. See [`ParamDef::parse_all`].
     ///
     /// # Errors
     ///
     /// When the text is no value of the type or a value that is not allowed.
     pub fn parse(&self, text: &str) -> Result<AnyValue, ParamError> {
-        let value = (self.parse)(text).map_err(|message| self.error(Some(text), self.no_value(&message)))?;
+        self.parse_all(&[text])
+    }
+
+    /// Reads a value from the texts of a flag, one for each time that it was given, and checks it.
+    ///
+    /// A text is read as JSON where the type represents it (numbers, lists, any JSON), and as a
+    /// string otherwise. A list takes its elements from several texts, or the whole from one.
+    ///
+    /// # Errors
+    ///
+    /// When the texts are no value of the type or a value that is not allowed.
+    pub fn parse_all(&self, texts: &[&str]) -> Result<AnyValue, ParamError> {
+        let given = || texts.join(" ");
+        let value = (self.parse)(texts).map_err(|message| self.error(Some(&given()), self.no_value(&message)))?;
         self.check(&value)?;
         Ok(value)
+    }
+
+    /// Whether the type is a list or a set, so that its flag may be given several times.
+    pub fn is_list(&self) -> bool {
+        text::is_list(self.ty.path())
     }
 
     /// The default for a run. `None` when the parameter has none.
@@ -176,6 +230,29 @@ impl ParamDef {
             self.check(&value)?;
             Ok(value)
         })
+    }
+
+    /// The default for a run.
+    ///
+    /// # Errors
+    ///
+    /// If there is none, or it is not allowed.
+    pub(crate) fn value_of_default(&self, run: &RunInfo) -> Result<AnyValue, ParamError> {
+        let missing = || Err(self.error(None, "has no default and was not set".to_owned()));
+        self.default_for(run).unwrap_or_else(missing)
+    }
+
+    /// The default for display, if there is one: its value, unless it depends on the run.
+    pub fn default_view(&self) -> Option<ParamDefault<'_>> {
+        let text = self.default_text?;
+        if self.default_is_from_run {
+            let body = text.strip_prefix('|').and_then(|closure| closure.split_once('|'));
+            return Some(ParamDefault::FromRun(body.map_or(text, |(_, body)| body.trim())));
+        }
+        // The expression is user code, and JSON cannot represent every value.
+        let value = catch(|| self.default.as_ref()?(&RunInfo::manual("", Timestamp::EPOCH)).ok());
+        let json = value.ok().flatten().and_then(|value| self.ty.readable_json(&value).ok());
+        Some(ParamDefault::Value(json.map_or_else(|| text.into(), |(json, _)| json)))
     }
 
     /// Whether a run can start without a value for it.
@@ -195,18 +272,22 @@ impl ParamDef {
             return Err(self.error(Some(&self.text(value)), format!("is not in the range {range}")));
         }
         if !self.choices.is_empty() {
-            let json = self.json(value).ok();
-            let mut allowed = self.choices.iter().filter_map(|choice| (self.parse)(choice).ok());
-            if !allowed.any(|choice| self.json(&choice).ok() == json) {
+            let parsed = self.choices.iter().filter_map(|choice| (self.parse)(&[choice]).ok());
+            let allowed: Vec<_> = parsed.filter_map(|choice| self.parts(&choice)).flatten().collect();
+            let is_allowed = self.parts(value).is_some_and(|parts| parts.iter().all(|part| allowed.contains(part)));
+            if !is_allowed {
                 return Err(self.error(Some(&self.text(value)), format!("is not one of {}", self.choices.join(", "))));
             }
         }
         if let Some(pattern) = self.pattern {
-            let text = self.text(value);
             let regex = regex_lite::Regex::new(pattern)
                 .map_err(|error| self.error(None, format!("has an invalid pattern: {error}")))?;
-            if !regex.is_match(&text) {
-                return Err(self.error(Some(&text), format!("does not match the pattern {pattern}")));
+            let texts = match self.parts(value) {
+                Some(parts) => parts.into_iter().map(plain).collect(),
+                None => vec![self.text(value)],
+            };
+            if let Some(text) = texts.iter().find(|text| !regex.is_match(text)) {
+                return Err(self.error(Some(text), format!("does not match the pattern {pattern}")));
             }
         }
         Ok(())
@@ -221,12 +302,20 @@ impl ParamDef {
         self.ty.json(value)
     }
 
+    /// What choices and patterns apply to: the elements of a list, or the whole value.
+    fn parts(&self, value: &AnyValue) -> Option<Vec<serde_json::Value>> {
+        match self.json(value).ok()? {
+            serde_json::Value::Array(elements) if self.is_list() => Some(elements),
+            json => Some(vec![json]),
+        }
+    }
+
     /// The mistakes in the definition of the parameter: its choices, its pattern, a constant
     /// default.
     pub(super) fn mistakes(&self) -> Vec<String> {
         let mut mistakes = Vec::new();
         for choice in self.choices {
-            if let Err(message) = (self.parse)(choice) {
+            if let Err(message) = (self.parse)(&[choice]) {
                 mistakes.push(format!("the choice `{choice}` is not a valid {}: {message}", self.ty.short()));
             }
         }
@@ -237,9 +326,8 @@ impl ParamDef {
         }
         // A default computed from the run may be allowed for some runs only; it is checked at each
         // start.
-        let constant = !self.default_text.is_some_and(|text| text.starts_with('|'));
-        if constant && mistakes.is_empty() {
-            let run = RunInfo::manual("", crate::base::Timestamp::EPOCH);
+        if !self.default_is_from_run && mistakes.is_empty() {
+            let run = RunInfo::manual("", Timestamp::EPOCH);
             if let Some(Err(error)) = self.default_for(&run) {
                 mistakes.push(match error.given {
                     Some(given) => format!("the default `{given}` {}", error.message),
@@ -251,11 +339,7 @@ impl ParamDef {
     }
 
     fn text(&self, value: &AnyValue) -> String {
-        match self.json(value) {
-            Ok(serde_json::Value::String(text)) => text,
-            Ok(json) => json.to_string(),
-            Err(message) => format!("<{message}>"),
-        }
+        self.json(value).map_or_else(|message| format!("<{message}>"), plain)
     }
 
     /// Why a text is not a valid value, from the error of the deserializer.
@@ -306,7 +390,7 @@ impl Params {
         self.0.push(value);
     }
 
-    /// The values for a run: parsed from the text that `given` returns, or else the default.
+    /// The values for a run: parsed from the texts that `given` returns, or else the default.
     ///
     /// # Errors
     ///
@@ -315,13 +399,11 @@ impl Params {
     pub(crate) fn from_text<'a>(
         defs: &[ParamDef],
         run: &RunInfo,
-        given: impl Fn(&ParamDef) -> Option<&'a str>,
+        given: impl Fn(&ParamDef) -> Option<Vec<&'a str>>,
     ) -> Result<Self, Vec<ParamError>> {
         let value = |def: &ParamDef| match given(def) {
-            Some(text) => def.parse(text),
-            None => def
-                .default_for(run)
-                .unwrap_or_else(|| Err(def.error(None, "has no default and was not set".to_owned()))),
+            Some(texts) => def.parse_all(&texts),
+            None => def.value_of_default(run),
         };
         let (mut values, mut errors) = (Vec::with_capacity(defs.len()), Vec::new());
         for def in defs {
@@ -380,10 +462,10 @@ impl ParamError {
     }
 }
 
-fn parse<T: Value>(text: &str) -> Result<T, String> {
-    let as_text = serde_json::from_value::<T>(serde_json::Value::String(text.to_owned()));
-    as_text.or_else(|text_error| match serde_json::from_str::<serde_json::Value>(text) {
-        Ok(json) => serde_json::from_value(json).map_err(|error| error.to_string()),
-        Err(_) => Err(text_error.to_string()),
-    })
+/// A string without its quotes, anything else as JSON.
+fn plain(json: serde_json::Value) -> String {
+    match json {
+        serde_json::Value::String(text) => text,
+        json => json.to_string(),
+    }
 }

@@ -54,14 +54,14 @@ mod tests {
     use super::Rate;
 
     #[test]
-    fn a_rate_is_read_with_its_unit() {
+    fn a_rate_is_parsed_with_its_unit() {
         let read = ["10/s", " 120 / min ", "3600/h", "1/d"].map(|text| text.parse().map(Rate::interval));
         let expected = [100, 500, 1000, 86_400_000].map(|millis| Ok(Duration::from_millis(millis)));
         assert_eq!(read, expected);
     }
 
     #[test]
-    fn what_is_no_rate_is_told_how_one_looks() {
+    fn an_invalid_rate_is_rejected_with_a_valid_example() {
         for text in ["", "10", "ten/s", "-1/s", "10/week", "0/s", "1.5/s"] {
             let error = text.parse::<Rate>().expect_err(text);
             assert!(error.contains(text), "{error}");

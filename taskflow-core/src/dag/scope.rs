@@ -1,9 +1,14 @@
 //! Setup and teardown: `scope(create(), |c| .., |c| delete(c))`.
 //!
 //! 1. The task of the setup is a gate: what the body draws runs only if it succeeded, as in an arm
-//!    of a branch.
-//! 2. When the graph is frozen, every last node of the body gets an order edge to the teardown,
-//!    whose rule is `all_done_setup_success`: it runs when all of the work has ended, however.
+//!    of a branch. Here every node of the body waits for it, also one that comes after other nodes
+//!    of the body: these may have ended before the setup runs again.
+//! 2. When the graph is frozen, the teardown is made to wait for every node of the body, with the
+//!    rule `all_done_setup_success`: it runs when all of the work has ended, however. Waiting for
+//!    the last nodes would not be enough. A node can end while nodes before it still run: because
+//!    another upstream failed, because its rule waits for some only, because the run is halted,
+//!    because it ended before it was resumed, or because it takes no part. Pictures and the
+//!    structural hash have the edges from the last nodes only; the others follow from the scope.
 //! 3. A run that ends early (cancelled, out of time, failing fast) spares teardowns: they still
 //!    run, after the work has been stopped.
 //! 4. A teardown does not decide whether the run failed; the work before it does, as if the

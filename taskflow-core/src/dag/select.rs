@@ -45,7 +45,8 @@ impl Selection {
             let own = plan.teardowns_of(node).iter().map(|&(_, teardown)| teardown);
             let is_teardown = plan.node_options(node).teardown.is_some();
             let work = if is_teardown { plan.orders(node) } else { &[] };
-            let is_work = |upstream: &NodeIndex| work.iter().any(|(known, _)| known == upstream);
+            let is_work =
+                |upstream: &NodeIndex| work.iter().chain(plan.rest_of_work(node)).any(|(known, _)| known == upstream);
             for next in plan.upstreams(node).filter(|upstream| !is_work(upstream)).chain(own) {
                 if !std::mem::replace(&mut selected[next], true) {
                     open.push(next);

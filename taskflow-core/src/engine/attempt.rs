@@ -1,7 +1,8 @@
 //! Calling a task with its context, and preparing its value for the run.
 
-use std::sync::Arc;
+use std::borrow::Cow;
 use std::sync::atomic::AtomicU32;
+use std::sync::{Arc, Mutex};
 
 use tracing::Span;
 use tracing::level_filters::LevelFilter;
@@ -9,6 +10,7 @@ use tracing::level_filters::LevelFilter;
 use super::live_host::LiveHost;
 use super::run_shared::RunShared;
 use super::values::Gathered;
+use crate::base::text::bounded;
 use crate::base::{Failure, Timestamp, catch, drop_quietly};
 use crate::dag::{MappingIndex, NodeIndex, Plan};
 use crate::log::{Redactor, attempt_span};
@@ -114,6 +116,7 @@ impl StartPermit {
             attempt: self.attempt,
             counted: self.attempt.saturating_sub(self.uncounted_attempts).max(1),
             triggered: AtomicU32::new(0),
+            links: Mutex::default(),
         };
         Identity {
             run: Arc::clone(&run.info),
@@ -177,12 +180,12 @@ pub(crate) async fn call_on_executor(permit: StartPermit, run: Arc<RunShared>, e
     })
 }
 
-/// Masks secrets that the task may have put into an error, a panic or the reason of a skip, before
-/// anything stores or shows it.
+/// Masks secrets that the task may have put into an error, a panic or the reason of a skip, and
+/// cuts what is too long, before anything stores or shows it.
 fn masked<V>(mut outcome: Outcome<V>) -> Outcome<V> {
     match &mut outcome {
         Outcome::Success(_) | Outcome::Waits(_) => {}
-        Outcome::Skipped(reason) => Redactor::current().message(reason),
+        Outcome::Skipped(reason) => Redactor::current().reason(reason),
         Outcome::Failed(failure) => Redactor::current().failure(failure),
         Outcome::FailedFor(failed) => Redactor::current().failure(&mut failed.0),
     }
@@ -225,9 +228,12 @@ pub(crate) fn store(run: &RunShared, task: &Instance, outcome: Outcome) -> Outco
         Outcome::Success(value) => value,
         other => return other.map(unstored),
     };
-    // The list of an expand node is the value of its upstream.
-    if let Some(mapping) = run.plan.place(task.node).expands {
-        return expanded(run, mapping, value);
+    let expands = run.plan.place(task.node).expands;
+    // The list of an expand node is the value of its upstream, unless a projection made it.
+    if let Some(mapping) = expands
+        && (run.recorder.is_none() || !run.plan.is_projected(task.node))
+    {
+        return expanded(run, mapping, value, None);
     }
     let Some(recorder) = &run.recorder else { return Outcome::Success(unstored(value)) };
     let (id, ty) = (task.id(&run.plan), run.plan.def(task.node).output);
@@ -235,7 +241,10 @@ pub(crate) fn store(run: &RunShared, task: &Instance, outcome: Outcome) -> Outco
         Encoded::Inline(bytes) => Ok(Stored::Inline(bytes)),
         Encoded::Large(bytes) => recorder.spill(id, &bytes),
     });
-    returned(value, stored.and_then(std::convert::identity))
+    match (returned(value, stored.and_then(std::convert::identity)), expands) {
+        (Outcome::Success(Returned { value, stored, .. }), Some(mapping)) => expanded(run, mapping, value, stored),
+        (outcome, _) => outcome,
+    }
 }
 
 /// As [`store`], for async code: it does not block on the disk.
@@ -274,12 +283,21 @@ fn returned(value: AnyValue, stored: Result<Stored, Failure>) -> Outcome<Returne
     }
 }
 
+/// The most bytes of a label.
+const LABEL: usize = 256;
+
 /// A list with the number of its elements, and their labels if it is labelled.
-fn expanded(run: &RunShared, mapping: MappingIndex, list: AnyValue) -> Outcome<Returned> {
+fn expanded(run: &RunShared, mapping: MappingIndex, list: AnyValue, stored: Option<Box<Stored>>) -> Outcome<Returned> {
     let mapping = run.plan.mapping(mapping);
     let labels = match mapping.labels.as_ref().map(|labels| catch(|| labels.of(&list))).transpose() {
         Ok(labels) => labels.map(|mut labels| {
-            labels.iter_mut().for_each(|label| Redactor::current().message(label));
+            let redactor = Redactor::current();
+            for label in &mut labels {
+                redactor.message(label);
+                if let Cow::Owned(cut) = bounded(label, LABEL) {
+                    *label = cut;
+                }
+            }
             Arc::from(labels)
         }),
         Err(failure) => {
@@ -288,5 +306,5 @@ fn expanded(run: &RunShared, mapping: MappingIndex, list: AnyValue) -> Outcome<R
         }
     };
     let count = u32::try_from((mapping.split.len)(&list)).unwrap_or(u32::MAX);
-    Outcome::Success(Returned { value: list, stored: None, elements: Some(Box::new(Elements { count, labels })) })
+    Outcome::Success(Returned { value: list, stored, elements: Some(Box::new(Elements { count, labels })) })
 }

@@ -1,6 +1,7 @@
 //! The runs that tasks of a run have triggered and wait for, if both are in this process.
 
-use std::collections::HashMap;
+use std::cell::RefCell;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::archive::EndedRun;
@@ -9,6 +10,20 @@ use crate::base::drop_quietly;
 use crate::config::Config;
 use crate::dag::{Plan, node_id_of};
 use crate::task::{OnKill, OnKillResolver};
+
+thread_local! {
+    /// The runs that this thread has yet to cancel, and why, while it cancels.
+    static CANCELS: RefCell<Option<VecDeque<(RunControl, String)>>> = const { RefCell::new(None) };
+}
+
+/// This thread cancels the runs in its queue, until this is dropped.
+struct Draining;
+
+impl Drop for Draining {
+    fn drop(&mut self) {
+        CANCELS.set(None);
+    }
+}
 
 /// Those of one run.
 #[derive(Default)]
@@ -69,6 +84,9 @@ impl Children {
 
     /// Cancels the runs and kills the external work, which no task waits for any more. Must not be
     /// called under the engine's lock.
+    ///
+    /// A run that is cancelled cancels those that it has triggered. They wait for their turn, so
+    /// that a chain of runs needs no stack.
     pub(super) fn cancel(&self, reason: &str) {
         let outside = std::mem::take(&mut *locked(&self.outside));
         outside.values().for_each(|end| end());
@@ -79,7 +97,19 @@ impl Children {
                 Child::Ended(_) => None,
             })
             .collect();
-        running.iter().for_each(|control| control.cancel(reason));
+        let is_inner = CANCELS.with_borrow_mut(|queue| {
+            let is_inner = queue.is_some();
+            queue.get_or_insert_default().extend(running.into_iter().map(|control| (control, reason.to_owned())));
+            is_inner
+        });
+        if is_inner {
+            return;
+        }
+        let draining = Draining;
+        while let Some((control, reason)) = CANCELS.with_borrow_mut(|queue| queue.as_mut()?.pop_front()) {
+            control.cancel(&reason);
+        }
+        drop(draining);
     }
 
     /// Called at the end of the run. Drops results, so it must not be called under the engine's

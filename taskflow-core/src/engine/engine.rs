@@ -54,6 +54,25 @@ impl Engine {
         self.inner.shared.lock().run_keys().count()
     }
 
+    /// Lets the process leave without losing work: no task starts any more, in no run; running
+    /// attempts are asked to stop and have the grace time of their run. Each run is then
+    /// [interrupted](crate::run::RunState::Interrupted), and `resume` continues it in another
+    /// process. A run without a journal cannot be resumed: it is cancelled. Runs that are started
+    /// later are interrupted at once.
+    ///
+    /// Attempts that stop on request or are cut off run again, and do not count against the
+    /// retries. Jobs on clusters and triggered runs of other processes go on. Teardowns run when
+    /// the run is resumed and its work is done.
+    pub fn drain(&self, reason: &str) {
+        self.inner.shared.drain(reason);
+    }
+
+    /// One warning for each async task that has blocked its thread.
+    #[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "the command line is what uses it"))]
+    pub(crate) fn blocking_warnings(&self) -> Vec<String> {
+        self.inner.shared.blocking().iter().filter(|task| task.is_reported).map(ToString::to_string).collect()
+    }
+
     pub(super) fn shared(&self) -> &Arc<Shared> {
         &self.inner.shared
     }
@@ -173,6 +192,8 @@ impl EngineBuilder {
             }
         }
         crate::base::install_hook();
+        #[cfg(unix)]
+        crate::process::raise_descriptor_limit();
         let limit = self.max_active_tasks.map_or(usize::MAX, NonZeroUsize::get);
         let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
         let workers = self.workers.unwrap_or(cores).get().min(limit);

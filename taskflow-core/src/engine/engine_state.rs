@@ -28,11 +28,13 @@ use std::time::Instant;
 use tokio::sync::oneshot;
 
 use super::attempt::{Done, StartPermit};
+use super::blocking_calls::BlockingTask;
 use super::effects::Effects;
 use super::recorder::Commits;
 use super::run::Run;
 use super::run_shared::{EngineRef, RunShared};
 use super::share::Slot;
+use crate::base::Timestamp;
 use crate::machine::{Command, Dispatcher, Input, Lane, RunKey};
 use crate::run::{RunState, TaskIndex};
 
@@ -46,6 +48,8 @@ pub(crate) struct Shared {
     /// How many workers sleep: read without the lock.
     pub(super) sleeping: AtomicUsize,
     pub(super) workers: usize,
+    /// Async tasks that have blocked their threads.
+    blocking: Mutex<Vec<BlockingTask>>,
 }
 
 /// Under the lock.
@@ -67,6 +71,8 @@ pub(crate) struct EngineState {
     pub(super) shutdown: bool,
     /// A journal cannot keep up: nothing starts until it has caught up.
     pub(super) congested: bool,
+    /// Why the process leaves, once it does.
+    pub(super) draining: Option<String>,
     pub(super) commands: Vec<Command>,
 }
 
@@ -96,6 +102,7 @@ impl Shared {
             watching: false,
             shutdown: false,
             congested: false,
+            draining: None,
             commands: Vec::new(),
         };
         Shared {
@@ -104,7 +111,13 @@ impl Shared {
             tick: Condvar::new(),
             sleeping: AtomicUsize::new(0),
             workers,
+            blocking: Mutex::default(),
         }
+    }
+
+    /// Async tasks that have blocked their threads. Never locked together with the state.
+    pub(super) fn blocking(&self) -> MutexGuard<'_, Vec<BlockingTask>> {
+        self.blocking.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes the lock. No user code runs under it, so only a bug of the engine can poison it; then
@@ -137,9 +150,32 @@ impl Shared {
         if let Some((reason, ends_as)) = halted {
             state.send(key, Input::Halt { reason, state: ends_as }, now, &mut effects);
         }
+        if let Some(reason) = state.draining.clone() {
+            state.drain(key, &reason, now, &mut effects);
+        }
         self.leave(state, &mut effects);
         effects.carry_out(self);
         key
+    }
+
+    /// Drains every run.
+    pub(super) fn drain(self: &Arc<Self>, reason: &str) {
+        let mut effects = Effects::default();
+        let mut state = self.lock();
+        state.draining.get_or_insert_with(|| reason.to_owned());
+        for key in state.run_keys() {
+            let now = state.run(key).map(|run| run.shared.clock.now());
+            if let Some(now) = now {
+                state.drain(key, reason, now, &mut effects);
+            }
+        }
+        self.leave(state, &mut effects);
+        effects.carry_out(self);
+    }
+
+    /// Whether it drains.
+    pub(super) fn drains(&self) -> bool {
+        self.lock().draining.is_some()
     }
 
     /// Sends an input to a run, unless it is over.
@@ -254,15 +290,24 @@ impl EngineState {
         }
     }
 
+    /// Drains a run; cancels it if it cannot be resumed.
+    fn drain(&mut self, key: RunKey, reason: &str, now: Timestamp, effects: &mut Effects) {
+        let is_recorded = self.run(key).is_some_and(|run| run.shared.recorder.is_some());
+        let reason = reason.to_owned();
+        let input = if is_recorded { Input::Drain { reason } } else { Input::Cancel { reason } };
+        self.send(key, input, now, effects);
+    }
+
     fn permit(&mut self, key: RunKey, task: TaskIndex) -> Option<(Arc<RunShared>, StartPermit)> {
         let mut commands = std::mem::take(&mut self.commands);
         let run = self.run(key)?;
         let now = run.shared.clock.now();
         let permit = run.permit(task, now, &mut commands);
+        let permit = run.keep_start(permit);
         let shared = Arc::clone(&run.shared);
         // A start has no commands.
         debug_assert!(commands.is_empty());
         self.commands = commands;
-        Some((shared, permit))
+        Some((shared, permit?))
     }
 }

@@ -43,6 +43,8 @@ impl EngineState {
                     if let [Command::Settled(settled), Command::Ready(next)] = commands[..]
                         && self.reclaimed.is_empty()
                         && !run.holds()
+                        && run.lingering.is_empty()
+                        && run.held.in_flight.is_empty()
                         && self.dispatcher.hand_over(key, run.machine.layout(), task, next)
                         && let Some(Some(slot)) = self.slots.get_mut(me)
                     {
@@ -86,33 +88,34 @@ impl EngineState {
         for command in commands.drain(..) {
             let Some(Some(run)) = self.runs.get_mut(key.0 as usize) else { break };
             match command {
+                Command::Ready(_) if run.machine.drains() => {}
                 Command::Ready(task) if run.holds() => run.held.ready.push_back((run.held.recorded, task)),
                 Command::Ready(task) => {
+                    if run.lingering.holds(task) {
+                        continue;
+                    }
                     self.dispatcher.push(key, run.machine.layout(), task, next);
                     next = false;
                 }
                 Command::Settled(task) => run.settled(task, &mut effects.unused),
                 Command::Forget(task) => effects.unused.extend(run.values.forget(task)),
-                Command::Abandon(task) => {
-                    if let Some(control) = run.attempts.remove(&task) {
-                        effects.cancels.push((control, true));
-                    }
-                    let shared = Arc::clone(&run.shared);
-                    self.dispatcher.release(key, run.machine.layout(), task);
-                    self.lose_worker(&shared, task);
-                }
+                Command::Abandon(task) => self.abandon(key, task, effects),
                 Command::Halt => {
-                    if run.machine.ends_as() != Some(RunState::Interrupted) {
+                    let continues = run.machine.drains() || run.machine.ends_as() == Some(RunState::Interrupted);
+                    if !continues {
                         effects.halted.push(Arc::clone(&run.shared));
                     }
                     run.held.ready.clear();
+                    run.lingering.forget_ready();
                     self.dispatcher.clear(key);
                     halted = true;
                 }
-                Command::Ended(_) if run.shared.recorder.is_some() && !run.held.given_up => {
-                    run.held.end = Some(run.held.recorded);
+                Command::Ended(_) => {
+                    run.held.end = Some(if run.shared.recorder.is_some() { run.held.recorded } else { 0 });
+                    if run.is_over() {
+                        self.end(key, effects);
+                    }
                 }
-                Command::Ended(_) => self.end(key, effects),
             }
         }
         self.commands = commands;
@@ -121,7 +124,7 @@ impl EngineState {
         }
     }
 
-    fn end(&mut self, key: RunKey, effects: &mut Effects) {
+    pub(super) fn end(&mut self, key: RunKey, effects: &mut Effects) {
         self.dispatcher.remove_run(key);
         effects.over.extend(self.runs[key.0 as usize].take());
     }
@@ -136,10 +139,21 @@ impl EngineState {
             && waits_for <= entry
         {
             run.held.ready.pop_front();
-            self.dispatcher.push(key, run.machine.layout(), task, false);
+            if !run.lingering.holds(task) {
+                self.dispatcher.push(key, run.machine.layout(), task, false);
+            }
+        }
+        while run.held.starts.front().is_some_and(|&(waits_for, _)| waits_for <= entry) {
+            let Some((_, permit)) = run.held.starts.pop_front() else { break };
+            let shared = Arc::clone(&run.shared);
+            match shared.plan.lane(permit.node, !shared.in_process) {
+                Kind::Sync => self.reclaimed.push_back((key, shared, permit)),
+                Kind::Async | Kind::Blocking => effects.launches.push((key, shared, permit)),
+            }
         }
         run.send_stored(entry);
-        if run.held.end.is_some_and(|end| end <= entry) {
+        run.held.stored = run.held.stored.max(entry);
+        if run.is_over() {
             self.end(key, effects);
         }
     }
@@ -153,7 +167,10 @@ impl EngineState {
         run.held.task_states.clear();
         run.machine.interrupt(reason);
         if run.held.end.is_some() {
-            return self.end(key, effects);
+            if run.is_over() {
+                self.end(key, effects);
+            }
+            return;
         }
         let now = of.clock.now();
         let (reason, state) = (reason.to_owned(), RunState::Interrupted);
@@ -167,9 +184,14 @@ impl EngineState {
         let mut ended: Vec<(TaskIndex, u32)> = Vec::new();
         let first_refused = effects.refused.len();
         let spared = run.machine.spared();
+        let drains = run.machine.drains();
         for (&task, control) in run.attempts.iter().filter(|&(task, _)| !spared.contains(task)) {
             let node = run.machine.layout().node(task);
             let def = shared.plan.def(node);
+            // A drained run asks those that can stop in order; the others have the grace time.
+            if drains && (!def.takes_context || shared.plan.is_teardown(node)) {
+                continue;
+            }
             // An async task without a context is not notified: it is dropped at its next await.
             let isolated = def.isolation.is_some() && !shared.in_process;
             let elsewhere = isolated || shared.executor(node).is_some();
@@ -193,16 +215,24 @@ impl EngineState {
                 self.reclaimed.push_back((other_key, of, permit));
             }
         }
+        if let Some(run) = self.run(key) {
+            let starts = std::mem::take(&mut run.held.starts);
+            let (kept, refused): (VecDeque<_>, VecDeque<_>) =
+                starts.into_iter().partition(|(_, permit)| spared.contains(&permit.task));
+            run.held.starts = kept;
+            effects.refused.extend(refused.into_iter().map(|(_, permit)| permit));
+        }
         ended.extend(effects.refused[first_refused..].iter().map(|permit| (permit.task, permit.attempt)));
         for (task, attempt) in ended {
             let failure = Failure::Cancelled { reason: "the run was stopped".to_owned() };
-            let done = Done { task, attempt, started: now, ended: now, outcome: failure.into() };
+            let started = self.run(key).map_or(now, |run| run.machine.times(task).0);
+            let done = Done { task, attempt, started, ended: now, outcome: failure.into() };
             self.apply(key, &shared, done, false, effects);
         }
     }
 
     /// A worker thread inside this task counts as lost until it returns.
-    fn lose_worker(&mut self, of: &Arc<RunShared>, task: TaskIndex) {
+    pub(super) fn lose_worker(&mut self, of: &Arc<RunShared>, task: TaskIndex) {
         for slot in self.slots.iter_mut().flatten().filter(|slot| slot.works_for(of)) {
             let current = slot.single.or_else(|| lock(&slot.share).current.map(|(task, _)| task));
             if current == Some(task) && !slot.lost {

@@ -10,13 +10,13 @@ use std::task::{Context, Poll};
 use tokio::sync::oneshot;
 
 use super::engine::Engine;
-use super::live_run::LiveRun;
+use super::live_follower::LiveFollower;
 use super::observer::{Streams, Subscription};
 use super::report::{RunReport, returned};
 use super::request::{RunError, RunRequest};
-use super::run::Finished;
+use super::run::{Finished, Run};
 use super::run_shared::RunShared;
-use crate::base::{Failure, Timestamp};
+use crate::base::{Failure, Timestamp, account};
 use crate::dag::Plan;
 use crate::machine::{Input, RunKey};
 use crate::run::{RunInfo, RunView, TaskIndex, TaskState};
@@ -89,6 +89,8 @@ pub struct RunningTask {
     pub task: TaskIndex,
     /// Its id.
     pub id: String,
+    /// The label of its element, if its list is labelled.
+    pub label: Option<String>,
     /// The attempt, counted from 1.
     pub attempt: u32,
     /// When the attempt started.
@@ -202,16 +204,21 @@ impl RunControl {
         let value = serde_json::to_value(value)?;
         crate::approval::check(&self.shared.plan, key, &value).map_err(serde::ser::Error::custom)?;
         let value = Arc::from(value.to_string());
-        let input = Input::Event { key: key.to_owned(), value, by: String::new(), reason: String::new() };
+        let input = Input::Event { key: key.to_owned(), value, by: account(), reason: String::new() };
         self.engine.shared().send(self.key, &self.shared.info.run_id, input);
         Ok(())
     }
 
     /// Reads the run with `read`, under the lock of the engine; `None` when it is over.
-    pub(crate) fn read<R>(&self, read: impl FnOnce(LiveRun<'_>) -> R) -> Option<R> {
+    pub(super) fn read<R>(&self, read: impl FnOnce(&mut Run) -> R) -> Option<R> {
         let mut state = self.engine.shared().lock();
-        let run = state.run(self.key).filter(|run| Arc::ptr_eq(&run.shared, &self.shared))?;
-        Some(read(LiveRun::new(run)))
+        state.run(self.key).filter(|run| Arc::ptr_eq(&run.shared, &self.shared)).map(read)
+    }
+
+    /// Follows the run from its present state on; `None` when it is over.
+    #[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "the command line is what uses it"))]
+    pub(crate) fn follow(&self) -> Option<LiveFollower> {
+        self.read(|run| LiveFollower::new(self.clone(), run))
     }
 
     /// The present state of the run; `None` when it is over. Takes time in proportion to the size
@@ -261,9 +268,18 @@ impl RunControl {
 
     /// The running tasks. Takes time in proportion to the size of the plan.
     pub fn running(&self) -> Vec<RunningTask> {
-        let running = |look: LiveRun<'_>| {
-            let tasks = look.tasks().filter(|task| task.state() == TaskState::Running);
-            tasks.map(|task| look.running(task.index())).collect()
+        let running = |run: &mut Run| {
+            let machine = &run.machine;
+            let tasks = machine.layout().tasks().filter(|&task| machine.task_state(task) == TaskState::Running);
+            let running = tasks.map(|task| RunningTask {
+                task,
+                id: machine.layout().id(task).into_owned(),
+                label: machine.label(task),
+                attempt: machine.attempt(task),
+                started: machine.times(task).0,
+                progress: run.progress(task),
+            });
+            running.collect()
         };
         self.read(running).unwrap_or_default()
     }

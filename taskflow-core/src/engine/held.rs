@@ -1,11 +1,13 @@
 //! What follows from each step of a run: entries for the recorder, notifications, events; and what
 //! is held back until the entries before it are stored.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
+use std::sync::{Arc, Mutex};
 
 use tokio::sync::oneshot;
 
-use super::live_run::LiveRun;
+use super::attempt::StartPermit;
+use super::live_follower::ChangedTasks;
 use super::observer::{Streams, Subscription};
 use super::run::Run;
 use crate::base::Timestamp;
@@ -18,9 +20,18 @@ use crate::run::{Stored, TaskIndex};
 pub(crate) struct Held {
     /// The number of the last entry recorded.
     pub(crate) recorded: u64,
+    /// The number of the last entry stored.
+    pub(crate) stored: u64,
     /// Ready tasks, each with the entry it waits for.
     pub(crate) ready: VecDeque<(u64, TaskIndex)>,
-    /// The end of the run.
+    /// Tasks that may have killed an earlier process: the start of their next attempt is stored
+    /// before it is called.
+    pub(super) in_flight: HashSet<TaskIndex>,
+    /// Attempts that are to be called, each with the entry of its start.
+    pub(super) starts: VecDeque<(u64, StartPermit)>,
+    /// Whether the next entries are waited for.
+    pub(super) urgent: bool,
+    /// The end of the run: the entry it waits for.
     pub(crate) end: Option<u64>,
     /// Notifications, each with the entry that it follows from.
     pub(crate) pending: VecDeque<(u64, PendingCallback)>,
@@ -51,7 +62,11 @@ impl Run {
                     Command::Ended(_) => true,
                     _ => false,
                 };
-                self.held.recorded = recorder.record(entries, value, commands.iter().any(waits));
+                self.held.recorded = recorder.record(
+                    entries,
+                    value,
+                    std::mem::take(&mut self.held.urgent) || commands.iter().any(waits),
+                );
                 self.held.pending.extend(pending.into_iter().map(|pending| (self.held.recorded, pending)));
             }
         } else if !pending.is_empty() {
@@ -71,9 +86,15 @@ impl Run {
 
     /// Adds a subscription to the events of the run.
     pub(super) fn subscribe(&mut self, started: Option<Streams>, capacity: usize) -> Option<Subscription> {
-        let view = LiveRun::new(self).view();
+        let view = self.view();
         self.machine.set_observed(true);
         self.observers.subscribe(started, capacity, view)
+    }
+
+    /// Adds the tasks that change from now on to a list.
+    pub(super) fn watch(&mut self, changed: Arc<Mutex<ChangedTasks>>) {
+        self.machine.set_observed(true);
+        self.observers.watch(changed);
     }
 
     /// The number of the last entry, over all processes of the run; 0 without a journal.
@@ -118,6 +139,16 @@ impl Run {
             // The attempt may be over.
             let _ = stored.send(());
         }
+    }
+
+    /// Keeps an attempt that has started until its start is stored, if its task may have killed an
+    /// earlier process: if it does so again, the history has its name.
+    pub(super) fn keep_start(&mut self, permit: StartPermit) -> Option<StartPermit> {
+        if self.held.in_flight.is_empty() || self.held.given_up || !self.held.in_flight.remove(&permit.task) {
+            return Some(permit);
+        }
+        self.held.starts.push_back((self.held.recorded, permit));
+        None
     }
 
     /// Whether a ready task has to wait until the entries before it are stored.

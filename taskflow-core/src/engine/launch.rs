@@ -11,6 +11,7 @@ use super::attempt::{
     Done, Instance, Returned, StartPermit, call_async, call_isolated, call_on_executor, call_sync, log_outcome, span,
     store, store_async,
 };
+use super::blocking_calls::watched;
 use super::engine_state::Shared;
 use super::run_shared::RunShared;
 use crate::base::{Failure, Timestamp};
@@ -45,7 +46,8 @@ fn launch(shared: &Arc<Shared>, key: RunKey, run: Arc<RunShared>, permit: StartP
         let run = Arc::clone(&report.run);
         spawn(&runtime, span, report, async move { call_isolated(permit, &run, isolation).await })
     } else if permit.def.kind == Kind::Async {
-        spawn(&runtime, span, report, call_async(permit, context))
+        let (run, task) = (Arc::clone(&report.run), report.task.clone());
+        spawn(&runtime, span, report, async move { watched(&run, &task, call_async(permit, context)).await })
     } else {
         // An abort stops a blocking task only before it has started.
         let spawned = runtime.spawn_blocking(move || {

@@ -3,11 +3,12 @@
 use std::collections::HashSet;
 use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::notes::{Note, What};
 use super::run_shared::RunShared;
+use crate::base::text::bounded;
 use crate::base::{Failure, nearest};
 use crate::dag::{MappingIndex, NodeIndex, Plan, node_id_of, path_of};
 use crate::log::Redactor;
@@ -27,6 +28,15 @@ pub(crate) struct LiveHost {
     pub(super) counted: u32,
     /// How many runs this call of the function has triggered.
     pub(super) triggered: AtomicU32,
+    pub(super) links: Mutex<Links>,
+}
+
+/// The links of an attempt so far.
+#[derive(Debug, Default)]
+pub(super) struct Links {
+    names: Vec<String>,
+    /// Whether one has been refused.
+    is_full: bool,
 }
 
 impl LiveHost {
@@ -88,9 +98,27 @@ fn upstreams(plan: &Plan, node: NodeIndex) -> HashSet<NodeIndex> {
 
 impl AttemptHost for LiveHost {
     fn link(&self, name: &str, url: &str) {
-        let mut url = url.to_owned();
-        Redactor::current().message(&mut url);
-        self.note(What::Link { name: name.to_owned(), url });
+        /// The most links of an attempt, and the most bytes of their names and addresses.
+        const LINKS: usize = 100;
+        const NAME: usize = 256;
+        const URL: usize = 8 << 10;
+
+        let redactor = Redactor::current();
+        let (name, url) = (redactor.registered(name), redactor.registered(url));
+        let (name, url) = (bounded(&name, NAME).into_owned(), bounded(&url, URL).into_owned());
+        let mut links = self.links.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_new = !links.names.contains(&name);
+        if is_new && links.names.len() == LINKS {
+            if !std::mem::replace(&mut links.is_full, true) {
+                tracing::warn!(target: "taskflow", "an attempt can have {LINKS} links; further ones are not stored");
+            }
+            return;
+        }
+        if is_new {
+            links.names.push(name.clone());
+        }
+        drop(links);
+        self.note(What::Link { name, url });
         self.run.look_at_links();
     }
 

@@ -8,9 +8,10 @@
 //!   until their last consumer. `held`: what waits until it is stored.
 //! - `attempt`: calling a task. `live_host`: what a running task reaches of its run. `notes`: its
 //!   links and XComs; states their protocol. `sessions`: executors.
+//! - `needs`: the connections and secrets that tasks declare.
 //! - `recorder`: what a journal receives and what waits for it; states its protocol.
-//! - `observer`: observers and subscriptions; states their protocol. `live_run`: reading a live
-//!   run.
+//! - `observer`: observers and subscriptions; states their protocol. `live_run`: the view of a live
+//!   run. `live_follower`: following it at the pace of a reader; states its protocol.
 //! - `trigger`: runs of other DAGs, started by tasks; states its protocol. `children`: those that a
 //!   run waits for. `archive`: other runs in the journal. `previous`: the last successful run.
 //! - `simulate`: the same machine, driven by one thread with a virtual clock; states its protocol.
@@ -18,6 +19,7 @@
 
 mod archive;
 mod attempt;
+mod blocking_calls;
 mod children;
 mod effects;
 #[allow(clippy::module_inception, reason = "the module is named after its type")]
@@ -27,8 +29,12 @@ mod execute;
 mod handle;
 mod held;
 mod launch;
+mod lingering;
+#[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "only the command line follows live runs"))]
+mod live_follower;
 mod live_host;
 mod live_run;
+mod needs;
 mod notes;
 mod observer;
 mod previous;
@@ -52,7 +58,8 @@ pub(crate) use archive::{Archive, ArchiveFuture, EndedRun, PastRun};
 pub use engine::{Engine, EngineBuilder, UnknownPool};
 pub use handle::{RunControl, RunFuture, RunHandle, RunningTask};
 #[cfg(feature = "cli")]
-pub(crate) use live_run::LiveRun;
+pub(crate) use live_follower::{ChangedTask, LiveFollower};
+pub use needs::MissingConfig;
 pub use observer::{Lagged, Observer, Subscription};
 pub use previous::{PreviousError, PreviousRun};
 pub(crate) use recorder::{Commits, Recorder};
@@ -65,3 +72,5 @@ pub use request::{RunError, RunRequest};
 pub(crate) use simulate::{Asyncs, End, Interference, Part, SimConfig, SimHooks, Simulated, StandIn, Starting};
 pub use trigger::TriggerError;
 pub(crate) use trigger::trigger;
+#[cfg(feature = "testing")]
+pub(crate) use values::Values;

@@ -13,17 +13,20 @@
 //!    whose queue is full. It never waits for a subscriber, and the report does not wait for it.
 //! 4. A subscription begins with a view of the run, taken under the lock in which it joins the
 //!    queue of that thread: it sees every later event, each once.
-//! 5. Dropping a subscription closes its queue. Without observers and subscriptions left, the
-//!    machine stops collecting events at its next one.
+//! 5. Dropping a subscription closes its queue. Without observers, subscriptions and followers
+//!    left, the machine stops collecting events at its next one.
+//! 6. Followers ([`LiveFollower`](super::live_follower::LiveFollower)) receive no events: each has
+//!    a list of the tasks that have changed.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
 use tokio::sync::mpsc as stream;
 use tokio::sync::oneshot;
 
+use super::live_follower::ChangedTasks;
 use super::run::Finished;
 use crate::base::drop_quietly;
 use crate::run::{Event, RunView};
@@ -46,6 +49,8 @@ impl<F: FnMut(&Event) + Send + 'static> Observer for F {
 pub(crate) struct Observers {
     observers: Vec<mpsc::Sender<ObserverMessage>>,
     streams: Option<Streams>,
+    /// One for each follower, which holds the other reference.
+    changed: Vec<Arc<Mutex<ChangedTasks>>>,
 }
 
 /// The thread of the subscriptions of a run.
@@ -96,18 +101,27 @@ impl Observers {
     /// Starts a thread for each observer.
     pub(super) fn start(observers: Vec<Box<dyn Observer>>) -> io::Result<Self> {
         let observers = observers.into_iter().map(start_observer).collect::<io::Result<_>>()?;
-        Ok(Observers { observers, streams: None })
+        Ok(Observers { observers, ..Observers::default() })
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.observers.is_empty() && self.streams.is_none()
+        self.observers.is_empty() && self.streams.is_none() && self.changed.is_empty()
     }
 
-    /// Sends events to all observers and subscriptions, and forgets the subscriptions when none is
-    /// left.
+    /// Sends events to all observers and subscriptions, and forgets followers and subscriptions
+    /// that are gone.
     pub(super) fn publish(&mut self, events: Vec<Event>) {
         if self.streams.as_ref().is_some_and(|streams| Arc::strong_count(&streams.alive) == 1) {
             self.streams = None;
+        }
+        self.changed.retain(|changed| Arc::strong_count(changed) > 1);
+        for changed in &self.changed {
+            let mut changed = changed.lock().unwrap_or_else(PoisonError::into_inner);
+            for event in &events {
+                if let Event::Task { task, .. } = event {
+                    changed.add(*task);
+                }
+            }
         }
         for event in events {
             for observer in &self.observers {
@@ -118,6 +132,11 @@ impl Observers {
                 let _ = streams.sender.send(StreamMessage::Event(event));
             }
         }
+    }
+
+    /// Adds the list of a follower.
+    pub(super) fn watch(&mut self, changed: Arc<Mutex<ChangedTasks>>) {
+        self.changed.push(changed);
     }
 
     pub(super) fn has_streams(&self) -> bool {

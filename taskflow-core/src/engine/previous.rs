@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::archive::{Archive, ArchiveFuture, PastRun};
 use super::recorder_error::RecorderError;
-use crate::base::{ErrorKind, Timestamp};
+use crate::base::ErrorKind;
 use crate::run::RunInfo;
 use crate::task::TaskContext;
 use crate::value::{TypeInfo, Value, into_owned};
@@ -87,14 +87,9 @@ impl TaskContext {
 }
 
 impl PreviousRun {
-    /// The run.
+    /// The identity of the run, such as its [`logical_date`](RunInfo::logical_date).
     pub fn run(&self) -> &RunInfo {
         &self.info
-    }
-
-    /// Its logical date.
-    pub fn logical_date(&self) -> Timestamp {
-        self.info.logical_date
     }
 
     /// The value that one of its tasks returned. Reads the journal and blocks the thread meanwhile.

@@ -5,9 +5,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::live_run::view;
+use super::live_run::run_view;
 use super::run::Finished;
 use crate::base::{Failure, Timestamp, catch};
+use crate::callback::CallbackFailure;
 use crate::dag::{NodeIndex, Plan};
 use crate::machine::Machine;
 use crate::run::{RunInfo, RunState, RunView, TaskIndex, TaskState};
@@ -19,6 +20,7 @@ pub struct RunReport<T = ()> {
     pub(super) machine: Machine,
     /// The number of the last entry; 0 without a journal.
     pub(super) entry: u64,
+    pub(super) callback_failures: Vec<CallbackFailure>,
     pub(super) result: Option<Arc<T>>,
     /// Why the projection of the result failed, if it did.
     pub(super) lost: Option<Arc<Failure>>,
@@ -41,8 +43,10 @@ pub struct AttemptReport {
     pub started: Timestamp,
     /// When it ended.
     pub ended: Timestamp,
-    /// Why it did not succeed.
+    /// Why it did not succeed; `None` if it did.
     pub failure: Option<Arc<Failure>>,
+    /// The delay before the next attempt, if another one followed or will follow.
+    pub retry_delay: Option<Duration>,
 }
 
 /// The result of the DAG, from the value of its task. The thread that takes the report applies the
@@ -56,14 +60,14 @@ pub(crate) fn returned(plan: &Plan, value: AnyValue) -> Result<AnyValue, Failure
 
 impl<T: Value> RunReport<T> {
     pub(super) fn new(info: &Arc<RunInfo>, finished: Finished) -> Self {
-        let Finished { machine, result, entry } = finished;
+        let Finished { machine, result, entry, callback_failures } = finished;
         let result = result.map(|value| returned(machine.plan(), value)).transpose();
         let (result, lost) = match result {
             Ok(result) => (result, None),
             Err(failure) => (None, Some(Arc::new(failure))),
         };
         let result = result.and_then(|value| value.downcast::<T>().ok());
-        RunReport { info: Arc::clone(info), machine, entry, result, lost }
+        RunReport { info: Arc::clone(info), machine, entry, callback_failures, result, lost }
     }
 }
 
@@ -145,12 +149,18 @@ impl<T> RunReport<T> {
 
     /// The final state of the run and of its tasks as data.
     pub fn view(&self) -> RunView {
-        view(&self.machine, &self.info, self.entry)
+        run_view(&self.machine, &self.info, self.entry)
     }
 
     /// Why it ended early, if it did: a cancellation, `fail_fast`, the time limit.
     pub fn halt_reason(&self) -> Option<&str> {
         self.machine.halt_reason()
+    }
+
+    /// The notifications that callbacks could not deliver at the first attempt. They do not fail
+    /// the run.
+    pub fn callback_failures(&self) -> &[CallbackFailure] {
+        &self.callback_failures
     }
 
     /// The task instances in the order of the plan, followed by those of elements.
@@ -182,6 +192,7 @@ impl<T> RunReport<T> {
             run_id: self.info.run_id.clone(),
             state: self.state(),
             task: first.map(|task| task.id().into_owned()),
+            label: first.and_then(|task| task.label()),
             failure: first.and_then(|task| task.failure()).or_else(|| self.lost.clone()).map(Arc::unwrap_or_clone),
             halt_reason: self.halt_reason().map(str::to_owned),
         }
@@ -199,8 +210,9 @@ impl<'a> TaskReport<'a> {
         self.machine.layout().id(self.task)
     }
 
-    /// The label of its element, if its list is [labelled](crate::dag::Output::label).
-    pub fn label(&self) -> Option<&'a str> {
+    /// The label of its element, if its list is [labelled](crate::dag::Output::label). In nested
+    /// lists the label of the outer element comes first: `seoul / 2013-03`.
+    pub fn label(&self) -> Option<String> {
         self.machine.label(self.task)
     }
 
@@ -235,31 +247,21 @@ impl<'a> TaskReport<'a> {
         let count = self.attempt_count();
         if count as usize > attempts.len() {
             let (started, ended) = self.machine.times(self.task);
-            attempts.push(AttemptReport { number: count, started, ended, failure: self.failure() });
+            attempts.push(AttemptReport { number: count, started, ended, failure: self.failure(), retry_delay: None });
         }
         attempts
     }
 
     /// The attempts that another one followed, or will follow.
     pub(crate) fn retried(&self) -> impl Iterator<Item = AttemptReport> + use<'a> {
-        (1..).zip(self.machine.retried(self.task)).map(|(number, record)| AttemptReport {
+        let (machine, task) = (self.machine, self.task);
+        (1..).zip(machine.retried(task)).map(move |(number, record)| AttemptReport {
             number,
             started: record.started,
             ended: record.ended,
-            failure: Some(Arc::clone(&record.failure)),
+            failure: record.failure.clone(),
+            retry_delay: Some(machine.retry_delay(task, number)),
         })
-    }
-
-    /// How many attempts it may have.
-    #[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "the command line is what uses it"))]
-    pub(crate) fn max_attempts(&self) -> u32 {
-        self.machine.max_attempts(self.task)
-    }
-
-    /// The wait after the failure of an attempt, if another one followed.
-    #[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "the command line is what uses it"))]
-    pub(crate) fn retry_delay(&self, attempt: u32) -> Duration {
-        self.machine.retry_delay(self.task, attempt)
     }
 
     /// When the first attempt started, if one did.
@@ -310,6 +312,8 @@ pub struct RunFailed {
     pub state: RunState,
     /// The task that failed first.
     pub task: Option<String>,
+    /// The label of its element, if its list is labelled.
+    pub label: Option<String>,
     /// Its failure; without a failed task, why the result could not be made.
     pub failure: Option<Failure>,
     /// Why the run ended early, if it did.
@@ -331,7 +335,10 @@ impl fmt::Display for RunFailed {
             (None, Some(failure), _) if self.state == RunState::Success => {
                 write!(f, ", but its result cannot be computed: {failure}")
             }
-            (Some(task), Some(failure), _) => write!(f, ": task `{task}`: {failure}"),
+            (Some(task), Some(failure), _) => {
+                let label = self.label.as_ref().map(|label| format!(" ({label})")).unwrap_or_default();
+                write!(f, ": task `{task}`{label}: {failure}")
+            }
             (_, _, Some(reason)) => write!(f, ": {reason}"),
             _ if self.state == RunState::Success => {
                 f.write_str(" without a result: the task that produces it was skipped")

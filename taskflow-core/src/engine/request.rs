@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 use super::children::Children;
 use super::engine::Engine;
 use super::handle::{FutureState, RunFuture, RunHandle};
+use super::needs::{self, MissingConfig};
 use super::notes::Notes;
 use super::observer::{Observer, Observers};
 use super::recorder::Recorder;
@@ -24,7 +25,7 @@ use crate::callback::{CallbackDispatcher, PendingCallback};
 use crate::config::Config;
 use crate::dag::{BuildErrors, Dag, DagDef, ParamError, Params, Plan, Selection};
 use crate::machine::{self, Machine, Settings};
-use crate::run::{Durability, Restored, RunInfo};
+use crate::run::{Durability, GraphChanges, Restored, RunInfo};
 use crate::task::Scratch;
 use crate::value::{AnyValue, Value};
 
@@ -46,6 +47,8 @@ use crate::value::{AnyValue, Value};
 pub struct RunRequest<T> {
     plan: Result<Arc<Plan>, BuildErrors>,
     params: Params,
+    /// The parameters to take from their defaults, instead of from `params`.
+    defaults: Vec<usize>,
     engine: Option<Engine>,
     selection: Option<Selection>,
     fail_fast: Option<bool>,
@@ -58,6 +61,7 @@ pub struct RunRequest<T> {
     durability: Durability,
     restored: Option<Restored>,
     pending_callbacks: Vec<PendingCallback>,
+    graph_changes: GraphChanges,
     in_process: bool,
     result: PhantomData<fn() -> T>,
 }
@@ -107,6 +111,12 @@ pub enum RunError {
         /// The slots of the pool.
         slots: u32,
     },
+    /// Tasks declare connections or secrets that are not available.
+    #[error("{}", missing.iter().map(MissingConfig::to_string).collect::<Vec<_>>().join("\n"))]
+    Config {
+        /// At least one.
+        missing: Vec<MissingConfig>,
+    },
     /// The run cannot be stored.
     #[error("the run cannot be stored: {0}")]
     Journal(RecorderError),
@@ -129,6 +139,7 @@ impl RunError {
             RunError::Build(errors) => errors.kind(),
             RunError::Param(error) => error.kind(),
             RunError::ParamCount { .. } | RunError::PoolTooSmall { .. } => ErrorKind::Invalid,
+            RunError::Config { missing } => MissingConfig::kind(missing),
             RunError::Journal(error) => error.kind(),
             RunError::System(_) => ErrorKind::Unavailable,
         }
@@ -147,6 +158,7 @@ impl<T> RunRequest<T> {
         RunRequest {
             plan,
             params,
+            defaults: Vec::new(),
             engine: None,
             selection: None,
             fail_fast: None,
@@ -159,6 +171,7 @@ impl<T> RunRequest<T> {
             durability: Durability::default(),
             restored: None,
             pending_callbacks: Vec::new(),
+            graph_changes: GraphChanges::default(),
             in_process: false,
             result: PhantomData,
         }
@@ -166,6 +179,13 @@ impl<T> RunRequest<T> {
 
     pub(crate) fn of(def: &'static DagDef, params: Params) -> Self {
         RunRequest::new(def.plan(), params)
+    }
+
+    /// A request with some values; the others are the defaults for the run.
+    pub(crate) fn of_some(def: &'static DagDef, values: Vec<Option<AnyValue>>) -> Self {
+        let defaults = values.iter().enumerate().filter(|(_, value)| value.is_none()).map(|(place, _)| place).collect();
+        let values = values.into_iter().map(|value| value.unwrap_or_else(|| Arc::new(()))).collect();
+        RunRequest { defaults, ..RunRequest::of(def, Params::of(values)) }
     }
 
     /// The engine to run on. Default: [`Engine::global`].
@@ -240,13 +260,14 @@ impl<T> RunRequest<T> {
     ///
     /// # Errors
     ///
-    /// If the graph or a parameter is invalid, or a thread cannot be started. Nothing has started
-    /// then.
+    /// If the graph or a parameter is invalid, the configuration lacks a connection or secret that
+    /// a task declares, or a thread cannot be started. Nothing has started then.
     pub fn start(self) -> Result<RunHandle<T>, RunError> {
         let engine = self.engine.clone().unwrap_or_else(|| Engine::global().clone());
         let durability = self.durability;
         let prepared = self.prepare()?;
         engine.check_pools(&prepared.plan)?;
+        needs::check(&prepared.machine, engine.config())?;
         let (plan, info, params) = (&prepared.plan, &*prepared.info, &*prepared.params);
         let at = Timestamp::now();
         let recorder = match prepared.open_recorder {
@@ -315,12 +336,16 @@ impl<T> RunRequest<T> {
         if given != plan.params().len() {
             return Err(RunError::ParamCount { dag: plan.id().to_owned(), expected: plan.params().len(), given });
         }
-        for (param, value) in plan.params().iter().zip(self.params.values()) {
-            param.check(value)?;
-        }
         let manual = || RunInfo::manual(plan.id(), self.logical_date.unwrap_or_else(Timestamp::now));
         let info = self.info.unwrap_or_else(manual);
         let info = Arc::new(if plan.options().has_intervals() { info } else { info.without_interval() });
+        let mut params = self.params.values().to_vec();
+        for (place, param) in plan.params().iter().enumerate() {
+            match self.defaults.contains(&place) {
+                true => params[place] = param.value_of_default(&info)?,
+                false => param.check(&params[place])?,
+            }
+        }
         let defaults = Settings::default();
         let settings = Settings {
             fail_fast: self.fail_fast.unwrap_or(plan.options().fail_fast),
@@ -340,7 +365,7 @@ impl<T> RunRequest<T> {
             plan,
             info,
             machine,
-            params: self.params.values().to_vec(),
+            params,
             observers: self.observers,
             open_recorder: self.open_recorder,
             restored: self.restored,
@@ -359,6 +384,15 @@ impl<T> RunRequest<T> {
         RunRequest { info: Some(info), ..RunRequest::new(Ok(plan), params) }
     }
 
+    /// How the graph differs from the one that the run was last run with, if the run is resumed.
+    pub fn graph_changes(&self) -> &GraphChanges {
+        &self.graph_changes
+    }
+
+    pub(crate) fn with_graph_changes(self, graph_changes: GraphChanges) -> Self {
+        RunRequest { graph_changes, ..self }
+    }
+
     /// The graph, the run and its parameters, of a request that was made with
     /// [`RunRequest::of_plan`].
     #[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "the command line is what uses it"))]
@@ -373,10 +407,11 @@ impl<T> RunRequest<T> {
         Ok((prepared.plan, prepared.info, prepared.params))
     }
 
-    /// The graph and the values of the parameters.
+    /// The graph and the values of the parameters; `None` for defaults.
     #[cfg(feature = "testing")]
-    pub(crate) fn into_parts(self) -> (Result<Arc<Plan>, BuildErrors>, Params) {
-        (self.plan, self.params)
+    pub(crate) fn into_parts(self) -> (Result<Arc<Plan>, BuildErrors>, Vec<Option<AnyValue>>) {
+        let value = |(place, value): (usize, &AnyValue)| (!self.defaults.contains(&place)).then(|| value.clone());
+        (self.plan, self.params.values().iter().enumerate().map(value).collect())
     }
 
     /// The graph.
@@ -401,6 +436,7 @@ impl<T> RunRequest<T> {
         let RunRequest {
             plan,
             params,
+            defaults,
             engine,
             selection,
             fail_fast,
@@ -413,12 +449,14 @@ impl<T> RunRequest<T> {
             durability,
             restored,
             pending_callbacks,
+            graph_changes,
             in_process,
             result: _,
         } = self;
         RunRequest {
             plan,
             params,
+            defaults,
             engine,
             selection,
             fail_fast,
@@ -431,6 +469,7 @@ impl<T> RunRequest<T> {
             durability,
             restored,
             pending_callbacks,
+            graph_changes,
             in_process,
             result: PhantomData,
         }

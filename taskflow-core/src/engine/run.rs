@@ -8,11 +8,12 @@ use tokio::sync::oneshot;
 use super::attempt::{Done, StartPermit};
 use super::engine::Engine;
 use super::held::Held;
+use super::lingering::Lingering;
 use super::observer::{LastReport, Observers};
 use super::run_shared::RunShared;
 use super::values::Values;
 use crate::base::{Timestamp, drop_quietly};
-use crate::callback::{CallbackProjection, PendingCallback};
+use crate::callback::{CallbackFailure, CallbackProjection, PendingCallback};
 use crate::machine::{Command, Input, Machine};
 use crate::run::{Restored, RestoredState, RunState, TaskIndex, TaskState};
 use crate::task::{AttemptControl, Kind, Waiting};
@@ -31,6 +32,8 @@ pub(crate) struct Run {
     pub(crate) engine: Option<Engine>,
     /// What waits until the entries before it are stored.
     pub(crate) held: Held,
+    /// Closed attempts whose processes still have to end.
+    pub(super) lingering: Lingering,
     /// The expected duration of a task of each definition, in nanoseconds; 0 before the first
     /// ended.
     costs: Vec<u32>,
@@ -51,6 +54,8 @@ pub(crate) struct Finished {
     pub(crate) result: Option<AnyValue>,
     /// The number of the last entry; 0 without a journal.
     pub(crate) entry: u64,
+    /// The notifications that callbacks could not deliver.
+    pub(crate) callback_failures: Vec<CallbackFailure>,
 }
 
 impl Run {
@@ -76,6 +81,7 @@ impl Run {
             finish: None,
             engine: None,
             held: Held::default(),
+            lingering: Lingering::default(),
             costs,
             keeps,
             callback_projection,
@@ -87,6 +93,9 @@ impl Run {
     pub(crate) fn take_up(&mut self, restored: Restored, pending: Vec<PendingCallback>) {
         let mut unused = Vec::new();
         self.entries_before = restored.entries;
+        if self.shared.recorder.is_some() {
+            self.held.in_flight.clone_from(&restored.in_flight);
+        }
         if let Some(callback_projection) = &mut self.callback_projection {
             callback_projection.restore(&restored, &self.machine);
         }
@@ -112,6 +121,7 @@ impl Run {
     /// Starts an attempt of a task that has its slot.
     pub(crate) fn permit(&mut self, task: TaskIndex, now: Timestamp, commands: &mut Vec<Command>) -> StartPermit {
         let before = self.machine.attempt(task);
+        self.held.urgent = !self.held.in_flight.is_empty() && self.held.in_flight.contains(&task);
         self.step(Input::Started { task }, now, commands);
         if self.machine.attempt(task) != before {
             self.forget_notes(task);
@@ -180,7 +190,8 @@ impl Run {
         self.shared.children.clear();
         self.shared.notes.clear();
         let result = self.values.result(&self.shared.plan);
-        let finished = Finished { entry: self.last_entry(), machine: self.machine, result };
+        let mut finished =
+            Finished { entry: self.last_entry(), machine: self.machine, result, callback_failures: Vec::new() };
         for value in self.values.into_rest() {
             drop_quietly(value);
         }
@@ -190,6 +201,9 @@ impl Run {
             over();
             // The receiver of the report may be `main`, after which nothing is dropped.
             shared.scratch.clear();
+            if let Some(callback_dispatcher) = &shared.callback_dispatcher {
+                finished.callback_failures = callback_dispatcher.failures();
+            }
             if let Some(waiting) = waiting {
                 observers.finish(LastReport::new(waiting, finished));
             }

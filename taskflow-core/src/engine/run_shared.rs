@@ -110,6 +110,11 @@ impl RunShared {
         state.send(key, &self.info.run_id, input);
     }
 
+    /// Whether the process is asked to leave.
+    pub(crate) fn drains(&self) -> bool {
+        self.place().is_some_and(|(state, _)| state.drains())
+    }
+
     /// Its engine, while the run is live.
     pub(crate) fn engine(&self) -> Option<Engine> {
         self.engine_ref.get()?.engine.upgrade()

@@ -80,6 +80,10 @@ impl EngineState {
         let now = *now.get_or_insert_with(|| run.shared.clock.now());
         let mut commands = std::mem::take(&mut self.commands);
         let first_grant = run.permit(first, now, &mut commands);
+        let Some(first_grant) = run.keep_start(first_grant) else {
+            self.commands = commands;
+            return self.take_share(me, workers, of, &mut Some(now));
+        };
 
         let cost = u64::from(run.cost(first));
         let ready = self.dispatcher.ready_sync_of(key) as u64;
@@ -101,6 +105,7 @@ impl EngineState {
         while share.queue.len() < most && expected < LONG {
             let Some(task) = self.dispatcher.pop_from(key, Lane::Sync) else { break };
             let permit = run.permit(task, now, &mut commands);
+            let Some(permit) = run.keep_start(permit) else { continue };
             // A task that is not known to be short ends the share.
             expected += if permit.short { u64::from(run.cost(task)) } else { LONG };
             share.queue.push_back(permit);

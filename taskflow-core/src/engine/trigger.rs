@@ -10,7 +10,9 @@
 //!    waiting run is resumed by another process, the task checks at once ([`RUN_ENDED`]).
 //! 4. If the triggered run does not succeed, the task fails; its next counted attempt starts
 //!    another run.
-//! 5. If the waiting run ends early, so does the run that it waits for. A simulated run has no
+//! 5. Runs trigger each other up to a depth of [`DEPTH`]: a DAG that triggers itself, perhaps by
+//!    way of others, would otherwise start runs without end.
+//! 6. If the waiting run ends early, so does the run that it waits for. A simulated run has no
 //!    engine: the triggered run is simulated as well, at once.
 
 use std::any::Any;
@@ -30,6 +32,8 @@ use crate::run::{RUN_ENDED, RunInfo, RunState, TriggeredBy};
 use crate::task::{Interrupt, TaskContext};
 use crate::value::{Value, into_owned};
 
+/// How many runs may trigger each other in a row.
+const DEPTH: usize = 32;
 /// The time between two checks of a run of another process.
 const LOOK: Duration = Duration::from_secs(5);
 
@@ -66,9 +70,27 @@ pub enum TriggerError {
         /// Why.
         source: RecorderError,
     },
+    /// Too many runs have triggered each other.
+    #[error("a run of `{dag}` cannot be triggered: {} runs deep, no task may trigger another one: {}", path.len(), way(path))]
+    TooDeep {
+        /// Its DAG.
+        dag: String,
+        /// The DAGs of the runs that have triggered each other, the outermost first.
+        path: Vec<String>,
+    },
     /// The context is not that of a task in a run of this process.
     #[error("only tasks of a run can trigger runs; a detached context and the context of an isolated task cannot")]
     NoRun,
+}
+
+/// `a > b > c (3 times)`
+fn way(path: &[String]) -> String {
+    let same = path.chunk_by(|one, other| one == other);
+    let steps = same.map(|same| match same {
+        [dag] => dag.clone(),
+        several => format!("{} ({} times)", several[0], several.len()),
+    });
+    steps.collect::<Vec<_>>().join(" > ")
 }
 
 impl TaskContext {
@@ -187,8 +209,13 @@ impl Triggering {
         let LiveHost { run, counted, id, .. } = &*self.live_host;
         let call = self.live_host.next_trigger();
         let date = request.asked_date().unwrap_or(run.info.logical_date);
+        let mut path = run.info.triggered_by.as_ref().map_or_else(Vec::new, |by| by.path.clone());
+        path.push(run.info.dag_id.clone());
+        if path.len() >= DEPTH {
+            return Err(TriggerError::TooDeep { dag: self.plan.id().to_owned(), path });
+        }
         for round in 1..=*counted {
-            let by = TriggeredBy { run_id: run.info.run_id.clone(), task_id: id.clone() };
+            let by = TriggeredBy { run_id: run.info.run_id.clone(), task_id: id.clone(), path: path.clone() };
             let key = format!("{}/{}/{call}/{round}", context.idempotency_key(), self.plan.id());
             let info = RunInfo::triggered(self.plan.id(), date, by, &key);
             let run_id = info.run_id.clone();
@@ -274,13 +301,17 @@ impl Triggering {
         }
         let control = handle.control();
         run.children.put(run_id, Child::Running(control.clone()));
-        if context.is_cancelled() {
+        // A run that drains leaves those that it waits for to be resumed.
+        if context.is_cancelled() && !run.drains() {
             control.cancel("the run that waits for this one was stopped");
         }
         let (parent, run_id) = (Arc::downgrade(run), run_id.to_owned());
         tokio::spawn(async move {
             let ended = outcome(handle.await);
             let Some(parent) = parent.upgrade() else { return };
+            if ended.state == RunState::Interrupted && parent.drains() {
+                return;
+            }
             let value = Arc::from(format!("\"{}\"", ended.state.name()));
             parent.children.put(&run_id, Child::Ended(ended));
             parent.send(Input::Event {

@@ -230,9 +230,12 @@ impl Values {
         }
     }
 
-    /// The list of an expand node that succeeded in an earlier part of the run: its value is that
-    /// of its upstream.
+    /// The list of an expand node that succeeded in an earlier part of the run, unless it was
+    /// stored: its value is that of its upstream.
     pub(crate) fn restore_list(&mut self, layout: &Layout, expand: TaskIndex) {
+        if self.slots[expand].value.is_some() {
+            return;
+        }
         let edges = layout.plan().args(layout.node(expand)).find_map(|arg| match arg {
             ArgPlan::Edges(edges) => Some(edges),
             ArgPlan::Constant(_) => None,
@@ -242,20 +245,26 @@ impl Values {
             Origin::Around(upstream) | Origin::Beside(upstream) => self.slots[upstream].value.clone(),
             Origin::Param => source.as_param().and_then(|index| self.params.get(index as usize).cloned()),
             Origin::Element { expand, element } => match self.element(layout, expand, element) {
-                Delivery::Element { list, element, item } => Some(item(&list, element as usize)),
+                Delivery::Element { list, element, item } => item(&list, element as usize),
                 _ => None,
             },
             Origin::Elements(_) => None,
         };
         let projection = edges.projections().first().and_then(Option::as_ref);
         let list = match (list, projection) {
-            // It was applied once, and what it is applied to is the same.
+            // Earlier versions did not store the list.
             (Some(list), Some(projection)) => catch(|| projection.apply(list)).and_then(std::convert::identity).ok(),
             (list, _) => list,
         };
         if self.slots[expand].consumers > 0 {
             self.slots[expand].value = list;
         }
+    }
+
+    /// The list that the elements of an expand node are taken from, if it is there.
+    #[cfg_attr(not(feature = "testing"), allow(dead_code, reason = "the test kit is what uses it"))]
+    pub(crate) fn list(&self, expand: TaskIndex) -> Option<&AnyValue> {
+        self.slots[expand].value.as_ref()
     }
 
     /// All values that are left.
@@ -351,7 +360,7 @@ impl Gathered {
     pub(crate) fn assemble(mut self) -> Result<Inputs, Failure> {
         if let Some(pending) = self.pending {
             for Pending { position, assemble, mut delivered, projections } in *pending {
-                delivered.iter_mut().for_each(Delivery::take_out);
+                delivered.iter_mut().try_for_each(Delivery::take_out)?;
                 for (delivery, projection) in delivered.iter_mut().zip(&projections) {
                     if let (Delivery::Value(value), Some(projection)) = (&*delivery, projection) {
                         *delivery = Delivery::Value(projection.apply(Arc::clone(value))?);

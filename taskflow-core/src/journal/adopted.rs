@@ -30,6 +30,8 @@ pub(crate) struct AdoptedRun {
     pub(super) guard: RunGuard,
     /// Its callback notifications, if it was adopted to be resumed.
     pub(super) callbacks: Option<CallbackFold>,
+    /// The time of edits, if it is not that of the clock: in simulated runs.
+    pub(super) at: Option<Timestamp>,
 }
 
 impl Journal {
@@ -63,7 +65,7 @@ impl Journal {
             Claim::Claimed(row, guard) => {
                 let mut callbacks = plan.and_then(|plan| CallbackFold::new(plan, &row.info));
                 let history = self.history_with(*row, callbacks.as_mut()).await?;
-                Ok(AdoptedRun { journal: self.clone(), history, guard, callbacks })
+                Ok(AdoptedRun { journal: self.clone(), history, guard, callbacks, at: None })
             }
             Claim::Held { by } => Err(JournalError::Live { run: run(), by }),
             Claim::Unknown => Err(JournalError::UnknownRun { run: run() }),
@@ -107,7 +109,7 @@ impl AdoptedRun {
         state: RunState,
     ) -> Result<(), JournalError> {
         let run = self.history.info.run_id.clone();
-        let now = Timestamp::now();
+        let now = self.at.unwrap_or_else(Timestamp::now);
         let mut buffer = Buffer::default();
         for (entry, value) in entries {
             buffer.push(now, entry, value);

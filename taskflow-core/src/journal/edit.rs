@@ -12,7 +12,8 @@ use super::history::RunHistory;
 use super::journal::Journal;
 use super::scopes::{set_up, with_scopes};
 use super::task_filter::TaskFilter;
-use crate::base::Timestamp;
+use crate::base::{Timestamp, account};
+use crate::dag::node_id_of;
 use crate::engine::RunRequest;
 use crate::run::{Entry, RunState, Stored, TaskIndex, TaskState, ValueRef};
 use crate::store::{Request, RequestKind, RunRow};
@@ -27,10 +28,15 @@ pub struct Note {
 }
 
 impl Note {
-    /// A note by the user that the operating system reports.
+    /// A note by the account that the process runs as.
     pub fn by_user(reason: impl Into<String>) -> Self {
-        let by = std::env::var("USER").or_else(|_| std::env::var("USERNAME")).unwrap_or_default();
-        Note { by, reason: reason.into() }
+        Note { by: account(), reason: reason.into() }
+    }
+
+    /// The note, by the account of the process if it does not say by whom.
+    pub(super) fn signed(&self) -> Note {
+        let Note { by, reason } = self.clone();
+        Note { by: if by.trim().is_empty() { account() } else { by }, reason }
     }
 }
 
@@ -190,11 +196,13 @@ impl AdoptedRun {
             None => None,
         };
         if state == TaskState::Success && value.is_none() {
-            let inputs = history.shape.nodes.iter().flat_map(|node| &node.inputs);
-            let taken: HashSet<u32> =
-                inputs.filter(|(_, edge)| !edge.is_without_value()).map(|&(upstream, _)| upstream).collect();
+            // Also what only elements take that do not exist yet.
+            let drawn = history.drawn();
+            let inputs = drawn.nodes.iter().flat_map(|node| &node.inputs);
+            let taken = inputs.filter(|(_, edge)| !edge.is_without_value()).map(|&(upstream, _)| upstream);
+            let taken: HashSet<&str> = taken.map(|upstream| &*drawn.nodes[upstream as usize].id).collect();
             let taken = |task: &&u32| {
-                let taken = taken.contains(task);
+                let taken = taken.contains(node_id_of(history.id(**task)));
                 let unit = history.shape.kind(**task).output == "()";
                 !history.tasks[**task as usize].has_value() && !unit && (taken || history.shape.result == Some(**task))
             };
@@ -289,6 +297,9 @@ fn encode(history: &RunHistory, tasks: &[u32], value: &serde_json::Value) -> Res
             reason,
         };
         let &node = nodes.get(id).ok_or_else(|| failed("this program no longer has the task".to_owned()))?;
+        if plan.place(node).expands.is_some() {
+            return Err(failed("it passes on a list; mark the task that returns the list".to_owned()));
+        }
         let ty = plan.def(node).output;
         let value =
             ty.from_json(value).map_err(|error| failed(format!("the JSON is not a valid {}: {error}", ty.short())))?;

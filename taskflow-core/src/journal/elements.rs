@@ -14,11 +14,11 @@ use super::graph::{Graph, GraphNode};
 use super::history::RunHistory;
 use super::id_index::IdIndex;
 use super::steps;
-use super::task_history::TaskHistory;
+use super::task_history::{Place, TaskHistory};
 use crate::base::Timestamp;
 use crate::base::index::IndexVec;
 use crate::dag::node_id_of;
-use crate::run::{TaskIndex, TaskState};
+use crate::run::{TaskIndex, TaskState, within};
 
 /// From numbers to places, in the present session of the history.
 #[derive(Clone, Debug, Default)]
@@ -52,6 +52,11 @@ impl Numbers {
         }
         shape.result = graph.result.and_then(|result| numbers.place(TaskIndex::new(result))).map(|place| place as u32);
         (numbers, Arc::new(shape))
+    }
+
+    /// The graph as drawn, of which `shape` is the one with the elements.
+    pub(super) fn drawn<'a>(&'a self, shape: &'a Graph) -> &'a Graph {
+        self.base.as_ref().map_or(shape, |drawn| drawn)
     }
 
     /// A session begins: only nodes outside all mappings have numbers.
@@ -168,7 +173,8 @@ impl RunHistory {
         }
         let path = |place: &usize| elements_of(&self.tasks[*place].id);
         for places in &mut of_node {
-            // Nearly always they are in order: the elements of a list are added one after the other.
+            // Nearly always they are in order: the elements of a list are added one after the
+            // other.
             if !places.is_sorted_by(|one, other| path(one).le(path(other))) {
                 places.sort_by_cached_key(|place| (path(place).collect::<Vec<u32>>(), *place));
             }
@@ -195,7 +201,11 @@ impl RunHistory {
         let (index, mapping) = base.expanded_by(node)?;
         let path = self.tasks.get(place)?.id.get(base.nodes[node as usize].id.len()..)?.to_owned();
         self.take_gone();
+        // Its elements, if it has any, are those of another list. A session that begins repeats
+        // what is kept.
+        let (renews, events) = (self.tasks[place].state == TaskState::Running, self.events.len() as u64);
         let shape = Arc::make_mut(&mut self.shape);
+        let outer = self.tasks[place].label.clone();
         let mut fresh = Vec::new();
         for element in 0..count {
             let path = format!("{path}[{element}]");
@@ -203,10 +213,18 @@ impl RunHistory {
             for &node in &mapping.nodes {
                 let id = base.id(node, &path);
                 let place = match self.numbers.places.get(&id, |place| &shape.nodes[place as usize].id) {
-                    Some(place) => place,
+                    Some(place) => {
+                        if renews {
+                            self.tasks[place as usize].renew(events);
+                        }
+                        place
+                    }
                     None => {
                         let place = shape.nodes.len() as u32;
-                        let task = self.gone.remove(&id).map_or_else(|| TaskHistory::new(&id), TaskHistory::back);
+                        let mut task = self.gone.remove(&id).map_or_else(|| TaskHistory::new(&id), TaskHistory::back);
+                        if renews {
+                            task.renew(events);
+                        }
                         self.tasks.push(task);
                         shape.nodes.push(base.copy(node, id));
                         self.numbers.places.push(|place| &shape.nodes[place as usize].id);
@@ -214,6 +232,11 @@ impl RunHistory {
                         place
                     }
                 };
+                // Until its own list is labelled.
+                let label = &mut self.tasks[place as usize].label;
+                if label.is_none() {
+                    label.clone_from(&outer);
+                }
                 if self.tasks[place as usize].state == TaskState::Removed {
                     self.tasks[place as usize].settle(at, TaskState::None);
                 }
@@ -251,6 +274,21 @@ impl RunHistory {
 }
 
 impl RunHistory {
+    /// The graph as drawn: with templates instead of elements.
+    pub(super) fn drawn(&self) -> &Graph {
+        self.numbers.base.as_deref().map_or(&*self.shape, |base| base)
+    }
+
+    /// The stored value that the list of an expand node is taken from; nothing for other tasks.
+    pub(super) fn list_of(&self, number: TaskIndex) -> Option<Place> {
+        self.numbers.base.as_ref()?;
+        let place = self.numbers.place(number)?;
+        self.tasks.get(place)?.length?;
+        let inputs = self.shape.nodes.get(place)?.inputs.iter();
+        let (upstream, _) = inputs.into_iter().find(|(_, edge)| !edge.is_without_value())?;
+        self.tasks.get(*upstream as usize)?.source().cloned()
+    }
+
     /// Sets the labels of the elements of a list.
     pub(super) fn labelled(&mut self, number: TaskIndex, labels: Vec<String>) -> Option<()> {
         let base = Arc::clone(self.numbers.base.as_ref()?);
@@ -258,7 +296,9 @@ impl RunHistory {
         let place = place? as usize;
         let (_, mapping) = base.expanded_by(node)?;
         let path = self.tasks.get(place)?.id.get(base.nodes[node as usize].id.len()..)?.to_owned();
+        let outer = self.tasks.get(place)?.label.clone();
         for (element, label) in labels.iter().enumerate() {
+            let label = outer.as_deref().map_or_else(|| label.clone(), |outer| within(outer, Some(label)));
             let path = format!("{path}[{element}]");
             for &node in &mapping.nodes {
                 if let Some(place) = self.find(&base.id(node, &path)) {

@@ -100,6 +100,19 @@ pub enum JournalError {
         /// Why not.
         reason: String,
     },
+    /// Its process has died several times while the same task ran alone.
+    #[error(
+        "run `{run}` is not resumed: its process has died {deaths} times while {} ran; `clear` runs the task again all \
+         the same, and its `logs` may say why", tasks.iter().map(|task| format!("`{task}`")).collect::<Vec<_>>().join(" and ")
+    )]
+    Deadly {
+        /// The run.
+        run: String,
+        /// The task that was running each time.
+        tasks: Vec<String>,
+        /// How often it has died.
+        deaths: u32,
+    },
     /// The value is not a valid answer to the question of a task.
     #[error("run `{run}`: the value does not answer `{key}`: {reason}")]
     Answer {
@@ -152,6 +165,7 @@ impl JournalError {
             | JournalError::Taken { .. }
             | JournalError::UnknownDag { .. }
             | JournalError::Changed { .. }
+            | JournalError::Deadly { .. }
             | JournalError::Nothing { .. } => ErrorKind::Conflict,
             JournalError::AmbiguousRun { .. } | JournalError::Answer { .. } | JournalError::InvalidValue { .. } => {
                 ErrorKind::Invalid
@@ -226,6 +240,7 @@ mod tests {
             (JournalError::UnknownTask { run: run(), task: text(), nearest: None }, NotFound),
             (JournalError::Changed { run: run(), reason: reason() }, Conflict),
             (JournalError::Nothing { run: run(), reason: reason() }, Conflict),
+            (JournalError::Deadly { run: run(), tasks: Vec::new(), deaths: 3 }, Conflict),
             (JournalError::Answer { run: run(), key: text(), reason: reason() }, Invalid),
             (JournalError::Files(io()), Unavailable),
             (start(), Unavailable),

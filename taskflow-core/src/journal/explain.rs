@@ -9,7 +9,7 @@ use super::graph::{EdgeRule, GraphNode};
 use super::history::RunHistory;
 use super::steps;
 use super::task_history::TaskHistory;
-use crate::base::Timestamp;
+use crate::base::{Failure, Timestamp};
 use crate::run::{RUN_ENDED, RunState, TaskState};
 use crate::task::TriggerRule;
 
@@ -66,7 +66,7 @@ impl RunHistory {
                     false => format!("attempt {attempt} failed and is not retried: {}", failure(known)),
                 }]
             }
-            TaskState::Skipped | TaskState::UpstreamFailed => self.follows(known),
+            TaskState::Skipped | TaskState::UpstreamFailed => self.follows(place),
             TaskState::Cancelled => vec![failure(known)],
             TaskState::Removed => vec!["it is not part of this run".to_owned()],
         };
@@ -106,6 +106,12 @@ impl RunHistory {
             }
             (Some(key), until) => {
                 let until = until.map(|until| format!(", until {until} at the latest")).unwrap_or_default();
+                if let Some(question) = &wait.question {
+                    why.push(format!("it asks \"{}\" (since {}{until})", question.trim(), wait.since));
+                    let answer = wait.answer.as_deref().unwrap_or("JSON");
+                    why.push(format!("`release {} {key} --value ..` answers it, with a {answer} as JSON", self.number));
+                    return why;
+                }
                 why.push(format!("it waits for the event `{key}` (since {}{until})", wait.since));
                 why.push(format!("`release {} {key}` sends it, with `--value JSON` if it takes a value", self.number));
             }
@@ -119,9 +125,9 @@ impl RunHistory {
     fn waits(&self, place: usize) -> Vec<String> {
         let Some(node) = self.shape.nodes.get(place) else { return Vec::new() };
         let mut why = Vec::new();
-        let setups = node.inputs.iter().filter(|&&(_, edge)| edge == EdgeRule::Setup);
+        let setups = node.inputs.iter().filter(|&&(_, edge)| matches!(edge, EdgeRule::Setup | EdgeRule::Scope));
         let setups: HashSet<u32> = setups.map(|&(setup, _)| setup).collect();
-        let gates = [EdgeRule::Gate, EdgeRule::Setup];
+        let gates = [EdgeRule::Gate, EdgeRule::Setup, EdgeRule::Scope];
         let values = [EdgeRule::Required, EdgeRule::Optional, EdgeRule::Outcome, EdgeRule::First];
         for rule in gates.into_iter().chain(values) {
             let upstreams = node.inputs.iter().filter(|&&(_, edge)| edge == rule).map(|&(upstream, _)| upstream);
@@ -190,10 +196,13 @@ impl RunHistory {
     }
 
     /// What decided the end of a task that did not run.
-    fn follows(&self, known: &TaskHistory) -> Vec<String> {
+    fn follows(&self, place: usize) -> Vec<String> {
+        let known = &self.tasks[place];
         let Some(cause) = known.cause.as_deref() else { return vec![failure(known)] };
-        let state = self.task(cause).map_or(TaskState::None, |task| task.state);
-        let mut why = vec![format!("its upstream task `{cause}` {}", ended_as(state))];
+        let mut why = vec![match self.because(place).as_deref() {
+            Some(Failure::Skipped { reason }) => format!("its {reason}"),
+            _ => format!("its upstream task `{cause}` failed"),
+        }];
         if let Some(reason) = self.task(cause).and_then(|task| task.failure.as_ref()) {
             why.push(format!("`{cause}`: {reason}"));
         }
@@ -204,19 +213,11 @@ impl RunHistory {
 fn demand(rule: EdgeRule) -> &'static str {
     match rule.rule() {
         _ if rule == EdgeRule::Gate => "this arm of the branch must be taken",
-        _ if rule == EdgeRule::Setup => "the setup must succeed",
+        _ if matches!(rule, EdgeRule::Setup | EdgeRule::Scope) => "the setup must succeed",
         TriggerRule::AllSuccess => "all must succeed",
         TriggerRule::NoneFailed => "all must succeed or be skipped",
         TriggerRule::AllDone => "all must end",
         _ => "one must succeed",
-    }
-}
-
-fn ended_as(state: TaskState) -> String {
-    match state {
-        TaskState::Failed => "failed".to_owned(),
-        TaskState::Skipped => "was skipped".to_owned(),
-        state => format!("is {state}"),
     }
 }
 

@@ -65,7 +65,7 @@ pub(crate) struct GraphNode {
     pub(crate) group: Option<u32>,
     /// Upstream nodes whose values it takes, each with the trigger rule of its edge, and the gate.
     pub(crate) inputs: Vec<(u32, EdgeRule)>,
-    /// Upstream nodes by order-only edges.
+    /// Upstream nodes by order-only edges, and all work of the scope of a teardown.
     pub(crate) after: Vec<u32>,
 }
 
@@ -78,8 +78,10 @@ pub(crate) enum EdgeRule {
     First,
     /// No value: the node is in an arm of a branch, and runs only if the arm is taken.
     Gate,
-    /// No value: the node is in the scope of this setup, or is its teardown.
+    /// No value: this setup is the gate of the node, or the node is its teardown.
     Setup,
+    /// No value: the node is in the scope of this setup, and after other work of it.
+    Scope,
 }
 
 impl From<EdgeKind> for EdgeRule {
@@ -96,13 +98,13 @@ impl From<EdgeKind> for EdgeRule {
 impl EdgeRule {
     /// Whether the edge carries no value.
     pub(crate) fn is_without_value(self) -> bool {
-        matches!(self, EdgeRule::Gate | EdgeRule::Setup)
+        matches!(self, EdgeRule::Gate | EdgeRule::Setup | EdgeRule::Scope)
     }
 
     /// Its trigger rule.
     pub(crate) fn rule(self) -> TriggerRule {
         match self {
-            EdgeRule::Required | EdgeRule::Gate | EdgeRule::Setup => TriggerRule::AllSuccess,
+            EdgeRule::Required | EdgeRule::Gate | EdgeRule::Setup | EdgeRule::Scope => TriggerRule::AllSuccess,
             EdgeRule::Optional => TriggerRule::NoneFailed,
             EdgeRule::Outcome => TriggerRule::AllDone,
             EdgeRule::First => TriggerRule::OneSuccess,
@@ -148,6 +150,7 @@ impl Graph {
                 plan.gate(node)
                     .map(|gate| (gate.as_u32(), if is_setup(gate) { EdgeRule::Setup } else { EdgeRule::Gate })),
             );
+            inputs.extend(plan.rest_of_setup(node).map(|setup| (setup.as_u32(), EdgeRule::Scope)));
             let first = setups.partition_point(|&(teardown, _)| teardown < node);
             let own = setups[first..].iter().take_while(|&&(teardown, _)| teardown == node);
             for setup in own.map(|&(_, setup)| (setup.as_u32(), EdgeRule::Setup)) {
@@ -155,7 +158,8 @@ impl Graph {
                     inputs.push(setup);
                 }
             }
-            let after = plan.orders(node).iter().map(|&(upstream, _)| upstream.as_u32()).collect();
+            let after = plan.orders(node).iter().chain(plan.rest_of_work(node));
+            let after = after.map(|&(upstream, _)| upstream.as_u32()).collect();
             let (id, group) = (plan.node(node).id().to_owned(), plan.node(node).group().map(GroupIndex::as_u32));
             GraphNode { id, kind: *slot, group, inputs, after }
         });

@@ -56,7 +56,9 @@ impl RunHistory {
         self.tasks = shape.nodes.iter().map(kept).collect();
         for task in self.tasks.iter_mut().filter(|task| task.state == TaskState::Removed) {
             // It was not selected before, or is in the graph again.
-            *task = TaskHistory { attempts: std::mem::take(&mut task.attempts), ..TaskHistory::new(&task.id) };
+            let (last_start, last_success) = (task.last_start, task.last_success);
+            let attempts = std::mem::take(&mut task.attempts);
+            *task = TaskHistory { attempts, last_start, last_success, ..TaskHistory::new(&task.id) };
         }
         for task in known.values_mut() {
             if task.state != TaskState::Removed {
@@ -71,6 +73,9 @@ impl RunHistory {
 
     fn take(&mut self, at: Timestamp, segment: u32, entry: Entry) -> Option<()> {
         let session = self.sessions.len().saturating_sub(1);
+        if self.began.is_none() && self.sessions.len() == 1 {
+            self.began = Some(at);
+        }
         match entry {
             Entry::Session(session) => self.begin(at, *session),
             Entry::Expanded { task, count } => self.expanded(at, task, count)?,
@@ -83,9 +88,24 @@ impl RunHistory {
                 self.groups.insert(group, (retry, Timestamp::from_nanos(due)));
             }
             Entry::Removed { task } => self.numbered(task)?.settle(at, TaskState::Removed),
-            Entry::Scheduled { task } => self.numbered(task)?.settle(at, TaskState::Scheduled),
+            Entry::Scheduled { task } => {
+                let task = self.numbered(task)?;
+                if task.state == TaskState::Running {
+                    task.interrupt(at);
+                }
+                task.settle(at, TaskState::Scheduled);
+            }
             Entry::Started { task, attempt: number } => {
-                self.numbered(task)?.start(at, number, session);
+                let entry = self.entries;
+                let task = self.numbered(task)?;
+                task.start(at, number, session);
+                task.last_start = entry;
+            }
+            Entry::Reopened { tasks } => {
+                let events = self.events.len() as u64;
+                for task in tasks {
+                    self.numbered(task)?.again(events);
+                }
             }
             Entry::Waiting { task, took, poke, record, .. } => self.numbered(task)?.wait(at, took, poke, *record),
             Entry::Released { key, value, by } => self.happened(at, key, &value, &by, ""),
@@ -115,7 +135,10 @@ impl RunHistory {
             Entry::Pushed { task, key, ty, value, .. } => self.numbered(task)?.push(key, ty, Place { segment, value }),
             Entry::Succeeded { task, took, value, .. } => {
                 let end = self.next_end();
+                let entry = self.entries;
+                let list = self.list_of(task).map(Box::new);
                 let task = self.numbered(task)?;
+                (task.last_success, task.list) = (entry, list);
                 task.began(at, took);
                 task.close(at, TaskState::Success, None);
                 task.settle(at, TaskState::Success);
@@ -134,19 +157,20 @@ impl RunHistory {
             }
             Entry::Skipped { task, took, reason, cause, .. } => {
                 let end = self.next_end();
+                let cause_state = cause.map_or(TaskState::None, |cause| self.state_of(cause));
                 let cause = cause.map(|cause| self.id_of(cause));
                 let task = self.numbered(task)?;
                 task.began(at, took);
                 task.close(at, TaskState::Skipped, reason.clone());
                 task.settle(at, TaskState::Skipped);
-                (task.failure, task.cause, task.order) = (reason, cause, end);
+                (task.failure, task.cause, task.cause_state, task.order) = (reason, cause, cause_state, end);
             }
             Entry::UpstreamFailed { task, cause } => {
                 let end = self.next_end();
-                let cause = Some(self.id_of(cause));
+                let (cause, cause_state) = (Some(self.id_of(cause)), self.state_of(cause));
                 let task = self.numbered(task)?;
                 task.settle(at, TaskState::UpstreamFailed);
-                (task.cause, task.order) = (cause, end);
+                (task.cause, task.cause_state, task.order) = (cause, cause_state, end);
             }
             Entry::Cancelled { task, took, .. } => {
                 let end = self.next_end();
@@ -174,10 +198,16 @@ impl RunHistory {
                 let place = (value != ValueRef::Nowhere).then_some(Place { segment, value });
                 let why = if reason.is_empty() { format!("marked as {state}") } else { reason.clone() };
                 let why = super::edit::reason_by(&why, &by);
+                let entry = self.entries;
                 for &number in &tasks {
                     let end = self.next_end();
                     let task = self.numbered(number)?;
                     task.settle(at, state);
+                    // As if it had run: who marks a teardown has torn down by hand.
+                    task.last_start = entry;
+                    if state == TaskState::Success {
+                        task.last_success = entry;
+                    }
                     (task.marked, task.order, task.cause) = (true, end, None);
                     task.failure = match state {
                         TaskState::Success => None,
@@ -199,9 +229,13 @@ impl RunHistory {
         self.running = OnceLock::new();
         steps::count(self.tasks.len());
         let lost_by = self.sessions.last().map(|session| session.worker.clone());
+        // Of several tasks, nobody knows which one has killed the process, if any.
+        let is_alone = self.tasks.iter().filter(|task| task.state == TaskState::Running).count() == 1;
         for task in self.tasks.iter_mut().filter(|task| task.state == TaskState::Running) {
             let worker = lost_by.clone().unwrap_or_default();
+            let deaths = task.deaths + u32::from(is_alone);
             task.close(at, TaskState::Failed, Some(Arc::new(Failure::Lost { worker })));
+            task.deaths = deaths;
             task.settle(at, TaskState::None);
             // A lost attempt does not count against the retries.
             task.uncounted_attempts += 1;
@@ -282,7 +316,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_history_however_damaged_makes_folding_panic(
+        fn folding_a_damaged_history_does_not_panic(
             entries in prop::collection::vec((any::<i64>(), entry()), 0..20),
             flips in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..6),
         ) {

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::history::RunHistory;
-use super::task_history::TaskHistory;
+use super::task_history::{TaskHistory, WaitHistory};
 use crate::base::Failure;
-use crate::run::{Entry, RunView, TaskIndex, TaskState, TaskView, WaitView};
+use crate::run::{Entry, RunView, TaskIndex, TaskState, TaskView};
 
 /// The tasks that an entry is going to change.
 pub(super) enum Touched {
@@ -29,7 +29,7 @@ impl RunHistory {
         };
         let mut gone: Vec<&TaskHistory> = self.gone.values().collect();
         gone.sort_unstable_by(|one, other| one.id.cmp(&other.id));
-        let gone = gone.into_iter().map(|task| task.view(None));
+        let gone = gone.into_iter().map(|task| task.view(None, || task.because("")));
         RunView {
             info: self.info.clone(),
             state: self.state,
@@ -37,7 +37,10 @@ impl RunHistory {
             started: self.started(),
             ended: self.ended,
             entry: self.entries,
-            tasks: (0..).zip(&self.tasks).map(|(place, task)| task.view(number(place))).chain(gone).collect(),
+            tasks: (0..self.tasks.len() as u32)
+                .map(|place| self.view_of(place as usize, number(place)))
+                .chain(gone)
+                .collect(),
         }
     }
 
@@ -67,6 +70,7 @@ impl RunHistory {
             Entry::Cleared { tasks, .. }
             | Entry::Marked { tasks, .. }
             | Entry::Regrouped { tasks, .. }
+            | Entry::Reopened { tasks }
             | Entry::Again { tasks, .. } => tasks.clone(),
             Entry::Halted { .. }
             | Entry::Ended { .. }
@@ -80,7 +84,10 @@ impl RunHistory {
 
     /// The tasks that an entry changed, as they are now.
     pub(super) fn changed_since(&self, touched: Touched) -> Vec<TaskView> {
-        let numbered = |number: TaskIndex| Some(self.tasks.get(self.numbers.place(number)?)?.view(Some(number)));
+        let numbered = |number: TaskIndex| {
+            let place = self.numbers.place(number).filter(|&place| place < self.tasks.len())?;
+            Some(self.view_of(place, Some(number)))
+        };
         match touched {
             Touched::Numbers(numbers) => numbers.into_iter().filter_map(numbered).collect(),
             Touched::Elements { expand, from, numbers } => {
@@ -97,17 +104,18 @@ impl RunHistory {
     }
 }
 
+impl RunHistory {
+    fn view_of(&self, place: usize, number: Option<TaskIndex>) -> TaskView {
+        self.tasks[place].view(number, || self.because(place))
+    }
+}
+
 impl TaskHistory {
-    fn view(&self, number: Option<TaskIndex>) -> TaskView {
+    fn view(&self, number: Option<TaskIndex>, because: impl FnOnce() -> Option<Arc<Failure>>) -> TaskView {
         let state = self.state;
         let attempt = self.attempts.last();
         let is_terminal = state.is_terminal();
-        let because = |cause: &String| match state {
-            TaskState::UpstreamFailed => Some(Failure::UpstreamFailed { task: cause.clone() }),
-            TaskState::Skipped => Some(Failure::Skipped { reason: format!("upstream task `{cause}` was skipped") }),
-            _ => None,
-        };
-        let failure = || self.failure.clone().or_else(|| Some(Arc::new(because(self.cause.as_ref()?)?)));
+        let failure = || self.failure.clone().or_else(because);
         let waits = matches!(state, TaskState::Deferred | TaskState::UpForReschedule);
         let waits_for = self.waits_for.as_ref().filter(|_| waits);
         TaskView {
@@ -120,7 +128,7 @@ impl TaskHistory {
             ended: self.since.filter(|_| is_terminal && state != TaskState::Removed),
             retry_at: self.retry_at.filter(|_| state == TaskState::UpForRetry),
             failure: if is_terminal || state == TaskState::UpForRetry { failure() } else { None },
-            waits_for: waits_for.map(|wait| WaitView { until: wait.until, event: wait.event.clone() }),
+            waits_for: waits_for.map(WaitHistory::view),
             progress: None,
         }
     }

@@ -12,6 +12,7 @@ use super::run_log::{Log, RecordOptions, RunLog, RunLogInit};
 use super::writer::Queue;
 use crate::base::ErrorKind;
 use crate::engine::{Recorder, RecorderError, RunRequest, RunStart};
+use crate::log::LogStore;
 use crate::run::{Entry, Session};
 use crate::store::{
     AppendTarget, BlobStore, DirectoryBlobs, MemoryStore, NewRun, Store, StoreRuntime, build_id, worker,
@@ -113,7 +114,8 @@ impl JournalBuilder {
             let reason = format!("the directory cannot be created: {error}");
             crate::store::StoreError::Open { place: home.display().to_string(), reason }
         };
-        std::fs::create_dir_all(home).map_err(failed)?;
+        crate::base::private::create_dir_all(home).map_err(failed)?;
+        close_to_others(home);
         let store = crate::store::SqliteStore::open(&home.join("taskflow.db"), self.sync).await?;
         self.over(Arc::new(store), Some(home))
     }
@@ -127,6 +129,7 @@ impl JournalBuilder {
     #[cfg(feature = "sqlite")]
     pub async fn open_existing(self, home: impl AsRef<Path>) -> Result<Option<Journal>, JournalError> {
         let home = home.as_ref();
+        close_to_others(home);
         let store = crate::store::SqliteStore::open_existing(&home.join("taskflow.db"), self.sync).await?;
         store.map(|store| self.over(Arc::new(store), Some(home))).transpose()
     }
@@ -244,6 +247,12 @@ impl Journal {
     pub fn artifacts_of(&self, run_id: &str) -> Option<PathBuf> {
         Some(self.inner.blobs.as_ref()?.artifacts(run_id))
     }
+
+    /// The logs of its runs; `None` for a journal in memory.
+    #[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "only the command line uses it"))]
+    pub(crate) fn logs(&self) -> Option<Arc<dyn LogStore>> {
+        Some(self.inner.blobs.as_ref()?.logs())
+    }
 }
 
 /// The first entry of a session.
@@ -282,5 +291,13 @@ impl Journal {
 impl fmt::Debug for Journal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Journal").field("store", &self.inner.store).finish_non_exhaustive()
+    }
+}
+
+/// Takes away the permissions that other users have on a home.
+#[cfg(feature = "sqlite")]
+fn close_to_others(home: &Path) {
+    if let Some(changed) = super::permissions::tighten(home) {
+        tracing::warn!(target: "taskflow", "{changed}");
     }
 }

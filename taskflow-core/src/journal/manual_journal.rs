@@ -10,11 +10,12 @@ use std::task::{Context, Poll, Waker};
 use super::graph::Graph;
 use super::run_log::RunLog;
 use super::writer::Queue;
-use super::{Journal, JournalError, RunHistory};
+use super::{Journal, JournalError, Note, RunHistory, TaskFilter};
 use crate::base::Timestamp;
 use crate::callback::{DeliveryAttempt, PendingCallback};
 use crate::dag::Plan;
 use crate::engine::{Recorder, RecorderError, RunRequest, RunStart};
+use crate::run::TaskState;
 use crate::store::{Append, Appended, MemoryStore, Store, StoreRuntime};
 
 /// A journal without a writer.
@@ -96,6 +97,24 @@ impl ManualJournal {
     /// Records a delivery.
     pub(crate) fn note(&self, run_id: &str, tried: &DeliveryAttempt) -> Result<(), JournalError> {
         Ok(at_once(self.store.record_deliveries(run_id, std::slice::from_ref(tried)))?)
+    }
+
+    /// Clears tasks of the run at this time; with `state`, marks them instead.
+    pub(crate) fn edit(
+        &self,
+        run_id: &str,
+        at: Timestamp,
+        pick: &TaskFilter,
+        state: Option<TaskState>,
+    ) -> Result<Vec<String>, JournalError> {
+        at_once(async {
+            let mut adopted = self.journal.adopt(run_id).await?;
+            adopted.at = Some(at);
+            match state {
+                None => adopted.clear(pick, &Note::default()).await,
+                Some(state) => adopted.mark(pick, state, None, &Note::default()).await,
+            }
+        })
     }
 
     /// Resumes the run at this time.

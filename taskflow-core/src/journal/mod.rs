@@ -5,11 +5,12 @@
 //! - `writer`: the thread that stores entries, and its protocol. `run_log`: where the entries of a
 //!   run wait for it.
 //! - `run_history`: what is known of a run. `history`: folds the entries of a run into it.
-//!   `elements`: numbers of mapped tasks, expanded from the graph as `drawn`. `id_index`: finds tasks
-//!   by id. `values`: reads stored values.
+//!   `elements`: numbers of mapped tasks, expanded from the graph as `drawn`. `id_index`: finds
+//!   tasks by id. `values`: reads stored values.
 //! - `adopted`: a run that this process has claimed, and the protocol of claiming. On it work
 //!   `edit` (clear, mark, cancel), `send_event` and `resume`. `resume_state`: what of a
-//!   history applies to the present graph. `task_filter`: selects tasks. `enqueue`: creates runs
+//!   history applies to the present graph. `reopened`: what runs again although it had ended.
+//!   `task_filter`: selects tasks. `enqueue`: creates runs
 //!   that wait for a process.
 //! - `history_view`: a history as a [`RunView`](crate::run::RunView). `follow`: a history that is
 //!   kept up to date; states its protocol.
@@ -17,6 +18,7 @@
 //! - `deliveries`: delivered and undelivered callbacks, and their protocol.
 //! - `upkeep`: prunes, checks, vacuums.
 //! - `archive`: what tasks of a run see of other runs.
+//! - `permissions`: closes a home to other users.
 //! - `manual_journal`: a journal for simulated runs. `steps`: counts steps in tests.
 
 mod adopted;
@@ -31,6 +33,7 @@ mod explain;
 mod follow;
 mod fuzz;
 mod graph;
+mod graph_changes;
 mod history;
 mod history_view;
 mod id_index;
@@ -39,7 +42,10 @@ mod journal;
 #[cfg(feature = "testing")]
 mod manual_journal;
 mod params;
+#[cfg(feature = "sqlite")]
+mod permissions;
 mod reading;
+mod reopened;
 mod replay;
 mod resume;
 mod resume_state;
@@ -68,6 +74,8 @@ pub(crate) use fuzz::fold_any;
 pub use journal::{Journal, JournalBuilder};
 #[cfg(feature = "testing")]
 pub(crate) use manual_journal::ManualJournal;
+#[cfg(feature = "sqlite")]
+pub(crate) use permissions::tighten;
 pub use reading::RunSummary;
 pub use replay::Replay;
 pub use run_history::{Edit, MissedDeadline, RunHistory, RunRetry, SessionHistory};

@@ -6,7 +6,7 @@ use super::follow::RunFollower;
 use super::history::RunHistory;
 use super::journal::Journal;
 use crate::base::Timestamp;
-use crate::run::{Entry, RunState};
+use crate::run::{Entry, RunState, RunType};
 use crate::store::{RunCursor, RunFilter, RunOrder, RunRow};
 
 impl Journal {
@@ -21,7 +21,8 @@ impl Journal {
     }
 
     /// The run with this number, this id, or a part of an id that no other run has; `last` is the
-    /// newest run. A number is never taken as a part of an id.
+    /// newest run that no task of another run has triggered. A number is never taken as a part of
+    /// an id.
     ///
     /// # Errors
     ///
@@ -33,8 +34,13 @@ impl Journal {
     pub(crate) async fn row(&self, word: &str) -> Result<RunRow, JournalError> {
         let store = &self.inner.store;
         let unknown = || JournalError::UnknownRun { run: word.to_owned() };
+        // Every id contains it.
+        if word.trim().is_empty() {
+            return Err(unknown());
+        }
         if word == "last" {
-            let newest = RunFilter { limit: Some(1), ..RunFilter::default() };
+            let run_types = [RunType::Manual, RunType::Scheduled, RunType::Backfill, RunType::Event].to_vec();
+            let newest = RunFilter { run_types, order: RunOrder::Number, limit: Some(1), ..RunFilter::default() };
             return store.runs(&newest).await?.into_iter().next().ok_or(JournalError::NoRuns);
         }
         let number = word.strip_prefix('#').unwrap_or(word).parse::<i64>().ok();

@@ -104,10 +104,12 @@ impl Journal {
         drop(known);
         // A separate journal, to read the value from.
         let aside = Journal::in_memory()?;
-        let request: RunRequest<()> = RunRequest::of_plan(plan, history.info.clone(), params);
+        let info = history.info.clone();
+        let request: RunRequest<()> = RunRequest::of_plan(plan, info.clone(), params);
         let request = request.restored(restored).select(Selection::of(taken)).in_process(in_process).journal(&aside);
         let report = request.await.map_err(|error| JournalError::Start(Box::new(error)))?;
-        let aside_history = aside.history("last").await?;
+        // Not the last run: the task may have triggered one.
+        let aside_history = aside.history(&info.run_id).await?;
         let value = aside.value(&aside_history, task).await?;
         Ok(Replay { report, value })
     }

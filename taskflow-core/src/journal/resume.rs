@@ -5,8 +5,10 @@
 //! 2. The history meets the graph of this program: tasks are the same if their ids are. New tasks
 //!    run, tasks that are gone become `removed`. A stored value whose type has changed is refused
 //!    before the run changes.
-//! 3. The values that tasks still to be run will take are read.
-//! 4. The run starts with what is known of it.
+//! 3. Tasks that have ended are opened again where those still to be run need it
+//!    ([reopened](super::reopened)).
+//! 4. The values that tasks still to be run will take are read.
+//! 5. The run starts with what is known of it.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,15 +16,18 @@ use std::sync::Arc;
 use super::adopted::AdoptedRun;
 use super::deliveries::StoreDeliveryLog;
 use super::error::JournalError;
+use super::graph::Graph;
+use super::graph_changes::changes;
 use super::history::RunHistory;
 use super::journal::{Journal, session};
 use super::params;
 use super::resume_state::ResumeState;
 use super::run_log::RunLogInit;
+use super::task_history::TaskHistory;
 use crate::base::Timestamp;
 use crate::dag::{Dag, DagDef, Plan, Registry};
 use crate::engine::{Recorder, RecorderError, RunRequest, RunStart};
-use crate::run::{RestoredNote, RestoredState, RunState, TaskIndex, TaskState};
+use crate::run::{GraphChanges, RestoredNote, RestoredState, RunState, TaskIndex, TaskState};
 use crate::store::{AppendTarget, RunUpdate};
 use crate::value::{AnyValue, Value};
 
@@ -42,7 +47,9 @@ impl Journal {
     pub async fn resume(&self, run: &str) -> Result<RunRequest<()>, JournalError> {
         let row = self.row(run).await?;
         let plan = dag_of(&row.info)?.plan()?;
-        self.adopt_row(&row, Some(&plan)).await?.resume_plan(&plan, Timestamp::now()).await
+        let adopted = self.adopt_row(&row, Some(&plan)).await?;
+        adopted.refuse_deadly()?;
+        adopted.resume_plan(&plan, Timestamp::now()).await
     }
 
     /// As [`Journal::resume`], with a graph that the program does not list: one of [`Dag::build`].
@@ -67,6 +74,22 @@ impl Journal {
 }
 
 impl AdoptedRun {
+    /// Refuses a run whose process would die again.
+    fn refuse_deadly(&self) -> Result<(), JournalError> {
+        /// How often a process may die while the same task runs.
+        const DEATHS: u32 = 3;
+
+        // The death of the last process is not counted yet.
+        let is_alone = self.history.tasks.iter().filter(|task| task.state == TaskState::Running).count() == 1;
+        let deaths = |task: &TaskHistory| task.deaths + u32::from(is_alone && task.state == TaskState::Running);
+        let deadly = self.history.tasks.iter().filter(|task| !task.state.is_terminal() && deaths(task) >= DEATHS);
+        let tasks: Vec<String> = deadly.clone().map(|task| task.id.clone()).collect();
+        match deadly.map(deaths).max() {
+            Some(deaths) => Err(JournalError::Deadly { run: self.history.info.run_id.clone(), tasks, deaths }),
+            None => Ok(()),
+        }
+    }
+
     /// As [`Journal::resume`].
     pub(crate) async fn resume(self) -> Result<RunRequest<()>, JournalError> {
         let plan = dag_of(&self.history.info)?.plan()?;
@@ -76,7 +99,7 @@ impl AdoptedRun {
     /// As [`Journal::resume_plan`].
     pub(super) async fn resume_plan<T>(self, plan: &Arc<Plan>, at: Timestamp) -> Result<RunRequest<T>, JournalError> {
         let (number, token) = (self.number(), self.token());
-        let AdoptedRun { journal, mut history, guard, callbacks } = self;
+        let AdoptedRun { journal, mut history, guard, callbacks, .. } = self;
         let run = history.info.run_id.clone();
         let stored_as = history.row.state;
         if stored_as.is_terminal() {
@@ -87,9 +110,14 @@ impl AdoptedRun {
         if history.info.dag_id != plan.id() {
             return Err(changed(format!("it is a run of the DAG `{}`, not of `{}`", history.info.dag_id, plan.id())));
         }
+        let graph_changes = if history.graph == plan.hash() {
+            GraphChanges::default()
+        } else {
+            changes(history.numbers.drawn(&history.shape), &Graph::of(plan))
+        };
         // As the history will have it once the session of this process is stored.
         history.lose(at);
-        let known = ResumeState::new(&history, plan);
+        let known = ResumeState::to_resume(&history, plan, at);
         known.check_types().map_err(changed)?;
         let damaged = |what| JournalError::DamagedRun { run: run.clone(), what };
         let stored = journal.inner.store.params(number).await?.unwrap_or_default();
@@ -142,6 +170,7 @@ impl AdoptedRun {
         let mut request = RunRequest::of_plan(Arc::clone(plan), info, params)
             .restored(restored)
             .pending_callbacks(pending)
+            .with_graph_changes(graph_changes)
             .recorded(Box::new(open));
         if let Some(selection) = selection {
             request = request.select(selection);
@@ -174,7 +203,7 @@ impl Journal {
         let mut values = HashMap::new();
         for &number in tasks {
             let Some((task, TaskState::Success)) = known.kept(number) else { continue };
-            if known.plan.place(known.layout.node(number)).expands.is_some() {
+            if known.plan.place(known.layout.node(number)).expands.is_some() && !task.has_value() {
                 continue;
             }
             let failed =
@@ -210,6 +239,7 @@ fn ended(state: &RestoredState) -> Option<TaskState> {
         RestoredState::Success(_) => TaskState::Success,
         RestoredState::Skipped(_) => TaskState::Skipped,
         RestoredState::Failed(_) => TaskState::Failed,
+        RestoredState::Cancelled(_) => TaskState::Cancelled,
         RestoredState::Because { state, .. } => *state,
         RestoredState::Retry(_) | RestoredState::Waits { .. } | RestoredState::Open => return None,
     })

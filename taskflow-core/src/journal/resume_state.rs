@@ -1,7 +1,8 @@
 //! What of a history applies to the graph of this program.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::history::RunHistory;
 use super::task_history::{AttemptHistory, TaskHistory};
@@ -14,25 +15,41 @@ use crate::value::AnyValue;
 /// The history of a run, mapped to the graph of this program.
 pub(super) struct ResumeState<'a> {
     pub(super) plan: &'a Arc<Plan>,
-    history: &'a RunHistory,
+    pub(super) history: &'a RunHistory,
     /// The task instances, with the elements of lists that are kept.
     pub(super) layout: Layout,
     /// The place in the history of each task instance.
-    places: IndexVec<TaskIndex, Option<usize>>,
+    pub(super) places: IndexVec<TaskIndex, Option<usize>>,
     /// The lists that are kept, in the order of their expansion, with their lengths.
-    expansions: Vec<(TaskIndex, u32)>,
+    pub(super) expansions: Vec<(TaskIndex, u32)>,
+    /// The places of tasks that have ended and run again: see [`reopened`](super::reopened).
+    pub(super) reopened: BTreeSet<usize>,
     /// Whether states that follow from other tasks are still valid.
     settled: bool,
+    /// When the run is resumed. A wait for a delay, counted from here, never takes longer than the
+    /// delay: the clock may have been set back.
+    at: Option<Timestamp>,
 }
 
 impl<'a> ResumeState<'a> {
     pub(super) fn new(history: &'a RunHistory, plan: &'a Arc<Plan>) -> Self {
+        ResumeState::with_reopened(history, plan, BTreeSet::new(), None)
+    }
+
+    /// As [`ResumeState::new`], without the ends of the tasks at these places, and at this time.
+    pub(super) fn with_reopened(
+        history: &'a RunHistory,
+        plan: &'a Arc<Plan>,
+        reopened: BTreeSet<usize>,
+        at: Option<Timestamp>,
+    ) -> Self {
         let by_id: HashMap<&str, usize> =
             history.tasks.iter().enumerate().map(|(place, task)| (&*task.id, place)).collect();
         let settled = !history.edited && history.graph == plan.hash();
         let mut layout = Layout::new(Arc::clone(plan));
-        let mut lists: Vec<&TaskHistory> =
-            history.tasks.iter().filter(|task| task.length.is_some() && task.state == TaskState::Success).collect();
+        let lists = history.tasks.iter().enumerate().filter(|(place, _)| !reopened.contains(place));
+        let lists = lists.map(|(_, task)| task).filter(|task| task.length.is_some());
+        let mut lists: Vec<&TaskHistory> = lists.filter(|task| task.state == TaskState::Success).collect();
         lists.sort_by_key(|task| task.order);
         let mut expansions = Vec::new();
         let nodes = if lists.is_empty() { HashMap::new() } else { plan.by_id() };
@@ -48,15 +65,18 @@ impl<'a> ResumeState<'a> {
         for task in layout.tasks() {
             places[task] = by_id.get(&*layout.id(task)).copied();
         }
-        ResumeState { plan, history, layout, places, expansions, settled }
+        ResumeState { plan, history, layout, places, expansions, reopened, settled, at }
     }
 
-    fn task(&self, task: TaskIndex) -> Option<&'a TaskHistory> {
+    pub(super) fn task(&self, task: TaskIndex) -> Option<&'a TaskHistory> {
         self.places[task].map(|place| &self.history.tasks[place])
     }
 
     /// The final state of the task, if it is kept.
     pub(super) fn kept(&self, task: TaskIndex) -> Option<(&'a TaskHistory, TaskState)> {
+        if !self.reopened.is_empty() && self.places[task].is_some_and(|place| self.reopened.contains(&place)) {
+            return None;
+        }
         let task = self.task(task)?;
         let derived = task.cause.is_some() && !task.marked;
         let stays = match task.state {
@@ -136,11 +156,17 @@ impl<'a> ResumeState<'a> {
         let is_wanted = |node: NodeIndex| {
             let below = self.plan.successors(node).iter().map(|&join| self.plan.join(join).node);
             let taken = |below: NodeIndex| (open[below] || may_fail) && takes(self.plan, below, node);
-            // The value of an expand node is never stored.
-            self.plan.place(node).expands.is_none() && (result == Some(node) || below.into_iter().any(taken))
+            result == Some(node) || below.into_iter().any(taken)
         };
         let wanted: IndexVec<NodeIndex, bool> = self.plan.node_indices().map(is_wanted).collect();
-        let succeeded = |task: &TaskIndex| matches!(self.kept(*task), Some((_, TaskState::Success)));
+        let succeeded = |task: &TaskIndex| match self.kept(*task) {
+            // The list of an expand node is stored only if it is not simply the value of its
+            // upstream.
+            Some((known, TaskState::Success)) => {
+                self.plan.place(self.layout.node(*task)).expands.is_none() || known.has_value()
+            }
+            _ => false,
+        };
         self.layout.tasks().filter(succeeded).filter(|&task| wanted[self.layout.node(task)]).collect()
     }
 
@@ -159,15 +185,21 @@ impl<'a> ResumeState<'a> {
     }
 
     pub(super) fn restore(&self, mut values: HashMap<TaskIndex, AnyValue>, notes: Vec<RestoredNote>) -> Restored {
+        let mut in_flight = HashSet::new();
         let mut tasks: Vec<(u64, RestoredTask)> = Vec::new();
+        let mut reopened: Vec<(TaskIndex, TaskState)> = Vec::new();
         let mut numbers: HashMap<&str, TaskIndex> = HashMap::new();
         for task in self.layout.tasks() {
             numbers.extend(self.task(task).map(|known| (&*known.id, task)));
         }
         for number in self.layout.tasks() {
             let Some(task) = self.task(number) else { continue };
+            let is_lost = |attempt: &AttemptHistory| matches!(attempt.failure.as_deref(), Some(Failure::Lost { .. }));
+            if task.state == TaskState::Scheduled || task.attempts.last().is_some_and(is_lost) {
+                in_flight.insert(number);
+            }
             let kept = self.kept(number);
-            if kept.is_none() && task.attempts.is_empty() {
+            if kept.is_none() && task.attempts.is_empty() && !self.is_reopened(number) {
                 continue;
             }
             let failure =
@@ -176,27 +208,47 @@ impl<'a> ResumeState<'a> {
             let state = match (kept, task.state) {
                 (Some((_, TaskState::Success)), _) => RestoredState::Success(values.remove(&number)),
                 (Some((_, TaskState::Failed)), _) => RestoredState::Failed(failure()),
+                (Some((_, TaskState::Cancelled)), _) if task.failure.is_some() => RestoredState::Cancelled(failure()),
                 (Some((_, TaskState::Skipped)), _) if task.cause.is_none() => RestoredState::Skipped(failure()),
                 (Some((_, state)), _) => RestoredState::Because { state, cause: cause() },
-                (None, TaskState::UpForRetry) => RestoredState::Retry(task.retry_at.unwrap_or(Timestamp::EPOCH)),
+                (None, _) if self.is_reopened(number) => RestoredState::Open,
+                (None, TaskState::UpForRetry) => {
+                    let (due, failed) = (task.retry_at.unwrap_or(Timestamp::EPOCH), task.since);
+                    RestoredState::Retry(self.no_later(due, failed.map(|failed| due.since(failed))))
+                }
                 (None, _) => match &task.waits_for {
                     Some(wait) => RestoredState::Waits { poke: wait.poke },
                     None => RestoredState::Open,
                 },
             };
-            tasks.push((task.order, restored(number, state, task)));
+            let mut known = restored(number, state, task);
+            if let (RestoredState::Waits { poke: true }, Some(wait)) = (&known.state, &mut known.wait) {
+                let poked = task.since;
+                wait.until = wait.until.map(|until| self.no_later(until, poked.map(|poked| until.since(poked))));
+            }
+            if self.is_reopened(number) {
+                known = self.anew(known);
+                reopened.push((number, task.state));
+            }
+            tasks.push((task.order, known));
         }
         tasks.sort_by_key(|&(order, _)| order);
         let tasks = tasks.into_iter().map(|(_, task)| task).collect();
         let expansions = self.expansions.clone();
         let (run_retries, run_retry) = self.history.retries_made();
+        let delay = self.plan.options().wait_before_retry();
+        let run_retry = run_retry.map(|(retry, due)| (retry, self.no_later(due, Some(delay))));
         // A run that is cleared after its end has no deadline.
         let was_over = self.history.run_ends as usize > self.history.run_retries.len();
         Restored {
             started: self.history.started(),
             tasks,
+            in_flight,
             expansions,
             later: self.later(),
+            retired: Vec::new(),
+            outdated: self.outdated_lists(),
+            reopened,
             halted: self.history.halted(),
             events: self.history.events.clone(),
             labels: self.labels(),
@@ -204,7 +256,11 @@ impl<'a> ResumeState<'a> {
                 .history
                 .groups
                 .iter()
-                .map(|(group, &(retries, due))| (group.clone(), (retries, Some(due))))
+                .map(|(group, &(retries, due))| {
+                    let options = self.plan.groups().iter().find(|options| options.id == *group);
+                    let due = self.no_later(due, options.map(|options| options.retry_delay));
+                    (group.clone(), (retries, Some(due)))
+                })
                 .collect(),
             queued: Some(self.history.created),
             run_retries,
@@ -217,12 +273,32 @@ impl<'a> ResumeState<'a> {
         }
     }
 
+    /// The end of a wait that was to take this long.
+    fn no_later(&self, due: Timestamp, delay: Option<Duration>) -> Timestamp {
+        match (self.at, delay) {
+            (Some(at), Some(delay)) => due.min(at + delay),
+            _ => due,
+        }
+    }
+
+    fn is_reopened(&self, task: TaskIndex) -> bool {
+        self.places[task].is_some_and(|place| self.reopened.contains(&place))
+    }
+
+    /// A task that runs again after it had ended: as [`TaskHistory::again`] has it.
+    fn anew(&self, known: RestoredTask) -> RestoredTask {
+        let events_seen = if known.attempts > 0 { self.history.events.len() as u64 } else { known.events_seen };
+        let (uncounted_attempts, rounds) = (known.attempts, known.rounds + u32::from(known.attempts > 0));
+        RestoredTask { uncounted_attempts, rounds, wait: None, events_seen, ..known }
+    }
+
     fn labels(&self) -> HashMap<TaskIndex, Arc<[String]>> {
         let of = |&(expand, _): &(TaskIndex, u32)| Some((expand, Arc::clone(self.task(expand)?.labels.as_ref()?)));
         self.expansions.iter().filter_map(of).collect()
     }
 
-    /// Elements of lists that have yet to be expanded again: their attempt numbers continue.
+    /// Elements of lists that have yet to be expanded again. They run again, whatever became of
+    /// them, and their attempt numbers continue.
     fn later(&self) -> HashMap<String, RestoredTask> {
         if self.plan.mappings().is_empty() {
             return HashMap::new();
@@ -230,7 +306,8 @@ impl<'a> ResumeState<'a> {
         let here: HashSet<usize> = self.places.iter().flatten().copied().collect();
         let all = self.history.tasks.iter().enumerate();
         let later = all.filter(|(place, task)| !here.contains(place) && !task.attempts.is_empty());
-        later.map(|(_, task)| (task.id.clone(), restored(TaskIndex::default(), RestoredState::Open, task))).collect()
+        let restored = |task| self.anew(restored(TaskIndex::default(), RestoredState::Open, task));
+        later.map(|(_, task)| (task.id.clone(), restored(task))).collect()
     }
 }
 
@@ -243,17 +320,17 @@ fn own_texts(task: &TaskHistory) -> impl Iterator<Item = (String, String, String
 fn restored(task: TaskIndex, state: RestoredState, known: &TaskHistory) -> RestoredTask {
     let open = matches!(state, RestoredState::Retry(_) | RestoredState::Open | RestoredState::Waits { .. });
     let last = known.attempts.last();
-    // The last attempt of a finished task is in its cell; all earlier ones were retried, lost or
-    // cleared.
-    let earlier =
-        if open { &known.attempts[..] } else { known.attempts.split_last().map_or(&[][..], |(_, rest)| rest) };
+    // The attempt with which a task ended is in its cell; all earlier ones were retried, lost or
+    // cleared. A task that was marked, or did not run again, ended without one.
+    let earlier = match known.attempts.split_last() {
+        Some((last, rest)) if !open && last.ended == known.since => rest,
+        _ => &known.attempts[..],
+    };
     let record = |attempt: &AttemptHistory| AttemptRecord {
         started: attempt.started,
         ended: attempt.ended.unwrap_or(attempt.started),
         due: None,
-        failure: attempt.failure.clone().unwrap_or_else(|| {
-            Arc::new(Failure::Cancelled { reason: "the task was cleared and ran again".to_owned() })
-        }),
+        failure: attempt.failure.clone(),
     };
     // A deferred attempt has not ended.
     let under_way = usize::from(matches!(state, RestoredState::Waits { .. }));

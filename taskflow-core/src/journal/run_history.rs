@@ -9,7 +9,7 @@ use super::elements::Numbers;
 use super::graph::Graph;
 use super::steps;
 use super::task_history::TaskHistory;
-use crate::base::Timestamp;
+use crate::base::{Failure, Timestamp};
 use crate::run::{EventPayload, RunInfo, RunState, TaskIndex, TaskState};
 use crate::store::RunRow;
 
@@ -54,6 +54,9 @@ pub struct RunHistory {
     /// How often it ended, ends before a retry of the run included.
     #[serde(skip)]
     pub(crate) run_ends: u32,
+    /// When its first process started its tasks.
+    #[serde(skip)]
+    pub(super) began: Option<Timestamp>,
     /// Whether it was edited since its last session.
     #[serde(skip)]
     pub(crate) edited: bool,
@@ -160,6 +163,7 @@ impl RunHistory {
             events: Vec::new(),
             groups: HashMap::new(),
             run_ends: 0,
+            began: None,
             edited: false,
             halts_as: RunState::Cancelled,
             shape,
@@ -195,9 +199,9 @@ impl RunHistory {
         })
     }
 
-    /// When its first session began.
+    /// When it started: when its first process started its tasks, or took it if it never did.
     pub fn started(&self) -> Option<Timestamp> {
-        self.sessions.first().map(|session| session.at)
+        self.began.or_else(|| self.sessions.first().map(|session| session.at))
     }
 
     /// The reason and the final state of a run that ends early.
@@ -214,6 +218,18 @@ impl RunHistory {
     pub(super) fn id_of(&self, number: TaskIndex) -> String {
         let place = self.numbers.place(number).and_then(|place| self.tasks.get(place));
         place.map_or_else(|| "?".to_owned(), |task| task.id.clone())
+    }
+
+    /// The state of the task with this number.
+    pub(super) fn state_of(&self, number: TaskIndex) -> TaskState {
+        let place = self.numbers.place(number).and_then(|place| self.tasks.get(place));
+        place.map_or(TaskState::None, |task| task.state)
+    }
+
+    /// Why the task at this place ended without running, if another one decided it.
+    pub(super) fn because(&self, place: usize) -> Option<Arc<Failure>> {
+        let rule = self.shape.nodes.get(place).map_or("", |_| &self.shape.kind(place as u32).rule);
+        self.tasks.get(place)?.because(rule)
     }
 
     /// The retries of the whole run since the last edit: the number started, and the pending one

@@ -108,7 +108,7 @@ mod tests {
     use crate::run::TaskIndex;
 
     #[test]
-    fn what_was_pushed_is_read_again() {
+    fn pushed_entries_are_read_back() {
         let mut buffer = Buffer::default();
         let first = Timestamp::from_nanos(1_700_000_000_000_000_000);
         let earlier = Timestamp::from_nanos(1_699_999_999_999_999_999);
@@ -141,7 +141,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn no_bytes_make_reading_panic(mut bytes: Vec<u8>) {
+        fn reading_arbitrary_bytes_does_not_panic(mut bytes: Vec<u8>) {
             let _ = read(&bytes);
             bytes.insert(0, VERSION);
             let _ = read(&bytes);

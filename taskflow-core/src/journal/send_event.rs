@@ -71,7 +71,7 @@ impl Journal {
         value: String,
         note: &Note,
     ) -> Result<EventDelivery, JournalError> {
-        let Note { by, reason } = note.clone();
+        let Note { by, reason } = note.signed();
         let what = RequestKind::Event { key: key.to_owned(), value };
         self.inner.store.ask(&Request { run: row.number, what, by, reason, at: Timestamp::now() }).await?;
         Ok(EventDelivery::Requested { worker })
@@ -81,7 +81,7 @@ impl Journal {
 impl AdoptedRun {
     /// Stores an event, whose value is JSON.
     async fn store_event(mut self, key: &str, value: String, note: &Note) -> Result<EventDelivery, JournalError> {
-        let Note { by, reason } = note.clone();
+        let Note { by, reason } = note.signed();
         let entry = Entry::Happened { key: key.to_owned(), value, by, reason };
         let state = self.history.row.state;
         self.append(vec![(entry, None)], state).await?;

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::base::{Failure, Timestamp};
-use crate::run::{TaskState, ValueRef, WaitRecord};
+use crate::run::{QUESTION, TaskState, ValueRef, WaitRecord, WaitView};
+use crate::task::because_of;
 
 /// A task instance of a stored run.
 #[derive(Clone, Debug, Serialize)]
@@ -26,6 +27,9 @@ pub struct TaskHistory {
     pub failure: Option<Arc<Failure>>,
     /// The task because of which it was skipped or failed.
     pub cause: Option<String>,
+    /// The state of that task then.
+    #[serde(skip)]
+    pub(crate) cause_state: TaskState,
     /// What it waits for without holding a slot, while it is `deferred` or `up_for_reschedule`.
     pub waits_for: Option<WaitHistory>,
     /// How often it was cleared.
@@ -48,6 +52,10 @@ pub struct TaskHistory {
     /// Attempts before it was last cleared.
     #[serde(skip)]
     pub(crate) uncounted_attempts: u32,
+    /// How many processes have died while it was the only running task, since it was last cleared
+    /// or an attempt of it ended.
+    #[serde(skip)]
+    pub(crate) deaths: u32,
     /// How often it was retried with its group or its run.
     #[serde(skip)]
     pub(crate) rounds: u32,
@@ -58,10 +66,21 @@ pub struct TaskHistory {
     /// The position of its end among those of all tasks.
     #[serde(skip)]
     pub(crate) order: u64,
+    /// The number of the entry with which its last attempt started; 0 if it has never run. Kept
+    /// when it is cleared.
+    #[serde(skip)]
+    pub(super) last_start: u64,
+    /// The number of the entry with which it last succeeded, kept likewise.
+    #[serde(skip)]
+    pub(super) last_success: u64,
     /// The number of elements, if it is an expand node whose list is expanded.
     #[serde(skip)]
     pub(crate) length: Option<u32>,
-    /// The label of its element, if its list is labelled.
+    /// The value that its list was taken from, if it is an expand node that has succeeded.
+    #[serde(skip)]
+    pub(super) list: Option<Box<Place>>,
+    /// The label of its element, if its list is labelled. In nested lists the label of the outer
+    /// element comes first: `seoul / 2013-03`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
     /// The labels of its list, if it is an expand node.
@@ -84,9 +103,29 @@ pub struct WaitHistory {
     pub until: Option<Timestamp>,
     /// The key of the event it waits for.
     pub event: Option<String>,
+    /// The question, if it [asks](crate::approval) people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub question: Option<String>,
+    /// The type of the answer, without modules.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub answer: Option<String>,
     /// Whether it is a sensor.
     #[serde(skip)]
     pub(crate) poke: bool,
+}
+
+impl WaitHistory {
+    /// What it waits for, as views have it.
+    pub fn view(&self) -> WaitView {
+        let WaitHistory { count, until, event, question, answer, poke, .. } = self;
+        WaitView {
+            until: *until,
+            event: event.clone(),
+            pokes: poke.then_some(*count),
+            question: question.clone(),
+            answer: answer.clone(),
+        }
+    }
 }
 
 /// A link of a task.
@@ -147,10 +186,12 @@ impl TaskHistory {
             id: id.to_owned(),
             state: TaskState::None,
             attempts: Vec::new(),
+            deaths: 0,
             since: None,
             retry_at: None,
             failure: None,
             cause: None,
+            cause_state: TaskState::None,
             waits_for: None,
             cleared: 0,
             marked: false,
@@ -163,7 +204,10 @@ impl TaskHistory {
             rounds: 0,
             events_seen: 0,
             order: 0,
+            last_start: 0,
+            last_success: 0,
             length: None,
+            list: None,
             label: None,
             labels: None,
             gone_as: None,
@@ -178,8 +222,10 @@ impl TaskHistory {
     /// Closes the attempt that runs.
     pub(super) fn close(&mut self, at: Timestamp, state: TaskState, failure: Option<Arc<Failure>>) {
         if let Some(attempt) = self.attempts.last_mut().filter(|attempt| attempt.ended.is_none()) {
-            (attempt.ended, attempt.state, attempt.failure) = (Some(at), state, failure);
+            // The clock of an earlier process may have been ahead.
+            (attempt.ended, attempt.state, attempt.failure) = (Some(at.max(attempt.started)), state, failure);
         }
+        self.deaths = 0;
     }
 
     pub(super) fn settle(&mut self, at: Timestamp, state: TaskState) {
@@ -188,6 +234,13 @@ impl TaskHistory {
         if state != TaskState::Scheduled && state != TaskState::None {
             self.waits_for = None;
         }
+    }
+
+    /// The attempt was cut off because its process was asked to leave.
+    pub(super) fn interrupt(&mut self, at: Timestamp) {
+        let reason = "its process was asked to leave".to_owned();
+        self.close(at, TaskState::Cancelled, Some(Arc::new(Failure::Cancelled { reason })));
+        self.uncounted_attempts += 1;
     }
 
     /// An attempt starts, or continues after a wait.
@@ -240,14 +293,39 @@ impl TaskHistory {
             attempt.state = state;
         }
         self.settle(at, state);
+        let event = record.event.as_ref().map(|(key, _)| key.clone());
+        let kept = self.task_state.get(QUESTION).map(String::as_str);
+        let WaitView { question, answer, .. } = WaitView::new((record.until, event.clone()), None, kept);
         self.waits_for = Some(WaitHistory {
             since: record.since,
             count: record.count,
             until: record.until,
-            event: record.event.as_ref().map(|(key, _)| key.clone()),
+            event,
+            question,
+            answer,
             poke,
         });
         self.wait = Some(Box::new(record));
+    }
+
+    /// Why it ended without running, if another task decided it. `rule` is its trigger rule; it is
+    /// empty for a task that the present graph no longer has.
+    pub(super) fn because(&self, rule: &str) -> Option<Arc<Failure>> {
+        because_of(self.state, rule, self.cause.as_deref()?, self.cause_state)
+    }
+
+    /// The stored value that its consumers take: for an expand node, that of its upstream.
+    pub(super) fn source(&self) -> Option<&Place> {
+        self.value.as_ref().or(self.list.as_deref())
+    }
+
+    /// The list that it is an element of is expanded again: it has yet to run.
+    pub(super) fn renew(&mut self, events: u64) {
+        if self.attempts.is_empty() {
+            *self = TaskHistory::new(&self.id);
+        } else {
+            self.again(events);
+        }
     }
 
     /// Restores a task of an earlier graph that the present one has again.
@@ -271,10 +349,11 @@ impl TaskHistory {
     pub(super) fn again(&mut self, events: u64) {
         let (cleared, events_seen) = (self.cleared, self.events_seen);
         self.reset(events);
-        self.rounds += 1;
         self.cleared = cleared;
         if self.attempts.is_empty() {
             self.events_seen = events_seen;
+        } else {
+            self.rounds += 1;
         }
     }
 
@@ -284,6 +363,7 @@ impl TaskHistory {
         let uncounted_attempts = kept.iter().map(|attempt| attempt.number).max().unwrap_or(0);
         let (cleared, events_seen) = (self.cleared + 1, events);
         let (label, rounds) = (self.label.take(), self.rounds);
+        let (last_start, last_success) = (self.last_start, self.last_success);
         *self = TaskHistory {
             attempts: kept,
             uncounted_attempts,
@@ -291,6 +371,8 @@ impl TaskHistory {
             cleared,
             events_seen,
             label,
+            last_start,
+            last_success,
             ..TaskHistory::new(&self.id)
         };
     }

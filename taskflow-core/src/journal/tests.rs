@@ -110,7 +110,8 @@ fn many_causes(dag: &DagBuilder, size: u32) {
 
 #[tokio::test]
 async fn the_steps_of_a_fold_grow_with_the_size_of_the_run_and_not_with_its_square() {
-    let shapes: [(&str, fn(&DagBuilder, u32)); 4] =
+    type Shape = fn(&DagBuilder, u32);
+    let shapes: [(&str, Shape); 4] =
         [("one list", one_list), ("many lists", many_lists), ("many tasks", many_tasks), ("many causes", many_causes)];
     for (name, draw) in shapes {
         let (_, small) = fold(draw, 100).await.unwrap();

@@ -19,8 +19,8 @@ pub struct StoredValue {
 }
 
 /// A preview with secrets masked.
-fn shown(bytes: &[u8], limit: usize) -> String {
-    let shown = crate::value::preview(bytes, limit).json;
+fn shown(bytes: &[u8], ty: &str, limit: usize) -> String {
+    let shown = crate::value::preview(bytes, ty, limit).json;
     let redactor = crate::log::Redactor::current();
     redactor.beginnings(&redactor.text(&shown)).into_owned()
 }
@@ -42,7 +42,7 @@ impl StoredValue {
     /// The value as JSON, cut to about `limit` characters, with secrets masked. What JSON cannot
     /// represent is text.
     pub fn preview(&self, limit: usize) -> String {
-        shown(&self.bytes, limit)
+        shown(&self.bytes, &self.ty, limit)
     }
 
     /// The whole value as JSON. What JSON cannot represent is text. Secrets are not masked.
@@ -51,7 +51,7 @@ impl StoredValue {
     ///
     /// When the bytes are damaged.
     pub fn json(&self) -> Result<serde_json::Value, String> {
-        crate::value::to_json(&self.bytes)
+        crate::value::to_json(&self.bytes, &self.ty)
     }
 }
 
@@ -67,7 +67,8 @@ impl Journal {
         let stored = super::params::decode(&stored).map_err(damaged)?;
         let mut params = Vec::with_capacity(stored.len());
         for super::params::StoredParam { name, ty, value } in stored {
-            let value = crate::value::to_json(&value).map_err(|what| damaged(format!("parameter `{name}`: {what}")))?;
+            let value =
+                crate::value::to_json(&value, &ty).map_err(|what| damaged(format!("parameter `{name}`: {what}")))?;
             params.push(RunParam { name, ty, value });
         }
         Ok(params)
@@ -97,7 +98,9 @@ impl Journal {
         task: &str,
         limit: usize,
     ) -> Result<Option<String>, JournalError> {
-        let known = &history.tasks[history.place(task)?];
+        let place = history.place(task)?;
+        let known = &history.tasks[place];
+        let ty = history.shape.nodes.get(place).map_or("?", |_| &history.shape.kind(place as u32).output);
         if let (Some(ValueRef::File(file)), Some(blobs)) =
             (known.value.as_ref().map(|place| &place.value), &self.inner.blobs)
         {
@@ -118,10 +121,10 @@ impl Journal {
                 }
             });
             let head = read.await.map_err(|error| failed(error.to_string()))?.map_err(failed)?;
-            return Ok(Some(shown(&head, limit)));
+            return Ok(Some(shown(&head, ty, limit)));
         }
         let bytes = self.value_bytes(history, known).await?;
-        Ok(bytes.map(|bytes| shown(&bytes, limit)))
+        Ok(bytes.map(|bytes| shown(&bytes, ty, limit)))
     }
 
     /// The value that a task of a stored run pushed under a key; `None` without such a key.

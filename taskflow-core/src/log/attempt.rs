@@ -1,7 +1,7 @@
 //! The attempt that log records belong to.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::AtomicBool;
 
 use crate::base::safe_name;
 
@@ -13,13 +13,11 @@ pub(super) struct Attempt {
     number: u32,
     /// Whether it has emitted a record. The writer never receives attempts that have not.
     pub(super) used: AtomicBool,
-    /// Rejected records that the log does not mention yet.
-    dropped: AtomicU64,
 }
 
 impl Attempt {
     pub(super) fn new(run: String, task: String, number: u32) -> Self {
-        Attempt { run, task, number, used: AtomicBool::new(false), dropped: AtomicU64::new(0) }
+        Attempt { run, task, number, used: AtomicBool::new(false) }
     }
 
     pub(super) fn task(&self) -> &str {
@@ -29,16 +27,6 @@ impl Attempt {
     /// The file of its records.
     pub(super) fn file(&self, root: &Path) -> PathBuf {
         file(root, &self.run, &self.task, self.number)
-    }
-
-    /// Counts a rejected record; returns `true` for the first since the count was last taken.
-    pub(super) fn count_dropped(&self) -> bool {
-        self.dropped.fetch_add(1, Ordering::Relaxed) == 0
-    }
-
-    /// Takes and resets the count of rejected records.
-    pub(super) fn take_dropped(&self) -> u64 {
-        self.dropped.swap(0, Ordering::Relaxed)
     }
 }
 
@@ -85,7 +73,7 @@ mod tests {
     use super::{id_of, safe_name};
 
     #[test]
-    fn ids_are_told_from_the_names_of_directories() {
+    fn task_ids_are_decoded_from_directory_names() {
         for id in ["load", "group.load", "a/b", "é", "100%", "load[3]", "%2e", ".x"] {
             assert_eq!(id_of(&safe_name(id)).as_deref(), Some(id));
         }

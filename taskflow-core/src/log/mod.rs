@@ -8,15 +8,18 @@
 //! 2. The [`layer`] stores a handle of the attempt in that span and in every span inside it. For an
 //!    event, it looks into the innermost span; if there is a handle, the event becomes a
 //!    [`LogRecord`] with its fields and those of the surrounding spans.
-//! 3. The record enters a bounded queue. A task never waits: if the queue is full, the record is
-//!    dropped and counted for its attempt.
+//! 3. The record enters the bounded queue of its attempt (`queue`). A task never waits: if the
+//!    queue is full, the oldest record in it is dropped and counted, so that the last words of an
+//!    attempt, why it failed, always arrive. The output of child processes is held back instead
+//!    (`backpressure`).
 //! 4. One thread takes the records, [redacts](redact) secrets and appends the records to
 //!    `<root>/<run>/<task>/<attempt>.jsonl`, within 200 ms of the first and when an attempt ends.
-//!    The first record creates the file. Records that cannot be written are counted, and the log
+//!    The first record creates the file. A log that reaches its limit keeps its beginning and its
+//!    end (`segments`). Records that cannot be written are counted, and the log
 //!    reports the count; no task fails because of it.
 //! 5. The span closes when the attempt and all work that [`spawn`], [`spawn_blocking`] and
-//!    [`carry`] moved to other threads have ended. The layer notifies the writer, which logs how
-//!    many records are missing and closes the file.
+//!    [`carry`] moved to other threads have ended. The layer notifies the writer, which closes the
+//!    file.
 //! 6. [`LogFiles`] reads at any time, including the logs of a killed process: an incomplete last
 //!    line is skipped.
 //!
@@ -24,6 +27,8 @@
 //! [`layer`] to it.
 
 mod attempt;
+mod backpressure;
+pub(crate) mod encodings;
 mod fields;
 mod follow;
 mod init;
@@ -36,13 +41,16 @@ mod record;
 mod redact;
 mod registered;
 pub(crate) mod relay;
+mod segments;
 mod sink;
 pub(crate) mod span;
 mod spawn;
+mod store;
 #[cfg(test)]
 mod tests;
 mod writer;
 
+pub(crate) use backpressure::with_backpressure;
 pub use follow::Follow;
 pub use init::{AlreadyInstalled, init, init_with};
 pub use layer::{layer, layer_with};
@@ -52,3 +60,6 @@ pub use redact::{Redactor, mask, redact};
 pub use sink::{LogError, LogOptions, LogSink, LogStatus};
 pub(crate) use span::attempt_span;
 pub use spawn::{carry, spawn, spawn_blocking};
+pub(crate) use store::LogStore;
+#[cfg(feature = "cli")]
+pub(crate) use store::{LogName, follow_log, read_log};

@@ -1,12 +1,14 @@
-//! The writer's view of the file of one attempt: buffered lines, and the counts of missing records.
+//! The writer's view of the log of one attempt: buffered lines, and the counts of missing records.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::attempt::{Attempt, ID_FILE, id_of};
 use super::record::LogRecord;
+use super::segments;
+use crate::base::{Timestamp, private};
 
 /// The file of an attempt.
 pub(super) struct Page {
@@ -17,11 +19,17 @@ pub(super) struct Page {
     /// reports as missing.
     buffer: Vec<u8>,
     records: u64,
-    /// Bytes in the file, once its size has been read.
-    written: Option<u64>,
     limit: u64,
-    /// Records omitted since the limit was reached; `None` before.
-    over_limit: Option<u64>,
+    /// Whether the fields below are those of the files.
+    has_begun: bool,
+    /// The present segment, and the bytes in it.
+    segment: u32,
+    written: u64,
+    /// The records in this segment, in the one before it, and in all between the first and this
+    /// one.
+    in_segment: u64,
+    in_previous: u64,
+    before: u64,
     /// Records lost in failed writes; the next successful write reports them.
     lost: u64,
     /// Whether the page is in the writer's list of dirty pages.
@@ -36,9 +44,13 @@ impl Page {
             file: None,
             buffer: Vec::new(),
             records: 0,
-            written: None,
             limit,
-            over_limit: None,
+            has_begun: false,
+            segment: 0,
+            written: 0,
+            in_segment: 0,
+            in_previous: 0,
+            before: 0,
             lost: 0,
             dirty: false,
         }
@@ -66,55 +78,86 @@ impl Page {
         self.file = None;
     }
 
-    /// Buffers a record; returns `false` if the log has reached its limit.
-    pub(super) fn add(&mut self, record: &LogRecord) -> bool {
-        if let Some(left_out) = &mut self.over_limit {
-            *left_out += 1;
-            return false;
-        }
-        // A resumed attempt appends to its file. If the file cannot be read, the write reports it.
-        let written = *self.written.get_or_insert_with(|| fs::metadata(&self.path).map_or(0, |file| file.len()));
+    /// Buffers a record. If the segment is full, returns the line instead, for
+    /// [`turn`](Page::turn).
+    pub(super) fn add(&mut self, record: &LogRecord) -> Option<Vec<u8>> {
+        self.begin();
         let start = self.buffer.len();
         record.encode(&mut self.buffer);
-        if written + self.buffer.len() as u64 <= self.limit {
-            self.records += 1;
-            return true;
+        let limit = if self.segment == 0 { self.limit / 2 } else { self.limit / 4 };
+        let size = self.written + self.buffer.len() as u64;
+        if size > limit && (start > 0 || self.written > 0) {
+            return Some(self.buffer.split_off(start));
         }
-        self.buffer.truncate(start);
-        self.over_limit = Some(1);
-        let limit = size(self.limit);
-        self.add_own(
-            format!("this log has reached its limit of {limit}: further records are counted but not written"),
-            0,
-        );
-        false
+        self.count();
+        None
+    }
+
+    /// Begins the next segment with a line that does not fit into this one, whose lines are
+    /// written. `at` is the time of its record.
+    /// Returns how many records were deleted to keep the log within its limit.
+    pub(super) fn turn(&mut self, line: Vec<u8>, at: Timestamp) -> u64 {
+        self.file = None;
+        let mut deleted = 0;
+        if self.segment > 0 {
+            self.before += self.in_segment;
+            deleted = std::mem::replace(&mut self.in_previous, self.in_segment);
+        }
+        self.segment += 1;
+        (self.in_segment, self.written) = (0, 0);
+        if self.segment > 2 {
+            // If it cannot be deleted, the log is larger than its limit.
+            let _ = fs::remove_file(segments::path(&self.path, self.segment - 2));
+        }
+        if segments::has_header(self.segment) {
+            let (cut, limit) = (self.before, size(self.limit));
+            let message =
+                format!("{cut} {} cut: a log keeps its beginning and its end, {limit} in all", records_were(cut));
+            self.add_own(message, cut, at);
+        }
+        self.buffer.extend(line);
+        self.count();
+        deleted
+    }
+
+    fn count(&mut self) {
+        self.records += 1;
+        self.in_segment += 1;
+    }
+
+    /// Finds the end of a log that exists: an attempt that waits appends to its log.
+    fn begin(&mut self) {
+        if std::mem::replace(&mut self.has_begun, true) {
+            return;
+        }
+        (self.segment, self.before, self.in_segment, self.in_previous) = (0, 0, 0, 0);
+        // If a file cannot be read, the write reports it.
+        let length = |segment| fs::metadata(segments::path(&self.path, segment)).map_or(0, |file| file.len());
+        self.written = length(0);
+        if self.written == 0 {
+            return;
+        }
+        let Some(&last) = segments::tail(&self.path).unwrap_or_default().last() else { return };
+        self.written = length(last);
+        self.segment = last;
+        (self.before, self.in_segment) = segments::counts(&self.path, last).unwrap_or_default();
+        if last > 1 {
+            self.in_previous = segments::counts(&self.path, last - 1).map_or(0, |(_, count)| count);
+        }
     }
 
     /// Buffers a line with the number of records dropped because the queue was full.
-    pub(super) fn add_dropped(&mut self) {
-        let dropped = self.attempt.take_dropped();
-        if dropped == 0 {
-            return;
-        }
-        if let Some(left_out) = &mut self.over_limit {
-            *left_out += dropped;
-            return;
-        }
-        let why = "the task emitted them faster than they could be written";
-        self.add_own(format!("{dropped} {} dropped: {why}", records_were(dropped)), dropped);
-    }
-
-    /// Buffers the closing line of an attempt whose log is incomplete.
-    pub(super) fn add_summary(&mut self) {
-        self.add_dropped();
-        if let Some(left_out) = self.over_limit {
-            let (were, limit) = (records_were(left_out), size(self.limit));
-            self.add_own(format!("{left_out} {were} not written: the log of an attempt may hold {limit}"), left_out);
+    /// `at` is the time of the record that follows: readers order records by time.
+    pub(super) fn add_dropped(&mut self, dropped: u64, at: Timestamp) {
+        if dropped > 0 {
+            self.begin();
+            let why = "the task emitted them faster than they could be written";
+            self.add_own(format!("{dropped} {} dropped: {why}", records_were(dropped)), dropped, at);
         }
     }
 
-    fn add_own(&mut self, message: String, dropped: u64) {
-        LogRecord::own(message, dropped).encode(&mut self.buffer);
+    fn add_own(&mut self, message: String, dropped: u64, at: Timestamp) {
+        LogRecord { at, ..LogRecord::own(message, dropped) }.encode(&mut self.buffer);
     }
 
     /// Writes and clears the buffer; it is cleared even after an error.
@@ -132,13 +175,13 @@ impl Page {
         match &result {
             Ok(()) => {
                 self.lost = 0;
-                *self.written.get_or_insert(0) += buffer.len() as u64;
+                self.written += buffer.len() as u64;
             }
             Err(_) => {
                 self.lost += records;
                 // Opening it again checks its last byte and its size.
                 self.file = None;
-                self.written = None;
+                self.has_begun = false;
             }
         }
         result
@@ -148,7 +191,7 @@ impl Page {
         crate::base::failpoint::hit("log.write")?;
         let mut file = match self.file.take() {
             Some(file) => file,
-            None => open(&self.path, self.attempt.task())?,
+            None => open(&segments::path(&self.path, self.segment), self.attempt.task())?,
         };
         file.write_all(buffer)?;
         self.file = Some(file);
@@ -158,17 +201,14 @@ impl Page {
 
 /// Opens a file for appending, at the beginning of a line.
 fn open(path: &Path, task: &str) -> io::Result<File> {
-    let options = || {
-        let mut options = OpenOptions::new();
-        options.read(true).append(true).create(true);
-        options
-    };
-    let mut file = match options().open(path) {
+    let mut options = private::options();
+    options.read(true).append(true).create(true);
+    let mut file = match private::open(&options, path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             if let Some(directory) = path.parent() {
                 make_directory(directory, task)?;
             }
-            options().open(path)?
+            private::open(&options, path)?
         }
         opened => opened?,
     };
@@ -186,10 +226,12 @@ fn open(path: &Path, task: &str) -> io::Result<File> {
 
 /// Creates the directory of a task, with an id file if its name does not encode the id.
 fn make_directory(directory: &Path, task: &str) -> io::Result<()> {
-    fs::create_dir_all(directory)?;
+    private::create_dir_all(directory)?;
     let name = directory.file_name().and_then(|name| name.to_str());
     if name.and_then(id_of).as_deref() != Some(task) {
-        fs::write(directory.join(ID_FILE), task)?;
+        let mut options = private::options();
+        options.write(true).create(true).truncate(true);
+        private::open(&options, &directory.join(ID_FILE))?.write_all(task.as_bytes())?;
     }
     Ok(())
 }

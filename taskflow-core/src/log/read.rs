@@ -1,12 +1,15 @@
 //! Reads the logs of attempts.
 
 use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::attempt::{self, ID_FILE, id_of};
 use super::follow::Follow;
 use super::record::LogRecord;
+use super::segments;
+use super::store::{self, LogChunk, LogName, LogStore};
 use crate::base::Timestamp;
 
 /// The logs below a directory: `<run>/<task>/<attempt>.jsonl`.
@@ -65,10 +68,7 @@ impl LogFiles {
     ///
     /// If a directory exists and cannot be read.
     pub fn tasks(&self, run: &str) -> io::Result<Vec<String>> {
-        let mut tasks: Vec<String> =
-            task_directories(&attempt::run_directory(&self.root, run))?.into_iter().map(|(task, _)| task).collect();
-        tasks.sort_unstable();
-        Ok(tasks)
+        LogStore::tasks(self, run)
     }
 
     /// Returns the sorted attempts of a task that have a log.
@@ -77,10 +77,11 @@ impl LogFiles {
     ///
     /// If the directory exists and cannot be read.
     pub fn attempts(&self, run: &str, task: &str) -> io::Result<Vec<u32>> {
-        attempts_in(&attempt::task_directory(&self.root, run, task))
+        LogStore::attempts(self, run, task)
     }
 
-    /// The path of the file of an attempt, whether it exists or not.
+    /// The path of the file of an attempt, whether it exists or not. A log that has reached its
+    /// limit ends in other files, `<attempt>.tail-<n>.jsonl` beside it.
     pub fn path(&self, run: &str, task: &str, attempt: u32) -> PathBuf {
         attempt::file(&self.root, run, task, attempt)
     }
@@ -91,12 +92,12 @@ impl LogFiles {
     ///
     /// If the file exists and cannot be read.
     pub fn read(&self, run: &str, task: &str, attempt: u32) -> io::Result<AttemptLog> {
-        read_file(&self.path(run, task, attempt))
+        store::read_log(self, &LogName { run: run.to_owned(), task: task.to_owned(), attempt })
     }
 
     /// Follows the log of an attempt as it grows. The file need not exist yet.
     pub fn follow(&self, run: &str, task: &str, attempt: u32) -> Follow {
-        Follow::new(self.path(run, task, attempt))
+        Follow::new(Arc::new(self.clone()), LogName { run: run.to_owned(), task: task.to_owned(), attempt })
     }
 
     /// Returns the logs of all attempts of a run, merged by time. They are held in memory.
@@ -106,9 +107,9 @@ impl LogFiles {
     /// If a directory or file exists and cannot be read.
     pub fn read_run(&self, run: &str) -> io::Result<Vec<RunLogRecord>> {
         let mut merged = Vec::new();
-        for (task, directory) in task_directories(&attempt::run_directory(&self.root, run))? {
-            for attempt in attempts_in(&directory)? {
-                let log = read_file(&directory.join(format!("{attempt}.jsonl")))?;
+        for task in self.tasks(run)? {
+            for attempt in self.attempts(run, &task)? {
+                let log = self.read(run, &task, attempt)?;
                 let of_run = |record| RunLogRecord { task: task.clone(), attempt, record };
                 merged.extend(log.records.into_iter().map(of_run));
             }
@@ -124,6 +125,37 @@ impl LogFiles {
     ///
     /// If they exist and cannot be deleted.
     pub fn remove_run(&self, run: &str) -> io::Result<()> {
+        LogStore::remove_run(self, run)
+    }
+}
+
+impl LogStore for LogFiles {
+    fn tasks(&self, run: &str) -> io::Result<Vec<String>> {
+        let tasks = task_directories(&attempt::run_directory(&self.root, run))?;
+        let mut tasks: Vec<String> = tasks.into_iter().map(|(task, _)| task).collect();
+        tasks.sort_unstable();
+        Ok(tasks)
+    }
+
+    fn attempts(&self, run: &str, task: &str) -> io::Result<Vec<u32>> {
+        attempts_in(&attempt::task_directory(&self.root, run, task))
+    }
+
+    fn tail(&self, log: &LogName) -> io::Result<Vec<u32>> {
+        segments::tail(&self.path(&log.run, &log.task, log.attempt))
+    }
+
+    fn read(&self, log: &LogName, segment: u32, from: u64) -> io::Result<Option<LogChunk>> {
+        let path = segments::path(&self.path(&log.run, &log.task, log.attempt), segment);
+        let Some(mut file) = found(File::open(path))? else { return Ok(None) };
+        let from = if file.metadata()?.len() < from { 0 } else { from };
+        file.seek(SeekFrom::Start(from))?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        Ok(Some(LogChunk { from, bytes }))
+    }
+
+    fn remove_run(&self, run: &str) -> io::Result<()> {
         match fs::remove_dir_all(attempt::run_directory(&self.root, run)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => Ok(()),
@@ -155,23 +187,6 @@ impl Lines {
     }
 }
 
-fn read_file(path: &Path) -> io::Result<AttemptLog> {
-    let mut log = AttemptLog::default();
-    let Some(file) = found(File::open(path))? else { return Ok(log) };
-    let mut file = BufReader::new(file);
-    let mut lines = Lines::new();
-    let mut line = Vec::new();
-    loop {
-        line.clear();
-        file.read_until(b'\n', &mut line)?;
-        match line.split_last() {
-            None => return Ok(log),
-            Some((b'\n', line)) => log.records.extend(lines.record(line)),
-            Some(_) => log.torn = true,
-        }
-    }
-}
-
 /// The directories of the tasks of a run, with the task ids.
 fn task_directories(run: &Path) -> io::Result<Vec<(String, PathBuf)>> {
     let mut found_tasks = Vec::new();
@@ -196,7 +211,7 @@ fn attempts_in(directory: &Path) -> io::Result<Vec<u32>> {
 }
 
 /// The names in a directory. Names that are not UTF-8 are not taskflow's and are skipped.
-fn names(directory: &Path) -> io::Result<Vec<String>> {
+pub(super) fn names(directory: &Path) -> io::Result<Vec<String>> {
     let Some(entries) = found(fs::read_dir(directory))? else { return Ok(Vec::new()) };
     let mut names = Vec::new();
     for entry in entries {

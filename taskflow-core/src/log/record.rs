@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_reads_back_as_it_was() {
+    fn a_record_is_read_back_unchanged() {
         let mut record = LogRecord::own("two\nlines \u{1b}[31m \"and\" 💥".to_owned(), 3);
         record.fields.insert("rows".to_owned(), 7.into());
         record.spans.push(super::LogSpan { name: "load".to_owned(), fields: serde_json::Map::new() });

@@ -10,8 +10,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use serde_json::{Map, Value};
 
-use super::patterns;
 use super::record::LogRecord;
+use super::{encodings, patterns};
 
 /// The replacement of a secret.
 pub(super) const REDACTED: &str = "***";
@@ -23,7 +23,12 @@ static SECRETS: RwLock<Option<Arc<[String]>>> = RwLock::new(None);
 static ANY: AtomicBool = AtomicBool::new(false);
 
 /// Registers a secret for the whole process: every later occurrence in messages, fields and other
-/// texts that pass through [`redact`] becomes `***`.
+/// texts that pass through [`redact`] becomes `***`. So do its usual encodings: percent-encoded in
+/// either case, as in a form, escaped as in JSON (also JSON inside JSON) or by `{:?}`, and the
+/// whole secret in base64.
+///
+/// Other forms cannot be recognised: a part of the secret, its hash, base64 of a longer text that
+/// contains it, hexadecimal digits, compressed or encrypted data.
 ///
 /// Values of fewer than four characters are ignored: masking them in ordinary words would reveal
 /// them. Surrounding white space does not count. In a value of several lines, each longer line is a
@@ -53,7 +58,7 @@ pub fn mask(value: &str) {
     ANY.store(true, Ordering::Release);
 }
 
-/// Adds the forms of a secret when printed with `{:?}` or as JSON.
+/// Adds the forms of a secret when printed with `{:?}` or as JSON, and in base64.
 fn add_forms(value: &str, shortest: usize, forms: &mut Vec<String>) {
     if value.chars().count() < shortest {
         return;
@@ -61,7 +66,8 @@ fn add_forms(value: &str, shortest: usize, forms: &mut Vec<String>) {
     // Without the surrounding quotes.
     let inside = |quoted: String| quoted.get(1..quoted.len() - 1).unwrap_or_default().to_owned();
     let json = Value::from(value).to_string();
-    for form in [value.to_owned(), value.escape_debug().to_string(), inside(format!("{value:?}")), inside(json)] {
+    let printed = [value.to_owned(), value.escape_debug().to_string(), inside(format!("{value:?}")), inside(json)];
+    for form in printed.into_iter().chain(encodings::base64(value.as_bytes())) {
         if !forms.contains(&form) {
             forms.push(form);
         }
@@ -107,15 +113,23 @@ impl Redactor {
 
     /// Returns the text with secrets replaced; borrowed if there are none.
     pub fn text<'t>(&self, text: &'t str) -> Cow<'t, str> {
-        let mut found = Vec::new();
-        for secret in self.secrets.iter().flat_map(|secrets| secrets.iter()) {
-            occurrences(text, secret, &mut found);
-        }
+        let mut found = self.places(text);
         if text.bytes().any(|byte| matches!(byte, b'=' | b':')) {
             patterns::pairs(text, &mut found);
             patterns::urls(text, &mut found);
         }
         if found.is_empty() { Cow::Borrowed(text) } else { Cow::Owned(replace(text, found)) }
+    }
+
+    /// Where the text contains registered secrets, as they are or encoded.
+    pub(super) fn places(&self, text: &str) -> Vec<Range<usize>> {
+        let mut found = Vec::new();
+        let Some(secrets) = &self.secrets else { return found };
+        for secret in secrets.iter() {
+            occurrences(text, secret, &mut found);
+        }
+        encodings::encoded(text, secrets, &mut found);
+        found
     }
 
     /// Redacts a value at any depth: members with secret names, and secrets in texts.
@@ -202,7 +216,7 @@ mod tests {
     use super::{Redactor, mask, redact};
 
     #[test]
-    fn values_of_names_that_give_them_away_are_hidden() {
+    fn values_under_telltale_names_are_hidden() {
         for (text, expected) in [
             ("password=hunter2", "password=***"),
             ("DB_PASSWORD = hunter2, user = me", "DB_PASSWORD = ***, user = me"),
@@ -220,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn ordinary_texts_stay_as_they_are() {
+    fn ordinary_text_is_unchanged() {
         for text in
             ["", "rows: 3", "token::Kind", "password:", "secret", "a = b", "http://host:80/a@b", "http://h/a:b@c"]
         {
@@ -246,13 +260,13 @@ mod tests {
     }
 
     #[test]
-    fn each_longer_line_of_a_secret_is_one() {
+    fn each_long_line_of_a_secret_is_a_secret() {
         mask("-----BEGIN KEY-----\nMIIEvQIBADANBgkq\nshort\n");
         assert_eq!(redact("got MIIEvQIBADANBgkq, short"), "got ***, short");
     }
 
     #[test]
-    fn what_is_too_short_to_be_a_secret_is_ignored() {
+    fn values_too_short_to_be_secrets_are_ignored() {
         mask("abc");
         mask(" ");
         assert_eq!(redact("abc def"), "abc def");
@@ -282,7 +296,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_text_makes_it_panic(text in r#"(secret|é|token|[:="'\\\[\]{}(),@/ ]|://|\PC){0,30}"#) {
+        fn redacting_arbitrary_text_does_not_panic(text in r#"(secret|é|token|[:="'\\\[\]{}(),@/ ]|://|\PC){0,30}"#) {
             // Redaction is idempotent.
             let once = redact(&text).into_owned();
             redact(&once);

@@ -4,8 +4,8 @@
 
 use std::borrow::Cow;
 
-use super::redact::{REDACTED, Redactor, occurrences, replace};
-use crate::base::Failure;
+use super::redact::{REDACTED, Redactor, replace};
+use crate::base::{Failure, bound_message};
 
 impl Redactor {
     /// Returns the text with the secrets registered with [`mask`](super::mask) replaced; borrowed
@@ -17,10 +17,7 @@ impl Redactor {
     /// assert_eq!(redactor.registered("token: open sesame, password=x"), "token: ***, password=x");
     /// ```
     pub fn registered<'t>(&self, text: &'t str) -> Cow<'t, str> {
-        let mut found = Vec::new();
-        for secret in self.secrets.iter().flat_map(|secrets| secrets.iter()) {
-            occurrences(text, secret, &mut found);
-        }
+        let found = self.places(text);
         if found.is_empty() { Cow::Borrowed(text) } else { Cow::Owned(replace(text, found)) }
     }
 
@@ -61,8 +58,19 @@ impl Redactor {
         if found.is_empty() { Cow::Borrowed(text) } else { Cow::Owned(replace(text, found)) }
     }
 
-    /// Redacts registered secrets in the failure of an attempt.
+    /// Redacts registered secrets in the failure of an attempt, and cuts what is too long.
     pub(crate) fn failure(&self, failure: &mut Failure) {
+        self.failure_unbounded(failure);
+        failure.bound();
+    }
+
+    /// The same for the reason of a skip or the error of a callback.
+    pub(crate) fn reason(&self, reason: &mut String) {
+        self.message(reason);
+        bound_message(reason);
+    }
+
+    fn failure_unbounded(&self, failure: &mut Failure) {
         match failure {
             Failure::Error { chain, .. } => chain.iter_mut().for_each(|message| self.message(message)),
             Failure::Panic { message, .. } => self.message(message),
@@ -104,7 +112,7 @@ mod tests {
     use super::super::{Redactor, mask};
 
     #[test]
-    fn json_stays_json_without_the_secrets() {
+    fn redacted_json_is_still_valid() {
         mask("48151623");
         mask("say \"mellon\" and it's open\\");
         let value = json!({"pin": 48_151_623_u64, "n": [1, -2.5, 1_481_516_230_u64, null], "door": "say \"mellon\" and it's open\\!",
@@ -115,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cut_leaves_no_beginning_of_a_secret() {
+    fn a_cut_leaves_no_prefix_of_a_secret() {
         mask("swordfish");
         let redactor = Redactor::current();
         assert_eq!(redactor.beginnings("key: swordf… 12 more bytes"), "key: ***… 12 more bytes");
@@ -123,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_looks_like_a_secret_stays() {
+    fn text_that_only_resembles_a_secret_is_unchanged() {
         assert_eq!(Redactor::current().registered("unexpected token: `;`"), "unexpected token: `;`");
     }
 }

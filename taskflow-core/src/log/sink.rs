@@ -7,8 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use super::attempt::Attempt;
+use super::backpressure::notice;
 use super::layer::Destination;
-use super::queue::{Message, Queue};
+use super::queue::Queue;
 use super::record::LogRecord;
 use super::writer::Writer;
 
@@ -37,8 +38,9 @@ impl LogOptions {
         LogOptions { root: root.into(), records: 8192, bytes: 32 * MIB, attempt_limit: 16 * MIB as u64 }
     }
 
-    /// Sets how many records may wait to be written (default 8192, at least one). Further records
-    /// are dropped and counted.
+    /// Sets how many records may wait to be written (default 8192). One attempt may have an eighth
+    /// of them, and at least one; then its oldest waiting record is dropped for the next one, and
+    /// the log reports how many. The output of child processes is held back instead.
     #[must_use]
     pub fn queue_records(mut self, records: usize) -> Self {
         self.records = records.max(1);
@@ -79,9 +81,9 @@ impl LogOptions {
 /// Receives the records of attempts and writes them to their files on a thread of its own. Cheap to
 /// clone.
 ///
-/// A task never waits: if the queue is full, the record is dropped and the log of the attempt
-/// reports how many. Accepted records are passed to the operating system within about 200 ms, and
-/// soon after the attempt has ended.
+/// A task never waits: each attempt has a queue, and if that is full, its oldest record is dropped
+/// and the log of the attempt reports how many. Accepted records are passed to the operating system
+/// within about 200 ms, and soon after the attempt has ended.
 ///
 /// Dropping the last handle writes the remaining records and ends the thread. The layer holds a
 /// handle, and a global default subscriber is never dropped, so a program should call
@@ -106,7 +108,7 @@ struct Shared {
 pub struct LogStatus {
     /// Records in the files.
     pub written: u64,
-    /// Records that were dropped because the queue was full.
+    /// Records that were dropped because the queue of their attempt was full.
     pub dropped: u64,
     /// Records omitted because the log of their attempt had reached its limit.
     pub over_limit: u64,
@@ -164,25 +166,19 @@ impl LogSink {
 }
 
 impl Destination for LogSink {
-    /// Sends or counts a record of an attempt. If the queue is full, the record is not even
-    /// created.
     fn send(&self, attempt: &Arc<Attempt>, record: impl FnOnce() -> LogRecord) {
         attempt.used.store(true, Ordering::Relaxed);
-        let queue = &self.shared.queue;
-        if queue.is_full() || !queue.offer(attempt, record()) {
-            self.shared.dropped.fetch_add(1, Ordering::Relaxed);
-            if attempt.count_dropped() {
-                // The message is queued after the records that filled the queue, where the dropped
-                // ones would be.
-                queue.notify(Message::Dropped(Arc::clone(attempt)), false);
-            }
+        let received = self.shared.queue.offer(attempt, record());
+        self.shared.dropped.fetch_add(received.dropped, Ordering::Relaxed);
+        if received.pressed {
+            notice(&self.shared.queue, attempt);
         }
     }
 
     /// Ends an attempt, which emits no more records.
     fn end(&self, attempt: Arc<Attempt>) {
         if attempt.used.load(Ordering::Relaxed) {
-            self.shared.queue.notify(Message::End(attempt), true);
+            self.shared.queue.end(attempt);
         }
     }
 }

@@ -34,7 +34,7 @@ mod tests {
     use super::attempt_span;
 
     #[test]
-    fn the_span_of_an_attempt_has_no_parent_and_is_found_again() {
+    fn the_span_of_an_attempt_has_no_parent_and_can_be_looked_up() {
         use tracing_subscriber::layer::{Context, SubscriberExt as _};
         struct Check;
         impl<S: tracing::Subscriber> tracing_subscriber::Layer<S> for Check {

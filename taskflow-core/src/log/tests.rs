@@ -66,7 +66,7 @@ fn an_attempt_that_emits_nothing_has_no_file() {
 }
 
 #[test]
-fn a_filter_of_ones_own_cannot_lose_the_attempts() {
+fn a_custom_filter_does_not_hide_attempts() {
     let root = tempfile::tempdir().unwrap();
     let sink = LogSink::open(root.path()).unwrap();
     let targets = "taskflow_core=trace".parse().unwrap();
@@ -81,7 +81,7 @@ fn a_filter_of_ones_own_cannot_lose_the_attempts() {
 }
 
 #[test]
-fn two_layers_of_two_sinks_do_not_harm_each_other() {
+fn the_layers_of_two_sinks_are_independent() {
     let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let sinks = [LogSink::open(one.path()).unwrap(), LogSink::open(two.path()).unwrap()];
     let subscriber = tracing_subscriber::registry().with(layer(sinks[0].clone())).with(layer(sinks[1].clone()));
@@ -94,31 +94,53 @@ fn two_layers_of_two_sinks_do_not_harm_each_other() {
 }
 
 #[test]
-fn what_finds_the_queue_full_is_counted_for_its_attempt() {
+fn a_full_queue_drops_its_oldest_records_and_counts_them() {
     let root = tempfile::tempdir().unwrap();
-    let status = log_in(root.path(), LogOptions::new(root.path()).queue_records(1), |sink| {
-        sink.pause(true);
+    let status = log_in(root.path(), LogOptions::new(root.path()).queue_records(16), |sink| {
         info!("taken");
+        sink.flush();
+        sink.pause(true);
         for n in 0..17 {
-            info!(n, "refused");
+            info!(n, "flood");
         }
-        attempt_span("run", "dag", "other", 1).in_scope(|| warn!("refused, too"));
+        info!("last words");
         sink.pause(false);
         sink.flush();
         info!("taken again");
     });
-    assert_eq!((status.written, status.dropped), (2, 18));
+    // The attempt has an eighth of the sixteen.
+    assert_eq!((status.written, status.dropped), (4, 16));
     let records = records(root.path());
-    let dropped = "17 records were dropped: the task emitted them faster than they could be written";
-    assert_eq!(messages(&records), ["taken", dropped, "taken again"]);
-    assert_eq!(records[1].dropped, 17);
+    let dropped = "16 records were dropped: the task emitted them faster than they could be written";
+    assert_eq!(messages(&records), ["taken", dropped, "flood", "last words", "taken again"]);
+    assert_eq!((records[1].dropped, &records[2].fields["n"]), (16, &serde_json::json!(16)));
     assert_eq!((records[1].level, records[1].target.as_str()), (LogLevel::Warn, "taskflow"));
-    let other = LogFiles::new(root.path()).read("run", "other", 1).unwrap().records;
-    assert_eq!(other.iter().map(|record| record.dropped).collect::<Vec<_>>(), [1]);
+}
+
+/// Ten tasks that log without a pause fill all there is, and a quiet one logs beside them.
+#[test]
+fn a_quiet_attempt_loses_nothing_to_chatty_ones() {
+    let root = tempfile::tempdir().unwrap();
+    log_in(root.path(), LogOptions::new(root.path()).queue_records(800), |sink| {
+        sink.pause(true);
+        for chatty in 0..10 {
+            attempt_span("run", "dag", "chatty", chatty).in_scope(|| (0..1000).for_each(|n| info!(n, "flood")));
+        }
+        (0..50).for_each(|n| info!("{n}"));
+        sink.pause(false);
+    });
+    let expected: Vec<String> = (0..50).map(|n| n.to_string()).collect();
+    assert_eq!(messages(&records(root.path())), expected);
+    let files = LogFiles::new(root.path());
+    for chatty in 0..10 {
+        let records = files.read("run", "chatty", chatty).unwrap().records;
+        assert_eq!(records.last().unwrap().fields["n"], 999, "the last record arrives");
+        assert_eq!(records[0].dropped + records.len() as u64 - 1, 1000);
+    }
 }
 
 #[test]
-fn bytes_in_the_queue_are_bounded_and_a_record_larger_than_the_bound_travels_alone() {
+fn queued_bytes_are_bounded_and_an_oversized_record_is_queued_alone() {
     let root = tempfile::tempdir().unwrap();
     let status = log_in(root.path(), LogOptions::new(root.path()).queue_bytes(10), |sink| {
         sink.pause(true);
@@ -129,27 +151,53 @@ fn bytes_in_the_queue_are_bounded_and_a_record_larger_than_the_bound_travels_alo
     assert_eq!((status.written, status.dropped), (1, 1));
 }
 
+/// More records than the limit of a log allows, at once and by attempts that append.
 #[test]
-fn a_log_at_its_limit_reports_it_and_counts_the_rest() {
-    let root = tempfile::tempdir().unwrap();
-    let status = log_in(root.path(), LogOptions::new(root.path()).attempt_limit(1000), |_| {
-        for n in 0..50 {
-            info!(n, "row");
+fn a_log_at_its_limit_keeps_its_beginning_and_its_end_and_says_what_was_cut() {
+    for rounds in [1, 10] {
+        let root = tempfile::tempdir().unwrap();
+        let files = LogFiles::new(root.path());
+        let mut follow = files.follow("run", "task", 1);
+        let mut followed = Vec::new();
+        let mut cut = 0;
+        for round in 0..rounds {
+            let status =
+                log_in(root.path(), LogOptions::new(root.path()).queue_records(100_000).attempt_limit(20_000), |_| {
+                    (0..2000 / rounds).for_each(|n| info!(n = round * (2000 / rounds) + n, "row"));
+                });
+            assert_eq!(status.written, 2000 / rounds);
+            cut += status.over_limit;
+            followed.extend(follow.poll().unwrap());
         }
-    });
-    let records = records(root.path());
-    let written = records.iter().filter(|record| record.message == "row").count() as u64;
-    assert!((1..10).contains(&written), "{written}");
-    assert_eq!((status.written, status.over_limit), (written, 50 - written));
-    let last: Vec<_> =
-        records[records.len() - 2..].iter().map(|record| (record.message.clone(), record.dropped)).collect();
-    let limit = "this log has reached its limit of 1000 bytes: further records are counted but not written";
-    let closing = format!("{} records were not written: the log of an attempt may hold 1000 bytes", 50 - written);
-    assert_eq!(last, [(limit.to_owned(), 0), (closing, 50 - written)]);
+        let records = records(root.path());
+        let rows = |part: &[LogRecord]| -> Vec<u64> {
+            part.iter().map(|row| row.fields.get("n").and_then(serde_json::Value::as_u64).unwrap_or(u64::MAX)).collect()
+        };
+        let note = records.iter().position(|record| record.dropped > 0).expect("something was cut");
+        let (head, tail) = (&records[..note], &records[note + 1..]);
+        assert_eq!(rows(head), (0..note as u64).collect::<Vec<_>>());
+        assert_eq!(rows(tail), (2000 - tail.len() as u64..2000).collect::<Vec<_>>());
+        assert_eq!(records[note].dropped, 2000 - (records.len() as u64 - 1));
+        assert_eq!(cut, records[note].dropped);
+        let expected = format!("{cut} records were cut: a log keeps its beginning and its end, 20000 bytes in all");
+        assert_eq!(records[note].message, expected);
+        let size: u64 = fs::read_dir(files.path("run", "task", 1).parent().unwrap())
+            .unwrap()
+            .map(|file| file.unwrap().metadata().unwrap().len())
+            .sum();
+        assert!((10_000..=20_000).contains(&size), "{size}");
+        if rounds == 1 {
+            assert_eq!(followed, records);
+        } else {
+            assert_eq!(followed.last(), records.last());
+            let seen = rows(&followed).into_iter().filter(|n| *n != u64::MAX).count() as u64;
+            assert!(seen > 2000 - cut, "{seen}");
+        }
+    }
 }
 
 #[test]
-fn an_attempt_that_is_resumed_appends_on_a_line_of_its_own() {
+fn a_resumed_attempt_appends_on_a_new_line() {
     let root = tempfile::tempdir().unwrap();
     log_in(root.path(), LogOptions::new(root.path()), |_| info!("before"));
     let file = LogFiles::new(root.path()).path("run", "task", 1);
@@ -164,7 +212,7 @@ fn an_attempt_that_is_resumed_appends_on_a_line_of_its_own() {
 }
 
 #[test]
-fn a_torn_last_line_is_left_out_and_reported() {
+fn an_incomplete_last_line_is_omitted_and_reported() {
     let root = tempfile::tempdir().unwrap();
     log_in(root.path(), LogOptions::new(root.path()), |_| info!("whole"));
     let files = LogFiles::new(root.path());
@@ -179,7 +227,7 @@ fn a_torn_last_line_is_left_out_and_reported() {
 }
 
 #[test]
-fn following_gives_what_was_appended() {
+fn following_a_log_returns_appended_records() {
     let root = tempfile::tempdir().unwrap();
     let files = LogFiles::new(root.path());
     let mut follow = files.follow("run", "task", 1);
@@ -204,7 +252,7 @@ fn following_gives_what_was_appended() {
 }
 
 #[test]
-fn the_logs_of_a_run_are_merged_in_the_order_of_time() {
+fn the_logs_of_a_run_are_merged_by_time() {
     let root = tempfile::tempdir().unwrap();
     let sink = LogSink::open(root.path()).unwrap();
     let long = "long/".repeat(100);
@@ -227,7 +275,7 @@ fn the_logs_of_a_run_are_merged_in_the_order_of_time() {
 }
 
 #[test]
-fn more_attempts_than_files_may_be_open_keep_their_records() {
+fn attempts_beyond_the_open_file_limit_keep_their_records() {
     let root = tempfile::tempdir().unwrap();
     let sink = LogSink::open(root.path()).unwrap();
     tracing::subscriber::with_default(subscriber(&sink), || {
@@ -245,7 +293,7 @@ fn more_attempts_than_files_may_be_open_keep_their_records() {
 }
 
 #[test]
-fn dropping_the_sink_writes_what_there_is() {
+fn dropping_the_sink_flushes_it() {
     let root = tempfile::tempdir().unwrap();
     let sink = LogSink::open(root.path()).unwrap();
     tracing::subscriber::with_default(subscriber(&sink), || {
@@ -256,7 +304,7 @@ fn dropping_the_sink_writes_what_there_is() {
 }
 
 #[test]
-fn what_cannot_be_written_is_counted_and_told_when_it_can_be_again() {
+fn lost_records_are_counted_and_reported_once_writing_works_again() {
     let root = tempfile::tempdir().unwrap();
     let blocked = root.path().join("run");
     fs::write(&blocked, "a file where the directory should be").unwrap();
@@ -275,7 +323,7 @@ fn what_cannot_be_written_is_counted_and_told_when_it_can_be_again() {
 }
 
 #[test]
-fn a_panic_of_the_writer_costs_one_record() {
+fn a_panic_of_the_writer_loses_one_record() {
     let root = tempfile::tempdir().unwrap();
     let status = log_in(root.path(), LogOptions::new(root.path()), |_| {
         info!("one");
@@ -287,12 +335,12 @@ fn a_panic_of_the_writer_costs_one_record() {
 }
 
 #[test]
-fn without_a_writer_nobody_waits() {
+fn logging_does_not_block_without_a_writer() {
     let root = tempfile::tempdir().unwrap();
     let queue = super::queue::Queue::new(8, 1000);
     queue.gone();
     let attempt = Arc::new(Attempt::new("run".to_owned(), "task".to_owned(), 1));
-    assert!(!queue.offer(&attempt, LogRecord::own("nobody comes".to_owned(), 0)));
+    assert_eq!(queue.offer(&attempt, LogRecord::own("nobody comes".to_owned(), 0)).dropped, 1);
     queue.flush();
     assert_eq!(fs::read_dir(root.path()).unwrap().count(), 0);
 }

@@ -11,10 +11,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::attempt::Attempt;
 use super::page::Page;
-use super::queue::{Message, Queue};
+use super::queue::{Batch, Queue};
+use super::record::LogRecord;
 use super::redact::Redactor;
 use super::sink::{LogError, LogStatus};
-use crate::base::panics;
+use crate::base::{Timestamp, panics};
 
 /// The most files that are open at once, whatever the number of running attempts.
 const MOST_OPEN: usize = 64;
@@ -51,18 +52,23 @@ impl Writer {
     pub(super) fn run(self) {
         let gone = Gone(&self.queue);
         let mut pages = Pages { writer: &self, pages: HashMap::new(), open: Vec::new(), dirty: Vec::new() };
-        while let Some(batch) = self.queue.take() {
-            let messages = batch.len();
+        while let Some((batches, count)) = self.queue.take() {
             let redactor = Redactor::current();
-            for message in batch {
-                // A record that makes this code panic is lost; other records and the tasks are not
-                // affected.
-                if panics::catch(|| pages.handle(message, &redactor)).is_err() {
-                    self.note(|status| status.failed += 1);
+            for Batch { attempt, dropped, records, ended } in batches {
+                let page = pages.page(&attempt);
+                let at = records.front().map_or_else(Timestamp::now, |record| record.at);
+                pages.quietly(page, |pages, page| pages.note_dropped(page, dropped, at));
+                for record in records {
+                    // A record that makes this code panic is lost; other records and the tasks are
+                    // not affected.
+                    pages.quietly(page, |pages, page| pages.add(page, record, &redactor));
+                }
+                if ended {
+                    pages.quietly(page, Pages::end);
                 }
             }
             pages.write_dirty();
-            self.queue.done(messages);
+            self.queue.done(count);
         }
         pages.close();
         drop(gone);
@@ -83,40 +89,34 @@ impl Drop for Gone<'_> {
 }
 
 impl Pages<'_> {
-    fn handle(&mut self, message: Message, redactor: &Redactor) {
-        match message {
-            Message::Record(attempt, mut record) => {
-                redactor.record(&mut record);
-                let key = self.page(attempt);
-                let Some(page) = self.pages.get_mut(&key) else { return };
-                if !page.add(&record) {
-                    self.writer.note(|status| status.over_limit += 1);
-                }
-                if page.buffered() > MOST_BUFFERED {
-                    self.write(key);
-                }
-            }
-            Message::Dropped(attempt) => {
-                let key = self.page(attempt);
-                if let Some(page) = self.pages.get_mut(&key) {
-                    page.add_dropped();
-                }
-            }
-            Message::End(attempt) => {
-                let key = self.page(attempt);
-                self.end(key);
-            }
+    fn add(&mut self, key: Key, mut record: Box<LogRecord>, redactor: &Redactor) {
+        redactor.record(&mut record);
+        let Some(page) = self.pages.get_mut(&key) else { return };
+        if let Some(line) = page.add(&record) {
+            // The segment is full.
+            self.write(key);
+            let Some(page) = self.pages.get_mut(&key) else { return };
+            let cut = page.turn(line, record.at);
+            self.writer.note(|status| status.over_limit += cut);
+        } else if page.buffered() > MOST_BUFFERED {
+            self.write(key);
+        }
+    }
+
+    fn note_dropped(&mut self, key: Key, dropped: u64, at: Timestamp) {
+        if let Some(page) = self.pages.get_mut(&key) {
+            page.add_dropped(dropped, at);
         }
     }
 
     /// The page of an attempt, marked as dirty.
-    fn page(&mut self, attempt: Arc<Attempt>) -> Key {
-        let key = Arc::as_ptr(&attempt);
+    fn page(&mut self, attempt: &Arc<Attempt>) -> Key {
+        let key = Arc::as_ptr(attempt);
         let page = match self.pages.entry(key) {
             Entry::Occupied(page) => page.into_mut(),
             Entry::Vacant(free) => {
                 let path = attempt.file(&self.writer.root);
-                free.insert(Page::new(attempt, path, self.writer.limit))
+                free.insert(Page::new(Arc::clone(attempt), path, self.writer.limit))
             }
         };
         if !std::mem::replace(&mut page.dirty, true) {
@@ -167,11 +167,8 @@ impl Pages<'_> {
         }
     }
 
-    /// Writes the closing line of a page and removes it.
+    /// Writes a page and removes it.
     fn end(&mut self, key: Key) {
-        if let Some(page) = self.pages.get_mut(&key) {
-            page.add_summary();
-        }
         self.write(key);
         self.open.retain(|open| *open != key);
         self.pages.remove(&key);
@@ -186,7 +183,7 @@ impl Pages<'_> {
     }
 
     /// Applies `action` to a page; if it panics, only a record is lost.
-    fn quietly(&mut self, key: Key, action: fn(&mut Self, Key)) {
+    fn quietly(&mut self, key: Key, action: impl FnOnce(&mut Self, Key)) {
         if panics::catch(|| action(self, key)).is_err() {
             self.writer.note(|status| status.failed += 1);
         }

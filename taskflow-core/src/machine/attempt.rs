@@ -62,6 +62,11 @@ impl Core {
         now: Timestamp,
         commands: &mut Vec<Command>,
     ) {
+        if self.draining.is_some() && matches!(failure, Failure::Error { .. } | Failure::Cancelled { .. }) {
+            // It stopped on request, and runs again when the run is resumed.
+            self.apply(task, Transition::Interrupt, now);
+            return;
+        }
         let spared = self.is_spared(graph, task);
         if let Some(halted) = &self.halted
             && !spared
@@ -83,7 +88,7 @@ impl Core {
                 let (failure, retry) = (Arc::clone(&failure), Some(due.as_nanos()));
                 self.entries.push((now, Entry::Failed { task, attempt: cell.attempt, took, failure, retry }));
             }
-            let record = AttemptRecord { started: cell.started, ended: now, failure, due: Some(due) };
+            let record = AttemptRecord { started: cell.started, ended: now, failure: Some(failure), due: Some(due) };
             self.retried.entry(task).or_default().push(record);
             self.apply(task, Transition::Retry, now);
             self.timers.insert((due, Timer::Retry(task)));

@@ -26,6 +26,8 @@ pub(super) struct TaskCell {
 pub(super) struct JoinCell {
     pub(super) pending: u32,
     pub(super) success: u32,
+    /// `upstream_failed` ones included. The only rule that tells them apart, `one_done`, counts
+    /// them like skipped ones, and so does its join: most runs have many joins.
     pub(super) failed: u32,
     pub(super) skipped: u32,
 }
@@ -64,7 +66,8 @@ fn left_out(plan: &Plan, join: &Join, selection: Option<&Selection>) -> u32 {
     if join.rule != TriggerRule::AllDoneSetupSuccess || plan.node_options(join.node).teardown.is_none() {
         return 0;
     }
-    plan.orders(join.node).iter().filter(|&&(upstream, _)| !selection.contains(upstream)).count() as u32
+    let work = plan.orders(join.node).iter().chain(plan.rest_of_work(join.node));
+    work.filter(|&&(upstream, _)| !selection.contains(upstream)).count() as u32
 }
 
 /// The value of `pending` in a join that has its verdict.
@@ -75,6 +78,14 @@ pub(super) struct Halted {
     pub(super) reason: String,
     /// The state in which the run ends.
     pub(super) state: RunState,
+}
+
+/// A run that drains.
+#[derive(Debug)]
+pub(super) struct Draining {
+    pub(super) reason: String,
+    /// The tasks that were running when it began; from the end, those that still do.
+    pub(super) running: Vec<TaskIndex>,
 }
 
 /// A task that waits, or has waited.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use super::cells::{ElementStarts, GroupRetries, Halted, JoinCell, TaskCell, Waiter};
+use super::cells::{Draining, ElementStarts, GroupRetries, Halted, JoinCell, TaskCell, Waiter};
 use super::past::Past;
 use super::settings::Settings;
 use super::timer::Timer;
@@ -32,6 +32,7 @@ pub(super) struct Core {
     /// The upstream whose success decided the join of an `AnyOf`.
     pub(super) winners: HashMap<RunJoinIndex, TaskIndex>,
     pub(super) halted: Option<Halted>,
+    pub(super) draining: Option<Draining>,
     pub(super) failed_leaf: bool,
     /// Ends of tasks that are not propagated yet.
     pub(super) pending_ends: Vec<TaskIndex>,
@@ -91,6 +92,7 @@ impl Core {
             retried: HashMap::new(),
             winners: HashMap::new(),
             halted: None,
+            draining: None,
             failed_leaf: false,
             pending_ends: Vec::new(),
             events: Vec::new(),
@@ -132,7 +134,8 @@ impl Core {
         let attempt = cell.attempt;
         let took = if from == TaskState::Running { nanos(now.since(cell.started)) } else { 0 };
         Some(match transition {
-            Transition::Schedule => Entry::Scheduled { task },
+            // After a start, it says that the attempt was cut off.
+            Transition::Schedule | Transition::Interrupt => Entry::Scheduled { task },
             Transition::Start => Entry::Started { task, attempt },
             Transition::Succeed => Entry::Succeeded { task, attempt, took, value: ValueRef::Nowhere },
             Transition::Fail => {

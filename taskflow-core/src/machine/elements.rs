@@ -1,6 +1,6 @@
 //! Elements of lists: creates them, and propagates ends into and out of them.
 
-use super::cells::{DECIDED, JoinCell, TaskCell, Waiter};
+use super::cells::{DECIDED, JoinCell, TaskCell};
 use super::command::Command;
 use super::core::Core;
 use super::joins::Recipients;
@@ -37,9 +37,14 @@ impl Core {
             }
         }
         let Some(mapping) = own.expands else { return };
-        // The collectors waited for the list; from now on they wait for its elements.
+        // The collectors waited for the list; from now on they wait for its elements, as far as
+        // these take part.
         let count = graph.block_of(task).map_or(0, |block| block.count);
-        for &join in plan.mapping(mapping).collectors.iter().filter(|&&join| recipients.include(plan, join)) {
+        for &(upstream, join) in &plan.mapping(mapping).collectors {
+            let takes_part = self.selection.as_ref().is_none_or(|selection| selection.contains(upstream));
+            if !takes_part || !recipients.include(plan, join) {
+                continue;
+            }
             let Some(join) = graph.join(join, at) else { continue };
             if state != TaskState::Success {
                 self.update_join(graph, join, task, state, now, commands);
@@ -94,13 +99,8 @@ impl Core {
                     self.past.rounds.insert(task, known.rounds);
                 }
                 self.retried.insert(task, known.retried);
-                if known.events_seen > 0 {
-                    self.past.events_seen.insert(task, known.events_seen);
-                }
-                if let Some(record) = known.wait {
-                    let waiter = Waiter { record: *record, waits: false, called: known.started };
-                    self.waiters.insert(task, waiter);
-                }
+                // It is an element of another list now: earlier events are not for it.
+                self.past.events_seen.insert(task, self.event_count);
             }
         }
         let around = graph.at(block.expand);

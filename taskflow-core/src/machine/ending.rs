@@ -52,7 +52,7 @@ impl Core {
                 && plan.node_options(node).teardown.is_none()
         };
         let waiting = plan.place(node).expands.map_or(&[][..], |mapping| &plan.mapping(mapping).collectors);
-        let below = plan.successors(node).iter().chain(waiting);
+        let below = plan.successors(node).iter().chain(waiting.iter().map(|(_, join)| join));
         !below.into_iter().any(|&join| takes_part(plan.join(join).node))
     }
 

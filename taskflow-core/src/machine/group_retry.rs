@@ -16,15 +16,13 @@
 //!    over: the consequences were recorded with its end. The tasks of other groups keep their
 //!    inputs.
 
-use std::sync::Arc;
-
 use super::cells::{GroupRetry, JoinCell, TaskCell};
 use super::command::Command;
 use super::core::Core;
 use super::joins::Recipients;
 use super::timer::Timer;
+use crate::base::Timestamp;
 use crate::base::index::indices;
-use crate::base::{Failure, Timestamp};
 use crate::dag::{GroupIndex, JoinIndex, Layout, NodeIndex, RunJoinIndex};
 use crate::run::{AttemptRecord, Entry, Event, RunState, TaskIndex, TaskState, Transition};
 
@@ -141,7 +139,7 @@ impl Core {
         let tasks: Vec<TaskIndex> = plan.units().tasks(group).filter(takes_part).collect();
         let were = self.states_of(&tasks);
         for &task in &tasks {
-            self.reopen(graph, task, now);
+            self.reopen(graph, task, due, now);
             commands.push(Command::Forget(task));
         }
         let count = tasks.len() as u32;
@@ -186,14 +184,12 @@ impl Core {
     }
 
     /// Resets a task as if it had not run; its attempts are kept.
-    fn reopen(&mut self, graph: &Layout, task: TaskIndex, now: Timestamp) {
+    fn reopen(&mut self, graph: &Layout, task: TaskIndex, due: Timestamp, now: Timestamp) {
         let (plan, node, cell) = (graph.plan(), graph.node(task), self.tasks[task]);
         let failure = self.failures.remove(&task);
         let retried = self.retried.entry(task).or_default();
         if cell.attempt as usize > retried.len() {
-            let undone = || Arc::new(Failure::Cancelled { reason: "its group was retried".to_owned() });
-            let failure = failure.unwrap_or_else(undone);
-            retried.push(AttemptRecord { started: cell.started, ended: cell.ended, failure, due: None });
+            retried.push(AttemptRecord { started: cell.started, ended: cell.ended, failure, due: Some(due) });
         }
         if cell.attempt > 0 {
             self.past.uncounted_attempts.insert(task, cell.attempt);

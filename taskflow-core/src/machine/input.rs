@@ -22,6 +22,8 @@ pub(crate) enum Input {
     Cancel { reason: String },
     /// An event has been sent; its value is JSON.
     Event { key: String, value: Arc<str>, by: String, reason: String },
+    /// The process is asked to leave: the run is to be interrupted.
+    Drain { reason: String },
     /// The run ends early in `state`: its host cannot continue it, or it was ending early before it
     /// was interrupted.
     Halt { reason: String, state: RunState },

@@ -92,6 +92,7 @@ impl Core {
                 }
             }
             TaskState::Skipped => cell.skipped += 1,
+            TaskState::UpstreamFailed if rule == TriggerRule::OneDone => cell.skipped += 1,
             _ => cell.failed += 1,
         }
         self.judge(graph, join, upstream, now, commands);

@@ -19,6 +19,8 @@
 //!    have not started end at once, running ones are asked to stop and have the grace time to do
 //!    so. Teardowns are *spared*: they run as usual, and the run ends after them. Only if nothing
 //!    can be recorded any more, they end with the rest.
+//!    `Drain` lets the process leave: nothing more starts, and the run is `interrupted` when no
+//!    attempt runs any more (`drain`).
 //! 7. A run that is resumed after a crash or a clear is the same machine with some tasks ended
 //!    before it starts ([`Machine::restore`]): `Start` propagates their ends, in their order.
 //! 8. An expand node that succeeds creates the elements of its list: in one step the [`Layout`] and
@@ -40,7 +42,7 @@
 //! | `core` | everything that changes, and the transition of one task |
 //! | `step`, `attempt`, `ending` | inputs, attempts, ends of tasks and of the run |
 //! | `joins`, `elements` | ends are propagated downstream, into and out of lists |
-//! | `rate`, `waits`, `group_retry`, `run_retry`, `halt` | one feature each |
+//! | `rate`, `waits`, `group_retry`, `run_retry`, `halt`, `drain` | one feature each |
 //! | `machine`, `restore`, `queries` | the machine, resumed runs, what drivers read |
 //! | `dispatch` | which ready task starts next |
 //!
@@ -51,6 +53,7 @@ mod cells;
 mod command;
 mod core;
 mod dispatch;
+mod drain;
 mod elements;
 mod ending;
 mod group_retry;

@@ -1,9 +1,9 @@
 //! What a resumed run brings with it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use crate::base::Timestamp;
-use crate::run::{RestoredTask, TaskIndex};
+use crate::run::{RestoredTask, TaskIndex, TaskState};
 
 /// What a resumed run brings with it.
 #[derive(Debug, Default)]
@@ -26,6 +26,11 @@ pub(super) struct Past {
     pub(super) later: HashMap<String, RestoredTask>,
     /// The expanded lists, to record again.
     pub(super) expansions: Vec<(TaskIndex, u32)>,
+    /// Tasks that had ended and run again, with the states they had: to record.
+    pub(super) reopened: Vec<(TaskIndex, TaskState)>,
+    /// Expand nodes whose upstream has another list, or will: if their elements run again, they are
+    /// expanded again.
+    pub(super) outdated: BTreeSet<TaskIndex>,
     /// How often groups were retried, and when their tasks may run.
     pub(super) group_retries: HashMap<String, (u32, Option<Timestamp>)>,
     /// When the run was requested.

@@ -10,8 +10,8 @@ use super::machine::Machine;
 use super::timer::Timer;
 use crate::base::{Failure, Timestamp};
 use crate::dag::{Layout, Plan, RunJoinIndex};
-use crate::run::{AttemptRecord, Entry, Event, RunState, TaskIndex, TaskState};
-use crate::task::{WaitState, Waiting};
+use crate::run::{AttemptRecord, Entry, Event, RunState, TaskIndex, TaskState, WaitRecord, within};
+use crate::task::{WaitState, Waiting, because_of};
 
 impl Machine {
     /// Whether this attempt is the running one.
@@ -23,13 +23,21 @@ impl Machine {
         self.layout.plan()
     }
 
-    /// The label of the element that a task instance belongs to.
-    pub(crate) fn label(&self, task: TaskIndex) -> Option<&str> {
+    /// The labels of the elements that a task instance belongs to, the outermost first.
+    pub(crate) fn label(&self, task: TaskIndex) -> Option<String> {
         if self.core.labels.is_empty() {
             return None;
         }
-        let at = self.layout.at(task)?;
-        Some(self.core.labels.get(&self.layout.expand_at(at))?.get(at.element as usize)?)
+        let mut whole: Option<String> = None;
+        let mut around = self.layout.at(task);
+        while let Some(at) = around {
+            let expand = self.layout.expand_at(at);
+            if let Some(label) = self.core.labels.get(&expand).and_then(|labels| labels.get(at.element as usize)) {
+                whole = Some(within(label, whole.as_deref()));
+            }
+            around = self.layout.at(expand);
+        }
+        whole
     }
 
     /// The task instances of the run.
@@ -105,11 +113,10 @@ impl Machine {
             return Some(Arc::clone(failure));
         }
         let cell = &self.core.tasks[task];
-        let cause = || self.layout.id(cell.cause).into_owned();
         match cell.state {
-            TaskState::UpstreamFailed => Some(Arc::new(Failure::UpstreamFailed { task: cause() })),
-            TaskState::Skipped => {
-                Some(Arc::new(Failure::Skipped { reason: format!("upstream task `{}` was skipped", cause()) }))
+            TaskState::UpstreamFailed | TaskState::Skipped => {
+                let rule = self.layout.options(task).trigger_rule.name();
+                because_of(cell.state, rule, &self.layout.id(cell.cause), self.task_state(cell.cause))
             }
             // Ended before the run was resumed: only the reason of the run is known.
             TaskState::Cancelled => {
@@ -143,10 +150,9 @@ impl Machine {
         self.layout.options(task).retry.delay_after(counted.max(1), seed_of(&self.core.settings, task))
     }
 
-    /// What a `deferred` or `up_for_reschedule` task waits for: a time, the key of an event.
-    pub(crate) fn wait(&self, task: TaskIndex) -> (Option<Timestamp>, Option<&str>) {
-        let record = self.core.waiters.get(&task).filter(|waiter| waiter.waits).map(|waiter| &waiter.record);
-        record.map_or((None, None), |record| (record.until, record.event.as_ref().map(|(key, _)| key.as_str())))
+    /// What a `deferred` or `up_for_reschedule` task waits for.
+    pub(crate) fn wait(&self, task: TaskIndex) -> Option<&WaitRecord> {
+        self.core.waiters.get(&task).filter(|waiter| waiter.waits).map(|waiter| &waiter.record)
     }
 
     /// The pending retry of the whole run, and when it is due.
@@ -155,11 +161,11 @@ impl Machine {
         self.core.run_retry
     }
 
-    /// The pending retries with their times, the next one first.
-    pub(crate) fn retries(&self) -> impl Iterator<Item = (Timestamp, TaskIndex)> + '_ {
-        self.core.timers.iter().filter_map(|&(due, timer)| match timer {
-            Timer::Retry(task) if self.task_state(task) == TaskState::UpForRetry => Some((due, task)),
-            _ => None,
+    /// When the retry of a task is due that is `up_for_retry`.
+    pub(crate) fn retry_due(&self, task: TaskIndex) -> Option<Timestamp> {
+        self.retried(task).last().and_then(|record| record.due).or_else(|| {
+            let mut timers = self.core.timers.iter();
+            timers.find_map(|&(due, timer)| matches!(timer, Timer::Retry(retried) if retried == task).then_some(due))
         })
     }
 
@@ -179,9 +185,17 @@ impl Machine {
         self.core.tasks.indices().filter(runs).filter(|&task| self.core.is_spared(&self.layout, task)).collect()
     }
 
-    /// Why the run ends early, once it does.
+    /// Why the run ends early or is interrupted, once it does.
     pub(crate) fn halt_reason(&self) -> Option<&str> {
-        self.core.halted.as_ref().map(|halted| halted.reason.as_str())
+        let draining = self.core.draining.as_ref().map(|draining| draining.reason.as_str());
+        // A run can end as usual while it drains.
+        let draining = draining.filter(|_| matches!(self.state(), RunState::Running | RunState::Interrupted));
+        draining.or(self.core.halted.as_ref().map(|halted| halted.reason.as_str()))
+    }
+
+    /// Whether the run drains: nothing more starts in this process.
+    pub(crate) fn drains(&self) -> bool {
+        self.core.draining.is_some()
     }
 
     /// The state in which the run ends, if it ends early.

@@ -2,21 +2,35 @@
 
 use std::sync::Arc;
 
-use super::cells::Waiter;
+use super::cells::{TaskCell, Waiter};
 use super::core::Core;
 use super::machine::Machine;
-use crate::run::{Restored, RestoredState, TaskState};
+use crate::run::{Restored, RestoredState, TaskIndex, TaskState};
 
 impl Machine {
+    /// Leaves the elements of an expand node out: its list is expanded again.
+    fn retire(&mut self, expand: TaskIndex) {
+        for task in self.layout.retire(expand) {
+            let cell = &mut self.core.tasks[task];
+            self.core.open -= u32::from(!cell.state.is_terminal());
+            *cell = TaskCell { state: TaskState::Removed, ..TaskCell::default() };
+        }
+    }
+
     /// Puts tasks into the states in which the run was interrupted. Called before `Start`.
     pub(crate) fn restore(&mut self, restored: &Restored) {
         self.core.past.expansions.clone_from(&restored.expansions);
-        self.core.past.later = restored.later.iter().map(|(id, known)| (id.clone(), known.clone())).collect();
+        self.core.past.outdated = restored.outdated.iter().copied().collect();
+        self.core.past.reopened.clone_from(&restored.reopened);
         for &(expand, count) in &restored.expansions {
+            self.retire(expand);
             if let Some(block) = self.layout.expand(expand, count) {
                 self.core.grow(&self.layout, &block);
             }
         }
+        restored.retired.iter().for_each(|&expand| self.retire(expand));
+        // Only now, because elements that are retired have the same ids.
+        self.core.past.later = restored.later.iter().map(|(id, known)| (id.clone(), known.clone())).collect();
         self.core.labels.clone_from(&restored.labels);
         self.core.past.group_retries.clone_from(&restored.units);
         // `Start` propagates all ends.
@@ -59,6 +73,10 @@ impl Machine {
                 RestoredState::Failed(failure) => {
                     failures.insert(task, Arc::clone(failure));
                     TaskState::Failed
+                }
+                RestoredState::Cancelled(failure) => {
+                    failures.insert(task, Arc::clone(failure));
+                    TaskState::Cancelled
                 }
                 RestoredState::Because { state, cause } => {
                     cell.cause = *cause;

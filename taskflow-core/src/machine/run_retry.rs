@@ -3,8 +3,10 @@
 //! 1. When no task is left open and the run would fail, it waits instead if it has a retry left:
 //!    `TriedAgain` is recorded with the time. A cancellation ends the wait and the run.
 //! 2. When the retry is due, the tasks that failed and those that did not run because of them are
-//!    open again, and with work of a scope its setup and its teardown. Other successes stay.
-//!    `Again` is recorded with the numbers of the tasks, which do not change.
+//!    open again, and with work of a scope its setup and its teardown. Where such a setup returns
+//!    the list of elements that run again, it is another list then: the expand node is open again,
+//!    and its elements are left out until it has ended. Other successes stay. `Again` is recorded
+//!    with the numbers of the tasks, which do not change.
 //! 3. The machine rebuilds itself from its own state, as for a run that is resumed, and starts.
 
 use std::sync::Arc;
@@ -14,8 +16,8 @@ use super::core::Core;
 use super::input::Input;
 use super::machine::Machine;
 use super::timer::Timer;
+use crate::base::Timestamp;
 use crate::base::index::indices;
-use crate::base::{Failure, Timestamp};
 use crate::dag::Layout;
 use crate::run::{AttemptRecord, Entry, Event, Restored, RestoredState, RestoredTask, RunState, TaskIndex, TaskState};
 
@@ -117,10 +119,37 @@ impl Machine {
         let core = &self.core;
         let now = now.max(core.latest);
         let tasks: Vec<TaskIndex> = self.layout.tasks().filter(|&task| core.is_to_run_again(task)).collect();
-        let tasks = self.with_scopes(tasks);
-        commands.extend(tasks.iter().map(|&task| Command::Forget(task)));
-        let were = core.states_of(&tasks);
-        let mut restored = self.as_restored(&tasks);
+        let mut tasks = self.with_scopes(tasks);
+        let lists = self.changed_lists(&tasks);
+        let elements: Vec<TaskIndex> = match &lists[..] {
+            [] => Vec::new(),
+            lists => {
+                self.layout.tasks().filter(|&task| self.lists_around(task).any(|list| lists.contains(&list))).collect()
+            }
+        };
+        tasks.retain(|task| elements.binary_search(task).is_err());
+        tasks.extend(lists.iter().filter(|list| elements.binary_search(list).is_err()));
+        tasks.sort_unstable();
+        let mut all: Vec<TaskIndex> = tasks.iter().chain(&elements).copied().collect();
+        all.sort_unstable();
+        commands.extend(all.iter().map(|&task| Command::Forget(task)));
+        let were = core.states_of(&all);
+        let mut restored = self.as_restored(&all);
+        if !elements.is_empty() {
+            let (later, known): (Vec<RestoredTask>, _) =
+                restored.tasks.into_iter().partition(|known| elements.binary_search(&known.task).is_ok());
+            let later = later.into_iter().filter(|known| known.attempts > 0);
+            restored.later.extend(later.map(|known| (self.layout.id(known.task).into_owned(), known)));
+            restored.tasks = known;
+        }
+        // What is not expanded again now may have to be in the next retry.
+        let is_again = |task: TaskIndex| all.binary_search(&task).is_ok();
+        let kept = self.layout.expansions().into_iter().map(|(list, _)| list).filter(|&list| !is_again(list));
+        let is_outdated = |list: &TaskIndex| {
+            core.past.outdated.contains(list) || self.layout.source_of_list(*list).is_some_and(is_again)
+        };
+        restored.outdated = kept.filter(is_outdated).collect();
+        restored.retired = self.layout.retired().into_iter().chain(lists).collect();
         restored.run_retries = core.run_retry.map_or(core.run_retries, |(retry, _)| retry);
         let plan = Arc::clone(self.layout.plan());
         let mut next = Machine::new(plan, core.selection.as_ref(), core.settings.clone());
@@ -133,7 +162,7 @@ impl Machine {
         next.core.event_count = core.event_count;
         let (mut entries, mut events) = (std::mem::take(&mut self.core.entries), std::mem::take(&mut self.core.events));
         if self.core.settings.observed {
-            events.extend(tasks.iter().map(|&task| {
+            events.extend(all.iter().map(|&task| {
                 let cell = &self.core.tasks[task];
                 Event::Task { at: now, task, attempt: cell.attempt, from: cell.state, to: TaskState::None }
             }));
@@ -166,6 +195,30 @@ impl Machine {
         tasks
     }
 
+    /// The expand nodes with elements among these tasks whose upstream is among them, too, or has
+    /// another list by now.
+    fn changed_lists(&self, tasks: &[TaskIndex]) -> Vec<TaskIndex> {
+        if self.layout.plan().scopes().is_empty() && self.core.past.outdated.is_empty() {
+            return Vec::new();
+        }
+        let is_open = |task: TaskIndex| tasks.binary_search(&task).is_ok();
+        let around = tasks.iter().flat_map(|&task| self.lists_around(task));
+        let is_changed = |&list: &TaskIndex| {
+            let is_outdated = self.core.past.outdated.contains(&list);
+            !is_open(list) && (is_outdated || self.layout.source_of_list(list).is_some_and(is_open))
+        };
+        let mut lists: Vec<TaskIndex> = around.filter(is_changed).collect();
+        lists.sort_unstable();
+        lists.dedup();
+        lists
+    }
+
+    /// The expand nodes of the lists that a task is in, the innermost first.
+    fn lists_around(&self, task: TaskIndex) -> impl Iterator<Item = TaskIndex> + '_ {
+        let around = std::iter::successors(self.layout.at(task), |&at| self.layout.around(at));
+        around.map(|at| self.layout.expand_at(at))
+    }
+
     /// The state of the run, with these tasks open.
     fn as_restored(&self, again: &[TaskIndex]) -> Restored {
         let core = &self.core;
@@ -176,20 +229,20 @@ impl Machine {
                 continue;
             }
             let is_open = again.binary_search(&task).is_ok();
-            let failure = || {
-                let known = core.failures.get(&task).cloned();
-                known.unwrap_or_else(|| Arc::new(Failure::Cancelled { reason: "the run was retried".to_owned() }))
-            };
+            let failure = core.failures.get(&task);
             let state = match cell.state {
                 _ if is_open => RestoredState::Open,
                 TaskState::Success => RestoredState::Success(None),
-                TaskState::Skipped if core.failures.contains_key(&task) => RestoredState::Skipped(failure()),
-                state => RestoredState::Because { state, cause: cell.cause },
+                state => match failure.filter(|_| state == TaskState::Skipped) {
+                    Some(failure) => RestoredState::Skipped(Arc::clone(failure)),
+                    None => RestoredState::Because { state, cause: cell.cause },
+                },
             };
             let mut retried = self.retried(task).to_vec();
             if is_open && cell.attempt as usize > retried.len() {
                 let (started, ended) = (cell.started, cell.ended);
-                retried.push(AttemptRecord { started, ended, failure: failure(), due: None });
+                let due = core.run_retry.map(|(_, due)| due);
+                retried.push(AttemptRecord { started, ended, failure: failure.cloned(), due });
             }
             tasks.push(RestoredTask {
                 task,
@@ -197,7 +250,7 @@ impl Machine {
                 attempts: cell.attempt,
                 // Attempts before the retry of the run do not count.
                 uncounted_attempts: if is_open { cell.attempt } else { core.uncounted_attempts(task) },
-                rounds: core.past.rounds.get(&task).copied().unwrap_or(0) + u32::from(is_open),
+                rounds: core.past.rounds.get(&task).copied().unwrap_or(0) + u32::from(is_open && cell.attempt > 0),
                 started: cell.started,
                 ended: cell.ended,
                 retried,
@@ -210,7 +263,11 @@ impl Machine {
                 },
             });
         }
-        tasks.sort_by_key(|task| (task.ended, task.task));
+        // In the order of their ends, but elements after the list that they are elements of,
+        // wherever the clocks of their processes stood.
+        let ended = |task: TaskIndex| core.tasks[task].ended;
+        let since = |task: TaskIndex| self.lists_around(task).map(ended).fold(ended(task), Ord::max);
+        tasks.sort_by_key(|task| (since(task.task), task.task));
         Restored {
             started: Some(core.started),
             tasks,
@@ -218,6 +275,7 @@ impl Machine {
             queued: core.past.queued,
             past_deadline: core.past.past_deadline,
             labels: core.labels.clone(),
+            later: core.past.later.clone(),
             ..Restored::default()
         }
     }

@@ -8,7 +8,7 @@ use super::input::Input;
 use super::timer::Timer;
 use crate::base::{Failure, Timestamp};
 use crate::dag::Layout;
-use crate::run::{Entry, RunState, TaskIndex, TaskState, Transition};
+use crate::run::{Entry, Event, RunState, TaskIndex, TaskState, Transition};
 
 impl Core {
     pub(super) fn step(&mut self, graph: &Layout, input: Input, now: Timestamp, commands: &mut Vec<Command>) {
@@ -33,6 +33,7 @@ impl Core {
                 self.halt(graph, reason, RunState::Cancelled, Transition::Cancel, now, commands);
             }
             Input::Event { key, value, by, reason } => self.receive_event(key, (value, by, reason), now, commands),
+            Input::Drain { reason } => self.drain(reason, now, commands),
             Input::Halt { reason, state } => self.halt(graph, reason, state, Transition::Cancel, now, commands),
         }
         self.propagate(graph, now, commands);
@@ -49,6 +50,8 @@ impl Core {
         self.judge_groups(graph, now, commands);
         if self.open == 0 && self.state == RunState::Running && !self.is_tried_again(graph, now) {
             self.end(now, commands);
+        } else if self.is_drained() {
+            self.end_drained(now, commands);
         }
     }
 
@@ -70,6 +73,7 @@ impl Core {
             let lists = std::mem::take(&mut self.past.expansions).into_iter();
             self.entries.extend(lists.map(|(task, count)| (now, Entry::Expanded { task, count })));
         }
+        self.note_reopened(now);
         // In order, because the first success decides an `AnyOf`.
         for task in std::mem::take(&mut self.past.ended) {
             self.pending_ends.push(task);
@@ -80,6 +84,24 @@ impl Core {
             if cell.undecided == 0 && cell.state == TaskState::None {
                 self.ready(graph, task, now, commands);
             }
+        }
+    }
+
+    /// Reports tasks of a resumed run that had ended and run again.
+    fn note_reopened(&mut self, now: Timestamp) {
+        let reopened = std::mem::take(&mut self.past.reopened);
+        if reopened.is_empty() {
+            return;
+        }
+        if self.settings.observed {
+            self.events.extend(reopened.iter().map(|&(task, from)| {
+                let attempt = self.tasks[task].attempt;
+                Event::Task { at: now, task, attempt, from, to: TaskState::None }
+            }));
+        }
+        if self.settings.recorded {
+            let tasks = reopened.into_iter().map(|(task, _)| task).collect();
+            self.entries.push((now, Entry::Reopened { tasks }));
         }
     }
 
@@ -147,6 +169,7 @@ impl Core {
                     let reason = format!("the run took longer than its timeout of {limit:?}");
                     self.halt(graph, reason, RunState::Failed, Transition::Cancel, now, commands);
                 }
+                Timer::Grace if self.draining.is_some() => self.cut_off(now, commands),
                 Timer::Grace => {
                     let reason = self.halted.as_ref().map(|halted| halted.reason.clone()).unwrap_or_default();
                     for task in self.tasks.indices() {

@@ -140,7 +140,7 @@ fn a_failed_attempt_is_retried_after_its_delay() {
 }
 
 #[test]
-fn a_task_fails_when_its_retries_are_used_up() {
+fn a_task_fails_when_its_retries_are_exhausted() {
     let mut run = Run::of(one_with_a_retry);
     run.attempt("a", failed());
     run.wait();
@@ -181,7 +181,7 @@ fn an_attempt_ends_at_its_time_limit() {
 }
 
 #[test]
-fn a_skip_propagates_through_every_task_below() {
+fn a_skip_propagates_to_every_downstream_task() {
     let mut run = Run::of(|dag| {
         let [a, b, c] = tasks(dag, ["a", "b", "c"]);
         chain((a, b, c));
@@ -192,7 +192,7 @@ fn a_skip_propagates_through_every_task_below() {
 }
 
 #[test]
-fn a_skip_stops_at_a_task_that_runs_whatever_happened() {
+fn a_skip_stops_at_an_all_done_task() {
     let mut run = Run::of(|dag| {
         let [a, b] = tasks(dag, ["a", "b"]);
         b.trigger_rule(TriggerRule::AllDone);
@@ -204,7 +204,7 @@ fn a_skip_stops_at_a_task_that_runs_whatever_happened() {
 }
 
 #[test]
-fn failing_wins_over_skipping_in_either_order() {
+fn failure_wins_over_skip_in_either_order() {
     for [first, second] in [["a", "b"], ["b", "a"]] {
         let mut run = Run::of(two_above_one);
         for id in [first, second] {
@@ -217,7 +217,7 @@ fn failing_wins_over_skipping_in_either_order() {
 }
 
 #[test]
-fn a_failure_that_a_task_below_deals_with_does_not_fail_the_run() {
+fn a_failure_handled_downstream_does_not_fail_the_run() {
     let mut run = Run::of(|dag| {
         let [a, b] = tasks(dag, ["a", "b"]);
         b.trigger_rule(TriggerRule::OneFailed);
@@ -229,7 +229,7 @@ fn a_failure_that_a_task_below_deals_with_does_not_fail_the_run() {
 }
 
 #[test]
-fn fail_fast_skips_what_has_not_started_and_fails_the_run() {
+fn fail_fast_skips_unstarted_tasks_and_fails_the_run() {
     let settings = Settings { fail_fast: true, ..Settings::default() };
     let mut run = Run::with(settings, |dag| {
         tasks(dag, ["a", "b"]);
@@ -256,7 +256,7 @@ fn a_cancelled_run_ends_after_its_teardowns() {
 }
 
 #[test]
-fn a_run_that_cannot_be_recorded_does_not_spare_teardowns() {
+fn a_run_that_cannot_be_recorded_cancels_its_teardowns() {
     let mut run = Run::of(work_in_a_scope);
     run.attempt("create", Outcome::Success(None));
     run.step(Input::Halt { reason: "disk full".to_owned(), state: RunState::Interrupted });
@@ -299,7 +299,7 @@ fn a_group_with_retries_is_retried_as_a_whole() {
 }
 
 #[test]
-fn a_resumed_run_starts_only_what_has_not_ended() {
+fn a_resumed_run_starts_only_unfinished_tasks() {
     let mut run = Run::unstarted(plan(two_above_one), Settings::default());
     let ended = RestoredTask {
         task: run.task("a"),

@@ -89,6 +89,12 @@ impl Home {
         options.open()
     }
 
+    /// Takes away the permissions that other users have on the home. Returns a sentence about it
+    /// if there were any. Opening the home does the same and logs the sentence.
+    pub fn tighten(&self) -> Option<String> {
+        crate::journal::tighten(&self.path)
+    }
+
     /// Opens the journal of the home, if there is one.
     ///
     /// # Errors

@@ -9,7 +9,7 @@
 //! | `home` | Opens the directory that holds the runs: [`Home`]. |
 //! | `settings` | Turns a configuration into an engine and its options: [`engine()`], [`durability`], [`fail_fast`], [`sync_mode`]. |
 //! | `start` | Starts a run: [`draft`], [`start()`]. |
-//! | `resume` | Continues a run that was interrupted: [`resume()`]. |
+//! | `resume` | Continues runs that were interrupted: [`interrupted`], [`resume()`]. |
 //! | `clear` | Clears tasks so that they run again: [`clear()`], [`would_clear`], [`clear_and_run`]. |
 //! | `retry` | Runs failed tasks again: [`retry()`]. |
 //! | `mark` | Sets the state of tasks: [`mark()`]. |
@@ -18,6 +18,7 @@
 //! | `replay` | Runs one task again without storing anything: [`replay()`]. |
 //! | `list` | Lists runs: [`list_runs`]. |
 //! | `status` | A run and its tasks as a document: [`RunStatus`]. |
+//! | `triggered` | The runs that a run has triggered: [`triggered_runs`]. |
 //! | `value` | Reads what tasks returned: [`value()`], [`values`]. |
 //! | `upkeep` | Keeps the store in order: [`prune`], [`would_prune`], [`check`], [`vacuum`]. |
 //! | `reason` | A failure as a document: [`Reason`]. |
@@ -38,6 +39,7 @@ mod send_event;
 mod settings;
 mod start;
 mod status;
+mod triggered;
 mod upkeep;
 mod value;
 
@@ -50,12 +52,13 @@ pub use list::{RunList, RunSummaryDocument, list_runs};
 pub use mark::{Mark, Marked, mark};
 pub use reason::Reason;
 pub use replay::{Replayed, replay};
-pub use resume::resume;
+pub use resume::{interrupted, resume};
 pub use retry::retry;
 pub use send_event::{SentEvent, send_event};
 pub use settings::{DEFAULT_GRACE, durability, engine, fail_fast, grace, sync_mode};
 pub use start::{Draft, draft, start};
 pub use status::{AttemptStatus, RunStatus, TaskStatus};
+pub use triggered::{TriggeredRun, triggered_runs};
 #[cfg(feature = "sqlite")]
 pub use upkeep::check;
 pub use upkeep::{Checked, Pruned, Vacuumed, prune, vacuum, would_prune};

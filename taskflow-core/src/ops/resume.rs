@@ -1,14 +1,29 @@
-//! Resuming a run.
+//! Resuming runs.
 
 use super::error::OpsError;
 use crate::engine::RunRequest;
-use crate::journal::{AdoptedRun, Journal};
+use crate::journal::{AdoptedRun, Journal, RunSummary};
 use crate::run::{Durability, RunState};
-use crate::store::RunFilter;
+use crate::store::{RunFilter, RunOrder};
+
+/// The interrupted runs, in the order in which to resume them: a run before those that its tasks
+/// have triggered. A task that waits for a triggered run resumes that run, so it may be interrupted
+/// no more when its turn has come.
+///
+/// # Errors
+///
+/// When the store cannot be read, or no run is interrupted.
+pub async fn interrupted(journal: &Journal) -> Result<Vec<RunSummary>, OpsError> {
+    let states = vec![RunState::Interrupted];
+    let mut found = journal.runs(&RunFilter { states, order: RunOrder::Number, ..RunFilter::default() }).await?;
+    // A task can only trigger a run after its own has been created.
+    found.reverse();
+    if found.is_empty() { Err(OpsError::NoneInterrupted) } else { Ok(found) }
+}
 
 /// Claims a run that has not ended and returns the request for the rest of it: see
-/// [`Journal::resume`]. Without a name it is the newest interrupted run. The run continues with
-/// [`RunRequest::start`]; until then the request holds the claim.
+/// [`Journal::resume`]. The run continues with [`RunRequest::start`]; until then the request holds
+/// the claim.
 ///
 /// A resumed run is stored already, so [`Durability::Ephemeral`] means [`Durability::Strict`] here.
 ///
@@ -16,17 +31,8 @@ use crate::store::RunFilter;
 ///
 /// When there is no such run, it has ended, another process runs it, or the DAG has changed so that
 /// a stored value does not fit.
-pub async fn resume(journal: &Journal, run: Option<&str>, durability: Durability) -> Result<RunRequest<()>, OpsError> {
-    let request = match run {
-        Some(run) => journal.resume(run).await?,
-        None => {
-            let interrupted = RunFilter { states: vec![RunState::Interrupted], limit: Some(1), ..RunFilter::default() };
-            let found = journal.runs(&interrupted).await?;
-            let newest = found.first().ok_or(OpsError::NoneInterrupted)?;
-            journal.resume(&newest.info.run_id).await?
-        }
-    };
-    Ok(request.durability(stored(durability)))
+pub async fn resume(journal: &Journal, run: &str, durability: Durability) -> Result<RunRequest<()>, OpsError> {
+    Ok(journal.resume(run).await?.durability(stored(durability)))
 }
 
 /// Continues a run that is claimed already.

@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::reason::Reason;
+use super::triggered::TriggeredRun;
 use crate::base::{Failure, Timestamp};
 use crate::journal::{
     AttemptHistory, Delivery, Edit, LinkHistory, MissedDeadline, PushedHistory, RunHistory, RunRetry, SessionHistory,
@@ -51,6 +52,9 @@ pub struct RunStatus<'a> {
     pub missed_deadline: Option<&'a MissedDeadline>,
     /// The notifications of its callbacks.
     pub deliveries: &'a [Delivery],
+    /// The runs that it has triggered: see [`triggered_runs`](super::triggered_runs).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub triggered: Vec<TriggeredRun>,
     /// Its tasks.
     pub tasks: Vec<TaskStatus<'a>>,
 }
@@ -74,6 +78,9 @@ pub struct TaskStatus<'a> {
     pub retry_at: Option<Timestamp>,
     /// What it waits for while it holds no slot.
     pub waits_for: Option<&'a WaitHistory>,
+    /// The arguments of the command that sends what it waits for, if people send it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub answer_with: Option<Vec<String>>,
     /// Why it did not succeed.
     pub reason: Option<Reason>,
     /// How many times it was cleared.
@@ -107,7 +114,7 @@ pub struct AttemptStatus {
 }
 
 impl<'a> RunStatus<'a> {
-    /// The document of a run.
+    /// The document of a run, without the runs that it has triggered.
     pub fn of(history: &'a RunHistory) -> Self {
         let counts = history.counts();
         RunStatus {
@@ -129,14 +136,23 @@ impl<'a> RunStatus<'a> {
             run_retries: &history.run_retries,
             missed_deadline: history.missed_deadline.as_ref(),
             deliveries: &history.deliveries,
-            tasks: history.tasks.iter().map(TaskStatus::of).collect(),
+            triggered: Vec::new(),
+            tasks: history.tasks.iter().map(|task| TaskStatus::of(task, history.number)).collect(),
         }
     }
 }
 
+impl RunStatus<'_> {
+    /// With the runs that it has triggered.
+    #[must_use]
+    pub fn with_triggered(self, triggered: Vec<TriggeredRun>) -> Self {
+        RunStatus { triggered, ..self }
+    }
+}
+
 impl<'a> TaskStatus<'a> {
-    /// The document of a task.
-    pub fn of(task: &'a TaskHistory) -> Self {
+    /// The document of a task of the run with this number.
+    pub fn of(task: &'a TaskHistory, run: i64) -> Self {
         let upstream = || Some(Reason::of(&Failure::UpstreamFailed { task: task.cause.clone()? }));
         TaskStatus {
             id: &task.id,
@@ -146,6 +162,7 @@ impl<'a> TaskStatus<'a> {
             since: task.since,
             retry_at: task.retry_at,
             waits_for: task.waits_for.as_ref(),
+            answer_with: task.waits_for.as_ref().and_then(|wait| wait.view().command(run)),
             reason: match task.state {
                 TaskState::UpstreamFailed => upstream(),
                 _ => task.failure.as_deref().map(Reason::of),

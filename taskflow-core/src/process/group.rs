@@ -9,7 +9,10 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 use tokio::signal::unix::{SignalKind, signal};
 
+use tokio::sync::OwnedSemaphorePermit;
+
 use super::guard::Guard;
+use crate::task::ProcessHold;
 
 /// The time between SIGTERM and SIGKILL for an abandoned group.
 const GRACE: Duration = Duration::from_secs(5);
@@ -35,10 +38,18 @@ pub(crate) struct Group {
     guard: Option<Guard>,
     /// Open until the group has ended.
     _socket: Option<OwnedFd>,
+    _permit: Option<OwnedSemaphorePermit>,
+    /// Dropped last: the attempt waits for the end of the group.
+    _hold: Option<ProcessHold>,
 }
 
 impl Group {
-    pub(super) fn lead_by(child: Child, lifeline: Lifeline) -> Self {
+    pub(super) fn lead_by(
+        child: Child,
+        lifeline: Lifeline,
+        permit: OwnedSemaphorePermit,
+        hold: Option<ProcessHold>,
+    ) -> Self {
         let id = Pid::from_child(&child);
         let (guard, socket) = match lifeline {
             Lifeline::Socket(socket) => (None, Some(socket)),
@@ -53,7 +64,7 @@ impl Group {
                 }
             },
         };
-        Group { child: Some(child), id, asked: None, guard, _socket: socket }
+        Group { child: Some(child), id, asked: None, guard, _socket: socket, _permit: Some(permit), _hold: hold }
     }
 
     /// Sends SIGTERM to the group.
@@ -125,6 +136,8 @@ impl Drop for Group {
             asked: self.asked,
             guard: self.guard.take(),
             _socket: socket,
+            _permit: self._permit.take(),
+            _hold: self._hold.take(),
         };
         let mut rest = Some(rest);
         // Async code may drop it and must not block.

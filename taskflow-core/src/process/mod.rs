@@ -19,20 +19,28 @@
 //!    a shell reads from such a pipe and then kills the group (`guard`); the process of an isolated
 //!    task does that itself (`isolated`).
 //!
-//! A process that leaves its group (`setsid`) is not covered.
+//! A process that leaves its group (`setsid`) is not covered. If it holds the output of an ended
+//! command open, the output up to five seconds later counts, and the log names the process
+//! (`holders`).
 
 mod child_main;
 mod command;
 #[cfg(unix)]
+mod descriptors;
+#[cfg(unix)]
 mod group;
 #[cfg(unix)]
 mod guard;
+#[cfg(unix)]
+mod holders;
 #[cfg(unix)]
 mod isolated;
 #[cfg(unix)]
 mod lines;
 #[cfg(unix)]
 mod spawner;
+#[cfg(unix)]
+mod splitter;
 
 pub use child_main::child_main;
 #[cfg(all(unix, feature = "spark"))]
@@ -40,6 +48,8 @@ pub(crate) use child_main::{WORKER, is_open};
 #[cfg(feature = "spark")]
 pub(crate) use command::Text;
 pub use command::{Command, CommandError, CommandOutput, Drawn, Known, Word, command};
+#[cfg(unix)]
+pub(crate) use descriptors::raise as raise_descriptor_limit;
 #[cfg(all(unix, feature = "spark"))]
 pub(crate) use group::{Group, Lifeline};
 #[cfg(unix)]

@@ -92,7 +92,7 @@ fn param_id(name: &str) -> String {
 }
 
 fn tooltip(param: &ParamView<'_>) -> String {
-    match (param.default, param.help) {
+    match (param.default_text(), param.help) {
         (Some(default), "") => format!("default {default}"),
         (Some(default), help) => format!("{help} (default {default})"),
         (None, "") => "required".to_owned(),
@@ -127,7 +127,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn text_cannot_leave_its_quotes() {
+    fn quotes_in_text_are_escaped() {
         assert_eq!(label("a \"b\" \\N\n&lt;"), r#""a \"b\" \\N\n&amp;lt;""#);
         assert_eq!(quoted("a\"; b\\"), r#""a\"; b\\""#);
     }

@@ -100,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn text_cannot_leave_its_quotes() {
+    fn quotes_in_text_are_escaped() {
         assert_eq!(label("Vec<\"T\">\n#1"), "\"Vec#60;#34;T#34;#62;<br/>#35;1\"");
     }
 }

@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations_read_as_they_are_written() {
+    fn durations_are_displayed_in_the_form_they_are_parsed() {
         assert_eq!(duration(Duration::ZERO), "0s");
         assert_eq!(duration(Duration::from_secs(10)), "10s");
         assert_eq!(duration(Duration::from_secs(5400)), "1h 30m");
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn long_values_are_cut_and_never_break_the_line() {
+    fn long_values_are_truncated_to_one_line() {
         assert_eq!(shorten("a\nb", 10), "a b");
         assert_eq!(shorten("abcdefgh", 6), "abcd..");
         assert_eq!(brief_json(&json!("x".repeat(1000)), 12), "\"xxxxxxxxx..");

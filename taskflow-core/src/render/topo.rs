@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cycle_does_not_hang() {
+    fn a_cycle_does_not_loop_forever() {
         assert_eq!(topological(3, [(0, 1), (1, 0), (1, 2)].into_iter()), [0, 1, 2]);
     }
 }

@@ -69,6 +69,9 @@ pub(crate) enum Entry {
     Pushed { task: TaskIndex, attempt: u32, key: String, ty: String, value: ValueRef },
     /// A task has stored task state under a key, for its own later calls and attempts.
     TaskStateSet { task: TaskIndex, key: String, text: String },
+    /// These tasks had ended and run again in the session that begins, because others need it: a
+    /// setup and its teardown for work that is left, an expand node whose list is another one.
+    Reopened { tasks: Vec<TaskIndex> },
 }
 
 /// What a task waits for.

@@ -38,6 +38,10 @@ pub struct TriggeredBy {
     pub run_id: String,
     /// Its id.
     pub task_id: String,
+    /// The DAGs of the runs on the way to it: of the one that no task has triggered first, of its
+    /// own run last.
+    #[serde(default)]
+    pub path: Vec<String>,
 }
 
 /// How a run came about. Who asked for it is a separate question: see [`RunInfo::triggered_by`].

@@ -1,6 +1,6 @@
 //! The state from which a run is resumed.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::entry::WaitRecord;
@@ -17,12 +17,22 @@ pub(crate) struct Restored {
     pub(crate) started: Option<Timestamp>,
     /// Its tasks; those that have ended in the order of their ends.
     pub(crate) tasks: Vec<RestoredTask>,
+    /// The tasks that were ready or running when the last process died: one of them may have killed
+    /// it.
+    pub(crate) in_flight: HashSet<TaskIndex>,
     /// The expanded lists in their order: their expand nodes and lengths.
     pub(crate) expansions: Vec<(TaskIndex, u32)>,
+    /// Expand nodes whose upstream has another list by now, or will: their elements have ended, and
+    /// cannot run again without another expansion.
+    pub(crate) outdated: Vec<TaskIndex>,
+    /// Expand nodes whose elements are retired: they are expanded again, in the same session.
+    pub(crate) retired: Vec<TaskIndex>,
     /// Elements whose lists are not expanded (again) yet, by id.
     pub(crate) later: HashMap<String, RestoredTask>,
     /// The reason and final state of a run that was ending early when it was interrupted.
     pub(crate) halted: Option<(String, RunState)>,
+    /// Tasks that had ended and run again, with the states they had.
+    pub(crate) reopened: Vec<(TaskIndex, TaskState)>,
     /// The labels of lists, by expand node.
     pub(crate) labels: HashMap<TaskIndex, Arc<[String]>>,
     /// The retries of groups so far, and when their tasks may run.
@@ -77,6 +87,8 @@ pub(crate) enum RestoredState {
     Skipped(Arc<Failure>),
     /// It failed without a retry left.
     Failed(Arc<Failure>),
+    /// It was stopped with its run, or did not start, for this reason.
+    Cancelled(Arc<Failure>),
     /// It ended because of another task.
     Because { state: TaskState, cause: TaskIndex },
     /// Its next attempt is due then.
@@ -92,7 +104,9 @@ pub(crate) enum RestoredState {
 pub(crate) struct AttemptRecord {
     pub(crate) started: Timestamp,
     pub(crate) ended: Timestamp,
-    pub(crate) failure: Arc<Failure>,
+    /// `None` if it succeeded: its task ran again with its group or its run, or because others
+    /// needed it.
+    pub(crate) failure: Option<Arc<Failure>>,
     /// When the next one was due, if that is known.
     pub(crate) due: Option<Timestamp>,
 }

@@ -62,15 +62,36 @@ pub(crate) enum Transition {
     Reschedule,
     /// Its attempt waits for a time or an event.
     Defer,
+    /// Its attempt was cut off because the process leaves; it runs again when the run is resumed.
+    Interrupt,
 }
 
 impl TaskState {
+    /// Every state.
+    #[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "only the command line counts"))]
+    pub(crate) const ALL: [TaskState; 12] = [
+        TaskState::None,
+        TaskState::Scheduled,
+        TaskState::Running,
+        TaskState::UpForRetry,
+        TaskState::Success,
+        TaskState::Failed,
+        TaskState::Skipped,
+        TaskState::UpstreamFailed,
+        TaskState::Cancelled,
+        TaskState::Removed,
+        TaskState::UpForReschedule,
+        TaskState::Deferred,
+    ];
+
     /// The state after `transition`, or `None` if that cannot happen. The only definition of the
     /// legal transitions.
     pub(crate) const fn after(self, transition: Transition) -> Option<TaskState> {
         use {TaskState as S, Transition as T};
         match (self, transition) {
-            (S::None | S::UpForRetry | S::UpForReschedule | S::Deferred, T::Schedule) => Some(S::Scheduled),
+            (S::None | S::UpForRetry | S::UpForReschedule | S::Deferred, T::Schedule) | (S::Running, T::Interrupt) => {
+                Some(S::Scheduled)
+            }
             (S::Scheduled, T::Start) => Some(S::Running),
             (S::Running, T::Succeed) => Some(S::Success),
             (S::Running, T::Fail) => Some(S::Failed),
@@ -126,8 +147,8 @@ pub enum RunState {
     Failed,
     /// Ended early by request.
     Cancelled,
-    /// Stopped before its end, because the journal could not be written or the process that ran it
-    /// is gone. It can be resumed.
+    /// Stopped before its end, because the process that ran it was asked to leave or is gone, or
+    /// the journal could not be written. It can be resumed.
     Interrupted,
     /// Created, and not started by any process yet.
     Queued,
@@ -170,7 +191,7 @@ mod stored_form {
 
     /// Entries of earlier builds hold these numbers.
     #[test]
-    fn the_numbers_of_states_never_change() {
+    fn the_numbers_of_states_are_stable() {
         let runs = [
             RunState::Running,
             RunState::Success,

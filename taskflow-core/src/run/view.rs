@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::index::TaskIndex;
 use super::info::RunInfo;
 use super::state::{RunState, TaskState};
+use super::wait_view::WaitView;
 use crate::base::{Failure, Timestamp};
 
 /// The state of a run at one moment.
@@ -46,7 +47,8 @@ pub struct TaskView {
     /// The number that [events](crate::run::Event) name it by. A process that resumes the run
     /// numbers the elements of lists anew. `None` for a task that the present graph does not have.
     pub number: Option<TaskIndex>,
-    /// The label of its element, if its list is labelled.
+    /// The label of its element, if its list is labelled. In nested lists the label of the outer
+    /// element comes first: `seoul / 2013-03`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
     /// Its state.
@@ -68,14 +70,12 @@ pub struct TaskView {
     pub progress: Option<(u64, u64)>,
 }
 
-/// What a task instance waits for without holding a slot.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct WaitView {
-    /// The time that it waits for; the next poke of a sensor.
-    pub until: Option<Timestamp>,
-    /// The key of the event that it waits for.
-    pub event: Option<String>,
+/// The label of an element with that of an element inside it.
+pub(crate) fn within(outer: &str, inner: Option<&str>) -> String {
+    match inner {
+        Some(inner) => format!("{outer} / {inner}"),
+        None => outer.to_owned(),
+    }
 }
 
 impl RunView {

@@ -52,8 +52,9 @@ static DEF: TaskDef = TaskDef {
 /// 200 to 299.
 ///
 /// It keeps waiting on other statuses, failed connections and no response within 30 seconds. An
-/// invalid address, or the status 401 or 403, is an error of the sensor, because waiting would not
-/// help.
+/// invalid address, the status 401 or 403, or a redirect to another origin is an error of the
+/// sensor, because waiting would not help. Redirects within the same scheme, host and port are
+/// followed.
 #[track_caller]
 pub fn http_ok(url: impl IntoArg<String>) -> Output<HttpAnswer> {
     let wanted = Constant::opaque(Wanted(|answer| (200..300).contains(&answer.status)), "status 2xx");
@@ -61,7 +62,7 @@ pub fn http_ok(url: impl IntoArg<String>) -> Output<HttpAnswer> {
 }
 
 /// Like [`http_ok`], until `wanted` accepts a response. It is called for responses with every
-/// status except 401 and 403.
+/// status except 401 and 403, and for a redirect only if that leads to another origin.
 ///
 /// ```
 /// use taskflow::prelude::*;
@@ -90,13 +91,19 @@ fn ask(inputs: &mut Inputs, _: Option<&TaskContext>) -> Produced {
         Ok(Answer { status, .. }) if matches!(status, 401 | 403) => {
             return Err(BoxError::from(format!("{address} rejected the credentials (status {status})")));
         }
-        Ok(Answer { status, body }) => HttpAnswer { status, body },
+        Ok(answer) => answer,
         Err(error) => {
             tracing::debug!(target: "taskflow", "{error}");
             return Err(Interrupt::not_yet().into());
         }
     };
-    if (wanted.0)(&answer) { Ok(Arc::new(answer)) } else { Err(Interrupt::not_yet().into()) }
+    let reason = answer.redirect.is_some().then(|| answer.excerpt());
+    let answer = HttpAnswer { status: answer.status, body: answer.body };
+    match reason {
+        _ if (wanted.0)(&answer) => Ok(Arc::new(answer)),
+        Some(reason) => Err(BoxError::from(format!("{address} answered with status {}{reason}", answer.status))),
+        None => Err(Interrupt::not_yet().into()),
+    }
 }
 
 impl fmt::Debug for Wanted {

@@ -5,8 +5,10 @@
 //! - *Values* above the inline limit are blobs, named after their content: [`FileRef`] is the
 //!   SHA-256 and the length. Putting a value twice is harmless, and a damaged blob cannot pass for
 //!   a whole one.
-//! - *Logs* and *artifacts* are written by tasks and libraries that need a path. The blob store
-//!   names their places.
+//! - *Logs* are read, followed and listed through a [`LogStore`]. The writer of the logs, on the
+//!   host that runs the task, appends to files.
+//! - *Artifacts* are written by tasks and libraries that need a path. The blob store names their
+//!   places.
 //!
 //! The methods block. Async code calls them on a thread for blocking work; a kind that waits for
 //! the network waits on the [runtime of the store](super::StoreRuntime).
@@ -15,11 +17,12 @@ use std::fmt;
 use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::SyncMode;
 use crate::base::safe_name;
-use crate::log::LogFiles;
+use crate::log::{LogFiles, LogStore};
 use crate::value::{FileRef, ValueFileError, ValueFiles};
 
 /// A place for the large parts of runs.
@@ -68,6 +71,9 @@ pub(crate) trait BlobStore: Send + Sync + fmt::Debug {
     /// When it cannot be listed or removed.
     fn sweep(&self, older_than: SystemTime) -> io::Result<usize>;
 
+    /// The logs of all runs.
+    fn logs(&self) -> Arc<dyn LogStore>;
+
     /// The directory for artifacts of a run, whether it exists or not.
     fn artifacts(&self, run: &str) -> PathBuf;
 }
@@ -76,7 +82,7 @@ pub(crate) trait BlobStore: Send + Sync + fmt::Debug {
 #[derive(Debug)]
 pub(crate) struct DirectoryBlobs {
     values: ValueFiles,
-    logs: LogFiles,
+    logs: Arc<LogFiles>,
     artifacts: PathBuf,
 }
 
@@ -85,7 +91,7 @@ impl DirectoryBlobs {
     pub(crate) fn new(home: &Path, sync: SyncMode) -> Self {
         DirectoryBlobs {
             values: ValueFiles::new(home.join("values"), sync == SyncMode::Full),
-            logs: LogFiles::new(home.join("logs")),
+            logs: Arc::new(LogFiles::new(home.join("logs"))),
             artifacts: home.join("artifacts"),
         }
     }
@@ -119,6 +125,10 @@ impl BlobStore for DirectoryBlobs {
 
     fn sweep(&self, older_than: SystemTime) -> io::Result<usize> {
         self.values.sweep(older_than)
+    }
+
+    fn logs(&self) -> Arc<dyn LogStore> {
+        Arc::clone(&self.logs) as _
     }
 
     fn artifacts(&self, run: &str) -> PathBuf {

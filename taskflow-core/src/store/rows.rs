@@ -178,6 +178,9 @@ pub enum RunOrder {
     Created,
     /// The run with the latest logical date comes first.
     LogicalDate,
+    /// The run with the highest number comes first: the one that was created last, wherever the
+    /// clock stood.
+    Number,
 }
 
 /// A place in an order of runs. Runs that are created later do not move it.
@@ -193,6 +196,7 @@ impl RunCursor {
         let at = match order {
             RunOrder::Created => created,
             RunOrder::LogicalDate => logical_date,
+            RunOrder::Number => Timestamp::EPOCH,
         };
         RunCursor { at, number }
     }

@@ -84,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_drives_sockets_and_timers_of_threads_without_a_runtime() {
+    fn the_runtime_serves_threads_outside_any_runtime() {
         let runtime = StoreRuntime::default();
         let accepted = runtime.block_on(async {
             let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

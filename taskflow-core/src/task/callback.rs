@@ -23,19 +23,22 @@ pub enum CallbackKind {
     Skip,
     /// A run did not end before its deadline.
     DeadlineMissed,
+    /// A run was cancelled.
+    Cancel,
 }
 
 impl CallbackKind {
     /// All kinds.
-    pub const ALL: [CallbackKind; 5] = [
+    pub const ALL: [CallbackKind; 6] = [
         CallbackKind::Success,
         CallbackKind::Failure,
         CallbackKind::Retry,
         CallbackKind::Skip,
         CallbackKind::DeadlineMissed,
+        CallbackKind::Cancel,
     ];
 
-    /// `success`, `failure`, `retry`, `skip`, `deadline_missed`.
+    /// `success`, `failure`, `retry`, `skip`, `deadline_missed`, `cancel`.
     pub const fn name(self) -> &'static str {
         match self {
             CallbackKind::Success => "success",
@@ -43,6 +46,7 @@ impl CallbackKind {
             CallbackKind::Retry => "retry",
             CallbackKind::Skip => "skip",
             CallbackKind::DeadlineMissed => "deadline_missed",
+            CallbackKind::Cancel => "cancel",
         }
     }
 }
@@ -169,12 +173,20 @@ pub struct Callbacks {
     pub on_skip: Option<Callback>,
     /// Called when a run misses its deadline. Tasks have none.
     pub on_deadline_missed: Option<Callback>,
+    /// Called when a run is cancelled. Tasks have none.
+    pub on_cancel: Option<Callback>,
 }
 
 impl Callbacks {
     /// No callbacks.
-    pub const NONE: Callbacks =
-        Callbacks { on_success: None, on_failure: None, on_retry: None, on_skip: None, on_deadline_missed: None };
+    pub const NONE: Callbacks = Callbacks {
+        on_success: None,
+        on_failure: None,
+        on_retry: None,
+        on_skip: None,
+        on_deadline_missed: None,
+        on_cancel: None,
+    };
 
     /// Whether there are no callbacks.
     pub fn is_empty(&self) -> bool {
@@ -189,6 +201,7 @@ impl Callbacks {
             CallbackKind::Retry => self.on_retry,
             CallbackKind::Skip => self.on_skip,
             CallbackKind::DeadlineMissed => self.on_deadline_missed,
+            CallbackKind::Cancel => self.on_cancel,
         }
     }
 
@@ -201,7 +214,7 @@ impl Callbacks {
                 Callbacks { $($field: if self.$field.is_some() { self.$field } else { fallback.$field },)* }
             };
         }
-        first!(on_success, on_failure, on_retry, on_skip, on_deadline_missed)
+        first!(on_success, on_failure, on_retry, on_skip, on_deadline_missed, on_cancel)
     }
 }
 

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 
+#[cfg(unix)]
+use super::ProcessHold;
 use super::host::{AttemptHost, DetachedHost};
 use super::{Abort, AttemptControl, Interrupt, WaitState};
 use crate::base::{Interval, Timestamp};
@@ -37,6 +39,12 @@ pub(crate) struct Identity {
 }
 
 impl TaskContext {
+    /// For a group of processes that the attempt is about to start; `None` if the attempt is over.
+    #[cfg(unix)]
+    pub(crate) fn hold(&self) -> Option<ProcessHold> {
+        self.control.hold()
+    }
+
     pub(crate) fn new(identity: Identity, control: Arc<AttemptControl>) -> Self {
         TaskContext { identity: Arc::new(identity), control }
     }
@@ -249,7 +257,9 @@ impl TaskContext {
     /// Ends the attempt as skipped: `return Err(ctx.skip("nothing landed"))?;`
     ///
     /// The task becomes `skipped` without a retry; `Option<T>` parameters downstream receive
-    /// `None`. The task must return the error, directly or as the source of another error.
+    /// `None`. The task must return the error, directly or as the source of another error. If the
+    /// task has an error type of its own, give that a variant `#[from] Interrupt`, or use
+    /// [`skip_with`](TaskContext::skip_with).
     #[must_use = "return it: `return Err(ctx.skip(..))?;`"]
     pub fn skip(&self, reason: impl fmt::Display) -> Interrupt {
         self.interrupt(Abort::Skip, reason.to_string())
@@ -259,6 +269,47 @@ impl TaskContext {
     #[must_use = "return it: `return Err(ctx.fail(..))?;`"]
     pub fn fail(&self, reason: impl fmt::Display) -> Interrupt {
         self.interrupt(Abort::Fail, reason.to_string())
+    }
+
+    /// As [`skip`](TaskContext::skip), with an error of any type: `return
+    /// Err(ctx.skip_with(LoadError::NothingLanded));`
+    ///
+    /// The message of the error is the reason. Use it if the task returns an error type into which
+    /// an [`Interrupt`] cannot be converted. A type with a variant `#[from] Interrupt` can be used
+    /// with [`skip`](TaskContext::skip) and `?`.
+    ///
+    /// ```
+    /// # use taskflow::prelude::*;
+    /// #[derive(Debug)]
+    /// enum LoadError { NothingLanded }
+    /// # impl std::fmt::Display for LoadError {
+    /// #     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result { f.write_str("nothing landed") }
+    /// # }
+    /// # impl std::error::Error for LoadError {}
+    ///
+    /// #[task]
+    /// fn load(files: u32, ctx: &TaskContext) -> Result<u32, LoadError> {
+    ///     match files {
+    ///         0 => Err(ctx.skip_with(LoadError::NothingLanded)),
+    ///         files => Ok(files),
+    ///     }
+    /// }
+    /// # #[dag] fn daily() -> u32 { load(0) }
+    /// # let report = daily::run().wait().unwrap();
+    /// # assert_eq!(report.task("load").unwrap().state(), taskflow::TaskState::Skipped);
+    /// ```
+    #[must_use = "return it: `return Err(ctx.skip_with(error));`"]
+    pub fn skip_with<E: fmt::Display>(&self, error: E) -> E {
+        let _ = self.skip(&error);
+        error
+    }
+
+    /// As [`fail`](TaskContext::fail), with an error of any type: the attempt fails with it and
+    /// without a retry. See [`skip_with`](TaskContext::skip_with).
+    #[must_use = "return it: `return Err(ctx.fail_with(error));`"]
+    pub fn fail_with<E: fmt::Display>(&self, error: E) -> E {
+        let _ = self.fail(&error);
+        error
     }
 
     fn interrupt(&self, kind: Abort, reason: String) -> Interrupt {

@@ -7,6 +7,7 @@ use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
 use super::Interrupt;
+use super::processes::Processes;
 
 /// State shared by the engine and a running attempt.
 ///
@@ -22,6 +23,7 @@ pub(crate) struct AttemptControl {
     /// The interrupts the task requested; it may return one of them or none.
     interrupts: Mutex<Vec<Interrupt>>,
     future: Mutex<FutureHandle>,
+    pub(super) processes: Processes,
     /// How many jobs this call of the function has run on a cluster.
     #[cfg(feature = "spark")]
     jobs: AtomicU64,

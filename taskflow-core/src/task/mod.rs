@@ -3,6 +3,7 @@
 
 mod call;
 mod callback;
+mod cause;
 mod context;
 mod control;
 mod deadline;
@@ -15,6 +16,7 @@ mod notification;
 mod on_kill;
 mod options;
 mod params;
+mod processes;
 mod retry;
 mod rule;
 mod run_of;
@@ -25,6 +27,7 @@ mod xcom;
 
 pub(crate) use call::{Outcome, call_as, call_async, call_sync};
 pub use callback::{Callback, CallbackKind, CallbackResult, Callbacks, Notifier};
+pub(crate) use cause::because_of;
 pub(crate) use context::Identity;
 pub use context::TaskContext;
 pub(crate) use control::AttemptControl;
@@ -45,6 +48,8 @@ pub(crate) use on_kill::{OnKill, OnKillResolver};
 pub use options::TaskOptions;
 pub(crate) use options::task_options;
 pub use params::ParamsError;
+#[cfg(unix)]
+pub(crate) use processes::ProcessHold;
 pub(crate) use retry::JudgedError;
 pub use retry::{Backoff, Retry, RetryPolicy};
 pub use rule::{Setups, Tally, TriggerRule, UnknownTriggerRule, Verdict};

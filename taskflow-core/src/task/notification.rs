@@ -65,7 +65,7 @@ impl Notification {
     }
 
     /// The state of the task or of the run, as Airflow names it: `success`, `failed`,
-    /// `up_for_retry`, `skipped`, `running`.
+    /// `up_for_retry`, `skipped`, `running`, `cancelled`.
     pub fn state(&self) -> &'static str {
         match (self.kind, &self.task) {
             (CallbackKind::Success, _) => "success",
@@ -73,6 +73,7 @@ impl Notification {
             (CallbackKind::Retry, Some(_)) => "up_for_retry",
             (CallbackKind::Skip, _) => "skipped",
             (CallbackKind::Retry, None) | (CallbackKind::DeadlineMissed, _) => "running",
+            (CallbackKind::Cancel, _) => "cancelled",
         }
     }
 
@@ -110,6 +111,7 @@ impl fmt::Display for Notification {
             CallbackKind::Retry => f.write_str("failed and is tried again")?,
             CallbackKind::Skip => f.write_str("was skipped")?,
             CallbackKind::DeadlineMissed => f.write_str("has missed its deadline")?,
+            CallbackKind::Cancel => f.write_str("was cancelled")?,
         }
         if let (Some(time), _) | (None, Some(time)) = (self.retry_at, self.deadline) {
             let word = if self.retry_at.is_some() { "at" } else { "of" };
@@ -141,7 +143,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_notice_is_one_line_for_people_and_json_for_programs() {
+    fn a_notification_displays_on_one_line_and_serializes_to_json() {
         let notification = Notification::example();
         assert_eq!(notification.to_string(), "task load of daily failed: the table is gone");
         let json = serde_json::to_value(&notification).unwrap();

@@ -48,6 +48,10 @@ macro_rules! task_options {
             callbacks: Callbacks = Callbacks::NONE, merge(nested), hash(if_any), show(callbacks);
             /// Tags for searching and filtering.
             tags: &'static [&'static str] = &[], merge(list), hash(always), show(tags);
+            /// Connections that the configuration must have when a run starts.
+            connections: &'static [&'static str] = &[], merge(list), hash(if_any), show(tags);
+            /// Secrets that the configuration must have when a run starts.
+            secrets: &'static [&'static str] = &[], merge(list), hash(if_any), show(tags);
         }
     };
 }

@@ -17,7 +17,7 @@ pub enum TriggerRule {
     /// Every upstream succeeded.
     #[default]
     AllSuccess,
-    /// Every upstream failed.
+    /// Every upstream failed, or did not run because of a failure.
     AllFailed,
     /// Every upstream finished, in any state.
     AllDone,
@@ -28,9 +28,10 @@ pub enum TriggerRule {
     AllDoneSetupSuccess,
     /// At least one upstream succeeded; does not wait for the others.
     OneSuccess,
-    /// At least one upstream failed; does not wait for the others.
+    /// At least one upstream failed, or did not run because of a failure; does not wait for the
+    /// others.
     OneFailed,
-    /// At least one upstream succeeded or failed; does not wait for the others.
+    /// At least one upstream has run: it succeeded or failed. Does not wait for the others.
     OneDone,
     /// Every upstream succeeded or was skipped.
     NoneFailed,
@@ -64,8 +65,10 @@ pub struct Tally {
     pub pending: u32,
     /// Succeeded.
     pub success: u32,
-    /// `failed`, `upstream_failed` or `cancelled`.
+    /// `failed` or `cancelled`.
     pub failed: u32,
+    /// `upstream_failed`: failed for all rules but `one_done`, for which they have not run.
+    pub upstream_failed: u32,
     /// Skipped.
     pub skipped: u32,
     /// How many of the above are setup tasks; of those, how many succeeded and how many were
@@ -127,7 +130,8 @@ impl TriggerRule {
     /// task without upstreams runs.
     #[allow(clippy::match_same_arms, reason = "one arm a rule, in the order of the documentation")]
     pub fn verdict(self, tally: &Tally) -> Verdict {
-        let Tally { pending, success, failed, skipped, setups } = *tally;
+        let Tally { pending, success, skipped, setups, .. } = *tally;
+        let failed = tally.failed + tally.upstream_failed;
         let total = pending + success + failed + skipped;
         if total == 0 {
             return Verdict::Run;
@@ -163,7 +167,7 @@ impl TriggerRule {
                 () => Verdict::Skip,
             },
             TriggerRule::OneFailed if failed > 0 => Verdict::Run,
-            TriggerRule::OneDone if success + failed > 0 => Verdict::Run,
+            TriggerRule::OneDone if success + tally.failed > 0 => Verdict::Run,
             TriggerRule::OneFailed | TriggerRule::OneDone => {
                 if done {
                     Verdict::Skip
@@ -256,11 +260,11 @@ mod tests {
     ];
 
     fn tally(pending: u32, [success, failed, skipped]: [u32; 3]) -> Tally {
-        Tally { pending, success, failed, skipped, setups: Setups::default() }
+        Tally { pending, success, failed, upstream_failed: 0, skipped, setups: Setups::default() }
     }
 
     #[test]
-    fn each_rule_decides_by_how_the_upstreams_ended() {
+    fn each_rule_decides_by_the_states_of_the_upstreams() {
         let ways = [[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 0], [1, 0, 1], [0, 1, 1], [1, 1, 1]];
         assert_eq!(ENDED.map(|(rule, _)| rule), TriggerRule::ALL);
         for (rule, expected) in ENDED {
@@ -269,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rule_that_later_ends_cannot_change_decides_early() {
+    fn a_rule_decides_as_soon_as_pending_upstreams_cannot_change_it() {
         assert_eq!(PENDING.map(|(rule, _)| rule), TriggerRule::ALL);
         for (rule, expected) in PENDING {
             let ways = [[1, 0, 0], [0, 1, 0], [0, 0, 1]];
@@ -292,6 +296,24 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// As Airflow's `TriggerRuleDep`: only `one_done` tells the two apart.
+    #[test]
+    fn upstream_failed_counts_as_failed_except_for_one_done() {
+        for rule in TriggerRule::ALL {
+            for bits in 0..3_u32.pow(4) {
+                let [pending, success, failed, skipped] = [0, 1, 2, 3].map(|place| bits / 3_u32.pow(place) % 3);
+                let as_failed = tally(pending, [success, failed, skipped]);
+                let as_skipped = tally(pending, [success, 0, skipped + failed]);
+                let with = Tally { failed: 0, upstream_failed: failed, ..as_failed };
+                let expected = if rule == TriggerRule::OneDone { as_skipped } else { as_failed };
+                assert_eq!(rule.verdict(&with), rule.verdict(&expected), "{rule} with {with:?}");
+            }
+        }
+        let one = Tally { upstream_failed: 1, ..Tally::default() };
+        assert_eq!(TriggerRule::OneDone.verdict(&one), Skip);
+        assert_eq!(TriggerRule::OneDone.verdict(&Tally { pending: 1, ..one }), Wait);
     }
 
     #[test]

@@ -6,6 +6,8 @@ use serde::de::DeserializeOwned;
 use super::TaskContext;
 use super::host::{DetachedHost, Pushed, Unfit};
 use crate::base::Failure;
+use crate::base::text::bounded;
+use crate::run::{QUESTION, Question};
 use crate::value::{TypeInfo, Value, into_owned};
 
 /// Why a named value could not be pushed or pulled.
@@ -97,6 +99,17 @@ fn listed(keys: &[String]) -> String {
     keys.join(", ")
 }
 
+/// The most bytes of a key, as in Airflow, and how many of a longer one are shown.
+const KEY: usize = 512;
+const SHOWN: usize = 64;
+
+/// Why a key cannot be used, if it is too long.
+fn too_long(key: &str) -> Option<String> {
+    (key.len() > KEY).then(|| {
+        format!("a key has at most {KEY} bytes, but this one has {}", crate::base::units::bytes(key.len() as u64))
+    })
+}
+
 impl TaskContext {
     /// Stores a named value for downstream tasks to [`pull`](TaskContext::pull): Airflow's
     /// `xcom_push`.
@@ -129,10 +142,13 @@ impl TaskContext {
     ///
     /// # Errors
     ///
-    /// If the value cannot be stored.
+    /// If the value cannot be stored, or the key is longer than 512 bytes.
     pub fn push<T: Value>(&self, key: &str, value: T) -> Result<(), XComError> {
+        let failed = |failure| XComError::Store { key: bounded(key, SHOWN).into_owned(), failure: Box::new(failure) };
+        if let Some(reason) = too_long(key) {
+            return Err(failed(Failure::Error { chain: vec![reason], retryable: false }));
+        }
         let value = Pushed::Live(TypeInfo::of_value::<T>(), std::sync::Arc::new(value));
-        let failed = |failure| XComError::Store { key: key.to_owned(), failure: Box::new(failure) };
         self.host().push(key, value).map_err(failed)
     }
 
@@ -232,9 +248,22 @@ impl TaskContext {
     /// If the value cannot be represented as JSON or stored, and in a task with a process of its
     /// own, whose state cannot be stored while it runs.
     pub async fn set_state<T: Serialize>(&self, key: &str, value: T) -> Result<(), XComError> {
-        let failed = |reason: String| XComError::Keep { key: key.to_owned(), reason };
+        let failed = |reason: String| XComError::Keep { key: bounded(key, SHOWN).into_owned(), reason };
+        if let Some(reason) = too_long(key) {
+            return Err(failed(reason));
+        }
         let text = serde_json::to_string(&value).map_err(|error| failed(error.to_string()))?;
         self.host().set_state(key, text).await.map_err(|failure| failed(failure.to_string()))
+    }
+
+    /// Notes what the task is going to ask people. It is stored with the beginning of the wait.
+    pub(crate) fn note_question(&self, question: &str, answer: String) {
+        let asked = Question { question: question.to_owned(), answer };
+        if let Ok(text) = serde_json::to_string(&asked) {
+            // The note is taken at once; only the confirmation is not waited for. A question that
+            // cannot be kept is in the log.
+            drop(self.host().set_state(QUESTION, text));
+        }
     }
 
     /// Returns the last value that this task has [stored](TaskContext::set_state) under a key in
@@ -254,7 +283,8 @@ impl TaskContext {
 
     /// Adds a link to the task in `status`, for example to a table it has written or an external
     /// job. A second link with the same name replaces the first; the next attempt starts without
-    /// links.
+    /// links. An attempt can have 100 links; further ones are not stored, and a warning in its log
+    /// says so.
     ///
     /// ```
     /// # use taskflow::prelude::*;
@@ -271,7 +301,7 @@ impl TaskContext {
     /// Returns a directory for files of the run, shared by all its tasks and attempts: `artifacts`
     /// in the directory of the journal. It exists until the run is deleted (`db prune`). A run
     /// without a journal, or with one in memory, has a temporary directory, which is removed when
-    /// the run ends.
+    /// the run ends. Only the user of this process can read it.
     ///
     /// ```
     /// # use taskflow::prelude::*;
@@ -288,7 +318,7 @@ impl TaskContext {
     /// If it cannot be created.
     pub fn artifact_dir(&self) -> std::io::Result<std::path::PathBuf> {
         let path = self.host().artifact_path()?;
-        std::fs::create_dir_all(&path)?;
+        crate::base::private::create_dir_all(&path)?;
         Ok(path)
     }
 }

@@ -22,6 +22,8 @@ pub(super) struct Faults {
     pub(super) cancel_after: Option<u64>,
     /// The events that are sent.
     pub(super) events: Vec<SentEvent>,
+    /// How often random tasks are cleared or marked after the run has ended, and run again.
+    pub(super) edits: u32,
     /// How much the clock differs when the next process resumes the run, in nanoseconds.
     pub(super) restart_gap: i64,
 }
@@ -59,6 +61,9 @@ impl Faults {
         }
         if rng.u32(0..6) == 0 {
             faults.failing_store = Some(rng.u64(1..10));
+        }
+        if rng.u32(0..3) == 0 {
+            faults.edits = rng.u32(1..3);
         }
         if rng.bool() {
             faults.restart_gap = rng.i64(-HOUR..48 * HOUR);

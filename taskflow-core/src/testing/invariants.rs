@@ -1,12 +1,23 @@
-//! Invariants that hold despite all faults: the journal matches the run.
+//! Invariants that hold despite all faults.
+//!
+//! - The journal matches the run.
+//! - Work runs between the setup and the teardown of its scope.
+//! - The input of an element is that of the list it was expanded from.
+//! - A wait never outlasts its delay, wherever the clock stands when a run is resumed.
+//! - Each attempt has its start and its end in order, and none panics inside of this crate.
 
-use crate::engine::RunReport;
-use crate::journal::RunHistory;
-use crate::run::TaskState;
+use std::collections::HashMap;
+
+use crate::base::{Failure, Timestamp};
+use crate::engine::{RunReport, Values};
+use crate::journal::{RunHistory, TaskHistory};
+use crate::machine::Machine;
+use crate::run::{TaskIndex, TaskState};
+use crate::value::AnyValue;
 
 /// The differences between the stored run, if all of it was stored, and the run itself.
 pub(super) fn differences<T>(history: &RunHistory, report: &RunReport<T>, is_over: bool) -> Vec<String> {
-    let mut found = Vec::new();
+    let (mut found, mut wrong) = (Vec::new(), Vec::new());
     let mut differ = |what: String, stored: String, live: String| {
         if stored != live {
             found.push(format!("{what}: {stored} in the journal, {live} in the run"));
@@ -15,7 +26,12 @@ pub(super) fn differences<T>(history: &RunHistory, report: &RunReport<T>, is_ove
     if is_over {
         differ("the run".to_owned(), history.state.to_string(), report.state().to_string());
         differ("the end".to_owned(), format!("{:?}", history.ended), format!("{:?}", Some(report.ended())));
-        differ("the tasks".to_owned(), history.tasks.len().to_string(), report.tasks().count().to_string());
+        // After an edit the history keeps the elements of earlier lists.
+        let was_edited = !history.edits.is_empty();
+        let is_gone = |id: &str| was_edited && id.ends_with(']') && report.task(id).is_none();
+        let is_there = |task: &&TaskHistory| !is_gone(&task.id);
+        let known = history.tasks.iter().filter(is_there).count();
+        differ("the tasks".to_owned(), known.to_string(), report.tasks().count().to_string());
     }
     for task in report.tasks() {
         let id = task.id();
@@ -30,6 +46,23 @@ pub(super) fn differences<T>(history: &RunHistory, report: &RunReport<T>, is_ove
         if !waits_again {
             differ(format!("`{id}`"), known.state.to_string(), task.state().to_string());
         }
+        let has_ended = |number: u32| number < task.attempt_count() || task.state().is_terminal();
+        let panics = task.attempts().into_iter().filter_map(|attempt| match attempt.failure.as_deref() {
+            Some(Failure::Panic { message, location: Some(location) }) if location.contains("taskflow-core") => Some(
+                format!("attempt {} of `{id}` panics inside of taskflow, at {location}: {message}", attempt.number),
+            ),
+            _ => None,
+        });
+        wrong.extend(panics);
+        let live = task.attempts().into_iter().filter(|attempt| has_ended(attempt.number));
+        let live = live.map(|attempt| (attempt.number, attempt.started, attempt.ended));
+        let stored = known.attempts.iter().map(|attempt| (attempt.number, attempt.started, attempt.ended));
+        let stored = stored.filter_map(|(number, started, ended)| Some((number, started, ended?)));
+        wrong.extend(live.chain(stored).filter(|(_, started, ended)| ended < started).map(
+            |(number, started, ended)| {
+                format!("attempt {number} of `{id}` starts at {started:?} and ends at {ended:?}")
+            },
+        ));
         let attempts = known.attempts.iter().map(|attempt| attempt.number).max().unwrap_or(0);
         differ(format!("attempts of `{id}`"), attempts.to_string(), task.attempt_count().to_string());
         if is_over && task.state() != TaskState::Removed {
@@ -39,10 +72,92 @@ pub(super) fn differences<T>(history: &RunHistory, report: &RunReport<T>, is_ove
             differ(format!("the failure of `{id}`"), format!("{:?}", known.failure), format!("{:?}", task.failure()));
         }
         // An expand node passes on the list of its upstream, which stores it.
-        if is_over && known.length.is_none() {
+        if is_over && known.length.is_none() && !known.marked {
             let is_there = task.state() == TaskState::Success;
             differ(format!("the value of `{id}`"), known.has_value().to_string(), is_there.to_string());
         }
     }
+    found.append(&mut wrong);
     found
+}
+
+/// What is wrong about the scopes of a task whose attempt has just started: no task of a scope runs
+/// or will run when its teardown starts, and none runs in a scope that is not set up or is torn
+/// down.
+pub(super) fn of_scopes(machine: &Machine, task: TaskIndex) -> Vec<String> {
+    let (layout, plan) = (machine.layout(), machine.plan());
+    let (node, at) = (layout.node(task), layout.at(task));
+    let mut found = Vec::new();
+    for scope in plan.scopes() {
+        let setup = layout.task(scope.setup, at);
+        if scope.teardown.contains(&node) {
+            let is_work = |work: &TaskIndex| {
+                scope.work.contains(&layout.node(*work)) && layout.task(scope.setup, layout.at(*work)) == setup
+            };
+            let open = layout.tasks().filter(is_work).filter(|&work| !machine.task_state(work).is_terminal());
+            found.extend(open.map(|work| {
+                let (state, work) = (machine.task_state(work), layout.id(work));
+                format!("the teardown `{}` starts while `{work}` of its scope is {state}", layout.id(task))
+            }));
+        }
+        if scope.work.contains(&node) {
+            if let Some(setup) = setup.filter(|&setup| machine.task_state(setup) != TaskState::Success) {
+                let (state, setup) = (machine.task_state(setup), layout.id(setup));
+                found.push(format!("`{}` starts in a scope whose setup `{setup}` is {state}", layout.id(task)));
+            }
+            let teardowns = crate::base::index::indices(scope.teardown.clone());
+            let ran =
+                |teardown: &TaskIndex| !matches!(machine.task_state(*teardown), TaskState::None | TaskState::Removed);
+            for teardown in teardowns.filter_map(|teardown| layout.task(teardown, at)).filter(ran) {
+                let (state, teardown) = (machine.task_state(teardown), layout.id(teardown));
+                found.push(format!("`{}` starts in a scope whose teardown `{teardown}` is {state}", layout.id(task)));
+            }
+        }
+    }
+    found
+}
+
+/// What is wrong about the lists around a task whose attempt has just started. `expanded` has the
+/// lists that expand nodes have last succeeded with, by their ids.
+pub(super) fn of_lists(
+    machine: &Machine,
+    values: &Values,
+    task: TaskIndex,
+    expanded: &HashMap<String, AnyValue>,
+) -> Vec<String> {
+    let layout = machine.layout();
+    let around = std::iter::successors(layout.at(task), |&at| layout.around(at)).map(|at| layout.expand_at(at));
+    let is_another = |&expand: &TaskIndex| {
+        let ty = machine.plan().def(layout.node(expand)).output;
+        let encode = |list: Option<&AnyValue>| list.and_then(|list| ty.encode(list).ok());
+        let list = values.list(expand);
+        // Without consumers of its elements, it is not kept.
+        list.is_some() && encode(list) != encode(expanded.get(&*layout.id(expand)))
+    };
+    let wrong = around.filter(is_another);
+    wrong.map(|expand| format!("`{}` starts with another list of `{}`", layout.id(task), layout.id(expand))).collect()
+}
+
+/// What is wrong about the waits of a run whose session has just begun at this time.
+pub(super) fn of_waits(machine: &Machine, now: Timestamp) -> Vec<String> {
+    let layout = machine.layout();
+    // Exponential delays lie between half and the whole of their step.
+    let retries = layout.tasks().filter(|&task| machine.task_state(task) == TaskState::UpForRetry);
+    let retries = retries.filter_map(|task| {
+        let delay = layout.options(task).retry.delay_after(machine.attempt(task), 0);
+        Some((machine.retry_due(task)?, task, delay * 2))
+    });
+    let pokes = layout.tasks().filter(|&task| machine.task_state(task) == TaskState::UpForReschedule);
+    let pokes = pokes.filter_map(|task| {
+        let policy = layout.options(task).sensor?;
+        Some((machine.wait(task)?.until?, task, policy.poke_interval.max(policy.max_poke_interval)))
+    });
+    let too_long = retries.chain(pokes).filter(|&(due, _, delay)| due > now + delay);
+    let outlasts = too_long.map(|(due, task, delay)| {
+        let (task, wait) = (layout.id(task), due.since(now));
+        format!("`{task}` waits for {wait:?} after a restart, although its delay is at most {delay:?}")
+    });
+    let run = machine.run_retry().map(|(_, due)| (due, machine.plan().options().wait_before_retry()));
+    let run = run.filter(|&(due, delay)| due > now + delay);
+    outlasts.chain(run.map(|(due, delay)| format!("the run waits for {:?}, not {delay:?}", due.since(now)))).collect()
 }

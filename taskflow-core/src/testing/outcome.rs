@@ -21,12 +21,14 @@ pub struct Outcome<T> {
     values: HashMap<String, AnyValue>,
     notifications: Vec<Notification>,
     pub(super) steps: u64,
+    /// Whether tasks were cleared or marked after the run had ended.
+    pub(super) is_edited: bool,
 }
 
 impl<T> Outcome<T> {
     pub(super) fn new(report: RunReport<T>, world: TestWorld) -> Self {
-        let TestWorld { log, values, notifications, steps, .. } = world;
-        Outcome { report, log, values, notifications, steps }
+        let TestWorld { log, values, notifications, steps, is_edited, .. } = world;
+        Outcome { report, log, values, notifications, steps, is_edited }
     }
 
     /// The report, like that of any run.
@@ -74,7 +76,8 @@ impl<T> Outcome<T> {
     /// If the task that produces it did not succeed.
     #[track_caller]
     pub fn result(&self) -> &T {
-        self.report.result().unwrap_or_else(|| self.fail("the run has no result"))
+        let Some(result) = self.report.result() else { self.fail("the run has no result") };
+        result
     }
 
     /// The value returned by the task with this id.
@@ -89,10 +92,10 @@ impl<T> Outcome<T> {
             self.fail(&format!("`{task}` has no value: it is {}", found.state()));
         };
         let ty = self.report.plan().def(found.node()).output;
-        let value = value.downcast_ref::<V>();
-        value.unwrap_or_else(|| {
-            self.fail(&format!("the value of `{task}` is a {}, not a {}", ty.short(), std::any::type_name::<V>()))
-        })
+        let Some(value) = value.downcast_ref::<V>() else {
+            self.fail(&format!("the value of `{task}` is a {}, not a {}", ty.short(), std::any::type_name::<V>()));
+        };
+        value
     }
 
     /// Asserts that the run succeeded.
@@ -185,9 +188,11 @@ impl<T> Outcome<T> {
         self
     }
 
+    // Here and above there are no closures, whose panics would point into the library.
     #[track_caller]
     fn task(&self, id: &str) -> TaskReport<'_> {
-        self.report.task(id).unwrap_or_else(|| self.fail(&format!("there is no task `{id}`")))
+        let Some(task) = self.report.task(id) else { self.fail(&format!("there is no task `{id}`")) };
+        task
     }
 
     #[track_caller]

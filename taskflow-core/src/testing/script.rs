@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::base::{BoxError, nearest};
 use crate::dag::Plan;
 use crate::engine::{Part, StandIn, Starting};
-use crate::task::{Interrupt, TaskDef, TaskFn};
+use crate::task::{Interrupt, TaskDef, TaskFn, Waiting};
 
 /// Selects tasks: `extract {}` for all nodes of that `#[task]` function; or `"extract_2"` for the
 /// node or element of a list (`"extract[3]"`) with this id.
@@ -50,9 +50,23 @@ pub(super) enum Behaviour {
         times: u32,
         message: String,
     },
+    /// The first pokes of a sensor find nothing.
+    NotYet {
+        times: u32,
+    },
     Take(Duration),
     /// The first attempt is lost: it never ends.
     Lose,
+}
+
+impl Behaviour {
+    fn applies_to(&self, def: &TaskDef) -> bool {
+        !matches!(self, Behaviour::NotYet { .. }) || def.waiting == Waiting::Sensor
+    }
+
+    fn no_sensor(task: &str) -> String {
+        format!("`{task}` is not a sensor, so no poke of it can find nothing")
+    }
 }
 
 /// Lines in the order of their addition; later ones take precedence.
@@ -67,14 +81,18 @@ impl Script {
     /// The behaviour of an attempt.
     pub(super) fn behaviour(&self, attempt: &Starting<'_>) -> Part {
         let mut part = Part::default();
-        let mut failure = None;
+        let (mut failure, mut not_yet) = (None, false);
         for (_, behaviour) in self.0.iter().filter(|(selection, _)| selection.matches(attempt)) {
             match behaviour {
                 Behaviour::Call(body) => part.body = Some(Arc::clone(body)),
                 Behaviour::Take(duration) => part.takes = *duration,
                 Behaviour::Lose => part.lost |= attempt.counted == 1,
+                Behaviour::NotYet { times } => not_yet = attempt.waits < *times,
                 Behaviour::Fail { times, message } => failure = (attempt.counted <= *times).then_some(message),
             }
+        }
+        if not_yet {
+            part.body = Some(Arc::new(|_, _| Err(Interrupt::not_yet().into())));
         }
         if let Some(message) = failure {
             let message = message.clone();
@@ -85,7 +103,8 @@ impl Script {
 
     /// The lines that match no task of the plan.
     pub(super) fn mistakes<'a>(&'a self, plan: &'a Plan) -> impl Iterator<Item = String> + 'a {
-        self.0.iter().filter_map(|(selection, _)| match selection {
+        self.0.iter().filter_map(|(selection, behaviour)| match selection {
+            Selection::Function(def) if !behaviour.applies_to(def) => Some(Behaviour::no_sensor(def.id)),
             Selection::Function(def) => {
                 let is_there = plan.defs().iter().any(|other| std::ptr::eq(*other, *def));
                 (!is_there).then(|| format!("the DAG `{}` does not call the task `{}`", plan.id(), def.id))
@@ -93,8 +112,8 @@ impl Script {
             Selection::Id(id) => {
                 // The elements of a list exist only once the list does.
                 let node = id.split_once('[').map_or(id.as_str(), |(node, _)| node);
-                if plan.find(node).is_some() {
-                    return None;
+                if let Some(found) = plan.find(node) {
+                    return (!behaviour.applies_to(plan.def(found))).then(|| Behaviour::no_sensor(id));
                 }
                 let ids = || plan.nodes().iter().map(crate::dag::Node::id);
                 let similar = nearest(node, ids()).map(|similar| format!("; did you mean `{similar}`?"));

@@ -4,7 +4,9 @@
 //!    else is passed on: machine, values and queues are dropped with their session.
 //! 2. A session ends with the run, with a crash, or because the store failed. What was not stored
 //!    is then lost, and the clock may have changed.
-//! 3. After each session the journal is folded and compared with the state of the session, if all
+//! 3. A run that has ended may be edited: tasks are cleared or marked, and the next session runs
+//!    what that opens.
+//! 4. After each session the journal is folded and compared with the state of the session, if all
 //!    of it was stored. Stored successes are remembered, because those tasks must not run again.
 
 use std::sync::Arc;
@@ -90,7 +92,9 @@ pub(super) fn run_sessions<T: Value>(options: &SimOptions, world: &mut TestWorld
         match end {
             End::Over if report.state() != RunState::Interrupted => {
                 check_delivered(options, world)?;
-                return Ok(report);
+                if !world.edit(options, now)? {
+                    return Ok(report);
+                }
             }
             End::Over => world.log.note(now, "the session ends: the journal cannot be written"),
             End::Crashed { .. } => world.log.note(now, "the process dies"),

@@ -6,11 +6,15 @@ use crate::dag::{BuildErrors, Dag, DagFn, Plan};
 use crate::engine::RunRequest;
 use crate::value::{AnyValue, Value};
 
+/// A graph, and the known values of its parameters.
+type Parts = (Result<Arc<Plan>, BuildErrors>, Option<Vec<Option<AnyValue>>>);
+
 /// The subject of a [`Test`](super::Test):
 ///
 /// - `delays {}`, the type defined by `#[dag] fn delays(..)`: its parameters are set by name, or
 ///   have defaults;
-/// - `delays::run(day, 15)`: with all parameters, checked by the compiler;
+/// - `delays::run(day, 15)` or `delays::run_with_defaults().request()`: with parameters that the
+///   compiler checks;
 /// - a [`Dag`], from [`Dag::build`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be tested as a DAG",
@@ -21,15 +25,15 @@ pub trait Subject {
     /// The type of the result.
     type Result: Value;
 
-    /// The graph, and the values of its parameters if they are known.
+    /// The graph, and the known values of its parameters.
     #[doc(hidden)]
-    fn into_parts(self) -> (Result<Arc<Plan>, BuildErrors>, Option<Vec<AnyValue>>);
+    fn into_parts(self) -> Parts;
 }
 
 impl<D: DagFn<Result: Value>> Subject for D {
     type Result = D::Result;
 
-    fn into_parts(self) -> (Result<Arc<Plan>, BuildErrors>, Option<Vec<AnyValue>>) {
+    fn into_parts(self) -> Parts {
         (D::definition().plan(), None)
     }
 }
@@ -37,16 +41,16 @@ impl<D: DagFn<Result: Value>> Subject for D {
 impl<T: Value> Subject for RunRequest<T> {
     type Result = T;
 
-    fn into_parts(self) -> (Result<Arc<Plan>, BuildErrors>, Option<Vec<AnyValue>>) {
+    fn into_parts(self) -> Parts {
         let (plan, params) = self.into_parts();
-        (plan, Some(params.values().to_vec()))
+        (plan, Some(params))
     }
 }
 
 impl<T: Value> Subject for &Dag<T> {
     type Result = T;
 
-    fn into_parts(self) -> (Result<Arc<Plan>, BuildErrors>, Option<Vec<AnyValue>>) {
+    fn into_parts(self) -> Parts {
         (Ok(Arc::clone(self.plan())), None)
     }
 }
@@ -54,7 +58,7 @@ impl<T: Value> Subject for &Dag<T> {
 impl<T: Value> Subject for Dag<T> {
     type Result = T;
 
-    fn into_parts(self) -> (Result<Arc<Plan>, BuildErrors>, Option<Vec<AnyValue>>) {
+    fn into_parts(self) -> Parts {
         (&self).into_parts()
     }
 }

@@ -72,11 +72,12 @@ pub struct Test<T> {
 
 impl<T: Value> Test<T> {
     /// A test of `delays {}` or `delays::run(..)`, for a `#[dag] fn delays(..)`, or of a
-    /// [`Dag`](crate::dag::Dag).
+    /// [`Dag`](crate::dag::Dag). `T` is the type of the result: a helper that makes tests of
+    /// `delays`, whose result is a `u64`, returns a `Test<u64>`.
     pub fn new(subject: impl Subject<Result = T>) -> Self {
         let (plan, params) = subject.into_parts();
         let count = plan.as_ref().map_or(0, |plan| plan.params().len());
-        let params = params.map_or_else(|| vec![None; count], |params| params.into_iter().map(Some).collect());
+        let params = params.unwrap_or_else(|| vec![None; count]);
         Test {
             plan,
             params,
@@ -212,6 +213,28 @@ impl<T> Test<T> {
         self.behave(task.selection(), Behaviour::Call(skips(reason.to_string())))
     }
 
+    /// The first `times` pokes of a sensor find nothing; later ones run as usual. The virtual clock
+    /// passes over the waits.
+    ///
+    /// ```
+    /// # use taskflow::prelude::*;
+    /// # use taskflow::testing::Test;
+    /// # use std::time::Duration;
+    /// #[sensor(poke_interval = "10m")]
+    /// fn landed() -> Option<String> {
+    ///     std::fs::exists("landing/flights.csv").ok()?.then(|| "flights.csv".to_owned())
+    /// }
+    /// #[dag]
+    /// fn daily() -> String {
+    ///     landed()
+    /// }
+    /// let outcome = Test::new(daily {}).stub(landed {}, || Ok("flights.csv".to_owned())).not_yet(landed {}, 3).run();
+    /// assert_eq!(outcome.elapsed(), Duration::from_secs(30 * 60));
+    /// ```
+    pub fn not_yet(self, sensor: impl Target, times: u32) -> Self {
+        self.behave(sensor.selection(), Behaviour::NotYet { times })
+    }
+
     /// Every attempt takes this much virtual time, in addition to the waits in its own code.
     pub fn takes(self, task: impl Target, duration: Duration) -> Self {
         self.behave(task.selection(), Behaviour::Take(duration))
@@ -314,7 +337,11 @@ impl<T: Value> Test<T> {
     /// If [`Test::try_run`] would return an error. Inside async code, if the DAG has async tasks.
     #[track_caller]
     pub fn run(self) -> Outcome<T> {
-        self.try_run().unwrap_or_else(|error| panic!("{error}"))
+        // Not a closure: its panic would point into the library.
+        match self.try_run() {
+            Ok(outcome) => outcome,
+            Err(error) => panic!("{error}"),
+        }
     }
 
     /// Like [`Test::run`], but returns an error instead of panicking. A failed run is an outcome,

@@ -6,12 +6,16 @@ use std::time::Duration;
 
 use super::event_log::EventLog;
 use super::faults::{Faults, SentEvent};
+use super::invariants;
 use super::script::Script;
+use super::session::SimOptions;
 use crate::base::Timestamp;
 use crate::callback::PendingCallback;
-use crate::engine::{Interference, Part, SimHooks, Starting};
-use crate::journal::ManualJournal;
-use crate::run::{Event, TaskState};
+use crate::dag::{node_id_of, path_of};
+use crate::engine::{Interference, Part, SimHooks, Starting, Values};
+use crate::journal::{JournalError, ManualJournal, TaskFilter};
+use crate::machine::Machine;
+use crate::run::{Event, TaskIndex, TaskState};
 use crate::task::Notification;
 use crate::value::AnyValue;
 
@@ -31,6 +35,8 @@ pub(super) struct TestWorld {
     /// Violated invariants.
     pub(super) broken: Vec<String>,
     pub(super) steps: u64,
+    /// Whether tasks were cleared or marked after the run had ended.
+    pub(super) is_edited: bool,
     pub(super) start: Timestamp,
     /// The entries stored by earlier sessions.
     pub(super) stored_before: u64,
@@ -54,6 +60,7 @@ impl TestWorld {
             succeeded: HashSet::new(),
             broken: Vec::new(),
             steps: 0,
+            is_edited: false,
             start,
             stored_before: 0,
             stored: 0,
@@ -67,6 +74,45 @@ impl TestWorld {
         for event in self.faults.events.iter_mut().filter(|event| event.is_sent) {
             event.is_sent = events.iter().any(|(key, _)| *key == event.key);
         }
+    }
+
+    /// The elements of a list that is expanded run, whatever became of those that had their ids.
+    fn renew_elements(&mut self, machine: &Machine, task: TaskIndex) {
+        let (layout, plan) = (machine.layout(), machine.plan());
+        let Some(mapping) = plan.place(layout.node(task)).expands else { return };
+        let path = path_of(&layout.id(task));
+        let is_element = |id: &String| {
+            let node = plan.find(node_id_of(id)).and_then(|node| plan.place(node).mapping);
+            plan.is_within(node, Some(mapping)) && path_of(id).starts_with(&path)
+        };
+        self.succeeded.retain(|id| !id.ends_with(']') || !is_element(id));
+    }
+
+    /// Clears or marks random tasks of the run, which has ended, if the faults want it. Returns
+    /// whether it did.
+    pub(super) fn edit(&mut self, options: &SimOptions, now: Timestamp) -> Result<bool, JournalError> {
+        let (Some(journal), Some(rng)) = (&self.journal, &mut self.rng) else { return Ok(false) };
+        let run_id = &options.info.run_id;
+        // What has been sent is not sent again, and cleared tasks would wait for it.
+        while self.faults.edits > 0 && self.faults.events.is_empty() {
+            self.faults.edits -= 1;
+            let Some(history) = journal.history(run_id)? else { break };
+            let Some(task) = rng.choice(&history.tasks) else { break };
+            let filter = TaskFilter::tasks([&task.id]);
+            let filter = if rng.bool() { filter.downstream() } else { filter };
+            let state =
+                rng.choice([None, None, Some(TaskState::Success), Some(TaskState::Failed), Some(TaskState::Skipped)]);
+            // Not every task can be cleared, or marked as a success without a value.
+            let Ok(edited) = journal.edit(run_id, now, &filter, state.flatten()) else { continue };
+            self.log.note(
+                now,
+                &format!("edited ({}): {}", state.flatten().map_or("cleared", TaskState::name), edited.join(", ")),
+            );
+            self.succeeded.retain(|task| !edited.contains(task));
+            self.is_edited = true;
+            return Ok(true);
+        }
+        Ok(false)
     }
 
     /// Ends a session, after its process has died or has abandoned the run: whatever is not stored
@@ -98,6 +144,16 @@ impl SimHooks for TestWorld {
 
     fn behaviour(&mut self, attempt: &Starting<'_>) -> Part {
         self.script.behaviour(attempt)
+    }
+
+    fn on_begin(&mut self, machine: &Machine, now: Timestamp) {
+        self.broken.extend(invariants::of_waits(machine, now));
+    }
+
+    fn on_start(&mut self, machine: &Machine, values: &Values, task: TaskIndex) {
+        self.renew_elements(machine, task);
+        self.broken.extend(invariants::of_scopes(machine, task));
+        self.broken.extend(invariants::of_lists(machine, values, task, &self.values));
     }
 
     fn interfere(&mut self, now: Timestamp) -> Option<Interference> {

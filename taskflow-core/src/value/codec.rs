@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn nan_stays_nan() {
+    fn nan_survives_a_roundtrip() {
         let bytes = encode((f64::NAN, f32::NAN)).unwrap();
         let back = decode::<(f64, f32)>(&bytes).unwrap();
         assert!(back.0.is_nan() && back.1.is_nan());
@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn some_of_nothing_is_refused_with_its_place() {
+    fn some_of_an_empty_value_is_rejected_with_its_path() {
         let error = encode(HashMap::from([("gate".to_owned(), Some(None::<u8>))])).unwrap_err();
         assert_eq!(
             error,
@@ -298,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn a_type_that_cannot_read_what_it_writes_is_refused() {
+    fn a_type_that_cannot_read_its_own_encoding_is_rejected() {
         #[derive(Serialize, Deserialize)]
         struct Report {
             #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -320,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn a_type_that_reads_a_part_of_what_it_writes_is_refused() {
+    fn a_type_that_reads_only_part_of_its_encoding_is_rejected() {
         #[derive(Serialize)]
         struct Half(u8, u8);
         impl<'de> Deserialize<'de> for Half {
@@ -333,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_of_another_type_and_a_bare_name_are_refused() {
+    fn a_value_of_another_type_and_a_bare_name_are_rejected() {
         let value: AnyValue = Arc::new(1_u8);
         assert_eq!(TypeInfo::of_value::<u16>().encode(&value).unwrap_err(), "not a u16");
         assert_eq!(TypeInfo::of::<u8>().encode(&value).unwrap_err(), "only the name of u8 is known");
@@ -341,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn the_stored_form_of_another_type_says_what_to_do() {
+    fn decoding_as_another_type_explains_what_to_do() {
         let bytes = encode("text".to_owned()).unwrap();
         assert_eq!(
             decode::<Vec<u8>>(&bytes).unwrap_err(),
@@ -368,7 +368,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_after_a_value_are_refused() {
+    fn trailing_bytes_are_rejected() {
         let mut bytes = encode(7_u8).unwrap();
         bytes.push(0);
         let error = decode::<u8>(&bytes).unwrap_err();
@@ -376,7 +376,7 @@ mod tests {
     }
 
     #[test]
-    fn deep_nesting_neither_overflows_the_stack_nor_is_lost() {
+    fn deep_nesting_survives_a_roundtrip_without_a_stack_overflow() {
         let tree = |levels: usize| (1..levels).fold(Tree { children: vec![] }, |tree, _| Tree { children: vec![tree] });
         let chain = |levels: usize| (0..levels).fold(Chain::End, |chain, _| Chain::Link(Box::new(chain)));
         // The stack of a task.
@@ -399,7 +399,7 @@ mod tests {
     }
 
     #[test]
-    fn json_gives_values_of_the_type() {
+    fn json_is_parsed_as_the_type() {
         let value = TypeInfo::of_value::<Key>().from_json(&serde_json::json!({"row": 1, "name": null})).unwrap();
         assert_eq!(value.downcast_ref(), Some(&Key { row: 1, name: None }));
         let error = TypeInfo::of_value::<Key>().from_json(&serde_json::json!({"row": 300})).unwrap_err();
@@ -442,7 +442,7 @@ mod tests {
         }
 
         #[test]
-        fn any_bytes_are_read_without_a_panic(bytes: Vec<u8>) {
+        fn reading_arbitrary_bytes_does_not_panic(bytes: Vec<u8>) {
             let _ = decode::<Everything>(&bytes);
             let _ = decode::<Vec<Chain>>(&bytes);
             let _ = decode::<Flat>(&bytes);
@@ -452,7 +452,7 @@ mod tests {
         }
 
         #[test]
-        fn damaged_values_are_read_without_a_panic(shapes in proptest::collection::vec(shape(), 0..4), at: usize, byte: u8) {
+        fn reading_damaged_values_does_not_panic(shapes in proptest::collection::vec(shape(), 0..4), at: usize, byte: u8) {
             let mut stored = encode(shapes).unwrap();
             let at = at % stored.len();
             stored[at] = byte;

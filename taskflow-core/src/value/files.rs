@@ -18,7 +18,7 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::base::{failpoint, hex, safe_name};
+use crate::base::{failpoint, hex, private, safe_name};
 
 /// The suffix of a file that is still being written.
 const UNFINISHED: &str = "tmp";
@@ -104,7 +104,7 @@ impl ValueFiles {
         let file = FileRef::of(bytes);
         let path = self.path(run, &file);
         let directory = path.parent().unwrap_or(&self.root);
-        fs::create_dir_all(directory)?;
+        private::create_dir_all(directory)?;
         if has_content(&path, bytes) {
             // Its writer may have died before it reached the disk.
             if self.sync {
@@ -220,7 +220,7 @@ impl ValueFiles {
 
     fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
         failpoint::hit("value.write")?;
-        let mut file = File::create_new(path)?;
+        let mut file = private::options().write(true).create_new(true).open(path)?;
         file.write_all(bytes)?;
         if self.sync {
             failpoint::hit("value.sync")?;
@@ -355,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_put_can_be_had_again() {
+    fn a_stored_value_is_read_back() {
         for sync in [false, true] {
             let (_directory, files) = files(sync);
             for bytes in [Vec::new(), vec![1, 2, 3], vec![7; 1_000_000]] {
@@ -368,7 +368,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_lies_below_its_run_under_the_name_of_its_content() {
+    fn a_file_is_named_by_its_content_below_its_run() {
         let (directory, files) = files(true);
         files.put(RUN, b"abc").unwrap();
         let path = "values/manual__2026-01-31T06%3A00%3A00Z_1/ba/\
@@ -399,7 +399,7 @@ mod tests {
     }
 
     #[test]
-    fn missing_truncated_and_corrupt_files_are_told_apart() {
+    fn missing_truncated_and_corrupt_files_are_distinguished() {
         let (_directory, files) = files(false);
         let file = files.put(RUN, b"abc").unwrap();
         let path = files.path(RUN, &file);
@@ -432,7 +432,7 @@ mod tests {
     }
 
     #[test]
-    fn removing_a_run_leaves_the_others() {
+    fn removing_a_run_keeps_the_others() {
         let (_directory, files) = files(false);
         let file = files.put(RUN, b"abc").unwrap();
         files.put("other", b"abc").unwrap();
@@ -470,7 +470,7 @@ mod tests {
     }
 
     #[test]
-    fn threads_that_put_one_value_do_not_disturb_each_other() {
+    fn threads_can_put_the_same_value_concurrently() {
         let (_directory, files) = files(false);
         let bytes = vec![3; 100_000];
         std::thread::scope(|scope| {

@@ -129,6 +129,31 @@ impl TypeInfo {
         (self.codec()?.json)(value)
     }
 
+    /// The JSON form of a value of this type for people: where JSON has no form for it, with text,
+    /// and then with the reason.
+    ///
+    /// # Errors
+    ///
+    /// If it has another type, cannot be encoded either, or the description is from
+    /// [`TypeInfo::of`].
+    pub(crate) fn readable_json(self, value: &AnyValue) -> Result<(serde_json::Value, Option<String>), String> {
+        let reason = match self.json(value) {
+            // Numbers that JSON does not have are `null` in it.
+            Ok(mut json) => {
+                let has_null = contains_null(&json);
+                let readable = if has_null {
+                    self.encode(value).and_then(|bytes| to_json(&bytes, self.path()))
+                } else {
+                    Ok(serde_json::Value::Null)
+                };
+                let replaced = readable.is_ok_and(|readable| fill_nulls(&mut json, &readable));
+                return Ok((json, replaced.then(|| "JSON has no such numbers".to_owned())));
+            }
+            Err(reason) => reason,
+        };
+        Ok((to_json(&self.encode(value)?, self.path())?, Some(reason)))
+    }
+
     /// Converts JSON to a value, for example a parameter from the command line.
     ///
     /// # Errors
@@ -208,8 +233,8 @@ impl std::fmt::Debug for TypeInfo {
 
 /// For fuzzing: reads `bytes` in every way in which stored bytes are read. Must not panic.
 pub(crate) fn read_any(bytes: &[u8]) {
-    let _ = preview(bytes, 1000);
-    let _ = to_json(bytes);
+    let _ = preview(bytes, "u128", 1000);
+    let _ = to_json(bytes, "");
     let types = [
         TypeInfo::of_value::<serde_json::Value>(),
         TypeInfo::of_value::<Vec<Option<(u8, i128, f64)>>>(),
@@ -219,5 +244,32 @@ pub(crate) fn read_any(bytes: &[u8]) {
     ];
     for ty in types {
         let _ = ty.decode(bytes);
+    }
+}
+
+fn contains_null(json: &serde_json::Value) -> bool {
+    match json {
+        serde_json::Value::Null => true,
+        serde_json::Value::Array(items) => items.iter().any(contains_null),
+        serde_json::Value::Object(fields) => fields.values().any(contains_null),
+        _ => false,
+    }
+}
+
+/// Replaces each `null` for which `readable` has a text. Returns whether there was one.
+fn fill_nulls(json: &mut serde_json::Value, readable: &serde_json::Value) -> bool {
+    use serde_json::Value;
+    match (json, readable) {
+        (json @ Value::Null, text @ Value::String(_)) => {
+            json.clone_from(text);
+            true
+        }
+        (Value::Array(items), Value::Array(others)) if items.len() == others.len() => {
+            items.iter_mut().zip(others).fold(false, |any, (item, other)| fill_nulls(item, other) | any)
+        }
+        (Value::Object(fields), Value::Object(others)) => fields
+            .iter_mut()
+            .fold(false, |any, (name, field)| others.get(name).is_some_and(|other| fill_nulls(field, other)) | any),
+        _ => false,
     }
 }

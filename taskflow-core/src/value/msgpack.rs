@@ -252,14 +252,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_written_is_one_value() {
+    fn the_encoder_writes_exactly_one_value() {
         let value =
             (1_u64, -7_i64, "text", Some(2.5_f64), vec![(); 20], None::<u8>, vec![vec![0_u8; 300]; 70_000 / 300]);
         assert_eq!(check(&rmp_serde::to_vec_named(&value).unwrap()), Ok(()));
     }
 
     #[test]
-    fn every_prefix_of_a_value_is_told_from_the_whole() {
+    fn every_prefix_of_a_value_is_incomplete() {
         let bytes = rmp_serde::to_vec_named(&(1_u64 << 40, "text", vec![1.5_f32, 2.5], Some(u16::MAX))).unwrap();
         for len in 0..bytes.len() {
             assert_eq!(check(&bytes[..len]), Err(Broken::Ended { at: len }));
@@ -267,13 +267,13 @@ mod tests {
     }
 
     #[test]
-    fn what_follows_a_value_is_reported() {
+    fn trailing_bytes_are_reported() {
         let error = check(&[0x01, 0x02, 0x03]).unwrap_err();
         assert_eq!(error.to_string(), "the stored value ends at byte 1, and 2 bytes follow");
     }
 
     #[test]
-    fn the_reserved_byte_is_reported_with_its_place() {
+    fn the_reserved_byte_is_reported_with_its_offset() {
         let error = check(&[0x92, 0x01, 0xc1]).unwrap_err();
         assert_eq!(error.to_string(), "byte 2 of the stored bytes is not MessagePack");
     }
@@ -291,13 +291,13 @@ mod tests {
     }
 
     #[test]
-    fn a_length_that_the_bytes_cannot_hold_is_refused_before_anything_is_read() {
+    fn a_length_beyond_the_input_is_rejected_before_reading() {
         let promised = [0xdd, 0xff, 0xff, 0xff, 0xff, 0x01];
         assert_eq!(check(&promised), Err(Broken::Ended { at: 6 }));
     }
 
     #[test]
-    fn skipping_passes_over_all_within() {
+    fn skipping_a_value_skips_its_contents() {
         let bytes = rmp_serde::to_vec_named(&(vec![vec![1, 2], vec![3]], "x", 9)).unwrap();
         let mut reader = Reader::new(&bytes);
         assert_eq!(reader.token(), Ok(Token::List(3)));

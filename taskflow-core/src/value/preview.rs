@@ -10,7 +10,7 @@
 
 use std::fmt::Write;
 
-use super::json;
+use super::json::{self, Sixteen};
 use super::msgpack::{Chunk, Reader, Token};
 use crate::log::Redactor;
 
@@ -35,16 +35,17 @@ const CLOSING: usize = 40;
 /// The smallest share of an entry, enough for a number, as long as there is space.
 const SCALAR: usize = 24;
 
-/// Displays a stored value in at most `limit` bytes of JSON, at least five.
+/// Displays a stored value of the named type in at most `limit` bytes of JSON, at least five.
 ///
 /// The bytes are untrusted. If they end early or are not MessagePack from some point on, the part
 /// before that is shown.
-pub(crate) fn preview(bytes: &[u8], limit: usize) -> Preview {
+pub(crate) fn preview(bytes: &[u8], ty: &str, limit: usize) -> Preview {
     if super::is_table(bytes) {
         let text = super::table_file::preview(bytes, limit);
         return Preview { json: text, complete: false };
     }
-    let mut shown = Shown { reader: Reader::new(bytes), json: String::new(), complete: true };
+    let mut shown =
+        Shown { reader: Reader::new(bytes), json: String::new(), complete: true, sixteen: Sixteen::of_type(ty) };
     shown.value(limit, MAX_LEVELS);
     // Bytes after the value are not part of it and not shown.
     Preview { json: shown.json, complete: shown.complete && shown.reader.is_at_end() }
@@ -54,6 +55,7 @@ struct Shown<'a> {
     reader: Reader<'a>,
     json: String,
     complete: bool,
+    sixteen: Sixteen,
 }
 
 impl<'a> Shown<'a> {
@@ -64,7 +66,7 @@ impl<'a> Shown<'a> {
             Ok(Token::Map(len)) => self.map(len, room, levels),
             Ok(Token::Text(chunk)) => self.text(chunk, room),
             Ok(token) => {
-                let json = json::scalar(token).to_string();
+                let json = json::scalar(token, self.sixteen).to_string();
                 if json.len() <= room { self.json.push_str(&json) } else { self.cut() }
             }
             Err(_) => {
@@ -260,7 +262,7 @@ mod tests {
     }
 
     fn shown<T: Serialize>(value: T, limit: usize) -> String {
-        preview(&stored(value), limit).json
+        preview(&stored(value), "", limit).json
     }
 
     #[derive(Clone, Serialize)]
@@ -276,8 +278,8 @@ mod tests {
     }
 
     #[test]
-    fn what_fits_is_shown_in_full_and_in_its_order() {
-        let preview = preview(&stored(report(2)), 1000);
+    fn a_value_that_fits_is_shown_in_full_and_in_order() {
+        let preview = preview(&stored(report(2)), "", 1000);
         assert_eq!(preview.json, r#"{"title": "delays", "rows": [[0, 0.0], [1, 0.5]], "count": 2}"#);
         assert!(preview.complete);
     }
@@ -289,7 +291,7 @@ mod tests {
 
     #[test]
     fn a_large_part_does_not_hide_those_after_it() {
-        let preview = preview(&stored(report(1000)), 150);
+        let preview = preview(&stored(report(1000)), "", 150);
         assert_eq!(preview.json, r#"{"title": "delays", "rows": "[… 1000]", "count": 1000}"#);
         assert!(!preview.complete);
     }
@@ -307,10 +309,10 @@ mod tests {
     }
 
     #[test]
-    fn secrets_are_hidden_with_all_within_them() {
+    fn secrets_are_hidden_with_their_contents() {
         let value =
             serde_json::json!({"db_password": "hunter2", "oauth": {"AccessToken": ["a", {"b": 1}], "user": "me"}});
-        let preview = preview(&stored(value), 1000);
+        let preview = preview(&stored(value), "", 1000);
         assert_eq!(preview.json, r#"{"db_password": "***", "oauth": {"AccessToken": "***", "user": "me"}}"#);
         assert!(!preview.complete);
     }
@@ -324,35 +326,35 @@ mod tests {
     }
 
     #[test]
-    fn what_json_cannot_hold_is_readable() {
+    fn values_that_json_cannot_express_are_readable() {
         let mut bytes = stored((f64::NAN, f32::NEG_INFINITY, u64::MAX, BTreeMap::from([((1, "a"), 2)])));
-        assert_eq!(preview(&bytes, 200).json, r#"["NaN", "-inf", "18446744073709551615", {"[1, \"a\"]": 2}]"#);
+        assert_eq!(preview(&bytes, "", 200).json, r#"["NaN", "-inf", "18446744073709551615", {"[1, \"a\"]": 2}]"#);
         bytes = [&[0xc4, 12][..], &[7; 12]].concat();
-        assert_eq!(preview(&bytes, 200).json, r#""<12 bytes>""#);
+        assert_eq!(preview(&bytes, "", 200).json, r#""<12 bytes>""#);
     }
 
     #[test]
-    fn the_beginning_of_a_value_is_enough() {
+    fn a_prefix_of_a_value_is_enough() {
         let bytes = stored(report(1000));
         assert_eq!(
-            preview(&bytes[..40], 1000).json,
+            preview(&bytes[..40], "", 1000).json,
             r#"{"title": "delays", "rows": [[0, 0.0], [1, "…"], "… 998 more"], "… 1 more": "…"}"#
         );
         let text = stored("x".repeat(1_000_000));
-        assert_eq!(preview(&text[..15], 1000).json, "\"xxxxxxxxxx… 999990 more bytes\"");
+        assert_eq!(preview(&text[..15], "", 1000).json, "\"xxxxxxxxxx… 999990 more bytes\"");
         let binary = [0xc6, 0x40, 0, 0, 0, 1, 2, 3];
-        assert_eq!(preview(&binary, 1000).json, "\"<1073741824 bytes>\"");
-        assert_eq!(preview(&[], 1000).json, "\"…\"");
+        assert_eq!(preview(&binary, "", 1000).json, "\"<1073741824 bytes>\"");
+        assert_eq!(preview(&[], "", 1000).json, "\"…\"");
     }
 
     #[test]
     fn deep_nesting_shows_its_size_at_the_bottom() {
-        let json = preview(&[[0x91; 5000].as_slice(), &[1]].concat(), 10_000).json;
+        let json = preview(&[[0x91; 5000].as_slice(), &[1]].concat(), "", 10_000).json;
         assert_eq!(json, format!("{}\"[… 1]\"{}", "[".repeat(MAX_LEVELS), "]".repeat(MAX_LEVELS)));
     }
 
     fn check(bytes: &[u8], limit: usize) {
-        let preview = preview(bytes, limit);
+        let preview = preview(bytes, "", limit);
         assert!(preview.json.len() <= limit.max(CUT.len()), "{} > {limit}: {}", preview.json.len(), preview.json);
         serde_json::from_str::<serde_json::Value>(&preview.json)
             .unwrap_or_else(|error| panic!("{error}: {}", preview.json));
@@ -360,12 +362,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_give_json_within_the_limit(bytes: Vec<u8>, limit in 0..500_usize) {
+        fn arbitrary_bytes_are_previewed_as_json_within_the_limit(bytes: Vec<u8>, limit in 0..500_usize) {
             check(&bytes, limit);
         }
 
         #[test]
-        fn any_prefix_of_a_value_gives_json_within_the_limit(
+        fn every_prefix_of_a_value_is_previewed_as_json_within_the_limit(
             value in vec(btree_map(any::<(Option<bool>, String)>(), (any::<f64>(), vec(any::<Option<i64>>(), 0..30)), 0..6), 0..6),
             len: usize,
             limit in 0..5000_usize,

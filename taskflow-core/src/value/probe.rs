@@ -438,7 +438,7 @@ mod tests {
     }
 
     #[test]
-    fn some_of_nothing_is_found_whatever_surrounds_it() {
+    fn some_of_an_empty_value_is_found_at_any_depth() {
         assert_eq!(check(&Some(None::<u8>)).unwrap_err(), NIL);
         assert_eq!(check(&Some(())).unwrap_err(), NIL);
         assert_eq!(check(&Some(Some(None::<u8>))).unwrap_err(), NIL);
@@ -466,7 +466,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_is_nested_too_deep_is_refused_and_not_walked_to_its_end() {
+    fn a_value_nested_too_deep_is_rejected_without_walking_all_of_it() {
         let tree = |levels: usize| (1..levels).fold(Tree { children: vec![] }, |tree, _| Tree { children: vec![tree] });
         check(&tree(MAX_DEPTH / 2)).unwrap();
         let error = check(&tree(MAX_DEPTH / 2 + 1)).unwrap_err();
@@ -479,7 +479,7 @@ mod tests {
     }
 
     #[test]
-    fn a_serialize_that_miscounts_is_refused() {
+    fn a_serialize_impl_that_miscounts_is_rejected() {
         struct Miscounted;
         impl Serialize for Miscounted {
             fn serialize<S: ser::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -495,7 +495,7 @@ mod tests {
     }
 
     #[test]
-    fn the_errors_of_a_serialize_are_passed_on() {
+    fn the_errors_of_a_serialize_impl_are_returned() {
         #[derive(Serialize)]
         struct Holder {
             path: std::path::PathBuf,
@@ -509,7 +509,7 @@ mod tests {
     }
 
     #[test]
-    fn a_length_beyond_32_bits_is_refused() {
+    fn a_length_beyond_32_bits_is_rejected() {
         struct Endless;
         impl Serialize for Endless {
             fn serialize<S: ser::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -13,7 +13,7 @@ fn each_format_has_a_name_that_reads_back() {
 }
 
 #[test]
-fn an_unknown_name_is_answered_with_the_known_ones() {
+fn an_unknown_name_is_rejected_with_the_known_ones() {
     let unknown = "mermade".parse::<Format>().expect_err("no format");
     let text = unknown.to_string();
     assert_eq!(
@@ -23,7 +23,7 @@ fn an_unknown_name_is_answered_with_the_known_ones() {
 }
 
 #[test]
-fn every_format_ends_its_last_line_and_says_the_same_twice() {
+fn every_format_ends_its_last_line_and_is_deterministic() {
     for plan in [graphs::delays(), graphs::rules(), graphs::hostile(), graphs::empty()] {
         for format in Format::ALL {
             let text = render(&plan, format);
@@ -85,7 +85,7 @@ fn nested_groups_are_nested_boxes() {
 }
 
 #[test]
-fn text_of_the_user_stays_text() {
+fn user_text_is_escaped() {
     let plan = graphs::hostile();
     insta::assert_snapshot!(render(&plan, Format::Dot));
     insta::assert_snapshot!(render(&plan, Format::Mermaid));

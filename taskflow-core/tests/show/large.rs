@@ -6,7 +6,7 @@ use taskflow_core::render::{Format, render};
 use crate::graphs;
 
 #[test]
-fn a_chain_of_a_hundred_thousand() {
+fn a_chain_of_a_hundred_thousand_tasks_is_drawn() {
     let plan = graphs::chain(100_000);
     for format in [Format::Tree, Format::Mermaid] {
         let text = render(&plan, format);
@@ -16,14 +16,14 @@ fn a_chain_of_a_hundred_thousand() {
 }
 
 #[test]
-fn a_fan_of_thousands() {
+fn a_fan_of_thousands_of_tasks_is_drawn() {
     let plan = graphs::fan(20_000);
     assert!(render(&plan, Format::Tree).contains(".. 19996 more part"));
     assert!(render(&plan, Format::Dot).contains("part_20000"));
 }
 
 #[test]
-fn drawings_of_thousands() {
+fn a_large_drawing_contains_every_task() {
     for plan in [
         graphs::chain(5000),
         graphs::fan(1000),
@@ -37,7 +37,7 @@ fn drawings_of_thousands() {
 }
 
 #[test]
-fn boxes_within_boxes_within_boxes() {
+fn deeply_nested_groups_are_drawn() {
     let plan = graphs::deep_groups(50);
     for format in Format::ALL {
         render(&plan, format);

@@ -15,13 +15,13 @@ fn svg_of_every_kind_of_edge() {
 }
 
 #[test]
-fn a_legend_is_there_only_when_lines_differ() {
+fn a_legend_appears_only_when_lines_differ() {
     assert!(render(&graphs::rules(), Format::Svg).contains("class=\"legend\""));
     assert!(!render(&graphs::fan(3), Format::Svg).contains("class=\"legend\""));
 }
 
 #[test]
-fn it_has_a_name_and_a_description_for_those_who_do_not_see_it() {
+fn a_drawing_has_an_accessible_title_and_description() {
     let text = render(&graphs::delays(), Format::Svg);
     assert!(text.starts_with("<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"taskflow-dag\" role=\"img\""));
     assert!(text.contains(">DAG delays: Daily delays per carrier and per origin.</title>"));
@@ -35,7 +35,7 @@ fn it_has_a_name_and_a_description_for_those_who_do_not_see_it() {
 }
 
 #[test]
-fn states_are_data_that_a_script_can_change() {
+fn states_are_attributes_that_a_script_can_change() {
     let plan = graphs::rules();
     let view = View::of(&plan);
     let states: Vec<&str> = STATES.iter().copied().take(plan.len()).collect();
@@ -69,7 +69,7 @@ fn every_state_of_the_engine_has_a_colour() {
 }
 
 #[test]
-fn states_that_are_missing_or_unknown_do_no_harm() {
+fn missing_and_unknown_states_are_safe() {
     let plan = graphs::rules();
     let view = View::of(&plan);
     for states in [&[][..], &["success"], &["\"><script>", "", "no such state"], &["failed"; 100]] {
@@ -80,7 +80,7 @@ fn states_that_are_missing_or_unknown_do_no_harm() {
 }
 
 #[test]
-fn parameters_can_be_left_out() {
+fn parameters_can_be_omitted() {
     let plan = graphs::delays();
     let view = View::of(&plan);
     let text = svg(&view, &SvgOptions::default().without_params());
@@ -95,14 +95,14 @@ fn a_dag_without_tasks_is_an_empty_page() {
 }
 
 #[test]
-fn text_of_the_user_stays_text() {
+fn user_text_is_escaped() {
     let text = render(&graphs::hostile(), Format::Svg);
     well_formed(&text);
     assert!(text.contains("a &quot;b&quot; &lt;c&gt; &amp; d]]&gt;"));
 }
 
 #[test]
-fn one_kind_of_line_over_another_is_drawn_beside_it() {
+fn lines_of_different_kinds_do_not_overlap() {
     let plan = graphs::build("both", || {
         let first = graphs::start();
         graphs::merge(first, first)

@@ -47,7 +47,7 @@ fn a_wide_fan_is_cut_after_a_few() {
 }
 
 #[test]
-fn what_hangs_from_the_siblings_left_out_is_counted() {
+fn the_descendants_of_omitted_siblings_are_counted() {
     insta::assert_snapshot!(tree(&graphs::shards(40)), @r"
     shards
       122 tasks, 160 edges, hash <hash>
@@ -90,7 +90,7 @@ fn what_hangs_from_the_siblings_left_out_is_counted() {
 }
 
 #[test]
-fn a_sibling_that_differs_is_never_left_out() {
+fn a_sibling_that_differs_is_never_omitted() {
     let plan = graphs::build("differs", || {
         let first = graphs::start();
         let parts: Vec<Output<u32>> = (0..20).map(|_| graphs::part(first)).collect();
@@ -106,19 +106,19 @@ fn a_sibling_that_differs_is_never_left_out() {
 }
 
 #[test]
-fn a_deep_chain_goes_on_at_the_margin() {
+fn a_deep_chain_continues_at_the_margin() {
     insta::assert_snapshot!(tree(&graphs::chain(20)));
 }
 
 #[test]
-fn long_values_are_cut() {
+fn long_values_are_truncated() {
     let tree = tree(&graphs::hostile());
     assert!(tree.lines().all(|line| line.chars().count() < 140), "{tree}");
     insta::assert_snapshot!(tree);
 }
 
 #[test]
-fn a_dag_without_tasks_says_so() {
+fn an_empty_dag_is_reported() {
     insta::assert_snapshot!(tree(&graphs::empty()), @r"
     empty
       0 tasks, 0 edges, hash <hash>
@@ -144,7 +144,7 @@ fn a_parameter_can_be_the_result() {
 
 /// Every task is there once, however the graph is cut: printed in full, or among those counted.
 #[test]
-fn no_task_is_lost() {
+fn every_task_is_listed() {
     for plan in [graphs::nested(), graphs::random(60, 12, 5), graphs::chain(50), graphs::delays()] {
         let tree = render(&plan, Format::Tree);
         for node in plan.nodes() {

@@ -4,16 +4,20 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
+use syn::{Expr, Type};
 
 use super::model::{Dag, Default, Expansion, Param};
 use super::param::source_text;
 use crate::task::{allow_lints, location};
+use crate::types::{is_named, ungroup};
 use crate::{crate_path, spans};
 
 pub(super) fn expand(dag: &Dag) -> TokenStream {
     match dag.expansion {
         Expansion::Full => {
-            [namespace(dag), definition(dag), group(dag), triggers(dag), registration(dag)].into_iter().collect()
+            [namespace(dag), with_defaults(dag), definition(dag), group(dag), triggers(dag), registration(dag)]
+                .into_iter()
+                .collect()
         }
         Expansion::Placeholder => placeholder(dag),
         Expansion::Unchanged => {
@@ -39,6 +43,10 @@ fn namespace(dag: &Dag) -> TokenStream {
     let body_params =
         dag.params.iter().map(|Param { binding, ty, attrs, .. }| quote!(#(#attrs)* #binding: #krate::Output<#ty>));
     let output = match &dag.result {
+        Some(ty) if is_composed(ty) => {
+            let p = spans::at(ty.span(), &p);
+            quote_spanned!(ty.span()=> impl #p::ComposedResult<#ty>)
+        }
         Some(ty) => {
             let krate = spans::at(ty.span(), krate);
             quote_spanned!(ty.span()=> #krate::Output<#ty>)
@@ -77,6 +85,84 @@ fn namespace(dag: &Dag) -> TokenStream {
     }
 }
 
+/// `run_with_defaults`, with a method for each parameter that has a default. Nothing if none has.
+fn with_defaults(dag: &Dag) -> TokenStream {
+    if dag.params.iter().all(|param| param.default.is_none()) {
+        return TokenStream::new();
+    }
+    let (name, vis, allow_lints) = (&dag.name(), &dag.vis, allow_lints());
+    let p = crate_path::private(&dag.krate);
+    let (shared, result, count) = (&dag.attrs.shared, result(dag), dag.params.len());
+    let id = name.unraw();
+    let places = || dag.params.iter().enumerate();
+    let required = places().filter(|(_, param)| param.default.is_none());
+    let arguments = required.clone().map(|(_, Param { name, ty, .. })| quote!(#name: #ty));
+    // Hygienic, so that it does not collide with a parameter of the user.
+    let params = Ident::new("params", Span::mixed_site());
+    let set = required
+        .map(|(place, Param { name, ty, .. })| quote!(#p::param_type::<#ty>().set(&mut #params, #place, #name);));
+    let setters = places().filter(|(_, param)| param.default.is_some()).map(|(place, param)| {
+        let Param { name, ty, help, .. } = param;
+        // The name of a method that every request has, renamed as the command line does.
+        let setter = if name == "request" { format_ident!("param_request", span = name.span()) } else { name.clone() };
+        let doc = help.as_ref().map(|help| quote!(#[doc = #help]));
+        quote! {
+            #doc
+            #vis fn #setter(mut self, value: #ty) -> Self {
+                #p::param_type::<#ty>().set(&mut self.params, #place, value);
+                self
+            }
+        }
+    });
+    let run_doc = format!(
+        "Requests a run of the DAG `{id}` in which every parameter with a default has it, unless a method of the \
+         returned builder sets another value. Await it to run it."
+    );
+    quote! {
+        #(#shared)*
+        const _: () = {
+            /// A run with defaults.
+            #[must_use = "a run starts when it is awaited"]
+            #[derive(Clone, Debug)]
+            #allow_lints
+            #vis struct RunWithDefaults {
+                params: #p::SomeParams,
+            }
+
+            #allow_lints
+            impl #name {
+                #[doc = #run_doc]
+                #vis fn run_with_defaults(#(#arguments),*) -> RunWithDefaults {
+                    #[allow(unused_mut)]
+                    let mut #params = #p::SomeParams::new(#count);
+                    #(#set)*
+                    RunWithDefaults { params: #params }
+                }
+            }
+
+            #allow_lints
+            impl RunWithDefaults {
+                #(#setters)*
+
+                /// The request, to set options of the run.
+                #vis fn request(self) -> #p::RunRequest<#result> {
+                    self.params.request(#name::def())
+                }
+            }
+
+            #allow_lints
+            impl ::core::future::IntoFuture for RunWithDefaults {
+                type Output = <#p::RunRequest<#result> as ::core::future::IntoFuture>::Output;
+                type IntoFuture = #p::RunFuture<#result>;
+
+                fn into_future(self) -> Self::IntoFuture {
+                    ::core::future::IntoFuture::into_future(self.request())
+                }
+            }
+        };
+    }
+}
+
 /// The function that adds this DAG to another one, as a group of tasks.
 fn group(dag: &Dag) -> TokenStream {
     let (krate, name, vis, allow_lints) = (&dag.krate, dag.name(), &dag.vis, allow_lints());
@@ -91,7 +177,7 @@ fn group(dag: &Dag) -> TokenStream {
         let label = name.unraw().to_string();
         quote!(#p::param_type::<#ty>().inside(#p::IntoArg::<#ty>::into_arg(#name), #label))
     });
-    let drawn = quote!(#name::__draw(#(#arguments),*));
+    let drawn = draw(dag, &quote!(#(#arguments),*), &p);
     let (output, drawn) = match &dag.result {
         Some(ty) => (quote!(-> #krate::Output<#ty>), drawn),
         None => (quote!(), quote!({ let _ = #drawn; })),
@@ -181,6 +267,7 @@ fn definition(dag: &Dag) -> TokenStream {
     let result = result(dag);
     let inputs = format_ident!("__inputs");
     let handles = dag.params.iter().map(|Param { ty, .. }| quote!(#p::dag_input::<#ty>(&mut #inputs)));
+    let drawn = draw(dag, &quote!(#(#handles),*), &p);
     quote! {
         #(#shared)*
         #allow_lints
@@ -196,7 +283,7 @@ fn definition(dag: &Dag) -> TokenStream {
                     params: || ::std::vec![#(#params),*],
                     result: #p::TypeInfo::of_value::<#result>(),
                     trace: |#[allow(unused_mut)] mut #inputs| {
-                        #p::DagResult::<#result>::into_handle(#name::__draw(#(#handles),*))
+                        #p::DagResult::<#result>::into_handle(#drawn)
                     },
                     plan: #p::PlanCell::new(),
                 };
@@ -219,10 +306,20 @@ fn definition_of_param(param: &Param, has_intervals: bool, p: &TokenStream) -> T
     let (name, ty) = (param.name.unraw().to_string(), &param.ty);
     let default = param.default.as_ref().map(|default| match default {
         Default::Text(text) => quote!(.default_text(#text)),
+        Default::List(array, elements) => {
+            let text = source_text(array);
+            quote!(.default_list(#text, &[#(#elements),*]))
+        }
         Default::FromRun(closure) => {
             let text = source_text(closure);
             let kind = if has_intervals { quote!(Intervals) } else { quote!(NoIntervals) };
             quote!(.default_of_run::<#p::#kind>(#text, #closure))
+        }
+        // An array of other expressions than literals is meant as the list that the parameter
+        // takes.
+        Default::Value(value) if matches!(value, Expr::Array(_)) && is_named(&param.ty, "Vec") => {
+            let text = source_text(value);
+            quote!(.default(#text, || ::std::vec::Vec::from(#value)))
         }
         Default::Value(value) => {
             let text = source_text(value);
@@ -240,6 +337,24 @@ fn definition_of_param(param: &Param, has_intervals: bool, p: &TokenStream) -> T
     let pattern = param.pattern.as_ref().map(|pattern| quote!(.pattern(#pattern)));
     let help = param.help.as_ref().map(|help| quote!(.help(#help)));
     quote!(#p::param_type::<#ty>().named(#name) #default #range #choices #pattern #help .erase())
+}
+
+/// Calls the function as written. Makes one output of its result, if that can have several.
+fn draw(dag: &Dag, arguments: &TokenStream, p: &TokenStream) -> TokenStream {
+    let name = dag.name();
+    match &dag.result {
+        Some(ty) if is_composed(ty) => quote!(#p::ComposedResult::<#ty>::compose(#name::__draw(#arguments))),
+        Some(_) | None => quote!(#name::__draw(#arguments)),
+    }
+}
+
+/// Whether the function may end with something else than the output of its result: with an output
+/// for each part of a tuple, or with the values of an `each`.
+fn is_composed(ty: &Type) -> bool {
+    match ungroup(ty) {
+        Type::Tuple(tuple) => (2..=4).contains(&tuple.elems.len()),
+        ty => is_named(ty, "Vec"),
+    }
 }
 
 fn result(dag: &Dag) -> TokenStream {

@@ -50,6 +50,8 @@ pub(crate) struct Param {
 pub(crate) enum Default {
     /// A string, parsed as on the command line.
     Text(LitStr),
+    /// An array of literals for a list, and each of them as on the command line.
+    List(Expr, Vec<LitStr>),
     /// A closure that takes the run.
     FromRun(Expr),
     /// Any other expression.

@@ -2,7 +2,7 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, format_ident, quote};
-use syn::{Expr, ExprLit, FnArg, Lit, LitStr, Meta, Pat, PatType};
+use syn::{Expr, ExprArray, ExprLit, ExprUnary, FnArg, Lit, LitStr, Meta, Pat, PatType, Type, UnOp};
 
 use super::model::{Default, Param};
 use super::text;
@@ -55,11 +55,17 @@ pub(super) fn read<'a>(
             errors.on(&arg.pat, message);
         }
         let param = param(name, arg, options, &docs, attrs);
-        if let Some(Default::Text(text)) = &param.default {
-            text::check(&param.ty, text, errors);
+        match &param.default {
+            Some(Default::Text(text)) => text::check(&param.ty, text, errors),
+            Some(Default::List(_, elements)) => {
+                if let Some(ty) = element_of_list(&param.ty) {
+                    elements.iter().for_each(|element| text::check(ty, element, errors));
+                }
+            }
+            Some(Default::FromRun(_) | Default::Value(_)) | None => {}
         }
         for choice in &param.choices {
-            text::check(&param.ty, choice, errors);
+            text::check(element_of_list(&param.ty).unwrap_or(&param.ty), choice, errors);
         }
         params.push(param);
     }
@@ -70,6 +76,10 @@ fn param(name: syn::Ident, arg: &PatType, options: Options, docs: &Attrs, attrs:
     let default = options.default.map(|default| match option::ungroup(&default) {
         Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Default::Text(text.clone()),
         Expr::Closure(_) => Default::FromRun(default),
+        Expr::Array(array) if element_of_list(&arg.ty).is_some() => match literals(array) {
+            Some(elements) => Default::List(default, elements),
+            None => Default::Value(default),
+        },
         _ => Default::Value(default),
     });
     let help = match options.help {
@@ -159,6 +169,30 @@ fn check_type(arg: &PatType, errors: &mut Errors) {
         }
         Some(Unsupported::Generic) | None => {}
     }
+}
+
+/// The type of the elements, if a parameter of this type is a list or a set.
+fn element_of_list(ty: &Type) -> Option<&Type> {
+    let segment = last_segment(ty).filter(|segment| {
+        ["Vec", "VecDeque", "LinkedList", "BTreeSet", "HashSet"].iter().any(|list| segment.ident == list)
+    })?;
+    type_arguments(segment).first().copied()
+}
+
+/// The elements of an array of literals, each as on the command line.
+fn literals(array: &ExprArray) -> Option<Vec<LitStr>> {
+    let element = |element: &Expr| match option::ungroup(element) {
+        Expr::Lit(literal) => Some(as_text(&literal.lit)),
+        Expr::Unary(ExprUnary { op: UnOp::Neg(_), expr, .. }) => match option::ungroup(expr) {
+            Expr::Lit(literal) => {
+                let text = as_text(&literal.lit);
+                Some(LitStr::new(&format!("-{}", text.value()), text.span()))
+            }
+            _ => None,
+        },
+        _ => None,
+    };
+    array.elems.iter().map(element).collect()
 }
 
 /// A literal as on the command line.

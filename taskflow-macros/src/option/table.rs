@@ -209,8 +209,15 @@ options! {
     /// Called when a run misses its deadline.
     on_deadline_missed: kind::Callback, [Dag], "on_deadline_missed = alert",
         also ["sla_miss_callback"] => callbacks.on_deadline_missed;
+    /// Called when a run is cancelled.
+    on_cancel: kind::Callback, [Dag], "on_cancel = alert" => callbacks.on_cancel;
     /// Labels for finding the task or the DAG.
     tags: kind::Texts, [Task, Sensor, TaskDefaults, Dag], r#"tags = ["daily", "sales"]"# => tags;
+    /// Connections that must be configured before a run starts.
+    connections: kind::Texts, [Task, Sensor, TaskDefaults], r#"connections = ["warehouse"]"#,
+        also ["connection", "conn_id"] => connections;
+    /// Secrets that must be configured before a run starts.
+    secrets: kind::Texts, [Task, Sensor, TaskDefaults], r#"secrets = ["api_key"]"#, also ["secret"] => secrets;
     /// The options of tasks that do not set them.
     task_defaults as "default": kind::TaskDefaults, [Dag], r#"default(retries = 2, retry_delay = "1m")"#,
         also ["default_args"] => task_defaults;

@@ -55,7 +55,7 @@ pub(crate) enum Param {
 
 pub(crate) struct Input {
     pub(crate) name: Ident,
-    /// The owned form: `Vec<T>` for `&[T]`, `String` for `&str`.
+    /// The owned form: `Vec<T>` for `&[T]`, `String` for `&str`, `PathBuf` for `&Path`.
     pub(crate) ty: Box<Type>,
     pub(crate) passing: Passing,
 }
@@ -64,7 +64,7 @@ pub(crate) struct Input {
 pub(crate) enum Passing {
     /// `T`
     Value,
-    /// `&T`, `&[T]`, `&str`
+    /// `&T`, `&[T]`, `&str`, `&Path`
     Reference,
 }
 

@@ -1,16 +1,21 @@
 //! The parameters of a task: inputs and the context.
 
+use proc_macro2::TokenStream;
 use quote::{ToTokens, format_ident};
 use syn::spanned::Spanned;
 use syn::{Attribute, FnArg, Ident, Pat, PatType, Type, parse_quote, parse_quote_spanned};
 
 use super::model::{Input, Param, Passing};
+use crate::crate_path;
 use crate::errors::Errors;
+use crate::spans;
 use crate::types::{Unsupported, find_unsupported, is_named, last_segment, type_arguments, ungroup};
 
 /// Reads the parameters. Removes their doc comments, which Rust does not allow on parameters.
+/// `krate` is the path of the facade crate.
 pub(super) fn read<'a>(
     args: impl Iterator<Item = &'a mut FnArg>,
+    krate: &TokenStream,
     generics: &[Ident],
     errors: &mut Errors,
 ) -> Vec<Param> {
@@ -21,7 +26,7 @@ pub(super) fn read<'a>(
         arg.attrs.retain(|attr| !attr.path().is_ident("doc"));
         check_attributes(&mut arg.attrs, errors);
         let before = errors.len();
-        let param = read_one(arg, position, generics, errors);
+        let param = read_one(arg, position, krate, generics, errors);
         let generic = matches!(find_unsupported(&arg.ty, generics), Some(Unsupported::Generic));
         if matches!(param, Param::Context) && std::mem::replace(&mut has_context, true) {
             errors.on(&*arg, "a task has only one context; remove this second one");
@@ -31,7 +36,7 @@ pub(super) fn read<'a>(
     params
 }
 
-fn read_one(arg: &PatType, position: usize, generics: &[Ident], errors: &mut Errors) -> Param {
+fn read_one(arg: &PatType, position: usize, krate: &TokenStream, generics: &[Ident], errors: &mut Errors) -> Param {
     let name = match plain_name(&arg.pat) {
         Some(name) => name.clone(),
         // The name of the context is not used.
@@ -51,7 +56,7 @@ fn read_one(arg: &PatType, position: usize, generics: &[Ident], errors: &mut Err
             if let Some(mutability) = &reference.mutability {
                 let tokens = [reference.and_token.to_token_stream(), mutability.to_token_stream()];
                 errors.on(
-                    tokens.into_iter().collect::<proc_macro2::TokenStream>(),
+                    tokens.into_iter().collect::<TokenStream>(),
                     "a task cannot change its input in place, because other tasks may read the same value\n\
                      take it by value (`mut x: T`), change it and return it",
                 );
@@ -79,6 +84,11 @@ fn read_one(arg: &PatType, position: usize, generics: &[Ident], errors: &mut Err
                 }
                 ty if ty.to_token_stream().to_string() == "str" => {
                     input(parse_quote_spanned!(ty.span()=> ::std::string::String), Passing::Reference)
+                }
+                // The user may have a type of this name, so the compiler finds the owned one.
+                ty if is_named(ty, "Path") || is_named(ty, "OsStr") => {
+                    let p = spans::at(ty.span(), &crate_path::private(krate));
+                    input(parse_quote_spanned!(ty.span()=> <#ty as #p::OwnedInput>::Owned), Passing::Reference)
                 }
                 Type::TraitObject(object) => {
                     errors.on(object, "an input is stored under its type, which cannot be a trait object; name a type");

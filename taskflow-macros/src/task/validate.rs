@@ -27,7 +27,8 @@ pub(super) fn validate(function: Function, mut options: Options, place: Place, e
     let types = sig.generics.type_params().map(|param| param.ident.clone());
     let generics: Vec<Ident> =
         types.chain(sig.generics.lifetimes().map(|param| param.lifetime.ident.clone())).collect();
-    let params = params::read(sig.inputs.iter_mut(), &generics, errors);
+    let krate = crate_path::resolve(options.krate.as_ref());
+    let params = params::read(sig.inputs.iter_mut(), &krate, &generics, errors);
     let output = match is_sensor {
         true => read_sensor_return(&sig, &generics, errors),
         false => read_return(&sig.output, &generics, errors),
@@ -64,7 +65,6 @@ pub(super) fn validate(function: Function, mut options: Options, place: Place, e
         Some(doc) => doc.value.to_token_stream(),
         None => attrs.doc_text(),
     };
-    let krate = crate_path::resolve(options.krate.as_ref());
     Task { krate, attrs, vis, sig, body, id, doc, kind, params, output, is_sensor, options, expansion }
 }
 

@@ -180,7 +180,7 @@ pub fn kill(pid: Pid) {
 }
 
 /// Hands a request on to a port of this machine: status and body of the answer.
-pub fn hand_on(port: u16, request: &Request) -> (u16, String) {
+pub fn forward_request(port: u16, request: &Request) -> (u16, String) {
     let mut socket = TcpStream::connect(("127.0.0.1", port)).expect("somebody listens");
     let Request { method, path, body, .. } = request;
     let head = format!(

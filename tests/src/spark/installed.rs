@@ -17,8 +17,8 @@ pub struct Spark {
 }
 
 impl Spark {
-    /// That which `TASKFLOW_SPARK_HOME` names, or that of `cargo xtask spark`. Fails the test where
-    /// there is none, with what to do.
+    /// The installation in `TASKFLOW_SPARK_HOME`, or that of `cargo xtask spark`. Without one,
+    /// fails the test with instructions.
     pub fn find() -> Spark {
         let home = std::env::var_os("TASKFLOW_SPARK_HOME").map(PathBuf::from).or_else(|| {
             // A package within the project has its own directory.

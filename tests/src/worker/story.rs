@@ -27,7 +27,7 @@ impl Story {
         Story { place, expected: expected(seed, repeat), before: None, effects: 0, crashes: 0 }
     }
 
-    /// A process has died, or come to its end: what it has left must fit to what was there before.
+    /// Checks the state left by a process that died or finished against the state before it.
     pub fn check(&mut self, has_died: bool) {
         let look = self.place.look();
         let effects = self.place.effects();
@@ -49,7 +49,7 @@ impl Story {
         (self.before, self.effects) = (look, effects.len());
     }
 
-    /// Lets it come to its end, and compares that with the undisturbed run.
+    /// Runs it to its end and compares that with the undisturbed run.
     pub fn finish(mut self) {
         let ended = self.place.run("");
         assert!(ended.has_not_panicked().status.success(), "{ended:?}");

@@ -1,4 +1,4 @@
-//! The context is found wherever it stands, under whatever path and name.
+//! The context can be any parameter, under any path and name.
 use taskflow::TaskContext;
 use taskflow::prelude::{Output, dag, task};
 

@@ -1,4 +1,4 @@
-//! A DAG without `->` may end in anything or return early; one with `->` gives an output.
+//! A DAG without `->` can end in anything or return early; one with `->` returns an output.
 use taskflow::prelude::*;
 
 #[task]

@@ -22,6 +22,8 @@ fn tell(notification: &Notification) -> Result<()> {
     priority = -7,
     trigger_rule = "all_done",
     tags = ["a", "b"],
+    connections = ["warehouse", "mail"],
+    secrets = ["api_key"],
     doc = "What it does.",
     on_success = tell,
     on_failure = log_line(),
@@ -59,6 +61,7 @@ taskflow::pool!("warehouse", slots = 8);
     on_failure = tell,
     on_retry = tell,
     on_deadline_missed = tell,
+    on_cancel = tell,
     tags = ["x"],
     default(
         retries = 2,
@@ -71,6 +74,8 @@ taskflow::pool!("warehouse", slots = 8);
         priority = 4,
         on_failure = tell,
         tags = ["y"],
+        connections = ["warehouse"],
+        secrets = ["token"],
     ),
     crate = ::taskflow,
 )]
@@ -93,8 +98,10 @@ fn main() {
     assert_eq!(options.priority, Some(-7));
     assert_eq!(options.trigger_rule, Some(TriggerRule::AllDone));
     assert_eq!(options.tags, ["a", "b"]);
+    assert_eq!((options.connections, options.secrets), (&["warehouse", "mail"][..], &["api_key"][..]));
     let callbacks = options.callbacks;
-    assert!(CallbackKind::ALL.iter().all(|&it| callbacks.on(it).is_some() != (it == CallbackKind::DeadlineMissed)));
+    let of_runs = [CallbackKind::DeadlineMissed, CallbackKind::Cancel];
+    assert!(CallbackKind::ALL.iter().all(|it| callbacks.on(*it).is_some() != of_runs.contains(it)));
     assert_eq!(some::def().options.backoff, Some(Backoff::Exponential { factor: 3.0 }));
     assert_eq!(some::def().kind.name(), "sync");
     assert_eq!(few::def().options.backoff, Some(Backoff::Constant));
@@ -112,7 +119,8 @@ fn main() {
     let deadline = options.deadline.unwrap();
     assert_eq!(deadline.after, Duration::from_secs(9000));
     assert_eq!(deadline.reference, taskflow::notify::DeadlineReference::LogicalDate);
-    assert!(options.callbacks.on_deadline_missed.is_some() && options.callbacks.on_skip.is_none());
+    assert!(options.callbacks.on_deadline_missed.is_some() && options.callbacks.on_cancel.is_some());
+    assert!( options.callbacks.on_skip.is_none());
     assert_eq!(options.tags, ["x"]);
     assert_eq!(options.task_defaults.retries, Some(2));
     assert_eq!(options.task_defaults.backoff, Some(Backoff::Exponential { factor: 2.5 }));

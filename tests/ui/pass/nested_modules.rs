@@ -1,4 +1,4 @@
-//! Visibility is what the function says.
+//! The generated items have the visibility of the function.
 mod reading {
     pub(crate) mod deep {
         use serde::{Deserialize, Serialize};

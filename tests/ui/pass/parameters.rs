@@ -2,7 +2,7 @@
 use serde::{Deserialize, Serialize};
 use taskflow::prelude::*;
 
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 enum Mode {
     Full,
     Delta,
@@ -36,8 +36,13 @@ fn example(
     #[param(default = None)] nothing: Option<String>,
     #[param(default = false)] dry: bool,
     #[param(default = "2026-01-31")] since: Date,
+    #[param(default = ["eu", "us"], choices = ["eu", "us"])] regions: Vec<String>,
+    #[param(default = [1, -2])] numbers: std::collections::BTreeSet<i8>,
+    #[param(default = [Mode::Full, Mode::Delta])] modes: Vec<Mode>,
+    #[param(default = ["2026-01-31"])] days: Vec<Date>,
+    #[param(default = [1, 2])] pair: [u8; 2],
 ) -> u32 {
-    let _ = (nothing, dry, since);
+    let _ = (nothing, dry, since, regions, numbers, modes, days, pair);
     region = if region.clone().handle_for_macros() == region.handle_for_macros() { region } else { region };
     use_them(day, minutes, mode, limit, names, region, ratio)
 }
@@ -65,6 +70,11 @@ fn main() {
             ("nothing", "None"),
             ("dry", "false"),
             ("since", "2026-01-31"),
+            ("regions", r#"["eu", "us"]"#),
+            ("numbers", "[1, -2]"),
+            ("modes", "[Mode::Full, Mode::Delta]"),
+            ("days", r#"["2026-01-31"]"#),
+            ("pair", "[1, 2]"),
         ]
     );
     assert_eq!(params[0].help, "The day to read.");
@@ -74,7 +84,11 @@ fn main() {
     assert_eq!(params[5].pattern, Some("^[a-z]+-[a-z]+$"));
     assert_eq!(params[6].range_text, Some("-1.0..1.0"));
     assert_eq!(params[7].choices, ["1", "2", "3"]);
+    let shown: Vec<_> = params[11..].iter().map(|param| param.default_view().unwrap().to_string()).collect();
+    assert_eq!(shown, [r#"["eu","us"]"#, "[-2,1]", r#"["Full","Delta"]"#, r#"["2026-01-31"]"#, "[1,2]"]);
+    assert_eq!(params[2].default_view().unwrap().to_string(), "Delta");
     example::def().plan().unwrap();
+    drop(example::run_with_defaults().minutes(30).mode(Mode::Full)._level(2).modes(vec![]).request().fail_fast(true));
     let params = (required::def().params)();
     assert!(params.iter().all(|param| !param.has_default()));
     drop(required::run(Date::new(2026, 1, 31).unwrap(), 2));

@@ -122,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_fill_lines_up_to_their_room() {
+    fn words_fill_lines_up_to_the_width() {
         assert_eq!(wrap("aa bb  cc\ndd e", 5), ["aa bb", "cc dd", "e"]);
     }
 

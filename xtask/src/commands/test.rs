@@ -20,7 +20,7 @@ const LONG: [(&str, &str); 3] =
 
 /// The tests of compiler messages. They run one compiler at a time, with their own target
 /// directory, and take longer than all other tests together, so they run in the background.
-const COMPILERS: [&str; 2] = ["wrong_programs_are_explained", "right_programs_compile_and_run"];
+const COMPILERS: [&str; 2] = ["invalid_programs_are_explained", "valid_programs_compile_and_run"];
 
 /// Runs all tests and counts the results. `words` except `--long` are passed to cargo, as a filter
 /// for example.

@@ -3,14 +3,17 @@
 mod crash;
 mod kind;
 
+use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 pub use self::crash::Crash;
 pub(crate) use self::crash::SignalName;
 pub use self::kind::ErrorKind;
-use serde::{Deserialize, Serialize};
+use super::text::bounded;
 
 /// The error type of tasks. `anyhow`, `eyre` and `thiserror` types, `String` and `&str` convert
 /// into it.
@@ -98,6 +101,29 @@ impl Failure {
         Failure::Error { chain, retryable: true }
     }
 
+    /// Cuts messages that are too long to store and to show, with a note about the rest.
+    pub(crate) fn bound(&mut self) {
+        /// More causes are counted.
+        const CAUSES: usize = 32;
+        match self {
+            Failure::Error { chain, .. } => {
+                let more = chain.len().saturating_sub(CAUSES);
+                if more > 0 {
+                    chain.truncate(CAUSES);
+                    chain.push(format!("… ({more} more causes)"));
+                }
+                chain.iter_mut().for_each(bound_message);
+            }
+            Failure::Panic { message, .. } => bound_message(message),
+            Failure::Skipped { reason } | Failure::Cancelled { reason } => bound_message(reason),
+            Failure::Crashed { stderr, .. } => stderr.iter_mut().for_each(bound_message),
+            Failure::TimedOut { .. }
+            | Failure::NothingFound { .. }
+            | Failure::UpstreamFailed { .. }
+            | Failure::Lost { .. } => {}
+        }
+    }
+
     /// Whether the task was skipped rather than failed.
     pub fn is_skip(&self) -> bool {
         matches!(self, Failure::Skipped { .. })
@@ -138,6 +164,14 @@ impl Failure {
             Failure::Crashed { stderr, .. } => stderr,
             _ => &[],
         }
+    }
+}
+
+/// Cuts a message that is longer than 64 KiB.
+pub(crate) fn bound_message(message: &mut String) {
+    const LONGEST: usize = 64 << 10;
+    if let Cow::Owned(cut) = bounded(message, LONGEST) {
+        *message = cut;
     }
 }
 

@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_command_reads_the_notice_and_may_fail() {
+    fn a_command_receives_the_notification_and_can_fail() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("notification");
         let script = Command::script("cat > \"$FILE\"; echo \" $TASKFLOW_TASK $TASKFLOW_CALLBACK\" >> \"$FILE\"");

@@ -1,8 +1,8 @@
 //! Ready-made callbacks and their building blocks: a line in the log, a command, a webhook.
 //!
 //! The options `on_success`, `on_failure`, `on_retry` and `on_skip` of tasks and `on_success`,
-//! `on_failure`, `on_retry` and `on_deadline_missed` of DAGs take a callback: a function of a
-//! [`Notification`], or one of these.
+//! `on_failure`, `on_retry`, `on_deadline_missed` and `on_cancel` of DAGs take a callback: a
+//! function of a [`Notification`], or one of these.
 //!
 //! ```
 //! use taskflow::notify::{self, Notification, log_line};
@@ -65,7 +65,7 @@ impl Notifier for LogLine {
         let key = &*notification.key;
         match notification.kind {
             CallbackKind::Failure | CallbackKind::DeadlineMissed => tracing::error!(target: "taskflow", key, "{line}"),
-            CallbackKind::Retry => tracing::warn!(target: "taskflow", key, "{line}"),
+            CallbackKind::Retry | CallbackKind::Cancel => tracing::warn!(target: "taskflow", key, "{line}"),
             CallbackKind::Success | CallbackKind::Skip => tracing::info!(target: "taskflow", key, "{line}"),
         }
         Ok(())

@@ -34,8 +34,8 @@ enum To {
 /// `Idempotency-Key`.
 ///
 /// A status from 200 to 299 is success. Any other status, or no response within 15 seconds, is a
-/// failure that is retried later. The address may contain a secret: only its host is ever
-/// displayed.
+/// failure that is retried later. Redirects are not followed. The address may contain a secret:
+/// only its host is ever displayed.
 ///
 /// ```
 /// use taskflow::notify::{webhook, webhook_of};

@@ -3,10 +3,9 @@
 use console::Term;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::super::terminal::Paint;
+use super::super::terminal::{Paint, shown};
 use super::sample::Sample;
 use super::view;
-use crate::base::Timestamp;
 use crate::dag::Plan;
 
 /// The view. Nothing is drawn before the first sample.
@@ -52,23 +51,23 @@ impl Bar {
         Ok(Bar { bar, term, capture: Some(capture) })
     }
 
-    pub(super) fn show(&self, sample: &Sample, plan: &Plan, started: Timestamp) {
+    pub(super) fn show(&self, sample: &Sample, plan: &Plan) {
         let (height, width) = self.term.size();
-        let lines = view::lines(sample, plan, started, usize::from(width).saturating_sub(1), Paint(true));
+        let lines = view::lines(sample, plan, usize::from(width).saturating_sub(1), Paint(true));
         // A view that fills the screen could not be erased.
         let fitting = lines.len().min(usize::from(height).saturating_sub(1));
-        self.bar.set_message(lines[..fitting].join("\n"));
+        self.bar.set_message(shown(&lines[..fitting].join("\n")));
     }
 
     /// Prints a line above the view.
     pub(super) fn note(&self, line: &str) {
-        self.bar.println(line);
+        self.bar.println(shown(line));
     }
 
     /// Erases the view and prints a line in its place, for a program that ends at once.
     pub(super) fn quit(&self, line: &str) {
         self.bar.finish_and_clear();
-        let _ = self.term.write_line(line);
+        let _ = self.term.write_line(&shown(line));
     }
 
     /// Erases the view and gives the terminal back.

@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_line_gets_its_end() {
+    fn a_missing_final_line_break_is_added() {
         assert_eq!(passed_on(&[b"one\nhalf"]), b"one\nhalf\n");
     }
 }

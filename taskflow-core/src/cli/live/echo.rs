@@ -6,10 +6,10 @@
 
 use std::time::Duration;
 
-use super::super::record;
 use super::super::terminal::Paint;
+use super::super::{format, record};
 use crate::base::Timestamp;
-use crate::engine::TaskReport;
+use crate::engine::ChangedTask;
 use crate::log::{Follow, LogFiles, LogRecord, LogSink};
 use crate::run::{TaskIndex, TaskState};
 
@@ -34,6 +34,7 @@ pub(in crate::cli) struct Echo {
 #[derive(Debug)]
 struct Open {
     task: TaskIndex,
+    /// Its id and label.
     id: String,
     attempt: u32,
     follow: Follow,
@@ -53,35 +54,32 @@ impl Echo {
         }
     }
 
-    /// Registers attempts that have started or ended.
-    pub(super) fn add_attempts<'a>(&mut self, tasks: impl Iterator<Item = TaskReport<'a>>) {
-        for task in tasks {
-            let place = task.index().as_usize();
+    /// Registers which attempts have started or ended.
+    pub(super) fn apply(&mut self, changed: &[ChangedTask], now: Timestamp) {
+        for task in changed {
+            let view = &task.view;
+            let Some(number) = view.number else { continue };
+            let has_ended = |attempt: u32| attempt < view.attempt || view.state != TaskState::Running;
+            let open = self.open.iter_mut().filter(|open| open.task == number && open.ended.is_none());
+            open.filter(|open| has_ended(open.attempt)).for_each(|open| open.ended = Some(now));
+            let place = number.as_usize();
             if self.seen.len() <= place {
                 self.seen.resize(place + 1, 0);
             }
             let seen = &mut self.seen[place];
-            let fresh = *seen + 1..=task.attempt_count();
+            let fresh = *seen + 1..=view.attempt;
             if fresh.is_empty() {
                 continue;
             }
             *seen = *fresh.end();
-            if task.state().is_terminal() && task.ended() < self.since {
+            if view.ended.is_some_and(|ended| ended < self.since) {
                 continue;
             }
             for attempt in fresh {
-                let follow = self.files.follow(&self.run, &task.id(), attempt);
-                self.open.push(Open { task: task.index(), id: task.id().into_owned(), attempt, follow, ended: None });
-            }
-        }
-    }
-
-    /// Registers which of the followed attempts have ended.
-    pub(super) fn mark_ended<'a>(&mut self, task: impl Fn(TaskIndex) -> TaskReport<'a>, now: Timestamp) {
-        for open in self.open.iter_mut().filter(|open| open.ended.is_none()) {
-            let known = task(open.task);
-            if open.attempt < known.attempt_count() || known.state() != TaskState::Running {
-                open.ended = Some(now);
+                let follow = self.files.follow(&self.run, &view.id, attempt);
+                let ended = has_ended(attempt).then_some(now);
+                let id = format::task(&view.id, view.label.as_deref());
+                self.open.push(Open { task: number, id, attempt, follow, ended });
             }
         }
     }
@@ -101,9 +99,10 @@ impl Echo {
     }
 
     /// The remaining lines, once the run has ended.
-    pub(super) fn rest<'a>(mut self, tasks: impl Iterator<Item = TaskReport<'a>>) -> Vec<String> {
+    pub(super) fn rest(mut self, changed: &[ChangedTask]) -> Vec<String> {
         self.sink.flush();
-        self.add_attempts(tasks);
-        self.new_lines(Timestamp::now())
+        let now = Timestamp::now();
+        self.apply(changed, now);
+        self.new_lines(now)
     }
 }

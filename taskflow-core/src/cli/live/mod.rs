@@ -11,6 +11,7 @@ mod screen;
 mod signals;
 mod view;
 
+use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,12 +23,12 @@ pub(super) use self::echo::Echo;
 use self::log::Log;
 use self::sample::Sample;
 pub(super) use self::signals::{Signal, Signals};
-use super::format;
 use super::terminal::Terminal;
+use super::{format, waits};
 use crate::base::{Failure, Timestamp};
 use crate::dag::Plan;
-use crate::engine::{Engine, RunControl, RunHandle, RunReport};
-use crate::run::RunInfo;
+use crate::engine::{ChangedTask, Engine, LiveFollower, RunControl, RunHandle, RunReport};
+use crate::run::{RunInfo, RunProgress, TaskState, WaitView};
 use crate::value::AnyValue;
 
 /// A run that has ended.
@@ -43,30 +44,34 @@ pub(super) struct Ended {
 }
 
 /// A shorter run is not shown: the view would only flicker.
-const FIRST_SAMPLE: Duration = Duration::from_millis(150);
-/// Between two samples.
-const SAMPLE_INTERVAL: Duration = Duration::from_millis(100);
+const FIRST_LOOK: Duration = Duration::from_millis(150);
+/// Between two refreshes of what is shown.
+const INTERVAL: Duration = Duration::from_millis(100);
 /// Between two checks for the number of a run that has just started.
 const NUMBER_INTERVAL: Duration = Duration::from_millis(2);
 /// How long the first line waits for the number.
 const NUMBER_TIMEOUT: Duration = Duration::from_secs(1);
-/// A sample holds the lock of the engine: sampling takes at most this fraction of the time.
+/// A refresh takes at most this fraction of the time.
 const MAX_SHARE: u32 = 100;
 
 /// Follows the run to its end.
 pub(super) async fn follow(
     handle: RunHandle<()>,
     mut watcher: Watcher,
+    home: Option<PathBuf>,
     mut echo: Option<Echo>,
     signals: &mut Signals,
-    grace: Duration,
+    stopping: &Stopping<'_>,
     terminal: &Terminal,
 ) -> Ended {
     let control = handle.control();
+    let mut about = RunName { number: None, home };
     let mut stopped_by = None;
     let mut finished = pin!(handle.finished());
     let start = Instant::now();
-    let mut next_sample = start + if watcher.awaits_opening() { NUMBER_INTERVAL } else { FIRST_SAMPLE };
+    // Follows from the first refresh on: nothing is collected for a short run.
+    let mut follower = None;
+    let mut next_look = start + if watcher.awaits_opening() { NUMBER_INTERVAL } else { FIRST_LOOK };
     let (report, result) = loop {
         tokio::select! {
             biased;
@@ -80,31 +85,40 @@ pub(super) async fn follow(
                 watcher.open(control.number(), terminal);
                 // Counted first: tasks that are asked to stop may end before the message is
                 // printed.
-                let message = stopping(&control, grace, signal);
-                control.cancel(signal.reason());
+                let message = stopping.message(&control, signal);
+                stopping.engine.drain(signal.reason());
                 watcher.note(&message, terminal);
             }
-            () = sleep_until(next_sample), if !watcher.is_quiet() || echo.is_some() => {
+            () = sleep_until(next_look), if !watcher.is_quiet() || echo.is_some() => {
                 let before = Instant::now();
                 let awaits_number = watcher.awaits_opening() && control.is_recorded() && control.number().is_none();
                 if awaits_number && start.elapsed() < NUMBER_TIMEOUT {
-                    next_sample = before + NUMBER_INTERVAL;
+                    next_look = before + NUMBER_INTERVAL;
                     continue;
                 }
-                watcher.update(&control, terminal);
-                if let Some(echo) = &mut echo {
-                    show_logs(echo, &watcher, &control, terminal);
+                about.number = control.number();
+                watcher.open(about.number, terminal);
+                if follower.is_none() {
+                    follower = control.follow();
                 }
-                next_sample = Instant::now() + SAMPLE_INTERVAL.max(before.elapsed() * MAX_SHARE);
+                if let Some(follower) = &mut follower {
+                    refresh(follower, &mut watcher, &mut echo, &about, terminal);
+                }
+                next_look = Instant::now() + INTERVAL.max(before.elapsed() * MAX_SHARE);
             }
         }
     };
     let number = control.number();
     watcher.open(number, terminal);
-    if let Some(echo) = echo {
-        echo.rest(report.tasks()).iter().for_each(|line| watcher.note(line, terminal));
+    if !watcher.is_quiet() || echo.is_some() {
+        let wants = |state: TaskState| echo.is_some() || watcher.wants(state);
+        let (progress, changed) = LiveFollower::ended(&report, wants);
+        if let Some(echo) = echo {
+            echo.rest(&changed).iter().for_each(|line| watcher.note(line, terminal));
+        }
+        about.number = number;
+        watcher.end(&progress, &changed, &about, terminal);
     }
-    watcher.end(&report, terminal);
     Ended { report, result, signal: stopped_by, number }
 }
 
@@ -143,31 +157,64 @@ pub(super) async fn wait_for_triggered(
     }
 }
 
-fn show_logs(echo: &mut Echo, watcher: &Watcher, control: &RunControl, terminal: &Terminal) {
-    let now = control.read(|run| {
-        echo.add_attempts(run.tasks());
-        echo.mark_ended(|task| run.task(task), run.now());
-        run.now()
-    });
-    if let Some(now) = now {
+/// Shows what has changed.
+fn refresh(
+    follower: &mut LiveFollower,
+    watcher: &mut Watcher,
+    echo: &mut Option<Echo>,
+    about: &RunName,
+    terminal: &Terminal,
+) {
+    let Some(changed) = follower.refresh(|state| echo.is_some() || watcher.wants(state)) else { return };
+    watcher.update(follower.progress(), &changed, about, terminal);
+    if let Some(echo) = echo {
+        let now = follower.progress().now;
+        echo.apply(&changed, now);
         echo.new_lines(now).iter().for_each(|line| watcher.note(line, terminal));
     }
 }
 
-/// The message after the first Ctrl-C.
-fn stopping(control: &RunControl, grace: Duration, signal: Signal) -> String {
-    let again = match signal {
-        Signal::Interrupt => "Ctrl-C again",
-        Signal::Terminate => "a second signal",
-    };
-    let grace = format::seconds(grace);
-    match control.running().len() {
-        0 => signal.reason().to_owned(),
-        running => format!(
-            "{}: waiting up to {grace} for {} to stop; {again} stops at once",
-            signal.reason(),
-            format::count(running, "running task")
-        ),
+/// What happens at the first signal.
+pub(super) struct Stopping<'a> {
+    /// The engine of the run and of those that it triggers.
+    pub(super) engine: &'a Engine,
+    pub(super) grace: Duration,
+    /// The command that resumes the run with this number.
+    pub(super) resume: &'a dyn Fn(i64) -> String,
+}
+
+impl Stopping<'_> {
+    /// The line after the first signal.
+    fn message(&self, control: &RunControl, signal: Signal) -> String {
+        let running = match control.running().len() {
+            0 => String::new(),
+            count => {
+                format!(": waiting up to {} for {}", format::seconds(self.grace), format::count(count, "running task"))
+            }
+        };
+        let again = if signal == Signal::Interrupt { "Ctrl-C again" } else { "a second signal" };
+        let next = match control.number() {
+            Some(number) => format!("the run can be resumed with `{}`", (self.resume)(number)),
+            None if control.is_recorded() => "the run can be resumed with `resume`".to_owned(),
+            None => "the run is not stored, so it is cancelled and cannot be resumed".to_owned(),
+        };
+        format!("stopping{running}; {again} stops at once; {next}")
+    }
+}
+
+/// How commands name the run.
+#[derive(Debug)]
+pub(super) struct RunName {
+    /// Its number, once it is stored.
+    number: Option<i64>,
+    /// The directory that `--home` names.
+    home: Option<PathBuf>,
+}
+
+impl RunName {
+    /// How to send what a task waits for.
+    fn answer(&self, wait: &WaitView) -> Option<String> {
+        waits::answer(wait, self.number, self.home.as_deref())
     }
 }
 
@@ -181,8 +228,13 @@ pub(super) enum Watcher {
         /// The first line, until it is printed: it waits a moment for the number of the run.
         opening: Option<Opening>,
     },
-    /// The progress view, once it is shown.
-    View(Option<Bar>),
+    View {
+        plan: Arc<Plan>,
+        /// The first line, printed above the view when it is first shown.
+        opening: Option<Opening>,
+        /// The progress view, once it is shown.
+        bar: Option<Bar>,
+    },
 }
 
 /// The first line about a run.
@@ -207,15 +259,13 @@ impl Opening {
 
 impl Watcher {
     /// For a run that is about to start.
-    pub(super) fn new(info: &RunInfo, plan: &Plan, resumed: bool, terminal: &Terminal) -> Self {
-        if terminal.live {
-            return Watcher::View(None);
-        }
+    pub(super) fn new(info: &RunInfo, plan: &Arc<Plan>, resumed: bool, terminal: &Terminal) -> Self {
         let at = Timestamp::now();
         let (dag, run) = (plan.id().to_owned(), info.run_id.clone());
-        Watcher::Lines {
-            log: Log::new(plan, at),
-            opening: Some(Opening { at, dag, run, tasks: plan.task_count(), resumed }),
+        let opening = Some(Opening { at, dag, run, tasks: plan.task_count(), resumed });
+        match terminal.live {
+            true => Watcher::View { plan: Arc::clone(plan), opening, bar: None },
+            false => Watcher::Lines { log: Log::new(plan, at), opening },
         }
     }
 
@@ -228,37 +278,42 @@ impl Watcher {
         matches!(self, Watcher::Lines { opening: Some(_), .. })
     }
 
-    /// Prints the first line.
+    /// Prints the first line. In a view it is printed when the view is shown: a short run needs
+    /// none.
     fn open(&mut self, number: Option<i64>, terminal: &Terminal) {
-        if let Watcher::Lines { opening, .. } = self
-            && let Some(opening) = opening.take()
-        {
-            terminal.note(&opening.line(number));
+        let opening = match self {
+            Watcher::Quiet => None,
+            Watcher::Lines { opening, .. } => opening.take(),
+            Watcher::View { opening, bar, .. } => opening.take_if(|_| bar.is_some() && number.is_some()),
+        };
+        if let Some(opening) = opening {
+            self.note(&opening.line(number), terminal);
         }
     }
 
-    fn update(&mut self, control: &RunControl, terminal: &Terminal) {
-        self.open(control.number(), terminal);
+    /// Whether it shows changes to this state one by one.
+    fn wants(&self, state: TaskState) -> bool {
+        match self {
+            Watcher::Quiet | Watcher::View { .. } => false,
+            Watcher::Lines { log, .. } => log.wants(state),
+        }
+    }
+
+    fn update(&mut self, progress: &RunProgress, changed: &[ChangedTask], about: &RunName, terminal: &Terminal) {
         match self {
             Watcher::Quiet => {}
             Watcher::Lines { log, .. } => {
-                let lines = control.read(|run| log.new_lines(run.tasks(), run.now()));
-                lines.unwrap_or_default().iter().for_each(|line| terminal.note(line));
+                log.new_lines(progress, changed, about).iter().for_each(|line| terminal.note(line));
             }
-            Watcher::View(bar) => {
-                let Some((sample, plan, started)) =
-                    control.read(|run| (Sample::take(run, view::NAMED), Arc::clone(run.plan()), run.started()))
-                else {
-                    return;
-                };
-                bar.get_or_insert_with(Bar::new).show(&sample, &plan, started);
+            Watcher::View { plan, bar, .. } => {
+                bar.get_or_insert_with(Bar::new).show(&Sample::of(progress, about, view::NAMED), plan);
             }
         }
     }
 
     fn note(&self, line: &str, terminal: &Terminal) {
         match self {
-            Watcher::View(Some(bar)) => bar.note(line),
+            Watcher::View { bar: Some(bar), .. } => bar.note(line),
             _ => terminal.note(line),
         }
     }
@@ -266,18 +321,19 @@ impl Watcher {
     /// Prints the last line.
     fn quit(&self, line: &str, terminal: &Terminal) {
         match self {
-            Watcher::View(Some(bar)) => bar.quit(line),
+            Watcher::View { bar: Some(bar), .. } => bar.quit(line),
             _ => terminal.note(line),
         }
     }
 
-    fn end(self, report: &RunReport, terminal: &Terminal) {
+    /// Shows the rest of a run that has ended.
+    fn end(self, progress: &RunProgress, changed: &[ChangedTask], about: &RunName, terminal: &Terminal) {
         match self {
-            Watcher::Quiet | Watcher::View(None) => {}
+            Watcher::Quiet | Watcher::View { bar: None, .. } => {}
             Watcher::Lines { mut log, .. } => {
-                log.new_lines(report.tasks(), report.ended()).iter().for_each(|line| terminal.note(line));
+                log.new_lines(progress, changed, about).iter().for_each(|line| terminal.note(line));
             }
-            Watcher::View(Some(bar)) => bar.end(),
+            Watcher::View { bar: Some(bar), .. } => bar.end(),
         }
     }
 }

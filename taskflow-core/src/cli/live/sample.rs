@@ -1,16 +1,16 @@
-//! A snapshot of a run for the progress view.
+//! What the progress view shows of a run: numbers and a few names.
 
 use std::time::Duration;
 
+use super::super::{format, waits};
+use super::RunName;
 use crate::base::Timestamp;
-use crate::engine::LiveRun;
-use crate::run::{TaskIndex, TaskState};
+use crate::run::{ActiveTask, RunProgress, TaskState, WaitView};
 
 /// A running run, in numbers and a few names.
 #[derive(Debug, Default)]
 pub(super) struct Sample {
-    /// When it was taken.
-    pub(super) now: Timestamp,
+    pub(super) elapsed: Duration,
     pub(super) total: usize,
     /// In a final state.
     pub(super) done: usize,
@@ -55,74 +55,91 @@ pub(super) struct Retry {
     pub(super) left: Duration,
 }
 
-/// A deferred task.
+/// A task that waits without a slot.
 #[derive(Debug)]
 pub(super) struct Wait {
     pub(super) id: String,
-    pub(super) left: Option<Duration>,
-    pub(super) event: Option<String>,
+    /// What it waits for.
+    pub(super) subject: String,
+    /// How to send it.
+    pub(super) answer: Option<String>,
 }
 
 /// A shorter task is not shown by name: names that come and go cannot be read.
 const NAMED_AFTER: Duration = Duration::from_millis(300);
 
 impl Sample {
-    /// Counts every task, and names at most `lines` running and `lines` waiting ones.
-    pub(super) fn take(run: LiveRun<'_>, lines: usize) -> Self {
-        let now = run.now();
-        let mut sample = Sample { now, halted: run.is_halted(), ..Sample::default() };
-        let mut running: Vec<(Timestamp, TaskIndex)> = Vec::new();
-        for task in run.tasks() {
-            sample.total += 1;
-            match task.state() {
-                TaskState::None | TaskState::Scheduled => {}
-                TaskState::UpForRetry => sample.waiting += 1,
-                TaskState::UpForReschedule | TaskState::Deferred => {
-                    sample.idle += 1;
-                    if sample.waits.len() < lines {
-                        let (until, event) = run.wait(task.index());
-                        let (left, event) = (until.map(|until| until.since(now)), event.map(str::to_owned));
-                        sample.waits.push(Wait { id: task.id().into_owned(), left, event });
-                    }
+    /// Names at most `lines` tasks that run, `lines` that will be retried and `lines` that wait.
+    pub(super) fn of(progress: &RunProgress, about: &RunName, lines: usize) -> Self {
+        let RunProgress { now, started, counts, .. } = progress;
+        let mut running: Vec<(Timestamp, &ActiveTask)> = Vec::new();
+        let mut retries: Vec<(Timestamp, &ActiveTask)> = Vec::new();
+        let mut waiting: Vec<(&ActiveTask, &WaitView)> = Vec::new();
+        for task in progress.active.values() {
+            let view = &task.view;
+            match (view.state, view.started) {
+                (TaskState::Running, Some(started)) if now.since(started) >= NAMED_AFTER => {
+                    running.push((started, task));
                 }
-                TaskState::Removed => sample.total -= 1,
-                TaskState::Running => {
-                    sample.running += 1;
-                    let since = run.running(task.index()).started;
-                    if now.since(since) >= NAMED_AFTER {
-                        running.push((since, task.index()));
-                    }
+                (TaskState::UpForRetry, _) => retries.push((view.retry_at.unwrap_or(*now), task)),
+                (TaskState::UpForReschedule | TaskState::Deferred, _) => {
+                    waiting.extend(view.waits_for.as_ref().map(|wait| (task, wait)));
                 }
-                state => {
-                    sample.done += 1;
-                    match state {
-                        TaskState::Failed => sample.failed += 1,
-                        TaskState::UpstreamFailed => sample.upstream_failed += 1,
-                        TaskState::Skipped => sample.skipped += 1,
-                        TaskState::Cancelled => sample.cancelled += 1,
-                        _ => {}
-                    }
-                }
+                _ => {}
             }
         }
-        if running.len() > lines {
-            running.select_nth_unstable(lines);
-            running.truncate(lines);
+        // What people have to do comes first.
+        let rank = |wait: &WaitView| (wait.question.is_none(), wait.command(0).is_none());
+        waiting.sort_by_key(|&(task, wait)| (rank(wait), task.view.number));
+        let waits = waiting.into_iter().take(lines).map(|(task, wait)| Wait {
+            id: named(task),
+            subject: waits::subject(wait, *now),
+            answer: about.answer(wait),
+        });
+        let longest = first(running, lines).into_iter().map(|(started, task)| Running {
+            id: named(task),
+            attempts: task.max_attempts,
+            elapsed: now.since(started),
+            attempt: task.view.attempt,
+            progress: task.view.progress,
+        });
+        let retries = first(retries, lines).into_iter().map(|(due, task)| Retry {
+            id: named(task),
+            attempts: task.max_attempts,
+            attempt: task.view.attempt + 1,
+            left: due.since(*now),
+        });
+        Sample {
+            elapsed: now.since(*started),
+            total: counts.total(),
+            done: counts.done(),
+            failed: counts.of(TaskState::Failed),
+            upstream_failed: counts.of(TaskState::UpstreamFailed),
+            skipped: counts.of(TaskState::Skipped),
+            cancelled: counts.of(TaskState::Cancelled),
+            running: counts.of(TaskState::Running),
+            waiting: counts.of(TaskState::UpForRetry),
+            idle: counts.of(TaskState::UpForReschedule) + counts.of(TaskState::Deferred),
+            waits: waits.collect(),
+            halted: progress.is_halted,
+            longest: longest.collect(),
+            retries: retries.collect(),
+            run_retry: progress.run_retry.map(|(retry, due)| (retry, due.since(*now))),
         }
-        running.sort_unstable();
-        let longest = running.into_iter().map(|(since, task)| {
-            let known = run.running(task);
-            let (id, attempts) = (known.id, run.task(task).max_attempts());
-            Running { id, attempts, elapsed: now.since(since), attempt: known.attempt, progress: known.progress }
-        });
-        sample.longest = longest.collect();
-        let retries = run.retries().take(lines).map(|(due, task)| {
-            let task = run.task(task);
-            let (id, attempt, attempts) = (task.id().into_owned(), task.attempt_count() + 1, task.max_attempts());
-            Retry { id, attempts, attempt, left: due.since(now) }
-        });
-        sample.retries = retries.collect();
-        sample.run_retry = run.run_retry().map(|(retry, due)| (retry, due.since(now)));
-        sample
     }
+}
+
+fn named(task: &ActiveTask) -> String {
+    format::task(&task.view.id, task.view.label.as_deref())
+}
+
+/// The tasks with the earliest times, earliest first.
+fn first(mut tasks: Vec<(Timestamp, &ActiveTask)>, most: usize) -> Vec<(Timestamp, &ActiveTask)> {
+    let key = |&(at, task): &(Timestamp, &ActiveTask)| (at, task.view.number);
+    if tasks.len() > most {
+        tasks.select_nth_unstable_by_key(most, key);
+        tasks.truncate(most);
+    }
+    tasks.sort_unstable_by_key(key);
+    tasks
 }

@@ -5,19 +5,18 @@ use console::{measure_text_width, truncate_str};
 use super::super::format;
 use super::super::terminal::Paint;
 use super::sample::{Retry, Running, Sample, Wait};
-use crate::base::Timestamp;
 use crate::dag::Plan;
 
 /// How many tasks are named.
 pub(super) const NAMED: usize = 8;
 
 /// The view, for a terminal of this width.
-pub(super) fn lines(sample: &Sample, plan: &Plan, started: Timestamp, width: usize, paint: Paint) -> Vec<String> {
-    let mut lines = vec![headline(sample, plan, started, width, paint)];
+pub(super) fn lines(sample: &Sample, plan: &Plan, width: usize, paint: Paint) -> Vec<String> {
+    let mut lines = vec![headline(sample, plan, width, paint)];
     let named = sample.longest.iter().map(|run| &run.id).chain(sample.retries.iter().map(|retry| &retry.id));
     let column = named.map(|id| measure_text_width(id)).max().unwrap_or(0).min(width / 2);
     let name = |id: &str| {
-        let name = truncate_str(id, column, "..");
+        let name = truncate_str(id, column, "…");
         let padding = " ".repeat(column.saturating_sub(measure_text_width(&name)));
         format!("  {name}{padding}")
     };
@@ -28,28 +27,35 @@ pub(super) fn lines(sample: &Sample, plan: &Plan, started: Timestamp, width: usi
     }
     let more = sample.running.saturating_sub(sample.longest.len());
     if more > 0 && sample.longest.len() == NAMED {
-        lines.push(paint.faint(&format!("  .. and {more} more")));
+        lines.push(paint.faint(&format!("  … and {more} more")));
     }
     for retry in &sample.retries {
         lines.push(format!("{}{}", name(&retry.id), paint.odd(&countdown(retry))));
     }
     let more = sample.waiting.saturating_sub(sample.retries.len());
     if more > 0 {
-        lines.push(paint.faint(&format!("  .. and {more} more to retry")));
+        lines.push(paint.faint(&format!("  … and {more} more to retry")));
     }
     for wait in &sample.waits {
-        lines.push(format!("{}{}", name(&wait.id), paint.faint(&waits(wait))));
+        let Wait { id, subject, answer } = wait;
+        let line = format!("  {id} waits: {subject}");
+        let fits = |answer: &String| measure_text_width(&line) + 2 + measure_text_width(answer) <= width;
+        match answer {
+            Some(answer) if fits(answer) => lines.push(format!("{line}  {}", paint.faint(answer))),
+            Some(answer) => lines.extend([line, paint.faint(&format!("    {answer}"))]),
+            None => lines.push(line),
+        }
     }
     let more = sample.idle.saturating_sub(sample.waits.len());
     if more > 0 {
-        lines.push(paint.faint(&format!("  .. and {more} more that wait")));
+        lines.push(paint.faint(&format!("  … and {more} more that wait")));
     }
-    lines.iter().map(|line| truncate_str(line, width, "..").into_owned()).collect()
+    lines.iter().map(|line| truncate_str(line, width, "…").into_owned()).collect()
 }
 
 /// `delays ━━━━──────────── 12/40  9 s  2 running  1 failed`
-fn headline(sample: &Sample, plan: &Plan, started: Timestamp, width: usize, paint: Paint) -> String {
-    let elapsed = paint.faint(&format::ticking(sample.now.since(started)));
+fn headline(sample: &Sample, plan: &Plan, width: usize, paint: Paint) -> String {
+    let elapsed = paint.faint(&format::ticking(sample.elapsed));
     let mut parts = vec![format!("{}/{}", sample.done, sample.total), elapsed];
     let mut number = |count: usize, name: &str, colour: &dyn Fn(&str) -> String| {
         if count > 0 {
@@ -70,7 +76,7 @@ fn headline(sample: &Sample, plan: &Plan, started: Timestamp, width: usize, pain
         parts.push(paint.odd("stopping"));
     }
     let cells = if width < 100 { 16 } else { 32 };
-    let id = truncate_str(plan.id(), width / 3, "..");
+    let id = truncate_str(plan.id(), width / 3, "…");
     format!("{} {} {}", paint.strong(&id), bar(sample, cells, paint), parts.join("  "))
 }
 
@@ -78,17 +84,6 @@ fn headline(sample: &Sample, plan: &Plan, started: Timestamp, width: usize, pain
 fn bar(sample: &Sample, cells: usize, paint: Paint) -> String {
     let full = sample.done * cells / sample.total.max(1);
     format!("{}{}", paint.good(&"━".repeat(full)), paint.faint(&"─".repeat(cells - full)))
-}
-
-/// What a deferred task waits for.
-fn waits(wait: &Wait) -> String {
-    let left = wait.left.map(format::ticking);
-    match (&wait.event, left) {
-        (Some(event), Some(left)) => format!("until `{event}`, {left} at most"),
-        (Some(event), None) => format!("until `{event}`"),
-        (None, Some(left)) => format!("for another {left}"),
-        (None, None) => String::new(),
-    }
 }
 
 /// The progress that a task reports, and its attempt if it is not the first.
@@ -161,13 +156,13 @@ mod tests {
     }
 
     fn shown(sample: &Sample, width: usize) -> String {
-        lines(sample, &plan(), Timestamp::EPOCH, width, Paint(false)).join("\n")
+        lines(sample, &plan(), width, Paint(false)).join("\n")
     }
 
     #[test]
-    fn a_run_is_a_bar_and_the_tasks_that_take_long() {
+    fn the_view_shows_a_bar_and_the_slow_tasks() {
         let sample = Sample {
-            now: Timestamp::EPOCH + Duration::from_millis(12_300),
+            elapsed: Duration::from_millis(12_300),
             total: 40,
             done: 10,
             failed: 1,
@@ -183,7 +178,7 @@ mod tests {
         };
         assert_eq!(
             shown(&sample, 80),
-            "delays ━━━━──────────── 10/40  12 s  3 running  1 failed  2 upstream_failed  1..
+            "delays ━━━━──────────── 10/40  12 s  3 running  1 failed  2 upstream_failed  1 …
   load       4.2 s   34 %  340/1000
   load_2  1 m 01 s  attempt 2/4
   load_3  attempt 3/4 in 4 s"
@@ -199,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn of_many_running_tasks_eight_are_named() {
+    fn at_most_eight_running_tasks_are_named() {
         let sample = Sample {
             total: 20,
             running: 20,
@@ -208,7 +203,7 @@ mod tests {
         };
         let text = shown(&sample, 80);
         assert_eq!(text.lines().count(), 1 + 8 + 1, "{text}");
-        assert!(text.ends_with("\n  .. and 12 more"), "{text}");
+        assert!(text.ends_with("\n  … and 12 more"), "{text}");
     }
 
     #[test]
@@ -218,7 +213,7 @@ mod tests {
             let text = shown(&sample, width);
             assert!(text.lines().all(|line| measure_text_width(line) <= width), "{width}: {text}");
         }
-        assert!(shown(&sample, 40).ends_with("  a_name_that_is_as_..     1.0 s"), "{}", shown(&sample, 40));
+        assert!(shown(&sample, 40).ends_with("  a_name_that_is_as_l…     1.0 s"), "{}", shown(&sample, 40));
     }
 
     #[test]

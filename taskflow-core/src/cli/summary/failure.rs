@@ -3,10 +3,11 @@
 use std::fmt::Write;
 
 use super::super::drive::RunOutput;
-use super::super::format;
 use super::super::live::Ended;
-use super::super::terminal::Paint;
+use super::super::terminal::{Paint, Terminal};
+use super::super::{fit, format, shell};
 use crate::base::Failure;
+use crate::base::text::one_line;
 use crate::engine::{RunReport, TaskReport};
 use crate::run::TaskState;
 
@@ -14,24 +15,22 @@ use crate::run::TaskState;
 const NAMED: usize = 5;
 
 /// Why the run failed.
-pub(super) fn report(output: &RunOutput, ended: &Ended, paint: Paint) -> String {
-    let mut text = String::new();
-    let report = &ended.report;
-    // Writing to a string does not fail.
-    let _ = match report.first_failure() {
-        Some(task) => write_failure(&mut text, task, output, ended, paint),
-        None => write!(text, "{} {}", paint.bad("error:"), report.halt_reason().unwrap_or("the run failed")),
+pub(super) fn report(output: &RunOutput, ended: &Ended, terminal: &Terminal) -> String {
+    let (report, paint) = (&ended.report, terminal.paint_stderr());
+    let Some(task) = report.first_failure() else {
+        return format!("{} {}", paint.bad("error:"), one_line(report.halt_reason().unwrap_or("the run failed")));
     };
-    text
+    let mut text = String::new();
+    // Writing to a string does not fail.
+    let _ = write_failure(&mut text, task, ended, paint);
+    let text = fit::prose(&text, terminal.width_stderr(), 4);
+    // A command is not broken into lines: it is copied.
+    let node = report.plan().node(task.node());
+    format!("{text}{} {}", paint.good("to retry:"), retry_command(output, ended.number, node.id()))
 }
 
-fn write_failure(
-    text: &mut String,
-    task: TaskReport<'_>,
-    output: &RunOutput,
-    ended: &Ended,
-    paint: Paint,
-) -> std::fmt::Result {
+/// The lines about the failure.
+fn write_failure(text: &mut String, task: TaskReport<'_>, ended: &Ended, paint: Paint) -> std::fmt::Result {
     let report = &ended.report;
     let plan = report.plan();
     let attempts = task.attempts();
@@ -39,7 +38,9 @@ fn write_failure(
         0 | 1 => String::new(),
         several => format!(" after {several} attempts"),
     };
-    writeln!(text, "{} task {} failed{after}", paint.bad("error:"), paint.strong(&format!("`{}`", task.id())))?;
+    let name = paint.strong(&format!("`{}`", task.id()));
+    let label = task.label().map(|label| format!(" ({label})")).unwrap_or_default();
+    writeln!(text, "{} task {name}{label} failed{after}", paint.bad("error:"))?;
     if let Some(failure) = task.failure() {
         write_chain(text, &failure)?;
     }
@@ -62,7 +63,7 @@ fn write_failure(
     if !others.is_empty() {
         writeln!(text, "  {} {}", paint.faint("also failed:"), format::some(&others, NAMED))?;
     }
-    write!(text, "{} {}", paint.good("to retry:"), retry_command(output, ended.number, plan.node(task.node()).id()))
+    Ok(())
 }
 
 /// The failure of a single task in detail.
@@ -103,53 +104,27 @@ fn consequences(report: &RunReport, id: &str) -> (Vec<String>, Vec<String>) {
                 if let Some(Failure::UpstreamFailed { task: root }) = task.failure().as_deref()
                     && root == id
                 {
-                    not_run.push(task.id().into_owned());
+                    not_run.push(named(&task));
                 }
             }
-            TaskState::Failed if task.id() != id => others.push(task.id().into_owned()),
+            TaskState::Failed if task.id() != id => others.push(named(&task)),
             _ => {}
         }
     }
     (not_run, others)
 }
 
+fn named(task: &TaskReport<'_>) -> String {
+    format::task(&task.id(), task.label().as_deref())
+}
+
 /// The command that runs the failed task and everything downstream again, in the same run if it is
 /// stored.
 fn retry_command(output: &RunOutput, number: Option<i64>, task: &str) -> String {
     if let Some(number) = number {
-        return command(output, &["retry".to_owned(), number.to_string()]);
+        return shell::call(&["retry", &number.to_string()], output.home.as_deref());
     }
     let mut words = vec!["run".to_owned(), output.plan.id().to_owned(), "--from".to_owned(), task.to_owned()];
     words.extend(output.given.iter().cloned());
-    command(output, &words)
-}
-
-/// A call of this program with the same home, as a shell takes it.
-pub(super) fn command(output: &RunOutput, words: &[String]) -> String {
-    let program = std::env::args().next().unwrap_or_else(|| output.plan.id().to_owned());
-    let home = output.home.iter().flat_map(|home| ["--home".to_owned(), home.display().to_string()]);
-    let words: Vec<String> =
-        [program].into_iter().chain(words.iter().cloned()).chain(home).map(|word| quoted(&word)).collect();
-    words.join(" ")
-}
-
-/// Quotes a word for a shell.
-pub(super) fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,+@%".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', r"'\''"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn words_are_quoted_where_a_shell_would_split_them() {
-        assert_eq!(quoted("--day=2013-01-07"), "--day=2013-01-07");
-        assert_eq!(quoted("--name=Ada L"), "'--name=Ada L'");
-        assert_eq!(quoted("it's"), r"'it'\''s'");
-    }
+    shell::call(&words, output.home.as_deref())
 }

@@ -11,7 +11,7 @@ use crate::engine::{AttemptReport, RunReport, TaskReport};
 use crate::ops::Reason;
 
 /// The document, with a line break at its end.
-pub(super) fn document(output: &RunOutput, ended: &Ended, result: Option<Value>) -> String {
+pub(super) fn document(output: &RunOutput, ended: &Ended, result: Option<Value>, note: Option<String>) -> String {
     let report = &ended.report;
     let document = Document {
         number: ended.number,
@@ -24,6 +24,7 @@ pub(super) fn document(output: &RunOutput, ended: &Ended, result: Option<Value>)
         ended: report.ended().to_string(),
         params: params(output),
         result,
+        result_note: note,
         tasks: Tasks(report),
     };
     serde_json::to_string_pretty(&document).expect("the keys of all maps in it are strings") + "\n"
@@ -44,6 +45,9 @@ struct Document<'a> {
     params: Map<String, Value>,
     /// `null` also when the run failed.
     result: Option<Value>,
+    /// Why the result is text or missing, if JSON cannot represent it or it cannot be computed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    result_note: Option<String>,
     tasks: Tasks<'a>,
 }
 
@@ -68,6 +72,8 @@ fn params(output: &RunOutput) -> Map<String, Value> {
 #[derive(serde::Serialize)]
 struct Task<'a> {
     id: Cow<'a, str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    label: Option<String>,
     state: &'static str,
     attempts: Vec<Attempt>,
     /// Why a task never ran; `null` for others.
@@ -86,7 +92,7 @@ impl<'a> Task<'a> {
     fn of(task: TaskReport<'a>) -> Self {
         let attempts: Vec<Attempt> = task.attempts().iter().map(Attempt::of).collect();
         let reason = if attempts.is_empty() { task.failure().as_deref().map(Reason::of) } else { None };
-        Task { id: task.id(), state: task.state().name(), attempts, reason }
+        Task { id: task.id(), label: task.label(), state: task.state().name(), attempts, reason }
     }
 }
 

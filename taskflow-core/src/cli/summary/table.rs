@@ -2,10 +2,8 @@
 
 use std::time::Duration;
 
-use comfy_table::Cell;
-
 use super::super::format;
-use super::super::grid::{grid, place_of, state as state_cell};
+use super::super::grid::{Cell, Column, SPARE, Table, place_of, state as state_cell};
 use super::super::terminal::Terminal;
 use crate::dag::path_of;
 use crate::engine::RunReport;
@@ -16,20 +14,25 @@ const ROWS: usize = 60;
 
 pub(super) fn table(report: &RunReport, terminal: &Terminal) -> String {
     let taking_part = report.tasks().filter(|task| task.state() != TaskState::Removed).count();
-    let table = if taking_part <= ROWS { by_task(report, terminal) } else { by_function(report, terminal) };
-    table.trim_fmt()
+    let table = if taking_part <= ROWS { by_task(report) } else { by_function(report) };
+    table.render(terminal.width_stderr(), terminal.paint_stderr()).trim_end().to_owned()
 }
 
-fn by_task(report: &RunReport, terminal: &Terminal) -> comfy_table::Table {
-    let header = ["task", "state", ">attempts", ">duration", ">start"];
-    let mut table = grid(header, terminal.colour_stderr, terminal.width_stderr());
+fn by_task(report: &RunReport) -> Table {
+    let mut table = Table::new([
+        Column::new("task"),
+        Column::new("state"),
+        Column::number("attempts").rank(2),
+        Column::number("duration").rank(1),
+        Column::number("start").rank(SPARE),
+    ]);
     let mut tasks: Vec<_> = report.tasks().filter(|task| task.state() != TaskState::Removed).collect();
     // Elements are listed in the place of their node.
     tasks.sort_by_cached_key(|task| (task.node(), path_of(&task.id())));
     for task in tasks {
         let ran = |text: String| Cell::new(if task.started().is_some() { text } else { String::new() });
         table.add_row([
-            Cell::new(task.id()),
+            Cell::new(format::task(&task.id(), task.label().as_deref())),
             state_cell(task.state()),
             ran(task.attempt_count().to_string()),
             ran(format::duration(task.duration())),
@@ -51,7 +54,7 @@ struct Sum {
     longest: Duration,
 }
 
-fn by_function(report: &RunReport, terminal: &Terminal) -> comfy_table::Table {
+fn by_function(report: &RunReport) -> Table {
     let plan = report.plan();
     let mut sums = vec![Sum::default(); plan.defs().len()];
     let mut all: Vec<TaskState> = Vec::new();
@@ -71,10 +74,10 @@ fn by_function(report: &RunReport, terminal: &Terminal) -> comfy_table::Table {
     }
     all.sort_by_key(|&state| place_of(state));
 
-    let states: Vec<String> = all.iter().map(|state| format!(">{state}")).collect();
-    let titles = ["function", ">tasks"].into_iter().chain(states.iter().map(String::as_str));
-    let titles = titles.chain([">total", ">longest"]);
-    let mut table = grid(titles, terminal.colour_stderr, terminal.width_stderr());
+    let states = all.iter().map(|state| Column::number(state.name()));
+    let columns = [Column::new("function"), Column::number("tasks").rank(1)].into_iter().chain(states);
+    let times = [Column::number("total").rank(2), Column::number("longest").rank(SPARE)];
+    let mut table = Table::new(columns.chain(times));
     for (def, sum) in plan.defs().iter().zip(&sums).filter(|(_, sum)| sum.tasks > 0) {
         let count = |state| sum.states.iter().find(|(known, _)| *known == state).map(|(_, count)| count.to_string());
         let mut row = vec![Cell::new(def.id), Cell::new(sum.tasks)];

@@ -66,6 +66,15 @@ pub(in crate::dag) fn open_mapping(
     opened.flatten().expect("a node was added to the draft just now")
 }
 
+/// Whether this is the node that expands the list of the mapping, whose values are its elements.
+pub(in crate::dag) fn is_expand_node(node: Handle, mapping: MappingIndex) -> bool {
+    let is_it = |draft: &mut Draft| {
+        let expand = draft.mappings.get(mapping).map(|mapping| mapping.expand);
+        node.scope == draft.scope && expand.is_some() && node.source.as_task() == expand
+    };
+    with_draft(is_it).unwrap_or(false)
+}
+
 /// Changes the mapping that a node belongs to.
 pub(in crate::dag) fn with_mapping(
     node: Handle,

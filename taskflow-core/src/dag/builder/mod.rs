@@ -20,7 +20,7 @@ use std::time::Duration;
 
 pub(super) use arm::{enter, is_in_arm, leave};
 pub(super) use group::{GroupWish, draws, open_group};
-pub(super) use mapping::{MappingDraft, open_mapping, put_elements_on, reopen_mapping, with_mapping};
+pub(super) use mapping::{MappingDraft, is_expand_node, open_mapping, put_elements_on, reopen_mapping, with_mapping};
 pub(super) use scope::{OpenScope, ScopeDraft, fails_run, open_scope};
 
 use super::arg::{Arg, ArgDraft};

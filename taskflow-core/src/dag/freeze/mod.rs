@@ -111,6 +111,9 @@ impl Freezer<'_> {
         checks::units(&draft, &mut self.errors);
         checks::idle_rules(&draft, &ids, &node_options, &options_of, &mut self.errors);
 
+        let gates = wire::gates(&draft, &node_options, &options_of);
+        let (rest_of_work, rest_of_setups) = (scopes::rest_of_work(&draft), scopes::rest_of_setups(&draft, &gates));
+
         let result_projection = result.and_then(|handle| projection(handle, &draft, &ids));
         let arguments = self.arguments(&mut draft, &ids);
         if !self.errors.is_empty() {
@@ -128,7 +131,6 @@ impl Freezer<'_> {
                 first_join: JoinIndex::default(),
             });
         }
-        let gates = wire::gates(&draft, &node_options, &options_of);
         let mut plan = Plan {
             id: self.header.id.to_owned(),
             doc: self.header.doc,
@@ -148,6 +150,8 @@ impl Freezer<'_> {
             constants: arguments.constants,
             orders: draft.orders.iter().map(|order| (order.upstream, order.downstream)).collect(),
             gates,
+            rest_of_work,
+            rest_of_setups,
             teardowns: scopes::teardowns(&draft),
             scopes: scopes::plans(&draft),
             joins: IndexVec::new(),

@@ -1,6 +1,7 @@
 //! Turns scopes and groups into order edges when a graph is frozen: from work to its teardown, and
 //! from the tasks that a group comes after to its first tasks.
 
+use std::collections::HashSet;
 use std::ops::Range;
 
 use super::arg_range;
@@ -11,8 +12,8 @@ use crate::dag::error::BuildError;
 use crate::dag::plan::{EdgeKind, NodeIndex, ScopePlan};
 use crate::task::SourceLocation;
 
-/// Draws the edges between the work of each scope and its teardown. Inner scopes come before outer
-/// ones, whose work they are.
+/// Draws the edges from the last nodes of the work of each scope to its teardown. Inner scopes come
+/// before outer ones, whose work they are.
 pub(super) fn close(draft: &mut Draft, ids: &IndexVec<NodeIndex, Box<str>>, errors: &mut Vec<BuildError>) {
     let scopes = std::mem::take(&mut draft.scopes);
     for scope in &scopes {
@@ -26,6 +27,47 @@ pub(super) fn close(draft: &mut Draft, ids: &IndexVec<NodeIndex, Box<str>>, erro
         }
     }
     draft.scopes = scopes;
+}
+
+/// The rest of the work that each teardown waits for, as `(work, teardown)` in the order of the
+/// teardowns: all nodes without an order edge of their own. Called when the order edges are sorted.
+pub(super) fn rest_of_work(draft: &Draft) -> Vec<(NodeIndex, NodeIndex)> {
+    let mut rest = Vec::new();
+    for scope in &draft.scopes {
+        for teardown in ends(draft, &scope.teardown, |_, downstream| downstream) {
+            let first = draft.orders.partition_point(|order| order.downstream < teardown);
+            let own = draft.orders[first..].iter().take_while(|order| order.downstream == teardown);
+            let drawn: Vec<NodeIndex> = own.map(|order| order.upstream).collect();
+            let is_new = |work: &NodeIndex| drawn.binary_search(work).is_err();
+            rest.extend(indices(scope.body.clone()).filter(is_new).map(|work| (work, teardown)));
+        }
+    }
+    rest.sort_unstable_by_key(|&(work, teardown)| (teardown, work));
+    rest
+}
+
+/// The rest of the work that waits for each setup, as `(setup, work)` in the order of the work: all
+/// nodes that neither require its value nor have it as their gate. Work of several scopes waits for
+/// the innermost, whose setup is work of the next one. Called when the gates are known.
+pub(super) fn rest_of_setups(draft: &Draft, gates: &[(NodeIndex, NodeIndex)]) -> Vec<(NodeIndex, NodeIndex)> {
+    let mut rest: Vec<(NodeIndex, NodeIndex)> = Vec::new();
+    let mut seen: HashSet<NodeIndex> = HashSet::new();
+    // Inner scopes come first.
+    for scope in &draft.scopes {
+        for work in indices(scope.body.clone()).filter(|&work| seen.insert(work)) {
+            let requires = |arg: &ArgDraft| {
+                arg.kind() == Some(EdgeKind::Required)
+                    && arg.handles().iter().any(|from| from.source.as_task() == Some(scope.setup))
+            };
+            let waits = draft.args[arg_range(draft, work)].iter().any(requires)
+                || gates.binary_search_by_key(&work, |&(_, node)| node).is_ok_and(|at| gates[at].0 == scope.setup);
+            if !waits {
+                rest.push((scope.setup, work));
+            }
+        }
+    }
+    rest.sort_unstable_by_key(|&(_, work)| work);
+    rest
 }
 
 /// Draws the edges to the first tasks of each group that comes after something. Those without a

@@ -40,9 +40,10 @@ pub(super) fn gates(
 /// and one for its order edges when they have a rule of their own.
 pub(super) fn wire(plan: &mut Plan) {
     let mut joins: IndexVec<JoinIndex, Join> = IndexVec::with_capacity(plan.nodes.len());
+    let of_scopes = plan.rest_of_work.len() + plan.rest_of_setups.len();
     // (upstream, join), grouped by join; turned around below.
     let mut edges: Vec<(NodeIndex, JoinIndex)> =
-        Vec::with_capacity(plan.sources.len() + plan.orders.len() + plan.gates.len());
+        Vec::with_capacity(plan.sources.len() + plan.orders.len() + plan.gates.len() + of_scopes);
 
     for node in plan.node_indices() {
         plan.wiring[node].first_join = joins.next_index();
@@ -67,8 +68,9 @@ pub(super) fn wire(plan: &mut Plan) {
         // element.
         let list = list_around(plan, node);
         let order_rule = plan.node_options(node).trigger_rule;
-        let gate = plan.gate(node).into_iter();
-        let mut ordered = plan.orders(node).iter().map(|&(upstream, _)| upstream);
+        let gate = plan.gate(node).into_iter().chain(plan.rest_of_setup(node));
+        let ordered = plan.orders(node).iter().chain(plan.rest_of_work(node));
+        let mut ordered = ordered.map(|&(upstream, _)| upstream);
         if order_rule == TriggerRule::AllSuccess {
             join(
                 TriggerRule::AllSuccess,
@@ -155,7 +157,7 @@ fn wire_mappings(plan: &mut Plan, joins: &IndexVec<JoinIndex, Join>, edges: &[(N
             .collect();
         let is_out = to.is_none() || out.last().is_some_and(|&last| parent(last) == to);
         if is_out {
-            out.iter().for_each(|&mapping| plan.mappings[mapping].collectors.push(join));
+            out.iter().for_each(|&mapping| plan.mappings[mapping].collectors.push((upstream, join)));
         } else if let Some(to) = to
             && plan.mappings[to].expand != upstream
         {

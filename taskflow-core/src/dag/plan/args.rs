@@ -106,22 +106,38 @@ impl Plan {
         })
     }
 
-    /// All upstream nodes: by value, by order and by its gate. One that feeds several parameters is
-    /// repeated.
+    /// All upstream nodes: by value, by order, by its gate, and those that it waits for because it
+    /// is in a scope. One that feeds several parameters is repeated.
     pub fn upstreams(&self, node: NodeIndex) -> impl Iterator<Item = NodeIndex> + '_ {
         let data = self.args(node).flat_map(|arg| match arg {
             ArgPlan::Constant(_) => &[],
             ArgPlan::Edges(edges) => edges.sources(),
         });
-        let order = self.orders(node).iter().map(|&(upstream, _)| upstream);
-        data.filter_map(|source| source.as_task()).chain(order).chain(self.gate(node))
+        let order = self.orders(node).iter().chain(self.rest_of_work(node)).map(|&(upstream, _)| upstream);
+        data.filter_map(|source| source.as_task()).chain(order).chain(self.gate(node)).chain(self.rest_of_setup(node))
     }
 
     /// The upstreams of a node connected by order alone, as `(upstream, node)`.
     pub fn orders(&self, node: NodeIndex) -> &[(NodeIndex, NodeIndex)] {
-        let first = self.orders.partition_point(|&(_, downstream)| downstream < node);
-        let count = self.orders[first..].partition_point(|&(_, downstream)| downstream == node);
-        &self.orders[first..][..count]
+        edges_to(&self.orders, node)
+    }
+
+    /// The work of its scope that a teardown waits for without an order edge, as `(work, node)`.
+    /// Follows from the scope, so pictures leave it out.
+    pub(crate) fn rest_of_work(&self, node: NodeIndex) -> &[(NodeIndex, NodeIndex)] {
+        // Most plans have no scopes.
+        if self.rest_of_work.is_empty() { &[] } else { edges_to(&self.rest_of_work, node) }
+    }
+
+    /// The setup that a node of a scope waits for although it neither takes its value nor has it as
+    /// its gate. Follows from the scope, so pictures leave it out.
+    pub(crate) fn rest_of_setup(&self, node: NodeIndex) -> Option<NodeIndex> {
+        // Most plans have no scopes.
+        if self.rest_of_setups.is_empty() {
+            return None;
+        }
+        let place = self.rest_of_setups.binary_search_by_key(&node, |&(_, work)| work).ok()?;
+        Some(self.rest_of_setups[place].0)
     }
 
     /// The gate of a node: the node of the arm it is in, unless a value it takes depends on that
@@ -131,8 +147,20 @@ impl Plan {
         Some(self.gates[place].0)
     }
 
+    /// Whether an input of a node is a projection of the value of its upstream.
+    pub(crate) fn is_projected(&self, node: NodeIndex) -> bool {
+        self.args(node).any(|arg| matches!(arg, ArgPlan::Edges(edges) if !edges.projections().is_empty()))
+    }
+
     /// How many data edges leave a node, plus one if it is the result of the DAG.
     pub fn consumers(&self, node: NodeIndex) -> u32 {
         self.consumers[node]
     }
+}
+
+/// The edges that end at a node, of edges sorted by where they end.
+fn edges_to(edges: &[(NodeIndex, NodeIndex)], node: NodeIndex) -> &[(NodeIndex, NodeIndex)] {
+    let first = edges.partition_point(|&(_, downstream)| downstream < node);
+    let count = edges[first..].partition_point(|&(_, downstream)| downstream == node);
+    &edges[first..][..count]
 }

@@ -27,8 +27,8 @@ pub(crate) struct Mapping {
     pub(crate) nodes: Vec<NodeIndex>,
     /// The joins of these nodes.
     pub(crate) joins: Vec<JoinIndex>,
-    /// Joins outside that wait for nodes of the mapping, once for each edge.
-    pub(crate) collectors: Vec<JoinIndex>,
+    /// Edges from nodes of the mapping to joins outside.
+    pub(crate) collectors: Vec<(NodeIndex, JoinIndex)>,
     /// Edges from nodes outside, other than the expand node, to joins of the mapping.
     pub(crate) captured: Vec<(NodeIndex, JoinIndex)>,
 }

@@ -55,6 +55,10 @@ macro_rules! node_options {
             }, hash(always), show(3: sensor);
             /// Tags for searching and filtering.
             tags: &'static [&'static str] = |call| call.options.tags, hash(always), show(11: tags);
+            /// Connections that the configuration must have when a run starts.
+            connections: &'static [&'static str] = |call| call.options.connections, hash(if_any), show(12: tags);
+            /// Secrets that the configuration must have when a run starts.
+            secrets: &'static [&'static str] = |call| call.options.secrets, hash(if_any), show(13: tags);
         }
     };
 }

@@ -47,6 +47,11 @@ pub struct Plan {
     pub(in crate::dag) constants: Vec<Constant>,
     /// The order edges, sorted by downstream.
     pub(in crate::dag) orders: Vec<(NodeIndex, NodeIndex)>,
+    /// The work that teardowns wait for besides their order edges, as `(work, teardown)`, sorted by
+    /// teardown.
+    pub(in crate::dag) rest_of_work: Vec<(NodeIndex, NodeIndex)>,
+    /// The setups that work waits for besides its gates, as `(setup, work)`, sorted by work.
+    pub(in crate::dag) rest_of_setups: Vec<(NodeIndex, NodeIndex)>,
     /// The gates, as `(upstream, node)`, sorted by node.
     pub(in crate::dag) gates: Vec<(NodeIndex, NodeIndex)>,
     /// Each setup with each node of its teardown, sorted.
@@ -88,6 +93,11 @@ impl Plan {
     /// Its options.
     pub fn options(&self) -> &DagOptions {
         &self.options
+    }
+
+    /// Whether any node declares connections or secrets.
+    pub(crate) fn needs_config(&self) -> bool {
+        self.node_options.iter().any(|options| !options.connections.is_empty() || !options.secrets.is_empty())
     }
 
     /// Whether the DAG or any node has callbacks.

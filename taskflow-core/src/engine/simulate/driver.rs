@@ -66,6 +66,7 @@ enum Step {
 impl Driver<'_> {
     pub(super) fn drive(&mut self, halted: Option<(String, RunState)>) -> End {
         self.send(Input::Start);
+        self.world.on_begin(&self.run.machine, self.now);
         if let Some((reason, state)) = halted {
             self.send(Input::Halt { reason, state });
         }

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use crate::base::Timestamp;
 use crate::callback::PendingCallback;
-use crate::run::Event;
+use crate::engine::values::Values;
+use crate::machine::Machine;
+use crate::run::{Event, TaskIndex};
 use crate::task::{Inputs, Produced, TaskContext, TaskDef};
 use crate::value::AnyValue;
 
@@ -20,6 +22,12 @@ pub(crate) trait SimHooks {
     fn behaviour(&mut self, _attempt: &Starting<'_>) -> Part {
         Part::default()
     }
+
+    /// Called when a session has begun, at this time of its clock.
+    fn on_begin(&mut self, _machine: &Machine, _now: Timestamp) {}
+
+    /// Called when an attempt has started, before its function is called.
+    fn on_start(&mut self, _machine: &Machine, _values: &Values, _task: TaskIndex) {}
 
     /// Returns an interference before the next step.
     fn interfere(&mut self, _now: Timestamp) -> Option<Interference> {
@@ -77,6 +85,8 @@ pub(crate) struct Starting<'a> {
     pub(crate) def: &'static TaskDef,
     /// The number of the attempt, without lost ones.
     pub(crate) counted: u32,
+    /// How many times the attempt has waited already.
+    pub(crate) waits: u32,
 }
 
 /// A body that replaces that of a task.

@@ -143,8 +143,12 @@ impl<T: Value> RunRequest<T> {
             recorder.over();
         }
         let Driver { mut run, now, .. } = driver;
-        let finished =
-            Finished { result: run.values.result(&shared.plan), entry: run.last_entry(), machine: run.machine };
+        let finished = Finished {
+            result: run.values.result(&shared.plan),
+            entry: run.last_entry(),
+            machine: run.machine,
+            callback_failures: Vec::new(),
+        };
         Ok(Simulated { report: RunReport::new(&shared.info, finished), end, now })
     }
 }

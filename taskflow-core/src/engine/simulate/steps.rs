@@ -36,15 +36,18 @@ impl Driver<'_> {
         let mut commands = std::mem::take(&mut self.commands);
         let permit = self.run.permit(task, self.now, &mut commands);
         self.commands = commands;
+        self.world.on_start(&self.run.machine, &self.run.values, task);
         let shared = Arc::clone(&self.run.shared);
         let (place, context, span) = (permit.place(), permit.context(&shared), span(&shared, &permit));
         let earlier = self.run.machine.retried(task).iter();
-        let lost = earlier.filter(|record| matches!(*record.failure, Failure::Lost { .. })).count() as u32;
+        let lost =
+            earlier.filter(|record| matches!(record.failure.as_deref(), Some(Failure::Lost { .. }))).count() as u32;
         let starting = Starting {
             task: place.id(&shared.plan),
             node: shared.plan.node(permit.node).id(),
             def: permit.def,
             counted: permit.attempt.saturating_sub(lost).max(1),
+            waits: permit.wait_state.as_ref().map_or(0, |state| state.waits),
         };
         let part = self.world.behaviour(&starting);
         let attempt = permit.attempt;
@@ -190,13 +193,13 @@ impl Driver<'_> {
         };
         let (deaf, rest) = std::mem::take(&mut self.running).into_iter().partition::<Vec<_>, _>(deaf);
         self.running = rest;
-        for Running { place, attempt, ends, .. } in deaf {
+        for Running { place, attempt, started, ends, .. } in deaf {
             if let Ends::Awaited(handle) = ends {
                 handle.abort();
             }
             let failure = Failure::Cancelled { reason: "the run was stopped".to_owned() };
             let (task, now) = (place.task, self.now);
-            self.report(Done { task, attempt, started: now, ended: now, outcome: failure.into() });
+            self.report(Done { task, attempt, started, ended: now, outcome: failure.into() });
         }
     }
 }

@@ -58,14 +58,14 @@ fn three(dag: &DagBuilder) {
 }
 
 #[test]
-fn tasks_of_one_priority_start_in_the_order_in_which_they_became_ready() {
+fn tasks_of_equal_priority_start_in_the_order_they_became_ready() {
     let mut runs = Runs::new(usize::MAX, 4);
     runs.add(usize::MAX, three);
     assert_eq!(runs.pop_all(), ["a", "b", "c"]);
 }
 
 #[test]
-fn the_highest_priority_goes_first() {
+fn the_highest_priority_starts_first() {
     let mut runs = Runs::new(usize::MAX, 4);
     runs.add(usize::MAX, |dag| {
         dag.add("low", |_| Ok(())).priority(-1);
@@ -88,7 +88,7 @@ fn runs_take_turns_whatever_their_priorities() {
 }
 
 #[test]
-fn the_limit_of_the_engine_holds_tasks_back() {
+fn the_limit_of_the_engine_delays_tasks() {
     let mut runs = Runs::new(2, 4);
     let run = runs.add(usize::MAX, three);
     assert_eq!(runs.pop_all(), ["a", "b"]);
@@ -97,7 +97,7 @@ fn the_limit_of_the_engine_holds_tasks_back() {
 }
 
 #[test]
-fn the_limit_of_a_run_holds_back_only_its_own_tasks() {
+fn the_limit_of_a_run_delays_only_its_own_tasks() {
     let mut runs = Runs::new(usize::MAX, 4);
     let run = runs.add(1, three);
     runs.add(usize::MAX, |dag| {
@@ -109,7 +109,7 @@ fn the_limit_of_a_run_holds_back_only_its_own_tasks() {
 }
 
 #[test]
-fn the_limit_of_a_group_holds_back_only_its_own_tasks() {
+fn the_limit_of_a_group_delays_only_its_own_tasks() {
     let mut runs = Runs::new(usize::MAX, 4);
     let run = runs.add(usize::MAX, |dag| {
         Group::new("g").concurrency(1).draw(|| three(dag));
@@ -121,7 +121,7 @@ fn the_limit_of_a_group_holds_back_only_its_own_tasks() {
 }
 
 #[test]
-fn a_task_that_does_not_fit_into_its_pool_holds_back_no_other() {
+fn a_task_that_does_not_fit_its_pool_delays_no_other_task() {
     let mut runs = Runs::new(usize::MAX, 4);
     let run = runs.add(usize::MAX, |dag| {
         dag.add("three", |_| Ok(())).pool(POOL).pool_slots(3).priority(2);
@@ -159,7 +159,7 @@ fn a_task_that_needs_more_slots_than_its_pool_has_is_reported() {
 }
 
 #[test]
-fn worker_threads_do_not_take_tasks_that_block() {
+fn worker_threads_do_not_take_blocking_tasks() {
     static BLOCKING: TaskDef = TaskDef { id: "wait", module: "tests", kind: Kind::Blocking, ..TaskDef::OWN };
 
     let mut runs = Runs::new(usize::MAX, 4);
@@ -172,7 +172,7 @@ fn worker_threads_do_not_take_tasks_that_block() {
 }
 
 #[test]
-fn a_run_that_is_removed_returns_its_slots() {
+fn removing_a_run_frees_its_slots() {
     let mut runs = Runs::new(2, 4);
     let run = runs.add(usize::MAX, three);
     assert_eq!(runs.pop_all(), ["a", "b"]);
@@ -182,7 +182,7 @@ fn a_run_that_is_removed_returns_its_slots() {
 }
 
 #[test]
-fn a_task_put_first_starts_before_those_that_wait_already() {
+fn a_task_pushed_to_the_front_starts_before_waiting_tasks() {
     let mut runs = Runs::new(usize::MAX, 4);
     runs.add(usize::MAX, three);
     let (key, layout) = &runs.runs[0];

@@ -127,6 +127,15 @@ impl<A> Command<A> {
         self
     }
 
+    /// Also inherits the variables that configure secrets and connections, `TASKFLOW_SECRET_*` and
+    /// `TASKFLOW_CONN_*`: for a program that reads taskflow's configuration itself. Without this
+    /// the command does not see them. To pass a single secret, set it inside a task:
+    /// `.env("PGPASSWORD", ctx.secret("db")?.expose())`.
+    pub fn inherit_secrets(mut self) -> Self {
+        self.spec.inherit_secrets = true;
+        self
+    }
+
     /// Sets the working directory. Default: that of this program.
     pub fn cwd(mut self, directory: impl Into<PathBuf>) -> Self {
         self.spec.cwd = Some(directory.into());

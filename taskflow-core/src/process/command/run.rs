@@ -9,11 +9,13 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::time::timeout;
 
 use super::super::group::Lifeline;
+use super::super::holders;
 use super::super::lines::{Following, Stream, StreamTail, follow};
 use super::super::spawner::{self, Pipes, Started};
 use super::spec::{Spec, Text};
 use super::{CommandError, CommandOutput};
 use crate::base::{SignalName, units};
+use crate::config::secret_variables;
 use crate::task::TaskContext;
 
 /// The time between SIGTERM and SIGKILL, and for the pipes to close after the end of the process.
@@ -21,8 +23,10 @@ const LEAVING: Duration = Duration::from_secs(5);
 
 impl Spec {
     pub(super) async fn run(&self, context: &TaskContext) -> Result<CommandOutput, CommandError> {
+        let over = || CommandError::new(format!("`{self}` is not started because the attempt is over"));
+        let hold = context.hold().ok_or_else(over)?;
         let Started { mut group, child } =
-            spawner::spawn(self.command(), Lifeline::Guard(None)).await.map_err(|error| {
+            spawner::spawn(self.command(), Lifeline::Guard(None), Some(hold)).await.map_err(|error| {
                 let place = self.cwd.as_ref().map(|cwd| format!(" in {}", cwd.display())).unwrap_or_default();
                 let message = format!("`{self}` cannot be started{place}: {error}");
                 if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied) {
@@ -61,8 +65,10 @@ impl Spec {
             let _ = timeout(LEAVING, group.ended()).await;
         }
         let status = group.finish().map_err(lost)?;
-        let both = async { (rest_of(&mut stdout).await, rest_of(&mut stderr).await) };
-        let (out, err) = timeout(LEAVING, both).await.unwrap_or_default();
+        let (mut out, mut err) = tokio::join!(rest_of(&mut stdout), rest_of(&mut stderr));
+        let open = [("stdout", out.held.take()), ("stderr", err.held.take())];
+        let open = open.into_iter().filter_map(|(name, pipe)| Some((name, pipe?))).collect();
+        holders::report(open, LEAVING).await;
         if cancelled {
             return Err(CommandError::new(format!("`{self}` was terminated because the attempt was cancelled")));
         }
@@ -76,6 +82,11 @@ impl Spec {
         if self.env_clear {
             command.env_clear();
         }
+        if !self.inherit_secrets {
+            for name in secret_variables() {
+                command.env_remove(name);
+            }
+        }
         command.envs(self.env.iter().map(|(name, value)| (name, value.known())));
         if let Some(directory) = &self.cwd {
             command.current_dir(directory);
@@ -86,7 +97,7 @@ impl Spec {
     fn judge(
         &self,
         status: ExitStatus,
-        mut out: StreamTail,
+        out: StreamTail,
         err: StreamTail,
         context: &TaskContext,
     ) -> Result<CommandOutput, CommandError> {
@@ -119,13 +130,13 @@ impl Spec {
             )));
         }
         let stdout = self.capture.map(|_| String::from_utf8_lossy(&out.all).into_owned());
-        Ok(CommandOutput { last_line: out.last.pop_back().unwrap_or_default(), stdout })
+        Ok(CommandOutput { last_line: out.last_line, stdout })
     }
 }
 
 async fn rest_of(following: &mut Option<Following>) -> StreamTail {
     match following {
-        Some(following) => following.finish().await,
+        Some(following) => following.finish(LEAVING).await,
         None => StreamTail::default(),
     }
 }

@@ -16,6 +16,8 @@ pub(super) struct Spec {
     pub(super) env: Vec<(String, Text)>,
     #[serde(default, skip_serializing_if = "is_false")]
     pub(super) env_clear: bool,
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub(super) inherit_secrets: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) cwd: Option<PathBuf>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -48,6 +50,7 @@ impl Spec {
             words: words.map(Text::from).into(),
             env: Vec::new(),
             env_clear: false,
+            inherit_secrets: false,
             cwd: None,
             stdin: None,
             skip_on: Some(SKIP),

@@ -254,7 +254,7 @@ impl Link {
             },
             // The parent does not know the secrets of this process.
             Outcome::Skipped(mut reason) => {
-                Redactor::current().message(&mut reason);
+                Redactor::current().reason(&mut reason);
                 self.end(&Frame::Skipped(reason));
             }
             Outcome::Failed(mut failure) => {

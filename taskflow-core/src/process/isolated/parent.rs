@@ -13,12 +13,14 @@ use tokio::time::timeout;
 
 use super::super::child_main::{MODE, is_open};
 use super::super::group::{Group, Lifeline};
+use super::super::holders;
 use super::super::lines::{Following, Stream, StreamTail, follow};
 use super::super::spawner::{self, Started};
 use super::attempt_request::{Reach, pack};
 use super::receiver::{AttemptRef, FrameReceiver};
 use super::{memory, wire};
 use crate::base::{Crash, Failure};
+use crate::log::with_backpressure;
 use crate::task::{AttemptControl, Identity, Inputs, Isolation, Outcome, TaskDef};
 
 /// The time limit from the start of a child to its first frame.
@@ -77,8 +79,6 @@ impl Attempt {
         };
         let kills = memory::kernel_kills();
         let (mut group, mut socket, streams) = self.start().await.map_err(started)?;
-        let [stdout, stderr] = streams;
-
         let (mut reading, mut writing) = socket.split();
         let mut received = FrameReceiver::default();
         let talk = async {
@@ -99,7 +99,7 @@ impl Attempt {
             let _ = timeout(LEAVING, group.ended()).await;
         }
         let status = group.finish().map_err(started)?;
-        let stderr = rest(stdout, stderr).await;
+        let stderr = rest(streams).await;
         match received {
             FrameReceiver { stopped: true, .. } if asked => Err(cancelled()),
             FrameReceiver { ending: Some(Outcome::Success(_)), push_failure: Some(failure), .. } => Err(failure),
@@ -114,7 +114,8 @@ impl Attempt {
         }
     }
 
-    async fn start(&self) -> io::Result<(Group, UnixStream, [Following; 2])> {
+    async fn start(&self) -> io::Result<(Group, UnixStream, [Option<Following>; 2])> {
+        let hold = self.control.hold().ok_or_else(|| io::Error::other("the attempt is over"))?;
         let (ours, theirs) = StdStream::pair()?;
         let own = std::env::current_exe()?;
         // The file may have been replaced since: this is the program that is running.
@@ -122,12 +123,20 @@ impl Attempt {
         let mut command = Command::new(program);
         command.arg0(own).arg(MODE).stdin(Stdio::from(OwnedFd::from(theirs)));
         let lifeline = Lifeline::Socket(ours.try_clone()?.into());
-        let Started { group, child } = spawner::spawn(command, lifeline).await?;
+        let Started { group, child } = spawner::spawn(command, lifeline, Some(hold)).await?;
         ours.set_nonblocking(true)?;
         let socket = UnixStream::from_std(ours)?;
         let streams = [
-            follow_pipe(child.stdout.map(tokio::process::ChildStdout::from_std).transpose()?, Stream::Stdout),
-            follow_pipe(child.stderr.map(tokio::process::ChildStderr::from_std).transpose()?, Stream::Stderr),
+            child
+                .stdout
+                .map(tokio::process::ChildStdout::from_std)
+                .transpose()?
+                .map(|pipe| follow(pipe, Stream::Stdout, 0)),
+            child
+                .stderr
+                .map(tokio::process::ChildStderr::from_std)
+                .transpose()?
+                .map(|pipe| follow(pipe, Stream::Stderr, 0)),
         ];
         Ok((group, socket, streams))
     }
@@ -161,8 +170,13 @@ impl Attempt {
             let frame = wire::receive(reading);
             let frame = if received.entered { Ok(frame.await) } else { timeout(ENTER_TIMEOUT, frame).await };
             let Ok(Ok(Some(frame))) = frame else { return };
-            if !received.take(&frame, &attempt) || received.is_over() {
+            let (is_valid, pressure) = with_backpressure(|| received.take(&frame, &attempt));
+            if !is_valid || received.is_over() {
                 return;
+            }
+            // The child waits for its socket: no record of it is lost.
+            if let Some(pressure) = pressure {
+                pressure.wait().await;
             }
         }
     }
@@ -200,15 +214,15 @@ fn cancelled() -> Failure {
     Failure::Cancelled { reason: "the attempt was cancelled".to_owned() }
 }
 
-fn follow_pipe(pipe: Option<impl tokio::io::AsyncRead + Send + Unpin + 'static>, stream: Stream) -> Following {
-    match pipe {
-        Some(pipe) => follow(pipe, stream, 0),
-        None => follow(tokio::io::empty(), stream, 0),
-    }
-}
-
 /// Waits for the rest of its output; returns the tail of stderr.
-async fn rest(mut stdout: Following, mut stderr: Following) -> StreamTail {
-    let both = async { tokio::join!(stdout.finish(), stderr.finish()).1 };
-    timeout(LEAVING, both).await.unwrap_or_default()
+async fn rest(streams: [Option<Following>; 2]) -> StreamTail {
+    let finish = async |following: Option<Following>| match following {
+        Some(mut following) => following.finish(LEAVING).await,
+        None => StreamTail::default(),
+    };
+    let [stdout, stderr] = streams;
+    let (mut out, mut err) = tokio::join!(finish(stdout), finish(stderr));
+    let open = [("stdout", out.held.take()), ("stderr", err.held.take())];
+    holders::report(open.into_iter().filter_map(|(name, pipe)| Some((name, pipe?))).collect(), LEAVING).await;
+    err
 }

@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sums_are_those_of_a_list() {
+    fn sums_match_those_of_a_plain_list() {
         let mut sums = Sums::default();
         sums.clear(5);
         for (place, weight) in [(3, 2), (0, 1), (4, 5), (3, 1)] {

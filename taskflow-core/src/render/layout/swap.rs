@@ -161,7 +161,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pairs_whose_ends_change_sides_cross() {
+    fn edges_whose_ends_swap_sides_cross() {
         assert_eq!(crossed(&[(0, 1), (3, 2)], &[(1, 1), (2, 1)]), 4);
         assert_eq!(crossed(&[(1, 1)], &[(1, 1)]), 0);
         assert_eq!(crossed(&[], &[(1, 1)]), 0);

@@ -150,7 +150,7 @@ fn the_nodes_of_a_chain_lie_on_one_level() {
 }
 
 #[test]
-fn a_node_above_two_lies_in_the_middle() {
+fn a_node_above_two_others_is_centred() {
     let edges = vec![edge(0, 1), edge(0, 2), edge(1, 3), edge(2, 3)];
     let layout = check(&Graph { nodes: vec![node(None); 4], edges, groups: vec![] }).expect("a sound drawing");
     let [top, upper, lower, bottom] = [0, 1, 2, 3].map(|at: usize| layout.nodes[at].y);
@@ -182,7 +182,7 @@ fn a_tree_has_no_crossings() {
 }
 
 #[test]
-fn a_graph_that_a_group_weaves_through_keeps_its_box_rectangular() {
+fn an_interleaved_group_keeps_its_box_rectangular() {
     // 1 and 3 are in the box, 2 between them is not.
     let nodes = vec![node(None), node(Some(0)), node(None), node(Some(0)), node(None)];
     let edges = (0..4).map(|at| edge(at, at + 1)).collect();
@@ -190,7 +190,7 @@ fn a_graph_that_a_group_weaves_through_keeps_its_box_rectangular() {
 }
 
 #[test]
-fn more_boxes_than_can_be_drawn_are_left_out() {
+fn boxes_beyond_the_limit_are_omitted() {
     // Two hundred groups that all reach from the first of four hundred layers to the last.
     let mut nodes = vec![node(None); 400];
     let groups: Vec<Group> = (0..200).map(|at: u32| Group { parent: at.checked_sub(1) }).collect();

@@ -205,7 +205,7 @@ fn about_task(node: &NodeView<'_>, state: Option<&str>) -> String {
 
 fn about_param(param: &ParamView<'_>) -> String {
     let mut lines = vec![format!("parameter {}: {}", param.name, param.ty)];
-    lines.push(param.default.map_or_else(|| "required".to_owned(), |default| format!("default {default}")));
+    lines.push(param.default_text().map_or_else(|| "required".to_owned(), |default| format!("default {default}")));
     lines.extend(param.range.map(|range| format!("in {range}")));
     lines.extend((!param.choices.is_empty()).then(|| format!("one of {}", param.choices.join(", "))));
     lines.extend(param.pattern.map(|pattern| format!("matches {pattern}")));

@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_that_is_cut_fits() {
+    fn truncated_text_fits() {
         assert_eq!(cut("extract", NORMAL, 100), "extract");
         let long = cut("a_task_with_a_name_that_does_not_fit", NORMAL, 100);
         assert!(long.ends_with('\u{2026}') && long.starts_with("a_task_"), "{long}");

@@ -41,12 +41,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn text_stays_text() {
+    fn text_is_escaped() {
         assert_eq!(escape("a <b> & \"c\" 'd'\u{1}]]>"), "a &lt;b&gt; &amp; &quot;c&quot; &#39;d&#39; ]]&gt;");
     }
 
     #[test]
-    fn halves_are_exact() {
+    fn halves_are_written_exactly() {
         assert_eq!([half(4), half(5), half(-1), half(-4)], ["2", "2.5", "-0.5", "-2"]);
     }
 }

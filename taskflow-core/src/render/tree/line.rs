@@ -78,8 +78,8 @@ pub(super) fn options(options: &OptionList) -> String {
 /// `late_after_min: u32 = 15, in 0..=600`, and its description.
 pub(super) fn param(param: &ParamView<'_>) -> String {
     let mut line = format!("{}: {}", param.name, param.ty);
-    if let Some(default) = param.default {
-        line += &format!(" = {}", text::shorten(default, 60));
+    if let Some(default) = param.default_text() {
+        line += &format!(" = {}", text::shorten(&default, 60));
     }
     let mut rules = Vec::new();
     if param.required {

@@ -75,7 +75,12 @@ impl Printer<'_, '_> {
             "" => id,
             doc => format!("{id}: {doc}"),
         }];
-        let mut facts = vec![text::counted(view.nodes.len(), "task"), text::counted(view.edges.len(), "edge")];
+        let of_elements = view.nodes.iter().filter(|node| node.each.is_some()).count();
+        let mut facts = vec![text::counted(view.nodes.len() - of_elements, "task")];
+        if of_elements > 0 {
+            facts.push(format!("{of_elements} for each element"));
+        }
+        facts.push(text::counted(view.edges.len(), "edge"));
         facts.push(format!("hash {}", view.hash));
         lines.push(format!("  {}", facts.join(", ")));
         if !view.options.is_empty() {

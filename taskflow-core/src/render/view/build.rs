@@ -2,7 +2,7 @@
 
 use super::options::OptionList;
 use super::{ArgValue, ArgView, EdgeView, Endpoint, GroupView, Link, NodeView, ParamView, Ref, ResultView, View};
-use crate::dag::{ArgPlan, EdgeKind, GroupIndex, NodeIndex, ParamDef, Plan, Source};
+use crate::dag::{ArgPlan, EdgeKind, GroupIndex, NodeIndex, ParamDef, ParamDefault, Plan, Source};
 use crate::task::TriggerRule;
 
 /// A JSON null for a constant without a JSON form; freezing refuses those, so that no picture shows
@@ -33,11 +33,17 @@ impl<'p> View<'p> {
 }
 
 fn param_view(param: &ParamDef) -> ParamView<'_> {
+    let (default, default_from_run) = match param.default_view() {
+        Some(ParamDefault::Value(value)) => (Some(value), None),
+        Some(ParamDefault::FromRun(expression)) => (None, Some(expression)),
+        None => (None, None),
+    };
     ParamView {
         name: param.name,
         ty: param.ty.short(),
         required: !param.has_default(),
-        default: param.default_text,
+        default,
+        default_from_run,
         range: param.range_text,
         choices: param.choices,
         pattern: param.pattern,

@@ -9,6 +9,7 @@ mod options;
 
 use serde::{Serialize, Serializer};
 
+use crate::dag::ParamDefault;
 use crate::task::TriggerRule;
 
 pub use self::options::OptionList;
@@ -79,9 +80,12 @@ pub struct ParamView<'p> {
     pub ty: String,
     /// Whether a run needs a value for it.
     pub required: bool,
-    /// The default as it is written.
+    /// The value of the default, if it is the same for every run.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub default: Option<&'p str>,
+    pub default: Option<serde_json::Value>,
+    /// The expression that takes the default from the run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub default_from_run: Option<&'p str>,
     /// The allowed range as it is written.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub range: Option<&'p str>,
@@ -94,6 +98,14 @@ pub struct ParamView<'p> {
     /// What it is for.
     #[serde(skip_serializing_if = "str::is_empty")]
     pub help: &'p str,
+}
+
+impl ParamView<'_> {
+    /// The default as text: its value, or the expression that takes it from the run.
+    pub fn default_text(&self) -> Option<String> {
+        let value = self.default.clone().map(ParamDefault::Value);
+        value.or_else(|| self.default_from_run.map(ParamDefault::FromRun)).map(|default| default.to_string())
+    }
 }
 
 /// A box around nodes.

@@ -54,6 +54,7 @@ impl OptionList {
                 CallbackKind::Retry => "on_retry",
                 CallbackKind::Skip => "on_skip",
                 CallbackKind::DeadlineMissed => "on_deadline_missed",
+                CallbackKind::Cancel => "on_cancel",
             };
             self.push_some(name, callbacks.on(kind).map(|callback| callback.notifier().name()));
         }
@@ -140,6 +141,7 @@ mod dag_option {
         list.push_some(name, value.map(deadline_text));
     }
 
+    #[allow(clippy::large_types_passed_by_value, reason = "all rows are shown by functions of values")]
     pub(super) fn defaults(list: &mut OptionList, name: &'static str, value: TaskOptions) {
         let defaults = OptionList::of_defaults(&value).0.into_iter();
         let defaults: serde_json::Map<_, _> = defaults.map(|(name, value)| (name.to_owned(), value)).collect();

@@ -134,7 +134,7 @@ impl Driver {
             command.env("SPARK_LOCAL_DIRS", prepared.directory.path().join("local"));
         }
         let lifeline = Lifeline::Guard(Some(prepared.directory.path().to_owned()));
-        let Started { group, child } = spawn(command, lifeline).await.map_err(started)?;
+        let Started { group, child } = spawn(command, lifeline, None).await.map_err(started)?;
         let Pipes { stdin: Some(stdin), stdout: Some(stdout), stderr: Some(stderr) } = child else {
             return Err(failure("the Spark driver cannot be started", &"it has no pipes", true));
         };

@@ -32,6 +32,7 @@ use super::run::{Ended, result_path};
 use super::spec::{AppKind, Spec};
 use super::{Limit, SparkError, intent, preflight, script};
 use crate::base::SignalName;
+use crate::config::secret_variables;
 use crate::process::{Following, Group, Lifeline, Pipes, Started, follow_with, spawn};
 use crate::task::TaskContext;
 
@@ -74,7 +75,11 @@ pub(super) async fn run(spec: &Spec, place: Place, context: &TaskContext) -> Res
     tracing::debug!(target: "taskflow", "properties: {}", settings.shown());
 
     let mut command = Command::new(&program.path);
-    command.args(&arguments).envs(&settings.env);
+    command.args(&arguments);
+    for name in secret_variables() {
+        command.env_remove(name);
+    }
+    command.envs(&settings.env);
     command.stdin(if script.is_some() { Stdio::piped() } else { Stdio::null() });
     if let Some(home) = &program.home {
         command.env("SPARK_HOME", home);
@@ -82,8 +87,10 @@ pub(super) async fn run(spec: &Spec, place: Place, context: &TaskContext) -> Res
     if let Some(directory) = &spec.cwd {
         command.current_dir(directory);
     }
+    let hold = context.hold().ok_or_else(|| lost(&program, &io::Error::other("the attempt is over")))?;
+    let lifeline = Lifeline::Guard(Some(file.to_path_buf()));
     let Started { group, child } =
-        spawn(command, Lifeline::Guard(Some(file.to_path_buf()))).await.map_err(|error| lost(&program, &error))?;
+        spawn(command, lifeline, Some(hold)).await.map_err(|error| lost(&program, &error))?;
     let mut job = Running::new(spec, group, child, file, script.as_ref().map(|script| script.steps.clone()))
         .map_err(|error| lost(&program, &error))?;
     let ending = job.watch(&place, context).await.map_err(|error| lost(&program, &error))?;
@@ -154,7 +161,7 @@ impl<'a> Running<'a> {
         let stdin = stdin.map(tokio::process::ChildStdin::from_std).transpose()?;
         let tail = Arc::clone(&out);
         let stdout = stdout.map(|pipe| {
-            follow_with(pipe, 0, move |line| {
+            follow_with(pipe, move |line| {
                 if line.trim_end().ends_with(script::END) {
                     tail.lock().unwrap_or_else(PoisonError::into_inner).mark_complete();
                     return;
@@ -166,7 +173,7 @@ impl<'a> Running<'a> {
         let tail = Arc::clone(&err);
         let mut forwarder = LogForwarder::default();
         let stderr = stderr.map(|pipe| {
-            follow_with(pipe, 0, move |line| {
+            follow_with(pipe, move |line| {
                 forwarder.forward(line);
                 tail.lock().unwrap_or_else(PoisonError::into_inner).push(line);
                 observe(&sender, line);
@@ -239,12 +246,9 @@ impl<'a> Running<'a> {
 
     async fn finish(mut self, ending: Ending, result: Option<std::path::PathBuf>) -> Result<Ended, FinishError> {
         let status = self.group.finish().map_err(FinishError::Lost)?;
-        let both = async {
-            for following in [&mut self.stdout, &mut self.stderr].into_iter().flatten() {
-                following.finish().await;
-            }
-        };
-        let _ = timeout(PIPE_TIMEOUT, both).await;
+        for following in [&mut self.stdout, &mut self.stderr].into_iter().flatten() {
+            following.finish(PIPE_TIMEOUT).await;
+        }
         let app = self.spec.app.clone();
         match ending {
             Ending::Cancelled => return Err(FinishError::Failed(SparkError::Cancelled { app, confirmed: true })),

@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn events_are_added_up() {
+    fn event_metrics_are_summed() {
         let folder = tempfile::tempdir().unwrap();
         let log = folder.path().join("eventlog_v2_app-1");
         std::fs::create_dir(&log).unwrap();

@@ -114,7 +114,7 @@ mod tests {
     use super::ValueKind;
 
     #[test]
-    fn memory_has_a_unit() {
+    fn memory_requires_a_unit() {
         for value in ["512m", "2g", "1T", "900kb"] {
             assert_eq!(ValueKind::Memory.mistake(value), None);
         }

@@ -154,7 +154,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn an_intent_is_found_again_until_it_is_over() {
+    async fn an_intent_is_found_until_its_job_is_finished() {
         let spec = Spec::default();
         // One context stands for one call of the function.
         let context = TaskContext::detached("job");

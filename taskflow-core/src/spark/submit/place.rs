@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_guessed() {
+    fn a_missing_master_or_connection_is_an_error() {
         let empty = Config::from_toml("").unwrap();
         let known = |name: &str| empty.connection(name);
         let spec = Spec { app: "a.py".to_owned(), ..Spec::default() };

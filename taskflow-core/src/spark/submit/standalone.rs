@@ -90,7 +90,7 @@ impl Standalone {
 
     /// The JSON of an answer, if it comes from a master.
     fn json_of(&self, base: &str, answer: &Answer) -> Result<Value, BackendError> {
-        let Answer { status, body } = answer;
+        let Answer { status, body, .. } = answer;
         let json: Option<Value> = serde_json::from_str(body).ok().filter(|json: &Value| json["action"].is_string());
         let not_a_master = || SparkError::NotAMaster { endpoint: base.to_owned(), got: answer.excerpt() };
         let refused = |message: String, retryable| SparkError::SubmitRejected {

@@ -11,6 +11,7 @@ use super::driver_log::{LogForwarder, OutputTail};
 use super::error::JobOutput;
 use super::place::{Place, Program};
 use super::properties::Settings;
+use crate::config::secret_variables;
 use crate::process::{Lifeline, Pipes, Started, follow_with, spawn};
 
 /// The time limit for the pipes of an ended process to close.
@@ -57,13 +58,16 @@ fn run_program(job: &Job, place: &Place, program: &Program, settings: &Settings)
     tracing::info!(target: "taskflow", "{} {}", program.path.display(), arguments.join(" "));
     let mut command = Command::new(&program.path);
     command.args(&arguments).stdin(Stdio::null());
+    for name in secret_variables() {
+        command.env_remove(name);
+    }
     if let Some(home) = &program.home {
         command.env("SPARK_HOME", home);
     }
     let limit = job.spec.submit_timeout.unwrap_or(super::follow::SUBMIT);
     let ended = tokio::runtime::Handle::current().block_on(async {
         let Started { group, child: Pipes { stdout, stderr, .. } } =
-            spawn(command, Lifeline::Guard(Some(file.to_path_buf()))).await?;
+            spawn(command, Lifeline::Guard(Some(file.to_path_buf())), None).await?;
         let tail = Arc::<Mutex<OutputTail>>::default();
         let collect = |tail: &Arc<Mutex<OutputTail>>| {
             let (tail, mut forwarder) = (Arc::clone(tail), LogForwarder::default());
@@ -74,8 +78,8 @@ fn run_program(job: &Job, place: &Place, program: &Program, settings: &Settings)
         };
         let stdout = stdout.map(tokio::process::ChildStdout::from_std).transpose()?;
         let stderr = stderr.map(tokio::process::ChildStderr::from_std).transpose()?;
-        let out = stdout.map(|pipe| follow_with(pipe, 0, collect(&tail)));
-        let err = stderr.map(|pipe| follow_with(pipe, 0, collect(&tail)));
+        let out = stdout.map(|pipe| follow_with(pipe, collect(&tail)));
+        let err = stderr.map(|pipe| follow_with(pipe, collect(&tail)));
         if tokio::time::timeout(limit, group.ended()).await.is_err() {
             // Dropping the group kills the program.
             return Ok((None, OutputTail::default()));
@@ -83,7 +87,7 @@ fn run_program(job: &Job, place: &Place, program: &Program, settings: &Settings)
         let status = group.finish()?;
         for following in [out, err].into_iter().flatten() {
             let mut following = following;
-            let _ = tokio::time::timeout(PIPE_TIMEOUT, following.finish()).await;
+            following.finish(PIPE_TIMEOUT).await;
         }
         let tail = std::mem::take(&mut *tail.lock().unwrap_or_else(PoisonError::into_inner));
         Ok((Some(status), tail))

@@ -13,14 +13,14 @@ of_every_store! {
     new_runs_are_numbered_upwards_from_one,
     a_new_run_is_read_as_it_was_stored,
     a_run_can_begin_and_end_in_one_batch,
-    a_new_run_whose_id_is_taken_is_refused_and_the_others_are_stored,
+    a_new_run_whose_id_is_taken_is_rejected_and_the_others_are_stored,
     a_segment_with_any_other_number_than_the_next_is_fenced,
     a_batch_holds_several_segments_of_one_run,
     a_segment_with_another_token_is_fenced_and_the_others_are_stored,
     a_fenced_segment_fences_its_update,
     an_update_changes_the_row_of_the_run,
     an_update_with_another_graph_keeps_the_number_of_its_tasks,
-    an_empty_part_tells_whether_the_token_is_still_the_present_one,
+    an_empty_part_reports_whether_the_token_is_current,
     an_empty_batch_is_stored,
     an_unknown_run_is_fenced,
     numbers_out_of_bounds_are_fenced,
@@ -52,7 +52,7 @@ async fn a_run_can_begin_and_end_in_one_batch(store: &dyn Store) {
     assert!(row.ended.is_some());
 }
 
-async fn a_new_run_whose_id_is_taken_is_refused_and_the_others_are_stored(store: &dyn Store) {
+async fn a_new_run_whose_id_is_taken_is_rejected_and_the_others_are_stored(store: &dyn Store) {
     ok(store, &[new("a", 10)]).await;
     let answers = store.append(&[new("a", 20), new("b", 20), plain(1, 1, 2)]).await.unwrap();
     // A refused run may have used up a number.
@@ -121,7 +121,7 @@ async fn an_update_with_another_graph_keeps_the_number_of_its_tasks(store: &dyn 
     assert_eq!((row.graph.as_str(), row.tasks), ("graph-2", 5));
 }
 
-async fn an_empty_part_tells_whether_the_token_is_still_the_present_one(store: &dyn Store) {
+async fn an_empty_part_reports_whether_the_token_is_current(store: &dyn Store) {
     ok(store, &[new("a", 10)]).await;
     let answers = store.append(&[known(1, 1, None, None), known(1, 2, None, None)]).await.unwrap();
     assert_eq!(answers, [Stored(1), Fenced]);

@@ -12,7 +12,7 @@ of_every_store! {
     a_run_is_in_the_outbox_until_it_has_ended_and_is_done,
     the_last_attempt_of_each_notification_is_kept,
     a_deleted_run_leaves_the_outbox,
-    one_process_delivers_the_callbacks_of_a_run_that_nobody_owns,
+    one_process_delivers_the_callbacks_of_an_unowned_run,
 }
 
 fn tried(key: &str, at: i64, error: Option<&str>) -> DeliveryAttempt {
@@ -68,7 +68,7 @@ async fn a_deleted_run_leaves_the_outbox(store: &dyn Store) {
     assert_eq!(store.deliveries("b").await.unwrap().len(), 1);
 }
 
-async fn one_process_delivers_the_callbacks_of_a_run_that_nobody_owns(store: &dyn Store) {
+async fn one_process_delivers_the_callbacks_of_an_unowned_run(store: &dyn Store) {
     let guards = owned(store, &[new("a", 10)]).await;
     assert!(store.claim_deliveries("a").await.unwrap().is_none());
     drop(guards);

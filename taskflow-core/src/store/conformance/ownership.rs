@@ -12,15 +12,15 @@ use Appended::{Fenced, Taken};
 of_every_store! {
     a_reserved_run_is_alive_until_its_guard_is_dropped,
     an_id_is_reserved_once,
-    a_claim_raises_the_token_and_fences_the_owner_before,
+    a_claim_raises_the_token_and_fences_the_previous_owner,
     only_one_of_two_can_claim_a_run,
     a_claim_changes_nothing_but_owner_and_token,
     an_unknown_run_cannot_be_claimed,
-    a_run_that_has_ended_has_no_owner_to_miss,
+    a_finished_run_needs_no_owner,
     a_queued_run_waits_for_its_claim,
     a_queued_run_is_neither_running_nor_deleted,
-    the_present_state_is_what_a_filter_looks_at,
-    a_limit_holds_for_running_and_interrupted_runs,
+    a_filter_uses_the_current_state,
+    a_limit_applies_to_running_and_interrupted_runs,
     a_heartbeat_is_harmless,
 }
 
@@ -46,7 +46,7 @@ async fn an_id_is_reserved_once(store: &dyn Store) {
     assert!(store.reserve("a").is_some());
 }
 
-async fn a_claim_raises_the_token_and_fences_the_owner_before(store: &dyn Store) {
+async fn a_claim_raises_the_token_and_fences_the_previous_owner(store: &dyn Store) {
     ok(store, &[new("a", 10)]).await;
     let (row, _guard) = claim(store, 1, "host:2").await;
     assert_eq!((row.number, row.token, &*row.owner, row.liveness), (1, 2, "host:2", Liveness::Alive));
@@ -86,7 +86,7 @@ async fn an_unknown_run_cannot_be_claimed(store: &dyn Store) {
     assert!(matches!(store.claim(7, "host:2").await.unwrap(), Claim::Unknown));
 }
 
-async fn a_run_that_has_ended_has_no_owner_to_miss(store: &dyn Store) {
+async fn a_finished_run_needs_no_owner(store: &dyn Store) {
     ok(store, &[new("a", 10)]).await;
     ok(store, &[known(1, 1, None, Some(update(RunState::Success)))]).await;
     let row = store.run(1).await.unwrap().unwrap();
@@ -119,7 +119,7 @@ async fn a_queued_run_is_neither_running_nor_deleted(store: &dyn Store) {
     assert_eq!(store.check().await.unwrap().iter().filter(|finding| !finding.contains("graph")).count(), 0);
 }
 
-async fn the_present_state_is_what_a_filter_looks_at(store: &dyn Store) {
+async fn a_filter_uses_the_current_state(store: &dyn Store) {
     let _guards = owned(store, &[new("a", 10), new("b", 20)]).await;
     ok(store, &[new("c", 30), new("d", 40), queued("e", 50)]).await;
     ok(store, &[known(4, 1, None, Some(update(RunState::Failed)))]).await;
@@ -135,7 +135,7 @@ async fn the_present_state_is_what_a_filter_looks_at(store: &dyn Store) {
     assert_eq!(ids(&[RunState::Interrupted, RunState::Failed, RunState::Queued]).await, "edc");
 }
 
-async fn a_limit_holds_for_running_and_interrupted_runs(store: &dyn Store) {
+async fn a_limit_applies_to_running_and_interrupted_runs(store: &dyn Store) {
     let runs: Vec<_> = (0..30).map(|at| new(&format!("run-{at:02}"), at)).collect();
     // Every third is alive.
     let (alive, dead): (Vec<_>, Vec<_>) = (0..30).zip(runs).partition(|(at, _)| at % 3 == 0);

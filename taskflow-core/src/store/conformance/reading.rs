@@ -9,16 +9,16 @@ use crate::store::traits::Store;
 
 of_every_store! {
     runs_come_newest_first,
-    a_filter_asks_for_all_of_its_conditions,
+    a_filter_requires_all_of_its_conditions,
     a_limit_keeps_the_newest,
-    an_id_is_found_before_what_begins_with_it_and_what_contains_it,
-    signs_of_patterns_stand_for_themselves,
-    segments_are_read_from_a_number_on,
+    an_exact_id_is_found_before_prefix_and_substring_matches,
+    pattern_characters_are_literal,
+    segments_are_read_from_a_given_number,
     a_part_of_the_data_is_read,
-    a_graph_is_kept_as_it_first_was,
+    a_stored_graph_never_changes,
     runs_are_selected_by_run_type_and_logical_date,
     runs_are_ordered_by_logical_date,
-    a_cursor_leads_through_all_pages,
+    a_cursor_pages_through_all_runs,
 }
 
 fn ids(rows: &[RunRow]) -> Vec<&str> {
@@ -37,7 +37,7 @@ async fn runs_come_newest_first(store: &dyn Store) {
     assert_eq!(ids(&store.runs(&RunFilter::default()).await.unwrap()), ["c", "b", "a"]);
 }
 
-async fn a_filter_asks_for_all_of_its_conditions(store: &dyn Store) {
+async fn a_filter_requires_all_of_its_conditions(store: &dyn Store) {
     let runs = [("a", 10), ("b", 20), ("c", 30), ("d", 40)].map(|(id, at)| new(id, at));
     ok(store, &runs).await;
     let _guards = owned(store, &[of("other", new("e", 50)), of("other", new("f", 60))]).await;
@@ -71,7 +71,7 @@ async fn a_limit_keeps_the_newest(store: &dyn Store) {
     assert_eq!(ids(&store.runs(&limit(u32::MAX)).await.unwrap()), ["c", "b", "a"]);
 }
 
-async fn an_id_is_found_before_what_begins_with_it_and_what_contains_it(store: &dyn Store) {
+async fn an_exact_id_is_found_before_prefix_and_substring_matches(store: &dyn Store) {
     let runs = ["day_1", "day_10", "a_day_1", "day_11", "Day_1", "day_2"].map(|id| new(id, 10));
     ok(store, &runs).await;
     assert_eq!(store.run_by_id("day_1").await.unwrap().map(|row| row.info.run_id), Some("day_1".to_owned()));
@@ -83,7 +83,7 @@ async fn an_id_is_found_before_what_begins_with_it_and_what_contains_it(store: &
     assert_eq!(store.find("", 9).await.unwrap().len(), 6);
 }
 
-async fn signs_of_patterns_stand_for_themselves(store: &dyn Store) {
+async fn pattern_characters_are_literal(store: &dyn Store) {
     ok(store, &[new("50%", 10), new("50_", 20), new("5'0", 30), new("été*", 40)]).await;
     assert_eq!(ids(&store.find("%", 9).await.unwrap()), ["50%"]);
     assert_eq!(ids(&store.find("_", 9).await.unwrap()), ["50_"]);
@@ -91,7 +91,7 @@ async fn signs_of_patterns_stand_for_themselves(store: &dyn Store) {
     assert_eq!(ids(&store.find("té*", 9).await.unwrap()), ["été*"]);
 }
 
-async fn segments_are_read_from_a_number_on(store: &dyn Store) {
+async fn segments_are_read_from_a_given_number(store: &dyn Store) {
     ok(store, &[new("a", 10), new("b", 20)]).await;
     ok(store, &[plain(1, 1, 2), plain(2, 1, 2)]).await;
     ok(store, &[plain(1, 1, 3)]).await;
@@ -119,7 +119,7 @@ async fn a_part_of_the_data_is_read(store: &dyn Store) {
     assert_eq!(reversed, None);
 }
 
-async fn a_graph_is_kept_as_it_first_was(store: &dyn Store) {
+async fn a_stored_graph_never_changes(store: &dyn Store) {
     assert_eq!(store.graph("graph-1").await.unwrap(), None);
     store.put_graph("graph-1", b"one").await.unwrap();
     store.put_graph("graph-1", b"two").await.unwrap();
@@ -178,9 +178,10 @@ async fn runs_are_ordered_by_logical_date(store: &dyn Store) {
     assert_eq!(ids(&store.runs(&filter(Some(2))).await.unwrap()).concat(), "ad");
 }
 
-async fn a_cursor_leads_through_all_pages(store: &dyn Store) {
+async fn a_cursor_pages_through_all_runs(store: &dyn Store) {
     dated_runs(store).await;
-    for (order, expected) in [(RunOrder::Created, "edcba"), (RunOrder::LogicalDate, "adceb")] {
+    let orders = [(RunOrder::Created, "edcba"), (RunOrder::LogicalDate, "adceb"), (RunOrder::Number, "edcba")];
+    for (order, expected) in orders {
         for size in 1..=6 {
             let mut filter = RunFilter { order, limit: Some(size), ..Default::default() };
             let mut all = String::new();

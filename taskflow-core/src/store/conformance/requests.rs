@@ -8,13 +8,13 @@ use crate::store::rows::{Request, RequestKind};
 use crate::store::traits::Store;
 
 of_every_store! {
-    requests_come_in_order_for_the_runs_that_are_asked_for,
+    requests_are_returned_in_order_for_the_given_runs,
     a_request_stays_until_it_is_acknowledged,
     a_request_to_an_unknown_run_is_ignored,
     a_request_to_a_run_that_has_ended_is_ignored,
-    a_request_outlives_the_owner_it_was_for,
+    a_request_outlives_the_owner_it_was_made_to,
     a_request_ends_with_its_run,
-    a_queued_run_can_be_asked,
+    a_queued_run_accepts_requests,
 }
 
 fn request(run: i64, by: &str) -> Request {
@@ -29,7 +29,7 @@ async fn asked(store: &dyn Store) {
     }
 }
 
-async fn requests_come_in_order_for_the_runs_that_are_asked_for(store: &dyn Store) {
+async fn requests_are_returned_in_order_for_the_given_runs(store: &dyn Store) {
     asked(store).await;
     let all = [(1, request(2, "ann")), (2, request(1, "bob")), (3, request(2, "cid"))];
     assert_eq!(store.requests(&[1, 2]).await.unwrap(), all);
@@ -66,7 +66,7 @@ async fn a_request_to_a_run_that_has_ended_is_ignored(store: &dyn Store) {
     assert_eq!(store.requests(&[1]).await.unwrap(), []);
 }
 
-async fn a_request_outlives_the_owner_it_was_for(store: &dyn Store) {
+async fn a_request_outlives_the_owner_it_was_made_to(store: &dyn Store) {
     asked(store).await;
     let (_, _guard) = claim(store, 1, "host:2").await;
     assert_eq!(store.requests(&[1]).await.unwrap(), [(2, request(1, "bob"))]);
@@ -85,7 +85,7 @@ async fn a_request_ends_with_its_run(store: &dyn Store) {
     assert_eq!(store.requests(&[2]).await.unwrap(), []);
 }
 
-async fn a_queued_run_can_be_asked(store: &dyn Store) {
+async fn a_queued_run_accepts_requests(store: &dyn Store) {
     ok(store, &[queued("a", 10)]).await;
     store.ask(&request(1, "ann")).await.unwrap();
     assert_eq!(store.requests(&[1]).await.unwrap(), [(1, request(1, "ann"))]);

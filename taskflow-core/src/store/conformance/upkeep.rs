@@ -11,12 +11,12 @@ of_every_store! {
     a_run_is_deleted_with_everything_that_belongs_to_it,
     a_running_run_is_not_deleted,
     the_number_of_a_deleted_run_is_not_used_again,
-    a_graph_goes_with_its_last_run,
-    a_graph_that_a_run_once_had_stays_with_it,
+    a_graph_is_deleted_with_its_last_run,
+    an_earlier_graph_of_a_run_is_kept,
     many_runs_are_deleted,
     a_sound_store_has_no_findings,
     a_store_can_be_vacuumed_in_use,
-    a_closed_store_refuses_everything,
+    a_closed_store_rejects_every_call,
 }
 
 fn ended(run_id: &str) -> Append {
@@ -56,7 +56,7 @@ async fn the_number_of_a_deleted_run_is_not_used_again(store: &dyn Store) {
     assert_eq!(ok(store, &[new("a", 10)]).await, [2]);
 }
 
-async fn a_graph_goes_with_its_last_run(store: &dyn Store) {
+async fn a_graph_is_deleted_with_its_last_run(store: &dyn Store) {
     store.put_graph("graph-1", b"one").await.unwrap();
     store.put_graph("graph-2", b"of a run about to be stored").await.unwrap();
     ok(store, &[ended("a"), ended("b")]).await;
@@ -67,7 +67,7 @@ async fn a_graph_goes_with_its_last_run(store: &dyn Store) {
     assert!(store.graph("graph-2").await.unwrap().is_some());
 }
 
-async fn a_graph_that_a_run_once_had_stays_with_it(store: &dyn Store) {
+async fn an_earlier_graph_of_a_run_is_kept(store: &dyn Store) {
     store.put_graph("graph-1", b"one").await.unwrap();
     store.put_graph("graph-2", b"two").await.unwrap();
     ok(store, &[ended("a"), ended("b")]).await;
@@ -102,7 +102,7 @@ async fn a_store_can_be_vacuumed_in_use(store: &dyn Store) {
     assert_eq!(store.segments(2, 0).await.unwrap().len(), 2);
 }
 
-async fn a_closed_store_refuses_everything(store: &dyn Store) {
+async fn a_closed_store_rejects_every_call(store: &dyn Store) {
     ok(store, &[new("a", 10)]).await;
     store.run(1).await.unwrap();
     store.close().await.unwrap();

@@ -49,7 +49,7 @@ use super::sync_mode::SyncMode;
 use super::traits::{
     GraphStore, Maintenance, Outbox, RequestStore, RunStore, SegmentStore, StoreError, StoreFuture, store_future,
 };
-use crate::base::failpoint;
+use crate::base::{failpoint, private};
 use crate::callback::DeliveryAttempt;
 
 /// Runs in a SQLite file.
@@ -72,6 +72,10 @@ impl SqliteStore {
     /// Why that cannot be, with what can be done about it.
     pub(crate) async fn open(path: &Path, sync: SyncMode) -> Result<Self, StoreError> {
         let store = SqliteStore::at(path, sync, true)?;
+        // SQLite would create it with the permissions of the umask; its log files get those of this
+        // file. An existing file is not opened: closing it would release the locks of this process.
+        // If this fails, SQLite reports why.
+        let _ = private::options().write(true).create_new(true).open(path);
         let mut guard = store.writer.acquire().await?;
         if schema::read(path, guard.connection()).await? != Found::Current {
             schema::migrate(path, guard.connection()).await?;

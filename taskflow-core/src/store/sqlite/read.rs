@@ -106,6 +106,7 @@ pub(super) fn filtered(filter: &RunFilter) -> Question {
     let column = match filter.order {
         RunOrder::Created => "created",
         RunOrder::LogicalDate => "logical_date",
+        RunOrder::Number => "0",
     };
     if let Some(cursor) = filter.after {
         question = question.and(&format!(" AND ({column}, number) < (?"), cursor.at.as_nanos());
@@ -113,7 +114,10 @@ pub(super) fn filtered(filter: &RunFilter) -> Question {
     }
     // A negative limit means no limit.
     let limit = filter.limit.map_or(-1, i64::from);
-    let order = format!("ORDER BY {column} DESC, number DESC");
+    let order = match filter.order {
+        RunOrder::Number => "ORDER BY number DESC".to_owned(),
+        _ => format!("ORDER BY {column} DESC, number DESC"),
+    };
     question.and(&format!(" {order} LIMIT ?) {order}"), limit)
 }
 

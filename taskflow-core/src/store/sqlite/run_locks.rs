@@ -7,13 +7,13 @@
 //! A process can lock a file twice, so it also keeps a set of the runs that it owns.
 
 use std::collections::HashMap;
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io::{self, Read as _, Write as _};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::base::safe_name;
+use crate::base::{private, safe_name};
 use crate::store::identity::worker;
 use crate::store::ownership::RunGuard;
 
@@ -65,14 +65,13 @@ impl RunLocks {
     /// holds the lock. Blocks.
     pub(super) fn lock(&self, name: &str) -> io::Result<bool> {
         // Not its parents: a home that was removed must not come back.
-        match std::fs::create_dir(&self.dir) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-            _ => {}
-        }
+        private::create_dir(&self.dir)?;
         let path = self.dir.join(safe_name(name));
         // `holder` takes the lock for a moment.
         for _ in 0..10 {
-            let mut file = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&path)?;
+            let mut options = private::options();
+            options.create(true).truncate(false).read(true).write(true);
+            let mut file = private::open(&options, &path)?;
             match file.try_lock() {
                 Ok(()) => {
                     file.set_len(0)?;
@@ -94,7 +93,7 @@ impl RunLocks {
         if self.is_ours(name) {
             return Some(worker());
         }
-        let mut file = File::open(self.dir.join(safe_name(name))).ok()?;
+        let mut file = private::options().read(true).open(self.dir.join(safe_name(name))).ok()?;
         match file.try_lock_shared() {
             Err(TryLockError::WouldBlock) => {
                 let mut holder = String::new();
@@ -140,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn another_process_is_seen_by_its_lock() {
+    fn the_lock_of_another_process_is_visible() {
         let dir = tempfile::tempdir().unwrap();
         // Another set of locks stands for another process.
         let (ours, theirs) =

@@ -65,7 +65,7 @@ async fn read_all(path: &Path) -> Result<(), StoreError> {
 }
 
 #[tokio::test]
-async fn what_was_stored_is_there_after_closing() {
+async fn stored_data_survives_closing() {
     let (_dir, path) = place();
     filled(&path).await;
     let store = open(&path).await;
@@ -84,7 +84,7 @@ async fn closing_leaves_one_file() {
 }
 
 #[tokio::test]
-async fn looking_for_a_store_creates_none() {
+async fn opening_an_existing_store_creates_none() {
     let (dir, path) = place();
     assert!(SqliteStore::open_existing(&path, SyncMode::Normal).await.unwrap().is_none());
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
@@ -143,7 +143,7 @@ async fn a_failing_batch_stores_nothing_and_the_next_one_is_stored() {
 }
 
 #[tokio::test]
-async fn a_call_that_is_given_up_leaves_no_lock() {
+async fn a_dropped_call_leaves_no_lock() {
     let (_dir, path) = place();
     let (store, other) = (open(&path).await, open(&path).await);
     let runs: Vec<_> = (0..500).map(|at| new(&format!("run-{at}"), at)).collect();
@@ -158,7 +158,7 @@ async fn a_call_that_is_given_up_leaves_no_lock() {
 }
 
 #[tokio::test]
-async fn many_can_create_a_store_at_once() {
+async fn concurrent_calls_can_create_a_store() {
     let (_dir, path) = place();
     let openings: Vec<_> = (0..8)
         .map(|at| {
@@ -187,7 +187,7 @@ async fn an_empty_file_becomes_a_store() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_no_store_says_so() {
+async fn a_file_that_is_not_a_store_is_rejected() {
     let (dir, path) = place();
     std::fs::write(&path, "dear diary, ".repeat(1000)).unwrap();
     let place = path.display();
@@ -210,7 +210,7 @@ async fn a_file_that_is_no_store_says_so() {
 }
 
 #[tokio::test]
-async fn a_database_of_somebody_else_is_left_alone() {
+async fn a_foreign_database_is_not_modified() {
     let (_dir, path) = place();
     edit(&path, "CREATE TABLE _sqlx_migrations (version INTEGER); CREATE TABLE runs (id INTEGER)").await;
     let error = SqliteStore::open(&path, SyncMode::Normal).await.unwrap_err().to_string();
@@ -218,7 +218,7 @@ async fn a_database_of_somebody_else_is_left_alone() {
 }
 
 #[tokio::test]
-async fn a_store_of_a_later_version_is_not_touched() {
+async fn a_store_of_a_later_version_is_not_modified() {
     let (_dir, path) = place();
     filled(&path).await;
     edit(
@@ -236,7 +236,7 @@ async fn a_store_of_a_later_version_is_not_touched() {
 }
 
 #[tokio::test]
-async fn a_schema_of_other_words_is_refused() {
+async fn a_different_schema_is_rejected() {
     let (_dir, path) = place();
     filled(&path).await;
     edit(&path, "UPDATE taskflow_migrations SET checksum = x'00'").await;
@@ -245,7 +245,7 @@ async fn a_schema_of_other_words_is_refused() {
 }
 
 #[tokio::test]
-async fn half_a_file_is_an_error() {
+async fn a_truncated_file_is_an_error() {
     let (_dir, path) = place();
     filled(&path).await;
     let size = std::fs::metadata(&path).unwrap().len();
@@ -258,7 +258,7 @@ async fn half_a_file_is_an_error() {
 }
 
 #[tokio::test]
-async fn garbage_in_the_middle_is_an_error_or_stays_within_values() {
+async fn corrupt_bytes_are_an_error_or_confined_to_values() {
     let (_dir, path) = place();
     filled(&path).await;
     let sound = std::fs::read(&path).unwrap();
@@ -295,7 +295,7 @@ async fn a_missing_table_is_named() {
 }
 
 #[tokio::test]
-async fn a_row_that_makes_no_sense_is_named() {
+async fn an_invalid_row_is_named() {
     let edits: [(&str, &str); 6] = [
         ("UPDATE runs SET info = '{}' WHERE number = 2", "run 2, column `info`: missing field `dag_id`"),
         (
@@ -324,7 +324,7 @@ async fn a_row_that_makes_no_sense_is_named() {
 }
 
 #[tokio::test]
-async fn a_check_names_what_does_not_fit_together() {
+async fn a_check_reports_inconsistent_rows() {
     let (_dir, path) = place();
     filled(&path).await;
     edit(
@@ -348,7 +348,7 @@ async fn a_check_names_what_does_not_fit_together() {
 }
 
 #[tokio::test]
-async fn vacuuming_gives_back_room() {
+async fn vacuuming_shrinks_the_file() {
     let (_dir, path) = place();
     filled(&path).await;
     let store = open(&path).await;
@@ -361,7 +361,7 @@ async fn vacuuming_gives_back_room() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn what_may_not_be_written_says_so() {
+async fn a_read_only_store_is_reported() {
     use std::os::unix::fs::PermissionsExt;
     let (dir, path) = place();
     filled(&path).await;
@@ -381,7 +381,7 @@ async fn what_may_not_be_written_says_so() {
 /// The statements that must be fast however many runs there are search nothing but an
 /// index.
 #[tokio::test]
-async fn no_question_reads_all_runs() {
+async fn no_query_scans_all_runs() {
     let (_dir, path) = place();
     filled(&path).await;
     let mut connection = raw(&path).await;
@@ -410,7 +410,7 @@ async fn no_question_reads_all_runs() {
 }
 
 #[tokio::test]
-async fn another_process_owns_a_run_as_long_as_it_holds_the_lock() {
+async fn another_process_owns_a_run_while_it_holds_the_lock() {
     let (_dir, path) = place();
     // Two stores on one file stand for two processes.
     let (one, two) = (open(&path).await, open(&path).await);
@@ -431,7 +431,7 @@ async fn another_process_owns_a_run_as_long_as_it_holds_the_lock() {
 }
 
 #[tokio::test]
-async fn the_end_of_a_run_while_its_row_is_read_is_no_interruption() {
+async fn a_run_that_ends_while_its_row_is_read_is_not_interrupted() {
     let (_dir, path) = place();
     let store = open(&path).await;
     ok(&store, &[new("a", 10)]).await;

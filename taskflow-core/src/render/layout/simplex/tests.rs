@@ -11,7 +11,7 @@ fn cost(bonds: &[Bond], x: &[i64]) -> i64 {
 }
 
 #[test]
-fn a_node_off_the_longest_path_moves_to_where_it_is_needed() {
+fn a_node_off_the_longest_path_moves_next_to_its_successor() {
     // 0 -> 1 -> 2 -> 3 and 4 -> 3: 4 belongs beside 2.
     let bonds = [bond(0, 1, 1, 1), bond(1, 2, 1, 1), bond(2, 3, 1, 1), bond(4, 3, 1, 1)];
     let mut x = [0, 1, 2, 3, 0];
@@ -20,7 +20,7 @@ fn a_node_off_the_longest_path_moves_to_where_it_is_needed() {
 }
 
 #[test]
-fn a_node_between_two_comes_into_the_middle() {
+fn a_node_between_two_others_is_centred() {
     // 0 is drawn to 1 and 2, which are 100 apart: the ends of 3 and 4 are the distances.
     let bonds = [bond(1, 2, 100, 1), bond(3, 0, 0, 1), bond(3, 1, 0, 1), bond(4, 0, 0, 1), bond(4, 2, 0, 1)];
     let mut x = [0, 0, 100, 0, 0];
@@ -45,7 +45,7 @@ fn least(bonds: &[Bond], count: usize, limit: i64) -> i64 {
 proptest::proptest! {
     #![proptest_config(proptest::test_runner::Config::with_cases(200))]
     #[test]
-    fn the_sum_is_the_least_there_is(
+    fn the_sum_is_minimal(
         edges in proptest::collection::vec((0u32..5, 0u32..5, 0i64..2, 0i64..4), 1..9),
     ) {
         let bonds: Vec<Bond> = edges.iter().filter(|e| e.0 < e.1).map(|e| bond(e.0, e.1, e.2, e.3)).collect();

@@ -1,0 +1,101 @@
+//! Attempts that are over and whose processes still have to end.
+//!
+//! When its time limit or the grace time of its run has passed, an attempt is closed at once, and
+//! its processes are asked to end. They have a moment to do so. Until the last of them is gone, the
+//! attempt keeps its slots, the next attempt of the task does not start, and the run does not end:
+//! two attempts of a task never run at once, and no process is killed before its grace time because
+//! its program has nothing left to do.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::effects::Effects;
+use super::engine_state::{EngineState, Shared};
+use super::run::Run;
+use super::run_shared::RunShared;
+use crate::machine::RunKey;
+use crate::run::TaskIndex;
+
+/// The tasks of a run whose closed attempts still have processes, and whether the task is ready
+/// again.
+#[derive(Debug, Default)]
+pub(crate) struct Lingering(HashMap<TaskIndex, bool>);
+
+impl Lingering {
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// A task is ready. Returns whether it has to wait for the processes of its last attempt.
+    pub(super) fn holds(&mut self, task: TaskIndex) -> bool {
+        // A lookup in an empty map would hash the key.
+        !self.0.is_empty() && self.0.get_mut(&task).map(|ready| *ready = true).is_some()
+    }
+
+    /// Nothing more starts.
+    pub(super) fn forget_ready(&mut self) {
+        self.0.values_mut().for_each(|ready| *ready = false);
+    }
+}
+
+impl Run {
+    /// Whether the run has ended: its last entry is stored and its processes are gone.
+    pub(super) fn is_over(&self) -> bool {
+        let is_stored = self.held.end.is_some_and(|end| self.held.given_up || end <= self.held.stored);
+        is_stored && self.lingering.is_empty()
+    }
+}
+
+impl EngineState {
+    /// The attempt is closed for the machine: stops it. Its slots are free when its processes are
+    /// gone.
+    pub(super) fn abandon(&mut self, key: RunKey, task: TaskIndex, effects: &mut Effects) {
+        let Some(Some(run)) = self.runs.get_mut(key.0 as usize) else { return };
+        let shared = Arc::clone(&run.shared);
+        if let Some(place) = run.held.starts.iter().position(|(_, permit)| permit.task == task) {
+            effects.refused.extend(run.held.starts.remove(place).map(|(_, permit)| permit));
+        }
+        let mut lingers = false;
+        if let Some(control) = run.attempts.remove(&task) {
+            let of = Arc::downgrade(&shared);
+            lingers = control.when_processes_end(move || {
+                let Some(of) = of.upgrade() else { return };
+                let Some(state) = of.engine_ref.get().and_then(|engine_ref| engine_ref.state.upgrade()) else { return };
+                state.processes_ended(key, &of, task);
+            });
+            effects.cancels.push((control, true));
+        }
+        if lingers {
+            run.lingering.0.insert(task, false);
+        } else {
+            self.dispatcher.release(key, run.machine.layout(), task);
+        }
+        self.lose_worker(&shared, task);
+    }
+
+    fn processes_ended(&mut self, key: RunKey, of: &Arc<RunShared>, task: TaskIndex, effects: &mut Effects) {
+        let Some(Some(run)) = self.runs.get_mut(key.0 as usize) else { return };
+        if !Arc::ptr_eq(&run.shared, of) {
+            return;
+        }
+        let Some(ready) = run.lingering.0.remove(&task) else { return };
+        self.dispatcher.release(key, run.machine.layout(), task);
+        if ready {
+            self.dispatcher.push(key, run.machine.layout(), task, false);
+        }
+        if run.is_over() {
+            self.end(key, effects);
+        }
+    }
+}
+
+impl Shared {
+    /// The last process of a closed attempt is gone.
+    fn processes_ended(self: &Arc<Self>, key: RunKey, of: &Arc<RunShared>, task: TaskIndex) {
+        let mut effects = Effects::default();
+        let mut state = self.lock();
+        state.processes_ended(key, of, task, &mut effects);
+        self.leave(state, &mut effects);
+        effects.carry_out(self);
+    }
+}

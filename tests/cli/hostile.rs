@@ -1,0 +1,308 @@
+//! Foreign text on a terminal, in a pipe and in JSON: every verb over a store in which everything
+//! that tasks, people and other programs can write is hostile.
+
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+
+use taskflow_tests::binaries::{ProgramOutput, program};
+use taskflow_tests::common::eventually;
+use tempfile::TempDir;
+
+/// The text of the fixture, as somebody gives it for a reason, a name or a value.
+const HOSTILE: &str = "Evil\x1b[2J\x1b]52;c;ZXZpbA==\x07\x1b]8;;http://evil\x1b\\link\x1b]8;;\x1b\\\x1b[31mFORGED\x1b[0m\
+    \rFORGED\nFORGED\x08\x7f\u{9b}31m\u{9d}0;t\u{9c}\u{202e}\u{2066}\u{61c}\u{200b}\u{feff}\u{2028}FORGED\u{e0041}\
+    \x0b\x0cEnd";
+
+/// What stdout is, and what is asked for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Form {
+    Pipe,
+    Terminal,
+    Json,
+}
+
+/// A home with runs that ended badly, well and not at all.
+struct Home {
+    directory: TempDir,
+    form: Form,
+}
+
+/// The runs of a home, by number.
+const BAD: &str = "1";
+const GOOD: &str = "2";
+const WAITING: &str = "3";
+const ENDLESS: &str = "4";
+
+impl Home {
+    fn new(form: Form) -> Self {
+        let home = Home { directory: tempfile::tempdir().expect("temporary directories can be made"), form };
+        let escaped: String = HOSTILE.chars().map(|c| format!("\\U{:08x}", u32::from(c))).collect();
+        let config = format!("[variables]\nevil = \"{escaped}\"\n");
+        std::fs::write(home.config(), config).expect("temporary files can be written");
+        assert_eq!(home.run(&["run", "bad", "-q", "--text", HOSTILE]).code, Some(1));
+        assert_eq!(home.run(&["run", "good", "-q"]).code, Some(0));
+        home.run_until("waiting", || home.run(&["status", WAITING]).stdout.contains("deferred"));
+        home.run_until("endless", || home.started().exists());
+        for words in [
+            &["mark", "failed", BAD, "skips", "--reason", HOSTILE][..],
+            &["clear", BAD, "skips", "--no-run", "--reason", HOSTILE],
+            &["release", WAITING, "another", "--reason", HOSTILE],
+        ] {
+            assert_ne!(home.run(words).code, Some(2), "{words:?}");
+        }
+        home
+    }
+
+    /// The name of the home is hostile too.
+    fn path(&self) -> PathBuf {
+        self.directory.path().join("home\x1b[2J\rFORGED\u{202e}")
+    }
+
+    fn started(&self) -> PathBuf {
+        self.directory.path().join("started")
+    }
+
+    fn config(&self) -> PathBuf {
+        self.directory.path().join("config\x1b[2J\nFORGED.toml")
+    }
+
+    fn command(&self) -> Command {
+        let mut command = program("hostile");
+        command.env("TASKFLOW_HOME", self.path()).env("STARTED", self.started());
+        command.env("TASKFLOW_CONFIG", self.config()).env("USER", HOSTILE);
+        command
+    }
+
+    fn run(&self, words: &[&str]) -> ProgramOutput {
+        let output = self.command().args(words).output().expect("a built program starts");
+        let Output { status, stdout, stderr } = output;
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("it prints UTF-8");
+        ProgramOutput { code: status.code(), stdout: text(stdout), stderr: text(stderr) }
+    }
+
+    /// Runs a DAG, and kills the process when the condition holds.
+    fn run_until(&self, dag: &str, condition: impl Fn() -> bool) {
+        let mut command = self.command();
+        command.args(["run", dag, "-q"]).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut child = command.spawn().expect("a built program starts");
+        eventually("the run gets there", condition);
+        child.kill().and_then(|()| child.wait()).expect("it can be killed");
+    }
+
+    /// Everything that is sent to a terminal by a call of the program. `script` provides the
+    /// terminal; a shell repeats the arguments from variables, so that they need no quotes.
+    fn on_terminal(&self, words: &[&str]) -> String {
+        let program = self.command();
+        let mut script = Command::new("script");
+        let variables: Vec<String> = (0..words.len()).map(|place| format!("\"$WORD_{place}\"")).collect();
+        let line = format!("{} {}", program.get_program().display(), variables.join(" "));
+        script.args(["--quiet", "--command", &line, "/dev/null"]).stdin(Stdio::null());
+        script.envs(words.iter().enumerate().map(|(place, word)| (format!("WORD_{place}"), word)));
+        for (name, value) in program.get_envs() {
+            match value {
+                Some(value) => script.env(name, value),
+                None => script.env_remove(name),
+            };
+        }
+        let output = script.output().expect("`script` is installed");
+        String::from_utf8(output.stdout).expect("it prints UTF-8")
+    }
+
+    /// Calls the program in the form of this home, and checks every byte of what it prints.
+    fn check(&self, words: &[&str], value: Value) {
+        match self.form {
+            Form::Terminal => check_terminal(words, &self.on_terminal(words), value),
+            Form::Pipe => {
+                let output = self.run(words);
+                check_plain(words, &output.stderr);
+                match value {
+                    Value::None => check_plain(words, &output.stdout),
+                    // A file or another program receives it as it is.
+                    Value::Alone => assert_eq!(output.stdout, format!("{HOSTILE}\n"), "{words:?}"),
+                }
+            }
+            Form::Json => {
+                let output = self.run(&[words, &["--output", "json"]].concat());
+                check_plain(words, &output.stdout);
+                check_plain(words, &output.stderr);
+            }
+        }
+    }
+}
+
+/// Whether the output is a value of a task, which may have several lines.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Value {
+    None,
+    Alone,
+}
+
+/// Whether a terminal or its reader could be misled by the character.
+fn is_unsafe(c: char) -> bool {
+    (c.is_control() && !matches!(c, '\n' | '\t'))
+        || matches!(c, '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}')
+        || matches!(c, '\u{2028}' | '\u{2029}' | '\u{2066}'..='\u{2069}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
+}
+
+#[track_caller]
+fn check_plain(words: &[&str], text: &str) {
+    if let Some(at) = text.find(is_unsafe) {
+        let from = text.floor_char_boundary(at.saturating_sub(200));
+        let to = text.floor_char_boundary(at + 50);
+        panic!("{words:?} prints {:?}", &text[from..to]);
+    }
+    let forged = text.lines().find(|line| line.starts_with("FORGED"));
+    assert_eq!(forged, None, "{words:?} prints a line of its own");
+    // Nothing prints the megabytes in full more than once.
+    assert!(text.len() < 40 << 20, "{words:?} prints {} bytes", text.len());
+}
+
+/// Removes what only the program itself may send, and checks the rest.
+#[track_caller]
+fn check_terminal(words: &[&str], text: &str, value: Value) {
+    /// Our own, those of tables, and those of clap.
+    const COLOURS: [&str; 13] =
+        ["0", "1", "2", "31;1", "32", "33", "39", "38;5;9", "38;5;10", "38;5;11", "22", "4", "31"];
+    assert!(!text.contains("\x1b[31mFORGED"), "{words:?} sends a foreign colour");
+    let mut plain = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find('\x1b') {
+        plain.push_str(&rest[..at]);
+        let sequence = &rest[at..];
+        let end = sequence.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(sequence.len() - 1);
+        let allowed = match (sequence[1..].strip_prefix('['), sequence.as_bytes()[end]) {
+            (Some(_), b'm') => COLOURS.contains(&&sequence[2..end]),
+            // The view is erased and drawn anew.
+            (Some(_), b'A' | b'B') => sequence[2..end].bytes().all(|byte| byte.is_ascii_digit()),
+            (Some(_), b'K') => &sequence[2..end] == "2",
+            (Some(_), b'J') => sequence[2..end].is_empty(),
+            _ => false,
+        };
+        let context = &sequence[..sequence.floor_char_boundary(60)];
+        assert!(
+            allowed,
+            "{words:?} sends {context:?} after {:?}",
+            &plain[plain.floor_char_boundary(plain.len().saturating_sub(200))..]
+        );
+        rest = &sequence[end + 1..];
+    }
+    plain.push_str(rest);
+    let plain = plain.replace("\r\n", "\n").replace('\r', if value == Value::Alone { "" } else { "\n" });
+    match value {
+        Value::None => check_plain(words, &plain),
+        Value::Alone => assert_eq!(plain.find(is_unsafe), None, "{words:?} sends {plain:?}"),
+    }
+}
+
+/// The commands that clap knows, with the subcommands of those that have some.
+fn verbs(home: &Home) -> Vec<String> {
+    let names = |help: &str, title: &dyn Fn(&str) -> bool| -> Vec<String> {
+        let mut inside = false;
+        let mut names = Vec::new();
+        for line in help.lines() {
+            match line.strip_prefix("  ") {
+                Some(entry) if inside => names.extend(entry.split(' ').next().map(str::to_owned)),
+                Some(_) => {}
+                None => inside = title(line),
+            }
+        }
+        names.retain(|name| !name.is_empty() && !name.starts_with('-'));
+        names
+    };
+    let all = names(&home.run(&["--help"]).stdout, &|line| line.ends_with(':') && line != "Options:");
+    assert!(all.len() >= 18, "{all:?}");
+    let of_verb = |verb: String| {
+        let parts = names(&home.run(&[&verb, "--help"]).stdout, &|line| line == "Commands:");
+        match parts.is_empty() {
+            true => vec![verb],
+            false => parts.iter().map(|part| format!("{verb} {part}")).collect(),
+        }
+    };
+    all.into_iter().flat_map(of_verb).collect()
+}
+
+/// The calls of a verb, some of which fail. A verb that is not listed here fails the test: it may
+/// print foreign text too.
+fn calls(verb: &str) -> Vec<Vec<&'static str>> {
+    let calls: &[&[&'static str]] = match verb {
+        "list" => &[&[], &[HOSTILE]],
+        "show" => &[&["bad"], &[HOSTILE], &["bad", "--format", HOSTILE], &["bad", "--format", "svg"]],
+        "run" => &[
+            &["bad", "--text", HOSTILE],
+            &["bad", "--logs"],
+            &["bad", "--only", HOSTILE],
+            &["waiting", HOSTILE],
+            &[HOSTILE],
+        ],
+        "runs" => &[&[], &["--dag", HOSTILE], &["--since", HOSTILE], &["--state", HOSTILE]],
+        "status" => &[&[BAD], &[BAD, "--all"], &[WAITING], &[ENDLESS], &[HOSTILE]],
+        "explain" => &[&[BAD], &[BAD, "fails"], &[WAITING], &[WAITING, "consent"], &[ENDLESS], &[BAD, HOSTILE]],
+        "values" => &[&[BAD], &[BAD, "--all"], &[BAD, "list"], &[BAD, HOSTILE], &[BAD, "fails"], &[HOSTILE]],
+        "logs" => &[&[BAD], &[BAD, "logs"], &[ENDLESS, "--follow"], &[BAD, HOSTILE], &[BAD, "--level", HOSTILE]],
+        "resume" => &[&[BAD], &[HOSTILE], &[GOOD]],
+        "retry" => &[&[BAD], &[HOSTILE]],
+        "clear" => &[
+            &[BAD, "skips", "--reason", HOSTILE],
+            &[BAD, "--dry-run"],
+            &[BAD, "skips", "dies", "--no-run"],
+            &[BAD, HOSTILE],
+        ],
+        "mark" => &[
+            &["success", BAD, "fails", "--reason", HOSTILE, "--value", "7"],
+            &["success", BAD, HOSTILE],
+            &["success", BAD, "fails", "--value", HOSTILE],
+            &[HOSTILE],
+        ],
+        "release" => &[
+            &[WAITING, "another"],
+            &[WAITING, HOSTILE, "--reason", HOSTILE, "--value", "\"\\u001b[2J\""],
+            &[BAD, HOSTILE],
+            &[WAITING, "another", "--value", HOSTILE],
+            &[WAITING, "consent", "--value", "\"Maybe\"", "--reason", HOSTILE],
+        ],
+        "cancel" => &[&[ENDLESS, "--reason", HOSTILE], &[GOOD, "--reason", HOSTILE], &[HOSTILE]],
+        "replay" => &[
+            &[BAD, "fails"],
+            &[BAD, "skips"],
+            &[BAD, "panics"],
+            &[BAD, "dies", "--isolated"],
+            &[BAD, "logs"],
+            &[BAD, "script"],
+            &[BAD, HOSTILE],
+        ],
+        "config show" => &[&[], &["--origin"], &["--config", HOSTILE]],
+        "db prune" => &[&["--older-than", "0s", "--dry-run"], &["--older-than", HOSTILE]],
+        "config path" | "db check" | "db vacuum" | "db path" => &[&[]],
+        "completions" => &[&["bash"], &["zsh"], &["fish"], &["powershell"], &["elvish"], &[HOSTILE]],
+        _ => panic!("what does `{verb}` print of a hostile store?"),
+    };
+    calls.iter().map(|call| call.to_vec()).collect()
+}
+
+fn every_verb(form: Form) {
+    let home = Home::new(form);
+    for verb in verbs(&home) {
+        for call in calls(&verb) {
+            let words: Vec<&str> = verb.split(' ').chain(call).collect();
+            home.check(&words, Value::None);
+        }
+    }
+    home.check(&["values", GOOD, "answer"], Value::Alone);
+    home.check(&["replay", GOOD, "answer"], Value::Alone);
+    home.check(&["run", "good", "-q"], Value::Alone);
+}
+
+#[test]
+fn no_verb_sends_foreign_control_characters_to_a_pipe() {
+    every_verb(Form::Pipe);
+}
+
+#[test]
+fn no_verb_sends_foreign_control_characters_to_a_terminal() {
+    every_verb(Form::Terminal);
+}
+
+#[test]
+fn no_json_contains_foreign_control_characters() {
+    every_verb(Form::Json);
+}

@@ -1,0 +1,162 @@
+//! Leaving without losing work: `Engine::drain`.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use taskflow::BoxError;
+use taskflow::engine::{Engine, RunState};
+use taskflow::journal::Journal;
+use taskflow::prelude::*;
+use taskflow_tests::common::{Gate, states};
+
+fn engine() -> Engine {
+    Engine::builder().build().expect("no pool is named")
+}
+
+#[task]
+fn add_one(n: u32) -> u32 {
+    n + 1
+}
+
+/// A sync task that cannot be asked to stop, and one that follows it.
+#[tokio::test]
+async fn what_ends_in_the_grace_time_counts_and_nothing_more_starts() -> Result<(), BoxError> {
+    static STARTED: Gate = Gate::new();
+    static GO: Gate = Gate::new();
+    static CALLS: AtomicUsize = AtomicUsize::new(0);
+    #[task]
+    fn first() -> u32 {
+        CALLS.fetch_add(1, Ordering::SeqCst);
+        STARTED.open();
+        GO.pass();
+        6
+    }
+    let (journal, engine) = (Journal::in_memory()?, engine());
+    let dag = Dag::build("chain", || add_one(first()))?;
+    let handle = dag.run().journal(&journal).engine(&engine).grace(Duration::from_secs(60)).start()?;
+    STARTED.pass_async().await;
+    engine.drain("terminated");
+    GO.open();
+    let report = handle.await;
+    assert_eq!((report.state(), report.halt_reason()), (RunState::Interrupted, Some("terminated")));
+    assert_eq!(states(&report), "first=success add_one=scheduled");
+
+    let report = journal.resume_dag("last", &dag).await?.await?;
+    assert_eq!((report.state(), report.result(), CALLS.load(Ordering::SeqCst)), (RunState::Success, Some(&7), 1));
+    Ok(())
+}
+
+/// Async tasks: one that has no context, so that it cannot be asked, and one that hears and fails.
+#[tokio::test]
+async fn attempts_that_stop_or_are_cut_off_run_again_and_do_not_count() -> Result<(), BoxError> {
+    static CALLS: AtomicUsize = AtomicUsize::new(0);
+    async fn wait_the_first_time() {
+        if CALLS.fetch_add(1, Ordering::SeqCst) < 2 {
+            std::future::pending::<()>().await;
+        }
+    }
+    #[task]
+    async fn deaf() -> u32 {
+        wait_the_first_time().await;
+        1
+    }
+    #[task]
+    async fn hears(ctx: &TaskContext) -> Result<u32> {
+        tokio::select! {
+            () = ctx.cancelled() => Err("asked to stop")?,
+            () = wait_the_first_time() => Ok(ctx.attempt() + ctx.max_attempts()),
+        }
+    }
+    let (journal, engine) = (Journal::in_memory()?, engine());
+    let dag = Dag::build("both", || (deaf(), hears()).1)?;
+    let handle = dag.run().journal(&journal).engine(&engine).grace(Duration::from_millis(50)).start()?;
+    while CALLS.load(Ordering::SeqCst) < 2 {
+        tokio::task::yield_now().await;
+    }
+    engine.drain("terminated");
+    let report = handle.await;
+    assert_eq!(report.state(), RunState::Interrupted);
+    assert_eq!(states(&report), "deaf=scheduled hears=scheduled");
+
+    let report = journal.resume_dag("last", &dag).await?.await?;
+    assert_eq!((report.state(), report.result()), (RunState::Success, Some(&(2 + 2))));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_run_whose_last_task_ends_while_it_drains_has_ended() -> Result<(), BoxError> {
+    static STARTED: Gate = Gate::new();
+    static GO: Gate = Gate::new();
+    #[task]
+    fn only() -> u32 {
+        STARTED.open();
+        GO.pass();
+        6
+    }
+    let (journal, engine) = (Journal::in_memory()?, engine());
+    let dag = Dag::build("only", only)?;
+    let handle = dag.run().journal(&journal).engine(&engine).grace(Duration::from_secs(60)).start()?;
+    STARTED.pass_async().await;
+    engine.drain("terminated");
+    GO.open();
+    let report = handle.await;
+    assert_eq!((report.state(), report.result(), report.halt_reason()), (RunState::Success, Some(&6), None));
+    assert_eq!(journal.history("last").await?.state, RunState::Success);
+    Ok(())
+}
+
+/// `scope(create(), |_| work(), |_| delete())`, drained while `work` runs.
+#[tokio::test]
+async fn a_drained_run_continues_inside_its_scope() -> Result<(), BoxError> {
+    static STARTED: Gate = Gate::new();
+    static CALLS: [AtomicUsize; 3] = [const { AtomicUsize::new(0) }; 3];
+    fn count(place: usize) -> u32 {
+        CALLS[place].fetch_add(1, Ordering::SeqCst) as u32
+    }
+    #[task]
+    fn create() -> u32 {
+        count(0)
+    }
+    #[task]
+    async fn work(ctx: &TaskContext, _created: u32) -> Result<u32> {
+        if count(1) == 0 {
+            STARTED.open();
+            ctx.cancelled().await;
+            Err("asked to stop")?;
+        }
+        Ok(7)
+    }
+    #[task]
+    fn delete(_created: u32) {
+        count(2);
+    }
+    let calls = || CALLS.each_ref().map(|calls| calls.load(Ordering::SeqCst));
+    let (journal, engine) = (Journal::in_memory()?, engine());
+    let dag = Dag::build("scoped", || scope(create(), |created| work(created), |created| delete(created)))?;
+    let handle = dag.run().journal(&journal).engine(&engine).grace(Duration::from_secs(60)).start()?;
+    STARTED.pass_async().await;
+    engine.drain("terminated");
+    let report = handle.await;
+    assert_eq!(states(&report), "create=success work=scheduled delete=none");
+    assert_eq!(calls(), [1, 1, 0]);
+
+    let report = journal.resume_dag("last", &dag).await?.await?;
+    assert_eq!((report.state(), report.result(), calls()), (RunState::Success, Some(&7), [1, 2, 1]));
+    Ok(())
+}
+
+/// A run without a journal, and a run that is started after the call.
+#[tokio::test]
+async fn without_a_journal_a_drained_run_is_cancelled() -> Result<(), BoxError> {
+    let engine = engine();
+    engine.drain("terminated");
+    let dag = Dag::build("one", || add_one(1))?;
+    let report = dag.run().engine(&engine).await?;
+    assert_eq!((report.state(), report.halt_reason()), (RunState::Cancelled, Some("terminated")));
+
+    let journal = Journal::in_memory()?;
+    let report = dag.run().journal(&journal).engine(&engine).await?;
+    assert_eq!(report.state(), RunState::Interrupted);
+    assert_eq!(journal.resume_dag("last", &dag).await?.await?.result(), Some(&2));
+    Ok(())
+}
