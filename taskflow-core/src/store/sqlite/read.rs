@@ -194,7 +194,19 @@ pub(super) fn numbers(numbers: &[i64]) -> String {
 
 pub(super) async fn run(store: &SqliteStore, run: i64) -> Result<Option<RunRow>, StoreError> {
     let question = Question::new(format!("SELECT {COLUMNS} FROM runs WHERE number = ?")).give(run);
-    Ok(runs(store, question).await?.pop())
+    if let Some(row) = runs(store, question).await?.pop() {
+        return Ok(Some(row));
+    }
+    match run > 0 && is_missing(store, run).await? {
+        true => Err(store.damaged(format!("run {run}: its row is missing"))),
+        false => Ok(None),
+    }
+}
+
+/// Whether a run has segments and no row, by one look at both.
+async fn is_missing(store: &SqliteStore, run: i64) -> Result<bool, StoreError> {
+    let sql = "SELECT 1 FROM heads WHERE run = ? AND NOT EXISTS (SELECT 1 FROM runs WHERE number = heads.run)";
+    Ok(Question::new(sql).give(run).ask_one(store).await?.is_some())
 }
 
 pub(super) async fn run_by_id(store: &SqliteStore, run_id: &str) -> Result<Option<RunRow>, StoreError> {

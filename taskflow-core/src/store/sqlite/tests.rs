@@ -343,6 +343,10 @@ async fn a_check_reports_inconsistent_rows() {
         "run 2, column `info`: not valid JSON",
         "run 1, column `state`: `lost` is not a state",
         "request 1 is for run 9, which does not exist",
+        "run 1, column `state`: unknown variant `lost`, expected one of `running`, `success`, `failed`, `cancelled`, \
+         `interrupted`, `queued`",
+        "run 1: segment 5 is missing",
+        "run 2, column `info`: expected ident at line 1 column 2",
     ];
     assert_eq!(findings, expected);
 }
@@ -470,4 +474,58 @@ async fn a_store_of_schema_2_is_migrated() {
     assert_eq!(requests.iter().map(|(_, request)| &*request.by).collect::<Vec<_>>(), ["ann"]);
     let (row, _guard) = claim(&store, 1, "host:2").await;
     assert_eq!(row.token, 2);
+}
+
+#[tokio::test]
+async fn a_store_without_checksums_gets_them_as_it_is_written() {
+    let (_dir, path) = place();
+    let mut connection = raw(&path).await;
+    let migrations = [
+        include_str!("migrations/0001_runs.sql"),
+        include_str!("migrations/0002_deliveries.sql"),
+        include_str!("migrations/0003_outbox.sql"),
+    ];
+    for sql in migrations {
+        sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
+    }
+    let info =
+        r#"{"dag_id":"etl","run_id":"a","logical_date":"2026-01-01T00:00:00Z","trigger":"manual","interval":null}"#;
+    let rows = format!(
+        "INSERT INTO runs VALUES (1, 'a', 'etl', 'g', 'running', 'manual', 5, 10, NULL, 'b', 'host:1', 1, 3, '{info}', '[]', x'01');
+         INSERT INTO segments VALUES ((1 << 32) + 1, x'01', x'02'), ((1 << 32) + 2, x'03', x'04');
+         INSERT INTO graphs VALUES ('g', x'05')"
+    );
+    sqlx::raw_sql(AssertSqlSafe(rows)).execute(&mut connection).await.unwrap();
+    super::schema::record(&mut connection, 3).await.unwrap();
+    connection.close().await.unwrap();
+
+    let store = open(&path).await;
+    assert_eq!(store.segments(1, 0).await.unwrap().len(), 2);
+    assert_eq!(store.data(1, 2, 0..1).await.unwrap(), Some(vec![4]));
+    assert_eq!((store.params(1).await.unwrap(), store.graph("g").await.unwrap()), (Some(vec![1]), Some(vec![5])));
+    assert_eq!(store.check().await.unwrap(), [""; 0]);
+    let (row, guard) = claim(&store, 1, "host:2").await;
+    ok(&store, &[known(1, row.token, Some(segment(3)), None), plain(1, row.token, 4)]).await;
+    ok(&store, &[new("b", 20)]).await;
+    let findings = store.check().await.unwrap();
+    assert_eq!(findings, ["run 2 has the graph graph-1, whose snapshot is missing"]);
+    drop(guard);
+    store.close().await.unwrap();
+
+    let damages = [
+        ("UPDATE segments SET events = x'00' WHERE id = (1 << 32) + 4", "run 1: segment 4 does not have its checksum"),
+        ("UPDATE segments SET seal = NULL WHERE id = (1 << 32) + 4", "run 1: segment 4 has no checksum"),
+        ("DELETE FROM segments WHERE id = (1 << 32) + 4", "run 1: its end is missing: it has 3 of 4 segments"),
+    ];
+    let sound = std::fs::read(&path).unwrap();
+    for (sql, expected) in damages {
+        edit(&path, sql).await;
+        let error = open(&path).await.segments(1, 0).await.unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+        std::fs::write(&path, &sound).unwrap();
+    }
+    // A run that was begun with checksums has all of them.
+    edit(&path, "UPDATE runs SET seal_info = NULL WHERE number = 2").await;
+    let error = open(&path).await.run(2).await.unwrap_err().to_string();
+    assert!(error.contains("run 2: its description has no checksum"), "{error}");
 }
