@@ -1,12 +1,13 @@
 //! Keeps a journal in order: deletes old runs, finds damage, returns space.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use super::error::JournalError;
 use super::journal::Journal;
 use crate::base::Timestamp;
 use crate::run::{RunState, ValueRef};
-use crate::store::RunFilter;
+use crate::store::{RunFilter, StoreError};
 
 /// Selects the runs to delete.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,7 +93,10 @@ impl Journal {
         let runs = match self.inner.store.runs(&RunFilter::default()).await {
             Ok(runs) => runs,
             Err(error) => {
-                findings.push(error.to_string());
+                // The check of the store names every row.
+                if findings.is_empty() {
+                    findings.push(error.to_string());
+                }
                 return Ok(findings);
             }
         };
@@ -101,7 +105,7 @@ impl Journal {
             let history = match self.history_of(row).await {
                 Ok(history) => history,
                 Err(error) => {
-                    findings.push(error.to_string());
+                    findings.push(sentence(error));
                     continue;
                 }
             };
@@ -118,11 +122,13 @@ impl Journal {
                             }
                         }
                         Ok(None) => findings.push(format!("{what} of run `{run}` is missing")),
-                        Err(error) => findings.push(error.to_string()),
+                        Err(error) => findings.push(sentence(error)),
                     }
                 }
             }
         }
+        let mut named = HashSet::new();
+        findings.retain(|finding| named.insert(finding.clone()));
         Ok(findings)
     }
 
@@ -143,5 +149,13 @@ impl Journal {
     /// When the store cannot be written.
     pub async fn vacuum(&self) -> Result<(u64, u64), JournalError> {
         Ok(self.inner.store.vacuum().await?)
+    }
+}
+
+/// What is damaged, as a check names it: the store is known.
+fn sentence(error: JournalError) -> String {
+    match error {
+        JournalError::Store(StoreError::Damaged { what, .. }) => what,
+        error => error.to_string(),
     }
 }

@@ -3,7 +3,7 @@
 //! - `traits`: what every kind of store can do, and what it guarantees. `rows`: what it takes and
 //!   returns. `ownership`: which process owns a run. `conformance`: the tests that every store
 //!   passes.
-//! - `memory`, `sqlite`: the stores.
+//! - `memory`, `sqlite`: the stores. `seal`: the checksums of what they hold, and their design.
 //! - `blobs`: values, logs and artifacts, which lie outside the store.
 //! - `runtime`: what drives the sockets and timers of a store. `identity`: how this process and
 //!   this build call themselves.
@@ -16,6 +16,7 @@ mod memory;
 mod ownership;
 mod rows;
 mod runtime;
+mod seal;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod sync_mode;

@@ -9,14 +9,17 @@
 use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqliteRow};
 use sqlx::{Arguments, AssertSqlSafe, Encode, Row, Sqlite, Type};
 
+use super::chains::Seals;
 use super::claim::lock_new;
+use super::row_seals::{self, InfoColumns};
 use super::{SqliteStore, segment_id};
 use crate::base::Timestamp;
 use crate::store::rows::{Append, AppendTarget, Appended, NewRun, RunUpdate, Segment};
+use crate::store::seal;
 use crate::store::traits::StoreError;
 
-/// SQLite allows 32 766 parameters in a statement; a segment takes five.
-const ROWS: usize = 6_000;
+/// SQLite allows 32 766 parameters in a statement; a segment takes seven.
+const ROWS: usize = 4_500;
 
 /// A script is sent when it reaches this length: SQLite refuses texts of a megabyte.
 const SCRIPT: usize = 100_000;
@@ -47,20 +50,25 @@ async fn store_batch(store: &SqliteStore, batch: &[Append]) -> Result<Vec<Append
     store.hit("store.append")?;
     let mut guard = store.writer.acquire().await?;
     let connection = guard.connection();
-    let answers = match segments(batch) {
+    let seals = store.chains.seal(connection, batch).await;
+    let seals = seals.map_err(|error| guard.explain(&error))?;
+    let connection = guard.connection();
+    let answers = match segments(batch, &seals) {
         Some(segments) if segments.len() == 1 => one(connection, &segments[0]).await,
         Some(segments) => rows(connection, &segments).await,
-        None => Script::run(connection, batch).await,
+        None => Script::run(connection, batch, &seals).await,
     };
     let answers = answers.map_err(|error| guard.explain(&error))?;
     guard.release();
+    store.chains.stored(batch, &seals, &answers);
     store.hit("store.appended")?;
     Ok(answers)
 }
 
 pub(super) async fn put_graph(store: &SqliteStore, hash: &str, snapshot: &[u8]) -> Result<(), StoreError> {
     let mut guard = store.writer.acquire().await?;
-    let query = sqlx::query("INSERT OR IGNORE INTO graphs (hash, snapshot) VALUES (?, ?)").bind(hash).bind(snapshot);
+    let sql = "INSERT OR IGNORE INTO graphs (hash, snapshot, seal) VALUES (?, ?, ?)";
+    let query = sqlx::query(sql).bind(hash).bind(snapshot).bind(seal::of_graph(hash, snapshot));
     query.execute(guard.connection()).await.map_err(|error| guard.explain(&error))?;
     guard.release();
     Ok(())
@@ -72,20 +80,22 @@ struct Plain<'a> {
     token: i64,
     id: i64,
     segment: &'a Segment,
+    seals: Seals,
 }
 
 /// The batch, if it consists of segments of stored runs, one for each run.
-fn segments(batch: &[Append]) -> Option<Vec<Plain<'_>>> {
+fn segments<'a>(batch: &'a [Append], seals: &[Seals]) -> Option<Vec<Plain<'a>>> {
     if batch.len() > ROWS {
         return None;
     }
-    let plain = |part| match part {
+    let plain = |(part, &seals)| match part {
         &Append { run: AppendTarget::Existing { run, token }, segment: Some(ref segment), update: None } => {
-            Some(Plain { run, token: i64::try_from(token).ok()?, id: segment_id(run, segment.number)?, segment })
+            let (token, id) = (i64::try_from(token).ok()?, segment_id(run, segment.number)?);
+            Some(Plain { run, token, id, segment, seals })
         }
         _ => None,
     };
-    let segments: Vec<Plain<'_>> = batch.iter().map(plain).collect::<Option<_>>()?;
+    let segments: Vec<Plain<'_>> = batch.iter().zip(seals).map(plain).collect::<Option<_>>()?;
     // A statement sees the store as it was before: not that the previous segment is in the batch.
     let mut runs: Vec<i64> = segments.iter().map(|segment| segment.run).collect();
     runs.sort_unstable();
@@ -93,26 +103,30 @@ fn segments(batch: &[Append]) -> Option<Vec<Plain<'_>>> {
 }
 
 async fn one(connection: &mut SqliteConnection, part: &Plain<'_>) -> sqlx::Result<Vec<Appended>> {
-    let sql = "INSERT OR IGNORE INTO segments (id, events, data) SELECT ?1, ?2, ?3 FROM runs \
+    let sql = "INSERT OR IGNORE INTO segments (id, events, data, seal, data_seal) SELECT ?1, ?2, ?3, ?6, ?7 FROM runs \
                WHERE number = ?4 AND token = ?5 \
                AND (?1 & 4294967295 = 1 OR EXISTS (SELECT 1 FROM segments WHERE id = ?1 - 1))";
     let query = sqlx::query(sql).bind(part.id).bind(&part.segment.events).bind(&part.segment.data);
-    let done = query.bind(part.run).bind(part.token).execute(connection).await?;
+    let query = query.bind(part.run).bind(part.token).bind(part.seals.segment).bind(part.seals.data);
+    let done = query.execute(connection).await?;
     let stored = done.rows_affected() == 1;
     Ok(vec![if stored { Appended::Stored(part.run) } else { Appended::Fenced }])
 }
 
 async fn rows(connection: &mut SqliteConnection, parts: &[Plain<'_>]) -> sqlx::Result<Vec<Appended>> {
-    let mut sql = String::with_capacity(400 + parts.len() * "(?,?,?,?,?),".len());
-    sql += "INSERT OR IGNORE INTO segments (id, events, data) SELECT part.column1, part.column2, part.column3 FROM (VALUES ";
+    let mut sql = String::with_capacity(400 + parts.len() * "(?,?,?,?,?,?,?),".len());
+    sql += "INSERT OR IGNORE INTO segments (id, events, data, seal, data_seal) \
+            SELECT part.column1, part.column2, part.column3, part.column6, part.column7 FROM (VALUES ";
     let mut arguments = SqliteArguments::default();
     for (at, part) in parts.iter().enumerate() {
-        sql += if at == 0 { "(?,?,?,?,?)" } else { ",(?,?,?,?,?)" };
+        sql += if at == 0 { "(?,?,?,?,?,?,?)" } else { ",(?,?,?,?,?,?,?)" };
         add(&mut arguments, part.id)?;
         add(&mut arguments, &part.segment.events)?;
         add(&mut arguments, &part.segment.data)?;
         add(&mut arguments, part.run)?;
         add(&mut arguments, part.token)?;
+        add(&mut arguments, part.seals.segment)?;
+        add(&mut arguments, part.seals.data)?;
     }
     sql += ") AS part CROSS JOIN runs WHERE runs.number = part.column4 AND runs.token = part.column5 \
             AND (part.column1 & 4294967295 = 1 OR EXISTS (SELECT 1 FROM segments WHERE id = part.column1 - 1)) \
@@ -138,15 +152,15 @@ struct Script {
 }
 
 impl Script {
-    async fn run(connection: &mut SqliteConnection, batch: &[Append]) -> sqlx::Result<Vec<Appended>> {
+    async fn run(connection: &mut SqliteConnection, batch: &[Append], seals: &[Seals]) -> sqlx::Result<Vec<Appended>> {
         let refused = |part: &Append| match part.run {
             AppendTarget::New(_) => Appended::Taken,
             AppendTarget::Existing { .. } => Appended::Fenced,
         };
         let mut answers: Vec<Appended> = batch.iter().map(refused).collect();
         let mut script = Script { sql: "BEGIN IMMEDIATE;".to_owned(), arguments: SqliteArguments::default() };
-        for (at, part) in (0_i64..).zip(batch) {
-            script.part(at, part)?;
+        for ((at, part), &seals) in (0_i64..).zip(batch).zip(seals) {
+            script.part(at, part, seals)?;
             if script.sql.len() > SCRIPT {
                 note(&mut answers, &script.send(connection).await?)?;
             }
@@ -161,18 +175,20 @@ impl Script {
         sqlx::query_with(AssertSqlSafe(sql), arguments).persistent(false).fetch_all(connection).await
     }
 
-    fn part(&mut self, at: i64, part: &Append) -> sqlx::Result<()> {
+    fn part(&mut self, at: i64, part: &Append, seals: Seals) -> sqlx::Result<()> {
         let first = part.segment.as_ref().is_none_or(|segment| segment.number == 1);
         match &part.run {
             // The first segment of a run must have number 1.
             AppendTarget::New(_) if !first => Ok(()),
-            AppendTarget::New(run) => self.new_run(at, run, part.segment.as_ref(), part.update.as_ref()),
+            AppendTarget::New(run) => {
+                self.new_run(at, run, part.segment.as_ref().map(|segment| (segment, seals)), part.update.as_ref())
+            }
             &AppendTarget::Existing { run, token } => {
                 // No run and no token is out of the range of the columns.
                 let number = part.segment.as_ref().map_or(1, |segment| segment.number);
                 match (i64::try_from(token), segment_id(run, number)) {
                     (Ok(token), Some(id)) => {
-                        let segment = part.segment.as_ref().map(|segment| Plain { run, token, id, segment });
+                        let segment = part.segment.as_ref().map(|segment| Plain { run, token, id, segment, seals });
                         self.known_run(at, run, token, segment.as_ref(), part.update.as_ref())
                     }
                     _ => Ok(()),
@@ -185,35 +201,63 @@ impl Script {
         &mut self,
         at: i64,
         run: &NewRun,
-        segment: Option<&Segment>,
+        segment: Option<(&Segment, Seals)>,
         update: Option<&RunUpdate>,
     ) -> sqlx::Result<()> {
         let info = &run.info;
         let (graph, tasks) = update.and_then(|update| update.graph.as_ref()).map_or((&run.graph, run.tasks), named);
         self.sql += "INSERT INTO runs (run_id, dag_id, graph, state, run_type, logical_date, created, ended, build, owner, \
-                     token, tasks, info, counts, params) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
+                     token, tasks, info, counts, params, seal_info, seal_params, seal_state, seal_owner, seal_graph) \
+                     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
                      ON CONFLICT (run_id) DO NOTHING RETURNING ?, number;";
         self.give(&info.run_id)?;
         self.give(&info.dag_id)?;
         self.give(graph)?;
-        self.give(update.map_or(run.state(), |update| update.state).name())?;
-        self.give(info.run_type.name())?;
-        self.give(info.logical_date.as_nanos())?;
-        self.give(run.created.as_nanos())?;
-        self.give(update.and_then(|update| update.ended).map(Timestamp::as_nanos))?;
+        let state = update.map_or(run.state(), |update| update.state).name();
+        let ended = update.and_then(|update| update.ended).map(Timestamp::as_nanos);
+        let (owner, token) = (run.owner.as_deref().unwrap_or_default(), run.token().cast_signed());
+        let counts = json(&update.map_or(&[][..], |update| &update.counts))?;
+        let (run_type, info_text) = (info.run_type.name(), json(info)?);
+        let (logical_date, created) = (info.logical_date.as_nanos(), run.created.as_nanos());
+        let columns = InfoColumns {
+            run_id: &info.run_id,
+            dag_id: &info.dag_id,
+            run_type,
+            logical_date,
+            created,
+            build: &run.build,
+            info: &info_text,
+        };
+        let seals = [
+            columns.seal(),
+            row_seals::params(&info.run_id, &run.params),
+            row_seals::state(state, ended, &counts),
+            row_seals::owner(owner, token),
+            row_seals::graph(graph, i64::from(tasks)),
+        ];
+        self.give(state)?;
+        self.give(run_type)?;
+        self.give(logical_date)?;
+        self.give(created)?;
+        self.give(ended)?;
         self.give(&run.build)?;
-        self.give(run.owner.as_deref().unwrap_or_default())?;
-        self.give(run.token().cast_signed())?;
+        self.give(owner)?;
+        self.give(token)?;
         self.give(i64::from(tasks))?;
-        self.give(json(info)?)?;
-        self.give(json(&update.map_or(&[][..], |update| &update.counts))?)?;
+        self.give(info_text)?;
+        self.give(counts)?;
         self.give(&run.params)?;
+        for seal in seals {
+            self.give(seal)?;
+        }
         self.give(at)?;
-        if let Some(segment) = segment {
-            self.sql += "INSERT INTO segments (id, events, data) \
-                         SELECT (last_insert_rowid() << 32) + 1, ?, ? WHERE changes() = 1;";
+        if let Some((segment, seals)) = segment {
+            self.sql += "INSERT INTO segments (id, events, data, seal, data_seal) \
+                         SELECT (last_insert_rowid() << 32) + 1, ?, ?, ?, ? WHERE changes() = 1;";
             self.give(&segment.events)?;
             self.give(&segment.data)?;
+            self.give(seals.segment)?;
+            self.give(seals.data)?;
         }
         Ok(())
     }
@@ -235,12 +279,14 @@ impl Script {
             self.give(graph)?;
         }
         let alone = segment.is_none();
-        if let Some(&Plain { id, segment, .. }) = segment {
-            self.sql += "INSERT OR IGNORE INTO segments (id, events, data) SELECT ?, ?, ? FROM runs \
+        if let Some(&Plain { id, segment, seals, .. }) = segment {
+            self.sql += "INSERT OR IGNORE INTO segments (id, events, data, seal, data_seal) SELECT ?, ?, ?, ?, ? FROM runs \
                          WHERE number = ? AND token = ? AND (? = 1 OR EXISTS (SELECT 1 FROM segments WHERE id = ?))";
             self.give(id)?;
             self.give(&segment.events)?;
             self.give(&segment.data)?;
+            self.give(seals.segment)?;
+            self.give(seals.data)?;
             self.give(run)?;
             self.give(token)?;
             self.give(i64::from(segment.number))?;
@@ -254,14 +300,18 @@ impl Script {
         }
         self.sql += "UPDATE runs SET ";
         if let Some(update) = update {
-            self.sql += "state = ?, ended = ?, counts = ?";
-            self.give(update.state.name())?;
-            self.give(update.ended.map(Timestamp::as_nanos))?;
-            self.give(json(&update.counts)?)?;
+            let (state, ended) = (update.state.name(), update.ended.map(Timestamp::as_nanos));
+            let counts = json(&update.counts)?;
+            self.sql += "state = ?, ended = ?, seal_state = ?, counts = ?";
+            self.give(state)?;
+            self.give(ended)?;
+            self.give(row_seals::state(state, ended, &counts))?;
+            self.give(counts)?;
             if let Some((graph, tasks)) = &update.graph {
-                self.sql += ", graph = ?, tasks = ?";
+                self.sql += ", graph = ?, tasks = ?, seal_graph = ?";
                 self.give(graph)?;
                 self.give(i64::from(*tasks))?;
+                self.give(row_seals::graph(graph, i64::from(*tasks)))?;
             }
         } else {
             // Stores nothing, but tells whether the token is still the present one.

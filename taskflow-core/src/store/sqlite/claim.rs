@@ -4,6 +4,7 @@ use sqlx::sqlite::SqliteRow;
 
 use super::SqliteStore;
 use super::read::{COLUMNS, rows_of, run_row};
+use super::row_seals;
 use super::run_locks::blocking;
 use crate::run::RunState;
 use crate::store::ownership::{Claim, Liveness, RunGuard};
@@ -12,7 +13,7 @@ use crate::store::traits::StoreError;
 
 pub(super) async fn claim(store: &SqliteStore, run: i64, owner: &str) -> Result<Claim, StoreError> {
     let Some(row) = super::read::run(store, run).await? else { return Ok(Claim::Unknown) };
-    let run_id = row.info.run_id;
+    let (run_id, mut token) = (row.info.run_id, row.token);
     let Some(guard) = store.locks.reserve(&run_id) else {
         return Ok(Claim::Held { by: crate::store::identity::worker() });
     };
@@ -27,13 +28,25 @@ pub(super) async fn claim(store: &SqliteStore, run: i64, owner: &str) -> Result<
     }
     store.hit("store.adopt")?;
     let mut connection = store.writer.acquire().await?;
-    let sql = format!("UPDATE runs SET token = token + 1, owner = ? WHERE number = ? RETURNING {COLUMNS}");
-    let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(owner).bind(run);
-    let rows: Vec<SqliteRow> =
-        query.fetch_all(connection.connection()).await.map_err(|error| connection.explain(&error))?;
+    let sql = format!(
+        "UPDATE runs SET token = ?1, owner = ?2, seal_owner = ?3 WHERE number = ?4 AND token = ?1 - 1 RETURNING {COLUMNS}"
+    );
+    let rows: Vec<SqliteRow> = loop {
+        let next = token.cast_signed().saturating_add(1);
+        let query = sqlx::query(sqlx::AssertSqlSafe(&*sql)).bind(next).bind(owner);
+        let query = query.bind(row_seals::owner(owner, next)).bind(run);
+        let rows = query.fetch_all(connection.connection()).await.map_err(|error| connection.explain(&error))?;
+        if !rows.is_empty() {
+            break rows;
+        }
+        // Another process had it, and has released it, before the lock was ours; or it was deleted.
+        match super::read::run(store, run).await? {
+            Some(row) if row.token != token => token = row.token,
+            _ => break rows,
+        }
+    };
     connection.release();
     store.hit("store.adopted")?;
-    // It may have been deleted before the lock was ours.
     let Some(row) = rows.first() else { return Ok(Claim::Unknown) };
     let row = RunRow { liveness: Liveness::Alive, ..run_row(store, row)? };
     Ok(Claim::Claimed(Box::new(row), guard))

@@ -3,24 +3,31 @@
 //! - `connection`: one connection that writes, one that reads. `error`: SQLite's errors in words
 //!   that help.
 //! - `schema`: the tables, and their migrations.
-//! - `append`, `claim`, `read`, `requests`, `deliveries`, `upkeep`: the operations. `run_locks`:
-//!   lock files, by which `claim` and `read` know who owns a run. `examine`: what is wrong with a
-//!   file that cannot be opened.
+//! - `append`, `claim`, `read`, `segments`, `data`, `requests`, `deliveries`, `upkeep`: the
+//!   operations. `run_locks`: lock files, by which `claim` and `read` know who owns a run.
+//!   `examine`: what is wrong with a file that cannot be opened.
+//! - `chains`, `row_seals`: the [seals](super::seal) of segments and of the rows of runs.
 //!
 //! The file is in WAL mode: a read never waits for a write, and sees the last commit. Several
 //! processes can have the file open; a write waits up to ten seconds for the write of another
 //! process.
 
 mod append;
+mod chains;
 mod claim;
 mod connection;
+#[cfg(test)]
+mod damage;
+mod data;
 mod deliveries;
 mod error;
 mod examine;
 mod read;
 mod requests;
+mod row_seals;
 mod run_locks;
 mod schema;
+mod segments;
 #[cfg(test)]
 mod tests;
 mod upkeep;
@@ -28,7 +35,9 @@ mod upkeep;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use self::chains::Chains;
 use self::connection::ConnectionSlot;
+use self::data::DataCache;
 use self::error::{cannot_open, stopped};
 pub(crate) use self::examine::examine;
 use self::run_locks::RunLocks;
@@ -51,6 +60,8 @@ pub(crate) struct SqliteStore {
     writer: ConnectionSlot,
     reader: ConnectionSlot,
     locks: RunLocks,
+    chains: Chains,
+    data: DataCache,
 }
 
 impl SqliteStore {
@@ -121,7 +132,8 @@ impl SqliteStore {
         }
         let (writer, reader) = (ConnectionSlot::writer(path, &file, sync, create), ConnectionSlot::reader(path, &file));
         let locks = RunLocks::in_directory(file.with_file_name("live"));
-        Ok(SqliteStore { path: path.to_owned(), writer, reader, locks })
+        let (chains, data) = (Chains::default(), DataCache::default());
+        Ok(SqliteStore { path: path.to_owned(), writer, reader, locks, chains, data })
     }
 
     fn damaged(&self, what: String) -> StoreError {
@@ -183,11 +195,11 @@ impl RunStore for SqliteStore {
 
 impl SegmentStore for SqliteStore {
     fn segments(&self, run: i64, from: u32) -> StoreFuture<'_, Vec<SegmentRow>> {
-        store_future(read::segments(self, run, from))
+        store_future(segments::segments(self, run, from))
     }
 
     fn data(&self, run: i64, segment: u32, range: Range<u32>) -> StoreFuture<'_, Option<Vec<u8>>> {
-        store_future(read::data(self, run, segment, range))
+        store_future(data::data(self, run, segment, range))
     }
 }
 

@@ -3,23 +3,25 @@
 //! Filters and searches find the numbers of the runs in an index first, and read only the rows that
 //! they return.
 
-use std::ops::Range;
-
 use serde::Deserialize;
 use serde::de::IntoDeserializer;
 use serde::de::value::Error as WordError;
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{Arguments, AssertSqlSafe, Encode, Row, Sqlite, Type};
 
+use super::SqliteStore;
 use super::claim::with_liveness;
-use super::{SqliteStore, segment_id};
+use super::row_seals::{self, InfoColumns};
 use crate::base::Timestamp;
 use crate::run::RunState;
 use crate::store::ownership::Liveness;
-use crate::store::rows::{RunFilter, RunOrder, RunRow, SegmentRow};
+use crate::store::rows::{RunFilter, RunOrder, RunRow};
+use crate::store::seal::{Seal, of_graph};
 use crate::store::traits::StoreError;
 
-pub(super) const COLUMNS: &str = "runs.number, info, graph, build, owner, token, state, tasks, created, ended, counts";
+pub(super) const COLUMNS: &str = "runs.number, info, graph, build, owner, token, state, tasks, created, ended, counts, \
+     run_id, dag_id, run_type, logical_date, seal_info, seal_state, seal_owner, seal_graph, \
+     (SELECT last FROM heads WHERE run = 0)";
 
 /// A query with its parameters.
 pub(super) struct Question {
@@ -192,7 +194,19 @@ pub(super) fn numbers(numbers: &[i64]) -> String {
 
 pub(super) async fn run(store: &SqliteStore, run: i64) -> Result<Option<RunRow>, StoreError> {
     let question = Question::new(format!("SELECT {COLUMNS} FROM runs WHERE number = ?")).give(run);
-    Ok(runs(store, question).await?.pop())
+    if let Some(row) = runs(store, question).await?.pop() {
+        return Ok(Some(row));
+    }
+    match run > 0 && is_missing(store, run).await? {
+        true => Err(store.damaged(format!("run {run}: its row is missing"))),
+        false => Ok(None),
+    }
+}
+
+/// Whether a run has segments and no row, by one look at both.
+async fn is_missing(store: &SqliteStore, run: i64) -> Result<bool, StoreError> {
+    let sql = "SELECT 1 FROM heads WHERE run = ? AND NOT EXISTS (SELECT 1 FROM runs WHERE number = heads.run)";
+    Ok(Question::new(sql).give(run).ask_one(store).await?.is_some())
 }
 
 pub(super) async fn run_by_id(store: &SqliteStore, run_id: &str) -> Result<Option<RunRow>, StoreError> {
@@ -201,41 +215,48 @@ pub(super) async fn run_by_id(store: &SqliteStore, run_id: &str) -> Result<Optio
 }
 
 pub(super) async fn params(store: &SqliteStore, run: i64) -> Result<Option<Vec<u8>>, StoreError> {
-    let question = Question::new("SELECT params FROM runs WHERE number = ?").give(run);
-    question.ask_one(store).await?.map(|row| get(store, &row, 0, || format!("run {run}"))).transpose()
+    let sql = "SELECT params, run_id, seal_params, (SELECT last FROM heads WHERE run = 0) FROM runs WHERE number = ?";
+    let Some(row) = Question::new(sql).give(run).ask_one(store).await? else { return Ok(None) };
+    let place = || format!("run {run}");
+    let params: Vec<u8> = get(store, &row, 0, place)?;
+    let (run_id, seal, older): (String, _, _) =
+        (get(store, &row, 1, place)?, get(store, &row, 2, place)?, get(store, &row, 3, place)?);
+    fits(store, run, older, "parameters", seal, row_seals::params(&run_id, &params))?;
+    Ok(Some(params))
 }
 
 pub(super) async fn graph(store: &SqliteStore, hash: &str) -> Result<Option<Vec<u8>>, StoreError> {
-    let question = Question::new("SELECT snapshot FROM graphs WHERE hash = ?").give(hash);
-    question.ask_one(store).await?.map(|row| get(store, &row, 0, || format!("graph {hash}"))).transpose()
+    let sql = "SELECT snapshot, seal, (SELECT last FROM heads WHERE run = 0) FROM graphs WHERE hash = ?";
+    let Some(row) = Question::new(sql).give(hash).ask_one(store).await? else { return Ok(None) };
+    let place = || format!("graph {hash}");
+    let snapshot: Vec<u8> = get(store, &row, 0, place)?;
+    let (seal, older): (Option<Seal>, Option<i64>) = (get(store, &row, 1, place)?, get(store, &row, 2, place)?);
+    match seal {
+        Some(seal) if seal == of_graph(hash, &snapshot) => {}
+        Some(_) => return Err(store.damaged(format!("{}: the snapshot does not have its checksum", place()))),
+        // It may be older than checksums if any run is.
+        None if older.is_some_and(|older| older > 0) => {}
+        None => return Err(store.damaged(format!("{}: the snapshot has no checksum", place()))),
+    }
+    Ok(Some(snapshot))
 }
 
-pub(super) async fn segments(store: &SqliteStore, run: i64, from: u32) -> Result<Vec<SegmentRow>, StoreError> {
-    let (Some(first), Some(last)) = (segment_id(run, from.max(1)), segment_id(run, u32::MAX)) else {
-        return Ok(Vec::new());
-    };
-    let sql = "SELECT id & 4294967295, events FROM segments WHERE id BETWEEN ? AND ? ORDER BY id";
-    let rows = Question::new(sql).give(first).give(last).ask(store).await?;
-    let segment = |row: &SqliteRow| {
-        let place = || format!("a segment of run {run}");
-        Ok(SegmentRow { number: get::<u32>(store, row, 0, place)?, events: get(store, row, 1, place)? })
-    };
-    rows.iter().map(segment).collect()
-}
-
-pub(super) async fn data(
+/// Compares what was read of a run with its seal. `older` is the last run that was stored before
+/// there were seals.
+fn fits(
     store: &SqliteStore,
     run: i64,
-    segment: u32,
-    range: Range<u32>,
-) -> Result<Option<Vec<u8>>, StoreError> {
-    let (Some(id), Some(len)) = (segment_id(run, segment), range.end.checked_sub(range.start)) else {
-        return Ok(None);
-    };
-    let sql = "SELECT substr(data, ?, ?) FROM segments WHERE id = ? AND length(data) >= ?";
-    let question = Question::new(sql).give(i64::from(range.start) + 1).give(i64::from(len));
-    let row = question.give(id).give(i64::from(range.end)).ask_one(store).await?;
-    row.map(|row| get(store, &row, 0, || format!("segment {segment} of run {run}"))).transpose()
+    older: Option<i64>,
+    what: &str,
+    stored: Option<Seal>,
+    read: Seal,
+) -> Result<(), StoreError> {
+    match stored {
+        Some(stored) if stored == read => Ok(()),
+        Some(_) => Err(store.damaged(format!("run {run}: its {what} does not have its checksum"))),
+        None if older.is_some_and(|older| run <= older) => Ok(()),
+        None => Err(store.damaged(format!("run {run}: its {what} has no checksum"))),
+    }
 }
 
 pub(super) fn run_row(store: &SqliteStore, row: &SqliteRow) -> Result<RunRow, StoreError> {
@@ -248,20 +269,39 @@ pub(super) fn run_row(store: &SqliteStore, row: &SqliteRow) -> Result<RunRow, St
     let token: i64 = get(store, row, 5, place)?;
     let tasks: i64 = get(store, row, 7, place)?;
     let ended: Option<i64> = get(store, row, 9, place)?;
-    Ok(RunRow {
+    let (graph, build, owner): (String, String, String) =
+        (get(store, row, 2, place)?, get(store, row, 3, place)?, get(store, row, 4, place)?);
+    let created: i64 = get(store, row, 8, place)?;
+    let (run_id, dag_id, run_type): (String, String, String) =
+        (get(store, row, 11, place)?, get(store, row, 12, place)?, get(store, row, 13, place)?);
+    let logical_date: i64 = get(store, row, 14, place)?;
+    let older: Option<i64> = get(store, row, 19, place)?;
+    let row_of = RunRow {
         number,
         info: serde_json::from_str(&info).map_err(|error| wrong("info", error.to_string()))?,
-        graph: get(store, row, 2, place)?,
-        build: get(store, row, 3, place)?,
-        owner: get(store, row, 4, place)?,
+        graph,
+        build,
+        owner,
         token: token.try_into().map_err(|_| wrong("token", format!("{token} is not a token")))?,
         liveness: Liveness::Unowned,
         state: word(&state).map_err(|error| wrong("state", error.to_string()))?,
         tasks: tasks.try_into().map_err(|_| wrong("tasks", format!("{tasks} is not a number of tasks")))?,
-        created: Timestamp::from_nanos(get(store, row, 8, place)?),
+        created: Timestamp::from_nanos(created),
         ended: ended.map(Timestamp::from_nanos),
         counts: serde_json::from_str(&counts).map_err(|error| wrong("counts", error.to_string()))?,
-    })
+    };
+    let (run_id, dag_id, run_type) = (&*run_id, &*dag_id, &*run_type);
+    let columns = InfoColumns { run_id, dag_id, run_type, logical_date, created, build: &row_of.build, info: &info };
+    let seals = [
+        ("description", columns.seal()),
+        ("state", row_seals::state(&state, ended, &counts)),
+        ("owner", row_seals::owner(&row_of.owner, token)),
+        ("graph", row_seals::graph(&row_of.graph, tasks)),
+    ];
+    for (column, (what, read)) in (15..).zip(seals) {
+        fits(store, number, older, what, get(store, row, column, place)?, read)?;
+    }
+    Ok(row_of)
 }
 
 pub(super) fn get<'r, T: sqlx::Decode<'r, Sqlite> + Type<Sqlite>>(

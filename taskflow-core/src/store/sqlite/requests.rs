@@ -6,15 +6,18 @@ use super::SqliteStore;
 use super::read::{Question, get, numbers, word};
 use crate::base::Timestamp;
 use crate::store::rows::{Request, RequestKind};
+use crate::store::seal::{Seal, of_columns};
 use crate::store::traits::StoreError;
 
 pub(super) async fn ask(store: &SqliteStore, request: &Request) -> Result<(), StoreError> {
     let mut guard = store.writer.acquire().await?;
     let asked = async {
-        let sql = "INSERT INTO requests (run, what, by, reason, at) SELECT number, ?, ?, ?, ? FROM runs \
+        let sql = "INSERT INTO requests (run, what, by, reason, at, seal) SELECT number, ?, ?, ?, ?, ? FROM runs \
              WHERE number = ? AND state NOT IN ('success', 'failed', 'cancelled')";
-        let query = sqlx::query(sql).bind(name(&request.what)?).bind(&request.by).bind(&request.reason);
-        query.bind(request.at.as_nanos()).bind(request.run).execute(guard.connection()).await
+        let (what, at) = (name(&request.what)?, request.at.as_nanos());
+        let seal = seal(request.run, &what, &request.by, &request.reason, at);
+        let query = sqlx::query(sql).bind(what).bind(&request.by).bind(&request.reason);
+        query.bind(at).bind(seal).bind(request.run).execute(guard.connection()).await
     };
     asked.await.map_err(|error| guard.explain(&error))?;
     guard.release();
@@ -22,20 +25,26 @@ pub(super) async fn ask(store: &SqliteStore, request: &Request) -> Result<(), St
 }
 
 pub(super) async fn requests(store: &SqliteStore, runs: &[i64]) -> Result<Vec<(i64, Request)>, StoreError> {
-    let sql = "SELECT number, run, what, by, reason, at FROM requests \
+    let sql = "SELECT number, run, what, by, reason, at, seal FROM requests \
                WHERE run IN (SELECT value FROM json_each(?)) ORDER BY number";
     let rows = Question::new(sql).give(numbers(runs)).ask(store).await?;
     let request = |row: &SqliteRow| {
         let number: i64 = get(store, row, 0, || "a request".to_owned())?;
         let place = || format!("request {number}");
-        let what: String = get(store, row, 2, place)?;
+        let text: String = get(store, row, 2, place)?;
         let damaged = |error: String| store.damaged(format!("{}: {error}", place()));
-        let what: RequestKind = match what.starts_with('{') {
-            true => serde_json::from_str(&what).map_err(|error| damaged(error.to_string()))?,
-            false => word(&what).map_err(|error| damaged(error.to_string()))?,
+        let what: RequestKind = match text.starts_with('{') {
+            true => serde_json::from_str(&text).map_err(|error| damaged(error.to_string()))?,
+            false => word(&text).map_err(|error| damaged(error.to_string()))?,
         };
-        let (run, by, reason) = (get(store, row, 1, place)?, get(store, row, 3, place)?, get(store, row, 4, place)?);
-        let at = Timestamp::from_nanos(get(store, row, 5, place)?);
+        let (run, by, reason): (i64, String, String) =
+            (get(store, row, 1, place)?, get(store, row, 3, place)?, get(store, row, 4, place)?);
+        let at: i64 = get(store, row, 5, place)?;
+        let stored: Option<Seal> = get(store, row, 6, place)?;
+        if stored.is_some_and(|stored| stored != seal(run, &text, &by, &reason, at)) {
+            return Err(damaged("it does not have its checksum".to_owned()));
+        }
+        let at = Timestamp::from_nanos(at);
         Ok((number, Request { run, what, by, reason, at }))
     };
     rows.iter().map(request).collect()
@@ -48,6 +57,11 @@ pub(super) async fn acknowledge(store: &SqliteStore, ids: &[i64]) -> Result<(), 
     query.execute(guard.connection()).await.map_err(|error| guard.explain(&error))?;
     guard.release();
     Ok(())
+}
+
+fn seal(run: i64, what: &str, by: &str, reason: &str, at: i64) -> Seal {
+    let (run, at) = (run.to_be_bytes(), at.to_be_bytes());
+    of_columns("request", &[&run, what.as_bytes(), by.as_bytes(), reason.as_bytes(), &at])
 }
 
 /// How a kind of request is stored: its name or, with fields, its JSON.

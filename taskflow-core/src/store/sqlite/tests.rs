@@ -119,8 +119,9 @@ async fn reading_does_not_wait_for_a_writer() {
     let store = open(&path).await;
     ok(&store, &[new("a", 10)]).await;
     let mut other = raw(&path).await;
-    let sql = "BEGIN IMMEDIATE; UPDATE runs SET owner = 'other'";
-    sqlx::raw_sql(sql).execute(&mut other).await.unwrap();
+    let seal = super::row_seals::owner("other", 1);
+    let sql = format!("BEGIN IMMEDIATE; UPDATE runs SET owner = 'other', seal_owner = {seal}");
+    sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut other).await.unwrap();
     assert_eq!(store.run(1).await.unwrap().unwrap().owner, "host:1");
     sqlx::raw_sql("COMMIT").execute(&mut other).await.unwrap();
     assert_eq!(store.run(1).await.unwrap().unwrap().owner, "other");
@@ -230,7 +231,7 @@ async fn a_store_of_a_later_version_is_not_modified() {
         SqliteStore::open(&path, SyncMode::Normal).await.unwrap_err(),
         SqliteStore::open_existing(&path, SyncMode::Normal).await.unwrap_err(),
     ] {
-        assert!(matches!(error, StoreError::TooNew { found: 7, known: 3, .. }), "{error}");
+        assert!(matches!(error, StoreError::TooNew { found: 7, known: 4, .. }), "{error}");
     }
 }
 
@@ -328,7 +329,7 @@ async fn a_check_reports_inconsistent_rows() {
     filled(&path).await;
     edit(
         &path,
-        "DELETE FROM segments WHERE id = (1 << 32) + 5; INSERT INTO segments VALUES ((9 << 32) + 1, x'', x''); \
+        "DELETE FROM segments WHERE id = (1 << 32) + 5; INSERT INTO segments (id, events, data) VALUES ((9 << 32) + 1, x'', x''); \
          DELETE FROM graphs; UPDATE runs SET info = 'no' WHERE number = 2; UPDATE runs SET state = 'lost' WHERE number = 1;
          INSERT INTO requests (run, what, by, reason, at) VALUES (9, 'cancel', '', '', 0)",
     )
@@ -342,6 +343,10 @@ async fn a_check_reports_inconsistent_rows() {
         "run 2, column `info`: not valid JSON",
         "run 1, column `state`: `lost` is not a state",
         "request 1 is for run 9, which does not exist",
+        "run 1, column `state`: unknown variant `lost`, expected one of `running`, `success`, `failed`, `cancelled`, \
+         `interrupted`, `queued`",
+        "run 1: segment 5 is missing",
+        "run 2, column `info`: expected ident at line 1 column 2",
     ];
     assert_eq!(findings, expected);
 }
@@ -469,4 +474,58 @@ async fn a_store_of_schema_2_is_migrated() {
     assert_eq!(requests.iter().map(|(_, request)| &*request.by).collect::<Vec<_>>(), ["ann"]);
     let (row, _guard) = claim(&store, 1, "host:2").await;
     assert_eq!(row.token, 2);
+}
+
+#[tokio::test]
+async fn a_store_without_checksums_gets_them_as_it_is_written() {
+    let (_dir, path) = place();
+    let mut connection = raw(&path).await;
+    let migrations = [
+        include_str!("migrations/0001_runs.sql"),
+        include_str!("migrations/0002_deliveries.sql"),
+        include_str!("migrations/0003_outbox.sql"),
+    ];
+    for sql in migrations {
+        sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
+    }
+    let info =
+        r#"{"dag_id":"etl","run_id":"a","logical_date":"2026-01-01T00:00:00Z","trigger":"manual","interval":null}"#;
+    let rows = format!(
+        "INSERT INTO runs VALUES (1, 'a', 'etl', 'g', 'running', 'manual', 5, 10, NULL, 'b', 'host:1', 1, 3, '{info}', '[]', x'01');
+         INSERT INTO segments VALUES ((1 << 32) + 1, x'01', x'02'), ((1 << 32) + 2, x'03', x'04');
+         INSERT INTO graphs VALUES ('g', x'05')"
+    );
+    sqlx::raw_sql(AssertSqlSafe(rows)).execute(&mut connection).await.unwrap();
+    super::schema::record(&mut connection, 3).await.unwrap();
+    connection.close().await.unwrap();
+
+    let store = open(&path).await;
+    assert_eq!(store.segments(1, 0).await.unwrap().len(), 2);
+    assert_eq!(store.data(1, 2, 0..1).await.unwrap(), Some(vec![4]));
+    assert_eq!((store.params(1).await.unwrap(), store.graph("g").await.unwrap()), (Some(vec![1]), Some(vec![5])));
+    assert_eq!(store.check().await.unwrap(), [""; 0]);
+    let (row, guard) = claim(&store, 1, "host:2").await;
+    ok(&store, &[known(1, row.token, Some(segment(3)), None), plain(1, row.token, 4)]).await;
+    ok(&store, &[new("b", 20)]).await;
+    let findings = store.check().await.unwrap();
+    assert_eq!(findings, ["run 2 has the graph graph-1, whose snapshot is missing"]);
+    drop(guard);
+    store.close().await.unwrap();
+
+    let damages = [
+        ("UPDATE segments SET events = x'00' WHERE id = (1 << 32) + 4", "run 1: segment 4 does not have its checksum"),
+        ("UPDATE segments SET seal = NULL WHERE id = (1 << 32) + 4", "run 1: segment 4 has no checksum"),
+        ("DELETE FROM segments WHERE id = (1 << 32) + 4", "run 1: its end is missing: it has 3 of 4 segments"),
+    ];
+    let sound = std::fs::read(&path).unwrap();
+    for (sql, expected) in damages {
+        edit(&path, sql).await;
+        let error = open(&path).await.segments(1, 0).await.unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+        std::fs::write(&path, &sound).unwrap();
+    }
+    // A run that was begun with checksums has all of them.
+    edit(&path, "UPDATE runs SET seal_info = NULL WHERE number = 2").await;
+    let error = open(&path).await.run(2).await.unwrap_err().to_string();
+    assert!(error.contains("run 2: its description has no checksum"), "{error}");
 }

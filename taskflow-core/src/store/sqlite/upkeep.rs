@@ -4,6 +4,7 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{AssertSqlSafe, Connection, Row};
 
 use super::error::{CORRUPT, Doing, NOT_A_DATABASE, code, explain};
+use super::read::{Question, get};
 use super::{SqliteStore, segment_id};
 use crate::store::traits::StoreError;
 
@@ -94,6 +95,58 @@ pub(super) async fn check(store: &SqliteStore) -> Result<Vec<String>, StoreError
     }
     guard.release();
     findings.dedup();
+    findings.extend(seals(store).await?);
+    Ok(findings)
+}
+
+/// Compares everything with its checksum.
+async fn seals(store: &SqliteStore) -> Result<Vec<String>, StoreError> {
+    let mut findings = Vec::new();
+    store.data.clear();
+    let mut take = |result: Result<(), StoreError>| match result {
+        Err(StoreError::Damaged { what, .. }) => {
+            findings.push(what);
+            Ok(())
+        }
+        // SQLite has noticed it.
+        Err(error @ StoreError::Read { .. }) => {
+            findings.push(error.to_string());
+            Ok(())
+        }
+        result => result,
+    };
+    let numbers = async |sql: &'static str| match Question::new(sql).ask(store).await {
+        Ok(rows) => Ok(rows),
+        // The check of the pages names it.
+        Err(StoreError::Read { .. } | StoreError::Damaged { .. }) => Ok(Vec::new()),
+        Err(error) => Err(error),
+    };
+    for row in numbers("SELECT number FROM runs NOT INDEXED UNION SELECT id >> 32 FROM segments").await? {
+        let run: i64 = get(store, &row, 0, || "a run".to_owned())?;
+        take(super::read::run(store, run).await.map(drop))?;
+        take(super::read::params(store, run).await.map(drop))?;
+        match super::segments::segments(store, run, 1).await {
+            Ok(segments) => {
+                for segment in segments {
+                    take(super::data::data(store, run, segment.number, 0..0).await.map(drop))?;
+                }
+            }
+            damaged => take(damaged.map(drop))?,
+        }
+    }
+    take(super::deliveries::outbox_pending(store).await.map(drop))?;
+    for row in numbers("SELECT DISTINCT run FROM requests").await? {
+        let run: i64 = get(store, &row, 0, || "a request".to_owned())?;
+        take(super::requests::requests(store, &[run]).await.map(drop))?;
+    }
+    for row in numbers("SELECT DISTINCT run_id FROM deliveries").await? {
+        let run_id: String = get(store, &row, 0, || "a delivery".to_owned())?;
+        take(super::deliveries::deliveries(store, &run_id).await.map(drop))?;
+    }
+    for row in numbers("SELECT hash FROM graphs NOT INDEXED").await? {
+        let hash: String = get(store, &row, 0, || "a graph".to_owned())?;
+        take(super::read::graph(store, &hash).await.map(drop))?;
+    }
     Ok(findings)
 }
 
