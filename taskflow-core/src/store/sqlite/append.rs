@@ -49,6 +49,10 @@ async fn store_batch(store: &SqliteStore, batch: &[Append]) -> Result<Vec<Append
     }
     store.hit("store.append")?;
     let mut guard = store.writer.acquire().await?;
+    store.presence.remember();
+    if batch.iter().any(|part| part.update.as_ref().is_some_and(|update| update.state.is_terminal())) {
+        store.presence.check()?;
+    }
     let connection = guard.connection();
     let seals = store.chains.seal(connection, batch).await;
     let seals = seals.map_err(|error| guard.explain(&error))?;

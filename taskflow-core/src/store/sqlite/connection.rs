@@ -9,7 +9,7 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::ConnectOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
@@ -21,7 +21,18 @@ use crate::store::sync_mode::SyncMode;
 use crate::store::traits::StoreError;
 
 /// How long a statement waits for another process.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_millis(if cfg!(test) { 500 } else { 10_000 });
+
+#[cfg(test)]
+thread_local! {
+    static ATTEMPTS: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
+/// How often this thread has tried to open a connection.
+#[cfg(test)]
+pub(super) fn attempts() -> usize {
+    ATTEMPTS.get()
+}
 
 /// A connection that is opened on demand and used by one caller at a time.
 pub(super) struct ConnectionSlot {
@@ -87,12 +98,16 @@ impl ConnectionSlot {
         let pause = Duration::from_millis(5);
         let mut left = PATIENCE;
         loop {
+            let begun = Instant::now();
+            #[cfg(test)]
+            ATTEMPTS.set(ATTEMPTS.get() + 1);
             match self.options.connect().await {
                 Ok(connection) => return Ok(connection),
                 // Only one process can turn a new file into one with a write-ahead log, and SQLite
                 // does not wait for it. The runtime need not have a clock.
                 Err(error) if code(&error) == Some(BUSY) && !left.is_zero() => {
-                    left = left.saturating_sub(pause);
+                    // The attempt has waited as well.
+                    left = left.saturating_sub(pause + begun.elapsed());
                     let _ = blocking(move || std::thread::sleep(pause)).await;
                 }
                 Err(error) => return Err(explain(&self.path, Doing::Open, &error)),

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::lock_holder::lock_holder;
 use crate::store::traits::StoreError;
 
 /// The operation that failed.
@@ -58,10 +59,10 @@ pub(super) fn explain(path: &Path, doing: Doing, error: &sqlx::Error) -> StoreEr
             )
         }
         Some(NOT_A_DATABASE) => NO_DATABASE.to_owned(),
-        Some(BUSY) => {
-            "another process has locked it for more than ten seconds; find out which one writes to it, and try again"
-                .to_owned()
-        }
+        Some(BUSY) => match lock_holder(path) {
+            Some(process) => format!("{process} has locked it for more than ten seconds; let it continue or end it, then try again"),
+            None => "another process has locked it for more than ten seconds; find out which one writes to it, and try again".to_owned(),
+        },
         _ if reason.contains("no such table") || reason.contains("no such column") => {
             format!("its tables are not those of a taskflow store ({reason}); restore a backup or move the file away")
         }

@@ -5,7 +5,8 @@
 //! - `schema`: the tables, and their migrations.
 //! - `append`, `claim`, `read`, `segments`, `data`, `requests`, `deliveries`, `upkeep`: the
 //!   operations. `run_locks`: lock files, by which `claim` and `read` know who owns a run.
-//!   `examine`: what is wrong with a file that cannot be opened.
+//!   `examine`: what is wrong with a file that cannot be opened. `presence`: whether the file is
+//!   still in its place. `lock_holder`: who has locked it.
 //! - `chains`, `row_seals`: the [seals](super::seal) of segments and of the rows of runs.
 //!
 //! The file is in WAL mode: a read never waits for a write, and sees the last commit. Several
@@ -22,6 +23,10 @@ mod data;
 mod deliveries;
 mod error;
 mod examine;
+#[cfg(test)]
+mod file_tests;
+mod lock_holder;
+mod presence;
 mod read;
 mod requests;
 mod row_seals;
@@ -40,6 +45,7 @@ use self::connection::ConnectionSlot;
 use self::data::DataCache;
 use self::error::{cannot_open, stopped};
 pub(crate) use self::examine::examine;
+use self::presence::{Presence, has_values, with_suffix};
 use self::run_locks::RunLocks;
 use self::schema::Found;
 
@@ -62,6 +68,7 @@ pub(crate) struct SqliteStore {
     locks: RunLocks,
     chains: Chains,
     data: DataCache,
+    presence: Presence,
 }
 
 impl SqliteStore {
@@ -77,7 +84,11 @@ impl SqliteStore {
         // If this fails, SQLite reports why.
         let _ = private::options().write(true).create_new(true).open(path);
         let mut guard = store.writer.acquire().await?;
-        if schema::read(path, guard.connection()).await? != Found::Current {
+        let found = schema::read(path, guard.connection()).await?;
+        if found == Found::Nothing {
+            store.check_beginning()?;
+        }
+        if found != Found::Current {
             schema::migrate(path, guard.connection()).await?;
         }
         guard.release();
@@ -92,18 +103,27 @@ impl SqliteStore {
     /// Why it cannot be opened, with what can be done about it.
     pub(crate) async fn open_existing(path: &Path, sync: SyncMode) -> Result<Option<Self>, StoreError> {
         match std::fs::metadata(path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                SqliteStore::at(path, sync, false)?.check_beginning()?;
+                return Ok(None);
+            }
             // SQLite would say no more than that it cannot open it.
             Err(_) => return Err(StoreError::Open { place: path.display().to_string(), reason: cannot_open(path) }),
             Ok(_) => {}
         }
         let store = SqliteStore::at(path, sync, false)?;
-        let mut guard = store.reader.acquire().await?;
-        let found = schema::read(path, guard.connection()).await?;
-        guard.release();
+        let found = match store.found(&store.reader).await {
+            // A process was killed within a transaction before the file had a write-ahead log. Only
+            // a connection that can write rolls it back.
+            Err(_) if with_suffix(&store.presence.file, "-journal").exists() => store.found(&store.writer).await?,
+            found => found?,
+        };
         match found {
             // An empty file, or one that another process is about to fill.
-            Found::Nothing => return Ok(None),
+            Found::Nothing => {
+                store.check_beginning()?;
+                return Ok(None);
+            }
             Found::Older => {
                 let mut guard = store.writer.acquire().await?;
                 schema::migrate(path, guard.connection()).await?;
@@ -112,6 +132,28 @@ impl SqliteStore {
             Found::Current => {}
         }
         Ok(Some(store))
+    }
+
+    /// What is in the file, by one of the connections.
+    async fn found(&self, slot: &ConnectionSlot) -> Result<Found, StoreError> {
+        let mut guard = slot.acquire().await?;
+        let found = schema::read(&self.path, guard.connection()).await?;
+        guard.release();
+        Ok(found)
+    }
+
+    /// Refuses to begin a store beside the values of another one, which must have been lost.
+    fn check_beginning(&self) -> Result<(), StoreError> {
+        if !has_values(&self.presence.file) {
+            return Ok(());
+        }
+        let values = self.path.with_file_name("values");
+        let reason = format!(
+            "it is missing or has no runs, but there are values of runs in {}: the store was lost; restore a backup, or \
+             remove that directory to begin anew",
+            values.display()
+        );
+        Err(StoreError::Open { place: self.path.display().to_string(), reason })
     }
 
     fn at(path: &Path, sync: SyncMode, create: bool) -> Result<Self, StoreError> {
@@ -132,8 +174,8 @@ impl SqliteStore {
         }
         let (writer, reader) = (ConnectionSlot::writer(path, &file, sync, create), ConnectionSlot::reader(path, &file));
         let locks = RunLocks::in_directory(file.with_file_name("live"));
-        let (chains, data) = (Chains::default(), DataCache::default());
-        Ok(SqliteStore { path: path.to_owned(), writer, reader, locks, chains, data })
+        let (chains, data, presence) = (Chains::default(), DataCache::default(), Presence::new(path, &file));
+        Ok(SqliteStore { path: path.to_owned(), writer, reader, locks, chains, data, presence })
     }
 
     fn damaged(&self, what: String) -> StoreError {
