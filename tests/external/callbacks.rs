@@ -300,7 +300,7 @@ async fn forget(home: &std::path::Path) -> Result<(), BoxError> {
     use sqlx::{ConnectOptions as _, Connection as _};
     let file = sqlx::sqlite::SqliteConnectOptions::new().filename(home.join("taskflow.db"));
     let mut database = file.connect().await?;
-    sqlx::raw_sql("DELETE FROM deliveries; INSERT OR IGNORE INTO outbox SELECT run_id FROM runs")
+    sqlx::raw_sql("DELETE FROM deliveries; INSERT OR IGNORE INTO outbox (run_id) SELECT run_id FROM runs")
         .execute(&mut database)
         .await?;
     Ok(database.close().await?)
