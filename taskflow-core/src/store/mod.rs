@@ -3,12 +3,13 @@
 //! - `traits`: what every kind of store can do, and what it guarantees. `rows`: what it takes and
 //!   returns. `ownership`: which process owns a run. `conformance`: the tests that every store
 //!   passes.
-//! - `memory`, `sqlite`: the stores. `seal`: the checksums of what they hold, and their design.
+//! - `memory`, `sqlite`: the stores. `checksum`: the checksums of what they hold, and their design.
 //! - `blobs`: values, logs and artifacts, which lie outside the store.
 //! - `runtime`: what drives the sockets and timers of a store. `identity`: how this process and
 //!   this build call themselves.
 
 mod blobs;
+mod checksum;
 #[cfg(test)]
 mod conformance;
 mod identity;
@@ -16,7 +17,6 @@ mod memory;
 mod ownership;
 mod rows;
 mod runtime;
-mod seal;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod sync_mode;

@@ -16,8 +16,9 @@
 //! 3. The segments of a run are numbered from 1 without gaps. An append with any number but the
 //!    next is fenced, too. A fenced part stores nothing; the other parts of the batch are stored.
 //! 4. Reads never wait for writes, and see whole batches.
-//! 5. A read returns what was stored, or [`StoreError::Damaged`]: a store that can be damaged seals
-//!    what it holds ([`seal`](super::seal)), and notices changed bytes and a lost end.
+//! 5. A read returns what was stored, or [`StoreError::Damaged`]: a store that can be damaged has
+//!    checksums of what it holds ([`checksum`](super::checksum)), and notices changed bytes and a
+//!    lost end.
 //!
 //! # Ownership
 //!

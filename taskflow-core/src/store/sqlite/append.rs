@@ -9,13 +9,13 @@
 use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqliteRow};
 use sqlx::{Arguments, AssertSqlSafe, Encode, Row, Sqlite, Type};
 
-use super::chains::Seals;
+use super::chains::Checksums;
 use super::claim::lock_new;
-use super::row_seals::{self, InfoColumns};
+use super::row_checksums::{self, InfoColumns};
 use super::{SqliteStore, segment_id};
 use crate::base::Timestamp;
+use crate::store::checksum;
 use crate::store::rows::{Append, AppendTarget, Appended, NewRun, RunUpdate, Segment};
-use crate::store::seal;
 use crate::store::traits::StoreError;
 
 /// SQLite allows 32 766 parameters in a statement; a segment takes seven.
@@ -54,25 +54,25 @@ async fn store_batch(store: &SqliteStore, batch: &[Append]) -> Result<Vec<Append
         store.presence.check()?;
     }
     let connection = guard.connection();
-    let seals = store.chains.seal(connection, batch).await;
-    let seals = seals.map_err(|error| guard.explain(&error))?;
+    let checksums = store.chains.checksum(connection, batch).await;
+    let checksums = checksums.map_err(|error| guard.explain(&error))?;
     let connection = guard.connection();
-    let answers = match segments(batch, &seals) {
+    let answers = match segments(batch, &checksums) {
         Some(segments) if segments.len() == 1 => one(connection, &segments[0]).await,
         Some(segments) => rows(connection, &segments).await,
-        None => Script::run(connection, batch, &seals).await,
+        None => Script::run(connection, batch, &checksums).await,
     };
     let answers = answers.map_err(|error| guard.explain(&error))?;
     guard.release();
-    store.chains.stored(batch, &seals, &answers);
+    store.chains.stored(batch, &checksums, &answers);
     store.hit("store.appended")?;
     Ok(answers)
 }
 
 pub(super) async fn put_graph(store: &SqliteStore, hash: &str, snapshot: &[u8]) -> Result<(), StoreError> {
     let mut guard = store.writer.acquire().await?;
-    let sql = "INSERT OR IGNORE INTO graphs (hash, snapshot, seal) VALUES (?, ?, ?)";
-    let query = sqlx::query(sql).bind(hash).bind(snapshot).bind(seal::of_graph(hash, snapshot));
+    let sql = "INSERT OR IGNORE INTO graphs (hash, snapshot, checksum) VALUES (?, ?, ?)";
+    let query = sqlx::query(sql).bind(hash).bind(snapshot).bind(checksum::of_graph(hash, snapshot));
     query.execute(guard.connection()).await.map_err(|error| guard.explain(&error))?;
     guard.release();
     Ok(())
@@ -84,22 +84,22 @@ struct Plain<'a> {
     token: i64,
     id: i64,
     segment: &'a Segment,
-    seals: Seals,
+    checksums: Checksums,
 }
 
 /// The batch, if it consists of segments of stored runs, one for each run.
-fn segments<'a>(batch: &'a [Append], seals: &[Seals]) -> Option<Vec<Plain<'a>>> {
+fn segments<'a>(batch: &'a [Append], checksums: &[Checksums]) -> Option<Vec<Plain<'a>>> {
     if batch.len() > ROWS {
         return None;
     }
-    let plain = |(part, &seals)| match part {
+    let plain = |(part, &checksums)| match part {
         &Append { run: AppendTarget::Existing { run, token }, segment: Some(ref segment), update: None } => {
             let (token, id) = (i64::try_from(token).ok()?, segment_id(run, segment.number)?);
-            Some(Plain { run, token, id, segment, seals })
+            Some(Plain { run, token, id, segment, checksums })
         }
         _ => None,
     };
-    let segments: Vec<Plain<'_>> = batch.iter().zip(seals).map(plain).collect::<Option<_>>()?;
+    let segments: Vec<Plain<'_>> = batch.iter().zip(checksums).map(plain).collect::<Option<_>>()?;
     // A statement sees the store as it was before: not that the previous segment is in the batch.
     let mut runs: Vec<i64> = segments.iter().map(|segment| segment.run).collect();
     runs.sort_unstable();
@@ -107,11 +107,11 @@ fn segments<'a>(batch: &'a [Append], seals: &[Seals]) -> Option<Vec<Plain<'a>>> 
 }
 
 async fn one(connection: &mut SqliteConnection, part: &Plain<'_>) -> sqlx::Result<Vec<Appended>> {
-    let sql = "INSERT OR IGNORE INTO segments (id, events, data, seal, data_seal) SELECT ?1, ?2, ?3, ?6, ?7 FROM runs \
+    let sql = "INSERT OR IGNORE INTO segments (id, events, data, checksum, data_checksum) SELECT ?1, ?2, ?3, ?6, ?7 FROM runs \
                WHERE number = ?4 AND token = ?5 \
                AND (?1 & 4294967295 = 1 OR EXISTS (SELECT 1 FROM segments WHERE id = ?1 - 1))";
     let query = sqlx::query(sql).bind(part.id).bind(&part.segment.events).bind(&part.segment.data);
-    let query = query.bind(part.run).bind(part.token).bind(part.seals.segment).bind(part.seals.data);
+    let query = query.bind(part.run).bind(part.token).bind(part.checksums.segment).bind(part.checksums.data);
     let done = query.execute(connection).await?;
     let stored = done.rows_affected() == 1;
     Ok(vec![if stored { Appended::Stored(part.run) } else { Appended::Fenced }])
@@ -119,7 +119,7 @@ async fn one(connection: &mut SqliteConnection, part: &Plain<'_>) -> sqlx::Resul
 
 async fn rows(connection: &mut SqliteConnection, parts: &[Plain<'_>]) -> sqlx::Result<Vec<Appended>> {
     let mut sql = String::with_capacity(400 + parts.len() * "(?,?,?,?,?,?,?),".len());
-    sql += "INSERT OR IGNORE INTO segments (id, events, data, seal, data_seal) \
+    sql += "INSERT OR IGNORE INTO segments (id, events, data, checksum, data_checksum) \
             SELECT part.column1, part.column2, part.column3, part.column6, part.column7 FROM (VALUES ";
     let mut arguments = SqliteArguments::default();
     for (at, part) in parts.iter().enumerate() {
@@ -129,8 +129,8 @@ async fn rows(connection: &mut SqliteConnection, parts: &[Plain<'_>]) -> sqlx::R
         add(&mut arguments, &part.segment.data)?;
         add(&mut arguments, part.run)?;
         add(&mut arguments, part.token)?;
-        add(&mut arguments, part.seals.segment)?;
-        add(&mut arguments, part.seals.data)?;
+        add(&mut arguments, part.checksums.segment)?;
+        add(&mut arguments, part.checksums.data)?;
     }
     sql += ") AS part CROSS JOIN runs WHERE runs.number = part.column4 AND runs.token = part.column5 \
             AND (part.column1 & 4294967295 = 1 OR EXISTS (SELECT 1 FROM segments WHERE id = part.column1 - 1)) \
@@ -156,15 +156,19 @@ struct Script {
 }
 
 impl Script {
-    async fn run(connection: &mut SqliteConnection, batch: &[Append], seals: &[Seals]) -> sqlx::Result<Vec<Appended>> {
+    async fn run(
+        connection: &mut SqliteConnection,
+        batch: &[Append],
+        checksums: &[Checksums],
+    ) -> sqlx::Result<Vec<Appended>> {
         let refused = |part: &Append| match part.run {
             AppendTarget::New(_) => Appended::Taken,
             AppendTarget::Existing { .. } => Appended::Fenced,
         };
         let mut answers: Vec<Appended> = batch.iter().map(refused).collect();
         let mut script = Script { sql: "BEGIN IMMEDIATE;".to_owned(), arguments: SqliteArguments::default() };
-        for ((at, part), &seals) in (0_i64..).zip(batch).zip(seals) {
-            script.part(at, part, seals)?;
+        for ((at, part), &checksums) in (0_i64..).zip(batch).zip(checksums) {
+            script.part(at, part, checksums)?;
             if script.sql.len() > SCRIPT {
                 note(&mut answers, &script.send(connection).await?)?;
             }
@@ -179,20 +183,20 @@ impl Script {
         sqlx::query_with(AssertSqlSafe(sql), arguments).persistent(false).fetch_all(connection).await
     }
 
-    fn part(&mut self, at: i64, part: &Append, seals: Seals) -> sqlx::Result<()> {
+    fn part(&mut self, at: i64, part: &Append, checksums: Checksums) -> sqlx::Result<()> {
         let first = part.segment.as_ref().is_none_or(|segment| segment.number == 1);
         match &part.run {
             // The first segment of a run must have number 1.
             AppendTarget::New(_) if !first => Ok(()),
             AppendTarget::New(run) => {
-                self.new_run(at, run, part.segment.as_ref().map(|segment| (segment, seals)), part.update.as_ref())
+                self.new_run(at, run, part.segment.as_ref().map(|segment| (segment, checksums)), part.update.as_ref())
             }
             &AppendTarget::Existing { run, token } => {
                 // No run and no token is out of the range of the columns.
                 let number = part.segment.as_ref().map_or(1, |segment| segment.number);
                 match (i64::try_from(token), segment_id(run, number)) {
                     (Ok(token), Some(id)) => {
-                        let segment = part.segment.as_ref().map(|segment| Plain { run, token, id, segment, seals });
+                        let segment = part.segment.as_ref().map(|segment| Plain { run, token, id, segment, checksums });
                         self.known_run(at, run, token, segment.as_ref(), part.update.as_ref())
                     }
                     _ => Ok(()),
@@ -205,13 +209,13 @@ impl Script {
         &mut self,
         at: i64,
         run: &NewRun,
-        segment: Option<(&Segment, Seals)>,
+        segment: Option<(&Segment, Checksums)>,
         update: Option<&RunUpdate>,
     ) -> sqlx::Result<()> {
         let info = &run.info;
         let (graph, tasks) = update.and_then(|update| update.graph.as_ref()).map_or((&run.graph, run.tasks), named);
         self.sql += "INSERT INTO runs (run_id, dag_id, graph, state, run_type, logical_date, created, ended, build, owner, \
-                     token, tasks, info, counts, params, seal_info, seal_params, seal_state, seal_owner, seal_graph) \
+                     token, tasks, info, counts, params, checksum_info, checksum_params, checksum_state, checksum_owner, checksum_graph) \
                      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
                      ON CONFLICT (run_id) DO NOTHING RETURNING ?, number;";
         self.give(&info.run_id)?;
@@ -232,12 +236,12 @@ impl Script {
             build: &run.build,
             info: &info_text,
         };
-        let seals = [
-            columns.seal(),
-            row_seals::params(&info.run_id, &run.params),
-            row_seals::state(state, ended, &counts),
-            row_seals::owner(owner, token),
-            row_seals::graph(graph, i64::from(tasks)),
+        let checksums = [
+            columns.checksum(),
+            row_checksums::params(&info.run_id, &run.params),
+            row_checksums::state(state, ended, &counts),
+            row_checksums::owner(owner, token),
+            row_checksums::graph(graph, i64::from(tasks)),
         ];
         self.give(state)?;
         self.give(run_type)?;
@@ -251,17 +255,17 @@ impl Script {
         self.give(info_text)?;
         self.give(counts)?;
         self.give(&run.params)?;
-        for seal in seals {
-            self.give(seal)?;
+        for checksum in checksums {
+            self.give(checksum)?;
         }
         self.give(at)?;
-        if let Some((segment, seals)) = segment {
-            self.sql += "INSERT INTO segments (id, events, data, seal, data_seal) \
+        if let Some((segment, checksums)) = segment {
+            self.sql += "INSERT INTO segments (id, events, data, checksum, data_checksum) \
                          SELECT (last_insert_rowid() << 32) + 1, ?, ?, ?, ? WHERE changes() = 1;";
             self.give(&segment.events)?;
             self.give(&segment.data)?;
-            self.give(seals.segment)?;
-            self.give(seals.data)?;
+            self.give(checksums.segment)?;
+            self.give(checksums.data)?;
         }
         Ok(())
     }
@@ -283,14 +287,14 @@ impl Script {
             self.give(graph)?;
         }
         let alone = segment.is_none();
-        if let Some(&Plain { id, segment, seals, .. }) = segment {
-            self.sql += "INSERT OR IGNORE INTO segments (id, events, data, seal, data_seal) SELECT ?, ?, ?, ?, ? FROM runs \
+        if let Some(&Plain { id, segment, checksums, .. }) = segment {
+            self.sql += "INSERT OR IGNORE INTO segments (id, events, data, checksum, data_checksum) SELECT ?, ?, ?, ?, ? FROM runs \
                          WHERE number = ? AND token = ? AND (? = 1 OR EXISTS (SELECT 1 FROM segments WHERE id = ?))";
             self.give(id)?;
             self.give(&segment.events)?;
             self.give(&segment.data)?;
-            self.give(seals.segment)?;
-            self.give(seals.data)?;
+            self.give(checksums.segment)?;
+            self.give(checksums.data)?;
             self.give(run)?;
             self.give(token)?;
             self.give(i64::from(segment.number))?;
@@ -306,16 +310,16 @@ impl Script {
         if let Some(update) = update {
             let (state, ended) = (update.state.name(), update.ended.map(Timestamp::as_nanos));
             let counts = json(&update.counts)?;
-            self.sql += "state = ?, ended = ?, seal_state = ?, counts = ?";
+            self.sql += "state = ?, ended = ?, checksum_state = ?, counts = ?";
             self.give(state)?;
             self.give(ended)?;
-            self.give(row_seals::state(state, ended, &counts))?;
+            self.give(row_checksums::state(state, ended, &counts))?;
             self.give(counts)?;
             if let Some((graph, tasks)) = &update.graph {
-                self.sql += ", graph = ?, tasks = ?, seal_graph = ?";
+                self.sql += ", graph = ?, tasks = ?, checksum_graph = ?";
                 self.give(graph)?;
                 self.give(i64::from(*tasks))?;
-                self.give(row_seals::graph(graph, i64::from(*tasks)))?;
+                self.give(row_checksums::graph(graph, i64::from(*tasks)))?;
             }
         } else {
             // Stores nothing, but tells whether the token is still the present one.

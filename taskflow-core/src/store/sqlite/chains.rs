@@ -7,14 +7,14 @@ use sqlx::Row as _;
 use sqlx::sqlite::SqliteConnection;
 
 use super::segment_id;
+use crate::store::checksum::{Checksum, Head, before_first, of_data, of_segment};
 use crate::store::rows::{Append, AppendTarget, Appended};
-use crate::store::seal::{Head, Seal, before_first, of_data, of_segment};
 
-/// The seals of a segment and of its data.
+/// The checksums of a segment and of its data.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Seals {
-    pub(super) segment: Seal,
-    pub(super) data: Seal,
+pub(super) struct Checksums {
+    pub(super) segment: Checksum,
+    pub(super) data: Checksum,
 }
 
 /// The last segments that this process has stored, by run. It is only a shortcut: a run that
@@ -29,13 +29,17 @@ impl Chains {
         self.heads.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The seals of the segments of a batch; nothing of value for parts without a segment.
-    pub(super) async fn seal(&self, connection: &mut SqliteConnection, batch: &[Append]) -> sqlx::Result<Vec<Seals>> {
+    /// The checksums of the segments of a batch; nothing of value for parts without a segment.
+    pub(super) async fn checksum(
+        &self,
+        connection: &mut SqliteConnection,
+        batch: &[Append],
+    ) -> sqlx::Result<Vec<Checksums>> {
         let mut within: HashMap<i64, Head> = HashMap::new();
-        let mut seals = Vec::with_capacity(batch.len());
+        let mut checksums = Vec::with_capacity(batch.len());
         for part in batch {
             let Some(segment) = &part.segment else {
-                seals.push(Seals::default());
+                checksums.push(Checksums::default());
                 continue;
             };
             let before = match &part.run {
@@ -50,19 +54,19 @@ impl Chains {
                 }
             };
             let data = of_data(&segment.data);
-            let seal = of_segment(before, segment.number, &segment.events, data);
+            let checksum = of_segment(before, segment.number, &segment.events, data);
             if let AppendTarget::Existing { run, .. } = part.run {
-                within.insert(run, (segment.number, seal));
+                within.insert(run, (segment.number, checksum));
             }
-            seals.push(Seals { segment: seal, data });
+            checksums.push(Checksums { segment: checksum, data });
         }
-        Ok(seals)
+        Ok(checksums)
     }
 
     /// Remembers the ends of the runs in a batch.
-    pub(super) fn stored(&self, batch: &[Append], seals: &[Seals], answers: &[Appended]) {
+    pub(super) fn stored(&self, batch: &[Append], checksums: &[Checksums], answers: &[Appended]) {
         let mut heads = self.lock();
-        for ((part, seals), answer) in batch.iter().zip(seals).zip(answers) {
+        for ((part, checksums), answer) in batch.iter().zip(checksums).zip(answers) {
             let (run, segment) = match (answer, &part.run) {
                 (&Appended::Stored(run), _) => (run, part.segment.as_ref()),
                 (_, &AppendTarget::Existing { run, .. }) => (run, None),
@@ -70,17 +74,17 @@ impl Chains {
             };
             let has_ended = part.update.as_ref().is_some_and(|update| update.state.is_terminal());
             match segment {
-                Some(segment) if !has_ended => drop(heads.insert(run, (segment.number, seals.segment))),
+                Some(segment) if !has_ended => drop(heads.insert(run, (segment.number, checksums.segment))),
                 _ => drop(heads.remove(&run)),
             }
         }
     }
 }
 
-/// The seal that a segment of a stored run follows. Without such a run it does not matter: the
+/// The checksum that a segment of a stored run follows. Without such a run it does not matter: the
 /// segment is fenced.
-async fn stored_before(connection: &mut SqliteConnection, run: i64, number: u32) -> sqlx::Result<Seal> {
-    let sql = "SELECT run_id, (SELECT seal FROM segments WHERE id = ?) FROM runs WHERE number = ?";
+async fn stored_before(connection: &mut SqliteConnection, run: i64, number: u32) -> sqlx::Result<Checksum> {
+    let sql = "SELECT run_id, (SELECT checksum FROM segments WHERE id = ?) FROM runs WHERE number = ?";
     let id = segment_id(run, number).map_or(0, |id| id - 1);
     let row = sqlx::query(sql).bind(id).bind(run).fetch_optional(connection).await?;
     let Some(row) = row else { return Ok(0) };

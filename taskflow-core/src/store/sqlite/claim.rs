@@ -4,7 +4,7 @@ use sqlx::sqlite::SqliteRow;
 
 use super::SqliteStore;
 use super::read::{COLUMNS, rows_of, run_row};
-use super::row_seals;
+use super::row_checksums;
 use super::run_locks::blocking;
 use crate::run::RunState;
 use crate::store::ownership::{Claim, Liveness, RunGuard};
@@ -29,12 +29,12 @@ pub(super) async fn claim(store: &SqliteStore, run: i64, owner: &str) -> Result<
     store.hit("store.adopt")?;
     let mut connection = store.writer.acquire().await?;
     let sql = format!(
-        "UPDATE runs SET token = ?1, owner = ?2, seal_owner = ?3 WHERE number = ?4 AND token = ?1 - 1 RETURNING {COLUMNS}"
+        "UPDATE runs SET token = ?1, owner = ?2, checksum_owner = ?3 WHERE number = ?4 AND token = ?1 - 1 RETURNING {COLUMNS}"
     );
     let rows: Vec<SqliteRow> = loop {
         let next = token.cast_signed().saturating_add(1);
         let query = sqlx::query(sqlx::AssertSqlSafe(&*sql)).bind(next).bind(owner);
-        let query = query.bind(row_seals::owner(owner, next)).bind(run);
+        let query = query.bind(row_checksums::owner(owner, next)).bind(run);
         let rows = query.fetch_all(connection.connection()).await.map_err(|error| connection.explain(&error))?;
         if !rows.is_empty() {
             break rows;

@@ -1,11 +1,11 @@
-//! Reads the data of segments, and compares it with its seal.
+//! Reads the data of segments, and compares it with its checksum.
 
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::read::{Question, get};
 use super::{SqliteStore, segment_id};
-use crate::store::seal::{Seal, of_data};
+use crate::store::checksum::{Checksum, of_data};
 use crate::store::traits::StoreError;
 
 /// How many segments are kept.
@@ -57,14 +57,14 @@ pub(super) async fn data(
 }
 
 async fn read(store: &SqliteStore, run: i64, segment: u32, id: i64) -> Result<Option<Arc<Vec<u8>>>, StoreError> {
-    let sql = "SELECT data, data_seal, ? <= (SELECT last FROM heads WHERE run = 0) FROM segments WHERE id = ?";
+    let sql = "SELECT data, data_checksum, ? <= (SELECT last FROM heads WHERE run = 0) FROM segments WHERE id = ?";
     let rows = Question::new(sql).give(run).give(id).ask(store).await?;
     let Some(row) = rows.first() else { return Ok(None) };
     let place = || format!("segment {segment} of run {run}");
     let data: Vec<u8> = get(store, row, 0, place)?;
     let is_older = get::<Option<bool>>(store, row, 2, place)?.unwrap_or(false);
-    match get::<Option<Seal>>(store, row, 1, place)? {
-        Some(seal) if seal == of_data(&data) => {}
+    match get::<Option<Checksum>>(store, row, 1, place)? {
+        Some(checksum) if checksum == of_data(&data) => {}
         Some(_) => return Err(store.damaged(format!("{}: its values do not have their checksum", place()))),
         None if is_older => {}
         None => return Err(store.damaged(format!("{}: its values have no checksum", place()))),

@@ -8,12 +8,12 @@ use super::error::{Doing, explain};
 use super::read::get;
 use crate::base::Timestamp;
 use crate::callback::DeliveryAttempt;
-use crate::store::seal::{Seal, of_columns};
+use crate::store::checksum::{Checksum, of_columns};
 use crate::store::traits::StoreError;
 
 pub(super) async fn outbox_add(store: &SqliteStore, run_id: &str) -> Result<(), StoreError> {
     let mut guard = store.writer.acquire().await?;
-    let query = sqlx::query("INSERT OR IGNORE INTO outbox (run_id, seal) VALUES (?, ?)");
+    let query = sqlx::query("INSERT OR IGNORE INTO outbox (run_id, checksum) VALUES (?, ?)");
     let query = query.bind(run_id).bind(of_columns("outbox", &[run_id.as_bytes()]));
     query.execute(guard.connection()).await.map_err(|error| guard.explain(&error))?;
     guard.release();
@@ -22,14 +22,14 @@ pub(super) async fn outbox_add(store: &SqliteStore, run_id: &str) -> Result<(), 
 
 pub(super) async fn outbox_pending(store: &SqliteStore) -> Result<Vec<String>, StoreError> {
     let mut guard = store.reader.acquire().await?;
-    let rows = sqlx::query("SELECT run_id, seal FROM outbox ORDER BY run_id").fetch_all(guard.connection()).await;
+    let rows = sqlx::query("SELECT run_id, checksum FROM outbox ORDER BY run_id").fetch_all(guard.connection()).await;
     let rows = rows.map_err(|error| guard.explain(&error))?;
     guard.release();
     let run_id = |row: &SqliteRow| {
         let run_id: String = get(store, row, 0, || "the outbox".to_owned())?;
-        let stored: Option<Seal> = get(store, row, 1, || "the outbox".to_owned())?;
+        let stored: Option<Checksum> = get(store, row, 1, || "the outbox".to_owned())?;
         match stored.is_some_and(|stored| stored != of_columns("outbox", &[run_id.as_bytes()])) {
-            true => Err(store.damaged(format!("the outbox: `{run_id}` does not have its checksum"))),
+            true => Err(store.damaged(format!("the outbox: the checksum of `{run_id}` does not match"))),
             false => Ok(run_id),
         }
     };
@@ -57,12 +57,12 @@ pub(super) async fn record_deliveries(
     let recorded = async {
         let mut transaction = guard.connection().begin_with("BEGIN IMMEDIATE").await?;
         for attempt in attempts {
-            let sql = "INSERT OR REPLACE INTO deliveries (run_id, key, notification, callback, at, attempts, error, next, seal) \
+            let sql = "INSERT OR REPLACE INTO deliveries (run_id, key, notification, callback, at, attempts, error, next, checksum) \
                        SELECT run_id, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9 FROM runs WHERE run_id = ?1";
             let query =
                 sqlx::query(sql).bind(run_id).bind(&attempt.key).bind(&attempt.notification).bind(&attempt.callback);
             let query = query.bind(attempt.at.as_nanos()).bind(i64::from(attempt.attempts)).bind(&attempt.error);
-            let query = query.bind(attempt.next.map(Timestamp::as_nanos)).bind(seal(run_id, attempt));
+            let query = query.bind(attempt.next.map(Timestamp::as_nanos)).bind(checksum(run_id, attempt));
             query.execute(&mut *transaction).await?;
         }
         transaction.commit().await
@@ -75,7 +75,7 @@ pub(super) async fn record_deliveries(
 
 pub(super) async fn deliveries(store: &SqliteStore, run_id: &str) -> Result<Vec<DeliveryAttempt>, StoreError> {
     let mut guard = store.reader.acquire().await?;
-    let sql = "SELECT key, notification, callback, at, attempts, error, next, seal FROM deliveries \
+    let sql = "SELECT key, notification, callback, at, attempts, error, next, checksum FROM deliveries \
                WHERE run_id = ? ORDER BY at, key";
     let rows = sqlx::query(sql).bind(run_id).fetch_all(guard.connection()).await;
     let rows = rows.map_err(|error| guard.explain(&error))?;
@@ -83,16 +83,16 @@ pub(super) async fn deliveries(store: &SqliteStore, run_id: &str) -> Result<Vec<
     let whole = |row: &SqliteRow| {
         let place = || format!("a delivery of run `{run_id}`");
         let attempt = attempt(row).map_err(|error| explain(&store.path, Doing::Read, &error))?;
-        let stored: Option<Seal> = get(store, row, 7, place)?;
-        match stored.is_some_and(|stored| stored != seal(run_id, &attempt)) {
-            true => Err(store.damaged(format!("{}: it does not have its checksum", place()))),
+        let stored: Option<Checksum> = get(store, row, 7, place)?;
+        match stored.is_some_and(|stored| stored != checksum(run_id, &attempt)) {
+            true => Err(store.damaged(format!("{}: its checksum does not match", place()))),
             false => Ok(attempt),
         }
     };
     rows.iter().map(whole).collect()
 }
 
-fn seal(run_id: &str, attempt: &DeliveryAttempt) -> Seal {
+fn checksum(run_id: &str, attempt: &DeliveryAttempt) -> Checksum {
     let DeliveryAttempt { key, notification, callback, at, attempts, error, next } = attempt;
     let (at, attempts) = (at.as_nanos().to_be_bytes(), attempts.to_be_bytes());
     let next = next.map(|next| next.as_nanos().to_be_bytes());

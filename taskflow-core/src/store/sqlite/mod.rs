@@ -7,7 +7,8 @@
 //!   operations. `run_locks`: lock files, by which `claim` and `read` know who owns a run.
 //!   `examine`: what is wrong with a file that cannot be opened. `presence`: whether the file is
 //!   still in its place. `lock_holder`: who has locked it.
-//! - `chains`, `row_seals`: the [seals](super::seal) of segments and of the rows of runs.
+//! - `chains`, `row_checksums`: the [checksums](super::checksum) of segments and of the rows of
+//!   runs.
 //!
 //! The file is in WAL mode: a read never waits for a write, and sees the last commit. Several
 //! processes can have the file open; a write waits up to ten seconds for the write of another
@@ -29,7 +30,7 @@ mod lock_holder;
 mod presence;
 mod read;
 mod requests;
-mod row_seals;
+mod row_checksums;
 mod run_locks;
 mod schema;
 mod segments;

@@ -11,16 +11,16 @@ use sqlx::{Arguments, AssertSqlSafe, Encode, Row, Sqlite, Type};
 
 use super::SqliteStore;
 use super::claim::with_liveness;
-use super::row_seals::{self, InfoColumns};
+use super::row_checksums::{self, InfoColumns};
 use crate::base::Timestamp;
 use crate::run::RunState;
+use crate::store::checksum::{Checksum, of_graph};
 use crate::store::ownership::Liveness;
 use crate::store::rows::{RunFilter, RunOrder, RunRow};
-use crate::store::seal::{Seal, of_graph};
 use crate::store::traits::StoreError;
 
 pub(super) const COLUMNS: &str = "runs.number, info, graph, build, owner, token, state, tasks, created, ended, counts, \
-     run_id, dag_id, run_type, logical_date, seal_info, seal_state, seal_owner, seal_graph, \
+     run_id, dag_id, run_type, logical_date, checksum_info, checksum_state, checksum_owner, checksum_graph, \
      (SELECT last FROM heads WHERE run = 0)";
 
 /// A query with its parameters.
@@ -215,25 +215,26 @@ pub(super) async fn run_by_id(store: &SqliteStore, run_id: &str) -> Result<Optio
 }
 
 pub(super) async fn params(store: &SqliteStore, run: i64) -> Result<Option<Vec<u8>>, StoreError> {
-    let sql = "SELECT params, run_id, seal_params, (SELECT last FROM heads WHERE run = 0) FROM runs WHERE number = ?";
+    let sql =
+        "SELECT params, run_id, checksum_params, (SELECT last FROM heads WHERE run = 0) FROM runs WHERE number = ?";
     let Some(row) = Question::new(sql).give(run).ask_one(store).await? else { return Ok(None) };
     let place = || format!("run {run}");
     let params: Vec<u8> = get(store, &row, 0, place)?;
-    let (run_id, seal, older): (String, _, _) =
+    let (run_id, checksum, older): (String, _, _) =
         (get(store, &row, 1, place)?, get(store, &row, 2, place)?, get(store, &row, 3, place)?);
-    fits(store, run, older, "parameters", seal, row_seals::params(&run_id, &params))?;
+    fits(store, run, older, "parameters", checksum, row_checksums::params(&run_id, &params))?;
     Ok(Some(params))
 }
 
 pub(super) async fn graph(store: &SqliteStore, hash: &str) -> Result<Option<Vec<u8>>, StoreError> {
-    let sql = "SELECT snapshot, seal, (SELECT last FROM heads WHERE run = 0) FROM graphs WHERE hash = ?";
+    let sql = "SELECT snapshot, checksum, (SELECT last FROM heads WHERE run = 0) FROM graphs WHERE hash = ?";
     let Some(row) = Question::new(sql).give(hash).ask_one(store).await? else { return Ok(None) };
     let place = || format!("graph {hash}");
     let snapshot: Vec<u8> = get(store, &row, 0, place)?;
-    let (seal, older): (Option<Seal>, Option<i64>) = (get(store, &row, 1, place)?, get(store, &row, 2, place)?);
-    match seal {
-        Some(seal) if seal == of_graph(hash, &snapshot) => {}
-        Some(_) => return Err(store.damaged(format!("{}: the snapshot does not have its checksum", place()))),
+    let (checksum, older): (Option<Checksum>, Option<i64>) = (get(store, &row, 1, place)?, get(store, &row, 2, place)?);
+    match checksum {
+        Some(checksum) if checksum == of_graph(hash, &snapshot) => {}
+        Some(_) => return Err(store.damaged(format!("{}: the checksum of the snapshot does not match", place()))),
         // It may be older than checksums if any run is.
         None if older.is_some_and(|older| older > 0) => {}
         None => return Err(store.damaged(format!("{}: the snapshot has no checksum", place()))),
@@ -241,19 +242,19 @@ pub(super) async fn graph(store: &SqliteStore, hash: &str) -> Result<Option<Vec<
     Ok(Some(snapshot))
 }
 
-/// Compares what was read of a run with its seal. `older` is the last run that was stored before
-/// there were seals.
+/// Compares what was read of a run with its checksum. `older` is the last run that was stored
+/// before there were checksums.
 fn fits(
     store: &SqliteStore,
     run: i64,
     older: Option<i64>,
     what: &str,
-    stored: Option<Seal>,
-    read: Seal,
+    stored: Option<Checksum>,
+    read: Checksum,
 ) -> Result<(), StoreError> {
     match stored {
         Some(stored) if stored == read => Ok(()),
-        Some(_) => Err(store.damaged(format!("run {run}: its {what} does not have its checksum"))),
+        Some(_) => Err(store.damaged(format!("run {run}: the checksum of its {what} does not match"))),
         None if older.is_some_and(|older| run <= older) => Ok(()),
         None => Err(store.damaged(format!("run {run}: its {what} has no checksum"))),
     }
@@ -292,13 +293,13 @@ pub(super) fn run_row(store: &SqliteStore, row: &SqliteRow) -> Result<RunRow, St
     };
     let (run_id, dag_id, run_type) = (&*run_id, &*dag_id, &*run_type);
     let columns = InfoColumns { run_id, dag_id, run_type, logical_date, created, build: &row_of.build, info: &info };
-    let seals = [
-        ("description", columns.seal()),
-        ("state", row_seals::state(&state, ended, &counts)),
-        ("owner", row_seals::owner(&row_of.owner, token)),
-        ("graph", row_seals::graph(&row_of.graph, tasks)),
+    let checksums = [
+        ("description", columns.checksum()),
+        ("state", row_checksums::state(&state, ended, &counts)),
+        ("owner", row_checksums::owner(&row_of.owner, token)),
+        ("graph", row_checksums::graph(&row_of.graph, tasks)),
     ];
-    for (column, (what, read)) in (15..).zip(seals) {
+    for (column, (what, read)) in (15..).zip(checksums) {
         fits(store, number, older, what, get(store, row, column, place)?, read)?;
     }
     Ok(row_of)

@@ -5,19 +5,19 @@ use sqlx::sqlite::SqliteRow;
 use super::SqliteStore;
 use super::read::{Question, get, numbers, word};
 use crate::base::Timestamp;
+use crate::store::checksum::{Checksum, of_columns};
 use crate::store::rows::{Request, RequestKind};
-use crate::store::seal::{Seal, of_columns};
 use crate::store::traits::StoreError;
 
 pub(super) async fn ask(store: &SqliteStore, request: &Request) -> Result<(), StoreError> {
     let mut guard = store.writer.acquire().await?;
     let asked = async {
-        let sql = "INSERT INTO requests (run, what, by, reason, at, seal) SELECT number, ?, ?, ?, ?, ? FROM runs \
+        let sql = "INSERT INTO requests (run, what, by, reason, at, checksum) SELECT number, ?, ?, ?, ?, ? FROM runs \
              WHERE number = ? AND state NOT IN ('success', 'failed', 'cancelled')";
         let (what, at) = (name(&request.what)?, request.at.as_nanos());
-        let seal = seal(request.run, &what, &request.by, &request.reason, at);
+        let checksum = checksum(request.run, &what, &request.by, &request.reason, at);
         let query = sqlx::query(sql).bind(what).bind(&request.by).bind(&request.reason);
-        query.bind(at).bind(seal).bind(request.run).execute(guard.connection()).await
+        query.bind(at).bind(checksum).bind(request.run).execute(guard.connection()).await
     };
     asked.await.map_err(|error| guard.explain(&error))?;
     guard.release();
@@ -25,7 +25,7 @@ pub(super) async fn ask(store: &SqliteStore, request: &Request) -> Result<(), St
 }
 
 pub(super) async fn requests(store: &SqliteStore, runs: &[i64]) -> Result<Vec<(i64, Request)>, StoreError> {
-    let sql = "SELECT number, run, what, by, reason, at, seal FROM requests \
+    let sql = "SELECT number, run, what, by, reason, at, checksum FROM requests \
                WHERE run IN (SELECT value FROM json_each(?)) ORDER BY number";
     let rows = Question::new(sql).give(numbers(runs)).ask(store).await?;
     let request = |row: &SqliteRow| {
@@ -40,9 +40,9 @@ pub(super) async fn requests(store: &SqliteStore, runs: &[i64]) -> Result<Vec<(i
         let (run, by, reason): (i64, String, String) =
             (get(store, row, 1, place)?, get(store, row, 3, place)?, get(store, row, 4, place)?);
         let at: i64 = get(store, row, 5, place)?;
-        let stored: Option<Seal> = get(store, row, 6, place)?;
-        if stored.is_some_and(|stored| stored != seal(run, &text, &by, &reason, at)) {
-            return Err(damaged("it does not have its checksum".to_owned()));
+        let stored: Option<Checksum> = get(store, row, 6, place)?;
+        if stored.is_some_and(|stored| stored != checksum(run, &text, &by, &reason, at)) {
+            return Err(damaged("its checksum does not match".to_owned()));
         }
         let at = Timestamp::from_nanos(at);
         Ok((number, Request { run, what, by, reason, at }))
@@ -59,7 +59,7 @@ pub(super) async fn acknowledge(store: &SqliteStore, ids: &[i64]) -> Result<(), 
     Ok(())
 }
 
-fn seal(run: i64, what: &str, by: &str, reason: &str, at: i64) -> Seal {
+fn checksum(run: i64, what: &str, by: &str, reason: &str, at: i64) -> Checksum {
     let (run, at) = (run.to_be_bytes(), at.to_be_bytes());
     of_columns("request", &[&run, what.as_bytes(), by.as_bytes(), reason.as_bytes(), &at])
 }

@@ -24,7 +24,7 @@ const FILES: &[(i64, &str, &str)] = &[
     (1, "runs", include_str!("migrations/0001_runs.sql")),
     (2, "deliveries", include_str!("migrations/0002_deliveries.sql")),
     (3, "outbox", include_str!("migrations/0003_outbox.sql")),
-    (4, "seals", include_str!("migrations/0004_seals.sql")),
+    (4, "checksums", include_str!("migrations/0004_checksums.sql")),
 ];
 
 /// The state of a schema.

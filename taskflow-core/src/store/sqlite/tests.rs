@@ -119,8 +119,8 @@ async fn reading_does_not_wait_for_a_writer() {
     let store = open(&path).await;
     ok(&store, &[new("a", 10)]).await;
     let mut other = raw(&path).await;
-    let seal = super::row_seals::owner("other", 1);
-    let sql = format!("BEGIN IMMEDIATE; UPDATE runs SET owner = 'other', seal_owner = {seal}");
+    let checksum = super::row_checksums::owner("other", 1);
+    let sql = format!("BEGIN IMMEDIATE; UPDATE runs SET owner = 'other', checksum_owner = {checksum}");
     sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut other).await.unwrap();
     assert_eq!(store.run(1).await.unwrap().unwrap().owner, "host:1");
     sqlx::raw_sql("COMMIT").execute(&mut other).await.unwrap();
@@ -513,8 +513,11 @@ async fn a_store_without_checksums_gets_them_as_it_is_written() {
     store.close().await.unwrap();
 
     let damages = [
-        ("UPDATE segments SET events = x'00' WHERE id = (1 << 32) + 4", "run 1: segment 4 does not have its checksum"),
-        ("UPDATE segments SET seal = NULL WHERE id = (1 << 32) + 4", "run 1: segment 4 has no checksum"),
+        (
+            "UPDATE segments SET events = x'00' WHERE id = (1 << 32) + 4",
+            "run 1: the checksum of segment 4 does not match",
+        ),
+        ("UPDATE segments SET checksum = NULL WHERE id = (1 << 32) + 4", "run 1: segment 4 has no checksum"),
         ("DELETE FROM segments WHERE id = (1 << 32) + 4", "run 1: its end is missing: it has 3 of 4 segments"),
     ];
     let sound = std::fs::read(&path).unwrap();
@@ -525,7 +528,7 @@ async fn a_store_without_checksums_gets_them_as_it_is_written() {
         std::fs::write(&path, &sound).unwrap();
     }
     // A run that was begun with checksums has all of them.
-    edit(&path, "UPDATE runs SET seal_info = NULL WHERE number = 2").await;
+    edit(&path, "UPDATE runs SET checksum_info = NULL WHERE number = 2").await;
     let error = open(&path).await.run(2).await.unwrap_err().to_string();
     assert!(error.contains("run 2: its description has no checksum"), "{error}");
 }

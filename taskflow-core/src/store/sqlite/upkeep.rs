@@ -95,12 +95,12 @@ pub(super) async fn check(store: &SqliteStore) -> Result<Vec<String>, StoreError
     }
     guard.release();
     findings.dedup();
-    findings.extend(seals(store).await?);
+    findings.extend(checksums(store).await?);
     Ok(findings)
 }
 
 /// Compares everything with its checksum.
-async fn seals(store: &SqliteStore) -> Result<Vec<String>, StoreError> {
+async fn checksums(store: &SqliteStore) -> Result<Vec<String>, StoreError> {
     let mut findings = Vec::new();
     store.data.clear();
     let mut take = |result: Result<(), StoreError>| match result {
