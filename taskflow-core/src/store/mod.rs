@@ -9,6 +9,7 @@
 //!   this build call themselves.
 
 mod blobs;
+#[cfg(feature = "sqlite")]
 mod checksum;
 #[cfg(test)]
 mod conformance;
