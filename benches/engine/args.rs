@@ -55,8 +55,8 @@ pub(crate) struct Options {
 pub(crate) const HELP: &str = "\
 Usage: cargo xtask bench -- [options]        the table
        cargo xtask bench -- durable          durable runs in SQLite; see its own --help
-       cargo xtask bench -- facts [names]    sleepers, mapped, hello, many-tasks, cold-build, spark-submit,
-                                             spark-executors; all without names
+       cargo xtask bench -- facts [names]    sleepers, mapped, hello, reading, many-tasks, cold-build,
+                                             spark-submit, spark-executors; all without names
 
 Options that can be repeated:
   --shape NAME      chain, fan, layers, diamond, tree, random

@@ -9,6 +9,7 @@ mod instructions;
 mod many_tasks;
 mod mapped;
 mod process;
+mod reading;
 mod sleepers;
 mod spark;
 
@@ -35,11 +36,12 @@ pub(crate) type Problem = Box<dyn std::error::Error>;
 /// The name that selects a measurement, and its function.
 type Group = (&'static str, fn() -> Result<Vec<Fact>, Problem>);
 
-const GROUPS: [Group; 8] = [
+const GROUPS: [Group; 9] = [
     ("sleepers", sleepers::measure),
     ("mapped", mapped::measure),
     ("hello", hello::measure),
     ("instructions", instructions::measure),
+    ("reading", reading::measure),
     ("many-tasks", many_tasks::measure),
     ("cold-build", cold_build::measure),
     ("spark-submit", spark::submit),
