@@ -155,6 +155,13 @@ pub mod render {
     };
 }
 
+/// When DAGs are due: cron expressions, time zones, timetables and their slots.
+pub mod schedule {
+    pub use taskflow_core::schedule::{
+        Calendar, Cron, CronError, Crons, Dates, Every, EveryError, Exceptions, Shift, Slot, Timetable, Zone, ZoneError,
+    };
+}
+
 /// Sensors that come along.
 pub mod sensors {
     pub use taskflow_core::sensors::{ExternalRun, external_run, file_landed, port_open, time_reached};

@@ -13,6 +13,7 @@
 //! log        what tasks emit: from the span of an attempt to its file and back
 //! value      what travels between tasks, in memory and stored
 //! config     variables, connections, secrets and settings
+//! schedule   when DAGs are due: cron, time zones, timetables, slots
 //! run        the data of a run: info, states, entries, views; no behaviour
 //! task       what `#[task]` registers: options, trigger rules, context
 //! dag        building a graph, and its frozen form, the plan
@@ -46,6 +47,7 @@ pub mod private;
 pub mod process;
 pub mod render;
 pub mod run;
+pub mod schedule;
 pub mod sensors;
 pub mod store;
 pub mod task;

@@ -17,6 +17,7 @@ mod attrs;
 mod branch;
 mod crate_path;
 mod cron;
+mod cron_fields;
 mod dag;
 mod duration;
 mod errors;

@@ -53,8 +53,15 @@ impl Timestamp {
         self.to_jiff().to_zoned(jiff::tz::TimeZone::UTC).datetime()
     }
 
-    fn to_jiff(self) -> jiff::Timestamp {
+    pub(crate) fn to_jiff(self) -> jiff::Timestamp {
         jiff::Timestamp::from_nanosecond(i128::from(self.0)).expect("the years 1678 to 2261 lie within jiff's range")
+    }
+}
+
+impl Timestamp {
+    /// `None` outside the years 1678 to 2261.
+    pub(crate) fn from_jiff(timestamp: jiff::Timestamp) -> Option<Self> {
+        i64::try_from(timestamp.as_nanosecond()).ok().map(Timestamp)
     }
 }
 
@@ -92,7 +99,7 @@ impl FromStr for Timestamp {
             return Ok(date.midnight_utc());
         }
         let parsed: jiff::Timestamp = text.parse().map_err(|_| error())?;
-        i64::try_from(parsed.as_nanosecond()).map(Timestamp).map_err(|_| error())
+        Timestamp::from_jiff(parsed).ok_or_else(error)
     }
 }
 
@@ -102,6 +109,14 @@ impl FromStr for Timestamp {
 pub struct Date(jiff::civil::Date);
 
 impl Date {
+    pub(crate) fn from_jiff(date: jiff::civil::Date) -> Option<Self> {
+        Date::new(date.year(), date.month(), date.day())
+    }
+
+    pub(crate) fn to_jiff(self) -> jiff::civil::Date {
+        self.0
+    }
+
     /// The day, if it exists in the calendar of the years 1678 to 2261.
     pub fn new(year: i16, month: i8, day: i8) -> Option<Self> {
         if !(1678..=2261).contains(&year) {

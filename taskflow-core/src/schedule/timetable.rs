@@ -1,0 +1,38 @@
+//! When a DAG is due: the interface of all kinds of schedules.
+
+use std::fmt;
+
+use super::slot::Slot;
+use crate::base::Timestamp;
+
+/// Decides when a DAG is due.
+///
+/// A timetable is a pure function of time. It must not read a clock: the same program computes past
+/// and future slots, for a backfill, for the calendar and for the question why a run has not
+/// started.
+///
+/// [`check_timetable`](crate::testing::check_timetable) tests the rules that an implementation must
+/// follow.
+///
+/// # Rules
+///
+/// 1. `after(t)` returns a slot later than `t`, and no slot lies between them.
+/// 2. `before(t)` returns a slot at or before `t`, and no slot lies between them.
+/// 3. If slots have intervals, the interval of a slot ends at the slot and begins where the
+///    interval of the slot before ends.
+pub trait Timetable: fmt::Debug + Send + Sync + 'static {
+    /// The first slot after a point in time. `None` if there is none.
+    fn after(&self, moment: Timestamp) -> Option<Slot>;
+
+    /// The last slot at or before a point in time. `None` if there is none.
+    fn before(&self, moment: Timestamp) -> Option<Slot>;
+
+    /// The timetable in words, such as "at 06:00 on weekdays, Asia/Seoul".
+    fn describe(&self) -> String;
+
+    /// A text that differs between timetables with different slots. A change is noted in the
+    /// history of the schedule; no slot is repeated because of it.
+    fn fingerprint(&self) -> String {
+        self.describe()
+    }
+}

@@ -1,0 +1,72 @@
+//! One or several cron expressions.
+
+use crate::base::Timestamp;
+use crate::schedule::cron::Cron;
+use crate::schedule::slot::Slot;
+use crate::schedule::timetable::Timetable;
+
+/// The occurrences of one or several cron expressions. Occurrences at the same time are one slot.
+///
+/// The data interval of a slot begins at the slot before it, whichever expression that is of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Crons(Vec<Cron>);
+
+impl Crons {
+    /// The union of some expressions.
+    pub fn new(crons: impl IntoIterator<Item = Cron>) -> Self {
+        Crons(crons.into_iter().collect())
+    }
+
+    /// The expressions.
+    pub fn expressions(&self) -> &[Cron] {
+        &self.0
+    }
+
+    fn instant_before(&self, moment: Timestamp) -> Option<Timestamp> {
+        self.0.iter().filter_map(|cron| cron.before(moment)).max()
+    }
+
+    fn slot(&self, at: Timestamp) -> Slot {
+        let before = at.as_nanos().checked_sub(1).map(Timestamp::from_nanos);
+        Slot::ending_interval(at, before.and_then(|before| self.instant_before(before)))
+    }
+}
+
+impl From<Cron> for Crons {
+    fn from(cron: Cron) -> Self {
+        Crons(vec![cron])
+    }
+}
+
+impl Timetable for Crons {
+    fn after(&self, moment: Timestamp) -> Option<Slot> {
+        let at = self.0.iter().filter_map(|cron| cron.after(moment)).min()?;
+        Some(self.slot(at))
+    }
+
+    fn before(&self, moment: Timestamp) -> Option<Slot> {
+        self.instant_before(moment).map(|at| self.slot(at))
+    }
+
+    fn describe(&self) -> String {
+        let mut text = String::new();
+        let mut crons = self.0.iter().peekable();
+        while let Some(cron) = crons.next() {
+            if !text.is_empty() {
+                text += " and ";
+            }
+            text += &cron.describe();
+            // The zone follows the last of the expressions that share it.
+            if crons.peek().is_none_or(|next| next.zone() != cron.zone()) {
+                text += ", ";
+                text += cron.zone().name();
+            }
+        }
+        text
+    }
+
+    fn fingerprint(&self) -> String {
+        let crons = self.0.iter().map(|cron| format!("{} {}", cron.text(), cron.zone()));
+        crons.collect::<Vec<_>>().join("; ")
+    }
+}

@@ -1,0 +1,1 @@
+../../taskflow-core/src/schedule/cron_fields.rs
