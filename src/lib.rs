@@ -158,7 +158,9 @@ pub mod render {
 /// When DAGs are due: cron expressions, time zones, timetables and their slots.
 pub mod schedule {
     pub use taskflow_core::schedule::{
-        Calendar, Cron, CronError, Crons, Dates, Every, EveryError, Exceptions, Shift, Slot, Timetable, Zone, ZoneError,
+        CATCHUP_WINDOW, Calendar, Catchup, Cron, CronError, Crons, Dates, Decision, Every, EveryError, Exceptions,
+        First, GRACE, Note, Overlap, Pause, Recurrence, Schedule, ScheduleState, Shift, Situation, Slot, SlotFate,
+        SlotRecord, Span, Step, Timetable, UnknownPolicy, Waits, Zone, ZoneError, step, unpause,
     };
 }
 

@@ -1,6 +1,8 @@
-//! Schedules: cron expressions, timetables and their slots.
+//! Schedules: cron expressions, timetables, their slots, and what becomes of them.
 
 mod daylight_saving;
 mod expressions;
+mod service;
+mod steps;
 mod support;
 mod timetables;

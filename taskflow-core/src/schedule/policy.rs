@@ -1,0 +1,111 @@
+//! What a schedule does with slots that cannot start in time.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::did_you_mean;
+
+/// Declares an enum whose variants have names that users write.
+macro_rules! named {
+    (
+        $(#[$doc:meta])*
+        $name:ident, $what:literal {
+            $($(#[$variant_doc:meta])* $variant:ident = $text:literal,)*
+        }
+    ) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        pub enum $name {
+            $($(#[$variant_doc])* $variant,)*
+        }
+
+        impl $name {
+            /// The name that users write.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $($name::$variant => $text,)*
+                }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(self.name())
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = UnknownPolicy;
+            fn from_str(text: &str) -> Result<Self, UnknownPolicy> {
+                const NAMES: &[&str] = &[$($text),*];
+                match text {
+                    $($text => Ok($name::$variant),)*
+                    _ => Err(UnknownPolicy {
+                        text: text.to_owned(),
+                        what: $what,
+                        names: NAMES,
+                        hint: did_you_mean(text, NAMES.iter().copied()),
+                    }),
+                }
+            }
+        }
+    };
+}
+
+/// A text is not the name of a policy.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there is no {what} `{text}`{hint}; write one of {}", names.join(", "))]
+pub struct UnknownPolicy {
+    text: String,
+    what: &'static str,
+    names: &'static [&'static str],
+    hint: String,
+}
+
+named! {
+    /// The first slot of a DAG that the service has not seen before.
+    First, "first slot" {
+        /// The next slot.
+        Next = "next",
+        /// The last slot before now, at once, and then the next slots.
+        Last = "last",
+    }
+}
+
+named! {
+    /// What happens to slots that passed while no service was running.
+    Catchup, "catchup policy" {
+        /// The last one runs, late; the others are missed.
+        Last = "last",
+        /// All of them run, oldest first.
+        All = "all",
+        /// All of them are missed.
+        None = "none",
+    }
+}
+
+named! {
+    /// What happens to a slot when as many runs of the schedule are active as may be.
+    Overlap, "overlap policy" {
+        /// It waits. All slots run in order.
+        Queue = "queue",
+        /// It waits in place of the slot that waited before it, which is superseded.
+        QueueOne = "queue_one",
+        /// It is skipped.
+        Skip = "skip",
+        /// The active runs are cancelled, then it runs.
+        Cancel = "cancel",
+        /// It runs beside them. Only the limit `max_active_runs` makes it wait.
+        Allow = "allow",
+    }
+}
+
+impl Overlap {
+    /// How many runs of a schedule may be active if the DAG does not say.
+    pub fn default_max_active_runs(self) -> u32 {
+        if self == Overlap::Allow { 16 } else { 1 }
+    }
+}

@@ -1,0 +1,63 @@
+//! What is stored of a schedule.
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::Timestamp;
+
+/// What is stored of the schedule of a DAG: which of its slots are decided.
+///
+/// Slots up to `noticed` were seen. All of them are decided, either a run or a record, but those in
+/// the spans of `pending`, which wait for room. The state is apart from the runs: deleting runs
+/// brings no slot back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScheduleState {
+    /// When a service first saw the DAG.
+    pub first_seen: Timestamp,
+    /// Slots up to here were seen.
+    pub noticed: Timestamp,
+    /// Spans whose slots are not decided yet, oldest first.
+    pub pending: Vec<Span>,
+    /// The last slot that became a run.
+    pub last_run: Option<Timestamp>,
+    /// The clock at the last step.
+    pub clock: Timestamp,
+    /// Whether the clock went back behind `clock` and was not there again yet.
+    pub clock_went_back: bool,
+    /// The timetable at the last step.
+    pub fingerprint: String,
+    /// Who paused the DAG.
+    pub pause: Option<Pause>,
+}
+
+/// A span of time, `after < t <= until`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Span {
+    /// The last point before.
+    pub after: Timestamp,
+    /// The last point inside.
+    pub until: Timestamp,
+    /// Whether `catchup_window` does not bound how long its slots may wait: they are those from the
+    /// start of the schedule of a DAG that was new.
+    #[serde(default)]
+    pub unbounded: bool,
+}
+
+impl Span {
+    /// The span `after < t <= until`.
+    pub fn new(after: Timestamp, until: Timestamp) -> Self {
+        Span { after, until, unbounded: false }
+    }
+}
+
+/// Who paused a DAG, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pause {
+    /// Who.
+    pub by: String,
+    /// Why; may be empty.
+    pub reason: String,
+    /// Since when.
+    pub since: Timestamp,
+    /// When the DAG is unpaused by itself.
+    pub until: Option<Timestamp>,
+}

@@ -1,0 +1,447 @@
+//! The one function that decides what happens to the slots of a DAG.
+//!
+//! The service calls it with the time of the clock, the test kit with a virtual one, and `next`,
+//! the calendar and a preview with times to come. It reads no clock and no store.
+//!
+//! # Protocol
+//!
+//! 1. A DAG that is new gets a state whose slots begin with the next one, or as `first`, `start` and
+//!    `catchup` say.
+//! 2. While the DAG is paused no slot is decided. When the pause ends, the slots that passed are
+//!    recorded as paused, or run as `unpause` says.
+//! 3. Slots since the last step are noticed. Those that are more than [`GRACE`] late passed while no
+//!    service was running: `catchup` and `catchup_window` decide which of them are missed.
+//! 4. The other slots are pending. The oldest become runs while there is room; `overlap` decides
+//!    what happens to the rest: they wait, or they are recorded.
+//! 5. The caller stores the new state, the records and the runs in one transaction. A crash before
+//!    that repeats the step with the same outcome; the ids of runs derive from their slots, so that
+//!    no second process can make a run twice.
+
+use std::time::Duration;
+
+use super::policy::{Catchup, First, Overlap};
+use super::slot::Slot;
+use super::spec::{Recurrence, Schedule, just_before};
+use super::state::{Pause, ScheduleState, Span};
+use crate::base::Timestamp;
+
+/// How late a slot may be noticed and still count as on time.
+pub const GRACE: Duration = Duration::from_secs(60);
+
+/// What a step needs to know beside the state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Situation {
+    /// The time.
+    pub now: Timestamp,
+    /// How many runs of the schedule are queued or running.
+    pub active: u32,
+    /// The run of the slot before the first pending one, if it did not succeed.
+    pub unsuccessful: Option<String>,
+}
+
+/// What a step decided.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// The new state.
+    pub state: ScheduleState,
+    /// In order.
+    pub decisions: Vec<Decision>,
+    /// When to step again, unless a run ends or somebody acts before.
+    pub wake: Option<Timestamp>,
+    /// Why the oldest pending slot waits.
+    pub waits: Option<Waits>,
+}
+
+impl Step {
+    /// Whether there is something to store.
+    pub fn is_to_be_stored(&self, before: Option<&ScheduleState>) -> bool {
+        let decided = |state: &ScheduleState| (state.pending.clone(), state.pause.clone(), state.clock_went_back);
+        !self.decisions.is_empty() || before.is_none_or(|before| decided(before) != decided(&self.state))
+    }
+}
+
+/// A decision about slots.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// The slot becomes a run.
+    Start {
+        /// The slot.
+        slot: Slot,
+        /// How long after it was due.
+        late: Duration,
+    },
+    /// The slots become no runs.
+    Record(SlotRecord),
+    /// The active runs of the schedule are cancelled, to make room.
+    CancelActive,
+    /// Something to note in the history of the schedule.
+    Note(Note),
+}
+
+/// Slots that became no runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SlotRecord {
+    /// The first of them.
+    pub first: Timestamp,
+    /// The last of them.
+    pub last: Timestamp,
+    /// How many they are.
+    pub count: u64,
+    /// What became of them.
+    pub fate: SlotFate,
+    /// Why.
+    pub reason: String,
+}
+
+/// What became of a slot that is no run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SlotFate {
+    /// It passed while no service was running, or waited too long.
+    Missed,
+    /// A run was still active.
+    Skipped,
+    /// The DAG was paused.
+    Paused,
+    /// A later slot took its place.
+    Superseded,
+}
+
+/// Something to note in the history of a schedule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Note {
+    /// The timetable differs from that of the last step. Slots that waited are dropped, and no slot
+    /// is repeated.
+    TimetableChanged {
+        /// The fingerprint before.
+        from: String,
+        /// The fingerprint now.
+        to: String,
+    },
+    /// The clock shows an earlier time than before. No slot is repeated.
+    ClockWentBack {
+        /// By how much.
+        by: Duration,
+    },
+    /// The pause reached its end.
+    PauseEnded(Pause),
+}
+
+/// Why a pending slot waits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Waits {
+    /// As many runs are active as may be.
+    ForRoom {
+        /// The active runs.
+        active: u32,
+    },
+    /// The run of the slot before has not succeeded.
+    ForPrevious {
+        /// The id of the run.
+        run: String,
+    },
+    /// The DAG is paused.
+    Paused,
+}
+
+/// Decides what happens to the slots of a DAG up to now. `None` as the state is a DAG that no
+/// service has seen before.
+pub fn step(schedule: &Schedule, state: Option<&ScheduleState>, situation: &Situation) -> Step {
+    let now = situation.now;
+    let state = state.cloned().unwrap_or_else(|| first_seen(schedule, now));
+    let mut stepper = Stepper { schedule, situation, state, decisions: Vec::new() };
+    stepper.note_timetable();
+    stepper.note_clock();
+    let waits = if stepper.is_paused() {
+        Some(Waits::Paused)
+    } else if matches!(schedule.recurrence, Recurrence::Continuous) {
+        stepper.continue_after_previous()
+    } else {
+        stepper.notice();
+        stepper.expire();
+        stepper.start()
+    };
+    let wake = stepper.wake();
+    let Stepper { mut state, decisions, .. } = stepper;
+    state.clock = state.clock.max(now);
+    Step { state, decisions, wake, waits }
+}
+
+/// The state of a DAG that is new.
+fn first_seen(schedule: &Schedule, now: Timestamp) -> ScheduleState {
+    let due = now - schedule.offset;
+    let from = match (&schedule.recurrence, schedule.start) {
+        // The one slot is at the start, or now.
+        (Recurrence::Once, start) => just_before(start.unwrap_or(now)),
+        (_, Some(start)) if start > due || schedule.catchup == Catchup::All => just_before(start),
+        _ if schedule.first == First::Last => schedule.before(due, now).map_or(due, |slot| just_before(slot.at)),
+        _ => due,
+    };
+    let passed = Span { unbounded: true, ..Span::new(from, due) };
+    ScheduleState {
+        first_seen: now,
+        noticed: from.max(due),
+        pending: if from < due { vec![passed] } else { Vec::new() },
+        last_run: None,
+        clock: now,
+        clock_went_back: false,
+        fingerprint: schedule.recurrence.fingerprint(),
+        pause: None,
+    }
+}
+
+/// Ends a pause. Slots that passed during the pause are recorded as paused with
+/// [`Catchup::None`]; otherwise they are treated as those that passed while no service was running.
+pub fn unpause(
+    schedule: &Schedule,
+    state: &ScheduleState,
+    now: Timestamp,
+    catchup: Catchup,
+) -> (ScheduleState, Vec<SlotRecord>) {
+    let situation = Situation { now, active: 0, unsuccessful: None };
+    let mut stepper = Stepper { schedule, situation: &situation, state: state.clone(), decisions: Vec::new() };
+    let Some(pause) = stepper.state.pause.take() else { return (stepper.state, Vec::new()) };
+    if catchup == Catchup::None {
+        stepper.record_pause(&pause, now);
+    } else {
+        stepper.take_up(catchup, now - schedule.offset, now - schedule.offset);
+    }
+    let records = stepper.decisions.into_iter().filter_map(|decision| match decision {
+        Decision::Record(record) => Some(record),
+        _ => None,
+    });
+    (stepper.state, records.collect())
+}
+
+struct Stepper<'a> {
+    schedule: &'a Schedule,
+    situation: &'a Situation,
+    state: ScheduleState,
+    decisions: Vec<Decision>,
+}
+
+impl Stepper<'_> {
+    fn note_timetable(&mut self) {
+        let fingerprint = self.schedule.recurrence.fingerprint();
+        if self.state.fingerprint != fingerprint {
+            let from = std::mem::replace(&mut self.state.fingerprint, fingerprint.clone());
+            self.state.pending.clear();
+            self.decisions.push(Decision::Note(Note::TimetableChanged { from, to: fingerprint }));
+        }
+    }
+
+    fn note_clock(&mut self) {
+        let by = self.state.clock.since(self.situation.now);
+        if by.is_zero() {
+            self.state.clock_went_back = false;
+        } else if by >= Duration::from_secs(1) && !self.state.clock_went_back {
+            self.state.clock_went_back = true;
+            self.decisions.push(Decision::Note(Note::ClockWentBack { by }));
+        }
+    }
+
+    /// Ends a pause whose time has come.
+    fn is_paused(&mut self) -> bool {
+        let Some(pause) = &self.state.pause else { return false };
+        match pause.until {
+            Some(until) if until <= self.situation.now => {
+                let pause = pause.clone();
+                self.state.pause = None;
+                self.record_pause(&pause, until);
+                self.decisions.push(Decision::Note(Note::PauseEnded(pause)));
+                false
+            }
+            _ => true,
+        }
+    }
+
+    /// Records the slots that passed during a pause, with those that waited before it.
+    fn record_pause(&mut self, pause: &Pause, end: Timestamp) {
+        let due = end - self.schedule.offset;
+        let passed = Span::new(self.state.noticed, due);
+        let spans: Vec<Span> = std::mem::take(&mut self.state.pending).into_iter().chain([passed]).collect();
+        let reason = match (&*pause.reason, &*pause.by) {
+            ("", by) => format!("paused by {by}"),
+            (reason, by) => format!("paused by {by}: {reason}"),
+        };
+        self.record(&spans, SlotFate::Paused, &reason);
+        self.state.noticed = self.state.noticed.max(due);
+    }
+
+    /// Notices the slots since the last step.
+    fn notice(&mut self) {
+        let due = self.situation.now - self.schedule.offset;
+        let on_time = due - GRACE;
+        self.take_up(self.schedule.catchup, on_time, due);
+    }
+
+    /// Takes up the slots that were not noticed yet: those at or before `late` as `catchup` says, and
+    /// all later ones up to `due`.
+    fn take_up(&mut self, catchup: Catchup, late: Timestamp, due: Timestamp) {
+        let noticed = self.state.noticed;
+        if due <= noticed {
+            return;
+        }
+        let late = late.max(noticed);
+        let oldest = due - self.schedule.catchup_window;
+        let on_time = Span::new(late, due);
+        let kept = match catchup {
+            Catchup::All => Span::new(noticed.max(just_before(oldest)), late),
+            Catchup::Last if self.first_in(on_time).is_none() => match self.before(late) {
+                Some(last) if last.at > noticed && last.at >= oldest => Span::new(just_before(last.at), late),
+                _ => Span::new(late, late),
+            },
+            Catchup::Last | Catchup::None => Span::new(late, late),
+        };
+        let missed = Span::new(noticed, kept.after);
+        let reason = if kept.after == just_before(oldest) && catchup == Catchup::All {
+            "no service was running, and the slot is older than `catchup_window`"
+        } else {
+            "no service was running"
+        };
+        self.record(&[missed], SlotFate::Missed, reason);
+        for span in [kept, on_time] {
+            if self.first_in(span).is_some() {
+                self.state.pending.push(span);
+            }
+        }
+        self.state.noticed = due;
+    }
+
+    /// Records pending slots that waited for longer than the window.
+    fn expire(&mut self) {
+        let oldest = self.situation.now - self.schedule.offset - self.schedule.catchup_window;
+        let mut expired = Vec::new();
+        for span in self.state.pending.iter_mut().filter(|span| !span.unbounded) {
+            if span.after < just_before(oldest) {
+                expired.push(Span::new(span.after, just_before(oldest).min(span.until)));
+                span.after = just_before(oldest);
+            }
+        }
+        self.record(&expired, SlotFate::Missed, "the slot waited for longer than `catchup_window`");
+        self.drop_empty_spans();
+    }
+
+    /// Starts pending slots while there is room, and applies the overlap policy to the rest.
+    fn start(&mut self) -> Option<Waits> {
+        let Situation { active, ref unsuccessful, now } = *self.situation;
+        if matches!(self.schedule.overlap, Overlap::QueueOne | Overlap::Cancel) {
+            self.keep_newest();
+        }
+        let mut room = self.schedule.max_active_runs.saturating_sub(active);
+        if self.schedule.after_previous {
+            room = room.min(u32::from(active == 0));
+        }
+        while let Some(slot) = self.state.pending.first().copied().and_then(|span| self.first_in(span)) {
+            if let Some(run) = unsuccessful
+                && self.schedule.after_previous
+            {
+                return Some(Waits::ForPrevious { run: run.clone() });
+            }
+            if room == 0 {
+                return self.without_room(active);
+            }
+            room -= 1;
+            self.state.pending[0].after = slot.at;
+            self.state.last_run = Some(slot.at);
+            let late = now.since(slot.at + self.schedule.offset);
+            self.decisions.push(Decision::Start { slot, late });
+            self.drop_empty_spans();
+        }
+        None
+    }
+
+    /// What becomes of pending slots without room.
+    fn without_room(&mut self, active: u32) -> Option<Waits> {
+        match self.schedule.overlap {
+            Overlap::Queue | Overlap::QueueOne | Overlap::Allow => {}
+            Overlap::Skip => {
+                let spans = std::mem::take(&mut self.state.pending);
+                let reason =
+                    if active == 1 { "a run was active".to_owned() } else { format!("{active} runs were active") };
+                self.record(&spans, SlotFate::Skipped, &reason);
+                return None;
+            }
+            Overlap::Cancel => self.decisions.push(Decision::CancelActive),
+        }
+        Some(Waits::ForRoom { active: active.max(self.schedule.max_active_runs) })
+    }
+
+    /// Leaves the newest pending slot only.
+    fn keep_newest(&mut self) {
+        let Some(newest) = self.state.pending.last().and_then(|span| self.before(span.until)) else { return };
+        let mut spans = std::mem::take(&mut self.state.pending);
+        if let Some(last) = spans.last_mut() {
+            self.state.pending.push(Span::new(just_before(newest.at), last.until));
+            last.until = just_before(newest.at);
+        }
+        self.record(&spans, SlotFate::Superseded, "a later slot took its place");
+    }
+
+    /// A continuous schedule is due when its last run has ended.
+    fn continue_after_previous(&mut self) -> Option<Waits> {
+        let Situation { active, now, .. } = *self.situation;
+        if active > 0 {
+            return Some(Waits::ForRoom { active });
+        }
+        let previous = self.state.last_run;
+        // After the clock went back, a slot must not come before the last one.
+        if let Some(slot) = self.schedule.continuous_slot(now, previous)
+            && previous.is_none_or(|previous| now > previous)
+        {
+            self.state.last_run = Some(now);
+            self.state.noticed = now;
+            self.decisions.push(Decision::Start { slot, late: Duration::ZERO });
+        }
+        None
+    }
+
+    /// Records the slots of some spans, as one record.
+    fn record(&mut self, spans: &[Span], fate: SlotFate, reason: &str) {
+        let mut record: Option<SlotRecord> = None;
+        for &span in spans {
+            let mut slot = self.first_in(span);
+            while let Some(Slot { at, .. }) = slot {
+                let reason = || reason.to_owned();
+                let record =
+                    record.get_or_insert_with(|| SlotRecord { first: at, last: at, count: 0, fate, reason: reason() });
+                record.last = at;
+                record.count += 1;
+                slot = self.first_in(Span::new(at, span.until));
+            }
+        }
+        self.decisions.extend(record.map(Decision::Record));
+    }
+
+    fn drop_empty_spans(&mut self) {
+        let mut pending = std::mem::take(&mut self.state.pending);
+        pending.retain(|&span| self.first_in(span).is_some());
+        self.state.pending = pending;
+    }
+
+    fn first_in(&self, span: Span) -> Option<Slot> {
+        if span.after >= span.until {
+            return None;
+        }
+        self.schedule.after(span.after, self.state.first_seen).filter(|slot| slot.at <= span.until)
+    }
+
+    fn before(&self, moment: Timestamp) -> Option<Slot> {
+        self.schedule.before(moment, self.state.first_seen)
+    }
+
+    /// When the next slot is due, the pause ends or a pending slot expires.
+    fn wake(&self) -> Option<Timestamp> {
+        if let Some(pause) = &self.state.pause {
+            return pause.until;
+        }
+        if matches!(self.schedule.recurrence, Recurrence::Continuous) {
+            return self.schedule.start.filter(|&start| start > self.situation.now);
+        }
+        let next =
+            self.schedule.after(self.state.noticed, self.state.first_seen).map(|slot| slot.at + self.schedule.offset);
+        let oldest = self.state.pending.iter().find(|span| !span.unbounded).and_then(|&span| self.first_in(span));
+        let expires =
+            oldest.map(|slot| slot.at + self.schedule.offset + self.schedule.catchup_window + Duration::from_nanos(1));
+        next.into_iter().chain(expires).min()
+    }
+}

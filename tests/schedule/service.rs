@@ -1,0 +1,108 @@
+//! A service in virtual time, for tests of [`step`].
+
+use std::time::Duration;
+
+use taskflow::Timestamp;
+use taskflow::schedule::{Decision, Note, Schedule, ScheduleState, Situation, SlotFate, Waits, step};
+
+use crate::support::utc;
+
+/// Steps a schedule at its wake-ups and at the ends of its runs.
+pub struct Service {
+    pub schedule: Schedule,
+    pub state: Option<ScheduleState>,
+    pub now: Timestamp,
+    /// How long a run takes.
+    pub takes: Duration,
+    /// When each active run ends.
+    pub active: Vec<Timestamp>,
+    /// The id of a run that failed, for `after_previous`.
+    pub unsuccessful: Option<String>,
+    /// The slots that became runs, and when they started.
+    pub runs: Vec<(Timestamp, Timestamp)>,
+    pub records: Vec<(SlotFate, u64, String)>,
+    pub notes: Vec<Note>,
+    pub waits: Option<Waits>,
+    pub most_active: usize,
+}
+
+impl Service {
+    pub fn new(schedule: Schedule, now: &str) -> Self {
+        Service {
+            schedule,
+            state: None,
+            now: utc(now),
+            takes: Duration::from_millis(1),
+            active: Vec::new(),
+            unsuccessful: None,
+            runs: Vec::new(),
+            records: Vec::new(),
+            notes: Vec::new(),
+            waits: None,
+            most_active: 0,
+        }
+    }
+
+    /// Runs the service until a time. The first step is now.
+    pub fn until(&mut self, end: &str) -> &mut Self {
+        let end = utc(end);
+        loop {
+            let wake = self.step();
+            let ends = self.active.iter().copied().filter(|&at| at > self.now).min();
+            match wake.into_iter().chain(ends).min().filter(|&next| next < end) {
+                Some(next) => self.now = next,
+                None => break,
+            }
+        }
+        self.now = end;
+        self
+    }
+
+    /// No service runs until a time.
+    pub fn down_until(&mut self, end: &str) -> &mut Self {
+        self.now = utc(end);
+        self
+    }
+
+    fn step(&mut self) -> Option<Timestamp> {
+        self.active.retain(|&end| end > self.now);
+        let situation =
+            Situation { now: self.now, active: self.active.len() as u32, unsuccessful: self.unsuccessful.clone() };
+        let step = step(&self.schedule, self.state.as_ref(), &situation);
+        if let Some(state) = &self.state {
+            assert!(step.state.noticed >= state.noticed, "the cursor does not go back");
+        }
+        // A state that need not be stored is lost by a crash.
+        if step.is_to_be_stored(self.state.as_ref()) {
+            let stored = serde_json::to_string(&step.state).expect("a state is JSON");
+            self.state = Some(serde_json::from_str(&stored).expect("a state is read again"));
+        }
+        for decision in step.decisions {
+            match decision {
+                Decision::Start { slot, .. } => {
+                    self.runs.push((slot.at, self.now));
+                    self.active.push(self.now + self.takes);
+                }
+                Decision::Record(record) => self.records.push((record.fate, record.count, record.reason)),
+                Decision::CancelActive => {
+                    self.active.clear();
+                    return Some(self.now);
+                }
+                Decision::Note(note) => self.notes.push(note),
+            }
+        }
+        self.most_active = self.most_active.max(self.active.len());
+        self.waits = step.waits;
+        step.wake
+    }
+
+    /// The slots that became runs.
+    pub fn slots(&self) -> Vec<String> {
+        self.runs.iter().map(|(slot, _)| slot.to_string()).collect()
+    }
+
+    /// How many slots were recorded with this fate.
+    pub fn count(&self, fate: SlotFate) -> u64 {
+        self.records.iter().filter(|(found, ..)| *found == fate).map(|(_, count, _)| count).sum()
+    }
+}

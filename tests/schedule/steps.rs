@@ -1,0 +1,391 @@
+//! What becomes of each slot: new DAGs, downtime, pauses, clocks, overlap.
+//!
+//! The numbers are those of the cases that the design was checked against.
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+use taskflow::schedule::{
+    Catchup, Crons, Every, First, Note, Overlap, Pause, Recurrence, Schedule, SlotFate, Waits, Zone, unpause,
+};
+
+use crate::service::Service;
+use crate::support::{cron, utc};
+
+fn daily() -> Schedule {
+    Schedule::of(Crons::from(cron("0 0 * * *", "UTC")))
+}
+
+fn hourly() -> Schedule {
+    Schedule::of(Crons::from(cron("0 * * * *", "UTC")))
+}
+
+fn every(period: &str) -> Schedule {
+    Schedule::of(Every::parse(period, Zone::UTC).expect("a period"))
+}
+
+fn with(schedule: Schedule, change: impl FnOnce(&mut Schedule)) -> Schedule {
+    let mut schedule = schedule;
+    change(&mut schedule);
+    schedule
+}
+
+/// Case 25.
+#[test]
+fn a_new_dag_starts_with_its_next_slot() {
+    let mut service = Service::new(daily(), "2026-03-01T15:00:00Z");
+    service.until("2026-03-01T23:59:59Z");
+    assert_eq!(service.runs, []);
+    service.until("2026-03-02T00:00:01Z");
+    assert_eq!(service.runs, [(utc("2026-03-02"), utc("2026-03-02"))]);
+}
+
+/// Case 26.
+#[test]
+fn a_new_dag_can_start_with_its_last_slot() {
+    let schedule = with(daily(), |schedule| schedule.first = First::Last);
+    let mut service = Service::new(schedule, "2026-03-01T15:00:00Z");
+    service.until("2026-03-02T12:00:00Z");
+    assert_eq!(
+        service.runs,
+        [(utc("2026-03-01"), utc("2026-03-01T15:00:00Z")), (utc("2026-03-02"), utc("2026-03-02"))]
+    );
+}
+
+/// Case 27. The window bounds downtime; the past of a new DAG was asked for.
+#[test]
+fn a_new_dag_catches_up_from_its_start() {
+    let schedule = with(daily(), |schedule| {
+        schedule.start = Some(utc("2026-01-01"));
+        schedule.catchup = Catchup::All;
+        schedule.max_active_runs = 3;
+    });
+    let mut service = Service::new(schedule, "2026-03-01T15:00:00Z");
+    service.takes = Duration::from_secs(60);
+    service.until("2026-03-01T18:00:00Z");
+    assert_eq!(service.runs.len(), 60, "31 + 28 days and the first of March");
+    assert_eq!((service.runs[0].0, service.runs[59].0), (utc("2026-01-01"), utc("2026-03-01")));
+    assert!(service.runs.is_sorted(), "oldest first");
+    assert_eq!((service.most_active, service.records.len()), (3, 0));
+}
+
+/// Cases 28 and 29.
+#[test]
+fn start_and_end_are_inclusive() {
+    let bounded = |start: &str, end: &str| {
+        with(daily(), |schedule| {
+            schedule.start = Some(utc(start));
+            schedule.end = Some(utc(end));
+        })
+    };
+    let mut service = Service::new(bounded("2026-03-05", "2026-03-07"), "2026-03-01T15:00:00Z");
+    service.until("2026-03-20");
+    assert_eq!(service.slots(), ["2026-03-05T00:00:00Z", "2026-03-06T00:00:00Z", "2026-03-07T00:00:00Z"]);
+    let bounds = bounded("2026-03-05T00:00:00.000000001Z", "2026-03-06T23:59:59.999999999Z");
+    let mut service = Service::new(bounds, "2026-03-01T15:00:00Z");
+    service.until("2026-03-20");
+    assert_eq!(service.slots(), ["2026-03-06T00:00:00Z"]);
+}
+
+/// Case 30.
+#[test]
+fn a_slot_that_passed_during_a_restart_runs_late() {
+    let mut service = Service::new(daily(), "2026-03-01T15:00:00Z");
+    service.until("2026-03-01T23:50:00Z").down_until("2026-03-02T00:20:00Z").until("2026-03-02T12:00:00Z");
+    assert_eq!(service.runs, [(utc("2026-03-02"), utc("2026-03-02T00:20:00Z"))]);
+}
+
+/// Cases 31 to 33.
+#[test]
+fn the_catchup_policy_decides_about_downtime() {
+    let three_days = |catchup, window: Option<u64>| {
+        let schedule = with(hourly(), |schedule| {
+            schedule.catchup = catchup;
+            schedule.catchup_window =
+                window.map_or(schedule.catchup_window, |hours| Duration::from_secs(hours * 3_600));
+        });
+        let mut service = Service::new(schedule, "2026-03-01T11:30:00Z");
+        service.until("2026-03-01T12:30:00Z");
+        assert_eq!(service.runs.len(), 1);
+        service.down_until("2026-03-04T12:30:00Z").until("2026-03-04T12:31:00Z");
+        (service.runs.len() - 1, service.count(SlotFate::Missed))
+    };
+    assert_eq!(three_days(Catchup::Last, None), (1, 71));
+    assert_eq!(three_days(Catchup::All, None), (72, 0));
+    assert_eq!(three_days(Catchup::All, Some(24)), (24, 48), "the window of 24 hours holds 24 slots");
+    assert_eq!(three_days(Catchup::None, None), (0, 72));
+    assert_eq!(three_days(Catchup::Last, Some(0)), (0, 72), "the last slot is half an hour old");
+}
+
+/// Case 34.
+#[test]
+fn a_slot_is_on_time_within_a_minute() {
+    let schedule = with(hourly(), |schedule| schedule.catchup = Catchup::None);
+    let mut service = Service::new(schedule, "2026-03-01T11:30:00Z");
+    service.until("2026-03-01T11:59:59Z").down_until("2026-03-01T12:00:01Z").until("2026-03-01T12:30:00Z");
+    assert_eq!(service.slots(), ["2026-03-01T12:00:00Z"]);
+}
+
+fn paused(until: Option<&str>) -> Service {
+    let mut service = Service::new(hourly(), "2026-03-01T11:30:00Z");
+    service.until("2026-03-01T15:00:00.5Z");
+    let state = service.state.as_mut().expect("a state");
+    let pause =
+        Pause { by: "mina".to_owned(), reason: "migration".to_owned(), since: service.now, until: until.map(utc) };
+    state.pause = Some(pause);
+    service.runs.clear();
+    service.until("2026-03-04T15:00:00.7Z");
+    service
+}
+
+/// Cases 35 and 36.
+#[test]
+fn unpausing_runs_what_is_asked_for() {
+    let unpaused = |catchup| {
+        let mut service = paused(None);
+        assert_eq!((service.runs.len(), service.waits.clone()), (0, Some(Waits::Paused)));
+        let state = service.state.take().expect("a state");
+        let (state, records) = unpause(&service.schedule, &state, service.now, catchup);
+        service.state = Some(state);
+        service.until("2026-03-04T16:00:01Z");
+        let records: Vec<_> = records.into_iter().map(|record| (record.fate, record.count, record.reason)).collect();
+        (service.runs.len(), records)
+    };
+    let record = |fate, count, reason: &str| vec![(fate, count, reason.to_owned())];
+    let (runs, records) = unpaused(Catchup::None);
+    assert_eq!((runs, records), (1, record(SlotFate::Paused, 72, "paused by mina: migration")), "only that of 16:00");
+    let (runs, records) = unpaused(Catchup::Last);
+    assert_eq!((runs, records[0].1), (2, 71));
+    assert_eq!(unpaused(Catchup::All), (73, vec![]));
+}
+
+/// Case 37, also if no service ran when the pause ended.
+#[test]
+fn a_pause_ends_by_itself() {
+    let mut service = paused(Some("2026-03-03T12:00:30Z"));
+    assert_eq!(service.count(SlotFate::Paused), 45, "16:00 on the 1st to 12:00 on the 3rd");
+    assert!(matches!(&service.notes[..], [Note::PauseEnded(pause)] if pause.by == "mina"), "{:?}", service.notes);
+    assert_eq!(service.runs.len(), 27, "13:00 on the 3rd to 15:00 on the 4th");
+    let mut down = Service::new(hourly(), "2026-03-01T11:30:00Z");
+    down.state = paused(None).state;
+    down.state.as_mut().and_then(|state| state.pause.as_mut()).expect("a pause").until =
+        Some(utc("2026-03-03T12:00:30Z"));
+    down.down_until("2026-03-04T15:00:00.7Z").until("2026-03-04T15:01:00Z");
+    assert_eq!((down.count(SlotFate::Paused), down.runs.len()), (45, 1), "the slot of 15:00 is on time");
+    assert_eq!(down.count(SlotFate::Missed), 26);
+    service.until("2026-03-04T16:00:01Z");
+}
+
+/// Case 40.
+#[test]
+fn a_slot_that_waits_when_its_dag_is_paused_is_paused() {
+    let mut service = Service::new(hourly(), "2026-03-01T11:30:00Z");
+    service.takes = Duration::from_secs(100 * 60);
+    service.until("2026-03-01T13:10:00Z");
+    assert_eq!((service.runs.len(), service.waits.clone()), (1, Some(Waits::ForRoom { active: 1 })));
+    let state = service.state.as_mut().expect("a state");
+    state.pause = Some(Pause { by: "mina".to_owned(), reason: String::new(), since: service.now, until: None });
+    service.until("2026-03-01T16:30:00Z");
+    let state = service.state.take().expect("a state");
+    let (_, records) = unpause(&service.schedule, &state, service.now, Catchup::None);
+    assert_eq!((records[0].first, records[0].count), (utc("2026-03-01T13:00:00Z"), 4));
+    assert_eq!(records[0].reason, "paused by mina");
+}
+
+/// Case 41.
+#[test]
+fn a_clock_that_goes_back_repeats_no_slot() {
+    let mut service = Service::new(hourly(), "2026-03-01T11:30:00Z");
+    service.until("2026-03-01T13:30:00Z").down_until("2026-03-01T12:30:00Z").until("2026-03-01T15:30:00Z");
+    let slots = ["2026-03-01T12:00:00Z", "2026-03-01T13:00:00Z", "2026-03-01T14:00:00Z", "2026-03-01T15:00:00Z"];
+    assert_eq!(service.slots(), slots);
+    let notes = service.notes.iter().filter(|note| matches!(note, Note::ClockWentBack { .. })).count();
+    assert_eq!(notes, 1, "{:?}", service.notes);
+}
+
+/// Case 42.
+#[test]
+fn a_clock_that_jumps_forward_makes_one_run() {
+    let mut service = Service::new(hourly(), "2026-03-01T11:30:00Z");
+    service.until("2026-03-01T12:30:00Z").down_until("2036-03-01T12:30:00Z").until("2036-03-01T12:31:00Z");
+    assert_eq!(service.runs.len(), 2);
+    service.down_until("2026-03-01T13:00:00Z").until("2026-03-05T00:00:00Z");
+    assert_eq!(service.runs.len(), 2, "slots before the cursor are decided");
+}
+
+/// Case 46.
+#[test]
+fn a_changed_timetable_repeats_nothing() {
+    let mut service = Service::new(hourly(), "2026-03-01T11:30:00Z");
+    service.until("2026-03-01T13:30:00Z");
+    service.schedule = daily();
+    service.until("2026-03-03T12:00:00Z");
+    let slots = ["2026-03-01T12:00:00Z", "2026-03-01T13:00:00Z", "2026-03-02T00:00:00Z", "2026-03-03T00:00:00Z"];
+    assert_eq!(service.slots(), slots);
+    let [Note::TimetableChanged { from, to }] = &service.notes[..] else { panic!("{:?}", service.notes) };
+    assert_eq!((&**from, &**to), ("0 * * * * UTC", "0 0 * * * UTC"));
+}
+
+fn overlap(overlap: Overlap, max_active_runs: u32) -> Service {
+    let schedule = with(every("20s"), |schedule| {
+        schedule.overlap = overlap;
+        schedule.max_active_runs = max_active_runs;
+    });
+    let mut service = Service::new(schedule, "2026-03-01T11:59:59Z");
+    service.takes = Duration::from_secs(50);
+    service.until("2026-03-01T12:03:01Z");
+    service
+}
+
+fn starts(service: &Service) -> Vec<u64> {
+    service.runs.iter().map(|(_, started)| started.since(utc("2026-03-01T12:00:00Z")).as_secs()).collect()
+}
+
+/// Case 52.
+#[test]
+fn skip_drops_slots_while_a_run_is_active() {
+    let service = overlap(Overlap::Skip, 1);
+    assert_eq!(starts(&service), [0, 60, 120, 180]);
+    assert_eq!(service.count(SlotFate::Skipped), 6);
+    assert_eq!(service.records[0].2, "a run was active");
+}
+
+/// Case 53.
+#[test]
+fn the_overlap_policy_decides_about_slots_without_room() {
+    let queue_one = overlap(Overlap::QueueOne, 1);
+    assert_eq!(starts(&queue_one), [0, 50, 100, 150]);
+    assert_eq!(queue_one.count(SlotFate::Superseded), 5, "40, 60 or 80 and so on: the newest is kept");
+    let queue = overlap(Overlap::Queue, 1);
+    assert_eq!(starts(&queue), [0, 50, 100, 150]);
+    assert_eq!(queue.slots()[3], "2026-03-01T12:01:00Z", "it falls behind, and loses nothing");
+    assert_eq!(queue.records, []);
+    let cancel = overlap(Overlap::Cancel, 1);
+    assert_eq!(starts(&cancel), [0, 20, 40, 60, 80, 100, 120, 140, 160, 180]);
+    let allow = overlap(Overlap::Allow, 16);
+    assert_eq!((starts(&allow).len(), allow.most_active), (10, 3));
+}
+
+/// Case 54.
+#[test]
+fn a_slot_can_wait_for_the_success_of_the_run_before() {
+    let schedule = with(hourly(), |schedule| schedule.after_previous = true);
+    let mut service = Service::new(schedule, "2026-03-01T11:30:00Z");
+    service.until("2026-03-01T12:30:00Z");
+    service.unsuccessful = Some("scheduled__2026-03-01T12:00:00Z__etl".to_owned());
+    service.until("2026-03-01T14:30:00Z");
+    assert_eq!(service.runs.len(), 1);
+    assert!(matches!(&service.waits, Some(Waits::ForPrevious { run }) if run.contains("12:00:00Z__etl")));
+    service.unsuccessful = None;
+    service.until("2026-03-01T14:40:00Z");
+    assert_eq!(service.slots().len(), 3, "13:00 and 14:00 were kept");
+}
+
+#[test]
+fn a_slot_that_waits_for_too_long_is_missed() {
+    let schedule = with(hourly(), |schedule| schedule.catchup_window = Duration::from_secs(2 * 3_600));
+    let mut service = Service::new(schedule, "2026-03-01T11:30:00Z");
+    service.takes = Duration::from_secs(6 * 3_600);
+    service.until("2026-03-01T18:00:01Z");
+    assert_eq!(service.slots(), ["2026-03-01T12:00:00Z", "2026-03-01T16:00:00Z"]);
+    assert_eq!(service.count(SlotFate::Missed), 3);
+    assert_eq!(service.records[0].2, "the slot waited for longer than `catchup_window`");
+}
+
+#[test]
+fn once_and_continuous_depend_on_no_clock() {
+    let mut once = Service::new(Schedule::new(Recurrence::Once), "2026-03-01T11:30:00Z");
+    once.until("2026-04-01");
+    assert_eq!(once.slots(), ["2026-03-01T11:30:00Z"]);
+    once.until("2026-05-01");
+    assert_eq!(once.runs.len(), 1);
+    let later = with(Schedule::new(Recurrence::Once), |schedule| schedule.start = Some(utc("2026-03-05")));
+    let mut later = Service::new(later, "2026-03-01T11:30:00Z");
+    later.until("2026-04-01");
+    assert_eq!(later.slots(), ["2026-03-05T00:00:00Z"]);
+    let mut continuous = Service::new(Schedule::new(Recurrence::Continuous), "2026-03-01T12:00:00Z");
+    continuous.takes = Duration::from_secs(25);
+    continuous.until("2026-03-01T12:01:00Z");
+    assert_eq!(starts(&continuous), [0, 25, 50]);
+}
+
+#[test]
+fn the_spread_of_a_dag_is_stable_and_smaller_than_a_period() {
+    let offset = |dag: &str, spread| hourly().spread(dag, Duration::from_secs(spread)).offset;
+    assert_eq!(offset("orders", 600), offset("orders", 600));
+    assert_ne!(offset("orders", 600), offset("rates", 600));
+    for dag in ["orders", "rates", "flights"] {
+        assert!(offset(dag, 600) < Duration::from_secs(600));
+        assert!(offset(dag, 1_000_000) < Duration::from_secs(3_600), "never past the next slot");
+    }
+    let schedule = hourly().spread("orders", Duration::from_secs(600));
+    let due = utc("2026-03-01T12:00:00Z") + schedule.offset;
+    let mut service = Service::new(schedule, "2026-03-01T11:50:00Z");
+    service.until("2026-03-01T12:20:00Z");
+    assert_eq!(service.runs, [(utc("2026-03-01T12:00:00Z"), due)]);
+}
+
+/// Ten years of minute slots. `docs/performance.md` has the time that it takes.
+#[test]
+fn the_next_slot_of_every_minute_is_found_in_turn() {
+    let mut service = Service::new(with(every("1m"), |schedule| schedule.end = Some(utc("2026-03-08"))), "2026-03-01");
+    service.until("2026-04-01");
+    assert_eq!(service.runs.len(), 7 * 24 * 60);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Each slot becomes one run or one record, whatever happens to the service and to its clock.
+    #[test]
+    fn no_slot_is_lost_and_none_runs_twice(
+        policy in (
+            prop::sample::select(vec![Catchup::Last, Catchup::All, Catchup::None]),
+            prop::sample::select(vec![Overlap::Queue, Overlap::QueueOne, Overlap::Skip, Overlap::Cancel, Overlap::Allow]),
+            1_u32..4,
+            prop::sample::select(vec![120_u64, 3_600, 86_400]),
+        ),
+        takes in 1_u64..900,
+        actions in prop::collection::vec((0_u8..6, 1_i64..7_200), 1..30),
+    ) {
+        let (catchup, overlap, max_active_runs, window) = policy;
+        let schedule = with(every("5m"), |schedule| {
+            schedule.catchup = catchup;
+            schedule.overlap = overlap;
+            schedule.max_active_runs = max_active_runs;
+            schedule.catchup_window = Duration::from_secs(window);
+        });
+        let mut service = Service::new(schedule.clone(), "2026-03-01T12:02:00Z");
+        service.takes = Duration::from_secs(takes);
+        service.until("2026-03-01T12:03:00Z");
+        let first = service.state.as_ref().expect("a state").noticed;
+        for (action, seconds) in actions {
+            let later = (service.now + Duration::from_secs(seconds.unsigned_abs())).to_string();
+            match action {
+                0 => { service.down_until(&later); }
+                1 => service.now = service.now - Duration::from_secs(seconds.unsigned_abs()),
+                2 => {
+                    let pause = Pause { by: "mina".to_owned(), reason: String::new(), since: service.now, until: None };
+                    service.state.as_mut().expect("a state").pause = Some(pause);
+                }
+                3 => {
+                    let state = service.state.take().expect("a state");
+                    let (state, records) = unpause(&schedule, &state, service.now, catchup);
+                    service.state = Some(state);
+                    service.records.extend(records.into_iter().map(|record| (record.fate, record.count, record.reason)));
+                }
+                _ => { service.until(&later); }
+            }
+        }
+        let state = service.state.as_ref().expect("a state");
+        let count = |after, until| {
+            let slots = std::iter::successors(schedule.after(after, first), |slot| schedule.after(slot.at, first));
+            slots.take_while(|slot| slot.at <= until).count() as u64
+        };
+        let pending: u64 = state.pending.iter().map(|span| count(span.after, span.until)).sum();
+        let recorded: u64 = service.records.iter().map(|(_, count, _)| count).sum();
+        prop_assert_eq!(service.runs.len() as u64 + recorded + pending, count(first, state.noticed));
+        prop_assert!(service.runs.windows(2).all(|pair| pair[0].0 < pair[1].0), "runs are in the order of their slots");
+        prop_assert!(overlap == Overlap::Cancel || service.most_active <= max_active_runs as usize);
+    }
+}
