@@ -10,6 +10,7 @@ pub use crate::dag::{
     PoolEntry, Registry, TaskEntry, add_task, draw_inside,
 };
 use crate::dag::{DagInputs, Handle, Output};
+pub use crate::schedule::{Catchup, First, Overlap};
 pub use crate::task::{
     Backoff, Body, BoxFuture, Callback, Deadline, DeadlineReference, InputDef, Inputs, Intervals, Isolation, Kind,
     NoIntervals, Produced, SourceLocation, TaskContext, TaskDef, TaskFn, TaskOptions, TriggerRule, Waiting,

@@ -1,11 +1,14 @@
 //! The schedule of a DAG: presets, time zones, start and end. Cron expressions have a module of
 //! their own.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 
 use crate::cron;
+use crate::duration;
 use crate::suggest::nearest;
 
 /// Airflow's presets, which are valid in place of a cron expression.
@@ -28,6 +31,27 @@ pub(crate) fn check_schedule(text: &str) -> Result<(), String> {
         Some(preset) => format!("there is no preset `{text}`; did you mean `{preset}`?\nvalid presets: {known}"),
         None => format!("there is no preset `{text}`\nvalid presets: {known}"),
     })
+}
+
+/// Checks an expression in a list of several.
+pub(crate) fn check_one_of_several(text: &str) -> Result<(), String> {
+    if matches!(text.trim(), "@once" | "@continuous") {
+        return Err(format!("`{}` cannot be one of several schedules; write it alone", text.trim()));
+    }
+    check_schedule(text)
+}
+
+/// Checks the period of `every("15m")`.
+pub(crate) fn check_period(text: &str) -> Result<(), String> {
+    let period = duration::parse(text)?;
+    let digits = text.trim().trim_start_matches(|c: char| c.is_ascii_digit());
+    if !digits.trim_start().chars().all(char::is_alphabetic) {
+        return Err(format!("a period is a whole number with one unit, such as `90m`; this one is `{text}`"));
+    }
+    if period < Duration::from_secs(1) {
+        return Err(format!("a period must be at least one second long, and `{text}` is not"));
+    }
+    Ok(())
 }
 
 pub(crate) fn check_timezone(name: &str) -> Result<(), String> {

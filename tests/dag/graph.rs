@@ -914,7 +914,7 @@ fn the_hash_changes_with_every_option_of_the_dag() {
         ("time zone", |options| options.timezone = Some("Asia/Seoul")),
         ("start", |options| options.start = Some("2026-01-01")),
         ("end", |options| options.end = Some("2026-01-01")),
-        ("catchup", |options| options.catchup = true),
+        ("catchup", |options| options.catchup = Some(Catchup::All)),
         ("max_active_runs", |options| options.max_active_runs = Some(1)),
         ("max_active_tasks", |options| options.max_active_tasks = Some(1)),
         ("timeout", |options| options.timeout = Some(Duration::from_secs(1))),

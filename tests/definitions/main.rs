@@ -92,7 +92,7 @@ fn a_dag_is_registered_with_its_graph() {
     let def = delays::def();
     assert_eq!(def.doc, "Daily delays per carrier.");
     assert_eq!(def.options.schedule, Some("0 6 * * *"));
-    assert!(def.options.catchup);
+    assert_eq!(def.options.catchup, Some(Catchup::All));
     let plan = def.plan().expect("the graph is sound");
     let ids: Vec<_> = plan.nodes().iter().map(taskflow::graph::Node::id).collect();
     assert_eq!(ids, ["extract", "clean", "load", "clean-up"]);

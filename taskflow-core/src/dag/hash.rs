@@ -8,6 +8,7 @@ use super::options::{DagOptions, dag_options};
 use super::plan::{ArgPlan, GroupPlan, NodeIndex, NodeOptions, Plan, Source, node_options};
 use super::projection::Projection;
 use crate::base::hex;
+use crate::schedule::Catchup;
 use crate::task::{Executor, TaskOptions, task_options};
 
 /// Hashes a canonical text of the graph, so that what enters is plain to see: one line a fact, ids
@@ -104,6 +105,10 @@ macro_rules! field {
         $all.field(stringify!($name), &fmt::from_fn(|f| write_defaults(&$value, f)));
     };
     ($all:ident, $name:ident, $value:expr, never) => {};
+    // It was a flag once: whether all slots that passed run.
+    ($all:ident, $name:ident, $value:expr, catchup) => {
+        $all.field(stringify!($name), &($value == Some(Catchup::All)));
+    };
 }
 
 macro_rules! dag {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::schedule::{Catchup, First, Overlap};
 use crate::task::{Callbacks, Deadline, RetryPolicy, TaskOptions};
 
 /// The table of the options of a DAG. Each row is one option:
@@ -20,7 +21,8 @@ use crate::task::{Callbacks, Deadline, RetryPolicy, TaskOptions};
 macro_rules! dag_options {
     ($consumer:ident) => {
         $consumer! {
-            /// A cron expression or a preset such as `@daily`.
+            /// A cron expression, a preset such as `@daily`, or a period such as `every 15m`. Several cron
+            /// expressions are separated by `;`.
             schedule: Option<&'static str> = None, hash(always), show(value);
             /// The IANA time zone of the schedule. Default UTC.
             timezone: Option<&'static str> = None, hash(always), show(value);
@@ -28,8 +30,9 @@ macro_rules! dag_options {
             start: Option<&'static str> = None, hash(always), show(value);
             /// No run after this time.
             end: Option<&'static str> = None, hash(always), show(value);
-            /// Whether intervals missed are run later. Default no.
-            catchup: bool = false, hash(always), show(switch);
+            /// What happens to slots that passed while no service was running. Default: the last one
+            /// runs.
+            catchup: Option<Catchup> = None, hash(catchup), show(name);
             /// How many runs of the DAG may be active at once.
             max_active_runs: Option<u32> = None, hash(always), show(value);
             /// How many tasks of one run may be active at once.
@@ -47,6 +50,19 @@ macro_rules! dag_options {
             deadline: Option<Deadline> = None, hash(if_some), show(deadline);
             /// The callbacks to notify of what happens to a run.
             callbacks: Callbacks = Callbacks::NONE, hash(if_any), show(callbacks);
+            /// The first slot of a DAG that the service has not seen before. Default: the next one.
+            first: Option<First> = None, hash(never), show(name);
+            /// How late a slot may start. Default 7 days.
+            catchup_window: Option<Duration> = None, hash(never), show(duration);
+            /// What happens to a slot while as many runs are active as may be. Default: it waits.
+            overlap: Option<Overlap> = None, hash(never), show(name);
+            /// Whether a slot waits until the run of the slot before it has succeeded.
+            after_previous: bool = false, hash(never), show(switch);
+            /// Runs start within this time after their slots: at an offset that is the same for all
+            /// slots of the DAG.
+            spread: Option<Duration> = None, hash(never), show(duration);
+            /// Whether the schedule of a new DAG is paused until somebody unpauses it.
+            paused: bool = false, hash(never), show(switch);
             /// Tags to find the DAG by.
             tags: &'static [&'static str] = &[], hash(always), show(tags);
             /// The options of its tasks where they set none themselves.

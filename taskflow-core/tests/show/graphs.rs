@@ -49,7 +49,7 @@ pub(crate) fn delays() -> Arc<Plan> {
             let mut options = DagOptions::NONE;
             options.schedule = Some("0 6 * * *");
             options.timezone = Some("Asia/Seoul");
-            options.catchup = true;
+            options.catchup = Some(Catchup::All);
             options.max_active_runs = Some(2);
             options.tags = &["flights", "daily"];
             options

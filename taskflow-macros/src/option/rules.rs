@@ -129,6 +129,12 @@ fn check_schedule(options: &Options, has_schedule: bool, errors: &mut Errors) {
             ("end", options.end.as_ref().map(|end| end.span)),
             ("catchup", options.catchup.as_ref().map(|catchup| catchup.span)),
             ("timezone", options.timezone.as_ref().map(|zone| zone.span)),
+            ("first", options.first.as_ref().map(|first| first.span)),
+            ("catchup_window", options.catchup_window.as_ref().map(|window| window.span)),
+            ("overlap", options.overlap.as_ref().map(|overlap| overlap.span)),
+            ("after_previous", options.after_previous.as_ref().map(|flag| flag.span)),
+            ("spread", options.spread.as_ref().map(|spread| spread.span)),
+            ("paused", options.paused.as_ref().map(|paused| paused.span)),
         ];
         for (name, span) in dependent {
             if let Some(span) = span {

@@ -176,7 +176,7 @@ options! {
     trigger_rule: kind::TriggerRule, [Task, Sensor, TaskDefaults], r#"trigger_rule = "one_failed""# => trigger_rule;
     /// The description. Without it, the doc comment.
     doc: kind::Text, [Task, Sensor], r#"doc = "Reads one day.""#;
-    /// A cron expression or a preset.
+    /// A cron expression, several of them, a preset or a period.
     schedule: kind::Schedule, [Dag], r#"schedule = "0 6 * * *""#, also ["schedule_interval", "cron"] => schedule;
     /// The time zone of the schedule.
     timezone: kind::TimeZone, [Dag], r#"timezone = "Asia/Seoul""# => timezone;
@@ -184,8 +184,21 @@ options! {
     start: kind::Bound, [Dag], r#"start = "2026-01-01""#, also ["start_date"] => start;
     /// The latest logical date.
     end: kind::Bound, [Dag], r#"end = "2026-12-31""#, also ["end_date"] => end;
-    /// Whether missed intervals are run later.
-    catchup: kind::Switch, [Dag], "catchup" => catchup;
+    /// The first slot of a DAG that is new.
+    first: kind::First, [Dag], r#"first = "last""# => first;
+    /// What happens to slots that passed while no service was running.
+    catchup: kind::Catchup, [Dag], r#"catchup = "all""# => catchup;
+    /// How late a slot may start.
+    catchup_window: kind::Window, [Dag], r#"catchup_window = "7d""# => catchup_window;
+    /// What happens to slots that find too many active runs.
+    overlap: kind::Overlap, [Dag], r#"overlap = "skip""# => overlap;
+    /// Whether a slot waits until the run of the slot before it has succeeded.
+    after_previous: kind::Switch, [Dag], "after_previous", also ["depends_on_past", "wait_for_downstream"]
+        => after_previous;
+    /// The time within which the runs of a slot start.
+    spread: kind::PositiveDuration, [Dag], r#"spread = "10m""#, also ["jitter"] => spread;
+    /// Whether the schedule of a new DAG is paused.
+    paused: kind::Switch, [Dag], "paused", also ["is_paused_upon_creation"] => paused;
     /// How many runs may be active at once.
     max_active_runs: kind::PositiveInteger, [Dag], "max_active_runs = 1" => max_active_runs;
     /// How many tasks of a run may be active at once.

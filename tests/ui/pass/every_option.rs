@@ -112,7 +112,7 @@ fn main() {
     assert_eq!(options.timezone, Some("America/New_York"));
     assert_eq!(options.start, Some("2026-01-01"));
     assert_eq!(options.end, Some("2026-12-31T23:59:59-05:00"));
-    assert_eq!((options.catchup, options.fail_fast), (true, true));
+    assert_eq!((options.catchup, options.fail_fast), (Some(Catchup::All), true));
     assert_eq!((options.max_active_runs, options.max_active_tasks), (Some(1), Some(16)));
     assert_eq!(options.timeout, Some(Duration::from_secs(86_400)));
     assert_eq!((options.retries, options.retry_delay), (Some(1), Some(Duration::from_secs(300))));

@@ -137,6 +137,10 @@ mod dag_option {
         list.push_some(name, value.then_some(true));
     }
 
+    pub(super) fn name(list: &mut OptionList, name: &'static str, value: Option<impl ToString>) {
+        list.push_some(name, value.map(|value| value.to_string()));
+    }
+
     pub(super) fn deadline(list: &mut OptionList, name: &'static str, value: Option<Deadline>) {
         list.push_some(name, value.map(deadline_text));
     }

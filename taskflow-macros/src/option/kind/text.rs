@@ -69,23 +69,6 @@ impl Kind for Id {
     }
 }
 
-/// A cron expression or a preset.
-pub(crate) struct Schedule;
-
-impl Kind for Schedule {
-    type Value = Spanned<String>;
-
-    fn read(reader: &mut Reader<'_>) -> Option<Spanned<String>> {
-        checked(reader, schedule::check_schedule)
-    }
-}
-
-impl Initializer for Schedule {
-    fn initializer(schedule: &Spanned<String>, _private: &TokenStream) -> Option<TokenStream> {
-        some(&schedule.value)
-    }
-}
-
 /// The IANA name of a time zone.
 pub(crate) struct TimeZone;
 

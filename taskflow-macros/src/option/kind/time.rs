@@ -67,6 +67,28 @@ impl Initializer for PositiveDuration {
     }
 }
 
+/// A duration of at least a minute.
+pub(crate) struct Window;
+
+impl Kind for Window {
+    type Value = Spanned<Duration>;
+
+    fn read(reader: &mut Reader<'_>) -> Option<Spanned<Duration>> {
+        let window = Delay::read(reader)?;
+        if window.value < Duration::from_secs(60) {
+            let message = format!("`{}` must be at least a minute: a slot is on time for so long", reader.row.name);
+            return reader.reject_at(window.span, message);
+        }
+        Some(window)
+    }
+}
+
+impl Initializer for Window {
+    fn initializer(duration: &Spanned<Duration>, private: &TokenStream) -> Option<TokenStream> {
+        Delay::initializer(duration, private)
+    }
+}
+
 /// A duration as a constant expression.
 fn tokens(duration: Duration) -> TokenStream {
     let (seconds, nanos) = (duration.as_secs(), duration.subsec_nanos());
