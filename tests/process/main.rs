@@ -1,5 +1,7 @@
 //! Commands, tasks in separate processes, killed processes, disk errors.
 
+#[cfg(all(feature = "cli", feature = "sqlite", unix))]
+mod active_runs;
 #[cfg(unix)]
 mod commands;
 #[cfg(all(unix, feature = "sqlite", feature = "failpoints"))]

@@ -126,9 +126,9 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds a run and starts what can start. A run that was ending early when it was interrupted
-    /// continues to end, for that reason.
-    pub(super) fn begin(self: &Arc<Self>, run: Run, limit: usize, halted: Option<(String, RunState)>) -> RunKey {
+    /// Adds a run and starts what can start, unless the run has to wait for its admission. A run
+    /// that was ending early when it was interrupted continues to end, for that reason.
+    pub(super) fn begin(self: &Arc<Self>, mut run: Run, limit: usize, halted: Option<(String, RunState)>) -> RunKey {
         let mut effects = Effects::default();
         let mut state = self.lock();
         let key = state.dispatcher.add_run(&run.shared.plan, limit, !run.shared.in_process);
@@ -142,13 +142,15 @@ impl Shared {
             let _ =
                 run.shared.engine_ref.set(EngineRef { state: Arc::downgrade(self), key, engine: engine.downgrade() });
         }
+        run.held.unstarted = Some(halted);
+        let mut waits = false;
         if let Some(recorder) = &run.shared.recorder {
+            waits = recorder.waits().is_some();
             recorder.attach(Commits::new(self, key, &run.shared));
         }
         state.runs[place] = Some(run);
-        state.send(key, Input::Start, now, &mut effects);
-        if let Some((reason, ends_as)) = halted {
-            state.send(key, Input::Halt { reason, state: ends_as }, now, &mut effects);
+        if !waits {
+            state.start(key, now, &mut effects);
         }
         if let Some(reason) = state.draining.clone() {
             state.drain(key, &reason, now, &mut effects);
@@ -187,6 +189,11 @@ impl Shared {
             && run.shared.info.run_id == run_id
         {
             let now = run.shared.clock.now();
+            if matches!(input, Input::Cancel { .. }) {
+                // A run that waits for its admission ends as others do: with a history. Nothing of
+                // it starts before the lock is released.
+                state.start(key, now, &mut effects);
+            }
             state.send(key, input, now, &mut effects);
         }
         self.leave(state, &mut effects);
@@ -266,6 +273,15 @@ impl EngineState {
         self.runs.get_mut(key.0 as usize)?.as_mut()
     }
 
+    /// Starts a run, at the first call.
+    pub(super) fn start(&mut self, key: RunKey, now: Timestamp, effects: &mut Effects) {
+        let Some(halted) = self.run(key).and_then(|run| run.held.unstarted.take()) else { return };
+        self.send(key, Input::Start, now, effects);
+        if let Some((reason, state)) = halted {
+            self.send(key, Input::Halt { reason, state }, now, effects);
+        }
+    }
+
     pub(super) fn run_keys(&self) -> impl Iterator<Item = RunKey> + use<> {
         let keys: Vec<RunKey> =
             (0..).zip(&self.runs).filter(|(_, run)| run.is_some()).map(|(place, _)| RunKey(place)).collect();
@@ -292,7 +308,10 @@ impl EngineState {
 
     /// Drains a run; cancels it if it cannot be resumed.
     fn drain(&mut self, key: RunKey, reason: &str, now: Timestamp, effects: &mut Effects) {
-        let is_recorded = self.run(key).is_some_and(|run| run.shared.recorder.is_some());
+        let Some(run) = self.run(key) else { return };
+        let is_recorded = run.shared.recorder.is_some();
+        // What it has recorded is not stored before its admission.
+        run.held.given_up |= run.held.unstarted.is_some();
         let reason = reason.to_owned();
         let input = if is_recorded { Input::Drain { reason } } else { Input::Cancel { reason } };
         self.send(key, input, now, effects);

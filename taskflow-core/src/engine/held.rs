@@ -13,7 +13,7 @@ use super::run::Run;
 use crate::base::Timestamp;
 use crate::callback::PendingCallback;
 use crate::machine::{Command, Input};
-use crate::run::{Stored, TaskIndex};
+use crate::run::{RunState, Stored, TaskIndex};
 
 /// What waits until the entries before it are stored.
 #[derive(Debug, Default)]
@@ -37,6 +37,9 @@ pub(crate) struct Held {
     pub(crate) pending: VecDeque<(u64, PendingCallback)>,
     /// Attempts that wait until their task state is stored.
     pub(super) task_states: VecDeque<(u64, oneshot::Sender<()>)>,
+    /// Set until the run starts, if it has to wait for its admission: why and how it ends then, if
+    /// it was ending early when it was interrupted.
+    pub(super) unstarted: Option<Option<(String, RunState)>>,
     /// No further entry can be stored, and nothing waits for it.
     pub(crate) given_up: bool,
 }

@@ -11,7 +11,10 @@
 //! 3. The recorder calls [`Commits::stored`] from a thread of its own, or [`Commits::failed`] once:
 //!    then nothing more starts, running attempts are asked to stop, and the run is `interrupted`.
 //!    It can be resumed from what was stored before.
-//! 4. A recorder that cannot keep up calls [`Commits::set_congested`], and the engine starts
+//! 4. A run with `max_active_runs` may have to wait before it starts: see [`Recorder::waits`]. It
+//!    begins with [`Commits::admitted`]. Until then nothing that it records is stored, unless the
+//!    run has ended.
+//! 5. A recorder that cannot keep up calls [`Commits::set_congested`], and the engine starts
 //!    nothing until it has caught up.
 //!
 //! [`Durability::Strict`]: crate::run::Durability::Strict
@@ -27,7 +30,7 @@ use super::run_shared::RunShared;
 use crate::base::{Failure, Timestamp};
 use crate::callback::DeliveryLog;
 use crate::machine::{Input, RunKey};
-use crate::run::{Encoded, Entry, Stored};
+use crate::run::{AdmissionWait, Encoded, Entry, Stored};
 use crate::value::{AnyValue, TypeInfo};
 
 /// Receives the entries of one run.
@@ -53,6 +56,9 @@ pub(crate) trait Recorder: Send + Sync + fmt::Debug {
     ///
     /// As [`Recorder::encode`].
     fn spill(&self, task: &str, bytes: &[u8]) -> Result<Stored, Failure>;
+
+    /// What the run waits for before it may start, if it does.
+    fn waits(&self) -> Option<AdmissionWait>;
 
     /// The run is over in this engine: nothing of it runs any more.
     fn over(&self);
@@ -95,6 +101,18 @@ impl Commits {
         let mut effects = Effects::default();
         let mut state = shared.lock();
         state.stored(self.key, &of, entry, &mut effects);
+        shared.leave(state, &mut effects);
+        effects.carry_out(&shared);
+    }
+
+    /// The run may start.
+    pub(crate) fn admitted(&self) {
+        let (Some(shared), Some(of)) = (self.shared.upgrade(), self.run.upgrade()) else { return };
+        let mut effects = Effects::default();
+        let mut state = shared.lock();
+        if state.run(self.key).is_some_and(|run| Arc::ptr_eq(&run.shared, &of)) {
+            state.start(self.key, of.clock.now(), &mut effects);
+        }
         shared.leave(state, &mut effects);
         effects.carry_out(&shared);
     }

@@ -1,13 +1,14 @@
 //! Where runs are stored.
 //!
 //! - `traits`: what every kind of store can do, and what it guarantees. `rows`: what it takes and
-//!   returns. `ownership`: which process owns a run. `conformance`: the tests that every store
-//!   passes.
+//!   returns. `ownership`: which process owns a run. `admission`: how many runs of a DAG are active
+//!   at once. `conformance`: the tests that every store passes.
 //! - `memory`, `sqlite`: the stores. `checksum`: the checksums of what they hold, and their design.
 //! - `blobs`: values, logs and artifacts, which lie outside the store.
 //! - `runtime`: what drives the sockets and timers of a store. `identity`: how this process and
 //!   this build call themselves.
 
+mod admission;
 mod blobs;
 #[cfg(feature = "sqlite")]
 mod checksum;
@@ -23,6 +24,7 @@ mod sqlite;
 mod sync_mode;
 mod traits;
 
+pub(crate) use admission::{Admission, AdmissionRequest};
 pub(crate) use blobs::{BlobStore, DirectoryBlobs};
 pub(crate) use identity::{build_id, worker};
 pub(crate) use memory::MemoryStore;

@@ -35,6 +35,7 @@
 use std::fmt;
 use std::ops::Range;
 
+use super::admission::{Admission, AdmissionRequest};
 use super::ownership::{Claim, RunGuard};
 use super::rows::{Append, Appended, Request, RunFilter, RunRow, SegmentRow};
 use crate::base::ErrorKind;
@@ -69,6 +70,12 @@ pub(crate) trait RunStore: Send + Sync {
     /// and history of the run stay as they are; requests that nobody has acknowledged are left to
     /// the new owner.
     fn claim<'a>(&'a self, run: i64, owner: &'a str) -> StoreFuture<'a, Claim>;
+
+    /// Asks whether a run of this process may start, and admits it if fewer runs of its DAG are
+    /// active than the request allows. Counting and admitting are one transaction. Until it is
+    /// admitted the run waits, and its [`RunRow`] says so; see
+    /// [`admission`](super::admission).
+    fn admit<'a>(&'a self, request: &'a AdmissionRequest) -> StoreFuture<'a, Admission>;
 
     /// Renews what proves that this process is alive. The writer calls it regularly while runs are
     /// live. Only a store whose ownership expires has to do something.

@@ -3,7 +3,7 @@
 //! - `connection`: one connection that writes, one that reads. `error`: SQLite's errors in words
 //!   that help.
 //! - `schema`: the tables, and their migrations.
-//! - `append`, `claim`, `read`, `segments`, `data`, `requests`, `deliveries`, `upkeep`: the
+//! - `append`, `claim`, `admit`, `read`, `segments`, `data`, `requests`, `deliveries`, `upkeep`: the
 //!   operations. `run_locks`: lock files, by which `claim` and `read` know who owns a run.
 //!   `examine`: what is wrong with a file that cannot be opened. `presence`: whether the file is
 //!   still in its place. `lock_holder`: who has locked it.
@@ -14,6 +14,7 @@
 //! processes can have the file open; a write waits up to ten seconds for the write of another
 //! process.
 
+mod admit;
 mod append;
 mod chains;
 mod claim;
@@ -50,6 +51,7 @@ use self::presence::{Presence, has_values, with_suffix};
 use self::run_locks::RunLocks;
 use self::schema::Found;
 
+use super::admission::{Admission, AdmissionRequest};
 use super::ownership::{Claim, RunGuard};
 use super::rows::{Append, Appended, Request, RunFilter, RunRow, SegmentRow};
 use super::sync_mode::SyncMode;
@@ -213,6 +215,10 @@ impl RunStore for SqliteStore {
 
     fn claim<'a>(&'a self, run: i64, owner: &'a str) -> StoreFuture<'a, Claim> {
         store_future(claim::claim(self, run, owner))
+    }
+
+    fn admit<'a>(&'a self, request: &'a AdmissionRequest) -> StoreFuture<'a, Admission> {
+        store_future(admit::admit(self, request))
     }
 
     fn run(&self, run: i64) -> StoreFuture<'_, Option<RunRow>> {
