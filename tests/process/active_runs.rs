@@ -225,7 +225,9 @@ fn a_signal_ends_the_wait_and_the_run_can_be_resumed() {
         second.signal(signal);
         let (ended, _, lines) = second.end();
         assert_eq!(ended, Some(code), "{lines:?}");
-        assert!(lines.iter().any(|line| line.contains("the run can be resumed with `resume")), "{lines:?}");
+        assert!(lines.iter().any(|line| line.contains("the run can be resumed with `")), "{lines:?}");
+        let summary = lines.iter().find(|line| line.contains(": interrupted (")).expect("a summary");
+        assert!(!summary.contains(" h "), "{summary}");
     }
     assert_eq!(home.states(), ["running", "interrupted", "interrupted"]);
     home.go("");
@@ -260,9 +262,9 @@ fn a_waiting_run_can_be_killed_and_cancelled() {
     assert_eq!(home.log(), ["+a", "-a"]);
 }
 
-/// `retry` and `clear --run` make a run active again, so they wait as well.
+/// A run that has ended is active again after `clear` and `resume`.
 #[test]
-fn a_retried_run_waits() {
+fn a_cleared_run_waits() {
     let home = Home::new();
     let first = home.run("alone", "a");
     home.starts("a");
@@ -271,7 +273,9 @@ fn a_retried_run_waits() {
     assert_eq!(first.end().0, Some(1));
     let second = home.run("alone", "b");
     home.starts("b");
-    let mut cleared = home.spawn(&["clear", "1", "hold", "--run"].map(str::to_owned));
+    let cleared = home.call(&["clear", "1", "hold"]);
+    assert_eq!(cleared.code, Some(0), "{cleared:?}");
+    let mut cleared = home.spawn(&["resume", "1"].map(str::to_owned));
     cleared.prints("waits for run 2 of `alone`: max_active_runs = 1");
     home.go("");
     for process in [second, cleared] {

@@ -145,7 +145,10 @@ impl Shared {
         run.held.unstarted = Some(halted);
         let mut waits = false;
         if let Some(recorder) = &run.shared.recorder {
-            waits = recorder.waits().is_some();
+            if recorder.waits().is_some() {
+                waits = true;
+                run.machine.wait_to_start(now);
+            }
             recorder.attach(Commits::new(self, key, &run.shared));
         }
         state.runs[place] = Some(run);
