@@ -1,7 +1,5 @@
 //! Commands, tasks in separate processes, killed processes, disk errors.
 
-#[cfg(all(feature = "cli", feature = "sqlite", unix))]
-mod active_runs;
 #[cfg(unix)]
 mod commands;
 #[cfg(all(unix, feature = "sqlite", feature = "failpoints"))]
@@ -10,3 +8,5 @@ mod crash;
 mod disk_errors;
 #[cfg(all(feature = "cli", feature = "sqlite", unix))]
 mod processes;
+#[cfg(all(feature = "cli", feature = "sqlite", unix))]
+mod shared_limits;

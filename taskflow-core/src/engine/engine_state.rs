@@ -71,6 +71,8 @@ pub(crate) struct EngineState {
     pub(super) shutdown: bool,
     /// A journal cannot keep up: nothing starts until it has caught up.
     pub(super) congested: bool,
+    /// The store that its pools are shared in.
+    pub(super) pools_of: Option<usize>,
     /// Why the process leaves, once it does.
     pub(super) draining: Option<String>,
     pub(super) commands: Vec<Command>,
@@ -102,6 +104,7 @@ impl Shared {
             watching: false,
             shutdown: false,
             congested: false,
+            pools_of: None,
             draining: None,
             commands: Vec::new(),
         };
@@ -148,6 +151,12 @@ impl Shared {
             if recorder.waits().is_some() {
                 waits = true;
                 run.machine.wait_to_start(now);
+            }
+            if let Some(store) = recorder.pools_of()
+                && state.pools_of.is_none()
+            {
+                state.pools_of = Some(store);
+                state.dispatcher.close_pools();
             }
             recorder.attach(Commits::new(self, key, &run.shared));
         }

@@ -14,7 +14,9 @@
 //! 4. A run with `max_active_runs` may have to wait before it starts: see [`Recorder::waits`]. It
 //!    begins with [`Commits::admitted`]. Until then nothing that it records is stored, unless the
 //!    run has ended.
-//! 5. A recorder that cannot keep up calls [`Commits::set_congested`], and the engine starts
+//! 5. The engine may have to share its pools with other processes of the store: see
+//!    [`Recorder::pools_of`]. Its tasks then start in pools as [`Commits::set_pools`] allows.
+//! 6. A recorder that cannot keep up calls [`Commits::set_congested`], and the engine starts
 //!    nothing until it has caught up.
 //!
 //! [`Durability::Strict`]: crate::run::Durability::Strict
@@ -29,7 +31,7 @@ use super::engine_state::Shared;
 use super::run_shared::RunShared;
 use crate::base::{Failure, Timestamp};
 use crate::callback::DeliveryLog;
-use crate::machine::{Input, RunKey};
+use crate::machine::{Input, PoolUse, RunKey};
 use crate::run::{AdmissionWait, Encoded, Entry, Stored};
 use crate::value::{AnyValue, TypeInfo};
 
@@ -59,6 +61,10 @@ pub(crate) trait Recorder: Send + Sync + fmt::Debug {
 
     /// What the run waits for before it may start, if it does.
     fn waits(&self) -> Option<AdmissionWait>;
+
+    /// The store that the pools of the run are shared in, if processes share them and the run uses
+    /// any. An engine shares its pools in one store, the first that it records such a run in.
+    fn pools_of(&self) -> Option<usize>;
 
     /// The run is over in this engine: nothing of it runs any more.
     fn over(&self);
@@ -115,6 +121,42 @@ impl Commits {
         }
         shared.leave(state, &mut effects);
         effects.carry_out(&shared);
+    }
+
+    /// A number for the engine.
+    pub(crate) fn engine(&self) -> usize {
+        self.shared.as_ptr() as usize
+    }
+
+    /// How the engine uses its pools, if it shares them in this store.
+    pub(crate) fn pool_uses(&self, store: usize) -> Option<Vec<PoolUse>> {
+        let shared = self.shared.upgrade()?;
+        let state = shared.lock();
+        (state.pools_of == Some(store)).then(|| state.dispatcher.pool_uses())
+    }
+
+    /// Sets, by name, how many slots of its pools the engine has, and how many of these it gives up
+    /// as tasks end.
+    pub(crate) fn set_pools<'a>(&self, pools: impl Iterator<Item = (&'a str, u32, u32)>) {
+        let Some(shared) = self.shared.upgrade() else { return };
+        let mut effects = Effects::default();
+        let mut state = shared.lock();
+        pools.for_each(|(name, slots, owed)| state.dispatcher.set_pool(name, slots, owed));
+        shared.leave(state, &mut effects);
+        effects.carry_out(&shared);
+    }
+
+    /// Ends the sharing of the pools of the engine, unless it has runs that use them. Returns
+    /// whether it has ended.
+    pub(crate) fn open_pools(&self) -> bool {
+        let Some(shared) = self.shared.upgrade() else { return true };
+        let mut state = shared.lock();
+        let is_unused = state.dispatcher.pool_uses().is_empty();
+        if is_unused {
+            state.pools_of = None;
+            state.dispatcher.open_pools();
+        }
+        is_unused
     }
 
     /// No further entry can be stored.

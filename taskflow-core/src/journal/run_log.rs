@@ -37,6 +37,8 @@ pub(super) struct RunLog {
     options: RecordOptions,
     /// How often tasks were cleared; tasks that never were are missing.
     generations: HashMap<String, u32>,
+    /// Whether the run has tasks in pools that several processes share.
+    shares_pools: bool,
     /// Records deliveries of callbacks.
     delivery_log: Arc<dyn DeliveryLog>,
     state: Mutex<LogState>,
@@ -112,6 +114,7 @@ impl RunLog {
     pub(super) fn begin(queue: &Arc<Queue>, journal: Journal, options: RecordOptions, init: RunLogInit) -> Arc<Self> {
         let RunLogInit { run_id, target, next, at, session, counts, generations, guard, graph, update, delivery_log } =
             init;
+        let has_pools = graph.option_sets().iter().any(|options| options.pool.is_some());
         let mut buffer = Buffer::default();
         let admission = graph.options().max_active_runs.map(|limit| AwaitedAdmission {
             wait: AdmissionWait { dag_id: graph.id().to_owned(), limit, active: Vec::new(), ahead: Vec::new() },
@@ -136,8 +139,17 @@ impl RunLog {
             graph: Some(graph),
         };
         let state = Mutex::new(state);
-        let log =
-            Arc::new(RunLog { queue: Arc::clone(queue), run_id, options, generations, delivery_log, state, journal });
+        let shares_pools = has_pools && journal.inner.store.shares_pools();
+        let log = Arc::new(RunLog {
+            queue: Arc::clone(queue),
+            run_id,
+            options,
+            generations,
+            shares_pools,
+            delivery_log,
+            state,
+            journal,
+        });
         queue.follow(&log);
         log
     }
@@ -154,6 +166,14 @@ impl RunLog {
         match self.lock().target {
             AppendTarget::New(_) => None,
             AppendTarget::Existing { run, .. } => Some(run),
+        }
+    }
+
+    /// Whether the run is live and has tasks in pools that several processes share.
+    pub(super) fn shares_pools(&self) -> bool {
+        self.shares_pools && {
+            let state = self.lock();
+            state.guard.is_some() && !state.given_up
         }
     }
 
@@ -244,6 +264,11 @@ impl RunLog {
             state.buffer.push(at, awaited.session, None);
         }
         state.commits.clone()
+    }
+
+    /// Whether the writer has not seen it yet.
+    pub(super) fn is_new(&self) -> bool {
+        self.lock().graph.is_some()
     }
 
     /// The graph, at the first call: its snapshot is stored before the first entries.
@@ -340,6 +365,10 @@ impl Recorder for Log {
             self.0.give_up(&reason);
             Failure::Cancelled { reason }
         })
+    }
+
+    fn pools_of(&self) -> Option<usize> {
+        self.0.shares_pools.then(|| self.0.queue.store_id())
     }
 
     fn waits(&self) -> Option<AdmissionWait> {

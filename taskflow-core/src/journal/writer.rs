@@ -21,28 +21,27 @@
 //!    the run begins, whenever a run of this process has ended, and as often as it looks for
 //!    requests. A run that ends without an admission, because it was cancelled, is stored as every
 //!    other.
-//! 8. The writer waits for the store on its own thread. The [runtime of the store](StoreRuntime)
+//! 8. While runs with tasks in pools are live, the writer keeps the leases of their engines
+//!    ([`PoolDemand`](crate::store::PoolDemand)): from the beginning of the first such run to the
+//!    end of the last.
+//! 9. The writer waits for the store on its own thread. The [runtime of the store](StoreRuntime)
 //!    drives sockets and timers.
 //!
 //! Locks are taken in this order: engine, log, queue. A log is dropped under none of them, because
 //! the last log drops the journal, which takes the lock of the queue.
 
-use std::collections::HashSet;
 use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
+use super::admissions::Admissions;
 use super::edit::reason_by;
 use super::graph::Graph;
-use super::run_log::{AdmissionState, LogState, RunLog};
-use crate::base::Timestamp;
-use crate::run::RunState;
-use crate::store::{
-    Admission, AdmissionRequest, Append, AppendTarget, Appended, RequestKind, RunUpdate, Store, StoreError,
-    StoreRuntime,
-};
+use super::run_log::{LogState, RunLog};
+use super::shared_pools::SharedPools;
+use crate::store::{Append, Appended, RequestKind, Store, StoreError, StoreRuntime};
 
 /// How long an entry may wait if nothing waits for it.
 const LAZY: Duration = Duration::from_millis(5);
@@ -83,8 +82,14 @@ impl Queue {
         let of = Arc::clone(&queue);
         let handle = runtime.start()?;
         std::thread::Builder::new().name("taskflow-journal".to_owned()).spawn(move || {
-            let mut writer =
-                Writer { store, handle, carried_out: Vec::new(), waiting: Vec::new(), requests_read: Instant::now() };
+            let mut writer = Writer {
+                store,
+                handle,
+                carried_out: Vec::new(),
+                requests_read: Instant::now(),
+                admissions: Admissions::default(),
+                pools: SharedPools::new(),
+            };
             writer.write(&of);
             // Its runtime must outlive the writer.
             drop(runtime);
@@ -119,6 +124,11 @@ impl Queue {
         self.wake.notify_one();
         // The writer outlives every journal that can be closed.
         let _ = settled.await;
+    }
+
+    /// How engines know the store.
+    pub(super) fn store_id(&self) -> usize {
+        std::ptr::from_ref(self) as usize
     }
 
     /// Adds a live run.
@@ -165,9 +175,9 @@ struct Writer {
     handle: tokio::runtime::Handle,
     /// Requests that were carried out and not acknowledged yet, with the logs of their runs.
     carried_out: Vec<(i64, Weak<RunLog>)>,
-    /// Runs that wait for their admission, in the order in which they asked.
-    waiting: Vec<Weak<RunLog>>,
     requests_read: Instant,
+    admissions: Admissions,
+    pools: SharedPools,
 }
 
 impl Writer {
@@ -180,8 +190,13 @@ impl Writer {
                 let live: Vec<Arc<RunLog>> = waiting.live.iter().filter_map(Weak::upgrade).collect();
                 drop(waiting);
                 self.serve_requests(&live);
-                self.admit(queue);
+                self.admissions.ask(&*self.store, &self.handle, queue);
                 drop(live);
+                waiting = queue.lock();
+            }
+            if self.pools.until_due() == Some(Duration::ZERO) {
+                drop(waiting);
+                self.lease_pools(queue);
                 waiting = queue.lock();
             }
             if waiting.dirty.is_empty() && !waiting.closing.is_empty() {
@@ -234,10 +249,7 @@ impl Writer {
                     let patience = if waiting.naps { Some(LAZY) } else { patience };
                     let until_requests = (!waiting.live.is_empty())
                         .then(|| REQUEST_INTERVAL.saturating_sub(self.requests_read.elapsed()));
-                    let wait = match (patience, until_requests) {
-                        (Some(patience), Some(until_requests)) => Some(patience.min(until_requests)),
-                        (one, other) => one.or(other),
-                    };
+                    let wait = [patience, until_requests, self.pools.until_due()].into_iter().flatten().min();
                     waiting = match wait {
                         Some(wait) => queue.wake.wait_timeout(waiting, wait).unwrap_or_else(PoisonError::into_inner).0,
                         None => queue.wake.wait(waiting).unwrap_or_else(PoisonError::into_inner),
@@ -253,12 +265,15 @@ impl Writer {
         let (mut logs, mut batch) = (Vec::with_capacity(dirty.len()), Vec::with_capacity(dirty.len()));
         // Whether somebody may be admitted now.
         let (mut size, mut has_changed) = (0, false);
+        if dirty.iter().any(|log| log.is_new() && log.shares_pools()) {
+            self.lease_pools(queue);
+        }
         for log in dirty {
             if let Err(error) = self.store_graph(log) {
                 log.give_up(&stopped(&error));
             }
             if log.awaits_admission() {
-                has_changed |= self.await_admission(log);
+                has_changed |= self.admissions.add(log);
                 continue;
             }
             let (taken, append) = log.take();
@@ -272,7 +287,7 @@ impl Writer {
             self.store_batch(logs, &batch);
         }
         if has_changed {
-            self.admit(queue);
+            self.admissions.ask(&*self.store, &self.handle, queue);
         }
         size
     }
@@ -296,49 +311,10 @@ impl Writer {
         }
     }
 
-    /// Adds a run to those that wait for their admission. Returns whether it is new among them.
-    fn await_admission(&mut self, log: &Arc<RunLog>) -> bool {
-        let is_new = !self.waiting.iter().any(|waiting| std::ptr::eq(waiting.as_ptr(), Arc::as_ptr(log)));
-        if is_new {
-            self.waiting.push(Arc::downgrade(log));
-        }
-        is_new
-    }
-
-    /// Asks for the admission of the runs that wait for it, and starts those that have it.
-    fn admit(&mut self, queue: &Queue) {
-        if self.waiting.is_empty() {
-            return;
-        }
-        // Whoever waits behind a run of the same DAG need not ask, unless it may pass the queue.
-        let mut full: HashSet<String> = HashSet::new();
-        let waiting = std::mem::take(&mut self.waiting);
-        for log in waiting.iter().filter_map(Weak::upgrade) {
-            let Some(state) = log.admission() else { continue };
-            let may_pass = state.ancestors.as_ref().is_none_or(|ancestors| !ancestors.is_empty());
-            if full.contains(&state.dag_id) && state.has_asked && !may_pass {
-                self.waiting.push(Arc::downgrade(&log));
-                continue;
-            }
-            let dag_id = state.dag_id.clone();
-            match self.handle.block_on(ask_admission(&*self.store, &log, state)) {
-                Ok(Some(Admission::Admitted)) => {
-                    let commits = log.admitted(Timestamp::now());
-                    queue.announce(&log, log.lock(), 0, true);
-                    if let Some(commits) = commits {
-                        commits.admitted();
-                    }
-                }
-                Ok(Some(Admission::Waits { active, ahead })) => {
-                    log.keep_waiting(active, ahead);
-                    full.insert(dag_id);
-                    self.waiting.push(Arc::downgrade(&log));
-                }
-                Ok(Some(Admission::Fenced)) => log.give_up("another process has taken over this run"),
-                Ok(None) => log.give_up("a run with this id already exists"),
-                Err(error) => log.give_up(&stopped(&error)),
-            }
-        }
+    /// Adjusts what the engines of live runs hold of pools.
+    fn lease_pools(&mut self, queue: &Queue) {
+        let live: Vec<Arc<RunLog>> = queue.lock().live.iter().filter_map(Weak::upgrade).collect();
+        self.pools.adjust(&*self.store, &self.handle, queue.store_id(), &live);
     }
 
     /// Stores the snapshot of a graph before its run. Encoding it here keeps graphs of a million
@@ -392,57 +368,10 @@ impl Writer {
     }
 }
 
-/// Asks whether a run may start, and stores its row before that. Returns `None` if the store refuses
-/// the run.
-async fn ask_admission(
-    store: &dyn Store,
-    log: &RunLog,
-    state: AdmissionState,
-) -> Result<Option<Admission>, StoreError> {
-    let AdmissionState { target, limit, ancestors, has_asked, .. } = state;
-    if !has_asked {
-        // A run that `enqueue` has stored is queued in the store until a process starts it.
-        let running = RunUpdate { state: RunState::Running, ended: None, counts: Vec::new(), graph: None };
-        let update = matches!(target, AppendTarget::Existing { .. }).then_some(running);
-        let is_new = update.is_none();
-        match store.append(&[Append { run: target, segment: None, update }]).await?.first() {
-            Some(&Appended::Stored(number)) => drop(log.stored(number)),
-            _ if is_new => return Ok(None),
-            _ => return Ok(Some(Admission::Fenced)),
-        }
-    }
-    let Some((run, token)) = log.stored_as() else { return Ok(None) };
-    let ancestors = match ancestors {
-        Some(ancestors) => ancestors,
-        None => {
-            let found = ancestors_of(store, run).await?;
-            log.set_ancestors(found.clone());
-            found
-        }
-    };
-    store.admit(&AdmissionRequest { run, token, limit, ancestors }).await.map(Some)
-}
-
-/// The runs that wait for this one: the run of the task that has triggered it, the run that waits
-/// for that one, and so on.
-async fn ancestors_of(store: &dyn Store, run: i64) -> Result<Vec<i64>, StoreError> {
-    let mut ancestors = Vec::new();
-    let mut row = store.run(run).await?;
-    // Runs trigger each other up to a limited depth, and a damaged store may hold a circle.
-    while let Some(by) = row.and_then(|row| row.info.triggered_by).filter(|by| by.waits) {
-        row = store.run_by_id(&by.run_id).await?;
-        match &row {
-            Some(row) if !ancestors.contains(&row.number) => ancestors.push(row.number),
-            _ => break,
-        }
-    }
-    Ok(ancestors)
-}
-
 fn congest(logs: &[Arc<RunLog>], congested: bool) {
     logs.iter().filter_map(|log| log.commits()).for_each(|commits| commits.set_congested(congested));
 }
 
-fn stopped(error: &StoreError) -> String {
+pub(super) fn stopped(error: &StoreError) -> String {
     format!("the journal cannot be written ({error}); when that is fixed, `resume` continues from what is stored")
 }

@@ -10,7 +10,8 @@ use super::identity::worker;
 use super::ownership::{Claim, Liveness, RunGuard};
 use super::rows::{Append, AppendTarget, Appended, NewRun, Request, RunFilter, RunRow, RunUpdate, Segment, SegmentRow};
 use super::traits::{
-    GraphStore, Maintenance, Outbox, RequestStore, RunStore, SegmentStore, StoreError, StoreFuture, store_future,
+    GraphStore, Maintenance, Outbox, PoolStore, RequestStore, RunStore, SegmentStore, StoreError, StoreFuture,
+    store_future,
 };
 use crate::callback::DeliveryAttempt;
 use crate::run::RunState;
@@ -344,6 +345,8 @@ impl RequestStore for MemoryStore {
         self.with(|data| data.requests.retain(|id, _| !ids.contains(id)))
     }
 }
+
+impl PoolStore for MemoryStore {}
 
 impl Outbox for MemoryStore {
     fn outbox_add<'a>(&'a self, run_id: &'a str) -> StoreFuture<'a, ()> {

@@ -19,5 +19,5 @@ mod tests;
 
 pub(crate) use self::dispatcher::Dispatcher;
 pub(crate) use self::lane::Lane;
-pub(crate) use self::pool::PoolTooSmall;
+pub(crate) use self::pool::{PoolTooSmall, PoolUse};
 pub(crate) use self::queue::RunKey;

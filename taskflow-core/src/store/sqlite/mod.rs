@@ -3,7 +3,7 @@
 //! - `connection`: one connection that writes, one that reads. `error`: SQLite's errors in words
 //!   that help.
 //! - `schema`: the tables, and their migrations.
-//! - `append`, `claim`, `admit`, `read`, `segments`, `data`, `requests`, `deliveries`, `upkeep`: the
+//! - `append`, `claim`, `admit`, `read`, `segments`, `data`, `requests`, `pools`, `deliveries`, `upkeep`: the
 //!   operations. `run_locks`: lock files, by which `claim` and `read` know who owns a run.
 //!   `examine`: what is wrong with a file that cannot be opened. `presence`: whether the file is
 //!   still in its place. `lock_holder`: who has locked it.
@@ -28,6 +28,7 @@ mod examine;
 #[cfg(test)]
 mod file_tests;
 mod lock_holder;
+mod pools;
 mod presence;
 mod read;
 mod requests;
@@ -53,10 +54,12 @@ use self::schema::Found;
 
 use super::admission::{Admission, AdmissionRequest};
 use super::ownership::{Claim, RunGuard};
+use super::pool_leases::{PoolDemand, PoolGrant};
 use super::rows::{Append, Appended, Request, RunFilter, RunRow, SegmentRow};
 use super::sync_mode::SyncMode;
 use super::traits::{
-    GraphStore, Maintenance, Outbox, RequestStore, RunStore, SegmentStore, StoreError, StoreFuture, store_future,
+    GraphStore, Maintenance, Outbox, PoolStore, RequestStore, RunStore, SegmentStore, StoreError, StoreFuture,
+    store_future,
 };
 use crate::base::{failpoint, private};
 use crate::callback::DeliveryAttempt;
@@ -273,6 +276,20 @@ impl RequestStore for SqliteStore {
 
     fn acknowledge<'a>(&'a self, ids: &'a [i64]) -> StoreFuture<'a, ()> {
         store_future(requests::acknowledge(self, ids))
+    }
+}
+
+impl PoolStore for SqliteStore {
+    fn shares_pools(&self) -> bool {
+        true
+    }
+
+    fn hold_pools<'a>(&'a self, holder: &'a str) -> StoreFuture<'a, Option<RunGuard>> {
+        store_future(pools::hold(self, holder))
+    }
+
+    fn lease_pools<'a>(&'a self, holder: &'a str, demands: &'a [PoolDemand]) -> StoreFuture<'a, Vec<PoolGrant>> {
+        store_future(pools::lease(self, holder, demands))
     }
 }
 

@@ -1,4 +1,4 @@
-//! `max_active_runs` over the processes of one home.
+//! `max_active_runs` and pools over the processes of one home.
 
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
@@ -262,7 +262,7 @@ fn a_waiting_run_can_be_killed_and_cancelled() {
     assert_eq!(home.log(), ["+a", "-a"]);
 }
 
-/// A run that has ended is active again after `clear` and `resume`.
+/// `clear` makes a run active again.
 #[test]
 fn a_cleared_run_waits() {
     let home = Home::new();
@@ -273,9 +273,7 @@ fn a_cleared_run_waits() {
     assert_eq!(first.end().0, Some(1));
     let second = home.run("alone", "b");
     home.starts("b");
-    let cleared = home.call(&["clear", "1", "hold"]);
-    assert_eq!(cleared.code, Some(0), "{cleared:?}");
-    let mut cleared = home.spawn(&["resume", "1"].map(str::to_owned));
+    let mut cleared = home.spawn(&["clear", "1", "hold"].map(str::to_owned));
     cleared.prints("waits for run 2 of `alone`: max_active_runs = 1");
     home.go("");
     for process in [second, cleared] {
@@ -320,4 +318,77 @@ fn an_interrupted_run_of_its_own_dag_is_resumed_with_its_parent() {
     let resumed = home.call(&["resume"]);
     assert_eq!(resumed.code, Some(0), "{resumed:?}");
     assert_eq!(home.states(), ["success", "success"]);
+}
+
+impl Home {
+    /// Runs a task with a slot for each name.
+    fn seat(&self, names: &[String]) -> Process {
+        let names = names.iter().flat_map(|name| ["--names".to_owned(), name.clone()]);
+        let words = ["run", "seated", "--log", &self.file("log"), "--go", &self.file("go")].map(str::to_owned);
+        self.spawn(&words.into_iter().chain(names).collect::<Vec<_>>())
+    }
+
+    fn started(&self) -> usize {
+        self.log().iter().filter(|line| line.starts_with('+')).count()
+    }
+}
+
+fn names(prefix: &str, count: usize) -> Vec<String> {
+    (0..count).map(|at| format!("{prefix}{at}")).collect()
+}
+
+/// A16: a pool of two slots, two processes on one home. Both had two slots.
+#[test]
+fn the_slots_of_a_pool_are_shared_by_the_processes_of_a_home() {
+    let home = Home::new();
+    let first = home.seat(&names("a", 6));
+    // Alone, it has the whole pool.
+    eventually("both slots are taken", || home.started() == 2);
+    let second = home.seat(&names("b", 6));
+    std::thread::sleep(Duration::from_millis(500));
+    assert_eq!(home.started(), 2, "{:?}", home.log());
+    // The next free slot goes to the process that has none.
+    home.go("a0");
+    eventually("the other process starts", || home.has_noted("+b0"));
+    home.go("");
+    for process in [first, second] {
+        let (code, _, lines) = process.end();
+        assert_eq!(code, Some(0), "{lines:?}");
+    }
+    assert_eq!(home.log().len(), 24);
+    assert_eq!(most_at_once(&home.log()), 2, "{:?}", home.log());
+}
+
+/// SIGKILL of a process with all slots frees them.
+#[test]
+fn a_killed_process_frees_the_slots_of_its_pools() {
+    let home = Home::new();
+    let mut first = home.seat(&names("a", 6));
+    eventually("both slots are taken", || home.started() == 2);
+    let second = home.seat(&names("b", 2));
+    std::thread::sleep(Duration::from_millis(300));
+    first.child.kill().unwrap();
+    first.child.wait().unwrap();
+    eventually("the other process starts", || home.has_noted("+b0") && home.has_noted("+b1"));
+    home.go("");
+    let (code, _, lines) = second.end();
+    assert_eq!(code, Some(0), "{lines:?}");
+}
+
+/// A task that needs every slot gets them although another process never runs out of tasks.
+#[test]
+fn a_task_that_needs_the_whole_pool_gets_it() {
+    let home = Home::new();
+    let mut first = home.seat(&names("a", 6));
+    eventually("both slots are taken", || home.started() == 2);
+    let second = home.run("spreading", "whole");
+    std::thread::sleep(Duration::from_millis(300));
+    home.go("a0");
+    home.go("a1");
+    home.starts("whole");
+    assert_eq!(home.log().iter().filter(|line| line.starts_with("+a")).count(), 2, "{:?}", home.log());
+    home.go("");
+    let (code, _, lines) = second.end();
+    assert_eq!(code, Some(0), "{lines:?}");
+    assert!(first.child.wait().unwrap().success());
 }
