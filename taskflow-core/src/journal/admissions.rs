@@ -61,8 +61,8 @@ impl Admissions {
     }
 }
 
-/// Asks whether a run may start, and stores its row before that. Returns `None` if the store refuses
-/// the run.
+/// Asks whether a run may start, and stores its row before that. Returns `None` if the store
+/// refuses the run.
 async fn ask_for(store: &dyn Store, log: &RunLog, state: AdmissionState) -> Result<Option<Admission>, StoreError> {
     let AdmissionState { target, limit, ancestors, has_asked, .. } = state;
     if !has_asked {

@@ -15,8 +15,8 @@
 //! 4. Whoever holds slots gives them up for claims that are older than its own: idle slots at once,
 //!    the slots of running tasks as these end. It also gives up slots that it has no tasks for.
 //!    Slots that nobody claims go to whoever has tasks for them.
-//! 5. Each step is one transaction over all pools of an engine, so the leases of a pool never exceed
-//!    its size. While somebody waits, the engines look every few milliseconds.
+//! 5. Each step is one transaction over all pools of an engine, so the leases of a pool never
+//!    exceed its size. While somebody waits, the engines look every few milliseconds.
 //! 6. A lease ends with the process: a store knows which holders are alive, as it does for owners
 //!    of runs. It also ends with the last stored run of the engine.
 //!
@@ -84,7 +84,8 @@ pub(super) fn decide(demand: &PoolDemand, own: Lease, others: &[Lease], ticket: 
     let has_claim = own.claimed > 0;
     let older = of_claims(&|other| !has_claim || other.ticket < own.ticket);
 
-    // What it gives up: slots without tasks, what older claims lack, and what the pool does not have.
+    // What it gives up: slots without tasks, what older claims lack, and what the pool does not
+    // have.
     let wants_to_keep = held.min(wanted.max(taken));
     let free = size.saturating_sub(others_hold).saturating_sub(wants_to_keep);
     let excess = (others_hold + wants_to_keep).saturating_sub(size);

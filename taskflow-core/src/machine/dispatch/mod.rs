@@ -14,10 +14,12 @@ mod dispatcher;
 mod lane;
 mod pool;
 mod queue;
+mod shared_pools;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use self::dispatcher::Dispatcher;
 pub(crate) use self::lane::Lane;
-pub(crate) use self::pool::{PoolTooSmall, PoolUse};
+pub(crate) use self::pool::PoolTooSmall;
 pub(crate) use self::queue::RunKey;
+pub(crate) use self::shared_pools::PoolUse;
