@@ -30,6 +30,7 @@ use tokio::sync::oneshot;
 use super::attempt::{Done, StartPermit};
 use super::blocking_calls::BlockingTask;
 use super::effects::Effects;
+use super::held::Unstarted;
 use super::recorder::Commits;
 use super::run::Run;
 use super::run_shared::{EngineRef, RunShared};
@@ -145,7 +146,7 @@ impl Shared {
             let _ =
                 run.shared.engine_ref.set(EngineRef { state: Arc::downgrade(self), key, engine: engine.downgrade() });
         }
-        run.held.unstarted = Some(halted);
+        run.held.unstarted = Some(Unstarted { halted });
         let mut waits = false;
         if let Some(recorder) = &run.shared.recorder {
             if recorder.waits().is_some() {
@@ -287,9 +288,9 @@ impl EngineState {
 
     /// Starts a run, at the first call.
     pub(super) fn start(&mut self, key: RunKey, now: Timestamp, effects: &mut Effects) {
-        let Some(halted) = self.run(key).and_then(|run| run.held.unstarted.take()) else { return };
+        let Some(unstarted) = self.run(key).and_then(|run| run.held.unstarted.take()) else { return };
         self.send(key, Input::Start, now, effects);
-        if let Some((reason, state)) = halted {
+        if let Some((reason, state)) = unstarted.halted {
             self.send(key, Input::Halt { reason, state }, now, effects);
         }
     }

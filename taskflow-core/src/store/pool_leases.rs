@@ -233,12 +233,12 @@ mod tests {
             let mut pool = Pool::new(4, case);
             let mut owed = vec![0; case.len()];
             for round in 0..2_000 {
-                for at in 0..case.len() {
+                for (at, owed) in owed.iter_mut().enumerate() {
                     let size = pool.engines[at].largest;
                     if pool.engines[at].taken >= size && (round + at) % 3 == 0 {
-                        pool.end(at, size, owed[at]);
+                        pool.end(at, size, *owed);
                     }
-                    owed[at] = pool.ask(at).owed;
+                    *owed = pool.ask(at).owed;
                 }
                 if pool.engines.iter().all(|engine| engine.ready == 0) {
                     break;
