@@ -153,11 +153,8 @@ impl Shared {
                 waits = true;
                 run.machine.wait_to_start(now);
             }
-            if let Some(store) = recorder.pools_of()
-                && state.pools_of.is_none()
-            {
-                state.pools_of = Some(store);
-                state.dispatcher.close_pools();
+            if let Some(store) = recorder.pools_of() {
+                state.share_pools(store);
             }
             recorder.attach(Commits::new(self, key, &run.shared));
         }
@@ -284,6 +281,16 @@ impl Shared {
 impl EngineState {
     pub(super) fn run(&mut self, key: RunKey) -> Option<&mut Run> {
         self.runs.get_mut(key.0 as usize)?.as_mut()
+    }
+
+    /// Shares the pools in a store, unless they are shared in another one. Returns whether they are
+    /// shared in this one.
+    pub(super) fn share_pools(&mut self, store: usize) -> bool {
+        if self.pools_of.is_none() {
+            self.pools_of = Some(store);
+            self.dispatcher.close_pools();
+        }
+        self.pools_of == Some(store)
     }
 
     /// Starts a run, at the first call.

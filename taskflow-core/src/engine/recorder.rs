@@ -146,17 +146,26 @@ impl Commits {
         effects.carry_out(&shared);
     }
 
-    /// Ends the sharing of the pools of the engine, unless it has runs that use them. Returns
-    /// whether it has ended.
-    pub(crate) fn open_pools(&self) -> bool {
+    /// Shares the pools of the engine in this store, unless it shares them in another one. Returns
+    /// whether it does.
+    pub(crate) fn share_pools(&self, store: usize) -> bool {
+        self.shared.upgrade().is_some_and(|shared| shared.lock().share_pools(store))
+    }
+
+    /// Ends the sharing of the pools of the engine; if it is not to be `forced`, only if no run
+    /// uses them. Returns whether it has ended.
+    pub(crate) fn open_pools(&self, forced: bool) -> bool {
         let Some(shared) = self.shared.upgrade() else { return true };
+        let mut effects = Effects::default();
         let mut state = shared.lock();
-        let is_unused = state.dispatcher.pool_uses().is_empty();
-        if is_unused {
+        let ends = forced || state.dispatcher.pool_uses().is_empty();
+        if ends {
             state.pools_of = None;
             state.dispatcher.open_pools();
         }
-        is_unused
+        shared.leave(state, &mut effects);
+        effects.carry_out(&shared);
+        ends
     }
 
     /// No further entry can be stored.

@@ -20,6 +20,8 @@ const CONTENDED_INTERVAL: Duration = Duration::from_millis(25);
 /// The leases of the engines of one journal.
 pub(super) struct SharedPools {
     engines: Vec<LeasedEngine>,
+    /// Whether an engine of a live run still shares its pools in another store.
+    waits_for_engine: bool,
     adjusted: Instant,
 }
 
@@ -35,14 +37,14 @@ struct LeasedEngine {
 
 impl SharedPools {
     pub(super) fn new() -> Self {
-        SharedPools { engines: Vec::new(), adjusted: Instant::now() }
+        SharedPools { engines: Vec::new(), waits_for_engine: false, adjusted: Instant::now() }
     }
 
-    /// How long the leases may stay as they are; `None` without leases.
+    /// How long the leases may stay as they are; `None` if there is nothing to lease.
     pub(super) fn until_due(&self) -> Option<Duration> {
         let is_contended = self.engines.iter().any(|engine| engine.is_contended);
         let interval = if is_contended { CONTENDED_INTERVAL } else { INTERVAL };
-        (!self.engines.is_empty()).then(|| interval.saturating_sub(self.adjusted.elapsed()))
+        (!self.engines.is_empty() || self.waits_for_engine).then(|| interval.saturating_sub(self.adjusted.elapsed()))
     }
 
     /// Adjusts what the engines of live runs hold. `store_id` is how engines know the store.
@@ -59,12 +61,16 @@ impl SharedPools {
         let is_of = |commits: &Commits, engine: &LeasedEngine| commits.engine() == engine.commits.engine();
         self.engines.retain(|engine| {
             let is_used = runs.iter().any(|(_, commits)| is_of(commits, engine));
-            is_used || !engine.commits.open_pools()
+            is_used || !engine.commits.open_pools(false)
         });
+        self.waits_for_engine = false;
         for (log, commits) in &runs {
+            if self.engines.iter().any(|engine| is_of(commits, engine)) {
+                continue;
+            }
             // An engine shares its pools in one store.
-            let is_known = self.engines.iter().any(|engine| is_of(commits, engine));
-            if is_known || commits.pool_uses(store_id).is_none() {
+            if !commits.share_pools(store_id) {
+                self.waits_for_engine = true;
                 continue;
             }
             let holder = unique_name();
@@ -92,6 +98,14 @@ impl SharedPools {
                 }
             }
         }
+    }
+}
+
+impl Drop for SharedPools {
+    fn drop(&mut self) {
+        self.engines.iter().for_each(|engine| {
+            engine.commits.open_pools(true);
+        });
     }
 }
 
