@@ -22,6 +22,13 @@ impl Machine {
         Machine { layout: Layout::new(plan), core }
     }
 
+    /// The run is requested, but has to wait before it starts.
+    pub(crate) fn wait_to_start(&mut self, now: Timestamp) {
+        // The times of a run that ends without having started.
+        self.core.started = now;
+        self.core.past.queued.get_or_insert(now);
+    }
+
     /// Processes an input and appends the commands that follow from it.
     pub(crate) fn step(&mut self, input: Input, now: Timestamp, commands: &mut Vec<Command>) {
         let Machine { layout, core } = self;

@@ -13,10 +13,10 @@ use crate::run::TaskIndex;
 
 #[derive(Debug)]
 pub(crate) struct Dispatcher {
-    runs: Vec<Option<RunQueue>>,
+    pub(super) runs: Vec<Option<RunQueue>>,
     /// Runs with ready tasks, in the order of their turns.
     turns: VecDeque<RunKey>,
-    pools: Vec<Pool>,
+    pub(super) pools: Vec<Pool>,
     active: usize,
     limit: usize,
     /// Ready tasks for worker threads, in all runs.
@@ -28,7 +28,7 @@ pub(crate) struct Dispatcher {
 
 impl Dispatcher {
     pub(crate) fn new(limit: usize, pools: impl IntoIterator<Item = (String, u32)>) -> Self {
-        let pools = pools.into_iter().map(|(name, slots)| Pool { name, slots, taken: 0 }).collect();
+        let pools = pools.into_iter().map(|(name, slots)| Pool::new(name, slots)).collect();
         Dispatcher {
             runs: Vec::new(),
             turns: VecDeque::new(),
@@ -251,7 +251,7 @@ impl Dispatcher {
         let place = run.bucket_index(layout.plan(), layout.node(task));
         let bucket = &run.buckets[place];
         if let Some(pool) = bucket.pool {
-            self.pools[pool].taken -= bucket.slots;
+            self.pools[pool].release(bucket.slots);
         }
         bucket.limits.iter().for_each(|&limit| run.limits[limit as usize].0 -= 1);
         run.active -= 1;

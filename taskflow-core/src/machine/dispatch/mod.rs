@@ -14,6 +14,7 @@ mod dispatcher;
 mod lane;
 mod pool;
 mod queue;
+mod shared_pools;
 #[cfg(test)]
 mod tests;
 
@@ -21,3 +22,4 @@ pub(crate) use self::dispatcher::Dispatcher;
 pub(crate) use self::lane::Lane;
 pub(crate) use self::pool::PoolTooSmall;
 pub(crate) use self::queue::RunKey;
+pub(crate) use self::shared_pools::PoolUse;

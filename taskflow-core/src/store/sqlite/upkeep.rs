@@ -39,8 +39,8 @@ async fn delete_some(connection: &mut SqliteConnection, runs: &[i64]) -> sqlx::R
         let sql = "DELETE FROM outbox WHERE run_id = ?; DELETE FROM deliveries WHERE run_id = ?";
         sqlx::query(sql).bind(&run_id).bind(&run_id).execute(&mut *transaction).await?;
         let sql = "DELETE FROM segments WHERE id BETWEEN ? AND ?; DELETE FROM requests WHERE run = ?; \
-                   DELETE FROM former_graphs WHERE run = ? RETURNING graph";
-        let query = sqlx::query(sql).bind(first).bind(last).bind(run).bind(run);
+                   DELETE FROM admissions WHERE run = ?; DELETE FROM former_graphs WHERE run = ? RETURNING graph";
+        let query = sqlx::query(sql).bind(first).bind(last).bind(run).bind(run).bind(run);
         for row in query.fetch_all(&mut *transaction).await? {
             graphs.push(row.try_get(0)?);
         }
