@@ -1,7 +1,7 @@
 //! Where runs are stored.
 //!
 //! - `traits`: what every kind of store can do, and what it guarantees. `rows`: what it takes and
-//!   returns. `ownership`: which process owns a run. `admission`: how many runs of a DAG are active
+//!   returns, `schedule_rows` of schedules. `ownership`: which process owns a run. `admission`: how many runs of a DAG are active
 //!   at once. `pool_leases`: how processes share the slots of pools. `conformance`: the tests that
 //!   every store passes.
 //! - `memory`, `sqlite`: the stores. `checksum`: the checksums of what they hold, and their design.
@@ -21,6 +21,7 @@ mod ownership;
 mod pool_leases;
 mod rows;
 mod runtime;
+mod schedule_rows;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod sync_mode;
@@ -35,6 +36,7 @@ pub(crate) use pool_leases::PoolDemand;
 pub(crate) use rows::{Append, AppendTarget, Appended, NewRun, Request, RequestKind, RunRow, RunUpdate, Segment};
 pub use rows::{RunCursor, RunFilter, RunOrder};
 pub(crate) use runtime::StoreRuntime;
+pub(crate) use schedule_rows::{ScheduleRow, ScheduleStep, SlotRow, Stepped};
 #[cfg(feature = "sqlite")]
 pub(crate) use sqlite::{SqliteStore, examine};
 pub use sync_mode::SyncMode;

@@ -39,6 +39,7 @@ use super::admission::{Admission, AdmissionRequest};
 use super::ownership::{Claim, RunGuard};
 use super::pool_leases::{PoolDemand, PoolGrant};
 use super::rows::{Append, Appended, Request, RunFilter, RunRow, SegmentRow};
+use super::schedule_rows::{ScheduleRow, ScheduleStep, SlotRow, Stepped};
 use crate::base::ErrorKind;
 use crate::callback::DeliveryAttempt;
 
@@ -47,12 +48,28 @@ pub(crate) type StoreFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = Resul
 
 /// A place for runs: everything that the journal needs of one.
 pub(crate) trait Store:
-    RunStore + SegmentStore + GraphStore + RequestStore + PoolStore + Outbox + Maintenance + fmt::Debug
+    RunStore
+    + SegmentStore
+    + GraphStore
+    + RequestStore
+    + PoolStore
+    + ScheduleStore
+    + Outbox
+    + Maintenance
+    + fmt::Debug
 {
 }
 
-impl<T: RunStore + SegmentStore + GraphStore + RequestStore + PoolStore + Outbox + Maintenance + fmt::Debug> Store
-    for T
+impl<T> Store for T where
+    T: RunStore
+        + SegmentStore
+        + GraphStore
+        + RequestStore
+        + PoolStore
+        + ScheduleStore
+        + Outbox
+        + Maintenance
+        + fmt::Debug
 {
 }
 
@@ -163,6 +180,24 @@ pub(crate) trait PoolStore: Send + Sync {
         let whole = |demand: &PoolDemand| PoolGrant { held: demand.size, owed: 0, is_contended: false };
         store_future(std::future::ready(Ok(demands.iter().map(whole).collect())))
     }
+}
+
+/// The schedules of DAGs: which of their slots are decided. They are apart from the runs, so that
+/// deleting runs brings no slot back.
+pub(crate) trait ScheduleStore: Send + Sync {
+    /// The schedules of all DAGs that a service has seen, by id.
+    fn schedules(&self) -> StoreFuture<'_, Vec<ScheduleRow>>;
+
+    /// The schedule of a DAG.
+    fn schedule<'a>(&'a self, dag: &'a str) -> StoreFuture<'a, Option<ScheduleRow>>;
+
+    /// Stores steps of different DAGs in one transaction. Each step is stored whole, with its runs
+    /// and its slots, or is a conflict: the version of its row is not the next one. A run whose id
+    /// exists is answered with [`Appended::Taken`] and does not make its step a conflict.
+    fn step_schedules<'a>(&'a self, steps: &'a [ScheduleStep]) -> StoreFuture<'a, Vec<Stepped>>;
+
+    /// At most `limit` records of slots of a DAG that became no runs, the latest first.
+    fn slots<'a>(&'a self, dag: &'a str, limit: u32) -> StoreFuture<'a, Vec<SlotRow>>;
 }
 
 /// Which runs may have undelivered callbacks, and what was delivered.

@@ -150,12 +150,33 @@ async fn rows(connection: &mut SqliteConnection, parts: &[Plain<'_>]) -> sqlx::R
 }
 
 /// Statements for one call, with their parameters.
-struct Script {
-    sql: String,
+pub(super) struct Script {
+    pub(super) sql: String,
     arguments: SqliteArguments,
 }
 
 impl Script {
+    pub(super) fn new() -> Self {
+        Script { sql: String::new(), arguments: SqliteArguments::default() }
+    }
+
+    /// Whether it is time to send it.
+    pub(super) fn is_full(&self) -> bool {
+        self.sql.len() > SCRIPT
+    }
+
+    /// Sends the statements and records which parts were stored.
+    pub(super) async fn send_and_note(
+        &mut self,
+        connection: &mut SqliteConnection,
+        answers: &mut [Appended],
+    ) -> sqlx::Result<()> {
+        if self.sql.is_empty() {
+            return Ok(());
+        }
+        note(answers, &self.send(connection).await?)
+    }
+
     async fn run(
         connection: &mut SqliteConnection,
         batch: &[Append],
@@ -166,15 +187,15 @@ impl Script {
             AppendTarget::Existing { .. } => Appended::Fenced,
         };
         let mut answers: Vec<Appended> = batch.iter().map(refused).collect();
-        let mut script = Script { sql: "BEGIN IMMEDIATE;".to_owned(), arguments: SqliteArguments::default() };
+        let mut script = Script { sql: "BEGIN IMMEDIATE;".to_owned(), ..Script::new() };
         for ((at, part), &checksums) in (0_i64..).zip(batch).zip(checksums) {
             script.part(at, part, checksums)?;
-            if script.sql.len() > SCRIPT {
-                note(&mut answers, &script.send(connection).await?)?;
+            if script.is_full() {
+                script.send_and_note(connection, &mut answers).await?;
             }
         }
         script.sql += "COMMIT";
-        note(&mut answers, &script.send(connection).await?)?;
+        script.send_and_note(connection, &mut answers).await?;
         Ok(answers)
     }
 
@@ -205,7 +226,7 @@ impl Script {
         }
     }
 
-    fn new_run(
+    pub(super) fn new_run(
         &mut self,
         at: i64,
         run: &NewRun,
@@ -338,7 +359,7 @@ impl Script {
         Ok(())
     }
 
-    fn give<'q>(&mut self, value: impl Encode<'q, Sqlite> + Type<Sqlite>) -> sqlx::Result<()> {
+    pub(super) fn give<'q>(&mut self, value: impl Encode<'q, Sqlite> + Type<Sqlite>) -> sqlx::Result<()> {
         add(&mut self.arguments, value)
     }
 }

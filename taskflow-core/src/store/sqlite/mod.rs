@@ -34,6 +34,7 @@ mod read;
 mod requests;
 mod row_checksums;
 mod run_locks;
+mod schedules;
 mod schema;
 mod segments;
 #[cfg(test)]
@@ -56,9 +57,10 @@ use super::admission::{Admission, AdmissionRequest};
 use super::ownership::{Claim, RunGuard};
 use super::pool_leases::{PoolDemand, PoolGrant};
 use super::rows::{Append, Appended, Request, RunFilter, RunRow, SegmentRow};
+use super::schedule_rows::{ScheduleRow, ScheduleStep, SlotRow, Stepped};
 use super::sync_mode::SyncMode;
 use super::traits::{
-    GraphStore, Maintenance, Outbox, PoolStore, RequestStore, RunStore, SegmentStore, StoreError, StoreFuture,
+    GraphStore, Maintenance, Outbox, PoolStore, RequestStore, RunStore, ScheduleStore, SegmentStore, StoreError, StoreFuture,
     store_future,
 };
 use crate::base::{failpoint, private};
@@ -290,6 +292,24 @@ impl PoolStore for SqliteStore {
 
     fn lease_pools<'a>(&'a self, holder: &'a str, demands: &'a [PoolDemand]) -> StoreFuture<'a, Vec<PoolGrant>> {
         store_future(pools::lease(self, holder, demands))
+    }
+}
+
+impl ScheduleStore for SqliteStore {
+    fn schedules(&self) -> StoreFuture<'_, Vec<ScheduleRow>> {
+        store_future(schedules::schedules(self))
+    }
+
+    fn schedule<'a>(&'a self, dag: &'a str) -> StoreFuture<'a, Option<ScheduleRow>> {
+        store_future(schedules::schedule(self, dag))
+    }
+
+    fn step_schedules<'a>(&'a self, steps: &'a [ScheduleStep]) -> StoreFuture<'a, Vec<Stepped>> {
+        store_future(schedules::step(self, steps))
+    }
+
+    fn slots<'a>(&'a self, dag: &'a str, limit: u32) -> StoreFuture<'a, Vec<SlotRow>> {
+        store_future(schedules::slots(self, dag, limit))
     }
 }
 

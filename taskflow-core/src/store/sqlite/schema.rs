@@ -26,6 +26,7 @@ const FILES: &[(i64, &str, &str)] = &[
     (3, "outbox", include_str!("migrations/0003_outbox.sql")),
     (4, "checksums", include_str!("migrations/0004_checksums.sql")),
     (5, "limits", include_str!("migrations/0005_limits.sql")),
+    (6, "schedules", include_str!("migrations/0006_schedules.sql")),
 ];
 
 /// The state of a schema.

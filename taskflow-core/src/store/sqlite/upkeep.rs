@@ -96,6 +96,7 @@ pub(super) async fn check(store: &SqliteStore) -> Result<Vec<String>, StoreError
     guard.release();
     findings.dedup();
     findings.extend(checksums(store).await?);
+    super::schedules::check(store, &mut findings).await?;
     Ok(findings)
 }
 

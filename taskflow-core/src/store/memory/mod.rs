@@ -1,15 +1,18 @@
 //! The store in memory: for runs that need not survive, and as the reference for the other stores.
 
+mod schedules;
+
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::admission::{Admission, AdmissionRequest, Ticket, decide};
-use super::identity::worker;
-use super::ownership::{Claim, Liveness, RunGuard};
-use super::rows::{Append, AppendTarget, Appended, NewRun, Request, RunFilter, RunRow, RunUpdate, Segment, SegmentRow};
-use super::traits::{
+use crate::store::admission::{Admission, AdmissionRequest, Ticket, decide};
+use crate::store::identity::worker;
+use crate::store::ownership::{Claim, Liveness, RunGuard};
+use crate::store::rows::{Append, AppendTarget, Appended, NewRun, Request, RunFilter, RunRow, RunUpdate, Segment, SegmentRow};
+use crate::store::schedule_rows::{ScheduleRow, SlotRow};
+use crate::store::traits::{
     GraphStore, Maintenance, Outbox, PoolStore, RequestStore, RunStore, SegmentStore, StoreError, StoreFuture,
     store_future,
 };
@@ -64,6 +67,8 @@ struct Data {
     graphs: HashMap<String, Vec<u8>>,
     requests: BTreeMap<i64, Request>,
     outbox: BTreeSet<String>,
+    schedules: BTreeMap<String, ScheduleRow>,
+    slots: Vec<SlotRow>,
     /// The last attempt of each notification, by run and key.
     deliveries: BTreeMap<(String, String), DeliveryAttempt>,
     closed: bool,

@@ -1,0 +1,45 @@
+//! Schedules in memory.
+
+use super::{Data, MemoryStore};
+use crate::store::rows::{Append, AppendTarget};
+use crate::store::schedule_rows::{ScheduleRow, ScheduleStep, SlotRow, Stepped};
+use crate::store::traits::{ScheduleStore, StoreFuture};
+
+impl ScheduleStore for MemoryStore {
+    fn schedules(&self) -> StoreFuture<'_, Vec<ScheduleRow>> {
+        self.with(|data| data.schedules.values().cloned().collect())
+    }
+
+    fn schedule<'a>(&'a self, dag: &'a str) -> StoreFuture<'a, Option<ScheduleRow>> {
+        self.with(|data| data.schedules.get(dag).cloned())
+    }
+
+    fn step_schedules<'a>(&'a self, steps: &'a [ScheduleStep]) -> StoreFuture<'a, Vec<Stepped>> {
+        self.with(|data| steps.iter().map(|step| data.step(step)).collect())
+    }
+
+    fn slots<'a>(&'a self, dag: &'a str, limit: u32) -> StoreFuture<'a, Vec<SlotRow>> {
+        self.with(|data| {
+            let mut slots: Vec<SlotRow> = data.slots.iter().filter(|slot| slot.dag == dag).cloned().collect();
+            slots.sort_by_key(|slot| std::cmp::Reverse(slot.last));
+            slots.truncate(limit as usize);
+            slots
+        })
+    }
+}
+
+impl Data {
+    fn step(&mut self, step: &ScheduleStep) -> Stepped {
+        let version = self.schedules.get(&step.row.dag).map_or(0, |row| row.version);
+        if version + 1 != step.row.version {
+            return Stepped::Conflict;
+        }
+        self.schedules.insert(step.row.dag.clone(), step.row.clone());
+        self.slots.extend(step.slots.iter().cloned());
+        let runs = step.runs.iter().map(|run| {
+            let run = AppendTarget::New(Box::new(run.clone()));
+            self.append(&Append { run, segment: None, update: None })
+        });
+        Stepped::Stored(runs.collect())
+    }
+}

@@ -1,0 +1,51 @@
+//! What a store takes and returns of schedules.
+
+use super::rows::{Appended, NewRun};
+use crate::base::Timestamp;
+
+/// The stored state of the schedule of a DAG.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ScheduleRow {
+    /// The DAG.
+    pub(crate) dag: String,
+    /// Raised by each step: from 1.
+    pub(crate) version: i64,
+    /// The state, as JSON.
+    pub(crate) state: String,
+    /// When it was stored.
+    pub(crate) updated: Timestamp,
+}
+
+/// What a step of a schedule stores, all of it or nothing.
+#[derive(Clone, Debug)]
+pub(crate) struct ScheduleStep {
+    /// The new row. Its version is one more than the one that the step began with.
+    pub(crate) row: ScheduleRow,
+    /// Slots that became no runs.
+    pub(crate) slots: Vec<SlotRow>,
+    /// Runs, which must be queued: they have no owner.
+    pub(crate) runs: Vec<NewRun>,
+}
+
+/// Slots that became no runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct SlotRow {
+    pub(crate) dag: String,
+    pub(crate) first: Timestamp,
+    pub(crate) last: Timestamp,
+    pub(crate) count: u64,
+    /// The name of their fate.
+    pub(crate) fate: String,
+    pub(crate) reason: String,
+    /// When that was decided.
+    pub(crate) decided: Timestamp,
+}
+
+/// The outcome of a step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Stepped {
+    /// It is stored, with one answer for each run.
+    Stored(Vec<Appended>),
+    /// Another process has stored a step since: nothing is stored.
+    Conflict,
+}

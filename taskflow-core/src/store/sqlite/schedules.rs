@@ -1,0 +1,173 @@
+//! The states of schedules, and the slots that became no runs.
+
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
+use sqlx::{Connection, Row};
+
+use super::SqliteStore;
+use super::append::Script;
+use super::read::{Question, get};
+use crate::base::Timestamp;
+use crate::store::checksum::{Checksum, of_columns};
+use crate::store::rows::Appended;
+use crate::store::schedule_rows::{ScheduleRow, ScheduleStep, SlotRow, Stepped};
+use crate::store::traits::StoreError;
+
+pub(super) async fn schedules(store: &SqliteStore) -> Result<Vec<ScheduleRow>, StoreError> {
+    let sql = "SELECT dag, version, state, updated, checksum FROM schedules ORDER BY dag";
+    let rows = Question::new(sql).ask(store).await?;
+    rows.iter().map(|row| schedule_row(store, row)).collect()
+}
+
+pub(super) async fn schedule(store: &SqliteStore, dag: &str) -> Result<Option<ScheduleRow>, StoreError> {
+    let sql = "SELECT dag, version, state, updated, checksum FROM schedules WHERE dag = ?";
+    let rows = Question::new(sql).give(dag.to_owned()).ask(store).await?;
+    rows.first().map(|row| schedule_row(store, row)).transpose()
+}
+
+pub(super) async fn slots(store: &SqliteStore, dag: &str, limit: u32) -> Result<Vec<SlotRow>, StoreError> {
+    let sql = "SELECT number, dag, first, last, count, fate, reason, decided, checksum FROM slots WHERE dag = ? \
+               ORDER BY last DESC LIMIT ?";
+    let rows = Question::new(sql).give(dag.to_owned()).give(i64::from(limit)).ask(store).await?;
+    rows.iter().map(|row| slot_row(store, row)).collect()
+}
+
+fn schedule_row(store: &SqliteStore, row: &SqliteRow) -> Result<ScheduleRow, StoreError> {
+    let dag: String = get(store, row, 0, || "a schedule".to_owned())?;
+    let place = || format!("the schedule of `{dag}`");
+    let (version, state): (i64, String) = (get(store, row, 1, place)?, get(store, row, 2, place)?);
+    let updated: i64 = get(store, row, 3, place)?;
+    let stored: Checksum = get(store, row, 4, place)?;
+    if stored != schedule_checksum(&dag, version, &state, updated) {
+        return Err(store.damaged(format!("{}: its checksum does not match", place())));
+    }
+    Ok(ScheduleRow { dag, version, state, updated: Timestamp::from_nanos(updated) })
+}
+
+fn slot_row(store: &SqliteStore, row: &SqliteRow) -> Result<SlotRow, StoreError> {
+    let number: i64 = get(store, row, 0, || "a slot".to_owned())?;
+    let place = || format!("slot record {number}");
+    let time = |column| get(store, row, column, place).map(Timestamp::from_nanos);
+    let count: i64 = get(store, row, 4, place)?;
+    let slot = SlotRow {
+        dag: get(store, row, 1, place)?,
+        first: time(2)?,
+        last: time(3)?,
+        count: count.cast_unsigned(),
+        fate: get(store, row, 5, place)?,
+        reason: get(store, row, 6, place)?,
+        decided: time(7)?,
+    };
+    let stored: Checksum = get(store, row, 8, place)?;
+    if stored != slot_checksum(&slot) {
+        return Err(store.damaged(format!("{}: its checksum does not match", place())));
+    }
+    Ok(slot)
+}
+
+/// Stores steps in one transaction. A step whose version is not the next one stores nothing.
+pub(super) async fn step(store: &SqliteStore, steps: &[ScheduleStep]) -> Result<Vec<Stepped>, StoreError> {
+    if steps.is_empty() {
+        return Ok(Vec::new());
+    }
+    store.hit("store.step")?;
+    let mut guard = store.writer.acquire().await?;
+    let stored = write(guard.connection(), steps).await.map_err(|error| guard.explain(&error))?;
+    guard.release();
+    store.hit("store.stepped")?;
+    Ok(stored)
+}
+
+async fn write(connection: &mut SqliteConnection, steps: &[ScheduleStep]) -> sqlx::Result<Vec<Stepped>> {
+    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+    let mut versions = std::collections::HashMap::new();
+    for row in sqlx::query("SELECT dag, version FROM schedules").fetch_all(&mut *transaction).await? {
+        versions.insert(row.try_get::<String, _>(0)?, row.try_get::<i64, _>(1)?);
+    }
+    let mut script = Script::new();
+    let mut outcomes = Vec::with_capacity(steps.len());
+    let mut runs: Vec<Appended> = Vec::new();
+    for step in steps {
+        let next = versions.get(&step.row.dag).map_or(1, |version| version + 1);
+        if next != step.row.version {
+            outcomes.push(None);
+            continue;
+        }
+        versions.insert(step.row.dag.clone(), next);
+        script.step(step)?;
+        let first = runs.len();
+        for run in &step.runs {
+            script.new_run(runs.len() as i64, run, None, None)?;
+            runs.push(Appended::Taken);
+        }
+        outcomes.push(Some(first..runs.len()));
+        if script.is_full() {
+            script.send_and_note(&mut transaction, &mut runs).await?;
+        }
+    }
+    script.send_and_note(&mut transaction, &mut runs).await?;
+    transaction.commit().await?;
+    let outcome = |of: Option<std::ops::Range<usize>>| of.map_or(Stepped::Conflict, |of| Stepped::Stored(runs[of].to_vec()));
+    Ok(outcomes.into_iter().map(outcome).collect())
+}
+
+impl Script {
+    fn step(&mut self, step: &ScheduleStep) -> sqlx::Result<()> {
+        let ScheduleRow { dag, version, state, updated } = &step.row;
+        self.sql += "INSERT INTO schedules (dag, version, state, updated, checksum) VALUES (?, ?, ?, ?, ?) \
+                     ON CONFLICT (dag) DO UPDATE SET version = excluded.version, state = excluded.state, \
+                     updated = excluded.updated, checksum = excluded.checksum;";
+        self.give(dag)?;
+        self.give(*version)?;
+        self.give(state)?;
+        self.give(updated.as_nanos())?;
+        self.give(schedule_checksum(dag, *version, state, updated.as_nanos()))?;
+        for slot in &step.slots {
+            self.sql += "INSERT INTO slots (dag, first, last, count, fate, reason, decided, checksum) \
+                         VALUES (?, ?, ?, ?, ?, ?, ?, ?);";
+            self.give(&slot.dag)?;
+            self.give(slot.first.as_nanos())?;
+            self.give(slot.last.as_nanos())?;
+            self.give(slot.count.cast_signed())?;
+            self.give(&slot.fate)?;
+            self.give(&slot.reason)?;
+            self.give(slot.decided.as_nanos())?;
+            self.give(slot_checksum(slot))?;
+        }
+        Ok(())
+    }
+}
+
+/// Looks for damage in the tables of schedules.
+pub(super) async fn check(store: &SqliteStore, findings: &mut Vec<String>) -> Result<(), StoreError> {
+    let mut look = |result: Result<(), StoreError>| match result {
+        Err(StoreError::Damaged { what, .. }) => {
+            findings.push(what);
+            Ok(())
+        }
+        other => other,
+    };
+    let sql = "SELECT dag, version, state, updated, checksum FROM schedules ORDER BY dag";
+    for row in Question::new(sql).ask(store).await? {
+        look(schedule_row(store, &row).map(drop))?;
+    }
+    let sql = "SELECT number, dag, first, last, count, fate, reason, decided, checksum FROM slots ORDER BY number";
+    for row in Question::new(sql).ask(store).await? {
+        look(slot_row(store, &row).map(drop))?;
+    }
+    Ok(())
+}
+
+fn schedule_checksum(dag: &str, version: i64, state: &str, updated: i64) -> Checksum {
+    let (version, updated) = (version.to_be_bytes(), updated.to_be_bytes());
+    of_columns("schedule", &[dag.as_bytes(), &version, state.as_bytes(), &updated])
+}
+
+fn slot_checksum(slot: &SlotRow) -> Checksum {
+    let SlotRow { dag, first, last, count, fate, reason, decided } = slot;
+    let times = [first, last, decided].map(|time| time.as_nanos().to_be_bytes());
+    let count = count.to_be_bytes();
+    of_columns(
+        "slot",
+        &[dag.as_bytes(), &times[0], &times[1], &times[2], &count, fate.as_bytes(), reason.as_bytes()],
+    )
+}
