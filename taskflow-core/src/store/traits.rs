@@ -48,15 +48,7 @@ pub(crate) type StoreFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = Resul
 
 /// A place for runs: everything that the journal needs of one.
 pub(crate) trait Store:
-    RunStore
-    + SegmentStore
-    + GraphStore
-    + RequestStore
-    + PoolStore
-    + ScheduleStore
-    + Outbox
-    + Maintenance
-    + fmt::Debug
+    RunStore + SegmentStore + GraphStore + RequestStore + PoolStore + ScheduleStore + Outbox + Maintenance + fmt::Debug
 {
 }
 

@@ -7,17 +7,19 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::callback::DeliveryAttempt;
+use crate::run::RunState;
 use crate::store::admission::{Admission, AdmissionRequest, Ticket, decide};
 use crate::store::identity::worker;
 use crate::store::ownership::{Claim, Liveness, RunGuard};
-use crate::store::rows::{Append, AppendTarget, Appended, NewRun, Request, RunFilter, RunRow, RunUpdate, Segment, SegmentRow};
+use crate::store::rows::{
+    Append, AppendTarget, Appended, NewRun, Request, RunFilter, RunRow, RunUpdate, Segment, SegmentRow,
+};
 use crate::store::schedule_rows::{ScheduleRow, SlotRow};
 use crate::store::traits::{
     GraphStore, Maintenance, Outbox, PoolStore, RequestStore, RunStore, SegmentStore, StoreError, StoreFuture,
     store_future,
 };
-use crate::callback::DeliveryAttempt;
-use crate::run::RunState;
 
 /// Runs in memory.
 #[derive(Debug, Default)]

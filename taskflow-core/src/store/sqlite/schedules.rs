@@ -106,7 +106,8 @@ async fn write(connection: &mut SqliteConnection, steps: &[ScheduleStep]) -> sql
     }
     script.send_and_note(&mut transaction, &mut runs).await?;
     transaction.commit().await?;
-    let outcome = |of: Option<std::ops::Range<usize>>| of.map_or(Stepped::Conflict, |of| Stepped::Stored(runs[of].to_vec()));
+    let outcome =
+        |of: Option<std::ops::Range<usize>>| of.map_or(Stepped::Conflict, |of| Stepped::Stored(runs[of].to_vec()));
     Ok(outcomes.into_iter().map(outcome).collect())
 }
 
@@ -166,8 +167,5 @@ fn slot_checksum(slot: &SlotRow) -> Checksum {
     let SlotRow { dag, first, last, count, fate, reason, decided } = slot;
     let times = [first, last, decided].map(|time| time.as_nanos().to_be_bytes());
     let count = count.to_be_bytes();
-    of_columns(
-        "slot",
-        &[dag.as_bytes(), &times[0], &times[1], &times[2], &count, fate.as_bytes(), reason.as_bytes()],
-    )
+    of_columns("slot", &[dag.as_bytes(), &times[0], &times[1], &times[2], &count, fate.as_bytes(), reason.as_bytes()])
 }
