@@ -26,6 +26,7 @@
 //! store      where runs are stored: memory, SQLite; ownership, blobs
 //! journal    writer, recorder, history and its follower, edits, resume, explain
 //! ops        what people do with runs, each one function: start, resume, clear, mark, cancel
+//! service    the process that stays: starts the runs of schedules, works on queued runs
 //! sensors    sensors for files, ports, endpoints, times and other runs
 //! spark      jobs on Apache Spark, and tasks on its executors (feature `spark`)
 //! testing    the test kit (feature `testing`)
@@ -49,6 +50,8 @@ pub mod render;
 pub mod run;
 pub mod schedule;
 pub mod sensors;
+#[cfg(feature = "sqlite")]
+pub mod service;
 pub mod store;
 pub mod task;
 pub mod value;

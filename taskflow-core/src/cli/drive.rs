@@ -19,7 +19,7 @@ use super::{args, format, setup, summary};
 use crate::base::QUIET;
 use crate::config::Config;
 use crate::dag::{Params, Plan};
-use crate::engine::RunRequest;
+use crate::engine::{Engine, RunRequest};
 use crate::log::LogSink;
 #[cfg(feature = "sqlite")]
 use crate::log::{self, AlreadyInstalled};
@@ -74,6 +74,17 @@ impl RunFlags {
             home: setup::home_flag(matches),
         }
     }
+
+    /// An engine with the limits of the configuration and of the flags.
+    pub(super) fn engine(&self, config: &Config) -> Result<Engine, CliError> {
+        Ok(ops::engine(config, self.jobs)?)
+    }
+
+    /// Whether log records of tasks are shown.
+    #[cfg(feature = "sqlite")]
+    pub(super) fn shows_logs(&self) -> bool {
+        self.echo
+    }
 }
 
 /// A run that is about to start.
@@ -116,14 +127,14 @@ pub(super) fn drive(invocation: RunInvocation, terminal: &Terminal) -> Result<Ex
         json: flags.json,
         quiet: flags.quiet,
         given,
-        home: flags.home,
+        home: flags.home.clone(),
     };
     let info = info.clone();
     if !request.graph_changes().is_empty() {
         graph_changed(request.graph_changes(), terminal);
     }
     let grace = ops::grace(&config);
-    let engine = ops::engine(&config, flags.jobs)?;
+    let engine = flags.engine(&config)?;
     let request = request.grace(grace).engine(&engine);
     // The summary reports panics. Backtraces, if asked for, are printed by the panic hook.
     quiet_panics();
@@ -208,7 +219,7 @@ pub(super) fn quiet_panics() {
 
 /// Writes what tasks log to the files of the home.
 #[cfg(feature = "sqlite")]
-fn capture(home: &ops::Home, echo: bool, terminal: &Terminal) -> std::io::Result<LogSink> {
+pub(super) fn capture(home: &ops::Home, echo: bool, terminal: &Terminal) -> std::io::Result<LogSink> {
     let sink = home.log_sink()?;
     let installed = match home.config().settings().log_filter() {
         Some(filter) => log::init_with(sink.clone(), filter.clone()),

@@ -10,6 +10,7 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("DAGs", &["list", "show", "run"]),
     ("Reading runs", &["runs", "status", "explain", "values", "logs"]),
     ("Acting on runs", &["resume", "retry", "clear", "mark", "release", "cancel", "replay"]),
+    ("Schedules", &["serve", "next", "slots", "pause", "unpause"]),
     ("Other", &["config", "db", "completions"]),
 ];
 

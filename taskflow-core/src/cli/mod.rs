@@ -5,7 +5,8 @@
 //!
 //! - `list`, `show`, `run`, `completions`: verbs about DAGs. `config`: the configuration.
 //! - `runs`, `status`, `explain`, `values`, `logs`: verbs that read stored runs. `resume`, `retry`,
-//!   `clear`, `mark`, `release`, `cancel`, `replay`: verbs that change or run them. `db`: upkeep.
+//!   `clear`, `mark`, `release`, `cancel`, `replay`: verbs that change or run them. `serve`,
+//!   `schedules`: the service, and the verbs about schedules. `db`: upkeep.
 //!   All of these need the feature `sqlite`.
 //! - `setup`: the configuration of a call. `home`: the directory of runs. `run_args`: arguments
 //!   that select a run.
@@ -77,6 +78,10 @@ mod run;
 mod run_args;
 #[cfg(feature = "sqlite")]
 mod runs;
+#[cfg(feature = "sqlite")]
+mod schedules;
+#[cfg(feature = "sqlite")]
+mod serve;
 mod setup;
 mod shell;
 mod show;
@@ -172,6 +177,11 @@ fn history() -> Vec<clap::Command> {
         release::command(),
         cancel::command(),
         replay::command(),
+        serve::command(),
+        schedules::next_command(),
+        schedules::slots_command(),
+        schedules::pause_command(),
+        schedules::unpause_command(),
         db::command(),
     ]
 }
@@ -193,6 +203,11 @@ fn about_runs(verb: &str, matches: &ArgMatches, terminal: &Terminal) -> Result<E
         "release" => release::release(matches, &home, terminal),
         "cancel" => cancel::cancel(matches, &home, terminal),
         "replay" => replay::replay(matches, &home, terminal),
+        "serve" => serve::serve(matches, &home, terminal),
+        "next" => schedules::next(matches, &home, terminal),
+        "slots" => schedules::slots(matches, &home, terminal),
+        "pause" => schedules::pause(matches, &home, terminal),
+        "unpause" => schedules::unpause(matches, &home, terminal),
         "db" => db::db(matches, &home, terminal),
         _ => unreachable!("clap knows no other verb"),
     }

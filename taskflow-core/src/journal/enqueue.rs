@@ -1,10 +1,13 @@
 //! Creates runs that wait for a process to claim them.
 
+use std::sync::Arc;
+
 use super::error::JournalError;
 use super::graph::Graph;
 use super::journal::Journal;
 use super::{RunSummary, params};
 use crate::base::Timestamp;
+use crate::dag::Plan;
 use crate::engine::RunRequest;
 use crate::store::{Append, AppendTarget, Appended, NewRun, build_id};
 
@@ -22,18 +25,9 @@ impl Journal {
     /// When the graph or a parameter has a mistake, a run with this id already exists, or the store
     /// cannot be written.
     pub async fn enqueue<T>(&self, request: RunRequest<T>) -> Result<RunSummary, JournalError> {
-        let (plan, info, values) = request.checked().map_err(|error| JournalError::Start(Box::new(error)))?;
-        let run = info.run_id.clone();
+        let QueuedRun { plan, new } = QueuedRun::new(request, Timestamp::now())?;
+        let run = new.info.run_id.clone();
         let refused = |reason: String| JournalError::Nothing { run: run.clone(), reason };
-        let new = NewRun {
-            info: (*info).clone(),
-            graph: plan.hash().to_owned(),
-            build: build_id().to_owned(),
-            owner: None,
-            params: params::encode(plan.params(), &values).map_err(refused)?,
-            tasks: plan.task_count() as u32,
-            created: Timestamp::now(),
-        };
         let store = &self.inner.store;
         let snapshot = Graph::of(&plan).encode();
         store.put_graph(plan.hash(), &snapshot).await?;
@@ -47,5 +41,34 @@ impl Journal {
             }
             _ => Err(refused("a run with this id already exists".to_owned())),
         }
+    }
+}
+
+/// A run that is to be stored as queued.
+#[derive(Debug)]
+pub(crate) struct QueuedRun {
+    pub(super) plan: Arc<Plan>,
+    pub(super) new: NewRun,
+}
+
+impl QueuedRun {
+    /// Checks a request.
+    ///
+    /// # Errors
+    ///
+    /// When the graph or a parameter has a mistake.
+    pub(crate) fn new<T>(request: RunRequest<T>, created: Timestamp) -> Result<Self, JournalError> {
+        let (plan, info, values) = request.checked().map_err(|error| JournalError::Start(Box::new(error)))?;
+        let refused = |reason: String| JournalError::Nothing { run: info.run_id.clone(), reason };
+        let new = NewRun {
+            info: (*info).clone(),
+            graph: plan.hash().to_owned(),
+            build: build_id().to_owned(),
+            owner: None,
+            params: params::encode(plan.params(), &values).map_err(refused)?,
+            tasks: plan.task_count() as u32,
+            created,
+        };
+        Ok(QueuedRun { plan, new })
     }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::base::{BoxError, ErrorKind};
 use crate::config::ConfigError;
-use crate::dag::{BuildErrors, ParamError, SelectionError};
+use crate::dag::{BuildErrors, ParamError, ScheduleError, SelectionError};
 use crate::engine::{RunError, UnknownPool};
 use crate::journal::JournalError;
 use crate::run::{RunState, TaskState};
@@ -47,6 +47,35 @@ pub enum OpsError {
         home: PathBuf,
         /// What the store or the operating system reports.
         source: BoxError,
+    },
+    /// An option of the schedule of the DAG is not valid.
+    #[error(transparent)]
+    Schedule(#[from] ScheduleError),
+    /// The DAG has no schedule.
+    #[error("the DAG `{dag}` has no schedule; `run {dag}` starts it")]
+    NoSchedule {
+        /// The DAG.
+        dag: String,
+    },
+    /// The DAG is paused already.
+    #[error("the DAG `{dag}` is already paused, by {by}; `unpause {dag}` ends that")]
+    Paused {
+        /// The DAG.
+        dag: String,
+        /// Who paused it.
+        by: String,
+    },
+    /// The DAG is not paused.
+    #[error("the DAG `{dag}` is not paused")]
+    NotPaused {
+        /// The DAG.
+        dag: String,
+    },
+    /// Another process serves the home.
+    #[error("{by} already serves this home; a home has one `serve`")]
+    Served {
+        /// The process, `host:process`.
+        by: String,
     },
     /// There is no interrupted run to resume.
     #[error("there is no interrupted run to resume; `runs` lists all runs, `retry` runs failed tasks again")]
@@ -116,6 +145,8 @@ impl OpsError {
             OpsError::Param(error) => error.kind(),
             OpsError::Selection(error) => error.kind(),
             OpsError::Pool(error) => error.kind(),
+            OpsError::Schedule(_) | OpsError::NoSchedule { .. } => ErrorKind::Invalid,
+            OpsError::Paused { .. } | OpsError::NotPaused { .. } | OpsError::Served { .. } => ErrorKind::Conflict,
             OpsError::NoHome { .. } | OpsError::NoValue { .. } | OpsError::NoneInterrupted => ErrorKind::NotFound,
             OpsError::NothingFailed { .. } | OpsError::Ended { .. } => ErrorKind::Conflict,
             OpsError::ValueWithoutSuccess { .. } => ErrorKind::Invalid,

@@ -16,6 +16,7 @@
 //! | `cancel` | Ends a run early, with its jobs on clusters: [`cancel()`], [`cancel_and_wait`]. |
 //! | `send_event` | Sends an event that tasks wait for: [`send_event()`]. |
 //! | `replay` | Runs one task again without storing anything: [`replay()`]. |
+//! | `schedules` | The slots of schedules: [`next_slots`], [`past_slots`], [`pause`], [`unpause`]. |
 //! | `list` | Lists runs: [`list_runs`]. |
 //! | `status` | A run and its tasks as a document: [`RunStatus`]. |
 //! | `triggered` | The runs that a run has triggered: [`triggered_runs`]. |
@@ -35,6 +36,7 @@ mod reason;
 mod replay;
 mod resume;
 mod retry;
+mod schedules;
 mod send_event;
 mod settings;
 mod start;
@@ -54,6 +56,7 @@ pub use reason::Reason;
 pub use replay::{Replayed, replay};
 pub use resume::{interrupted, resume};
 pub use retry::retry;
+pub use schedules::{NextSlot, NextSlots, PastSlots, next_slots, past_slots, pause, unpause};
 pub use send_event::{SentEvent, send_event};
 pub use settings::{DEFAULT_GRACE, durability, engine, fail_fast, grace, sync_mode};
 pub use start::{Draft, draft, start};

@@ -140,6 +140,13 @@ impl RunInfo {
         RunInfo { run_id, run_type, triggered_by: Some(by), ..RunInfo::manual(dag_id, logical_date) }
     }
 
+    /// A run of a slot of the schedule. The id derives from the slot, so that no second process can
+    /// make the run twice.
+    pub(crate) fn scheduled(dag_id: &str, at: Timestamp, interval: Option<Interval>) -> Self {
+        let run_id = format!("scheduled__{at}__{dag_id}");
+        RunInfo { run_id, run_type: RunType::Scheduled, interval, ..RunInfo::manual(dag_id, at) }
+    }
+
     /// The data interval of the run; `None` if the schedule of its DAG has no intervals. A manual
     /// run has the empty interval at its logical date.
     pub fn data_interval(&self) -> Option<Interval> {

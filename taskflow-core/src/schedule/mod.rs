@@ -6,6 +6,7 @@
 mod cron;
 mod cron_fields;
 mod describe;
+mod parse;
 mod policy;
 mod slot;
 mod spec;
@@ -16,6 +17,7 @@ mod timetables;
 mod zone;
 
 pub use cron::{Cron, CronError};
+pub use parse::RecurrenceError;
 pub use policy::{Catchup, First, Overlap, UnknownPolicy};
 pub use slot::Slot;
 pub use spec::{CATCHUP_WINDOW, Recurrence, Schedule};

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::policy::{Catchup, First};
+use super::spec::{Recurrence, Schedule, just_before};
 use crate::base::Timestamp;
 
 /// What is stored of the schedule of a DAG: which of its slots are decided.
@@ -27,6 +29,37 @@ pub struct ScheduleState {
     pub fingerprint: String,
     /// Who paused the DAG.
     pub pause: Option<Pause>,
+}
+
+impl ScheduleState {
+    /// The state of a DAG that no service has seen before. `paused`: until somebody unpauses it.
+    pub fn first_seen(schedule: &Schedule, now: Timestamp, paused: bool) -> Self {
+        let pause = || Pause {
+            by: "the option `paused`".to_owned(),
+            reason: "the DAG is new".to_owned(),
+            since: now,
+            until: None,
+        };
+        let due = now - schedule.offset;
+        let from = match (&schedule.recurrence, schedule.start) {
+            // The one slot is at the start, or now.
+            (Recurrence::Once, start) => just_before(start.unwrap_or(now)),
+            (_, Some(start)) if start > due || schedule.catchup == Catchup::All => just_before(start),
+            _ if schedule.first == First::Last => schedule.before(due, now).map_or(due, |slot| just_before(slot.at)),
+            _ => due,
+        };
+        let passed = Span { unbounded: true, ..Span::new(from, due) };
+        ScheduleState {
+            first_seen: now,
+            noticed: from.max(due),
+            pending: if from < due { vec![passed] } else { Vec::new() },
+            last_run: None,
+            clock: now,
+            clock_went_back: false,
+            fingerprint: schedule.recurrence.fingerprint(),
+            pause: paused.then(pause),
+        }
+    }
 }
 
 /// A span of time, `after < t <= until`.

@@ -19,7 +19,7 @@
 
 use std::time::Duration;
 
-use super::policy::{Catchup, First, Overlap};
+use super::policy::{Catchup, Overlap};
 use super::slot::Slot;
 use super::spec::{Recurrence, Schedule, just_before};
 use super::state::{Pause, ScheduleState, Span};
@@ -104,6 +104,29 @@ pub enum SlotFate {
     Paused,
     /// A later slot took its place.
     Superseded,
+    /// Its run could not be made: a default of a parameter failed.
+    Failed,
+}
+
+impl SlotFate {
+    const ALL: [SlotFate; 5] =
+        [SlotFate::Missed, SlotFate::Skipped, SlotFate::Paused, SlotFate::Superseded, SlotFate::Failed];
+
+    /// The name in stores and in JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            SlotFate::Missed => "missed",
+            SlotFate::Skipped => "skipped",
+            SlotFate::Paused => "paused",
+            SlotFate::Superseded => "superseded",
+            SlotFate::Failed => "failed",
+        }
+    }
+
+    /// The fate with this name.
+    pub fn named(name: &str) -> Option<Self> {
+        SlotFate::ALL.into_iter().find(|fate| fate.name() == name)
+    }
 }
 
 /// Something to note in the history of a schedule.
@@ -147,7 +170,7 @@ pub enum Waits {
 /// service has seen before.
 pub fn step(schedule: &Schedule, state: Option<&ScheduleState>, situation: &Situation) -> Step {
     let now = situation.now;
-    let state = state.cloned().unwrap_or_else(|| first_seen(schedule, now));
+    let state = state.cloned().unwrap_or_else(|| ScheduleState::first_seen(schedule, now, false));
     let mut stepper = Stepper { schedule, situation, state, decisions: Vec::new() };
     stepper.note_timetable();
     stepper.note_clock();
@@ -164,29 +187,6 @@ pub fn step(schedule: &Schedule, state: Option<&ScheduleState>, situation: &Situ
     let Stepper { mut state, decisions, .. } = stepper;
     state.clock = state.clock.max(now);
     Step { state, decisions, wake, waits }
-}
-
-/// The state of a DAG that is new.
-fn first_seen(schedule: &Schedule, now: Timestamp) -> ScheduleState {
-    let due = now - schedule.offset;
-    let from = match (&schedule.recurrence, schedule.start) {
-        // The one slot is at the start, or now.
-        (Recurrence::Once, start) => just_before(start.unwrap_or(now)),
-        (_, Some(start)) if start > due || schedule.catchup == Catchup::All => just_before(start),
-        _ if schedule.first == First::Last => schedule.before(due, now).map_or(due, |slot| just_before(slot.at)),
-        _ => due,
-    };
-    let passed = Span { unbounded: true, ..Span::new(from, due) };
-    ScheduleState {
-        first_seen: now,
-        noticed: from.max(due),
-        pending: if from < due { vec![passed] } else { Vec::new() },
-        last_run: None,
-        clock: now,
-        clock_went_back: false,
-        fingerprint: schedule.recurrence.fingerprint(),
-        pause: None,
-    }
 }
 
 /// Ends a pause. Slots that passed during the pause are recorded as paused with

@@ -59,6 +59,19 @@ impl Zone {
         self.instant_of(day.to_jiff().to_datetime(Time::midnight()))
     }
 
+    /// A point in time as clocks in this zone show it, with the offset: `2026-01-31 06:00 +09:00`,
+    /// or `2026-01-30 21:00Z` in UTC.
+    pub fn format(&self, moment: Timestamp) -> String {
+        let (local, offset) = (self.local(moment), self.offset(moment));
+        let form = if local.second() == 0 { "%Y-%m-%d %H:%M" } else { "%Y-%m-%d %H:%M:%S" };
+        if offset.is_zero() {
+            return format!("{}Z", local.strftime(form));
+        }
+        let seconds = offset.seconds();
+        let (sign, minutes) = (if seconds < 0 { '-' } else { '+' }, seconds.abs() / 60);
+        format!("{} {sign}{:02}:{:02}", local.strftime(form), minutes / 60, minutes % 60)
+    }
+
     /// The time that clocks show.
     pub(super) fn local(&self, moment: Timestamp) -> DateTime {
         self.offset(moment).to_datetime(moment.to_jiff())

@@ -1,0 +1,207 @@
+//! The verbs about schedules: `next`, `slots`, `pause`, `unpause`.
+
+use clap::{Arg, ArgMatches, Command, value_parser};
+
+use super::choose::Dags;
+use super::error::{CliError, Exit};
+use super::grid::{Cell, Column, Table};
+use super::home::Home;
+use super::terminal::Terminal;
+use super::{args, format, run_args};
+use crate::base::Timestamp;
+use crate::dag::DagDef;
+use crate::ops::{self, NextSlots, PastSlots};
+use crate::schedule::{Catchup, Zone};
+
+fn dag() -> Arg {
+    Arg::new("dag").value_name("DAG").help("Id of the DAG; may be omitted if there is only one")
+}
+
+pub(super) fn next_command() -> Command {
+    Command::new("next")
+        .about("Show when DAGs are due next")
+        .arg(dag().help("Id of the DAG [default: all with a schedule]"))
+        .arg(
+            Arg::new("count")
+                .short('n')
+                .long("count")
+                .value_name("N")
+                .value_parser(value_parser!(u16).range(1..))
+                .help("How many slots [default: 10 of one DAG, 1 of several]"),
+        )
+}
+
+pub(super) fn slots_command() -> Command {
+    Command::new("slots").about("List the last slots of a DAG: their runs, or why there is none").arg(dag()).arg(
+        Arg::new("limit")
+            .long("limit")
+            .value_name("N")
+            .value_parser(value_parser!(u32).range(1..))
+            .help("Show at most N entries [default: 20]"),
+    )
+}
+
+pub(super) fn pause_command() -> Command {
+    Command::new("pause")
+        .about("Pause the schedule of a DAG")
+        .after_help("Runs that are active go on, and `run` starts runs as before.")
+        .arg(dag())
+        .arg(run_args::reason().help("Reason, stored with the pause"))
+        .arg(run_args::by().help("Who pauses it [default: the account]"))
+        .arg(
+            Arg::new("until")
+                .long("until")
+                .value_name("TIME")
+                .value_parser(|text: &str| text.parse::<Timestamp>().map_err(|error| error.to_string()))
+                .help("Unpause it by itself at this time, such as 2026-12-01T09:00:00+09:00"),
+        )
+}
+
+pub(super) fn unpause_command() -> Command {
+    Command::new("unpause").about("Unpause the schedule of a DAG").arg(dag()).arg(
+        Arg::new("catchup")
+            .long("catchup")
+            .value_name("WHICH")
+            .value_parser(["none", "last", "all"])
+            .hide_possible_values(true)
+            .help("Of the slots that passed during the pause, run `none`, the `last` one or `all` [default: none]"),
+    )
+}
+
+fn chosen(matches: &ArgMatches) -> Result<&'static DagDef, CliError> {
+    Dags::of_binary().find(matches.get_one::<String>("dag").map(String::as_str))
+}
+
+pub(super) fn next(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, CliError> {
+    let dags = Dags::of_binary();
+    let named = matches.get_one::<String>("dag").map(String::as_str);
+    let chosen: Vec<&'static DagDef> = match named {
+        Some(_) => vec![dags.find(named)?],
+        None => dags.by_id().filter(|dag| dag.options.schedule.is_some()).collect(),
+    };
+    let default = if chosen.len() == 1 { 10 } else { 1 };
+    let count = matches.get_one::<u16>("count").map_or(default, |count| usize::from(*count));
+    let journal = home.existing_journal()?;
+    let mut all = Vec::new();
+    for dag in chosen {
+        all.push(home.wait(ops::next_slots(journal.as_ref(), dag, Timestamp::now(), count))?);
+    }
+    if args::wants_json(matches) {
+        return run_args::print_json(&all, terminal);
+    }
+    if all.is_empty() {
+        terminal.note("no DAG of this program has a schedule");
+        return Ok(Exit::Success);
+    }
+    terminal.print(&next_table(&all, terminal))?;
+    for NextSlots { dag_id, pause, .. } in &all {
+        if let Some(pause) = pause {
+            let until = pause.until.map(|until| format!(" until {}", format::moment(until))).unwrap_or_default();
+            let reason = if pause.reason.is_empty() { String::new() } else { format!(": {}", pause.reason) };
+            let by = &pause.by;
+            terminal.note(&format!(
+                "`{dag_id}` is paused by {by}{until}{reason}; its slots pass, and `unpause {dag_id}` ends that"
+            ));
+        }
+    }
+    Ok(Exit::Success)
+}
+
+fn next_table(all: &[NextSlots], terminal: &Terminal) -> String {
+    let now = Timestamp::now();
+    let mut table = Table::new([
+        Column::new("dag"),
+        Column::new("slot"),
+        Column::number("in").rank(1),
+        Column::new("UTC").rank(2),
+        Column::text("schedule").rank(1),
+    ]);
+    for NextSlots { dag_id, schedule, timezone, slots, .. } in all {
+        let zone = Zone::named(timezone).unwrap_or(Zone::UTC);
+        for slot in slots {
+            table.add_row([
+                Cell::new(dag_id),
+                Cell::new(zone.format(slot.at)),
+                Cell::new(format::duration(slot.starts.since(now))),
+                Cell::new(Zone::UTC.format(slot.at)),
+                Cell::new(schedule),
+            ]);
+        }
+        if slots.is_empty() {
+            table.add_row([Cell::new(dag_id), Cell::new("none"), Cell::new(""), Cell::new(""), Cell::new(schedule)]);
+        }
+    }
+    table.render(terminal.width_stdout(), terminal.paint_stdout())
+}
+
+pub(super) fn slots(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, CliError> {
+    let dag = chosen(matches)?;
+    let limit = matches.get_one::<u32>("limit").copied().unwrap_or(20);
+    let slots = match home.existing_journal()? {
+        Some(journal) => home.wait(ops::past_slots(&journal, dag, limit))?,
+        None => Vec::new(),
+    };
+    if args::wants_json(matches) {
+        return run_args::print_json(&slots, terminal);
+    }
+    if slots.is_empty() {
+        terminal.note(&format!(
+            "no slot of `{}` has passed yet: `serve` runs its schedule, `next` shows what comes",
+            dag.id
+        ));
+        return Ok(Exit::Success);
+    }
+    let zone = dag.options.timezone.and_then(|name| Zone::named(name).ok()).unwrap_or(Zone::UTC);
+    let mut table = Table::new([
+        Column::new("slot"),
+        Column::number("slots").rank(1),
+        Column::new("what became of it"),
+        Column::number("run"),
+        Column::reason("why"),
+    ]);
+    for PastSlots { first, last, count, run, fate, reason, .. } in &slots {
+        let slot = match first == last {
+            true => zone.format(*first),
+            false => format!("{} to {}", zone.format(*first), zone.format(*last)),
+        };
+        table.add_row([
+            Cell::new(slot),
+            Cell::new(count),
+            Cell::new(fate),
+            Cell::new(run.map(|run| run.to_string()).unwrap_or_default()),
+            Cell::new(reason),
+        ]);
+    }
+    terminal.print(&table.render(terminal.width_stdout(), terminal.paint_stdout()))?;
+    Ok(Exit::Success)
+}
+
+pub(super) fn pause(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, CliError> {
+    let dag = chosen(matches)?;
+    let journal = home.create_journal(crate::store::SyncMode::Full)?;
+    let until = matches.get_one::<Timestamp>("until").copied();
+    let pause = home.wait(ops::pause(&journal, dag, &run_args::note(matches), until))?;
+    if args::wants_json(matches) {
+        return run_args::print_json(&pause, terminal);
+    }
+    let until = pause.until.map(|until| format!(" until {}", format::moment(until))).unwrap_or_default();
+    terminal.note(&format!("`{}` is paused{until}; active runs go on, and `run` starts runs as before", dag.id));
+    Ok(Exit::Success)
+}
+
+pub(super) fn unpause(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, CliError> {
+    let dag = chosen(matches)?;
+    let journal = home.create_journal(crate::store::SyncMode::Full)?;
+    let catchup = matches.get_one::<String>("catchup").and_then(|name| name.parse().ok()).unwrap_or(Catchup::None);
+    let records = home.wait(ops::unpause(&journal, dag, catchup))?;
+    if args::wants_json(matches) {
+        return run_args::print_json(&records, terminal);
+    }
+    terminal.note(&format!("`{}` is unpaused", dag.id));
+    for PastSlots { count, fate, .. } in &records {
+        let slots = format::count(usize::try_from(*count).unwrap_or(usize::MAX), "slot");
+        let rest = if catchup == Catchup::None { "; --catchup last or all would have run them" } else { "" };
+        terminal.note(&format!("{slots} passed during the pause: {fate}{rest}"));
+    }
+    Ok(Exit::Success)
+}

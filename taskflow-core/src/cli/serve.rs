@@ -1,0 +1,177 @@
+//! `serve`: the process that stays. It starts the runs of schedules and works on queued runs.
+
+use clap::{Arg, ArgAction, ArgMatches, Command};
+
+use super::choose::Dags;
+use super::error::{CliError, Exit};
+use super::home::{self, Home};
+use super::live::Signals;
+use super::terminal::Terminal;
+use super::{drive, format, run_args};
+use crate::base::Timestamp;
+use crate::dag::DagDef;
+use crate::ops;
+use crate::run::{RunState, RunType};
+use crate::schedule::{Note, SlotRecord};
+use crate::service::{Service, ServiceEvent, ServiceOptions};
+
+pub(super) fn command() -> Command {
+    let command = Command::new("serve")
+        .about("Run the schedules of the DAGs, and the runs that are queued, until it is stopped")
+        .after_help(
+            "SIGTERM or Ctrl-C drains: nothing new starts, running tasks have their grace time, and the next `serve` \
+             resumes their runs.",
+        )
+        .arg(
+            Arg::new("only")
+                .long("only")
+                .value_name("DAG,..")
+                .action(ArgAction::Append)
+                .value_delimiter(',')
+                .help("Serve only these DAGs"),
+        )
+        .arg(
+            Arg::new("no-schedule")
+                .long("no-schedule")
+                .action(ArgAction::SetTrue)
+                .help("Start no runs of schedules, only queued ones"),
+        );
+    run_args::run_options(command)
+}
+
+pub(super) fn serve(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, CliError> {
+    let flags = drive::RunFlags::read(matches);
+    let dags = served(matches)?;
+    let config = home.config();
+    let journal = home.create_journal(home::sync(matches, config))?;
+    let engine = flags.engine(config)?;
+    drive::quiet_panics();
+    let cannot = |error: std::io::Error| CliError::Failure(format!("cannot serve: {error}"));
+    let sink = drive::capture(home.home(), flags.shows_logs(), terminal).map_err(cannot)?;
+    let options = ServiceOptions {
+        with_schedules: !matches.get_flag("no-schedule"),
+        grace: ops::grace(config),
+        durability: home::durability(matches, config),
+    };
+    // Async tasks use the threads of this runtime.
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(cannot)?;
+    let exit = runtime.block_on(async {
+        let mut signals = Signals::listen().map_err(cannot)?;
+        let service = Service::new(home.path(), &journal, &engine, dags, options)?;
+        let mut exit = Exit::Success;
+        let stop = async {
+            let signal = signals.next().await;
+            notify_systemd("STOPPING=1");
+            if !flags.quiet {
+                terminal.note("stopping: running tasks have their grace time; the next `serve` resumes their runs");
+            }
+            exit = match signal.exit() {
+                // A supervisor asks a service to stop with SIGTERM: that is its regular end.
+                Exit::Terminated => Exit::Success,
+                exit => exit,
+            };
+            signal.reason().to_owned()
+        };
+        let path = home.path().display().to_string();
+        service.run(stop, |event| report(&event, flags.quiet, &path, terminal)).await;
+        Ok::<_, CliError>(exit)
+    })?;
+    sink.flush();
+    engine.blocking_warnings().iter().for_each(|warning| terminal.warn(warning));
+    home.close(&journal);
+    Ok(exit)
+}
+
+/// The DAGs of `--only`, or all.
+fn served(matches: &ArgMatches) -> Result<Vec<&'static DagDef>, CliError> {
+    let dags = Dags::of_binary();
+    match matches.get_many::<String>("only") {
+        Some(names) => names.map(|name| dags.find(Some(name))).collect(),
+        None => Ok(dags.by_id().collect()),
+    }
+}
+
+/// Prints an event as one line, with the time.
+fn report(event: &ServiceEvent, quiet: bool, home: &str, terminal: &Terminal) {
+    let line = |text: String| {
+        if !quiet {
+            terminal.note(&format!("{} {text}", format::time(Timestamp::now())));
+        }
+    };
+    match event {
+        ServiceEvent::Ready { dags, schedules, .. } => {
+            notify_systemd("READY=1");
+            let (dags, schedules) = (format::count(*dags, "DAG"), format::count(*schedules, "schedule"));
+            line(format!("serving {dags} with {schedules}; home {home}"));
+        }
+        ServiceEvent::Unserved { dag, reason, .. } => {
+            terminal.error(&format!("the schedule of `{dag}` is not served: {reason}"));
+        }
+        ServiceEvent::Started { run, resumed, .. } => {
+            let verb = if *resumed { "resumed" } else { "started" };
+            let about = match run.info.run_type {
+                RunType::Scheduled => format!(" (slot {})", format::moment(run.info.logical_date)),
+                _ => String::new(),
+            };
+            line(format!("run {} of {} {verb}{about}", run.number, run.info.dag_id));
+        }
+        ServiceEvent::Refused { run, reason, .. } => {
+            terminal.error(&format!("run {} of `{}` cannot be started: {reason}", run.number, run.info.dag_id));
+        }
+        ServiceEvent::Ended { number, dag_id, state, took, .. } => {
+            let took = format::duration(*took);
+            let hint = match state {
+                RunState::Failed => format!("; `status {number}` shows why"),
+                _ => String::new(),
+            };
+            line(format!("run {number} of {dag_id}: {state} after {took}{hint}"));
+        }
+        ServiceEvent::Recorded { dag, record, .. } => line(format!("{dag}: {}", recorded(record))),
+        ServiceEvent::Noted { dag, note, .. } => line(format!("{dag}: {}", noted(note))),
+        ServiceEvent::Trouble { error, .. } => terminal.error(error),
+    }
+}
+
+/// `71 slots missed, 28 Nov 12:00 to 1 Dec 10:00: no service was running`
+fn recorded(record: &SlotRecord) -> String {
+    let SlotRecord { first, last, count, fate, reason } = record;
+    let fate = fate.name();
+    match count {
+        1 => format!("the slot {} was {fate}: {reason}", format::moment(*first)),
+        _ => format!("{count} slots were {fate}, {} to {}: {reason}", format::moment(*first), format::moment(*last)),
+    }
+}
+
+fn noted(note: &Note) -> String {
+    match note {
+        Note::TimetableChanged { from, to } => {
+            format!(
+                "the timetable has changed from `{from}` to `{to}`; slots that waited are dropped, none is repeated"
+            )
+        }
+        Note::ClockWentBack { by } => {
+            format!("the clock went back by {}; no slot is repeated", format::duration(*by))
+        }
+        Note::PauseEnded(pause) => format!("the pause by {} has reached its end", pause.by),
+    }
+}
+
+/// Tells systemd about the state of the service, if it runs this process with `Type=notify`.
+fn notify_systemd(state: &str) {
+    #[cfg(target_os = "linux")]
+    {
+        use std::os::linux::net::SocketAddrExt;
+        use std::os::unix::net::{SocketAddr, UnixDatagram};
+
+        let Some(path) = std::env::var_os("NOTIFY_SOCKET") else { return };
+        let path = path.to_string_lossy();
+        let address = match path.strip_prefix('@') {
+            Some(name) => SocketAddr::from_abstract_name(name),
+            None => SocketAddr::from_pathname(&*path),
+        };
+        // A supervisor that cannot be reached decides by its own time limits.
+        let _ = address.and_then(|address| UnixDatagram::unbound()?.send_to_addr(state.as_bytes(), &address));
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = state;
+}

@@ -1,0 +1,65 @@
+//! The schedule that the options of a DAG describe.
+
+use super::options::DagOptions;
+use crate::base::{Date, Timestamp};
+use crate::schedule::{Recurrence, RecurrenceError, Schedule, Zone, ZoneError};
+
+/// The options of a DAG describe no schedule. The macro reports the same while a program compiles.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ScheduleError {
+    /// The schedule is no schedule.
+    #[error(transparent)]
+    Recurrence(#[from] RecurrenceError),
+    /// The time zone is unknown.
+    #[error(transparent)]
+    Zone(#[from] ZoneError),
+    /// The start or the end is no time.
+    #[error("`{0}` is neither a date nor an RFC 3339 time")]
+    Bound(String),
+}
+
+impl DagOptions {
+    /// The schedule of a DAG with these options; `None` if it has none.
+    ///
+    /// # Errors
+    ///
+    /// When an option is not valid. The options that `#[dag(..)]` writes are.
+    pub fn schedule(&self, dag_id: &str) -> Result<Option<Schedule>, ScheduleError> {
+        let Some(text) = self.schedule else { return Ok(None) };
+        let zone = self.timezone.map_or(Ok(Zone::UTC), Zone::named)?;
+        let mut schedule = Schedule::new(Recurrence::parse(text, &zone)?);
+        schedule.start = self.start.map(|text| bound(text, &zone, first_of)).transpose()?;
+        schedule.end = self.end.map(|text| bound(text, &zone, last_of)).transpose()?;
+        schedule.first = self.first.unwrap_or(schedule.first);
+        schedule.catchup = self.catchup.unwrap_or(schedule.catchup);
+        schedule.catchup_window = self.catchup_window.unwrap_or(schedule.catchup_window);
+        schedule.overlap = self.overlap.unwrap_or(schedule.overlap);
+        schedule.max_active_runs = self.max_active_runs.unwrap_or(schedule.overlap.default_max_active_runs());
+        schedule.after_previous = self.after_previous;
+        Ok(Some(match self.spread {
+            Some(spread) => schedule.spread(dag_id, spread),
+            None => schedule,
+        }))
+    }
+}
+
+/// A time, or a day in the zone.
+fn bound(text: &str, zone: &Zone, of_day: fn(&Zone, Date) -> Option<Timestamp>) -> Result<Timestamp, ScheduleError> {
+    let invalid = || ScheduleError::Bound(text.to_owned());
+    match text.parse::<Date>() {
+        Ok(day) => of_day(zone, day).ok_or_else(invalid),
+        Err(_) => text.parse().map_err(|_| invalid()),
+    }
+}
+
+/// A start on a day is its first point in time.
+fn first_of(zone: &Zone, day: Date) -> Option<Timestamp> {
+    zone.start_of(day).or_else(|| zone.start_of(day.tomorrow()))
+}
+
+/// An end on a day is its last point in time.
+fn last_of(zone: &Zone, day: Date) -> Option<Timestamp> {
+    let next = first_of(zone, day.tomorrow())?;
+    Some(Timestamp::from_nanos(next.as_nanos() - 1))
+}

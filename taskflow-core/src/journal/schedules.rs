@@ -1,0 +1,114 @@
+//! The schedules of DAGs in the store: their states, the slots that became no runs, and new runs.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::enqueue::QueuedRun;
+use super::error::JournalError;
+use super::graph::Graph;
+use super::journal::Journal;
+use crate::base::Timestamp;
+use crate::dag::Plan;
+use crate::schedule::{ScheduleState, SlotRecord};
+use crate::store::{Appended, ScheduleRow, ScheduleStep, SlotRow, Stepped, StoreError};
+
+/// The stored state of a schedule, and the version to step it from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct StoredSchedule {
+    pub(crate) state: ScheduleState,
+    pub(crate) version: i64,
+}
+
+/// A step of the schedule of a DAG, to be stored.
+#[derive(Debug)]
+pub(crate) struct NewStep {
+    pub(crate) dag: String,
+    /// The version that the step began with: 0 for a DAG that is new.
+    pub(crate) version: i64,
+    pub(crate) state: ScheduleState,
+    pub(crate) records: Vec<SlotRecord>,
+    pub(crate) runs: Vec<QueuedRun>,
+}
+
+/// What became of a step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum StepOutcome {
+    /// It is stored, with its runs. `None` is a run that existed already.
+    Stored(Vec<Option<i64>>),
+    /// Another process was faster: nothing of it is stored.
+    Conflict,
+}
+
+impl Journal {
+    /// The schedules of all DAGs that a service has seen.
+    pub(crate) async fn schedules(&self) -> Result<HashMap<String, StoredSchedule>, JournalError> {
+        let rows = self.inner.store.schedules().await?;
+        rows.into_iter().map(|row| Ok((row.dag.clone(), stored(row)?))).collect()
+    }
+
+    /// The schedule of a DAG.
+    pub(crate) async fn schedule(&self, dag: &str) -> Result<Option<StoredSchedule>, JournalError> {
+        self.inner.store.schedule(dag).await?.map(stored).transpose()
+    }
+
+    /// At most `limit` records of slots of a DAG that became no runs, the latest first.
+    pub(crate) async fn slot_records(&self, dag: &str, limit: u32) -> Result<Vec<SlotRow>, JournalError> {
+        Ok(self.inner.store.slots(dag, limit).await?)
+    }
+
+    /// Stores steps of different DAGs in one transaction; each of them whole, or as a conflict.
+    pub(crate) async fn store_steps(
+        &self,
+        steps: Vec<NewStep>,
+        now: Timestamp,
+    ) -> Result<Vec<StepOutcome>, JournalError> {
+        let mut graphs: HashMap<String, Arc<Plan>> = HashMap::new();
+        let mut rows = Vec::with_capacity(steps.len());
+        for NewStep { dag, version, state, records, runs } in steps {
+            let state = serde_json::to_string(&state).map_err(|error| damaged(&dag, &error))?;
+            let mut new = Vec::with_capacity(runs.len());
+            for run in runs {
+                graphs.insert(run.plan.hash().to_owned(), run.plan);
+                new.push(run.new);
+            }
+            let slots = records.into_iter().map(|record| slot_row(&dag, record, now)).collect();
+            let row = ScheduleRow { dag, version: version + 1, state, updated: now };
+            rows.push(ScheduleStep { row, slots, runs: new });
+        }
+        self.put_graphs(&graphs).await?;
+        let outcomes = self.inner.store.step_schedules(&rows).await?;
+        // A deletion may have removed a graph before a run referred to it.
+        self.put_graphs(&graphs).await?;
+        let number = |appended: Appended| match appended {
+            Appended::Stored(number) => Some(number),
+            Appended::Fenced | Appended::Taken => None,
+        };
+        let outcome = |stepped: Stepped| match stepped {
+            Stepped::Stored(runs) => StepOutcome::Stored(runs.into_iter().map(number).collect()),
+            Stepped::Conflict => StepOutcome::Conflict,
+        };
+        Ok(outcomes.into_iter().map(outcome).collect())
+    }
+
+    async fn put_graphs(&self, graphs: &HashMap<String, Arc<Plan>>) -> Result<(), JournalError> {
+        for (hash, plan) in graphs {
+            self.inner.store.put_graph(hash, &Graph::of(plan).encode()).await?;
+        }
+        Ok(())
+    }
+}
+
+fn slot_row(dag: &str, record: SlotRecord, decided: Timestamp) -> SlotRow {
+    let SlotRecord { first, last, count, fate, reason } = record;
+    SlotRow { dag: dag.to_owned(), first, last, count, fate: fate.name().to_owned(), reason, decided }
+}
+
+fn stored(row: ScheduleRow) -> Result<StoredSchedule, JournalError> {
+    let state = serde_json::from_str(&row.state).map_err(|error| damaged(&row.dag, &error))?;
+    Ok(StoredSchedule { state, version: row.version })
+}
+
+fn damaged(dag: &str, error: &serde_json::Error) -> JournalError {
+    let what = format!("the schedule of `{dag}`: {error}");
+    JournalError::Store(StoreError::Damaged { place: "of this home".to_owned(), what })
+}

@@ -1,0 +1,237 @@
+//! The schedules of DAGs: what comes next, what became of slots, pausing.
+
+use serde::Serialize;
+
+use super::error::OpsError;
+use crate::base::{Interval, Timestamp};
+use crate::dag::DagDef;
+use crate::journal::{Journal, NewStep, Note, StepOutcome, StoredSchedule};
+use crate::run::RunType;
+use crate::schedule::{Catchup, Pause, Schedule, ScheduleState, SlotRecord, unpause as unpaused};
+use crate::store::{RunFilter, RunOrder};
+
+/// The slots of a DAG to come.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct NextSlots {
+    /// The DAG.
+    pub dag_id: String,
+    /// Its schedule in words.
+    pub schedule: String,
+    /// The time zone of the schedule.
+    pub timezone: String,
+    /// Who paused the DAG, if it is paused: then the slots pass.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pause: Option<Pause>,
+    /// The slots, in ascending order. Empty for `@continuous`, whose slots depend on its runs.
+    pub slots: Vec<NextSlot>,
+}
+
+/// A slot to come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct NextSlot {
+    /// The logical date of its run.
+    pub at: Timestamp,
+    /// When its run starts: later than the slot with `spread`.
+    pub starts: Timestamp,
+    /// The data interval of its run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub interval: Option<Interval>,
+}
+
+/// The next `count` slots of a DAG after a point in time. `journal` tells whether the DAG is
+/// paused.
+///
+/// # Errors
+///
+/// When the DAG has no schedule, or the store cannot be read.
+pub async fn next_slots(
+    journal: Option<&Journal>,
+    dag: &DagDef,
+    after: Timestamp,
+    count: usize,
+) -> Result<NextSlots, OpsError> {
+    let schedule = schedule_of(dag)?;
+    let stored = match journal {
+        Some(journal) => journal.schedule(dag.id).await?,
+        None => None,
+    };
+    let state = stored.map(|stored| stored.state);
+    let first_seen = state.as_ref().map_or(after, |state| state.first_seen);
+    // A slot that was noticed is decided, or waits.
+    let from = state.as_ref().map_or(after, |state| after.max(state.noticed));
+    let first = schedule.after(from, first_seen);
+    let slots = std::iter::successors(first, |slot| schedule.after(slot.at, first_seen)).take(count);
+    let slots = slots.map(|slot| NextSlot { at: slot.at, starts: slot.at + schedule.offset, interval: slot.interval });
+    Ok(NextSlots {
+        dag_id: dag.id.to_owned(),
+        schedule: schedule.recurrence.describe(),
+        timezone: dag.options.timezone.unwrap_or("UTC").to_owned(),
+        pause: state.and_then(|state| state.pause),
+        slots: slots.collect(),
+    })
+}
+
+/// A slot that passed: a run, or a record of why there is none.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct PastSlots {
+    /// The first slot.
+    pub first: Timestamp,
+    /// The last slot: the same if it is one slot.
+    pub last: Timestamp,
+    /// How many slots they are.
+    pub count: u64,
+    /// The run, if it is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run: Option<i64>,
+    /// The state of the run, or what became of the slots: `missed`, `skipped`, `paused`,
+    /// `superseded`, `failed`; `waiting` for slots that wait.
+    pub fate: String,
+    /// Why there is no run.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub reason: String,
+}
+
+/// The last slots of a DAG, the latest first: at most `limit` runs and records.
+///
+/// # Errors
+///
+/// When the DAG has no schedule, or the store cannot be read.
+pub async fn past_slots(journal: &Journal, dag: &DagDef, limit: u32) -> Result<Vec<PastSlots>, OpsError> {
+    let schedule = schedule_of(dag)?;
+    let filter = RunFilter {
+        dag: Some(dag.id.to_owned()),
+        run_types: vec![RunType::Scheduled],
+        order: RunOrder::LogicalDate,
+        limit: Some(limit),
+        ..RunFilter::default()
+    };
+    let runs = journal.runs(&filter).await?.into_iter().map(|run| PastSlots {
+        first: run.info.logical_date,
+        last: run.info.logical_date,
+        count: 1,
+        run: Some(run.number),
+        fate: run.state.to_string(),
+        reason: String::new(),
+    });
+    let mut slots: Vec<PastSlots> = runs.collect();
+    slots.extend(journal.slot_records(dag.id, limit).await?.into_iter().map(|record| PastSlots {
+        first: record.first,
+        last: record.last,
+        count: record.count,
+        run: None,
+        fate: record.fate,
+        reason: record.reason,
+    }));
+    if let Some(StoredSchedule { state, .. }) = journal.schedule(dag.id).await? {
+        slots.extend(waiting(&schedule, &state));
+    }
+    slots.sort_by_key(|slot| std::cmp::Reverse(slot.last));
+    slots.truncate(limit as usize);
+    Ok(slots)
+}
+
+/// The slots that wait, as one entry a span.
+fn waiting(schedule: &Schedule, state: &ScheduleState) -> Vec<PastSlots> {
+    let spans = state.pending.iter().filter_map(|span| {
+        let first = schedule.after(span.after, state.first_seen)?;
+        let slots = std::iter::successors(Some(first), |slot| schedule.after(slot.at, state.first_seen));
+        let slots: Vec<Timestamp> = slots.map(|slot| slot.at).take_while(|&at| at <= span.until).collect();
+        let (first, last) = (*slots.first()?, *slots.last()?);
+        let reason =
+            if state.pause.is_some() { "the DAG is paused" } else { "no room, or the run before has not succeeded" };
+        Some(PastSlots {
+            first,
+            last,
+            count: slots.len() as u64,
+            run: None,
+            fate: "waiting".to_owned(),
+            reason: reason.to_owned(),
+        })
+    });
+    spans.collect()
+}
+
+/// Pauses the schedule of a DAG, until it is unpaused or until `until`. Runs that are active go on,
+/// and runs can be started by hand.
+///
+/// # Errors
+///
+/// When the DAG has no schedule or is paused, or the store cannot be written.
+pub async fn pause(journal: &Journal, dag: &DagDef, note: &Note, until: Option<Timestamp>) -> Result<Pause, OpsError> {
+    let schedule = schedule_of(dag)?;
+    let now = Timestamp::now();
+    loop {
+        let StoredSchedule { mut state, version } = state_of(journal, dag, &schedule, now).await?;
+        if let Some(pause) = state.pause {
+            return Err(OpsError::Paused { dag: dag.id.to_owned(), by: pause.by });
+        }
+        let pause = Pause { by: note.by.clone(), reason: note.reason.clone(), since: now, until };
+        state.pause = Some(pause.clone());
+        if store(journal, dag, version, state, Vec::new(), now).await? {
+            return Ok(pause);
+        }
+    }
+}
+
+/// Ends the pause of a DAG. The slots that passed meanwhile are recorded as paused; with `catchup`,
+/// the last one or all of them run.
+///
+/// Returns the slots that were recorded.
+///
+/// # Errors
+///
+/// When the DAG has no schedule or is not paused, or the store cannot be written.
+pub async fn unpause(journal: &Journal, dag: &DagDef, catchup: Catchup) -> Result<Vec<PastSlots>, OpsError> {
+    let schedule = schedule_of(dag)?;
+    let now = Timestamp::now();
+    loop {
+        let StoredSchedule { state, version } = state_of(journal, dag, &schedule, now).await?;
+        if state.pause.is_none() {
+            return Err(OpsError::NotPaused { dag: dag.id.to_owned() });
+        }
+        let (state, records) = unpaused(&schedule, &state, now, catchup);
+        if store(journal, dag, version, state, records.clone(), now).await? {
+            return Ok(records.into_iter().map(past).collect());
+        }
+    }
+}
+
+fn past(record: SlotRecord) -> PastSlots {
+    let SlotRecord { first, last, count, fate, reason } = record;
+    PastSlots { first, last, count, run: None, fate: fate.name().to_owned(), reason }
+}
+
+/// The state of a schedule, or the one that a service would begin with now.
+async fn state_of(
+    journal: &Journal,
+    dag: &DagDef,
+    schedule: &Schedule,
+    now: Timestamp,
+) -> Result<StoredSchedule, OpsError> {
+    if let Some(stored) = journal.schedule(dag.id).await? {
+        return Ok(stored);
+    }
+    let state = ScheduleState::first_seen(schedule, now, dag.options.paused);
+    Ok(StoredSchedule { state, version: 0 })
+}
+
+async fn store(
+    journal: &Journal,
+    dag: &DagDef,
+    version: i64,
+    state: ScheduleState,
+    records: Vec<SlotRecord>,
+    now: Timestamp,
+) -> Result<bool, OpsError> {
+    let step = NewStep { dag: dag.id.to_owned(), version, state, records, runs: Vec::new() };
+    let outcome = journal.store_steps(vec![step], now).await?;
+    Ok(outcome.iter().all(|outcome| *outcome != StepOutcome::Conflict))
+}
+
+/// The schedule of a DAG.
+fn schedule_of(dag: &DagDef) -> Result<Schedule, OpsError> {
+    dag.options.schedule(dag.id)?.ok_or_else(|| OpsError::NoSchedule { dag: dag.id.to_owned() })
+}

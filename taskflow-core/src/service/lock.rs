@@ -1,0 +1,42 @@
+//! The lock that a service holds on its home.
+
+use std::fs::{File, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::path::Path;
+
+use crate::base::private;
+use crate::ops::OpsError;
+use crate::store::worker;
+
+/// Held while a service lives. The operating system releases it when the process dies.
+#[derive(Debug)]
+pub(super) struct ServeLock {
+    _file: File,
+}
+
+impl ServeLock {
+    /// Takes the lock of a home.
+    pub(super) fn take(home: &Path) -> Result<Self, OpsError> {
+        let path = home.join("serve.lock");
+        let not_writable = |error: std::io::Error| OpsError::NotWritable {
+            home: home.to_path_buf(),
+            source: format!("the lock file {} cannot be written: {error}", path.display()).into(),
+        };
+        let open = private::options().read(true).write(true).create(true).truncate(false).open(&path);
+        let mut file = open.map_err(not_writable)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let mut by = String::new();
+                // The text only names the process.
+                let _ = file.read_to_string(&mut by);
+                let by = if by.trim().is_empty() { "another process".to_owned() } else { by.trim().to_owned() };
+                return Err(OpsError::Served { by });
+            }
+            Err(TryLockError::Error(error)) => return Err(not_writable(error)),
+        }
+        let written = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| writeln!(file, "{}", worker()));
+        written.map_err(not_writable)?;
+        Ok(ServeLock { _file: file })
+    }
+}

@@ -1,0 +1,129 @@
+//! Claims and starts queued runs.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc;
+
+use super::service::ServiceEvent;
+use crate::dag::DagDef;
+use crate::engine::{Engine, RunRequest};
+use crate::journal::{Journal, RunSummary};
+use crate::ops::{self, OpsError};
+use crate::run::{Durability, RunState};
+use crate::store::{RunFilter, RunOrder};
+
+/// A run that could not be started is tried again after this time.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A run of the service that has ended.
+#[derive(Debug)]
+pub(super) struct Ended {
+    pub(super) number: i64,
+    pub(super) dag_id: String,
+    pub(super) state: RunState,
+    pub(super) took: Duration,
+}
+
+/// The queued runs of the DAGs of a service.
+#[derive(Debug)]
+pub(super) struct RunQueue {
+    engine: Engine,
+    grace: Duration,
+    durability: Durability,
+    dags: Vec<&'static DagDef>,
+    /// The runs that this service runs.
+    running: HashMap<i64, String>,
+    refused: HashMap<i64, Instant>,
+    ended: mpsc::UnboundedSender<Ended>,
+}
+
+impl RunQueue {
+    pub(super) fn new(
+        engine: Engine,
+        grace: Duration,
+        durability: Durability,
+        dags: Vec<&'static DagDef>,
+    ) -> (Self, mpsc::UnboundedReceiver<Ended>) {
+        let (ended, receiver) = mpsc::unbounded_channel();
+        let (running, refused) = (HashMap::new(), HashMap::new());
+        (RunQueue { engine, grace, durability, dags, running, refused, ended }, receiver)
+    }
+
+    /// Whether runs of this service are active.
+    pub(super) fn is_busy(&self) -> bool {
+        !self.running.is_empty()
+    }
+
+    pub(super) fn ended(&mut self, number: i64) {
+        self.running.remove(&number);
+    }
+
+    /// Resumes the interrupted runs, those first that have triggered others.
+    pub(super) async fn resume(&mut self, journal: &Journal, events: &mut Vec<ServiceEvent>) -> Result<(), OpsError> {
+        let runs = match ops::interrupted(journal).await {
+            Ok(runs) => runs,
+            Err(OpsError::NoneInterrupted) => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        for run in runs {
+            // A task that waits for the run it has triggered resumes it.
+            if run.info.triggered_by.is_none() && self.is_ours(&run) {
+                self.start(journal, run, true, events).await;
+            }
+        }
+        Ok(())
+    }
+
+    /// Claims and starts the queued runs, oldest first.
+    pub(super) async fn turn(&mut self, journal: &Journal, events: &mut Vec<ServiceEvent>) -> Result<(), OpsError> {
+        let states = vec![RunState::Queued];
+        let filter = RunFilter { states, order: RunOrder::Number, ..RunFilter::default() };
+        let mut runs = journal.runs(&filter).await?;
+        runs.reverse();
+        self.refused.retain(|_, since| since.elapsed() < PATIENCE);
+        for run in runs {
+            let is_known = self.running.contains_key(&run.number) || self.refused.contains_key(&run.number);
+            // A run that another process has started and that waits for its admission has an owner.
+            if !is_known && run.worker.is_empty() && self.is_ours(&run) {
+                self.start(journal, run, false, events).await;
+            }
+        }
+        Ok(())
+    }
+
+    fn is_ours(&self, run: &RunSummary) -> bool {
+        self.dags.iter().any(|dag| dag.id == run.info.dag_id)
+    }
+
+    async fn start(&mut self, journal: &Journal, run: RunSummary, resumed: bool, events: &mut Vec<ServiceEvent>) {
+        let (number, dag_id) = (run.number, run.info.dag_id.clone());
+        let started = match ops::resume(journal, &run.info.run_id, self.durability).await {
+            Ok(request) => self.run(request, number, &dag_id),
+            Err(error) => Err(error),
+        };
+        match started {
+            Ok(()) => {
+                self.running.insert(number, dag_id);
+                events.push(ServiceEvent::Started { run, resumed });
+            }
+            Err(error) => {
+                self.refused.insert(number, Instant::now());
+                events.push(ServiceEvent::Refused { run, reason: error.to_string() });
+            }
+        }
+    }
+
+    fn run(&self, request: RunRequest<()>, number: i64, dag_id: &str) -> Result<(), OpsError> {
+        let started = Instant::now();
+        let handle = request.grace(self.grace).engine(&self.engine).start()?;
+        let (ended, dag_id) = (self.ended.clone(), dag_id.to_owned());
+        tokio::spawn(async move {
+            let report = handle.await;
+            let ended_run = Ended { number, dag_id, state: report.state(), took: started.elapsed() };
+            // The service is gone: nobody needs to know.
+            let _ = ended.send(ended_run);
+        });
+        Ok(())
+    }
+}
