@@ -134,10 +134,11 @@ pub mod notify {
 pub mod ops {
     pub use taskflow_core::ops::{
         AttemptStatus, CancelledRun, Checked, Cleared, DEFAULT_GRACE, Draft, ExternalJob, ExternalJobState, Mark,
-        Marked, OpsError, Pruned, Reason, Replayed, Rerun, RunList, RunStatus, RunSummaryDocument, SentEvent,
-        TaskStatus, TriggeredRun, Vacuumed, ValueDocument, cancel, cancel_and_wait, clear, clear_and_run, draft,
-        durability, engine, fail_fast, grace, interrupted, list_runs, mark, prune, replay, resume, retry, send_event,
-        start, sync_mode, triggered_runs, vacuum, value, values, would_clear, would_prune,
+        Marked, NextSlot, NextSlots, OpsError, PastSlots, Pruned, Reason, Replayed, Rerun, RunList, RunStatus,
+        RunSummaryDocument, SentEvent, TaskStatus, TriggeredRun, Vacuumed, ValueDocument, cancel, cancel_and_wait,
+        clear, clear_and_run, draft, durability, engine, fail_fast, grace, interrupted, list_runs, mark, next_slots,
+        past_slots, pause, prune, replay, resume, retry, send_event, start, sync_mode, trigger, triggered_runs,
+        unpause, vacuum, value, values, would_clear, would_prune,
     };
     #[cfg(feature = "sqlite")]
     pub use taskflow_core::ops::{Home, check};

@@ -13,6 +13,7 @@ use std::time::Duration;
 use taskflow::engine::{RunState, TaskReport, TaskState};
 use taskflow::graph::{GroupIndex, Node, NodeIndex, Plan};
 use taskflow::prelude::*;
+use taskflow::schedule::Catchup;
 use taskflow::{BuildError, BuildErrors, DagOptions, RetryPolicy, Selection, TaskOptions};
 use taskflow_tests::common::{both, on_both_drivers, panic_of, state_of, states};
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use taskflow::prelude::*;
+use taskflow::schedule::Catchup;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Flight {

@@ -2,6 +2,8 @@
 
 mod daylight_saving;
 mod expressions;
+#[cfg(all(feature = "cli", feature = "sqlite", unix))]
+mod serve;
 mod service;
 mod steps;
 mod support;

@@ -41,7 +41,10 @@ pub(super) fn command(name: &str, program: Program, dags: &Dags) -> Command {
         .subcommand(completions())
         .arg(super::setup::arg());
     #[cfg(feature = "sqlite")]
-    let command = command.arg(super::home::arg()).subcommands(super::history().into_iter().map(rejecting_empty));
+    let command = command
+        .subcommand(trigger(dags))
+        .arg(super::home::arg())
+        .subcommands(super::history().into_iter().map(rejecting_empty));
     help::grouped(command)
 }
 
@@ -106,14 +109,26 @@ fn completions() -> Command {
 }
 
 fn run(dags: &Dags) -> Command {
-    let run = Command::new("run").args(run_options()).disable_help_subcommand(true);
+    of_a_dag(Command::new("run").args(run_options()), "Run", dags)
+}
+
+#[cfg(feature = "sqlite")]
+fn trigger(dags: &Dags) -> Command {
+    let command = Command::new("trigger").arg(logical_date());
+    of_a_dag(command, "Queue for `serve` a run of", dags)
+        .after_help("A running `serve` starts it within about a second; without one, `resume` does.")
+}
+
+/// A verb that takes a DAG with values for its parameters.
+fn of_a_dag(command: Command, verb: &str, dags: &Dags) -> Command {
+    let command = command.disable_help_subcommand(true);
     match dags.all() {
         [only] => {
-            let run = rejecting_empty(run.about(format!("Run the DAG `{}`", only.id)).arg(dag()));
-            flags::add(run, &(only.params)(), &taken())
+            let command = rejecting_empty(command.about(format!("{verb} the DAG `{}`", only.id)).arg(dag()));
+            flags::add(command, &(only.params)(), &taken())
         }
-        _ => rejecting_empty(run)
-            .about("Run a DAG")
+        _ => rejecting_empty(command)
+            .about(format!("{verb} a DAG"))
             .subcommand_value_name("DAG")
             .subcommand_help_heading("DAGs")
             // Our own error for an unknown name suggests a DAG.
@@ -154,13 +169,17 @@ pub(super) fn taken() -> Vec<&'static str> {
     ]
 }
 
+fn logical_date() -> Arg {
+    Arg::new("logical-date")
+        .long("logical-date")
+        .value_name("TIME")
+        .value_parser(|text: &str| text.parse::<Timestamp>())
+        .help("Logical date of the run, a time or a day [default: now]")
+}
+
 fn run_options() -> Vec<Arg> {
     let mut options = vec![
-        Arg::new("logical-date")
-            .long("logical-date")
-            .value_name("TIME")
-            .value_parser(|text: &str| text.parse::<Timestamp>())
-            .help("Logical date of the run, a time or a day [default: now]"),
+        logical_date(),
         Arg::new("only")
             .long("only")
             .value_name("TASK")

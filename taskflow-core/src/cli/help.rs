@@ -7,7 +7,7 @@ use clap::builder::StyledStr;
 
 /// The commands by theme. A test fails for a command without a group, which the page would omit.
 const GROUPS: &[(&str, &[&str])] = &[
-    ("DAGs", &["list", "show", "run"]),
+    ("DAGs", &["list", "show", "run", "trigger"]),
     ("Reading runs", &["runs", "status", "explain", "values", "logs"]),
     ("Acting on runs", &["resume", "retry", "clear", "mark", "release", "cancel", "replay"]),
     ("Schedules", &["serve", "next", "slots", "pause", "unpause"]),

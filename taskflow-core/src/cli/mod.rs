@@ -3,7 +3,7 @@
 //! Each verb is a file that reads its flags, calls one [operation](crate::ops) and prints the
 //! answer. The other files are shared:
 //!
-//! - `list`, `show`, `run`, `completions`: verbs about DAGs. `config`: the configuration.
+//! - `list`, `show`, `run`, `trigger`, `completions`: verbs about DAGs. `config`: the configuration.
 //! - `runs`, `status`, `explain`, `values`, `logs`: verbs that read stored runs. `resume`, `retry`,
 //!   `clear`, `mark`, `release`, `cancel`, `replay`: verbs that change or run them. `serve`,
 //!   `schedules`: the service, and the verbs about schedules. `db`: upkeep.
@@ -90,6 +90,8 @@ mod status;
 mod summary;
 mod terminal;
 #[cfg(feature = "sqlite")]
+mod trigger;
+#[cfg(feature = "sqlite")]
 mod values;
 mod waits;
 
@@ -147,6 +149,8 @@ fn execute(program: Program, mut arguments: Vec<OsString>, terminal: &Terminal) 
         Some(("run", matches)) => run::run(matches, &dags, terminal),
         Some(("config", matches)) => config::config(matches, terminal),
         Some(("completions", matches)) => completions::completions(matches, &name, program, &dags, terminal),
+        #[cfg(feature = "sqlite")]
+        Some(("trigger", matches)) => trigger::trigger(matches, &dags, terminal),
         #[cfg(feature = "sqlite")]
         Some((verb, matches)) => about_runs(verb, matches, terminal),
         _ => unreachable!("clap knows no other verb"),

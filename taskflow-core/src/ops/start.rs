@@ -10,7 +10,7 @@ use super::error::OpsError;
 use crate::base::Timestamp;
 use crate::dag::{DagDef, Params, Plan, Selection};
 use crate::engine::RunRequest;
-use crate::journal::Journal;
+use crate::journal::{Journal, RunSummary};
 use crate::run::{Durability, RunInfo};
 
 /// A run that has not been started.
@@ -77,6 +77,17 @@ impl Draft {
         self.fail_fast = Some(fail_fast);
         self
     }
+}
+
+/// Stores a run as queued, for the process that serves the home. Only its parameters and its
+/// logical date are stored: what else a draft selects is up to the process that starts it.
+///
+/// # Errors
+///
+/// When a parameter is out of range, or the store cannot be written.
+pub async fn trigger(draft: Draft, journal: &Journal) -> Result<RunSummary, OpsError> {
+    let Draft { plan, info, params, .. } = draft;
+    Ok(journal.enqueue(RunRequest::<()>::of_plan(plan, info, params)).await?)
 }
 
 /// Returns the request for a run, which is stored in `journal` with this durability if there is

@@ -8,6 +8,7 @@ use taskflow_core::dag::{AnyOf, Dag, DagDef, DagInputs, DagOptions, Handle, Outp
 use taskflow_core::private::{
     DagResult, Param, PoolDef, PoolEntry, SourceLocation, TaskOptions, TriggerRule, TypeInfo, dag_input, inventory,
 };
+use taskflow_core::schedule::Catchup;
 
 use crate::task::task;
 

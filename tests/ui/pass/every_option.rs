@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use taskflow::notify::{Notification, CallbackKind, log_line};
 use taskflow::prelude::*;
+use taskflow::schedule::Catchup;
 
 fn tell(notification: &Notification) -> Result<()> {
     println!("{notification}");

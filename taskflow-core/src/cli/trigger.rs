@@ -1,0 +1,33 @@
+//! `trigger [DAG]`: queues a run for the process that serves the home.
+
+use clap::ArgMatches;
+
+use super::choose::Dags;
+use super::error::{CliError, Exit};
+use super::home::Home;
+use super::terminal::Terminal;
+use super::{args, flags, run_args, setup};
+use crate::base::Timestamp;
+use crate::ops::{self, RunSummaryDocument};
+use crate::store::SyncMode;
+
+pub(super) fn trigger(matches: &ArgMatches, dags: &Dags, terminal: &Terminal) -> Result<Exit, CliError> {
+    let (name, matches) = match matches.subcommand() {
+        Some((name, matches)) => (Some(name), matches),
+        None if dags.has_one() => (matches.get_one::<String>("dag").map(String::as_str), matches),
+        None => (None, matches),
+    };
+    let dag = dags.find(name)?;
+    let config = setup::load(matches)?;
+    let draft = ops::draft(dag, matches.get_one::<Timestamp>("logical-date").copied())?;
+    let (params, _) =
+        flags::read(matches, draft.plan().params(), &args::taken(), draft.info()).map_err(CliError::Usage)?;
+    let home = Home::of(matches, config, terminal)?;
+    let journal = home.create_journal(SyncMode::Full)?;
+    let run = home.wait(ops::trigger(draft.params(params), &journal))?;
+    if args::wants_json(matches) {
+        return run_args::print_json(&RunSummaryDocument::of(&run), terminal);
+    }
+    terminal.note(&format!("run {} of `{}` is queued; `serve` starts it", run.number, run.info.dag_id));
+    Ok(Exit::Success)
+}

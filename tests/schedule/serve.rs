@@ -1,0 +1,220 @@
+//! The verbs `serve`, `next`, `slots`, `pause`, `unpause` and `trigger`, with real processes.
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+use std::process::{Child, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use taskflow::Timestamp;
+use taskflow_tests::binaries::{ProgramOutput, call_at, program_with_signals};
+use taskflow_tests::common::eventually;
+use tempfile::TempDir;
+
+struct Home {
+    directory: TempDir,
+}
+
+impl Home {
+    fn new() -> Self {
+        Home { directory: tempfile::tempdir().expect("temporary directories can be made") }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.directory.path().join("home")
+    }
+
+    fn hold(&self) -> PathBuf {
+        self.directory.path().join("hold")
+    }
+
+    fn call(&self, words: &[&str]) -> ProgramOutput {
+        call_at(&self.path(), "serves", words)
+    }
+
+    /// A service of some DAGs.
+    fn serve(&self, only: &str) -> Service {
+        let mut program = program_with_signals("serves");
+        program.args(["serve", "--quiet", "--only", only]).env("TASKFLOW_HOME", self.path());
+        program.env("SERVES_HOLD", self.hold()).stdin(Stdio::null()).stdout(Stdio::null());
+        Service(program.spawn().expect("a built program starts"))
+    }
+
+    fn slots(&self, dag: &str) -> Vec<Value> {
+        let slots = self.call(&["slots", dag, "--limit", "1000", "--output", "json"]).json();
+        slots.as_array().expect("a list").clone()
+    }
+
+    /// The runs of a DAG, oldest first.
+    fn runs(&self, dag: &str) -> Vec<Value> {
+        let runs = self.call(&["runs", "--dag", dag, "--limit", "0", "--output", "json"]).json();
+        let mut runs = runs.as_array().expect("a list").clone();
+        runs.sort_by_key(|run| run["number"].as_i64());
+        runs
+    }
+
+    fn count(&self, dag: &str, state: &str) -> usize {
+        self.runs(dag).iter().filter(|run| run["state"] == state).count()
+    }
+}
+
+struct Service(Child);
+
+impl Service {
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.0), signal).expect("it is running");
+    }
+
+    /// Asks it to stop, and returns its exit code.
+    fn stop(mut self) -> Option<i32> {
+        self.signal(Signal::TERM);
+        self.0.wait().expect("a child can be waited for").code()
+    }
+
+    fn kill(mut self) {
+        self.0.kill().expect("it is running");
+        self.0.wait().expect("a child can be waited for");
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        // A test that fails leaves no service behind.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn time(value: &Value) -> Timestamp {
+    value.as_str().and_then(|text| text.parse().ok()).expect("a time")
+}
+
+#[test]
+fn each_slot_is_one_run_through_kills() {
+    let home = Home::new();
+    for kills in 0..4 {
+        let service = home.serve("seconds");
+        let before = home.runs("seconds").len();
+        eventually("two more slots run", || home.runs("seconds").len() >= before + 2);
+        if kills < 3 {
+            service.kill();
+        } else {
+            eventually("no run is left", || home.count("seconds", "interrupted") == 0);
+            assert_eq!(service.stop(), Some(0));
+        }
+    }
+    let slots = home.slots("seconds");
+    let times: Vec<Timestamp> = slots.iter().map(|slot| time(&slot["first"])).rev().collect();
+    let distinct: HashSet<Timestamp> = times.iter().copied().collect();
+    assert_eq!(distinct.len(), times.len(), "{slots:?}");
+    for pair in times.windows(2) {
+        assert_eq!(pair[1].since(pair[0]).as_secs(), 1, "no slot is lost: {times:?}");
+    }
+    assert!(slots.iter().all(|slot| slot["run"].is_i64()), "`catchup = \"all\"` runs all: {slots:?}");
+    assert!(home.call(&["db", "check"]).stdout.contains("no damage"));
+}
+
+#[test]
+fn a_home_has_one_service() {
+    let home = Home::new();
+    let service = home.serve("morning");
+    eventually("the service holds its lock", || home.path().join("serve.lock").exists());
+    eventually("the second one is refused", || {
+        let second = home.call(&["serve", "--only", "morning", "--no-schedule"]);
+        second.code == Some(2) && second.stderr.contains(&format!(":{} already serves this home", service.0.id()))
+    });
+    assert_eq!(service.stop(), Some(0));
+    let third = home.serve("morning");
+    eventually("the next one serves", || std::fs::read_to_string(home.path().join("serve.lock")).is_ok());
+    assert_eq!(third.stop(), Some(0));
+}
+
+#[test]
+fn a_stopped_service_loses_no_work() {
+    let home = Home::new();
+    std::fs::write(home.hold(), "").expect("temporary files can be written");
+    let service = home.serve("seconds");
+    eventually("a run is running", || home.count("seconds", "running") == 1);
+    let first = home.runs("seconds")[0]["run_id"].clone();
+    assert_eq!(service.stop(), Some(0));
+    assert_eq!(home.runs("seconds")[0]["state"], "interrupted");
+    std::fs::remove_file(home.hold()).expect("it is there");
+    let service = home.serve("seconds");
+    eventually("it is resumed", || home.runs("seconds")[0]["state"] == "success");
+    assert_eq!(home.runs("seconds")[0]["run_id"], first);
+    assert_eq!(service.stop(), Some(0));
+}
+
+#[test]
+fn a_default_that_panics_fails_its_slot_and_no_other_dag() {
+    let home = Home::new();
+    let service = home.serve("failing,seconds");
+    eventually("slots of both", || home.count("seconds", "success") > 1 && home.slots("failing").len() > 1);
+    assert_eq!(service.stop(), Some(0));
+    for slot in home.slots("failing") {
+        assert_eq!(slot["fate"], "failed");
+        let reason = slot["reason"].as_str().expect("a reason");
+        assert!(reason.contains("no value for 20"), "{reason}");
+    }
+    assert_eq!(home.runs("failing").len(), 0);
+}
+
+#[test]
+fn a_paused_dag_waits_for_somebody() {
+    let home = Home::new();
+    let service = home.serve("careful");
+    eventually("the service knows the DAG", || home.call(&["unpause", "careful"]).code == Some(0));
+    eventually("it runs", || home.count("careful", "success") > 0);
+    let paused = home.call(&["pause", "careful", "--reason", "migration", "--by", "mina"]);
+    assert_eq!(paused.code, Some(0), "{}", paused.stderr);
+    eventually("active runs end", || home.count("careful", "success") == home.runs("careful").len());
+    let runs = home.runs("careful").len();
+    let next = home.call(&["next", "careful"]);
+    assert!(next.stderr.contains("`careful` is paused by mina: migration"), "{}", next.stderr);
+    let again = home.call(&["pause", "careful"]);
+    assert_eq!((again.code, again.stderr.contains("already paused, by mina")), (Some(2), true));
+    assert_eq!(home.runs("careful").len(), runs);
+    assert_eq!(service.stop(), Some(0));
+    let unpaused = home.call(&["unpause", "careful", "--output", "json"]).json();
+    let records = unpaused.as_array().expect("a list");
+    assert!(records.iter().all(|record| record["reason"] == "paused by mina: migration"), "{records:?}");
+    assert_eq!(home.call(&["unpause", "careful"]).code, Some(2));
+}
+
+#[test]
+fn a_service_starts_what_is_queued() {
+    let home = Home::new();
+    let queued = home.call(&["trigger", "manual", "--name", "ada", "--output", "json"]).json();
+    assert_eq!((queued["state"].as_str(), queued["run_type"].as_str()), (Some("queued"), Some("manual")));
+    let service = home.serve("manual");
+    eventually("the run of before", || home.count("manual", "success") == 1);
+    let queued = home.call(&["trigger", "manual", "--name", "grace"]);
+    assert!(queued.stderr.contains("run 2 of `manual` is queued"), "{}", queued.stderr);
+    eventually("the run of now", || home.count("manual", "success") == 2);
+    assert_eq!(home.call(&["values", "2", "second"]).stdout.trim(), "\"grace\"");
+    assert_eq!(service.stop(), Some(0));
+    let missing = home.call(&["trigger", "manual"]);
+    assert_eq!(missing.code, Some(2), "{}", missing.stderr);
+}
+
+#[test]
+fn the_next_slots_are_shown_in_the_zone_of_the_schedule() {
+    let home = Home::new();
+    let next = home.call(&["next", "morning", "-n", "7", "--output", "json"]).json();
+    let slots = next[0]["slots"].as_array().expect("a list");
+    assert_eq!(slots.len(), 7);
+    assert_eq!(next[0]["schedule"], "at 06:00 on weekdays and at 07:30 on Saturday, Asia/Seoul");
+    for slot in slots {
+        let at = slot["at"].as_str().expect("a time");
+        assert!(at.ends_with("T21:00:00Z") || at.ends_with("T22:30:00Z"), "{at}");
+    }
+    let table = home.call(&["next", "morning"]);
+    assert!(table.stdout.contains("06:00 +09:00"), "{}", table.stdout);
+    let all = home.call(&["next"]);
+    assert_eq!(all.code, Some(0));
+    assert!(["careful", "failing", "morning", "seconds"].iter().all(|dag| all.stdout.contains(dag)));
+    assert!(!all.stdout.contains("manual"));
+    let none = home.call(&["next", "manual"]);
+    assert_eq!(none.code, Some(2));
+    assert!(none.stderr.contains("has no schedule"), "{}", none.stderr);
+}
