@@ -391,6 +391,14 @@ fn a_killed_process_frees_the_slots_of_its_pools() {
     home.go("");
     let (code, _, lines) = second.end();
     assert_eq!(code, Some(0), "{lines:?}");
+    // The file of the killed process is gone; that of the other one stays until the next process.
+    let files = std::fs::read_dir(home.path().join("live")).unwrap().map(|file| file.unwrap().file_name());
+    let killed = format!("%3A{}_", first.child.id());
+    let of_killed = |file: &std::ffi::OsString| {
+        let name = file.to_string_lossy();
+        name.starts_with("pools__") && name.contains(&killed)
+    };
+    assert_eq!(files.filter(of_killed).count(), 0);
 }
 
 /// A task that needs every slot gets them although another process never runs out of tasks.

@@ -51,7 +51,7 @@ async fn start_another(name: &str, ctx: &TaskContext) -> Result<String> {
 /// Starts another run of its own without waiting for it.
 #[dag(max_active_runs = 1)]
 fn chained(name: String) -> String {
-    let other = start_another(&name);
+    let other = start_another(name);
     hold(name).after(other);
     other
 }

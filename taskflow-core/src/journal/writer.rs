@@ -205,6 +205,7 @@ impl Writer {
                 drop(waiting);
                 live.iter()
                     .for_each(|log| log.give_up("its journal was closed; `resume` continues from what is stored"));
+                self.pools = SharedPools::new();
                 // A caller may have stopped waiting.
                 closing.into_iter().for_each(|done| done.send(()).unwrap_or_default());
                 drop(live);

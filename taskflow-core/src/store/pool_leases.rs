@@ -56,6 +56,7 @@ pub(crate) struct PoolGrant {
 }
 
 /// A lease as stored.
+#[cfg_attr(not(feature = "sqlite"), allow(dead_code, reason = "only processes that share a store lease pools"))]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Lease {
     pub(super) held: u32,
@@ -67,6 +68,7 @@ pub(super) struct Lease {
 
 /// Decides what an engine holds of a pool. `own` is its lease so far, `others` are those of other
 /// living holders, `ticket` is the next ticket.
+#[cfg_attr(not(feature = "sqlite"), allow(dead_code, reason = "only processes that share a store lease pools"))]
 pub(super) fn decide(demand: &PoolDemand, own: Lease, others: &[Lease], ticket: i64) -> (Lease, PoolGrant) {
     let &PoolDemand { size, taken, .. } = demand;
     let wanted = demand.wanted.min(size);

@@ -72,7 +72,13 @@ async fn write(
         }
         transaction.commit().await
     };
-    Ok(stored.await.map(|()| decided.into_iter().map(|(.., grant)| grant).collect()))
+    let stored = stored.await;
+    if stored.is_ok() && !leases.dead.is_empty() {
+        let (locks, dead) = (store.locks.clone(), leases.dead.clone());
+        // The names of holders are unique.
+        let _ = blocking(move || dead.iter().for_each(|holder| locks.forget(holder))).await;
+    }
+    Ok(stored.map(|()| decided.into_iter().map(|(.., grant)| grant).collect()))
 }
 
 async fn store_lease(
