@@ -1,5 +1,6 @@
 //! Pools: slots that the tasks of all runs share.
 
+use super::queue::RunKey;
 use crate::dag::Plan;
 
 #[derive(Debug)]
@@ -7,6 +8,14 @@ pub(super) struct Pool {
     pub(super) name: String,
     pub(super) slots: u32,
     pub(super) taken: u32,
+    /// The bucket whose first task the pool is reserved for.
+    pub(super) reserved_for: Option<(RunKey, usize)>,
+}
+
+impl Pool {
+    pub(super) fn new(name: String, slots: u32) -> Self {
+        Pool { name, slots, taken: 0, reserved_for: None }
+    }
 }
 
 /// A task needs more slots than its pool has.

@@ -57,7 +57,7 @@ impl RunQueue {
             };
             let position = buckets.iter().position(same).unwrap_or_else(|| {
                 let (priority, limits, queue) = (options.priority, limits.clone(), VecDeque::new());
-                buckets.push(Bucket { priority, lane, pool, slots, limits, queue });
+                buckets.push(Bucket { priority, lane, pool, slots, limits, queue, overtaken: 0 });
                 buckets.len() - 1
             });
             if limits.is_empty() {
@@ -101,11 +101,13 @@ impl RunQueue {
         self.bucket_of[plan.options_index(node) * self.defs + plan.def_index(node)] as usize
     }
 
-    /// Whether the limits of groups and mappings allow another task.
-    pub(super) fn lets(&self, bucket: &Bucket) -> bool {
-        bucket.limits.iter().all(|&limit| {
-            let (active, limit) = self.limits[limit as usize];
-            active < limit
+    /// Whether the limits of groups and mappings allow another task, apart from places that are
+    /// kept for others.
+    pub(super) fn lets(&self, bucket: &Bucket, kept: &[u32]) -> bool {
+        bucket.limits.iter().all(|&place| {
+            let (active, limit) = self.limits[place as usize];
+            let kept = kept.iter().filter(|&&other| other == place).count() as u32;
+            active.saturating_add(kept) < limit
         })
     }
 }

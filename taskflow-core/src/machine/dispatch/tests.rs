@@ -1,8 +1,10 @@
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Dispatcher, Lane, PoolTooSmall, RunKey};
 use crate::dag::{Dag, DagBuilder, Group, Layout, Output, PoolDef, PoolEntry, add_task};
+use crate::run::TaskIndex;
 use crate::task::{Kind, TaskDef};
 
 const POOL: &str = "dispatcher_tests";
@@ -191,4 +193,66 @@ fn a_task_pushed_to_the_front_starts_before_waiting_tasks() {
         runs.dispatcher.push(*key, layout, task, next);
     }
     assert_eq!(runs.pop_all(), ["c", "a", "b"]);
+}
+
+/// The tasks of a pool that start when one task ends after the other, oldest first, and one more
+/// small task becomes ready each time.
+fn starts_beside_a_supply(wide: impl FnOnce(&DagBuilder), supply: usize) -> Vec<String> {
+    let small: Vec<String> = (0..supply).map(|number| format!("small{number:03}")).collect();
+    let layout = layout(|dag| {
+        wide(dag);
+        for id in &small {
+            dag.add(id, |_| Ok(())).pool(POOL);
+        }
+    });
+    let mut dispatcher = Dispatcher::new(usize::MAX, [(POOL.to_owned(), 4)]);
+    let key = dispatcher.add_run(layout.plan(), usize::MAX, false);
+    let is_small = |task: &TaskIndex| layout.id(*task).starts_with("small");
+    let (supply, wide): (Vec<_>, Vec<_>) = layout.tasks().partition(is_small);
+    let mut supply = VecDeque::from(supply);
+    // Three small tasks run when the wide ones become ready.
+    let mut running: VecDeque<_> = supply.drain(..3).collect();
+    running.iter().for_each(|&task| dispatcher.push(key, &layout, task, false));
+    running.iter().for_each(|_| assert!(dispatcher.pop(Lane::Sync, 0).is_some()));
+    wide.iter().for_each(|&task| dispatcher.push(key, &layout, task, false));
+    let mut started = Vec::new();
+    while let Some(ended) = running.pop_front() {
+        // What follows in a chain of tasks goes before those that wait, outside of pools.
+        supply.pop_front().into_iter().for_each(|task| dispatcher.push(key, &layout, task, true));
+        dispatcher.release(key, &layout, ended);
+        while let Some((_, task)) = dispatcher.pop(Lane::Sync, 0) {
+            started.push(layout.id(task).into_owned());
+            running.push_back(task);
+        }
+    }
+    started
+}
+
+#[test]
+fn small_tasks_overtake_a_large_one_by_as_many_slots_as_its_pool_has() {
+    for priority in [0, 1000] {
+        let started = starts_beside_a_supply(
+            |dag| {
+                dag.add("wide", |_| Ok(())).pool(POOL).pool_slots(4).priority(priority);
+            },
+            123,
+        );
+        assert_eq!(started.iter().position(|id| id == "wide"), Some(4), "{started:?}");
+        assert_eq!(started.len(), 121, "{started:?}");
+    }
+}
+
+#[test]
+fn small_tasks_start_between_large_ones() {
+    let started = starts_beside_a_supply(
+        |dag| {
+            for id in ["wide0", "wide1", "wide2"] {
+                dag.add(id, |_| Ok(())).pool(POOL).pool_slots(4).priority(1);
+            }
+        },
+        123,
+    );
+    let places: Vec<usize> =
+        ["wide0", "wide1", "wide2"].iter().filter_map(|wide| started.iter().position(|id| id == wide)).collect();
+    assert_eq!(places, [4, 5, 6], "{started:?}");
 }
