@@ -30,7 +30,7 @@
 //!
 //! **Bound.** The first task of a bucket is overtaken by at most as many tasks as its pool has slots,
 //! and by tasks for which the pool was reserved, which take turns. The k-th one is overtaken by at
-//! most k times as many, so that a supply of large tasks does not stop the small ones either.
+//! most k times as many.
 //!
 //! **Deadlocks.** A task has one pool, so a reservation waits only for tasks that already run there
 //! and lack nothing. It never waits for another reservation. Tasks that wait by themselves (for a
