@@ -140,7 +140,7 @@ impl Run {
         let short = self.is_shareable(task);
         let (attempt, uncounted_attempts) = (self.machine.attempt(task), self.machine.uncounted_attempts(task));
         let rounds = self.machine.rounds(task);
-        let wait_state = self.machine.wait_state(task, now).map(Box::new);
+        let wait_state = self.machine.wait_state(task, now);
         StartPermit { task, node, id, attempt, uncounted_attempts, rounds, def, gathered, control, short, wait_state }
     }
 

@@ -37,6 +37,20 @@ impl Core {
             Input::Halt { reason, state } => self.halt(graph, reason, state, Transition::Cancel, now, commands),
         }
         self.propagate(graph, now, commands);
+        // Most steps create no elements.
+        if !self.unbound.is_empty() || !self.late.is_empty() {
+            self.join_elements(graph, now, commands);
+        }
+        self.judge_groups(graph, now, commands);
+        if self.open == 0 && self.state == RunState::Running && !self.is_tried_again(graph, now) {
+            self.end(now, commands);
+        } else if self.is_drained() {
+            self.end_drained(now, commands);
+        }
+    }
+
+    /// Schedules tasks of new elements, and propagates to them what ended outside before.
+    fn join_elements(&mut self, graph: &Layout, now: Timestamp, commands: &mut Vec<Command>) {
         for task in std::mem::take(&mut self.unbound) {
             if self.halted.is_none() && self.tasks[task].state == TaskState::None {
                 self.ready(graph, task, now, commands);
@@ -46,12 +60,6 @@ impl Core {
             let state = self.tasks[upstream].state;
             self.update_join(graph, join, upstream, state, now, commands);
             self.propagate(graph, now, commands);
-        }
-        self.judge_groups(graph, now, commands);
-        if self.open == 0 && self.state == RunState::Running && !self.is_tried_again(graph, now) {
-            self.end(now, commands);
-        } else if self.is_drained() {
-            self.end_drained(now, commands);
         }
     }
 

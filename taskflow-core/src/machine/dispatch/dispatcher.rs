@@ -176,6 +176,17 @@ impl Dispatcher {
             return (room && bucket.lane == lane && run.lets(bucket, &[]) && self.fits(key, 0, bucket, reserved))
                 .then_some(0);
         }
+        self.best_of_several(key, run, lane, rivals, reserved)
+    }
+
+    fn best_of_several(
+        &self,
+        key: RunKey,
+        run: &RunQueue,
+        lane: Lane,
+        rivals: usize,
+        reserved: &Reserved,
+    ) -> Option<usize> {
         let filled = (0..run.buckets.len()).filter(|&bucket| !run.buckets[bucket].queue.is_empty());
         let mut order: SmallVec<[usize; 8]> = filled.collect();
         if order.len() > 1 {

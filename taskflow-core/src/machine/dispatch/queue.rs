@@ -92,7 +92,12 @@ impl RunQueue {
         }
     }
 
+    #[inline]
     pub(super) fn bucket_index(&self, plan: &Plan, node: NodeIndex) -> usize {
+        // Most plans have one bucket.
+        if self.buckets.len() == 1 {
+            return 0;
+        }
         if !self.bucket_in.is_empty()
             && let Some(&bucket) = self.bucket_in.get(&node)
         {

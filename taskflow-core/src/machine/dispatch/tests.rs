@@ -415,11 +415,8 @@ impl Reference {
         let Some(place) = self.runs[run].to_come.pop_front() else { return };
         let drawing = &self.runs[run];
         let drawn = &drawing.drawn[place];
-        let is_like_it = |other: &&Waiting| {
-            let like = &drawing.drawn[other.place];
-            let bucket = |it: &Drawn| (it.pool, it.slots, it.priority, it.grouped);
-            other.run == run && bucket(like) == bucket(drawn)
-        };
+        let bucket = |it: &Drawn| (it.pool, it.slots, it.priority, it.grouped);
+        let is_like_it = |other: &&Waiting| other.run == run && bucket(&drawing.drawn[other.place]) == bucket(drawn);
         let before = self.waiting.iter().filter(is_like_it).count() as u32;
         let most = drawn.pool.map_or(u32::MAX, |pool| POOLS[pool].1 * (before + 1));
         self.serial += 1;
