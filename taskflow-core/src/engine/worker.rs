@@ -66,7 +66,9 @@ impl Worker {
                 Taken::Nothing => false,
                 Taken::One => {
                     let now = self.now.get_or_insert_with(|| run.clock.now());
-                    self.finished.extend(self.next.take().map(|permit| attempt(run, permit, now)));
+                    if let Some(permit) = self.next.take() {
+                        self.finished.push(attempt(run, permit, now));
+                    }
                     false
                 }
                 Taken::Several => {
@@ -186,7 +188,9 @@ pub(super) fn attempt(run: &Arc<RunShared>, permit: StartPermit, now: &mut Times
     let (task, attempt, started) = (permit.place(), permit.attempt, *now);
     let context = permit.context(run);
     let span = span(run, &permit);
-    let outcome = span.in_scope(|| call_sync(permit, context.as_ref()));
+    let entered = span.enter();
+    let outcome = call_sync(permit, context.as_ref());
+    drop(entered);
     let outcome = store(run, &task, outcome);
     log_outcome(&span, &outcome);
     *now = run.clock.now();

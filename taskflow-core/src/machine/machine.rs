@@ -23,6 +23,7 @@ impl Machine {
     }
 
     /// Processes an input and appends the commands that follow from it.
+    #[inline]
     pub(crate) fn step(&mut self, mut input: Input, now: Timestamp, commands: &mut Vec<Command>) {
         let Machine { layout, core } = self;
         if let Input::Finished { task, attempt, outcome, .. } = &mut input
