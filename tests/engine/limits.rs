@@ -282,9 +282,9 @@ fn a_task_that_does_not_fit_does_not_delay_one_that_does() {
     assert!(live(dag.run().engine(&workers(2))).is_success());
 }
 
-/// B14: a task that needs all slots of a pool, with priority 1000, beside three chains of tasks that
-/// need one each: it was the 86th of 126 to start. Siblings: with the priority of the chains, chains of
-/// async tasks, and the reference driver.
+/// B14: a task that needs all slots of a pool, with priority 1000, beside three chains of tasks
+/// that need one each: it was the 86th of 126 to start. Siblings: with the priority of the chains,
+/// chains of async tasks, and the reference driver.
 #[test]
 fn small_tasks_overtake_a_large_one_at_most_as_often_as_its_pool_has_slots() {
     #[task(pool = "three")]
