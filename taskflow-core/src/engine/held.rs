@@ -78,6 +78,11 @@ impl Run {
         }
     }
 
+    /// Whether anything outside the run depends on its steps: a journal, callbacks or observers.
+    pub(super) fn is_reported(&self) -> bool {
+        self.shared.recorder.is_some() || self.callback_projection.is_some() || !self.observers.is_empty()
+    }
+
     fn publish(&mut self) {
         self.observers.publish(self.machine.take_events());
         if self.observers.is_empty() {

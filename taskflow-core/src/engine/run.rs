@@ -122,7 +122,11 @@ impl Run {
     pub(crate) fn permit(&mut self, task: TaskIndex, now: Timestamp, commands: &mut Vec<Command>) -> StartPermit {
         let before = self.machine.attempt(task);
         self.held.urgent = !self.held.in_flight.is_empty() && self.held.in_flight.contains(&task);
-        self.step(Input::Started { task }, now, commands);
+        if self.is_reported() {
+            self.step(Input::Started { task }, now, commands);
+        } else {
+            self.machine.start(task, now);
+        }
         if self.machine.attempt(task) != before {
             self.forget_notes(task);
         }

@@ -22,6 +22,12 @@ impl Machine {
         Machine { layout: Layout::new(plan), core }
     }
 
+    /// As [`step`](Machine::step) with [`Input::Started`], which has no commands.
+    pub(crate) fn start(&mut self, task: TaskIndex, now: Timestamp) {
+        let now = self.core.advance(now);
+        self.core.task_started(&self.layout, task, now);
+    }
+
     /// Processes an input and appends the commands that follow from it.
     #[inline]
     pub(crate) fn step(&mut self, mut input: Input, now: Timestamp, commands: &mut Vec<Command>) {

@@ -12,9 +12,7 @@ use crate::run::{Entry, Event, RunState, TaskIndex, TaskState, Transition};
 
 impl Core {
     pub(super) fn step(&mut self, graph: &Layout, input: Input, now: Timestamp, commands: &mut Vec<Command>) {
-        // Threads read the clock at different moments; in a run, time never goes back.
-        let now = now.max(self.latest);
-        self.latest = now;
+        let now = self.advance(now);
         match input {
             Input::Start => self.start(graph, now, commands),
             Input::Started { task } => return self.task_started(graph, task, now),
@@ -47,6 +45,13 @@ impl Core {
         } else if self.is_drained() {
             self.end_drained(now, commands);
         }
+    }
+
+    /// The time of a step. Threads read the clock at different moments; in a run, time never goes
+    /// back.
+    pub(super) fn advance(&mut self, now: Timestamp) -> Timestamp {
+        self.latest = now.max(self.latest);
+        self.latest
     }
 
     /// Schedules tasks of new elements, and propagates to them what ended outside before.
