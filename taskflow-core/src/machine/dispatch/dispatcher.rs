@@ -7,7 +7,8 @@ use smallvec::SmallVec;
 use super::bucket::Reserved;
 use super::lane::Lane;
 use super::pool::{self, Pool, PoolTooSmall};
-use super::queue::{RunKey, RunQueue};
+use super::queue::RunQueue;
+use super::run_key::RunKey;
 use crate::dag::{Layout, Plan};
 use crate::run::TaskIndex;
 

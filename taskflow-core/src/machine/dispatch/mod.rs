@@ -49,10 +49,11 @@ mod lane;
 mod pool;
 mod queue;
 mod reservation;
+mod run_key;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use self::dispatcher::Dispatcher;
 pub(crate) use self::lane::Lane;
 pub(crate) use self::pool::PoolTooSmall;
-pub(crate) use self::queue::RunKey;
+pub(crate) use self::run_key::RunKey;

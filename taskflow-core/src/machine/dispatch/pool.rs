@@ -1,6 +1,6 @@
 //! Pools: slots that the tasks of all runs share.
 
-use super::queue::RunKey;
+use super::run_key::RunKey;
 use crate::dag::Plan;
 
 #[derive(Debug)]

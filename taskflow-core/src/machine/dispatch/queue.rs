@@ -9,10 +9,6 @@ use super::lane::Lane;
 use super::pool::Pool;
 use crate::dag::{NodeIndex, Plan};
 
-/// A run in this engine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct RunKey(pub(crate) u32);
-
 #[derive(Debug)]
 pub(super) struct RunQueue {
     pub(super) buckets: Vec<Bucket>,

@@ -3,7 +3,8 @@
 use super::bucket::{Bucket, Reserved};
 use super::dispatcher::Dispatcher;
 use super::pool::Pool;
-use super::queue::{RunKey, RunQueue};
+use super::queue::RunQueue;
+use super::run_key::RunKey;
 
 impl Dispatcher {
     /// Whether the pool of a bucket has slots for its head, apart from those to which others have a
