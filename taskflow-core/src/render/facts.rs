@@ -13,9 +13,6 @@ pub(super) fn facts(node: &NodeView<'_>) -> Vec<String> {
     } else if node.calls_another_name() {
         facts.push(format!("fn {}", node.task));
     }
-    if let Some(list) = node.each {
-        facts.push(format!("for {}", list.id));
-    }
     if node.kind != "sync" {
         facts.push(node.kind.to_owned());
     }
