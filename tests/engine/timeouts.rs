@@ -40,6 +40,61 @@ fn fine() -> u32 {
     1
 }
 
+/// E10: a limit over all attempts together. The attempt that runs at the limit is dropped.
+#[test]
+fn the_limit_over_all_attempts_ends_a_task_that_keeps_failing() {
+    static DROPPED: Gate = Gate::new();
+    #[task(retries = 1000, retry_delay = "1ms", timeout = "1h", total_timeout = "1h")]
+    async fn fails_then_hangs(ctx: &TaskContext) -> Result<()> {
+        if ctx.attempt() < 3 {
+            Err("not yet")?;
+        }
+        let _guard = OpensWhenDropped(&DROPPED);
+        std::future::pending().await
+    }
+    let report = live(build(|| fails_then_hangs().timeout(AGES).total_timeout(10 * LIMIT)).run());
+    let task = report.task("fails_then_hangs").expect("it is in the graph");
+    assert_eq!(task.state(), TaskState::Failed);
+    let failure = task.failure().expect("it has failed");
+    assert_eq!(failure.kind(), "out_of_time");
+    if task.attempts().len() == 3 {
+        // Else the machine was too busy to reach the third attempt in time.
+        DROPPED.pass();
+        assert_eq!(failure.to_string(), "took longer than 300ms in all, in 3 attempts");
+    }
+}
+
+/// Options of tasks come from three places; a sensor has its own limit.
+#[test]
+fn a_limit_over_all_attempts_is_an_option_like_others() {
+    #[task(total_timeout = "5m")]
+    fn limited() {}
+    #[sensor]
+    fn looks() -> Option<u32> {
+        Some(1)
+    }
+    #[dag(default(total_timeout = "2h"))]
+    fn options() {
+        limited();
+        limited().total_timeout(Duration::from_secs(7));
+        let plain = fine();
+        plain >> [looks(), looks().total_timeout(Duration::from_secs(60))];
+    }
+    let plan = options::def().plan().expect("the graph is sound");
+    let of = |id: &str| {
+        let options = plan.node_options(plan.find(id).expect("it is there"));
+        (options.total_timeout, options.sensor.map(|sensor| sensor.timeout))
+    };
+    let week = Duration::from_secs(7 * 24 * 3600);
+    assert_eq!(of("limited"), (Some(Duration::from_secs(300)), None));
+    assert_eq!(of("limited_2"), (Some(Duration::from_secs(7)), None));
+    assert_eq!(of("fine"), (Some(Duration::from_secs(7200)), None));
+    assert_eq!(of("looks"), (None, Some(week)));
+    assert_eq!(of("looks_2"), (None, Some(Duration::from_secs(60))));
+    let picture = taskflow::render::render(&plan, taskflow::render::Format::Tree);
+    assert!(picture.contains("total_timeout 5m"), "{picture}");
+}
+
 #[test]
 fn an_async_task_that_times_out_is_dropped() {
     static DROPPED: Gate = Gate::new();

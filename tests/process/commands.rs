@@ -1,8 +1,10 @@
 //! Commands as tasks: their arguments and environment, the meaning of their exit codes, their
 //! outputs.
 
+use std::time::Duration;
+
 use rustix::process::{Pid, test_kill_process};
-use taskflow::engine::TaskState;
+use taskflow::engine::{RunState, TaskState};
 use taskflow::prelude::*;
 use taskflow::process::{Command, CommandOutput, command};
 use taskflow_tests::common::{self, live, patiently};
@@ -141,6 +143,36 @@ fn exit_codes_can_skip_and_forbid_retries() {
     assert!(failure(Command::script("exit 7").skip_on(7)).is_skip());
     assert!(!chain(&failure(Command::script("exit 2").no_retry_on(2).no_retry_on(4))).1);
     assert!(chain(&failure(Command::script("exit 3").no_retry_on(2))).1);
+}
+
+/// E10: retries only on named exit codes. Also a command that a signal killed, by the code that
+/// shells give it.
+#[test]
+fn only_named_exit_codes_are_retried() {
+    let retried = |of: Command| chain(&failure(of)).1;
+    let only = || Command::script("exit 75").retry_only_on([75, 111]);
+    assert!(retried(only()));
+    assert!(!retried(Command::script("exit 1").retry_only_on([75, 111])));
+    assert!(retried(Command::script("exit 1").retry_only_on([75]).retry_only_on([1])));
+    assert!(!retried(only().no_retry_on(75)));
+    assert!(!retried(Command::script("exit 75").retry_only_on([])));
+    let killed = || Command::new("sh").arg("-c").arg("kill -KILL $$");
+    assert!(retried(killed()));
+    assert!(retried(killed().retry_only_on([137])));
+    assert!(!retried(killed().retry_only_on([75])));
+    assert!(!retried(killed().no_retry_on(137)));
+    assert!(failure(Command::script("exit 99").retry_only_on([75])).is_skip());
+}
+
+/// The same for a command as a node: the first failure is retried, the second is final.
+#[test]
+fn a_node_is_retried_on_named_exit_codes() {
+    let dir = tempfile::tempdir().unwrap();
+    let script = Command::script("if mkdir first; then exit 75; else exit 1; fi").cwd(dir.path()).retry_only_on([75]);
+    let dag = Dag::build("codes", || command("step", script).retries(5).retry_delay(Duration::ZERO)).unwrap();
+    let report = live(dag.run());
+    assert_eq!(report.task("step").unwrap().attempts().len(), 2);
+    assert_eq!(report.state(), RunState::Failed);
 }
 
 #[test]

@@ -25,6 +25,9 @@ pub(super) fn facts(node: &NodeView<'_>) -> Vec<String> {
     if let Some(timeout) = option("timeout") {
         facts.push(format!("timeout {timeout}"));
     }
+    if let Some(limit) = option("total_timeout") {
+        facts.push(format!("total timeout {limit}"));
+    }
     if let Some(pool) = option("pool") {
         let slots = option("pool_slots").map(|slots| format!(" \u{d7}{slots}")).unwrap_or_default();
         facts.push(format!("pool {pool}{slots}"));
