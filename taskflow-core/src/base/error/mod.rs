@@ -141,9 +141,12 @@ impl Failure {
     pub fn is_retryable(&self) -> bool {
         match self {
             Failure::Error { retryable, .. } => *retryable,
-            // Not within this limit; but a retry of the group or the run sets a new one.
-            Failure::OutOfTime { .. } => true,
-            Failure::Panic { .. } | Failure::TimedOut { .. } | Failure::Lost { .. } | Failure::Crashed { .. } => true,
+            // Out of time: not within this limit, but a retry of the group or the run sets a new one.
+            Failure::Panic { .. }
+            | Failure::TimedOut { .. }
+            | Failure::OutOfTime { .. }
+            | Failure::Lost { .. }
+            | Failure::Crashed { .. } => true,
             Failure::Cancelled { .. }
             | Failure::Skipped { .. }
             | Failure::UpstreamFailed { .. }
