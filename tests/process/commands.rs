@@ -223,15 +223,14 @@ fn retries_and_timeouts_apply_to_commands() {
     let mark = directory.path().join("mark").to_str().unwrap().to_owned();
     let dag = Dag::build("again", || {
         let script = Command::script(r#"if [ -e "$MARK" ]; then echo again; else touch "$MARK"; exit 1; fi"#);
-        command("it", script.env("MARK", &mark)).retries(1).retry_delay(std::time::Duration::ZERO)
+        command("it", script.env("MARK", &mark)).retries(1).retry_delay(Duration::ZERO)
     })
     .unwrap();
     assert_eq!(live(dag.run()).success().unwrap().last_line, "again");
 
-    let dag = Dag::build("long", || {
-        command("it", Command::new("sleep").arg("1000")).timeout(std::time::Duration::from_millis(50))
-    })
-    .unwrap();
+    let dag =
+        Dag::build("long", || command("it", Command::new("sleep").arg("1000")).timeout(Duration::from_millis(50)))
+            .unwrap();
     let report = patiently(move || dag.run().wait().unwrap()).expect("the time limit ends it");
     assert!(matches!(&*report.task("it").expect("it is in the graph").failure().unwrap(), Failure::TimedOut { .. }));
 }
@@ -247,9 +246,9 @@ fn the_next_attempt_starts_and_the_slot_is_free_when_the_processes_of_the_last_o
     let alone = r#"! kill -0 "$(cat "$MARK" 2>/dev/null)" 2>/dev/null || touch "$MARK.two"; echo $$ > "$MARK""#;
     let dag = Dag::build("stubborn", || {
         let stubborn = Command::script(format!("trap '' TERM; {alone}; while :; do sleep 0.1; done"));
-        let limit = std::time::Duration::from_millis(300);
+        let limit = Duration::from_millis(300);
         let first = command("first", stubborn.env("MARK", &mark)).pool("licence").priority(9);
-        first.retries(1).retry_delay(std::time::Duration::ZERO).timeout(limit);
+        first.retries(1).retry_delay(Duration::ZERO).timeout(limit);
         command("second", Command::script(alone).env("MARK", &mark)).pool("licence")
     })
     .unwrap();
@@ -267,7 +266,7 @@ fn a_command_has_its_grace_time_when_its_time_limit_ends_the_run() {
     let dag = Dag::build("polite", || {
         let script = "trap 'sleep 0.5; touch \"$LEFT\"; exit 1' TERM; while :; do sleep 0.01 || :; done";
         let polite = Command::script(script).env("LEFT", left.to_str().unwrap());
-        command("it", polite).timeout(std::time::Duration::from_secs(2))
+        command("it", polite).timeout(Duration::from_secs(2))
     })
     .unwrap();
     let report = patiently(move || dag.run().wait().unwrap()).expect("the time limit ends it");
