@@ -141,7 +141,8 @@ impl Failure {
     pub fn is_retryable(&self) -> bool {
         match self {
             Failure::Error { retryable, .. } => *retryable,
-            // Out of time: not within this limit, but a retry of the group or the run sets a new one.
+            // Out of time: not within this limit, but a retry of the group or the run sets a new
+            // one.
             Failure::Panic { .. }
             | Failure::TimedOut { .. }
             | Failure::OutOfTime { .. }
