@@ -110,6 +110,10 @@ impl EngineState {
                 Command::Settled(task) => run.settled(task, &mut effects.unused),
                 Command::Forget(task) => effects.unused.extend(run.values.forget(task)),
                 Command::Abandon(task) => self.abandon(key, task, effects),
+                Command::EndWork(task) => {
+                    let id = run.machine.layout().id(task).into_owned();
+                    effects.ended_work.push((Arc::clone(&run.shared), id));
+                }
                 Command::Halt => {
                     let continues = run.machine.drains() || run.machine.ends_as() == Some(RunState::Interrupted);
                     if !continues {

@@ -241,7 +241,10 @@ impl Run {
         let node = self.machine.layout().node(task);
         let cost = self.cost(task);
         let (def, options) = (plan.def(node), plan.node_options(node));
-        let plain = !def.takes_context && options.timeout.is_none() && options.waiting == Waiting::Never;
+        let plain = !def.takes_context
+            && options.timeout.is_none()
+            && options.total_timeout.is_none()
+            && options.waiting == Waiting::Never;
         cost > 0 && cost < SHORT && plain
     }
 }

@@ -140,7 +140,12 @@ impl Core {
     fn entry(&self, task: TaskIndex, transition: Transition, from: TaskState, now: Timestamp) -> Option<Entry> {
         let cell = &self.tasks[task];
         let attempt = cell.attempt;
-        let took = if from == TaskState::Running { nanos(now.since(cell.started)) } else { 0 };
+        let under_way = match from {
+            TaskState::Running => true,
+            TaskState::Deferred | TaskState::UpForReschedule => transition == Transition::Fail,
+            _ => false,
+        };
+        let took = if under_way { nanos(now.since(cell.started)) } else { 0 };
         Some(match transition {
             // After a start, it says that the attempt was cut off.
             Transition::Schedule | Transition::Interrupt => Entry::Scheduled { task },

@@ -132,7 +132,7 @@ impl Core {
         if !self.past.waits.is_empty()
             && let Some(poke) = self.past.waits.remove(&task)
         {
-            return self.restore_wait(task, poke, now, commands);
+            return self.restore_wait(graph, task, poke, now, commands);
         }
         match retry {
             Some(due) if due > now => {
@@ -175,6 +175,7 @@ impl Core {
                         self.attempt_failed(graph, task, Failure::TimedOut { limit }, None, now, commands);
                     }
                 }
+                Timer::Total(task) => self.attempts_end(graph, task, now, commands),
                 Timer::Deadline => self.deadline_missed(due, now),
                 Timer::TryAgain => self.tries_again = self.run_retry.is_some() && self.halted.is_none(),
                 Timer::Run => {
