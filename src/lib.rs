@@ -86,7 +86,8 @@ pub mod engine {
         Subscription, TaskReport, TriggerError, UnknownPool,
     };
     pub use taskflow_core::run::{
-        Durability, Event, RunInfo, RunState, RunType, RunView, TaskIndex, TaskState, TaskView, TriggeredBy, WaitView,
+        AdmissionWait, Durability, Event, RunInfo, RunState, RunType, RunView, TaskIndex, TaskState, TaskView,
+        TriggeredBy, WaitView,
     };
 }
 

@@ -8,3 +8,5 @@ mod crash;
 mod disk_errors;
 #[cfg(all(feature = "cli", feature = "sqlite", unix))]
 mod processes;
+#[cfg(all(feature = "cli", feature = "sqlite", unix))]
+mod shared_limits;

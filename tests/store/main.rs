@@ -1,5 +1,6 @@
 //! Stored runs: resuming, clearing and marking them, their values and XComs.
 
+mod active_runs;
 mod follow;
 #[cfg(all(feature = "arrow", feature = "sqlite"))]
 mod frames;

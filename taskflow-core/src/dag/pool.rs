@@ -2,8 +2,8 @@
 
 /// A pool, declared by `taskflow::pool!`.
 ///
-/// A task in a pool takes one or more slots while it runs. The tasks of all runs in the process
-/// share them.
+/// A task in a pool takes one or more slots while it runs. The tasks of all runs of an engine share
+/// them, and so do those of all processes that store their runs in one home.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PoolDef {
     /// Its name, unique in the binary.

@@ -30,6 +30,7 @@ use tokio::sync::oneshot;
 use super::attempt::{Done, StartPermit};
 use super::blocking_calls::BlockingTask;
 use super::effects::Effects;
+use super::held::Unstarted;
 use super::recorder::Commits;
 use super::run::Run;
 use super::run_shared::{EngineRef, RunShared};
@@ -71,6 +72,8 @@ pub(crate) struct EngineState {
     pub(super) shutdown: bool,
     /// A journal cannot keep up: nothing starts until it has caught up.
     pub(super) congested: bool,
+    /// The store that its pools are shared in.
+    pub(super) pools_of: Option<usize>,
     /// Why the process leaves, once it does.
     pub(super) draining: Option<String>,
     pub(super) commands: Vec<Command>,
@@ -102,6 +105,7 @@ impl Shared {
             watching: false,
             shutdown: false,
             congested: false,
+            pools_of: None,
             draining: None,
             commands: Vec::new(),
         };
@@ -126,9 +130,9 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds a run and starts what can start. A run that was ending early when it was interrupted
-    /// continues to end, for that reason.
-    pub(super) fn begin(self: &Arc<Self>, run: Run, limit: usize, halted: Option<(String, RunState)>) -> RunKey {
+    /// Adds a run and starts what can start, unless the run has to wait for its admission. A run
+    /// that was ending early when it was interrupted continues to end, for that reason.
+    pub(super) fn begin(self: &Arc<Self>, mut run: Run, limit: usize, halted: Option<(String, RunState)>) -> RunKey {
         let mut effects = Effects::default();
         let mut state = self.lock();
         let key = state.dispatcher.add_run(&run.shared.plan, limit, !run.shared.in_process);
@@ -142,13 +146,21 @@ impl Shared {
             let _ =
                 run.shared.engine_ref.set(EngineRef { state: Arc::downgrade(self), key, engine: engine.downgrade() });
         }
+        run.held.unstarted = Some(Unstarted { halted });
+        let mut waits = false;
         if let Some(recorder) = &run.shared.recorder {
+            if recorder.waits().is_some() {
+                waits = true;
+                run.machine.wait_to_start(now);
+            }
+            if let Some(store) = recorder.pools_of() {
+                state.share_pools(store);
+            }
             recorder.attach(Commits::new(self, key, &run.shared));
         }
         state.runs[place] = Some(run);
-        state.send(key, Input::Start, now, &mut effects);
-        if let Some((reason, ends_as)) = halted {
-            state.send(key, Input::Halt { reason, state: ends_as }, now, &mut effects);
+        if !waits {
+            state.start(key, now, &mut effects);
         }
         if let Some(reason) = state.draining.clone() {
             state.drain(key, &reason, now, &mut effects);
@@ -187,6 +199,11 @@ impl Shared {
             && run.shared.info.run_id == run_id
         {
             let now = run.shared.clock.now();
+            if matches!(input, Input::Cancel { .. }) {
+                // A run that waits for its admission ends as others do: with a history. Nothing of
+                // it starts before the lock is released.
+                state.start(key, now, &mut effects);
+            }
             state.send(key, input, now, &mut effects);
         }
         self.leave(state, &mut effects);
@@ -266,6 +283,25 @@ impl EngineState {
         self.runs.get_mut(key.0 as usize)?.as_mut()
     }
 
+    /// Shares the pools in a store, unless they are shared in another one. Returns whether they are
+    /// shared in this one.
+    pub(super) fn share_pools(&mut self, store: usize) -> bool {
+        if self.pools_of.is_none() {
+            self.pools_of = Some(store);
+            self.dispatcher.close_pools();
+        }
+        self.pools_of == Some(store)
+    }
+
+    /// Starts a run, at the first call.
+    pub(super) fn start(&mut self, key: RunKey, now: Timestamp, effects: &mut Effects) {
+        let Some(unstarted) = self.run(key).and_then(|run| run.held.unstarted.take()) else { return };
+        self.send(key, Input::Start, now, effects);
+        if let Some((reason, state)) = unstarted.halted {
+            self.send(key, Input::Halt { reason, state }, now, effects);
+        }
+    }
+
     pub(super) fn run_keys(&self) -> impl Iterator<Item = RunKey> + use<> {
         let keys: Vec<RunKey> =
             (0..).zip(&self.runs).filter(|(_, run)| run.is_some()).map(|(place, _)| RunKey(place)).collect();
@@ -292,7 +328,10 @@ impl EngineState {
 
     /// Drains a run; cancels it if it cannot be resumed.
     fn drain(&mut self, key: RunKey, reason: &str, now: Timestamp, effects: &mut Effects) {
-        let is_recorded = self.run(key).is_some_and(|run| run.shared.recorder.is_some());
+        let Some(run) = self.run(key) else { return };
+        let is_recorded = run.shared.recorder.is_some();
+        // What it has recorded is not stored before its admission.
+        run.held.given_up |= run.held.unstarted.is_some();
         let reason = reason.to_owned();
         let input = if is_recorded { Input::Drain { reason } } else { Input::Cancel { reason } };
         self.send(key, input, now, effects);

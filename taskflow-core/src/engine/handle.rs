@@ -19,7 +19,7 @@ use super::run_shared::RunShared;
 use crate::base::{Failure, Timestamp, account};
 use crate::dag::Plan;
 use crate::machine::{Input, RunKey};
-use crate::run::{RunInfo, RunView, TaskIndex, TaskState};
+use crate::run::{AdmissionWait, RunInfo, RunView, TaskIndex, TaskState};
 use crate::value::{AnyValue, Value};
 
 /// The future of a [`RunRequest`].
@@ -258,6 +258,12 @@ impl RunControl {
     /// without a journal.
     pub fn number(&self) -> Option<i64> {
         self.shared.recorder.as_ref()?.number()
+    }
+
+    /// What the run waits for before it starts: other runs of its DAG, if that has
+    /// `max_active_runs`. `None` once it has started.
+    pub fn waits_for(&self) -> Option<AdmissionWait> {
+        self.shared.recorder.as_ref()?.waits()
     }
 
     /// Whether the run has a journal.

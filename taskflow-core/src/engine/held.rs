@@ -13,7 +13,14 @@ use super::run::Run;
 use crate::base::Timestamp;
 use crate::callback::PendingCallback;
 use crate::machine::{Command, Input};
-use crate::run::{Stored, TaskIndex};
+use crate::run::{RunState, Stored, TaskIndex};
+
+/// A run that has not started.
+#[derive(Debug)]
+pub(super) struct Unstarted {
+    /// Why and how it ends once it starts, if it was ending early when it was interrupted.
+    pub(super) halted: Option<(String, RunState)>,
+}
 
 /// What waits until the entries before it are stored.
 #[derive(Debug, Default)]
@@ -37,6 +44,8 @@ pub(crate) struct Held {
     pub(crate) pending: VecDeque<(u64, PendingCallback)>,
     /// Attempts that wait until their task state is stored.
     pub(super) task_states: VecDeque<(u64, oneshot::Sender<()>)>,
+    /// Set until the run starts: it may have to wait for its admission.
+    pub(super) unstarted: Option<Unstarted>,
     /// No further entry can be stored, and nothing waits for it.
     pub(crate) given_up: bool,
 }

@@ -11,7 +11,12 @@
 //! 3. The recorder calls [`Commits::stored`] from a thread of its own, or [`Commits::failed`] once:
 //!    then nothing more starts, running attempts are asked to stop, and the run is `interrupted`.
 //!    It can be resumed from what was stored before.
-//! 4. A recorder that cannot keep up calls [`Commits::set_congested`], and the engine starts
+//! 4. A run with `max_active_runs` may have to wait before it starts: see [`Recorder::waits`]. It
+//!    begins with [`Commits::admitted`]. Until then nothing that it records is stored, unless the
+//!    run has ended.
+//! 5. The engine may have to share its pools with other processes of the store: see
+//!    [`Recorder::pools_of`]. Its tasks then start in pools as [`Commits::set_pools`] allows.
+//! 6. A recorder that cannot keep up calls [`Commits::set_congested`], and the engine starts
 //!    nothing until it has caught up.
 //!
 //! [`Durability::Strict`]: crate::run::Durability::Strict
@@ -26,8 +31,8 @@ use super::engine_state::Shared;
 use super::run_shared::RunShared;
 use crate::base::{Failure, Timestamp};
 use crate::callback::DeliveryLog;
-use crate::machine::{Input, RunKey};
-use crate::run::{Encoded, Entry, Stored};
+use crate::machine::{Input, PoolUse, RunKey};
+use crate::run::{AdmissionWait, Encoded, Entry, Stored};
 use crate::value::{AnyValue, TypeInfo};
 
 /// Receives the entries of one run.
@@ -53,6 +58,13 @@ pub(crate) trait Recorder: Send + Sync + fmt::Debug {
     ///
     /// As [`Recorder::encode`].
     fn spill(&self, task: &str, bytes: &[u8]) -> Result<Stored, Failure>;
+
+    /// What the run waits for before it may start, if it does.
+    fn waits(&self) -> Option<AdmissionWait>;
+
+    /// The store that the pools of the run are shared in, if processes share them and the run uses
+    /// any. An engine shares its pools in one store, the first that it records such a run in.
+    fn pools_of(&self) -> Option<usize>;
 
     /// The run is over in this engine: nothing of it runs any more.
     fn over(&self);
@@ -97,6 +109,63 @@ impl Commits {
         state.stored(self.key, &of, entry, &mut effects);
         shared.leave(state, &mut effects);
         effects.carry_out(&shared);
+    }
+
+    /// The run may start.
+    pub(crate) fn admitted(&self) {
+        let (Some(shared), Some(of)) = (self.shared.upgrade(), self.run.upgrade()) else { return };
+        let mut effects = Effects::default();
+        let mut state = shared.lock();
+        if state.run(self.key).is_some_and(|run| Arc::ptr_eq(&run.shared, &of)) {
+            state.start(self.key, of.clock.now(), &mut effects);
+        }
+        shared.leave(state, &mut effects);
+        effects.carry_out(&shared);
+    }
+
+    /// A number for the engine.
+    pub(crate) fn engine(&self) -> usize {
+        self.shared.as_ptr() as usize
+    }
+
+    /// How the engine uses its pools, if it shares them in this store.
+    pub(crate) fn pool_uses(&self, store: usize) -> Option<Vec<PoolUse>> {
+        let shared = self.shared.upgrade()?;
+        let state = shared.lock();
+        (state.pools_of == Some(store)).then(|| state.dispatcher.pool_uses())
+    }
+
+    /// Sets, by name, how many slots of its pools the engine has, and how many of these it gives up
+    /// as tasks end.
+    pub(crate) fn set_pools<'a>(&self, pools: impl Iterator<Item = (&'a str, u32, u32)>) {
+        let Some(shared) = self.shared.upgrade() else { return };
+        let mut effects = Effects::default();
+        let mut state = shared.lock();
+        pools.for_each(|(name, slots, owed)| state.dispatcher.set_pool(name, slots, owed));
+        shared.leave(state, &mut effects);
+        effects.carry_out(&shared);
+    }
+
+    /// Shares the pools of the engine in this store, unless it shares them in another one. Returns
+    /// whether it does.
+    pub(crate) fn share_pools(&self, store: usize) -> bool {
+        self.shared.upgrade().is_some_and(|shared| shared.lock().share_pools(store))
+    }
+
+    /// Ends the sharing of the pools of the engine; if it is not to be `forced`, only if no run
+    /// uses them. Returns whether it has ended.
+    pub(crate) fn open_pools(&self, forced: bool) -> bool {
+        let Some(shared) = self.shared.upgrade() else { return true };
+        let mut effects = Effects::default();
+        let mut state = shared.lock();
+        let ends = forced || state.dispatcher.pool_uses().is_empty();
+        if ends {
+            state.pools_of = None;
+            state.dispatcher.open_pools();
+        }
+        shared.leave(state, &mut effects);
+        effects.carry_out(&shared);
+        ends
     }
 
     /// No further entry can be stored.

@@ -231,7 +231,8 @@ impl Triggering {
         // The last run that failed.
         let mut failed: Option<(RunInfo, EndedRun)> = None;
         for round in 1..=*counted {
-            let by = TriggeredBy { run_id: run.info.run_id.clone(), task_id: id.clone(), path: path.clone() };
+            let (run_id, task_id, path) = (run.info.run_id.clone(), id.clone(), path.clone());
+            let by = TriggeredBy { run_id, task_id, path, waits };
             let key = format!("{}/{}/{call}/{round}", context.idempotency_key(), self.plan.id());
             let info = RunInfo::triggered(self.plan.id(), date, by, &key);
             let run_id = info.run_id.clone();

@@ -213,6 +213,7 @@ impl RunFollower {
             // Editing a queued run does not start it.
             RunState::Running if self.history.row.state == RunState::Queued => RunState::Queued,
             RunState::Running if self.history.row.liveness != Liveness::Alive => RunState::Interrupted,
+            RunState::Running if self.history.row.waits => RunState::Queued,
             state => state,
         };
         Ok(())

@@ -42,6 +42,7 @@ pub(crate) fn fold_any(bytes: &[u8]) {
         owner: String::new(),
         token: 1,
         liveness: store::Liveness::default(),
+        waits: false,
         state: crate::run::RunState::Running,
         tasks: 3,
         created: crate::base::Timestamp::EPOCH,

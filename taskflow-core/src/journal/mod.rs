@@ -21,6 +21,7 @@
 //! - `permissions`: closes a home to other users.
 //! - `manual_journal`: a journal for simulated runs. `steps`: counts steps in tests.
 
+mod admissions;
 mod adopted;
 mod archive;
 mod deliveries;
@@ -54,6 +55,7 @@ mod run_log;
 mod scopes;
 mod segment;
 mod send_event;
+mod shared_pools;
 mod steps;
 mod task_filter;
 mod task_history;

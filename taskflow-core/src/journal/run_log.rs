@@ -14,7 +14,7 @@ use crate::base::{Failure, Timestamp, units};
 use crate::callback::DeliveryLog;
 use crate::dag::Plan;
 use crate::engine::{Archive, Commits, Recorder};
-use crate::run::{Durability, Encoded, Entry, Stored, TaskState};
+use crate::run::{AdmissionWait, Durability, Encoded, Entry, Stored, TaskState};
 use crate::store::{Append, AppendTarget, BlobStore, RunGuard, RunUpdate, Segment};
 use crate::value::{AnyValue, TypeInfo};
 
@@ -37,6 +37,8 @@ pub(super) struct RunLog {
     options: RecordOptions,
     /// How often tasks were cleared; tasks that never were are missing.
     generations: HashMap<String, u32>,
+    /// Whether the run has tasks in pools that several processes share.
+    shares_pools: bool,
     /// Records deliveries of callbacks.
     delivery_log: Arc<dyn DeliveryLog>,
     state: Mutex<LogState>,
@@ -61,11 +63,33 @@ pub(super) struct LogState {
     guard: Option<RunGuard>,
     /// Nothing more is stored: another process may own the run by now.
     given_up: bool,
+    /// Set while the run waits for its admission.
+    admission: Option<AwaitedAdmission>,
     /// The graph, until the writer stores its snapshot.
     graph: Option<Arc<Plan>>,
     /// The structural hash of a graph with mapped tasks: the number of tasks of its runs depends on
     /// their lists.
     mapped: Option<String>,
+}
+
+/// The admission that a run waits for.
+struct AwaitedAdmission {
+    wait: AdmissionWait,
+    /// The first entry of the session: it has the time of the admission.
+    session: Entry,
+    /// The runs that wait for this one, once the writer has looked for them.
+    ancestors: Option<Vec<i64>>,
+    /// Whether the store knows that the run waits.
+    has_asked: bool,
+}
+
+/// What the writer asks the store for an admission with.
+pub(super) struct AdmissionState {
+    pub(super) target: AppendTarget,
+    pub(super) dag_id: String,
+    pub(super) limit: u32,
+    pub(super) ancestors: Option<Vec<i64>>,
+    pub(super) has_asked: bool,
 }
 
 /// What a log starts from.
@@ -90,7 +114,14 @@ impl RunLog {
     pub(super) fn begin(queue: &Arc<Queue>, journal: Journal, options: RecordOptions, init: RunLogInit) -> Arc<Self> {
         let RunLogInit { run_id, target, next, at, session, counts, generations, guard, graph, update, delivery_log } =
             init;
+        let has_pools = graph.option_sets().iter().any(|options| options.pool.is_some());
         let mut buffer = Buffer::default();
+        let admission = graph.options().max_active_runs.map(|limit| AwaitedAdmission {
+            wait: AdmissionWait { dag_id: graph.id().to_owned(), limit, active: Vec::new(), ahead: Vec::new() },
+            session: session.clone(),
+            ancestors: None,
+            has_asked: false,
+        });
         buffer.push(at, session, None);
         let state = LogState {
             target,
@@ -103,12 +134,22 @@ impl RunLog {
             commits: None,
             guard,
             given_up: false,
+            admission,
             mapped: (!graph.mappings().is_empty()).then(|| graph.hash().to_owned()),
             graph: Some(graph),
         };
         let state = Mutex::new(state);
-        let log =
-            Arc::new(RunLog { queue: Arc::clone(queue), run_id, options, generations, delivery_log, state, journal });
+        let shares_pools = has_pools && journal.inner.store.shares_pools();
+        let log = Arc::new(RunLog {
+            queue: Arc::clone(queue),
+            run_id,
+            options,
+            generations,
+            shares_pools,
+            delivery_log,
+            state,
+            journal,
+        });
         queue.follow(&log);
         log
     }
@@ -125,6 +166,22 @@ impl RunLog {
         match self.lock().target {
             AppendTarget::New(_) => None,
             AppendTarget::Existing { run, .. } => Some(run),
+        }
+    }
+
+    /// Whether the run is live and has tasks in pools that several processes share.
+    pub(super) fn shares_pools(&self) -> bool {
+        self.shares_pools && {
+            let state = self.lock();
+            state.guard.is_some() && !state.given_up
+        }
+    }
+
+    /// Its number and the token of this process, once the run is stored.
+    pub(super) fn stored_as(&self) -> Option<(i64, u64)> {
+        match self.lock().target {
+            AppendTarget::New(_) => None,
+            AppendTarget::Existing { run, token } => Some((run, token)),
         }
     }
 
@@ -153,6 +210,65 @@ impl RunLog {
     pub(super) fn is_stored(&self) -> bool {
         let state = self.lock();
         state.buffer.is_empty() && !state.given_up
+    }
+
+    /// Whether nothing of the run is stored yet because it waits for its admission. A run that has
+    /// ended meanwhile needs none.
+    pub(super) fn awaits_admission(&self) -> bool {
+        let mut state = self.lock();
+        let ends = state.update.as_ref().is_some_and(|update| update.state.is_terminal());
+        if ends || state.given_up {
+            state.admission = None;
+        }
+        let awaits = state.admission.is_some();
+        state.queued &= !awaits;
+        awaits
+    }
+
+    /// What to ask the store with, if the run waits for its admission.
+    pub(super) fn admission(&self) -> Option<AdmissionState> {
+        if !self.awaits_admission() {
+            return None;
+        }
+        let state = self.lock();
+        let awaited = state.admission.as_ref()?;
+        Some(AdmissionState {
+            target: state.target.clone(),
+            dag_id: awaited.wait.dag_id.clone(),
+            limit: awaited.wait.limit,
+            ancestors: awaited.ancestors.clone(),
+            has_asked: awaited.has_asked,
+        })
+    }
+
+    /// The runs that wait for this one.
+    pub(super) fn set_ancestors(&self, ancestors: Vec<i64>) {
+        if let Some(awaited) = &mut self.lock().admission {
+            awaited.ancestors = Some(ancestors);
+        }
+    }
+
+    /// The store has not admitted the run.
+    pub(super) fn keep_waiting(&self, active: Vec<i64>, ahead: Vec<i64>) {
+        if let Some(awaited) = &mut self.lock().admission {
+            (awaited.wait.active, awaited.wait.ahead, awaited.has_asked) = (active, ahead, true);
+        }
+    }
+
+    /// The store has admitted the run. Returns where to report it.
+    pub(super) fn admitted(&self, at: Timestamp) -> Option<Commits> {
+        let mut state = self.lock();
+        let awaited = state.admission.take()?;
+        if state.recorded == 1 {
+            state.buffer = Buffer::default();
+            state.buffer.push(at, awaited.session, None);
+        }
+        state.commits.clone()
+    }
+
+    /// Whether the writer has not seen it yet.
+    pub(super) fn is_new(&self) -> bool {
+        self.lock().graph.is_some()
     }
 
     /// The graph, at the first call: its snapshot is stored before the first entries.
@@ -251,9 +367,22 @@ impl Recorder for Log {
         })
     }
 
+    fn pools_of(&self) -> Option<usize> {
+        self.0.shares_pools.then(|| self.0.queue.store_id())
+    }
+
+    fn waits(&self) -> Option<AdmissionWait> {
+        Some(self.0.lock().admission.as_ref()?.wait.clone())
+    }
+
     fn over(&self) {
         // From here on another process may claim the run. The lock goes before the guard.
-        let guard = self.0.lock().guard.take();
+        let guard = {
+            let mut state = self.0.lock();
+            // A run that leaves before its admission leaves no trace of this process.
+            state.given_up |= state.admission.is_some();
+            state.guard.take()
+        };
         drop(guard);
     }
 

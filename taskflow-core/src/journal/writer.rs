@@ -16,7 +16,15 @@
 //! 6. While runs are live the writer looks every [`REQUEST_INTERVAL`] for requests to their owner
 //!    and carries them out. It acknowledges a request once what follows from it is stored, so a
 //!    request is carried out twice rather than not at all.
-//! 7. The writer waits for the store on its own thread. The [runtime of the store](StoreRuntime)
+//! 7. A run with `max_active_runs` waits for its [admission](crate::store::Admission). Its row is
+//!    stored at once, its entries only once it is admitted. The writer asks for the admission when
+//!    the run begins, whenever a run of this process has ended, and as often as it looks for
+//!    requests. A run that ends without an admission, because it was cancelled, is stored as every
+//!    other.
+//! 8. While runs with tasks in pools are live, the writer keeps the leases of their engines
+//!    ([`PoolDemand`](crate::store::PoolDemand)): from the beginning of the first such run to the
+//!    end of the last.
+//! 9. The writer waits for the store on its own thread. The [runtime of the store](StoreRuntime)
 //!    drives sockets and timers.
 //!
 //! Locks are taken in this order: engine, log, queue. A log is dropped under none of them, because
@@ -28,10 +36,12 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
+use super::admissions::Admissions;
 use super::edit::reason_by;
 use super::graph::Graph;
 use super::run_log::{LogState, RunLog};
-use crate::store::{Appended, RequestKind, Store, StoreError, StoreRuntime};
+use super::shared_pools::SharedPools;
+use crate::store::{Append, Appended, RequestKind, Store, StoreError, StoreRuntime};
 
 /// How long an entry may wait if nothing waits for it.
 const LAZY: Duration = Duration::from_millis(5);
@@ -72,7 +82,14 @@ impl Queue {
         let of = Arc::clone(&queue);
         let handle = runtime.start()?;
         std::thread::Builder::new().name("taskflow-journal".to_owned()).spawn(move || {
-            let mut writer = Writer { store, handle, carried_out: Vec::new(), requests_read: Instant::now() };
+            let mut writer = Writer {
+                store,
+                handle,
+                carried_out: Vec::new(),
+                requests_read: Instant::now(),
+                admissions: Admissions::default(),
+                pools: SharedPools::new(),
+            };
             writer.write(&of);
             // Its runtime must outlive the writer.
             drop(runtime);
@@ -107,6 +124,11 @@ impl Queue {
         self.wake.notify_one();
         // The writer outlives every journal that can be closed.
         let _ = settled.await;
+    }
+
+    /// How engines know the store.
+    pub(super) fn store_id(&self) -> usize {
+        std::ptr::from_ref(self) as usize
     }
 
     /// Adds a live run.
@@ -154,6 +176,8 @@ struct Writer {
     /// Requests that were carried out and not acknowledged yet, with the logs of their runs.
     carried_out: Vec<(i64, Weak<RunLog>)>,
     requests_read: Instant,
+    admissions: Admissions,
+    pools: SharedPools,
 }
 
 impl Writer {
@@ -166,7 +190,13 @@ impl Writer {
                 let live: Vec<Arc<RunLog>> = waiting.live.iter().filter_map(Weak::upgrade).collect();
                 drop(waiting);
                 self.serve_requests(&live);
+                self.admissions.ask(&*self.store, &self.handle, queue);
                 drop(live);
+                waiting = queue.lock();
+            }
+            if self.pools.until_due() == Some(Duration::ZERO) {
+                drop(waiting);
+                self.lease_pools(queue);
                 waiting = queue.lock();
             }
             if waiting.dirty.is_empty() && !waiting.closing.is_empty() {
@@ -175,6 +205,7 @@ impl Writer {
                 drop(waiting);
                 live.iter()
                     .for_each(|log| log.give_up("its journal was closed; `resume` continues from what is stored"));
+                self.pools = SharedPools::new();
                 // A caller may have stopped waiting.
                 closing.into_iter().for_each(|done| done.send(()).unwrap_or_default());
                 drop(live);
@@ -201,7 +232,7 @@ impl Writer {
                     };
                     drop(waiting);
                     congest(&live, true);
-                    let size = self.store(&dirty);
+                    let size = self.store(queue, &dirty);
                     drop((live, dirty));
                     waiting = queue.lock();
                     waiting.backlog = waiting.backlog.saturating_sub(size);
@@ -219,10 +250,7 @@ impl Writer {
                     let patience = if waiting.naps { Some(LAZY) } else { patience };
                     let until_requests = (!waiting.live.is_empty())
                         .then(|| REQUEST_INTERVAL.saturating_sub(self.requests_read.elapsed()));
-                    let wait = match (patience, until_requests) {
-                        (Some(patience), Some(until_requests)) => Some(patience.min(until_requests)),
-                        (one, other) => one.or(other),
-                    };
+                    let wait = [patience, until_requests, self.pools.until_due()].into_iter().flatten().min();
                     waiting = match wait {
                         Some(wait) => queue.wake.wait_timeout(waiting, wait).unwrap_or_else(PoisonError::into_inner).0,
                         None => queue.wake.wait(waiting).unwrap_or_else(PoisonError::into_inner),
@@ -234,23 +262,39 @@ impl Writer {
     }
 
     /// Stores what the logs hold, reports to their runs, and returns the number of bytes.
-    fn store(&self, dirty: &[Arc<RunLog>]) -> usize {
+    fn store(&mut self, queue: &Queue, dirty: &[Arc<RunLog>]) -> usize {
         let (mut logs, mut batch) = (Vec::with_capacity(dirty.len()), Vec::with_capacity(dirty.len()));
-        let mut size = 0;
+        // Whether somebody may be admitted now.
+        let (mut size, mut has_changed) = (0, false);
+        if dirty.iter().any(|log| log.is_new() && log.shares_pools()) {
+            self.lease_pools(queue);
+        }
         for log in dirty {
             if let Err(error) = self.store_graph(log) {
                 log.give_up(&stopped(&error));
             }
+            if log.awaits_admission() {
+                has_changed |= self.admissions.add(log);
+                continue;
+            }
             let (taken, append) = log.take();
             size += taken;
             let Some((append, last)) = append else { continue };
+            has_changed |= append.update.as_ref().is_some_and(|update| update.state.is_terminal());
             logs.push((log, last));
             batch.push(append);
         }
-        if batch.is_empty() {
-            return size;
+        if !batch.is_empty() {
+            self.store_batch(logs, &batch);
         }
-        match self.handle.block_on(self.store.append(&batch)) {
+        if has_changed {
+            self.admissions.ask(&*self.store, &self.handle, queue);
+        }
+        size
+    }
+
+    fn store_batch(&self, logs: Vec<(&Arc<RunLog>, u64)>, batch: &[Append]) {
+        match self.handle.block_on(self.store.append(batch)) {
             Ok(appended) => {
                 for ((log, last), appended) in logs.into_iter().zip(appended) {
                     match appended {
@@ -266,7 +310,12 @@ impl Writer {
             }
             Err(error) => logs.iter().for_each(|(log, _)| log.give_up(&stopped(&error))),
         }
-        size
+    }
+
+    /// Adjusts what the engines of live runs hold of pools.
+    fn lease_pools(&mut self, queue: &Queue) {
+        let live: Vec<Arc<RunLog>> = queue.lock().live.iter().filter_map(Weak::upgrade).collect();
+        self.pools.adjust(&*self.store, &self.handle, queue.store_id(), &live);
     }
 
     /// Stores the snapshot of a graph before its run. Encoding it here keeps graphs of a million
@@ -324,6 +373,6 @@ fn congest(logs: &[Arc<RunLog>], congested: bool) {
     logs.iter().filter_map(|log| log.commits()).for_each(|commits| commits.set_congested(congested));
 }
 
-fn stopped(error: &StoreError) -> String {
+pub(super) fn stopped(error: &StoreError) -> String {
     format!("the journal cannot be written ({error}); when that is fixed, `resume` continues from what is stored")
 }

@@ -28,6 +28,13 @@ impl Machine {
         self.core.task_started(&self.layout, task, now);
     }
 
+    /// The run is requested, but has to wait before it starts.
+    pub(crate) fn wait_to_start(&mut self, now: Timestamp) {
+        // The times of a run that ends without having started.
+        self.core.started = now;
+        self.core.past.queued.get_or_insert(now);
+    }
+
     /// Processes an input and appends the commands that follow from it.
     #[inline]
     pub(crate) fn step(&mut self, mut input: Input, now: Timestamp, commands: &mut Vec<Command>) {

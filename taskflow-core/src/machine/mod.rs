@@ -75,7 +75,7 @@ mod timer;
 mod waits;
 
 pub(crate) use self::command::Command;
-pub(crate) use self::dispatch::{Dispatcher, Lane, PoolTooSmall, RunKey};
+pub(crate) use self::dispatch::{Dispatcher, Lane, PoolTooSmall, PoolUse, RunKey};
 pub(crate) use self::input::{Elements, Input};
 pub(crate) use self::machine::Machine;
 pub(crate) use self::settings::Settings;

@@ -186,7 +186,7 @@ async fn ended(journal: &Journal, run: &RunRow) -> Result<RunState, OpsError> {
     loop {
         tokio::time::sleep(INTERVAL).await;
         match journal.find(&run.info.run_id).await?.state {
-            RunState::Running => {}
+            RunState::Running | RunState::Queued => {}
             state => return Ok(state),
         }
     }

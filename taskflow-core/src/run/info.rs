@@ -42,6 +42,14 @@ pub struct TriggeredBy {
     /// own run last.
     #[serde(default)]
     pub path: Vec<String>,
+    /// Whether the task waits for the end of the run.
+    #[serde(default = "waits", skip_serializing_if = "Clone::clone")]
+    pub waits: bool,
+}
+
+/// What a run that says nothing about it does.
+fn waits() -> bool {
+    true
 }
 
 /// How a run came about. Who asked for it is a separate question: see [`RunInfo::triggered_by`].

@@ -4,6 +4,7 @@
 //! This layer has no behaviour: the machine changes states, the
 //! [engine](crate::engine) drives the machine, and the [journal](crate::journal) stores entries.
 
+mod admission_wait;
 mod durability;
 mod entry;
 mod event;
@@ -19,6 +20,7 @@ mod stored_value;
 mod view;
 mod wait_view;
 
+pub use admission_wait::AdmissionWait;
 pub use durability::Durability;
 pub(crate) use entry::{Entry, Session, ValueRef, WaitRecord, nanos};
 pub use event::Event;

@@ -23,6 +23,9 @@
 //! 7. A store that was written before there were checksums is read as it is. Whatever is written
 //!    from then on has checksums; the chain of an older run begins at its first segment with a
 //!    checksum. A run that was begun since then has all its checksums, or it is damaged.
+//! 8. What living processes tell each other has none: [admissions](super::admission) and
+//!    [leases](super::pool_leases). It means nothing once they have ended, and wrong bytes in it
+//!    can only start something too early or too late.
 //!
 //! Checksums protect against accidents, not against somebody who computes them.
 

@@ -5,11 +5,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::admission::{Admission, AdmissionRequest, Ticket, decide};
 use super::identity::worker;
 use super::ownership::{Claim, Liveness, RunGuard};
 use super::rows::{Append, AppendTarget, Appended, NewRun, Request, RunFilter, RunRow, RunUpdate, Segment, SegmentRow};
 use super::traits::{
-    GraphStore, Maintenance, Outbox, RequestStore, RunStore, SegmentStore, StoreError, StoreFuture, store_future,
+    GraphStore, Maintenance, Outbox, PoolStore, RequestStore, RunStore, SegmentStore, StoreError, StoreFuture,
+    store_future,
 };
 use crate::callback::DeliveryAttempt;
 use crate::run::RunState;
@@ -47,6 +49,7 @@ impl Owned {
     fn row(&self, run: &Run) -> RunRow {
         let mut row = run.row.clone();
         row.set_owned(self.lock().contains(&row.info.run_id));
+        row.waits = run.ticket().is_some_and(|ticket| !ticket.is_admitted);
         row
     }
 }
@@ -54,8 +57,9 @@ impl Owned {
 #[derive(Debug, Default)]
 struct Data {
     runs: BTreeMap<i64, Run>,
-    /// The last numbers of runs and requests: no number is used again.
+    /// The last numbers of runs, tickets and requests: no number is used again.
     last_run: i64,
+    last_ticket: i64,
     last_request: i64,
     graphs: HashMap<String, Vec<u8>>,
     requests: BTreeMap<i64, Request>,
@@ -70,6 +74,8 @@ struct Run {
     row: RunRow,
     params: Vec<u8>,
     segments: Vec<Segment>,
+    /// The token and the ticket of the last request for its admission.
+    admission: Option<(u64, Ticket)>,
     /// Its graphs before the present one: its older entries number tasks by them.
     former: BTreeSet<String>,
 }
@@ -118,13 +124,15 @@ impl Data {
             owner: new.owner.clone().unwrap_or_default(),
             token: new.token(),
             liveness: Liveness::Unowned,
+            waits: false,
             state: new.state(),
             tasks: new.tasks,
             created: new.created,
             ended: None,
             counts: Vec::new(),
         };
-        let mut run = Run { row, params: new.params.clone(), segments: Vec::new(), former: BTreeSet::new() };
+        let mut run =
+            Run { row, params: new.params.clone(), segments: Vec::new(), admission: None, former: BTreeSet::new() };
         let taken = self.runs.values().any(|run| run.row.info.run_id == new.info.run_id);
         if taken || !run.expects(part.segment.as_ref()) {
             return Appended::Taken;
@@ -135,6 +143,27 @@ impl Data {
         self.last_run += 1;
         self.runs.insert(self.last_run, run);
         Appended::Stored(self.last_run)
+    }
+
+    fn admit(&mut self, request: &AdmissionRequest, owned: &Owned) -> Admission {
+        let Some(run) = self.runs.get(&request.run) else { return Admission::Fenced };
+        if run.row.token != request.token || run.row.state != RunState::Running {
+            return Admission::Fenced;
+        }
+        let of_dag = |other: &&Run| {
+            let row = &other.row;
+            row.info.dag_id == run.row.info.dag_id && owned.lock().contains(&row.info.run_id)
+        };
+        let others: Vec<Ticket> = self.runs.values().filter(of_dag).filter_map(Run::ticket).collect();
+        let own = run.ticket();
+        let admission = decide(request, own, &others);
+        let ticket = own.map_or(self.last_ticket + 1, |own| own.ticket);
+        self.last_ticket = self.last_ticket.max(ticket);
+        let ticket = Ticket { run: request.run, ticket, is_admitted: admission == Admission::Admitted };
+        if let Some(run) = self.runs.get_mut(&request.run) {
+            run.admission = Some((request.token, ticket));
+        }
+        admission
     }
 
     fn delete(&mut self, number: i64) -> bool {
@@ -157,6 +186,12 @@ impl Data {
 }
 
 impl Run {
+    /// Its ticket, if its present owner has asked for its admission.
+    fn ticket(&self) -> Option<Ticket> {
+        let (token, ticket) = self.admission?;
+        (token == self.row.token && self.row.state == RunState::Running).then_some(ticket)
+    }
+
     /// Whether this segment is the next one.
     fn expects(&self, segment: Option<&Segment>) -> bool {
         segment.is_none_or(|segment| u32::try_from(self.segments.len() + 1) == Ok(segment.number))
@@ -214,6 +249,10 @@ impl RunStore for MemoryStore {
             owner.clone_into(&mut run.row.owner);
             Claim::Claimed(Box::new(self.owned.row(run)), guard)
         })
+    }
+
+    fn admit<'a>(&'a self, request: &'a AdmissionRequest) -> StoreFuture<'a, Admission> {
+        self.with(|data| data.admit(request, &self.owned))
     }
 
     fn run(&self, run: i64) -> StoreFuture<'_, Option<RunRow>> {
@@ -306,6 +345,8 @@ impl RequestStore for MemoryStore {
         self.with(|data| data.requests.retain(|id, _| !ids.contains(id)))
     }
 }
+
+impl PoolStore for MemoryStore {}
 
 impl Outbox for MemoryStore {
     fn outbox_add<'a>(&'a self, run_id: &'a str) -> StoreFuture<'a, ()> {

@@ -1,13 +1,15 @@
 //! Where runs are stored.
 //!
 //! - `traits`: what every kind of store can do, and what it guarantees. `rows`: what it takes and
-//!   returns. `ownership`: which process owns a run. `conformance`: the tests that every store
-//!   passes.
+//!   returns. `ownership`: which process owns a run. `admission`: how many runs of a DAG are active
+//!   at once. `pool_leases`: how processes share the slots of pools. `conformance`: the tests that
+//!   every store passes.
 //! - `memory`, `sqlite`: the stores. `checksum`: the checksums of what they hold, and their design.
 //! - `blobs`: values, logs and artifacts, which lie outside the store.
 //! - `runtime`: what drives the sockets and timers of a store. `identity`: how this process and
 //!   this build call themselves.
 
+mod admission;
 mod blobs;
 #[cfg(feature = "sqlite")]
 mod checksum;
@@ -16,6 +18,7 @@ mod conformance;
 mod identity;
 mod memory;
 mod ownership;
+mod pool_leases;
 mod rows;
 mod runtime;
 #[cfg(feature = "sqlite")]
@@ -23,10 +26,12 @@ mod sqlite;
 mod sync_mode;
 mod traits;
 
+pub(crate) use admission::{Admission, AdmissionRequest};
 pub(crate) use blobs::{BlobStore, DirectoryBlobs};
 pub(crate) use identity::{build_id, worker};
 pub(crate) use memory::MemoryStore;
 pub(crate) use ownership::{Claim, Liveness, RunGuard};
+pub(crate) use pool_leases::PoolDemand;
 pub(crate) use rows::{Append, AppendTarget, Appended, NewRun, Request, RequestKind, RunRow, RunUpdate, Segment};
 pub use rows::{RunCursor, RunFilter, RunOrder};
 pub(crate) use runtime::StoreRuntime;

@@ -101,6 +101,9 @@ pub(crate) struct RunRow {
     pub(crate) token: u64,
     /// Whether a process owns the run now.
     pub(crate) liveness: Liveness,
+    /// Whether the owner waits for the admission of the run; see
+    /// [`admission`](super::admission).
+    pub(crate) waits: bool,
     /// The state as stored; see [`RunRow::present_state`].
     pub(crate) state: RunState,
     pub(crate) tasks: u32,
@@ -110,11 +113,12 @@ pub(crate) struct RunRow {
 }
 
 impl RunRow {
-    /// The state of the run: a run that is stored as running and whose owner is dead is
-    /// interrupted.
+    /// The state of the run. A run that is stored as running is interrupted if its owner is dead,
+    /// and queued if its owner waits for its admission.
     pub(crate) fn present_state(&self) -> RunState {
         match self.state {
             RunState::Running if self.liveness != Liveness::Alive => RunState::Interrupted,
+            RunState::Running if self.waits => RunState::Queued,
             state => state,
         }
     }

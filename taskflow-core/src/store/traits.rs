@@ -35,7 +35,9 @@
 use std::fmt;
 use std::ops::Range;
 
+use super::admission::{Admission, AdmissionRequest};
 use super::ownership::{Claim, RunGuard};
+use super::pool_leases::{PoolDemand, PoolGrant};
 use super::rows::{Append, Appended, Request, RunFilter, RunRow, SegmentRow};
 use crate::base::ErrorKind;
 use crate::callback::DeliveryAttempt;
@@ -45,11 +47,14 @@ pub(crate) type StoreFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = Resul
 
 /// A place for runs: everything that the journal needs of one.
 pub(crate) trait Store:
-    RunStore + SegmentStore + GraphStore + RequestStore + Outbox + Maintenance + fmt::Debug
+    RunStore + SegmentStore + GraphStore + RequestStore + PoolStore + Outbox + Maintenance + fmt::Debug
 {
 }
 
-impl<T: RunStore + SegmentStore + GraphStore + RequestStore + Outbox + Maintenance + fmt::Debug> Store for T {}
+impl<T: RunStore + SegmentStore + GraphStore + RequestStore + PoolStore + Outbox + Maintenance + fmt::Debug> Store
+    for T
+{
+}
 
 /// Runs, and who owns them.
 pub(crate) trait RunStore: Send + Sync {
@@ -69,6 +74,12 @@ pub(crate) trait RunStore: Send + Sync {
     /// and history of the run stay as they are; requests that nobody has acknowledged are left to
     /// the new owner.
     fn claim<'a>(&'a self, run: i64, owner: &'a str) -> StoreFuture<'a, Claim>;
+
+    /// Asks whether a run of this process may start, and admits it if fewer runs of its DAG are
+    /// active than the request allows. Counting and admitting are one transaction. Until it is
+    /// admitted the run waits, and its [`RunRow`] says so; see
+    /// [`admission`](super::admission).
+    fn admit<'a>(&'a self, request: &'a AdmissionRequest) -> StoreFuture<'a, Admission>;
 
     /// Renews what proves that this process is alive. The writer calls it regularly while runs are
     /// live. Only a store whose ownership expires has to do something.
@@ -128,6 +139,30 @@ pub(crate) trait RequestStore: Send + Sync {
 
     /// Removes requests that were carried out. An unknown id is ignored.
     fn acknowledge<'a>(&'a self, ids: &'a [i64]) -> StoreFuture<'a, ()>;
+}
+
+/// The slots of pools that processes share; see [`pool_leases`](super::pool_leases).
+///
+/// A store in memory has one process, so nothing is leased there.
+pub(crate) trait PoolStore: Send + Sync {
+    /// Whether the slots of pools have to be leased, because several processes may use the store.
+    fn shares_pools(&self) -> bool {
+        false
+    }
+
+    /// Makes a holder of leases, which lives until the guard is dropped or the process dies. The
+    /// name must be unique.
+    fn hold_pools<'a>(&'a self, holder: &'a str) -> StoreFuture<'a, Option<RunGuard>> {
+        let _ = holder;
+        store_future(std::future::ready(Ok(None)))
+    }
+
+    /// Adjusts what a holder holds of each pool. Returns one answer for each demand, in order.
+    fn lease_pools<'a>(&'a self, holder: &'a str, demands: &'a [PoolDemand]) -> StoreFuture<'a, Vec<PoolGrant>> {
+        let _ = holder;
+        let whole = |demand: &PoolDemand| PoolGrant { held: demand.size, owed: 0, is_contended: false };
+        store_future(std::future::ready(Ok(demands.iter().map(whole).collect())))
+    }
 }
 
 /// Which runs may have undelivered callbacks, and what was delivered.

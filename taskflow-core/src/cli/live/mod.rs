@@ -28,7 +28,7 @@ use super::{format, waits};
 use crate::base::{Failure, Timestamp};
 use crate::dag::Plan;
 use crate::engine::{ChangedTask, Engine, LiveFollower, RunControl, RunHandle, RunReport};
-use crate::run::{RunInfo, RunProgress, TaskState, WaitView};
+use crate::run::{AdmissionWait, RunInfo, RunProgress, TaskState, WaitView};
 use crate::value::AnyValue;
 
 /// A run that has ended.
@@ -66,7 +66,7 @@ pub(super) async fn follow(
 ) -> Ended {
     let control = handle.control();
     let mut about = RunName { number: None, home };
-    let mut stopped_by = None;
+    let (mut stopped_by, mut waits) = (None, None);
     let mut finished = pin!(handle.finished());
     let start = Instant::now();
     // Follows from the first refresh on: nothing is collected for a short run.
@@ -98,6 +98,7 @@ pub(super) async fn follow(
                 }
                 about.number = control.number();
                 watcher.open(about.number, terminal);
+                watcher.waits(&control, &mut waits, terminal);
                 if follower.is_none() {
                     follower = control.follow();
                 }
@@ -288,6 +289,15 @@ impl Watcher {
         };
         if let Some(opening) = opening {
             self.note(&opening.line(number), terminal);
+        }
+    }
+
+    /// Reports what the run waits for before it starts, if that has changed.
+    fn waits(&self, control: &RunControl, last: &mut Option<AdmissionWait>, terminal: &Terminal) {
+        let wait = control.waits_for().filter(|wait| !wait.active.is_empty() || !wait.ahead.is_empty());
+        if let Some(wait) = wait.filter(|wait| last.as_ref() != Some(wait)) {
+            self.note(&wait.to_string(), terminal);
+            *last = Some(wait);
         }
     }
 

@@ -268,7 +268,7 @@ impl Dispatcher {
         let place = run.bucket_index(layout.plan(), layout.node(task));
         let bucket = &run.buckets[place];
         if let Some(pool) = bucket.pool {
-            self.pools[pool].taken -= bucket.slots;
+            self.pools[pool].release(bucket.slots);
         }
         bucket.limits.iter().for_each(|&limit| run.limits[limit as usize].0 -= 1);
         run.active -= 1;

@@ -50,6 +50,7 @@ mod pool;
 mod queue;
 mod reservation;
 mod run_key;
+mod shared_pools;
 #[cfg(test)]
 mod tests;
 
@@ -57,3 +58,4 @@ pub(crate) use self::dispatcher::Dispatcher;
 pub(crate) use self::lane::Lane;
 pub(crate) use self::pool::PoolTooSmall;
 pub(crate) use self::run_key::RunKey;
+pub(crate) use self::shared_pools::PoolUse;

@@ -49,11 +49,11 @@ impl Dispatcher {
 
     /// Reserves a pool for the task that was overtaken most, if it was overtaken too often.
     fn reserve(&mut self, pool: usize) {
-        let Pool { slots, reserved_for, .. } = &mut self.pools[pool];
+        let Pool { size, reserved_for, .. } = &mut self.pools[pool];
         if reserved_for.is_some() {
             return;
         }
-        let mut most = u64::from(*slots);
+        let mut most = u64::from(*size);
         for &key in &self.turns {
             let Some(run) = &self.runs[key.0 as usize] else { continue };
             for (place, bucket) in run.buckets.iter().enumerate() {

@@ -512,3 +512,27 @@ proptest! {
         prop_assert!(reference.waiting.is_empty(), "{} tasks never start", reference.waiting.len());
     }
 }
+
+#[test]
+fn a_pool_that_is_shared_shrinks_as_tasks_end() {
+    let mut runs = Runs::new(usize::MAX, 4);
+    let run = runs.add(usize::MAX, |dag| {
+        for task in tasks(dag, ["a", "b", "c", "d", "e", "f"]) {
+            task.pool(POOL);
+        }
+    });
+    runs.dispatcher.close_pools();
+    assert_eq!(runs.pop_all(), [""; 0]);
+    runs.dispatcher.set_pool(POOL, 3, 1);
+    // One of the three goes to others at once.
+    assert_eq!(runs.pop_all(), ["a", "b"]);
+    runs.dispatcher.set_pool(POOL, 2, 1);
+    let used = runs.dispatcher.pool_uses();
+    assert_eq!((used[0].size, used[0].slots, used[0].taken, used[0].ready, used[0].largest), (4, 2, 2, 4, 1));
+    runs.release(run, "a");
+    assert_eq!(runs.pop_all(), [""; 0]);
+    runs.release(run, "b");
+    assert_eq!(runs.pop_all(), ["c"]);
+    runs.dispatcher.open_pools();
+    assert_eq!(runs.pop_all(), ["d", "e", "f"]);
+}

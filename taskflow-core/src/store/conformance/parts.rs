@@ -27,6 +27,13 @@ pub(in crate::store) fn new(run_id: &str, at: i64) -> Append {
     Append { run: AppendTarget::New(Box::new(run)), segment: Some(segment(1)), update: None }
 }
 
+pub(in crate::store) fn of(dag: &str, mut run: Append) -> Append {
+    if let AppendTarget::New(new) = &mut run.run {
+        new.info.dag_id = dag.to_owned();
+    }
+    run
+}
+
 /// A new run that waits for a process to claim it.
 pub(in crate::store) fn queued(run_id: &str, at: i64) -> Append {
     let mut part = new(run_id, at);

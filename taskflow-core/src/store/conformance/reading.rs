@@ -1,7 +1,7 @@
 //! Finding runs, and reading what belongs to them.
 
 use super::of_every_store;
-use super::parts::{known, new, ok, owned, plain, update};
+use super::parts::{known, new, of, ok, owned, plain, update};
 use crate::base::Timestamp;
 use crate::run::{RunState, RunType};
 use crate::store::rows::{Append, AppendTarget, RunFilter, RunOrder, RunRow};
@@ -23,13 +23,6 @@ of_every_store! {
 
 fn ids(rows: &[RunRow]) -> Vec<&str> {
     rows.iter().map(|row| row.info.run_id.as_str()).collect()
-}
-
-fn of(dag: &str, mut run: Append) -> Append {
-    if let AppendTarget::New(new) = &mut run.run {
-        new.info.dag_id = dag.to_owned();
-    }
-    run
 }
 
 async fn runs_come_newest_first(store: &dyn Store) {

@@ -78,7 +78,7 @@ pub(super) async fn lock_new(store: &SqliteStore, batch: &[Append]) -> std::io::
     Ok(indices.into_iter().zip(locked).filter(|&(_, locked)| !locked).map(|(index, _)| index).collect())
 }
 
-async fn lock(store: &SqliteStore, names: Vec<String>) -> std::io::Result<Vec<bool>> {
+pub(super) async fn lock(store: &SqliteStore, names: Vec<String>) -> std::io::Result<Vec<bool>> {
     let locks = store.locks.clone();
     blocking(move || names.iter().map(|name| locks.lock(name)).collect::<std::io::Result<Vec<bool>>>()).await?
 }

@@ -3,10 +3,10 @@
 //! - `connection`: one connection that writes, one that reads. `error`: SQLite's errors in words
 //!   that help.
 //! - `schema`: the tables, and their migrations.
-//! - `append`, `claim`, `read`, `segments`, `data`, `requests`, `deliveries`, `upkeep`: the
-//!   operations. `run_locks`: lock files, by which `claim` and `read` know who owns a run.
-//!   `examine`: what is wrong with a file that cannot be opened. `presence`: whether the file is
-//!   still in its place. `lock_holder`: who has locked it.
+//! - `append`, `claim`, `admit`, `read`, `segments`, `data`, `requests`, `pools`, `deliveries`,
+//!   `upkeep`: the operations. `run_locks`: lock files, by which `claim` and `read` know who owns a
+//!   run. `examine`: what is wrong with a file that cannot be opened. `presence`: whether the file
+//!   is still in its place. `lock_holder`: who has locked it.
 //! - `chains`, `row_checksums`: the [checksums](super::checksum) of segments and of the rows of
 //!   runs.
 //!
@@ -14,6 +14,7 @@
 //! processes can have the file open; a write waits up to ten seconds for the write of another
 //! process.
 
+mod admit;
 mod append;
 mod chains;
 mod claim;
@@ -27,6 +28,7 @@ mod examine;
 #[cfg(test)]
 mod file_tests;
 mod lock_holder;
+mod pools;
 mod presence;
 mod read;
 mod requests;
@@ -50,11 +52,14 @@ use self::presence::{Presence, has_values, with_suffix};
 use self::run_locks::RunLocks;
 use self::schema::Found;
 
+use super::admission::{Admission, AdmissionRequest};
 use super::ownership::{Claim, RunGuard};
+use super::pool_leases::{PoolDemand, PoolGrant};
 use super::rows::{Append, Appended, Request, RunFilter, RunRow, SegmentRow};
 use super::sync_mode::SyncMode;
 use super::traits::{
-    GraphStore, Maintenance, Outbox, RequestStore, RunStore, SegmentStore, StoreError, StoreFuture, store_future,
+    GraphStore, Maintenance, Outbox, PoolStore, RequestStore, RunStore, SegmentStore, StoreError, StoreFuture,
+    store_future,
 };
 use crate::base::{failpoint, private};
 use crate::callback::DeliveryAttempt;
@@ -215,6 +220,10 @@ impl RunStore for SqliteStore {
         store_future(claim::claim(self, run, owner))
     }
 
+    fn admit<'a>(&'a self, request: &'a AdmissionRequest) -> StoreFuture<'a, Admission> {
+        store_future(admit::admit(self, request))
+    }
+
     fn run(&self, run: i64) -> StoreFuture<'_, Option<RunRow>> {
         store_future(read::run(self, run))
     }
@@ -267,6 +276,20 @@ impl RequestStore for SqliteStore {
 
     fn acknowledge<'a>(&'a self, ids: &'a [i64]) -> StoreFuture<'a, ()> {
         store_future(requests::acknowledge(self, ids))
+    }
+}
+
+impl PoolStore for SqliteStore {
+    fn shares_pools(&self) -> bool {
+        true
+    }
+
+    fn hold_pools<'a>(&'a self, holder: &'a str) -> StoreFuture<'a, Option<RunGuard>> {
+        store_future(pools::hold(self, holder))
+    }
+
+    fn lease_pools<'a>(&'a self, holder: &'a str, demands: &'a [PoolDemand]) -> StoreFuture<'a, Vec<PoolGrant>> {
+        store_future(pools::lease(self, holder, demands))
     }
 }
 

@@ -21,7 +21,8 @@ use crate::store::traits::StoreError;
 
 pub(super) const COLUMNS: &str = "runs.number, info, graph, build, owner, token, state, tasks, created, ended, counts, \
      run_id, dag_id, run_type, logical_date, checksum_info, checksum_state, checksum_owner, checksum_graph, \
-     (SELECT last FROM heads WHERE run = 0)";
+     (SELECT last FROM heads WHERE run = 0), \
+     EXISTS (SELECT 1 FROM admissions WHERE run = runs.number AND admissions.token = runs.token AND NOT admitted)";
 
 /// A query with its parameters.
 pub(super) struct Question {
@@ -84,8 +85,10 @@ pub(super) fn filtered(filter: &RunFilter) -> Question {
         question = question.and(" AND dag_id = ?", dag);
     }
     let mut states: Vec<&str> = filter.states.iter().map(|state| state.name()).collect();
-    // Interrupted runs are stored as running: `filter` tells them apart.
-    if filter.states.contains(&RunState::Interrupted) && !filter.states.contains(&RunState::Running) {
+    // Interrupted runs are stored as running, and so are queued runs with an owner: `filter` tells
+    // them apart.
+    let as_running = [RunState::Interrupted, RunState::Queued];
+    if as_running.iter().any(|state| filter.states.contains(state)) && !filter.states.contains(&RunState::Running) {
         states.push(RunState::Running.name());
     }
     question = question.and_in("state", &states);
@@ -124,10 +127,11 @@ pub(super) fn filtered(filter: &RunFilter) -> Question {
 /// The runs that match a filter.
 pub(super) async fn filter(store: &SqliteStore, filter: &RunFilter) -> Result<Vec<RunRow>, StoreError> {
     let wanted = |state| filter.states.is_empty() || filter.states.contains(&state);
-    if wanted(RunState::Running) == wanted(RunState::Interrupted) {
+    let wanted_of = [RunState::Running, RunState::Interrupted, RunState::Queued].map(wanted);
+    if wanted_of == [true; 3] || wanted_of == [false; 3] {
         return runs(store, filtered(filter)).await;
     }
-    // The rows do not say which of the two it is. Read on until enough rows are the right one.
+    // The rows do not say which of the three it is. Read on until enough rows are the right one.
     let mut found = Vec::new();
     let mut page = filter.clone();
     loop {
@@ -277,6 +281,7 @@ pub(super) fn run_row(store: &SqliteStore, row: &SqliteRow) -> Result<RunRow, St
         (get(store, row, 11, place)?, get(store, row, 12, place)?, get(store, row, 13, place)?);
     let logical_date: i64 = get(store, row, 14, place)?;
     let older: Option<i64> = get(store, row, 19, place)?;
+    let waits: bool = get(store, row, 20, place)?;
     let row_of = RunRow {
         number,
         info: serde_json::from_str(&info).map_err(|error| wrong("info", error.to_string()))?,
@@ -285,6 +290,7 @@ pub(super) fn run_row(store: &SqliteStore, row: &SqliteRow) -> Result<RunRow, St
         owner,
         token: token.try_into().map_err(|_| wrong("token", format!("{token} is not a token")))?,
         liveness: Liveness::Unowned,
+        waits,
         state: word(&state).map_err(|error| wrong("state", error.to_string()))?,
         tasks: tasks.try_into().map_err(|_| wrong("tasks", format!("{tasks} is not a number of tasks")))?,
         created: Timestamp::from_nanos(created),

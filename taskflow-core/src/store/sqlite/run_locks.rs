@@ -88,6 +88,12 @@ impl RunLocks {
         Ok(false)
     }
 
+    /// Removes the file of a name that nobody holds and nobody will hold again. Blocks.
+    pub(super) fn forget(&self, name: &str) {
+        // A file without a lock means nothing.
+        let _ = std::fs::remove_file(self.dir.join(safe_name(name)));
+    }
+
     /// The process that holds the name, `host:pid`. Blocks.
     pub(super) fn holder(&self, name: &str) -> Option<String> {
         if self.is_ours(name) {

@@ -25,6 +25,7 @@ const FILES: &[(i64, &str, &str)] = &[
     (2, "deliveries", include_str!("migrations/0002_deliveries.sql")),
     (3, "outbox", include_str!("migrations/0003_outbox.sql")),
     (4, "checksums", include_str!("migrations/0004_checksums.sql")),
+    (5, "limits", include_str!("migrations/0005_limits.sql")),
 ];
 
 /// The state of a schema.

@@ -8,11 +8,15 @@ use tempfile::TempDir;
 
 use super::SqliteStore;
 use crate::run::{RunState, RunType};
+use crate::store::admission::{Admission, AdmissionRequest};
 use crate::store::conformance::{claim, known, new, ok, plain, segment, update};
 use crate::store::ownership::{Claim, Liveness};
+use crate::store::pool_leases::PoolDemand;
 use crate::store::rows::{Appended, RunFilter, RunOrder};
 use crate::store::sync_mode::SyncMode;
-use crate::store::traits::{GraphStore, Maintenance, Outbox, RequestStore, RunStore, SegmentStore, StoreError};
+use crate::store::traits::{
+    GraphStore, Maintenance, Outbox, PoolStore, RequestStore, RunStore, SegmentStore, StoreError,
+};
 
 fn place() -> (TempDir, PathBuf) {
     let dir = tempfile::tempdir().unwrap();
@@ -231,7 +235,7 @@ async fn a_store_of_a_later_version_is_not_modified() {
         SqliteStore::open(&path, SyncMode::Normal).await.unwrap_err(),
         SqliteStore::open_existing(&path, SyncMode::Normal).await.unwrap_err(),
     ] {
-        assert!(matches!(error, StoreError::TooNew { found: 7, known: 4, .. }), "{error}");
+        assert!(matches!(error, StoreError::TooNew { found: 7, known: 5, .. }), "{error}");
     }
 }
 
@@ -276,7 +280,7 @@ async fn corrupt_bytes_are_an_error_or_confined_to_values() {
     }
     assert!(found > 5, "{found}");
     let mut bytes = sound;
-    let (from, to) = (bytes.len() / 4, bytes.len() / 4 * 3);
+    let (from, to) = (bytes.len() / 5, bytes.len() / 5 * 4);
     bytes[from..to].fill(0xA5);
     std::fs::write(&path, &bytes).unwrap();
     let error = read_all(&path).await.unwrap_err().to_string();
@@ -531,4 +535,48 @@ async fn a_store_without_checksums_gets_them_as_it_is_written() {
     edit(&path, "UPDATE runs SET checksum_info = NULL WHERE number = 2").await;
     let error = open(&path).await.run(2).await.unwrap_err().to_string();
     assert!(error.contains("run 2: its description has no checksum"), "{error}");
+}
+
+#[tokio::test]
+async fn a_store_of_schema_4_gets_the_limits_of_its_processes() {
+    let (_dir, path) = place();
+    let mut connection = raw(&path).await;
+    let migrations = [
+        include_str!("migrations/0001_runs.sql"),
+        include_str!("migrations/0002_deliveries.sql"),
+        include_str!("migrations/0003_outbox.sql"),
+    ];
+    for sql in migrations {
+        sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
+    }
+    let info = |run_id: &str| {
+        format!(
+            r#"{{"dag_id":"etl","run_id":"{run_id}","logical_date":"2026-01-01T00:00:00Z","run_type":"manual","interval":null}}"#
+        )
+    };
+    for (number, run_id) in [(1, "a"), (2, "b")] {
+        let row = format!(
+            "INSERT INTO runs VALUES ({number}, '{run_id}', 'etl', 'g', 'running', 'manual', 5, 10, NULL, 'b', 'host:1', 1, 3, \
+             '{}', '[]', x'01')",
+            info(run_id)
+        );
+        sqlx::raw_sql(AssertSqlSafe(row)).execute(&mut connection).await.unwrap();
+    }
+    sqlx::raw_sql(include_str!("migrations/0004_checksums.sql")).execute(&mut connection).await.unwrap();
+    super::schema::record(&mut connection, 4).await.unwrap();
+    connection.close().await.unwrap();
+
+    let store = open(&path).await;
+    assert_eq!(store.run(1).await.unwrap().unwrap().present_state(), RunState::Interrupted);
+    let (one, _one_guard) = claim(&store, 1, "host:2").await;
+    let (two, _two_guard) = claim(&store, 2, "host:2").await;
+    let admit = async |run, token| {
+        store.admit(&AdmissionRequest { run, token, limit: 1, ancestors: Vec::new() }).await.unwrap()
+    };
+    assert_eq!(admit(1, one.token).await, Admission::Admitted);
+    assert_eq!(admit(2, two.token).await, Admission::Waits { active: vec![1], ahead: vec![] });
+    assert_eq!(store.run(2).await.unwrap().unwrap().present_state(), RunState::Queued);
+    assert!(store.hold_pools("pools").await.unwrap().is_some());
+    let demand = PoolDemand { pool: "p".to_owned(), size: 4, held: 0, taken: 0, wanted: 1, largest: 1 };
+    assert_eq!(store.lease_pools("pools", &[demand]).await.unwrap()[0].held, 4);
 }

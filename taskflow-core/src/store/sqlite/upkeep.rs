@@ -41,9 +41,13 @@ async fn delete_some(connection: &mut SqliteConnection, runs: &[i64]) -> sqlx::R
     let mut add = |text: &str| arguments.add(text.to_owned()).map_err(sqlx::Error::Encode);
     let ended = format!("FROM runs WHERE number IN (SELECT value FROM json_each(?)) AND {ENDED}");
     let mut sql = "BEGIN IMMEDIATE;".to_owned();
-    for (table, column) in
-        [("outbox", "run_id"), ("deliveries", "run_id"), ("requests", "number"), ("former_graphs", "number")]
-    {
+    for (table, column) in [
+        ("outbox", "run_id"),
+        ("deliveries", "run_id"),
+        ("requests", "number"),
+        ("admissions", "number"),
+        ("former_graphs", "number"),
+    ] {
         let own = if column == "number" { "run" } else { column };
         sql += &format!("DELETE FROM {table} WHERE {own} IN (SELECT {column} {ended});");
         add(&all)?;

@@ -1,0 +1,105 @@
+//! Asks for the admissions that runs of a journal wait for: see
+//! [`Admission`](crate::store::Admission).
+
+use std::collections::HashSet;
+use std::sync::{Arc, Weak};
+
+use super::run_log::{AdmissionState, RunLog};
+use super::writer::{Queue, stopped};
+use crate::base::Timestamp;
+use crate::run::RunState;
+use crate::store::{Admission, AdmissionRequest, Append, AppendTarget, Appended, RunUpdate, Store, StoreError};
+
+/// The runs that wait for their admission.
+#[derive(Default)]
+pub(super) struct Admissions {
+    /// In the order in which they asked.
+    waiting: Vec<Weak<RunLog>>,
+}
+
+impl Admissions {
+    /// Adds a run. Returns whether it is new.
+    pub(super) fn add(&mut self, log: &Arc<RunLog>) -> bool {
+        let is_new = !self.waiting.iter().any(|waiting| std::ptr::eq(waiting.as_ptr(), Arc::as_ptr(log)));
+        if is_new {
+            self.waiting.push(Arc::downgrade(log));
+        }
+        is_new
+    }
+
+    /// Asks for the admission of all runs, and starts those that have it.
+    pub(super) fn ask(&mut self, store: &dyn Store, handle: &tokio::runtime::Handle, queue: &Queue) {
+        // Whoever waits behind a run of the same DAG need not ask, unless it may pass the queue.
+        let mut full: HashSet<String> = HashSet::new();
+        let waiting = std::mem::take(&mut self.waiting);
+        for log in waiting.iter().filter_map(Weak::upgrade) {
+            let Some(state) = log.admission() else { continue };
+            let may_pass = state.ancestors.as_ref().is_none_or(|ancestors| !ancestors.is_empty());
+            if full.contains(&state.dag_id) && state.has_asked && !may_pass {
+                self.waiting.push(Arc::downgrade(&log));
+                continue;
+            }
+            let dag_id = state.dag_id.clone();
+            match handle.block_on(ask_for(store, &log, state)) {
+                Ok(Some(Admission::Admitted)) => {
+                    let commits = log.admitted(Timestamp::now());
+                    queue.announce(&log, log.lock(), 0, true);
+                    if let Some(commits) = commits {
+                        commits.admitted();
+                    }
+                }
+                Ok(Some(Admission::Waits { active, ahead })) => {
+                    log.keep_waiting(active, ahead);
+                    full.insert(dag_id);
+                    self.waiting.push(Arc::downgrade(&log));
+                }
+                Ok(Some(Admission::Fenced)) => log.give_up("another process has taken over this run"),
+                Ok(None) => log.give_up("a run with this id already exists"),
+                Err(error) => log.give_up(&stopped(&error)),
+            }
+        }
+    }
+}
+
+/// Asks whether a run may start, and stores its row before that. Returns `None` if the store
+/// refuses the run.
+async fn ask_for(store: &dyn Store, log: &RunLog, state: AdmissionState) -> Result<Option<Admission>, StoreError> {
+    let AdmissionState { target, limit, ancestors, has_asked, .. } = state;
+    if !has_asked {
+        // A run that `enqueue` has stored is queued in the store until a process starts it.
+        let running = RunUpdate { state: RunState::Running, ended: None, counts: Vec::new(), graph: None };
+        let update = matches!(target, AppendTarget::Existing { .. }).then_some(running);
+        let is_new = update.is_none();
+        match store.append(&[Append { run: target, segment: None, update }]).await?.first() {
+            Some(&Appended::Stored(number)) => drop(log.stored(number)),
+            _ if is_new => return Ok(None),
+            _ => return Ok(Some(Admission::Fenced)),
+        }
+    }
+    let Some((run, token)) = log.stored_as() else { return Ok(None) };
+    let ancestors = match ancestors {
+        Some(ancestors) => ancestors,
+        None => {
+            let found = ancestors_of(store, run).await?;
+            log.set_ancestors(found.clone());
+            found
+        }
+    };
+    store.admit(&AdmissionRequest { run, token, limit, ancestors }).await.map(Some)
+}
+
+/// The runs that wait for this one: the run of the task that has triggered it, the run that waits
+/// for that one, and so on.
+async fn ancestors_of(store: &dyn Store, run: i64) -> Result<Vec<i64>, StoreError> {
+    let mut ancestors = Vec::new();
+    let mut row = store.run(run).await?;
+    // Runs trigger each other up to a limited depth, and a damaged store may hold a circle.
+    while let Some(by) = row.and_then(|row| row.info.triggered_by).filter(|by| by.waits) {
+        row = store.run_by_id(&by.run_id).await?;
+        match &row {
+            Some(row) if !ancestors.contains(&row.number) => ancestors.push(row.number),
+            _ => break,
+        }
+    }
+    Ok(ancestors)
+}

@@ -1,0 +1,89 @@
+//! Admitting runs of DAGs with `max_active_runs`: see [`admission`](crate::store::admission).
+
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
+use sqlx::{Connection, Row};
+
+use super::SqliteStore;
+use super::read::{Question, get};
+use super::run_locks::blocking;
+use crate::store::admission::{Admission, AdmissionRequest, Ticket, decide};
+use crate::store::traits::StoreError;
+
+/// The tickets of the running runs of the DAG of a run. The index of the states keeps it from
+/// reading all runs of the DAG.
+const TICKETS: &str = "SELECT admissions.run, runs.run_id, admissions.ticket, admissions.admitted \
+     FROM runs INDEXED BY runs_by_state CROSS JOIN admissions ON admissions.run = runs.number \
+     WHERE runs.state = 'running' AND runs.dag_id = (SELECT dag_id FROM runs WHERE number = ?) \
+     AND admissions.token = runs.token";
+
+pub(super) async fn admit(store: &SqliteStore, request: &AdmissionRequest) -> Result<Admission, StoreError> {
+    store.hit("store.admit")?;
+    // A run that has its ticket and still waits changes nothing, so it does not take the lock for
+    // writing.
+    let rows = Question::new(TICKETS).give(request.run).ask(store).await?;
+    let (own, others) = alive(store, &rows, request.run).await?;
+    if own.is_some()
+        && let waits @ Admission::Waits { .. } = decide(request, own, &others)
+    {
+        return Ok(waits);
+    }
+    let mut guard = store.writer.acquire().await?;
+    let admission = write(store, guard.connection(), request).await?;
+    let admission = admission.map_err(|error| guard.explain(&error))?;
+    guard.release();
+    Ok(admission)
+}
+
+/// Decides under the lock for writing, and stores the decision.
+async fn write(
+    store: &SqliteStore,
+    connection: &mut SqliteConnection,
+    request: &AdmissionRequest,
+) -> Result<sqlx::Result<Admission>, StoreError> {
+    let mut transaction = match connection.begin_with("BEGIN IMMEDIATE").await {
+        Ok(transaction) => transaction,
+        Err(error) => return Ok(Err(error)),
+    };
+    let rows = match sqlx::query(TICKETS).bind(request.run).fetch_all(&mut *transaction).await {
+        Ok(rows) => rows,
+        Err(error) => return Ok(Err(error)),
+    };
+    let (own, others) = alive(store, &rows, request.run).await?;
+    let admission = decide(request, own, &others);
+    let stored = async {
+        let token = request.token.cast_signed();
+        let sql = "INSERT INTO admissions (run, token, ticket, admitted) \
+             SELECT number, token, (SELECT coalesce(max(ticket), 0) + 1 FROM admissions), ?3 FROM runs \
+             WHERE number = ?1 AND token = ?2 AND state = 'running' \
+             ON CONFLICT (run) DO UPDATE SET admitted = excluded.admitted, token = excluded.token, \
+             ticket = CASE WHEN token = excluded.token THEN ticket ELSE excluded.ticket END";
+        let query = sqlx::query(sql).bind(request.run).bind(token).bind(admission == Admission::Admitted);
+        let changed = query.execute(&mut *transaction).await?.rows_affected();
+        transaction.commit().await?;
+        Ok(changed == 1)
+    };
+    Ok(stored.await.map(|stored| if stored { admission } else { Admission::Fenced }))
+}
+
+/// The ticket of this run, and those of the others whose owners are alive.
+async fn alive(store: &SqliteStore, rows: &[SqliteRow], run: i64) -> Result<(Option<Ticket>, Vec<Ticket>), StoreError> {
+    let (mut own, mut others) = (None, Vec::with_capacity(rows.len()));
+    for row in rows {
+        let place = || "an admission".to_owned();
+        let (of, ticket): (i64, i64) = (get(store, row, 0, place)?, get(store, row, 2, place)?);
+        let ticket = Ticket { run: of, ticket, is_admitted: row.try_get::<i64, _>(3).unwrap_or(0) != 0 };
+        if of == run {
+            own = Some(ticket);
+        } else {
+            others.push((get::<String>(store, row, 1, place)?, ticket));
+        }
+    }
+    let locks = store.locks.clone();
+    let held = move || {
+        let held = others.into_iter().filter(|(run_id, _)| locks.is_ours(run_id) || locks.holder(run_id).is_some());
+        held.map(|(_, ticket)| ticket).collect()
+    };
+    // A thread that cannot be asked does not admit too many.
+    let others = blocking(held).await.map_err(|error| store.damaged(format!("lock files: {error}")))?;
+    Ok((own, others))
+}
