@@ -123,6 +123,42 @@ fn a_killed_run_is_interrupted_and_resume_finishes_it() {
     assert_eq!(status["tasks"][1]["attempts"][0]["failure"]["kind"], "lost");
 }
 
+/// B2: the program said "success" and exited with 0, and nothing was kept.
+#[test]
+fn a_run_whose_home_or_database_is_removed_is_interrupted_and_exits_with_one() {
+    for removed in ["", "taskflow.db", "taskflow.db-wal"] {
+        for output in [&[][..], &["--output", "json"]] {
+            let home = Home::new();
+            let started = home.file("started");
+            let long = home.long(&started);
+            let words: Vec<&str> = long.iter().map(String::as_str).chain(output.iter().copied()).collect();
+            let child = home.spawn(&words);
+            eventually("the start of the task is stored", || {
+                let status = home.call(&["status", "--output", "json"]);
+                started.exists() && status.code == Some(0) && status.json()["tasks"][1]["state"] == "running"
+            });
+            match removed {
+                "" => std::fs::remove_dir_all(home.path()).expect("the home is ours"),
+                file => std::fs::remove_file(home.path().join(file)).expect("the file is there"),
+            }
+            home.go();
+            let ended = end(child);
+            assert_eq!(ended.code, Some(1), "{removed:?}: {ended:?}");
+            let reason = "was removed or replaced while it was in use";
+            if output.is_empty() {
+                assert_eq!(ended.stdout, "", "{removed:?}: {ended:?}");
+                assert!(ended.stderr.contains("long: interrupted"), "{removed:?}: {ended:?}");
+                assert!(ended.stderr.contains(reason), "{removed:?}: {ended:?}");
+            } else {
+                let document = ended.json();
+                assert_eq!(document["state"], "interrupted", "{removed:?}: {ended:?}");
+                let halt_reason = document["halt_reason"].as_str().unwrap_or_default();
+                assert!(halt_reason.contains(reason), "{removed:?}: {ended:?}");
+            }
+        }
+    }
+}
+
 #[test]
 fn a_live_run_can_be_read_from_outside_but_not_edited() {
     let home = Home::new();

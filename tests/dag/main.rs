@@ -4,4 +4,5 @@ mod dag_inside;
 mod edges;
 mod explicit;
 mod graph;
+mod pictures;
 mod projections;

@@ -619,22 +619,25 @@ fn fails() -> Result<u32> {
 
 #[test]
 fn with_fail_fast_the_first_failure_ends_the_run() {
-    static STARTED: Meter = Meter::new();
+    static STARTED: Gate = Gate::new();
+    static AWAITS_ITS_RETRY: Gate = Gate::new();
     static DROPPED: Gate = Gate::new();
     #[task]
     async fn running() {
         let _guard = OpensWhenDropped(&DROPPED);
-        let _ = STARTED.enter();
+        STARTED.open();
         std::future::pending::<()>().await;
     }
     #[task(retries = 1, retry_delay = "1h")]
     fn waiting_for_a_retry() -> Result<()> {
-        let _ = STARTED.enter();
         Err("later")?
     }
+    // Not before the run knows of the other failure: a task that fails after the end of the run is
+    // cancelled.
     #[task(retries = 2, retry_delay = "0s")]
     fn fails_after_the_others() -> Result<u32> {
-        STARTED.wait_for(2);
+        STARTED.pass();
+        AWAITS_ITS_RETRY.pass();
         Err("broken")?
     }
     #[task]
@@ -647,7 +650,12 @@ fn with_fail_fast_the_first_failure_ends_the_run() {
         needs(fails_after_the_others())
     });
     // The second sync task waits for the first, so there is a worker for each.
-    let report = live(dag.run().engine(&engine(2)).fail_fast(true).grace(Duration::MAX));
+    let request = dag.run().engine(&engine(2)).fail_fast(true).grace(Duration::MAX).observe(|event: &Event| {
+        if let Event::Task { to: TaskState::UpForRetry, .. } = event {
+            AWAITS_ITS_RETRY.open();
+        }
+    });
+    let report = live(request);
     DROPPED.pass();
     assert_eq!(state_of(&report, "running"), TaskState::Cancelled);
     assert_eq!(state_of(&report, "after"), TaskState::Skipped);

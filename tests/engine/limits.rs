@@ -8,7 +8,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use taskflow::engine::{Engine, EngineBuilder, Event, RunHandle, TaskState};
+use taskflow::engine::{Engine, EngineBuilder, Event, RunHandle, RunReport, TaskState};
 use taskflow::prelude::*;
 use taskflow::{DagOptions, Value};
 use taskflow_tests::common::{
@@ -280,6 +280,54 @@ fn a_task_that_does_not_fit_does_not_delay_one_that_does() {
         small().pool("three")
     });
     assert!(live(dag.run().engine(&workers(2))).is_success());
+}
+
+/// B14: a task that needs all slots of a pool, with priority 1000, beside three chains of tasks
+/// that need one each: it was the 86th of 126 to start. Siblings: with the priority of the chains,
+/// chains of async tasks, and the reference driver.
+#[test]
+fn small_tasks_overtake_a_large_one_at_most_as_often_as_its_pool_has_slots() {
+    #[task(pool = "three")]
+    fn small() {
+        std::thread::yield_now();
+    }
+    #[task(pool = "three")]
+    async fn small_later() {
+        tokio::task::yield_now().await;
+    }
+    #[task(pool = "three", pool_slots = 3)]
+    fn large() {}
+    for (priority, is_async) in [(1000, false), (0, false), (1000, true), (0, true)] {
+        let next = || if is_async { small_later() } else { small() };
+        let dag = build(|| {
+            let mut ends: Vec<Output<()>> = (0..3).map(|_| next()).collect();
+            for length in 1..42 {
+                ends = ends.into_iter().map(|end| next().after(end)).collect();
+                if length == 5 {
+                    large().id("large").priority(priority).after(ends[0]);
+                }
+            }
+            ends[0]
+        });
+        let check = |report: &RunReport<()>, log: &common::Log| {
+            let mut overtaken = None;
+            for event in log.events() {
+                let Event::Task { task, to, .. } = event else { continue };
+                let is_large = report.numbered(task).is_some_and(|task| task.id() == "large");
+                match to {
+                    TaskState::Scheduled if is_large => overtaken = Some(0),
+                    TaskState::Running if is_large => break,
+                    TaskState::Running => overtaken = overtaken.map(|count| count + 1),
+                    _ => {}
+                }
+            }
+            assert!(overtaken.is_some_and(|count| count <= 3), "overtaken {overtaken:?} times");
+        };
+        let log = common::Log::default();
+        check(&reference(dag.run().observe(log.observer())), &log);
+        let log = common::Log::default();
+        check(&live(dag.run().engine(&workers(3)).observe(log.observer())), &log);
+    }
 }
 
 #[test]

@@ -252,8 +252,11 @@ async fn a_failed_delivery_is_shown_and_retried_later() -> Result<(), BoxError> 
     assert_eq!(delivery.callback, "refuses_once");
     let wait = delivery.next.unwrap().since(delivery.at);
     assert!(wait >= Duration::from_secs(5) && wait <= Duration::from_secs(10), "{wait:?}");
-    // It is not due yet.
-    assert_eq!(journal.deliver_pending().await?, 0);
+    // It is not due yet, unless the machine has stood still for that long.
+    let delivered = journal.deliver_pending().await?;
+    if Timestamp::now() < delivery.next.unwrap() {
+        assert_eq!(delivered, 0);
+    }
     Ok(())
 }
 

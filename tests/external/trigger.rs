@@ -106,7 +106,7 @@ fn the_failure_of_a_triggered_run_names_it() {
 }
 
 #[test]
-fn a_retry_after_a_failed_run_triggers_a_new_one() {
+fn without_a_journal_a_retry_after_a_failed_run_triggers_a_new_one() {
     let dag =
         || Dag::build("retried", || broken::trigger("twice broken", 2).retries(2).retry_delay(Duration::ZERO)).unwrap();
     let report = live(dag().run());
@@ -315,6 +315,108 @@ async fn a_resumed_run_receives_the_result_of_a_triggered_run_that_has_ended() -
     assert!(report.is_success());
     let report = journal.resume_dag(&parent, &dag).await?.await?;
     assert_eq!(report.result(), Some(&7));
+    Ok(())
+}
+
+#[task]
+fn prepares(name: &str) -> String {
+    call(&format!("prepares {name}"));
+    name.to_owned()
+}
+
+/// Its first task succeeds, its second fails so many times.
+#[dag]
+fn staged(name: String, times: u32) -> u32 {
+    breaks(prepares(name), times)
+}
+
+/// E10: the retry of a task that waits for a run resumes that run if it has failed. Its successful
+/// tasks do not run again.
+#[tokio::test]
+async fn a_retry_after_a_failed_run_retries_that_run() -> Result<(), BoxError> {
+    let journal = Journal::in_memory()?;
+    let draw = || staged::trigger("staged twice", 2).retries(2).retry_delay(Duration::ZERO);
+    let report = Dag::build("parent", draw)?.run().journal(&journal).await?;
+    assert_eq!(report.result(), Some(&3));
+    assert_eq!(report.task("staged").map(|task| task.attempt_count()), Some(3));
+    assert_eq!((calls("prepares staged twice"), calls("staged twice")), (1, 3));
+    let runs = run_of(&journal, "staged").await?;
+    let [child] = &*runs else { panic!("{runs:?}") };
+    let history = journal.history(child).await?;
+    assert_eq!((history.state, history.sessions.len()), (RunState::Success, 3));
+    let attempts = |task: &str| history.task(task).map(|task| task.attempts.len());
+    assert_eq!((attempts("prepares"), attempts("breaks")), (Some(1), Some(3)));
+    let failures: Vec<_> = report.task("staged").ok_or("it is there")?.attempts();
+    for attempt in &failures[..2] {
+        let failure = attempt.failure.as_ref().ok_or("it failed")?.to_string();
+        assert!(failure.starts_with(&format!("the run `{child}` of `staged` ended as failed")), "{failure}");
+    }
+    Ok(())
+}
+
+/// When the retries are used up, so are those of the run.
+#[tokio::test]
+async fn a_run_is_retried_once_for_each_attempt_of_its_parent() -> Result<(), BoxError> {
+    let journal = Journal::in_memory()?;
+    let draw = || staged::trigger("staged always", u32::MAX).retries(2).retry_delay(Duration::ZERO);
+    let report = Dag::build("parent", draw)?.run().journal(&journal).await?;
+    assert_eq!(report.state(), RunState::Failed);
+    assert_eq!((calls("prepares staged always"), calls("staged always")), (1, 3));
+    assert_eq!(run_of(&journal, "staged").await?.len(), 1);
+    Ok(())
+}
+
+/// Asks for other parameters in each attempt.
+#[task(deferrable, retries = 1, retry_delay = "0s")]
+async fn asks_for_another(ctx: &TaskContext) -> Result<u32> {
+    let times = if ctx.attempt() == 1 { u32::MAX } else { 0 };
+    Ok(ctx.trigger(staged::run("staged otherwise".to_owned(), times)).await?)
+}
+
+#[tokio::test]
+async fn a_retry_with_other_parameters_triggers_another_run() -> Result<(), BoxError> {
+    let journal = Journal::in_memory()?;
+    let report = Dag::build("parent", asks_for_another)?.run().journal(&journal).await?;
+    assert_eq!(report.result(), Some(&2));
+    assert_eq!(calls("prepares staged otherwise"), 2);
+    assert_eq!(run_of(&journal, "staged").await?.len(), 2);
+    Ok(())
+}
+
+/// Fails at first, then waits for an event.
+#[task(deferrable)]
+fn fails_then_asks(key: &str, ctx: &TaskContext) -> Result<u64> {
+    if call(key) == 1 { Err("at first")? } else { Ok(ctx.wait_for(key)?) }
+}
+
+#[dag]
+fn asking_again(key: String) -> u64 {
+    fails_then_asks(prepares(key))
+}
+
+/// A parent whose process dies while the retried run works neither retries it again nor starts
+/// another one.
+#[tokio::test]
+async fn a_resumed_run_resumes_the_run_it_has_retried() -> Result<(), BoxError> {
+    let home = tempfile::tempdir()?;
+    let draw = || asking_again::trigger("asked again").retries(1).retry_delay(Duration::ZERO);
+    let dag = Dag::build("parent", draw)?;
+    let parent = interrupt(home.path(), &dag, |history| {
+        history.task("asking_again").is_some_and(|task| task.attempts.len() == 2 && task.state == TaskState::Deferred)
+    })
+    .await?;
+
+    let journal = Journal::open(home.path()).await?;
+    let handle = journal.resume_dag(&parent, &dag).await?.start()?;
+    let runs = run_of(&journal, "asking_again").await?;
+    let [child] = &*runs else { panic!("{runs:?}") };
+    history_when(&journal, child, |history| history.sessions.len() == 3 && is_deferred("fails_then_asks")(history))
+        .await;
+    journal.send_event(child, "asked again", &8, &Note::default()).await?;
+    let report = tokio::time::timeout(PATIENCE, handle).await?;
+    assert_eq!(report.result(), Some(&8));
+    assert_eq!(report.task("asking_again").map(|task| task.attempt_count()), Some(2));
+    assert_eq!(calls("prepares asked again"), 1);
     Ok(())
 }
 

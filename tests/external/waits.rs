@@ -446,8 +446,10 @@ fn a_sensor_waits_for_a_port() {
     let report = live(open("nonsense".to_owned()).run());
     let failure = report.task("port_open").unwrap().failure().unwrap().to_string();
     assert_eq!(failure, "`nonsense` is not a valid address: write `host:port`");
-    drop(free);
-    let report = reference(open(address).run());
+    // Bound, so that nobody else can listen there, and not listening.
+    let silent = tokio::net::TcpSocket::new_v4().unwrap();
+    silent.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let report = reference(open(silent.local_addr().unwrap().to_string()).run());
     assert_eq!(report.task("port_open").unwrap().failure().unwrap().kind(), "nothing_found");
 }
 

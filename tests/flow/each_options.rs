@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use taskflow::engine::{RunReport, RunState};
+use taskflow::engine::{RunReport, RunState, TaskState};
 use taskflow::graph::BuildError;
 use taskflow::journal::Journal;
 use taskflow::prelude::*;
@@ -213,6 +213,81 @@ fn a_group_follows_other_tasks_under_its_trigger_rule() {
             states(report),
             "fails=failed repair.fetch=success repair.parse=success repair.fetch_2=upstream_failed"
         );
+    });
+}
+
+#[task]
+fn odd(number: u32) -> Result<u32> {
+    if number % 2 == 1 { Ok(number) } else { Err("even")? }
+}
+
+#[task]
+fn publish() {}
+
+/// E10: a node after a whole mapped list, in every form of an order edge.
+#[test]
+fn a_node_can_follow_a_mapped_list() {
+    let forms: [fn(Mapped<u32>); 6] = [
+        |rows| {
+            publish().after(rows);
+        },
+        |rows| {
+            let _ = rows >> publish();
+        },
+        |rows| {
+            let _ = rows >> [publish(), fetch(7).map(|_| ())];
+        },
+        |rows| chain((rows, publish())),
+        |rows| chain((number_of(), rows, publish())),
+        |rows| {
+            Group::new("out").after(rows).draw(publish);
+        },
+    ];
+    for (form, draw) in forms.into_iter().enumerate() {
+        for (count, failing) in [(3, false), (0, false), (2, true)] {
+            let dag = Dag::draw("ordered", |_| {
+                let rows = numbers(count).each(|n| if failing { odd(n) } else { parse(fetch(n)) });
+                draw(rows);
+            });
+            on_both_drivers(&dag.unwrap(), |report| {
+                let published = report.tasks().find(|task| task.id().ends_with("publish")).expect("it is there");
+                let expected = if failing { TaskState::UpstreamFailed } else { TaskState::Success };
+                assert_eq!(published.state(), expected, "form {form}, {count}: {}", states(report));
+                let last = report.tasks().filter(|task| task.id().starts_with("parse")).map(|task| task.ended()).max();
+                if let (Some(last), Some(started)) = (last, published.started()) {
+                    assert!(started >= last, "form {form}");
+                }
+            });
+        }
+    }
+}
+
+#[task]
+fn number_of() -> u32 {
+    1
+}
+
+/// The rule of the node counts each element, and a list that is not there.
+#[test]
+fn the_rule_of_a_node_after_a_mapped_list_counts_its_elements() {
+    let state = |count: u32, rule: TriggerRule| {
+        let dag = Dag::draw("ruled", |_| {
+            publish().after(numbers(count).each(odd)).trigger_rule(rule);
+        });
+        reference(dag.unwrap().run()).task("publish").expect("it is there").state()
+    };
+    assert_eq!(state(2, TriggerRule::AllDone), TaskState::Success);
+    assert_eq!(state(2, TriggerRule::OneFailed), TaskState::Success);
+    assert_eq!(state(2, TriggerRule::OneSuccess), TaskState::Success);
+    assert_eq!(state(2, TriggerRule::AllFailed), TaskState::Skipped);
+    assert_eq!(state(1, TriggerRule::AllFailed), TaskState::Success);
+    assert_eq!(state(0, TriggerRule::AllDone), TaskState::Success);
+    let dag = Dag::draw("no_list", |_| {
+        let list = fails().map(|()| Vec::<u32>::new());
+        publish().after(list.each(fetch));
+    });
+    on_both_drivers(&dag.unwrap(), |report| {
+        assert_eq!(states(report), "fails=failed publish=upstream_failed fails.each=upstream_failed");
     });
 }
 

@@ -1,8 +1,10 @@
 //! Commands as tasks: their arguments and environment, the meaning of their exit codes, their
 //! outputs.
 
+use std::time::Duration;
+
 use rustix::process::{Pid, test_kill_process};
-use taskflow::engine::TaskState;
+use taskflow::engine::{RunState, TaskState};
 use taskflow::prelude::*;
 use taskflow::process::{Command, CommandOutput, command};
 use taskflow_tests::common::{self, live, patiently};
@@ -143,6 +145,36 @@ fn exit_codes_can_skip_and_forbid_retries() {
     assert!(chain(&failure(Command::script("exit 3").no_retry_on(2))).1);
 }
 
+/// E10: retries only on named exit codes. Also a command that a signal killed, by the code that
+/// shells give it.
+#[test]
+fn only_named_exit_codes_are_retried() {
+    let retried = |of: Command| chain(&failure(of)).1;
+    let only = || Command::script("exit 75").retry_only_on([75, 111]);
+    assert!(retried(only()));
+    assert!(!retried(Command::script("exit 1").retry_only_on([75, 111])));
+    assert!(retried(Command::script("exit 1").retry_only_on([75]).retry_only_on([1])));
+    assert!(!retried(only().no_retry_on(75)));
+    assert!(!retried(Command::script("exit 75").retry_only_on([])));
+    let killed = || Command::new("sh").arg("-c").arg("kill -KILL $$");
+    assert!(retried(killed()));
+    assert!(retried(killed().retry_only_on([137])));
+    assert!(!retried(killed().retry_only_on([75])));
+    assert!(!retried(killed().no_retry_on(137)));
+    assert!(failure(Command::script("exit 99").retry_only_on([75])).is_skip());
+}
+
+/// The same for a command as a node: the first failure is retried, the second is final.
+#[test]
+fn a_node_is_retried_on_named_exit_codes() {
+    let dir = tempfile::tempdir().unwrap();
+    let script = Command::script("if mkdir first; then exit 75; else exit 1; fi").cwd(dir.path()).retry_only_on([75]);
+    let dag = Dag::build("codes", || command("step", script).retries(5).retry_delay(Duration::ZERO)).unwrap();
+    let report = live(dag.run());
+    assert_eq!(report.task("step").unwrap().attempts().len(), 2);
+    assert_eq!(report.state(), RunState::Failed);
+}
+
 #[test]
 fn a_signal_is_named() {
     let failed = failure(Command::new("sh").arg("-c").arg("kill -KILL $$"));
@@ -191,15 +223,14 @@ fn retries_and_timeouts_apply_to_commands() {
     let mark = directory.path().join("mark").to_str().unwrap().to_owned();
     let dag = Dag::build("again", || {
         let script = Command::script(r#"if [ -e "$MARK" ]; then echo again; else touch "$MARK"; exit 1; fi"#);
-        command("it", script.env("MARK", &mark)).retries(1).retry_delay(std::time::Duration::ZERO)
+        command("it", script.env("MARK", &mark)).retries(1).retry_delay(Duration::ZERO)
     })
     .unwrap();
     assert_eq!(live(dag.run()).success().unwrap().last_line, "again");
 
-    let dag = Dag::build("long", || {
-        command("it", Command::new("sleep").arg("1000")).timeout(std::time::Duration::from_millis(50))
-    })
-    .unwrap();
+    let dag =
+        Dag::build("long", || command("it", Command::new("sleep").arg("1000")).timeout(Duration::from_millis(50)))
+            .unwrap();
     let report = patiently(move || dag.run().wait().unwrap()).expect("the time limit ends it");
     assert!(matches!(&*report.task("it").expect("it is in the graph").failure().unwrap(), Failure::TimedOut { .. }));
 }
@@ -215,9 +246,9 @@ fn the_next_attempt_starts_and_the_slot_is_free_when_the_processes_of_the_last_o
     let alone = r#"! kill -0 "$(cat "$MARK" 2>/dev/null)" 2>/dev/null || touch "$MARK.two"; echo $$ > "$MARK""#;
     let dag = Dag::build("stubborn", || {
         let stubborn = Command::script(format!("trap '' TERM; {alone}; while :; do sleep 0.1; done"));
-        let limit = std::time::Duration::from_millis(300);
+        let limit = Duration::from_millis(300);
         let first = command("first", stubborn.env("MARK", &mark)).pool("licence").priority(9);
-        first.retries(1).retry_delay(std::time::Duration::ZERO).timeout(limit);
+        first.retries(1).retry_delay(Duration::ZERO).timeout(limit);
         command("second", Command::script(alone).env("MARK", &mark)).pool("licence")
     })
     .unwrap();
@@ -235,7 +266,7 @@ fn a_command_has_its_grace_time_when_its_time_limit_ends_the_run() {
     let dag = Dag::build("polite", || {
         let script = "trap 'sleep 0.5; touch \"$LEFT\"; exit 1' TERM; while :; do sleep 0.01 || :; done";
         let polite = Command::script(script).env("LEFT", left.to_str().unwrap());
-        command("it", polite).timeout(std::time::Duration::from_secs(2))
+        command("it", polite).timeout(Duration::from_secs(2))
     })
     .unwrap();
     let report = patiently(move || dag.run().wait().unwrap()).expect("the time limit ends it");

@@ -90,6 +90,25 @@ fn cancelling_a_run_kills_the_driver_of_its_deferred_task() {
     assert_eq!(locked(&master.state).drivers[0].state(), "KILLED");
 }
 
+/// E10: the run continues when the time of a task over all its attempts is over, so its job must
+/// not.
+#[test]
+fn the_limit_over_all_attempts_kills_the_driver_of_a_deferred_task() {
+    // On a busy machine the job may not be there within the first limits.
+    for limit in ["1", "4", "16", "64"] {
+        let (home, master) = (tempfile::tempdir().unwrap(), FakeMaster::start(&["RUNNING"]));
+        let run = output_of(spawn_with(home.path(), &master, &["run", "load"], &[("TOTAL_SECONDS", limit)]));
+        assert_eq!(run.code, Some(1), "{run:?}");
+        if master.server.count("/v1/submissions/status") == 0 {
+            continue;
+        }
+        assert!(run.stderr.contains(&format!("took longer than {limit}s in all, in one attempt")), "{run:?}");
+        eventually("the driver is killed", || locked(&master.state).drivers[0].state() == "KILLED");
+        return;
+    }
+    panic!("the job was never followed");
+}
+
 /// A run whose program has died while its job was on the cluster.
 fn left_behind(words: &[(&str, &str)], dag: &str) -> (tempfile::TempDir, FakeMaster) {
     let (home, master) =

@@ -136,8 +136,10 @@ fn missing_prerequisites_are_reported_before_anything_starts() {
     let (chain, retryable) = node(spark.job("job.py").spark_home("/nowhere")).unwrap_err();
     assert!(chain[0].contains("/nowhere/bin/spark-submit") && chain[0].contains("`pip install pyspark`"), "{chain:?}");
     assert!(!retryable);
-    // A port without a listener.
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    // A port that is bound, so that nobody else can listen there, and without a listener.
+    let silent = tokio::net::TcpSocket::new_v4().unwrap();
+    silent.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let port = silent.local_addr().unwrap().port();
     let (chain, retryable) = node(spark.job("job.py").master(format!("spark://127.0.0.1:{port}"))).unwrap_err();
     assert!(chain[0].starts_with("no master responds at spark://127.0.0.1") && retryable, "{chain:?}");
 }

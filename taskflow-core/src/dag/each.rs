@@ -126,6 +126,12 @@ impl<T> Mapped<T> {
     }
 }
 
+impl<T> Mapped<T> {
+    pub(super) fn handle(self) -> Handle {
+        self.handle
+    }
+}
+
 impl<T: Value + Clone> Mapped<T> {
     fn new(handle: Handle, mapping: MappingIndex) -> Self {
         Mapped { handle, mapping, value: PhantomData }

@@ -4,14 +4,15 @@ use std::ops::Shr;
 use std::panic::Location;
 
 use super::builder::{self, Handle};
+use super::each::Mapped;
 use super::error::BuildError;
 use super::output::Output;
 
-/// Nodes to be ordered: an [`Output`], or an array, slice, vector or tuple of them.
+/// Nodes to be ordered: an [`Output`], a [`Mapped`], or an array, slice, vector or tuple of them.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a node of the graph",
     label = "only the outputs of tasks can be ordered",
-    note = "order an `Output<T>`, or an array, a `Vec` or a tuple of them"
+    note = "order an `Output<T>`, a `Mapped<T>`, or an array, a `Vec` or a tuple of them"
 )]
 pub trait IntoNodes {
     /// Their handles.
@@ -21,6 +22,15 @@ pub trait IntoNodes {
 
 #[diagnostic::do_not_recommend]
 impl<T> IntoNodes for Output<T> {
+    fn handles(&self) -> Vec<Handle> {
+        vec![self.handle()]
+    }
+}
+
+/// The node of each element whose values it is made of: what is ordered after it waits for all
+/// elements.
+#[diagnostic::do_not_recommend]
+impl<T> IntoNodes for Mapped<T> {
     fn handles(&self) -> Vec<Handle> {
         vec![self.handle()]
     }
@@ -56,6 +66,17 @@ impl<T: IntoNodes + ?Sized> IntoNodes for &T {
 
 /// `a >> b` runs `b` after `a` and evaluates to `b`, so that `a >> b >> c` is a chain.
 impl<T, N: IntoNodes> Shr<N> for Output<T> {
+    type Output = N;
+
+    #[track_caller]
+    fn shr(self, downstreams: N) -> N {
+        connect(&[self.handle()], &downstreams.handles(), Location::caller());
+        downstreams
+    }
+}
+
+/// `mapped >> b` runs `b` after all elements.
+impl<T, N: IntoNodes> Shr<N> for Mapped<T> {
     type Output = N;
 
     #[track_caller]

@@ -100,6 +100,27 @@ impl<T> Output<T> {
         self
     }
 
+    /// How long all attempts of the task may take together, counted from the start of the first
+    /// one: the attempts, the delays between them and the waits of a deferrable task, also while no
+    /// process runs it. Temporal's schedule-to-close timeout, without the time until the first
+    /// start.
+    ///
+    /// A running attempt is ended at the limit, as by its [`timeout`](Output::timeout), and a
+    /// deferred task stops waiting: its job on a cluster is killed. The task fails with
+    /// [`Failure::OutOfTime`](crate::base::Failure::OutOfTime). A failed attempt whose retry would
+    /// start at the limit or later is not retried. A task that is cleared, or retried with its
+    /// group or its run, has the whole time again.
+    ///
+    /// For a sensor this is its `timeout`.
+    #[track_caller]
+    pub fn total_timeout(self, limit: Duration) -> Self {
+        with_node(self.handle, Location::caller(), |node| match node.def.waiting {
+            Waiting::Sensor => node.options_mut().sensor.timeout = Some(limit),
+            Waiting::Never | Waiting::Deferrable => node.options_mut().total_timeout = Some(limit),
+        });
+        self
+    }
+
     /// The wait of a sensor from the end of one poke to the next.
     #[track_caller]
     pub fn poke_interval(self, interval: Duration) -> Self {
@@ -160,7 +181,8 @@ impl<T> Output<T> {
         self
     }
 
-    /// Orders this node after others without passing a value: `b.after(a)` is `a >> b`.
+    /// Orders this node after others without passing a value: `b.after(a)` is `a >> b`. After a
+    /// [`Mapped`](super::Mapped) it waits for all elements.
     #[track_caller]
     pub fn after(self, upstreams: impl IntoNodes) -> Self {
         order::connect(&upstreams.handles(), &[self.handle], Location::caller());

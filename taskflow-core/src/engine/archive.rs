@@ -43,6 +43,16 @@ pub(crate) trait Archive: Send + Sync + fmt::Debug {
     /// Resumes an interrupted run.
     fn resume<'a>(&'a self, run_id: &'a str, plan: &'a Arc<Plan>) -> ArchiveFuture<'a, RunRequest<()>>;
 
+    /// Clears the failed tasks of a run that has failed, and what is downstream of them, and
+    /// resumes it. `None` if the run has other parameters than these, or no failed task.
+    fn retry<'a>(
+        &'a self,
+        run_id: &'a str,
+        plan: &'a Arc<Plan>,
+        params: &'a [AnyValue],
+        by: &'a str,
+    ) -> ArchiveFuture<'a, Option<RunRequest<()>>>;
+
     /// Records another run in the same journal.
     fn open_recorder(&self) -> OpenRecorder;
 }

@@ -182,6 +182,7 @@ pub(crate) async fn call_on_executor(permit: StartPermit, run: Arc<RunShared>, e
 
 /// Masks secrets that the task may have put into an error, a panic or the reason of a skip, and
 /// cuts what is too long, before anything stores or shows it.
+#[inline]
 fn masked<V>(mut outcome: Outcome<V>) -> Outcome<V> {
     match &mut outcome {
         Outcome::Success(_) | Outcome::Waits(_) => {}

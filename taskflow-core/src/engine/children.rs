@@ -30,8 +30,9 @@ impl Drop for Draining {
 pub(crate) struct Children {
     /// By their ids.
     runs: Mutex<HashMap<String, Child>>,
-    /// How to kill external work, such as a job on a cluster, by a key of the task.
-    outside: Mutex<HashMap<String, OnKill>>,
+    /// How to kill external work, such as a job on a cluster, by a key of the task, with the id of
+    /// the task.
+    outside: Mutex<HashMap<String, (String, OnKill)>>,
 }
 
 /// A run that a task waits for.
@@ -58,10 +59,10 @@ impl Children {
     }
 
     /// Registers, or with `None` clears, what to kill if the run ends while a task waits for it.
-    pub(super) fn register_on_kill(&self, key: &str, end: Option<OnKill>) {
+    pub(super) fn register_on_kill(&self, task: &str, key: &str, end: Option<OnKill>) {
         let mut outside = locked(&self.outside);
         let before = match end {
-            Some(end) => outside.insert(key.to_owned(), end),
+            Some(end) => outside.insert(key.to_owned(), (task.to_owned(), end)),
             None => outside.remove(key),
         };
         drop(outside);
@@ -77,9 +78,17 @@ impl Children {
             if let Some(end) = OnKillResolver::on_kill(key, text, config)
                 && !is_teardown(task)
             {
-                self.register_on_kill(key, Some(end));
+                self.register_on_kill(task, key, Some(end));
             }
         }
+    }
+
+    /// Kills the external work of a task that has ended while the run continues. Must not be called
+    /// under the engine's lock.
+    pub(super) fn kill_work_of(&self, task: &str) {
+        let of_task: Vec<(String, OnKill)> =
+            locked(&self.outside).extract_if(|_, (of, _)| of == task).map(|(_, ended)| ended).collect();
+        of_task.iter().for_each(|(_, end)| end());
     }
 
     /// Cancels the runs and kills the external work, which no task waits for any more. Must not be
@@ -89,7 +98,7 @@ impl Children {
     /// that a chain of runs needs no stack.
     pub(super) fn cancel(&self, reason: &str) {
         let outside = std::mem::take(&mut *locked(&self.outside));
-        outside.values().for_each(|end| end());
+        outside.values().for_each(|(_, end)| end());
         let running: Vec<RunControl> = locked(&self.runs)
             .values()
             .filter_map(|child| match child {

@@ -21,6 +21,8 @@ pub(crate) struct Effects {
     pub(super) over: Vec<Run>,
     /// Runs that end early: the runs that they wait for end as well.
     pub(super) halted: Vec<Arc<RunShared>>,
+    /// Tasks that have ended while they had something running outside the process, by id.
+    pub(super) ended_work: Vec<(Arc<RunShared>, String)>,
 }
 impl Effects {
     pub(super) fn is_empty(&self) -> bool {
@@ -30,6 +32,7 @@ impl Effects {
             && self.refused.is_empty()
             && self.over.is_empty()
             && self.halted.is_empty()
+            && self.ended_work.is_empty()
     }
 
     /// Carries out what was collected, and what follows from it. Any of it may run user code or
@@ -41,6 +44,9 @@ impl Effects {
                 if drop_it {
                     control.abort();
                 }
+            }
+            for (run, task) in self.ended_work.drain(..) {
+                run.children.kill_work_of(&task);
             }
             // After the attempts are cancelled: one that starts a run meanwhile ends it itself.
             for run in self.halted.drain(..) {

@@ -341,12 +341,17 @@ impl EngineState {
         let mut commands = std::mem::take(&mut self.commands);
         let run = self.run(key)?;
         let now = run.shared.clock.now();
+        let is_kept = run.keeps_start(task);
         let permit = run.permit(task, now, &mut commands);
-        let permit = run.keep_start(permit);
         let shared = Arc::clone(&run.shared);
         // A start has no commands.
         debug_assert!(commands.is_empty());
+        if is_kept {
+            run.keep_start(permit);
+            self.commands = commands;
+            return None;
+        }
         self.commands = commands;
-        Some((shared, permit?))
+        Some((shared, permit))
     }
 }

@@ -31,36 +31,46 @@ impl EngineState {
     }
 
     /// As [`apply`](EngineState::apply), for a worker that ran one task: if this made exactly one
-    /// task ready and no other waits, the worker continues with it, bypassing the queues.
-    pub(super) fn follow_on(&mut self, me: usize, of: &Of, done: Done, effects: &mut Effects) -> Option<StartPermit> {
-        let (key, shared) = of.as_ref()?;
+    /// task ready and no other waits, the worker continues with it, bypassing the queues. Returns
+    /// whether it does; the task is then its `next`.
+    pub(super) fn follow_on(
+        &mut self,
+        me: usize,
+        of: &Of,
+        done: Done,
+        next: &mut Option<StartPermit>,
+        effects: &mut Effects,
+    ) -> bool {
+        let Some((key, shared)) = of else { return false };
         let (key, task, now) = (*key, done.task, done.ended);
         let mut commands = std::mem::take(&mut self.commands);
-        let mut permit = None;
         match self.runs.get_mut(key.0 as usize) {
             Some(Some(run)) if Arc::ptr_eq(&run.shared, shared) => {
                 if run.finish(done, &mut commands, &mut effects.unused) {
-                    if let [Command::Settled(settled), Command::Ready(next)] = commands[..]
+                    if let [Command::Settled(settled), Command::Ready(ready)] = commands[..]
                         && self.reclaimed.is_empty()
                         && !run.holds()
                         && run.lingering.is_empty()
                         && run.held.in_flight.is_empty()
-                        && self.dispatcher.hand_over(key, run.machine.layout(), task, next)
+                        && self.dispatcher.hand_over(key, run.machine.layout(), task, ready)
                         && let Some(Some(slot)) = self.slots.get_mut(me)
                     {
                         run.settled(settled, &mut effects.unused);
                         commands.clear();
-                        slot.single = Some(next);
-                        permit = Some(run.permit(next, now, &mut commands));
-                    } else {
-                        self.dispatcher.release(key, run.machine.layout(), task);
+                        slot.single = Some(ready);
+                        *next = Some(run.permit(ready, now, &mut commands));
+                        // A start has no commands.
+                        debug_assert!(commands.is_empty());
+                        self.commands = commands;
+                        return true;
                     }
+                    self.dispatcher.release(key, run.machine.layout(), task);
                 }
             }
             _ => effects.unused.extend(done.into_value()),
         }
         self.execute(key, commands, true, now, effects);
-        permit
+        false
     }
 
     /// Sends an input to the machine of a run.
@@ -85,7 +95,7 @@ impl EngineState {
             self.commands = commands;
             return;
         }
-        for command in commands.drain(..) {
+        for &command in &commands {
             let Some(Some(run)) = self.runs.get_mut(key.0 as usize) else { break };
             match command {
                 Command::Ready(_) if run.machine.drains() => {}
@@ -100,6 +110,10 @@ impl EngineState {
                 Command::Settled(task) => run.settled(task, &mut effects.unused),
                 Command::Forget(task) => effects.unused.extend(run.values.forget(task)),
                 Command::Abandon(task) => self.abandon(key, task, effects),
+                Command::EndWork(task) => {
+                    let id = run.machine.layout().id(task).into_owned();
+                    effects.ended_work.push((Arc::clone(&run.shared), id));
+                }
                 Command::Halt => {
                     let continues = run.machine.drains() || run.machine.ends_as() == Some(RunState::Interrupted);
                     if !continues {
@@ -118,6 +132,7 @@ impl EngineState {
                 }
             }
         }
+        commands.clear();
         self.commands = commands;
         if halted {
             self.stop_attempts(key, now, effects);

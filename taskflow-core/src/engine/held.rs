@@ -60,7 +60,8 @@ impl Run {
     ) {
         self.machine.step(input, now, commands);
         self.values.grow(self.machine.layout());
-        let pending = self.project_callbacks();
+        // Most DAGs have no callbacks.
+        let pending = if self.callback_projection.is_some() { self.project_callbacks() } else { Vec::new() };
         if let Some(recorder) = &self.shared.recorder {
             let entries = self.machine.entries();
             if self.held.given_up {
@@ -84,6 +85,11 @@ impl Run {
         if !self.observers.is_empty() {
             self.publish();
         }
+    }
+
+    /// Whether anything outside the run depends on its steps: a journal, callbacks or observers.
+    pub(super) fn is_reported(&self) -> bool {
+        self.shared.recorder.is_some() || self.callback_projection.is_some() || !self.observers.is_empty()
     }
 
     fn publish(&mut self) {
@@ -150,14 +156,16 @@ impl Run {
         }
     }
 
-    /// Keeps an attempt that has started until its start is stored, if its task may have killed an
-    /// earlier process: if it does so again, the history has its name.
-    pub(super) fn keep_start(&mut self, permit: StartPermit) -> Option<StartPermit> {
-        if self.held.in_flight.is_empty() || self.held.given_up || !self.held.in_flight.remove(&permit.task) {
-            return Some(permit);
-        }
+    /// Whether an attempt of this task is called only when its start is stored: the task may have
+    /// killed an earlier process, and if it does so again, the history has its name.
+    pub(super) fn keeps_start(&self, task: TaskIndex) -> bool {
+        !self.held.in_flight.is_empty() && !self.held.given_up && self.held.in_flight.contains(&task)
+    }
+
+    /// Keeps an attempt that has started until its start is stored.
+    pub(super) fn keep_start(&mut self, permit: StartPermit) {
+        self.held.in_flight.remove(&permit.task);
         self.held.starts.push_back((self.held.recorded, permit));
-        None
     }
 
     /// Whether a ready task has to wait until the entries before it are stored.

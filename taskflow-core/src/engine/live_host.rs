@@ -187,7 +187,7 @@ impl AttemptHost for LiveHost {
     fn at_early_end(&self, key: &str, end: Option<OnKill>) {
         // A teardown also runs to its end when the run ends early.
         if !self.run.plan.is_teardown(self.node) {
-            self.run.children.register_on_kill(key, end);
+            self.run.children.register_on_kill(&self.id, key, end);
         }
     }
 

@@ -40,7 +40,11 @@ pub(super) fn check(machine: &Machine, config: Option<&Config>) -> Result<(), Ru
     }
     let config = config.cloned().map_or_else(Config::global, Ok);
     let mut missing = Vec::new();
-    for node in plan.node_indices().filter(|&node| is_open(machine, plan, node)) {
+    let declares = |node: &NodeIndex| {
+        let options = plan.node_options(*node);
+        !options.connections.is_empty() || !options.secrets.is_empty()
+    };
+    for node in plan.node_indices().filter(declares).filter(|&node| is_open(machine, plan, node)) {
         let options = plan.node_options(node);
         // What several tasks need is reported for the first.
         let mut note = |result: Result<(), ConfigError>| match result {
@@ -49,9 +53,6 @@ pub(super) fn check(machine: &Machine, config: Option<&Config>) -> Result<(), Ru
             }
             _ => {}
         };
-        if options.connections.is_empty() && options.secrets.is_empty() {
-            continue;
-        }
         match &config {
             Ok(config) => {
                 options.connections.iter().for_each(|name| note(config.connection(name).map(drop)));

@@ -332,20 +332,10 @@ impl<T> RunRequest<T> {
             self.open_recorder = None;
         }
         let plan = self.plan?;
-        let given = self.params.values().len();
-        if given != plan.params().len() {
-            return Err(RunError::ParamCount { dag: plan.id().to_owned(), expected: plan.params().len(), given });
-        }
         let manual = || RunInfo::manual(plan.id(), self.logical_date.unwrap_or_else(Timestamp::now));
         let info = self.info.unwrap_or_else(manual);
         let info = Arc::new(if plan.options().has_intervals() { info } else { info.without_interval() });
-        let mut params = self.params.values().to_vec();
-        for (place, param) in plan.params().iter().enumerate() {
-            match self.defaults.contains(&place) {
-                true => params[place] = param.value_of_default(&info)?,
-                false => param.check(&params[place])?,
-            }
-        }
+        let params = final_params(&plan, &self.params, &self.defaults, &info)?;
         let defaults = Settings::default();
         let settings = Settings {
             fail_fast: self.fail_fast.unwrap_or(plan.options().fail_fast),
@@ -376,7 +366,30 @@ impl<T> RunRequest<T> {
     }
 }
 
+/// The checked values of the parameters, with those that are taken from their defaults.
+fn final_params(plan: &Plan, params: &Params, defaults: &[usize], info: &RunInfo) -> Result<Vec<AnyValue>, RunError> {
+    let given = params.values().len();
+    if given != plan.params().len() {
+        return Err(RunError::ParamCount { dag: plan.id().to_owned(), expected: plan.params().len(), given });
+    }
+    let mut params = params.values().to_vec();
+    for (place, param) in plan.params().iter().enumerate() {
+        match defaults.contains(&place) {
+            true => params[place] = param.value_of_default(info)?,
+            false => param.check(&params[place])?,
+        }
+    }
+    Ok(params)
+}
+
 impl<T> RunRequest<T> {
+    /// The values that the parameters of this run would have.
+    pub(super) fn params_of(&self, plan: &Plan, info: &RunInfo) -> Result<Vec<AnyValue>, RunError> {
+        let info = info.clone();
+        let info = if plan.options().has_intervals() { info } else { info.without_interval() };
+        final_params(plan, &self.params, &self.defaults, &info)
+    }
+
     /// A request for a run whose identity exists already, because the defaults of its parameters
     /// were computed from it, or because it is resumed. The type of its result need not be known:
     /// [`RunHandle::finished`] returns the untyped value.

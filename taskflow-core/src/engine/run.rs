@@ -122,7 +122,11 @@ impl Run {
     pub(crate) fn permit(&mut self, task: TaskIndex, now: Timestamp, commands: &mut Vec<Command>) -> StartPermit {
         let before = self.machine.attempt(task);
         self.held.urgent = !self.held.in_flight.is_empty() && self.held.in_flight.contains(&task);
-        self.step(Input::Started { task }, now, commands);
+        if self.is_reported() {
+            self.step(Input::Started { task }, now, commands);
+        } else {
+            self.machine.start(task, now);
+        }
         if self.machine.attempt(task) != before {
             self.forget_notes(task);
         }
@@ -140,7 +144,7 @@ impl Run {
         let short = self.is_shareable(task);
         let (attempt, uncounted_attempts) = (self.machine.attempt(task), self.machine.uncounted_attempts(task));
         let rounds = self.machine.rounds(task);
-        let wait_state = self.machine.wait_state(task, now).map(Box::new);
+        let wait_state = self.machine.wait_state(task, now);
         StartPermit { task, node, id, attempt, uncounted_attempts, rounds, def, gathered, control, short, wait_state }
     }
 
@@ -237,7 +241,10 @@ impl Run {
         let node = self.machine.layout().node(task);
         let cost = self.cost(task);
         let (def, options) = (plan.def(node), plan.node_options(node));
-        let plain = !def.takes_context && options.timeout.is_none() && options.waiting == Waiting::Never;
+        let plain = !def.takes_context
+            && options.timeout.is_none()
+            && options.total_timeout.is_none()
+            && options.waiting == Waiting::Never;
         cost > 0 && cost < SHORT && plain
     }
 }

@@ -38,8 +38,8 @@ pub(crate) struct Share {
 pub(super) enum Taken {
     /// Nothing is ready.
     Nothing,
-    /// One task.
-    One(StartPermit),
+    /// One task: the worker's next.
+    One,
     /// Several, in its share.
     Several,
 }
@@ -47,12 +47,20 @@ pub(super) enum Taken {
 /// A run and its key in the engine.
 pub(super) type Of = Option<(RunKey, Arc<RunShared>)>;
 impl EngineState {
-    /// The next share of worker `me`; `now` is about the present.
+    /// The next share of worker `me`: a single task in `next`, several in its share. `now` is about
+    /// the present.
     ///
     /// A share is one task, unless tasks like it have proven short. Then it is a fair part of the
     /// ready tasks, bounded by its expected duration; all of them, if they are less work than
     /// waking a thread.
-    pub(super) fn take_share(&mut self, me: usize, workers: usize, of: &mut Of, now: &mut Option<Timestamp>) -> Taken {
+    pub(super) fn take_share(
+        &mut self,
+        me: usize,
+        workers: usize,
+        of: &mut Of,
+        now: &mut Option<Timestamp>,
+        next: &mut Option<StartPermit>,
+    ) -> Taken {
         /// The longest expected duration of a share, in nanoseconds.
         const LONG: u64 = 100_000;
         /// The cost of waking a thread, in nanoseconds.
@@ -65,47 +73,59 @@ impl EngineState {
             slot.run.clone_from(of);
             slot.single = Some(permit.task);
             *now = None;
-            return Taken::One(permit);
+            *next = Some(permit);
+            return Taken::One;
         }
         if self.congested {
             return Taken::Nothing;
         }
-        let Some((key, first)) = self.dispatcher.pop(Lane::Sync, usize::MAX) else { return Taken::Nothing };
-        let Some(Some(run)) = self.runs.get_mut(key.0 as usize) else { return Taken::Nothing };
-        if !slot.works_for(&run.shared) {
-            *of = Some((key, Arc::clone(&run.shared)));
-            slot.run.clone_from(of);
-            *now = None;
-        }
-        let now = *now.get_or_insert_with(|| run.shared.clock.now());
         let mut commands = std::mem::take(&mut self.commands);
-        let first_grant = run.permit(first, now, &mut commands);
-        let Some(first_grant) = run.keep_start(first_grant) else {
-            self.commands = commands;
-            return self.take_share(me, workers, of, &mut Some(now));
+        let (key, run, first, first_permit, now) = loop {
+            let Some((key, first)) = self.dispatcher.pop(Lane::Sync, usize::MAX) else {
+                self.commands = commands;
+                return Taken::Nothing;
+            };
+            let Some(Some(run)) = self.runs.get_mut(key.0 as usize) else { return Taken::Nothing };
+            if !slot.works_for(&run.shared) {
+                *of = Some((key, Arc::clone(&run.shared)));
+                slot.run.clone_from(of);
+                *now = None;
+            }
+            let now = *now.get_or_insert_with(|| run.shared.clock.now());
+            let is_kept = run.keeps_start(first);
+            let permit = run.permit(first, now, &mut commands);
+            if !is_kept {
+                break (key, run, first, permit, now);
+            }
+            run.keep_start(permit);
         };
 
         let cost = u64::from(run.cost(first));
         let ready = self.dispatcher.ready_sync_of(key) as u64;
         let most = match () {
-            () if ready == 0 || !first_grant.short => 1,
+            () if ready == 0 || !first_permit.short => 1,
             () if (ready + 1) * cost <= WAKING => MOST,
             () => ((ready + 1).div_ceil(workers as u64) as usize).min(MOST),
         };
         if most == 1 {
             self.commands = commands;
             slot.single = Some(first);
-            return Taken::One(first_grant);
+            *next = Some(first_permit);
+            return Taken::One;
         }
 
         slot.single = None;
         let mut share = lock(&slot.share);
-        share.queue.push_back(first_grant);
+        share.queue.push_back(first_permit);
         let mut expected = cost;
         while share.queue.len() < most && expected < LONG {
             let Some(task) = self.dispatcher.pop_from(key, Lane::Sync) else { break };
+            let is_kept = run.keeps_start(task);
             let permit = run.permit(task, now, &mut commands);
-            let Some(permit) = run.keep_start(permit) else { continue };
+            if is_kept {
+                run.keep_start(permit);
+                continue;
+            }
             // A task that is not known to be short ends the share.
             expected += if permit.short { u64::from(run.cost(task)) } else { LONG };
             share.queue.push_back(permit);

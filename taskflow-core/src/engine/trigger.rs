@@ -8,8 +8,11 @@
 //!    a run of another process is checked from time to time.
 //! 3. A task that waits is deferred until an event, which is sent when the run has ended. If the
 //!    waiting run is resumed by another process, the task checks at once ([`RUN_ENDED`]).
-//! 4. If the triggered run does not succeed, the task fails; its next counted attempt starts
-//!    another run.
+//! 4. If the triggered run does not succeed, the task fails. Its next counted attempt retries the
+//!    run: the failed tasks and what is downstream of them run again. It starts another run if
+//!    there is no journal, the parameters are others, or the run has no failed task. The state of
+//!    the waiting task has the attempt that retried the run last, so that a call after the wait or
+//!    after a crash does not retry it once more.
 //! 5. Runs trigger each other up to a depth of [`DEPTH`]: a DAG that triggers itself, perhaps by
 //!    way of others, would otherwise start runs without end.
 //! 6. If the waiting run ends early, so does the run that it waits for. A simulated run has no
@@ -30,7 +33,7 @@ use crate::dag::Plan;
 use crate::machine::Input;
 use crate::run::{RUN_ENDED, RunInfo, RunState, TriggeredBy};
 use crate::task::{Interrupt, TaskContext};
-use crate::value::{Value, into_owned};
+use crate::value::{AnyValue, Value, into_owned};
 
 /// How many runs may trigger each other in a row.
 const DEPTH: usize = 32;
@@ -130,9 +133,11 @@ impl TaskContext {
     /// [`RunRequest::logical_date`] sets another one.
     ///
     /// It is started once: a task that is called again, after the wait or after a crash, finds it
-    /// by its position among the runs that the function triggers. If it fails, so does this call,
-    /// and the next attempt of the task starts another run. It is cancelled when the run of the
-    /// task ends early.
+    /// by its position among the runs that the function triggers. If it fails, so does this call.
+    /// The next attempt of the task then retries that run: its failed tasks and what is downstream
+    /// of them run again, and the values of the others are kept. Without a journal, with other
+    /// parameters, or if the run failed without a failed task, the next attempt starts another run.
+    /// The run is cancelled when the run of the task ends early.
     ///
     /// # Errors
     ///
@@ -187,6 +192,15 @@ enum Found {
     Ended(EndedRun),
 }
 
+/// What came of the retry of a run.
+enum Retry {
+    Started,
+    /// This attempt has retried it already, and it has failed again.
+    Over,
+    /// There is no journal, it has other parameters, or no failed task.
+    Impossible,
+}
+
 impl Triggering {
     fn new<T>(context: &TaskContext, request: &RunRequest<T>) -> Result<Self, TriggerError> {
         let around: Arc<dyn Any + Send + Sync> = Arc::clone(context.host()) as _;
@@ -214,6 +228,8 @@ impl Triggering {
         if path.len() >= DEPTH {
             return Err(TriggerError::TooDeep { dag: self.plan.id().to_owned(), path });
         }
+        // The last run that failed.
+        let mut failed: Option<(RunInfo, EndedRun)> = None;
         for round in 1..=*counted {
             let (run_id, task_id, path) = (run.info.run_id.clone(), id.clone(), path.clone());
             let by = TriggeredBy { run_id, task_id, path, waits };
@@ -222,7 +238,9 @@ impl Triggering {
             let run_id = info.run_id.clone();
             match self.find_run(&run_id).await? {
                 // An earlier attempt has failed for it.
-                Found::Ended(ended) if ended.state != RunState::Success && round < *counted => {}
+                Found::Ended(ended) if ended.state != RunState::Success && round < *counted => {
+                    failed = Some((info, ended));
+                }
                 Found::Ended(ended) => return Ok((Some(ended), run_id)),
                 Found::Elsewhere if waits => {
                     let later = context.now() + LOOK;
@@ -234,7 +252,19 @@ impl Triggering {
                     self.follow(context, resumed, &run_id, waits)?;
                     return Ok((None, run_id));
                 }
-                Found::Nowhere => return self.begin(context, request, info, waits),
+                Found::Nowhere => {
+                    if let Some((before, ended)) = failed.filter(|(_, ended)| waits && ended.state == RunState::Failed)
+                    {
+                        let started = |error| TriggerError::Start { dag: self.plan.id().to_owned(), error };
+                        let params = request.params_of(&self.plan, &before).map_err(started)?;
+                        match self.retry::<T>(context, params, &before.run_id).await? {
+                            Retry::Started => return Ok((None, before.run_id)),
+                            Retry::Over => return Ok((Some(ended), before.run_id)),
+                            Retry::Impossible => {}
+                        }
+                    }
+                    return self.begin(context, request, info, waits);
+                }
             }
         }
         Err(self.journal(RecorderError::new(ErrorKind::Conflict, "every attempt to start it has failed")))
@@ -257,6 +287,28 @@ impl Triggering {
             RunState::Interrupted => Found::Interrupted,
             _ => Found::Ended(archive.end(run_id, &self.plan).await.map_err(|source| self.journal(source))?),
         })
+    }
+
+    /// Retries a run that has failed, once for each counted attempt.
+    async fn retry<T: Value>(
+        &self,
+        context: &TaskContext,
+        params: Vec<AnyValue>,
+        run_id: &str,
+    ) -> Result<Retry, TriggerError> {
+        let Some(archive) = &self.archive else { return Ok(Retry::Impossible) };
+        let key = format!("taskflow.retried/{run_id}");
+        let counted = self.live_host.counted;
+        if context.get_state::<u32>(&key).ok().flatten() == Some(counted) {
+            return Ok(Retry::Over);
+        }
+        let by = format!("task {} of run {}", self.live_host.id, self.live_host.run.info.run_id);
+        let retried = archive.retry(run_id, &self.plan, &params, &by).await.map_err(|source| self.journal(source))?;
+        let Some(retried) = retried else { return Ok(Retry::Impossible) };
+        let stored = context.set_state(&key, counted).await;
+        stored.map_err(|error| self.journal(RecorderError::new(ErrorKind::Unavailable, error.to_string())))?;
+        self.follow(context, retried.retyped::<T>(), run_id, true)?;
+        Ok(Retry::Started)
     }
 
     /// The run to resume, whose process has died.

@@ -49,6 +49,7 @@ impl Values {
     }
 
     /// Keeps the value of a task if it has consumers.
+    #[inline]
     pub(crate) fn put(&mut self, task: TaskIndex, value: AnyValue, unused: &mut Vec<AnyValue>) {
         let slot = &mut self.slots[task];
         if slot.consumers > 0 {
@@ -224,7 +225,14 @@ impl Values {
     }
 
     /// Adds slots for new elements.
+    #[inline]
     pub(crate) fn grow(&mut self, layout: &Layout) {
+        if self.slots.next_index() < layout.numbers().end {
+            self.add_slots(layout);
+        }
+    }
+
+    fn add_slots(&mut self, layout: &Layout) {
         for task in indices(self.slots.next_index()..layout.numbers().end) {
             self.slots.push(Slot { value: None, consumers: layout.plan().consumers(layout.node(task)) });
         }

@@ -22,6 +22,7 @@ pub(super) fn spawn(shared: &Arc<Shared>, state: &mut EngineState) {
         finished: Vec::new(),
         effects: Effects::default(),
         now: None,
+        next: None,
         working: false,
     };
     let started = std::thread::Builder::new().name(format!("taskflow-worker-{me}")).spawn(move || worker.work());
@@ -46,6 +47,9 @@ struct Worker {
     effects: Effects,
     /// When its last task ended: precise enough as the start of the next one.
     now: Option<Timestamp>,
+    /// The single task that it runs next. A field, because a permit is large and would be moved by
+    /// each function that returns it.
+    next: Option<StartPermit>,
     /// Whether it is counted as working.
     working: bool,
 }
@@ -60,9 +64,11 @@ impl Worker {
             let Some((_, run)) = &self.of else { continue };
             several = match taken {
                 Taken::Nothing => false,
-                Taken::One(permit) => {
+                Taken::One => {
                     let now = self.now.get_or_insert_with(|| run.clock.now());
-                    self.finished.push(attempt(run, permit, now));
+                    if let Some(permit) = self.next.take() {
+                        self.finished.push(attempt(run, permit, now));
+                    }
                     false
                 }
                 Taken::Several => {
@@ -77,7 +83,7 @@ impl Worker {
     /// Reports, takes the next share, and sleeps while there is none. `None` when the thread is to
     /// end.
     fn come_back(&mut self, mut several: bool) -> Option<Taken> {
-        let Worker { shared, me, share, of, finished, effects, now, working } = self;
+        let Worker { shared, me, share, of, finished, effects, now, next, working } = self;
         let me = *me;
         let mut state = shared.lock();
         state.working -= usize::from(std::mem::take(working));
@@ -93,11 +99,11 @@ impl Worker {
             if !several
                 && let [_] = finished[..]
                 && let Some(done) = finished.pop()
-                && let Some(permit) = state.follow_on(me, of, done, effects)
+                && state.follow_on(me, of, done, next, effects)
             {
                 state.working += 1;
                 *working = true;
-                return Some(Taken::One(permit));
+                return Some(Taken::One);
             }
             several = rest;
             if let Some((key, run)) = &*of {
@@ -119,7 +125,7 @@ impl Worker {
                 shared.wake(state);
                 return None;
             }
-            let taken = if rest { Taken::Several } else { state.take_share(me, shared.workers, of, now) };
+            let taken = if rest { Taken::Several } else { state.take_share(me, shared.workers, of, now, next) };
             if !matches!(taken, Taken::Nothing) {
                 state.working += 1;
                 *working = true;
@@ -182,7 +188,9 @@ pub(super) fn attempt(run: &Arc<RunShared>, permit: StartPermit, now: &mut Times
     let (task, attempt, started) = (permit.place(), permit.attempt, *now);
     let context = permit.context(run);
     let span = span(run, &permit);
-    let outcome = span.in_scope(|| call_sync(permit, context.as_ref()));
+    let entered = span.enter();
+    let outcome = call_sync(permit, context.as_ref());
+    drop(entered);
     let outcome = store(run, &task, outcome);
     log_outcome(&span, &outcome);
     *now = run.clock.now();

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use super::edit::Note;
 use super::error::JournalError;
 use super::history::RunHistory;
 use super::journal::Journal;
 use super::params;
+use super::task_filter::TaskFilter;
 use crate::base::Timestamp;
 use crate::dag::Plan;
 use crate::engine::{Archive, ArchiveFuture, EndedRun, OpenRecorder, PastRun, RecorderError, RunRequest, returned};
@@ -101,6 +103,29 @@ impl Archive for Journal {
 
     fn resume<'a>(&'a self, run_id: &'a str, plan: &'a Arc<Plan>) -> ArchiveFuture<'a, RunRequest<()>> {
         boxed(self.resume_plan(run_id, plan, Timestamp::now()))
+    }
+
+    fn retry<'a>(
+        &'a self,
+        run_id: &'a str,
+        plan: &'a Arc<Plan>,
+        params: &'a [AnyValue],
+        by: &'a str,
+    ) -> ArchiveFuture<'a, Option<RunRequest<()>>> {
+        boxed(async move {
+            let row = self.row(run_id).await?;
+            let stored = self.inner.store.params(row.number).await?;
+            if params::encode(plan.params(), params).ok() != stored {
+                return Ok(None);
+            }
+            let mut adopted = self.adopt_row(&row, Some(plan)).await?;
+            let note = Note { by: by.to_owned(), reason: "the task that waits for this run is retried".to_owned() };
+            match adopted.clear(&TaskFilter::all().failed().downstream(), &note).await {
+                Err(JournalError::Nothing { .. }) => return Ok(None),
+                cleared => drop(cleared?),
+            }
+            adopted.resume_plan(plan, Timestamp::now()).await.map(Some)
+        })
     }
 
     fn open_recorder(&self) -> OpenRecorder {

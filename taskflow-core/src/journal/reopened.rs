@@ -86,10 +86,11 @@ impl<'a> ResumeState<'a> {
         let mut probe = Machine::new(Arc::clone(self.plan), self.selection().as_ref(), Settings::default());
         probe.restore(&self.restore(HashMap::new(), Vec::new()));
         probe.step(Input::Start, at, &mut Vec::new());
+        let scopes = self.plan.scopes_by_node();
         let mut seen = HashSet::new();
         for task in self.layout.tasks().filter(|&task| !probe.task_state(task).is_terminal()) {
             let (node, at) = (self.layout.node(task), self.layout.at(task));
-            for scope in self.plan.scopes().iter().filter(|it| it.setup == node || it.work.contains(&node)) {
+            for scope in scopes.get(&node).into_iter().flatten() {
                 let Some(setup) = self.layout.task(scope.setup, at).filter(|&setup| seen.insert(setup)) else {
                     continue;
                 };

@@ -1,7 +1,8 @@
 //! Setups and teardowns of stored runs: what must run again together, and what is left to tear
 //! down.
 
-use std::collections::HashSet;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 
 use super::graph::{EdgeRule, Graph, GraphKind};
 use super::history::RunHistory;
@@ -10,33 +11,26 @@ use crate::run::TaskState;
 /// These tasks, with setup and teardown of tasks inside a scope, and with the teardown of setups.
 ///
 /// Work needs what its setup made, and the teardown has removed that. A teardown alone stays alone.
-pub(super) fn with_scopes(graph: &Graph, tasks: Vec<u32>) -> Vec<u32> {
-    let mut all = tasks.clone();
-    let mut picked = vec![false; graph.nodes.len()];
-    tasks.iter().for_each(|&task| picked[task as usize] = true);
+pub(super) fn with_scopes(graph: &Graph, mut tasks: Vec<u32>) -> Vec<u32> {
     if !graph.kinds.iter().any(GraphKind::is_teardown) {
         return tasks;
     }
-    let below = graph.successors();
+    let scopes = scopes_by_node(graph);
+    let mut picked = vec![false; graph.nodes.len()];
+    tasks.iter().for_each(|&task| picked[task as usize] = true);
     // A setup that must run again can be inside an outer scope.
-    loop {
-        let before = all.len();
-        for teardown in teardowns(graph) {
-            for setup in setups_of(graph, teardown) {
-                let work = work(graph, &below, setup, teardown);
-                if picked[setup as usize] || work.into_iter().any(|task| picked[task as usize]) {
-                    for task in [setup, teardown] {
-                        if !std::mem::replace(&mut picked[task as usize], true) {
-                            all.push(task);
-                        }
-                    }
+    let mut place = 0;
+    while let Some(&task) = tasks.get(place) {
+        place += 1;
+        for &(setup, teardown) in &scopes[task as usize] {
+            for task in [setup, teardown] {
+                if !std::mem::replace(&mut picked[task as usize], true) {
+                    tasks.push(task);
                 }
             }
         }
-        if all.len() == before {
-            return all;
-        }
     }
+    tasks
 }
 
 /// The teardowns that are left to run: their setups have succeeded.
@@ -57,27 +51,63 @@ fn setups_of(graph: &Graph, teardown: u32) -> impl Iterator<Item = u32> + '_ {
     inputs.filter(|&&(_, edge)| edge == EdgeRule::Setup).map(|&(setup, _)| setup)
 }
 
-/// The nodes between a setup and its teardown.
-fn work(graph: &Graph, below: &[Vec<u32>], setup: u32, teardown: u32) -> Vec<u32> {
-    let above = |node: u32| {
-        let node = &graph.nodes[node as usize];
-        node.inputs.iter().map(|&(upstream, _)| upstream).chain(node.after.iter().copied()).collect()
-    };
-    let before = reach(teardown, above, |node| node != setup);
-    let after = reach(setup, |node| below[node as usize].clone(), |node| before.contains(&node));
-    after.into_iter().filter(|node| before.contains(node)).collect()
-}
-
-/// The nodes reachable from a node through nodes that are `inside`.
-fn reach(from: u32, next: impl Fn(u32) -> Vec<u32>, inside: impl Fn(u32) -> bool) -> HashSet<u32> {
-    let mut seen = HashSet::new();
-    let mut open = vec![from];
-    while let Some(node) = open.pop() {
-        for next in next(node) {
-            if inside(next) && seen.insert(next) {
-                open.push(next);
+/// Setup and teardown of each scope that a node is the setup of, or between them.
+fn scopes_by_node(graph: &Graph) -> Vec<Vec<(u32, u32)>> {
+    let below = graph.successors();
+    let ranks = ranks(graph, &below);
+    let mut scopes = vec![Vec::new(); graph.nodes.len()];
+    // The number of the last search that has reached a node from its setup, and from its teardown.
+    let (mut after, mut before) = (vec![0_u32; graph.nodes.len()], vec![0_u32; graph.nodes.len()]);
+    let mut search = 0;
+    for teardown in teardowns(graph) {
+        for setup in setups_of(graph, teardown) {
+            scopes[setup as usize].push((setup, teardown));
+            search += 1;
+            // The ranks keep the search inside the scope, which makes it short in most graphs.
+            let is_above = |node: u32| ranks[node as usize] < ranks[teardown as usize];
+            let mut open = vec![setup];
+            while let Some(node) = open.pop() {
+                for &next in below[node as usize].iter().filter(|&&next| is_above(next)) {
+                    if std::mem::replace(&mut after[next as usize], search) != search {
+                        open.push(next);
+                    }
+                }
+            }
+            open.push(teardown);
+            while let Some(node) = open.pop() {
+                for next in upstreams(graph, node).filter(|&next| after[next as usize] == search) {
+                    if std::mem::replace(&mut before[next as usize], search) != search {
+                        scopes[next as usize].push((setup, teardown));
+                        open.push(next);
+                    }
+                }
             }
         }
     }
-    seen
+    scopes
+}
+
+/// The place of each node in an order in which upstreams come first, and otherwise lower numbers.
+fn ranks(graph: &Graph, below: &[Vec<u32>]) -> Vec<usize> {
+    let mut open: Vec<usize> = (0..).zip(&graph.nodes).map(|(node, _)| upstreams(graph, node).count()).collect();
+    let is_free = |&node: &u32| open[node as usize] == 0;
+    let mut free: BinaryHeap<Reverse<u32>> = (0..graph.nodes.len() as u32).filter(is_free).map(Reverse).collect();
+    let mut ranks = vec![0; graph.nodes.len()];
+    let mut rank = 0;
+    while let Some(Reverse(node)) = free.pop() {
+        rank += 1;
+        ranks[node as usize] = rank;
+        for &next in &below[node as usize] {
+            open[next as usize] -= 1;
+            if open[next as usize] == 0 {
+                free.push(Reverse(next));
+            }
+        }
+    }
+    ranks
+}
+
+fn upstreams(graph: &Graph, node: u32) -> impl Iterator<Item = u32> + '_ {
+    let node = &graph.nodes[node as usize];
+    node.inputs.iter().map(|&(upstream, _)| upstream).chain(node.after.iter().copied())
 }

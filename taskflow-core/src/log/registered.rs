@@ -77,6 +77,7 @@ impl Redactor {
             Failure::Skipped { reason } | Failure::Cancelled { reason } => self.message(reason),
             Failure::Crashed { stderr, .. } => stderr.iter_mut().for_each(|line| self.message(line)),
             Failure::TimedOut { .. }
+            | Failure::OutOfTime { .. }
             | Failure::NothingFound { .. }
             | Failure::UpstreamFailed { .. }
             | Failure::Lost { .. } => {}

@@ -9,7 +9,7 @@ use super::input::Elements;
 use super::timer::Timer;
 use crate::base::{Failure, Timestamp};
 use crate::dag::Layout;
-use crate::run::{AttemptRecord, Entry, RunState, TaskIndex, Transition, nanos};
+use crate::run::{AttemptRecord, Entry, RunState, TaskIndex, TaskState, Transition, nanos};
 use crate::task::Outcome;
 
 impl Core {
@@ -21,11 +21,54 @@ impl Core {
             cell.started = now;
         }
         let attempt = cell.attempt;
-        if self.apply(task, Transition::Start, now)
-            && let Some(timeout) = graph.options(task).timeout
-        {
+        if !self.apply(task, Transition::Start, now) {
+            return;
+        }
+        if let Some(timeout) = graph.options(task).timeout {
             self.timers.insert((now + timeout, Timer::Attempt { task, attempt }));
         }
+        if let Some((_, end)) = self.end_of_attempts(graph, task) {
+            // It may have waited for a slot for too long.
+            self.timers.insert((end.max(now), Timer::Total(task)));
+        }
+    }
+
+    /// The limit over all attempts of a task, and when it is reached. Attempts before the task was
+    /// cleared, or retried with its group or run, do not count.
+    pub(super) fn end_of_attempts(&self, graph: &Layout, task: TaskIndex) -> Option<(Duration, Timestamp)> {
+        let limit = graph.options(task).total_timeout?;
+        let earlier = self.retried.get(&task).and_then(|all| all.get(self.uncounted_attempts(task) as usize));
+        let started = earlier.map_or(self.tasks[task].started, |first| first.started);
+        Some((limit, started + limit))
+    }
+
+    /// The time of a task over all its attempts may be over.
+    pub(super) fn attempts_end(
+        &mut self,
+        graph: &Layout,
+        task: TaskIndex,
+        now: Timestamp,
+        commands: &mut Vec<Command>,
+    ) {
+        let Some((limit, end)) = self.end_of_attempts(graph, task) else { return };
+        let cell = self.tasks[task];
+        // An earlier round of the task may have set the timer. A task that waits for a slot has its
+        // own when it starts.
+        if end > now {
+            return;
+        }
+        match cell.state {
+            TaskState::Running => commands.extend([Command::Abandon(task), Command::EndWork(task)]),
+            TaskState::Deferred | TaskState::UpForReschedule => {
+                if let Some(waiter) = self.waiters.get_mut(&task) {
+                    waiter.waits = false;
+                }
+                commands.push(Command::EndWork(task));
+            }
+            _ => return,
+        }
+        let attempts = cell.attempt - self.uncounted_attempts(task);
+        self.attempt_failed(graph, task, Failure::OutOfTime { limit, attempts }, None, now, commands);
     }
 
     pub(super) fn finished(
@@ -80,9 +123,10 @@ impl Core {
         let retry = graph.options(task).retry;
         let counted = cell.attempt - self.uncounted_attempts(task);
         let continues_attempt = self.halted.is_none() || spared;
-        if continues_attempt && failure.is_retryable() && counted <= retry.retries {
+        let due = now + delay.unwrap_or_else(|| retry.delay_after(counted, seed_of(&self.settings, task)));
+        let in_time = self.end_of_attempts(graph, task).is_none_or(|(_, end)| due < end);
+        if continues_attempt && failure.is_retryable() && counted <= retry.retries && in_time {
             let failure = Arc::new(failure);
-            let due = now + delay.unwrap_or_else(|| retry.delay_after(counted, seed_of(&self.settings, task)));
             if self.settings.recorded {
                 let took = nanos(now.since(cell.started));
                 let (failure, retry) = (Arc::clone(&failure), Some(due.as_nanos()));

@@ -61,8 +61,12 @@ fn waits(join: &Join) -> bool {
 
 /// How many upstreams of a join do not take part in the run. Only the work of a scope can be left
 /// out while what is below it, the teardown, takes part.
+#[inline]
 fn left_out(plan: &Plan, join: &Join, selection: Option<&Selection>) -> u32 {
-    let Some(selection) = selection else { return 0 };
+    selection.map_or(0, |selection| left_out_of(selection, plan, join))
+}
+
+fn left_out_of(selection: &Selection, plan: &Plan, join: &Join) -> u32 {
     if join.rule != TriggerRule::AllDoneSetupSuccess || plan.node_options(join.node).teardown.is_none() {
         return 0;
     }

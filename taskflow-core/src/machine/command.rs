@@ -13,6 +13,8 @@ pub(crate) enum Command {
     Forget(TaskIndex),
     /// The running attempt is over for the machine: stop it if possible, and ignore its result.
     Abandon(TaskIndex),
+    /// Kill what a task has running outside the process.
+    EndWork(TaskIndex),
     /// Nothing more starts: drop the ready tasks, and ask the running ones to stop.
     Halt,
     /// The run is over.

@@ -117,22 +117,35 @@ impl Core {
     pub(super) fn apply(&mut self, task: TaskIndex, transition: Transition, now: Timestamp) -> bool {
         let cell = &mut self.tasks[task];
         let Some(next) = cell.state.after(transition) else { return false };
-        if self.settings.observed {
-            self.events.push(Event::Task { at: now, task, attempt: cell.attempt, from: cell.state, to: next });
-        }
         let from = std::mem::replace(&mut cell.state, next);
+        if self.settings.observed || self.settings.recorded {
+            self.report(task, transition, from, now);
+        }
+        true
+    }
+
+    /// Adds the event and the entry of a transition that was made.
+    fn report(&mut self, task: TaskIndex, transition: Transition, from: TaskState, now: Timestamp) {
+        let TaskCell { attempt, state: to, .. } = self.tasks[task];
+        if self.settings.observed {
+            self.events.push(Event::Task { at: now, task, attempt, from, to });
+        }
         if self.settings.recorded {
             let entry = self.entry(task, transition, from, now);
             self.entries.extend(entry.map(|entry| (now, entry)));
         }
-        true
     }
 
     /// The entry for a transition.
     fn entry(&self, task: TaskIndex, transition: Transition, from: TaskState, now: Timestamp) -> Option<Entry> {
         let cell = &self.tasks[task];
         let attempt = cell.attempt;
-        let took = if from == TaskState::Running { nanos(now.since(cell.started)) } else { 0 };
+        let under_way = match from {
+            TaskState::Running => true,
+            TaskState::Deferred | TaskState::UpForReschedule => transition == Transition::Fail,
+            _ => false,
+        };
+        let took = if under_way { nanos(now.since(cell.started)) } else { 0 };
         Some(match transition {
             // After a start, it says that the attempt was cut off.
             Transition::Schedule | Transition::Interrupt => Entry::Scheduled { task },

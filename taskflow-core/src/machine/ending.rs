@@ -32,6 +32,7 @@ impl Core {
     }
 
     /// Notes the failure of a task that nothing depends on: it decides the state of the run.
+    #[inline]
     pub(super) fn judge_leaf(&mut self, graph: &Layout, task: TaskIndex) {
         let state = self.tasks[task].state;
         let bad = matches!(state, TaskState::Failed | TaskState::UpstreamFailed | TaskState::Cancelled);

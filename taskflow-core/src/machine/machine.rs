@@ -22,6 +22,12 @@ impl Machine {
         Machine { layout: Layout::new(plan), core }
     }
 
+    /// As [`step`](Machine::step) with [`Input::Started`], which has no commands.
+    pub(crate) fn start(&mut self, task: TaskIndex, now: Timestamp) {
+        let now = self.core.advance(now);
+        self.core.task_started(&self.layout, task, now);
+    }
+
     /// The run is requested, but has to wait before it starts.
     pub(crate) fn wait_to_start(&mut self, now: Timestamp) {
         // The times of a run that ends without having started.
@@ -30,17 +36,15 @@ impl Machine {
     }
 
     /// Processes an input and appends the commands that follow from it.
-    pub(crate) fn step(&mut self, input: Input, now: Timestamp, commands: &mut Vec<Command>) {
+    #[inline]
+    pub(crate) fn step(&mut self, mut input: Input, now: Timestamp, commands: &mut Vec<Command>) {
         let Machine { layout, core } = self;
-        let input = match input {
-            Input::Finished { task, attempt, started, outcome: Outcome::Success(Some(elements)) }
-                if core.is_running(task, attempt) =>
-            {
-                let outcome = Machine::expand(layout, core, task, *elements, now);
-                Input::Finished { task, attempt, started, outcome }
-            }
-            input => input,
-        };
+        if let Input::Finished { task, attempt, outcome, .. } = &mut input
+            && let Outcome::Success(elements) = outcome
+            && let Some(elements) = elements.take_if(|_| core.is_running(*task, *attempt))
+        {
+            *outcome = Machine::expand(layout, core, *task, *elements, now);
+        }
         core.step(layout, input, now, commands);
         if core.tries_again {
             self.try_again(now, commands);

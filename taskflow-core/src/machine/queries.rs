@@ -9,7 +9,7 @@ use super::core::seed_of;
 use super::machine::Machine;
 use super::timer::Timer;
 use crate::base::{Failure, Timestamp};
-use crate::dag::{Layout, Plan, RunJoinIndex};
+use crate::dag::{Layout, NodeOptions, Plan, RunJoinIndex};
 use crate::run::{AttemptRecord, Entry, Event, RunState, TaskIndex, TaskState, WaitRecord, within};
 use crate::task::{WaitState, Waiting, because_of};
 
@@ -59,22 +59,26 @@ impl Machine {
     }
 
     /// Whether no attempt can follow the running one and the task cannot return from a wait.
+    #[inline]
     pub(crate) fn is_last_attempt(&self, task: TaskIndex) -> bool {
-        self.core.tasks[task].attempt >= self.max_attempts(task)
-            && self.layout.options(task).waiting == Waiting::Never
+        let NodeOptions { retry, waiting, .. } = self.layout.options(task);
+        self.core.tasks[task].attempt >= self.attempts_with(retry.retries, task)
+            && *waiting == Waiting::Never
             // Its group may be retried.
             && self.plan().units().of(self.layout.node(task)).is_none()
     }
 
     /// The wait state for a call now, if the task may wait.
-    pub(crate) fn wait_state(&self, task: TaskIndex, now: Timestamp) -> Option<WaitState> {
-        if self.layout.options(task).waiting == Waiting::Never {
-            return None;
-        }
+    #[inline]
+    pub(crate) fn wait_state(&self, task: TaskIndex, now: Timestamp) -> Option<Box<WaitState>> {
+        if self.layout.options(task).waiting == Waiting::Never { None } else { Some(self.new_wait_state(task, now)) }
+    }
+
+    fn new_wait_state(&self, task: TaskIndex, now: Timestamp) -> Box<WaitState> {
         let record = self.core.waiters.get(&task).map(|waiter| &waiter.record);
         let (since, waits) = record.map_or((now, 0), |record| (record.since, record.count));
         let after = self.core.past.events_seen.get(&task).copied().unwrap_or(0);
-        Some(WaitState { now, since, waits, after, events: Arc::clone(&self.core.external) })
+        Box::new(WaitState { now, since, waits, after, events: Arc::clone(&self.core.external) })
     }
 
     /// How often the task was run again with its group or its run.
@@ -89,7 +93,10 @@ impl Machine {
 
     /// How many attempts the task may have.
     pub(crate) fn max_attempts(&self, task: TaskIndex) -> u32 {
-        let retries = self.layout.options(task).retry.retries;
+        self.attempts_with(self.layout.options(task).retry.retries, task)
+    }
+
+    fn attempts_with(&self, retries: u32, task: TaskIndex) -> u32 {
         retries.saturating_add(1).saturating_add(self.core.uncounted_attempts(task))
     }
 

@@ -9,6 +9,7 @@
 //!    with the numbers of the tasks, which do not change.
 //! 3. The machine rebuilds itself from its own state, as for a run that is resumed, and starts.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::command::Command;
@@ -178,14 +179,18 @@ impl Machine {
     /// These tasks, and the setups and teardowns of the scopes they are in: what was torn down is
     /// needed again.
     fn with_scopes(&self, mut tasks: Vec<TaskIndex>) -> Vec<TaskIndex> {
+        let scopes = self.layout.plan().scopes_by_node();
+        if scopes.is_empty() {
+            return tasks;
+        }
+        let mut seen: HashSet<TaskIndex> = tasks.iter().copied().collect();
         let mut place = 0;
         while let Some(&task) = tasks.get(place) {
             place += 1;
             let (node, at) = (self.layout.node(task), self.layout.at(task));
-            let around = self.layout.plan().scopes().iter().filter(|it| it.setup == node || it.work.contains(&node));
-            for scope in around {
+            for scope in scopes.get(&node).into_iter().flatten() {
                 for node in std::iter::once(scope.setup).chain(indices(scope.teardown.clone())) {
-                    let other = self.layout.task(node, at).filter(|other| !tasks.contains(other));
+                    let other = self.layout.task(node, at).filter(|&other| seen.insert(other));
                     let takes_part = |&other: &TaskIndex| self.task_state(other) != TaskState::Removed;
                     tasks.extend(other.filter(takes_part));
                 }

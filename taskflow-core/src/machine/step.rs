@@ -12,9 +12,7 @@ use crate::run::{Entry, Event, RunState, TaskIndex, TaskState, Transition};
 
 impl Core {
     pub(super) fn step(&mut self, graph: &Layout, input: Input, now: Timestamp, commands: &mut Vec<Command>) {
-        // Threads read the clock at different moments; in a run, time never goes back.
-        let now = now.max(self.latest);
-        self.latest = now;
+        let now = self.advance(now);
         match input {
             Input::Start => self.start(graph, now, commands),
             Input::Started { task } => return self.task_started(graph, task, now),
@@ -37,6 +35,27 @@ impl Core {
             Input::Halt { reason, state } => self.halt(graph, reason, state, Transition::Cancel, now, commands),
         }
         self.propagate(graph, now, commands);
+        // Most steps create no elements.
+        if !self.unbound.is_empty() || !self.late.is_empty() {
+            self.join_elements(graph, now, commands);
+        }
+        self.judge_groups(graph, now, commands);
+        if self.open == 0 && self.state == RunState::Running && !self.is_tried_again(graph, now) {
+            self.end(now, commands);
+        } else if self.is_drained() {
+            self.end_drained(now, commands);
+        }
+    }
+
+    /// The time of a step. Threads read the clock at different moments; in a run, time never goes
+    /// back.
+    pub(super) fn advance(&mut self, now: Timestamp) -> Timestamp {
+        self.latest = now.max(self.latest);
+        self.latest
+    }
+
+    /// Schedules tasks of new elements, and propagates to them what ended outside before.
+    fn join_elements(&mut self, graph: &Layout, now: Timestamp, commands: &mut Vec<Command>) {
         for task in std::mem::take(&mut self.unbound) {
             if self.halted.is_none() && self.tasks[task].state == TaskState::None {
                 self.ready(graph, task, now, commands);
@@ -46,12 +65,6 @@ impl Core {
             let state = self.tasks[upstream].state;
             self.update_join(graph, join, upstream, state, now, commands);
             self.propagate(graph, now, commands);
-        }
-        self.judge_groups(graph, now, commands);
-        if self.open == 0 && self.state == RunState::Running && !self.is_tried_again(graph, now) {
-            self.end(now, commands);
-        } else if self.is_drained() {
-            self.end_drained(now, commands);
         }
     }
 
@@ -119,7 +132,7 @@ impl Core {
         if !self.past.waits.is_empty()
             && let Some(poke) = self.past.waits.remove(&task)
         {
-            return self.restore_wait(task, poke, now, commands);
+            return self.restore_wait(graph, task, poke, now, commands);
         }
         match retry {
             Some(due) if due > now => {
@@ -162,6 +175,7 @@ impl Core {
                         self.attempt_failed(graph, task, Failure::TimedOut { limit }, None, now, commands);
                     }
                 }
+                Timer::Total(task) => self.attempts_end(graph, task, now, commands),
                 Timer::Deadline => self.deadline_missed(due, now),
                 Timer::TryAgain => self.tries_again = self.run_retry.is_some() && self.halted.is_none(),
                 Timer::Run => {

@@ -4,8 +4,8 @@ use std::time::Duration;
 use super::{Command, Elements, Input, Machine, Settings};
 use crate::base::{Failure, Timestamp};
 use crate::dag::{Dag, DagBuilder, Group, Output, Plan, chain, scope};
-use crate::run::{Restored, RestoredState, RestoredTask, RunState, TaskIndex, TaskState};
-use crate::task::{Outcome, TriggerRule};
+use crate::run::{Restored, RestoredState, RestoredTask, RunState, TaskIndex, TaskState, WaitRecord};
+use crate::task::{Outcome, TriggerRule, Wait};
 
 type Ended = Outcome<Option<Box<Elements>>>;
 
@@ -178,6 +178,114 @@ fn an_attempt_ends_at_its_time_limit() {
     assert_eq!(run.state("a"), TaskState::Failed);
     let limit = Duration::from_secs(5);
     assert_eq!(run.machine.failure(run.task("a")).as_deref(), Some(&Failure::TimedOut { limit }));
+}
+
+fn one_with_a_total_limit(dag: &DagBuilder) {
+    let a = dag.add("a", |_| Ok(())).retries(9).retry_delay(Duration::from_secs(25));
+    a.total_timeout(Duration::from_secs(60));
+}
+
+fn out_of_time(attempts: u32) -> Failure {
+    Failure::OutOfTime { limit: Duration::from_secs(60), attempts }
+}
+
+#[test]
+fn the_limit_over_all_attempts_ends_the_one_that_runs() {
+    let mut run = Run::of(one_with_a_total_limit);
+    run.attempt("a", failed());
+    run.wait();
+    run.begin("a");
+    run.wait();
+    assert_eq!(run.now.since(Timestamp::EPOCH), Duration::from_secs(60));
+    assert!(run.commands.contains(&Command::Abandon(run.task("a"))));
+    assert_eq!(run.state("a"), TaskState::Failed);
+    assert_eq!(run.machine.failure(run.task("a")).as_deref(), Some(&out_of_time(2)));
+    assert_eq!(run.machine.state(), RunState::Failed);
+}
+
+#[test]
+fn no_retry_starts_at_the_limit_over_all_attempts_or_later() {
+    let mut run = Run::of(one_with_a_total_limit);
+    for _ in 0..2 {
+        run.attempt("a", failed());
+        assert_eq!(run.state("a"), TaskState::UpForRetry);
+        run.wait();
+    }
+    run.begin("a");
+    run.now = run.now + Duration::from_secs(5);
+    run.finish("a", failed());
+    // At 55 s; the next attempt would start at 80 s. The failure is that of the last attempt.
+    assert_eq!(run.state("a"), TaskState::Failed);
+    assert!(matches!(run.machine.failure(run.task("a")).as_deref(), Some(Failure::Error { .. })));
+}
+
+#[test]
+fn an_attempt_that_starts_after_the_limit_over_all_attempts_fails_at_once() {
+    let mut run = Run::of(one_with_a_total_limit);
+    run.attempt("a", failed());
+    run.wait();
+    // It waits for a slot.
+    run.now = run.now + Duration::from_secs(100);
+    run.begin("a");
+    run.step(Input::TimeReached);
+    assert_eq!(run.machine.failure(run.task("a")).as_deref(), Some(&out_of_time(2)));
+}
+
+#[test]
+fn a_deferred_task_stops_waiting_at_the_limit_over_all_attempts() {
+    let wait = || Outcome::Waits(Box::new(Wait::Deferred { until: None, event: Some(("go".to_owned(), 0)) }));
+    let mut run = Run::of(one_with_a_total_limit);
+    run.attempt("a", wait());
+    assert_eq!(run.state("a"), TaskState::Deferred);
+    run.wait();
+    assert_eq!(run.now.since(Timestamp::EPOCH), Duration::from_secs(60));
+    assert!(run.commands.contains(&Command::EndWork(run.task("a"))));
+    assert_eq!(run.machine.failure(run.task("a")).as_deref(), Some(&out_of_time(1)));
+    let (key, by, reason) = ("go".to_owned(), String::new(), String::new());
+    run.step(Input::Event { key, value: Arc::from("1"), by, reason });
+    assert_eq!(run.state("a"), TaskState::Failed);
+}
+
+#[test]
+fn a_retried_group_has_the_whole_limit_again() {
+    let mut run = Run::of(|dag| {
+        Group::new("g").retries(1).retry_delay(Duration::from_secs(600)).draw(|| one_with_a_total_limit(dag));
+    });
+    run.begin("g.a");
+    run.wait();
+    assert_eq!(run.now.since(Timestamp::EPOCH), Duration::from_secs(60));
+    run.wait();
+    assert_eq!(run.now.since(Timestamp::EPOCH), Duration::from_secs(660));
+    run.begin("g.a");
+    run.wait();
+    assert_eq!(run.now.since(Timestamp::EPOCH), Duration::from_secs(720));
+    assert_eq!(run.machine.failure(run.task("g.a")).as_deref(), Some(&out_of_time(1)));
+}
+
+/// The time goes on while no process runs the task.
+#[test]
+fn a_resumed_wait_keeps_the_limit_over_all_attempts() {
+    let mut run = Run::unstarted(plan(one_with_a_total_limit), Settings::default());
+    let started = Timestamp::EPOCH + Duration::from_secs(10);
+    let record = WaitRecord { since: started, count: 1, until: None, event: Some(("go".to_owned(), 0)) };
+    let waits = RestoredTask {
+        task: run.task("a"),
+        state: RestoredState::Waits { poke: false },
+        attempts: 1,
+        uncounted_attempts: 0,
+        rounds: 0,
+        started,
+        ended: started,
+        retried: Vec::new(),
+        wait: Some(Box::new(record)),
+        events_seen: 0,
+    };
+    run.machine.restore(&Restored { tasks: vec![waits], ..Restored::default() });
+    run.now = Timestamp::EPOCH + Duration::from_secs(30);
+    run.step(Input::Start);
+    run.wait();
+    assert_eq!(run.now.since(Timestamp::EPOCH), Duration::from_secs(70));
+    assert_eq!(run.machine.failure(run.task("a")).as_deref(), Some(&out_of_time(1)));
 }
 
 #[test]

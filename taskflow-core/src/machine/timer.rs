@@ -15,6 +15,8 @@ pub(super) enum Timer {
         task: TaskIndex,
         attempt: u32,
     },
+    /// The time of the task over all its attempts is over.
+    Total(TaskIndex),
     Run,
     Grace,
     Deadline,

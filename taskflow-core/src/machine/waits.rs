@@ -157,11 +157,21 @@ impl Core {
     }
 
     /// Resumes the wait of a task in a resumed run.
-    pub(super) fn restore_wait(&mut self, task: TaskIndex, poke: bool, now: Timestamp, commands: &mut Vec<Command>) {
+    pub(super) fn restore_wait(
+        &mut self,
+        graph: &Layout,
+        task: TaskIndex,
+        poke: bool,
+        now: Timestamp,
+        commands: &mut Vec<Command>,
+    ) {
         let cell = &mut self.tasks[task];
         // The clock of an earlier process may have been ahead.
         cell.started = cell.started.min(now);
         cell.state = if poke { TaskState::UpForReschedule } else { TaskState::Deferred };
+        if let Some((_, end)) = self.end_of_attempts(graph, task) {
+            self.timers.insert((end.max(now), Timer::Total(task)));
+        }
         let event = self.waiters.get(&task).and_then(|waiter| waiter.record.event.as_ref());
         if event.is_some_and(|(key, _)| key.starts_with(RUN_ENDED)) {
             // That run may have ended meanwhile: the task checks for itself.

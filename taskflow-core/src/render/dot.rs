@@ -6,7 +6,7 @@ use std::fmt::Write;
 use super::facts::facts;
 use super::nest::{Nest, nested};
 use super::text;
-use super::view::{EdgeView, Endpoint, Link, NodeView, ParamView, View};
+use super::view::{ClusterKind, EdgeView, Endpoint, Link, NodeView, ParamView, View};
 
 pub(super) fn dot(view: &View<'_>) -> String {
     let mut out = String::new();
@@ -40,11 +40,12 @@ fn write(view: &View<'_>, out: &mut String) -> std::fmt::Result {
     let mut depth = 1;
     for step in nested(view) {
         match step {
-            Nest::Open(group) => {
-                let group = &view.groups[group as usize];
+            Nest::Open(at) => {
+                let cluster = &view.clusters[at as usize];
                 let indent = "  ".repeat(depth);
-                writeln!(out, "{indent}subgraph {} {{", quoted(&format!("cluster_{}", group.id)))?;
-                writeln!(out, "{indent}  label={}; style=rounded; color=\"#8c959f\";", label(group.label))?;
+                let style = if cluster.kind == ClusterKind::Group { "rounded" } else { "\"rounded,dashed\"" };
+                writeln!(out, "{indent}subgraph {} {{", quoted(&format!("cluster_{at}_{}", cluster.of)))?;
+                writeln!(out, "{indent}  label={}; style={style}; color=\"#8c959f\";", label(&cluster.label))?;
                 depth += 1;
             }
             Nest::Node(node) => writeln!(out, "{}{}", "  ".repeat(depth), node_line(&view.nodes[node as usize]))?,

@@ -13,9 +13,6 @@ pub(super) fn facts(node: &NodeView<'_>) -> Vec<String> {
     } else if node.calls_another_name() {
         facts.push(format!("fn {}", node.task));
     }
-    if let Some(list) = node.each {
-        facts.push(format!("for {}", list.id));
-    }
     if node.kind != "sync" {
         facts.push(node.kind.to_owned());
     }
@@ -27,6 +24,9 @@ pub(super) fn facts(node: &NodeView<'_>) -> Vec<String> {
     }
     if let Some(timeout) = option("timeout") {
         facts.push(format!("timeout {timeout}"));
+    }
+    if let Some(limit) = option("total_timeout") {
+        facts.push(format!("total timeout {limit}"));
     }
     if let Some(pool) = option("pool") {
         let slots = option("pool_slots").map(|slots| format!(" \u{d7}{slots}")).unwrap_or_default();

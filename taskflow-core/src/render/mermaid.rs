@@ -25,9 +25,9 @@ fn write(view: &View<'_>, out: &mut String) -> std::fmt::Result {
     let mut depth = 1;
     for step in nested(view) {
         match step {
-            Nest::Open(group) => {
-                let name = label(view.groups[group as usize].label);
-                writeln!(out, "{}subgraph g{group}[{name}]", "  ".repeat(depth))?;
+            Nest::Open(cluster) => {
+                let name = label(&view.clusters[cluster as usize].label);
+                writeln!(out, "{}subgraph g{cluster}[{name}]", "  ".repeat(depth))?;
                 depth += 1;
             }
             Nest::Node(index) => {

@@ -35,7 +35,8 @@ use crate::dag::Plan;
 
 pub use self::svg::{STATES, SvgOptions, svg};
 pub use self::view::{
-    ArgValue, ArgView, EdgeView, Endpoint, GroupView, Link, NodeView, OptionList, ParamView, Ref, ResultView, View,
+    ArgValue, ArgView, ClusterKind, ClusterView, EdgeView, Endpoint, GroupView, Link, NodeView, OptionList, ParamView,
+    Ref, ResultView, View,
 };
 
 /// What a plan can be shown as.

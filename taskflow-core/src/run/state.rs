@@ -94,7 +94,7 @@ impl TaskState {
             }
             (S::Scheduled, T::Start) => Some(S::Running),
             (S::Running, T::Succeed) => Some(S::Success),
-            (S::Running, T::Fail) => Some(S::Failed),
+            (S::Running | S::UpForReschedule | S::Deferred, T::Fail) => Some(S::Failed),
             (S::Running, T::Retry) => Some(S::UpForRetry),
             (S::Running, T::Reschedule) => Some(S::UpForReschedule),
             (S::Running, T::Defer) => Some(S::Deferred),

@@ -102,6 +102,7 @@ pub(crate) async fn call_async(
     }
 }
 
+#[inline]
 fn judge(produced: Produced, control: Option<&AttemptControl>) -> Outcome {
     match produced {
         Ok(value) => Outcome::Success(value),

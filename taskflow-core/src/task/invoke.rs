@@ -23,6 +23,7 @@ pub struct Inputs(SmallVec<[Option<AnyValue>; 3]>);
 
 impl Inputs {
     /// Adds the next input.
+    #[inline]
     pub fn push(&mut self, value: AnyValue) {
         self.0.push(Some(value));
     }

@@ -13,8 +13,8 @@ use super::{Backoff, Callbacks, Executor, SensorOptions, TriggerRule};
 /// - `merge`: how [`TaskOptions::or`] combines two of them: `first` takes the first that is set,
 ///   `list` the first that is not empty, `nested` merges their parts.
 /// - `hash`: when the structural hash of a DAG includes it among the task defaults: `always`,
-///   `if_any` or `never`. An option that is added later is `if_some` or `if_any`, so that the
-///   hashes of graphs without it stay the same.
+///   `if_some`, `if_any` or `never`. An option that is added later is `if_some` or `if_any`, so
+///   that the hashes of graphs without it stay the same.
 /// - `show`: how pictures of a DAG show it among the task defaults, a function of `render`.
 ///
 /// What a node makes of an option is a row of `node_options`, the table of the resolved options.
@@ -31,6 +31,8 @@ macro_rules! task_options {
             max_retry_delay: Option<Duration> = None, merge(first), hash(always), show(duration);
             /// How long one attempt may run. Default: no limit.
             timeout: Option<Duration> = None, merge(first), hash(always), show(duration);
+            /// How long all attempts may take together. Default: no limit.
+            total_timeout: Option<Duration> = None, merge(first), hash(if_some), show(duration);
             /// The pool whose slots it occupies while it runs. Default: none.
             pool: Option<&'static str> = None, merge(first), hash(always), show(value);
             /// How many slots of the pool. Default 1.

@@ -129,6 +129,7 @@ impl TriggerRule {
     /// A verdict other than [`Verdict::Wait`] is final: the pending upstreams cannot change it. A
     /// task without upstreams runs.
     #[allow(clippy::match_same_arms, reason = "one arm a rule, in the order of the documentation")]
+    #[inline]
     pub fn verdict(self, tally: &Tally) -> Verdict {
         let Tally { pending, success, skipped, setups, .. } = *tally;
         let failed = tally.failed + tally.upstream_failed;

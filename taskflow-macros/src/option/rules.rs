@@ -11,6 +11,7 @@ pub(crate) fn check_task(options: &mut Options, errors: &mut Errors) {
         errors.at(slots.span, "`pool_slots` has no effect without a pool; add `pool = \"..\"`");
     }
     check_retries(options, errors);
+    check_timeouts(options, errors);
     check_pokes(options, errors);
     check_process(options, errors);
 }
@@ -39,6 +40,17 @@ fn check_retries(options: &Options, errors: &mut Errors) {
         if let Some(span) = spans.into_iter().flatten().next() {
             errors.at(span, "this option has no effect with `retries = 0`; remove one of the two");
         }
+    }
+}
+
+fn check_timeouts(options: &Options, errors: &mut Errors) {
+    if let (Some(timeout), Some(total)) = (&options.timeout, &options.total_timeout)
+        && timeout.value > total.value
+    {
+        errors.at(
+            total.span,
+            "`total_timeout` is shorter than `timeout`, which limits one attempt; change one of the two",
+        );
     }
 }
 

@@ -141,6 +141,9 @@ options! {
     /// How long an attempt, or the run of a DAG, may take.
     timeout: kind::PositiveDuration, [Task, TaskDefaults, Dag], r#"timeout = "1h""#,
         also ["execution_timeout", "dagrun_timeout"] => timeout;
+    /// How long all attempts may take together.
+    total_timeout: kind::PositiveDuration, [Task, TaskDefaults], r#"total_timeout = "6h""#,
+        also ["schedule_to_close_timeout", "total_time", "max_duration"] => total_timeout;
     /// Whether the task may be deferred.
     deferrable: kind::Flag, [Task], "deferrable";
     /// The delay between the end of a poke and the next poke.

@@ -79,6 +79,13 @@ pub enum Failure {
         /// How many times it poked.
         pokes: u32,
     },
+    /// The attempts of the task took longer together than its `total_timeout`.
+    OutOfTime {
+        /// The limit.
+        limit: Duration,
+        /// How many attempts it had within this time.
+        attempts: u32,
+    },
     /// The task runs in a process of its own (`isolation = "process"`), and that process ended
     /// without a result.
     Crashed {
@@ -118,6 +125,7 @@ impl Failure {
             Failure::Skipped { reason } | Failure::Cancelled { reason } => bound_message(reason),
             Failure::Crashed { stderr, .. } => stderr.iter_mut().for_each(bound_message),
             Failure::TimedOut { .. }
+            | Failure::OutOfTime { .. }
             | Failure::NothingFound { .. }
             | Failure::UpstreamFailed { .. }
             | Failure::Lost { .. } => {}
@@ -133,7 +141,13 @@ impl Failure {
     pub fn is_retryable(&self) -> bool {
         match self {
             Failure::Error { retryable, .. } => *retryable,
-            Failure::Panic { .. } | Failure::TimedOut { .. } | Failure::Lost { .. } | Failure::Crashed { .. } => true,
+            // Out of time: not within this limit, but a retry of the group or the run sets a new
+            // one.
+            Failure::Panic { .. }
+            | Failure::TimedOut { .. }
+            | Failure::OutOfTime { .. }
+            | Failure::Lost { .. }
+            | Failure::Crashed { .. } => true,
             Failure::Cancelled { .. }
             | Failure::Skipped { .. }
             | Failure::UpstreamFailed { .. }
@@ -142,7 +156,7 @@ impl Failure {
     }
 
     /// A short name for tables and logs: `error`, `panic`, `timeout`, `cancelled`, `skipped`,
-    /// `upstream_failed`, `lost`, `nothing_found`, `crashed`.
+    /// `upstream_failed`, `lost`, `nothing_found`, `out_of_time`, `crashed`.
     pub fn kind(&self) -> &'static str {
         match self {
             Failure::Error { .. } => "error",
@@ -154,6 +168,7 @@ impl Failure {
             Failure::Lost { .. } => "lost",
             Failure::Crashed { .. } => "crashed",
             Failure::NothingFound { .. } => "nothing_found",
+            Failure::OutOfTime { .. } => "out_of_time",
         }
     }
 
@@ -187,6 +202,10 @@ impl fmt::Display for Failure {
             Failure::UpstreamFailed { task } => write!(f, "upstream task `{task}` failed"),
             Failure::NothingFound { limit, pokes: 1 } => write!(f, "found nothing within {limit:?}, in one poke"),
             Failure::NothingFound { limit, pokes } => write!(f, "found nothing within {limit:?}, in {pokes} pokes"),
+            Failure::OutOfTime { limit, attempts: 1 } => write!(f, "took longer than {limit:?} in all, in one attempt"),
+            Failure::OutOfTime { limit, attempts } => {
+                write!(f, "took longer than {limit:?} in all, in {attempts} attempts")
+            }
             Failure::Lost { worker } => write!(f, "the process that ran it ended before it did ({worker})"),
             Failure::Crashed { crash, .. } => write!(f, "{crash}"),
         }

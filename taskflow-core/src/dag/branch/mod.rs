@@ -18,7 +18,7 @@ use std::panic::Location;
 
 use self::nodes::{Case, NotTaken};
 use super::arg::{Arg, ArgDraft, IntoArg, first_as_it_is};
-use super::builder::{self, Gate, Handle};
+use super::builder::{self, Before, Handle};
 use super::output::Output;
 use super::plan::EdgeKind;
 use crate::value::{Constant, Value};
@@ -46,7 +46,7 @@ pub struct Arm<P> {
 #[must_use = "it marks a scope"]
 pub struct InArm {
     gate: Option<Handle>,
-    before: Option<Gate>,
+    before: Before,
 }
 
 impl<V: Value> Branch<V> {
@@ -111,7 +111,7 @@ impl<P: Value> Arm<P> {
 }
 
 impl InArm {
-    pub(super) fn new(gate: Option<Handle>, before: Option<Gate>) -> Self {
+    pub(super) fn new(gate: Option<Handle>, before: Before) -> Self {
         InArm { gate, before }
     }
 }

@@ -2,23 +2,36 @@
 
 use super::{Draft, Gate, Handle, with_draft};
 use crate::dag::branch::InArm;
-use crate::dag::plan::NodeIndex;
+use crate::dag::plan::{ClusterIndex, ClusterKind, NodeIndex};
+
+/// What was open before an arm was entered.
+#[derive(Clone, Copy, Debug, Default)]
+pub(in crate::dag) struct Before {
+    gate: Option<Gate>,
+    cluster: Option<ClusterIndex>,
+}
 
 /// What is drawn until the guard is dropped belongs to the arm whose node this is; without one, to
 /// none.
 pub(in crate::dag) fn enter(arm: Option<Handle>) -> InArm {
     let gate = arm.and_then(|arm| arm.source.as_task()).map(|node| Gate { node, first: node });
-    let before = with_draft(|draft| std::mem::replace(&mut draft.open_gate, gate));
-    InArm::new(arm, before.flatten())
+    let before = with_draft(|draft| Before {
+        gate: std::mem::replace(&mut draft.open_gate, gate),
+        cluster: match gate {
+            Some(Gate { node, .. }) => draft.open_cluster_from(node, ClusterKind::Arm(node)),
+            None => draft.open_cluster,
+        },
+    });
+    InArm::new(arm, before.unwrap_or_default())
 }
 
 /// The end of [`enter`].
-pub(in crate::dag) fn leave(arm: Option<Handle>, before: Option<Gate>) {
+pub(in crate::dag) fn leave(arm: Option<Handle>, before: Before) {
     with_draft(|draft| {
         if let Some(gate) = arm.and_then(|arm| arm.source.as_task()) {
             draft.arms.push((gate, draft.nodes.next_index()));
         }
-        draft.open_gate = before;
+        (draft.open_gate, draft.open_cluster) = (before.gate, before.cluster);
     });
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{Draft, GroupDraft, Handle, with_draft};
 use crate::dag::def::DagDef;
 use crate::dag::error::BuildError;
-use crate::dag::plan::{GroupIndex, NodeIndex};
+use crate::dag::plan::{ClusterIndex, ClusterKind, GroupIndex, NodeIndex};
 use crate::task::TriggerRule;
 
 /// The options of a group.
@@ -25,6 +25,7 @@ pub(in crate::dag) struct GroupWish {
 pub(in crate::dag) struct OpenGroup {
     group: GroupIndex,
     outer: Option<GroupIndex>,
+    outer_cluster: Option<ClusterIndex>,
 }
 
 /// Opens a group: the nodes drawn from now on are in it. `None` outside a `#[dag]` function.
@@ -51,7 +52,8 @@ pub(in crate::dag) fn open_group(wish: GroupWish, at: &'static Location<'static>
         let parent = outer;
         draft.groups.push(GroupDraft { name, parent, concurrency, after, rule, retries, retry_delay, dag, nodes, at });
         draft.open_group = Some(group);
-        OpenGroup { group, outer }
+        let outer_cluster = draft.open_cluster(ClusterKind::Group(group));
+        OpenGroup { group, outer, outer_cluster }
     })
 }
 
@@ -70,7 +72,7 @@ impl Drop for OpenGroup {
     /// Leaves the group, also when what draws it panics.
     fn drop(&mut self) {
         with_draft(|draft| {
-            draft.open_group = self.outer;
+            (draft.open_group, draft.open_cluster) = (self.outer, self.outer_cluster);
             let end = draft.nodes.next_index();
             if let Some(group) = draft.groups.get_mut(self.group) {
                 group.nodes.end = end;

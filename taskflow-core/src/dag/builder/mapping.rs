@@ -8,7 +8,7 @@ use crate::dag::each::Split;
 use crate::dag::error::BuildError;
 use crate::dag::fitness::Fitness;
 use crate::dag::label::Labels;
-use crate::dag::plan::{MappingIndex, NodeIndex, Source};
+use crate::dag::plan::{ClusterIndex, ClusterKind, MappingIndex, NodeIndex, Source};
 use crate::dag::rate::Rate;
 use crate::task::{Executor, SourceLocation, TaskDef};
 
@@ -19,6 +19,8 @@ pub(in crate::dag) struct MappingDraft {
     pub(in crate::dag) expand: NodeIndex,
     /// The mapping in whose template that node is.
     pub(in crate::dag) parent: Option<MappingIndex>,
+    /// The cluster of its template.
+    pub(in crate::dag) cluster: Option<ClusterIndex>,
     pub(in crate::dag) split: Split,
     pub(in crate::dag) concurrency: Option<u32>,
     pub(in crate::dag) limit: Option<u32>,
@@ -32,12 +34,13 @@ pub(in crate::dag) struct OpenMapping {
     pub(in crate::dag) expand: Handle,
     pub(in crate::dag) mapping: MappingIndex,
     outer: Option<MappingIndex>,
+    outer_cluster: Option<ClusterIndex>,
 }
 
 impl Drop for OpenMapping {
     /// Leaves the template, also when what draws it panics.
     fn drop(&mut self) {
-        with_draft(|draft| draft.open_mapping = self.outer);
+        with_draft(|draft| (draft.open_mapping, draft.open_cluster) = (self.outer, self.outer_cluster));
     }
 }
 
@@ -57,11 +60,14 @@ pub(in crate::dag) fn open_mapping(
     let opened = with_draft(|draft| {
         let (outer, node) = (draft.open_mapping, expand.source.as_task()?);
         let (concurrency, limit, rate, labels) = (None, None, None, None);
-        let mapping =
-            draft.mappings.push(MappingDraft { expand: node, parent: outer, split, concurrency, limit, rate, labels });
+        let (parent, cluster) = (outer, None);
+        let drawn = MappingDraft { expand: node, parent, cluster, split, concurrency, limit, rate, labels };
+        let mapping = draft.mappings.push(drawn);
         draft.nodes[node].expands = Some(mapping);
         draft.open_mapping = Some(mapping);
-        Some(OpenMapping { expand, mapping, outer })
+        let outer_cluster = draft.open_cluster(ClusterKind::Each(mapping));
+        draft.mappings[mapping].cluster = draft.open_cluster;
+        Some(OpenMapping { expand, mapping, outer, outer_cluster })
     });
     opened.flatten().expect("a node was added to the draft just now")
 }
@@ -120,7 +126,7 @@ pub(in crate::dag) fn reopen_mapping(
 ) -> Option<OpenMapping> {
     with_draft(|draft| {
         let known = draft.mappings.get(mapping).filter(|_| node.scope == draft.scope);
-        let Some(&MappingDraft { expand, parent, .. }) = known else {
+        let Some(&MappingDraft { expand, parent, cluster, .. }) = known else {
             draft.errors.push(BuildError::ForeignOutput { at: at.into() });
             return None;
         };
@@ -128,7 +134,12 @@ pub(in crate::dag) fn reopen_mapping(
             draft.errors.push(BuildError::MappedElsewhere { at: at.into() });
         }
         let outer = draft.open_mapping.replace(mapping);
-        Some(OpenMapping { expand: Handle::new(draft.scope, Source::task(expand)), mapping, outer })
+        let begun = cluster.filter(|&begun| draft.clusters[begun].parent == draft.open_cluster);
+        let outer_cluster = match begun {
+            Some(begun) => draft.open_cluster.replace(begun),
+            None => draft.open_cluster(ClusterKind::Each(mapping)),
+        };
+        Some(OpenMapping { expand: Handle::new(draft.scope, Source::task(expand)), mapping, outer, outer_cluster })
     })?
 }
 

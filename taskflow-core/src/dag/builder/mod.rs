@@ -18,7 +18,7 @@ use std::panic::Location;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-pub(super) use arm::{enter, is_in_arm, leave};
+pub(super) use arm::{Before, enter, is_in_arm, leave};
 pub(super) use group::{GroupWish, draws, open_group};
 pub(super) use mapping::{MappingDraft, is_expand_node, open_mapping, put_elements_on, reopen_mapping, with_mapping};
 pub(super) use scope::{OpenScope, ScopeDraft, fails_run, open_scope};
@@ -27,7 +27,7 @@ use super::arg::{Arg, ArgDraft};
 use super::def::DagDef;
 use super::error::BuildError;
 use super::output::Output;
-use super::plan::{GroupIndex, MappingIndex, NodeIndex, Source, Teardown};
+use super::plan::{Cluster, ClusterIndex, ClusterKind, GroupIndex, MappingIndex, NodeIndex, Source, Teardown};
 use super::projection::Step;
 use crate::base::index::IndexVec;
 use crate::task::{SensorOptions, SourceLocation, TaskDef, TaskOptions, TriggerRule, Waiting};
@@ -73,6 +73,9 @@ pub(super) struct Draft {
     /// Nodes that are called after another one, in the order of nodes.
     pub(super) named: Vec<Named>,
     pub(super) mappings: IndexVec<MappingIndex, MappingDraft>,
+    /// What pictures draw a box around; outer ones before inner ones.
+    pub(super) clusters: IndexVec<ClusterIndex, Cluster>,
+    open_cluster: Option<ClusterIndex>,
     open_group: Option<GroupIndex>,
     open_mapping: Option<MappingIndex>,
     /// The gate of what is being drawn.
@@ -110,6 +113,8 @@ pub(super) struct NodeDraft {
     /// The first of its arguments; they end where those of the next node begin.
     pub(super) first_arg: u32,
     pub(super) group: Option<GroupIndex>,
+    /// The innermost cluster that it is in.
+    pub(super) cluster: Option<ClusterIndex>,
     /// The mapping in whose template it is.
     pub(super) mapping: Option<MappingIndex>,
     /// The mapping whose list it has, if it is an expand node.
@@ -184,6 +189,8 @@ pub(super) fn trace<R>(
             gates: Vec::new(),
             named: Vec::new(),
             mappings: IndexVec::new(),
+            clusters: IndexVec::new(),
+            open_cluster: None,
             open_group: None,
             open_mapping: None,
             open_gate: None,
@@ -260,7 +267,9 @@ fn add_node(
         }
         let (group, mapping, teardown) = (draft.open_group, draft.open_mapping, draft.open_teardown);
         let (explicit_id, options, expands) = (None, None, None);
-        draft.nodes.push(NodeDraft { def, explicit_id, options, first_arg, group, mapping, expands, teardown, at });
+        let cluster = draft.open_cluster;
+        let node = NodeDraft { def, explicit_id, options, first_arg, group, cluster, mapping, expands, teardown, at };
+        draft.nodes.push(node);
         Handle::new(draft.scope, source)
     })
 }
@@ -340,6 +349,30 @@ pub(crate) fn report(error: BuildError) {
 }
 
 impl Draft {
+    /// Opens a cluster inside the present one, and returns the present one.
+    fn open_cluster(&mut self, kind: ClusterKind) -> Option<ClusterIndex> {
+        let cluster = self.clusters.push(Cluster { kind, parent: self.open_cluster });
+        self.open_cluster.replace(cluster)
+    }
+
+    /// As [`Draft::open_cluster`], for a cluster that begins with a node, which has been drawn: the
+    /// node moves into the cluster if it was drawn beside it. A cluster that the node is in already
+    /// continues.
+    fn open_cluster_from(&mut self, node: NodeIndex, kind: ClusterKind) -> Option<ClusterIndex> {
+        let own = self.nodes[node].cluster;
+        let begun = own.map(|cluster| (cluster, self.clusters[cluster]));
+        if let Some((cluster, Cluster { parent, .. })) = begun.filter(|(_, begun)| begun.kind == kind)
+            && parent == self.open_cluster
+        {
+            return self.open_cluster.replace(cluster);
+        }
+        let outer = self.open_cluster(kind);
+        if own == outer {
+            self.nodes[node].cluster = self.open_cluster;
+        }
+        outer
+    }
+
     fn task_of(&self, handle: Handle, at: &'static Location<'static>) -> Result<NodeIndex, BuildError> {
         let at = SourceLocation::from(at);
         if handle.scope != self.scope {

@@ -5,7 +5,7 @@ use std::panic::Location;
 
 use super::{Draft, Gate, Handle, with_draft};
 use crate::dag::error::BuildError;
-use crate::dag::plan::{NodeIndex, Teardown};
+use crate::dag::plan::{ClusterIndex, ClusterKind, NodeIndex, Teardown};
 
 /// A scope that has been drawn.
 #[derive(Clone, Debug)]
@@ -25,7 +25,7 @@ pub(in crate::dag) struct OpenScope {
     /// Whether the teardown is being drawn; else it is the body.
     tears_down: bool,
     /// What was open around it.
-    outer: (Option<Gate>, Option<Teardown>),
+    outer: (Option<Gate>, Option<Teardown>, Option<ClusterIndex>),
 }
 
 /// Opens a scope; what is drawn from now on is its body.
@@ -39,8 +39,9 @@ pub(in crate::dag) fn open_scope(setup: Handle, at: &'static Location<'static>) 
             }
         };
         let first = draft.nodes.next_index();
-        let outer = (draft.open_gate, draft.open_teardown);
+        let outer = (draft.open_gate, draft.open_teardown, draft.open_cluster);
         if let Some(node) = setup {
+            draft.open_cluster_from(node, ClusterKind::Scope(node));
             draft.open_gate = Some(Gate { node, first });
         }
         OpenScope { setup, body: first..first, tears_down: false, outer }
@@ -64,7 +65,7 @@ impl Drop for OpenScope {
     /// Leaves the scope, also when what draws it panics.
     fn drop(&mut self) {
         with_draft(|draft| {
-            (draft.open_gate, draft.open_teardown) = self.outer;
+            (draft.open_gate, draft.open_teardown, draft.open_cluster) = self.outer;
             if let (Some(setup), true) = (self.setup, self.tears_down) {
                 let teardown = self.body.end..draft.nodes.next_index();
                 draft.scopes.push(ScopeDraft { setup, body: self.body.clone(), teardown });

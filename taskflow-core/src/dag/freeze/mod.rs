@@ -15,8 +15,8 @@ use super::error::{BuildError, BuildErrors};
 use super::options::DagOptions;
 use super::param::ParamDef;
 use super::plan::{
-    ArgCell, Call, EdgeCell, EdgeKind, GroupIndex, JoinIndex, Mapping, MappingIndex, Node, NodeIndex, NodeOptions,
-    Place, Plan, Source, Wiring,
+    ArgCell, Call, ClusterIndex, EdgeCell, EdgeKind, GroupIndex, JoinIndex, Mapping, MappingIndex, Node, NodeIndex,
+    NodeOptions, Place, Plan, Source, Wiring,
 };
 use super::pool::PoolDef;
 use super::projection::Projection;
@@ -160,6 +160,8 @@ impl Freezer<'_> {
             consumers: vec![0; nodes.len()].into(),
             mappings: mappings(&draft),
             places: places(&draft),
+            cluster_of: cluster_of(&draft),
+            clusters: std::mem::take(&mut draft.clusters),
             units: Units::of_draft(&draft),
             nodes,
             wiring,
@@ -340,6 +342,13 @@ fn mappings(draft: &Draft) -> IndexVec<MappingIndex, Mapping> {
         }
     }
     mappings
+}
+
+fn cluster_of(draft: &Draft) -> IndexVec<NodeIndex, Option<ClusterIndex>> {
+    if draft.clusters.is_empty() {
+        return IndexVec::new();
+    }
+    draft.nodes.iter().map(|node| node.cluster).collect()
 }
 
 fn places(draft: &Draft) -> IndexVec<NodeIndex, Place> {

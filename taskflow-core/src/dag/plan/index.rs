@@ -11,4 +11,6 @@ index_type! {
     pub struct GroupIndex;
     /// A mapping of a plan.
     pub(crate) struct MappingIndex;
+    /// A cluster of a plan.
+    pub(crate) struct ClusterIndex;
 }

@@ -5,6 +5,7 @@
 //! an index has no meaning outside its plan.
 
 mod args;
+mod cluster;
 mod group;
 mod index;
 mod joins;
@@ -18,8 +19,9 @@ mod source;
 
 pub(in crate::dag) use self::args::{ArgCell, EdgeCell};
 pub use self::args::{ArgPlan, EdgeArg};
+pub(crate) use self::cluster::{Cluster, ClusterKind};
 pub use self::group::GroupPlan;
-pub(crate) use self::index::MappingIndex;
+pub(crate) use self::index::{ClusterIndex, MappingIndex};
 pub use self::index::{GroupIndex, JoinIndex, NodeIndex};
 pub use self::joins::Join;
 pub(crate) use self::mapping::{Mapping, Place};

@@ -45,6 +45,7 @@ impl Node {
 impl Plan {
     /// The kind of thread of the engine that a node takes; `away` is whether nodes with an executor
     /// run there.
+    #[inline]
     pub(crate) fn lane(&self, node: NodeIndex, away: bool) -> Kind {
         if self.executor(node, away).is_some() { Kind::Async } else { self.def(node).lane() }
     }

@@ -30,6 +30,10 @@ macro_rules! node_options {
             }, hash(always), show(1: retry);
             /// How long one attempt may run.
             timeout: Option<Duration> = |call| call.options.timeout, hash(always), show(2: timeout);
+            /// How long all its attempts may take together. A sensor has its own limit.
+            total_timeout: Option<Duration> = |call| {
+                call.options.total_timeout.filter(|_| call.waiting != Waiting::Sensor)
+            }, hash(if_some), show(14: duration);
             /// The pool it runs in.
             pool: Option<&'static str> = |call| call.options.pool, hash(always), show(5: value);
             /// How many slots of the pool it takes.

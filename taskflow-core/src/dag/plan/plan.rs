@@ -4,8 +4,9 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use super::args::{ArgCell, EdgeCell};
+use super::cluster::Cluster;
 use super::group::GroupPlan;
-use super::index::{GroupIndex, JoinIndex, MappingIndex, NodeIndex};
+use super::index::{ClusterIndex, GroupIndex, JoinIndex, MappingIndex, NodeIndex};
 use super::joins::Join;
 use super::mapping::{Mapping, Place};
 use super::node::{Node, Wiring};
@@ -70,6 +71,10 @@ pub struct Plan {
     pub(in crate::dag) mappings: IndexVec<MappingIndex, Mapping>,
     /// Where each node is in the mappings; empty in a plan without any.
     pub(in crate::dag) places: IndexVec<NodeIndex, Place>,
+    /// The parts of the graph that pictures draw a box around; outer ones before inner ones.
+    pub(in crate::dag) clusters: IndexVec<ClusterIndex, Cluster>,
+    /// The innermost cluster of each node; empty in a plan without any.
+    pub(in crate::dag) cluster_of: IndexVec<NodeIndex, Option<ClusterIndex>>,
     pub(in crate::dag) units: Units,
     pub(in crate::dag) hash: OnceLock<String>,
 }

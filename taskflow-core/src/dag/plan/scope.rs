@@ -1,9 +1,11 @@
 //! Scopes: work between a setup and its teardown.
 
+use std::collections::HashMap;
 use std::ops::Range;
 
 use super::index::NodeIndex;
 use super::plan::Plan;
+use crate::base::index::indices;
 
 /// Work between a setup and its teardown.
 #[derive(Clone, Debug)]
@@ -17,6 +19,17 @@ impl Plan {
     /// What is drawn between a setup and its teardown.
     pub(crate) fn scopes(&self) -> &[ScopePlan] {
         &self.scopes
+    }
+
+    /// The scopes that a node is the setup of or is in, for every node with any.
+    pub(crate) fn scopes_by_node(&self) -> HashMap<NodeIndex, Vec<&ScopePlan>> {
+        let mut by_node: HashMap<NodeIndex, Vec<&ScopePlan>> = HashMap::new();
+        for scope in &self.scopes {
+            for node in indices(scope.work.clone()).chain([scope.setup]) {
+                by_node.entry(node).or_default().push(scope);
+            }
+        }
+        by_node
     }
 
     /// Each setup of a scope with each node of its teardown, sorted.

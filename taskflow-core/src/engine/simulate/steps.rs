@@ -120,6 +120,10 @@ impl Driver<'_> {
                 Command::Settled(task) => self.run.settled(task, &mut self.unused),
                 Command::Forget(task) => self.unused.extend(self.run.values.forget(task)),
                 Command::Abandon(task) => self.abandon(task),
+                Command::EndWork(task) => {
+                    let id = self.run.machine.layout().id(task).into_owned();
+                    self.run.shared.children.kill_work_of(&id);
+                }
                 Command::Halt => {
                     self.run.held.ready.clear();
                     self.dispatcher.clear(self.key);

@@ -1,5 +1,6 @@
 //! Buckets: queues of ready tasks that no limit distinguishes.
 
+use std::cmp::Reverse;
 use std::collections::VecDeque;
 
 use smallvec::SmallVec;
@@ -18,12 +19,17 @@ pub(super) struct Bucket {
     pub(super) limits: SmallVec<[u32; 2]>,
     /// (rank, task): among buckets of one priority, the head with the lowest rank goes first.
     pub(super) queue: VecDeque<(i64, TaskIndex)>,
+    /// The slots of its pool that other tasks have taken by overtaking its head.
+    pub(super) overtaken: u64,
 }
 
+/// A place in the order of the tasks of a run: the higher priority first, then the longer wait.
+pub(super) type Claim = (Reverse<i32>, i64);
+
 impl Bucket {
-    /// The claim of its head: the higher priority first, then the longer wait.
-    pub(super) fn claim(&self) -> (std::cmp::Reverse<i32>, i64) {
-        (std::cmp::Reverse(self.priority), self.queue.front().map_or(i64::MAX, |&(rank, _)| rank))
+    /// The claim of its head.
+    pub(super) fn claim(&self) -> Claim {
+        (Reverse(self.priority), self.queue.front().map_or(i64::MAX, |&(rank, _)| rank))
     }
 
     /// The number of its tasks with a better claim than the head of `other`.

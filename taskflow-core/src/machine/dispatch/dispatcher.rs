@@ -4,10 +4,11 @@ use std::collections::VecDeque;
 
 use smallvec::SmallVec;
 
-use super::bucket::{Bucket, Reserved};
+use super::bucket::Reserved;
 use super::lane::Lane;
 use super::pool::{self, Pool, PoolTooSmall};
-use super::queue::{RunKey, RunQueue};
+use super::queue::RunQueue;
+use super::run_key::RunKey;
 use crate::dag::{Layout, Plan};
 use crate::run::TaskIndex;
 
@@ -15,7 +16,7 @@ use crate::run::TaskIndex;
 pub(crate) struct Dispatcher {
     pub(super) runs: Vec<Option<RunQueue>>,
     /// Runs with ready tasks, in the order of their turns.
-    turns: VecDeque<RunKey>,
+    pub(super) turns: VecDeque<RunKey>,
     pub(super) pools: Vec<Pool>,
     active: usize,
     limit: usize,
@@ -71,17 +72,19 @@ impl Dispatcher {
             run.ready_sync = 0;
             for bucket in &mut run.buckets {
                 bucket.queue.clear();
+                bucket.overtaken = 0;
             }
+            self.end_reservations(key);
         }
     }
 
-    /// Queues a ready task; `next` puts it before those in the queue.
+    /// Queues a ready task; `next` puts it before those in the queue, unless it is in a pool.
     pub(crate) fn push(&mut self, key: RunKey, layout: &Layout, task: TaskIndex, next: bool) {
         let Some(run) = &mut self.runs[key.0 as usize] else { return };
         self.serial += 1;
         let place = run.bucket_index(layout.plan(), layout.node(task));
         let bucket = &mut run.buckets[place];
-        if next {
+        if next && bucket.pool.is_none() {
             bucket.queue.push_front((-self.serial, task));
         } else {
             bucket.queue.push_back((self.serial, task));
@@ -171,8 +174,20 @@ impl Dispatcher {
         if let [bucket] = &run.buckets[..] {
             // Most plans have one bucket.
             let room = self.active + reserved.tasks < self.limit && run.active < run.limit;
-            return (room && bucket.lane == lane && run.lets(bucket) && self.fits(bucket, reserved)).then_some(0);
+            return (room && bucket.lane == lane && run.lets(bucket, &[]) && self.fits(key, 0, bucket, reserved))
+                .then_some(0);
         }
+        self.best_of_several(key, run, lane, rivals, reserved)
+    }
+
+    fn best_of_several(
+        &self,
+        key: RunKey,
+        run: &RunQueue,
+        lane: Lane,
+        rivals: usize,
+        reserved: &Reserved,
+    ) -> Option<usize> {
         let filled = (0..run.buckets.len()).filter(|&bucket| !run.buckets[bucket].queue.is_empty());
         let mut order: SmallVec<[usize; 8]> = filled.collect();
         if order.len() > 1 {
@@ -180,12 +195,21 @@ impl Dispatcher {
         }
         let mut reserved = reserved.clone();
         let mut of_run = 0;
+        // The places under limits of groups that are kept for tasks that pools are reserved for.
+        let mut kept: SmallVec<[u32; 2]> = SmallVec::new();
         for (position, &place) in order.iter().enumerate() {
             let bucket = &run.buckets[place];
             if self.active + reserved.tasks >= self.limit || run.active + of_run >= run.limit {
                 return None;
             }
-            if !run.lets(bucket) || !self.fits(bucket, &reserved) {
+            if !run.lets(bucket, &kept) {
+                continue;
+            }
+            if !self.fits(key, place, bucket, &reserved) {
+                if self.has_reservation(key, place, bucket) {
+                    of_run += 1;
+                    kept.extend_from_slice(&bucket.limits);
+                }
                 continue;
             }
             if bucket.lane == lane {
@@ -205,21 +229,14 @@ impl Dispatcher {
         None
     }
 
-    fn fits(&self, bucket: &Bucket, reserved: &Reserved) -> bool {
-        bucket.pool.is_none_or(|pool| {
-            let taken = u64::from(self.pools[pool].taken) + reserved.slots(pool);
-            taken + u64::from(bucket.slots) <= u64::from(self.pools[pool].slots)
-        })
-    }
-
     /// Removes the head of a bucket and takes its slots.
-    fn take(&mut self, key: RunKey, bucket: usize) -> Option<TaskIndex> {
-        let run = self.runs[key.0 as usize].as_mut()?;
-        let bucket = &mut run.buckets[bucket];
-        let (_, task) = bucket.queue.pop_front()?;
-        if let Some(pool) = bucket.pool {
-            self.pools[pool].taken += bucket.slots;
+    fn take(&mut self, key: RunKey, place: usize) -> Option<TaskIndex> {
+        if let Some(pool) = self.runs[key.0 as usize].as_ref()?.buckets[place].pool {
+            self.take_slots(pool, key, place);
         }
+        let run = self.runs[key.0 as usize].as_mut()?;
+        let bucket = &mut run.buckets[place];
+        let (_, task) = bucket.queue.pop_front()?;
         run.ready -= 1;
         run.active += 1;
         bucket.limits.iter().for_each(|&limit| run.limits[limit as usize].0 += 1);

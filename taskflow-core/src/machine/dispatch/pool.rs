@@ -1,5 +1,6 @@
 //! Pools: slots that the tasks of all runs share.
 
+use super::run_key::RunKey;
 use crate::dag::Plan;
 
 #[derive(Debug)]
@@ -8,6 +9,8 @@ pub(super) struct Pool {
     /// How many slots tasks may take now. Fewer than `size` while other processes hold the rest.
     pub(super) slots: u32,
     pub(super) taken: u32,
+    /// The bucket whose first task the pool is reserved for.
+    pub(super) reserved_for: Option<(RunKey, usize)>,
     /// How many slots the pool has.
     pub(super) size: u32,
     /// How many of the slots go to other processes as soon as tasks end.
@@ -16,7 +19,7 @@ pub(super) struct Pool {
 
 impl Pool {
     pub(super) fn new(name: String, slots: u32) -> Self {
-        Pool { name, slots, taken: 0, size: slots, owed: 0 }
+        Pool { name, slots, taken: 0, reserved_for: None, size: slots, owed: 0 }
     }
 
     /// Returns the slots of a task.

@@ -9,10 +9,6 @@ use super::lane::Lane;
 use super::pool::Pool;
 use crate::dag::{NodeIndex, Plan};
 
-/// A run in this engine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct RunKey(pub(crate) u32);
-
 #[derive(Debug)]
 pub(super) struct RunQueue {
     pub(super) buckets: Vec<Bucket>,
@@ -57,7 +53,7 @@ impl RunQueue {
             };
             let position = buckets.iter().position(same).unwrap_or_else(|| {
                 let (priority, limits, queue) = (options.priority, limits.clone(), VecDeque::new());
-                buckets.push(Bucket { priority, lane, pool, slots, limits, queue });
+                buckets.push(Bucket { priority, lane, pool, slots, limits, queue, overtaken: 0 });
                 buckets.len() - 1
             });
             if limits.is_empty() {
@@ -92,7 +88,12 @@ impl RunQueue {
         }
     }
 
+    #[inline]
     pub(super) fn bucket_index(&self, plan: &Plan, node: NodeIndex) -> usize {
+        // Most plans have one bucket.
+        if self.buckets.len() == 1 {
+            return 0;
+        }
         if !self.bucket_in.is_empty()
             && let Some(&bucket) = self.bucket_in.get(&node)
         {
@@ -101,11 +102,13 @@ impl RunQueue {
         self.bucket_of[plan.options_index(node) * self.defs + plan.def_index(node)] as usize
     }
 
-    /// Whether the limits of groups and mappings allow another task.
-    pub(super) fn lets(&self, bucket: &Bucket) -> bool {
-        bucket.limits.iter().all(|&limit| {
-            let (active, limit) = self.limits[limit as usize];
-            active < limit
+    /// Whether the limits of groups and mappings allow another task, apart from places that are
+    /// kept for others.
+    pub(super) fn lets(&self, bucket: &Bucket, kept: &[u32]) -> bool {
+        bucket.limits.iter().all(|&place| {
+            let (active, limit) = self.limits[place as usize];
+            let kept = kept.iter().filter(|&&other| other == place).count() as u32;
+            active.saturating_add(kept) < limit
         })
     }
 }

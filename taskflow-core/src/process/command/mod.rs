@@ -63,8 +63,9 @@ const CAPTURE: u64 = 1 << 20;
 /// ```
 ///
 /// - Exit code 0 is success; 99 skips the task ([`skip_on`](Command::skip_on)); any other is a
-///   failure, which is retried according to the task unless [`no_retry_on`](Command::no_retry_on)
-///   lists it.
+///   failure, which is retried according to the task.
+///   [`retry_only_on`](Command::retry_only_on) and [`no_retry_on`](Command::no_retry_on) restrict
+///   that.
 /// - stdin is empty unless [`stdin_text`](Command::stdin_text) is set.
 /// - It leads a process group of its own, which does not outlive the attempt: see [the
 ///   module](crate::process).
@@ -155,7 +156,30 @@ impl<A> Command<A> {
         self
     }
 
-    /// Adds an exit code that is not retried. Can be called several times.
+    /// Retries only these exit codes: every other failure of the command is final. Can be called
+    /// several times. As in a shell, a command that a signal killed has the exit code 128 plus the
+    /// number of the signal: 137 is SIGKILL, which also a lack of memory sends.
+    ///
+    /// ```
+    /// # use taskflow::process::Command;
+    /// # use std::time::Duration;
+    /// # use taskflow::prelude::*;
+    /// # #[dag] fn nightly() {
+    /// // sysexits.h: 75 is a temporary failure.
+    /// let sync = Command::script("rsync --archive in/ out/").retry_only_on([75, 137]);
+    /// taskflow::process::command("sync", sync).retries(5).retry_delay(Duration::from_secs(60));
+    /// # }
+    /// # assert!(nightly::def().plan().is_ok());
+    /// ```
+    ///
+    /// A command that cannot be started has no exit code and is not affected.
+    pub fn retry_only_on(mut self, codes: impl IntoIterator<Item = i32>) -> Self {
+        self.spec.retry_only_on.get_or_insert_default().extend(codes);
+        self
+    }
+
+    /// Adds an exit code that is not retried, whatever [`retry_only_on`](Command::retry_only_on)
+    /// lists. Can be called several times. Signals count as there.
     pub fn no_retry_on(mut self, code: i32) -> Self {
         self.spec.no_retry_on.push(code);
         self

@@ -104,7 +104,12 @@ impl Spec {
         let code = match (status.code(), status.signal()) {
             (Some(code), _) => code,
             (None, signal) => {
-                let message = format!("`{self}` was killed by {}", SignalName(signal.unwrap_or_default()));
+                let signal = signal.unwrap_or_default();
+                let message = format!("`{self}` was killed by {}", SignalName(signal));
+                // The exit code that shells give it.
+                if !self.retries(128 + signal) {
+                    let _ = context.fail(&message);
+                }
                 return Err(CommandError::ended(message, None, err.last));
             }
         };
@@ -115,7 +120,7 @@ impl Spec {
         }
         if code != 0 {
             let message = format!("`{self}` failed with exit code {code}");
-            if self.no_retry_on.contains(&code) {
+            if !self.retries(code) {
                 let _ = context.fail(&message);
             }
             return Err(CommandError::ended(message, Some(code), err.last));

@@ -25,6 +25,9 @@ pub(super) struct Spec {
     pub(super) skip_on: Option<i32>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) no_retry_on: Vec<i32>,
+    /// If set, no other exit code is retried.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) retry_only_on: Option<Vec<i32>>,
     /// How many bytes of stdout to capture.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) capture: Option<u64>,
@@ -45,6 +48,12 @@ impl From<String> for Text {
 }
 
 impl Spec {
+    /// Whether a failure with this exit code may be retried.
+    pub(super) fn retries(&self, code: i32) -> bool {
+        let listed = self.retry_only_on.as_ref().is_none_or(|codes| codes.contains(&code));
+        listed && !self.no_retry_on.contains(&code)
+    }
+
     pub(super) fn of<const N: usize>(words: [String; N]) -> Self {
         Spec {
             words: words.map(Text::from).into(),
@@ -55,6 +64,7 @@ impl Spec {
             stdin: None,
             skip_on: Some(SKIP),
             no_retry_on: Vec::new(),
+            retry_only_on: None,
             capture: None,
         }
     }

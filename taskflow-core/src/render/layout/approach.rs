@@ -4,9 +4,9 @@
 //! Sugiyama et al. (1981) move one layer at a time by priorities; here the whole drawing moves at
 //! once, which is what boxes that reach through many layers need.
 
+use super::Spaces;
 use super::layered::Layered;
 use super::simplex::Bond;
-use super::space;
 use crate::render::topo::{Lists, topological};
 
 /// Distances to be kept, in an order in which each thing comes after all that lie above it.
@@ -91,6 +91,7 @@ pub(super) fn wishes(layered: &Layered, at: &[i64], round: usize) -> Vec<i64> {
             wishes[bends.start as usize..bends.end as usize].fill(median);
         }
     }
+    let Spaces { top: above, bottom: below, .. } = layered.spaces;
     // Inner groups first: they come last.
     let mut sides: Vec<Option<[i64; 2]>> = vec![None; layered.lanes.len()];
     let cover = |sides: &mut Option<[i64; 2]>, top: i64, bottom: i64| {
@@ -98,7 +99,7 @@ pub(super) fn wishes(layered: &Layered, at: &[i64], round: usize) -> Vec<i64> {
     };
     for ((wish, group), height) in wishes[..count].iter().zip(&layered.group).zip(&layered.height) {
         if let Some(sides) = sides.get_mut(*group as usize) {
-            cover(sides, wish - height / 2 - space::BOX_TOP, wish + height / 2 + space::BOX_BOTTOM);
+            cover(sides, wish - height / 2 - above, wish + height / 2 + below);
         }
     }
     for group in (0..layered.lanes.len()).rev() {
@@ -106,7 +107,7 @@ pub(super) fn wishes(layered: &Layered, at: &[i64], round: usize) -> Vec<i64> {
             wishes[count + 2 * group] = top;
             wishes[count + 2 * group + 1] = bottom;
             if let Some(parent) = layered.lanes[group].parent {
-                cover(&mut sides[parent as usize], top - space::BOX_TOP, bottom + space::BOX_BOTTOM);
+                cover(&mut sides[parent as usize], top - above, bottom + below);
             }
         }
     }

@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use super::{Edge, Graph, NONE};
+use super::{Direction, Edge, Graph, NONE, Spaces};
 use crate::render::topo::Lists;
 
 /// So many bends at most; the longest edges go without when there would be more.
@@ -38,6 +38,8 @@ pub(super) struct Layered {
     /// The bends of each edge of the graph.
     pub(super) bends: Vec<Range<u32>>,
     pub(super) lanes: Vec<Lane>,
+    pub(super) direction: Direction,
+    pub(super) spaces: Spaces,
 }
 
 /// A piece of an edge or border, seen from one of its ends.
@@ -54,6 +56,8 @@ pub(super) struct Lane {
     pub(super) parent: Option<u32>,
     /// How many groups are around it.
     pub(super) depth: u32,
+    /// The width that its name needs.
+    pub(super) width: i64,
     /// Its layers; empty when it has no box.
     pub(super) ranks: Range<u32>,
     /// Its first piece of border: upper and lower take turns.
@@ -69,7 +73,7 @@ impl Lane {
 }
 
 impl Layered {
-    pub(super) fn new(graph: &Graph, ranks: &[u32]) -> Self {
+    pub(super) fn new(graph: &Graph, ranks: &[u32], direction: Direction) -> Self {
         let mut lanes = lanes(graph, ranks);
         let boxed = lanes.iter().map(|lane| 2 * lane.ranks.len()).sum::<usize>() <= BORDERS;
         if !boxed {
@@ -130,6 +134,8 @@ impl Layered {
             height,
             bends,
             lanes,
+            direction,
+            spaces: direction.spaces(),
         }
     }
 
@@ -161,7 +167,7 @@ fn lanes(graph: &Graph, ranks: &[u32]) -> Vec<Lane> {
     let mut lanes: Vec<Lane> = Vec::with_capacity(graph.groups.len());
     for group in &graph.groups {
         let depth = group.parent.map_or(0, |parent| lanes[parent as usize].depth + 1);
-        lanes.push(Lane { parent: group.parent, depth, ranks: 0..0, border: NONE });
+        lanes.push(Lane { parent: group.parent, depth, width: group.width, ranks: 0..0, border: NONE });
     }
     for (node, &rank) in graph.nodes.iter().zip(ranks) {
         if let Some(group) = node.group {

@@ -1,4 +1,5 @@
-//! Boxes and edges on a plane: a layered drawing from left to right.
+//! Boxes and edges on a plane: a layered drawing from left to right, or, where that would be too
+//! wide, from top to bottom.
 //!
 //! The entry point is [`lay_out`], from a [`Graph`] of sizes to a [`Layout`] of positions. It knows
 //! nothing of tasks, uses whole numbers, takes no clock and no randomness: the same graph has the
@@ -9,7 +10,8 @@
 //! Technique for Drawing Directed Graphs" (1993), which is Graphviz's `dot`:
 //!
 //! 1. `parts`: parts of the graph that nothing connects are drawn one by one and set beside each
-//!    other.
+//!    other. It also chooses the direction. The other steps always draw from left to right: for a
+//!    drawing from top to bottom, `parts` exchanges widths and heights before and x and y after.
 //! 2. `ranks`: every node gets a layer, so that edges lead forward and are short in sum
 //!    (`simplex`).
 //! 3. `layered`: an edge over several layers is cut into pieces with a bend in each layer between;
@@ -76,6 +78,8 @@ pub(super) struct Edge {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Group {
     pub(super) parent: Option<u32>,
+    /// The width that its name needs.
+    pub(super) width: i64,
 }
 
 /// Where everything goes. All coordinates lie between zero and `width` or `height`.
@@ -83,11 +87,20 @@ pub(super) struct Group {
 pub(super) struct Layout {
     pub(super) width: i64,
     pub(super) height: i64,
+    pub(super) direction: Direction,
     pub(super) nodes: Vec<Rect>,
     /// The line of each edge; empty for one that was left out.
     pub(super) edges: Vec<Vec<Step>>,
     /// The box of each group; none for a group without nodes.
     pub(super) groups: Vec<Option<Rect>>,
+}
+
+/// Where edges lead.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Direction {
+    #[default]
+    Right,
+    Down,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -104,7 +117,7 @@ pub(super) struct Point {
     pub(super) y: i64,
 }
 
-/// A piece of the line of an edge. It leaves and arrives level.
+/// A piece of the line of an edge. It leaves and arrives level: in the direction of the drawing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
     /// Begins the line.
@@ -113,7 +126,8 @@ pub(super) enum Step {
     Line(Point),
     /// Changes the height.
     Curve(Point),
-    /// Changes the height on a vertical line at `trunk`, which many edges share.
+    /// Changes the height on a vertical line at `trunk`, which many edges share. In a drawing from
+    /// top to bottom the line is horizontal, and `trunk` its height.
     Branch { trunk: i64, end: Point },
 }
 
@@ -142,21 +156,53 @@ mod space {
     /// Between a box and what is outside it.
     pub(super) const BOXES: i64 = 18;
     /// Between the upper side of a box and what is inside: room for its name.
-    pub(super) const BOX_TOP: i64 = 30;
-    /// Between the lower side of a box and what is inside.
-    pub(super) const BOX_BOTTOM: i64 = 14;
-    /// Between the left or right side of a box and what is inside.
+    pub(super) const BOX_NAME: i64 = 30;
+    /// Between another side of a box and what is inside.
     pub(super) const BOX_SIDE: i64 = 14;
     /// Between layers, at least; and at most, where edges between them are steep.
     pub(super) const LAYERS: i64 = 48;
     pub(super) const LAYERS_STEEP: i64 = 130;
+    /// The same from top to bottom.
+    pub(super) const LAYERS_DOWN: i64 = 40;
+    pub(super) const LAYERS_STEEP_DOWN: i64 = 90;
     /// For each vertical line that edges share.
     pub(super) const TRUNK: i64 = 16;
     /// Between unconnected parts of the drawing.
     pub(super) const PARTS: i64 = 36;
 }
 
-/// Draws the graph.
-pub(super) fn lay_out(graph: &Graph) -> Layout {
-    parts::lay_out(graph)
+/// The distances that depend on the direction, as they are before x and y are exchanged.
+#[derive(Clone, Copy, Debug)]
+struct Spaces {
+    /// Between the upper, lower, left or right side of a box and what is inside.
+    top: i64,
+    bottom: i64,
+    left: i64,
+    right: i64,
+    /// Between layers, at least and at most.
+    layers: [i64; 2],
+}
+
+impl Direction {
+    const fn spaces(self) -> Spaces {
+        const SIDE: i64 = space::BOX_SIDE;
+        let layers = [space::LAYERS, space::LAYERS_STEEP];
+        let right = Spaces { top: space::BOX_NAME, bottom: SIDE, left: SIDE, right: SIDE, layers };
+        match self {
+            Direction::Right => right,
+            Direction::Down => Spaces {
+                top: SIDE,
+                // Edges with their heads lead in below the name.
+                left: space::BOX_NAME + 6,
+                layers: [space::LAYERS_DOWN, space::LAYERS_STEEP_DOWN],
+                ..right
+            },
+        }
+    }
+}
+
+/// Draws the graph: from left to right, or from top to bottom if the drawing would otherwise be
+/// wider than `wide` and that makes it narrower.
+pub(super) fn lay_out(graph: &Graph, wide: i64) -> Layout {
+    parts::lay_out(graph, wide)
 }

@@ -6,17 +6,21 @@
 
 use petgraph::unionfind::UnionFind;
 
-use super::{Edge, Graph, Layout, Point, Rect, Step, layered, order, place, ranks, route, space};
+use super::{Direction, Edge, Graph, Layout, NodeBox, Point, Rect, Step, layered, order, place, ranks, route, space};
 
-pub(super) fn lay_out(graph: &Graph) -> Layout {
+pub(super) fn lay_out(graph: &Graph, wide: i64) -> Layout {
     let forward = ranks::forward(graph.nodes.len(), &graph.edges);
     let parts = parts(graph, &forward);
-    let drawn: Vec<Layout> = parts.iter().map(|part| draw(&part.graph)).collect();
-    let corners = rows(&drawn);
+    let ranks: Vec<Vec<u32>> = parts.iter().map(|part| layers(&part.graph)).collect();
+    let direction = direction(&parts, &ranks, wide);
+    let drawn: Vec<Layout> =
+        parts.iter().zip(&ranks).map(|(part, ranks)| draw(&part.graph, ranks, direction)).collect();
+    let corners = rows(&drawn, wide);
 
     let mut whole = Layout {
         width: 0,
         height: 0,
+        direction,
         nodes: vec![Rect::default(); graph.nodes.len()],
         edges: vec![Vec::new(); graph.edges.len()],
         groups: vec![None; graph.groups.len()],
@@ -28,7 +32,7 @@ pub(super) fn lay_out(graph: &Graph) -> Layout {
             whole.nodes[node as usize] = moved(rect, corner);
         }
         for (edge, steps) in part.edges.into_iter().zip(drawn.edges) {
-            whole.edges[edge as usize] = steps.into_iter().map(|step| step.moved(corner)).collect();
+            whole.edges[edge as usize] = steps.into_iter().map(|step| step.moved(corner, direction)).collect();
         }
         for (group, rect) in part.groups.into_iter().zip(drawn.groups) {
             whole.groups[group as usize] = rect.map(|rect| moved(rect, corner));
@@ -37,17 +41,60 @@ pub(super) fn lay_out(graph: &Graph) -> Layout {
     whole
 }
 
-/// One connected part: steps 2 to 6.
-fn draw(graph: &Graph) -> Layout {
+/// The layers of a part: step 2.
+fn layers(graph: &Graph) -> Vec<u32> {
+    if is_lone(graph) { vec![0] } else { ranks::ranks(graph) }
+}
+
+/// Whether this is a single node. Graphs of thousands of lone nodes exist; they need none of the
+/// machinery.
+fn is_lone(graph: &Graph) -> bool {
+    graph.nodes.len() == 1 && graph.groups.is_empty()
+}
+
+/// The direction in which the drawing is not too wide, by the sizes of the nodes in their layers.
+fn direction(parts: &[Part], ranks: &[Vec<u32>], wide: i64) -> Direction {
+    let (mut right, mut down) = (0, 0);
+    for (part, ranks) in parts.iter().zip(ranks) {
+        let count = ranks.iter().max().map_or(0, |last| last + 1) as usize;
+        let (mut widest, mut sums) = (vec![0i64; count], vec![0i64; count]);
+        for (node, &rank) in part.graph.nodes.iter().zip(ranks) {
+            let (widest, sum) = (&mut widest[rank as usize], &mut sums[rank as usize]);
+            *widest = node.width.max(*widest);
+            *sum += node.width + space::NODES;
+        }
+        right = right.max(widest.iter().map(|width| width + space::LAYERS).sum());
+        down = down.max(sums.iter().copied().max().unwrap_or(0));
+    }
+    if right > wide && down < right { Direction::Down } else { Direction::Right }
+}
+
+/// One connected part: steps 3 to 6.
+fn draw(graph: &Graph, ranks: &[u32], direction: Direction) -> Layout {
+    match direction {
+        Direction::Right => draw_right(graph, ranks, direction),
+        Direction::Down => {
+            let nodes = graph.nodes.iter().map(|node| NodeBox {
+                width: node.height,
+                height: (node.width.max(2) + 1) / 2 * 2,
+                stretch: false,
+                ..*node
+            });
+            let turned = Graph { nodes: nodes.collect(), edges: graph.edges.clone(), groups: graph.groups.clone() };
+            draw_right(&turned, ranks, direction).turned()
+        }
+    }
+}
+
+/// A part from left to right, with the distances of a direction.
+fn draw_right(graph: &Graph, ranks: &[u32], direction: Direction) -> Layout {
     if let [node] = &*graph.nodes
-        && graph.groups.is_empty()
+        && is_lone(graph)
     {
-        // Graphs of thousands of lone nodes exist; they need none of the machinery.
         let rect = Rect { x: 0, y: 0, width: node.width, height: node.height };
         return Layout { width: node.width, height: node.height, nodes: vec![rect], ..Layout::default() };
     }
-    let ranks = ranks::ranks(graph);
-    let layered = layered::Layered::new(graph, &ranks);
+    let layered = layered::Layered::new(graph, ranks, direction);
     let layers = order::order(&layered);
     let heights = place::place(&layered, &layers);
     route::route(graph, &layered, &heights)
@@ -68,7 +115,7 @@ fn parts(graph: &Graph, forward: &[bool]) -> Vec<Part> {
     for (group, at) in graph.groups.iter().zip(0..) {
         outermost.push(group.parent.and_then(|parent| outermost.get(parent as usize).copied()).unwrap_or(at));
     }
-    let group_of = |node: &super::NodeBox| node.group.filter(|group| (*group as usize) < graph.groups.len());
+    let group_of = |node: &NodeBox| node.group.filter(|group| (*group as usize) < graph.groups.len());
 
     let count = graph.nodes.len();
     let mut sets = UnionFind::<u32>::new(count + graph.groups.len());
@@ -104,7 +151,7 @@ fn parts(graph: &Graph, forward: &[bool]) -> Vec<Part> {
             local_group[at as usize] = part.groups.len() as u32;
             let parent = group.parent.filter(|parent| *parent < at).map(|parent| local_group[parent as usize]);
             part.groups.push(at);
-            part.graph.groups.push(super::Group { parent });
+            part.graph.groups.push(super::Group { parent, ..*group });
         }
     }
     for (node, at) in graph.nodes.iter().zip(0..) {
@@ -112,7 +159,7 @@ fn parts(graph: &Graph, forward: &[bool]) -> Vec<Part> {
         let part = &mut parts[part_of_node[at]];
         // Half of a height is the distance from the middle: both are whole.
         let height = (node.height.max(2) + 1) / 2 * 2;
-        part.graph.nodes.push(super::NodeBox { group, height, width: node.width.max(1), ..*node });
+        part.graph.nodes.push(NodeBox { group, height, width: node.width.max(1), ..*node });
     }
     for ((edge, at), _) in graph.edges.iter().zip(0..).zip(forward).filter(|(_, forward)| **forward) {
         let part = &mut parts[part_of_node[edge.from as usize]];
@@ -124,12 +171,13 @@ fn parts(graph: &Graph, forward: &[bool]) -> Vec<Part> {
 }
 
 /// The upper left corners of the parts: rows about half as wide again as the page is high, at least
-/// as wide as the widest part.
-fn rows(parts: &[Layout]) -> Vec<Point> {
+/// as wide as the widest part, and not wider than `wide` unless the page would become a tower.
+fn rows(parts: &[Layout], wide: i64) -> Vec<Point> {
     let widest = parts.iter().map(|part| part.width).max().unwrap_or(0);
     let area: i64 =
         parts.iter().map(|part| (part.width + space::PARTS).saturating_mul(part.height + space::PARTS)).sum();
-    let limit = widest.max(area.saturating_mul(3).checked_div(2).unwrap_or(0).isqrt());
+    let page = area.saturating_mul(3).checked_div(2).unwrap_or(0).isqrt();
+    let limit = page.min(wide.max(page / 4)).max(widest);
     let (mut x, mut y, mut row) = (0, 0, 0);
     let mut corners = Vec::with_capacity(parts.len());
     for part in parts {
@@ -148,14 +196,48 @@ fn moved(rect: Rect, by: Point) -> Rect {
     Rect { x: rect.x + by.x, y: rect.y + by.y, ..rect }
 }
 
+impl Layout {
+    /// With x and y exchanged.
+    pub(super) fn turned(self) -> Self {
+        let rect = |rect: Rect| Rect { x: rect.y, y: rect.x, width: rect.height, height: rect.width };
+        Layout {
+            width: self.height,
+            height: self.width,
+            direction: match self.direction {
+                Direction::Right => Direction::Down,
+                Direction::Down => Direction::Right,
+            },
+            nodes: self.nodes.into_iter().map(rect).collect(),
+            edges: self.edges.into_iter().map(|steps| steps.into_iter().map(Step::turned).collect()).collect(),
+            groups: self.groups.into_iter().map(|group| group.map(rect)).collect(),
+        }
+    }
+}
+
 impl Step {
-    fn moved(self, by: Point) -> Self {
+    fn turned(self) -> Self {
+        let at = |point: Point| Point { x: point.y, y: point.x };
+        match self {
+            Step::Start(point) => Step::Start(at(point)),
+            Step::Line(point) => Step::Line(at(point)),
+            Step::Curve(point) => Step::Curve(at(point)),
+            Step::Branch { trunk, end } => Step::Branch { trunk, end: at(end) },
+        }
+    }
+
+    fn moved(self, by: Point, direction: Direction) -> Self {
         let at = |point: Point| Point { x: point.x + by.x, y: point.y + by.y };
         match self {
             Step::Start(point) => Step::Start(at(point)),
             Step::Line(point) => Step::Line(at(point)),
             Step::Curve(point) => Step::Curve(at(point)),
-            Step::Branch { trunk, end } => Step::Branch { trunk: trunk + by.x, end: at(end) },
+            Step::Branch { trunk, end } => {
+                let along = match direction {
+                    Direction::Right => by.x,
+                    Direction::Down => by.y,
+                };
+                Step::Branch { trunk: trunk + along, end: at(end) }
+            }
         }
     }
 }

@@ -11,7 +11,7 @@ use super::blocks::{Layer, Visit};
 use super::layered::Layered;
 use super::level::level;
 use super::simplex::Bond;
-use super::space;
+use super::{Direction, Spaces, space};
 
 /// How often everything moves towards its neighbours.
 const ROUNDS: usize = 24;
@@ -78,6 +78,16 @@ fn limits(layered: &Layered, layers: &[Layer]) -> Vec<Bond> {
             last = Some(next);
         });
     }
+    if layered.direction == Direction::Down {
+        // The name of a box lies along its layers.
+        let passed = layered.lanes.iter().zip(0..).filter(|(lane, _)| !lane.ranks.is_empty());
+        limits.extend(passed.map(|(lane, group)| Bond {
+            tail: side(group, 0),
+            head: side(group, 1),
+            gap: lane.width,
+            weight: 0,
+        }));
+    }
     // Groups without vertices of their own repeat the same distances in layer after layer.
     limits.sort_unstable_by_key(|bond: &Bond| (bond.tail, bond.head, std::cmp::Reverse(bond.gap)));
     limits.dedup_by_key(|bond| (bond.tail, bond.head));
@@ -87,6 +97,7 @@ fn limits(layered: &Layered, layers: &[Layer]) -> Vec<Bond> {
 /// The distance between two things that follow each other in a layer.
 fn gap(layered: &Layered, upper: Visit, lower: Visit, between_nodes: i64) -> i64 {
     let half = |vertex: u32| layered.height[vertex as usize] / 2;
+    let Spaces { top, bottom, .. } = layered.spaces;
     match (upper, lower) {
         (Visit::Vertex(a), Visit::Vertex(b)) => {
             let between = match (layered.is_bend(a), layered.is_bend(b)) {
@@ -96,10 +107,10 @@ fn gap(layered: &Layered, upper: Visit, lower: Visit, between_nodes: i64) -> i64
             };
             half(a) + between + half(b)
         }
-        (Visit::Open(_), Visit::Vertex(b)) => space::BOX_TOP + half(b),
-        (Visit::Vertex(a), Visit::Close(_)) => half(a) + space::BOX_BOTTOM,
-        (Visit::Open(_), _) => space::BOX_TOP,
-        (Visit::Close(_), Visit::Close(_)) => space::BOX_BOTTOM,
+        (Visit::Open(_), Visit::Vertex(b)) => top + half(b),
+        (Visit::Vertex(a), Visit::Close(_)) => half(a) + bottom,
+        (Visit::Open(_), _) => top,
+        (Visit::Close(_), Visit::Close(_)) => bottom,
         (Visit::Vertex(a), Visit::Open(_)) => half(a) + space::BOXES,
         (Visit::Close(_), Visit::Vertex(b)) => space::BOXES + half(b),
         (Visit::Close(_), Visit::Open(_)) => space::BOXES,

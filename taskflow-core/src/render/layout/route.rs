@@ -7,7 +7,7 @@
 use super::layered::Layered;
 use super::place::Heights;
 use super::trunks::Trunks;
-use super::{Graph, Layout, Point, Rect, Step, space};
+use super::{Direction, Graph, Layout, Point, Rect, Step, space};
 
 pub(super) fn route(graph: &Graph, layered: &Layered, heights: &Heights) -> Layout {
     let trunks = Trunks::new(layered, heights);
@@ -24,11 +24,12 @@ pub(super) fn route(graph: &Graph, layered: &Layered, heights: &Heights) -> Layo
         })
         .collect();
     let inset = insets(layered);
+    let spaces = layered.spaces;
     let boxes = layered.lanes.iter().zip(&heights.boxes).zip(&inset).map(|((lane, [top, bottom]), inset)| {
         let (first, last) = (lane.ranks.clone().next()?, lane.ranks.clone().next_back()?);
         let (first, last) = (&columns[first as usize], &columns[last as usize]);
-        let x = first.x - inset[0] * space::BOX_SIDE;
-        let width = last.x + last.width + inset[1] * space::BOX_SIDE - x;
+        let x = first.x - inset[0] * spaces.left;
+        let width = last.x + last.width + inset[1] * spaces.right - x;
         Some(Rect { x, y: *top, width, height: bottom - top })
     });
     let groups = boxes.collect();
@@ -46,7 +47,8 @@ pub(super) fn route(graph: &Graph, layered: &Layered, heights: &Heights) -> Layo
         line(&nodes[edge.from as usize], &nodes[edge.to as usize], stops, trunk)
     });
     let width = columns.last().map_or(0, |last| last.x + last.width + last.closing);
-    Layout { width, height: heights.total, edges: edges.collect(), nodes, groups }
+    let direction = Direction::Right;
+    Layout { width, height: heights.total, direction, edges: edges.collect(), nodes, groups }
 }
 
 /// A layer on the plane.
@@ -84,12 +86,24 @@ fn columns(graph: &Graph, layered: &Layered, heights: &Heights, trunks: &Trunks)
         let column = &mut columns[*rank as usize];
         column.width = column.width.max(node.width);
     }
+    let spaces = layered.spaces;
     for (lane, [opening, closing]) in layered.lanes.iter().zip(insets(layered)) {
         if let (Some(first), Some(last)) = (lane.ranks.clone().next(), lane.ranks.clone().next_back()) {
             let first = &mut columns[first as usize];
-            first.opening = first.opening.max(opening * space::BOX_SIDE);
+            first.opening = first.opening.max(opening * spaces.left);
             let last = &mut columns[last as usize];
-            last.closing = last.closing.max(closing * space::BOX_SIDE);
+            last.closing = last.closing.max(closing * spaces.right);
+        }
+    }
+    if layered.direction == Direction::Right {
+        // A box is at least as wide as its name.
+        for (lane, [opening, closing]) in layered.lanes.iter().zip(insets(layered)) {
+            let Some(layers) = columns.get_mut(lane.ranks.start as usize..lane.ranks.end as usize) else { continue };
+            let width: i64 = layers.iter().map(|column| column.width + spaces.layers[0] / 2).sum();
+            let lacking = lane.width - (width - spaces.layers[0] / 2 + opening * spaces.left + closing * spaces.right);
+            if let Some(last) = layers.last_mut().filter(|_| lacking > 0) {
+                last.width += lacking;
+            }
         }
     }
     // Steep edges get more room, so that they do not become walls.
@@ -109,7 +123,8 @@ fn columns(graph: &Graph, layered: &Layered, heights: &Heights, trunks: &Trunks)
         columns[at].x = x;
         let next = columns.get(at + 1).map_or(0, |next| next.opening);
         let trunks = i64::from(trunks.after_layer(at as u32)) * space::TRUNK;
-        let free = (space::LAYERS + climb[at] / 8).min(space::LAYERS_STEEP).max(space::LAYERS / 2 + trunks);
+        let [least, most] = spaces.layers;
+        let free = (least + climb[at] / 8).min(most).max(least / 2 + trunks);
         x += columns[at].width + columns[at].closing + free + next;
     }
     columns

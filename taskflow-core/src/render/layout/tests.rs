@@ -4,8 +4,31 @@ use proptest::prelude::*;
 
 use super::*;
 
+/// No drawing is too wide.
+const ANY_WIDTH: i64 = i64::MAX;
+
 fn check(graph: &Graph) -> Result<Layout, String> {
-    let layout = lay_out(graph);
+    // A drawing from top to bottom has the same properties with x and y exchanged.
+    let down = lay_out(graph, 0);
+    if down.direction == Direction::Down {
+        named(graph, &down)?;
+        sound(graph, down.turned())?;
+    }
+    let right = lay_out(graph, ANY_WIDTH);
+    named(graph, &right)?;
+    sound(graph, right)
+}
+
+/// Every box is as wide as its name.
+fn named(graph: &Graph, layout: &Layout) -> Result<(), String> {
+    let mut boxes = layout.groups.iter().zip(&graph.groups);
+    match boxes.find(|(rect, group)| rect.is_some_and(|rect| rect.width < group.width)) {
+        Some((rect, _)) => Err(format!("the box {rect:?} has no room for its name")),
+        None => Ok(()),
+    }
+}
+
+fn sound(graph: &Graph, layout: Layout) -> Result<Layout, String> {
     let whole = Rect { x: 0, y: 0, width: layout.width, height: layout.height };
     let ensure = |holds: bool, what: &dyn Fn() -> String| if holds { Ok(()) } else { Err(what()) };
     for (at, rect) in layout.nodes.iter().enumerate() {
@@ -57,6 +80,9 @@ fn check(graph: &Graph) -> Result<Layout, String> {
             ensure(!used, &|| format!("group {group} has nodes and no box"))?;
             continue;
         };
+        ensure(rect.width.max(rect.height) >= graph.groups[group].width, &|| {
+            format!("{group} has no room for its name")
+        })?;
         ensure(inside(rect, &whole), &|| format!("group {group} at {rect:?} leaves {whole:?}"))?;
         for (at, node) in graph.nodes.iter().enumerate() {
             let place = &layout.nodes[at];
@@ -93,7 +119,7 @@ fn graphs() -> impl Strategy<Value = Graph> {
         let groups: Vec<Group> = groups
             .into_iter()
             .zip(0..)
-            .map(|(parent, at)| Group { parent: parent.filter(|parent| *parent < at) })
+            .map(|(parent, at)| Group { parent: parent.filter(|parent| *parent < at), width: 90 })
             .collect();
         let nodes: Vec<NodeBox> = nodes
             .into_iter()
@@ -136,7 +162,7 @@ fn edge(from: u32, to: u32) -> Edge {
 
 #[test]
 fn an_empty_graph_is_an_empty_drawing() {
-    let layout = lay_out(&Graph::default());
+    let layout = lay_out(&Graph::default(), ANY_WIDTH);
     assert_eq!((layout.width, layout.height), (0, 0));
 }
 
@@ -186,17 +212,17 @@ fn an_interleaved_group_keeps_its_box_rectangular() {
     // 1 and 3 are in the box, 2 between them is not.
     let nodes = vec![node(None), node(Some(0)), node(None), node(Some(0)), node(None)];
     let edges = (0..4).map(|at| edge(at, at + 1)).collect();
-    check(&Graph { nodes, edges, groups: vec![Group { parent: None }] }).expect("a sound drawing");
+    check(&Graph { nodes, edges, groups: vec![Group { parent: None, width: 90 }] }).expect("a sound drawing");
 }
 
 #[test]
 fn boxes_beyond_the_limit_are_omitted() {
     // Two hundred groups that all reach from the first of four hundred layers to the last.
     let mut nodes = vec![node(None); 400];
-    let groups: Vec<Group> = (0..200).map(|at: u32| Group { parent: at.checked_sub(1) }).collect();
+    let groups: Vec<Group> = (0..200).map(|at: u32| Group { parent: at.checked_sub(1), width: 90 }).collect();
     (nodes[0].group, nodes[399].group) = (Some(199), Some(199));
     let edges: Vec<Edge> = (0..399).map(|at| edge(at, at + 1)).collect();
-    let layout = lay_out(&Graph { nodes, edges, groups });
+    let layout = lay_out(&Graph { nodes, edges, groups }, ANY_WIDTH);
     assert!(layout.groups.iter().all(Option::is_none));
     assert!(layout.nodes.windows(2).all(|pair| pair[0].x + pair[0].width < pair[1].x));
 }

@@ -69,9 +69,9 @@ impl<'v> Card<'v> {
         matches!(self.of, Of::Task { .. })
     }
 
-    pub(super) fn group(&self) -> Option<u32> {
+    pub(super) fn cluster(&self) -> Option<u32> {
         match &self.of {
-            Of::Task { node, .. } => node.group.map(|group| group.index),
+            Of::Task { node, .. } => node.cluster,
             Of::Param(_) => None,
         }
     }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::fmt::Write;
 
 use super::write::{escape, half};
-use crate::render::layout::{Layout, Point, Step};
+use crate::render::layout::{Direction, Layout, Point, Step};
 use crate::render::view::{EdgeView, Endpoint, Link};
 
 /// How long a head is.
@@ -33,14 +33,16 @@ pub(super) fn write(out: &mut String, lines: &[&[EdgeView<'_>]], layout: &Layout
                  <title>{0} \u{2192} {1} ({3}{rule})</title></path>",
                 escape(from),
                 escape(edge.to.id),
-                path(steps, shift),
+                path(steps, shift, layout.direction),
                 edge.kind.name(),
             )?;
             // Lines that end in one place share one head.
             let tip = last.end();
             if heads.insert((tip, shift, classes.clone())) {
-                let (x, y) = (tip.x, tip.y + shift);
-                let shape = head(edge.kind, x, y);
+                let shape = match layout.direction {
+                    Direction::Right => head(edge.kind, tip.x, tip.y + shift),
+                    Direction::Down => head_down(edge.kind, tip.x + shift, tip.y),
+                };
                 writeln!(out, "<path class=\"head {classes}\" d=\"{shape}\"/>")?;
             }
         }
@@ -58,7 +60,63 @@ pub(super) fn head(kind: Link, x: i64, y: i64) -> String {
     }
 }
 
-fn path(steps: &[Step], shift: i64) -> String {
+/// The same for lines from top to bottom.
+fn head_down(kind: Link, x: i64, y: i64) -> String {
+    match kind {
+        Link::Order => format!("M{} {}l4 5l4-5", x - 4, y - 6),
+        Link::Required | Link::Optional | Link::Outcome | Link::First => {
+            format!("M{} {}l4 {HEAD}l4-{HEAD}z", x - 4, y - HEAD)
+        }
+    }
+}
+
+/// The line as a path.
+fn path(steps: &[Step], shift: i64, direction: Direction) -> String {
+    match direction {
+        Direction::Right => path_right(steps, shift),
+        Direction::Down => path_down(steps, shift),
+    }
+}
+
+fn path_down(steps: &[Step], shift: i64) -> String {
+    let mut out = String::new();
+    let mut at = Point::default();
+    for (place, step) in steps.iter().enumerate() {
+        let mut end = step.end();
+        if place + 1 == steps.len() {
+            // The head covers the rest.
+            end.y -= HEAD - 2;
+        }
+        let x = end.x + shift;
+        // Writing to a `String` cannot fail.
+        let _ = match step {
+            Step::Start(_) => write!(out, "M{x} {}", end.y),
+            Step::Line(_) => write!(out, "V{}", end.y),
+            Step::Curve(_) => {
+                let middle = half(at.y + end.y);
+                write!(out, "C{} {middle} {x} {middle} {x} {}", at.x + shift, end.y)
+            }
+            Step::Branch { trunk, .. } => {
+                let from = at.x + shift;
+                let round = ROUND.min((x - from).abs() / 2).min(trunk - at.y).min(end.y - trunk).max(0);
+                let aside = round * (x - from).signum();
+                write!(
+                    out,
+                    "V{}Q{from} {trunk} {} {trunk}H{}Q{x} {trunk} {x} {}V{}",
+                    trunk - round,
+                    from + aside,
+                    x - aside,
+                    trunk + round,
+                    end.y
+                )
+            }
+        };
+        at = end;
+    }
+    out
+}
+
+fn path_right(steps: &[Step], shift: i64) -> String {
     let mut out = String::new();
     let mut at = Point::default();
     for (place, step) in steps.iter().enumerate() {

@@ -17,14 +17,26 @@ use std::fmt::Write;
 
 use self::card::Card;
 use self::write::escape;
-use super::layout::{Edge, Graph, Group, Layout, NodeBox, Rect, lay_out};
+use super::layout::{Direction, Edge, Graph, Group, Layout, NodeBox, Rect, lay_out};
 use super::text;
-use super::view::{EdgeView, Endpoint, Link, View};
+use super::view::{ClusterKind, ClusterView, EdgeView, Endpoint, Link, View};
 
 pub use self::states::STATES;
 
 /// The room around the drawing.
 const MARGIN: i64 = 20;
+
+/// A drawing should not be wider.
+const WIDE: i64 = 1200;
+
+/// A wider one is shown smaller, but not smaller than this many hundredths of its size: its text
+/// should stay legible.
+const SMALLEST: i64 = 60;
+
+/// The widest a name of a cluster may be.
+const NAME: i64 = 200;
+/// What a box is wider than its name.
+const BESIDE_NAME: i64 = 22;
 
 /// What a drawing shows beside the graph.
 ///
@@ -96,7 +108,7 @@ impl<'v, 'p> Drawing<'v, 'p> {
                     width: card.width,
                     height: card.height,
                     stretch: card.is_task(),
-                    group: card.group(),
+                    group: card.cluster(),
                 })
                 .collect(),
             edges: lines
@@ -109,9 +121,16 @@ impl<'v, 'p> Drawing<'v, 'p> {
                     Edge { from, to: line[0].to.index, weight }
                 })
                 .collect(),
-            groups: view.groups.iter().map(|group| Group { parent: group.parent.map(|parent| parent.index) }).collect(),
+            groups: view
+                .clusters
+                .iter()
+                .map(|cluster| Group {
+                    parent: cluster.parent,
+                    width: measure::width(&measure::cut(&cluster.label, NAME_SIZE, NAME), NAME_SIZE) + BESIDE_NAME,
+                })
+                .collect(),
         };
-        Drawing { view, options, cards, lines, layout: lay_out(&graph) }
+        Drawing { view, options, cards, lines, layout: lay_out(&graph, WIDE - 2 * MARGIN) }
     }
 
     fn write(&self, out: &mut String) -> std::fmt::Result {
@@ -119,24 +138,35 @@ impl<'v, 'p> Drawing<'v, 'p> {
         let (legend_width, legend_height) = legend.size();
         let width = self.layout.width.max(legend_width) + 2 * MARGIN;
         let height = self.layout.height + legend_height + 2 * MARGIN;
+        let scale = (WIDE * 100 / width.max(1)).clamp(SMALLEST, 100);
+        let shown = |size: i64| size * scale / 100;
         let name = format!("taskflow-{}", self.view.hash.get(..12).unwrap_or_default());
         writeln!(
             out,
             "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"taskflow-dag\" role=\"img\" \
              aria-labelledby=\"{name}-title {name}-desc\" \
-             width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\">"
+             width=\"{}\" height=\"{}\" viewBox=\"0 0 {width} {height}\">",
+            shown(width),
+            shown(height),
         )?;
         writeln!(out, "<title id=\"{name}-title\">{}</title>", escape(&self.title()))?;
         writeln!(out, "<desc id=\"{name}-desc\">{}</desc>", escape(&self.description()))?;
         style::write(out, self.options.states.is_some())?;
         writeln!(out, "<rect class=\"page\" width=\"{width}\" height=\"{height}\" rx=\"8\"/>")?;
         writeln!(out, "<g transform=\"translate({MARGIN} {MARGIN})\">")?;
-        for (group, rect) in self.view.groups.iter().zip(&self.layout.groups) {
+        for (cluster, rect) in self.view.clusters.iter().zip(&self.layout.groups) {
             if let Some(rect) = rect {
-                write_group(out, group.id, group.label, rect)?;
+                write_cluster(out, cluster, rect)?;
             }
         }
         edges::write(out, &self.lines, &self.layout)?;
+        writeln!(out, "<g class=\"cluster-names\">")?;
+        for (cluster, rect) in self.view.clusters.iter().zip(&self.layout.groups) {
+            if let Some(rect) = rect {
+                write_cluster_name(out, cluster, rect, self.layout.direction)?;
+            }
+        }
+        writeln!(out, "</g>")?;
         for (card, rect) in self.cards.iter().zip(&self.layout.nodes) {
             card.write(out, rect)?;
         }
@@ -185,18 +215,37 @@ impl<'v, 'p> Drawing<'v, 'p> {
     }
 }
 
-fn write_group(out: &mut String, id: &str, label: &str, rect: &Rect) -> std::fmt::Result {
+/// The names of clusters are bold, which is about as wide as letters of one size more.
+const NAME_SIZE: i64 = measure::SMALL + 1;
+
+fn write_cluster(out: &mut String, cluster: &ClusterView<'_>, rect: &Rect) -> std::fmt::Result {
     let Rect { x, y, width, height } = rect;
-    let shown = measure::cut(label, measure::SMALL, width - 20);
+    let (kind, of) = (cluster.kind.name(), escape(cluster.of));
+    let title = match cluster.kind {
+        ClusterKind::Group => cluster.of,
+        ClusterKind::Each | ClusterKind::Scope | ClusterKind::Arm => &cluster.label,
+    };
     writeln!(
         out,
-        "<g class=\"group\" data-group=\"{}\"><title>{}</title>\
-         <rect x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" rx=\"9\"/>\
-         <text x=\"{}\" y=\"{}\">{}</text></g>",
-        escape(id),
-        escape(id),
-        x + 11,
-        y + 19,
-        escape(&shown),
+        "<g class=\"cluster {kind}\" data-{kind}=\"{of}\"><title>{}</title>\
+         <rect x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" rx=\"9\"/></g>",
+        escape(title),
     )
+}
+
+/// The name of a cluster. From top to bottom, edges lead into a box through the line of its name,
+/// and pass behind it.
+fn write_cluster_name(
+    out: &mut String,
+    cluster: &ClusterView<'_>,
+    rect: &Rect,
+    direction: Direction,
+) -> std::fmt::Result {
+    let Rect { x, y, width, .. } = rect;
+    let shown = measure::cut(&cluster.label, NAME_SIZE, width - BESIDE_NAME);
+    if direction == Direction::Down {
+        let wide = measure::width(&shown, NAME_SIZE) + 8;
+        write!(out, "<rect x=\"{}\" y=\"{}\" width=\"{wide}\" height=\"17\" rx=\"5\"/>", x + 7, y + 5)?;
+    }
+    writeln!(out, "<text x=\"{}\" y=\"{}\">{}</text>", x + 11, y + 17, escape(&shown),)
 }

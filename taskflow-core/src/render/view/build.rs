@@ -1,8 +1,11 @@
 //! From a plan to its view.
 
 use super::options::OptionList;
-use super::{ArgValue, ArgView, EdgeView, Endpoint, GroupView, Link, NodeView, ParamView, Ref, ResultView, View};
-use crate::dag::{ArgPlan, EdgeKind, GroupIndex, NodeIndex, ParamDef, ParamDefault, Plan, Source};
+use super::{
+    ArgValue, ArgView, ClusterKind, ClusterView, EdgeView, Endpoint, GroupView, Link, NodeView, ParamView, Ref,
+    ResultView, View,
+};
+use crate::dag::{self, ArgPlan, ClusterIndex, EdgeKind, GroupIndex, NodeIndex, ParamDef, ParamDefault, Plan, Source};
 use crate::task::TriggerRule;
 
 /// A JSON null for a constant without a JSON form; freezing refuses those, so that no picture shows
@@ -23,6 +26,7 @@ impl<'p> View<'p> {
             options: OptionList::of_dag(plan.options()),
             params: plan.params().iter().map(param_view).collect(),
             groups: plan.group_indices().map(|group| group_view(plan, group)).collect(),
+            clusters: cluster_views(plan),
             nodes,
             edges,
             result: plan
@@ -55,6 +59,37 @@ fn group_view(plan: &Plan, group: GroupIndex) -> GroupView<'_> {
     let this = plan.group(group);
     let parent = this.parent.map(|parent| group_ref(plan, parent));
     GroupView { id: &this.id, label: inside(&this.id, parent), parent }
+}
+
+fn cluster_views(plan: &Plan) -> Vec<ClusterView<'_>> {
+    let mut views: Vec<ClusterView<'_>> = Vec::with_capacity(plan.clusters().len());
+    // For each cluster the innermost group around its inside.
+    let mut groups: Vec<Option<Ref<'_>>> = Vec::with_capacity(plan.clusters().len());
+    for cluster in plan.clusters() {
+        let parent = cluster.parent.map(ClusterIndex::as_u32);
+        let around = parent.and_then(|parent| groups[parent as usize]);
+        let named = |kind, node, words: &str| {
+            let of = plan.node(node).id();
+            (kind, of, format!("{words} {}", inside(of, around)), around)
+        };
+        let (kind, of, label, group) = match cluster.kind {
+            dag::ClusterKind::Group(group) => {
+                let group = group_ref(plan, group);
+                (ClusterKind::Group, group.id, inside(group.id, around).to_owned(), Some(group))
+            }
+            dag::ClusterKind::Each(mapping) => {
+                let of = plan.node(plan.mapping(mapping).expand).id();
+                // `files.each`, or `files.each_2`: the list is `files`.
+                let list = inside(of.rsplit_once('.').map_or(of, |(list, _)| list), around);
+                (ClusterKind::Each, of, format!("each of {list}"), around)
+            }
+            dag::ClusterKind::Scope(setup) => named(ClusterKind::Scope, setup, "scope of"),
+            dag::ClusterKind::Arm(arm) => named(ClusterKind::Arm, arm, "arm"),
+        };
+        views.push(ClusterView { kind, of, label, parent });
+        groups.push(group);
+    }
+    views
 }
 
 fn group_ref(plan: &Plan, group: GroupIndex) -> Ref<'_> {
@@ -99,6 +134,7 @@ fn node_view<'p>(plan: &'p Plan, at: NodeIndex, option_sets: &[OptionList]) -> N
         kind: def.kind.name(),
         group,
         each: plan.place(at).mapping.map(|mapping| node_ref(plan, plan.mapping(mapping).expand)),
+        cluster: plan.cluster_of(at).map(ClusterIndex::as_u32),
         description: def.doc,
         output: def.output.short(),
         options: option_sets[plan.options_index(at)].clone().of_place(def.isolation, !plan.teardowns_of(at).is_empty()),

@@ -34,6 +34,10 @@ pub struct View<'p> {
     pub params: Vec<ParamView<'p>>,
     /// The groups, outer ones before inner ones.
     pub groups: Vec<GroupView<'p>>,
+    /// What pictures draw a box around: groups, and what the closures of `each`, scopes and arms
+    /// of branches draw. Outer ones before inner ones.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub clusters: Vec<ClusterView<'p>>,
     /// The nodes, in the order of the calls.
     pub nodes: Vec<NodeView<'p>>,
     /// Each edge once, sorted by where it ends, then by where it begins.
@@ -121,6 +125,50 @@ pub struct GroupView<'p> {
     pub parent: Option<Ref<'p>>,
 }
 
+/// A part of the graph that pictures draw a box around.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct ClusterView<'p> {
+    /// What drew it.
+    pub kind: ClusterKind,
+    /// The full name of the group, or the id of a node: the list of an `each`, the setup of a
+    /// scope, or the node of an arm. Two clusters may have the same one: the parts of an `each`
+    /// that is continued in a group.
+    pub of: &'p str,
+    /// The name that pictures show.
+    pub label: String,
+    /// The cluster around it: an index into [`View::clusters`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parent: Option<u32>,
+}
+
+/// What drew a cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ClusterKind {
+    /// A group.
+    Group,
+    /// An `each`: a run has what is inside once for each element.
+    Each,
+    /// A scope: the setup, the work and the teardown.
+    Scope,
+    /// An arm of a branch.
+    Arm,
+}
+
+impl ClusterKind {
+    /// `group`, `each`, `scope` or `arm`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            ClusterKind::Group => "group",
+            ClusterKind::Each => "each",
+            ClusterKind::Scope => "scope",
+            ClusterKind::Arm => "arm",
+        }
+    }
+}
+
 /// A node.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
@@ -142,6 +190,9 @@ pub struct NodeView<'p> {
     /// The node with the list for whose elements it is there, once for each.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub each: Option<Ref<'p>>,
+    /// The innermost cluster that it is in: an index into [`View::clusters`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<u32>,
     /// The doc comment of the task.
     #[serde(skip_serializing_if = "str::is_empty")]
     pub description: &'p str,

@@ -218,6 +218,10 @@ mod node_option {
         list.push_some(name, value.map(text::duration));
     }
 
+    pub(super) fn duration(list: &mut OptionList, name: &'static str, value: Option<Duration>, _: &NodeOptions) {
+        list.push_some(name, value.map(text::duration));
+    }
+
     pub(super) fn sensor(list: &mut OptionList, _name: &'static str, value: Option<SensorPolicy>, _: &NodeOptions) {
         let Some(SensorPolicy { poke_interval, backoff, max_poke_interval, timeout, soft_fail }) = value else {
             return;

@@ -4,6 +4,11 @@
 //! statement fails, or the future that waits for it is dropped, the connection is closed, which
 //! rolls back its transaction and releases its locks. The next use opens another connection.
 //!
+//! A write is one call, which SQLite executes on the thread of the connection whether or not
+//! anything drives the future that waits for it. So no process keeps the lock of the file while it
+//! is busy with something else. (Only a script longer than 100 kB takes several calls, and the
+//! migration of an older schema.)
+//!
 //! There is no pool, because a pool leaves tasks in the runtime that opened it, and a store is used
 //! from several.
 
@@ -70,7 +75,10 @@ impl ConnectionSlot {
             // rarely enough that most pages reach the file once for many writes.
             .pragma("wal_autocheckpoint", "4000")
             .pragma("journal_size_limit", "33554432")
-            .pragma("cache_size", "-8000");
+            .pragma("cache_size", "-8000")
+            // As many as a statement can return: SQLite stops in the middle of a transaction when
+            // its rows are not taken.
+            .row_buffer_size(8_192);
         ConnectionSlot { path: path.to_owned(), doing: Doing::Write, options, state: Mutex::new(Connection::Empty) }
     }
 

@@ -1,7 +1,7 @@
 //! The outbox of callbacks, and what was delivered.
 
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Connection as _, Row as _};
+use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqliteRow};
+use sqlx::{Arguments as _, AssertSqlSafe, Row as _};
 
 use super::SqliteStore;
 use super::error::{Doing, explain};
@@ -54,22 +54,37 @@ pub(super) async fn record_deliveries(
 ) -> Result<(), StoreError> {
     store.hit("store.note")?;
     let mut guard = store.writer.acquire().await?;
-    let recorded = async {
-        let mut transaction = guard.connection().begin_with("BEGIN IMMEDIATE").await?;
-        for attempt in attempts {
-            let sql = "INSERT OR REPLACE INTO deliveries (run_id, key, notification, callback, at, attempts, error, next, checksum) \
-                       SELECT run_id, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9 FROM runs WHERE run_id = ?1";
-            let query =
-                sqlx::query(sql).bind(run_id).bind(&attempt.key).bind(&attempt.notification).bind(&attempt.callback);
-            let query = query.bind(attempt.at.as_nanos()).bind(i64::from(attempt.attempts)).bind(&attempt.error);
-            let query = query.bind(attempt.next.map(Timestamp::as_nanos)).bind(checksum(run_id, attempt));
-            query.execute(&mut *transaction).await?;
-        }
-        transaction.commit().await
-    };
+    let recorded = record(guard.connection(), run_id, attempts);
     recorded.await.map_err(|error| guard.explain(&error))?;
     guard.release();
     store.hit("store.noted")?;
+    Ok(())
+}
+
+/// All of them in one call: between two calls of a transaction, the lock of the file would be kept
+/// as long as nothing drives this future.
+async fn record(connection: &mut SqliteConnection, run_id: &str, attempts: &[DeliveryAttempt]) -> sqlx::Result<()> {
+    let mut sql = "BEGIN IMMEDIATE;".to_owned();
+    let mut arguments = SqliteArguments::default();
+    for attempt in attempts {
+        sql += "INSERT OR REPLACE INTO deliveries (run_id, key, notification, callback, at, attempts, error, next, checksum) \
+                SELECT run_id, ?, ?, ?, ?, ?, ?, ?, ? FROM runs WHERE run_id = ?;";
+        let DeliveryAttempt { key, notification, callback, at, attempts, error, next } = attempt;
+        let given = [
+            arguments.add(key),
+            arguments.add(notification),
+            arguments.add(callback),
+            arguments.add(at.as_nanos()),
+            arguments.add(i64::from(*attempts)),
+            arguments.add(error),
+            arguments.add(next.map(Timestamp::as_nanos)),
+            arguments.add(checksum(run_id, attempt)),
+            arguments.add(run_id),
+        ];
+        given.into_iter().collect::<Result<(), _>>().map_err(sqlx::Error::Encode)?;
+    }
+    sql += "COMMIT";
+    sqlx::query_with(AssertSqlSafe(sql), arguments).persistent(false).execute(connection).await?;
     Ok(())
 }
 

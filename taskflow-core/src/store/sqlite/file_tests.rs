@@ -1,15 +1,22 @@
 //! What happens to the file of a store from outside: it is removed, locked, or left half made.
 
+use std::future::poll_fn;
 use std::path::Path;
+use std::pin::pin;
+use std::task::Poll;
+use std::time::Duration;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions, Connection};
 
 use super::SqliteStore;
+use crate::base::Timestamp;
+use crate::callback::DeliveryAttempt;
 use crate::run::RunState;
 use crate::store::conformance::{known, new, ok, plain, segment, update};
+use crate::store::rows::{Append, Appended};
 use crate::store::sync_mode::SyncMode;
-use crate::store::traits::{Maintenance, RunStore, StoreError};
+use crate::store::traits::{Maintenance, Outbox, RunStore, StoreError};
 
 async fn open(path: &Path) -> SqliteStore {
     SqliteStore::open(path, SyncMode::Normal).await.unwrap()
@@ -110,6 +117,58 @@ async fn who_has_locked_a_store_is_named() {
     }
     execute(&mut other, "ROLLBACK").await;
     ok(&store, &[plain(1, 1, 2)]).await;
+}
+
+/// Polls a future of a store, and asserts before each poll that another process could write: what
+/// drives the future may be busy for any time.
+async fn without_a_lock<T>(path: &Path, future: impl Future<Output = T>) -> T {
+    let mut other = SqliteConnectOptions::new().filename(path).busy_timeout(PATIENCE).connect().await.unwrap();
+    let mut future = pin!(future);
+    loop {
+        if let Poll::Ready(done) = poll_fn(|context| Poll::Ready(future.as_mut().poll(context))).await {
+            return done;
+        }
+        execute(&mut other, "BEGIN IMMEDIATE; ROLLBACK").await;
+    }
+}
+
+/// How long a writer may have the lock.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// B3: a transaction of several calls kept the lock of the file as long as nothing drove the future
+/// between two of them, as in a runtime that a task blocks.
+#[tokio::test]
+async fn no_lock_is_kept_while_nothing_drives_a_writer() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("runs.db");
+    let store = open(&path).await;
+    ok(&store, &[new("a", 10), new("b", 11), new("c", 12)]).await;
+    let end = |run| known(run, 1, Some(segment(2)), Some(update(RunState::Success)));
+    let answers = without_a_lock(&path, store.append(&[end(1), end(2), new("d", 13)])).await.unwrap();
+    assert_eq!(answers.len(), 3);
+    // More rows than sqlx buffers by default.
+    let many: Vec<Append> = (0..120).map(|number| new(&format!("many {number}"), 20)).collect();
+    let answers = without_a_lock(&path, store.append(&many)).await.unwrap();
+    assert!(answers.len() == 120 && answers.iter().all(|answer| matches!(answer, Appended::Stored(_))), "{answers:?}");
+    let attempts = ["k", "l", "m"].map(|key| DeliveryAttempt {
+        key: key.to_owned(),
+        notification: "{}".to_owned(),
+        callback: "log".to_owned(),
+        at: Timestamp::from_nanos(5),
+        attempts: 1,
+        error: None,
+        next: None,
+    });
+    without_a_lock(&path, store.record_deliveries("a", &attempts)).await.unwrap();
+    assert_eq!(store.deliveries("a").await.unwrap(), attempts);
+    // Runs that have not ended stay.
+    assert_eq!(without_a_lock(&path, store.delete(&[1, 2, 3, 99])).await.unwrap(), 2);
+    assert_eq!(store.run_by_id("a").await.unwrap(), None);
+    assert!(store.deliveries("a").await.unwrap().is_empty());
+    assert!(store.run_by_id("c").await.unwrap().is_some());
+    // The runs of this test have no graph.
+    let findings = store.check().await.unwrap();
+    assert!(findings.iter().all(|finding| finding.ends_with("whose snapshot is missing")), "{findings:?}");
 }
 
 /// A connection waits for the lock, and again for each of its first statements: it must not repeat

@@ -1,7 +1,7 @@
 //! Deletes runs, vacuums, and looks for damage.
 
-use sqlx::sqlite::{SqliteConnection, SqliteRow};
-use sqlx::{AssertSqlSafe, Connection, Row};
+use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqliteRow};
+use sqlx::{Arguments, AssertSqlSafe, Connection, Row};
 
 use super::error::{CORRUPT, Doing, NOT_A_DATABASE, code, explain};
 use super::read::{Question, get};
@@ -25,35 +25,50 @@ pub(super) async fn delete(store: &SqliteStore, runs: &[i64]) -> Result<u64, Sto
     Ok(deleted)
 }
 
+/// Deletes in one call: between two calls of a transaction, the lock of the file would be kept as
+/// long as nothing drives this future.
 async fn delete_some(connection: &mut SqliteConnection, runs: &[i64]) -> sqlx::Result<u64> {
-    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
-    let (mut deleted, mut graphs) = (0, Vec::new());
+    const ENDED: &str = "state NOT IN ('queued', 'running')";
+    let all = format!("[{}]", runs.iter().map(i64::to_string).collect::<Vec<_>>().join(","));
+    // A run that has ended keeps its graphs, so they are known before the transaction. Those that
+    // another run has by then stay.
+    let named = "SELECT json_group_array(graph) FROM (\
+                 SELECT graph FROM runs WHERE number IN (SELECT value FROM json_each(?1)) \
+                 UNION SELECT graph FROM former_graphs WHERE run IN (SELECT value FROM json_each(?1)))";
+    let graphs: String = sqlx::query_scalar(named).bind(&all).fetch_one(&mut *connection).await?;
+
+    let mut arguments = SqliteArguments::default();
+    let mut add = |text: &str| arguments.add(text.to_owned()).map_err(sqlx::Error::Encode);
+    let ended = format!("FROM runs WHERE number IN (SELECT value FROM json_each(?)) AND {ENDED}");
+    let mut sql = "BEGIN IMMEDIATE;".to_owned();
+    for (table, column) in [
+        ("outbox", "run_id"),
+        ("deliveries", "run_id"),
+        ("requests", "number"),
+        ("admissions", "number"),
+        ("former_graphs", "number"),
+    ] {
+        let own = if column == "number" { "run" } else { column };
+        sql += &format!("DELETE FROM {table} WHERE {own} IN (SELECT {column} {ended});");
+        add(&all)?;
+    }
     for &run in runs {
-        let (Some(first), Some(last)) = (segment_id(run, 0), segment_id(run, u32::MAX)) else { continue };
-        let sql = "DELETE FROM runs WHERE number = ? AND state NOT IN ('queued', 'running') RETURNING graph, run_id";
-        let rows = sqlx::query(sql).bind(run).fetch_all(&mut *transaction).await?;
-        let Some(row) = rows.first() else { continue };
-        deleted += 1;
-        graphs.push(row.try_get::<String, _>(0)?);
-        let run_id = row.try_get::<String, _>(1)?;
-        let sql = "DELETE FROM outbox WHERE run_id = ?; DELETE FROM deliveries WHERE run_id = ?";
-        sqlx::query(sql).bind(&run_id).bind(&run_id).execute(&mut *transaction).await?;
-        let sql = "DELETE FROM segments WHERE id BETWEEN ? AND ?; DELETE FROM requests WHERE run = ?; \
-                   DELETE FROM admissions WHERE run = ?; DELETE FROM former_graphs WHERE run = ? RETURNING graph";
-        let query = sqlx::query(sql).bind(first).bind(last).bind(run).bind(run).bind(run);
-        for row in query.fetch_all(&mut *transaction).await? {
-            graphs.push(row.try_get(0)?);
+        if let (Some(first), Some(last)) = (segment_id(run, 0), segment_id(run, u32::MAX)) {
+            sql += &format!(
+                "DELETE FROM segments WHERE id BETWEEN {first} AND {last} \
+                 AND EXISTS (SELECT 1 FROM runs WHERE number = {run} AND {ENDED});"
+            );
         }
     }
-    graphs.sort_unstable();
-    graphs.dedup();
-    for graph in graphs {
-        let sql = "DELETE FROM graphs WHERE hash = ?1 AND NOT EXISTS (SELECT 1 FROM runs WHERE graph = ?1) \
-                   AND NOT EXISTS (SELECT 1 FROM former_graphs WHERE graph = ?1)";
-        sqlx::query(sql).bind(graph).execute(&mut *transaction).await?;
-    }
-    transaction.commit().await?;
-    Ok(deleted)
+    sql += &format!("DELETE {ended} RETURNING number;");
+    add(&all)?;
+    sql += "DELETE FROM graphs WHERE hash IN (SELECT value FROM json_each(?)) \
+            AND NOT EXISTS (SELECT 1 FROM runs WHERE graph = hash) \
+            AND NOT EXISTS (SELECT 1 FROM former_graphs WHERE graph = hash);";
+    add(&graphs)?;
+    sql += "COMMIT";
+    let rows = sqlx::query_with(AssertSqlSafe(sql), arguments).persistent(false).fetch_all(connection).await?;
+    Ok(rows.len() as u64)
 }
 
 pub(super) async fn vacuum(store: &SqliteStore) -> Result<(u64, u64), StoreError> {
