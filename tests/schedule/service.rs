@@ -8,26 +8,26 @@ use taskflow::schedule::{Decision, Note, Schedule, ScheduleState, Situation, Slo
 use crate::support::utc;
 
 /// Steps a schedule at its wake-ups and at the ends of its runs.
-pub struct Service {
-    pub schedule: Schedule,
-    pub state: Option<ScheduleState>,
-    pub now: Timestamp,
+pub(crate) struct Service {
+    pub(crate) schedule: Schedule,
+    pub(crate) state: Option<ScheduleState>,
+    pub(crate) now: Timestamp,
     /// How long a run takes.
-    pub takes: Duration,
+    pub(crate) takes: Duration,
     /// When each active run ends.
-    pub active: Vec<Timestamp>,
+    pub(crate) active: Vec<Timestamp>,
     /// The id of a run that failed, for `after_previous`.
-    pub unsuccessful: Option<String>,
+    pub(crate) unsuccessful: Option<String>,
     /// The slots that became runs, and when they started.
-    pub runs: Vec<(Timestamp, Timestamp)>,
-    pub records: Vec<(SlotFate, u64, String)>,
-    pub notes: Vec<Note>,
-    pub waits: Option<Waits>,
-    pub most_active: usize,
+    pub(crate) runs: Vec<(Timestamp, Timestamp)>,
+    pub(crate) records: Vec<(SlotFate, u64, String)>,
+    pub(crate) notes: Vec<Note>,
+    pub(crate) waits: Option<Waits>,
+    pub(crate) most_active: usize,
 }
 
 impl Service {
-    pub fn new(schedule: Schedule, now: &str) -> Self {
+    pub(crate) fn new(schedule: Schedule, now: &str) -> Self {
         Service {
             schedule,
             state: None,
@@ -44,7 +44,7 @@ impl Service {
     }
 
     /// Runs the service until a time. The first step is now.
-    pub fn until(&mut self, end: &str) -> &mut Self {
+    pub(crate) fn until(&mut self, end: &str) -> &mut Self {
         let end = utc(end);
         loop {
             let wake = self.step();
@@ -59,7 +59,7 @@ impl Service {
     }
 
     /// No service runs until a time.
-    pub fn down_until(&mut self, end: &str) -> &mut Self {
+    pub(crate) fn down_until(&mut self, end: &str) -> &mut Self {
         self.now = utc(end);
         self
     }
@@ -97,12 +97,12 @@ impl Service {
     }
 
     /// The slots that became runs.
-    pub fn slots(&self) -> Vec<String> {
+    pub(crate) fn slots(&self) -> Vec<String> {
         self.runs.iter().map(|(slot, _)| slot.to_string()).collect()
     }
 
     /// How many slots were recorded with this fate.
-    pub fn count(&self, fate: SlotFate) -> u64 {
+    pub(crate) fn count(&self, fate: SlotFate) -> u64 {
         self.records.iter().filter(|(found, ..)| *found == fate).map(|(_, count, _)| count).sum()
     }
 }

@@ -114,7 +114,7 @@ fn run(dags: &Dags) -> Command {
 
 #[cfg(feature = "sqlite")]
 fn trigger(dags: &Dags) -> Command {
-    let command = Command::new("trigger").arg(logical_date());
+    let command = Command::new("trigger").arg(logical_date().global(true));
     of_a_dag(command, "Queue for `serve` a run of", dags)
         .after_help("A running `serve` starts it within about a second; without one, `resume` does.")
 }

@@ -118,6 +118,9 @@ pub struct RunSummary {
     pub build: String,
     /// The last process that owned it, `host:pid`; empty until one has.
     pub worker: String,
+    /// Whether that process owns it now.
+    #[serde(skip)]
+    pub(crate) is_owned: bool,
     /// The number of tasks in its graph.
     pub tasks: u32,
     /// When it was created.
@@ -131,8 +134,9 @@ pub struct RunSummary {
 impl RunSummary {
     pub(super) fn of(row: RunRow) -> Self {
         let state = row.present_state();
+        let is_owned = row.live_owner().is_some();
         let RunRow { number, info, graph, build, owner, tasks, created, ended, counts, .. } = row;
-        RunSummary { number, info, state, graph, build, worker: owner, tasks, created, ended, counts }
+        RunSummary { number, info, state, graph, build, worker: owner, is_owned, tasks, created, ended, counts }
     }
 
     /// The place of the run in an order: with [`RunFilter::after`] it leads to the runs that

@@ -85,7 +85,7 @@ impl RunQueue {
         for run in runs {
             let is_known = self.running.contains_key(&run.number) || self.refused.contains_key(&run.number);
             // A run that another process has started and that waits for its admission has an owner.
-            if !is_known && run.worker.is_empty() && self.is_ours(&run) {
+            if !is_known && !run.is_owned && self.is_ours(&run) {
                 self.start(journal, run, false, events).await;
             }
         }
