@@ -220,3 +220,11 @@ fn the_next_slots_are_shown_in_the_zone_of_the_schedule() {
     assert_eq!(none.code, Some(2));
     assert!(none.stderr.contains("has no schedule"), "{}", none.stderr);
 }
+
+/// 21:00 in UTC is 06:00 of the next day in Seoul.
+#[test]
+fn the_day_of_a_run_is_that_of_the_zone_of_its_schedule() {
+    let home = Home::new();
+    let run = home.call(&["run", "morning", "--logical-date", "2026-01-30T21:00:00Z"]);
+    assert_eq!((run.code, run.stdout.trim()), (Some(0), "2026-01-31"), "{}", run.stderr);
+}

@@ -334,6 +334,7 @@ impl<T> RunRequest<T> {
         let plan = self.plan?;
         let manual = || RunInfo::manual(plan.id(), self.logical_date.unwrap_or_else(Timestamp::now));
         let info = self.info.unwrap_or_else(manual);
+        let info = info.in_timezone(plan.options().timezone);
         let info = Arc::new(if plan.options().has_intervals() { info } else { info.without_interval() });
         let params = final_params(&plan, &self.params, &self.defaults, &info)?;
         let defaults = Settings::default();

@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::{Interval, Timestamp};
+use crate::base::{Date, Interval, Timestamp};
+use crate::schedule::Zone;
 
 /// The identity of a DAG run: known before any of its tasks starts, and fixed from then on.
 ///
-/// Defaults of parameters may be computed from it: `#[param(default = |run|
-/// run.logical_date.date())]`.
+/// Defaults of parameters may be computed from it: `#[param(default = |run| run.day())]`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct RunInfo {
@@ -25,6 +25,9 @@ pub struct RunInfo {
     #[serde(alias = "trigger")]
     pub run_type: RunType,
     interval: Option<Interval>,
+    /// The IANA time zone of the schedule of its DAG, if it is not UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    timezone: Option<String>,
     /// The task that triggered it, if one did.
     #[serde(default)]
     pub triggered_by: Option<TriggeredBy>,
@@ -128,6 +131,7 @@ impl RunInfo {
             logical_date,
             run_type: RunType::Manual,
             interval: Some(Interval { start: logical_date, end: logical_date }),
+            timezone: None,
             triggered_by: None,
         }
     }
@@ -151,6 +155,19 @@ impl RunInfo {
     /// run has the empty interval at its logical date.
     pub fn data_interval(&self) -> Option<Interval> {
         self.interval
+    }
+
+    /// The day of the logical date in the time zone of the schedule: what a daily run is about.
+    /// Without a time zone, the day in UTC.
+    pub fn day(&self) -> Date {
+        // The zones are those of the program that stored the run.
+        let zone = self.timezone.as_deref().and_then(|name| Zone::named(name).ok()).unwrap_or(Zone::UTC);
+        zone.day_of(self.logical_date)
+    }
+
+    /// The same run for a DAG whose schedule is in this time zone.
+    pub(crate) fn in_timezone(self, timezone: Option<&str>) -> Self {
+        RunInfo { timezone: timezone.map(str::to_owned), ..self }
     }
 
     /// The same run for a DAG whose schedule has no data intervals.

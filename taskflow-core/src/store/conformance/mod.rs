@@ -7,6 +7,7 @@ mod ownership;
 mod parts;
 mod reading;
 mod requests;
+mod schedules;
 mod upkeep;
 
 pub(super) use self::parts::{claim, known, new, ok, plain, segment, update};

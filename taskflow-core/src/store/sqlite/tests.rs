@@ -7,12 +7,14 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Row};
 use tempfile::TempDir;
 
 use super::SqliteStore;
+use crate::base::Timestamp;
 use crate::run::{RunState, RunType};
 use crate::store::admission::{Admission, AdmissionRequest};
 use crate::store::conformance::{claim, known, new, ok, plain, segment, update};
 use crate::store::ownership::{Claim, Liveness};
 use crate::store::pool_leases::PoolDemand;
 use crate::store::rows::{Appended, RunFilter, RunOrder};
+use crate::store::schedule_rows::{ScheduleRow, ScheduleStep, SlotRow};
 use crate::store::sync_mode::SyncMode;
 use crate::store::traits::{
     GraphStore, Maintenance, Outbox, PoolStore, RequestStore, RunStore, SegmentStore, StoreError,
@@ -579,4 +581,24 @@ async fn a_store_of_schema_4_gets_the_limits_of_its_processes() {
     assert!(store.hold_pools("pools").await.unwrap().is_some());
     let demand = PoolDemand { pool: "p".to_owned(), size: 4, held: 0, taken: 0, wanted: 1, largest: 1 };
     assert_eq!(store.lease_pools("pools", &[demand]).await.unwrap()[0].held, 4);
+    assert_eq!(store.schedules().await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_damaged_schedule_is_noticed() {
+    let (_dir, path) = place();
+    let store = open(&path).await;
+    let row = ScheduleRow { dag: "etl".to_owned(), version: 1, state: "{}".to_owned(), updated: Timestamp::EPOCH };
+    let at = Timestamp::EPOCH;
+    let (fate, reason) = ("missed".to_owned(), String::new());
+    let slot = SlotRow { dag: "etl".to_owned(), first: at, last: at, count: 1, fate, reason, decided: at };
+    store.step_schedules(&[ScheduleStep { row, slots: vec![slot], runs: Vec::new() }]).await.unwrap();
+    store.close().await.unwrap();
+    edit(&path, "UPDATE schedules SET state = '{\"noticed\":1}'; UPDATE slots SET count = 2").await;
+    let store = open(&path).await;
+    let error = store.schedule("etl").await.unwrap_err().to_string();
+    assert!(error.contains("the schedule of `etl`: its checksum does not match"), "{error}");
+    assert!(store.slots("etl", 5).await.is_err());
+    let found = store.check().await.unwrap();
+    assert_eq!(found.len(), 2, "{found:?}");
 }

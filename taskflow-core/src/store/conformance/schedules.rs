@@ -1,0 +1,113 @@
+//! Schedules: their states, the slots that became no runs, and the runs of a step.
+
+use super::of_every_store;
+use super::parts::queued;
+use crate::base::Timestamp;
+use crate::run::RunState;
+use crate::store::rows::{AppendTarget, Appended, NewRun};
+use crate::store::schedule_rows::{ScheduleRow, ScheduleStep, SlotRow, Stepped};
+use crate::store::traits::Store;
+
+of_every_store! {
+    a_step_stores_its_state_its_slots_and_its_runs,
+    a_step_from_an_old_version_stores_nothing,
+    steps_of_different_dags_do_not_depend_on_each_other,
+    a_run_that_exists_does_not_hold_up_its_step,
+    deleting_runs_leaves_schedules_alone,
+    slots_come_latest_first,
+}
+
+fn run(run_id: &str) -> NewRun {
+    match queued(run_id, 10).run {
+        AppendTarget::New(run) => *run,
+        AppendTarget::Existing { .. } => unreachable!("the run is new"),
+    }
+}
+
+fn slot(dag: &str, at: i64) -> SlotRow {
+    let at = Timestamp::from_nanos(at);
+    SlotRow {
+        dag: dag.to_owned(),
+        first: at,
+        last: at,
+        count: 1,
+        fate: "missed".to_owned(),
+        reason: "why".to_owned(),
+        decided: at,
+    }
+}
+
+fn step(dag: &str, version: i64, slots: Vec<SlotRow>, runs: Vec<NewRun>) -> ScheduleStep {
+    let state = format!("{{\"version\":{version}}}");
+    let row = ScheduleRow { dag: dag.to_owned(), version, state, updated: Timestamp::from_nanos(version) };
+    ScheduleStep { row, slots, runs }
+}
+
+async fn stored(store: &dyn Store, step: ScheduleStep) -> Vec<Appended> {
+    match store.step_schedules(&[step]).await.unwrap().remove(0) {
+        Stepped::Stored(runs) => runs,
+        Stepped::Conflict => panic!("it is the next version"),
+    }
+}
+
+async fn a_step_stores_its_state_its_slots_and_its_runs(store: &dyn Store) {
+    assert_eq!(store.schedule("etl").await.unwrap(), None);
+    let first = step("etl", 1, vec![slot("etl", 5)], vec![run("a"), run("b")]);
+    assert_eq!(stored(store, first.clone()).await, [Appended::Stored(1), Appended::Stored(2)]);
+    assert_eq!(store.schedule("etl").await.unwrap(), Some(first.row.clone()));
+    assert_eq!(store.schedules().await.unwrap(), [first.row]);
+    assert_eq!(store.slots("etl", 10).await.unwrap(), [slot("etl", 5)]);
+    let row = store.run_by_id("b").await.unwrap().unwrap();
+    assert_eq!((row.number, row.present_state(), row.live_owner()), (2, RunState::Queued, None));
+    let second = step("etl", 2, vec![], vec![]);
+    assert_eq!(stored(store, second.clone()).await, []);
+    assert_eq!(store.schedules().await.unwrap(), [second.row]);
+}
+
+async fn a_step_from_an_old_version_stores_nothing(store: &dyn Store) {
+    stored(store, step("etl", 1, vec![], vec![])).await;
+    for version in [1, 3, 0] {
+        let late = step("etl", version, vec![slot("etl", 5)], vec![run("a")]);
+        assert_eq!(store.step_schedules(&[late]).await.unwrap(), [Stepped::Conflict], "{version}");
+    }
+    assert_eq!(store.schedule("etl").await.unwrap().map(|row| row.version), Some(1));
+    assert_eq!(store.slots("etl", 10).await.unwrap(), []);
+    assert_eq!(store.run_by_id("a").await.unwrap(), None);
+}
+
+async fn steps_of_different_dags_do_not_depend_on_each_other(store: &dyn Store) {
+    stored(store, step("b", 1, vec![], vec![])).await;
+    let steps = [
+        step("a", 1, vec![], vec![run("a1")]),
+        step("b", 1, vec![], vec![run("b1")]),
+        step("c", 1, vec![slot("c", 1)], vec![run("c1")]),
+    ];
+    let outcomes = store.step_schedules(&steps).await.unwrap();
+    let stored = |number| Stepped::Stored(vec![Appended::Stored(number)]);
+    assert_eq!(outcomes, [stored(1), Stepped::Conflict, stored(2)]);
+    let dags: Vec<String> = store.schedules().await.unwrap().into_iter().map(|row| row.dag).collect();
+    assert_eq!(dags, ["a", "b", "c"]);
+}
+
+async fn a_run_that_exists_does_not_hold_up_its_step(store: &dyn Store) {
+    stored(store, step("etl", 1, vec![], vec![run("a")])).await;
+    let again = step("etl", 2, vec![], vec![run("a"), run("b")]);
+    assert_eq!(stored(store, again).await, [Appended::Taken, Appended::Stored(2)]);
+}
+
+async fn deleting_runs_leaves_schedules_alone(store: &dyn Store) {
+    stored(store, step("etl", 1, vec![slot("etl", 5)], vec![run("a")])).await;
+    let (row, guard) = super::claim(store, 1, "host:1").await;
+    super::ok(store, &[super::known(1, row.token, None, Some(super::update(RunState::Success)))]).await;
+    drop(guard);
+    assert_eq!(store.delete(&[1]).await.unwrap(), 1);
+    assert_eq!(store.schedule("etl").await.unwrap().map(|row| row.version), Some(1));
+    assert_eq!(store.slots("etl", 10).await.unwrap(), [slot("etl", 5)]);
+}
+
+async fn slots_come_latest_first(store: &dyn Store) {
+    let slots = vec![slot("etl", 5), slot("etl", 9), slot("etl", 7)];
+    stored(store, step("etl", 1, slots, vec![])).await;
+    stored(store, step("other", 1, vec![slot("other", 8)], vec![])).await;
+    assert_eq!(store.slots("etl", 2).await.unwrap(), [slot("etl", 9), slot("etl", 7)]);
+}
