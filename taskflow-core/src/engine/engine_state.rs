@@ -128,10 +128,11 @@ impl Shared {
 
     /// Adds a run and starts what can start. A run that was ending early when it was interrupted
     /// continues to end, for that reason.
-    pub(super) fn begin(self: &Arc<Self>, run: Run, limit: usize, halted: Option<(String, RunState)>) -> RunKey {
+    pub(super) fn begin(self: &Arc<Self>, mut run: Run, limit: usize, halted: Option<(String, RunState)>) -> RunKey {
         let mut effects = Effects::default();
         let mut state = self.lock();
         let key = state.dispatcher.add_run(&run.shared.plan, limit, !run.shared.in_process);
+        state.dispatcher.suspect(key, std::mem::take(&mut run.held.suspects));
         let place = key.0 as usize;
         if state.runs.len() <= place {
             state.runs.resize_with(place + 1, || None);

@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use super::graph::{EdgeRule, Graph, GraphKind};
+use super::graph::{EdgeRule, Graph, GraphKind, Successors};
 use super::history::RunHistory;
 use crate::run::TaskState;
 
@@ -58,13 +58,10 @@ fn setups_of(graph: &Graph, teardown: u32) -> impl Iterator<Item = u32> + '_ {
 }
 
 /// The nodes between a setup and its teardown.
-fn work(graph: &Graph, below: &[Vec<u32>], setup: u32, teardown: u32) -> Vec<u32> {
-    let above = |node: u32| {
-        let node = &graph.nodes[node as usize];
-        node.inputs.iter().map(|&(upstream, _)| upstream).chain(node.after.iter().copied()).collect()
-    };
+fn work(graph: &Graph, below: &Successors, setup: u32, teardown: u32) -> Vec<u32> {
+    let above = |node: u32| graph.nodes[node as usize].upstreams().collect();
     let before = reach(teardown, above, |node| node != setup);
-    let after = reach(setup, |node| below[node as usize].clone(), |node| before.contains(&node));
+    let after = reach(setup, |node| below.of(node).to_vec(), |node| before.contains(&node));
     after.into_iter().filter(|node| before.contains(node)).collect()
 }
 

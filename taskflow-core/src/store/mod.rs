@@ -27,11 +27,13 @@ pub(crate) use blobs::{BlobStore, DirectoryBlobs};
 pub(crate) use identity::{build_id, worker};
 pub(crate) use memory::MemoryStore;
 pub(crate) use ownership::{Claim, Liveness, RunGuard};
-pub(crate) use rows::{Append, AppendTarget, Appended, NewRun, Request, RequestKind, RunRow, RunUpdate, Segment};
+pub(crate) use rows::{
+    Append, AppendTarget, Appended, NewRun, Request, RequestKind, RunRow, RunUpdate, Segment, SegmentRow,
+};
 pub use rows::{RunCursor, RunFilter, RunOrder};
 pub(crate) use runtime::StoreRuntime;
 #[cfg(feature = "sqlite")]
 pub(crate) use sqlite::{SqliteStore, examine};
 pub use sync_mode::SyncMode;
-pub(crate) use traits::Store;
 pub use traits::StoreError;
+pub(crate) use traits::{SEGMENTS, Store};
