@@ -1,6 +1,7 @@
 //! What every store guarantees, as tests that run over each of them.
 
 mod appending;
+pub(super) mod damage;
 mod deliveries;
 mod ownership;
 mod parts;
