@@ -103,9 +103,9 @@ pub mod graph {
 /// Stored runs: their history, and what can be done with them.
 pub mod journal {
     pub use taskflow_core::journal::{
-        AttemptHistory, Delivery, Edit, EventDelivery, Explanation, Journal, JournalBuilder, JournalError, LinkHistory,
-        MissedDeadline, Note, Prune, PushedHistory, Replay, RunChange, RunFollower, RunHistory, RunParam, RunRetry,
-        RunSummary, SessionHistory, StoredValue, TaskFilter, TaskHistory, WaitHistory,
+        AttemptHistory, Attempts, Delivery, Edit, EventDelivery, Explanation, Journal, JournalBuilder, JournalError,
+        LinkHistory, MissedDeadline, Note, Prune, PushedHistory, Replay, RunChange, RunFollower, RunHistory, RunParam,
+        RunRetry, RunSummary, SessionHistory, StoredValue, TaskDetails, TaskFilter, TaskHistory, WaitHistory,
     };
     pub use taskflow_core::store::{RunCursor, RunFilter, RunOrder, StoreError, SyncMode};
 }

@@ -547,7 +547,7 @@ mod any_lists {
             let mut of_history: Vec<_> = history
                 .tasks
                 .iter()
-                .map(|task| (task.id.clone(), task.state.to_string(), task.attempts.len() as u32))
+                .map(|task| (task.id.to_string(), task.state.to_string(), task.attempts.len() as u32))
                 .collect();
             of_history.sort();
             prop_assert_eq!(of_history, states(&of_reference));

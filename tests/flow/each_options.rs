@@ -137,7 +137,7 @@ async fn labels_are_stored_and_survive_a_resume() -> Result<(), BoxError> {
     let dag = months();
     dag.run().journal(&journal).await?;
     let label = async |id: &'static str| -> Result<Option<String>, BoxError> {
-        Ok(journal.history("last").await?.task(id).and_then(|task| task.label.clone()))
+        Ok(journal.history("last").await?.task(id).and_then(|task| task.label.as_deref().map(str::to_owned)))
     };
     assert_eq!(label("parse[2]").await?.as_deref(), Some("2013-03"));
     assert_eq!(label("fetch[1][0]").await?.as_deref(), Some("2013-02 / 1"));

@@ -344,6 +344,39 @@ fn a_run_whose_process_dies_three_times_in_one_task_is_not_resumed_again() {
     assert_eq!(home.call(&["resume", "1"]).code, Some(7));
 }
 
+/// One of several tasks ends the process: it is found, and none of the others is blamed.
+#[test]
+fn of_several_running_tasks_the_one_that_ends_the_process_is_found() {
+    let runs: [&[&str]; 2] = [&["booms_among"], &["booms_beside", "--count", "5"]];
+    for run in runs {
+        let home = Home::new();
+        assert_eq!(home.call(&[&["run"], run].concat()).code, Some(7), "{run:?}");
+        let mut deaths = 1;
+        let refused = loop {
+            let resumed = home.call(&["resume", "1"]);
+            if resumed.code != Some(7) {
+                break resumed;
+            }
+            deaths += 1;
+            // The first start may not have been stored, and the last one is alone.
+            assert!(deaths <= 4, "{run:?}");
+        };
+        assert!(deaths >= 3, "{run:?} {deaths}");
+        assert_eq!(refused.code, Some(2), "{refused:?}");
+        let reason = "is not resumed: its process has died 3 times while `boom_later` ran; `clear` runs the task again";
+        assert!(refused.stderr.contains(reason), "{refused:?}");
+        let status = home.json(&["status", "1"]);
+        assert_eq!(status["state"], "interrupted");
+        for task in status["tasks"].as_array().unwrap() {
+            let is_cause = task["id"] == "boom_later";
+            assert!(is_cause || task["state"] != "failed", "{task}");
+        }
+        // The others run to their ends.
+        assert_eq!(home.call(&["mark", "success", "1", "boom_later"]).code, Some(0));
+        assert_eq!(home.json(&["status", "1"])["state"], "success");
+    }
+}
+
 /// `std::thread::sleep` in four async tasks.
 #[test]
 fn a_blocking_call_in_an_async_task_is_one_warning() {

@@ -296,7 +296,7 @@ impl Look {
             });
             let (state, attempts) = (task.state, attempts.collect());
             let reason = (task.failure.as_ref().map(ToString::to_string), task.cause.clone());
-            tasks.insert(task.id.clone(), TaskLook { state, attempts, value, reason });
+            tasks.insert(task.id.to_string(), TaskLook { state, attempts, value, reason });
         }
         let workers = history.sessions.iter().map(|session| session.worker.clone()).collect();
         Some(Look { run_id: history.info.run_id.clone(), state: history.state, workers, tasks })

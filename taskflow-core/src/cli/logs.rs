@@ -178,7 +178,7 @@ impl Selection {
         let is_new = |(task, _): &(String, u32)| task.ends_with(']') && !self.names.contains_key(task);
         if !self.json && attempts.iter().any(is_new) {
             let history = home.wait(journal.history(&self.run))?;
-            let named = |task: &TaskHistory| (task.id.clone(), format::task(&task.id, task.label.as_deref()));
+            let named = |task: &TaskHistory| (task.id.to_string(), format::task(&task.id, task.label.as_deref()));
             self.names = history.tasks.iter().filter(|task| task.id.ends_with(']')).map(named).collect();
             for (task, _) in attempts {
                 self.names.entry(task.clone()).or_insert_with(|| task.clone());

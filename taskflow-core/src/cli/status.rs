@@ -34,7 +34,7 @@ pub(super) fn status(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> 
         return run_args::print_json(&RunStatus::of(&history).with_triggered(triggered), terminal);
     }
     let shown = rows(&history, matches.get_flag("all"));
-    let hidden = history.tasks.iter().filter(|task| task.state != TaskState::Removed).count() - shown.len();
+    let hidden = taking_part(&history) - shown.len();
     let mut text = fit::prose(&header(&history, terminal.paint_stdout()), terminal.width_stdout(), 4);
     text += &tree(&triggered, 2, terminal.paint_stdout());
     if !shown.is_empty() {
@@ -135,11 +135,17 @@ pub(super) fn counts(history: &RunHistory) -> String {
     let mut counts = history.counts();
     counts.retain(|&(state, _)| state != TaskState::Removed);
     counts.sort_by_key(|&(state, _)| grid::place_of(state));
-    let (elements, drawn): (Vec<&TaskHistory>, Vec<&TaskHistory>) =
-        history.tasks.iter().partition(|task| task.id.ends_with(']'));
-    let takes_part = |task: &&&TaskHistory| task.state != TaskState::Removed;
-    let taking_part = drawn.iter().filter(takes_part).count();
-    let total = format::tasks(drawn.len(), drawn.len() - taking_part, elements.iter().filter(takes_part).count());
+    let (mut drawn, mut removed, mut elements) = (0, 0, 0);
+    for task in &history.tasks {
+        let is_removed = task.state == TaskState::Removed;
+        if task.id.ends_with(']') {
+            elements += usize::from(!is_removed);
+        } else {
+            drawn += 1;
+            removed += usize::from(is_removed);
+        }
+    }
+    let total = format::tasks(drawn, removed, elements);
     let counts: Vec<String> = counts.iter().map(|(state, count)| format!("{count} {}", display_name(*state))).collect();
     if counts.is_empty() { total } else { format!("{total}: {}", counts.join(", ")) }
 }
@@ -168,29 +174,44 @@ fn edited(edit: &Edit, paint: Paint) -> String {
 /// The indexes of the tasks to show; of many, those that need attention first.
 fn rows(history: &RunHistory, all: bool) -> Vec<usize> {
     let takes_part = |&place: &usize| history.tasks[place].state != TaskState::Removed;
-    let mut rows: Vec<usize> = history.in_order().into_iter().filter(takes_part).collect();
-    if !all && rows.len() > ROWS {
-        rows.sort_by_key(|&place| urgency(history.tasks[place].state));
-        rows.truncate(ROWS);
+    let rows = history.in_order().filter(takes_part);
+    if all || taking_part(history) <= ROWS {
+        return rows.collect();
     }
+    let mut by_urgency: [Vec<usize>; URGENCY.len() + 1] = Default::default();
+    for place in rows {
+        let equal = &mut by_urgency[urgency(history.tasks[place].state)];
+        if equal.len() < ROWS {
+            equal.push(place);
+        }
+    }
+    let mut rows = by_urgency.concat();
+    rows.truncate(ROWS);
     rows
 }
 
+/// How many tasks are part of the run.
+fn taking_part(history: &RunHistory) -> usize {
+    history.tasks.iter().filter(|task| task.state != TaskState::Removed).count()
+}
+
+/// The states by how much they need attention.
+const URGENCY: [TaskState; 11] = [
+    TaskState::Failed,
+    TaskState::Running,
+    TaskState::UpForRetry,
+    TaskState::Deferred,
+    TaskState::UpForReschedule,
+    TaskState::Scheduled,
+    TaskState::Cancelled,
+    TaskState::UpstreamFailed,
+    TaskState::None,
+    TaskState::Skipped,
+    TaskState::Success,
+];
+
 fn urgency(state: TaskState) -> usize {
-    const ORDER: [TaskState; 11] = [
-        TaskState::Failed,
-        TaskState::Running,
-        TaskState::UpForRetry,
-        TaskState::Deferred,
-        TaskState::UpForReschedule,
-        TaskState::Scheduled,
-        TaskState::Cancelled,
-        TaskState::UpstreamFailed,
-        TaskState::None,
-        TaskState::Skipped,
-        TaskState::Success,
-    ];
-    ORDER.iter().position(|&known| known == state).unwrap_or(ORDER.len())
+    URGENCY.iter().position(|&known| known == state).unwrap_or(URGENCY.len())
 }
 
 fn table(history: &RunHistory, rows: &[usize], terminal: &Terminal) -> String {

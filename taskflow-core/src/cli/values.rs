@@ -68,7 +68,7 @@ fn whole(
 
 /// The named values of all tasks.
 fn pushed(history: &RunHistory) -> impl Iterator<Item = (&TaskHistory, &PushedHistory)> {
-    let tasks = history.in_order().into_iter().map(|place| &history.tasks[place]);
+    let tasks = history.in_order().map(|place| &history.tasks[place]);
     tasks.flat_map(|task| task.pushed.iter().map(move |pushed| (task, pushed)))
 }
 
@@ -81,17 +81,17 @@ fn table(
 ) -> Result<Exit, CliError> {
     // A task that returns nothing has a value too, which is not worth a row.
     let has_row = |&(place, task): &(usize, &TaskHistory)| task.has_value() && history.type_at(place) != "()";
-    let tasks: Vec<(usize, &TaskHistory)> =
-        history.in_order().into_iter().map(|place| (place, &history.tasks[place])).filter(has_row).collect();
+    let mut rows = history.in_order().map(|place| (place, &history.tasks[place])).filter(has_row);
+    let tasks: Vec<(usize, &TaskHistory)> = rows.by_ref().take(if every { usize::MAX } else { ROWS }).collect();
+    let hidden = rows.count();
     let pushed: Vec<(&TaskHistory, &PushedHistory)> = pushed(history).collect();
     if tasks.is_empty() && pushed.is_empty() {
         terminal.note(&format!("run {} has no values", history.number));
         return Ok(Exit::Success);
     }
-    let shown = if every { tasks.len() } else { tasks.len().min(ROWS) };
-    let in_a_row = room(&tasks[..shown], &pushed, history, terminal);
+    let in_a_row = room(&tasks, &pushed, history, terminal);
     let mut table = Table::new([Column::new("task"), Column::text("type").rank(1), Column::text("value")]);
-    for &(place, task) in &tasks[..shown] {
+    for &(place, task) in &tasks {
         let preview = match journal_preview(history, &task.id, in_a_row, journal, home) {
             Ok(preview) => preview,
             // The other values are still shown.
@@ -110,8 +110,8 @@ fn table(
         table.add_row([Cell::new(format!("{id} {}", pushed.key)), Cell::new(&pushed.ty), Cell::new(preview)]);
     }
     terminal.print(&table.render(terminal.width_stdout(), terminal.paint_stdout()))?;
-    if tasks.len() > shown {
-        terminal.note(&format!("and {} more; --all shows them", tasks.len() - shown));
+    if hidden > 0 {
+        terminal.note(&format!("and {hidden} more; --all shows them"));
     }
     Ok(Exit::Success)
 }

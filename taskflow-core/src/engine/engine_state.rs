@@ -136,6 +136,7 @@ impl Shared {
         let mut effects = Effects::default();
         let mut state = self.lock();
         let key = state.dispatcher.add_run(&run.shared.plan, limit, !run.shared.in_process);
+        state.dispatcher.suspect(key, std::mem::take(&mut run.held.suspects));
         let place = key.0 as usize;
         if state.runs.len() <= place {
             state.runs.resize_with(place + 1, || None);

@@ -107,7 +107,10 @@ impl EngineState {
                     self.dispatcher.push(key, run.machine.layout(), task, next);
                     next = false;
                 }
-                Command::Settled(task) => run.settled(task, &mut effects.unused),
+                Command::Settled(task) => {
+                    run.settled(task, &mut effects.unused);
+                    self.dispatcher.settled(key, task);
+                }
                 Command::Forget(task) => effects.unused.extend(run.values.forget(task)),
                 Command::Abandon(task) => self.abandon(key, task, effects),
                 Command::EndWork(task) => {

@@ -34,6 +34,9 @@ pub(crate) struct Held {
     /// Tasks that may have killed an earlier process: the start of their next attempt is stored
     /// before it is called.
     pub(super) in_flight: HashSet<TaskIndex>,
+    /// Of those, the ones that may have killed several: passed on to the dispatcher when the run
+    /// begins.
+    pub(crate) suspects: HashSet<TaskIndex>,
     /// Attempts that are to be called, each with the entry of its start.
     pub(super) starts: VecDeque<(u64, StartPermit)>,
     /// Whether the next entries are waited for.

@@ -95,6 +95,7 @@ impl Run {
         self.entries_before = restored.entries;
         if self.shared.recorder.is_some() {
             self.held.in_flight.clone_from(&restored.in_flight);
+            self.held.suspects.clone_from(&restored.suspects);
         }
         if let Some(callback_projection) = &mut self.callback_projection {
             callback_projection.restore(&restored, &self.machine);

@@ -17,6 +17,8 @@ pub(super) struct Drawn {
     expands: Vec<Option<u32>>,
     /// For each mapping, the nodes that take the values of all its elements.
     collectors: Vec<Vec<u32>>,
+    /// Whether a node has the same edges in every element of its list: none within the element.
+    equal_edges: Vec<bool>,
 }
 
 impl Drawn {
@@ -28,6 +30,7 @@ impl Drawn {
             depth: vec![0; nodes],
             expands: vec![None; nodes],
             collectors: vec![Vec::new(); mappings.len()],
+            equal_edges: vec![true; nodes],
         };
         let mut depths: Vec<usize> = Vec::with_capacity(mappings.len());
         for (index, mapping) in (0..).zip(mappings) {
@@ -39,8 +42,7 @@ impl Drawn {
             }
         }
         for (node, known) in (0..).zip(&graph.nodes) {
-            let upstreams = known.inputs.iter().map(|&(upstream, _)| upstream).chain(known.after.iter().copied());
-            for mapping in upstreams.filter_map(|upstream| drawn.mapping_of[upstream as usize]) {
+            for mapping in known.upstreams().filter_map(|upstream| drawn.mapping_of[upstream as usize]) {
                 let collectors = &mut drawn.collectors[mapping as usize];
                 let is_outside = drawn.mapping_of[node as usize] == mappings[mapping as usize].parent;
                 if is_outside && collectors.last() != Some(&node) {
@@ -48,7 +50,30 @@ impl Drawn {
                 }
             }
         }
+        for (node, known) in (0..).zip(&graph.nodes) {
+            let mut upstreams = known.upstreams().map(|upstream| drawn.seen_from(node, upstream));
+            let is_equal = upstreams.all(|seen| drawn.mapping_of(seen) != drawn.mapping_of(node));
+            drawn.equal_edges[node as usize] = is_equal;
+        }
         drawn
+    }
+
+    /// What represents an upstream of a node until lists are expanded: the list, for an element of
+    /// a mapping further inside.
+    pub(super) fn seen_from(&self, node: u32, upstream: u32) -> u32 {
+        let own = self.mapping_of(node);
+        let mut seen = upstream;
+        while let Some(mapping) = self.mapping_of(seen)
+            && !self.is_within(own, Some(mapping))
+        {
+            seen = self.mappings[mapping as usize].expand;
+        }
+        seen
+    }
+
+    /// Whether a node has the same edges in every element of its list.
+    pub(super) fn has_equal_edges(&self, node: u32) -> bool {
+        self.equal_edges[node as usize]
     }
 
     /// The mapping that contains a node.
@@ -74,17 +99,24 @@ impl Drawn {
 
     /// The id of an instance of a node: its path is `[3][0]`, or nothing.
     pub(super) fn id(&self, node: u32, path: &str) -> String {
-        let id = &self.graph.nodes[node as usize].id;
-        let mut whole = String::with_capacity(id.len() + path.len());
-        whole.push_str(id);
-        whole.push_str(path);
+        let mut whole = String::new();
+        self.write_id(&mut whole, node, path);
         whole
     }
 
+    /// As [`Drawn::id`], into a text that may be used before.
+    pub(super) fn write_id(&self, whole: &mut String, node: u32, path: &str) {
+        let id = &self.graph.nodes[node as usize].id;
+        whole.clear();
+        whole.reserve(id.len() + path.len());
+        whole.push_str(id);
+        whole.push_str(path);
+    }
+
     /// A node without its edges.
-    pub(super) fn copy(&self, node: u32, id: String) -> GraphNode {
+    pub(super) fn copy(&self, node: u32, id: Arc<str>) -> GraphNode {
         let GraphNode { kind, group, .. } = self.graph.nodes[node as usize];
-        GraphNode { id, kind, group, inputs: Vec::new(), after: Vec::new() }
+        GraphNode { id, kind, group, inputs: Arc::default(), after: Arc::default() }
     }
 }
 

@@ -198,7 +198,7 @@ impl AdoptedRun {
         if state == TaskState::Success && value.is_none() {
             // Also what only elements take that do not exist yet.
             let drawn = history.drawn();
-            let inputs = drawn.nodes.iter().flat_map(|node| &node.inputs);
+            let inputs = drawn.nodes.iter().flat_map(|node| node.inputs.iter());
             let taken = inputs.filter(|(_, edge)| !edge.is_without_value()).map(|&(upstream, _)| upstream);
             let taken: HashSet<&str> = taken.map(|upstream| &*drawn.nodes[upstream as usize].id).collect();
             let taken = |task: &&u32| {
@@ -271,12 +271,12 @@ fn would_clear(history: &RunHistory, pick: &TaskFilter) -> Result<Vec<String>, J
 
 fn to_clear(history: &RunHistory, pick: &TaskFilter) -> Result<Vec<u32>, JournalError> {
     let picked: HashSet<u32> = with_scopes(&history.shape, pick.of(history)?).into_iter().collect();
-    let mut tasks: Vec<u32> = history.in_order().into_iter().map(|place| place as u32).collect();
-    tasks.retain(|&task| {
-        let known = &history.tasks[task as usize];
+    let can_be_cleared = |task: &u32| {
+        let known = &history.tasks[*task as usize];
         let has_run = known.state != TaskState::None || !known.attempts.is_empty();
-        picked.contains(&task) && has_run && known.state != TaskState::Removed
-    });
+        picked.contains(task) && has_run && known.state != TaskState::Removed
+    };
+    let tasks: Vec<u32> = history.in_order().map(|place| place as u32).filter(can_be_cleared).collect();
     if tasks.is_empty() {
         let reason = "there is nothing to clear: the selected tasks have not run".to_owned();
         return Err(JournalError::Nothing { run: history.info.run_id.clone(), reason });

@@ -7,10 +7,13 @@
 //! elements as ordinary nodes, so its readers need not know about mappings.
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use super::drawn::Drawn;
-use super::graph::{Graph, GraphNode};
+use super::graph::{EdgeRule, Graph, GraphNode, shared};
 use super::history::RunHistory;
 use super::id_index::IdIndex;
 use super::steps;
@@ -20,13 +23,16 @@ use crate::base::index::IndexVec;
 use crate::dag::node_id_of;
 use crate::run::{TaskIndex, TaskState, within};
 
+/// The place of a node of a template.
+const NO_PLACE: u32 = u32::MAX;
+
 /// From numbers to places, in the present session of the history.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Numbers {
     /// The graph as drawn, if it has mappings.
     base: Option<Arc<Drawn>>,
-    /// The node and the place of each number. Nodes of templates have no place.
-    known: IndexVec<TaskIndex, (u32, Option<u32>)>,
+    /// The node and the place of each number. Nodes of templates have [no place](NO_PLACE).
+    known: IndexVec<TaskIndex, (u32, u32)>,
     /// The places of the tasks of the graph.
     places: IdIndex,
 }
@@ -41,13 +47,13 @@ impl Numbers {
         let base = Arc::new(Drawn::new(graph));
         let mut shape = Graph { nodes: Vec::new(), mappings: Vec::new(), result: None, ..(**graph).clone() };
         let outside = (0..graph.nodes.len() as u32).filter(|&node| base.mapping_of(node).is_none());
-        shape.nodes.extend(outside.map(|node| base.copy(node, base.id(node, ""))));
+        shape.nodes.extend(outside.map(|node| base.copy(node, Arc::clone(&base.nodes[node as usize].id))));
         let places = IdIndex::of(shape.nodes.len(), |place| &shape.nodes[place as usize].id);
         let mut numbers = Numbers { base: Some(base), known: IndexVec::new(), places };
         numbers.restart();
         for (index, _) in (0..).zip(&graph.nodes) {
             if let Some(place) = numbers.place(TaskIndex::new(index)) {
-                numbers.wire(&mut shape, index, place, "");
+                numbers.wire(&mut shape, index, place, "", None);
             }
         }
         shape.result = graph.result.and_then(|result| numbers.place(TaskIndex::new(result))).map(|place| place as u32);
@@ -65,7 +71,8 @@ impl Numbers {
         steps::count(base.nodes.len());
         // The nodes outside all mappings have the first places, in their order.
         let mut places = 0..;
-        let mut place = |node: u32| if base.mapping_of(node).is_none() { places.next() } else { None };
+        let mut place =
+            |node: u32| if base.mapping_of(node).is_none() { places.next() } else { None }.unwrap_or(NO_PLACE);
         self.known = (0..base.nodes.len() as u32).map(|node| (node, place(node))).collect();
     }
 
@@ -73,7 +80,7 @@ impl Numbers {
     pub(super) fn place(&self, number: TaskIndex) -> Option<usize> {
         match self.base {
             None => Some(number.as_usize()),
-            Some(_) => self.known.get(number)?.1.map(|place| place as usize),
+            Some(_) => Some(self.known.get(number)?.1 as usize).filter(|&place| place != NO_PLACE as usize),
         }
     }
 
@@ -92,40 +99,44 @@ impl Numbers {
         self.base.as_ref()?;
         let known = self.known.enumerated();
         steps::count(self.known.len());
-        Some(known.filter_map(|(number, known)| Some((known.1?, number))).collect())
+        Some(known.filter(|(_, known)| known.1 != NO_PLACE).map(|(number, known)| (known.1, number)).collect())
     }
 
-    /// The edges of a node in the element that `path` names: `[3][0]`, or nothing.
-    fn wire(&self, shape: &mut Graph, node: u32, place: usize, path: &str) {
+    /// Sets the edges of a node in the element that `path` names: `[3][0]`, or nothing. `like` is
+    /// the place of the node in another element of the list.
+    fn wire(&self, shape: &mut Graph, node: u32, place: usize, path: &str, like: Option<u32>) {
         let Some(base) = &self.base else { return };
-        let own = base.mapping_of(node);
+        if let Some(like) = like.filter(|_| base.has_equal_edges(node)) {
+            let GraphNode { inputs, after, .. } = &shape.nodes[like as usize];
+            let (inputs, after) = (Arc::clone(inputs), Arc::clone(after));
+            (shape.nodes[place].inputs, shape.nodes[place].after) = (inputs, after);
+            return;
+        }
         let mut id = String::new();
         let mut find = |upstream: u32| {
-            // The list represents the elements of a mapping further inside until it is expanded.
-            let mut seen = upstream;
-            while let Some(mapping) = base.mapping_of(seen)
-                && !base.is_within(own, Some(mapping))
-            {
-                seen = base.mappings[mapping as usize].expand;
-            }
-            id.clear();
-            id.push_str(&base.nodes[seen as usize].id);
-            id.push_str(prefix(path, base.depth(seen)));
+            let seen = base.seen_from(node, upstream);
+            base.write_id(&mut id, seen, prefix(path, base.depth(seen)));
             self.places.get(&id, |place| &shape.nodes[place as usize].id)
         };
         let drawn = &base.nodes[node as usize];
         steps::count(drawn.inputs.len() + drawn.after.len());
-        let mut inputs = Vec::with_capacity(drawn.inputs.len());
+        let mut inputs: SmallVec<[(u32, EdgeRule); 8]> = SmallVec::new();
         inputs.extend(drawn.inputs.iter().filter_map(|&(upstream, rule)| Some((find(upstream)?, rule))));
-        let mut after = Vec::with_capacity(drawn.after.len());
+        let mut after: SmallVec<[u32; 8]> = SmallVec::new();
         after.extend(drawn.after.iter().filter_map(|&upstream| find(upstream)));
-        (shape.nodes[place].inputs, shape.nodes[place].after) = (inputs, after);
+        (shape.nodes[place].inputs, shape.nodes[place].after) = (shared(&inputs), shared(&after));
     }
 }
 
 /// The elements that an id names: 3 and 0 of `read[3][0]`.
 fn elements_of(id: &str) -> impl Iterator<Item = u32> + '_ {
     id.split('[').skip(1).map(|element| element.trim_end_matches(']').parse().unwrap_or(u32::MAX))
+}
+
+/// Adds an element to a path.
+fn push_element(path: &mut String, element: u32) {
+    // Writing to a string does not fail.
+    let _ = write!(path, "[{element}]");
 }
 
 /// The first `depth` places of a path.
@@ -150,7 +161,7 @@ impl RunHistory {
     pub(super) fn take_gone(&mut self) {
         let gone = self.tasks.drain(self.shape.nodes.len()..);
         steps::count(gone.len());
-        self.gone.extend(gone.map(|task| (task.id.clone(), task)));
+        self.gone.extend(gone.map(|task| (Arc::clone(&task.id), task)));
     }
 
     /// Puts the tasks that the graph no longer has at the end of the list of tasks.
@@ -162,16 +173,24 @@ impl RunHistory {
     }
 
     /// The places of its tasks for display: in the order of the graph, elements at their node.
-    pub(crate) fn in_order(&self) -> Vec<usize> {
-        let Some(base) = &self.numbers.base else { return (0..self.tasks.len()).collect() };
+    pub(crate) fn in_order(&self) -> impl Iterator<Item = usize> + use<> {
+        let by_node = match &self.numbers.base {
+            None => vec![(0..self.tasks.len() as u32).collect()],
+            Some(base) => self.by_node(base),
+        };
+        by_node.into_iter().flatten().map(|place| place as usize)
+    }
+
+    /// The places of the tasks of each node, followed by those of tasks that the graph no longer
+    /// has.
+    fn by_node(&self, base: &Drawn) -> Vec<Vec<u32>> {
         let nodes: HashMap<&str, usize> =
             base.nodes.iter().enumerate().map(|(index, node)| (&*node.id, index)).collect();
-        let mut of_node: Vec<Vec<usize>> = vec![Vec::new(); base.nodes.len() + 1];
-        for (place, task) in self.tasks.iter().enumerate() {
-            // Those that the graph no longer has come last.
+        let mut of_node: Vec<Vec<u32>> = vec![Vec::new(); base.nodes.len() + 1];
+        for (place, task) in (0..).zip(&self.tasks) {
             of_node[nodes.get(node_id_of(&task.id)).copied().unwrap_or(base.nodes.len())].push(place);
         }
-        let path = |place: &usize| elements_of(&self.tasks[*place].id);
+        let path = |place: &u32| elements_of(&self.tasks[*place as usize].id);
         for places in &mut of_node {
             // Nearly always they are in order: the elements of a list are added one after the
             // other.
@@ -179,7 +198,7 @@ impl RunHistory {
                 places.sort_by_cached_key(|place| (path(place).collect::<Vec<u32>>(), *place));
             }
         }
-        of_node.concat()
+        of_node
     }
 
     /// The numbers of the tasks at these places, for entries.
@@ -196,60 +215,63 @@ impl RunHistory {
     /// Adds the elements of the list of an expand node.
     pub(super) fn expanded(&mut self, at: Timestamp, number: TaskIndex, count: u32) -> Option<()> {
         let base = Arc::clone(self.numbers.base.as_ref()?);
-        let (node, place) = *self.numbers.known.get(number)?;
-        let place = place? as usize;
+        let (node, _) = *self.numbers.known.get(number)?;
+        let place = self.numbers.place(number)?;
         let (index, mapping) = base.expanded_by(node)?;
-        let path = self.tasks.get(place)?.id.get(base.nodes[node as usize].id.len()..)?.to_owned();
+        let mut path = self.tasks.get(place)?.id.get(base.nodes[node as usize].id.len()..)?.to_owned();
         self.take_gone();
         // Its elements, if it has any, are those of another list. A session that begins repeats
         // what is kept.
         let (renews, events) = (self.tasks[place].state == TaskState::Running, self.events.len() as u64);
         let shape = Arc::make_mut(&mut self.shape);
         let outer = self.tasks[place].label.clone();
-        let mut fresh = Vec::new();
+        let around = path.len();
+        let mut collectors = self.numbers.collectors(shape, index, &path);
+        let (mut id, mut fresh, mut last) = (String::new(), Vec::new(), Vec::new());
         for element in 0..count {
-            let path = format!("{path}[{element}]");
+            path.truncate(around);
+            push_element(&mut path, element);
+            std::mem::swap(&mut fresh, &mut last);
             fresh.clear();
             for &node in &mapping.nodes {
-                let id = base.id(node, &path);
-                let place = match self.numbers.places.get(&id, |place| &shape.nodes[place as usize].id) {
-                    Some(place) => {
-                        if renews {
-                            self.tasks[place as usize].renew(events);
-                        }
-                        place
-                    }
-                    None => {
-                        let place = shape.nodes.len() as u32;
-                        let mut task = self.gone.remove(&id).map_or_else(|| TaskHistory::new(&id), TaskHistory::back);
-                        if renews {
-                            task.renew(events);
-                        }
-                        self.tasks.push(task);
-                        shape.nodes.push(base.copy(node, id));
-                        self.numbers.places.push(|place| &shape.nodes[place as usize].id);
-                        fresh.push((node, place));
-                        place
-                    }
-                };
+                base.write_id(&mut id, node, &path);
+                let known = self.numbers.places.get_or_push(&id, |place| &shape.nodes[place as usize].id);
+                let place = known.unwrap_or_else(|place| {
+                    // Hashes nothing if nothing is gone.
+                    let gone = if self.gone.is_empty() { None } else { self.gone.remove(&*id) };
+                    let task = gone.map_or_else(|| TaskHistory::new(Arc::from(&*id)), TaskHistory::back);
+                    shape.nodes.push(base.copy(node, Arc::clone(&task.id)));
+                    self.tasks.push(task);
+                    fresh.push((node, place));
+                    place
+                });
+                let task = &mut self.tasks[place as usize];
+                if renews {
+                    task.renew(events);
+                }
                 // Until its own list is labelled.
-                let label = &mut self.tasks[place as usize].label;
-                if label.is_none() {
-                    label.clone_from(&outer);
+                if task.label.is_none() {
+                    task.label.clone_from(&outer);
                 }
-                if self.tasks[place as usize].state == TaskState::Removed {
-                    self.tasks[place as usize].settle(at, TaskState::None);
+                if task.state == TaskState::Removed {
+                    task.settle(at, TaskState::None);
                 }
-                self.numbers.known.push((node, Some(place)));
+                self.numbers.known.push((node, place));
             }
-            for &(node, place) in &fresh {
-                self.numbers.wire(shape, node, place as usize, &path);
+            for (at, &(node, place)) in fresh.iter().enumerate() {
+                let like = last.get(at).filter(|&&(other, _)| other == node).map(|&(_, place)| place);
+                self.numbers.wire(shape, node, place as usize, &path, like);
             }
-            self.numbers.feed_collectors(shape, index, &fresh, &path);
+            collectors.iter_mut().for_each(|collector| collector.add(&base, &fresh));
         }
+        for Collector { place, inputs, after, .. } in collectors {
+            let node = &mut shape.nodes[place as usize];
+            (node.inputs, node.after) = (inputs.into(), after.into());
+        }
+        path.truncate(around);
         // The list may have become shorter.
         self.remove_elements(at, &base, index, &path, count);
-        self.tasks[place].length = Some(count);
+        self.tasks[place].details().length = Some(count);
         Some(())
     }
 
@@ -292,48 +314,67 @@ impl RunHistory {
     /// Sets the labels of the elements of a list.
     pub(super) fn labelled(&mut self, number: TaskIndex, labels: Vec<String>) -> Option<()> {
         let base = Arc::clone(self.numbers.base.as_ref()?);
-        let (node, place) = *self.numbers.known.get(number)?;
-        let place = place? as usize;
+        let (node, _) = *self.numbers.known.get(number)?;
+        let place = self.numbers.place(number)?;
         let (_, mapping) = base.expanded_by(node)?;
         let path = self.tasks.get(place)?.id.get(base.nodes[node as usize].id.len()..)?.to_owned();
         let outer = self.tasks.get(place)?.label.clone();
         for (element, label) in labels.iter().enumerate() {
-            let label = outer.as_deref().map_or_else(|| label.clone(), |outer| within(outer, Some(label)));
+            let label: Arc<str> = match outer.as_deref() {
+                Some(outer) => within(outer, Some(label)).into(),
+                None => Arc::from(&**label),
+            };
             let path = format!("{path}[{element}]");
             for &node in &mapping.nodes {
                 if let Some(place) = self.find(&base.id(node, &path)) {
-                    self.tasks[place].label = Some(label.clone());
+                    self.tasks[place].label = Some(Arc::clone(&label));
                 }
             }
         }
-        self.tasks[place].labels = Some(labels.into());
+        self.tasks[place].details().labels = Some(labels.into());
         Some(())
     }
 }
 
+/// A task that takes the values of all elements of a list, while the list is expanded.
+struct Collector {
+    node: u32,
+    place: u32,
+    inputs: Vec<(u32, EdgeRule)>,
+    after: Vec<u32>,
+}
+
 impl Numbers {
-    /// Connects the tasks that take the values of all elements to the new nodes of one more
-    /// element: pairs of node and place. Nodes that were there before are connected already.
-    fn feed_collectors(&self, shape: &mut Graph, mapping: u32, fresh: &[(u32, u32)], path: &str) {
-        let Some(base) = self.base.as_ref().filter(|_| !fresh.is_empty()) else { return };
+    /// The tasks that take the values of all elements of this list.
+    fn collectors(&self, shape: &Graph, mapping: u32, path: &str) -> Vec<Collector> {
+        let Some(base) = &self.base else { return Vec::new() };
         let around = prefix(path, base.depth(base.mappings[mapping as usize].expand));
+        let id_at = |place: u32| &*shape.nodes[place as usize].id;
+        let collector = |&node: &u32| {
+            let place = self.places.get(&base.id(node, around), id_at)?;
+            let GraphNode { inputs, after, .. } = &shape.nodes[place as usize];
+            Some(Collector { node, place, inputs: inputs.to_vec(), after: after.to_vec() })
+        };
+        base.collectors(mapping).iter().filter_map(collector).collect()
+    }
+}
+
+impl Collector {
+    /// Connects the task to the new nodes of one more element: pairs of node and place. Nodes that
+    /// were there before are connected already.
+    fn add(&mut self, base: &Drawn, fresh: &[(u32, u32)]) {
+        steps::count(1);
+        let drawn = &base.nodes[self.node as usize];
         let place = |upstream: u32| fresh.iter().find(|&&(node, _)| node == upstream).map(|&(_, place)| place);
-        steps::count(base.collectors(mapping).len());
-        for &node in base.collectors(mapping) {
-            let drawn = &base.nodes[node as usize];
-            let id_at = |place: u32| &*shape.nodes[place as usize].id;
-            let Some(collector) = self.places.get(&base.id(node, around), id_at) else { continue };
-            let GraphNode { inputs, after, .. } = &mut shape.nodes[collector as usize];
-            let (inputs_before, after_before) = (inputs.len(), after.len());
-            for edge in drawn.inputs.iter().filter_map(|&(upstream, rule)| Some((place(upstream)?, rule))) {
-                if !inputs[inputs_before..].contains(&edge) {
-                    inputs.push(edge);
-                }
+        let (inputs_before, after_before) = (self.inputs.len(), self.after.len());
+        for edge in drawn.inputs.iter().filter_map(|&(upstream, rule)| Some((place(upstream)?, rule))) {
+            if !self.inputs[inputs_before..].contains(&edge) {
+                self.inputs.push(edge);
             }
-            for upstream in drawn.after.iter().filter_map(|&upstream| place(upstream)) {
-                if !after[after_before..].contains(&upstream) {
-                    after.push(upstream);
-                }
+        }
+        for upstream in drawn.after.iter().filter_map(|&upstream| place(upstream)) {
+            if !self.after[after_before..].contains(&upstream) {
+                self.after.push(upstream);
             }
         }
     }

@@ -78,13 +78,13 @@ impl RunHistory {
         if !known.state.is_terminal() && self.state == RunState::Interrupted {
             why.push(format!("no process is running this run: `resume {}` continues it", self.number));
         }
-        Explanation { task: known.id.clone(), state: known.state, why }
+        Explanation { task: known.id.to_string(), state: known.state, why }
     }
 
     /// Explains every task whose state is not `success`, `removed` or `skipped`.
     pub fn explain_open(&self) -> Vec<Explanation> {
         let settled = [TaskState::Success, TaskState::Removed, TaskState::Skipped];
-        let open = self.in_order().into_iter().filter(|&place| !settled.contains(&self.tasks[place].state));
+        let open = self.in_order().filter(|&place| !settled.contains(&self.tasks[place].state));
         open.map(|place| self.explain_at(place)).collect()
     }
 

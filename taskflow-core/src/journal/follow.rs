@@ -25,7 +25,7 @@ use super::journal::Journal;
 use super::segment;
 use crate::base::Timestamp;
 use crate::run::{Entry, RunState, RunView, TaskView};
-use crate::store::{Liveness, RunRow};
+use crate::store::{Liveness, RunRow, SEGMENTS, SegmentRow};
 
 /// Reads a stored run while it grows. Made by [`Journal::follow`].
 ///
@@ -162,51 +162,24 @@ impl RunFollower {
         reports: bool,
     ) -> Result<(), JournalError> {
         let store = &self.journal.inner.store;
-        let run_id = self.history.info.run_id.clone();
         // Before the segments: a process that ends the run stores its last entry before it lets go.
         let row = match self.history.segments {
             0 => None,
             _ => store.run(self.history.number).await?,
         };
-        let segments = store.segments(self.history.number, self.history.segments + 1).await?;
         if let Some(row) = row {
             self.history.row = row;
         }
-        for row in segments {
-            let number = row.number;
-            let damaged = |damage| self.damaged(format!("segment {number}: {damage}"));
-            let entries = segment::read(&row.events).map_err(damaged)?;
-            drop(row);
-            // A run that was resumed with another graph has the snapshots of all of them.
-            for (_, entry) in &entries {
-                if let Entry::Session(session) = entry {
-                    load_graph(&self.journal, &self.history.row, &mut self.graphs, &session.graph).await?;
-                }
+        loop {
+            let store = &self.journal.inner.store;
+            let segments = store.segments(self.history.number, self.history.segments + 1).await?;
+            let is_last = segments.len() < SEGMENTS as usize;
+            for row in segments {
+                self.read_segment(&row, &mut each, reports).await?;
             }
-            self.history.state = self.stored_state;
-            let RunFollower { history, graphs, after, stored_state, changes, .. } = self;
-            for (at, entry) in entries {
-                if let Entry::Session(session) = &entry
-                    && history.entries == 0
-                    && let Some(graph) = graphs.get(&session.graph)
-                {
-                    // The graph of the row is that of the last process.
-                    *history = RunHistory::of_row(history.row.clone(), graph);
-                }
-                each(history, at, &entry);
-                let is_reported = reports && history.entries >= *after;
-                let touched = is_reported.then(|| history.before(&entry));
-                let graph =
-                    |hash: &str| graphs.get(hash).cloned().ok_or_else(|| format!("its graph {hash} is missing"));
-                if let Err(what) = history.apply(number, at, entry, graph) {
-                    return Err(JournalError::DamagedRun { run: run_id, what });
-                }
-                if let Some(touched) = touched {
-                    let tasks = history.changed_since(touched);
-                    changes.push(RunChange { entry: history.entries, at, run: history.state, tasks });
-                }
+            if is_last {
+                break;
             }
-            *stored_state = history.state;
         }
         self.history.put_back_gone();
         self.history.state = match self.stored_state {
@@ -219,8 +192,49 @@ impl RunFollower {
         Ok(())
     }
 
-    fn damaged(&self, what: String) -> JournalError {
-        JournalError::DamagedRun { run: self.history.info.run_id.clone(), what }
+    /// Reads one segment. Once its first entry is applied, all are.
+    async fn read_segment(
+        &mut self,
+        row: &SegmentRow,
+        each: &mut impl FnMut(&RunHistory, Timestamp, &Entry),
+        reports: bool,
+    ) -> Result<(), JournalError> {
+        let number = row.number;
+        let run = self.history.info.run_id.clone();
+        let damaged =
+            |damage| JournalError::DamagedRun { run: run.clone(), what: format!("segment {number}: {damage}") };
+        // A run that was resumed with another graph has the snapshots of all of them. The entries
+        // are decoded twice: together they would take as much memory as the history.
+        for entry in segment::entries(&row.events).map_err(damaged)? {
+            if let (_, Entry::Session(session)) = entry.map_err(damaged)? {
+                load_graph(&self.journal, &self.history.row, &mut self.graphs, &session.graph).await?;
+            }
+        }
+        self.history.state = self.stored_state;
+        let RunFollower { history, graphs, after, stored_state, changes, .. } = self;
+        for entry in segment::entries(&row.events).map_err(damaged)? {
+            let (at, entry) = entry.map_err(damaged)?;
+            if let Entry::Session(session) = &entry
+                && history.entries == 0
+                && let Some(graph) = graphs.get(&session.graph)
+            {
+                // The graph of the row is that of the last process.
+                *history = RunHistory::of_row(history.row.clone(), graph);
+            }
+            each(history, at, &entry);
+            let is_reported = reports && history.entries >= *after;
+            let touched = is_reported.then(|| history.before(&entry));
+            let graph = |hash: &str| graphs.get(hash).cloned().ok_or_else(|| format!("its graph {hash} is missing"));
+            if let Err(what) = history.apply(number, at, entry, graph) {
+                return Err(JournalError::DamagedRun { run, what });
+            }
+            if let Some(touched) = touched {
+                let tasks = history.changed_since(touched);
+                changes.push(RunChange { entry: history.entries, at, run: history.state, tasks });
+            }
+        }
+        *stored_state = history.state;
+        Ok(())
     }
 }
 

@@ -20,7 +20,7 @@ pub(crate) fn fold_any(bytes: &[u8]) {
         pool_slots: 1,
         rule: "all_success".to_owned(),
     };
-    let node = |id: &str| graph::GraphNode { id: id.to_owned(), kind: 0, group: None, inputs: vec![], after: vec![] };
+    let node = |id: &str| graph::GraphNode { id: id.into(), kind: 0, group: None, inputs: [].into(), after: [].into() };
     let nodes = vec![node("a"), node("b"), node("c")];
     let dag = "dag".to_owned();
     let shape = graph::Graph {

@@ -1,6 +1,9 @@
 //! The stored graph of a run: enough to show and explain the run after the program has changed.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 use crate::dag::{ArgPlan, EdgeKind, GroupIndex, MappingIndex, NodeIndex, Plan, Source};
 use crate::task::TriggerRule;
@@ -60,13 +63,30 @@ impl GraphKind {
 /// A task instance.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct GraphNode {
-    pub(crate) id: String,
+    pub(crate) id: Arc<str>,
     pub(crate) kind: u32,
     pub(crate) group: Option<u32>,
     /// Upstream nodes whose values it takes, each with the trigger rule of its edge, and the gate.
-    pub(crate) inputs: Vec<(u32, EdgeRule)>,
-    /// Upstream nodes by order-only edges, and all work of the scope of a teardown.
-    pub(crate) after: Vec<u32>,
+    /// The elements of a list share them where they are equal.
+    pub(crate) inputs: Arc<[(u32, EdgeRule)]>,
+    /// Upstream nodes by order-only edges, and all work of the scope of a teardown; shared, too.
+    pub(crate) after: Arc<[u32]>,
+}
+
+/// The nodes directly below each node of a graph.
+pub(crate) struct Successors {
+    /// Where the list of each node ends; it starts where that of the node before ends.
+    ends: Vec<u32>,
+    nodes: Vec<u32>,
+}
+
+impl Successors {
+    /// The nodes directly below this one.
+    pub(crate) fn of(&self, node: u32) -> &[u32] {
+        let node = node as usize;
+        let start = if node == 0 { 0 } else { self.ends[node - 1] };
+        &self.nodes[start as usize..self.ends[node] as usize]
+    }
 }
 
 /// What an edge requires of its upstream.
@@ -82,6 +102,13 @@ pub(crate) enum EdgeRule {
     Setup,
     /// No value: the node is in the scope of this setup, and after other work of it.
     Scope,
+}
+
+impl GraphNode {
+    /// The nodes directly above it.
+    pub(crate) fn upstreams(&self) -> impl Iterator<Item = u32> + '_ {
+        self.inputs.iter().map(|&(upstream, _)| upstream).chain(self.after.iter().copied())
+    }
 }
 
 impl From<EdgeKind> for EdgeRule {
@@ -112,6 +139,11 @@ impl EdgeRule {
     }
 }
 
+/// The items in memory that can be shared; without items, none is taken.
+pub(super) fn shared<T: Copy>(items: &[T]) -> Arc<[T]> {
+    if items.is_empty() { Arc::default() } else { Arc::from(items) }
+}
+
 impl Graph {
     /// The snapshot of a plan.
     pub(crate) fn of(plan: &Plan) -> Self {
@@ -138,7 +170,7 @@ impl Graph {
                     },
                 });
             }
-            let mut inputs = Vec::new();
+            let mut inputs: SmallVec<[(u32, EdgeRule); 8]> = SmallVec::new();
             for arg in plan.args(node) {
                 if let ArgPlan::Edges(edges) = arg {
                     let tasks = edges.sources().iter().filter_map(|source| source.as_task());
@@ -159,8 +191,9 @@ impl Graph {
                 }
             }
             let after = plan.orders(node).iter().chain(plan.rest_of_work(node));
-            let after = after.map(|&(upstream, _)| upstream.as_u32()).collect();
-            let (id, group) = (plan.node(node).id().to_owned(), plan.node(node).group().map(GroupIndex::as_u32));
+            let after: SmallVec<[u32; 8]> = after.map(|&(upstream, _)| upstream.as_u32()).collect();
+            let (inputs, after) = (shared(&inputs), shared(&after));
+            let (id, group) = (Arc::from(plan.node(node).id()), plan.node(node).group().map(GroupIndex::as_u32));
             GraphNode { id, kind: *slot, group, inputs, after }
         });
         let nodes = nodes.collect();
@@ -231,14 +264,24 @@ impl Graph {
     }
 
     /// The nodes directly below each node.
-    pub(crate) fn successors(&self) -> Vec<Vec<u32>> {
-        let mut below: Vec<Vec<u32>> = vec![Vec::new(); self.nodes.len()];
+    pub(crate) fn successors(&self) -> Successors {
+        let mut ends = vec![0; self.nodes.len() + 1];
+        for upstream in self.nodes.iter().flat_map(GraphNode::upstreams) {
+            ends[upstream as usize + 1] += 1;
+        }
+        for node in 1..ends.len() {
+            ends[node] += ends[node - 1];
+        }
+        // Filling the list of a node moves what was its start to its end.
+        let mut nodes = vec![0; ends.last().map_or(0, |&end| end as usize)];
         for (index, node) in (0..).zip(&self.nodes) {
-            for upstream in node.inputs.iter().map(|&(upstream, _)| upstream).chain(node.after.iter().copied()) {
-                below[upstream as usize].push(index);
+            for upstream in node.upstreams() {
+                let end = &mut ends[upstream as usize];
+                nodes[*end as usize] = index;
+                *end += 1;
             }
         }
-        below
+        Successors { ends, nodes }
     }
 
     /// Whether a mapping is `outer` or nested in it. The top level contains all.

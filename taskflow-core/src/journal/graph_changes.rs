@@ -10,7 +10,7 @@ pub(super) fn changes(old: &Graph, new: &Graph) -> GraphChanges {
     let missing = |from: &Graph, of: &Graph| {
         let known: HashSet<&str> = from.nodes.iter().map(|node| &*node.id).collect();
         let missing = of.nodes.iter().filter(|node| !known.contains(&*node.id));
-        missing.map(|node| node.id.clone()).collect::<Vec<_>>()
+        missing.map(|node| node.id.to_string()).collect::<Vec<_>>()
     };
     let (was, is) = (numbered(old), numbered(new));
     let renumbered = is.iter().filter(|(name, calls)| was.get(*name).is_some_and(|before| before != *calls));

@@ -6,13 +6,13 @@
 use std::sync::{Arc, OnceLock};
 
 use super::elements::Numbers;
-use super::graph::Graph;
+use super::graph::{Graph, GraphNode};
 pub(super) use super::run_history::RunHistory;
 use super::run_history::{Edit, MissedDeadline, RunRetry, SessionHistory};
 use super::steps;
 use super::task_history::{Place, TaskHistory};
 use crate::base::{Failure, Timestamp};
-use crate::run::{Entry, EventPayload, RunState, Session, TaskIndex, TaskState, ValueRef};
+use crate::run::{Entry, EventPayload, RunState, Session, TaskIndex, TaskState};
 
 impl RunHistory {
     /// The task with this number.
@@ -50,19 +50,16 @@ impl RunHistory {
         self.numbers = numbers;
         steps::count(self.tasks.len() + self.gone.len());
         let mut known = std::mem::take(&mut self.gone);
-        known.extend(std::mem::take(&mut self.tasks).into_iter().map(|task| (task.id.clone(), task)));
-        let kept =
-            |node: &super::graph::GraphNode| known.remove(&node.id).unwrap_or_else(|| TaskHistory::new(&node.id));
+        known.extend(std::mem::take(&mut self.tasks).into_iter().map(|task| (Arc::clone(&task.id), task)));
+        let kept = |node: &GraphNode| known.remove(&node.id).unwrap_or_else(|| TaskHistory::new(Arc::clone(&node.id)));
         self.tasks = shape.nodes.iter().map(kept).collect();
         for task in self.tasks.iter_mut().filter(|task| task.state == TaskState::Removed) {
-            // It was not selected before, or is in the graph again.
-            let (last_start, last_success) = (task.last_start, task.last_success);
-            let attempts = std::mem::take(&mut task.attempts);
-            *task = TaskHistory { attempts, last_start, last_success, ..TaskHistory::new(&task.id) };
+            task.rejoin();
         }
         for task in known.values_mut() {
             if task.state != TaskState::Removed {
-                task.gone_as = Some(task.state);
+                let state = task.state;
+                task.details().gone_as = Some(state);
             }
             task.state = TaskState::Removed;
         }
@@ -96,7 +93,7 @@ impl RunHistory {
                 task.settle(at, TaskState::Scheduled);
             }
             Entry::Started { task, attempt: number } => {
-                let entry = self.entries;
+                let entry = in_a_task(self.entries);
                 let task = self.numbered(task)?;
                 task.start(at, number, session);
                 task.last_start = entry;
@@ -131,19 +128,25 @@ impl RunHistory {
                 }
             }
             Entry::Linked { task, name, url, .. } => self.numbered(task)?.link(name, url),
-            Entry::TaskStateSet { task, key, text } => drop(self.numbered(task)?.task_state.insert(key, text)),
-            Entry::Pushed { task, key, ty, value, .. } => self.numbered(task)?.push(key, ty, Place { segment, value }),
+            Entry::TaskStateSet { task, key, text } => {
+                drop(self.numbered(task)?.details().task_state.insert(key, text))
+            }
+            Entry::Pushed { task, key, ty, value, .. } => self.numbered(task)?.push(key, ty, Place::of(segment, value)),
             Entry::Succeeded { task, took, value, .. } => {
                 let end = self.next_end();
-                let entry = self.entries;
-                let list = self.list_of(task).map(Box::new);
+                let entry = in_a_task(self.entries);
+                let list = self.list_of(task);
                 let task = self.numbered(task)?;
-                (task.last_success, task.list) = (entry, list);
+                task.last_success = entry;
+                if list.is_some() || task.list.is_some() {
+                    task.details().list = list;
+                }
                 task.began(at, took);
                 task.close(at, TaskState::Success, None);
                 task.settle(at, TaskState::Success);
-                (task.failure, task.cause, task.order) = (None, None, end);
-                task.value = (value != ValueRef::Nowhere).then_some(Place { segment, value });
+                task.decided_itself();
+                (task.failure, task.order) = (None, end);
+                task.value = Place::of(segment, value);
             }
             Entry::Failed { task, took, failure, retry, .. } => {
                 let end = self.next_end();
@@ -152,25 +155,31 @@ impl RunHistory {
                 let state = if retry.is_some() { TaskState::UpForRetry } else { TaskState::Failed };
                 task.close(at, state, Some(Arc::clone(&failure)));
                 task.settle(at, state);
-                task.retry_at = retry.map(Timestamp::from_nanos);
+                if let Some(retry) = retry {
+                    task.details().retry_at = Some(Timestamp::from_nanos(retry));
+                }
                 (task.failure, task.order) = (Some(failure), end);
             }
             Entry::Skipped { task, took, reason, cause, .. } => {
                 let end = self.next_end();
-                let cause_state = cause.map_or(TaskState::None, |cause| self.state_of(cause));
-                let cause = cause.map(|cause| self.id_of(cause));
+                let cause = cause.map(|cause| (self.id_of(cause), self.state_of(cause)));
                 let task = self.numbered(task)?;
                 task.began(at, took);
                 task.close(at, TaskState::Skipped, reason.clone());
                 task.settle(at, TaskState::Skipped);
-                (task.failure, task.cause, task.cause_state, task.order) = (reason, cause, cause_state, end);
+                (task.failure, task.order) = (reason, end);
+                match cause {
+                    Some((cause, state)) => task.decided_by(cause, state),
+                    None => task.decided_itself(),
+                }
             }
             Entry::UpstreamFailed { task, cause } => {
                 let end = self.next_end();
-                let (cause, cause_state) = (Some(self.id_of(cause)), self.state_of(cause));
+                let (cause, cause_state) = (self.id_of(cause), self.state_of(cause));
                 let task = self.numbered(task)?;
                 task.settle(at, TaskState::UpstreamFailed);
-                (task.cause, task.cause_state, task.order) = (cause, cause_state, end);
+                task.decided_by(cause, cause_state);
+                task.order = end;
             }
             Entry::Cancelled { task, took, .. } => {
                 let end = self.next_end();
@@ -195,10 +204,10 @@ impl RunHistory {
                 self.edit(at, &tasks, None, by, reason);
             }
             Entry::Marked { tasks, state, by, reason, value } => {
-                let place = (value != ValueRef::Nowhere).then_some(Place { segment, value });
+                let place = Place::of(segment, value);
                 let why = if reason.is_empty() { format!("marked as {state}") } else { reason.clone() };
                 let why = super::edit::reason_by(&why, &by);
-                let entry = self.entries;
+                let entry = in_a_task(self.entries);
                 for &number in &tasks {
                     let end = self.next_end();
                     let task = self.numbered(number)?;
@@ -208,7 +217,8 @@ impl RunHistory {
                     if state == TaskState::Success {
                         task.last_success = entry;
                     }
-                    (task.marked, task.order, task.cause) = (true, end, None);
+                    task.decided_itself();
+                    (task.marked, task.order) = (true, end);
                     task.failure = match state {
                         TaskState::Success => None,
                         TaskState::Skipped => Some(Arc::new(Failure::Skipped { reason: why.clone() })),
@@ -230,15 +240,16 @@ impl RunHistory {
         steps::count(self.tasks.len());
         let lost_by = self.sessions.last().map(|session| session.worker.clone());
         // Of several tasks, nobody knows which one has killed the process, if any.
-        let is_alone = self.tasks.iter().filter(|task| task.state == TaskState::Running).count() == 1;
+        let died_alone = self.tasks.iter().filter(|task| task.state == TaskState::Running).count() == 1;
         for task in self.tasks.iter_mut().filter(|task| task.state == TaskState::Running) {
             let worker = lost_by.clone().unwrap_or_default();
-            let deaths = task.deaths + u32::from(is_alone);
+            let deaths = task.deaths + 1;
             task.close(at, TaskState::Failed, Some(Arc::new(Failure::Lost { worker })));
-            task.deaths = deaths;
             task.settle(at, TaskState::None);
+            let details = task.details();
+            (details.deaths, details.died_alone) = (deaths, died_alone);
             // A lost attempt does not count against the retries.
-            task.uncounted_attempts += 1;
+            details.uncounted_attempts += 1;
         }
     }
 
@@ -269,10 +280,16 @@ impl RunHistory {
         self.events.push((key, EventPayload { value, by, reason, at }));
     }
 
-    fn next_end(&mut self) -> u64 {
+    /// The position of the next end of a task.
+    fn next_end(&mut self) -> u32 {
         self.ends += 1;
-        self.ends
+        in_a_task(self.ends)
     }
+}
+
+/// A number of entries, as a task has it: as many as can be read are fewer than four billion.
+fn in_a_task(entries: u64) -> u32 {
+    u32::try_from(entries).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]
@@ -281,7 +298,7 @@ mod tests {
 
     use super::*;
     use crate::journal::segment::{self, Buffer};
-    use crate::run::{Durability, Stored};
+    use crate::run::{Durability, Stored, ValueRef};
 
     fn entry() -> impl Strategy<Value = Entry> {
         let task = || (0..4u32).prop_map(TaskIndex::new);

@@ -13,7 +13,7 @@ pub(super) enum Touched {
     /// These numbers.
     Numbers(Vec<TaskIndex>),
     /// Those whose state is not the one in this list any more: a process takes the run.
-    States(HashMap<String, TaskState>),
+    States(HashMap<Arc<str>, TaskState>),
     /// The list of an expand node: the node, and the tasks from this place and this number on.
     Elements { expand: TaskIndex, from: usize, numbers: usize },
 }
@@ -48,7 +48,7 @@ impl RunHistory {
     pub(super) fn before(&self, entry: &Entry) -> Touched {
         let numbers = match entry {
             Entry::Session(_) => {
-                return Touched::States(self.tasks.iter().map(|task| (task.id.clone(), task.state)).collect());
+                return Touched::States(self.tasks.iter().map(|task| (Arc::clone(&task.id), task.state)).collect());
             }
             &Entry::Expanded { task, .. } => {
                 let (from, numbers) = (self.shape.nodes.len(), self.numbers.len());
@@ -98,7 +98,7 @@ impl RunHistory {
             }
             Touched::States(before) => {
                 let view = self.view();
-                view.tasks.into_iter().filter(|task| before.get(&task.id) != Some(&task.state)).collect()
+                view.tasks.into_iter().filter(|task| before.get(&*task.id) != Some(&task.state)).collect()
             }
         }
     }
@@ -119,9 +119,9 @@ impl TaskHistory {
         let waits = matches!(state, TaskState::Deferred | TaskState::UpForReschedule);
         let waits_for = self.waits_for.as_ref().filter(|_| waits);
         TaskView {
-            id: self.id.clone(),
+            id: self.id.to_string(),
             number,
-            label: self.label.clone(),
+            label: self.label.as_deref().map(str::to_owned),
             state,
             attempt: attempt.map_or(0, |attempt| attempt.number),
             started: attempt.map(|attempt| attempt.started),

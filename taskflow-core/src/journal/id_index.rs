@@ -42,14 +42,25 @@ impl IdIndex {
         }
     }
 
-    /// Adds the next place.
-    pub(super) fn push<'a>(&mut self, id_at: impl Fn(u32) -> &'a str) {
-        let place = self.len as u32;
+    /// The place of an id. If it is new, it gets the next place, which is the error.
+    pub(super) fn get_or_push<'a>(&mut self, id: &str, id_at: impl Fn(u32) -> &'a str) -> Result<u32, u32> {
+        let next = self.len as u32;
         if 2 * (self.len + 1) > self.slots.len() {
-            self.empty(2 * self.len + 8);
-            (0..place).for_each(|place| self.add(place, &id_at));
+            self.empty(self.len + 8);
+            (0..next).for_each(|place| self.add(place, &id_at));
         }
-        self.add(place, &id_at);
+        let mut slot = self.first_slot(id);
+        loop {
+            steps::count(1);
+            match self.slots[slot] {
+                FREE => break,
+                place if id_at(place) == id => return Ok(place),
+                _ => slot = (slot + 1) & (self.slots.len() - 1),
+            }
+        }
+        self.slots[slot] = next;
+        self.len += 1;
+        Err(next)
     }
 
     /// Empties the index and makes room for this many places.
@@ -86,7 +97,11 @@ mod tests {
         let ids: Vec<String> = (0..1000).map(|n| format!("task[{}]", n % 900)).collect();
         let at = |place: u32| &*ids[place as usize];
         let mut grown = IdIndex::default();
-        (0..ids.len()).for_each(|_| grown.push(at));
+        let first: Vec<&String> = ids.iter().take(900).collect();
+        for (place, id) in (0..).zip(&first) {
+            assert_eq!(grown.get_or_push(id, |place| first[place as usize]), Err(place));
+            assert_eq!(grown.get_or_push(id, |place| first[place as usize]), Ok(place));
+        }
         for index in [IdIndex::of(ids.len(), at), grown] {
             for (place, id) in ids.iter().enumerate() {
                 assert_eq!(index.get(id, at), Some(place as u32 % 900));

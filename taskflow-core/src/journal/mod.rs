@@ -86,6 +86,6 @@ pub use run_history::{Edit, MissedDeadline, RunHistory, RunRetry, SessionHistory
 pub(crate) use schedules::{NewStep, StepOutcome, StoredSchedule};
 pub use send_event::EventDelivery;
 pub use task_filter::TaskFilter;
-pub use task_history::{AttemptHistory, LinkHistory, PushedHistory, TaskHistory, WaitHistory};
+pub use task_history::{AttemptHistory, Attempts, LinkHistory, PushedHistory, TaskDetails, TaskHistory, WaitHistory};
 pub use upkeep::Prune;
 pub use values::{RunParam, StoredValue};

@@ -73,7 +73,7 @@ impl<'a> ResumeState<'a> {
         let Some((known, TaskState::Success)) = self.kept(expand) else { return false };
         let Some(upstream) = self.layout.source_of_list(expand) else { return false };
         match self.kept(upstream) {
-            Some((upstream, TaskState::Success)) => upstream.source() != known.list.as_deref(),
+            Some((upstream, TaskState::Success)) => upstream.source() != known.list.as_ref(),
             _ => true,
         }
     }

@@ -9,6 +9,25 @@
 //!    ([reopened](super::reopened)).
 //! 4. The values that tasks still to be run will take are read.
 //! 5. The run starts with what is known of it.
+//!
+//! # Tasks that kill the process
+//!
+//! A task can end its process with it: it calls `exit`, overflows its stack, or is the reason that
+//! the system kills the process. Resuming the run would repeat that for ever.
+//!
+//! 1. The start of a task that was in flight when its process died is stored before the task is
+//!    called again, so a second death has its name.
+//! 2. Every task that was running at a death is counted. The count starts again at 0 when an
+//!    attempt of the task ends, or when the task is cleared.
+//! 3. A task with two deaths is a suspect. While a resumed run has suspects, one task of the run
+//!    runs at a time, the suspects first. One death alone changes nothing: most deaths have other
+//!    causes, and running one task at a time is slow.
+//! 4. A suspect that returns is none any more. The one that kills is the only running task, so a
+//!    task with three deaths that was alone at the last one is the cause: the run is not resumed,
+//!    and the error has the name of the task.
+//!
+//! The runs of a process are counted each on its own: a task of another run in the same process can
+//! be the cause.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -81,9 +100,14 @@ impl AdoptedRun {
 
         // The death of the last process is not counted yet.
         let is_alone = self.history.tasks.iter().filter(|task| task.state == TaskState::Running).count() == 1;
-        let deaths = |task: &TaskHistory| task.deaths + u32::from(is_alone && task.state == TaskState::Running);
-        let deadly = self.history.tasks.iter().filter(|task| !task.state.is_terminal() && deaths(task) >= DEATHS);
-        let tasks: Vec<String> = deadly.clone().map(|task| task.id.clone()).collect();
+        let deaths = |task: &TaskHistory| task.deaths + u32::from(task.state == TaskState::Running);
+        let died_alone = |task: &TaskHistory| match task.state {
+            TaskState::Running => is_alone,
+            _ => task.died_alone,
+        };
+        let is_deadly = |task: &&TaskHistory| !task.state.is_terminal() && deaths(task) >= DEATHS && died_alone(task);
+        let deadly = self.history.tasks.iter().filter(is_deadly);
+        let tasks: Vec<String> = deadly.clone().map(|task| task.id.to_string()).collect();
         match deadly.map(deaths).max() {
             Some(deaths) => Err(JournalError::Deadly { run: self.history.info.run_id.clone(), tasks, deaths }),
             None => Ok(()),
@@ -185,8 +209,9 @@ impl Journal {
         let mut notes = Vec::new();
         for task in &history.tasks {
             for pushed in &task.pushed {
-                let Some(bytes) = self.bytes_at(history, &task.id, &pushed.place).await? else { continue };
-                let (task, key, ty) = (task.id.clone(), pushed.key.clone(), pushed.ty.clone());
+                let Some(place) = &pushed.place else { continue };
+                let Some(bytes) = self.bytes_at(history, &task.id, place).await? else { continue };
+                let (task, key, ty) = (task.id.to_string(), pushed.key.clone(), pushed.ty.clone());
                 notes.push(RestoredNote { task, key, ty, bytes: bytes.into() });
             }
         }
@@ -207,7 +232,7 @@ impl Journal {
                 continue;
             }
             let failed =
-                |reason| JournalError::Value { run: history.info.run_id.clone(), task: task.id.clone(), reason };
+                |reason| JournalError::Value { run: history.info.run_id.clone(), task: task.id.to_string(), reason };
             let clear = |reason: String| format!("{reason}; `clear {} {}` runs it again", history.number, task.id);
             let bytes = match self.value_bytes(history, task).await {
                 Err(JournalError::Value { reason, .. }) => return Err(failed(clear(reason))),

@@ -181,12 +181,12 @@ impl<'a> ResumeState<'a> {
 
     pub(super) fn generations(&self) -> HashMap<String, u32> {
         let cleared = self.history.tasks.iter().filter(|task| task.cleared > 0);
-        cleared.map(|task| (task.id.clone(), task.cleared)).collect()
+        cleared.map(|task| (task.id.to_string(), task.cleared)).collect()
     }
 
     pub(super) fn restore(&self, mut values: HashMap<TaskIndex, AnyValue>, notes: Vec<RestoredNote>) -> Restored {
-        let mut in_flight = HashSet::new();
-        let mut tasks: Vec<(u64, RestoredTask)> = Vec::new();
+        let (mut in_flight, mut suspects) = (HashSet::new(), HashSet::new());
+        let mut tasks: Vec<(u32, RestoredTask)> = Vec::new();
         let mut reopened: Vec<(TaskIndex, TaskState)> = Vec::new();
         let mut numbers: HashMap<&str, TaskIndex> = HashMap::new();
         for task in self.layout.tasks() {
@@ -199,6 +199,9 @@ impl<'a> ResumeState<'a> {
                 in_flight.insert(number);
             }
             let kept = self.kept(number);
+            if kept.is_none() && task.deaths >= SUSPECT {
+                suspects.insert(number);
+            }
             if kept.is_none() && task.attempts.is_empty() && !self.is_reopened(number) {
                 continue;
             }
@@ -244,6 +247,7 @@ impl<'a> ResumeState<'a> {
             started: self.history.started(),
             tasks,
             in_flight,
+            suspects,
             expansions,
             later: self.later(),
             retired: Vec::new(),
@@ -307,13 +311,16 @@ impl<'a> ResumeState<'a> {
         let all = self.history.tasks.iter().enumerate();
         let later = all.filter(|(place, task)| !here.contains(place) && !task.attempts.is_empty());
         let restored = |task| self.anew(restored(TaskIndex::default(), RestoredState::Open, task));
-        later.map(|(_, task)| (task.id.clone(), restored(task))).collect()
+        later.map(|(_, task)| (task.id.to_string(), restored(task))).collect()
     }
 }
 
+/// A task that was running when this many processes in a row died may have killed them.
+const SUSPECT: u32 = 2;
+
 /// The task state store of a task: id, key, text.
 fn own_texts(task: &TaskHistory) -> impl Iterator<Item = (String, String, String)> {
-    task.task_state.iter().map(|(key, text)| (task.id.clone(), key.clone(), text.clone()))
+    task.task_state.iter().map(|(key, text)| (task.id.to_string(), key.clone(), text.clone()))
 }
 
 /// A task as the run restores it.

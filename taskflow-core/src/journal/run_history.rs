@@ -70,7 +70,7 @@ pub struct RunHistory {
     pub(super) numbers: Numbers,
     /// Tasks that the graph no longer has, by id, while entries are folded.
     #[serde(skip)]
-    pub(super) gone: HashMap<String, TaskHistory>,
+    pub(super) gone: HashMap<Arc<str>, TaskHistory>,
     /// How many tasks are running, once somebody has asked.
     #[serde(skip)]
     pub(super) running: OnceLock<usize>,
@@ -155,7 +155,7 @@ impl RunHistory {
             created: row.created,
             ended: row.ended,
             sessions: Vec::new(),
-            tasks: shape.nodes.iter().map(|node| TaskHistory::new(&node.id)).collect(),
+            tasks: shape.nodes.iter().map(|node| TaskHistory::new(Arc::clone(&node.id))).collect(),
             edits: Vec::new(),
             run_retries: Vec::new(),
             missed_deadline: None,
@@ -217,7 +217,7 @@ impl RunHistory {
     /// The id of the task with this number.
     pub(super) fn id_of(&self, number: TaskIndex) -> String {
         let place = self.numbers.place(number).and_then(|place| self.tasks.get(place));
-        place.map_or_else(|| "?".to_owned(), |task| task.id.clone())
+        place.map_or("?", |task| &task.id).to_owned()
     }
 
     /// The state of the task with this number.

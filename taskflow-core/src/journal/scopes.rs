@@ -4,7 +4,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use super::graph::{EdgeRule, Graph, GraphKind};
+use super::graph::{EdgeRule, Graph, GraphKind, Successors};
 use super::history::RunHistory;
 use crate::run::TaskState;
 
@@ -67,7 +67,7 @@ fn scopes_by_node(graph: &Graph) -> Vec<Vec<(u32, u32)>> {
             let is_above = |node: u32| ranks[node as usize] < ranks[teardown as usize];
             let mut open = vec![setup];
             while let Some(node) = open.pop() {
-                for &next in below[node as usize].iter().filter(|&&next| is_above(next)) {
+                for &next in below.of(node).iter().filter(|&&next| is_above(next)) {
                     if std::mem::replace(&mut after[next as usize], search) != search {
                         open.push(next);
                     }
@@ -88,7 +88,7 @@ fn scopes_by_node(graph: &Graph) -> Vec<Vec<(u32, u32)>> {
 }
 
 /// The place of each node in an order in which upstreams come first, and otherwise lower numbers.
-fn ranks(graph: &Graph, below: &[Vec<u32>]) -> Vec<usize> {
+fn ranks(graph: &Graph, below: &Successors) -> Vec<usize> {
     let mut open: Vec<usize> = (0..).zip(&graph.nodes).map(|(node, _)| upstreams(graph, node).count()).collect();
     let is_free = |&node: &u32| open[node as usize] == 0;
     let mut free: BinaryHeap<Reverse<u32>> = (0..graph.nodes.len() as u32).filter(is_free).map(Reverse).collect();
@@ -97,7 +97,7 @@ fn ranks(graph: &Graph, below: &[Vec<u32>]) -> Vec<usize> {
     while let Some(Reverse(node)) = free.pop() {
         rank += 1;
         ranks[node as usize] = rank;
-        for &next in &below[node as usize] {
+        for &next in below.of(node) {
             open[next as usize] -= 1;
             if open[next as usize] == 0 {
                 free.push(Reverse(next));

@@ -76,22 +76,56 @@ impl Buffer {
 ///
 /// When the bytes are not a segment; the error says where.
 pub(crate) fn read(events: &[u8]) -> Result<Vec<(Timestamp, Entry)>, Damage> {
-    let Some((&version, mut rest)) = events.split_first() else { return Ok(Vec::new()) };
+    entries(events)?.collect()
+}
+
+/// The entries of a segment, decoded one after the other: all at once take many times the memory
+/// of their bytes.
+///
+/// # Errors
+///
+/// As [`read`]; the iterator ends after an error.
+pub(crate) fn entries(events: &[u8]) -> Result<Entries<'_>, Damage> {
+    let Some((&version, rest)) = events.split_first() else { return Ok(Entries { events, rest: &[], base: 0 }) };
     if version != VERSION {
         return Err(Damage { at: 0, what: format!("has the format {version}, which this build does not know") });
     }
-    let at = |rest: &[u8]| events.len() - rest.len();
-    let damage = |rest: &[u8], error: postcard::Error| Damage { at: at(rest), what: error.to_string() };
-    let (base, after) = postcard::take_from_bytes::<i64>(rest).map_err(|error| damage(rest, error))?;
-    rest = after;
-    let mut entries = Vec::new();
-    while !rest.is_empty() {
-        let ((since, entry), after) =
-            postcard::take_from_bytes::<(i64, Entry)>(rest).map_err(|error| damage(rest, error))?;
-        entries.push((Timestamp::from_nanos(base.wrapping_add(since)), entry));
-        rest = after;
-    }
+    let mut entries = Entries { events, rest, base: 0 };
+    entries.base = entries.decode()?;
     Ok(entries)
+}
+
+/// The entries of a segment that are not decoded yet.
+pub(crate) struct Entries<'a> {
+    events: &'a [u8],
+    rest: &'a [u8],
+    /// The time of the first entry.
+    base: i64,
+}
+
+impl Entries<'_> {
+    fn decode<T: serde::de::DeserializeOwned>(&mut self) -> Result<T, Damage> {
+        let at = self.events.len() - self.rest.len();
+        let (fact, rest) =
+            postcard::take_from_bytes(self.rest).map_err(|error| Damage { at, what: error.to_string() })?;
+        self.rest = rest;
+        Ok(fact)
+    }
+}
+
+impl Iterator for Entries<'_> {
+    type Item = Result<(Timestamp, Entry), Damage>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        let entry = self.decode::<(i64, Entry)>();
+        if entry.is_err() {
+            self.rest = &[];
+        }
+        Some(entry.map(|(since, entry)| (Timestamp::from_nanos(self.base.wrapping_add(since)), entry)))
+    }
 }
 
 /// Bytes that are not a segment.

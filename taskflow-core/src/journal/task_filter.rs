@@ -99,7 +99,7 @@ impl TaskFilter {
             let below = graph.successors();
             let mut open: Vec<u32> = (0..).zip(&chosen).filter_map(|(node, &chosen)| chosen.then_some(node)).collect();
             while let Some(node) = open.pop() {
-                for &next in &below[node as usize] {
+                for &next in below.of(node) {
                     if !std::mem::replace(&mut picked[next as usize], true) {
                         open.push(next);
                     }
@@ -110,7 +110,7 @@ impl TaskFilter {
             let mut open: Vec<u32> = (0..).zip(&chosen).filter_map(|(node, &chosen)| chosen.then_some(node)).collect();
             while let Some(node) = open.pop() {
                 let node = &graph.nodes[node as usize];
-                for upstream in node.inputs.iter().map(|&(upstream, _)| upstream).chain(node.after.iter().copied()) {
+                for upstream in node.upstreams() {
                     if !std::mem::replace(&mut picked[upstream as usize], true) {
                         open.push(upstream);
                     }
@@ -118,7 +118,7 @@ impl TaskFilter {
             }
         }
         let takes_part = |node: &u32| history.tasks[*node as usize].state != TaskState::Removed;
-        let order = history.in_order().into_iter().map(|place| place as u32);
+        let order = history.in_order().map(|place| place as u32);
         Ok(order.filter(|&node| picked.get(node as usize) == Some(&true)).filter(takes_part).collect())
     }
 }

@@ -1,6 +1,8 @@
 //! A task instance of a stored run, and its attempts.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -8,23 +10,54 @@ use serde::Serialize;
 use crate::base::{Failure, Timestamp};
 use crate::run::{QUESTION, TaskState, ValueRef, WaitRecord, WaitView};
 use crate::task::because_of;
+use crate::value::FileRef;
 
 /// A task instance of a stored run.
+///
+/// A run can have a million of them, so what few tasks have is kept apart: a task dereferences to
+/// its [`TaskDetails`], as in `task.links`.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct TaskHistory {
     /// Its id.
-    pub id: String,
+    pub id: Arc<str>,
     /// Its state.
     pub state: TaskState,
     /// Every attempt in order, including those before it was cleared.
-    pub attempts: Vec<AttemptHistory>,
+    pub attempts: Attempts,
     /// When it reached its state.
     pub since: Option<Timestamp>,
-    /// When the next attempt is due, while it is `up_for_retry`.
-    pub retry_at: Option<Timestamp>,
     /// Why it did not succeed.
     pub failure: Option<Arc<Failure>>,
+    /// Whether its state was set manually.
+    pub marked: bool,
+    /// Whether its value is stored.
+    #[serde(serialize_with = "as_flag", rename = "has_value")]
+    pub(crate) value: Option<Place>,
+    /// The label of its element, if its list is labelled. In nested lists the label of the outer
+    /// element comes first: `seoul / 2013-03`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub label: Option<Arc<str>>,
+    /// The position of its end among those of all tasks.
+    #[serde(skip)]
+    pub(crate) order: u32,
+    /// The number of the entry with which its last attempt started; 0 if it has never run. Kept
+    /// when it is cleared.
+    #[serde(skip)]
+    pub(super) last_start: u32,
+    /// The number of the entry with which it last succeeded, kept likewise.
+    #[serde(skip)]
+    pub(super) last_success: u32,
+    #[serde(flatten)]
+    details: Details,
+}
+
+/// What few task instances of a stored run have. A [`TaskHistory`] dereferences to it.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct TaskDetails {
+    /// When the next attempt is due, while it is `up_for_retry`.
+    pub retry_at: Option<Timestamp>,
     /// The task because of which it was skipped or failed.
     pub cause: Option<String>,
     /// The state of that task then.
@@ -34,8 +67,6 @@ pub struct TaskHistory {
     pub waits_for: Option<WaitHistory>,
     /// How often it was cleared.
     pub cleared: u32,
-    /// Whether its state was set manually.
-    pub marked: bool,
     /// The links of its last attempt.
     pub links: Vec<LinkHistory>,
     /// The XComs of its last attempt, in the order of their keys.
@@ -43,19 +74,19 @@ pub struct TaskHistory {
     /// Its entries in the task state store.
     #[serde(skip)]
     pub(crate) task_state: BTreeMap<String, String>,
-    /// Whether its value is stored.
-    #[serde(serialize_with = "as_flag", rename = "has_value")]
-    pub(crate) value: Option<Place>,
     /// Its present or last wait, as recorded.
     #[serde(skip)]
     pub(crate) wait: Option<Box<WaitRecord>>,
     /// Attempts before it was last cleared.
     #[serde(skip)]
     pub(crate) uncounted_attempts: u32,
-    /// How many processes have died while it was the only running task, since it was last cleared
-    /// or an attempt of it ended.
+    /// How many processes have died while it was running, since it was last cleared or an attempt
+    /// of it ended.
     #[serde(skip)]
     pub(crate) deaths: u32,
+    /// Whether it was the only running task when the last of them died.
+    #[serde(skip)]
+    pub(crate) died_alone: bool,
     /// How often it was retried with its group or its run.
     #[serde(skip)]
     pub(crate) rounds: u32,
@@ -63,32 +94,69 @@ pub struct TaskHistory {
     /// ignores them.
     #[serde(skip)]
     pub(crate) events_seen: u64,
-    /// The position of its end among those of all tasks.
-    #[serde(skip)]
-    pub(crate) order: u64,
-    /// The number of the entry with which its last attempt started; 0 if it has never run. Kept
-    /// when it is cleared.
-    #[serde(skip)]
-    pub(super) last_start: u64,
-    /// The number of the entry with which it last succeeded, kept likewise.
-    #[serde(skip)]
-    pub(super) last_success: u64,
     /// The number of elements, if it is an expand node whose list is expanded.
     #[serde(skip)]
     pub(crate) length: Option<u32>,
     /// The value that its list was taken from, if it is an expand node that has succeeded.
     #[serde(skip)]
-    pub(super) list: Option<Box<Place>>,
-    /// The label of its element, if its list is labelled. In nested lists the label of the outer
-    /// element comes first: `seoul / 2013-03`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub label: Option<String>,
+    pub(super) list: Option<Place>,
     /// The labels of its list, if it is an expand node.
     #[serde(skip)]
     pub(crate) labels: Option<Arc<[String]>>,
     /// Its state when a later graph no longer had it.
     #[serde(skip)]
     pub(super) gone_as: Option<TaskState>,
+}
+
+impl TaskDetails {
+    /// The details of a task that has none.
+    const NONE: TaskDetails = TaskDetails {
+        retry_at: None,
+        cause: None,
+        cause_state: TaskState::None,
+        waits_for: None,
+        cleared: 0,
+        links: Vec::new(),
+        pushed: Vec::new(),
+        task_state: BTreeMap::new(),
+        wait: None,
+        uncounted_attempts: 0,
+        deaths: 0,
+        died_alone: false,
+        rounds: 0,
+        events_seen: 0,
+        length: None,
+        list: None,
+        labels: None,
+        gone_as: None,
+    };
+}
+
+/// The details of a task, in memory only if it has any.
+#[derive(Clone, Debug, Default)]
+struct Details(Option<Box<TaskDetails>>);
+
+impl Deref for Details {
+    type Target = TaskDetails;
+
+    fn deref(&self) -> &TaskDetails {
+        static NONE: TaskDetails = TaskDetails::NONE;
+        self.0.as_deref().unwrap_or(&NONE)
+    }
+}
+
+impl Serialize for Details {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        (**self).serialize(serializer)
+    }
+}
+
+impl Deref for TaskHistory {
+    type Target = TaskDetails;
+
+    fn deref(&self) -> &TaskDetails {
+        &self.details
+    }
 }
 
 /// What a task waits for without holding a slot.
@@ -148,14 +216,27 @@ pub struct PushedHistory {
     #[serde(rename = "type")]
     pub ty: String,
     #[serde(skip)]
-    pub(crate) place: Place,
+    pub(crate) place: Option<Place>,
 }
 
 /// Where a value is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Place {
-    pub(crate) segment: u32,
-    pub(crate) value: ValueRef,
+pub(crate) enum Place {
+    /// In the data of this segment.
+    Inline { segment: u32, start: u32, len: u32 },
+    /// In a file of its own; the entry is in this segment.
+    File { segment: u32, file: Box<FileRef> },
+}
+
+impl Place {
+    /// Where the value of an entry of this segment is.
+    pub(super) fn of(segment: u32, value: ValueRef) -> Option<Self> {
+        match value {
+            ValueRef::Nowhere => None,
+            ValueRef::Inline { start, len } => Some(Place::Inline { segment, start, len }),
+            ValueRef::File(file) => Some(Place::File { segment, file: Box::new(file) }),
+        }
+    }
 }
 
 /// One attempt of a task of a stored run.
@@ -176,41 +257,117 @@ pub struct AttemptHistory {
     pub session: usize,
 }
 
+/// The attempts of a task, in order. Dereferences to a slice.
+#[derive(Clone, Default, PartialEq)]
+pub struct Attempts(Repr);
+
+/// Most tasks have one attempt, which needs no memory of its own.
+#[derive(Clone, PartialEq)]
+enum Repr {
+    One(AttemptHistory),
+    Any(Vec<AttemptHistory>),
+}
+
+impl Default for Repr {
+    fn default() -> Self {
+        Repr::Any(Vec::new())
+    }
+}
+
+impl Attempts {
+    fn push(&mut self, attempt: AttemptHistory) {
+        self.0 = match std::mem::take(&mut self.0) {
+            Repr::Any(attempts) if attempts.is_empty() => Repr::One(attempt),
+            Repr::One(first) => Repr::Any(vec![first, attempt]),
+            Repr::Any(mut attempts) => {
+                attempts.push(attempt);
+                Repr::Any(attempts)
+            }
+        };
+    }
+
+    fn last_mut(&mut self) -> Option<&mut AttemptHistory> {
+        match &mut self.0 {
+            Repr::One(attempt) => Some(attempt),
+            Repr::Any(attempts) => attempts.last_mut(),
+        }
+    }
+}
+
+impl Deref for Attempts {
+    type Target = [AttemptHistory];
+
+    fn deref(&self) -> &[AttemptHistory] {
+        match &self.0 {
+            Repr::One(attempt) => std::slice::from_ref(attempt),
+            Repr::Any(attempts) => attempts,
+        }
+    }
+}
+
+impl<'a> IntoIterator for &'a Attempts {
+    type Item = &'a AttemptHistory;
+    type IntoIter = std::slice::Iter<'a, AttemptHistory>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl fmt::Debug for Attempts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}
+
+impl Serialize for Attempts {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        (**self).serialize(serializer)
+    }
+}
+
 fn as_flag<S: serde::Serializer>(place: &Option<Place>, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_bool(place.is_some())
 }
 
 impl TaskHistory {
-    pub(super) fn new(id: &str) -> Self {
+    pub(super) fn new(id: Arc<str>) -> Self {
         TaskHistory {
-            id: id.to_owned(),
+            id,
             state: TaskState::None,
-            attempts: Vec::new(),
-            deaths: 0,
+            attempts: Attempts::default(),
             since: None,
-            retry_at: None,
             failure: None,
-            cause: None,
-            cause_state: TaskState::None,
-            waits_for: None,
-            cleared: 0,
             marked: false,
-            links: Vec::new(),
-            pushed: Vec::new(),
-            task_state: BTreeMap::new(),
             value: None,
-            wait: None,
-            uncounted_attempts: 0,
-            rounds: 0,
-            events_seen: 0,
+            label: None,
             order: 0,
             last_start: 0,
             last_success: 0,
-            length: None,
-            list: None,
-            label: None,
-            labels: None,
-            gone_as: None,
+            details: Details::default(),
+        }
+    }
+
+    /// Its details, to be changed.
+    pub(super) fn details(&mut self) -> &mut TaskDetails {
+        self.details.0.get_or_insert_with(|| Box::new(TaskDetails::NONE))
+    }
+
+    /// Its details, to be changed, if it has any.
+    fn own_details(&mut self) -> Option<&mut TaskDetails> {
+        self.details.0.as_deref_mut()
+    }
+
+    /// Sets the task that decided its end, and the state of that task.
+    pub(super) fn decided_by(&mut self, cause: String, state: TaskState) {
+        let details = self.details();
+        (details.cause, details.cause_state) = (Some(cause), state);
+    }
+
+    /// No other task decided its end.
+    pub(super) fn decided_itself(&mut self) {
+        if let Some(details) = self.own_details() {
+            details.cause = None;
         }
     }
 
@@ -225,14 +382,18 @@ impl TaskHistory {
             // The clock of an earlier process may have been ahead.
             (attempt.ended, attempt.state, attempt.failure) = (Some(at.max(attempt.started)), state, failure);
         }
-        self.deaths = 0;
+        if let Some(details) = self.own_details() {
+            details.deaths = 0;
+        }
     }
 
     pub(super) fn settle(&mut self, at: Timestamp, state: TaskState) {
-        (self.state, self.since, self.retry_at) = (state, Some(at), None);
+        (self.state, self.since) = (state, Some(at));
+        let Some(details) = self.own_details() else { return };
+        details.retry_at = None;
         // A task that was woken and not started before its process died still waits.
         if state != TaskState::Scheduled && state != TaskState::None {
-            self.waits_for = None;
+            details.waits_for = None;
         }
     }
 
@@ -240,7 +401,7 @@ impl TaskHistory {
     pub(super) fn interrupt(&mut self, at: Timestamp) {
         let reason = "its process was asked to leave".to_owned();
         self.close(at, TaskState::Cancelled, Some(Arc::new(Failure::Cancelled { reason })));
-        self.uncounted_attempts += 1;
+        self.details().uncounted_attempts += 1;
     }
 
     /// An attempt starts, or continues after a wait.
@@ -251,11 +412,9 @@ impl TaskHistory {
             Some(attempt) => (attempt.state, attempt.session) = (TaskState::Running, session),
             // The number is reused if the process died before the start of the attempt was stored.
             None => {
-                self.links.clear();
-                self.pushed.clear();
-                // Most tasks have one attempt, and there can be a million of them.
-                if self.attempts.is_empty() {
-                    self.attempts.reserve_exact(1);
+                if let Some(details) = self.own_details() {
+                    details.links.clear();
+                    details.pushed.clear();
                 }
                 self.attempts.push(AttemptHistory {
                     number,
@@ -271,17 +430,19 @@ impl TaskHistory {
 
     /// Adds or replaces a link.
     pub(super) fn link(&mut self, name: String, url: String) {
-        match self.links.iter_mut().find(|link| link.name == name) {
+        let links = &mut self.details().links;
+        match links.iter_mut().find(|link| link.name == name) {
             Some(link) => link.url = url,
-            None => self.links.push(LinkHistory { name, url }),
+            None => links.push(LinkHistory { name, url }),
         }
     }
 
     /// Adds or replaces an XCom.
-    pub(super) fn push(&mut self, key: String, ty: String, place: Place) {
-        match self.pushed.binary_search_by(|pushed| pushed.key.cmp(&key)) {
-            Ok(at) => (self.pushed[at].ty, self.pushed[at].place) = (ty, place),
-            Err(at) => self.pushed.insert(at, PushedHistory { key, ty, place }),
+    pub(super) fn push(&mut self, key: String, ty: String, place: Option<Place>) {
+        let pushed = &mut self.details().pushed;
+        match pushed.binary_search_by(|pushed| pushed.key.cmp(&key)) {
+            Ok(at) => (pushed[at].ty, pushed[at].place) = (ty, place),
+            Err(at) => pushed.insert(at, PushedHistory { key, ty, place }),
         }
     }
 
@@ -296,7 +457,8 @@ impl TaskHistory {
         let event = record.event.as_ref().map(|(key, _)| key.clone());
         let kept = self.task_state.get(QUESTION).map(String::as_str);
         let WaitView { question, answer, .. } = WaitView::new((record.until, event.clone()), None, kept);
-        self.waits_for = Some(WaitHistory {
+        let details = self.details();
+        details.waits_for = Some(WaitHistory {
             since: record.since,
             count: record.count,
             until: record.until,
@@ -305,7 +467,7 @@ impl TaskHistory {
             answer,
             poke,
         });
-        self.wait = Some(Box::new(record));
+        details.wait = Some(Box::new(record));
     }
 
     /// Why it ended without running, if another task decided it. `rule` is its trigger rule; it is
@@ -316,13 +478,13 @@ impl TaskHistory {
 
     /// The stored value that its consumers take: for an expand node, that of its upstream.
     pub(super) fn source(&self) -> Option<&Place> {
-        self.value.as_ref().or(self.list.as_deref())
+        self.value.as_ref().or(self.list.as_ref())
     }
 
     /// The list that it is an element of is expanded again: it has yet to run.
     pub(super) fn renew(&mut self, events: u64) {
         if self.attempts.is_empty() {
-            *self = TaskHistory::new(&self.id);
+            *self = TaskHistory::new(Arc::clone(&self.id));
         } else {
             self.again(events);
         }
@@ -349,31 +511,37 @@ impl TaskHistory {
     pub(super) fn again(&mut self, events: u64) {
         let (cleared, events_seen) = (self.cleared, self.events_seen);
         self.reset(events);
-        self.cleared = cleared;
-        if self.attempts.is_empty() {
-            self.events_seen = events_seen;
+        let has_run = !self.attempts.is_empty();
+        let details = self.details();
+        details.cleared = cleared;
+        if has_run {
+            details.rounds += 1;
         } else {
-            self.rounds += 1;
+            details.events_seen = events_seen;
         }
     }
 
     /// Clears the task: only its attempts remain, and it ignores earlier events.
     pub(super) fn reset(&mut self, events: u64) {
-        let kept = std::mem::take(&mut self.attempts);
-        let uncounted_attempts = kept.iter().map(|attempt| attempt.number).max().unwrap_or(0);
-        let (cleared, events_seen) = (self.cleared + 1, events);
-        let (label, rounds) = (self.label.take(), self.rounds);
-        let (last_start, last_success) = (self.last_start, self.last_success);
+        let uncounted_attempts = self.attempts.iter().map(|attempt| attempt.number).max().unwrap_or(0);
+        let (cleared, rounds) = (self.cleared + 1, self.rounds);
         *self = TaskHistory {
-            attempts: kept,
-            uncounted_attempts,
-            rounds,
-            cleared,
-            events_seen,
-            label,
-            last_start,
-            last_success,
-            ..TaskHistory::new(&self.id)
+            attempts: std::mem::take(&mut self.attempts),
+            label: self.label.take(),
+            last_start: self.last_start,
+            last_success: self.last_success,
+            ..TaskHistory::new(Arc::clone(&self.id))
+        };
+        *self.details() = TaskDetails { uncounted_attempts, rounds, cleared, events_seen: events, ..TaskDetails::NONE };
+    }
+
+    /// A task that was not part of the run, or is in its graph again: only its attempts remain.
+    pub(super) fn rejoin(&mut self) {
+        *self = TaskHistory {
+            attempts: std::mem::take(&mut self.attempts),
+            last_start: self.last_start,
+            last_success: self.last_success,
+            ..TaskHistory::new(Arc::clone(&self.id))
         };
     }
 }

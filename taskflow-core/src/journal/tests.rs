@@ -74,7 +74,7 @@ async fn fold(draw: impl Fn(&DagBuilder, u32), size: u32) -> Result<(RunHistory,
     for task in &history.tasks {
         assert!(history.task(&task.id).is_some(), "`{}` is not found", task.id);
     }
-    history.in_order();
+    history.in_order().count();
     Ok((history, steps::taken()))
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::error::JournalError;
 use super::journal::Journal;
 use crate::base::Timestamp;
-use crate::run::{RunState, ValueRef};
+use crate::run::RunState;
 use crate::store::{RunFilter, StoreError};
 
 /// Selects the runs to delete.
@@ -111,10 +111,10 @@ impl Journal {
             };
             for task in &history.tasks {
                 let own = task.value.iter().map(|place| (format!("the value of task `{}`", task.id), place));
-                let pushed = task.pushed.iter();
-                let pushed =
-                    pushed.map(|pushed| (format!("`{}`, pushed by task `{}`,", pushed.key, task.id), &pushed.place));
-                for (what, place) in own.chain(pushed).filter(|(_, place)| place.value != ValueRef::Nowhere) {
+                let pushed = task.pushed.iter().filter_map(|pushed| {
+                    Some((format!("`{}`, pushed by task `{}`,", pushed.key, task.id), pushed.place.as_ref()?))
+                });
+                for (what, place) in own.chain(pushed) {
                     match self.bytes_at(&history, &task.id, place).await {
                         Ok(Some(bytes)) => {
                             if let Err(error) = crate::value::check(&bytes) {

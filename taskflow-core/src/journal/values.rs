@@ -6,7 +6,6 @@ use super::error::JournalError;
 use super::history::RunHistory;
 use super::journal::Journal;
 use super::task_history::{Place, TaskHistory};
-use crate::run::ValueRef;
 
 /// A value that a task of a stored run returned.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,15 +100,13 @@ impl Journal {
         let place = history.place(task)?;
         let known = &history.tasks[place];
         let ty = history.shape.nodes.get(place).map_or("?", |_| &history.shape.kind(place as u32).output);
-        if let (Some(ValueRef::File(file)), Some(blobs)) =
-            (known.value.as_ref().map(|place| &place.value), &self.inner.blobs)
-        {
+        if let (Some(Place::File { file, .. }), Some(blobs)) = (&known.value, &self.inner.blobs) {
             let failed = |reason: String| JournalError::Value {
                 run: history.info.run_id.clone(),
                 task: task.to_owned(),
                 reason,
             };
-            let (blobs, run, file) = (Arc::clone(blobs), history.info.run_id.clone(), *file);
+            let (blobs, run, file) = (Arc::clone(blobs), history.info.run_id.clone(), **file);
             // A character of JSON takes few bytes of MessagePack; numbers take the most.
             let bytes = limit.saturating_mul(10).max(4096) as u64;
             let read = tokio::task::spawn_blocking(move || {
@@ -140,7 +137,8 @@ impl Journal {
     ) -> Result<Option<StoredValue>, JournalError> {
         let known = &history.tasks[history.place(task)?];
         let Some(pushed) = known.pushed.iter().find(|pushed| pushed.key == key) else { return Ok(None) };
-        let bytes = self.bytes_at(history, task, &pushed.place).await?;
+        let Some(place) = &pushed.place else { return Ok(None) };
+        let bytes = self.bytes_at(history, task, place).await?;
         Ok(bytes.map(|bytes| StoredValue { ty: pushed.ty.clone(), bytes }))
     }
 
@@ -162,17 +160,16 @@ impl Journal {
     ) -> Result<Option<Vec<u8>>, JournalError> {
         let run = &history.info.run_id;
         let failed = |reason: String| JournalError::Value { run: run.clone(), task: task.to_owned(), reason };
-        match &place.value {
-            ValueRef::Nowhere => Ok(None),
-            ValueRef::Inline { start, len } => {
+        match place {
+            Place::Inline { segment, start, len } => {
                 let range = *start..start.saturating_add(*len);
-                let bytes = self.inner.store.data(history.number, place.segment, range).await?;
-                bytes.map(Some).ok_or_else(|| failed(format!("segment {} does not contain it", place.segment)))
+                let bytes = self.inner.store.data(history.number, *segment, range).await?;
+                bytes.map(Some).ok_or_else(|| failed(format!("segment {segment} does not contain it")))
             }
-            ValueRef::File(file) => {
+            Place::File { file, .. } => {
                 let blobs = self.inner.blobs.clone();
                 let blobs = blobs.ok_or_else(|| failed("it is in a file, and this journal has no files".to_owned()))?;
-                let (run_id, file) = (run.clone(), *file);
+                let (run_id, file) = (run.clone(), **file);
                 let read =
                     tokio::task::spawn_blocking(move || blobs.get(&run_id, &file).map_err(|error| error.to_string()));
                 let bytes = read.await.map_err(|error| failed(error.to_string()))?;

@@ -175,7 +175,7 @@ pub(super) async fn end_jobs(history: &RunHistory, teardowns: &[String], config:
                 Ok(Err(error)) => ExternalJobState::Unreachable { reason: error.to_string() },
                 Err(error) => ExternalJobState::Unreachable { reason: error.to_string() },
             };
-            jobs.push(ExternalJob { task: task.id.clone(), system, job: id, state });
+            jobs.push(ExternalJob { task: task.id.to_string(), system, job: id, state });
         }
     }
     jobs

@@ -52,7 +52,7 @@ pub async fn send_event(
 fn waiting(history: &RunHistory, key: &str) -> Vec<String> {
     let waits = |event: &Option<String>| event.as_deref() == Some(key);
     let tasks = history.tasks.iter().filter(|task| task.waits_for.as_ref().is_some_and(|wait| waits(&wait.event)));
-    tasks.map(|task| task.id.clone()).collect()
+    tasks.map(|task| task.id.to_string()).collect()
 }
 
 fn awaited(history: &RunHistory) -> Vec<String> {

@@ -50,7 +50,12 @@ pub async fn values(journal: &Journal, history: &RunHistory) -> Result<Vec<Value
         }
         let Some(stored) = journal.value(history, &task.id).await? else { continue };
         let value = json(history, &task.id, &stored)?;
-        values.push(ValueDocument { task: task.id.clone(), key: None, ty: history.type_at(place).to_owned(), value });
+        values.push(ValueDocument {
+            task: task.id.to_string(),
+            key: None,
+            ty: history.type_at(place).to_owned(),
+            value,
+        });
     }
     for place in history.in_order() {
         let task = &history.tasks[place];
@@ -58,7 +63,7 @@ pub async fn values(journal: &Journal, history: &RunHistory) -> Result<Vec<Value
             let Some(stored) = journal.pushed(history, &task.id, &pushed.key).await? else { continue };
             let value = json(history, &task.id, &stored)?;
             let (key, ty) = (Some(pushed.key.clone()), pushed.ty.clone());
-            values.push(ValueDocument { task: task.id.clone(), key, ty, value });
+            values.push(ValueDocument { task: task.id.to_string(), key, ty, value });
         }
     }
     Ok(values)

@@ -20,6 +20,9 @@ pub(crate) struct Restored {
     /// The tasks that were ready or running when the last process died: one of them may have killed
     /// it.
     pub(crate) in_flight: HashSet<TaskIndex>,
+    /// The tasks that were running when several processes in a row died: they run one at a time,
+    /// with nothing beside them.
+    pub(crate) suspects: HashSet<TaskIndex>,
     /// The expanded lists in their order: their expand nodes and lengths.
     pub(crate) expansions: Vec<(TaskIndex, u32)>,
     /// Expand nodes whose upstream has another list by now, or will: their elements have ended, and

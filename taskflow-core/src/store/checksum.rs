@@ -83,6 +83,14 @@ pub(crate) struct StoredSegment<'a> {
 /// The end of a chain: the number and the checksum of the last segment.
 pub(crate) type Head = (u32, Checksum);
 
+/// What the last of several segments is compared with.
+pub(crate) enum End {
+    /// The head of the run, if there is one.
+    Head(Option<Head>),
+    /// Nothing: more segments follow, which are compared with the head.
+    Later,
+}
+
 /// Compares segments that follow each other with their checksums and with the head of their run.
 /// `before` is the number and the checksum of the segment before them; `is_older` says whether the
 /// run may have been begun before there were checksums.
@@ -94,7 +102,7 @@ pub(crate) fn check<'a>(
     run_id: &str,
     before: Option<(u32, Option<Checksum>)>,
     segments: impl Iterator<Item = StoredSegment<'a>>,
-    head: Option<Head>,
+    end: End,
     is_older: bool,
 ) -> Result<(), String> {
     let (mut last, mut known) = before.unwrap_or((0, None));
@@ -115,6 +123,7 @@ pub(crate) fn check<'a>(
         }
         last = number;
     }
+    let End::Head(head) = end else { return Ok(()) };
     match (head, known) {
         (Some((number, _)), _) if number > last => {
             Err(format!("its end is missing: it has {last} of {number} segments"))
@@ -146,7 +155,7 @@ mod tests {
             let (number, checksums) = (*number, Some((*checksum, *data)));
             StoredSegment { number, events: &events.clone().leak()[..], checksums }
         };
-        check("run", None, segments.iter().map(stored), Some(head), false)
+        check("run", None, segments.iter().map(stored), End::Head(Some(head)), false)
     }
 
     #[test]
@@ -166,18 +175,18 @@ mod tests {
         let mut exchanged = whole.clone();
         (exchanged[0].1, exchanged[1].1) = (whole[1].1.clone(), whole[0].1.clone());
         assert!(checked(&exchanged, head).is_err());
-        assert!(check("other", None, std::iter::empty(), Some(head), false).is_err());
+        assert!(check("other", None, std::iter::empty(), End::Head(Some(head)), false).is_err());
     }
 
     #[test]
     fn a_run_without_checksums_is_read_if_it_is_older_than_checksums() {
         let plain = || [1, 2].map(|number| StoredSegment { number, events: &[1], checksums: None }).into_iter();
-        assert_eq!(check("run", None, plain(), None, true), Ok(()));
-        assert_eq!(check("run", None, plain(), None, false), Err("segment 1 has no checksum".to_owned()));
+        assert_eq!(check("run", None, plain(), End::Head(None), true), Ok(()));
+        assert_eq!(check("run", None, plain(), End::Head(None), false), Err("segment 1 has no checksum".to_owned()));
         let data = of_data(&[]);
         let third = of_segment(before_first("run"), 3, &[1], data);
         let next = || StoredSegment { number: 3, events: &[1], checksums: Some((third, data)) };
-        assert_eq!(check("run", None, plain().chain([next()]), Some((3, third)), true), Ok(()));
-        assert!(check("run", None, plain().chain([next()]), None, true).is_err());
+        assert_eq!(check("run", None, plain().chain([next()]), End::Head(Some((3, third))), true), Ok(()));
+        assert!(check("run", None, plain().chain([next()]), End::Head(None), true).is_err());
     }
 }

@@ -33,12 +33,14 @@ pub(crate) use identity::{build_id, worker};
 pub(crate) use memory::MemoryStore;
 pub(crate) use ownership::{Claim, Liveness, RunGuard};
 pub(crate) use pool_leases::PoolDemand;
-pub(crate) use rows::{Append, AppendTarget, Appended, NewRun, Request, RequestKind, RunRow, RunUpdate, Segment};
+pub(crate) use rows::{
+    Append, AppendTarget, Appended, NewRun, Request, RequestKind, RunRow, RunUpdate, Segment, SegmentRow,
+};
 pub use rows::{RunCursor, RunFilter, RunOrder};
 pub(crate) use runtime::StoreRuntime;
 pub(crate) use schedule_rows::{ScheduleRow, ScheduleStep, SlotRow, Stepped};
 #[cfg(feature = "sqlite")]
 pub(crate) use sqlite::{SqliteStore, examine};
 pub use sync_mode::SyncMode;
-pub(crate) use traits::Store;
 pub use traits::StoreError;
+pub(crate) use traits::{SEGMENTS, Store};

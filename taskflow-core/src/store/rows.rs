@@ -172,6 +172,22 @@ pub struct RunFilter {
     pub limit: Option<u32>,
 }
 
+impl RunFilter {
+    /// Whether a run fits all conditions but that about its state.
+    pub(super) fn allows(&self, run: &RunRow) -> bool {
+        let date = run.info.logical_date;
+        let place = run.cursor(self.order);
+        self.dag.as_ref().is_none_or(|dag| *dag == run.info.dag_id)
+            && (self.run_types.is_empty() || self.run_types.contains(&run.info.run_type))
+            && self.about.is_none_or(|about| date == about)
+            && self.logical_since.is_none_or(|since| date >= since)
+            && self.logical_before.is_none_or(|before| date < before)
+            && self.since.is_none_or(|since| run.created >= since)
+            && self.before.is_none_or(|before| run.created < before)
+            && self.after.is_none_or(|after| (place.at, place.number) < (after.at, after.number))
+    }
+}
+
 /// The order of runs. The number of the run decides between equal times.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

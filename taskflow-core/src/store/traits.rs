@@ -114,9 +114,13 @@ pub(crate) trait RunStore: Send + Sync {
     fn params(&self, run: i64) -> StoreFuture<'_, Option<Vec<u8>>>;
 }
 
+/// How many segments a store returns at once, at least: more may follow these.
+pub(crate) const SEGMENTS: u32 = 128;
+
 /// The histories of runs.
 pub(crate) trait SegmentStore: Send + Sync {
-    /// The entries of a run from segment number `from`, without values.
+    /// The entries of a run from segment number `from`, without values: all, or at least the first
+    /// [`SEGMENTS`] of them.
     fn segments(&self, run: i64, from: u32) -> StoreFuture<'_, Vec<SegmentRow>>;
 
     /// A range of the data of a segment; `None` if there is no such segment or it is shorter.

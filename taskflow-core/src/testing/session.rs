@@ -158,6 +158,6 @@ fn remember<T>(
         world.broken.extend(differences(&history, report, is_over));
     }
     let succeeded = history.tasks.iter().filter(|task| task.state == TaskState::Success);
-    world.succeeded.extend(succeeded.map(|task| task.id.clone()));
+    world.succeeded.extend(succeeded.map(|task| task.id.to_string()));
     Ok(())
 }

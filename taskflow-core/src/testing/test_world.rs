@@ -98,7 +98,7 @@ impl TestWorld {
             self.faults.edits -= 1;
             let Some(history) = journal.history(run_id)? else { break };
             let Some(task) = rng.choice(&history.tasks) else { break };
-            let filter = TaskFilter::tasks([&task.id]);
+            let filter = TaskFilter::tasks([&*task.id]);
             let filter = if rng.bool() { filter.downstream() } else { filter };
             let state =
                 rng.choice([None, None, Some(TaskState::Success), Some(TaskState::Failed), Some(TaskState::Skipped)]);

@@ -121,6 +121,7 @@ impl<T: Value> RunRequest<T> {
         let restored = restored.unwrap_or_default();
         let halted = restored.halted.clone();
         run.take_up(restored, pending_callbacks);
+        dispatcher.suspect(key, std::mem::take(&mut run.held.suspects));
         let mut driver = Driver {
             world,
             observers,

@@ -117,7 +117,10 @@ impl Driver<'_> {
                     self.run.held.ready.push_back((self.run.held.recorded, task));
                 }
                 Command::Ready(task) => ready.push(task),
-                Command::Settled(task) => self.run.settled(task, &mut self.unused),
+                Command::Settled(task) => {
+                    self.run.settled(task, &mut self.unused);
+                    self.dispatcher.settled(self.key, task);
+                }
                 Command::Forget(task) => self.unused.extend(self.run.values.forget(task)),
                 Command::Abandon(task) => self.abandon(task),
                 Command::EndWork(task) => {

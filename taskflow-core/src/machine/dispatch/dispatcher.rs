@@ -1,6 +1,6 @@
 //! The dispatcher: the ready tasks of all runs, and the limits they share.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 
 use smallvec::SmallVec;
 
@@ -54,6 +54,22 @@ impl Dispatcher {
         RunKey(free as u32)
     }
 
+    /// One of these tasks may have killed earlier processes. Until each of them has run and
+    /// returned its slots, or has ended without them, the run has one running task at a time, these
+    /// first: the one that kills this process is known then. Called before tasks are queued.
+    pub(crate) fn suspect(&mut self, key: RunKey, tasks: HashSet<TaskIndex>) {
+        if let Some(run) = &mut self.runs[key.0 as usize] {
+            run.suspects = tasks;
+        }
+    }
+
+    /// A task has ended, with or without having run.
+    pub(crate) fn settled(&mut self, key: RunKey, task: TaskIndex) {
+        if let Some(run) = &mut self.runs[key.0 as usize] {
+            run.clears(task);
+        }
+    }
+
     /// Removes a run and returns its slots.
     pub(crate) fn remove_run(&mut self, key: RunKey) {
         self.clear(key);
@@ -84,7 +100,8 @@ impl Dispatcher {
         self.serial += 1;
         let place = run.bucket_index(layout.plan(), layout.node(task));
         let bucket = &mut run.buckets[place];
-        if next && bucket.pool.is_none() {
+        let first = next && bucket.pool.is_none();
+        if first || (!run.suspects.is_empty() && run.suspects.contains(&task)) {
             bucket.queue.push_front((-self.serial, task));
         } else {
             bucket.queue.push_back((self.serial, task));
@@ -173,7 +190,7 @@ impl Dispatcher {
         }
         if let [bucket] = &run.buckets[..] {
             // Most plans have one bucket.
-            let room = self.active + reserved.tasks < self.limit && run.active < run.limit;
+            let room = self.active + reserved.tasks < self.limit && run.active < run.limit();
             return (room && bucket.lane == lane && run.lets(bucket, &[]) && self.fits(key, 0, bucket, reserved))
                 .then_some(0);
         }
@@ -199,7 +216,7 @@ impl Dispatcher {
         let mut kept: SmallVec<[u32; 2]> = SmallVec::new();
         for (position, &place) in order.iter().enumerate() {
             let bucket = &run.buckets[place];
-            if self.active + reserved.tasks >= self.limit || run.active + of_run >= run.limit {
+            if self.active + reserved.tasks >= self.limit || run.active + of_run >= run.limit() {
                 return None;
             }
             if !run.lets(bucket, &kept) {
@@ -215,7 +232,7 @@ impl Dispatcher {
             if bucket.lane == lane {
                 return Some(place);
             }
-            let scarce = self.limit != usize::MAX || run.limit != usize::MAX || bucket.pool.is_some();
+            let scarce = self.limit != usize::MAX || run.limit() != usize::MAX || bucket.pool.is_some();
             if scarce && reserved.tasks < rivals {
                 // Its tasks with a higher priority or a longer wait than the next candidate of this
                 // lane.
@@ -259,7 +276,7 @@ impl Dispatcher {
             let bucket = &run.buckets[run.bucket_index(layout.plan(), layout.node(task))];
             bucket.lane == Lane::Sync && bucket.pool.is_none() && bucket.limits.is_empty()
         };
-        self.ready_sync + self.ready_runtime == 0 && free(ended) && free(next)
+        self.ready_sync + self.ready_runtime == 0 && run.suspects.is_empty() && free(ended) && free(next)
     }
 
     /// Returns the slots of a task.
@@ -272,6 +289,7 @@ impl Dispatcher {
         }
         bucket.limits.iter().for_each(|&limit| run.limits[limit as usize].0 -= 1);
         run.active -= 1;
+        run.clears(task);
         self.active -= 1;
     }
 

@@ -1,6 +1,6 @@
 //! The ready tasks of one run.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use smallvec::SmallVec;
 
@@ -8,6 +8,7 @@ use super::bucket::Bucket;
 use super::lane::Lane;
 use super::pool::Pool;
 use crate::dag::{NodeIndex, Plan};
+use crate::run::TaskIndex;
 
 #[derive(Debug)]
 pub(super) struct RunQueue {
@@ -21,6 +22,8 @@ pub(super) struct RunQueue {
     pub(super) defs: usize,
     pub(super) active: usize,
     pub(super) limit: usize,
+    /// While there are such tasks, the run has one running task at a time, these first.
+    pub(super) suspects: HashSet<TaskIndex>,
     pub(super) ready: usize,
     pub(super) ready_sync: usize,
     pub(super) in_turn: bool,
@@ -82,9 +85,23 @@ impl RunQueue {
             defs,
             active: 0,
             limit,
+            suspects: HashSet::new(),
             ready: 0,
             ready_sync: 0,
             in_turn: false,
+        }
+    }
+
+    /// How many of its tasks may run at once.
+    pub(super) fn limit(&self) -> usize {
+        if self.suspects.is_empty() { self.limit } else { 1 }
+    }
+
+    /// The task is over for now: it has not killed the process.
+    pub(super) fn clears(&mut self, task: TaskIndex) {
+        // A lookup in an empty set would hash the task.
+        if !self.suspects.is_empty() {
+            self.suspects.remove(&task);
         }
     }
 

@@ -37,6 +37,19 @@ impl Runs {
         self.runs.len() - 1
     }
 
+    /// Adds a run whose tasks are all ready; the places of some are known by their letters.
+    fn add_with_suspects<const N: usize>(&mut self, suspects: [&str; N], draw: impl FnOnce(&DagBuilder)) -> usize {
+        let layout = layout(draw);
+        let key = self.dispatcher.add_run(layout.plan(), usize::MAX, false);
+        let place = |id: &str| TaskIndex::new(u32::from(id.as_bytes()[0] - b'a'));
+        self.dispatcher.suspect(key, suspects.map(place).into());
+        for task in layout.tasks() {
+            self.dispatcher.push(key, &layout, task, false);
+        }
+        self.runs.push((key, layout));
+        self.runs.len() - 1
+    }
+
     /// The ids of all tasks that may start now, in order.
     fn pop_all(&mut self) -> Vec<String> {
         let popped = std::iter::from_fn(|| self.dispatcher.pop(Lane::Sync, 0)).collect::<Vec<_>>();
@@ -68,6 +81,32 @@ fn tasks_of_equal_priority_start_in_the_order_they_became_ready() {
     let mut runs = Runs::new(usize::MAX, 4);
     runs.add(usize::MAX, three);
     assert_eq!(runs.pop_all(), ["a", "b", "c"]);
+}
+
+#[test]
+fn suspects_start_first_and_one_task_at_a_time_until_they_have_returned() {
+    let mut runs = Runs::new(usize::MAX, 4);
+    let run = runs.add_with_suspects(["b", "c"], |dag| {
+        tasks(dag, ["a", "b", "c", "d", "e"]);
+    });
+    // The last one in the queue comes first.
+    assert_eq!(runs.pop_all(), ["c"]);
+    runs.release(run, "c");
+    assert_eq!(runs.pop_all(), ["b"]);
+    runs.release(run, "b");
+    assert_eq!(runs.pop_all(), ["a", "d", "e"]);
+}
+
+#[test]
+fn a_suspect_that_ends_without_a_slot_holds_up_nothing() {
+    let mut runs = Runs::new(usize::MAX, 4);
+    let run = runs.add_with_suspects(["c"], |dag| {
+        tasks(dag, ["a", "b"]);
+    });
+    assert_eq!(runs.pop_all(), ["a"]);
+    let (key, _) = &runs.runs[run];
+    runs.dispatcher.settled(*key, TaskIndex::new(2));
+    assert_eq!(runs.pop_all(), ["b"]);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod admission;
 mod appending;
+pub(super) mod damage;
 mod deliveries;
 mod ownership;
 mod parts;

@@ -5,7 +5,7 @@ use super::parts::{known, new, of, ok, owned, plain, update};
 use crate::base::Timestamp;
 use crate::run::{RunState, RunType};
 use crate::store::rows::{Append, AppendTarget, RunFilter, RunOrder, RunRow};
-use crate::store::traits::Store;
+use crate::store::traits::{SEGMENTS, Store};
 
 of_every_store! {
     runs_come_newest_first,
@@ -14,6 +14,7 @@ of_every_store! {
     an_exact_id_is_found_before_prefix_and_substring_matches,
     pattern_characters_are_literal,
     segments_are_read_from_a_given_number,
+    many_segments_are_read_in_parts,
     a_part_of_the_data_is_read,
     a_stored_graph_never_changes,
     runs_are_selected_by_run_type_and_logical_date,
@@ -94,6 +95,23 @@ async fn segments_are_read_from_a_given_number(store: &dyn Store) {
         assert!(found.iter().all(|segment| segment.events == super::parts::segment(segment.number).events));
     }
     assert_eq!(store.segments(3, 0).await.unwrap(), []);
+}
+
+async fn many_segments_are_read_in_parts(store: &dyn Store) {
+    ok(store, &[new("a", 10)]).await;
+    let more: Vec<Append> = (2..3 * SEGMENTS).map(|number| plain(1, 1, number)).collect();
+    for some in more.chunks(100) {
+        ok(store, some).await;
+    }
+    let mut numbers: Vec<u32> = Vec::new();
+    loop {
+        let part = store.segments(1, numbers.last().map_or(1, |last| last + 1)).await.unwrap();
+        numbers.extend(part.iter().map(|segment| segment.number));
+        if part.len() < SEGMENTS as usize {
+            break;
+        }
+    }
+    assert!(numbers.iter().copied().eq(1..3 * SEGMENTS));
 }
 
 async fn a_part_of_the_data_is_read(store: &dyn Store) {

@@ -221,22 +221,6 @@ impl Run {
     }
 }
 
-impl RunFilter {
-    fn matches(&self, run: &RunRow) -> bool {
-        let date = run.info.logical_date;
-        let place = run.cursor(self.order);
-        self.dag.as_ref().is_none_or(|dag| *dag == run.info.dag_id)
-            && (self.states.is_empty() || self.states.contains(&run.present_state()))
-            && (self.run_types.is_empty() || self.run_types.contains(&run.info.run_type))
-            && self.about.is_none_or(|about| date == about)
-            && self.logical_since.is_none_or(|since| date >= since)
-            && self.logical_before.is_none_or(|before| date < before)
-            && self.since.is_none_or(|since| run.created >= since)
-            && self.before.is_none_or(|before| run.created < before)
-            && self.after.is_none_or(|after| (place.at, place.number) < (after.at, after.number))
-    }
-}
-
 impl RunStore for MemoryStore {
     fn append<'a>(&'a self, batch: &'a [Append]) -> StoreFuture<'a, Vec<Appended>> {
         self.with(|data| batch.iter().map(|part| data.append(part)).collect())
@@ -288,7 +272,9 @@ impl RunStore for MemoryStore {
     fn runs<'a>(&'a self, filter: &'a RunFilter) -> StoreFuture<'a, Vec<RunRow>> {
         self.with(|data| {
             let mut rows: Vec<RunRow> = data.runs.values().map(|run| self.owned.row(run)).collect();
-            rows.retain(|row| filter.matches(row));
+            rows.retain(|row| {
+                filter.allows(row) && (filter.states.is_empty() || filter.states.contains(&row.present_state()))
+            });
             rows.sort_by_key(|row| {
                 let place = row.cursor(filter.order);
                 std::cmp::Reverse((place.at, place.number))

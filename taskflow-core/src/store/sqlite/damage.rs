@@ -7,14 +7,55 @@
 use std::fmt::Debug;
 use std::path::Path;
 
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _};
+
 use super::{SqliteStore, examine};
 use crate::base::Timestamp;
 use crate::callback::DeliveryAttempt;
 use crate::run::RunState;
+use crate::store::conformance::damage::{Damaged, Part};
 use crate::store::conformance::{claim, known, new, ok, plain, segment, update};
 use crate::store::rows::{Request, RequestKind, RunFilter};
 use crate::store::sync_mode::SyncMode;
-use crate::store::traits::{GraphStore, Maintenance, Outbox, RequestStore, RunStore, SegmentStore, StoreError};
+use crate::store::traits::{GraphStore, Maintenance, Outbox, RequestStore, RunStore, SegmentStore, Store, StoreError};
+
+/// A file for the cases of the conformance suite.
+pub(in crate::store) struct DamagedFile(tempfile::TempDir);
+
+impl Default for DamagedFile {
+    fn default() -> Self {
+        DamagedFile(tempfile::tempdir().unwrap())
+    }
+}
+
+impl Damaged for DamagedFile {
+    async fn open(&self) -> Box<dyn Store> {
+        Box::new(SqliteStore::open(&self.0.path().join("runs.db"), SyncMode::Normal).await.unwrap())
+    }
+
+    async fn damage(&self, part: Part) {
+        let sql = match part {
+            Part::Entries => "UPDATE segments SET events = x'0103' WHERE id = (1 << 32) + 2".to_owned(),
+            Part::Data => "UPDATE segments SET data = zeroblob(length(data)) WHERE id = (1 << 32) + 2".to_owned(),
+            Part::Segment(number) => format!("DELETE FROM segments WHERE id = (1 << 32) + {number}"),
+            Part::State => "UPDATE runs SET state = 'failed' WHERE number = 1".to_owned(),
+            Part::Dag => "UPDATE runs SET dag_id = 'other' WHERE number = 1".to_owned(),
+            Part::Token => "UPDATE runs SET token = 7 WHERE number = 1".to_owned(),
+            Part::Params => "UPDATE runs SET params = x'00' WHERE number = 1".to_owned(),
+            // The trigger would remove what is known of the run elsewhere.
+            Part::Run => "DROP TRIGGER run_without_head; DELETE FROM runs WHERE number = 1; \
+                 CREATE TRIGGER run_without_head AFTER DELETE ON runs BEGIN \
+                 DELETE FROM heads WHERE run = OLD.number; END"
+                .to_owned(),
+            Part::Graph => "UPDATE graphs SET snapshot = x'00'".to_owned(),
+        };
+        let options = SqliteConnectOptions::new().filename(self.0.path().join("runs.db")).foreign_keys(false);
+        let mut connection = options.connect().await.unwrap();
+        sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+    }
+}
 
 /// How many bytes are changed at once.
 const RANGE: usize = 32;

@@ -46,6 +46,8 @@ use std::path::{Path, PathBuf};
 
 use self::chains::Chains;
 use self::connection::ConnectionSlot;
+#[cfg(test)]
+pub(super) use self::damage::DamagedFile;
 use self::data::DataCache;
 use self::error::{cannot_open, stopped};
 pub(crate) use self::examine::examine;

@@ -1,7 +1,9 @@
 //! Queries, and decoding their rows.
 //!
 //! Filters and searches find the numbers of the runs in an index first, and read only the rows that
-//! they return.
+//! they return. A row that is missing, or is not the one that the index promised, is damage. A run
+//! that a damaged index does not name is not noticed here: that would take reading all rows, which
+//! a check does.
 
 use serde::Deserialize;
 use serde::de::IntoDeserializer;
@@ -79,8 +81,7 @@ impl Question {
 /// The stored rows that match a filter. An index that holds all columns of the condition decides
 /// it, except for logical dates and run types.
 pub(super) fn filtered(filter: &RunFilter) -> Question {
-    let mut question =
-        Question::new(format!("SELECT {COLUMNS} FROM runs WHERE number IN (SELECT number FROM runs WHERE true"));
+    let mut question = Question::new(format!("SELECT {COLUMNS} FROM (SELECT number AS found FROM runs WHERE true"));
     if let Some(dag) = &filter.dag {
         question = question.and(" AND dag_id = ?", dag);
     }
@@ -121,7 +122,7 @@ pub(super) fn filtered(filter: &RunFilter) -> Question {
         RunOrder::Number => "ORDER BY number DESC".to_owned(),
         _ => format!("ORDER BY {column} DESC, number DESC"),
     };
-    question.and(&format!(" {order} LIMIT ?) {order}"), limit)
+    question.and(&format!(" {order} LIMIT ?) LEFT JOIN runs ON runs.number = found {order}"), limit)
 }
 
 /// The runs that match a filter.
@@ -129,13 +130,13 @@ pub(super) async fn filter(store: &SqliteStore, filter: &RunFilter) -> Result<Ve
     let wanted = |state| filter.states.is_empty() || filter.states.contains(&state);
     let wanted_of = [RunState::Running, RunState::Interrupted, RunState::Queued].map(wanted);
     if wanted_of == [true; 3] || wanted_of == [false; 3] {
-        return runs(store, filtered(filter)).await;
+        return page_of(store, filter).await;
     }
     // The rows do not say which of the three it is. Read on until enough rows are the right one.
     let mut found = Vec::new();
     let mut page = filter.clone();
     loop {
-        let rows = runs(store, filtered(&page)).await?;
+        let rows = page_of(store, &page).await?;
         let full = page.limit.is_some_and(|limit| rows.len() >= limit as usize);
         page.after = rows.last().map(|row| row.cursor(filter.order));
         found.extend(rows.into_iter().filter(|row| wanted(row.present_state())));
@@ -144,6 +145,15 @@ pub(super) async fn filter(store: &SqliteStore, filter: &RunFilter) -> Result<Ve
             found.truncate(limit);
             return Ok(found);
         }
+    }
+}
+
+/// The stored rows that match a filter, which are to be what its index says.
+async fn page_of(store: &SqliteStore, filter: &RunFilter) -> Result<Vec<RunRow>, StoreError> {
+    let rows = runs(store, filtered(filter)).await?;
+    match rows.iter().find(|row| !filter.allows(row)) {
+        Some(row) => Err(store.damaged(format!("run {}: an index of the runs does not fit its row", row.number))),
+        None => Ok(rows),
     }
 }
 
@@ -157,8 +167,8 @@ pub(super) fn searched(text: &str, beginning: bool, limit: u32) -> Question {
         (format!("instr(run_id, ?1) > 0 AND NOT ({begins})"), "number DESC")
     };
     let sql = format!(
-        "SELECT {COLUMNS} FROM runs WHERE number IN (SELECT number FROM runs INDEXED BY runs_by_id WHERE {condition} \
-         ORDER BY {order} LIMIT ?2) ORDER BY {order}"
+        "SELECT {COLUMNS} FROM (SELECT number AS found FROM runs INDEXED BY runs_by_id WHERE {condition} \
+         ORDER BY {order} LIMIT ?2) LEFT JOIN runs ON runs.number = found ORDER BY {order}"
     );
     Question::new(sql).give(text).give(i64::from(limit))
 }
@@ -180,7 +190,12 @@ async fn runs(store: &SqliteStore, question: Question) -> Result<Vec<RunRow>, St
 
 /// The same, without what is known of their owners.
 async fn rows(store: &SqliteStore, question: Question) -> Result<Vec<RunRow>, StoreError> {
-    question.ask(store).await?.iter().map(|row| run_row(store, row)).collect()
+    let rows = question.ask(store).await?;
+    let row = |row| match get::<Option<i64>>(store, row, 0, || "a run".to_owned())? {
+        Some(_) => run_row(store, row),
+        None => Err(store.damaged("an index of the runs names a run whose row is missing".to_owned())),
+    };
+    rows.iter().map(row).collect()
 }
 
 /// The present rows of these runs.

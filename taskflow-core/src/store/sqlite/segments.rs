@@ -2,9 +2,9 @@
 
 use super::read::{Question, get};
 use super::{SqliteStore, segment_id};
-use crate::store::checksum::{Checksum, StoredSegment, check};
+use crate::store::checksum::{Checksum, End, StoredSegment, check};
 use crate::store::rows::SegmentRow;
-use crate::store::traits::StoreError;
+use crate::store::traits::{SEGMENTS, StoreError};
 
 /// One row for each segment, and for the one before the first; the columns after the fourth are
 /// those of the run. Without segments it is one row with these columns alone.
@@ -15,7 +15,8 @@ const SQL: &str = "SELECT part.id & 4294967295, CASE WHEN part.id >= ?1 THEN par
 
 pub(super) async fn segments(store: &SqliteStore, run: i64, from: u32) -> Result<Vec<SegmentRow>, StoreError> {
     let from = from.max(1);
-    let (Some(first), Some(last)) = (segment_id(run, from), segment_id(run, u32::MAX)) else {
+    let up_to = from.saturating_add(SEGMENTS - 1);
+    let (Some(first), Some(last)) = (segment_id(run, from), segment_id(run, up_to)) else {
         return Ok(Vec::new());
     };
     let rows = Question::new(SQL).give(first).give(last).give(run).ask(store).await?;
@@ -45,8 +46,12 @@ pub(super) async fn segments(store: &SqliteStore, run: i64, from: u32) -> Result
         }
         return Ok(segments);
     }
+    // Without the end of the chain, the next part is compared with the head.
+    let is_part = segments.last().is_some_and(|row| row.number == up_to);
+    let more = is_part && head.is_some_and(|(last, _)| last > up_to);
     let stored = segments.iter().zip(checksums);
     let stored = stored.map(|(row, checksums)| StoredSegment { number: row.number, events: &row.events, checksums });
-    check(&run_id, before, stored, head, is_older).map_err(|what| store.damaged(format!("run {run}: {what}")))?;
+    let end = if more { End::Later } else { End::Head(head) };
+    check(&run_id, before, stored, end, is_older).map_err(|what| store.damaged(format!("run {run}: {what}")))?;
     Ok(segments)
 }

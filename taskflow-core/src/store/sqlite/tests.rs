@@ -17,7 +17,7 @@ use crate::store::rows::{Appended, RunFilter, RunOrder};
 use crate::store::schedule_rows::{ScheduleRow, ScheduleStep, SlotRow};
 use crate::store::sync_mode::SyncMode;
 use crate::store::traits::{
-    GraphStore, Maintenance, Outbox, PoolStore, RequestStore, RunStore, SegmentStore, StoreError,
+    GraphStore, Maintenance, Outbox, PoolStore, RequestStore, RunStore, ScheduleStore, SegmentStore, StoreError,
 };
 
 fn place() -> (TempDir, PathBuf) {
@@ -399,14 +399,10 @@ async fn no_query_scans_all_runs() {
         RunFilter { limit: Some(10), ..Default::default() },
         RunFilter { dag: Some("etl".to_owned()), states: vec![RunState::Failed], ..Default::default() },
         RunFilter { states: vec![RunState::Failed, RunState::Running], ..Default::default() },
-        RunFilter { since: Some(crate::base::Timestamp::EPOCH), ..Default::default() },
+        RunFilter { since: Some(Timestamp::EPOCH), ..Default::default() },
         RunFilter { order: RunOrder::LogicalDate, limit: Some(10), ..Default::default() },
         RunFilter { order: RunOrder::LogicalDate, dag: Some("etl".to_owned()), ..Default::default() },
-        RunFilter {
-            logical_since: Some(crate::base::Timestamp::EPOCH),
-            order: RunOrder::LogicalDate,
-            ..Default::default()
-        },
+        RunFilter { logical_since: Some(Timestamp::EPOCH), order: RunOrder::LogicalDate, ..Default::default() },
     ];
     let mut questions: Vec<String> = filters.iter().map(|filter| super::read::filtered(filter).text()).collect();
     questions.extend([true, false].map(|beginning| super::read::searched("a", beginning, 10).text()));

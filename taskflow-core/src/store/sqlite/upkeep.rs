@@ -141,13 +141,22 @@ async fn checksums(store: &SqliteStore) -> Result<Vec<String>, StoreError> {
         let run: i64 = get(store, &row, 0, || "a run".to_owned())?;
         take(super::read::run(store, run).await.map(drop))?;
         take(super::read::params(store, run).await.map(drop))?;
-        match super::segments::segments(store, run, 1).await {
-            Ok(segments) => {
-                for segment in segments {
-                    take(super::data::data(store, run, segment.number, 0..0).await.map(drop))?;
+        let mut from = 1;
+        loop {
+            let segments = match super::segments::segments(store, run, from).await {
+                Ok(segments) => segments,
+                damaged => {
+                    take(damaged.map(drop))?;
+                    break;
                 }
+            };
+            for segment in &segments {
+                take(super::data::data(store, run, segment.number, 0..0).await.map(drop))?;
             }
-            damaged => take(damaged.map(drop))?,
+            match segments.last() {
+                Some(last) => from = last.number + 1,
+                None => break,
+            }
         }
     }
     take(super::deliveries::outbox_pending(store).await.map(drop))?;
