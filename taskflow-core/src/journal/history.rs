@@ -129,7 +129,7 @@ impl RunHistory {
             }
             Entry::Linked { task, name, url, .. } => self.numbered(task)?.link(name, url),
             Entry::TaskStateSet { task, key, text } => {
-                drop(self.numbered(task)?.details().task_state.insert(key, text))
+                drop(self.numbered(task)?.details().task_state.insert(key, text));
             }
             Entry::Pushed { task, key, ty, value, .. } => self.numbered(task)?.push(key, ty, Place::of(segment, value)),
             Entry::Succeeded { task, took, value, .. } => {

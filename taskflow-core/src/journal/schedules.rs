@@ -43,12 +43,12 @@ impl Journal {
     /// The schedules of all DAGs that a service has seen.
     pub(crate) async fn schedules(&self) -> Result<HashMap<String, StoredSchedule>, JournalError> {
         let rows = self.inner.store.schedules().await?;
-        rows.into_iter().map(|row| Ok((row.dag.clone(), stored(row)?))).collect()
+        rows.into_iter().map(|row| stored(&row).map(|schedule| (row.dag, schedule))).collect()
     }
 
     /// The schedule of a DAG.
     pub(crate) async fn schedule(&self, dag: &str) -> Result<Option<StoredSchedule>, JournalError> {
-        self.inner.store.schedule(dag).await?.map(stored).transpose()
+        self.inner.store.schedule(dag).await?.as_ref().map(stored).transpose()
     }
 
     /// At most `limit` records of slots of a DAG that became no runs, the latest first.
@@ -103,7 +103,7 @@ fn slot_row(dag: &str, record: SlotRecord, decided: Timestamp) -> SlotRow {
     SlotRow { dag: dag.to_owned(), first, last, count, fate: fate.name().to_owned(), reason, decided }
 }
 
-fn stored(row: ScheduleRow) -> Result<StoredSchedule, JournalError> {
+fn stored(row: &ScheduleRow) -> Result<StoredSchedule, JournalError> {
     let state = serde_json::from_str(&row.state).map_err(|error| damaged(&row.dag, &error))?;
     Ok(StoredSchedule { state, version: row.version })
 }

@@ -145,11 +145,15 @@ impl OpsError {
             OpsError::Param(error) => error.kind(),
             OpsError::Selection(error) => error.kind(),
             OpsError::Pool(error) => error.kind(),
-            OpsError::Schedule(_) | OpsError::NoSchedule { .. } => ErrorKind::Invalid,
-            OpsError::Paused { .. } | OpsError::NotPaused { .. } | OpsError::Served { .. } => ErrorKind::Conflict,
             OpsError::NoHome { .. } | OpsError::NoValue { .. } | OpsError::NoneInterrupted => ErrorKind::NotFound,
-            OpsError::NothingFailed { .. } | OpsError::Ended { .. } => ErrorKind::Conflict,
-            OpsError::ValueWithoutSuccess { .. } => ErrorKind::Invalid,
+            OpsError::NothingFailed { .. }
+            | OpsError::Ended { .. }
+            | OpsError::Paused { .. }
+            | OpsError::NotPaused { .. }
+            | OpsError::Served { .. } => ErrorKind::Conflict,
+            OpsError::ValueWithoutSuccess { .. } | OpsError::Schedule(_) | OpsError::NoSchedule { .. } => {
+                ErrorKind::Invalid
+            }
             OpsError::NotWritable { .. } => ErrorKind::Unavailable,
             OpsError::DamagedValue { .. } | OpsError::NotJson { .. } => ErrorKind::Damaged,
         }

@@ -135,7 +135,7 @@ pub(crate) struct Session {
 }
 
 /// Where the value of a success is.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum ValueRef {
     /// There is none.
     #[default]

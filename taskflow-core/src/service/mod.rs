@@ -22,6 +22,6 @@
 mod lock;
 mod queue;
 mod schedules;
-mod service;
+mod serving;
 
-pub use service::{Service, ServiceEvent, ServiceOptions};
+pub use serving::{Service, ServiceEvent, ServiceOptions};

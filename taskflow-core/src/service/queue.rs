@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
-use super::service::ServiceEvent;
+use super::serving::ServiceEvent;
 use crate::dag::DagDef;
 use crate::engine::{Engine, RunRequest};
 use crate::journal::{Journal, RunSummary};

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 
-use super::service::ServiceEvent;
+use super::serving::ServiceEvent;
 use crate::base::{Timestamp, catch};
 use crate::dag::{DagDef, ParamError, Params};
 use crate::engine::RunRequest;
@@ -100,12 +100,9 @@ impl Schedules {
             };
             let situation = Situation { now, active: active.get(id).copied().unwrap_or(0), unsuccessful };
             scheduled.version = stored.as_ref().map_or(0, |stored| stored.version);
-            match scheduled.step(stored, &situation, events) {
-                Some((new, decisions)) => {
-                    steps.push(new);
-                    decided.push((at, decisions));
-                }
-                None => {}
+            if let Some((new, decisions)) = scheduled.step(stored.as_ref(), &situation, events) {
+                steps.push(new);
+                decided.push((at, decisions));
             }
         }
         if steps.is_empty() {
@@ -130,12 +127,12 @@ impl Scheduled {
     /// Steps the schedule. Returns what is to be stored, if there is something.
     fn step(
         &mut self,
-        stored: Option<StoredSchedule>,
+        stored: Option<&StoredSchedule>,
         situation: &Situation,
         events: &mut Vec<ServiceEvent>,
     ) -> Option<(NewStep, Vec<Decision>)> {
         let dag = self.dag;
-        let state = match &stored {
+        let state = match stored {
             Some(stored) => Some(stored.state.clone()),
             None if dag.options.paused => Some(ScheduleState::first_seen(&self.schedule, situation.now, true)),
             None => None,
@@ -153,7 +150,7 @@ impl Scheduled {
         self.wake = wake.map_or(Wake::Never, Wake::At);
         let is_new = stored.is_none();
         let changed = Step { state: new.clone(), decisions: decisions.clone(), wake, waits: None }
-            .is_to_be_stored(stored.as_ref().map(|stored| &stored.state));
+            .is_to_be_stored(stored.map(|stored| &stored.state));
         if !is_new && !changed {
             return None;
         }
