@@ -3,7 +3,8 @@
 //! Each verb is a file that reads its flags, calls one [operation](crate::ops) and prints the
 //! answer. The other files are shared:
 //!
-//! - `list`, `show`, `run`, `trigger`, `completions`: verbs about DAGs. `config`: the configuration.
+//! - `list`, `show`, `run`, `trigger`, `completions`: verbs about DAGs. `config`: the
+//!   configuration.
 //! - `runs`, `status`, `explain`, `values`, `logs`: verbs that read stored runs. `resume`, `retry`,
 //!   `clear`, `mark`, `release`, `cancel`, `replay`: verbs that change or run them. `serve`,
 //!   `schedules`: the service, and the verbs about schedules. `db`: upkeep.

@@ -21,8 +21,8 @@ use crate::task::{Callbacks, Deadline, RetryPolicy, TaskOptions};
 macro_rules! dag_options {
     ($consumer:ident) => {
         $consumer! {
-            /// A cron expression, a preset such as `@daily`, or a period such as `every 15m`. Several cron
-            /// expressions are separated by `;`.
+            /// A cron expression, a preset such as `@daily`, or a period such as `every 15m`.
+            /// Several cron expressions are separated by `;`.
             schedule: Option<&'static str> = None, hash(always), show(value);
             /// The IANA time zone of the schedule. Default UTC.
             timezone: Option<&'static str> = None, hash(always), show(value);
@@ -30,8 +30,8 @@ macro_rules! dag_options {
             start: Option<&'static str> = None, hash(always), show(value);
             /// No run after this time.
             end: Option<&'static str> = None, hash(always), show(value);
-            /// What happens to slots that passed while no service was running. Default: the last one
-            /// runs.
+            /// What happens to slots that passed while no service was running. Default: the last
+            /// one runs.
             catchup: Option<Catchup> = None, hash(catchup), show(name);
             /// How many runs of the DAG may be active at once.
             max_active_runs: Option<u32> = None, hash(always), show(value);

@@ -90,8 +90,8 @@ impl Schedule {
         Schedule::new(Recurrence::Timetable(Arc::new(timetable)))
     }
 
-    /// Delays the runs of a DAG by its share of `spread`: the same in each process, different from DAG
-    /// to DAG. It never reaches the next slot.
+    /// Delays the runs of a DAG by its share of `spread`: the same in each process, different from
+    /// DAG to DAG. It never reaches the next slot.
     pub fn spread(mut self, dag_id: &str, spread: Duration) -> Self {
         // FNV-1a: stable over versions of Rust and of taskflow.
         let hash = dag_id

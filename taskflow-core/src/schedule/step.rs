@@ -5,12 +5,12 @@
 //!
 //! # Protocol
 //!
-//! 1. A DAG that is new gets a state whose slots begin with the next one, or as `first`, `start` and
-//!    `catchup` say.
+//! 1. A DAG that is new gets a state whose slots begin with the next one, or as `first`, `start`
+//!    and `catchup` say.
 //! 2. While the DAG is paused no slot is decided. When the pause ends, the slots that passed are
 //!    recorded as paused, or run as `unpause` says.
-//! 3. Slots since the last step are noticed. Those that are more than [`GRACE`] late passed while no
-//!    service was running: `catchup` and `catchup_window` decide which of them are missed.
+//! 3. Slots since the last step are noticed. Those that are more than [`GRACE`] late passed while
+//!    no service was running: `catchup` and `catchup_window` decide which of them are missed.
 //! 4. The other slots are pending. The oldest become runs while there is room; `overlap` decides
 //!    what happens to the rest: they wait, or they are recorded.
 //! 5. The caller stores the new state, the records and the runs in one transaction. A crash before
@@ -274,8 +274,8 @@ impl Stepper<'_> {
         self.take_up(self.schedule.catchup, on_time, due);
     }
 
-    /// Takes up the slots that were not noticed yet: those at or before `late` as `catchup` says, and
-    /// all later ones up to `due`.
+    /// Takes up the slots that were not noticed yet: those at or before `late` as `catchup` says,
+    /// and all later ones up to `due`.
     fn take_up(&mut self, catchup: Catchup, late: Timestamp, due: Timestamp) {
         let noticed = self.state.noticed;
         if due <= noticed {

@@ -12,9 +12,9 @@
 //! 5. It sleeps until the next slot is due, a run ends, or a second has passed: then it looks at
 //!    what other processes have stored. Short sleeps also mean that it notices within a second when
 //!    the clock is set or the machine was suspended.
-//! 6. When it is asked to stop, it starts nothing more and [drains](crate::engine::Engine::drain) its engine:
-//!    running tasks have their grace time, their runs are interrupted, and the next service resumes
-//!    them.
+//! 6. When it is asked to stop, it starts nothing more and [drains](crate::engine::Engine::drain)
+//!    its engine: running tasks have their grace time, their runs are interrupted, and the next
+//!    service resumes them.
 //!
 //! A DAG whose timetable panics, or whose schedule is not valid, is left out with a message and
 //! holds up no other. If a default of a parameter fails, the slot is recorded as failed.
