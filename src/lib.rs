@@ -194,7 +194,9 @@ pub mod tasks {
 /// The test kit: simulated runs with virtual time, stubs and faults (feature `testing`).
 #[cfg(feature = "testing")]
 pub mod testing {
-    pub use taskflow_core::testing::{Outcome, StubFn, Subject, Target, Test, TestError, check_dags, explore};
+    pub use taskflow_core::testing::{
+        Outcome, StubFn, Subject, Target, Test, TestError, check_dags, check_timetable, explore,
+    };
 }
 
 /// Points in time.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use taskflow::schedule::{Calendar, Cron, Crons, Dates, Every, Exceptions, Shift, Timetable, Zone};
+use taskflow::testing::check_timetable;
 use taskflow::{Date, Timestamp};
 
 use crate::support::{between, cron, utc};
@@ -114,25 +115,13 @@ fn a_calendar_that_excepts_everything_ends_the_search() {
     }
 }
 
-/// The rules of [`Timetable`] from `from` on: `after` ascends, `before` is its inverse, and
-/// intervals tile.
+/// The first slots from `from` on follow the rules of [`Timetable`].
 #[track_caller]
 fn follows_the_rules(timetable: &dyn Timetable, from: Timestamp, count: usize) {
-    let mut previous = timetable.before(from);
-    let mut moment = from;
-    for _ in 0..count {
-        let Some(slot) = timetable.after(moment) else { return };
-        let named = || format!("{timetable:?}: {slot:?} after {moment}");
-        assert!(slot.at > moment, "{}", named());
-        let before = |nanos: i64| timetable.before(Timestamp::from_nanos(nanos));
-        assert_eq!(before(slot.at.as_nanos()), Some(slot), "{}", named());
-        assert_eq!(before(slot.at.as_nanos() - 1), previous, "{}", named());
-        if let Some(interval) = slot.interval {
-            let start = previous.map_or(slot.at, |previous| previous.at);
-            assert_eq!((interval.start, interval.end), (start, slot.at), "{}", named());
-        }
-        previous = Some(slot);
-        moment = slot.at;
+    let first = timetable.after(from);
+    let slots = std::iter::successors(first, |slot| timetable.after(slot.at));
+    if let Some(last) = slots.take(count).last() {
+        check_timetable(timetable, from..Timestamp::from_nanos(last.at.as_nanos() + 1));
     }
 }
 
@@ -203,7 +192,7 @@ fn slots_follow_the_rules_around_every_change_of_the_clocks() {
     let day = 86_400 * 1_000_000_000;
     for zone in Zone::all() {
         let changes = zone.changes(utc("1970-01-01"), utc("2050-01-01"));
-        for change in changes.into_iter().step_by(7) {
+        for change in changes.into_iter().step_by(20) {
             for text in EXPRESSIONS.iter().skip(1).step_by(3) {
                 let crons = Crons::from(Cron::parse(text, zone.clone()).expect("an expression"));
                 follows_the_rules(&crons, Timestamp::from_nanos(change.as_nanos() - day), 4);

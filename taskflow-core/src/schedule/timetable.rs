@@ -11,8 +11,7 @@ use crate::base::Timestamp;
 /// and future slots, for a backfill, for the calendar and for the question why a run has not
 /// started.
 ///
-/// [`check_timetable`](crate::testing::check_timetable) tests the rules that an implementation must
-/// follow.
+/// `taskflow::testing::check_timetable` tests whether an implementation follows the rules.
 ///
 /// # Rules
 ///

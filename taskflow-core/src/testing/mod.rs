@@ -8,6 +8,7 @@
 //! - `session`: a run across crashes of its process; documents the protocol. `invariants`: what
 //!   holds despite all faults.
 //! - [`explore`]: many interleavings with random faults. [`check_dags`]: every DAG of the program.
+//!   [`check_timetable`]: a timetable of one's own.
 
 mod check;
 mod event_log;
@@ -21,6 +22,7 @@ mod stub;
 mod subject;
 mod test;
 mod test_world;
+mod timetable;
 
 pub use check::check_dags;
 pub use explore::explore;
@@ -30,3 +32,4 @@ pub use session::TestError;
 pub use stub::StubFn;
 pub use subject::Subject;
 pub use test::Test;
+pub use timetable::check_timetable;
