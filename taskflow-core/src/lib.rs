@@ -50,7 +50,6 @@ pub mod render;
 pub mod run;
 pub mod schedule;
 pub mod sensors;
-#[cfg(feature = "sqlite")]
 pub mod service;
 pub mod store;
 pub mod task;

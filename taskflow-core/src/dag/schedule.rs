@@ -1,7 +1,8 @@
 //! The schedule that the options of a DAG describe.
 
 use super::options::DagOptions;
-use crate::base::{Date, Timestamp};
+use crate::base::{Date, Interval, Timestamp};
+use crate::run::RunInfo;
 use crate::schedule::{Recurrence, RecurrenceError, Schedule, Zone, ZoneError};
 
 /// The options of a DAG describe no schedule. The macro reports the same while a program compiles.
@@ -41,6 +42,26 @@ impl DagOptions {
             Some(spread) => schedule.spread(dag_id, spread),
             None => schedule,
         }))
+    }
+}
+
+impl DagOptions {
+    /// A run as a DAG with these options has it: in the time zone of the schedule and, if the
+    /// schedule has intervals, with a data interval. A run that has none is about the last complete
+    /// interval before its logical date.
+    pub(crate) fn complete(&self, run: RunInfo) -> RunInfo {
+        let run = run.in_timezone(self.timezone);
+        if !self.has_intervals() {
+            return run.with_interval(None);
+        }
+        match run.data_interval() {
+            Some(Interval { start, end }) if start < end => run,
+            given => {
+                let schedule = self.schedule(&run.dag_id).ok().flatten();
+                let slot = schedule.and_then(|schedule| schedule.recurrence.before(run.logical_date));
+                run.with_interval(slot.and_then(|slot| slot.interval).or(given))
+            }
+        }
     }
 }
 

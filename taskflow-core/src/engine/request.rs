@@ -334,8 +334,7 @@ impl<T> RunRequest<T> {
         let plan = self.plan?;
         let manual = || RunInfo::manual(plan.id(), self.logical_date.unwrap_or_else(Timestamp::now));
         let info = self.info.unwrap_or_else(manual);
-        let info = info.in_timezone(plan.options().timezone);
-        let info = Arc::new(if plan.options().has_intervals() { info } else { info.without_interval() });
+        let info = Arc::new(plan.options().complete(info));
         let params = final_params(&plan, &self.params, &self.defaults, &info)?;
         let defaults = Settings::default();
         let settings = Settings {
@@ -386,9 +385,7 @@ fn final_params(plan: &Plan, params: &Params, defaults: &[usize], info: &RunInfo
 impl<T> RunRequest<T> {
     /// The values that the parameters of this run would have.
     pub(super) fn params_of(&self, plan: &Plan, info: &RunInfo) -> Result<Vec<AnyValue>, RunError> {
-        let info = info.clone();
-        let info = if plan.options().has_intervals() { info } else { info.without_interval() };
-        final_params(plan, &self.params, &self.defaults, &info)
+        final_params(plan, &self.params, &self.defaults, &plan.options().complete(info.clone()))
     }
 
     /// A request for a run whose identity exists already, because the defaults of its parameters

@@ -32,7 +32,7 @@ pub struct Draft {
 pub fn draft(dag: &'static DagDef, logical_date: Option<Timestamp>) -> Result<Draft, OpsError> {
     let plan = dag.plan()?;
     let info = RunInfo::manual(dag.id, logical_date.unwrap_or_else(Timestamp::now));
-    let info = info.in_timezone(plan.options().timezone);
+    let info = plan.options().complete(info);
     Ok(Draft { plan, info, params: Params::default(), selection: None, fail_fast: None })
 }
 

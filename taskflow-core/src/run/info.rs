@@ -151,8 +151,8 @@ impl RunInfo {
         RunInfo { run_id, run_type: RunType::Scheduled, interval, ..RunInfo::manual(dag_id, at) }
     }
 
-    /// The data interval of the run; `None` if the schedule of its DAG has no intervals. A manual
-    /// run has the empty interval at its logical date.
+    /// The data interval of the run; `None` if the schedule of its DAG has no intervals. A run that
+    /// is not one of the schedule has the last complete interval before its logical date.
     pub fn data_interval(&self) -> Option<Interval> {
         self.interval
     }
@@ -170,9 +170,9 @@ impl RunInfo {
         RunInfo { timezone: timezone.map(str::to_owned), ..self }
     }
 
-    /// The same run for a DAG whose schedule has no data intervals.
-    pub(crate) fn without_interval(self) -> Self {
-        RunInfo { interval: None, ..self }
+    /// The same run with this data interval.
+    pub(crate) fn with_interval(self, interval: Option<Interval>) -> Self {
+        RunInfo { interval, ..self }
     }
 }
 

@@ -56,6 +56,14 @@ impl Recurrence {
         }
     }
 
+    /// The last slot at or before a point in time, if that does not depend on runs.
+    pub fn before(&self, moment: Timestamp) -> Option<Slot> {
+        match self {
+            Recurrence::Timetable(timetable) => timetable.before(moment),
+            Recurrence::Once | Recurrence::Continuous => None,
+        }
+    }
+
     pub(super) fn fingerprint(&self) -> String {
         match self {
             Recurrence::Timetable(timetable) => timetable.fingerprint(),

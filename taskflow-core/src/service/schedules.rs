@@ -183,7 +183,7 @@ impl Scheduled {
 fn run_of(dag: &'static DagDef, slot: Slot, now: Timestamp) -> Result<QueuedRun, String> {
     let run = || {
         let plan = dag.plan().map_err(|error| error.to_string())?;
-        let info = RunInfo::scheduled(dag.id, slot.at, slot.interval).in_timezone(dag.options.timezone);
+        let info = dag.options.complete(RunInfo::scheduled(dag.id, slot.at, slot.interval));
         let params = Params::from_text(plan.params(), &info, |_| None);
         let params =
             params.map_err(|errors| errors.iter().map(ParamError::to_string).collect::<Vec<_>>().join("; "))?;

@@ -37,7 +37,8 @@ impl<'a, S> RunOf<'a, S> {
         RunOf { run, schedule: PhantomData }
     }
 
-    /// The data interval of the run. A manual run has the empty interval at its logical date.
+    /// The data interval of the run. A run that is not one of the schedule has the last complete
+    /// interval before its logical date.
     pub fn data_interval(&self) -> Interval
     where
         S: IntervalSchedule,

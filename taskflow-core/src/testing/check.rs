@@ -82,7 +82,7 @@ fn mistakes_of_pools(plan: &Plan) -> Vec<String> {
 }
 
 fn mistakes_of_params(plan: &Plan) -> Vec<String> {
-    let run = RunInfo::manual(plan.id(), Timestamp::now());
+    let run = plan.options().complete(RunInfo::manual(plan.id(), Timestamp::now()));
     let mut mistakes = Vec::new();
     for param in plan.params() {
         match param.default_for(&run) {

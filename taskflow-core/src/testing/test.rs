@@ -353,7 +353,7 @@ impl<T: Value> Test<T> {
     /// an invalid value, or the run never ends.
     pub fn try_run(mut self) -> Result<Outcome<T>, TestError> {
         let plan = self.plan.clone()?;
-        let mut info = RunInfo::manual(plan.id(), self.logical_date);
+        let mut info = plan.options().complete(RunInfo::manual(plan.id(), self.logical_date));
         // Always the same, because the jitter of retries and idempotency keys depend on it.
         info.run_id = format!("test__{}", self.logical_date);
         let params = self.complete_params(&plan, &info);
