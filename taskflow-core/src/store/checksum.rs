@@ -81,6 +81,7 @@ pub(crate) struct StoredSegment<'a> {
 pub(crate) type Head = (u32, Checksum);
 
 /// What the last of several segments is compared with.
+#[derive(Clone, Copy)]
 pub(crate) enum End {
     /// The head of the run, if there is one.
     Head(Option<Head>),
