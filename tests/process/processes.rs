@@ -373,6 +373,7 @@ fn of_several_running_tasks_the_one_that_ends_the_process_is_found() {
         }
         // The others run to their ends.
         assert_eq!(home.call(&["mark", "success", "1", "boom_later"]).code, Some(0));
+        assert_eq!(home.call(&["resume", "1"]).code, Some(0));
         assert_eq!(home.json(&["status", "1"])["state"], "success");
     }
 }

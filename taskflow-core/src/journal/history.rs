@@ -129,9 +129,11 @@ impl RunHistory {
             }
             Entry::Linked { task, name, url, .. } => self.numbered(task)?.link(name, url),
             Entry::TaskStateSet { task, key, text } => {
-                drop(self.numbered(task)?.details().task_state.insert(key, text));
+                self.numbered(task)?.details().task_state.insert(key, text);
             }
-            Entry::Pushed { task, key, ty, value, .. } => self.numbered(task)?.push(key, ty, Place::of(segment, value)),
+            Entry::Pushed { task, key, ty, value, .. } => {
+                self.numbered(task)?.push(key, ty, Place::of(segment, &value))
+            }
             Entry::Succeeded { task, took, value, .. } => {
                 let end = self.next_end();
                 let entry = in_a_task(self.entries);
@@ -146,7 +148,7 @@ impl RunHistory {
                 task.settle(at, TaskState::Success);
                 task.decided_itself();
                 (task.failure, task.order) = (None, end);
-                task.value = Place::of(segment, value);
+                task.value = Place::of(segment, &value);
             }
             Entry::Failed { task, took, failure, retry, .. } => {
                 let end = self.next_end();
@@ -204,7 +206,7 @@ impl RunHistory {
                 self.edit(at, &tasks, None, by, reason);
             }
             Entry::Marked { tasks, state, by, reason, value } => {
-                let place = Place::of(segment, value);
+                let place = Place::of(segment, &value);
                 let why = if reason.is_empty() { format!("marked as {state}") } else { reason.clone() };
                 let why = super::edit::reason_by(&why, &by);
                 let entry = in_a_task(self.entries);

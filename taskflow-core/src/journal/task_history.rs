@@ -230,8 +230,8 @@ pub(crate) enum Place {
 
 impl Place {
     /// Where the value of an entry of this segment is.
-    pub(super) fn of(segment: u32, value: ValueRef) -> Option<Self> {
-        match value {
+    pub(super) fn of(segment: u32, value: &ValueRef) -> Option<Self> {
+        match *value {
             ValueRef::Nowhere => None,
             ValueRef::Inline { start, len } => Some(Place::Inline { segment, start, len }),
             ValueRef::File(file) => Some(Place::File { segment, file: Box::new(file) }),
