@@ -132,7 +132,7 @@ impl RunHistory {
                 self.numbered(task)?.details().task_state.insert(key, text);
             }
             Entry::Pushed { task, key, ty, value, .. } => {
-                self.numbered(task)?.push(key, ty, Place::of(segment, &value))
+                self.numbered(task)?.push(key, ty, Place::of(segment, &value));
             }
             Entry::Succeeded { task, took, value, .. } => {
                 let end = self.next_end();
