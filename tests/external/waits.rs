@@ -343,7 +343,7 @@ async fn a_deferred_task_of_an_interrupted_run_receives_its_event() -> Result<()
     assert_eq!(report.result().map(String::as_str), Some(r#"Yes { by: "ann" }"#));
     // One attempt, called once before it waited and once after.
     let task = journal.history("1").await?.task("ask").cloned().unwrap();
-    assert_eq!((task.attempts.len(), task.attempts[0].number, task.waits_for), (1, 1, None));
+    assert_eq!((task.attempts.len(), task.attempts[0].number, task.waits_for.as_ref()), (1, 1, None));
     assert_eq!(calls("ask resumed"), 2);
     let error = journal.send_event("1", "resumed", &1, &Note::default()).await.unwrap_err();
     assert!(matches!(error, JournalError::Nothing { .. }), "{error}");
