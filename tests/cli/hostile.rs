@@ -234,6 +234,12 @@ fn calls(verb: &str) -> Vec<Vec<&'static str>> {
             &["waiting", HOSTILE],
             &[HOSTILE],
         ],
+        "trigger" => &[&["bad", "--text", HOSTILE], &["bad", "--logical-date", HOSTILE], &[HOSTILE]],
+        "serve" => &[&["--only", HOSTILE]],
+        "next" => &[&[], &["daily", "-n", HOSTILE], &[HOSTILE]],
+        "slots" => &[&["daily"], &["daily", "--limit", HOSTILE], &[HOSTILE]],
+        "pause" => &[&["daily", "--by", HOSTILE, "--reason", HOSTILE], &["daily", "--until", HOSTILE], &[HOSTILE]],
+        "unpause" => &[&["daily", "--catchup", HOSTILE], &[HOSTILE]],
         "runs" => &[&[], &["--dag", HOSTILE], &["--since", HOSTILE], &["--state", HOSTILE]],
         "status" => &[&[BAD], &[BAD, "--all"], &[WAITING], &[ENDLESS], &[HOSTILE]],
         "explain" => &[&[BAD], &[BAD, "fails"], &[WAITING], &[WAITING, "consent"], &[ENDLESS], &[BAD, HOSTILE]],
@@ -287,6 +293,9 @@ fn every_verb(form: Form) {
             home.check(&words, Value::None);
         }
     }
+    home.check(&["next", "daily"], Value::None);
+    home.check(&["unpause", "daily"], Value::None);
+    home.check(&["slots", "daily"], Value::None);
     home.check(&["values", GOOD, "answer"], Value::Alone);
     home.check(&["replay", GOOD, "answer"], Value::Alone);
     home.check(&["run", "good", "-q"], Value::Alone);

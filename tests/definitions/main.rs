@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use taskflow::prelude::*;
-use taskflow::schedule::Catchup;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Flight {
@@ -93,7 +92,7 @@ fn a_dag_is_registered_with_its_graph() {
     let def = delays::def();
     assert_eq!(def.doc, "Daily delays per carrier.");
     assert_eq!(def.options.schedule, Some("0 6 * * *"));
-    assert_eq!(def.options.catchup, Some(Catchup::All));
+    assert_eq!(def.options.catchup, Some(taskflow::schedule::Catchup::All));
     let plan = def.plan().expect("the graph is sound");
     let ids: Vec<_> = plan.nodes().iter().map(taskflow::graph::Node::id).collect();
     assert_eq!(ids, ["extract", "clean", "load", "clean-up"]);

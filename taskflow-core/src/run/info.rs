@@ -26,7 +26,7 @@ pub struct RunInfo {
     pub run_type: RunType,
     interval: Option<Interval>,
     /// The IANA time zone of the schedule of its DAG, if it is not UTC.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     timezone: Option<String>,
     /// The task that triggered it, if one did.
     #[serde(default)]

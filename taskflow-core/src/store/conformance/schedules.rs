@@ -92,7 +92,8 @@ async fn steps_of_different_dags_do_not_depend_on_each_other(store: &dyn Store) 
 async fn a_run_that_exists_does_not_hold_up_its_step(store: &dyn Store) {
     stored(store, step("etl", 1, vec![], vec![run("a")])).await;
     let again = step("etl", 2, vec![], vec![run("a"), run("b")]);
-    assert_eq!(stored(store, again).await, [Appended::Taken, Appended::Stored(2)]);
+    let stored = stored(store, again).await;
+    assert!(matches!(stored[..], [Appended::Taken, Appended::Stored(number)] if number > 1), "{stored:?}");
 }
 
 async fn deleting_runs_leaves_schedules_alone(store: &dyn Store) {
