@@ -48,7 +48,8 @@ async fn a_killed_and_resumed_run_writes_the_same_report() -> Result<()> {
 
     // Dies before one of its first commits, again and again: every process goes a little further.
     // Before, and not after: after the commit that ends the run there is nothing to resume. Every
-    // third process gets further than one task, because a task with which three die is not run again.
+    // third process gets further than one task, because a task with which three die is not run
+    // again.
     let mut crashes = 0;
     let mut output = delays(broken.path(), &words, "store.append@2=kill");
     while output.status.signal() == Some(9) {
