@@ -450,11 +450,14 @@ fn the_timeout_of_one_run_does_not_end_another() {
 }
 
 #[test]
-fn a_manual_run_has_an_empty_interval_at_its_logical_date() {
+fn a_manual_run_has_the_last_complete_interval_before_its_logical_date() {
+    // 2023-11-14T22:13:20Z
     let now = Timestamp::from_nanos(1_700_000_000_000_000_000);
     let mut options = DagOptions::NONE;
     options.schedule = Some("@daily");
     let report = reference(Dag::build_with("daily", options, fine).unwrap().run().logical_date(now));
     let run: &RunInfo = report.run();
-    assert_eq!((run.logical_date, run.data_interval()), (now, Some(Interval { start: now, end: now })));
+    let time = |text: &str| text.parse().expect("a day");
+    let interval = Interval { start: time("2023-11-13"), end: time("2023-11-14") };
+    assert_eq!((run.logical_date, run.data_interval()), (now, Some(interval)));
 }
