@@ -325,8 +325,8 @@ fn small_tasks_overtake_a_large_one_at_most_as_often_as_its_pool_has_slots() {
         };
         let log = common::Log::default();
         check(&reference(dag.run().observe(log.observer())), &log, 3);
-        // The other two workers may each have a task that was taken before the large one was ready, and
-        // that is reported as running afterwards.
+        // Each of the other two workers may have taken a task before the large one was ready, and
+        // report afterwards that it runs.
         let log = common::Log::default();
         check(&live(dag.run().engine(&workers(3)).observe(log.observer())), &log, 3 + 2);
     }
