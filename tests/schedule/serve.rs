@@ -1,8 +1,10 @@
 //! The verbs `serve`, `next`, `slots`, `pause`, `unpause` and `trigger`, with real processes.
 
 use std::collections::HashSet;
+use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
 use std::process::{Child, Stdio};
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -181,6 +183,28 @@ fn a_paused_dag_waits_for_somebody() {
     let records = unpaused.as_array().expect("a list");
     assert!(records.iter().all(|record| record["reason"] == "paused by mina: migration"), "{records:?}");
     assert_eq!(home.call(&["unpause", "careful"]).code, Some(2));
+}
+
+#[test]
+fn a_service_tells_systemd_when_it_is_ready_and_when_it_stops() {
+    let home = Home::new();
+    let path = home.directory.path().join("notify");
+    let socket = UnixDatagram::bind(&path).expect("temporary sockets can be bound");
+    socket.set_read_timeout(Some(Duration::from_secs(60))).expect("it is not zero");
+    let said = || {
+        let mut text = [0; 64];
+        let length = socket.recv(&mut text).expect("a message");
+        String::from_utf8_lossy(&text[..length]).into_owned()
+    };
+    let mut program = program_with_signals("serves");
+    program
+        .args(["serve", "--quiet", "--only", "morning"])
+        .env("TASKFLOW_HOME", home.path())
+        .env("NOTIFY_SOCKET", &path);
+    let service = Service(program.spawn().expect("a built program starts"));
+    assert_eq!(said(), "READY=1");
+    assert_eq!(service.stop(), Some(0));
+    assert_eq!(said(), "STOPPING=1");
 }
 
 #[test]

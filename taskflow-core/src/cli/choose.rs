@@ -1,5 +1,7 @@
 //! The DAGs of the binary, and the choice of one.
 
+use clap::ArgMatches;
+
 use super::error::CliError;
 use super::format;
 use crate::base::nearest;
@@ -50,6 +52,17 @@ impl Dags {
                 )))
             }
         }
+    }
+
+    /// The DAG of a verb that takes its parameters as flags, with the arguments of the DAG. With
+    /// several DAGs, the name is a subcommand; with one, it is an optional argument.
+    pub(super) fn of<'a>(&self, matches: &'a ArgMatches) -> Result<(&'static DagDef, &'a ArgMatches), CliError> {
+        let (name, matches) = match matches.subcommand() {
+            Some((name, matches)) => (Some(name), matches),
+            None if self.has_one() => (matches.get_one::<String>("dag").map(String::as_str), matches),
+            None => (None, matches),
+        };
+        Ok((self.find(name)?, matches))
     }
 
     fn unknown(&self, name: &str) -> String {

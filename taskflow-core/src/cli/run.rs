@@ -24,14 +24,7 @@ use crate::ops::{self, Draft};
 use crate::run::Durability;
 
 pub(super) fn run(matches: &ArgMatches, dags: &Dags, terminal: &Terminal) -> Result<Exit, CliError> {
-    // With several DAGs, the name is a subcommand with the flags of the DAG; with one, it is an
-    // optional argument.
-    let (name, matches) = match matches.subcommand() {
-        Some((name, matches)) => (Some(name), matches),
-        None if dags.has_one() => (matches.get_one::<String>("dag").map(String::as_str), matches),
-        None => (None, matches),
-    };
-    let dag = dags.find(name)?;
+    let (dag, matches) = dags.of(matches)?;
     let config = setup::load(matches)?;
     let (draft, given) = draft(matches, dag, &config)?;
     let flags = RunFlags::read(matches);

@@ -12,12 +12,7 @@ use crate::ops::{self, RunSummaryDocument};
 use crate::store::SyncMode;
 
 pub(super) fn trigger(matches: &ArgMatches, dags: &Dags, terminal: &Terminal) -> Result<Exit, CliError> {
-    let (name, matches) = match matches.subcommand() {
-        Some((name, matches)) => (Some(name), matches),
-        None if dags.has_one() => (matches.get_one::<String>("dag").map(String::as_str), matches),
-        None => (None, matches),
-    };
-    let dag = dags.find(name)?;
+    let (dag, matches) = dags.of(matches)?;
     let config = setup::load(matches)?;
     let draft = ops::draft(dag, matches.get_one::<Timestamp>("logical-date").copied())?;
     let (params, _) =

@@ -100,23 +100,29 @@ impl Schedules {
             };
             let situation = Situation { now, active: active.get(id).copied().unwrap_or(0), unsuccessful };
             scheduled.version = stored.as_ref().map_or(0, |stored| stored.version);
-            if let Some((new, decisions)) = scheduled.step(stored.as_ref(), &situation, events) {
-                steps.push(new);
-                decided.push((at, decisions));
+            // Until the outcome is stored, the schedule stays due: if the store fails, it is
+            // stepped again.
+            scheduled.wake = Wake::Now;
+            let (wake, new) = scheduled.step(stored.as_ref(), &situation, events);
+            match new {
+                Some((new, decisions)) => {
+                    steps.push(new);
+                    decided.push((at, wake, decisions));
+                }
+                None => scheduled.wake = wake,
             }
         }
         if steps.is_empty() {
             return Ok(());
         }
         let outcomes = journal.store_steps(steps, now).await?;
-        for ((at, decisions), outcome) in decided.into_iter().zip(outcomes) {
-            let scheduled = &mut self.0[at];
-            match outcome {
-                StepOutcome::Stored(_) => {
-                    scheduled.version += 1;
-                    report(journal, scheduled.dag.id, decisions, events).await?;
-                }
-                StepOutcome::Conflict => scheduled.wake = Wake::Now,
+        for ((at, wake, decisions), outcome) in decided.into_iter().zip(outcomes) {
+            // After a conflict it stays due.
+            if matches!(outcome, StepOutcome::Stored(_)) {
+                let scheduled = &mut self.0[at];
+                scheduled.version += 1;
+                scheduled.wake = wake;
+                report(journal, scheduled.dag.id, decisions, events).await?;
             }
         }
         Ok(())
@@ -124,13 +130,14 @@ impl Schedules {
 }
 
 impl Scheduled {
-    /// Steps the schedule. Returns what is to be stored, if there is something.
+    /// Steps the schedule. Returns when to step it again, and what is to be stored, if there is
+    /// something.
     fn step(
-        &mut self,
+        &self,
         stored: Option<&StoredSchedule>,
         situation: &Situation,
         events: &mut Vec<ServiceEvent>,
-    ) -> Option<(NewStep, Vec<Decision>)> {
+    ) -> (Wake, Option<(NewStep, Vec<Decision>)>) {
         let dag = self.dag;
         let state = match stored {
             Some(stored) => Some(stored.state.clone()),
@@ -139,43 +146,36 @@ impl Scheduled {
         };
         // A timetable is code of the user.
         let stepped = catch(AssertUnwindSafe(|| step(&self.schedule, state.as_ref(), situation)));
-        let Step { state: new, mut decisions, wake, .. } = match stepped {
+        let step = match stepped {
             Ok(step) => step,
             Err(crash) => {
-                self.wake = Wake::Never;
                 events.push(ServiceEvent::Unserved { dag: dag.id, reason: format!("its timetable panicked: {crash}") });
-                return None;
+                return (Wake::Never, None);
             }
         };
-        self.wake = wake.map_or(Wake::Never, Wake::At);
-        let is_new = stored.is_none();
-        let changed = Step { state: new.clone(), decisions: decisions.clone(), wake, waits: None }
-            .is_to_be_stored(stored.map(|stored| &stored.state));
-        if !is_new && !changed {
-            return None;
+        let is_to_be_stored = step.is_to_be_stored(stored.map(|stored| &stored.state));
+        let Step { state, mut decisions, wake, .. } = step;
+        let wake = wake.map_or(Wake::Never, Wake::At);
+        if !is_to_be_stored {
+            return (wake, None);
         }
         let (mut runs, mut records) = (Vec::new(), Vec::new());
-        decisions.retain_mut(|decision| match decision {
-            Decision::Start { slot, .. } => match run_of(dag, *slot, situation.now) {
-                Ok(run) => {
-                    runs.push(run);
-                    true
+        for decision in &mut decisions {
+            if let Decision::Start { slot, .. } = *decision {
+                match run_of(dag, slot, situation.now) {
+                    Ok(run) => runs.push(run),
+                    Err(reason) => {
+                        let (at, fate) = (slot.at, SlotFate::Failed);
+                        *decision = Decision::Record(SlotRecord { first: at, last: at, count: 1, fate, reason });
+                    }
                 }
-                Err(reason) => {
-                    let record = SlotRecord { first: slot.at, last: slot.at, count: 1, fate: SlotFate::Failed, reason };
-                    records.push(record.clone());
-                    *decision = Decision::Record(record);
-                    true
-                }
-            },
-            Decision::Record(record) => {
-                records.push(record.clone());
-                true
             }
-            Decision::CancelActive | Decision::Note(_) => true,
-        });
-        let step = NewStep { dag: dag.id.to_owned(), version: self.version, state: new, records, runs };
-        Some((step, decisions))
+            if let Decision::Record(record) = decision {
+                records.push(record.clone());
+            }
+        }
+        let step = NewStep { dag: dag.id.to_owned(), version: self.version, state, records, runs };
+        (wake, Some((step, decisions)))
     }
 }
 
