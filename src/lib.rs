@@ -201,7 +201,7 @@ pub mod tasks {
 #[cfg(feature = "testing")]
 pub mod testing {
     pub use taskflow_core::testing::{
-        Outcome, StubFn, Subject, Target, Test, TestError, check_dags, check_timetable, explore,
+        Outcome, ServiceTest, StubFn, Subject, Target, Test, TestError, check_dags, check_timetable, explore,
     };
 }
 

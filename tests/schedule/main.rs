@@ -8,3 +8,4 @@ mod service;
 mod steps;
 mod support;
 mod timetables;
+mod virtual_time;

@@ -16,7 +16,7 @@ use crate::callback::{DeliveryAttempt, PendingCallback};
 use crate::dag::Plan;
 use crate::engine::{Recorder, RecorderError, RunRequest, RunStart};
 use crate::run::TaskState;
-use crate::store::{Append, Appended, MemoryStore, Store, StoreRuntime};
+use crate::store::{Append, AppendTarget, Appended, MemoryStore, Request, RequestKind, RunGuard, Store, StoreRuntime};
 
 /// A journal without a writer.
 pub(crate) struct ManualJournal {
@@ -35,6 +35,19 @@ impl ManualJournal {
         let journal =
             Journal::builder().with_queue(Arc::clone(&store), Arc::clone(&queue), StoreRuntime::default(), None);
         ManualJournal { journal, store, queue, batch: Vec::new(), entries: 0 }
+    }
+
+    /// The journal of another process, over the same store.
+    pub(crate) fn beside(&self) -> Self {
+        let (store, queue) = (Arc::clone(&self.store), Queue::manual_journal());
+        let journal =
+            Journal::builder().with_queue(Arc::clone(&store), Arc::clone(&queue), StoreRuntime::default(), None);
+        ManualJournal { journal, store, queue, batch: Vec::new(), entries: 0 }
+    }
+
+    /// The journal, for operations. Its futures never wait: [`at_once`] has their results.
+    pub(crate) fn journal(&self) -> &Journal {
+        &self.journal
     }
 
     /// Opens the log of a new run.
@@ -71,6 +84,62 @@ impl ManualJournal {
             self.entries = last;
         }
         Ok(self.entries)
+    }
+
+    /// Returns what was taken, which counts as stored from now on: the caller stores it later, or
+    /// never, as if the process had died before.
+    ///
+    /// # Errors
+    ///
+    /// When the store refuses the graph of the run.
+    pub(crate) fn put_later(&mut self) -> Result<Vec<Append>, String> {
+        let mut parts = Vec::new();
+        for (log, append, last) in std::mem::take(&mut self.batch) {
+            if let Some(plan) = log.take_graph() {
+                at_once(self.store.put_graph(plan.hash(), &Graph::of(&plan).encode()))
+                    .map_err(|error| error.to_string())?;
+            }
+            match append.run {
+                AppendTarget::Existing { run, .. } => drop(log.stored(run)),
+                AppendTarget::New(_) => return Err("only a stored run can be stored later".to_owned()),
+            }
+            parts.push(append);
+            self.entries = last;
+        }
+        Ok(parts)
+    }
+
+    /// Stores what [`put_later`](ManualJournal::put_later) returned.
+    ///
+    /// # Errors
+    ///
+    /// When the store refuses it.
+    pub(crate) fn put_late(&self, part: Append) -> Result<(), String> {
+        match at_once(self.store.append(&[part])).map_err(|error| error.to_string())?.first() {
+            Some(Appended::Stored(_)) => Ok(()),
+            other => Err(format!("the store has refused a batch: {other:?}")),
+        }
+    }
+
+    /// Owns a run of this process for longer than its log does.
+    pub(crate) fn hold(&self, run_id: &str) -> Option<RunGuard> {
+        self.store.reserve(run_id)
+    }
+
+    /// The runs among these that somebody has asked to cancel, with who and why.
+    pub(crate) fn cancellations(&self, runs: &[i64]) -> Result<Vec<(i64, Note)>, JournalError> {
+        let requests = at_once(self.store.requests(runs))?.into_iter();
+        let cancellations = requests.filter(|(_, request)| request.what == RequestKind::Cancel);
+        Ok(cancellations.map(|(_, Request { run, by, reason, .. })| (run, Note { by, reason })).collect())
+    }
+
+    /// Cancels a run that nobody owns, at this time.
+    pub(crate) fn cancel(&self, run_id: &str, at: Timestamp, note: &Note) -> Result<(), JournalError> {
+        at_once(async {
+            let mut adopted = self.journal.adopt(run_id).await?;
+            adopted.at = Some(at);
+            adopted.cancel(note).await.map(drop)
+        })
     }
 
     /// Loses what waits: the process has died, or the disk has failed.
@@ -136,7 +205,7 @@ impl Drop for ManualJournal {
 }
 
 /// The result of a future that never waits, as those of the store in memory do not.
-fn at_once<R>(future: impl Future<Output = R>) -> R {
+pub(crate) fn at_once<R>(future: impl Future<Output = R>) -> R {
     let mut future = pin!(future);
     loop {
         if let Poll::Ready(answer) = future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {

@@ -77,7 +77,7 @@ pub use follow::{RunChange, RunFollower};
 pub(crate) use fuzz::fold_any;
 pub use journal::{Journal, JournalBuilder};
 #[cfg(feature = "testing")]
-pub(crate) use manual_journal::ManualJournal;
+pub(crate) use manual_journal::{ManualJournal, at_once};
 #[cfg(feature = "sqlite")]
 pub(crate) use permissions::tighten;
 pub use reading::RunSummary;

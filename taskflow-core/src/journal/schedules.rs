@@ -40,6 +40,11 @@ pub(crate) enum StepOutcome {
 }
 
 impl Journal {
+    /// How many steps of schedules were ever stored, by any process.
+    pub(crate) async fn schedule_steps(&self) -> Result<i64, JournalError> {
+        Ok(self.inner.store.schedule_steps().await?)
+    }
+
     /// The schedules of all DAGs that a service has seen.
     pub(crate) async fn schedules(&self) -> Result<HashMap<String, StoredSchedule>, JournalError> {
         let rows = self.inner.store.schedules().await?;

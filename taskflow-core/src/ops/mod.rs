@@ -57,6 +57,8 @@ pub use replay::{Replayed, replay};
 pub use resume::{interrupted, resume};
 pub use retry::retry;
 pub use schedules::{NextSlot, NextSlots, PastSlots, next_slots, past_slots, pause, unpause};
+#[cfg(feature = "testing")]
+pub(crate) use schedules::{pause_at, unpause_at};
 pub use send_event::{SentEvent, send_event};
 pub use settings::{DEFAULT_GRACE, durability, engine, fail_fast, grace, sync_mode};
 pub use start::{Draft, draft, start, trigger};

@@ -161,8 +161,17 @@ fn waiting(schedule: &Schedule, state: &ScheduleState) -> Vec<PastSlots> {
 ///
 /// When the DAG has no schedule or is paused, or the store cannot be written.
 pub async fn pause(journal: &Journal, dag: &DagDef, note: &Note, until: Option<Timestamp>) -> Result<Pause, OpsError> {
+    pause_at(journal, dag, note, until, Timestamp::now()).await
+}
+
+pub(crate) async fn pause_at(
+    journal: &Journal,
+    dag: &DagDef,
+    note: &Note,
+    until: Option<Timestamp>,
+    now: Timestamp,
+) -> Result<Pause, OpsError> {
     let schedule = schedule_of(dag)?;
-    let now = Timestamp::now();
     loop {
         let StoredSchedule { mut state, version } = state_of(journal, dag, &schedule, now).await?;
         if let Some(pause) = state.pause {
@@ -185,8 +194,16 @@ pub async fn pause(journal: &Journal, dag: &DagDef, note: &Note, until: Option<T
 ///
 /// When the DAG has no schedule or is not paused, or the store cannot be written.
 pub async fn unpause(journal: &Journal, dag: &DagDef, catchup: Catchup) -> Result<Vec<PastSlots>, OpsError> {
+    unpause_at(journal, dag, catchup, Timestamp::now()).await
+}
+
+pub(crate) async fn unpause_at(
+    journal: &Journal,
+    dag: &DagDef,
+    catchup: Catchup,
+    now: Timestamp,
+) -> Result<Vec<PastSlots>, OpsError> {
     let schedule = schedule_of(dag)?;
-    let now = Timestamp::now();
     loop {
         let StoredSchedule { state, version } = state_of(journal, dag, &schedule, now).await?;
         if state.pause.is_none() {
@@ -194,14 +211,16 @@ pub async fn unpause(journal: &Journal, dag: &DagDef, catchup: Catchup) -> Resul
         }
         let (state, records) = unpaused(&schedule, &state, now, catchup);
         if store(journal, dag, version, state, records.clone(), now).await? {
-            return Ok(records.into_iter().map(past).collect());
+            return Ok(records.into_iter().map(PastSlots::from).collect());
         }
     }
 }
 
-fn past(record: SlotRecord) -> PastSlots {
-    let SlotRecord { first, last, count, fate, reason } = record;
-    PastSlots { first, last, count, run: None, fate: fate.name().to_owned(), reason }
+impl From<SlotRecord> for PastSlots {
+    fn from(record: SlotRecord) -> Self {
+        let SlotRecord { first, last, count, fate, reason } = record;
+        PastSlots { first, last, count, run: None, fate: fate.name().to_owned(), reason }
+    }
 }
 
 /// The state of a schedule, or the one that a service would begin with now.

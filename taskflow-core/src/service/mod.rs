@@ -24,4 +24,6 @@ mod queue;
 mod schedules;
 mod serving;
 
+#[cfg(feature = "testing")]
+pub(crate) use schedules::Schedules;
 pub use serving::{Service, ServiceEvent, ServiceOptions};

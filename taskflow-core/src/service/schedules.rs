@@ -15,14 +15,20 @@ use crate::store::{RunFilter, RunOrder};
 
 /// The schedules of the DAGs that a service serves.
 #[derive(Debug)]
-pub(super) struct Schedules(Vec<Scheduled>);
+pub(crate) struct Schedules {
+    dags: Vec<Scheduled>,
+    /// How many steps the store had when the states were read, and how many were stored since.
+    steps: Option<i64>,
+    /// The clock at the last turn.
+    clock: Timestamp,
+}
 
 #[derive(Debug)]
 struct Scheduled {
     dag: &'static DagDef,
     schedule: Schedule,
-    /// The version of the state at its last step.
-    version: i64,
+    /// What the store has of it.
+    stored: Option<StoredSchedule>,
     /// When to step it again.
     wake: Wake,
 }
@@ -37,30 +43,31 @@ enum Wake {
 
 impl Schedules {
     /// The schedules of these DAGs, and why some of them cannot be served.
-    pub(super) fn of(dags: &[&'static DagDef]) -> (Self, Vec<ServiceEvent>) {
+    pub(crate) fn of(dags: &[&'static DagDef]) -> (Self, Vec<ServiceEvent>) {
         let (mut scheduled, mut events) = (Vec::new(), Vec::new());
         for &dag in dags {
             match dag.options.schedule(dag.id) {
-                Ok(Some(schedule)) => scheduled.push(Scheduled { dag, schedule, version: 0, wake: Wake::Now }),
+                Ok(Some(schedule)) => scheduled.push(Scheduled { dag, schedule, stored: None, wake: Wake::Now }),
                 Ok(None) => {}
                 Err(error) => events.push(ServiceEvent::Unserved { dag: dag.id, reason: error.to_string() }),
             }
         }
-        (Schedules(scheduled), events)
+        (Schedules { dags: scheduled, steps: None, clock: Timestamp::EPOCH }, events)
     }
 
     pub(super) fn len(&self) -> usize {
-        self.0.len()
+        self.dags.len()
     }
 
     /// The DAG may have room: one of its runs has ended.
-    pub(super) fn run_ended(&mut self, dag: &str) {
-        self.0.iter_mut().filter(|scheduled| scheduled.dag.id == dag).for_each(|scheduled| scheduled.wake = Wake::Now);
+    pub(crate) fn run_ended(&mut self, dag: &str) {
+        let of_dag = self.dags.iter_mut().filter(|scheduled| scheduled.dag.id == dag);
+        of_dag.for_each(|scheduled| scheduled.wake = Wake::Now);
     }
 
     /// When the next one is due.
-    pub(super) fn wake(&self) -> Option<Timestamp> {
-        let wakes = self.0.iter().filter_map(|scheduled| match scheduled.wake {
+    pub(crate) fn wake(&self) -> Option<Timestamp> {
+        let wakes = self.dags.iter().filter_map(|scheduled| match scheduled.wake {
             Wake::Now => Some(Timestamp::EPOCH),
             Wake::At(at) => Some(at),
             Wake::Never => None,
@@ -69,45 +76,50 @@ impl Schedules {
     }
 
     /// Steps the schedules that are due or were changed, and stores the outcome.
-    pub(super) async fn turn(&mut self, journal: &Journal, events: &mut Vec<ServiceEvent>) -> Result<(), OpsError> {
-        if self.0.is_empty() {
+    pub(crate) async fn turn(
+        &mut self,
+        journal: &Journal,
+        now: Timestamp,
+        events: &mut Vec<ServiceEvent>,
+    ) -> Result<(), OpsError> {
+        if self.dags.is_empty() {
             return Ok(());
         }
-        let mut stored = journal.schedules().await?;
-        let now = Timestamp::now();
-        let is_due = |scheduled: &Scheduled| {
-            let version = stored.get(scheduled.dag.id).map_or(0, |stored| stored.version);
-            version != scheduled.version
-                || match scheduled.wake {
-                    Wake::Now => true,
-                    Wake::At(at) => at <= now,
-                    Wake::Never => false,
-                }
+        self.read_changes(journal).await?;
+        if now < self.clock {
+            // Each schedule notes that the clock went back, and none is due before it is there
+            // again.
+            self.dags.iter_mut().for_each(|scheduled| scheduled.wake = Wake::Now);
+        }
+        self.clock = now;
+        let is_due = |scheduled: &Scheduled| match scheduled.wake {
+            Wake::Now => true,
+            Wake::At(at) => at <= now,
+            Wake::Never => false,
         };
-        let due: Vec<usize> = (0..self.0.len()).filter(|&at| is_due(&self.0[at])).collect();
+        let due: Vec<usize> = (0..self.dags.len()).filter(|&at| is_due(&self.dags[at])).collect();
         if due.is_empty() {
             return Ok(());
         }
         let active = active_runs(journal).await?;
         let (mut steps, mut decided) = (Vec::new(), Vec::new());
         for at in due {
-            let scheduled = &mut self.0[at];
+            let scheduled = &mut self.dags[at];
             let id = scheduled.dag.id;
-            let stored = stored.remove(id);
             let unsuccessful = match scheduled.schedule.after_previous {
                 true => unsuccessful(journal, id).await?,
                 false => None,
             };
             let situation = Situation { now, active: active.get(id).copied().unwrap_or(0), unsuccessful };
-            scheduled.version = stored.as_ref().map_or(0, |stored| stored.version);
             // Until the outcome is stored, the schedule stays due: if the store fails, it is
             // stepped again.
             scheduled.wake = Wake::Now;
-            let (wake, new) = scheduled.step(stored.as_ref(), &situation, events);
+            let (wake, new) = scheduled.step(&situation, events);
             match new {
                 Some((new, decisions)) => {
+                    let stored = StoredSchedule { state: new.state.clone(), version: new.version + 1 };
                     steps.push(new);
-                    decided.push((at, wake, decisions));
+                    decided.push((at, wake, stored, decisions));
                 }
                 None => scheduled.wake = wake,
             }
@@ -116,15 +128,36 @@ impl Schedules {
             return Ok(());
         }
         let outcomes = journal.store_steps(steps, now).await?;
-        for ((at, wake, decisions), outcome) in decided.into_iter().zip(outcomes) {
-            // After a conflict it stays due.
+        for ((at, wake, stored, decisions), outcome) in decided.into_iter().zip(outcomes) {
+            // After a conflict it stays due, and its state is read again.
             if matches!(outcome, StepOutcome::Stored(_)) {
-                let scheduled = &mut self.0[at];
-                scheduled.version += 1;
+                let scheduled = &mut self.dags[at];
+                scheduled.stored = Some(stored);
                 scheduled.wake = wake;
+                self.steps = self.steps.map(|steps| steps + 1);
                 report(journal, scheduled.dag.id, decisions, events).await?;
             }
         }
+        Ok(())
+    }
+
+    /// Reads the states again if another process has stored a step. Those that have changed are
+    /// due.
+    async fn read_changes(&mut self, journal: &Journal) -> Result<(), OpsError> {
+        let steps = journal.schedule_steps().await?;
+        if self.steps == Some(steps) {
+            return Ok(());
+        }
+        let mut stored = journal.schedules().await?;
+        for scheduled in &mut self.dags {
+            let stored = stored.remove(scheduled.dag.id);
+            if stored != scheduled.stored {
+                scheduled.stored = stored;
+                scheduled.wake = Wake::Now;
+            }
+        }
+        // A step that is stored between the two reads is noticed at the next turn.
+        self.steps = Some(steps);
         Ok(())
     }
 }
@@ -132,13 +165,9 @@ impl Schedules {
 impl Scheduled {
     /// Steps the schedule. Returns when to step it again, and what is to be stored, if there is
     /// something.
-    fn step(
-        &self,
-        stored: Option<&StoredSchedule>,
-        situation: &Situation,
-        events: &mut Vec<ServiceEvent>,
-    ) -> (Wake, Option<(NewStep, Vec<Decision>)>) {
+    fn step(&self, situation: &Situation, events: &mut Vec<ServiceEvent>) -> (Wake, Option<(NewStep, Vec<Decision>)>) {
         let dag = self.dag;
+        let stored = self.stored.as_ref();
         let state = match stored {
             Some(stored) => Some(stored.state.clone()),
             None if dag.options.paused => Some(ScheduleState::first_seen(&self.schedule, situation.now, true)),
@@ -174,7 +203,13 @@ impl Scheduled {
                 records.push(record.clone());
             }
         }
-        let step = NewStep { dag: dag.id.to_owned(), version: self.version, state, records, runs };
+        let step = NewStep {
+            dag: dag.id.to_owned(),
+            version: stored.map_or(0, |stored| stored.version),
+            state,
+            records,
+            runs,
+        };
         (wake, Some((step, decisions)))
     }
 }

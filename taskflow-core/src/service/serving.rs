@@ -153,7 +153,7 @@ impl Service {
     }
 
     async fn turn(&mut self) -> Result<(), OpsError> {
-        self.schedules.turn(&self.journal, &mut self.events).await?;
+        self.schedules.turn(&self.journal, Timestamp::now(), &mut self.events).await?;
         self.queue.turn(&self.journal, &mut self.events).await
     }
 

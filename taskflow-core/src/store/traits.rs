@@ -181,6 +181,10 @@ pub(crate) trait PoolStore: Send + Sync {
 /// The schedules of DAGs: which of their slots are decided. They are apart from the runs, so that
 /// deleting runs brings no slot back.
 pub(crate) trait ScheduleStore: Send + Sync {
+    /// How many steps of schedules were ever stored: a cheap way to notice steps of other
+    /// processes.
+    fn schedule_steps(&self) -> StoreFuture<'_, i64>;
+
     /// The schedules of all DAGs that a service has seen, by id.
     fn schedules(&self) -> StoreFuture<'_, Vec<ScheduleRow>>;
 

@@ -7,6 +7,7 @@
 //! - `faults`: injected faults. `test_world`: applies script and faults to a simulated run.
 //! - `session`: a run across crashes of its process; documents the protocol. `invariants`: what
 //!   holds despite all faults.
+//! - [`ServiceTest`]: schedules and their runs over months, with crashes and a clock that is set.
 //! - [`explore`]: many interleavings with random faults. [`check_dags`]: every DAG of the program.
 //!   [`check_timetable`]: a timetable of one's own.
 
@@ -17,6 +18,7 @@ mod faults;
 mod invariants;
 mod outcome;
 mod script;
+mod service;
 mod session;
 mod stub;
 mod subject;
@@ -28,6 +30,7 @@ pub use check::check_dags;
 pub use explore::explore;
 pub use outcome::Outcome;
 pub use script::Target;
+pub use service::ServiceTest;
 pub use session::TestError;
 pub use stub::StubFn;
 pub use subject::Subject;

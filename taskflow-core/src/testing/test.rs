@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::faults::{Faults, SentEvent};
 use super::outcome::Outcome;
 use super::script::{Behaviour, Script, Selection, Target, panics, skips};
+use super::service::ServiceTest;
 use super::session::{SimOptions, TestError, run_sessions};
 use super::stub::StubFn;
 use super::subject::Subject;
@@ -92,6 +93,13 @@ impl<T: Value> Test<T> {
             is_stored: false,
             result: PhantomData,
         }
+    }
+}
+
+impl Test<()> {
+    /// A test of a service: see [`ServiceTest`].
+    pub fn service() -> ServiceTest {
+        ServiceTest::new()
     }
 }
 
@@ -367,6 +375,17 @@ impl<T: Value> Test<T> {
         let mut world = TestWorld::new(script, faults, seed, self.logical_date, is_stored);
         let report = run_sessions(&options, &mut world)?;
         Ok(Outcome::new(report, world))
+    }
+
+    /// The behaviour of the tasks, and how many of them run at once.
+    ///
+    /// # Errors
+    ///
+    /// What the test names and does not exist.
+    pub(super) fn into_script(mut self) -> Result<(Script, usize), TestError> {
+        let plan = self.plan.clone()?;
+        self.mistakes.extend(self.script.mistakes(&plan));
+        if self.mistakes.is_empty() { Ok((self.script, self.workers)) } else { Err(TestError::Mistakes(self.mistakes)) }
     }
 
     fn complete_params(&mut self, plan: &Plan, info: &RunInfo) -> Vec<AnyValue> {

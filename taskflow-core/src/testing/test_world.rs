@@ -16,6 +16,7 @@ use crate::engine::{Interference, Part, SimHooks, Starting, Values};
 use crate::journal::{JournalError, ManualJournal, TaskFilter};
 use crate::machine::Machine;
 use crate::run::{Event, TaskIndex, TaskState};
+use crate::store::Append;
 use crate::task::Notification;
 use crate::value::AnyValue;
 
@@ -38,6 +39,10 @@ pub(super) struct TestWorld {
     /// Whether tasks were cleared or marked after the run had ended.
     pub(super) is_edited: bool,
     pub(super) start: Timestamp,
+    /// What the run has stored, and when: the test of a service stores it at that time.
+    pub(super) later: Option<Vec<(Timestamp, Append)>>,
+    /// The time of the last step.
+    now: Timestamp,
     /// The entries stored by earlier sessions.
     pub(super) stored_before: u64,
     /// The entries stored by all sessions.
@@ -62,6 +67,8 @@ impl TestWorld {
             steps: 0,
             is_edited: false,
             start,
+            later: None,
+            now: start,
             stored_before: 0,
             stored: 0,
             commits: 0,
@@ -158,6 +165,7 @@ impl SimHooks for TestWorld {
 
     fn interfere(&mut self, now: Timestamp) -> Option<Interference> {
         self.steps += 1;
+        self.now = now;
         if is_reached(&mut self.faults.crash_at_steps, self.steps - 1)
             || is_reached(&mut self.faults.crash_after, self.stored)
         {
@@ -236,6 +244,10 @@ impl SimHooks for TestWorld {
     fn store_batch(&mut self) -> Result<(), String> {
         let Some(journal) = &mut self.journal else { return Ok(()) };
         self.commits += 1;
+        if let Some(later) = &mut self.later {
+            later.extend(journal.put_later()?.into_iter().map(|part| (self.now, part)));
+            return Ok(());
+        }
         if self.faults.failing_store == Some(self.commits) {
             let reason = "the journal cannot be written (a fault of the test)";
             journal.lose(reason);

@@ -15,8 +15,12 @@ const ALL: [&str; 5] = ["--workspace", "--exclude", "taskflow-benches", "--all-f
 
 /// Makes randomized tests run longer. It is not passed to cargo.
 const LONG_WORD: &str = "--long";
-const LONG: [(&str, &str); 3] =
-    [("TASKFLOW_CRASHES", "1000"), ("TASKFLOW_SIMULATIONS", "100000"), ("PROPTEST_CASES", "2000")];
+const LONG: [(&str, &str); 4] = [
+    ("TASKFLOW_CRASHES", "1000"),
+    ("TASKFLOW_SIMULATIONS", "100000"),
+    ("TASKFLOW_SERVICES", "10000"),
+    ("PROPTEST_CASES", "2000"),
+];
 
 /// The tests of compiler messages. They run one compiler at a time, with their own target
 /// directory, and take longer than all other tests together, so they run in the background.

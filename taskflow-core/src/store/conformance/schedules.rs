@@ -52,6 +52,7 @@ async fn stored(store: &dyn Store, step: ScheduleStep) -> Vec<Appended> {
 
 async fn a_step_stores_its_state_its_slots_and_its_runs(store: &dyn Store) {
     assert_eq!(store.schedule("etl").await.unwrap(), None);
+    assert_eq!(store.schedule_steps().await.unwrap(), 0);
     let first = step("etl", 1, vec![slot("etl", 5)], vec![run("a"), run("b")]);
     assert_eq!(stored(store, first.clone()).await, [Appended::Stored(1), Appended::Stored(2)]);
     assert_eq!(store.schedule("etl").await.unwrap(), Some(first.row.clone()));
@@ -62,6 +63,8 @@ async fn a_step_stores_its_state_its_slots_and_its_runs(store: &dyn Store) {
     let second = step("etl", 2, vec![], vec![]);
     assert_eq!(stored(store, second.clone()).await, []);
     assert_eq!(store.schedules().await.unwrap(), [second.row]);
+    stored(store, step("log", 1, vec![], vec![])).await;
+    assert_eq!(store.schedule_steps().await.unwrap(), 3);
 }
 
 async fn a_step_from_an_old_version_stores_nothing(store: &dyn Store) {

@@ -62,6 +62,9 @@ impl Owned {
 #[derive(Debug, Default)]
 struct Data {
     runs: BTreeMap<i64, Run>,
+    by_id: HashMap<String, i64>,
+    /// The runs that have not ended.
+    open: BTreeSet<i64>,
     /// The last numbers of runs, tickets and requests: no number is used again.
     last_run: i64,
     last_ticket: i64,
@@ -113,7 +116,10 @@ impl Data {
                     run.segments.extend(part.segment.clone());
                     run.update(part.update.as_ref());
                     if run.row.state.is_terminal() {
+                        self.open.remove(&number);
                         self.requests.retain(|_, request| request.run != number);
+                    } else {
+                        self.open.insert(number);
                     }
                     Appended::Stored(number)
                 }
@@ -140,14 +146,17 @@ impl Data {
         };
         let mut run =
             Run { row, params: new.params.clone(), segments: Vec::new(), admission: None, former: BTreeSet::new() };
-        let taken = self.runs.values().any(|run| run.row.info.run_id == new.info.run_id);
-        if taken || !run.expects(part.segment.as_ref()) {
+        if self.by_id.contains_key(&new.info.run_id) || !run.expects(part.segment.as_ref()) {
             return Appended::Taken;
         }
         run.segments.extend(part.segment.clone());
         run.update(part.update.as_ref());
         run.former.clear();
         self.last_run += 1;
+        self.by_id.insert(new.info.run_id.clone(), self.last_run);
+        if !run.row.state.is_terminal() {
+            self.open.insert(self.last_run);
+        }
         self.runs.insert(self.last_run, run);
         Appended::Stored(self.last_run)
     }
@@ -180,6 +189,8 @@ impl Data {
         }
         let run = run.remove();
         let run_id = &run.row.info.run_id;
+        self.by_id.remove(run_id);
+        self.open.remove(&number);
         self.outbox.remove(run_id);
         self.deliveries.retain(|(of, _), _| of != run_id);
         self.requests.retain(|_, request| request.run != number);
@@ -251,7 +262,10 @@ impl RunStore for MemoryStore {
     }
 
     fn run_by_id<'a>(&'a self, run_id: &'a str) -> StoreFuture<'a, Option<RunRow>> {
-        self.with(|data| data.runs.values().find(|run| run.row.info.run_id == run_id).map(|run| self.owned.row(run)))
+        self.with(|data| {
+            let number = data.by_id.get(run_id)?;
+            data.runs.get(number).map(|run| self.owned.row(run))
+        })
     }
 
     fn find<'a>(&'a self, text: &'a str, limit: u32) -> StoreFuture<'a, Vec<RunRow>> {
@@ -271,10 +285,17 @@ impl RunStore for MemoryStore {
 
     fn runs<'a>(&'a self, filter: &'a RunFilter) -> StoreFuture<'a, Vec<RunRow>> {
         self.with(|data| {
-            let mut rows: Vec<RunRow> = data.runs.values().map(|run| self.owned.row(run)).collect();
-            rows.retain(|row| {
-                filter.allows(row) && (filter.states.is_empty() || filter.states.contains(&row.present_state()))
-            });
+            let is_open = |state: &RunState| !state.is_terminal();
+            let runs: Box<dyn Iterator<Item = &Run>> = if !filter.states.is_empty() && filter.states.iter().all(is_open)
+            {
+                Box::new(data.open.iter().filter_map(|number| data.runs.get(number)))
+            } else {
+                Box::new(data.runs.values())
+            };
+            let allowed = runs.filter(|run| filter.allows(&run.row)).map(|run| self.owned.row(run));
+            let mut rows: Vec<RunRow> = allowed
+                .filter(|row| filter.states.is_empty() || filter.states.contains(&row.present_state()))
+                .collect();
             rows.sort_by_key(|row| {
                 let place = row.cursor(filter.order);
                 std::cmp::Reverse((place.at, place.number))
@@ -374,7 +395,7 @@ impl Outbox for MemoryStore {
 
     fn record_deliveries<'a>(&'a self, run_id: &'a str, attempts: &'a [DeliveryAttempt]) -> StoreFuture<'a, ()> {
         self.with(|data| {
-            if data.runs.values().any(|run| run.row.info.run_id == run_id) {
+            if data.by_id.contains_key(run_id) {
                 let by_key = |attempt: &DeliveryAttempt| ((run_id.to_owned(), attempt.key.clone()), attempt.clone());
                 data.deliveries.extend(attempts.iter().map(by_key));
             }

@@ -6,6 +6,10 @@ use crate::store::schedule_rows::{ScheduleRow, ScheduleStep, SlotRow, Stepped};
 use crate::store::traits::{ScheduleStore, StoreFuture};
 
 impl ScheduleStore for MemoryStore {
+    fn schedule_steps(&self) -> StoreFuture<'_, i64> {
+        self.with(|data| data.schedules.values().map(|row| row.version).sum())
+    }
+
     fn schedules(&self) -> StoreFuture<'_, Vec<ScheduleRow>> {
         self.with(|data| data.schedules.values().cloned().collect())
     }

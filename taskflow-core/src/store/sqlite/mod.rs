@@ -298,6 +298,10 @@ impl PoolStore for SqliteStore {
 }
 
 impl ScheduleStore for SqliteStore {
+    fn schedule_steps(&self) -> StoreFuture<'_, i64> {
+        store_future(schedules::steps(self))
+    }
+
     fn schedules(&self) -> StoreFuture<'_, Vec<ScheduleRow>> {
         store_future(schedules::schedules(self))
     }

@@ -12,6 +12,11 @@ use crate::store::rows::Appended;
 use crate::store::schedule_rows::{ScheduleRow, ScheduleStep, SlotRow, Stepped};
 use crate::store::traits::StoreError;
 
+pub(super) async fn steps(store: &SqliteStore) -> Result<i64, StoreError> {
+    let rows = Question::new("SELECT coalesce(sum(version), 0) FROM schedules").ask(store).await?;
+    rows.first().map_or(Ok(0), |row| get(store, row, 0, || "the schedules".to_owned()))
+}
+
 pub(super) async fn schedules(store: &SqliteStore) -> Result<Vec<ScheduleRow>, StoreError> {
     let sql = "SELECT dag, version, state, updated, checksum FROM schedules ORDER BY dag";
     let rows = Question::new(sql).ask(store).await?;
