@@ -9,8 +9,8 @@
 //! 3. A claimed run is simulated to its end at once. What it stores is kept with its time, and is
 //!    stored when the test gets there. Until then the run counts as running, and whoever crashes or
 //!    cancels it loses exactly what it would have stored later.
-//! 4. The test then advances to whatever comes first: a schedule that is due, an entry of a run, the
-//!    end of the run, or the time that the test was told to run until.
+//! 4. The test then advances to whatever comes first: a schedule that is due, an entry of a run,
+//!    the end of the run, or the time that the test was told to run until.
 //! 5. A crash drops everything but the store. The next service resumes the interrupted runs first.
 
 use std::collections::VecDeque;
