@@ -185,6 +185,28 @@ fn a_paused_dag_waits_for_somebody() {
     assert_eq!(home.call(&["unpause", "careful"]).code, Some(2));
 }
 
+/// Case 39.
+#[test]
+fn a_dag_that_fails_again_and_again_is_paused() {
+    let home = Home::new();
+    let service = home.serve("guarded,seconds");
+    let pause = || home.call(&["next", "guarded", "--output", "json"]).json()[0]["pause"].clone();
+    eventually("it is paused", || pause().is_object());
+    assert_eq!(home.count("guarded", "failed"), 2);
+    let (by, reason) = (pause()["by"].clone(), pause()["reason"].clone());
+    let last = home.runs("guarded")[1]["run_id"].as_str().expect("an id").to_owned();
+    assert_eq!(by, "the option `pause_after_failures`");
+    assert_eq!(reason, format!("2 runs in a row failed, the last one is {last}"));
+    std::fs::write(home.hold(), "").expect("temporary files can be written");
+    assert_eq!(home.call(&["unpause", "guarded"]).code, Some(0));
+    eventually("it runs again", || home.count("guarded", "success") >= 2);
+    assert!(pause().is_null(), "a success in between resets");
+    std::fs::remove_file(home.hold()).expect("it is there");
+    eventually("it is paused again", || pause().is_object());
+    assert_eq!(home.count("guarded", "failed"), 4);
+    assert_eq!(service.stop(), Some(0));
+}
+
 #[test]
 fn a_service_tells_systemd_when_it_is_ready_and_when_it_stops() {
     let home = Home::new();

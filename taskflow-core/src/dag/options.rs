@@ -63,6 +63,9 @@ macro_rules! dag_options {
             spread: Option<Duration> = None, hash(never), show(duration);
             /// Whether the schedule of a new DAG is paused until somebody unpauses it.
             paused: bool = false, hash(never), show(switch);
+            /// How many runs of the schedule fail in a row before the DAG is paused. Default: it is
+            /// not.
+            pause_after_failures: Option<u32> = None, hash(never), show(value);
             /// Tags to find the DAG by.
             tags: &'static [&'static str] = &[], hash(always), show(tags);
             /// The options of its tasks where they set none themselves.

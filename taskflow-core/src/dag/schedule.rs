@@ -38,6 +38,7 @@ impl DagOptions {
         schedule.overlap = self.overlap.unwrap_or(schedule.overlap);
         schedule.max_active_runs = self.max_active_runs.unwrap_or(schedule.overlap.default_max_active_runs());
         schedule.after_previous = self.after_previous;
+        schedule.pause_after_failures = self.pause_after_failures;
         Ok(Some(match self.spread {
             Some(spread) => schedule.spread(dag_id, spread),
             None => schedule,

@@ -29,6 +29,10 @@ pub struct ScheduleState {
     pub fingerprint: String,
     /// Who paused the DAG.
     pub pause: Option<Pause>,
+    /// The slot of the last failed run that `pause_after_failures` has counted. It and earlier ones
+    /// do not count again, so that unpausing the DAG does not pause it at once.
+    #[serde(default)]
+    pub failures_until: Option<Timestamp>,
 }
 
 impl ScheduleState {
@@ -58,6 +62,7 @@ impl ScheduleState {
             clock_went_back: false,
             fingerprint: schedule.recurrence.fingerprint(),
             pause: paused.then(pause),
+            failures_until: None,
         }
     }
 }

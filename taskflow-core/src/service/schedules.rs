@@ -10,7 +10,9 @@ use crate::engine::RunRequest;
 use crate::journal::{Journal, NewStep, Note, QueuedRun, StepOutcome, StoredSchedule};
 use crate::ops::{self, OpsError};
 use crate::run::{RunInfo, RunState, RunType};
-use crate::schedule::{Decision, Schedule, ScheduleState, Situation, Slot, SlotFate, SlotRecord, Step, step};
+use crate::schedule::{
+    Decision, FailedRun, Schedule, ScheduleState, Situation, Slot, SlotFate, SlotRecord, Step, step,
+};
 use crate::store::{RunFilter, RunOrder};
 
 /// The schedules of the DAGs that a service serves.
@@ -98,7 +100,11 @@ impl Schedules {
                 true => unsuccessful(journal, id).await?,
                 false => None,
             };
-            let situation = Situation { now, active: active.get(id).copied().unwrap_or(0), unsuccessful };
+            let failures = match scheduled.schedule.pause_after_failures {
+                Some(limit) => failures(journal, id, limit).await?,
+                None => Vec::new(),
+            };
+            let situation = Situation { now, active: active.get(id).copied().unwrap_or(0), unsuccessful, failures };
             scheduled.version = stored.as_ref().map_or(0, |stored| stored.version);
             // Until the outcome is stored, the schedule stays due: if the store fails, it is
             // stepped again.
@@ -217,6 +223,21 @@ async fn unsuccessful(journal: &Journal, dag: &str) -> Result<Option<String>, Op
     };
     let last = journal.runs(&filter).await?.into_iter().next();
     Ok(last.filter(|run| run.state != RunState::Success).map(|run| run.info.run_id))
+}
+
+/// The runs of the schedule that have failed since the last one that succeeded, at most `limit`. A
+/// run that was cancelled, or has not ended, is neither.
+async fn failures(journal: &Journal, dag: &str, limit: u32) -> Result<Vec<FailedRun>, OpsError> {
+    let filter = RunFilter {
+        dag: Some(dag.to_owned()),
+        states: vec![RunState::Success, RunState::Failed],
+        run_types: vec![RunType::Scheduled],
+        order: RunOrder::LogicalDate,
+        limit: Some(limit),
+        ..RunFilter::default()
+    };
+    let failed = journal.runs(&filter).await?.into_iter().take_while(|run| run.state == RunState::Failed);
+    Ok(failed.map(|run| FailedRun { slot: run.info.logical_date, run_id: run.info.run_id }).collect())
 }
 
 /// Carries out decisions that are stored, and reports them.

@@ -147,6 +147,7 @@ fn check_schedule(options: &Options, has_schedule: bool, errors: &mut Errors) {
             ("after_previous", options.after_previous.as_ref().map(|flag| flag.span)),
             ("spread", options.spread.as_ref().map(|spread| spread.span)),
             ("paused", options.paused.as_ref().map(|paused| paused.span)),
+            ("pause_after_failures", options.pause_after_failures.as_ref().map(|limit| limit.span)),
         ];
         for (name, span) in dependent {
             if let Some(span) = span {

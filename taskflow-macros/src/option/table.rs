@@ -202,6 +202,9 @@ options! {
     spread: kind::PositiveDuration, [Dag], r#"spread = "10m""#, also ["jitter"] => spread;
     /// Whether the schedule of a new DAG is paused.
     paused: kind::Switch, [Dag], "paused", also ["is_paused_upon_creation"] => paused;
+    /// How many runs of the schedule fail in a row before the DAG is paused.
+    pause_after_failures: kind::PositiveInteger, [Dag], "pause_after_failures = 3",
+        also ["max_consecutive_failed_dag_runs"] => pause_after_failures;
     /// How many runs may be active at once.
     max_active_runs: kind::PositiveInteger, [Dag], "max_active_runs = 1" => max_active_runs;
     /// How many tasks of a run may be active at once.
