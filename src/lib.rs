@@ -159,7 +159,7 @@ pub mod render {
 
 /// When DAGs are due: cron expressions, time zones, timetables and their slots.
 pub mod schedule {
-    pub use taskflow_core::dag::ScheduleError;
+    pub use taskflow_core::dag::{Expression, ScheduleError, ScheduleSource};
     pub use taskflow_core::schedule::{
         CATCHUP_WINDOW, Calendar, Catchup, Cron, CronError, Crons, Dates, Decision, Every, EveryError, Exceptions,
         FailedRun, First, GRACE, Note, Overlap, Pause, Recurrence, RecurrenceError, Schedule, ScheduleState, Shift,
