@@ -30,6 +30,10 @@ impl Home {
         self.directory.path().join("hold")
     }
 
+    fn panic(&self) -> PathBuf {
+        self.directory.path().join("panic")
+    }
+
     fn call(&self, words: &[&str]) -> ProgramOutput {
         call_at(&self.path(), "serves", words)
     }
@@ -38,7 +42,11 @@ impl Home {
     fn serve(&self, only: &str) -> Service {
         let mut program = program_with_signals("serves");
         program.args(["serve", "--quiet", "--only", only]).env("TASKFLOW_HOME", self.path());
-        program.env("SERVES_HOLD", self.hold()).stdin(Stdio::null()).stdout(Stdio::null());
+        program
+            .env("SERVES_HOLD", self.hold())
+            .env("SERVES_PANIC", self.panic())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null());
         Service(program.spawn().expect("a built program starts"))
     }
 
@@ -161,6 +169,50 @@ fn a_default_that_panics_fails_its_slot_and_no_other_dag() {
         assert!(reason.contains("no value for 20"), "{reason}");
     }
     assert_eq!(home.runs("failing").len(), 0);
+}
+
+/// Case 51: the slot has failed with the reason, and the next one is tried.
+#[test]
+fn a_default_that_fails_holds_up_no_later_slot() {
+    let home = Home::new();
+    let service = home.serve("choosy");
+    eventually("runs between failed slots", || home.count("choosy", "success") > 1);
+    assert_eq!(service.stop(), Some(0));
+    let slots = home.slots("choosy");
+    assert!(slots.iter().any(|slot| slot["fate"] == "failed"));
+    for pair in slots.windows(2) {
+        assert_ne!(pair[0]["fate"] == "failed", pair[1]["fate"] == "failed", "they take turns: {slots:?}");
+        assert_eq!(time(&pair[0]["first"]).since(time(&pair[1]["first"])), Duration::from_secs(1), "{slots:?}");
+    }
+    let failed = slots.iter().find(|slot| slot["fate"] == "failed").expect("one has failed");
+    assert_eq!(failed["reason"], "parameter `odd`: `1` is not in the range 0..=0");
+}
+
+/// Case 50.
+#[test]
+fn a_timetable_that_panics_pauses_its_dag_and_no_other() {
+    let home = Home::new();
+    std::fs::write(home.panic(), "").expect("temporary files can be written");
+    let service = home.serve("tides,seconds");
+    let pause = || home.call(&["next", "tides", "--output", "json"]).json()[0]["pause"].clone();
+    eventually("it is paused", || pause().is_object());
+    let reason = pause()["reason"].as_str().expect("a reason").to_owned();
+    assert!(reason.starts_with("the timetable panicked at tests/fixtures/serves.rs:"), "{reason}");
+    assert!(reason.ends_with(": no tide tables"), "{reason}");
+    assert_eq!(pause()["by"], "the service");
+    eventually("the other one runs", || home.count("seconds", "success") > 1);
+    let late = |run: &Value| time(&run["created"]).since(time(&run["logical_date"]));
+    assert!(home.runs("seconds").iter().all(|run| late(run) < Duration::from_secs(1)), "on time");
+    // The next process has the same timetable.
+    assert_eq!(service.stop(), Some(0));
+    let service = home.serve("tides,seconds");
+    let before = home.count("seconds", "success");
+    eventually("the other one runs again", || home.count("seconds", "success") > before);
+    assert_eq!(home.runs("tides").len(), 0);
+    std::fs::remove_file(home.panic()).expect("it is there");
+    assert_eq!(home.call(&["unpause", "tides"]).code, Some(0));
+    eventually("it runs", || home.count("tides", "success") > 0);
+    assert_eq!(service.stop(), Some(0));
 }
 
 #[test]

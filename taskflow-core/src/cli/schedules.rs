@@ -7,7 +7,7 @@ use super::error::{CliError, Exit};
 use super::grid::{Cell, Column, Table};
 use super::home::Home;
 use super::terminal::Terminal;
-use super::{args, format, run_args};
+use super::{args, drive, format, run_args};
 use crate::base::Timestamp;
 use crate::dag::DagDef;
 use crate::ops::{self, NextSlots, PastSlots};
@@ -82,14 +82,24 @@ pub(super) fn next(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Re
     let default = if chosen.len() == 1 { 10 } else { 1 };
     let count = matches.get_one::<u16>("count").map_or(default, |count| usize::from(*count));
     let journal = home.existing_journal()?;
-    let mut all = Vec::new();
+    drive::quiet_panics();
+    let (mut all, mut exit) = (Vec::new(), Exit::Success);
     for dag in chosen {
-        all.push(home.wait(ops::next_slots(journal.as_ref(), dag, Timestamp::now(), count))?);
+        match home.wait(ops::next_slots(journal.as_ref(), dag, Timestamp::now(), count)) {
+            Ok(slots) => all.push(slots),
+            // The timetable of one DAG does not hide the others.
+            Err(CliError::Failure(error)) if named.is_none() => {
+                terminal.error(&format!("`{}`: {error}", dag.id));
+                exit = Exit::Failure;
+            }
+            Err(error) => return Err(error),
+        }
     }
     if args::wants_json(matches) {
-        return run_args::print_json(&all, terminal);
+        run_args::print_json(&all, terminal)?;
+        return Ok(exit);
     }
-    if all.is_empty() {
+    if all.is_empty() && exit == Exit::Success {
         terminal.note("no DAG of this program has a schedule");
         return Ok(Exit::Success);
     }
@@ -104,7 +114,7 @@ pub(super) fn next(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Re
             ));
         }
     }
-    Ok(Exit::Success)
+    Ok(exit)
 }
 
 fn next_table(all: &[NextSlots], terminal: &Terminal) -> String {

@@ -238,7 +238,9 @@ struct Stepper<'a> {
 impl Stepper<'_> {
     fn note_timetable(&mut self) {
         let fingerprint = self.schedule.recurrence.fingerprint();
-        if self.state.fingerprint != fingerprint {
+        if self.state.fingerprint.is_empty() {
+            self.state.fingerprint = fingerprint;
+        } else if self.state.fingerprint != fingerprint {
             let from = std::mem::replace(&mut self.state.fingerprint, fingerprint.clone());
             self.state.pending.clear();
             self.decisions.push(Decision::Note(Note::TimetableChanged { from, to: fingerprint }));

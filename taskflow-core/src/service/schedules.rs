@@ -145,19 +145,15 @@ impl Scheduled {
         events: &mut Vec<ServiceEvent>,
     ) -> (Wake, Option<(NewStep, Vec<Decision>)>) {
         let dag = self.dag;
-        let state = match stored {
-            Some(stored) => Some(stored.state.clone()),
-            None if dag.options.paused => Some(ScheduleState::first_seen(&self.schedule, situation.now, true)),
-            None => None,
-        };
+        let state = stored.map(|stored| stored.state.clone());
         // A timetable is code of the user.
-        let stepped = catch(AssertUnwindSafe(|| step(&self.schedule, state.as_ref(), situation)));
+        let stepped = catch(AssertUnwindSafe(|| {
+            let new = || dag.options.paused.then(|| ScheduleState::first_seen(&self.schedule, situation.now, true));
+            step(&self.schedule, state.clone().or_else(new).as_ref(), situation)
+        }));
         let step = match stepped {
             Ok(step) => step,
-            Err(crash) => {
-                events.push(ServiceEvent::Unserved { dag: dag.id, reason: format!("its timetable panicked: {crash}") });
-                return (Wake::Never, None);
-            }
+            Err(crash) => return self.paused_by(&crash.to_string(), state, situation.now, events),
         };
         let is_to_be_stored = step.is_to_be_stored(stored.map(|stored| &stored.state));
         let Step { state, mut decisions, wake, .. } = step;
@@ -165,7 +161,7 @@ impl Scheduled {
         if !is_to_be_stored {
             return (wake, None);
         }
-        let (mut runs, mut records) = (Vec::new(), Vec::new());
+        let (mut runs, mut records, mut wake) = (Vec::new(), Vec::new(), wake);
         for decision in &mut decisions {
             if let Decision::Start { slot, .. } = *decision {
                 match run_of(dag, slot, situation.now) {
@@ -173,6 +169,8 @@ impl Scheduled {
                     Err(reason) => {
                         let (at, fate) = (slot.at, SlotFate::Failed);
                         *decision = Decision::Record(SlotRecord { first: at, last: at, count: 1, fate, reason });
+                        // Its place is free for the next slot, and no run will end.
+                        wake = Wake::Now;
                     }
                 }
             }
@@ -182,6 +180,24 @@ impl Scheduled {
         }
         let step = NewStep { dag: dag.id.to_owned(), version: self.version, state, records, runs };
         (wake, Some((step, decisions)))
+    }
+
+    /// The timetable has panicked: the DAG is paused, so that nobody else notices.
+    fn paused_by(
+        &self,
+        panic: &str,
+        state: Option<ScheduleState>,
+        now: Timestamp,
+        events: &mut Vec<ServiceEvent>,
+    ) -> (Wake, Option<(NewStep, Vec<Decision>)>) {
+        let dag = self.dag.id;
+        let (state, pause) = ScheduleState::after_panic(state, panic, now);
+        let Some(pause) = pause else {
+            events.push(ServiceEvent::Unserved { dag, reason: format!("the timetable {panic}") });
+            return (Wake::Never, None);
+        };
+        let step = NewStep { dag: dag.to_owned(), version: self.version, state, records: Vec::new(), runs: Vec::new() };
+        (Wake::Never, Some((step, vec![Decision::Note(crate::schedule::Note::Paused(pause))])))
     }
 }
 
