@@ -226,7 +226,7 @@ fn a_paused_dag_waits_for_somebody() {
     eventually("active runs end", || home.count("careful", "success") == home.runs("careful").len());
     let runs = home.runs("careful").len();
     let next = home.call(&["next", "careful"]);
-    assert!(next.stderr.contains("`careful` is paused by mina: migration"), "{}", next.stderr);
+    assert!(next.stderr.contains("`careful` is paused by mina (migration)"), "{}", next.stderr);
     let again = home.call(&["pause", "careful"]);
     assert_eq!((again.code, again.stderr.contains("already paused, by mina")), (Some(2), true));
     assert_eq!(home.runs("careful").len(), runs);
@@ -257,6 +257,50 @@ fn a_dag_that_fails_again_and_again_is_paused() {
     eventually("it is paused again", || pause().is_object());
     assert_eq!(home.count("guarded", "failed"), 4);
     assert_eq!(service.stop(), Some(0));
+}
+
+/// Case 38.
+#[test]
+fn a_manual_run_of_a_paused_dag_runs_at_once_and_says_so() {
+    let home = Home::new();
+    let until = ["--until", "2100-01-01T00:00:00Z", "--by", "mina"];
+    assert_eq!(home.call(&["pause", "morning", until[0], until[1], until[2], until[3]]).code, Some(0));
+    let run = home.call(&["run", "morning"]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let note = "`morning` is paused by mina until 2100-01-01 00:00:00Z: its schedule waits, and this run does not";
+    assert!(run.stderr.contains(note), "{}", run.stderr);
+    let trigger = home.call(&["trigger", "morning"]);
+    assert!(trigger.stderr.contains(note), "{}", trigger.stderr);
+    assert_eq!(home.runs("morning").len(), 2);
+    assert!(!home.call(&["run", "tides"]).stderr.contains("paused"));
+}
+
+#[test]
+fn a_manual_run_can_be_about_another_time_or_interval() {
+    let home = Home::new();
+    let result = |words: &[&str]| {
+        let run = home.call(words);
+        assert_eq!(run.code, Some(0), "{}", run.stderr);
+        run.stdout.trim().to_owned()
+    };
+    assert_eq!(result(&["run", "morning", "--at", "2026-01-31"]), "2026-01-31", "a day in Seoul");
+    assert_eq!(home.runs("morning")[0]["logical_date"], "2026-01-30T15:00:00Z");
+    let span = "2026-01-30T00:00:00Z/2026-01-31T12:00:00Z";
+    let shown = result(&["run", "tides", "--interval", "2026-01-30/2026-01-31T12:00:00Z"]);
+    assert_eq!(shown, span);
+    assert_eq!(home.runs("tides")[0]["logical_date"], "2026-01-31T12:00:00Z", "that of a slot with this interval");
+    let queued = ["trigger", "tides", "--interval", span, "--at", "2026-02-01"];
+    assert_eq!(home.call(&queued).code, Some(0));
+    assert_eq!(home.runs("tides")[1]["logical_date"], "2026-02-01T00:00:00Z");
+    let refused = |words: &[&str], message: &str| {
+        let run = home.call(words);
+        assert_eq!((run.code, run.stderr.contains(message)), (Some(2), true), "{}", run.stderr);
+    };
+    refused(&["run", "manual", "--name", "a", "--interval", span], "runs of `manual` have no data interval");
+    refused(&["trigger", "manual", "--name", "a", "--interval", span], "runs of `manual` have no data interval");
+    refused(&["run", "tides", "--interval", "2026-01-31/2026-01-31"], "is empty: its end must be later than its start");
+    refused(&["run", "tides", "--interval", "2026-01-31"], "an interval is two times or days with `/` between them");
+    refused(&["run", "tides", "--interval", "2026-01-31/tomorrow"], "tomorrow");
 }
 
 #[test]

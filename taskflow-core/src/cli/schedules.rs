@@ -10,8 +10,9 @@ use super::terminal::Terminal;
 use super::{args, drive, format, run_args};
 use crate::base::Timestamp;
 use crate::dag::DagDef;
+use crate::journal::Journal;
 use crate::ops::{self, NextSlots, PastSlots};
-use crate::schedule::{Catchup, Zone};
+use crate::schedule::{Catchup, Pause, Zone};
 
 fn dag() -> Arg {
     Arg::new("dag").value_name("DAG").help("Id of the DAG; may be omitted if there is only one")
@@ -106,15 +107,31 @@ pub(super) fn next(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Re
     terminal.print(&next_table(&all, terminal))?;
     for NextSlots { dag_id, pause, .. } in &all {
         if let Some(pause) = pause {
-            let until = pause.until.map(|until| format!(" until {}", format::moment(until))).unwrap_or_default();
-            let reason = if pause.reason.is_empty() { String::new() } else { format!(": {}", pause.reason) };
-            let by = &pause.by;
             terminal.note(&format!(
-                "`{dag_id}` is paused by {by}{until}{reason}; its slots pass, and `unpause {dag_id}` ends that"
+                "`{dag_id}` is paused by {}; its slots pass, and `unpause {dag_id}` ends that",
+                who(pause)
             ));
         }
     }
     Ok(exit)
+}
+
+/// Says that a DAG is paused, before a run of it is started by hand.
+pub(super) fn note_pause(dag: &DagDef, journal: &Journal, home: &Home, terminal: &Terminal) -> Result<(), CliError> {
+    if dag.options.schedule.is_some()
+        && let Some(pause) = home.wait(ops::pause_of(journal, dag.id))?
+    {
+        let id = dag.id;
+        terminal.note(&format!("`{id}` is paused by {}: its schedule waits, and this run does not", who(&pause)));
+    }
+    Ok(())
+}
+
+/// `mina until 1 Dec 09:00 (migration)`
+pub(super) fn who(pause: &Pause) -> String {
+    let until = pause.until.map(|until| format!(" until {}", format::moment(until))).unwrap_or_default();
+    let reason = if pause.reason.is_empty() { String::new() } else { format!(" ({})", pause.reason) };
+    format!("{}{until}{reason}", pause.by)
 }
 
 fn next_table(all: &[NextSlots], terminal: &Terminal) -> String {

@@ -189,6 +189,17 @@ pub async fn pause(journal: &Journal, dag: &DagDef, note: &Note, until: Option<T
     }
 }
 
+/// Who paused a DAG, if it is paused now.
+///
+/// # Errors
+///
+/// When the store cannot be read.
+pub async fn pause_of(journal: &Journal, dag: &str) -> Result<Option<Pause>, OpsError> {
+    let pause = journal.schedule(dag).await?.and_then(|stored| stored.state.pause);
+    let now = Timestamp::now();
+    Ok(pause.filter(|pause| pause.until.is_none_or(|until| until > now)))
+}
+
 /// Ends the pause of a DAG. The slots that passed meanwhile are recorded as paused; with `catchup`,
 /// the last one or all of them run.
 ///
