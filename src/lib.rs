@@ -159,11 +159,12 @@ pub mod render {
 
 /// When DAGs are due: cron expressions, time zones, timetables and their slots.
 pub mod schedule {
-    pub use taskflow_core::dag::ScheduleError;
+    pub use taskflow_core::dag::{Expression, ScheduleError, ScheduleSource};
     pub use taskflow_core::schedule::{
         CATCHUP_WINDOW, Calendar, Catchup, Cron, CronError, Crons, Dates, Decision, Every, EveryError, Exceptions,
-        First, GRACE, Note, Overlap, Pause, Recurrence, RecurrenceError, Schedule, ScheduleState, Shift, Situation,
-        Slot, SlotFate, SlotRecord, Span, Step, Timetable, UnknownPolicy, Waits, Zone, ZoneError, step, unpause,
+        FailedRun, First, GRACE, Note, Overlap, Pause, Recurrence, RecurrenceError, Schedule, ScheduleState, Shift,
+        Situation, Slot, SlotFate, SlotRecord, Span, Step, Timetable, UnknownPolicy, Waits, Zone, ZoneError, step,
+        unpause,
     };
 }
 

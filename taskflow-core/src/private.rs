@@ -6,11 +6,12 @@ use std::sync::Arc;
 
 use crate::base::BoxError;
 pub use crate::dag::{
-    Arg, Branch, ComposedResult, DagDef, DagEntry, DagFn, DagOptions, IntoArg, Param, ParamDef, PlanCell, PoolDef,
-    PoolEntry, Registry, TaskEntry, add_task, draw_inside,
+    Arg, Branch, ComposedResult, DagDef, DagEntry, DagFn, DagOptions, Expression, IntoArg, Param, ParamDef, PlanCell,
+    PoolDef, PoolEntry, Registry, ScheduleSource, TaskEntry, add_task, draw_inside,
 };
 use crate::dag::{DagInputs, Handle, Output};
-pub use crate::schedule::{Catchup, First, Overlap};
+use crate::schedule::{Calendar, Timetable};
+pub use crate::schedule::{Catchup, First, Overlap, Shift};
 pub use crate::task::{
     Backoff, Body, BoxFuture, Callback, Deadline, DeadlineReference, InputDef, Inputs, Intervals, Isolation, Kind,
     NoIntervals, Produced, SourceLocation, TaskContext, TaskDef, TaskFn, TaskOptions, TriggerRule, Waiting,
@@ -73,6 +74,16 @@ pub fn notifier_of<R: CallbackResult>(
     callback: impl Fn(&Notification) -> R + Send + Sync + 'static,
 ) -> Arc<dyn Notifier> {
     Arc::new(callback)
+}
+
+/// The timetable of a DAG.
+pub fn timetable<T: Timetable>(timetable: T) -> Arc<dyn Timetable> {
+    Arc::new(timetable)
+}
+
+/// The days on which a DAG is not due.
+pub fn calendar<C: Calendar>(calendar: C) -> Arc<dyn Calendar> {
+    Arc::new(calendar)
 }
 
 /// The result of a sensor.

@@ -8,12 +8,13 @@
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 use std::time::Duration;
 
 use taskflow::engine::{RunState, TaskReport, TaskState};
 use taskflow::graph::{GroupIndex, Node, NodeIndex, Plan};
 use taskflow::prelude::*;
-use taskflow::schedule::Catchup;
+use taskflow::schedule::{Calendar, Catchup, Expression, Shift};
 use taskflow::{BuildError, BuildErrors, DagOptions, RetryPolicy, Selection, TaskOptions};
 use taskflow_tests::common::{both, on_both_drivers, panic_of, state_of, states};
 
@@ -908,11 +909,18 @@ fn the_hash_changes_with_every_part_of_a_graph() {
 #[test]
 fn the_hash_changes_with_every_option_of_the_dag() {
     type Change = fn(&mut DagOptions);
-    let changes: [(&str, Change); 14] = [
+    fn holidays(source: &'static str) -> Expression<dyn Calendar> {
+        Expression::new(source, || Arc::new(Vec::<Date>::new()))
+    }
+
+    let changes: [(&str, Change); 17] = [
         ("nothing", |_| {}),
-        ("schedule", |options| options.schedule = Some("@daily")),
-        ("another schedule", |options| options.schedule = Some("@hourly")),
+        ("schedule", |options| options.schedule = Some("@daily".into())),
+        ("another schedule", |options| options.schedule = Some("@hourly".into())),
         ("time zone", |options| options.timezone = Some("Asia/Seoul")),
+        ("calendar", |options| options.except = Some(holidays("HOLIDAYS"))),
+        ("another calendar", |options| options.except = Some(holidays("OTHERS"))),
+        ("shift", |options| options.shift = Some(Shift::NextDay)),
         ("start", |options| options.start = Some("2026-01-01")),
         ("end", |options| options.end = Some("2026-01-01")),
         ("catchup", |options| options.catchup = Some(Catchup::All)),

@@ -91,7 +91,7 @@ fn a_task_is_registered_with_the_options_of_its_attribute() {
 fn a_dag_is_registered_with_its_graph() {
     let def = delays::def();
     assert_eq!(def.doc, "Daily delays per carrier.");
-    assert_eq!(def.options.schedule, Some("0 6 * * *"));
+    assert_eq!(def.options.schedule, Some("0 6 * * *".into()));
     assert_eq!(def.options.catchup, Some(taskflow::schedule::Catchup::All));
     let plan = def.plan().expect("the graph is sound");
     let ids: Vec<_> = plan.nodes().iter().map(taskflow::graph::Node::id).collect();

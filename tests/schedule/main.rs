@@ -2,6 +2,7 @@
 
 mod daylight_saving;
 mod expressions;
+mod options;
 #[cfg(all(feature = "cli", feature = "sqlite", unix))]
 mod serve;
 mod service;

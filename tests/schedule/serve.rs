@@ -30,6 +30,10 @@ impl Home {
         self.directory.path().join("hold")
     }
 
+    fn panic(&self) -> PathBuf {
+        self.directory.path().join("panic")
+    }
+
     fn call(&self, words: &[&str]) -> ProgramOutput {
         call_at(&self.path(), "serves", words)
     }
@@ -38,7 +42,11 @@ impl Home {
     fn serve(&self, only: &str) -> Service {
         let mut program = program_with_signals("serves");
         program.args(["serve", "--quiet", "--only", only]).env("TASKFLOW_HOME", self.path());
-        program.env("SERVES_HOLD", self.hold()).stdin(Stdio::null()).stdout(Stdio::null());
+        program
+            .env("SERVES_HOLD", self.hold())
+            .env("SERVES_PANIC", self.panic())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null());
         Service(program.spawn().expect("a built program starts"))
     }
 
@@ -163,6 +171,50 @@ fn a_default_that_panics_fails_its_slot_and_no_other_dag() {
     assert_eq!(home.runs("failing").len(), 0);
 }
 
+/// Case 51: the slot has failed with the reason, and the next one is tried.
+#[test]
+fn a_default_that_fails_holds_up_no_later_slot() {
+    let home = Home::new();
+    let service = home.serve("choosy");
+    eventually("runs between failed slots", || home.count("choosy", "success") > 1);
+    assert_eq!(service.stop(), Some(0));
+    let slots = home.slots("choosy");
+    assert!(slots.iter().any(|slot| slot["fate"] == "failed"));
+    for pair in slots.windows(2) {
+        assert_ne!(pair[0]["fate"] == "failed", pair[1]["fate"] == "failed", "they take turns: {slots:?}");
+        assert_eq!(time(&pair[0]["first"]).since(time(&pair[1]["first"])), Duration::from_secs(1), "{slots:?}");
+    }
+    let failed = slots.iter().find(|slot| slot["fate"] == "failed").expect("one has failed");
+    assert_eq!(failed["reason"], "parameter `odd`: `1` is not in the range 0..=0");
+}
+
+/// Case 50.
+#[test]
+fn a_timetable_that_panics_pauses_its_dag_and_no_other() {
+    let home = Home::new();
+    std::fs::write(home.panic(), "").expect("temporary files can be written");
+    let service = home.serve("tides,seconds");
+    let pause = || home.call(&["next", "tides", "--output", "json"]).json()[0]["pause"].clone();
+    eventually("it is paused", || pause().is_object());
+    let reason = pause()["reason"].as_str().expect("a reason").to_owned();
+    assert!(reason.starts_with("the timetable panicked at tests/fixtures/serves.rs:"), "{reason}");
+    assert!(reason.ends_with(": no tide tables"), "{reason}");
+    assert_eq!(pause()["by"], "the service");
+    eventually("the other one runs", || home.count("seconds", "success") > 1);
+    let late = |run: &Value| time(&run["created"]).since(time(&run["logical_date"]));
+    assert!(home.runs("seconds").iter().all(|run| late(run) < Duration::from_secs(1)), "on time");
+    // The next process has the same timetable.
+    assert_eq!(service.stop(), Some(0));
+    let service = home.serve("tides,seconds");
+    let before = home.count("seconds", "success");
+    eventually("the other one runs again", || home.count("seconds", "success") > before);
+    assert_eq!(home.runs("tides").len(), 0);
+    std::fs::remove_file(home.panic()).expect("it is there");
+    assert_eq!(home.call(&["unpause", "tides"]).code, Some(0));
+    eventually("it runs", || home.count("tides", "success") > 0);
+    assert_eq!(service.stop(), Some(0));
+}
+
 #[test]
 fn a_paused_dag_waits_for_somebody() {
     let home = Home::new();
@@ -174,7 +226,7 @@ fn a_paused_dag_waits_for_somebody() {
     eventually("active runs end", || home.count("careful", "success") == home.runs("careful").len());
     let runs = home.runs("careful").len();
     let next = home.call(&["next", "careful"]);
-    assert!(next.stderr.contains("`careful` is paused by mina: migration"), "{}", next.stderr);
+    assert!(next.stderr.contains("`careful` is paused by mina (migration)"), "{}", next.stderr);
     let again = home.call(&["pause", "careful"]);
     assert_eq!((again.code, again.stderr.contains("already paused, by mina")), (Some(2), true));
     assert_eq!(home.runs("careful").len(), runs);
@@ -183,6 +235,72 @@ fn a_paused_dag_waits_for_somebody() {
     let records = unpaused.as_array().expect("a list");
     assert!(records.iter().all(|record| record["reason"] == "paused by mina: migration"), "{records:?}");
     assert_eq!(home.call(&["unpause", "careful"]).code, Some(2));
+}
+
+/// Case 39.
+#[test]
+fn a_dag_that_fails_again_and_again_is_paused() {
+    let home = Home::new();
+    let service = home.serve("guarded,seconds");
+    let pause = || home.call(&["next", "guarded", "--output", "json"]).json()[0]["pause"].clone();
+    eventually("it is paused", || pause().is_object());
+    assert_eq!(home.count("guarded", "failed"), 2);
+    let (by, reason) = (pause()["by"].clone(), pause()["reason"].clone());
+    let last = home.runs("guarded")[1]["run_id"].as_str().expect("an id").to_owned();
+    assert_eq!(by, "the option `pause_after_failures`");
+    assert_eq!(reason, format!("2 runs in a row failed, the last one is {last}"));
+    std::fs::write(home.hold(), "").expect("temporary files can be written");
+    assert_eq!(home.call(&["unpause", "guarded"]).code, Some(0));
+    eventually("it runs again", || home.count("guarded", "success") >= 2);
+    assert!(pause().is_null(), "a success in between resets");
+    std::fs::remove_file(home.hold()).expect("it is there");
+    eventually("it is paused again", || pause().is_object());
+    assert_eq!(home.count("guarded", "failed"), 4);
+    assert_eq!(service.stop(), Some(0));
+}
+
+/// Case 38.
+#[test]
+fn a_manual_run_of_a_paused_dag_runs_at_once_and_says_so() {
+    let home = Home::new();
+    let until = ["--until", "2100-01-01T00:00:00Z", "--by", "mina"];
+    assert_eq!(home.call(&["pause", "morning", until[0], until[1], until[2], until[3]]).code, Some(0));
+    let run = home.call(&["run", "morning"]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let note = "`morning` is paused by mina until 2100-01-01 00:00:00Z: its schedule waits, and this run does not";
+    assert!(run.stderr.contains(note), "{}", run.stderr);
+    let trigger = home.call(&["trigger", "morning"]);
+    assert!(trigger.stderr.contains(note), "{}", trigger.stderr);
+    assert_eq!(home.runs("morning").len(), 2);
+    assert!(!home.call(&["run", "tides"]).stderr.contains("paused"));
+}
+
+#[test]
+fn a_manual_run_can_be_about_another_time_or_interval() {
+    let home = Home::new();
+    let result = |words: &[&str]| {
+        let run = home.call(words);
+        assert_eq!(run.code, Some(0), "{}", run.stderr);
+        run.stdout.trim().to_owned()
+    };
+    assert_eq!(result(&["run", "morning", "--at", "2026-01-31"]), "2026-01-31", "a day in Seoul");
+    assert_eq!(home.runs("morning")[0]["logical_date"], "2026-01-30T15:00:00Z");
+    let span = "2026-01-30T00:00:00Z/2026-01-31T12:00:00Z";
+    let shown = result(&["run", "tides", "--interval", "2026-01-30/2026-01-31T12:00:00Z"]);
+    assert_eq!(shown, span);
+    assert_eq!(home.runs("tides")[0]["logical_date"], "2026-01-31T12:00:00Z", "that of a slot with this interval");
+    let queued = ["trigger", "tides", "--interval", span, "--at", "2026-02-01"];
+    assert_eq!(home.call(&queued).code, Some(0));
+    assert_eq!(home.runs("tides")[1]["logical_date"], "2026-02-01T00:00:00Z");
+    let refused = |words: &[&str], message: &str| {
+        let run = home.call(words);
+        assert_eq!((run.code, run.stderr.contains(message)), (Some(2), true), "{}", run.stderr);
+    };
+    refused(&["run", "manual", "--name", "a", "--interval", span], "runs of `manual` have no data interval");
+    refused(&["trigger", "manual", "--name", "a", "--interval", span], "runs of `manual` have no data interval");
+    refused(&["run", "tides", "--interval", "2026-01-31/2026-01-31"], "is empty: its end must be later than its start");
+    refused(&["run", "tides", "--interval", "2026-01-31"], "an interval is two times or days with `/` between them");
+    refused(&["run", "tides", "--interval", "2026-01-31/tomorrow"], "tomorrow");
 }
 
 #[test]

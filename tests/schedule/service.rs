@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use taskflow::Timestamp;
-use taskflow::schedule::{Decision, Note, Schedule, ScheduleState, Situation, SlotFate, Waits, step};
+use taskflow::schedule::{Decision, FailedRun, Note, Schedule, ScheduleState, Situation, SlotFate, Waits, step};
 
 use crate::support::utc;
 
@@ -18,6 +18,8 @@ pub(crate) struct Service {
     pub(crate) active: Vec<Timestamp>,
     /// The id of a run that failed, for `after_previous`.
     pub(crate) unsuccessful: Option<String>,
+    /// The slots whose runs fail.
+    pub(crate) fails: fn(Timestamp) -> bool,
     /// The slots that became runs, and when they started.
     pub(crate) runs: Vec<(Timestamp, Timestamp)>,
     pub(crate) records: Vec<(SlotFate, u64, String)>,
@@ -35,6 +37,7 @@ impl Service {
             takes: Duration::from_millis(1),
             active: Vec::new(),
             unsuccessful: None,
+            fails: |_| false,
             runs: Vec::new(),
             records: Vec::new(),
             notes: Vec::new(),
@@ -66,8 +69,18 @@ impl Service {
 
     fn step(&mut self) -> Option<Timestamp> {
         self.active.retain(|&end| end > self.now);
-        let situation =
-            Situation { now: self.now, active: self.active.len() as u32, unsuccessful: self.unsuccessful.clone() };
+        let failed =
+            |&&(slot, started): &&(Timestamp, Timestamp)| started + self.takes <= self.now && (self.fails)(slot);
+        let ended = |&&(_, started): &&(Timestamp, Timestamp)| started + self.takes <= self.now;
+        let failures = self.runs.iter().rev().filter(ended).take_while(failed);
+        let failures =
+            failures.map(|(slot, _)| FailedRun { slot: *slot, run_id: format!("scheduled__{slot}__etl") }).collect();
+        let situation = Situation {
+            now: self.now,
+            active: self.active.len() as u32,
+            unsuccessful: self.unsuccessful.clone(),
+            failures,
+        };
         let step = step(&self.schedule, self.state.as_ref(), &situation);
         if let Some(state) = &self.state {
             assert!(step.state.noticed >= state.noticed, "the cursor does not go back");

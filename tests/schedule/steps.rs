@@ -176,6 +176,29 @@ fn a_pause_ends_by_itself() {
     service.until("2026-03-04T16:00:01Z");
 }
 
+/// Case 39. The runs that paused the DAG do not count again after it was unpaused.
+#[test]
+fn a_dag_is_paused_after_failures_in_a_row() {
+    let mut service = Service::new(with(hourly(), |schedule| schedule.pause_after_failures = Some(3)), "2026-03-01");
+    let at = |hour: &str| format!("2026-03-01T{hour}:30:00Z");
+    // 03:00 succeeds between failures.
+    service.fails = |slot| slot != utc("2026-03-01T03:00:00Z");
+    service.until(&at("05"));
+    assert_eq!((service.runs.len(), service.notes.len()), (5, 0), "two failures, a success, two failures");
+    service.until(&at("10"));
+    assert_eq!(service.runs.len(), 6, "the third failure in a row was the last run");
+    let pause = service.state.as_ref().and_then(|state| state.pause.clone()).expect("a pause");
+    assert_eq!(pause.reason, "3 runs in a row failed, the last one is scheduled__2026-03-01T06:00:00Z__etl");
+    assert_eq!(service.notes, [Note::Paused(pause.clone())]);
+    assert_eq!((&*pause.by, pause.until), ("the option `pause_after_failures`", None));
+    let state = service.state.take().expect("a state");
+    let (state, _) = unpause(&service.schedule, &state, service.now, Catchup::None);
+    service.state = Some(state);
+    service.until(&at("20"));
+    assert_eq!(service.runs.len(), 9, "three more runs");
+    assert_eq!(service.notes.len(), 2);
+}
+
 /// Case 40.
 #[test]
 fn a_slot_that_waits_when_its_dag_is_paused_is_paused() {

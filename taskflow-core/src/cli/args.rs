@@ -12,8 +12,7 @@ use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser};
 use clap::{Arg, Command, value_parser};
 
 use super::choose::Dags;
-use super::{Program, drive, flags, help};
-use crate::base::Timestamp;
+use super::{Program, drive, flags, help, moment};
 use crate::dag::Registry;
 use crate::render::Format;
 
@@ -114,7 +113,8 @@ fn run(dags: &Dags) -> Command {
 
 #[cfg(feature = "sqlite")]
 fn trigger(dags: &Dags) -> Command {
-    let command = Command::new("trigger").arg(logical_date().global(true));
+    let options = [moment::logical_date(), moment::interval()];
+    let command = Command::new("trigger").args(options.map(|option| option.global(true)));
     of_a_dag(command, "Queue for `serve` a run of", dags)
         .after_help("A running `serve` starts it within about a second; without one, `resume` does.")
 }
@@ -158,6 +158,8 @@ pub(super) fn taken() -> Vec<&'static str> {
         "home",
         "config",
         "logical-date",
+        "at",
+        "interval",
         "jobs",
         "only",
         "from",
@@ -169,17 +171,10 @@ pub(super) fn taken() -> Vec<&'static str> {
     ]
 }
 
-fn logical_date() -> Arg {
-    Arg::new("logical-date")
-        .long("logical-date")
-        .value_name("TIME")
-        .value_parser(|text: &str| text.parse::<Timestamp>())
-        .help("Logical date of the run, a time or a day [default: now]")
-}
-
 fn run_options() -> Vec<Arg> {
     let mut options = vec![
-        logical_date(),
+        moment::logical_date(),
+        moment::interval(),
         Arg::new("only")
             .long("only")
             .value_name("TASK")
@@ -212,7 +207,10 @@ mod tests {
 
     #[test]
     fn no_parameter_can_have_a_flag_of_ours() {
-        let own: Vec<_> = run_options().iter().filter_map(|arg| arg.get_long().map(str::to_owned)).collect();
-        assert!(own.iter().all(|long| taken().contains(&&**long)), "{own:?}");
+        let options = run_options();
+        let long = options.iter().filter_map(Arg::get_long);
+        let aliases = options.iter().filter_map(Arg::get_visible_aliases).flatten();
+        let own: Vec<&str> = long.chain(aliases).collect();
+        assert!(own.contains(&"at") && own.iter().all(|name| taken().contains(name)), "{own:?}");
     }
 }

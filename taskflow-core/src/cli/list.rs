@@ -8,7 +8,7 @@ use super::choose::{Dags, NOTHING_LINKED};
 use super::error::{CliError, Exit};
 use super::grid::{Cell, Column, Table};
 use super::terminal::Terminal;
-use crate::dag::{BuildError, DagDef, ParamDefault};
+use crate::dag::{BuildError, DagDef, ParamDefault, ScheduleSource};
 
 pub(super) fn list(matches: &ArgMatches, dags: &Dags, terminal: &Terminal) -> Result<Exit, CliError> {
     let entries: Vec<Entry> = dags.all().iter().map(|dag| Entry::of(dag, dags)).collect();
@@ -76,7 +76,7 @@ impl Entry {
             description: dag.doc,
             module: dag.module,
             location: dag.location.to_string(),
-            schedule: dag.options.schedule,
+            schedule: dag.options.schedule.map(ScheduleSource::text),
             tags: dag.options.tags,
             tasks: plan.as_ref().map(|plan| plan.task_count()),
             version: plan.as_ref().map(|plan| plan.hash().to_owned()),

@@ -11,8 +11,8 @@
 //!   All of these need the feature `sqlite`.
 //! - `setup`: the configuration of a call. `home`: the directory of runs. `run_args`: arguments
 //!   that select a run.
-//! - `args`: all arguments and flags. `flags`: the flags of a DAG's parameters. `help`: the page
-//!   that lists the verbs.
+//! - `args`: all arguments and flags. `moment`: what a manual run is about. `flags`: the flags of a
+//!   DAG's parameters. `help`: the page that lists the verbs.
 //! - `choose`: selects a DAG. `error`: errors and exit codes.
 //! - `drive`: a run in this process, from its start to its summary.
 //! - `live`: a run in progress: the progress view or plain lines, Ctrl-C.
@@ -65,6 +65,7 @@ mod live;
 mod logs;
 #[cfg(feature = "sqlite")]
 mod mark;
+mod moment;
 mod record;
 #[cfg(feature = "sqlite")]
 mod release;

@@ -12,9 +12,10 @@ use super::drive::{RunFlags, RunInvocation, drive};
 use super::error::{CliError, Exit};
 #[cfg(feature = "sqlite")]
 use super::home::{self, Home};
+#[cfg(feature = "sqlite")]
+use super::schedules;
 use super::terminal::Terminal;
-use super::{args, flags, setup};
-use crate::base::Timestamp;
+use super::{args, flags, moment, setup};
 use crate::config::Config;
 use crate::dag::DagDef;
 #[cfg(feature = "sqlite")]
@@ -30,6 +31,9 @@ pub(super) fn run(matches: &ArgMatches, dags: &Dags, terminal: &Terminal) -> Res
     let flags = RunFlags::read(matches);
     #[cfg(feature = "sqlite")]
     if let Some((home, journal)) = journal(matches, &config, terminal)? {
+        if !flags.quiet {
+            schedules::note_pause(dag, &journal, &home, terminal)?;
+        }
         let request = ops::start(draft, Some((&journal, home::durability(matches, &config))));
         let home_of_run = Some(home.home().clone());
         let exit = drive(RunInvocation { flags, request, home: home_of_run, resumed: false, given, config }, terminal);
@@ -53,7 +57,7 @@ pub(super) fn run(matches: &ArgMatches, dags: &Dags, terminal: &Terminal) -> Res
 
 /// The run with its parameters and options, checked, and the flags that gave the parameters.
 fn draft(matches: &ArgMatches, dag: &'static DagDef, config: &Config) -> Result<(Draft, Vec<String>), CliError> {
-    let draft = ops::draft(dag, matches.get_one::<Timestamp>("logical-date").copied())?;
+    let draft = moment::draft(matches, dag)?;
     let (params, given) =
         flags::read(matches, draft.plan().params(), &args::taken(), draft.info()).map_err(CliError::Usage)?;
     let named = |flag| matches.get_one::<String>(flag);

@@ -7,11 +7,12 @@ use super::error::{CliError, Exit};
 use super::grid::{Cell, Column, Table};
 use super::home::Home;
 use super::terminal::Terminal;
-use super::{args, format, run_args};
+use super::{args, drive, format, run_args};
 use crate::base::Timestamp;
 use crate::dag::DagDef;
+use crate::journal::Journal;
 use crate::ops::{self, NextSlots, PastSlots};
-use crate::schedule::{Catchup, Zone};
+use crate::schedule::{Catchup, Pause, Zone};
 
 fn dag() -> Arg {
     Arg::new("dag").value_name("DAG").help("Id of the DAG; may be omitted if there is only one")
@@ -82,29 +83,55 @@ pub(super) fn next(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Re
     let default = if chosen.len() == 1 { 10 } else { 1 };
     let count = matches.get_one::<u16>("count").map_or(default, |count| usize::from(*count));
     let journal = home.existing_journal()?;
-    let mut all = Vec::new();
+    drive::quiet_panics();
+    let (mut all, mut exit) = (Vec::new(), Exit::Success);
     for dag in chosen {
-        all.push(home.wait(ops::next_slots(journal.as_ref(), dag, Timestamp::now(), count))?);
+        match home.wait(ops::next_slots(journal.as_ref(), dag, Timestamp::now(), count)) {
+            Ok(slots) => all.push(slots),
+            // The timetable of one DAG does not hide the others.
+            Err(CliError::Failure(error)) if named.is_none() => {
+                terminal.error(&format!("`{}`: {error}", dag.id));
+                exit = Exit::Failure;
+            }
+            Err(error) => return Err(error),
+        }
     }
     if args::wants_json(matches) {
-        return run_args::print_json(&all, terminal);
+        run_args::print_json(&all, terminal)?;
+        return Ok(exit);
     }
-    if all.is_empty() {
+    if all.is_empty() && exit == Exit::Success {
         terminal.note("no DAG of this program has a schedule");
         return Ok(Exit::Success);
     }
     terminal.print(&next_table(&all, terminal))?;
     for NextSlots { dag_id, pause, .. } in &all {
         if let Some(pause) = pause {
-            let until = pause.until.map(|until| format!(" until {}", format::moment(until))).unwrap_or_default();
-            let reason = if pause.reason.is_empty() { String::new() } else { format!(": {}", pause.reason) };
-            let by = &pause.by;
             terminal.note(&format!(
-                "`{dag_id}` is paused by {by}{until}{reason}; its slots pass, and `unpause {dag_id}` ends that"
+                "`{dag_id}` is paused by {}; its slots pass, and `unpause {dag_id}` ends that",
+                who(pause)
             ));
         }
     }
-    Ok(Exit::Success)
+    Ok(exit)
+}
+
+/// Says that a DAG is paused, before a run of it is started by hand.
+pub(super) fn note_pause(dag: &DagDef, journal: &Journal, home: &Home, terminal: &Terminal) -> Result<(), CliError> {
+    if dag.options.schedule.is_some()
+        && let Some(pause) = home.wait(ops::pause_of(journal, dag.id))?
+    {
+        let id = dag.id;
+        terminal.note(&format!("`{id}` is paused by {}: its schedule waits, and this run does not", who(&pause)));
+    }
+    Ok(())
+}
+
+/// `mina until 1 Dec 09:00 (migration)`
+pub(super) fn who(pause: &Pause) -> String {
+    let until = pause.until.map(|until| format!(" until {}", format::moment(until))).unwrap_or_default();
+    let reason = if pause.reason.is_empty() { String::new() } else { format!(" ({})", pause.reason) };
+    format!("{}{until}{reason}", pause.by)
 }
 
 fn next_table(all: &[NextSlots], terminal: &Terminal) -> String {

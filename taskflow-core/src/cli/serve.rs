@@ -152,6 +152,7 @@ fn noted(note: &Note) -> String {
         Note::ClockWentBack { by } => {
             format!("the clock went back by {}; no slot is repeated", format::duration(*by))
         }
+        Note::Paused(pause) => format!("paused by {}: {}", pause.by, pause.reason),
         Note::PauseEnded(pause) => format!("the pause by {} has reached its end", pause.by),
     }
 }

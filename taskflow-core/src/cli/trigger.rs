@@ -6,15 +6,14 @@ use super::choose::Dags;
 use super::error::{CliError, Exit};
 use super::home::Home;
 use super::terminal::Terminal;
-use super::{args, flags, run_args, setup};
-use crate::base::Timestamp;
+use super::{args, flags, moment, run_args, schedules, setup};
 use crate::ops::{self, RunSummaryDocument};
 use crate::store::SyncMode;
 
 pub(super) fn trigger(matches: &ArgMatches, dags: &Dags, terminal: &Terminal) -> Result<Exit, CliError> {
     let (dag, matches) = dags.of(matches)?;
     let config = setup::load(matches)?;
-    let draft = ops::draft(dag, matches.get_one::<Timestamp>("logical-date").copied())?;
+    let draft = moment::draft(matches, dag)?;
     let (params, _) =
         flags::read(matches, draft.plan().params(), &args::taken(), draft.info()).map_err(CliError::Usage)?;
     let home = Home::of(matches, config, terminal)?;
@@ -23,6 +22,7 @@ pub(super) fn trigger(matches: &ArgMatches, dags: &Dags, terminal: &Terminal) ->
     if args::wants_json(matches) {
         return run_args::print_json(&RunSummaryDocument::of(&run), terminal);
     }
+    schedules::note_pause(dag, &journal, &home, terminal)?;
     terminal.note(&format!("run {} of `{}` is queued; `serve` starts it", run.number, run.info.dag_id));
     Ok(Exit::Success)
 }

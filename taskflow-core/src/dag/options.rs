@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::schedule::{Catchup, First, Overlap};
+use super::schedule_source::{Expression, ScheduleSource};
+use crate::schedule::{Calendar, Catchup, First, Overlap, Shift};
 use crate::task::{Callbacks, Deadline, RetryPolicy, TaskOptions};
 
 /// The table of the options of a DAG. Each row is one option:
@@ -22,8 +23,8 @@ macro_rules! dag_options {
     ($consumer:ident) => {
         $consumer! {
             /// A cron expression, a preset such as `@daily`, or a period such as `every 15m`.
-            /// Several cron expressions are separated by `;`.
-            schedule: Option<&'static str> = None, hash(always), show(value);
+            /// Several cron expressions are separated by `;`. Or a timetable of one's own.
+            schedule: Option<ScheduleSource> = None, hash(always), show(name);
             /// The IANA time zone of the schedule. Default UTC.
             timezone: Option<&'static str> = None, hash(always), show(value);
             /// No run before this time.
@@ -61,8 +62,15 @@ macro_rules! dag_options {
             /// Runs start within this time after their slots: at an offset that is the same for all
             /// slots of the DAG.
             spread: Option<Duration> = None, hash(never), show(duration);
+            /// The days on which the DAG is not due.
+            except: Option<Expression<dyn Calendar>> = None, hash(if_some), show(name);
+            /// Where slots on these days go. Default: they are left out.
+            shift: Option<Shift> = None, hash(if_some), show(name);
             /// Whether the schedule of a new DAG is paused until somebody unpauses it.
             paused: bool = false, hash(never), show(switch);
+            /// How many runs of the schedule fail in a row before the DAG is paused. Default: it is
+            /// not.
+            pause_after_failures: Option<u32> = None, hash(never), show(value);
             /// Tags to find the DAG by.
             tags: &'static [&'static str] = &[], hash(always), show(tags);
             /// The options of its tasks where they set none themselves.
@@ -94,9 +102,10 @@ macro_rules! define {
 dag_options!(define);
 
 impl DagOptions {
-    /// Whether its runs are about spans of time: it has a schedule, and that has a period.
+    /// Whether its runs are about spans of time: it has a schedule, and that has a period. A
+    /// timetable of one's own is taken to have one.
     pub fn has_intervals(&self) -> bool {
-        self.schedule.is_some_and(|schedule| !matches!(schedule, "@once" | "@continuous"))
+        self.schedule.is_some_and(|schedule| !matches!(schedule.text(), "@once" | "@continuous"))
     }
 
     /// The delay before a retry of the run.

@@ -1,9 +1,13 @@
 //! The schedule that the options of a DAG describe.
 
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
 use super::options::DagOptions;
-use crate::base::{Date, Interval, Timestamp};
+use super::schedule_source::ScheduleSource;
+use crate::base::{Date, Interval, Timestamp, catch, install_hook};
 use crate::run::RunInfo;
-use crate::schedule::{Recurrence, RecurrenceError, Schedule, Zone, ZoneError};
+use crate::schedule::{Exceptions, Recurrence, RecurrenceError, Schedule, Zone, ZoneError};
 
 /// The options of a DAG describe no schedule. The macro reports the same while a program compiles.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -18,6 +22,9 @@ pub enum ScheduleError {
     /// The start or the end is no time.
     #[error("`{0}` is neither a date nor an RFC 3339 time")]
     Bound(String),
+    /// A timetable or a calendar of the program panicked.
+    #[error("the timetable {0}")]
+    Panicked(String),
 }
 
 impl DagOptions {
@@ -25,11 +32,30 @@ impl DagOptions {
     ///
     /// # Errors
     ///
-    /// When an option is not valid. The options that `#[dag(..)]` writes are.
+    /// When an option is not valid, or code of the user panics. The options that `#[dag(..)]`
+    /// writes are valid.
     pub fn schedule(&self, dag_id: &str) -> Result<Option<Schedule>, ScheduleError> {
-        let Some(text) = self.schedule else { return Ok(None) };
-        let zone = self.timezone.map_or(Ok(Zone::UTC), Zone::named)?;
-        let mut schedule = Schedule::new(Recurrence::parse(text, &zone)?);
+        let Some(source) = self.schedule else { return Ok(None) };
+        install_hook();
+        let schedule = catch(AssertUnwindSafe(|| self.schedule_of(source, dag_id)));
+        schedule.unwrap_or_else(|crash| Err(ScheduleError::Panicked(crash.to_string()))).map(Some)
+    }
+
+    fn schedule_of(&self, source: ScheduleSource, dag_id: &str) -> Result<Schedule, ScheduleError> {
+        let zone = self.timezone()?;
+        let recurrence = match source {
+            ScheduleSource::Text(text) => Recurrence::parse(text, &zone)?,
+            ScheduleSource::Timetable(timetable) => Recurrence::Timetable(timetable.value()),
+        };
+        let recurrence = match (recurrence, self.except) {
+            (Recurrence::Timetable(timetable), Some(calendar)) => {
+                let shift = self.shift.unwrap_or_default();
+                let kept = Exceptions::new(timetable, calendar.value(), shift, zone.clone());
+                Recurrence::Timetable(Arc::new(kept))
+            }
+            (recurrence, _) => recurrence,
+        };
+        let mut schedule = Schedule::new(recurrence);
         schedule.start = self.start.map(|text| bound(text, &zone, first_of)).transpose()?;
         schedule.end = self.end.map(|text| bound(text, &zone, last_of)).transpose()?;
         schedule.first = self.first.unwrap_or(schedule.first);
@@ -38,10 +64,20 @@ impl DagOptions {
         schedule.overlap = self.overlap.unwrap_or(schedule.overlap);
         schedule.max_active_runs = self.max_active_runs.unwrap_or(schedule.overlap.default_max_active_runs());
         schedule.after_previous = self.after_previous;
-        Ok(Some(match self.spread {
+        schedule.pause_after_failures = self.pause_after_failures;
+        Ok(match self.spread {
             Some(spread) => schedule.spread(dag_id, spread),
             None => schedule,
-        }))
+        })
+    }
+
+    /// The time zone of the schedule.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such zone.
+    pub fn timezone(&self) -> Result<Zone, ZoneError> {
+        self.timezone.map_or(Ok(Zone::UTC), Zone::named)
     }
 }
 
@@ -58,8 +94,10 @@ impl DagOptions {
             Some(Interval { start, end }) if start < end => run,
             given => {
                 let schedule = self.schedule(&run.dag_id).ok().flatten();
-                let slot = schedule.and_then(|schedule| schedule.recurrence.before(run.logical_date));
-                run.with_interval(slot.and_then(|slot| slot.interval).or(given))
+                // A timetable that panics has no last slot.
+                let last = || schedule.and_then(|schedule| schedule.recurrence.before(run.logical_date));
+                let slot = catch(AssertUnwindSafe(last)).ok().flatten();
+                run.with_interval(slot.map_or(given, |slot| slot.interval))
             }
         }
     }

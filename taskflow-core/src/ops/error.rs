@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::base::{BoxError, ErrorKind};
+use crate::base::{BoxError, ErrorKind, Interval};
 use crate::config::ConfigError;
 use crate::dag::{BuildErrors, ParamError, ScheduleError, SelectionError};
 use crate::engine::{RunError, UnknownPool};
@@ -56,6 +56,18 @@ pub enum OpsError {
     NoSchedule {
         /// The DAG.
         dag: String,
+    },
+    /// The runs of the DAG have no data intervals.
+    #[error("runs of `{dag}` have no data interval, because its schedule has no intervals; leave it out")]
+    NoIntervals {
+        /// The DAG.
+        dag: String,
+    },
+    /// A data interval does not end after its start.
+    #[error("the interval {interval} is empty: its end must be later than its start")]
+    EmptyInterval {
+        /// The interval.
+        interval: Interval,
     },
     /// The DAG is paused already.
     #[error("the DAG `{dag}` is already paused, by {by}; `unpause {dag}` ends that")]
@@ -151,9 +163,11 @@ impl OpsError {
             | OpsError::Paused { .. }
             | OpsError::NotPaused { .. }
             | OpsError::Served { .. } => ErrorKind::Conflict,
-            OpsError::ValueWithoutSuccess { .. } | OpsError::Schedule(_) | OpsError::NoSchedule { .. } => {
-                ErrorKind::Invalid
-            }
+            OpsError::ValueWithoutSuccess { .. }
+            | OpsError::Schedule(_)
+            | OpsError::NoSchedule { .. }
+            | OpsError::NoIntervals { .. }
+            | OpsError::EmptyInterval { .. } => ErrorKind::Invalid,
             OpsError::NotWritable { .. } => ErrorKind::Unavailable,
             OpsError::DamagedValue { .. } | OpsError::NotJson { .. } => ErrorKind::Damaged,
         }

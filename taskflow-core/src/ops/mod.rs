@@ -8,7 +8,7 @@
 //! |---|---|
 //! | `home` | Opens the directory that holds the runs: [`Home`]. |
 //! | `settings` | Turns a configuration into an engine and its options: [`engine()`], [`durability`], [`fail_fast`], [`sync_mode`]. |
-//! | `start` | Starts or queues a run: [`draft`], [`start()`], [`trigger()`]. |
+//! | `start` | Starts or queues a run: [`draft`], [`draft_of_interval`], [`start()`], [`trigger()`]. |
 //! | `resume` | Continues runs that were interrupted: [`interrupted`], [`resume()`]. |
 //! | `clear` | Clears tasks so that they run again: [`clear()`], [`would_clear`], [`clear_and_run`]. |
 //! | `retry` | Runs failed tasks again: [`retry()`]. |
@@ -56,12 +56,12 @@ pub use reason::Reason;
 pub use replay::{Replayed, replay};
 pub use resume::{interrupted, resume};
 pub use retry::retry;
-pub use schedules::{NextSlot, NextSlots, PastSlots, next_slots, past_slots, pause, unpause};
+pub use schedules::{NextSlot, NextSlots, PastSlots, next_slots, past_slots, pause, pause_of, unpause};
 #[cfg(feature = "testing")]
 pub(crate) use schedules::{pause_at, unpause_at};
 pub use send_event::{SentEvent, send_event};
 pub use settings::{DEFAULT_GRACE, durability, engine, fail_fast, grace, sync_mode};
-pub use start::{Draft, draft, start, trigger};
+pub use start::{Draft, draft, draft_of_interval, start, trigger};
 pub use status::{AttemptStatus, RunStatus, TaskStatus};
 pub use triggered::{TriggeredRun, triggered_runs};
 #[cfg(feature = "sqlite")]

@@ -1,10 +1,12 @@
 //! The schedules of DAGs: what comes next, what became of slots, pausing.
 
+use std::panic::AssertUnwindSafe;
+
 use serde::Serialize;
 
 use super::error::OpsError;
-use crate::base::{Interval, Timestamp};
-use crate::dag::DagDef;
+use crate::base::{Interval, Timestamp, catch, install_hook};
+use crate::dag::{DagDef, ScheduleError};
 use crate::journal::{Journal, NewStep, Note, StepOutcome, StoredSchedule};
 use crate::run::RunType;
 use crate::schedule::{Catchup, Pause, Schedule, ScheduleState, SlotRecord, unpause as unpaused};
@@ -61,16 +63,27 @@ pub async fn next_slots(
     let first_seen = state.as_ref().map_or(after, |state| state.first_seen);
     // A slot that was noticed is decided, or waits.
     let from = state.as_ref().map_or(after, |state| after.max(state.noticed));
-    let first = schedule.after(from, first_seen);
-    let slots = std::iter::successors(first, |slot| schedule.after(slot.at, first_seen)).take(count);
-    let slots = slots.map(|slot| NextSlot { at: slot.at, starts: slot.at + schedule.offset, interval: slot.interval });
+    let (slots, words) = asking(|| {
+        let first = schedule.after(from, first_seen);
+        let slots = std::iter::successors(first, |slot| schedule.after(slot.at, first_seen)).take(count);
+        let slots: Vec<NextSlot> = slots
+            .map(|slot| NextSlot { at: slot.at, starts: slot.at + schedule.offset, interval: slot.interval })
+            .collect();
+        (slots, schedule.recurrence.describe())
+    })?;
     Ok(NextSlots {
         dag_id: dag.id.to_owned(),
-        schedule: schedule.recurrence.describe(),
+        schedule: words,
         timezone: dag.options.timezone.unwrap_or("UTC").to_owned(),
         pause: state.and_then(|state| state.pause),
-        slots: slots.collect(),
+        slots,
     })
+}
+
+/// Asks a timetable, which may be code of the user: a panic is an error.
+pub(super) fn asking<T>(question: impl FnOnce() -> T) -> Result<T, OpsError> {
+    install_hook();
+    catch(AssertUnwindSafe(question)).map_err(|crash| ScheduleError::Panicked(crash.to_string()).into())
 }
 
 /// A slot that passed: a run, or a record of why there is none.
@@ -126,7 +139,7 @@ pub async fn past_slots(journal: &Journal, dag: &DagDef, limit: u32) -> Result<V
         reason: record.reason,
     }));
     if let Some(StoredSchedule { state, .. }) = journal.schedule(dag.id).await? {
-        slots.extend(waiting(&schedule, &state));
+        slots.extend(asking(|| waiting(&schedule, &state)).unwrap_or_default());
     }
     slots.sort_by_key(|slot| std::cmp::Reverse(slot.last));
     slots.truncate(limit as usize);
@@ -185,6 +198,17 @@ pub(crate) async fn pause_at(
     }
 }
 
+/// Who paused a DAG, if it is paused now.
+///
+/// # Errors
+///
+/// When the store cannot be read.
+pub async fn pause_of(journal: &Journal, dag: &str) -> Result<Option<Pause>, OpsError> {
+    let pause = journal.schedule(dag).await?.and_then(|stored| stored.state.pause);
+    let now = Timestamp::now();
+    Ok(pause.filter(|pause| pause.until.is_none_or(|until| until > now)))
+}
+
 /// Ends the pause of a DAG. The slots that passed meanwhile are recorded as paused; with `catchup`,
 /// the last one or all of them run.
 ///
@@ -209,7 +233,7 @@ pub(crate) async fn unpause_at(
         if state.pause.is_none() {
             return Err(OpsError::NotPaused { dag: dag.id.to_owned() });
         }
-        let (state, records) = unpaused(&schedule, &state, now, catchup);
+        let (state, records) = asking(|| unpaused(&schedule, &state, now, catchup))?;
         if store(journal, dag, version, state, records.clone(), now).await? {
             return Ok(records.into_iter().map(PastSlots::from).collect());
         }
@@ -233,7 +257,7 @@ async fn state_of(
     if let Some(stored) = journal.schedule(dag.id).await? {
         return Ok(stored);
     }
-    let state = ScheduleState::first_seen(schedule, now, dag.options.paused);
+    let state = asking(|| ScheduleState::first_seen(schedule, now, dag.options.paused))?;
     Ok(StoredSchedule { state, version: 0 })
 }
 

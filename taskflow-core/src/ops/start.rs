@@ -1,13 +1,13 @@
 //! Starting a run.
 //!
 //! A run is prepared in two steps, because the defaults of parameters may depend on it: [`draft`]
-//! decides its id and its logical date, then its parameters and options are set, and [`start`]
-//! returns a request.
+//! (or [`draft_of_interval`]) decides its id and its logical date, then its parameters and options
+//! are set, and [`start`] returns a request.
 
 use std::sync::Arc;
 
 use super::error::OpsError;
-use crate::base::Timestamp;
+use crate::base::{Interval, Timestamp};
 use crate::dag::{DagDef, Params, Plan, Selection};
 use crate::engine::RunRequest;
 use crate::journal::{Journal, RunSummary};
@@ -30,13 +30,38 @@ pub struct Draft {
 ///
 /// When the graph of the DAG has mistakes.
 pub fn draft(dag: &'static DagDef, logical_date: Option<Timestamp>) -> Result<Draft, OpsError> {
+    Ok(Draft::of(dag.plan()?, RunInfo::manual(dag.id, logical_date.unwrap_or_else(Timestamp::now))))
+}
+
+/// A manual run of a DAG about this data interval. Its logical date is the end of the interval, as
+/// that of a slot, unless one is given.
+///
+/// # Errors
+///
+/// When the graph of the DAG has mistakes, its runs have no data intervals, or the interval is
+/// empty.
+pub fn draft_of_interval(
+    dag: &'static DagDef,
+    interval: Interval,
+    logical_date: Option<Timestamp>,
+) -> Result<Draft, OpsError> {
     let plan = dag.plan()?;
-    let info = RunInfo::manual(dag.id, logical_date.unwrap_or_else(Timestamp::now));
-    let info = plan.options().complete(info);
-    Ok(Draft { plan, info, params: Params::default(), selection: None, fail_fast: None })
+    if !plan.options().has_intervals() {
+        return Err(OpsError::NoIntervals { dag: dag.id.to_owned() });
+    }
+    if interval.start >= interval.end {
+        return Err(OpsError::EmptyInterval { interval });
+    }
+    let info = RunInfo::manual(dag.id, logical_date.unwrap_or(interval.end)).with_interval(Some(interval));
+    Ok(Draft::of(plan, info))
 }
 
 impl Draft {
+    fn of(plan: Arc<Plan>, info: RunInfo) -> Self {
+        let info = plan.options().complete(info);
+        Draft { plan, info, params: Params::default(), selection: None, fail_fast: None }
+    }
+
     /// The graph.
     pub fn plan(&self) -> &Arc<Plan> {
         &self.plan

@@ -22,7 +22,7 @@ pub use policy::{Catchup, First, Overlap, UnknownPolicy};
 pub use slot::Slot;
 pub use spec::{CATCHUP_WINDOW, Recurrence, Schedule};
 pub use state::{Pause, ScheduleState, Span};
-pub use step::{Decision, GRACE, Note, Situation, SlotFate, SlotRecord, Step, Waits, step, unpause};
+pub use step::{Decision, FailedRun, GRACE, Note, Situation, SlotFate, SlotRecord, Step, Waits, step, unpause};
 pub use timetable::Timetable;
 pub use timetables::{Calendar, Crons, Dates, Every, EveryError, Exceptions, Shift};
 pub use zone::{Zone, ZoneError};

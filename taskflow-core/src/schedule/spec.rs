@@ -31,6 +31,8 @@ pub struct Schedule {
     pub max_active_runs: u32,
     /// Whether a slot waits until the run of the slot before it has succeeded.
     pub after_previous: bool,
+    /// How many runs of the schedule fail in a row before the DAG is paused.
+    pub pause_after_failures: Option<u32>,
     /// How long after its slot a run starts: the share of `spread` that falls to this DAG.
     pub offset: Duration,
 }
@@ -89,6 +91,7 @@ impl Schedule {
             overlap: Overlap::Queue,
             max_active_runs: Overlap::Queue.default_max_active_runs(),
             after_previous: false,
+            pause_after_failures: None,
             offset: Duration::ZERO,
         }
     }

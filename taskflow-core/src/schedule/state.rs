@@ -29,6 +29,10 @@ pub struct ScheduleState {
     pub fingerprint: String,
     /// Who paused the DAG.
     pub pause: Option<Pause>,
+    /// The slot of the last failed run that `pause_after_failures` has counted. It and earlier ones
+    /// do not count again, so that unpausing the DAG does not pause it at once.
+    #[serde(default)]
+    pub failures_until: Option<Timestamp>,
 }
 
 impl ScheduleState {
@@ -58,7 +62,32 @@ impl ScheduleState {
             clock_went_back: false,
             fingerprint: schedule.recurrence.fingerprint(),
             pause: paused.then(pause),
+            failures_until: None,
         }
+    }
+
+    /// The state of a DAG whose timetable panicked: paused, with all slots undecided. The pause is
+    /// `None` if the DAG is paused already, and the state as before.
+    pub fn after_panic(state: Option<Self>, panic: &str, now: Timestamp) -> (Self, Option<Pause>) {
+        // What the timetable would have to be asked for is found out when it answers again.
+        let mut state = state.unwrap_or_else(|| ScheduleState {
+            first_seen: now,
+            noticed: now,
+            pending: Vec::new(),
+            last_run: None,
+            clock: now,
+            clock_went_back: false,
+            fingerprint: String::new(),
+            pause: None,
+            failures_until: None,
+        });
+        if state.pause.is_some() {
+            return (state, None);
+        }
+        let reason = format!("the timetable {panic}");
+        let pause = Pause { by: "the service".to_owned(), reason, since: now, until: None };
+        state.pause = Some(pause.clone());
+        (state, Some(pause))
     }
 }
 

@@ -7,7 +7,8 @@
 //!
 //! 1. A DAG that is new gets a state whose slots begin with the next one, or as `first`, `start`
 //!    and `catchup` say.
-//! 2. While the DAG is paused no slot is decided. When the pause ends, the slots that passed are
+//! 2. When as many runs in a row have failed as `pause_after_failures` says, the DAG is paused.
+//!    While it is paused no slot is decided. When the pause ends, the slots that passed are
 //!    recorded as paused, or run as `unpause` says.
 //! 3. Slots since the last step are noticed. Those that are more than [`GRACE`] late passed while
 //!    no service was running: `catchup` and `catchup_window` decide which of them are missed.
@@ -37,6 +38,18 @@ pub struct Situation {
     pub active: u32,
     /// The run of the slot before the first pending one, if it did not succeed.
     pub unsuccessful: Option<String>,
+    /// The runs of the schedule that have failed since the last one that succeeded, the latest slot
+    /// first. No more of them are needed than `pause_after_failures` says.
+    pub failures: Vec<FailedRun>,
+}
+
+/// A run of a schedule that has failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FailedRun {
+    /// Its slot.
+    pub slot: Timestamp,
+    /// The id of the run.
+    pub run_id: String,
 }
 
 /// What a step decided.
@@ -145,6 +158,8 @@ pub enum Note {
         /// By how much.
         by: Duration,
     },
+    /// The DAG was paused.
+    Paused(Pause),
     /// The pause reached its end.
     PauseEnded(Pause),
 }
@@ -174,6 +189,7 @@ pub fn step(schedule: &Schedule, state: Option<&ScheduleState>, situation: &Situ
     let mut stepper = Stepper { schedule, situation, state, decisions: Vec::new() };
     stepper.note_timetable();
     stepper.note_clock();
+    stepper.pause_after_failures();
     let waits = if stepper.is_paused() {
         Some(Waits::Paused)
     } else if matches!(schedule.recurrence, Recurrence::Continuous) {
@@ -197,7 +213,7 @@ pub fn unpause(
     now: Timestamp,
     catchup: Catchup,
 ) -> (ScheduleState, Vec<SlotRecord>) {
-    let situation = Situation { now, active: 0, unsuccessful: None };
+    let situation = Situation { now, active: 0, unsuccessful: None, failures: Vec::new() };
     let mut stepper = Stepper { schedule, situation: &situation, state: state.clone(), decisions: Vec::new() };
     let Some(pause) = stepper.state.pause.take() else { return (stepper.state, Vec::new()) };
     if catchup == Catchup::None {
@@ -222,7 +238,9 @@ struct Stepper<'a> {
 impl Stepper<'_> {
     fn note_timetable(&mut self) {
         let fingerprint = self.schedule.recurrence.fingerprint();
-        if self.state.fingerprint != fingerprint {
+        if self.state.fingerprint.is_empty() {
+            self.state.fingerprint = fingerprint;
+        } else if self.state.fingerprint != fingerprint {
             let from = std::mem::replace(&mut self.state.fingerprint, fingerprint.clone());
             self.state.pending.clear();
             self.decisions.push(Decision::Note(Note::TimetableChanged { from, to: fingerprint }));
@@ -237,6 +255,26 @@ impl Stepper<'_> {
             self.state.clock_went_back = true;
             self.decisions.push(Decision::Note(Note::ClockWentBack { by }));
         }
+    }
+
+    /// Pauses the DAG if too many runs in a row have failed.
+    fn pause_after_failures(&mut self) {
+        let Some(limit) = self.schedule.pause_after_failures else { return };
+        let counted = self.state.failures_until;
+        let is_new = |run: &&FailedRun| counted.is_none_or(|until| run.slot > until);
+        let failed: Vec<&FailedRun> = self.situation.failures.iter().filter(is_new).collect();
+        let Some(last) = failed.first().filter(|_| self.state.pause.is_none() && failed.len() >= limit as usize) else {
+            return;
+        };
+        let reason = match failed.len() {
+            1 => format!("the run {} failed", last.run_id),
+            count => format!("{count} runs in a row failed, the last one is {}", last.run_id),
+        };
+        let by = "the option `pause_after_failures`".to_owned();
+        let pause = Pause { by, reason, since: self.situation.now, until: None };
+        self.state.failures_until = Some(last.slot);
+        self.state.pause = Some(pause.clone());
+        self.decisions.push(Decision::Note(Note::Paused(pause)));
     }
 
     /// Ends a pause whose time has come.
@@ -323,7 +361,7 @@ impl Stepper<'_> {
 
     /// Starts pending slots while there is room, and applies the overlap policy to the rest.
     fn start(&mut self) -> Option<Waits> {
-        let Situation { active, ref unsuccessful, now } = *self.situation;
+        let Situation { active, ref unsuccessful, now, .. } = *self.situation;
         if matches!(self.schedule.overlap, Overlap::QueueOne | Overlap::Cancel) {
             self.keep_newest();
         }

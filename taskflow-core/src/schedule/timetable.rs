@@ -1,6 +1,7 @@
 //! When a DAG is due: the interface of all kinds of schedules.
 
 use std::fmt;
+use std::sync::Arc;
 
 use super::slot::Slot;
 use crate::base::Timestamp;
@@ -19,6 +20,12 @@ use crate::base::Timestamp;
 /// 2. `before(t)` returns a slot at or before `t`, and no slot lies between them.
 /// 3. If slots have intervals, the interval of a slot ends at the slot and begins where the
 ///    interval of the slot before ends.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a timetable",
+    label = "not a timetable",
+    note = "write a cron expression or a preset in quotes, as in `schedule = \"0 6 * * *\"`, or a value whose type implements \
+            `taskflow::schedule::Timetable`"
+)]
 pub trait Timetable: fmt::Debug + Send + Sync + 'static {
     /// The first slot after a point in time. `None` if there is none.
     fn after(&self, moment: Timestamp) -> Option<Slot>;
@@ -35,3 +42,29 @@ pub trait Timetable: fmt::Debug + Send + Sync + 'static {
         self.describe()
     }
 }
+
+/// Implements the trait for what points to a timetable.
+macro_rules! pointer {
+    ($($pointer:ty),*) => {$(
+        #[diagnostic::do_not_recommend]
+        impl<T: Timetable + ?Sized> Timetable for $pointer {
+            fn after(&self, moment: Timestamp) -> Option<Slot> {
+                (**self).after(moment)
+            }
+
+            fn before(&self, moment: Timestamp) -> Option<Slot> {
+                (**self).before(moment)
+            }
+
+            fn describe(&self) -> String {
+                (**self).describe()
+            }
+
+            fn fingerprint(&self) -> String {
+                (**self).fingerprint()
+            }
+        }
+    )*};
+}
+
+pointer!(&'static T, Arc<T>);

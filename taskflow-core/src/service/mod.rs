@@ -16,8 +16,9 @@
 //!    its engine: running tasks have their grace time, their runs are interrupted, and the next
 //!    service resumes them.
 //!
-//! A DAG whose timetable panics, or whose schedule is not valid, is left out with a message and
-//! holds up no other. If a default of a parameter fails, the slot is recorded as failed.
+//! Code of the user holds up no other DAG. A DAG whose timetable panics is paused, with the panic
+//! as the reason; one whose schedule is not valid is left out with a message. If a default of a
+//! parameter fails or panics, the slot is recorded as failed, and the next one is tried.
 
 mod lock;
 mod queue;

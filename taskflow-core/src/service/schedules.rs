@@ -10,7 +10,9 @@ use crate::engine::RunRequest;
 use crate::journal::{Journal, NewStep, Note, QueuedRun, StepOutcome, StoredSchedule};
 use crate::ops::{self, OpsError};
 use crate::run::{RunInfo, RunState, RunType};
-use crate::schedule::{Decision, Schedule, ScheduleState, Situation, Slot, SlotFate, SlotRecord, Step, step};
+use crate::schedule::{
+    Decision, FailedRun, Schedule, ScheduleState, Situation, Slot, SlotFate, SlotRecord, Step, step,
+};
 use crate::store::{RunFilter, RunOrder};
 
 /// The schedules of the DAGs that a service serves.
@@ -110,7 +112,11 @@ impl Schedules {
                 true => unsuccessful(journal, id).await?,
                 false => None,
             };
-            let situation = Situation { now, active: active.get(id).copied().unwrap_or(0), unsuccessful };
+            let failures = match scheduled.schedule.pause_after_failures {
+                Some(limit) => failures(journal, id, limit).await?,
+                None => Vec::new(),
+            };
+            let situation = Situation { now, active: active.get(id).copied().unwrap_or(0), unsuccessful, failures };
             // Until the outcome is stored, the schedule stays due: if the store fails, it is
             // stepped again.
             scheduled.wake = Wake::Now;
@@ -168,19 +174,15 @@ impl Scheduled {
     fn step(&self, situation: &Situation, events: &mut Vec<ServiceEvent>) -> (Wake, Option<(NewStep, Vec<Decision>)>) {
         let dag = self.dag;
         let stored = self.stored.as_ref();
-        let state = match stored {
-            Some(stored) => Some(stored.state.clone()),
-            None if dag.options.paused => Some(ScheduleState::first_seen(&self.schedule, situation.now, true)),
-            None => None,
-        };
+        let state = stored.map(|stored| stored.state.clone());
         // A timetable is code of the user.
-        let stepped = catch(AssertUnwindSafe(|| step(&self.schedule, state.as_ref(), situation)));
+        let stepped = catch(AssertUnwindSafe(|| {
+            let new = || dag.options.paused.then(|| ScheduleState::first_seen(&self.schedule, situation.now, true));
+            step(&self.schedule, state.clone().or_else(new).as_ref(), situation)
+        }));
         let step = match stepped {
             Ok(step) => step,
-            Err(crash) => {
-                events.push(ServiceEvent::Unserved { dag: dag.id, reason: format!("its timetable panicked: {crash}") });
-                return (Wake::Never, None);
-            }
+            Err(crash) => return self.paused_by(&crash.to_string(), state, situation.now, events),
         };
         let is_to_be_stored = step.is_to_be_stored(stored.map(|stored| &stored.state));
         let Step { state, mut decisions, wake, .. } = step;
@@ -188,7 +190,7 @@ impl Scheduled {
         if !is_to_be_stored {
             return (wake, None);
         }
-        let (mut runs, mut records) = (Vec::new(), Vec::new());
+        let (mut runs, mut records, mut wake) = (Vec::new(), Vec::new(), wake);
         for decision in &mut decisions {
             if let Decision::Start { slot, .. } = *decision {
                 match run_of(dag, slot, situation.now) {
@@ -196,6 +198,8 @@ impl Scheduled {
                     Err(reason) => {
                         let (at, fate) = (slot.at, SlotFate::Failed);
                         *decision = Decision::Record(SlotRecord { first: at, last: at, count: 1, fate, reason });
+                        // Its place is free for the next slot, and no run will end.
+                        wake = Wake::Now;
                     }
                 }
             }
@@ -203,14 +207,32 @@ impl Scheduled {
                 records.push(record.clone());
             }
         }
-        let step = NewStep {
-            dag: dag.id.to_owned(),
-            version: stored.map_or(0, |stored| stored.version),
-            state,
-            records,
-            runs,
-        };
+        let step = NewStep { dag: dag.id.to_owned(), version: self.version(), state, records, runs };
         (wake, Some((step, decisions)))
+    }
+
+    /// The version of the stored state.
+    fn version(&self) -> i64 {
+        self.stored.as_ref().map_or(0, |stored| stored.version)
+    }
+
+    /// The timetable has panicked: the DAG is paused, so that nobody else notices.
+    fn paused_by(
+        &self,
+        panic: &str,
+        state: Option<ScheduleState>,
+        now: Timestamp,
+        events: &mut Vec<ServiceEvent>,
+    ) -> (Wake, Option<(NewStep, Vec<Decision>)>) {
+        let dag = self.dag.id;
+        let (state, pause) = ScheduleState::after_panic(state, panic, now);
+        let Some(pause) = pause else {
+            events.push(ServiceEvent::Unserved { dag, reason: format!("the timetable {panic}") });
+            return (Wake::Never, None);
+        };
+        let step =
+            NewStep { dag: dag.to_owned(), version: self.version(), state, records: Vec::new(), runs: Vec::new() };
+        (Wake::Never, Some((step, vec![Decision::Note(crate::schedule::Note::Paused(pause))])))
     }
 }
 
@@ -252,6 +274,21 @@ async fn unsuccessful(journal: &Journal, dag: &str) -> Result<Option<String>, Op
     };
     let last = journal.runs(&filter).await?.into_iter().next();
     Ok(last.filter(|run| run.state != RunState::Success).map(|run| run.info.run_id))
+}
+
+/// The runs of the schedule that have failed since the last one that succeeded, at most `limit`. A
+/// run that was cancelled, or has not ended, is neither.
+async fn failures(journal: &Journal, dag: &str, limit: u32) -> Result<Vec<FailedRun>, OpsError> {
+    let filter = RunFilter {
+        dag: Some(dag.to_owned()),
+        states: vec![RunState::Success, RunState::Failed],
+        run_types: vec![RunType::Scheduled],
+        order: RunOrder::LogicalDate,
+        limit: Some(limit),
+        ..RunFilter::default()
+    };
+    let failed = journal.runs(&filter).await?.into_iter().take_while(|run| run.state == RunState::Failed);
+    Ok(failed.map(|run| FailedRun { slot: run.info.logical_date, run_id: run.info.run_id }).collect())
 }
 
 /// Carries out decisions that are stored, and reports them.

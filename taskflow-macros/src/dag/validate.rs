@@ -10,11 +10,11 @@ use crate::attrs::Attrs;
 use crate::crate_path;
 use crate::errors::Errors;
 use crate::function::Function;
-use crate::option::{self, Options};
+use crate::option::{self, Options, Written};
 use crate::task::{check_attributes, check_name, check_signature};
 use crate::types::{Unsupported, find_unsupported, is_named, last_segment, type_arguments, ungroup};
 
-pub(super) fn validate(function: Function, mut options: Options, has_schedule: bool, errors: &mut Errors) -> Dag {
+pub(super) fn validate(function: Function, mut options: Options, written: Written, errors: &mut Errors) -> Dag {
     let name = function.name().clone();
     let Function { attrs, vis, sig, body } = function;
     let before = errors.len();
@@ -30,13 +30,13 @@ pub(super) fn validate(function: Function, mut options: Options, has_schedule: b
     check_attributes(&attrs, errors);
     let mut valid = errors.len() == before;
     // An invalid schedule, which was reported, is assumed to have intervals, as most schedules do.
-    let intervals = has_schedule.then(|| options.schedule.is_none() || options.has_intervals());
+    let intervals = written.schedule.then(|| options.schedule.is_none() || options.has_intervals());
     let (params, valid_params) = param::read(sig.inputs.iter(), intervals, errors);
     let before = errors.len();
     let result = read_result(&sig.output, errors);
     valid &= valid_params && errors.len() == before;
 
-    option::check_dag(&mut options, has_schedule, errors);
+    option::check_dag(&mut options, written, errors);
     let expansion = match valid {
         _ if unchanged => Expansion::Unchanged,
         true => Expansion::Full,

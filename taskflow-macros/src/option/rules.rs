@@ -105,10 +105,16 @@ fn check_process(options: &mut Options, errors: &mut Errors) {
     }
 }
 
-/// Rejects options of a DAG that contradict each other. `has_schedule` is also true for an invalid
-/// schedule.
-pub(crate) fn check_dag(options: &mut Options, has_schedule: bool, errors: &mut Errors) {
-    check_schedule(options, has_schedule, errors);
+/// The options of a DAG that are written, valid or not.
+#[derive(Clone, Copy)]
+pub(crate) struct Written {
+    pub(crate) schedule: bool,
+    pub(crate) except: bool,
+}
+
+/// Rejects options of a DAG that contradict each other.
+pub(crate) fn check_dag(options: &mut Options, written: Written, errors: &mut Errors) {
+    check_schedule(options, written, errors);
     if let (Some(callback), None) = (&options.on_deadline_missed, &options.deadline) {
         errors
             .on(callback, "`on_deadline_missed` has no effect without a deadline; add `deadline = \"2h after start\"`");
@@ -134,19 +140,22 @@ pub(crate) fn check_dag(options: &mut Options, has_schedule: bool, errors: &mut 
     }
 }
 
-fn check_schedule(options: &Options, has_schedule: bool, errors: &mut Errors) {
-    if !has_schedule {
+fn check_schedule(options: &Options, written: Written, errors: &mut Errors) {
+    if !written.schedule {
         let dependent = [
             ("start", options.start.as_ref().map(|start| start.span)),
             ("end", options.end.as_ref().map(|end| end.span)),
             ("catchup", options.catchup.as_ref().map(|catchup| catchup.span)),
             ("timezone", options.timezone.as_ref().map(|zone| zone.span)),
+            ("except", options.except.as_ref().map(syn::spanned::Spanned::span)),
+            ("shift", options.shift.as_ref().map(|shift| shift.span)),
             ("first", options.first.as_ref().map(|first| first.span)),
             ("catchup_window", options.catchup_window.as_ref().map(|window| window.span)),
             ("overlap", options.overlap.as_ref().map(|overlap| overlap.span)),
             ("after_previous", options.after_previous.as_ref().map(|flag| flag.span)),
             ("spread", options.spread.as_ref().map(|spread| spread.span)),
             ("paused", options.paused.as_ref().map(|paused| paused.span)),
+            ("pause_after_failures", options.pause_after_failures.as_ref().map(|limit| limit.span)),
         ];
         for (name, span) in dependent {
             if let Some(span) = span {
@@ -158,6 +167,14 @@ fn check_schedule(options: &Options, has_schedule: bool, errors: &mut Errors) {
                 );
             }
         }
+    }
+    if let (Some(except), Some(schedule)) = (&options.except, &options.schedule)
+        && let Some(preset) = schedule.value.without_days()
+    {
+        errors.on(except, format!("`except` has no effect with `{preset}`, which has no days; remove one of the two"));
+    }
+    if let (Some(shift), false, true) = (&options.shift, written.except, written.schedule) {
+        errors.at(shift.span, "`shift` has no effect without `except`; add `except = HOLIDAYS` or remove `shift`");
     }
     if let (Some(start), Some(end)) = (&options.start, &options.end) {
         let zone = schedule::time_zone(options.timezone.as_ref().map(|zone| &*zone.value));

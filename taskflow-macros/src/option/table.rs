@@ -179,14 +179,19 @@ options! {
     trigger_rule: kind::TriggerRule, [Task, Sensor, TaskDefaults], r#"trigger_rule = "one_failed""# => trigger_rule;
     /// The description. Without it, the doc comment.
     doc: kind::Text, [Task, Sensor], r#"doc = "Reads one day.""#;
-    /// A cron expression, several of them, a preset or a period.
-    schedule: kind::Schedule, [Dag], r#"schedule = "0 6 * * *""#, also ["schedule_interval", "cron"] => schedule;
+    /// A cron expression, several of them, a preset, a period or a timetable.
+    schedule: kind::Schedule, [Dag], r#"schedule = "0 6 * * *""#, also ["schedule_interval", "cron", "timetable"]
+        => schedule;
     /// The time zone of the schedule.
     timezone: kind::TimeZone, [Dag], r#"timezone = "Asia/Seoul""# => timezone;
     /// The earliest logical date.
     start: kind::Bound, [Dag], r#"start = "2026-01-01""#, also ["start_date"] => start;
     /// The latest logical date.
     end: kind::Bound, [Dag], r#"end = "2026-12-31""#, also ["end_date"] => end;
+    /// The days on which the DAG is not due.
+    except: kind::Calendar, [Dag], "except = HOLIDAYS", also ["calendar", "holidays", "exclude"] => except;
+    /// Where slots on these days go.
+    shift: kind::Shift, [Dag], r#"shift = "next_day""# => shift;
     /// The first slot of a DAG that is new.
     first: kind::First, [Dag], r#"first = "last""# => first;
     /// What happens to slots that passed while no service was running.
@@ -202,6 +207,9 @@ options! {
     spread: kind::PositiveDuration, [Dag], r#"spread = "10m""#, also ["jitter"] => spread;
     /// Whether the schedule of a new DAG is paused.
     paused: kind::Switch, [Dag], "paused", also ["is_paused_upon_creation"] => paused;
+    /// How many runs of the schedule fail in a row before the DAG is paused.
+    pause_after_failures: kind::PositiveInteger, [Dag], "pause_after_failures = 3",
+        also ["max_consecutive_failed_dag_runs"] => pause_after_failures;
     /// How many runs may be active at once.
     max_active_runs: kind::PositiveInteger, [Dag], "max_active_runs = 1" => max_active_runs;
     /// How many tasks of a run may be active at once.
@@ -382,7 +390,7 @@ impl Options {
 
     /// Whether the schedule has data intervals. `false` without a schedule.
     pub(crate) fn has_intervals(&self) -> bool {
-        self.schedule.as_ref().is_some_and(|schedule| !matches!(&*schedule.value, "@once" | "@continuous"))
+        self.schedule.as_ref().is_some_and(|schedule| schedule.value.without_days().is_none())
     }
 }
 

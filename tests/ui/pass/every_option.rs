@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use taskflow::notify::{Notification, CallbackKind, log_line};
 use taskflow::prelude::*;
-use taskflow::schedule::Catchup;
+use taskflow::schedule::{Catchup, Crons, Shift};
 
 fn tell(notification: &Notification) -> Result<()> {
     println!("{notification}");
@@ -48,9 +48,12 @@ taskflow::pool!("warehouse", slots = 8);
 #[dag(
     schedule = "*/15 6-18 * * MON-FRI",
     timezone = "America/New_York",
+    except = [Date::new(2026, 12, 25).unwrap()],
+    shift = "previous_day",
     start = "2026-01-01",
     end = "2026-12-31T23:59:59-05:00",
     catchup = true,
+    pause_after_failures = 3,
     max_active_runs = 1,
     max_active_tasks = 16,
     timeout = "1d",
@@ -84,6 +87,15 @@ fn everything() {
     some() >> few() >> none() >> all()
 }
 
+#[dag(schedule = Crons::new([]), except = holidays())]
+fn own() {
+    none()
+}
+
+fn holidays() -> Vec<Date> {
+    Vec::new()
+}
+
 fn main() {
     let options = all::def().options;
     assert_eq!(all::def().id, "the.first-task_1");
@@ -109,7 +121,9 @@ fn main() {
     assert_eq!(none::def().options, taskflow::TaskOptions::NONE);
 
     let options = everything::def().options;
-    assert_eq!(options.schedule, Some("*/15 6-18 * * MON-FRI"));
+    assert_eq!(options.schedule, Some("*/15 6-18 * * MON-FRI".into()));
+    assert_eq!(options.except.map(|days| days.source()), Some("[Date::new(2026, 12, 25).unwrap()]"));
+    assert_eq!((options.shift, options.pause_after_failures), (Some(Shift::PreviousDay), Some(3)));
     assert_eq!(options.timezone, Some("America/New_York"));
     assert_eq!(options.start, Some("2026-01-01"));
     assert_eq!(options.end, Some("2026-12-31T23:59:59-05:00"));
@@ -127,4 +141,6 @@ fn main() {
     assert_eq!(options.task_defaults.backoff, Some(Backoff::Exponential { factor: 2.5 }));
     assert_eq!(options.task_defaults.tags, ["y"]);
     everything::def().plan().unwrap();
+    assert_eq!(own::def().options.schedule.unwrap().text(), "Crons::new([])");
+    assert_eq!(own::def().options.schedule("own").unwrap().unwrap().start, None);
 }

@@ -1,17 +1,78 @@
 //! Days on which a DAG is not due.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::base::{Date, Timestamp};
 use crate::schedule::slot::Slot;
 use crate::schedule::timetable::Timetable;
 use crate::schedule::zone::Zone;
 
-/// Knows the days on which a DAG is not due, such as the holidays of a country.
+/// Knows the days on which a DAG is not due, such as the holidays of a country. A list of days is a
+/// calendar.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a calendar",
+    label = "not a calendar",
+    note = "a calendar is a list of days, such as `[Date; 2]` or `Vec<Date>`, or a value whose type implements \
+            `taskflow::schedule::Calendar`"
+)]
 pub trait Calendar: fmt::Debug + Send + Sync + 'static {
     /// Whether the day is an exception.
     fn contains(&self, day: Date) -> bool;
+
+    /// The calendar in words, such as "holidays of Korea".
+    fn describe(&self) -> String {
+        format!("{self:?}")
+    }
 }
+
+impl<const N: usize> Calendar for [Date; N] {
+    fn contains(&self, day: Date) -> bool {
+        self.as_slice().contains(&day)
+    }
+
+    fn describe(&self) -> String {
+        days(self)
+    }
+}
+
+impl Calendar for Vec<Date> {
+    fn contains(&self, day: Date) -> bool {
+        self.as_slice().contains(&day)
+    }
+
+    fn describe(&self) -> String {
+        days(self)
+    }
+}
+
+/// Some days in words.
+fn days(days: &[Date]) -> String {
+    match days {
+        [] => "no day".to_owned(),
+        [day] => day.to_string(),
+        [first, second] => format!("{first} and {second}"),
+        [first, ..] => format!("{first} and {} other days", days.len() - 1),
+    }
+}
+
+/// Implements the trait for what points to a calendar.
+macro_rules! pointer {
+    ($($pointer:ty),*) => {$(
+        #[diagnostic::do_not_recommend]
+        impl<T: Calendar + ?Sized> Calendar for $pointer {
+            fn contains(&self, day: Date) -> bool {
+                (**self).contains(day)
+            }
+
+            fn describe(&self) -> String {
+                (**self).describe()
+            }
+        }
+    )*};
+}
+
+pointer!(&'static T, Arc<T>);
 
 /// Where a slot on an exceptional day goes. The time of the day stays the same.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -23,6 +84,23 @@ pub enum Shift {
     NextDay,
     /// To the last day before that is no exception.
     PreviousDay,
+}
+
+impl Shift {
+    /// The name that users write.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Shift::Drop => "drop",
+            Shift::NextDay => "next_day",
+            Shift::PreviousDay => "previous_day",
+        }
+    }
+}
+
+impl fmt::Display for Shift {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
 }
 
 /// A timetable without the slots on the days of a calendar, or with these slots on other days.
@@ -198,7 +276,7 @@ impl<T: Timetable, C: Calendar> Timetable for Exceptions<T, C> {
             Shift::NextDay => "a day later on",
             Shift::PreviousDay => "a day earlier on",
         };
-        format!("{}, {shift} {:?}", self.timetable.describe(), self.calendar)
+        format!("{}, {shift} {}", self.timetable.describe(), self.calendar.describe())
     }
 
     fn fingerprint(&self) -> String {

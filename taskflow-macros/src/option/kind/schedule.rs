@@ -1,7 +1,7 @@
 //! Schedules, and the policies for slots that cannot start in time.
 
 use proc_macro2::{Span, TokenStream};
-use quote::{format_ident, quote};
+use quote::{ToTokens as _, format_ident, quote, quote_spanned};
 use syn::spanned::Spanned as _;
 use syn::{Expr, ExprLit, Lit, LitStr};
 
@@ -11,18 +11,37 @@ use crate::option::list::Value;
 use crate::option::reader::{Reader, ungroup};
 use crate::option::table::Form;
 use crate::schedule;
+use crate::source_text;
+use crate::spans;
 use crate::suggest::nearest;
 
-/// A cron expression, several of them, a preset, or `every("15m")`. The value is the text that the
-/// core parses.
+/// A cron expression, several of them, a preset, `every("15m")`, or an expression that is a
+/// timetable.
 pub(crate) struct Schedule;
 
-impl Kind for Schedule {
-    type Value = Spanned<String>;
+/// What a schedule is.
+pub(crate) enum Source {
+    /// The text that the core parses.
+    Text(String),
+    Timetable(Expr),
+}
 
-    fn read(reader: &mut Reader<'_>) -> Option<Spanned<String>> {
+impl Source {
+    /// `@once` or `@continuous`, which have neither days nor data intervals.
+    pub(crate) fn without_days(&self) -> Option<&str> {
+        match self {
+            Source::Text(text) => Some(&**text).filter(|text| matches!(*text, "@once" | "@continuous")),
+            Source::Timetable(_) => None,
+        }
+    }
+}
+
+impl Kind for Schedule {
+    type Value = Spanned<Source>;
+
+    fn read(reader: &mut Reader<'_>) -> Option<Spanned<Source>> {
         const EXPECTED: &str =
-            "a cron expression or a preset in quotes, a list of cron expressions, or `every(\"15m\")`";
+            "a cron expression or a preset in quotes, a list of cron expressions, `every(\"15m\")`, or a timetable";
         match reader.expr() {
             Some(Expr::Array(list)) if !list.elems.is_empty() => {
                 let mut expressions = Vec::new();
@@ -31,24 +50,31 @@ impl Kind for Schedule {
                     let checked = schedule::check_one_of_several(&text.value()).map(|()| text.value());
                     expressions.push(reader.parsed(text.span(), checked)?.value);
                 }
-                Some(Spanned { value: expressions.join("; "), span: list.span() })
+                Some(Spanned { value: Source::Text(expressions.join("; ")), span: list.span() })
             }
             Some(Expr::Call(call)) if matches!(&*call.func, Expr::Path(path) if path.path.is_ident("every")) => {
                 let period = call.args.first().filter(|_| call.args.len() == 1).and_then(string);
                 let Some(period) = period else { return reader.expected(EXPECTED) };
                 let checked =
                     schedule::check_period(&period.value()).map(|()| format!("every {}", period.value().trim()));
-                reader.parsed(period.span(), checked)
+                reader.parsed(period.span(), checked.map(Source::Text))
             }
             Some(expr) => match string(expr) {
                 Some(text) => {
-                    reader.parsed(text.span(), schedule::check_schedule(&text.value()).map(|()| text.value()))
+                    let checked = schedule::check_schedule(&text.value()).map(|()| Source::Text(text.value()));
+                    reader.parsed(text.span(), checked)
                 }
-                None => reader.expected(EXPECTED),
+                None if is_literal(expr) => reader.expected(EXPECTED),
+                None => Some(Spanned { value: Source::Timetable(expr.clone()), span: expr.span() }),
             },
             None => reader.expected(EXPECTED),
         }
     }
+}
+
+/// Whether an expression has a type that the compiler need not be asked for.
+fn is_literal(expr: &Expr) -> bool {
+    matches!(expr, Expr::Lit(_) | Expr::Closure(_) | Expr::Tuple(_) | Expr::Array(_))
 }
 
 fn string(expr: &Expr) -> Option<&LitStr> {
@@ -59,8 +85,45 @@ fn string(expr: &Expr) -> Option<&LitStr> {
 }
 
 impl Initializer for Schedule {
-    fn initializer(schedule: &Spanned<String>, _private: &TokenStream) -> Option<TokenStream> {
-        some(&schedule.value)
+    fn initializer(schedule: &Spanned<Source>, private: &TokenStream) -> Option<TokenStream> {
+        match &schedule.value {
+            Source::Text(text) => some(quote!(#private::ScheduleSource::Text(#text))),
+            Source::Timetable(expr) => {
+                let expression = expression("timetable", expr, private);
+                some(quote!(#private::ScheduleSource::Timetable(#expression)))
+            }
+        }
+    }
+}
+
+/// An expression that is evaluated at run time, as the argument of `function`.
+fn expression(function: &str, expr: &Expr, private: &TokenStream) -> TokenStream {
+    let (text, function) = (source_text::of(expr.to_token_stream()), format_ident!("{function}"));
+    // Spanned at the expression, so that the compiler reports one of the wrong type there.
+    let at = spans::at(expr.span(), private);
+    let make = quote_spanned!(expr.span()=> #at::#function(#expr));
+    quote!(#private::Expression::new(#text, || #make))
+}
+
+/// The days on which a DAG is not due: an expression that is a calendar.
+pub(crate) struct Calendar;
+
+impl Kind for Calendar {
+    type Value = Expr;
+
+    fn read(reader: &mut Reader<'_>) -> Option<Expr> {
+        match reader.expr() {
+            Some(Expr::Lit(_) | Expr::Closure(_)) | None => {
+                reader.expected("a calendar: a list of days, or a value that implements `taskflow::schedule::Calendar`")
+            }
+            Some(expr) => Some(expr.clone()),
+        }
+    }
+}
+
+impl Initializer for Calendar {
+    fn initializer(calendar: &Expr, private: &TokenStream) -> Option<TokenStream> {
+        some(expression("calendar", calendar, private))
     }
 }
 
@@ -82,6 +145,9 @@ const OVERLAP: Policy = Policy {
         ("allow", "Allow"),
     ],
 };
+
+const SHIFT: Policy =
+    Policy { ty: "Shift", variants: &[("next_day", "NextDay"), ("previous_day", "PreviousDay"), ("drop", "Drop")] };
 
 impl Policy {
     fn read(&self, reader: &mut Reader<'_>) -> Option<Spanned<&'static str>> {
@@ -140,6 +206,23 @@ impl Kind for Catchup {
 impl Initializer for Catchup {
     fn initializer(variant: &Spanned<&'static str>, private: &TokenStream) -> Option<TokenStream> {
         CATCHUP.initializer(variant.value, private)
+    }
+}
+
+/// Where slots on exceptional days go.
+pub(crate) struct Shift;
+
+impl Kind for Shift {
+    type Value = Spanned<&'static str>;
+
+    fn read(reader: &mut Reader<'_>) -> Option<Spanned<&'static str>> {
+        SHIFT.read(reader)
+    }
+}
+
+impl Initializer for Shift {
+    fn initializer(variant: &Spanned<&'static str>, private: &TokenStream) -> Option<TokenStream> {
+        SHIFT.initializer(variant.value, private)
     }
 }
 
