@@ -10,6 +10,7 @@ mod many_tasks;
 mod mapped;
 mod process;
 mod reading;
+mod service;
 mod sleepers;
 mod spark;
 
@@ -36,12 +37,13 @@ pub(crate) type Problem = Box<dyn std::error::Error>;
 /// The name that selects a measurement, and its function.
 type Group = (&'static str, fn() -> Result<Vec<Fact>, Problem>);
 
-const GROUPS: [Group; 9] = [
+const GROUPS: [Group; 10] = [
     ("sleepers", sleepers::measure),
     ("mapped", mapped::measure),
     ("hello", hello::measure),
     ("instructions", instructions::measure),
     ("reading", reading::measure),
+    ("service", service::measure),
     ("many-tasks", many_tasks::measure),
     ("cold-build", cold_build::measure),
     ("spark-submit", spark::submit),

@@ -107,6 +107,8 @@ fn report(event: &ServiceEvent, quiet: bool, home: &str, terminal: &Terminal) {
         ServiceEvent::Unserved { dag, reason, .. } => {
             terminal.error(&format!("the schedule of `{dag}` is not served: {reason}"));
         }
+        // Its run starts at once, or its refusal says why not.
+        ServiceEvent::Due { .. } => {}
         ServiceEvent::Started { run, resumed, .. } => {
             let verb = if *resumed { "resumed" } else { "started" };
             let about = match run.info.run_type {

@@ -300,7 +300,7 @@ async fn report(
 ) -> Result<(), OpsError> {
     for decision in decisions {
         match decision {
-            Decision::Start { .. } => {}
+            Decision::Start { slot, late } => events.push(ServiceEvent::Due { dag, slot: slot.at, late }),
             Decision::Record(record) => events.push(ServiceEvent::Recorded { dag, record }),
             Decision::Note(note) => events.push(ServiceEvent::Noted { dag, note }),
             Decision::CancelActive => {

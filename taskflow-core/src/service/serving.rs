@@ -37,6 +37,15 @@ pub enum ServiceEvent {
         /// Why.
         reason: String,
     },
+    /// A slot is due: its run is stored, and starts next.
+    Due {
+        /// The DAG.
+        dag: &'static str,
+        /// The slot.
+        slot: Timestamp,
+        /// How long ago that was.
+        late: Duration,
+    },
     /// A run has started.
     Started {
         /// The run.
@@ -130,7 +139,7 @@ impl Service {
             self.events.push(ServiceEvent::Trouble { error: error.to_string() });
         }
         let reason = loop {
-            if let Err(error) = self.turn().await {
+            if let Err(error) = self.turn(&mut report).await {
                 self.events.push(ServiceEvent::Trouble { error: error.to_string() });
             }
             self.events.drain(..).for_each(&mut report);
@@ -152,8 +161,9 @@ impl Service {
         }
     }
 
-    async fn turn(&mut self) -> Result<(), OpsError> {
+    async fn turn(&mut self, report: &mut impl FnMut(ServiceEvent)) -> Result<(), OpsError> {
         self.schedules.turn(&self.journal, Timestamp::now(), &mut self.events).await?;
+        self.events.drain(..).for_each(report);
         self.queue.turn(&self.journal, &mut self.events).await
     }
 

@@ -456,6 +456,8 @@ impl ServiceTest {
                 ServiceEvent::Recorded { dag, record } => self.note(&recorded(dag, &PastSlots::from(record))),
                 ServiceEvent::Noted { dag, note } => self.note(&format!("{dag}: {note:?}")),
                 ServiceEvent::Unserved { dag, reason } => self.note(&format!("{dag} is not served: {reason}")),
+                // Its start is noted.
+                ServiceEvent::Due { .. } => {}
                 other => self.note(&format!("{other:?}")),
             }
         }

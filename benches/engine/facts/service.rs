@@ -1,0 +1,181 @@
+//! The service: from a slot to its run, what it costs when nothing happens, and the pure step.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use taskflow::graph::{DagDef, DagOptions};
+use taskflow::journal::Journal;
+use taskflow::prelude::*;
+use taskflow::schedule::{Recurrence, Schedule, ScheduleSource, Situation, Zone, step};
+use taskflow::service::{Service, ServiceEvent, ServiceOptions};
+use taskflow::{Durability, Engine, Registry};
+
+use super::process::scratch;
+use super::{Fact, Problem, round};
+
+#[task]
+fn nothing() {}
+
+#[dag]
+fn empty() {
+    nothing();
+}
+
+/// The times of the events of a service.
+#[derive(Debug, Default)]
+struct Seen {
+    /// From a slot until its run was stored, and until it had started.
+    stored: Vec<Duration>,
+    started: Vec<Duration>,
+}
+
+pub(super) fn measure() -> Result<Vec<Fact>, Problem> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let folder = scratch("service")?;
+    let one = runtime.block_on(served(&folder.join("one"), 1, "every 1s", Duration::from_secs(30)))?;
+    let many = runtime.block_on(served(&folder.join("many"), 1_000, "every 10s", Duration::from_secs(45)))?;
+    let idle = |dags: usize| runtime.block_on(idle(&folder.join(format!("idle{dags}")), dags));
+    Ok(vec![
+        Fact {
+            what: "slot to run stored, one DAG each second",
+            measured: percentiles(&one.stored),
+            budget: "p99 20 ms",
+        },
+        Fact { what: "slot to run started, one DAG each second", measured: percentiles(&one.started), budget: "" },
+        Fact {
+            what: "slot to run stored, 1,000 DAGs due at once",
+            measured: percentiles(&many.stored),
+            budget: "200 ms for all",
+        },
+        Fact { what: "slot to run started, 1,000 DAGs due at once", measured: percentiles(&many.started), budget: "" },
+        Fact { what: "an idle service of 100 DAGs", measured: idle(100)?, budget: "1 % of a core" },
+        Fact { what: "an idle service of 10,000 DAGs", measured: idle(10_000)?, budget: "" },
+        Fact {
+            what: "a day of minute slots of 1,000 DAGs, decided by the pure step",
+            measured: round(decided(1_000, Duration::from_secs(86_400))),
+            budget: "",
+        },
+        Fact {
+            what: "ten years of minute slots of one DAG, decided by the pure step",
+            measured: round(decided(1, Duration::from_secs(3_652 * 86_400))),
+            budget: "5 s",
+        },
+    ])
+}
+
+/// DAGs with one task and this schedule.
+fn dags(count: usize, schedule: &'static str) -> Vec<&'static DagDef> {
+    static SERIAL: AtomicU64 = AtomicU64::new(0);
+
+    let base = empty::def();
+    let dag = |_| {
+        let id: &'static str = format!("bench_{}", SERIAL.fetch_add(1, Ordering::Relaxed)).leak();
+        let mut options = DagOptions::NONE;
+        options.schedule = Some(ScheduleSource::Text(schedule));
+        let dag: &'static DagDef = Box::leak(Box::new(DagDef {
+            id,
+            module: base.module,
+            doc: base.doc,
+            location: base.location,
+            options,
+            params: base.params,
+            result: base.result,
+            trace: base.trace,
+            plan: OnceLock::new(),
+        }));
+        Registry::register(dag);
+        dag
+    };
+    (0..count).map(dag).collect()
+}
+
+/// Serves DAGs for some time.
+async fn served(home: &Path, count: usize, schedule: &'static str, time: Duration) -> Result<Seen, Problem> {
+    let journal = Journal::open(home).await?;
+    let engine = Engine::builder().build()?;
+    let options =
+        ServiceOptions { with_schedules: true, grace: Duration::from_secs(5), durability: Durability::Strict };
+    let service = Service::new(home, &journal, &engine, dags(count, schedule), options)?;
+    let seen = Mutex::new(Seen::default());
+    let stop = async {
+        tokio::time::sleep(time).await;
+        "the measurement is over".to_owned()
+    };
+    let report = |event| {
+        let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+        match event {
+            ServiceEvent::Due { slot, .. } => seen.stored.push(Timestamp::now().since(slot)),
+            ServiceEvent::Started { run, .. } => seen.started.push(Timestamp::now().since(run.info.logical_date)),
+            _ => {}
+        }
+    };
+    service.run(stop, report).await;
+    journal.close().await?;
+    Ok(seen.into_inner().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// What a service of DAGs costs that are due once a year: of a core, after its first turn.
+async fn idle(home: &Path, count: usize) -> Result<String, Problem> {
+    const TIME: Duration = Duration::from_secs(20);
+
+    let journal = Journal::open(home).await?;
+    let engine = Engine::builder().build()?;
+    let options =
+        ServiceOptions { with_schedules: true, grace: Duration::from_secs(5), durability: Durability::Strict };
+    let service = Service::new(home, &journal, &engine, dags(count, "@yearly"), options)?;
+    let used = Mutex::new(Duration::ZERO);
+    let stop = async {
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        let before = cpu();
+        tokio::time::sleep(TIME).await;
+        *used.lock().unwrap_or_else(PoisonError::into_inner) = cpu().saturating_sub(before);
+        "the measurement is over".to_owned()
+    };
+    service.run(stop, |_| {}).await;
+    journal.close().await?;
+    let used = *used.lock().unwrap_or_else(PoisonError::into_inner);
+    let percent = 100.0 * used.as_secs_f64() / TIME.as_secs_f64();
+    Ok(format!("{percent:.2} % of a core"))
+}
+
+/// The time of the processor that this process has used.
+fn cpu() -> Duration {
+    // The fields 14 and 15, in hundredths of a second; the second one, the name, is in parentheses.
+    let text = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields = text.rsplit_once(')').map_or("", |(_, fields)| fields);
+    let ticks: u64 = fields.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
+    Duration::from_millis(10 * ticks)
+}
+
+/// The time that it takes to decide the minute slots of DAGs, each run of which ends at once.
+fn decided(dags: usize, time: Duration) -> Duration {
+    let Ok(minutely) = Recurrence::parse("* * * * *", &Zone::UTC) else { return Duration::ZERO };
+    let started = Instant::now();
+    for _ in 0..dags {
+        let schedule = Schedule::new(minutely.clone());
+        let mut now: Timestamp = "2026-01-01T00:00:30Z".parse().unwrap_or(Timestamp::EPOCH);
+        let end = now + time;
+        let mut state = None;
+        while now < end {
+            let situation = Situation { now, active: 0, unsuccessful: None, failures: Vec::new() };
+            let stepped = step(&schedule, state.as_ref(), &situation);
+            state = Some(stepped.state);
+            now = stepped.wake.unwrap_or(end);
+        }
+    }
+    started.elapsed()
+}
+
+fn percentiles(times: &[Duration]) -> String {
+    let mut times = times.to_vec();
+    times.sort_unstable();
+    let at = |share: f64| times.get(((times.len() as f64 * share) as usize).min(times.len().saturating_sub(1)));
+    match (at(0.5), at(0.99), times.last()) {
+        (Some(&half), Some(&most), Some(&all)) => {
+            format!("p50 {}, p99 {}, max {} of {}", round(half), round(most), round(all), times.len())
+        }
+        _ => "no slot was due".to_owned(),
+    }
+}
