@@ -88,6 +88,8 @@ impl SlotRange {
 /// A backfill that was started: what it was asked to do, and how far it got.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BackfillPlan {
+    /// What people did with it, oldest first: somebody started it.
+    pub history: Vec<BackfillAction>,
     /// What it was asked to do. Its ranges are in order, disjoint, and end at the latest when the
     /// plan was made.
     pub request: BackfillRequest,
@@ -112,6 +114,19 @@ pub struct BackfillPlan {
     pub trouble: Option<String>,
     /// The timetable that the slots are computed with.
     pub fingerprint: String,
+}
+
+/// Something that somebody did with a plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackfillAction {
+    /// When.
+    pub at: Timestamp,
+    /// What: `started`, `paused`, `limit set to 4`.
+    pub what: String,
+    /// Who.
+    pub by: String,
+    /// Why; may be empty.
+    pub reason: String,
 }
 
 /// Whether a plan is carried out.
@@ -294,7 +309,7 @@ pub struct BackfillWindow {
     is_last: bool,
 }
 
-/// A slot with its place in a random order.
+/// A slot, and where it is from: its span, or its place in a random order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Placed {
     slot: Slot,
@@ -305,6 +320,16 @@ impl BackfillWindow {
     /// The slots, in the order of the plan.
     pub fn slots(&self) -> impl ExactSizeIterator<Item = Slot> {
         self.slots.iter().map(|placed| placed.slot)
+    }
+
+    /// Disjoint ranges that contain the slots: where their runs are to be looked for.
+    pub fn ranges(&self) -> Vec<SlotRange> {
+        let groups = self.slots.chunk_by(|one, next| one.cell == next.cell);
+        let ranges = groups.filter_map(|group| {
+            let (first, last) = (group.first()?.slot.at, group.last()?.slot.at);
+            Some(SlotRange { from: first.min(last), to: first.max(last) })
+        });
+        ranges.collect()
     }
 }
 
@@ -487,6 +512,7 @@ impl BackfillPlan {
             return Err(BackfillError::NoIntervals);
         }
         let plan = BackfillPlan {
+            history: Vec::new(),
             request: BackfillRequest { ranges, ..request },
             phase: BackfillPhase::Active,
             total: 0,
@@ -536,12 +562,16 @@ impl BackfillPlan {
                 }
             }
             (None, BackfillOrder::Newest) => {
-                let found = self.pending.iter().rev().flat_map(|&span| slots_back(schedule, span));
-                slots.extend(found.map(|slot| Placed { slot, cell: 0 }).take(count));
+                let found = (0_u64..)
+                    .zip(self.pending.iter().rev())
+                    .flat_map(|(cell, &span)| slots_back(schedule, span).map(move |slot| Placed { slot, cell }));
+                slots.extend(found.take(count));
             }
             (None, BackfillOrder::Oldest | BackfillOrder::Random) => {
-                let found = self.pending.iter().flat_map(|&span| slots_in(schedule, span));
-                slots.extend(found.map(|slot| Placed { slot, cell: 0 }).take(count));
+                let found = (0_u64..)
+                    .zip(&self.pending)
+                    .flat_map(|(cell, &span)| slots_in(schedule, span).map(move |slot| Placed { slot, cell }));
+                slots.extend(found.take(count));
             }
         }
         BackfillWindow { is_last: slots.len() < count, slots }

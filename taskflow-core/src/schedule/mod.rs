@@ -19,9 +19,9 @@ mod timetables;
 mod zone;
 
 pub use backfill::{
-    ActiveRun, ActiveSlot, BackfillCounts, BackfillDecision, BackfillError, BackfillFate, BackfillPhase, BackfillPlan,
-    BackfillRequest, BackfillSituation, BackfillStep, BackfillWaits, BackfillWindow, FutureSlots, LeftAlone,
-    MAX_FAILURES, SharedSlots, SlotRange, SlotRun, SlotRunState, SlotRuns,
+    ActiveRun, ActiveSlot, BackfillAction, BackfillCounts, BackfillDecision, BackfillError, BackfillFate,
+    BackfillPhase, BackfillPlan, BackfillRequest, BackfillSituation, BackfillStep, BackfillWaits, BackfillWindow,
+    FutureSlots, LeftAlone, MAX_FAILURES, SharedSlots, SlotRange, SlotRun, SlotRunState, SlotRuns,
 };
 pub use backfill_order::Shuffle;
 pub use cron::{Cron, CronError};

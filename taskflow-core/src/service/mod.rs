@@ -8,20 +8,25 @@
 //!    changed, or a run of which has ended. The new states, the records of slots and the new runs,
 //!    which are queued, are one transaction. If another process has stored a step of the same DAG
 //!    meanwhile, nothing of the step is stored, and it is made again.
-//! 4. It claims and starts the queued runs of its DAGs, whoever created them.
-//! 5. It sleeps until the next slot is due, a run ends, or a second has passed: then it looks at
+//! 4. It steps each [backfill](crate::schedule::BackfillPlan) that is open: notes which of its runs
+//!    have ended, and makes or clears runs for its next slots. Live slots come first, and runs of
+//!    backfills take no room from them.
+//! 5. It claims and starts the queued runs of its DAGs, whoever created them.
+//! 6. It sleeps until the next slot is due, a run ends, or a second has passed: then it looks at
 //!    what other processes have stored. Short sleeps also mean that it notices within a second when
 //!    the clock is set or the machine was suspended.
-//! 6. When it is asked to stop, it starts nothing more and [drains](crate::engine::Engine::drain)
+//! 7. When it is asked to stop, it starts nothing more and [drains](crate::engine::Engine::drain)
 //!    its engine: running tasks have their grace time, their runs are interrupted, and the next
 //!    service resumes them.
 //!
 //! A DAG whose timetable panics, or whose schedule is not valid, is left out with a message and
 //! holds up no other. If a default of a parameter fails, the slot is recorded as failed.
 
+mod backfills;
 mod lock;
 mod queue;
 mod schedules;
 mod serving;
 
+pub use lock::serving_process;
 pub use serving::{Service, ServiceEvent, ServiceOptions};
