@@ -7,8 +7,8 @@ use super::grid::{Cell, Column, Table};
 use super::home::Home;
 use super::terminal::Terminal;
 use super::{args, format, run_args};
-use crate::base::Timestamp;
 use crate::base::text::one_line;
+use crate::base::{Date, Timestamp};
 use crate::dag::Registry;
 use crate::journal::Journal;
 use crate::ops::{self, BackfillStatus, CancelledBackfill, ExtendedBackfill};
@@ -163,7 +163,15 @@ fn ranges(status: &BackfillStatus) -> String {
     else {
         return String::new();
     };
-    let range = if from == to { zone.format(*from) } else { format!("{} to {}", zone.format(*from), zone.format(*to)) };
+    let end = Timestamp::from_nanos(to.as_nanos().saturating_add(1));
+    let whole_days =
+        |day: Date, last: Date| zone.start_of(day) == Some(*from) && zone.start_of(last.tomorrow()) == Some(end);
+    let range = match (zone.day_of(*from), zone.day_of(*to)) {
+        _ if from == to => zone.format(*from),
+        (day, last) if whole_days(day, last) && day == last => day.to_string(),
+        (day, last) if whole_days(day, last) => format!("{day} to {last}"),
+        _ => format!("{} to {}", zone.format(*from), zone.format(*to)),
+    };
     match status.ranges.len() {
         1 => range,
         several => format!("{several} ranges in {range}"),
