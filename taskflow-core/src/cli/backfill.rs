@@ -94,7 +94,7 @@ pub(super) fn backfill(matches: &ArgMatches, dags: &Dags, terminal: &Terminal) -
     }
     let number = started.status.number;
     let carried_out = match service {
-        Some(process) => format!("the service {process} carries it out"),
+        Some(process) => format!("`serve` carries it out (running as {process})"),
         None => "no service is running: `serve` carries it out".to_owned(),
     };
     terminal

@@ -4,7 +4,6 @@
 //! Everything in this layer is a pure function of time.
 
 mod backfill;
-mod backfill_order;
 mod cron;
 mod cron_fields;
 mod describe;
@@ -21,9 +20,8 @@ mod zone;
 pub use backfill::{
     ActiveRun, ActiveSlot, BackfillAction, BackfillCounts, BackfillDecision, BackfillError, BackfillFate,
     BackfillPhase, BackfillPlan, BackfillRequest, BackfillSituation, BackfillStep, BackfillWaits, BackfillWindow,
-    FutureSlots, LeftAlone, MAX_FAILURES, SharedSlots, SlotRange, SlotRun, SlotRunState, SlotRuns,
+    FutureSlots, LeftAlone, MAX_FAILURES, SharedSlots, Shuffle, SlotRange, SlotRun, SlotRunState, SlotRuns,
 };
-pub use backfill_order::Shuffle;
 pub use cron::{Cron, CronError};
 pub use parse::RecurrenceError;
 pub use policy::{BackfillOrder, BackfillScope, Catchup, First, Overlap, UnknownPolicy};

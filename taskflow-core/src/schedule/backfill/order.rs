@@ -6,8 +6,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::state::Span;
 use crate::base::Timestamp;
+use crate::schedule::state::Span;
 
 /// A random order, and how far it was followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
