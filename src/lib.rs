@@ -140,6 +140,12 @@ pub mod ops {
         past_slots, pause, prune, replay, resume, retry, send_event, start, sync_mode, trigger, triggered_runs,
         unpause, vacuum, value, values, would_clear, would_prune,
     };
+    pub use taskflow_core::ops::{
+        BackfillFateCount, BackfillOverlap, BackfillPreview, BackfillRun, BackfillStatus, BackfillTotals,
+        CancelledBackfill, ExtendedBackfill, StartedBackfill, backfill_status, cancel_backfill, extend_backfill,
+        limit_backfill, list_backfills, pause_backfill, preview_backfill, resume_backfill, retry_backfill,
+        start_backfill,
+    };
     #[cfg(feature = "sqlite")]
     pub use taskflow_core::ops::{Home, check};
 }
@@ -161,6 +167,12 @@ pub mod render {
 pub mod schedule {
     pub use taskflow_core::dag::{Expression, ScheduleError, ScheduleSource};
     pub use taskflow_core::schedule::{
+        ActiveRun, ActiveSlot, BackfillAction, BackfillCounts, BackfillDecision, BackfillError, BackfillFate,
+        BackfillOrder, BackfillPhase, BackfillPlan, BackfillRequest, BackfillScope, BackfillSituation, BackfillStep,
+        BackfillWaits, BackfillWindow, FutureSlots, LeftAlone, MAX_FAILURES, SharedSlots, Shuffle, SlotRange, SlotRun,
+        SlotRunState, SlotRuns,
+    };
+    pub use taskflow_core::schedule::{
         CATCHUP_WINDOW, Calendar, Catchup, Cron, CronError, Crons, Dates, Decision, Every, EveryError, Exceptions,
         FailedRun, First, GRACE, Note, Overlap, Pause, Recurrence, RecurrenceError, Schedule, ScheduleState, Shift,
         Situation, Slot, SlotFate, SlotRecord, Span, Step, Timetable, UnknownPolicy, Waits, Zone, ZoneError, step,
@@ -170,7 +182,7 @@ pub mod schedule {
 
 /// The process that stays: it starts the runs of schedules and works on queued runs.
 pub mod service {
-    pub use taskflow_core::service::{Service, ServiceEvent, ServiceOptions};
+    pub use taskflow_core::service::{Service, ServiceEvent, ServiceOptions, serving_process};
 }
 
 /// Sensors that come along.

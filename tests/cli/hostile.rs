@@ -224,6 +224,8 @@ fn verbs(home: &Home) -> Vec<String> {
 /// The calls of a verb, some of which fail. A verb that is not listed here fails the test: it may
 /// print foreign text too.
 fn calls(verb: &str) -> Vec<Vec<&'static str>> {
+    const SECONDS: &str = "2026-01-01T00:00:00Z/2026-01-01T00:00:05Z";
+
     let calls: &[&[&'static str]] = match verb {
         "list" => &[&[], &[HOSTILE]],
         "show" => &[&["bad"], &[HOSTILE], &["bad", "--format", HOSTILE], &["bad", "--format", "svg"]],
@@ -240,6 +242,22 @@ fn calls(verb: &str) -> Vec<Vec<&'static str>> {
         "slots" => &[&["daily"], &["daily", "--limit", HOSTILE], &[HOSTILE]],
         "pause" => &[&["daily", "--by", HOSTILE, "--reason", HOSTILE], &["daily", "--until", HOSTILE], &[HOSTILE]],
         "unpause" => &[&["daily", "--catchup", HOSTILE], &[HOSTILE]],
+        "backfill" => &[
+            &["daily", SECONDS, "--dry-run"],
+            &["daily", SECONDS, "--by", HOSTILE, "--reason", HOSTILE],
+            &["daily", SECONDS],
+            &["daily", HOSTILE],
+            &["daily", "2026-01-09T00:00:00Z", "--order", HOSTILE],
+            &["daily", "2026-01-09T00:00:00Z", "--token", HOSTILE],
+            &[HOSTILE],
+        ],
+        "backfills show" => &[&["1"], &["77"], &[HOSTILE]],
+        "backfills pause" => &[&["1", "--by", HOSTILE, "--reason", HOSTILE], &["1"], &[HOSTILE]],
+        "backfills resume" => &[&["1", "--reason", HOSTILE]],
+        "backfills limit" => &[&["1", "3", "--by", HOSTILE], &["1", HOSTILE]],
+        "backfills extend" => &[&["1", "2026-01-01T00:00:09Z", "--reason", HOSTILE], &["1", HOSTILE]],
+        "backfills retry" => &[&["1"]],
+        "backfills cancel" => &[&["1", "--by", HOSTILE, "--reason", HOSTILE], &["1", "--running"]],
         "runs" => &[&[], &["--dag", HOSTILE], &["--since", HOSTILE], &["--state", HOSTILE]],
         "status" => &[&[BAD], &[BAD, "--all"], &[WAITING], &[ENDLESS], &[HOSTILE]],
         "explain" => &[&[BAD], &[BAD, "fails"], &[WAITING], &[WAITING, "consent"], &[ENDLESS], &[BAD, HOSTILE]],
@@ -296,6 +314,8 @@ fn every_verb(form: Form) {
     home.check(&["next", "daily"], Value::None);
     home.check(&["unpause", "daily"], Value::None);
     home.check(&["slots", "daily"], Value::None);
+    home.check(&["backfills"], Value::None);
+    home.check(&["backfills", "show", "1"], Value::None);
     home.check(&["values", GOOD, "answer"], Value::Alone);
     home.check(&["replay", GOOD, "answer"], Value::Alone);
     home.check(&["run", "good", "-q"], Value::Alone);

@@ -1,5 +1,8 @@
 //! Schedules: cron expressions, timetables, their slots, and what becomes of them.
 
+mod backfills;
+#[cfg(all(feature = "cli", feature = "sqlite", unix))]
+mod backfills_served;
 mod daylight_saving;
 mod expressions;
 mod options;

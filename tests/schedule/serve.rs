@@ -13,20 +13,20 @@ use taskflow_tests::binaries::{ProgramOutput, call_at, program_with_signals};
 use taskflow_tests::common::eventually;
 use tempfile::TempDir;
 
-struct Home {
+pub(crate) struct Home {
     directory: TempDir,
 }
 
 impl Home {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Home { directory: tempfile::tempdir().expect("temporary directories can be made") }
     }
 
-    fn path(&self) -> PathBuf {
+    pub(crate) fn path(&self) -> PathBuf {
         self.directory.path().join("home")
     }
 
-    fn hold(&self) -> PathBuf {
+    pub(crate) fn hold(&self) -> PathBuf {
         self.directory.path().join("hold")
     }
 
@@ -34,13 +34,19 @@ impl Home {
         self.directory.path().join("panic")
     }
 
-    fn call(&self, words: &[&str]) -> ProgramOutput {
+    pub(crate) fn call(&self, words: &[&str]) -> ProgramOutput {
         call_at(&self.path(), "serves", words)
     }
 
     /// A service of some DAGs.
-    fn serve(&self, only: &str) -> Service {
+    pub(crate) fn serve(&self, only: &str) -> Service {
+        self.serve_with(only, "")
+    }
+
+    /// A service of some DAGs that dies or fails where the failpoints say.
+    pub(crate) fn serve_with(&self, only: &str, failpoints: &str) -> Service {
         let mut program = program_with_signals("serves");
+        program.env("TASKFLOW_FAILPOINTS", failpoints);
         program.args(["serve", "--quiet", "--only", only]).env("TASKFLOW_HOME", self.path());
         program
             .env("SERVES_HOLD", self.hold())
@@ -50,38 +56,44 @@ impl Home {
         Service(program.spawn().expect("a built program starts"))
     }
 
-    fn slots(&self, dag: &str) -> Vec<Value> {
+    pub(crate) fn slots(&self, dag: &str) -> Vec<Value> {
         let slots = self.call(&["slots", dag, "--limit", "1000", "--output", "json"]).json();
         slots.as_array().expect("a list").clone()
     }
 
     /// The runs of a DAG, oldest first.
-    fn runs(&self, dag: &str) -> Vec<Value> {
+    pub(crate) fn runs(&self, dag: &str) -> Vec<Value> {
         let runs = self.call(&["runs", "--dag", dag, "--limit", "0", "--output", "json"]).json();
         let mut runs = runs.as_array().expect("a list").clone();
         runs.sort_by_key(|run| run["number"].as_i64());
         runs
     }
 
-    fn count(&self, dag: &str, state: &str) -> usize {
+    pub(crate) fn count(&self, dag: &str, state: &str) -> usize {
         self.runs(dag).iter().filter(|run| run["state"] == state).count()
     }
 }
 
-struct Service(Child);
+pub(crate) struct Service(Child);
 
 impl Service {
-    fn signal(&self, signal: Signal) {
+    pub(crate) fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.0), signal).expect("it is running");
     }
 
     /// Asks it to stop, and returns its exit code.
-    fn stop(mut self) -> Option<i32> {
+    pub(crate) fn stop(mut self) -> Option<i32> {
         self.signal(Signal::TERM);
         self.0.wait().expect("a child can be waited for").code()
     }
 
-    fn kill(mut self) {
+    /// Whether it has not ended.
+    #[cfg(feature = "failpoints")]
+    pub(crate) fn is_alive(&mut self) -> bool {
+        self.0.try_wait().expect("a child can be waited for").is_none()
+    }
+
+    pub(crate) fn kill(mut self) {
         self.0.kill().expect("it is running");
         self.0.wait().expect("a child can be waited for");
     }

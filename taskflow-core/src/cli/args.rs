@@ -42,6 +42,7 @@ pub(super) fn command(name: &str, program: Program, dags: &Dags) -> Command {
     #[cfg(feature = "sqlite")]
     let command = command
         .subcommand(trigger(dags))
+        .subcommand(backfill(dags))
         .arg(super::home::arg())
         .subcommands(super::history().into_iter().map(rejecting_empty));
     help::grouped(command)
@@ -108,24 +109,50 @@ fn completions() -> Command {
 }
 
 fn run(dags: &Dags) -> Command {
-    of_a_dag(Command::new("run").args(run_options()), "Run", dags)
+    of_a_dag(Command::new("run").args(run_options()), "Run", dags, &RUN)
 }
 
 #[cfg(feature = "sqlite")]
 fn trigger(dags: &Dags) -> Command {
     let options = [moment::logical_date(), moment::interval()];
     let command = Command::new("trigger").args(options.map(|option| option.global(true)));
-    of_a_dag(command, "Queue for `serve` a run of", dags)
+    of_a_dag(command, "Queue for `serve` a run of", dags, &RUN)
         .after_help("A running `serve` starts it within about a second; without one, `resume` does.")
 }
 
+#[cfg(feature = "sqlite")]
+fn backfill(dags: &Dags) -> Command {
+    let options = super::backfill::options().into_iter().map(|option| option.global(true));
+    let command = Command::new("backfill").args(options.map(|option| option.help_heading("Backfill options")));
+    of_a_dag(command, "Run past slots of", dags, &BACKFILL).after_help(
+        "A running `serve` carries it out; `backfills` shows how far it is. A day, and a range of days, is in the time \
+         zone of the schedule.",
+    )
+}
+
+/// What the commands of the DAGs have.
+struct DagArgs {
+    /// The argument without a flag, if there is one DAG only.
+    of_one: fn() -> Arg,
+    /// Names that are not free for flags of parameters.
+    taken: fn() -> Vec<&'static str>,
+    /// Adds the arguments of a DAG to its subcommand.
+    add: fn(Command) -> Command,
+}
+
+const RUN: DagArgs = DagArgs { of_one: dag, taken, add: with_flags };
+
+#[cfg(feature = "sqlite")]
+const BACKFILL: DagArgs =
+    DagArgs { of_one: super::backfill::slots, taken: super::backfill::taken, add: with_slots_and_flags };
+
 /// A verb that takes a DAG with values for its parameters.
-fn of_a_dag(command: Command, verb: &str, dags: &Dags) -> Command {
+fn of_a_dag(command: Command, verb: &str, dags: &Dags, args: &DagArgs) -> Command {
     let command = command.disable_help_subcommand(true);
     match dags.all() {
         [only] => {
-            let command = rejecting_empty(command.about(format!("{verb} the DAG `{}`", only.id)).arg(dag()));
-            flags::add(command, &(only.params)(), &taken())
+            let command = rejecting_empty(command.about(format!("{verb} the DAG `{}`", only.id)).arg((args.of_one)()));
+            flags::add(command, &(only.params)(), &(args.taken)())
         }
         _ => rejecting_empty(command)
             .about(format!("{verb} a DAG"))
@@ -135,15 +162,24 @@ fn of_a_dag(command: Command, verb: &str, dags: &Dags) -> Command {
             .allow_external_subcommands(true)
             .subcommands(dags.by_id().map(|dag| {
                 let summary = dag.doc.lines().next().unwrap_or_default();
-                Command::new(dag.id).about(summary).defer(with_flags)
+                Command::new(dag.id).about(summary).defer(args.add)
             })),
     }
 }
 
 fn with_flags(command: Command) -> Command {
+    add_flags(command, &taken())
+}
+
+#[cfg(feature = "sqlite")]
+fn with_slots_and_flags(command: Command) -> Command {
+    add_flags(command.arg(super::backfill::slots()), &super::backfill::taken())
+}
+
+fn add_flags(command: Command, taken: &[&str]) -> Command {
     let dag = Registry::dags().into_iter().find(|dag| dag.id == command.get_name());
     match dag {
-        Some(dag) => flags::add(command.about(dag.doc), &(dag.params)(), &taken()),
+        Some(dag) => flags::add(command.about(dag.doc), &(dag.params)(), taken),
         None => command,
     }
 }

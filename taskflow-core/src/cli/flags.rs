@@ -4,6 +4,7 @@
 //! of ours (`--output`) is `--param-output`. clap keeps the values as text; [`Params::from_text`]
 //! parses them together, so that all mistakes are reported before anything starts.
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 
 use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
@@ -115,6 +116,15 @@ pub(super) fn read(
         errors.iter().map(|error| describe(&flag(error), error)).collect::<Vec<_>>()
     })?;
     Ok((values, given))
+}
+
+/// The texts of the flags that were given, by the name of their parameter.
+pub(super) fn texts(matches: &ArgMatches, params: &[ParamDef]) -> BTreeMap<String, Vec<String>> {
+    let given = params.iter().filter_map(|param| {
+        let texts = matches.get_many::<String>(&id_of(param))?;
+        Some((param.name.to_owned(), texts.cloned().collect()))
+    });
+    given.collect()
 }
 
 /// ``--late-after-min: `9999` is not in the range 0..=600``

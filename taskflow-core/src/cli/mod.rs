@@ -3,11 +3,11 @@
 //! Each verb is a file that reads its flags, calls one [operation](crate::ops) and prints the
 //! answer. The other files are shared:
 //!
-//! - `list`, `show`, `run`, `trigger`, `completions`: verbs about DAGs. `config`: the
+//! - `list`, `show`, `run`, `trigger`, `backfill`, `completions`: verbs about DAGs. `config`: the
 //!   configuration.
 //! - `runs`, `status`, `explain`, `values`, `logs`: verbs that read stored runs. `resume`, `retry`,
 //!   `clear`, `mark`, `release`, `cancel`, `replay`: verbs that change or run them. `serve`,
-//!   `schedules`: the service, and the verbs about schedules. `db`: upkeep.
+//!   `schedules`, `backfills`: the service, and the verbs about schedules and backfills. `db`: upkeep.
 //!   All of these need the feature `sqlite`.
 //! - `setup`: the configuration of a call. `home`: the directory of runs. `run_args`: arguments
 //!   that select a run.
@@ -39,6 +39,10 @@
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
 mod args;
+#[cfg(feature = "sqlite")]
+mod backfill;
+#[cfg(feature = "sqlite")]
+mod backfills;
 #[cfg(feature = "sqlite")]
 mod cancel;
 mod choose;
@@ -154,6 +158,8 @@ fn execute(program: Program, mut arguments: Vec<OsString>, terminal: &Terminal) 
         #[cfg(feature = "sqlite")]
         Some(("trigger", matches)) => trigger::trigger(matches, &dags, terminal),
         #[cfg(feature = "sqlite")]
+        Some(("backfill", matches)) => backfill::backfill(matches, &dags, terminal),
+        #[cfg(feature = "sqlite")]
         Some((verb, matches)) => about_runs(verb, matches, terminal),
         _ => unreachable!("clap knows no other verb"),
     }
@@ -188,6 +194,7 @@ fn history() -> Vec<clap::Command> {
         schedules::slots_command(),
         schedules::pause_command(),
         schedules::unpause_command(),
+        backfills::command(),
         db::command(),
     ]
 }
@@ -214,6 +221,7 @@ fn about_runs(verb: &str, matches: &ArgMatches, terminal: &Terminal) -> Result<E
         "slots" => schedules::slots(matches, &home, terminal),
         "pause" => schedules::pause(matches, &home, terminal),
         "unpause" => schedules::unpause(matches, &home, terminal),
+        "backfills" => backfills::backfills(matches, &home, terminal),
         "db" => db::db(matches, &home, terminal),
         _ => unreachable!("clap knows no other verb"),
     }

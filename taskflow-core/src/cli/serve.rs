@@ -34,7 +34,7 @@ pub(super) fn command() -> Command {
             Arg::new("no-schedule")
                 .long("no-schedule")
                 .action(ArgAction::SetTrue)
-                .help("Start no runs of schedules, only queued ones"),
+                .help("Start no runs of schedules, only queued ones and those of backfills"),
         );
     run_args::run_options(command)
 }
@@ -113,6 +113,7 @@ fn report(event: &ServiceEvent, quiet: bool, home: &str, terminal: &Terminal) {
             let verb = if *resumed { "resumed" } else { "started" };
             let about = match run.info.run_type {
                 RunType::Scheduled => format!(" (slot {})", format::moment(run.info.logical_date)),
+                RunType::Backfill => format!(" (backfill, slot {})", format::moment(run.info.logical_date)),
                 _ => String::new(),
             };
             line(format!("run {} of {} {verb}{about}", run.number, run.info.dag_id));
@@ -130,6 +131,9 @@ fn report(event: &ServiceEvent, quiet: bool, home: &str, terminal: &Terminal) {
         }
         ServiceEvent::Recorded { dag, record, .. } => line(format!("{dag}: {}", recorded(record))),
         ServiceEvent::Noted { dag, note, .. } => line(format!("{dag}: {}", noted(note))),
+        ServiceEvent::Backfill { number, dag, phase, counts, .. } => {
+            line(format!("backfill {number} of {dag} is {}", super::backfills::outcome(phase, counts)));
+        }
         ServiceEvent::Trouble { error, .. } => terminal.error(error),
     }
 }

@@ -7,7 +7,7 @@ use super::options::DagOptions;
 use super::schedule_source::ScheduleSource;
 use crate::base::{Date, Interval, Timestamp, catch, install_hook};
 use crate::run::RunInfo;
-use crate::schedule::{Exceptions, Recurrence, RecurrenceError, Schedule, Zone, ZoneError};
+use crate::schedule::{Exceptions, Recurrence, RecurrenceError, Schedule, SlotRange, Zone, ZoneError};
 
 /// The options of a DAG describe no schedule. The macro reports the same while a program compiles.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -82,6 +82,18 @@ impl DagOptions {
 }
 
 impl DagOptions {
+    /// The slots that a text selects in the time zone of the schedule: those of a range such as
+    /// `2026-01-01/2026-01-31`, whose ends are inclusive, those of a day, or the slot at a time.
+    ///
+    /// # Errors
+    ///
+    /// When the time zone is unknown, or the text or a part of it is neither a day nor a time.
+    pub fn slot_range(&self, text: &str) -> Result<SlotRange, ScheduleError> {
+        let zone = self.timezone.map_or(Ok(Zone::UTC), Zone::named)?;
+        let (from, to) = text.split_once('/').unwrap_or((text, text));
+        Ok(SlotRange { from: bound(from.trim(), &zone, first_of)?, to: bound(to.trim(), &zone, last_of)? })
+    }
+
     /// A run as a DAG with these options has it: in the time zone of the schedule and, if the
     /// schedule has intervals, with a data interval. A run that has none is about the last complete
     /// interval before its logical date.

@@ -29,17 +29,17 @@ impl Admissions {
 
     /// Asks for the admission of all runs, and starts those that have it.
     pub(super) fn ask(&mut self, store: &dyn Store, handle: &tokio::runtime::Handle, queue: &Queue) {
-        // Whoever waits behind a run of the same DAG need not ask, unless it may pass the queue.
-        let mut full: HashSet<String> = HashSet::new();
+        // Whoever waits behind a run of the same DAG and share need not ask, unless it may pass the queue.
+        let mut full: HashSet<(String, bool)> = HashSet::new();
         let waiting = std::mem::take(&mut self.waiting);
         for log in waiting.iter().filter_map(Weak::upgrade) {
             let Some(state) = log.admission() else { continue };
             let may_pass = state.ancestors.as_ref().is_none_or(|ancestors| !ancestors.is_empty());
-            if full.contains(&state.dag_id) && state.has_asked && !may_pass {
+            let share = (state.dag_id.clone(), state.is_backfill);
+            if full.contains(&share) && state.has_asked && !may_pass {
                 self.waiting.push(Arc::downgrade(&log));
                 continue;
             }
-            let dag_id = state.dag_id.clone();
             match handle.block_on(ask_for(store, &log, state)) {
                 Ok(Some(Admission::Admitted)) => {
                     let commits = log.admitted(Timestamp::now());
@@ -50,7 +50,7 @@ impl Admissions {
                 }
                 Ok(Some(Admission::Waits { active, ahead })) => {
                     log.keep_waiting(active, ahead);
-                    full.insert(dag_id);
+                    full.insert(share);
                     self.waiting.push(Arc::downgrade(&log));
                 }
                 Ok(Some(Admission::Fenced)) => log.give_up("another process has taken over this run"),
@@ -64,7 +64,7 @@ impl Admissions {
 /// Asks whether a run may start, and stores its row before that. Returns `None` if the store
 /// refuses the run.
 async fn ask_for(store: &dyn Store, log: &RunLog, state: AdmissionState) -> Result<Option<Admission>, StoreError> {
-    let AdmissionState { target, limit, ancestors, has_asked, .. } = state;
+    let AdmissionState { target, limit, ancestors, has_asked, is_backfill, .. } = state;
     if !has_asked {
         // A run that `enqueue` has stored is queued in the store until a process starts it.
         let running = RunUpdate { state: RunState::Running, ended: None, counts: Vec::new(), graph: None };
@@ -85,7 +85,7 @@ async fn ask_for(store: &dyn Store, log: &RunLog, state: AdmissionState) -> Resu
             found
         }
     };
-    store.admit(&AdmissionRequest { run, token, limit, ancestors }).await.map(Some)
+    store.admit(&AdmissionRequest { run, token, limit, ancestors, is_backfill }).await.map(Some)
 }
 
 /// The runs that wait for this one: the run of the task that has triggered it, the run that waits

@@ -19,7 +19,7 @@ use super::resume::dag_of;
 use super::segment::{self, Buffer};
 use crate::base::Timestamp;
 use crate::dag::Plan;
-use crate::run::{Entry, RunState, Stored};
+use crate::run::{Entry, RunState, RunType, Stored};
 use crate::store::{Append, AppendTarget, Appended, Claim, RequestKind, RunGuard, RunRow, RunUpdate, Segment, worker};
 
 /// A run that this process owns until it is dropped or resumed.
@@ -32,6 +32,8 @@ pub(crate) struct AdoptedRun {
     pub(super) callbacks: Option<CallbackFold>,
     /// The time of edits, if it is not that of the clock: in simulated runs.
     pub(super) at: Option<Timestamp>,
+    /// Whether a backfill runs it: then it counts among the runs of backfills.
+    pub(crate) is_backfill: bool,
 }
 
 impl Journal {
@@ -65,7 +67,8 @@ impl Journal {
             Claim::Claimed(row, guard) => {
                 let mut callbacks = plan.and_then(|plan| CallbackFold::new(plan, &row.info));
                 let history = self.history_with(*row, callbacks.as_mut()).await?;
-                Ok(AdoptedRun { journal: self.clone(), history, guard, callbacks, at: None })
+                let is_backfill = history.info.run_type == RunType::Backfill;
+                Ok(AdoptedRun { journal: self.clone(), history, guard, callbacks, at: None, is_backfill })
             }
             Claim::Held { by } => Err(JournalError::Live { run: run(), by }),
             Claim::Unknown => Err(JournalError::UnknownRun { run: run() }),

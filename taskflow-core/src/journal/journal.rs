@@ -13,7 +13,7 @@ use super::writer::Queue;
 use crate::base::ErrorKind;
 use crate::engine::{Recorder, RecorderError, RunRequest, RunStart};
 use crate::log::LogStore;
-use crate::run::{Entry, Session};
+use crate::run::{Entry, RunType, Session};
 use crate::store::{
     AppendTarget, BlobStore, DirectoryBlobs, MemoryStore, NewRun, Store, StoreRuntime, build_id, worker,
 };
@@ -224,6 +224,7 @@ impl Journal {
             graph: Arc::clone(run.plan),
             update: None,
             delivery_log: StoreDeliveryLog::of(&self.inner, run_id),
+            is_backfill: run.info.run_type == RunType::Backfill,
         };
         Ok(self.log(run, init))
     }

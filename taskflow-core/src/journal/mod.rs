@@ -16,6 +16,7 @@
 //!   kept up to date; states its protocol.
 //! - `replay`: runs one task again, for a debugger. `explain`: why a task is in its state.
 //! - `deliveries`: delivered and undelivered callbacks, and their protocol.
+//! - `schedules`, `backfills`: the states of schedules and the plans of backfills, as rows.
 //! - `upkeep`: prunes, checks, vacuums.
 //! - `archive`: what tasks of a run see of other runs.
 //! - `permissions`: closes a home to other users.
@@ -24,6 +25,7 @@
 mod admissions;
 mod adopted;
 mod archive;
+mod backfills;
 mod deliveries;
 mod drawn;
 mod edit;
@@ -67,6 +69,7 @@ mod values;
 mod writer;
 
 pub(crate) use adopted::AdoptedRun;
+pub(crate) use backfills::{NewBackfill, OwnRuns, StoredBackfill};
 pub use deliveries::Delivery;
 pub(crate) use edit::Cancellation;
 pub use edit::Note;

@@ -64,9 +64,16 @@ impl Journal {
     /// DAG, or a stored value does not fit the DAG any more. The state of the run has not changed
     /// then.
     pub async fn resume(&self, run: &str) -> Result<RunRequest<()>, JournalError> {
+        self.resume_for(run, false).await
+    }
+
+    /// As [`Journal::resume`]. With `backfill`, the run counts among those of backfills whatever
+    /// its type is.
+    pub(crate) async fn resume_for(&self, run: &str, backfill: bool) -> Result<RunRequest<()>, JournalError> {
         let row = self.row(run).await?;
         let plan = dag_of(&row.info)?.plan()?;
-        let adopted = self.adopt_row(&row, Some(&plan)).await?;
+        let mut adopted = self.adopt_row(&row, Some(&plan)).await?;
+        adopted.is_backfill |= backfill;
         adopted.refuse_deadly()?;
         adopted.resume_plan(&plan, Timestamp::now()).await
     }
@@ -123,7 +130,7 @@ impl AdoptedRun {
     /// As [`Journal::resume_plan`].
     pub(super) async fn resume_plan<T>(self, plan: &Arc<Plan>, at: Timestamp) -> Result<RunRequest<T>, JournalError> {
         let (number, token) = (self.number(), self.token());
-        let AdoptedRun { journal, mut history, guard, callbacks, .. } = self;
+        let AdoptedRun { journal, mut history, guard, callbacks, is_backfill, .. } = self;
         let run = history.info.run_id.clone();
         let stored_as = history.row.state;
         if stored_as.is_terminal() {
@@ -188,6 +195,7 @@ impl AdoptedRun {
                 graph: Arc::clone(about.plan),
                 update,
                 delivery_log,
+                is_backfill,
             };
             Ok(journal.log(about, init))
         };

@@ -81,6 +81,8 @@ struct AwaitedAdmission {
     ancestors: Option<Vec<i64>>,
     /// Whether the store knows that the run waits.
     has_asked: bool,
+    /// Whether the run counts in the share of backfills.
+    is_backfill: bool,
 }
 
 /// What the writer asks the store for an admission with.
@@ -90,6 +92,7 @@ pub(super) struct AdmissionState {
     pub(super) limit: u32,
     pub(super) ancestors: Option<Vec<i64>>,
     pub(super) has_asked: bool,
+    pub(super) is_backfill: bool,
 }
 
 /// What a log starts from.
@@ -108,12 +111,14 @@ pub(super) struct RunLogInit {
     /// What changes in the row of the run with its next segment.
     pub(super) update: Option<RunUpdate>,
     pub(super) delivery_log: Arc<dyn DeliveryLog>,
+    /// Whether a backfill runs it.
+    pub(super) is_backfill: bool,
 }
 
 impl RunLog {
     pub(super) fn begin(queue: &Arc<Queue>, journal: Journal, options: RecordOptions, init: RunLogInit) -> Arc<Self> {
-        let RunLogInit { run_id, target, next, at, session, counts, generations, guard, graph, update, delivery_log } =
-            init;
+        let RunLogInit { run_id, target, next, at, session, counts, generations, .. } = init;
+        let RunLogInit { guard, graph, update, delivery_log, is_backfill, .. } = init;
         let has_pools = graph.option_sets().iter().any(|options| options.pool.is_some());
         let mut buffer = Buffer::default();
         let admission = graph.options().max_active_runs.map(|limit| AwaitedAdmission {
@@ -121,6 +126,7 @@ impl RunLog {
             session: session.clone(),
             ancestors: None,
             has_asked: false,
+            is_backfill,
         });
         buffer.push(at, session, None);
         let state = LogState {
@@ -238,6 +244,7 @@ impl RunLog {
             limit: awaited.wait.limit,
             ancestors: awaited.ancestors.clone(),
             has_asked: awaited.has_asked,
+            is_backfill: awaited.is_backfill,
         })
     }
 

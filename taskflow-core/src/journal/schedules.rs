@@ -95,7 +95,7 @@ impl Journal {
         Ok(outcomes.into_iter().map(outcome).collect())
     }
 
-    async fn put_graphs(&self, graphs: &HashMap<String, Arc<Plan>>) -> Result<(), JournalError> {
+    pub(super) async fn put_graphs(&self, graphs: &HashMap<String, Arc<Plan>>) -> Result<(), JournalError> {
         for (hash, plan) in graphs {
             self.inner.store.put_graph(hash, &Graph::of(plan).encode()).await?;
         }

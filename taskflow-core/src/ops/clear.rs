@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::error::OpsError;
 use super::resume::resume_adopted;
 use crate::engine::RunRequest;
-use crate::journal::{AdoptedRun, Journal, Note, TaskFilter};
+use crate::journal::{AdoptedRun, Journal, JournalError, Note, TaskFilter};
 use crate::run::Durability;
 
 /// The tasks of a run that were cleared, or would be.
@@ -76,6 +76,28 @@ pub async fn clear_and_run(
 ) -> Result<Rerun, OpsError> {
     let mut adopted = journal.adopt_to_resume(run).await?;
     let cleared = clear_adopted(&mut adopted, filter, note).await?;
+    Ok(Rerun { cleared, request: resume_adopted(adopted, durability).await? })
+}
+
+/// Clears a run that a backfill reprocesses, and returns the request that runs it: with `failed`,
+/// its failed tasks and everything downstream of them, otherwise all of it.
+pub(crate) async fn reprocess(
+    journal: &Journal,
+    run: &str,
+    failed: bool,
+    note: &Note,
+    durability: Durability,
+) -> Result<Rerun, OpsError> {
+    let mut adopted = journal.adopt_to_resume(run).await?;
+    adopted.is_backfill = true;
+    let filter = if failed { TaskFilter::all().failed().downstream() } else { TaskFilter::all() };
+    let cleared = match clear_adopted(&mut adopted, &filter, note).await {
+        // A run can fail without a failed task.
+        Err(OpsError::Journal(JournalError::Nothing { .. })) if failed => {
+            clear_adopted(&mut adopted, &TaskFilter::all(), note).await?
+        }
+        cleared => cleared?,
+    };
     Ok(Rerun { cleared, request: resume_adopted(adopted, durability).await? })
 }
 

@@ -2,12 +2,14 @@
 
 use std::path::PathBuf;
 
+use super::backfill_preview::BackfillTotals;
 use crate::base::{BoxError, ErrorKind, Interval};
 use crate::config::ConfigError;
 use crate::dag::{BuildErrors, ParamError, ScheduleError, SelectionError};
 use crate::engine::{RunError, UnknownPool};
 use crate::journal::JournalError;
 use crate::run::{RunState, TaskState};
+use crate::schedule::{BackfillError, SharedSlots};
 
 /// Why an operation was not carried out. Unless the variant says otherwise, nothing has changed.
 #[derive(Debug, thiserror::Error)]
@@ -89,6 +91,81 @@ pub enum OpsError {
         /// The process, `host:process`.
         by: String,
     },
+    /// The schedule of the DAG does not allow the backfill.
+    #[error("the DAG `{dag}` cannot be backfilled: {source}")]
+    Backfill {
+        /// The DAG.
+        dag: String,
+        /// Why.
+        source: BackfillError,
+    },
+    /// All slots of the backfill would be left alone.
+    #[error("there is nothing to backfill: {left}")]
+    NothingToBackfill {
+        /// How many slots would be left alone, and why.
+        left: String,
+    },
+    /// Another backfill of the DAG has pending slots in common with this one.
+    #[error("backfill {backfill} still has {} of these slots, {}; cancel it or choose other slots",
+        shared.count, crate::ops::backfill_status::from_to(shared.first, shared.last))]
+    BackfillOverlap {
+        /// The number of the other backfill.
+        backfill: i64,
+        /// The slots.
+        shared: SharedSlots,
+    },
+    /// The slots, or the runs that they have, have changed since the preview.
+    #[error("the backfill has changed since its preview: it was {previewed}, now it is {now}; preview it again")]
+    BackfillChanged {
+        /// What the preview has shown.
+        previewed: BackfillTotals,
+        /// What a preview would show now.
+        now: BackfillTotals,
+    },
+    /// The text is no token of a preview.
+    #[error("`{token}` is not the token of a preview")]
+    InvalidToken {
+        /// The text.
+        token: String,
+    },
+    /// The DAG has no such parameter.
+    #[error("the DAG `{dag}` has no parameter `{param}`")]
+    UnknownParam {
+        /// The DAG.
+        dag: String,
+        /// The parameter.
+        param: String,
+    },
+    /// There is no backfill with this number.
+    #[error("there is no backfill {number}; `backfills` lists them")]
+    UnknownBackfill {
+        /// The number.
+        number: i64,
+    },
+    /// This program does not have the DAG of the backfill.
+    #[error("backfill {number} is of the DAG `{dag}`, which this program does not have")]
+    ForeignBackfill {
+        /// The number of the backfill.
+        number: i64,
+        /// The DAG.
+        dag: String,
+    },
+    /// The state of the backfill does not allow the operation.
+    #[error("backfill {number} is {state}{hint}")]
+    BackfillState {
+        /// The number.
+        number: i64,
+        /// Its state.
+        state: &'static str,
+        /// What to do instead.
+        hint: &'static str,
+    },
+    /// No run of the backfill has failed.
+    #[error("no run of backfill {number} has failed and still is")]
+    NothingFailedInBackfill {
+        /// The number.
+        number: i64,
+    },
     /// There is no interrupted run to resume.
     #[error("there is no interrupted run to resume; `runs` lists all runs, `retry` runs failed tasks again")]
     NoneInterrupted,
@@ -157,17 +234,29 @@ impl OpsError {
             OpsError::Param(error) => error.kind(),
             OpsError::Selection(error) => error.kind(),
             OpsError::Pool(error) => error.kind(),
-            OpsError::NoHome { .. } | OpsError::NoValue { .. } | OpsError::NoneInterrupted => ErrorKind::NotFound,
+            OpsError::NoHome { .. }
+            | OpsError::NoValue { .. }
+            | OpsError::NoneInterrupted
+            | OpsError::UnknownBackfill { .. } => ErrorKind::NotFound,
             OpsError::NothingFailed { .. }
             | OpsError::Ended { .. }
             | OpsError::Paused { .. }
             | OpsError::NotPaused { .. }
-            | OpsError::Served { .. } => ErrorKind::Conflict,
+            | OpsError::Served { .. }
+            | OpsError::NothingToBackfill { .. }
+            | OpsError::BackfillOverlap { .. }
+            | OpsError::BackfillChanged { .. }
+            | OpsError::ForeignBackfill { .. }
+            | OpsError::BackfillState { .. }
+            | OpsError::NothingFailedInBackfill { .. } => ErrorKind::Conflict,
             OpsError::ValueWithoutSuccess { .. }
             | OpsError::Schedule(_)
             | OpsError::NoSchedule { .. }
             | OpsError::NoIntervals { .. }
-            | OpsError::EmptyInterval { .. } => ErrorKind::Invalid,
+            | OpsError::EmptyInterval { .. }
+            | OpsError::Backfill { .. }
+            | OpsError::InvalidToken { .. }
+            | OpsError::UnknownParam { .. } => ErrorKind::Invalid,
             OpsError::NotWritable { .. } => ErrorKind::Unavailable,
             OpsError::DamagedValue { .. } | OpsError::NotJson { .. } => ErrorKind::Damaged,
         }

@@ -17,6 +17,9 @@
 //! | `send_event` | Sends an event that tasks wait for: [`send_event()`]. |
 //! | `replay` | Runs one task again without storing anything: [`replay()`]. |
 //! | `schedules` | The slots of schedules: [`next_slots`], [`past_slots`], [`pause`], [`unpause`]. |
+//! | `backfill_preview` | What a backfill would do: [`preview_backfill`]. |
+//! | `backfills` | Starts backfills and changes them: [`start_backfill`], [`pause_backfill`], [`resume_backfill`], [`cancel_backfill`], [`limit_backfill`], [`extend_backfill`], [`retry_backfill`]. |
+//! | `backfill_status` | Backfills as documents: [`backfill_status()`], [`list_backfills`]. |
 //! | `list` | Lists runs: [`list_runs`]. |
 //! | `status` | A run and its tasks as a document: [`RunStatus`]. |
 //! | `triggered` | The runs that a run has triggered: [`triggered_runs`]. |
@@ -25,6 +28,9 @@
 //! | `reason` | A failure as a document: [`Reason`]. |
 //! | `error` | [`OpsError`]. |
 
+mod backfill_preview;
+mod backfill_status;
+mod backfills;
 mod cancel;
 mod clear;
 mod error;
@@ -45,7 +51,15 @@ mod triggered;
 mod upkeep;
 mod value;
 
+pub use backfill_preview::{BackfillFateCount, BackfillOverlap, BackfillPreview, BackfillTotals, preview_backfill};
+pub use backfill_status::{BackfillRun, BackfillStatus, backfill_status, list_backfills};
+pub(crate) use backfills::run_of_backfill;
+pub use backfills::{
+    CancelledBackfill, ExtendedBackfill, StartedBackfill, cancel_backfill, extend_backfill, limit_backfill,
+    pause_backfill, resume_backfill, retry_backfill, start_backfill,
+};
 pub use cancel::{CancelledRun, ExternalJob, ExternalJobState, cancel, cancel_and_wait};
+pub(crate) use clear::reprocess;
 pub use clear::{Cleared, Rerun, clear, clear_and_run, would_clear};
 pub use error::OpsError;
 #[cfg(feature = "sqlite")]
@@ -54,6 +68,7 @@ pub use list::{RunList, RunSummaryDocument, list_runs};
 pub use mark::{Mark, Marked, mark};
 pub use reason::Reason;
 pub use replay::{Replayed, replay};
+pub(crate) use resume::resume_for;
 pub use resume::{interrupted, resume};
 pub use retry::retry;
 pub use schedules::{NextSlot, NextSlots, PastSlots, next_slots, past_slots, pause, pause_of, unpause};

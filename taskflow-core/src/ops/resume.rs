@@ -32,7 +32,17 @@ pub async fn interrupted(journal: &Journal) -> Result<Vec<RunSummary>, OpsError>
 /// When there is no such run, it has ended, another process runs it, or the DAG has changed so that
 /// a stored value does not fit.
 pub async fn resume(journal: &Journal, run: &str, durability: Durability) -> Result<RunRequest<()>, OpsError> {
-    Ok(journal.resume(run).await?.durability(stored(durability)))
+    resume_for(journal, run, durability, false).await
+}
+
+/// As [`resume`]. With `backfill`, the run counts among those of backfills.
+pub(crate) async fn resume_for(
+    journal: &Journal,
+    run: &str,
+    durability: Durability,
+    backfill: bool,
+) -> Result<RunRequest<()>, OpsError> {
+    Ok(journal.resume_for(run, backfill).await?.durability(stored(durability)))
 }
 
 /// Continues a run that is claimed already.

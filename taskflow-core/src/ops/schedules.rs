@@ -116,7 +116,7 @@ pub async fn past_slots(journal: &Journal, dag: &DagDef, limit: u32) -> Result<V
     let schedule = schedule_of(dag)?;
     let filter = RunFilter {
         dag: Some(dag.id.to_owned()),
-        run_types: vec![RunType::Scheduled],
+        run_types: vec![RunType::Scheduled, RunType::Backfill],
         order: RunOrder::LogicalDate,
         limit: Some(limit),
         ..RunFilter::default()
@@ -275,6 +275,6 @@ async fn store(
 }
 
 /// The schedule of a DAG.
-fn schedule_of(dag: &DagDef) -> Result<Schedule, OpsError> {
+pub(super) fn schedule_of(dag: &DagDef) -> Result<Schedule, OpsError> {
     dag.options.schedule(dag.id)?.ok_or_else(|| OpsError::NoSchedule { dag: dag.id.to_owned() })
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use serde::{Deserialize, Serialize};
 
 use crate::base::{Date, Interval, Timestamp};
-use crate::schedule::Zone;
+use crate::schedule::{ActiveRun, ActiveSlot, Slot, Zone};
 
 /// The identity of a DAG run: known before any of its tasks starts, and fixed from then on.
 ///
@@ -147,8 +147,31 @@ impl RunInfo {
     /// A run of a slot of the schedule. The id derives from the slot, so that no second process can
     /// make the run twice.
     pub(crate) fn scheduled(dag_id: &str, at: Timestamp, interval: Option<Interval>) -> Self {
-        let run_id = format!("scheduled__{at}__{dag_id}");
+        let run_id = RunInfo::id_of_slot(dag_id, at);
         RunInfo { run_id, run_type: RunType::Scheduled, interval, ..RunInfo::manual(dag_id, at) }
+    }
+
+    /// The id of the run of a slot.
+    pub(crate) fn id_of_slot(dag_id: &str, at: Timestamp) -> String {
+        format!("scheduled__{at}__{dag_id}")
+    }
+
+    /// A run that a backfill makes.
+    pub(crate) fn of_backfill(dag_id: &str, backfill: i64, slot: Slot, run: ActiveRun) -> Self {
+        let run_id = RunInfo::id_of_backfill(dag_id, backfill, &ActiveSlot { at: slot.at, run });
+        RunInfo { run_id, run_type: RunType::Backfill, interval: slot.interval, ..RunInfo::manual(dag_id, slot.at) }
+    }
+
+    /// The id of a run of a backfill. The run of a slot has the id that the schedule would have
+    /// given to it, so that a slot never has two.
+    pub(crate) fn id_of_backfill(dag_id: &str, backfill: i64, slot: &ActiveSlot) -> String {
+        match slot.run {
+            ActiveRun::New | ActiveRun::Again { .. } => RunInfo::id_of_slot(dag_id, slot.at),
+            ActiveRun::Sibling => format!("{}__b{backfill}", RunInfo::id_of_slot(dag_id, slot.at)),
+            ActiveRun::Whole { interval: Interval { start, end } } => {
+                format!("backfill__{start}__{end}__{dag_id}__b{backfill}")
+            }
+        }
     }
 
     /// The data interval of the run; `None` if the schedule of its DAG has no intervals. A run that

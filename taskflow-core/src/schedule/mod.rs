@@ -1,8 +1,9 @@
-//! When DAGs are due: cron expressions, time zones, timetables, slots, and the step that decides
-//! what becomes of each slot.
+//! When DAGs are due: cron expressions, time zones, timetables, slots, the step that decides what
+//! becomes of each slot, and the plans of backfills.
 //!
 //! Everything in this layer is a pure function of time.
 
+mod backfill;
 mod cron;
 mod cron_fields;
 mod describe;
@@ -16,9 +17,14 @@ mod timetable;
 mod timetables;
 mod zone;
 
+pub use backfill::{
+    ActiveRun, ActiveSlot, BackfillAction, BackfillCounts, BackfillDecision, BackfillError, BackfillFate,
+    BackfillPhase, BackfillPlan, BackfillRequest, BackfillSituation, BackfillStep, BackfillWaits, BackfillWindow,
+    FutureSlots, LeftAlone, MAX_FAILURES, SharedSlots, Shuffle, SlotRange, SlotRun, SlotRunState, SlotRuns,
+};
 pub use cron::{Cron, CronError};
 pub use parse::RecurrenceError;
-pub use policy::{Catchup, First, Overlap, UnknownPolicy};
+pub use policy::{BackfillOrder, BackfillScope, Catchup, First, Overlap, UnknownPolicy};
 pub use slot::Slot;
 pub use spec::{CATCHUP_WINDOW, Recurrence, Schedule};
 pub use state::{Pause, ScheduleState, Span};

@@ -103,6 +103,31 @@ named! {
     }
 }
 
+named! {
+    /// The order in which a backfill runs its slots.
+    BackfillOrder, "order" {
+        /// The oldest slot first.
+        Oldest = "oldest",
+        /// The newest slot first.
+        Newest = "newest",
+        /// In an order that only depends on the seed of the backfill.
+        Random = "random",
+    }
+}
+
+named! {
+    /// Which slots a backfill runs. Slots whose run is queued, running or interrupted are always
+    /// left alone.
+    BackfillScope, "scope" {
+        /// Those without a run.
+        Missing = "missing",
+        /// Those whose run has failed.
+        Failed = "failed",
+        /// All of them: those without a run, and those whose run has ended.
+        All = "all",
+    }
+}
+
 impl Overlap {
     /// How many runs of a schedule may be active if the DAG does not say.
     pub fn default_max_active_runs(self) -> u32 {

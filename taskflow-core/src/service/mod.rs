@@ -8,11 +8,14 @@
 //!    changed, or a run of which has ended. The new states, the records of slots and the new runs,
 //!    which are queued, are one transaction. If another process has stored a step of the same DAG
 //!    meanwhile, nothing of the step is stored, and it is made again.
-//! 4. It claims and starts the queued runs of its DAGs, whoever created them.
-//! 5. It sleeps until the next slot is due, a run ends, or a second has passed: then it looks at
+//! 4. It steps each [backfill](crate::schedule::BackfillPlan) that is open: notes which of its runs
+//!    have ended, and makes or clears runs for its next slots. Live slots come first, and runs of
+//!    backfills take no room from them.
+//! 5. It claims and starts the queued runs of its DAGs, whoever created them.
+//! 6. It sleeps until the next slot is due, a run ends, or a second has passed: then it looks at
 //!    what other processes have stored. Short sleeps also mean that it notices within a second when
 //!    the clock is set or the machine was suspended.
-//! 6. When it is asked to stop, it starts nothing more and [drains](crate::engine::Engine::drain)
+//! 7. When it is asked to stop, it starts nothing more and [drains](crate::engine::Engine::drain)
 //!    its engine: running tasks have their grace time, their runs are interrupted, and the next
 //!    service resumes them.
 //!
@@ -20,11 +23,13 @@
 //! as the reason; one whose schedule is not valid is left out with a message. If a default of a
 //! parameter fails or panics, the slot is recorded as failed, and the next one is tried.
 
+mod backfills;
 mod lock;
 mod queue;
 mod schedules;
 mod serving;
 
+pub use lock::serving_process;
 #[cfg(feature = "testing")]
 pub(crate) use schedules::Schedules;
 pub use serving::{Service, ServiceEvent, ServiceOptions};

@@ -1,6 +1,6 @@
 //! Claims and starts queued runs.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use super::serving::ServiceEvent;
 use crate::dag::DagDef;
 use crate::engine::{Engine, RunRequest};
-use crate::journal::{Journal, RunSummary};
+use crate::journal::{Journal, Note, RunSummary};
 use crate::ops::{self, OpsError};
 use crate::run::{Durability, RunState};
 use crate::store::{RunFilter, RunOrder};
@@ -59,8 +59,14 @@ impl RunQueue {
         self.running.remove(&number);
     }
 
-    /// Resumes the interrupted runs, those first that have triggered others.
-    pub(super) async fn resume(&mut self, journal: &Journal, events: &mut Vec<ServiceEvent>) -> Result<(), OpsError> {
+    /// Resumes the interrupted runs, those first that have triggered others. `backfilled` are the
+    /// ids of the runs of backfills.
+    pub(super) async fn resume(
+        &mut self,
+        journal: &Journal,
+        backfilled: &HashSet<String>,
+        events: &mut Vec<ServiceEvent>,
+    ) -> Result<(), OpsError> {
         let runs = match ops::interrupted(journal).await {
             Ok(runs) => runs,
             Err(OpsError::NoneInterrupted) => return Ok(()),
@@ -69,14 +75,19 @@ impl RunQueue {
         for run in runs {
             // A task that waits for the run it has triggered resumes it.
             if run.info.triggered_by.is_none() && self.is_ours(&run) {
-                self.start(journal, run, true, events).await;
+                self.start(journal, run, true, backfilled, events).await;
             }
         }
         Ok(())
     }
 
     /// Claims and starts the queued runs, oldest first.
-    pub(super) async fn turn(&mut self, journal: &Journal, events: &mut Vec<ServiceEvent>) -> Result<(), OpsError> {
+    pub(super) async fn turn(
+        &mut self,
+        journal: &Journal,
+        backfilled: &HashSet<String>,
+        events: &mut Vec<ServiceEvent>,
+    ) -> Result<(), OpsError> {
         let states = vec![RunState::Queued];
         let filter = RunFilter { states, order: RunOrder::Number, ..RunFilter::default() };
         let mut runs = journal.runs(&filter).await?;
@@ -86,7 +97,7 @@ impl RunQueue {
             let is_known = self.running.contains_key(&run.number) || self.refused.contains_key(&run.number);
             // A run that another process has started and that waits for its admission has an owner.
             if !is_known && !run.is_owned && self.is_ours(&run) {
-                self.start(journal, run, false, events).await;
+                self.start(journal, run, false, backfilled, events).await;
             }
         }
         Ok(())
@@ -96,9 +107,35 @@ impl RunQueue {
         self.dags.iter().any(|dag| dag.id == run.info.dag_id)
     }
 
-    async fn start(&mut self, journal: &Journal, run: RunSummary, resumed: bool, events: &mut Vec<ServiceEvent>) {
+    /// Clears a run that a backfill reprocesses, and runs it again.
+    pub(super) async fn reprocess(
+        &mut self,
+        journal: &Journal,
+        run_id: &str,
+        failed: bool,
+        note: &Note,
+        events: &mut Vec<ServiceEvent>,
+    ) -> Result<(), OpsError> {
+        let ops::Rerun { cleared, request, .. } =
+            ops::reprocess(journal, run_id, failed, note, self.durability).await?;
+        let run = journal.find(run_id).await?;
+        self.run(request, cleared.number, &run.info.dag_id)?;
+        self.running.insert(cleared.number, run.info.dag_id.clone());
+        events.push(ServiceEvent::Started { run, resumed: true });
+        Ok(())
+    }
+
+    async fn start(
+        &mut self,
+        journal: &Journal,
+        run: RunSummary,
+        resumed: bool,
+        backfilled: &HashSet<String>,
+        events: &mut Vec<ServiceEvent>,
+    ) {
         let (number, dag_id) = (run.number, run.info.dag_id.clone());
-        let started = match ops::resume(journal, &run.info.run_id, self.durability).await {
+        let is_backfill = backfilled.contains(&run.info.run_id);
+        let started = match ops::resume_for(journal, &run.info.run_id, self.durability, is_backfill).await {
             Ok(request) => self.run(request, number, &dag_id),
             Err(error) => Err(error),
         };

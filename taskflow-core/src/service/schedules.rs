@@ -1,13 +1,13 @@
 //! The schedules of a service: steps those that are due and stores the outcome.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::panic::AssertUnwindSafe;
 
 use super::serving::ServiceEvent;
 use crate::base::{Timestamp, catch};
 use crate::dag::{DagDef, ParamError, Params};
 use crate::engine::RunRequest;
-use crate::journal::{Journal, NewStep, Note, QueuedRun, StepOutcome, StoredSchedule};
+use crate::journal::{Journal, NewStep, Note, QueuedRun, RunSummary, StepOutcome, StoredSchedule};
 use crate::ops::{self, OpsError};
 use crate::run::{RunInfo, RunState, RunType};
 use crate::schedule::{
@@ -77,10 +77,12 @@ impl Schedules {
         wakes.min()
     }
 
-    /// Steps the schedules that are due or were changed, and stores the outcome.
+    /// Steps the schedules that are due or were changed, and stores the outcome. `backfilled` are
+    /// the ids of the runs of backfills, which take no room from the schedule.
     pub(crate) async fn turn(
         &mut self,
         journal: &Journal,
+        backfilled: &HashSet<String>,
         now: Timestamp,
         events: &mut Vec<ServiceEvent>,
     ) -> Result<(), OpsError> {
@@ -103,7 +105,7 @@ impl Schedules {
         if due.is_empty() {
             return Ok(());
         }
-        let active = active_runs(journal).await?;
+        let active = active_runs(journal, backfilled).await?;
         let (mut steps, mut decided) = (Vec::new(), Vec::new());
         for at in due {
             let scheduled = &mut self.dags[at];
@@ -141,7 +143,7 @@ impl Schedules {
                 scheduled.stored = Some(stored);
                 scheduled.wake = wake;
                 self.steps = self.steps.map(|steps| steps + 1);
-                report(journal, scheduled.dag.id, decisions, events).await?;
+                report(journal, scheduled.dag.id, decisions, backfilled, events).await?;
             }
         }
         Ok(())
@@ -249,8 +251,11 @@ fn run_of(dag: &'static DagDef, slot: Slot, now: Timestamp) -> Result<QueuedRun,
     catch(AssertUnwindSafe(run)).unwrap_or_else(|crash| Err(format!("a default of a parameter panicked: {crash}")))
 }
 
-/// How many runs of each schedule are queued or running.
-async fn active_runs(journal: &Journal) -> Result<HashMap<String, u32>, OpsError> {
+/// How many runs of each schedule are queued or running, without those that backfills reprocess.
+pub(super) async fn active_runs(
+    journal: &Journal,
+    backfilled: &HashSet<String>,
+) -> Result<HashMap<String, u32>, OpsError> {
     let filter = RunFilter {
         states: vec![RunState::Queued, RunState::Running],
         run_types: vec![RunType::Scheduled],
@@ -258,21 +263,27 @@ async fn active_runs(journal: &Journal) -> Result<HashMap<String, u32>, OpsError
     };
     let mut active = HashMap::new();
     for run in journal.runs(&filter).await? {
-        *active.entry(run.info.dag_id).or_default() += 1;
+        if !backfilled.contains(&run.info.run_id) {
+            *active.entry(run.info.dag_id).or_default() += 1;
+        }
     }
     Ok(active)
 }
 
-/// The last run of the schedule, if it did not succeed.
+/// The run of the last slot that has one, whoever made it, if it did not succeed.
 async fn unsuccessful(journal: &Journal, dag: &str) -> Result<Option<String>, OpsError> {
+    /// Backfills may have made other runs with the same logical date.
+    const LAST: u32 = 20;
+
     let filter = RunFilter {
         dag: Some(dag.to_owned()),
-        run_types: vec![RunType::Scheduled],
+        run_types: vec![RunType::Scheduled, RunType::Backfill],
         order: RunOrder::LogicalDate,
-        limit: Some(1),
+        limit: Some(LAST),
         ..RunFilter::default()
     };
-    let last = journal.runs(&filter).await?.into_iter().next();
+    let is_of_slot = |run: &RunSummary| run.info.run_id == RunInfo::id_of_slot(dag, run.info.logical_date);
+    let last = journal.runs(&filter).await?.into_iter().find(is_of_slot);
     Ok(last.filter(|run| run.state != RunState::Success).map(|run| run.info.run_id))
 }
 
@@ -296,6 +307,7 @@ async fn report(
     journal: &Journal,
     dag: &'static str,
     decisions: Vec<Decision>,
+    backfilled: &HashSet<String>,
     events: &mut Vec<ServiceEvent>,
 ) -> Result<(), OpsError> {
     for decision in decisions {
@@ -311,7 +323,8 @@ async fn report(
                     ..RunFilter::default()
                 };
                 let note = Note::by_user("the next slot is due, and overlap = \"cancel\"");
-                for run in journal.runs(&filter).await? {
+                let runs = journal.runs(&filter).await?.into_iter();
+                for run in runs.filter(|run| !backfilled.contains(&run.info.run_id)) {
                     // It may have ended meanwhile.
                     let _ = ops::cancel(journal, &run.info.run_id, &note, None).await;
                 }

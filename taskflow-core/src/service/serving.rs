@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedReceiver;
 
+use super::backfills::Backfills;
 use super::lock::ServeLock;
 use super::queue::{Ended, RunQueue};
 use super::schedules::Schedules;
@@ -14,7 +15,7 @@ use crate::engine::Engine;
 use crate::journal::{Journal, RunSummary};
 use crate::ops::OpsError;
 use crate::run::{Durability, RunState};
-use crate::schedule::{Note, SlotRecord};
+use crate::schedule::{BackfillCounts, BackfillPhase, Note, SlotRecord};
 
 /// How often a service looks at what other processes have stored.
 const POLL: Duration = Duration::from_secs(1);
@@ -85,6 +86,17 @@ pub enum ServiceEvent {
         /// What.
         note: Note,
     },
+    /// A backfill is done, or was paused because it should not go on by itself.
+    Backfill {
+        /// Its number.
+        number: i64,
+        /// Its DAG.
+        dag: &'static str,
+        /// Its state.
+        phase: BackfillPhase,
+        /// What became of its slots.
+        counts: BackfillCounts,
+    },
     /// The store could not be read or written. The service goes on and tries again.
     Trouble {
         /// What happened.
@@ -98,6 +110,7 @@ pub struct Service {
     journal: Journal,
     engine: Engine,
     schedules: Schedules,
+    backfills: Backfills,
     queue: RunQueue,
     ended: UnboundedReceiver<Ended>,
     events: Vec<ServiceEvent>,
@@ -122,9 +135,10 @@ impl Service {
         let lock = ServeLock::take(home)?;
         let (schedules, events) = Schedules::of(if options.with_schedules { &dags } else { &[] });
         let served = dags.len();
+        let backfills = Backfills::of(&dags);
         let (queue, ended) = RunQueue::new(engine.clone(), options.grace, options.durability, dags);
         let (journal, engine) = (journal.clone(), engine.clone());
-        Ok(Service { journal, engine, schedules, queue, ended, events, served, _lock: lock })
+        Ok(Service { journal, engine, schedules, backfills, queue, ended, events, served, _lock: lock })
     }
 
     /// Serves until `stop` returns the reason to stop, then drains. `report` gets each event in
@@ -135,7 +149,7 @@ impl Service {
     pub async fn run(mut self, stop: impl Future<Output = String>, mut report: impl FnMut(ServiceEvent)) {
         let mut stop = std::pin::pin!(stop);
         self.events.push(ServiceEvent::Ready { dags: self.served, schedules: self.schedules.len() });
-        if let Err(error) = self.queue.resume(&self.journal, &mut self.events).await {
+        if let Err(error) = self.resume().await {
             self.events.push(ServiceEvent::Trouble { error: error.to_string() });
         }
         let reason = loop {
@@ -161,10 +175,16 @@ impl Service {
         }
     }
 
+    async fn resume(&mut self) -> Result<(), OpsError> {
+        self.backfills.load(&self.journal).await?;
+        self.queue.resume(&self.journal, self.backfills.runs(), &mut self.events).await
+    }
+
     async fn turn(&mut self, report: &mut impl FnMut(ServiceEvent)) -> Result<(), OpsError> {
-        self.schedules.turn(&self.journal, Timestamp::now(), &mut self.events).await?;
+        self.schedules.turn(&self.journal, self.backfills.runs(), Timestamp::now(), &mut self.events).await?;
         self.events.drain(..).for_each(report);
-        self.queue.turn(&self.journal, &mut self.events).await
+        self.backfills.turn(&self.journal, &mut self.queue, &mut self.events).await?;
+        self.queue.turn(&self.journal, self.backfills.runs(), &mut self.events).await
     }
 
     fn ended(&mut self, ended: Option<Ended>) {
@@ -177,6 +197,9 @@ impl Service {
 
     /// How long to sleep if nothing happens.
     fn pause(&self) -> Duration {
+        if self.backfills.is_due() {
+            return Duration::from_millis(1);
+        }
         let until_due = self.schedules.wake().map_or(POLL, |wake| wake.since(Timestamp::now()));
         // A step that was a conflict, or a store that is in trouble, is not tried without a pause.
         until_due.clamp(Duration::from_millis(1), POLL)

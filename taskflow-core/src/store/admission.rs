@@ -19,7 +19,11 @@
 //!    because that queue waits for its ancestor. Of several runs of one DAG, the one that was
 //!    admitted last can therefore always trigger another one: they do not block each other. Two
 //!    DAGs with limits that trigger each other can.
-//! 7. Nobody is notified when a place is free. A process asks again when one of its own runs has
+//! 7. There are two *shares*: the runs that backfills have started or are reprocessing, and all
+//!    others. A run counts and queues in its own share only, so a live run never waits for a
+//!    backfill and a backfill is not starved by live runs. How many runs a backfill starts beside
+//!    live ones is up to whoever carries it out.
+//! 8. Nobody is notified when a place is free. A process asks again when one of its own runs has
 //!    ended, and otherwise several times a second. Asking in vain only reads.
 //!
 //! The limit is that of the process that asks: its program defines the DAG.
@@ -33,10 +37,12 @@ pub(crate) struct AdmissionRequest {
     pub(crate) run: i64,
     /// The token of this process.
     pub(crate) token: u64,
-    /// How many runs of its DAG may be active at once.
+    /// How many runs of its DAG and of its share may be active at once.
     pub(crate) limit: u32,
     /// The runs that wait for this one.
     pub(crate) ancestors: Vec<i64>,
+    /// Whether the run counts in the share of backfills.
+    pub(crate) is_backfill: bool,
 }
 
 /// Whether a run may start.
@@ -61,6 +67,7 @@ pub(super) struct Ticket {
     pub(super) run: i64,
     pub(super) ticket: i64,
     pub(super) is_admitted: bool,
+    pub(super) is_backfill: bool,
 }
 
 /// Decides a request. `others` are the tickets of the runs of the same DAG whose owners are alive;
@@ -70,7 +77,8 @@ pub(super) fn decide(request: &AdmissionRequest, own: Option<Ticket>, others: &[
         return Admission::Admitted;
     }
     let is_ancestor = |other: &Ticket| request.ancestors.contains(&other.run);
-    let counts = |other: &&Ticket| other.run != request.run && !is_ancestor(other);
+    let counts =
+        |other: &&Ticket| other.run != request.run && other.is_backfill == request.is_backfill && !is_ancestor(other);
     let mut active: Vec<i64> =
         others.iter().filter(counts).filter(|other| other.is_admitted).map(|other| other.run).collect();
     let passes_queue = others.iter().any(|other| other.is_admitted && is_ancestor(other));

@@ -10,6 +10,7 @@
 //!   this build call themselves.
 
 mod admission;
+mod backfill_rows;
 mod blobs;
 #[cfg(feature = "sqlite")]
 mod checksum;
@@ -28,6 +29,7 @@ mod sync_mode;
 mod traits;
 
 pub(crate) use admission::{Admission, AdmissionRequest};
+pub(crate) use backfill_rows::{BackfillChange, BackfillRow, Changed, SlotRunRow};
 pub(crate) use blobs::{BlobStore, DirectoryBlobs};
 pub(crate) use identity::{build_id, worker};
 pub(crate) use memory::MemoryStore;

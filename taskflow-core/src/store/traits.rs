@@ -36,11 +36,12 @@ use std::fmt;
 use std::ops::Range;
 
 use super::admission::{Admission, AdmissionRequest};
+use super::backfill_rows::{BackfillChange, BackfillRow, Changed, SlotRunRow};
 use super::ownership::{Claim, RunGuard};
 use super::pool_leases::{PoolDemand, PoolGrant};
 use super::rows::{Append, Appended, Request, RunFilter, RunRow, SegmentRow};
 use super::schedule_rows::{ScheduleRow, ScheduleStep, SlotRow, Stepped};
-use crate::base::ErrorKind;
+use crate::base::{ErrorKind, Timestamp};
 use crate::callback::DeliveryAttempt;
 
 /// A future of a store.
@@ -48,7 +49,16 @@ pub(crate) type StoreFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = Resul
 
 /// A place for runs: everything that the journal needs of one.
 pub(crate) trait Store:
-    RunStore + SegmentStore + GraphStore + RequestStore + PoolStore + ScheduleStore + Outbox + Maintenance + fmt::Debug
+    RunStore
+    + SegmentStore
+    + GraphStore
+    + RequestStore
+    + PoolStore
+    + ScheduleStore
+    + BackfillStore
+    + Outbox
+    + Maintenance
+    + fmt::Debug
 {
 }
 
@@ -59,6 +69,7 @@ impl<T> Store for T where
         + RequestStore
         + PoolStore
         + ScheduleStore
+        + BackfillStore
         + Outbox
         + Maintenance
         + fmt::Debug
@@ -198,6 +209,27 @@ pub(crate) trait ScheduleStore: Send + Sync {
 
     /// At most `limit` records of slots of a DAG that became no runs, the latest first.
     fn slots<'a>(&'a self, dag: &'a str, limit: u32) -> StoreFuture<'a, Vec<SlotRow>>;
+}
+
+/// The plans of backfills. They are apart from the runs, so that deleting runs repeats no slot.
+pub(crate) trait BackfillStore: Send + Sync {
+    /// The plans that may have something left to do, by number.
+    fn open_backfills(&self) -> StoreFuture<'_, Vec<BackfillRow>>;
+
+    /// At most `limit` plans, of one DAG or of all, the latest first.
+    fn backfills<'a>(&'a self, dag: Option<&'a str>, limit: Option<u32>) -> StoreFuture<'a, Vec<BackfillRow>>;
+
+    /// The plan with this number.
+    fn backfill(&self, number: i64) -> StoreFuture<'_, Option<BackfillRow>>;
+
+    /// Stores a new plan or a change of one, with its runs, in one transaction. It is a conflict,
+    /// and nothing is stored, if the version is not the next one, if the other open plans of the
+    /// DAG are not those that the change names, or if the id of one of its runs exists.
+    fn change_backfill<'a>(&'a self, change: &'a BackfillChange) -> StoreFuture<'a, Changed>;
+
+    /// The runs of a DAG with a logical date in one of these ranges, whose ends are inclusive, by
+    /// logical date. The ranges are disjoint.
+    fn slot_runs<'a>(&'a self, dag: &'a str, ranges: &'a [(Timestamp, Timestamp)]) -> StoreFuture<'a, Vec<SlotRunRow>>;
 }
 
 /// Which runs may have undelivered callbacks, and what was delivered.

@@ -13,7 +13,7 @@
 //!    the end of the run, or the time that the test was told to run until.
 //! 5. A crash drops everything but the store. The next service resumes the interrupted runs first.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::fmt;
 use std::time::Duration;
 
@@ -345,7 +345,7 @@ impl ServiceTest {
         let clock = self.clock();
         let mut events = Vec::new();
         let up = self.up.as_mut()?;
-        if let Err(error) = at_once(up.schedules.turn(self.journal.journal(), clock, &mut events)) {
+        if let Err(error) = at_once(up.schedules.turn(self.journal.journal(), &HashSet::new(), clock, &mut events)) {
             panic!("{error}");
         }
         self.report(events);

@@ -22,10 +22,12 @@ of_every_store! {
     only_the_owner_of_a_running_run_can_ask,
     an_admitted_run_may_ask_again,
     a_deleted_run_takes_its_ticket_with_it,
+    runs_of_backfills_count_in_a_share_of_their_own,
 }
 
 async fn admit_with(store: &dyn Store, run: i64, token: u64, limit: u32, ancestors: &[i64]) -> Admission {
-    store.admit(&AdmissionRequest { run, token, limit, ancestors: ancestors.to_vec() }).await.unwrap()
+    let ancestors = ancestors.to_vec();
+    store.admit(&AdmissionRequest { run, token, limit, ancestors, is_backfill: false }).await.unwrap()
 }
 
 async fn admit(store: &dyn Store, run: i64, limit: u32) -> Admission {
@@ -34,6 +36,22 @@ async fn admit(store: &dyn Store, run: i64, limit: u32) -> Admission {
 
 fn waits(active: &[i64], ahead: &[i64]) -> Admission {
     Admission::Waits { active: active.to_vec(), ahead: ahead.to_vec() }
+}
+
+/// Cases 55 and 56: a live run does not wait for a backfill, and a backfill not for live runs.
+async fn runs_of_backfills_count_in_a_share_of_their_own(store: &dyn Store) {
+    let _guards = owned(store, &[new("a", 10), new("b", 20), new("c", 30), new("d", 40)]).await;
+    let in_backfill = async |run| {
+        let request = AdmissionRequest { run, token: 1, limit: 1, ancestors: Vec::new(), is_backfill: true };
+        store.admit(&request).await.unwrap()
+    };
+    assert_eq!(in_backfill(1).await, Admitted);
+    assert_eq!(in_backfill(2).await, waits(&[1], &[]));
+    assert_eq!(admit(store, 3, 1).await, Admitted, "it counts neither the active run nor the one that waits");
+    assert_eq!(admit(store, 4, 1).await, waits(&[3], &[]));
+    ok(store, &[known(1, 1, None, Some(update(RunState::Success)))]).await;
+    assert_eq!(in_backfill(2).await, Admitted);
+    assert_eq!(admit(store, 4, 1).await, waits(&[3], &[]));
 }
 
 async fn a_run_waits_while_as_many_as_the_limit_are_active(store: &dyn Store) {

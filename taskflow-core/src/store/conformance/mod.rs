@@ -2,6 +2,7 @@
 
 mod admission;
 mod appending;
+mod backfills;
 pub(super) mod damage;
 mod deliveries;
 mod ownership;

@@ -1,5 +1,6 @@
 //! The store in memory: for runs that need not survive, and as the reference for the other stores.
 
+mod backfills;
 mod schedules;
 
 use std::collections::btree_map::Entry;
@@ -10,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::callback::DeliveryAttempt;
 use crate::run::RunState;
 use crate::store::admission::{Admission, AdmissionRequest, Ticket, decide};
+use crate::store::backfill_rows::BackfillRow;
 use crate::store::identity::worker;
 use crate::store::ownership::{Claim, Liveness, RunGuard};
 use crate::store::rows::{
@@ -74,6 +76,7 @@ struct Data {
     outbox: BTreeSet<String>,
     schedules: BTreeMap<String, ScheduleRow>,
     slots: Vec<SlotRow>,
+    backfills: BTreeMap<i64, BackfillRow>,
     /// The last attempt of each notification, by run and key.
     deliveries: BTreeMap<(String, String), DeliveryAttempt>,
     closed: bool,
@@ -175,7 +178,8 @@ impl Data {
         let admission = decide(request, own, &others);
         let ticket = own.map_or(self.last_ticket + 1, |own| own.ticket);
         self.last_ticket = self.last_ticket.max(ticket);
-        let ticket = Ticket { run: request.run, ticket, is_admitted: admission == Admission::Admitted };
+        let is_admitted = admission == Admission::Admitted;
+        let ticket = Ticket { run: request.run, ticket, is_admitted, is_backfill: request.is_backfill };
         if let Some(run) = self.runs.get_mut(&request.run) {
             run.admission = Some((request.token, ticket));
         }

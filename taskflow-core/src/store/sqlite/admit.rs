@@ -11,7 +11,7 @@ use crate::store::traits::StoreError;
 
 /// The tickets of the running runs of the DAG of a run. The index of the states keeps it from
 /// reading all runs of the DAG.
-const TICKETS: &str = "SELECT admissions.run, runs.run_id, admissions.ticket, admissions.admitted \
+const TICKETS: &str = "SELECT admissions.run, runs.run_id, admissions.ticket, admissions.admitted, admissions.backfill \
      FROM runs INDEXED BY runs_by_state CROSS JOIN admissions ON admissions.run = runs.number \
      WHERE runs.state = 'running' AND runs.dag_id = (SELECT dag_id FROM runs WHERE number = ?) \
      AND admissions.token = runs.token";
@@ -52,12 +52,17 @@ async fn write(
     let admission = decide(request, own, &others);
     let stored = async {
         let token = request.token.cast_signed();
-        let sql = "INSERT INTO admissions (run, token, ticket, admitted) \
-             SELECT number, token, (SELECT coalesce(max(ticket), 0) + 1 FROM admissions), ?3 FROM runs \
+        let sql = "INSERT INTO admissions (run, token, ticket, admitted, backfill) \
+             SELECT number, token, (SELECT coalesce(max(ticket), 0) + 1 FROM admissions), ?3, ?4 FROM runs \
              WHERE number = ?1 AND token = ?2 AND state = 'running' \
              ON CONFLICT (run) DO UPDATE SET admitted = excluded.admitted, token = excluded.token, \
+             backfill = excluded.backfill, \
              ticket = CASE WHEN token = excluded.token THEN ticket ELSE excluded.ticket END";
-        let query = sqlx::query(sql).bind(request.run).bind(token).bind(admission == Admission::Admitted);
+        let query = sqlx::query(sql)
+            .bind(request.run)
+            .bind(token)
+            .bind(admission == Admission::Admitted)
+            .bind(request.is_backfill);
         let changed = query.execute(&mut *transaction).await?.rows_affected();
         transaction.commit().await?;
         Ok(changed == 1)
@@ -71,7 +76,8 @@ async fn alive(store: &SqliteStore, rows: &[SqliteRow], run: i64) -> Result<(Opt
     for row in rows {
         let place = || "an admission".to_owned();
         let (of, ticket): (i64, i64) = (get(store, row, 0, place)?, get(store, row, 2, place)?);
-        let ticket = Ticket { run: of, ticket, is_admitted: row.try_get::<i64, _>(3).unwrap_or(0) != 0 };
+        let flag = |column: usize| row.try_get::<i64, _>(column).unwrap_or(0) != 0;
+        let ticket = Ticket { run: of, ticket, is_admitted: flag(3), is_backfill: flag(4) };
         if of == run {
             own = Some(ticket);
         } else {

@@ -16,6 +16,7 @@
 
 mod admit;
 mod append;
+mod backfills;
 mod chains;
 mod claim;
 mod connection;
@@ -56,16 +57,17 @@ use self::run_locks::RunLocks;
 use self::schema::Found;
 
 use super::admission::{Admission, AdmissionRequest};
+use super::backfill_rows::{BackfillChange, BackfillRow, Changed, SlotRunRow};
 use super::ownership::{Claim, RunGuard};
 use super::pool_leases::{PoolDemand, PoolGrant};
 use super::rows::{Append, Appended, Request, RunFilter, RunRow, SegmentRow};
 use super::schedule_rows::{ScheduleRow, ScheduleStep, SlotRow, Stepped};
 use super::sync_mode::SyncMode;
 use super::traits::{
-    GraphStore, Maintenance, Outbox, PoolStore, RequestStore, RunStore, ScheduleStore, SegmentStore, StoreError,
-    StoreFuture, store_future,
+    BackfillStore, GraphStore, Maintenance, Outbox, PoolStore, RequestStore, RunStore, ScheduleStore, SegmentStore,
+    StoreError, StoreFuture, store_future,
 };
-use crate::base::{failpoint, private};
+use crate::base::{Timestamp, failpoint, private};
 use crate::callback::DeliveryAttempt;
 
 /// Runs in a SQLite file.
@@ -316,6 +318,28 @@ impl ScheduleStore for SqliteStore {
 
     fn slots<'a>(&'a self, dag: &'a str, limit: u32) -> StoreFuture<'a, Vec<SlotRow>> {
         store_future(schedules::slots(self, dag, limit))
+    }
+}
+
+impl BackfillStore for SqliteStore {
+    fn open_backfills(&self) -> StoreFuture<'_, Vec<BackfillRow>> {
+        store_future(backfills::open(self))
+    }
+
+    fn backfills<'a>(&'a self, dag: Option<&'a str>, limit: Option<u32>) -> StoreFuture<'a, Vec<BackfillRow>> {
+        store_future(backfills::latest(self, dag, limit))
+    }
+
+    fn backfill(&self, number: i64) -> StoreFuture<'_, Option<BackfillRow>> {
+        store_future(backfills::one(self, number))
+    }
+
+    fn change_backfill<'a>(&'a self, change: &'a BackfillChange) -> StoreFuture<'a, Changed> {
+        store_future(backfills::change(self, change))
+    }
+
+    fn slot_runs<'a>(&'a self, dag: &'a str, ranges: &'a [(Timestamp, Timestamp)]) -> StoreFuture<'a, Vec<SlotRunRow>> {
+        store_future(backfills::slot_runs(self, dag, ranges))
     }
 }
 

@@ -263,7 +263,7 @@ pub(super) async fn graph(store: &SqliteStore, hash: &str) -> Result<Option<Vec<
 
 /// Compares what was read of a run with its checksum. `older` is the last run that was stored
 /// before there were checksums.
-fn fits(
+pub(super) fn fits(
     store: &SqliteStore,
     run: i64,
     older: Option<i64>,

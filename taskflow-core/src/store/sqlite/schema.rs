@@ -27,7 +27,11 @@ const FILES: &[(i64, &str, &str)] = &[
     (4, "checksums", include_str!("migrations/0004_checksums.sql")),
     (5, "limits", include_str!("migrations/0005_limits.sql")),
     (6, "schedules", include_str!("migrations/0006_schedules.sql")),
+    (7, "backfills", include_str!("migrations/0007_backfills.sql")),
 ];
+
+/// The version of the last migration.
+pub(super) const LATEST: i64 = FILES[FILES.len() - 1].0;
 
 /// The state of a schema.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,11 +69,12 @@ pub(super) async fn read(path: &Path, connection: &mut SqliteConnection) -> Resu
     let notes = "SELECT version, checksum FROM taskflow_migrations ORDER BY version";
     let rows = sqlx::query(notes).fetch_all(connection).await.map_err(failed)?;
     let migrator = migrator();
-    let known = FILES.last().map_or(0, |&(version, ..)| version);
     for row in &rows {
         let (version, checksum): (i64, Vec<u8>) = (row.try_get(0).map_err(failed)?, row.try_get(1).map_err(failed)?);
         match migrator.iter().find(|migration| migration.version == version) {
-            None => return Err(StoreError::TooNew { place: path.display().to_string(), found: version, known }),
+            None => {
+                return Err(StoreError::TooNew { place: path.display().to_string(), found: version, known: LATEST });
+            }
             Some(migration) if *migration.checksum != *checksum => {
                 return Err(open(format!(
                     "its schema {version} is not the schema {version} of this build: one of the two is not a release of \

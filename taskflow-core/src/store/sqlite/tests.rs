@@ -10,6 +10,7 @@ use super::SqliteStore;
 use crate::base::Timestamp;
 use crate::run::{RunState, RunType};
 use crate::store::admission::{Admission, AdmissionRequest};
+use crate::store::backfill_rows::{BackfillChange, BackfillRow};
 use crate::store::conformance::{claim, known, new, ok, plain, segment, update};
 use crate::store::ownership::{Claim, Liveness};
 use crate::store::pool_leases::PoolDemand;
@@ -17,7 +18,8 @@ use crate::store::rows::{Appended, RunFilter, RunOrder};
 use crate::store::schedule_rows::{ScheduleRow, ScheduleStep, SlotRow};
 use crate::store::sync_mode::SyncMode;
 use crate::store::traits::{
-    GraphStore, Maintenance, Outbox, PoolStore, RequestStore, RunStore, ScheduleStore, SegmentStore, StoreError,
+    BackfillStore, GraphStore, Maintenance, Outbox, PoolStore, RequestStore, RunStore, ScheduleStore, SegmentStore,
+    StoreError,
 };
 
 fn place() -> (TempDir, PathBuf) {
@@ -230,14 +232,14 @@ async fn a_store_of_a_later_version_is_not_modified() {
     edit(
         &path,
         "INSERT INTO taskflow_migrations (version, description, success, checksum, execution_time) \
-         VALUES (7, 'later', true, x'00', 0)",
+         VALUES (1000, 'later', true, x'00', 0)",
     )
     .await;
     for error in [
         SqliteStore::open(&path, SyncMode::Normal).await.unwrap_err(),
         SqliteStore::open_existing(&path, SyncMode::Normal).await.unwrap_err(),
     ] {
-        assert!(matches!(error, StoreError::TooNew { found: 7, known: 6, .. }), "{error}");
+        assert!(matches!(error, StoreError::TooNew { found: 1000, known: super::schema::LATEST, .. }), "{error}");
     }
 }
 
@@ -406,6 +408,7 @@ async fn no_query_scans_all_runs() {
     ];
     let mut questions: Vec<String> = filters.iter().map(|filter| super::read::filtered(filter).text()).collect();
     questions.extend([true, false].map(|beginning| super::read::searched("a", beginning, 10).text()));
+    questions.push(super::backfills::SLOT_RUNS.to_owned());
     for question in questions {
         let plan = sqlx::query(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {question}")));
         for row in plan.fetch_all(&mut connection).await.unwrap() {
@@ -569,7 +572,10 @@ async fn a_store_of_schema_4_gets_the_limits_of_its_processes() {
     let (one, _one_guard) = claim(&store, 1, "host:2").await;
     let (two, _two_guard) = claim(&store, 2, "host:2").await;
     let admit = async |run, token| {
-        store.admit(&AdmissionRequest { run, token, limit: 1, ancestors: Vec::new() }).await.unwrap()
+        store
+            .admit(&AdmissionRequest { run, token, limit: 1, ancestors: Vec::new(), is_backfill: false })
+            .await
+            .unwrap()
     };
     assert_eq!(admit(1, one.token).await, Admission::Admitted);
     assert_eq!(admit(2, two.token).await, Admission::Waits { active: vec![1], ahead: vec![] });
@@ -597,4 +603,37 @@ async fn a_damaged_schedule_is_noticed() {
     assert!(store.slots("etl", 5).await.is_err());
     let found = store.check().await.unwrap();
     assert_eq!(found.len(), 2, "{found:?}");
+}
+
+#[tokio::test]
+async fn a_damaged_backfill_is_noticed() {
+    let (_dir, path) = place();
+    let store = open(&path).await;
+    let (dag, plan, updated) = ("etl".to_owned(), "{}".to_owned(), Timestamp::EPOCH);
+    let row = BackfillRow { number: 0, dag, version: 1, is_open: true, plan, updated };
+    let change = BackfillChange { row, runs: Vec::new(), beside: None };
+    store.change_backfill(&change).await.unwrap();
+    store.change_backfill(&change).await.unwrap();
+    store.close().await.unwrap();
+    edit(&path, "UPDATE backfills SET open = 0 WHERE number = 2").await;
+    let store = open(&path).await;
+    assert_eq!(store.open_backfills().await.unwrap().len(), 1);
+    let error = store.backfill(2).await.unwrap_err().to_string();
+    assert!(error.contains("backfill 2: its checksum does not match"), "{error}");
+    assert_eq!(store.check().await.unwrap(), ["backfill 2: its checksum does not match"]);
+}
+
+#[tokio::test]
+async fn the_runs_of_slots_are_compared_with_their_checksums() {
+    let (_dir, path) = place();
+    filled(&path).await;
+    let all = [(Timestamp::EPOCH, Timestamp::from_nanos(i64::MAX))];
+    let found = async |store: &SqliteStore| store.slot_runs("etl", &all).await;
+    let store = open(&path).await;
+    assert!(!found(&store).await.unwrap().is_empty());
+    store.close().await.unwrap();
+    edit(&path, "UPDATE runs SET state = 'failed' WHERE number = 1").await;
+    let store = open(&path).await;
+    let error = found(&store).await.unwrap_err().to_string();
+    assert!(error.contains("run 1: the checksum of its state does not match"), "{error}");
 }

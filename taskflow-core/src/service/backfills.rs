@@ -1,0 +1,277 @@
+//! Carries out backfills: steps the open plans and stores the outcome.
+//!
+//! # Limits
+//!
+//! 1. A plan has at most as many active runs as its own limit says.
+//! 2. Live slots come first: the runs of backfills do not count as active runs of the schedule, so
+//!    a slot starts at once while a backfill runs.
+//! 3. If the DAG declares `max_active_runs`, the runs of all its backfills together get what the
+//!    active runs of its schedule leave of it, and at least one: a schedule that is always busy
+//!    does not starve them.
+
+use std::collections::HashSet;
+use std::panic::AssertUnwindSafe;
+
+use super::queue::RunQueue;
+use super::schedules::active_runs;
+use super::serving::ServiceEvent;
+use crate::base::{ErrorKind, Timestamp, catch};
+use crate::dag::DagDef;
+use crate::journal::{Journal, NewBackfill, Note, OwnRuns, QueuedRun, StoredBackfill};
+use crate::ops::{OpsError, run_of_backfill};
+use crate::run::RunInfo;
+use crate::schedule::{
+    ActiveRun, ActiveSlot, BackfillDecision, BackfillPhase, BackfillPlan, BackfillScope, BackfillSituation,
+    BackfillWaits, BackfillWindow, Schedule, SlotRun, SlotRunState, SlotRuns,
+};
+
+/// How many slots a plan looks at in one turn, if all of them are left alone: other work waits
+/// meanwhile.
+const WINDOWS: usize = 20;
+
+/// How many slots are looked at together.
+const WINDOW: usize = 1_000;
+
+/// The backfills of the DAGs that a service serves.
+#[derive(Debug)]
+pub(super) struct Backfills {
+    dags: Vec<Backfilled>,
+    /// The ids of the active runs of all plans.
+    runs: HashSet<String>,
+    /// Whether a plan has more to decide without waiting for anything.
+    is_due: bool,
+}
+
+/// A DAG with a schedule.
+#[derive(Clone, Debug)]
+struct Backfilled {
+    dag: &'static DagDef,
+    schedule: Schedule,
+}
+
+/// A plan after a step.
+#[derive(Debug)]
+struct Stepped {
+    plan: BackfillPlan,
+    runs: Vec<QueuedRun>,
+    /// The slots whose runs are to be cleared.
+    to_clear: Vec<ActiveSlot>,
+}
+
+impl Backfills {
+    /// The backfills of these DAGs. One without a valid schedule has none.
+    pub(super) fn of(dags: &[&'static DagDef]) -> Self {
+        let backfilled = dags.iter().filter_map(|&dag| {
+            let schedule = dag.options.schedule(dag.id).ok().flatten()?;
+            Some(Backfilled { dag, schedule })
+        });
+        Backfills { dags: backfilled.collect(), runs: HashSet::new(), is_due: false }
+    }
+
+    /// The ids of the active runs of backfills.
+    pub(super) fn runs(&self) -> &HashSet<String> {
+        &self.runs
+    }
+
+    /// Whether the next turn should come at once.
+    pub(super) fn is_due(&self) -> bool {
+        self.is_due
+    }
+
+    /// Reads the open plans, and which runs are theirs.
+    pub(super) async fn load(&mut self, journal: &Journal) -> Result<Vec<StoredBackfill>, OpsError> {
+        let open = journal.open_backfills().await?;
+        let ids = |stored: &StoredBackfill| {
+            let id = |slot: &ActiveSlot| RunInfo::id_of_backfill(&stored.dag, stored.number, slot);
+            stored.plan.active.iter().map(id).collect::<Vec<_>>()
+        };
+        self.runs = open.iter().flat_map(ids).collect();
+        Ok(open)
+    }
+
+    /// Steps the open plans, and clears runs that are to be reprocessed.
+    pub(super) async fn turn(
+        &mut self,
+        journal: &Journal,
+        queue: &mut RunQueue,
+        events: &mut Vec<ServiceEvent>,
+    ) -> Result<(), OpsError> {
+        self.is_due = false;
+        let open = self.load(journal).await?;
+        if open.is_empty() {
+            return Ok(());
+        }
+        for stored in &open {
+            let Some(backfilled) = self.dags.iter().find(|backfilled| backfilled.dag.id == stored.dag).cloned() else {
+                continue;
+            };
+            let own = journal.runs_of_backfill(&stored.dag, stored.number, &stored.plan.active).await?;
+            let room = self.room(journal, backfilled.dag, &open, stored, &own).await?;
+            let Stepped { plan, runs, to_clear } = self.step(journal, &backfilled, stored, own, room).await?;
+            let mut present = stored.clone();
+            if plan != stored.plan {
+                match store(journal, &backfilled, stored, plan, runs, events).await? {
+                    Some(stored) => present = stored,
+                    // Another process was faster: the next turn steps it again.
+                    None => continue,
+                }
+            }
+            clear(journal, &backfilled, &present, to_clear, queue, events).await?;
+        }
+        // The new runs start in this turn.
+        self.load(journal).await?;
+        Ok(())
+    }
+
+    /// How many more runs of a plan may start, whatever its own limit is.
+    async fn room(
+        &self,
+        journal: &Journal,
+        dag: &DagDef,
+        open: &[StoredBackfill],
+        stored: &StoredBackfill,
+        own: &OwnRuns,
+    ) -> Result<u32, OpsError> {
+        let Some(declared) = dag.options.max_active_runs else { return Ok(u32::MAX) };
+        let live = active_runs(journal, &self.runs).await?.get(dag.id).copied().unwrap_or(0);
+        let share = declared.saturating_sub(live).max(1);
+        let others = open.iter().filter(|other| other.dag == stored.dag && other.number != stored.number);
+        let others: usize = others.map(|other| other.plan.active.len()).sum();
+        let is_active = |slot: &&ActiveSlot| {
+            own.runs.get(&slot.at).is_some_and(|run| match slot.run {
+                _ if run.state == SlotRunState::InFlight => true,
+                ActiveRun::Again { ended } => run.ended == ended,
+                _ => false,
+            })
+        };
+        let active = others + stored.plan.active.iter().filter(is_active).count();
+        Ok(share.saturating_sub(u32::try_from(active).unwrap_or(u32::MAX)))
+    }
+
+    /// Steps a plan, window after window, until something is to be waited for.
+    async fn step(
+        &mut self,
+        journal: &Journal,
+        Backfilled { dag, schedule }: &Backfilled,
+        stored: &StoredBackfill,
+        own: OwnRuns,
+        mut room: u32,
+    ) -> Result<Stepped, OpsError> {
+        let (now, mut own) = (Timestamp::now(), own.runs);
+        let mut plan = stored.plan.clone();
+        let (mut new, mut to_clear) = (Vec::new(), Vec::new());
+        let first = usize::try_from(room.min(plan.request.limit)).unwrap_or(WINDOW).clamp(1, WINDOW);
+        let mut waits = None;
+        for count in std::iter::once(first).chain(std::iter::repeat_n(WINDOW, WINDOWS)) {
+            // A timetable is code of the user.
+            let window = match plan.phase {
+                BackfillPhase::Active if !plan.request.as_one_run => {
+                    catch(AssertUnwindSafe(|| plan.window(schedule, count)))
+                }
+                _ => Ok(BackfillWindow::default()),
+            };
+            let window = window.map_err(|crash| crash.to_string());
+            let runs = match &window {
+                Ok(window) => journal.runs_of_slots(dag.id, &window.ranges()).await?,
+                Err(_) => SlotRuns::new(),
+            };
+            let step = window.and_then(|window| {
+                let situation = BackfillSituation { now, room, runs: &runs, own: &own };
+                let step = catch(AssertUnwindSafe(|| plan.clone().step(schedule, &window, &situation)));
+                step.map_err(|crash| crash.to_string())
+            });
+            let decisions = match step {
+                Ok(step) => {
+                    (plan, waits) = (step.plan, step.waits);
+                    step.decisions
+                }
+                Err(crash) => {
+                    let reason = format!("its timetable panicked: {crash}");
+                    plan.phase = BackfillPhase::Paused { by: "the service".to_owned(), reason, since: now };
+                    break;
+                }
+            };
+            for decision in decisions {
+                let at = match decision {
+                    BackfillDecision::Ended { .. } => continue,
+                    BackfillDecision::Start { slot, run } => {
+                        new.push((slot, run));
+                        slot.at
+                    }
+                    BackfillDecision::Clear { at } => {
+                        to_clear.push(at);
+                        at
+                    }
+                };
+                // The next window finds it active.
+                own.insert(at, SlotRun { state: SlotRunState::InFlight, ended: None });
+                room = room.saturating_sub(1);
+            }
+            if waits != Some(BackfillWaits::ForWindow) || plan.phase != BackfillPhase::Active {
+                break;
+            }
+        }
+        self.is_due |= waits == Some(BackfillWaits::ForWindow) && plan.phase == BackfillPhase::Active;
+        let mut runs = Vec::new();
+        for (slot, run) in new {
+            match run_of_backfill(dag, stored.number, slot, run, &plan.request, now) {
+                Ok(run) => runs.push(run),
+                Err(reason) => plan.note_not_made(schedule, slot.at, reason, now),
+            }
+        }
+        let to_clear = plan.active.iter().filter(|slot| to_clear.contains(&slot.at)).copied().collect();
+        Ok(Stepped { plan, runs, to_clear })
+    }
+}
+
+/// Clears runs, and starts them again.
+async fn clear(
+    journal: &Journal,
+    backfilled: &Backfilled,
+    stored: &StoredBackfill,
+    to_clear: Vec<ActiveSlot>,
+    queue: &mut RunQueue,
+    events: &mut Vec<ServiceEvent>,
+) -> Result<(), OpsError> {
+    let failed = stored.plan.request.scope == BackfillScope::Failed;
+    let by = stored.plan.history.first().map(|action| action.by.clone()).unwrap_or_default();
+    let note = Note { by, reason: format!("backfill {}", stored.number) };
+    let mut plan = stored.plan.clone();
+    for slot in to_clear {
+        let run_id = RunInfo::id_of_backfill(&stored.dag, stored.number, &slot);
+        let Err(error) = queue.reprocess(journal, &run_id, failed, &note, events).await else { continue };
+        match error.kind() {
+            // The next turn tries again.
+            ErrorKind::Unavailable => return Err(error),
+            // Somebody else runs it: a later turn sees how it ends.
+            _ if journal.find(&run_id).await.is_ok_and(|run| run.is_owned) => {}
+            _ => plan.note_not_made(&backfilled.schedule, slot.at, error.to_string(), Timestamp::now()),
+        }
+    }
+    if plan != stored.plan {
+        store(journal, backfilled, stored, plan, Vec::new(), events).await?;
+    }
+    Ok(())
+}
+
+/// Stores a plan with its new runs, and reports a new phase. `None` if another process was faster.
+async fn store(
+    journal: &Journal,
+    Backfilled { dag, .. }: &Backfilled,
+    before: &StoredBackfill,
+    plan: BackfillPlan,
+    runs: Vec<QueuedRun>,
+    events: &mut Vec<ServiceEvent>,
+) -> Result<Option<StoredBackfill>, OpsError> {
+    let (now, number, version) = (Timestamp::now(), before.number, before.version);
+    let dag_id = dag.id.to_owned();
+    let new = NewBackfill { number, dag: dag_id.clone(), version, plan: plan.clone(), runs, beside: None };
+    if journal.store_backfill(new, now).await?.is_none() {
+        return Ok(None);
+    }
+    if before.plan.phase != plan.phase {
+        let (phase, counts) = (plan.phase.clone(), plan.counts.clone());
+        events.push(ServiceEvent::Backfill { number, dag: dag.id, phase, counts });
+    }
+    Ok(Some(StoredBackfill { number, dag: dag_id, version: version + 1, plan, updated: now }))
+}

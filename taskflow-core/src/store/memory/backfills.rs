@@ -1,0 +1,72 @@
+//! Backfills in memory.
+
+use super::{Data, MemoryStore};
+use crate::base::Timestamp;
+use crate::store::backfill_rows::{BackfillChange, BackfillRow, Changed, SlotRunRow};
+use crate::store::rows::{Append, AppendTarget};
+use crate::store::traits::{BackfillStore, StoreFuture};
+
+impl BackfillStore for MemoryStore {
+    fn open_backfills(&self) -> StoreFuture<'_, Vec<BackfillRow>> {
+        self.with(|data| data.backfills.values().filter(|row| row.is_open).cloned().collect())
+    }
+
+    fn backfills<'a>(&'a self, dag: Option<&'a str>, limit: Option<u32>) -> StoreFuture<'a, Vec<BackfillRow>> {
+        self.with(|data| {
+            let rows = data.backfills.values().rev().filter(|row| dag.is_none_or(|dag| row.dag == dag));
+            rows.take(limit.map_or(usize::MAX, |limit| limit as usize)).cloned().collect()
+        })
+    }
+
+    fn backfill(&self, number: i64) -> StoreFuture<'_, Option<BackfillRow>> {
+        self.with(|data| data.backfills.get(&number).cloned())
+    }
+
+    fn change_backfill<'a>(&'a self, change: &'a BackfillChange) -> StoreFuture<'a, Changed> {
+        self.with(|data| data.change_backfill(change))
+    }
+
+    fn slot_runs<'a>(&'a self, dag: &'a str, ranges: &'a [(Timestamp, Timestamp)]) -> StoreFuture<'a, Vec<SlotRunRow>> {
+        self.with(|data| {
+            let rows = data.runs.values().map(|run| &run.row).filter(|row| {
+                let date = row.info.logical_date;
+                row.info.dag_id == dag && ranges.iter().any(|&(from, to)| from <= date && date <= to)
+            });
+            let mut rows: Vec<SlotRunRow> = rows
+                .map(|row| SlotRunRow {
+                    number: row.number,
+                    run_id: row.info.run_id.clone(),
+                    logical_date: row.info.logical_date,
+                    state: row.state,
+                    ended: row.ended,
+                })
+                .collect();
+            rows.sort_by_key(|row| (row.logical_date, row.number));
+            rows
+        })
+    }
+}
+
+impl Data {
+    fn change_backfill(&mut self, change: &BackfillChange) -> Changed {
+        let BackfillChange { row, runs, beside } = change;
+        let version = self.backfills.get(&row.number).map_or(0, |row| row.version);
+        let open =
+            self.backfills.values().filter(|other| other.is_open && other.dag == row.dag && other.number != row.number);
+        let is_beside = |beside: &Vec<(i64, i64)>| open.map(|row| (row.number, row.version)).eq(beside.iter().copied());
+        let is_taken = runs.iter().any(|run| self.runs.values().any(|other| other.row.info.run_id == run.info.run_id));
+        if version + 1 != row.version || is_taken || !beside.as_ref().is_none_or(is_beside) {
+            return Changed::Conflict;
+        }
+        let number = match row.number {
+            0 => self.backfills.last_key_value().map_or(1, |(last, _)| last + 1),
+            number => number,
+        };
+        self.backfills.insert(number, BackfillRow { number, ..row.clone() });
+        for run in runs {
+            let run = AppendTarget::New(Box::new(run.clone()));
+            self.append(&Append { run, segment: None, update: None });
+        }
+        Changed::Stored(number)
+    }
+}
