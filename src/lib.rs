@@ -161,9 +161,11 @@ pub mod render {
 pub mod schedule {
     pub use taskflow_core::dag::ScheduleError;
     pub use taskflow_core::schedule::{
-        CATCHUP_WINDOW, Calendar, Catchup, Cron, CronError, Crons, Dates, Decision, Every, EveryError, Exceptions,
-        First, GRACE, Note, Overlap, Pause, Recurrence, RecurrenceError, Schedule, ScheduleState, Shift, Situation,
-        Slot, SlotFate, SlotRecord, Span, Step, Timetable, UnknownPolicy, Waits, Zone, ZoneError, step, unpause,
+        CATCHUP_WINDOW, Calendar, Catchup, Combine, Consumer, ConsumerDecision, ConsumerState, ConsumerStep, Cron,
+        CronError, Crons, Dates, Decision, EventInput, EventRun, EventSituation, EventWaits, Every, EveryError,
+        Exceptions, First, GRACE, Note, Overlap, Pause, PendingEvent, Recurrence, RecurrenceError, Schedule,
+        ScheduleState, Shift, Situation, Slot, SlotFate, SlotRecord, Span, Step, Takes, Timetable, UnknownPolicy,
+        Unpause, Waits, Zone, ZoneError, consume, step, unpause, unpause_consumer,
     };
 }
 

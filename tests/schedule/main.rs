@@ -1,5 +1,7 @@
 //! Schedules: cron expressions, timetables, their slots, and what becomes of them.
 
+mod consumer;
+mod consuming;
 mod daylight_saving;
 mod expressions;
 #[cfg(all(feature = "cli", feature = "sqlite", unix))]

@@ -1,8 +1,9 @@
-//! When DAGs are due: cron expressions, time zones, timetables, slots, and the step that decides
-//! what becomes of each slot.
+//! When DAGs are due: cron expressions, time zones, timetables, slots, the step that decides what
+//! becomes of each slot, and the one that decides which events become runs.
 //!
 //! Everything in this layer is a pure function of time.
 
+mod consume;
 mod cron;
 mod cron_fields;
 mod describe;
@@ -16,6 +17,10 @@ mod timetable;
 mod timetables;
 mod zone;
 
+pub use consume::{
+    Combine, Consumer, ConsumerDecision, ConsumerState, ConsumerStep, EventInput, EventRun, EventSituation, EventWaits,
+    PendingEvent, Takes, Unpause, consume, unpause_consumer,
+};
 pub use cron::{Cron, CronError};
 pub use parse::RecurrenceError;
 pub use policy::{Catchup, First, Overlap, UnknownPolicy};
