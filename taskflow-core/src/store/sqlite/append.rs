@@ -11,6 +11,7 @@ use sqlx::{Arguments, AssertSqlSafe, Encode, Row, Sqlite, Type};
 
 use super::chains::Checksums;
 use super::claim::lock_new;
+use super::events::Only;
 use super::row_checksums::{self, InfoColumns};
 use super::{SqliteStore, segment_id};
 use crate::base::Timestamp;
@@ -93,7 +94,12 @@ fn segments<'a>(batch: &'a [Append], checksums: &[Checksums]) -> Option<Vec<Plai
         return None;
     }
     let plain = |(part, &checksums)| match part {
-        &Append { run: AppendTarget::Existing { run, token }, segment: Some(ref segment), update: None } => {
+        &Append {
+            run: AppendTarget::Existing { run, token },
+            segment: Some(ref segment),
+            update: None,
+            ref events,
+        } if events.is_empty() => {
             let (token, id) = (i64::try_from(token).ok()?, segment_id(run, segment.number)?);
             Some(Plain { run, token, id, segment, checksums })
         }
@@ -210,7 +216,9 @@ impl Script {
             // The first segment of a run must have number 1.
             AppendTarget::New(_) if !first => Ok(()),
             AppendTarget::New(run) => {
-                self.new_run(at, run, part.segment.as_ref().map(|segment| (segment, checksums)), part.update.as_ref())
+                self.new_run(at, run, part.segment.as_ref().map(|segment| (segment, checksums)), part.update.as_ref())?;
+                let only = Only::First { run_id: &run.info.run_id, checksum: checksums.segment };
+                part.events.iter().try_for_each(|event| self.event(event, only, None))
             }
             &AppendTarget::Existing { run, token } => {
                 // No run and no token is out of the range of the columns.
@@ -218,7 +226,9 @@ impl Script {
                 match (i64::try_from(token), segment_id(run, number)) {
                     (Ok(token), Some(id)) => {
                         let segment = part.segment.as_ref().map(|segment| Plain { run, token, id, segment, checksums });
-                        self.known_run(at, run, token, segment.as_ref(), part.update.as_ref())
+                        self.known_run(at, run, token, segment.as_ref(), part.update.as_ref())?;
+                        let only = Only::Segment { run, token, id, checksum: checksums.segment };
+                        part.events.iter().try_for_each(|event| self.event(event, only, None))
                     }
                     _ => Ok(()),
                 }
