@@ -17,22 +17,12 @@ use crate::value::FileRef;
 const COLUMNS: &str =
     "number, asset, partition, key, ty, value IS NULL, sha256, size, emitted, run, task, emitted_by, checksum";
 
-/// Which events are stored: all, or those of a part of a batch whose segment was stored.
+/// Which events are stored.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Only<'a> {
-    Always,
-    /// With this segment of a stored run.
-    Segment {
-        run: i64,
-        token: i64,
-        id: i64,
-        checksum: Checksum,
-    },
-    /// With the first segment of a new run.
-    First {
-        run_id: &'a str,
-        checksum: Checksum,
-    },
+enum Only {
+    All,
+    /// If the segment of this part of the batch is stored: [`Script::note_segment`] has noted that.
+    WithPart(i64),
 }
 
 pub(super) async fn emit(store: &SqliteStore, events: &[NewEvent]) -> Result<Vec<Emitted>, StoreError> {
@@ -52,7 +42,7 @@ async fn write(connection: &mut SqliteConnection, events: &[NewEvent]) -> sqlx::
     let mut script = Script::new();
     let mut answers = vec![Appended::Taken; events.len()];
     for (at, event) in (0_i64..).zip(events) {
-        script.event(event, Only::Always, Some(at))?;
+        script.event(event, Only::All, Some(at))?;
         if script.is_full() {
             script.send_and_note(&mut transaction, &mut answers).await?;
         }
@@ -76,14 +66,32 @@ async fn instead(connection: &mut SqliteConnection, event: &NewEvent) -> sqlx::R
     if let Some(row) = query.fetch_optional(&mut *connection).await? {
         return Ok(Emitted::Known(row.try_get(0)?));
     }
-    let sql = "SELECT max(number) FROM events WHERE asset = ? AND partition IS ?";
-    let row = sqlx::query(sql).bind(&event.asset).bind(&event.partition).fetch_one(connection).await?;
+    let sql = "SELECT max(number) FROM events WHERE asset = ? AND partition IS ? AND sha256 = ?";
+    let query = sqlx::query(sql).bind(&event.asset).bind(&event.partition).bind(event.content().sha256.to_vec());
+    let row = query.fetch_one(connection).await?;
     Ok(Emitted::Unchanged(row.try_get(0)?))
 }
 
 impl Script {
+    /// Makes room for notes about parts.
+    pub(super) fn begin_parts(&mut self) {
+        self.sql += "CREATE TEMP TABLE IF NOT EXISTS parts (part INTEGER PRIMARY KEY); DELETE FROM temp.parts;";
+    }
+
+    /// Follows the statement that stores the segment of a part: notes whether it did. Changes a row
+    /// if, and only if, it did, as whatever comes next expects.
+    pub(super) fn note_segment(&mut self, at: i64) -> sqlx::Result<()> {
+        self.sql += "INSERT INTO temp.parts SELECT ? WHERE changes() = 1;";
+        self.give(at)
+    }
+
+    /// Adds the events of a part, whose segment is noted.
+    pub(super) fn events_of(&mut self, at: i64, events: &[NewEvent]) -> sqlx::Result<()> {
+        events.iter().try_for_each(|event| self.event(event, Only::WithPart(at), None))
+    }
+
     /// Adds an event. With `answer`, its number is returned with it if it is stored.
-    pub(super) fn event(&mut self, event: &NewEvent, only: Only<'_>, answer: Option<i64>) -> sqlx::Result<()> {
+    fn event(&mut self, event: &NewEvent, only: Only, answer: Option<i64>) -> sqlx::Result<()> {
         let NewEvent { asset, partition, key, ty, value, emitted, run, task, by, on_change } = event;
         let content = event.content();
         let checksum = Columns {
@@ -116,20 +124,10 @@ impl Script {
         self.give(by)?;
         self.give(checksum.checksum())?;
         match only {
-            Only::Always => self.sql += "true",
-            Only::Segment { run, token, id, checksum } => {
-                self.sql += "EXISTS (SELECT 1 FROM segments, runs WHERE segments.id = ? AND segments.checksum = ? \
-                             AND runs.number = ? AND runs.token = ?)";
-                self.give(id)?;
-                self.give(checksum)?;
-                self.give(run)?;
-                self.give(token)?;
-            }
-            Only::First { run_id, checksum } => {
-                self.sql += "EXISTS (SELECT 1 FROM runs, segments WHERE runs.run_id = ? \
-                             AND segments.id = (runs.number << 32) + 1 AND segments.checksum = ?)";
-                self.give(run_id)?;
-                self.give(checksum)?;
+            Only::All => self.sql += "true",
+            Only::WithPart(at) => {
+                self.sql += "EXISTS (SELECT 1 FROM temp.parts WHERE part = ?)";
+                self.give(at)?;
             }
         }
         if *on_change {

@@ -126,7 +126,7 @@ async fn write(connection: &mut SqliteConnection, table: Table, steps: &[Schedul
         script.step(table, step)?;
         let first = runs.len();
         for run in &step.runs {
-            script.new_run(runs.len() as i64, run, None, None)?;
+            script.new_run(runs.len() as i64, run, None, None, &[])?;
             runs.push(Appended::Taken);
         }
         outcomes.push(Some(first..runs.len()));
@@ -179,14 +179,20 @@ pub(super) async fn check(store: &SqliteStore, findings: &mut Vec<String>) -> Re
         }
         other => other,
     };
+    let rows = async |sql: String| match Question::new(sql).ask(store).await {
+        Ok(rows) => Ok(rows),
+        // The check of the pages names it.
+        Err(StoreError::Read { .. } | StoreError::Damaged { .. }) => Ok(Vec::new()),
+        Err(error) => Err(error),
+    };
     for table in [Table::Schedules, Table::Consumers] {
         let sql = format!("SELECT dag, version, state, updated, checksum FROM {} ORDER BY dag", table.name());
-        for row in Question::new(sql).ask(store).await? {
+        for row in rows(sql).await? {
             look(state_row(store, table, &row).map(drop))?;
         }
     }
     let sql = "SELECT number, dag, first, last, count, fate, reason, decided, checksum FROM slots ORDER BY number";
-    for row in Question::new(sql).ask(store).await? {
+    for row in rows(sql.to_owned()).await? {
         look(slot_row(store, &row).map(drop))?;
     }
     Ok(())
