@@ -42,6 +42,7 @@
 //! - `testing`: the test kit, `taskflow::testing`, for dev-dependencies: virtual time, stubs,
 //!   faults.
 
+pub use taskflow_core::asset::Asset;
 pub use taskflow_core::base::{BoxError, Crash, Date, ErrorKind, Failure, Interval, Result, Timestamp};
 pub use taskflow_core::config::{Config, ConfigError, Connection, Secret};
 pub use taskflow_core::dag::{
@@ -62,6 +63,13 @@ pub use taskflow_macros::{branch, dag, sensor, task};
 /// Tasks that ask people.
 pub mod approval {
     pub use taskflow_core::approval::{Answer, Decision, approve, ask};
+}
+
+/// Assets: named, typed data that tasks produce and DAGs consume.
+pub mod asset {
+    pub use taskflow_core::asset::{
+        Asset, AssetDef, Assets, Day, Hour, Month, Partition, PartitionError, RunPartition,
+    };
 }
 
 /// Tables as values, and the crates of Apache Arrow that they are made with (feature `arrow`).
@@ -191,11 +199,12 @@ pub mod spark {
 
 /// What `#[task]` registers, and what a running task can reach.
 pub mod tasks {
+    pub use taskflow_core::base::SourceLocation;
     pub use taskflow_core::run::RunType;
     pub use taskflow_core::task::{
         Abort, Executor, InputDef, Interrupt, IntervalSchedule, Intervals, Isolation, Kind, NoIntervals, ParamsError,
-        RunOf, SensorOptions, SensorPolicy, Setups, SourceLocation, Tally, TaskContext, TaskDef, TaskFn, TaskOptions,
-        TriggerRule, UnknownTriggerRule, Verdict, Waiting, XComError,
+        RunOf, SensorOptions, SensorPolicy, Setups, Tally, TaskContext, TaskDef, TaskFn, TaskOptions, TriggerRule,
+        UnknownTriggerRule, Verdict, Waiting, XComError,
     };
 }
 
@@ -220,8 +229,8 @@ pub mod value {
 /// Everything a DAG file needs: `use taskflow::prelude::*;`
 pub mod prelude {
     pub use crate::{
-        AnyOf, Backoff, Dag, Date, Failure, Mapped, Output, Result, TaskContext, Timestamp, TriggerRule, branch, chain,
-        chain_linear, dag, group, only_if, scope, sensor, task, when,
+        AnyOf, Asset, Backoff, Dag, Date, Failure, Mapped, Output, Result, TaskContext, Timestamp, TriggerRule, branch,
+        chain, chain_linear, dag, group, only_if, scope, sensor, task, when,
     };
 }
 
@@ -293,6 +302,41 @@ macro_rules! pool {
             $crate::__private_0_1_0::PoolEntry($crate::__private_0_1_0::PoolDef { name: $name, slots: $slots })
         }
     };
+}
+
+/// Declares assets: named data that tasks produce and DAGs consume. Each is a constant.
+///
+/// ```
+/// use taskflow::asset::Day;
+/// use taskflow::prelude::*;
+///
+/// taskflow::asset! {
+///     /// The number of orders in the warehouse, by day.
+///     pub ORDERS: Asset<u64, Day> = "warehouse/orders";
+///     RATES: Asset<f64> = "ecb/rates";
+/// }
+/// # assert_eq!(ORDERS.name(), "warehouse/orders");
+/// ```
+///
+/// The name identifies the asset in the store: other programs of the same home may declare it too.
+#[macro_export]
+macro_rules! asset {
+    ($($(#[doc = $doc:expr])* $vis:vis $asset:ident: $ty:ty = $name:expr;)*) => {$(
+        $(#[doc = $doc])*
+        $vis const $asset: $ty = <$ty>::new(
+            $name,
+            ::core::concat!($($doc, "\n",)*),
+            $crate::__private_0_1_0::SourceLocation {
+                file: ::core::file!(),
+                line: ::core::line!(),
+                column: ::core::column!(),
+            },
+        );
+
+        $crate::__private_0_1_0::inventory::submit! {
+            $crate::__private_0_1_0::AssetEntry($asset.def())
+        }
+    )*};
 }
 
 #[cfg(test)]

@@ -4,7 +4,9 @@ pub use inventory;
 
 use std::sync::Arc;
 
+pub use crate::asset::{Asset, AssetEntry};
 use crate::base::BoxError;
+pub use crate::base::SourceLocation;
 pub use crate::dag::{
     Arg, Branch, ComposedResult, DagDef, DagEntry, DagFn, DagOptions, IntoArg, Param, ParamDef, PlanCell, PoolDef,
     PoolEntry, Registry, TaskEntry, add_task, draw_inside,
@@ -13,7 +15,7 @@ use crate::dag::{DagInputs, Handle, Output};
 pub use crate::schedule::{Catchup, First, Overlap};
 pub use crate::task::{
     Backoff, Body, BoxFuture, Callback, Deadline, DeadlineReference, InputDef, Inputs, Intervals, Isolation, Kind,
-    NoIntervals, Produced, SourceLocation, TaskContext, TaskDef, TaskFn, TaskOptions, TriggerRule, Waiting,
+    NoIntervals, Produced, TaskContext, TaskDef, TaskFn, TaskOptions, TriggerRule, Waiting,
 };
 use crate::task::{CallbackResult, Interrupt, JudgedError, Notification, Notifier, Retry};
 use crate::value::AnyValue;

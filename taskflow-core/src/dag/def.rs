@@ -11,7 +11,7 @@ use super::options::DagOptions;
 use super::output::Output;
 use super::param::ParamDef;
 use super::plan::{Plan, Source};
-use crate::task::SourceLocation;
+use crate::base::SourceLocation;
 use crate::value::{TypeInfo, Value};
 
 /// The definition of a `#[dag]` function; the attribute generates one static per function.

@@ -70,7 +70,7 @@ async fn ask_for(store: &dyn Store, log: &RunLog, state: AdmissionState) -> Resu
         let running = RunUpdate { state: RunState::Running, ended: None, counts: Vec::new(), graph: None };
         let update = matches!(target, AppendTarget::Existing { .. }).then_some(running);
         let is_new = update.is_none();
-        match store.append(&[Append { run: target, segment: None, update }]).await?.first() {
+        match store.append(&[Append { run: target, segment: None, update, events: Vec::new() }]).await?.first() {
             Some(&Appended::Stored(number)) => drop(log.stored(number)),
             _ if is_new => return Ok(None),
             _ => return Ok(Some(Admission::Fenced)),

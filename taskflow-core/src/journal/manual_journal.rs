@@ -91,7 +91,7 @@ impl ManualJournal {
     /// The pending callbacks of a run.
     pub(crate) fn pending(&self, run_id: &str, plan: &Arc<Plan>) -> Result<Vec<PendingCallback>, JournalError> {
         let row = at_once(self.journal.row(run_id))?;
-        at_once(self.journal.pending(row, plan))
+        at_once(self.journal.pending_callbacks(row, plan))
     }
 
     /// Records a delivery.

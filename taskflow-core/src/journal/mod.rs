@@ -16,6 +16,8 @@
 //!   kept up to date; states its protocol.
 //! - `replay`: runs one task again, for a debugger. `explain`: why a task is in its state.
 //! - `deliveries`: delivered and undelivered callbacks, and their protocol.
+//! - `schedules`, `events`: the states of schedules, and the events of assets with what DAGs have
+//!   consumed of them.
 //! - `upkeep`: prunes, checks, vacuums.
 //! - `archive`: what tasks of a run see of other runs.
 //! - `permissions`: closes a home to other users.
@@ -30,6 +32,7 @@ mod edit;
 mod elements;
 mod enqueue;
 mod error;
+mod events;
 mod explain;
 mod follow;
 mod fuzz;
@@ -72,6 +75,7 @@ pub(crate) use edit::Cancellation;
 pub use edit::Note;
 pub(crate) use enqueue::QueuedRun;
 pub use error::JournalError;
+pub(crate) use events::{EventHead, NewConsumption, StoredConsumer, StoredEvent};
 pub use explain::Explanation;
 pub use follow::{RunChange, RunFollower};
 pub(crate) use fuzz::fold_any;

@@ -15,7 +15,7 @@ use crate::callback::DeliveryLog;
 use crate::dag::Plan;
 use crate::engine::{Archive, Commits, Recorder};
 use crate::run::{AdmissionWait, Durability, Encoded, Entry, Stored, TaskState};
-use crate::store::{Append, AppendTarget, BlobStore, RunGuard, RunUpdate, Segment};
+use crate::store::{Append, AppendTarget, BlobStore, NewEvent, RunGuard, RunUpdate, Segment};
 use crate::value::{AnyValue, TypeInfo};
 
 /// How a run is stored.
@@ -56,6 +56,8 @@ pub(super) struct LogState {
     /// Whether it is in the queue of the writer.
     pub(super) queued: bool,
     update: Option<RunUpdate>,
+    /// Events that are stored with the buffer.
+    events: Vec<NewEvent>,
     /// The number of tasks in each terminal state. A list, because there are few states.
     counts: Vec<(TaskState, u32)>,
     commits: Option<Commits>,
@@ -130,6 +132,7 @@ impl RunLog {
             recorded: 1,
             queued: false,
             update,
+            events: Vec::new(),
             counts: counts.into_iter().collect(),
             commits: None,
             guard,
@@ -201,7 +204,12 @@ impl RunLog {
         }
         let segment = Some(Segment { number: state.next, events: buffer.events, data: buffer.data });
         state.next += 1;
-        let append = Append { run: state.target.clone(), segment, update: state.update.take() };
+        let append = Append {
+            run: state.target.clone(),
+            segment,
+            update: state.update.take(),
+            events: std::mem::take(&mut state.events),
+        };
         (size, Some((append, state.recorded)))
     }
 

@@ -36,6 +36,7 @@ use std::fmt;
 use std::ops::Range;
 
 use super::admission::{Admission, AdmissionRequest};
+use super::event_rows::{Emitted, EventFilter, EventRow, NewEvent};
 use super::ownership::{Claim, RunGuard};
 use super::pool_leases::{PoolDemand, PoolGrant};
 use super::rows::{Append, Appended, Request, RunFilter, RunRow, SegmentRow};
@@ -48,7 +49,16 @@ pub(crate) type StoreFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = Resul
 
 /// A place for runs: everything that the journal needs of one.
 pub(crate) trait Store:
-    RunStore + SegmentStore + GraphStore + RequestStore + PoolStore + ScheduleStore + Outbox + Maintenance + fmt::Debug
+    RunStore
+    + SegmentStore
+    + GraphStore
+    + RequestStore
+    + PoolStore
+    + ScheduleStore
+    + EventStore
+    + Outbox
+    + Maintenance
+    + fmt::Debug
 {
 }
 
@@ -59,6 +69,7 @@ impl<T> Store for T where
         + RequestStore
         + PoolStore
         + ScheduleStore
+        + EventStore
         + Outbox
         + Maintenance
         + fmt::Debug
@@ -194,6 +205,29 @@ pub(crate) trait ScheduleStore: Send + Sync {
 
     /// At most `limit` records of slots of a DAG that became no runs, the latest first.
     fn slots<'a>(&'a self, dag: &'a str, limit: u32) -> StoreFuture<'a, Vec<SlotRow>>;
+}
+
+/// The events of assets, and which of them DAGs have consumed.
+///
+/// The numbers of events are in the order in which they were stored: once a reader has seen an
+/// event, no event with a lower number appears.
+pub(crate) trait EventStore: Send + Sync {
+    /// Stores events in one transaction. Returns one answer for each event, in order. The events of
+    /// tasks are stored by [`RunStore::append`].
+    fn emit<'a>(&'a self, events: &'a [NewEvent]) -> StoreFuture<'a, Vec<Emitted>>;
+
+    /// The events that match the filter, in its order.
+    fn events<'a>(&'a self, filter: &'a EventFilter) -> StoreFuture<'a, Vec<EventRow>>;
+
+    /// The highest number that an event has had; 0 before the first.
+    fn last_event(&self) -> StoreFuture<'_, i64>;
+
+    /// What DAGs have consumed, by DAG.
+    fn consumers(&self) -> StoreFuture<'_, Vec<ScheduleRow>>;
+
+    /// As [`ScheduleStore::step_schedules`], for what DAGs have consumed. Records of slots are in
+    /// the same table as those of schedules.
+    fn step_consumers<'a>(&'a self, steps: &'a [ScheduleStep]) -> StoreFuture<'a, Vec<Stepped>>;
 }
 
 /// Which runs may have undelivered callbacks, and what was delivered.

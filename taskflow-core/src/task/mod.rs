@@ -32,7 +32,7 @@ pub(crate) use context::Identity;
 pub use context::TaskContext;
 pub(crate) use control::AttemptControl;
 pub use deadline::{Deadline, DeadlineReference};
-pub use def::{Body, InputDef, Isolation, Kind, SourceLocation, TaskDef};
+pub use def::{Body, InputDef, Isolation, Kind, TaskDef};
 pub use executor::Executor;
 #[cfg(all(unix, feature = "spark"))]
 pub(crate) use executor::ExecutorBackend;

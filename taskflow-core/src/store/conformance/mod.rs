@@ -4,6 +4,7 @@ mod admission;
 mod appending;
 pub(super) mod damage;
 mod deliveries;
+mod events;
 mod ownership;
 mod parts;
 mod reading;

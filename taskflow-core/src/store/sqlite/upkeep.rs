@@ -112,6 +112,7 @@ pub(super) async fn check(store: &SqliteStore) -> Result<Vec<String>, StoreError
     findings.dedup();
     findings.extend(checksums(store).await?);
     super::schedules::check(store, &mut findings).await?;
+    super::events::check(store, &mut findings).await?;
     Ok(findings)
 }
 

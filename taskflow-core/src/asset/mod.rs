@@ -1,0 +1,20 @@
+//! Assets: named, typed data that tasks produce and DAGs consume.
+//!
+//! - `asset`: an [`Asset`] as `asset!` declares it. `def`: an asset without its types. `partition`:
+//!   the parts of an asset, such as days. `registry`: the assets of the binary.
+//!
+//! An update of an asset is an *event*: a row in the store with a number that only grows. Tasks
+//! emit events with [`TaskContext::emit`](crate::task::TaskContext::emit) or
+//! `#[task(produces = ..)]`. The result of a DAG is an asset as well; its name is `dag:` and the id
+//! of the DAG.
+
+#[allow(clippy::module_inception, reason = "the type is the public API of the module")]
+mod asset;
+mod def;
+mod partition;
+mod registry;
+
+pub use asset::Asset;
+pub use def::AssetDef;
+pub use partition::{Day, Hour, Month, Partition, PartitionError, RunPartition};
+pub use registry::{AssetEntry, Assets};
