@@ -68,7 +68,8 @@ pub mod approval {
 /// Assets: named, typed data that tasks produce and DAGs consume.
 pub mod asset {
     pub use taskflow_core::asset::{
-        Asset, AssetDef, Assets, Day, Hour, Month, Partition, PartitionError, RunPartition,
+        Asset, AssetDef, Assets, Day, Event, EventBinding, EventOptions, EventSource, Events, Hour, Latest, Month,
+        Partition, PartitionError, RunPartition, Seen, TakesEvents,
     };
 }
 
@@ -94,8 +95,8 @@ pub mod engine {
         Subscription, TaskReport, TriggerError, UnknownPool,
     };
     pub use taskflow_core::run::{
-        AdmissionWait, Durability, Event, RunInfo, RunState, RunType, RunView, TaskIndex, TaskState, TaskView,
-        TriggeredBy, WaitView,
+        AdmissionWait, ConsumedEvents, Durability, Event, RunInfo, RunState, RunType, RunView, TaskIndex, TaskState,
+        TaskView, TriggeredBy, TriggeringEvents, WaitView,
     };
 }
 
@@ -228,6 +229,7 @@ pub mod value {
 
 /// Everything a DAG file needs: `use taskflow::prelude::*;`
 pub mod prelude {
+    pub use crate::asset::{Event, Events, Latest, Seen};
     pub use crate::{
         AnyOf, Asset, Backoff, Dag, Date, Failure, Mapped, Output, Result, TaskContext, Timestamp, TriggerRule, branch,
         chain, chain_linear, dag, group, only_if, scope, sensor, task, when,

@@ -4,15 +4,16 @@ pub use inventory;
 
 use std::sync::Arc;
 
-pub use crate::asset::{Asset, AssetEntry};
+pub use crate::asset::{Asset, AssetEntry, EventOptions};
+use crate::asset::{EventSource, TakesEvents};
 use crate::base::BoxError;
 pub use crate::base::SourceLocation;
 pub use crate::dag::{
-    Arg, Branch, ComposedResult, DagDef, DagEntry, DagFn, DagOptions, IntoArg, Param, ParamDef, PlanCell, PoolDef,
-    PoolEntry, Registry, TaskEntry, add_task, draw_inside,
+    Arg, Branch, ComposedResult, DagDef, DagEntry, DagEvents, DagFn, DagOptions, IntoArg, Param, ParamDef, PlanCell,
+    PoolDef, PoolEntry, Registry, TaskEntry, add_task, draw_inside,
 };
 use crate::dag::{DagInputs, Handle, Output};
-pub use crate::schedule::{Catchup, First, Overlap};
+pub use crate::schedule::{Catchup, Combine, First, Overlap};
 pub use crate::task::{
     Backoff, Body, BoxFuture, Callback, Deadline, DeadlineReference, InputDef, Inputs, Intervals, Isolation, Kind,
     NoIntervals, Produced, TaskContext, TaskDef, TaskFn, TaskOptions, TriggerRule, Waiting,
@@ -250,6 +251,42 @@ impl<T> ParamType<T> {
         (self.given)(arg, param)
     }
 }
+
+/// Binds a parameter to the events of an asset.
+pub fn bind_events<T, S>(param: Param<T>, source: &S, options: EventOptions) -> Param<T>
+where
+    S: EventSource,
+    T: TakesEvents<S::Payload, S::Partition>,
+{
+    param.events(source, options)
+}
+
+/// Whether a type is that of an event parameter: `IS_EVENT` is the inherent constant if it is, and
+/// that of [`PlainParam`] if not.
+#[derive(Debug)]
+pub struct ParamKind<T>(std::marker::PhantomData<T>);
+
+/// See [`ParamKind`].
+pub trait PlainParam {
+    /// It is not.
+    const IS_EVENT: bool = false;
+}
+
+impl<T> PlainParam for ParamKind<T> {}
+
+impl<T: IsEvent> ParamKind<T> {
+    /// It is.
+    pub const IS_EVENT: bool = true;
+}
+
+/// The types of event parameters.
+pub trait IsEvent {}
+
+impl<T, P> IsEvent for crate::asset::Event<T, P> {}
+impl<T, P> IsEvent for crate::asset::Events<T, P> {}
+impl<T, P> IsEvent for crate::asset::Latest<T, P> {}
+impl<T, P> IsEvent for crate::asset::Seen<T, P> {}
+impl<T: IsEvent> IsEvent for Option<T> {}
 
 /// The `main` of a DAG binary, and its description of itself.
 #[cfg(feature = "cli")]

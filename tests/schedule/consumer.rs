@@ -1,5 +1,6 @@
 //! A consumer in virtual time, for tests of [`consume`].
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use taskflow::Timestamp;
@@ -19,8 +20,9 @@ pub(crate) struct Consuming {
     pub(crate) takes: Duration,
     /// When each active run ends.
     pub(crate) active: Vec<Timestamp>,
-    /// All events, in the order of their numbers.
-    pub(crate) events: Vec<PendingEvent>,
+    /// All events by asset, in the order of their numbers.
+    pub(crate) events: BTreeMap<String, Vec<PendingEvent>>,
+    pub(crate) last_event: i64,
     pub(crate) runs: Vec<(EventRun, Timestamp)>,
     pub(crate) records: Vec<(SlotFate, u64, String)>,
     pub(crate) notes: Vec<Note>,
@@ -38,7 +40,8 @@ impl Consuming {
             now: utc(now),
             takes: Duration::from_millis(1),
             active: Vec::new(),
-            events: Vec::new(),
+            events: BTreeMap::new(),
+            last_event: 0,
             runs: Vec::new(),
             records: Vec::new(),
             notes: Vec::new(),
@@ -57,8 +60,9 @@ impl Consuming {
 
     /// Emits an event while no service looks.
     pub(crate) fn store(&mut self, asset: &str) -> &mut Self {
-        let number = self.events.len() as i64 + 1;
-        self.events.push(PendingEvent { number, asset: asset.to_owned(), at: self.now });
+        self.last_event += 1;
+        let event = PendingEvent { number: self.last_event, at: self.now };
+        self.events.entry(asset.to_owned()).or_default().push(event);
         self
     }
 
@@ -95,7 +99,7 @@ impl Consuming {
             now: self.now,
             active: 0,
             unsuccessful: None,
-            last_event: self.events.len() as i64,
+            last_event: self.last_event,
             pending: &self.events,
         };
         let state = self.state.as_ref().expect("a state");
@@ -112,7 +116,7 @@ impl Consuming {
             now: self.now,
             active: self.active.len() as u32,
             unsuccessful: None,
-            last_event: self.events.len() as i64,
+            last_event: self.last_event,
             pending: &self.events,
         };
         let step = consume(&self.consumer, self.state.as_ref(), &situation);

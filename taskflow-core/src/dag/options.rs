@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::schedule::{Catchup, First, Overlap};
+use crate::schedule::{Catchup, Combine, First, Overlap};
 use crate::task::{Callbacks, Deadline, RetryPolicy, TaskOptions};
 
 /// The table of the options of a DAG. Each row is one option:
@@ -61,6 +61,10 @@ macro_rules! dag_options {
             /// Runs start within this time after their slots: at an offset that is the same for all
             /// slots of the DAG.
             spread: Option<Duration> = None, hash(never), show(duration);
+            /// Whether a slot of the schedule and events start a run only together. Default: they do.
+            events: Option<Combine> = None, hash(never), show(name);
+            /// How long a slot waits for events. Default: until they are there.
+            wait: Option<Duration> = None, hash(never), show(duration);
             /// Whether the schedule of a new DAG is paused until somebody unpauses it.
             paused: bool = false, hash(never), show(switch);
             /// Tags to find the DAG by.

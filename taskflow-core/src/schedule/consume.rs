@@ -24,7 +24,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::policy::Catchup;
+use super::policy::{Catchup, Combine};
 use super::slot::Slot;
 use super::spec::Schedule;
 use super::state::{Pause, ScheduleState};
@@ -100,17 +100,6 @@ impl Consumer {
     fn consuming(&self) -> impl Iterator<Item = &EventInput> {
         self.inputs.iter().filter(|input| input.takes != Takes::Seen)
     }
-}
-
-/// How the schedule and the events of a DAG start its runs.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Combine {
-    /// A slot becomes a run when the events are there.
-    #[default]
-    And,
-    /// A slot starts a run, and so do events.
-    Or,
 }
 
 /// An event parameter of a DAG.
@@ -201,12 +190,10 @@ impl ConsumerState {
 }
 
 /// An event that may be pending.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PendingEvent {
     /// Later events have higher numbers.
     pub number: i64,
-    /// The asset.
-    pub asset: String,
     /// When it was emitted.
     pub at: Timestamp,
 }
@@ -222,9 +209,8 @@ pub struct EventSituation<'a> {
     pub unsuccessful: Option<String>,
     /// The number of the last event of any asset.
     pub last_event: i64,
-    /// The events of the consumed assets after their cursors, in ascending order. Others are
-    /// ignored.
-    pub pending: &'a [PendingEvent],
+    /// By asset, its events after the cursor, in ascending order. Earlier ones are ignored.
+    pub pending: &'a BTreeMap<String, Vec<PendingEvent>>,
 }
 
 /// What [`consume`] decided.
@@ -376,17 +362,14 @@ pub fn unpause_consumer(
         Unpause::Skip => "the DAG was unpaused without the events of the pause",
     };
     for (asset, cursor) in &mut state.cursors {
-        let mut passed: Vec<&PendingEvent> = pending(situation.pending, asset, *cursor).collect();
-        let fate = match which {
+        let events = pending(situation, asset, *cursor);
+        let (passed, fate) = match which {
             Unpause::All => continue,
-            Unpause::Newest => {
-                passed.pop();
-                SlotFate::Superseded
-            }
-            Unpause::Skip => SlotFate::Skipped,
+            Unpause::Newest => (&events[..events.len().saturating_sub(1)], SlotFate::Superseded),
+            Unpause::Skip => (events, SlotFate::Skipped),
         };
         *cursor = passed.last().map_or(*cursor, |event| event.number);
-        records.extend(record(asset, &passed, fate, reason));
+        records.extend(record(asset, passed, fate, reason));
     }
     if let (Some(schedule), Some(slots)) = (&consumer.schedule, &state.schedule) {
         let paused = ScheduleState { pause: Some(pause), ..slots.clone() };
@@ -397,18 +380,14 @@ pub fn unpause_consumer(
     (state, records)
 }
 
-/// The pending events of an asset, in ascending order.
-fn pending<'a>(
-    events: &'a [PendingEvent],
-    asset: &'a str,
-    cursor: i64,
-) -> impl DoubleEndedIterator<Item = &'a PendingEvent> {
-    let start = events.partition_point(|event| event.number <= cursor);
-    events[start..].iter().filter(move |event| event.asset == asset)
+/// The events of an asset after its cursor, in ascending order.
+fn pending<'a>(situation: &EventSituation<'a>, asset: &str, cursor: i64) -> &'a [PendingEvent] {
+    let events = situation.pending.get(asset).map_or(&[][..], Vec::as_slice);
+    &events[events.partition_point(|event| event.number <= cursor)..]
 }
 
 /// A record of some events of an asset.
-fn record(asset: &str, events: &[&PendingEvent], fate: SlotFate, reason: &str) -> Option<SlotRecord> {
+fn record(asset: &str, events: &[PendingEvent], fate: SlotFate, reason: &str) -> Option<SlotRecord> {
     let ([first, ..], [.., last]) = (events, events) else { return None };
     let which = match events {
         [only] => format!("event {} of `{asset}`", only.number),
@@ -490,12 +469,13 @@ impl<'a> Stepper<'a> {
     fn expire(&mut self) {
         for input in self.consumer.consuming() {
             let Some(max_age) = input.max_age else { continue };
-            let old: Vec<&PendingEvent> = self.pending(input).take_while(|event| self.is_old(input, event)).collect();
-            if let Some(last) = old.last() {
+            let events = self.pending(input);
+            let old = events.iter().take_while(|event| self.is_old(input, event)).count();
+            if let Some(last) = events[..old].last() {
                 self.state.cursors.insert(input.asset.clone(), last.number);
-                self.record_events(input, &old, SlotFate::Expired);
+                self.record_events(input, &events[..old], SlotFate::Expired);
             }
-            let next = self.pending(input).next().map(|event| event.at + max_age + Duration::from_nanos(1));
+            let next = events.get(old).map(|event| event.at + max_age + Duration::from_nanos(1));
             self.wake_at(next);
         }
     }
@@ -617,14 +597,15 @@ impl<'a> Stepper<'a> {
 
     fn offer(&self, input: &EventInput, end: Option<Timestamp>) -> Offer {
         let in_time = |event: &&PendingEvent| end.is_none_or(|end| event.at <= end) && !self.is_old(input, event);
-        let mut events = self.pending(input).filter(in_time);
+        let pending = self.pending(input);
+        let mut events = pending.iter().filter(in_time);
         let full = match input.takes {
-            Takes::All { max } => self.pending(input).filter(in_time).nth(max.max(1) - 1).is_some(),
+            Takes::All { max } => events.clone().nth(max.max(1) - 1).is_some(),
             Takes::One | Takes::Newest | Takes::Seen => false,
         };
         if let Some(settle) = input.settle
             && !full
-            && let Some(newest) = self.pending(input).next_back()
+            && let Some(newest) = pending.last()
             && self.situation.now < newest.at + settle
         {
             return Offer::Unsettled(newest.at + settle);
@@ -644,15 +625,16 @@ impl<'a> Stepper<'a> {
         for (input, taken) in self.consumer.inputs.iter().zip(taken) {
             let Some(&last) = taken.last() else { continue };
             let (mut superseded, mut expired) = (Vec::new(), Vec::new());
-            for event in self.pending(input).take_while(|event| event.number <= last) {
-                if taken.contains(&event.number) {
+            let mut left = taken.iter().peekable();
+            for event in self.pending(input).iter().take_while(|event| event.number <= last) {
+                if left.next_if_eq(&&event.number).is_some() {
                     if slot.is_none() {
                         at = at.max(Some(event.at));
                     }
                 } else if self.is_old(input, event) {
-                    expired.push(event);
+                    expired.push(*event);
                 } else {
-                    superseded.push(event);
+                    superseded.push(*event);
                 }
             }
             self.record_events(input, &expired, SlotFate::Expired);
@@ -664,16 +646,16 @@ impl<'a> Stepper<'a> {
         self.decisions.push(ConsumerDecision::Start(EventRun { slot, at, taken: taken.to_vec() }));
     }
 
-    fn pending(&self, input: &'a EventInput) -> impl DoubleEndedIterator<Item = &'a PendingEvent> + use<'a> {
+    fn pending(&self, input: &EventInput) -> &'a [PendingEvent] {
         let cursor = self.state.cursors.get(&input.asset).copied().unwrap_or(i64::MAX);
-        pending(self.situation.pending, &input.asset, cursor)
+        pending(self.situation, &input.asset, cursor)
     }
 
     fn is_old(&self, input: &EventInput, event: &PendingEvent) -> bool {
         input.max_age.is_some_and(|max_age| event.at + max_age < self.situation.now)
     }
 
-    fn record_events(&mut self, input: &EventInput, events: &[&PendingEvent], fate: SlotFate) {
+    fn record_events(&mut self, input: &EventInput, events: &[PendingEvent], fate: SlotFate) {
         let reason = match fate {
             SlotFate::Expired => "older than `max_age`",
             _ => "a later event took its place",

@@ -18,12 +18,12 @@ mod timetables;
 mod zone;
 
 pub use consume::{
-    Combine, Consumer, ConsumerDecision, ConsumerState, ConsumerStep, EventInput, EventRun, EventSituation, EventWaits,
+    Consumer, ConsumerDecision, ConsumerState, ConsumerStep, EventInput, EventRun, EventSituation, EventWaits,
     PendingEvent, Takes, Unpause, consume, unpause_consumer,
 };
 pub use cron::{Cron, CronError};
 pub use parse::RecurrenceError;
-pub use policy::{Catchup, First, Overlap, UnknownPolicy};
+pub use policy::{Catchup, Combine, First, Overlap, UnknownPolicy};
 pub use slot::Slot;
 pub use spec::{CATCHUP_WINDOW, Recurrence, Schedule};
 pub use state::{Pause, ScheduleState, Span};

@@ -6,7 +6,8 @@ use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::{Expr, Type};
 
-use super::model::{Dag, Default, Expansion, Param};
+use super::event;
+use super::model::{Dag, Default, Expansion, Param, Source};
 use super::param::source_text;
 use crate::task::{allow_lints, location};
 use crate::types::{is_named, ungroup};
@@ -336,7 +337,28 @@ fn definition_of_param(param: &Param, has_intervals: bool, p: &TokenStream) -> T
     });
     let pattern = param.pattern.as_ref().map(|pattern| quote!(.pattern(#pattern)));
     let help = param.help.as_ref().map(|help| quote!(.help(#help)));
-    quote!(#p::param_type::<#ty>().named(#name) #default #range #choices #pattern #help .erase())
+    let plain = quote!(#p::param_type::<#ty>().named(#name) #default #range #choices #pattern #help);
+    let Some(event) = &param.event else {
+        let check = event::names(ty, &event::TYPES).then(|| {
+            let message = format!(
+                "the parameter `{name}` takes events: write `#[event(ASSET)]` before it, with an asset or the name of a DAG"
+            );
+            let p = spans::at(ty.span(), p);
+            quote_spanned!(ty.span()=> const _: () = {
+                use #p::PlainParam as _;
+                ::core::assert!(!#p::ParamKind::<#ty>::IS_EVENT, #message);
+            };)
+        });
+        return quote!({ #check #plain.erase() });
+    };
+    let source = match &event.source {
+        Source::Dag(path) => quote!(#p::DagEvents::<#path>::new()),
+        Source::Value(value) => value.to_token_stream(),
+    };
+    let options = event.options.event_options(p);
+    // Spanned at the type, so that the compiler reports a type that does not fit the asset there.
+    let p = spans::at(ty.span(), p);
+    quote_spanned!(ty.span()=> #p::bind_events::<#ty, _>(#plain, &#source, #options).erase())
 }
 
 /// Calls the function as written. Makes one output of its result, if that can have several.

@@ -105,10 +105,19 @@ fn check_process(options: &mut Options, errors: &mut Errors) {
     }
 }
 
-/// Rejects options of a DAG that contradict each other. `has_schedule` is also true for an invalid
-/// schedule.
-pub(crate) fn check_dag(options: &mut Options, has_schedule: bool, errors: &mut Errors) {
-    check_schedule(options, has_schedule, errors);
+/// What starts the runs of a DAG, beside people and programs.
+#[derive(Clone, Copy)]
+pub(crate) struct StartsWith {
+    /// It has a schedule, possibly an invalid one.
+    pub(crate) schedule: bool,
+    /// It has event parameters.
+    pub(crate) events: bool,
+}
+
+/// Rejects options of a DAG that contradict each other.
+pub(crate) fn check_dag(options: &mut Options, starts: StartsWith, errors: &mut Errors) {
+    check_schedule(options, starts, errors);
+    check_events(options, starts, errors);
     if let (Some(callback), None) = (&options.on_deadline_missed, &options.deadline) {
         errors
             .on(callback, "`on_deadline_missed` has no effect without a deadline; add `deadline = \"2h after start\"`");
@@ -134,19 +143,43 @@ pub(crate) fn check_dag(options: &mut Options, has_schedule: bool, errors: &mut 
     }
 }
 
-fn check_schedule(options: &Options, has_schedule: bool, errors: &mut Errors) {
-    if !has_schedule {
+/// Rules about options for a schedule beside events.
+fn check_events(options: &Options, starts: StartsWith, errors: &mut Errors) {
+    let dependent = [
+        ("wait", "is how long a slot waits for events", options.wait.as_ref().map(|wait| wait.span)),
+        ("events", "says how a schedule and events start runs", options.events.as_ref().map(|events| events.span)),
+    ];
+    for (name, meaning, span) in dependent {
+        let missing = match starts {
+            StartsWith { events: false, .. } => "an event parameter: `#[event(ASSET)] name: Events<..>`",
+            StartsWith { schedule: false, .. } => "a schedule: `schedule = \"@daily\"`",
+            StartsWith { schedule: true, events: true } => continue,
+        };
+        if let Some(span) = span {
+            errors.at(span, format!("`{name}` {meaning}; add {missing}, or remove `{name}`"));
+        }
+    }
+    if let (Some(wait), Some(events)) = (&options.wait, &options.events)
+        && events.value == "Or"
+    {
+        errors.at(wait.span, "with `events = \"or\"` a slot does not wait for events; remove `wait`");
+    }
+}
+
+fn check_schedule(options: &Options, starts: StartsWith, errors: &mut Errors) {
+    if !starts.schedule {
         let dependent = [
             ("start", options.start.as_ref().map(|start| start.span)),
             ("end", options.end.as_ref().map(|end| end.span)),
             ("catchup", options.catchup.as_ref().map(|catchup| catchup.span)),
-            ("timezone", options.timezone.as_ref().map(|zone| zone.span)),
+            // Events start the runs of a day as well, and can be paused.
+            ("timezone", options.timezone.as_ref().map(|zone| zone.span).filter(|_| !starts.events)),
             ("first", options.first.as_ref().map(|first| first.span)),
             ("catchup_window", options.catchup_window.as_ref().map(|window| window.span)),
             ("overlap", options.overlap.as_ref().map(|overlap| overlap.span)),
             ("after_previous", options.after_previous.as_ref().map(|flag| flag.span)),
             ("spread", options.spread.as_ref().map(|spread| spread.span)),
-            ("paused", options.paused.as_ref().map(|paused| paused.span)),
+            ("paused", options.paused.as_ref().map(|paused| paused.span).filter(|_| !starts.events)),
         ];
         for (name, span) in dependent {
             if let Some(span) = span {

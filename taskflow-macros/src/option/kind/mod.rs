@@ -10,7 +10,7 @@ mod time;
 pub(crate) use code::{Callback, CratePath, Expression, Function, Range, TaskDefaults};
 pub(crate) use list::{Literals, Texts};
 pub(crate) use number::{Integer, PositiveInteger, Size};
-pub(crate) use schedule::{Catchup, First, Overlap, Schedule};
+pub(crate) use schedule::{Catchup, Combine, First, Overlap, Schedule};
 pub(crate) use text::{Executor, Id, Isolation, Name, Pattern, Text, TimeZone, TriggerRule};
 pub(crate) use time::{Backoff, Bound, Deadline, Delay, PositiveDuration, Window};
 
