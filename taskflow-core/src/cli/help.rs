@@ -10,7 +10,7 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("DAGs", &["list", "show", "run", "trigger"]),
     ("Reading runs", &["runs", "status", "explain", "values", "logs"]),
     ("Acting on runs", &["resume", "retry", "clear", "mark", "release", "cancel", "replay"]),
-    ("Schedules", &["serve", "next", "slots", "pause", "unpause"]),
+    ("Schedules and events", &["serve", "next", "slots", "pause", "unpause", "consumers"]),
     ("Other", &["config", "db", "completions"]),
 ];
 

@@ -47,6 +47,8 @@ mod clear;
 mod completions;
 mod config;
 #[cfg(feature = "sqlite")]
+mod consumers;
+#[cfg(feature = "sqlite")]
 mod db;
 mod drive;
 mod error;
@@ -187,6 +189,7 @@ fn history() -> Vec<clap::Command> {
         schedules::slots_command(),
         schedules::pause_command(),
         schedules::unpause_command(),
+        consumers::command(),
         db::command(),
     ]
 }
@@ -213,6 +216,7 @@ fn about_runs(verb: &str, matches: &ArgMatches, terminal: &Terminal) -> Result<E
         "slots" => schedules::slots(matches, &home, terminal),
         "pause" => schedules::pause(matches, &home, terminal),
         "unpause" => schedules::unpause(matches, &home, terminal),
+        "consumers" => consumers::consumers(matches, &home, terminal),
         "db" => db::db(matches, &home, terminal),
         _ => unreachable!("clap knows no other verb"),
     }

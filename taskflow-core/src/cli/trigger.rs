@@ -6,7 +6,7 @@ use super::choose::Dags;
 use super::error::{CliError, Exit};
 use super::home::Home;
 use super::terminal::Terminal;
-use super::{args, flags, run_args, setup};
+use super::{args, consumers, flags, run_args, setup};
 use crate::base::Timestamp;
 use crate::ops::{self, RunSummaryDocument};
 use crate::store::SyncMode;
@@ -15,8 +15,9 @@ pub(super) fn trigger(matches: &ArgMatches, dags: &Dags, terminal: &Terminal) ->
     let (dag, matches) = dags.of(matches)?;
     let config = setup::load(matches)?;
     let draft = ops::draft(dag, matches.get_one::<Timestamp>("logical-date").copied())?;
-    let (params, _) =
-        flags::read(matches, draft.plan().params(), &args::taken(), draft.info()).map_err(CliError::Usage)?;
+    let params = draft.plan().params();
+    let events = consumers::stored_events(matches, params, &config, terminal)?;
+    let (params, _) = flags::read(matches, params, &args::taken(), draft.info(), &events).map_err(CliError::Usage)?;
     let home = Home::of(matches, config, terminal)?;
     let journal = home.create_journal(SyncMode::Full)?;
     let run = home.wait(ops::trigger(draft.params(params), &journal))?;

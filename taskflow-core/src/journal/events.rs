@@ -66,6 +66,20 @@ pub(crate) struct NewConsumption {
     pub(crate) runs: Vec<QueuedRun>,
 }
 
+impl NewConsumption {
+    /// A step of a consumer with this state.
+    pub(crate) fn new<T: serde::Serialize>(
+        dag: String,
+        version: i64,
+        state: &T,
+        records: Vec<SlotRecord>,
+        runs: Vec<QueuedRun>,
+    ) -> Result<Self, JournalError> {
+        let state = serde_json::to_string(state).map_err(|error| damaged(&dag, &error))?;
+        Ok(NewConsumption { dag, version, state, records, runs })
+    }
+}
+
 impl Journal {
     /// Stores events in one transaction, after their large payloads. Returns one answer for each
     /// event, in order. The events of tasks are stored with the success of their tasks.
@@ -126,6 +140,42 @@ impl Journal {
         let bytes = self.payload(&row).await?;
         let EventRow { key, ty, run, task, by, .. } = row.clone();
         Ok(Some(StoredEvent { head: row.into(), key, ty, bytes, run, task, by }))
+    }
+
+    /// These events of an asset, in ascending order, with their payloads. Those that are not in the
+    /// store any more are left out.
+    pub(crate) async fn events_of(&self, asset: &str, numbers: &[i64]) -> Result<Vec<StoredEvent>, JournalError> {
+        let ([first, ..], [.., last]) = (numbers, numbers) else { return Ok(Vec::new()) };
+        let filter = EventFilter {
+            assets: vec![asset.to_owned()],
+            after: Some(first - 1),
+            before: Some(last + 1),
+            with_values: true,
+            ..EventFilter::default()
+        };
+        let mut events = Vec::with_capacity(numbers.len());
+        for row in self.inner.store.events(&filter).await? {
+            if numbers.binary_search(&row.number).is_ok() {
+                let bytes = self.payload(&row).await?;
+                let EventRow { key, ty, run, task, by, .. } = row.clone();
+                events.push(StoredEvent { head: row.into(), key, ty, bytes, run, task, by });
+            }
+        }
+        Ok(events)
+    }
+
+    /// The newest event of an asset, if it has one.
+    pub(crate) async fn newest_event(&self, asset: &str) -> Result<Option<StoredEvent>, JournalError> {
+        let filter = EventFilter {
+            assets: vec![asset.to_owned()],
+            newest_first: true,
+            limit: Some(1),
+            ..EventFilter::default()
+        };
+        match self.inner.store.events(&filter).await?.pop() {
+            Some(row) => self.event(row.number).await,
+            None => Ok(None),
+        }
     }
 
     /// The payload of an event that was read with its value.
@@ -193,9 +243,11 @@ impl StoredConsumer {
     ///
     /// When it is damaged.
     pub(crate) fn read<T: serde::de::DeserializeOwned>(&self, dag: &str) -> Result<T, JournalError> {
-        serde_json::from_str(&self.state).map_err(|error| {
-            let what = format!("the consumer of `{dag}`: {error}");
-            JournalError::Store(StoreError::Damaged { place: "of this home".to_owned(), what })
-        })
+        serde_json::from_str(&self.state).map_err(|error| damaged(dag, &error))
     }
+}
+
+fn damaged(dag: &str, error: &serde_json::Error) -> JournalError {
+    let what = format!("the consumer of `{dag}`: {error}");
+    JournalError::Store(StoreError::Damaged { place: "of this home".to_owned(), what })
 }

@@ -17,6 +17,7 @@
 //! | `send_event` | Sends an event that tasks wait for: [`send_event()`]. |
 //! | `replay` | Runs one task again without storing anything: [`replay()`]. |
 //! | `schedules` | The slots of schedules: [`next_slots`], [`past_slots`], [`pause`], [`unpause`]. |
+//! | `consumers` | The DAGs with event parameters: [`consumers()`], [`stored_events`], [`seen_event`]. |
 //! | `list` | Lists runs: [`list_runs`]. |
 //! | `status` | A run and its tasks as a document: [`RunStatus`]. |
 //! | `triggered` | The runs that a run has triggered: [`triggered_runs`]. |
@@ -27,6 +28,7 @@
 
 mod cancel;
 mod clear;
+mod consumers;
 mod error;
 #[cfg(feature = "sqlite")]
 mod home;
@@ -47,6 +49,7 @@ mod value;
 
 pub use cancel::{CancelledRun, ExternalJob, ExternalJobState, cancel, cancel_and_wait};
 pub use clear::{Cleared, Rerun, clear, clear_and_run, would_clear};
+pub use consumers::{ConsumerInput, ConsumerStatus, consumers, seen_event, stored_events};
 pub use error::OpsError;
 #[cfg(feature = "sqlite")]
 pub use home::Home;

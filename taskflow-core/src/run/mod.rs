@@ -27,7 +27,7 @@ pub use event::Event;
 pub(crate) use event_payload::{EventPayload, Events, RUN_ENDED};
 pub use graph_changes::GraphChanges;
 pub use index::TaskIndex;
-pub use info::{RunInfo, RunType, TriggeredBy};
+pub use info::{ConsumedEvents, RunInfo, RunType, TriggeredBy, TriggeringEvents};
 pub(crate) use progress::{ActiveTask, RunProgress};
 pub(crate) use restored::{AttemptRecord, Restored, RestoredNote, RestoredState, RestoredTask};
 pub(crate) use state::Transition;

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 
 use super::serving::ServiceEvent;
+use super::wake::Wake;
 use crate::base::{Timestamp, catch};
 use crate::dag::{DagDef, ParamError, Params};
 use crate::engine::RunRequest;
@@ -27,19 +28,15 @@ struct Scheduled {
     wake: Wake,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Wake {
-    Now,
-    At(Timestamp),
-    /// When somebody acts, or a run ends.
-    Never,
-}
-
 impl Schedules {
     /// The schedules of these DAGs, and why some of them cannot be served.
     pub(super) fn of(dags: &[&'static DagDef]) -> (Self, Vec<ServiceEvent>) {
         let (mut scheduled, mut events) = (Vec::new(), Vec::new());
         for &dag in dags {
+            // The slots of a DAG with event parameters are those of its consumer.
+            if (dag.params)().iter().any(|param| param.event.is_some()) {
+                continue;
+            }
             match dag.options.schedule(dag.id) {
                 Ok(Some(schedule)) => scheduled.push(Scheduled { dag, schedule, version: 0, wake: Wake::Now }),
                 Ok(None) => {}
@@ -60,12 +57,7 @@ impl Schedules {
 
     /// When the next one is due.
     pub(super) fn wake(&self) -> Option<Timestamp> {
-        let wakes = self.0.iter().filter_map(|scheduled| match scheduled.wake {
-            Wake::Now => Some(Timestamp::EPOCH),
-            Wake::At(at) => Some(at),
-            Wake::Never => None,
-        });
-        wakes.min()
+        self.0.iter().filter_map(|scheduled| scheduled.wake.at()).min()
     }
 
     /// Steps the schedules that are due or were changed, and stores the outcome.
@@ -77,18 +69,13 @@ impl Schedules {
         let now = Timestamp::now();
         let is_due = |scheduled: &Scheduled| {
             let version = stored.get(scheduled.dag.id).map_or(0, |stored| stored.version);
-            version != scheduled.version
-                || match scheduled.wake {
-                    Wake::Now => true,
-                    Wake::At(at) => at <= now,
-                    Wake::Never => false,
-                }
+            version != scheduled.version || scheduled.wake.is_due(now)
         };
         let due: Vec<usize> = (0..self.0.len()).filter(|&at| is_due(&self.0[at])).collect();
         if due.is_empty() {
             return Ok(());
         }
-        let active = active_runs(journal).await?;
+        let active = active_runs(journal, &[RunType::Scheduled]).await?;
         let (mut steps, mut decided) = (Vec::new(), Vec::new());
         for at in due {
             let scheduled = &mut self.0[at];
@@ -184,7 +171,7 @@ fn run_of(dag: &'static DagDef, slot: Slot, now: Timestamp) -> Result<QueuedRun,
     let run = || {
         let plan = dag.plan().map_err(|error| error.to_string())?;
         let info = dag.options.complete(RunInfo::scheduled(dag.id, slot.at, slot.interval));
-        let params = Params::from_text(plan.params(), &info, |_| None);
+        let params = Params::from_text(plan.params(), &info, &HashMap::new(), |_| None);
         let params =
             params.map_err(|errors| errors.iter().map(ParamError::to_string).collect::<Vec<_>>().join("; "))?;
         QueuedRun::new(RunRequest::<()>::of_plan(plan, info, params), now).map_err(|error| error.to_string())
@@ -192,11 +179,11 @@ fn run_of(dag: &'static DagDef, slot: Slot, now: Timestamp) -> Result<QueuedRun,
     catch(AssertUnwindSafe(run)).unwrap_or_else(|crash| Err(format!("a default of a parameter panicked: {crash}")))
 }
 
-/// How many runs of each schedule are queued or running.
-async fn active_runs(journal: &Journal) -> Result<HashMap<String, u32>, OpsError> {
+/// How many runs of these types are queued or running, by DAG.
+pub(super) async fn active_runs(journal: &Journal, run_types: &[RunType]) -> Result<HashMap<String, u32>, OpsError> {
     let filter = RunFilter {
         states: vec![RunState::Queued, RunState::Running],
-        run_types: vec![RunType::Scheduled],
+        run_types: run_types.to_vec(),
         ..RunFilter::default()
     };
     let mut active = HashMap::new();
@@ -207,7 +194,7 @@ async fn active_runs(journal: &Journal) -> Result<HashMap<String, u32>, OpsError
 }
 
 /// The last run of the schedule, if it did not succeed.
-async fn unsuccessful(journal: &Journal, dag: &str) -> Result<Option<String>, OpsError> {
+pub(super) async fn unsuccessful(journal: &Journal, dag: &str) -> Result<Option<String>, OpsError> {
     let filter = RunFilter {
         dag: Some(dag.to_owned()),
         run_types: vec![RunType::Scheduled],
@@ -231,20 +218,24 @@ async fn report(
             Decision::Start { .. } => {}
             Decision::Record(record) => events.push(ServiceEvent::Recorded { dag, record }),
             Decision::Note(note) => events.push(ServiceEvent::Noted { dag, note }),
-            Decision::CancelActive => {
-                let filter = RunFilter {
-                    dag: Some(dag.to_owned()),
-                    states: vec![RunState::Queued, RunState::Running],
-                    run_types: vec![RunType::Scheduled],
-                    ..RunFilter::default()
-                };
-                let note = Note::by_user("the next slot is due, and overlap = \"cancel\"");
-                for run in journal.runs(&filter).await? {
-                    // It may have ended meanwhile.
-                    let _ = ops::cancel(journal, &run.info.run_id, &note, None).await;
-                }
-            }
+            Decision::CancelActive => cancel_active(journal, dag).await?,
         }
+    }
+    Ok(())
+}
+
+/// Cancels the active runs of a schedule.
+pub(super) async fn cancel_active(journal: &Journal, dag: &str) -> Result<(), OpsError> {
+    let filter = RunFilter {
+        dag: Some(dag.to_owned()),
+        states: vec![RunState::Queued, RunState::Running],
+        run_types: vec![RunType::Scheduled],
+        ..RunFilter::default()
+    };
+    let note = Note::by_user("the next slot is due, and overlap = \"cancel\"");
+    for run in journal.runs(&filter).await? {
+        // It may have ended meanwhile.
+        let _ = ops::cancel(journal, &run.info.run_id, &note, None).await;
     }
     Ok(())
 }

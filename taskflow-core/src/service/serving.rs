@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedReceiver;
 
+use super::consumers::Consumers;
 use super::lock::ServeLock;
 use super::queue::{Ended, RunQueue};
 use super::schedules::Schedules;
@@ -27,10 +28,12 @@ pub enum ServiceEvent {
     Ready {
         /// How many DAGs it serves.
         dags: usize,
-        /// How many of them have a schedule.
+        /// How many of them have a schedule and no event parameters.
         schedules: usize,
+        /// How many of them have event parameters.
+        consumers: usize,
     },
-    /// The schedule of a DAG is not served.
+    /// The schedule or the events of a DAG are not served.
     Unserved {
         /// The DAG.
         dag: &'static str,
@@ -62,12 +65,19 @@ pub enum ServiceEvent {
         /// How long this service ran it.
         took: Duration,
     },
-    /// Slots became no runs.
+    /// Slots or events became no runs.
     Recorded {
         /// The DAG.
         dag: &'static str,
         /// The slots, and why.
         record: SlotRecord,
+    },
+    /// A DAG was paused, because a run of its events could not be made. The events stay pending.
+    Paused {
+        /// The DAG.
+        dag: &'static str,
+        /// Why.
+        reason: String,
     },
     /// Something about a schedule is worth noting.
     Noted {
@@ -89,6 +99,7 @@ pub struct Service {
     journal: Journal,
     engine: Engine,
     schedules: Schedules,
+    consumers: Consumers,
     queue: RunQueue,
     ended: UnboundedReceiver<Ended>,
     events: Vec<ServiceEvent>,
@@ -111,11 +122,14 @@ impl Service {
         options: ServiceOptions,
     ) -> Result<Self, OpsError> {
         let lock = ServeLock::take(home)?;
-        let (schedules, events) = Schedules::of(if options.with_schedules { &dags } else { &[] });
+        let scheduled: &[&'static DagDef] = if options.with_schedules { &dags } else { &[] };
+        let (schedules, mut events) = Schedules::of(scheduled);
+        let (consumers, unserved) = Consumers::of(scheduled);
+        events.extend(unserved);
         let served = dags.len();
         let (queue, ended) = RunQueue::new(engine.clone(), options.grace, options.durability, dags);
         let (journal, engine) = (journal.clone(), engine.clone());
-        Ok(Service { journal, engine, schedules, queue, ended, events, served, _lock: lock })
+        Ok(Service { journal, engine, schedules, consumers, queue, ended, events, served, _lock: lock })
     }
 
     /// Serves until `stop` returns the reason to stop, then drains. `report` gets each event in
@@ -125,7 +139,9 @@ impl Service {
     /// ends.
     pub async fn run(mut self, stop: impl Future<Output = String>, mut report: impl FnMut(ServiceEvent)) {
         let mut stop = std::pin::pin!(stop);
-        self.events.push(ServiceEvent::Ready { dags: self.served, schedules: self.schedules.len() });
+        let (dags, schedules, consumers) = (self.served, self.schedules.len(), self.consumers.len());
+        self.events.push(ServiceEvent::Ready { dags, schedules, consumers });
+        let mut stored = self.journal.events_stored();
         if let Err(error) = self.queue.resume(&self.journal, &mut self.events).await {
             self.events.push(ServiceEvent::Trouble { error: error.to_string() });
         }
@@ -138,6 +154,8 @@ impl Service {
             tokio::select! {
                 reason = &mut stop => break reason,
                 ended = self.ended.recv() => self.ended(ended),
+                // The sender lives as long as the journal.
+                _ = stored.changed() => {}
                 () = tokio::time::sleep(pause) => {}
             }
             while let Ok(ended) = self.ended.try_recv() {
@@ -154,6 +172,7 @@ impl Service {
 
     async fn turn(&mut self) -> Result<(), OpsError> {
         self.schedules.turn(&self.journal, &mut self.events).await?;
+        self.consumers.turn(&self.journal, &mut self.events).await?;
         self.queue.turn(&self.journal, &mut self.events).await
     }
 
@@ -162,12 +181,14 @@ impl Service {
         let Some(Ended { number, dag_id, state, took }) = ended else { return };
         self.queue.ended(number);
         self.schedules.run_ended(&dag_id);
+        self.consumers.run_ended(&dag_id);
         self.events.push(ServiceEvent::Ended { number, dag_id, state, took });
     }
 
     /// How long to sleep if nothing happens.
     fn pause(&self) -> Duration {
-        let until_due = self.schedules.wake().map_or(POLL, |wake| wake.since(Timestamp::now()));
+        let wake = self.schedules.wake().into_iter().chain(self.consumers.wake()).min();
+        let until_due = wake.map_or(POLL, |wake| wake.since(Timestamp::now()));
         // A step that was a conflict, or a store that is in trouble, is not tried without a pause.
         until_due.clamp(Duration::from_millis(1), POLL)
     }
@@ -176,7 +197,7 @@ impl Service {
 /// The options of a service.
 #[derive(Clone, Copy, Debug)]
 pub struct ServiceOptions {
-    /// Whether it starts the runs of schedules.
+    /// Whether it starts the runs of schedules and of events.
     pub with_schedules: bool,
     /// How long running tasks may take to stop when it drains.
     pub grace: Duration,
