@@ -200,9 +200,9 @@ pub mod tasks {
     pub use taskflow_core::base::SourceLocation;
     pub use taskflow_core::run::RunType;
     pub use taskflow_core::task::{
-        Abort, Executor, InputDef, Interrupt, IntervalSchedule, Intervals, Isolation, Kind, NoIntervals, ParamsError,
-        RunOf, SensorOptions, SensorPolicy, Setups, Tally, TaskContext, TaskDef, TaskFn, TaskOptions, TriggerRule,
-        UnknownTriggerRule, Verdict, Waiting, XComError,
+        Abort, EmitError, Executor, InputDef, Interrupt, IntervalSchedule, Intervals, Isolation, Kind, NoIntervals,
+        ParamsError, Production, RunOf, SensorOptions, SensorPolicy, Setups, Tally, TaskContext, TaskDef, TaskFn,
+        TaskOptions, TriggerRule, UnknownTriggerRule, Verdict, Waiting, XComError,
     };
 }
 
@@ -210,7 +210,7 @@ pub mod tasks {
 #[cfg(feature = "testing")]
 pub mod testing {
     pub use taskflow_core::testing::{
-        Outcome, StubFn, Subject, Target, Test, TestError, check_dags, check_timetable, explore,
+        EmittedEvent, Outcome, StubFn, Subject, Target, Test, TestError, check_dags, check_timetable, explore,
     };
 }
 

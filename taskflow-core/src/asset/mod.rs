@@ -16,5 +16,8 @@ mod registry;
 
 pub use asset::Asset;
 pub use def::AssetDef;
+#[cfg(feature = "cli")]
+pub(crate) use def::dag_of;
+pub(crate) use def::of_dag;
 pub use partition::{Day, Hour, Month, Partition, PartitionError, RunPartition};
 pub use registry::{AssetEntry, Assets};
