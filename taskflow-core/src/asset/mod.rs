@@ -16,8 +16,9 @@ mod registry;
 
 pub use asset::Asset;
 pub use def::AssetDef;
-#[cfg(feature = "cli")]
+#[cfg(all(feature = "cli", feature = "sqlite"))]
 pub(crate) use def::dag_of;
 pub(crate) use def::of_dag;
+pub(crate) use partition::check as check_partition;
 pub use partition::{Day, Hour, Month, Partition, PartitionError, RunPartition};
 pub use registry::{AssetEntry, Assets};

@@ -11,6 +11,7 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("Reading runs", &["runs", "status", "explain", "values", "logs"]),
     ("Acting on runs", &["resume", "retry", "clear", "mark", "release", "cancel", "replay"]),
     ("Schedules", &["serve", "next", "slots", "pause", "unpause"]),
+    ("Assets", &["emit", "events", "assets"]),
     ("Other", &["config", "db", "completions"]),
 ];
 
