@@ -142,12 +142,13 @@ pub mod notify {
 /// Operations: what people do with DAGs and runs, each one function.
 pub mod ops {
     pub use taskflow_core::ops::{
-        AttemptStatus, CancelledRun, Checked, Cleared, DEFAULT_GRACE, Draft, ExternalJob, ExternalJobState, Mark,
-        Marked, NextSlot, NextSlots, OpsError, PastSlots, Pruned, Reason, Replayed, Rerun, RunList, RunStatus,
-        RunSummaryDocument, SentEvent, TaskStatus, TriggeredRun, Vacuumed, ValueDocument, cancel, cancel_and_wait,
-        clear, clear_and_run, draft, durability, engine, fail_fast, grace, interrupted, list_runs, mark, next_slots,
-        past_slots, pause, prune, replay, resume, retry, send_event, start, sync_mode, trigger, triggered_runs,
-        unpause, vacuum, value, values, would_clear, would_prune,
+        AssetDocument, AssetEmission, AttemptStatus, CancelledRun, Checked, Cleared, DEFAULT_GRACE, Draft,
+        EventDocument, EventQuery, ExternalJob, ExternalJobState, Mark, Marked, NewAssetEvent, NextSlot, NextSlots,
+        OpsError, PastSlots, Pruned, Reason, Replayed, Rerun, RunList, RunStatus, RunSummaryDocument, SentEvent,
+        TaskStatus, TriggeredRun, Vacuumed, ValueDocument, assets, cancel, cancel_and_wait, clear, clear_and_run,
+        draft, durability, emit, emitted_by, engine, event, events, fail_fast, grace, interrupted, list_runs, mark,
+        next_slots, past_slots, pause, prune, replay, resume, retry, send_event, start, sync_mode, trigger,
+        triggered_runs, unpause, vacuum, value, values, would_clear, would_prune,
     };
     #[cfg(feature = "sqlite")]
     pub use taskflow_core::ops::{Home, check};
@@ -203,9 +204,9 @@ pub mod tasks {
     pub use taskflow_core::base::SourceLocation;
     pub use taskflow_core::run::RunType;
     pub use taskflow_core::task::{
-        Abort, Executor, InputDef, Interrupt, IntervalSchedule, Intervals, Isolation, Kind, NoIntervals, ParamsError,
-        RunOf, SensorOptions, SensorPolicy, Setups, Tally, TaskContext, TaskDef, TaskFn, TaskOptions, TriggerRule,
-        UnknownTriggerRule, Verdict, Waiting, XComError,
+        Abort, EmitError, Executor, InputDef, Interrupt, IntervalSchedule, Intervals, Isolation, Kind, NoIntervals,
+        ParamsError, Production, RunOf, SensorOptions, SensorPolicy, Setups, Tally, TaskContext, TaskDef, TaskFn,
+        TaskOptions, TriggerRule, UnknownTriggerRule, Verdict, Waiting, XComError,
     };
 }
 
@@ -213,7 +214,7 @@ pub mod tasks {
 #[cfg(feature = "testing")]
 pub mod testing {
     pub use taskflow_core::testing::{
-        Outcome, StubFn, Subject, Target, Test, TestError, check_dags, check_timetable, explore,
+        EmittedEvent, Outcome, StubFn, Subject, Target, Test, TestError, check_dags, check_timetable, explore,
     };
 }
 

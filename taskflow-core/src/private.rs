@@ -16,7 +16,7 @@ use crate::dag::{DagInputs, Handle, Output};
 pub use crate::schedule::{Catchup, Combine, First, Overlap};
 pub use crate::task::{
     Backoff, Body, BoxFuture, Callback, Deadline, DeadlineReference, InputDef, Inputs, Intervals, Isolation, Kind,
-    NoIntervals, Produced, TaskContext, TaskDef, TaskFn, TaskOptions, TriggerRule, Waiting,
+    NoIntervals, Produced, Production, TaskContext, TaskDef, TaskFn, TaskOptions, TriggerRule, Waiting,
 };
 use crate::task::{CallbackResult, Interrupt, JudgedError, Notification, Notifier, Retry};
 use crate::value::AnyValue;

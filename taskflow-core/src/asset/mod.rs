@@ -22,7 +22,10 @@ pub use asset::Asset;
 pub(crate) use binding::RawEvent;
 pub use binding::{EventBinding, EventOptions};
 pub use def::AssetDef;
+#[cfg(all(feature = "cli", feature = "sqlite"))]
+pub(crate) use def::dag_of;
 pub(crate) use def::of_dag;
 pub use event::{Event, EventSource, Events, Latest, Seen, TakesEvents};
+pub(crate) use partition::check as check_partition;
 pub use partition::{Day, Hour, Month, Partition, PartitionError, RunPartition};
 pub use registry::{AssetEntry, Assets};

@@ -59,6 +59,21 @@ impl PartitionError {
     }
 }
 
+/// Checks the stored form of a partition. Only the partitions of this crate are known by name.
+///
+/// # Errors
+///
+/// If it is not a valid one.
+pub(crate) fn check(name: Option<&str>, key: Option<&str>) -> Result<(), PartitionError> {
+    match name {
+        None => <()>::from_key(key),
+        Some("day") => Day::from_key(key).map(drop),
+        Some("hour") => Hour::from_key(key).map(drop),
+        Some("month") => Month::from_key(key).map(drop),
+        Some(_) => String::from_key(key).map(drop),
+    }
+}
+
 impl Partition for () {
     const NAME: Option<&'static str> = None;
 

@@ -10,7 +10,8 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("DAGs", &["list", "show", "run", "trigger"]),
     ("Reading runs", &["runs", "status", "explain", "values", "logs"]),
     ("Acting on runs", &["resume", "retry", "clear", "mark", "release", "cancel", "replay"]),
-    ("Schedules and events", &["serve", "next", "slots", "pause", "unpause", "consumers"]),
+    ("Schedules", &["serve", "next", "slots", "pause", "unpause"]),
+    ("Assets", &["emit", "events", "assets", "consumers"]),
     ("Other", &["config", "db", "completions"]),
 ];
 

@@ -7,7 +7,8 @@
 //!   configuration.
 //! - `runs`, `status`, `explain`, `values`, `logs`: verbs that read stored runs. `resume`, `retry`,
 //!   `clear`, `mark`, `release`, `cancel`, `replay`: verbs that change or run them. `serve`,
-//!   `schedules`: the service, and the verbs about schedules. `db`: upkeep.
+//!   `schedules`: the service, and the verbs about schedules. `events`: the verbs about assets.
+//!   `db`: upkeep.
 //!   All of these need the feature `sqlite`.
 //! - `setup`: the configuration of a call. `home`: the directory of runs. `run_args`: arguments
 //!   that select a run.
@@ -52,6 +53,8 @@ mod consumers;
 mod db;
 mod drive;
 mod error;
+#[cfg(feature = "sqlite")]
+mod events;
 #[cfg(feature = "sqlite")]
 mod explain;
 mod fit;
@@ -189,6 +192,9 @@ fn history() -> Vec<clap::Command> {
         schedules::slots_command(),
         schedules::pause_command(),
         schedules::unpause_command(),
+        events::emit_command(),
+        events::events_command(),
+        events::assets_command(),
         consumers::command(),
         db::command(),
     ]
@@ -216,6 +222,9 @@ fn about_runs(verb: &str, matches: &ArgMatches, terminal: &Terminal) -> Result<E
         "slots" => schedules::slots(matches, &home, terminal),
         "pause" => schedules::pause(matches, &home, terminal),
         "unpause" => schedules::unpause(matches, &home, terminal),
+        "emit" => events::emit(matches, &home, terminal),
+        "events" => events::events(matches, &home, terminal),
+        "assets" => events::assets(matches, &home, terminal),
         "consumers" => consumers::consumers(matches, &home, terminal),
         "db" => db::db(matches, &home, terminal),
         _ => unreachable!("clap knows no other verb"),

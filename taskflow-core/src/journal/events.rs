@@ -13,9 +13,10 @@ use crate::base::Timestamp;
 use crate::run::Stored;
 use crate::schedule::SlotRecord;
 use crate::store::{Emitted, EventFilter, EventRow, NewEvent, ScheduleRow, StoreError};
+use crate::value::ValueFileError;
 
-/// Where large payloads are, beside the values of runs. No id of a run becomes this name of a
-/// directory by accident, and events outlive the runs that emitted them.
+/// Where large payloads are, beside the values of runs: events outlive the runs that emitted them.
+/// Only the result of a run stays with the values of the run.
 pub(super) const PAYLOADS: &str = "(events)";
 
 /// An event without its payload.
@@ -186,8 +187,12 @@ impl Journal {
             Some(Stored::File(file)) => {
                 let blobs = self.inner.blobs.clone();
                 let blobs = blobs.ok_or_else(|| failed("it is in a file, and this journal has no files".to_owned()))?;
-                let file = *file;
-                let read = tokio::task::spawn_blocking(move || blobs.get(PAYLOADS, &file));
+                let (file, run) = (*file, row.run.clone());
+                // The result of a run is in a file of the run.
+                let read = tokio::task::spawn_blocking(move || match (blobs.get(PAYLOADS, &file), run) {
+                    (Err(ValueFileError::Missing { .. }), Some(run)) => blobs.get(&run, &file),
+                    (read, _) => read,
+                });
                 let read = read.await.map_err(|error| failed(error.to_string()))?;
                 read.map_err(|error| failed(error.to_string()))
             }

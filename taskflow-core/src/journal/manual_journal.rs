@@ -15,8 +15,8 @@ use crate::base::Timestamp;
 use crate::callback::{DeliveryAttempt, PendingCallback};
 use crate::dag::Plan;
 use crate::engine::{Recorder, RecorderError, RunRequest, RunStart};
-use crate::run::TaskState;
-use crate::store::{Append, Appended, MemoryStore, Store, StoreRuntime};
+use crate::run::{Emission, TaskState};
+use crate::store::{Append, Appended, EventFilter, EventRow, MemoryStore, Store, StoreRuntime};
 
 /// A journal without a writer.
 pub(crate) struct ManualJournal {
@@ -86,6 +86,17 @@ impl ManualJournal {
             Err(JournalError::UnknownRun { .. }) => Ok(None),
             history => history.map(Some),
         }
+    }
+
+    /// The stored events of assets, in order.
+    pub(crate) fn emissions(&self) -> Vec<Emission> {
+        let filter = EventFilter { with_values: true, ..EventFilter::default() };
+        let rows = at_once(self.store.events(&filter)).unwrap_or_default();
+        let emission = |row: EventRow| {
+            let EventRow { asset, partition, key, ty, value, emitted, task, .. } = row;
+            Some(Emission { asset, partition, key, ty, value: value?, task, at: emitted, on_change: false })
+        };
+        rows.into_iter().filter_map(emission).collect()
     }
 
     /// The pending callbacks of a run.

@@ -114,7 +114,7 @@ pub struct RunSummary {
     pub number: i64,
     /// Its identity.
     #[serde(flatten)]
-    pub info: crate::run::RunInfo,
+    pub info: RunInfo,
     /// Its state; see [`RunHistory::state`].
     pub state: RunState,
     /// The structural hash of its graph.

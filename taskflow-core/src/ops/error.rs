@@ -77,6 +77,31 @@ pub enum OpsError {
         /// The process, `host:process`.
         by: String,
     },
+    /// The program has no such asset.
+    #[error(
+        "the program declares no asset `{asset}`{}",
+        nearest.as_ref().map_or_else(|| "; `assets` lists them".to_owned(), |near| format!("; did you mean `{near}`?"))
+    )]
+    UnknownAsset {
+        /// The asset.
+        asset: String,
+        /// The asset with the most similar name.
+        nearest: Option<String>,
+    },
+    /// An event of an asset does not have the types of the asset.
+    #[error("this is no event of asset `{asset}`: {reason}")]
+    InvalidEvent {
+        /// The asset.
+        asset: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// There is no event with this number.
+    #[error("there is no event {number}; `events` lists the last ones")]
+    UnknownEvent {
+        /// The number.
+        number: i64,
+    },
     /// There is no interrupted run to resume.
     #[error("there is no interrupted run to resume; `runs` lists all runs, `retry` runs failed tasks again")]
     NoneInterrupted,
@@ -145,15 +170,20 @@ impl OpsError {
             OpsError::Param(error) => error.kind(),
             OpsError::Selection(error) => error.kind(),
             OpsError::Pool(error) => error.kind(),
-            OpsError::NoHome { .. } | OpsError::NoValue { .. } | OpsError::NoneInterrupted => ErrorKind::NotFound,
+            OpsError::NoHome { .. }
+            | OpsError::NoValue { .. }
+            | OpsError::UnknownAsset { .. }
+            | OpsError::UnknownEvent { .. }
+            | OpsError::NoneInterrupted => ErrorKind::NotFound,
             OpsError::NothingFailed { .. }
             | OpsError::Ended { .. }
             | OpsError::Paused { .. }
             | OpsError::NotPaused { .. }
             | OpsError::Served { .. } => ErrorKind::Conflict,
-            OpsError::ValueWithoutSuccess { .. } | OpsError::Schedule(_) | OpsError::NoSchedule { .. } => {
-                ErrorKind::Invalid
-            }
+            OpsError::ValueWithoutSuccess { .. }
+            | OpsError::InvalidEvent { .. }
+            | OpsError::Schedule(_)
+            | OpsError::NoSchedule { .. } => ErrorKind::Invalid,
             OpsError::NotWritable { .. } => ErrorKind::Unavailable,
             OpsError::DamagedValue { .. } | OpsError::NotJson { .. } => ErrorKind::Damaged,
         }

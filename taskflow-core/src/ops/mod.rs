@@ -18,6 +18,8 @@
 //! | `replay` | Runs one task again without storing anything: [`replay()`]. |
 //! | `schedules` | The slots of schedules: [`next_slots`], [`past_slots`], [`pause`], [`unpause`]. |
 //! | `consumers` | The DAGs with event parameters: [`consumers()`], [`stored_events`], [`seen_event`]. |
+//! | `assets` | The assets of the program: [`assets()`]. |
+//! | `events` | The events of assets: [`emit`], [`events()`], [`event`], [`emitted_by`]. |
 //! | `list` | Lists runs: [`list_runs`]. |
 //! | `status` | A run and its tasks as a document: [`RunStatus`]. |
 //! | `triggered` | The runs that a run has triggered: [`triggered_runs`]. |
@@ -26,10 +28,12 @@
 //! | `reason` | A failure as a document: [`Reason`]. |
 //! | `error` | [`OpsError`]. |
 
+mod assets;
 mod cancel;
 mod clear;
 mod consumers;
 mod error;
+mod events;
 #[cfg(feature = "sqlite")]
 mod home;
 mod list;
@@ -47,10 +51,12 @@ mod triggered;
 mod upkeep;
 mod value;
 
+pub use assets::{AssetDocument, assets};
 pub use cancel::{CancelledRun, ExternalJob, ExternalJobState, cancel, cancel_and_wait};
 pub use clear::{Cleared, Rerun, clear, clear_and_run, would_clear};
 pub use consumers::{ConsumerInput, ConsumerStatus, consumers, seen_event, stored_events};
 pub use error::OpsError;
+pub use events::{AssetEmission, EventDocument, EventQuery, NewAssetEvent, emit, emitted_by, event, events};
 #[cfg(feature = "sqlite")]
 pub use home::Home;
 pub use list::{RunList, RunSummaryDocument, list_runs};

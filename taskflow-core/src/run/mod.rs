@@ -6,6 +6,7 @@
 
 mod admission_wait;
 mod durability;
+mod emission;
 mod entry;
 mod event;
 mod event_payload;
@@ -22,6 +23,7 @@ mod wait_view;
 
 pub use admission_wait::AdmissionWait;
 pub use durability::Durability;
+pub(crate) use emission::Emission;
 pub(crate) use entry::{Entry, Session, ValueRef, WaitRecord, nanos};
 pub use event::Event;
 pub(crate) use event_payload::{EventPayload, Events, RUN_ENDED};

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::invoke::{BoxFuture, Inputs, Produced};
-use super::{TaskContext, TaskOptions, Waiting};
+use super::{Production, TaskContext, TaskOptions, Waiting};
 use crate::base::SourceLocation;
 use crate::value::TypeInfo;
 
@@ -36,6 +36,8 @@ pub struct TaskDef {
     pub isolation: Option<Isolation>,
     /// Whether and how it can wait without holding a slot.
     pub waiting: Waiting,
+    /// The asset that its value is an event of.
+    pub produces: Option<Production>,
     /// The function.
     pub body: Body,
 }
@@ -60,6 +62,7 @@ impl TaskDef {
         kind: Kind::Sync,
         isolation: None,
         waiting: Waiting::Never,
+        produces: None,
         body: Body::Sync(|_, _| Ok(Arc::new(()))),
     };
 

@@ -10,6 +10,9 @@ pub(crate) fn check_task(options: &mut Options, errors: &mut Errors) {
     if let (Some(slots), None) = (&options.pool_slots, &options.pool) {
         errors.at(slots.span, "`pool_slots` has no effect without a pool; add `pool = \"..\"`");
     }
+    if let (Some(on_change), None) = (&options.on_change, &options.produces) {
+        errors.at(on_change.span, "`on_change` has no effect on a task that produces no asset; add `produces = ..`");
+    }
     check_retries(options, errors);
     check_timeouts(options, errors);
     check_pokes(options, errors);

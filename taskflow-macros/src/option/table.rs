@@ -180,6 +180,10 @@ options! {
         also ["priority_weight", "weight"] => priority;
     /// Which states of the upstream tasks let the task run.
     trigger_rule: kind::TriggerRule, [Task, Sensor, TaskDefaults], r#"trigger_rule = "one_failed""# => trigger_rule;
+    /// The asset that the value of the task is an event of.
+    produces: kind::Asset, [Task, Sensor], "produces = ORDERS", also ["outlets", "outlet", "emits", "asset"];
+    /// Whether a value that equals that of the last event is no event.
+    on_change: kind::Flag, [Task, Sensor], "on_change";
     /// The description. Without it, the doc comment.
     doc: kind::Text, [Task, Sensor], r#"doc = "Reads one day.""#;
     /// A cron expression, several of them, a preset or a period.
@@ -276,6 +280,9 @@ fn explanation(name: &str, place: Place) -> Option<&'static str> {
         }
         ("on_skip", Place::Dag) => {
             "only tasks are skipped, not runs; write `default(on_skip = ..)` to set it for all tasks"
+        }
+        ("inlets", Place::Task | Place::Sensor) => {
+            "a DAG consumes an asset by a parameter, and its tasks take that parameter as an argument"
         }
         ("params", Place::Dag) => "the parameters of a DAG are those of its function",
         _ => return None,

@@ -7,7 +7,7 @@ mod schedule;
 mod text;
 mod time;
 
-pub(crate) use code::{Callback, CratePath, Expression, Function, Range, TaskDefaults};
+pub(crate) use code::{Asset, Callback, CratePath, Expression, Function, Range, TaskDefaults};
 pub(crate) use list::{Literals, Texts};
 pub(crate) use number::{Integer, PositiveInteger, Size};
 pub(crate) use schedule::{Catchup, Combine, First, Overlap, Schedule};
