@@ -5,7 +5,7 @@ pub use inventory;
 use std::sync::Arc;
 
 pub use crate::asset::{Asset, AssetEntry, EventOptions};
-use crate::asset::{EventSource, TakesEvents};
+use crate::asset::{EventSource, Partition, TakesEvents};
 use crate::base::BoxError;
 pub use crate::base::SourceLocation;
 pub use crate::dag::{
@@ -252,13 +252,35 @@ impl<T> ParamType<T> {
     }
 }
 
-/// Binds a parameter to the events of an asset.
-pub fn bind_events<T, S>(param: Param<T>, source: &S, options: EventOptions) -> Param<T>
-where
-    S: EventSource,
-    T: TakesEvents<S::Payload, S::Partition>,
-{
-    param.events(source, options)
+/// The source of events, with the types of its events. This function reports a value that is none.
+pub fn event_source<S: EventSource>(source: &S) -> EventsOf<S::Payload, S::Partition> {
+    EventsOf { asset: source.asset(), types: std::marker::PhantomData }
+}
+
+/// See [`event_source`].
+#[derive(Debug)]
+pub struct EventsOf<T, P> {
+    asset: String,
+    types: std::marker::PhantomData<fn() -> (T, P)>,
+}
+
+impl<T: Value, P: Partition> EventSource for EventsOf<T, P> {
+    type Payload = T;
+    type Partition = P;
+
+    fn asset(&self) -> String {
+        self.asset.clone()
+    }
+}
+
+impl<T: Value, P: Partition> EventsOf<T, P> {
+    /// Binds a parameter to the events.
+    pub fn bind<V>(self, param: Param<V>, options: EventOptions) -> Param<V>
+    where
+        V: TakesEvents<T, P> + 'static,
+    {
+        param.events(&self, options)
+    }
 }
 
 /// Whether a type is that of an event parameter: `IS_EVENT` is the inherent constant if it is, and

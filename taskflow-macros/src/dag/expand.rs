@@ -339,26 +339,29 @@ fn definition_of_param(param: &Param, has_intervals: bool, p: &TokenStream) -> T
     let help = param.help.as_ref().map(|help| quote!(.help(#help)));
     let plain = quote!(#p::param_type::<#ty>().named(#name) #default #range #choices #pattern #help);
     let Some(event) = &param.event else {
-        let check = event::names(ty, &event::TYPES).then(|| {
+        let check = (!param.takes_events && event::names(ty, &event::TYPES)).then(|| {
             let message = format!(
                 "the parameter `{name}` takes events: write `#[event(ASSET)]` before it, with an asset or the name of a DAG"
             );
             let p = spans::at(ty.span(), p);
             quote_spanned!(ty.span()=> const _: () = {
+                #[allow(unused_imports)]
                 use #p::PlainParam as _;
                 ::core::assert!(!#p::ParamKind::<#ty>::IS_EVENT, #message);
             };)
         });
         return quote!({ #check #plain.erase() });
     };
-    let source = match &event.source {
-        Source::Dag(path) => quote!(#p::DagEvents::<#path>::new()),
-        Source::Value(value) => value.to_token_stream(),
+    let (source, at) = match &event.source {
+        Source::Dag(path) => (quote!(#p::DagEvents::<#path>::new()), path.span()),
+        Source::Value(value) => (value.to_token_stream(), value.span()),
     };
     let options = event.options.event_options(p);
+    let source_p = spans::at(at, p);
+    let source = quote_spanned!(at=> #source_p::event_source(&#source));
     // Spanned at the type, so that the compiler reports a type that does not fit the asset there.
-    let p = spans::at(ty.span(), p);
-    quote_spanned!(ty.span()=> #p::bind_events::<#ty, _>(#plain, &#source, #options).erase())
+    let bind = quote_spanned!(ty.span()=> bind::<#ty>);
+    quote!(#source.#bind(#plain, #options).erase())
 }
 
 /// Calls the function as written. Makes one output of its result, if that can have several.

@@ -39,6 +39,8 @@ pub(crate) struct Param {
     pub(crate) ty: Type,
     /// Where its events come from, if it is an event parameter.
     pub(crate) event: Option<Event>,
+    /// Whether it has an `#[event(..)]`, even an invalid one.
+    pub(crate) takes_events: bool,
     pub(crate) default: Option<Default>,
     pub(crate) range: Option<Expr>,
     pub(crate) choices: Vec<LitStr>,

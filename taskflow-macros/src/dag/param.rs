@@ -54,7 +54,11 @@ pub(super) fn read<'a>(
             );
             errors.on(&arg.pat, message);
         }
-        let param = param(name, arg, options, event, &docs, others);
+        let mut param = param(name, arg, options, &docs, others);
+        (param.takes_events, param.event) = (has_event, event);
+        if has_event {
+            param.default = None;
+        }
         match &param.default {
             Some(Default::Text(text)) => text::check(&param.ty, text, errors),
             Some(Default::List(_, elements)) => {
@@ -72,14 +76,7 @@ pub(super) fn read<'a>(
     (params, valid)
 }
 
-fn param(
-    name: syn::Ident,
-    arg: &PatType,
-    options: Options,
-    event: Option<Event>,
-    docs: &Attrs,
-    attrs: Vec<syn::Attribute>,
-) -> Param {
+fn param(name: syn::Ident, arg: &PatType, options: Options, docs: &Attrs, attrs: Vec<syn::Attribute>) -> Param {
     let default = options.default.map(|default| match option::ungroup(&default) {
         Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Default::Text(text.clone()),
         Expr::Closure(_) => Default::FromRun(default),
@@ -102,7 +99,8 @@ fn param(
         name,
         binding,
         ty: (*arg.ty).clone(),
-        event,
+        event: None,
+        takes_events: false,
         default,
         range: options.range,
         choices: options.choices.iter().flatten().map(as_text).collect(),
