@@ -42,6 +42,7 @@
 //! - `testing`: the test kit, `taskflow::testing`, for dev-dependencies: virtual time, stubs,
 //!   faults.
 
+pub use taskflow_core::asset::Asset;
 pub use taskflow_core::base::{BoxError, Crash, Date, ErrorKind, Failure, Interval, Result, Timestamp};
 pub use taskflow_core::config::{Config, ConfigError, Connection, Secret};
 pub use taskflow_core::dag::{
@@ -62,6 +63,14 @@ pub use taskflow_macros::{branch, dag, sensor, task};
 /// Tasks that ask people.
 pub mod approval {
     pub use taskflow_core::approval::{Answer, Decision, approve, ask};
+}
+
+/// Assets: named, typed data that tasks produce and DAGs consume.
+pub mod asset {
+    pub use taskflow_core::asset::{
+        Asset, AssetDef, Assets, Day, Event, EventBinding, EventOptions, EventSource, Events, Hour, Latest, Month,
+        Partition, PartitionError, RunPartition, Seen, TakesEvents,
+    };
 }
 
 /// Tables as values, and the crates of Apache Arrow that they are made with (feature `arrow`).
@@ -86,8 +95,8 @@ pub mod engine {
         Subscription, TaskReport, TriggerError, UnknownPool,
     };
     pub use taskflow_core::run::{
-        AdmissionWait, Durability, Event, RunInfo, RunState, RunType, RunView, TaskIndex, TaskState, TaskView,
-        TriggeredBy, WaitView,
+        AdmissionWait, ConsumedEvents, Durability, Event, RunInfo, RunState, RunType, RunView, TaskIndex, TaskState,
+        TaskView, TriggeredBy, TriggeringEvents, WaitView,
     };
 }
 
@@ -133,12 +142,13 @@ pub mod notify {
 /// Operations: what people do with DAGs and runs, each one function.
 pub mod ops {
     pub use taskflow_core::ops::{
-        AttemptStatus, CancelledRun, Checked, Cleared, DEFAULT_GRACE, Draft, ExternalJob, ExternalJobState, Mark,
-        Marked, NextSlot, NextSlots, OpsError, PastSlots, Pruned, Reason, Replayed, Rerun, RunList, RunStatus,
-        RunSummaryDocument, SentEvent, TaskStatus, TriggeredRun, Vacuumed, ValueDocument, cancel, cancel_and_wait,
-        clear, clear_and_run, draft, durability, engine, fail_fast, grace, interrupted, list_runs, mark, next_slots,
-        past_slots, pause, prune, replay, resume, retry, send_event, start, sync_mode, trigger, triggered_runs,
-        unpause, vacuum, value, values, would_clear, would_prune,
+        AssetDocument, AssetEmission, AttemptStatus, CancelledRun, Checked, Cleared, DEFAULT_GRACE, Draft,
+        EventDocument, EventQuery, ExternalJob, ExternalJobState, Mark, Marked, NewAssetEvent, NextSlot, NextSlots,
+        OpsError, PastSlots, Pruned, Reason, Replayed, Rerun, RunList, RunStatus, RunSummaryDocument, SentEvent,
+        TaskStatus, TriggeredRun, Vacuumed, ValueDocument, assets, cancel, cancel_and_wait, clear, clear_and_run,
+        draft, durability, emit, emitted_by, engine, event, events, fail_fast, grace, interrupted, list_runs, mark,
+        next_slots, past_slots, pause, prune, replay, resume, retry, send_event, start, sync_mode, trigger,
+        triggered_runs, unpause, vacuum, value, values, would_clear, would_prune,
     };
     pub use taskflow_core::ops::{
         BackfillFateCount, BackfillOverlap, BackfillPreview, BackfillRun, BackfillStatus, BackfillTotals,
@@ -173,10 +183,11 @@ pub mod schedule {
         SlotRunState, SlotRuns,
     };
     pub use taskflow_core::schedule::{
-        CATCHUP_WINDOW, Calendar, Catchup, Cron, CronError, Crons, Dates, Decision, Every, EveryError, Exceptions,
-        FailedRun, First, GRACE, Note, Overlap, Pause, Recurrence, RecurrenceError, Schedule, ScheduleState, Shift,
-        Situation, Slot, SlotFate, SlotRecord, Span, Step, Timetable, UnknownPolicy, Waits, Zone, ZoneError, step,
-        unpause,
+        CATCHUP_WINDOW, Calendar, Catchup, Combine, Consumer, ConsumerDecision, ConsumerState, ConsumerStep, Cron,
+        CronError, Crons, Dates, Decision, EventInput, EventRun, EventSituation, EventWaits, Every, EveryError,
+        Exceptions, FailedRun, First, GRACE, Note, Overlap, Pause, PendingEvent, Recurrence, RecurrenceError, Schedule,
+        ScheduleState, Shift, Situation, Slot, SlotFate, SlotRecord, Span, Step, Takes, Timetable, UnknownPolicy,
+        Unpause, Waits, Zone, ZoneError, consume, step, unpause, unpause_consumer,
     };
 }
 
@@ -202,11 +213,12 @@ pub mod spark {
 
 /// What `#[task]` registers, and what a running task can reach.
 pub mod tasks {
+    pub use taskflow_core::base::SourceLocation;
     pub use taskflow_core::run::RunType;
     pub use taskflow_core::task::{
-        Abort, Executor, InputDef, Interrupt, IntervalSchedule, Intervals, Isolation, Kind, NoIntervals, ParamsError,
-        RunOf, SensorOptions, SensorPolicy, Setups, SourceLocation, Tally, TaskContext, TaskDef, TaskFn, TaskOptions,
-        TriggerRule, UnknownTriggerRule, Verdict, Waiting, XComError,
+        Abort, EmitError, Executor, InputDef, Interrupt, IntervalSchedule, Intervals, Isolation, Kind, NoIntervals,
+        ParamsError, Production, RunOf, SensorOptions, SensorPolicy, Setups, Tally, TaskContext, TaskDef, TaskFn,
+        TaskOptions, TriggerRule, UnknownTriggerRule, Verdict, Waiting, XComError,
     };
 }
 
@@ -214,7 +226,8 @@ pub mod tasks {
 #[cfg(feature = "testing")]
 pub mod testing {
     pub use taskflow_core::testing::{
-        Outcome, ServiceTest, StubFn, Subject, Target, Test, TestError, check_dags, check_timetable, explore,
+        EmittedEvent, Outcome, ServiceTest, StubFn, Subject, Target, Test, TestError, check_dags, check_timetable,
+        explore,
     };
 }
 
@@ -230,9 +243,10 @@ pub mod value {
 
 /// Everything a DAG file needs: `use taskflow::prelude::*;`
 pub mod prelude {
+    pub use crate::asset::{Event, Events, Latest, Seen};
     pub use crate::{
-        AnyOf, Backoff, Dag, Date, Failure, Mapped, Output, Result, TaskContext, Timestamp, TriggerRule, branch, chain,
-        chain_linear, dag, group, only_if, scope, sensor, task, when,
+        AnyOf, Asset, Backoff, Dag, Date, Failure, Mapped, Output, Result, TaskContext, Timestamp, TriggerRule, branch,
+        chain, chain_linear, dag, group, only_if, scope, sensor, task, when,
     };
 }
 
@@ -304,6 +318,41 @@ macro_rules! pool {
             $crate::__private_0_1_0::PoolEntry($crate::__private_0_1_0::PoolDef { name: $name, slots: $slots })
         }
     };
+}
+
+/// Declares assets: named data that tasks produce and DAGs consume. Each is a constant.
+///
+/// ```
+/// use taskflow::asset::Day;
+/// use taskflow::prelude::*;
+///
+/// taskflow::asset! {
+///     /// The number of orders in the warehouse, by day.
+///     pub ORDERS: Asset<u64, Day> = "warehouse/orders";
+///     RATES: Asset<f64> = "ecb/rates";
+/// }
+/// # assert_eq!(ORDERS.name(), "warehouse/orders");
+/// ```
+///
+/// The name identifies the asset in the store: other programs of the same home may declare it too.
+#[macro_export]
+macro_rules! asset {
+    ($($(#[doc = $doc:expr])* $vis:vis $asset:ident: $ty:ty = $name:expr;)*) => {$(
+        $(#[doc = $doc])*
+        $vis const $asset: $ty = <$ty>::new(
+            $name,
+            ::core::concat!($($doc, "\n",)*),
+            $crate::__private_0_1_0::SourceLocation {
+                file: ::core::file!(),
+                line: ::core::line!(),
+                column: ::core::column!(),
+            },
+        );
+
+        $crate::__private_0_1_0::inventory::submit! {
+            $crate::__private_0_1_0::AssetEntry($asset.def())
+        }
+    )*};
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@
 //! config     variables, connections, secrets and settings
 //! schedule   when DAGs are due: cron, time zones, timetables, slots
 //! run        the data of a run: info, states, entries, views; no behaviour
+//! asset      named data that tasks produce and DAGs consume, and its partitions
 //! task       what `#[task]` registers: options, trigger rules, context
 //! dag        building a graph, and its frozen form, the plan
 //! render     pictures of a plan
@@ -34,6 +35,7 @@
 //! ```
 
 pub mod approval;
+pub mod asset;
 pub mod base;
 pub mod callback;
 pub mod config;

@@ -4,17 +4,20 @@ pub use inventory;
 
 use std::sync::Arc;
 
+pub use crate::asset::{Asset, AssetEntry, EventOptions};
+use crate::asset::{EventSource, Partition, TakesEvents};
 use crate::base::BoxError;
+pub use crate::base::SourceLocation;
 pub use crate::dag::{
-    Arg, Branch, ComposedResult, DagDef, DagEntry, DagFn, DagOptions, Expression, IntoArg, Param, ParamDef, PlanCell,
-    PoolDef, PoolEntry, Registry, ScheduleSource, TaskEntry, add_task, draw_inside,
+    Arg, Branch, ComposedResult, DagDef, DagEntry, DagEvents, DagFn, DagOptions, Expression, IntoArg, Param, ParamDef,
+    PlanCell, PoolDef, PoolEntry, Registry, ScheduleSource, TaskEntry, add_task, draw_inside,
 };
 use crate::dag::{DagInputs, Handle, Output};
 use crate::schedule::{Calendar, Timetable};
-pub use crate::schedule::{Catchup, First, Overlap, Shift};
+pub use crate::schedule::{Catchup, Combine, First, Overlap, Shift};
 pub use crate::task::{
     Backoff, Body, BoxFuture, Callback, Deadline, DeadlineReference, InputDef, Inputs, Intervals, Isolation, Kind,
-    NoIntervals, Produced, SourceLocation, TaskContext, TaskDef, TaskFn, TaskOptions, TriggerRule, Waiting,
+    NoIntervals, Produced, Production, TaskContext, TaskDef, TaskFn, TaskOptions, TriggerRule, Waiting,
 };
 use crate::task::{CallbackResult, Interrupt, JudgedError, Notification, Notifier, Retry};
 use crate::value::AnyValue;
@@ -259,6 +262,64 @@ impl<T> ParamType<T> {
         (self.given)(arg, param)
     }
 }
+
+/// The source of events, with the types of its events. This function reports a value that is none.
+pub fn event_source<S: EventSource>(source: &S) -> EventsOf<S::Payload, S::Partition> {
+    EventsOf { asset: source.asset(), types: std::marker::PhantomData }
+}
+
+/// See [`event_source`].
+#[derive(Debug)]
+pub struct EventsOf<T, P> {
+    asset: String,
+    types: std::marker::PhantomData<fn() -> (T, P)>,
+}
+
+impl<T: Value, P: Partition> EventSource for EventsOf<T, P> {
+    type Payload = T;
+    type Partition = P;
+
+    fn asset(&self) -> String {
+        self.asset.clone()
+    }
+}
+
+impl<T: Value, P: Partition> EventsOf<T, P> {
+    /// Binds a parameter to the events.
+    pub fn bind<V>(self, param: Param<V>, options: EventOptions) -> Param<V>
+    where
+        V: TakesEvents<T, P> + 'static,
+    {
+        param.events(&self, options)
+    }
+}
+
+/// Whether a type is that of an event parameter: `IS_EVENT` is the inherent constant if it is, and
+/// that of [`PlainParam`] if not.
+#[derive(Debug)]
+pub struct ParamKind<T>(std::marker::PhantomData<T>);
+
+/// See [`ParamKind`].
+pub trait PlainParam {
+    /// It is not.
+    const IS_EVENT: bool = false;
+}
+
+impl<T> PlainParam for ParamKind<T> {}
+
+impl<T: IsEvent> ParamKind<T> {
+    /// It is.
+    pub const IS_EVENT: bool = true;
+}
+
+/// The types of event parameters.
+pub trait IsEvent {}
+
+impl<T, P> IsEvent for crate::asset::Event<T, P> {}
+impl<T, P> IsEvent for crate::asset::Events<T, P> {}
+impl<T, P> IsEvent for crate::asset::Latest<T, P> {}
+impl<T, P> IsEvent for crate::asset::Seen<T, P> {}
+impl<T: IsEvent> IsEvent for Option<T> {}
 
 /// The `main` of a DAG binary, and its description of itself.
 #[cfg(feature = "cli")]

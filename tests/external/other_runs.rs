@@ -6,6 +6,7 @@ use std::time::Duration;
 use taskflow::engine::{RunState, TaskState};
 use taskflow::journal::{Journal, RunHistory};
 use taskflow::prelude::*;
+use taskflow::schedule::ScheduleSource;
 use taskflow::sensors::{ExternalRun, external_run};
 use taskflow::{BoxError, Value};
 use taskflow_tests::common::{self, PATIENCE, failure_of, live};
@@ -211,7 +212,7 @@ fn span(ctx: &TaskContext) -> Result<(Timestamp, Timestamp)> {
 fn a_task_of_a_dag_without_intervals_cannot_ask_for_one() {
     let dag = |schedule: Option<&'static str>| {
         let mut options = taskflow::DagOptions::NONE;
-        options.schedule = schedule;
+        options.schedule = schedule.map(ScheduleSource::Text);
         Dag::build_with("spans", options, || span().retries(3)).unwrap()
     };
     common::on_both_drivers(&dag(Some("0 6 * * *")), |report| {

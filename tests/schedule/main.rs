@@ -3,6 +3,8 @@
 mod backfills;
 #[cfg(all(feature = "cli", feature = "sqlite", unix))]
 mod backfills_served;
+mod consumer;
+mod consuming;
 mod daylight_saving;
 mod expressions;
 mod options;

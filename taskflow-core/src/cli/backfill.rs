@@ -132,7 +132,7 @@ fn request(matches: &ArgMatches, dag: &'static DagDef) -> Result<BackfillRequest
         seed: matches.get_one::<u64>("seed").copied().unwrap_or_default(),
         limit: matches.get_one::<u32>("limit").copied().or(dag.options.max_active_runs).unwrap_or(1),
         as_one_run: matches.get_flag("as-one-run"),
-        params: flags::texts(matches, dag.plan().map_err(ops::OpsError::from)?.params()),
+        params: flags::all_texts(matches, dag.plan().map_err(ops::OpsError::from)?.params()),
     })
 }
 

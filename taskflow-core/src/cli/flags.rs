@@ -4,7 +4,7 @@
 //! of ours (`--output`) is `--param-output`. clap keeps the values as text; [`Params::from_text`]
 //! parses them together, so that all mistakes are reported before anything starts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsStr;
 
 use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use crate::dag::{ParamDef, ParamDefault, ParamError, Params};
 use crate::run::RunInfo;
+use crate::value::AnyValue;
 
 /// The flags of these parameters; those that clash with `taken` are renamed.
 pub(super) fn of_params(params: &[ParamDef], taken: &[&str]) -> Vec<Arg> {
@@ -63,6 +64,9 @@ fn is_bool(param: &ParamDef) -> bool {
 /// The type for the person who runs the DAG: without `Option`, because a missing flag is the
 /// missing value, and that of an element for a list.
 fn type_name(param: &ParamDef) -> String {
+    if let Some(event) = &param.event {
+        return format!("last|@N|{}", event.payload.short());
+    }
     let name = param.ty.short();
     let inner = |name: &str| name.strip_suffix('>').and_then(|name| name.split_once('<')).map(|(_, of)| of.to_owned());
     let name = inner(&name).filter(|_| name.starts_with("Option<")).unwrap_or(name);
@@ -82,7 +86,9 @@ fn help(param: &ParamDef) -> String {
     if param.is_list() {
         parts.push("[repeatable]".to_owned());
     }
-    if let Some(default) = param.default_view().filter(|default| *default != ParamDefault::Value(Value::Null)) {
+    if let Some(event) = &param.event {
+        parts.push(format!("[an event of {}: `last`, its number, or its payload]", event.asset));
+    } else if let Some(default) = param.default_view().filter(|default| *default != ParamDefault::Value(Value::Null)) {
         parts.push(format!("[default: {default}]"));
     }
     if let Some(range) = param.range_text {
@@ -94,23 +100,29 @@ fn help(param: &ParamDef) -> String {
     parts.join(" ")
 }
 
+/// The texts of a flag, if it was given.
+pub(super) fn texts<'m>(matches: &'m ArgMatches, param: &ParamDef) -> Option<Vec<&'m str>> {
+    Some(matches.get_many::<String>(&id_of(param))?.map(String::as_str).collect())
+}
+
 /// The values for a run, and the given flags as text, for printing the command again.
+///
+/// `known` holds values that were not given as text: those of stored events.
 pub(super) fn read(
     matches: &ArgMatches,
     params: &[ParamDef],
     taken: &[&str],
     run: &RunInfo,
+    known: &HashMap<&'static str, AnyValue>,
 ) -> Result<(Params, Vec<String>), Vec<String>> {
-    let texts = |param: &ParamDef| {
-        matches.get_many::<String>(&id_of(param)).map(|texts| texts.map(String::as_str).collect::<Vec<_>>())
-    };
+    let texts = |param: &ParamDef| texts(matches, param);
     let names = names(params, taken);
     let flags = |(param, name): (&ParamDef, &String)| {
         let flag = |text: &str| format!("--{name}={text}");
         texts(param).into_iter().flatten().map(flag).collect::<Vec<_>>()
     };
     let given = params.iter().zip(&names).flat_map(flags).collect();
-    let values = Params::from_text(params, run, texts).map_err(|errors| {
+    let values = Params::from_text(params, run, known, texts).map_err(|errors| {
         let named = |error: &ParamError| params.iter().position(|param| param.name == error.param);
         let flag = |error: &ParamError| named(error).map_or(error.param, |place| &*names[place]).to_owned();
         errors.iter().map(|error| describe(&flag(error), error)).collect::<Vec<_>>()
@@ -119,10 +131,10 @@ pub(super) fn read(
 }
 
 /// The texts of the flags that were given, by the name of their parameter.
-pub(super) fn texts(matches: &ArgMatches, params: &[ParamDef]) -> BTreeMap<String, Vec<String>> {
+pub(super) fn all_texts(matches: &ArgMatches, params: &[ParamDef]) -> BTreeMap<String, Vec<String>> {
     let given = params.iter().filter_map(|param| {
-        let texts = matches.get_many::<String>(&id_of(param))?;
-        Some((param.name.to_owned(), texts.cloned().collect()))
+        let texts = texts(matches, param)?;
+        Some((param.name.to_owned(), texts.into_iter().map(str::to_owned).collect()))
     });
     given.collect()
 }

@@ -11,6 +11,7 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("Reading runs", &["runs", "status", "explain", "values", "logs"]),
     ("Acting on runs", &["resume", "retry", "clear", "mark", "release", "cancel", "replay"]),
     ("Schedules", &["serve", "next", "slots", "pause", "unpause", "backfill", "backfills"]),
+    ("Assets", &["emit", "events", "assets", "consumers"]),
     ("Other", &["config", "db", "completions"]),
 ];
 

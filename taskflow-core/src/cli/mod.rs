@@ -7,7 +7,8 @@
 //!   configuration.
 //! - `runs`, `status`, `explain`, `values`, `logs`: verbs that read stored runs. `resume`, `retry`,
 //!   `clear`, `mark`, `release`, `cancel`, `replay`: verbs that change or run them. `serve`,
-//!   `schedules`, `backfills`: the service, and the verbs about schedules and backfills. `db`: upkeep.
+//!   `schedules`, `backfills`: the service, and the verbs about schedules and backfills. `events`:
+//!   the verbs about assets. `db`: upkeep.
 //!   All of these need the feature `sqlite`.
 //! - `setup`: the configuration of a call. `home`: the directory of runs. `run_args`: arguments
 //!   that select a run.
@@ -51,9 +52,13 @@ mod clear;
 mod completions;
 mod config;
 #[cfg(feature = "sqlite")]
+mod consumers;
+#[cfg(feature = "sqlite")]
 mod db;
 mod drive;
 mod error;
+#[cfg(feature = "sqlite")]
+mod events;
 #[cfg(feature = "sqlite")]
 mod explain;
 mod fit;
@@ -195,6 +200,10 @@ fn history() -> Vec<clap::Command> {
         schedules::pause_command(),
         schedules::unpause_command(),
         backfills::command(),
+        events::emit_command(),
+        events::events_command(),
+        events::assets_command(),
+        consumers::command(),
         db::command(),
     ]
 }
@@ -222,6 +231,10 @@ fn about_runs(verb: &str, matches: &ArgMatches, terminal: &Terminal) -> Result<E
         "pause" => schedules::pause(matches, &home, terminal),
         "unpause" => schedules::unpause(matches, &home, terminal),
         "backfills" => backfills::backfills(matches, &home, terminal),
+        "emit" => events::emit(matches, &home, terminal),
+        "events" => events::events(matches, &home, terminal),
+        "assets" => events::assets(matches, &home, terminal),
+        "consumers" => consumers::consumers(matches, &home, terminal),
         "db" => db::db(matches, &home, terminal),
         _ => unreachable!("clap knows no other verb"),
     }

@@ -5,6 +5,9 @@
 //! 2. Opens the journal, unless the run is ephemeral.
 //! 3. [Runs](super::drive) the DAG to its end.
 
+#[cfg(not(feature = "sqlite"))]
+use std::collections::HashMap;
+
 use clap::ArgMatches;
 
 use super::choose::Dags;
@@ -27,7 +30,7 @@ use crate::run::Durability;
 pub(super) fn run(matches: &ArgMatches, dags: &Dags, terminal: &Terminal) -> Result<Exit, CliError> {
     let (dag, matches) = dags.of(matches)?;
     let config = setup::load(matches)?;
-    let (draft, given) = draft(matches, dag, &config)?;
+    let (draft, given) = draft(matches, dag, &config, terminal)?;
     let flags = RunFlags::read(matches);
     #[cfg(feature = "sqlite")]
     if let Some((home, journal)) = journal(matches, &config, terminal)? {
@@ -56,10 +59,20 @@ pub(super) fn run(matches: &ArgMatches, dags: &Dags, terminal: &Terminal) -> Res
 }
 
 /// The run with its parameters and options, checked, and the flags that gave the parameters.
-fn draft(matches: &ArgMatches, dag: &'static DagDef, config: &Config) -> Result<(Draft, Vec<String>), CliError> {
+fn draft(
+    matches: &ArgMatches,
+    dag: &'static DagDef,
+    config: &Config,
+    terminal: &Terminal,
+) -> Result<(Draft, Vec<String>), CliError> {
     let draft = moment::draft(matches, dag)?;
+    let params = draft.plan().params();
+    #[cfg(feature = "sqlite")]
+    let events = super::consumers::stored_events(matches, params, config, terminal)?;
+    #[cfg(not(feature = "sqlite"))]
+    let (events, _) = (HashMap::new(), terminal);
     let (params, given) =
-        flags::read(matches, draft.plan().params(), &args::taken(), draft.info()).map_err(CliError::Usage)?;
+        flags::read(matches, params, &args::taken(), draft.info(), &events).map_err(CliError::Usage)?;
     let named = |flag| matches.get_one::<String>(flag);
     let mut draft = match (named("only"), named("from")) {
         (Some(task), _) => draft.only(task)?,

@@ -12,7 +12,7 @@ use crate::base::Timestamp;
 use crate::dag::DagDef;
 use crate::journal::Journal;
 use crate::ops::{self, NextSlots, PastSlots};
-use crate::schedule::{Catchup, Pause, Zone};
+use crate::schedule::{Catchup, Pause, Unpause, Zone};
 
 fn dag() -> Arg {
     Arg::new("dag").value_name("DAG").help("Id of the DAG; may be omitted if there is only one")
@@ -33,19 +33,22 @@ pub(super) fn next_command() -> Command {
 }
 
 pub(super) fn slots_command() -> Command {
-    Command::new("slots").about("List the last slots of a DAG: their runs, or why there is none").arg(dag()).arg(
-        Arg::new("limit")
-            .long("limit")
-            .value_name("N")
-            .value_parser(value_parser!(u32).range(1..))
-            .help("Show at most N entries [default: 20]"),
-    )
+    Command::new("slots")
+        .about("List the last slots and events of a DAG: their runs, or why there is none")
+        .arg(dag())
+        .arg(
+            Arg::new("limit")
+                .long("limit")
+                .value_name("N")
+                .value_parser(value_parser!(u32).range(1..))
+                .help("Show at most N entries [default: 20]"),
+        )
 }
 
 pub(super) fn pause_command() -> Command {
     Command::new("pause")
-        .about("Pause the schedule of a DAG")
-        .after_help("Runs that are active go on, and `run` starts runs as before.")
+        .about("Pause the schedule and the events of a DAG")
+        .after_help("Runs that are active go on, `run` starts runs as before, and events stay pending.")
         .arg(dag())
         .arg(run_args::reason().help("Reason, stored with the pause"))
         .arg(run_args::by().help("Who pauses it [default: the account]"))
@@ -59,14 +62,28 @@ pub(super) fn pause_command() -> Command {
 }
 
 pub(super) fn unpause_command() -> Command {
-    Command::new("unpause").about("Unpause the schedule of a DAG").arg(dag()).arg(
-        Arg::new("catchup")
-            .long("catchup")
-            .value_name("WHICH")
-            .value_parser(["none", "last", "all"])
-            .hide_possible_values(true)
-            .help("Of the slots that passed during the pause, run `none`, the `last` one or `all` [default: none]"),
-    )
+    Command::new("unpause")
+        .about("Unpause the schedule and the events of a DAG")
+        .arg(dag())
+        .arg(
+            Arg::new("catchup")
+                .long("catchup")
+                .value_name("WHICH")
+                .value_parser(["none", "last", "all"])
+                .hide_possible_values(true)
+                .help("Of the slots that passed during the pause, run `none`, the `last` one or `all` [default: none]"),
+        )
+        .arg(
+            Arg::new("events")
+                .long("events")
+                .value_name("WHICH")
+                .value_parser(["all", "newest", "skip"])
+                .hide_possible_values(true)
+                .help(
+                    "Of the events that are pending, consume `all`, the `newest` of each asset, or `skip` them \
+                     [default: all]",
+                ),
+        )
 }
 
 fn chosen(matches: &ArgMatches) -> Result<&'static DagDef, CliError> {
@@ -220,12 +237,21 @@ pub(super) fn unpause(matches: &ArgMatches, home: &Home, terminal: &Terminal) ->
     let dag = chosen(matches)?;
     let journal = home.create_journal(crate::store::SyncMode::Full)?;
     let catchup = matches.get_one::<String>("catchup").and_then(|name| name.parse().ok()).unwrap_or(Catchup::None);
-    let records = home.wait(ops::unpause(&journal, dag, catchup))?;
+    let events = match matches.get_one::<String>("events").map(String::as_str) {
+        Some("newest") => Unpause::Newest,
+        Some("skip") => Unpause::Skip,
+        _ => Unpause::All,
+    };
+    let records = home.wait(ops::unpause(&journal, dag, catchup, events))?;
     if args::wants_json(matches) {
         return run_args::print_json(&records, terminal);
     }
     terminal.note(&format!("`{}` is unpaused", dag.id));
-    for PastSlots { count, fate, .. } in &records {
+    for PastSlots { count, fate, reason, .. } in &records {
+        if reason.starts_with("event") {
+            terminal.note(&format!("{fate}: {reason}"));
+            continue;
+        }
         let slots = format::count(usize::try_from(*count).unwrap_or(usize::MAX), "slot");
         let rest = if catchup == Catchup::None { "; --catchup last or all would have run them" } else { "" };
         terminal.note(&format!("{slots} passed during the pause: {fate}{rest}"));

@@ -11,7 +11,7 @@ use super::{drive, format, run_args};
 use crate::base::Timestamp;
 use crate::dag::DagDef;
 use crate::ops;
-use crate::run::{RunState, RunType};
+use crate::run::{ConsumedEvents, RunInfo, RunState, RunType};
 use crate::schedule::{Note, SlotRecord};
 use crate::service::{Service, ServiceEvent, ServiceOptions};
 
@@ -99,21 +99,29 @@ fn report(event: &ServiceEvent, quiet: bool, home: &str, terminal: &Terminal) {
         }
     };
     match event {
-        ServiceEvent::Ready { dags, schedules, .. } => {
+        ServiceEvent::Ready { dags, schedules, consumers, .. } => {
             notify_systemd("READY=1");
             let (dags, schedules) = (format::count(*dags, "DAG"), format::count(*schedules, "schedule"));
-            line(format!("serving {dags} with {schedules}; home {home}"));
+            let consumers = match consumers {
+                0 => String::new(),
+                count => format!(" and {}", format::count(*count, "consumer of events")),
+            };
+            line(format!("serving {dags} with {schedules}{consumers}; home {home}"));
         }
         ServiceEvent::Unserved { dag, reason, .. } => {
             terminal.error(&format!("the schedule of `{dag}` is not served: {reason}"));
         }
         // Its run starts at once, or its refusal says why not.
         ServiceEvent::Due { .. } => {}
+        ServiceEvent::Paused { dag, reason, .. } => {
+            terminal.error(&format!("`{dag}` was paused, and its events stay pending: {reason}"));
+        }
         ServiceEvent::Started { run, resumed, .. } => {
             let verb = if *resumed { "resumed" } else { "started" };
             let about = match run.info.run_type {
                 RunType::Scheduled => format!(" (slot {})", format::moment(run.info.logical_date)),
                 RunType::Backfill => format!(" (backfill, slot {})", format::moment(run.info.logical_date)),
+                RunType::Event => format!(" ({})", events_of(&run.info)),
                 _ => String::new(),
             };
             line(format!("run {} of {} {verb}{about}", run.number, run.info.dag_id));
@@ -136,6 +144,16 @@ fn report(event: &ServiceEvent, quiet: bool, home: &str, terminal: &Terminal) {
         }
         ServiceEvent::Trouble { error, .. } => terminal.error(error),
     }
+}
+
+/// `event 12 of warehouse/orders; events 3 to 7 of ecb/rates`
+fn events_of(run: &RunInfo) -> String {
+    let consumed = run.triggering_events.as_ref().map_or(&[][..], |events| &events.consumed);
+    let of = |ConsumedEvents { asset, first, last, count, .. }: &ConsumedEvents| match count {
+        1 => format!("event {first} of {asset}"),
+        _ => format!("events {first} to {last} of {asset}"),
+    };
+    consumed.iter().map(of).collect::<Vec<_>>().join("; ")
 }
 
 /// `71 slots missed, 28 Nov 12:00 to 1 Dec 10:00: no service was running`

@@ -13,7 +13,7 @@ use super::{args, fit, format, run_args, runs, waits};
 use crate::base::Timestamp;
 use crate::base::text::one_line;
 use crate::journal::{AttemptHistory, Delivery, Edit, RunHistory, TaskHistory, WaitHistory};
-use crate::ops::{self, RunStatus, TriggeredRun};
+use crate::ops::{self, EventDocument, RunStatus, TriggeredRun};
 use crate::run::{RunState, TaskState, TriggeredBy};
 
 /// More tasks are shown with `--all` only.
@@ -30,13 +30,16 @@ pub(super) fn status(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> 
     let journal = home.journal()?;
     let history = home.wait(journal.history(run_args::run_name(matches)))?;
     let triggered = home.wait(ops::triggered_runs(&journal, &history))?;
+    let events = home.wait(ops::emitted_by(&journal, &history))?;
     if args::wants_json(matches) {
-        return run_args::print_json(&RunStatus::of(&history).with_triggered(triggered), terminal);
+        let status = RunStatus::of(&history).with_triggered(triggered).with_events(events);
+        return run_args::print_json(&status, terminal);
     }
     let shown = rows(&history, matches.get_flag("all"));
     let hidden = taking_part(&history) - shown.len();
     let mut text = fit::prose(&header(&history, terminal.paint_stdout()), terminal.width_stdout(), 4);
     text += &tree(&triggered, 2, terminal.paint_stdout());
+    text += &emitted(&events, matches.get_flag("all"), terminal.paint_stdout());
     if !shown.is_empty() {
         text += "\n";
         text += &table(&history, &shown, terminal);
@@ -255,6 +258,22 @@ fn tree(triggered: &[TriggeredRun], indent: usize, paint: Paint) -> String {
         let what = paint.faint("triggered");
         text += &format!("{}{what} run {number} of {dag_id} by `{task_id}`: {state}\n", " ".repeat(indent));
         text += &tree(triggered, indent + 2, paint);
+    }
+    text
+}
+
+/// The events of assets, a line each; of many, the first unless all are wanted.
+fn emitted(events: &[EventDocument], all: bool, paint: Paint) -> String {
+    let line = |event: &EventDocument| {
+        let (number, asset) = (event.number, one_line(&event.asset));
+        let partition = event.partition.as_ref().map(|partition| format!(" {}", one_line(partition)));
+        let (partition, task) = (partition.unwrap_or_default(), one_line(event.task.as_deref().unwrap_or_default()));
+        format!("  {} event {number} of {asset}{partition} by `{task}`\n", paint.faint("emitted"))
+    };
+    let shown = if all { events.len() } else { events.len().min(ROWS) };
+    let mut text: String = events[..shown].iter().map(line).collect();
+    if shown < events.len() {
+        text += &format!("  and {} more events; --all shows them\n", events.len() - shown);
     }
     text
 }

@@ -6,7 +6,7 @@ use super::choose::Dags;
 use super::error::{CliError, Exit};
 use super::home::Home;
 use super::terminal::Terminal;
-use super::{args, flags, moment, run_args, schedules, setup};
+use super::{args, consumers, flags, moment, run_args, schedules, setup};
 use crate::ops::{self, RunSummaryDocument};
 use crate::store::SyncMode;
 
@@ -14,8 +14,9 @@ pub(super) fn trigger(matches: &ArgMatches, dags: &Dags, terminal: &Terminal) ->
     let (dag, matches) = dags.of(matches)?;
     let config = setup::load(matches)?;
     let draft = moment::draft(matches, dag)?;
-    let (params, _) =
-        flags::read(matches, draft.plan().params(), &args::taken(), draft.info()).map_err(CliError::Usage)?;
+    let params = draft.plan().params();
+    let events = consumers::stored_events(matches, params, &config, terminal)?;
+    let (params, _) = flags::read(matches, params, &args::taken(), draft.info(), &events).map_err(CliError::Usage)?;
     let home = Home::of(matches, config, terminal)?;
     let journal = home.create_journal(SyncMode::Full)?;
     let run = home.wait(ops::trigger(draft.params(params), &journal))?;

@@ -11,7 +11,8 @@ use super::options::DagOptions;
 use super::output::Output;
 use super::param::ParamDef;
 use super::plan::{Plan, Source};
-use crate::task::SourceLocation;
+use crate::asset::EventSource;
+use crate::base::SourceLocation;
 use crate::value::{TypeInfo, Value};
 
 /// The definition of a `#[dag]` function; the attribute generates one static per function.
@@ -59,6 +60,35 @@ pub trait DagFn {
 
     /// The definition of the DAG.
     fn definition() -> &'static DagDef;
+}
+
+/// The results of the runs of a DAG, as an asset whose name is `dag:` and the id of the DAG.
+pub struct DagEvents<D>(PhantomData<fn() -> D>);
+
+impl<D> DagEvents<D> {
+    /// The results of the DAG.
+    #[expect(clippy::new_without_default, reason = "generated code names it, and nothing else makes one")]
+    pub const fn new() -> Self {
+        DagEvents(PhantomData)
+    }
+}
+
+impl<D: DagFn> EventSource for DagEvents<D>
+where
+    D::Result: Value,
+{
+    type Payload = D::Result;
+    type Partition = ();
+
+    fn asset(&self) -> String {
+        crate::asset::of_dag(D::definition().id)
+    }
+}
+
+impl<D> fmt::Debug for DagEvents<D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DagEvents")
+    }
 }
 
 /// The handles of a DAG's parameters, in order.

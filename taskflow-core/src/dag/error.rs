@@ -2,8 +2,8 @@
 
 use std::fmt;
 
+use crate::base::SourceLocation;
 use crate::base::{ErrorKind, nearest};
-use crate::task::SourceLocation;
 
 /// One error of a DAG, with the task and the location it concerns.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

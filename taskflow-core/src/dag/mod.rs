@@ -51,7 +51,7 @@ pub use branch::{Arm, Branch, InArm, When, only_if, when};
 pub(crate) use builder::report as report_mistake;
 pub use builder::{Handle, add_task};
 pub(crate) use builder::{add_named, index};
-pub use def::{Dag, DagDef, DagFn, DagInputs, PlanCell};
+pub use def::{Dag, DagDef, DagEvents, DagFn, DagInputs, PlanCell};
 pub use each::{EachResult, Mapped};
 pub use error::{BuildError, BuildErrors};
 pub use explicit::DagBuilder;

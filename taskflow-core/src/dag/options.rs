@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::schedule_source::{Expression, ScheduleSource};
-use crate::schedule::{Calendar, Catchup, First, Overlap, Shift};
+use crate::schedule::{Calendar, Catchup, Combine, First, Overlap, Shift};
 use crate::task::{Callbacks, Deadline, RetryPolicy, TaskOptions};
 
 /// The table of the options of a DAG. Each row is one option:
@@ -66,6 +66,11 @@ macro_rules! dag_options {
             except: Option<Expression<dyn Calendar>> = None, hash(if_some), show(name);
             /// Where slots on these days go. Default: they are left out.
             shift: Option<Shift> = None, hash(if_some), show(name);
+            /// Whether a slot of the schedule and events start a run only together. Default: they
+            /// do.
+            events: Option<Combine> = None, hash(never), show(name);
+            /// How long a slot waits for events. Default: until they are there.
+            wait: Option<Duration> = None, hash(never), show(duration);
             /// Whether the schedule of a new DAG is paused until somebody unpauses it.
             paused: bool = false, hash(never), show(switch);
             /// How many runs of the schedule fail in a row before the DAG is paused. Default: it is

@@ -1,12 +1,15 @@
 //! Typed parameters of a DAG.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::ops::RangeBounds;
 use std::sync::Arc;
 
 use super::text;
+use crate::asset::{Event, EventBinding, EventOptions, EventSource, Partition, TakesEvents};
 use crate::base::{ErrorKind, Timestamp, catch};
 use crate::run::RunInfo;
+use crate::schedule::Takes;
 use crate::task::RunOf;
 use crate::value::{AnyValue, TypeInfo, Value};
 
@@ -32,6 +35,8 @@ pub struct ParamDef {
     pub choices: &'static [&'static str],
     /// The regular expression its text must match.
     pub pattern: Option<&'static str>,
+    /// The asset whose events it takes, if it is an event parameter.
+    pub event: Option<EventBinding>,
     default: Option<DefaultFn>,
     /// Whether the default depends on the run.
     default_is_from_run: bool,
@@ -77,6 +82,7 @@ impl<T: Value> Param<T> {
             range_text: None,
             choices: &[],
             pattern: None,
+            event: None,
             default: None,
             default_is_from_run: false,
             in_range: None,
@@ -164,10 +170,54 @@ impl<T: 'static> Param<T> {
         self
     }
 
+    /// Takes the events of an asset. Text is the payload as JSON, for a run that is started by
+    /// hand.
+    #[must_use]
+    pub fn events<S: EventSource>(mut self, source: &S, options: EventOptions) -> Self
+    where
+        T: TakesEvents<S::Payload, S::Partition>,
+    {
+        self.def.event = Some(EventBinding::of::<T, S>(source, options));
+        self.def.parse = |texts| {
+            let events = texts.iter().map(|text| by_hand::<S::Payload, S::Partition>(text));
+            let events: Vec<_> = events.collect::<Result<_, _>>()?;
+            let count = events.len();
+            let value = T::of_events(events).ok_or_else(|| format!("it takes one event, not {count}"))?;
+            Ok(Arc::new(value) as AnyValue)
+        };
+        if !T::is_required() {
+            self.def.default = Some(Arc::new(|_| {
+                let absent = T::of_events(Vec::new()).ok_or("an optional event parameter is absent without events")?;
+                Ok(Arc::new(absent) as AnyValue)
+            }));
+        }
+        self
+    }
+
     /// The parameter without its type.
     pub fn erase(self) -> ParamDef {
         self.def
     }
+}
+
+/// Reads an event that is not stored: its payload or, for an asset with partitions, an object with
+/// the partition and the payload.
+fn by_hand<T: Value, P: Partition>(text: &str) -> Result<Event<T, P>, String> {
+    #[derive(serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct ByHand<T, P> {
+        partition: P,
+        value: T,
+    }
+
+    if P::NAME.is_none() {
+        let partition = P::from_key(None).map_err(|error| error.to_string())?;
+        return Ok(Event::of_partition(partition, text::parse::<T>(&[text])?));
+    }
+    let ByHand { partition, value } = serde_json::from_str(text).map_err(|error| {
+        format!("write `last`, `@` and the number of an event, or {{\"partition\": .., \"value\": ..}} ({error})")
+    })?;
+    Ok(Event::of_partition(partition, value))
 }
 
 /// A range of values of type `T`: `1..`, `0..=600`, `-1.0..1.0`.
@@ -216,6 +266,9 @@ impl ParamDef {
 
     /// Whether the type is a list or a set, so that its flag may be given several times.
     pub fn is_list(&self) -> bool {
+        if let Some(event) = &self.event {
+            return matches!(event.takes, Takes::All { .. });
+        }
         text::is_list(self.ty.path())
     }
 
@@ -324,6 +377,11 @@ impl ParamDef {
         {
             mistakes.push(format!("the pattern `{pattern}` is not a valid regular expression: {error}"));
         }
+        if let Some(EventBinding { takes, options: EventOptions { max: Some(_), .. }, .. }) = &self.event
+            && !matches!(takes, Takes::All { .. })
+        {
+            mistakes.push(format!("`max` limits how many events `Events` takes, and its type is {}", self.ty.short()));
+        }
         // A default computed from the run may be allowed for some runs only; it is checked at each
         // start.
         if !self.default_is_from_run && mistakes.is_empty() {
@@ -370,6 +428,7 @@ impl fmt::Debug for ParamDef {
             .field("range", &self.range_text)
             .field("choices", &self.choices)
             .field("pattern", &self.pattern)
+            .field("event", &self.event)
             .finish_non_exhaustive()
     }
 }
@@ -390,20 +449,22 @@ impl Params {
         self.0.push(value);
     }
 
-    /// The values for a run: parsed from the texts that `given` returns, or else the default.
+    /// The values for a run: those that are known by the names of their parameters, those parsed
+    /// from the texts that `given` returns, or else the default.
     ///
     /// # Errors
     ///
     /// All values that are not allowed, and all parameters with neither a text nor a default.
-    #[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "the command line is what uses it"))]
     pub(crate) fn from_text<'a>(
         defs: &[ParamDef],
         run: &RunInfo,
+        known: &HashMap<&'static str, AnyValue>,
         given: impl Fn(&ParamDef) -> Option<Vec<&'a str>>,
     ) -> Result<Self, Vec<ParamError>> {
-        let value = |def: &ParamDef| match given(def) {
-            Some(texts) => def.parse_all(&texts),
-            None => def.value_of_default(run),
+        let value = |def: &ParamDef| match (known.get(def.name), given(def)) {
+            (Some(value), _) => Ok(value.clone()),
+            (None, Some(texts)) => def.parse_all(&texts),
+            (None, None) => def.value_of_default(run),
         };
         let (mut values, mut errors) = (Vec::with_capacity(defs.len()), Vec::new());
         for def in defs {

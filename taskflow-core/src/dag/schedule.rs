@@ -3,11 +3,14 @@
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
+use super::def::DagDef;
 use super::options::DagOptions;
 use super::schedule_source::ScheduleSource;
 use crate::base::{Date, Interval, Timestamp, catch, install_hook};
 use crate::run::RunInfo;
-use crate::schedule::{Exceptions, Recurrence, RecurrenceError, Schedule, SlotRange, Zone, ZoneError};
+use crate::schedule::{
+    Consumer, EventInput, Exceptions, Recurrence, RecurrenceError, Schedule, SlotRange, Zone, ZoneError,
+};
 
 /// The options of a DAG describe no schedule. The macro reports the same while a program compiles.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -25,6 +28,36 @@ pub enum ScheduleError {
     /// A timetable or a calendar of the program panicked.
     #[error("the timetable {0}")]
     Panicked(String),
+    /// The event parameters contradict each other or the schedule.
+    #[error("{0}")]
+    Events(String),
+}
+
+impl DagDef {
+    /// What starts the runs of the DAG if it has event parameters; `None` if it has none.
+    ///
+    /// # Errors
+    ///
+    /// When an option of the schedule is not valid, or the parameters contradict each other.
+    pub fn consumer(&self) -> Result<Option<Consumer>, ScheduleError> {
+        let params = (self.params)();
+        let inputs = params.iter().filter_map(|param| Some(param.event.as_ref()?.input(param.name)));
+        let inputs: Vec<EventInput> = inputs.collect();
+        if inputs.is_empty() {
+            return Ok(None);
+        }
+        let options = &self.options;
+        let mut consumer = Consumer::new(inputs);
+        consumer.schedule = options.schedule(self.id)?;
+        consumer.combine = options.events.unwrap_or_default();
+        consumer.wait = options.wait;
+        let default = consumer.schedule.as_ref().map_or(1, |schedule| schedule.max_active_runs);
+        consumer.max_active_runs = options.max_active_runs.unwrap_or(default);
+        match consumer.mistake() {
+            Some(mistake) => Err(ScheduleError::Events(mistake)),
+            None => Ok(Some(consumer)),
+        }
+    }
 }
 
 impl DagOptions {

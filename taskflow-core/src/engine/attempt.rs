@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use tracing::Span;
 use tracing::level_filters::LevelFilter;
 
+use super::emissions::{Emits, emits};
 use super::live_host::LiveHost;
 use super::run_shared::RunShared;
 use super::values::Gathered;
@@ -70,8 +71,8 @@ pub(crate) struct Done {
     pub(crate) outcome: Outcome<Returned>,
 }
 
-/// The value of a success. Boxes keep it small: it is moved a few times, and most runs need
-/// neither.
+/// The value of a success. Boxes keep it small: it is moved a few times, and most runs need none
+/// of them.
 #[derive(Debug)]
 pub(crate) struct Returned {
     pub(crate) value: AnyValue,
@@ -79,6 +80,8 @@ pub(crate) struct Returned {
     pub(crate) stored: Option<Box<Stored>>,
     /// The elements of the value, if the task is an expand node.
     pub(crate) elements: Option<Box<Elements>>,
+    /// What the success emits.
+    pub(crate) emits: Option<Box<Emits>>,
 }
 
 impl Done {
@@ -236,13 +239,18 @@ pub(crate) fn store(run: &RunShared, task: &Instance, outcome: Outcome) -> Outco
     {
         return expanded(run, mapping, value, None);
     }
-    let Some(recorder) = &run.recorder else { return Outcome::Success(unstored(value)) };
+    let Some(recorder) = &run.recorder else {
+        if run.has_products {
+            return returned(run, task, value, Ok(None));
+        }
+        return Outcome::Success(unstored(value));
+    };
     let (id, ty) = (task.id(&run.plan), run.plan.def(task.node).output);
     let stored = catch(|| match recorder.encode(id, ty, &value)? {
         Encoded::Inline(bytes) => Ok(Stored::Inline(bytes)),
         Encoded::Large(bytes) => recorder.spill(id, &bytes),
     });
-    match (returned(value, stored.and_then(std::convert::identity)), expands) {
+    match (returned(run, task, value, stored.and_then(std::convert::identity).map(Some)), expands) {
         (Outcome::Success(Returned { value, stored, .. }), Some(mapping)) => expanded(run, mapping, value, stored),
         (outcome, _) => outcome,
     }
@@ -254,7 +262,12 @@ pub(crate) async fn store_async(run: &Arc<RunShared>, task: &Instance, outcome: 
         Outcome::Success(value) => value,
         other => return other.map(unstored),
     };
-    let Some(recorder) = &run.recorder else { return Outcome::Success(unstored(value)) };
+    let Some(recorder) = &run.recorder else {
+        if run.has_products {
+            return returned(run, task, value, Ok(None));
+        }
+        return Outcome::Success(unstored(value));
+    };
     let (id, ty) = (task.id(&run.plan), run.plan.def(task.node).output);
     let stored = match catch(|| recorder.encode(id, ty, &value)).and_then(std::convert::identity) {
         Ok(Encoded::Inline(bytes)) => Ok(Stored::Inline(bytes)),
@@ -267,16 +280,24 @@ pub(crate) async fn store_async(run: &Arc<RunShared>, task: &Instance, outcome: 
         }
         Err(failure) => Err(failure),
     };
-    returned(value, stored)
+    returned(run, task, value, stored.map(Some))
 }
 
 fn unstored(value: AnyValue) -> Returned {
-    Returned { value, stored: None, elements: None }
+    Returned { value, stored: None, elements: None, emits: None }
 }
 
-fn returned(value: AnyValue, stored: Result<Stored, Failure>) -> Outcome<Returned> {
-    match stored {
-        Ok(stored) => Outcome::Success(Returned { value, stored: Some(Box::new(stored)), elements: None }),
+fn returned(
+    run: &RunShared,
+    task: &Instance,
+    value: AnyValue,
+    stored: Result<Option<Stored>, Failure>,
+) -> Outcome<Returned> {
+    let emitted = stored.and_then(|stored| Ok((emits(run, task, &value, stored.as_ref())?, stored)));
+    match emitted {
+        Ok((emits, stored)) => {
+            Outcome::Success(Returned { value, stored: stored.map(Box::new), elements: None, emits })
+        }
         Err(failure) => {
             drop_quietly(value);
             masked(failure.into())
@@ -307,5 +328,10 @@ fn expanded(run: &RunShared, mapping: MappingIndex, list: AnyValue, stored: Opti
         }
     };
     let count = u32::try_from((mapping.split.len)(&list)).unwrap_or(u32::MAX);
-    Outcome::Success(Returned { value: list, stored, elements: Some(Box::new(Elements { count, labels })) })
+    Outcome::Success(Returned {
+        value: list,
+        stored,
+        elements: Some(Box::new(Elements { count, labels })),
+        emits: None,
+    })
 }

@@ -9,11 +9,13 @@ use tokio::sync::oneshot;
 use super::attempt::StartPermit;
 use super::live_follower::ChangedTasks;
 use super::observer::{Streams, Subscription};
+use super::recorder::Attached;
 use super::run::Run;
 use crate::base::Timestamp;
 use crate::callback::PendingCallback;
+use crate::dag::NodeIndex;
 use crate::machine::{Command, Input};
-use crate::run::{RunState, Stored, TaskIndex};
+use crate::run::{Emission, RunState, Stored, TaskIndex, TaskState};
 
 /// A run that has not started.
 #[derive(Debug)]
@@ -49,6 +51,8 @@ pub(crate) struct Held {
     pub(super) task_states: VecDeque<(u64, oneshot::Sender<()>)>,
     /// Set until the run starts: it may have to wait for its admission.
     pub(super) unstarted: Option<Unstarted>,
+    /// The result of the DAG as it is stored: an event, if the run ends in success.
+    pub(super) result: Option<Stored>,
     /// No further entry can be stored, and nothing waits for it.
     pub(crate) given_up: bool,
 }
@@ -57,12 +61,13 @@ impl Run {
     pub(super) fn step_with(
         &mut self,
         input: Input,
-        value: Option<Stored>,
+        mut attached: Attached,
         now: Timestamp,
         commands: &mut Vec<Command>,
     ) {
         self.machine.step(input, now, commands);
         self.values.grow(self.machine.layout());
+        let result = self.take_result(commands);
         // Most DAGs have no callbacks.
         let pending = if self.callback_projection.is_some() { self.project_callbacks() } else { Vec::new() };
         if let Some(recorder) = &self.shared.recorder {
@@ -75,9 +80,10 @@ impl Run {
                     Command::Ended(_) => true,
                     _ => false,
                 };
+                attached.emissions.extend(result);
                 self.held.recorded = recorder.record(
                     entries,
-                    value,
+                    attached,
                     std::mem::take(&mut self.held.urgent) || commands.iter().any(waits),
                 );
                 self.held.pending.extend(pending.into_iter().map(|pending| (self.held.recorded, pending)));
@@ -88,6 +94,19 @@ impl Run {
         if !self.observers.is_empty() {
             self.publish();
         }
+    }
+
+    /// The event of the result of the DAG, if the run has ended in success and has one.
+    fn take_result(&mut self, commands: &[Command]) -> Option<Emission> {
+        let has_succeeded = |command: &Command| matches!(command, Command::Ended(RunState::Success));
+        if self.held.result.is_none() || !commands.iter().any(has_succeeded) {
+            return None;
+        }
+        let value = self.held.result.take()?;
+        // The task may have run again, without a value.
+        let task = self.shared.plan.result()?.as_task().map(NodeIndex::task);
+        let is_current = task.is_none_or(|task| self.machine.task_state(task) == TaskState::Success);
+        is_current.then(|| self.shared.result_emission(value))
     }
 
     /// Whether anything outside the run depends on its steps: a journal, callbacks or observers.

@@ -13,7 +13,7 @@ use crate::base::{Failure, nearest};
 use crate::dag::{MappingIndex, NodeIndex, Plan, node_id_of, path_of};
 use crate::log::Redactor;
 use crate::run::{Encoded, Stored, TaskIndex};
-use crate::task::{AttemptHost, BoxFuture, OnKill, PARAMS, Pushed, XComError};
+use crate::task::{AttemptHost, BoxFuture, EmitRequest, OnKill, PARAMS, Pushed, XComError};
 
 /// An attempt of a task in a run.
 #[derive(Debug)]
@@ -167,6 +167,12 @@ impl AttemptHost for LiveHost {
             (Some(_), Pushed::Stored(_, bytes)) => Some(Stored::Inline(bytes.to_vec())),
         };
         self.note(What::Value { key: key.to_owned(), value, stored });
+        Ok(())
+    }
+
+    fn emit(&self, request: EmitRequest) -> Result<(), Failure> {
+        let emission = self.run.emission(&self.id, request)?;
+        self.note(What::Event(Box::new(emission)));
         Ok(())
     }
 

@@ -7,7 +7,8 @@
 //! - `run`: a live run. `run_shared`: the part of it that needs no lock. `values`: returned values
 //!   until their last consumer. `held`: what waits until it is stored.
 //! - `attempt`: calling a task. `live_host`: what a running task reaches of its run. `notes`: its
-//!   links and XComs; states their protocol. `sessions`: executors.
+//!   links and XComs; states their protocol. `emissions`: the events of assets that attempts emit;
+//!   states their protocol. `sessions`: executors.
 //! - `needs`: the connections and secrets that tasks declare.
 //! - `recorder`: what a journal receives and what waits for it; states its protocol.
 //! - `observer`: observers and subscriptions; states their protocol. `live_run`: the view of a live
@@ -22,6 +23,7 @@ mod attempt;
 mod blocking_calls;
 mod children;
 mod effects;
+mod emissions;
 #[allow(clippy::module_inception, reason = "the module is named after its type")]
 mod engine;
 mod engine_state;
@@ -62,7 +64,7 @@ pub(crate) use live_follower::{ChangedTask, LiveFollower};
 pub use needs::MissingConfig;
 pub use observer::{Lagged, Observer, Subscription};
 pub use previous::{PreviousError, PreviousRun};
-pub(crate) use recorder::{Commits, Recorder};
+pub(crate) use recorder::{Attached, Commits, Recorder};
 pub use recorder_error::RecorderError;
 pub(crate) use report::returned;
 pub use report::{AttemptReport, RunFailed, RunReport, TaskReport};

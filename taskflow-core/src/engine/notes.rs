@@ -1,10 +1,10 @@
-//! Notes: what attempts leave besides their values, that is links, XComs and task state.
+//! Notes: what attempts leave besides their values, that is links, XComs, task state and events.
 //!
 //! 1. A task adds a note under the lock of the notes. No other lock is taken while it is held. The
 //!    thread of the task writes large values to their files.
 //! 2. When the attempt is reported, under the lock of the engine, its notes become entries before
 //!    the entry of its end, and its XComs can be pulled. Notes of an attempt that is not the
-//!    running one are dropped.
+//!    running one are dropped. Events are [recorded](super::emissions) with the success.
 //! 3. Links are recorded at once, because they are useful while the task runs.
 //! 4. When the next attempt of the task starts, the XComs of the previous one are removed. An
 //!    attempt that continues after a wait keeps them.
@@ -19,7 +19,7 @@ use tokio::sync::oneshot;
 
 use super::run::Run;
 use crate::base::{Timestamp, drop_quietly};
-use crate::run::{Entry, RestoredNote, Stored, TaskIndex, ValueRef};
+use crate::run::{Emission, Entry, RestoredNote, Stored, TaskIndex, ValueRef};
 use crate::task::Pushed;
 
 /// The notes of a run.
@@ -54,6 +54,7 @@ pub(crate) enum What {
     Link { name: String, url: String },
     Value { key: String, value: Pushed, stored: Option<Stored> },
     TaskState { key: String, text: String },
+    Event(Box<Emission>),
 }
 
 impl Notes {
@@ -128,17 +129,18 @@ impl Notes {
 }
 
 impl Run {
-    /// Records the notes of an attempt that is about to be reported.
-    pub(super) fn take_notes(&mut self, task: TaskIndex, attempt: u32) {
+    /// Records the notes of an attempt that is about to be reported. Returns its events, which are
+    /// recorded with its success.
+    pub(super) fn take_notes(&mut self, task: TaskIndex, attempt: u32) -> Vec<Emission> {
         if self.shared.notes.is_empty() {
-            return;
+            return Vec::new();
         }
         let mut state = self.shared.notes.lock();
         let of_it = |note: &mut Note| note.task == task && note.attempt <= attempt;
         let mut notes: Vec<Note> = state.new.extract_if(.., of_it).collect();
         drop(state);
         notes.retain(|note| note.attempt == attempt);
-        self.keep(notes);
+        self.keep(notes)
     }
 
     /// Records the links and the task state of running attempts.
@@ -146,13 +148,16 @@ impl Run {
         if self.shared.notes.is_empty() {
             return;
         }
-        let is_early = |note: &mut Note| !matches!(note.what, What::Value { .. });
+        let is_early = |note: &mut Note| !matches!(note.what, What::Value { .. } | What::Event(_));
         let mut notes: Vec<Note> = self.shared.notes.lock().new.extract_if(.., is_early).collect();
         notes.retain(|note| self.machine.is_running(note.task, note.attempt));
-        self.keep(notes);
+        // There are no events among them.
+        drop(self.keep(notes));
     }
 
-    fn keep(&mut self, notes: Vec<Note>) {
+    /// Records notes, except for events, which it returns.
+    fn keep(&mut self, notes: Vec<Note>) -> Vec<Emission> {
+        let mut emissions = Vec::new();
         for Note { task, attempt, at, what } in notes {
             let (entry, stored) = match what {
                 What::Link { name, url } => (Entry::Linked { task, attempt, name, url }, None),
@@ -163,12 +168,17 @@ impl Run {
                     self.shared.notes.lock().xcoms.entry(id).or_default().insert(key.clone(), value);
                     (Entry::Pushed { task, attempt, key, ty, value: ValueRef::Nowhere }, stored)
                 }
+                What::Event(emission) => {
+                    emissions.push(*emission);
+                    continue;
+                }
             };
             if let Some(recorder) = self.shared.recorder.as_ref().filter(|_| !self.held.given_up) {
                 let urgent = matches!(entry, Entry::TaskStateSet { .. });
-                self.held.recorded = recorder.record(&mut vec![(at, entry)], stored, urgent);
+                self.held.recorded = recorder.record(&mut vec![(at, entry)], stored.into(), urgent);
             }
         }
+        emissions
     }
 
     /// Records task state and notifies the task when it is stored. If it cannot be stored, the

@@ -32,7 +32,7 @@ use super::run_shared::RunShared;
 use crate::base::{Failure, Timestamp};
 use crate::callback::DeliveryLog;
 use crate::machine::{Input, PoolUse, RunKey};
-use crate::run::{AdmissionWait, Encoded, Entry, Stored};
+use crate::run::{AdmissionWait, Emission, Encoded, Entry, Stored};
 use crate::value::{AnyValue, TypeInfo};
 
 /// Receives the entries of one run.
@@ -40,10 +40,10 @@ pub(crate) trait Recorder: Send + Sync + fmt::Debug {
     /// Sets where to report what is stored. Called once, before anything else.
     fn attach(&self, commits: Commits);
 
-    /// Takes entries in order, empties the list, and returns the number of the last entry. `value`
-    /// is the value of the success or of the XCom among them; there is at most one. `urgent` means
-    /// that something waits for the entries. Called under the lock of the engine: must not wait.
-    fn record(&self, entries: &mut Vec<(Timestamp, Entry)>, value: Option<Stored>, urgent: bool) -> u64;
+    /// Takes entries in order, empties the list, and returns the number of the last entry. What is
+    /// attached is stored together with them. `urgent` means that something waits for the entries.
+    /// Called under the lock of the engine: must not wait.
+    fn record(&self, entries: &mut Vec<(Timestamp, Entry)>, attached: Attached, urgent: bool) -> u64;
 
     /// Encodes a value. Called by the thread that has produced it; `task` is the id of the task.
     ///
@@ -58,6 +58,13 @@ pub(crate) trait Recorder: Send + Sync + fmt::Debug {
     ///
     /// As [`Recorder::encode`].
     fn spill(&self, task: &str, bytes: &[u8]) -> Result<Stored, Failure>;
+
+    /// Writes the large payload of an event to a file, which outlives the run. Blocks on the disk.
+    ///
+    /// # Errors
+    ///
+    /// As [`Recorder::encode`].
+    fn spill_payload(&self, event: &str, bytes: &[u8]) -> Result<Stored, Failure>;
 
     /// What the run waits for before it may start, if it does.
     fn waits(&self) -> Option<AdmissionWait>;
@@ -86,6 +93,21 @@ pub(crate) trait Recorder: Send + Sync + fmt::Debug {
 
     /// The journal, for reading its other runs.
     fn archive(&self) -> Option<Arc<dyn Archive>>;
+}
+
+/// What is stored with entries.
+#[derive(Debug, Default)]
+pub(crate) struct Attached {
+    /// The value of the success or of the XCom among the entries; there is at most one.
+    pub(crate) value: Option<Stored>,
+    /// Events, if the entries include the success of a task or the end of the run.
+    pub(crate) emissions: Vec<Emission>,
+}
+
+impl From<Option<Stored>> for Attached {
+    fn from(value: Option<Stored>) -> Self {
+        Attached { value, emissions: Vec::new() }
+    }
 }
 
 /// Reports to the engine what was stored.

@@ -278,6 +278,7 @@ impl<T> RunRequest<T> {
         let delivery_log = || recorder.as_ref().map(|recorder| recorder.delivery_log());
         let callback_dispatcher = if wants { Some(CallbackDispatcher::start(delivery_log())?) } else { None };
         let needs_runtime = prepared.plan.needs_runtime(!prepared.in_process);
+        let has_products = prepared.plan.defs().iter().any(|def| def.produces.is_some());
         let shared = Arc::new(RunShared {
             plan: prepared.plan,
             info: prepared.info,
@@ -288,6 +289,7 @@ impl<T> RunRequest<T> {
             in_process: prepared.in_process,
             config: engine.config().cloned(),
             callback_dispatcher,
+            has_products,
             notes: Notes::default(),
             scratch: Scratch::default(),
             engine_ref: OnceLock::new(),

@@ -10,12 +10,15 @@ use super::engine::Engine;
 use super::held::Held;
 use super::lingering::Lingering;
 use super::observer::{LastReport, Observers};
+use super::recorder::Attached;
+use super::report;
 use super::run_shared::RunShared;
 use super::values::Values;
 use crate::base::{Timestamp, drop_quietly};
 use crate::callback::{CallbackFailure, CallbackProjection, PendingCallback};
+use crate::dag::{NodeIndex, Source};
 use crate::machine::{Command, Input, Machine};
-use crate::run::{Restored, RestoredState, RunState, TaskIndex, TaskState};
+use crate::run::{Emission, Restored, RestoredState, RunState, TaskIndex, TaskState};
 use crate::task::{AttemptControl, Kind, Waiting};
 use crate::value::AnyValue;
 
@@ -46,6 +49,8 @@ pub(crate) struct Run {
     pub(super) entries_before: u64,
     /// Notifications of a run without a callback dispatcher, which its driver delivers.
     pub(crate) outbox: Vec<PendingCallback>,
+    /// The events of its tasks, for the driver of a simulation.
+    pub(crate) emitted: Option<Vec<Emission>>,
 }
 
 /// The remains of a run.
@@ -86,6 +91,7 @@ impl Run {
             keeps,
             callback_projection,
             outbox: Vec::new(),
+            emitted: None,
         }
     }
 
@@ -106,8 +112,12 @@ impl Run {
         let ends = |state: TaskState| state.is_terminal() && state != TaskState::Removed;
         let known = restored.tasks.iter().map(|known| known.task);
         let ended: Vec<TaskIndex> = known.filter(|&task| ends(self.machine.task_state(task))).collect();
+        let result = self.shared.plan.result().and_then(Source::as_task).map(NodeIndex::task);
         for known in restored.tasks {
             if let RestoredState::Success(Some(value)) = known.state {
+                if result == Some(known.task) {
+                    self.restore_result(&value);
+                }
                 self.values.put(known.task, value, &mut unused);
             }
         }
@@ -117,6 +127,13 @@ impl Run {
         let lets_go = |task: &TaskIndex| !self.keeps && !self.machine.keeps_inputs(*task);
         let ended = ended.into_iter().filter(lets_go);
         ended.for_each(|task| self.values.release(self.machine.layout(), task, &mut unused));
+    }
+
+    /// Takes over the result of the DAG from an earlier process. A value that was stored once can
+    /// be stored again, so an error is one of the disk, which the next entry meets as well.
+    fn restore_result(&mut self, value: &AnyValue) {
+        let result = report::returned(&self.shared.plan, value.clone());
+        self.held.result = result.and_then(|result| self.shared.encoded_result(&result)).ok().flatten();
     }
 
     /// Starts an attempt of a task that has its slot.
@@ -160,15 +177,22 @@ impl Run {
             self.attempts.remove(&task);
         }
         self.learn(task, started, ended);
-        self.take_notes(task, attempt);
-        let mut stored = None;
+        let noted = self.take_notes(task, attempt);
+        let mut attached = Attached::default();
         let outcome = outcome.map(|returned| {
             self.values.put(task, returned.value, unused);
-            stored = returned.stored;
+            attached = Attached { value: returned.stored.map(|stored| *stored), emissions: noted };
+            if let Some(emits) = returned.emits {
+                attached.emissions.extend(emits.produced);
+                self.held.result = emits.result.or(self.held.result.take());
+            }
             returned.elements
         });
+        if let Some(emitted) = &mut self.emitted {
+            emitted.extend(attached.emissions.iter().cloned());
+        }
         let input = Input::Finished { task, attempt, started, outcome };
-        self.step_with(input, stored.map(|stored| *stored), ended, commands);
+        self.step_with(input, attached, ended, commands);
         true
     }
 
@@ -181,7 +205,7 @@ impl Run {
     }
 
     pub(crate) fn step(&mut self, input: Input, now: Timestamp, commands: &mut Vec<Command>) {
-        self.step_with(input, None, now, commands);
+        self.step_with(input, Attached::default(), now, commands);
     }
 
     /// Sends the report, after the observers have seen all events. Not under the lock.

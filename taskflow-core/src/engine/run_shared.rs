@@ -41,6 +41,8 @@ pub(crate) struct RunShared {
     pub(crate) callback_dispatcher: Option<CallbackDispatcher>,
     /// Links, XComs and task state of running attempts.
     pub(crate) notes: Notes,
+    /// Whether values of tasks are events of assets.
+    pub(crate) has_products: bool,
     /// The directory for files of a run without a journal directory.
     pub(crate) scratch: Scratch,
     /// Its engine; not set for a simulated run.

@@ -223,16 +223,15 @@ impl Triggering {
         let LiveHost { run, counted, id, .. } = &*self.live_host;
         let call = self.live_host.next_trigger();
         let date = request.asked_date().unwrap_or(run.info.logical_date);
-        let mut path = run.info.triggered_by.as_ref().map_or_else(Vec::new, |by| by.path.clone());
-        path.push(run.info.dag_id.clone());
-        if path.len() >= DEPTH {
+        let (path, through_events) = (run.info.path(), run.info.through_events());
+        if path.len() - through_events as usize >= DEPTH {
             return Err(TriggerError::TooDeep { dag: self.plan.id().to_owned(), path });
         }
         // The last run that failed.
         let mut failed: Option<(RunInfo, EndedRun)> = None;
         for round in 1..=*counted {
             let (run_id, task_id, path) = (run.info.run_id.clone(), id.clone(), path.clone());
-            let by = TriggeredBy { run_id, task_id, path, waits };
+            let by = TriggeredBy { run_id, task_id, path, through_events, waits };
             let key = format!("{}/{}/{call}/{round}", context.idempotency_key(), self.plan.id());
             let info = RunInfo::triggered(self.plan.id(), date, by, &key);
             let run_id = info.run_id.clone();

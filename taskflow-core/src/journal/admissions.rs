@@ -29,7 +29,8 @@ impl Admissions {
 
     /// Asks for the admission of all runs, and starts those that have it.
     pub(super) fn ask(&mut self, store: &dyn Store, handle: &tokio::runtime::Handle, queue: &Queue) {
-        // Whoever waits behind a run of the same DAG and share need not ask, unless it may pass the queue.
+        // Whoever waits behind a run of the same DAG and share need not ask, unless it may pass the
+        // queue.
         let mut full: HashSet<(String, bool)> = HashSet::new();
         let waiting = std::mem::take(&mut self.waiting);
         for log in waiting.iter().filter_map(Weak::upgrade) {
@@ -70,7 +71,7 @@ async fn ask_for(store: &dyn Store, log: &RunLog, state: AdmissionState) -> Resu
         let running = RunUpdate { state: RunState::Running, ended: None, counts: Vec::new(), graph: None };
         let update = matches!(target, AppendTarget::Existing { .. }).then_some(running);
         let is_new = update.is_none();
-        match store.append(&[Append { run: target, segment: None, update }]).await?.first() {
+        match store.append(&[Append { run: target, segment: None, update, events: Vec::new() }]).await?.first() {
             Some(&Appended::Stored(number)) => drop(log.stored(number)),
             _ if is_new => return Ok(None),
             _ => return Ok(Some(Admission::Fenced)),

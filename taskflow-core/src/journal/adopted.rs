@@ -125,6 +125,7 @@ impl AdoptedRun {
             run: AppendTarget::Existing { run: self.number(), token: self.token() },
             segment: Some(Segment { number, events: buffer.events, data: buffer.data }),
             update: Some(RunUpdate { state, ended, counts: Vec::new(), graph: None }),
+            events: Vec::new(),
         };
         match self.journal.inner.store.append(&[append]).await?.first() {
             Some(Appended::Stored(_)) => {}

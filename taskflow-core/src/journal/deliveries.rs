@@ -90,7 +90,7 @@ impl Journal {
             };
             let Some(plan) = dag_of(&row.info).ok().and_then(|dag| dag.plan().ok()) else { continue };
             // Reading the run reports its damage.
-            let Ok(pending) = self.pending(row, &plan).await else { continue };
+            let Ok(pending) = self.pending_callbacks(row, &plan).await else { continue };
             let now = Timestamp::now();
             let (mut due, later): (Vec<PendingCallback>, Vec<PendingCallback>) =
                 pending.into_iter().partition(|pending| pending.is_due(now));
@@ -129,7 +129,11 @@ impl Journal {
     }
 
     /// The pending callbacks of a run, by a graph of this program.
-    pub(super) async fn pending(&self, row: RunRow, plan: &Arc<Plan>) -> Result<Vec<PendingCallback>, JournalError> {
+    pub(super) async fn pending_callbacks(
+        &self,
+        row: RunRow,
+        plan: &Arc<Plan>,
+    ) -> Result<Vec<PendingCallback>, JournalError> {
         let Some(mut callbacks) = CallbackFold::new(plan, &row.info) else { return Ok(Vec::new()) };
         let history = self.history_with(row, Some(&mut callbacks)).await?;
         Ok(callbacks.pending(&history))

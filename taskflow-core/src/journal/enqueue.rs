@@ -40,7 +40,7 @@ impl Journal {
         let store = &self.inner.store;
         let snapshot = Graph::of(&plan).encode();
         store.put_graph(plan.hash(), &snapshot).await?;
-        let append = Append { run: AppendTarget::New(Box::new(new)), segment: None, update: None };
+        let append = Append { run: AppendTarget::New(Box::new(new)), segment: None, update: None, events: Vec::new() };
         match store.append(&[append]).await?.first() {
             Some(&Appended::Stored(number)) => {
                 // A deletion may have removed it before the run referred to it.

@@ -139,6 +139,22 @@ pub enum JournalError {
         /// What is wrong.
         reason: String,
     },
+    /// An event of an asset cannot be stored.
+    #[error("the event of asset `{asset}` cannot be stored: {reason}")]
+    Event {
+        /// The asset.
+        asset: String,
+        /// Why.
+        reason: String,
+    },
+    /// The payload of an event is gone or damaged.
+    #[error("the payload of event {number} cannot be read: {reason}")]
+    Payload {
+        /// The number of the event.
+        number: i64,
+        /// Why.
+        reason: String,
+    },
     /// A stored value is gone or damaged.
     #[error("the value of task `{task}` of run `{run}` cannot be read: {reason}")]
     Value {
@@ -170,8 +186,13 @@ impl JournalError {
             JournalError::AmbiguousRun { .. } | JournalError::Answer { .. } | JournalError::InvalidValue { .. } => {
                 ErrorKind::Invalid
             }
-            JournalError::Thread(_) | JournalError::RunLock { .. } | JournalError::Files(_) => ErrorKind::Unavailable,
-            JournalError::DamagedRun { .. } | JournalError::Value { .. } => ErrorKind::Damaged,
+            JournalError::Thread(_)
+            | JournalError::RunLock { .. }
+            | JournalError::Files(_)
+            | JournalError::Event { .. } => ErrorKind::Unavailable,
+            JournalError::DamagedRun { .. } | JournalError::Value { .. } | JournalError::Payload { .. } => {
+                ErrorKind::Damaged
+            }
         }
     }
 }
@@ -243,6 +264,8 @@ mod tests {
             (JournalError::Deadly { run: run(), tasks: Vec::new(), deaths: 3 }, Conflict),
             (JournalError::Answer { run: run(), key: text(), reason: reason() }, Invalid),
             (JournalError::Files(io()), Unavailable),
+            (JournalError::Event { asset: text(), reason: reason() }, Unavailable),
+            (JournalError::Payload { number: 1, reason: reason() }, Damaged),
             (start(), Unavailable),
             (JournalError::InvalidValue { run: run(), task: text(), reason: reason() }, Invalid),
             (JournalError::Value { run: run(), task: text(), reason: reason() }, Damaged),

@@ -48,7 +48,7 @@ pub(super) struct Inner {
     /// Large values, logs and artifacts; none for a journal in memory.
     pub(super) blobs: Option<Arc<dyn BlobStore>>,
     pub(super) home: Option<PathBuf>,
-    inline_limit: usize,
+    pub(super) inline_limit: usize,
     value_limit: usize,
     /// Held while callbacks of earlier runs are delivered.
     pub(super) delivering: tokio::sync::Mutex<()>,

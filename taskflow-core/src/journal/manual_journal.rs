@@ -15,8 +15,11 @@ use crate::base::Timestamp;
 use crate::callback::{DeliveryAttempt, PendingCallback};
 use crate::dag::Plan;
 use crate::engine::{Recorder, RecorderError, RunRequest, RunStart};
-use crate::run::TaskState;
-use crate::store::{Append, AppendTarget, Appended, MemoryStore, Request, RequestKind, RunGuard, Store, StoreRuntime};
+use crate::run::{Emission, TaskState};
+use crate::store::{
+    Append, AppendTarget, Appended, EventFilter, EventRow, MemoryStore, Request, RequestKind, RunGuard, Store,
+    StoreRuntime,
+};
 
 /// A journal without a writer.
 pub(crate) struct ManualJournal {
@@ -157,10 +160,21 @@ impl ManualJournal {
         }
     }
 
+    /// The stored events of assets, in order.
+    pub(crate) fn emissions(&self) -> Vec<Emission> {
+        let filter = EventFilter { with_values: true, ..EventFilter::default() };
+        let rows = at_once(self.store.events(&filter)).unwrap_or_default();
+        let emission = |row: EventRow| {
+            let EventRow { asset, partition, key, ty, value, emitted, task, .. } = row;
+            Some(Emission { asset, partition, key, ty, value: value?, task, at: emitted, on_change: false })
+        };
+        rows.into_iter().filter_map(emission).collect()
+    }
+
     /// The pending callbacks of a run.
     pub(crate) fn pending(&self, run_id: &str, plan: &Arc<Plan>) -> Result<Vec<PendingCallback>, JournalError> {
         let row = at_once(self.journal.row(run_id))?;
-        at_once(self.journal.pending(row, plan))
+        at_once(self.journal.pending_callbacks(row, plan))
     }
 
     /// Records a delivery.

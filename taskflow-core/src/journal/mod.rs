@@ -17,6 +17,7 @@
 //! - `replay`: runs one task again, for a debugger. `explain`: why a task is in its state.
 //! - `deliveries`: delivered and undelivered callbacks, and their protocol.
 //! - `schedules`, `backfills`: the states of schedules and the plans of backfills, as rows.
+//! - `events`: the events of assets, and what DAGs have consumed of them.
 //! - `upkeep`: prunes, checks, vacuums.
 //! - `archive`: what tasks of a run see of other runs.
 //! - `permissions`: closes a home to other users.
@@ -32,6 +33,7 @@ mod edit;
 mod elements;
 mod enqueue;
 mod error;
+mod events;
 mod explain;
 mod follow;
 mod fuzz;
@@ -75,6 +77,7 @@ pub(crate) use edit::Cancellation;
 pub use edit::Note;
 pub(crate) use enqueue::QueuedRun;
 pub use error::JournalError;
+pub(crate) use events::{EventHead, NewConsumption, StoredConsumer, StoredEvent};
 pub use explain::Explanation;
 pub use follow::{RunChange, RunFollower};
 pub(crate) use fuzz::fold_any;

@@ -6,7 +6,7 @@ use super::follow::RunFollower;
 use super::history::RunHistory;
 use super::journal::Journal;
 use crate::base::Timestamp;
-use crate::run::{Entry, RunState, RunType};
+use crate::run::{Entry, RunInfo, RunState, RunType};
 use crate::store::{RunCursor, RunFilter, RunOrder, RunRow};
 
 impl Journal {
@@ -29,6 +29,11 @@ impl Journal {
     /// When no run or several runs match, or the store cannot be read.
     pub async fn find(&self, word: &str) -> Result<RunSummary, JournalError> {
         Ok(RunSummary::of(self.row(word).await?))
+    }
+
+    /// The run with this id, if it is in the store.
+    pub(crate) async fn run_info(&self, run_id: &str) -> Result<Option<RunInfo>, JournalError> {
+        Ok(self.inner.store.run_by_id(run_id).await?.map(|row| row.info))
     }
 
     pub(crate) async fn row(&self, word: &str) -> Result<RunRow, JournalError> {
@@ -109,7 +114,7 @@ pub struct RunSummary {
     pub number: i64,
     /// Its identity.
     #[serde(flatten)]
-    pub info: crate::run::RunInfo,
+    pub info: RunInfo,
     /// Its state; see [`RunHistory::state`].
     pub state: RunState,
     /// The structural hash of its graph.

@@ -158,7 +158,7 @@ impl AdoptedRun {
         let notes = journal.notes_of(&history).await?;
         let pending = match callbacks {
             Some(callbacks) if callbacks.is_of(plan) => callbacks.pending(&history),
-            _ => journal.pending(history.row.clone(), plan).await?,
+            _ => journal.pending_callbacks(history.row.clone(), plan).await?,
         };
         let selection = known.selection();
         let restored = known.restore(values, notes);

@@ -7,15 +7,16 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::events::PAYLOADS;
 use super::journal::Journal;
 use super::segment::Buffer;
 use super::writer::Queue;
 use crate::base::{Failure, Timestamp, units};
 use crate::callback::DeliveryLog;
 use crate::dag::Plan;
-use crate::engine::{Archive, Commits, Recorder};
-use crate::run::{AdmissionWait, Durability, Encoded, Entry, Stored, TaskState};
-use crate::store::{Append, AppendTarget, BlobStore, RunGuard, RunUpdate, Segment};
+use crate::engine::{Archive, Attached, Commits, Recorder};
+use crate::run::{AdmissionWait, Durability, Emission, Encoded, Entry, Stored, TaskState};
+use crate::store::{Append, AppendTarget, BlobStore, NewEvent, RunGuard, RunUpdate, Segment};
 use crate::value::{AnyValue, TypeInfo};
 
 /// How a run is stored.
@@ -56,6 +57,9 @@ pub(super) struct LogState {
     /// Whether it is in the queue of the writer.
     pub(super) queued: bool,
     update: Option<RunUpdate>,
+    /// Events that are stored with the buffer, and their size in memory, in bytes.
+    events: Vec<NewEvent>,
+    events_size: usize,
     /// The number of tasks in each terminal state. A list, because there are few states.
     counts: Vec<(TaskState, u32)>,
     commits: Option<Commits>,
@@ -136,6 +140,8 @@ impl RunLog {
             recorded: 1,
             queued: false,
             update,
+            events: Vec::new(),
+            events_size: 0,
             counts: counts.into_iter().collect(),
             commits: None,
             guard,
@@ -200,14 +206,15 @@ impl RunLog {
     pub(super) fn take(&self) -> (usize, Option<(Append, u64)>) {
         let mut state = self.lock();
         state.queued = false;
-        let buffer = std::mem::take(&mut state.buffer);
-        let size = buffer.size();
+        let size = state.size();
+        let (buffer, events) = (std::mem::take(&mut state.buffer), std::mem::take(&mut state.events));
+        state.events_size = 0;
         if buffer.is_empty() || state.given_up {
             return (size, None);
         }
         let segment = Some(Segment { number: state.next, events: buffer.events, data: buffer.data });
         state.next += 1;
-        let append = Append { run: state.target.clone(), segment, update: state.update.take() };
+        let append = Append { run: state.target.clone(), segment, update: state.update.take(), events };
         (size, Some((append, state.recorded)))
     }
 
@@ -325,10 +332,11 @@ impl Recorder for Log {
         self.0.queue.announce(&self.0, state, size, false);
     }
 
-    fn record(&self, entries: &mut Vec<(Timestamp, Entry)>, mut value: Option<Stored>, urgent: bool) -> u64 {
+    fn record(&self, entries: &mut Vec<(Timestamp, Entry)>, attached: Attached, urgent: bool) -> u64 {
+        let Attached { mut value, emissions } = attached;
         let log = &self.0;
         let mut state = log.lock();
-        let before = state.buffer.size();
+        let before = state.size();
         for (at, entry) in entries.drain(..) {
             state.note(at, &entry);
             let has_value = matches!(entry, Entry::Succeeded { .. } | Entry::Pushed { .. });
@@ -336,7 +344,11 @@ impl Recorder for Log {
             state.buffer.push(at, entry, value);
             state.recorded += 1;
         }
-        let grown = state.buffer.size() - before;
+        for emission in emissions {
+            state.events_size += size_of_val(&emission) + emission.value.inline_len();
+            state.events.push(new_event(&log.run_id, emission));
+        }
+        let grown = state.size() - before;
         let recorded = state.recorded;
         log.queue.announce(log, state, grown, urgent);
         recorded
@@ -369,6 +381,16 @@ impl Recorder for Log {
             let reason = format!("the value of task `{task}` cannot be written: {error}");
             // A full disk is not the fault of the task: the run stops, and resuming it runs the
             // task again.
+            self.0.give_up(&reason);
+            Failure::Cancelled { reason }
+        })
+    }
+
+    fn spill_payload(&self, event: &str, bytes: &[u8]) -> Result<Stored, Failure> {
+        let Some(blobs) = &self.0.options.blobs else { return Ok(Stored::Inline(bytes.to_vec())) };
+        blobs.put(PAYLOADS, bytes).map(Stored::File).map_err(|error| {
+            let reason = format!("the payload of event `{event}` cannot be written: {error}");
+            // As a value that cannot be written.
             self.0.give_up(&reason);
             Failure::Cancelled { reason }
         })
@@ -418,7 +440,19 @@ impl Recorder for Log {
     }
 }
 
+/// An event of a run as it is stored.
+fn new_event(run_id: &str, emission: Emission) -> NewEvent {
+    let Emission { asset, partition, key, ty, value, task, at, on_change } = emission;
+    let (run, by) = (Some(run_id.to_owned()), String::new());
+    NewEvent { asset, partition, key, ty, value, emitted: at, run, task, by, on_change }
+}
+
 impl LogState {
+    /// How many bytes wait to be stored.
+    fn size(&self) -> usize {
+        self.buffer.size() + self.events_size
+    }
+
     /// Counts for the row of the run.
     fn note(&mut self, at: Timestamp, entry: &Entry) {
         if let Entry::Again { were, .. } | Entry::Regrouped { were, .. } = entry {

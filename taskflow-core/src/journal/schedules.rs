@@ -10,7 +10,7 @@ use super::journal::Journal;
 use crate::base::Timestamp;
 use crate::dag::Plan;
 use crate::schedule::{ScheduleState, SlotRecord};
-use crate::store::{Appended, ScheduleRow, ScheduleStep, SlotRow, Stepped, StoreError};
+use crate::store::{Appended, ScheduleRow, ScheduleStep, SlotRow, Stepped, Store, StoreError, StoreFuture};
 
 /// The stored state of a schedule, and the version to step it from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,23 +67,57 @@ impl Journal {
         steps: Vec<NewStep>,
         now: Timestamp,
     ) -> Result<Vec<StepOutcome>, JournalError> {
-        let mut graphs: HashMap<String, Arc<Plan>> = HashMap::new();
-        let mut rows = Vec::with_capacity(steps.len());
+        let mut prepared = Vec::with_capacity(steps.len());
         for NewStep { dag, version, state, records, runs } in steps {
             let state = serde_json::to_string(&state).map_err(|error| damaged(&dag, &error))?;
-            let mut new = Vec::with_capacity(runs.len());
-            for run in runs {
-                graphs.insert(run.plan.hash().to_owned(), run.plan);
-                new.push(run.new);
-            }
-            let slots = records.into_iter().map(|record| slot_row(&dag, record, now)).collect();
-            let row = ScheduleRow { dag, version: version + 1, state, updated: now };
-            rows.push(ScheduleStep { row, slots, runs: new });
+            prepared.push((ScheduleRow { dag, version: version + 1, state, updated: now }, records, runs));
         }
-        self.put_graphs(&graphs).await?;
-        let outcomes = self.inner.store.step_schedules(&rows).await?;
+        Prepared::of(prepared, now).store(self, |store, rows| store.step_schedules(rows)).await
+    }
+
+    pub(super) async fn put_graphs(&self, graphs: &HashMap<String, Arc<Plan>>) -> Result<(), JournalError> {
+        for (hash, plan) in graphs {
+            self.inner.store.put_graph(hash, &Graph::of(plan).encode()).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Steps with the graphs of their runs.
+pub(super) struct Prepared {
+    rows: Vec<ScheduleStep>,
+    graphs: HashMap<String, Arc<Plan>>,
+}
+
+impl Prepared {
+    /// Steps: the new row of each, the slots that became no runs, and the runs.
+    pub(super) fn of(
+        steps: impl IntoIterator<Item = (ScheduleRow, Vec<SlotRecord>, Vec<QueuedRun>)>,
+        now: Timestamp,
+    ) -> Self {
+        let mut graphs = HashMap::new();
+        let rows = steps.into_iter().map(|(row, records, runs)| {
+            let runs = runs.into_iter().map(|run| {
+                graphs.insert(run.plan.hash().to_owned(), run.plan);
+                run.new
+            });
+            let runs = runs.collect();
+            let slots = records.into_iter().map(|record| slot_row(&row.dag, record, now)).collect();
+            ScheduleStep { row, slots, runs }
+        });
+        Prepared { rows: rows.collect(), graphs }
+    }
+
+    /// Stores the steps.
+    pub(super) async fn store(
+        self,
+        journal: &Journal,
+        step: impl for<'a> FnOnce(&'a dyn Store, &'a [ScheduleStep]) -> StoreFuture<'a, Vec<Stepped>>,
+    ) -> Result<Vec<StepOutcome>, JournalError> {
+        journal.put_graphs(&self.graphs).await?;
+        let outcomes = step(&*journal.inner.store, &self.rows).await?;
         // A deletion may have removed a graph before a run referred to it.
-        self.put_graphs(&graphs).await?;
+        journal.put_graphs(&self.graphs).await?;
         let number = |appended: Appended| match appended {
             Appended::Stored(number) => Some(number),
             Appended::Fenced | Appended::Taken => None,
@@ -93,13 +127,6 @@ impl Journal {
             Stepped::Conflict => StepOutcome::Conflict,
         };
         Ok(outcomes.into_iter().map(outcome).collect())
-    }
-
-    pub(super) async fn put_graphs(&self, graphs: &HashMap<String, Arc<Plan>>) -> Result<(), JournalError> {
-        for (hash, plan) in graphs {
-            self.inner.store.put_graph(hash, &Graph::of(plan).encode()).await?;
-        }
-        Ok(())
     }
 }
 

@@ -34,7 +34,7 @@ use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use super::admissions::Admissions;
 use super::edit::reason_by;
@@ -54,6 +54,8 @@ const REQUEST_INTERVAL: Duration = Duration::from_millis(250);
 pub(super) struct Queue {
     state: Mutex<Waiting>,
     wake: Condvar,
+    /// How often events were stored.
+    events: watch::Sender<u64>,
 }
 
 #[derive(Default)]
@@ -76,9 +78,13 @@ struct Waiting {
 }
 
 impl Queue {
+    fn new() -> Self {
+        Queue { state: Mutex::default(), wake: Condvar::new(), events: watch::Sender::new(0) }
+    }
+
     /// Starts the writer of a store. It ends after [`Queue::shut_down`], once everything is stored.
     pub(super) fn start(store: Arc<dyn Store>, runtime: StoreRuntime) -> std::io::Result<Arc<Self>> {
-        let queue = Arc::new(Queue { state: Mutex::default(), wake: Condvar::new() });
+        let queue = Arc::new(Queue::new());
         let of = Arc::clone(&queue);
         let handle = runtime.start()?;
         std::thread::Builder::new().name("taskflow-journal".to_owned()).spawn(move || {
@@ -100,7 +106,7 @@ impl Queue {
     /// A queue without a thread: its owner calls [`Queue::take`].
     #[cfg(feature = "testing")]
     pub(super) fn manual_journal() -> Arc<Self> {
-        Arc::new(Queue { state: Mutex::default(), wake: Condvar::new() })
+        Arc::new(Queue::new())
     }
 
     /// The logs with something to store.
@@ -124,6 +130,16 @@ impl Queue {
         self.wake.notify_one();
         // The writer outlives every journal that can be closed.
         let _ = settled.await;
+    }
+
+    /// Wakes those who follow events: some were stored.
+    pub(super) fn announce_events(&self) {
+        self.events.send_modify(|stored| *stored = stored.wrapping_add(1));
+    }
+
+    /// Changes whenever events were stored.
+    pub(super) fn events_stored(&self) -> watch::Receiver<u64> {
+        self.events.subscribe()
     }
 
     /// How engines know the store.
@@ -285,7 +301,7 @@ impl Writer {
             batch.push(append);
         }
         if !batch.is_empty() {
-            self.store_batch(logs, &batch);
+            self.store_batch(queue, logs, &batch);
         }
         if has_changed {
             self.admissions.ask(&*self.store, &self.handle, queue);
@@ -293,9 +309,12 @@ impl Writer {
         size
     }
 
-    fn store_batch(&self, logs: Vec<(&Arc<RunLog>, u64)>, batch: &[Append]) {
+    fn store_batch(&self, queue: &Queue, logs: Vec<(&Arc<RunLog>, u64)>, batch: &[Append]) {
         match self.handle.block_on(self.store.append(batch)) {
             Ok(appended) => {
+                if batch.iter().any(|part| !part.events.is_empty()) {
+                    queue.announce_events();
+                }
                 for ((log, last), appended) in logs.into_iter().zip(appended) {
                     match appended {
                         Appended::Stored(number) => {

@@ -4,7 +4,7 @@
 //! Each change is stored on top of the version that it began with, and is made again if another
 //! process was faster.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::panic::AssertUnwindSafe;
 
 use serde::Serialize;
@@ -286,7 +286,7 @@ pub(crate) fn run_of_backfill(
         let plan = dag.plan().map_err(|error| error.to_string())?;
         let info = dag.options.complete(RunInfo::of_backfill(dag.id, number, slot, run));
         let given = |name: &str| request.params.get(name).map(|texts| texts.iter().map(String::as_str).collect());
-        let params = Params::from_text(plan.params(), &info, |def| given(def.name));
+        let params = Params::from_text(plan.params(), &info, &HashMap::new(), |def| given(def.name));
         let params =
             params.map_err(|errors| errors.iter().map(ParamError::to_string).collect::<Vec<_>>().join("; "))?;
         QueuedRun::new(RunRequest::<()>::of_plan(plan, info, params), now).map_err(|error| error.to_string())

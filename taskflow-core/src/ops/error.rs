@@ -166,6 +166,31 @@ pub enum OpsError {
         /// The number.
         number: i64,
     },
+    /// The program has no such asset.
+    #[error(
+        "the program declares no asset `{asset}`{}",
+        nearest.as_ref().map_or_else(|| "; `assets` lists them".to_owned(), |near| format!("; did you mean `{near}`?"))
+    )]
+    UnknownAsset {
+        /// The asset.
+        asset: String,
+        /// The asset with the most similar name.
+        nearest: Option<String>,
+    },
+    /// An event of an asset does not have the types of the asset.
+    #[error("this is no event of asset `{asset}`: {reason}")]
+    InvalidEvent {
+        /// The asset.
+        asset: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// There is no event with this number.
+    #[error("there is no event {number}; `events` lists the last ones")]
+    UnknownEvent {
+        /// The number.
+        number: i64,
+    },
     /// There is no interrupted run to resume.
     #[error("there is no interrupted run to resume; `runs` lists all runs, `retry` runs failed tasks again")]
     NoneInterrupted,
@@ -237,6 +262,8 @@ impl OpsError {
             OpsError::NoHome { .. }
             | OpsError::NoValue { .. }
             | OpsError::NoneInterrupted
+            | OpsError::UnknownAsset { .. }
+            | OpsError::UnknownEvent { .. }
             | OpsError::UnknownBackfill { .. } => ErrorKind::NotFound,
             OpsError::NothingFailed { .. }
             | OpsError::Ended { .. }
@@ -250,6 +277,7 @@ impl OpsError {
             | OpsError::BackfillState { .. }
             | OpsError::NothingFailedInBackfill { .. } => ErrorKind::Conflict,
             OpsError::ValueWithoutSuccess { .. }
+            | OpsError::InvalidEvent { .. }
             | OpsError::Schedule(_)
             | OpsError::NoSchedule { .. }
             | OpsError::NoIntervals { .. }

@@ -20,6 +20,9 @@
 //! | `backfill_preview` | What a backfill would do: [`preview_backfill`]. |
 //! | `backfills` | Starts backfills and changes them: [`start_backfill`], [`pause_backfill`], [`resume_backfill`], [`cancel_backfill`], [`limit_backfill`], [`extend_backfill`], [`retry_backfill`]. |
 //! | `backfill_status` | Backfills as documents: [`backfill_status()`], [`list_backfills`]. |
+//! | `consumers` | The DAGs with event parameters: [`consumers()`], [`stored_events`], [`seen_event`]. |
+//! | `assets` | The assets of the program: [`assets()`]. |
+//! | `events` | The events of assets: [`emit`], [`events()`], [`event`], [`emitted_by`]. |
 //! | `list` | Lists runs: [`list_runs`]. |
 //! | `status` | A run and its tasks as a document: [`RunStatus`]. |
 //! | `triggered` | The runs that a run has triggered: [`triggered_runs`]. |
@@ -28,12 +31,15 @@
 //! | `reason` | A failure as a document: [`Reason`]. |
 //! | `error` | [`OpsError`]. |
 
+mod assets;
 mod backfill_preview;
 mod backfill_status;
 mod backfills;
 mod cancel;
 mod clear;
+mod consumers;
 mod error;
+mod events;
 #[cfg(feature = "sqlite")]
 mod home;
 mod list;
@@ -51,6 +57,7 @@ mod triggered;
 mod upkeep;
 mod value;
 
+pub use assets::{AssetDocument, assets};
 pub use backfill_preview::{BackfillFateCount, BackfillOverlap, BackfillPreview, BackfillTotals, preview_backfill};
 pub use backfill_status::{BackfillRun, BackfillStatus, backfill_status, list_backfills};
 pub(crate) use backfills::run_of_backfill;
@@ -61,7 +68,9 @@ pub use backfills::{
 pub use cancel::{CancelledRun, ExternalJob, ExternalJobState, cancel, cancel_and_wait};
 pub(crate) use clear::reprocess;
 pub use clear::{Cleared, Rerun, clear, clear_and_run, would_clear};
+pub use consumers::{ConsumerInput, ConsumerStatus, consumers, seen_event, stored_events};
 pub use error::OpsError;
+pub use events::{AssetEmission, EventDocument, EventQuery, NewAssetEvent, emit, emitted_by, event, events};
 #[cfg(feature = "sqlite")]
 pub use home::Home;
 pub use list::{RunList, RunSummaryDocument, list_runs};

@@ -4,12 +4,15 @@ use std::panic::AssertUnwindSafe;
 
 use serde::Serialize;
 
+use super::consumers;
 use super::error::OpsError;
 use crate::base::{Interval, Timestamp, catch, install_hook};
 use crate::dag::{DagDef, ScheduleError};
 use crate::journal::{Journal, NewStep, Note, StepOutcome, StoredSchedule};
 use crate::run::RunType;
-use crate::schedule::{Catchup, Pause, Schedule, ScheduleState, SlotRecord, unpause as unpaused};
+use crate::schedule::{
+    Catchup, ConsumerState, Pause, Schedule, ScheduleState, Slot, SlotRecord, Unpause, unpause as unpaused,
+};
 use crate::store::{RunFilter, RunOrder};
 
 /// The slots of a DAG to come.
@@ -55,11 +58,10 @@ pub async fn next_slots(
     count: usize,
 ) -> Result<NextSlots, OpsError> {
     let schedule = schedule_of(dag)?;
-    let stored = match journal {
-        Some(journal) => journal.schedule(dag.id).await?,
+    let state = match journal {
+        Some(journal) => stored_state(journal, dag).await?.map(|(state, _)| state),
         None => None,
     };
-    let state = stored.map(|stored| stored.state);
     let first_seen = state.as_ref().map_or(after, |state| state.first_seen);
     // A slot that was noticed is decided, or waits.
     let from = state.as_ref().map_or(after, |state| after.max(state.noticed));
@@ -107,16 +109,20 @@ pub struct PastSlots {
     pub reason: String,
 }
 
-/// The last slots of a DAG, the latest first: at most `limit` runs and records.
+/// The last slots of a DAG, and the events that it consumed, the latest first: at most `limit` runs
+/// and records.
 ///
 /// # Errors
 ///
 /// When the DAG has no schedule, or the store cannot be read.
 pub async fn past_slots(journal: &Journal, dag: &DagDef, limit: u32) -> Result<Vec<PastSlots>, OpsError> {
-    let schedule = schedule_of(dag)?;
+    let schedule = match dag.consumer()? {
+        Some(consumer) => consumer.schedule,
+        None => Some(schedule_of(dag)?),
+    };
     let filter = RunFilter {
         dag: Some(dag.id.to_owned()),
-        run_types: vec![RunType::Scheduled, RunType::Backfill],
+        run_types: vec![RunType::Scheduled, RunType::Backfill, RunType::Event],
         order: RunOrder::LogicalDate,
         limit: Some(limit),
         ..RunFilter::default()
@@ -138,8 +144,16 @@ pub async fn past_slots(journal: &Journal, dag: &DagDef, limit: u32) -> Result<V
         fate: record.fate,
         reason: record.reason,
     }));
-    if let Some(StoredSchedule { state, .. }) = journal.schedule(dag.id).await? {
+    if let (Some(schedule), Some((state, open))) = (schedule, stored_state(journal, dag).await?) {
         slots.extend(asking(|| waiting(&schedule, &state)).unwrap_or_default());
+        slots.extend(open.iter().map(|slot| PastSlots {
+            first: slot.at,
+            last: slot.at,
+            count: 1,
+            run: None,
+            fate: "waiting".to_owned(),
+            reason: "its events are not there yet".to_owned(),
+        }));
     }
     slots.sort_by_key(|slot| std::cmp::Reverse(slot.last));
     slots.truncate(limit as usize);
@@ -168,7 +182,7 @@ fn waiting(schedule: &Schedule, state: &ScheduleState) -> Vec<PastSlots> {
 }
 
 /// Pauses the schedule of a DAG, until it is unpaused or until `until`. Runs that are active go on,
-/// and runs can be started by hand.
+/// and runs can be started by hand. The events of a DAG with event parameters stay pending.
 ///
 /// # Errors
 ///
@@ -184,6 +198,9 @@ pub(crate) async fn pause_at(
     until: Option<Timestamp>,
     now: Timestamp,
 ) -> Result<Pause, OpsError> {
+    if let Some(consumer) = dag.consumer()? {
+        return consumers::pause(journal, dag, &consumer, note, until, now).await;
+    }
     let schedule = schedule_of(dag)?;
     loop {
         let StoredSchedule { mut state, version } = state_of(journal, dag, &schedule, now).await?;
@@ -210,23 +227,33 @@ pub async fn pause_of(journal: &Journal, dag: &str) -> Result<Option<Pause>, Ops
 }
 
 /// Ends the pause of a DAG. The slots that passed meanwhile are recorded as paused; with `catchup`,
-/// the last one or all of them run.
+/// the last one or all of them run. `events` decides about the events that were emitted meanwhile,
+/// if the DAG has event parameters.
 ///
-/// Returns the slots that were recorded.
+/// Returns the slots and events that were recorded.
 ///
 /// # Errors
 ///
 /// When the DAG has no schedule or is not paused, or the store cannot be written.
-pub async fn unpause(journal: &Journal, dag: &DagDef, catchup: Catchup) -> Result<Vec<PastSlots>, OpsError> {
-    unpause_at(journal, dag, catchup, Timestamp::now()).await
+pub async fn unpause(
+    journal: &Journal,
+    dag: &DagDef,
+    catchup: Catchup,
+    events: Unpause,
+) -> Result<Vec<PastSlots>, OpsError> {
+    unpause_at(journal, dag, catchup, events, Timestamp::now()).await
 }
 
 pub(crate) async fn unpause_at(
     journal: &Journal,
     dag: &DagDef,
     catchup: Catchup,
+    events: Unpause,
     now: Timestamp,
 ) -> Result<Vec<PastSlots>, OpsError> {
+    if let Some(consumer) = dag.consumer()? {
+        return consumers::unpause(journal, dag, &consumer, catchup, events, now).await;
+    }
     let schedule = schedule_of(dag)?;
     loop {
         let StoredSchedule { state, version } = state_of(journal, dag, &schedule, now).await?;
@@ -244,6 +271,17 @@ impl From<SlotRecord> for PastSlots {
     fn from(record: SlotRecord) -> Self {
         let SlotRecord { first, last, count, fate, reason } = record;
         PastSlots { first, last, count, run: None, fate: fate.name().to_owned(), reason }
+    }
+}
+
+/// The stored state of the schedule of a DAG, with its slots that wait for events.
+async fn stored_state(journal: &Journal, dag: &DagDef) -> Result<Option<(ScheduleState, Vec<Slot>)>, OpsError> {
+    match consumers::state_of(journal, dag).await? {
+        Some((_, state)) => {
+            let ConsumerState { schedule, open, pause, .. } = state;
+            Ok(schedule.map(|state| (ScheduleState { pause, ..state }, open)))
+        }
+        None => Ok(journal.schedule(dag.id).await?.map(|stored| (stored.state, Vec::new()))),
     }
 }
 

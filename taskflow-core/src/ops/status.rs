@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::events::EventDocument;
 use super::reason::Reason;
 use super::triggered::TriggeredRun;
 use crate::base::{Failure, Timestamp};
@@ -55,6 +56,9 @@ pub struct RunStatus<'a> {
     /// The runs that it has triggered: see [`triggered_runs`](super::triggered_runs).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub triggered: Vec<TriggeredRun>,
+    /// The events of assets that its tasks emitted: see [`emitted_by`](super::emitted_by).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub events: Vec<EventDocument>,
     /// Its tasks.
     pub tasks: Vec<TaskStatus<'a>>,
 }
@@ -114,7 +118,8 @@ pub struct AttemptStatus {
 }
 
 impl<'a> RunStatus<'a> {
-    /// The document of a run, without the runs that it has triggered.
+    /// The document of a run, without the runs that it has triggered and the events that its
+    /// tasks emitted.
     pub fn of(history: &'a RunHistory) -> Self {
         let counts = history.counts();
         RunStatus {
@@ -137,12 +142,19 @@ impl<'a> RunStatus<'a> {
             missed_deadline: history.missed_deadline.as_ref(),
             deliveries: &history.deliveries,
             triggered: Vec::new(),
+            events: Vec::new(),
             tasks: history.tasks.iter().map(|task| TaskStatus::of(task, history.number)).collect(),
         }
     }
 }
 
 impl RunStatus<'_> {
+    /// With the events that its tasks emitted.
+    #[must_use]
+    pub fn with_events(self, events: Vec<EventDocument>) -> Self {
+        RunStatus { events, ..self }
+    }
+
     /// With the runs that it has triggered.
     #[must_use]
     pub fn with_triggered(self, triggered: Vec<TriggeredRun>) -> Self {

@@ -31,6 +31,44 @@ pub struct RunInfo {
     /// The task that triggered it, if one did.
     #[serde(default)]
     pub triggered_by: Option<TriggeredBy>,
+    /// The events that it consumes, if its DAG has event parameters.
+    #[serde(default)]
+    pub triggering_events: Option<TriggeringEvents>,
+}
+
+/// The events that a run consumes.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct TriggeringEvents {
+    /// By parameter, in their order. A parameter that took nothing is left out.
+    pub consumed: Vec<ConsumedEvents>,
+    /// The DAGs of the runs on the way to it: the one that emitted an event of these is the last.
+    pub path: Vec<String>,
+}
+
+/// The events of an asset that a run consumes.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ConsumedEvents {
+    /// The parameter that receives them.
+    pub param: String,
+    /// The asset.
+    pub asset: String,
+    /// The number of the first of them.
+    pub first: i64,
+    /// The number of the last of them.
+    pub last: i64,
+    /// How many they are.
+    pub count: u64,
+}
+
+impl ConsumedEvents {
+    /// These events, in ascending order; `None` if there are none.
+    pub(crate) fn of(param: &str, asset: &str, numbers: &[i64]) -> Option<Self> {
+        let ([first, ..], [.., last]) = (numbers, numbers) else { return None };
+        let (param, asset, count) = (param.to_owned(), asset.to_owned(), numbers.len() as u64);
+        Some(ConsumedEvents { param, asset, first: *first, last: *last, count })
+    }
 }
 
 /// The task that triggered a run of another DAG.
@@ -41,10 +79,14 @@ pub struct TriggeredBy {
     pub run_id: String,
     /// Its id.
     pub task_id: String,
-    /// The DAGs of the runs on the way to it: of the one that no task has triggered first, of its
+    /// The DAGs of the runs on the way to it: of the one that nothing has triggered first, of its
     /// own run last.
     #[serde(default)]
     pub path: Vec<String>,
+    /// How many DAGs at the beginning of `path` are on the way to the events that started the first
+    /// run that triggered another.
+    #[serde(default)]
+    pub through_events: u32,
     /// Whether the task waits for the end of the run.
     #[serde(default = "waits", skip_serializing_if = "Clone::clone")]
     pub waits: bool,
@@ -133,6 +175,7 @@ impl RunInfo {
             interval: Some(Interval { start: logical_date, end: logical_date }),
             timezone: None,
             triggered_by: None,
+            triggering_events: None,
         }
     }
 
@@ -171,6 +214,37 @@ impl RunInfo {
             ActiveRun::Whole { interval: Interval { start, end } } => {
                 format!("backfill__{start}__{end}__{dag_id}__b{backfill}")
             }
+        }
+    }
+
+    /// A run that events have started: `number` is that of the last one, and `at` is when it was
+    /// emitted. The id derives from the number, so that no second process can make the run twice.
+    pub(crate) fn event(dag_id: &str, at: Timestamp, number: i64) -> Self {
+        let run_id = format!("event__{number}__{dag_id}");
+        RunInfo { run_id, run_type: RunType::Event, ..RunInfo::manual(dag_id, at) }
+    }
+
+    /// The same run, which consumes these events.
+    pub(crate) fn consuming(self, consumed: Vec<ConsumedEvents>, path: Vec<String>) -> Self {
+        RunInfo { triggering_events: Some(TriggeringEvents { consumed, path }), ..self }
+    }
+
+    /// The DAGs of the runs on the way to this run, and its own: through tasks that have triggered
+    /// runs, and through events.
+    pub(crate) fn path(&self) -> Vec<String> {
+        let triggered = self.triggered_by.as_ref().map(|by| &by.path);
+        let events = self.triggering_events.as_ref().map(|events| &events.path);
+        let mut path = triggered.or(events).cloned().unwrap_or_default();
+        path.push(self.dag_id.clone());
+        path
+    }
+
+    /// How many DAGs at the beginning of its [path](RunInfo::path) are on the way to events.
+    pub(crate) fn through_events(&self) -> u32 {
+        match (&self.triggered_by, &self.triggering_events) {
+            (Some(by), _) => by.through_events,
+            (None, Some(events)) => events.path.len() as u32,
+            (None, None) => 0,
         }
     }
 

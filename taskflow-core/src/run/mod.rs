@@ -6,6 +6,7 @@
 
 mod admission_wait;
 mod durability;
+mod emission;
 mod entry;
 mod event;
 mod event_payload;
@@ -22,12 +23,13 @@ mod wait_view;
 
 pub use admission_wait::AdmissionWait;
 pub use durability::Durability;
+pub(crate) use emission::Emission;
 pub(crate) use entry::{Entry, Session, ValueRef, WaitRecord, nanos};
 pub use event::Event;
 pub(crate) use event_payload::{EventPayload, Events, RUN_ENDED};
 pub use graph_changes::GraphChanges;
 pub use index::TaskIndex;
-pub use info::{RunInfo, RunType, TriggeredBy};
+pub use info::{ConsumedEvents, RunInfo, RunType, TriggeredBy, TriggeringEvents};
 pub(crate) use progress::{ActiveTask, RunProgress};
 pub(crate) use restored::{AttemptRecord, Restored, RestoredNote, RestoredState, RestoredTask};
 pub(crate) use state::Transition;

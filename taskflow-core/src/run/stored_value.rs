@@ -9,6 +9,16 @@ pub(crate) enum Stored {
     File(FileRef),
 }
 
+impl Stored {
+    /// How many bytes it holds in memory.
+    pub(crate) fn inline_len(&self) -> usize {
+        match self {
+            Stored::Inline(bytes) => bytes.len(),
+            Stored::File(_) => 0,
+        }
+    }
+}
+
 /// An encoded value.
 #[derive(Debug)]
 pub(crate) enum Encoded {

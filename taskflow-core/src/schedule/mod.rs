@@ -1,9 +1,10 @@
 //! When DAGs are due: cron expressions, time zones, timetables, slots, the step that decides what
-//! becomes of each slot, and the plans of backfills.
+//! becomes of each slot, the one that decides which events become runs, and the plans of backfills.
 //!
 //! Everything in this layer is a pure function of time.
 
 mod backfill;
+mod consume;
 mod cron;
 mod cron_fields;
 mod describe;
@@ -22,9 +23,13 @@ pub use backfill::{
     BackfillPhase, BackfillPlan, BackfillRequest, BackfillSituation, BackfillStep, BackfillWaits, BackfillWindow,
     FutureSlots, LeftAlone, MAX_FAILURES, SharedSlots, Shuffle, SlotRange, SlotRun, SlotRunState, SlotRuns,
 };
+pub use consume::{
+    Consumer, ConsumerDecision, ConsumerState, ConsumerStep, EventInput, EventRun, EventSituation, EventWaits,
+    PendingEvent, Takes, Unpause, consume, unpause_consumer,
+};
 pub use cron::{Cron, CronError};
 pub use parse::RecurrenceError;
-pub use policy::{BackfillOrder, BackfillScope, Catchup, First, Overlap, UnknownPolicy};
+pub use policy::{BackfillOrder, BackfillScope, Catchup, Combine, First, Overlap, UnknownPolicy};
 pub use slot::Slot;
 pub use spec::{CATCHUP_WINDOW, Recurrence, Schedule};
 pub use state::{Pause, ScheduleState, Span};

@@ -128,6 +128,18 @@ named! {
     }
 }
 
+named! {
+    /// How the schedule and the events of a DAG start its runs.
+    #[derive(Default)]
+    Combine, "way to combine a schedule and events" {
+        /// A slot becomes a run when its events are there.
+        #[default]
+        And = "and",
+        /// A slot starts a run, and so do events.
+        Or = "or",
+    }
+}
+
 impl Overlap {
     /// How many runs of a schedule may be active if the DAG does not say.
     pub fn default_max_active_runs(self) -> u32 {

@@ -106,7 +106,7 @@ pub struct SlotRecord {
     pub reason: String,
 }
 
-/// What became of a slot that is no run.
+/// What became of a slot or an event that is no run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SlotFate {
     /// It passed while no service was running, or waited too long.
@@ -115,15 +115,23 @@ pub enum SlotFate {
     Skipped,
     /// The DAG was paused.
     Paused,
-    /// A later slot took its place.
+    /// A later slot or event took its place.
     Superseded,
+    /// The events that it waited for did not come in time, or the event was too old.
+    Expired,
     /// Its run could not be made: a default of a parameter failed.
     Failed,
 }
 
 impl SlotFate {
-    const ALL: [SlotFate; 5] =
-        [SlotFate::Missed, SlotFate::Skipped, SlotFate::Paused, SlotFate::Superseded, SlotFate::Failed];
+    const ALL: [SlotFate; 6] = [
+        SlotFate::Missed,
+        SlotFate::Skipped,
+        SlotFate::Paused,
+        SlotFate::Superseded,
+        SlotFate::Expired,
+        SlotFate::Failed,
+    ];
 
     /// The name in stores and in JSON.
     pub const fn name(self) -> &'static str {
@@ -132,6 +140,7 @@ impl SlotFate {
             SlotFate::Skipped => "skipped",
             SlotFate::Paused => "paused",
             SlotFate::Superseded => "superseded",
+            SlotFate::Expired => "expired",
             SlotFate::Failed => "failed",
         }
     }

@@ -19,7 +19,7 @@ use crate::base::{ErrorKind, Timestamp, catch};
 use crate::dag::DagDef;
 use crate::journal::{Journal, NewBackfill, Note, OwnRuns, QueuedRun, StoredBackfill};
 use crate::ops::{OpsError, run_of_backfill};
-use crate::run::RunInfo;
+use crate::run::{RunInfo, RunType};
 use crate::schedule::{
     ActiveRun, ActiveSlot, BackfillDecision, BackfillPhase, BackfillPlan, BackfillScope, BackfillSituation,
     BackfillWaits, BackfillWindow, Schedule, SlotRun, SlotRunState, SlotRuns,
@@ -133,7 +133,7 @@ impl Backfills {
         own: &OwnRuns,
     ) -> Result<u32, OpsError> {
         let Some(declared) = dag.options.max_active_runs else { return Ok(u32::MAX) };
-        let live = active_runs(journal, &self.runs).await?.get(dag.id).copied().unwrap_or(0);
+        let live = active_runs(journal, &[RunType::Scheduled], &self.runs).await?.get(dag.id).copied().unwrap_or(0);
         let share = declared.saturating_sub(live).max(1);
         let others = open.iter().filter(|other| other.dag == stored.dag && other.number != stored.number);
         let others: usize = others.map(|other| other.plan.active.len()).sum();

@@ -1,4 +1,4 @@
-//! The process that stays: it starts the runs of schedules, and works on queued runs.
+//! The process that stays: it starts the runs of schedules and of events, and works on queued runs.
 //!
 //! # Protocol
 //!
@@ -8,14 +8,16 @@
 //!    changed, or a run of which has ended. The new states, the records of slots and the new runs,
 //!    which are queued, are one transaction. If another process has stored a step of the same DAG
 //!    meanwhile, nothing of the step is stored, and it is made again.
-//! 4. It steps each [backfill](crate::schedule::BackfillPlan) that is open: notes which of its runs
+//! 4. It [steps](crate::schedule::consume()) each DAG with event parameters whose events or time
+//!    have come, in the same way; `consumers` has the protocol.
+//! 5. It steps each [backfill](crate::schedule::BackfillPlan) that is open: notes which of its runs
 //!    have ended, and makes or clears runs for its next slots. Live slots come first, and runs of
 //!    backfills take no room from them.
-//! 5. It claims and starts the queued runs of its DAGs, whoever created them.
-//! 6. It sleeps until the next slot is due, a run ends, or a second has passed: then it looks at
-//!    what other processes have stored. Short sleeps also mean that it notices within a second when
-//!    the clock is set or the machine was suspended.
-//! 7. When it is asked to stop, it starts nothing more and [drains](crate::engine::Engine::drain)
+//! 6. It claims and starts the queued runs of its DAGs, whoever created them.
+//! 7. It sleeps until the next slot is due, a run ends, an event of its own process is stored, or a
+//!    second has passed: then it looks at what other processes have stored. Short sleeps also mean
+//!    that it notices within a second when the clock is set or the machine was suspended.
+//! 8. When it is asked to stop, it starts nothing more and [drains](crate::engine::Engine::drain)
 //!    its engine: running tasks have their grace time, their runs are interrupted, and the next
 //!    service resumes them.
 //!
@@ -24,10 +26,12 @@
 //! parameter fails or panics, the slot is recorded as failed, and the next one is tried.
 
 mod backfills;
+mod consumers;
 mod lock;
 mod queue;
 mod schedules;
 mod serving;
+mod wake;
 
 pub use lock::serving_process;
 #[cfg(feature = "testing")]

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::panic::AssertUnwindSafe;
 
 use super::serving::ServiceEvent;
+use super::wake::Wake;
 use crate::base::{Timestamp, catch};
 use crate::dag::{DagDef, ParamError, Params};
 use crate::engine::RunRequest;
@@ -35,19 +36,15 @@ struct Scheduled {
     wake: Wake,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Wake {
-    Now,
-    At(Timestamp),
-    /// When somebody acts, or a run ends.
-    Never,
-}
-
 impl Schedules {
     /// The schedules of these DAGs, and why some of them cannot be served.
     pub(crate) fn of(dags: &[&'static DagDef]) -> (Self, Vec<ServiceEvent>) {
         let (mut scheduled, mut events) = (Vec::new(), Vec::new());
         for &dag in dags {
+            // The slots of a DAG with event parameters are those of its consumer.
+            if (dag.params)().iter().any(|param| param.event.is_some()) {
+                continue;
+            }
             match dag.options.schedule(dag.id) {
                 Ok(Some(schedule)) => scheduled.push(Scheduled { dag, schedule, stored: None, wake: Wake::Now }),
                 Ok(None) => {}
@@ -69,12 +66,7 @@ impl Schedules {
 
     /// When the next one is due.
     pub(crate) fn wake(&self) -> Option<Timestamp> {
-        let wakes = self.dags.iter().filter_map(|scheduled| match scheduled.wake {
-            Wake::Now => Some(Timestamp::EPOCH),
-            Wake::At(at) => Some(at),
-            Wake::Never => None,
-        });
-        wakes.min()
+        self.dags.iter().filter_map(|scheduled| scheduled.wake.at()).min()
     }
 
     /// Steps the schedules that are due or were changed, and stores the outcome. `backfilled` are
@@ -96,16 +88,11 @@ impl Schedules {
             self.dags.iter_mut().for_each(|scheduled| scheduled.wake = Wake::Now);
         }
         self.clock = now;
-        let is_due = |scheduled: &Scheduled| match scheduled.wake {
-            Wake::Now => true,
-            Wake::At(at) => at <= now,
-            Wake::Never => false,
-        };
-        let due: Vec<usize> = (0..self.dags.len()).filter(|&at| is_due(&self.dags[at])).collect();
+        let due: Vec<usize> = (0..self.dags.len()).filter(|&at| self.dags[at].wake.is_due(now)).collect();
         if due.is_empty() {
             return Ok(());
         }
-        let active = active_runs(journal, backfilled).await?;
+        let active = active_runs(journal, &[RunType::Scheduled], backfilled).await?;
         let (mut steps, mut decided) = (Vec::new(), Vec::new());
         for at in due {
             let scheduled = &mut self.dags[at];
@@ -243,7 +230,7 @@ fn run_of(dag: &'static DagDef, slot: Slot, now: Timestamp) -> Result<QueuedRun,
     let run = || {
         let plan = dag.plan().map_err(|error| error.to_string())?;
         let info = dag.options.complete(RunInfo::scheduled(dag.id, slot.at, slot.interval));
-        let params = Params::from_text(plan.params(), &info, |_| None);
+        let params = Params::from_text(plan.params(), &info, &HashMap::new(), |_| None);
         let params =
             params.map_err(|errors| errors.iter().map(ParamError::to_string).collect::<Vec<_>>().join("; "))?;
         QueuedRun::new(RunRequest::<()>::of_plan(plan, info, params), now).map_err(|error| error.to_string())
@@ -251,14 +238,16 @@ fn run_of(dag: &'static DagDef, slot: Slot, now: Timestamp) -> Result<QueuedRun,
     catch(AssertUnwindSafe(run)).unwrap_or_else(|crash| Err(format!("a default of a parameter panicked: {crash}")))
 }
 
-/// How many runs of each schedule are queued or running, without those that backfills reprocess.
+/// How many runs of these types are queued or running, by DAG, without those that backfills
+/// reprocess.
 pub(super) async fn active_runs(
     journal: &Journal,
+    run_types: &[RunType],
     backfilled: &HashSet<String>,
 ) -> Result<HashMap<String, u32>, OpsError> {
     let filter = RunFilter {
         states: vec![RunState::Queued, RunState::Running],
-        run_types: vec![RunType::Scheduled],
+        run_types: run_types.to_vec(),
         ..RunFilter::default()
     };
     let mut active = HashMap::new();
@@ -271,7 +260,7 @@ pub(super) async fn active_runs(
 }
 
 /// The run of the last slot that has one, whoever made it, if it did not succeed.
-async fn unsuccessful(journal: &Journal, dag: &str) -> Result<Option<String>, OpsError> {
+pub(super) async fn unsuccessful(journal: &Journal, dag: &str) -> Result<Option<String>, OpsError> {
     /// Backfills may have made other runs with the same logical date.
     const LAST: u32 = 20;
 
@@ -315,21 +304,25 @@ async fn report(
             Decision::Start { slot, late } => events.push(ServiceEvent::Due { dag, slot: slot.at, late }),
             Decision::Record(record) => events.push(ServiceEvent::Recorded { dag, record }),
             Decision::Note(note) => events.push(ServiceEvent::Noted { dag, note }),
-            Decision::CancelActive => {
-                let filter = RunFilter {
-                    dag: Some(dag.to_owned()),
-                    states: vec![RunState::Queued, RunState::Running],
-                    run_types: vec![RunType::Scheduled],
-                    ..RunFilter::default()
-                };
-                let note = Note::by_user("the next slot is due, and overlap = \"cancel\"");
-                let runs = journal.runs(&filter).await?.into_iter();
-                for run in runs.filter(|run| !backfilled.contains(&run.info.run_id)) {
-                    // It may have ended meanwhile.
-                    let _ = ops::cancel(journal, &run.info.run_id, &note, None).await;
-                }
-            }
+            Decision::CancelActive => cancel_active(journal, dag, backfilled).await?,
         }
+    }
+    Ok(())
+}
+
+/// Cancels the active runs of a schedule.
+pub(super) async fn cancel_active(journal: &Journal, dag: &str, backfilled: &HashSet<String>) -> Result<(), OpsError> {
+    let filter = RunFilter {
+        dag: Some(dag.to_owned()),
+        states: vec![RunState::Queued, RunState::Running],
+        run_types: vec![RunType::Scheduled],
+        ..RunFilter::default()
+    };
+    let note = Note::by_user("the next slot is due, and overlap = \"cancel\"");
+    let runs = journal.runs(&filter).await?.into_iter();
+    for run in runs.filter(|run| !backfilled.contains(&run.info.run_id)) {
+        // It may have ended meanwhile.
+        let _ = ops::cancel(journal, &run.info.run_id, &note, None).await;
     }
     Ok(())
 }

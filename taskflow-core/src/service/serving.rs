@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::backfills::Backfills;
+use super::consumers::Consumers;
 use super::lock::ServeLock;
 use super::queue::{Ended, RunQueue};
 use super::schedules::Schedules;
@@ -28,10 +29,12 @@ pub enum ServiceEvent {
     Ready {
         /// How many DAGs it serves.
         dags: usize,
-        /// How many of them have a schedule.
+        /// How many of them have a schedule and no event parameters.
         schedules: usize,
+        /// How many of them have event parameters.
+        consumers: usize,
     },
-    /// The schedule of a DAG is not served.
+    /// The schedule or the events of a DAG are not served.
     Unserved {
         /// The DAG.
         dag: &'static str,
@@ -72,12 +75,19 @@ pub enum ServiceEvent {
         /// How long this service ran it.
         took: Duration,
     },
-    /// Slots became no runs.
+    /// Slots or events became no runs.
     Recorded {
         /// The DAG.
         dag: &'static str,
         /// The slots, and why.
         record: SlotRecord,
+    },
+    /// A DAG was paused, because a run of its events could not be made. The events stay pending.
+    Paused {
+        /// The DAG.
+        dag: &'static str,
+        /// Why.
+        reason: String,
     },
     /// Something about a schedule is worth noting.
     Noted {
@@ -111,6 +121,7 @@ pub struct Service {
     engine: Engine,
     schedules: Schedules,
     backfills: Backfills,
+    consumers: Consumers,
     queue: RunQueue,
     ended: UnboundedReceiver<Ended>,
     events: Vec<ServiceEvent>,
@@ -133,12 +144,15 @@ impl Service {
         options: ServiceOptions,
     ) -> Result<Self, OpsError> {
         let lock = ServeLock::take(home)?;
-        let (schedules, events) = Schedules::of(if options.with_schedules { &dags } else { &[] });
+        let scheduled: &[&'static DagDef] = if options.with_schedules { &dags } else { &[] };
+        let (schedules, mut events) = Schedules::of(scheduled);
+        let (consumers, unserved) = Consumers::of(scheduled);
+        events.extend(unserved);
         let served = dags.len();
         let backfills = Backfills::of(&dags);
         let (queue, ended) = RunQueue::new(engine.clone(), options.grace, options.durability, dags);
         let (journal, engine) = (journal.clone(), engine.clone());
-        Ok(Service { journal, engine, schedules, backfills, queue, ended, events, served, _lock: lock })
+        Ok(Service { journal, engine, schedules, consumers, backfills, queue, ended, events, served, _lock: lock })
     }
 
     /// Serves until `stop` returns the reason to stop, then drains. `report` gets each event in
@@ -148,7 +162,9 @@ impl Service {
     /// ends.
     pub async fn run(mut self, stop: impl Future<Output = String>, mut report: impl FnMut(ServiceEvent)) {
         let mut stop = std::pin::pin!(stop);
-        self.events.push(ServiceEvent::Ready { dags: self.served, schedules: self.schedules.len() });
+        let (dags, schedules, consumers) = (self.served, self.schedules.len(), self.consumers.len());
+        self.events.push(ServiceEvent::Ready { dags, schedules, consumers });
+        let mut stored = self.journal.events_stored();
         if let Err(error) = self.resume().await {
             self.events.push(ServiceEvent::Trouble { error: error.to_string() });
         }
@@ -161,6 +177,8 @@ impl Service {
             tokio::select! {
                 reason = &mut stop => break reason,
                 ended = self.ended.recv() => self.ended(ended),
+                // The sender lives as long as the journal.
+                _ = stored.changed() => {}
                 () = tokio::time::sleep(pause) => {}
             }
             while let Ok(ended) = self.ended.try_recv() {
@@ -183,6 +201,7 @@ impl Service {
     async fn turn(&mut self, report: &mut impl FnMut(ServiceEvent)) -> Result<(), OpsError> {
         self.schedules.turn(&self.journal, self.backfills.runs(), Timestamp::now(), &mut self.events).await?;
         self.events.drain(..).for_each(report);
+        self.consumers.turn(&self.journal, &mut self.events).await?;
         self.backfills.turn(&self.journal, &mut self.queue, &mut self.events).await?;
         self.queue.turn(&self.journal, self.backfills.runs(), &mut self.events).await
     }
@@ -192,6 +211,7 @@ impl Service {
         let Some(Ended { number, dag_id, state, took }) = ended else { return };
         self.queue.ended(number);
         self.schedules.run_ended(&dag_id);
+        self.consumers.run_ended(&dag_id);
         self.events.push(ServiceEvent::Ended { number, dag_id, state, took });
     }
 
@@ -200,7 +220,8 @@ impl Service {
         if self.backfills.is_due() {
             return Duration::from_millis(1);
         }
-        let until_due = self.schedules.wake().map_or(POLL, |wake| wake.since(Timestamp::now()));
+        let wake = self.schedules.wake().into_iter().chain(self.consumers.wake()).min();
+        let until_due = wake.map_or(POLL, |wake| wake.since(Timestamp::now()));
         // A step that was a conflict, or a store that is in trouble, is not tried without a pause.
         until_due.clamp(Duration::from_millis(1), POLL)
     }
@@ -209,7 +230,7 @@ impl Service {
 /// The options of a service.
 #[derive(Clone, Copy, Debug)]
 pub struct ServiceOptions {
-    /// Whether it starts the runs of schedules.
+    /// Whether it starts the runs of schedules and of events.
     pub with_schedules: bool,
     /// How long running tasks may take to stop when it drains.
     pub grace: Duration,

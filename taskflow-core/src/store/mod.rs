@@ -1,7 +1,8 @@
 //! Where runs are stored.
 //!
 //! - `traits`: what every kind of store can do, and what it guarantees. `rows`: what it takes and
-//!   returns, `schedule_rows` of schedules. `ownership`: which process owns a run. `admission`: how
+//!   returns, `schedule_rows` of schedules,
+//!   `event_rows` of events. `ownership`: which process owns a run. `admission`: how
 //!   many runs of a DAG are active at once. `pool_leases`: how processes share the slots of pools.
 //!   `conformance`: the tests that every store passes.
 //! - `memory`, `sqlite`: the stores. `checksum`: the checksums of what they hold, and their design.
@@ -16,6 +17,7 @@ mod blobs;
 mod checksum;
 #[cfg(test)]
 mod conformance;
+mod event_rows;
 mod identity;
 mod memory;
 mod ownership;
@@ -31,6 +33,7 @@ mod traits;
 pub(crate) use admission::{Admission, AdmissionRequest};
 pub(crate) use backfill_rows::{BackfillChange, BackfillRow, Changed, SlotRunRow};
 pub(crate) use blobs::{BlobStore, DirectoryBlobs};
+pub(crate) use event_rows::{Emitted, EventFilter, EventRow, NewEvent};
 pub(crate) use identity::{build_id, worker};
 pub(crate) use memory::MemoryStore;
 pub(crate) use ownership::{Claim, Liveness, RunGuard};
@@ -45,4 +48,4 @@ pub(crate) use schedule_rows::{ScheduleRow, ScheduleStep, SlotRow, Stepped};
 pub(crate) use sqlite::{SqliteStore, examine};
 pub use sync_mode::SyncMode;
 pub use traits::StoreError;
-pub(crate) use traits::{SEGMENTS, Store};
+pub(crate) use traits::{SEGMENTS, Store, StoreFuture};

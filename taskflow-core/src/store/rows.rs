@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::event_rows::NewEvent;
 use super::ownership::Liveness;
 use crate::base::Timestamp;
 use crate::run::{RunInfo, RunState, RunType, TaskState};
@@ -15,6 +16,9 @@ pub(crate) struct Append {
     pub(crate) segment: Option<Segment>,
     /// What changes in the row of the run.
     pub(crate) update: Option<RunUpdate>,
+    /// Events that are stored with the segment: all of them, or none if the part is fenced. Without
+    /// a segment there are none.
+    pub(crate) events: Vec<NewEvent>,
 }
 
 /// The run that an append belongs to.

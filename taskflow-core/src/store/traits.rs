@@ -37,6 +37,7 @@ use std::ops::Range;
 
 use super::admission::{Admission, AdmissionRequest};
 use super::backfill_rows::{BackfillChange, BackfillRow, Changed, SlotRunRow};
+use super::event_rows::{Emitted, EventFilter, EventRow, NewEvent};
 use super::ownership::{Claim, RunGuard};
 use super::pool_leases::{PoolDemand, PoolGrant};
 use super::rows::{Append, Appended, Request, RunFilter, RunRow, SegmentRow};
@@ -56,6 +57,7 @@ pub(crate) trait Store:
     + PoolStore
     + ScheduleStore
     + BackfillStore
+    + EventStore
     + Outbox
     + Maintenance
     + fmt::Debug
@@ -70,6 +72,7 @@ impl<T> Store for T where
         + PoolStore
         + ScheduleStore
         + BackfillStore
+        + EventStore
         + Outbox
         + Maintenance
         + fmt::Debug
@@ -230,6 +233,29 @@ pub(crate) trait BackfillStore: Send + Sync {
     /// The runs of a DAG with a logical date in one of these ranges, whose ends are inclusive, by
     /// logical date. The ranges are disjoint.
     fn slot_runs<'a>(&'a self, dag: &'a str, ranges: &'a [(Timestamp, Timestamp)]) -> StoreFuture<'a, Vec<SlotRunRow>>;
+}
+
+/// The events of assets, and which of them DAGs have consumed.
+///
+/// The numbers of events are in the order in which they were stored: once a reader has seen an
+/// event, no event with a lower number appears.
+pub(crate) trait EventStore: Send + Sync {
+    /// Stores events in one transaction. Returns one answer for each event, in order. The events of
+    /// tasks are stored by [`RunStore::append`].
+    fn emit<'a>(&'a self, events: &'a [NewEvent]) -> StoreFuture<'a, Vec<Emitted>>;
+
+    /// The events that match the filter, in its order.
+    fn events<'a>(&'a self, filter: &'a EventFilter) -> StoreFuture<'a, Vec<EventRow>>;
+
+    /// The highest number that an event has had; 0 before the first.
+    fn last_event(&self) -> StoreFuture<'_, i64>;
+
+    /// What DAGs have consumed, by DAG.
+    fn consumers(&self) -> StoreFuture<'_, Vec<ScheduleRow>>;
+
+    /// As [`ScheduleStore::step_schedules`], for what DAGs have consumed. Records of slots are in
+    /// the same table as those of schedules.
+    fn step_consumers<'a>(&'a self, steps: &'a [ScheduleStep]) -> StoreFuture<'a, Vec<Stepped>>;
 }
 
 /// Which runs may have undelivered callbacks, and what was delivered.

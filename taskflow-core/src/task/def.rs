@@ -4,7 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::invoke::{BoxFuture, Inputs, Produced};
-use super::{TaskContext, TaskOptions, Waiting};
+use super::{Production, TaskContext, TaskOptions, Waiting};
+use crate::base::SourceLocation;
 use crate::value::TypeInfo;
 
 /// Everything the graph and the engine know about a `#[task]` function.
@@ -35,6 +36,8 @@ pub struct TaskDef {
     pub isolation: Option<Isolation>,
     /// Whether and how it can wait without holding a slot.
     pub waiting: Waiting,
+    /// The asset that its value is an event of.
+    pub produces: Option<Production>,
     /// The function.
     pub body: Body,
 }
@@ -59,6 +62,7 @@ impl TaskDef {
         kind: Kind::Sync,
         isolation: None,
         waiting: Waiting::Never,
+        produces: None,
         body: Body::Sync(|_, _| Ok(Arc::new(()))),
     };
 
@@ -126,28 +130,5 @@ impl fmt::Debug for Body {
             Body::Sync(_) => "fn",
             Body::Async(_) => "async fn",
         })
-    }
-}
-
-/// A location in the user's source.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct SourceLocation {
-    /// The path, as the compiler reports it.
-    pub file: &'static str,
-    /// Counted from 1.
-    pub line: u32,
-    /// Counted from 1.
-    pub column: u32,
-}
-
-impl From<&'static std::panic::Location<'static>> for SourceLocation {
-    fn from(location: &'static std::panic::Location<'static>) -> Self {
-        SourceLocation { file: location.file(), line: location.line(), column: location.column() }
-    }
-}
-
-impl fmt::Display for SourceLocation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}:{}", self.file, self.line, self.column)
     }
 }

@@ -12,6 +12,7 @@ use std::{fmt, io};
 use tempfile::TempDir;
 
 use super::BoxFuture;
+use super::emit::EmitRequest;
 use super::on_kill::OnKill;
 use super::xcom::XComError;
 use crate::base::Failure;
@@ -28,6 +29,13 @@ pub(crate) trait AttemptHost: Any + Send + Sync + fmt::Debug {
     ///
     /// If it cannot be stored.
     fn push(&self, key: &str, value: Pushed) -> Result<(), Failure>;
+
+    /// Emits an event of an asset, if the attempt succeeds.
+    ///
+    /// # Errors
+    ///
+    /// If its payload cannot be stored.
+    fn emit(&self, request: EmitRequest) -> Result<(), Failure>;
 
     /// Returns the value that a task has pushed under a key.
     ///
@@ -168,6 +176,7 @@ impl Scratch {
 pub(crate) struct DetachedHost {
     values: Mutex<BTreeMap<(String, String), Pushed>>,
     task_state: Mutex<BTreeMap<String, String>>,
+    emissions: Mutex<Vec<EmitRequest>>,
     scratch: Scratch,
     /// The task of the context.
     task: String,
@@ -183,6 +192,11 @@ impl DetachedHost {
         self.lock().insert((task.to_owned(), key.to_owned()), value);
     }
 
+    /// What the task has emitted.
+    pub(crate) fn emissions(&self) -> Vec<EmitRequest> {
+        self.emissions.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     fn lock(&self) -> MutexGuard<'_, BTreeMap<(String, String), Pushed>> {
         self.values.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -193,6 +207,11 @@ impl AttemptHost for DetachedHost {
 
     fn push(&self, key: &str, value: Pushed) -> Result<(), Failure> {
         self.put(&self.task, key, value);
+        Ok(())
+    }
+
+    fn emit(&self, request: EmitRequest) -> Result<(), Failure> {
+        self.emissions.lock().unwrap_or_else(PoisonError::into_inner).push(request);
         Ok(())
     }
 

@@ -2,7 +2,8 @@
 //! waiting.
 //!
 //! - [`Test`]: a simulated run of a `#[dag]` function or a [`Dag`](crate::dag::Dag); [`Subject`]:
-//!   what can be tested. [`Outcome`]: the outcome, with assertions.
+//!   what can be tested. [`Outcome`]: the outcome, with assertions. [`EmittedEvent`]: an event of
+//!   an asset in it.
 //! - [`StubFn`], [`Target`]: stubs, and the tasks they replace. `script`: the behaviour of tasks.
 //! - `faults`: injected faults. `test_world`: applies script and faults to a simulated run.
 //! - `session`: a run across crashes of its process; documents the protocol. `invariants`: what
@@ -12,6 +13,7 @@
 //!   [`check_timetable`]: a timetable of one's own.
 
 mod check;
+mod emitted;
 mod event_log;
 mod explore;
 mod faults;
@@ -27,6 +29,7 @@ mod test_world;
 mod timetable;
 
 pub use check::check_dags;
+pub use emitted::EmittedEvent;
 pub use explore::explore;
 pub use outcome::Outcome;
 pub use script::Target;

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::time::Duration;
 
+use super::emitted::EmittedEvent;
 use super::event_log::EventLog;
 use super::test_world::TestWorld;
 use crate::engine::{RunReport, TaskReport};
@@ -20,15 +21,17 @@ pub struct Outcome<T> {
     log: EventLog,
     values: HashMap<String, AnyValue>,
     notifications: Vec<Notification>,
+    pub(super) events: Vec<EmittedEvent>,
     pub(super) steps: u64,
     /// Whether tasks were cleared or marked after the run had ended.
     pub(super) is_edited: bool,
 }
 
 impl<T> Outcome<T> {
-    pub(super) fn new(report: RunReport<T>, world: TestWorld) -> Self {
+    pub(super) fn new(report: RunReport<T>, mut world: TestWorld) -> Self {
+        let events = world.events().into_iter().filter_map(EmittedEvent::of).collect();
         let TestWorld { log, values, notifications, steps, is_edited, .. } = world;
-        Outcome { report, log, values, notifications, steps, is_edited }
+        Outcome { report, log, values, notifications, events, steps, is_edited }
     }
 
     /// The report, like that of any run.
@@ -196,7 +199,7 @@ impl<T> Outcome<T> {
     }
 
     #[track_caller]
-    fn fail(&self, what: &str) -> ! {
+    pub(super) fn fail(&self, what: &str) -> ! {
         panic!("{what}\n{self:?}")
     }
 }

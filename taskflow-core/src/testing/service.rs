@@ -13,7 +13,7 @@
 //!    the end of the run, or the time that the test was told to run until.
 //! 5. A crash drops everything but the store. The next service resumes the interrupted runs first.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt;
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ use crate::engine::{Asyncs, End, RunRequest, SimConfig, Simulated};
 use crate::journal::{ManualJournal, Note, RunSummary, at_once};
 use crate::ops::{self, PastSlots};
 use crate::run::{RunInfo, RunState, RunType};
-use crate::schedule::{Catchup, Pause};
+use crate::schedule::{Catchup, Pause, Unpause};
 use crate::service::{Schedules, ServiceEvent};
 use crate::store::{Append, RunFilter, RunGuard, RunOrder};
 use crate::value::Value;
@@ -209,7 +209,8 @@ impl ServiceTest {
     /// Unpauses a DAG. `catchup` decides about the slots that passed.
     #[track_caller]
     pub fn unpause(&mut self, dag: &str, catchup: Catchup) -> &mut Self {
-        let unpaused = at_once(ops::unpause_at(self.journal.journal(), self.served(dag), catchup, self.clock()));
+        let unpaused =
+            at_once(ops::unpause_at(self.journal.journal(), self.served(dag), catchup, Unpause::All, self.clock()));
         match unpaused {
             Ok(slots) => {
                 self.note(&format!("{dag}: unpaused"));
@@ -231,7 +232,7 @@ impl ServiceTest {
             Ok(plan) => plan,
             Err(errors) => panic!("{errors}"),
         };
-        let params = match Params::from_text(plan.params(), &info, |_| None) {
+        let params = match Params::from_text(plan.params(), &info, &HashMap::new(), |_| None) {
             Ok(params) => params,
             Err(errors) => panic!("{}", errors.iter().map(ParamError::to_string).collect::<Vec<_>>().join("; ")),
         };

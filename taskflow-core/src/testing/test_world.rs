@@ -15,7 +15,7 @@ use crate::dag::{node_id_of, path_of};
 use crate::engine::{Interference, Part, SimHooks, Starting, Values};
 use crate::journal::{JournalError, ManualJournal, TaskFilter};
 use crate::machine::Machine;
-use crate::run::{Event, TaskIndex, TaskState};
+use crate::run::{Emission, Event, TaskIndex, TaskState};
 use crate::store::Append;
 use crate::task::Notification;
 use crate::value::AnyValue;
@@ -31,6 +31,8 @@ pub(super) struct TestWorld {
     pub(super) values: HashMap<String, AnyValue>,
     /// The notifications that callbacks received.
     pub(super) notifications: Vec<Notification>,
+    /// The events that tasks emitted, whether they were stored or not.
+    emissions: Vec<Emission>,
     /// Tasks whose success is stored: they must not run again.
     pub(super) succeeded: HashSet<String>,
     /// Violated invariants.
@@ -62,6 +64,7 @@ impl TestWorld {
             log: EventLog::new(start),
             values: HashMap::new(),
             notifications: Vec::new(),
+            emissions: Vec::new(),
             succeeded: HashSet::new(),
             broken: Vec::new(),
             steps: 0,
@@ -120,6 +123,14 @@ impl TestWorld {
             return Ok(true);
         }
         Ok(false)
+    }
+
+    /// The events of the run: those that are stored, if it has a journal.
+    pub(super) fn events(&mut self) -> Vec<Emission> {
+        match &self.journal {
+            Some(journal) => journal.emissions(),
+            None => std::mem::take(&mut self.emissions),
+        }
     }
 
     /// Ends a session, after its process has died or has abandoned the run: whatever is not stored
@@ -210,6 +221,10 @@ impl SimHooks for TestWorld {
 
     fn on_value(&mut self, task: &str, value: &AnyValue) {
         self.values.insert(task.to_owned(), AnyValue::clone(value));
+    }
+
+    fn on_emit(&mut self, emission: Emission) {
+        self.emissions.push(emission);
     }
 
     fn delivers_at_once(&self) -> bool {

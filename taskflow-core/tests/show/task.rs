@@ -35,6 +35,7 @@ macro_rules! task {
                 isolation: None,
                 waiting: taskflow_core::task::Waiting::Never,
                 kind: KIND,
+                produces: None,
                 body: Body::Sync(|_, _| Err("drawn, never run".into())),
             };
             taskflow_core::dag::add_task(&DEF, [$($arg.into_arg()),*])

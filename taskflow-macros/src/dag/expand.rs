@@ -6,7 +6,8 @@ use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::{Expr, Type};
 
-use super::model::{Dag, Default, Expansion, Param};
+use super::event;
+use super::model::{Dag, Default, Expansion, Param, Source};
 use super::param::source_text;
 use crate::task::{allow_lints, location};
 use crate::types::{is_named, ungroup};
@@ -336,7 +337,31 @@ fn definition_of_param(param: &Param, has_intervals: bool, p: &TokenStream) -> T
     });
     let pattern = param.pattern.as_ref().map(|pattern| quote!(.pattern(#pattern)));
     let help = param.help.as_ref().map(|help| quote!(.help(#help)));
-    quote!(#p::param_type::<#ty>().named(#name) #default #range #choices #pattern #help .erase())
+    let plain = quote!(#p::param_type::<#ty>().named(#name) #default #range #choices #pattern #help);
+    let Some(event) = &param.event else {
+        let check = (!param.takes_events && event::names(ty, &event::TYPES)).then(|| {
+            let message = format!(
+                "the parameter `{name}` takes events: write `#[event(ASSET)]` before it, with an asset or the name of a DAG"
+            );
+            let p = spans::at(ty.span(), p);
+            quote_spanned!(ty.span()=> const _: () = {
+                #[allow(unused_imports)]
+                use #p::PlainParam as _;
+                ::core::assert!(!#p::ParamKind::<#ty>::IS_EVENT, #message);
+            };)
+        });
+        return quote!({ #check #plain.erase() });
+    };
+    let (source, at) = match &event.source {
+        Source::Dag(path) => (quote!(#p::DagEvents::<#path>::new()), path.span()),
+        Source::Value(value) => (value.to_token_stream(), value.span()),
+    };
+    let options = event.options.event_options(p);
+    let source_p = spans::at(at, p);
+    let source = quote_spanned!(at=> #source_p::event_source(&#source));
+    // Spanned at the type, so that the compiler reports a type that does not fit the asset there.
+    let bind = quote_spanned!(ty.span()=> bind::<#ty>);
+    quote!(#source.#bind(#plain, #options).erase())
 }
 
 /// Calls the function as written. Makes one output of its result, if that can have several.

@@ -1,5 +1,6 @@
 //! `#[dag]`: turns a function into the definition of a DAG.
 
+mod event;
 mod expand;
 mod model;
 mod param;

@@ -1,7 +1,7 @@
 //! The model of a DAG: its function and its options after parsing and validation.
 
 use proc_macro2::{TokenStream, TokenTree};
-use syn::{Attribute, Expr, Ident, LitStr, Signature, Type, Visibility};
+use syn::{Attribute, Expr, Ident, LitStr, Path, Signature, Type, Visibility};
 
 use crate::attrs::Attrs;
 use crate::option::Options;
@@ -37,6 +37,10 @@ pub(crate) struct Param {
     /// The pattern of the body's parameter: the name, with its `mut`.
     pub(crate) binding: TokenStream,
     pub(crate) ty: Type,
+    /// Where its events come from, if it is an event parameter.
+    pub(crate) event: Option<Event>,
+    /// Whether it has an `#[event(..)]`, even an invalid one.
+    pub(crate) takes_events: bool,
     pub(crate) default: Option<Default>,
     pub(crate) range: Option<Expr>,
     pub(crate) choices: Vec<LitStr>,
@@ -45,6 +49,20 @@ pub(crate) struct Param {
     pub(crate) help: Option<TokenStream>,
     /// Other attributes, such as lint levels.
     pub(crate) attrs: Vec<Attribute>,
+}
+
+/// `#[event(source, options)]`
+pub(crate) struct Event {
+    pub(crate) source: Source,
+    pub(crate) options: Options,
+}
+
+/// Where events come from.
+pub(crate) enum Source {
+    /// The results of a DAG: the path of its type.
+    Dag(Path),
+    /// The value of an expression, such as an asset.
+    Value(Expr),
 }
 
 pub(crate) enum Default {

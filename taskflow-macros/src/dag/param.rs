@@ -4,21 +4,20 @@ use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, format_ident, quote};
 use syn::{Expr, ExprArray, ExprLit, ExprUnary, FnArg, Lit, LitStr, Meta, Pat, PatType, Type, UnOp};
 
-use super::model::{Default, Param};
-use super::text;
+use super::model::{Default, Event, Param};
+use super::{event, text};
 use crate::attrs::Attrs;
 use crate::errors::Errors;
-use crate::option::{self, Options, Place};
+use crate::option::{self, Options, Place, StartsWith};
 use crate::task::{is_context, plain_name};
 use crate::types::{Unsupported, find_unsupported, is_named, last_segment, type_arguments, ungroup};
 
-/// Reads the parameters. Returns them and whether all are valid.
-///
-/// `intervals` is `None` for a DAG without a schedule, otherwise whether the schedule has data
-/// intervals.
+/// Reads the parameters. Returns them and whether all are valid. `has_intervals`: whether the DAG
+/// has a schedule with data intervals.
 pub(super) fn read<'a>(
     args: impl Iterator<Item = &'a FnArg>,
-    intervals: Option<bool>,
+    starts: StartsWith,
+    has_intervals: bool,
     errors: &mut Errors,
 ) -> (Vec<Param>, bool) {
     let mut params = Vec::new();
@@ -39,22 +38,27 @@ pub(super) fn read<'a>(
             }
         };
         valid &= errors.len() == before;
-        let (has_default, options, docs, attrs) = attributes(arg, errors);
-        if let (Some(has_intervals), false) = (intervals, has_default) {
+        let Attributes { has_default, has_event, event, options, docs, others } = attributes(arg, errors);
+        if (starts.schedule || starts.events) && !has_default && !has_event {
             let ty = arg.ty.to_token_stream();
             let from_run = match is_named(&arg.ty, "Date") {
                 true if has_intervals => "run.data_interval().start_date()",
                 true => "run.logical_date.date()",
                 false => "..",
             };
+            let why = if starts.schedule { "this DAG has a schedule" } else { "events start the runs of this DAG" };
             let message = format!(
-                "the parameter `{name}` needs a default, because this DAG has a schedule\n\
+                "the parameter `{name}` needs a default, because {why}\n\
                  write a constant, `#[param(default = ..)] {name}: {ty}`, or take it from the run, \
                  `#[param(default = |run| {from_run})] {name}: {ty}`"
             );
             errors.on(&arg.pat, message);
         }
-        let param = param(name, arg, options, &docs, attrs);
+        let mut param = param(name, arg, options, &docs, others);
+        (param.takes_events, param.event) = (has_event, event);
+        if has_event {
+            param.default = None;
+        }
         match &param.default {
             Some(Default::Text(text)) => text::check(&param.ty, text, errors),
             Some(Default::List(_, elements)) => {
@@ -95,6 +99,8 @@ fn param(name: syn::Ident, arg: &PatType, options: Options, docs: &Attrs, attrs:
         name,
         binding,
         ty: (*arg.ty).clone(),
+        event: None,
+        takes_events: false,
         default,
         range: options.range,
         choices: options.choices.iter().flatten().map(as_text).collect(),
@@ -104,12 +110,25 @@ fn param(name: syn::Ident, arg: &PatType, options: Options, docs: &Attrs, attrs:
     }
 }
 
-/// Whether there is a default, even an invalid one; the options of `#[param(..)]`; doc comments;
-/// other attributes.
-fn attributes(arg: &PatType, errors: &mut Errors) -> (bool, Options, Attrs, Vec<syn::Attribute>) {
+/// The attributes of a parameter.
+struct Attributes {
+    /// Whether there is a default, even an invalid one.
+    has_default: bool,
+    /// Whether there is an `#[event(..)]`, even an invalid one.
+    has_event: bool,
+    event: Option<Event>,
+    /// The options of `#[param(..)]`.
+    options: Options,
+    docs: Attrs,
+    others: Vec<syn::Attribute>,
+}
+
+fn attributes(arg: &PatType, errors: &mut Errors) -> Attributes {
     let mut items = Vec::new();
     let mut docs = Vec::new();
     let mut others = Vec::new();
+    let mut event = None;
+    let mut has_event = false;
     let mut seen = false;
     for attr in &arg.attrs {
         if attr.path().is_ident("param") {
@@ -122,6 +141,12 @@ fn attributes(arg: &PatType, errors: &mut Errors) -> (bool, Options, Attrs, Vec<
                     errors.on(attr, "`#[param]` needs options, as in `#[param(default = 15)]`");
                 }
             }
+        } else if attr.path().is_ident("event") {
+            if std::mem::replace(&mut has_event, true) {
+                errors.on(attr, "a parameter takes the events of one asset; write a parameter for each asset");
+            } else {
+                event = event::read(attr, &arg.ty, errors);
+            }
         } else if attr.path().is_ident("doc") {
             docs.push(attr.clone());
         } else if attr.path().is_ident("cfg") || attr.path().is_ident("cfg_attr") {
@@ -132,8 +157,15 @@ fn attributes(arg: &PatType, errors: &mut Errors) -> (bool, Options, Attrs, Vec<
         }
     }
     let has_default = items.iter().any(|item| item.name == "default");
+    for item in items.iter().filter(|item| has_event && item.name != "help") {
+        let name = &item.name;
+        errors.on(
+            name,
+            format!("`{name}` has no effect on an event parameter, whose value is made of events; remove it"),
+        );
+    }
     let options = option::read(items, Place::Param, errors);
-    (has_default, options, Attrs::sort(docs), others)
+    Attributes { has_default, has_event, event, options, docs: Attrs::sort(docs), others }
 }
 
 fn check_type(arg: &PatType, errors: &mut Errors) {

@@ -5,12 +5,12 @@ use quote::ToTokens;
 use syn::{FnArg, ReturnType, Type};
 
 use super::model::{Dag, Expansion};
-use super::param;
+use super::{event, param};
 use crate::attrs::Attrs;
 use crate::crate_path;
 use crate::errors::Errors;
 use crate::function::Function;
-use crate::option::{self, Options, Written};
+use crate::option::{self, Options, StartsWith, Written};
 use crate::task::{check_attributes, check_name, check_signature};
 use crate::types::{Unsupported, find_unsupported, is_named, last_segment, type_arguments, ungroup};
 
@@ -29,14 +29,15 @@ pub(super) fn validate(function: Function, mut options: Options, written: Writte
     let attrs = Attrs::sort(attrs);
     check_attributes(&attrs, errors);
     let mut valid = errors.len() == before;
+    let starts = StartsWith { schedule: written.schedule, events: event::has_event(sig.inputs.iter()) };
     // An invalid schedule, which was reported, is assumed to have intervals, as most schedules do.
-    let intervals = written.schedule.then(|| options.schedule.is_none() || options.has_intervals());
-    let (params, valid_params) = param::read(sig.inputs.iter(), intervals, errors);
+    let has_intervals = written.schedule && (options.schedule.is_none() || options.has_intervals());
+    let (params, valid_params) = param::read(sig.inputs.iter(), starts, has_intervals, errors);
     let before = errors.len();
     let result = read_result(&sig.output, errors);
     valid &= valid_params && errors.len() == before;
 
-    option::check_dag(&mut options, written, errors);
+    option::check_dag(&mut options, written, starts, errors);
     let expansion = match valid {
         _ if unchanged => Expansion::Unchanged,
         true => Expansion::Full,

@@ -1,4 +1,4 @@
-//! The options of `#[task]`, `#[sensor]`, `#[dag]`, its `default(..)`, and `#[param]`.
+//! The options of `#[task]`, `#[sensor]`, `#[dag]`, its `default(..)`, `#[param]` and `#[event]`.
 //!
 //! [`list`] parses the syntax of an option list. [`table`] has one row for each option: its name,
 //! the kind of its value, the attributes that take it, an example for messages, the names it has
@@ -28,7 +28,7 @@ mod table;
 
 pub(crate) use list::parse;
 pub(crate) use reader::ungroup;
-pub(crate) use rules::{Written, check_dag, check_task};
+pub(crate) use rules::{StartsWith, Written, check_dag, check_task};
 pub(crate) use table::{Options, Place, read};
 
 use proc_macro2::Span;

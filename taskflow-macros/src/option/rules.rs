@@ -10,6 +10,9 @@ pub(crate) fn check_task(options: &mut Options, errors: &mut Errors) {
     if let (Some(slots), None) = (&options.pool_slots, &options.pool) {
         errors.at(slots.span, "`pool_slots` has no effect without a pool; add `pool = \"..\"`");
     }
+    if let (Some(on_change), None) = (&options.on_change, &options.produces) {
+        errors.at(on_change.span, "`on_change` has no effect on a task that produces no asset; add `produces = ..`");
+    }
     check_retries(options, errors);
     check_timeouts(options, errors);
     check_pokes(options, errors);
@@ -112,9 +115,19 @@ pub(crate) struct Written {
     pub(crate) except: bool,
 }
 
+/// What starts the runs of a DAG, beside people and programs.
+#[derive(Clone, Copy)]
+pub(crate) struct StartsWith {
+    /// It has a schedule, possibly an invalid one.
+    pub(crate) schedule: bool,
+    /// It has event parameters.
+    pub(crate) events: bool,
+}
+
 /// Rejects options of a DAG that contradict each other.
-pub(crate) fn check_dag(options: &mut Options, written: Written, errors: &mut Errors) {
-    check_schedule(options, written, errors);
+pub(crate) fn check_dag(options: &mut Options, written: Written, starts: StartsWith, errors: &mut Errors) {
+    check_schedule(options, written, starts, errors);
+    check_events(options, starts, errors);
     if let (Some(callback), None) = (&options.on_deadline_missed, &options.deadline) {
         errors
             .on(callback, "`on_deadline_missed` has no effect without a deadline; add `deadline = \"2h after start\"`");
@@ -140,13 +153,37 @@ pub(crate) fn check_dag(options: &mut Options, written: Written, errors: &mut Er
     }
 }
 
-fn check_schedule(options: &Options, written: Written, errors: &mut Errors) {
-    if !written.schedule {
+/// Rules about options for a schedule beside events.
+fn check_events(options: &Options, starts: StartsWith, errors: &mut Errors) {
+    let dependent = [
+        ("wait", "is how long a slot waits for events", options.wait.as_ref().map(|wait| wait.span)),
+        ("events", "says how a schedule and events start runs", options.events.as_ref().map(|events| events.span)),
+    ];
+    for (name, meaning, span) in dependent {
+        let missing = match starts {
+            StartsWith { events: false, .. } => "an event parameter: `#[event(ASSET)] name: Events<..>`",
+            StartsWith { schedule: false, .. } => "a schedule: `schedule = \"@daily\"`",
+            StartsWith { schedule: true, events: true } => continue,
+        };
+        if let Some(span) = span {
+            errors.at(span, format!("`{name}` {meaning}; add {missing}, or remove `{name}`"));
+        }
+    }
+    if let (Some(wait), Some(events)) = (&options.wait, &options.events)
+        && events.value == "Or"
+    {
+        errors.at(wait.span, "with `events = \"or\"` a slot does not wait for events; remove `wait`");
+    }
+}
+
+fn check_schedule(options: &Options, written: Written, starts: StartsWith, errors: &mut Errors) {
+    if !starts.schedule {
         let dependent = [
             ("start", options.start.as_ref().map(|start| start.span)),
             ("end", options.end.as_ref().map(|end| end.span)),
             ("catchup", options.catchup.as_ref().map(|catchup| catchup.span)),
-            ("timezone", options.timezone.as_ref().map(|zone| zone.span)),
+            // Events start the runs of a day as well, and can be paused.
+            ("timezone", options.timezone.as_ref().map(|zone| zone.span).filter(|_| !starts.events)),
             ("except", options.except.as_ref().map(syn::spanned::Spanned::span)),
             ("shift", options.shift.as_ref().map(|shift| shift.span)),
             ("first", options.first.as_ref().map(|first| first.span)),
@@ -154,7 +191,7 @@ fn check_schedule(options: &Options, written: Written, errors: &mut Errors) {
             ("overlap", options.overlap.as_ref().map(|overlap| overlap.span)),
             ("after_previous", options.after_previous.as_ref().map(|flag| flag.span)),
             ("spread", options.spread.as_ref().map(|spread| spread.span)),
-            ("paused", options.paused.as_ref().map(|paused| paused.span)),
+            ("paused", options.paused.as_ref().map(|paused| paused.span).filter(|_| !starts.events)),
             ("pause_after_failures", options.pause_after_failures.as_ref().map(|limit| limit.span)),
         ];
         for (name, span) in dependent {

@@ -24,10 +24,12 @@ pub(crate) enum Place {
     TaskDefaults,
     /// `#[param(..)]`
     Param,
+    /// `#[event(..)]`
+    Event,
 }
 
 impl Place {
-    const ALL: [Place; 5] = [Place::Task, Place::Sensor, Place::Dag, Place::TaskDefaults, Place::Param];
+    const ALL: [Place; 6] = [Place::Task, Place::Sensor, Place::Dag, Place::TaskDefaults, Place::Param, Place::Event];
 
     /// The name in messages.
     pub(crate) fn text(self) -> &'static str {
@@ -37,6 +39,7 @@ impl Place {
             Place::Dag => "`#[dag]`",
             Place::TaskDefaults => "`default(..)` of `#[dag]`",
             Place::Param => "`#[param]`",
+            Place::Event => "`#[event]`",
         }
     }
 }
@@ -177,6 +180,10 @@ options! {
         also ["priority_weight", "weight"] => priority;
     /// Which states of the upstream tasks let the task run.
     trigger_rule: kind::TriggerRule, [Task, Sensor, TaskDefaults], r#"trigger_rule = "one_failed""# => trigger_rule;
+    /// The asset that the value of the task is an event of.
+    produces: kind::Asset, [Task, Sensor], "produces = ORDERS", also ["outlets", "outlet", "emits", "asset"];
+    /// Whether a value that equals that of the last event is no event.
+    on_change: kind::Flag, [Task, Sensor], "on_change";
     /// The description. Without it, the doc comment.
     doc: kind::Text, [Task, Sensor], r#"doc = "Reads one day.""#;
     /// A cron expression, several of them, a preset, a period or a timetable.
@@ -205,6 +212,10 @@ options! {
         => after_previous;
     /// The time within which the runs of a slot start.
     spread: kind::PositiveDuration, [Dag], r#"spread = "10m""#, also ["jitter"] => spread;
+    /// Whether a slot of the schedule and events start a run only together.
+    events: kind::Combine, [Dag], r#"events = "or""# => events;
+    /// How long a slot waits for events.
+    wait: kind::PositiveDuration, [Dag], r#"wait = "3h""# => wait;
     /// Whether the schedule of a new DAG is paused.
     paused: kind::Switch, [Dag], "paused", also ["is_paused_upon_creation"] => paused;
     /// How many runs of the schedule fail in a row before the DAG is paused.
@@ -255,6 +266,12 @@ options! {
     pattern: kind::Pattern, [Param], r#"pattern = r"^[a-z]+$""#;
     /// The description. Without it, the doc comment.
     help: kind::Text, [Param], r#"help = "Minutes that count as late.""#, also ["description", "doc"];
+    /// Older events do not count.
+    max_age: kind::PositiveDuration, [Event], r#"max_age = "12h""#, also ["ttl", "expires"] => max_age;
+    /// How long the asset must have been without a new event.
+    settle: kind::PositiveDuration, [Event], r#"settle = "30s""#, also ["debounce", "quiet"] => settle;
+    /// How many events a run takes.
+    max: kind::PositiveInteger, [Event], "max = 100", also ["limit", "batch_size", "max_events"] => max;
     /// The path of the facade, for crates that re-export it to their own macros. Last, because
     /// rarely needed.
     krate as "crate": kind::CratePath, [Task, Sensor, Dag], "crate = ::path::to::taskflow";
@@ -271,6 +288,9 @@ fn explanation(name: &str, place: Place) -> Option<&'static str> {
         }
         ("on_skip", Place::Dag) => {
             "only tasks are skipped, not runs; write `default(on_skip = ..)` to set it for all tasks"
+        }
+        ("inlets", Place::Task | Place::Sensor) => {
+            "a DAG consumes an asset by a parameter, and its tasks take that parameter as an argument"
         }
         ("params", Place::Dag) => "the parameters of a DAG are those of its function",
         _ => return None,
@@ -369,6 +389,11 @@ impl Options {
         self.constant("TaskOptions", private)
     }
 
+    /// The options as an expression of the type `EventOptions`.
+    pub(crate) fn event_options(&self, private: &TokenStream) -> TokenStream {
+        self.constant("EventOptions", private)
+    }
+
     /// The options as an expression of the type `DagOptions`.
     pub(crate) fn dag_options(&self, private: &TokenStream) -> TokenStream {
         self.constant("DagOptions", private)
@@ -438,6 +463,7 @@ mod tests {
             ("Timezone", Place::Dag, "timezone"),
             ("max_active_task", Place::Dag, "max_active_tasks"),
             ("chioces", Place::Param, "choices"),
+            ("maxage", Place::Event, "max_age"),
         ];
         for (word, place, meant) in misspelled {
             assert_eq!(nearest(word, rows(place).map(|row| row.name)), Some(meant));
@@ -451,9 +477,9 @@ mod tests {
         let documentation = |place: Place| match place {
             Place::Task => include_str!("../../docs/task.md"),
             Place::Sensor => include_str!("../../docs/sensor.md"),
-            Place::Dag | Place::Param | Place::TaskDefaults => include_str!("../../docs/dag.md"),
+            Place::Dag | Place::Param | Place::Event | Place::TaskDefaults => include_str!("../../docs/dag.md"),
         };
-        for place in [Place::Task, Place::Sensor, Place::Dag, Place::Param] {
+        for place in [Place::Task, Place::Sensor, Place::Dag, Place::Param, Place::Event] {
             for row in rows(place) {
                 // The options that a sensor shares with a task are documented for the task.
                 let shared = place == Place::Sensor && row.places.contains(&Place::Task);

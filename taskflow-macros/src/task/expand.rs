@@ -112,6 +112,7 @@ fn definition(task: &Task) -> TokenStream {
         Some(deferrable) if deferrable.value => quote!(Deferrable),
         _ => quote!(Never),
     };
+    let produces = produces(task, &output, &p);
     let shim = shim(task, &p);
     let location = location(name, &p);
     quote! {
@@ -131,11 +132,22 @@ fn definition(task: &Task) -> TokenStream {
                 kind: #p::Kind::#kind,
                 isolation: #isolation,
                 waiting: #p::Waiting::#waiting,
+                produces: #produces,
                 body: #shim,
             };
             &__DEF
         }
     }
+}
+
+/// The asset that the value is an event of.
+fn produces(task: &Task, output: &TokenStream, p: &TokenStream) -> TokenStream {
+    let Some(asset) = &task.options.produces else { return quote!(::core::option::Option::None) };
+    let on_change = task.options.on_change.as_ref().is_some_and(|on_change| on_change.value);
+    // Spanned at the asset, so that the compiler reports one of another type there.
+    let at = spans::at(asset.span(), p);
+    let new = quote_spanned!(asset.span()=> #at::Production::new::<#output, _>(#asset, #on_change));
+    quote!(::core::option::Option::Some(#new))
 }
 
 /// The types of the task, for stubs.

@@ -112,8 +112,9 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::base::SourceLocation;
     use crate::dag::{Dag, add_task};
-    use crate::task::{Body, Kind, SourceLocation, TaskDef, TaskOptions};
+    use crate::task::{Body, Kind, TaskDef, TaskOptions};
     use crate::value::TypeInfo;
 
     static LOAD: TaskDef = TaskDef {

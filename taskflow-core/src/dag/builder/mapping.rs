@@ -3,6 +3,7 @@
 use std::panic::Location;
 
 use super::{Draft, Handle, NodeDraft, add_built_in, with_draft};
+use crate::base::SourceLocation;
 use crate::dag::arg::{Arg, ArgDraft};
 use crate::dag::each::Split;
 use crate::dag::error::BuildError;
@@ -10,7 +11,7 @@ use crate::dag::fitness::Fitness;
 use crate::dag::label::Labels;
 use crate::dag::plan::{ClusterIndex, ClusterKind, MappingIndex, NodeIndex, Source};
 use crate::dag::rate::Rate;
-use crate::task::{Executor, SourceLocation, TaskDef};
+use crate::task::{Executor, TaskDef};
 
 /// What is drawn for each element of a list.
 #[derive(Debug)]

@@ -29,8 +29,9 @@ use super::error::BuildError;
 use super::output::Output;
 use super::plan::{Cluster, ClusterIndex, ClusterKind, GroupIndex, MappingIndex, NodeIndex, Source, Teardown};
 use super::projection::Step;
+use crate::base::SourceLocation;
 use crate::base::index::IndexVec;
-use crate::task::{SensorOptions, SourceLocation, TaskDef, TaskOptions, TriggerRule, Waiting};
+use crate::task::{SensorOptions, TaskDef, TaskOptions, TriggerRule, Waiting};
 
 /// The value that an [`Output`] represents, and its graph.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

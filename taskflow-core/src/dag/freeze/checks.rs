@@ -4,6 +4,7 @@ use petgraph::algo::tarjan_scc;
 use petgraph::graph::{DiGraph, NodeIndex as Vertex};
 
 use super::arg_range;
+use crate::base::SourceLocation;
 use crate::base::index::{IndexVec, indices};
 use crate::dag::arg::ArgDraft;
 use crate::dag::builder::{Draft, NodeDraft, Order};
@@ -11,7 +12,7 @@ use crate::dag::error::BuildError;
 use crate::dag::fitness::Fitness;
 use crate::dag::plan::{MappingIndex, NodeIndex, NodeOptions};
 use crate::dag::pool::PoolDef;
-use crate::task::{SourceLocation, TaskDef, TriggerRule};
+use crate::task::{TaskDef, TriggerRule};
 
 /// The pool of a task must be declared and have the slots that the task takes.
 pub(super) fn pool(

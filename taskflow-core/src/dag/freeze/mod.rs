@@ -22,9 +22,10 @@ use super::pool::PoolDef;
 use super::projection::Projection;
 use super::registry::Registry;
 use super::units::Units;
+use crate::base::SourceLocation;
 use crate::base::index::IndexVec;
 use crate::base::panics;
-use crate::task::{SourceLocation, TaskDef, TaskOptions};
+use crate::task::{TaskDef, TaskOptions};
 use crate::value::{Constant, TypeInfo};
 
 pub(super) fn trace_def(def: &DagDef) -> Result<Plan, BuildErrors> {

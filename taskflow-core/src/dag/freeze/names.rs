@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 
+use crate::base::SourceLocation;
 use crate::base::index::IndexVec;
 use crate::dag::builder::{Draft, GroupDraft, Named};
 use crate::dag::error::BuildError;
 use crate::dag::plan::{GroupIndex, GroupPlan, NodeIndex};
-use crate::task::SourceLocation;
 
 /// The groups with their full names; a name used twice in one place gets a number.
 pub(super) fn groups(draft: &Draft, errors: &mut Vec<BuildError>) -> IndexVec<GroupIndex, GroupPlan> {

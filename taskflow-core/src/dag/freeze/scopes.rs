@@ -5,12 +5,12 @@ use std::collections::HashSet;
 use std::ops::Range;
 
 use super::arg_range;
+use crate::base::SourceLocation;
 use crate::base::index::{IndexVec, indices};
 use crate::dag::arg::ArgDraft;
 use crate::dag::builder::{Draft, GroupDraft, Handle, Order, ScopeDraft};
 use crate::dag::error::BuildError;
 use crate::dag::plan::{EdgeKind, NodeIndex, ScopePlan};
-use crate::task::SourceLocation;
 
 /// Draws the edges from the last nodes of the work of each scope to its teardown. Inner scopes come
 /// before outer ones, whose work they are.

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use super::index::{GroupIndex, JoinIndex, NodeIndex};
 use super::options::NodeOptions;
 use super::plan::Plan;
-use crate::task::{Executor, Kind, SourceLocation, TaskDef};
+use crate::base::SourceLocation;
+use crate::task::{Executor, Kind, TaskDef};
 
 /// A task instance: one call of a task in a DAG.
 #[derive(Debug)]

@@ -13,13 +13,14 @@ use super::node::{Node, Wiring};
 use super::options::NodeOptions;
 use super::scope::ScopePlan;
 use super::source::Source;
+use crate::base::SourceLocation;
 use crate::base::index::IndexVec;
 use crate::dag::hash;
 use crate::dag::options::DagOptions;
 use crate::dag::param::ParamDef;
 use crate::dag::projection::Projection;
 use crate::dag::units::Units;
-use crate::task::{SourceLocation, TaskDef};
+use crate::task::TaskDef;
 use crate::value::{Constant, TypeInfo};
 
 /// A DAG, checked and ready to run any number of times, also concurrently.

@@ -7,7 +7,7 @@ use crate::base::Timestamp;
 use crate::callback::PendingCallback;
 use crate::engine::values::Values;
 use crate::machine::Machine;
-use crate::run::{Event, TaskIndex};
+use crate::run::{Emission, Event, TaskIndex};
 use crate::task::{Inputs, Produced, TaskContext, TaskDef};
 use crate::value::AnyValue;
 
@@ -44,6 +44,9 @@ pub(crate) trait SimHooks {
 
     /// Called when a task has succeeded, with its value.
     fn on_value(&mut self, _task: &str, _value: &AnyValue) {}
+
+    /// Called when an attempt has succeeded, for each event that it emits.
+    fn on_emit(&mut self, _emission: Emission) {}
 
     /// Whether notifications are delivered before anything else happens.
     fn delivers_at_once(&self) -> bool {

@@ -101,6 +101,7 @@ impl<T: Value> RunRequest<T> {
             futures.prepare()?;
         }
         // The clock of the run is read by live threads only.
+        let has_products = plan.defs().iter().any(|def| def.produces.is_some());
         let shared = Arc::new(RunShared {
             plan,
             info,
@@ -111,6 +112,7 @@ impl<T: Value> RunRequest<T> {
             config,
             in_process: true,
             callback_dispatcher: None,
+            has_products,
             notes: Notes::default(),
             scratch: Scratch::default(),
             engine_ref: OnceLock::new(),
@@ -118,6 +120,7 @@ impl<T: Value> RunRequest<T> {
             sessions: Sessions::default(),
         });
         let mut run = Run::new(Arc::clone(&shared), machine, params);
+        run.emitted = Some(Vec::new());
         let restored = restored.unwrap_or_default();
         let halted = restored.halted.clone();
         run.take_up(restored, pending_callbacks);

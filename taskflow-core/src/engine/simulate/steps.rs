@@ -96,6 +96,8 @@ impl Driver<'_> {
         if self.run.finish(done, &mut commands, &mut self.unused) {
             self.dispatcher.release(self.key, self.run.machine.layout(), task);
         }
+        let emitted = self.run.emitted.as_mut().map(std::mem::take).unwrap_or_default();
+        emitted.into_iter().for_each(|emission| self.world.on_emit(emission));
         self.commands = commands;
         self.execute();
     }

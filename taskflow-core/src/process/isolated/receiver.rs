@@ -3,7 +3,7 @@
 use super::wire::{self, Frame};
 use crate::base::{Failure, catch};
 use crate::log::relay;
-use crate::task::{AttemptControl, Identity, Outcome, Pushed, TaskDef};
+use crate::task::{AttemptControl, EmitRequest, Identity, Outcome, Pushed, TaskDef};
 
 /// The attempt whose frames are received.
 pub(crate) struct AttemptRef<'a> {
@@ -19,7 +19,7 @@ pub(crate) struct FrameReceiver {
     pub(crate) ending: Option<Outcome>,
     /// It ended because it was asked to.
     pub(crate) stopped: bool,
-    /// Why one of its named values could not be stored.
+    /// Why one of its named values or events could not be stored.
     pub(crate) push_failure: Option<Failure>,
     /// The next frame is the value of the task.
     value_follows: bool,
@@ -52,6 +52,13 @@ impl FrameReceiver {
             Ok(Frame::Link { name, url }) => of.identity.around.link(&name, &url),
             Ok(Frame::Push { key, ty, bytes }) => {
                 if let Err(failure) = of.identity.around.push(&key, Pushed::Stored(ty, bytes.into())) {
+                    self.push_failure = Some(failure);
+                }
+            }
+            Ok(Frame::Emit { asset, partition, key, ty, bytes, on_change }) => {
+                let value = Pushed::Stored(ty, bytes.into());
+                let request = EmitRequest { asset, partition, key, value, on_change };
+                if let Err(failure) = of.identity.around.emit(request) {
                     self.push_failure = Some(failure);
                 }
             }

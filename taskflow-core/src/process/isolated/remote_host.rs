@@ -10,7 +10,7 @@ use super::child::Link;
 use super::wire::Frame;
 use crate::base::Failure;
 use crate::dag::path_of;
-use crate::task::{AttemptHost, BoxFuture, PARAMS, Pushed, XComError};
+use crate::task::{AttemptHost, BoxFuture, EmitRequest, PARAMS, Pushed, XComError};
 
 /// The run, seen from the process of an attempt.
 pub(super) struct RemoteHost {
@@ -40,6 +40,13 @@ impl AttemptHost for RemoteHost {
     fn push(&self, key: &str, value: Pushed) -> Result<(), Failure> {
         let bytes = value.encode().map_err(|reason| Failure::Error { chain: vec![reason], retryable: false })?;
         self.link.send(&Frame::Push { key: key.to_owned(), ty: value.ty(), bytes });
+        Ok(())
+    }
+
+    fn emit(&self, request: EmitRequest) -> Result<(), Failure> {
+        let EmitRequest { asset, partition, key, value, on_change } = request;
+        let bytes = value.encode().map_err(|reason| Failure::Error { chain: vec![reason], retryable: false })?;
+        self.link.send(&Frame::Emit { asset, partition, key, ty: value.ty(), bytes, on_change });
         Ok(())
     }
 

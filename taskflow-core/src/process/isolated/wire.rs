@@ -61,6 +61,15 @@ pub(super) enum Frame {
         ty: String,
         bytes: Vec<u8>,
     },
+    /// An event of an asset, with its payload in its stored form.
+    Emit {
+        asset: String,
+        partition: Option<String>,
+        key: Option<String>,
+        ty: String,
+        bytes: Vec<u8>,
+        on_change: bool,
+    },
     /// The task has succeeded; its value is the next frame.
     Value,
     Skipped(String),

@@ -5,6 +5,7 @@ mod appending;
 mod backfills;
 pub(super) mod damage;
 mod deliveries;
+mod events;
 mod ownership;
 mod parts;
 mod reading;

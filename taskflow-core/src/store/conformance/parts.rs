@@ -24,7 +24,7 @@ pub(in crate::store) fn new(run_id: &str, at: i64) -> Append {
         tasks: 3,
         created,
     };
-    Append { run: AppendTarget::New(Box::new(run)), segment: Some(segment(1)), update: None }
+    Append { run: AppendTarget::New(Box::new(run)), segment: Some(segment(1)), update: None, events: Vec::new() }
 }
 
 pub(in crate::store) fn of(dag: &str, mut run: Append) -> Append {
@@ -63,11 +63,16 @@ pub(in crate::store) async fn claim(store: &dyn Store, run: i64, owner: &str) ->
 
 /// A segment of a run that is there.
 pub(in crate::store) fn plain(run: i64, token: u64, number: u32) -> Append {
-    Append { run: AppendTarget::Existing { run, token }, segment: Some(segment(number)), update: None }
+    Append {
+        run: AppendTarget::Existing { run, token },
+        segment: Some(segment(number)),
+        update: None,
+        events: Vec::new(),
+    }
 }
 
 pub(in crate::store) fn known(run: i64, token: u64, segment: Option<Segment>, update: Option<RunUpdate>) -> Append {
-    Append { run: AppendTarget::Existing { run, token }, segment, update }
+    Append { run: AppendTarget::Existing { run, token }, segment, update, events: Vec::new() }
 }
 
 pub(in crate::store) fn update(state: RunState) -> RunUpdate {

@@ -65,7 +65,7 @@ impl Data {
         self.backfills.insert(number, BackfillRow { number, ..row.clone() });
         for run in runs {
             let run = AppendTarget::New(Box::new(run.clone()));
-            self.append(&Append { run, segment: None, update: None });
+            self.append(&Append { run, segment: None, update: None, events: Vec::new() });
         }
         Changed::Stored(number)
     }

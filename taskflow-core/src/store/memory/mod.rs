@@ -1,6 +1,7 @@
 //! The store in memory: for runs that need not survive, and as the reference for the other stores.
 
 mod backfills;
+mod events;
 mod schedules;
 
 use std::collections::btree_map::Entry;
@@ -12,6 +13,7 @@ use crate::callback::DeliveryAttempt;
 use crate::run::RunState;
 use crate::store::admission::{Admission, AdmissionRequest, Ticket, decide};
 use crate::store::backfill_rows::BackfillRow;
+use crate::store::event_rows::EventRow;
 use crate::store::identity::worker;
 use crate::store::ownership::{Claim, Liveness, RunGuard};
 use crate::store::rows::{
@@ -61,22 +63,29 @@ impl Owned {
     }
 }
 
+/// Rows by DAG.
+type States = BTreeMap<String, ScheduleRow>;
+
 #[derive(Debug, Default)]
 struct Data {
     runs: BTreeMap<i64, Run>,
     by_id: HashMap<String, i64>,
     /// The runs that have not ended.
     open: BTreeSet<i64>,
-    /// The last numbers of runs, tickets and requests: no number is used again.
+    /// The last numbers of runs, tickets, requests and events: no number is used again.
     last_run: i64,
     last_ticket: i64,
     last_request: i64,
+    last_event: i64,
     graphs: HashMap<String, Vec<u8>>,
     requests: BTreeMap<i64, Request>,
     outbox: BTreeSet<String>,
-    schedules: BTreeMap<String, ScheduleRow>,
+    schedules: States,
     slots: Vec<SlotRow>,
     backfills: BTreeMap<i64, BackfillRow>,
+    /// By their numbers.
+    events: Vec<EventRow>,
+    consumers: States,
     /// The last attempt of each notification, by run and key.
     deliveries: BTreeMap<(String, String), DeliveryAttempt>,
     closed: bool,
@@ -112,6 +121,16 @@ impl MemoryStore {
 
 impl Data {
     fn append(&mut self, part: &Append) -> Appended {
+        let answer = self.append_run(part);
+        if let Appended::Stored(_) = answer {
+            for event in &part.events {
+                self.emit(event);
+            }
+        }
+        answer
+    }
+
+    fn append_run(&mut self, part: &Append) -> Appended {
         match &part.run {
             AppendTarget::New(run) => self.begin(run, part),
             &AppendTarget::Existing { run: number, token } => match self.runs.get_mut(&number) {

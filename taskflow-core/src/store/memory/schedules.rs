@@ -1,6 +1,6 @@
 //! Schedules in memory.
 
-use super::{Data, MemoryStore};
+use super::{Data, MemoryStore, States};
 use crate::store::rows::{Append, AppendTarget};
 use crate::store::schedule_rows::{ScheduleRow, ScheduleStep, SlotRow, Stepped};
 use crate::store::traits::{ScheduleStore, StoreFuture};
@@ -19,7 +19,7 @@ impl ScheduleStore for MemoryStore {
     }
 
     fn step_schedules<'a>(&'a self, steps: &'a [ScheduleStep]) -> StoreFuture<'a, Vec<Stepped>> {
-        self.with(|data| steps.iter().map(|step| data.step(step)).collect())
+        self.with(|data| steps.iter().map(|step| data.step(step, |data| &mut data.schedules)).collect())
     }
 
     fn slots<'a>(&'a self, dag: &'a str, limit: u32) -> StoreFuture<'a, Vec<SlotRow>> {
@@ -33,16 +33,17 @@ impl ScheduleStore for MemoryStore {
 }
 
 impl Data {
-    fn step(&mut self, step: &ScheduleStep) -> Stepped {
-        let version = self.schedules.get(&step.row.dag).map_or(0, |row| row.version);
+    /// Stores a step in one of the tables of states.
+    pub(super) fn step(&mut self, step: &ScheduleStep, table: fn(&mut Data) -> &mut States) -> Stepped {
+        let version = table(self).get(&step.row.dag).map_or(0, |row| row.version);
         if version + 1 != step.row.version {
             return Stepped::Conflict;
         }
-        self.schedules.insert(step.row.dag.clone(), step.row.clone());
+        table(self).insert(step.row.dag.clone(), step.row.clone());
         self.slots.extend(step.slots.iter().cloned());
         let runs = step.runs.iter().map(|run| {
             let run = AppendTarget::New(Box::new(run.clone()));
-            self.append(&Append { run, segment: None, update: None })
+            self.append(&Append { run, segment: None, update: None, events: Vec::new() })
         });
         Stepped::Stored(runs.collect())
     }

@@ -15,6 +15,7 @@ use super::row_checksums::{self, InfoColumns};
 use super::{SqliteStore, segment_id};
 use crate::base::Timestamp;
 use crate::store::checksum;
+use crate::store::event_rows::NewEvent;
 use crate::store::rows::{Append, AppendTarget, Appended, NewRun, RunUpdate, Segment};
 use crate::store::traits::StoreError;
 
@@ -93,7 +94,12 @@ fn segments<'a>(batch: &'a [Append], checksums: &[Checksums]) -> Option<Vec<Plai
         return None;
     }
     let plain = |(part, &checksums)| match part {
-        &Append { run: AppendTarget::Existing { run, token }, segment: Some(ref segment), update: None } => {
+        &Append {
+            run: AppendTarget::Existing { run, token },
+            segment: Some(ref segment),
+            update: None,
+            ref events,
+        } if events.is_empty() => {
             let (token, id) = (i64::try_from(token).ok()?, segment_id(run, segment.number)?);
             Some(Plain { run, token, id, segment, checksums })
         }
@@ -188,6 +194,9 @@ impl Script {
         };
         let mut answers: Vec<Appended> = batch.iter().map(refused).collect();
         let mut script = Script { sql: "BEGIN IMMEDIATE;".to_owned(), ..Script::new() };
+        if batch.iter().any(|part| !part.events.is_empty()) {
+            script.begin_parts();
+        }
         for ((at, part), &checksums) in (0_i64..).zip(batch).zip(checksums) {
             script.part(at, part, checksums)?;
             if script.is_full() {
@@ -210,7 +219,8 @@ impl Script {
             // The first segment of a run must have number 1.
             AppendTarget::New(_) if !first => Ok(()),
             AppendTarget::New(run) => {
-                self.new_run(at, run, part.segment.as_ref().map(|segment| (segment, checksums)), part.update.as_ref())
+                let segment = part.segment.as_ref().map(|segment| (segment, checksums));
+                self.new_run(at, run, segment, part.update.as_ref(), &part.events)
             }
             &AppendTarget::Existing { run, token } => {
                 // No run and no token is out of the range of the columns.
@@ -218,7 +228,7 @@ impl Script {
                 match (i64::try_from(token), segment_id(run, number)) {
                     (Ok(token), Some(id)) => {
                         let segment = part.segment.as_ref().map(|segment| Plain { run, token, id, segment, checksums });
-                        self.known_run(at, run, token, segment.as_ref(), part.update.as_ref())
+                        self.known_run(at, (run, token), segment.as_ref(), part.update.as_ref(), &part.events)
                     }
                     _ => Ok(()),
                 }
@@ -232,6 +242,7 @@ impl Script {
         run: &NewRun,
         segment: Option<(&Segment, Checksums)>,
         update: Option<&RunUpdate>,
+        events: &[NewEvent],
     ) -> sqlx::Result<()> {
         let info = &run.info;
         let (graph, tasks) = update.and_then(|update| update.graph.as_ref()).map_or((&run.graph, run.tasks), named);
@@ -287,6 +298,10 @@ impl Script {
             self.give(&segment.data)?;
             self.give(checksums.segment)?;
             self.give(checksums.data)?;
+            if !events.is_empty() {
+                self.note_segment(at)?;
+                self.events_of(at, events)?;
+            }
         }
         Ok(())
     }
@@ -294,10 +309,10 @@ impl Script {
     fn known_run(
         &mut self,
         at: i64,
-        run: i64,
-        token: i64,
+        (run, token): (i64, i64),
         segment: Option<&Plain<'_>>,
         update: Option<&RunUpdate>,
+        events: &[NewEvent],
     ) -> sqlx::Result<()> {
         if let Some((graph, _)) = update.and_then(|update| update.graph.as_ref()) {
             // Harmless if the segment is fenced: the run refers to its present graph.
@@ -323,9 +338,15 @@ impl Script {
             if update.is_none() {
                 self.sql += " RETURNING ?, id >> 32;";
                 self.give(at)?;
-                return Ok(());
+            } else {
+                self.sql += ";";
             }
-            self.sql += ";";
+            if !events.is_empty() {
+                self.note_segment(at)?;
+            }
+            if update.is_none() {
+                return self.events_of(at, events);
+            }
         }
         self.sql += "UPDATE runs SET ";
         if let Some(update) = update {
@@ -356,7 +377,7 @@ impl Script {
             self.sql += "DELETE FROM requests WHERE run = ? AND changes() = 1;";
             self.give(run)?;
         }
-        Ok(())
+        if alone { Ok(()) } else { self.events_of(at, events) }
     }
 
     pub(super) fn give<'q>(&mut self, value: impl Encode<'q, Sqlite> + Type<Sqlite>) -> sqlx::Result<()> {

@@ -106,7 +106,7 @@ async fn write(connection: &mut SqliteConnection, change: &BackfillChange) -> sq
     script.give(checksum(number, row))?;
     let mut stored = vec![Appended::Taken; runs.len()];
     for (at, run) in (0_i64..).zip(runs) {
-        script.new_run(at, run, None, None)?;
+        script.new_run(at, run, None, None, &[])?;
         if script.is_full() {
             script.send_and_note(&mut transaction, &mut stored).await?;
         }

@@ -4,9 +4,9 @@
 //!   that help.
 //! - `schema`: the tables, and their migrations.
 //! - `append`, `claim`, `admit`, `read`, `segments`, `data`, `requests`, `pools`, `deliveries`,
-//!   `upkeep`: the operations. `run_locks`: lock files, by which `claim` and `read` know who owns a
-//!   run. `examine`: what is wrong with a file that cannot be opened. `presence`: whether the file
-//!   is still in its place. `lock_holder`: who has locked it.
+//!   `schedules`, `events`, `upkeep`: the operations. `run_locks`: lock files, by which `claim` and
+//!   `read` know who owns a run. `examine`: what is wrong with a file that cannot be opened.
+//!   `presence`: whether the file is still in its place. `lock_holder`: who has locked it.
 //! - `chains`, `row_checksums`: the [checksums](super::checksum) of segments and of the rows of
 //!   runs.
 //!
@@ -25,6 +25,7 @@ mod damage;
 mod data;
 mod deliveries;
 mod error;
+mod events;
 mod examine;
 #[cfg(test)]
 mod file_tests;
@@ -54,18 +55,20 @@ use self::error::{cannot_open, stopped};
 pub(crate) use self::examine::examine;
 use self::presence::{Presence, has_values, with_suffix};
 use self::run_locks::RunLocks;
+use self::schedules::Table;
 use self::schema::Found;
 
 use super::admission::{Admission, AdmissionRequest};
 use super::backfill_rows::{BackfillChange, BackfillRow, Changed, SlotRunRow};
+use super::event_rows::{Emitted, EventFilter, EventRow, NewEvent};
 use super::ownership::{Claim, RunGuard};
 use super::pool_leases::{PoolDemand, PoolGrant};
 use super::rows::{Append, Appended, Request, RunFilter, RunRow, SegmentRow};
 use super::schedule_rows::{ScheduleRow, ScheduleStep, SlotRow, Stepped};
 use super::sync_mode::SyncMode;
 use super::traits::{
-    BackfillStore, GraphStore, Maintenance, Outbox, PoolStore, RequestStore, RunStore, ScheduleStore, SegmentStore,
-    StoreError, StoreFuture, store_future,
+    BackfillStore, EventStore, GraphStore, Maintenance, Outbox, PoolStore, RequestStore, RunStore, ScheduleStore,
+    SegmentStore, StoreError, StoreFuture, store_future,
 };
 use crate::base::{Timestamp, failpoint, private};
 use crate::callback::DeliveryAttempt;
@@ -305,7 +308,7 @@ impl ScheduleStore for SqliteStore {
     }
 
     fn schedules(&self) -> StoreFuture<'_, Vec<ScheduleRow>> {
-        store_future(schedules::schedules(self))
+        store_future(schedules::states(self, Table::Schedules))
     }
 
     fn schedule<'a>(&'a self, dag: &'a str) -> StoreFuture<'a, Option<ScheduleRow>> {
@@ -313,7 +316,7 @@ impl ScheduleStore for SqliteStore {
     }
 
     fn step_schedules<'a>(&'a self, steps: &'a [ScheduleStep]) -> StoreFuture<'a, Vec<Stepped>> {
-        store_future(schedules::step(self, steps))
+        store_future(schedules::step(self, Table::Schedules, steps))
     }
 
     fn slots<'a>(&'a self, dag: &'a str, limit: u32) -> StoreFuture<'a, Vec<SlotRow>> {
@@ -340,6 +343,28 @@ impl BackfillStore for SqliteStore {
 
     fn slot_runs<'a>(&'a self, dag: &'a str, ranges: &'a [(Timestamp, Timestamp)]) -> StoreFuture<'a, Vec<SlotRunRow>> {
         store_future(backfills::slot_runs(self, dag, ranges))
+    }
+}
+
+impl EventStore for SqliteStore {
+    fn emit<'a>(&'a self, events: &'a [NewEvent]) -> StoreFuture<'a, Vec<Emitted>> {
+        store_future(events::emit(self, events))
+    }
+
+    fn events<'a>(&'a self, filter: &'a EventFilter) -> StoreFuture<'a, Vec<EventRow>> {
+        store_future(events::events(self, filter))
+    }
+
+    fn last_event(&self) -> StoreFuture<'_, i64> {
+        store_future(events::last(self))
+    }
+
+    fn consumers(&self) -> StoreFuture<'_, Vec<ScheduleRow>> {
+        store_future(schedules::states(self, Table::Consumers))
+    }
+
+    fn step_consumers<'a>(&'a self, steps: &'a [ScheduleStep]) -> StoreFuture<'a, Vec<Stepped>> {
+        store_future(schedules::step(self, Table::Consumers, steps))
     }
 }
 

@@ -43,13 +43,13 @@ impl Question {
         self
     }
 
-    fn and<'q>(mut self, condition: &str, value: impl Encode<'q, Sqlite> + Type<Sqlite>) -> Self {
+    pub(super) fn and<'q>(mut self, condition: &str, value: impl Encode<'q, Sqlite> + Type<Sqlite>) -> Self {
         self.sql += condition;
         self.give(value)
     }
 
     /// That the column has one of the values; no condition if there are none.
-    fn and_in(mut self, column: &str, values: &[&str]) -> Self {
+    pub(super) fn and_in(mut self, column: &str, values: &[&str]) -> Self {
         for (at, value) in values.iter().enumerate() {
             let condition = if at == 0 { format!(" AND {column} IN (?") } else { ", ?".to_owned() };
             self = self.and(&condition, *value);

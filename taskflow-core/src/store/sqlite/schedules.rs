@@ -1,7 +1,7 @@
-//! The states of schedules, and the slots that became no runs.
+//! The states of schedules and of consumers, and the slots that became no runs.
 
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
-use sqlx::{Connection, Row};
+use sqlx::{AssertSqlSafe, Connection, Row};
 
 use super::SqliteStore;
 use super::append::Script;
@@ -17,16 +17,40 @@ pub(super) async fn steps(store: &SqliteStore) -> Result<i64, StoreError> {
     rows.first().map_or(Ok(0), |row| get(store, row, 0, || "the schedules".to_owned()))
 }
 
-pub(super) async fn schedules(store: &SqliteStore) -> Result<Vec<ScheduleRow>, StoreError> {
-    let sql = "SELECT dag, version, state, updated, checksum FROM schedules ORDER BY dag";
+/// A table of states, one for each DAG.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Table {
+    Schedules,
+    Consumers,
+}
+
+impl Table {
+    const fn name(self) -> &'static str {
+        match self {
+            Table::Schedules => "schedules",
+            Table::Consumers => "consumers",
+        }
+    }
+
+    /// The name of the group of columns that the checksum of a row covers.
+    const fn row(self) -> &'static str {
+        match self {
+            Table::Schedules => "schedule",
+            Table::Consumers => "consumer",
+        }
+    }
+}
+
+pub(super) async fn states(store: &SqliteStore, table: Table) -> Result<Vec<ScheduleRow>, StoreError> {
+    let sql = format!("SELECT dag, version, state, updated, checksum FROM {} ORDER BY dag", table.name());
     let rows = Question::new(sql).ask(store).await?;
-    rows.iter().map(|row| schedule_row(store, row)).collect()
+    rows.iter().map(|row| state_row(store, table, row)).collect()
 }
 
 pub(super) async fn schedule(store: &SqliteStore, dag: &str) -> Result<Option<ScheduleRow>, StoreError> {
     let sql = "SELECT dag, version, state, updated, checksum FROM schedules WHERE dag = ?";
     let rows = Question::new(sql).give(dag.to_owned()).ask(store).await?;
-    rows.first().map(|row| schedule_row(store, row)).transpose()
+    rows.first().map(|row| state_row(store, Table::Schedules, row)).transpose()
 }
 
 pub(super) async fn slots(store: &SqliteStore, dag: &str, limit: u32) -> Result<Vec<SlotRow>, StoreError> {
@@ -36,13 +60,14 @@ pub(super) async fn slots(store: &SqliteStore, dag: &str, limit: u32) -> Result<
     rows.iter().map(|row| slot_row(store, row)).collect()
 }
 
-fn schedule_row(store: &SqliteStore, row: &SqliteRow) -> Result<ScheduleRow, StoreError> {
-    let dag: String = get(store, row, 0, || "a schedule".to_owned())?;
-    let place = || format!("the schedule of `{dag}`");
+fn state_row(store: &SqliteStore, table: Table, row: &SqliteRow) -> Result<ScheduleRow, StoreError> {
+    let kind = table.row();
+    let dag: String = get(store, row, 0, || format!("a {kind}"))?;
+    let place = || format!("the {kind} of `{dag}`");
     let (version, state): (i64, String) = (get(store, row, 1, place)?, get(store, row, 2, place)?);
     let updated: i64 = get(store, row, 3, place)?;
     let stored: Checksum = get(store, row, 4, place)?;
-    if stored != schedule_checksum(&dag, version, &state, updated) {
+    if stored != state_checksum(table, &dag, version, &state, updated) {
         return Err(store.damaged(format!("{}: its checksum does not match", place())));
     }
     Ok(ScheduleRow { dag, version, state, updated: Timestamp::from_nanos(updated) })
@@ -70,22 +95,27 @@ fn slot_row(store: &SqliteStore, row: &SqliteRow) -> Result<SlotRow, StoreError>
 }
 
 /// Stores steps in one transaction. A step whose version is not the next one stores nothing.
-pub(super) async fn step(store: &SqliteStore, steps: &[ScheduleStep]) -> Result<Vec<Stepped>, StoreError> {
+pub(super) async fn step(
+    store: &SqliteStore,
+    table: Table,
+    steps: &[ScheduleStep],
+) -> Result<Vec<Stepped>, StoreError> {
     if steps.is_empty() {
         return Ok(Vec::new());
     }
     store.hit("store.step")?;
     let mut guard = store.writer.acquire().await?;
-    let stored = write(guard.connection(), steps).await.map_err(|error| guard.explain(&error))?;
+    let stored = write(guard.connection(), table, steps).await.map_err(|error| guard.explain(&error))?;
     guard.release();
     store.hit("store.stepped")?;
     Ok(stored)
 }
 
-async fn write(connection: &mut SqliteConnection, steps: &[ScheduleStep]) -> sqlx::Result<Vec<Stepped>> {
+async fn write(connection: &mut SqliteConnection, table: Table, steps: &[ScheduleStep]) -> sqlx::Result<Vec<Stepped>> {
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
     let mut versions = std::collections::HashMap::new();
-    for row in sqlx::query("SELECT dag, version FROM schedules").fetch_all(&mut *transaction).await? {
+    let sql = AssertSqlSafe(format!("SELECT dag, version FROM {}", table.name()));
+    for row in sqlx::query(sql).fetch_all(&mut *transaction).await? {
         versions.insert(row.try_get::<String, _>(0)?, row.try_get::<i64, _>(1)?);
     }
     let mut script = Script::new();
@@ -98,10 +128,10 @@ async fn write(connection: &mut SqliteConnection, steps: &[ScheduleStep]) -> sql
             continue;
         }
         versions.insert(step.row.dag.clone(), next);
-        script.step(step)?;
+        script.step(table, step)?;
         let first = runs.len();
         for run in &step.runs {
-            script.new_run(runs.len() as i64, run, None, None)?;
+            script.new_run(runs.len() as i64, run, None, None, &[])?;
             runs.push(Appended::Taken);
         }
         outcomes.push(Some(first..runs.len()));
@@ -117,16 +147,18 @@ async fn write(connection: &mut SqliteConnection, steps: &[ScheduleStep]) -> sql
 }
 
 impl Script {
-    fn step(&mut self, step: &ScheduleStep) -> sqlx::Result<()> {
+    fn step(&mut self, table: Table, step: &ScheduleStep) -> sqlx::Result<()> {
         let ScheduleRow { dag, version, state, updated } = &step.row;
-        self.sql += "INSERT INTO schedules (dag, version, state, updated, checksum) VALUES (?, ?, ?, ?, ?) \
+        self.sql += "INSERT INTO ";
+        self.sql += table.name();
+        self.sql += " (dag, version, state, updated, checksum) VALUES (?, ?, ?, ?, ?) \
                      ON CONFLICT (dag) DO UPDATE SET version = excluded.version, state = excluded.state, \
                      updated = excluded.updated, checksum = excluded.checksum;";
         self.give(dag)?;
         self.give(*version)?;
         self.give(state)?;
         self.give(updated.as_nanos())?;
-        self.give(schedule_checksum(dag, *version, state, updated.as_nanos()))?;
+        self.give(state_checksum(table, dag, *version, state, updated.as_nanos()))?;
         for slot in &step.slots {
             self.sql += "INSERT INTO slots (dag, first, last, count, fate, reason, decided, checksum) \
                          VALUES (?, ?, ?, ?, ?, ?, ?, ?);";
@@ -152,20 +184,28 @@ pub(super) async fn check(store: &SqliteStore, findings: &mut Vec<String>) -> Re
         }
         other => other,
     };
-    let sql = "SELECT dag, version, state, updated, checksum FROM schedules ORDER BY dag";
-    for row in Question::new(sql).ask(store).await? {
-        look(schedule_row(store, &row).map(drop))?;
+    let rows = async |sql: String| match Question::new(sql).ask(store).await {
+        Ok(rows) => Ok(rows),
+        // The check of the pages names it.
+        Err(StoreError::Read { .. } | StoreError::Damaged { .. }) => Ok(Vec::new()),
+        Err(error) => Err(error),
+    };
+    for table in [Table::Schedules, Table::Consumers] {
+        let sql = format!("SELECT dag, version, state, updated, checksum FROM {} ORDER BY dag", table.name());
+        for row in rows(sql).await? {
+            look(state_row(store, table, &row).map(drop))?;
+        }
     }
     let sql = "SELECT number, dag, first, last, count, fate, reason, decided, checksum FROM slots ORDER BY number";
-    for row in Question::new(sql).ask(store).await? {
+    for row in rows(sql.to_owned()).await? {
         look(slot_row(store, &row).map(drop))?;
     }
     Ok(())
 }
 
-fn schedule_checksum(dag: &str, version: i64, state: &str, updated: i64) -> Checksum {
+fn state_checksum(table: Table, dag: &str, version: i64, state: &str, updated: i64) -> Checksum {
     let (version, updated) = (version.to_be_bytes(), updated.to_be_bytes());
-    of_columns("schedule", &[dag.as_bytes(), &version, state.as_bytes(), &updated])
+    of_columns(table.row(), &[dag.as_bytes(), &version, state.as_bytes(), &updated])
 }
 
 fn slot_checksum(slot: &SlotRow) -> Checksum {

@@ -28,6 +28,7 @@ const FILES: &[(i64, &str, &str)] = &[
     (5, "limits", include_str!("migrations/0005_limits.sql")),
     (6, "schedules", include_str!("migrations/0006_schedules.sql")),
     (7, "backfills", include_str!("migrations/0007_backfills.sql")),
+    (9, "events", include_str!("migrations/0009_events.sql")),
 ];
 
 /// The version of the last migration.

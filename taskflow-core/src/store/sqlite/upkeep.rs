@@ -113,6 +113,7 @@ pub(super) async fn check(store: &SqliteStore) -> Result<Vec<String>, StoreError
     findings.extend(checksums(store).await?);
     super::schedules::check(store, &mut findings).await?;
     super::backfills::check(store, &mut findings).await?;
+    super::events::check(store, &mut findings).await?;
     Ok(findings)
 }
 

@@ -79,6 +79,22 @@ impl Initializer for Callback {
     }
 }
 
+/// The constant of an asset: anything but a literal. The compiler checks the rest.
+pub(crate) struct Asset;
+
+impl Kind for Asset {
+    type Value = Expr;
+
+    fn read(reader: &mut Reader<'_>) -> Option<Expr> {
+        match reader.expr() {
+            Some(Expr::Lit(_) | Expr::Array(_)) | None => {
+                reader.expected("the constant of one asset, which `taskflow::asset!` declares")
+            }
+            Some(asset) => Some(asset.clone()),
+        }
+    }
+}
+
 /// The path of a crate.
 pub(crate) struct CratePath;
 

@@ -135,6 +135,7 @@ struct Policy {
 
 const FIRST: Policy = Policy { ty: "First", variants: &[("next", "Next"), ("last", "Last")] };
 const CATCHUP: Policy = Policy { ty: "Catchup", variants: &[("last", "Last"), ("all", "All"), ("none", "None")] };
+const COMBINE: Policy = Policy { ty: "Combine", variants: &[("and", "And"), ("or", "Or")] };
 const OVERLAP: Policy = Policy {
     ty: "Overlap",
     variants: &[
@@ -240,5 +241,22 @@ impl Kind for Overlap {
 impl Initializer for Overlap {
     fn initializer(variant: &Spanned<&'static str>, private: &TokenStream) -> Option<TokenStream> {
         OVERLAP.initializer(variant.value, private)
+    }
+}
+
+/// How the schedule and the events of a DAG start its runs.
+pub(crate) struct Combine;
+
+impl Kind for Combine {
+    type Value = Spanned<&'static str>;
+
+    fn read(reader: &mut Reader<'_>) -> Option<Spanned<&'static str>> {
+        COMBINE.read(reader)
+    }
+}
+
+impl Initializer for Combine {
+    fn initializer(variant: &Spanned<&'static str>, private: &TokenStream) -> Option<TokenStream> {
+        COMBINE.initializer(variant.value, private)
     }
 }

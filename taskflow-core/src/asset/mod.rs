@@ -1,0 +1,31 @@
+//! Assets: named, typed data that tasks produce and DAGs consume.
+//!
+//! - `asset`: an [`Asset`] as `asset!` declares it. `def`: an asset without its types. `partition`:
+//!   the parts of an asset, such as days. `registry`: the assets of the binary.
+//! - `event`: the types of event parameters, and what they can be bound to. `binding`: an event
+//!   parameter without its types.
+//!
+//! An update of an asset is an *event*: a row in the store with a number that only grows. Tasks
+//! emit events with [`TaskContext::emit`](crate::task::TaskContext::emit) or
+//! `#[task(produces = ..)]`. The result of a DAG is an asset as well; its name is `dag:` and the id
+//! of the DAG.
+
+#[allow(clippy::module_inception, reason = "the type is the public API of the module")]
+mod asset;
+mod binding;
+mod def;
+mod event;
+mod partition;
+mod registry;
+
+pub use asset::Asset;
+pub(crate) use binding::RawEvent;
+pub use binding::{EventBinding, EventOptions};
+pub use def::AssetDef;
+#[cfg(all(feature = "cli", feature = "sqlite"))]
+pub(crate) use def::dag_of;
+pub(crate) use def::of_dag;
+pub use event::{Event, EventSource, Events, Latest, Seen, TakesEvents};
+pub(crate) use partition::check as check_partition;
+pub use partition::{Day, Hour, Month, Partition, PartitionError, RunPartition};
+pub use registry::{AssetEntry, Assets};

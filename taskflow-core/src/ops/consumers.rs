@@ -1,0 +1,299 @@
+//! The consumers of events: what is pending for whom, pausing, events for runs by hand.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::error::OpsError;
+use super::schedules::PastSlots;
+use crate::asset::RawEvent;
+use crate::base::Timestamp;
+use crate::dag::{DagDef, ParamDef, ParamError};
+use crate::journal::{Journal, NewConsumption, Note, StepOutcome, StoredEvent};
+use crate::run::{RunState, RunType};
+use crate::schedule::{
+    Catchup, Consumer, ConsumerState, EventSituation, EventWaits, Pause, PendingEvent, SlotRecord, Takes, Unpause,
+    consume, unpause_consumer,
+};
+use crate::store::RunFilter;
+use crate::value::AnyValue;
+
+/// How many heads of events are read at once.
+const BATCH: u32 = 10_000;
+
+/// A DAG with event parameters: what is pending for it, and what its next run waits for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct ConsumerStatus {
+    /// The DAG.
+    pub dag_id: String,
+    /// Who paused the DAG, if it is paused: then its events stay pending.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pause: Option<Pause>,
+    /// How many of its runs that a schedule or events have started are queued or running.
+    pub active_runs: u32,
+    /// What the next run waits for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waits_for: Option<String>,
+    /// Slots of its schedule that wait for events.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub open_slots: Vec<Timestamp>,
+    /// Its event parameters, in order.
+    pub inputs: Vec<ConsumerInput>,
+}
+
+/// An event parameter of a DAG.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct ConsumerInput {
+    /// The parameter.
+    pub param: String,
+    /// The asset.
+    pub asset: String,
+    /// What a run takes: `one`, `all`, `newest`, or `seen` if it only looks.
+    pub takes: &'static str,
+    /// Whether a run waits for it.
+    pub required: bool,
+    /// The number of the last event that is decided. `None` if no service has seen the parameter,
+    /// or it only looks.
+    pub cursor: Option<i64>,
+    /// How many events are pending.
+    pub pending: u64,
+    /// The number of the first pending event.
+    pub first_pending: Option<i64>,
+    /// When the first pending event was emitted.
+    pub since: Option<Timestamp>,
+}
+
+/// What the DAGs with event parameters among some have consumed, and what is pending for them.
+/// Without a journal nothing is.
+///
+/// # Errors
+///
+/// When the event parameters of a DAG contradict each other, or the store cannot be read.
+pub async fn consumers(journal: Option<&Journal>, dags: &[&DagDef]) -> Result<Vec<ConsumerStatus>, OpsError> {
+    let mut all = Vec::new();
+    for &dag in dags {
+        if let Some(consumer) = dag.consumer()? {
+            all.push(status(journal, dag, &consumer).await?);
+        }
+    }
+    Ok(all)
+}
+
+async fn status(journal: Option<&Journal>, dag: &DagDef, consumer: &Consumer) -> Result<ConsumerStatus, OpsError> {
+    let filter = RunFilter {
+        dag: Some(dag.id.to_owned()),
+        states: vec![RunState::Queued, RunState::Running],
+        run_types: vec![RunType::Scheduled, RunType::Event],
+        ..RunFilter::default()
+    };
+    let (loaded, active_runs) = match journal {
+        Some(journal) => (Loaded::load(journal, dag, consumer).await?, journal.runs(&filter).await?.len() as u32),
+        None => (Loaded::first_seen(dag, consumer, 0), 0),
+    };
+    let situation = loaded.situation(Timestamp::now(), active_runs);
+    let waits_for = consume(consumer, Some(&loaded.state), &situation).waits.map(|waits| in_words(&waits));
+    let Loaded { state, version, pending, .. } = loaded;
+    let inputs = consumer.inputs.iter().map(|input| {
+        let cursor = state.cursor(&input.asset).filter(|_| version > 0 && input.takes != Takes::Seen);
+        let pending = cursor.and_then(|_| pending.get(&input.asset)).map_or(&[][..], Vec::as_slice);
+        ConsumerInput {
+            param: input.param.clone(),
+            asset: input.asset.clone(),
+            takes: match input.takes {
+                Takes::One => "one",
+                Takes::All { .. } => "all",
+                Takes::Newest => "newest",
+                Takes::Seen => "seen",
+            },
+            required: input.required,
+            cursor,
+            pending: pending.len() as u64,
+            first_pending: pending.first().map(|event| event.number),
+            since: pending.first().map(|event| event.at),
+        }
+    });
+    Ok(ConsumerStatus {
+        dag_id: dag.id.to_owned(),
+        active_runs,
+        waits_for: if version > 0 { waits_for } else { Some("a service that serves the DAG".to_owned()) },
+        open_slots: state.open.iter().map(|slot| slot.at).collect(),
+        inputs: inputs.collect(),
+        pause: state.pause,
+    })
+}
+
+fn in_words(waits: &EventWaits) -> String {
+    match waits {
+        EventWaits::ForRoom { active: 1 } => "the end of the active run".to_owned(),
+        EventWaits::ForRoom { active } => format!("the end of one of {active} active runs"),
+        EventWaits::ForPrevious { run } => format!("the success of run {run}"),
+        EventWaits::ForEvents { assets } => format!("an event of {}", assets.join(" and ")),
+        EventWaits::ForSettling { asset, until } => format!("{asset} to settle, at {until} at the earliest"),
+        EventWaits::ForSlot => "the next slot of the schedule".to_owned(),
+        EventWaits::Paused => "the end of the pause".to_owned(),
+    }
+}
+
+/// A consumer as stored, with its pending events.
+struct Loaded {
+    state: ConsumerState,
+    /// 0 if no service has seen the DAG.
+    version: i64,
+    last_event: i64,
+    pending: BTreeMap<String, Vec<PendingEvent>>,
+}
+
+impl Loaded {
+    fn first_seen(dag: &DagDef, consumer: &Consumer, last_event: i64) -> Self {
+        let state = ConsumerState::first_seen(consumer, Timestamp::now(), last_event, dag.options.paused);
+        Loaded { state, version: 0, last_event, pending: BTreeMap::new() }
+    }
+
+    async fn load(journal: &Journal, dag: &DagDef, consumer: &Consumer) -> Result<Self, OpsError> {
+        let stored = journal.consumers().await?.remove(dag.id);
+        let last_event = journal.last_event().await?;
+        let Some(stored) = stored else { return Ok(Loaded::first_seen(dag, consumer, last_event)) };
+        let (state, version): (ConsumerState, i64) = (stored.read(dag.id)?, stored.version);
+        let mut pending: BTreeMap<String, Vec<PendingEvent>> = BTreeMap::new();
+        let assets: Vec<String> = state.cursors.keys().cloned().collect();
+        let mut after = state.lowest_cursor().unwrap_or(last_event);
+        loop {
+            let heads = journal.pending(&assets, after, BATCH).await?;
+            let is_last = heads.len() < BATCH as usize;
+            after = heads.last().map_or(after, |head| head.number);
+            for head in heads {
+                if state.cursor(&head.asset).is_some_and(|cursor| head.number > cursor) {
+                    let event = PendingEvent { number: head.number, at: head.emitted };
+                    pending.entry(head.asset).or_default().push(event);
+                }
+            }
+            if is_last {
+                return Ok(Loaded { state, version, last_event, pending });
+            }
+        }
+    }
+
+    fn situation(&self, now: Timestamp, active: u32) -> EventSituation<'_> {
+        EventSituation { now, active, unsuccessful: None, last_event: self.last_event, pending: &self.pending }
+    }
+}
+
+/// What is stored of a DAG with event parameters; `None` if it has none.
+pub(super) async fn state_of(journal: &Journal, dag: &DagDef) -> Result<Option<(Consumer, ConsumerState)>, OpsError> {
+    let Some(consumer) = dag.consumer()? else { return Ok(None) };
+    let state = Loaded::load(journal, dag, &consumer).await?.state;
+    Ok(Some((consumer, state)))
+}
+
+/// Pauses a DAG with event parameters.
+pub(super) async fn pause(
+    journal: &Journal,
+    dag: &DagDef,
+    consumer: &Consumer,
+    note: &Note,
+    until: Option<Timestamp>,
+    now: Timestamp,
+) -> Result<Pause, OpsError> {
+    loop {
+        let Loaded { mut state, version, .. } = Loaded::load(journal, dag, consumer).await?;
+        if let Some(pause) = state.pause {
+            return Err(OpsError::Paused { dag: dag.id.to_owned(), by: pause.by });
+        }
+        let pause = Pause { by: note.by.clone(), reason: note.reason.clone(), since: now, until };
+        state.pause = Some(pause.clone());
+        if store(journal, dag, version, &state, Vec::new(), now).await? {
+            return Ok(pause);
+        }
+    }
+}
+
+/// Ends the pause of a DAG with event parameters.
+pub(super) async fn unpause(
+    journal: &Journal,
+    dag: &DagDef,
+    consumer: &Consumer,
+    catchup: Catchup,
+    events: Unpause,
+    now: Timestamp,
+) -> Result<Vec<PastSlots>, OpsError> {
+    loop {
+        let loaded = Loaded::load(journal, dag, consumer).await?;
+        if loaded.state.pause.is_none() {
+            return Err(OpsError::NotPaused { dag: dag.id.to_owned() });
+        }
+        let (state, records) = unpause_consumer(consumer, &loaded.state, &loaded.situation(now, 0), events, catchup);
+        if store(journal, dag, loaded.version, &state, records.clone(), now).await? {
+            return Ok(records.into_iter().map(PastSlots::from).collect());
+        }
+    }
+}
+
+async fn store(
+    journal: &Journal,
+    dag: &DagDef,
+    version: i64,
+    state: &ConsumerState,
+    records: Vec<SlotRecord>,
+    now: Timestamp,
+) -> Result<bool, OpsError> {
+    let step = NewConsumption::new(dag.id.to_owned(), version, state, records, Vec::new())?;
+    let outcome = journal.store_consumptions(vec![step], now).await?;
+    Ok(outcome.iter().all(|outcome| *outcome != StepOutcome::Conflict))
+}
+
+/// The value of a parameter that only looks at the newest event, for a run by hand; `None` if it is
+/// another parameter.
+///
+/// # Errors
+///
+/// When the event does not fit the parameter, or the store cannot be read.
+pub async fn seen_event(journal: &Journal, param: &ParamDef) -> Result<Option<AnyValue>, OpsError> {
+    let Some(binding) = param.event.as_ref().filter(|binding| binding.takes == Takes::Seen) else { return Ok(None) };
+    let event = journal.newest_event(&binding.asset).await?;
+    let refused = |reason| OpsError::Param(ParamError { param: param.name, given: None, message: reason });
+    let value = binding.value(event.into_iter().map(raw).collect());
+    Ok(Some(value.map_err(|reason| refused(format!("cannot be made: {reason}")))?))
+}
+
+fn raw(event: StoredEvent) -> RawEvent {
+    let StoredEvent { head, ty, bytes, run, task, .. } = event;
+    let (number, at, partition) = (head.number, head.emitted, head.partition);
+    RawEvent { number, at, partition, ty, bytes, run, task }
+}
+
+/// The value of an event parameter for a run by hand: `last` is the newest event of its asset, and
+/// `@4711` the event with this number. Nothing is consumed. `None` if the texts are payloads, as
+/// [`ParamDef::parse_all`] reads them.
+///
+/// # Errors
+///
+/// When there is no such event, or it does not fit the parameter.
+pub async fn stored_events(journal: &Journal, param: &ParamDef, texts: &[&str]) -> Result<Option<AnyValue>, OpsError> {
+    let Some(binding) = &param.event else { return Ok(None) };
+    let number = |text: &str| text.strip_prefix('@')?.parse::<i64>().ok();
+    if texts.is_empty() || !texts.iter().all(|text| *text == "last" || number(text).is_some()) {
+        return Ok(None);
+    }
+    let refused = |given: &str, message: String| {
+        OpsError::Param(ParamError { param: param.name, given: Some(given.to_owned()), message })
+    };
+    let mut events = Vec::with_capacity(texts.len());
+    for text in texts {
+        let event = match number(text) {
+            Some(number) => journal.event(number).await?.filter(|event| event.head.asset == binding.asset),
+            None => journal.newest_event(&binding.asset).await?,
+        };
+        let missing = || match number(text) {
+            Some(_) => {
+                format!("is not an event of the asset `{}`; `events {}` lists them", binding.asset, binding.asset)
+            }
+            None => format!("is not there: the asset `{}` has no events yet", binding.asset),
+        };
+        events.push(raw(event.ok_or_else(|| refused(text, missing()))?));
+    }
+    let given = texts.join(" ");
+    let value = binding.value(events).map_err(|reason| refused(&given, format!("does not fit: {reason}")))?;
+    Ok(Some(value))
+}
