@@ -4,7 +4,7 @@ pub use inventory;
 
 use std::sync::Arc;
 
-pub use crate::asset::{Asset, AssetEntry};
+pub use crate::asset::{Asset, AssetEntry, Watcher, WatcherEntry};
 use crate::base::BoxError;
 pub use crate::base::SourceLocation;
 pub use crate::dag::{

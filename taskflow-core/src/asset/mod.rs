@@ -2,6 +2,7 @@
 //!
 //! - `asset`: an [`Asset`] as `asset!` declares it. `def`: an asset without its types. `partition`:
 //!   the parts of an asset, such as days. `registry`: the assets of the binary.
+//!   `watch`: what brings events from outside.
 //!
 //! An update of an asset is an *event*: a row in the store with a number that only grows. Tasks
 //! emit events with [`TaskContext::emit`](crate::task::TaskContext::emit) or
@@ -13,6 +14,7 @@ mod asset;
 mod def;
 mod partition;
 mod registry;
+mod watch;
 
 pub use asset::Asset;
 pub use def::AssetDef;
@@ -22,3 +24,5 @@ pub(crate) use def::of_dag;
 pub(crate) use partition::check as check_partition;
 pub use partition::{Day, Hour, Month, Partition, PartitionError, RunPartition};
 pub use registry::{AssetEntry, Assets};
+pub(crate) use watch::{AnyBatch, AnyWatch};
+pub use watch::{Batch, Cursor, Watch, WatchError, Watcher, WatcherEntry};
