@@ -68,8 +68,8 @@ pub mod approval {
 /// Assets: named, typed data that tasks produce and DAGs consume.
 pub mod asset {
     pub use taskflow_core::asset::{
-        Asset, AssetDef, Assets, Day, Event, EventBinding, EventOptions, EventSource, Events, Hour, Latest, Month,
-        Partition, PartitionError, RunPartition, Seen, TakesEvents,
+        Asset, AssetDef, Assets, Batch, Cursor, Day, Event, EventBinding, EventOptions, EventSource, Events, Hour,
+        Latest, Month, Partition, PartitionError, RunPartition, Seen, TakesEvents, Watch, WatchError, Watcher,
     };
 }
 
@@ -228,6 +228,13 @@ pub mod value {
     pub use taskflow_core::value::{Constant, TypeInfo, Value};
 }
 
+/// Watchers: sources of events outside. [`asset::Watch`] is the trait for watchers of one's own.
+pub mod watch {
+    pub use taskflow_core::watch::{FileLanded, FilesWatch, files};
+    #[cfg(feature = "http")]
+    pub use taskflow_core::watch::{HttpChanged, HttpWatch, http};
+}
+
 /// Everything a DAG file needs: `use taskflow::prelude::*;`
 pub mod prelude {
     pub use crate::asset::{Event, Events, Latest, Seen};
@@ -340,6 +347,19 @@ macro_rules! asset {
             $crate::__private_0_1_0::AssetEntry($asset.def())
         }
     )*};
+}
+
+/// Makes the events of a watcher those of an asset: `serve` runs the watcher.
+///
+/// `taskflow::watch!(EXPORTS = watch::files("landing/*.csv"));` beside the asset. The payload of
+/// the asset is the event of the watcher, and the asset has no partitions. See [`asset::Watch`].
+#[macro_export]
+macro_rules! watch {
+    ($asset:path = $watch:expr) => {
+        $crate::__private_0_1_0::inventory::submit! {
+            $crate::__private_0_1_0::WatcherEntry(|| $crate::__private_0_1_0::Watcher::new($asset, $watch))
+        }
+    };
 }
 
 #[cfg(test)]

@@ -136,6 +136,13 @@ fn report(event: &ServiceEvent, quiet: bool, home: &str, terminal: &Terminal) {
         }
         ServiceEvent::Recorded { dag, record, .. } => line(format!("{dag}: {}", recorded(record))),
         ServiceEvent::Noted { dag, note, .. } => line(format!("{dag}: {}", noted(note))),
+        ServiceEvent::Watched { source, assets, count, .. } => {
+            line(format!("{} of {} from {source}", format::count(*count, "event"), assets.join(", ")));
+        }
+        ServiceEvent::WatchFailed { source, error, pause, .. } => {
+            let pause = format::duration(*pause);
+            terminal.error(&format!("the watcher of {source} has failed and is started again in {pause}: {error}"));
+        }
         ServiceEvent::Trouble { error, .. } => terminal.error(error),
     }
 }

@@ -11,10 +11,11 @@
 //! 4. It [steps](crate::schedule::consume()) each DAG with event parameters whose events or time
 //!    have come, in the same way; `consumers` has the protocol.
 //! 5. It claims and starts the queued runs of its DAGs, whoever created them.
-//! 6. It sleeps until the next slot is due, a run ends, an event of its own process is stored, or a
-//!    second has passed: then it looks at what other processes have stored. Short sleeps also mean that it notices within a second when
-//!    the clock is set or the machine was suspended.
-//! 7. When it is asked to stop, it starts nothing more and [drains](crate::engine::Engine::drain)
+//! 6. It runs the [watchers](watchers) of the program.
+//! 7. It sleeps until the next slot is due, a run ends, an event of its own process is stored, or a
+//!    second has passed: then it looks at what other processes have stored. Short sleeps also mean
+//!    that it notices within a second when the clock is set or the machine was suspended.
+//! 8. When it is asked to stop, it starts nothing more and [drains](crate::engine::Engine::drain)
 //!    its engine: running tasks have their grace time, their runs are interrupted, and the next
 //!    service resumes them.
 //!
@@ -27,5 +28,6 @@ mod queue;
 mod schedules;
 mod serving;
 mod wake;
+mod watchers;
 
 pub use serving::{Service, ServiceEvent, ServiceOptions};
