@@ -142,13 +142,14 @@ pub mod notify {
 /// Operations: what people do with DAGs and runs, each one function.
 pub mod ops {
     pub use taskflow_core::ops::{
-        AssetDocument, AssetEmission, AttemptStatus, CancelledRun, Checked, Cleared, DEFAULT_GRACE, Draft,
-        EventDocument, EventQuery, ExternalJob, ExternalJobState, Mark, Marked, NewAssetEvent, NextSlot, NextSlots,
-        OpsError, PastSlots, Pruned, Reason, Replayed, Rerun, RunList, RunStatus, RunSummaryDocument, SentEvent,
-        TaskStatus, TriggeredRun, Vacuumed, ValueDocument, assets, cancel, cancel_and_wait, clear, clear_and_run,
-        draft, durability, emit, emitted_by, engine, event, events, fail_fast, grace, interrupted, list_runs, mark,
-        next_slots, past_slots, pause, prune, replay, resume, retry, send_event, start, sync_mode, trigger,
-        triggered_runs, unpause, vacuum, value, values, would_clear, would_prune,
+        AssetDocument, AssetEmission, AttemptStatus, CancelledRun, Checked, Cleared, ConsumerInput, ConsumerStatus,
+        DEFAULT_GRACE, Draft, EventDocument, EventQuery, ExternalJob, ExternalJobState, Mark, Marked, NewAssetEvent,
+        NextSlot, NextSlots, OpsError, PastSlots, Pruned, Reason, Replayed, Rerun, RunList, RunStatus,
+        RunSummaryDocument, SentEvent, TaskStatus, TriggeredRun, Vacuumed, ValueDocument, assets, cancel,
+        cancel_and_wait, clear, clear_and_run, consumers, draft, durability, emit, emitted_by, engine, event, events,
+        fail_fast, grace, interrupted, list_runs, mark, next_slots, past_slots, pause, prune, replay, resume, retry,
+        seen_event, send_event, start, stored_events, sync_mode, trigger, triggered_runs, unpause, vacuum, value,
+        values, would_clear, would_prune,
     };
     #[cfg(feature = "sqlite")]
     pub use taskflow_core::ops::{Home, check};

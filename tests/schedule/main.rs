@@ -1,6 +1,8 @@
 //! Schedules: cron expressions, timetables, their slots, and what becomes of them.
 
 mod consumer;
+#[cfg(feature = "sqlite")]
+mod consumers;
 mod consuming;
 mod daylight_saving;
 mod expressions;
