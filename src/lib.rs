@@ -68,8 +68,8 @@ pub mod approval {
 /// Assets: named, typed data that tasks produce and DAGs consume.
 pub mod asset {
     pub use taskflow_core::asset::{
-        Asset, AssetDef, Assets, Day, Event, EventBinding, EventOptions, EventSource, Events, Hour, Latest, Month,
-        Partition, PartitionError, RunPartition, Seen, TakesEvents,
+        Asset, AssetDef, Assets, Batch, Cursor, Day, Event, EventBinding, EventOptions, EventSource, Events, Hour,
+        Latest, Month, Partition, PartitionError, RunPartition, Seen, TakesEvents, Watch, WatchError, Watcher,
     };
 }
 
@@ -142,13 +142,14 @@ pub mod notify {
 /// Operations: what people do with DAGs and runs, each one function.
 pub mod ops {
     pub use taskflow_core::ops::{
-        AssetDocument, AssetEmission, AttemptStatus, CancelledRun, Checked, Cleared, DEFAULT_GRACE, Draft,
-        EventDocument, EventQuery, ExternalJob, ExternalJobState, Mark, Marked, NewAssetEvent, NextSlot, NextSlots,
-        OpsError, PastSlots, Pruned, Reason, Replayed, Rerun, RunList, RunStatus, RunSummaryDocument, SentEvent,
-        TaskStatus, TriggeredRun, Vacuumed, ValueDocument, assets, cancel, cancel_and_wait, clear, clear_and_run,
-        draft, durability, emit, emitted_by, engine, event, events, fail_fast, grace, interrupted, list_runs, mark,
-        next_slots, past_slots, pause, prune, replay, resume, retry, send_event, start, sync_mode, trigger,
-        triggered_runs, unpause, vacuum, value, values, would_clear, would_prune,
+        AssetDocument, AssetEmission, AttemptStatus, CancelledRun, Checked, Cleared, ConsumerInput, ConsumerStatus,
+        DEFAULT_GRACE, Draft, EventDocument, EventQuery, ExternalJob, ExternalJobState, Mark, Marked, NewAssetEvent,
+        NextSlot, NextSlots, OpsError, PastSlots, Pruned, Reason, Replayed, Rerun, RunList, RunStatus,
+        RunSummaryDocument, SentEvent, TaskStatus, TriggeredRun, Vacuumed, ValueDocument, assets, cancel,
+        cancel_and_wait, clear, clear_and_run, consumers, draft, durability, emit, emitted_by, engine, event, events,
+        fail_fast, grace, interrupted, list_runs, mark, next_slots, past_slots, pause, prune, replay, resume, retry,
+        seen_event, send_event, start, stored_events, sync_mode, trigger, triggered_runs, unpause, vacuum, value,
+        values, would_clear, would_prune,
     };
     pub use taskflow_core::ops::{
         BackfillFateCount, BackfillOverlap, BackfillPreview, BackfillRun, BackfillStatus, BackfillTotals,
@@ -239,6 +240,13 @@ pub mod time {
 /// What travels between tasks.
 pub mod value {
     pub use taskflow_core::value::{Constant, TypeInfo, Value};
+}
+
+/// Watchers: sources of events outside. [`asset::Watch`] is the trait for watchers of one's own.
+pub mod watch {
+    pub use taskflow_core::watch::{FileLanded, FilesWatch, files};
+    #[cfg(feature = "http")]
+    pub use taskflow_core::watch::{HttpChanged, HttpWatch, http};
 }
 
 /// Everything a DAG file needs: `use taskflow::prelude::*;`
@@ -353,6 +361,19 @@ macro_rules! asset {
             $crate::__private_0_1_0::AssetEntry($asset.def())
         }
     )*};
+}
+
+/// Makes the events of a watcher those of an asset: `serve` runs the watcher.
+///
+/// `taskflow::watch!(EXPORTS = watch::files("landing/*.csv"));` beside the asset. The payload of
+/// the asset is the event of the watcher, and the asset has no partitions. See [`asset::Watch`].
+#[macro_export]
+macro_rules! watch {
+    ($asset:path = $watch:expr) => {
+        $crate::__private_0_1_0::inventory::submit! {
+            $crate::__private_0_1_0::WatcherEntry(|| $crate::__private_0_1_0::Watcher::new($asset, $watch))
+        }
+    };
 }
 
 #[cfg(test)]

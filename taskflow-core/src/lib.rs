@@ -29,6 +29,7 @@
 //! ops        what people do with runs, each one function: start, resume, clear, mark, cancel
 //! service    the process that stays: starts the runs of schedules, works on queued runs
 //! sensors    sensors for files, ports, endpoints, times and other runs
+//! watch      watchers for files and endpoints
 //! spark      jobs on Apache Spark, and tasks on its executors (feature `spark`)
 //! testing    the test kit (feature `testing`)
 //! cli        the command line of a DAG binary (feature `cli`)
@@ -56,6 +57,7 @@ pub mod service;
 pub mod store;
 pub mod task;
 pub mod value;
+pub mod watch;
 
 #[cfg(feature = "cli")]
 pub mod cli;

@@ -4,7 +4,7 @@ pub use inventory;
 
 use std::sync::Arc;
 
-pub use crate::asset::{Asset, AssetEntry, EventOptions};
+pub use crate::asset::{Asset, AssetEntry, EventOptions, Watcher, WatcherEntry};
 use crate::asset::{EventSource, Partition, TakesEvents};
 use crate::base::BoxError;
 pub use crate::base::SourceLocation;

@@ -2,6 +2,8 @@
 
 #[cfg(feature = "cli")]
 mod arguments;
+#[cfg(all(feature = "cli", feature = "sqlite", unix))]
+mod assets;
 #[cfg(all(feature = "cli", feature = "sqlite"))]
 mod callbacks;
 #[cfg(all(feature = "cli", feature = "sqlite"))]

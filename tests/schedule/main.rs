@@ -4,6 +4,8 @@ mod backfills;
 #[cfg(all(feature = "cli", feature = "sqlite", unix))]
 mod backfills_served;
 mod consumer;
+#[cfg(feature = "sqlite")]
+mod consumers;
 mod consuming;
 mod daylight_saving;
 mod expressions;

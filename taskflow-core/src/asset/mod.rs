@@ -2,6 +2,7 @@
 //!
 //! - `asset`: an [`Asset`] as `asset!` declares it. `def`: an asset without its types. `partition`:
 //!   the parts of an asset, such as days. `registry`: the assets of the binary.
+//!   `watch`: what brings events from outside.
 //! - `event`: the types of event parameters, and what they can be bound to. `binding`: an event
 //!   parameter without its types.
 //!
@@ -17,6 +18,7 @@ mod def;
 mod event;
 mod partition;
 mod registry;
+mod watch;
 
 pub use asset::Asset;
 pub(crate) use binding::RawEvent;
@@ -29,3 +31,5 @@ pub use event::{Event, EventSource, Events, Latest, Seen, TakesEvents};
 pub(crate) use partition::check as check_partition;
 pub use partition::{Day, Hour, Month, Partition, PartitionError, RunPartition};
 pub use registry::{AssetEntry, Assets};
+pub(crate) use watch::{AnyBatch, AnyWatch};
+pub use watch::{Batch, Cursor, Watch, WatchError, Watcher, WatcherEntry};

@@ -86,6 +86,8 @@ fn origin(uri: &Uri) -> Option<String> {
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) body: String,
+    /// The version of the body, if the server names it.
+    pub(crate) etag: Option<String>,
     /// Where the server wants the request to be sent instead.
     pub(crate) redirect: Option<Address>,
 }
@@ -215,8 +217,9 @@ fn read(
     let status = answer.status().as_u16();
     let location = answer.headers().get("location").filter(|_| matches!(status, 301 | 302 | 303 | 307 | 308));
     let redirect = location.and_then(|location| address.resolved(location.to_str().ok()?));
+    let etag = answer.headers().get("etag").and_then(|etag| Some(etag.to_str().ok()?.to_owned()));
     let body = answer.body_mut().with_config().limit(BODY).lossy_utf8(true).read_to_string().map_err(failed)?;
-    Ok(Answer { status, body, redirect })
+    Ok(Answer { status, body, etag, redirect })
 }
 
 #[cfg(test)]

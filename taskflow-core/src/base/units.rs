@@ -1,5 +1,7 @@
 //! Formatting and parsing of quantities.
 
+use std::time::Duration;
+
 /// A number of bytes: `48.0 KiB`, and below that `17 bytes`.
 pub(crate) fn bytes(bytes: u64) -> String {
     const UNITS: [&str; 5] = ["bytes", "KiB", "MiB", "GiB", "TiB"];
@@ -27,6 +29,26 @@ pub(crate) fn read_bytes(text: &str) -> Option<u64> {
         _ => return None,
     };
     text[..digits].parse::<u64>().ok()?.checked_mul(unit)
+}
+
+/// Reads a duration such as `500ms`, `30s`, `15m`, `12h` or `7d`.
+///
+/// # Errors
+///
+/// If it is not one.
+pub(crate) fn read_duration(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("`{text}` is not a duration such as 500ms, 30s, 15m, 12h or 7d");
+    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let number: u64 = text[..digits].parse().map_err(|_| wrong())?;
+    let millis = match text[digits..].trim() {
+        "ms" => 1,
+        "s" => 1000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _ => return Err(wrong()),
+    };
+    number.checked_mul(millis).map(Duration::from_millis).ok_or_else(wrong)
 }
 
 #[cfg(test)]

@@ -60,7 +60,9 @@ pub(super) fn json_value() -> Arg {
 
 /// The user and the reason.
 pub(super) fn note(matches: &ArgMatches) -> Note {
-    let note = Note::by_user(matches.get_one::<String>("reason").cloned().unwrap_or_default());
+    // Some verbs take no reason.
+    let reason = matches.try_get_one::<String>("reason").ok().flatten();
+    let note = Note::by_user(reason.cloned().unwrap_or_default());
     match matches.get_one::<String>("by") {
         Some(by) => Note { by: by.clone(), ..note },
         None => note,

@@ -142,6 +142,13 @@ fn report(event: &ServiceEvent, quiet: bool, home: &str, terminal: &Terminal) {
         ServiceEvent::Backfill { number, dag, phase, counts, .. } => {
             line(format!("backfill {number} of {dag} is {}", super::backfills::outcome(phase, counts)));
         }
+        ServiceEvent::Watched { source, assets, count, .. } => {
+            line(format!("{} of {} from {source}", format::count(*count, "event"), assets.join(", ")));
+        }
+        ServiceEvent::WatchFailed { source, error, pause, .. } => {
+            let pause = format::duration(*pause);
+            terminal.error(&format!("the watcher of {source} has failed and is started again in {pause}: {error}"));
+        }
         ServiceEvent::Trouble { error, .. } => terminal.error(error),
     }
 }

@@ -12,7 +12,7 @@ use super::schedules::StepOutcome;
 use crate::base::Timestamp;
 use crate::run::Stored;
 use crate::schedule::SlotRecord;
-use crate::store::{Emitted, EventFilter, EventRow, NewEvent, ScheduleRow, StoreError};
+use crate::store::{Emitted, EventFilter, EventRow, NewEvent, ScheduleRow, StoreError, WatchCursor};
 use crate::value::ValueFileError;
 
 /// Where large payloads are, beside the values of runs: events outlive the runs that emitted them.
@@ -84,15 +84,40 @@ impl NewConsumption {
 impl Journal {
     /// Stores events in one transaction, after their large payloads. Returns one answer for each
     /// event, in order. The events of tasks are stored with the success of their tasks.
-    pub(crate) async fn emit(&self, mut events: Vec<NewEvent>) -> Result<Vec<Emitted>, JournalError> {
+    pub(crate) async fn emit(&self, events: Vec<NewEvent>) -> Result<Vec<Emitted>, JournalError> {
+        self.store_events(events, None).await
+    }
+
+    /// Stores events of a source outside, as [`Journal::emit`], together with the cursor of the
+    /// source after them.
+    pub(crate) async fn emit_watched(
+        &self,
+        events: Vec<NewEvent>,
+        source: &str,
+        cursor: &str,
+    ) -> Result<Vec<Emitted>, JournalError> {
+        let (source, cursor) = (source.to_owned(), cursor.to_owned());
+        self.store_events(events, Some(WatchCursor { source, cursor, updated: Timestamp::now() })).await
+    }
+
+    async fn store_events(
+        &self,
+        mut events: Vec<NewEvent>,
+        cursor: Option<WatchCursor>,
+    ) -> Result<Vec<Emitted>, JournalError> {
         for event in &mut events {
             self.spill(event).await?;
         }
-        let emitted = self.inner.store.emit(&events).await?;
+        let emitted = self.inner.store.emit(&events, cursor.as_ref()).await?;
         if emitted.iter().any(|emitted| matches!(emitted, Emitted::Stored(_))) {
             self.inner.queue.announce_events();
         }
         Ok(emitted)
+    }
+
+    /// The last cursor of a source outside.
+    pub(crate) async fn watch_cursor(&self, source: &str) -> Result<Option<String>, JournalError> {
+        Ok(self.inner.store.watch_cursor(source).await?.map(|cursor| cursor.cursor))
     }
 
     /// Moves a large payload to a file.

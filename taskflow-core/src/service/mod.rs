@@ -14,10 +14,11 @@
 //!    have ended, and makes or clears runs for its next slots. Live slots come first, and runs of
 //!    backfills take no room from them.
 //! 6. It claims and starts the queued runs of its DAGs, whoever created them.
-//! 7. It sleeps until the next slot is due, a run ends, an event of its own process is stored, or a
+//! 7. It runs the [watchers](watchers) of the program.
+//! 8. It sleeps until the next slot is due, a run ends, an event of its own process is stored, or a
 //!    second has passed: then it looks at what other processes have stored. Short sleeps also mean
 //!    that it notices within a second when the clock is set or the machine was suspended.
-//! 8. When it is asked to stop, it starts nothing more and [drains](crate::engine::Engine::drain)
+//! 9. When it is asked to stop, it starts nothing more and [drains](crate::engine::Engine::drain)
 //!    its engine: running tasks have their grace time, their runs are interrupted, and the next
 //!    service resumes them.
 //!
@@ -32,6 +33,7 @@ mod queue;
 mod schedules;
 mod serving;
 mod wake;
+mod watchers;
 
 pub use lock::serving_process;
 #[cfg(feature = "testing")]

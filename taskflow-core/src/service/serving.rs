@@ -3,13 +3,14 @@
 use std::path::Path;
 use std::time::Duration;
 
-use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use super::backfills::Backfills;
 use super::consumers::Consumers;
 use super::lock::ServeLock;
 use super::queue::{Ended, RunQueue};
 use super::schedules::Schedules;
+use super::watchers::Watchers;
 use crate::base::Timestamp;
 use crate::dag::DagDef;
 use crate::engine::Engine;
@@ -107,6 +108,24 @@ pub enum ServiceEvent {
         /// What became of its slots.
         counts: BackfillCounts,
     },
+    /// The events of a source are stored.
+    Watched {
+        /// The source.
+        source: String,
+        /// Its assets.
+        assets: Vec<&'static str>,
+        /// How many events are new.
+        count: usize,
+    },
+    /// The watcher of a source has failed. It is started again after a pause.
+    WatchFailed {
+        /// The source.
+        source: String,
+        /// Why.
+        error: String,
+        /// The pause.
+        pause: Duration,
+    },
     /// The store could not be read or written. The service goes on and tries again.
     Trouble {
         /// What happened.
@@ -126,6 +145,8 @@ pub struct Service {
     ended: UnboundedReceiver<Ended>,
     events: Vec<ServiceEvent>,
     served: usize,
+    /// Whether it runs the watchers of the program.
+    watches: bool,
     _lock: ServeLock,
 }
 
@@ -152,7 +173,20 @@ impl Service {
         let backfills = Backfills::of(&dags);
         let (queue, ended) = RunQueue::new(engine.clone(), options.grace, options.durability, dags);
         let (journal, engine) = (journal.clone(), engine.clone());
-        Ok(Service { journal, engine, schedules, consumers, backfills, queue, ended, events, served, _lock: lock })
+        let watches = options.with_schedules;
+        Ok(Service {
+            journal,
+            engine,
+            schedules,
+            consumers,
+            backfills,
+            queue,
+            ended,
+            events,
+            served,
+            watches,
+            _lock: lock,
+        })
     }
 
     /// Serves until `stop` returns the reason to stop, then drains. `report` gets each event in
@@ -168,6 +202,8 @@ impl Service {
         if let Err(error) = self.resume().await {
             self.events.push(ServiceEvent::Trouble { error: error.to_string() });
         }
+        let (sender, mut watched) = unbounded_channel();
+        let watchers = self.watches.then(|| Watchers::start(&self.journal, &sender));
         let reason = loop {
             if let Err(error) = self.turn(&mut report).await {
                 self.events.push(ServiceEvent::Trouble { error: error.to_string() });
@@ -179,12 +215,14 @@ impl Service {
                 ended = self.ended.recv() => self.ended(ended),
                 // The sender lives as long as the journal.
                 _ = stored.changed() => {}
+                event = watched.recv() => self.events.extend(event),
                 () = tokio::time::sleep(pause) => {}
             }
             while let Ok(ended) = self.ended.try_recv() {
                 self.ended(Some(ended));
             }
         };
+        drop(watchers);
         self.engine.drain(&reason);
         while self.queue.is_busy() {
             let ended = self.ended.recv().await;
@@ -230,7 +268,7 @@ impl Service {
 /// The options of a service.
 #[derive(Clone, Copy, Debug)]
 pub struct ServiceOptions {
-    /// Whether it starts the runs of schedules and of events.
+    /// Whether it starts the runs of schedules and of events, and runs watchers.
     pub with_schedules: bool,
     /// How long running tasks may take to stop when it drains.
     pub grace: Duration,

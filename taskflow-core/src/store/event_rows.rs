@@ -77,6 +77,15 @@ impl Emitted {
     }
 }
 
+/// How far the events of a source outside are stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct WatchCursor {
+    pub(crate) source: String,
+    /// In the terms of the source.
+    pub(crate) cursor: String,
+    pub(crate) updated: Timestamp,
+}
+
 /// Selects events. The default selects all, oldest first, without their payloads.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct EventFilter {

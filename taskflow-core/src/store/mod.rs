@@ -33,7 +33,7 @@ mod traits;
 pub(crate) use admission::{Admission, AdmissionRequest};
 pub(crate) use backfill_rows::{BackfillChange, BackfillRow, Changed, SlotRunRow};
 pub(crate) use blobs::{BlobStore, DirectoryBlobs};
-pub(crate) use event_rows::{Emitted, EventFilter, EventRow, NewEvent};
+pub(crate) use event_rows::{Emitted, EventFilter, EventRow, NewEvent, WatchCursor};
 pub(crate) use identity::{build_id, worker};
 pub(crate) use memory::MemoryStore;
 pub(crate) use ownership::{Claim, Liveness, RunGuard};

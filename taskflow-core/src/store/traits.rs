@@ -37,7 +37,7 @@ use std::ops::Range;
 
 use super::admission::{Admission, AdmissionRequest};
 use super::backfill_rows::{BackfillChange, BackfillRow, Changed, SlotRunRow};
-use super::event_rows::{Emitted, EventFilter, EventRow, NewEvent};
+use super::event_rows::{Emitted, EventFilter, EventRow, NewEvent, WatchCursor};
 use super::ownership::{Claim, RunGuard};
 use super::pool_leases::{PoolDemand, PoolGrant};
 use super::rows::{Append, Appended, Request, RunFilter, RunRow, SegmentRow};
@@ -241,8 +241,12 @@ pub(crate) trait BackfillStore: Send + Sync {
 /// event, no event with a lower number appears.
 pub(crate) trait EventStore: Send + Sync {
     /// Stores events in one transaction. Returns one answer for each event, in order. The events of
-    /// tasks are stored by [`RunStore::append`].
-    fn emit<'a>(&'a self, events: &'a [NewEvent]) -> StoreFuture<'a, Vec<Emitted>>;
+    /// tasks are stored by [`RunStore::append`]. With `cursor`, the events are those of a source,
+    /// which is at that cursor after them; it is stored in the same transaction.
+    fn emit<'a>(&'a self, events: &'a [NewEvent], cursor: Option<&'a WatchCursor>) -> StoreFuture<'a, Vec<Emitted>>;
+
+    /// The last cursor of a source.
+    fn watch_cursor<'a>(&'a self, source: &'a str) -> StoreFuture<'a, Option<WatchCursor>>;
 
     /// The events that match the filter, in its order.
     fn events<'a>(&'a self, filter: &'a EventFilter) -> StoreFuture<'a, Vec<EventRow>>;

@@ -4,7 +4,7 @@ use super::of_every_store;
 use super::parts::{known, new, ok, plain, queued, segment, update};
 use crate::base::Timestamp;
 use crate::run::{RunState, Stored};
-use crate::store::event_rows::{Emitted, EventFilter, EventRow, NewEvent};
+use crate::store::event_rows::{Emitted, EventFilter, EventRow, NewEvent, WatchCursor};
 use crate::store::rows::{Append, AppendTarget, Appended};
 use crate::store::schedule_rows::{ScheduleRow, ScheduleStep, Stepped};
 use crate::store::traits::Store;
@@ -20,6 +20,7 @@ of_every_store! {
     filters_select_events,
     deleting_runs_keeps_their_events,
     a_consumption_is_stored_with_its_runs,
+    a_cursor_is_stored_with_its_events,
 }
 
 fn event(asset: &str, value: &[u8]) -> NewEvent {
@@ -74,7 +75,7 @@ async fn events_are_numbered_and_read_back(store: &dyn Store) {
         },
         NewEvent { value: Stored::File(file), ..event("rates", b"") },
     ];
-    assert_eq!(store.emit(&events).await.unwrap(), [Emitted::Stored(1), Emitted::Stored(2)]);
+    assert_eq!(store.emit(&events, None).await.unwrap(), [Emitted::Stored(1), Emitted::Stored(2)]);
     assert_eq!(store.last_event().await.unwrap(), 2);
     let stored = all(store).await;
     let first = EventRow {
@@ -98,25 +99,25 @@ async fn events_are_numbered_and_read_back(store: &dyn Store) {
 
 async fn the_same_key_is_the_same_event(store: &dyn Store) {
     let events = [with_key("a", "k", b"1"), with_key("a", "k", b"2"), with_key("b", "k", b"3"), event("a", b"4")];
-    let answers = store.emit(&events).await.unwrap();
+    let answers = store.emit(&events, None).await.unwrap();
     let numbers: Vec<i64> = answers.iter().map(|answer| answer.number()).collect();
     assert_eq!(answers[1], Emitted::Known(numbers[0]));
     assert!(matches!(answers[..], [Emitted::Stored(_), _, Emitted::Stored(_), Emitted::Stored(_)]), "{answers:?}");
-    assert_eq!(store.emit(&[with_key("a", "k", b"5")]).await.unwrap(), [Emitted::Known(numbers[0])]);
+    assert_eq!(store.emit(&[with_key("a", "k", b"5")], None).await.unwrap(), [Emitted::Known(numbers[0])]);
     assert_eq!(all(store).await[0].value, Some(Stored::Inline(b"1".to_vec())));
     assert_eq!(all(store).await.len(), 3);
 }
 
 async fn an_unchanged_payload_is_left_out(store: &dyn Store) {
-    let first = store.emit(&[on_change(of("a", "x", b"1"))]).await.unwrap()[0].number();
+    let first = store.emit(&[on_change(of("a", "x", b"1"))], None).await.unwrap()[0].number();
     let again = [on_change(of("a", "x", b"1")), on_change(of("a", "y", b"1")), on_change(of("a", "x", b"2"))];
-    let answers = store.emit(&again).await.unwrap();
+    let answers = store.emit(&again, None).await.unwrap();
     assert_eq!(answers[0], Emitted::Unchanged(first));
     assert!(matches!(answers[1..], [Emitted::Stored(_), Emitted::Stored(_)]), "{answers:?}");
     // The last one counts, not any.
-    assert!(matches!(store.emit(&[on_change(of("a", "x", b"1"))]).await.unwrap()[..], [Emitted::Stored(_)]));
-    assert!(matches!(store.emit(&[of("a", "x", b"1")]).await.unwrap()[..], [Emitted::Stored(_)]));
-    assert!(matches!(store.emit(&[on_change(event("a", b"1"))]).await.unwrap()[..], [Emitted::Stored(_)]));
+    assert!(matches!(store.emit(&[on_change(of("a", "x", b"1"))], None).await.unwrap()[..], [Emitted::Stored(_)]));
+    assert!(matches!(store.emit(&[of("a", "x", b"1")], None).await.unwrap()[..], [Emitted::Stored(_)]));
+    assert!(matches!(store.emit(&[on_change(event("a", b"1"))], None).await.unwrap()[..], [Emitted::Stored(_)]));
 }
 
 async fn events_are_stored_with_their_segment(store: &dyn Store) {
@@ -163,7 +164,7 @@ async fn a_taken_run_has_no_events(store: &dyn Store) {
 async fn filters_select_events(store: &dyn Store) {
     let of_run = |run: &str| NewEvent { run: Some(run.to_owned()), ..event("c", b"1") };
     let events = [of("a", "x", b"1"), of("b", "x", b"1"), of("a", "y", b"1"), of_run("r1"), of_run("r2")];
-    let numbers: Vec<i64> = store.emit(&events).await.unwrap().iter().map(|answer| answer.number()).collect();
+    let numbers: Vec<i64> = store.emit(&events, None).await.unwrap().iter().map(|answer| answer.number()).collect();
     let cases = [
         (EventFilter::default(), vec![0, 1, 2, 3, 4]),
         (EventFilter { assets: vec!["a".into(), "c".into()], ..EventFilter::default() }, vec![0, 2, 3, 4]),
@@ -208,4 +209,19 @@ async fn a_consumption_is_stored_with_its_runs(store: &dyn Store) {
     assert_eq!(store.consumers().await.unwrap(), [row(2)]);
     // Schedules are apart from consumers.
     assert_eq!(store.schedules().await.unwrap(), []);
+}
+
+async fn a_cursor_is_stored_with_its_events(store: &dyn Store) {
+    let at = |cursor: &str, updated| WatchCursor {
+        source: "files".to_owned(),
+        cursor: cursor.to_owned(),
+        updated: Timestamp::from_nanos(updated),
+    };
+    assert_eq!(store.watch_cursor("files").await.unwrap(), None);
+    store.emit(&[event("a", b"1")], Some(&at("1", 5))).await.unwrap();
+    assert_eq!(store.watch_cursor("files").await.unwrap(), Some(at("1", 5)));
+    store.emit(&[], Some(&at("2", 6))).await.unwrap();
+    assert_eq!(store.watch_cursor("files").await.unwrap(), Some(at("2", 6)));
+    assert_eq!(store.watch_cursor("other").await.unwrap(), None);
+    assert_eq!(assets(store).await, ["a"]);
 }

@@ -1,13 +1,22 @@
 //! Events in memory.
 
 use super::{Data, MemoryStore};
-use crate::store::event_rows::{Emitted, EventFilter, EventRow, NewEvent};
+use crate::store::event_rows::{Emitted, EventFilter, EventRow, NewEvent, WatchCursor};
 use crate::store::schedule_rows::{ScheduleRow, ScheduleStep, Stepped};
 use crate::store::traits::{EventStore, StoreFuture};
 
 impl EventStore for MemoryStore {
-    fn emit<'a>(&'a self, events: &'a [NewEvent]) -> StoreFuture<'a, Vec<Emitted>> {
-        self.with(|data| events.iter().map(|event| data.emit(event)).collect())
+    fn emit<'a>(&'a self, events: &'a [NewEvent], cursor: Option<&'a WatchCursor>) -> StoreFuture<'a, Vec<Emitted>> {
+        self.with(|data| {
+            if let Some(cursor) = cursor {
+                data.watch_cursors.insert(cursor.source.clone(), cursor.clone());
+            }
+            events.iter().map(|event| data.emit(event)).collect()
+        })
+    }
+
+    fn watch_cursor<'a>(&'a self, source: &'a str) -> StoreFuture<'a, Option<WatchCursor>> {
+        self.with(|data| data.watch_cursors.get(source).cloned())
     }
 
     fn events<'a>(&'a self, filter: &'a EventFilter) -> StoreFuture<'a, Vec<EventRow>> {

@@ -13,7 +13,7 @@ use crate::callback::DeliveryAttempt;
 use crate::run::RunState;
 use crate::store::admission::{Admission, AdmissionRequest, Ticket, decide};
 use crate::store::backfill_rows::BackfillRow;
-use crate::store::event_rows::EventRow;
+use crate::store::event_rows::{EventRow, WatchCursor};
 use crate::store::identity::worker;
 use crate::store::ownership::{Claim, Liveness, RunGuard};
 use crate::store::rows::{
@@ -86,6 +86,8 @@ struct Data {
     /// By their numbers.
     events: Vec<EventRow>,
     consumers: States,
+    /// By source.
+    watch_cursors: BTreeMap<String, WatchCursor>,
     /// The last attempt of each notification, by run and key.
     deliveries: BTreeMap<(String, String), DeliveryAttempt>,
     closed: bool,

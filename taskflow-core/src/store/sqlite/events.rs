@@ -9,7 +9,7 @@ use super::read::{Question, get};
 use crate::base::Timestamp;
 use crate::run::Stored;
 use crate::store::checksum::{Checksum, of_columns};
-use crate::store::event_rows::{Emitted, EventFilter, EventRow, NewEvent};
+use crate::store::event_rows::{Emitted, EventFilter, EventRow, NewEvent, WatchCursor};
 use crate::store::rows::Appended;
 use crate::store::traits::StoreError;
 use crate::value::FileRef;
@@ -25,22 +25,33 @@ enum Only {
     WithPart(i64),
 }
 
-pub(super) async fn emit(store: &SqliteStore, events: &[NewEvent]) -> Result<Vec<Emitted>, StoreError> {
-    if events.is_empty() {
+pub(super) async fn emit(
+    store: &SqliteStore,
+    events: &[NewEvent],
+    cursor: Option<&WatchCursor>,
+) -> Result<Vec<Emitted>, StoreError> {
+    if events.is_empty() && cursor.is_none() {
         return Ok(Vec::new());
     }
     store.hit("store.emit")?;
     let mut guard = store.writer.acquire().await?;
-    let stored = write(guard.connection(), events).await.map_err(|error| guard.explain(&error))?;
+    let stored = write(guard.connection(), events, cursor).await.map_err(|error| guard.explain(&error))?;
     guard.release();
     store.hit("store.emitted")?;
     Ok(stored)
 }
 
-async fn write(connection: &mut SqliteConnection, events: &[NewEvent]) -> sqlx::Result<Vec<Emitted>> {
+async fn write(
+    connection: &mut SqliteConnection,
+    events: &[NewEvent],
+    cursor: Option<&WatchCursor>,
+) -> sqlx::Result<Vec<Emitted>> {
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
     let mut script = Script::new();
     let mut answers = vec![Appended::Taken; events.len()];
+    if let Some(cursor) = cursor {
+        script.watch_cursor(cursor)?;
+    }
     for (at, event) in (0_i64..).zip(events) {
         script.event(event, Only::All, Some(at))?;
         if script.is_full() {
@@ -88,6 +99,17 @@ impl Script {
     /// Adds the events of a part, whose segment is noted.
     pub(super) fn events_of(&mut self, at: i64, events: &[NewEvent]) -> sqlx::Result<()> {
         events.iter().try_for_each(|event| self.event(event, Only::WithPart(at), None))
+    }
+
+    fn watch_cursor(&mut self, cursor: &WatchCursor) -> sqlx::Result<()> {
+        let WatchCursor { source, cursor, updated } = cursor;
+        self.sql += "INSERT INTO watch_cursors (source, cursor, updated, checksum) VALUES (?, ?, ?, ?) \
+                     ON CONFLICT (source) DO UPDATE SET cursor = excluded.cursor, updated = excluded.updated, \
+                     checksum = excluded.checksum;";
+        self.give(source)?;
+        self.give(cursor)?;
+        self.give(updated.as_nanos())?;
+        self.give(cursor_checksum(source, cursor, updated.as_nanos()))
     }
 
     /// Adds an event. With `answer`, its number is returned with it if it is stored.
@@ -224,7 +246,28 @@ fn event_row(store: &SqliteStore, row: &SqliteRow, with_value: bool) -> Result<E
     Ok(event)
 }
 
-/// Looks for damage in the events. Payloads in files are not read.
+pub(super) async fn watch_cursor(store: &SqliteStore, source: &str) -> Result<Option<WatchCursor>, StoreError> {
+    let sql = "SELECT source, cursor, updated, checksum FROM watch_cursors WHERE source = ?";
+    let rows = Question::new(sql).give(source.to_owned()).ask(store).await?;
+    rows.first().map(|row| cursor_row(store, row)).transpose()
+}
+
+fn cursor_row(store: &SqliteStore, row: &SqliteRow) -> Result<WatchCursor, StoreError> {
+    let source: String = get(store, row, 0, || "a cursor".to_owned())?;
+    let place = || format!("the cursor of `{source}`");
+    let (cursor, updated): (String, i64) = (get(store, row, 1, place)?, get(store, row, 2, place)?);
+    let stored: Checksum = get(store, row, 3, place)?;
+    if stored != cursor_checksum(&source, &cursor, updated) {
+        return Err(store.damaged(format!("{}: its checksum does not match", place())));
+    }
+    Ok(WatchCursor { source, cursor, updated: Timestamp::from_nanos(updated) })
+}
+
+fn cursor_checksum(source: &str, cursor: &str, updated: i64) -> Checksum {
+    of_columns("watch cursor", &[source.as_bytes(), cursor.as_bytes(), &updated.to_be_bytes()])
+}
+
+/// Looks for damage in the events and the cursors of watchers. Payloads in files are not read.
 pub(super) async fn check(store: &SqliteStore, findings: &mut Vec<String>) -> Result<(), StoreError> {
     /// How many events are read at once.
     const ROWS: i64 = 1000;
@@ -238,7 +281,7 @@ pub(super) async fn check(store: &SqliteStore, findings: &mut Vec<String>) -> Re
             Err(StoreError::Read { .. } | StoreError::Damaged { .. }) => return Ok(()),
             Err(error) => return Err(error),
         };
-        let Some(last) = rows.last() else { return Ok(()) };
+        let Some(last) = rows.last() else { break };
         after = get(store, last, 0, || "an event".to_owned())?;
         for row in &rows {
             match event_row(store, row, true) {
@@ -248,6 +291,19 @@ pub(super) async fn check(store: &SqliteStore, findings: &mut Vec<String>) -> Re
             }
         }
     }
+    let sql = "SELECT source, cursor, updated, checksum FROM watch_cursors ORDER BY source";
+    let rows = match Question::new(sql).ask(store).await {
+        Err(StoreError::Read { .. } | StoreError::Damaged { .. }) => return Ok(()),
+        rows => rows?,
+    };
+    for row in &rows {
+        match cursor_row(store, row) {
+            Ok(_) => {}
+            Err(StoreError::Damaged { what, .. }) => findings.push(what),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 /// The columns that the checksum of an event covers.

@@ -60,7 +60,7 @@ use self::schema::Found;
 
 use super::admission::{Admission, AdmissionRequest};
 use super::backfill_rows::{BackfillChange, BackfillRow, Changed, SlotRunRow};
-use super::event_rows::{Emitted, EventFilter, EventRow, NewEvent};
+use super::event_rows::{Emitted, EventFilter, EventRow, NewEvent, WatchCursor};
 use super::ownership::{Claim, RunGuard};
 use super::pool_leases::{PoolDemand, PoolGrant};
 use super::rows::{Append, Appended, Request, RunFilter, RunRow, SegmentRow};
@@ -347,8 +347,12 @@ impl BackfillStore for SqliteStore {
 }
 
 impl EventStore for SqliteStore {
-    fn emit<'a>(&'a self, events: &'a [NewEvent]) -> StoreFuture<'a, Vec<Emitted>> {
-        store_future(events::emit(self, events))
+    fn emit<'a>(&'a self, events: &'a [NewEvent], cursor: Option<&'a WatchCursor>) -> StoreFuture<'a, Vec<Emitted>> {
+        store_future(events::emit(self, events, cursor))
+    }
+
+    fn watch_cursor<'a>(&'a self, source: &'a str) -> StoreFuture<'a, Option<WatchCursor>> {
+        store_future(events::watch_cursor(self, source))
     }
 
     fn events<'a>(&'a self, filter: &'a EventFilter) -> StoreFuture<'a, Vec<EventRow>> {

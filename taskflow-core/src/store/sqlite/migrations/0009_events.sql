@@ -30,3 +30,11 @@ CREATE TABLE consumers (
     updated INTEGER NOT NULL,
     checksum INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+-- How far the events of sources outside are stored.
+CREATE TABLE watch_cursors (
+    source TEXT PRIMARY KEY,
+    cursor TEXT NOT NULL,
+    updated INTEGER NOT NULL,
+    checksum INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;

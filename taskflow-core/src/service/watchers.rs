@@ -1,0 +1,129 @@
+//! The watchers of a service: each follows its source and stores the events.
+//!
+//! 1. Watchers with the same source are one: its events are those of several assets.
+//! 2. A watcher begins at the cursor that is stored for its source. It first tells the source that
+//!    everything up to there is stored, because the process may have died before it did.
+//! 3. It waits for the next batch. The events and the new cursor are one transaction, and an event
+//!    whose key is known is left out. Then it tells the source.
+//! 4. After an error or a panic it pauses, at first for a second, later for a minute, and begins at
+//!    2 again. No other watcher notices.
+//! 5. When the service stops, the watchers are dropped where they wait.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::task::JoinSet;
+
+use super::serving::ServiceEvent;
+use crate::asset::{AnyBatch, AnyWatch, AssetDef, Assets, Cursor, Watcher};
+use crate::base::Timestamp;
+use crate::journal::Journal;
+use crate::run::Stored;
+use crate::store::{Emitted, NewEvent};
+
+/// The pause after the first error, and the longest one.
+const PAUSE: Duration = Duration::from_secs(1);
+const LONGEST: Duration = Duration::from_secs(60);
+
+/// The running watchers of a service. Dropping it ends them.
+#[derive(Debug, Default)]
+pub(super) struct Watchers(JoinSet<()>);
+
+impl Watchers {
+    /// Starts the watchers of the program. Must be called within a tokio runtime.
+    pub(super) fn start(journal: &Journal, events: &UnboundedSender<ServiceEvent>) -> Self {
+        let mut sources: BTreeMap<String, Vec<AssetDef>> = BTreeMap::new();
+        for watcher in Assets::watchers() {
+            sources.entry(watcher.source()).or_default().push(watcher.asset());
+        }
+        let mut watchers = JoinSet::new();
+        for (source, assets) in sources {
+            let (journal, events) = (journal.clone(), events.clone());
+            watchers.spawn(keep_watching(source, assets, journal, events));
+        }
+        Watchers(watchers)
+    }
+}
+
+/// Follows a source for as long as the service runs.
+async fn keep_watching(source: String, assets: Vec<AssetDef>, journal: Journal, events: UnboundedSender<ServiceEvent>) {
+    let mut pause = PAUSE;
+    loop {
+        let (own, to, of, asset) = (source.clone(), assets.clone(), journal.clone(), assets[0].name);
+        let sender = events.clone();
+        // A task of its own, so that a panic of the watcher ends only that.
+        let mut watching = JoinSet::new();
+        watching.spawn(async move {
+            let is_it = |watcher: &Watcher| watcher.asset().name == asset && watcher.source() == own;
+            let Some(watcher) = Assets::watchers().into_iter().find(is_it) else { return (false, None) };
+            let mut watching =
+                Watching { watch: watcher.into_watch(), source: own, assets: to, journal: of, events: sender };
+            let mut has_stored = false;
+            loop {
+                match watching.turn(&mut has_stored).await {
+                    Ok(()) => {}
+                    Err(error) => return (has_stored, Some(error)),
+                }
+            }
+        });
+        let (has_stored, error) = match watching.join_next().await {
+            Some(Ok((has_stored, Some(error)))) => (has_stored, error),
+            Some(Err(error)) if error.is_panic() => (false, "the watcher panicked".to_owned()),
+            // The runtime shuts down.
+            _ => return,
+        };
+        if has_stored {
+            pause = PAUSE;
+        }
+        // The service may have stopped.
+        let _ = events.send(ServiceEvent::WatchFailed { source: source.clone(), error, pause });
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(LONGEST);
+    }
+}
+
+/// A watcher that follows its source.
+struct Watching {
+    watch: Box<dyn AnyWatch>,
+    source: String,
+    assets: Vec<AssetDef>,
+    journal: Journal,
+    events: UnboundedSender<ServiceEvent>,
+}
+
+impl Watching {
+    /// Tells the source what is stored, and stores the next batch.
+    async fn turn(&mut self, has_stored: &mut bool) -> Result<(), String> {
+        let cursor = self.journal.watch_cursor(&self.source).await.map_err(|error| error.to_string())?;
+        let cursor = cursor.map(Cursor::new);
+        if let Some(cursor) = &cursor {
+            self.watch.stored(cursor).await.map_err(|error| error.to_string())?;
+        }
+        let AnyBatch { cursor, events } = self.watch.next(cursor).await.map_err(|error| error.to_string())?;
+        let now = Timestamp::now();
+        let new = events.iter().flat_map(|(key, payload)| {
+            self.assets.iter().map(|asset| NewEvent {
+                asset: asset.name.to_owned(),
+                partition: None,
+                key: key.clone(),
+                ty: asset.ty.short(),
+                value: Stored::Inline(payload.clone()),
+                emitted: now,
+                run: None,
+                task: None,
+                by: self.source.clone(),
+                on_change: false,
+            })
+        });
+        let emitted = self.journal.emit_watched(new.collect(), &self.source, cursor.as_str()).await;
+        let emitted = emitted.map_err(|error| error.to_string())?;
+        *has_stored = true;
+        let count = emitted.iter().filter(|emitted| matches!(emitted, Emitted::Stored(_))).count();
+        if count > 0 {
+            let assets = self.assets.iter().map(|asset| asset.name).collect();
+            let _ = self.events.send(ServiceEvent::Watched { source: self.source.clone(), assets, count });
+        }
+        Ok(())
+    }
+}
