@@ -29,7 +29,8 @@ impl Admissions {
 
     /// Asks for the admission of all runs, and starts those that have it.
     pub(super) fn ask(&mut self, store: &dyn Store, handle: &tokio::runtime::Handle, queue: &Queue) {
-        // Whoever waits behind a run of the same DAG and share need not ask, unless it may pass the queue.
+        // Whoever waits behind a run of the same DAG and share need not ask, unless it may pass the
+        // queue.
         let mut full: HashSet<(String, bool)> = HashSet::new();
         let waiting = std::mem::take(&mut self.waiting);
         for log in waiting.iter().filter_map(Weak::upgrade) {

@@ -142,8 +142,8 @@ impl BackfillPlan {
         }
     }
 
-    /// Notes that the run of a slot, which a step decided to start or to clear, could not be made or
-    /// cleared. With `after_previous` the plan is paused, because the next run would need it.
+    /// Notes that the run of a slot, which a step decided to start or to clear, could not be made
+    /// or cleared. With `after_previous` the plan is paused, because the next run would need it.
     pub fn note_not_made(&mut self, schedule: &Schedule, at: Timestamp, reason: String, now: Timestamp) {
         self.active.retain(|active| active.at != at);
         self.note_end(at, SlotRunState::Failed);
