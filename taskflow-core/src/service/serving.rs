@@ -167,14 +167,17 @@ impl Service {
     }
 
     async fn resume(&mut self) -> Result<(), OpsError> {
-        self.backfills.load(&self.journal).await?;
-        self.queue.resume(&self.journal, self.backfills.runs(), &mut self.events).await
+        let loaded = self.backfills.load(&self.journal).await;
+        self.queue.resume(&self.journal, self.backfills.runs(), &mut self.events).await?;
+        loaded.map(drop)
     }
 
     async fn turn(&mut self) -> Result<(), OpsError> {
-        self.schedules.turn(&self.journal, self.backfills.runs(), &mut self.events).await?;
-        self.backfills.turn(&self.journal, &mut self.queue, &mut self.events).await?;
-        self.queue.turn(&self.journal, self.backfills.runs(), &mut self.events).await
+        // Trouble with one of them does not hold up the others.
+        let schedules = self.schedules.turn(&self.journal, self.backfills.runs(), &mut self.events).await;
+        let backfills = self.backfills.turn(&self.journal, &mut self.queue, &mut self.events).await;
+        self.queue.turn(&self.journal, self.backfills.runs(), &mut self.events).await?;
+        schedules.and(backfills)
     }
 
     fn ended(&mut self, ended: Option<Ended>) {
