@@ -8,8 +8,7 @@
 //! - `runs`, `status`, `explain`, `values`, `logs`: verbs that read stored runs. `resume`, `retry`,
 //!   `clear`, `mark`, `release`, `cancel`, `replay`: verbs that change or run them. `serve`,
 //!   `schedules`, `backfills`: the service, and the verbs about schedules and backfills. `events`:
-//!   the verbs about assets. `db`: upkeep.
-//!   All of these need the feature `sqlite`.
+//!   the verbs about assets. `db`: upkeep. All of these need the feature `sqlite`.
 //! - `setup`: the configuration of a call. `home`: the directory of runs. `run_args`: arguments
 //!   that select a run.
 //! - `args`: all arguments and flags. `moment`: what a manual run is about. `flags`: the flags of a

@@ -97,30 +97,51 @@ impl Backfills {
         events: &mut Vec<ServiceEvent>,
     ) -> Result<(), OpsError> {
         self.is_due = false;
-        let open = self.load(journal).await?;
+        let mut open = self.load(journal).await?;
         if open.is_empty() {
             return Ok(());
         }
-        for stored in &open {
-            let Some(backfilled) = self.dags.iter().find(|backfilled| backfilled.dag.id == stored.dag).cloned() else {
-                continue;
-            };
-            let own = journal.runs_of_backfill(&stored.dag, stored.number, &stored.plan.active).await?;
-            let room = self.room(journal, backfilled.dag, &open, stored, &own).await?;
-            let Stepped { plan, runs, to_clear } = self.step(journal, &backfilled, stored, own, room).await?;
-            let mut present = stored.clone();
-            if plan != stored.plan {
-                match store(journal, &backfilled, stored, plan, runs, events).await? {
-                    Some(stored) => present = stored,
-                    // Another process was faster: the next turn steps it again.
-                    None => continue,
+        for at in 0..open.len() {
+            match self.turn_of(journal, at, &open, queue, events).await {
+                // The next plan of the DAG counts its runs.
+                Ok(stepped) => open[at] = stepped,
+                // Trouble with one plan does not hold up the others.
+                Err(error) => {
+                    let error = format!("backfill {}: {error}", open[at].number);
+                    events.push(ServiceEvent::Trouble { error });
                 }
             }
-            clear(journal, &backfilled, &present, to_clear, queue, events).await?;
         }
         // The new runs start in this turn.
         self.load(journal).await?;
         Ok(())
+    }
+
+    /// Steps one of the open plans, and clears the runs that it reprocesses. Returns the plan.
+    async fn turn_of(
+        &mut self,
+        journal: &Journal,
+        at: usize,
+        open: &[StoredBackfill],
+        queue: &mut RunQueue,
+        events: &mut Vec<ServiceEvent>,
+    ) -> Result<StoredBackfill, OpsError> {
+        let stored = &open[at];
+        let backfilled = self.dags.iter().find(|backfilled| backfilled.dag.id == stored.dag).cloned();
+        let Some(backfilled) = backfilled else { return Ok(stored.clone()) };
+        let own = journal.runs_of_backfill(&stored.dag, stored.number, &stored.plan.active).await?;
+        let room = self.room(journal, backfilled.dag, open, stored, &own).await?;
+        let Stepped { plan, runs, to_clear } = self.step(journal, &backfilled, stored, own, room).await?;
+        let mut present = stored.clone();
+        if plan != stored.plan {
+            match store(journal, &backfilled, stored, plan, runs, events).await? {
+                Some(stored) => present = stored,
+                // Another process was faster: the next turn steps it again.
+                None => return Ok(present),
+            }
+        }
+        clear(journal, &backfilled, &present, to_clear, queue, events).await?;
+        Ok(present)
     }
 
     /// How many more runs of a plan may start, whatever its own limit is.

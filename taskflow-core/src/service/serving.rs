@@ -232,16 +232,20 @@ impl Service {
     }
 
     async fn resume(&mut self) -> Result<(), OpsError> {
-        self.backfills.load(&self.journal).await?;
-        self.queue.resume(&self.journal, self.backfills.runs(), &mut self.events).await
+        let loaded = self.backfills.load(&self.journal).await;
+        self.queue.resume(&self.journal, self.backfills.runs(), &mut self.events).await?;
+        loaded.map(drop)
     }
 
     async fn turn(&mut self, report: &mut impl FnMut(ServiceEvent)) -> Result<(), OpsError> {
-        self.schedules.turn(&self.journal, self.backfills.runs(), Timestamp::now(), &mut self.events).await?;
+        // Trouble with one of them does not hold up the others.
+        let now = Timestamp::now();
+        let schedules = self.schedules.turn(&self.journal, self.backfills.runs(), now, &mut self.events).await;
         self.events.drain(..).for_each(report);
-        self.consumers.turn(&self.journal, &mut self.events).await?;
-        self.backfills.turn(&self.journal, &mut self.queue, &mut self.events).await?;
-        self.queue.turn(&self.journal, self.backfills.runs(), &mut self.events).await
+        let consumers = self.consumers.turn(&self.journal, &mut self.events).await;
+        let backfills = self.backfills.turn(&self.journal, &mut self.queue, &mut self.events).await;
+        self.queue.turn(&self.journal, self.backfills.runs(), &mut self.events).await?;
+        schedules.and(consumers).and(backfills)
     }
 
     fn ended(&mut self, ended: Option<Ended>) {
