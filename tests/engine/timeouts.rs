@@ -454,7 +454,7 @@ fn a_manual_run_has_the_last_complete_interval_before_its_logical_date() {
     // 2023-11-14T22:13:20Z
     let now = Timestamp::from_nanos(1_700_000_000_000_000_000);
     let mut options = DagOptions::NONE;
-    options.schedule = Some("@daily");
+    options.schedule = Some(taskflow::schedule::ScheduleSource::Text("@daily"));
     let report = reference(Dag::build_with("daily", options, fine).unwrap().run().logical_date(now));
     let run: &RunInfo = report.run();
     let time = |text: &str| text.parse().expect("a day");
