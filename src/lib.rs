@@ -184,17 +184,17 @@ pub mod schedule {
         SlotRunState, SlotRuns,
     };
     pub use taskflow_core::schedule::{
-        CATCHUP_WINDOW, Calendar, Catchup, Combine, Consumer, ConsumerDecision, ConsumerState, ConsumerStep, Cron,
-        CronError, Crons, Dates, Decision, EventInput, EventRun, EventSituation, EventWaits, Every, EveryError,
-        Exceptions, FailedRun, First, GRACE, Note, Overlap, Pause, PendingEvent, Recurrence, RecurrenceError, Schedule,
-        ScheduleState, Shift, Situation, Slot, SlotFate, SlotRecord, Span, Step, Takes, Timetable, UnknownPolicy,
-        Unpause, Waits, Zone, ZoneError, consume, step, unpause, unpause_consumer,
+        CATCHUP_WINDOW, CLOCK_TOLERANCE, Calendar, Catchup, Combine, Consumer, ConsumerDecision, ConsumerState,
+        ConsumerStep, Cron, CronError, Crons, Dates, Decision, EventInput, EventRun, EventSituation, EventWaits, Every,
+        EveryError, Exceptions, FailedRun, First, GRACE, Note, Overlap, Pause, PendingEvent, Recurrence,
+        RecurrenceError, Schedule, ScheduleState, Shift, Situation, Slot, SlotFate, SlotRecord, Span, Step, Takes,
+        Timetable, UnknownPolicy, Unpause, Waits, Zone, ZoneError, consume, step, unpause, unpause_consumer,
     };
 }
 
 /// The process that stays: it starts the runs of schedules and works on queued runs.
 pub mod service {
-    pub use taskflow_core::service::{Service, ServiceEvent, ServiceOptions, serving_process};
+    pub use taskflow_core::service::{Service, ServiceEvent, ServiceOptions};
 }
 
 /// Sensors that come along.

@@ -236,12 +236,19 @@ fn calls(verb: &str) -> Vec<Vec<&'static str>> {
             &["waiting", HOSTILE],
             &[HOSTILE],
         ],
-        "trigger" => &[&["bad", "--text", HOSTILE], &["bad", "--logical-date", HOSTILE], &[HOSTILE]],
+        "trigger" => &[
+            &["bad", "--text", HOSTILE],
+            &["bad", "--logical-date", HOSTILE],
+            &["bad", "--interval", HOSTILE],
+            &[HOSTILE],
+        ],
         "serve" => &[&["--only", HOSTILE]],
+        "dags" | "doctor" => &[&[]],
         "next" => &[&[], &["daily", "-n", HOSTILE], &[HOSTILE]],
         "slots" => &[&["daily"], &["daily", "--limit", HOSTILE], &[HOSTILE]],
         "pause" => &[&["daily", "--by", HOSTILE, "--reason", HOSTILE], &["daily", "--until", HOSTILE], &[HOSTILE]],
-        "unpause" => &[&["daily", "--catchup", HOSTILE], &[HOSTILE]],
+        "unpause" => &[&["daily", "--catchup", HOSTILE], &["daily", "--by", HOSTILE], &[HOSTILE]],
+        "reset-schedule" => &[&["daily", "--reason", HOSTILE], &[HOSTILE], &["--all"]],
         "backfill" => &[
             &["daily", SECONDS, "--dry-run"],
             &["daily", SECONDS, "--by", HOSTILE, "--reason", HOSTILE],
@@ -320,7 +327,10 @@ fn every_verb(form: Form) {
         }
     }
     home.check(&["next", "daily"], Value::None);
-    home.check(&["unpause", "daily"], Value::None);
+    home.check(&["dags"], Value::None);
+    home.check(&["doctor"], Value::None);
+    home.check(&["pause", "--all", "--reason", HOSTILE, "--by", HOSTILE], Value::None);
+    home.check(&["unpause", "daily", "--reason", HOSTILE, "--by", HOSTILE], Value::None);
     home.check(&["slots", "daily"], Value::None);
     home.check(&["backfills"], Value::None);
     home.check(&["backfills", "show", "1"], Value::None);

@@ -335,7 +335,7 @@ async fn a_paused_dag_keeps_its_events() {
     assert_eq!(home.runs("all").await.len(), 0);
     let status = home.status(all::def()).await;
     assert_eq!((status.pause.as_ref().map(|pause| pause.by.as_str()), status.inputs[0].pending), (Some("mina"), 4));
-    let unpaused = ops::unpause(&home.journal, all::def(), Catchup::None, Unpause::Newest).await;
+    let unpaused = ops::unpause(&home.journal, all::def(), &Note::default(), Catchup::None, Unpause::Newest).await;
     let records = unpaused.expect("it is paused");
     assert_eq!((records[0].fate.as_str(), records[0].count), ("superseded", 3));
     let alls = home.succeeded("all", 1).await;
@@ -365,7 +365,7 @@ async fn a_payload_of_another_type_pauses_the_dag() {
     assert_eq!(paused.count(), 1);
     // Somebody decides.
     let serving = home.serve(&[texts::def(), all::def()]).await;
-    ops::unpause(&home.journal, texts::def(), Catchup::None, Unpause::Skip).await.expect("it is paused");
+    ops::unpause(&home.journal, texts::def(), &Note::default(), Catchup::None, Unpause::Skip).await.expect("it is paused");
     let number = home.emit("consumers/numbers", json!(3)).await;
     home.succeeded("all", 3).await;
     let pause = home.paused(texts::def()).await;

@@ -7,9 +7,15 @@ mod consumer;
 #[cfg(feature = "sqlite")]
 mod consumers;
 mod consuming;
+#[cfg(all(feature = "cli", feature = "sqlite", feature = "failpoints", unix))]
+mod crash;
 mod daylight_saving;
+#[cfg(all(feature = "cli", feature = "sqlite", unix))]
+mod doctor;
 mod expressions;
 mod options;
+#[cfg(all(feature = "cli", feature = "sqlite", unix))]
+mod robustness;
 #[cfg(all(feature = "cli", feature = "sqlite", unix))]
 mod serve;
 mod service;

@@ -236,6 +236,24 @@ fn a_clock_that_jumps_forward_makes_one_run() {
     assert_eq!(service.runs.len(), 2, "slots before the cursor are decided");
 }
 
+/// Case 42: what the service does about a clock that is far behind, and what mends it.
+#[test]
+fn a_schedule_that_is_ahead_of_the_clock_can_be_reset() {
+    let mut service = Service::new(hourly(), "2026-03-01T11:30:00Z");
+    service.until("2026-03-01T12:30:00Z").down_until("2036-03-01T12:30:00Z").until("2036-03-01T12:31:00Z");
+    let state = service.state.clone().expect("a state");
+    let right = utc("2026-03-01T13:10:00Z");
+    assert!(state.clock_is_behind(right).is_some_and(|by| by > Duration::from_secs(9 * 365 * 86_400)));
+    assert_eq!(state.clock_is_behind(utc("2036-02-29T12:30:30Z")), None, "a day is tolerated");
+    assert_eq!(state.reset(utc("2036-03-01T12:31:00Z")), None, "it is not ahead");
+    service.state = state.reset(right);
+    let state = service.state.as_ref().expect("it is ahead");
+    assert_eq!((state.noticed, state.clock, state.clock_is_behind(right)), (right, right, None));
+    service.down_until("2026-03-01T13:10:00Z").until("2026-03-01T15:30:00Z");
+    let slots = service.slots();
+    assert_eq!(slots[2..], ["2026-03-01T14:00:00Z", "2026-03-01T15:00:00Z"]);
+}
+
 /// Case 46.
 #[test]
 fn a_changed_timetable_repeats_nothing() {
@@ -247,6 +265,23 @@ fn a_changed_timetable_repeats_nothing() {
     assert_eq!(service.slots(), slots);
     let [Note::TimetableChanged { from, to }] = &service.notes[..] else { panic!("{:?}", service.notes) };
     assert_eq!((&**from, &**to), ("0 * * * * UTC", "0 0 * * * UTC"));
+}
+
+/// Case 24. A zone whose rules change with a new build: slots before the cursor are not decided
+/// again. The fingerprint of a cron expression has the name of the zone and not its rules, so that
+/// only a timetable whose fingerprint does is noted as changed.
+#[test]
+fn a_zone_with_new_rules_repeats_nothing() {
+    // Before the change the zone is an hour ahead of UTC, after it two hours.
+    let build = |zone: &str| Schedule::of(Crons::from(cron("0 6 * * *", zone)));
+    let mut service = Service::new(build("Etc/GMT-1"), "2026-03-01T12:00:00Z");
+    service.until("2026-03-03T05:30:00Z");
+    service.schedule = build("Etc/GMT-2");
+    service.until("2026-03-05T12:00:00Z");
+    let slots = ["2026-03-02T05:00:00Z", "2026-03-03T05:00:00Z", "2026-03-04T04:00:00Z", "2026-03-05T04:00:00Z"];
+    assert_eq!(service.slots(), slots, "04:00 on the 3rd is before the cursor");
+    let [Note::TimetableChanged { from, to }] = &service.notes[..] else { panic!("{:?}", service.notes) };
+    assert_eq!((&**from, &**to), ("0 6 * * * Etc/GMT-1", "0 6 * * * Etc/GMT-2"));
 }
 
 fn overlap(overlap: Overlap, max_active_runs: u32) -> Service {

@@ -12,7 +12,6 @@ use super::{args, flags, format, run_args, setup};
 use crate::dag::DagDef;
 use crate::ops::{self, BackfillPreview, BackfillTotals, StartedBackfill};
 use crate::schedule::{BackfillOrder, BackfillRequest, BackfillScope, FutureSlots, SlotRange, Zone};
-use crate::service::serving_process;
 use crate::store::SyncMode;
 
 /// The slots.
@@ -88,7 +87,7 @@ pub(super) fn backfill(matches: &ArgMatches, dags: &Dags, terminal: &Terminal) -
     let token = matches.get_one::<String>("token").unwrap_or(&preview.token);
     let note = run_args::note(matches);
     let started = home.wait(ops::start_backfill(&journal, dag, &request, Some(token), &note))?;
-    let service = serving_process(home.path());
+    let service = ops::serving_process(home.path()).ok().flatten().map(|service| service.worker);
     if json {
         return run_args::print_json(&Started { preview: &preview, started: &started, service }, terminal);
     }

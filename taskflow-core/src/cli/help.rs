@@ -10,9 +10,9 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("DAGs", &["list", "show", "run", "trigger"]),
     ("Reading runs", &["runs", "status", "explain", "values", "logs"]),
     ("Acting on runs", &["resume", "retry", "clear", "mark", "release", "cancel", "replay"]),
-    ("Schedules", &["serve", "next", "slots", "pause", "unpause", "backfill", "backfills"]),
+    ("Schedules", &["serve", "dags", "next", "slots", "pause", "unpause", "reset-schedule", "backfill", "backfills"]),
     ("Assets", &["emit", "events", "assets", "consumers"]),
-    ("Other", &["config", "db", "completions"]),
+    ("Other", &["config", "db", "doctor", "completions"]),
 ];
 
 /// Sets a help page that lists the commands in groups.

@@ -8,7 +8,7 @@
 //! - `runs`, `status`, `explain`, `values`, `logs`: verbs that read stored runs. `resume`, `retry`,
 //!   `clear`, `mark`, `release`, `cancel`, `replay`: verbs that change or run them. `serve`,
 //!   `schedules`, `backfills`: the service, and the verbs about schedules and backfills. `events`:
-//!   the verbs about assets. `db`: upkeep. All of these need the feature `sqlite`.
+//!   the verbs about assets. `db`, `doctor`: upkeep. All of these need the feature `sqlite`.
 //! - `setup`: the configuration of a call. `home`: the directory of runs. `run_args`: arguments
 //!   that select a run.
 //! - `args`: all arguments and flags. `moment`: what a manual run is about. `flags`: the flags of a
@@ -54,6 +54,8 @@ mod config;
 mod consumers;
 #[cfg(feature = "sqlite")]
 mod db;
+#[cfg(feature = "sqlite")]
+mod doctor;
 mod drive;
 mod error;
 #[cfg(feature = "sqlite")]
@@ -194,6 +196,7 @@ fn history() -> Vec<clap::Command> {
         cancel::command(),
         replay::command(),
         serve::command(),
+        schedules::dags_command(),
         schedules::next_command(),
         schedules::slots_command(),
         schedules::pause_command(),
@@ -203,6 +206,8 @@ fn history() -> Vec<clap::Command> {
         events::events_command(),
         events::assets_command(),
         consumers::command(),
+        schedules::reset_command(),
+        doctor::command(),
         db::command(),
     ]
 }
@@ -225,6 +230,7 @@ fn about_runs(verb: &str, matches: &ArgMatches, terminal: &Terminal) -> Result<E
         "cancel" => cancel::cancel(matches, &home, terminal),
         "replay" => replay::replay(matches, &home, terminal),
         "serve" => serve::serve(matches, &home, terminal),
+        "dags" => schedules::dags(matches, &home, terminal),
         "next" => schedules::next(matches, &home, terminal),
         "slots" => schedules::slots(matches, &home, terminal),
         "pause" => schedules::pause(matches, &home, terminal),
@@ -234,6 +240,8 @@ fn about_runs(verb: &str, matches: &ArgMatches, terminal: &Terminal) -> Result<E
         "events" => events::events(matches, &home, terminal),
         "assets" => events::assets(matches, &home, terminal),
         "consumers" => consumers::consumers(matches, &home, terminal),
+        "reset-schedule" => schedules::reset(matches, &home, terminal),
+        "doctor" => doctor::doctor(matches, &home, terminal),
         "db" => db::db(matches, &home, terminal),
         _ => unreachable!("clap knows no other verb"),
     }

@@ -246,7 +246,7 @@ impl Journal {
     ) -> Result<Vec<StepOutcome>, JournalError> {
         let steps = steps.into_iter().map(|step| {
             let NewConsumption { dag, version, state, records, runs } = step;
-            (ScheduleRow { dag, version: version + 1, state, updated: now }, records, runs)
+            (ScheduleRow { dag, version: version + 1, state, updated: now }, records, Vec::new(), runs)
         });
         let prepared = super::schedules::Prepared::of(steps, now);
         prepared.store(self, |store, rows| store.step_consumers(rows)).await

@@ -16,7 +16,11 @@
 //! | `cancel` | Ends a run early, with its jobs on clusters: [`cancel()`], [`cancel_and_wait`]. |
 //! | `send_event` | Sends an event that tasks wait for: [`send_event()`]. |
 //! | `replay` | Runs one task again without storing anything: [`replay()`]. |
-//! | `schedules` | The slots of schedules: [`next_slots`], [`past_slots`], [`pause`], [`unpause`]. |
+//! | `schedules` | The slots of schedules: [`next_slots`], [`past_slots`], [`pause`], [`unpause`], [`reset_schedule`]. |
+//! | `dags` | The DAGs of a program and of a home, with their schedules: [`dags`]. |
+//! | `served` | The process that serves a home: [`serving_process`]. |
+//! | `doctor` | What keeps a home from working: [`doctor()`]. |
+//! | `situation` | What a step of a schedule needs to know of the runs. |
 //! | `backfill_preview` | What a backfill would do: [`preview_backfill`]. |
 //! | `backfills` | Starts backfills and changes them: [`start_backfill`], [`pause_backfill`], [`resume_backfill`], [`cancel_backfill`], [`limit_backfill`], [`extend_backfill`], [`retry_backfill`]. |
 //! | `backfill_status` | Backfills as documents: [`backfill_status()`], [`list_backfills`]. |
@@ -38,6 +42,8 @@ mod backfills;
 mod cancel;
 mod clear;
 mod consumers;
+mod dags;
+mod doctor;
 mod error;
 mod events;
 #[cfg(feature = "sqlite")]
@@ -50,7 +56,9 @@ mod resume;
 mod retry;
 mod schedules;
 mod send_event;
+mod served;
 mod settings;
+mod situation;
 mod start;
 mod status;
 mod triggered;
@@ -69,6 +77,10 @@ pub use cancel::{CancelledRun, ExternalJob, ExternalJobState, cancel, cancel_and
 pub(crate) use clear::reprocess;
 pub use clear::{Cleared, Rerun, clear, clear_and_run, would_clear};
 pub use consumers::{ConsumerInput, ConsumerStatus, consumers, seen_event, stored_events};
+pub use dags::{DagStatus, LastRun, dags};
+#[cfg(feature = "sqlite")]
+pub use doctor::doctor;
+pub use doctor::{Diagnosis, Finding, FindingKind, Severity};
 pub use error::OpsError;
 pub use events::{AssetEmission, EventDocument, EventQuery, NewAssetEvent, emit, emitted_by, event, events};
 #[cfg(feature = "sqlite")]
@@ -80,11 +92,16 @@ pub use replay::{Replayed, replay};
 pub(crate) use resume::resume_for;
 pub use resume::{interrupted, resume};
 pub use retry::retry;
-pub use schedules::{NextSlot, NextSlots, PastSlots, next_slots, past_slots, pause, pause_of, unpause};
+pub use schedules::{
+    NextSlot, NextSlots, PastSlots, ResetSchedule, next_slots, past_slots, pause, pause_of, reset_schedule, unpause,
+};
 #[cfg(feature = "testing")]
 pub(crate) use schedules::{pause_at, unpause_at};
 pub use send_event::{SentEvent, send_event};
+pub(crate) use served::SERVE_LOCK;
+pub use served::{ServingProcess, serving_process};
 pub use settings::{DEFAULT_GRACE, durability, engine, fail_fast, grace, sync_mode};
+pub(crate) use situation::{active_runs, failures, unsuccessful};
 pub use start::{Draft, draft, draft_of_interval, start, trigger};
 pub use status::{AttemptStatus, RunStatus, TaskStatus};
 pub use triggered::{TriggeredRun, triggered_runs};

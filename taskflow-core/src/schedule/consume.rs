@@ -24,11 +24,12 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::note::Note;
 use super::policy::{Catchup, Combine};
 use super::slot::Slot;
 use super::spec::Schedule;
 use super::state::{Pause, ScheduleState};
-use super::step::{Decision, Note, Situation, SlotFate, SlotRecord, Waits, step, unpause};
+use super::step::{Decision, Situation, SlotFate, SlotRecord, Waits, step, unpause};
 use crate::base::Timestamp;
 
 /// What a DAG consumes, and when that starts a run.

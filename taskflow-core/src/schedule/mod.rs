@@ -8,6 +8,7 @@ mod consume;
 mod cron;
 mod cron_fields;
 mod describe;
+mod note;
 mod parse;
 mod policy;
 mod slot;
@@ -28,12 +29,15 @@ pub use consume::{
     PendingEvent, Takes, Unpause, consume, unpause_consumer,
 };
 pub use cron::{Cron, CronError};
+pub use note::Note;
 pub use parse::RecurrenceError;
 pub use policy::{BackfillOrder, BackfillScope, Catchup, Combine, First, Overlap, UnknownPolicy};
 pub use slot::Slot;
 pub use spec::{CATCHUP_WINDOW, Recurrence, Schedule};
 pub use state::{Pause, ScheduleState, Span};
-pub use step::{Decision, FailedRun, GRACE, Note, Situation, SlotFate, SlotRecord, Step, Waits, step, unpause};
+pub use step::{
+    CLOCK_TOLERANCE, Decision, FailedRun, GRACE, Situation, SlotFate, SlotRecord, Step, Waits, step, unpause,
+};
 pub use timetable::Timetable;
 pub use timetables::{Calendar, Crons, Dates, Every, EveryError, Exceptions, Shift};
 pub use zone::{Zone, ZoneError};

@@ -20,11 +20,16 @@
 
 use std::time::Duration;
 
+use super::note::Note;
 use super::policy::{Catchup, Overlap};
 use super::slot::Slot;
 use super::spec::{Recurrence, Schedule, just_before};
-use super::state::{Pause, ScheduleState, Span};
+use super::state::{BY_FAILURES, Pause, ScheduleState, Span};
 use crate::base::Timestamp;
+
+/// A clock that is further behind the last step than this is taken to be wrong: the service
+/// schedules nothing until it is right, or somebody [resets](ScheduleState::reset) the schedules.
+pub const CLOCK_TOLERANCE: Duration = Duration::from_secs(86_400);
 
 /// How late a slot may be noticed and still count as on time.
 pub const GRACE: Duration = Duration::from_secs(60);
@@ -151,28 +156,6 @@ impl SlotFate {
     }
 }
 
-/// Something to note in the history of a schedule.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Note {
-    /// The timetable differs from that of the last step. Slots that waited are dropped, and no slot
-    /// is repeated.
-    TimetableChanged {
-        /// The fingerprint before.
-        from: String,
-        /// The fingerprint now.
-        to: String,
-    },
-    /// The clock shows an earlier time than before. No slot is repeated.
-    ClockWentBack {
-        /// By how much.
-        by: Duration,
-    },
-    /// The DAG was paused.
-    Paused(Pause),
-    /// The pause reached its end.
-    PauseEnded(Pause),
-}
-
 /// Why a pending slot waits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Waits {
@@ -279,7 +262,7 @@ impl Stepper<'_> {
             1 => format!("the run {} failed", last.run_id),
             count => format!("{count} runs in a row failed, the last one is {}", last.run_id),
         };
-        let by = "the option `pause_after_failures`".to_owned();
+        let by = BY_FAILURES.to_owned();
         let pause = Pause { by, reason, since: self.situation.now, until: None };
         self.state.failures_until = Some(last.slot);
         self.state.pause = Some(pause.clone());

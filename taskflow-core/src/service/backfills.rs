@@ -13,12 +13,11 @@ use std::collections::HashSet;
 use std::panic::AssertUnwindSafe;
 
 use super::queue::RunQueue;
-use super::schedules::active_runs;
 use super::serving::ServiceEvent;
 use crate::base::{ErrorKind, Timestamp, catch};
 use crate::dag::DagDef;
 use crate::journal::{Journal, NewBackfill, Note, OwnRuns, QueuedRun, StoredBackfill};
-use crate::ops::{OpsError, run_of_backfill};
+use crate::ops::{OpsError, active_runs, run_of_backfill};
 use crate::run::{RunInfo, RunType};
 use crate::schedule::{
     ActiveRun, ActiveSlot, BackfillDecision, BackfillPhase, BackfillPlan, BackfillScope, BackfillSituation,

@@ -21,7 +21,6 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::panic::AssertUnwindSafe;
 
-use super::schedules::active_runs;
 use super::serving::ServiceEvent;
 use super::wake::Wake;
 use crate::asset::{EventBinding, RawEvent};
@@ -30,6 +29,7 @@ use crate::dag::{DagDef, ParamError, Params, Plan};
 use crate::engine::RunRequest;
 use crate::journal::{EventHead, Journal, NewConsumption, QueuedRun, StepOutcome, StoredConsumer, StoredEvent};
 use crate::ops::OpsError;
+use crate::ops::active_runs;
 use crate::run::{ConsumedEvents, RunInfo, RunType};
 use crate::schedule::{
     Consumer, ConsumerDecision, ConsumerState, ConsumerStep, EventRun, EventSituation, Pause, PendingEvent, Takes,
@@ -249,7 +249,7 @@ impl Consumers {
             }
         }
         let unsuccessful = match consumer.schedule.as_ref().is_some_and(|schedule| schedule.after_previous) {
-            true => super::schedules::unsuccessful(journal, dag.id).await?,
+            true => crate::ops::unsuccessful(journal, dag.id).await?,
             false => None,
         };
         let assets = consumer.assets();
@@ -516,7 +516,7 @@ async fn report(
             Report::Decision(ConsumerDecision::Record(record)) => events.push(ServiceEvent::Recorded { dag, record }),
             Report::Decision(ConsumerDecision::Note(note)) => events.push(ServiceEvent::Noted { dag, note }),
             Report::Decision(ConsumerDecision::CancelActive) => {
-                super::schedules::cancel_active(journal, dag, &HashSet::new()).await?
+                super::schedules::cancel_active(journal, dag, &HashSet::new(), events).await?
             }
         }
     }

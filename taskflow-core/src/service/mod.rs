@@ -3,11 +3,15 @@
 //! # Protocol
 //!
 //! 1. A home has one service: it holds the lock of `serve.lock` while it lives.
-//! 2. It resumes the interrupted runs of its DAGs.
+//! 2. It resumes the interrupted runs of its DAGs. While it is up it also resumes the runs whose
+//!    processes died, but not those that somebody interrupted: a process that drains releases its
+//!    runs, a process that dies does not.
 //! 3. It [steps](crate::schedule::step) each schedule whose time has come, or that somebody has
 //!    changed, or a run of which has ended. The new states, the records of slots and the new runs,
 //!    which are queued, are one transaction. If another process has stored a step of the same DAG
 //!    meanwhile, nothing of the step is stored, and it is made again.
+//!    If the clock is more than [a day](crate::schedule::CLOCK_TOLERANCE) behind the last step of a
+//!    schedule, nothing is stepped: the machine may not have the time yet, or it was wrong before.
 //! 4. It [steps](crate::schedule::consume()) each DAG with event parameters whose events or time
 //!    have come, in the same way; `consumers` has the protocol.
 //! 5. It steps each [backfill](crate::schedule::BackfillPlan) that is open: notes which of its runs
@@ -32,10 +36,10 @@ mod lock;
 mod queue;
 mod schedules;
 mod serving;
+mod trouble;
 mod wake;
 mod watchers;
 
-pub use lock::serving_process;
 #[cfg(feature = "testing")]
 pub(crate) use schedules::Schedules;
 pub use serving::{Service, ServiceEvent, ServiceOptions};

@@ -2,19 +2,20 @@
 
 use std::collections::{HashMap, HashSet};
 use std::panic::AssertUnwindSafe;
+use std::time::Duration;
 
 use super::serving::ServiceEvent;
 use super::wake::Wake;
 use crate::base::{Timestamp, catch};
 use crate::dag::{DagDef, ParamError, Params};
 use crate::engine::RunRequest;
-use crate::journal::{Journal, NewStep, Note, QueuedRun, RunSummary, StepOutcome, StoredSchedule};
-use crate::ops::{self, OpsError};
+use crate::journal::{Journal, NewStep, Note, QueuedRun, StepOutcome, StoredSchedule};
+use crate::ops::{self, OpsError, active_runs, failures, unsuccessful};
 use crate::run::{RunInfo, RunState, RunType};
 use crate::schedule::{
-    Decision, FailedRun, Schedule, ScheduleState, Situation, Slot, SlotFate, SlotRecord, Step, step,
+    Decision, Note as ScheduleNote, Schedule, ScheduleState, Situation, Slot, SlotFate, SlotRecord, Step, step,
 };
-use crate::store::{RunFilter, RunOrder};
+use crate::store::RunFilter;
 
 /// The schedules of the DAGs that a service serves.
 #[derive(Debug)]
@@ -24,6 +25,8 @@ pub(crate) struct Schedules {
     steps: Option<i64>,
     /// The clock at the last turn.
     clock: Timestamp,
+    /// Whether the clock is so far behind that nothing is scheduled.
+    is_held: bool,
 }
 
 #[derive(Debug)]
@@ -51,7 +54,7 @@ impl Schedules {
                 Err(error) => events.push(ServiceEvent::Unserved { dag: dag.id, reason: error.to_string() }),
             }
         }
-        (Schedules { dags: scheduled, steps: None, clock: Timestamp::EPOCH }, events)
+        (Schedules { dags: scheduled, steps: None, clock: Timestamp::EPOCH, is_held: false }, events)
     }
 
     pub(super) fn len(&self) -> usize {
@@ -66,7 +69,24 @@ impl Schedules {
 
     /// When the next one is due.
     pub(crate) fn wake(&self) -> Option<Timestamp> {
-        self.dags.iter().filter_map(|scheduled| scheduled.wake.at()).min()
+        // The clock is looked at again at the next turn.
+        self.dags.iter().filter(|_| !self.is_held).filter_map(|scheduled| scheduled.wake.at()).min()
+    }
+
+    /// Whether nothing is scheduled, because the clock is far behind what the store says.
+    fn hold(&mut self, now: Timestamp, events: &mut Vec<ServiceEvent>) -> bool {
+        let mut behind = Vec::new();
+        for scheduled in &self.dags {
+            let by = scheduled.stored.as_ref().and_then(|stored| stored.state.clock_is_behind(now));
+            behind.extend(by.map(|by| (by, scheduled.dag.id)));
+        }
+        let is_held = !behind.is_empty();
+        if let (Some(&(by, _)), false) = (behind.iter().max(), self.is_held) {
+            let dags = behind.iter().map(|&(_, dag)| dag).collect();
+            events.push(ServiceEvent::ClockBehind { now, by, dags });
+        }
+        self.is_held = is_held;
+        is_held
     }
 
     /// Steps the schedules that are due or were changed, and stores the outcome. `backfilled` are
@@ -82,9 +102,11 @@ impl Schedules {
             return Ok(());
         }
         self.read_changes(journal).await?;
-        if now < self.clock {
-            // Each schedule notes that the clock went back, and none is due before it is there
-            // again.
+        if self.hold(now, events) {
+            return Ok(());
+        }
+        if self.clock.since(now) >= Duration::from_secs(1) {
+            // The clock went back, which each schedule notes.
             self.dags.iter_mut().for_each(|scheduled| scheduled.wake = Wake::Now);
         }
         self.clock = now;
@@ -179,7 +201,7 @@ impl Scheduled {
         if !is_to_be_stored {
             return (wake, None);
         }
-        let (mut runs, mut records, mut wake) = (Vec::new(), Vec::new(), wake);
+        let (mut runs, mut records, mut notes, mut wake) = (Vec::new(), Vec::new(), Vec::new(), wake);
         for decision in &mut decisions {
             if let Decision::Start { slot, .. } = *decision {
                 match run_of(dag, slot, situation.now) {
@@ -192,11 +214,13 @@ impl Scheduled {
                     }
                 }
             }
-            if let Decision::Record(record) = decision {
-                records.push(record.clone());
+            match decision {
+                Decision::Record(record) => records.push(record.clone()),
+                Decision::Note(note) => notes.push(note.clone()),
+                Decision::Start { .. } | Decision::CancelActive => {}
             }
         }
-        let step = NewStep { dag: dag.id.to_owned(), version: self.version(), state, records, runs };
+        let step = NewStep { dag: dag.id.to_owned(), version: self.version(), state, records, notes, runs };
         (wake, Some((step, decisions)))
     }
 
@@ -219,9 +243,10 @@ impl Scheduled {
             events.push(ServiceEvent::Unserved { dag, reason: format!("the timetable {panic}") });
             return (Wake::Never, None);
         };
-        let step =
-            NewStep { dag: dag.to_owned(), version: self.version(), state, records: Vec::new(), runs: Vec::new() };
-        (Wake::Never, Some((step, vec![Decision::Note(crate::schedule::Note::Paused(pause))])))
+        let (note, dag) = (ScheduleNote::Paused(pause), dag.to_owned());
+        let (records, runs, notes) = (Vec::new(), Vec::new(), vec![note.clone()]);
+        let step = NewStep { dag, version: self.version(), state, records, notes, runs };
+        (Wake::Never, Some((step, vec![Decision::Note(note)])))
     }
 }
 
@@ -238,59 +263,6 @@ fn run_of(dag: &'static DagDef, slot: Slot, now: Timestamp) -> Result<QueuedRun,
     catch(AssertUnwindSafe(run)).unwrap_or_else(|crash| Err(format!("a default of a parameter panicked: {crash}")))
 }
 
-/// How many runs of these types are queued or running, by DAG, without those that backfills
-/// reprocess.
-pub(super) async fn active_runs(
-    journal: &Journal,
-    run_types: &[RunType],
-    backfilled: &HashSet<String>,
-) -> Result<HashMap<String, u32>, OpsError> {
-    let filter = RunFilter {
-        states: vec![RunState::Queued, RunState::Running],
-        run_types: run_types.to_vec(),
-        ..RunFilter::default()
-    };
-    let mut active = HashMap::new();
-    for run in journal.runs(&filter).await? {
-        if !backfilled.contains(&run.info.run_id) {
-            *active.entry(run.info.dag_id).or_default() += 1;
-        }
-    }
-    Ok(active)
-}
-
-/// The run of the last slot that has one, whoever made it, if it did not succeed.
-pub(super) async fn unsuccessful(journal: &Journal, dag: &str) -> Result<Option<String>, OpsError> {
-    /// Backfills may have made other runs with the same logical date.
-    const LAST: u32 = 20;
-
-    let filter = RunFilter {
-        dag: Some(dag.to_owned()),
-        run_types: vec![RunType::Scheduled, RunType::Backfill],
-        order: RunOrder::LogicalDate,
-        limit: Some(LAST),
-        ..RunFilter::default()
-    };
-    let is_of_slot = |run: &RunSummary| run.info.run_id == RunInfo::id_of_slot(dag, run.info.logical_date);
-    let last = journal.runs(&filter).await?.into_iter().find(is_of_slot);
-    Ok(last.filter(|run| run.state != RunState::Success).map(|run| run.info.run_id))
-}
-
-/// The runs of the schedule that have failed since the last one that succeeded, at most `limit`. A
-/// run that was cancelled, or has not ended, is neither.
-async fn failures(journal: &Journal, dag: &str, limit: u32) -> Result<Vec<FailedRun>, OpsError> {
-    let filter = RunFilter {
-        dag: Some(dag.to_owned()),
-        states: vec![RunState::Success, RunState::Failed],
-        run_types: vec![RunType::Scheduled],
-        order: RunOrder::LogicalDate,
-        limit: Some(limit),
-        ..RunFilter::default()
-    };
-    let failed = journal.runs(&filter).await?.into_iter().take_while(|run| run.state == RunState::Failed);
-    Ok(failed.map(|run| FailedRun { slot: run.info.logical_date, run_id: run.info.run_id }).collect())
-}
-
 /// Carries out decisions that are stored, and reports them.
 async fn report(
     journal: &Journal,
@@ -304,14 +276,19 @@ async fn report(
             Decision::Start { slot, late } => events.push(ServiceEvent::Due { dag, slot: slot.at, late }),
             Decision::Record(record) => events.push(ServiceEvent::Recorded { dag, record }),
             Decision::Note(note) => events.push(ServiceEvent::Noted { dag, note }),
-            Decision::CancelActive => cancel_active(journal, dag, backfilled).await?,
+            Decision::CancelActive => cancel_active(journal, dag, backfilled, events).await?,
         }
     }
     Ok(())
 }
 
 /// Cancels the active runs of a schedule.
-pub(super) async fn cancel_active(journal: &Journal, dag: &str, backfilled: &HashSet<String>) -> Result<(), OpsError> {
+pub(super) async fn cancel_active(
+    journal: &Journal,
+    dag: &'static str,
+    backfilled: &HashSet<String>,
+    events: &mut Vec<ServiceEvent>,
+) -> Result<(), OpsError> {
     let filter = RunFilter {
         dag: Some(dag.to_owned()),
         states: vec![RunState::Queued, RunState::Running],
@@ -321,8 +298,14 @@ pub(super) async fn cancel_active(journal: &Journal, dag: &str, backfilled: &Has
     let note = Note::by_user("the next slot is due, and overlap = \"cancel\"");
     let runs = journal.runs(&filter).await?.into_iter();
     for run in runs.filter(|run| !backfilled.contains(&run.info.run_id)) {
-        // It may have ended meanwhile.
-        let _ = ops::cancel(journal, &run.info.run_id, &note, None).await;
+        match ops::cancel(journal, &run.info.run_id, &note, None).await {
+            // It may have ended meanwhile.
+            Ok(_) | Err(OpsError::Ended { .. }) => {}
+            Err(error) => {
+                let (run, error) = (run.number, error.to_string());
+                events.push(ServiceEvent::NotCancelled { dag, run, error });
+            }
+        }
     }
     Ok(())
 }

@@ -10,6 +10,7 @@ use super::consumers::Consumers;
 use super::lock::ServeLock;
 use super::queue::{Ended, RunQueue};
 use super::schedules::Schedules;
+use super::trouble::Trouble;
 use super::watchers::Watchers;
 use crate::base::Timestamp;
 use crate::dag::DagDef;
@@ -126,9 +127,35 @@ pub enum ServiceEvent {
         /// The pause.
         pause: Duration,
     },
-    /// The store could not be read or written. The service goes on and tries again.
+    /// The clock is far behind what the store says: a schedule was stepped at a later time. Nothing
+    /// is scheduled until the clock is right, or [`reset_schedule`](crate::ops::reset_schedule) has
+    /// reset these DAGs. Queued runs start as before.
+    ClockBehind {
+        /// The time of the clock.
+        now: Timestamp,
+        /// By how much it is behind.
+        by: Duration,
+        /// The DAGs with later entries.
+        dags: Vec<&'static str>,
+    },
+    /// The store could not be read or written. The service tries again every second, and reports
+    /// the same error again after a minute.
     Trouble {
         /// What happened.
+        error: String,
+    },
+    /// The store can be read and written again.
+    Recovered {
+        /// How long it was in trouble.
+        after: Duration,
+    },
+    /// A run could not be cancelled to make room for the next slot.
+    NotCancelled {
+        /// The DAG.
+        dag: &'static str,
+        /// The number of the run.
+        run: i64,
+        /// Why.
         error: String,
     },
 }
@@ -147,6 +174,9 @@ pub struct Service {
     served: usize,
     /// Whether it runs the watchers of the program.
     watches: bool,
+    /// Whether the runs that were interrupted before it started are resumed.
+    has_resumed: bool,
+    trouble: Trouble,
     _lock: ServeLock,
 }
 
@@ -185,6 +215,8 @@ impl Service {
             events,
             served,
             watches,
+            has_resumed: false,
+            trouble: Trouble::default(),
             _lock: lock,
         })
     }
@@ -199,15 +231,11 @@ impl Service {
         let (dags, schedules, consumers) = (self.served, self.schedules.len(), self.consumers.len());
         self.events.push(ServiceEvent::Ready { dags, schedules, consumers });
         let mut stored = self.journal.events_stored();
-        if let Err(error) = self.resume().await {
-            self.events.push(ServiceEvent::Trouble { error: error.to_string() });
-        }
         let (sender, mut watched) = unbounded_channel();
         let watchers = self.watches.then(|| Watchers::start(&self.journal, &sender));
         let reason = loop {
-            if let Err(error) = self.turn(&mut report).await {
-                self.events.push(ServiceEvent::Trouble { error: error.to_string() });
-            }
+            let turn = self.turn(&mut report).await;
+            self.events.extend(self.trouble.news(turn));
             self.events.drain(..).for_each(&mut report);
             let pause = self.pause();
             tokio::select! {
@@ -238,6 +266,10 @@ impl Service {
     }
 
     async fn turn(&mut self, report: &mut impl FnMut(ServiceEvent)) -> Result<(), OpsError> {
+        if !self.has_resumed {
+            self.resume().await?;
+            self.has_resumed = true;
+        }
         // Trouble with one of them does not hold up the others.
         let now = Timestamp::now();
         let schedules = self.schedules.turn(&self.journal, self.backfills.runs(), now, &mut self.events).await;
@@ -251,7 +283,7 @@ impl Service {
     fn ended(&mut self, ended: Option<Ended>) {
         // The queue holds a sender, so there is always one.
         let Some(Ended { number, dag_id, state, took }) = ended else { return };
-        self.queue.ended(number);
+        self.queue.ended(number, state);
         self.schedules.run_ended(&dag_id);
         self.consumers.run_ended(&dag_id);
         self.events.push(ServiceEvent::Ended { number, dag_id, state, took });
@@ -259,12 +291,15 @@ impl Service {
 
     /// How long to sleep if nothing happens.
     fn pause(&self) -> Duration {
+        if self.trouble.is_present() {
+            return POLL;
+        }
         if self.backfills.is_due() {
             return Duration::from_millis(1);
         }
         let wake = self.schedules.wake().into_iter().chain(self.consumers.wake()).min();
         let until_due = wake.map_or(POLL, |wake| wake.since(Timestamp::now()));
-        // A step that was a conflict, or a store that is in trouble, is not tried without a pause.
+        // A step that was a conflict is not tried without a pause.
         until_due.clamp(Duration::from_millis(1), POLL)
     }
 }

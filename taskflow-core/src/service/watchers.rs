@@ -27,8 +27,10 @@ const PAUSE: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(60);
 
 /// The running watchers of a service. Dropping it ends them.
-#[derive(Debug, Default)]
-pub(super) struct Watchers(JoinSet<()>);
+#[derive(Debug)]
+pub(super) struct Watchers {
+    _tasks: JoinSet<()>,
+}
 
 impl Watchers {
     /// Starts the watchers of the program. Must be called within a tokio runtime.
@@ -42,7 +44,7 @@ impl Watchers {
             let (journal, events) = (journal.clone(), events.clone());
             watchers.spawn(keep_watching(source, assets, journal, events));
         }
-        Watchers(watchers)
+        Watchers { _tasks: watchers }
     }
 }
 

@@ -41,7 +41,7 @@ use super::event_rows::{Emitted, EventFilter, EventRow, NewEvent, WatchCursor};
 use super::ownership::{Claim, RunGuard};
 use super::pool_leases::{PoolDemand, PoolGrant};
 use super::rows::{Append, Appended, Request, RunFilter, RunRow, SegmentRow};
-use super::schedule_rows::{ScheduleRow, ScheduleStep, SlotRow, Stepped};
+use super::schedule_rows::{NoteRow, ScheduleRow, ScheduleStep, SlotRow, Stepped};
 use crate::base::{ErrorKind, Timestamp};
 use crate::callback::DeliveryAttempt;
 
@@ -98,6 +98,13 @@ pub(crate) trait RunStore: Send + Sync {
     /// the new owner.
     fn claim<'a>(&'a self, run: i64, owner: &'a str) -> StoreFuture<'a, Claim>;
 
+    /// Whether the owner of a run died while it owned the run. An owner that is asked to leave
+    /// releases its run, as a drained process does. `false` if nobody owned it.
+    fn owner_died<'a>(&'a self, run_id: &'a str) -> StoreFuture<'a, bool> {
+        let _ = run_id;
+        store_future(std::future::ready(Ok(false)))
+    }
+
     /// Asks whether a run of this process may start, and admits it if fewer runs of its DAG are
     /// active than the request allows. Counting and admitting are one transaction. Until it is
     /// admitted the run waits, and its [`RunRow`] says so; see
@@ -123,6 +130,9 @@ pub(crate) trait RunStore: Send + Sync {
 
     /// The runs that match the filter, in its order.
     fn runs<'a>(&'a self, filter: &'a RunFilter) -> StoreFuture<'a, Vec<RunRow>>;
+
+    /// The run of each DAG that was created last, by the id of the DAG.
+    fn last_runs(&self) -> StoreFuture<'_, Vec<RunRow>>;
 
     /// The encoded parameters that a run was created with.
     fn params(&self, run: i64) -> StoreFuture<'_, Option<Vec<u8>>>;
@@ -212,6 +222,9 @@ pub(crate) trait ScheduleStore: Send + Sync {
 
     /// At most `limit` records of slots of a DAG that became no runs, the latest first.
     fn slots<'a>(&'a self, dag: &'a str, limit: u32) -> StoreFuture<'a, Vec<SlotRow>>;
+
+    /// At most `limit` entries in the history of the schedule of a DAG, the latest first.
+    fn schedule_notes<'a>(&'a self, dag: &'a str, limit: u32) -> StoreFuture<'a, Vec<NoteRow>>;
 }
 
 /// The plans of backfills. They are apart from the runs, so that deleting runs repeats no slot.
@@ -295,6 +308,11 @@ pub(crate) trait Maintenance: Send + Sync {
     /// Returns the space of deleted rows to the file system. Returns the size of the store before
     /// and after, in bytes.
     fn vacuum(&self) -> StoreFuture<'_, (u64, u64)>;
+
+    /// Looks for damage without reading everything. Each finding is a sentence.
+    fn quick_check(&self) -> StoreFuture<'_, Vec<String>> {
+        store_future(std::future::ready(Ok(Vec::new())))
+    }
 
     /// Looks for damage. Each finding is a sentence that names the place.
     fn check(&self) -> StoreFuture<'_, Vec<String>>;

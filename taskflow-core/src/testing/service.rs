@@ -209,8 +209,14 @@ impl ServiceTest {
     /// Unpauses a DAG. `catchup` decides about the slots that passed.
     #[track_caller]
     pub fn unpause(&mut self, dag: &str, catchup: Catchup) -> &mut Self {
-        let unpaused =
-            at_once(ops::unpause_at(self.journal.journal(), self.served(dag), catchup, Unpause::All, self.clock()));
+        let unpaused = at_once(ops::unpause_at(
+            self.journal.journal(),
+            self.served(dag),
+            &Note { by: "the test".to_owned(), reason: String::new() },
+            catchup,
+            Unpause::All,
+            self.clock(),
+        ));
         match unpaused {
             Ok(slots) => {
                 self.note(&format!("{dag}: unpaused"));

@@ -64,7 +64,7 @@ use super::event_rows::{Emitted, EventFilter, EventRow, NewEvent, WatchCursor};
 use super::ownership::{Claim, RunGuard};
 use super::pool_leases::{PoolDemand, PoolGrant};
 use super::rows::{Append, Appended, Request, RunFilter, RunRow, SegmentRow};
-use super::schedule_rows::{ScheduleRow, ScheduleStep, SlotRow, Stepped};
+use super::schedule_rows::{NoteRow, ScheduleRow, ScheduleStep, SlotRow, Stepped};
 use super::sync_mode::SyncMode;
 use super::traits::{
     BackfillStore, EventStore, GraphStore, Maintenance, Outbox, PoolStore, RequestStore, RunStore, ScheduleStore,
@@ -229,6 +229,10 @@ impl RunStore for SqliteStore {
         store_future(claim::claim(self, run, owner))
     }
 
+    fn owner_died<'a>(&'a self, run_id: &'a str) -> StoreFuture<'a, bool> {
+        store_future(claim::owner_died(self, run_id))
+    }
+
     fn admit<'a>(&'a self, request: &'a AdmissionRequest) -> StoreFuture<'a, Admission> {
         store_future(admit::admit(self, request))
     }
@@ -247,6 +251,10 @@ impl RunStore for SqliteStore {
 
     fn runs<'a>(&'a self, filter: &'a RunFilter) -> StoreFuture<'a, Vec<RunRow>> {
         store_future(read::filter(self, filter))
+    }
+
+    fn last_runs(&self) -> StoreFuture<'_, Vec<RunRow>> {
+        store_future(read::last_runs(self))
     }
 
     fn params(&self, run: i64) -> StoreFuture<'_, Option<Vec<u8>>> {
@@ -321,6 +329,10 @@ impl ScheduleStore for SqliteStore {
 
     fn slots<'a>(&'a self, dag: &'a str, limit: u32) -> StoreFuture<'a, Vec<SlotRow>> {
         store_future(schedules::slots(self, dag, limit))
+    }
+
+    fn schedule_notes<'a>(&'a self, dag: &'a str, limit: u32) -> StoreFuture<'a, Vec<NoteRow>> {
+        store_future(schedules::notes(self, dag, limit))
     }
 }
 
@@ -405,6 +417,10 @@ impl Maintenance for SqliteStore {
 
     fn vacuum(&self) -> StoreFuture<'_, (u64, u64)> {
         store_future(upkeep::vacuum(self))
+    }
+
+    fn quick_check(&self) -> StoreFuture<'_, Vec<String>> {
+        store_future(upkeep::quick_check(self))
     }
 
     fn check(&self) -> StoreFuture<'_, Vec<String>> {

@@ -28,11 +28,9 @@ const FILES: &[(i64, &str, &str)] = &[
     (5, "limits", include_str!("migrations/0005_limits.sql")),
     (6, "schedules", include_str!("migrations/0006_schedules.sql")),
     (7, "backfills", include_str!("migrations/0007_backfills.sql")),
+    (8, "schedule_notes", include_str!("migrations/0008_schedule_notes.sql")),
     (9, "events", include_str!("migrations/0009_events.sql")),
 ];
-
-/// The version of the last migration.
-pub(super) const LATEST: i64 = FILES[FILES.len() - 1].0;
 
 /// The state of a schema.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,7 +72,7 @@ pub(super) async fn read(path: &Path, connection: &mut SqliteConnection) -> Resu
         let (version, checksum): (i64, Vec<u8>) = (row.try_get(0).map_err(failed)?, row.try_get(1).map_err(failed)?);
         match migrator.iter().find(|migration| migration.version == version) {
             None => {
-                return Err(StoreError::TooNew { place: path.display().to_string(), found: version, known: LATEST });
+                return Err(StoreError::TooNew { place: path.display().to_string(), found: version, known: latest() });
             }
             Some(migration) if *migration.checksum != *checksum => {
                 return Err(open(format!(
@@ -86,6 +84,11 @@ pub(super) async fn read(path: &Path, connection: &mut SqliteConnection) -> Resu
         }
     }
     Ok(if rows.len() == FILES.len() { Found::Current } else { Found::Older })
+}
+
+/// The version of the last migration.
+pub(super) fn latest() -> i64 {
+    FILES.last().map_or(0, |&(version, ..)| version)
 }
 
 /// Applies the missing migrations.

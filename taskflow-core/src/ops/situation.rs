@@ -1,0 +1,62 @@
+//! What a step of a schedule needs to know of the runs in the store.
+
+use std::collections::{HashMap, HashSet};
+
+use super::error::OpsError;
+use crate::journal::{Journal, RunSummary};
+use crate::run::{RunInfo, RunState, RunType};
+use crate::schedule::FailedRun;
+use crate::store::{RunFilter, RunOrder};
+
+/// How many runs of these types are queued or running, by DAG, without those that backfills
+/// reprocess.
+pub(crate) async fn active_runs(
+    journal: &Journal,
+    run_types: &[RunType],
+    backfilled: &HashSet<String>,
+) -> Result<HashMap<String, u32>, OpsError> {
+    let filter = RunFilter {
+        states: vec![RunState::Queued, RunState::Running],
+        run_types: run_types.to_vec(),
+        ..RunFilter::default()
+    };
+    let mut active = HashMap::new();
+    for run in journal.runs(&filter).await? {
+        if !backfilled.contains(&run.info.run_id) {
+            *active.entry(run.info.dag_id).or_default() += 1;
+        }
+    }
+    Ok(active)
+}
+
+/// The run of the last slot that has one, whoever made it, if it did not succeed.
+pub(crate) async fn unsuccessful(journal: &Journal, dag: &str) -> Result<Option<String>, OpsError> {
+    /// Backfills may have made other runs with the same logical date.
+    const LAST: u32 = 20;
+
+    let filter = RunFilter {
+        dag: Some(dag.to_owned()),
+        run_types: vec![RunType::Scheduled, RunType::Backfill],
+        order: RunOrder::LogicalDate,
+        limit: Some(LAST),
+        ..RunFilter::default()
+    };
+    let is_of_slot = |run: &RunSummary| run.info.run_id == RunInfo::id_of_slot(dag, run.info.logical_date);
+    let last = journal.runs(&filter).await?.into_iter().find(is_of_slot);
+    Ok(last.filter(|run| run.state != RunState::Success).map(|run| run.info.run_id))
+}
+
+/// The runs of the schedule that have failed since the last one that succeeded, at most `limit`. A
+/// run that was cancelled, or has not ended, is neither.
+pub(crate) async fn failures(journal: &Journal, dag: &str, limit: u32) -> Result<Vec<FailedRun>, OpsError> {
+    let filter = RunFilter {
+        dag: Some(dag.to_owned()),
+        states: vec![RunState::Success, RunState::Failed],
+        run_types: vec![RunType::Scheduled],
+        order: RunOrder::LogicalDate,
+        limit: Some(limit),
+        ..RunFilter::default()
+    };
+    let failed = journal.runs(&filter).await?.into_iter().take_while(|run| run.state == RunState::Failed);
+    Ok(failed.map(|run| FailedRun { slot: run.info.logical_date, run_id: run.info.run_id }).collect())
+}
