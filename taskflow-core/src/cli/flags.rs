@@ -119,6 +119,7 @@ pub(super) fn read(
 }
 
 /// The texts of the flags that were given, by the name of their parameter.
+#[cfg_attr(not(feature = "sqlite"), allow(dead_code, reason = "used for stored runs only"))]
 pub(super) fn texts(matches: &ArgMatches, params: &[ParamDef]) -> BTreeMap<String, Vec<String>> {
     let given = params.iter().filter_map(|param| {
         let texts = matches.get_many::<String>(&id_of(param))?;
