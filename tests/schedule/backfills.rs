@@ -138,7 +138,7 @@ impl Backfill {
     }
 
     /// Carries it out to its end.
-    fn to_end(&mut self) -> &mut Self {
+    fn until_done(&mut self) -> &mut Self {
         for _ in 0..10_000 {
             self.step(u32::MAX);
             let Some(slot) = self.plan.active.first() else { break };
@@ -177,7 +177,7 @@ fn refused(schedule: &Schedule, request: BackfillRequest) -> BackfillError {
 #[test]
 fn both_ends_of_a_range_are_slots_of_it() {
     let mut backfill = Backfill::new(daily(), request("2026-01-05", "2026-01-08"), &SlotRuns::new());
-    assert_eq!(backfill.to_end().started, january(5..=8));
+    assert_eq!(backfill.until_done().started, january(5..=8));
     assert!(matches!(backfill.plan.phase, BackfillPhase::Done { .. }));
     let counts = &backfill.plan.counts;
     assert_eq!((backfill.plan.total, counts.new, counts.success, backfill.plan.remaining()), (4, 4, 4, 0));
@@ -187,7 +187,7 @@ fn both_ends_of_a_range_are_slots_of_it() {
 fn the_order_is_that_of_the_plan() {
     let in_order = |order, seed| {
         let request = BackfillRequest { order, seed, ..request("2026-01-01", "2026-01-31") };
-        Backfill::new(daily(), request, &SlotRuns::new()).to_end().started.clone()
+        Backfill::new(daily(), request, &SlotRuns::new()).until_done().started.clone()
     };
     let oldest = in_order(BackfillOrder::Oldest, 0);
     assert_eq!(oldest, january(1..=31));
@@ -210,7 +210,7 @@ fn several_ranges_and_single_slots_are_one_plan() {
     ] {
         let request = BackfillRequest { ranges: ranges.clone(), order, limit: 2, ..BackfillRequest::default() };
         let mut backfill = Backfill::new(daily(), request, &SlotRuns::new());
-        assert_eq!(backfill.to_end().started, expected);
+        assert_eq!(backfill.until_done().started, expected);
         assert_eq!(backfill.most_active, 2);
     }
 }
@@ -228,7 +228,7 @@ fn the_limit_can_change_while_it_runs() {
     backfill.end(utc("2026-01-01"), SlotRunState::Success);
     backfill.step(u32::MAX);
     assert_eq!(backfill.started.len(), 5, "active runs go on, and no other starts");
-    assert_eq!(backfill.to_end().started, january(1..=31));
+    assert_eq!(backfill.until_done().started, january(1..=31));
 }
 
 /// Case 56, as far as the plan decides it: what the schedule leaves is up to the caller.
@@ -281,7 +281,7 @@ fn a_preview_is_what_is_carried_out() {
             fates.iter().filter(|(_, fate)| wanted(fate)).map(|(at, _)| *at).collect::<Vec<_>>()
         };
         let mut backfill = Backfill::new(daily(), request, &mixed());
-        backfill.to_end();
+        backfill.until_done();
         assert_eq!(backfill.started, of(|fate| *fate == BackfillFate::New), "{scope}");
         assert_eq!(backfill.cleared, of(|fate| *fate == BackfillFate::Again), "{scope}");
         let counts = &backfill.plan.counts;
@@ -298,7 +298,7 @@ fn other_parameters_make_a_run_beside_the_one_of_the_slot() {
     backfill.step(u32::MAX);
     assert_eq!(backfill.siblings.len(), 3);
     assert_eq!(backfill.runs, mixed(), "the runs that there are do not change");
-    assert_eq!(backfill.to_end().plan.counts.again, 3);
+    assert_eq!(backfill.until_done().plan.counts.again, 3);
 }
 
 /// A crash between the stored plan and the clearing of a run.
@@ -356,7 +356,7 @@ fn runs_that_need_the_one_before_run_in_order_only() {
     backfill.step(u32::MAX);
     assert_eq!((backfill.started.len(), backfill.waits), (1, Some(BackfillWaits::ForPrevious(first))));
     backfill.end(first, SlotRunState::Success);
-    assert_eq!(backfill.to_end().started, january(1..=5));
+    assert_eq!(backfill.until_done().started, january(1..=5));
     assert_eq!(backfill.most_active, 1);
 }
 
@@ -370,7 +370,7 @@ fn with_after_previous_a_failed_run_on_the_way_holds_up_the_next_slot() {
     for at in january(2..=4) {
         backfill.runs.insert(at, run(SlotRunState::Success));
     }
-    assert_eq!(backfill.to_end().started, january([5]));
+    assert_eq!(backfill.until_done().started, january([5]));
 }
 
 /// Case 64.
@@ -384,7 +384,7 @@ fn one_run_covers_the_whole_range() {
     };
     let expected = Interval { start: utc("2026-01-05"), end: utc("2026-01-08") };
     assert_eq!((slot.at, slot.interval, interval), (utc("2026-01-08"), Some(expected), expected));
-    backfill.to_end();
+    backfill.until_done();
     assert!(matches!(backfill.plan.phase, BackfillPhase::Done { .. }));
     assert_eq!((backfill.plan.counts.new, backfill.plan.counts.success), (3, 1), "three slots, one run");
     let several = vec![range("2026-01-01", "2026-01-02"), range("2026-01-05", "2026-01-06")];
@@ -415,7 +415,7 @@ fn the_start_and_the_end_of_the_schedule_bound_a_backfill() {
     let mut schedule = daily();
     (schedule.start, schedule.end) = (Some(utc("2026-01-10")), Some(utc("2026-01-12")));
     let mut backfill = Backfill::new(schedule, request("2026-01-01", "2026-01-31"), &SlotRuns::new());
-    assert_eq!(backfill.to_end().started, january(10..=12));
+    assert_eq!(backfill.until_done().started, january(10..=12));
 }
 
 /// Case 57, as far as plans decide it.
@@ -470,7 +470,7 @@ fn a_paused_plan_starts_nothing_and_notes_what_ends() {
     assert_eq!((backfill.started.len(), backfill.plan.active.len(), backfill.plan.counts.success), (2, 0, 1));
     assert_eq!(backfill.plan.failed, january([2]));
     backfill.plan.resume(&daily());
-    assert_eq!(backfill.to_end().started, january(1..=6));
+    assert_eq!(backfill.until_done().started, january(1..=6));
 }
 
 #[test]
@@ -480,14 +480,14 @@ fn a_plan_is_extended_to_a_later_end() {
     {
         let request = BackfillRequest { order, ..request("2026-01-01", "2026-01-05") };
         let mut backfill = Backfill::new(daily(), request, &SlotRuns::new());
-        backfill.to_end();
+        backfill.until_done();
         let now = utc("2026-01-09T12:00:00Z");
         let (plan, added, future) =
             backfill.plan.clone().extend(&daily(), utc("2026-01-11"), now).expect("it is later");
         let (first, last) = (utc("2026-01-10"), utc("2026-01-11"));
         assert_eq!((added, future), (4, Some(FutureSlots { first, last })));
         backfill.plan = plan;
-        assert_eq!(backfill.to_end().started, expected);
+        assert_eq!(backfill.until_done().started, expected);
         let again = backfill.plan.clone().extend(&daily(), utc("2026-01-09"), now);
         assert_eq!(again.expect_err("it is not later"), BackfillError::NotLater(now));
         let (plan, added, _) =
@@ -513,7 +513,7 @@ fn a_plan_pauses_itself_when_the_timetable_changes() {
     assert_eq!(backfill.started.len(), 2);
     let schedule = backfill.schedule.clone();
     backfill.plan.resume(&schedule);
-    backfill.to_end();
+    backfill.until_done();
     assert_eq!(backfill.started.len(), 10, "the first two days, and from then on each half day");
     assert_eq!((backfill.plan.total, backfill.plan.remaining()), (10, 0));
 }
@@ -613,7 +613,7 @@ proptest! {
         if matches!(backfill.plan.phase, BackfillPhase::Paused { .. }) {
             backfill.plan.resume(&schedule);
         }
-        backfill.to_end();
+        backfill.until_done();
         let counts = &backfill.plan.counts;
         prop_assert_eq!(counts.decided(), total, "{:?}", counts);
         let of = |wanted: BackfillFate| {

@@ -131,6 +131,7 @@ pub(super) fn read(
 }
 
 /// The texts of the flags that were given, by the name of their parameter.
+#[cfg_attr(not(feature = "sqlite"), allow(dead_code, reason = "used for stored runs only"))]
 pub(super) fn all_texts(matches: &ArgMatches, params: &[ParamDef]) -> BTreeMap<String, Vec<String>> {
     let given = params.iter().filter_map(|param| {
         let texts = texts(matches, param)?;
