@@ -18,6 +18,7 @@ use crate::run::RunInfo;
 /// ```
 ///
 /// - the graph has no mistakes, and no two DAGs have the same id;
+/// - assets with the same name have the same types;
 /// - every pool used by a task is declared, and large enough for it;
 /// - the defaults of parameters are valid, and a DAG with a schedule has a default for every
 ///   parameter.
@@ -38,6 +39,10 @@ pub fn check_dags() {
          one of its DAGs, as in `let _ = my_dags::daily::def();`"
     );
     let mut mistakes = String::new();
+    for conflict in crate::asset::Assets::conflicts() {
+        // Writing to a `String` cannot fail.
+        let _ = write!(mistakes, "\n- {conflict}");
+    }
     for (place, dag) in dags.iter().enumerate() {
         for mistake in mistakes_of(dag, &dags[..place]) {
             // Writing to a `String` cannot fail.
