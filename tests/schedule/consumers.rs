@@ -402,3 +402,25 @@ async fn a_cycle_of_events_ends() {
     assert_eq!(count, 100);
     serving.stop().await;
 }
+
+/// Case 78, before anything runs.
+#[test]
+fn check_dags_reports_cycles_and_contradictions_of_events() {
+    let crash = std::panic::catch_unwind(taskflow::testing::check_dags).expect_err("there are mistakes");
+    let message = crash.downcast_ref::<String>().expect("a message");
+    assert!(message.contains("\n- their events start runs for ever: ping -> pong -> ping"), "{message}");
+    let texts = "`texts` (tests/schedule/consumers.rs:";
+    assert!(message.contains(texts), "{message}");
+    assert!(
+        message.contains(
+            "its parameter `texts` takes events of `consumers/numbers` with the payload `String`, and the asset is declared at"
+        ),
+        "{message}"
+    );
+    assert!(
+        message.contains("the default of its parameter `value` panicked at tests/schedule/consumers.rs:"),
+        "{message}"
+    );
+    let lines: Vec<&str> = message.lines().skip(1).collect();
+    assert_eq!(lines.len(), 3, "{message}");
+}
