@@ -3,10 +3,12 @@
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
+use taskflow::asset::{Cursor, Watch as _};
 use taskflow::engine::{RunState, TaskState};
 use taskflow::notify::{Notification, Notifier, webhook};
 use taskflow::prelude::*;
 use taskflow::sensors::{http_ok, http_where};
+use taskflow::watch;
 use taskflow_tests::common::{live, locked};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
@@ -221,4 +223,47 @@ fn a_sensor_follows_redirects_within_the_same_origin_only() {
     assert!(failure.contains("answered with status 302, a redirect to http://127.0.0.1:"), "{failure}");
     assert!(!failure.contains("hidden"), "{failure}");
     assert!(other.requests().is_empty());
+}
+
+#[test]
+fn each_new_response_of_a_watched_endpoint_is_an_event() {
+    let etag = |version: &str| format!("ETag: \"{version}\"\r\n");
+    let answers = vec![
+        (200, etag("1"), "one"),
+        (304, etag("1"), ""),
+        (200, etag("2"), "two"),
+        (500, String::new(), "down"),
+        (200, etag("2"), "two"),
+        (200, String::new(), "three"),
+        (200, String::new(), "three"),
+        (200, String::new(), "four"),
+    ];
+    let server = Server::start_with(answers).unwrap();
+    let mut watch = watch::http(server.url.clone()).every("10ms");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let mut cursor: Option<Cursor> = None;
+    let mut seen: Vec<String> = Vec::new();
+    while seen.len() < 5 {
+        match runtime.block_on(watch.next(cursor.clone())) {
+            Ok(batch) => {
+                seen.extend(batch.payloads().map(|changed| changed.body.clone()));
+                cursor = Some(batch.cursor().clone());
+            }
+            Err(error) => seen.push(error.to_string()),
+        }
+    }
+    assert_eq!(
+        (&seen[..3], &seen[3..]),
+        (&["one".into(), "two".into(), seen[2].clone()][..], &["three".into(), "four".into()][..])
+    );
+    assert!(seen[2].ends_with(" answers 500: down"), "{seen:?}");
+    let requests = server.requests();
+    assert!(!requests[0].to_lowercase().contains("if-none-match"), "{requests:?}");
+    assert!(requests[1].to_lowercase().contains("if-none-match: \"1\""), "{requests:?}");
+    // The address may be secret.
+    assert!(!watch.source().contains("hidden") && !seen[2].contains("hidden"), "{} {seen:?}", watch.source());
+    let wrong = runtime.block_on(watch::http("example.com").next(None)).unwrap_err().to_string();
+    assert_eq!(wrong, "the address must begin with `http://` or `https://`");
+    let wrong = runtime.block_on(watch::http("http://localhost").every("soon").next(None)).unwrap_err().to_string();
+    assert!(wrong.starts_with("`every` of the watcher: `soon` is not a duration"), "{wrong}");
 }

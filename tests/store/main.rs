@@ -1,6 +1,7 @@
 //! Stored runs: resuming, clearing and marking them, their values and XComs.
 
 mod active_runs;
+mod assets;
 mod follow;
 #[cfg(all(feature = "arrow", feature = "sqlite"))]
 mod frames;

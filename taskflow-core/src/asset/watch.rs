@@ -126,6 +126,16 @@ impl<T> Batch<T> {
         self.events.push((Some(key.into()), payload));
     }
 
+    /// The cursor after the events.
+    pub fn cursor(&self) -> &Cursor {
+        &self.cursor
+    }
+
+    /// The payloads, in order.
+    pub fn payloads(&self) -> impl Iterator<Item = &T> {
+        self.events.iter().map(|(_, payload)| payload)
+    }
+
     /// The number of events.
     pub fn len(&self) -> usize {
         self.events.len()

@@ -95,7 +95,7 @@ impl Run {
         }
     }
 
-    /// Takes over the state of a run that is resumed.
+    /// Takes over the state of a run that is resumed; without one, of a run that begins.
     pub(crate) fn take_up(&mut self, restored: Restored, pending: Vec<PendingCallback>) {
         let mut unused = Vec::new();
         self.entries_before = restored.entries;
@@ -112,6 +112,7 @@ impl Run {
         let ends = |state: TaskState| state.is_terminal() && state != TaskState::Removed;
         let known = restored.tasks.iter().map(|known| known.task);
         let ended: Vec<TaskIndex> = known.filter(|&task| ends(self.machine.task_state(task))).collect();
+        self.take_param_as_result();
         let result = self.shared.plan.result().and_then(Source::as_task).map(NodeIndex::task);
         for known in restored.tasks {
             if let RestoredState::Success(Some(value)) = known.state {
@@ -127,6 +128,14 @@ impl Run {
         let lets_go = |task: &TaskIndex| !self.keeps && !self.machine.keeps_inputs(*task);
         let ended = ended.into_iter().filter(lets_go);
         ended.for_each(|task| self.values.release(self.machine.layout(), task, &mut unused));
+    }
+
+    /// Takes a parameter that the DAG returns for its result.
+    fn take_param_as_result(&mut self) {
+        let param = self.shared.plan.result().and_then(Source::as_param);
+        if let Some(value) = param.and_then(|param| self.shared.params.get(param as usize)).cloned() {
+            self.restore_result(&value);
+        }
     }
 
     /// Takes over the result of the DAG from an earlier process. A value that was stored once can be

@@ -27,8 +27,10 @@ const PAUSE: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(60);
 
 /// The running watchers of a service. Dropping it ends them.
-#[derive(Debug, Default)]
-pub(super) struct Watchers(JoinSet<()>);
+#[derive(Debug)]
+pub(super) struct Watchers {
+    _running: JoinSet<()>,
+}
 
 impl Watchers {
     /// Starts the watchers of the program. Must be called within a tokio runtime.
@@ -37,12 +39,12 @@ impl Watchers {
         for watcher in Assets::watchers() {
             sources.entry(watcher.source()).or_default().push(watcher.asset());
         }
-        let mut watchers = JoinSet::new();
+        let mut running = JoinSet::new();
         for (source, assets) in sources {
             let (journal, events) = (journal.clone(), events.clone());
-            watchers.spawn(keep_watching(source, assets, journal, events));
+            running.spawn(keep_watching(source, assets, journal, events));
         }
-        Watchers(watchers)
+        Watchers { _running: running }
     }
 }
 

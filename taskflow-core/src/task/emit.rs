@@ -82,7 +82,7 @@ impl TaskContext {
     ///
     /// If the payload cannot be stored.
     pub fn emit<T: Value>(&self, asset: &Asset<T>, payload: T) -> Result<(), EmitError> {
-        self.emit_event(asset, (), None, payload)
+        self.emit_event(asset, &(), None, payload)
     }
 
     /// Emits an event of a partition of an asset, such as a day. Otherwise as
@@ -114,7 +114,7 @@ impl TaskContext {
         partition: impl Into<P>,
         payload: T,
     ) -> Result<(), EmitError> {
-        self.emit_event(asset, partition.into(), None, payload)
+        self.emit_event(asset, &partition.into(), None, payload)
     }
 
     /// Emits an event of an asset unless there is one with this key: for a task that may see the
@@ -127,7 +127,7 @@ impl TaskContext {
     ///
     /// If the payload cannot be stored, or the key has more than 512 bytes.
     pub fn emit_once<T: Value>(&self, asset: &Asset<T>, key: &str, payload: T) -> Result<(), EmitError> {
-        self.emit_event(asset, (), Some(key), payload)
+        self.emit_event(asset, &(), Some(key), payload)
     }
 
     /// Emits an event of a partition of an asset unless the asset has an event with this key: as
@@ -143,13 +143,13 @@ impl TaskContext {
         key: &str,
         payload: T,
     ) -> Result<(), EmitError> {
-        self.emit_event(asset, partition.into(), Some(key), payload)
+        self.emit_event(asset, &partition.into(), Some(key), payload)
     }
 
     fn emit_event<T: Value, P: Partition>(
         &self,
         asset: &Asset<T, P>,
-        partition: P,
+        partition: &P,
         key: Option<&str>,
         payload: T,
     ) -> Result<(), EmitError> {

@@ -27,12 +27,13 @@ fn below(directory: &Path, parts: &[&str], found: &mut impl FnMut(PathBuf)) -> i
     let is_pattern = part.contains(['*', '?']);
     if !is_pattern {
         let path = directory.join(part);
-        return match rest.is_empty() {
-            true => Ok(if path.is_file() {
-                found(path)
-            }),
-            false => below(&path, rest, found),
-        };
+        if !rest.is_empty() {
+            return below(&path, rest, found);
+        }
+        if path.is_file() {
+            found(path);
+        }
+        return Ok(());
     }
     let here = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
     let entries = match std::fs::read_dir(here) {
