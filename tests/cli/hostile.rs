@@ -238,8 +238,13 @@ fn calls(verb: &str) -> Vec<Vec<&'static str>> {
         "serve" => &[&["--only", HOSTILE]],
         "next" => &[&[], &["daily", "-n", HOSTILE], &[HOSTILE]],
         "slots" => &[&["daily"], &["daily", "--limit", HOSTILE], &[HOSTILE]],
-        "pause" => &[&["daily", "--by", HOSTILE, "--reason", HOSTILE], &["daily", "--until", HOSTILE], &[HOSTILE]],
-        "unpause" => &[&["daily", "--catchup", HOSTILE], &[HOSTILE]],
+        "pause" => &[
+            &["daily", "--by", HOSTILE, "--reason", HOSTILE],
+            &["eager", "--by", HOSTILE, "--reason", HOSTILE],
+            &["daily", "--until", HOSTILE],
+            &[HOSTILE],
+        ],
+        "unpause" => &[&["daily", "--catchup", HOSTILE], &["eager", "--events", HOSTILE], &[HOSTILE]],
         "runs" => &[&[], &["--dag", HOSTILE], &["--since", HOSTILE], &["--state", HOSTILE]],
         "status" => &[&[BAD], &[BAD, "--all"], &[WAITING], &[ENDLESS], &[HOSTILE]],
         "explain" => &[&[BAD], &[BAD, "fails"], &[WAITING], &[WAITING, "consent"], &[ENDLESS], &[BAD, HOSTILE]],
@@ -282,6 +287,7 @@ fn calls(verb: &str) -> Vec<Vec<&'static str>> {
             &["evil", HOSTILE],
             &[HOSTILE],
         ],
+        "consumers" => &[&[], &["eager"], &[HOSTILE]],
         "events" => &[&[], &["evil"], &["evil", "--partition", HOSTILE], &["@1"], &["@999999"], &[HOSTILE]],
         "assets" => &[&[]],
         "config show" => &[&[], &["--origin"], &["--config", HOSTILE]],
@@ -302,7 +308,9 @@ fn every_verb(form: Form) {
         }
     }
     home.check(&["next", "daily"], Value::None);
+    home.check(&["consumers"], Value::None);
     home.check(&["unpause", "daily"], Value::None);
+    home.check(&["unpause", "eager"], Value::None);
     home.check(&["slots", "daily"], Value::None);
     home.check(&["values", GOOD, "answer"], Value::Alone);
     home.check(&["replay", GOOD, "answer"], Value::Alone);
