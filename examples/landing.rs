@@ -8,8 +8,8 @@
 //! cargo run --example landing -- run ranking --counts last    # again, by hand
 //! ```
 //!
-//! Nothing here asks whether a file is there: a watcher emits an event for each file, `count` starts
-//! for each event, and its value is the event that starts `ranking`.
+//! Nothing here asks whether a file is there: a watcher emits an event for each file, `count`
+//! starts for each event, and its value is the event that starts `ranking`.
 
 use std::collections::BTreeMap;
 use std::fs::File;

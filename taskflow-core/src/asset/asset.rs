@@ -11,8 +11,8 @@ use crate::value::{TypeInfo, Value};
 /// Named data that tasks produce and DAGs consume, such as a table or a file: Airflow's asset, with
 /// a type.
 ///
-/// `T` is the payload of its events. `P` is the type of its partitions, such as [`Day`]; `()` for an
-/// asset without partitions. `asset!` declares assets:
+/// `T` is the payload of its events. `P` is the type of its partitions, such as [`Day`]; `()` for
+/// an asset without partitions. `asset!` declares assets:
 ///
 /// ```
 /// use taskflow::prelude::*;

@@ -61,8 +61,8 @@ impl<T, P> Deref for Event<T, P> {
     }
 }
 
-/// Events of an asset, oldest first. As the parameter of a DAG: a run takes all that are pending, at
-/// most `max`.
+/// Events of an asset, oldest first. As the parameter of a DAG: a run takes all that are pending,
+/// at most `max`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(bound(serialize = "T: Serialize, P: Serialize", deserialize = "T: Deserialize<'de>, P: Deserialize<'de>"))]
 pub struct Events<T, P = ()>(Vec<Event<T, P>>);
@@ -171,7 +171,8 @@ impl<T, P> Deref for Seen<T, P> {
     }
 }
 
-/// A type of parameter that takes the events of an asset with the payload `T` and the partition `P`.
+/// A type of parameter that takes the events of an asset with the payload `T` and the partition
+/// `P`.
 ///
 /// | type | a run starts when | it receives | what is consumed |
 /// |---|---|---|---|

@@ -11,8 +11,8 @@ use crate::value::Value;
 
 /// A part of an asset, such as the day that its data is about.
 ///
-/// [`Day`], [`Hour`], [`Month`] and `String` are partitions; `()` is that of an asset without. Other
-/// types can implement this trait.
+/// [`Day`], [`Hour`], [`Month`] and `String` are partitions; `()` is that of an asset without.
+/// Other types can implement this trait.
 pub trait Partition: Value + Clone + Ord + fmt::Debug {
     /// The name of the type, such as `day`; `None` for an asset without partitions.
     const NAME: Option<&'static str>;

@@ -59,8 +59,8 @@ pub(super) fn consumers(matches: &ArgMatches, home: &Home, terminal: &Terminal) 
     Ok(Exit::Success)
 }
 
-/// The values of event parameters that are given as `last` or as the numbers of events, and of those
-/// that look at the newest event.
+/// The values of event parameters that are given as `last` or as the numbers of events, and of
+/// those that look at the newest event.
 pub(super) fn stored_events(
     matches: &ArgMatches,
     params: &[ParamDef],

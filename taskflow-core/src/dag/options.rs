@@ -61,7 +61,8 @@ macro_rules! dag_options {
             /// Runs start within this time after their slots: at an offset that is the same for all
             /// slots of the DAG.
             spread: Option<Duration> = None, hash(never), show(duration);
-            /// Whether a slot of the schedule and events start a run only together. Default: they do.
+            /// Whether a slot of the schedule and events start a run only together. Default: they
+            /// do.
             events: Option<Combine> = None, hash(never), show(name);
             /// How long a slot waits for events. Default: until they are there.
             wait: Option<Duration> = None, hash(never), show(duration);

@@ -170,7 +170,8 @@ impl<T: 'static> Param<T> {
         self
     }
 
-    /// Takes the events of an asset. Text is the payload as JSON, for a run that is started by hand.
+    /// Takes the events of an asset. Text is the payload as JSON, for a run that is started by
+    /// hand.
     #[must_use]
     pub fn events<S: EventSource>(mut self, source: &S, options: EventOptions) -> Self
     where
@@ -448,8 +449,8 @@ impl Params {
         self.0.push(value);
     }
 
-    /// The values for a run: those that are known by the names of their parameters, those parsed from
-    /// the texts that `given` returns, or else the default.
+    /// The values for a run: those that are known by the names of their parameters, those parsed
+    /// from the texts that `given` returns, or else the default.
     ///
     /// # Errors
     ///

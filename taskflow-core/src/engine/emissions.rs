@@ -5,9 +5,9 @@
 //! 2. The value of a task with `produces` is an event as well, and that of the result of the DAG
 //!    is one that is emitted when the run ends in success. Both are prepared where the value is
 //!    encoded.
-//! 3. When the attempt is reported as a success, under the lock of the engine, the recorder receives
-//!    its events together with the entry of the success, so that the journal stores both or
-//!    neither. The events of any other attempt are dropped.
+//! 3. When the attempt is reported as a success, under the lock of the engine, the recorder
+//!    receives its events together with the entry of the success, so that the journal stores both
+//!    or neither. The events of any other attempt are dropped.
 
 use super::attempt::Instance;
 use super::report::returned;

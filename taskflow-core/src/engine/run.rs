@@ -138,8 +138,8 @@ impl Run {
         }
     }
 
-    /// Takes over the result of the DAG from an earlier process. A value that was stored once can be
-    /// stored again, so an error is one of the disk, which the next entry meets as well.
+    /// Takes over the result of the DAG from an earlier process. A value that was stored once can
+    /// be stored again, so an error is one of the disk, which the next entry meets as well.
     fn restore_result(&mut self, value: &AnyValue) {
         let result = report::returned(&self.shared.plan, value.clone());
         self.held.result = result.and_then(|result| self.shared.encoded_result(&result)).ok().flatten();

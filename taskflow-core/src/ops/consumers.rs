@@ -54,8 +54,8 @@ pub struct ConsumerInput {
     pub takes: &'static str,
     /// Whether a run waits for it.
     pub required: bool,
-    /// The number of the last event that is decided. `None` if no service has seen the parameter, or
-    /// it only looks.
+    /// The number of the last event that is decided. `None` if no service has seen the parameter,
+    /// or it only looks.
     pub cursor: Option<i64>,
     /// How many events are pending.
     pub pending: u64,

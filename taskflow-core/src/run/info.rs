@@ -79,8 +79,8 @@ pub struct TriggeredBy {
     pub run_id: String,
     /// Its id.
     pub task_id: String,
-    /// The DAGs of the runs on the way to it: of the one that nothing has triggered first, of its own
-    /// run last.
+    /// The DAGs of the runs on the way to it: of the one that nothing has triggered first, of its
+    /// own run last.
     #[serde(default)]
     pub path: Vec<String>,
     /// How many DAGs at the beginning of `path` are on the way to the events that started the first

@@ -1,7 +1,7 @@
 //! The one function that decides which events of assets become runs of a DAG.
 //!
-//! It is to events what [`step`](super::step()) is to slots: it reads no clock and no store, and the
-//! service, the tests and the question why a run has not started use the same one.
+//! It is to events what [`step`](super::step()) is to slots: it reads no clock and no store, and
+//! the service, the tests and the question why a run has not started use the same one.
 //!
 //! # Protocol
 //!
@@ -259,8 +259,8 @@ pub struct EventRun {
     pub slot: Option<Slot>,
     /// When the last of its events was emitted, or the slot was due: its logical date.
     pub at: Timestamp,
-    /// What each input takes, in their order: numbers of events, in ascending order. Nothing from an
-    /// optional input without events, and from one that only looks.
+    /// What each input takes, in their order: numbers of events, in ascending order. Nothing from
+    /// an optional input without events, and from one that only looks.
     pub taken: Vec<Vec<i64>>,
 }
 
@@ -344,8 +344,8 @@ pub fn consume(consumer: &Consumer, state: Option<&ConsumerState>, situation: &E
     ConsumerStep { state, decisions, wake, waits, schedule_changed }
 }
 
-/// Ends a pause: `which` decides what happens to the events of the pause, and `catchup` what happens
-/// to its slots, as in [`unpause`](super::unpause()).
+/// Ends a pause: `which` decides what happens to the events of the pause, and `catchup` what
+/// happens to its slots, as in [`unpause`](super::unpause()).
 pub fn unpause_consumer(
     consumer: &Consumer,
     state: &ConsumerState,

@@ -135,8 +135,8 @@ impl Consumers {
             let id = self.list[at].dag.id;
             let stored = stored.remove(id);
             self.list[at].version = stored.as_ref().map_or(0, |stored| stored.version);
-            // Until the outcome is stored, the consumer stays due: if the store fails, it is stepped
-            // again.
+            // Until the outcome is stored, the consumer stays due: if the store fails, it is
+            // stepped again.
             self.list[at].wake = Wake::Now;
             let active = active.get(id).copied().unwrap_or(0);
             let Stepped { wake, cursors, outcome } =

@@ -22,8 +22,8 @@ use crate::run::RunInfo;
 ///
 /// - the graph has no mistakes, and no two DAGs have the same id;
 /// - every pool used by a task is declared, and large enough for it;
-/// - the defaults of parameters are valid, and a DAG with a schedule or with events has a default for
-///   every other parameter;
+/// - the defaults of parameters are valid, and a DAG with a schedule or with events has a default
+///   for every other parameter;
 /// - event parameters agree with their assets and with each other, and no DAGs start each other's
 ///   runs through events for ever.
 ///

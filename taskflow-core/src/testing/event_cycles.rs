@@ -8,8 +8,8 @@ use crate::schedule::Takes;
 
 /// The cycles, each once: the ids of the DAGs on the way, the first one also at the end.
 ///
-/// Known are the events of results and of `#[task(produces = ..)]`. What tasks emit with a context is
-/// known only at run time, where the service ends a cycle after 100 runs.
+/// Known are the events of results and of `#[task(produces = ..)]`. What tasks emit with a context
+/// is known only at run time, where the service ends a cycle after 100 runs.
 pub(super) fn event_cycles(dags: &[&DagDef]) -> Vec<Vec<String>> {
     let mut consumers: HashMap<String, Vec<usize>> = HashMap::new();
     for (at, dag) in dags.iter().enumerate() {

@@ -2,7 +2,8 @@
 //! waiting.
 //!
 //! - [`Test`]: a simulated run of a `#[dag]` function or a [`Dag`](crate::dag::Dag); [`Subject`]:
-//!   what can be tested. [`Outcome`]: the outcome, with assertions. [`EmittedEvent`]: an event of an asset in it.
+//!   what can be tested. [`Outcome`]: the outcome, with assertions. [`EmittedEvent`]: an event of
+//!   an asset in it.
 //! - [`StubFn`], [`Target`]: stubs, and the tasks they replace. `script`: the behaviour of tasks.
 //! - `faults`: injected faults. `test_world`: applies script and faults to a simulated run.
 //! - `session`: a run across crashes of its process; documents the protocol. `invariants`: what
