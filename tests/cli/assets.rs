@@ -3,6 +3,8 @@
 use std::collections::HashSet;
 use std::fs::File;
 use std::io::Write as _;
+#[cfg(feature = "failpoints")]
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::Duration;
@@ -157,6 +159,31 @@ fn every_success_has_exactly_one_event_despite_kills() {
     let mut random = Random(seed);
     for round in 0..5 {
         killed_run(&mut random, &format!("seed {seed}, round {round}"));
+    }
+}
+
+/// Case 65, with kills right before and right after a commit.
+#[cfg(feature = "failpoints")]
+#[test]
+fn every_success_has_exactly_one_event_despite_kills_around_commits() {
+    const STEPS: u64 = 30;
+
+    for point in ["store.append", "store.appended"] {
+        for hit in 1..8 {
+            let (home, name) = (Home::new(), format!("{point}@{hit}"));
+            let mut program = program("assets");
+            program.args(["run", "steps", "--size", &STEPS.to_string(), "-q"]).env("TASKFLOW_HOME", home.path());
+            let killed = program.env("TASKFLOW_FAILPOINTS", format!("{name}=kill")).output().expect("it starts");
+            assert_eq!(killed.status.signal(), Some(9), "{name}: {killed:?}");
+            let stored = home.call(&["runs", "--output", "json"]);
+            // At the first commit there is no run to be resumed.
+            let is_there = stored.code == Some(0) && !stored.json()[0].is_null();
+            let words: &[&str] = if is_there { &["resume", "-q"] } else { &["run", "steps", "--size", "30", "-q"] };
+            let output = home.call(words);
+            assert_eq!(output.code, Some(0), "{name}: {output:?}");
+            assert_eq!(home.payloads("steps"), (0..STEPS).collect::<Vec<u64>>(), "{name}");
+            assert_eq!(home.payloads("dag:steps"), [STEPS * (STEPS - 1) / 2], "{name}");
+        }
     }
 }
 

@@ -41,7 +41,7 @@ pub struct Asset<T, P = ()> {
     types: PhantomData<fn() -> (T, P)>,
 }
 
-impl<T: Value, P: Partition> Asset<T, P> {
+impl<T, P> Asset<T, P> {
     /// Declares an asset. `asset!` calls this and registers the asset.
     ///
     /// # Panics
@@ -49,13 +49,21 @@ impl<T: Value, P: Partition> Asset<T, P> {
     /// If the name is empty or longer than 200 bytes, contains whitespace or control characters, or
     /// begins with `dag:`, as the names of the results of DAGs do. In a constant that is a compile
     /// error.
-    pub const fn new(name: &'static str, doc: &'static str, location: SourceLocation) -> Self {
+    pub const fn new(name: &'static str, doc: &'static str, location: SourceLocation) -> Self
+    where
+        T: Value,
+        P: Partition,
+    {
         check_name(name);
         Asset { name, doc: doc.trim_ascii(), location, types: PhantomData }
     }
 
     /// The definition, without the types.
-    pub const fn def(&self) -> AssetDef {
+    pub const fn def(&self) -> AssetDef
+    where
+        T: Value,
+        P: Partition,
+    {
         AssetDef {
             name: self.name,
             doc: self.doc,
@@ -64,9 +72,7 @@ impl<T: Value, P: Partition> Asset<T, P> {
             location: self.location,
         }
     }
-}
 
-impl<T, P> Asset<T, P> {
     /// The name, under which its events are stored.
     pub const fn name(&self) -> &'static str {
         self.name

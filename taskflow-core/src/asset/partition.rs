@@ -13,6 +13,11 @@ use crate::value::Value;
 ///
 /// [`Day`], [`Hour`], [`Month`] and `String` are partitions; `()` is that of an asset without.
 /// Other types can implement this trait.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a partition of an asset",
+    label = "not a partition",
+    note = "partitions are `Day`, `Hour`, `Month`, `String` and types that implement `Partition`"
+)]
 pub trait Partition: Value + Clone + Ord + fmt::Debug {
     /// The name of the type, such as `day`; `None` for an asset without partitions.
     const NAME: Option<&'static str>;

@@ -18,7 +18,7 @@ use crate::value::{AnyValue, TypeInfo, Value};
 /// A source of events outside of taskflow, such as a directory, a queue or an endpoint.
 ///
 /// `taskflow::watch!` makes the events of a watcher those of an asset. The service (`serve`) then
-/// runs the watcher, stores each batch together with its cursor, and only then tells the source
+/// runs the watcher, stores each batch together with its cursor, and only then notifies the source
 /// with [`stored`](Watch::stored): an event is never lost, and never stored twice.
 ///
 /// ```
@@ -73,7 +73,7 @@ pub trait Watch: Send + 'static {
     ///
     /// # Errors
     ///
-    /// Why the source cannot be told. The service tries again before it asks for the next events.
+    /// Why the source cannot be notified. The service tries again before it asks for the next events.
     fn stored(&mut self, cursor: &Cursor) -> impl Future<Output = Result<(), WatchError>> + Send {
         let _ = cursor;
         std::future::ready(Ok(()))
@@ -147,7 +147,7 @@ impl<T> Batch<T> {
     }
 }
 
-/// Why a source cannot be read, or told.
+/// Why a source cannot be read or notified.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct WatchError(BoxError);

@@ -280,6 +280,12 @@ pub(crate) async fn store_async(run: &Arc<RunShared>, task: &Instance, outcome: 
         }
         Err(failure) => Err(failure),
     };
+    if run.has_products && matches!(stored, Ok(Stored::File(_))) {
+        // The payload of the event goes to a file of its own.
+        let (run, task) = (Arc::clone(run), task.clone());
+        let returning = tokio::task::spawn_blocking(move || returned(&run, &task, value, stored.map(Some)));
+        return returning.await.unwrap_or_else(|error| Failure::Cancelled { reason: error.to_string() }.into());
+    }
     returned(run, task, value, stored.map(Some))
 }
 

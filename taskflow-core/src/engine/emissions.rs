@@ -128,7 +128,12 @@ pub(super) fn emits(
     }
     let def = run.plan.def(task.node);
     let produced = def.produces.as_ref().map(|production| {
-        let request = catch(|| production.request(&run.info, def.output, value))?;
+        let value = match stored {
+            // It is encoded already.
+            Some(Stored::Inline(bytes)) => Pushed::Stored(def.output.short(), bytes.as_slice().into()),
+            _ => Pushed::Live(def.output, value.clone()),
+        };
+        let request = catch(|| production.request(&run.info, value))?;
         run.emission(task.id(&run.plan), request)
     });
     let produced = produced.transpose()?;

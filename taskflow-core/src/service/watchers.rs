@@ -1,10 +1,10 @@
 //! The watchers of a service: each follows its source and stores the events.
 //!
 //! 1. Watchers with the same source are one: its events are those of several assets.
-//! 2. A watcher begins at the cursor that is stored for its source. It first tells the source that
+//! 2. A watcher begins at the cursor that is stored for its source. It first notifies the source that
 //!    everything up to there is stored, because the process may have died before it did.
 //! 3. It waits for the next batch. The events and the new cursor are one transaction, and an event
-//!    whose key is known is left out. Then it tells the source.
+//!    whose key is known is left out. Then it notifies the source.
 //! 4. After an error or a panic it pauses, at first for a second, later for a minute, and begins at
 //!    2 again. No other watcher notices.
 //! 5. When the service stops, the watchers are dropped where they wait.
@@ -95,7 +95,7 @@ struct Watching {
 }
 
 impl Watching {
-    /// Tells the source what is stored, and stores the next batch.
+    /// Notifies the source of what is stored, and stores the next batch.
     async fn turn(&mut self, has_stored: &mut bool) -> Result<(), String> {
         let cursor = self.journal.watch_cursor(&self.source).await.map_err(|error| error.to_string())?;
         let cursor = cursor.map(Cursor::new);

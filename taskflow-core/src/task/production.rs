@@ -6,7 +6,7 @@ use super::emit::EmitRequest;
 use super::host::Pushed;
 use crate::asset::{Asset, AssetDef, RunPartition};
 use crate::run::RunInfo;
-use crate::value::{AnyValue, TypeInfo, Value};
+use crate::value::Value;
 
 /// The option `produces`: an asset, and how the value of the task becomes an event of it.
 #[derive(Clone, Copy)]
@@ -26,12 +26,12 @@ impl Production {
     }
 
     /// The event of a value.
-    pub(crate) fn request(&self, run: &RunInfo, ty: TypeInfo, value: &AnyValue) -> EmitRequest {
+    pub(crate) fn request(&self, run: &RunInfo, value: Pushed) -> EmitRequest {
         EmitRequest {
             asset: self.asset.name.to_owned(),
             partition: (self.partition)(run),
             key: None,
-            value: Pushed::Live(ty, value.clone()),
+            value,
             on_change: self.on_change,
         }
     }

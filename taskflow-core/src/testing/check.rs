@@ -21,6 +21,7 @@ use crate::run::RunInfo;
 /// ```
 ///
 /// - the graph has no mistakes, and no two DAGs have the same id;
+/// - assets with the same name have the same types;
 /// - every pool used by a task is declared, and large enough for it;
 /// - the defaults of parameters are valid, and a DAG with a schedule or with events has a default
 ///   for every other parameter;
@@ -43,6 +44,10 @@ pub fn check_dags() {
          one of its DAGs, as in `let _ = my_dags::daily::def();`"
     );
     let mut mistakes = String::new();
+    for conflict in Assets::conflicts() {
+        // Writing to a `String` cannot fail.
+        let _ = write!(mistakes, "\n- {conflict}");
+    }
     for (place, dag) in dags.iter().enumerate() {
         for mistake in mistakes_of(dag, &dags[..place]) {
             // Writing to a `String` cannot fail.
