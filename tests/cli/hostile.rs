@@ -246,8 +246,18 @@ fn calls(verb: &str) -> Vec<Vec<&'static str>> {
         "dags" | "doctor" => &[&[]],
         "next" => &[&[], &["daily", "-n", HOSTILE], &[HOSTILE]],
         "slots" => &[&["daily"], &["daily", "--limit", HOSTILE], &[HOSTILE]],
-        "pause" => &[&["daily", "--by", HOSTILE, "--reason", HOSTILE], &["daily", "--until", HOSTILE], &[HOSTILE]],
-        "unpause" => &[&["daily", "--catchup", HOSTILE], &["daily", "--by", HOSTILE], &[HOSTILE]],
+        "pause" => &[
+            &["daily", "--by", HOSTILE, "--reason", HOSTILE],
+            &["eager", "--by", HOSTILE, "--reason", HOSTILE],
+            &["daily", "--until", HOSTILE],
+            &[HOSTILE],
+        ],
+        "unpause" => &[
+            &["daily", "--catchup", HOSTILE],
+            &["eager", "--events", HOSTILE],
+            &["daily", "--by", HOSTILE],
+            &[HOSTILE],
+        ],
         "reset-schedule" => &[&["daily", "--reason", HOSTILE], &[HOSTILE], &["--all"]],
         "backfill" => &[
             &["daily", SECONDS, "--dry-run"],
@@ -307,6 +317,7 @@ fn calls(verb: &str) -> Vec<Vec<&'static str>> {
             &["evil", HOSTILE],
             &[HOSTILE],
         ],
+        "consumers" => &[&[], &["eager"], &[HOSTILE]],
         "events" => &[&[], &["evil"], &["evil", "--partition", HOSTILE], &["@1"], &["@999999"], &[HOSTILE]],
         "assets" => &[&[]],
         "config show" => &[&[], &["--origin"], &["--config", HOSTILE]],
@@ -331,6 +342,8 @@ fn every_verb(form: Form) {
     home.check(&["doctor"], Value::None);
     home.check(&["pause", "--all", "--reason", HOSTILE, "--by", HOSTILE], Value::None);
     home.check(&["unpause", "daily", "--reason", HOSTILE, "--by", HOSTILE], Value::None);
+    home.check(&["consumers"], Value::None);
+    home.check(&["unpause", "eager"], Value::None);
     home.check(&["slots", "daily"], Value::None);
     home.check(&["backfills"], Value::None);
     home.check(&["backfills", "show", "1"], Value::None);

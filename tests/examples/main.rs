@@ -13,6 +13,8 @@ mod delays;
 mod delays_crash;
 #[cfg(feature = "cli")]
 mod hello;
+#[cfg(all(feature = "cli", feature = "sqlite"))]
+mod landing;
 #[cfg(all(feature = "spark", feature = "cli", feature = "sqlite", unix))]
 mod outgrown;
 #[cfg(feature = "cli")]

@@ -365,7 +365,9 @@ async fn a_payload_of_another_type_pauses_the_dag() {
     assert_eq!(paused.count(), 1);
     // Somebody decides.
     let serving = home.serve(&[texts::def(), all::def()]).await;
-    ops::unpause(&home.journal, texts::def(), &Note::default(), Catchup::None, Unpause::Skip).await.expect("it is paused");
+    ops::unpause(&home.journal, texts::def(), &Note::default(), Catchup::None, Unpause::Skip)
+        .await
+        .expect("it is paused");
     let number = home.emit("consumers/numbers", json!(3)).await;
     home.succeeded("all", 3).await;
     let pause = home.paused(texts::def()).await;
@@ -401,4 +403,26 @@ async fn a_cycle_of_events_ends() {
     let count = home.runs("ping").await.len() + home.runs("pong").await.len();
     assert_eq!(count, 100);
     serving.stop().await;
+}
+
+/// Case 78, before anything runs.
+#[test]
+fn check_dags_reports_cycles_and_contradictions_of_events() {
+    let crash = std::panic::catch_unwind(taskflow::testing::check_dags).expect_err("there are mistakes");
+    let message = crash.downcast_ref::<String>().expect("a message");
+    assert!(message.contains("\n- their events start runs for ever: ping -> pong -> ping"), "{message}");
+    let texts = "`texts` (tests/schedule/consumers.rs:";
+    assert!(message.contains(texts), "{message}");
+    assert!(
+        message.contains(
+            "its parameter `texts` takes events of `consumers/numbers` with the payload `String`, and the asset is declared at"
+        ),
+        "{message}"
+    );
+    assert!(
+        message.contains("the default of its parameter `value` panicked at tests/schedule/consumers.rs:"),
+        "{message}"
+    );
+    let lines: Vec<&str> = message.lines().skip(1).collect();
+    assert_eq!(lines.len(), 3, "{message}");
 }

@@ -539,3 +539,76 @@ fn the_day_of_a_run_is_that_of_the_zone_of_its_schedule() {
     let run = home.call(&["run", "morning", "--logical-date", "2026-01-30T21:00:00Z"]);
     assert_eq!((run.code, run.stdout.trim()), (Some(0), "2026-01-31"), "{}", run.stderr);
 }
+
+#[test]
+fn each_event_is_one_run_through_kills() {
+    let home = Home::new();
+    for kills in 0..4 {
+        let service = home.serve("seconds,echoes");
+        let before = home.runs("echoes").len();
+        eventually("two more events run", || home.runs("echoes").len() >= before + 2);
+        if kills < 3 {
+            service.kill();
+        } else {
+            let open = || home.count("seconds", "interrupted") + home.count("echoes", "interrupted");
+            eventually("no run is left", || open() == 0);
+            assert_eq!(service.stop(), Some(0));
+        }
+    }
+    // What the stopped service has not seen any more.
+    let service = home.serve("echoes");
+    let events = home.call(&["events", "dag:seconds", "--limit", "1000", "--output", "json"]).json();
+    let numbers: Vec<i64> =
+        events.as_array().expect("a list").iter().map(|event| event["number"].as_i64().unwrap()).collect();
+    // Events of before the first service are not consumed, and there are none.
+    eventually("each event has a run", || home.count("echoes", "success") >= numbers.len());
+    assert_eq!(service.stop(), Some(0));
+    let consumed: Vec<String> =
+        home.runs("echoes").iter().map(|run| run["run_id"].as_str().unwrap().to_owned()).collect();
+    let mut expected: Vec<String> = numbers.iter().map(|number| format!("event__{number}__echoes")).collect();
+    expected.reverse();
+    assert_eq!(consumed, expected, "in order, and each once");
+    assert_eq!(home.call(&["db", "check"]).code, Some(0));
+}
+
+#[test]
+fn a_run_by_hand_takes_events_without_consuming_them() {
+    let home = Home::new();
+    let service = home.serve("counts");
+    eventually("the service knows the DAG", || {
+        home.call(&["consumers", "counts", "--output", "json"]).json()[0]["inputs"][0]["cursor"].is_i64()
+    });
+    assert_eq!(home.call(&["pause", "counts", "--reason", "migration", "--by", "mina"]).code, Some(0));
+    let none = home.call(&["run", "counts", "--slots", "last"]);
+    assert_eq!(none.code, Some(2), "{}", none.stderr);
+    assert!(none.stderr.contains("the asset `dag:manual` has no events yet"), "{}", none.stderr);
+    for name in ["ada", "grace", "edsger"] {
+        assert_eq!(home.call(&["run", "manual", "--name", name, "-q"]).code, Some(0));
+    }
+    let shown = home.call(&["consumers"]);
+    assert!(shown.stdout.contains("dag:manual") && shown.stdout.contains("dag:seconds"), "{}", shown.stdout);
+    assert!(shown.stderr.contains("`counts` is paused by mina: migration"), "{}", shown.stderr);
+    let status = home.call(&["consumers", "counts", "--output", "json"]).json();
+    assert_eq!((&status[0]["inputs"][0]["pending"], &status[0]["inputs"][0]["first_pending"]), (&3.into(), &1.into()));
+    let value = |words: &[&str]| {
+        let run = home.call(&[&["run", "counts", "-q"], words].concat());
+        assert_eq!(run.code, Some(0), "{}", run.stderr);
+        run.stdout.trim().to_owned()
+    };
+    assert_eq!(value(&["--slots", "last"]), "1 of Some(3)");
+    assert_eq!(value(&["--slots", "@1", "--slots", "@2"]), "2 of Some(3)");
+    assert_eq!(value(&["--slots", "by hand"]), "1 of Some(3)");
+    assert_eq!(value(&["--slots", "@1", "--last", "@2"]), "1 of Some(2)");
+    let wrong = home.call(&["run", "counts", "--slots", "@4711"]);
+    assert!(wrong.stderr.contains("`@4711` is not an event of the asset `dag:manual`"), "{}", wrong.stderr);
+    let missing = home.call(&["run", "counts"]);
+    assert_eq!(missing.code, Some(2), "{}", missing.stderr);
+    let after = home.call(&["consumers", "counts", "--output", "json"]).json();
+    assert_eq!(status[0]["inputs"], after[0]["inputs"], "nothing was consumed");
+    let unpaused = home.call(&["unpause", "counts", "--events", "newest"]);
+    assert!(unpaused.stderr.contains("superseded: events 1 to 2 of `dag:manual`"), "{}", unpaused.stderr);
+    eventually("the newest runs", || home.runs("counts").iter().any(|run| run["run_id"] == "event__3__counts"));
+    assert_eq!(service.stop(), Some(0));
+    let slots = home.slots("counts");
+    assert!(slots.iter().any(|slot| slot["fate"] == "superseded" && slot["count"] == 2), "{slots:?}");
+}

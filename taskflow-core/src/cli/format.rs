@@ -129,6 +129,16 @@ pub(super) fn first_line(text: &str) -> &str {
     text.lines().next().unwrap_or_default()
 }
 
+/// `events 3 to 7 of ecb/rates`
+#[cfg(feature = "sqlite")]
+pub(super) fn consumed(events: &crate::run::ConsumedEvents) -> String {
+    let asset = crate::base::text::one_line(&events.asset);
+    match events.count {
+        1 => format!("event {} of {asset}", events.first),
+        _ => format!("events {} to {} of {asset}", events.first, events.last),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

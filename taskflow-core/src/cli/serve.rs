@@ -11,7 +11,7 @@ use super::{drive, format, run_args};
 use crate::base::Timestamp;
 use crate::dag::DagDef;
 use crate::ops;
-use crate::run::{ConsumedEvents, RunInfo, RunState, RunType};
+use crate::run::{RunInfo, RunState, RunType};
 use crate::schedule::{Catchup, Note, SlotRecord};
 use crate::service::{Service, ServiceEvent, ServiceOptions};
 
@@ -173,11 +173,7 @@ fn report(event: &ServiceEvent, quiet: bool, home: &str, terminal: &Terminal) {
 /// `event 12 of warehouse/orders; events 3 to 7 of ecb/rates`
 fn events_of(run: &RunInfo) -> String {
     let consumed = run.triggering_events.as_ref().map_or(&[][..], |events| &events.consumed);
-    let of = |ConsumedEvents { asset, first, last, count, .. }: &ConsumedEvents| match count {
-        1 => format!("event {first} of {asset}"),
-        _ => format!("events {first} to {last} of {asset}"),
-    };
-    consumed.iter().map(of).collect::<Vec<_>>().join("; ")
+    consumed.iter().map(format::consumed).collect::<Vec<_>>().join("; ")
 }
 
 /// `71 slots missed, 28 Nov 12:00 to 1 Dec 10:00: no service was running`

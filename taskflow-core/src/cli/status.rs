@@ -79,6 +79,10 @@ fn write_header(text: &mut String, history: &RunHistory, paint: Paint) -> std::f
     if let Some(TriggeredBy { run_id, task_id, .. }) = &history.info.triggered_by {
         writeln!(text, "  {} `{task_id}` of {}", paint.faint("triggered by"), one_line(run_id))?;
     }
+    for consumed in history.info.triggering_events.iter().flat_map(|events| &events.consumed) {
+        let (what, param) = (format::consumed(consumed), &consumed.param);
+        writeln!(text, "  {} {what} as `{param}`", paint.faint("consumed"))?;
+    }
     if runs::is_about_another_time(history.info.logical_date, history.created) {
         writeln!(text, "  {} {}", paint.faint("logical date"), history.info.logical_date)?;
     }

@@ -11,7 +11,7 @@ use crate::journal::{
     AttemptHistory, Delivery, Edit, LinkHistory, MissedDeadline, PushedHistory, RunHistory, RunRetry, SessionHistory,
     TaskHistory, WaitHistory,
 };
-use crate::run::{RunState, RunType, TaskState, TriggeredBy};
+use crate::run::{RunState, RunType, TaskState, TriggeredBy, TriggeringEvents};
 
 /// A run, as JSON documents have it.
 #[derive(Clone, Debug, Serialize)]
@@ -31,6 +31,9 @@ pub struct RunStatus<'a> {
     pub run_type: RunType,
     /// The task that triggered it.
     pub triggered_by: Option<&'a TriggeredBy>,
+    /// The events that it consumes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub triggering_events: Option<&'a TriggeringEvents>,
     /// Its logical date.
     pub logical_date: Timestamp,
     /// When it was created.
@@ -130,6 +133,7 @@ impl<'a> RunStatus<'a> {
             halt_reason: history.halt_reason.as_deref(),
             run_type: history.info.run_type,
             triggered_by: history.info.triggered_by.as_ref(),
+            triggering_events: history.info.triggering_events.as_ref(),
             logical_date: history.info.logical_date,
             created: history.created,
             started: history.started(),

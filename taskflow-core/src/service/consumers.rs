@@ -453,7 +453,7 @@ impl Consuming {
                 .map_err(|error| error.to_string())
         };
         let made = catch(AssertUnwindSafe(make));
-        Ok(made.unwrap_or_else(|crash| Err(format!("a default of a parameter panicked: {crash}"))))
+        Ok(made.unwrap_or_else(|crash| Err(format!("a default of a parameter {crash}"))))
     }
 
     /// The longest path of the runs that emitted the events: the DAGs that led to the new run.
