@@ -134,6 +134,7 @@ mod tests {
         waiting: crate::task::Waiting::Never,
         kind: Kind::Sync,
         body: Body::Sync(|_, _| Ok(Arc::new(()))),
+        produces: None,
     };
 
     /// Tasks `load`, `load_2`, .. and the last one with a long name.
