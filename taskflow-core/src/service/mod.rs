@@ -12,7 +12,7 @@
 //! 5. It sleeps until the next slot is due, a run ends, or a second has passed: then it looks at
 //!    what other processes have stored. Short sleeps also mean that it notices within a second when
 //!    the clock is set or the machine was suspended.
-//! 6. It runs the [watchers](watchers) of the program.
+//! 6. It runs the [watchers](crate::asset::Watch) of the program.
 //! 7. When it is asked to stop, it starts nothing more and [drains](crate::engine::Engine::drain)
 //!    its engine: running tasks have their grace time, their runs are interrupted, and the next
 //!    service resumes them.
