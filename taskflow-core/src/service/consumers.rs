@@ -516,7 +516,7 @@ async fn report(
             Report::Decision(ConsumerDecision::Record(record)) => events.push(ServiceEvent::Recorded { dag, record }),
             Report::Decision(ConsumerDecision::Note(note)) => events.push(ServiceEvent::Noted { dag, note }),
             Report::Decision(ConsumerDecision::CancelActive) => {
-                super::schedules::cancel_active(journal, dag, &HashSet::new(), events).await?
+                super::schedules::cancel_active(journal, dag, &HashSet::new(), events).await?;
             }
         }
     }
