@@ -81,17 +81,13 @@ pub(super) fn backfill(matches: &ArgMatches, dags: &Dags, terminal: &Terminal) -
         return Ok(Exit::Success);
     }
     let journal = home.create_journal(SyncMode::Full)?;
-    let preview = home.wait(ops::preview_backfill(Some(&journal), dag, &request))?;
-    if !json {
-        show(&preview, terminal)?;
-    }
-    let token = matches.get_one::<String>("token").unwrap_or(&preview.token);
-    let note = run_args::note(matches);
-    let started = home.wait(ops::start_backfill(&journal, dag, &request, Some(token), &note))?;
+    let token = matches.get_one::<String>("token").map(String::as_str);
+    let started = home.wait(ops::start_backfill(&journal, dag, &request, token, &run_args::note(matches)))?;
     let service = serving_process(home.path());
     if json {
-        return run_args::print_json(&Started { preview: &preview, started: &started, service }, terminal);
+        return run_args::print_json(&Started { started: &started, service }, terminal);
     }
+    show(&started.preview, terminal)?;
     let number = started.status.number;
     let carried_out = match service {
         Some(process) => format!("`serve` carries it out (running as {process})"),
@@ -107,7 +103,6 @@ pub(super) fn backfill(matches: &ArgMatches, dags: &Dags, terminal: &Terminal) -
 struct Started<'a> {
     #[serde(flatten)]
     started: &'a StartedBackfill,
-    preview: &'a BackfillPreview,
     /// The process that carries it out, if a service is running.
     service: Option<String>,
 }
