@@ -131,6 +131,15 @@ fn request(matches: &ArgMatches, dag: &'static DagDef) -> Result<BackfillRequest
     })
 }
 
+/// The order in words.
+pub(super) fn in_words(order: BackfillOrder) -> &'static str {
+    match order {
+        BackfillOrder::Oldest => "oldest first",
+        BackfillOrder::Newest => "newest first",
+        BackfillOrder::Random => "in random order",
+    }
+}
+
 /// Prints a preview.
 fn show(preview: &BackfillPreview, terminal: &Terminal) -> Result<(), CliError> {
     let zone = Zone::named(&preview.timezone).unwrap_or(Zone::UTC);
@@ -156,8 +165,7 @@ fn show(preview: &BackfillPreview, terminal: &Terminal) -> Result<(), CliError> 
     let slots = format::count(usize::try_from(slots).unwrap_or(usize::MAX), "slot");
     let how = match as_one_run {
         true => "as one run".to_owned(),
-        false => format!("{order} first, {} at once", format::count(*limit as usize, "run"))
-            .replace("random first", "in random order"),
+        false => format!("{}, {} at once", in_words(*order), format::count(*limit as usize, "run")),
     };
     terminal.note(&format!("{slots} of `{dag_id}` ({schedule}), {how}"));
     if let Some(FutureSlots { first, last }) = preview.future {
