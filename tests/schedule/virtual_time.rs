@@ -49,7 +49,7 @@ fn skipping(#[param(default = |run| run.day())] day: Date) -> String {
 }
 
 #[dag(schedule = every("20m"), overlap = "queue_one")]
-fn newest(#[param(default = |run| run.day())] day: Date) -> String {
+fn queue_one(#[param(default = |run| run.day())] day: Date) -> String {
     extract(day)
 }
 
@@ -163,11 +163,11 @@ fn live_through(seed: u64) {
         .dag_with(complete {}, behave(1))
         .dag_with(cancelling {}, behave(2))
         .dag_with(skipping {}, behave(3))
-        .dag_with(newest {}, behave(4))
+        .dag_with(queue_one {}, behave(4))
         .dag_with(beside {}, behave(5))
         .dag_with(asleep {}, behave(6))
         .dag_with(in_order {}, behave(7));
-    let dags = ["hourly", "complete", "cancelling", "skipping", "newest", "beside", "asleep", "in_order"];
+    let dags = ["hourly", "complete", "cancelling", "skipping", "queue_one", "beside", "asleep", "in_order"];
     let mut now = "2026-03-06T12:00:01Z".parse::<Timestamp>().expect("a time");
     service.at(&now.to_string());
     let (mut is_paused, mut is_clock_true) = ([false; 8], true);

@@ -80,17 +80,13 @@ pub(super) fn backfill(matches: &ArgMatches, dags: &Dags, terminal: &Terminal) -
         return Ok(Exit::Success);
     }
     let journal = home.create_journal(SyncMode::Full)?;
-    let preview = home.wait(ops::preview_backfill(Some(&journal), dag, &request))?;
-    if !json {
-        show(&preview, terminal)?;
-    }
-    let token = matches.get_one::<String>("token").unwrap_or(&preview.token);
-    let note = run_args::note(matches);
-    let started = home.wait(ops::start_backfill(&journal, dag, &request, Some(token), &note))?;
+    let token = matches.get_one::<String>("token").map(String::as_str);
+    let started = home.wait(ops::start_backfill(&journal, dag, &request, token, &run_args::note(matches)))?;
     let service = ops::serving_process(home.path()).ok().flatten().map(|service| service.worker);
     if json {
-        return run_args::print_json(&Started { preview: &preview, started: &started, service }, terminal);
+        return run_args::print_json(&Started { started: &started, service }, terminal);
     }
+    show(&started.preview, terminal)?;
     let number = started.status.number;
     let carried_out = match service {
         Some(process) => format!("`serve` carries it out (running as {process})"),
@@ -106,7 +102,6 @@ pub(super) fn backfill(matches: &ArgMatches, dags: &Dags, terminal: &Terminal) -
 struct Started<'a> {
     #[serde(flatten)]
     started: &'a StartedBackfill,
-    preview: &'a BackfillPreview,
     /// The process that carries it out, if a service is running.
     service: Option<String>,
 }
@@ -135,6 +130,15 @@ fn request(matches: &ArgMatches, dag: &'static DagDef) -> Result<BackfillRequest
     })
 }
 
+/// The order in words.
+pub(super) fn in_words(order: BackfillOrder) -> &'static str {
+    match order {
+        BackfillOrder::Oldest => "oldest first",
+        BackfillOrder::Newest => "newest first",
+        BackfillOrder::Random => "in random order",
+    }
+}
+
 /// Prints a preview.
 fn show(preview: &BackfillPreview, terminal: &Terminal) -> Result<(), CliError> {
     let zone = Zone::named(&preview.timezone).unwrap_or(Zone::UTC);
@@ -160,8 +164,7 @@ fn show(preview: &BackfillPreview, terminal: &Terminal) -> Result<(), CliError> 
     let slots = format::count(usize::try_from(slots).unwrap_or(usize::MAX), "slot");
     let how = match as_one_run {
         true => "as one run".to_owned(),
-        false => format!("{order} first, {} at once", format::count(*limit as usize, "run"))
-            .replace("random first", "in random order"),
+        false => format!("{}, {} at once", in_words(*order), format::count(*limit as usize, "run")),
     };
     terminal.note(&format!("{slots} of `{dag_id}` ({schedule}), {how}"));
     if let Some(FutureSlots { first, last }) = preview.future {

@@ -194,7 +194,12 @@ fn show(
     let runs = format::count(*limit as usize, "run");
     let mut lines = vec![
         format!("backfill {number} of {dag_id}: {}", outcome(phase, counts)),
-        format!("{} ({}), {scope}, {order} first, {runs} at once", ranges(&status), count(*slots, "slot")),
+        format!(
+            "{} ({}), {scope}, {}, {runs} at once",
+            ranges(&status),
+            count(*slots, "slot"),
+            super::backfill::in_words(*order)
+        ),
         format!("{} pending, {} active, {}", pending, status.active.len(), decided(counts)),
     ];
     if let Some(trouble) = &status.trouble {

@@ -197,7 +197,7 @@ impl Survey {
         reasons.collect::<Vec<_>>().join("; ")
     }
 
-    fn preview(self, dag: &DagDef, others: &[StoredBackfill]) -> BackfillPreview {
+    pub(super) fn preview(self, dag: &DagDef, others: &[StoredBackfill]) -> BackfillPreview {
         let overlap = |other: &StoredBackfill| {
             let shared = self.plan.overlap(&other.plan, &self.schedule)?;
             Some(BackfillOverlap { backfill: other.number, shared })

@@ -9,7 +9,7 @@ use std::panic::AssertUnwindSafe;
 
 use serde::Serialize;
 
-use super::backfill_preview::{Survey, Token, limited, open_beside};
+use super::backfill_preview::{BackfillPreview, Survey, Token, limited, open_beside};
 use super::backfill_status::{BackfillStatus, status_of, stored};
 use super::cancel::{CancelledRun, cancel};
 use super::error::OpsError;
@@ -32,6 +32,8 @@ pub struct StartedBackfill {
     /// The backfill.
     #[serde(flatten)]
     pub status: BackfillStatus,
+    /// What was decided about its slots when it started.
+    pub preview: BackfillPreview,
 }
 
 /// Starts a backfill of a DAG: stores its plan, which a service carries out. With the token of a
@@ -60,16 +62,17 @@ pub async fn start_backfill(
         if survey.totals.new + survey.totals.reprocessed == 0 {
             return Err(OpsError::NothingToBackfill { left: survey.left() });
         }
-        let Survey { schedule, mut plan, .. } = survey;
         check_params(dag, &request.params)?;
         let others = open_beside(journal, dag.id, 0).await?;
-        refuse_overlap(&plan, &others, &schedule)?;
+        refuse_overlap(&survey.plan, &others, &survey.schedule)?;
+        let mut plan = survey.plan.clone();
+        let preview = survey.preview(dag, &[]);
         plan.history.push(action("started", note, now));
         let beside = Some(versions(&others));
         let new = NewBackfill { number: 0, dag: dag.id.to_owned(), version: 0, plan, runs: Vec::new(), beside };
         if let Some(number) = journal.store_backfill(new, now).await? {
             let status = status_of(journal, stored(journal, number).await?).await?;
-            return Ok(StartedBackfill { status });
+            return Ok(StartedBackfill { status, preview });
         }
     }
 }
