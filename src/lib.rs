@@ -161,10 +161,10 @@ pub mod render {
 pub mod schedule {
     pub use taskflow_core::dag::{Expression, ScheduleError, ScheduleSource};
     pub use taskflow_core::schedule::{
-        CATCHUP_WINDOW, Calendar, Catchup, Cron, CronError, Crons, Dates, Decision, Every, EveryError, Exceptions,
-        FailedRun, First, GRACE, Note, Overlap, Pause, Recurrence, RecurrenceError, Schedule, ScheduleState, Shift,
-        Situation, Slot, SlotFate, SlotRecord, Span, Step, Timetable, UnknownPolicy, Waits, Zone, ZoneError, step,
-        unpause,
+        CATCHUP_WINDOW, CLOCK_TOLERANCE, Calendar, Catchup, Cron, CronError, Crons, Dates, Decision, Every, EveryError,
+        Exceptions, FailedRun, First, GRACE, Note, Overlap, Pause, Recurrence, RecurrenceError, Schedule,
+        ScheduleState, Shift, Situation, Slot, SlotFate, SlotRecord, Span, Step, Timetable, UnknownPolicy, Waits, Zone,
+        ZoneError, step, unpause,
     };
 }
 

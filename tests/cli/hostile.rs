@@ -234,12 +234,19 @@ fn calls(verb: &str) -> Vec<Vec<&'static str>> {
             &["waiting", HOSTILE],
             &[HOSTILE],
         ],
-        "trigger" => &[&["bad", "--text", HOSTILE], &["bad", "--logical-date", HOSTILE], &[HOSTILE]],
+        "trigger" => &[
+            &["bad", "--text", HOSTILE],
+            &["bad", "--logical-date", HOSTILE],
+            &["bad", "--interval", HOSTILE],
+            &[HOSTILE],
+        ],
         "serve" => &[&["--only", HOSTILE]],
+        "dags" => &[&[]],
         "next" => &[&[], &["daily", "-n", HOSTILE], &[HOSTILE]],
         "slots" => &[&["daily"], &["daily", "--limit", HOSTILE], &[HOSTILE]],
         "pause" => &[&["daily", "--by", HOSTILE, "--reason", HOSTILE], &["daily", "--until", HOSTILE], &[HOSTILE]],
-        "unpause" => &[&["daily", "--catchup", HOSTILE], &[HOSTILE]],
+        "unpause" => &[&["daily", "--catchup", HOSTILE], &["daily", "--by", HOSTILE], &[HOSTILE]],
+        "reset-schedule" => &[&["daily", "--reason", HOSTILE], &[HOSTILE], &["--all"]],
         "runs" => &[&[], &["--dag", HOSTILE], &["--since", HOSTILE], &["--state", HOSTILE]],
         "status" => &[&[BAD], &[BAD, "--all"], &[WAITING], &[ENDLESS], &[HOSTILE]],
         "explain" => &[&[BAD], &[BAD, "fails"], &[WAITING], &[WAITING, "consent"], &[ENDLESS], &[BAD, HOSTILE]],
@@ -294,7 +301,9 @@ fn every_verb(form: Form) {
         }
     }
     home.check(&["next", "daily"], Value::None);
-    home.check(&["unpause", "daily"], Value::None);
+    home.check(&["dags"], Value::None);
+    home.check(&["pause", "--all", "--reason", HOSTILE, "--by", HOSTILE], Value::None);
+    home.check(&["unpause", "daily", "--reason", HOSTILE, "--by", HOSTILE], Value::None);
     home.check(&["slots", "daily"], Value::None);
     home.check(&["values", GOOD, "answer"], Value::Alone);
     home.check(&["replay", GOOD, "answer"], Value::Alone);

@@ -34,6 +34,22 @@ impl Home {
         self.directory.path().join("panic")
     }
 
+    /// Moves the clocks of services.
+    #[cfg(feature = "failpoints")]
+    fn move_clock(&self, seconds: i64) {
+        let (next, clock) = (self.directory.path().join("next"), self.clock());
+        std::fs::write(&next, seconds.to_string()).and_then(|()| std::fs::rename(next, clock)).expect("it is a file");
+    }
+
+    fn clock(&self) -> PathBuf {
+        self.directory.path().join("clock")
+    }
+
+    /// The notes in the history of a schedule, oldest first.
+    fn notes(&self, dag: &str) -> Vec<Value> {
+        self.slots(dag).into_iter().rev().map(|slot| slot["note"].clone()).filter(Value::is_object).collect()
+    }
+
     fn call(&self, words: &[&str]) -> ProgramOutput {
         call_at(&self.path(), "serves", words)
     }
@@ -45,6 +61,7 @@ impl Home {
         program
             .env("SERVES_HOLD", self.hold())
             .env("SERVES_PANIC", self.panic())
+            .env("TASKFLOW_CLOCK", self.clock())
             .stdin(Stdio::null())
             .stdout(Stdio::null());
         Service(program.spawn().expect("a built program starts"))
@@ -235,6 +252,134 @@ fn a_paused_dag_waits_for_somebody() {
     let records = unpaused.as_array().expect("a list");
     assert!(records.iter().all(|record| record["reason"] == "paused by mina: migration"), "{records:?}");
     assert_eq!(home.call(&["unpause", "careful"]).code, Some(2));
+    let kinds: Vec<Value> = home.notes("careful").iter().map(|note| note["kind"].clone()).collect();
+    assert_eq!(kinds, ["unpaused", "paused", "unpaused"]);
+    let note = &home.notes("careful")[1];
+    assert_eq!((&note["by"], &note["reason"]), (&"mina".into(), &"migration".into()));
+    let table = home.call(&["slots", "careful"]).stdout;
+    assert!(table.contains("paused by mina: migration"), "{table}");
+}
+
+/// Case 37: also if no service runs when the pause ends. Both events are in the history.
+#[test]
+fn a_pause_that_ends_by_itself_is_in_the_history() {
+    let home = Home::new();
+    let end = Timestamp::now() + Duration::from_secs(2);
+    let until = end.to_string();
+    assert_eq!(home.call(&["pause", "seconds", "--until", &until, "--by", "mina"]).code, Some(0));
+    eventually("the pause has ended", || Timestamp::now() > end);
+    let service = home.serve("seconds");
+    eventually("it runs", || home.count("seconds", "success") > 0);
+    assert_eq!(service.stop(), Some(0));
+    let notes = home.notes("seconds");
+    let kinds: Vec<&Value> = notes.iter().map(|note| &note["kind"]).collect();
+    assert_eq!(kinds, ["paused", "pause_ended"]);
+    assert_eq!((&notes[1]["by"], &notes[1]["until"]), (&"mina".into(), &until.into()));
+}
+
+#[test]
+fn all_dags_are_paused_and_unpaused_at_once() {
+    let home = Home::new();
+    assert_eq!(home.call(&["pause", "morning", "--by", "mina"]).code, Some(0));
+    let paused = home.call(&["pause", "--all", "--by", "ada", "--reason", "migration", "--output", "json"]).json();
+    let paused = paused.as_object().expect("an object");
+    // `careful` is paused as a new DAG.
+    assert!(!paused.contains_key("morning") && !paused.contains_key("careful") && !paused.contains_key("manual"));
+    assert_eq!(paused["tides"]["reason"], "migration");
+    let by = |dag: &str| home.call(&["next", dag, "--output", "json"]).json()[0]["pause"]["by"].clone();
+    assert_eq!((by("morning"), by("seconds")), ("mina".into(), "ada".into()));
+    let again = home.call(&["pause", "--all"]);
+    assert_eq!((again.code, again.stderr.contains("nothing to do")), (Some(0), true), "{}", again.stderr);
+    let unpaused = home.call(&["unpause", "--all"]);
+    assert_eq!(unpaused.code, Some(0));
+    assert!(unpaused.stderr.contains("`morning` is unpaused") && unpaused.stderr.contains("`tides` is unpaused"));
+    assert!(by("seconds").is_null());
+    assert_eq!(home.call(&["pause", "seconds", "--all"]).code, Some(2));
+}
+
+/// Case 48: a DAG that was removed or renamed is shown with what is left of it.
+#[test]
+fn the_dags_of_a_home_are_listed_with_those_that_are_gone() {
+    let home = Home::new();
+    let empty = home.call(&["dags", "--output", "json"]).json();
+    let of = |all: &Value, dag: &str| {
+        all.as_array().expect("a list").iter().find(|entry| entry["dag_id"] == dag).cloned().unwrap_or_default()
+    };
+    assert_eq!((&of(&empty, "morning")["last_run"], &of(&empty, "manual")["schedule"]), (&Value::Null, &Value::Null));
+    assert_eq!(home.call(&["run", "morning"]).code, Some(0));
+    assert_eq!(home.call(&["pause", "tides", "--by", "mina"]).code, Some(0));
+    let other = call_at(&home.path(), "cli_single", &["run", "-q"]);
+    assert_eq!(other.code, Some(0), "{}", other.stderr);
+    let all = home.call(&["dags", "--output", "json"]).json();
+    let morning = of(&all, "morning");
+    assert_eq!((&morning["is_gone"], &morning["timezone"]), (&false.into(), &"Asia/Seoul".into()));
+    assert_eq!(morning["schedule"], "at 06:00 on weekdays and at 07:30 on Saturday, Asia/Seoul");
+    assert_eq!((&morning["last_run"]["number"], &morning["last_run"]["state"]), (&1.into(), &"success".into()));
+    assert!(time(&morning["next"]) > Timestamp::now());
+    assert_eq!(of(&all, "tides")["pause"]["by"], "mina");
+    let gone: Vec<&Value> = all.as_array().expect("a list").iter().filter(|entry| entry["is_gone"] == true).collect();
+    assert_eq!((gone.len(), &gone[0]["last_run"]["number"]), (1, &2.into()));
+    let table = home.call(&["dags"]).stdout;
+    assert!(table.contains("gone: this program no longer has it") && table.contains("paused by mina"), "{table}");
+}
+
+/// Case 41: no slot twice; the next one when the clock passes the last; noted once.
+#[cfg(feature = "failpoints")]
+#[test]
+fn a_service_whose_clock_goes_back_repeats_no_slot() {
+    let home = Home::new();
+    home.move_clock(0);
+    let service = home.serve("seconds");
+    eventually("slots run", || home.count("seconds", "success") > 1);
+    home.move_clock(-4);
+    eventually("the clock that went back is noted", || !home.notes("seconds").is_empty());
+    let before = home.runs("seconds").len();
+    eventually("it runs again", || home.runs("seconds").len() > before + 1);
+    assert_eq!(service.stop(), Some(0));
+    let slots: Vec<Timestamp> = home.runs("seconds").iter().map(|run| time(&run["logical_date"])).collect();
+    assert!(slots.windows(2).all(|pair| pair[1].since(pair[0]).as_secs() == 1), "none twice, none lost: {slots:?}");
+    let notes = home.notes("seconds");
+    assert_eq!((notes.len(), &notes[0]["kind"]), (1, &"clock_went_back".into()), "{notes:?}");
+}
+
+/// Case 42: a clock that was years ahead.
+#[cfg(feature = "failpoints")]
+#[test]
+fn a_service_whose_clock_is_far_behind_schedules_nothing() {
+    let home = Home::new();
+    home.move_clock(10 * 365 * 86_400);
+    let service = home.serve("morning,seconds");
+    eventually("slots of the future run", || home.count("seconds", "success") > 1);
+    assert_eq!(service.stop(), Some(0));
+    home.move_clock(0);
+    let before = home.runs("seconds").len();
+    let mut program = program_with_signals("serves");
+    program.args(["serve", "--only", "seconds"]).env("TASKFLOW_HOME", home.path()).env("SERVES_HOLD", home.hold());
+    let mut service = program.stderr(Stdio::piped()).spawn().expect("a built program starts");
+    let mut lines = std::io::BufReader::new(service.stderr.take().expect("it is piped"));
+    let service = Service(service);
+    let mut said = String::new();
+    while !said.contains("nothing is scheduled") {
+        assert!(std::io::BufRead::read_line(&mut lines, &mut said).expect("it writes lines") > 0, "{said}");
+    }
+    assert!(said.contains("behind the schedules of seconds; set the clock, or `reset-schedule`"), "{said}");
+    // Queued runs start as ever.
+    assert_eq!(home.call(&["trigger", "seconds", "--at", "2026-01-31"]).code, Some(0));
+    eventually("the queued run has ended", || home.runs("seconds").last().is_some_and(|run| run["state"] == "success"));
+    assert_eq!(home.runs("seconds").len(), before + 1);
+    let reset = home.call(&["reset-schedule", "seconds", "--by", "mina", "--reason", "the battery was empty"]);
+    assert_eq!(reset.code, Some(0), "{}", reset.stderr);
+    eventually("it runs", || home.runs("seconds").len() > before + 2);
+    assert_eq!(service.stop(), Some(0));
+    let mut rest = String::new();
+    std::io::Read::read_to_string(&mut lines, &mut rest).expect("it writes text");
+    assert!(!rest.contains("nothing is scheduled"), "once: {rest}");
+    let last = home.notes("seconds").pop().expect("a note");
+    assert_eq!((&last["kind"], &last["by"]), (&"reset".into(), &"mina".into()));
+    assert_eq!(last["reason"], "the battery was empty");
+    let again = home.call(&["reset-schedule", "seconds"]);
+    assert_eq!((again.code, again.stderr.contains("is not ahead of the clock")), (Some(2), true), "{}", again.stderr);
+    assert_eq!(home.call(&["reset-schedule", "--all"]).code, Some(0), "`morning` is ahead, too");
 }
 
 /// Case 39.

@@ -236,6 +236,24 @@ fn a_clock_that_jumps_forward_makes_one_run() {
     assert_eq!(service.runs.len(), 2, "slots before the cursor are decided");
 }
 
+/// Case 42: what the service does about a clock that is far behind, and what mends it.
+#[test]
+fn a_schedule_that_is_ahead_of_the_clock_can_be_reset() {
+    let mut service = Service::new(hourly(), "2026-03-01T11:30:00Z");
+    service.until("2026-03-01T12:30:00Z").down_until("2036-03-01T12:30:00Z").until("2036-03-01T12:31:00Z");
+    let state = service.state.clone().expect("a state");
+    let right = utc("2026-03-01T13:10:00Z");
+    assert!(state.clock_is_behind(right).is_some_and(|by| by > Duration::from_secs(9 * 365 * 86_400)));
+    assert_eq!(state.clock_is_behind(utc("2036-02-29T12:30:30Z")), None, "a day is tolerated");
+    assert_eq!(state.reset(utc("2036-03-01T12:31:00Z")), None, "it is not ahead");
+    service.state = state.reset(right);
+    let state = service.state.as_ref().expect("it is ahead");
+    assert_eq!((state.noticed, state.clock, state.clock_is_behind(right)), (right, right, None));
+    service.down_until("2026-03-01T13:10:00Z").until("2026-03-01T15:30:00Z");
+    let slots = service.slots();
+    assert_eq!(slots[2..], ["2026-03-01T14:00:00Z", "2026-03-01T15:00:00Z"]);
+}
+
 /// Case 46.
 #[test]
 fn a_changed_timetable_repeats_nothing() {

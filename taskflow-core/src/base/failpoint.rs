@@ -5,6 +5,9 @@
 //! failpoints: `value.rename=kill`, `journal.append@3=ENOSPC`, separated by `;`. `@3` selects the
 //! third hit, `@3+` the third and all later ones; without a number, every hit counts. `kill` sends
 //! SIGKILL; any other word is the error that the write returns.
+//!
+//! With the feature, the variable `TASKFLOW_CLOCK` names a file that moves the clock of the
+//! process: it holds a number of seconds.
 
 #[cfg(not(feature = "failpoints"))]
 #[inline(always)]
@@ -12,13 +15,21 @@ pub(crate) fn hit(_name: &'static str) -> std::io::Result<()> {
     Ok(())
 }
 
+/// By how many nanoseconds the clock is moved.
+#[cfg(not(feature = "failpoints"))]
+#[inline(always)]
+pub(crate) fn clock_offset() -> i64 {
+    0
+}
+
 #[cfg(feature = "failpoints")]
-pub(crate) use armed::hit;
+pub(crate) use armed::{clock_offset, hit};
 
 #[cfg(feature = "failpoints")]
 mod armed {
     use std::collections::HashMap;
     use std::io;
+    use std::path::PathBuf;
     use std::sync::{Mutex, OnceLock, PoisonError};
 
     /// The action at one failpoint.
@@ -76,6 +87,14 @@ mod armed {
             None => Ok(()),
             Some(point) => Err(strike(name, &point.action)),
         }
+    }
+
+    pub(crate) fn clock_offset() -> i64 {
+        static FILE: OnceLock<Option<PathBuf>> = OnceLock::new();
+
+        let file = FILE.get_or_init(|| std::env::var_os("TASKFLOW_CLOCK").map(PathBuf::from));
+        let text = file.as_ref().and_then(|file| std::fs::read_to_string(file).ok());
+        text.and_then(|text| text.trim().parse::<i64>().ok()).map_or(0, |seconds| seconds.saturating_mul(1_000_000_000))
     }
 
     fn strike(name: &str, action: &str) -> io::Error {

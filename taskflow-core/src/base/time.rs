@@ -10,6 +10,8 @@ use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
+use super::failpoint;
+
 /// A point in time: nanoseconds since 1970-01-01T00:00:00Z, from 1678 to 2261. Written as RFC 3339.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -23,10 +25,11 @@ impl Timestamp {
 
     /// The current time of the system clock.
     pub fn now() -> Self {
-        match SystemTime::now().duration_since(SystemTime::UNIX_EPOCH) {
+        let now = match SystemTime::now().duration_since(SystemTime::UNIX_EPOCH) {
             Ok(since) => Timestamp::EPOCH + since,
             Err(before) => Timestamp::EPOCH - before.duration(),
-        }
+        };
+        Timestamp(now.0.saturating_add(failpoint::clock_offset()))
     }
 
     /// The point that lies `nanos` nanoseconds after the epoch.

@@ -10,7 +10,7 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("DAGs", &["list", "show", "run", "trigger"]),
     ("Reading runs", &["runs", "status", "explain", "values", "logs"]),
     ("Acting on runs", &["resume", "retry", "clear", "mark", "release", "cancel", "replay"]),
-    ("Schedules", &["serve", "next", "slots", "pause", "unpause"]),
+    ("Schedules", &["serve", "dags", "next", "slots", "pause", "unpause", "reset-schedule"]),
     ("Other", &["config", "db", "completions"]),
 ];
 

@@ -184,10 +184,12 @@ fn history() -> Vec<clap::Command> {
         cancel::command(),
         replay::command(),
         serve::command(),
+        schedules::dags_command(),
         schedules::next_command(),
         schedules::slots_command(),
         schedules::pause_command(),
         schedules::unpause_command(),
+        schedules::reset_command(),
         db::command(),
     ]
 }
@@ -210,10 +212,12 @@ fn about_runs(verb: &str, matches: &ArgMatches, terminal: &Terminal) -> Result<E
         "cancel" => cancel::cancel(matches, &home, terminal),
         "replay" => replay::replay(matches, &home, terminal),
         "serve" => serve::serve(matches, &home, terminal),
+        "dags" => schedules::dags(matches, &home, terminal),
         "next" => schedules::next(matches, &home, terminal),
         "slots" => schedules::slots(matches, &home, terminal),
         "pause" => schedules::pause(matches, &home, terminal),
         "unpause" => schedules::unpause(matches, &home, terminal),
+        "reset-schedule" => schedules::reset(matches, &home, terminal),
         "db" => db::db(matches, &home, terminal),
         _ => unreachable!("clap knows no other verb"),
     }

@@ -1,21 +1,33 @@
-//! The verbs about schedules: `next`, `slots`, `pause`, `unpause`.
+//! The verbs about schedules: `dags`, `next`, `slots`, `pause`, `unpause`, `reset-schedule`.
 
-use clap::{Arg, ArgMatches, Command, value_parser};
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use serde::Serialize;
 
-use super::choose::Dags;
+use super::choose::{Dags, NOTHING_LINKED};
 use super::error::{CliError, Exit};
 use super::grid::{Cell, Column, Table};
 use super::home::Home;
 use super::terminal::Terminal;
-use super::{args, drive, format, run_args};
+use super::{args, drive, format, run_args, serve};
 use crate::base::Timestamp;
 use crate::dag::DagDef;
 use crate::journal::Journal;
-use crate::ops::{self, NextSlots, PastSlots};
+use crate::ops::{self, DagStatus, NextSlots, OpsError, PastSlots};
 use crate::schedule::{Catchup, Pause, Zone};
+use crate::store::SyncMode;
 
 fn dag() -> Arg {
     Arg::new("dag").value_name("DAG").help("Id of the DAG; may be omitted if there is only one")
+}
+
+fn all() -> Arg {
+    Arg::new("all").long("all").action(ArgAction::SetTrue).conflicts_with("dag").help("All DAGs with a schedule")
+}
+
+pub(super) fn dags_command() -> Command {
+    Command::new("dags")
+        .about("List the DAGs with their schedules, pauses and last runs")
+        .after_help("A DAG of which there are runs, and that this program no longer has, is `gone`.")
 }
 
 pub(super) fn next_command() -> Command {
@@ -47,6 +59,7 @@ pub(super) fn pause_command() -> Command {
         .about("Pause the schedule of a DAG")
         .after_help("Runs that are active go on, and `run` starts runs as before.")
         .arg(dag())
+        .arg(all())
         .arg(run_args::reason().help("Reason, stored with the pause"))
         .arg(run_args::by().help("Who pauses it [default: the account]"))
         .arg(
@@ -59,18 +72,144 @@ pub(super) fn pause_command() -> Command {
 }
 
 pub(super) fn unpause_command() -> Command {
-    Command::new("unpause").about("Unpause the schedule of a DAG").arg(dag()).arg(
-        Arg::new("catchup")
-            .long("catchup")
-            .value_name("WHICH")
-            .value_parser(["none", "last", "all"])
-            .hide_possible_values(true)
-            .help("Of the slots that passed during the pause, run `none`, the `last` one or `all` [default: none]"),
-    )
+    Command::new("unpause")
+        .about("Unpause the schedule of a DAG")
+        .arg(dag())
+        .arg(all())
+        .arg(run_args::reason().help("Reason, stored in the history of the schedule"))
+        .arg(run_args::by().help("Who unpauses it [default: the account]"))
+        .arg(
+            Arg::new("catchup")
+                .long("catchup")
+                .value_name("WHICH")
+                .value_parser(["none", "last", "all"])
+                .hide_possible_values(true)
+                .help("Of the slots that passed during the pause, run `none`, the `last` one or `all` [default: none]"),
+        )
+}
+
+pub(super) fn reset_command() -> Command {
+    Command::new("reset-schedule")
+        .about("Let the schedule of a DAG continue from now, after the clock was ahead")
+        .after_help(
+            "A clock that jumps ahead makes `serve` decide the slots up to there. When the clock is right again, it \
+             would wait until then.",
+        )
+        .arg(dag())
+        .arg(all())
+        .arg(run_args::reason().help("Reason, stored in the history of the schedule"))
+        .arg(run_args::by().help("Who resets it [default: the account]"))
 }
 
 fn chosen(matches: &ArgMatches) -> Result<&'static DagDef, CliError> {
     Dags::of_binary().find(matches.get_one::<String>("dag").map(String::as_str))
+}
+
+/// The DAGs with a schedule.
+fn scheduled(dags: &Dags) -> impl Iterator<Item = &'static DagDef> {
+    dags.by_id().filter(|dag| dag.options.schedule.is_some())
+}
+
+/// Carries out an operation on the DAG that is named, or with `--all` on all DAGs with a schedule,
+/// and prints each answer. With `--all`, DAGs that do not need it are left out.
+fn each<T: Serialize, F: Future<Output = Result<T, OpsError>>>(
+    matches: &ArgMatches,
+    home: &Home,
+    terminal: &Terminal,
+    operation: impl Fn(&'static DagDef) -> F,
+    print: impl Fn(&DagDef, &T),
+) -> Result<Exit, CliError> {
+    if !matches.get_flag("all") {
+        let dag = chosen(matches)?;
+        let answer = home.wait(operation(dag))?;
+        if args::wants_json(matches) {
+            return run_args::print_json(&answer, terminal);
+        }
+        print(dag, &answer);
+        return Ok(Exit::Success);
+    }
+    let (mut answers, mut exit) = (serde_json::Map::new(), Exit::Success);
+    for dag in scheduled(&Dags::of_binary()) {
+        match home.block_on(operation(dag)) {
+            Ok(answer) => {
+                if !args::wants_json(matches) {
+                    print(dag, &answer);
+                }
+                let answer = serde_json::to_value(answer).map_err(|error| CliError::Failure(error.to_string()))?;
+                answers.insert(dag.id.to_owned(), answer);
+            }
+            Err(OpsError::Paused { .. } | OpsError::NotPaused { .. } | OpsError::NotAhead { .. }) => {}
+            Err(error) => {
+                terminal.error(&format!("`{}`: {error}", dag.id));
+                exit = Exit::Failure;
+            }
+        }
+    }
+    if args::wants_json(matches) {
+        run_args::print_json(&answers, terminal)?;
+    } else if answers.is_empty() && exit == Exit::Success {
+        terminal.note("nothing to do: all DAGs with a schedule are in that state");
+    }
+    Ok(exit)
+}
+
+pub(super) fn dags(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, CliError> {
+    drive::quiet_panics();
+    let journal = home.existing_journal()?;
+    let dags: Vec<&'static DagDef> = Dags::of_binary().by_id().collect();
+    let all = home.wait(ops::dags(journal.as_ref(), &dags))?;
+    if args::wants_json(matches) {
+        return run_args::print_json(&all, terminal);
+    }
+    if all.is_empty() {
+        terminal.error(NOTHING_LINKED);
+        return Ok(Exit::Failure);
+    }
+    let has_notes = all.iter().any(|dag| !remark(dag).is_empty());
+    let mut columns = vec![
+        Column::new("dag"),
+        Column::new("next slot").rank(1),
+        Column::text("last run"),
+        Column::text("schedule").rank(2),
+    ];
+    if has_notes {
+        columns.push(Column::reason("note"));
+    }
+    let mut table = Table::new(columns);
+    for dag in &all {
+        let zone = dag.timezone.and_then(|name| Zone::named(name).ok()).unwrap_or(Zone::UTC);
+        let next = match dag {
+            DagStatus { pause: Some(_), .. } => "paused".to_owned(),
+            DagStatus { next: Some(next), .. } => zone.format(*next),
+            _ => String::new(),
+        };
+        let last = match &dag.last_run {
+            Some(run) => format!("{} {}, {}", run.number, run.state, format::moment(run.created)),
+            None => String::new(),
+        };
+        let mut row = vec![
+            Cell::new(&dag.dag_id),
+            Cell::new(next),
+            Cell::new(last),
+            Cell::new(dag.schedule.as_deref().unwrap_or_default()),
+        ];
+        if has_notes {
+            row.push(Cell::new(remark(dag)));
+        }
+        table.add_row(row);
+    }
+    terminal.print(&table.render(terminal.width_stdout(), terminal.paint_stdout()))?;
+    Ok(Exit::Success)
+}
+
+/// What is unusual about a DAG.
+fn remark(dag: &DagStatus) -> String {
+    match dag {
+        DagStatus { is_gone: true, .. } => "gone: this program no longer has it".to_owned(),
+        DagStatus { error: Some(error), .. } => error.clone(),
+        DagStatus { pause: Some(pause), .. } => format!("paused by {}", who(pause)),
+        _ => String::new(),
+    }
 }
 
 pub(super) fn next(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, CliError> {
@@ -78,7 +217,7 @@ pub(super) fn next(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Re
     let named = matches.get_one::<String>("dag").map(String::as_str);
     let chosen: Vec<&'static DagDef> = match named {
         Some(_) => vec![dags.find(named)?],
-        None => dags.by_id().filter(|dag| dag.options.schedule.is_some()).collect(),
+        None => scheduled(&dags).collect(),
     };
     let default = if chosen.len() == 1 { 10 } else { 1 };
     let count = matches.get_one::<u16>("count").map_or(default, |count| usize::from(*count));
@@ -186,7 +325,12 @@ pub(super) fn slots(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> R
         Column::number("run"),
         Column::reason("why"),
     ]);
-    for PastSlots { first, last, count, run, fate, reason, .. } in &slots {
+    for PastSlots { first, last, count, run, fate, reason, note, .. } in &slots {
+        if let Some(note) = note {
+            let (at, note) = (zone.format(*first), serve::noted(note));
+            table.add_row([Cell::new(at), Cell::new(""), Cell::new(fate), Cell::new(""), Cell::new(note)]);
+            continue;
+        }
         let slot = match first == last {
             true => zone.format(*first),
             false => format!("{} to {}", zone.format(*first), zone.format(*last)),
@@ -204,31 +348,37 @@ pub(super) fn slots(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> R
 }
 
 pub(super) fn pause(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, CliError> {
-    let dag = chosen(matches)?;
-    let journal = home.create_journal(crate::store::SyncMode::Full)?;
+    let journal = home.create_journal(SyncMode::Full)?;
     let until = matches.get_one::<Timestamp>("until").copied();
-    let pause = home.wait(ops::pause(&journal, dag, &run_args::note(matches), until))?;
-    if args::wants_json(matches) {
-        return run_args::print_json(&pause, terminal);
-    }
-    let until = pause.until.map(|until| format!(" until {}", format::moment(until))).unwrap_or_default();
-    terminal.note(&format!("`{}` is paused{until}; active runs go on, and `run` starts runs as before", dag.id));
-    Ok(Exit::Success)
+    let note = run_args::note(matches);
+    let pause = async |dag| ops::pause(&journal, dag, &note, until).await;
+    each(matches, home, terminal, pause, |dag, pause| {
+        let until = pause.until.map(|until| format!(" until {}", format::moment(until))).unwrap_or_default();
+        terminal.note(&format!("`{}` is paused{until}; active runs go on, and `run` starts runs as before", dag.id));
+    })
 }
 
 pub(super) fn unpause(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, CliError> {
-    let dag = chosen(matches)?;
-    let journal = home.create_journal(crate::store::SyncMode::Full)?;
+    let journal = home.create_journal(SyncMode::Full)?;
     let catchup = matches.get_one::<String>("catchup").and_then(|name| name.parse().ok()).unwrap_or(Catchup::None);
-    let records = home.wait(ops::unpause(&journal, dag, catchup))?;
-    if args::wants_json(matches) {
-        return run_args::print_json(&records, terminal);
-    }
-    terminal.note(&format!("`{}` is unpaused", dag.id));
-    for PastSlots { count, fate, .. } in &records {
-        let slots = format::count(usize::try_from(*count).unwrap_or(usize::MAX), "slot");
-        let rest = if catchup == Catchup::None { "; --catchup last or all would have run them" } else { "" };
-        terminal.note(&format!("{slots} passed during the pause: {fate}{rest}"));
-    }
-    Ok(Exit::Success)
+    let note = run_args::note(matches);
+    let unpause = async |dag| ops::unpause(&journal, dag, &note, catchup).await;
+    each(matches, home, terminal, unpause, |dag, records| {
+        terminal.note(&format!("`{}` is unpaused", dag.id));
+        for PastSlots { count, fate, .. } in records {
+            let slots = format::count(usize::try_from(*count).unwrap_or(usize::MAX), "slot");
+            let rest = if catchup == Catchup::None { "; --catchup last or all would have run them" } else { "" };
+            terminal.note(&format!("{slots} passed during the pause: {fate}{rest}"));
+        }
+    })
+}
+
+pub(super) fn reset(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, CliError> {
+    let journal = home.journal()?;
+    let note = run_args::note(matches);
+    let reset = async |dag| ops::reset_schedule(&journal, dag, &note).await;
+    each(matches, home, terminal, reset, |dag, reset| {
+        let (from, to) = (format::moment(reset.from), format::moment(reset.to));
+        terminal.note(&format!("the schedule of `{}` continues from {to} instead of {from}", dag.id));
+    })
 }

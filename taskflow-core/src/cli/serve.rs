@@ -12,7 +12,7 @@ use crate::base::Timestamp;
 use crate::dag::DagDef;
 use crate::ops;
 use crate::run::{RunState, RunType};
-use crate::schedule::{Note, SlotRecord};
+use crate::schedule::{Catchup, Note, SlotRecord};
 use crate::service::{Service, ServiceEvent, ServiceOptions};
 
 pub(super) fn command() -> Command {
@@ -128,6 +128,13 @@ fn report(event: &ServiceEvent, quiet: bool, home: &str, terminal: &Terminal) {
         }
         ServiceEvent::Recorded { dag, record, .. } => line(format!("{dag}: {}", recorded(record))),
         ServiceEvent::Noted { dag, note, .. } => line(format!("{dag}: {}", noted(note))),
+        ServiceEvent::ClockBehind { now, by, dags, .. } => terminal.error(&format!(
+            "nothing is scheduled, because the clock shows {} and is {} behind the schedules of {}; set the clock, or \
+             `reset-schedule` if it was wrong before",
+            format::time(*now),
+            format::duration(*by),
+            format::some(dags, 10),
+        )),
         ServiceEvent::Trouble { error, .. } => terminal.error(error),
     }
 }
@@ -142,7 +149,7 @@ fn recorded(record: &SlotRecord) -> String {
     }
 }
 
-fn noted(note: &Note) -> String {
+pub(super) fn noted(note: &Note) -> String {
     match note {
         Note::TimetableChanged { from, to } => {
             format!(
@@ -152,9 +159,28 @@ fn noted(note: &Note) -> String {
         Note::ClockWentBack { by } => {
             format!("the clock went back by {}; no slot is repeated", format::duration(*by))
         }
-        Note::Paused(pause) => format!("paused by {}: {}", pause.by, pause.reason),
+        Note::Paused(pause) => {
+            let until = pause.until.map(|until| format!(" until {}", format::moment(until))).unwrap_or_default();
+            format!("paused by {}{until}{}", pause.by, because(&pause.reason))
+        }
         Note::PauseEnded(pause) => format!("the pause by {} has reached its end", pause.by),
+        Note::Unpaused { by, reason, catchup } => {
+            let slots = match catchup {
+                Catchup::None => "",
+                Catchup::Last => ", and the last slot that had passed ran",
+                Catchup::All => ", and all slots that had passed ran",
+            };
+            format!("unpaused by {by}{slots}{}", because(reason))
+        }
+        Note::Reset { by, reason, from, to } => {
+            format!("reset by {by} from {} to {}{}", format::moment(*from), format::moment(*to), because(reason))
+        }
     }
+}
+
+/// `: the clock was wrong`
+fn because(reason: &str) -> String {
+    if reason.is_empty() { String::new() } else { format!(": {reason}") }
 }
 
 /// Tells systemd about the state of the service, if it runs this process with `Type=notify`.

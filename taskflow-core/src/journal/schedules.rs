@@ -1,4 +1,5 @@
-//! The schedules of DAGs in the store: their states, the slots that became no runs, and new runs.
+//! The schedules of DAGs in the store: their states, the slots that became no runs, their
+//! histories, and new runs.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -7,10 +8,11 @@ use super::enqueue::QueuedRun;
 use super::error::JournalError;
 use super::graph::Graph;
 use super::journal::Journal;
+use super::reading::RunSummary;
 use crate::base::Timestamp;
 use crate::dag::Plan;
-use crate::schedule::{ScheduleState, SlotRecord};
-use crate::store::{Appended, ScheduleRow, ScheduleStep, SlotRow, Stepped, StoreError};
+use crate::schedule::{Note, ScheduleState, SlotRecord};
+use crate::store::{Appended, NoteRow, ScheduleRow, ScheduleStep, SlotRow, Stepped, StoreError};
 
 /// The stored state of a schedule, and the version to step it from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +29,7 @@ pub(crate) struct NewStep {
     pub(crate) version: i64,
     pub(crate) state: ScheduleState,
     pub(crate) records: Vec<SlotRecord>,
+    pub(crate) notes: Vec<Note>,
     pub(crate) runs: Vec<QueuedRun>,
 }
 
@@ -56,6 +59,22 @@ impl Journal {
         Ok(self.inner.store.slots(dag, limit).await?)
     }
 
+    /// At most `limit` entries in the history of the schedule of a DAG with their times, the latest
+    /// first.
+    pub(crate) async fn schedule_notes(&self, dag: &str, limit: u32) -> Result<Vec<(Timestamp, Note)>, JournalError> {
+        let rows = self.inner.store.schedule_notes(dag, limit).await?;
+        let note = |row: NoteRow| match serde_json::from_str(&row.note) {
+            Ok(note) => Ok((row.at, note)),
+            Err(error) => Err(damaged(dag, &error)),
+        };
+        rows.into_iter().map(note).collect()
+    }
+
+    /// The run of each DAG that was created last.
+    pub(crate) async fn last_runs(&self) -> Result<Vec<RunSummary>, JournalError> {
+        Ok(self.inner.store.last_runs().await?.into_iter().map(RunSummary::of).collect())
+    }
+
     /// Stores steps of different DAGs in one transaction; each of them whole, or as a conflict.
     pub(crate) async fn store_steps(
         &self,
@@ -64,7 +83,7 @@ impl Journal {
     ) -> Result<Vec<StepOutcome>, JournalError> {
         let mut graphs: HashMap<String, Arc<Plan>> = HashMap::new();
         let mut rows = Vec::with_capacity(steps.len());
-        for NewStep { dag, version, state, records, runs } in steps {
+        for NewStep { dag, version, state, records, notes, runs } in steps {
             let state = serde_json::to_string(&state).map_err(|error| damaged(&dag, &error))?;
             let mut new = Vec::with_capacity(runs.len());
             for run in runs {
@@ -72,8 +91,13 @@ impl Journal {
                 new.push(run.new);
             }
             let slots = records.into_iter().map(|record| slot_row(&dag, record, now)).collect();
+            let note = |note: Note| match serde_json::to_string(&note) {
+                Ok(note) => Ok(NoteRow { dag: dag.clone(), at: now, note }),
+                Err(error) => Err(damaged(&dag, &error)),
+            };
+            let notes = notes.into_iter().map(note).collect::<Result<_, _>>()?;
             let row = ScheduleRow { dag, version: version + 1, state, updated: now };
-            rows.push(ScheduleStep { row, slots, runs: new });
+            rows.push(ScheduleStep { row, slots, notes, runs: new });
         }
         self.put_graphs(&graphs).await?;
         let outcomes = self.inner.store.step_schedules(&rows).await?;

@@ -83,6 +83,12 @@ pub enum OpsError {
         /// The DAG.
         dag: String,
     },
+    /// The schedule of the DAG is not ahead of the clock.
+    #[error("the schedule of `{dag}` is not ahead of the clock: there is nothing to reset")]
+    NotAhead {
+        /// The DAG.
+        dag: String,
+    },
     /// Another process serves the home.
     #[error("{by} already serves this home; a home has one `serve`")]
     Served {
@@ -162,6 +168,7 @@ impl OpsError {
             | OpsError::Ended { .. }
             | OpsError::Paused { .. }
             | OpsError::NotPaused { .. }
+            | OpsError::NotAhead { .. }
             | OpsError::Served { .. } => ErrorKind::Conflict,
             OpsError::ValueWithoutSuccess { .. }
             | OpsError::Schedule(_)

@@ -16,7 +16,8 @@
 //! | `cancel` | Ends a run early, with its jobs on clusters: [`cancel()`], [`cancel_and_wait`]. |
 //! | `send_event` | Sends an event that tasks wait for: [`send_event()`]. |
 //! | `replay` | Runs one task again without storing anything: [`replay()`]. |
-//! | `schedules` | The slots of schedules: [`next_slots`], [`past_slots`], [`pause`], [`unpause`]. |
+//! | `schedules` | The slots of schedules: [`next_slots`], [`past_slots`], [`pause`], [`unpause`], [`reset_schedule`]. |
+//! | `dags` | The DAGs of a program and of a home, with their schedules: [`dags`]. |
 //! | `list` | Lists runs: [`list_runs`]. |
 //! | `status` | A run and its tasks as a document: [`RunStatus`]. |
 //! | `triggered` | The runs that a run has triggered: [`triggered_runs`]. |
@@ -27,6 +28,7 @@
 
 mod cancel;
 mod clear;
+mod dags;
 mod error;
 #[cfg(feature = "sqlite")]
 mod home;
@@ -47,6 +49,7 @@ mod value;
 
 pub use cancel::{CancelledRun, ExternalJob, ExternalJobState, cancel, cancel_and_wait};
 pub use clear::{Cleared, Rerun, clear, clear_and_run, would_clear};
+pub use dags::{DagStatus, LastRun, dags};
 pub use error::OpsError;
 #[cfg(feature = "sqlite")]
 pub use home::Home;
@@ -56,7 +59,9 @@ pub use reason::Reason;
 pub use replay::{Replayed, replay};
 pub use resume::{interrupted, resume};
 pub use retry::retry;
-pub use schedules::{NextSlot, NextSlots, PastSlots, next_slots, past_slots, pause, pause_of, unpause};
+pub use schedules::{
+    NextSlot, NextSlots, PastSlots, ResetSchedule, next_slots, past_slots, pause, pause_of, reset_schedule, unpause,
+};
 pub use send_event::{SentEvent, send_event};
 pub use settings::{DEFAULT_GRACE, durability, engine, fail_fast, grace, sync_mode};
 pub use start::{Draft, draft, draft_of_interval, start, trigger};

@@ -1,4 +1,4 @@
-//! The schedules of DAGs: what comes next, what became of slots, pausing.
+//! The schedules of DAGs: what comes next, what became of slots, pausing, resetting.
 
 use std::panic::AssertUnwindSafe;
 
@@ -9,7 +9,7 @@ use crate::base::{Interval, Timestamp, catch, install_hook};
 use crate::dag::{DagDef, ScheduleError};
 use crate::journal::{Journal, NewStep, Note, StepOutcome, StoredSchedule};
 use crate::run::RunType;
-use crate::schedule::{Catchup, Pause, Schedule, ScheduleState, SlotRecord, unpause as unpaused};
+use crate::schedule::{Catchup, Note as ScheduleNote, Pause, Schedule, ScheduleState, SlotRecord, unpause as unpaused};
 use crate::store::{RunFilter, RunOrder};
 
 /// The slots of a DAG to come.
@@ -86,7 +86,8 @@ pub(super) fn asking<T>(question: impl FnOnce() -> T) -> Result<T, OpsError> {
     catch(AssertUnwindSafe(question)).map_err(|crash| ScheduleError::Panicked(crash.to_string()).into())
 }
 
-/// A slot that passed: a run, or a record of why there is none.
+/// A slot that passed: a run, or a record of why there is none. Or an entry in the history of the
+/// schedule between them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct PastSlots {
@@ -94,20 +95,24 @@ pub struct PastSlots {
     pub first: Timestamp,
     /// The last slot: the same if it is one slot.
     pub last: Timestamp,
-    /// How many slots they are.
+    /// How many slots they are; 0 for a note.
     pub count: u64,
     /// The run, if it is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub run: Option<i64>,
     /// The state of the run, or what became of the slots: `missed`, `skipped`, `paused`,
-    /// `superseded`, `failed`; `waiting` for slots that wait.
+    /// `superseded`, `failed`; `waiting` for slots that wait; `note`.
     pub fate: String,
     /// Why there is no run.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub reason: String,
+    /// The entry in the history of the schedule, if it is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<ScheduleNote>,
 }
 
-/// The last slots of a DAG, the latest first: at most `limit` runs and records.
+/// The last slots of a DAG, with the history of its schedule, the latest first: at most `limit`
+/// runs, records and notes.
 ///
 /// # Errors
 ///
@@ -128,6 +133,7 @@ pub async fn past_slots(journal: &Journal, dag: &DagDef, limit: u32) -> Result<V
         run: Some(run.number),
         fate: run.state.to_string(),
         reason: String::new(),
+        note: None,
     });
     let mut slots: Vec<PastSlots> = runs.collect();
     slots.extend(journal.slot_records(dag.id, limit).await?.into_iter().map(|record| PastSlots {
@@ -137,6 +143,16 @@ pub async fn past_slots(journal: &Journal, dag: &DagDef, limit: u32) -> Result<V
         run: None,
         fate: record.fate,
         reason: record.reason,
+        note: None,
+    }));
+    slots.extend(journal.schedule_notes(dag.id, limit).await?.into_iter().map(|(at, note)| PastSlots {
+        first: at,
+        last: at,
+        count: 0,
+        run: None,
+        fate: "note".to_owned(),
+        reason: String::new(),
+        note: Some(note),
     }));
     if let Some(StoredSchedule { state, .. }) = journal.schedule(dag.id).await? {
         slots.extend(asking(|| waiting(&schedule, &state)).unwrap_or_default());
@@ -162,6 +178,7 @@ fn waiting(schedule: &Schedule, state: &ScheduleState) -> Vec<PastSlots> {
             run: None,
             fate: "waiting".to_owned(),
             reason: reason.to_owned(),
+            note: None,
         })
     });
     spans.collect()
@@ -183,7 +200,8 @@ pub async fn pause(journal: &Journal, dag: &DagDef, note: &Note, until: Option<T
         }
         let pause = Pause { by: note.by.clone(), reason: note.reason.clone(), since: now, until };
         state.pause = Some(pause.clone());
-        if store(journal, dag, version, state, Vec::new(), now).await? {
+        let note = ScheduleNote::Paused(pause.clone());
+        if store(journal, dag, version, state, Vec::new(), note, now).await? {
             return Ok(pause);
         }
     }
@@ -208,7 +226,12 @@ pub async fn pause_of(journal: &Journal, dag: &str) -> Result<Option<Pause>, Ops
 /// # Errors
 ///
 /// When the DAG has no schedule or is not paused, or the store cannot be written.
-pub async fn unpause(journal: &Journal, dag: &DagDef, catchup: Catchup) -> Result<Vec<PastSlots>, OpsError> {
+pub async fn unpause(
+    journal: &Journal,
+    dag: &DagDef,
+    note: &Note,
+    catchup: Catchup,
+) -> Result<Vec<PastSlots>, OpsError> {
     let schedule = schedule_of(dag)?;
     let now = Timestamp::now();
     loop {
@@ -217,15 +240,52 @@ pub async fn unpause(journal: &Journal, dag: &DagDef, catchup: Catchup) -> Resul
             return Err(OpsError::NotPaused { dag: dag.id.to_owned() });
         }
         let (state, records) = asking(|| unpaused(&schedule, &state, now, catchup))?;
-        if store(journal, dag, version, state, records.clone(), now).await? {
+        let unpaused = ScheduleNote::Unpaused { by: note.by.clone(), reason: note.reason.clone(), catchup };
+        if store(journal, dag, version, state, records.clone(), unpaused, now).await? {
             return Ok(records.into_iter().map(past).collect());
+        }
+    }
+}
+
+/// A schedule that was reset.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct ResetSchedule {
+    /// The DAG.
+    pub dag_id: String,
+    /// Slots up to here were decided.
+    pub from: Timestamp,
+    /// Slots up to here are decided now: those that follow run.
+    pub to: Timestamp,
+}
+
+/// Resets the schedule of a DAG to the present time, after the clock was ahead.
+///
+/// A clock that jumps years ahead makes the service decide the slots up to there. When the clock is
+/// right again, the service would wait for years. Its runs stay as they are.
+///
+/// # Errors
+///
+/// With [`OpsError::NotAhead`] when the schedule is not ahead of the clock, when the DAG has no
+/// schedule, or the store cannot be written.
+pub async fn reset_schedule(journal: &Journal, dag: &DagDef, note: &Note) -> Result<ResetSchedule, OpsError> {
+    schedule_of(dag)?;
+    let now = Timestamp::now();
+    loop {
+        let not_ahead = || OpsError::NotAhead { dag: dag.id.to_owned() };
+        let StoredSchedule { state, version } = journal.schedule(dag.id).await?.ok_or_else(not_ahead)?;
+        let reset = state.reset(now).ok_or_else(not_ahead)?;
+        let (from, to) = (state.noticed, reset.noticed);
+        let note = ScheduleNote::Reset { by: note.by.clone(), reason: note.reason.clone(), from, to };
+        if store(journal, dag, version, reset, Vec::new(), note, now).await? {
+            return Ok(ResetSchedule { dag_id: dag.id.to_owned(), from, to });
         }
     }
 }
 
 fn past(record: SlotRecord) -> PastSlots {
     let SlotRecord { first, last, count, fate, reason } = record;
-    PastSlots { first, last, count, run: None, fate: fate.name().to_owned(), reason }
+    PastSlots { first, last, count, run: None, fate: fate.name().to_owned(), reason, note: None }
 }
 
 /// The state of a schedule, or the one that a service would begin with now.
@@ -248,9 +308,11 @@ async fn store(
     version: i64,
     state: ScheduleState,
     records: Vec<SlotRecord>,
+    note: ScheduleNote,
     now: Timestamp,
 ) -> Result<bool, OpsError> {
-    let step = NewStep { dag: dag.id.to_owned(), version, state, records, runs: Vec::new() };
+    let (dag, notes) = (dag.id.to_owned(), vec![note]);
+    let step = NewStep { dag, version, state, records, notes, runs: Vec::new() };
     let outcome = journal.store_steps(vec![step], now).await?;
     Ok(outcome.iter().all(|outcome| *outcome != StepOutcome::Conflict))
 }

@@ -6,6 +6,7 @@
 mod cron;
 mod cron_fields;
 mod describe;
+mod note;
 mod parse;
 mod policy;
 mod slot;
@@ -17,12 +18,15 @@ mod timetables;
 mod zone;
 
 pub use cron::{Cron, CronError};
+pub use note::Note;
 pub use parse::RecurrenceError;
 pub use policy::{Catchup, First, Overlap, UnknownPolicy};
 pub use slot::Slot;
 pub use spec::{CATCHUP_WINDOW, Recurrence, Schedule};
 pub use state::{Pause, ScheduleState, Span};
-pub use step::{Decision, FailedRun, GRACE, Note, Situation, SlotFate, SlotRecord, Step, Waits, step, unpause};
+pub use step::{
+    CLOCK_TOLERANCE, Decision, FailedRun, GRACE, Situation, SlotFate, SlotRecord, Step, Waits, step, unpause,
+};
 pub use timetable::Timetable;
 pub use timetables::{Calendar, Crons, Dates, Every, EveryError, Exceptions, Shift};
 pub use zone::{Zone, ZoneError};

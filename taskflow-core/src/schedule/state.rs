@@ -1,9 +1,12 @@
 //! What is stored of a schedule.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::policy::{Catchup, First};
 use super::spec::{Recurrence, Schedule, just_before};
+use super::step::CLOCK_TOLERANCE;
 use crate::base::Timestamp;
 
 /// What is stored of the schedule of a DAG: which of its slots are decided.
@@ -64,6 +67,34 @@ impl ScheduleState {
             pause: paused.then(pause),
             failures_until: None,
         }
+    }
+
+    /// By how much a clock is behind the last step, if that is more than [`CLOCK_TOLERANCE`].
+    pub fn clock_is_behind(&self, now: Timestamp) -> Option<Duration> {
+        Some(self.clock.since(now)).filter(|&by| by > CLOCK_TOLERANCE)
+    }
+
+    /// The same schedule with all slots up to now decided, and none after. `None` if it is not
+    /// ahead of this time.
+    ///
+    /// It mends what a clock that was ahead has left behind: otherwise no slot would run until the
+    /// clock is there again.
+    pub fn reset(&self, now: Timestamp) -> Option<Self> {
+        if self.clock <= now {
+            return None;
+        }
+        let before = |moment: &Timestamp| *moment <= now;
+        let spans = self.pending.iter().filter(|span| before(&span.after));
+        Some(ScheduleState {
+            first_seen: self.first_seen.min(now),
+            noticed: self.noticed.min(now),
+            pending: spans.map(|span| Span { until: span.until.min(now), ..*span }).collect(),
+            last_run: self.last_run.filter(before),
+            clock: now,
+            clock_went_back: false,
+            failures_until: self.failures_until.filter(before),
+            ..self.clone()
+        })
     }
 
     /// The state of a DAG whose timetable panicked: paused, with all slots undecided. The pause is

@@ -20,11 +20,16 @@
 
 use std::time::Duration;
 
+use super::note::Note;
 use super::policy::{Catchup, Overlap};
 use super::slot::Slot;
 use super::spec::{Recurrence, Schedule, just_before};
 use super::state::{Pause, ScheduleState, Span};
 use crate::base::Timestamp;
+
+/// A clock that is further behind the last step than this is taken to be wrong: the service
+/// schedules nothing until it is right, or somebody [resets](ScheduleState::reset) the schedules.
+pub const CLOCK_TOLERANCE: Duration = Duration::from_secs(86_400);
 
 /// How late a slot may be noticed and still count as on time.
 pub const GRACE: Duration = Duration::from_secs(60);
@@ -140,28 +145,6 @@ impl SlotFate {
     pub fn named(name: &str) -> Option<Self> {
         SlotFate::ALL.into_iter().find(|fate| fate.name() == name)
     }
-}
-
-/// Something to note in the history of a schedule.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Note {
-    /// The timetable differs from that of the last step. Slots that waited are dropped, and no slot
-    /// is repeated.
-    TimetableChanged {
-        /// The fingerprint before.
-        from: String,
-        /// The fingerprint now.
-        to: String,
-    },
-    /// The clock shows an earlier time than before. No slot is repeated.
-    ClockWentBack {
-        /// By how much.
-        by: Duration,
-    },
-    /// The DAG was paused.
-    Paused(Pause),
-    /// The pause reached its end.
-    PauseEnded(Pause),
 }
 
 /// Why a pending slot waits.

@@ -8,6 +8,8 @@
 //!    changed, or a run of which has ended. The new states, the records of slots and the new runs,
 //!    which are queued, are one transaction. If another process has stored a step of the same DAG
 //!    meanwhile, nothing of the step is stored, and it is made again.
+//!    If the clock is more than [a day](crate::schedule::CLOCK_TOLERANCE) behind the last step of a
+//!    schedule, nothing is stepped: the machine may not have the time yet, or it was wrong before.
 //! 4. It claims and starts the queued runs of its DAGs, whoever created them.
 //! 5. It sleeps until the next slot is due, a run ends, or a second has passed: then it looks at
 //!    what other processes have stored. Short sleeps also mean that it notices within a second when

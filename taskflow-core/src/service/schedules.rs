@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
+use std::time::Duration;
 
 use super::serving::ServiceEvent;
 use crate::base::{Timestamp, catch};
@@ -11,13 +12,20 @@ use crate::journal::{Journal, NewStep, Note, QueuedRun, StepOutcome, StoredSched
 use crate::ops::{self, OpsError};
 use crate::run::{RunInfo, RunState, RunType};
 use crate::schedule::{
-    Decision, FailedRun, Schedule, ScheduleState, Situation, Slot, SlotFate, SlotRecord, Step, step,
+    Decision, FailedRun, Note as ScheduleNote, Schedule, ScheduleState, Situation, Slot, SlotFate, SlotRecord, Step,
+    step,
 };
 use crate::store::{RunFilter, RunOrder};
 
 /// The schedules of the DAGs that a service serves.
 #[derive(Debug)]
-pub(super) struct Schedules(Vec<Scheduled>);
+pub(super) struct Schedules {
+    all: Vec<Scheduled>,
+    /// Whether the clock is so far behind that nothing is scheduled.
+    is_held: bool,
+    /// The time of the last turn.
+    last_turn: Timestamp,
+}
 
 #[derive(Debug)]
 struct Scheduled {
@@ -48,21 +56,25 @@ impl Schedules {
                 Err(error) => events.push(ServiceEvent::Unserved { dag: dag.id, reason: error.to_string() }),
             }
         }
-        (Schedules(scheduled), events)
+        (Schedules { all: scheduled, is_held: false, last_turn: Timestamp::EPOCH }, events)
     }
 
     pub(super) fn len(&self) -> usize {
-        self.0.len()
+        self.all.len()
     }
 
     /// The DAG may have room: one of its runs has ended.
     pub(super) fn run_ended(&mut self, dag: &str) {
-        self.0.iter_mut().filter(|scheduled| scheduled.dag.id == dag).for_each(|scheduled| scheduled.wake = Wake::Now);
+        self.all
+            .iter_mut()
+            .filter(|scheduled| scheduled.dag.id == dag)
+            .for_each(|scheduled| scheduled.wake = Wake::Now);
     }
 
     /// When the next one is due.
     pub(super) fn wake(&self) -> Option<Timestamp> {
-        let wakes = self.0.iter().filter_map(|scheduled| match scheduled.wake {
+        // The clock is looked at again at the next turn.
+        let wakes = self.all.iter().filter(|_| !self.is_held).filter_map(|scheduled| match scheduled.wake {
             Wake::Now => Some(Timestamp::EPOCH),
             Wake::At(at) => Some(at),
             Wake::Never => None,
@@ -70,13 +82,42 @@ impl Schedules {
         wakes.min()
     }
 
+    /// Whether nothing is scheduled, because the clock is far behind what the store says.
+    fn hold(
+        &mut self,
+        stored: &HashMap<String, StoredSchedule>,
+        now: Timestamp,
+        events: &mut Vec<ServiceEvent>,
+    ) -> bool {
+        let mut behind = Vec::new();
+        for scheduled in &self.all {
+            let stored = stored.get(scheduled.dag.id);
+            let by = stored.and_then(|stored| stored.state.clock_is_behind(now));
+            behind.extend(by.map(|by| (by, scheduled.dag.id)));
+        }
+        let is_held = !behind.is_empty();
+        if let (Some(&(by, _)), false) = (behind.iter().max(), self.is_held) {
+            let dags = behind.iter().map(|&(_, dag)| dag).collect();
+            events.push(ServiceEvent::ClockBehind { now, by, dags });
+        }
+        self.is_held = is_held;
+        is_held
+    }
+
     /// Steps the schedules that are due or were changed, and stores the outcome.
     pub(super) async fn turn(&mut self, journal: &Journal, events: &mut Vec<ServiceEvent>) -> Result<(), OpsError> {
-        if self.0.is_empty() {
+        if self.all.is_empty() {
             return Ok(());
         }
         let mut stored = journal.schedules().await?;
         let now = Timestamp::now();
+        if self.hold(&stored, now, events) {
+            return Ok(());
+        }
+        if std::mem::replace(&mut self.last_turn, now).since(now) >= Duration::from_secs(1) {
+            // The clock went back, which each schedule notes.
+            self.all.iter_mut().for_each(|scheduled| scheduled.wake = Wake::Now);
+        }
         let is_due = |scheduled: &Scheduled| {
             let version = stored.get(scheduled.dag.id).map_or(0, |stored| stored.version);
             version != scheduled.version
@@ -86,14 +127,14 @@ impl Schedules {
                     Wake::Never => false,
                 }
         };
-        let due: Vec<usize> = (0..self.0.len()).filter(|&at| is_due(&self.0[at])).collect();
+        let due: Vec<usize> = (0..self.all.len()).filter(|&at| is_due(&self.all[at])).collect();
         if due.is_empty() {
             return Ok(());
         }
         let active = active_runs(journal).await?;
         let (mut steps, mut decided) = (Vec::new(), Vec::new());
         for at in due {
-            let scheduled = &mut self.0[at];
+            let scheduled = &mut self.all[at];
             let id = scheduled.dag.id;
             let stored = stored.remove(id);
             let unsuccessful = match scheduled.schedule.after_previous {
@@ -125,7 +166,7 @@ impl Schedules {
         for ((at, wake, decisions), outcome) in decided.into_iter().zip(outcomes) {
             // After a conflict it stays due.
             if matches!(outcome, StepOutcome::Stored(_)) {
-                let scheduled = &mut self.0[at];
+                let scheduled = &mut self.all[at];
                 scheduled.version += 1;
                 scheduled.wake = wake;
                 report(journal, scheduled.dag.id, decisions, events).await?;
@@ -161,7 +202,7 @@ impl Scheduled {
         if !is_to_be_stored {
             return (wake, None);
         }
-        let (mut runs, mut records, mut wake) = (Vec::new(), Vec::new(), wake);
+        let (mut runs, mut records, mut notes, mut wake) = (Vec::new(), Vec::new(), Vec::new(), wake);
         for decision in &mut decisions {
             if let Decision::Start { slot, .. } = *decision {
                 match run_of(dag, slot, situation.now) {
@@ -174,11 +215,13 @@ impl Scheduled {
                     }
                 }
             }
-            if let Decision::Record(record) = decision {
-                records.push(record.clone());
+            match decision {
+                Decision::Record(record) => records.push(record.clone()),
+                Decision::Note(note) => notes.push(note.clone()),
+                Decision::Start { .. } | Decision::CancelActive => {}
             }
         }
-        let step = NewStep { dag: dag.id.to_owned(), version: self.version, state, records, runs };
+        let step = NewStep { dag: dag.id.to_owned(), version: self.version, state, records, notes, runs };
         (wake, Some((step, decisions)))
     }
 
@@ -196,8 +239,10 @@ impl Scheduled {
             events.push(ServiceEvent::Unserved { dag, reason: format!("the timetable {panic}") });
             return (Wake::Never, None);
         };
-        let step = NewStep { dag: dag.to_owned(), version: self.version, state, records: Vec::new(), runs: Vec::new() };
-        (Wake::Never, Some((step, vec![Decision::Note(crate::schedule::Note::Paused(pause))])))
+        let (note, dag) = (ScheduleNote::Paused(pause), dag.to_owned());
+        let (records, runs, notes) = (Vec::new(), Vec::new(), vec![note.clone()]);
+        let step = NewStep { dag, version: self.version, state, records, notes, runs };
+        (Wake::Never, Some((step, vec![Decision::Note(note)])))
     }
 }
 

@@ -76,6 +76,17 @@ pub enum ServiceEvent {
         /// What.
         note: Note,
     },
+    /// The clock is far behind what the store says: a schedule was stepped at a later time. Nothing
+    /// is scheduled until the clock is right, or [`reset_schedule`](crate::ops::reset_schedule) has
+    /// reset these DAGs. Queued runs start as before.
+    ClockBehind {
+        /// The time of the clock.
+        now: Timestamp,
+        /// By how much it is behind.
+        by: Duration,
+        /// The DAGs with later entries.
+        dags: Vec<&'static str>,
+    },
     /// The store could not be read or written. The service goes on and tries again.
     Trouble {
         /// What happened.

@@ -38,7 +38,7 @@ pub(crate) use rows::{
 };
 pub use rows::{RunCursor, RunFilter, RunOrder};
 pub(crate) use runtime::StoreRuntime;
-pub(crate) use schedule_rows::{ScheduleRow, ScheduleStep, SlotRow, Stepped};
+pub(crate) use schedule_rows::{NoteRow, ScheduleRow, ScheduleStep, SlotRow, Stepped};
 #[cfg(feature = "sqlite")]
 pub(crate) use sqlite::{SqliteStore, examine};
 pub use sync_mode::SyncMode;

@@ -23,8 +23,19 @@ pub(crate) struct ScheduleStep {
     pub(crate) row: ScheduleRow,
     /// Slots that became no runs.
     pub(crate) slots: Vec<SlotRow>,
+    /// What is noted in the history of the schedule.
+    pub(crate) notes: Vec<NoteRow>,
     /// Runs, which must be queued: they have no owner.
     pub(crate) runs: Vec<NewRun>,
+}
+
+/// An entry in the history of a schedule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct NoteRow {
+    pub(crate) dag: String,
+    pub(crate) at: Timestamp,
+    /// The entry, as JSON.
+    pub(crate) note: String,
 }
 
 /// Slots that became no runs.

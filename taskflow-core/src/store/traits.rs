@@ -39,7 +39,7 @@ use super::admission::{Admission, AdmissionRequest};
 use super::ownership::{Claim, RunGuard};
 use super::pool_leases::{PoolDemand, PoolGrant};
 use super::rows::{Append, Appended, Request, RunFilter, RunRow, SegmentRow};
-use super::schedule_rows::{ScheduleRow, ScheduleStep, SlotRow, Stepped};
+use super::schedule_rows::{NoteRow, ScheduleRow, ScheduleStep, SlotRow, Stepped};
 use crate::base::ErrorKind;
 use crate::callback::DeliveryAttempt;
 
@@ -109,6 +109,9 @@ pub(crate) trait RunStore: Send + Sync {
 
     /// The runs that match the filter, in its order.
     fn runs<'a>(&'a self, filter: &'a RunFilter) -> StoreFuture<'a, Vec<RunRow>>;
+
+    /// The run of each DAG that was created last, by the id of the DAG.
+    fn last_runs(&self) -> StoreFuture<'_, Vec<RunRow>>;
 
     /// The encoded parameters that a run was created with.
     fn params(&self, run: i64) -> StoreFuture<'_, Option<Vec<u8>>>;
@@ -194,6 +197,9 @@ pub(crate) trait ScheduleStore: Send + Sync {
 
     /// At most `limit` records of slots of a DAG that became no runs, the latest first.
     fn slots<'a>(&'a self, dag: &'a str, limit: u32) -> StoreFuture<'a, Vec<SlotRow>>;
+
+    /// At most `limit` entries in the history of the schedule of a DAG, the latest first.
+    fn schedule_notes<'a>(&'a self, dag: &'a str, limit: u32) -> StoreFuture<'a, Vec<NoteRow>>;
 }
 
 /// Which runs may have undelivered callbacks, and what was delivered.

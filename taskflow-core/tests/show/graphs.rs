@@ -48,7 +48,7 @@ pub(crate) fn delays() -> Arc<Plan> {
         location: SourceLocation { file: "src/main.rs", line: 12, column: 1 },
         options: {
             let mut options = DagOptions::NONE;
-            options.schedule = Some("0 6 * * *");
+            options.schedule = Some(taskflow_core::dag::ScheduleSource::Text("0 6 * * *"));
             options.timezone = Some("Asia/Seoul");
             options.catchup = Some(Catchup::All);
             options.max_active_runs = Some(2);

@@ -5,7 +5,7 @@ use super::parts::queued;
 use crate::base::Timestamp;
 use crate::run::RunState;
 use crate::store::rows::{AppendTarget, Appended, NewRun};
-use crate::store::schedule_rows::{ScheduleRow, ScheduleStep, SlotRow, Stepped};
+use crate::store::schedule_rows::{NoteRow, ScheduleRow, ScheduleStep, SlotRow, Stepped};
 use crate::store::traits::Store;
 
 of_every_store! {
@@ -15,6 +15,8 @@ of_every_store! {
     a_run_that_exists_does_not_hold_up_its_step,
     deleting_runs_leaves_schedules_alone,
     slots_come_latest_first,
+    notes_come_latest_first,
+    the_last_run_of_each_dag_is_found,
 }
 
 fn run(run_id: &str) -> NewRun {
@@ -40,7 +42,7 @@ fn slot(dag: &str, at: i64) -> SlotRow {
 fn step(dag: &str, version: i64, slots: Vec<SlotRow>, runs: Vec<NewRun>) -> ScheduleStep {
     let state = format!("{{\"version\":{version}}}");
     let row = ScheduleRow { dag: dag.to_owned(), version, state, updated: Timestamp::from_nanos(version) };
-    ScheduleStep { row, slots, runs }
+    ScheduleStep { row, slots, notes: Vec::new(), runs }
 }
 
 async fn stored(store: &dyn Store, step: ScheduleStep) -> Vec<Appended> {
@@ -111,4 +113,31 @@ async fn slots_come_latest_first(store: &dyn Store) {
     stored(store, step("etl", 1, slots, vec![])).await;
     stored(store, step("other", 1, vec![slot("other", 8)], vec![])).await;
     assert_eq!(store.slots("etl", 2).await.unwrap(), [slot("etl", 9), slot("etl", 7)]);
+}
+
+async fn notes_come_latest_first(store: &dyn Store) {
+    let note =
+        |dag: &str, at| NoteRow { dag: dag.to_owned(), at: Timestamp::from_nanos(at), note: format!("{{\"{at}\":1}}") };
+    let with = |step: ScheduleStep, notes| ScheduleStep { notes, ..step };
+    stored(store, with(step("etl", 1, vec![], vec![]), vec![note("etl", 5), note("etl", 9)])).await;
+    stored(store, with(step("other", 1, vec![], vec![]), vec![note("other", 8)])).await;
+    stored(store, with(step("etl", 2, vec![], vec![]), vec![note("etl", 7)])).await;
+    let conflict = with(step("etl", 2, vec![], vec![]), vec![note("etl", 10)]);
+    assert_eq!(store.step_schedules(&[conflict]).await.unwrap(), [Stepped::Conflict]);
+    assert_eq!(store.schedule_notes("etl", 2).await.unwrap(), [note("etl", 9), note("etl", 7)]);
+    assert_eq!(store.schedule_notes("none", 2).await.unwrap(), []);
+}
+
+async fn the_last_run_of_each_dag_is_found(store: &dyn Store) {
+    assert_eq!(store.last_runs().await.unwrap(), []);
+    let of = |dag: &str, run_id: &str, created| {
+        let mut run = run(run_id);
+        run.info.dag_id = dag.to_owned();
+        NewRun { created: Timestamp::from_nanos(created), ..run }
+    };
+    let runs = vec![of("b", "b1", 20), of("a", "a1", 30), of("b", "b2", 10), of("a", "a2", 40), of("c", "c1", 5)];
+    stored(store, step("etl", 1, vec![], runs)).await;
+    let last = store.last_runs().await.unwrap();
+    let ids: Vec<&str> = last.iter().map(|row| &*row.info.run_id).collect();
+    assert_eq!(ids, ["a2", "b1", "c1"]);
 }

@@ -15,7 +15,7 @@ use crate::store::ownership::{Claim, Liveness, RunGuard};
 use crate::store::rows::{
     Append, AppendTarget, Appended, NewRun, Request, RunFilter, RunRow, RunUpdate, Segment, SegmentRow,
 };
-use crate::store::schedule_rows::{ScheduleRow, SlotRow};
+use crate::store::schedule_rows::{NoteRow, ScheduleRow, SlotRow};
 use crate::store::traits::{
     GraphStore, Maintenance, Outbox, PoolStore, RequestStore, RunStore, SegmentStore, StoreError, StoreFuture,
     store_future,
@@ -71,6 +71,7 @@ struct Data {
     outbox: BTreeSet<String>,
     schedules: BTreeMap<String, ScheduleRow>,
     slots: Vec<SlotRow>,
+    notes: Vec<NoteRow>,
     /// The last attempt of each notification, by run and key.
     deliveries: BTreeMap<(String, String), DeliveryAttempt>,
     closed: bool,
@@ -281,6 +282,19 @@ impl RunStore for MemoryStore {
             });
             rows.truncate(filter.limit.map_or(usize::MAX, |limit| limit as usize));
             rows
+        })
+    }
+
+    fn last_runs(&self) -> StoreFuture<'_, Vec<RunRow>> {
+        self.with(|data| {
+            let mut last: BTreeMap<&str, &Run> = BTreeMap::new();
+            for run in data.runs.values() {
+                let latest = last.entry(&run.row.info.dag_id).or_insert(run);
+                if run.row.created >= latest.row.created {
+                    *latest = run;
+                }
+            }
+            last.into_values().map(|run| self.owned.row(run)).collect()
         })
     }
 

@@ -2,7 +2,7 @@
 
 use super::{Data, MemoryStore};
 use crate::store::rows::{Append, AppendTarget};
-use crate::store::schedule_rows::{ScheduleRow, ScheduleStep, SlotRow, Stepped};
+use crate::store::schedule_rows::{NoteRow, ScheduleRow, ScheduleStep, SlotRow, Stepped};
 use crate::store::traits::{ScheduleStore, StoreFuture};
 
 impl ScheduleStore for MemoryStore {
@@ -26,6 +26,15 @@ impl ScheduleStore for MemoryStore {
             slots
         })
     }
+
+    fn schedule_notes<'a>(&'a self, dag: &'a str, limit: u32) -> StoreFuture<'a, Vec<NoteRow>> {
+        self.with(|data| {
+            let mut notes: Vec<NoteRow> = data.notes.iter().rev().filter(|note| note.dag == dag).cloned().collect();
+            notes.sort_by_key(|note| std::cmp::Reverse(note.at));
+            notes.truncate(limit as usize);
+            notes
+        })
+    }
 }
 
 impl Data {
@@ -36,6 +45,7 @@ impl Data {
         }
         self.schedules.insert(step.row.dag.clone(), step.row.clone());
         self.slots.extend(step.slots.iter().cloned());
+        self.notes.extend(step.notes.iter().cloned());
         let runs = step.runs.iter().map(|run| {
             let run = AppendTarget::New(Box::new(run.clone()));
             self.append(&Append { run, segment: None, update: None })

@@ -59,7 +59,7 @@ use super::admission::{Admission, AdmissionRequest};
 use super::ownership::{Claim, RunGuard};
 use super::pool_leases::{PoolDemand, PoolGrant};
 use super::rows::{Append, Appended, Request, RunFilter, RunRow, SegmentRow};
-use super::schedule_rows::{ScheduleRow, ScheduleStep, SlotRow, Stepped};
+use super::schedule_rows::{NoteRow, ScheduleRow, ScheduleStep, SlotRow, Stepped};
 use super::sync_mode::SyncMode;
 use super::traits::{
     GraphStore, Maintenance, Outbox, PoolStore, RequestStore, RunStore, ScheduleStore, SegmentStore, StoreError,
@@ -244,6 +244,10 @@ impl RunStore for SqliteStore {
         store_future(read::filter(self, filter))
     }
 
+    fn last_runs(&self) -> StoreFuture<'_, Vec<RunRow>> {
+        store_future(read::last_runs(self))
+    }
+
     fn params(&self, run: i64) -> StoreFuture<'_, Option<Vec<u8>>> {
         store_future(read::params(self, run))
     }
@@ -312,6 +316,10 @@ impl ScheduleStore for SqliteStore {
 
     fn slots<'a>(&'a self, dag: &'a str, limit: u32) -> StoreFuture<'a, Vec<SlotRow>> {
         store_future(schedules::slots(self, dag, limit))
+    }
+
+    fn schedule_notes<'a>(&'a self, dag: &'a str, limit: u32) -> StoreFuture<'a, Vec<NoteRow>> {
+        store_future(schedules::notes(self, dag, limit))
     }
 }
 

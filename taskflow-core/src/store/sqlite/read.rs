@@ -148,6 +148,18 @@ pub(super) async fn filter(store: &SqliteStore, filter: &RunFilter) -> Result<Ve
     }
 }
 
+/// The run of each DAG that was created last. Jumps in the index from one DAG to the next.
+pub(super) async fn last_runs(store: &SqliteStore) -> Result<Vec<RunRow>, StoreError> {
+    let sql = format!(
+        "WITH RECURSIVE dags (id) AS (SELECT min(dag_id) FROM runs UNION ALL \
+         SELECT (SELECT min(dag_id) FROM runs WHERE dag_id > dags.id) FROM dags WHERE dags.id IS NOT NULL), \
+         last (found) AS (SELECT (SELECT number FROM runs WHERE dag_id = dags.id \
+         ORDER BY created DESC, number DESC LIMIT 1) FROM dags WHERE dags.id IS NOT NULL) \
+         SELECT {COLUMNS} FROM last LEFT JOIN runs ON runs.number = found ORDER BY dag_id"
+    );
+    runs(store, Question::new(sql)).await
+}
+
 /// The stored rows that match a filter, which are to be what its index says.
 async fn page_of(store: &SqliteStore, filter: &RunFilter) -> Result<Vec<RunRow>, StoreError> {
     let rows = runs(store, filtered(filter)).await?;

@@ -9,7 +9,7 @@ use super::read::{Question, get};
 use crate::base::Timestamp;
 use crate::store::checksum::{Checksum, of_columns};
 use crate::store::rows::Appended;
-use crate::store::schedule_rows::{ScheduleRow, ScheduleStep, SlotRow, Stepped};
+use crate::store::schedule_rows::{NoteRow, ScheduleRow, ScheduleStep, SlotRow, Stepped};
 use crate::store::traits::StoreError;
 
 pub(super) async fn schedules(store: &SqliteStore) -> Result<Vec<ScheduleRow>, StoreError> {
@@ -29,6 +29,13 @@ pub(super) async fn slots(store: &SqliteStore, dag: &str, limit: u32) -> Result<
                ORDER BY last DESC LIMIT ?";
     let rows = Question::new(sql).give(dag.to_owned()).give(i64::from(limit)).ask(store).await?;
     rows.iter().map(|row| slot_row(store, row)).collect()
+}
+
+pub(super) async fn notes(store: &SqliteStore, dag: &str, limit: u32) -> Result<Vec<NoteRow>, StoreError> {
+    let sql = "SELECT number, dag, at, note, checksum FROM schedule_notes WHERE dag = ? \
+               ORDER BY at DESC, number DESC LIMIT ?";
+    let rows = Question::new(sql).give(dag.to_owned()).give(i64::from(limit)).ask(store).await?;
+    rows.iter().map(|row| note_row(store, row)).collect()
 }
 
 fn schedule_row(store: &SqliteStore, row: &SqliteRow) -> Result<ScheduleRow, StoreError> {
@@ -62,6 +69,19 @@ fn slot_row(store: &SqliteStore, row: &SqliteRow) -> Result<SlotRow, StoreError>
         return Err(store.damaged(format!("{}: its checksum does not match", place())));
     }
     Ok(slot)
+}
+
+fn note_row(store: &SqliteStore, row: &SqliteRow) -> Result<NoteRow, StoreError> {
+    let number: i64 = get(store, row, 0, || "a note of a schedule".to_owned())?;
+    let place = || format!("note {number} of a schedule");
+    let (dag, at, note): (String, i64, String) =
+        (get(store, row, 1, place)?, get(store, row, 2, place)?, get(store, row, 3, place)?);
+    let stored: Checksum = get(store, row, 4, place)?;
+    let row = NoteRow { dag, at: Timestamp::from_nanos(at), note };
+    if stored != note_checksum(&row) {
+        return Err(store.damaged(format!("{}: its checksum does not match", place())));
+    }
+    Ok(row)
 }
 
 /// Stores steps in one transaction. A step whose version is not the next one stores nothing.
@@ -134,6 +154,13 @@ impl Script {
             self.give(slot.decided.as_nanos())?;
             self.give(slot_checksum(slot))?;
         }
+        for note in &step.notes {
+            self.sql += "INSERT INTO schedule_notes (dag, at, note, checksum) VALUES (?, ?, ?, ?);";
+            self.give(&note.dag)?;
+            self.give(note.at.as_nanos())?;
+            self.give(&note.note)?;
+            self.give(note_checksum(note))?;
+        }
         Ok(())
     }
 }
@@ -155,6 +182,10 @@ pub(super) async fn check(store: &SqliteStore, findings: &mut Vec<String>) -> Re
     for row in Question::new(sql).ask(store).await? {
         look(slot_row(store, &row).map(drop))?;
     }
+    let sql = "SELECT number, dag, at, note, checksum FROM schedule_notes ORDER BY number";
+    for row in Question::new(sql).ask(store).await? {
+        look(note_row(store, &row).map(drop))?;
+    }
     Ok(())
 }
 
@@ -168,4 +199,9 @@ fn slot_checksum(slot: &SlotRow) -> Checksum {
     let times = [first, last, decided].map(|time| time.as_nanos().to_be_bytes());
     let count = count.to_be_bytes();
     of_columns("slot", &[dag.as_bytes(), &times[0], &times[1], &times[2], &count, fate.as_bytes(), reason.as_bytes()])
+}
+
+fn note_checksum(note: &NoteRow) -> Checksum {
+    let NoteRow { dag, at, note } = note;
+    of_columns("schedule note", &[dag.as_bytes(), &at.as_nanos().to_be_bytes(), note.as_bytes()])
 }

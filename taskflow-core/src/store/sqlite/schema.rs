@@ -27,6 +27,7 @@ const FILES: &[(i64, &str, &str)] = &[
     (4, "checksums", include_str!("migrations/0004_checksums.sql")),
     (5, "limits", include_str!("migrations/0005_limits.sql")),
     (6, "schedules", include_str!("migrations/0006_schedules.sql")),
+    (8, "schedule_notes", include_str!("migrations/0008_schedule_notes.sql")),
 ];
 
 /// The state of a schema.

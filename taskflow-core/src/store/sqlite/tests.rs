@@ -14,7 +14,7 @@ use crate::store::conformance::{claim, known, new, ok, plain, segment, update};
 use crate::store::ownership::{Claim, Liveness};
 use crate::store::pool_leases::PoolDemand;
 use crate::store::rows::{Appended, RunFilter, RunOrder};
-use crate::store::schedule_rows::{ScheduleRow, ScheduleStep, SlotRow};
+use crate::store::schedule_rows::{NoteRow, ScheduleRow, ScheduleStep, SlotRow};
 use crate::store::sync_mode::SyncMode;
 use crate::store::traits::{
     GraphStore, Maintenance, Outbox, PoolStore, RequestStore, RunStore, ScheduleStore, SegmentStore, StoreError,
@@ -588,13 +588,20 @@ async fn a_damaged_schedule_is_noticed() {
     let at = Timestamp::EPOCH;
     let (fate, reason) = ("missed".to_owned(), String::new());
     let slot = SlotRow { dag: "etl".to_owned(), first: at, last: at, count: 1, fate, reason, decided: at };
-    store.step_schedules(&[ScheduleStep { row, slots: vec![slot], runs: Vec::new() }]).await.unwrap();
+    let note = NoteRow { dag: "etl".to_owned(), at, note: "{}".to_owned() };
+    let step = ScheduleStep { row, slots: vec![slot], notes: vec![note], runs: Vec::new() };
+    store.step_schedules(&[step]).await.unwrap();
     store.close().await.unwrap();
-    edit(&path, "UPDATE schedules SET state = '{\"noticed\":1}'; UPDATE slots SET count = 2").await;
+    edit(
+        &path,
+        "UPDATE schedules SET state = '{\"noticed\":1}'; UPDATE slots SET count = 2; \
+                 UPDATE schedule_notes SET note = '[]'",
+    )
+    .await;
     let store = open(&path).await;
     let error = store.schedule("etl").await.unwrap_err().to_string();
     assert!(error.contains("the schedule of `etl`: its checksum does not match"), "{error}");
-    assert!(store.slots("etl", 5).await.is_err());
+    assert!(store.slots("etl", 5).await.is_err() && store.schedule_notes("etl", 5).await.is_err());
     let found = store.check().await.unwrap();
-    assert_eq!(found.len(), 2, "{found:?}");
+    assert_eq!(found.len(), 3, "{found:?}");
 }

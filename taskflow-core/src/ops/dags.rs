@@ -1,0 +1,110 @@
+//! The DAGs of a program and of a home.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use super::error::OpsError;
+use super::schedules::next_slots;
+use crate::base::Timestamp;
+use crate::dag::DagDef;
+use crate::journal::{Journal, RunSummary};
+use crate::run::RunState;
+use crate::schedule::Pause;
+
+/// A DAG, its schedule and its last run.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct DagStatus {
+    /// The DAG.
+    pub dag_id: String,
+    /// Whether the store has runs or a schedule of it, and the program no longer has it: it was
+    /// removed or renamed.
+    pub is_gone: bool,
+    /// Its schedule in words.
+    pub schedule: Option<String>,
+    /// The time zone of the schedule.
+    pub timezone: Option<&'static str>,
+    /// The next slot.
+    pub next: Option<Timestamp>,
+    /// Who paused it, if it is paused.
+    pub pause: Option<Pause>,
+    /// The run that was created last.
+    pub last_run: Option<LastRun>,
+    /// Why its schedule cannot be served.
+    pub error: Option<String>,
+}
+
+/// The last run of a DAG.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct LastRun {
+    /// The number of the run.
+    pub number: i64,
+    /// Its id.
+    pub run_id: String,
+    /// Its state.
+    pub state: RunState,
+    /// Its logical date.
+    pub logical_date: Timestamp,
+    /// When it was created.
+    pub created: Timestamp,
+}
+
+impl From<RunSummary> for LastRun {
+    fn from(run: RunSummary) -> Self {
+        let RunSummary { number, info, state, created, .. } = run;
+        LastRun { number, run_id: info.run_id, state, logical_date: info.logical_date, created }
+    }
+}
+
+/// The DAGs of a program by id, then those that only the store has.
+///
+/// # Errors
+///
+/// When the store cannot be read.
+pub async fn dags(journal: Option<&Journal>, dags: &[&'static DagDef]) -> Result<Vec<DagStatus>, OpsError> {
+    let now = Timestamp::now();
+    let (mut last, mut seen) = (BTreeMap::new(), BTreeSet::new());
+    if let Some(journal) = journal {
+        last.extend(journal.last_runs().await?.into_iter().map(|run| (run.info.dag_id.clone(), run)));
+        seen.extend(journal.schedules().await?.into_keys());
+    }
+    let mut all = Vec::with_capacity(dags.len());
+    for dag in dags {
+        let mut status = status(dag.id, last.remove(dag.id));
+        seen.remove(dag.id);
+        if dag.options.schedule.is_some() {
+            status.timezone = Some(dag.options.timezone.unwrap_or("UTC"));
+            match next_slots(journal, dag, now, 1).await {
+                Ok(next) => {
+                    status.schedule = Some(next.schedule);
+                    status.next = next.slots.first().map(|slot| slot.at);
+                    status.pause = next.pause;
+                }
+                Err(OpsError::Schedule(error)) => {
+                    status.schedule = dag.options.schedule.map(|schedule| schedule.to_string());
+                    status.error = Some(error.to_string());
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        all.push(status);
+    }
+    seen.extend(last.keys().cloned());
+    all.extend(seen.into_iter().map(|dag| DagStatus { is_gone: true, ..status(&dag, last.remove(&dag)) }));
+    Ok(all)
+}
+
+fn status(dag: &str, last_run: Option<RunSummary>) -> DagStatus {
+    DagStatus {
+        dag_id: dag.to_owned(),
+        is_gone: false,
+        schedule: None,
+        timezone: None,
+        next: None,
+        pause: None,
+        last_run: last_run.map(LastRun::from),
+        error: None,
+    }
+}

@@ -1,0 +1,52 @@
+//! The history of a schedule.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::policy::Catchup;
+use super::state::Pause;
+use crate::base::Timestamp;
+
+/// An entry in the history of a schedule.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Note {
+    /// The timetable differs from that of the last step. Slots that waited are dropped, and no slot
+    /// is repeated.
+    TimetableChanged {
+        /// The fingerprint before.
+        from: String,
+        /// The fingerprint now.
+        to: String,
+    },
+    /// The clock shows an earlier time than before. No slot is repeated.
+    ClockWentBack {
+        /// By how much.
+        by: Duration,
+    },
+    /// The DAG was paused.
+    Paused(Pause),
+    /// The pause reached its end.
+    PauseEnded(Pause),
+    /// Somebody unpaused the DAG.
+    Unpaused {
+        /// Who.
+        by: String,
+        /// Why; may be empty.
+        reason: String,
+        /// Which of the slots that had passed run.
+        catchup: Catchup,
+    },
+    /// Somebody reset the schedule, which was ahead of the clock.
+    Reset {
+        /// Who.
+        by: String,
+        /// Why; may be empty.
+        reason: String,
+        /// Slots up to here were decided before.
+        from: Timestamp,
+        /// Slots up to here are decided now.
+        to: Timestamp,
+    },
+}
