@@ -88,7 +88,7 @@ fn report(month: &str, late_after_min: u32, joined: &Joined, summaries: Vec<Summ
 }
 
 /// Delays of flights from New York by carrier, airport, destination and weather.
-#[dag(tags = ["etl"])]
+#[dag(schedule = "0 6 * * *", timezone = "America/New_York", tags = ["etl"])]
 pub fn delays(
     #[param(default = "examples/data", help = "directory of the CSV files, plain or gzipped")] data: String,
     #[param(default = "2013-01", pattern = r"^\d{4}(-\d{2})?$", help = "a month, or a whole year")] month: String,

@@ -241,7 +241,7 @@ fn calls(verb: &str) -> Vec<Vec<&'static str>> {
             &[HOSTILE],
         ],
         "serve" => &[&["--only", HOSTILE]],
-        "dags" => &[&[]],
+        "dags" | "doctor" => &[&[]],
         "next" => &[&[], &["daily", "-n", HOSTILE], &[HOSTILE]],
         "slots" => &[&["daily"], &["daily", "--limit", HOSTILE], &[HOSTILE]],
         "pause" => &[&["daily", "--by", HOSTILE, "--reason", HOSTILE], &["daily", "--until", HOSTILE], &[HOSTILE]],
@@ -302,6 +302,7 @@ fn every_verb(form: Form) {
     }
     home.check(&["next", "daily"], Value::None);
     home.check(&["dags"], Value::None);
+    home.check(&["doctor"], Value::None);
     home.check(&["pause", "--all", "--reason", HOSTILE, "--by", HOSTILE], Value::None);
     home.check(&["unpause", "daily", "--reason", HOSTILE, "--by", HOSTILE], Value::None);
     home.check(&["slots", "daily"], Value::None);

@@ -13,92 +13,109 @@ use taskflow_tests::binaries::{ProgramOutput, call_at, program_with_signals};
 use taskflow_tests::common::eventually;
 use tempfile::TempDir;
 
-struct Home {
-    directory: TempDir,
+pub(crate) struct Home {
+    pub(crate) directory: TempDir,
 }
 
 impl Home {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Home { directory: tempfile::tempdir().expect("temporary directories can be made") }
     }
 
-    fn path(&self) -> PathBuf {
+    pub(crate) fn path(&self) -> PathBuf {
         self.directory.path().join("home")
     }
 
-    fn hold(&self) -> PathBuf {
+    pub(crate) fn hold(&self) -> PathBuf {
         self.directory.path().join("hold")
     }
 
-    fn panic(&self) -> PathBuf {
+    pub(crate) fn panic(&self) -> PathBuf {
         self.directory.path().join("panic")
     }
 
     /// Moves the clocks of services.
     #[cfg(feature = "failpoints")]
-    fn move_clock(&self, seconds: i64) {
+    pub(crate) fn move_clock(&self, seconds: i64) {
         let (next, clock) = (self.directory.path().join("next"), self.clock());
         std::fs::write(&next, seconds.to_string()).and_then(|()| std::fs::rename(next, clock)).expect("it is a file");
     }
 
-    fn clock(&self) -> PathBuf {
+    pub(crate) fn clock(&self) -> PathBuf {
         self.directory.path().join("clock")
     }
 
     /// The notes in the history of a schedule, oldest first.
-    fn notes(&self, dag: &str) -> Vec<Value> {
+    pub(crate) fn notes(&self, dag: &str) -> Vec<Value> {
         self.slots(dag).into_iter().rev().map(|slot| slot["note"].clone()).filter(Value::is_object).collect()
     }
 
-    fn call(&self, words: &[&str]) -> ProgramOutput {
+    pub(crate) fn call(&self, words: &[&str]) -> ProgramOutput {
         call_at(&self.path(), "serves", words)
     }
 
     /// A service of some DAGs.
-    fn serve(&self, only: &str) -> Service {
+    pub(crate) fn serve(&self, only: &str) -> Service {
+        self.serve_with(only, "")
+    }
+
+    /// The same, with failpoints.
+    pub(crate) fn serve_with(&self, only: &str, failpoints: &str) -> Service {
         let mut program = program_with_signals("serves");
         program.args(["serve", "--quiet", "--only", only]).env("TASKFLOW_HOME", self.path());
         program
             .env("SERVES_HOLD", self.hold())
             .env("SERVES_PANIC", self.panic())
             .env("TASKFLOW_CLOCK", self.clock())
+            .env("TASKFLOW_FAILPOINTS", failpoints)
             .stdin(Stdio::null())
             .stdout(Stdio::null());
         Service(program.spawn().expect("a built program starts"))
     }
 
-    fn slots(&self, dag: &str) -> Vec<Value> {
-        let slots = self.call(&["slots", dag, "--limit", "1000", "--output", "json"]).json();
+    pub(crate) fn slots(&self, dag: &str) -> Vec<Value> {
+        self.slots_up_to(dag, 1_000)
+    }
+
+    pub(crate) fn slots_up_to(&self, dag: &str, limit: u32) -> Vec<Value> {
+        let slots = self.call(&["slots", dag, "--limit", &limit.to_string(), "--output", "json"]).json();
         slots.as_array().expect("a list").clone()
     }
 
+    /// The run of a DAG that was created last.
+    #[cfg(feature = "failpoints")]
+    pub(crate) fn last_run(&self, dag: &str) -> Option<Value> {
+        let runs = self.call(&["runs", "--dag", dag, "--limit", "1", "--output", "json"]).json();
+        runs.as_array().and_then(|runs| runs.first().cloned())
+    }
+
     /// The runs of a DAG, oldest first.
-    fn runs(&self, dag: &str) -> Vec<Value> {
+    pub(crate) fn runs(&self, dag: &str) -> Vec<Value> {
         let runs = self.call(&["runs", "--dag", dag, "--limit", "0", "--output", "json"]).json();
         let mut runs = runs.as_array().expect("a list").clone();
         runs.sort_by_key(|run| run["number"].as_i64());
         runs
     }
 
-    fn count(&self, dag: &str, state: &str) -> usize {
+    pub(crate) fn count(&self, dag: &str, state: &str) -> usize {
         self.runs(dag).iter().filter(|run| run["state"] == state).count()
     }
 }
 
-struct Service(Child);
+pub(crate) struct Service(pub(crate) Child);
 
 impl Service {
-    fn signal(&self, signal: Signal) {
+    pub(crate) fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.0), signal).expect("it is running");
     }
 
     /// Asks it to stop, and returns its exit code.
-    fn stop(mut self) -> Option<i32> {
+    pub(crate) fn stop(mut self) -> Option<i32> {
         self.signal(Signal::TERM);
         self.0.wait().expect("a child can be waited for").code()
     }
 
-    fn kill(mut self) {
+    pub(crate) fn kill(mut self) {
         self.0.kill().expect("it is running");
         self.0.wait().expect("a child can be waited for");
     }
@@ -112,7 +129,7 @@ impl Drop for Service {
     }
 }
 
-fn time(value: &Value) -> Timestamp {
+pub(crate) fn time(value: &Value) -> Timestamp {
     value.as_str().and_then(|text| text.parse().ok()).expect("a time")
 }
 

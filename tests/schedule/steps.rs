@@ -267,6 +267,23 @@ fn a_changed_timetable_repeats_nothing() {
     assert_eq!((&**from, &**to), ("0 * * * * UTC", "0 0 * * * UTC"));
 }
 
+/// Case 24. A zone whose rules change with a new build: slots before the cursor are not decided
+/// again. The fingerprint of a cron expression has the name of the zone and not its rules, so that
+/// only a timetable whose fingerprint does is noted as changed.
+#[test]
+fn a_zone_with_new_rules_repeats_nothing() {
+    // Before the change the zone is an hour ahead of UTC, after it two hours.
+    let build = |zone: &str| Schedule::of(Crons::from(cron("0 6 * * *", zone)));
+    let mut service = Service::new(build("Etc/GMT-1"), "2026-03-01T12:00:00Z");
+    service.until("2026-03-03T05:30:00Z");
+    service.schedule = build("Etc/GMT-2");
+    service.until("2026-03-05T12:00:00Z");
+    let slots = ["2026-03-02T05:00:00Z", "2026-03-03T05:00:00Z", "2026-03-04T04:00:00Z", "2026-03-05T04:00:00Z"];
+    assert_eq!(service.slots(), slots, "04:00 on the 3rd is before the cursor");
+    let [Note::TimetableChanged { from, to }] = &service.notes[..] else { panic!("{:?}", service.notes) };
+    assert_eq!((&**from, &**to), ("0 6 * * * Etc/GMT-1", "0 6 * * * Etc/GMT-2"));
+}
+
 fn overlap(overlap: Overlap, max_active_runs: u32) -> Service {
     let schedule = with(every("20s"), |schedule| {
         schedule.overlap = overlap;

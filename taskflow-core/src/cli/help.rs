@@ -11,7 +11,7 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("Reading runs", &["runs", "status", "explain", "values", "logs"]),
     ("Acting on runs", &["resume", "retry", "clear", "mark", "release", "cancel", "replay"]),
     ("Schedules", &["serve", "dags", "next", "slots", "pause", "unpause", "reset-schedule"]),
-    ("Other", &["config", "db", "completions"]),
+    ("Other", &["config", "db", "doctor", "completions"]),
 ];
 
 /// Sets a help page that lists the commands in groups.

@@ -7,7 +7,7 @@
 //!   configuration.
 //! - `runs`, `status`, `explain`, `values`, `logs`: verbs that read stored runs. `resume`, `retry`,
 //!   `clear`, `mark`, `release`, `cancel`, `replay`: verbs that change or run them. `serve`,
-//!   `schedules`: the service, and the verbs about schedules. `db`: upkeep.
+//!   `schedules`: the service, and the verbs about schedules. `db`, `doctor`: upkeep.
 //!   All of these need the feature `sqlite`.
 //! - `setup`: the configuration of a call. `home`: the directory of runs. `run_args`: arguments
 //!   that select a run.
@@ -48,6 +48,8 @@ mod completions;
 mod config;
 #[cfg(feature = "sqlite")]
 mod db;
+#[cfg(feature = "sqlite")]
+mod doctor;
 mod drive;
 mod error;
 #[cfg(feature = "sqlite")]
@@ -190,6 +192,7 @@ fn history() -> Vec<clap::Command> {
         schedules::pause_command(),
         schedules::unpause_command(),
         schedules::reset_command(),
+        doctor::command(),
         db::command(),
     ]
 }
@@ -218,6 +221,7 @@ fn about_runs(verb: &str, matches: &ArgMatches, terminal: &Terminal) -> Result<E
         "pause" => schedules::pause(matches, &home, terminal),
         "unpause" => schedules::unpause(matches, &home, terminal),
         "reset-schedule" => schedules::reset(matches, &home, terminal),
+        "doctor" => doctor::doctor(matches, &home, terminal),
         "db" => db::db(matches, &home, terminal),
         _ => unreachable!("clap knows no other verb"),
     }

@@ -135,6 +135,16 @@ fn report(event: &ServiceEvent, quiet: bool, home: &str, terminal: &Terminal) {
             format::duration(*by),
             format::some(dags, 10),
         )),
+        ServiceEvent::Recovered { after, .. } => {
+            terminal.note(&format!(
+                "{} the store works again, after {}",
+                format::time(Timestamp::now()),
+                format::duration(*after)
+            ));
+        }
+        ServiceEvent::NotCancelled { dag, run, error, .. } => {
+            terminal.error(&format!("run {run} of `{dag}` cannot be cancelled for the next slot: {error}"));
+        }
         ServiceEvent::Trouble { error, .. } => terminal.error(error),
     }
 }

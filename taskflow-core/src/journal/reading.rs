@@ -31,6 +31,11 @@ impl Journal {
         Ok(RunSummary::of(self.row(word).await?))
     }
 
+    /// Whether the process that owned a run died, rather than released it.
+    pub(crate) async fn owner_died(&self, run_id: &str) -> Result<bool, JournalError> {
+        Ok(self.inner.store.owner_died(run_id).await?)
+    }
+
     pub(crate) async fn row(&self, word: &str) -> Result<RunRow, JournalError> {
         let store = &self.inner.store;
         let unknown = || JournalError::UnknownRun { run: word.to_owned() };

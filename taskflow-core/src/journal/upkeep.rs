@@ -132,6 +132,11 @@ impl Journal {
         Ok(findings)
     }
 
+    /// Looks for damage of the store without reading everything. Each finding is a sentence.
+    pub(crate) async fn quick_check(&self) -> Result<Vec<String>, JournalError> {
+        Ok(self.inner.store.quick_check().await?)
+    }
+
     /// Looks for damage in a directory whose store cannot be opened. Each finding is a sentence.
     /// Returns none when it cannot name any damage; the error of opening tells the reason then.
     #[cfg(feature = "sqlite")]

@@ -18,6 +18,9 @@
 //! | `replay` | Runs one task again without storing anything: [`replay()`]. |
 //! | `schedules` | The slots of schedules: [`next_slots`], [`past_slots`], [`pause`], [`unpause`], [`reset_schedule`]. |
 //! | `dags` | The DAGs of a program and of a home, with their schedules: [`dags`]. |
+//! | `served` | The process that serves a home: [`serving_process`]. |
+//! | `doctor` | What keeps a home from working: [`doctor()`]. |
+//! | `situation` | What a step of a schedule needs to know of the runs. |
 //! | `list` | Lists runs: [`list_runs`]. |
 //! | `status` | A run and its tasks as a document: [`RunStatus`]. |
 //! | `triggered` | The runs that a run has triggered: [`triggered_runs`]. |
@@ -29,6 +32,7 @@
 mod cancel;
 mod clear;
 mod dags;
+mod doctor;
 mod error;
 #[cfg(feature = "sqlite")]
 mod home;
@@ -40,7 +44,9 @@ mod resume;
 mod retry;
 mod schedules;
 mod send_event;
+mod served;
 mod settings;
+mod situation;
 mod start;
 mod status;
 mod triggered;
@@ -50,6 +56,9 @@ mod value;
 pub use cancel::{CancelledRun, ExternalJob, ExternalJobState, cancel, cancel_and_wait};
 pub use clear::{Cleared, Rerun, clear, clear_and_run, would_clear};
 pub use dags::{DagStatus, LastRun, dags};
+#[cfg(feature = "sqlite")]
+pub use doctor::doctor;
+pub use doctor::{Diagnosis, Finding, FindingKind, Severity};
 pub use error::OpsError;
 #[cfg(feature = "sqlite")]
 pub use home::Home;
@@ -63,7 +72,10 @@ pub use schedules::{
     NextSlot, NextSlots, PastSlots, ResetSchedule, next_slots, past_slots, pause, pause_of, reset_schedule, unpause,
 };
 pub use send_event::{SentEvent, send_event};
+pub(crate) use served::SERVE_LOCK;
+pub use served::{ServingProcess, serving_process};
 pub use settings::{DEFAULT_GRACE, durability, engine, fail_fast, grace, sync_mode};
+pub(crate) use situation::{active_runs, failures, unsuccessful};
 pub use start::{Draft, draft, draft_of_interval, start, trigger};
 pub use status::{AttemptStatus, RunStatus, TaskStatus};
 pub use triggered::{TriggeredRun, triggered_runs};

@@ -116,7 +116,7 @@ impl ScheduleState {
             return (state, None);
         }
         let reason = format!("the timetable {panic}");
-        let pause = Pause { by: "the service".to_owned(), reason, since: now, until: None };
+        let pause = Pause { by: BY_SERVICE.to_owned(), reason, since: now, until: None };
         state.pause = Some(pause.clone());
         (state, Some(pause))
     }
@@ -153,4 +153,17 @@ pub struct Pause {
     pub since: Timestamp,
     /// When the DAG is unpaused by itself.
     pub until: Option<Timestamp>,
+}
+
+/// Who pauses a DAG after failures.
+pub(super) const BY_FAILURES: &str = "the option `pause_after_failures`";
+
+/// Who pauses a DAG whose timetable panics.
+const BY_SERVICE: &str = "the service";
+
+impl Pause {
+    /// Whether the service paused the DAG, because something is wrong with it.
+    pub fn is_report(&self) -> bool {
+        [BY_FAILURES, BY_SERVICE].contains(&&*self.by)
+    }
 }

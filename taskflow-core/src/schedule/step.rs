@@ -24,7 +24,7 @@ use super::note::Note;
 use super::policy::{Catchup, Overlap};
 use super::slot::Slot;
 use super::spec::{Recurrence, Schedule, just_before};
-use super::state::{Pause, ScheduleState, Span};
+use super::state::{BY_FAILURES, Pause, ScheduleState, Span};
 use crate::base::Timestamp;
 
 /// A clock that is further behind the last step than this is taken to be wrong: the service
@@ -253,7 +253,7 @@ impl Stepper<'_> {
             1 => format!("the run {} failed", last.run_id),
             count => format!("{count} runs in a row failed, the last one is {}", last.run_id),
         };
-        let by = "the option `pause_after_failures`".to_owned();
+        let by = BY_FAILURES.to_owned();
         let pause = Pause { by, reason, since: self.situation.now, until: None };
         self.state.failures_until = Some(last.slot);
         self.state.pause = Some(pause.clone());

@@ -3,9 +3,10 @@
 use std::fs::{File, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::Path;
+use std::time::Duration;
 
 use crate::base::private;
-use crate::ops::OpsError;
+use crate::ops::{OpsError, SERVE_LOCK};
 use crate::store::worker;
 
 /// Held while a service lives. The operating system releases it when the process dies.
@@ -17,13 +18,19 @@ pub(super) struct ServeLock {
 impl ServeLock {
     /// Takes the lock of a home.
     pub(super) fn take(home: &Path) -> Result<Self, OpsError> {
-        let path = home.join("serve.lock");
+        let path = home.join(SERVE_LOCK);
         let not_writable = |error: std::io::Error| OpsError::NotWritable {
             home: home.to_path_buf(),
             source: format!("the lock file {} cannot be written: {error}", path.display()).into(),
         };
         let open = private::options().read(true).write(true).create(true).truncate(false).open(&path);
         let mut file = open.map_err(not_writable)?;
+        // Whoever looks for the service of a home takes the lock for a moment.
+        let mut patience = 10;
+        while patience > 0 && matches!(file.try_lock(), Err(TryLockError::WouldBlock)) {
+            std::thread::sleep(Duration::from_millis(5));
+            patience -= 1;
+        }
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {

@@ -1,6 +1,6 @@
 //! Claims and starts queued runs.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
@@ -34,6 +34,9 @@ pub(super) struct RunQueue {
     dags: Vec<&'static DagDef>,
     /// The runs that this service runs.
     running: HashMap<i64, String>,
+    /// The runs of this service that were interrupted while it was up, because the store was in
+    /// trouble.
+    interrupted: HashSet<i64>,
     refused: HashMap<i64, Instant>,
     ended: mpsc::UnboundedSender<Ended>,
 }
@@ -46,8 +49,8 @@ impl RunQueue {
         dags: Vec<&'static DagDef>,
     ) -> (Self, mpsc::UnboundedReceiver<Ended>) {
         let (ended, receiver) = mpsc::unbounded_channel();
-        let (running, refused) = (HashMap::new(), HashMap::new());
-        (RunQueue { engine, grace, durability, dags, running, refused, ended }, receiver)
+        let (running, interrupted, refused) = (HashMap::new(), HashSet::new(), HashMap::new());
+        (RunQueue { engine, grace, durability, dags, running, interrupted, refused, ended }, receiver)
     }
 
     /// Whether runs of this service are active.
@@ -55,11 +58,15 @@ impl RunQueue {
         !self.running.is_empty()
     }
 
-    pub(super) fn ended(&mut self, number: i64) {
+    pub(super) fn ended(&mut self, number: i64, state: RunState) {
         self.running.remove(&number);
+        if state == RunState::Interrupted {
+            self.interrupted.insert(number);
+            self.refused.insert(number, Instant::now());
+        }
     }
 
-    /// Resumes the interrupted runs, those first that have triggered others.
+    /// Resumes all interrupted runs, those first that have triggered others.
     pub(super) async fn resume(&mut self, journal: &Journal, events: &mut Vec<ServiceEvent>) -> Result<(), OpsError> {
         let runs = match ops::interrupted(journal).await {
             Ok(runs) => runs,
@@ -67,17 +74,18 @@ impl RunQueue {
             Err(error) => return Err(error),
         };
         for run in runs {
-            // A task that waits for the run it has triggered resumes it.
-            if run.info.triggered_by.is_none() && self.is_ours(&run) {
+            if self.is_ours(&run) && !is_resumed_by_its_task(&run) {
                 self.start(journal, run, true, events).await;
             }
         }
         Ok(())
     }
 
-    /// Claims and starts the queued runs, oldest first.
+    /// Claims and starts the queued runs, oldest first, and resumes the runs whose owners died. A
+    /// run that a person interrupted, which its process has released, waits for `resume` or for the
+    /// next service.
     pub(super) async fn turn(&mut self, journal: &Journal, events: &mut Vec<ServiceEvent>) -> Result<(), OpsError> {
-        let states = vec![RunState::Queued];
+        let states = vec![RunState::Queued, RunState::Interrupted];
         let filter = RunFilter { states, order: RunOrder::Number, ..RunFilter::default() };
         let mut runs = journal.runs(&filter).await?;
         runs.reverse();
@@ -85,11 +93,23 @@ impl RunQueue {
         for run in runs {
             let is_known = self.running.contains_key(&run.number) || self.refused.contains_key(&run.number);
             // A run that another process has started and that waits for its admission has an owner.
-            if !is_known && !run.is_owned && self.is_ours(&run) {
-                self.start(journal, run, false, events).await;
+            if is_known || run.is_owned || !self.is_ours(&run) {
+                continue;
+            }
+            let resumed = run.state == RunState::Interrupted;
+            if !resumed || self.is_abandoned(journal, &run).await? {
+                self.start(journal, run, resumed, events).await;
             }
         }
         Ok(())
+    }
+
+    /// Whether an interrupted run has lost its process.
+    async fn is_abandoned(&self, journal: &Journal, run: &RunSummary) -> Result<bool, OpsError> {
+        if is_resumed_by_its_task(run) {
+            return Ok(false);
+        }
+        Ok(self.interrupted.contains(&run.number) || journal.owner_died(&run.info.run_id).await?)
     }
 
     fn is_ours(&self, run: &RunSummary) -> bool {
@@ -104,12 +124,17 @@ impl RunQueue {
         };
         match started {
             Ok(()) => {
+                self.interrupted.remove(&number);
                 self.running.insert(number, dag_id);
                 events.push(ServiceEvent::Started { run, resumed });
             }
             Err(error) => {
-                self.refused.insert(number, Instant::now());
-                events.push(ServiceEvent::Refused { run, reason: error.to_string() });
+                // Another process may have been faster.
+                let now = journal.find(&run.info.run_id).await;
+                if !now.is_ok_and(|now| now.is_owned || now.state.is_terminal()) {
+                    self.refused.insert(number, Instant::now());
+                    events.push(ServiceEvent::Refused { run, reason: error.to_string() });
+                }
             }
         }
     }
@@ -126,4 +151,9 @@ impl RunQueue {
         });
         Ok(())
     }
+}
+
+/// Whether a task waits for the run that it has triggered, and resumes it with its own.
+fn is_resumed_by_its_task(run: &RunSummary) -> bool {
+    run.info.triggered_by.as_ref().is_some_and(|by| by.waits)
 }

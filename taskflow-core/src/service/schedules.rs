@@ -9,13 +9,12 @@ use crate::base::{Timestamp, catch};
 use crate::dag::{DagDef, ParamError, Params};
 use crate::engine::RunRequest;
 use crate::journal::{Journal, NewStep, Note, QueuedRun, StepOutcome, StoredSchedule};
-use crate::ops::{self, OpsError};
+use crate::ops::{self, OpsError, active_runs, failures, unsuccessful};
 use crate::run::{RunInfo, RunState, RunType};
 use crate::schedule::{
-    Decision, FailedRun, Note as ScheduleNote, Schedule, ScheduleState, Situation, Slot, SlotFate, SlotRecord, Step,
-    step,
+    Decision, Note as ScheduleNote, Schedule, ScheduleState, Situation, Slot, SlotFate, SlotRecord, Step, step,
 };
-use crate::store::{RunFilter, RunOrder};
+use crate::store::RunFilter;
 
 /// The schedules of the DAGs that a service serves.
 #[derive(Debug)]
@@ -259,48 +258,6 @@ fn run_of(dag: &'static DagDef, slot: Slot, now: Timestamp) -> Result<QueuedRun,
     catch(AssertUnwindSafe(run)).unwrap_or_else(|crash| Err(format!("a default of a parameter panicked: {crash}")))
 }
 
-/// How many runs of each schedule are queued or running.
-async fn active_runs(journal: &Journal) -> Result<HashMap<String, u32>, OpsError> {
-    let filter = RunFilter {
-        states: vec![RunState::Queued, RunState::Running],
-        run_types: vec![RunType::Scheduled],
-        ..RunFilter::default()
-    };
-    let mut active = HashMap::new();
-    for run in journal.runs(&filter).await? {
-        *active.entry(run.info.dag_id).or_default() += 1;
-    }
-    Ok(active)
-}
-
-/// The last run of the schedule, if it did not succeed.
-async fn unsuccessful(journal: &Journal, dag: &str) -> Result<Option<String>, OpsError> {
-    let filter = RunFilter {
-        dag: Some(dag.to_owned()),
-        run_types: vec![RunType::Scheduled],
-        order: RunOrder::LogicalDate,
-        limit: Some(1),
-        ..RunFilter::default()
-    };
-    let last = journal.runs(&filter).await?.into_iter().next();
-    Ok(last.filter(|run| run.state != RunState::Success).map(|run| run.info.run_id))
-}
-
-/// The runs of the schedule that have failed since the last one that succeeded, at most `limit`. A
-/// run that was cancelled, or has not ended, is neither.
-async fn failures(journal: &Journal, dag: &str, limit: u32) -> Result<Vec<FailedRun>, OpsError> {
-    let filter = RunFilter {
-        dag: Some(dag.to_owned()),
-        states: vec![RunState::Success, RunState::Failed],
-        run_types: vec![RunType::Scheduled],
-        order: RunOrder::LogicalDate,
-        limit: Some(limit),
-        ..RunFilter::default()
-    };
-    let failed = journal.runs(&filter).await?.into_iter().take_while(|run| run.state == RunState::Failed);
-    Ok(failed.map(|run| FailedRun { slot: run.info.logical_date, run_id: run.info.run_id }).collect())
-}
-
 /// Carries out decisions that are stored, and reports them.
 async fn report(
     journal: &Journal,
@@ -322,8 +279,14 @@ async fn report(
                 };
                 let note = Note::by_user("the next slot is due, and overlap = \"cancel\"");
                 for run in journal.runs(&filter).await? {
-                    // It may have ended meanwhile.
-                    let _ = ops::cancel(journal, &run.info.run_id, &note, None).await;
+                    match ops::cancel(journal, &run.info.run_id, &note, None).await {
+                        // It may have ended meanwhile.
+                        Ok(_) | Err(OpsError::Ended { .. }) => {}
+                        Err(error) => {
+                            let (run, error) = (run.number, error.to_string());
+                            events.push(ServiceEvent::NotCancelled { dag, run, error });
+                        }
+                    }
                 }
             }
         }

@@ -8,6 +8,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use super::lock::ServeLock;
 use super::queue::{Ended, RunQueue};
 use super::schedules::Schedules;
+use super::trouble::Trouble;
 use crate::base::Timestamp;
 use crate::dag::DagDef;
 use crate::engine::Engine;
@@ -87,9 +88,24 @@ pub enum ServiceEvent {
         /// The DAGs with later entries.
         dags: Vec<&'static str>,
     },
-    /// The store could not be read or written. The service goes on and tries again.
+    /// The store could not be read or written. The service tries again every second, and reports
+    /// the same error again after a minute.
     Trouble {
         /// What happened.
+        error: String,
+    },
+    /// The store can be read and written again.
+    Recovered {
+        /// How long it was in trouble.
+        after: Duration,
+    },
+    /// A run could not be cancelled to make room for the next slot.
+    NotCancelled {
+        /// The DAG.
+        dag: &'static str,
+        /// The number of the run.
+        run: i64,
+        /// Why.
         error: String,
     },
 }
@@ -104,6 +120,9 @@ pub struct Service {
     ended: UnboundedReceiver<Ended>,
     events: Vec<ServiceEvent>,
     served: usize,
+    /// Whether the runs that were interrupted before it started are resumed.
+    has_resumed: bool,
+    trouble: Trouble,
     _lock: ServeLock,
 }
 
@@ -126,7 +145,8 @@ impl Service {
         let served = dags.len();
         let (queue, ended) = RunQueue::new(engine.clone(), options.grace, options.durability, dags);
         let (journal, engine) = (journal.clone(), engine.clone());
-        Ok(Service { journal, engine, schedules, queue, ended, events, served, _lock: lock })
+        let (has_resumed, trouble) = (false, Trouble::default());
+        Ok(Service { journal, engine, schedules, queue, ended, events, served, has_resumed, trouble, _lock: lock })
     }
 
     /// Serves until `stop` returns the reason to stop, then drains. `report` gets each event in
@@ -137,13 +157,9 @@ impl Service {
     pub async fn run(mut self, stop: impl Future<Output = String>, mut report: impl FnMut(ServiceEvent)) {
         let mut stop = std::pin::pin!(stop);
         self.events.push(ServiceEvent::Ready { dags: self.served, schedules: self.schedules.len() });
-        if let Err(error) = self.queue.resume(&self.journal, &mut self.events).await {
-            self.events.push(ServiceEvent::Trouble { error: error.to_string() });
-        }
         let reason = loop {
-            if let Err(error) = self.turn().await {
-                self.events.push(ServiceEvent::Trouble { error: error.to_string() });
-            }
+            let turn = self.turn().await;
+            self.events.extend(self.trouble.news(turn));
             self.events.drain(..).for_each(&mut report);
             let pause = self.pause();
             tokio::select! {
@@ -164,6 +180,10 @@ impl Service {
     }
 
     async fn turn(&mut self) -> Result<(), OpsError> {
+        if !self.has_resumed {
+            self.queue.resume(&self.journal, &mut self.events).await?;
+            self.has_resumed = true;
+        }
         self.schedules.turn(&self.journal, &mut self.events).await?;
         self.queue.turn(&self.journal, &mut self.events).await
     }
@@ -171,15 +191,18 @@ impl Service {
     fn ended(&mut self, ended: Option<Ended>) {
         // The queue holds a sender, so there is always one.
         let Some(Ended { number, dag_id, state, took }) = ended else { return };
-        self.queue.ended(number);
+        self.queue.ended(number, state);
         self.schedules.run_ended(&dag_id);
         self.events.push(ServiceEvent::Ended { number, dag_id, state, took });
     }
 
     /// How long to sleep if nothing happens.
     fn pause(&self) -> Duration {
+        if self.trouble.is_present() {
+            return POLL;
+        }
         let until_due = self.schedules.wake().map_or(POLL, |wake| wake.since(Timestamp::now()));
-        // A step that was a conflict, or a store that is in trouble, is not tried without a pause.
+        // A step that was a conflict is not tried without a pause.
         until_due.clamp(Duration::from_millis(1), POLL)
     }
 }

@@ -84,6 +84,13 @@ pub(crate) trait RunStore: Send + Sync {
     /// the new owner.
     fn claim<'a>(&'a self, run: i64, owner: &'a str) -> StoreFuture<'a, Claim>;
 
+    /// Whether the owner of a run died while it owned the run. An owner that is asked to leave
+    /// releases its run, as a drained process does. `false` if nobody owned it.
+    fn owner_died<'a>(&'a self, run_id: &'a str) -> StoreFuture<'a, bool> {
+        let _ = run_id;
+        store_future(std::future::ready(Ok(false)))
+    }
+
     /// Asks whether a run of this process may start, and admits it if fewer runs of its DAG are
     /// active than the request allows. Counting and admitting are one transaction. Until it is
     /// admitted the run waits, and its [`RunRow`] says so; see
@@ -235,6 +242,11 @@ pub(crate) trait Maintenance: Send + Sync {
     /// Returns the space of deleted rows to the file system. Returns the size of the store before
     /// and after, in bytes.
     fn vacuum(&self) -> StoreFuture<'_, (u64, u64)>;
+
+    /// Looks for damage without reading everything. Each finding is a sentence.
+    fn quick_check(&self) -> StoreFuture<'_, Vec<String>> {
+        store_future(std::future::ready(Ok(Vec::new())))
+    }
 
     /// Looks for damage. Each finding is a sentence that names the place.
     fn check(&self) -> StoreFuture<'_, Vec<String>>;

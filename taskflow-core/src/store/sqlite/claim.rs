@@ -88,6 +88,12 @@ async fn holder(store: &SqliteStore, name: &str) -> Option<String> {
     blocking(move || locks.holder(&name)).await.ok().flatten()
 }
 
+/// Whether the owner of a run died: it has left its file without a lock.
+pub(super) async fn owner_died(store: &SqliteStore, run_id: &str) -> Result<bool, StoreError> {
+    let (locks, name) = (store.locks.clone(), run_id.to_owned());
+    Ok(blocking(move || locks.is_left_behind(&name)).await.unwrap_or(false))
+}
+
 /// Adds to the rows whether somebody owns their runs.
 pub(super) async fn with_liveness(store: &SqliteStore, mut rows: Vec<RunRow>) -> Result<Vec<RunRow>, StoreError> {
     let mut unknown = Vec::new();

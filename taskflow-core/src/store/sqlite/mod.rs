@@ -224,6 +224,10 @@ impl RunStore for SqliteStore {
         store_future(claim::claim(self, run, owner))
     }
 
+    fn owner_died<'a>(&'a self, run_id: &'a str) -> StoreFuture<'a, bool> {
+        store_future(claim::owner_died(self, run_id))
+    }
+
     fn admit<'a>(&'a self, request: &'a AdmissionRequest) -> StoreFuture<'a, Admission> {
         store_future(admit::admit(self, request))
     }
@@ -356,6 +360,10 @@ impl Maintenance for SqliteStore {
 
     fn vacuum(&self) -> StoreFuture<'_, (u64, u64)> {
         store_future(upkeep::vacuum(self))
+    }
+
+    fn quick_check(&self) -> StoreFuture<'_, Vec<String>> {
+        store_future(upkeep::quick_check(self))
     }
 
     fn check(&self) -> StoreFuture<'_, Vec<String>> {

@@ -2,7 +2,8 @@
 //!
 //! Next to the database lies the directory `live`. The owner of a run holds a lock on a file in it,
 //! named after the run. The operating system releases the lock when the process dies, however it
-//! dies. So a run that has not ended and whose file is not locked lost its owner.
+//! dies. So a run that has not ended and whose file is not locked lost its owner. An owner that
+//! releases a run removes its file, so a file without a lock means that the owner died.
 //!
 //! A process can lock a file twice, so it also keeps a set of the runs that it owns.
 
@@ -49,8 +50,8 @@ impl RunLocks {
         let (held, name) = (Arc::clone(&self.ours), name.to_owned());
         Some(RunGuard::new(move || {
             let Some(Some(Locked { path, file })) = lock(&held).remove(&name) else { return };
-            // Before the lock goes: whoever locks the file afterwards has made a new one. A file
-            // that stays without a lock means nothing.
+            // Before the lock goes: whoever locks the file afterwards has made a new one. If the
+            // file stays, the owner counts as dead, which is nearly the same.
             let _ = std::fs::remove_file(path);
             drop(file);
         }))
@@ -88,9 +89,13 @@ impl RunLocks {
         Ok(false)
     }
 
+    /// Whether the process that held the name has died and left its file behind. Blocks.
+    pub(super) fn is_left_behind(&self, name: &str) -> bool {
+        self.dir.join(safe_name(name)).exists() && self.holder(name).is_none()
+    }
+
     /// Removes the file of a name that nobody holds and nobody will hold again. Blocks.
     pub(super) fn forget(&self, name: &str) {
-        // A file without a lock means nothing.
         let _ = std::fs::remove_file(self.dir.join(safe_name(name)));
     }
 
@@ -158,7 +163,11 @@ mod tests {
         assert!(!ours.lock("run").unwrap());
         drop(refused);
         assert_eq!(ours.holder("run"), Some(worker()));
+        assert!(!ours.is_left_behind("run"));
         drop(guard);
         assert_eq!(ours.holder("run"), None);
+        assert!(!ours.is_left_behind("run"), "it was released");
+        std::fs::write(dir.path().join(safe_name("run")), "host:1").unwrap();
+        assert!(ours.is_left_behind("run"), "the lock is gone with its process");
     }
 }

@@ -99,6 +99,15 @@ const QUESTIONS: &[&str] = &[
      FROM requests WHERE NOT EXISTS (SELECT 1 FROM runs WHERE number = run)",
 ];
 
+/// Looks for damage of the file, without comparing indexes and contents.
+pub(super) async fn quick_check(store: &SqliteStore) -> Result<Vec<String>, StoreError> {
+    let mut guard = store.reader.acquire().await?;
+    let pages = sqlx::query("PRAGMA quick_check(10)").fetch_all(guard.connection()).await;
+    let found = sentences(store, pages)?;
+    guard.release();
+    Ok(found.into_iter().filter(|finding| finding != "ok").collect())
+}
+
 pub(super) async fn check(store: &SqliteStore) -> Result<Vec<String>, StoreError> {
     let mut findings = Vec::new();
     let mut guard = store.reader.acquire().await?;

@@ -1,0 +1,479 @@
+//! Checks what keeps a home from working when nobody watches.
+
+use std::fmt;
+use std::panic::AssertUnwindSafe;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::served::ServingProcess;
+use crate::base::{Timestamp, units};
+use crate::schedule::Pause;
+
+/// The outcome of [`doctor`].
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Diagnosis {
+    /// The directory of the home.
+    pub home: PathBuf,
+    /// Whether a finding is a problem.
+    pub needs_attention: bool,
+    /// The findings, in the order of the checks.
+    pub findings: Vec<Finding>,
+}
+
+/// A finding.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Finding {
+    /// Whether somebody has to act.
+    pub severity: Severity,
+    /// The finding in words.
+    pub message: String,
+    /// What to do, if there is something.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_step: Option<String>,
+    /// The finding as data.
+    #[serde(flatten)]
+    pub kind: FindingKind,
+}
+
+/// Whether somebody has to act.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Severity {
+    /// As it should be.
+    Ok,
+    /// Worth knowing.
+    Notice,
+    /// Somebody has to act.
+    Problem,
+}
+
+/// What was found.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "finding", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum FindingKind {
+    /// The home holds no runs yet.
+    NoHome,
+    /// The store cannot be opened or read.
+    StoreUnusable {
+        /// Why.
+        error: String,
+    },
+    /// The file of the store is damaged.
+    StoreDamaged {
+        /// What is wrong, at most ten sentences.
+        damage: Vec<String>,
+    },
+    /// The store opens, and its file shows no damage.
+    StoreSound,
+    /// The space that is left in the file system of the home.
+    DiskSpace {
+        /// In bytes.
+        free: u64,
+    },
+    /// A service is up.
+    Service(ServingProcess),
+    /// No service is up.
+    NoService {
+        /// How many DAGs of the program have a schedule.
+        schedules: usize,
+        /// How many runs wait for a service.
+        queued: usize,
+    },
+    /// The clock is behind the last entry of the store.
+    ClockBehind {
+        /// By how much.
+        by: Duration,
+    },
+    /// The clock is not behind the last entry of the store.
+    ClockRight,
+    /// The graph of a DAG has mistakes.
+    Broken {
+        /// The DAG.
+        dag: String,
+        /// The mistakes.
+        errors: Vec<String>,
+    },
+    /// The schedule of a DAG cannot be served.
+    Unserved {
+        /// The DAG.
+        dag: String,
+        /// Why.
+        reason: String,
+    },
+    /// A default of a parameter fails for the next slot.
+    NoDefaults {
+        /// The DAG.
+        dag: String,
+        /// The slot.
+        slot: Timestamp,
+        /// Why.
+        reason: String,
+    },
+    /// A DAG is paused.
+    Paused {
+        /// The DAG.
+        dag: String,
+        /// Who paused it.
+        pause: Pause,
+    },
+    /// A slot waits until runs of its DAG have ended.
+    WaitsForRoom {
+        /// The DAG.
+        dag: String,
+        /// How many runs are active.
+        active: u32,
+    },
+    /// A slot waits until the run before it has succeeded.
+    WaitsForPrevious {
+        /// The DAG.
+        dag: String,
+        /// The id of the run.
+        run: String,
+    },
+    /// A run is interrupted, and no process continues it.
+    Interrupted {
+        /// The DAG.
+        dag: String,
+        /// The number of the run.
+        run: i64,
+        /// Whether the service that is up resumes it.
+        is_resumed: bool,
+    },
+}
+
+/// Less space than this is a problem.
+const LEAST_SPACE: u64 = 256 << 20;
+
+impl FindingKind {
+    /// Whether somebody has to act.
+    pub fn severity(&self) -> Severity {
+        match self {
+            FindingKind::StoreSound | FindingKind::Service(_) | FindingKind::ClockRight => Severity::Ok,
+            FindingKind::DiskSpace { free } if *free >= LEAST_SPACE => Severity::Ok,
+            FindingKind::NoService { schedules: 0, queued: 0 } => Severity::Ok,
+            FindingKind::NoHome
+            | FindingKind::WaitsForRoom { .. }
+            | FindingKind::Interrupted { is_resumed: true, .. } => Severity::Notice,
+            // A person who pauses a DAG knows it. The others are reports of trouble.
+            FindingKind::Paused { pause, .. } if !pause.is_report() => Severity::Notice,
+            _ => Severity::Problem,
+        }
+    }
+
+    /// What to do, if there is something.
+    pub fn next_step(&self) -> Option<String> {
+        Some(match self {
+            FindingKind::StoreUnusable { .. } => "`db check` names the damage, if there is any".to_owned(),
+            FindingKind::StoreDamaged { .. } => "`db check` lists all damage; restore a backup".to_owned(),
+            FindingKind::DiskSpace { free } if *free < LEAST_SPACE => {
+                "`db prune` deletes old runs, and `db vacuum` returns their space".to_owned()
+            }
+            FindingKind::NoService { schedules, queued } if schedules + queued > 0 => {
+                "start `serve`, under a supervisor that starts it again".to_owned()
+            }
+            FindingKind::ClockBehind { .. } => {
+                "set the clock; if it was wrong before, `reset-schedule --all`".to_owned()
+            }
+            FindingKind::Broken { dag, .. } => format!("mend the function `{dag}`; `show {dag}` draws its graph"),
+            FindingKind::Unserved { dag, .. } => format!("mend the schedule of `{dag}`; `next {dag}` tries it"),
+            FindingKind::NoDefaults { dag, .. } => format!("give the parameter of `{dag}` a default for every slot"),
+            FindingKind::Paused { dag, .. } => format!("`unpause {dag}`"),
+            FindingKind::WaitsForRoom { dag, .. } => format!("`runs --dag {dag} --state running` lists them"),
+            FindingKind::WaitsForPrevious { run, .. } => format!("`status {run}`; `clear` or `mark` its failed tasks"),
+            FindingKind::Interrupted { run, is_resumed: false, .. } => format!("`resume {run}`, or `cancel {run}`"),
+            _ => return None,
+        })
+    }
+}
+
+impl fmt::Display for FindingKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            FindingKind::NoHome => f.write_str("the home holds no runs yet"),
+            FindingKind::StoreUnusable { error } => f.write_str(error),
+            FindingKind::StoreDamaged { damage } => write!(f, "the store is damaged: {}", damage.join("; ")),
+            FindingKind::StoreSound => f.write_str("the store opens, and its file shows no damage"),
+            FindingKind::DiskSpace { free } => {
+                write!(f, "{} are free in the file system of the home", units::bytes(*free))
+            }
+            FindingKind::Service(ServingProcess { worker, since: Some(since) }) => {
+                write!(f, "{worker} serves the home since {since}")
+            }
+            FindingKind::Service(ServingProcess { worker, since: None }) => write!(f, "{worker} serves the home"),
+            FindingKind::NoService { schedules: 0, queued: 0 } => {
+                f.write_str("no service is running, and none is needed")
+            }
+            FindingKind::NoService { schedules, queued: 0 } => {
+                write!(f, "no service is running, and {} scheduled", dags(*schedules))
+            }
+            FindingKind::NoService { schedules, queued } => {
+                let runs = if *queued == 1 { "1 run is".to_owned() } else { format!("{queued} runs are") };
+                write!(f, "no service is running, {} scheduled, and {runs} queued", dags(*schedules))
+            }
+            FindingKind::ClockBehind { by } => {
+                write!(
+                    f,
+                    "the clock shows {} and is {} days behind the schedules",
+                    Timestamp::now(),
+                    by.as_secs() / 86_400
+                )
+            }
+            FindingKind::ClockRight => f.write_str("the clock is not behind the store"),
+            FindingKind::Broken { dag, errors } => {
+                write!(f, "the graph of `{dag}` has mistakes: {}", errors.join("; "))
+            }
+            FindingKind::Unserved { dag, reason } => write!(f, "the schedule of `{dag}` cannot be served: {reason}"),
+            FindingKind::NoDefaults { dag, slot, reason } => {
+                write!(f, "the next slot of `{dag}`, {slot}, will fail: {reason}")
+            }
+            FindingKind::Paused { dag, pause } => {
+                write!(f, "`{dag}` is paused by {} since {}", pause.by, pause.since)?;
+                pause.until.map_or(Ok(()), |until| write!(f, ", until {until}"))?;
+                if pause.reason.is_empty() { Ok(()) } else { write!(f, ": {}", pause.reason) }
+            }
+            FindingKind::WaitsForRoom { dag, active: 1 } => write!(f, "a slot of `{dag}` waits for the end of its run"),
+            FindingKind::WaitsForRoom { dag, active } => {
+                write!(f, "a slot of `{dag}` waits for the end of one of its {active} runs")
+            }
+            FindingKind::WaitsForPrevious { dag, run } => {
+                write!(f, "the schedule of `{dag}` waits, because the run {run} has not succeeded")
+            }
+            FindingKind::Interrupted { dag, run, is_resumed: true } => {
+                write!(f, "run {run} of `{dag}` has lost its process; the service resumes it")
+            }
+            FindingKind::Interrupted { dag, run, is_resumed: false } => {
+                write!(f, "run {run} of `{dag}` is interrupted, and no process continues it")
+            }
+        }
+    }
+}
+
+/// `3 DAGs are`
+fn dags(count: usize) -> String {
+    if count == 1 { "1 DAG is".to_owned() } else { format!("{count} DAGs are") }
+}
+
+impl From<FindingKind> for Finding {
+    fn from(kind: FindingKind) -> Self {
+        let (severity, message, next_step) = (kind.severity(), kind.to_string(), kind.next_step());
+        Finding { severity, message, next_step, kind }
+    }
+}
+
+#[cfg(feature = "sqlite")]
+pub use examination::doctor;
+
+#[cfg(feature = "sqlite")]
+mod examination {
+    use super::{AssertUnwindSafe, Diagnosis, Finding, FindingKind, Severity, Timestamp};
+    use crate::base::{catch, install_hook};
+    use crate::dag::{BuildError, DagDef, ParamError, Params};
+    use crate::journal::{Journal, StoredSchedule};
+    use crate::ops::schedules::{asking, next_slots};
+    use crate::ops::{Home, OpsError, active_runs, failures, serving_process, unsuccessful};
+    use crate::run::{RunInfo, RunState};
+    use crate::schedule::{Situation, Waits, step};
+    use crate::store::{RunFilter, SyncMode};
+
+    /// Checks the store, the service, the clock and the disk of a home, and the schedules of these
+    /// DAGs. Each finding has the next step. Changes nothing.
+    ///
+    /// What cannot be checked is a finding, so this does not fail.
+    pub async fn doctor(home: &Home, dags: &[&'static DagDef]) -> Diagnosis {
+        install_hook();
+        let mut findings = Findings(Vec::new());
+        let journal = findings.store(home).await;
+        if let Some(free) = free_space(home.path()) {
+            findings.add(FindingKind::DiskSpace { free });
+        }
+        let read = findings.read(home, journal.as_ref(), dags).await;
+        if let Err(error) = read {
+            findings.add(FindingKind::StoreUnusable { error: error.to_string() });
+        }
+        let findings: Vec<Finding> = findings.0;
+        let needs_attention = findings.iter().any(|finding| finding.severity == Severity::Problem);
+        Diagnosis { home: home.path().to_path_buf(), needs_attention, findings }
+    }
+
+    struct Findings(Vec<Finding>);
+
+    impl Findings {
+        fn add(&mut self, kind: FindingKind) {
+            self.0.push(kind.into());
+        }
+
+        /// Opens the store, if there is one.
+        async fn store(&mut self, home: &Home) -> Option<Journal> {
+            let unusable = |error: &dyn ToString| FindingKind::StoreUnusable { error: error.to_string() };
+            let journal = match home.find(SyncMode::Full).await {
+                Ok(Some(journal)) => journal,
+                Ok(None) => {
+                    self.add(FindingKind::NoHome);
+                    return None;
+                }
+                Err(error) => {
+                    self.add(unusable(&error));
+                    return None;
+                }
+            };
+            match journal.quick_check().await {
+                Ok(damage) if damage.is_empty() => self.add(FindingKind::StoreSound),
+                Ok(damage) => self.add(FindingKind::StoreDamaged { damage }),
+                Err(error) => self.add(unusable(&error)),
+            }
+            Some(journal)
+        }
+
+        async fn read(
+            &mut self,
+            home: &Home,
+            journal: Option<&Journal>,
+            dags: &[&'static DagDef],
+        ) -> Result<(), OpsError> {
+            let now = Timestamp::now();
+            let service = serving_process(home.path()).ok().flatten();
+            let is_served = service.is_some();
+            match service {
+                Some(service) => self.add(FindingKind::Service(service)),
+                None => {
+                    let schedules = dags.iter().filter(|dag| dag.options.schedule.is_some()).count();
+                    let queued = queued(journal).await?;
+                    self.add(FindingKind::NoService { schedules, queued });
+                }
+            }
+            if let Some(journal) = journal {
+                let stored = journal.schedules().await?;
+                let ours = dags.iter().filter_map(|dag| stored.get(dag.id));
+                let behind = ours.filter_map(|stored| stored.state.clock_is_behind(now)).max();
+                self.add(behind.map_or(FindingKind::ClockRight, |by| FindingKind::ClockBehind { by }));
+            }
+            for dag in dags {
+                self.dag(journal, dag, now).await?;
+            }
+            match journal {
+                Some(journal) => self.interrupted(journal, dags, is_served).await,
+                None => Ok(()),
+            }
+        }
+
+        async fn dag(
+            &mut self,
+            journal: Option<&Journal>,
+            dag: &'static DagDef,
+            now: Timestamp,
+        ) -> Result<(), OpsError> {
+            if let Err(errors) = dag.plan() {
+                let errors = errors.errors().iter().map(BuildError::to_string).collect();
+                self.add(FindingKind::Broken { dag: dag.id.to_owned(), errors });
+                return Ok(());
+            }
+            if dag.options.schedule.is_none() {
+                return Ok(());
+            }
+            let next = match next_slots(journal, dag, now, 1).await {
+                Ok(next) => next,
+                Err(OpsError::Schedule(error)) => {
+                    self.add(FindingKind::Unserved { dag: dag.id.to_owned(), reason: error.to_string() });
+                    return Ok(());
+                }
+                Err(error) => return Err(error),
+            };
+            if let Some(pause) = next.pause {
+                self.add(FindingKind::Paused { dag: dag.id.to_owned(), pause });
+            }
+            if let Some(slot) = next.slots.first()
+                && let Err(reason) = defaults(dag, RunInfo::scheduled(dag.id, slot.at, slot.interval))
+            {
+                self.add(FindingKind::NoDefaults { dag: dag.id.to_owned(), slot: slot.at, reason });
+            }
+            match journal {
+                Some(journal) => self.waiting(journal, dag, now).await,
+                None => Ok(()),
+            }
+        }
+
+        /// Why the slots of a DAG wait, by the same step that the service makes.
+        async fn waiting(&mut self, journal: &Journal, dag: &DagDef, now: Timestamp) -> Result<(), OpsError> {
+            let stored = journal.schedule(dag.id).await?;
+            let Some(StoredSchedule { state, .. }) = stored.filter(|stored| !stored.state.pending.is_empty()) else {
+                return Ok(());
+            };
+            let Some(schedule) = dag.options.schedule(dag.id)? else { return Ok(()) };
+            let active = active_runs(journal).await?.get(dag.id).copied().unwrap_or(0);
+            let unsuccessful = match schedule.after_previous {
+                true => unsuccessful(journal, dag.id).await?,
+                false => None,
+            };
+            let failures = match schedule.pause_after_failures {
+                Some(limit) => failures(journal, dag.id, limit).await?,
+                None => Vec::new(),
+            };
+            let situation = Situation { now, active, unsuccessful, failures };
+            match asking(|| step(&schedule, Some(&state), &situation))?.waits {
+                Some(Waits::ForRoom { active }) => {
+                    self.add(FindingKind::WaitsForRoom { dag: dag.id.to_owned(), active });
+                }
+                Some(Waits::ForPrevious { run }) => {
+                    self.add(FindingKind::WaitsForPrevious { dag: dag.id.to_owned(), run });
+                }
+                Some(Waits::Paused) | None => {}
+            }
+            Ok(())
+        }
+
+        async fn interrupted(
+            &mut self,
+            journal: &Journal,
+            dags: &[&'static DagDef],
+            is_served: bool,
+        ) -> Result<(), OpsError> {
+            let filter = RunFilter { states: vec![RunState::Interrupted], ..RunFilter::default() };
+            for run in journal.runs(&filter).await? {
+                let is_ours = dags.iter().any(|dag| dag.id == run.info.dag_id);
+                let is_resumed = is_served && is_ours && journal.owner_died(&run.info.run_id).await?;
+                self.add(FindingKind::Interrupted { dag: run.info.dag_id, run: run.number, is_resumed });
+            }
+            Ok(())
+        }
+    }
+
+    async fn queued(journal: Option<&Journal>) -> Result<usize, OpsError> {
+        let Some(journal) = journal else { return Ok(0) };
+        let filter = RunFilter { states: vec![RunState::Queued], ..RunFilter::default() };
+        Ok(journal.runs(&filter).await?.into_iter().filter(|run| !run.is_owned).count())
+    }
+
+    /// Evaluates the defaults of the parameters, as the service does for a slot.
+    fn defaults(dag: &'static DagDef, run: RunInfo) -> Result<(), String> {
+        let evaluate = || {
+            let run = dag.options.complete(run);
+            let errors = match Params::from_text(&(dag.params)(), &run, |_| None) {
+                Ok(_) => return Ok(()),
+                Err(errors) => errors,
+            };
+            Err(errors.iter().map(ParamError::to_string).collect::<Vec<_>>().join("; "))
+        };
+        catch(AssertUnwindSafe(evaluate)).unwrap_or_else(|crash| Err(format!("a default of a parameter {crash}")))
+    }
+
+    /// The bytes that are left for this account in the file system of a directory, or of the first
+    /// directory above it that exists.
+    #[cfg(unix)]
+    fn free_space(path: &std::path::Path) -> Option<u64> {
+        let path = std::path::absolute(path).ok()?;
+        let existing = path.ancestors().find(|path| path.exists())?;
+        let found = rustix::fs::statvfs(existing).ok()?;
+        Some(found.f_bavail.saturating_mul(found.f_frsize))
+    }
+
+    #[cfg(not(unix))]
+    fn free_space(_path: &std::path::Path) -> Option<u64> {
+        None
+    }
+}

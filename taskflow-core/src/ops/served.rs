@@ -1,0 +1,48 @@
+//! Which process serves a home.
+
+use std::fs::TryLockError;
+use std::io::{self, Read as _};
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::base::{Timestamp, private};
+
+/// The file that the service of a home locks. It holds the name of the process.
+pub(crate) const SERVE_LOCK: &str = "serve.lock";
+
+/// The process that serves a home.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct ServingProcess {
+    /// `host:process`.
+    pub worker: String,
+    /// Since when.
+    pub since: Option<Timestamp>,
+}
+
+/// The process that serves a home, if one does.
+///
+/// # Errors
+///
+/// When the lock file cannot be read.
+pub fn serving_process(home: &Path) -> io::Result<Option<ServingProcess>> {
+    let mut file = match private::options().read(true).open(home.join(SERVE_LOCK)) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    // A service that starts in this moment tries again.
+    match file.try_lock_shared() {
+        Ok(()) => return Ok(None),
+        Err(TryLockError::WouldBlock) => {}
+        Err(TryLockError::Error(error)) => return Err(error),
+    }
+    let mut worker = String::new();
+    file.read_to_string(&mut worker)?;
+    let since = file.metadata()?.modified().ok();
+    let since = since.and_then(|since| since.duration_since(std::time::UNIX_EPOCH).ok());
+    let worker = worker.trim();
+    let worker = if worker.is_empty() { "another process" } else { worker }.to_owned();
+    Ok(Some(ServingProcess { worker, since: since.map(|since| Timestamp::EPOCH + since) }))
+}

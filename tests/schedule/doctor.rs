@@ -1,0 +1,82 @@
+//! The verb `doctor`.
+
+use std::process::Stdio;
+
+use serde_json::Value;
+use taskflow_tests::binaries::{ProgramOutput, program_with_signals};
+use taskflow_tests::common::eventually;
+
+use crate::serve::{Home, Service};
+
+fn examine(home: &Home) -> (ProgramOutput, Vec<Value>) {
+    let output = home.call(&["doctor", "--output", "json"]);
+    let findings = output.json()["findings"].as_array().expect("a list").clone();
+    assert_eq!(output.json()["needs_attention"], output.code == Some(1));
+    (output, findings)
+}
+
+/// The findings of this kind.
+fn of<'a>(findings: &'a [Value], kind: &str) -> Vec<&'a Value> {
+    findings.iter().filter(|finding| finding["finding"] == kind).collect()
+}
+
+#[test]
+fn a_home_without_a_service_needs_attention() {
+    let home = Home::new();
+    let (output, findings) = examine(&home);
+    assert_eq!(output.code, Some(1));
+    assert!(of(&findings, "no_home").len() == 1 && of(&findings, "disk_space").len() == 1, "{findings:?}");
+    let none = of(&findings, "no_service")[0];
+    assert_eq!((&none["severity"], &none["queued"]), (&"problem".into(), &0.into()));
+    assert!(none["next_step"].as_str().is_some_and(|next| next.contains("start `serve`")));
+    // A default that panics for the next slot is known before the night.
+    let failing = of(&findings, "no_defaults").into_iter().find(|finding| finding["dag"] == "failing");
+    assert!(failing.expect("a finding")["reason"].as_str().is_some_and(|reason| reason.contains("no value for 20")));
+    assert_eq!(home.call(&["trigger", "manual", "--name", "ada"]).code, Some(0));
+    let text = home.call(&["doctor"]);
+    assert_eq!(text.code, Some(1));
+    assert!(text.stdout.contains("scheduled, and 1 run is queued"), "{}", text.stdout);
+    assert!(text.stdout.contains("ok       the store opens, and its file shows no damage"), "{}", text.stdout);
+}
+
+#[test]
+fn each_problem_of_a_schedule_is_a_finding_with_the_next_step() {
+    let home = Home::new();
+    std::fs::write(home.hold(), "").expect("temporary files can be written");
+    let service = home.serve("seconds,guarded,manual");
+    assert_eq!(home.call(&["pause", "morning", "--by", "mina", "--reason", "migration"]).code, Some(0));
+    eventually("slots wait for room", || !of(&examine(&home).1, "waits_for_room").is_empty());
+    let (_, findings) = examine(&home);
+    let serving = of(&findings, "service")[0];
+    assert!(serving["worker"].as_str().is_some_and(|worker| worker.ends_with(&format!(":{}", service.0.id()))));
+    assert!(serving["since"].is_string());
+    let paused = of(&findings, "paused");
+    let morning = paused.iter().find(|finding| finding["dag"] == "morning").expect("it is paused");
+    assert_eq!((&morning["severity"], &morning["next_step"]), (&"notice".into(), &"`unpause morning`".into()));
+    assert_eq!(of(&findings, "clock_right").len(), 1);
+    // The service pauses it, which is a report of trouble.
+    std::fs::remove_file(home.hold()).expect("it is there");
+    let guarded = || {
+        let findings = examine(&home).1;
+        of(&findings, "paused").into_iter().find(|finding| finding["dag"] == "guarded").cloned()
+    };
+    eventually("it is paused", || guarded().is_some());
+    assert_eq!(guarded().expect("it is paused")["severity"], "problem");
+    assert_eq!(service.stop(), Some(0));
+}
+
+#[test]
+fn an_interrupted_run_is_a_problem_unless_a_service_resumes_it() {
+    let home = Home::new();
+    std::fs::write(home.hold(), "").expect("temporary files can be written");
+    let mut program = program_with_signals("serves");
+    program.args(["run", "manual", "--name", "ada", "-q"]).env("TASKFLOW_HOME", home.path());
+    let program = program.env("SERVES_HOLD", home.hold()).stdout(Stdio::null()).stderr(Stdio::null());
+    let run = Service(program.spawn().expect("a built program starts"));
+    eventually("it runs", || home.count("manual", "running") == 1);
+    run.kill();
+    let (_, findings) = examine(&home);
+    let interrupted = of(&findings, "interrupted")[0];
+    assert_eq!((&interrupted["severity"], &interrupted["run"]), (&"problem".into(), &1.into()));
+    assert_eq!(interrupted["next_step"], "`resume 1`, or `cancel 1`");
+}

@@ -1,0 +1,175 @@
+//! What a service survives: processes that die, stores in trouble, locks that vanish, machines that
+//! sleep.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::Stdio;
+#[cfg(feature = "failpoints")]
+use std::time::Duration;
+
+use rustix::process::Signal;
+use taskflow::Timestamp;
+use taskflow_tests::binaries::program_with_signals;
+use taskflow_tests::common::eventually;
+
+use crate::serve::{Home, Service, time};
+
+/// `run manual` in a process of its own, held until the file `hold` is gone.
+fn run_by_hand(home: &Home) -> Service {
+    let mut program = program_with_signals("serves");
+    program.args(["run", "manual", "--name", "ada", "-q"]).env("TASKFLOW_HOME", home.path());
+    program.env("SERVES_HOLD", home.hold()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    Service(program.spawn().expect("a built program starts"))
+}
+
+fn held() -> Home {
+    let home = Home::new();
+    std::fs::write(home.hold(), "").expect("temporary files can be written");
+    home
+}
+
+fn release(home: &Home) {
+    std::fs::remove_file(home.hold()).expect("it is there");
+}
+
+#[test]
+fn a_run_whose_process_died_is_resumed_by_the_service() {
+    let home = held();
+    let service = home.serve("manual,morning");
+    eventually("it serves", || home.path().join("serve.lock").exists());
+    let run = run_by_hand(&home);
+    eventually("it runs", || home.count("manual", "running") == 1);
+    let worker = home.runs("manual")[0]["worker"].clone();
+    run.kill();
+    eventually("the service has it", || {
+        let run = home.runs("manual").remove(0);
+        run["state"] == "running" && run["worker"] != worker
+    });
+    release(&home);
+    eventually("it ends", || home.count("manual", "success") == 1);
+    assert_eq!(service.stop(), Some(0));
+}
+
+/// Ctrl-C releases the run: a person wants it to wait.
+#[test]
+fn a_run_that_somebody_interrupted_is_left_to_that_person() {
+    let home = held();
+    let service = home.serve("manual,seconds");
+    let run = run_by_hand(&home);
+    eventually("it runs", || home.count("manual", "running") == 1);
+    run.signal(Signal::INT);
+    eventually("it is interrupted", || home.count("manual", "interrupted") == 1);
+    release(&home);
+    // The service looks at the store about once a second.
+    let before = home.count("seconds", "success");
+    eventually("the service works", || home.count("seconds", "success") > before + 3);
+    assert_eq!(home.count("manual", "interrupted"), 1);
+    assert_eq!(service.stop(), Some(0));
+    let service = home.serve("manual");
+    eventually("the next service resumes it", || home.count("manual", "success") == 1);
+    assert_eq!(service.stop(), Some(0));
+}
+
+#[cfg(feature = "failpoints")]
+#[test]
+fn a_store_in_trouble_is_reported_once_and_when_it_recovers() {
+    let home = Home::new();
+    let mut program = program_with_signals("serves");
+    program.args(["serve", "--only", "seconds"]).env("TASKFLOW_HOME", home.path());
+    program.env("TASKFLOW_FAILPOINTS", "store.step@2=EIO;store.step@3=EIO;store.step@4=EIO").stdin(Stdio::null());
+    let mut child = program.stderr(Stdio::piped()).spawn().expect("a built program starts");
+    let mut lines = BufReader::new(child.stderr.take().expect("it is piped")).lines();
+    let service = Service(child);
+    let mut said = Vec::new();
+    while !said.last().is_some_and(|line: &String| line.contains("the store works again, after")) {
+        said.push(lines.next().expect("it goes on").expect("it writes text"));
+    }
+    let errors: Vec<&String> = said.iter().filter(|line| line.contains("cannot write to the store")).collect();
+    assert_eq!(errors.len(), 1, "{said:?}");
+    eventually("it runs", || home.count("seconds", "success") > 1);
+    assert_eq!(service.stop(), Some(0));
+    let slots: Vec<Timestamp> = home.runs("seconds").iter().map(|run| time(&run["logical_date"])).collect();
+    assert!(slots.windows(2).all(|pair| pair[1].since(pair[0]).as_secs() == 1), "no slot is lost: {slots:?}");
+}
+
+/// Case 45, second part: two services that both believe that they serve the home make each slot
+/// once, because the step of one of them is a conflict and the ids of the runs are unique.
+#[test]
+fn two_services_of_a_home_make_no_slot_twice() {
+    let home = Home::new();
+    let first = home.serve("seconds");
+    eventually("it runs", || home.count("seconds", "success") > 0);
+    std::fs::remove_file(home.path().join("serve.lock")).expect("it is there");
+    let second = home.serve("seconds");
+    let before = home.runs("seconds").len();
+    eventually("slots run", || home.runs("seconds").len() > before + 5);
+    assert_eq!((first.stop(), second.stop()), (Some(0), Some(0)));
+    let service = home.serve("seconds");
+    eventually("no run is left", || home.count("seconds", "success") == home.runs("seconds").len());
+    assert_eq!(service.stop(), Some(0));
+    let slots: Vec<Timestamp> = home.runs("seconds").iter().map(|run| time(&run["logical_date"])).collect();
+    assert!(slots.windows(2).all(|pair| pair[1].since(pair[0]).as_secs() == 1), "none twice, none lost: {slots:?}");
+    assert_eq!(home.call(&["db", "check"]).code, Some(0));
+}
+
+/// Case 43: a machine that was suspended has missed the slots, as if no service had run. For the
+/// service it is a clock that jumps, which it notices within a second.
+#[cfg(feature = "failpoints")]
+#[test]
+fn a_suspended_machine_has_missed_its_slots() {
+    let home = Home::new();
+    let service = home.serve("tides");
+    eventually("it runs", || home.count("tides", "success") > 0);
+    home.move_clock(8 * 3_600);
+    let missed = || home.slots("tides").into_iter().find(|slot| slot["fate"] == "missed");
+    eventually("the slots are recorded", || missed().is_some());
+    let missed = missed().expect("a record");
+    assert_eq!(missed["reason"], "no service was running");
+    let count = missed["count"].as_u64().expect("a number");
+    assert!((8 * 3_600 - 120..=8 * 3_600).contains(&count), "{count}");
+    let runs = home.runs("tides").len();
+    eventually("it runs again", || home.runs("tides").len() > runs + 1);
+    assert_eq!(service.stop(), Some(0));
+}
+
+/// Case 47: a DAG that was out of the program for a while is not new. The slots that it missed are
+/// downtime, and the last one runs.
+#[cfg(feature = "failpoints")]
+#[test]
+fn a_dag_that_comes_back_has_missed_its_slots() {
+    let home = Home::new();
+    home.move_clock(0);
+    let service = home.serve("morning");
+    eventually("the service knows it", || home.call(&["pause", "morning"]).code == Some(0));
+    assert_eq!(home.call(&["unpause", "morning"]).code, Some(0));
+    assert_eq!(service.stop(), Some(0));
+    home.move_clock(10 * 86_400);
+    // A service without the DAG stands for a program without it.
+    let service = home.serve("seconds");
+    eventually("it serves others", || home.count("seconds", "success") > 0);
+    assert_eq!(service.stop(), Some(0));
+    assert_eq!(home.runs("morning").len(), 0);
+    let service = home.serve("morning");
+    eventually("the last slot runs", || home.count("morning", "success") == 1);
+    assert_eq!(service.stop(), Some(0));
+    let missed = home.slots("morning").into_iter().find(|slot| slot["fate"] == "missed").expect("a record");
+    assert!(missed["count"].as_u64().is_some_and(|count| (6..=9).contains(&count)), "{missed}");
+    let run = time(&home.runs("morning")[0]["logical_date"]);
+    assert!(run > time(&missed["last"]), "the last slot is the one that runs");
+    assert!(Timestamp::now() + Duration::from_secs(10 * 86_400) > run);
+}
+
+/// Case 49: the marks of a schedule are apart from its runs.
+#[test]
+fn deleting_runs_brings_no_slot_back() {
+    let home = Home::new();
+    let service = home.serve("seconds");
+    eventually("slots run", || home.count("seconds", "success") > 2);
+    assert_eq!(service.stop(), Some(0));
+    let pruned = time(&home.runs("seconds").pop().expect("a run")["logical_date"]);
+    let prune = home.call(&["db", "prune", "--older-than", "0s"]);
+    assert_eq!(prune.code, Some(0), "{}", prune.stderr);
+    let service = home.serve("seconds");
+    eventually("later slots run", || home.count("seconds", "success") > 1);
+    assert_eq!(service.stop(), Some(0));
+    assert!(home.runs("seconds").iter().all(|run| time(&run["logical_date"]) > pruned));
+}
