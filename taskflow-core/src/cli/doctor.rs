@@ -7,6 +7,7 @@ use super::error::{CliError, Exit};
 use super::home::Home;
 use super::terminal::Terminal;
 use super::{args, drive, fit, run_args};
+use crate::base::text::one_line;
 use crate::dag::DagDef;
 use crate::ops::{self, Finding, Severity};
 
@@ -43,9 +44,9 @@ fn lines(finding: &Finding, terminal: &Terminal) -> String {
         Severity::Notice => paint.odd("notice "),
         Severity::Problem => paint.bad("problem"),
     };
-    let mut text = format!("{severity}  {}", finding.message);
+    let mut text = format!("{severity}  {}", one_line(&finding.message));
     if let Some(next) = &finding.next_step {
-        text += &format!("\n{:INDENT$}{}", "", paint.faint(&format!("-> {next}")));
+        text += &format!("\n{:INDENT$}{}", "", paint.faint(&format!("-> {}", one_line(next))));
     }
     fit::prose(&text, terminal.width_stdout(), INDENT) + "\n"
 }

@@ -5,10 +5,10 @@ use serde::Serialize;
 
 use super::choose::{Dags, NOTHING_LINKED};
 use super::error::{CliError, Exit};
-use super::grid::{Cell, Column, Table};
+use super::grid::{self, Cell, Column, Table};
 use super::home::Home;
 use super::terminal::Terminal;
-use super::{args, drive, format, run_args, serve};
+use super::{args, drive, fit, format, run_args, serve};
 use crate::base::Timestamp;
 use crate::dag::DagDef;
 use crate::journal::Journal;
@@ -169,8 +169,10 @@ pub(super) fn dags(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Re
     let mut columns = vec![
         Column::new("dag"),
         Column::new("next slot").rank(1),
-        Column::text("last run"),
-        Column::text("schedule").rank(2),
+        Column::number("run"),
+        Column::new("last run"),
+        Column::new("created").rank(2),
+        Column::text("schedule").rank(1),
     ];
     if has_notes {
         columns.push(Column::reason("note"));
@@ -183,14 +185,16 @@ pub(super) fn dags(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Re
             DagStatus { next: Some(next), .. } => zone.format(*next),
             _ => String::new(),
         };
-        let last = match &dag.last_run {
-            Some(run) => format!("{} {}, {}", run.number, run.state, format::moment(run.created)),
-            None => String::new(),
+        let (number, state, created) = match &dag.last_run {
+            Some(run) => (Cell::new(run.number), grid::run_state(run.state), Cell::new(format::moment(run.created))),
+            None => (Cell::new(""), Cell::new(""), Cell::new("")),
         };
         let mut row = vec![
             Cell::new(&dag.dag_id),
             Cell::new(next),
-            Cell::new(last),
+            number,
+            state,
+            created,
             Cell::new(dag.schedule.as_deref().unwrap_or_default()),
         ];
         if has_notes {
@@ -246,10 +250,9 @@ pub(super) fn next(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Re
     terminal.print(&next_table(&all, terminal))?;
     for NextSlots { dag_id, pause, .. } in &all {
         if let Some(pause) = pause {
-            terminal.note(&format!(
-                "`{dag_id}` is paused by {}; its slots pass, and `unpause {dag_id}` ends that",
-                who(pause)
-            ));
+            let note =
+                format!("`{dag_id}` is paused by {}; its slots pass, and `unpause {dag_id}` ends that", who(pause));
+            terminal.note(&fit::prose(&note, terminal.width_stderr(), 2));
         }
     }
     Ok(exit)
@@ -275,17 +278,24 @@ pub(super) fn who(pause: &Pause) -> String {
 
 fn next_table(all: &[NextSlots], terminal: &Terminal) -> String {
     let now = Timestamp::now();
-    let mut table = Table::new([
-        Column::new("dag"),
-        Column::new("slot"),
-        Column::number("in").rank(1),
-        Column::new("UTC").rank(2),
-        Column::text("schedule").rank(1),
-    ]);
+    // In UTC, both would be the same.
+    let has_zones = all.iter().any(|slots| slots.timezone != "UTC");
+    let columns = [
+        Some(Column::new("dag")),
+        Some(Column::new("slot")),
+        Some(Column::number("in").rank(1)),
+        has_zones.then(|| Column::new("UTC").rank(2)),
+        Some(Column::text("schedule").rank(1)),
+    ];
+    let mut table = Table::new(columns.into_iter().flatten());
+    let mut add_row = |[dag, slot, wait, utc, schedule]: [Cell; 5]| {
+        let utc = has_zones.then_some(utc);
+        table.add_row([Some(dag), Some(slot), Some(wait), utc, Some(schedule)].into_iter().flatten());
+    };
     for NextSlots { dag_id, schedule, timezone, slots, .. } in all {
         let zone = Zone::named(timezone).unwrap_or(Zone::UTC);
         for slot in slots {
-            table.add_row([
+            add_row([
                 Cell::new(dag_id),
                 Cell::new(zone.format(slot.at)),
                 Cell::new(format::duration(slot.starts.since(now))),
@@ -294,7 +304,7 @@ fn next_table(all: &[NextSlots], terminal: &Terminal) -> String {
             ]);
         }
         if slots.is_empty() {
-            table.add_row([Cell::new(dag_id), Cell::new("none"), Cell::new(""), Cell::new(""), Cell::new(schedule)]);
+            add_row([Cell::new(dag_id), Cell::new("none"), Cell::new(""), Cell::new(""), Cell::new(schedule)]);
         }
     }
     table.render(terminal.width_stdout(), terminal.paint_stdout())
@@ -311,10 +321,9 @@ pub(super) fn slots(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> R
         return run_args::print_json(&slots, terminal);
     }
     if slots.is_empty() {
-        terminal.note(&format!(
-            "no slot of `{}` has passed yet: `serve` runs its schedule, `next` shows what comes",
-            dag.id
-        ));
+        let note =
+            format!("no slot of `{}` has passed yet: `serve` runs its schedule, `next` shows what comes", dag.id);
+        terminal.note(&fit::prose(&note, terminal.width_stderr(), 2));
         return Ok(Exit::Success);
     }
     let zone = dag.options.timezone.and_then(|name| Zone::named(name).ok()).unwrap_or(Zone::UTC);

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::served::ServingProcess;
 use crate::base::{Timestamp, units};
-use crate::schedule::Pause;
+use crate::schedule::{Pause, Zone};
 
 /// The outcome of [`doctor`].
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -154,9 +154,12 @@ impl FindingKind {
     /// Whether somebody has to act.
     pub fn severity(&self) -> Severity {
         match self {
-            FindingKind::StoreSound | FindingKind::Service(_) | FindingKind::ClockRight => Severity::Ok,
-            FindingKind::DiskSpace { free } if *free >= LEAST_SPACE => Severity::Ok,
-            FindingKind::NoService { schedules: 0, queued: 0 } => Severity::Ok,
+            FindingKind::DiskSpace { free } if *free < LEAST_SPACE => Severity::Problem,
+            FindingKind::StoreSound
+            | FindingKind::DiskSpace { .. }
+            | FindingKind::Service(_)
+            | FindingKind::ClockRight
+            | FindingKind::NoService { schedules: 0, queued: 0 } => Severity::Ok,
             FindingKind::NoHome
             | FindingKind::WaitsForRoom { .. }
             | FindingKind::Interrupted { is_resumed: true, .. } => Severity::Notice,
@@ -203,7 +206,7 @@ impl fmt::Display for FindingKind {
                 write!(f, "{} are free in the file system of the home", units::bytes(*free))
             }
             FindingKind::Service(ServingProcess { worker, since: Some(since) }) => {
-                write!(f, "{worker} serves the home since {since}")
+                write!(f, "{worker} serves the home since {}", shown(*since))
             }
             FindingKind::Service(ServingProcess { worker, since: None }) => write!(f, "{worker} serves the home"),
             FindingKind::NoService { schedules: 0, queued: 0 } => {
@@ -220,7 +223,7 @@ impl fmt::Display for FindingKind {
                 write!(
                     f,
                     "the clock shows {} and is {} days behind the schedules",
-                    Timestamp::now(),
+                    shown(Timestamp::now()),
                     by.as_secs() / 86_400
                 )
             }
@@ -230,11 +233,11 @@ impl fmt::Display for FindingKind {
             }
             FindingKind::Unserved { dag, reason } => write!(f, "the schedule of `{dag}` cannot be served: {reason}"),
             FindingKind::NoDefaults { dag, slot, reason } => {
-                write!(f, "the next slot of `{dag}`, {slot}, will fail: {reason}")
+                write!(f, "the next slot of `{dag}`, {}, will fail: {reason}", shown(*slot))
             }
             FindingKind::Paused { dag, pause } => {
-                write!(f, "`{dag}` is paused by {} since {}", pause.by, pause.since)?;
-                pause.until.map_or(Ok(()), |until| write!(f, ", until {until}"))?;
+                write!(f, "`{dag}` is paused by {} since {}", pause.by, shown(pause.since))?;
+                pause.until.map_or(Ok(()), |until| write!(f, ", until {}", shown(until)))?;
                 if pause.reason.is_empty() { Ok(()) } else { write!(f, ": {}", pause.reason) }
             }
             FindingKind::WaitsForRoom { dag, active: 1 } => write!(f, "a slot of `{dag}` waits for the end of its run"),
@@ -252,6 +255,11 @@ impl fmt::Display for FindingKind {
             }
         }
     }
+}
+
+/// `2026-01-31 06:00Z`
+fn shown(moment: Timestamp) -> String {
+    Zone::UTC.format(moment)
 }
 
 /// `3 DAGs are`
@@ -453,10 +461,7 @@ mod examination {
     fn defaults(dag: &'static DagDef, run: RunInfo) -> Result<(), String> {
         let evaluate = || {
             let run = dag.options.complete(run);
-            let errors = match Params::from_text(&(dag.params)(), &run, |_| None) {
-                Ok(_) => return Ok(()),
-                Err(errors) => errors,
-            };
+            let Err(errors) = Params::from_text(&(dag.params)(), &run, |_| None) else { return Ok(()) };
             Err(errors.iter().map(ParamError::to_string).collect::<Vec<_>>().join("; "))
         };
         catch(AssertUnwindSafe(evaluate)).unwrap_or_else(|crash| Err(format!("a default of a parameter {crash}")))

@@ -66,7 +66,7 @@ pub(super) async fn read(path: &Path, connection: &mut SqliteConnection) -> Resu
     let notes = "SELECT version, checksum FROM taskflow_migrations ORDER BY version";
     let rows = sqlx::query(notes).fetch_all(connection).await.map_err(failed)?;
     let migrator = migrator();
-    let known = FILES.last().map_or(0, |&(version, ..)| version);
+    let known = latest();
     for row in &rows {
         let (version, checksum): (i64, Vec<u8>) = (row.try_get(0).map_err(failed)?, row.try_get(1).map_err(failed)?);
         match migrator.iter().find(|migration| migration.version == version) {
@@ -81,6 +81,11 @@ pub(super) async fn read(path: &Path, connection: &mut SqliteConnection) -> Resu
         }
     }
     Ok(if rows.len() == FILES.len() { Found::Current } else { Found::Older })
+}
+
+/// The version of the last migration.
+pub(super) fn latest() -> i64 {
+    FILES.last().map_or(0, |&(version, ..)| version)
 }
 
 /// Applies the missing migrations.

@@ -230,14 +230,15 @@ async fn a_store_of_a_later_version_is_not_modified() {
     edit(
         &path,
         "INSERT INTO taskflow_migrations (version, description, success, checksum, execution_time) \
-         VALUES (7, 'later', true, x'00', 0)",
+         VALUES (1000, 'later', true, x'00', 0)",
     )
     .await;
     for error in [
         SqliteStore::open(&path, SyncMode::Normal).await.unwrap_err(),
         SqliteStore::open_existing(&path, SyncMode::Normal).await.unwrap_err(),
     ] {
-        assert!(matches!(error, StoreError::TooNew { found: 7, known: 6, .. }), "{error}");
+        let StoreError::TooNew { found: 1000, known, .. } = error else { panic!("{error}") };
+        assert_eq!(known, super::schema::latest());
     }
 }
 
