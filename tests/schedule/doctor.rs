@@ -80,3 +80,23 @@ fn an_interrupted_run_is_a_problem_unless_a_service_resumes_it() {
     assert_eq!((&interrupted["severity"], &interrupted["run"]), (&"problem".into(), &1.into()));
     assert_eq!(interrupted["next_step"], "`resume 1`, or `cancel 1`");
 }
+
+/// Case 42.
+#[cfg(feature = "failpoints")]
+#[test]
+fn a_clock_that_does_not_fit_the_store_is_a_finding() {
+    let found = |days: i64, kind: &str| {
+        let home = Home::new();
+        home.move_clock(days * 86_400);
+        let service = home.serve("seconds");
+        eventually("slots run", || home.count("seconds", "success") > 0);
+        assert_eq!(service.stop(), Some(0));
+        of(&examine(&home).1, kind).first().map(|finding| (finding["severity"].clone(), finding["message"].clone()))
+    };
+    let (severity, message) = found(10, "clock_behind").expect("a finding");
+    assert_eq!(severity, "problem");
+    assert!(message.as_str().is_some_and(|message| message.ends_with("is 9 days behind the schedules")), "{message}");
+    let (severity, message) = found(-500, "clock_ahead").expect("a finding");
+    assert_eq!(severity, "notice");
+    assert!(message.as_str().is_some_and(|message| message.ends_with("is 500 days old")), "{message}");
+}

@@ -133,6 +133,7 @@ impl Journal {
     }
 
     /// Looks for damage of the store without reading everything. Each finding is a sentence.
+    #[cfg(feature = "sqlite")]
     pub(crate) async fn quick_check(&self) -> Result<Vec<String>, JournalError> {
         Ok(self.inner.store.quick_check().await?)
     }

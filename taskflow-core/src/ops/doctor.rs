@@ -1,7 +1,6 @@
 //! Checks what keeps a home from working when nobody watches.
 
 use std::fmt;
-use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -90,7 +89,12 @@ pub enum FindingKind {
         /// By how much.
         by: Duration,
     },
-    /// The clock is not behind the last entry of the store.
+    /// The clock is far ahead of the last entry of the store: it is wrong, or the home was idle.
+    ClockAhead {
+        /// By how much.
+        by: Duration,
+    },
+    /// The clock fits the last entry of the store.
     ClockRight,
     /// The graph of a DAG has mistakes.
     Broken {
@@ -147,6 +151,10 @@ pub enum FindingKind {
     },
 }
 
+/// A store whose last entry is older than this was idle for long, or the clock is ahead.
+#[cfg(feature = "sqlite")]
+const IDLE: Duration = Duration::from_secs(400 * 86_400);
+
 /// Less space than this is a problem.
 const LEAST_SPACE: u64 = 256 << 20;
 
@@ -161,6 +169,7 @@ impl FindingKind {
             | FindingKind::ClockRight
             | FindingKind::NoService { schedules: 0, queued: 0 } => Severity::Ok,
             FindingKind::NoHome
+            | FindingKind::ClockAhead { .. }
             | FindingKind::WaitsForRoom { .. }
             | FindingKind::Interrupted { is_resumed: true, .. } => Severity::Notice,
             // A person who pauses a DAG knows it. The others are reports of trouble.
@@ -183,6 +192,7 @@ impl FindingKind {
             FindingKind::ClockBehind { .. } => {
                 "set the clock; if it was wrong before, `reset-schedule --all`".to_owned()
             }
+            FindingKind::ClockAhead { .. } => "look at the clock".to_owned(),
             FindingKind::Broken { dag, .. } => format!("mend the function `{dag}`; `show {dag}` draws its graph"),
             FindingKind::Unserved { dag, .. } => format!("mend the schedule of `{dag}`; `next {dag}` tries it"),
             FindingKind::NoDefaults { dag, .. } => format!("give the parameter of `{dag}` a default for every slot"),
@@ -227,7 +237,15 @@ impl fmt::Display for FindingKind {
                     by.as_secs() / 86_400
                 )
             }
-            FindingKind::ClockRight => f.write_str("the clock is not behind the store"),
+            FindingKind::ClockAhead { by } => {
+                write!(
+                    f,
+                    "the clock shows {}, and the last entry of the schedules is {} days old",
+                    shown(Timestamp::now()),
+                    by.as_secs() / 86_400
+                )
+            }
+            FindingKind::ClockRight => f.write_str("the clock fits the store"),
             FindingKind::Broken { dag, errors } => {
                 write!(f, "the graph of `{dag}` has mistakes: {}", errors.join("; "))
             }
@@ -279,7 +297,9 @@ pub use examination::doctor;
 
 #[cfg(feature = "sqlite")]
 mod examination {
-    use super::{AssertUnwindSafe, Diagnosis, Finding, FindingKind, Severity, Timestamp};
+    use std::panic::AssertUnwindSafe;
+
+    use super::{Diagnosis, Finding, FindingKind, IDLE, Severity, Timestamp};
     use crate::base::{catch, install_hook};
     use crate::dag::{BuildError, DagDef, ParamError, Params};
     use crate::journal::{Journal, StoredSchedule};
@@ -359,7 +379,12 @@ mod examination {
                 let stored = journal.schedules().await?;
                 let ours = dags.iter().filter_map(|dag| stored.get(dag.id));
                 let behind = ours.filter_map(|stored| stored.state.clock_is_behind(now)).max();
-                self.add(behind.map_or(FindingKind::ClockRight, |by| FindingKind::ClockBehind { by }));
+                let ahead = stored.values().map(|stored| now.since(stored.state.clock)).min();
+                self.add(match (behind, ahead.filter(|&by| by > IDLE)) {
+                    (Some(by), _) => FindingKind::ClockBehind { by },
+                    (None, Some(by)) => FindingKind::ClockAhead { by },
+                    (None, None) => FindingKind::ClockRight,
+                });
             }
             for dag in dags {
                 self.dag(journal, dag, now).await?;
