@@ -241,7 +241,6 @@ fn calls(verb: &str) -> Vec<Vec<&'static str>> {
             &[HOSTILE],
         ],
         "serve" => &[&["--only", HOSTILE]],
-        "dags" | "doctor" => &[&[]],
         "next" => &[&[], &["daily", "-n", HOSTILE], &[HOSTILE]],
         "slots" => &[&["daily"], &["daily", "--limit", HOSTILE], &[HOSTILE]],
         "pause" => &[&["daily", "--by", HOSTILE, "--reason", HOSTILE], &["daily", "--until", HOSTILE], &[HOSTILE]],
@@ -285,7 +284,7 @@ fn calls(verb: &str) -> Vec<Vec<&'static str>> {
         ],
         "config show" => &[&[], &["--origin"], &["--config", HOSTILE]],
         "db prune" => &[&["--older-than", "0s", "--dry-run"], &["--older-than", HOSTILE]],
-        "config path" | "db check" | "db vacuum" | "db path" => &[&[]],
+        "config path" | "db check" | "db vacuum" | "db path" | "dags" | "doctor" => &[&[]],
         "completions" => &[&["bash"], &["zsh"], &["fish"], &["powershell"], &["elvish"], &[HOSTILE]],
         _ => panic!("what does `{verb}` print of a hostile store?"),
     };

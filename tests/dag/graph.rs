@@ -731,7 +731,7 @@ fn a_dag_function_can_read_the_plan_of_another_dag() {
 fn a_dag_function_is_called_once_per_process() {
     let first = inner::def().plan().expect("the graph is sound");
     let second = inner::def().plan().expect("the graph is sound");
-    assert!(std::sync::Arc::ptr_eq(&first, &second));
+    assert!(Arc::ptr_eq(&first, &second));
 }
 
 // The structural hash.
