@@ -46,6 +46,8 @@ fn each_problem_of_a_schedule_is_a_finding_with_the_next_step() {
     let service = home.serve("seconds,guarded,manual");
     assert_eq!(home.call(&["pause", "morning", "--by", "mina", "--reason", "migration"]).code, Some(0));
     eventually("slots wait for room", || !of(&examine(&home).1, "waits_for_room").is_empty());
+    let waiting = home.slots("seconds").into_iter().find(|slot| slot["fate"] == "waiting").expect("it waits");
+    assert_eq!(waiting["reason"], "a run is active");
     let (_, findings) = examine(&home);
     let serving = of(&findings, "service")[0];
     assert!(serving["worker"].as_str().is_some_and(|worker| worker.ends_with(&format!(":{}", service.0.id()))));

@@ -303,10 +303,11 @@ mod examination {
     use crate::base::{catch, install_hook};
     use crate::dag::{BuildError, DagDef, ParamError, Params};
     use crate::journal::{Journal, StoredSchedule};
-    use crate::ops::schedules::{asking, next_slots};
-    use crate::ops::{Home, OpsError, active_runs, failures, serving_process, unsuccessful};
+    use crate::ops::schedules::next_slots;
+    use crate::ops::situation::waits;
+    use crate::ops::{Home, OpsError, serving_process};
     use crate::run::{RunInfo, RunState};
-    use crate::schedule::{Situation, Waits, step};
+    use crate::schedule::Waits;
     use crate::store::{RunFilter, SyncMode};
 
     /// Checks the store, the service, the clock and the disk of a home, and the schedules of these
@@ -431,24 +432,11 @@ mod examination {
             }
         }
 
-        /// Why the slots of a DAG wait, by the same step that the service makes.
+        /// Why the slots of a DAG wait.
         async fn waiting(&mut self, journal: &Journal, dag: &DagDef, now: Timestamp) -> Result<(), OpsError> {
-            let stored = journal.schedule(dag.id).await?;
-            let Some(StoredSchedule { state, .. }) = stored.filter(|stored| !stored.state.pending.is_empty()) else {
-                return Ok(());
-            };
+            let Some(StoredSchedule { state, .. }) = journal.schedule(dag.id).await? else { return Ok(()) };
             let Some(schedule) = dag.options.schedule(dag.id)? else { return Ok(()) };
-            let active = active_runs(journal).await?.get(dag.id).copied().unwrap_or(0);
-            let unsuccessful = match schedule.after_previous {
-                true => unsuccessful(journal, dag.id).await?,
-                false => None,
-            };
-            let failures = match schedule.pause_after_failures {
-                Some(limit) => failures(journal, dag.id, limit).await?,
-                None => Vec::new(),
-            };
-            let situation = Situation { now, active, unsuccessful, failures };
-            match asking(|| step(&schedule, Some(&state), &situation))?.waits {
+            match waits(journal, dag.id, &schedule, &state, now).await? {
                 Some(Waits::ForRoom { active }) => {
                     self.add(FindingKind::WaitsForRoom { dag: dag.id.to_owned(), active });
                 }

@@ -5,11 +5,14 @@ use std::panic::AssertUnwindSafe;
 use serde::Serialize;
 
 use super::error::OpsError;
+use super::situation::waits;
 use crate::base::{Interval, Timestamp, catch, install_hook};
 use crate::dag::{DagDef, ScheduleError};
 use crate::journal::{Journal, NewStep, Note, StepOutcome, StoredSchedule};
 use crate::run::RunType;
-use crate::schedule::{Catchup, Note as ScheduleNote, Pause, Schedule, ScheduleState, SlotRecord, unpause as unpaused};
+use crate::schedule::{
+    Catchup, Note as ScheduleNote, Pause, Schedule, ScheduleState, SlotRecord, Waits, unpause as unpaused,
+};
 use crate::store::{RunFilter, RunOrder};
 
 /// The slots of a DAG to come.
@@ -155,7 +158,10 @@ pub async fn past_slots(journal: &Journal, dag: &DagDef, limit: u32) -> Result<V
         note: Some(note),
     }));
     if let Some(StoredSchedule { state, .. }) = journal.schedule(dag.id).await? {
-        slots.extend(asking(|| waiting(&schedule, &state)).unwrap_or_default());
+        // A timetable that panics hides no run.
+        if let Ok(waits) = waits(journal, dag.id, &schedule, &state, Timestamp::now()).await {
+            slots.extend(asking(|| waiting(&schedule, &state, waits.as_ref())).unwrap_or_default());
+        }
     }
     slots.sort_by_key(|slot| std::cmp::Reverse(slot.last));
     slots.truncate(limit as usize);
@@ -163,21 +169,26 @@ pub async fn past_slots(journal: &Journal, dag: &DagDef, limit: u32) -> Result<V
 }
 
 /// The slots that wait, as one entry a span.
-fn waiting(schedule: &Schedule, state: &ScheduleState) -> Vec<PastSlots> {
+fn waiting(schedule: &Schedule, state: &ScheduleState, waits: Option<&Waits>) -> Vec<PastSlots> {
     let spans = state.pending.iter().filter_map(|span| {
         let first = schedule.after(span.after, state.first_seen)?;
         let slots = std::iter::successors(Some(first), |slot| schedule.after(slot.at, state.first_seen));
         let slots: Vec<Timestamp> = slots.map(|slot| slot.at).take_while(|&at| at <= span.until).collect();
         let (first, last) = (*slots.first()?, *slots.last()?);
-        let reason =
-            if state.pause.is_some() { "the DAG is paused" } else { "no room, or the run before has not succeeded" };
+        let reason = match waits {
+            Some(Waits::Paused) => "the DAG is paused".to_owned(),
+            Some(Waits::ForRoom { active: 1 }) => "a run is active".to_owned(),
+            Some(Waits::ForRoom { active }) => format!("{active} runs are active"),
+            Some(Waits::ForPrevious { run }) => format!("the run {run} has not succeeded"),
+            None => "it starts when a service is running".to_owned(),
+        };
         Some(PastSlots {
             first,
             last,
             count: slots.len() as u64,
             run: None,
             fate: "waiting".to_owned(),
-            reason: reason.to_owned(),
+            reason,
             note: None,
         })
     });

@@ -3,9 +3,11 @@
 use std::collections::HashMap;
 
 use super::error::OpsError;
+use super::schedules::asking;
+use crate::base::Timestamp;
 use crate::journal::Journal;
 use crate::run::{RunState, RunType};
-use crate::schedule::FailedRun;
+use crate::schedule::{FailedRun, Schedule, ScheduleState, Situation, Waits, step};
 use crate::store::{RunFilter, RunOrder};
 
 /// How many runs of each schedule are queued or running.
@@ -48,4 +50,28 @@ pub(crate) async fn failures(journal: &Journal, dag: &str, limit: u32) -> Result
     };
     let failed = journal.runs(&filter).await?.into_iter().take_while(|run| run.state == RunState::Failed);
     Ok(failed.map(|run| FailedRun { slot: run.info.logical_date, run_id: run.info.run_id }).collect())
+}
+
+/// Why the pending slots of a schedule wait, by the same step that the service makes.
+pub(super) async fn waits(
+    journal: &Journal,
+    dag: &str,
+    schedule: &Schedule,
+    state: &ScheduleState,
+    now: Timestamp,
+) -> Result<Option<Waits>, OpsError> {
+    if state.pending.is_empty() {
+        return Ok(None);
+    }
+    let active = active_runs(journal).await?.get(dag).copied().unwrap_or(0);
+    let unsuccessful = match schedule.after_previous {
+        true => unsuccessful(journal, dag).await?,
+        false => None,
+    };
+    let failures = match schedule.pause_after_failures {
+        Some(limit) => failures(journal, dag, limit).await?,
+        None => Vec::new(),
+    };
+    let situation = Situation { now, active, unsuccessful, failures };
+    asking(|| step(schedule, Some(state), &situation).waits)
 }
