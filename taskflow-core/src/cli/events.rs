@@ -173,7 +173,7 @@ pub(super) fn assets(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> 
     let mut table = Table::new([
         Column::new("asset"),
         Column::text("payload").rank(2),
-        Column::new("by"),
+        Column::new("partition"),
         Column::text("produced by").rank(1),
         Column::number("last event"),
         Column::new("emitted"),

@@ -11,7 +11,7 @@
 //! 4. It [steps](crate::schedule::consume()) each DAG with event parameters whose events or time
 //!    have come, in the same way; `consumers` has the protocol.
 //! 5. It claims and starts the queued runs of its DAGs, whoever created them.
-//! 6. It runs the [watchers](watchers) of the program.
+//! 6. It runs the [watchers](crate::asset::Watch) of the program.
 //! 7. It sleeps until the next slot is due, a run ends, an event of its own process is stored, or a
 //!    second has passed: then it looks at what other processes have stored. Short sleeps also mean
 //!    that it notices within a second when the clock is set or the machine was suspended.

@@ -133,6 +133,7 @@ mod tests {
         isolation: None,
         waiting: crate::task::Waiting::Never,
         kind: Kind::Sync,
+        produces: None,
         body: Body::Sync(|_, _| Ok(Arc::new(()))),
     };
 
