@@ -325,20 +325,20 @@ pub fn consume(consumer: &Consumer, state: Option<&ConsumerState>, situation: &E
         situation,
         state,
         decisions: Vec::new(),
+        ended: None,
         wake: None,
         room: consumer.max_active_runs.saturating_sub(situation.active),
         schedule_changed: false,
     };
     stepper.fit_cursors();
-    let waits = match stepper.end_pause() {
-        None => Some(EventWaits::Paused),
-        Some(ended) => {
-            stepper.expire();
-            let waits = stepper.slots(ended);
-            match consumer.starts_with_slots() {
-                true => waits.or(Some(EventWaits::ForSlot)),
-                false => stepper.events().or(waits),
-            }
+    let waits = if stepper.is_paused() {
+        Some(EventWaits::Paused)
+    } else {
+        stepper.expire();
+        let waits = stepper.slots();
+        match consumer.starts_with_slots() {
+            true => waits.or(Some(EventWaits::ForSlot)),
+            false => stepper.events().or(waits),
         }
     };
     let Stepper { state, decisions, wake, schedule_changed, .. } = stepper;
@@ -420,6 +420,8 @@ struct Stepper<'a> {
     situation: &'a EventSituation<'a>,
     state: ConsumerState,
     decisions: Vec<ConsumerDecision>,
+    /// The pause that has ended with this step.
+    ended: Option<Pause>,
     wake: Option<Timestamp>,
     room: u32,
     schedule_changed: bool,
@@ -448,22 +450,20 @@ impl<'a> Stepper<'a> {
         }
     }
 
-    /// `None` while the DAG is paused; otherwise the pause that has ended now, if one has.
-    fn end_pause(&mut self) -> Option<Option<Pause>> {
-        match self.state.pause.take() {
-            None => Some(None),
-            Some(pause) if pause.until.is_some_and(|until| until <= self.situation.now) => {
-                if self.consumer.schedule.is_none() {
-                    self.decisions.push(ConsumerDecision::Note(Note::PauseEnded(pause.clone())));
-                }
-                Some(Some(pause))
-            }
-            Some(pause) => {
-                self.wake_at(pause.until);
-                self.state.pause = Some(pause);
-                None
-            }
+    /// Ends a pause whose time has come.
+    fn is_paused(&mut self) -> bool {
+        let Some(pause) = self.state.pause.take() else { return false };
+        if pause.until.is_none_or(|until| until > self.situation.now) {
+            self.wake_at(pause.until);
+            self.state.pause = Some(pause);
+            return true;
         }
+        match self.consumer.schedule {
+            // The step of the schedule notes it, with the slots of the pause.
+            Some(_) => self.ended = Some(pause),
+            None => self.decisions.push(ConsumerDecision::Note(Note::PauseEnded(pause))),
+        }
+        false
     }
 
     /// Passes over the oldest events of each input that are too old.
@@ -482,9 +482,9 @@ impl<'a> Stepper<'a> {
     }
 
     /// Steps the schedule, and starts the runs of slots.
-    fn slots(&mut self, ended: Option<Pause>) -> Option<EventWaits> {
+    fn slots(&mut self) -> Option<EventWaits> {
         let (Some(schedule), Some(before)) = (&self.consumer.schedule, self.state.schedule.take()) else { return None };
-        let before = ScheduleState { pause: ended, ..before };
+        let before = ScheduleState { pause: self.ended.take(), ..before };
         let EventSituation { now, active, ref unsuccessful, .. } = *self.situation;
         let situation = Situation {
             now,

@@ -18,7 +18,7 @@
 //!    have ended, and makes or clears runs for its next slots. Live slots come first, and runs of
 //!    backfills take no room from them.
 //! 6. It claims and starts the queued runs of its DAGs, whoever created them.
-//! 7. It runs the [watchers](watchers) of the program.
+//! 7. It runs the [watchers](crate::asset::Watch) of the program.
 //! 8. It sleeps until the next slot is due, a run ends, an event of its own process is stored, or a
 //!    second has passed: then it looks at what other processes have stored. Short sleeps also mean
 //!    that it notices within a second when the clock is set or the machine was suspended.
