@@ -135,7 +135,6 @@ mod tests {
         kind: Kind::Sync,
         produces: None,
         body: Body::Sync(|_, _| Ok(Arc::new(()))),
-        produces: None,
     };
 
     /// Tasks `load`, `load_2`, .. and the last one with a long name.
