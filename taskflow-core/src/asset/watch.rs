@@ -73,7 +73,8 @@ pub trait Watch: Send + 'static {
     ///
     /// # Errors
     ///
-    /// Why the source cannot be notified. The service tries again before it asks for the next events.
+    /// Why the source cannot be notified. The service tries again before it asks for the next
+    /// events.
     fn stored(&mut self, cursor: &Cursor) -> impl Future<Output = Result<(), WatchError>> + Send {
         let _ = cursor;
         std::future::ready(Ok(()))

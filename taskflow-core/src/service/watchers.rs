@@ -1,8 +1,8 @@
 //! The watchers of a service: each follows its source and stores the events.
 //!
 //! 1. Watchers with the same source are one: its events are those of several assets.
-//! 2. A watcher begins at the cursor that is stored for its source. It first notifies the source that
-//!    everything up to there is stored, because the process may have died before it did.
+//! 2. A watcher begins at the cursor that is stored for its source. It first notifies the source
+//!    that everything up to there is stored, because the process may have died before it did.
 //! 3. It waits for the next batch. The events and the new cursor are one transaction, and an event
 //!    whose key is known is left out. Then it notifies the source.
 //! 4. After an error or a panic it pauses, at first for a second, later for a minute, and begins at
