@@ -289,10 +289,9 @@ fn calls(verb: &str) -> Vec<Vec<&'static str>> {
         ],
         "consumers" => &[&[], &["eager"], &[HOSTILE]],
         "events" => &[&[], &["evil"], &["evil", "--partition", HOSTILE], &["@1"], &["@999999"], &[HOSTILE]],
-        "assets" => &[&[]],
         "config show" => &[&[], &["--origin"], &["--config", HOSTILE]],
         "db prune" => &[&["--older-than", "0s", "--dry-run"], &["--older-than", HOSTILE]],
-        "config path" | "db check" | "db vacuum" | "db path" => &[&[]],
+        "assets" | "config path" | "db check" | "db vacuum" | "db path" => &[&[]],
         "completions" => &[&["bash"], &["zsh"], &["fish"], &["powershell"], &["elvish"], &[HOSTILE]],
         _ => panic!("what does `{verb}` print of a hostile store?"),
     };

@@ -88,7 +88,7 @@ fn large_result(size: usize) -> Vec<u64> {
 async fn payloads(journal: &Journal, asset: &str) -> Vec<Value> {
     let mut query = EventQuery::default();
     query.asset = Some(asset.to_owned());
-    let mut events = ops::events(journal, &query).await.unwrap();
+    let mut events = ops::events(journal, &query).await.expect("the store can be read");
     events.reverse();
     events.into_iter().map(|event| event.payload.unwrap_or_default()).collect()
 }
