@@ -47,7 +47,7 @@ struct Row {
 
 /// Counts the flights of each carrier. The month is in the name of the file.
 #[task(blocking)]
-fn count_flights(file: Event<FileLanded>, ctx: &TaskContext) -> Result<u64> {
+fn count_flights(file: &Event<FileLanded>, ctx: &TaskContext) -> Result<u64> {
     let name = file.path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let month = name.trim_start_matches("flights-").trim_end_matches(".csv.gz").parse::<Month>()?;
     let mut flights = BTreeMap::new();
@@ -63,7 +63,7 @@ fn count_flights(file: Event<FileLanded>, ctx: &TaskContext) -> Result<u64> {
 
 /// The carriers with the most flights, over all months that were counted since the last ranking.
 #[task]
-fn rank(counts: Events<Counted, Month>) -> Vec<String> {
+fn rank(counts: &Events<Counted, Month>) -> Vec<String> {
     let months: Vec<String> = counts.iter().map(|count| count.partition.to_string()).collect();
     let mut total: BTreeMap<&str, u64> = BTreeMap::new();
     for (carrier, flights) in counts.values().flat_map(|count| &count.flights) {

@@ -42,7 +42,7 @@ fn orders(rows: u64) {
 }
 
 #[task]
-fn rows(orders: Events<Loaded, Day>) -> Vec<String> {
+fn rows(orders: &Events<Loaded, Day>) -> Vec<String> {
     orders.iter().map(|order| format!("{}: {}", order.partition, order.rows)).collect()
 }
 
@@ -54,7 +54,7 @@ fn report(#[event(ORDERS)] orders: Events<Loaded, Day>, #[param(default = |run| 
 }
 
 #[task]
-fn lines(report: Event<Vec<String>>, rate: Seen<f64>) -> String {
+fn lines(report: &Event<Vec<String>>, rate: &Seen<f64>) -> String {
     format!("{} lines at {:?}", report.len(), rate.as_ref().map(|rate| rate.value))
 }
 
@@ -117,7 +117,7 @@ const TEXTS: Asset<String> =
     Asset::new("consumers/numbers", "", SourceLocation { file: file!(), line: line!(), column: column!() });
 
 #[task]
-fn of_texts(texts: Events<String>) -> u64 {
+fn of_texts(texts: &Events<String>) -> u64 {
     texts.len() as u64
 }
 
@@ -127,7 +127,7 @@ fn texts(#[event(TEXTS)] texts: Events<String>) -> u64 {
 }
 
 #[task]
-fn next(number: Event<u64>) -> u64 {
+fn next(number: &Event<u64>) -> u64 {
     number.value + 1
 }
 
@@ -323,7 +323,7 @@ async fn a_paused_dag_keeps_its_events() {
     home.emit("consumers/numbers", json!(1)).await;
     home.serve(&[all::def(), newest::def()]).await.stop().await;
     home.emit("consumers/numbers", json!(2)).await;
-    let note = Note { by: "mina".to_owned(), reason: "migration".to_owned(), ..Note::by_user("") };
+    let note = Note { by: "mina".to_owned(), reason: "migration".to_owned() };
     ops::pause(&home.journal, all::def(), &note, None).await.expect("it is not paused");
     let serving = home.serve(&[all::def(), newest::def()]).await;
     let newests = home.succeeded("newest", 1).await;

@@ -350,7 +350,10 @@ fn definition_of_param(param: &Param, has_intervals: bool, p: &TokenStream) -> T
                 ::core::assert!(!#p::ParamKind::<#ty>::IS_EVENT, #message);
             };)
         });
-        return quote!({ #check #plain.erase() });
+        return match check {
+            Some(check) => quote!({ #check #plain.erase() }),
+            None => quote!(#plain.erase()),
+        };
     };
     let (source, at) = match &event.source {
         Source::Dag(path) => (quote!(#p::DagEvents::<#path>::new()), path.span()),
