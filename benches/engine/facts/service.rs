@@ -1,4 +1,5 @@
-//! The service: from a slot to its run, what it costs when nothing happens, and the pure step.
+//! The service: from a slot to its run, from an event to the next DAG, what it costs when nothing
+//! happens, and the pure step.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -23,6 +24,31 @@ fn empty() {
     nothing();
 }
 
+/// The time at which it ends.
+#[task]
+fn stamp() -> i64 {
+    Timestamp::now().as_nanos()
+}
+
+#[dag]
+fn producer() -> i64 {
+    stamp()
+}
+
+/// How long after the end of the task of `producer` the task of `receiver` starts.
+static RECEIVED: Mutex<Vec<Duration>> = Mutex::new(Vec::new());
+
+#[task]
+fn receive(sent: &Event<i64>) {
+    let took = Timestamp::now().since(Timestamp::from_nanos(sent.value));
+    RECEIVED.lock().unwrap_or_else(PoisonError::into_inner).push(took);
+}
+
+#[dag(max_active_runs = 4)]
+fn receiver(#[event(producer)] sent: Event<i64>) {
+    receive(sent);
+}
+
 /// The times of the events of a service.
 #[derive(Debug, Default)]
 struct Seen {
@@ -36,6 +62,7 @@ pub(super) fn measure() -> Result<Vec<Fact>, Problem> {
     let folder = scratch("service")?;
     let one = runtime.block_on(served(&folder.join("one"), 1, "every 1s", Duration::from_secs(30)))?;
     let many = runtime.block_on(served(&folder.join("many"), 1_000, "every 10s", Duration::from_secs(45)))?;
+    let events = runtime.block_on(events(&folder.join("events")))?;
     let idle = |dags: usize| runtime.block_on(idle(&folder.join(format!("idle{dags}")), dags));
     Ok(vec![
         Fact {
@@ -50,6 +77,11 @@ pub(super) fn measure() -> Result<Vec<Fact>, Problem> {
             budget: "200 ms for all",
         },
         Fact { what: "slot to run started, 1,000 DAGs due at once", measured: percentiles(&many.started), budget: "" },
+        Fact {
+            what: "end of a task to the first task of the next DAG",
+            measured: percentiles(&events),
+            budget: "p99 5 ms",
+        },
         Fact { what: "an idle service of 100 DAGs", measured: idle(100)?, budget: "1 % of a core" },
         Fact { what: "an idle service of 10,000 DAGs", measured: idle(10_000)?, budget: "" },
         Fact {
@@ -114,6 +146,35 @@ async fn served(home: &Path, count: usize, schedule: &'static str, time: Duratio
     service.run(stop, report).await;
     journal.close().await?;
     Ok(seen.into_inner().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// The times from the end of a task to the first task of the DAG that consumes its result.
+async fn events(home: &Path) -> Result<Vec<Duration>, Problem> {
+    const RUNS: usize = 200;
+
+    let journal = Journal::open(home).await?;
+    let engine = Engine::builder().build()?;
+    let options = ServiceOptions {
+        with_schedules: true,
+        grace: Duration::from_secs(5),
+        durability: Durability::Strict,
+    };
+    let dags = vec![producer::def(), receiver::def()];
+    let service = Service::new(home, &journal, &engine, dags, options)?;
+    let stop = async {
+        // A new consumer begins with the events after its first turn.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        for _ in 0..RUNS {
+            if let Err(error) = producer::run().journal(&journal).engine(&engine).await {
+                return error.to_string();
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        "the measurement is over".to_owned()
+    };
+    service.run(stop, |_| {}).await;
+    journal.close().await?;
+    Ok(std::mem::take(&mut *RECEIVED.lock().unwrap_or_else(PoisonError::into_inner)))
 }
 
 /// What a service of DAGs costs that are due once a year: of a core, after its first turn.

@@ -174,6 +174,12 @@ fn check_events(options: &Options, starts: StartsWith, errors: &mut Errors) {
     {
         errors.at(wait.span, "with `events = \"or\"` a slot does not wait for events; remove `wait`");
     }
+    if let (Some(limit), true) = (&options.pause_after_failures, starts.events) {
+        errors.at(
+            limit.span,
+            "`pause_after_failures` counts the runs of slots, and events start the runs of this DAG; remove it",
+        );
+    }
 }
 
 fn check_schedule(options: &Options, written: Written, starts: StartsWith, errors: &mut Errors) {

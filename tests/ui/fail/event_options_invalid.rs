@@ -64,4 +64,10 @@ fn without_a_source(
     number()
 }
 
+#[dag(schedule = "@daily", pause_after_failures = 3)]
+fn counted(#[event(RATES)] a: Events<f64>) -> u32 {
+    let _ = a;
+    number()
+}
+
 fn main() {}
