@@ -154,11 +154,8 @@ async fn events(home: &Path) -> Result<Vec<Duration>, Problem> {
 
     let journal = Journal::open(home).await?;
     let engine = Engine::builder().build()?;
-    let options = ServiceOptions {
-        with_schedules: true,
-        grace: Duration::from_secs(5),
-        durability: Durability::Strict,
-    };
+    let options =
+        ServiceOptions { with_schedules: true, grace: Duration::from_secs(5), durability: Durability::Strict };
     let dags = vec![producer::def(), receiver::def()];
     let service = Service::new(home, &journal, &engine, dags, options)?;
     let stop = async {

@@ -88,7 +88,7 @@ pub struct TriggeredBy {
     #[serde(default)]
     pub through_events: u32,
     /// Whether the task waits for the end of the run.
-    #[serde(default = "waits", skip_serializing_if = "Clone::clone")]
+    #[serde(default = "waits")]
     pub waits: bool,
 }
 
@@ -285,6 +285,19 @@ mod tests {
         let earlier = stored.replace(r#""run_type":"manual""#, r#""trigger":"dag""#);
         let read: RunInfo = serde_json::from_str(&earlier).unwrap();
         assert_eq!(read, RunInfo { run_type: RunType::Triggered, ..info });
+    }
+
+    /// Isolated tasks receive it in a format without names of fields: none can be left out.
+    #[test]
+    fn a_run_that_a_task_triggered_reaches_another_process() {
+        for waits in [true, false] {
+            let (run_id, task_id) = ("parent".to_owned(), "child".to_owned());
+            let by = TriggeredBy { run_id, task_id, path: vec!["parent".to_owned()], through_events: 0, waits };
+            let info = RunInfo::triggered("etl", Timestamp::EPOCH, by, "key");
+            let bytes = postcard::to_stdvec(&(&info, "the next field")).unwrap();
+            let read: (RunInfo, String) = postcard::from_bytes(&bytes).unwrap();
+            assert_eq!(read, (info, "the next field".to_owned()));
+        }
     }
 
     #[test]
