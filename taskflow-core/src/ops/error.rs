@@ -61,7 +61,7 @@ pub enum OpsError {
     },
     /// The runs of the DAG have no data intervals.
     #[error("runs of `{dag}` have no data interval, because its schedule has no intervals; leave it out")]
-    NoIntervals {
+    WithoutIntervals {
         /// The DAG.
         dag: String,
     },
@@ -287,7 +287,7 @@ impl OpsError {
             | OpsError::InvalidEvent { .. }
             | OpsError::Schedule(_)
             | OpsError::NoSchedule { .. }
-            | OpsError::NoIntervals { .. }
+            | OpsError::WithoutIntervals { .. }
             | OpsError::EmptyInterval { .. }
             | OpsError::Backfill { .. }
             | OpsError::InvalidToken { .. }

@@ -47,7 +47,7 @@ pub fn draft_of_interval(
 ) -> Result<Draft, OpsError> {
     let plan = dag.plan()?;
     if !plan.options().has_intervals() {
-        return Err(OpsError::NoIntervals { dag: dag.id.to_owned() });
+        return Err(OpsError::WithoutIntervals { dag: dag.id.to_owned() });
     }
     if interval.start >= interval.end {
         return Err(OpsError::EmptyInterval { interval });
