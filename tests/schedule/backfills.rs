@@ -391,7 +391,7 @@ fn one_run_covers_the_whole_range() {
     let error = refused(&daily(), BackfillRequest { ranges: several, ..one_run.clone() });
     assert_eq!(error, BackfillError::SeveralRanges);
     let without = Schedule::of(Dates::new(january(1..=10)));
-    assert_eq!(refused(&without, one_run), BackfillError::NoIntervals);
+    assert_eq!(refused(&without, one_run), BackfillError::WithoutIntervals);
 }
 
 #[test]

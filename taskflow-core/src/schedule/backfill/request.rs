@@ -101,7 +101,7 @@ pub enum BackfillError {
     AfterPrevious(BackfillOrder),
     /// One run for a range needs a data interval.
     #[error("the slots have no data intervals, so one run cannot cover a range of them")]
-    NoIntervals,
+    WithoutIntervals,
     /// One run covers one range.
     #[error("one run can cover one range, not several")]
     SeveralRanges,
@@ -162,7 +162,7 @@ impl BackfillPlan {
             return Err(BackfillError::NoSlots { future: future.map(|future| future.first) });
         };
         if request.as_one_run && first.interval.is_none() {
-            return Err(BackfillError::NoIntervals);
+            return Err(BackfillError::WithoutIntervals);
         }
         let plan = BackfillPlan {
             history: Vec::new(),
