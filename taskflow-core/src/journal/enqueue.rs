@@ -1,15 +1,19 @@
 //! Creates runs that wait for a process to claim them.
 
+use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use super::error::JournalError;
 use super::graph::Graph;
 use super::journal::Journal;
 use super::{RunSummary, params};
-use crate::base::Timestamp;
-use crate::dag::Plan;
+use crate::base::{Timestamp, catch};
+use crate::dag::{DagDef, ParamDef, ParamError, Params, Plan};
 use crate::engine::RunRequest;
+use crate::run::RunInfo;
 use crate::store::{Append, AppendTarget, Appended, NewRun, build_id};
+use crate::value::AnyValue;
 
 impl Journal {
     /// Stores a run as `queued`. Any process whose program has the DAG can start it with
@@ -61,6 +65,32 @@ pub(crate) struct QueuedRun {
 }
 
 impl QueuedRun {
+    /// A run of a DAG that nobody starts by hand. Its parameters are the values that are `known`,
+    /// those read from the texts that `given` returns, or their defaults, which are code of the
+    /// user.
+    ///
+    /// # Errors
+    ///
+    /// Why it cannot be made: the graph has mistakes, a parameter has no valid value, or a default
+    /// panicked.
+    pub(crate) fn of_dag<'a>(
+        dag: &'static DagDef,
+        info: RunInfo,
+        known: &HashMap<&'static str, AnyValue>,
+        given: impl Fn(&ParamDef) -> Option<Vec<&'a str>>,
+        created: Timestamp,
+    ) -> Result<Self, String> {
+        let make = || {
+            let plan = dag.plan().map_err(|errors| errors.to_string())?;
+            let info = dag.options.complete(info);
+            let params = Params::from_text(plan.params(), &info, known, given);
+            let params =
+                params.map_err(|errors| errors.iter().map(ParamError::to_string).collect::<Vec<_>>().join("; "))?;
+            QueuedRun::new(RunRequest::<()>::of_plan(plan, info, params), created).map_err(|error| error.to_string())
+        };
+        catch(AssertUnwindSafe(make)).unwrap_or_else(|crash| Err(format!("a default of a parameter {crash}")))
+    }
+
     /// Checks a request.
     ///
     /// # Errors

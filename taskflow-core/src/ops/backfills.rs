@@ -5,7 +5,6 @@
 //! process was faster.
 
 use std::collections::{BTreeMap, HashMap};
-use std::panic::AssertUnwindSafe;
 
 use serde::Serialize;
 
@@ -14,10 +13,9 @@ use super::backfill_status::{BackfillStatus, status_of, stored};
 use super::cancel::{CancelledRun, cancel};
 use super::error::OpsError;
 use super::schedules::schedule_of;
-use crate::base::{Timestamp, catch};
+use crate::base::Timestamp;
 use crate::config::Config;
-use crate::dag::{DagDef, ParamError, Params, Registry};
-use crate::engine::RunRequest;
+use crate::dag::{DagDef, ParamDef, Registry};
 use crate::journal::{Journal, NewBackfill, Note, QueuedRun, StoredBackfill};
 use crate::run::RunInfo;
 use crate::schedule::{
@@ -285,16 +283,9 @@ pub(crate) fn run_of_backfill(
     request: &BackfillRequest,
     now: Timestamp,
 ) -> Result<QueuedRun, String> {
-    let run = || {
-        let plan = dag.plan().map_err(|error| error.to_string())?;
-        let info = dag.options.complete(RunInfo::of_backfill(dag.id, number, slot, run));
-        let given = |name: &str| request.params.get(name).map(|texts| texts.iter().map(String::as_str).collect());
-        let params = Params::from_text(plan.params(), &info, &HashMap::new(), |def| given(def.name));
-        let params =
-            params.map_err(|errors| errors.iter().map(ParamError::to_string).collect::<Vec<_>>().join("; "))?;
-        QueuedRun::new(RunRequest::<()>::of_plan(plan, info, params), now).map_err(|error| error.to_string())
-    };
-    catch(AssertUnwindSafe(run)).unwrap_or_else(|crash| Err(format!("a default of a parameter panicked: {crash}")))
+    let info = RunInfo::of_backfill(dag.id, number, slot, run);
+    let given = |def: &ParamDef| request.params.get(def.name).map(|texts| texts.iter().map(String::as_str).collect());
+    QueuedRun::of_dag(dag, info, &HashMap::new(), given, now)
 }
 
 /// Checks the parameters that were given. Defaults may depend on the slot, so they show when runs

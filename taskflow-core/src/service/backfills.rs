@@ -206,7 +206,7 @@ impl Backfills {
                     step.decisions
                 }
                 Err(crash) => {
-                    let reason = format!("its timetable panicked: {crash}");
+                    let reason = format!("its timetable {crash}");
                     plan.phase = BackfillPhase::Paused { by: "the service".to_owned(), reason, since: now };
                     break;
                 }

@@ -25,11 +25,9 @@ use super::serving::ServiceEvent;
 use super::wake::Wake;
 use crate::asset::{EventBinding, RawEvent};
 use crate::base::{ErrorKind, Timestamp, catch};
-use crate::dag::{DagDef, ParamError, Params, Plan};
-use crate::engine::RunRequest;
+use crate::dag::DagDef;
 use crate::journal::{EventHead, Journal, NewConsumption, QueuedRun, StepOutcome, StoredConsumer, StoredEvent};
-use crate::ops::OpsError;
-use crate::ops::active_runs;
+use crate::ops::{OpsError, active_runs};
 use crate::run::{ConsumedEvents, RunInfo, RunType};
 use crate::schedule::{
     Consumer, ConsumerDecision, ConsumerState, ConsumerStep, EventRun, EventSituation, Pause, PendingEvent, Takes,
@@ -111,8 +109,13 @@ impl Consumers {
     }
 
     /// Steps the consumers that are due, that were changed or that have new events, and stores the
-    /// outcome.
-    pub(super) async fn turn(&mut self, journal: &Journal, events: &mut Vec<ServiceEvent>) -> Result<(), OpsError> {
+    /// outcome. `backfilled` are the ids of the runs of backfills, which take no room.
+    pub(super) async fn turn(
+        &mut self,
+        journal: &Journal,
+        backfilled: &HashSet<String>,
+        events: &mut Vec<ServiceEvent>,
+    ) -> Result<(), OpsError> {
         if self.list.is_empty() {
             return Ok(());
         }
@@ -129,7 +132,7 @@ impl Consumers {
         if due.is_empty() {
             return Ok(());
         }
-        let active = active_runs(journal, &[RunType::Scheduled, RunType::Event], &HashSet::new()).await?;
+        let active = active_runs(journal, &[RunType::Scheduled, RunType::Event], backfilled).await?;
         let (mut steps, mut decided) = (Vec::new(), Vec::new());
         for at in due {
             let id = self.list[at].dag.id;
@@ -164,7 +167,7 @@ impl Consumers {
                     let consuming = &mut self.list[at];
                     consuming.version += 1;
                     (consuming.wake, consuming.cursors) = (wake, cursors);
-                    report(journal, consuming.dag.id, decisions, events).await?;
+                    report(journal, consuming.dag.id, decisions, backfilled, events).await?;
                 }
             }
         }
@@ -270,7 +273,7 @@ impl Consumers {
         let step = match stepped {
             Ok(step) => step,
             Err(crash) => {
-                let outcome = Outcome::Unserved(format!("its timetable panicked: {crash}"));
+                let outcome = Outcome::Unserved(format!("its timetable {crash}"));
                 return Ok(Stepped { wake: Wake::Never, cursors: None, outcome });
             }
         };
@@ -443,17 +446,7 @@ impl Consuming {
             (None, Some(number)) => RunInfo::event(dag.id, run.at, number),
             (slot, _) => RunInfo::scheduled(dag.id, run.at, slot.and_then(|slot| slot.interval)),
         };
-        let info = dag.options.complete(info).consuming(consumed, path);
-        let make = || {
-            let plan: std::sync::Arc<Plan> = std::sync::Arc::clone(&plan);
-            let params = Params::from_text(plan.params(), &info, &values, |_| None);
-            let params =
-                params.map_err(|errors| errors.iter().map(ParamError::to_string).collect::<Vec<_>>().join("; "))?;
-            QueuedRun::new(RunRequest::<()>::of_plan(plan, info.clone(), params), now)
-                .map_err(|error| error.to_string())
-        };
-        let made = catch(AssertUnwindSafe(make));
-        Ok(made.unwrap_or_else(|crash| Err(format!("a default of a parameter {crash}"))))
+        Ok(QueuedRun::of_dag(dag, info.consuming(consumed, path), &values, |_| None, now))
     }
 
     /// The longest path of the runs that emitted the events: the DAGs that led to the new run.
@@ -507,6 +500,7 @@ async fn report(
     journal: &Journal,
     dag: &'static str,
     reports: Vec<Report>,
+    backfilled: &HashSet<String>,
     events: &mut Vec<ServiceEvent>,
 ) -> Result<(), OpsError> {
     for report in reports {
@@ -516,7 +510,7 @@ async fn report(
             Report::Decision(ConsumerDecision::Record(record)) => events.push(ServiceEvent::Recorded { dag, record }),
             Report::Decision(ConsumerDecision::Note(note)) => events.push(ServiceEvent::Noted { dag, note }),
             Report::Decision(ConsumerDecision::CancelActive) => {
-                super::schedules::cancel_active(journal, dag, &HashSet::new(), events).await?;
+                super::schedules::cancel_active(journal, dag, backfilled, events).await?;
             }
         }
     }

@@ -7,13 +7,12 @@ use std::time::Duration;
 use super::serving::ServiceEvent;
 use super::wake::Wake;
 use crate::base::{Timestamp, catch};
-use crate::dag::{DagDef, ParamError, Params};
-use crate::engine::RunRequest;
+use crate::dag::DagDef;
 use crate::journal::{Journal, NewStep, Note, QueuedRun, StepOutcome, StoredSchedule};
 use crate::ops::{self, OpsError, active_runs, failures, unsuccessful};
 use crate::run::{RunInfo, RunState, RunType};
 use crate::schedule::{
-    Decision, Note as ScheduleNote, Schedule, ScheduleState, Situation, Slot, SlotFate, SlotRecord, Step, step,
+    Decision, Note as ScheduleNote, Schedule, ScheduleState, Situation, SlotFate, SlotRecord, Step, step,
 };
 use crate::store::RunFilter;
 
@@ -204,7 +203,8 @@ impl Scheduled {
         let (mut runs, mut records, mut notes, mut wake) = (Vec::new(), Vec::new(), Vec::new(), wake);
         for decision in &mut decisions {
             if let Decision::Start { slot, .. } = *decision {
-                match run_of(dag, slot, situation.now) {
+                let info = RunInfo::scheduled(dag.id, slot.at, slot.interval);
+                match QueuedRun::of_dag(dag, info, &HashMap::new(), |_| None, situation.now) {
                     Ok(run) => runs.push(run),
                     Err(reason) => {
                         let (at, fate) = (slot.at, SlotFate::Failed);
@@ -248,19 +248,6 @@ impl Scheduled {
         let step = NewStep { dag, version: self.version(), state, records, notes, runs };
         (Wake::Never, Some((step, vec![Decision::Note(note)])))
     }
-}
-
-/// The run of a slot, with the defaults of its parameters.
-fn run_of(dag: &'static DagDef, slot: Slot, now: Timestamp) -> Result<QueuedRun, String> {
-    let run = || {
-        let plan = dag.plan().map_err(|error| error.to_string())?;
-        let info = dag.options.complete(RunInfo::scheduled(dag.id, slot.at, slot.interval));
-        let params = Params::from_text(plan.params(), &info, &HashMap::new(), |_| None);
-        let params =
-            params.map_err(|errors| errors.iter().map(ParamError::to_string).collect::<Vec<_>>().join("; "))?;
-        QueuedRun::new(RunRequest::<()>::of_plan(plan, info, params), now).map_err(|error| error.to_string())
-    };
-    catch(AssertUnwindSafe(run)).unwrap_or_else(|crash| Err(format!("a default of a parameter panicked: {crash}")))
 }
 
 /// Carries out decisions that are stored, and reports them.

@@ -274,7 +274,7 @@ impl Service {
         let now = Timestamp::now();
         let schedules = self.schedules.turn(&self.journal, self.backfills.runs(), now, &mut self.events).await;
         self.events.drain(..).for_each(report);
-        let consumers = self.consumers.turn(&self.journal, &mut self.events).await;
+        let consumers = self.consumers.turn(&self.journal, self.backfills.runs(), &mut self.events).await;
         let backfills = self.backfills.turn(&self.journal, &mut self.queue, &mut self.events).await;
         self.queue.turn(&self.journal, self.backfills.runs(), &mut self.events).await?;
         schedules.and(consumers).and(backfills)

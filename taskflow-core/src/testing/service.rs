@@ -32,7 +32,7 @@ use crate::service::{Schedules, ServiceEvent};
 use crate::store::{Append, RunFilter, RunGuard, RunOrder};
 use crate::value::Value;
 
-/// A service in virtual time: months of schedules pass in milliseconds, with the code that serves
+/// A service in virtual time: months of schedules pass without waiting, with the code that serves
 /// them in production.
 ///
 /// ```
@@ -62,8 +62,8 @@ use crate::value::Value;
 ///
 /// # Panics
 ///
-/// Its methods panic, at the line of their call, if a time cannot be read, a DAG is not served, or
-/// the store or the engine violates a guarantee.
+/// Its methods panic, at the line of their call, if a time cannot be read, a DAG is not served or
+/// has event parameters, or the store or the engine violates a guarantee.
 pub struct ServiceTest {
     dags: Vec<Served>,
     /// The clock of the test.
@@ -130,6 +130,13 @@ impl ServiceTest {
         dag: D,
         behave: impl FnOnce(Test<D::Result>) -> Test<D::Result>,
     ) -> Self {
+        // Their events would never start a run, and the test would pass.
+        let has_events = (D::definition().params)().iter().any(|param| param.event.is_some());
+        assert!(
+            !has_events,
+            "`{}` has event parameters, which a service in virtual time does not serve",
+            D::definition().id
+        );
         let (script, workers) = match behave(Test::new(dag)).into_script() {
             Ok(script) => script,
             Err(error) => panic!("{error}"),
