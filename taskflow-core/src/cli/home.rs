@@ -5,6 +5,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::pin::{Pin, pin};
 
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgMatches, value_parser};
@@ -120,12 +121,20 @@ impl Home {
         &self,
         operation: impl Future<Output = Result<T, E>>,
     ) -> Result<T, CliError> {
-        self.runtime.block_on(operation).map_err(|error| self.describe(error.into()))
+        self.block_on(operation).map_err(|error| self.describe(error.into()))
     }
 
     /// Waits for anything.
     pub(super) fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
-        self.runtime.block_on(future)
+        // The verbs wait for some sixty types of futures. Each would get a copy of all of the runtime's waiting,
+        // a twentieth of this crate's code.
+        fn wait_for(runtime: &Runtime, future: Pin<&mut dyn Future<Output = ()>>) {
+            runtime.block_on(future);
+        }
+        let mut output = None;
+        wait_for(&self.runtime, pin!(async { output = Some(future.await) }));
+        // Waiting ends with the future.
+        output.unwrap()
     }
 
     /// What is printed of an error: where flags help, with those flags.
