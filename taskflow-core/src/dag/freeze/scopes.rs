@@ -16,10 +16,12 @@ use crate::dag::plan::{EdgeKind, NodeIndex, ScopePlan};
 /// before outer ones, whose work they are.
 pub(super) fn close(draft: &mut Draft, ids: &IndexVec<NodeIndex, Box<str>>, errors: &mut Vec<BuildError>) {
     let scopes = std::mem::take(&mut draft.scopes);
+    let mut incoming = Incoming::default();
     for scope in &scopes {
         check(draft, scope, ids, errors);
-        let last = ends(draft, &scope.body, |upstream, _| upstream);
-        let first = ends(draft, &scope.teardown, |_, downstream| downstream);
+        incoming.catch_up(draft);
+        let last = ends(draft, &incoming, &scope.body, |upstream, _| upstream);
+        let first = ends(draft, &incoming, &scope.teardown, |_, downstream| downstream);
         for &upstream in &last {
             for &downstream in &first {
                 draft.orders.push(Order { upstream, downstream, at: draft.nodes[downstream].at });
@@ -33,8 +35,10 @@ pub(super) fn close(draft: &mut Draft, ids: &IndexVec<NodeIndex, Box<str>>, erro
 /// teardowns: all nodes without an order edge of their own. Called when the order edges are sorted.
 pub(super) fn rest_of_work(draft: &Draft) -> Vec<(NodeIndex, NodeIndex)> {
     let mut rest = Vec::new();
+    let mut incoming = Incoming::default();
     for scope in &draft.scopes {
-        for teardown in ends(draft, &scope.teardown, |_, downstream| downstream) {
+        incoming.catch_up(draft);
+        for teardown in ends(draft, &incoming, &scope.teardown, |_, downstream| downstream) {
             let first = draft.orders.partition_point(|order| order.downstream < teardown);
             let own = draft.orders[first..].iter().take_while(|order| order.downstream == teardown);
             let drawn: Vec<NodeIndex> = own.map(|order| order.upstream).collect();
@@ -73,12 +77,15 @@ pub(super) fn rest_of_setups(draft: &Draft, gates: &[(NodeIndex, NodeIndex)]) ->
 /// Draws the edges to the first tasks of each group that comes after something. Those without a
 /// rule of their own get the group's.
 pub(super) fn enter_groups(draft: &mut Draft) {
+    let mut incoming = Incoming::default();
     for place in draft.groups.indices() {
         let GroupDraft { after, rule, nodes, at, .. } = &draft.groups[place];
         if after.is_empty() {
             continue;
         }
-        let (after, rule, at, first) = (after.clone(), *rule, *at, ends(draft, nodes, |_, downstream| downstream));
+        incoming.catch_up(draft);
+        let first = ends(draft, &incoming, nodes, |_, downstream| downstream);
+        let (after, rule, at) = (after.clone(), *rule, *at);
         for &downstream in &first {
             draft.orders.extend(after.iter().map(|&upstream| Order { upstream, downstream, at }));
             let own = &mut draft.nodes[downstream];
@@ -109,21 +116,46 @@ pub(super) fn plans(draft: &Draft) -> Vec<ScopePlan> {
     draft.scopes.iter().map(of).collect()
 }
 
-/// The nodes of a part of the graph that are at no such end of an edge within it.
-fn ends(draft: &Draft, part: &Range<NodeIndex>, end: fn(NodeIndex, NodeIndex) -> NodeIndex) -> Vec<NodeIndex> {
-    let mut inner = vec![false; indices(part.clone()).len()];
-    let mut see = |upstream: NodeIndex, downstream: NodeIndex| {
-        if part.contains(&upstream) && part.contains(&downstream) {
-            inner[(end(upstream, downstream) - part.start) as usize] = true;
-        }
-    };
-    for node in indices(part.clone()) {
-        for upstream in upstreams(draft, node) {
-            see(upstream, node);
+/// The order edges of a draft by their downstream node, so that a part of the graph is examined
+/// without a look at the edges of all others: a graph can have a scope for each of its tasks.
+#[derive(Default)]
+struct Incoming {
+    /// The position of the last edge to each node.
+    last: Vec<Option<u32>>,
+    /// For each edge, the one before it to the same node.
+    before: Vec<Option<u32>>,
+}
+
+impl Incoming {
+    /// Adds the edges that the draft got since the last call.
+    fn catch_up(&mut self, draft: &Draft) {
+        self.last.resize(draft.nodes.len(), None);
+        for order in &draft.orders[self.before.len()..] {
+            let edge = u32::try_from(self.before.len()).expect("fewer than 2^32 edges fit in memory");
+            self.before.push(self.last[order.downstream.as_usize()].replace(edge));
         }
     }
-    for order in &draft.orders {
-        see(order.upstream, order.downstream);
+
+    /// The nodes that a node is ordered after.
+    fn upstreams<'a>(&'a self, draft: &'a Draft, node: NodeIndex) -> impl Iterator<Item = NodeIndex> + 'a {
+        let edges = std::iter::successors(self.last[node.as_usize()], |&edge| self.before[edge as usize]);
+        edges.map(|edge| draft.orders[edge as usize].upstream)
+    }
+}
+
+/// The nodes of a part of the graph that are at no such end of an edge within it.
+fn ends(
+    draft: &Draft,
+    incoming: &Incoming,
+    part: &Range<NodeIndex>,
+    end: fn(NodeIndex, NodeIndex) -> NodeIndex,
+) -> Vec<NodeIndex> {
+    let mut inner = vec![false; indices(part.clone()).len()];
+    for node in indices(part.clone()) {
+        let upstreams = upstreams(draft, node).chain(incoming.upstreams(draft, node));
+        for upstream in upstreams.filter(|upstream| part.contains(upstream)) {
+            inner[(end(upstream, node) - part.start) as usize] = true;
+        }
     }
     indices(part.clone()).zip(inner).filter_map(|(node, inner)| (!inner).then_some(node)).collect()
 }
