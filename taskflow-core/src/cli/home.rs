@@ -126,8 +126,8 @@ impl Home {
 
     /// Waits for anything.
     pub(super) fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
-        // The verbs wait for some sixty types of futures. Each would get a copy of all of the runtime's waiting,
-        // a twentieth of this crate's code.
+        // The verbs wait for some sixty types of futures. Each would get a copy of all of the
+        // runtime's waiting, a twentieth of this crate's code.
         fn wait_for(runtime: &Runtime, future: Pin<&mut dyn Future<Output = ()>>) {
             runtime.block_on(future);
         }

@@ -1,4 +1,4 @@
-//! Claiming runs: the lock file first, then the token.
+//! Claiming runs: the file of the owner first, then the token.
 
 use sqlx::sqlite::SqliteRow;
 
@@ -88,7 +88,7 @@ async fn holder(store: &SqliteStore, name: &str) -> Option<String> {
     blocking(move || locks.holder(&name)).await.ok().flatten()
 }
 
-/// Whether the owner of a run died: it has left its file without a lock.
+/// Whether the owner of a run died: it has left its file.
 pub(super) async fn owner_died(store: &SqliteStore, run_id: &str) -> Result<bool, StoreError> {
     let (locks, name) = (store.locks.clone(), run_id.to_owned());
     Ok(blocking(move || locks.is_left_behind(&name)).await.unwrap_or(false))

@@ -4,6 +4,7 @@
 //! file in its place. SQLite then succeeds, and everything it writes is lost with the process. So
 //! the identity of the file is compared at each commit that ends a run.
 
+use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -64,15 +65,21 @@ pub(super) fn with_suffix(file: &Path, suffix: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
-#[cfg(unix)]
-fn identity(file: &Path) -> Option<(u64, u64)> {
-    use std::os::unix::fs::MetadataExt as _;
-
-    std::fs::metadata(file).ok().map(|file| (file.dev(), file.ino()))
+/// The device and the inode of the file that a path names.
+pub(super) fn identity(file: &Path) -> Option<(u64, u64)> {
+    std::fs::metadata(file).ok().map(|file| id(&file))
 }
 
-/// Without inodes: whether it exists.
+/// The device and the inode of a file.
+#[cfg(unix)]
+pub(super) fn id(file: &Metadata) -> (u64, u64) {
+    use std::os::unix::fs::MetadataExt as _;
+
+    (file.dev(), file.ino())
+}
+
+/// Without inodes, all that is known is whether a file exists.
 #[cfg(not(unix))]
-fn identity(file: &Path) -> Option<(u64, u64)> {
-    file.exists().then_some((0, 0))
+pub(super) fn id(_: &Metadata) -> (u64, u64) {
+    (0, 0)
 }

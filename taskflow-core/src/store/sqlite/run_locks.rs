@@ -1,37 +1,46 @@
-//! Ownership of runs by lock files.
+//! Ownership of runs by files.
 //!
-//! Next to the database lies the directory `live`. The owner of a run holds a lock on a file in it,
-//! named after the run. The operating system releases the lock when the process dies, however it
-//! dies. So a run that has not ended and whose file is not locked lost its owner. An owner that
-//! releases a run removes its file, so a file without a lock means that the owner died.
+//! Next to the database lies the directory `live`. The owner of a run has a file in it, named after
+//! the run, that names the [lock of its process](super::process_lock). So a run that has not ended
+//! and whose file names a dead process lost its owner. An owner that releases a run removes its
+//! file. No run holds a descriptor.
 //!
-//! A process can lock a file twice, so it also keeps a set of the runs that it owns.
+//! A process takes a run in these steps:
+//!
+//! 1. It reserves the name among the runs of this process, which takes each once.
+//! 2. It creates or opens the file, and locks it for as long as it reads and writes it. A process
+//!    that does not get the lock tries again.
+//! 3. If the file names another process that is alive, the run is taken.
+//! 4. It checks that the file is still in its place: an owner that released the run in the meantime
+//!    has removed it. This comes after step 3, since an owner may die after it removed the file.
+//! 5. It writes its own name into the file, and releases the lock.
 
 use std::collections::HashMap;
 use std::fs::{File, TryLockError};
 use std::io::{self, Read as _, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use super::process_lock::{self, ProcessLock, is_in_place};
 use crate::base::{private, safe_name};
 use crate::store::identity::worker;
 use crate::store::ownership::RunGuard;
 
-/// The lock files of one store.
+/// The files of one store.
 #[derive(Clone, Debug)]
 pub(super) struct RunLocks {
     dir: PathBuf,
     ours: Arc<Mutex<Ours>>,
 }
 
-/// The runs of this process, with their files once they are locked.
-type Ours = HashMap<String, Option<Locked>>;
-
-#[derive(Debug)]
-struct Locked {
-    path: PathBuf,
-    file: File,
+/// What this process has.
+#[derive(Debug, Default)]
+struct Ours {
+    /// The runs, and whether they have their files.
+    runs: HashMap<String, bool>,
+    /// Held as long as there are runs.
+    process: Option<ProcessLock>,
 }
 
 impl RunLocks {
@@ -43,50 +52,71 @@ impl RunLocks {
     /// Keeps the name for this process; `None` if it has it already. Does no I/O.
     pub(super) fn reserve(&self, name: &str) -> Option<RunGuard> {
         let mut ours = lock(&self.ours);
-        if ours.contains_key(name) {
+        if ours.runs.contains_key(name) {
             return None;
         }
-        ours.insert(name.to_owned(), None);
-        let (held, name) = (Arc::clone(&self.ours), name.to_owned());
+        ours.runs.insert(name.to_owned(), false);
+        let (locks, name) = (self.clone(), name.to_owned());
         Some(RunGuard::new(move || {
-            let Some(Some(Locked { path, file })) = lock(&held).remove(&name) else { return };
-            // Before the lock goes: whoever locks the file afterwards has made a new one. If the
-            // file stays, the owner counts as dead, which is nearly the same.
-            let _ = std::fs::remove_file(path);
-            drop(file);
+            let mut ours = lock(&locks.ours);
+            if ours.runs.remove(&name) == Some(true) {
+                locks.forget(&name);
+            }
+            if ours.runs.is_empty() {
+                // After the file of the last run: see step 4.
+                ours.process = None;
+            }
         }))
     }
 
     /// Whether this process has reserved the name.
     pub(super) fn is_ours(&self, name: &str) -> bool {
-        lock(&self.ours).contains_key(name)
+        lock(&self.ours).runs.contains_key(name)
     }
 
-    /// Locks the file of a name that this process has reserved. Returns `false` if another process
-    /// holds the lock. Blocks.
+    /// Writes the file of a name that this process has reserved. Returns `false` if another process
+    /// holds the name. Blocks.
     pub(super) fn lock(&self, name: &str) -> io::Result<bool> {
         // Not its parents: a home that was removed must not come back.
         private::create_dir(&self.dir)?;
         let path = self.dir.join(safe_name(name));
-        // `holder` takes the lock for a moment.
         for _ in 0..10 {
             let mut options = private::options();
             options.create(true).truncate(false).read(true).write(true);
             let mut file = private::open(&options, &path)?;
             match file.try_lock() {
-                Ok(()) => {
-                    file.set_len(0)?;
-                    file.write_all(worker().as_bytes())?;
-                    if let Some(held) = lock(&self.ours).get_mut(name) {
-                        *held = Some(Locked { path, file });
-                    }
+                Ok(()) if Owner::read(&mut file).is_alive(&self.dir) => {}
+                Ok(()) if is_in_place(&file, &path) => {
+                    self.write(name, file)?;
                     return Ok(true);
                 }
-                Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(5)),
+                Ok(()) => continue,
+                Err(TryLockError::WouldBlock) => {}
                 Err(TryLockError::Error(error)) => return Err(error),
             }
+            // The owner may be about to release the run, or somebody reads the file.
+            std::thread::sleep(Duration::from_millis(5));
         }
         Ok(false)
+    }
+
+    /// Writes this process into the file of a name, which is locked.
+    fn write(&self, name: &str, mut file: File) -> io::Result<()> {
+        let mut ours = lock(&self.ours);
+        let Ours { runs, process } = &mut *ours;
+        let Some(is_written) = runs.get_mut(name) else {
+            // Released while this thread waited for the file.
+            self.forget(name);
+            return Ok(());
+        };
+        let process = match process {
+            Some(process) => process,
+            None => process.insert(ProcessLock::take(&self.dir)?),
+        };
+        file.set_len(0)?;
+        file.write_all(format!("{}\n{}", process.name(), worker()).as_bytes())?;
+        *is_written = true;
+        Ok(())
     }
 
     /// Whether the process that held the name has died and left its file behind. Blocks.
@@ -106,14 +136,38 @@ impl RunLocks {
         }
         let mut file = private::options().read(true).open(self.dir.join(safe_name(name))).ok()?;
         match file.try_lock_shared() {
-            Err(TryLockError::WouldBlock) => {
-                let mut holder = String::new();
-                // That there is an owner matters more than its name.
-                let _ = file.read_to_string(&mut holder);
-                Some(holder)
+            // Somebody takes the run at this moment. That there is an owner matters more than its
+            // name.
+            Err(TryLockError::WouldBlock) => Some(String::new()),
+            Ok(()) => {
+                let owner = Owner::read(&mut file);
+                owner.is_alive(&self.dir).then_some(owner.worker)
             }
-            Ok(()) | Err(TryLockError::Error(_)) => None,
+            Err(TryLockError::Error(_)) => None,
         }
+    }
+}
+
+/// What the file of a run says.
+#[derive(Default)]
+struct Owner {
+    /// The file of the process.
+    process: String,
+    /// The process as people know it, `host:pid`.
+    worker: String,
+}
+
+impl Owner {
+    /// An empty file has no owner: its process died, or is about to write it.
+    fn read(file: &mut File) -> Owner {
+        let mut text = String::new();
+        let _ = file.read_to_string(&mut text);
+        let (process, worker) = text.split_once('\n').unwrap_or_default();
+        Owner { process: process.to_owned(), worker: worker.to_owned() }
+    }
+
+    fn is_alive(&self, dir: &Path) -> bool {
+        process_lock::is_alive(dir, &self.process)
     }
 }
 
@@ -169,5 +223,47 @@ mod tests {
         assert!(!ours.is_left_behind("run"), "it was released");
         std::fs::write(dir.path().join(safe_name("run")), "host:1").unwrap();
         assert!(ours.is_left_behind("run"), "the lock is gone with its process");
+    }
+
+    /// `ulimit -n 1024` and a thousand live runs: each held a descriptor.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn runs_hold_no_descriptors() {
+        let dir = tempfile::tempdir().unwrap();
+        let locks = RunLocks::in_directory(dir.path().to_owned());
+        let names: Vec<String> = (0..100).map(|run| format!("run {run}")).collect();
+        let guards: Vec<RunGuard> = names.iter().map(|name| locks.reserve(name).unwrap()).collect();
+        assert!(names.iter().all(|name| locks.lock(name).unwrap()));
+        let open = std::fs::read_dir("/proc/self/fd").unwrap().flatten().filter_map(|fd| fd.path().read_link().ok());
+        assert_eq!(open.filter(|file| file.starts_with(dir.path())).count(), 1, "the lock of the process");
+        assert_eq!(dir.path().read_dir().unwrap().count(), 101);
+        drop(guards);
+        assert_eq!(dir.path().read_dir().unwrap().count(), 0);
+    }
+
+    /// A process that opened the file before its owner removed it must not own the run by a file
+    /// that nobody else sees.
+    #[test]
+    fn a_run_that_is_taken_and_released_all_the_time_has_one_owner() {
+        let dir = tempfile::tempdir().unwrap();
+        let owned = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            for _ in 0..3 {
+                let process = RunLocks::in_directory(dir.path().to_owned());
+                let owned = &owned;
+                scope.spawn(move || {
+                    for _ in 0..300 {
+                        let guard = process.reserve("run").unwrap();
+                        if process.lock("run").unwrap() {
+                            assert!(!owned.swap(true, std::sync::atomic::Ordering::SeqCst), "two owners");
+                            assert_eq!(process.holder("run"), Some(worker()));
+                            owned.store(false, std::sync::atomic::Ordering::SeqCst);
+                        }
+                        drop(guard);
+                    }
+                });
+            }
+        });
+        assert_eq!(dir.path().read_dir().unwrap().count(), 0);
     }
 }
