@@ -17,7 +17,7 @@
 
 use std::collections::HashMap;
 use std::fs::{File, TryLockError};
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -114,6 +114,7 @@ impl RunLocks {
             None => process.insert(ProcessLock::take(&self.dir)?),
         };
         file.set_len(0)?;
+        file.rewind()?;
         file.write_all(format!("{}\n{}", process.name(), worker()).as_bytes())?;
         *is_written = true;
         Ok(())
@@ -221,8 +222,13 @@ mod tests {
         drop(guard);
         assert_eq!(ours.holder("run"), None);
         assert!(!ours.is_left_behind("run"), "it was released");
-        std::fs::write(dir.path().join(safe_name("run")), "host:1").unwrap();
-        assert!(ours.is_left_behind("run"), "the lock is gone with its process");
+        std::fs::write(dir.path().join(safe_name("run")), "%process-1-0-0\nhost:1").unwrap();
+        assert!(ours.is_left_behind("run"), "its process is gone");
+        let guard = theirs.reserve("run").unwrap();
+        assert!(theirs.lock("run").unwrap());
+        assert_eq!(ours.holder("run"), Some(worker()), "a new owner");
+        drop(guard);
+        assert!(!ours.is_left_behind("run"));
     }
 
     /// `ulimit -n 1024` and a thousand live runs: each held a descriptor.
