@@ -179,8 +179,11 @@ fn every_success_has_exactly_one_event_despite_kills_around_commits() {
             // At the first commit there is no run to be resumed.
             let is_there = stored.code == Some(0) && !stored.json()[0].is_null();
             let words: &[&str] = if is_there { &["resume", "-q"] } else { &["run", "steps", "--size", "30", "-q"] };
-            let output = home.call(words);
-            assert_eq!(output.code, Some(0), "{name}: {output:?}");
+            // On a busy machine few commits hold everything, and the run has ended before the kill.
+            if !is_there || stored.json()[0]["state"] != "success" {
+                let output = home.call(words);
+                assert_eq!(output.code, Some(0), "{name}: {output:?}");
+            }
             assert_eq!(home.payloads("steps"), (0..STEPS).collect::<Vec<u64>>(), "{name}");
             assert_eq!(home.payloads("dag:steps"), [STEPS * (STEPS - 1) / 2], "{name}");
         }
