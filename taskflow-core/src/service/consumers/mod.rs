@@ -16,33 +16,24 @@
 //!    the DAG, with the reason. Its events stay pending.
 //!
 //! The service looks for events of other processes once a second. Events of its own process, which
-//! the journal announces, wake it at once.
+
+mod consuming;
+mod heads;
+mod runs;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::panic::AssertUnwindSafe;
 
+use self::consuming::{Consuming, Outcome, Stepped, report};
+use self::heads::{BATCH, Heads};
 use super::serving::ServiceEvent;
 use super::wake::Wake;
-use crate::asset::{EventBinding, RawEvent};
-use crate::base::{ErrorKind, Timestamp, catch};
+use crate::base::{Timestamp, catch};
 use crate::dag::DagDef;
-use crate::journal::{EventHead, Journal, NewConsumption, QueuedRun, StepOutcome, StoredConsumer, StoredEvent};
+use crate::journal::{EventHead, Journal, StepOutcome, StoredConsumer};
 use crate::ops::{OpsError, active_runs};
-use crate::run::{ConsumedEvents, RunInfo, RunType};
-use crate::schedule::{
-    Consumer, ConsumerDecision, ConsumerState, ConsumerStep, EventRun, EventSituation, Pause, PendingEvent, Takes,
-    consume,
-};
-
-/// How many heads are read at once.
-const BATCH: u32 = 10_000;
-
-/// How many runs may start each other through events, one after the other.
-const DEPTH: usize = 100;
-
-/// How many of the runs that emitted the events of a run are asked for their path. In a cycle, the
-/// newest are among them.
-const ASKED: usize = 20;
+use crate::run::RunType;
+use crate::schedule::{ConsumerState, EventSituation, PendingEvent, consume};
 
 /// The DAGs with event parameters that a service serves.
 #[derive(Debug, Default)]
@@ -52,26 +43,6 @@ pub(super) struct Consumers {
     heads: BTreeMap<String, Heads>,
     /// Events up to here were read; `None` before the first turn.
     read: Option<i64>,
-}
-
-#[derive(Debug)]
-struct Consuming {
-    dag: &'static DagDef,
-    consumer: Consumer,
-    /// The version of the state at its last step.
-    version: i64,
-    /// The cursors at its last step; none while it is paused.
-    cursors: Option<BTreeMap<String, i64>>,
-    /// When to step it again.
-    wake: Wake,
-}
-
-/// The events of an asset.
-#[derive(Debug, Default)]
-struct Heads {
-    /// Those after this number are all there.
-    from: i64,
-    events: Vec<PendingEvent>,
 }
 
 impl Consumers {
@@ -293,226 +264,4 @@ impl Consumers {
             }
         }
     }
-}
-
-impl Heads {
-    fn after(from: i64) -> Self {
-        Heads { from, events: Vec::new() }
-    }
-
-    /// Reads again what was dropped after a cursor: the consumer was paused meanwhile, or its state
-    /// was changed by hand.
-    async fn reach(&mut self, cursor: i64, asset: &str, journal: &Journal) -> Result<(), OpsError> {
-        if cursor >= self.from {
-            return Ok(());
-        }
-        let (mut after, until) = (cursor, self.from);
-        let mut dropped = Vec::new();
-        while after < until {
-            let heads = journal.pending(&[asset.to_owned()], after, BATCH).await?;
-            let Some(last) = heads.last() else { break };
-            after = last.number;
-            let heads = heads.into_iter().take_while(|head| head.number <= until);
-            dropped.extend(heads.map(|head| PendingEvent { number: head.number, at: head.emitted }));
-        }
-        self.events.splice(0..0, dropped);
-        self.from = cursor;
-        Ok(())
-    }
-}
-
-/// The outcome of a step.
-struct Stepped {
-    /// When to step again.
-    wake: Wake,
-    /// The cursors, unless the DAG is paused.
-    cursors: Option<BTreeMap<String, i64>>,
-    outcome: Outcome,
-}
-
-enum Outcome {
-    /// There is nothing to store.
-    Nothing,
-    /// The consumer cannot be served.
-    Unserved(String),
-    /// This is to be stored, and then to be reported.
-    Store(NewConsumption, Vec<Report>),
-}
-
-/// What is reported of a step when it is stored.
-enum Report {
-    Decision(ConsumerDecision),
-    /// The DAG was paused, because a run could not be made.
-    Paused(String),
-}
-
-impl Consuming {
-    /// Makes the runs that a step starts.
-    async fn outcome(
-        &self,
-        step: ConsumerStep,
-        before: Option<ConsumerState>,
-        is_stored: bool,
-        now: Timestamp,
-        journal: &Journal,
-    ) -> Result<Stepped, OpsError> {
-        let is_to_be_stored = step.is_to_be_stored(before.as_ref().filter(|_| is_stored));
-        let ConsumerStep { state, decisions, wake, .. } = step;
-        let wake = wake.map_or(Wake::Never, Wake::At);
-        let mut runs = Vec::new();
-        for decision in &decisions {
-            if let ConsumerDecision::Start(run) = decision {
-                match self.run_of(run, now, journal).await? {
-                    Ok(run) => runs.push(run),
-                    Err(reason) => return self.refuse(before.unwrap_or(state), reason, now),
-                }
-            }
-        }
-        let cursors = state.pause.is_none().then(|| state.cursors.clone());
-        if !is_to_be_stored {
-            return Ok(Stepped { wake, cursors, outcome: Outcome::Nothing });
-        }
-        let records = decisions.iter().filter_map(|decision| match decision {
-            ConsumerDecision::Record(record) => Some(record.clone()),
-            _ => None,
-        });
-        let step = self.consumption(&state, records.collect(), runs)?;
-        let reports = decisions.into_iter().map(Report::Decision).collect();
-        Ok(Stepped { wake, cursors, outcome: Outcome::Store(step, reports) })
-    }
-
-    /// Pauses the DAG in its state before the step.
-    fn refuse(&self, before: ConsumerState, reason: String, now: Timestamp) -> Result<Stepped, OpsError> {
-        let pause = Pause { by: "taskflow".to_owned(), reason: reason.clone(), since: now, until: None };
-        let state = ConsumerState { pause: Some(pause), ..before };
-        let step = self.consumption(&state, Vec::new(), Vec::new())?;
-        let outcome = Outcome::Store(step, vec![Report::Paused(reason)]);
-        Ok(Stepped { wake: Wake::Never, cursors: None, outcome })
-    }
-
-    fn consumption(
-        &self,
-        state: &ConsumerState,
-        records: Vec<crate::schedule::SlotRecord>,
-        runs: Vec<QueuedRun>,
-    ) -> Result<NewConsumption, OpsError> {
-        let dag = self.dag.id.to_owned();
-        Ok(NewConsumption::new(dag, self.version, state, records, runs)?)
-    }
-
-    /// The run of some events, with the defaults of its other parameters; or why it cannot be made.
-    async fn run_of(
-        &self,
-        run: &EventRun,
-        now: Timestamp,
-        journal: &Journal,
-    ) -> Result<Result<QueuedRun, String>, OpsError> {
-        let dag = self.dag;
-        let plan = match dag.plan() {
-            Ok(plan) => plan,
-            Err(errors) => return Ok(Err(errors.to_string())),
-        };
-        let mut values = HashMap::new();
-        let (mut consumed, mut emitters) = (Vec::new(), Vec::new());
-        let bindings = plan.params().iter().filter_map(|param| Some((param.name, param.event.as_ref()?)));
-        for ((param, binding), numbers) in bindings.zip(&run.taken) {
-            let events = match read_events(binding, numbers, journal).await {
-                Ok(events) => events,
-                Err(error) if error.kind() == ErrorKind::Damaged => return Ok(Err(error.to_string())),
-                Err(error) => return Err(error),
-            };
-            if events.len() < numbers.len() {
-                let gone = format!(
-                    "events of `{}` that parameter `{param}` takes are not in the store any more",
-                    binding.asset
-                );
-                return Ok(Err(gone));
-            }
-            // Looking is not consuming, and starts nothing.
-            if binding.takes != Takes::Seen {
-                consumed.extend(ConsumedEvents::of(param, &binding.asset, numbers));
-                emitters.extend(events.iter().rev().filter_map(|event| event.run.clone()));
-            }
-            match binding.value(events) {
-                Ok(value) => values.insert(param, value),
-                Err(reason) => return Ok(Err(format!("parameter `{param}`: {reason}"))),
-            };
-        }
-        let path = self.path(emitters, journal).await?;
-        if path.len() >= DEPTH {
-            return Ok(Err(too_deep(&path, dag.id)));
-        }
-        let info = match (run.slot, run.last_event()) {
-            (None, Some(number)) => RunInfo::event(dag.id, run.at, number),
-            (slot, _) => RunInfo::scheduled(dag.id, run.at, slot.and_then(|slot| slot.interval)),
-        };
-        Ok(QueuedRun::of_dag(dag, info.consuming(consumed, path), &values, |_| None, now))
-    }
-
-    /// The longest path of the runs that emitted the events: the DAGs that led to the new run.
-    async fn path(&self, emitters: Vec<String>, journal: &Journal) -> Result<Vec<String>, OpsError> {
-        let mut longest = Vec::new();
-        let mut asked = HashSet::new();
-        for run in emitters {
-            if asked.len() == ASKED {
-                break;
-            }
-            if asked.insert(run.clone()) {
-                // A run that was deleted has no path any more.
-                let path = journal.run_info(&run).await?.map(|info| info.path()).unwrap_or_default();
-                if path.len() > longest.len() {
-                    longest = path;
-                }
-            }
-        }
-        Ok(longest)
-    }
-}
-
-/// The events that a parameter takes; for one that only looks, the newest.
-async fn read_events(binding: &EventBinding, numbers: &[i64], journal: &Journal) -> Result<Vec<RawEvent>, OpsError> {
-    let events = match binding.takes {
-        Takes::Seen => journal.newest_event(&binding.asset).await?.into_iter().collect(),
-        _ => journal.events_of(&binding.asset, numbers).await?,
-    };
-    let raw = |StoredEvent { head, ty, bytes, run, task, .. }: StoredEvent| RawEvent {
-        number: head.number,
-        at: head.emitted,
-        partition: head.partition,
-        ty,
-        bytes,
-        run,
-        task,
-    };
-    Ok(events.into_iter().map(raw).collect())
-}
-
-/// Why a cycle of runs is ended, with one round of it.
-fn too_deep(path: &[String], dag: &str) -> String {
-    let last = path.iter().rposition(|before| before == dag).unwrap_or(path.len().saturating_sub(3));
-    let mut round: Vec<&str> = path[last..].iter().map(String::as_str).collect();
-    round.push(dag);
-    format!("{} runs have started each other through events: {}", path.len(), round.join(" -> "))
-}
-
-/// Carries out decisions that are stored, and reports them.
-async fn report(
-    journal: &Journal,
-    dag: &'static str,
-    reports: Vec<Report>,
-    backfilled: &HashSet<String>,
-    events: &mut Vec<ServiceEvent>,
-) -> Result<(), OpsError> {
-    for report in reports {
-        match report {
-            Report::Paused(reason) => events.push(ServiceEvent::Paused { dag, reason }),
-            Report::Decision(ConsumerDecision::Start(_)) => {}
-            Report::Decision(ConsumerDecision::Record(record)) => events.push(ServiceEvent::Recorded { dag, record }),
-            Report::Decision(ConsumerDecision::Note(note)) => events.push(ServiceEvent::Noted { dag, note }),
-            Report::Decision(ConsumerDecision::CancelActive) => {
-                super::schedules::cancel_active(journal, dag, backfilled, events).await?;
-            }
-        }
-    }
-    Ok(())
 }

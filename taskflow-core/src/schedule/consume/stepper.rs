@@ -1,0 +1,136 @@
+//! The parts that every step has: cursors, the pause, events that are too old, runs, records.
+
+use std::time::Duration;
+
+use super::consumer::{Consumer, EventInput};
+use super::pending::{pending, record};
+use super::state::ConsumerState;
+use super::step::{ConsumerDecision, EventRun, EventSituation, PendingEvent};
+use crate::base::Timestamp;
+use crate::schedule::note::Note;
+use crate::schedule::slot::Slot;
+use crate::schedule::state::{Pause, ScheduleState};
+use crate::schedule::step::{SlotFate, SlotRecord};
+
+/// A step that is being made.
+pub(super) struct Stepper<'a> {
+    pub(super) consumer: &'a Consumer,
+    pub(super) situation: &'a EventSituation<'a>,
+    pub(super) state: ConsumerState,
+    pub(super) decisions: Vec<ConsumerDecision>,
+    /// The pause that has ended with this step.
+    pub(super) ended: Option<Pause>,
+    pub(super) wake: Option<Timestamp>,
+    pub(super) room: u32,
+    pub(super) schedule_changed: bool,
+}
+
+impl<'a> Stepper<'a> {
+    /// Gives each consumed asset a cursor, and drops those of others.
+    pub(super) fn fit_cursors(&mut self) {
+        let assets = self.consumer.assets();
+        self.state.cursors.retain(|asset, _| assets.contains(asset));
+        for asset in assets {
+            self.state.cursors.entry(asset).or_insert(self.situation.last_event);
+        }
+        match (&self.consumer.schedule, &self.state.schedule) {
+            (Some(schedule), None) => {
+                self.state.schedule = Some(ScheduleState::first_seen(schedule, self.situation.now, false));
+                self.schedule_changed = true;
+            }
+            (None, Some(_)) => {
+                self.state.schedule = None;
+                let open = std::mem::take(&mut self.state.open);
+                self.record_slots(open, SlotFate::Skipped, "the DAG has no schedule any more");
+                self.schedule_changed = true;
+            }
+            (Some(_), Some(_)) | (None, None) => {}
+        }
+    }
+
+    /// Ends a pause whose time has come.
+    pub(super) fn is_paused(&mut self) -> bool {
+        let Some(pause) = self.state.pause.take() else { return false };
+        if pause.until.is_none_or(|until| until > self.situation.now) {
+            self.wake_at(pause.until);
+            self.state.pause = Some(pause);
+            return true;
+        }
+        match self.consumer.schedule {
+            // The step of the schedule notes it, with the slots of the pause.
+            Some(_) => self.ended = Some(pause),
+            None => self.decisions.push(ConsumerDecision::Note(Note::PauseEnded(pause))),
+        }
+        false
+    }
+
+    /// Passes over the oldest events of each input that are too old.
+    pub(super) fn expire(&mut self) {
+        for input in self.consumer.consuming() {
+            let Some(max_age) = input.max_age else { continue };
+            let events = self.pending(input);
+            let old = events.iter().take_while(|event| self.is_old(input, event)).count();
+            if let Some(last) = events[..old].last() {
+                self.state.cursors.insert(input.asset.clone(), last.number);
+                self.record_events(input, &events[..old], SlotFate::Expired);
+            }
+            let next = events.get(old).map(|event| event.at + max_age + Duration::from_nanos(1));
+            self.wake_at(next);
+        }
+    }
+
+    /// Starts a run, and moves the cursors over what it takes.
+    pub(super) fn start(&mut self, slot: Option<Slot>, taken: &[Vec<i64>]) {
+        let mut at = slot.map(|slot| slot.at);
+        for (input, taken) in self.consumer.inputs.iter().zip(taken) {
+            let Some(&last) = taken.last() else { continue };
+            let (mut superseded, mut expired) = (Vec::new(), Vec::new());
+            let mut left = taken.iter().peekable();
+            for event in self.pending(input).iter().take_while(|event| event.number <= last) {
+                if left.next_if_eq(&&event.number).is_some() {
+                    if slot.is_none() {
+                        at = at.max(Some(event.at));
+                    }
+                } else if self.is_old(input, event) {
+                    expired.push(*event);
+                } else {
+                    superseded.push(*event);
+                }
+            }
+            self.record_events(input, &expired, SlotFate::Expired);
+            self.record_events(input, &superseded, SlotFate::Superseded);
+            self.state.cursors.insert(input.asset.clone(), last);
+        }
+        self.room = self.room.saturating_sub(1);
+        let at = at.unwrap_or(self.situation.now);
+        self.decisions.push(ConsumerDecision::Start(EventRun { slot, at, taken: taken.to_vec() }));
+    }
+
+    pub(super) fn pending(&self, input: &EventInput) -> &'a [PendingEvent] {
+        let cursor = self.state.cursors.get(&input.asset).copied().unwrap_or(i64::MAX);
+        pending(self.situation, &input.asset, cursor)
+    }
+
+    pub(super) fn is_old(&self, input: &EventInput, event: &PendingEvent) -> bool {
+        input.max_age.is_some_and(|max_age| event.at + max_age < self.situation.now)
+    }
+
+    pub(super) fn record_events(&mut self, input: &EventInput, events: &[PendingEvent], fate: SlotFate) {
+        let reason = match fate {
+            SlotFate::Expired => "older than `max_age`",
+            _ => "a later event took its place",
+        };
+        self.decisions.extend(record(&input.asset, events, fate, reason).map(ConsumerDecision::Record));
+    }
+
+    pub(super) fn record_slots(&mut self, slots: Vec<Slot>, fate: SlotFate, reason: &str) {
+        for Slot { at, .. } in slots {
+            let record = SlotRecord { first: at, last: at, count: 1, fate, reason: reason.to_owned() };
+            self.decisions.push(ConsumerDecision::Record(record));
+        }
+    }
+
+    pub(super) fn wake_at(&mut self, at: Option<Timestamp>) {
+        self.wake = self.wake.into_iter().chain(at).min();
+    }
+}
