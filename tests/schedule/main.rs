@@ -6,6 +6,8 @@ mod backfills_served;
 mod consumer;
 #[cfg(feature = "sqlite")]
 mod consumers;
+#[cfg(feature = "sqlite")]
+mod consumers_kept;
 mod consuming;
 #[cfg(all(feature = "cli", feature = "sqlite", feature = "failpoints", unix))]
 mod crash;

@@ -9,7 +9,7 @@ use super::schedules::PastSlots;
 use crate::asset::RawEvent;
 use crate::base::Timestamp;
 use crate::dag::{DagDef, ParamDef, ParamError};
-use crate::journal::{Journal, NewConsumption, Note, StepOutcome, StoredEvent};
+use crate::journal::{Journal, NewConsumption, Note, StepOutcome, StoredConsumer, StoredEvent};
 use crate::run::{RunState, RunType};
 use crate::schedule::{
     Catchup, Consumer, ConsumerState, EventSituation, EventWaits, Pause, PendingEvent, SlotRecord, Takes, Unpause,
@@ -152,10 +152,11 @@ impl Loaded {
     }
 
     async fn load(journal: &Journal, dag: &DagDef, consumer: &Consumer) -> Result<Self, OpsError> {
-        let stored = journal.consumers().await?.remove(dag.id);
+        let stored = journal.consumer(dag.id).await?;
         let last_event = journal.last_event().await?;
-        let Some(stored) = stored else { return Ok(Loaded::first_seen(dag, consumer, last_event)) };
-        let (state, version): (ConsumerState, i64) = (stored.read(dag.id)?, stored.version);
+        let Some(StoredConsumer { state, version }) = stored else {
+            return Ok(Loaded::first_seen(dag, consumer, last_event));
+        };
         let mut pending: BTreeMap<String, Vec<PendingEvent>> = BTreeMap::new();
         let assets: Vec<String> = state.cursors.keys().cloned().collect();
         let mut after = state.lowest_cursor().unwrap_or(last_event);

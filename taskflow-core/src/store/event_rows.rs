@@ -86,6 +86,15 @@ pub(crate) struct WatchCursor {
     pub(crate) updated: Timestamp,
 }
 
+/// Two numbers that only grow, and tell whether there is anything new.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct EventProgress {
+    /// How many steps of consumers were ever stored.
+    pub(crate) steps: i64,
+    /// The highest number that an event has had; 0 before the first.
+    pub(crate) last_event: i64,
+}
+
 /// Selects events. The default selects all, oldest first, without their payloads.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct EventFilter {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use crate::base::Timestamp;
 use crate::dag::DagDef;
-use crate::journal::{Journal, NewConsumption, QueuedRun};
+use crate::journal::{Journal, NewConsumption, QueuedRun, StoredConsumer};
 use crate::ops::OpsError;
 use crate::schedule::{Consumer, ConsumerDecision, ConsumerState, ConsumerStep, Pause, SlotRecord};
 use crate::service::serving::ServiceEvent;
@@ -15,8 +15,8 @@ use crate::service::wake::Wake;
 pub(super) struct Consuming {
     pub(super) dag: &'static DagDef,
     pub(super) consumer: Consumer,
-    /// The version of the state at its last step.
-    pub(super) version: i64,
+    /// What the store has of it, or why that cannot be read.
+    pub(super) stored: Result<Option<StoredConsumer>, String>,
     /// The cursors at its last step; none while it is paused.
     pub(super) cursors: Option<BTreeMap<String, i64>>,
     /// When to step it again.
@@ -38,8 +38,8 @@ pub(super) enum Outcome {
     Nothing,
     /// The consumer cannot be served.
     Unserved(String),
-    /// This is to be stored, and then to be reported.
-    Store(NewConsumption, Vec<Report>),
+    /// The step is to be stored, and then to be reported.
+    Store { step: NewConsumption, state: ConsumerState, reports: Vec<Report> },
 }
 
 /// What is reported of a step when it is stored.
@@ -50,16 +50,46 @@ pub(super) enum Report {
 }
 
 impl Consuming {
+    pub(super) fn new(dag: &'static DagDef, consumer: Consumer) -> Self {
+        Consuming { dag, consumer, stored: Ok(None), cursors: None, wake: Wake::Now }
+    }
+
+    /// The state in the store; `None` for a DAG that is new.
+    pub(super) fn state(&self) -> Option<&ConsumerState> {
+        self.stored.as_ref().ok()?.as_ref().map(|stored| &stored.state)
+    }
+
+    /// Whether its state is damaged, so that it cannot be served.
+    pub(super) fn is_damaged(&self) -> bool {
+        self.stored.is_err()
+    }
+
+    /// The version of the stored state; 0 for a DAG that is new.
+    fn version(&self) -> i64 {
+        self.stored.as_ref().ok().and_then(Option::as_ref).map_or(0, |stored| stored.version)
+    }
+
+    /// Takes what the store has of it. If that has changed, the consumer is due, or it is reported
+    /// that it is damaged.
+    pub(super) fn found(&mut self, stored: Result<Option<StoredConsumer>, String>) -> Option<ServiceEvent> {
+        if stored == self.stored {
+            return None;
+        }
+        self.stored = stored;
+        self.wake = Wake::Now;
+        let reason = self.stored.as_ref().err()?.clone();
+        Some(ServiceEvent::Unserved { dag: self.dag.id, reason })
+    }
+
     /// Makes the runs that a step starts.
     pub(super) async fn outcome(
         &self,
         step: ConsumerStep,
         before: Option<ConsumerState>,
-        is_stored: bool,
         now: Timestamp,
         journal: &Journal,
     ) -> Result<Stepped, OpsError> {
-        let is_to_be_stored = step.is_to_be_stored(before.as_ref().filter(|_| is_stored));
+        let is_to_be_stored = step.is_to_be_stored(self.state());
         let ConsumerStep { state, decisions, wake, .. } = step;
         let wake = wake.map_or(Wake::Never, Wake::At);
         let mut runs = Vec::new();
@@ -81,7 +111,7 @@ impl Consuming {
         });
         let step = self.consumption(&state, records.collect(), runs)?;
         let reports = decisions.into_iter().map(Report::Decision).collect();
-        Ok(Stepped { wake, cursors, outcome: Outcome::Store(step, reports) })
+        Ok(Stepped { wake, cursors, outcome: Outcome::Store { step, state, reports } })
     }
 
     /// Pauses the DAG in its state before the step.
@@ -89,7 +119,7 @@ impl Consuming {
         let pause = Pause { by: "taskflow".to_owned(), reason: reason.clone(), since: now, until: None };
         let state = ConsumerState { pause: Some(pause), ..before };
         let step = self.consumption(&state, Vec::new(), Vec::new())?;
-        let outcome = Outcome::Store(step, vec![Report::Paused(reason)]);
+        let outcome = Outcome::Store { step, state, reports: vec![Report::Paused(reason)] };
         Ok(Stepped { wake: Wake::Never, cursors: None, outcome })
     }
 
@@ -100,7 +130,7 @@ impl Consuming {
         runs: Vec<QueuedRun>,
     ) -> Result<NewConsumption, OpsError> {
         let dag = self.dag.id.to_owned();
-        Ok(NewConsumption::new(dag, self.version, state, records, runs)?)
+        Ok(NewConsumption::new(dag, self.version(), state, records, runs)?)
     }
 }
 

@@ -21,28 +21,29 @@ mod consuming;
 mod heads;
 mod runs;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::HashSet;
 use std::panic::AssertUnwindSafe;
 
 use self::consuming::{Consuming, Outcome, Stepped, report};
-use self::heads::{BATCH, Heads};
+use self::heads::Heads;
 use super::serving::ServiceEvent;
 use super::wake::Wake;
 use crate::base::{Timestamp, catch};
 use crate::dag::DagDef;
-use crate::journal::{EventHead, Journal, StepOutcome, StoredConsumer};
+use crate::journal::{Journal, StepOutcome, StoredConsumer};
 use crate::ops::{OpsError, active_runs};
 use crate::run::RunType;
-use crate::schedule::{ConsumerState, EventSituation, PendingEvent, consume};
+use crate::schedule::{ConsumerState, EventSituation, consume};
+use crate::store::EventProgress;
 
 /// The DAGs with event parameters that a service serves.
 #[derive(Debug, Default)]
 pub(super) struct Consumers {
     list: Vec<Consuming>,
-    /// By asset, the events that may be pending.
-    heads: BTreeMap<String, Heads>,
-    /// Events up to here were read; `None` before the first turn.
-    read: Option<i64>,
+    heads: Heads,
+    /// How far the store was when it was read, with the steps that were stored since; `None` before
+    /// the first turn.
+    progress: Option<EventProgress>,
 }
 
 impl Consumers {
@@ -56,7 +57,7 @@ impl Consumers {
                 Err(error) => Err(error.to_string()),
             };
             match consumer {
-                Ok(consumer) => list.push(Consuming { dag, consumer, version: 0, cursors: None, wake: Wake::Now }),
+                Ok(consumer) => list.push(Consuming::new(dag, consumer)),
                 Err(reason) => events.push(ServiceEvent::Unserved { dag: dag.id, reason }),
             }
         }
@@ -76,7 +77,7 @@ impl Consumers {
 
     /// When the next one is due.
     pub(super) fn wake(&self) -> Option<Timestamp> {
-        self.list.iter().filter_map(|consuming| consuming.wake.at()).min()
+        self.list.iter().filter(|consuming| !consuming.is_damaged()).filter_map(|consuming| consuming.wake.at()).min()
     }
 
     /// Steps the consumers that are due, that were changed or that have new events, and stores the
@@ -90,15 +91,9 @@ impl Consumers {
         if self.list.is_empty() {
             return Ok(());
         }
-        let mut stored = journal.consumers().await?;
-        // Read before the heads: what is emitted in between is pending for a consumer that is new.
-        let last_event = journal.last_event().await?;
-        self.read(journal, &stored, last_event).await?;
+        let last_event = self.read_changes(journal, events).await?;
         let now = Timestamp::now();
-        let is_due = |consuming: &Consuming| {
-            let version = stored.get(consuming.dag.id).map_or(0, |stored| stored.version);
-            version != consuming.version || consuming.wake.is_due(now)
-        };
+        let is_due = |consuming: &Consuming| !consuming.is_damaged() && consuming.wake.is_due(now);
         let due: Vec<usize> = (0..self.list.len()).filter(|&at| is_due(&self.list[at])).collect();
         if due.is_empty() {
             return Ok(());
@@ -107,14 +102,11 @@ impl Consumers {
         let (mut steps, mut decided) = (Vec::new(), Vec::new());
         for at in due {
             let id = self.list[at].dag.id;
-            let stored = stored.remove(id);
-            self.list[at].version = stored.as_ref().map_or(0, |stored| stored.version);
             // Until the outcome is stored, the consumer stays due: if the store fails, it is
             // stepped again.
             self.list[at].wake = Wake::Now;
             let active = active.get(id).copied().unwrap_or(0);
-            let Stepped { wake, cursors, outcome } =
-                self.step(at, stored.as_ref(), now, active, last_event, journal).await?;
+            let Stepped { wake, cursors, outcome } = self.step(at, now, active, last_event, journal).await?;
             match outcome {
                 Outcome::Nothing => {
                     self.list[at].wake = wake;
@@ -124,143 +116,98 @@ impl Consumers {
                     self.list[at].wake = wake;
                     events.push(ServiceEvent::Unserved { dag: id, reason });
                 }
-                Outcome::Store(step, decisions) => {
+                Outcome::Store { step, state, reports } => {
+                    let stored = StoredConsumer { state, version: step.version + 1 };
                     steps.push(step);
-                    decided.push((at, wake, cursors, decisions));
+                    decided.push((at, wake, cursors, stored, reports));
                 }
             }
         }
         if !steps.is_empty() {
             let outcomes = journal.store_consumptions(steps, now).await?;
-            for ((at, wake, cursors, decisions), outcome) in decided.into_iter().zip(outcomes) {
-                // After a conflict it stays due.
+            for ((at, wake, cursors, stored, reports), outcome) in decided.into_iter().zip(outcomes) {
+                // After a conflict it stays due, and its state is read again.
                 if matches!(outcome, StepOutcome::Stored(_)) {
                     let consuming = &mut self.list[at];
-                    consuming.version += 1;
+                    consuming.stored = Ok(Some(stored));
                     (consuming.wake, consuming.cursors) = (wake, cursors);
-                    report(journal, consuming.dag.id, decisions, backfilled, events).await?;
+                    if let Some(progress) = &mut self.progress {
+                        progress.steps += 1;
+                    }
+                    report(journal, consuming.dag.id, reports, backfilled, events).await?;
                 }
             }
         }
-        self.forget();
+        self.heads.forget(self.list.iter().filter_map(|consuming| consuming.cursors.as_ref()));
         Ok(())
     }
 
-    /// Reads the heads of new events, and wakes the consumers that they are for.
-    async fn read(
-        &mut self,
-        journal: &Journal,
-        stored: &HashMap<String, StoredConsumer>,
-        last_event: i64,
-    ) -> Result<(), OpsError> {
-        let assets: Vec<String> = {
-            let assets: HashSet<String> =
-                self.list.iter().flat_map(|consuming| consuming.consumer.assets().into_iter()).collect();
-            assets.into_iter().collect()
-        };
-        let mut after = match self.read {
-            Some(read) if read >= last_event => return Ok(()),
-            Some(read) => read,
-            // What a stored consumer has not decided; one that is new begins after the last event.
-            None => {
-                let mut lowest = last_event;
-                for consuming in &self.list {
-                    if let Some(stored) = stored.get(consuming.dag.id) {
-                        let state: ConsumerState = stored.read(consuming.dag.id)?;
-                        lowest = lowest.min(state.lowest_cursor().unwrap_or(last_event));
-                    }
-                }
-                self.heads = assets.iter().map(|asset| (asset.clone(), Heads::after(lowest))).collect();
-                lowest
-            }
-        };
-        let mut fresh: HashSet<String> = HashSet::new();
-        loop {
-            let heads = journal.pending(&assets, after, BATCH).await?;
-            let is_last = heads.len() < BATCH as usize;
-            after = heads.last().map_or(after, |head| head.number);
-            for EventHead { number, asset, emitted, .. } in heads {
-                if let Some(heads) = self.heads.get_mut(&asset) {
-                    heads.events.push(PendingEvent { number, at: emitted });
-                    fresh.insert(asset);
-                }
-            }
-            if is_last {
-                break;
+    /// Reads what is new: the states if another process has stored a step, and the heads of events.
+    /// Consumers that have either are due. Returns the number of the last event.
+    async fn read_changes(&mut self, journal: &Journal, events: &mut Vec<ServiceEvent>) -> Result<i64, OpsError> {
+        // Before the states and the heads: what is stored in between is noticed at the next turn,
+        // and events are pending for a consumer that is new.
+        let progress = journal.event_progress().await?;
+        if self.progress == Some(progress) {
+            return Ok(progress.last_event);
+        }
+        if self.progress.is_none_or(|before| before.steps != progress.steps) {
+            let mut stored = journal.consumers().await?;
+            for consuming in &mut self.list {
+                let stored = stored.remove(consuming.dag.id).transpose().map_err(|error| error.to_string());
+                events.extend(consuming.found(stored));
             }
         }
-        self.read = Some(after.max(last_event));
+        if self.progress.is_none() {
+            // A consumer that is new begins after the last event.
+            let lowest = |consuming: &Consuming| consuming.state()?.lowest_cursor();
+            let lowest = self.list.iter().filter_map(lowest).chain([progress.last_event]).min();
+            let assets = self.list.iter().flat_map(|consuming| consuming.consumer.assets());
+            self.heads = Heads::after(assets, lowest.unwrap_or(progress.last_event));
+        }
+        let fresh = self.heads.read(progress.last_event, journal).await?;
         for consuming in &mut self.list {
             if consuming.consumer.assets().iter().any(|asset| fresh.contains(asset)) {
                 consuming.wake = Wake::Now;
             }
         }
-        Ok(())
+        self.progress = Some(progress);
+        Ok(progress.last_event)
     }
 
     /// Steps the consumer at a place of the list.
     async fn step(
         &mut self,
         at: usize,
-        stored: Option<&StoredConsumer>,
         now: Timestamp,
         active: u32,
         last_event: i64,
         journal: &Journal,
     ) -> Result<Stepped, OpsError> {
-        let Consuming { dag, consumer, .. } = &self.list[at];
-        let state: Option<ConsumerState> = match stored {
-            Some(stored) => Some(stored.read(dag.id)?),
+        let consuming = &self.list[at];
+        let Consuming { dag, consumer, .. } = consuming;
+        let state = match consuming.state() {
+            Some(state) => Some(state.clone()),
             None if dag.options.paused => Some(ConsumerState::first_seen(consumer, now, last_event, true)),
             None => None,
         };
-        let is_paused = state.as_ref().is_some_and(|state| state.pause.is_some());
-        if let Some(state) = state.as_ref().filter(|_| !is_paused) {
-            for (asset, cursor) in &state.cursors {
-                if let Some(heads) = self.heads.get_mut(asset) {
-                    heads.reach(*cursor, asset, journal).await?;
-                }
-            }
+        if let Some(state) = state.as_ref().filter(|state| state.pause.is_none()) {
+            self.heads.reach(&state.cursors, journal).await?;
         }
         let unsuccessful = match consumer.schedule.as_ref().is_some_and(|schedule| schedule.after_previous) {
             true => crate::ops::unsuccessful(journal, dag.id).await?,
             false => None,
         };
-        let assets = consumer.assets();
-        let mut pending: BTreeMap<String, Vec<PendingEvent>> = BTreeMap::new();
-        for asset in assets {
-            if let Some(heads) = self.heads.get_mut(&asset) {
-                pending.insert(asset, std::mem::take(&mut heads.events));
-            }
-        }
+        let pending = self.heads.lend(&consumer.assets());
         let situation = EventSituation { now, active, unsuccessful, last_event, pending: &pending };
         // A timetable is code of the user.
         let stepped = catch(AssertUnwindSafe(|| consume(consumer, state.as_ref(), &situation)));
-        for (asset, events) in pending {
-            if let Some(heads) = self.heads.get_mut(&asset) {
-                heads.events = events;
-            }
-        }
-        let step = match stepped {
-            Ok(step) => step,
+        self.heads.give_back(pending);
+        match stepped {
+            Ok(step) => consuming.outcome(step, state, now, journal).await,
             Err(crash) => {
                 let outcome = Outcome::Unserved(format!("its timetable {crash}"));
-                return Ok(Stepped { wake: Wake::Never, cursors: None, outcome });
-            }
-        };
-        self.list[at].outcome(step, state, stored.is_some(), now, journal).await
-    }
-
-    /// Drops the heads that every consumer has decided.
-    fn forget(&mut self) {
-        for (asset, heads) in &mut self.heads {
-            let cursors = self.list.iter().filter_map(|consuming| consuming.cursors.as_ref()?.get(asset).copied());
-            let decided = cursors.min().or(self.read).unwrap_or(heads.from);
-            // A part is not worth moving the rest.
-            let count = heads.events.partition_point(|event| event.number <= decided);
-            if count == heads.events.len() || count > BATCH as usize {
-                heads.events.drain(..count);
-                heads.from = heads.from.max(decided);
+                Ok(Stepped { wake: Wake::Never, cursors: None, outcome })
             }
         }
     }

@@ -4,7 +4,7 @@ use super::of_every_store;
 use super::parts::{known, new, ok, plain, queued, segment, update};
 use crate::base::Timestamp;
 use crate::run::{RunState, Stored};
-use crate::store::event_rows::{Emitted, EventFilter, EventRow, NewEvent, WatchCursor};
+use crate::store::event_rows::{Emitted, EventFilter, EventProgress, EventRow, NewEvent, WatchCursor};
 use crate::store::rows::{Append, AppendTarget, Appended};
 use crate::store::schedule_rows::{ScheduleRow, ScheduleStep, Stepped};
 use crate::store::traits::Store;
@@ -206,7 +206,9 @@ async fn a_consumption_is_stored_with_its_runs(store: &dyn Store) {
     assert_eq!(stored, [Stepped::Stored(vec![Appended::Stored(1)])]);
     assert_eq!(store.step_consumers(&[step(1, vec![])]).await.unwrap(), [Stepped::Conflict]);
     assert_eq!(store.step_consumers(&[step(2, vec![run])]).await.unwrap(), [Stepped::Stored(vec![Appended::Taken])]);
-    assert_eq!(store.consumers().await.unwrap(), [row(2)]);
+    let stored: Vec<ScheduleRow> = store.consumers().await.unwrap().into_iter().map(Result::unwrap).collect();
+    assert_eq!(stored, [row(2)]);
+    assert_eq!(store.event_progress().await.unwrap(), EventProgress { steps: 2, last_event: 0 });
     // Schedules are apart from consumers.
     assert_eq!(store.schedules().await.unwrap(), []);
 }

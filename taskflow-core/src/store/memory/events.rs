@@ -1,8 +1,8 @@
 //! Events in memory.
 
 use super::{Data, MemoryStore};
-use crate::store::event_rows::{Emitted, EventFilter, EventRow, NewEvent, WatchCursor};
-use crate::store::schedule_rows::{ScheduleRow, ScheduleStep, Stepped};
+use crate::store::event_rows::{Emitted, EventFilter, EventProgress, EventRow, NewEvent, WatchCursor};
+use crate::store::schedule_rows::{DamagedRow, ScheduleRow, ScheduleStep, Stepped};
 use crate::store::traits::{EventStore, StoreFuture};
 
 impl EventStore for MemoryStore {
@@ -38,8 +38,15 @@ impl EventStore for MemoryStore {
         self.with(|data| data.last_event)
     }
 
-    fn consumers(&self) -> StoreFuture<'_, Vec<ScheduleRow>> {
-        self.with(|data| data.consumers.values().cloned().collect())
+    fn event_progress(&self) -> StoreFuture<'_, EventProgress> {
+        self.with(|data| {
+            let steps = data.consumers.values().map(|row| row.version).sum();
+            EventProgress { steps, last_event: data.last_event }
+        })
+    }
+
+    fn consumers(&self) -> StoreFuture<'_, Vec<Result<ScheduleRow, DamagedRow>>> {
+        self.with(|data| data.consumers.values().cloned().map(Ok).collect())
     }
 
     fn step_consumers<'a>(&'a self, steps: &'a [ScheduleStep]) -> StoreFuture<'a, Vec<Stepped>> {

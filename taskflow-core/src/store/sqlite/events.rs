@@ -9,7 +9,7 @@ use super::read::{Question, get};
 use crate::base::Timestamp;
 use crate::run::Stored;
 use crate::store::checksum::{Checksum, of_columns};
-use crate::store::event_rows::{Emitted, EventFilter, EventRow, NewEvent, WatchCursor};
+use crate::store::event_rows::{Emitted, EventFilter, EventProgress, EventRow, NewEvent, WatchCursor};
 use crate::store::rows::Appended;
 use crate::store::traits::StoreError;
 use crate::value::FileRef;
@@ -189,12 +189,19 @@ pub(super) async fn events(store: &SqliteStore, filter: &EventFilter) -> Result<
     rows.iter().map(|row| event_row(store, row, filter.with_values)).collect()
 }
 
-/// The highest number that an event has had.
-pub(super) async fn last(store: &SqliteStore) -> Result<i64, StoreError> {
-    let sql = "SELECT max(coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'events'), 0), \
+pub(super) async fn progress(store: &SqliteStore) -> Result<EventProgress, StoreError> {
+    let sql = "SELECT (SELECT coalesce(sum(version), 0) FROM consumers), \
+               max(coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'events'), 0), \
                coalesce((SELECT max(number) FROM events), 0))";
     let rows = Question::new(sql).ask(store).await?;
-    rows.first().map_or(Ok(0), |row| get(store, row, 0, || "the number of the last event".to_owned()))
+    let Some(row) = rows.first() else { return Ok(EventProgress::default()) };
+    let steps = get(store, row, 0, || "the consumers".to_owned())?;
+    Ok(EventProgress { steps, last_event: get(store, row, 1, || "the number of the last event".to_owned())? })
+}
+
+/// The highest number that an event has had.
+pub(super) async fn last(store: &SqliteStore) -> Result<i64, StoreError> {
+    Ok(progress(store).await?.last_event)
 }
 
 fn event_row(store: &SqliteStore, row: &SqliteRow, with_value: bool) -> Result<EventRow, StoreError> {
