@@ -15,6 +15,9 @@ mod daylight_saving;
 #[cfg(all(feature = "cli", feature = "sqlite", unix))]
 mod doctor;
 mod expressions;
+mod groups;
+#[cfg(feature = "sqlite")]
+mod groups_served;
 mod options;
 #[cfg(all(feature = "cli", feature = "sqlite", unix))]
 mod robustness;

@@ -205,6 +205,27 @@ impl Journal {
         }
     }
 
+    /// The newest event of a partition of an asset, up to the event with the number `last`.
+    pub(crate) async fn newest_event_of(
+        &self,
+        asset: &str,
+        partition: &str,
+        last: i64,
+    ) -> Result<Option<StoredEvent>, JournalError> {
+        let filter = EventFilter {
+            assets: vec![asset.to_owned()],
+            partition: Some(partition.to_owned()),
+            before: Some(last.saturating_add(1)),
+            newest_first: true,
+            limit: Some(1),
+            ..EventFilter::default()
+        };
+        match self.inner.store.events(&filter).await?.pop() {
+            Some(row) => self.event(row.number).await,
+            None => Ok(None),
+        }
+    }
+
     /// The payload of an event that was read with its value.
     async fn payload(&self, row: &EventRow) -> Result<Vec<u8>, JournalError> {
         let failed = |reason: String| JournalError::Payload { number: row.number, reason };

@@ -64,9 +64,14 @@ fn without_a_source(
     number()
 }
 
-#[dag(schedule = "@daily", pause_after_failures = 3)]
-fn counted(#[event(RATES)] a: Events<f64>) -> u32 {
-    let _ = a;
+#[dag]
+fn grouped(
+    #[event(RATES, key = |rate| rate.value, on_update = "rerun")] a: Seen<f64>,
+    #[event(RATES, key = "customer")] b: Events<f64>,
+    #[event(RATES, key = |rate| rate.value)] c: Option<Events<f64>>,
+    #[event(DAYS, key = |day| day.value, max = 3, on_update = "again")] d: Complete<Month, f64>,
+) -> u32 {
+    let _ = (a, b, c, d);
     number()
 }
 

@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
-use crate::schedule::policy::Combine;
+use crate::schedule::policy::{Combine, OnUpdate};
 use crate::schedule::spec::Schedule;
+
+/// How many runs of keys or periods may be active if the DAG does not say.
+const ACTIVE_GROUPS: u32 = 16;
 
 /// What a DAG consumes, and when that starts a run.
 #[derive(Clone, Debug)]
@@ -19,12 +22,17 @@ pub struct Consumer {
     pub wait: Option<Duration>,
     /// How many runs may be active at once. At least 1.
     pub max_active_runs: u32,
+    /// The DAG is paused after so many failed runs in a row.
+    pub pause_after_failures: Option<u32>,
 }
 
 impl Consumer {
-    /// A consumer without a schedule, with one active run at a time.
+    /// A consumer without a schedule, with one active run at a time; with groups, one for each key
+    /// or period, and at most 16.
     pub fn new(inputs: Vec<EventInput>) -> Self {
-        Consumer { inputs, schedule: None, combine: Combine::And, wait: None, max_active_runs: 1 }
+        let max_active_runs = if inputs.iter().any(EventInput::is_grouped) { ACTIVE_GROUPS } else { 1 };
+        let pause_after_failures = None;
+        Consumer { inputs, schedule: None, combine: Combine::And, wait: None, max_active_runs, pause_after_failures }
     }
 
     /// The assets that its inputs consume, without duplicates.
@@ -63,7 +71,41 @@ impl Consumer {
                 input.param
             ));
         }
-        None
+        self.groups_mistake()
+    }
+
+    /// Why its groups cannot start runs.
+    fn groups_mistake(&self) -> Option<String> {
+        let EventInput { param, takes, .. } = self.consuming().find(|input| input.is_grouped())?;
+        let what = match takes {
+            Takes::Period => "takes whole periods",
+            _ => "has a `key`",
+        };
+        if self.schedule.is_some() {
+            return Some(format!(
+                "its parameter `{param}` {what}, each of which starts a run, and so does each slot of its schedule; \
+                 remove one of the two"
+            ));
+        }
+        if let Some(input) = self.consuming().find(|input| input.is_grouped() && !input.required) {
+            return Some(format!(
+                "a run is about one group of the events of `{0}`, so the parameter `{0}` cannot be without one; remove \
+                 `Option<..>`",
+                input.param
+            ));
+        }
+        let reruns = self.consuming().find(|input| input.on_update == OnUpdate::Rerun)?;
+        let without = self.consuming().find(|input| input.required && input.takes != Takes::Period)?;
+        Some(format!(
+            "with `on_update = \"rerun\"` on `{}`, a period can run again without a new event for the parameter `{}`; \
+             write `Option<..>` or `Seen<..>` as its type",
+            reruns.param, without.param
+        ))
+    }
+
+    /// Whether a run is about one key or one period.
+    pub(super) fn is_grouped(&self) -> bool {
+        self.consuming().any(EventInput::is_grouped)
     }
 
     /// Whether each run needs a slot of the schedule.
@@ -90,15 +132,33 @@ pub struct EventInput {
     pub required: bool,
     /// Events that are older than this do not count.
     pub max_age: Option<Duration>,
-    /// How long the asset must have been without a new event before its events count.
+    /// How long the asset must have been without a new event before its events count; with a key or
+    /// of a period, how long that must have been without one.
     pub settle: Option<Duration>,
+    /// Whether a run takes the events of one key only, as the groups of the asset say.
+    pub by_key: bool,
+    /// What an event of a period does that has had its run.
+    pub on_update: OnUpdate,
 }
 
 impl EventInput {
     /// A required input without limits.
     pub fn new(param: &str, asset: &str, takes: Takes) -> Self {
-        let (param, asset) = (param.to_owned(), asset.to_owned());
-        EventInput { param, asset, takes, required: takes != Takes::Seen, max_age: None, settle: None }
+        EventInput {
+            param: param.to_owned(),
+            asset: asset.to_owned(),
+            takes,
+            required: takes != Takes::Seen,
+            max_age: None,
+            settle: None,
+            by_key: false,
+            on_update: OnUpdate::Ignore,
+        }
+    }
+
+    /// Whether its events are in groups, by key or by period.
+    pub(super) fn is_grouped(&self) -> bool {
+        self.by_key || self.takes == Takes::Period
     }
 }
 
@@ -115,6 +175,9 @@ pub enum Takes {
     },
     /// The newest. Older ones are superseded.
     Newest,
+    /// The newest event of each part of a period, when all of them are there. Older ones are
+    /// superseded.
+    Period,
     /// Looks at the newest event, consumed or not. It consumes nothing and starts nothing.
     Seen,
 }

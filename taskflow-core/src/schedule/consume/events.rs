@@ -6,7 +6,7 @@ use super::stepper::Stepper;
 use crate::base::Timestamp;
 
 /// What an input has for a run.
-enum Offer {
+pub(super) enum Offer {
     /// These events, in ascending order.
     Events(Vec<i64>),
     /// Nothing.
@@ -27,7 +27,7 @@ impl Stepper<'_> {
             if self.room == 0 {
                 return Some(EventWaits::ForRoom { active: self.situation.active.max(self.consumer.max_active_runs) });
             }
-            self.start(None, &offers);
+            self.start(None, None, false, &offers, &[]);
         }
     }
 
@@ -67,13 +67,13 @@ impl Stepper<'_> {
         }
     }
 
-    fn offer(&self, input: &EventInput, end: Option<Timestamp>) -> Offer {
+    pub(super) fn offer(&self, input: &EventInput, end: Option<Timestamp>) -> Offer {
         let in_time = |event: &&PendingEvent| end.is_none_or(|end| event.at <= end) && !self.is_old(input, event);
         let pending = self.pending(input);
         let mut events = pending.iter().filter(in_time);
         let full = match input.takes {
             Takes::All { max } => events.clone().nth(max.max(1) - 1).is_some(),
-            Takes::One | Takes::Newest | Takes::Seen => false,
+            Takes::One | Takes::Newest | Takes::Period | Takes::Seen => false,
         };
         if let Some(settle) = input.settle
             && !full
@@ -86,7 +86,8 @@ impl Stepper<'_> {
             Takes::One => events.next().into_iter().map(|event| event.number).collect(),
             Takes::All { max } => events.take(max.max(1)).map(|event| event.number).collect(),
             Takes::Newest => events.next_back().into_iter().map(|event| event.number).collect(),
-            Takes::Seen => Vec::new(),
+            // Those of a period are offered by the period.
+            Takes::Period | Takes::Seen => Vec::new(),
         };
         if taken.is_empty() { Offer::Nothing } else { Offer::Events(taken) }
     }

@@ -15,12 +15,19 @@
 //! 5. Otherwise a run starts when each required input has what it takes, or when any input has
 //!    something if none is required. A run takes from every input, and moves the cursors over what
 //!    it takes. Events that an input passes over are superseded, with a record.
-//! 6. The caller stores the new state, the records and the runs in one transaction. A crash before
+//! 6. With a key, or of whole periods, a run is about one group of events: one run for each key at a
+//!    time, and one for each period, when each of its parts has an event. Groups do not wait for
+//!    each other, so what is decided after the cursor is noted as well. A later update of a period
+//!    is recorded, or starts another run of it.
+//! 7. The caller stores the new state, the records and the runs in one transaction. A crash before
 //!    that repeats the step; the id of a run derives from its slot, or from the last event that it
 //!    consumes, so that no second process can make a run twice.
 
+use std::collections::BTreeMap;
+
 mod consumer;
 mod events;
+mod groups;
 mod pending;
 mod slots;
 mod state;
@@ -29,8 +36,12 @@ mod stepper;
 mod unpause;
 
 pub use consumer::{Consumer, EventInput, Takes};
+use pending::{move_cursors, undecided};
 pub use state::ConsumerState;
-pub use step::{ConsumerDecision, ConsumerStep, EventRun, EventSituation, EventWaits, PendingEvent};
+pub use step::{
+    ConsumerDecision, ConsumerStep, EventGroup, EventGroups, EventRun, EventSituation, EventWaits, PendingEvent,
+    PendingPeriod,
+};
 use stepper::Stepper;
 pub use unpause::{Unpause, unpause_consumer};
 
@@ -38,10 +49,14 @@ pub use unpause::{Unpause, unpause_consumer};
 pub fn consume(consumer: &Consumer, state: Option<&ConsumerState>, situation: &EventSituation<'_>) -> ConsumerStep {
     let EventSituation { now, last_event, .. } = *situation;
     let state = state.cloned().unwrap_or_else(|| ConsumerState::first_seen(consumer, now, last_event, false));
+    let all = situation.pending;
+    let undecided = undecided(&state, situation);
+    let situation = &EventSituation { pending: undecided.as_ref().unwrap_or(all), ..situation.clone() };
     let mut stepper = Stepper {
         consumer,
         situation,
         state,
+        passed: BTreeMap::new(),
         decisions: Vec::new(),
         ended: None,
         wake: None,
@@ -49,6 +64,7 @@ pub fn consume(consumer: &Consumer, state: Option<&ConsumerState>, situation: &E
         schedule_changed: false,
     };
     stepper.fit_cursors();
+    stepper.pause_after_failures();
     let waits = if stepper.is_paused() {
         Some(EventWaits::Paused)
     } else {
@@ -56,9 +72,11 @@ pub fn consume(consumer: &Consumer, state: Option<&ConsumerState>, situation: &E
         let waits = stepper.slots();
         match consumer.starts_with_slots() {
             true => waits.or(Some(EventWaits::ForSlot)),
+            false if consumer.is_grouped() => stepper.groups(),
             false => stepper.events().or(waits),
         }
     };
-    let Stepper { state, decisions, wake, schedule_changed, .. } = stepper;
+    let Stepper { mut state, passed, decisions, wake, schedule_changed, .. } = stepper;
+    move_cursors(&mut state, all, &passed);
     ConsumerStep { state, decisions, wake, waits, schedule_changed }
 }

@@ -56,7 +56,7 @@ impl Stepper<'_> {
             match self.offers(end) {
                 Ok(offers) => {
                     self.state.open.remove(0);
-                    self.start(Some(slot), &offers);
+                    self.start(Some(slot), None, false, &offers, &[]);
                 }
                 Err(waits) if end.is_none_or(|end| self.situation.now < end) => {
                     self.wake_at(end);

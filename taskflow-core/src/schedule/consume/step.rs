@@ -1,12 +1,15 @@
 //! What a step needs to know, and what it decides.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use serde::Serialize;
 
 use super::state::ConsumerState;
 use crate::base::Timestamp;
 use crate::schedule::note::Note;
 use crate::schedule::slot::Slot;
-use crate::schedule::step::SlotRecord;
+use crate::schedule::step::{FailedRun, SlotRecord};
 
 /// An event that may be pending.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +18,24 @@ pub struct PendingEvent {
     pub number: i64,
     /// When it was emitted.
     pub at: Timestamp,
+}
+
+/// The groups of the pending events of an asset: by key, or by the period that they are a part of.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EventGroups {
+    /// By number of event.
+    pub events: BTreeMap<i64, EventGroup>,
+    /// By period, the parts that it consists of, in order. Empty for keys.
+    pub parts: BTreeMap<String, Vec<String>>,
+}
+
+/// The group of an event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventGroup {
+    /// Its key or period.
+    pub key: String,
+    /// Which part of the period it is about; `None` for a key.
+    pub part: Option<String>,
 }
 
 /// What [`consume`] needs to know beside the state.
@@ -30,6 +51,14 @@ pub struct EventSituation<'a> {
     pub last_event: i64,
     /// By asset, its events after the cursor, in ascending order. Earlier ones are ignored.
     pub pending: &'a BTreeMap<String, Vec<PendingEvent>>,
+    /// By asset, the groups of its pending events, for inputs with a key or of whole periods. An
+    /// event without a group is not looked at.
+    pub groups: &'a BTreeMap<String, EventGroups>,
+    /// The last event of each active run: keys and periods have one run at a time.
+    pub running: &'a BTreeSet<i64>,
+    /// The runs that have failed since the last one that succeeded, the latest first. No more of
+    /// them are needed than `pause_after_failures` says.
+    pub failures: Vec<FailedRun>,
 }
 
 /// What [`consume`] decided.
@@ -49,7 +78,9 @@ pub struct ConsumerStep {
 impl ConsumerStep {
     /// Whether there is something to store.
     pub fn is_to_be_stored(&self, before: Option<&ConsumerState>) -> bool {
-        let decided = |state: &ConsumerState| (state.cursors.clone(), state.open.clone(), state.pause.clone());
+        let decided = |state: &ConsumerState| {
+            (state.cursors.clone(), state.decided.clone(), state.open.clone(), state.pause.clone())
+        };
         !self.decisions.is_empty()
             || self.schedule_changed
             || before.is_none_or(|before| decided(before) != decided(&self.state))
@@ -81,12 +112,44 @@ pub struct EventRun {
     /// What each input takes, in their order: numbers of events, in ascending order. Nothing from
     /// an optional input without events, and from one that only looks.
     pub taken: Vec<Vec<i64>>,
+    /// The key or the period that the run is about.
+    pub key: Option<String>,
+    /// Whether the period has had a run before: this one takes the newest event of each part, the
+    /// others than those in `taken` once more.
+    pub again: bool,
 }
 
 impl EventRun {
     /// The last event that the run consumes.
     pub fn last_event(&self) -> Option<i64> {
         self.taken.iter().flatten().copied().max()
+    }
+}
+
+/// A period of which some parts have a pending event.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PendingPeriod {
+    /// The period.
+    pub period: String,
+    /// How many of its parts have one.
+    pub present: usize,
+    /// The parts without one, in order.
+    pub missing: Vec<String>,
+}
+
+impl fmt::Display for PendingPeriod {
+    /// `2028-02: 27 of 29, missing 2028-02-03, 2028-02-29`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        /// How many of the missing parts are named.
+        const NAMED: usize = 5;
+
+        let PendingPeriod { period, present, missing } = self;
+        write!(f, "{period}: {present} of {}", present + missing.len())?;
+        let (named, others) = missing.split_at(missing.len().min(NAMED));
+        if !named.is_empty() {
+            write!(f, ", missing {}", named.join(", "))?;
+        }
+        if others.is_empty() { Ok(()) } else { write!(f, " and {} more", others.len()) }
     }
 }
 
@@ -115,6 +178,18 @@ pub enum EventWaits {
         asset: String,
         /// Until then, if no event comes.
         until: Timestamp,
+    },
+    /// The end of the run of a key or a period, which has more events.
+    ForKey {
+        /// The key or the period.
+        key: String,
+    },
+    /// The rest of a period.
+    ForParts {
+        /// The asset.
+        asset: String,
+        /// What is there of it.
+        period: PendingPeriod,
     },
     /// The next slot of the schedule.
     ForSlot,

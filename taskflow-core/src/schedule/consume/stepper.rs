@@ -1,5 +1,6 @@
 //! The parts that every step has: cursors, the pause, events that are too old, runs, records.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::consumer::{Consumer, EventInput};
@@ -10,13 +11,15 @@ use crate::base::Timestamp;
 use crate::schedule::note::Note;
 use crate::schedule::slot::Slot;
 use crate::schedule::state::{Pause, ScheduleState};
-use crate::schedule::step::{SlotFate, SlotRecord};
+use crate::schedule::step::{FailedRun, SlotFate, SlotRecord};
 
 /// A step that is being made.
 pub(super) struct Stepper<'a> {
     pub(super) consumer: &'a Consumer,
     pub(super) situation: &'a EventSituation<'a>,
     pub(super) state: ConsumerState,
+    /// By asset, what is decided of the events of groups.
+    pub(super) passed: BTreeMap<String, BTreeSet<i64>>,
     pub(super) decisions: Vec<ConsumerDecision>,
     /// The pause that has ended with this step.
     pub(super) ended: Option<Pause>,
@@ -48,6 +51,21 @@ impl<'a> Stepper<'a> {
         }
     }
 
+    /// Pauses the DAG if too many runs in a row have failed.
+    pub(super) fn pause_after_failures(&mut self) {
+        let Some(limit) = self.consumer.pause_after_failures else { return };
+        let counted = self.state.failures_until;
+        let is_new = |run: &&FailedRun| counted.is_none_or(|until| run.slot > until);
+        let failed: Vec<&FailedRun> = self.situation.failures.iter().filter(is_new).collect();
+        let Some(last) = failed.first().filter(|_| self.state.pause.is_none() && failed.len() >= limit as usize) else {
+            return;
+        };
+        let pause = Pause::after_failures(failed.len(), &last.run_id, self.situation.now);
+        self.state.failures_until = Some(last.slot);
+        self.state.pause = Some(pause.clone());
+        self.decisions.push(ConsumerDecision::Note(Note::Paused(pause)));
+    }
+
     /// Ends a pause whose time has come.
     pub(super) fn is_paused(&mut self) -> bool {
         let Some(pause) = self.state.pause.take() else { return false };
@@ -70,8 +88,8 @@ impl<'a> Stepper<'a> {
             let Some(max_age) = input.max_age else { continue };
             let events = self.pending(input);
             let old = events.iter().take_while(|event| self.is_old(input, event)).count();
-            if let Some(last) = events[..old].last() {
-                self.state.cursors.insert(input.asset.clone(), last.number);
+            if old > 0 {
+                self.pass(input, &events[..old]);
                 self.record_events(input, &events[..old], SlotFate::Expired);
             }
             let next = events.get(old).map(|event| event.at + max_age + Duration::from_nanos(1));
@@ -79,14 +97,27 @@ impl<'a> Stepper<'a> {
         }
     }
 
-    /// Starts a run, and moves the cursors over what it takes.
-    pub(super) fn start(&mut self, slot: Option<Slot>, taken: &[Vec<i64>]) {
+    /// Starts a run, and moves the cursors over what it takes. `groups` are the events of its key
+    /// or period, by input.
+    pub(super) fn start(
+        &mut self,
+        slot: Option<Slot>,
+        key: Option<&str>,
+        again: bool,
+        taken: &[Vec<i64>],
+        groups: &[&[PendingEvent]],
+    ) {
         let mut at = slot.map(|slot| slot.at);
-        for (input, taken) in self.consumer.inputs.iter().zip(taken) {
+        for (place, (input, taken)) in self.consumer.inputs.iter().zip(taken).enumerate() {
             let Some(&last) = taken.last() else { continue };
             let (mut superseded, mut expired) = (Vec::new(), Vec::new());
             let mut left = taken.iter().peekable();
-            for event in self.pending(input).iter().take_while(|event| event.number <= last) {
+            let events = match groups.get(place) {
+                Some(&group) if input.is_grouped() => group,
+                _ => self.pending(input),
+            };
+            let until = events.partition_point(|event| event.number <= last);
+            for event in &events[..until] {
                 if left.next_if_eq(&&event.number).is_some() {
                     if slot.is_none() {
                         at = at.max(Some(event.at));
@@ -99,11 +130,23 @@ impl<'a> Stepper<'a> {
             }
             self.record_events(input, &expired, SlotFate::Expired);
             self.record_events(input, &superseded, SlotFate::Superseded);
-            self.state.cursors.insert(input.asset.clone(), last);
+            self.pass(input, &events[..until]);
         }
         self.room = self.room.saturating_sub(1);
         let at = at.unwrap_or(self.situation.now);
-        self.decisions.push(ConsumerDecision::Start(EventRun { slot, at, taken: taken.to_vec() }));
+        let (taken, key) = (taken.to_vec(), key.map(str::to_owned));
+        self.decisions.push(ConsumerDecision::Start(EventRun { slot, at, taken, key, again }));
+    }
+
+    /// Decides pending events of an input: all up to the last of them, or those of a group.
+    pub(super) fn pass(&mut self, input: &EventInput, events: &[PendingEvent]) {
+        let Some(last) = events.last() else { return };
+        if input.is_grouped() {
+            let passed = self.passed.entry(input.asset.clone()).or_default();
+            passed.extend(events.iter().map(|event| event.number));
+        } else {
+            self.state.cursors.insert(input.asset.clone(), last.number);
+        }
     }
 
     pub(super) fn pending(&self, input: &EventInput) -> &'a [PendingEvent] {

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, HashSet};
 use crate::base::Timestamp;
 use crate::dag::DagDef;
 use crate::journal::{Journal, NewConsumption, QueuedRun, StoredConsumer};
-use crate::ops::OpsError;
-use crate::schedule::{Consumer, ConsumerDecision, ConsumerState, ConsumerStep, Pause, SlotRecord};
+use crate::ops::{GroupReader, OpsError};
+use crate::schedule::{Consumer, ConsumerDecision, ConsumerState, ConsumerStep, Pause, SlotFate, SlotRecord};
 use crate::service::serving::ServiceEvent;
 use crate::service::wake::Wake;
 
@@ -15,6 +15,8 @@ use crate::service::wake::Wake;
 pub(super) struct Consuming {
     pub(super) dag: &'static DagDef,
     pub(super) consumer: Consumer,
+    /// The groups of its events, if its runs take one group each.
+    pub(super) groups: GroupReader,
     /// What the store has of it, or why that cannot be read.
     pub(super) stored: Result<Option<StoredConsumer>, String>,
     /// The cursors at its last step; none while it is paused.
@@ -51,7 +53,7 @@ pub(super) enum Report {
 
 impl Consuming {
     pub(super) fn new(dag: &'static DagDef, consumer: Consumer) -> Self {
-        Consuming { dag, consumer, stored: Ok(None), cursors: None, wake: Wake::Now }
+        Consuming { dag, consumer, groups: GroupReader::of(dag), stored: Ok(None), cursors: None, wake: Wake::Now }
     }
 
     /// The state in the store; `None` for a DAG that is new.
@@ -90,13 +92,20 @@ impl Consuming {
         journal: &Journal,
     ) -> Result<Stepped, OpsError> {
         let is_to_be_stored = step.is_to_be_stored(self.state());
-        let ConsumerStep { state, decisions, wake, .. } = step;
+        let ConsumerStep { state, mut decisions, wake, .. } = step;
         let wake = wake.map_or(Wake::Never, Wake::At);
         let mut runs = Vec::new();
-        for decision in &decisions {
+        for decision in &mut decisions {
             if let ConsumerDecision::Start(run) = decision {
                 match self.run_of(run, now, journal).await? {
                     Ok(run) => runs.push(run),
+                    // The other parts may not be in the store any more.
+                    Err(reason) if run.again => {
+                        let reason = format!("an update of {}: {reason}", run.key.as_deref().unwrap_or_default());
+                        let (first, count, fate) =
+                            (run.at, run.taken.iter().flatten().count() as u64, SlotFate::Failed);
+                        *decision = ConsumerDecision::Record(SlotRecord { first, last: first, count, fate, reason });
+                    }
                     Err(reason) => return self.refuse(before.unwrap_or(state), reason, now),
                 }
             }
@@ -115,7 +124,7 @@ impl Consuming {
     }
 
     /// Pauses the DAG in its state before the step.
-    fn refuse(&self, before: ConsumerState, reason: String, now: Timestamp) -> Result<Stepped, OpsError> {
+    pub(super) fn refuse(&self, before: ConsumerState, reason: String, now: Timestamp) -> Result<Stepped, OpsError> {
         let pause = Pause { by: "taskflow".to_owned(), reason: reason.clone(), since: now, until: None };
         let state = ConsumerState { pause: Some(pause), ..before };
         let step = self.consumption(&state, Vec::new(), Vec::new())?;

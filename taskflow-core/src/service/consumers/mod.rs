@@ -31,8 +31,7 @@ use super::wake::Wake;
 use crate::base::{Timestamp, catch};
 use crate::dag::DagDef;
 use crate::journal::{Journal, StepOutcome, StoredConsumer};
-use crate::ops::{OpsError, active_runs};
-use crate::run::RunType;
+use crate::ops::{ActiveEventRuns, CONSUMING, OpsError, active_event_runs};
 use crate::schedule::{ConsumerState, EventSituation, consume};
 use crate::store::EventProgress;
 
@@ -98,14 +97,14 @@ impl Consumers {
         if due.is_empty() {
             return Ok(());
         }
-        let active = active_runs(journal, &[RunType::Scheduled, RunType::Event], backfilled).await?;
+        let active = active_event_runs(journal, None, backfilled).await?;
         let (mut steps, mut decided) = (Vec::new(), Vec::new());
         for at in due {
             let id = self.list[at].dag.id;
             // Until the outcome is stored, the consumer stays due: if the store fails, it is
             // stepped again.
             self.list[at].wake = Wake::Now;
-            let active = active.get(id).copied().unwrap_or(0);
+            let active = active.get(id).cloned().unwrap_or_default();
             let Stepped { wake, cursors, outcome } = self.step(at, now, active, last_event, journal).await?;
             match outcome {
                 Outcome::Nothing => {
@@ -180,26 +179,44 @@ impl Consumers {
         &mut self,
         at: usize,
         now: Timestamp,
-        active: u32,
+        active: ActiveEventRuns,
         last_event: i64,
         journal: &Journal,
     ) -> Result<Stepped, OpsError> {
-        let consuming = &self.list[at];
-        let Consuming { dag, consumer, .. } = consuming;
-        let state = match consuming.state() {
+        let Consuming { dag, consumer, .. } = &self.list[at];
+        let dag = *dag;
+        let state = match self.list[at].state() {
             Some(state) => Some(state.clone()),
             None if dag.options.paused => Some(ConsumerState::first_seen(consumer, now, last_event, true)),
             None => None,
         };
         if let Some(state) = state.as_ref().filter(|state| state.pause.is_none()) {
             self.heads.reach(&state.cursors, journal).await?;
+            if let Err(reason) = self.list[at].groups.read(state, journal).await? {
+                return self.list[at].refuse(state.clone(), reason, now);
+            }
         }
+        let consuming = &self.list[at];
+        let consumer = &consuming.consumer;
         let unsuccessful = match consumer.schedule.as_ref().is_some_and(|schedule| schedule.after_previous) {
             true => crate::ops::unsuccessful(journal, dag.id).await?,
             false => None,
         };
         let pending = self.heads.lend(&consumer.assets());
-        let situation = EventSituation { now, active, unsuccessful, last_event, pending: &pending };
+        let failures = match consumer.pause_after_failures {
+            Some(limit) => crate::ops::failures(journal, dag.id, &CONSUMING, limit).await?,
+            None => Vec::new(),
+        };
+        let situation = EventSituation {
+            now,
+            active: active.count,
+            unsuccessful,
+            last_event,
+            pending: &pending,
+            groups: consuming.groups.groups(),
+            running: &active.last_events,
+            failures,
+        };
         // A timetable is code of the user.
         let stepped = catch(AssertUnwindSafe(|| consume(consumer, state.as_ref(), &situation)));
         self.heads.give_back(pending);

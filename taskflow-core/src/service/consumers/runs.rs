@@ -5,8 +5,8 @@ use std::collections::{HashMap, HashSet};
 use super::consuming::Consuming;
 use crate::asset::{EventBinding, RawEvent};
 use crate::base::{ErrorKind, Timestamp};
-use crate::journal::{Journal, QueuedRun, StoredEvent};
-use crate::ops::OpsError;
+use crate::journal::{Journal, QueuedRun};
+use crate::ops::{OpsError, raw_event as raw};
 use crate::run::{ConsumedEvents, RunInfo};
 use crate::schedule::{EventRun, Takes};
 
@@ -34,7 +34,11 @@ impl Consuming {
         let (mut consumed, mut emitters) = (Vec::new(), Vec::new());
         let bindings = plan.params().iter().filter_map(|param| Some((param.name, param.event.as_ref()?)));
         for ((param, binding), numbers) in bindings.zip(&run.taken) {
-            let events = match read_events(binding, numbers, journal).await {
+            let read = match (binding.takes, run.again, run.key.as_deref(), run.last_event()) {
+                (Takes::Period, true, Some(period), Some(last)) => newest_parts(binding, period, last, journal).await,
+                _ => read_events(binding, numbers, journal).await,
+            };
+            let events = match read {
                 Ok(events) => events,
                 Err(error) if error.kind() == ErrorKind::Damaged => return Ok(Err(error.to_string())),
                 Err(error) => return Err(error),
@@ -64,7 +68,7 @@ impl Consuming {
             (None, Some(number)) => RunInfo::event(dag.id, run.at, number),
             (slot, _) => RunInfo::scheduled(dag.id, run.at, slot.and_then(|slot| slot.interval)),
         };
-        Ok(QueuedRun::of_dag(dag, info.consuming(consumed, path), &values, |_| None, now))
+        Ok(QueuedRun::of_dag(dag, info.consuming(consumed, path, run.key.clone()), &values, |_| None, now))
     }
 
     /// The longest path of the runs that emitted the events: the DAGs that led to the new run.
@@ -87,20 +91,25 @@ impl Consuming {
     }
 }
 
+/// The newest event of each part of a period, up to the last one.
+async fn newest_parts(
+    binding: &EventBinding,
+    period: &str,
+    last: i64,
+    journal: &Journal,
+) -> Result<Vec<RawEvent>, OpsError> {
+    let mut events = Vec::new();
+    for part in binding.parts(period).unwrap_or_default() {
+        events.extend(journal.newest_event_of(&binding.asset, &part, last).await?.map(raw));
+    }
+    Ok(events)
+}
+
 /// The events that a parameter takes; for one that only looks, the newest.
 async fn read_events(binding: &EventBinding, numbers: &[i64], journal: &Journal) -> Result<Vec<RawEvent>, OpsError> {
     let events = match binding.takes {
         Takes::Seen => journal.newest_event(&binding.asset).await?.into_iter().collect(),
         _ => journal.events_of(&binding.asset, numbers).await?,
-    };
-    let raw = |StoredEvent { head, ty, bytes, run, task, .. }: StoredEvent| RawEvent {
-        number: head.number,
-        at: head.emitted,
-        partition: head.partition,
-        ty,
-        bytes,
-        run,
-        task,
     };
     Ok(events.into_iter().map(raw).collect())
 }
