@@ -150,7 +150,7 @@ pub mod ops {
         cancel_and_wait, clear, clear_and_run, consumers, draft, durability, emit, emitted_by, engine, event, events,
         fail_fast, grace, interrupted, list_runs, mark, next_slots, past_slots, pause, prune, replay, resume, retry,
         seen_event, send_event, start, stored_events, sync_mode, trigger, triggered_runs, unpause, vacuum, value,
-        values, would_clear, would_prune,
+        values, would_clear, would_prune, would_prune_events,
     };
     pub use taskflow_core::ops::{
         BackfillFateCount, BackfillOverlap, BackfillPreview, BackfillRun, BackfillStatus, BackfillTotals,

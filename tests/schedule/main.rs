@@ -19,6 +19,8 @@ mod groups;
 #[cfg(feature = "sqlite")]
 mod groups_served;
 mod options;
+#[cfg(feature = "sqlite")]
+mod retention;
 #[cfg(all(feature = "cli", feature = "sqlite", unix))]
 mod robustness;
 #[cfg(all(feature = "cli", feature = "sqlite", unix))]

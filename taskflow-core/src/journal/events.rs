@@ -129,7 +129,7 @@ impl Journal {
             _ => return Ok(()),
         };
         let (blobs, asset) = (Arc::clone(blobs), event.asset.clone());
-        let written = tokio::task::spawn_blocking(move || blobs.put(PAYLOADS, &bytes)).await;
+        let written = tokio::task::spawn_blocking(move || blobs.put_shared(PAYLOADS, &bytes)).await;
         let failed = |reason: String| JournalError::Event { asset, reason };
         let file = written.map_err(|error| failed(error.to_string()))?;
         let failed = |error: std::io::Error| JournalError::Event {

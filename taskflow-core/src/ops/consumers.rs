@@ -87,7 +87,12 @@ pub async fn consumers(journal: Option<&Journal>, dags: &[&DagDef]) -> Result<Ve
     Ok(all)
 }
 
-async fn status(journal: Option<&Journal>, dag: &DagDef, consumer: &Consumer) -> Result<ConsumerStatus, OpsError> {
+/// What a DAG with event parameters has consumed.
+pub(super) async fn status(
+    journal: Option<&Journal>,
+    dag: &DagDef,
+    consumer: &Consumer,
+) -> Result<ConsumerStatus, OpsError> {
     let loaded = match journal {
         Some(journal) => Loaded::load(journal, dag, consumer).await?,
         None => Loaded::first_seen(dag, consumer, 0),

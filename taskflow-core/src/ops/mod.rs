@@ -32,7 +32,7 @@
 //! | `status` | A run and its tasks as a document: [`RunStatus`]. |
 //! | `triggered` | The runs that a run has triggered: [`triggered_runs`]. |
 //! | `value` | Reads what tasks returned: [`value()`], [`values`]. |
-//! | `upkeep` | Keeps the store in order: [`prune`], [`would_prune`], [`check`], [`vacuum`]. |
+//! | `upkeep` | Keeps the store in order: [`prune`], [`would_prune`], [`would_prune_events`], [`check`], [`vacuum`]. |
 //! | `reason` | A failure as a document: [`Reason`]. |
 //! | `error` | [`OpsError`]. |
 
@@ -113,7 +113,7 @@ pub use status::{AttemptStatus, RunStatus, TaskStatus};
 pub use triggered::{TriggeredRun, triggered_runs};
 #[cfg(feature = "sqlite")]
 pub use upkeep::check;
-pub use upkeep::{Checked, Pruned, Vacuumed, prune, vacuum, would_prune};
+pub use upkeep::{Checked, Pruned, Vacuumed, prune, vacuum, would_prune, would_prune_events};
 #[cfg(all(feature = "cli", feature = "sqlite"))]
 pub(crate) use value::no_value;
 pub use value::{ValueDocument, value, values};

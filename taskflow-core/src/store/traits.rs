@@ -37,7 +37,7 @@ use std::ops::Range;
 
 use super::admission::{Admission, AdmissionRequest};
 use super::backfill_rows::{BackfillChange, BackfillRow, Changed, SlotRunRow};
-use super::event_rows::{Emitted, EventFilter, EventProgress, EventRow, NewEvent, WatchCursor};
+use super::event_rows::{DeletedEvents, Emitted, EventFilter, EventProgress, EventRow, NewEvent, WatchCursor};
 use super::ownership::{Claim, RunGuard};
 use super::pool_leases::{PoolDemand, PoolGrant};
 use super::rows::{Append, Appended, Request, RunFilter, RunRow, SegmentRow};
@@ -307,6 +307,11 @@ pub(crate) trait Maintenance: Send + Sync {
     /// afterwards. Keeps runs that are stored as queued or running. Returns how many runs were
     /// deleted. Not atomic: after an error some runs may be gone.
     fn delete<'a>(&'a self, runs: &'a [i64]) -> StoreFuture<'a, u64>;
+
+    /// Deletes events. Their numbers are not used again, and their keys can be. Returns how many were
+    /// deleted, and the payloads in files that no event has any more. Not atomic: after an error
+    /// some events may be gone.
+    fn delete_events<'a>(&'a self, numbers: &'a [i64]) -> StoreFuture<'a, DeletedEvents>;
 
     /// Returns the space of deleted rows to the file system. Returns the size of the store before
     /// and after, in bytes.

@@ -125,7 +125,7 @@ impl Consuming {
 
     /// Pauses the DAG in its state before the step.
     pub(super) fn refuse(&self, before: ConsumerState, reason: String, now: Timestamp) -> Result<Stepped, OpsError> {
-        let pause = Pause { by: "taskflow".to_owned(), reason: reason.clone(), since: now, until: None };
+        let pause = Pause::refused(reason.clone(), now);
         let state = ConsumerState { pause: Some(pause), ..before };
         let step = self.consumption(&state, Vec::new(), Vec::new())?;
         let outcome = Outcome::Store { step, state, reports: vec![Report::Paused(reason)] };

@@ -60,7 +60,7 @@ use self::schema::Found;
 
 use super::admission::{Admission, AdmissionRequest};
 use super::backfill_rows::{BackfillChange, BackfillRow, Changed, SlotRunRow};
-use super::event_rows::{Emitted, EventFilter, EventProgress, EventRow, NewEvent, WatchCursor};
+use super::event_rows::{DeletedEvents, Emitted, EventFilter, EventProgress, EventRow, NewEvent, WatchCursor};
 use super::ownership::{Claim, RunGuard};
 use super::pool_leases::{PoolDemand, PoolGrant};
 use super::rows::{Append, Appended, Request, RunFilter, RunRow, SegmentRow};
@@ -417,6 +417,10 @@ impl Outbox for SqliteStore {
 impl Maintenance for SqliteStore {
     fn delete<'a>(&'a self, runs: &'a [i64]) -> StoreFuture<'a, u64> {
         store_future(upkeep::delete(self, runs))
+    }
+
+    fn delete_events<'a>(&'a self, numbers: &'a [i64]) -> StoreFuture<'a, DeletedEvents> {
+        store_future(events::delete(self, numbers))
     }
 
     fn vacuum(&self) -> StoreFuture<'_, (u64, u64)> {
