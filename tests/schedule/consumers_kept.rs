@@ -1,4 +1,5 @@
-//! What a service keeps of consumers between its turns, and what it does about those that are damaged.
+//! What a service keeps of consumers between its turns, and what it does about those that are
+//! damaged.
 
 use serde_json::json;
 use taskflow::journal::Note;

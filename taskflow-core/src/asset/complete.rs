@@ -13,8 +13,8 @@ use crate::value::Value;
 /// One event for each part of a period, in the order of the parts. As the parameter of a DAG: a run
 /// starts when each part has an event.
 ///
-/// `Complete<Month, Loaded>` takes the events of an `Asset<Loaded, Day>`: February 2028 needs 29. If
-/// a part has several events, the newest counts. There is one run for each period; an event that
+/// `Complete<Month, Loaded>` takes the events of an `Asset<Loaded, Day>`: February 2028 needs 29.
+/// If a part has several events, the newest counts. There is one run for each period; an event that
 /// comes later is recorded or, with `#[event(ASSET, on_update = "rerun")]`, starts another run of
 /// the period.
 ///

@@ -3,9 +3,8 @@
 //! - `asset`: an [`Asset`] as `asset!` declares it. `def`: an asset without its types. `partition`:
 //!   the parts of an asset, such as days. `registry`: the assets of the binary.
 //!   `watch`: what brings events from outside.
-//! - `event`: the types of event parameters, and what they can be bound to. `complete`: the one that
-//!   waits for all parts of a `period`. `binding`: an event
-//!   parameter without its types.
+//! - `event`: the types of event parameters, and what they can be bound to. `complete`: the one
+//!   that waits for all parts of a `period`. `binding`: an event parameter without its types.
 //!
 //! An update of an asset is an *event*: a row in the store with a number that only grows. Tasks
 //! emit events with [`TaskContext::emit`](crate::task::TaskContext::emit) or

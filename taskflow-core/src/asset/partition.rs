@@ -12,8 +12,8 @@ use crate::value::Value;
 
 /// A part of an asset, such as the day that its data is about.
 ///
-/// [`Day`], [`Hour`], [`Month`], [`Week`], [`Year`] and `String` are partitions; `()` is that of an asset without.
-/// Other types can implement this trait.
+/// [`Day`], [`Hour`], [`Month`], [`Week`], [`Year`] and `String` are partitions; `()` is that of an
+/// asset without. Other types can implement this trait.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a partition of an asset",
     label = "not a partition",

@@ -1,8 +1,8 @@
 //! Deletes old events that nobody needs any more.
 //!
-//! An event is deleted if it is older than the retention and every consumer in the store has decided
-//! about it, also those of DAGs that the program no longer has. The newest event of each asset
-//! stays: `Seen` looks at it, and `on_change` compares with it. What is decided never becomes
+//! An event is deleted if it is older than the retention and every consumer in the store has
+//! decided about it, also those of DAGs that the program no longer has. The newest event of each
+//! asset stays: `Seen` looks at it, and `on_change` compares with it. What is decided never becomes
 //! pending again, and a consumer that is new begins after the last event, so that events can be
 //! emitted and consumed meanwhile.
 
@@ -32,8 +32,8 @@ impl Journal {
         Ok(self.old_events(older_than).await?.len() as u64)
     }
 
-    /// Deletes events that are older than this and that every consumer has decided about, but for the
-    /// newest of each asset. Returns how many.
+    /// Deletes events that are older than this and that every consumer has decided about, but for
+    /// the newest of each asset. Returns how many.
     ///
     /// The key of a deleted event can be used again.
     ///

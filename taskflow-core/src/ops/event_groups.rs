@@ -62,7 +62,8 @@ impl GroupReader {
                 let count = events.len();
                 for event in events {
                     let number = event.number;
-                    // What is decided needs no group, and may be what its group could not be made of.
+                    // What is decided needs no group, and may be what its group could not be made
+                    // of.
                     if !state.has_decided(&binding.asset, number) {
                         match binding.group(event) {
                             Ok(group) => groups.events.insert(number, group),

@@ -51,8 +51,8 @@ pub async fn would_prune_events(journal: &Journal, prune: &Prune) -> Result<u64,
 ///
 /// # Errors
 ///
-/// When the store cannot be written, files cannot be removed, or the state of a consumer is damaged.
-/// Some runs may have been deleted then.
+/// When the store cannot be written, files cannot be removed, or the state of a consumer is
+/// damaged. Some runs may have been deleted then.
 pub async fn prune(journal: &Journal, prune: &Prune, config: Option<&Config>) -> Result<Pruned, OpsError> {
     for run in journal.would_prune(prune).await? {
         if run.state == RunState::Interrupted {

@@ -308,9 +308,9 @@ pub(crate) trait Maintenance: Send + Sync {
     /// deleted. Not atomic: after an error some runs may be gone.
     fn delete<'a>(&'a self, runs: &'a [i64]) -> StoreFuture<'a, u64>;
 
-    /// Deletes events. Their numbers are not used again, and their keys can be. Returns how many were
-    /// deleted, and the payloads in files that no event has any more. Not atomic: after an error
-    /// some events may be gone.
+    /// Deletes events. Their numbers are not used again, and their keys can be. Returns how many
+    /// were deleted, and the payloads in files that no event has any more. Not atomic: after an
+    /// error some events may be gone.
     fn delete_events<'a>(&'a self, numbers: &'a [i64]) -> StoreFuture<'a, DeletedEvents>;
 
     /// Returns the space of deleted rows to the file system. Returns the size of the store before

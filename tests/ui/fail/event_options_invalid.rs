@@ -1,7 +1,9 @@
+use taskflow::asset::{Day, Month};
 use taskflow::prelude::*;
 
 taskflow::asset! {
     RATES: Asset<f64> = "ecb/rates";
+    DAYS: Asset<f64, Day> = "ecb/days";
 }
 
 #[task]

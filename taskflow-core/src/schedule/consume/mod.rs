@@ -1,7 +1,7 @@
 //! The one function that decides which events of assets become runs of a DAG.
 //!
-//! It is to events what [`step`](crate::schedule::step()) is to slots: it reads no clock and no store, and
-//! the service, the tests and the question why a run has not started use the same one.
+//! It is to events what [`step`](crate::schedule::step()) is to slots: it reads no clock and no
+//! store, and the service, the tests and the question why a run has not started use the same one.
 //!
 //! # Protocol
 //!
@@ -15,8 +15,8 @@
 //! 5. Otherwise a run starts when each required input has what it takes, or when any input has
 //!    something if none is required. A run takes from every input, and moves the cursors over what
 //!    it takes. Events that an input passes over are superseded, with a record.
-//! 6. With a key, or of whole periods, a run is about one group of events: one run for each key at a
-//!    time, and one for each period, when each of its parts has an event. Groups do not wait for
+//! 6. With a key, or of whole periods, a run is about one group of events: one run for each key at
+//!    a time, and one for each period, when each of its parts has an event. Groups do not wait for
 //!    each other, so what is decided after the cursor is noted as well. A later update of a period
 //!    is recorded, or starts another run of it.
 //! 7. The caller stores the new state, the records and the runs in one transaction. A crash before
