@@ -68,8 +68,9 @@ pub mod approval {
 /// Assets: named, typed data that tasks produce and DAGs consume.
 pub mod asset {
     pub use taskflow_core::asset::{
-        Asset, AssetDef, Assets, Batch, Cursor, Day, Event, EventBinding, EventOptions, EventSource, Events, Hour,
-        Latest, Month, Partition, PartitionError, RunPartition, Seen, TakesEvents, Watch, WatchError, Watcher,
+        Asset, AssetDef, Assets, Batch, Complete, Cursor, Day, Event, EventBinding, EventOptions, EventSource, Events,
+        Hour, Latest, Month, Partition, PartitionError, Period, RunPartition, Seen, TakesEvents, Watch, WatchError,
+        Watcher, Week, Year,
     };
 }
 
@@ -149,7 +150,7 @@ pub mod ops {
         cancel_and_wait, clear, clear_and_run, consumers, draft, durability, emit, emitted_by, engine, event, events,
         fail_fast, grace, interrupted, list_runs, mark, next_slots, past_slots, pause, prune, replay, resume, retry,
         seen_event, send_event, start, stored_events, sync_mode, trigger, triggered_runs, unpause, vacuum, value,
-        values, would_clear, would_prune,
+        values, would_clear, would_prune, would_prune_events,
     };
     pub use taskflow_core::ops::{
         BackfillFateCount, BackfillOverlap, BackfillPreview, BackfillRun, BackfillStatus, BackfillTotals,
@@ -185,10 +186,11 @@ pub mod schedule {
     };
     pub use taskflow_core::schedule::{
         CATCHUP_WINDOW, CLOCK_TOLERANCE, Calendar, Catchup, Combine, Consumer, ConsumerDecision, ConsumerState,
-        ConsumerStep, Cron, CronError, Crons, Dates, Decision, EventInput, EventRun, EventSituation, EventWaits, Every,
-        EveryError, Exceptions, FailedRun, First, GRACE, Note, Overlap, Pause, PendingEvent, Recurrence,
-        RecurrenceError, Schedule, ScheduleState, Shift, Situation, Slot, SlotFate, SlotRecord, Span, Step, Takes,
-        Timetable, UnknownPolicy, Unpause, Waits, Zone, ZoneError, consume, step, unpause, unpause_consumer,
+        ConsumerStep, Cron, CronError, Crons, Dates, Decision, EventGroup, EventGroups, EventInput, EventRun,
+        EventSituation, EventWaits, Every, EveryError, Exceptions, FailedRun, First, GRACE, Note, OnUpdate, Overlap,
+        Pause, PendingEvent, PendingPeriod, Recurrence, RecurrenceError, Schedule, ScheduleState, Shift, Situation,
+        Slot, SlotFate, SlotRecord, Span, Step, Takes, Timetable, UnknownPolicy, Unpause, Waits, Zone, ZoneError,
+        consume, step, unpause, unpause_consumer,
     };
 }
 
@@ -251,7 +253,7 @@ pub mod watch {
 
 /// Everything a DAG file needs: `use taskflow::prelude::*;`
 pub mod prelude {
-    pub use crate::asset::{Event, Events, Latest, Seen};
+    pub use crate::asset::{Complete, Event, Events, Latest, Seen};
     pub use crate::{
         AnyOf, Asset, Backoff, Dag, Date, Failure, Mapped, Output, Result, TaskContext, Timestamp, TriggerRule, branch,
         chain, chain_linear, dag, group, only_if, scope, sensor, task, when,

@@ -14,7 +14,7 @@ pub use crate::dag::{
 };
 use crate::dag::{DagInputs, Handle, Output};
 use crate::schedule::{Calendar, Timetable};
-pub use crate::schedule::{Catchup, Combine, First, Overlap, Shift};
+pub use crate::schedule::{Catchup, Combine, First, OnUpdate, Overlap, Shift};
 pub use crate::task::{
     Backoff, Body, BoxFuture, Callback, Deadline, DeadlineReference, InputDef, Inputs, Intervals, Isolation, Kind,
     NoIntervals, Produced, Production, TaskContext, TaskDef, TaskFn, TaskOptions, TriggerRule, Waiting,
@@ -294,6 +294,23 @@ impl<T: Value, P: Partition> EventsOf<T, P> {
     }
 }
 
+impl<T: Value, P: Partition> EventsOf<T, P> {
+    /// As [`bind`](EventsOf::bind), with the function that returns the key of an event.
+    pub fn bind_by_key<V, K>(
+        self,
+        param: Param<V>,
+        options: EventOptions,
+        text: &'static str,
+        key: impl Fn(&crate::asset::Event<T, P>) -> K + Send + Sync + 'static,
+    ) -> Param<V>
+    where
+        V: TakesEvents<T, P> + 'static,
+        K: std::fmt::Display,
+    {
+        param.events(&self, EventOptions { key: Some(text), ..options }).key_of::<T, P, K>(key)
+    }
+}
+
 /// Whether a type is that of an event parameter: `IS_EVENT` is the inherent constant if it is, and
 /// that of [`PlainParam`] if not.
 #[derive(Debug)]
@@ -319,6 +336,7 @@ impl<T, P> IsEvent for crate::asset::Event<T, P> {}
 impl<T, P> IsEvent for crate::asset::Events<T, P> {}
 impl<T, P> IsEvent for crate::asset::Latest<T, P> {}
 impl<T, P> IsEvent for crate::asset::Seen<T, P> {}
+impl<P: crate::asset::Period, T> IsEvent for crate::asset::Complete<P, T> {}
 impl<T: IsEvent> IsEvent for Option<T> {}
 
 /// The `main` of a DAG binary, and its description of itself.

@@ -1,12 +1,12 @@
 //! A consumer in virtual time, for tests of [`consume`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use taskflow::Timestamp;
 use taskflow::schedule::{
-    Catchup, Consumer, ConsumerDecision, ConsumerState, EventRun, EventSituation, EventWaits, Note, Pause,
-    PendingEvent, SlotFate, Unpause, consume, unpause_consumer,
+    Catchup, Consumer, ConsumerDecision, ConsumerState, EventGroup, EventGroups, EventRun, EventSituation, EventWaits,
+    FailedRun, Note, Pause, PendingEvent, SlotFate, Unpause, consume, unpause_consumer,
 };
 
 use crate::support::utc;
@@ -23,6 +23,11 @@ pub(crate) struct Consuming {
     /// All events by asset, in the order of their numbers.
     pub(crate) events: BTreeMap<String, Vec<PendingEvent>>,
     pub(crate) last_event: i64,
+    pub(crate) groups: BTreeMap<String, EventGroups>,
+    /// The last event of each active run, and when the run ends.
+    pub(crate) running: Vec<(i64, Timestamp)>,
+    /// The runs that have failed, the latest first.
+    pub(crate) failures: Vec<FailedRun>,
     pub(crate) runs: Vec<(EventRun, Timestamp)>,
     pub(crate) records: Vec<(SlotFate, u64, String)>,
     pub(crate) notes: Vec<Note>,
@@ -42,6 +47,9 @@ impl Consuming {
             active: Vec::new(),
             events: BTreeMap::new(),
             last_event: 0,
+            groups: BTreeMap::new(),
+            running: Vec::new(),
+            failures: Vec::new(),
             runs: Vec::new(),
             records: Vec::new(),
             notes: Vec::new(),
@@ -63,6 +71,19 @@ impl Consuming {
         self.last_event += 1;
         let event = PendingEvent { number: self.last_event, at: self.now };
         self.events.entry(asset.to_owned()).or_default().push(event);
+        self
+    }
+
+    /// Emits an event of a key, or of a part of a period, now, and steps.
+    pub(crate) fn emit_of(&mut self, asset: &str, key: &str, part: Option<&str>) -> &mut Self {
+        self.store_of(asset, key, part);
+        self.until(self.now)
+    }
+
+    pub(crate) fn store_of(&mut self, asset: &str, key: &str, part: Option<&str>) -> &mut Self {
+        self.store(asset);
+        let group = EventGroup { key: key.to_owned(), part: part.map(str::to_owned) };
+        self.groups.entry(asset.to_owned()).or_default().events.insert(self.last_event, group);
         self
     }
 
@@ -101,6 +122,9 @@ impl Consuming {
             unsuccessful: None,
             last_event: self.last_event,
             pending: &self.events,
+            groups: &self.groups,
+            running: &BTreeSet::new(),
+            failures: Vec::new(),
         };
         let state = self.state.as_ref().expect("a state");
         let (state, records) = unpause_consumer(&self.consumer, state, &situation, which, Catchup::None);
@@ -112,12 +136,17 @@ impl Consuming {
     /// Returns when to step again, if not at once.
     fn step(&mut self) -> Option<Timestamp> {
         self.active.retain(|&end| end > self.now);
+        self.running.retain(|&(_, end)| end > self.now);
+        let running = self.running.iter().map(|&(last, _)| last).collect();
         let situation = EventSituation {
             now: self.now,
             active: self.active.len() as u32,
             unsuccessful: None,
             last_event: self.last_event,
             pending: &self.events,
+            groups: &self.groups,
+            running: &running,
+            failures: self.failures.clone(),
         };
         let step = consume(&self.consumer, self.state.as_ref(), &situation);
         if let Some(before) = &self.state {
@@ -134,6 +163,7 @@ impl Consuming {
         for decision in step.decisions {
             match decision {
                 ConsumerDecision::Start(run) => {
+                    self.running.extend(run.last_event().map(|last| (last, self.now + self.takes)));
                     self.runs.push((run, self.now));
                     self.active.push(self.now + self.takes);
                 }

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions as _};
 use taskflow::asset::Day;
 use taskflow::engine::{ConsumedEvents, RunType, TriggeringEvents};
 use taskflow::graph::{DagDef, Params};
@@ -92,12 +94,12 @@ async fn of_newest(number: Latest<u64>) -> Vec<u64> {
 }
 
 #[dag]
-fn one(#[event(NUMBERS)] numbers: Event<u64>) -> Vec<u64> {
+pub(crate) fn one(#[event(NUMBERS)] numbers: Event<u64>) -> Vec<u64> {
     of_one(numbers)
 }
 
 #[dag]
-fn all(#[event(NUMBERS)] numbers: Events<u64>) -> Vec<u64> {
+pub(crate) fn all(#[event(NUMBERS)] numbers: Events<u64>) -> Vec<u64> {
     of_all(numbers)
 }
 
@@ -142,34 +144,21 @@ fn pong(#[event(ping)] number: Event<u64>) -> u64 {
     next(number)
 }
 
-struct Home {
+pub(crate) struct Home {
     directory: TempDir,
-    journal: Journal,
+    pub(crate) journal: Journal,
 }
 
 impl Home {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let directory = tempfile::tempdir().expect("temporary directories can be made");
         let journal = Journal::open(directory.path()).await.expect("a home can be made");
         Home { directory, journal }
     }
 
     /// A service of these DAGs, which has seen them.
-    async fn serve(&self, dags: &[&'static DagDef]) -> Serving {
-        let options =
-            ServiceOptions { with_schedules: true, grace: Duration::from_secs(5), durability: Durability::Strict };
-        // A service drains its engine.
-        let engine = Engine::builder().build().expect("an engine");
-        let service = Service::new(self.directory.path(), &self.journal, &engine, dags.to_vec(), options);
-        let service = service.expect("the home is free");
-        let (stop, stopped) = oneshot::channel();
-        let served = tokio::spawn(async move {
-            let mut events = Vec::new();
-            let stop = async { stopped.await.unwrap_or_default() };
-            service.run(stop, |event| events.push(event)).await;
-            events
-        });
-        let serving = Serving { stop, served };
+    pub(crate) async fn serve(&self, dags: &[&'static DagDef]) -> Serving {
+        let serving = self.start(dags);
         for dag in dags {
             eventually("the service has seen its DAGs", async || {
                 let status = self.consumers(dag).await;
@@ -183,28 +172,53 @@ impl Home {
         serving
     }
 
-    async fn emit(&self, asset: &str, payload: serde_json::Value) -> i64 {
+    /// A service of these DAGs.
+    pub(crate) fn start(&self, dags: &[&'static DagDef]) -> Serving {
+        let options =
+            ServiceOptions { with_schedules: true, grace: Duration::from_secs(5), durability: Durability::Strict };
+        // A service drains its engine.
+        let engine = Engine::builder().build().expect("an engine");
+        let service = Service::new(self.directory.path(), &self.journal, &engine, dags.to_vec(), options);
+        let service = service.expect("the home is free");
+        let (stop, stopped) = oneshot::channel();
+        let served = tokio::spawn(async move {
+            let mut events = Vec::new();
+            let stop = async { stopped.await.unwrap_or_default() };
+            service.run(stop, |event| events.push(event)).await;
+            events
+        });
+        Serving { stop, served }
+    }
+
+    /// Changes the store while nobody else does.
+    pub(crate) async fn edit(&self, sql: &str) {
+        let file = SqliteConnectOptions::new().filename(self.directory.path().join("taskflow.db"));
+        let mut connection = file.connect().await.expect("the store opens");
+        sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await.expect("the store can be edited");
+    }
+
+    pub(crate) async fn emit(&self, asset: &str, payload: serde_json::Value) -> i64 {
         let note = Note::by_user("");
         let emitted = ops::emit(&self.journal, asset, NewAssetEvent::new(payload), &note).await;
         emitted.expect("an event can be emitted").number
     }
 
-    async fn consumers(&self, dag: &DagDef) -> Vec<ConsumerStatus> {
+    pub(crate) async fn consumers(&self, dag: &DagDef) -> Vec<ConsumerStatus> {
         ops::consumers(Some(&self.journal), &[dag]).await.expect("the store can be read")
     }
 
-    async fn status(&self, dag: &DagDef) -> ConsumerStatus {
+    pub(crate) async fn status(&self, dag: &DagDef) -> ConsumerStatus {
         self.consumers(dag).await.remove(0)
     }
 
     /// Waits until a DAG is paused, and returns who has paused it and why.
-    async fn paused(&self, dag: &DagDef) -> Pause {
+    pub(crate) async fn paused(&self, dag: &DagDef) -> Pause {
         eventually(&format!("{} is paused", dag.id), async || self.status(dag).await.pause.is_some()).await;
         self.status(dag).await.pause.expect("a pause")
     }
 
     /// The runs of a DAG, oldest first.
-    async fn runs(&self, dag: &str) -> Vec<RunHistory> {
+    pub(crate) async fn runs(&self, dag: &str) -> Vec<RunHistory> {
         let filter = RunFilter { dag: Some(dag.to_owned()), order: RunOrder::Number, ..RunFilter::default() };
         let mut histories = Vec::new();
         for run in self.journal.runs(&filter).await.expect("the store can be read").iter().rev() {
@@ -214,7 +228,7 @@ impl Home {
     }
 
     /// Waits until so many runs of a DAG have succeeded, and no more of it are there.
-    async fn succeeded(&self, dag: &str, count: usize) -> Vec<RunHistory> {
+    pub(crate) async fn succeeded(&self, dag: &str, count: usize) -> Vec<RunHistory> {
         eventually(&format!("{count} runs of {dag} succeed"), async || {
             let runs = self.runs(dag).await;
             runs.len() == count && runs.iter().all(|run| run.state == RunState::Success)
@@ -224,7 +238,7 @@ impl Home {
     }
 
     /// What the task of each run returned.
-    async fn values(&self, runs: &[RunHistory]) -> Vec<serde_json::Value> {
+    pub(crate) async fn values(&self, runs: &[RunHistory]) -> Vec<serde_json::Value> {
         let mut values = Vec::new();
         for run in runs {
             values.push(ops::value(&self.journal, run, &run.tasks[0].id).await.expect("a value"));
@@ -232,25 +246,25 @@ impl Home {
         values
     }
 
-    async fn trigger(&self, dag: &'static DagDef, params: Params) {
+    pub(crate) async fn trigger(&self, dag: &'static DagDef, params: Params) {
         let draft = ops::draft(dag, None).expect("a graph").params(params);
         ops::trigger(draft, &self.journal).await.expect("a run can be queued");
     }
 }
 
-struct Serving {
+pub(crate) struct Serving {
     stop: oneshot::Sender<String>,
     served: JoinHandle<Vec<ServiceEvent>>,
 }
 
 impl Serving {
-    async fn stop(self) -> Vec<ServiceEvent> {
+    pub(crate) async fn stop(self) -> Vec<ServiceEvent> {
         self.stop.send("the test is over".to_owned()).expect("the service runs");
         self.served.await.expect("the service does not panic")
     }
 }
 
-async fn eventually(what: &str, mut condition: impl AsyncFnMut() -> bool) {
+pub(crate) async fn eventually(what: &str, mut condition: impl AsyncFnMut() -> bool) {
     let until = std::time::Instant::now() + Duration::from_secs(60);
     while !condition().await {
         assert!(std::time::Instant::now() < until, "in vain: {what}");

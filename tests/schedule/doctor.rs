@@ -35,7 +35,7 @@ fn a_home_without_a_service_needs_attention() {
     assert_eq!(home.call(&["trigger", "manual", "--name", "ada"]).code, Some(0));
     let text = home.call(&["doctor"]);
     assert_eq!(text.code, Some(1));
-    assert!(text.stdout.contains("scheduled, and 1 run is queued"), "{}", text.stdout);
+    assert!(text.stdout.contains(" DAGs are scheduled, 2 DAGs consume events, and 1 run is queued"), "{}", text.stdout);
     assert!(text.stdout.contains("ok       the store opens, and its file shows no damage"), "{}", text.stdout);
 }
 
@@ -65,6 +65,37 @@ fn each_problem_of_a_schedule_is_a_finding_with_the_next_step() {
     eventually("it is paused", || guarded().is_some());
     assert_eq!(guarded().expect("it is paused")["severity"], "problem");
     assert_eq!(service.stop(), Some(0));
+}
+
+/// DAGs with event parameters are in the views of all DAGs.
+#[test]
+fn what_is_pending_for_a_dag_is_a_finding() {
+    let home = Home::new();
+    let service = home.serve("echoes");
+    let cursor = || home.call(&["consumers", "echoes", "--output", "json"]).json()[0]["inputs"][0]["cursor"].clone();
+    eventually("the service has seen it", || cursor().is_number());
+    assert_eq!(service.stop(), Some(0));
+    assert_eq!(home.call(&["run", "seconds", "-q"]).code, Some(0));
+    let pending = |findings: &[Value]| of(findings, "pending_events").into_iter().cloned().next();
+    let finding = pending(&examine(&home).1).expect("a finding");
+    assert_eq!(
+        (&finding["severity"], &finding["dag"], &finding["pending"]),
+        (&"notice".into(), &"echoes".into(), &1.into())
+    );
+    let message = finding["message"].as_str().expect("a message");
+    assert!(message.starts_with("1 event is pending for `echoes` since "), "{message}");
+    assert_eq!(finding["next_step"], "`consumers echoes` shows them");
+    let echoes = || {
+        let all = home.call(&["dags", "--output", "json"]).json();
+        all.as_array().expect("a list").iter().find(|dag| dag["dag_id"] == "echoes").cloned().expect("it is there")
+    };
+    assert_eq!((&echoes()["consumes"][0], &echoes()["pending_events"]), (&"dag:seconds".into(), &1.into()));
+    assert_eq!(home.call(&["pause", "echoes", "--by", "mina"]).code, Some(0));
+    assert_eq!(echoes()["pause"]["by"], "mina");
+    let (_, findings) = examine(&home);
+    assert!(of(&findings, "paused").iter().any(|finding| finding["dag"] == "echoes"), "{findings:?}");
+    let table = home.call(&["dags"]).stdout;
+    assert!(table.contains("events of dag:seconds") && table.contains("paused by mina, 1 event pending"), "{table}");
 }
 
 #[test]

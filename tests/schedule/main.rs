@@ -6,6 +6,8 @@ mod backfills_served;
 mod consumer;
 #[cfg(feature = "sqlite")]
 mod consumers;
+#[cfg(feature = "sqlite")]
+mod consumers_kept;
 mod consuming;
 #[cfg(all(feature = "cli", feature = "sqlite", feature = "failpoints", unix))]
 mod crash;
@@ -13,7 +15,12 @@ mod daylight_saving;
 #[cfg(all(feature = "cli", feature = "sqlite", unix))]
 mod doctor;
 mod expressions;
+mod groups;
+#[cfg(feature = "sqlite")]
+mod groups_served;
 mod options;
+#[cfg(feature = "sqlite")]
+mod retention;
 #[cfg(all(feature = "cli", feature = "sqlite", unix))]
 mod robustness;
 #[cfg(all(feature = "cli", feature = "sqlite", unix))]

@@ -6,6 +6,7 @@ use std::ops::Deref;
 use serde::{Deserialize, Serialize};
 
 use super::partition::Partition;
+use super::period::PeriodRules;
 use crate::base::Timestamp;
 use crate::schedule::Takes;
 use crate::value::Value;
@@ -179,18 +180,27 @@ impl<T, P> Deref for Seen<T, P> {
 /// | [`Event`] | one event is pending | it | it |
 /// | [`Events`] | at least one is pending | all pending, at most `max` | those |
 /// | [`Latest`] | at least one is pending | the newest | all up to it |
-/// | `Option` of these | it does not wait; if all are optional, any one starts a run | what is there | that |
+/// | [`Complete`](super::Complete) | each part of a period has an event | the newest of each part | those of the period |
+/// | `Option` of the first three | it does not wait; if all are optional, any one starts a run | what is there | that |
 /// | [`Seen`] | it never starts one | the newest event, consumed or not | nothing |
 #[diagnostic::on_unimplemented(
     message = "a parameter of the type `{Self}` does not take the events of this asset",
     label = "its events have the payload `{T}` and the partition `{P}`",
     note = "write `Event<{T}, {P}>`, `Events<..>`, `Latest<..>` or `Seen<..>`, or an `Option` of the first three; the \
-            partition `()` may be left out"
+            partition `()` may be left out",
+    note = "`Complete<Month, {T}>` takes the events of an asset with the partition `Day`; a `Day` consists of `Hour`s, a \
+            `Week` of `Day`s, and a `Year` of `Month`s"
 )]
 pub trait TakesEvents<T, P>: Value + Sized {
     /// Which of the pending events a run takes. `max` is the limit of [`Events`].
     #[doc(hidden)]
     fn takes(max: usize) -> Takes;
+
+    /// The rules of its periods, if it waits for whole ones.
+    #[doc(hidden)]
+    fn period() -> Option<PeriodRules> {
+        None
+    }
 
     /// Whether a run needs something from the parameter.
     #[doc(hidden)]

@@ -3,8 +3,8 @@
 //! - `asset`: an [`Asset`] as `asset!` declares it. `def`: an asset without its types. `partition`:
 //!   the parts of an asset, such as days. `registry`: the assets of the binary.
 //!   `watch`: what brings events from outside.
-//! - `event`: the types of event parameters, and what they can be bound to. `binding`: an event
-//!   parameter without its types.
+//! - `event`: the types of event parameters, and what they can be bound to. `complete`: the one
+//!   that waits for all parts of a `period`. `binding`: an event parameter without its types.
 //!
 //! An update of an asset is an *event*: a row in the store with a number that only grows. Tasks
 //! emit events with [`TaskContext::emit`](crate::task::TaskContext::emit) or
@@ -14,15 +14,18 @@
 #[allow(clippy::module_inception, reason = "the type is the public API of the module")]
 mod asset;
 mod binding;
+mod complete;
 mod def;
 mod event;
 mod partition;
+mod period;
 mod registry;
 mod watch;
 
 pub use asset::Asset;
 pub(crate) use binding::RawEvent;
 pub use binding::{EventBinding, EventOptions};
+pub use complete::Complete;
 pub use def::AssetDef;
 #[cfg(all(feature = "cli", feature = "sqlite"))]
 pub(crate) use def::dag_of;
@@ -30,6 +33,7 @@ pub(crate) use def::of_dag;
 pub use event::{Event, EventSource, Events, Latest, Seen, TakesEvents};
 pub(crate) use partition::check as check_partition;
 pub use partition::{Day, Hour, Month, Partition, PartitionError, RunPartition};
+pub use period::{Period, PeriodRules, Week, Year};
 pub use registry::{AssetEntry, Assets};
 pub(crate) use watch::{AnyBatch, AnyWatch};
 pub use watch::{Batch, Cursor, Watch, WatchError, Watcher, WatcherEntry};

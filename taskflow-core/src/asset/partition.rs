@@ -5,18 +5,19 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use super::period::{Week, Year};
 use crate::base::{Date, Timestamp};
 use crate::run::RunInfo;
 use crate::value::Value;
 
 /// A part of an asset, such as the day that its data is about.
 ///
-/// [`Day`], [`Hour`], [`Month`] and `String` are partitions; `()` is that of an asset without.
-/// Other types can implement this trait.
+/// [`Day`], [`Hour`], [`Month`], [`Week`], [`Year`] and `String` are partitions; `()` is that of an
+/// asset without. Other types can implement this trait.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a partition of an asset",
     label = "not a partition",
-    note = "partitions are `Day`, `Hour`, `Month`, `String` and types that implement `Partition`"
+    note = "partitions are `Day`, `Hour`, `Month`, `Week`, `Year`, `String` and types that implement `Partition`"
 )]
 pub trait Partition: Value + Clone + Ord + fmt::Debug {
     /// The name of the type, such as `day`; `None` for an asset without partitions.
@@ -38,7 +39,7 @@ pub trait Partition: Value + Clone + Ord + fmt::Debug {
 #[diagnostic::on_unimplemented(
     message = "a run does not determine a partition of type `{Self}`",
     label = "`produces` cannot choose the partition",
-    note = "`produces` works with assets without partitions, and with `Day`, `Hour` and `Month`",
+    note = "`produces` works with assets without partitions, and with `Day`, `Hour`, `Month`, `Week` and `Year`",
     note = "emit the event in the task instead: `ctx.emit_partition(&ASSET, partition, value)?`"
 )]
 pub trait RunPartition: Partition {
@@ -75,6 +76,8 @@ pub(crate) fn check(name: Option<&str>, key: Option<&str>) -> Result<(), Partiti
         Some("day") => Day::from_key(key).map(drop),
         Some("hour") => Hour::from_key(key).map(drop),
         Some("month") => Month::from_key(key).map(drop),
+        Some("week") => Week::from_key(key).map(drop),
+        Some("year") => Year::from_key(key).map(drop),
         Some(_) => String::from_key(key).map(drop),
     }
 }
@@ -142,7 +145,7 @@ impl Day {
 }
 
 impl Hour {
-    const NANOS: i64 = 3_600_000_000_000;
+    pub(super) const NANOS: i64 = 3_600_000_000_000;
 
     /// The hour that contains a point in time.
     pub fn of(moment: Timestamp) -> Self {
@@ -282,6 +285,8 @@ macro_rules! text_form {
         }
     )*};
 }
+
+pub(super) use text_form;
 
 text_form! {
     Day, "day", "a day such as 2026-02-03", |run| Day(run.day());

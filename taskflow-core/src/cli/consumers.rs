@@ -43,7 +43,7 @@ pub(super) fn consumers(matches: &ArgMatches, home: &Home, terminal: &Terminal) 
         return Ok(Exit::Success);
     }
     terminal.print(&table(&all, terminal))?;
-    for ConsumerStatus { dag_id, pause, waits_for, .. } in &all {
+    for ConsumerStatus { dag_id, pause, waits_for, inputs, .. } in &all {
         match (pause, waits_for) {
             (Some(Pause { by, reason, until, .. }), _) => {
                 let until = until.map(|until| format!(" until {}", format::moment(until))).unwrap_or_default();
@@ -54,6 +54,15 @@ pub(super) fn consumers(matches: &ArgMatches, home: &Home, terminal: &Terminal) 
             }
             (None, Some(waits_for)) => terminal.note(&format!("`{dag_id}` waits for {waits_for}")),
             (None, None) => {}
+        }
+        for ConsumerInput { param, keys, periods, .. } in inputs {
+            if let Some(keys) = keys.filter(|&keys| keys > 0) {
+                let keys = format::count(keys as usize, "key");
+                terminal.note(&format!("`{param}` of `{dag_id}` has events of {keys}, each with a run of its own"));
+            }
+            for period in periods {
+                terminal.note(&format!("`{param}` of `{dag_id}`: {period}"));
+            }
         }
     }
     Ok(Exit::Success)

@@ -11,7 +11,7 @@ use super::{args, format, run_args, runs};
 use crate::base::text::one_line;
 use crate::base::units;
 use crate::journal::Prune;
-use crate::ops::{self, Checked, RunSummaryDocument};
+use crate::ops::{self, Checked, Pruned, RunSummaryDocument};
 
 pub(super) fn command() -> Command {
     Command::new("db")
@@ -22,14 +22,15 @@ pub(super) fn command() -> Command {
         .subcommand(Command::new("check").about("Check the store for damage, reading all of it"))
         .subcommand(
             Command::new("prune")
-                .about("Delete old runs that have ended, with their values and logs")
+                .about("Delete old runs that have ended, with their values and logs, and old events")
+                .after_help("With --dag or --state, only runs are deleted. Events that are pending for a DAG stay, and so does the newest event of each asset.")
                 .arg(
                     Arg::new("older-than")
                         .long("older-than")
                         .value_name("DURATION")
                         .required(true)
                         .value_parser(format::span)
-                        .help("Only runs created longer ago than this, such as 30d"),
+                        .help("Only runs and events created longer ago than this, such as 30d"),
                 )
                 .arg(Arg::new("dag").long("dag").value_name("DAG").help("Only runs of this DAG"))
                 .arg(run_args::states())
@@ -85,17 +86,24 @@ fn prune(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit,
         if !would.is_empty() {
             terminal.print(&runs::table(&would, terminal))?;
         }
-        terminal.note(&format!("{} would be deleted", format::count(would.len(), "run")));
+        let events = home.wait(ops::would_prune_events(&journal, &prune))?;
+        terminal.note(&format!("{} would be deleted", counts(would.len() as u64, events)));
         return Ok(Exit::Success);
     }
     let done = home.wait(ops::prune(&journal, &prune, Some(home.config())))?;
     if json {
         return run_args::print_json(&done, terminal);
     }
-    let pruned = done.pruned;
-    let vacuum = if pruned > 0 { "; `db vacuum` returns the space to the file system" } else { "" };
-    terminal.note(&format!("{} deleted{vacuum}", format::count(pruned as usize, "run")));
+    let Pruned { pruned, events, .. } = done;
+    let vacuum = if pruned + events > 0 { "; `db vacuum` returns the space to the file system" } else { "" };
+    terminal.note(&format!("{} deleted{vacuum}", counts(pruned, events)));
     Ok(Exit::Success)
+}
+
+/// `3 runs and 5 events`
+fn counts(runs: u64, events: u64) -> String {
+    let runs = format::count(runs as usize, "run");
+    if events == 0 { runs } else { format!("{runs} and {}", format::count(events as usize, "event")) }
 }
 
 fn vacuum(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, CliError> {

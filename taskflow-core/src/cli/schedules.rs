@@ -203,14 +203,8 @@ pub(super) fn dags(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Re
             Some(run) => (Cell::new(run.number), grid::run_state(run.state), Cell::new(format::moment(run.created))),
             None => (Cell::new(""), Cell::new(""), Cell::new("")),
         };
-        let mut row = vec![
-            Cell::new(&dag.dag_id),
-            Cell::new(next),
-            number,
-            state,
-            created,
-            Cell::new(dag.schedule.as_deref().unwrap_or_default()),
-        ];
+        let mut row =
+            vec![Cell::new(&dag.dag_id), Cell::new(next), number, state, created, Cell::new(starts_with(dag))];
         if has_notes {
             row.push(Cell::new(remark(dag)));
         }
@@ -220,12 +214,30 @@ pub(super) fn dags(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Re
     Ok(Exit::Success)
 }
 
+/// `, 3 events pending`
+fn pending(count: u64) -> String {
+    format!(", {} pending", format::count(count as usize, "event"))
+}
+
+/// What starts the runs of a DAG.
+fn starts_with(dag: &DagStatus) -> String {
+    let events = (!dag.consumes.is_empty()).then(|| format!("events of {}", dag.consumes.join(", ")));
+    let all: Vec<String> = dag.schedule.iter().cloned().chain(events).collect();
+    all.join(", ")
+}
+
 /// What is unusual about a DAG.
 fn remark(dag: &DagStatus) -> String {
     match dag {
         DagStatus { is_gone: true, .. } => "gone: this program no longer has it".to_owned(),
         DagStatus { error: Some(error), .. } => error.clone(),
-        DagStatus { pause: Some(pause), .. } => format!("paused by {}", who(pause)),
+        DagStatus { pause: Some(pause), pending_events, .. } => {
+            let pending = pending_events.filter(|&count| count > 0).map(pending).unwrap_or_default();
+            format!("paused by {}{pending}", who(pause))
+        }
+        DagStatus { pending_events: Some(count), waits_for: Some(waits_for), .. } if *count > 0 => {
+            format!("waits for {waits_for}{}", pending(*count))
+        }
         _ => String::new(),
     }
 }

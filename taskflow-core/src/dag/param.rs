@@ -182,7 +182,10 @@ impl<T: 'static> Param<T> {
             let events = texts.iter().map(|text| by_hand::<S::Payload, S::Partition>(text));
             let events: Vec<_> = events.collect::<Result<_, _>>()?;
             let count = events.len();
-            let value = T::of_events(events).ok_or_else(|| format!("it takes one event, not {count}"))?;
+            let value = T::of_events(events).ok_or_else(|| match T::period() {
+                Some(_) => format!("it takes one event of each part of a period, and these are {count}"),
+                None => format!("it takes one event, not {count}"),
+            })?;
             Ok(Arc::new(value) as AnyValue)
         };
         if !T::is_required() {
@@ -191,6 +194,17 @@ impl<T: 'static> Param<T> {
                 Ok(Arc::new(absent) as AnyValue)
             }));
         }
+        self
+    }
+
+    /// Takes the events of one key in a run.
+    pub(crate) fn key_of<E, P, K>(mut self, key: impl Fn(&Event<E, P>) -> K + Send + Sync + 'static) -> Self
+    where
+        E: Value,
+        P: Partition,
+        K: fmt::Display,
+    {
+        self.def.event = self.def.event.map(|binding| binding.by_key(key));
         self
     }
 

@@ -51,8 +51,13 @@ impl DagDef {
         consumer.schedule = options.schedule(self.id)?;
         consumer.combine = options.events.unwrap_or_default();
         consumer.wait = options.wait;
-        let default = consumer.schedule.as_ref().map_or(1, |schedule| schedule.max_active_runs);
+        let default = consumer.schedule.as_ref().map_or(consumer.max_active_runs, |schedule| schedule.max_active_runs);
         consumer.max_active_runs = options.max_active_runs.unwrap_or(default);
+        // With a schedule as well, all runs count together.
+        consumer.pause_after_failures = options.pause_after_failures;
+        if let Some(schedule) = &mut consumer.schedule {
+            schedule.pause_after_failures = None;
+        }
         match consumer.mistake() {
             Some(mistake) => Err(ScheduleError::Events(mistake)),
             None => Ok(Some(consumer)),

@@ -11,8 +11,10 @@ use super::journal::Journal;
 use super::schedules::StepOutcome;
 use crate::base::Timestamp;
 use crate::run::Stored;
-use crate::schedule::SlotRecord;
-use crate::store::{Emitted, EventFilter, EventRow, NewEvent, ScheduleRow, StoreError, WatchCursor};
+use crate::schedule::{ConsumerState, SlotRecord};
+use crate::store::{
+    DamagedRow, Emitted, EventFilter, EventProgress, EventRow, NewEvent, ScheduleRow, StoreError, WatchCursor,
+};
 use crate::value::ValueFileError;
 
 /// Where large payloads are, beside the values of runs: events outlive the runs that emitted them.
@@ -47,11 +49,10 @@ pub(crate) struct StoredEvent {
     pub(crate) by: String,
 }
 
-/// What a DAG has consumed, as stored: the state is that of the consumer.
+/// What a DAG has consumed, and the version to step it from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct StoredConsumer {
-    /// The state as JSON.
-    pub(crate) state: String,
+    pub(crate) state: ConsumerState,
     pub(crate) version: i64,
 }
 
@@ -69,10 +70,10 @@ pub(crate) struct NewConsumption {
 
 impl NewConsumption {
     /// A step of a consumer with this state.
-    pub(crate) fn new<T: serde::Serialize>(
+    pub(crate) fn new(
         dag: String,
         version: i64,
-        state: &T,
+        state: &ConsumerState,
         records: Vec<SlotRecord>,
         runs: Vec<QueuedRun>,
     ) -> Result<Self, JournalError> {
@@ -128,7 +129,7 @@ impl Journal {
             _ => return Ok(()),
         };
         let (blobs, asset) = (Arc::clone(blobs), event.asset.clone());
-        let written = tokio::task::spawn_blocking(move || blobs.put(PAYLOADS, &bytes)).await;
+        let written = tokio::task::spawn_blocking(move || blobs.put_shared(PAYLOADS, &bytes)).await;
         let failed = |reason: String| JournalError::Event { asset, reason };
         let file = written.map_err(|error| failed(error.to_string()))?;
         let failed = |error: std::io::Error| JournalError::Event {
@@ -204,6 +205,27 @@ impl Journal {
         }
     }
 
+    /// The newest event of a partition of an asset, up to the event with the number `last`.
+    pub(crate) async fn newest_event_of(
+        &self,
+        asset: &str,
+        partition: &str,
+        last: i64,
+    ) -> Result<Option<StoredEvent>, JournalError> {
+        let filter = EventFilter {
+            assets: vec![asset.to_owned()],
+            partition: Some(partition.to_owned()),
+            before: Some(last.saturating_add(1)),
+            newest_first: true,
+            limit: Some(1),
+            ..EventFilter::default()
+        };
+        match self.inner.store.events(&filter).await?.pop() {
+            Some(row) => self.event(row.number).await,
+            None => Ok(None),
+        }
+    }
+
     /// The payload of an event that was read with its value.
     async fn payload(&self, row: &EventRow) -> Result<Vec<u8>, JournalError> {
         let failed = |reason: String| JournalError::Payload { number: row.number, reason };
@@ -230,11 +252,30 @@ impl Journal {
         Ok(self.inner.store.last_event().await?)
     }
 
-    /// What the DAGs with events have consumed, by DAG.
-    pub(crate) async fn consumers(&self) -> Result<HashMap<String, StoredConsumer>, JournalError> {
+    /// How far events and consumers are. Both numbers only grow, so that equal ones mean that no
+    /// process has stored anything.
+    pub(crate) async fn event_progress(&self) -> Result<EventProgress, JournalError> {
+        Ok(self.inner.store.event_progress().await?)
+    }
+
+    /// What the DAGs with events have consumed, by DAG. One that is damaged hides no other.
+    pub(crate) async fn consumers(
+        &self,
+    ) -> Result<HashMap<String, Result<StoredConsumer, JournalError>>, JournalError> {
         let rows = self.inner.store.consumers().await?;
-        let stored = |ScheduleRow { dag, version, state, .. }| (dag, StoredConsumer { state, version });
+        let stored = |row: Result<ScheduleRow, DamagedRow>| match row {
+            Ok(ScheduleRow { dag, version, state, .. }) => {
+                let state = serde_json::from_str(&state).map_err(|error| damaged(&dag, &error));
+                (dag, state.map(|state| StoredConsumer { state, version }))
+            }
+            Err(DamagedRow { dag, error }) => (dag, Err(error.into())),
+        };
         Ok(rows.into_iter().map(stored).collect())
+    }
+
+    /// What a DAG with events has consumed.
+    pub(crate) async fn consumer(&self, dag: &str) -> Result<Option<StoredConsumer>, JournalError> {
+        self.consumers().await?.remove(dag).transpose()
     }
 
     /// Stores steps of different consumers in one transaction, with the runs that they start; each
@@ -263,17 +304,6 @@ impl From<EventRow> for EventHead {
     fn from(row: EventRow) -> Self {
         let EventRow { number, asset, partition, emitted, .. } = row;
         EventHead { number, asset, partition, emitted }
-    }
-}
-
-impl StoredConsumer {
-    /// The state of the consumer.
-    ///
-    /// # Errors
-    ///
-    /// When it is damaged.
-    pub(crate) fn read<T: serde::de::DeserializeOwned>(&self, dag: &str) -> Result<T, JournalError> {
-        serde_json::from_str(&self.state).map_err(|error| damaged(dag, &error))
     }
 }
 

@@ -33,6 +33,7 @@ mod edit;
 mod elements;
 mod enqueue;
 mod error;
+mod event_retention;
 mod events;
 mod explain;
 mod follow;

@@ -388,7 +388,7 @@ impl Recorder for Log {
 
     fn spill_payload(&self, event: &str, bytes: &[u8]) -> Result<Stored, Failure> {
         let Some(blobs) = &self.0.options.blobs else { return Ok(Stored::Inline(bytes.to_vec())) };
-        blobs.put(PAYLOADS, bytes).map(Stored::File).map_err(|error| {
+        blobs.put_shared(PAYLOADS, bytes).map(Stored::File).map_err(|error| {
             let reason = format!("the payload of event `{event}` cannot be written: {error}");
             // As a value that cannot be written.
             self.0.give_up(&reason);

@@ -20,6 +20,13 @@ pub struct Prune {
     pub states: Vec<RunState>,
 }
 
+impl Prune {
+    /// Whether it selects by age only.
+    pub(crate) fn is_of_all(&self) -> bool {
+        self.dag.is_none() && self.states.is_empty()
+    }
+}
+
 impl Journal {
     /// The runs that [`Journal::prune`] would delete, newest first.
     ///

@@ -1,21 +1,21 @@
 //! The consumers of events: what is pending for whom, pausing, events for runs by hand.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
 use super::error::OpsError;
-use super::schedules::PastSlots;
+use super::event_groups::GroupReader;
+use super::schedules::{PastSlots, asking};
+use super::situation::{ActiveEventRuns, active_event_runs, backfilled};
 use crate::asset::RawEvent;
 use crate::base::Timestamp;
 use crate::dag::{DagDef, ParamDef, ParamError};
-use crate::journal::{Journal, NewConsumption, Note, StepOutcome, StoredEvent};
-use crate::run::{RunState, RunType};
+use crate::journal::{Journal, NewConsumption, Note, StepOutcome, StoredConsumer, StoredEvent};
 use crate::schedule::{
-    Catchup, Consumer, ConsumerState, EventSituation, EventWaits, Pause, PendingEvent, SlotRecord, Takes, Unpause,
-    consume, unpause_consumer,
+    Catchup, Consumer, ConsumerState, EventGroups, EventSituation, EventWaits, Pause, PendingEvent, PendingPeriod,
+    SlotRecord, Takes, Unpause, consume, unpause_consumer,
 };
-use crate::store::RunFilter;
 use crate::value::AnyValue;
 
 /// How many heads of events are read at once.
@@ -50,7 +50,7 @@ pub struct ConsumerInput {
     pub param: String,
     /// The asset.
     pub asset: String,
-    /// What a run takes: `one`, `all`, `newest`, or `seen` if it only looks.
+    /// What a run takes: `one`, `all`, `newest`, `period`, or `seen` if it only looks.
     pub takes: &'static str,
     /// Whether a run waits for it.
     pub required: bool,
@@ -63,6 +63,12 @@ pub struct ConsumerInput {
     pub first_pending: Option<i64>,
     /// When the first pending event was emitted.
     pub since: Option<Timestamp>,
+    /// How many keys the pending events have, if a run takes those of one key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keys: Option<u64>,
+    /// The periods that have pending events and are not complete, if a run takes a whole period.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub periods: Vec<PendingPeriod>,
 }
 
 /// What the DAGs with event parameters among some have consumed, and what is pending for them.
@@ -81,23 +87,29 @@ pub async fn consumers(journal: Option<&Journal>, dags: &[&DagDef]) -> Result<Ve
     Ok(all)
 }
 
-async fn status(journal: Option<&Journal>, dag: &DagDef, consumer: &Consumer) -> Result<ConsumerStatus, OpsError> {
-    let filter = RunFilter {
-        dag: Some(dag.id.to_owned()),
-        states: vec![RunState::Queued, RunState::Running],
-        run_types: vec![RunType::Scheduled, RunType::Event],
-        ..RunFilter::default()
+/// What a DAG with event parameters has consumed.
+pub(super) async fn status(
+    journal: Option<&Journal>,
+    dag: &DagDef,
+    consumer: &Consumer,
+) -> Result<ConsumerStatus, OpsError> {
+    let loaded = match journal {
+        Some(journal) => Loaded::load(journal, dag, consumer).await?,
+        None => Loaded::first_seen(dag, consumer, 0),
     };
-    let (loaded, active_runs) = match journal {
-        Some(journal) => (Loaded::load(journal, dag, consumer).await?, journal.runs(&filter).await?.len() as u32),
-        None => (Loaded::first_seen(dag, consumer, 0), 0),
+    let active = match journal {
+        Some(journal) => active_event_runs(journal, Some(dag.id), &backfilled(journal).await?).await?.remove(dag.id),
+        None => None,
     };
-    let situation = loaded.situation(Timestamp::now(), active_runs);
-    let waits_for = consume(consumer, Some(&loaded.state), &situation).waits.map(|waits| in_words(&waits));
-    let Loaded { state, version, pending, .. } = loaded;
+    let active = active.unwrap_or_default();
+    let situation = loaded.situation(Timestamp::now(), &active);
+    let step = asking(|| consume(consumer, Some(&loaded.state), &situation))?;
+    let waits_for = step.waits.map(|waits| in_words(&waits));
+    let Loaded { state, version, pending, groups, .. } = loaded;
     let inputs = consumer.inputs.iter().map(|input| {
         let cursor = state.cursor(&input.asset).filter(|_| version > 0 && input.takes != Takes::Seen);
         let pending = cursor.and_then(|_| pending.get(&input.asset)).map_or(&[][..], Vec::as_slice);
+        let groups = groups.groups().get(&input.asset);
         ConsumerInput {
             param: input.param.clone(),
             asset: input.asset.clone(),
@@ -105,6 +117,7 @@ async fn status(journal: Option<&Journal>, dag: &DagDef, consumer: &Consumer) ->
                 Takes::One => "one",
                 Takes::All { .. } => "all",
                 Takes::Newest => "newest",
+                Takes::Period => "period",
                 Takes::Seen => "seen",
             },
             required: input.required,
@@ -112,16 +125,25 @@ async fn status(journal: Option<&Journal>, dag: &DagDef, consumer: &Consumer) ->
             pending: pending.len() as u64,
             first_pending: pending.first().map(|event| event.number),
             since: pending.first().map(|event| event.at),
+            keys: groups.filter(|_| input.by_key).map(|groups| keys_of(groups, pending)),
+            periods: groups.map(|groups| groups.pending_periods(pending)).unwrap_or_default(),
         }
     });
     Ok(ConsumerStatus {
         dag_id: dag.id.to_owned(),
-        active_runs,
+        active_runs: active.count,
         waits_for: if version > 0 { waits_for } else { Some("a service that serves the DAG".to_owned()) },
         open_slots: state.open.iter().map(|slot| slot.at).collect(),
         inputs: inputs.collect(),
         pause: state.pause,
     })
+}
+
+/// How many keys some events have.
+fn keys_of(groups: &EventGroups, events: &[PendingEvent]) -> u64 {
+    let keys: BTreeSet<&str> =
+        events.iter().filter_map(|event| Some(&*groups.events.get(&event.number)?.key)).collect();
+    keys.len() as u64
 }
 
 fn in_words(waits: &EventWaits) -> String {
@@ -131,6 +153,8 @@ fn in_words(waits: &EventWaits) -> String {
         EventWaits::ForPrevious { run } => format!("the success of run {run}"),
         EventWaits::ForEvents { assets } => format!("an event of {}", assets.join(" and ")),
         EventWaits::ForSettling { asset, until } => format!("{asset} to settle, at {until} at the earliest"),
+        EventWaits::ForKey { key } => format!("the end of the run of {key}"),
+        EventWaits::ForParts { asset, period } => format!("the rest of {asset}, {period}"),
         EventWaits::ForSlot => "the next slot of the schedule".to_owned(),
         EventWaits::Paused => "the end of the pause".to_owned(),
     }
@@ -142,20 +166,23 @@ struct Loaded {
     /// 0 if no service has seen the DAG.
     version: i64,
     last_event: i64,
+    /// Those that are decided although they are after the cursor are not among them.
     pending: BTreeMap<String, Vec<PendingEvent>>,
+    groups: GroupReader,
 }
 
 impl Loaded {
     fn first_seen(dag: &DagDef, consumer: &Consumer, last_event: i64) -> Self {
         let state = ConsumerState::first_seen(consumer, Timestamp::now(), last_event, dag.options.paused);
-        Loaded { state, version: 0, last_event, pending: BTreeMap::new() }
+        Loaded { state, version: 0, last_event, pending: BTreeMap::new(), groups: GroupReader::default() }
     }
 
     async fn load(journal: &Journal, dag: &DagDef, consumer: &Consumer) -> Result<Self, OpsError> {
-        let stored = journal.consumers().await?.remove(dag.id);
+        let stored = journal.consumer(dag.id).await?;
         let last_event = journal.last_event().await?;
-        let Some(stored) = stored else { return Ok(Loaded::first_seen(dag, consumer, last_event)) };
-        let (state, version): (ConsumerState, i64) = (stored.read(dag.id)?, stored.version);
+        let Some(StoredConsumer { state, version }) = stored else {
+            return Ok(Loaded::first_seen(dag, consumer, last_event));
+        };
         let mut pending: BTreeMap<String, Vec<PendingEvent>> = BTreeMap::new();
         let assets: Vec<String> = state.cursors.keys().cloned().collect();
         let mut after = state.lowest_cursor().unwrap_or(last_event);
@@ -164,19 +191,32 @@ impl Loaded {
             let is_last = heads.len() < BATCH as usize;
             after = heads.last().map_or(after, |head| head.number);
             for head in heads {
-                if state.cursor(&head.asset).is_some_and(|cursor| head.number > cursor) {
+                if !state.has_decided(&head.asset, head.number) {
                     let event = PendingEvent { number: head.number, at: head.emitted };
                     pending.entry(head.asset).or_default().push(event);
                 }
             }
             if is_last {
-                return Ok(Loaded { state, version, last_event, pending });
+                break;
             }
         }
+        let mut groups = GroupReader::of(dag);
+        // A group that cannot be told pauses the DAG, which is shown.
+        let _ = groups.read(&state, journal).await?;
+        Ok(Loaded { state, version, last_event, pending, groups })
     }
 
-    fn situation(&self, now: Timestamp, active: u32) -> EventSituation<'_> {
-        EventSituation { now, active, unsuccessful: None, last_event: self.last_event, pending: &self.pending }
+    fn situation<'a>(&'a self, now: Timestamp, active: &'a ActiveEventRuns) -> EventSituation<'a> {
+        EventSituation {
+            now,
+            active: active.count,
+            unsuccessful: None,
+            last_event: self.last_event,
+            pending: &self.pending,
+            groups: self.groups.groups(),
+            running: &active.last_events,
+            failures: Vec::new(),
+        }
     }
 }
 
@@ -223,7 +263,13 @@ pub(super) async fn unpause(
         if loaded.state.pause.is_none() {
             return Err(OpsError::NotPaused { dag: dag.id.to_owned() });
         }
-        let (state, records) = unpause_consumer(consumer, &loaded.state, &loaded.situation(now, 0), events, catchup);
+        let (state, records) = unpause_consumer(
+            consumer,
+            &loaded.state,
+            &loaded.situation(now, &ActiveEventRuns::default()),
+            events,
+            catchup,
+        );
         if store(journal, dag, loaded.version, &state, records.clone(), now).await? {
             return Ok(records.into_iter().map(PastSlots::from).collect());
         }
@@ -257,7 +303,7 @@ pub async fn seen_event(journal: &Journal, param: &ParamDef) -> Result<Option<An
     Ok(Some(value.map_err(|reason| refused(format!("cannot be made: {reason}")))?))
 }
 
-fn raw(event: StoredEvent) -> RawEvent {
+pub(crate) fn raw(event: StoredEvent) -> RawEvent {
     let StoredEvent { head, ty, bytes, run, task, .. } = event;
     let (number, at, partition) = (head.number, head.emitted, head.partition);
     RawEvent { number, at, partition, ty, bytes, run, task }

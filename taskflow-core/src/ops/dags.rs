@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use super::consumers;
 use super::error::OpsError;
 use super::schedules::next_slots;
-use crate::base::Timestamp;
+use crate::base::{ErrorKind, Timestamp};
 use crate::dag::DagDef;
 use crate::journal::{Journal, RunSummary};
 use crate::run::RunState;
@@ -29,9 +30,18 @@ pub struct DagStatus {
     pub next: Option<Timestamp>,
     /// Who paused it, if it is paused.
     pub pause: Option<Pause>,
+    /// The assets whose events start its runs.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub consumes: Vec<String>,
+    /// How many events are pending for it, if events start its runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pending_events: Option<u64>,
+    /// What the next run of its events waits for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waits_for: Option<String>,
     /// The run that was created last.
     pub last_run: Option<LastRun>,
-    /// Why its schedule cannot be served.
+    /// Why its schedule or its events cannot be served.
     pub error: Option<String>,
 }
 
@@ -69,6 +79,7 @@ pub async fn dags(journal: Option<&Journal>, dags: &[&'static DagDef]) -> Result
     if let Some(journal) = journal {
         last.extend(journal.last_runs().await?.into_iter().map(|run| (run.info.dag_id.clone(), run)));
         seen.extend(journal.schedules().await?.into_keys());
+        seen.extend(journal.consumers().await?.into_keys());
     }
     let mut all = Vec::with_capacity(dags.len());
     for dag in dags {
@@ -82,6 +93,8 @@ pub async fn dags(journal: Option<&Journal>, dags: &[&'static DagDef]) -> Result
                     status.next = next.slots.first().map(|slot| slot.at);
                     status.pause = next.pause;
                 }
+                // The state of a consumer, which is reported below.
+                Err(error) if error.kind() == ErrorKind::Damaged => {}
                 Err(OpsError::Schedule(error)) => {
                     status.schedule = dag.options.schedule.map(|schedule| schedule.to_string());
                     status.error = Some(error.to_string());
@@ -89,11 +102,38 @@ pub async fn dags(journal: Option<&Journal>, dags: &[&'static DagDef]) -> Result
                 Err(error) => return Err(error),
             }
         }
+        status.events(journal, dag).await?;
         all.push(status);
     }
     seen.extend(last.keys().cloned());
     all.extend(seen.into_iter().map(|dag| DagStatus { is_gone: true, ..status(&dag, last.remove(&dag)) }));
     Ok(all)
+}
+
+impl DagStatus {
+    /// Adds what the DAG consumes, if it has event parameters.
+    async fn events(&mut self, journal: Option<&Journal>, dag: &DagDef) -> Result<(), OpsError> {
+        let consumer = match dag.consumer() {
+            Ok(Some(consumer)) => consumer,
+            Ok(None) => return Ok(()),
+            Err(error) => {
+                self.error.get_or_insert(error.to_string());
+                return Ok(());
+            }
+        };
+        self.consumes = consumer.assets();
+        let status = match consumers::status(journal, dag, &consumer).await {
+            Ok(status) => status,
+            Err(error) if error.kind() == ErrorKind::Damaged => {
+                self.error.get_or_insert(error.to_string());
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        };
+        self.pending_events = Some(status.inputs.iter().map(|input| input.pending).sum());
+        (self.waits_for, self.pause) = (status.waits_for, status.pause);
+        Ok(())
+    }
 }
 
 fn status(dag: &str, last_run: Option<RunSummary>) -> DagStatus {
@@ -104,6 +144,9 @@ fn status(dag: &str, last_run: Option<RunSummary>) -> DagStatus {
         timezone: None,
         next: None,
         pause: None,
+        consumes: Vec::new(),
+        pending_events: None,
+        waits_for: None,
         last_run: last_run.map(LastRun::from),
         error: None,
     }

@@ -81,6 +81,8 @@ pub enum FindingKind {
     NoService {
         /// How many DAGs of the program have a schedule.
         schedules: usize,
+        /// How many of the others consume events.
+        consumers: usize,
         /// How many runs wait for a service.
         queued: usize,
     },
@@ -140,6 +142,24 @@ pub enum FindingKind {
         /// The id of the run.
         run: String,
     },
+    /// Events are pending for a DAG.
+    PendingEvents {
+        /// The DAG.
+        dag: String,
+        /// How many they are.
+        pending: u64,
+        /// When the first of them was emitted.
+        since: Option<Timestamp>,
+        /// What the next run waits for.
+        waits_for: Option<String>,
+    },
+    /// What a DAG has consumed cannot be read: its events start no runs.
+    ConsumerDamaged {
+        /// The DAG.
+        dag: String,
+        /// Why.
+        error: String,
+    },
     /// A run is interrupted, and no process continues it.
     Interrupted {
         /// The DAG.
@@ -167,10 +187,11 @@ impl FindingKind {
             | FindingKind::DiskSpace { .. }
             | FindingKind::Service(_)
             | FindingKind::ClockRight
-            | FindingKind::NoService { schedules: 0, queued: 0 } => Severity::Ok,
+            | FindingKind::NoService { schedules: 0, consumers: 0, queued: 0 } => Severity::Ok,
             FindingKind::NoHome
             | FindingKind::ClockAhead { .. }
             | FindingKind::WaitsForRoom { .. }
+            | FindingKind::PendingEvents { .. }
             | FindingKind::Interrupted { is_resumed: true, .. } => Severity::Notice,
             // A person who pauses a DAG knows it. The others are reports of trouble.
             FindingKind::Paused { pause, .. } if !pause.is_report() => Severity::Notice,
@@ -186,7 +207,7 @@ impl FindingKind {
             FindingKind::DiskSpace { free } if *free < LEAST_SPACE => {
                 "`db prune` deletes old runs, and `db vacuum` returns their space".to_owned()
             }
-            FindingKind::NoService { schedules, queued } if schedules + queued > 0 => {
+            FindingKind::NoService { schedules, consumers, queued } if schedules + consumers + queued > 0 => {
                 "start `serve`, under a supervisor that starts it again".to_owned()
             }
             FindingKind::ClockBehind { .. } => {
@@ -198,6 +219,8 @@ impl FindingKind {
             FindingKind::NoDefaults { dag, .. } => format!("give the parameter of `{dag}` a default for every slot"),
             FindingKind::Paused { dag, .. } => format!("`unpause {dag}`"),
             FindingKind::WaitsForRoom { dag, .. } => format!("`runs --dag {dag} --state running` lists them"),
+            FindingKind::PendingEvents { dag, .. } => format!("`consumers {dag}` shows them"),
+            FindingKind::ConsumerDamaged { .. } => "`db check` lists all damage; restore a backup".to_owned(),
             FindingKind::WaitsForPrevious { run, .. } => format!("`status {run}`; `clear` or `mark` its failed tasks"),
             FindingKind::Interrupted { run, is_resumed: false, .. } => format!("`resume {run}`, or `cancel {run}`"),
             _ => return None,
@@ -219,15 +242,26 @@ impl fmt::Display for FindingKind {
                 write!(f, "{worker} serves the home since {}", shown(*since))
             }
             FindingKind::Service(ServingProcess { worker, since: None }) => write!(f, "{worker} serves the home"),
-            FindingKind::NoService { schedules: 0, queued: 0 } => {
+            FindingKind::NoService { schedules: 0, consumers: 0, queued: 0 } => {
                 f.write_str("no service is running, and none is needed")
             }
-            FindingKind::NoService { schedules, queued: 0 } => {
-                write!(f, "no service is running, and {} scheduled", dags(*schedules))
-            }
-            FindingKind::NoService { schedules, queued } => {
-                let runs = if *queued == 1 { "1 run is".to_owned() } else { format!("{queued} runs are") };
-                write!(f, "no service is running, {} scheduled, and {runs} queued", dags(*schedules))
+            FindingKind::NoService { schedules, consumers, queued } => {
+                let count = |count: usize, one: &str, many: &str| match count {
+                    0 => None,
+                    1 => Some(format!("1 {one}")),
+                    _ => Some(format!("{count} {many}")),
+                };
+                let waiting = [
+                    count(*schedules, "DAG is scheduled", "DAGs are scheduled"),
+                    count(*consumers, "DAG consumes events", "DAGs consume events"),
+                    count(*queued, "run is queued", "runs are queued"),
+                ];
+                let waiting: Vec<String> = waiting.into_iter().flatten().collect();
+                match &waiting[..] {
+                    [] => Ok(()),
+                    [only] => write!(f, "no service is running, and {only}"),
+                    [first @ .., last] => write!(f, "no service is running, {}, and {last}", first.join(", ")),
+                }
             }
             FindingKind::ClockBehind { by } => {
                 write!(
@@ -265,6 +299,13 @@ impl fmt::Display for FindingKind {
             FindingKind::WaitsForPrevious { dag, run } => {
                 write!(f, "the schedule of `{dag}` waits, because the run {run} has not succeeded")
             }
+            FindingKind::PendingEvents { dag, pending, since, waits_for } => {
+                let events = if *pending == 1 { "1 event is".to_owned() } else { format!("{pending} events are") };
+                write!(f, "{events} pending for `{dag}`")?;
+                since.map_or(Ok(()), |since| write!(f, " since {}", shown(since)))?;
+                waits_for.as_ref().map_or(Ok(()), |waits_for| write!(f, "; its next run waits for {waits_for}"))
+            }
+            FindingKind::ConsumerDamaged { dag, error } => write!(f, "the events of `{dag}` start no runs: {error}"),
             FindingKind::Interrupted { dag, run, is_resumed: true } => {
                 write!(f, "run {run} of `{dag}` has lost its process; the service resumes it")
             }
@@ -278,11 +319,6 @@ impl fmt::Display for FindingKind {
 /// `2026-01-31 06:00Z`
 fn shown(moment: Timestamp) -> String {
     Zone::UTC.format(moment)
-}
-
-/// `3 DAGs are`
-fn dags(count: usize) -> String {
-    if count == 1 { "1 DAG is".to_owned() } else { format!("{count} DAGs are") }
 }
 
 impl From<FindingKind> for Finding {
@@ -301,9 +337,10 @@ mod examination {
     use std::panic::AssertUnwindSafe;
 
     use super::{Diagnosis, Finding, FindingKind, IDLE, Severity, Timestamp};
-    use crate::base::{catch, install_hook};
-    use crate::dag::{BuildError, DagDef, ParamError, Params};
+    use crate::base::{ErrorKind, catch, install_hook};
+    use crate::dag::{BuildError, DagDef, ParamDef, ParamError, Params};
     use crate::journal::{Journal, StoredSchedule};
+    use crate::ops::consumers;
     use crate::ops::schedules::next_slots;
     use crate::ops::situation::waits;
     use crate::ops::{Home, OpsError, serving_process};
@@ -373,8 +410,9 @@ mod examination {
                 Some(service) => self.add(FindingKind::Service(service)),
                 None => {
                     let schedules = dags.iter().filter(|dag| dag.options.schedule.is_some()).count();
+                    let consumers = dags.iter().filter(|dag| dag.options.schedule.is_none() && has_events(dag)).count();
                     let queued = queued(journal).await?;
-                    self.add(FindingKind::NoService { schedules, queued });
+                    self.add(FindingKind::NoService { schedules, consumers, queued });
                 }
             }
             if let Some(journal) = journal {
@@ -408,6 +446,9 @@ mod examination {
                 self.add(FindingKind::Broken { dag: dag.id.to_owned(), errors });
                 return Ok(());
             }
+            if has_events(dag) && !self.events(journal, dag).await? {
+                return Ok(());
+            }
             if dag.options.schedule.is_none() {
                 return Ok(());
             }
@@ -419,7 +460,7 @@ mod examination {
                 }
                 Err(error) => return Err(error),
             };
-            if let Some(pause) = next.pause {
+            if let Some(pause) = next.pause.filter(|_| !has_events(dag)) {
                 self.add(FindingKind::Paused { dag: dag.id.to_owned(), pause });
             }
             if let Some(slot) = next.slots.first()
@@ -431,6 +472,39 @@ mod examination {
                 Some(journal) => self.waiting(journal, dag, now).await,
                 None => Ok(()),
             }
+        }
+
+        /// What is pending for a DAG with event parameters. Returns whether it can be served.
+        async fn events(&mut self, journal: Option<&Journal>, dag: &DagDef) -> Result<bool, OpsError> {
+            let id = || dag.id.to_owned();
+            let consumer = match dag.consumer() {
+                Ok(Some(consumer)) => consumer,
+                Ok(None) => return Ok(true),
+                Err(error) => {
+                    self.add(FindingKind::Unserved { dag: id(), reason: error.to_string() });
+                    return Ok(false);
+                }
+            };
+            let status = match consumers::status(journal, dag, &consumer).await {
+                Ok(status) => status,
+                Err(error) if error.kind() == ErrorKind::Damaged => {
+                    self.add(FindingKind::ConsumerDamaged { dag: id(), error: error.to_string() });
+                    return Ok(false);
+                }
+                // A timetable that panics is a finding of the schedule.
+                Err(OpsError::Schedule(_)) => return Ok(true),
+                Err(error) => return Err(error),
+            };
+            let pending = status.inputs.iter().map(|input| input.pending).sum();
+            let since = status.inputs.iter().filter_map(|input| input.since).min();
+            let waits_for = status.waits_for.filter(|_| status.pause.is_none());
+            if let Some(pause) = status.pause {
+                self.add(FindingKind::Paused { dag: id(), pause });
+            }
+            if pending > 0 {
+                self.add(FindingKind::PendingEvents { dag: id(), pending, since, waits_for });
+            }
+            Ok(true)
         }
 
         /// Why the slots of a DAG wait.
@@ -465,6 +539,10 @@ mod examination {
         }
     }
 
+    fn has_events(dag: &DagDef) -> bool {
+        (dag.params)().iter().any(|param| param.event.is_some())
+    }
+
     async fn queued(journal: Option<&Journal>) -> Result<usize, OpsError> {
         let Some(journal) = journal else { return Ok(0) };
         let filter = RunFilter { states: vec![RunState::Queued], ..RunFilter::default() };
@@ -475,7 +553,9 @@ mod examination {
     fn defaults(dag: &'static DagDef, run: RunInfo) -> Result<(), String> {
         let evaluate = || {
             let run = dag.options.complete(run);
-            let Err(errors) = Params::from_text(&(dag.params)(), &run, &HashMap::new(), |_| None) else {
+            // Events are the values of event parameters.
+            let params: Vec<ParamDef> = (dag.params)().into_iter().filter(|param| param.event.is_none()).collect();
+            let Err(errors) = Params::from_text(&params, &run, &HashMap::new(), |_| None) else {
                 return Ok(());
             };
             Err(errors.iter().map(ParamError::to_string).collect::<Vec<_>>().join("; "))

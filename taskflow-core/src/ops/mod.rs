@@ -25,13 +25,14 @@
 //! | `backfills` | Starts backfills and changes them: [`start_backfill`], [`pause_backfill`], [`resume_backfill`], [`cancel_backfill`], [`limit_backfill`], [`extend_backfill`], [`retry_backfill`]. |
 //! | `backfill_status` | Backfills as documents: [`backfill_status()`], [`list_backfills`]. |
 //! | `consumers` | The DAGs with event parameters: [`consumers()`], [`stored_events`], [`seen_event`]. |
+//! | `event_groups` | The groups of pending events: keys and periods. |
 //! | `assets` | The assets of the program: [`assets()`]. |
 //! | `events` | The events of assets: [`emit`], [`events()`], [`event`], [`emitted_by`]. |
 //! | `list` | Lists runs: [`list_runs`]. |
 //! | `status` | A run and its tasks as a document: [`RunStatus`]. |
 //! | `triggered` | The runs that a run has triggered: [`triggered_runs`]. |
 //! | `value` | Reads what tasks returned: [`value()`], [`values`]. |
-//! | `upkeep` | Keeps the store in order: [`prune`], [`would_prune`], [`check`], [`vacuum`]. |
+//! | `upkeep` | Keeps the store in order: [`prune`], [`would_prune`], [`would_prune_events`], [`check`], [`vacuum`]. |
 //! | `reason` | A failure as a document: [`Reason`]. |
 //! | `error` | [`OpsError`]. |
 
@@ -45,6 +46,7 @@ mod consumers;
 mod dags;
 mod doctor;
 mod error;
+mod event_groups;
 mod events;
 #[cfg(feature = "sqlite")]
 mod home;
@@ -76,12 +78,14 @@ pub use backfills::{
 pub use cancel::{CancelledRun, ExternalJob, ExternalJobState, cancel, cancel_and_wait};
 pub(crate) use clear::reprocess;
 pub use clear::{Cleared, Rerun, clear, clear_and_run, would_clear};
+pub(crate) use consumers::raw as raw_event;
 pub use consumers::{ConsumerInput, ConsumerStatus, consumers, seen_event, stored_events};
 pub use dags::{DagStatus, LastRun, dags};
 #[cfg(feature = "sqlite")]
 pub use doctor::doctor;
 pub use doctor::{Diagnosis, Finding, FindingKind, Severity};
 pub use error::OpsError;
+pub(crate) use event_groups::GroupReader;
 pub use events::{AssetEmission, EventDocument, EventQuery, NewAssetEvent, emit, emitted_by, event, events};
 #[cfg(feature = "sqlite")]
 pub use home::Home;
@@ -101,13 +105,15 @@ pub use send_event::{SentEvent, send_event};
 pub(crate) use served::SERVE_LOCK;
 pub use served::{ServingProcess, serving_process};
 pub use settings::{DEFAULT_GRACE, durability, engine, fail_fast, grace, sync_mode};
-pub(crate) use situation::{active_runs, failures, unsuccessful};
+pub(crate) use situation::{
+    ActiveEventRuns, CONSUMING, active_event_runs, active_runs, failures, runs_of_backfills, unsuccessful,
+};
 pub use start::{Draft, draft, draft_of_interval, start, trigger};
 pub use status::{AttemptStatus, RunStatus, TaskStatus};
 pub use triggered::{TriggeredRun, triggered_runs};
 #[cfg(feature = "sqlite")]
 pub use upkeep::check;
-pub use upkeep::{Checked, Pruned, Vacuumed, prune, vacuum, would_prune};
+pub use upkeep::{Checked, Pruned, Vacuumed, prune, vacuum, would_prune, would_prune_events};
 #[cfg(all(feature = "cli", feature = "sqlite"))]
 pub(crate) use value::no_value;
 pub use value::{ValueDocument, value, values};

@@ -1,13 +1,13 @@
 //! What a step of a schedule needs to know of the runs in the store.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::error::OpsError;
 use super::schedules::asking;
 use crate::base::Timestamp;
-use crate::journal::{Journal, RunSummary};
+use crate::journal::{Journal, RunSummary, StoredBackfill};
 use crate::run::{RunInfo, RunState, RunType};
-use crate::schedule::{FailedRun, Schedule, ScheduleState, Situation, Waits, step};
+use crate::schedule::{ActiveSlot, FailedRun, Schedule, ScheduleState, Situation, Waits, step};
 use crate::store::{RunFilter, RunOrder};
 
 /// How many runs of these types are queued or running, by DAG, without those that backfills
@@ -48,13 +48,67 @@ pub(crate) async fn unsuccessful(journal: &Journal, dag: &str) -> Result<Option<
     Ok(last.filter(|run| run.state != RunState::Success).map(|run| run.info.run_id))
 }
 
-/// The runs of the schedule that have failed since the last one that succeeded, at most `limit`. A
+/// The ids of the active runs of some backfills.
+pub(crate) fn runs_of_backfills(open: &[StoredBackfill]) -> HashSet<String> {
+    let ids = |stored: &StoredBackfill| {
+        let id = |slot: &ActiveSlot| RunInfo::id_of_backfill(&stored.dag, stored.number, slot);
+        stored.plan.active.iter().map(id).collect::<Vec<_>>()
+    };
+    open.iter().flat_map(ids).collect()
+}
+
+/// The ids of the active runs of all backfills, which take no room from schedules and events.
+pub(super) async fn backfilled(journal: &Journal) -> Result<HashSet<String>, OpsError> {
+    Ok(runs_of_backfills(&journal.open_backfills().await?))
+}
+
+/// The runs of a DAG with event parameters that are queued or running, without those that backfills
+/// reprocess.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ActiveEventRuns {
+    /// How many they are.
+    pub(crate) count: u32,
+    /// The last event that each consumes.
+    pub(crate) last_events: BTreeSet<i64>,
+}
+
+/// The active runs of the DAGs with event parameters, by DAG.
+pub(crate) async fn active_event_runs(
+    journal: &Journal,
+    dag: Option<&str>,
+    backfilled: &HashSet<String>,
+) -> Result<HashMap<String, ActiveEventRuns>, OpsError> {
+    let filter = RunFilter {
+        dag: dag.map(str::to_owned),
+        states: vec![RunState::Queued, RunState::Running],
+        run_types: CONSUMING.to_vec(),
+        ..RunFilter::default()
+    };
+    let mut active: HashMap<String, ActiveEventRuns> = HashMap::new();
+    for run in journal.runs(&filter).await?.into_iter().filter(|run| !backfilled.contains(&run.info.run_id)) {
+        let last = run.info.last_event();
+        let runs = active.entry(run.info.dag_id).or_default();
+        runs.count += 1;
+        runs.last_events.extend(last);
+    }
+    Ok(active)
+}
+
+/// The types of the runs that a DAG with event parameters makes by itself.
+pub(crate) const CONSUMING: [RunType; 2] = [RunType::Scheduled, RunType::Event];
+
+/// The runs of these types that have failed since the last one that succeeded, at most `limit`. A
 /// run that was cancelled, or has not ended, is neither.
-pub(crate) async fn failures(journal: &Journal, dag: &str, limit: u32) -> Result<Vec<FailedRun>, OpsError> {
+pub(crate) async fn failures(
+    journal: &Journal,
+    dag: &str,
+    run_types: &[RunType],
+    limit: u32,
+) -> Result<Vec<FailedRun>, OpsError> {
     let filter = RunFilter {
         dag: Some(dag.to_owned()),
         states: vec![RunState::Success, RunState::Failed],
-        run_types: vec![RunType::Scheduled],
+        run_types: run_types.to_vec(),
         order: RunOrder::LogicalDate,
         limit: Some(limit),
         ..RunFilter::default()
@@ -74,13 +128,14 @@ pub(super) async fn waits(
     if state.pending.is_empty() {
         return Ok(None);
     }
-    let active = active_runs(journal, &[RunType::Scheduled], &HashSet::new()).await?.get(dag).copied().unwrap_or(0);
+    let active =
+        active_runs(journal, &[RunType::Scheduled], &backfilled(journal).await?).await?.get(dag).copied().unwrap_or(0);
     let unsuccessful = match schedule.after_previous {
         true => unsuccessful(journal, dag).await?,
         false => None,
     };
     let failures = match schedule.pause_after_failures {
-        Some(limit) => failures(journal, dag, limit).await?,
+        Some(limit) => failures(journal, dag, &[RunType::Scheduled], limit).await?,
         None => Vec::new(),
     };
     let situation = Situation { now, active, unsuccessful, failures };

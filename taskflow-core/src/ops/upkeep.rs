@@ -12,12 +12,14 @@ use crate::run::RunState;
 #[cfg(feature = "sqlite")]
 use crate::store::SyncMode;
 
-/// How many runs were deleted.
+/// What was deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Pruned {
-    /// How many.
+    /// How many runs.
     pub pruned: u64,
+    /// How many events of assets.
+    pub events: u64,
 }
 
 /// The runs that [`prune`] would delete, newest first.
@@ -29,21 +31,40 @@ pub async fn would_prune(journal: &Journal, prune: &Prune) -> Result<Vec<RunSumm
     Ok(journal.would_prune(prune).await?)
 }
 
-/// Deletes old runs with their values, logs and artifacts. Of interrupted runs, if the filter
-/// includes them, the jobs on clusters are ended first, as by [`cancel`](super::cancel()). Running
-/// runs stay.
+/// How many events [`prune`] would delete.
 ///
 /// # Errors
 ///
-/// When the store cannot be written, or files cannot be removed. Some runs may have been deleted
-/// then.
+/// When the store cannot be read, or the state of a consumer is damaged.
+pub async fn would_prune_events(journal: &Journal, prune: &Prune) -> Result<u64, OpsError> {
+    match prune.is_of_all() {
+        true => Ok(journal.would_prune_events(prune.older_than).await?),
+        false => Ok(0),
+    }
+}
+
+/// Deletes old runs with their values, logs and artifacts, and old events of assets unless the
+/// filter is about the runs of a DAG or in some states. Of interrupted runs, if the filter
+/// includes them, the jobs on clusters are ended first, as by [`cancel`](super::cancel()). Running
+/// runs stay, and so do the events that are pending for a consumer and the newest event of each
+/// asset.
+///
+/// # Errors
+///
+/// When the store cannot be written, files cannot be removed, or the state of a consumer is
+/// damaged. Some runs may have been deleted then.
 pub async fn prune(journal: &Journal, prune: &Prune, config: Option<&Config>) -> Result<Pruned, OpsError> {
     for run in journal.would_prune(prune).await? {
         if run.state == RunState::Interrupted {
             end_jobs(&journal.history(&run.info.run_id).await?, &[], config).await;
         }
     }
-    Ok(Pruned { pruned: journal.prune(prune).await? })
+    let pruned = journal.prune(prune).await?;
+    let events = match prune.is_of_all() {
+        true => journal.prune_events(prune.older_than).await?,
+        false => 0,
+    };
+    Ok(Pruned { pruned, events })
 }
 
 /// How much space the store took.

@@ -44,6 +44,9 @@ pub struct TriggeringEvents {
     pub consumed: Vec<ConsumedEvents>,
     /// The DAGs of the runs on the way to it: the one that emitted an event of these is the last.
     pub path: Vec<String>,
+    /// The key or the period that the run is about, if its events are grouped.
+    #[serde(default)]
+    pub key: Option<String>,
 }
 
 /// The events of an asset that a run consumes.
@@ -225,8 +228,13 @@ impl RunInfo {
     }
 
     /// The same run, which consumes these events.
-    pub(crate) fn consuming(self, consumed: Vec<ConsumedEvents>, path: Vec<String>) -> Self {
-        RunInfo { triggering_events: Some(TriggeringEvents { consumed, path }), ..self }
+    pub(crate) fn consuming(self, consumed: Vec<ConsumedEvents>, path: Vec<String>, key: Option<String>) -> Self {
+        RunInfo { triggering_events: Some(TriggeringEvents { consumed, path, key }), ..self }
+    }
+
+    /// The last event that the run consumes.
+    pub(crate) fn last_event(&self) -> Option<i64> {
+        self.triggering_events.as_ref()?.consumed.iter().map(|consumed| consumed.last).max()
     }
 
     /// The DAGs of the runs on the way to this run, and its own: through tasks that have triggered

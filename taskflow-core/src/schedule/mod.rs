@@ -25,13 +25,13 @@ pub use backfill::{
     FutureSlots, LeftAlone, MAX_FAILURES, SharedSlots, Shuffle, SlotRange, SlotRun, SlotRunState, SlotRuns,
 };
 pub use consume::{
-    Consumer, ConsumerDecision, ConsumerState, ConsumerStep, EventInput, EventRun, EventSituation, EventWaits,
-    PendingEvent, Takes, Unpause, consume, unpause_consumer,
+    Consumer, ConsumerDecision, ConsumerState, ConsumerStep, EventGroup, EventGroups, EventInput, EventRun,
+    EventSituation, EventWaits, PendingEvent, PendingPeriod, Takes, Unpause, consume, unpause_consumer,
 };
 pub use cron::{Cron, CronError};
 pub use note::Note;
 pub use parse::RecurrenceError;
-pub use policy::{BackfillOrder, BackfillScope, Catchup, Combine, First, Overlap, UnknownPolicy};
+pub use policy::{BackfillOrder, BackfillScope, Catchup, Combine, First, OnUpdate, Overlap, UnknownPolicy};
 pub use slot::Slot;
 pub use spec::{CATCHUP_WINDOW, Recurrence, Schedule};
 pub use state::{Pause, ScheduleState, Span};

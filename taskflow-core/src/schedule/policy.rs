@@ -140,6 +140,18 @@ named! {
     }
 }
 
+named! {
+    /// What an event of a period does that has had its run.
+    #[derive(Default)]
+    OnUpdate, "reaction to updates" {
+        /// It is recorded, and starts nothing.
+        #[default]
+        Ignore = "ignore",
+        /// Another run of the period starts, with the newest event of each part.
+        Rerun = "rerun",
+    }
+}
+
 impl Overlap {
     /// How many runs of a schedule may be active if the DAG does not say.
     pub fn default_max_active_runs(self) -> u32 {

@@ -156,14 +156,31 @@ pub struct Pause {
 }
 
 /// Who pauses a DAG after failures.
-pub(super) const BY_FAILURES: &str = "the option `pause_after_failures`";
+const BY_FAILURES: &str = "the option `pause_after_failures`";
 
 /// Who pauses a DAG whose timetable panics.
 const BY_SERVICE: &str = "the service";
 
+/// Who pauses a DAG whose events cannot become a run.
+const BY_EVENTS: &str = "taskflow";
+
 impl Pause {
+    /// The pause of a DAG of which so many runs in a row have failed.
+    pub(super) fn after_failures(count: usize, last: &str, now: Timestamp) -> Self {
+        let reason = match count {
+            1 => format!("the run {last} failed"),
+            count => format!("{count} runs in a row failed, the last one is {last}"),
+        };
+        Pause { by: BY_FAILURES.to_owned(), reason, since: now, until: None }
+    }
+
+    /// The pause of a DAG whose events cannot become a run.
+    pub(crate) fn refused(reason: String, now: Timestamp) -> Self {
+        Pause { by: BY_EVENTS.to_owned(), reason, since: now, until: None }
+    }
+
     /// Whether the service paused the DAG, because something is wrong with it.
     pub fn is_report(&self) -> bool {
-        [BY_FAILURES, BY_SERVICE].contains(&&*self.by)
+        [BY_FAILURES, BY_SERVICE, BY_EVENTS].contains(&&*self.by)
     }
 }

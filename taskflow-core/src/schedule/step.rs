@@ -24,7 +24,7 @@ use super::note::Note;
 use super::policy::{Catchup, Overlap};
 use super::slot::Slot;
 use super::spec::{Recurrence, Schedule, just_before};
-use super::state::{BY_FAILURES, Pause, ScheduleState, Span};
+use super::state::{Pause, ScheduleState, Span};
 use crate::base::Timestamp;
 
 /// A clock that is further behind the last step than this is taken to be wrong: the service
@@ -258,12 +258,7 @@ impl Stepper<'_> {
         let Some(last) = failed.first().filter(|_| self.state.pause.is_none() && failed.len() >= limit as usize) else {
             return;
         };
-        let reason = match failed.len() {
-            1 => format!("the run {} failed", last.run_id),
-            count => format!("{count} runs in a row failed, the last one is {}", last.run_id),
-        };
-        let by = BY_FAILURES.to_owned();
-        let pause = Pause { by, reason, since: self.situation.now, until: None };
+        let pause = Pause::after_failures(failed.len(), &last.run_id, self.situation.now);
         self.state.failures_until = Some(last.slot);
         self.state.pause = Some(pause.clone());
         self.decisions.push(Decision::Note(Note::Paused(pause)));

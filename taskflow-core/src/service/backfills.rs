@@ -17,7 +17,7 @@ use super::serving::ServiceEvent;
 use crate::base::{ErrorKind, Timestamp, catch};
 use crate::dag::DagDef;
 use crate::journal::{Journal, NewBackfill, Note, OwnRuns, QueuedRun, StoredBackfill};
-use crate::ops::{OpsError, active_runs, run_of_backfill};
+use crate::ops::{OpsError, active_runs, run_of_backfill, runs_of_backfills};
 use crate::run::{RunInfo, RunType};
 use crate::schedule::{
     ActiveRun, ActiveSlot, BackfillDecision, BackfillPhase, BackfillPlan, BackfillScope, BackfillSituation,
@@ -80,11 +80,7 @@ impl Backfills {
     /// Reads the open plans, and which runs are theirs.
     pub(super) async fn load(&mut self, journal: &Journal) -> Result<Vec<StoredBackfill>, OpsError> {
         let open = journal.open_backfills().await?;
-        let ids = |stored: &StoredBackfill| {
-            let id = |slot: &ActiveSlot| RunInfo::id_of_backfill(&stored.dag, stored.number, slot);
-            stored.plan.active.iter().map(id).collect::<Vec<_>>()
-        };
-        self.runs = open.iter().flat_map(ids).collect();
+        self.runs = runs_of_backfills(&open);
         Ok(open)
     }
 

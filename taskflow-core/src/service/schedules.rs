@@ -123,7 +123,7 @@ impl Schedules {
                 false => None,
             };
             let failures = match scheduled.schedule.pause_after_failures {
-                Some(limit) => failures(journal, id, limit).await?,
+                Some(limit) => failures(journal, id, &[RunType::Scheduled], limit).await?,
                 None => Vec::new(),
             };
             let situation = Situation { now, active: active.get(id).copied().unwrap_or(0), unsuccessful, failures };
@@ -269,7 +269,7 @@ async fn report(
     Ok(())
 }
 
-/// Cancels the active runs of a schedule.
+/// Cancels the active runs of a schedule, and those of events if the DAG has event parameters.
 pub(super) async fn cancel_active(
     journal: &Journal,
     dag: &'static str,
@@ -279,7 +279,8 @@ pub(super) async fn cancel_active(
     let filter = RunFilter {
         dag: Some(dag.to_owned()),
         states: vec![RunState::Queued, RunState::Running],
-        run_types: vec![RunType::Scheduled],
+        // Only events start runs of events.
+        run_types: vec![RunType::Scheduled, RunType::Event],
         ..RunFilter::default()
     };
     let note = Note::by_user("the next slot is due, and overlap = \"cancel\"");

@@ -34,6 +34,17 @@ pub(crate) trait BlobStore: Send + Sync + fmt::Debug {
     /// When it cannot be written. Nothing incomplete is ever returned for it.
     fn put(&self, run: &str, bytes: &[u8]) -> io::Result<FileRef>;
 
+    /// As [`put`](BlobStore::put), for a value that several owners share, and that counts as used
+    /// now.
+    fn put_shared(&self, run: &str, bytes: &[u8]) -> io::Result<FileRef>;
+
+    /// Removes a shared value that was last put before `used_before`. Returns whether it did.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be removed.
+    fn remove_unused(&self, run: &str, blob: &FileRef, used_before: SystemTime) -> io::Result<bool>;
+
     /// A value of a run, verified by its hash.
     ///
     /// # Errors
@@ -100,6 +111,14 @@ impl DirectoryBlobs {
 impl BlobStore for DirectoryBlobs {
     fn put(&self, run: &str, bytes: &[u8]) -> io::Result<FileRef> {
         self.values.put(run, bytes)
+    }
+
+    fn put_shared(&self, run: &str, bytes: &[u8]) -> io::Result<FileRef> {
+        self.values.put_shared(run, bytes)
+    }
+
+    fn remove_unused(&self, run: &str, blob: &FileRef, used_before: SystemTime) -> io::Result<bool> {
+        self.values.remove_unused(run, blob, used_before)
     }
 
     fn get(&self, run: &str, blob: &FileRef) -> Result<Vec<u8>, ValueFileError> {

@@ -86,6 +86,24 @@ pub(crate) struct WatchCursor {
     pub(crate) updated: Timestamp,
 }
 
+/// What became of events that were to be deleted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct DeletedEvents {
+    /// How many were deleted.
+    pub(crate) count: u64,
+    /// The payloads in files that no event has any more.
+    pub(crate) files: Vec<FileRef>,
+}
+
+/// Two numbers that only grow, and tell whether there is anything new.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct EventProgress {
+    /// How many steps of consumers were ever stored.
+    pub(crate) steps: i64,
+    /// The highest number that an event has had; 0 before the first.
+    pub(crate) last_event: i64,
+}
+
 /// Selects events. The default selects all, oldest first, without their payloads.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct EventFilter {
@@ -95,6 +113,8 @@ pub(crate) struct EventFilter {
     pub(crate) after: Option<i64>,
     /// With a lower number.
     pub(crate) before: Option<i64>,
+    /// Emitted before this time.
+    pub(crate) emitted_before: Option<Timestamp>,
     /// Of this partition.
     pub(crate) partition: Option<String>,
     /// Emitted by this run.
@@ -122,6 +142,7 @@ impl EventFilter {
         (self.assets.is_empty() || self.assets.contains(&event.asset))
             && self.after.is_none_or(|after| event.number > after)
             && self.before.is_none_or(|before| event.number < before)
+            && self.emitted_before.is_none_or(|before| event.emitted < before)
             && self.partition.as_ref().is_none_or(|partition| event.partition.as_ref() == Some(partition))
             && self.run.as_ref().is_none_or(|run| event.run.as_ref() == Some(run))
     }

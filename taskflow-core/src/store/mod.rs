@@ -33,7 +33,7 @@ mod traits;
 pub(crate) use admission::{Admission, AdmissionRequest};
 pub(crate) use backfill_rows::{BackfillChange, BackfillRow, Changed, SlotRunRow};
 pub(crate) use blobs::{BlobStore, DirectoryBlobs};
-pub(crate) use event_rows::{Emitted, EventFilter, EventRow, NewEvent, WatchCursor};
+pub(crate) use event_rows::{Emitted, EventFilter, EventProgress, EventRow, NewEvent, WatchCursor};
 pub(crate) use identity::{build_id, worker};
 pub(crate) use memory::MemoryStore;
 pub(crate) use ownership::{Claim, Liveness, RunGuard};
@@ -43,7 +43,7 @@ pub(crate) use rows::{
 };
 pub use rows::{RunCursor, RunFilter, RunOrder};
 pub(crate) use runtime::StoreRuntime;
-pub(crate) use schedule_rows::{NoteRow, ScheduleRow, ScheduleStep, SlotRow, Stepped};
+pub(crate) use schedule_rows::{DamagedRow, NoteRow, ScheduleRow, ScheduleStep, SlotRow, Stepped};
 #[cfg(feature = "sqlite")]
 pub(crate) use sqlite::{SqliteStore, examine};
 pub use sync_mode::SyncMode;

@@ -1,6 +1,7 @@
 //! What a store takes and returns of schedules.
 
 use super::rows::{Appended, NewRun};
+use super::traits::StoreError;
 use crate::base::Timestamp;
 
 /// The stored state of the schedule of a DAG.
@@ -14,6 +15,15 @@ pub(crate) struct ScheduleRow {
     pub(crate) state: String,
     /// When it was stored.
     pub(crate) updated: Timestamp,
+}
+
+/// A row that cannot be read, because it is damaged. It hides no other row.
+#[derive(Clone, Debug)]
+pub(crate) struct DamagedRow {
+    /// The DAG.
+    pub(crate) dag: String,
+    /// What is wrong.
+    pub(crate) error: StoreError,
 }
 
 /// What a step of a schedule stores, all of it or nothing.

@@ -37,11 +37,11 @@ use std::ops::Range;
 
 use super::admission::{Admission, AdmissionRequest};
 use super::backfill_rows::{BackfillChange, BackfillRow, Changed, SlotRunRow};
-use super::event_rows::{Emitted, EventFilter, EventRow, NewEvent, WatchCursor};
+use super::event_rows::{DeletedEvents, Emitted, EventFilter, EventProgress, EventRow, NewEvent, WatchCursor};
 use super::ownership::{Claim, RunGuard};
 use super::pool_leases::{PoolDemand, PoolGrant};
 use super::rows::{Append, Appended, Request, RunFilter, RunRow, SegmentRow};
-use super::schedule_rows::{NoteRow, ScheduleRow, ScheduleStep, SlotRow, Stepped};
+use super::schedule_rows::{DamagedRow, NoteRow, ScheduleRow, ScheduleStep, SlotRow, Stepped};
 use crate::base::{ErrorKind, Timestamp};
 use crate::callback::DeliveryAttempt;
 
@@ -267,8 +267,11 @@ pub(crate) trait EventStore: Send + Sync {
     /// The highest number that an event has had; 0 before the first.
     fn last_event(&self) -> StoreFuture<'_, i64>;
 
-    /// What DAGs have consumed, by DAG.
-    fn consumers(&self) -> StoreFuture<'_, Vec<ScheduleRow>>;
+    /// How far events and consumers are: a cheap way to notice those of other processes.
+    fn event_progress(&self) -> StoreFuture<'_, EventProgress>;
+
+    /// What DAGs have consumed, by DAG. Damage of one row hides no other.
+    fn consumers(&self) -> StoreFuture<'_, Vec<Result<ScheduleRow, DamagedRow>>>;
 
     /// As [`ScheduleStore::step_schedules`], for what DAGs have consumed. Records of slots are in
     /// the same table as those of schedules.
@@ -304,6 +307,11 @@ pub(crate) trait Maintenance: Send + Sync {
     /// afterwards. Keeps runs that are stored as queued or running. Returns how many runs were
     /// deleted. Not atomic: after an error some runs may be gone.
     fn delete<'a>(&'a self, runs: &'a [i64]) -> StoreFuture<'a, u64>;
+
+    /// Deletes events. Their numbers are not used again, and their keys can be. Returns how many
+    /// were deleted, and the payloads in files that no event has any more. Not atomic: after an
+    /// error some events may be gone.
+    fn delete_events<'a>(&'a self, numbers: &'a [i64]) -> StoreFuture<'a, DeletedEvents>;
 
     /// Returns the space of deleted rows to the file system. Returns the size of the store before
     /// and after, in bytes.

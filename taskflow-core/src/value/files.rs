@@ -127,6 +127,44 @@ impl ValueFiles {
         Ok(file)
     }
 
+    /// As [`put`](ValueFiles::put), for a value that several owners share: the file counts as used
+    /// now, so that [`remove_unused`](ValueFiles::remove_unused) leaves it alone.
+    pub(crate) fn put_shared(&self, run: &str, bytes: &[u8]) -> io::Result<FileRef> {
+        let file = self.put(run, bytes)?;
+        let path = self.path(run, &file);
+        let touched = File::options().write(true).open(&path).and_then(|file| file.set_modified(SystemTime::now()));
+        match touched {
+            // It may have been removed between the two.
+            Ok(()) if path.exists() => Ok(file),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            Ok(()) | Err(_) => self.put(run, bytes),
+        }
+    }
+
+    /// Removes a shared value that nobody has put since `used_before`, and returns whether it did.
+    /// It is moved away first: whoever puts it meanwhile writes it again, or is seen to have used
+    /// it.
+    pub(crate) fn remove_unused(&self, run: &str, file: &FileRef, used_before: SystemTime) -> io::Result<bool> {
+        let path = self.path(run, file);
+        let is_used = |path: &Path| Ok::<bool, io::Error>(fs::metadata(path)?.modified()? >= used_before);
+        let away = unfinished(&path);
+        let removed = || {
+            if is_used(&path)? {
+                return Ok(false);
+            }
+            fs::rename(&path, &away)?;
+            if is_used(&away)? {
+                fs::rename(&away, &path)?;
+                return Ok(false);
+            }
+            fs::remove_file(&away).map(|()| true)
+        };
+        match removed() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            removed => removed,
+        }
+    }
+
     /// Returns a value of `run`, verified against its hash.
     ///
     /// # Errors
@@ -385,6 +423,24 @@ mod tests {
         assert_eq!(files.put(RUN, b"abc").unwrap(), file);
         assert_eq!(fs::metadata(files.path(RUN, &file)).unwrap().modified().unwrap(), long_ago);
         assert_eq!(all_files(&files.root).len(), 1);
+    }
+
+    #[test]
+    fn a_shared_value_is_removed_when_nobody_has_put_it_lately() {
+        let (_directory, files) = files(true);
+        let file = files.put_shared(RUN, b"abc").unwrap();
+        let hour_ago = SystemTime::now() - Duration::from_secs(3600);
+        let long_ago = SystemTime::UNIX_EPOCH + Duration::from_secs(1);
+        let age = || File::options().write(true).open(files.path(RUN, &file)).unwrap().set_modified(long_ago).unwrap();
+        assert!(!files.remove_unused(RUN, &file, hour_ago).unwrap());
+        age();
+        files.put_shared(RUN, b"abc").unwrap();
+        assert!(!files.remove_unused(RUN, &file, hour_ago).unwrap(), "it was put again");
+        assert_eq!(files.get(RUN, &file).unwrap(), b"abc");
+        age();
+        assert!(files.remove_unused(RUN, &file, hour_ago).unwrap());
+        assert!(!files.remove_unused(RUN, &file, hour_ago).unwrap(), "it is gone");
+        assert_eq!(all_files(&files.root).len(), 0);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::option::{self, Place};
 use crate::types::{is_named, last_segment, type_arguments, ungroup};
 
 /// The types of event parameters.
-pub(super) const TYPES: [&str; 4] = ["Event", "Events", "Latest", "Seen"];
+pub(super) const TYPES: [&str; 5] = ["Event", "Events", "Latest", "Seen", "Complete"];
 
 /// Whether a parameter has the attribute.
 pub(super) fn has_event<'a>(mut args: impl Iterator<Item = &'a FnArg>) -> bool {
@@ -43,7 +43,15 @@ pub(super) fn read(attr: &Attribute, ty: &Type, errors: &mut Errors) -> Option<E
         let name = item.name.to_string();
         let why = match &*name {
             "max" if names(ty, &["Event", "Latest"]) => "a run takes one event; take `Events<..>` to take several",
-            "max" | "max_age" | "settle" if names(ty, &["Seen"]) => "`Seen` only looks at the newest event",
+            "max" if names(ty, &["Complete"]) => "a run takes one event of each part of a period",
+            "max" | "max_age" | "settle" | "key" if names(ty, &["Seen"]) => "`Seen` only looks at the newest event",
+            "key" if names(ty, &["Complete"]) => "a run takes the events of one period",
+            "key" if is_named(ungroup(ty), "Option") => {
+                "a run is about the key of an event, so it cannot be without one; remove `Option<..>`"
+            }
+            "on_update" if !names(ty, &["Complete"]) => {
+                "it is about periods that have had their run; take `Complete<..>` to wait for whole periods"
+            }
             _ => continue,
         };
         errors.on(&item.name, format!("`{name}` has no effect on this parameter: {why}"));

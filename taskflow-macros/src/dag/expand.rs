@@ -363,8 +363,17 @@ fn definition_of_param(param: &Param, has_intervals: bool, p: &TokenStream) -> T
     let source_p = spans::at(at, p);
     let source = quote_spanned!(at=> #source_p::event_source(&#source));
     // Spanned at the type, so that the compiler reports a type that does not fit the asset there.
-    let bind = quote_spanned!(ty.span()=> bind::<#ty>);
-    quote!(#source.#bind(#plain, #options).erase())
+    match &event.options.key {
+        Some(key) => {
+            let text = source_text(key);
+            let bind = quote_spanned!(ty.span()=> bind_by_key::<#ty, _>);
+            quote!(#source.#bind(#plain, #options, #text, #key).erase())
+        }
+        None => {
+            let bind = quote_spanned!(ty.span()=> bind::<#ty>);
+            quote!(#source.#bind(#plain, #options).erase())
+        }
+    }
 }
 
 /// Calls the function as written. Makes one output of its result, if that can have several.

@@ -174,12 +174,6 @@ fn check_events(options: &Options, starts: StartsWith, errors: &mut Errors) {
     {
         errors.at(wait.span, "with `events = \"or\"` a slot does not wait for events; remove `wait`");
     }
-    if let (Some(limit), true) = (&options.pause_after_failures, starts.events) {
-        errors.at(
-            limit.span,
-            "`pause_after_failures` counts the runs of slots, and events start the runs of this DAG; remove it",
-        );
-    }
 }
 
 fn check_schedule(options: &Options, written: Written, starts: StartsWith, errors: &mut Errors) {
@@ -198,7 +192,10 @@ fn check_schedule(options: &Options, written: Written, starts: StartsWith, error
             ("after_previous", options.after_previous.as_ref().map(|flag| flag.span)),
             ("spread", options.spread.as_ref().map(|spread| spread.span)),
             ("paused", options.paused.as_ref().map(|paused| paused.span).filter(|_| !starts.events)),
-            ("pause_after_failures", options.pause_after_failures.as_ref().map(|limit| limit.span)),
+            (
+                "pause_after_failures",
+                options.pause_after_failures.as_ref().map(|limit| limit.span).filter(|_| !starts.events),
+            ),
         ];
         for (name, span) in dependent {
             if let Some(span) = span {

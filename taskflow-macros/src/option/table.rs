@@ -272,6 +272,10 @@ options! {
     settle: kind::PositiveDuration, [Event], r#"settle = "30s""#, also ["debounce", "quiet"] => settle;
     /// How many events a run takes.
     max: kind::PositiveInteger, [Event], "max = 100", also ["limit", "batch_size", "max_events"] => max;
+    /// The key of an event. A run takes the events of one key.
+    key: kind::KeyFunction, [Event], "key = |order| order.customer.clone()", also ["by", "partition_by", "group_by"];
+    /// What an event of a period does that has had its run.
+    on_update: kind::OnUpdate, [Event], r#"on_update = "rerun""#, also ["on_late", "late"] => on_update;
     /// The path of the facade, for crates that re-export it to their own macros. Last, because
     /// rarely needed.
     krate as "crate": kind::CratePath, [Task, Sensor, Dag], "crate = ::path::to::taskflow";

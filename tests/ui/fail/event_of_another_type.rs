@@ -41,6 +41,18 @@ fn wrong_result(#[event(orders)] orders: Event<String>) -> u32 {
 }
 
 #[dag]
+fn wrong_period(#[event(ORDERS)] orders: Complete<Day, Loaded>) -> u32 {
+    let _ = orders;
+    number()
+}
+
+#[dag]
+fn key_without_text(#[event(ORDERS, key = |order| order.value.clone())] orders: Events<Loaded, Day>) -> u32 {
+    let _ = orders;
+    number()
+}
+
+#[dag]
 fn plain(#[event(RATES)] rates: f64) -> u32 {
     let _ = rates;
     number()

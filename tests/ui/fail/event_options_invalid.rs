@@ -1,7 +1,9 @@
+use taskflow::asset::{Day, Month};
 use taskflow::prelude::*;
 
 taskflow::asset! {
     RATES: Asset<f64> = "ecb/rates";
+    DAYS: Asset<f64, Day> = "ecb/days";
 }
 
 #[task]
@@ -64,9 +66,14 @@ fn without_a_source(
     number()
 }
 
-#[dag(schedule = "@daily", pause_after_failures = 3)]
-fn counted(#[event(RATES)] a: Events<f64>) -> u32 {
-    let _ = a;
+#[dag]
+fn grouped(
+    #[event(RATES, key = |rate| rate.value, on_update = "rerun")] a: Seen<f64>,
+    #[event(RATES, key = "customer")] b: Events<f64>,
+    #[event(RATES, key = |rate| rate.value)] c: Option<Events<f64>>,
+    #[event(DAYS, key = |day| day.value, max = 3, on_update = "again")] d: Complete<Month, f64>,
+) -> u32 {
+    let _ = (a, b, c, d);
     number()
 }
 

@@ -1,6 +1,6 @@
 //! Event parameters of every type, of assets and of DAGs, beside other parameters.
 
-use taskflow::asset::Day;
+use taskflow::asset::{Day, Month};
 use taskflow::prelude::*;
 
 taskflow::asset! {
@@ -58,7 +58,35 @@ fn either(#[event(RATES)] rates: Option<Events<f64>>) {
     let _ = rates;
 }
 
+/// A key is made of an event, by a closure or a function.
+#[dag(pause_after_failures = 3)]
+fn each(#[event(ORDERS, key = |order| order.partition.month())] orders: Events<Vec<u32>, Day>) {
+    let _ = orders;
+}
+
+fn first(order: &Event<Vec<u32>, Day>) -> u32 {
+    order.value[0]
+}
+
+#[dag]
+fn each_first(#[event(ORDERS, key = first, settle = "30s")] orders: Event<Vec<u32>, Day>) {
+    let _ = orders;
+}
+
+#[task]
+fn days(month: &Complete<Month, Vec<u32>>) -> usize {
+    month.len()
+}
+
+#[dag]
+fn monthly(#[event(ORDERS, on_update = "rerun")] month: Complete<Month, Vec<u32>>) -> usize {
+    days(month)
+}
+
 fn main() {
+    let month = Complete::new("2028-02".parse().unwrap(), |_| Vec::new());
+    assert_eq!(monthly::run(month).wait().unwrap().success().unwrap(), &29);
+    assert!(each::def().consumer().is_ok() && each_first::def().consumer().is_ok());
     let date = "2026-02-03".parse().unwrap();
     let orders = taskflow::asset::Latest(Event::of_partition(Day(date), vec![1, 2]));
     let run = all::run(Events::new([0.5, 1.5]), Event::new(4), Some(orders), Seen::default(), date, Latest(1));

@@ -4,7 +4,7 @@ use super::of_every_store;
 use super::parts::{known, new, ok, plain, queued, segment, update};
 use crate::base::Timestamp;
 use crate::run::{RunState, Stored};
-use crate::store::event_rows::{Emitted, EventFilter, EventRow, NewEvent, WatchCursor};
+use crate::store::event_rows::{DeletedEvents, Emitted, EventFilter, EventProgress, EventRow, NewEvent, WatchCursor};
 use crate::store::rows::{Append, AppendTarget, Appended};
 use crate::store::schedule_rows::{ScheduleRow, ScheduleStep, Stepped};
 use crate::store::traits::Store;
@@ -21,6 +21,7 @@ of_every_store! {
     deleting_runs_keeps_their_events,
     a_consumption_is_stored_with_its_runs,
     a_cursor_is_stored_with_its_events,
+    deleted_events_leave_their_numbers_and_free_their_keys,
 }
 
 fn event(asset: &str, value: &[u8]) -> NewEvent {
@@ -206,7 +207,9 @@ async fn a_consumption_is_stored_with_its_runs(store: &dyn Store) {
     assert_eq!(stored, [Stepped::Stored(vec![Appended::Stored(1)])]);
     assert_eq!(store.step_consumers(&[step(1, vec![])]).await.unwrap(), [Stepped::Conflict]);
     assert_eq!(store.step_consumers(&[step(2, vec![run])]).await.unwrap(), [Stepped::Stored(vec![Appended::Taken])]);
-    assert_eq!(store.consumers().await.unwrap(), [row(2)]);
+    let stored: Vec<ScheduleRow> = store.consumers().await.unwrap().into_iter().map(Result::unwrap).collect();
+    assert_eq!(stored, [row(2)]);
+    assert_eq!(store.event_progress().await.unwrap(), EventProgress { steps: 2, last_event: 0 });
     // Schedules are apart from consumers.
     assert_eq!(store.schedules().await.unwrap(), []);
 }
@@ -224,4 +227,23 @@ async fn a_cursor_is_stored_with_its_events(store: &dyn Store) {
     assert_eq!(store.watch_cursor("files").await.unwrap(), Some(at("2", 6)));
     assert_eq!(store.watch_cursor("other").await.unwrap(), None);
     assert_eq!(assets(store).await, ["a"]);
+}
+
+async fn deleted_events_leave_their_numbers_and_free_their_keys(store: &dyn Store) {
+    let (shared, only) = (FileRef::of(b"shared"), FileRef::of(b"only"));
+    let in_file = |file| NewEvent { value: Stored::File(file), ..event("a", b"") };
+    let later = NewEvent { emitted: Timestamp::from_nanos(9), ..event("a", b"later") };
+    let events = [with_key("a", "key", b"1"), in_file(shared), in_file(only), later, in_file(shared)];
+    store.emit(&events, None).await.unwrap();
+    let old = EventFilter { emitted_before: Some(Timestamp::from_nanos(9)), ..EventFilter::default() };
+    assert_eq!(store.events(&old).await.unwrap().iter().map(|event| event.number).collect::<Vec<_>>(), [1, 2, 3, 5]);
+    let deleted = store.delete_events(&[1, 2, 3, 77]).await.unwrap();
+    assert_eq!(deleted, DeletedEvents { count: 3, files: vec![only] });
+    assert_eq!(all(store).await.iter().map(|event| event.number).collect::<Vec<_>>(), [4, 5]);
+    assert_eq!(store.emit(&[with_key("a", "key", b"2")], None).await.unwrap(), [Emitted::Stored(6)]);
+    let deleted = store.delete_events(&[4, 5, 6]).await.unwrap();
+    assert_eq!(deleted, DeletedEvents { count: 3, files: vec![shared] });
+    assert_eq!(store.last_event().await.unwrap(), 6);
+    assert_eq!(store.emit(&[event("a", b"3")], None).await.unwrap(), [Emitted::Stored(7)]);
+    assert_eq!(store.check().await.unwrap(), Vec::<String>::new());
 }

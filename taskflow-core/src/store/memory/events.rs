@@ -1,9 +1,11 @@
 //! Events in memory.
 
 use super::{Data, MemoryStore};
-use crate::store::event_rows::{Emitted, EventFilter, EventRow, NewEvent, WatchCursor};
-use crate::store::schedule_rows::{ScheduleRow, ScheduleStep, Stepped};
+use crate::run::Stored;
+use crate::store::event_rows::{DeletedEvents, Emitted, EventFilter, EventProgress, EventRow, NewEvent, WatchCursor};
+use crate::store::schedule_rows::{DamagedRow, ScheduleRow, ScheduleStep, Stepped};
 use crate::store::traits::{EventStore, StoreFuture};
+use crate::value::FileRef;
 
 impl EventStore for MemoryStore {
     fn emit<'a>(&'a self, events: &'a [NewEvent], cursor: Option<&'a WatchCursor>) -> StoreFuture<'a, Vec<Emitted>> {
@@ -38,8 +40,15 @@ impl EventStore for MemoryStore {
         self.with(|data| data.last_event)
     }
 
-    fn consumers(&self) -> StoreFuture<'_, Vec<ScheduleRow>> {
-        self.with(|data| data.consumers.values().cloned().collect())
+    fn event_progress(&self) -> StoreFuture<'_, EventProgress> {
+        self.with(|data| {
+            let steps = data.consumers.values().map(|row| row.version).sum();
+            EventProgress { steps, last_event: data.last_event }
+        })
+    }
+
+    fn consumers(&self) -> StoreFuture<'_, Vec<Result<ScheduleRow, DamagedRow>>> {
+        self.with(|data| data.consumers.values().cloned().map(Ok).collect())
     }
 
     fn step_consumers<'a>(&'a self, steps: &'a [ScheduleStep]) -> StoreFuture<'a, Vec<Stepped>> {
@@ -48,6 +57,18 @@ impl EventStore for MemoryStore {
 }
 
 impl Data {
+    pub(super) fn delete_events(&mut self, numbers: &[i64]) -> DeletedEvents {
+        let (gone, left): (Vec<EventRow>, Vec<EventRow>) =
+            std::mem::take(&mut self.events).into_iter().partition(|event| numbers.contains(&event.number));
+        let is_file = |event: &&EventRow| matches!(event.value, Some(Stored::File(_)));
+        let used = |file: &FileRef| left.iter().filter(is_file).any(|event| event.content == *file);
+        let mut files: Vec<FileRef> = gone.iter().filter(is_file).map(|event| event.content).collect();
+        files.retain(|file| !used(file));
+        let count = gone.len() as u64;
+        self.events = left;
+        DeletedEvents { count, files }
+    }
+
     pub(super) fn emit(&mut self, new: &NewEvent) -> Emitted {
         let with_key = |event: &&EventRow| new.key.is_some() && event.asset == new.asset && event.key == new.key;
         if let Some(known) = self.events.iter().find(with_key) {

@@ -13,7 +13,7 @@ use crate::callback::DeliveryAttempt;
 use crate::run::RunState;
 use crate::store::admission::{Admission, AdmissionRequest, Ticket, decide};
 use crate::store::backfill_rows::BackfillRow;
-use crate::store::event_rows::{EventRow, WatchCursor};
+use crate::store::event_rows::{DeletedEvents, EventRow, WatchCursor};
 use crate::store::identity::worker;
 use crate::store::ownership::{Claim, Liveness, RunGuard};
 use crate::store::rows::{
@@ -454,6 +454,10 @@ impl Outbox for MemoryStore {
 impl Maintenance for MemoryStore {
     fn delete<'a>(&'a self, runs: &'a [i64]) -> StoreFuture<'a, u64> {
         self.with(|data| runs.iter().map(|&run| u64::from(data.delete(run))).sum())
+    }
+
+    fn delete_events<'a>(&'a self, numbers: &'a [i64]) -> StoreFuture<'a, DeletedEvents> {
+        self.with(|data| data.delete_events(numbers))
     }
 
     fn vacuum(&self) -> StoreFuture<'_, (u64, u64)> {

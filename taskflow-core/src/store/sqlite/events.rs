@@ -9,7 +9,7 @@ use super::read::{Question, get};
 use crate::base::Timestamp;
 use crate::run::Stored;
 use crate::store::checksum::{Checksum, of_columns};
-use crate::store::event_rows::{Emitted, EventFilter, EventRow, NewEvent, WatchCursor};
+use crate::store::event_rows::{DeletedEvents, Emitted, EventFilter, EventProgress, EventRow, NewEvent, WatchCursor};
 use crate::store::rows::Appended;
 use crate::store::traits::StoreError;
 use crate::value::FileRef;
@@ -178,6 +178,9 @@ pub(super) async fn events(store: &SqliteStore, filter: &EventFilter) -> Result<
             question = question.and(condition, number);
         }
     }
+    if let Some(before) = filter.emitted_before {
+        question = question.and(" AND emitted < ?", before.as_nanos());
+    }
     for (condition, text) in [(" AND partition = ?", &filter.partition), (" AND run = ?", &filter.run)] {
         if let Some(text) = text {
             question = question.and(condition, text);
@@ -189,12 +192,52 @@ pub(super) async fn events(store: &SqliteStore, filter: &EventFilter) -> Result<
     rows.iter().map(|row| event_row(store, row, filter.with_values)).collect()
 }
 
-/// The highest number that an event has had.
-pub(super) async fn last(store: &SqliteStore) -> Result<i64, StoreError> {
-    let sql = "SELECT max(coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'events'), 0), \
+pub(super) async fn progress(store: &SqliteStore) -> Result<EventProgress, StoreError> {
+    let sql = "SELECT (SELECT coalesce(sum(version), 0) FROM consumers), \
+               max(coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'events'), 0), \
                coalesce((SELECT max(number) FROM events), 0))";
     let rows = Question::new(sql).ask(store).await?;
-    rows.first().map_or(Ok(0), |row| get(store, row, 0, || "the number of the last event".to_owned()))
+    let Some(row) = rows.first() else { return Ok(EventProgress::default()) };
+    let steps = get(store, row, 0, || "the consumers".to_owned())?;
+    Ok(EventProgress { steps, last_event: get(store, row, 1, || "the number of the last event".to_owned())? })
+}
+
+/// How many events a transaction deletes, so that others can write in between.
+const AT_ONCE: usize = 500;
+
+pub(super) async fn delete(store: &SqliteStore, numbers: &[i64]) -> Result<DeletedEvents, StoreError> {
+    let mut deleted = DeletedEvents::default();
+    for numbers in numbers.chunks(AT_ONCE) {
+        store.hit("store.delete")?;
+        let mut guard = store.writer.acquire().await?;
+        let some = delete_some(guard.connection(), numbers).await.map_err(|error| guard.explain(&error))?;
+        guard.release();
+        deleted.count += some.count;
+        deleted.files.extend(some.files);
+    }
+    Ok(deleted)
+}
+
+async fn delete_some(connection: &mut SqliteConnection, numbers: &[i64]) -> sqlx::Result<DeletedEvents> {
+    let all = format!("[{}]", numbers.iter().map(i64::to_string).collect::<Vec<_>>().join(","));
+    let sql =
+        "DELETE FROM events WHERE number IN (SELECT value FROM json_each(?)) RETURNING sha256, size, value IS NULL";
+    let rows = sqlx::query(sql).bind(all).fetch_all(&mut *connection).await?;
+    let mut deleted = DeletedEvents { count: rows.len() as u64, files: Vec::new() };
+    for row in rows {
+        let (sha256, size, is_file): (Vec<u8>, i64, bool) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+        let Ok(hash) = sha256.clone().try_into() else { continue };
+        let sql = "SELECT EXISTS (SELECT 1 FROM events WHERE sha256 = ? AND value IS NULL)";
+        if is_file && !sqlx::query_scalar::<_, bool>(sql).bind(sha256).fetch_one(&mut *connection).await? {
+            deleted.files.push(FileRef { sha256: hash, len: size.cast_unsigned() });
+        }
+    }
+    Ok(deleted)
+}
+
+/// The highest number that an event has had.
+pub(super) async fn last(store: &SqliteStore) -> Result<i64, StoreError> {
+    Ok(progress(store).await?.last_event)
 }
 
 fn event_row(store: &SqliteStore, row: &SqliteRow, with_value: bool) -> Result<EventRow, StoreError> {

@@ -62,11 +62,11 @@ use self::schema::Found;
 
 use super::admission::{Admission, AdmissionRequest};
 use super::backfill_rows::{BackfillChange, BackfillRow, Changed, SlotRunRow};
-use super::event_rows::{Emitted, EventFilter, EventRow, NewEvent, WatchCursor};
+use super::event_rows::{DeletedEvents, Emitted, EventFilter, EventProgress, EventRow, NewEvent, WatchCursor};
 use super::ownership::{Claim, RunGuard};
 use super::pool_leases::{PoolDemand, PoolGrant};
 use super::rows::{Append, Appended, Request, RunFilter, RunRow, SegmentRow};
-use super::schedule_rows::{NoteRow, ScheduleRow, ScheduleStep, SlotRow, Stepped};
+use super::schedule_rows::{DamagedRow, NoteRow, ScheduleRow, ScheduleStep, SlotRow, Stepped};
 use super::sync_mode::SyncMode;
 use super::traits::{
     BackfillStore, EventStore, GraphStore, Maintenance, Outbox, PoolStore, RequestStore, RunStore, ScheduleStore,
@@ -318,7 +318,7 @@ impl ScheduleStore for SqliteStore {
     }
 
     fn schedules(&self) -> StoreFuture<'_, Vec<ScheduleRow>> {
-        store_future(schedules::states(self, Table::Schedules))
+        store_future(schedules::schedules(self))
     }
 
     fn schedule<'a>(&'a self, dag: &'a str) -> StoreFuture<'a, Option<ScheduleRow>> {
@@ -377,8 +377,12 @@ impl EventStore for SqliteStore {
         store_future(events::last(self))
     }
 
-    fn consumers(&self) -> StoreFuture<'_, Vec<ScheduleRow>> {
-        store_future(schedules::states(self, Table::Consumers))
+    fn event_progress(&self) -> StoreFuture<'_, EventProgress> {
+        store_future(events::progress(self))
+    }
+
+    fn consumers(&self) -> StoreFuture<'_, Vec<Result<ScheduleRow, DamagedRow>>> {
+        store_future(schedules::consumers(self))
     }
 
     fn step_consumers<'a>(&'a self, steps: &'a [ScheduleStep]) -> StoreFuture<'a, Vec<Stepped>> {
@@ -415,6 +419,10 @@ impl Outbox for SqliteStore {
 impl Maintenance for SqliteStore {
     fn delete<'a>(&'a self, runs: &'a [i64]) -> StoreFuture<'a, u64> {
         store_future(upkeep::delete(self, runs))
+    }
+
+    fn delete_events<'a>(&'a self, numbers: &'a [i64]) -> StoreFuture<'a, DeletedEvents> {
+        store_future(events::delete(self, numbers))
     }
 
     fn vacuum(&self) -> StoreFuture<'_, (u64, u64)> {

@@ -9,7 +9,7 @@ use super::read::{Question, get};
 use crate::base::Timestamp;
 use crate::store::checksum::{Checksum, of_columns};
 use crate::store::rows::Appended;
-use crate::store::schedule_rows::{NoteRow, ScheduleRow, ScheduleStep, SlotRow, Stepped};
+use crate::store::schedule_rows::{DamagedRow, NoteRow, ScheduleRow, ScheduleStep, SlotRow, Stepped};
 use crate::store::traits::StoreError;
 
 pub(super) async fn steps(store: &SqliteStore) -> Result<i64, StoreError> {
@@ -32,6 +32,11 @@ impl Table {
         }
     }
 
+    /// Selects all rows.
+    fn all(self) -> String {
+        format!("SELECT dag, version, state, updated, checksum FROM {} ORDER BY dag", self.name())
+    }
+
     /// The name of the group of columns that the checksum of a row covers.
     const fn row(self) -> &'static str {
         match self {
@@ -41,10 +46,22 @@ impl Table {
     }
 }
 
-pub(super) async fn states(store: &SqliteStore, table: Table) -> Result<Vec<ScheduleRow>, StoreError> {
-    let sql = format!("SELECT dag, version, state, updated, checksum FROM {} ORDER BY dag", table.name());
-    let rows = Question::new(sql).ask(store).await?;
-    rows.iter().map(|row| state_row(store, table, row)).collect()
+pub(super) async fn schedules(store: &SqliteStore) -> Result<Vec<ScheduleRow>, StoreError> {
+    let rows = Question::new(Table::Schedules.all()).ask(store).await?;
+    rows.iter().map(|row| state_row(store, Table::Schedules, row)).collect()
+}
+
+/// What DAGs have consumed. A damaged row hides no other.
+pub(super) async fn consumers(store: &SqliteStore) -> Result<Vec<Result<ScheduleRow, DamagedRow>>, StoreError> {
+    let rows = Question::new(Table::Consumers.all()).ask(store).await?;
+    let read = |row| match state_row(store, Table::Consumers, row) {
+        Ok(row) => Ok(Ok(row)),
+        Err(error @ StoreError::Damaged { .. }) => {
+            Ok(Err(DamagedRow { dag: get(store, row, 0, || "a consumer".to_owned())?, error }))
+        }
+        Err(error) => Err(error),
+    };
+    rows.iter().map(read).collect()
 }
 
 pub(super) async fn schedule(store: &SqliteStore, dag: &str) -> Result<Option<ScheduleRow>, StoreError> {
@@ -218,8 +235,7 @@ pub(super) async fn check(store: &SqliteStore, findings: &mut Vec<String>) -> Re
         Err(error) => Err(error),
     };
     for table in [Table::Schedules, Table::Consumers] {
-        let sql = format!("SELECT dag, version, state, updated, checksum FROM {} ORDER BY dag", table.name());
-        for row in rows(sql).await? {
+        for row in rows(table.all()).await? {
             look(state_row(store, table, &row).map(drop))?;
         }
     }

@@ -50,6 +50,20 @@ impl Kind for Function {
     }
 }
 
+/// A function that takes an event: a path or a closure.
+pub(crate) struct KeyFunction;
+
+impl Kind for KeyFunction {
+    type Value = Expr;
+
+    fn read(reader: &mut Reader<'_>) -> Option<Expr> {
+        match reader.expr() {
+            Some(function @ (Expr::Path(_) | Expr::Closure(_))) => Some(function.clone()),
+            _ => reader.expected("a function of the event, such as `|order| order.customer.clone()`"),
+        }
+    }
+}
+
 /// A function or a notifier: anything but a literal. The compiler checks the rest.
 pub(crate) struct Callback;
 

@@ -7,10 +7,10 @@ mod schedule;
 mod text;
 mod time;
 
-pub(crate) use code::{Asset, Callback, CratePath, Expression, Function, Range, TaskDefaults};
+pub(crate) use code::{Asset, Callback, CratePath, Expression, Function, KeyFunction, Range, TaskDefaults};
 pub(crate) use list::{Literals, Texts};
 pub(crate) use number::{Integer, PositiveInteger, Size};
-pub(crate) use schedule::{Calendar, Catchup, Combine, First, Overlap, Schedule, Shift};
+pub(crate) use schedule::{Calendar, Catchup, Combine, First, OnUpdate, Overlap, Schedule, Shift};
 pub(crate) use text::{Executor, Id, Isolation, Name, Pattern, Text, TimeZone, TriggerRule};
 pub(crate) use time::{Backoff, Bound, Deadline, Delay, PositiveDuration, Window};
 

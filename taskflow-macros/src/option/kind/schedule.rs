@@ -136,6 +136,7 @@ struct Policy {
 const FIRST: Policy = Policy { ty: "First", variants: &[("next", "Next"), ("last", "Last")] };
 const CATCHUP: Policy = Policy { ty: "Catchup", variants: &[("last", "Last"), ("all", "All"), ("none", "None")] };
 const COMBINE: Policy = Policy { ty: "Combine", variants: &[("and", "And"), ("or", "Or")] };
+const ON_UPDATE: Policy = Policy { ty: "OnUpdate", variants: &[("ignore", "Ignore"), ("rerun", "Rerun")] };
 const OVERLAP: Policy = Policy {
     ty: "Overlap",
     variants: &[
@@ -241,6 +242,23 @@ impl Kind for Overlap {
 impl Initializer for Overlap {
     fn initializer(variant: &Spanned<&'static str>, private: &TokenStream) -> Option<TokenStream> {
         OVERLAP.initializer(variant.value, private)
+    }
+}
+
+/// What an event of a period does that has had its run.
+pub(crate) struct OnUpdate;
+
+impl Kind for OnUpdate {
+    type Value = Spanned<&'static str>;
+
+    fn read(reader: &mut Reader<'_>) -> Option<Spanned<&'static str>> {
+        ON_UPDATE.read(reader)
+    }
+}
+
+impl Initializer for OnUpdate {
+    fn initializer(variant: &Spanned<&'static str>, private: &TokenStream) -> Option<TokenStream> {
+        ON_UPDATE.initializer(variant.value, private)
     }
 }
 

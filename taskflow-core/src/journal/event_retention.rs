@@ -1,0 +1,100 @@
+//! Deletes old events that nobody needs any more.
+//!
+//! An event is deleted if it is older than the retention and every consumer in the store has
+//! decided about it, also those of DAGs that the program no longer has. The newest event of each
+//! asset stays: `Seen` looks at it, and `on_change` compares with it. What is decided never becomes
+//! pending again, and a consumer that is new begins after the last event, so that events can be
+//! emitted and consumed meanwhile.
+
+use std::collections::{HashMap, HashSet};
+use std::time::{Duration, SystemTime};
+
+use super::error::JournalError;
+use super::events::PAYLOADS;
+use super::journal::Journal;
+use crate::base::Timestamp;
+use crate::schedule::ConsumerState;
+use crate::store::{EventFilter, EventRow};
+
+/// How many events are read at once.
+const BATCH: u32 = 10_000;
+
+/// Longer than it takes from writing a payload to storing its event.
+const IN_USE: Duration = Duration::from_secs(3600);
+
+impl Journal {
+    /// How many events [`Journal::prune_events`] would delete.
+    ///
+    /// # Errors
+    ///
+    /// As [`Journal::prune_events`].
+    pub async fn would_prune_events(&self, older_than: Duration) -> Result<u64, JournalError> {
+        Ok(self.old_events(older_than).await?.len() as u64)
+    }
+
+    /// Deletes events that are older than this and that every consumer has decided about, but for
+    /// the newest of each asset. Returns how many.
+    ///
+    /// The key of a deleted event can be used again.
+    ///
+    /// # Errors
+    ///
+    /// When the state of a consumer is damaged: then nobody knows what is pending for it. When the
+    /// store cannot be written, or files cannot be removed.
+    pub async fn prune_events(&self, older_than: Duration) -> Result<u64, JournalError> {
+        let old = self.old_events(older_than).await?;
+        let deleted = self.inner.store.delete_events(&old).await?;
+        if let Some(blobs) = self.inner.blobs.clone().filter(|_| !deleted.files.is_empty()) {
+            let used_before = SystemTime::now() - IN_USE;
+            let remove = move || {
+                deleted.files.iter().try_for_each(|file| blobs.remove_unused(PAYLOADS, file, used_before).map(drop))
+            };
+            let removed = tokio::task::spawn_blocking(remove).await;
+            removed.map_err(std::io::Error::other).and_then(std::convert::identity).map_err(JournalError::Files)?;
+        }
+        Ok(deleted.count)
+    }
+
+    /// The numbers of the events that can be deleted, in ascending order.
+    async fn old_events(&self, older_than: Duration) -> Result<Vec<i64>, JournalError> {
+        let before = Timestamp::now() - older_than;
+        let mut consumers: Vec<ConsumerState> = Vec::new();
+        for stored in self.consumers().await?.into_values() {
+            consumers.push(stored?.state);
+        }
+        let is_pending = |event: &EventRow| {
+            let consuming = consumers.iter().filter(|state| state.cursor(&event.asset).is_some());
+            consuming.into_iter().any(|state| !state.has_decided(&event.asset, event.number))
+        };
+        let mut old: Vec<EventRow> = Vec::new();
+        let mut after = 0;
+        loop {
+            let filter = EventFilter {
+                after: Some(after),
+                emitted_before: Some(before),
+                limit: Some(BATCH),
+                ..EventFilter::default()
+            };
+            let rows = self.inner.store.events(&filter).await?;
+            let is_last = rows.len() < BATCH as usize;
+            after = rows.last().map_or(after, |row| row.number);
+            old.extend(rows.into_iter().filter(|event| !is_pending(event)));
+            if is_last {
+                break;
+            }
+        }
+        let assets: HashSet<&str> = old.iter().map(|event| &*event.asset).collect();
+        let mut newest: HashMap<&str, i64> = HashMap::new();
+        for asset in assets {
+            let filter = EventFilter {
+                assets: vec![asset.to_owned()],
+                newest_first: true,
+                limit: Some(1),
+                ..EventFilter::default()
+            };
+            newest.extend(self.inner.store.events(&filter).await?.first().map(|event| (asset, event.number)));
+        }
+        let is_kept = |event: &&EventRow| newest.get(&*event.asset) == Some(&event.number);
+        Ok(old.iter().filter(|event| !is_kept(event)).map(|event| event.number).collect())
+    }
+}

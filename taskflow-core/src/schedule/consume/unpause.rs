@@ -1,0 +1,83 @@
+//! Ending a pause.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::consumer::{Consumer, Takes};
+use super::pending::{move_cursors, pending, record, undecided};
+use super::state::ConsumerState;
+use super::step::{EventGroups, EventSituation, PendingEvent};
+use crate::schedule::policy::Catchup;
+use crate::schedule::state::ScheduleState;
+use crate::schedule::step::{SlotFate, SlotRecord, unpause};
+
+/// What happens to the events that were emitted during a pause.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unpause {
+    /// They are consumed, as if there had been no pause.
+    All,
+    /// The newest of each asset, key, or part of a period is consumed; the others are superseded.
+    Newest,
+    /// None of them is consumed.
+    Skip,
+}
+
+/// All events but the newest, or but the newest of each key and each part of a period.
+fn but_newest(events: &[PendingEvent], groups: Option<&EventGroups>) -> Vec<PendingEvent> {
+    let group = |event: &PendingEvent| {
+        let group = groups.and_then(|groups| groups.events.get(&event.number));
+        group.map(|group| (&group.key, &group.part))
+    };
+    let mut newer = BTreeSet::new();
+    let mut older: Vec<PendingEvent> =
+        events.iter().rev().filter(|event| !newer.insert(group(event))).copied().collect();
+    older.reverse();
+    older
+}
+
+/// Ends a pause: `which` decides what happens to the events of the pause, and `catchup` what
+/// happens to its slots, as in [`unpause`](crate::schedule::unpause()).
+pub fn unpause_consumer(
+    consumer: &Consumer,
+    state: &ConsumerState,
+    situation: &EventSituation<'_>,
+    which: Unpause,
+    catchup: Catchup,
+) -> (ConsumerState, Vec<SlotRecord>) {
+    let mut state = state.clone();
+    let mut records = Vec::new();
+    let Some(pause) = state.pause.take() else { return (state, records) };
+    let reason = match which {
+        Unpause::All => "",
+        Unpause::Newest => "a later event took its place, because the DAG was unpaused with the newest one",
+        Unpause::Skip => "the DAG was unpaused without the events of the pause",
+    };
+    let undecided = undecided(&state, situation);
+    let mut passed: BTreeMap<String, BTreeSet<i64>> = BTreeMap::new();
+    for input in consumer.consuming() {
+        let Some(cursor) = state.cursor(&input.asset) else { continue };
+        let left = EventSituation { pending: undecided.as_ref().unwrap_or(situation.pending), ..situation.clone() };
+        let events = pending(&left, &input.asset, cursor);
+        let (gone, fate) = match which {
+            Unpause::All => continue,
+            Unpause::Newest => (but_newest(events, situation.groups.get(&input.asset)), SlotFate::Superseded),
+            // The parts of a period that were there before belong to the rest of it.
+            Unpause::Skip if input.takes == Takes::Period => {
+                (events.iter().filter(|event| event.at >= pause.since).copied().collect(), SlotFate::Skipped)
+            }
+            Unpause::Skip => (events.to_vec(), SlotFate::Skipped),
+        };
+        records.extend(record(&input.asset, &gone, fate, reason));
+        passed.entry(input.asset.clone()).or_default().extend(gone.iter().map(|event| event.number));
+    }
+    move_cursors(&mut state, situation.pending, &passed);
+    if let (Some(schedule), Some(slots)) = (&consumer.schedule, &state.schedule) {
+        let paused = ScheduleState { pause: Some(pause), ..slots.clone() };
+        let (slots, of_slots) = unpause(schedule, &paused, situation.now, catchup);
+        state.schedule = Some(slots);
+        records.extend(of_slots);
+    }
+    (state, records)
+}

@@ -1,0 +1,231 @@
+//! The consumers of a service: steps the DAGs with event parameters and stores the outcome.
+//!
+//! # Protocol
+//!
+//! 1. The heads of events, their numbers and times, are read once for all consumers, after the last
+//!    one that was read. They stay in memory until every DAG that consumes the asset and is not
+//!    paused has decided about them.
+//! 2. A consumer is [stepped](crate::schedule::consume()) when an event of its assets is new, when
+//!    its time has come, when somebody has changed it, or when a run of it has ended.
+//! 3. For each run that starts, its events are read with their payloads, and its parameters are
+//!    made of them. The new state with its cursors, the records and the runs, which are queued, are
+//!    one transaction. If another process has stored a step of the same DAG meanwhile, nothing of
+//!    the step is stored, and it is made again.
+//! 4. If a run cannot be made, because a payload has another type than the parameter, a default
+//!    fails, or the runs start each other in a cycle, nothing of the step is stored but a pause of
+//!    the DAG, with the reason. Its events stay pending.
+//!
+//! The service looks for events of other processes once a second. Events of its own process, which
+
+mod consuming;
+mod heads;
+mod runs;
+
+use std::collections::HashSet;
+use std::panic::AssertUnwindSafe;
+
+use self::consuming::{Consuming, Outcome, Stepped, report};
+use self::heads::Heads;
+use super::serving::ServiceEvent;
+use super::wake::Wake;
+use crate::base::{Timestamp, catch};
+use crate::dag::DagDef;
+use crate::journal::{Journal, StepOutcome, StoredConsumer};
+use crate::ops::{ActiveEventRuns, CONSUMING, OpsError, active_event_runs};
+use crate::schedule::{ConsumerState, EventSituation, consume};
+use crate::store::EventProgress;
+
+/// The DAGs with event parameters that a service serves.
+#[derive(Debug, Default)]
+pub(super) struct Consumers {
+    list: Vec<Consuming>,
+    heads: Heads,
+    /// How far the store was when it was read, with the steps that were stored since; `None` before
+    /// the first turn.
+    progress: Option<EventProgress>,
+}
+
+impl Consumers {
+    /// The consumers among these DAGs, and why some of them cannot be served.
+    pub(super) fn of(dags: &[&'static DagDef]) -> (Self, Vec<ServiceEvent>) {
+        let (mut list, mut events) = (Vec::new(), Vec::new());
+        for &dag in dags {
+            let consumer = match dag.consumer() {
+                Ok(Some(consumer)) => dag.plan().map(|_| consumer).map_err(|errors| errors.to_string()),
+                Ok(None) => continue,
+                Err(error) => Err(error.to_string()),
+            };
+            match consumer {
+                Ok(consumer) => list.push(Consuming::new(dag, consumer)),
+                Err(reason) => events.push(ServiceEvent::Unserved { dag: dag.id, reason }),
+            }
+        }
+        (Consumers { list, ..Consumers::default() }, events)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// The DAG may have room: one of its runs has ended.
+    pub(super) fn run_ended(&mut self, dag: &str) {
+        self.list.iter_mut().filter(|consuming| consuming.dag.id == dag).for_each(|consuming| {
+            consuming.wake = Wake::Now;
+        });
+    }
+
+    /// When the next one is due.
+    pub(super) fn wake(&self) -> Option<Timestamp> {
+        self.list.iter().filter(|consuming| !consuming.is_damaged()).filter_map(|consuming| consuming.wake.at()).min()
+    }
+
+    /// Steps the consumers that are due, that were changed or that have new events, and stores the
+    /// outcome. `backfilled` are the ids of the runs of backfills, which take no room.
+    pub(super) async fn turn(
+        &mut self,
+        journal: &Journal,
+        backfilled: &HashSet<String>,
+        events: &mut Vec<ServiceEvent>,
+    ) -> Result<(), OpsError> {
+        if self.list.is_empty() {
+            return Ok(());
+        }
+        let last_event = self.read_changes(journal, events).await?;
+        let now = Timestamp::now();
+        let is_due = |consuming: &Consuming| !consuming.is_damaged() && consuming.wake.is_due(now);
+        let due: Vec<usize> = (0..self.list.len()).filter(|&at| is_due(&self.list[at])).collect();
+        if due.is_empty() {
+            return Ok(());
+        }
+        let active = active_event_runs(journal, None, backfilled).await?;
+        let (mut steps, mut decided) = (Vec::new(), Vec::new());
+        for at in due {
+            let id = self.list[at].dag.id;
+            // Until the outcome is stored, the consumer stays due: if the store fails, it is
+            // stepped again.
+            self.list[at].wake = Wake::Now;
+            let active = active.get(id).cloned().unwrap_or_default();
+            let Stepped { wake, cursors, outcome } = self.step(at, now, active, last_event, journal).await?;
+            match outcome {
+                Outcome::Nothing => {
+                    self.list[at].wake = wake;
+                    self.list[at].cursors = cursors;
+                }
+                Outcome::Unserved(reason) => {
+                    self.list[at].wake = wake;
+                    events.push(ServiceEvent::Unserved { dag: id, reason });
+                }
+                Outcome::Store { step, state, reports } => {
+                    let stored = StoredConsumer { state, version: step.version + 1 };
+                    steps.push(step);
+                    decided.push((at, wake, cursors, stored, reports));
+                }
+            }
+        }
+        if !steps.is_empty() {
+            let outcomes = journal.store_consumptions(steps, now).await?;
+            for ((at, wake, cursors, stored, reports), outcome) in decided.into_iter().zip(outcomes) {
+                // After a conflict it stays due, and its state is read again.
+                if matches!(outcome, StepOutcome::Stored(_)) {
+                    let consuming = &mut self.list[at];
+                    consuming.stored = Ok(Some(stored));
+                    (consuming.wake, consuming.cursors) = (wake, cursors);
+                    if let Some(progress) = &mut self.progress {
+                        progress.steps += 1;
+                    }
+                    report(journal, consuming.dag.id, reports, backfilled, events).await?;
+                }
+            }
+        }
+        self.heads.forget(self.list.iter().filter_map(|consuming| consuming.cursors.as_ref()));
+        Ok(())
+    }
+
+    /// Reads what is new: the states if another process has stored a step, and the heads of events.
+    /// Consumers that have either are due. Returns the number of the last event.
+    async fn read_changes(&mut self, journal: &Journal, events: &mut Vec<ServiceEvent>) -> Result<i64, OpsError> {
+        // Before the states and the heads: what is stored in between is noticed at the next turn,
+        // and events are pending for a consumer that is new.
+        let progress = journal.event_progress().await?;
+        if self.progress == Some(progress) {
+            return Ok(progress.last_event);
+        }
+        if self.progress.is_none_or(|before| before.steps != progress.steps) {
+            let mut stored = journal.consumers().await?;
+            for consuming in &mut self.list {
+                let stored = stored.remove(consuming.dag.id).transpose().map_err(|error| error.to_string());
+                events.extend(consuming.found(stored));
+            }
+        }
+        if self.progress.is_none() {
+            // A consumer that is new begins after the last event.
+            let lowest = |consuming: &Consuming| consuming.state()?.lowest_cursor();
+            let lowest = self.list.iter().filter_map(lowest).chain([progress.last_event]).min();
+            let assets = self.list.iter().flat_map(|consuming| consuming.consumer.assets());
+            self.heads = Heads::after(assets, lowest.unwrap_or(progress.last_event));
+        }
+        let fresh = self.heads.read(progress.last_event, journal).await?;
+        for consuming in &mut self.list {
+            if consuming.consumer.assets().iter().any(|asset| fresh.contains(asset)) {
+                consuming.wake = Wake::Now;
+            }
+        }
+        self.progress = Some(progress);
+        Ok(progress.last_event)
+    }
+
+    /// Steps the consumer at a place of the list.
+    async fn step(
+        &mut self,
+        at: usize,
+        now: Timestamp,
+        active: ActiveEventRuns,
+        last_event: i64,
+        journal: &Journal,
+    ) -> Result<Stepped, OpsError> {
+        let Consuming { dag, consumer, .. } = &self.list[at];
+        let dag = *dag;
+        let state = match self.list[at].state() {
+            Some(state) => Some(state.clone()),
+            None if dag.options.paused => Some(ConsumerState::first_seen(consumer, now, last_event, true)),
+            None => None,
+        };
+        if let Some(state) = state.as_ref().filter(|state| state.pause.is_none()) {
+            self.heads.reach(&state.cursors, journal).await?;
+            if let Err(reason) = self.list[at].groups.read(state, journal).await? {
+                return self.list[at].refuse(state.clone(), reason, now);
+            }
+        }
+        let consuming = &self.list[at];
+        let consumer = &consuming.consumer;
+        let unsuccessful = match consumer.schedule.as_ref().is_some_and(|schedule| schedule.after_previous) {
+            true => crate::ops::unsuccessful(journal, dag.id).await?,
+            false => None,
+        };
+        let pending = self.heads.lend(&consumer.assets());
+        let failures = match consumer.pause_after_failures {
+            Some(limit) => crate::ops::failures(journal, dag.id, &CONSUMING, limit).await?,
+            None => Vec::new(),
+        };
+        let situation = EventSituation {
+            now,
+            active: active.count,
+            unsuccessful,
+            last_event,
+            pending: &pending,
+            groups: consuming.groups.groups(),
+            running: &active.last_events,
+            failures,
+        };
+        // A timetable is code of the user.
+        let stepped = catch(AssertUnwindSafe(|| consume(consumer, state.as_ref(), &situation)));
+        self.heads.give_back(pending);
+        match stepped {
+            Ok(step) => consuming.outcome(step, state, now, journal).await,
+            Err(crash) => {
+                let outcome = Outcome::Unserved(format!("its timetable {crash}"));
+                Ok(Stepped { wake: Wake::Never, cursors: None, outcome })
+            }
+        }
+    }
+}
