@@ -327,6 +327,14 @@ impl ScheduleStore for SqliteStore {
         store_future(schedules::step(self, Table::Schedules, steps))
     }
 
+    fn slot_deadlines(&self) -> StoreFuture<'_, Vec<ScheduleRow>> {
+        store_future(schedules::states(self, Table::SlotDeadlines))
+    }
+
+    fn step_slot_deadlines<'a>(&'a self, steps: &'a [ScheduleStep]) -> StoreFuture<'a, Vec<Stepped>> {
+        store_future(schedules::step(self, Table::SlotDeadlines, steps))
+    }
+
     fn slots<'a>(&'a self, dag: &'a str, limit: u32) -> StoreFuture<'a, Vec<SlotRow>> {
         store_future(schedules::slots(self, dag, limit))
     }

@@ -1,4 +1,4 @@
-//! The states of schedules and of consumers, and the slots that became no runs.
+//! The states of schedules, of consumers and of the deadlines of slots, and the slots that became no runs.
 
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{AssertSqlSafe, Connection, Row};
@@ -22,6 +22,7 @@ pub(super) async fn steps(store: &SqliteStore) -> Result<i64, StoreError> {
 pub(super) enum Table {
     Schedules,
     Consumers,
+    SlotDeadlines,
 }
 
 impl Table {
@@ -29,6 +30,7 @@ impl Table {
         match self {
             Table::Schedules => "schedules",
             Table::Consumers => "consumers",
+            Table::SlotDeadlines => "slot_deadlines",
         }
     }
 
@@ -37,6 +39,7 @@ impl Table {
         match self {
             Table::Schedules => "schedule",
             Table::Consumers => "consumer",
+            Table::SlotDeadlines => "deadlines",
         }
     }
 }
@@ -217,7 +220,7 @@ pub(super) async fn check(store: &SqliteStore, findings: &mut Vec<String>) -> Re
         Err(StoreError::Read { .. } | StoreError::Damaged { .. }) => Ok(Vec::new()),
         Err(error) => Err(error),
     };
-    for table in [Table::Schedules, Table::Consumers] {
+    for table in [Table::Schedules, Table::Consumers, Table::SlotDeadlines] {
         let sql = format!("SELECT dag, version, state, updated, checksum FROM {} ORDER BY dag", table.name());
         for row in rows(sql).await? {
             look(state_row(store, table, &row).map(drop))?;
