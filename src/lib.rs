@@ -113,8 +113,9 @@ pub mod graph {
 pub mod journal {
     pub use taskflow_core::journal::{
         AttemptHistory, Attempts, Delivery, Edit, EventDelivery, Explanation, Journal, JournalBuilder, JournalError,
-        LinkHistory, MissedDeadline, Note, Prune, PushedHistory, Replay, RunChange, RunFollower, RunHistory, RunParam,
-        RunRetry, RunSummary, SessionHistory, StoredValue, TaskDetails, TaskFilter, TaskHistory, WaitHistory,
+        LinkHistory, MissedDeadline, MissedTaskDeadline, Note, Prune, PushedHistory, Replay, RunChange, RunFollower,
+        RunHistory, RunParam, RunRetry, RunSummary, SessionHistory, StoredValue, TaskDetails, TaskFilter, TaskHistory,
+        WaitHistory,
     };
     pub use taskflow_core::store::{RunCursor, RunFilter, RunOrder, StoreError, SyncMode};
 }
@@ -147,9 +148,9 @@ pub mod ops {
         NextSlot, NextSlots, OpsError, PastSlots, Pruned, Reason, Replayed, Rerun, RunList, RunStatus,
         RunSummaryDocument, SentEvent, TaskStatus, TriggeredRun, Vacuumed, ValueDocument, assets, cancel,
         cancel_and_wait, clear, clear_and_run, consumers, draft, durability, emit, emitted_by, engine, event, events,
-        fail_fast, grace, interrupted, list_runs, mark, next_slots, past_slots, pause, prune, replay, resume, retry,
-        seen_event, send_event, start, stored_events, sync_mode, trigger, triggered_runs, unpause, vacuum, value,
-        values, would_clear, would_prune,
+        fail_fast, grace, interrupted, list_runs, mark, missed_deadline_of, missed_deadlines, next_slots, past_slots,
+        pause, prune, replay, resume, retry, seen_event, send_event, start, stored_events, sync_mode, trigger,
+        triggered_runs, unpause, vacuum, value, values, would_clear, would_prune,
     };
     pub use taskflow_core::ops::{
         BackfillFateCount, BackfillOverlap, BackfillPreview, BackfillRun, BackfillStatus, BackfillTotals,
@@ -184,11 +185,12 @@ pub mod schedule {
         SlotRunState, SlotRuns,
     };
     pub use taskflow_core::schedule::{
-        CATCHUP_WINDOW, CLOCK_TOLERANCE, Calendar, Catchup, Combine, Consumer, ConsumerDecision, ConsumerState,
-        ConsumerStep, Cron, CronError, Crons, Dates, Decision, EventInput, EventRun, EventSituation, EventWaits, Every,
-        EveryError, Exceptions, FailedRun, First, GRACE, Note, Overlap, Pause, PendingEvent, Recurrence,
-        RecurrenceError, Schedule, ScheduleState, Shift, Situation, Slot, SlotFate, SlotRecord, Span, Step, Takes,
-        Timetable, UnknownPolicy, Unpause, Waits, Zone, ZoneError, consume, step, unpause, unpause_consumer,
+        CATCHUP_WINDOW, CLOCK_TOLERANCE, Calendar, Catchup, ClockTime, Combine, Consumer, ConsumerDecision,
+        ConsumerState, ConsumerStep, Cron, CronError, Crons, Dates, DeadlineState, Decision, EventInput, EventRun,
+        EventSituation, EventWaits, Every, EveryError, Exceptions, FailedRun, First, GRACE, MissedSlots, Note, Overlap,
+        Pause, PendingEvent, Recurrence, RecurrenceError, SETTLING, Schedule, ScheduleState, Shift, Situation, Slot,
+        SlotDeadline, SlotFate, SlotRecord, SlotStanding, Span, Step, Takes, Timetable, UnknownPolicy, Unpause, Waits,
+        Zone, ZoneError, consume, step, unpause, unpause_consumer,
     };
 }
 
