@@ -43,7 +43,7 @@ fn silent(#[param(default = |run| run.day())] day: Date) -> usize {
 }
 
 #[dag(schedule = "0 6 * * *", deadline = "by 09:00", on_deadline_missed = tell)]
-fn unlucky(
+fn no_second(
     #[param(default = |run| if run.day().day() == 2 { panic!("no value") } else { run.day() })] day: Date,
 ) -> usize {
     load(extract(day))
@@ -158,10 +158,10 @@ fn slots_that_pass_during_a_pause_have_no_deadline() {
 /// Case 51: the run of the second of January cannot be made.
 #[test]
 fn a_slot_that_failed_to_start_misses_its_deadline() {
-    let mut service = Test::service().dag(unlucky {});
+    let mut service = Test::service().dag(no_second {});
     service.at("2026-01-01T05:00:00Z").run_until("2026-01-03T12:00:00Z");
     let fates: Vec<(String, u64)> = service
-        .slots("unlucky")
+        .slots("no_second")
         .into_iter()
         .rev()
         .filter(|slots| slots.note.is_none())
@@ -170,7 +170,7 @@ fn a_slot_that_failed_to_start_misses_its_deadline() {
     assert_eq!(fates, [("success".to_owned(), 1), ("failed".to_owned(), 1), ("success".to_owned(), 1)]);
     let lines = missed(&service);
     assert_eq!(lines.len(), 2, "{lines:?}");
-    let start = "2026-01-02T09:00:01Z unlucky: the slot 2026-01-02T06:00:00Z missed the deadline 2026-01-02T09:00:00Z: \
+    let start = "2026-01-02T09:00:01Z no_second: the slot 2026-01-02T06:00:00Z missed the deadline 2026-01-02T09:00:00Z: \
                  its run could not be made: ";
     assert!(lines[0].starts_with(start) && lines[0].contains("no value"), "{lines:?}");
 }
@@ -297,12 +297,12 @@ fn a_task_misses_its_deadline_once_and_the_run_continues() {
 #[test]
 fn a_task_whose_failure_was_told_misses_no_deadline() {
     let outcome =
-        Test::new(beside {}).takes(slow {}, MINUTE).always_fails(slow {}, "no").takes(bare {}, 2 * HOUR).run();
+        Test::new(side_by_side {}).takes(slow {}, MINUTE).always_fails(slow {}, "no").takes(bare {}, 2 * HOUR).run();
     outcome.assert_notified(&[(CallbackKind::Failure, "slow"), (CallbackKind::DeadlineMissed, "bare")]);
 }
 
 #[dag(default(on_deadline_missed = tell))]
-fn beside() -> u64 {
+fn side_by_side() -> u64 {
     bare(7);
     slow(1)
 }
