@@ -114,8 +114,9 @@ pub mod graph {
 pub mod journal {
     pub use taskflow_core::journal::{
         AttemptHistory, Attempts, Delivery, Edit, EventDelivery, Explanation, Journal, JournalBuilder, JournalError,
-        LinkHistory, MissedDeadline, Note, Prune, PushedHistory, Replay, RunChange, RunFollower, RunHistory, RunParam,
-        RunRetry, RunSummary, SessionHistory, StoredValue, TaskDetails, TaskFilter, TaskHistory, WaitHistory,
+        LinkHistory, MissedDeadline, MissedTaskDeadline, Note, Prune, PushedHistory, Replay, RunChange, RunFollower,
+        RunHistory, RunParam, RunRetry, RunSummary, SessionHistory, StoredValue, TaskDetails, TaskFilter, TaskHistory,
+        WaitHistory,
     };
     pub use taskflow_core::store::{RunCursor, RunFilter, RunOrder, StoreError, SyncMode};
 }
@@ -148,9 +149,9 @@ pub mod ops {
         NextSlot, NextSlots, OpsError, PastSlots, Pruned, Reason, Replayed, Rerun, RunList, RunStatus,
         RunSummaryDocument, SentEvent, TaskStatus, TriggeredRun, Vacuumed, ValueDocument, assets, cancel,
         cancel_and_wait, clear, clear_and_run, consumers, draft, durability, emit, emitted_by, engine, event, events,
-        fail_fast, grace, interrupted, list_runs, mark, next_slots, past_slots, pause, prune, replay, resume, retry,
-        seen_event, send_event, start, stored_events, sync_mode, trigger, triggered_runs, unpause, vacuum, value,
-        values, would_clear, would_prune, would_prune_events,
+        fail_fast, grace, interrupted, list_runs, mark, missed_deadline_of, missed_deadlines, next_slots, past_slots,
+        pause, prune, replay, resume, retry, seen_event, send_event, start, stored_events, sync_mode, trigger,
+        triggered_runs, unpause, vacuum, value, values, would_clear, would_prune, would_prune_events,
     };
     pub use taskflow_core::ops::{
         BackfillFateCount, BackfillOverlap, BackfillPreview, BackfillRun, BackfillStatus, BackfillTotals,
@@ -185,12 +186,13 @@ pub mod schedule {
         SlotRunState, SlotRuns,
     };
     pub use taskflow_core::schedule::{
-        CATCHUP_WINDOW, CLOCK_TOLERANCE, Calendar, Catchup, Combine, Consumer, ConsumerDecision, ConsumerState,
-        ConsumerStep, Cron, CronError, Crons, Dates, Decision, EventGroup, EventGroups, EventInput, EventRun,
-        EventSituation, EventWaits, Every, EveryError, Exceptions, FailedRun, First, GRACE, Note, OnUpdate, Overlap,
-        Pause, PendingEvent, PendingPeriod, Recurrence, RecurrenceError, Schedule, ScheduleState, Shift, Situation,
-        Slot, SlotFate, SlotRecord, Span, Step, Takes, Timetable, UnknownPolicy, Unpause, Waits, Zone, ZoneError,
-        consume, step, unpause, unpause_consumer,
+        CATCHUP_WINDOW, CLOCK_TOLERANCE, Calendar, Catchup, ClockTime, Combine, Consumer, ConsumerDecision,
+        ConsumerState, ConsumerStep, Cron, CronError, Crons, Dates, DeadlineState, Decision, EventGroup, EventGroups,
+        EventInput, EventRun, EventSituation, EventWaits, Every, EveryError, Exceptions, FailedRun, First, GRACE,
+        MissedSlots, Note, OnUpdate, Overlap, Pause, PendingEvent, PendingPeriod, Recurrence, RecurrenceError,
+        SETTLING, Schedule, ScheduleState, Shift, Situation, Slot, SlotDeadline, SlotFate, SlotRecord, SlotStanding,
+        Span, Step, Takes, Timetable, UnknownPolicy, Unpause, Waits, Zone, ZoneError, consume, step, unpause,
+        unpause_consumer,
     };
 }
 

@@ -14,7 +14,7 @@ pub use crate::dag::{
 };
 use crate::dag::{DagInputs, Handle, Output};
 use crate::schedule::{Calendar, Timetable};
-pub use crate::schedule::{Catchup, Combine, First, OnUpdate, Overlap, Shift};
+pub use crate::schedule::{Catchup, ClockTime, Combine, First, OnUpdate, Overlap, Shift};
 pub use crate::task::{
     Backoff, Body, BoxFuture, Callback, Deadline, DeadlineReference, InputDef, Inputs, Intervals, Isolation, Kind,
     NoIntervals, Produced, Production, TaskContext, TaskDef, TaskFn, TaskOptions, TriggerRule, Waiting,

@@ -15,6 +15,8 @@
 
 mod attrs;
 mod branch;
+#[allow(dead_code, unreachable_pub, reason = "the core uses all of it")]
+mod clock_time;
 mod crate_path;
 mod cron;
 mod cron_fields;

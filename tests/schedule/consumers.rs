@@ -10,6 +10,7 @@ use taskflow::asset::Day;
 use taskflow::engine::{ConsumedEvents, RunType, TriggeringEvents};
 use taskflow::graph::{DagDef, Params};
 use taskflow::journal::{Note, RunFilter, RunHistory, RunOrder};
+use taskflow::notify::Notification;
 use taskflow::ops::{self, ConsumerStatus, NewAssetEvent};
 use taskflow::prelude::*;
 use taskflow::schedule::{Catchup, Pause, Unpause};
@@ -142,6 +143,14 @@ fn ping(#[event(pong)] number: Event<u64>) -> u64 {
 #[dag]
 fn pong(#[event(ping)] number: Event<u64>) -> u64 {
     next(number)
+}
+
+fn tell(_: &Notification) {}
+
+/// Each slot waits for a number for a second.
+#[dag(schedule = every("2s"), wait = "1s", deadline = "3s after slot", on_deadline_missed = tell)]
+fn expiring(#[event(NUMBERS)] number: Event<u64>) -> Vec<u64> {
+    of_one(number)
 }
 
 pub(crate) struct Home {
@@ -438,5 +447,24 @@ fn check_dags_reports_cycles_and_contradictions_of_events() {
         "{message}"
     );
     let lines: Vec<&str> = message.lines().skip(1).collect();
-    assert_eq!(lines.len(), 3, "{message}");
+    // The fourth one is that of a deadline.
+    assert!(message.contains("`by_events` (tests/schedule/deadlines.rs:"), "{message}");
+    assert_eq!(lines.len(), 4, "{message}");
+}
+
+/// Case 71, its deadline: no event comes, so the slot expires, and misses its deadline.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slot_that_waits_for_events_in_vain_misses_its_deadline() {
+    let home = Home::new().await;
+    let serving = home.serve(&[expiring::def()]).await;
+    eventually("a slot has missed its deadline", async || {
+        !ops::missed_deadlines(&home.journal, "expiring", 100).await.expect("the store can be read").is_empty()
+    })
+    .await;
+    serving.stop().await;
+    let missed = ops::missed_deadlines(&home.journal, "expiring", 100).await.expect("the store can be read");
+    let slot = missed.last().expect("the first one");
+    assert!(slot.reason.starts_with("the slot was expired: "), "{slot:?}");
+    assert_eq!(slot.deadline, slot.last + Duration::from_secs(3));
+    assert!(home.runs("expiring").await.is_empty());
 }

@@ -12,6 +12,9 @@ mod consuming;
 #[cfg(all(feature = "cli", feature = "sqlite", feature = "failpoints", unix))]
 mod crash;
 mod daylight_saving;
+mod deadlines;
+#[cfg(all(feature = "cli", feature = "sqlite", unix))]
+mod deadlines_served;
 #[cfg(all(feature = "cli", feature = "sqlite", unix))]
 mod doctor;
 mod expressions;

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use taskflow::engine::RunType;
+use taskflow::notify::Notification;
 use taskflow::prelude::*;
-use taskflow::schedule::Catchup;
+use taskflow::schedule::{Catchup, MissedSlots, Note};
 use taskflow::testing::{ServiceTest, Test};
 use taskflow::{Registry, RunState};
 
@@ -28,12 +29,20 @@ fn morning(#[param(default = |run| run.day())] day: Date) -> usize {
     load(extract(day))
 }
 
-#[dag(schedule = "@hourly")]
+fn tell(_: &Notification) {}
+
+#[dag(schedule = "@hourly", deadline = "40m after slot", on_deadline_missed = tell)]
 fn hourly(#[param(default = |run| run.day())] day: Date) -> String {
     extract(day)
 }
 
-#[dag(schedule = "@hourly", catchup = "all", catchup_window = "3d")]
+#[dag(
+    schedule = "@hourly",
+    catchup = "all",
+    catchup_window = "3d",
+    deadline = "2h after slot",
+    on_deadline_missed = tell
+)]
 fn complete(#[param(default = |run| run.day())] day: Date) -> String {
     extract(day)
 }
@@ -43,12 +52,12 @@ fn cancelling(#[param(default = |run| run.day())] day: Date) -> String {
     extract(day)
 }
 
-#[dag(schedule = every("20m"), overlap = "skip")]
+#[dag(schedule = every("20m"), overlap = "skip", deadline = "30m after slot", on_deadline_missed = tell)]
 fn skipping(#[param(default = |run| run.day())] day: Date) -> String {
     extract(day)
 }
 
-#[dag(schedule = every("20m"), overlap = "queue_one")]
+#[dag(schedule = every("20m"), overlap = "queue_one", deadline = "1h after slot", on_deadline_missed = tell)]
 fn queue_one(#[param(default = |run| run.day())] day: Date) -> String {
     extract(day)
 }
@@ -63,7 +72,7 @@ fn asleep(#[param(default = |run| run.day())] day: Date) -> String {
     extract(day)
 }
 
-#[dag(schedule = "@daily", after_previous)]
+#[dag(schedule = "@daily", after_previous, deadline = "by 01:00", on_deadline_missed = tell)]
 fn in_order(#[param(default = |run| run.day())] day: Date) -> String {
     extract(day)
 }
@@ -201,6 +210,7 @@ fn live_through(seed: u64) {
     service.run_until(&now.to_string());
     for dag in dags {
         check_slots(&service, dag);
+        check_deadlines(&service, dag, is_clock_true);
         let limit = if dag == "beside" { 3 } else { 1 };
         // Times of runs cannot be compared across a clock that was set.
         if is_clock_true {
@@ -232,6 +242,38 @@ fn check_slots(service: &ServiceTest, dag: &str) {
         }
         assert_eq!(at, slots.last, "{dag}: {slots:?}\n{}", service.event_log());
         expected = schedule.after(at, at).map(|slot| slot.at);
+    }
+}
+
+/// Checks that no slot has missed its deadline twice, before its time, or though its run had
+/// succeeded, and that a callback is notified once of what was missed.
+fn check_deadlines(service: &ServiceTest, dag: &str, is_clock_true: bool) {
+    let log = service.event_log();
+    let missed = |slots: &taskflow::ops::PastSlots| match &slots.note {
+        Some(Note::DeadlineMissed(missed)) => Some(missed.clone()),
+        _ => None,
+    };
+    let mut all: Vec<MissedSlots> = service.slots(dag).iter().filter_map(missed).collect();
+    all.sort_by_key(|missed| missed.first);
+    for pair in all.windows(2) {
+        assert!(pair[0].last < pair[1].first, "{dag}: a slot has missed its deadline twice: {pair:?}\n{log}");
+    }
+    for missed in &all {
+        assert!(missed.noticed >= missed.deadline, "{dag}: before its time: {missed:?}\n{log}");
+        let told = format!("{dag}: notified that slot {} of {dag} ", missed.last);
+        assert_eq!(log.matches(&told).count(), 1, "{dag}: {missed:?}\n{log}");
+    }
+    assert_eq!(log.matches(&format!("{dag}: notified")).count(), all.len(), "{dag}\n{log}");
+    // Times of runs cannot be compared across a clock that was set.
+    let in_time = |run: &&taskflow::journal::RunSummary, missed: &MissedSlots| {
+        run.info.run_type == RunType::Scheduled
+            && run.info.logical_date == missed.last
+            && run.state == RunState::Success
+            && run.ended.is_some_and(|ended| ended <= missed.deadline)
+    };
+    let runs = service.runs(dag);
+    for missed in all.iter().filter(|_| is_clock_true) {
+        assert!(!runs.iter().any(|run| in_time(&run, missed)), "{dag}: it was in time: {missed:?}\n{log}");
     }
 }
 

@@ -416,6 +416,9 @@ fn watched(graph: u64, options: &mut DagOptions) {
         let told = &mut options.task_defaults.callbacks;
         (told.on_success, told.on_failure, told.on_retry, told.on_skip) = (tell, tell, tell, tell);
     }
+    let after = Duration::from_secs(dice.roll(100));
+    let of_tasks = dice.one_in(4).then(|| Deadline::new(after, DeadlineReference::Started));
+    options.task_defaults.deadline = of_tasks;
 }
 
 fn test(dag: &Dag<u64>, tweaks: &[(String, Tweak)], graph: u64) -> Test<u64> {

@@ -51,9 +51,29 @@ pub(crate) fn read_duration(text: &str) -> Result<Duration, String> {
     number.checked_mul(millis).map(Duration::from_millis).ok_or_else(wrong)
 }
 
+/// A duration as it is written in an option: `1h 30m`, `10s`, `250ms`.
+pub(crate) fn duration(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    let nanos = duration.subsec_nanos();
+    let parts = [
+        (seconds / 86_400, "d"),
+        (seconds / 3600 % 24, "h"),
+        (seconds / 60 % 60, "m"),
+        (seconds % 60, "s"),
+        (u64::from(nanos / 1_000_000), "ms"),
+        (u64::from(nanos / 1000 % 1000), "us"),
+        (u64::from(nanos % 1000), "ns"),
+    ];
+    let parts: Vec<String> =
+        parts.into_iter().filter(|(count, _)| *count > 0).map(|(count, unit)| format!("{count}{unit}")).collect();
+    if parts.is_empty() { "0s".to_owned() } else { parts.join(" ") }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{bytes, read_bytes};
+    use std::time::Duration;
+
+    use super::{bytes, duration, read_bytes};
 
     #[test]
     fn sizes_are_parsed_with_their_unit() {
@@ -62,5 +82,14 @@ mod tests {
         let wrong = ["", "KiB", "-1", "1.5 MiB", "1 mib", "18446744073709551616", "18446744073709551615 KiB"];
         assert!(wrong.iter().all(|text| read_bytes(text).is_none()));
         assert_eq!(bytes(48 << 10), "48.0 KiB");
+    }
+
+    #[test]
+    fn durations_are_displayed_in_the_form_they_are_parsed() {
+        assert_eq!(duration(Duration::ZERO), "0s");
+        assert_eq!(duration(Duration::from_secs(10)), "10s");
+        assert_eq!(duration(Duration::from_secs(5400)), "1h 30m");
+        assert_eq!(duration(Duration::from_secs(2 * 86_400)), "2d");
+        assert_eq!(duration(Duration::from_micros(1_250_003)), "1s 250ms 3us");
     }
 }

@@ -20,6 +20,9 @@ pub(crate) trait Names {
 
     /// The callbacks of the task.
     fn callbacks(&self, task: TaskIndex) -> Callbacks;
+
+    /// The callbacks of the task with this id in the graph.
+    fn callbacks_of_node(&self, id: &str) -> Callbacks;
 }
 
 impl Names for Layout {
@@ -29,6 +32,11 @@ impl Names for Layout {
 
     fn callbacks(&self, task: TaskIndex) -> Callbacks {
         self.options(task).callbacks
+    }
+
+    fn callbacks_of_node(&self, id: &str) -> Callbacks {
+        let node = self.plan().find(id);
+        node.map_or(Callbacks::NONE, |node| self.plan().node_options(node).callbacks)
     }
 }
 
@@ -67,7 +75,8 @@ impl CallbackProjection {
             let run = Arc::clone(&self.info);
             let key = format!("{}/{key}", run.run_id);
             let started = run_started;
-            let notification = Notification { kind, run, task: None, at, started, failure, retry_at, deadline, key };
+            let notification =
+                Notification { kind, run, task: None, at, started, failure, retry_at, deadline, why: None, key };
             Some(PendingCallback::new(notification, callback))
         };
         match entry {
@@ -101,6 +110,27 @@ impl CallbackProjection {
             Entry::DeadlineMissed { due } => {
                 let due = Some(Timestamp::from_nanos(*due));
                 about_run(CallbackKind::DeadlineMissed, None, None, due, "deadline_missed".to_owned())
+            }
+            Entry::TaskDeadlineMissed { task, due, .. } => {
+                // Without one of its own, that of the DAG.
+                let kind = CallbackKind::DeadlineMissed;
+                let callback = names.callbacks_of_node(task).or(self.callbacks).on(kind)?;
+                let (run, id) = (Arc::clone(&self.info), task.clone());
+                let key = format!("{}/{id}/{kind}", run.run_id);
+                let (task, deadline) = (TaskNotification::new(id, Vec::new(), 0), Timestamp::from_nanos(*due));
+                let notification = Notification {
+                    kind,
+                    run,
+                    task: Some(task),
+                    at,
+                    started: run_started,
+                    failure: None,
+                    retry_at: None,
+                    deadline: Some(deadline),
+                    why: None,
+                    key,
+                };
+                Some(PendingCallback::new(notification, callback))
             }
             Entry::TriedAgain { due, .. } => {
                 self.ends += 1;
@@ -147,7 +177,8 @@ impl CallbackProjection {
         let key = format!("{}/{id}/{attempt}/{kind}", run.run_id);
         let started = at - std::time::Duration::from_nanos(took);
         let task = Some(TaskNotification::new(id.clone(), path_of(&id), attempt));
-        let notification = Notification { kind, run, task, at, started, failure, retry_at, deadline: None, key };
+        let notification =
+            Notification { kind, run, task, at, started, failure, retry_at, deadline: None, why: None, key };
         Some(PendingCallback::new(notification, callback))
     }
 }

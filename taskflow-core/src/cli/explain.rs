@@ -7,6 +7,7 @@ use super::home::Home;
 use super::terminal::{Paint, Terminal};
 use super::{args, fit, run_args, status};
 use crate::journal::{Explanation, RunHistory};
+use crate::ops;
 
 /// Further tasks are only counted.
 const SHOWN: usize = 50;
@@ -20,7 +21,10 @@ pub(super) fn command() -> Command {
 
 pub(super) fn explain(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, CliError> {
     let journal = home.journal()?;
-    let history = home.wait(journal.history(run_args::run_name(matches)))?;
+    let mut history = home.wait(journal.history(run_args::run_name(matches)))?;
+    if history.missed_deadline.is_none() {
+        history.missed_deadline = home.wait(ops::missed_deadline_of(&journal, &history.info))?;
+    }
     let explanations = match run_args::task_name(matches) {
         Some(task) => vec![history.explain_at(history.place(task)?)],
         None => history.explain_open(),
@@ -33,7 +37,16 @@ pub(super) fn explain(matches: &ArgMatches, home: &Home, terminal: &Terminal) ->
         return Ok(Exit::Success);
     }
     if let Some(missed) = &history.missed_deadline {
-        terminal.print(&format!("run {} missed its deadline, {}\n", history.number, missed.deadline))?;
+        let why = if missed.reason.is_empty() { String::new() } else { format!(": {}", missed.reason) };
+        terminal.print(&format!("run {} missed its deadline, {}{why}\n", history.number, missed.deadline))?;
+    }
+    for missed in &history.missed_task_deadlines {
+        terminal.print(&format!(
+            "{} missed its deadline, {}{}\n",
+            missed.task,
+            missed.deadline,
+            status::open(missed)
+        ))?;
     }
     let shown: String = explanations
         .iter()

@@ -306,17 +306,19 @@ fn next_table(all: &[NextSlots], terminal: &Terminal) -> String {
     let now = Timestamp::now();
     // In UTC, both would be the same.
     let has_zones = all.iter().any(|slots| slots.timezone != "UTC");
+    let has_deadlines = all.iter().flat_map(|slots| &slots.slots).any(|slot| slot.deadline.is_some());
     let columns = [
         Some(Column::new("dag")),
         Some(Column::new("slot")),
         Some(Column::number("in").rank(1)),
+        has_deadlines.then(|| Column::new("deadline").rank(1)),
         has_zones.then(|| Column::new("UTC").rank(2)),
         Some(Column::text("schedule").rank(1)),
     ];
     let mut table = Table::new(columns.into_iter().flatten());
-    let mut add_row = |[dag, slot, wait, utc, schedule]: [Cell; 5]| {
-        let utc = has_zones.then_some(utc);
-        table.add_row([Some(dag), Some(slot), Some(wait), utc, Some(schedule)].into_iter().flatten());
+    let mut add_row = |[dag, slot, wait, deadline, utc, schedule]: [Cell; 6]| {
+        let (deadline, utc) = (has_deadlines.then_some(deadline), has_zones.then_some(utc));
+        table.add_row([Some(dag), Some(slot), Some(wait), deadline, utc, Some(schedule)].into_iter().flatten());
     };
     for NextSlots { dag_id, schedule, timezone, slots, .. } in all {
         let zone = Zone::named(timezone).unwrap_or(Zone::UTC);
@@ -325,12 +327,14 @@ fn next_table(all: &[NextSlots], terminal: &Terminal) -> String {
                 Cell::new(dag_id),
                 Cell::new(zone.format(slot.at)),
                 Cell::new(format::duration(slot.starts.since(now))),
+                Cell::new(slot.deadline.map(|deadline| zone.format(deadline)).unwrap_or_default()),
                 Cell::new(Zone::UTC.format(slot.at)),
                 Cell::new(schedule),
             ]);
         }
         if slots.is_empty() {
-            add_row([Cell::new(dag_id), Cell::new("none"), Cell::new(""), Cell::new(""), Cell::new(schedule)]);
+            let [none, empty] = ["none", ""].map(Cell::new);
+            add_row([Cell::new(dag_id), none, empty.clone(), empty.clone(), empty, Cell::new(schedule)]);
         }
     }
     table.render(terminal.width_stdout(), terminal.paint_stdout())

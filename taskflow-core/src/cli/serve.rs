@@ -12,7 +12,7 @@ use crate::base::Timestamp;
 use crate::dag::DagDef;
 use crate::ops;
 use crate::run::{RunInfo, RunState, RunType};
-use crate::schedule::{Catchup, Note, SlotRecord};
+use crate::schedule::{Catchup, MissedSlots, Note, SlotRecord};
 use crate::service::{Service, ServiceEvent, ServiceOptions};
 
 pub(super) fn command() -> Command {
@@ -209,8 +209,21 @@ pub(super) fn noted(note: &Note) -> String {
             };
             format!("unpaused by {by}{slots}{}", because(reason))
         }
+        Note::DeadlineMissed(missed) => deadline_missed(missed),
         Note::Reset { by, reason, from, to } => {
             format!("reset by {by} from {} to {}{}", format::moment(*from), format::moment(*to), because(reason))
+        }
+    }
+}
+
+/// `the slot 28 Nov 06:00 missed its deadline, 28 Nov 09:00: run 5 is queued, ..`
+fn deadline_missed(missed: &MissedSlots) -> String {
+    let (last, deadline, reason) = (format::moment(missed.last), format::moment(missed.deadline), &missed.reason);
+    match missed.count {
+        1 => format!("the slot {last} missed its deadline, {deadline}: {reason}"),
+        count => {
+            let first = format::moment(missed.first);
+            format!("{count} slots, {first} to {last}, missed their deadlines, the last one {deadline}: {reason}")
         }
     }
 }

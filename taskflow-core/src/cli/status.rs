@@ -12,7 +12,7 @@ use super::terminal::{Paint, Terminal};
 use super::{args, fit, format, run_args, runs, waits};
 use crate::base::Timestamp;
 use crate::base::text::one_line;
-use crate::journal::{AttemptHistory, Delivery, Edit, RunHistory, TaskHistory, WaitHistory};
+use crate::journal::{AttemptHistory, Delivery, Edit, MissedTaskDeadline, RunHistory, TaskHistory, WaitHistory};
 use crate::ops::{self, EventDocument, RunStatus, TriggeredRun};
 use crate::run::{RunState, TaskState, TriggeredBy};
 
@@ -28,7 +28,10 @@ pub(super) fn command() -> Command {
 
 pub(super) fn status(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, CliError> {
     let journal = home.journal()?;
-    let history = home.wait(journal.history(run_args::run_name(matches)))?;
+    let mut history = home.wait(journal.history(run_args::run_name(matches)))?;
+    if history.missed_deadline.is_none() {
+        history.missed_deadline = home.wait(ops::missed_deadline_of(&journal, &history.info))?;
+    }
     let triggered = home.wait(ops::triggered_runs(&journal, &history))?;
     let events = home.wait(ops::emitted_by(&journal, &history))?;
     if args::wants_json(matches) {
@@ -96,7 +99,12 @@ fn write_header(text: &mut String, history: &RunHistory, paint: Paint) -> std::f
         writeln!(text, "  {} {at} (retry {number})", paint.faint(word))?;
     }
     if let Some(missed) = &history.missed_deadline {
-        writeln!(text, "  {} {}", paint.faint("missed its deadline"), format::time(missed.deadline))?;
+        let why = if missed.reason.is_empty() { String::new() } else { format!(": {}", one_line(&missed.reason)) };
+        writeln!(text, "  {} {}{why}", paint.faint("missed its deadline"), format::time(missed.deadline))?;
+    }
+    for missed in &history.missed_task_deadlines {
+        let (deadline, task) = (format::time(missed.deadline), &missed.task);
+        writeln!(text, "  {} {task}, {deadline}{}", paint.faint("missed deadline of"), open(missed))?;
     }
     for edit in &history.edits {
         writeln!(text, "  {}", edited(edit, paint))?;
@@ -115,6 +123,14 @@ fn write_header(text: &mut String, history: &RunHistory, paint: Paint) -> std::f
         writeln!(text, "  no process is running it: {} continues it", paint.good(&resume))?;
     }
     Ok(())
+}
+
+/// ` (3 elements were open)`
+pub(super) fn open(missed: &MissedTaskDeadline) -> String {
+    match missed.open {
+        0 | 1 => String::new(),
+        count => format!(" ({count} elements were open)"),
+    }
 }
 
 /// Which notifications of callbacks were delivered, and which were not.

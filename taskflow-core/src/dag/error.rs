@@ -321,6 +321,23 @@ pub enum BuildError {
         /// The node.
         at: SourceLocation,
     },
+    /// A deadline that is relative to the slot, in a DAG without a schedule.
+    #[error(
+        "the deadline `{deadline}` of {subject} (at {at}) is relative to the slot of a schedule, and `{dag}` has no \
+             schedule; write `{instead}`, or add `schedule = \"@daily\"`"
+    )]
+    DeadlineWithoutSlot {
+        /// The deadline, as written.
+        deadline: String,
+        /// The DAG or the task.
+        subject: String,
+        /// The DAG that has no schedule.
+        dag: String,
+        /// A deadline that a run without a slot has.
+        instead: String,
+        /// The DAG, or the node.
+        at: SourceLocation,
+    },
     /// The `#[dag]` function panicked.
     #[error("the `#[dag]` function {message}")]
     Panicked {

@@ -47,7 +47,7 @@ macro_rules! dag_options {
             retries: Option<u32> = None, hash(if_some), show(value);
             /// The delay before a retry of the run. Default 10 seconds.
             retry_delay: Option<Duration> = None, hash(if_some), show(duration);
-            /// The time by which a run should be over.
+            /// The time by which the run of a slot, or a run, should be over.
             deadline: Option<Deadline> = None, hash(if_some), show(deadline);
             /// The callbacks to notify of what happens to a run.
             callbacks: Callbacks = Callbacks::NONE, hash(if_any), show(callbacks);

@@ -25,7 +25,8 @@ use crate::callback::{CallbackDispatcher, PendingCallback};
 use crate::config::Config;
 use crate::dag::{BuildErrors, Dag, DagDef, ParamError, Params, Plan, Selection};
 use crate::machine::{self, Machine, Settings};
-use crate::run::{Durability, GraphChanges, Restored, RunInfo};
+use crate::run::{Durability, GraphChanges, Restored, RunInfo, RunType};
+use crate::schedule::Zone;
 use crate::task::Scratch;
 use crate::value::{AnyValue, Value};
 
@@ -345,6 +346,9 @@ impl<T> RunRequest<T> {
             grace: self.grace.unwrap_or(defaults.grace),
             seed: self.seed.unwrap_or_else(|| seed_of(&info.run_id)),
             logical_date: info.logical_date,
+            slot: (info.run_type == RunType::Scheduled).then_some(info.logical_date),
+            is_backfill: info.run_type == RunType::Backfill,
+            zone: plan.options().timezone().unwrap_or(Zone::UTC),
             observed: !self.observers.is_empty(),
             recorded: self.open_recorder.is_some() || plan.has_callbacks(),
         };

@@ -206,6 +206,10 @@ impl Names for HistoryNames<'_> {
         let id = self.history.id_of(task);
         self.callbacks.get(node_id_of(&id)).copied().unwrap_or(Callbacks::NONE)
     }
+
+    fn callbacks_of_node(&self, id: &str) -> Callbacks {
+        self.callbacks.get(id).copied().unwrap_or(Callbacks::NONE)
+    }
 }
 
 /// Records deliveries of one run.

@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 use super::elements::Numbers;
 use super::graph::{Graph, GraphNode};
 pub(super) use super::run_history::RunHistory;
-use super::run_history::{Edit, MissedDeadline, RunRetry, SessionHistory};
+use super::run_history::{Edit, MissedDeadline, MissedTaskDeadline, RunRetry, SessionHistory};
 use super::steps;
 use super::task_history::{Place, TaskHistory};
 use crate::base::{Failure, Timestamp};
@@ -108,7 +108,12 @@ impl RunHistory {
             Entry::Released { key, value, by } => self.happened(at, key, &value, &by, ""),
             Entry::Happened { key, value, by, reason } => self.happened(at, key, &value, &by, &reason),
             Entry::DeadlineMissed { due } => {
-                self.missed_deadline = Some(MissedDeadline { deadline: Timestamp::from_nanos(due), noticed: at });
+                let (deadline, reason) = (Timestamp::from_nanos(due), String::new());
+                self.missed_deadline = Some(MissedDeadline { deadline, noticed: at, reason });
+            }
+            Entry::TaskDeadlineMissed { task, due, open } => {
+                let deadline = Timestamp::from_nanos(due);
+                self.missed_task_deadlines.push(MissedTaskDeadline { task, deadline, noticed: at, open });
             }
             Entry::TriedAgain { retry, due } => {
                 self.run_ends += 1;

@@ -77,6 +77,7 @@ impl RunHistory {
             | Entry::Released { .. }
             | Entry::Happened { .. }
             | Entry::DeadlineMissed { .. }
+            | Entry::TaskDeadlineMissed { .. }
             | Entry::TriedAgain { .. } => Vec::new(),
         };
         Touched::Numbers(numbers)

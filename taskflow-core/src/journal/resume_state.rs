@@ -241,7 +241,6 @@ impl<'a> ResumeState<'a> {
         let (run_retries, run_retry) = self.history.retries_made();
         let delay = self.plan.options().wait_before_retry();
         let run_retry = run_retry.map(|(retry, due)| (retry, self.no_later(due, Some(delay))));
-        // A run that is cleared after its end has no deadline.
         let was_over = self.history.run_ends as usize > self.history.run_retries.len();
         Restored {
             started: self.history.started(),
@@ -269,7 +268,15 @@ impl<'a> ResumeState<'a> {
             queued: Some(self.history.created),
             run_retries,
             run_retry,
-            past_deadline: self.history.missed_deadline.is_some() || was_over,
+            past_deadline: self.history.missed_deadline.is_some(),
+            was_over,
+            missed: self
+                .history
+                .missed_task_deadlines
+                .iter()
+                .filter_map(|missed| self.plan.find(&missed.task))
+                .map(|node| TaskIndex::new(node.as_u32()))
+                .collect(),
             ends: self.history.run_ends,
             notes,
             entries: self.history.entries,

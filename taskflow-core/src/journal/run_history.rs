@@ -43,6 +43,8 @@ pub struct RunHistory {
     pub run_retries: Vec<RunRetry>,
     /// The deadline that it missed, if it did.
     pub missed_deadline: Option<MissedDeadline>,
+    /// The deadlines that its tasks missed.
+    pub missed_task_deadlines: Vec<MissedTaskDeadline>,
     /// The deliveries of its callback notifications, in the order of their last attempts.
     pub deliveries: Vec<super::Delivery>,
     /// The events sent to it, in order, with their keys.
@@ -122,8 +124,25 @@ pub struct RunRetry {
 pub struct MissedDeadline {
     /// The deadline.
     pub deadline: Timestamp,
+    /// When the engine or the service noticed it.
+    pub noticed: Timestamp,
+    /// Why the slot of the run has missed it; empty for other deadlines.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub reason: String,
+}
+
+/// A deadline that a task missed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct MissedTaskDeadline {
+    /// The task; inside of an `each`, all of its elements.
+    pub task: String,
+    /// The deadline.
+    pub deadline: Timestamp,
     /// When the engine noticed it.
     pub noticed: Timestamp,
+    /// How many of its task instances had not succeeded by then; 0 if its list was not there yet.
+    pub open: u32,
 }
 
 /// A manual change to a run.
@@ -159,6 +178,7 @@ impl RunHistory {
             edits: Vec::new(),
             run_retries: Vec::new(),
             missed_deadline: None,
+            missed_task_deadlines: Vec::new(),
             deliveries: Vec::new(),
             events: Vec::new(),
             groups: HashMap::new(),

@@ -164,7 +164,7 @@ fn stored(row: &ScheduleRow) -> Result<StoredSchedule, JournalError> {
     Ok(StoredSchedule { state, version: row.version })
 }
 
-fn damaged(dag: &str, error: &serde_json::Error) -> JournalError {
+pub(super) fn damaged(dag: &str, error: &serde_json::Error) -> JournalError {
     let what = format!("the schedule of `{dag}`: {error}");
     JournalError::Store(StoreError::Damaged { place: "of this home".to_owned(), what })
 }

@@ -26,6 +26,8 @@ pub(super) struct Core {
     pub(super) latest: Timestamp,
     /// Retries, waits, time limits of attempts and of the run, the end of the grace time.
     pub(super) timers: BTreeSet<(Timestamp, Timer)>,
+    /// The earliest of the deadlines of tasks among them.
+    pub(super) task_deadline: Option<Timestamp>,
     pub(super) failures: HashMap<TaskIndex, Arc<Failure>>,
     /// Closed attempts that a retry followed.
     pub(super) retried: HashMap<TaskIndex, Vec<AttemptRecord>>,
@@ -88,6 +90,7 @@ impl Core {
             ended: Timestamp::EPOCH,
             latest: Timestamp::EPOCH,
             timers: BTreeSet::new(),
+            task_deadline: None,
             failures: HashMap::new(),
             retried: HashMap::new(),
             winners: HashMap::new(),

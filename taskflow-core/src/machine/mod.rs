@@ -33,7 +33,8 @@
 //!     its tasks are propagated only inside it.
 //! 11. When no task is left open, `Ended` is the last command. If the run has failed and has a
 //!     retry left, the machine waits, rebuilds itself with the failed tasks open, and starts again.
-//! 12. A run that is not over at its deadline reports that once, and continues.
+//! 12. A run that is not over at its deadline reports that once, and continues. So does a task that
+//!     has not succeeded; `deadlines` has the rules.
 //!
 //! | module | its concept |
 //! |---|---|
@@ -52,6 +53,7 @@ mod attempt;
 mod cells;
 mod command;
 mod core;
+mod deadlines;
 mod dispatch;
 mod drain;
 mod elements;

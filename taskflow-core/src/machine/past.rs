@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use crate::base::Timestamp;
+use crate::dag::NodeIndex;
 use crate::run::{RestoredTask, TaskIndex, TaskState};
 
 /// What a resumed run brings with it.
@@ -35,6 +36,10 @@ pub(super) struct Past {
     pub(super) group_retries: HashMap<String, (u32, Option<Timestamp>)>,
     /// When the run was requested.
     pub(super) queued: Option<Timestamp>,
-    /// Its deadline no longer applies.
+    /// It has missed its deadline.
     pub(super) past_deadline: bool,
+    /// It was over before, so deadlines that have passed since do not apply.
+    pub(super) was_over: bool,
+    /// The tasks that have missed their deadlines.
+    pub(super) missed: BTreeSet<NodeIndex>,
 }

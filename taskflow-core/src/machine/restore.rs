@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::cells::{TaskCell, Waiter};
 use super::core::Core;
 use super::machine::Machine;
+use crate::dag::NodeIndex;
 use crate::run::{Restored, RestoredState, TaskIndex, TaskState};
 
 impl Machine {
@@ -42,6 +43,8 @@ impl Machine {
         }
         (self.core.run_retries, self.core.run_retry) = (restored.run_retries, restored.run_retry);
         (self.core.past.queued, self.core.past.past_deadline) = (restored.queued, restored.past_deadline);
+        (self.core.past.was_over, self.core.past.missed) =
+            (restored.was_over, restored.missed.iter().map(|task| NodeIndex::new(task.as_u32())).collect());
         let Core { tasks, past, failures, retried, open, waiters, .. } = &mut self.core;
         past.started = restored.started;
         for known in &restored.tasks {

@@ -1,4 +1,4 @@
-//! Retries of whole runs, and the deadline of a run.
+//! Retries of whole runs.
 //!
 //! 1. When no task is left open and the run would fail, it waits instead if it has a retry left:
 //!    `TriedAgain` is recorded with the time. A cancellation ends the wait and the run.
@@ -48,35 +48,9 @@ impl Core {
         }
         self.halted = None;
         self.run_retry = Some((retry, due));
-        self.timers.retain(|&(_, timer)| timer == Timer::Deadline);
+        self.timers.retain(|&(_, timer)| matches!(timer, Timer::Deadline | Timer::TaskDeadline(_)));
         self.timers.insert((due, Timer::TryAgain));
         true
-    }
-
-    /// Sets the timer for the deadline, or reports it as missed.
-    pub(super) fn set_deadline(&mut self, graph: &Layout, now: Timestamp) {
-        if let Some(deadline) = graph.plan().options().deadline
-            && !self.past.past_deadline
-        {
-            let queued = self.past.queued.unwrap_or(self.started);
-            let due = deadline.due(self.settings.logical_date, queued, self.started);
-            if due <= now {
-                self.deadline_missed(due, now);
-            } else {
-                self.timers.insert((due, Timer::Deadline));
-            }
-        }
-    }
-
-    /// The deadline has come, and the run is not over.
-    pub(super) fn deadline_missed(&mut self, due: Timestamp, now: Timestamp) {
-        self.past.past_deadline = true;
-        if self.settings.recorded {
-            self.entries.push((now, Entry::DeadlineMissed { due: due.as_nanos() }));
-        }
-        if self.settings.observed {
-            self.events.push(Event::DeadlineMissed { at: now, deadline: due });
-        }
     }
 
     /// How many of these tasks are in which state.
@@ -279,6 +253,8 @@ impl Machine {
             expansions: self.layout.expansions(),
             queued: core.past.queued,
             past_deadline: core.past.past_deadline,
+            was_over: core.past.was_over,
+            missed: core.past.missed.iter().map(|node| TaskIndex::new(node.as_u32())).collect(),
             labels: core.labels.clone(),
             later: core.past.later.clone(),
             ..Restored::default()

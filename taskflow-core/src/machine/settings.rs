@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::base::Timestamp;
+use crate::schedule::Zone;
 
 /// The settings of a run.
 #[derive(Clone, Debug)]
@@ -11,8 +12,14 @@ pub(crate) struct Settings {
     pub(crate) timeout: Option<Duration>,
     /// How long running attempts may take to stop after a halt.
     pub(crate) grace: Duration,
-    /// The deadline may be relative to it.
+    /// Deadlines may be relative to it.
     pub(crate) logical_date: Timestamp,
+    /// The slot of the schedule, if the run has one: deadlines may be relative to it.
+    pub(crate) slot: Option<Timestamp>,
+    /// Whether a backfill made the run: its slot and its logical date are in the past.
+    pub(crate) is_backfill: bool,
+    /// The time zone of the schedule, for deadlines at a time of day.
+    pub(crate) zone: Zone,
     /// For the jitter of retries.
     pub(crate) seed: u64,
     /// Whether to keep events for observers.
@@ -28,6 +35,9 @@ impl Default for Settings {
             timeout: None,
             grace: Duration::from_secs(10),
             logical_date: Timestamp::EPOCH,
+            slot: None,
+            is_backfill: false,
+            zone: Zone::UTC,
             seed: 0,
             observed: false,
             recorded: false,

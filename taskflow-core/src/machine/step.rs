@@ -13,6 +13,7 @@ use crate::run::{Entry, Event, RunState, TaskIndex, TaskState, Transition};
 impl Core {
     pub(super) fn step(&mut self, graph: &Layout, input: Input, now: Timestamp, commands: &mut Vec<Command>) {
         let now = self.advance(now);
+        self.task_deadlines(graph, now);
         match input {
             Input::Start => self.start(graph, now, commands),
             Input::Started { task } => return self.task_started(graph, task, now),
@@ -77,7 +78,7 @@ impl Core {
             // A resumed run gets its whole time again.
             self.timers.insert((now + timeout, Timer::Run));
         }
-        self.set_deadline(graph, now);
+        self.set_deadlines(graph, now);
         if self.settings.recorded && self.past.started.is_none() {
             let removed = graph.tasks().filter(|&task| self.tasks[task].state == TaskState::Removed);
             self.entries.extend(removed.map(|task| (now, Entry::Removed { task })));
@@ -177,6 +178,8 @@ impl Core {
                 }
                 Timer::Total(task) => self.attempts_end(graph, task, now, commands),
                 Timer::Deadline => self.deadline_missed(due, now),
+                // Judged before the input.
+                Timer::TaskDeadline(_) => {}
                 Timer::TryAgain => self.tries_again = self.run_retry.is_some() && self.halted.is_none(),
                 Timer::Run => {
                     let limit = self.settings.timeout.unwrap_or_default();

@@ -1,6 +1,6 @@
 //! The timers of a run.
 
-use crate::dag::GroupIndex;
+use crate::dag::{GroupIndex, NodeIndex};
 use crate::run::TaskIndex;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -20,5 +20,6 @@ pub(super) enum Timer {
     Run,
     Grace,
     Deadline,
+    TaskDeadline(NodeIndex),
     TryAgain,
 }

@@ -160,6 +160,29 @@ pub enum FindingKind {
         /// Why.
         error: String,
     },
+    /// A slot has missed its deadline, and its run has not succeeded since.
+    MissedDeadline {
+        /// The DAG.
+        dag: String,
+        /// The slot; of several, the last.
+        slot: Timestamp,
+        /// The deadline.
+        deadline: Timestamp,
+        /// The number of the run, if the slot has one.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        run: Option<i64>,
+        /// Why.
+        reason: String,
+    },
+    /// The callback of a DAG could not be notified that a slot has missed its deadline.
+    DeadlineUntold {
+        /// The DAG.
+        dag: String,
+        /// The slot.
+        slot: Timestamp,
+        /// Why not.
+        error: String,
+    },
     /// A run is interrupted, and no process continues it.
     Interrupted {
         /// The DAG.
@@ -222,6 +245,11 @@ impl FindingKind {
             FindingKind::PendingEvents { dag, .. } => format!("`consumers {dag}` shows them"),
             FindingKind::ConsumerDamaged { .. } => "`db check` lists all damage; restore a backup".to_owned(),
             FindingKind::WaitsForPrevious { run, .. } => format!("`status {run}`; `clear` or `mark` its failed tasks"),
+            FindingKind::MissedDeadline { run: Some(run), .. } => format!("`explain {run}`"),
+            FindingKind::MissedDeadline { dag, .. } => format!("`slots {dag}`"),
+            FindingKind::DeadlineUntold { dag, .. } => {
+                format!("mend what `on_deadline_missed` of `{dag}` sends to; `serve` tries it again")
+            }
             FindingKind::Interrupted { run, is_resumed: false, .. } => format!("`resume {run}`, or `cancel {run}`"),
             _ => return None,
         })
@@ -306,6 +334,12 @@ impl fmt::Display for FindingKind {
                 waits_for.as_ref().map_or(Ok(()), |waits_for| write!(f, "; its next run waits for {waits_for}"))
             }
             FindingKind::ConsumerDamaged { dag, error } => write!(f, "the events of `{dag}` start no runs: {error}"),
+            FindingKind::MissedDeadline { dag, slot, deadline, reason, .. } => {
+                write!(f, "the slot {} of `{dag}` missed its deadline, {}: {reason}", shown(*slot), shown(*deadline))
+            }
+            FindingKind::DeadlineUntold { dag, slot, error } => {
+                write!(f, "nobody was notified that the slot {} of `{dag}` missed its deadline: {error}", shown(*slot))
+            }
             FindingKind::Interrupted { dag, run, is_resumed: true } => {
                 write!(f, "run {run} of `{dag}` has lost its process; the service resumes it")
             }
@@ -341,6 +375,7 @@ mod examination {
     use crate::dag::{BuildError, DagDef, ParamDef, ParamError, Params};
     use crate::journal::{Journal, StoredSchedule};
     use crate::ops::consumers;
+    use crate::ops::deadlines::{missed_deadlines, untold};
     use crate::ops::schedules::next_slots;
     use crate::ops::situation::waits;
     use crate::ops::{Home, OpsError, serving_process};
@@ -469,7 +504,10 @@ mod examination {
                 self.add(FindingKind::NoDefaults { dag: dag.id.to_owned(), slot: slot.at, reason });
             }
             match journal {
-                Some(journal) => self.waiting(journal, dag, now).await,
+                Some(journal) => {
+                    self.deadlines(journal, dag).await?;
+                    self.waiting(journal, dag, now).await
+                }
                 None => Ok(()),
             }
         }
@@ -505,6 +543,28 @@ mod examination {
                 self.add(FindingKind::PendingEvents { dag: id(), pending, since, waits_for });
             }
             Ok(true)
+        }
+
+        /// The last slot that missed its deadline, if it is still open, and whom nobody has told.
+        async fn deadlines(&mut self, journal: &Journal, dag: &DagDef) -> Result<(), OpsError> {
+            /// An older one is of no use to anybody.
+            const LOOKED_AT: u32 = 20;
+
+            if let Some(missed) = missed_deadlines(journal, dag.id, LOOKED_AT).await?.into_iter().next() {
+                let run = journal.find(&RunInfo::id_of_slot(dag.id, missed.last)).await.ok();
+                if run.as_ref().is_none_or(|run| run.state != RunState::Success) {
+                    let (dag, slot, deadline) = (dag.id.to_owned(), missed.last, missed.deadline);
+                    let (run, reason) = (run.map(|run| run.number), missed.reason);
+                    self.add(FindingKind::MissedDeadline { dag, slot, deadline, run, reason });
+                }
+            }
+            for missed in untold(journal, dag.id).await? {
+                if let Some(error) = missed.error {
+                    let (dag, slot) = (dag.id.to_owned(), missed.last);
+                    self.add(FindingKind::DeadlineUntold { dag, slot, error });
+                }
+            }
+            Ok(())
         }
 
         /// Why the slots of a DAG wait.

@@ -17,6 +17,7 @@
 //! | `send_event` | Sends an event that tasks wait for: [`send_event()`]. |
 //! | `replay` | Runs one task again without storing anything: [`replay()`]. |
 //! | `schedules` | The slots of schedules: [`next_slots`], [`past_slots`], [`pause`], [`unpause`], [`reset_schedule`]. |
+//! | `deadlines` | The deadlines of slots: [`missed_deadlines`], [`missed_deadline_of`]. |
 //! | `dags` | The DAGs of a program and of a home, with their schedules: [`dags`]. |
 //! | `served` | The process that serves a home: [`serving_process`]. |
 //! | `doctor` | What keeps a home from working: [`doctor()`]. |
@@ -44,6 +45,7 @@ mod cancel;
 mod clear;
 mod consumers;
 mod dags;
+mod deadlines;
 mod doctor;
 mod error;
 mod event_groups;
@@ -81,6 +83,8 @@ pub use clear::{Cleared, Rerun, clear, clear_and_run, would_clear};
 pub(crate) use consumers::raw as raw_event;
 pub use consumers::{ConsumerInput, ConsumerStatus, consumers, seen_event, stored_events};
 pub use dags::{DagStatus, LastRun, dags};
+pub(crate) use deadlines::{DueSlots, due_slots};
+pub use deadlines::{missed_deadline_of, missed_deadlines};
 #[cfg(feature = "sqlite")]
 pub use doctor::doctor;
 pub use doctor::{Diagnosis, Finding, FindingKind, Severity};

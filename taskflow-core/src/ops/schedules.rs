@@ -5,6 +5,7 @@ use std::panic::AssertUnwindSafe;
 use serde::Serialize;
 
 use super::consumers;
+use super::deadlines::deadline_of;
 use super::error::OpsError;
 use super::situation::waits;
 use crate::base::{Interval, Timestamp, catch, install_hook};
@@ -45,6 +46,9 @@ pub struct NextSlot {
     /// The data interval of its run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub interval: Option<Interval>,
+    /// When its deadline is due, if the DAG has one that belongs to its slots.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deadline: Option<Timestamp>,
 }
 
 /// The next `count` slots of a DAG after a point in time. `journal` tells whether the DAG is
@@ -71,7 +75,12 @@ pub async fn next_slots(
         let first = schedule.after(from, first_seen);
         let slots = std::iter::successors(first, |slot| schedule.after(slot.at, first_seen)).take(count);
         let slots: Vec<NextSlot> = slots
-            .map(|slot| NextSlot { at: slot.at, starts: slot.at + schedule.offset, interval: slot.interval })
+            .map(|slot| NextSlot {
+                at: slot.at,
+                starts: slot.at + schedule.offset,
+                interval: slot.interval,
+                deadline: deadline_of(dag, slot.at),
+            })
             .collect();
         (slots, schedule.recurrence.describe())
     })?;
@@ -306,7 +315,10 @@ impl From<SlotRecord> for PastSlots {
 }
 
 /// The stored state of the schedule of a DAG, with its slots that wait for events.
-async fn stored_state(journal: &Journal, dag: &DagDef) -> Result<Option<(ScheduleState, Vec<Slot>)>, OpsError> {
+pub(super) async fn stored_state(
+    journal: &Journal,
+    dag: &DagDef,
+) -> Result<Option<(ScheduleState, Vec<Slot>)>, OpsError> {
     match consumers::state_of(journal, dag).await? {
         Some((_, state)) => {
             let ConsumerState { schedule, open, pause, .. } = state;

@@ -8,8 +8,8 @@ use super::reason::Reason;
 use super::triggered::TriggeredRun;
 use crate::base::{Failure, Timestamp};
 use crate::journal::{
-    AttemptHistory, Delivery, Edit, LinkHistory, MissedDeadline, PushedHistory, RunHistory, RunRetry, SessionHistory,
-    TaskHistory, WaitHistory,
+    AttemptHistory, Delivery, Edit, LinkHistory, MissedDeadline, MissedTaskDeadline, PushedHistory, RunHistory,
+    RunRetry, SessionHistory, TaskHistory, WaitHistory,
 };
 use crate::run::{RunState, RunType, TaskState, TriggeredBy, TriggeringEvents};
 
@@ -54,6 +54,9 @@ pub struct RunStatus<'a> {
     pub run_retries: &'a [RunRetry],
     /// The deadline that it missed.
     pub missed_deadline: Option<&'a MissedDeadline>,
+    /// The deadlines that its tasks missed.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub missed_task_deadlines: &'a [MissedTaskDeadline],
     /// The notifications of its callbacks.
     pub deliveries: &'a [Delivery],
     /// The runs that it has triggered: see [`triggered_runs`](super::triggered_runs).
@@ -144,6 +147,7 @@ impl<'a> RunStatus<'a> {
             edits: &history.edits,
             run_retries: &history.run_retries,
             missed_deadline: history.missed_deadline.as_ref(),
+            missed_task_deadlines: &history.missed_task_deadlines,
             deliveries: &history.deliveries,
             triggered: Vec::new(),
             events: Vec::new(),

@@ -1,26 +1,6 @@
 //! Small pieces of text that several formats share.
 
-use std::time::Duration;
-
 use serde_json::Value;
-
-/// A duration as it is written in an option: `1h 30m`, `10s`, `250ms`.
-pub(super) fn duration(duration: Duration) -> String {
-    let seconds = duration.as_secs();
-    let nanos = duration.subsec_nanos();
-    let parts = [
-        (seconds / 86_400, "d"),
-        (seconds / 3600 % 24, "h"),
-        (seconds / 60 % 60, "m"),
-        (seconds % 60, "s"),
-        (u64::from(nanos / 1_000_000), "ms"),
-        (u64::from(nanos / 1000 % 1000), "us"),
-        (u64::from(nanos % 1000), "ns"),
-    ];
-    let parts: Vec<String> =
-        parts.into_iter().filter(|(count, _)| *count > 0).map(|(count, unit)| format!("{count}{unit}")).collect();
-    if parts.is_empty() { "0s".to_owned() } else { parts.join(" ") }
-}
 
 /// At most `limit` characters; what does not fit is replaced by `..`, and line breaks become
 /// spaces.
@@ -74,15 +54,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-
-    #[test]
-    fn durations_are_displayed_in_the_form_they_are_parsed() {
-        assert_eq!(duration(Duration::ZERO), "0s");
-        assert_eq!(duration(Duration::from_secs(10)), "10s");
-        assert_eq!(duration(Duration::from_secs(5400)), "1h 30m");
-        assert_eq!(duration(Duration::from_secs(2 * 86_400)), "2d");
-        assert_eq!(duration(Duration::from_micros(1_250_003)), "1s 250ms 3us");
-    }
 
     #[test]
     fn long_values_are_truncated_to_one_line() {

@@ -43,6 +43,15 @@ pub enum Event {
         /// When the retry is due.
         due: Timestamp,
     },
+    /// A task missed its deadline.
+    TaskDeadlineMissed {
+        /// When the engine noticed it.
+        at: Timestamp,
+        /// The index of its node in the plan; inside an `each`, it stands for all elements.
+        task: TaskIndex,
+        /// The deadline.
+        deadline: Timestamp,
+    },
     /// The run missed its deadline. It continues.
     DeadlineMissed {
         /// When the engine noticed it.

@@ -48,8 +48,12 @@ pub(crate) struct Restored {
     pub(crate) run_retries: u32,
     /// The pending retry of the run: its number, and when it is due.
     pub(crate) run_retry: Option<(u32, Timestamp)>,
-    /// Whether its deadline is void: it was missed, or the run has been over before.
+    /// Whether it has missed its deadline.
     pub(crate) past_deadline: bool,
+    /// Whether it was over before, and tasks of it were cleared.
+    pub(crate) was_over: bool,
+    /// The tasks that have missed their deadlines, as numbers of nodes.
+    pub(crate) missed: Vec<TaskIndex>,
     /// How often it ended, ends before a retry of the run included.
     pub(crate) ends: u32,
     /// The XComs of its tasks.

@@ -1,12 +1,15 @@
 //! When DAGs are due: cron expressions, time zones, timetables, slots, the step that decides what
-//! becomes of each slot, the one that decides which events become runs, and the plans of backfills.
+//! becomes of each slot, the one that decides which events become runs, deadlines of slots, and the
+//! plans of backfills.
 //!
 //! Everything in this layer is a pure function of time.
 
 mod backfill;
+mod clock_time;
 mod consume;
 mod cron;
 mod cron_fields;
+mod deadline;
 mod describe;
 mod note;
 mod parse;
@@ -24,11 +27,13 @@ pub use backfill::{
     BackfillPhase, BackfillPlan, BackfillRequest, BackfillSituation, BackfillStep, BackfillWaits, BackfillWindow,
     FutureSlots, LeftAlone, MAX_FAILURES, SharedSlots, Shuffle, SlotRange, SlotRun, SlotRunState, SlotRuns,
 };
+pub use clock_time::ClockTime;
 pub use consume::{
     Consumer, ConsumerDecision, ConsumerState, ConsumerStep, EventGroup, EventGroups, EventInput, EventRun,
     EventSituation, EventWaits, PendingEvent, PendingPeriod, Takes, Unpause, consume, unpause_consumer,
 };
 pub use cron::{Cron, CronError};
+pub use deadline::{DeadlineState, MissedSlots, SETTLING, SlotDeadline, SlotStanding};
 pub use note::Note;
 pub use parse::RecurrenceError;
 pub use policy::{BackfillOrder, BackfillScope, Catchup, Combine, First, OnUpdate, Overlap, UnknownPolicy};

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::deadline::MissedSlots;
 use super::policy::Catchup;
 use super::state::Pause;
 use crate::base::Timestamp;
@@ -38,6 +39,8 @@ pub enum Note {
         /// Which of the slots that had passed run.
         catchup: Catchup,
     },
+    /// Slots have missed their deadlines.
+    DeadlineMissed(MissedSlots),
     /// Somebody reset the schedule, which was ahead of the clock.
     Reset {
         /// Who.

@@ -14,17 +14,19 @@
 //!    schedule, nothing is stepped: the machine may not have the time yet, or it was wrong before.
 //! 4. It [steps](crate::schedule::consume()) each DAG with event parameters whose events or time
 //!    have come, in the same way; `consumers` has the protocol.
-//! 5. It steps each [backfill](crate::schedule::BackfillPlan) that is open: notes which of its runs
+//! 5. It judges the [deadlines](crate::schedule::DeadlineState) of slots that are due, and notifies
+//!    the callbacks; `deadlines` has the protocol.
+//! 6. It steps each [backfill](crate::schedule::BackfillPlan) that is open: notes which of its runs
 //!    have ended, and makes or clears runs for its next slots. Live slots come first, and runs of
 //!    backfills take no room from them.
-//! 6. It claims and starts the queued runs of its DAGs, whoever created them.
-//! 7. It runs the [watchers](crate::asset::Watch) of the program.
-//! 8. It sleeps until the next slot is due, a run ends, an event of its own process is stored, or a
+//! 7. It claims and starts the queued runs of its DAGs, whoever created them.
+//! 8. It runs the [watchers](crate::asset::Watch) of the program.
+//! 9. It sleeps until the next slot is due, a run ends, an event of its own process is stored, or a
 //!    second has passed: then it looks at what other processes have stored. Short sleeps also mean
 //!    that it notices within a second when the clock is set or the machine was suspended.
-//! 9. When it is asked to stop, it starts nothing more and [drains](crate::engine::Engine::drain)
-//!    its engine: running tasks have their grace time, their runs are interrupted, and the next
-//!    service resumes them.
+//! 10. When it is asked to stop, it starts nothing more and
+//!     [drains](crate::engine::Engine::drain) its engine: running tasks have their grace time, their
+//!     runs are interrupted, and the next service resumes them.
 //!
 //! Code of the user holds up no other DAG. A DAG whose timetable panics is paused, with the panic
 //! as the reason; one whose schedule is not valid is left out with a message. If a default of a
@@ -32,6 +34,7 @@
 
 mod backfills;
 mod consumers;
+mod deadlines;
 mod lock;
 mod queue;
 mod schedules;
@@ -40,6 +43,8 @@ mod trouble;
 mod wake;
 mod watchers;
 
+#[cfg(feature = "testing")]
+pub(crate) use deadlines::Deadlines;
 #[cfg(feature = "testing")]
 pub(crate) use schedules::Schedules;
 pub use serving::{Service, ServiceEvent, ServiceOptions};

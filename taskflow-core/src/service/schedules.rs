@@ -56,6 +56,11 @@ impl Schedules {
         (Schedules { dags: scheduled, steps: None, clock: Timestamp::EPOCH, is_held: false }, events)
     }
 
+    /// Whether nothing is scheduled, because the clock is far behind.
+    pub(super) fn is_held(&self) -> bool {
+        self.is_held
+    }
+
     pub(super) fn len(&self) -> usize {
         self.dags.len()
     }

@@ -7,6 +7,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use super::backfills::Backfills;
 use super::consumers::Consumers;
+use super::deadlines::Deadlines;
 use super::lock::ServeLock;
 use super::queue::{Ended, RunQueue};
 use super::schedules::Schedules;
@@ -168,6 +169,7 @@ pub struct Service {
     schedules: Schedules,
     backfills: Backfills,
     consumers: Consumers,
+    deadlines: Deadlines,
     queue: RunQueue,
     ended: UnboundedReceiver<Ended>,
     events: Vec<ServiceEvent>,
@@ -198,6 +200,7 @@ impl Service {
         let scheduled: &[&'static DagDef] = if options.with_schedules { &dags } else { &[] };
         let (schedules, mut events) = Schedules::of(scheduled);
         let (consumers, unserved) = Consumers::of(scheduled);
+        let deadlines = Deadlines::of(scheduled);
         events.extend(unserved);
         let served = dags.len();
         let backfills = Backfills::of(&dags);
@@ -209,6 +212,7 @@ impl Service {
             engine,
             schedules,
             consumers,
+            deadlines,
             backfills,
             queue,
             ended,
@@ -275,9 +279,15 @@ impl Service {
         let schedules = self.schedules.turn(&self.journal, self.backfills.runs(), now, &mut self.events).await;
         self.events.drain(..).for_each(report);
         let consumers = self.consumers.turn(&self.journal, self.backfills.runs(), &mut self.events).await;
+        // Without them it is not known what has become of a slot.
+        let mut deadlines = Ok(());
+        if schedules.is_ok() && consumers.is_ok() && !self.schedules.is_held() {
+            deadlines = self.deadlines.turn(&self.journal, now, &mut self.events).await;
+            self.deadlines.call(now);
+        }
         let backfills = self.backfills.turn(&self.journal, &mut self.queue, &mut self.events).await;
         self.queue.turn(&self.journal, self.backfills.runs(), &mut self.events).await?;
-        schedules.and(consumers).and(backfills)
+        schedules.and(consumers).and(deadlines).and(backfills)
     }
 
     fn ended(&mut self, ended: Option<Ended>) {
@@ -297,7 +307,8 @@ impl Service {
         if self.backfills.is_due() {
             return Duration::from_millis(1);
         }
-        let wake = self.schedules.wake().into_iter().chain(self.consumers.wake()).min();
+        let others = self.consumers.wake().into_iter().chain(self.deadlines.wake());
+        let wake = self.schedules.wake().into_iter().chain(others).min();
         let until_due = wake.map_or(POLL, |wake| wake.since(Timestamp::now()));
         // A step that was a conflict is not tried without a pause.
         until_due.clamp(Duration::from_millis(1), POLL)

@@ -220,6 +220,12 @@ pub(crate) trait ScheduleStore: Send + Sync {
     /// exists is answered with [`Appended::Taken`] and does not make its step a conflict.
     fn step_schedules<'a>(&'a self, steps: &'a [ScheduleStep]) -> StoreFuture<'a, Vec<Stepped>>;
 
+    /// What is decided of the deadlines of slots, by DAG.
+    fn slot_deadlines(&self) -> StoreFuture<'_, Vec<ScheduleRow>>;
+
+    /// As [`ScheduleStore::step_schedules`], for the deadlines of slots.
+    fn step_slot_deadlines<'a>(&'a self, steps: &'a [ScheduleStep]) -> StoreFuture<'a, Vec<Stepped>>;
+
     /// At most `limit` records of slots of a DAG that became no runs, the latest first.
     fn slots<'a>(&'a self, dag: &'a str, limit: u32) -> StoreFuture<'a, Vec<SlotRow>>;
 

@@ -21,7 +21,7 @@ pub enum CallbackKind {
     Retry,
     /// A task skipped itself.
     Skip,
-    /// A run did not end before its deadline.
+    /// A run did not end, or a task did not succeed, before its deadline.
     DeadlineMissed,
     /// A run was cancelled.
     Cancel,
@@ -171,7 +171,7 @@ pub struct Callbacks {
     pub on_retry: Option<Callback>,
     /// Called when a task skips itself. A run is never skipped.
     pub on_skip: Option<Callback>,
-    /// Called when a run misses its deadline. Tasks have none.
+    /// Called when the task, or the slot or run of the DAG, misses its deadline.
     pub on_deadline_missed: Option<Callback>,
     /// Called when a run is cancelled. Tasks have none.
     pub on_cancel: Option<Callback>,

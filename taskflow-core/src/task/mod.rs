@@ -33,6 +33,7 @@ pub(crate) use cause::because_of;
 pub(crate) use context::Identity;
 pub use context::TaskContext;
 pub(crate) use control::AttemptControl;
+pub(crate) use deadline::DeadlineTimes;
 pub use deadline::{Deadline, DeadlineReference};
 pub use def::{Body, InputDef, Isolation, Kind, TaskDef};
 pub use emit::EmitError;

@@ -18,14 +18,14 @@ use crate::run::RunInfo;
 pub struct Notification {
     /// The kind of event.
     pub kind: CallbackKind,
-    /// The run.
+    /// The run; for a slot without one, the run that it would be.
     #[serde(flatten)]
     pub run: Arc<RunInfo>,
-    /// The task; `None` if it is about the run.
+    /// The task; `None` if it is about the run or the slot.
     pub task: Option<TaskNotification>,
     /// When it happened.
     pub at: Timestamp,
-    /// When the attempt started; for a run, when a process first started it.
+    /// When the attempt started; for a run, when a process first started it; for a slot, the slot.
     pub started: Timestamp,
     /// Why it did not succeed. For a failed run, the first failure among its last tasks.
     #[serde(serialize_with = "failure")]
@@ -34,6 +34,9 @@ pub struct Notification {
     pub retry_at: Option<Timestamp>,
     /// The deadline, for [`CallbackKind::DeadlineMissed`].
     pub deadline: Option<Timestamp>,
+    /// Why a slot has missed its deadline: what its run waits for, or what became of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
     /// A unique key that is the same in every delivery of this notification: for effects that must
     /// not happen twice.
     pub key: String,
@@ -48,7 +51,7 @@ pub struct TaskNotification {
     /// The indices of its element in the surrounding lists, outermost first; empty outside of every
     /// `each`.
     pub element: Vec<u32>,
-    /// The number of the attempt, counted from 1.
+    /// The number of the attempt, counted from 1; 0 if it is about the task as a whole.
     pub attempt: u32,
 }
 
@@ -93,6 +96,7 @@ impl Notification {
             failure: Some(Arc::new(failure)),
             retry_at: None,
             deadline: None,
+            why: None,
         }
     }
 }
@@ -103,6 +107,7 @@ impl fmt::Display for Notification {
         let dag = &self.run.dag_id;
         match &self.task {
             Some(task) => write!(f, "task {} of {dag} ", task.id)?,
+            None if self.why.is_some() => write!(f, "slot {} of {dag} ", self.run.logical_date)?,
             None => write!(f, "run {} of {dag} ", self.run.run_id)?,
         }
         match self.kind {
@@ -120,9 +125,10 @@ impl fmt::Display for Notification {
         if let Some(task) = self.task.as_ref().filter(|task| task.attempt > 1) {
             write!(f, " (attempt {})", task.attempt)?;
         }
-        match &self.failure {
-            Some(failure) => write!(f, ": {failure}"),
-            None => Ok(()),
+        match (&self.failure, &self.why) {
+            (Some(failure), _) => write!(f, ": {failure}"),
+            (None, Some(why)) => write!(f, ": {why}"),
+            (None, None) => Ok(()),
         }
     }
 }

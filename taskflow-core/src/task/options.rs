@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Backoff, Callbacks, Executor, SensorOptions, TriggerRule};
+use super::{Backoff, Callbacks, Deadline, Executor, SensorOptions, TriggerRule};
 
 /// The table of the options of a task. Each row is one option:
 ///
@@ -41,6 +41,8 @@ macro_rules! task_options {
             priority: Option<i32> = None, merge(first), hash(always), show(value);
             /// The trigger rule for upstreams connected by order alone. Default `all_success`.
             trigger_rule: Option<TriggerRule> = None, merge(first), hash(always), show(rule);
+            /// The time by which it should have succeeded.
+            deadline: Option<Deadline> = None, merge(first), hash(if_some), show(deadline);
             /// Where its attempts run. Default: in the process of the engine. Not a task default of
             /// a DAG.
             executor: Option<Executor> = None, merge(first), hash(never), show(nothing);

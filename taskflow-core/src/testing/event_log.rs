@@ -40,6 +40,9 @@ impl EventLog {
                 let text = format!("the run has failed, retry {retry} in {:?}", due.since(*at));
                 Line { at: *at, task: None, text }
             }
+            Event::TaskDeadlineMissed { at, .. } => {
+                Line { at: *at, task: None, text: format!("{task} has missed its deadline") }
+            }
             Event::DeadlineMissed { at, .. } => {
                 Line { at: *at, task: None, text: "the run has missed its deadline".to_owned() }
             }

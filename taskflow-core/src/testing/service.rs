@@ -11,7 +11,9 @@
 //!    cancels it loses exactly what it would have stored later.
 //! 4. The test then advances to whatever comes first: a schedule that is due, an entry of a run,
 //!    the end of the run, or the time that the test was told to run until.
-//! 5. A crash drops everything but the store. The next service resumes the interrupted runs first.
+//! 5. Deadlines of slots are judged after the schedules, as by a live service. A callback that is to
+//!    be notified is not called: the log has a line instead, and the store has it as notified.
+//! 6. A crash drops everything but the store. The next service resumes the interrupted runs first.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt;
@@ -24,11 +26,11 @@ use super::test_world::TestWorld;
 use crate::base::Timestamp;
 use crate::dag::{DagDef, DagFn, ParamError, Params};
 use crate::engine::{Asyncs, End, RunRequest, SimConfig, Simulated};
-use crate::journal::{ManualJournal, Note, RunSummary, at_once};
+use crate::journal::{Journal, ManualJournal, Note, RunHistory, RunSummary, TaskFilter, at_once};
 use crate::ops::{self, PastSlots};
 use crate::run::{RunInfo, RunState, RunType};
-use crate::schedule::{Catchup, Pause, Unpause};
-use crate::service::{Schedules, ServiceEvent};
+use crate::schedule::{Catchup, MissedSlots, Note as ScheduleNote, Pause, Unpause};
+use crate::service::{Deadlines, Schedules, ServiceEvent};
 use crate::store::{Append, RunFilter, RunGuard, RunOrder};
 use crate::value::Value;
 
@@ -88,6 +90,7 @@ struct Served {
 /// What a service has in memory.
 struct Up {
     schedules: Schedules,
+    deadlines: Deadlines,
     running: Vec<Running>,
 }
 
@@ -234,6 +237,22 @@ impl ServiceTest {
         self
     }
 
+    /// Clears the failed tasks of the last run of a DAG, by logical date, and runs them again.
+    #[track_caller]
+    pub fn clear_failed(&mut self, dag: &str) -> &mut Self {
+        let Some(run) = self.runs(dag).pop() else { panic!("`{dag}` has no run") };
+        let note = Note { by: "the test".to_owned(), reason: String::new() };
+        let failed = TaskFilter::all().failed();
+        if let Err(error) = at_once(self.journal.journal().clear(&run.info.run_id, &failed, &note)) {
+            panic!("{error}");
+        }
+        self.note(&format!("{dag}: {} is cleared", run.info.run_id));
+        if self.up.is_some() {
+            self.start_run(&run);
+        }
+        self
+    }
+
     /// Queues a manual run of a DAG.
     #[track_caller]
     pub fn trigger(&mut self, dag: &str) -> &mut Self {
@@ -266,6 +285,15 @@ impl ServiceTest {
         let mut runs = self.read(&filter);
         runs.reverse();
         runs
+    }
+
+    /// What is stored of a run.
+    #[track_caller]
+    pub fn history(&self, run: &RunSummary) -> RunHistory {
+        match at_once(self.journal.journal().history(&run.info.run_id)) {
+            Ok(history) => history,
+            Err(error) => panic!("{error}"),
+        }
     }
 
     /// The last slots of a DAG, the latest first: its runs, and the records of why there is none.
@@ -342,7 +370,8 @@ impl ServiceTest {
         }
         let dags: Vec<&'static DagDef> = self.dags.iter().map(|served| served.dag).collect();
         let (schedules, events) = Schedules::of(&dags);
-        self.up = Some(Up { schedules, running: Vec::new() });
+        let deadlines = Deadlines::of(&dags);
+        self.up = Some(Up { schedules, deadlines, running: Vec::new() });
         self.note("a service starts");
         self.report(events);
         let states = vec![RunState::Interrupted];
@@ -362,7 +391,12 @@ impl ServiceTest {
         if let Err(error) = at_once(up.schedules.turn(self.journal.journal(), &HashSet::new(), clock, &mut events)) {
             panic!("{error}");
         }
+        let notified = at_once(judge(&mut up.deadlines, self.journal.journal(), clock, &mut events));
         self.report(events);
+        match notified {
+            Ok(notified) => notified.iter().for_each(|line| self.note(line)),
+            Err(error) => panic!("{error}"),
+        }
         self.cancel_runs();
         let states = vec![RunState::Queued];
         let mut queued = self.read(&RunFilter { states, order: RunOrder::Number, ..RunFilter::default() });
@@ -371,7 +405,8 @@ impl ServiceTest {
             self.start_run(&run);
         }
         let up = self.up.as_ref()?;
-        let due = up.schedules.wake().map(|wake| self.by_test(wake).max(self.now + Duration::from_millis(1)));
+        let wakes = up.schedules.wake().into_iter().chain(up.deadlines.wake());
+        let due = wakes.min().map(|wake| self.by_test(wake).max(self.now + Duration::from_millis(1)));
         let stored = up.running.iter().filter_map(|run| run.later.front().map(|&(at, _)| at));
         let ends = up.running.iter().filter_map(|run| run.ends);
         due.into_iter().chain(stored).chain(ends).min()
@@ -468,6 +503,11 @@ impl ServiceTest {
         for event in events {
             match event {
                 ServiceEvent::Recorded { dag, record } => self.note(&recorded(dag, &PastSlots::from(record))),
+                ServiceEvent::Noted { dag, note: ScheduleNote::DeadlineMissed(missed) } => {
+                    let MissedSlots { last, count, deadline, reason, .. } = missed;
+                    let slots = if count == 1 { "the slot".to_owned() } else { format!("{count} slots until") };
+                    self.note(&format!("{dag}: {slots} {last} missed the deadline {deadline}: {reason}"));
+                }
                 ServiceEvent::Noted { dag, note } => self.note(&format!("{dag}: {note:?}")),
                 ServiceEvent::Unserved { dag, reason } => self.note(&format!("{dag} is not served: {reason}")),
                 // Its start is noted.
@@ -476,6 +516,22 @@ impl ServiceTest {
             }
         }
     }
+}
+
+/// Judges the deadlines of slots. Returns a line for each notification of a callback.
+async fn judge(
+    deadlines: &mut Deadlines,
+    journal: &Journal,
+    now: Timestamp,
+    events: &mut Vec<ServiceEvent>,
+) -> Result<Vec<String>, ops::OpsError> {
+    deadlines.turn(journal, now, events).await?;
+    let mut lines = Vec::new();
+    for (dag, pending) in deadlines.pending(now) {
+        lines.push(format!("{dag}: notified that {}", pending.notification));
+        deadlines.returned(journal, dag, pending.as_delivered(now), now).await?;
+    }
+    Ok(lines)
 }
 
 fn recorded(dag: &str, slots: &PastSlots) -> String {

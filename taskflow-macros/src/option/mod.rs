@@ -28,7 +28,7 @@ mod table;
 
 pub(crate) use list::parse;
 pub(crate) use reader::ungroup;
-pub(crate) use rules::{StartsWith, Written, check_dag, check_task};
+pub(crate) use rules::{StartsWith, Written, check_dag, check_deadline_of_task, check_task};
 pub(crate) use table::{Options, Place, read};
 
 use proc_macro2::Span;

@@ -124,13 +124,25 @@ pub(crate) struct StartsWith {
     pub(crate) events: bool,
 }
 
+/// Rejects a callback that would never be called. In `default(..)` it is for the tasks that have a
+/// deadline.
+pub(crate) fn check_deadline_of_task(options: &Options, errors: &mut Errors) {
+    if let (Some(callback), None) = (&options.on_deadline_missed, &options.deadline) {
+        errors
+            .on(callback, "`on_deadline_missed` has no effect without a deadline; add `deadline = \"2h after start\"`");
+    }
+}
+
 /// Rejects options of a DAG that contradict each other.
 pub(crate) fn check_dag(options: &mut Options, written: Written, starts: StartsWith, errors: &mut Errors) {
     check_schedule(options, written, starts, errors);
     check_events(options, starts, errors);
     if let (Some(callback), None) = (&options.on_deadline_missed, &options.deadline) {
-        errors
-            .on(callback, "`on_deadline_missed` has no effect without a deadline; add `deadline = \"2h after start\"`");
+        errors.on(
+            callback,
+            "`on_deadline_missed` of a DAG has no effect without a deadline; add `deadline = \"2h after start\"`, or write \
+             `default(on_deadline_missed = ..)` for the deadlines of its tasks",
+        );
     }
     if options.retries.as_ref().is_none_or(|retries| retries.value == 0) {
         if let Some(delay) = &options.retry_delay {

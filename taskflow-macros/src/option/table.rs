@@ -227,8 +227,8 @@ options! {
     max_active_tasks: kind::PositiveInteger, [Dag], "max_active_tasks = 8" => max_active_tasks;
     /// Whether the first failed task ends the run.
     fail_fast: kind::Switch, [Dag], "fail_fast" => fail_fast;
-    /// The time by which a run must have ended.
-    deadline: kind::Deadline, [Dag], r#"deadline = "2h after start""#, also ["sla"] => deadline;
+    /// The time by which the task must have succeeded, or a run must have ended.
+    deadline: kind::Deadline, [Task, Sensor, Dag], r#"deadline = "2h after start""#, also ["sla"] => deadline;
     /// Called when the task, or the run of the DAG, succeeds.
     on_success: kind::Callback, [Task, Sensor, TaskDefaults, Dag], "on_success = report",
         also ["on_success_callback"] => callbacks.on_success;
@@ -241,8 +241,8 @@ options! {
     /// Called when the task is skipped.
     on_skip: kind::Callback, [Task, Sensor, TaskDefaults], "on_skip = report",
         also ["on_skipped_callback"] => callbacks.on_skip;
-    /// Called when a run misses its deadline.
-    on_deadline_missed: kind::Callback, [Dag], "on_deadline_missed = alert",
+    /// Called when the task, or a run, misses its deadline.
+    on_deadline_missed: kind::Callback, [Task, Sensor, TaskDefaults, Dag], "on_deadline_missed = alert",
         also ["sla_miss_callback"] => callbacks.on_deadline_missed;
     /// Called when a run is cancelled.
     on_cancel: kind::Callback, [Dag], "on_cancel = alert" => callbacks.on_cancel;

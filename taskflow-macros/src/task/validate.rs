@@ -53,6 +53,7 @@ pub(super) fn validate(function: Function, mut options: Options, place: Place, e
         (None, _) => Kind::Sync,
     };
     option::check_task(&mut options, errors);
+    option::check_deadline_of_task(&options, errors);
     if let Some(retry_on) = &options.retry_on
         && matches!(output, Return::Nothing | Return::Plain(_))
         && expansion == Expansion::Full

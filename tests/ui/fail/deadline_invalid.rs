@@ -21,4 +21,13 @@ fn no_retries() {}
 #[dag(on_skip = tell)]
 fn skips() {}
 
+#[dag(schedule = "@daily", deadline = "09:00")]
+fn without_by() {}
+
+#[dag(schedule = "@daily", deadline = "by 9pm")]
+fn twelve_hours() {}
+
+#[task(on_deadline_missed = tell)]
+fn no_deadline_of_task() {}
+
 fn main() {}

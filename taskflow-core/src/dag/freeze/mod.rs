@@ -25,7 +25,8 @@ use super::units::Units;
 use crate::base::SourceLocation;
 use crate::base::index::IndexVec;
 use crate::base::panics;
-use crate::task::{TaskDef, TaskOptions};
+use crate::schedule::SlotDeadline;
+use crate::task::{Deadline, DeadlineReference, TaskDef, TaskOptions};
 use crate::value::{Constant, TypeInfo};
 
 pub(super) fn trace_def(def: &DagDef) -> Result<Plan, BuildErrors> {
@@ -103,6 +104,7 @@ impl Freezer<'_> {
         let ids = names::ids(&draft, &groups, &mut self.errors);
         let (defs, def_of) = defs(&draft);
         let (node_options, options_of) = self.options(&draft, &ids);
+        self.deadlines(&draft, &ids, &node_options, &options_of);
 
         scopes::close(&mut draft, &ids, &mut self.errors);
         draft.orders.sort_by_key(|order| (order.downstream, order.upstream));
@@ -170,6 +172,35 @@ impl Freezer<'_> {
         };
         wire::wire(&mut plan);
         Ok(plan)
+    }
+
+    /// Deadlines that are relative to a slot need a schedule.
+    fn deadlines(
+        &mut self,
+        draft: &Draft,
+        ids: &IndexVec<NodeIndex, Box<str>>,
+        sets: &[NodeOptions],
+        options_of: &IndexVec<NodeIndex, u32>,
+    ) {
+        if self.header.options.schedule.is_some() {
+            return;
+        }
+        let dag = self.header.id;
+        let own = self.header.options.deadline.map(|deadline| (deadline, "the DAG".to_owned(), self.header.location));
+        let of_task = draft.nodes.enumerated().filter_map(|(position, node)| {
+            let deadline = sets[options_of[position] as usize].deadline?;
+            Some((deadline, format!("task `{}`", ids[position]), node.at.into()))
+        });
+        let mistakes = own.into_iter().chain(of_task).filter_map(|(deadline, subject, at)| {
+            let after = match deadline.of_slot()? {
+                SlotDeadline::After(after) => after,
+                _ => std::time::Duration::from_secs(2 * 3600),
+            };
+            let instead = Deadline::new(after, DeadlineReference::Started).to_string();
+            let (deadline, dag) = (deadline.to_string(), dag.to_owned());
+            Some(BuildError::DeadlineWithoutSlot { deadline, subject, dag, instead, at })
+        });
+        self.errors.extend(mistakes);
     }
 
     fn arguments(&mut self, draft: &mut Draft, ids: &IndexVec<NodeIndex, Box<str>>) -> Arguments {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::task::{Callbacks, Executor, RetryPolicy, SensorPolicy, TaskOptions, TriggerRule, Waiting};
+use crate::task::{Callbacks, Deadline, Executor, RetryPolicy, SensorPolicy, TaskOptions, TriggerRule, Waiting};
 
 /// The table of the resolved options. Each row is one option:
 ///
@@ -57,6 +57,8 @@ macro_rules! node_options {
             sensor: Option<SensorPolicy> = |call| {
                 (call.waiting == Waiting::Sensor).then(|| SensorPolicy::of(call.options.sensor))
             }, hash(always), show(3: sensor);
+            /// The time by which it should have succeeded.
+            deadline: Option<Deadline> = |call| call.options.deadline, hash(if_some), show(15: deadline);
             /// Tags for searching and filtering.
             tags: &'static [&'static str] = |call| call.options.tags, hash(always), show(11: tags);
             /// Connections that the configuration must have when a run starts.

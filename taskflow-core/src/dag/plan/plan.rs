@@ -111,6 +111,11 @@ impl Plan {
         !self.options.callbacks.is_empty() || self.node_options.iter().any(|options| !options.callbacks.is_empty())
     }
 
+    /// Whether any task has a deadline.
+    pub(crate) fn has_task_deadlines(&self) -> bool {
+        self.node_options.iter().any(|options| options.deadline.is_some())
+    }
+
     /// Its parameters.
     pub fn params(&self) -> &[ParamDef] {
         &self.params

@@ -145,7 +145,9 @@ impl Driver<'_> {
         for event in self.run.machine.take_events() {
             self.observers.iter_mut().for_each(|observer| observer.on_event(&event));
             let id = match &event {
-                crate::run::Event::Task { task, .. } => self.run.machine.layout().id(*task),
+                crate::run::Event::Task { task, .. } | crate::run::Event::TaskDeadlineMissed { task, .. } => {
+                    self.run.machine.layout().id(*task)
+                }
                 _ => "".into(),
             };
             self.world.on_event(&event, &id);

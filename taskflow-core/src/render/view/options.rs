@@ -8,10 +8,9 @@ use serde_json::Value;
 
 use crate::base::units;
 use crate::dag::{DagOptions, NodeOptions, Teardown, dag_options, node_options};
-use crate::render::text;
 use crate::task::{
-    Backoff, CallbackKind, Callbacks, Deadline, DeadlineReference, Isolation, RetryPolicy, SensorPolicy, TaskOptions,
-    TriggerRule, Waiting, task_options,
+    Backoff, CallbackKind, Callbacks, Deadline, Isolation, RetryPolicy, SensorPolicy, TaskOptions, TriggerRule,
+    Waiting, task_options,
 };
 
 /// Options that differ from the defaults, by the names they have in `#[task(..)]` and `#[dag(..)]`.
@@ -129,9 +128,9 @@ node_options!(node);
 
 /// How the rows of `dag_options` are shown.
 mod dag_option {
-    use super::{Deadline, OptionList, TaskOptions, deadline_text};
+    use super::{OptionList, TaskOptions};
 
-    pub(super) use super::task_option::{callbacks, duration, tags, value};
+    pub(super) use super::task_option::{callbacks, deadline, duration, tags, value};
 
     pub(super) fn switch(list: &mut OptionList, name: &'static str, value: bool) {
         list.push_some(name, value.then_some(true));
@@ -139,10 +138,6 @@ mod dag_option {
 
     pub(super) fn name(list: &mut OptionList, name: &'static str, value: Option<impl ToString>) {
         list.push_some(name, value.map(|value| value.to_string()));
-    }
-
-    pub(super) fn deadline(list: &mut OptionList, name: &'static str, value: Option<Deadline>) {
-        list.push_some(name, value.map(deadline_text));
     }
 
     #[allow(clippy::large_types_passed_by_value, reason = "all rows are shown by functions of values")]
@@ -155,14 +150,18 @@ mod dag_option {
 
 /// How the rows of `task_options` are shown.
 mod task_option {
-    use super::{Backoff, Callbacks, Duration, OptionList, TriggerRule, Value, backoff_text, text};
+    use super::{Backoff, Callbacks, Deadline, Duration, OptionList, TriggerRule, Value, backoff_text, units};
+
+    pub(super) fn deadline(list: &mut OptionList, name: &'static str, value: Option<Deadline>) {
+        list.push_some(name, value.map(|deadline| deadline.to_string()));
+    }
 
     pub(super) fn value(list: &mut OptionList, name: &'static str, value: Option<impl Into<Value>>) {
         list.push_some(name, value);
     }
 
     pub(super) fn duration(list: &mut OptionList, name: &'static str, value: Option<Duration>) {
-        list.push_some(name, value.map(text::duration));
+        list.push_some(name, value.map(units::duration));
     }
 
     pub(super) fn backoff(list: &mut OptionList, name: &'static str, value: Option<Backoff>) {
@@ -187,13 +186,13 @@ mod task_option {
 /// How the rows of `node_options` are shown: what differs from the defaults.
 mod node_option {
     use super::{
-        Backoff, Callbacks, Duration, NodeOptions, OptionList, RetryPolicy, SensorPolicy, Teardown, TriggerRule, Value,
-        Waiting, backoff_text, task_option, text,
+        Backoff, Callbacks, Deadline, Duration, NodeOptions, OptionList, RetryPolicy, SensorPolicy, Teardown,
+        TriggerRule, Value, Waiting, backoff_text, task_option, units,
     };
     use crate::task::Executor;
 
     fn other(value: Duration, default: Duration) -> Option<String> {
-        (value != default).then(|| text::duration(value))
+        (value != default).then(|| units::duration(value))
     }
 
     pub(super) fn value(list: &mut OptionList, name: &'static str, value: Option<impl Into<Value>>, _: &NodeOptions) {
@@ -215,11 +214,11 @@ mod node_option {
     pub(super) fn timeout(list: &mut OptionList, name: &'static str, value: Option<Duration>, options: &NodeOptions) {
         // The `timeout` of a sensor limits its search.
         let name = if options.sensor.is_some() { "execution_timeout" } else { name };
-        list.push_some(name, value.map(text::duration));
+        list.push_some(name, value.map(units::duration));
     }
 
     pub(super) fn duration(list: &mut OptionList, name: &'static str, value: Option<Duration>, _: &NodeOptions) {
-        list.push_some(name, value.map(text::duration));
+        list.push_some(name, value.map(units::duration));
     }
 
     pub(super) fn sensor(list: &mut OptionList, _name: &'static str, value: Option<SensorPolicy>, _: &NodeOptions) {
@@ -256,6 +255,10 @@ mod node_option {
         list.push_some("on_failure_fail_run", (value == Some(Teardown::FailsRun)).then_some(true));
     }
 
+    pub(super) fn deadline(list: &mut OptionList, name: &'static str, value: Option<Deadline>, _: &NodeOptions) {
+        task_option::deadline(list, name, value);
+    }
+
     pub(super) fn callbacks(list: &mut OptionList, name: &'static str, value: Callbacks, _: &NodeOptions) {
         task_option::callbacks(list, name, value);
     }
@@ -270,15 +273,6 @@ fn backoff_text(backoff: Backoff) -> String {
         Backoff::Constant => "constant".to_owned(),
         Backoff::Exponential { factor } => format!("exponential x{factor}"),
     }
-}
-
-fn deadline_text(Deadline { after, reference, .. }: Deadline) -> String {
-    let reference = match reference {
-        DeadlineReference::LogicalDate => "logical_date",
-        DeadlineReference::Queued => "queued",
-        DeadlineReference::Started => "start",
-    };
-    format!("{} after {reference}", text::duration(after))
 }
 
 impl Serialize for OptionList {

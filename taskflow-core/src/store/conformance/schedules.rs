@@ -14,6 +14,7 @@ of_every_store! {
     steps_of_different_dags_do_not_depend_on_each_other,
     a_run_that_exists_does_not_hold_up_its_step,
     deleting_runs_leaves_schedules_alone,
+    deadlines_are_apart_from_schedules,
     slots_come_latest_first,
     notes_come_latest_first,
     the_last_run_of_each_dag_is_found,
@@ -50,6 +51,20 @@ async fn stored(store: &dyn Store, step: ScheduleStep) -> Vec<Appended> {
         Stepped::Stored(runs) => runs,
         Stepped::Conflict => panic!("it is the next version"),
     }
+}
+
+async fn deadlines_are_apart_from_schedules(store: &dyn Store) {
+    assert_eq!(store.slot_deadlines().await.unwrap(), []);
+    let first = step("etl", 1, vec![], vec![]);
+    let note = NoteRow { dag: "etl".to_owned(), at: Timestamp::from_nanos(7), note: "{}".to_owned() };
+    let steps = [ScheduleStep { notes: vec![note.clone()], ..first.clone() }];
+    assert_eq!(store.step_slot_deadlines(&steps).await.unwrap(), [Stepped::Stored(vec![])]);
+    // The version is not the next one: nothing of it is stored.
+    assert_eq!(store.step_slot_deadlines(&steps).await.unwrap(), [Stepped::Conflict]);
+    assert_eq!(store.slot_deadlines().await.unwrap(), [first.row]);
+    assert_eq!(store.schedule_notes("etl", 5).await.unwrap(), [note]);
+    assert_eq!((store.schedules().await.unwrap().len(), store.schedule_steps().await.unwrap()), (0, 0));
+    assert_eq!(stored(store, step("etl", 1, vec![], vec![])).await, []);
 }
 
 async fn a_step_stores_its_state_its_slots_and_its_runs(store: &dyn Store) {

@@ -82,6 +82,7 @@ struct Data {
     outbox: BTreeSet<String>,
     schedules: States,
     slots: Vec<SlotRow>,
+    slot_deadlines: States,
     backfills: BTreeMap<i64, BackfillRow>,
     /// By their numbers.
     events: Vec<EventRow>,

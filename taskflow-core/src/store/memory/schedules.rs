@@ -22,6 +22,14 @@ impl ScheduleStore for MemoryStore {
         self.with(|data| steps.iter().map(|step| data.step(step, |data| &mut data.schedules)).collect())
     }
 
+    fn slot_deadlines(&self) -> StoreFuture<'_, Vec<ScheduleRow>> {
+        self.with(|data| data.slot_deadlines.values().cloned().collect())
+    }
+
+    fn step_slot_deadlines<'a>(&'a self, steps: &'a [ScheduleStep]) -> StoreFuture<'a, Vec<Stepped>> {
+        self.with(|data| steps.iter().map(|step| data.step(step, |data| &mut data.slot_deadlines)).collect())
+    }
+
     fn slots<'a>(&'a self, dag: &'a str, limit: u32) -> StoreFuture<'a, Vec<SlotRow>> {
         self.with(|data| {
             let mut slots: Vec<SlotRow> = data.slots.iter().filter(|slot| slot.dag == dag).cloned().collect();

@@ -318,7 +318,7 @@ impl ScheduleStore for SqliteStore {
     }
 
     fn schedules(&self) -> StoreFuture<'_, Vec<ScheduleRow>> {
-        store_future(schedules::schedules(self))
+        store_future(schedules::states(self, Table::Schedules))
     }
 
     fn schedule<'a>(&'a self, dag: &'a str) -> StoreFuture<'a, Option<ScheduleRow>> {
@@ -327,6 +327,14 @@ impl ScheduleStore for SqliteStore {
 
     fn step_schedules<'a>(&'a self, steps: &'a [ScheduleStep]) -> StoreFuture<'a, Vec<Stepped>> {
         store_future(schedules::step(self, Table::Schedules, steps))
+    }
+
+    fn slot_deadlines(&self) -> StoreFuture<'_, Vec<ScheduleRow>> {
+        store_future(schedules::states(self, Table::SlotDeadlines))
+    }
+
+    fn step_slot_deadlines<'a>(&'a self, steps: &'a [ScheduleStep]) -> StoreFuture<'a, Vec<Stepped>> {
+        store_future(schedules::step(self, Table::SlotDeadlines, steps))
     }
 
     fn slots<'a>(&'a self, dag: &'a str, limit: u32) -> StoreFuture<'a, Vec<SlotRow>> {

@@ -1,4 +1,4 @@
-//! The states of schedules and of consumers, and the slots that became no runs.
+//! The states of schedules, of consumers and of the deadlines of slots, and the slots that became no runs.
 
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{AssertSqlSafe, Connection, Row};
@@ -22,6 +22,7 @@ pub(super) async fn steps(store: &SqliteStore) -> Result<i64, StoreError> {
 pub(super) enum Table {
     Schedules,
     Consumers,
+    SlotDeadlines,
 }
 
 impl Table {
@@ -29,6 +30,7 @@ impl Table {
         match self {
             Table::Schedules => "schedules",
             Table::Consumers => "consumers",
+            Table::SlotDeadlines => "slot_deadlines",
         }
     }
 
@@ -42,13 +44,14 @@ impl Table {
         match self {
             Table::Schedules => "schedule",
             Table::Consumers => "consumer",
+            Table::SlotDeadlines => "deadlines",
         }
     }
 }
 
-pub(super) async fn schedules(store: &SqliteStore) -> Result<Vec<ScheduleRow>, StoreError> {
-    let rows = Question::new(Table::Schedules.all()).ask(store).await?;
-    rows.iter().map(|row| state_row(store, Table::Schedules, row)).collect()
+pub(super) async fn states(store: &SqliteStore, table: Table) -> Result<Vec<ScheduleRow>, StoreError> {
+    let rows = Question::new(table.all()).ask(store).await?;
+    rows.iter().map(|row| state_row(store, table, row)).collect()
 }
 
 /// What DAGs have consumed. A damaged row hides no other.
@@ -234,7 +237,7 @@ pub(super) async fn check(store: &SqliteStore, findings: &mut Vec<String>) -> Re
         Err(StoreError::Read { .. } | StoreError::Damaged { .. }) => Ok(Vec::new()),
         Err(error) => Err(error),
     };
-    for table in [Table::Schedules, Table::Consumers] {
+    for table in [Table::Schedules, Table::Consumers, Table::SlotDeadlines] {
         for row in rows(table.all()).await? {
             look(state_row(store, table, &row).map(drop))?;
         }

@@ -597,20 +597,24 @@ async fn a_damaged_schedule_is_noticed() {
     let slot = SlotRow { dag: "etl".to_owned(), first: at, last: at, count: 1, fate, reason, decided: at };
     let note = NoteRow { dag: "etl".to_owned(), at, note: "{}".to_owned() };
     let step = ScheduleStep { row, slots: vec![slot], notes: vec![note], runs: Vec::new() };
+    let deadlines = ScheduleStep { slots: Vec::new(), notes: Vec::new(), ..step.clone() };
     store.step_schedules(&[step]).await.unwrap();
+    store.step_slot_deadlines(&[deadlines]).await.unwrap();
     store.close().await.unwrap();
     edit(
         &path,
         "UPDATE schedules SET state = '{\"noticed\":1}'; UPDATE slots SET count = 2; \
-                 UPDATE schedule_notes SET note = '[]'",
+                 UPDATE schedule_notes SET note = '[]'; UPDATE slot_deadlines SET version = 2",
     )
     .await;
     let store = open(&path).await;
     let error = store.schedule("etl").await.unwrap_err().to_string();
     assert!(error.contains("the schedule of `etl`: its checksum does not match"), "{error}");
     assert!(store.slots("etl", 5).await.is_err() && store.schedule_notes("etl", 5).await.is_err());
+    let error = store.slot_deadlines().await.unwrap_err().to_string();
+    assert!(error.contains("the deadlines of `etl`: its checksum does not match"), "{error}");
     let found = store.check().await.unwrap();
-    assert_eq!(found.len(), 3, "{found:?}");
+    assert_eq!(found.len(), 4, "{found:?}");
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ use quote::{format_ident, quote};
 use syn::Lit;
 
 use super::{Initializer, Kind, some};
+use crate::clock_time::ClockTime;
 use crate::duration;
 use crate::option::Spanned;
 use crate::option::reader::Reader;
@@ -159,36 +160,62 @@ impl Initializer for Bound {
     }
 }
 
-/// `"2h after start"`: a duration and the variant of `DeadlineReference` that it is counted from.
+/// `"2h after start"`, a duration and the variant of `DeadlineReference` that it is counted from; or
+/// `"by 09:00"`, a time of day.
 pub(crate) struct Deadline;
 
-const REFERENCES: [(&str, &str); 3] = [("logical_date", "LogicalDate"), ("queued", "Queued"), ("start", "Started")];
+#[derive(Clone, Copy)]
+pub(crate) enum When {
+    After(Duration, &'static str),
+    By(ClockTime),
+}
+
+const REFERENCES: [(&str, &str); 4] =
+    [("slot", "Slot"), ("logical_date", "LogicalDate"), ("queued", "Queued"), ("start", "Started")];
 
 impl Kind for Deadline {
-    type Value = Spanned<(Duration, &'static str)>;
+    type Value = Spanned<When>;
 
     fn read(reader: &mut Reader<'_>) -> Option<Self::Value> {
-        const EXPECTED: &str = "a duration, `after`, and one of `logical_date`, `queued` and `start`";
+        const EXPECTED: &str = "`by` and a time of day, such as `by 09:00`, or a duration, `after`, and one of `slot`, \
+                                `logical_date`, `queued` and `start`";
         let Some(Lit::Str(text)) = reader.literal() else { return reader.expected(EXPECTED) };
         let (text, span) = (text.value(), text.span());
-        let Some((after, reference)) = text.split_once(" after ") else { return reader.expected(EXPECTED) };
+        if let Some(time) = text.trim().strip_prefix("by ") {
+            return reader.parsed(span, ClockTime::parse(time).map(When::By));
+        }
+        let Some((after, reference)) = text.split_once(" after ") else {
+            if ClockTime::parse(&text).is_ok() {
+                return reader
+                    .reject(format!("a deadline at a time of day is written with `by`: `by {}`", text.trim()));
+            }
+            return reader.expected(EXPECTED);
+        };
         let reference = reference.trim();
         let Some((_, variant)) = REFERENCES.iter().find(|(name, _)| *name == reference) else {
             let names = REFERENCES.map(|(name, _)| name);
             let hint = nearest(reference, names).map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
             return reader.reject(format!(
-                "a deadline cannot be counted from `{reference}`{hint}\nit is counted from `logical_date`, `queued` \
-                 (when the run was requested) or `start`"
+                "a deadline cannot be counted from `{reference}`{hint}\nit is counted from `slot` (of the schedule), \
+                 `logical_date`, `queued` (when the run was requested) or `start` (of the run)"
             ));
         };
-        let deadline = duration::parse(after.trim()).map(|after| (after, *variant));
+        let deadline = duration::parse(after.trim()).map(|after| When::After(after, variant));
         reader.parsed(span, deadline)
     }
 }
 
 impl Initializer for Deadline {
     fn initializer(deadline: &Self::Value, private: &TokenStream) -> Option<TokenStream> {
-        let (after, reference) = (tokens(deadline.value.0), format_ident!("{}", deadline.value.1));
-        some(quote!(#private::Deadline::new(#after, #private::DeadlineReference::#reference)))
+        some(match deadline.value {
+            When::After(after, reference) => {
+                let (after, reference) = (tokens(after), format_ident!("{reference}"));
+                quote!(#private::Deadline::new(#after, #private::DeadlineReference::#reference))
+            }
+            When::By(time) => {
+                let (hour, minute, second) = time.parts();
+                quote!(#private::Deadline::by(#private::ClockTime::new(#hour, #minute, #second)))
+            }
+        })
     }
 }

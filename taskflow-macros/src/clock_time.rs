@@ -1,0 +1,1 @@
+../../taskflow-core/src/schedule/clock_time.rs
