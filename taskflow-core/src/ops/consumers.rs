@@ -90,9 +90,10 @@ async fn status(journal: Option<&Journal>, dag: &DagDef, consumer: &Consumer) ->
     };
     let (loaded, active_runs) = match journal {
         Some(journal) => (Loaded::load(journal, dag, consumer).await?, journal.runs(&filter).await?.len() as u32),
-        None => (Loaded::first_seen(dag, consumer, 0), 0),
+        None => (Loaded::first_seen(dag, consumer, 0, Timestamp::now()), 0),
     };
-    let situation = loaded.situation(Timestamp::now(), active_runs);
+    let now = journal.map_or_else(Timestamp::now, Journal::now);
+    let situation = loaded.situation(now, active_runs);
     let waits_for = consume(consumer, Some(&loaded.state), &situation).waits.map(|waits| in_words(&waits));
     let Loaded { state, version, pending, .. } = loaded;
     let inputs = consumer.inputs.iter().map(|input| {
@@ -146,15 +147,17 @@ struct Loaded {
 }
 
 impl Loaded {
-    fn first_seen(dag: &DagDef, consumer: &Consumer, last_event: i64) -> Self {
-        let state = ConsumerState::first_seen(consumer, Timestamp::now(), last_event, dag.options.paused);
+    fn first_seen(dag: &DagDef, consumer: &Consumer, last_event: i64, now: Timestamp) -> Self {
+        let state = ConsumerState::first_seen(consumer, now, last_event, dag.options.paused);
         Loaded { state, version: 0, last_event, pending: BTreeMap::new() }
     }
 
     async fn load(journal: &Journal, dag: &DagDef, consumer: &Consumer) -> Result<Self, OpsError> {
         let stored = journal.consumers().await?.remove(dag.id);
         let last_event = journal.last_event().await?;
-        let Some(stored) = stored else { return Ok(Loaded::first_seen(dag, consumer, last_event)) };
+        let Some(stored) = stored else {
+            return Ok(Loaded::first_seen(dag, consumer, last_event, journal.now()));
+        };
         let (state, version): (ConsumerState, i64) = (stored.read(dag.id)?, stored.version);
         let mut pending: BTreeMap<String, Vec<PendingEvent>> = BTreeMap::new();
         let assets: Vec<String> = state.cursors.keys().cloned().collect();

@@ -46,7 +46,7 @@ const ASKED: usize = 20;
 
 /// The DAGs with event parameters that a service serves.
 #[derive(Debug, Default)]
-pub(super) struct Consumers {
+pub(crate) struct Consumers {
     list: Vec<Consuming>,
     /// By asset, the events that may be pending.
     heads: BTreeMap<String, Heads>,
@@ -76,7 +76,7 @@ struct Heads {
 
 impl Consumers {
     /// The consumers among these DAGs, and why some of them cannot be served.
-    pub(super) fn of(dags: &[&'static DagDef]) -> (Self, Vec<ServiceEvent>) {
+    pub(crate) fn of(dags: &[&'static DagDef]) -> (Self, Vec<ServiceEvent>) {
         let (mut list, mut events) = (Vec::new(), Vec::new());
         for &dag in dags {
             let consumer = match dag.consumer() {
@@ -97,20 +97,20 @@ impl Consumers {
     }
 
     /// The DAG may have room: one of its runs has ended.
-    pub(super) fn run_ended(&mut self, dag: &str) {
+    pub(crate) fn run_ended(&mut self, dag: &str) {
         self.list.iter_mut().filter(|consuming| consuming.dag.id == dag).for_each(|consuming| {
             consuming.wake = Wake::Now;
         });
     }
 
     /// When the next one is due.
-    pub(super) fn wake(&self) -> Option<Timestamp> {
+    pub(crate) fn wake(&self) -> Option<Timestamp> {
         self.list.iter().filter_map(|consuming| consuming.wake.at()).min()
     }
 
     /// Steps the consumers that are due, that were changed or that have new events, and stores the
     /// outcome. `backfilled` are the ids of the runs of backfills, which take no room.
-    pub(super) async fn turn(
+    pub(crate) async fn turn(
         &mut self,
         journal: &Journal,
         backfilled: &HashSet<String>,
@@ -123,7 +123,7 @@ impl Consumers {
         // Read before the heads: what is emitted in between is pending for a consumer that is new.
         let last_event = journal.last_event().await?;
         self.read(journal, &stored, last_event).await?;
-        let now = Timestamp::now();
+        let now = journal.now();
         let is_due = |consuming: &Consuming| {
             let version = stored.get(consuming.dag.id).map_or(0, |stored| stored.version);
             version != consuming.version || consuming.wake.is_due(now)

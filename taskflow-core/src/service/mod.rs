@@ -40,6 +40,10 @@ mod trouble;
 mod wake;
 mod watchers;
 
-#[cfg(feature = "testing")]
-pub(crate) use schedules::Schedules;
 pub use serving::{Service, ServiceEvent, ServiceOptions};
+#[cfg(feature = "testing")]
+pub(crate) use {
+    backfills::{Backfills, Reprocess, Reprocessed},
+    consumers::Consumers,
+    schedules::Schedules,
+};
