@@ -14,6 +14,7 @@ mod daylight_saving;
 mod doctor;
 mod expressions;
 mod options;
+mod random_services;
 #[cfg(all(feature = "cli", feature = "sqlite", unix))]
 mod robustness;
 #[cfg(all(feature = "cli", feature = "sqlite", unix))]
@@ -22,4 +23,5 @@ mod service;
 mod steps;
 mod support;
 mod timetables;
+mod virtual_events;
 mod virtual_time;

@@ -9,7 +9,7 @@ use crate::asset::{Asset, Partition};
 use crate::dag::{ParamError, Params};
 use crate::engine::RunRequest;
 use crate::journal::{Note, at_once};
-use crate::ops;
+use crate::ops::{self, OpsError};
 use crate::run::{RunInfo, Stored};
 use crate::schedule::{BackfillRequest, Catchup, Pause, SlotRange, Unpause};
 use crate::store::NewEvent;
@@ -216,14 +216,40 @@ impl ServiceTest {
     ///
     /// # Panics
     ///
-    /// If it is refused, for example because no slot would be run.
+    /// If it is refused: see [`try_backfill`](ServiceTest::try_backfill).
     #[track_caller]
     pub fn backfill_with(&mut self, dag: &str, request: &BackfillRequest) -> i64 {
+        done(self.try_backfill(dag, request))
+    }
+
+    /// As [`backfill_with`](ServiceTest::backfill_with), for a backfill that may be refused.
+    ///
+    /// ```
+    /// # use taskflow::ops::OpsError;
+    /// # use taskflow::prelude::*;
+    /// # use taskflow::schedule::{BackfillRequest, SlotRange};
+    /// # use taskflow::testing::Test;
+    /// # #[task] fn load(day: Date) -> String { format!("{day}") }
+    /// # #[dag(schedule = "@daily")]
+    /// # fn daily(#[param(default = |run| run.day())] day: Date) -> String { load(day) }
+    /// let mut service = Test::service().dag(daily {});
+    /// service.at("2026-01-01T12:00:00Z").run_until("2026-01-02");
+    /// let ranges = vec![SlotRange::slot("2026-01-02".parse().unwrap())];
+    /// let request = BackfillRequest { ranges, ..BackfillRequest::default() };
+    /// let refused = service.try_backfill("daily", &request);
+    /// assert!(matches!(refused, Err(OpsError::NothingToBackfill { .. })));
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`start_backfill`](crate::ops::start_backfill).
+    #[track_caller]
+    pub fn try_backfill(&mut self, dag: &str, request: &BackfillRequest) -> Result<i64, OpsError> {
         let (served, note) = (self.served(dag), by_the_test(""));
-        let started = done(at_once(ops::start_backfill(self.journal.journal(), served, request, None, &note)));
+        let started = at_once(ops::start_backfill(self.journal.journal(), served, request, None, &note))?;
         let number = started.status.number;
         self.note(&format!("{dag}: backfill {number} starts with {}", started.preview.totals));
-        number
+        Ok(number)
     }
 
     /// Pauses a backfill: none of its runs starts until it is resumed.
