@@ -99,7 +99,21 @@ fn what_a_task_emits_starts_the_next_dag_and_its_result_another_one() {
         (emitted.emitted.to_string(), emitted.partition.as_deref()),
         ("2026-01-02T02:00:00Z".to_owned(), Some("2026-01-02"))
     );
-    insta::assert_snapshot!(service.event_log(), @r"");
+    insta::assert_snapshot!(service.event_log(), @r"
+    2026-01-01T12:00:00Z a service starts
+    2026-01-02T00:00:00Z loads: scheduled__2026-01-02T00:00:00Z__loads starts
+    2026-01-02T02:00:00Z loads: scheduled__2026-01-02T00:00:00Z__loads ends: success
+    2026-01-02T02:00:00Z report: event__1__report starts
+    2026-01-02T03:00:00Z report: event__1__report ends: success
+    2026-01-02T03:00:00Z doubled: event__3__doubled starts
+    2026-01-02T03:00:00Z doubled: event__3__doubled ends: success
+    2026-01-03T00:00:00Z loads: scheduled__2026-01-03T00:00:00Z__loads starts
+    2026-01-03T02:00:00Z loads: scheduled__2026-01-03T00:00:00Z__loads ends: success
+    2026-01-03T02:00:00Z report: event__5__report starts
+    2026-01-03T03:00:00Z report: event__5__report ends: success
+    2026-01-03T03:00:00Z doubled: event__7__doubled starts
+    2026-01-03T03:00:00Z doubled: event__7__doubled ends: success
+    ");
 }
 
 #[test]
