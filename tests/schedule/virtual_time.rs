@@ -128,6 +128,35 @@ fn a_year_of_schedules_passes() {
     assert_eq!((count("morning"), count("in_order"), count("asleep"), count("by_hand")), (365, 365, 0, 0));
 }
 
+macro_rules! daily {
+    ($($dag:ident)*) => {
+        $(
+            #[dag(schedule = "0 6 * * *", timezone = "America/New_York")]
+            fn $dag(#[param(default = |run| run.day())] day: Date) -> usize {
+                load(extract(day))
+            }
+        )*
+
+        /// A service of all of them.
+        fn of_ten() -> (ServiceTest, Vec<&'static str>) {
+            (Test::service()$(.dag($dag {}))*, vec![$(stringify!($dag)),*])
+        }
+    };
+}
+daily! { first second third fourth fifth sixth seventh eighth ninth tenth }
+
+/// `docs/performance.md` has how long it takes: `--nocapture` prints it.
+#[test]
+fn a_year_of_ten_dags_passes() {
+    let (mut service, dags) = of_ten();
+    let started = std::time::Instant::now();
+    service.at("2026-01-01T00:00:01Z").run_until("2027-01-01T00:00:00Z");
+    println!("{} runs in {:?}", 365 * dags.len(), started.elapsed());
+    for dag in dags {
+        assert_eq!(states(&service, dag), [RunState::Success; 365]);
+    }
+}
+
 #[test]
 fn a_dag_that_is_not_served_is_named() {
     let panicked = std::panic::catch_unwind(|| {

@@ -351,16 +351,16 @@ impl RunStore for MemoryStore {
             } else {
                 Box::new(data.runs.values())
             };
-            let allowed = runs.filter(|run| filter.allows(&run.row)).map(|run| self.owned.row(run));
-            let mut rows: Vec<RunRow> = allowed
-                .filter(|row| filter.states.is_empty() || filter.states.contains(&row.present_state()))
-                .collect();
-            rows.sort_by_key(|row| {
-                let place = row.cursor(filter.order);
+            let mut allowed: Vec<&Run> = runs.filter(|run| filter.allows(&run.row)).collect();
+            allowed.sort_by_key(|run| {
+                let place = run.row.cursor(filter.order);
                 std::cmp::Reverse((place.at, place.number))
             });
-            rows.truncate(filter.limit.map_or(usize::MAX, |limit| limit as usize));
-            rows
+            // Only the rows that are wanted are copied.
+            let rows = allowed.into_iter().map(|run| self.owned.row(run));
+            rows.filter(|row| filter.states.is_empty() || filter.states.contains(&row.present_state()))
+                .take(filter.limit.map_or(usize::MAX, |limit| limit as usize))
+                .collect()
         })
     }
 
