@@ -98,7 +98,7 @@ impl Journal {
         cursor: &str,
     ) -> Result<Vec<Emitted>, JournalError> {
         let (source, cursor) = (source.to_owned(), cursor.to_owned());
-        self.store_events(events, Some(WatchCursor { source, cursor, updated: Timestamp::now() })).await
+        self.store_events(events, Some(WatchCursor { source, cursor, updated: self.now() })).await
     }
 
     async fn store_events(

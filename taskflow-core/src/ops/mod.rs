@@ -103,8 +103,6 @@ pub use retry::retry;
 pub use schedules::{
     NextSlot, NextSlots, PastSlots, ResetSchedule, next_slots, past_slots, pause, pause_of, reset_schedule, unpause,
 };
-#[cfg(feature = "testing")]
-pub(crate) use schedules::{pause_at, unpause_at};
 pub use send_event::{SentEvent, send_event};
 pub(crate) use served::SERVE_LOCK;
 pub use served::{ServingProcess, serving_process};

@@ -45,6 +45,10 @@ mod watchers;
 
 #[cfg(feature = "testing")]
 pub(crate) use deadlines::Deadlines;
-#[cfg(feature = "testing")]
-pub(crate) use schedules::Schedules;
 pub use serving::{Service, ServiceEvent, ServiceOptions};
+#[cfg(feature = "testing")]
+pub(crate) use {
+    backfills::{Backfills, Reprocess, Reprocessed},
+    consumers::Consumers,
+    schedules::Schedules,
+};
