@@ -226,7 +226,9 @@ impl FindingKind {
     pub fn next_step(&self) -> Option<String> {
         Some(match self {
             FindingKind::StoreUnusable { .. } => "`db check` names the damage, if there is any".to_owned(),
-            FindingKind::StoreDamaged { .. } => "`db check` lists all damage; restore a backup".to_owned(),
+            FindingKind::StoreDamaged { .. } | FindingKind::ConsumerDamaged { .. } => {
+                "`db check` lists all damage; restore a backup".to_owned()
+            }
             FindingKind::DiskSpace { free } if *free < LEAST_SPACE => {
                 "`db prune` deletes old runs, and `db vacuum` returns their space".to_owned()
             }
@@ -243,7 +245,6 @@ impl FindingKind {
             FindingKind::Paused { dag, .. } => format!("`unpause {dag}`"),
             FindingKind::WaitsForRoom { dag, .. } => format!("`runs --dag {dag} --state running` lists them"),
             FindingKind::PendingEvents { dag, .. } => format!("`consumers {dag}` shows them"),
-            FindingKind::ConsumerDamaged { .. } => "`db check` lists all damage; restore a backup".to_owned(),
             FindingKind::WaitsForPrevious { run, .. } => format!("`status {run}`; `clear` or `mark` its failed tasks"),
             FindingKind::MissedDeadline { run: Some(run), .. } => format!("`explain {run}`"),
             FindingKind::MissedDeadline { dag, .. } => format!("`slots {dag}`"),

@@ -116,7 +116,7 @@ impl Consumers {
                     events.push(ServiceEvent::Unserved { dag: id, reason });
                 }
                 Outcome::Store { step, state, reports } => {
-                    let stored = StoredConsumer { state, version: step.version + 1 };
+                    let stored = StoredConsumer { state: *state, version: step.version + 1 };
                     steps.push(step);
                     decided.push((at, wake, cursors, stored, reports));
                 }
@@ -137,7 +137,7 @@ impl Consumers {
                 }
             }
         }
-        self.heads.forget(self.list.iter().filter_map(|consuming| consuming.cursors.as_ref()));
+        self.heads.forget(&self.list.iter().filter_map(|consuming| consuming.cursors.as_ref()));
         Ok(())
     }
 
