@@ -1,6 +1,7 @@
 //! Services in virtual time to which anything may happen.
 //!
-//! `TASKFLOW_SERVICES` is how many there are, `TASKFLOW_SERVICE_SEED` the only one.
+//! `TASKFLOW_SERVICES` is how many there are, from the seed `TASKFLOW_FIRST_SERVICE` on, and
+//! `TASKFLOW_SERVICE_SEED` the only one.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
