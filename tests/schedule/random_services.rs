@@ -159,8 +159,8 @@ struct Life {
 }
 
 /// What happens to a service at random: it is killed between any two operations of its store, it is
-/// down, its clock is set; DAGs are paused and triggered, events are emitted, backfills are started,
-/// paused, resumed and cancelled.
+/// down, its clock is set; DAGs are paused and triggered, events are emitted, backfills are
+/// started, paused, resumed and cancelled.
 fn live_through(seed: u64) {
     let mut rng = fastrand::Rng::with_seed(seed);
     let mut takes = || Duration::from_secs(rng.u64(..5_400));

@@ -84,8 +84,8 @@ impl ServiceTest {
 /// Events.
 impl ServiceTest {
     /// Emits an event of an asset, as somebody outside the service would. DAGs that consume the
-    /// asset start when the service [runs](ServiceTest::run_until) again, those that the service has
-    /// not seen yet excepted: they begin after the last event.
+    /// asset start when the service [runs](ServiceTest::run_until) again, those that the service
+    /// has not seen yet excepted: they begin after the last event.
     ///
     /// ```
     /// # use taskflow::asset::Events;
