@@ -1,6 +1,7 @@
 //! Services in virtual time to which anything may happen.
 //!
-//! `TASKFLOW_SERVICES` is how many there are, `TASKFLOW_SERVICE_SEED` the only one.
+//! `TASKFLOW_SERVICES` is how many there are, from the seed `TASKFLOW_FIRST_SERVICE` on, and
+//! `TASKFLOW_SERVICE_SEED` the only one.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -169,8 +170,8 @@ struct Life {
 }
 
 /// What happens to a service at random: it is killed between any two operations of its store, it is
-/// down, its clock is set; DAGs are paused and triggered, events are emitted, backfills are started,
-/// paused, resumed and cancelled.
+/// down, its clock is set; DAGs are paused and triggered, events are emitted, backfills are
+/// started, paused, resumed and cancelled.
 fn live_through(seed: u64) {
     let mut rng = fastrand::Rng::with_seed(seed);
     let mut takes = || Duration::from_secs(rng.u64(..5_400));
@@ -438,10 +439,8 @@ impl Life {
             return;
         }
         let limit = if dag == "beside" { 3 } else { 1 };
-        let log = self.service.event_log();
-        let reprocessed: BTreeSet<&str> = log.lines().filter_map(|line| line.strip_suffix(" is reprocessed")).collect();
-        let reprocessed: BTreeSet<&str> = reprocessed.iter().filter_map(|line| line.rsplit(' ').next()).collect();
-        let is_whole = |run: &&RunSummary| !reprocessed.contains(&*run.info.run_id);
+        let reprocessed = self.reprocessed();
+        let is_whole = |run: &&RunSummary| !reprocessed.contains(&run.info.run_id);
         let of_type = |types: &[RunType]| {
             runs.iter().filter(|run| types.contains(&run.info.run_type)).filter(is_whole).collect::<Vec<_>>()
         };
@@ -451,6 +450,22 @@ impl Life {
         let limit = plans.map(|&(number, _)| self.service.backfill_status(number).limit as usize).max().unwrap_or(0);
         let active = most_active(&of_type(&[RunType::Backfill]));
         assert!(active <= limit, "{}", self.broken(&format!("{dag} has {active} active runs of backfills")));
+    }
+
+    /// The runs that ran again after their end. A service that dies after it has cleared one leaves
+    /// it to the next, which resumes it.
+    fn reprocessed(&self) -> BTreeSet<String> {
+        let (mut ended, mut reprocessed) = (BTreeSet::new(), BTreeSet::new());
+        for line in self.service.event_log().lines() {
+            let mut words = line.split(' ').skip(2);
+            let (Some(run), Some(what)) = (words.next(), words.next()) else { continue };
+            match what {
+                "ends:" => drop(ended.insert(run.to_owned())),
+                "is" | "resumed" if ended.contains(run) => drop(reprocessed.insert(run.to_owned())),
+                _ => {}
+            }
+        }
+        reprocessed
     }
 
     /// Checks that each event up to the cursor was consumed once, in order, or is recorded once.

@@ -21,7 +21,8 @@
 //! - `upkeep`: prunes, checks, vacuums.
 //! - `archive`: what tasks of a run see of other runs.
 //! - `permissions`: closes a home to other users.
-//! - `manual_journal`: a journal for simulated runs; `clock`: its clock. `steps`: counts steps in tests.
+//! - `manual_journal`: a journal for simulated runs; `clock`: its clock. `steps`: counts steps in
+//!   tests.
 
 mod admissions;
 mod adopted;

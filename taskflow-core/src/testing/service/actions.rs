@@ -102,8 +102,8 @@ impl ServiceTest {
 /// Events.
 impl ServiceTest {
     /// Emits an event of an asset, as somebody outside the service would. DAGs that consume the
-    /// asset start when the service [runs](ServiceTest::run_until) again, those that the service has
-    /// not seen yet excepted: they begin after the last event.
+    /// asset start when the service [runs](ServiceTest::run_until) again, those that the service
+    /// has not seen yet excepted: they begin after the last event.
     ///
     /// ```
     /// # use taskflow::asset::Events;
@@ -278,11 +278,11 @@ impl ServiceTest {
     /// # use std::time::Duration;
     /// # #[task] fn load(day: Date) -> String { format!("{day}") }
     /// # #[dag(schedule = "@daily")]
-    /// # fn daily(#[param(default = |run| run.day())] day: Date) -> String { load(day) }
+    /// # fn refilled(#[param(default = |run| run.day())] day: Date) -> String { load(day) }
     /// let hour = Duration::from_secs(3600);
-    /// let mut service = Test::service().dag_with(daily {}, |test| test.takes(load {}, hour));
+    /// let mut service = Test::service().dag_with(refilled {}, |test| test.takes(load {}, hour));
     /// service.at("2026-03-01T00:30:00Z");
-    /// let backfill = service.backfill("daily", "2026-02-01", "2026-02-10");
+    /// let backfill = service.backfill("refilled", "2026-02-01", "2026-02-10");
     /// service.run_until("2026-03-01T02:00:00Z").pause_backfill(backfill).run_until("2026-03-01T12:00:00Z");
     /// assert_eq!(service.backfill_status(backfill).pending, 8);
     /// service.resume_backfill(backfill).run_until("2026-03-01T13:30:00Z").cancel_backfill(backfill, true);

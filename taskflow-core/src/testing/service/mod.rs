@@ -190,8 +190,8 @@ impl ServiceTest {
     }
 
     /// The process of the service dies after so many more operations of the store, reads and
-    /// writes, in the middle of what it does. The next one starts at once. Further calls are for the
-    /// services after it: each counts its own operations.
+    /// writes, in the middle of what it does. The next one starts at once. Further calls are for
+    /// the services after it: each counts its own operations.
     ///
     /// A test with a random number, or with all from 0, covers every step of the service.
     ///
