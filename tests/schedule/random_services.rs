@@ -126,7 +126,7 @@ fn last(ctx: &TaskContext, number: &Latest<u64>) -> u64 {
 }
 
 #[dag]
-fn newest(#[event(NUMBERS, max_age = "5h")] number: Latest<u64>) -> u64 {
+fn latest_only(#[event(NUMBERS, max_age = "5h")] number: Latest<u64>) -> u64 {
     last(number)
 }
 
@@ -150,7 +150,7 @@ fn timed(#[event(NUMBERS)] numbers: Events<u64>) -> u64 {
 
 const SCHEDULED: [&str; 8] =
     ["emitting", "complete", "cancelled", "skipping", "queue_one", "beside", "dormant", "ordered"];
-const CONSUMERS: [&str; 5] = ["each", "settled", "newest", "chained", "timed"];
+const CONSUMERS: [&str; 5] = ["each", "settled", "latest_only", "chained", "timed"];
 
 /// A service to which anything happens.
 struct Life {
@@ -189,7 +189,7 @@ fn live_through(seed: u64) {
         .dag_with(ordered {}, behave(7))
         .dag_with(each {}, |test| test.takes(one {}, takes[8]))
         .dag_with(settled {}, |test| test.takes(several {}, takes[9]))
-        .dag_with(newest {}, |test| test.takes(last {}, takes[10]))
+        .dag_with(latest_only {}, |test| test.takes(last {}, takes[10]))
         .dag_with(chained {}, |test| test.takes(after {}, takes[11]))
         .dag_with(timed {}, |test| test.takes(after {}, takes[12]));
     let mut life = Life {

@@ -112,8 +112,18 @@ impl Service {
 
     /// Asks it to stop, and returns its exit code.
     pub(crate) fn stop(mut self) -> Option<i32> {
+        eventually("it handles signals", || self.handles_sigterm());
         self.signal(Signal::TERM);
         self.0.wait().expect("a child can be waited for").code()
+    }
+
+    /// Whether it has got so far that SIGTERM does not kill it. Only Linux says so.
+    fn handles_sigterm(&self) -> bool {
+        let Ok(status) = std::fs::read_to_string(format!("/proc/{}/status", self.0.id())) else { return true };
+        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+        let caught = caught.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+        // A process that has ended handles none.
+        caught.is_none_or(|mask| mask & 1 << 14 != 0) || status.contains("State:\tZ")
     }
 
     /// Whether it has not ended.

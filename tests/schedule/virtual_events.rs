@@ -31,7 +31,7 @@ fn sum(loaded: &Events<u64, Day>) -> u64 {
 }
 
 #[dag]
-fn report(#[event(LOADED)] loaded: Events<u64, Day>) -> u64 {
+fn sums_up(#[event(LOADED)] loaded: Events<u64, Day>) -> u64 {
     sum(loaded)
 }
 
@@ -41,7 +41,7 @@ fn double(total: &Event<u64>) -> u64 {
 }
 
 #[dag]
-fn doubled(#[event(report)] total: Event<u64>) -> u64 {
+fn doubled(#[event(sums_up)] total: Event<u64>) -> u64 {
     double(total)
 }
 
@@ -71,7 +71,7 @@ fn last(rate: &Latest<u64>) -> u64 {
 }
 
 #[dag]
-fn newest(#[event(RATES)] rate: Latest<u64>) -> u64 {
+fn newest_rate(#[event(RATES)] rate: Latest<u64>) -> u64 {
     last(rate)
 }
 
@@ -87,13 +87,13 @@ fn results(service: &ServiceTest, dag: &str) -> Vec<serde_json::Value> {
 fn what_a_task_emits_starts_the_next_dag_and_its_result_another_one() {
     let mut service = Test::service()
         .dag_with(loads {}, |test| test.takes(load {}, 2 * HOUR))
-        .dag_with(report {}, |test| test.takes(sum {}, HOUR))
+        .dag_with(sums_up {}, |test| test.takes(sum {}, HOUR))
         .dag(doubled {});
     service.at("2026-01-01T12:00:00Z").run_until("2026-01-03T12:00:00Z");
-    assert_eq!(created(&service, "report"), ["2026-01-02T02:00:00Z", "2026-01-03T02:00:00Z"]);
+    assert_eq!(created(&service, "sums_up"), ["2026-01-02T02:00:00Z", "2026-01-03T02:00:00Z"]);
     assert_eq!(created(&service, "doubled"), ["2026-01-02T03:00:00Z", "2026-01-03T03:00:00Z"]);
     assert_eq!(results(&service, "doubled"), [4, 6]);
-    service.assert_started_by("report", &["event 1 of virtual/loaded", "event 5 of virtual/loaded"]);
+    service.assert_started_by("sums_up", &["event 1 of virtual/loaded", "event 5 of virtual/loaded"]);
     let emitted = &service.events("virtual/loaded")[0];
     assert_eq!(
         (emitted.emitted.to_string(), emitted.partition.as_deref()),
@@ -103,14 +103,14 @@ fn what_a_task_emits_starts_the_next_dag_and_its_result_another_one() {
     2026-01-01T12:00:00Z a service starts
     2026-01-02T00:00:00Z loads: scheduled__2026-01-02T00:00:00Z__loads starts
     2026-01-02T02:00:00Z loads: scheduled__2026-01-02T00:00:00Z__loads ends: success
-    2026-01-02T02:00:00Z report: event__1__report starts
-    2026-01-02T03:00:00Z report: event__1__report ends: success
+    2026-01-02T02:00:00Z sums_up: event__1__sums_up starts
+    2026-01-02T03:00:00Z sums_up: event__1__sums_up ends: success
     2026-01-02T03:00:00Z doubled: event__3__doubled starts
     2026-01-02T03:00:00Z doubled: event__3__doubled ends: success
     2026-01-03T00:00:00Z loads: scheduled__2026-01-03T00:00:00Z__loads starts
     2026-01-03T02:00:00Z loads: scheduled__2026-01-03T00:00:00Z__loads ends: success
-    2026-01-03T02:00:00Z report: event__5__report starts
-    2026-01-03T03:00:00Z report: event__5__report ends: success
+    2026-01-03T02:00:00Z sums_up: event__5__sums_up starts
+    2026-01-03T03:00:00Z sums_up: event__5__sums_up ends: success
     2026-01-03T03:00:00Z doubled: event__7__doubled starts
     2026-01-03T03:00:00Z doubled: event__7__doubled ends: success
     ");
@@ -160,22 +160,23 @@ fn a_slot_waits_for_events_and_expires() {
 
 #[test]
 fn a_paused_consumer_keeps_its_events_and_a_new_one_begins_after_them() {
-    let mut service = Test::service().dag(newest {});
-    service.emit(&RATES, 1).run_until("2026-01-02").assert_started_by("newest", &[]);
-    service.pause("newest", "the rates are wrong").emit(&RATES, 2).emit(&RATES, 3).run_until("2026-01-03");
-    assert_eq!(service.pending("newest"), 2);
-    service.unpause_with("newest", Catchup::None, Unpause::Newest).run_until("2026-01-04");
-    service.assert_started_by("newest", &["event 3 of virtual/rates"]);
-    let superseded = service.slots("newest").into_iter().find(|slots| slots.fate == "superseded").expect("a record");
+    let mut service = Test::service().dag(newest_rate {});
+    service.emit(&RATES, 1).run_until("2026-01-02").assert_started_by("newest_rate", &[]);
+    service.pause("newest_rate", "the rates are wrong").emit(&RATES, 2).emit(&RATES, 3).run_until("2026-01-03");
+    assert_eq!(service.pending("newest_rate"), 2);
+    service.unpause_with("newest_rate", Catchup::None, Unpause::Newest).run_until("2026-01-04");
+    service.assert_started_by("newest_rate", &["event 3 of virtual/rates"]);
+    let superseded =
+        service.slots("newest_rate").into_iter().find(|slots| slots.fate == "superseded").expect("a record");
     assert_eq!(superseded.count, 1);
 }
 
 #[test]
 fn a_task_that_fails_emits_nothing() {
     let fails = |test: Test<u64>| test.always_fails(load {}, "no network");
-    let mut service = Test::service().dag_with(loads {}, fails).dag(report {});
+    let mut service = Test::service().dag_with(loads {}, fails).dag(sums_up {});
     service.at("2026-01-01T12:00:00Z").run_until("2026-01-05T12:00:00Z");
-    assert_eq!((service.runs("loads").len(), service.runs("report").len()), (4, 0));
+    assert_eq!((service.runs("loads").len(), service.runs("sums_up").len()), (4, 0));
     assert!(service.events("virtual/loaded").is_empty());
 }
 
@@ -184,7 +185,7 @@ fn each_event_of_a_backfill_is_consumed_although_the_service_dies_at_each_step()
     for operations in (0..600).step_by(7) {
         let mut service = Test::service()
             .dag_with(loads {}, |test| test.takes(load {}, HOUR))
-            .dag_with(report {}, |test| test.takes(sum {}, 2 * HOUR));
+            .dag_with(sums_up {}, |test| test.takes(sum {}, 2 * HOUR));
         service.at("2026-03-01T00:30:00Z").run_until("2026-03-01T00:30:01Z");
         let ranges =
             vec![SlotRange { from: "2026-02-02".parse().expect("a day"), to: "2026-02-11".parse().expect("a day") }];
@@ -195,9 +196,9 @@ fn each_event_of_a_backfill_is_consumed_although_the_service_dies_at_each_step()
         let log = service.event_log();
         assert_eq!((status.phase.name(), status.counts.new, status.counts.success), ("done", 10, 10), "{log}");
         assert_eq!(service.events("virtual/loaded").len(), 10, "{log}");
-        let sums = results(&service, "report");
+        let sums = results(&service, "sums_up");
         let sums: u64 = sums.iter().filter_map(serde_json::Value::as_u64).sum();
-        assert_eq!((sums, service.pending("report")), ((2..=11).sum(), 0), "{log}");
+        assert_eq!((sums, service.pending("sums_up")), ((2..=11).sum(), 0), "{log}");
     }
 }
 

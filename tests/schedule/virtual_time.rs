@@ -5,7 +5,7 @@ use std::time::Duration;
 use taskflow::RunState;
 use taskflow::notify::Notification;
 use taskflow::prelude::*;
-use taskflow::schedule::{Catchup, MissedSlots, Note};
+use taskflow::schedule::Catchup;
 use taskflow::testing::{ServiceTest, Test};
 
 const MINUTE: Duration = Duration::from_secs(60);

@@ -11,8 +11,8 @@
 //!    cancels it loses exactly what it would have stored later.
 //! 4. The test then advances to whatever comes first: a schedule or a consumer that is due, an
 //!    entry of a run, the end of the run, or the time that the test was told to run until.
-//! 5. Deadlines of slots are judged after the schedules, as by a live service. A callback that is to
-//!    be notified is not called: the log has a line instead, and the store has it as notified.
+//! 5. Deadlines of slots are judged after the schedules, as by a live service. A callback that is
+//!    to be notified is not called: the log has a line instead, and the store has it as notified.
 //! 6. A crash drops everything but the store. The next service resumes the interrupted runs first.
 //! 7. A crash can come between any two operations of the store: from then on the store refuses
 //!    everything, the service is dropped where it is, and the store works for the next one.

@@ -98,9 +98,12 @@ impl ServiceTest {
             schedules.and(consumers).and(backfills).and(judged)
         });
         let reruns = reruns.into_runs();
+        let turned = self.alive(turned);
+        if turned.is_ok() {
+            self.report(events);
+        }
         notified.iter().for_each(|line| self.note(line));
-        self.alive(turned)?;
-        self.report(events);
+        turned?;
         for rerun in reruns {
             self.rerun(rerun)?;
         }
