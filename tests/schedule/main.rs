@@ -18,6 +18,7 @@ mod deadlines_served;
 #[cfg(all(feature = "cli", feature = "sqlite", unix))]
 mod doctor;
 mod expressions;
+mod fair_turns;
 mod groups;
 #[cfg(feature = "sqlite")]
 mod groups_served;
