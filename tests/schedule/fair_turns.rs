@@ -29,7 +29,9 @@ fn order(turns: &mut FairTurns, mut waiting: Vec<WaitingRun>, starts: usize) -> 
 
 /// Ten runs of each, as old as each other.
 fn backlog(dags: &[(&'static str, i32, u32)]) -> Vec<WaitingRun> {
-    (0..10).flat_map(|number| dags.iter().map(move |&(dag, priority, weight)| of(dag, number, priority, weight))).collect()
+    (0..10)
+        .flat_map(|number| dags.iter().map(move |&(dag, priority, weight)| of(dag, number, priority, weight)))
+        .collect()
 }
 
 #[test]
@@ -167,7 +169,11 @@ impl Queue {
     }
 
     /// Starts a run. The flows that take part and have waited longer than the bound are an error.
-    fn start(&mut self, run: WaitingRun, room: impl Fn(&Self, (&'static str, bool)) -> bool) -> Result<(), TestCaseError> {
+    fn start(
+        &mut self,
+        run: WaitingRun,
+        room: impl Fn(&Self, (&'static str, bool)) -> bool,
+    ) -> Result<(), TestCaseError> {
         let started = (run.dag, run.is_backfill);
         let taking_part: BTreeSet<_> = self.waiting.iter().map(|run| (run.dag, run.is_backfill)).collect();
         let taking_part: BTreeSet<_> = taking_part.into_iter().filter(|&flow| room(self, flow)).collect();

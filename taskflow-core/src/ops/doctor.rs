@@ -266,10 +266,10 @@ impl fmt::Display for FindingKind {
             FindingKind::DiskSpace { free } => {
                 write!(f, "{} are free in the file system of the home", units::bytes(*free))
             }
-            FindingKind::Service(ServingProcess { worker, since: Some(since) }) => {
+            FindingKind::Service(ServingProcess { worker, since: Some(since), .. }) => {
                 write!(f, "{worker} serves the home since {}", shown(*since))
             }
-            FindingKind::Service(ServingProcess { worker, since: None }) => write!(f, "{worker} serves the home"),
+            FindingKind::Service(ServingProcess { worker, since: None, .. }) => write!(f, "{worker} serves the home"),
             FindingKind::NoService { schedules: 0, consumers: 0, queued: 0 } => {
                 f.write_str("no service is running, and none is needed")
             }

@@ -106,9 +106,11 @@ pub use schedules::{
 #[cfg(feature = "testing")]
 pub(crate) use schedules::{pause_at, unpause_at};
 pub use send_event::{SentEvent, send_event};
-pub(crate) use served::SERVE_LOCK;
+pub(crate) use served::{SERVE_LIMIT, SERVE_LOCK};
 pub use served::{ServingProcess, serving_process};
-pub use settings::{DEFAULT_GRACE, durability, engine, fail_fast, grace, sync_mode};
+pub use settings::{
+    DEFAULT_GRACE, DEFAULT_MAX_ACTIVE_RUNS, durability, engine, fail_fast, grace, max_active_runs, sync_mode,
+};
 pub(crate) use situation::{
     ActiveEventRuns, CONSUMING, active_event_runs, active_runs, failures, runs_of_backfills, unsuccessful,
 };

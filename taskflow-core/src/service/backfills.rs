@@ -255,7 +255,8 @@ async fn clear(
     let mut plan = stored.plan.clone();
     for slot in to_clear {
         let run_id = RunInfo::id_of_backfill(&stored.dag, stored.number, &slot);
-        let Err(error) = queue.reprocess(journal, &run_id, failed, &note, events).await else { continue };
+        let reprocessed = queue.reprocess(journal, backfilled.dag, &run_id, failed, &note, events).await;
+        let Err(error) = reprocessed else { continue };
         match error.kind() {
             // The next turn tries again.
             ErrorKind::Unavailable => return Err(error),

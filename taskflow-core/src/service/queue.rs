@@ -1,16 +1,34 @@
 //! Claims and starts queued runs.
+//!
+//! # Protocol
+//!
+//! 1. Each turn reads the runs that are queued, and those whose owners died. The runs that backfills
+//!    want to reprocess wait with them.
+//! 2. [`FairTurns`] picks those that start now. At most `max_active_runs` runs of this service are
+//!    active, and of each DAG and share no more than the `max_active_runs` that the DAG declares:
+//!    a run that would only wait for its [admission](crate::store::Admission) takes no place from
+//!    other DAGs. All other runs stay queued.
+//! 3. A run that cannot be started leaves its place to the next one, and is tried again after a
+//!    minute.
+//! 4. A run that is to be reprocessed is cleared only when it may start: it gets a *permit*, which
+//!    takes a place. The backfill uses it in the next turn, which follows at once, or loses it.
+//!
+//! Runs that somebody starts with `run` or `resume`, and those that a task triggers and waits for,
+//! are not counted: they do not wait in the queue. A task that waits for a run that it has
+//! triggered holds up nothing that this run needs.
 
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
-use super::serving::ServiceEvent;
+use super::serving::{ServiceEvent, ServiceOptions};
 use crate::dag::DagDef;
 use crate::engine::{Engine, RunRequest};
 use crate::journal::{Journal, Note, RunSummary};
 use crate::ops::{self, OpsError};
-use crate::run::{Durability, RunState};
+use crate::run::RunState;
+use crate::schedule::{FairTurns, WaitingRun};
 use crate::store::{RunFilter, RunOrder};
 
 /// A run that could not be started is tried again after this time.
@@ -29,33 +47,72 @@ pub(super) struct Ended {
 #[derive(Debug)]
 pub(super) struct RunQueue {
     engine: Engine,
-    grace: Duration,
-    durability: Durability,
+    options: ServiceOptions,
     dags: Vec<&'static DagDef>,
+    turns: FairTurns,
     /// The runs that this service runs.
-    running: HashMap<i64, String>,
-    /// The runs of this service that were interrupted while it was up, because the store was in
-    /// trouble.
+    running: HashMap<i64, Active>,
+    /// The runs that backfills want to reprocess.
+    to_reprocess: Vec<(RunSummary, &'static DagDef)>,
+    /// The numbers of those that may start in the next turn.
+    permits: HashMap<i64, Active>,
+    /// The interrupted runs that are resumed although nobody knows that their owners died: those of
+    /// the time before this service, and those of its own that were interrupted because the store
+    /// was in trouble.
     interrupted: HashSet<i64>,
     refused: HashMap<i64, Instant>,
+    /// Whether runs have waited for a place since no run waited.
+    is_at_limit: bool,
     ended: mpsc::UnboundedSender<Ended>,
+}
+
+/// Which limit of a DAG an active run counts against.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Active {
+    dag: &'static str,
+    is_backfill: bool,
+}
+
+/// A run that waits for its turn.
+#[derive(Debug)]
+struct Candidate {
+    run: RunSummary,
+    waiting: WaitingRun,
+    /// Whether a backfill clears it first.
+    is_reprocessed: bool,
 }
 
 impl RunQueue {
     pub(super) fn new(
         engine: Engine,
-        grace: Duration,
-        durability: Durability,
+        options: &ServiceOptions,
         dags: Vec<&'static DagDef>,
     ) -> (Self, mpsc::UnboundedReceiver<Ended>) {
         let (ended, receiver) = mpsc::unbounded_channel();
-        let (running, interrupted, refused) = (HashMap::new(), HashSet::new(), HashMap::new());
-        (RunQueue { engine, grace, durability, dags, running, interrupted, refused, ended }, receiver)
+        let queue = RunQueue {
+            engine,
+            options: *options,
+            dags,
+            turns: FairTurns::default(),
+            running: HashMap::new(),
+            to_reprocess: Vec::new(),
+            permits: HashMap::new(),
+            interrupted: HashSet::new(),
+            refused: HashMap::new(),
+            is_at_limit: false,
+            ended,
+        };
+        (queue, receiver)
     }
 
     /// Whether runs of this service are active.
     pub(super) fn is_busy(&self) -> bool {
         !self.running.is_empty()
+    }
+
+    /// Whether the next turn should come at once.
+    pub(super) fn is_due(&self) -> bool {
+        !self.permits.is_empty()
     }
 
     pub(super) fn ended(&mut self, number: i64, state: RunState) {
@@ -66,53 +123,103 @@ impl RunQueue {
         }
     }
 
-    /// Resumes all interrupted runs, those first that have triggered others. `backfilled` are the
-    /// ids of the runs of backfills.
-    pub(super) async fn resume(
-        &mut self,
-        journal: &Journal,
-        backfilled: &HashSet<String>,
-        events: &mut Vec<ServiceEvent>,
-    ) -> Result<(), OpsError> {
-        let runs = match ops::interrupted(journal).await {
-            Ok(runs) => runs,
-            Err(OpsError::NoneInterrupted) => return Ok(()),
+    /// Has the next turns resume all interrupted runs.
+    pub(super) async fn resume(&mut self, journal: &Journal) -> Result<(), OpsError> {
+        match ops::interrupted(journal).await {
+            Ok(runs) => self.interrupted.extend(runs.iter().map(|run| run.number)),
+            Err(OpsError::NoneInterrupted) => {}
             Err(error) => return Err(error),
-        };
-        for run in runs {
-            if self.is_ours(&run) && !is_resumed_by_its_task(&run) {
-                self.start(journal, run, true, backfilled, events).await;
-            }
         }
         Ok(())
     }
 
-    /// Claims and starts the queued runs, oldest first, and resumes the runs whose owners died. A
-    /// run that a person interrupted, which its process has released, waits for `resume` or for the
-    /// next service.
+    /// Claims and starts queued runs, and resumes the runs whose owners died, as many as may be
+    /// active. A run that a person interrupted, which its process has released, waits for `resume`
+    /// or for the next service. `backfilled` are the ids of the runs of backfills.
     pub(super) async fn turn(
         &mut self,
         journal: &Journal,
         backfilled: &HashSet<String>,
         events: &mut Vec<ServiceEvent>,
     ) -> Result<(), OpsError> {
-        let states = vec![RunState::Queued, RunState::Interrupted];
-        let filter = RunFilter { states, order: RunOrder::Number, ..RunFilter::default() };
-        let mut runs = journal.runs(&filter).await?;
-        runs.reverse();
-        self.refused.retain(|_, since| since.elapsed() < PATIENCE);
-        for run in runs {
-            let is_known = self.running.contains_key(&run.number) || self.refused.contains_key(&run.number);
-            // A run that another process has started and that waits for its admission has an owner.
-            if is_known || run.is_owned || !self.is_ours(&run) {
-                continue;
+        self.permits.clear();
+        if self.is_at_limit && self.places() == 0 {
+            // Nothing can start, and that is known.
+            self.to_reprocess.clear();
+            return Ok(());
+        }
+        let mut candidates = self.candidates(journal, backfilled).await?;
+        loop {
+            let waiting: Vec<WaitingRun> = candidates.iter().map(|candidate| candidate.waiting).collect();
+            let picked = self.pick(&waiting);
+            if picked.is_empty() {
+                break;
             }
-            let resumed = run.state == RunState::Interrupted;
-            if !resumed || self.is_abandoned(journal, &run).await? {
-                self.start(journal, run, resumed, backfilled, events).await;
+            let mut left: Vec<Option<Candidate>> = candidates.into_iter().map(Some).collect();
+            for at in picked {
+                if let Some(candidate) = left[at].take() {
+                    self.start(journal, candidate, events).await;
+                }
             }
+            candidates = left.into_iter().flatten().collect();
+        }
+        if self.places() > 0 || candidates.is_empty() {
+            self.is_at_limit = false;
+        } else if !self.is_at_limit {
+            self.is_at_limit = true;
+            let (limit, waiting) = (self.options.max_active_runs.get(), candidates.len());
+            events.push(ServiceEvent::AtLimit { limit, waiting });
         }
         Ok(())
+    }
+
+    /// The runs that wait for their turn.
+    async fn candidates(
+        &mut self,
+        journal: &Journal,
+        backfilled: &HashSet<String>,
+    ) -> Result<Vec<Candidate>, OpsError> {
+        let mut candidates = Vec::new();
+        for (run, dag) in std::mem::take(&mut self.to_reprocess) {
+            let waiting = waiting(&run, dag, true);
+            candidates.push(Candidate { run, waiting, is_reprocessed: true });
+        }
+        let states = vec![RunState::Queued, RunState::Interrupted];
+        let filter = RunFilter { states, order: RunOrder::Number, ..RunFilter::default() };
+        self.refused.retain(|_, since| since.elapsed() < PATIENCE);
+        for run in journal.runs(&filter).await? {
+            let is_known = self.running.contains_key(&run.number) || self.refused.contains_key(&run.number);
+            // A run that another process has started and that waits for its admission has an owner.
+            if is_known || run.is_owned {
+                continue;
+            }
+            let Some(&dag) = self.dags.iter().find(|dag| dag.id == run.info.dag_id) else { continue };
+            if run.state != RunState::Interrupted || self.is_abandoned(journal, &run).await? {
+                let waiting = waiting(&run, dag, backfilled.contains(&run.info.run_id));
+                candidates.push(Candidate { run, waiting, is_reprocessed: false });
+            }
+        }
+        Ok(candidates)
+    }
+
+    /// Which of these runs start now.
+    fn pick(&mut self, waiting: &[WaitingRun]) -> Vec<usize> {
+        let places = self.places();
+        let mut active: HashMap<(&str, bool), u32> = HashMap::new();
+        for Active { dag, is_backfill } in self.running.values().chain(self.permits.values()) {
+            *active.entry((dag, *is_backfill)).or_default() += 1;
+        }
+        let limits: HashMap<&str, u32> =
+            self.dags.iter().filter_map(|dag| Some((dag.id, dag.options.max_active_runs?))).collect();
+        self.turns.pick(waiting, places, |dag, is_backfill| {
+            let active = active.get(&(dag, is_backfill)).copied().unwrap_or(0);
+            limits.get(dag).copied().unwrap_or(u32::MAX).saturating_sub(active)
+        })
+    }
+
+    /// How many more runs may be active.
+    fn places(&self) -> usize {
+        self.options.max_active_runs.get().saturating_sub(self.running.len() + self.permits.len())
     }
 
     /// Whether an interrupted run has lost its process.
@@ -123,47 +230,50 @@ impl RunQueue {
         Ok(self.interrupted.contains(&run.number) || journal.owner_died(&run.info.run_id).await?)
     }
 
-    fn is_ours(&self, run: &RunSummary) -> bool {
-        self.dags.iter().any(|dag| dag.id == run.info.dag_id)
-    }
-
-    /// Clears a run that a backfill reprocesses, and runs it again.
+    /// Clears a run that a backfill reprocesses, and runs it again, if it is its turn. Otherwise it
+    /// waits for that, and the backfill asks again.
     pub(super) async fn reprocess(
         &mut self,
         journal: &Journal,
+        dag: &'static DagDef,
         run_id: &str,
         failed: bool,
         note: &Note,
         events: &mut Vec<ServiceEvent>,
     ) -> Result<(), OpsError> {
-        let ops::Rerun { cleared, request, .. } =
-            ops::reprocess(journal, run_id, failed, note, self.durability).await?;
         let run = journal.find(run_id).await?;
-        self.run(request, cleared.number, &run.info.dag_id)?;
-        self.running.insert(cleared.number, run.info.dag_id.clone());
+        // A run that somebody else runs is refused below.
+        if self.permits.remove(&run.number).is_none() && !run.is_owned {
+            self.to_reprocess.push((run, dag));
+            return Ok(());
+        }
+        let ops::Rerun { cleared, request, .. } =
+            ops::reprocess(journal, run_id, failed, note, self.options.durability).await?;
+        let run = journal.find(run_id).await?;
+        self.run(request, cleared.number, dag.id)?;
+        self.running.insert(cleared.number, Active { dag: dag.id, is_backfill: true });
         events.push(ServiceEvent::Started { run, resumed: true });
         Ok(())
     }
 
-    async fn start(
-        &mut self,
-        journal: &Journal,
-        run: RunSummary,
-        resumed: bool,
-        backfilled: &HashSet<String>,
-        events: &mut Vec<ServiceEvent>,
-    ) {
-        let (number, dag_id) = (run.number, run.info.dag_id.clone());
-        let is_backfill = backfilled.contains(&run.info.run_id);
-        let started = match ops::resume_for(journal, &run.info.run_id, self.durability, is_backfill).await {
-            Ok(request) => self.run(request, number, &dag_id),
+    /// Starts a run whose turn has come, or lets its backfill clear it first.
+    async fn start(&mut self, journal: &Journal, candidate: Candidate, events: &mut Vec<ServiceEvent>) {
+        let Candidate { run, waiting: WaitingRun { dag, is_backfill, is_interrupted, .. }, is_reprocessed } = candidate;
+        let (number, active) = (run.number, Active { dag, is_backfill });
+        if is_reprocessed {
+            self.permits.insert(number, active);
+            return;
+        }
+        let durability = self.options.durability;
+        let started = match ops::resume_for(journal, &run.info.run_id, durability, is_backfill).await {
+            Ok(request) => self.run(request, number, dag),
             Err(error) => Err(error),
         };
         match started {
             Ok(()) => {
                 self.interrupted.remove(&number);
-                self.running.insert(number, dag_id);
-                events.push(ServiceEvent::Started { run, resumed });
+                self.running.insert(number, active);
+                events.push(ServiceEvent::Started { run, resumed: is_interrupted });
             }
             Err(error) => {
                 // Another process may have been faster.
@@ -178,7 +288,7 @@ impl RunQueue {
 
     fn run(&self, request: RunRequest<()>, number: i64, dag_id: &str) -> Result<(), OpsError> {
         let started = Instant::now();
-        let handle = request.grace(self.grace).engine(&self.engine).start()?;
+        let handle = request.grace(self.options.grace).engine(&self.engine).start()?;
         let (ended, dag_id) = (self.ended.clone(), dag_id.to_owned());
         tokio::spawn(async move {
             let report = handle.await;
@@ -193,4 +303,15 @@ impl RunQueue {
 /// Whether a task waits for the run that it has triggered, and resumes it with its own.
 fn is_resumed_by_its_task(run: &RunSummary) -> bool {
     run.info.triggered_by.as_ref().is_some_and(|by| by.waits)
+}
+
+fn waiting(run: &RunSummary, dag: &DagDef, is_backfill: bool) -> WaitingRun {
+    WaitingRun {
+        dag: dag.id,
+        number: run.number,
+        priority: dag.options.priority.unwrap_or(0),
+        weight: dag.options.weight.unwrap_or(1),
+        is_interrupted: run.state == RunState::Interrupted,
+        is_backfill,
+    }
 }
