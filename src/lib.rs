@@ -145,9 +145,9 @@ pub mod notify {
 pub mod ops {
     pub use taskflow_core::ops::{
         AssetDocument, AssetEmission, AttemptStatus, CancelledRun, Checked, Cleared, ConsumerInput, ConsumerStatus,
-        DEFAULT_GRACE, Draft, EventDocument, EventQuery, ExternalJob, ExternalJobState, Mark, Marked, NewAssetEvent,
-        NextSlot, NextSlots, OpsError, PastSlots, Pruned, Reason, Replayed, Rerun, RunList, RunStatus,
-        RunSummaryDocument, SentEvent, TaskStatus, TriggeredRun, Vacuumed, ValueDocument, assets, cancel,
+        DEFAULT_GRACE, DEFAULT_MAX_ACTIVE_RUNS, Draft, EventDocument, EventQuery, ExternalJob, ExternalJobState, Mark,
+        Marked, NewAssetEvent, NextSlot, NextSlots, OpsError, PastSlots, Pruned, Reason, Replayed, Rerun, RunList,
+        RunStatus, RunSummaryDocument, SentEvent, TaskStatus, TriggeredRun, Vacuumed, ValueDocument, assets, cancel,
         cancel_and_wait, clear, clear_and_run, consumers, draft, durability, emit, emitted_by, engine, event, events,
         fail_fast, grace, interrupted, list_runs, mark, missed_deadline_of, missed_deadlines, next_slots, past_slots,
         pause, prune, replay, resume, retry, seen_event, send_event, start, stored_events, sync_mode, trigger,
