@@ -187,7 +187,7 @@ impl Home {
             with_schedules: true,
             grace: Duration::from_secs(5),
             durability: Durability::Strict,
-            max_active_runs: taskflow::ops::DEFAULT_MAX_ACTIVE_RUNS,
+            max_active_runs: ops::DEFAULT_MAX_ACTIVE_RUNS,
         };
         // A service drains its engine.
         let engine = Engine::builder().build().expect("an engine");
