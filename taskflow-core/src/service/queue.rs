@@ -22,6 +22,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
+use super::backfills::{Reprocess, Reprocessed};
 use super::serving::{ServiceEvent, ServiceOptions};
 use crate::dag::DagDef;
 use crate::engine::{Engine, RunRequest};
@@ -193,7 +194,7 @@ impl RunQueue {
             if is_known || run.is_owned {
                 continue;
             }
-            let Some(&dag) = self.dags.iter().find(|dag| dag.id == run.info.dag_id) else { continue };
+            let Some(dag) = self.dag(&run) else { continue };
             if run.state != RunState::Interrupted || self.is_abandoned(journal, &run).await? {
                 let waiting = waiting(&run, dag, backfilled.contains(&run.info.run_id));
                 candidates.push(Candidate { run, waiting, is_reprocessed: false });
@@ -222,6 +223,11 @@ impl RunQueue {
         self.options.max_active_runs.get().saturating_sub(self.running.len() + self.permits.len())
     }
 
+    /// The DAG of a run, if this service serves it.
+    fn dag(&self, run: &RunSummary) -> Option<&'static DagDef> {
+        self.dags.iter().find(|dag| dag.id == run.info.dag_id).copied()
+    }
+
     /// Whether an interrupted run has lost its process.
     async fn is_abandoned(&self, journal: &Journal, run: &RunSummary) -> Result<bool, OpsError> {
         if is_resumed_by_its_task(run) {
@@ -232,16 +238,16 @@ impl RunQueue {
 
     /// Clears a run that a backfill reprocesses, and runs it again, if it is its turn. Otherwise it
     /// waits for that, and the backfill asks again.
-    pub(super) async fn reprocess(
+    async fn run_again(
         &mut self,
         journal: &Journal,
-        dag: &'static DagDef,
         run_id: &str,
         failed: bool,
         note: &Note,
         events: &mut Vec<ServiceEvent>,
     ) -> Result<(), OpsError> {
         let run = journal.find(run_id).await?;
+        let Some(dag) = self.dag(&run) else { return Ok(()) };
         // A run that somebody else runs is refused below.
         if self.permits.remove(&run.number).is_none() && !run.is_owned {
             self.to_reprocess.push((run, dag));
@@ -297,6 +303,19 @@ impl RunQueue {
             let _ = ended.send(ended_run);
         });
         Ok(())
+    }
+}
+
+impl Reprocess for RunQueue {
+    fn reprocess<'a>(
+        &'a mut self,
+        journal: &'a Journal,
+        run_id: &'a str,
+        failed: bool,
+        note: &'a Note,
+        events: &'a mut Vec<ServiceEvent>,
+    ) -> Reprocessed<'a> {
+        Box::pin(self.run_again(journal, run_id, failed, note, events))
     }
 }
 
