@@ -34,5 +34,7 @@ mod service;
 mod steps;
 mod support;
 mod timetables;
+#[cfg(all(feature = "cli", feature = "sqlite", unix))]
+mod turns_served;
 mod virtual_events;
 mod virtual_time;

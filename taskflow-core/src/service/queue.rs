@@ -7,15 +7,19 @@
 //! 2. [`FairTurns`] picks those that start now. At most `max_active_runs` runs of this service are
 //!    active, and of each DAG and share no more than the `max_active_runs` that the DAG declares:
 //!    a run that would only wait for its [admission](crate::store::Admission) takes no place from
-//!    other DAGs. All other runs stay queued.
+//!    other DAGs. The runs of other processes, and those that tasks have triggered, count against
+//!    the limit of their DAG. All other runs stay queued.
 //! 3. A run that cannot be started leaves its place to the next one, and is tried again after a
 //!    minute.
 //! 4. A run that is to be reprocessed is cleared only when it may start: it gets a *permit*, which
 //!    takes a place. The backfill uses it in the next turn, which follows at once, or loses it.
 //!
-//! Runs that somebody starts with `run` or `resume`, and those that a task triggers and waits for,
-//! are not counted: they do not wait in the queue. A task that waits for a run that it has
-//! triggered holds up nothing that this run needs.
+//! 5. A queued run that a task of this process waits for starts before all others, and beyond
+//!    `max_active_runs`: see the protocol of the [service](super). Only the limit of its DAG holds
+//!    it up.
+//!
+//! Runs that somebody starts with `run` or `resume`, and those that tasks trigger, do not wait in
+//! the queue, and take no place.
 
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
@@ -62,17 +66,22 @@ pub(super) struct RunQueue {
     /// was in trouble.
     interrupted: HashSet<i64>,
     refused: HashMap<i64, Instant>,
+    /// The ids of the runs that tasks wait for and that are still queued.
+    awaited: HashSet<String>,
     /// Whether runs have waited for a place since no run waited.
     is_at_limit: bool,
     ended: mpsc::UnboundedSender<Ended>,
 }
 
 /// Which limit of a DAG an active run counts against.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Active {
     dag: &'static str,
     is_backfill: bool,
 }
+
+/// How many runs are active, by the limit that they count against.
+type ActiveRuns = HashMap<Active, u32>;
 
 /// A run that waits for its turn.
 #[derive(Debug)]
@@ -100,6 +109,7 @@ impl RunQueue {
             permits: HashMap::new(),
             interrupted: HashSet::new(),
             refused: HashMap::new(),
+            awaited: HashSet::new(),
             is_at_limit: false,
             ended,
         };
@@ -144,15 +154,20 @@ impl RunQueue {
         events: &mut Vec<ServiceEvent>,
     ) -> Result<(), OpsError> {
         self.permits.clear();
-        if self.is_at_limit && self.places() == 0 {
+        self.awaited.extend(journal.take_awaited());
+        if self.is_at_limit && self.places() == 0 && self.awaited.is_empty() {
             // Nothing can start, and that is known.
             self.to_reprocess.clear();
             return Ok(());
         }
-        let mut candidates = self.candidates(journal, backfilled).await?;
+        let candidates = self.candidates(journal, backfilled).await?;
+        let elsewhere = self.active_elsewhere(journal, backfilled, &candidates).await?;
+        let mut candidates = self.start_awaited(journal, candidates, &elsewhere, events).await;
         loop {
             let waiting: Vec<WaitingRun> = candidates.iter().map(|candidate| candidate.waiting).collect();
-            let picked = self.pick(&waiting);
+            let room = self.room(&elsewhere);
+            let places = self.places();
+            let picked = self.turns.pick(&waiting, places, room);
             if picked.is_empty() {
                 break;
             }
@@ -203,19 +218,65 @@ impl RunQueue {
         Ok(candidates)
     }
 
-    /// Which of these runs start now.
-    fn pick(&mut self, waiting: &[WaitingRun]) -> Vec<usize> {
-        let places = self.places();
-        let mut active: HashMap<(&str, bool), u32> = HashMap::new();
-        for Active { dag, is_backfill } in self.running.values().chain(self.permits.values()) {
-            *active.entry((dag, *is_backfill)).or_default() += 1;
+    /// The active runs that this service has not started, of the DAGs of these runs that have a
+    /// limit.
+    async fn active_elsewhere(
+        &self,
+        journal: &Journal,
+        backfilled: &HashSet<String>,
+        candidates: &[Candidate],
+    ) -> Result<ActiveRuns, OpsError> {
+        let mut active = ActiveRuns::new();
+        let waiting: HashSet<&'static str> = candidates.iter().map(|candidate| candidate.waiting.dag).collect();
+        for dag in self.dags.iter().filter(|dag| dag.options.max_active_runs.is_some() && waiting.contains(dag.id)) {
+            let states = vec![RunState::Queued, RunState::Running];
+            let filter = RunFilter { dag: Some(dag.id.to_owned()), states, ..RunFilter::default() };
+            for run in journal.runs(&filter).await? {
+                if run.is_owned && !self.running.contains_key(&run.number) {
+                    let is_backfill = backfilled.contains(&run.info.run_id);
+                    *active.entry(Active { dag: dag.id, is_backfill }).or_default() += 1;
+                }
+            }
+        }
+        Ok(active)
+    }
+
+    /// Starts the runs that tasks wait for, and returns the others.
+    async fn start_awaited(
+        &mut self,
+        journal: &Journal,
+        candidates: Vec<Candidate>,
+        elsewhere: &ActiveRuns,
+        events: &mut Vec<ServiceEvent>,
+    ) -> Vec<Candidate> {
+        let mut awaited = std::mem::take(&mut self.awaited);
+        let mut others = Vec::with_capacity(candidates.len());
+        for candidate in candidates {
+            let (run_id, WaitingRun { dag, is_backfill, .. }) = (&candidate.run.info.run_id, candidate.waiting);
+            if candidate.is_reprocessed || !awaited.contains(run_id) {
+                others.push(candidate);
+            } else if self.room(elsewhere)(dag, is_backfill) == 0 {
+                self.awaited.extend(awaited.take(run_id));
+                others.push(candidate);
+            } else {
+                self.start(journal, candidate, events).await;
+            }
+        }
+        others
+    }
+
+    /// How many more runs of a DAG and share may be active by the limit of the DAG.
+    fn room(&self, elsewhere: &ActiveRuns) -> impl Fn(&'static str, bool) -> u32 + use<> {
+        let mut active = elsewhere.clone();
+        for &run in self.running.values().chain(self.permits.values()) {
+            *active.entry(run).or_default() += 1;
         }
         let limits: HashMap<&str, u32> =
             self.dags.iter().filter_map(|dag| Some((dag.id, dag.options.max_active_runs?))).collect();
-        self.turns.pick(waiting, places, |dag, is_backfill| {
-            let active = active.get(&(dag, is_backfill)).copied().unwrap_or(0);
+        move |dag, is_backfill| {
+            let active = active.get(&Active { dag, is_backfill }).copied().unwrap_or(0);
             limits.get(dag).copied().unwrap_or(u32::MAX).saturating_sub(active)
-        })
+        }
     }
 
     /// How many more runs may be active.
