@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::process::Stdio;
 
+use serde_json::Value;
 use taskflow_tests::binaries::{ProgramOutput, call_at, program_with_signals};
 use taskflow_tests::common::eventually;
 use tempfile::TempDir;
@@ -155,6 +156,8 @@ fn a_dag_at_its_own_limit_does_not_block_others() {
     let service = home.serve(2);
     home.reaches("seldom", "success", 3);
     assert_eq!((home.count("alone", "running"), home.count("alone", "queued")), (1, 2));
+    let status = home.call(&["status", "2"]);
+    assert!(status.stdout.contains("queued waits for run 1 of `alone`: max_active_runs = 1\n"), "{}", status.stdout);
     home.release("hold.alone");
     home.reaches("alone", "success", 3);
     stop(service);
@@ -209,5 +212,49 @@ fn a_run_that_a_task_triggers_takes_no_place_after_a_restart() {
     home.release("hold.awaited");
     home.reaches("seldom", "success", 1);
     assert_eq!((home.count("triggers", "success"), home.count("awaited", "success")), (1, 1));
+    stop(service);
+}
+
+#[test]
+fn people_see_what_a_queued_run_waits_for() {
+    let home = Home::new();
+    home.hold("hold");
+    home.trigger("often", 1);
+    let queued = |output: ProgramOutput| -> String {
+        let line = output.stdout.lines().find_map(|line| line.trim_start().strip_prefix("queued "));
+        line.unwrap_or_else(|| panic!("{output:?}")).to_owned()
+    };
+    assert_eq!(queued(home.call(&["status", "1"])), "waits for a service: no process serves this home");
+
+    let service = home.serve(1);
+    home.reaches("often", "running", 1);
+    home.trigger("often", 1);
+    home.trigger("urgent", 2);
+    home.trigger("seldom", 2);
+    let wait = "waits for a place: the service runs 1 run, max_active_runs = 1; after 1 run of the same DAG; after \
+                2 runs of `urgent` (priority 10); in turn with 1 run of `often` (weight 3)";
+    assert_eq!(queued(home.call(&["status", "6"])), wait);
+    let explained = home.call(&["explain", "6"]).stdout;
+    assert!(explained.starts_with(&format!("run 6 is queued: it {wait}\n")), "{explained}");
+    let document = home.call(&["status", "6", "--output", "json"]).json();
+    let wait = &document["queue_wait"];
+    assert_eq!(wait["cause"], "service_limit");
+    assert_eq!((&wait["limit"], &wait["active"], &wait["older"]), (&1.into(), &1.into(), &1.into()));
+    assert_eq!(wait["first"][0]["priority"], 10);
+    assert_eq!(wait["in_turn"][0]["weight"], 3);
+    // A run of the highest priority is behind nobody else.
+    let wait = "waits for a place: the service runs 1 run, max_active_runs = 1";
+    assert_eq!(queued(home.call(&["status", "3"])), wait);
+    assert!(home.call(&["status", "1", "--output", "json"]).json()["queue_wait"].is_null());
+
+    let dags = home.call(&["dags", "--output", "json"]).json();
+    let of = |id: &str| dags.as_array().and_then(|dags| dags.iter().find(|dag| dag["dag_id"] == id)).cloned();
+    assert_eq!(of("urgent").map(|dag| dag["queued"].clone()), Some(Value::from(2)));
+    assert!(home.call(&["dags"]).stdout.contains("2 runs are queued"));
+    let doctor = home.call(&["doctor"]).stdout;
+    assert!(doctor.contains("5 runs are queued; the service runs at most 1 at once"), "{doctor}");
+
+    home.release("hold");
+    home.reaches("seldom", "success", 2);
     stop(service);
 }
