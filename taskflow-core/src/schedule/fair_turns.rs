@@ -29,10 +29,11 @@
 //! (PASSED_OVER + 1) * (1 + sum of (v / w + 1))        with v / w rounded down
 //! ```
 //!
-//! starts happen up to and including its own, whatever the ranks are, while it takes part. The pass of the flow is at
-//! most one stride ahead of the virtual time at the beginning. That of any other flow is not behind
-//! it and grows by its own stride at each fair turn, so it has at most `v / w + 1` of them before
-//! this one. Among any `PASSED_OVER + 1` starts in a row one is a fair turn over all flows.
+//! starts happen up to and including its own, whatever the ranks are, while it takes part. The pass
+//! of the flow is at most one stride ahead of the virtual time at the beginning. That of any other
+//! flow is not behind it and grows by its own stride at each fair turn, so it has at most
+//! `v / w + 1` of them before this one. Among any `PASSED_OVER + 1` starts in a row one is a fair
+//! turn over all flows.
 //!
 //! The bound counts starts and not time: how long a start takes to come depends on how long runs
 //! take.

@@ -2,8 +2,8 @@
 //!
 //! # Protocol
 //!
-//! 1. Each turn reads the runs that are queued, and those whose owners died. The runs that backfills
-//!    want to reprocess wait with them.
+//! 1. Each turn reads the runs that are queued, and those whose owners died. The runs that
+//!    backfills want to reprocess wait with them.
 //! 2. [`FairTurns`] picks those that start now. At most `max_active_runs` runs of this service are
 //!    active, and of each DAG and share no more than the `max_active_runs` that the DAG declares:
 //!    a run that would only wait for its [admission](crate::store::Admission) takes no place from

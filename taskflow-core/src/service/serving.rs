@@ -333,6 +333,7 @@ pub struct ServiceOptions {
     pub grace: Duration,
     /// The durability of its runs.
     pub durability: Durability,
-    /// How many runs it runs at once: see [`DEFAULT_MAX_ACTIVE_RUNS`](crate::ops::DEFAULT_MAX_ACTIVE_RUNS).
+    /// How many runs it runs at once: see
+    /// [`DEFAULT_MAX_ACTIVE_RUNS`](crate::ops::DEFAULT_MAX_ACTIVE_RUNS).
     pub max_active_runs: NonZeroUsize,
 }
