@@ -145,13 +145,14 @@ pub mod notify {
 pub mod ops {
     pub use taskflow_core::ops::{
         AssetDocument, AssetEmission, AttemptStatus, CancelledRun, Checked, Cleared, ConsumerInput, ConsumerStatus,
-        DEFAULT_GRACE, Draft, EventDocument, EventQuery, ExternalJob, ExternalJobState, Mark, Marked, NewAssetEvent,
-        NextSlot, NextSlots, OpsError, PastSlots, Pruned, Reason, Replayed, Rerun, RunList, RunStatus,
-        RunSummaryDocument, SentEvent, TaskStatus, TriggeredRun, Vacuumed, ValueDocument, assets, cancel,
-        cancel_and_wait, clear, clear_and_run, consumers, draft, durability, emit, emitted_by, engine, event, events,
-        fail_fast, grace, history, interrupted, list_runs, mark, missed_deadlines, next_slots, past_slots, pause,
-        prune, replay, resume, retry, seen_event, send_event, start, stored_events, sync_mode, trigger, triggered_runs,
-        unpause, vacuum, value, values, would_clear, would_prune, would_prune_events,
+        DEFAULT_GRACE, DEFAULT_MAX_ACTIVE_RUNS, Draft, EventDocument, EventQuery, ExternalJob, ExternalJobState, Mark,
+        Marked, NewAssetEvent, NextSlot, NextSlots, OpsError, PastSlots, Pruned, QueueWait, QueuedDag, Reason,
+        Replayed, Rerun, RunList, RunStatus, RunSummaryDocument, SentEvent, TaskStatus, TriggeredRun, Vacuumed,
+        ValueDocument, assets, cancel, cancel_and_wait, clear, clear_and_run, consumers, draft, durability, emit,
+        emitted_by, engine, event, events, fail_fast, grace, history, interrupted, list_runs, mark, missed_deadlines,
+        next_slots, past_slots, pause, prune, queue_wait, replay, resume, retry, seen_event, send_event, start,
+        stored_events, sync_mode, trigger, triggered_runs, unpause, vacuum, value, values, would_clear, would_prune,
+        would_prune_events,
     };
     pub use taskflow_core::ops::{
         BackfillFateCount, BackfillOverlap, BackfillPreview, BackfillRun, BackfillStatus, BackfillTotals,
@@ -188,11 +189,11 @@ pub mod schedule {
     pub use taskflow_core::schedule::{
         CATCHUP_WINDOW, CLOCK_TOLERANCE, Calendar, Catchup, ClockTime, Combine, Consumer, ConsumerDecision,
         ConsumerState, ConsumerStep, Cron, CronError, Crons, Dates, DeadlineState, Decision, EventGroup, EventGroups,
-        EventInput, EventRun, EventSituation, EventWaits, Every, EveryError, Exceptions, FailedRun, First, GRACE,
-        MissedSlots, Note, OnUpdate, Overlap, Pause, PendingEvent, PendingPeriod, Recurrence, RecurrenceError,
-        SETTLING, Schedule, ScheduleState, Shift, Situation, Slot, SlotDeadline, SlotFate, SlotRecord, SlotStanding,
-        Span, Step, Takes, Timetable, UnknownPolicy, Unpause, Waits, Zone, ZoneError, consume, step, unpause,
-        unpause_consumer,
+        EventInput, EventRun, EventSituation, EventWaits, Every, EveryError, Exceptions, FailedRun, FairTurns, First,
+        GRACE, MissedSlots, Note, OnUpdate, Overlap, PASSED_OVER, Pause, PendingEvent, PendingPeriod, Recurrence,
+        RecurrenceError, SETTLING, Schedule, ScheduleState, Shift, Situation, Slot, SlotDeadline, SlotFate, SlotRecord,
+        SlotStanding, Span, Step, Takes, Timetable, UnknownPolicy, Unpause, WaitingRun, Waits, Zone, ZoneError,
+        consume, step, unpause, unpause_consumer,
     };
 }
 

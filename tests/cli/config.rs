@@ -74,6 +74,7 @@ fn everything_is_shown_with_its_origin_and_without_secrets() {
     run.grace 10s default
     run.fail_fast as the DAG declares default
     run.durability strict default
+    serve.max_active_runs 1000 default
     store.home .taskflow default
     store.sync normal TASKFLOW_SYNC
     store.inline_limit 48.0 KiB default

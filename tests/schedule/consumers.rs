@@ -183,8 +183,12 @@ impl Home {
 
     /// A service of these DAGs.
     pub(crate) fn start(&self, dags: &[&'static DagDef]) -> Serving {
-        let options =
-            ServiceOptions { with_schedules: true, grace: Duration::from_secs(5), durability: Durability::Strict };
+        let options = ServiceOptions {
+            with_schedules: true,
+            grace: Duration::from_secs(5),
+            durability: Durability::Strict,
+            max_active_runs: ops::DEFAULT_MAX_ACTIVE_RUNS,
+        };
         // A service drains its engine.
         let engine = Engine::builder().build().expect("an engine");
         let service = Service::new(self.directory.path(), &self.journal, &engine, dags.to_vec(), options);

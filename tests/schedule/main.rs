@@ -18,6 +18,7 @@ mod deadlines_served;
 #[cfg(all(feature = "cli", feature = "sqlite", unix))]
 mod doctor;
 mod expressions;
+mod fair_turns;
 mod groups;
 #[cfg(feature = "sqlite")]
 mod groups_served;
@@ -33,5 +34,7 @@ mod service;
 mod steps;
 mod support;
 mod timetables;
+#[cfg(all(feature = "cli", feature = "sqlite", unix))]
+mod turns_served;
 mod virtual_events;
 mod virtual_time;

@@ -127,8 +127,12 @@ fn dags(count: usize, schedule: &'static str) -> Vec<&'static DagDef> {
 async fn served(home: &Path, count: usize, schedule: &'static str, time: Duration) -> Result<Seen, Problem> {
     let journal = Journal::open(home).await?;
     let engine = Engine::builder().build()?;
-    let options =
-        ServiceOptions { with_schedules: true, grace: Duration::from_secs(5), durability: Durability::Strict };
+    let options = ServiceOptions {
+        with_schedules: true,
+        grace: Duration::from_secs(5),
+        durability: Durability::Strict,
+        max_active_runs: taskflow::ops::DEFAULT_MAX_ACTIVE_RUNS,
+    };
     let service = Service::new(home, &journal, &engine, dags(count, schedule), options)?;
     let seen = Mutex::new(Seen::default());
     let stop = async {
@@ -154,8 +158,12 @@ async fn events(home: &Path) -> Result<Vec<Duration>, Problem> {
 
     let journal = Journal::open(home).await?;
     let engine = Engine::builder().build()?;
-    let options =
-        ServiceOptions { with_schedules: true, grace: Duration::from_secs(5), durability: Durability::Strict };
+    let options = ServiceOptions {
+        with_schedules: true,
+        grace: Duration::from_secs(5),
+        durability: Durability::Strict,
+        max_active_runs: taskflow::ops::DEFAULT_MAX_ACTIVE_RUNS,
+    };
     let dags = vec![producer::def(), receiver::def()];
     let service = Service::new(home, &journal, &engine, dags, options)?;
     let stop = async {
@@ -180,8 +188,12 @@ async fn idle(home: &Path, count: usize) -> Result<String, Problem> {
 
     let journal = Journal::open(home).await?;
     let engine = Engine::builder().build()?;
-    let options =
-        ServiceOptions { with_schedules: true, grace: Duration::from_secs(5), durability: Durability::Strict };
+    let options = ServiceOptions {
+        with_schedules: true,
+        grace: Duration::from_secs(5),
+        durability: Durability::Strict,
+        max_active_runs: taskflow::ops::DEFAULT_MAX_ACTIVE_RUNS,
+    };
     let service = Service::new(home, &journal, &engine, dags(count, "@yearly"), options)?;
     let used = Mutex::new(Duration::ZERO);
     let stop = async {

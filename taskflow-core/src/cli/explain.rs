@@ -29,6 +29,10 @@ pub(super) fn explain(matches: &ArgMatches, home: &Home, terminal: &Terminal) ->
     if args::wants_json(matches) {
         return run_args::print_json(&explanations, terminal);
     }
+    if let Some(wait) = status::queue_wait(&journal, &history, home)? {
+        let wait = format!("run {} is queued: it {wait}\n", history.number);
+        terminal.print(&fit::prose(&wait, terminal.width_stdout(), 4))?;
+    }
     if explanations.is_empty() {
         terminal.print(&format!("run {}: {}; nothing to explain\n", history.number, status::counts(&history)))?;
         return Ok(Exit::Success);

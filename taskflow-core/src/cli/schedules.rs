@@ -238,6 +238,8 @@ fn remark(dag: &DagStatus) -> String {
         DagStatus { pending_events: Some(count), waits_for: Some(waits_for), .. } if *count > 0 => {
             format!("waits for {waits_for}{}", pending(*count))
         }
+        DagStatus { queued: 1, .. } => "1 run is queued".to_owned(),
+        DagStatus { queued, .. } if *queued > 1 => format!("{queued} runs are queued"),
         _ => String::new(),
     }
 }

@@ -1,5 +1,7 @@
 //! `serve`: the process that stays. It starts the runs of schedules and works on queued runs.
 
+use std::num::NonZeroUsize;
+
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use super::choose::Dags;
@@ -35,6 +37,13 @@ pub(super) fn command() -> Command {
                 .long("no-schedule")
                 .action(ArgAction::SetTrue)
                 .help("Start no runs of schedules, only queued ones and those of backfills"),
+        )
+        .arg(
+            Arg::new("max-active-runs")
+                .long("max-active-runs")
+                .value_name("N")
+                .value_parser(|text: &str| text.parse::<NonZeroUsize>().map_err(|_| "not a number of at least 1"))
+                .help("Run at most N runs at once; the others wait in the queue [default: 1000]"),
         );
     run_args::run_options(command)
 }
@@ -52,6 +61,7 @@ pub(super) fn serve(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> R
         with_schedules: !matches.get_flag("no-schedule"),
         grace: ops::grace(config),
         durability: home::durability(matches, config),
+        max_active_runs: ops::max_active_runs(config, matches.get_one::<NonZeroUsize>("max-active-runs").copied()),
     };
     // Async tasks use the threads of this runtime.
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(cannot)?;
@@ -128,6 +138,10 @@ fn report(event: &ServiceEvent, quiet: bool, home: &str, terminal: &Terminal) {
         }
         ServiceEvent::Refused { run, reason, .. } => {
             terminal.error(&format!("run {} of `{}` cannot be started: {reason}", run.number, run.info.dag_id));
+        }
+        ServiceEvent::AtLimit { limit, waiting, .. } => {
+            let wait = if *waiting == 1 { "1 run waits".to_owned() } else { format!("{waiting} runs wait") };
+            line(format!("{wait}: max_active_runs = {limit}"));
         }
         ServiceEvent::Ended { number, dag_id, state, took, .. } => {
             let took = format::duration(*took);

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
+use super::choose::Dags;
 use super::error::{CliError, Exit};
 use super::grid::{self, Cell, Column, SPARE, Table};
 use super::home::Home;
@@ -12,8 +13,11 @@ use super::terminal::{Paint, Terminal};
 use super::{args, fit, format, run_args, runs, waits};
 use crate::base::Timestamp;
 use crate::base::text::one_line;
-use crate::journal::{AttemptHistory, Delivery, Edit, MissedTaskDeadline, RunHistory, TaskHistory, WaitHistory};
-use crate::ops::{self, EventDocument, RunStatus, TriggeredRun};
+use crate::dag::DagDef;
+use crate::journal::{
+    AttemptHistory, Delivery, Edit, Journal, MissedTaskDeadline, RunHistory, TaskHistory, WaitHistory,
+};
+use crate::ops::{self, EventDocument, QueueWait, RunStatus, TriggeredRun};
 use crate::run::{RunState, TaskState, TriggeredBy};
 
 /// More tasks are shown with `--all` only.
@@ -31,13 +35,16 @@ pub(super) fn status(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> 
     let history = home.wait(ops::history(&journal, run_args::run_name(matches)))?;
     let triggered = home.wait(ops::triggered_runs(&journal, &history))?;
     let events = home.wait(ops::emitted_by(&journal, &history))?;
+    let wait = queue_wait(&journal, &history, home)?;
     if args::wants_json(matches) {
-        let status = RunStatus::of(&history).with_triggered(triggered).with_events(events);
+        let status = RunStatus::of(&history).with_triggered(triggered).with_events(events).with_queue_wait(wait);
         return run_args::print_json(&status, terminal);
     }
     let shown = rows(&history, matches.get_flag("all"));
     let hidden = taking_part(&history) - shown.len();
-    let mut text = fit::prose(&header(&history, terminal.paint_stdout()), terminal.width_stdout(), 4);
+    let mut header = header(&history, terminal.paint_stdout());
+    header += &wait.map(|wait| format!("  {} {wait}\n", terminal.paint_stdout().faint("queued"))).unwrap_or_default();
+    let mut text = fit::prose(&header, terminal.width_stdout(), 4);
     text += &tree(&triggered, 2, terminal.paint_stdout());
     text += &emitted(&events, matches.get_flag("all"), terminal.paint_stdout());
     if !shown.is_empty() {
@@ -51,6 +58,12 @@ pub(super) fn status(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> 
         terminal.note(&format!("and {hidden} more; --all shows them"));
     }
     Ok(Exit::Success)
+}
+
+/// Why a run has not started, if it is queued.
+pub(super) fn queue_wait(journal: &Journal, history: &RunHistory, home: &Home) -> Result<Option<QueueWait>, CliError> {
+    let dags: Vec<&'static DagDef> = Dags::of_binary().by_id().collect();
+    home.wait(ops::queue_wait(journal, home.path(), &dags, history))
 }
 
 /// `run 12 of delays: failed in 1.23 s, 40 tasks: 38 success, 2 failed`, and the facts about the

@@ -40,12 +40,13 @@ const fn setting(name: &'static str, variable: &'static str, kind: Kind, default
     Setting { name, variable, kind, default }
 }
 
-pub(super) static SETTINGS: [Setting; 13] = [
+pub(super) static SETTINGS: [Setting; 14] = [
     setting("run.jobs", "TASKFLOW_JOBS", Kind::Count, "no limit"),
     setting("run.workers", "TASKFLOW_WORKERS", Kind::Count, "one per core"),
     setting("run.grace", "TASKFLOW_GRACE", Kind::Span, "10s"),
     setting("run.fail_fast", "TASKFLOW_FAIL_FAST", Kind::Switch, "as the DAG declares"),
     setting("run.durability", "TASKFLOW_DURABILITY", Kind::Word(&["strict", "relaxed", "ephemeral"]), "strict"),
+    setting("serve.max_active_runs", "TASKFLOW_MAX_ACTIVE_RUNS", Kind::Count, "1000"),
     setting("store.home", "TASKFLOW_HOME", Kind::Path, ".taskflow"),
     setting("store.sync", "TASKFLOW_SYNC", Kind::Word(&["full", "normal"]), "full"),
     setting("store.inline_limit", "TASKFLOW_INLINE_LIMIT", Kind::Size, "48.0 KiB"),

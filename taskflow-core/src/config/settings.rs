@@ -81,6 +81,11 @@ impl Settings {
         self.word("run.durability")
     }
 
+    /// `serve.max_active_runs`: how many runs a service runs at once.
+    pub fn max_active_runs(&self) -> Option<NonZeroUsize> {
+        self.count("serve.max_active_runs")
+    }
+
     /// `store.home`: the directory of the runs.
     pub fn home(&self) -> Option<&Path> {
         match self.datum("store.home") {

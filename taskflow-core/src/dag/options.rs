@@ -36,6 +36,11 @@ macro_rules! dag_options {
             catchup: Option<Catchup> = None, hash(catchup), show(name);
             /// How many runs of the DAG may be active at once.
             max_active_runs: Option<u32> = None, hash(always), show(value);
+            /// Of queued runs, those of the DAG with the highest priority start first. Default 0.
+            priority: Option<i32> = None, hash(never), show(value);
+            /// The share of its queued runs in the starts among DAGs of the same priority. Default
+            /// 1.
+            weight: Option<u32> = None, hash(never), show(value);
             /// How many tasks of one run may be active at once.
             max_active_tasks: Option<u32> = None, hash(always), show(value);
             /// How long a run may take.

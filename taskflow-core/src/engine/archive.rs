@@ -28,6 +28,10 @@ pub(crate) trait Archive: Send + Sync + fmt::Debug {
     /// The run of a DAG that was requested last; with a date, of the runs with this logical date.
     fn latest<'a>(&'a self, dag: &'a str, date: Option<Timestamp>) -> ArchiveFuture<'a, Option<PastRun>>;
 
+    /// Notes that a task waits for this run: if it is queued, the service starts it although as
+    /// many runs are active as may be.
+    fn awaits(&self, run: &PastRun);
+
     /// The successful run of a DAG with the latest logical date before this one.
     fn success_before<'a>(&'a self, dag: &'a str, date: Timestamp) -> ArchiveFuture<'a, Option<PastRun>>;
 

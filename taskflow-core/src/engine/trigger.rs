@@ -282,7 +282,10 @@ impl Triggering {
             return Ok(Found::Nowhere);
         };
         Ok(match past.state {
-            RunState::Queued | RunState::Running => Found::Elsewhere,
+            RunState::Queued | RunState::Running => {
+                archive.awaits(&past);
+                Found::Elsewhere
+            }
             RunState::Interrupted => Found::Interrupted,
             _ => Found::Ended(archive.end(run_id, &self.plan).await.map_err(|source| self.journal(source))?),
         })

@@ -59,6 +59,12 @@ impl Archive for Journal {
         })
     }
 
+    fn awaits(&self, run: &PastRun) {
+        if run.state == RunState::Queued {
+            self.note_awaited(&run.info.run_id);
+        }
+    }
+
     fn success_before<'a>(&'a self, dag: &'a str, date: Timestamp) -> ArchiveFuture<'a, Option<PastRun>> {
         boxed(async move {
             let filter = RunFilter {

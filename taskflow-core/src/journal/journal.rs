@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use super::awaited::AwaitedRuns;
 use super::clock::JournalClock;
 use super::deliveries::StoreDeliveryLog;
 use super::error::JournalError;
@@ -47,6 +48,7 @@ pub(super) struct Inner {
     pub(super) queue: Arc<Queue>,
     pub(super) runtime: StoreRuntime,
     pub(super) clock: JournalClock,
+    pub(super) awaited: AwaitedRuns,
     /// Large values, logs and artifacts; none for a journal in memory.
     pub(super) blobs: Option<Arc<dyn BlobStore>>,
     pub(super) home: Option<PathBuf>,
@@ -155,8 +157,20 @@ impl JournalBuilder {
         let JournalBuilder { inline_limit, value_limit, .. } = self;
         let home = home.map(Path::to_path_buf);
         let (delivering, has_delivered) = (tokio::sync::Mutex::new(()), AtomicBool::new(false));
-        let inner =
-            Inner { store, queue, runtime, clock, blobs, home, inline_limit, value_limit, delivering, has_delivered };
+        let awaited = AwaitedRuns::default();
+        let inner = Inner {
+            store,
+            queue,
+            runtime,
+            clock,
+            awaited,
+            blobs,
+            home,
+            inline_limit,
+            value_limit,
+            delivering,
+            has_delivered,
+        };
         Journal { inner: Arc::new(inner) }
     }
 }

@@ -19,7 +19,8 @@
 //! - `schedules`, `backfills`: the states of schedules and the plans of backfills, as rows.
 //! - `events`: the events of assets, and what DAGs have consumed of them.
 //! - `upkeep`: prunes, checks, vacuums.
-//! - `archive`: what tasks of a run see of other runs.
+//! - `archive`: what tasks of a run see of other runs. `awaited`: the queued runs that they wait
+//!   for.
 //! - `permissions`: closes a home to other users.
 //! - `manual_journal`: a journal for simulated runs; `clock`: its clock. `steps`: counts steps in
 //!   tests.
@@ -27,6 +28,7 @@
 mod admissions;
 mod adopted;
 mod archive;
+mod awaited;
 mod backfills;
 mod clock;
 mod deadlines;

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::consumers;
 use super::error::OpsError;
 use super::schedules::{next_slots, pause_of};
+use super::situation::queued_runs;
 use crate::base::{ErrorKind, Timestamp};
 use crate::dag::DagDef;
 use crate::journal::{Journal, RunSummary};
@@ -39,6 +40,9 @@ pub struct DagStatus {
     /// What the next run of its events waits for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub waits_for: Option<String>,
+    /// How many of its runs are queued.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub queued: usize,
     /// The run that was created last.
     pub last_run: Option<LastRun>,
     /// Why its schedule or its events cannot be served.
@@ -109,6 +113,12 @@ pub async fn dags(journal: Option<&Journal>, dags: &[&'static DagDef]) -> Result
         status.events(journal, dag).await?;
         all.push(status);
     }
+    if let Some(journal) = journal {
+        let queued = queued_runs(journal).await?;
+        for status in &mut all {
+            status.queued = queued.get(&status.dag_id).copied().unwrap_or(0);
+        }
+    }
     seen.extend(last.keys().cloned());
     all.extend(seen.into_iter().map(|dag| DagStatus { is_gone: true, ..status(&dag, last.remove(&dag)) }));
     Ok(all)
@@ -140,6 +150,11 @@ impl DagStatus {
     }
 }
 
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes it like this")]
+fn is_zero(count: &usize) -> bool {
+    *count == 0
+}
+
 fn status(dag: &str, last_run: Option<RunSummary>) -> DagStatus {
     DagStatus {
         dag_id: dag.to_owned(),
@@ -151,6 +166,7 @@ fn status(dag: &str, last_run: Option<RunSummary>) -> DagStatus {
         consumes: Vec::new(),
         pending_events: None,
         waits_for: None,
+        queued: 0,
         last_run: last_run.map(LastRun::from),
         error: None,
     }

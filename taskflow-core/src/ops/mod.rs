@@ -31,6 +31,7 @@
 //! | `events` | The events of assets: [`emit`], [`events()`], [`event`], [`emitted_by`]. |
 //! | `list` | Lists runs: [`list_runs`]. |
 //! | `status` | A run and its tasks as a document: [`RunStatus`]. |
+//! | `queue_wait` | Why a queued run has not started: [`queue_wait()`]. |
 //! | `triggered` | The runs that a run has triggered: [`triggered_runs`]. |
 //! | `value` | Reads what tasks returned: [`value()`], [`values`]. |
 //! | `upkeep` | Keeps the store in order: [`prune`], [`would_prune`], [`would_prune_events`], [`check`], [`vacuum`]. |
@@ -54,6 +55,7 @@ mod events;
 mod home;
 mod list;
 mod mark;
+mod queue_wait;
 mod reason;
 mod replay;
 mod resume;
@@ -95,6 +97,7 @@ pub use events::{AssetEmission, EventDocument, EventQuery, NewAssetEvent, emit, 
 pub use home::Home;
 pub use list::{RunList, RunSummaryDocument, list_runs};
 pub use mark::{Mark, Marked, mark};
+pub use queue_wait::{QueueWait, QueuedDag, queue_wait};
 pub use reason::Reason;
 pub use replay::{Replayed, replay};
 pub(crate) use resume::resume_for;
@@ -104,9 +107,11 @@ pub use schedules::{
     NextSlot, NextSlots, PastSlots, ResetSchedule, next_slots, past_slots, pause, pause_of, reset_schedule, unpause,
 };
 pub use send_event::{SentEvent, send_event};
-pub(crate) use served::SERVE_LOCK;
+pub(crate) use served::{SERVE_LIMIT, SERVE_LOCK};
 pub use served::{ServingProcess, serving_process};
-pub use settings::{DEFAULT_GRACE, durability, engine, fail_fast, grace, sync_mode};
+pub use settings::{
+    DEFAULT_GRACE, DEFAULT_MAX_ACTIVE_RUNS, durability, engine, fail_fast, grace, max_active_runs, sync_mode,
+};
 pub(crate) use situation::{
     ActiveEventRuns, CONSUMING, active_event_runs, active_runs, failures, runs_of_backfills, unsuccessful,
 };

@@ -8,8 +8,12 @@ use serde::Serialize;
 
 use crate::base::{Timestamp, private};
 
-/// The file that the service of a home locks. It holds the name of the process.
+/// The file that the service of a home locks. It holds the name of the process, and its limit of
+/// runs in the second line.
 pub(crate) const SERVE_LOCK: &str = "serve.lock";
+
+/// What the limit follows.
+pub(crate) const SERVE_LIMIT: &str = "max_active_runs = ";
 
 /// The process that serves a home.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -19,6 +23,8 @@ pub struct ServingProcess {
     pub worker: String,
     /// Since when.
     pub since: Option<Timestamp>,
+    /// How many runs it runs at once.
+    pub max_active_runs: Option<usize>,
 }
 
 /// The process that serves a home, if one does.
@@ -38,11 +44,15 @@ pub fn serving_process(home: &Path) -> io::Result<Option<ServingProcess>> {
         Err(TryLockError::WouldBlock) => {}
         Err(TryLockError::Error(error)) => return Err(error),
     }
-    let mut worker = String::new();
-    file.read_to_string(&mut worker)?;
+    let mut text = String::new();
+    file.read_to_string(&mut text)?;
     let since = file.metadata()?.modified().ok();
     let since = since.and_then(|since| since.duration_since(std::time::UNIX_EPOCH).ok());
-    let worker = worker.trim();
-    let worker = if worker.is_empty() { "another process" } else { worker }.to_owned();
-    Ok(Some(ServingProcess { worker, since: since.map(|since| Timestamp::EPOCH + since) }))
+    let worker = text.lines().next().map(str::trim).filter(|worker| !worker.is_empty());
+    let max_active_runs = text.lines().find_map(|line| line.strip_prefix(SERVE_LIMIT)?.trim().parse().ok());
+    Ok(Some(ServingProcess {
+        worker: worker.unwrap_or("another process").to_owned(),
+        since: since.map(|since| Timestamp::EPOCH + since),
+        max_active_runs,
+    }))
 }

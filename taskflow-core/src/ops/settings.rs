@@ -15,6 +15,11 @@ use crate::store::SyncMode;
 /// How long running tasks may take to stop after a cancellation, unless it is configured.
 pub const DEFAULT_GRACE: Duration = Duration::from_secs(10);
 
+/// How many runs a service runs at once, unless it is configured. It bounds the memory that runs
+/// take when many DAGs are due together or after a downtime; [`engine`] limits how many tasks run
+/// at once.
+pub const DEFAULT_MAX_ACTIVE_RUNS: NonZeroUsize = NonZeroUsize::new(1_000).unwrap();
+
 /// An engine with the limits and pools of a configuration, which its tasks can read. `jobs` takes
 /// precedence over the configured number of tasks that run at once.
 ///
@@ -43,6 +48,11 @@ pub fn fail_fast(config: &Config, given: Option<bool>) -> Option<bool> {
 /// How long running tasks may take to stop after a cancellation.
 pub fn grace(config: &Config) -> Duration {
     config.settings().grace().unwrap_or(DEFAULT_GRACE)
+}
+
+/// How many runs a service runs at once.
+pub fn max_active_runs(config: &Config, given: Option<NonZeroUsize>) -> NonZeroUsize {
+    given.or(config.settings().max_active_runs()).unwrap_or(DEFAULT_MAX_ACTIVE_RUNS)
 }
 
 /// The durability of new runs. Default: [`Durability::Strict`].

@@ -31,6 +31,16 @@ pub(crate) async fn active_runs(
     Ok(active)
 }
 
+/// How many runs wait for a process to start them, by DAG.
+pub(super) async fn queued_runs(journal: &Journal) -> Result<HashMap<String, usize>, OpsError> {
+    let filter = RunFilter { states: vec![RunState::Queued], ..RunFilter::default() };
+    let mut queued = HashMap::new();
+    for run in journal.runs(&filter).await?.into_iter().filter(|run| !run.is_owned) {
+        *queued.entry(run.info.dag_id).or_default() += 1;
+    }
+    Ok(queued)
+}
+
 /// The run of the last slot that has one, whoever made it, if it did not succeed.
 pub(crate) async fn unsuccessful(journal: &Journal, dag: &str) -> Result<Option<String>, OpsError> {
     /// Backfills may have made other runs with the same logical date.

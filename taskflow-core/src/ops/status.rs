@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::events::EventDocument;
+use super::queue_wait::QueueWait;
 use super::reason::Reason;
 use super::triggered::TriggeredRun;
 use crate::base::{Failure, Timestamp};
@@ -62,6 +63,9 @@ pub struct RunStatus<'a> {
     /// The runs that it has triggered: see [`triggered_runs`](super::triggered_runs).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub triggered: Vec<TriggeredRun>,
+    /// Why it has not started, if it is queued: see [`queue_wait`](super::queue_wait()).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub queue_wait: Option<QueueWait>,
     /// The events of assets that its tasks emitted: see [`emitted_by`](super::emitted_by).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub events: Vec<EventDocument>,
@@ -150,6 +154,7 @@ impl<'a> RunStatus<'a> {
             missed_task_deadlines: &history.missed_task_deadlines,
             deliveries: &history.deliveries,
             triggered: Vec::new(),
+            queue_wait: None,
             events: Vec::new(),
             tasks: history.tasks.iter().map(|task| TaskStatus::of(task, history.number)).collect(),
         }
@@ -157,6 +162,12 @@ impl<'a> RunStatus<'a> {
 }
 
 impl RunStatus<'_> {
+    /// With why it has not started.
+    #[must_use]
+    pub fn with_queue_wait(self, queue_wait: Option<QueueWait>) -> Self {
+        RunStatus { queue_wait, ..self }
+    }
+
     /// With the events that its tasks emitted.
     #[must_use]
     pub fn with_events(self, events: Vec<EventDocument>) -> Self {

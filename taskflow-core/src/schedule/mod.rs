@@ -1,6 +1,6 @@
 //! When DAGs are due: cron expressions, time zones, timetables, slots, the step that decides what
-//! becomes of each slot, the one that decides which events become runs, deadlines of slots, and the
-//! plans of backfills.
+//! becomes of each slot, the one that decides which events become runs, the order in which queued
+//! runs start, deadlines of slots, and the plans of backfills.
 //!
 //! Everything in this layer is a pure function of time.
 
@@ -11,6 +11,7 @@ mod cron;
 mod cron_fields;
 mod deadline;
 mod describe;
+mod fair_turns;
 mod note;
 mod parse;
 mod policy;
@@ -35,6 +36,7 @@ pub use consume::{
 };
 pub use cron::{Cron, CronError};
 pub use deadline::{DeadlineState, MissedSlots, SETTLING, SlotDeadline, SlotStanding};
+pub use fair_turns::{FairTurns, PASSED_OVER, WaitingRun};
 pub use note::Note;
 pub use parse::RecurrenceError;
 pub use policy::{BackfillOrder, BackfillScope, Catchup, Combine, First, OnUpdate, Overlap, UnknownPolicy};

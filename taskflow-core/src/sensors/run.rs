@@ -129,6 +129,7 @@ fn poke(mut inputs: Inputs, context: Option<TaskContext>, date: Option<Timestamp
             return Err(BoxError::from(context.fail(reason)));
         };
         let Some(run) = archive.latest(dag, date).await? else { return Err(Interrupt::not_yet().into()) };
+        archive.awaits(&run);
         let run_id = run.info.run_id;
         let (state, what) = match task {
             None => (run.state.name(), format!("the run `{run_id}` of `{dag}`{about}")),

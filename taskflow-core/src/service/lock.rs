@@ -2,11 +2,12 @@
 
 use std::fs::{File, TryLockError};
 use std::io::{Read, Seek, Write};
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::time::Duration;
 
 use crate::base::private;
-use crate::ops::{OpsError, SERVE_LOCK};
+use crate::ops::{OpsError, SERVE_LIMIT as LIMIT, SERVE_LOCK};
 use crate::store::worker;
 
 /// Held while a service lives. The operating system releases it when the process dies.
@@ -16,8 +17,8 @@ pub(super) struct ServeLock {
 }
 
 impl ServeLock {
-    /// Takes the lock of a home.
-    pub(super) fn take(home: &Path) -> Result<Self, OpsError> {
+    /// Takes the lock of a home. The file also names the limit of the service.
+    pub(super) fn take(home: &Path, max_active_runs: NonZeroUsize) -> Result<Self, OpsError> {
         let path = home.join(SERVE_LOCK);
         let not_writable = |error: std::io::Error| OpsError::NotWritable {
             home: home.to_path_buf(),
@@ -37,12 +38,14 @@ impl ServeLock {
                 let mut by = String::new();
                 // The text only names the process.
                 let _ = file.read_to_string(&mut by);
-                let by = if by.trim().is_empty() { "another process".to_owned() } else { by.trim().to_owned() };
+                let by = by.lines().next().map(str::trim).filter(|by| !by.is_empty());
+                let by = by.unwrap_or("another process").to_owned();
                 return Err(OpsError::Served { by });
             }
             Err(TryLockError::Error(error)) => return Err(not_writable(error)),
         }
-        let written = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| writeln!(file, "{}", worker()));
+        let text = format!("{}\n{LIMIT}{max_active_runs}\n", worker());
+        let written = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(text.as_bytes()));
         written.map_err(not_writable)?;
         Ok(ServeLock { _file: file })
     }

@@ -19,7 +19,19 @@
 //! 6. It steps each [backfill](crate::schedule::BackfillPlan) that is open: notes which of its runs
 //!    have ended, and makes or clears runs for its next slots. Live slots come first, and runs of
 //!    backfills take no room from them.
-//! 7. It claims and starts the queued runs of its DAGs, whoever created them.
+//! 7. It claims and starts the queued runs of its DAGs, whoever created them, in [fair
+//!    turns](crate::schedule::FairTurns); `queue` has the protocol. At most
+//!    [`ServiceOptions::max_active_runs`] of them are active. A run that waits for another run
+//!    keeps its place, so the limit must not hold up that other run:
+//!    - A run that a task triggers and waits for starts at once and takes no place. It is not
+//!      queued.
+//!    - A queued run that a task waits for, such as a sensor of runs, starts beyond the limit. It
+//!      takes a place: no other run starts until the active runs are again fewer than the limit.
+//!
+//!    Were waiting runs not counted instead, the limit would not bound anything: all runs whose
+//!    first task is a sensor would start, and continue together when what they wait for is there.
+//!    A task that waits for anything else that a queued run makes, such as a file, still holds up
+//!    that run if the limit is reached. It needs a timeout, or its DAG a parameter for the event.
 //! 8. It runs the [watchers](crate::asset::Watch) of the program.
 //! 9. It sleeps until the next slot is due, a run ends, an event of its own process is stored, or a
 //!    second has passed: then it looks at what other processes have stored. Short sleeps also mean

@@ -1,4 +1,25 @@
 //! Claims and starts queued runs.
+//!
+//! # Protocol
+//!
+//! 1. Each turn reads the runs that are queued, and those whose owners died. The runs that
+//!    backfills want to reprocess wait with them.
+//! 2. [`FairTurns`] picks those that start now. At most `max_active_runs` runs of this service are
+//!    active, and of each DAG and share no more than the `max_active_runs` that the DAG declares:
+//!    a run that would only wait for its [admission](crate::store::Admission) takes no place from
+//!    other DAGs. The runs of other processes, and those that tasks have triggered, count against
+//!    the limit of their DAG. All other runs stay queued.
+//! 3. A run that cannot be started leaves its place to the next one, and is tried again after a
+//!    minute.
+//! 4. A run that is to be reprocessed is cleared only when it may start: it gets a *permit*, which
+//!    takes a place. The backfill uses it in the next turn, which follows at once, or loses it.
+//!
+//! 5. A queued run that a task of this process waits for starts before all others, and beyond
+//!    `max_active_runs`: see the protocol of the [service](super). Only the limit of its DAG holds
+//!    it up.
+//!
+//! Runs that somebody starts with `run` or `resume`, and those that tasks trigger, do not wait in
+//! the queue, and take no place.
 
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
@@ -6,12 +27,13 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 use super::backfills::{Reprocess, Reprocessed};
-use super::serving::ServiceEvent;
+use super::serving::{ServiceEvent, ServiceOptions};
 use crate::dag::DagDef;
 use crate::engine::{Engine, RunRequest};
 use crate::journal::{Journal, Note, RunSummary};
 use crate::ops::{self, OpsError};
-use crate::run::{Durability, RunState};
+use crate::run::RunState;
+use crate::schedule::{FairTurns, WaitingRun};
 use crate::store::{RunFilter, RunOrder};
 
 /// A run that could not be started is tried again after this time.
@@ -30,33 +52,78 @@ pub(super) struct Ended {
 #[derive(Debug)]
 pub(super) struct RunQueue {
     engine: Engine,
-    grace: Duration,
-    durability: Durability,
+    options: ServiceOptions,
     dags: Vec<&'static DagDef>,
+    turns: FairTurns,
     /// The runs that this service runs.
-    running: HashMap<i64, String>,
-    /// The runs of this service that were interrupted while it was up, because the store was in
-    /// trouble.
+    running: HashMap<i64, Active>,
+    /// The runs that backfills want to reprocess.
+    to_reprocess: Vec<(RunSummary, &'static DagDef)>,
+    /// The numbers of those that may start in the next turn.
+    permits: HashMap<i64, Active>,
+    /// The interrupted runs that are resumed although nobody knows that their owners died: those of
+    /// the time before this service, and those of its own that were interrupted because the store
+    /// was in trouble.
     interrupted: HashSet<i64>,
     refused: HashMap<i64, Instant>,
+    /// The ids of the runs that tasks wait for and that are still queued.
+    awaited: HashSet<String>,
+    /// Whether runs have waited for a place since no run waited.
+    is_at_limit: bool,
     ended: mpsc::UnboundedSender<Ended>,
+}
+
+/// Which limit of a DAG an active run counts against.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Active {
+    dag: &'static str,
+    is_backfill: bool,
+}
+
+/// How many runs are active, by the limit that they count against.
+type ActiveRuns = HashMap<Active, u32>;
+
+/// A run that waits for its turn.
+#[derive(Debug)]
+struct Candidate {
+    run: RunSummary,
+    waiting: WaitingRun,
+    /// Whether a backfill clears it first.
+    is_reprocessed: bool,
 }
 
 impl RunQueue {
     pub(super) fn new(
         engine: Engine,
-        grace: Duration,
-        durability: Durability,
+        options: &ServiceOptions,
         dags: Vec<&'static DagDef>,
     ) -> (Self, mpsc::UnboundedReceiver<Ended>) {
         let (ended, receiver) = mpsc::unbounded_channel();
-        let (running, interrupted, refused) = (HashMap::new(), HashSet::new(), HashMap::new());
-        (RunQueue { engine, grace, durability, dags, running, interrupted, refused, ended }, receiver)
+        let queue = RunQueue {
+            engine,
+            options: *options,
+            dags,
+            turns: FairTurns::default(),
+            running: HashMap::new(),
+            to_reprocess: Vec::new(),
+            permits: HashMap::new(),
+            interrupted: HashSet::new(),
+            refused: HashMap::new(),
+            awaited: HashSet::new(),
+            is_at_limit: false,
+            ended,
+        };
+        (queue, receiver)
     }
 
     /// Whether runs of this service are active.
     pub(super) fn is_busy(&self) -> bool {
         !self.running.is_empty()
+    }
+
+    /// Whether the next turn should come at once.
+    pub(super) fn is_due(&self) -> bool {
+        !self.permits.is_empty()
     }
 
     pub(super) fn ended(&mut self, number: i64, state: RunState) {
@@ -67,53 +134,159 @@ impl RunQueue {
         }
     }
 
-    /// Resumes all interrupted runs, those first that have triggered others. `backfilled` are the
-    /// ids of the runs of backfills.
-    pub(super) async fn resume(
-        &mut self,
-        journal: &Journal,
-        backfilled: &HashSet<String>,
-        events: &mut Vec<ServiceEvent>,
-    ) -> Result<(), OpsError> {
-        let runs = match ops::interrupted(journal).await {
-            Ok(runs) => runs,
-            Err(OpsError::NoneInterrupted) => return Ok(()),
+    /// Has the next turns resume all interrupted runs.
+    pub(super) async fn resume(&mut self, journal: &Journal) -> Result<(), OpsError> {
+        match ops::interrupted(journal).await {
+            Ok(runs) => self.interrupted.extend(runs.iter().map(|run| run.number)),
+            Err(OpsError::NoneInterrupted) => {}
             Err(error) => return Err(error),
-        };
-        for run in runs {
-            if self.is_ours(&run) && !is_resumed_by_its_task(&run) {
-                self.start(journal, run, true, backfilled, events).await;
-            }
         }
         Ok(())
     }
 
-    /// Claims and starts the queued runs, oldest first, and resumes the runs whose owners died. A
-    /// run that a person interrupted, which its process has released, waits for `resume` or for the
-    /// next service.
+    /// Claims and starts queued runs, and resumes the runs whose owners died, as many as may be
+    /// active. A run that a person interrupted, which its process has released, waits for `resume`
+    /// or for the next service. `backfilled` are the ids of the runs of backfills.
     pub(super) async fn turn(
         &mut self,
         journal: &Journal,
         backfilled: &HashSet<String>,
         events: &mut Vec<ServiceEvent>,
     ) -> Result<(), OpsError> {
-        let states = vec![RunState::Queued, RunState::Interrupted];
-        let filter = RunFilter { states, order: RunOrder::Number, ..RunFilter::default() };
-        let mut runs = journal.runs(&filter).await?;
-        runs.reverse();
-        self.refused.retain(|_, since| since.elapsed() < PATIENCE);
-        for run in runs {
-            let is_known = self.running.contains_key(&run.number) || self.refused.contains_key(&run.number);
-            // A run that another process has started and that waits for its admission has an owner.
-            if is_known || run.is_owned || !self.is_ours(&run) {
-                continue;
+        self.permits.clear();
+        self.awaited.extend(journal.take_awaited());
+        if self.is_at_limit && self.places() == 0 && self.awaited.is_empty() {
+            // Nothing can start, and that is known.
+            self.to_reprocess.clear();
+            return Ok(());
+        }
+        let candidates = self.candidates(journal, backfilled).await?;
+        let elsewhere = self.active_elsewhere(journal, backfilled, &candidates).await?;
+        let mut candidates = self.start_awaited(journal, candidates, &elsewhere, events).await;
+        loop {
+            let waiting: Vec<WaitingRun> = candidates.iter().map(|candidate| candidate.waiting).collect();
+            let room = self.room(&elsewhere);
+            let places = self.places();
+            let picked = self.turns.pick(&waiting, places, room);
+            if picked.is_empty() {
+                break;
             }
-            let resumed = run.state == RunState::Interrupted;
-            if !resumed || self.is_abandoned(journal, &run).await? {
-                self.start(journal, run, resumed, backfilled, events).await;
+            let mut left: Vec<Option<Candidate>> = candidates.into_iter().map(Some).collect();
+            for at in picked {
+                if let Some(candidate) = left[at].take() {
+                    self.start(journal, candidate, events).await;
+                }
             }
+            candidates = left.into_iter().flatten().collect();
+        }
+        if self.places() > 0 || candidates.is_empty() {
+            self.is_at_limit = false;
+        } else if !self.is_at_limit {
+            self.is_at_limit = true;
+            let (limit, waiting) = (self.options.max_active_runs.get(), candidates.len());
+            events.push(ServiceEvent::AtLimit { limit, waiting });
         }
         Ok(())
+    }
+
+    /// The runs that wait for their turn.
+    async fn candidates(
+        &mut self,
+        journal: &Journal,
+        backfilled: &HashSet<String>,
+    ) -> Result<Vec<Candidate>, OpsError> {
+        let mut candidates = Vec::new();
+        for (run, dag) in std::mem::take(&mut self.to_reprocess) {
+            let waiting = waiting(&run, dag, true);
+            candidates.push(Candidate { run, waiting, is_reprocessed: true });
+        }
+        let states = vec![RunState::Queued, RunState::Interrupted];
+        let filter = RunFilter { states, order: RunOrder::Number, ..RunFilter::default() };
+        self.refused.retain(|_, since| since.elapsed() < PATIENCE);
+        for run in journal.runs(&filter).await? {
+            let is_known = self.running.contains_key(&run.number) || self.refused.contains_key(&run.number);
+            // A run that another process has started and that waits for its admission has an owner.
+            if is_known || run.is_owned {
+                continue;
+            }
+            let Some(dag) = self.dag(&run) else { continue };
+            if run.state != RunState::Interrupted || self.is_abandoned(journal, &run).await? {
+                let waiting = waiting(&run, dag, backfilled.contains(&run.info.run_id));
+                candidates.push(Candidate { run, waiting, is_reprocessed: false });
+            }
+        }
+        Ok(candidates)
+    }
+
+    /// The active runs that this service has not started, of the DAGs of these runs that have a
+    /// limit.
+    async fn active_elsewhere(
+        &self,
+        journal: &Journal,
+        backfilled: &HashSet<String>,
+        candidates: &[Candidate],
+    ) -> Result<ActiveRuns, OpsError> {
+        let mut active = ActiveRuns::new();
+        let waiting: HashSet<&'static str> = candidates.iter().map(|candidate| candidate.waiting.dag).collect();
+        for dag in self.dags.iter().filter(|dag| dag.options.max_active_runs.is_some() && waiting.contains(dag.id)) {
+            let states = vec![RunState::Queued, RunState::Running];
+            let filter = RunFilter { dag: Some(dag.id.to_owned()), states, ..RunFilter::default() };
+            for run in journal.runs(&filter).await? {
+                if run.is_owned && !self.running.contains_key(&run.number) {
+                    let is_backfill = backfilled.contains(&run.info.run_id);
+                    *active.entry(Active { dag: dag.id, is_backfill }).or_default() += 1;
+                }
+            }
+        }
+        Ok(active)
+    }
+
+    /// Starts the runs that tasks wait for, and returns the others.
+    async fn start_awaited(
+        &mut self,
+        journal: &Journal,
+        candidates: Vec<Candidate>,
+        elsewhere: &ActiveRuns,
+        events: &mut Vec<ServiceEvent>,
+    ) -> Vec<Candidate> {
+        let mut awaited = std::mem::take(&mut self.awaited);
+        let mut others = Vec::with_capacity(candidates.len());
+        for candidate in candidates {
+            let (run_id, WaitingRun { dag, is_backfill, .. }) = (&candidate.run.info.run_id, candidate.waiting);
+            if candidate.is_reprocessed || !awaited.contains(run_id) {
+                others.push(candidate);
+            } else if self.room(elsewhere)(dag, is_backfill) == 0 {
+                self.awaited.extend(awaited.take(run_id));
+                others.push(candidate);
+            } else {
+                self.start(journal, candidate, events).await;
+            }
+        }
+        others
+    }
+
+    /// How many more runs of a DAG and share may be active by the limit of the DAG.
+    fn room(&self, elsewhere: &ActiveRuns) -> impl Fn(&'static str, bool) -> u32 + use<> {
+        let mut active = elsewhere.clone();
+        for &run in self.running.values().chain(self.permits.values()) {
+            *active.entry(run).or_default() += 1;
+        }
+        let limits: HashMap<&str, u32> =
+            self.dags.iter().filter_map(|dag| Some((dag.id, dag.options.max_active_runs?))).collect();
+        move |dag, is_backfill| {
+            let active = active.get(&Active { dag, is_backfill }).copied().unwrap_or(0);
+            limits.get(dag).copied().unwrap_or(u32::MAX).saturating_sub(active)
+        }
+    }
+
+    /// How many more runs may be active.
+    fn places(&self) -> usize {
+        self.options.max_active_runs.get().saturating_sub(self.running.len() + self.permits.len())
+    }
+
+    /// The DAG of a run, if this service serves it.
+    fn dag(&self, run: &RunSummary) -> Option<&'static DagDef> {
+        self.dags.iter().find(|dag| dag.id == run.info.dag_id).copied()
     }
 
     /// Whether an interrupted run has lost its process.
@@ -124,10 +297,8 @@ impl RunQueue {
         Ok(self.interrupted.contains(&run.number) || journal.owner_died(&run.info.run_id).await?)
     }
 
-    fn is_ours(&self, run: &RunSummary) -> bool {
-        self.dags.iter().any(|dag| dag.id == run.info.dag_id)
-    }
-
+    /// Clears a run that a backfill reprocesses, and runs it again, if it is its turn. Otherwise it
+    /// waits for that, and the backfill asks again.
     async fn run_again(
         &mut self,
         journal: &Journal,
@@ -136,34 +307,40 @@ impl RunQueue {
         note: &Note,
         events: &mut Vec<ServiceEvent>,
     ) -> Result<(), OpsError> {
-        let ops::Rerun { cleared, request, .. } =
-            ops::reprocess(journal, run_id, failed, note, self.durability).await?;
         let run = journal.find(run_id).await?;
-        self.run(request, cleared.number, &run.info.dag_id)?;
-        self.running.insert(cleared.number, run.info.dag_id.clone());
+        let Some(dag) = self.dag(&run) else { return Ok(()) };
+        // A run that somebody else runs is refused below.
+        if self.permits.remove(&run.number).is_none() && !run.is_owned {
+            self.to_reprocess.push((run, dag));
+            return Ok(());
+        }
+        let ops::Rerun { cleared, request, .. } =
+            ops::reprocess(journal, run_id, failed, note, self.options.durability).await?;
+        let run = journal.find(run_id).await?;
+        self.run(request, cleared.number, dag.id)?;
+        self.running.insert(cleared.number, Active { dag: dag.id, is_backfill: true });
         events.push(ServiceEvent::Started { run, resumed: true });
         Ok(())
     }
 
-    async fn start(
-        &mut self,
-        journal: &Journal,
-        run: RunSummary,
-        resumed: bool,
-        backfilled: &HashSet<String>,
-        events: &mut Vec<ServiceEvent>,
-    ) {
-        let (number, dag_id) = (run.number, run.info.dag_id.clone());
-        let is_backfill = backfilled.contains(&run.info.run_id);
-        let started = match ops::resume_for(journal, &run.info.run_id, self.durability, is_backfill).await {
-            Ok(request) => self.run(request, number, &dag_id),
+    /// Starts a run whose turn has come, or lets its backfill clear it first.
+    async fn start(&mut self, journal: &Journal, candidate: Candidate, events: &mut Vec<ServiceEvent>) {
+        let Candidate { run, waiting: WaitingRun { dag, is_backfill, is_interrupted, .. }, is_reprocessed } = candidate;
+        let (number, active) = (run.number, Active { dag, is_backfill });
+        if is_reprocessed {
+            self.permits.insert(number, active);
+            return;
+        }
+        let durability = self.options.durability;
+        let started = match ops::resume_for(journal, &run.info.run_id, durability, is_backfill).await {
+            Ok(request) => self.run(request, number, dag),
             Err(error) => Err(error),
         };
         match started {
             Ok(()) => {
                 self.interrupted.remove(&number);
-                self.running.insert(number, dag_id);
-                events.push(ServiceEvent::Started { run, resumed });
+                self.running.insert(number, active);
+                events.push(ServiceEvent::Started { run, resumed: is_interrupted });
             }
             Err(error) => {
                 // Another process may have been faster.
@@ -178,7 +355,7 @@ impl RunQueue {
 
     fn run(&self, request: RunRequest<()>, number: i64, dag_id: &str) -> Result<(), OpsError> {
         let started = Instant::now();
-        let handle = request.grace(self.grace).engine(&self.engine).start()?;
+        let handle = request.grace(self.options.grace).engine(&self.engine).start()?;
         let (ended, dag_id) = (self.ended.clone(), dag_id.to_owned());
         tokio::spawn(async move {
             let report = handle.await;
@@ -206,4 +383,15 @@ impl Reprocess for RunQueue {
 /// Whether a task waits for the run that it has triggered, and resumes it with its own.
 fn is_resumed_by_its_task(run: &RunSummary) -> bool {
     run.info.triggered_by.as_ref().is_some_and(|by| by.waits)
+}
+
+fn waiting(run: &RunSummary, dag: &DagDef, is_backfill: bool) -> WaitingRun {
+    WaitingRun {
+        dag: dag.id,
+        number: run.number,
+        priority: dag.options.priority.unwrap_or(0),
+        weight: dag.options.weight.unwrap_or(1),
+        is_interrupted: run.state == RunState::Interrupted,
+        is_backfill,
+    }
 }

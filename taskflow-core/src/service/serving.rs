@@ -1,5 +1,6 @@
 //! The loop of a service.
 
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::time::Duration;
 
@@ -66,6 +67,14 @@ pub enum ServiceEvent {
         run: RunSummary,
         /// Why.
         reason: String,
+    },
+    /// The service runs as many runs as it may, and others wait. It is reported again when no run
+    /// has waited meanwhile.
+    AtLimit {
+        /// The limit.
+        limit: usize,
+        /// How many runs wait.
+        waiting: usize,
     },
     /// A run has ended, or was interrupted.
     Ended {
@@ -196,7 +205,7 @@ impl Service {
         dags: Vec<&'static DagDef>,
         options: ServiceOptions,
     ) -> Result<Self, OpsError> {
-        let lock = ServeLock::take(home)?;
+        let lock = ServeLock::take(home, options.max_active_runs)?;
         let scheduled: &[&'static DagDef] = if options.with_schedules { &dags } else { &[] };
         let (schedules, mut events) = Schedules::of(scheduled);
         let (consumers, unserved) = Consumers::of(scheduled);
@@ -204,7 +213,7 @@ impl Service {
         events.extend(unserved);
         let served = dags.len();
         let backfills = Backfills::of(&dags);
-        let (queue, ended) = RunQueue::new(engine.clone(), options.grace, options.durability, dags);
+        let (queue, ended) = RunQueue::new(engine.clone(), &options, dags);
         let (journal, engine) = (journal.clone(), engine.clone());
         let watches = options.with_schedules;
         Ok(Service {
@@ -265,7 +274,7 @@ impl Service {
 
     async fn resume(&mut self) -> Result<(), OpsError> {
         let loaded = self.backfills.load(&self.journal).await;
-        self.queue.resume(&self.journal, self.backfills.runs(), &mut self.events).await?;
+        self.queue.resume(&self.journal).await?;
         loaded.map(drop)
     }
 
@@ -304,7 +313,7 @@ impl Service {
         if self.trouble.is_present() {
             return POLL;
         }
-        if self.backfills.is_due() {
+        if self.backfills.is_due() || self.queue.is_due() {
             return Duration::from_millis(1);
         }
         let others = self.consumers.wake().into_iter().chain(self.deadlines.wake());
@@ -324,4 +333,7 @@ pub struct ServiceOptions {
     pub grace: Duration,
     /// The durability of its runs.
     pub durability: Durability,
+    /// How many runs it runs at once: see
+    /// [`DEFAULT_MAX_ACTIVE_RUNS`](crate::ops::DEFAULT_MAX_ACTIVE_RUNS).
+    pub max_active_runs: NonZeroUsize,
 }

@@ -175,9 +175,9 @@ options! {
     pool: kind::Name, [Task, Sensor, TaskDefaults], r#"pool = "warehouse""# => pool;
     /// The number of slots.
     pool_slots: kind::PositiveInteger, [Task, Sensor, TaskDefaults], "pool_slots = 2" => pool_slots;
-    /// The ready task with the highest priority starts first.
-    priority: kind::Integer<i32>, [Task, Sensor, TaskDefaults], "priority = 10",
-        also ["priority_weight", "weight"] => priority;
+    /// The ready task, or the queued run, with the highest priority starts first.
+    priority: kind::Integer<i32>, [Task, Sensor, TaskDefaults, Dag], "priority = 10",
+        also ["priority_weight"] => priority;
     /// Which states of the upstream tasks let the task run.
     trigger_rule: kind::TriggerRule, [Task, Sensor, TaskDefaults], r#"trigger_rule = "one_failed""# => trigger_rule;
     /// The asset that the value of the task is an event of.
@@ -223,6 +223,8 @@ options! {
         also ["max_consecutive_failed_dag_runs"] => pause_after_failures;
     /// How many runs may be active at once.
     max_active_runs: kind::PositiveInteger, [Dag], "max_active_runs = 1" => max_active_runs;
+    /// The share in the starts of queued runs.
+    weight: kind::PositiveInteger, [Dag], "weight = 3", also ["share"] => weight;
     /// How many tasks of a run may be active at once.
     max_active_tasks: kind::PositiveInteger, [Dag], "max_active_tasks = 8" => max_active_tasks;
     /// Whether the first failed task ends the run.
@@ -286,6 +288,9 @@ fn explanation(name: &str, place: Place) -> Option<&'static str> {
     Some(match (name, place) {
         ("dag_id" | "id" | "name", Place::Dag) => "the id of a DAG is the name of its function",
         ("description" | "doc" | "doc_md", Place::Dag) => "the description of a DAG is its doc comment",
+        ("weight", Place::Task | Place::Sensor | Place::TaskDefaults) => {
+            "the ready task with the highest `priority` starts first; only DAGs have weights"
+        }
         ("doc_md" | "description", Place::Task | Place::Sensor) => "write a doc comment, or `doc = \"..\"`",
         ("mode", Place::Sensor) => {
             "a sensor never holds a slot between pokes, as with `mode=\"reschedule\"` in Airflow"

@@ -55,6 +55,8 @@ taskflow::pool!("warehouse", slots = 8);
     catchup = true,
     pause_after_failures = 3,
     max_active_runs = 1,
+    priority = -10,
+    weight = 3,
     max_active_tasks = 16,
     timeout = "1d",
     fail_fast,
@@ -129,6 +131,7 @@ fn main() {
     assert_eq!(options.end, Some("2026-12-31T23:59:59-05:00"));
     assert_eq!((options.catchup, options.fail_fast), (Some(Catchup::All), true));
     assert_eq!((options.max_active_runs, options.max_active_tasks), (Some(1), Some(16)));
+    assert_eq!((options.priority, options.weight), (Some(-10), Some(3)));
     assert_eq!(options.timeout, Some(Duration::from_secs(86_400)));
     assert_eq!((options.retries, options.retry_delay), (Some(1), Some(Duration::from_secs(300))));
     let deadline = options.deadline.unwrap();

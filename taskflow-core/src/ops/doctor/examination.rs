@@ -11,7 +11,7 @@ use crate::journal::{Journal, StoredSchedule};
 use crate::ops::consumers;
 use crate::ops::deadlines::{missed_deadlines, untold};
 use crate::ops::schedules::next_slots;
-use crate::ops::situation::waits;
+use crate::ops::situation::{queued_runs, waits};
 use crate::ops::{Home, OpsError, serving_process};
 use crate::run::{RunInfo, RunState};
 use crate::schedule::Waits;
@@ -74,7 +74,13 @@ impl Findings {
         let service = serving_process(home.path()).ok().flatten();
         let is_served = service.is_some();
         match service {
-            Some(service) => self.add(FindingKind::Service(service)),
+            Some(service) => {
+                let (limit, waiting) = (service.max_active_runs, queued(journal).await?);
+                self.add(FindingKind::Service(service));
+                if let Some(limit) = limit.filter(|_| waiting > 0) {
+                    self.add(FindingKind::RunsQueued { waiting, limit });
+                }
+            }
             None => {
                 let schedules = dags.iter().filter(|dag| dag.options.schedule.is_some()).count();
                 let consumers = dags.iter().filter(|dag| dag.options.schedule.is_none() && has_events(dag)).count();
@@ -232,8 +238,7 @@ fn has_events(dag: &DagDef) -> bool {
 
 async fn queued(journal: Option<&Journal>) -> Result<usize, OpsError> {
     let Some(journal) = journal else { return Ok(0) };
-    let filter = RunFilter { states: vec![RunState::Queued], ..RunFilter::default() };
-    Ok(journal.runs(&filter).await?.into_iter().filter(|run| !run.is_owned).count())
+    Ok(queued_runs(journal).await?.values().sum())
 }
 
 /// Evaluates the defaults of the parameters, as the service does for a slot.

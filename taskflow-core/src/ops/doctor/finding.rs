@@ -36,6 +36,13 @@ pub enum FindingKind {
     },
     /// A service is up.
     Service(ServingProcess),
+    /// Runs wait for the service to start them.
+    RunsQueued {
+        /// How many they are.
+        waiting: usize,
+        /// How many runs the service runs at once.
+        limit: usize,
+    },
     /// No service is up.
     NoService {
         /// How many DAGs of the program have a schedule.
@@ -169,6 +176,7 @@ impl FindingKind {
             FindingKind::NoHome
             | FindingKind::ClockAhead { .. }
             | FindingKind::WaitsForRoom { .. }
+            | FindingKind::RunsQueued { .. }
             | FindingKind::PendingEvents { .. }
             | FindingKind::Interrupted { is_resumed: true, .. } => Severity::Notice,
             // A person who pauses a DAG knows it. The others are reports of trouble.
@@ -198,6 +206,9 @@ impl FindingKind {
             FindingKind::Unserved { dag, .. } => format!("mend the schedule of `{dag}`; `next {dag}` tries it"),
             FindingKind::NoDefaults { dag, .. } => format!("give the parameter of `{dag}` a default for every slot"),
             FindingKind::Paused { dag, .. } => format!("`unpause {dag}`"),
+            FindingKind::RunsQueued { .. } => {
+                "`runs --state queued` lists them, and `explain RUN` says what each waits for".to_owned()
+            }
             FindingKind::WaitsForRoom { dag, .. } => format!("`runs --dag {dag} --state running` lists them"),
             FindingKind::PendingEvents { dag, .. } => format!("`consumers {dag}` shows them"),
             FindingKind::WaitsForPrevious { run, .. } => format!("`status {run}`; `clear` or `mark` its failed tasks"),
@@ -222,10 +233,14 @@ impl fmt::Display for FindingKind {
             FindingKind::DiskSpace { free } => {
                 write!(f, "{} are free in the file system of the home", units::bytes(*free))
             }
-            FindingKind::Service(ServingProcess { worker, since: Some(since) }) => {
+            FindingKind::Service(ServingProcess { worker, since: Some(since), .. }) => {
                 write!(f, "{worker} serves the home since {}", shown(*since))
             }
-            FindingKind::Service(ServingProcess { worker, since: None }) => write!(f, "{worker} serves the home"),
+            FindingKind::Service(ServingProcess { worker, since: None, .. }) => write!(f, "{worker} serves the home"),
+            FindingKind::RunsQueued { waiting, limit } => {
+                let runs = if *waiting == 1 { "1 run is".to_owned() } else { format!("{waiting} runs are") };
+                write!(f, "{runs} queued; the service runs at most {limit} at once")
+            }
             FindingKind::NoService { schedules: 0, consumers: 0, queued: 0 } => {
                 f.write_str("no service is running, and none is needed")
             }

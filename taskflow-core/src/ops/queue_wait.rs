@@ -1,0 +1,213 @@
+//! Why a queued run has not started.
+//!
+//! The service that starts queued runs keeps their order in memory: see
+//! [`FairTurns`](crate::schedule::FairTurns). This reports what follows from the store and from the
+//! options of the DAGs: which limit is reached, and which other runs wait with which priorities and
+//! weights.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fmt;
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::error::OpsError;
+use super::served::{ServingProcess, serving_process};
+use super::situation::backfilled;
+use crate::dag::DagDef;
+use crate::journal::{Journal, RunHistory, RunSummary};
+use crate::run::{AdmissionWait, RunState, RunType};
+use crate::store::RunFilter;
+
+/// What a queued run waits for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "cause", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum QueueWait {
+    /// No process serves the home.
+    NoService,
+    /// As many runs of its DAG are active as the DAG allows.
+    DagLimit {
+        /// The DAG.
+        dag_id: String,
+        /// Its `max_active_runs`.
+        limit: u32,
+        /// The numbers of the active runs.
+        active: Vec<i64>,
+        /// The numbers of the queued runs that start before this one.
+        ahead: Vec<i64>,
+    },
+    /// The service runs as many runs as it may.
+    ServiceLimit {
+        /// The `max_active_runs` of the service.
+        limit: usize,
+        /// How many runs it runs.
+        active: usize,
+        /// How many runs of the same DAG are older.
+        older: usize,
+        /// The DAGs whose runs start first.
+        first: Vec<QueuedDag>,
+        /// The other DAGs whose runs take turns with those of this one.
+        in_turn: Vec<QueuedDag>,
+    },
+    /// No limit holds it up: the service starts it within a second, if it serves the DAG.
+    Next,
+}
+
+/// A DAG whose runs wait for the same service.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct QueuedDag {
+    /// The DAG.
+    pub dag_id: String,
+    /// Whether these are runs of its backfills.
+    pub is_backfill: bool,
+    /// Its priority.
+    pub priority: i32,
+    /// Its weight.
+    pub weight: u32,
+    /// How many of its runs are queued.
+    pub runs: usize,
+}
+
+/// The queued and the active runs of a home.
+struct RunsOfHome<'a> {
+    dags: HashMap<&'a str, &'static DagDef>,
+    runs: &'a [RunSummary],
+    /// The ids of the runs of backfills.
+    backfilled: &'a HashSet<String>,
+}
+
+/// Why a run has not started; `None` if it is not queued. `dags` are the DAGs of the program.
+///
+/// # Errors
+///
+/// When the store cannot be read.
+pub async fn queue_wait(
+    journal: &Journal,
+    home: &Path,
+    dags: &[&'static DagDef],
+    run: &RunHistory,
+) -> Result<Option<QueueWait>, OpsError> {
+    if run.state != RunState::Queued {
+        return Ok(None);
+    }
+    // A lock file that cannot be read names no service.
+    let service = serving_process(home).ok().flatten();
+    let states = vec![RunState::Queued, RunState::Running];
+    let runs = journal.runs(&RunFilter { states, ..RunFilter::default() }).await?;
+    let dags = dags.iter().map(|&dag| (dag.id, dag)).collect();
+    let home = RunsOfHome { dags, runs: &runs, backfilled: &backfilled(journal).await? };
+    let flow = (&*run.info.dag_id, home.backfilled.contains(&run.info.run_id));
+    Ok(Some(match (home.dag_limit(run.number, flow), service) {
+        (Some(limit), _) => limit,
+        (None, None) => QueueWait::NoService,
+        (None, Some(service)) => home.service_limit(run.number, flow, &service).unwrap_or(QueueWait::Next),
+    }))
+}
+
+impl<'a> RunsOfHome<'a> {
+    /// The DAG of a run, and whether it is a run of a backfill: these have a share of their own.
+    fn flow(&self, run: &'a RunSummary) -> (&'a str, bool) {
+        (&run.info.dag_id, self.backfilled.contains(&run.info.run_id))
+    }
+
+    fn of_flow(&self, flow: (&str, bool), is_owned: bool) -> impl Iterator<Item = &'a RunSummary> {
+        self.runs.iter().filter(move |run| run.is_owned == is_owned && self.flow(run) == flow)
+    }
+
+    /// The limit of the DAG, if it is reached.
+    fn dag_limit(&self, number: i64, flow: (&str, bool)) -> Option<QueueWait> {
+        let limit = self.dags.get(flow.0)?.options.max_active_runs?;
+        let mut active: Vec<i64> =
+            self.of_flow(flow, true).map(|run| run.number).filter(|&run| run != number).collect();
+        let mut ahead: Vec<i64> = self.of_flow(flow, false).map(|run| run.number).filter(|&run| run < number).collect();
+        active.sort_unstable();
+        ahead.sort_unstable();
+        let is_reached = active.len() >= limit as usize;
+        is_reached.then(|| QueueWait::DagLimit { dag_id: flow.0.to_owned(), limit, active, ahead })
+    }
+
+    /// The limit of the service, if it is reached, and which runs wait with this one.
+    fn service_limit(&self, number: i64, flow: (&str, bool), service: &ServingProcess) -> Option<QueueWait> {
+        let limit = service.max_active_runs?;
+        // The service does not count the runs that tasks trigger.
+        let is_counted =
+            |run: &&RunSummary| run.is_owned && run.worker == service.worker && run.info.run_type != RunType::Triggered;
+        let active = self.runs.iter().filter(is_counted).count();
+        if active < limit {
+            return None;
+        }
+        let mut others: BTreeMap<(&str, bool), usize> = BTreeMap::new();
+        for run in self.runs.iter().filter(|run| !run.is_owned && self.flow(run) != flow) {
+            *others.entry(self.flow(run)).or_default() += 1;
+        }
+        let rank = |(dag, is_backfill): (&str, bool)| {
+            let priority = self.dags.get(dag).and_then(|dag| dag.options.priority).unwrap_or(0);
+            (!is_backfill, priority)
+        };
+        let (mut first, mut in_turn) = (Vec::new(), Vec::new());
+        for (other, runs) in others {
+            let Some(dag) = self.dags.get(other.0) else { continue };
+            if self.dag_limit(i64::MAX, other).is_some() || rank(other) < rank(flow) {
+                continue;
+            }
+            let (dag_id, weight) = (dag.id.to_owned(), dag.options.weight.unwrap_or(1));
+            let queued = QueuedDag { dag_id, is_backfill: other.1, priority: rank(other).1, weight, runs };
+            if rank(other) > rank(flow) { first.push(queued) } else { in_turn.push(queued) }
+        }
+        let older = self.of_flow(flow, false).filter(|run| run.number < number).count();
+        Some(QueueWait::ServiceLimit { limit, active, older, first, in_turn })
+    }
+}
+
+impl fmt::Display for QueueWait {
+    /// `waits for a place: the service runs 2 runs, max_active_runs = 2; ..`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            QueueWait::NoService => f.write_str("waits for a service: no process serves this home"),
+            QueueWait::DagLimit { dag_id, limit, active, ahead } => {
+                let (dag_id, limit, active, ahead) = (dag_id.clone(), *limit, active.clone(), ahead.clone());
+                write!(f, "{}", AdmissionWait { dag_id, limit, active, ahead })
+            }
+            QueueWait::ServiceLimit { limit, active, older, first, in_turn } => {
+                write!(f, "waits for a place: the service runs {}, max_active_runs = {limit}", counted(*active))?;
+                if *older > 0 {
+                    write!(f, "; after {} of the same DAG", counted(*older))?;
+                }
+                if !first.is_empty() {
+                    let all: Vec<String> = first.iter().map(QueuedDag::with_priority).collect();
+                    write!(f, "; after {}", all.join(", "))?;
+                }
+                if !in_turn.is_empty() {
+                    let all: Vec<String> = in_turn.iter().map(QueuedDag::with_weight).collect();
+                    write!(f, "; in turn with {}", all.join(", "))?;
+                }
+                Ok(())
+            }
+            QueueWait::Next => f.write_str("starts within a second, if the service serves its DAG"),
+        }
+    }
+}
+
+impl QueuedDag {
+    fn named(&self) -> String {
+        let of = if self.is_backfill { "backfills of " } else { "" };
+        format!("{} of {of}`{}`", counted(self.runs), self.dag_id)
+    }
+
+    /// ``3 runs of `urgent` (priority 10)``
+    fn with_priority(&self) -> String {
+        format!("{} (priority {})", self.named(), self.priority)
+    }
+
+    /// ``3 runs of `hourly` (weight 2)``
+    fn with_weight(&self) -> String {
+        format!("{} (weight {})", self.named(), self.weight)
+    }
+}
+
+/// `1 run`, `2 runs`
+fn counted(runs: usize) -> String {
+    if runs == 1 { "1 run".to_owned() } else { format!("{runs} runs") }
+}
