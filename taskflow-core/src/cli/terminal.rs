@@ -1,6 +1,6 @@
 //! The two output streams of the process: whether they get colours, glyphs and a live view, and
-//! writing to them without secrets, without control characters of others, and without failing when the reader
-//! is gone.
+//! writing to them without secrets, without control characters of others, and without failing when
+//! the reader is gone.
 //!
 //! All output of the command line passes through here. What is printed mixes our text with foreign
 //! text, so everything is escaped as [`base::text`](crate::base::text) describes, except for the

@@ -33,7 +33,9 @@ pub(super) fn lines(sample: &Sample, plan: &Plan, width: usize, paint: Paint) ->
         lines.push(paint.faint(&format!("  … and {more} more")));
     }
     for retry in &sample.retries {
-        lines.push(format!("{}{}{}", glyph(TaskState::UpForRetry), name(&retry.id), countdown(retry)));
+        let left = paint.faint(&format!("{:>10}", countdown(retry)));
+        let attempt = format!("  attempt {}/{}", retry.attempt, retry.attempts);
+        lines.push(format!("{}{}{left}{attempt}", glyph(TaskState::UpForRetry), name(&retry.id)));
     }
     let more = sample.waiting.saturating_sub(sample.retries.len());
     if more > 0 {
@@ -103,10 +105,11 @@ fn steps(run: &Running) -> String {
     text
 }
 
+/// `in 4 s`, where a running task has its elapsed time.
 fn countdown(retry: &Retry) -> String {
     // Rounded up: at "0 s" it is retried.
     let left = std::time::Duration::from_secs(retry.left.as_millis().div_ceil(1000) as u64);
-    format!("  attempt {}/{} in {}", retry.attempt, retry.attempts, format::seconds(left))
+    format!("in {}", format::seconds(left))
 }
 
 #[cfg(test)]
@@ -186,7 +189,7 @@ mod tests {
             "delays ━━━━──────────── 10/40  12 s  3 running  1 failed  2 upstream_failed  1 …
   load       4.2 s   34 %  340/1000
   load_2  1 m 01 s  attempt 2/4
-  load_3  attempt 3/4 in 4 s"
+  load_3    in 4 s  attempt 3/4"
         );
         assert!(shown(&sample, 120).starts_with("delays ━━━━━━━━──────────────────────── 10/40  12 s  3 running"));
     }

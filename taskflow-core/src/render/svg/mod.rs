@@ -56,9 +56,8 @@ pub struct SvgOptions<'a> {
 }
 
 impl<'a> SvgOptions<'a> {
-    /// The states of the nodes, in their order: of each one of [`STATES`](crate::render::STATES), or
-    /// `none`. Without this
-    /// call the drawing has no place for states.
+    /// The states of the nodes, in their order: of each one of [`STATES`](crate::render::STATES),
+    /// or `none`. Without this call the drawing has no place for states.
     #[must_use]
     pub fn states(self, states: &'a [&'a str]) -> Self {
         SvgOptions { states: Some(states), ..self }
