@@ -173,7 +173,7 @@ pub mod process {
 pub mod render {
     pub use taskflow_core::render::{
         ArgValue, ArgView, EdgeView, Endpoint, Format, GroupView, Link, NodeView, OptionList, ParamView, Ref,
-        ResultView, STATES, SvgOptions, UnknownFormat, View, render, svg,
+        ResultView, STATES, SvgOptions, UnknownFormat, View, render, svg, svg_style_sheet,
     };
 }
 

@@ -18,7 +18,7 @@
 //! asset      named data that tasks produce and DAGs consume, and its partitions
 //! task       what `#[task]` registers: options, trigger rules, context
 //! dag        building a graph, and its frozen form, the plan
-//! render     pictures of a plan
+//! render     pictures of a plan; the colours and glyphs of states
 //! approval   tasks that ask people
 //! process    child processes: commands, and attempts in a process of their own
 //! machine    the pure state machine of a run, and the pure dispatcher

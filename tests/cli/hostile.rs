@@ -161,8 +161,8 @@ fn check_plain(words: &[&str], text: &str) {
 #[track_caller]
 fn check_terminal(words: &[&str], text: &str, value: Value) {
     /// Our own, those of tables, and those of clap.
-    const COLOURS: [&str; 13] =
-        ["0", "1", "2", "31;1", "32", "33", "39", "38;5;9", "38;5;10", "38;5;11", "22", "4", "31"];
+    const COLOURS: [&str; 15] =
+        ["0", "1", "2", "31;1", "32", "33", "35", "36", "39", "38;5;9", "38;5;10", "38;5;11", "22", "4", "31"];
     assert!(!text.contains("\x1b[31mFORGED"), "{words:?} sends a foreign colour");
     let mut plain = String::new();
     let mut rest = text;

@@ -20,7 +20,7 @@ impl Session {
 
     fn start_with(words: &str, variables: &[(&str, &str)]) -> Self {
         let mut fixture = binaries::program("cli_single");
-        fixture.envs(variables.iter().copied());
+        fixture.env("LC_ALL", "C.UTF-8").envs(variables.iter().copied());
         let line = format!("{} {words}", fixture.get_program().display());
         let mut command = binaries::with_signals();
         command.args(["script", "--quiet", "--return", "--command", &line, "/dev/null"]);
@@ -69,7 +69,7 @@ fn started(test: &str) -> String {
 fn the_view_shows_running_tasks_and_keeps_their_output() {
     let mut session = Session::start(&format!("run --started {}", started("view")));
     session.wait_for("1 running");
-    session.wait_for("  linger");
+    session.wait_for("  \x1b[36m▶\x1b[0m linger");
     session.write(b"\x03");
     let (code, seen) = session.end();
     assert_eq!(code, Some(130), "{seen}");
@@ -89,7 +89,7 @@ fn the_view_shows_running_tasks_and_keeps_their_output() {
 #[test]
 fn a_second_ctrl_c_leaves_a_clean_line() {
     let mut session = Session::start(&format!("run --stubborn --started {}", started("twice")));
-    session.wait_for("  linger");
+    session.wait_for("  \x1b[36m▶\x1b[0m linger");
     session.write(b"\x03");
     session.wait_for("Ctrl-C again stops at once");
     session.write(b"\x03");
@@ -101,7 +101,14 @@ fn a_second_ctrl_c_leaves_a_clean_line() {
 #[test]
 fn states_are_coloured_unless_colours_are_disabled() {
     let (_, seen) = Session::start("run").end();
-    assert!(seen.contains("\x1b[32msuccess"), "{seen:?}");
+    assert!(seen.contains("\x1b[32m✓\x1b[0m success"), "{seen:?}");
     let (_, seen) = Session::start_with("run", &[("NO_COLOR", "1")]).end();
     assert!(seen.contains("success") && !seen.contains('\x1b'), "{seen:?}");
+}
+
+#[test]
+fn a_terminal_without_utf_8_gets_ascii() {
+    let (_, seen) = Session::start_with("run", &[("LC_ALL", "C")]).end();
+    assert!(seen.contains("\x1b[32m+\x1b[0m success") && seen.contains("-----"), "{seen:?}");
+    assert!(seen.is_ascii(), "{seen:?}");
 }

@@ -12,6 +12,7 @@ use crate::base::{Date, Timestamp};
 use crate::dag::Registry;
 use crate::journal::Journal;
 use crate::ops::{self, BackfillStatus, CancelledBackfill, ExtendedBackfill};
+use crate::render::palette::Mark;
 use crate::schedule::{BackfillAction, BackfillCounts, BackfillPhase, SlotRange, Zone};
 
 pub(super) fn command() -> Command {
@@ -153,7 +154,13 @@ fn list(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, 
 }
 
 fn state(phase: &BackfillPhase) -> Cell {
-    Cell::new(phase.name())
+    let mark = match phase {
+        BackfillPhase::Active => Mark::of("running"),
+        BackfillPhase::Paused { .. } => Mark::of_slot("paused"),
+        BackfillPhase::Cancelled { .. } => Mark::of("cancelled"),
+        BackfillPhase::Done { .. } => Mark::of("success"),
+    };
+    Cell::state(mark, phase.name())
 }
 
 /// The range from the first to the last slot that was asked for.

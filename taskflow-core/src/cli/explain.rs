@@ -8,6 +8,7 @@ use super::terminal::{Paint, Terminal};
 use super::{args, fit, run_args, status};
 use crate::journal::{Explanation, RunHistory};
 use crate::ops;
+use crate::render::palette::Mark;
 
 /// Further tasks are only counted.
 const SHOWN: usize = 50;
@@ -67,6 +68,7 @@ fn paragraph(explanation: &Explanation, history: &RunHistory, paint: Paint) -> S
     let Explanation { task, state, why, .. } = explanation;
     let label = history.task(task).and_then(|known| known.label.as_deref());
     let label = label.map(|label| format!(" ({label})")).unwrap_or_default();
+    let state = paint.state(Mark::of(state.name()), state.name());
     let mut text = format!("{}{label}: {state}\n", paint.strong(task));
     for sentence in why {
         text += &format!("  {}\n", sentence.trim_end().replace('\n', "\n    "));

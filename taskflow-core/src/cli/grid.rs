@@ -17,10 +17,13 @@ use super::fit::{cut, wrapped};
 use super::terminal::Paint;
 use crate::base::text::one_line;
 use crate::log::Redactor;
+use crate::render::palette::Mark;
 use crate::run::{RunState, TaskState};
 
 /// The space between two columns.
 const GAP: usize = 2;
+/// The width of a glyph and the space behind it.
+const GLYPH: usize = 2;
 /// A column of texts is not made narrower than this.
 const NARROW: usize = 12;
 /// A column of reasons that would be narrower gets lines of its own.
@@ -84,9 +87,7 @@ impl Column {
 enum Tone {
     #[default]
     Plain,
-    Good,
     Bad,
-    Odd,
     Faint,
 }
 
@@ -95,6 +96,8 @@ enum Tone {
 pub(super) struct Cell {
     text: String,
     tone: Tone,
+    /// Of a state: it is in front of the text where there are glyphs.
+    mark: Option<Mark>,
 }
 
 impl Cell {
@@ -104,7 +107,7 @@ impl Cell {
         // Masked before it is cut: a part of a secret would not be recognised.
         let text = text.to_string();
         let text = one_line(&Redactor::current().registered(&text)).into_owned();
-        Cell { text, tone: Tone::Plain }
+        Cell { text, ..Cell::default() }
     }
 
     fn tone(self, tone: Tone) -> Self {
@@ -121,12 +124,31 @@ impl Cell {
         self.tone(Tone::Faint)
     }
 
+    /// A state with its glyph.
+    pub(super) fn state(mark: Mark, name: impl ToString) -> Self {
+        Cell { mark: Some(mark), ..Cell::new(name) }
+    }
+
+    /// The width of what is in front of the text.
+    fn indent(&self, paint: Paint) -> usize {
+        if self.mark.is_some() && paint.0 { GLYPH } else { 0 }
+    }
+
+    fn width(&self, paint: Paint) -> usize {
+        self.indent(paint) + measure_text_width(&self.text)
+    }
+
     fn painted(&self, text: &str, paint: Paint) -> String {
+        match self.mark {
+            Some(mark) => paint.state(mark, text),
+            None => self.toned(text, paint),
+        }
+    }
+
+    fn toned(&self, text: &str, paint: Paint) -> String {
         match self.tone {
             Tone::Plain => text.to_owned(),
-            Tone::Good => paint.good(text),
             Tone::Bad => paint.bad(text),
-            Tone::Odd => paint.odd(text),
             Tone::Faint => paint.faint(text),
         }
     }
@@ -161,7 +183,7 @@ impl Table {
     /// The lines of the table, each with a line break.
     pub(super) fn render(&self, width: Option<u16>, paint: Paint) -> String {
         let width = width.map_or(usize::MAX, usize::from);
-        let layout = self.layout(width);
+        let layout = self.layout(width, paint);
         let mut text = String::new();
         let header: Vec<Cell> =
             self.columns.iter().map(|column| Cell::default().tone(Tone::Faint).with(&column.title)).collect();
@@ -186,23 +208,25 @@ impl Table {
         let mut owed = 0;
         for &(column, width) in &layout.columns {
             let cell = &row[column];
-            let shown = cut(&cell.text, width);
-            let space = width - measure_text_width(&shown).min(width);
+            // In the narrowest columns the name has all the room.
+            let indent = if cell.indent(paint) < width { cell.indent(paint) } else { 0 };
+            let shown = cut(&cell.text, width.saturating_sub(indent));
+            let space = width - (indent + measure_text_width(&shown)).min(width);
             let (before, after) = if self.columns[column].right { (space, 0) } else { (0, space) };
             if shown.is_empty() {
                 owed += width + GAP;
             } else {
                 line += &" ".repeat(owed + before);
-                line += &cell.painted(&shown, paint);
+                line += &if indent > 0 { cell.painted(&shown, paint) } else { cell.toned(&shown, paint) };
                 owed = after + GAP;
             }
         }
         line + "\n"
     }
 
-    fn layout(&self, width: usize) -> Layout {
+    fn layout(&self, width: usize, paint: Paint) -> Layout {
         let natural = |column: usize| {
-            let cells = self.rows.iter().map(|row| measure_text_width(&row[column].text));
+            let cells = self.rows.iter().map(|row| row[column].width(paint));
             cells.chain([measure_text_width(&self.columns[column].title)]).max().unwrap_or(0)
         };
         let mut columns: Vec<(usize, usize)> =
@@ -262,41 +286,20 @@ fn narrow(columns: &mut [(usize, usize)], least: impl Fn(usize) -> usize, excess
     }
 }
 
-/// The name of a state in its colour.
+/// A state of a task with its glyph.
 pub(super) fn state(state: TaskState) -> Cell {
-    let cell = Cell::new(state);
-    match state {
-        TaskState::Success => cell.tone(Tone::Good),
-        TaskState::Failed | TaskState::UpstreamFailed => cell.tone(Tone::Bad),
-        TaskState::Skipped | TaskState::Cancelled | TaskState::UpForRetry => cell.tone(Tone::Odd),
-        TaskState::None
-        | TaskState::Scheduled
-        | TaskState::Running
-        | TaskState::Removed
-        | TaskState::UpForReschedule
-        | TaskState::Deferred => cell.tone(Tone::Faint),
-    }
+    Cell::state(Mark::of(state.name()), state)
 }
 
-/// The name of a state of a run in its colour.
+/// A state of a run with its glyph.
 #[cfg_attr(not(feature = "sqlite"), allow(dead_code, reason = "used for stored runs only"))]
 pub(super) fn run_state(state: RunState) -> Cell {
-    let cell = Cell::new(state);
-    match state {
-        RunState::Success => cell.tone(Tone::Good),
-        RunState::Failed => cell.tone(Tone::Bad),
-        RunState::Cancelled | RunState::Interrupted => cell.tone(Tone::Odd),
-        RunState::Queued | RunState::Running => cell,
-    }
+    Cell::state(Mark::of(state.name()), state)
 }
 
-/// The name of a state of a run, for text outside a table.
+/// A state of a run with its glyph, for text outside a table.
 pub(super) fn painted(state: RunState, paint: Paint) -> String {
-    match state {
-        RunState::Success => paint.good(state.name()),
-        RunState::Failed => paint.bad(state.name()),
-        RunState::Queued | RunState::Running | RunState::Cancelled | RunState::Interrupted => paint.odd(state.name()),
-    }
+    paint.state(Mark::of(state.name()), state.name())
 }
 
 /// The order of states in summaries: success first, tasks that are still to run last.
@@ -348,6 +351,29 @@ mod tests {
         extract   success         1     12 ms
         航班加载  failed         12    1.20 s  the file has not landed: no such file or directory (os error 2) in /data/landing/2026-01-31
         ");
+    }
+
+    /// Colours have no width.
+    #[test]
+    fn columns_are_aligned_behind_glyphs() {
+        let mut table = Table::new([Column::new("task"), Column::new("state"), Column::number("attempts")]);
+        for (task, task_state) in [("load", TaskState::Failed), ("航班", TaskState::UpForReschedule)] {
+            table.add_row([Cell::new(task), state(task_state), Cell::new(1)]);
+        }
+        table.add_row([Cell::new("a"), Cell::new(""), Cell::new(12)]);
+        let text = table.render(Some(80), Paint(true));
+        let plain: String = console::strip_ansi_codes(&text).into_owned();
+        insta::assert_snapshot!(plain, @r"
+        task  state                attempts
+        ─────────────────────────────────────
+        load  ✕ failed                    1
+        航班  ◷ up_for_reschedule         1
+        a                                12
+        ");
+        for width in 7..60 {
+            let text = table.render(Some(width), Paint(true));
+            assert!(text.lines().all(|line| measure_text_width(line) <= usize::from(width)), "{width}: {text}");
+        }
     }
 
     #[test]

@@ -39,6 +39,7 @@
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
 mod args;
+mod ascii;
 #[cfg(feature = "sqlite")]
 mod backfill;
 #[cfg(feature = "sqlite")]

@@ -9,6 +9,7 @@ use super::home::Home;
 use super::terminal::Terminal;
 use super::{args, format, run_args, summary};
 use crate::ops;
+use crate::render::palette::Mark;
 use crate::run::TaskState;
 
 pub(super) fn command() -> Command {
@@ -57,7 +58,10 @@ pub(super) fn replay(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> 
             terminal.error(&format!("task `{task}` does not run with these inputs: {failure}"));
         }
         Some(failure) => terminal.note_block(&summary::failed(task, &failure, terminal.paint_stderr())),
-        None => terminal.note(&format!("{task}: {state} in {}", format::duration(replayed.duration))),
+        None => {
+            let state = terminal.paint_stderr().state(Mark::of(state.name()), state.name());
+            terminal.note(&format!("{task}: {state} in {}", format::duration(replayed.duration)));
+        }
     }
     // A task that returns nothing has no value to show.
     if let Some(value) = replayed.value.filter(|value| !value.is_null()) {

@@ -13,6 +13,7 @@ use crate::base::Timestamp;
 use crate::dag::DagDef;
 use crate::journal::Journal;
 use crate::ops::{self, DagStatus, NextSlots, OpsError, PastSlots};
+use crate::render::palette::Mark;
 use crate::schedule::{Catchup, Pause, Unpause, Zone, is_of_events};
 use crate::store::SyncMode;
 
@@ -195,16 +196,15 @@ pub(super) fn dags(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Re
     for dag in &all {
         let zone = dag.timezone.and_then(|name| Zone::named(name).ok()).unwrap_or(Zone::UTC);
         let next = match dag {
-            DagStatus { pause: Some(_), .. } => "paused".to_owned(),
-            DagStatus { next: Some(next), .. } => zone.format(*next),
-            _ => String::new(),
+            DagStatus { pause: Some(_), .. } => Cell::state(Mark::of_slot("paused"), "paused"),
+            DagStatus { next: Some(next), .. } => Cell::new(zone.format(*next)),
+            _ => Cell::new(""),
         };
         let (number, state, created) = match &dag.last_run {
             Some(run) => (Cell::new(run.number), grid::run_state(run.state), Cell::new(format::moment(run.created))),
             None => (Cell::new(""), Cell::new(""), Cell::new("")),
         };
-        let mut row =
-            vec![Cell::new(&dag.dag_id), Cell::new(next), number, state, created, Cell::new(starts_with(dag))];
+        let mut row = vec![Cell::new(&dag.dag_id), next, number, state, created, Cell::new(starts_with(dag))];
         if has_notes {
             row.push(Cell::new(remark(dag)));
         }
@@ -376,10 +376,11 @@ pub(super) fn slots(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> R
             true => zone.format(*first),
             false => format!("{} to {}", zone.format(*first), zone.format(*last)),
         };
+        let mark = if run.is_some() { Mark::of(fate) } else { Mark::of_slot(fate) };
         table.add_row([
             Cell::new(slot),
             Cell::new(count),
-            Cell::new(fate),
+            Cell::state(mark, fate),
             Cell::new(run.map(|run| run.to_string()).unwrap_or_default()),
             Cell::new(reason),
         ]);

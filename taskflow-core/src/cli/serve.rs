@@ -9,7 +9,7 @@ use super::error::{CliError, Exit};
 use super::home::{self, Home};
 use super::live::Signals;
 use super::terminal::Terminal;
-use super::{drive, format, run_args};
+use super::{drive, format, grid, run_args};
 use crate::base::Timestamp;
 use crate::dag::DagDef;
 use crate::ops;
@@ -145,11 +145,12 @@ fn report(event: &ServiceEvent, quiet: bool, home: &str, terminal: &Terminal) {
         }
         ServiceEvent::Ended { number, dag_id, state, took, .. } => {
             let took = format::duration(*took);
+            let shown = grid::painted(*state, terminal.paint_stderr());
             let hint = match state {
                 RunState::Failed => format!("; `status {number}` shows why"),
                 _ => String::new(),
             };
-            line(format!("run {number} of {dag_id}: {state} after {took}{hint}"));
+            line(format!("run {number} of {dag_id}: {shown} after {took}{hint}"));
         }
         ServiceEvent::Recorded { dag, record, .. } => line(format!("{dag}: {}", recorded(record))),
         ServiceEvent::Noted { dag, note, .. } => line(format!("{dag}: {}", noted(note))),

@@ -1,6 +1,6 @@
-//! The two output streams of the process: whether they get colours and a live view, and writing to
-//! them without secrets, without control characters of others, and without failing when the reader
-//! is gone.
+//! The two output streams of the process: whether they get colours, glyphs and a live view, and
+//! writing to them without secrets, without control characters of others, and without failing when
+//! the reader is gone.
 //!
 //! All output of the command line passes through here. What is printed mixes our text with foreign
 //! text, so everything is escaped as [`base::text`](crate::base::text) describes, except for the
@@ -14,8 +14,10 @@ use std::sync::LazyLock;
 
 use console::Term;
 
+use super::ascii;
 use crate::base::text;
 use crate::log::Redactor;
+use crate::render::palette::Mark;
 
 /// What the process writes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,16 +26,27 @@ pub(super) struct Terminal {
     pub(super) live: bool,
     pub(super) colour_stdout: bool,
     pub(super) colour_stderr: bool,
+    /// Whether stdout is a terminal that shows ASCII only.
+    ascii_stdout: bool,
+    /// The same for stderr.
+    ascii_stderr: bool,
 }
 
 impl Terminal {
     pub(super) fn of_process() -> Self {
-        let plain = wants_plain(|name| env::var(name).ok());
-        Terminal::new(plain, io::stdout().is_terminal(), io::stderr().is_terminal())
+        let variable = |name: &str| env::var(name).ok();
+        let (plain, ascii) = (wants_plain(variable), ascii::is_needed(variable));
+        Terminal::new(plain, ascii, io::stdout().is_terminal(), io::stderr().is_terminal())
     }
 
-    fn new(plain: bool, stdout: bool, stderr: bool) -> Self {
-        Terminal { live: stderr && !plain, colour_stdout: stdout && !plain, colour_stderr: stderr && !plain }
+    fn new(plain: bool, ascii: bool, stdout: bool, stderr: bool) -> Self {
+        Terminal {
+            live: stderr && !plain,
+            colour_stdout: stdout && !plain,
+            colour_stderr: stderr && !plain,
+            ascii_stdout: stdout && ascii,
+            ascii_stderr: stderr && ascii,
+        }
     }
 
     /// The width of stdout in columns, if it is a terminal.
@@ -67,7 +80,7 @@ impl Terminal {
 
     /// Writes a part of a long output to stdout; `false` when the reader is gone.
     pub(super) fn offer(&self, text: &str) -> io::Result<bool> {
-        self.write(&shown(text))
+        self.write(&shown(text, self.ascii_stdout))
     }
 
     /// The same for lines of JSON.
@@ -93,7 +106,12 @@ impl Terminal {
     /// Writes a text of several lines to stderr, as it is.
     pub(super) fn note_block(&self, text: &str) {
         // In one piece: tasks print to the same terminal.
-        let _ = io::stderr().lock().write_all((shown(text) + "\n").as_bytes());
+        let _ = io::stderr().lock().write_all((self.shown_stderr(text) + "\n").as_bytes());
+    }
+
+    /// The text as stderr shows it.
+    pub(super) fn shown_stderr(&self, text: &str) -> String {
+        shown(text, self.ascii_stderr)
     }
 
     /// Prints a warning.
@@ -117,9 +135,11 @@ impl Terminal {
     }
 }
 
-/// The text as it is written: without secrets, and with unsafe characters made visible.
-pub(super) fn shown(text: &str) -> String {
-    escaped(&Redactor::current().registered(text))
+/// The text as it is written: without secrets, with unsafe characters made visible, and with ASCII
+/// in place of our signs where a terminal does not show them.
+fn shown(text: &str, is_ascii: bool) -> String {
+    let text = escaped(&Redactor::current().registered(text));
+    if is_ascii { ascii::of(&text) } else { text }
 }
 
 fn escaped(text: &str) -> String {
@@ -184,7 +204,11 @@ fn wants_plain(variable: impl Fn(&str) -> Option<String>) -> bool {
     set("NO_COLOR") || ci || dumb
 }
 
-/// Colours, if the stream has them.
+/// Colours and glyphs, if the stream has them: plain text has neither.
+///
+/// Of the 16 colours of a terminal, each family has one that can be seen on light and on dark
+/// ground: yellow vanishes on one of them and blue on the other in the palettes of most terminals.
+/// Only the glyph has the colour of its family. The word beside it has the colour of text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Paint(pub(super) bool);
 
@@ -201,6 +225,17 @@ impl Paint {
         self.apply("33", text)
     }
 
+    /// The glyph of a state and a space, in front of its name.
+    pub(super) fn glyph(self, mark: Mark) -> String {
+        if self.0 { self.apply(codes(mark.family), mark.sign()) + " " } else { String::new() }
+    }
+
+    /// A state by its name: `✕ failed`.
+    pub(super) fn state(self, mark: Mark, name: &str) -> String {
+        let name = if mark.family == "bad" { self.strong(name) } else { name.to_owned() };
+        self.glyph(mark) + &name
+    }
+
     pub(super) fn strong(self, text: &str) -> String {
         self.apply("1", text)
     }
@@ -212,6 +247,18 @@ impl Paint {
     fn apply(self, codes: &str, text: &str) -> String {
         let mark = &**MARK;
         if self.0 { format!("{SEQUENCE}{codes}{mark}{text}{SEQUENCE}0{mark}") } else { text.to_owned() }
+    }
+}
+
+/// The colour of a family of states.
+fn codes(family: &str) -> &'static str {
+    match family {
+        "ok" => "32",
+        "bad" => "31;1",
+        "blocked" => "31",
+        "run" => "36",
+        "other" => "35",
+        _ => "2",
     }
 }
 
@@ -242,7 +289,7 @@ mod tests {
 
     #[test]
     fn a_live_view_needs_a_terminal_on_stderr_only() {
-        let terminal = Terminal::new(false, false, true);
+        let terminal = Terminal::new(false, false, false, true);
         assert!(terminal.live && terminal.colour_stderr && !terminal.colour_stdout);
     }
 
@@ -253,6 +300,22 @@ mod tests {
         assert_eq!(escaped("\x1b[31;1m\x1b["), "\\u{1b}[31;1m\\u{1b}[");
         let behind = format!("\x1b[2J{}", Paint(true).faint("ours"));
         assert_eq!(escaped(&behind), "\\u{1b}[2J\x1b[2mours\x1b[0m");
+    }
+
+    #[test]
+    fn a_state_is_its_name_behind_its_glyph() {
+        let [failed, success] = ["failed", "success"].map(Mark::of);
+        assert_eq!(escaped(&Paint(true).state(failed, "failed")), "\x1b[31;1m✕\x1b[0m \x1b[1mfailed\x1b[0m");
+        assert_eq!(escaped(&Paint(true).state(success, "success")), "\x1b[32m✓\x1b[0m success");
+        assert_eq!(Paint(false).state(failed, "failed"), "failed");
+    }
+
+    #[test]
+    fn a_terminal_without_utf_8_gets_ascii_and_a_file_does_not() {
+        let terminal = Terminal::new(false, true, false, true);
+        assert!(terminal.ascii_stderr && !terminal.ascii_stdout);
+        assert_eq!(terminal.shown_stderr(&terminal.paint_stderr().glyph(Mark::of("failed"))), "\x1b[31;1mx\x1b[0m ");
+        assert_eq!(shown("✕ failed…", terminal.ascii_stdout), "✕ failed…");
     }
 
     #[test]

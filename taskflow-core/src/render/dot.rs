@@ -31,7 +31,7 @@ fn write(view: &View<'_>, out: &mut String) -> std::fmt::Result {
         let shown = format!("{}: {}", param.name, param.ty);
         writeln!(
             out,
-            "  {} [label={}, shape=oval, style=filled, fillcolor=\"#fff8e5\", tooltip={}];",
+            "  {} [label={}, shape=oval, style=filled, fillcolor=\"#eff2f5\", tooltip={}];",
             param_id(param.name),
             label(&shown),
             label(&tooltip(param)),

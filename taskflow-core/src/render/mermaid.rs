@@ -71,7 +71,7 @@ fn write(view: &View<'_>, out: &mut String) -> std::fmt::Result {
     }
     if !view.params.is_empty() {
         let params: Vec<String> = (0..view.params.len()).map(|param| format!("p{param}")).collect();
-        writeln!(out, "  classDef param fill:#fff8e5,stroke:#9a6700,color:#3b2300")?;
+        writeln!(out, "  classDef param fill:#eff2f5,stroke:#b1bac4,color:#1f2328")?;
         writeln!(out, "  class {} param", params.join(","))?;
     }
     Ok(())

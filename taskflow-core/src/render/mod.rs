@@ -4,7 +4,9 @@
 //!    defaults, every edge once.
 //! 2. Each format reads the view and nothing else: `tree` for terminals, `dot` and `mermaid` for
 //!    other programs, `json` for scripts, `svg` for pages and documents.
-//! 3. The private module `layout` knows nothing of tasks: it places boxes on a plane so that the
+//! 3. The private module `palette` maps states to colours and glyphs. `svg`, the command line and
+//!    pages read it.
+//! 4. The private module `layout` knows nothing of tasks: it places boxes on a plane so that the
 //!    edges between them can be followed. Only `svg` needs it.
 //!
 //! No format fails, on no plan: where a graph is too large to be drawn well it is drawn plainly.
@@ -21,6 +23,7 @@ mod json;
 mod layout;
 mod mermaid;
 mod nest;
+pub(crate) mod palette;
 mod svg;
 mod text;
 mod topo;
@@ -33,7 +36,8 @@ use std::str::FromStr;
 use crate::base::nearest;
 use crate::dag::Plan;
 
-pub use self::svg::{STATES, SvgOptions, svg};
+pub use self::palette::STATES;
+pub use self::svg::{SvgOptions, svg, svg_style_sheet};
 pub use self::view::{
     ArgValue, ArgView, ClusterKind, ClusterView, EdgeView, Endpoint, GroupView, Link, NodeView, OptionList, ParamView,
     Ref, ResultView, View,

@@ -1,6 +1,6 @@
 //! The drawing.
 
-use taskflow_core::render::{Format, STATES, SvgOptions, View, render, svg};
+use taskflow_core::render::{Format, STATES, SvgOptions, View, render, svg, svg_style_sheet};
 use taskflow_core::run::TaskState;
 
 use crate::formats::settled;
@@ -43,11 +43,68 @@ fn states_are_attributes_that_a_script_can_change() {
     for (node, state) in plan.nodes().iter().zip(&states) {
         assert!(text.contains(&format!("data-task=\"{}\" data-state=\"{state}\"", node.id())), "{state}");
     }
-    for state in STATES {
+    for family in ["ok", "bad", "blocked", "run", "other", "wait"] {
         // A colour for light ground and one for dark.
-        assert_eq!(text.matches(&format!("--tf-{state}:#")).count(), 2, "{state}");
+        assert_eq!(text.matches(&format!("--tf-{family}:#")).count(), 2, "{family}");
+    }
+    for state in STATES {
+        // The colour of a state is that of one family.
+        assert_eq!(text.matches(&format!("[data-state={state}] .mark")).count(), 1, "{state}");
     }
     assert!(!render(&plan, Format::Svg).contains("data-state"));
+}
+
+/// No state is shown by a colour alone.
+#[test]
+fn every_state_has_a_glyph_and_words() {
+    let plan = graphs::rules();
+    let view = View::of(&plan);
+    let mut glyphs = std::collections::BTreeSet::new();
+    for state in STATES {
+        let text = svg(&view, &SvgOptions::default().states(&[state]).without_style());
+        let card = text.split(&format!("data-state=\"{state}\"")).nth(1).expect("the card");
+        let glyph = card.split("class=\"glyph\"").nth(1).and_then(|rest| rest.split_once('>')).expect("a glyph").1;
+        let glyph = glyph.split("</g>").next().expect("shapes");
+        assert!(!glyph.is_empty() && glyphs.insert(glyph.to_owned()), "{state}: {glyph}");
+        let words = card.split("class=\"state\"").nth(1).and_then(|rest| rest.split(['>', '<']).nth(1));
+        assert_eq!(words, Some(&*state.replace('_', " ")));
+    }
+}
+
+/// A page may have the policy `style-src 'self'`.
+#[test]
+fn a_drawing_can_leave_its_styles_to_the_page() {
+    let plan = graphs::rules();
+    let view = View::of(&plan);
+    let states = ["success"; 100];
+    let (alone, inside) =
+        (SvgOptions::default().states(&states), SvgOptions::default().states(&states).without_style());
+    let (alone, inside) = (svg(&view, &alone), svg(&view, &inside));
+    assert!(!inside.contains("<style") && !inside.contains("style=") && !alone.contains("style=\""));
+    well_formed(&inside);
+    // Otherwise they are the same, and the page has every rule.
+    let (before, rest) = alone.split_once("<style>\n").expect("a sheet");
+    let (sheet, after) = rest.split_once("</style>\n").expect("its end");
+    assert_eq!(format!("{before}{after}"), inside);
+    let rules = sheet.lines().filter(|line| !line.starts_with(".taskflow-dag{--tf-"));
+    for rule in rules.filter(|rule| *rule != "@media (prefers-color-scheme:dark){" && *rule != "}") {
+        assert!(svg_style_sheet().contains(rule), "{rule}");
+    }
+    assert!(svg_style_sheet().contains("--tf-ok:light-dark(#36a67f,#92f6c6);"));
+    assert!(!svg_style_sheet().contains("prefers-color-scheme"));
+}
+
+#[test]
+fn svg_with_a_state_of_every_kind() {
+    let plan = graphs::delays();
+    let view = View::of(&plan);
+    let text = svg(&view, &SvgOptions::default().states(&STATES).without_style());
+    insta::assert_snapshot!(settled(&plan, &text.replace(&plan.hash()[..12], "<hash>")));
+}
+
+#[test]
+fn the_style_sheet_of_pages() {
+    insta::assert_snapshot!(svg_style_sheet());
 }
 
 #[test]

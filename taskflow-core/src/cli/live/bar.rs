@@ -3,7 +3,7 @@
 use console::Term;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::super::terminal::{Paint, shown};
+use super::super::terminal::{Paint, Terminal};
 use super::sample::Sample;
 use super::view;
 use crate::dag::Plan;
@@ -13,27 +13,29 @@ use crate::dag::Plan;
 pub(in crate::cli) struct Bar {
     bar: ProgressBar,
     term: Term,
+    terminal: Terminal,
     #[cfg(unix)]
     capture: Option<super::capture::Capture>,
 }
 
 impl Bar {
     /// Takes over the terminal. Where that is not possible, output of tasks mixes with the view.
-    pub(super) fn new() -> Self {
+    pub(super) fn new(terminal: Terminal) -> Self {
         #[cfg(unix)]
-        if let Ok(bar) = Bar::with_capture() {
+        if let Ok(bar) = Bar::with_capture(terminal) {
             return bar;
         }
         Bar {
             bar: bar(ProgressDrawTarget::stderr()),
             term: Term::stderr(),
+            terminal,
             #[cfg(unix)]
             capture: None,
         }
     }
 
     #[cfg(unix)]
-    fn with_capture() -> std::io::Result<Self> {
+    fn with_capture(own: Terminal) -> std::io::Result<Self> {
         use std::io::Write;
 
         use super::capture::Capture;
@@ -48,7 +50,7 @@ impl Bar {
                 let _ = terminal.write_all(lines);
             });
         })?;
-        Ok(Bar { bar, term, capture: Some(capture) })
+        Ok(Bar { bar, term, terminal: own, capture: Some(capture) })
     }
 
     pub(super) fn show(&self, sample: &Sample, plan: &Plan) {
@@ -56,18 +58,18 @@ impl Bar {
         let lines = view::lines(sample, plan, usize::from(width).saturating_sub(1), Paint(true));
         // A view that fills the screen could not be erased.
         let fitting = lines.len().min(usize::from(height).saturating_sub(1));
-        self.bar.set_message(shown(&lines[..fitting].join("\n")));
+        self.bar.set_message(self.terminal.shown_stderr(&lines[..fitting].join("\n")));
     }
 
     /// Prints a line above the view.
     pub(super) fn note(&self, line: &str) {
-        self.bar.println(shown(line));
+        self.bar.println(self.terminal.shown_stderr(line));
     }
 
     /// Erases the view and prints a line in its place, for a program that ends at once.
     pub(super) fn quit(&self, line: &str) {
         self.bar.finish_and_clear();
-        let _ = self.term.write_line(&shown(line));
+        let _ = self.term.write_line(&self.terminal.shown_stderr(line));
     }
 
     /// Erases the view and gives the terminal back.

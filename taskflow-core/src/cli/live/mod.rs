@@ -316,7 +316,7 @@ impl Watcher {
                 log.new_lines(progress, changed, about).iter().for_each(|line| terminal.note(line));
             }
             Watcher::View { plan, bar, .. } => {
-                bar.get_or_insert_with(Bar::new).show(&Sample::of(progress, about, view::NAMED), plan);
+                bar.get_or_insert_with(|| Bar::new(*terminal)).show(&Sample::of(progress, about, view::NAMED), plan);
             }
         }
     }

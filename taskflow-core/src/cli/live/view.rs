@@ -6,6 +6,8 @@ use super::super::format;
 use super::super::terminal::Paint;
 use super::sample::{Retry, Running, Sample, Wait};
 use crate::dag::Plan;
+use crate::render::palette::Mark;
+use crate::run::TaskState;
 
 /// How many tasks are named.
 pub(super) const NAMED: usize = 8;
@@ -18,19 +20,22 @@ pub(super) fn lines(sample: &Sample, plan: &Plan, width: usize, paint: Paint) ->
     let name = |id: &str| {
         let name = truncate_str(id, column, "…");
         let padding = " ".repeat(column.saturating_sub(measure_text_width(&name)));
-        format!("  {name}{padding}")
+        format!("{name}{padding}")
     };
+    let glyph = |state: TaskState| format!("  {}", paint.glyph(Mark::of(state.name())));
 
     for run in &sample.longest {
         let elapsed = paint.faint(&format!("{:>10}", format::ticking(run.elapsed)));
-        lines.push(format!("{}{elapsed}{}", name(&run.id), steps(run)));
+        lines.push(format!("{}{}{elapsed}{}", glyph(TaskState::Running), name(&run.id), steps(run)));
     }
     let more = sample.running.saturating_sub(sample.longest.len());
     if more > 0 && sample.longest.len() == NAMED {
         lines.push(paint.faint(&format!("  … and {more} more")));
     }
     for retry in &sample.retries {
-        lines.push(format!("{}{}", name(&retry.id), paint.odd(&countdown(retry))));
+        let left = paint.faint(&format!("{:>10}", countdown(retry)));
+        let attempt = format!("  attempt {}/{}", retry.attempt, retry.attempts);
+        lines.push(format!("{}{}{left}{attempt}", glyph(TaskState::UpForRetry), name(&retry.id)));
     }
     let more = sample.waiting.saturating_sub(sample.retries.len());
     if more > 0 {
@@ -38,7 +43,7 @@ pub(super) fn lines(sample: &Sample, plan: &Plan, width: usize, paint: Paint) ->
     }
     for wait in &sample.waits {
         let Wait { id, subject, answer } = wait;
-        let line = format!("  {id} waits: {subject}");
+        let line = format!("{}{id} waits: {subject}", glyph(TaskState::Deferred));
         let fits = |answer: &String| measure_text_width(&line) + 2 + measure_text_width(answer) <= width;
         match answer {
             Some(answer) if fits(answer) => lines.push(format!("{line}  {}", paint.faint(answer))),
@@ -57,18 +62,18 @@ pub(super) fn lines(sample: &Sample, plan: &Plan, width: usize, paint: Paint) ->
 fn headline(sample: &Sample, plan: &Plan, width: usize, paint: Paint) -> String {
     let elapsed = paint.faint(&format::ticking(sample.elapsed));
     let mut parts = vec![format!("{}/{}", sample.done, sample.total), elapsed];
-    let mut number = |count: usize, name: &str, colour: &dyn Fn(&str) -> String| {
+    let mut number = |count: usize, state: TaskState, name: &str| {
         if count > 0 {
-            parts.push(colour(&format!("{count} {name}")));
+            parts.push(paint.state(Mark::of(state.name()), &format!("{count} {name}")));
         }
     };
-    number(sample.running, "running", &str::to_owned);
-    number(sample.failed, "failed", &|text| paint.bad(text));
-    number(sample.upstream_failed, "upstream_failed", &|text| paint.bad(text));
-    number(sample.skipped, "skipped", &|text| paint.odd(text));
-    number(sample.cancelled, "cancelled", &|text| paint.odd(text));
-    number(sample.waiting, "to retry", &|text| paint.odd(text));
-    number(sample.idle, "deferred", &str::to_owned);
+    number(sample.running, TaskState::Running, "running");
+    number(sample.failed, TaskState::Failed, "failed");
+    number(sample.upstream_failed, TaskState::UpstreamFailed, "upstream_failed");
+    number(sample.skipped, TaskState::Skipped, "skipped");
+    number(sample.cancelled, TaskState::Cancelled, "cancelled");
+    number(sample.waiting, TaskState::UpForRetry, "to retry");
+    number(sample.idle, TaskState::Deferred, "deferred");
     if let Some((retry, left)) = sample.run_retry {
         parts.push(paint.odd(&format!("retry {retry} of the run in {}", format::seconds(left))));
     }
@@ -100,10 +105,11 @@ fn steps(run: &Running) -> String {
     text
 }
 
+/// `in 4 s`, where a running task has its elapsed time.
 fn countdown(retry: &Retry) -> String {
     // Rounded up: at "0 s" it is retried.
     let left = std::time::Duration::from_secs(retry.left.as_millis().div_ceil(1000) as u64);
-    format!("  attempt {}/{} in {}", retry.attempt, retry.attempts, format::seconds(left))
+    format!("in {}", format::seconds(left))
 }
 
 #[cfg(test)]
@@ -183,7 +189,7 @@ mod tests {
             "delays ━━━━──────────── 10/40  12 s  3 running  1 failed  2 upstream_failed  1 …
   load       4.2 s   34 %  340/1000
   load_2  1 m 01 s  attempt 2/4
-  load_3  attempt 3/4 in 4 s"
+  load_3    in 4 s  attempt 3/4"
         );
         assert!(shown(&sample, 120).starts_with("delays ━━━━━━━━──────────────────────── 10/40  12 s  3 running"));
     }

@@ -4,9 +4,10 @@ use std::fmt::Write;
 
 use super::measure;
 use super::measure::{NORMAL, SMALL, TINY};
-use super::write::escape;
+use super::write::{escape, half};
 use crate::render::facts::facts;
 use crate::render::layout::Rect;
+use crate::render::palette::{self, Mark};
 use crate::render::text;
 use crate::render::view::{ArgValue, Endpoint, NodeView, ParamView};
 
@@ -37,9 +38,12 @@ enum Of<'v> {
     Param(&'v ParamView<'v>),
 }
 
-/// The width of the longest name of a state in bold letters, for which every card has room when
-/// states are shown.
-const STATE: i64 = 122;
+/// The width of the longest state in words, for which every card has room when states are shown.
+const STATE: i64 = 100;
+/// The width of the band with the mark at the left side of a card.
+const BAND: i64 = 26;
+/// The size of a glyph, whose shapes are in a square of 16 units.
+const GLYPH: i64 = 20;
 
 /// The heights of cards with one to three rows.
 const HEIGHTS: [i64; 3] = [34, 52, 68];
@@ -53,8 +57,8 @@ impl<'v> Card<'v> {
         }
         let row = row(facts, ROW);
         let row_width = row.iter().map(|(_, width)| width + BETWEEN).sum::<i64>() - BETWEEN;
-        let state_width = if state.is_some() { STATE } else { 0 };
-        let width = measure::width(&name, NORMAL).max(row_width).max(state_width) + 2 * SIDE;
+        let (state_width, band) = if state.is_some() { (STATE, BAND) } else { (0, 0) };
+        let width = band + measure::width(&name, NORMAL).max(row_width).max(state_width) + 2 * SIDE;
         let height = HEIGHTS[usize::from(state.is_some()) + usize::from(!row.is_empty())];
         Card { width: width.max(NARROWEST), height, of: Of::Task { node, state }, name, row }
     }
@@ -91,20 +95,27 @@ impl<'v> Card<'v> {
         }
         write!(out, " transform=\"translate({x} {y})\"><title>{}</title>", escape(&about_task(node, state)))?;
         write!(out, "<rect class=\"card\" width=\"{width}\" height=\"{height}\" rx=\"7\"/>")?;
-        if state.is_some() {
-            write!(out, "<rect class=\"tint\" width=\"{width}\" height=\"{height}\" rx=\"7\"/>")?;
-            write!(out, "<path class=\"mark\" d=\"M7 0a7 7 0 0 0-7 7V{}a7 7 0 0 0 7 7h-2V0z\"/>", height - 7)?;
+        let mark = state.map(Mark::of);
+        if let Some(mark) = mark {
+            let (x, y) = ((BAND - GLYPH) / 2, half(height - GLYPH));
+            write!(out, "<path class=\"mark\" d=\"M{BAND} 0H7a7 7 0 0 0-7 7V{}a7 7 0 0 0 7 7H{BAND}z\"/>", height - 7)?;
+            write!(
+                out,
+                "<g class=\"glyph\" transform=\"translate({x} {y}) scale(1.25)\">{}</g>",
+                palette::shapes(mark.glyph)
+            )?;
         }
+        let left = if mark.is_some() { BAND + SIDE } else { SIDE };
         let mut base = if *height == HEIGHTS[0] { 22 } else { 21 };
-        write!(out, "<text x=\"{SIDE}\" y=\"{base}\">{}</text>", escape(&self.name))?;
-        if let Some(state) = state {
+        write!(out, "<text x=\"{left}\" y=\"{base}\">{}</text>", escape(&self.name))?;
+        if let Some(mark) = mark {
             // A script needs the element even while the text is empty.
-            let state = if state == "none" { "" } else { state };
+            let words = if mark == Mark::of("none") { "" } else { mark.words };
             base += 17;
-            write!(out, "<text class=\"state\" x=\"{SIDE}\" y=\"{base}\">{}</text>", escape(state))?;
+            write!(out, "<text class=\"state\" x=\"{left}\" y=\"{base}\">{words}</text>")?;
         }
         base += 19;
-        let mut at = SIDE;
+        let mut at = left;
         for (fact, wide) in &self.row {
             if let Some(task) = fact.strip_prefix("fn ") {
                 write!(
@@ -134,7 +145,7 @@ impl<'v> Card<'v> {
              <text x=\"{}\" y=\"17\" text-anchor=\"middle\">{}</text></g>",
             escape(param.name),
             escape(&about_param(param)),
-            super::write::half(*width),
+            half(*width),
             escape(&self.name),
         )
     }
@@ -211,4 +222,15 @@ fn about_param(param: &ParamView<'_>) -> String {
     lines.extend(param.pattern.map(|pattern| format!("matches {pattern}")));
     lines.extend((!param.help.is_empty()).then(|| format!("\n{}", param.help)));
     lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::render::palette::STATES;
+
+    #[test]
+    fn every_state_fits() {
+        assert!(STATES.iter().all(|state| measure::width(Mark::of(state).words, SMALL) <= STATE));
+    }
 }

@@ -2,14 +2,17 @@
 //!
 //! The text is complete in itself and safe to put into a page: one style sheet whose rules all
 //! begin with `.taskflow-dag`, colours in variables that a page may set otherwise, light and dark.
-//! A node is `<g data-task=".." data-state="..">`: a script that changes `data-state` changes its
-//! colours.
+//! A page whose content security policy forbids `<style>` leaves the sheet out and serves it as a
+//! file.
+//!
+//! A node is `<g data-task=".." data-state="..">` with the shapes of a glyph in `.glyph` and words
+//! in `.state`. A script that changes `data-state` changes the colour; it puts another glyph and
+//! other words in their place.
 
 mod card;
 mod edges;
 mod legend;
 mod measure;
-mod states;
 mod style;
 mod write;
 
@@ -21,7 +24,7 @@ use super::layout::{Direction, Edge, Graph, Group, Layout, NodeBox, Rect, lay_ou
 use super::text;
 use super::view::{ClusterKind, ClusterView, EdgeView, Endpoint, Link, View};
 
-pub use self::states::STATES;
+pub use self::style::svg_style_sheet;
 
 /// The room around the drawing.
 const MARGIN: i64 = 20;
@@ -49,11 +52,12 @@ const BESIDE_NAME: i64 = 22;
 pub struct SvgOptions<'a> {
     states: Option<&'a [&'a str]>,
     without_params: bool,
+    without_style: bool,
 }
 
 impl<'a> SvgOptions<'a> {
-    /// The states of the nodes, in their order: of each one of [`STATES`], or `none`. Without this
-    /// call the drawing has no place for states.
+    /// The states of the nodes, in their order: of each one of [`STATES`](crate::render::STATES),
+    /// or `none`. Without this call the drawing has no place for states.
     #[must_use]
     pub fn states(self, states: &'a [&'a str]) -> Self {
         SvgOptions { states: Some(states), ..self }
@@ -63,6 +67,13 @@ impl<'a> SvgOptions<'a> {
     #[must_use]
     pub fn without_params(self) -> Self {
         SvgOptions { without_params: true, ..self }
+    }
+
+    /// Leaves out the style sheet, for a page that has the rules of [`svg_style_sheet`] among its
+    /// own.
+    #[must_use]
+    pub fn without_style(self) -> Self {
+        SvgOptions { without_style: true, ..self }
     }
 }
 
@@ -151,7 +162,9 @@ impl<'v, 'p> Drawing<'v, 'p> {
         )?;
         writeln!(out, "<title id=\"{name}-title\">{}</title>", escape(&self.title()))?;
         writeln!(out, "<desc id=\"{name}-desc\">{}</desc>", escape(&self.description()))?;
-        style::write(out, self.options.states.is_some())?;
+        if !self.options.without_style {
+            style::write(out, self.options.states.is_some())?;
+        }
         writeln!(out, "<rect class=\"page\" width=\"{width}\" height=\"{height}\" rx=\"8\"/>")?;
         writeln!(out, "<g transform=\"translate({MARGIN} {MARGIN})\">")?;
         for (cluster, rect) in self.view.clusters.iter().zip(&self.layout.groups) {
