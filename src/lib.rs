@@ -191,8 +191,8 @@ pub mod schedule {
         EventInput, EventRun, EventSituation, EventWaits, Every, EveryError, Exceptions, FailedRun, First, GRACE,
         MissedSlots, Note, OnUpdate, Overlap, Pause, PendingEvent, PendingPeriod, Recurrence, RecurrenceError,
         SETTLING, Schedule, ScheduleState, Shift, Situation, Slot, SlotDeadline, SlotFate, SlotRecord, SlotStanding,
-        Span, Step, Takes, Timetable, UnknownPolicy, Unpause, Waits, Zone, ZoneError, consume, step, unpause,
-        unpause_consumer,
+        Span, Step, Takes, Timetable, UnknownPolicy, Unpause, Waits, Zone, ZoneError, ZoneRules, consume, step,
+        unpause, unpause_consumer,
     };
 }
 

@@ -193,6 +193,9 @@ pub(super) fn noted(note: &Note) -> String {
                 "the timetable has changed from `{from}` to `{to}`; slots that waited are dropped, none is repeated"
             )
         }
+        Note::ZoneRulesChanged { zone } => {
+            format!("the program has other rules for the time zone {zone} than before; no slot is repeated")
+        }
         Note::ClockWentBack { by } => {
             format!("the clock went back by {}; no slot is repeated", format::duration(*by))
         }

@@ -21,6 +21,7 @@ mod step;
 mod timetable;
 mod timetables;
 mod zone;
+mod zone_rules;
 
 pub use backfill::{
     ActiveRun, ActiveSlot, BackfillAction, BackfillCounts, BackfillDecision, BackfillError, BackfillFate,
@@ -47,3 +48,4 @@ pub use step::{
 pub use timetable::Timetable;
 pub use timetables::{Calendar, Crons, Dates, Every, EveryError, Exceptions, Shift};
 pub use zone::{Zone, ZoneError};
+pub use zone_rules::ZoneRules;

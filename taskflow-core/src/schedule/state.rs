@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::policy::{Catchup, First};
 use super::spec::{Recurrence, Schedule, just_before};
 use super::step::{CLOCK_TOLERANCE, FailedRun};
+use super::zone_rules::ZoneRules;
 use crate::base::Timestamp;
 
 /// What is stored of the schedule of a DAG: which of its slots are decided.
@@ -30,6 +31,10 @@ pub struct ScheduleState {
     pub clock_went_back: bool,
     /// The timetable at the last step.
     pub fingerprint: String,
+    /// The rules of the time zone at the last step. They are apart from the fingerprint: slots that
+    /// wait are still slots after the rules have changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zone_rules: Option<ZoneRules>,
     /// Who paused the DAG.
     pub pause: Option<Pause>,
     /// The slot of the last failed run that `pause_after_failures` has counted. It and earlier ones
@@ -64,6 +69,7 @@ impl ScheduleState {
             clock: now,
             clock_went_back: false,
             fingerprint: schedule.recurrence.fingerprint(),
+            zone_rules: schedule.zone_rules.clone(),
             pause: paused.then(pause),
             failures_until: None,
         }
@@ -109,6 +115,7 @@ impl ScheduleState {
             clock: now,
             clock_went_back: false,
             fingerprint: String::new(),
+            zone_rules: None,
             pause: None,
             failures_until: None,
         });
