@@ -190,9 +190,9 @@ pub mod schedule {
         ConsumerState, ConsumerStep, Cron, CronError, Crons, Dates, DeadlineState, Decision, EventGroup, EventGroups,
         EventInput, EventRun, EventSituation, EventWaits, Every, EveryError, Exceptions, FailedRun, First, GRACE,
         MissedSlots, Note, OnUpdate, Overlap, Pause, PendingEvent, PendingPeriod, Recurrence, RecurrenceError,
-        SETTLING, Schedule, ScheduleState, Shift, Situation, Slot, SlotDeadline, SlotFate, SlotRecord, SlotStanding,
-        Span, Step, Takes, Timetable, UnknownPolicy, Unpause, Waits, Zone, ZoneError, ZoneRules, consume, step,
-        unpause, unpause_consumer,
+        SETTLING, Schedule, ScheduleState, ScheduleTraces, Shift, Situation, Slot, SlotDeadline, SlotFate, SlotRecord,
+        SlotStanding, Span, Step, Takes, Timetable, UnknownPolicy, Unpause, Waits, Zone, ZoneError, ZoneRules, consume,
+        step, unpause, unpause_consumer,
     };
 }
 

@@ -214,7 +214,8 @@ pub(super) fn noted(note: &Note) -> String {
         }
         Note::DeadlineMissed(missed) => deadline_missed(missed),
         Note::Reset { by, reason, from, to } => {
-            format!("reset by {by} from {} to {}{}", format::moment(*from), format::moment(*to), because(reason))
+            let span = if from == to { String::new() } else { format!(" from {}", format::moment(*from)) };
+            format!("reset by {by}{span} to {}{}", format::moment(*to), because(reason))
         }
     }
 }

@@ -9,8 +9,7 @@ use super::schedule_source::ScheduleSource;
 use crate::base::{Date, Interval, Timestamp, catch, install_hook};
 use crate::run::RunInfo;
 use crate::schedule::{
-    Consumer, EventInput, Exceptions, Recurrence, RecurrenceError, Schedule, SlotRange, Zone, ZoneError,
-    ZoneRules,
+    Consumer, EventInput, Exceptions, Recurrence, RecurrenceError, Schedule, SlotRange, Zone, ZoneError, ZoneRules,
 };
 
 /// The options of a DAG describe no schedule. The macro reports the same while a program compiles.

@@ -14,6 +14,7 @@ mod describe;
 mod note;
 mod parse;
 mod policy;
+mod rebuild;
 mod slot;
 mod spec;
 mod state;
@@ -39,6 +40,7 @@ pub use deadline::{DeadlineState, MissedSlots, SETTLING, SlotDeadline, SlotStand
 pub use note::Note;
 pub use parse::RecurrenceError;
 pub use policy::{BackfillOrder, BackfillScope, Catchup, Combine, First, OnUpdate, Overlap, UnknownPolicy};
+pub use rebuild::ScheduleTraces;
 pub use slot::Slot;
 pub use spec::{CATCHUP_WINDOW, Recurrence, Schedule};
 pub use state::{Pause, ScheduleState, Span};

@@ -46,12 +46,6 @@ pub struct ScheduleState {
 impl ScheduleState {
     /// The state of a DAG that no service has seen before. `paused`: until somebody unpauses it.
     pub fn first_seen(schedule: &Schedule, now: Timestamp, paused: bool) -> Self {
-        let pause = || Pause {
-            by: "the option `paused`".to_owned(),
-            reason: "the DAG is new".to_owned(),
-            since: now,
-            until: None,
-        };
         let due = now - schedule.offset;
         let from = match (&schedule.recurrence, schedule.start) {
             // The one slot is at the start, or now.
@@ -70,7 +64,7 @@ impl ScheduleState {
             clock_went_back: false,
             fingerprint: schedule.recurrence.fingerprint(),
             zone_rules: schedule.zone_rules.clone(),
-            pause: paused.then(pause),
+            pause: paused.then(|| Pause::of_new_dag(now)),
             failures_until: None,
         }
     }
@@ -189,6 +183,12 @@ impl Pause {
             count => format!("{count} runs in a row failed, the last one is {}", last.run_id),
         };
         Some((Pause { by: BY_FAILURES.to_owned(), reason, since: now, until: None }, last.slot))
+    }
+
+    /// The pause of a DAG that is new, with the option `paused`.
+    pub(super) fn of_new_dag(now: Timestamp) -> Self {
+        let (by, reason) = ("the option `paused`".to_owned(), "the DAG is new".to_owned());
+        Pause { by, reason, since: now, until: None }
     }
 
     /// The pause of a DAG whose events cannot become a run.

@@ -21,7 +21,8 @@ impl ZoneRules {
     /// The rules of a zone.
     pub fn of(zone: &Zone) -> Self {
         // 2020-01-01 and 2050-01-01. The years are fixed, so that the digest depends on no clock.
-        let [from, to] = [1_577_836_800, 2_524_608_000].map(|second: i64| Timestamp::from_nanos(second * 1_000_000_000));
+        let [from, to] =
+            [1_577_836_800, 2_524_608_000].map(|second: i64| Timestamp::from_nanos(second * 1_000_000_000));
         let changes = std::iter::once(from).chain(zone.changes(from, to));
         let bytes = changes.flat_map(|change| {
             let offset = i64::from(zone.offset(change).seconds());
