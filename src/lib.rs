@@ -159,6 +159,7 @@ pub mod ops {
         limit_backfill, list_backfills, pause_backfill, preview_backfill, resume_backfill, retry_backfill,
         start_backfill,
     };
+    pub use taskflow_core::ops::{DagStatus, LastRun, ResetSchedule, dags, pause_of, reset_schedule};
     #[cfg(feature = "sqlite")]
     pub use taskflow_core::ops::{Home, check};
 }

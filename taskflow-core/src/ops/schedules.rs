@@ -340,8 +340,8 @@ pub struct ResetSchedule {
 ///
 /// # Errors
 ///
-/// With [`OpsError::NotAhead`] when the schedule is neither ahead of the clock nor damaged, when the
-/// DAG has no schedule, or the store cannot be written.
+/// With [`OpsError::NotAhead`] when the schedule is neither ahead of the clock nor damaged, when
+/// the DAG has no schedule, or the store cannot be written.
 pub async fn reset_schedule(journal: &Journal, dag: &DagDef, note: &Note) -> Result<ResetSchedule, OpsError> {
     schedule_of(dag)?;
     let now = journal.now();

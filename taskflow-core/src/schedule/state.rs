@@ -32,7 +32,7 @@ pub struct ScheduleState {
     /// The timetable at the last step.
     pub fingerprint: String,
     /// The rules of the time zone at the last step. They are apart from the fingerprint: slots that
-    /// wait are still slots after the rules have changed.
+    /// wait are still slots after the rules of later years have changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub zone_rules: Option<ZoneRules>,
     /// Who paused the DAG.

@@ -280,7 +280,7 @@ impl Timed {
         let run = RunInfo::scheduled(self.dag.id, slot, interval).in_timezone(self.dag.options.timezone);
         let why = match missed.count {
             1 => missed.reason.clone(),
-            count => format!("{}, as {} slots before it, since {}", missed.reason, count - 1, missed.first),
+            count => format!("{count} slots, {} to {slot}, missed their deadlines: {}", missed.first, missed.reason),
         };
         Notification {
             kind: CallbackKind::DeadlineMissed,
