@@ -132,3 +132,51 @@ fn a_schedule_is_made_anew_from_its_traces() {
     let ahead = ScheduleTraces { last_run: Some(utc("2036-01-01")), ..ScheduleTraces::default() };
     assert_eq!(of(&ahead, false).noticed, now, "the clock was wrong");
 }
+
+/// Each view names it and what mends it, and shows the others. Runs by hand start as before.
+#[cfg(all(feature = "cli", unix))]
+#[tokio::test(flavor = "multi_thread")]
+async fn each_view_names_a_damaged_schedule() {
+    use sqlx::ConnectOptions as _;
+
+    let home = crate::serve::Home::new();
+    assert_eq!(home.call(&["pause", "tides", "--by", "mina", "--reason", "migration"]).code, Some(0));
+    let file = sqlx::sqlite::SqliteConnectOptions::new().filename(home.path().join("taskflow.db"));
+    let mut connection = file.connect().await.expect("the store opens");
+    let edit = "UPDATE schedules SET state = replace(state, 'migration', 'migraine')";
+    sqlx::raw_sql(edit).execute(&mut connection).await.expect("the store can be edited");
+    drop(connection);
+    let mends = "`reset-schedule tides` makes the schedule anew from its runs";
+    let next = home.call(&["next"]);
+    assert_eq!(next.code, Some(1));
+    assert!(next.stdout.contains("seconds"), "{}", next.stdout);
+    assert!(
+        next.stderr.contains("`tides`: ") && next.stderr.contains("its checksum does not match"),
+        "{}",
+        next.stderr
+    );
+    let dags = home.call(&["dags", "--output", "json"]).json();
+    let of = |dag: &str| {
+        let dags = dags.as_array().expect("a list");
+        dags.iter().find(|entry| entry["dag_id"] == dag).expect("the DAG").clone()
+    };
+    assert!(of("tides")["error"].as_str().is_some_and(|error| error.ends_with(mends)), "{}", of("tides"));
+    assert!(of("seconds")["next"].is_string());
+    let findings = home.call(&["doctor", "--output", "json"]).json();
+    let findings = findings["findings"].as_array().expect("a list").clone();
+    let damaged = findings.iter().find(|finding| finding["finding"] == "schedule_damaged").expect("a finding");
+    assert_eq!((&damaged["dag"], &damaged["severity"]), (&"tides".into(), &"problem".into()));
+    assert_eq!(damaged["next_step"], mends);
+    assert!(!findings.iter().any(|finding| finding["finding"] == "store_unusable"), "{findings:?}");
+    let check = home.call(&["db", "check"]);
+    assert_eq!(check.code, Some(1));
+    assert_eq!(check.stdout.lines().count(), 1, "{}", check.stdout);
+    assert!(check.stdout.contains("the schedule of `tides`") && check.stdout.contains(mends), "{}", check.stdout);
+    let run = home.call(&["run", "tides", "-q"]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let reset = home.call(&["reset-schedule", "tides", "--by", "mina"]);
+    assert!(reset.stderr.contains("the schedule of `tides` continues from "), "{}", reset.stderr);
+    let tides = home.call(&["next", "tides", "--output", "json"]).json();
+    assert_eq!((&tides[0]["pause"]["by"], &tides[0]["pause"]["reason"]), (&"mina".into(), &"migration".into()));
+    assert_eq!(home.call(&["db", "check"]).code, Some(0));
+}
