@@ -136,6 +136,23 @@ fn a_deadline_that_passes_while_no_service_runs_is_told_once_by_the_next() {
     let last = "2026-01-04T12:00:00Z silent: the slot 2026-01-04T06:00:00Z missed the deadline 2026-01-04T09:00:00Z: \
                 run 2 is queued, and no process has started it";
     assert_eq!(lines[1], last);
+    // Each slot has its row; the notification of the gap has its first and last slot and how many
+    // they are.
+    let missed: u64 =
+        service.slots("silent").iter().filter(|slots| slots.fate == "missed").map(|slots| slots.count).sum();
+    assert_eq!(missed, 2);
+    let gap = "2026-01-04T12:00:00Z silent: notified that slot 2026-01-03T06:00:00Z of silent has missed its deadline of \
+               2026-01-03T09:00:00Z: 2 slots, 2026-01-02T06:00:00Z to 2026-01-03T06:00:00Z, missed their deadlines: the \
+               slot was missed: no service was running";
+    assert_eq!(lines[2], gap);
+    assert!(lines[3].contains("notified that slot 2026-01-04T06:00:00Z"), "{lines:?}");
+    // A run has the deadline of its own slot.
+    let of_runs: Vec<Option<String>> = service
+        .runs("silent")
+        .iter()
+        .map(|run| service.history(run).missed_deadline.map(|missed| missed.deadline.to_string()))
+        .collect();
+    assert_eq!(of_runs, [None, Some("2026-01-04T09:00:00Z".to_owned())]);
 }
 
 #[test]

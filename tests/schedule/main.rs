@@ -11,14 +11,20 @@ mod consumers_kept;
 mod consuming;
 #[cfg(all(feature = "cli", feature = "sqlite", feature = "failpoints", unix))]
 mod crash;
+#[cfg(feature = "sqlite")]
+mod damaged;
 mod daylight_saving;
 mod deadlines;
+#[cfg(feature = "sqlite")]
+mod deadlines_in_pools;
 #[cfg(all(feature = "cli", feature = "sqlite", unix))]
 mod deadlines_served;
 #[cfg(all(feature = "cli", feature = "sqlite", unix))]
 mod doctor;
 mod expressions;
 mod fair_turns;
+#[cfg(feature = "sqlite")]
+mod fragile;
 mod groups;
 #[cfg(feature = "sqlite")]
 mod groups_served;

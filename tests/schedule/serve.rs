@@ -175,6 +175,7 @@ fn each_slot_is_one_run_through_kills() {
     assert_eq!(home.call(&["db", "check"]).code, Some(0));
 }
 
+/// Case 45, first part.
 #[test]
 fn a_home_has_one_service() {
     let home = Home::new();

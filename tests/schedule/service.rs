@@ -92,7 +92,8 @@ impl Service {
         }
         for decision in step.decisions {
             match decision {
-                Decision::Start { slot, .. } => {
+                Decision::Start { slot, late } => {
+                    assert_eq!(late, self.now.since(slot.at + self.schedule.offset), "how late it is");
                     self.runs.push((slot.at, self.now));
                     self.active.push(self.now + self.takes);
                 }

@@ -5,8 +5,11 @@
 use std::time::Duration;
 
 use proptest::prelude::*;
+use taskflow::Timestamp;
+use taskflow::graph::DagOptions;
 use taskflow::schedule::{
-    Catchup, Crons, Every, First, Note, Overlap, Pause, Recurrence, Schedule, SlotFate, Waits, Zone, unpause,
+    Catchup, Crons, Every, First, Note, Overlap, Pause, Recurrence, Schedule, ScheduleState, Slot, SlotFate, Timetable,
+    Waits, Zone, ZoneRules, unpause,
 };
 
 use crate::service::Service;
@@ -108,7 +111,11 @@ fn the_catchup_policy_decides_about_downtime() {
         service.until("2026-03-01T12:30:00Z");
         assert_eq!(service.runs.len(), 1);
         service.down_until("2026-03-04T12:30:00Z").until("2026-03-04T12:31:00Z");
-        (service.runs.len() - 1, service.count(SlotFate::Missed))
+        let missed = service.count(SlotFate::Missed);
+        // One line for all of them, with the reason.
+        assert_eq!(service.records.len(), usize::from(missed > 0), "{:?}", service.records);
+        assert!(service.records.iter().all(|(_, _, reason)| reason.starts_with("no service was running")));
+        (service.runs.len() - 1, missed)
     };
     assert_eq!(three_days(Catchup::Last, None), (1, 71));
     assert_eq!(three_days(Catchup::All, None), (72, 0));
@@ -267,21 +274,87 @@ fn a_changed_timetable_repeats_nothing() {
     assert_eq!((&**from, &**to), ("0 * * * * UTC", "0 0 * * * UTC"));
 }
 
+/// A timetable that looks the same in two builds, as a cron expression in a zone with new rules.
+#[derive(Debug)]
+struct InTheZone(Crons);
+
+impl Timetable for InTheZone {
+    fn after(&self, moment: Timestamp) -> Option<Slot> {
+        self.0.after(moment)
+    }
+
+    fn before(&self, moment: Timestamp) -> Option<Slot> {
+        self.0.before(moment)
+    }
+
+    fn describe(&self) -> String {
+        "at 06:00, Asia/Nowhere".to_owned()
+    }
+}
+
+/// A build with rules of a zone: an hour or two ahead of UTC.
+fn build(ahead: u8) -> Schedule {
+    let timetable = InTheZone(Crons::from(cron("0 6 * * *", &format!("Etc/GMT-{ahead}"))));
+    with(Schedule::of(timetable), |schedule| {
+        schedule.zone_rules = Some(ZoneRules { zone: "Asia/Nowhere".to_owned(), digest: ahead.into() });
+    })
+}
+
 /// Case 24. A zone whose rules change with a new build: slots before the cursor are not decided
-/// again. The fingerprint of a cron expression has the name of the zone and not its rules, so that
-/// only a timetable whose fingerprint does is noted as changed.
+/// again, and the change is noted once.
 #[test]
 fn a_zone_with_new_rules_repeats_nothing() {
-    // Before the change the zone is an hour ahead of UTC, after it two hours.
-    let build = |zone: &str| Schedule::of(Crons::from(cron("0 6 * * *", zone)));
-    let mut service = Service::new(build("Etc/GMT-1"), "2026-03-01T12:00:00Z");
+    let mut service = Service::new(build(1), "2026-03-01T12:00:00Z");
     service.until("2026-03-03T05:30:00Z");
-    service.schedule = build("Etc/GMT-2");
+    service.schedule = build(2);
     service.until("2026-03-05T12:00:00Z");
     let slots = ["2026-03-02T05:00:00Z", "2026-03-03T05:00:00Z", "2026-03-04T04:00:00Z", "2026-03-05T04:00:00Z"];
     assert_eq!(service.slots(), slots, "04:00 on the 3rd is before the cursor");
-    let [Note::TimetableChanged { from, to }] = &service.notes[..] else { panic!("{:?}", service.notes) };
-    assert_eq!((&**from, &**to), ("0 6 * * * Etc/GMT-1", "0 6 * * * Etc/GMT-2"));
+    assert_eq!(service.notes, [Note::ZoneRulesChanged { zone: "Asia/Nowhere".to_owned() }]);
+}
+
+/// Case 24: a slot that waits is not dropped, as it is when the timetable changes. The new rules
+/// are those of later years.
+#[test]
+fn a_slot_that_waits_survives_new_rules_of_its_zone() {
+    let mut service = Service::new(build(1), "2026-03-01T12:00:00Z");
+    service.takes = Duration::from_secs(30 * 3_600);
+    service.until("2026-03-03T06:00:00Z");
+    assert_eq!((service.runs.len(), service.waits.clone()), (1, Some(Waits::ForRoom { active: 1 })));
+    service.schedule = with(build(1), |schedule| schedule.zone_rules = build(2).zone_rules);
+    service.until("2026-03-03T12:00:00Z");
+    assert_eq!(service.runs.len(), 2, "{:?}", service.records);
+    assert_eq!(service.notes.len(), 1);
+}
+
+/// Case 24, with a state that was stored before rules of zones were: there is nothing to compare.
+#[test]
+fn a_stored_state_without_rules_of_its_zone_takes_those_of_the_schedule() {
+    let stored = r#"{"first_seen":"2026-03-01T12:00:00Z","noticed":"2026-03-02T05:00:00Z","pending":[],
+        "last_run":"2026-03-02T05:00:00Z","clock":"2026-03-02T05:00:00Z","clock_went_back":false,
+        "fingerprint":"at 06:00, Asia/Nowhere","pause":null,"failures_until":null}"#;
+    let state: ScheduleState = serde_json::from_str(stored).expect("a state of before");
+    let mut service = Service::new(build(1), "2026-03-02T05:30:00Z");
+    service.state = Some(state);
+    service.until("2026-03-03T05:30:00Z");
+    assert_eq!((service.slots(), service.notes.len()), (vec!["2026-03-03T05:00:00Z".to_owned()], 0));
+    service.schedule = build(2);
+    service.until("2026-03-05T05:30:00Z");
+    assert_eq!((service.runs.len(), service.notes.len()), (3, 1));
+}
+
+/// Case 24: the rules are those of the zone of the DAG.
+#[test]
+fn the_rules_of_a_zone_are_part_of_its_schedule() {
+    let mut options = DagOptions::default();
+    options.schedule = Some("0 6 * * *".into());
+    let rules = |options: DagOptions| options.schedule("etl").expect("it is valid").expect("a schedule").zone_rules;
+    assert_eq!(rules(options), None, "UTC has no rules");
+    options.timezone = Some("Europe/Berlin");
+    let berlin = rules(options).expect("rules");
+    assert_eq!(berlin, ZoneRules::of(&Zone::named("Europe/Berlin").expect("a zone")));
+    options.timezone = Some("America/New_York");
+    assert_ne!(rules(options).expect("rules").digest, berlin.digest);
 }
 
 fn overlap(overlap: Overlap, max_active_runs: u32) -> Service {

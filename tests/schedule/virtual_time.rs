@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use taskflow::RunState;
+use taskflow::engine::RunType;
 use taskflow::notify::Notification;
 use taskflow::prelude::*;
 use taskflow::schedule::Catchup;
 use taskflow::testing::{ServiceTest, Test};
+use taskflow::{RunState, TaskState, Timestamp};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -54,6 +55,25 @@ fn by_hand(#[param(default = |run| run.day())] day: Date) -> String {
     extract(day)
 }
 
+#[task]
+fn is_latest(ctx: &TaskContext) -> Result<bool> {
+    let (run, dag) = (ctx.run(), publishing::def());
+    let schedule = dag.options.schedule(dag.id)?.expect("it has a schedule");
+    let next = schedule.after(run.logical_date, run.logical_date);
+    Ok(run.run_type == RunType::Manual || next.is_none_or(|next| next.at > Timestamp::now()))
+}
+
+#[task]
+fn publish() -> String {
+    "published".to_owned()
+}
+
+/// Airflow's `LatestOnlyOperator`: late runs publish nothing.
+#[dag(schedule = "@daily")]
+fn publishing() -> String {
+    only_if(is_latest(), || publish())
+}
+
 fn states(service: &ServiceTest, dag: &str) -> Vec<RunState> {
     service.runs(dag).iter().map(|run| run.state).collect()
 }
@@ -64,6 +84,23 @@ fn a_daily_dag_keeps_its_local_time_when_clocks_change() {
     service.at("2026-03-06T12:00:00Z").run_until("2026-03-09T12:00:00Z");
     service.assert_slots("morning", &["2026-03-07T11:00:00Z", "2026-03-08T10:00:00Z", "2026-03-09T10:00:00Z"]);
     assert_eq!(states(&service, "morning"), [RunState::Success; 3]);
+}
+
+/// The clock of tasks is that of the machine: slots of 2020 are late, and those of 2100 are not.
+#[test]
+fn a_task_can_run_for_the_latest_slot_only() {
+    let published = |at: &str, until: &str| {
+        let mut service = Test::service().dag(publishing {});
+        service.at(at).run_until(until);
+        let runs = service.runs("publishing");
+        let run = runs.last().expect("a run");
+        assert_eq!(run.state, RunState::Success);
+        let history = service.history(run);
+        let publish = history.tasks.iter().find(|task| task.id.ends_with("publish")).expect("the task");
+        publish.state
+    };
+    assert_eq!(published("2020-01-01T12:00:00Z", "2020-01-02T12:00:00Z"), TaskState::Skipped);
+    assert_eq!(published("2100-01-01T12:00:00Z", "2100-01-02T12:00:00Z"), TaskState::Success);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use super::grid::{self, Cell, Column, Table};
 use super::home::Home;
 use super::terminal::Terminal;
 use super::{args, drive, fit, format, run_args, serve};
-use crate::base::Timestamp;
+use crate::base::{ErrorKind, Timestamp};
 use crate::dag::DagDef;
 use crate::journal::Journal;
 use crate::ops::{self, DagStatus, NextSlots, OpsError, PastSlots};
@@ -288,9 +288,17 @@ pub(super) fn next(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Re
 
 /// Says that a DAG is paused, before a run of it is started by hand.
 pub(super) fn note_pause(dag: &DagDef, journal: &Journal, home: &Home, terminal: &Terminal) -> Result<(), CliError> {
-    if dag.options.schedule.is_some()
-        && let Some(pause) = home.wait(ops::pause_of(journal, dag.id))?
-    {
+    if dag.options.schedule.is_none() {
+        return Ok(());
+    }
+    // A schedule that is damaged holds up no run by hand.
+    let pause = home.wait(async {
+        match ops::pause_of(journal, dag.id).await {
+            Err(error) if error.kind() == ErrorKind::Damaged => Ok(None),
+            pause => pause,
+        }
+    })?;
+    if let Some(pause) = pause {
         let id = dag.id;
         terminal.note(&format!("`{id}` is paused by {}: its schedule waits, and this run does not", who(&pause)));
     }
@@ -430,6 +438,7 @@ pub(super) fn reset(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> R
     let reset = async |dag| ops::reset_schedule(&journal, dag, &note).await;
     each(matches, home, terminal, reset, |dag, reset| {
         let (from, to) = (format::moment(reset.from), format::moment(reset.to));
-        terminal.note(&format!("the schedule of `{}` continues from {to} instead of {from}", dag.id));
+        let instead = if from == to { String::new() } else { format!(" instead of {from}") };
+        terminal.note(&format!("the schedule of `{}` continues from {to}{instead}", dag.id));
     })
 }

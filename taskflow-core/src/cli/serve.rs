@@ -208,6 +208,9 @@ pub(super) fn noted(note: &Note) -> String {
                 "the timetable has changed from `{from}` to `{to}`; slots that waited are dropped, none is repeated"
             )
         }
+        Note::ZoneRulesChanged { zone } => {
+            format!("the program has other rules for the time zone {zone} than before; no slot is repeated")
+        }
         Note::ClockWentBack { by } => {
             format!("the clock went back by {}; no slot is repeated", format::duration(*by))
         }
@@ -226,7 +229,8 @@ pub(super) fn noted(note: &Note) -> String {
         }
         Note::DeadlineMissed(missed) => deadline_missed(missed),
         Note::Reset { by, reason, from, to } => {
-            format!("reset by {by} from {} to {}{}", format::moment(*from), format::moment(*to), because(reason))
+            let span = if from == to { String::new() } else { format!(" from {}", format::moment(*from)) };
+            format!("reset by {by}{span} to {}{}", format::moment(*to), because(reason))
         }
     }
 }

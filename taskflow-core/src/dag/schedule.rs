@@ -9,7 +9,7 @@ use super::schedule_source::ScheduleSource;
 use crate::base::{Date, Interval, Timestamp, catch, install_hook};
 use crate::run::RunInfo;
 use crate::schedule::{
-    Consumer, EventInput, Exceptions, Recurrence, RecurrenceError, Schedule, SlotRange, Zone, ZoneError,
+    Consumer, EventInput, Exceptions, Recurrence, RecurrenceError, Schedule, SlotRange, Zone, ZoneError, ZoneRules,
 };
 
 /// The options of a DAG describe no schedule. The macro reports the same while a program compiles.
@@ -103,6 +103,8 @@ impl DagOptions {
         schedule.max_active_runs = self.max_active_runs.unwrap_or(schedule.overlap.default_max_active_runs());
         schedule.after_previous = self.after_previous;
         schedule.pause_after_failures = self.pause_after_failures;
+        // UTC has no rules that could change.
+        schedule.zone_rules = self.timezone.map(|_| ZoneRules::of(&zone));
         Ok(match self.spread {
             Some(spread) => schedule.spread(dag_id, spread),
             None => schedule,

@@ -4,10 +4,10 @@ use std::collections::HashMap;
 
 use super::error::JournalError;
 use super::journal::Journal;
-use super::schedules::damaged;
+use super::schedules::{DamagedSchedule, damaged};
 use crate::base::Timestamp;
 use crate::schedule::{DeadlineState, Note};
-use crate::store::{NoteRow, ScheduleRow, ScheduleStep, Stepped};
+use crate::store::{DamagedRow, NoteRow, ScheduleRow, ScheduleStep, Stepped};
 
 /// The stored deadlines of a DAG, and the version to change them from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,14 +17,21 @@ pub(crate) struct StoredDeadlines {
 }
 
 impl Journal {
-    /// The deadlines of all DAGs that a service has judged, by DAG.
-    pub(crate) async fn slot_deadlines(&self) -> Result<HashMap<String, StoredDeadlines>, JournalError> {
+    /// The deadlines of all DAGs that a service has judged, by DAG. Those of one DAG that are
+    /// damaged hide no others.
+    pub(crate) async fn slot_deadlines(
+        &self,
+    ) -> Result<HashMap<String, Result<StoredDeadlines, DamagedSchedule>>, JournalError> {
         let rows = self.inner.store.slot_deadlines().await?;
-        let stored = |ScheduleRow { dag, version, state, .. }| {
-            let state = serde_json::from_str(&state).map_err(|error| damaged(&dag, &error))?;
-            Ok((dag, StoredDeadlines { state, version }))
+        let stored = |row: Result<ScheduleRow, DamagedRow>| match row {
+            Ok(ScheduleRow { dag, version, state, .. }) => {
+                let state = serde_json::from_str(&state).map_err(|error| damaged(&dag, &error));
+                let state = state.map_err(|error| DamagedSchedule { version, error });
+                (dag, state.map(|state| StoredDeadlines { state, version }))
+            }
+            Err(DamagedRow { dag, version, error }) => (dag, Err(DamagedSchedule { version, error: error.into() })),
         };
-        rows.into_iter().map(stored).collect()
+        Ok(rows.into_iter().map(stored).collect())
     }
 
     /// Stores the deadlines of a DAG, with notes in the history of its schedule. `false` if another

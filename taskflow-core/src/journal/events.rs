@@ -258,7 +258,7 @@ impl Journal {
                 let state = serde_json::from_str(&state).map_err(|error| damaged(&dag, &error));
                 (dag, state.map(|state| StoredConsumer { state, version }))
             }
-            Err(DamagedRow { dag, error }) => (dag, Err(error.into())),
+            Err(DamagedRow { dag, error, .. }) => (dag, Err(error.into())),
         };
         Ok(rows.into_iter().map(stored).collect())
     }

@@ -94,7 +94,7 @@ pub(crate) use permissions::tighten;
 pub use reading::RunSummary;
 pub use replay::Replay;
 pub use run_history::{Edit, MissedDeadline, MissedTaskDeadline, RunHistory, RunRetry, SessionHistory};
-pub(crate) use schedules::{NewStep, StepOutcome, StoredSchedule};
+pub(crate) use schedules::{DamagedSchedule, NewStep, StepOutcome, StoredSchedule};
 pub use send_event::EventDelivery;
 pub use task_filter::TaskFilter;
 pub use task_history::{AttemptHistory, Attempts, LinkHistory, PushedHistory, TaskDetails, TaskHistory, WaitHistory};

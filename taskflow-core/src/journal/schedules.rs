@@ -12,13 +12,23 @@ use super::reading::RunSummary;
 use crate::base::Timestamp;
 use crate::dag::Plan;
 use crate::schedule::{Note, ScheduleState, SlotRecord};
-use crate::store::{Appended, NoteRow, ScheduleRow, ScheduleStep, SlotRow, Stepped, Store, StoreError, StoreFuture};
+use crate::store::{
+    Appended, DamagedRow, NoteRow, ScheduleRow, ScheduleStep, SlotRow, Stepped, Store, StoreError, StoreFuture,
+};
 
 /// The stored state of a schedule, and the version to step it from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct StoredSchedule {
     pub(crate) state: ScheduleState,
     pub(crate) version: i64,
+}
+
+/// A schedule whose state cannot be read.
+#[derive(Debug)]
+pub(crate) struct DamagedSchedule {
+    /// The version to replace it from.
+    pub(crate) version: i64,
+    pub(crate) error: JournalError,
 }
 
 /// A step of the schedule of a DAG, to be stored.
@@ -48,10 +58,19 @@ impl Journal {
         Ok(self.inner.store.schedule_steps().await?)
     }
 
-    /// The schedules of all DAGs that a service has seen.
-    pub(crate) async fn schedules(&self) -> Result<HashMap<String, StoredSchedule>, JournalError> {
+    /// The schedules of all DAGs that a service has seen. One that is damaged hides no other.
+    pub(crate) async fn schedules(
+        &self,
+    ) -> Result<HashMap<String, Result<StoredSchedule, DamagedSchedule>>, JournalError> {
         let rows = self.inner.store.schedules().await?;
-        rows.into_iter().map(|row| stored(&row).map(|schedule| (row.dag, schedule))).collect()
+        let stored = |row: Result<ScheduleRow, DamagedRow>| match row {
+            Ok(row) => {
+                let schedule = stored(&row).map_err(|error| DamagedSchedule { version: row.version, error });
+                (row.dag, schedule)
+            }
+            Err(DamagedRow { dag, version, error }) => (dag, Err(DamagedSchedule { version, error: error.into() })),
+        };
+        Ok(rows.into_iter().map(stored).collect())
     }
 
     /// The schedule of a DAG.
@@ -73,6 +92,19 @@ impl Journal {
             Err(error) => Err(damaged(dag, &error)),
         };
         rows.into_iter().map(note).collect()
+    }
+
+    /// At most `limit` entries in the history of the schedule of a DAG from a time on, the earliest
+    /// first, without the first `skipped` of them.
+    pub(crate) async fn schedule_notes_from(
+        &self,
+        dag: &str,
+        from: Timestamp,
+        skipped: u32,
+        limit: u32,
+    ) -> Result<Vec<Note>, JournalError> {
+        let rows = self.inner.store.schedule_notes_from(dag, from, skipped, limit).await?;
+        rows.iter().map(|row| serde_json::from_str(&row.note).map_err(|error| damaged(dag, &error))).collect()
     }
 
     /// The run of each DAG that was created last.

@@ -30,6 +30,9 @@ pub struct ConsumerStatus {
     /// Who paused the DAG, if it is paused: then its events stay pending.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pause: Option<Pause>,
+    /// Who paused its schedule alone, because its timetable panicked: its events start runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub schedule_pause: Option<Pause>,
     /// How many of its runs that a schedule or events have started are queued or running.
     pub active_runs: u32,
     /// What the next run waits for.
@@ -138,6 +141,7 @@ pub(super) async fn status(
         waits_for: if version > 0 { waits_for } else { Some("a service that serves the DAG".to_owned()) },
         open_slots: state.open.iter().map(|slot| slot.at).collect(),
         inputs: inputs.collect(),
+        schedule_pause: state.schedule.and_then(|schedule| schedule.pause),
         pause: state.pause,
     })
 }
@@ -263,16 +267,13 @@ pub(super) async fn unpause(
 ) -> Result<Vec<PastSlots>, OpsError> {
     loop {
         let loaded = Loaded::load(journal, dag, consumer).await?;
-        if loaded.state.pause.is_none() {
+        let of_schedule = loaded.state.schedule.as_ref().and_then(|schedule| schedule.pause.as_ref());
+        if loaded.state.pause.is_none() && of_schedule.is_none() {
             return Err(OpsError::NotPaused { dag: dag.id.to_owned() });
         }
-        let (state, records) = unpause_consumer(
-            consumer,
-            &loaded.state,
-            &loaded.situation(now, &ActiveEventRuns::default()),
-            events,
-            catchup,
-        );
+        let active = ActiveEventRuns::default();
+        let situation = loaded.situation(now, &active);
+        let (state, records) = asking(|| unpause_consumer(consumer, &loaded.state, &situation, events, catchup))?;
         if store(journal, dag, loaded.version, &state, records.clone(), now).await? {
             return Ok(records.into_iter().map(PastSlots::from).collect());
         }

@@ -97,14 +97,19 @@ pub async fn dags(journal: Option<&Journal>, dags: &[&'static DagDef]) -> Result
                     status.next = next.slots.first().map(|slot| slot.at);
                     status.pause = next.pause;
                 }
-                // The state of a consumer, which is reported below.
-                Err(error) if error.kind() == ErrorKind::Damaged => {}
+                Err(error) if error.kind() == ErrorKind::Damaged => {
+                    status.schedule = dag.options.schedule.map(|schedule| schedule.to_string());
+                    status.error = Some(error.to_string());
+                }
                 Err(OpsError::Schedule(error)) => {
                     status.schedule = dag.options.schedule.map(|schedule| schedule.to_string());
                     status.error = Some(error.to_string());
                     // The service has paused it if its timetable has panicked.
                     if let Some(journal) = journal {
-                        status.pause = pause_of(journal, dag.id).await?;
+                        status.pause = match pause_of(journal, dag.id).await {
+                            Err(error) if error.kind() == ErrorKind::Damaged => None,
+                            pause => pause?,
+                        };
                     }
                 }
                 Err(error) => return Err(error),
@@ -138,14 +143,15 @@ impl DagStatus {
         self.consumes = consumer.assets();
         let status = match consumers::status(journal, dag, &consumer).await {
             Ok(status) => status,
-            Err(error) if error.kind() == ErrorKind::Damaged => {
+            // A timetable that panics hides no other DAG.
+            Err(error) if error.kind() == ErrorKind::Damaged || matches!(error, OpsError::Schedule(_)) => {
                 self.error.get_or_insert(error.to_string());
                 return Ok(());
             }
             Err(error) => return Err(error),
         };
         self.pending_events = Some(status.inputs.iter().map(|input| input.pending).sum());
-        (self.waits_for, self.pause) = (status.waits_for, status.pause);
+        (self.waits_for, self.pause) = (status.waits_for, status.pause.or(status.schedule_pause));
         Ok(())
     }
 }

@@ -193,22 +193,40 @@ pub async fn history(journal: &Journal, run: &str) -> Result<RunHistory, OpsErro
 }
 
 /// The deadline of its slot that a run has missed.
+///
+/// Deadlines are judged in the order of their slots, and not before the slot. So the first note
+/// about the slot or a later one decides, and a long history is not read.
 async fn missed_deadline_of(journal: &Journal, run: &RunInfo) -> Result<Option<MissedDeadline>, OpsError> {
-    if run.run_id != RunInfo::id_of_slot(&run.dag_id, run.logical_date) {
+    /// How many notes are read at once.
+    const BATCH: u32 = 50;
+
+    let slot = run.logical_date;
+    if run.run_id != RunInfo::id_of_slot(&run.dag_id, slot) {
         return Ok(None);
     }
-    let missed = missed_deadlines(journal, &run.dag_id, u32::MAX).await?;
-    let of_run = missed.into_iter().find(|missed| (missed.first..=missed.last).contains(&run.logical_date));
-    Ok(of_run.map(|missed| {
-        let MissedSlots { deadline, noticed, reason, .. } = missed;
-        MissedDeadline { deadline, noticed, reason }
-    }))
+    let mut skipped = 0;
+    loop {
+        let notes = journal.schedule_notes_from(&run.dag_id, slot, skipped, BATCH).await?;
+        let is_last = notes.len() < BATCH as usize;
+        skipped += BATCH;
+        let missed = notes.into_iter().find_map(|note| match note {
+            Note::DeadlineMissed(missed) if missed.last >= slot => Some(missed),
+            _ => None,
+        });
+        if let Some(MissedSlots { first, deadline, noticed, reason, .. }) = missed {
+            return Ok((first <= slot).then_some(MissedDeadline { deadline, noticed, reason }));
+        }
+        if is_last {
+            return Ok(None);
+        }
+    }
 }
 
 /// The deadlines that the callback of a DAG has yet to be notified of.
 #[cfg(feature = "sqlite")]
 pub(super) async fn untold(journal: &Journal, dag: &str) -> Result<Vec<MissedSlots>, OpsError> {
-    Ok(journal.slot_deadlines().await?.remove(dag).map(|stored| stored.state.untold).unwrap_or_default())
+    let stored = journal.slot_deadlines().await?.remove(dag).and_then(Result::ok);
+    Ok(stored.map(|stored| stored.state.untold).unwrap_or_default())
 }
 
 /// When the deadline of a slot of this DAG is due, if it has one.

@@ -91,6 +91,14 @@ pub enum OpsError {
         /// The DAG.
         dag: String,
     },
+    /// The stored state of the schedule of a DAG cannot be read.
+    #[error("{error}; `reset-schedule {dag}` makes the schedule anew from its runs")]
+    UnreadableSchedule {
+        /// The DAG.
+        dag: String,
+        /// What is wrong.
+        error: String,
+    },
     /// Another process serves the home.
     #[error("{by} already serves this home; a home has one `serve`")]
     Served {
@@ -255,6 +263,11 @@ pub enum OpsError {
 }
 
 impl OpsError {
+    /// The stored state of the schedule of a DAG, or its deadlines, cannot be read.
+    pub(crate) fn unreadable_schedule(dag: &str, error: &JournalError) -> Self {
+        OpsError::UnreadableSchedule { dag: dag.to_owned(), error: error.to_string() }
+    }
+
     /// The class of the error.
     pub fn kind(&self) -> ErrorKind {
         match self {
@@ -293,7 +306,9 @@ impl OpsError {
             | OpsError::InvalidToken { .. }
             | OpsError::UnknownParam { .. } => ErrorKind::Invalid,
             OpsError::NotWritable { .. } => ErrorKind::Unavailable,
-            OpsError::DamagedValue { .. } | OpsError::NotJson { .. } => ErrorKind::Damaged,
+            OpsError::DamagedValue { .. } | OpsError::UnreadableSchedule { .. } | OpsError::NotJson { .. } => {
+                ErrorKind::Damaged
+            }
         }
     }
 }

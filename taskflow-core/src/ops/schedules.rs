@@ -8,13 +8,13 @@ use super::consumers;
 use super::deadlines::deadline_of;
 use super::error::OpsError;
 use super::situation::waits;
-use crate::base::{Interval, Timestamp, catch, install_hook};
+use crate::base::{ErrorKind, Interval, Timestamp, catch, install_hook};
 use crate::dag::{DagDef, ScheduleError};
-use crate::journal::{Journal, NewStep, Note, StepOutcome, StoredSchedule};
+use crate::journal::{DamagedSchedule, Journal, NewStep, Note, StepOutcome, StoredSchedule};
 use crate::run::RunType;
 use crate::schedule::{
-    Catchup, ConsumerState, Note as ScheduleNote, Pause, Schedule, ScheduleState, Slot, SlotRecord, Unpause, Waits,
-    unpause as unpaused,
+    Catchup, ConsumerState, DeadlineState, Note as ScheduleNote, Pause, Schedule, ScheduleState, ScheduleTraces, Slot,
+    SlotRecord, Unpause, Waits, unpause as unpaused,
 };
 use crate::store::{RunFilter, RunOrder};
 
@@ -249,7 +249,7 @@ pub async fn pause(journal: &Journal, dag: &DagDef, note: &Note, until: Option<T
 ///
 /// When the store cannot be read.
 pub async fn pause_of(journal: &Journal, dag: &str) -> Result<Option<Pause>, OpsError> {
-    let pause = journal.schedule(dag).await?.and_then(|stored| stored.state.pause);
+    let pause = stored_schedule(journal, dag).await?.and_then(|stored| stored.state.pause);
     let now = journal.now();
     Ok(pause.filter(|pause| pause.until.is_none_or(|until| until > now)))
 }
@@ -303,9 +303,17 @@ pub(super) async fn stored_state(
     match consumers::state_of(journal, dag).await? {
         Some((_, state)) => {
             let ConsumerState { schedule, open, pause, .. } = state;
-            Ok(schedule.map(|state| (ScheduleState { pause, ..state }, open)))
+            Ok(schedule.map(|state| (ScheduleState { pause: pause.or(state.pause.clone()), ..state }, open)))
         }
-        None => Ok(journal.schedule(dag.id).await?.map(|stored| (stored.state, Vec::new()))),
+        None => Ok(stored_schedule(journal, dag.id).await?.map(|stored| (stored.state, Vec::new()))),
+    }
+}
+
+/// The stored schedule of a DAG.
+pub(super) async fn stored_schedule(journal: &Journal, dag: &str) -> Result<Option<StoredSchedule>, OpsError> {
+    match journal.schedule(dag).await {
+        Err(error) if error.kind() == ErrorKind::Damaged => Err(OpsError::unreadable_schedule(dag, &error)),
+        stored => Ok(stored?),
     }
 }
 
@@ -321,28 +329,71 @@ pub struct ResetSchedule {
     pub to: Timestamp,
 }
 
-/// Resets the schedule of a DAG to the present time, after the clock was ahead.
+/// Resets the schedule of a DAG to the present time, after the clock was ahead, or makes it anew
+/// because its stored state is damaged.
 ///
 /// A clock that jumps years ahead makes the service decide the slots up to there. When the clock is
-/// right again, the service would wait for years. Its runs stay as they are.
+/// right again, the service would wait for years. A state that is damaged is replaced by one that
+/// is made of the last run, the last record of a slot and the history of the schedule: the slots
+/// since then passed while no service was running, and the DAG is paused if it was. Runs stay as
+/// they are.
 ///
 /// # Errors
 ///
-/// With [`OpsError::NotAhead`] when the schedule is not ahead of the clock, when the DAG has no
-/// schedule, or the store cannot be written.
+/// With [`OpsError::NotAhead`] when the schedule is neither ahead of the clock nor damaged, when
+/// the DAG has no schedule, or the store cannot be written.
 pub async fn reset_schedule(journal: &Journal, dag: &DagDef, note: &Note) -> Result<ResetSchedule, OpsError> {
     schedule_of(dag)?;
     let now = journal.now();
+    let has_deadlines_anew = deadlines_anew(journal, dag.id, now).await?;
     loop {
         let not_ahead = || OpsError::NotAhead { dag: dag.id.to_owned() };
-        let StoredSchedule { state, version } = journal.schedule(dag.id).await?.ok_or_else(not_ahead)?;
-        let reset = state.reset(now).ok_or_else(not_ahead)?;
-        let (from, to) = (state.noticed, reset.noticed);
+        let stored = journal.schedules().await?.remove(dag.id).ok_or_else(not_ahead)?;
+        let (version, from, reset) = match stored {
+            Ok(StoredSchedule { state, version }) => match state.reset(now) {
+                Some(reset) => (version, state.noticed, reset),
+                None if has_deadlines_anew => {
+                    return Ok(ResetSchedule { dag_id: dag.id.to_owned(), from: state.noticed, to: state.noticed });
+                }
+                None => return Err(not_ahead()),
+            },
+            Err(DamagedSchedule { version, .. }) => {
+                let traces = traces(journal, dag.id).await?;
+                let state = ScheduleState::rebuilt(&traces, dag.options.paused, now);
+                (version, state.noticed, state)
+            }
+        };
+        let to = reset.noticed;
         let note = ScheduleNote::Reset { by: note.by.clone(), reason: note.reason.clone(), from, to };
         if store(journal, dag, version, reset, Vec::new(), note, now).await? {
             return Ok(ResetSchedule { dag_id: dag.id.to_owned(), from, to });
         }
     }
+}
+
+/// What the store has of a schedule beside its state.
+async fn traces(journal: &Journal, dag: &str) -> Result<ScheduleTraces, OpsError> {
+    let filter = RunFilter {
+        dag: Some(dag.to_owned()),
+        run_types: vec![RunType::Scheduled],
+        order: RunOrder::LogicalDate,
+        limit: Some(1),
+        ..RunFilter::default()
+    };
+    let last_run = journal.runs(&filter).await?.into_iter().next().map(|run| run.info.logical_date);
+    let last_record = journal.slot_records(dag, 1).await?.into_iter().next().map(|record| record.last);
+    let notes = journal.schedule_notes(dag, u32::MAX).await?.into_iter().map(|(_, note)| note).collect();
+    Ok(ScheduleTraces { last_run, last_record, notes })
+}
+
+/// Replaces the deadlines of a DAG if they are damaged: those up to now are judged. Returns whether
+/// they were.
+async fn deadlines_anew(journal: &Journal, dag: &str, now: Timestamp) -> Result<bool, OpsError> {
+    let Some(Err(DamagedSchedule { version, .. })) = journal.slot_deadlines().await?.remove(dag) else {
+        return Ok(false);
+    };
+    let state = DeadlineState::first_seen(now);
+    Ok(journal.store_slot_deadlines(dag, version, &state, &[], now).await?)
 }
 
 /// The state of a schedule, or the one that a service would begin with now.
@@ -352,7 +403,7 @@ async fn state_of(
     schedule: &Schedule,
     now: Timestamp,
 ) -> Result<StoredSchedule, OpsError> {
-    if let Some(stored) = journal.schedule(dag.id).await? {
+    if let Some(stored) = stored_schedule(journal, dag.id).await? {
         return Ok(stored);
     }
     let state = asking(|| ScheduleState::first_seen(schedule, now, dag.options.paused))?;

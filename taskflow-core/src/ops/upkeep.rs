@@ -1,5 +1,8 @@
 //! Keeping the store in order.
 
+#[cfg(feature = "sqlite")]
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::cancel::end_jobs;
@@ -7,6 +10,8 @@ use super::error::OpsError;
 #[cfg(feature = "sqlite")]
 use super::home::Home;
 use crate::config::Config;
+#[cfg(feature = "sqlite")]
+use crate::journal::DamagedSchedule;
 use crate::journal::{Journal, Prune, RunSummary};
 use crate::run::RunState;
 #[cfg(feature = "sqlite")]
@@ -104,7 +109,19 @@ pub struct Checked {
 #[cfg(feature = "sqlite")]
 pub async fn check(home: &Home) -> Result<Checked, OpsError> {
     let findings = match home.open(SyncMode::Full).await {
-        Ok(journal) => journal.check().await?,
+        Ok(journal) => {
+            let mut findings = journal.check().await?;
+            // The store knows neither the states nor what mends them.
+            let schedules: BTreeMap<_, _> = journal.schedules().await.unwrap_or_default().into_iter().collect();
+            for (dag, stored) in schedules {
+                if let Err(DamagedSchedule { error, .. }) = stored {
+                    let place = format!("the schedule of `{dag}`: ");
+                    findings.retain(|finding| !finding.starts_with(&place));
+                    findings.push(OpsError::unreadable_schedule(&dag, &error).to_string());
+                }
+            }
+            findings
+        }
         Err(error) => match Journal::examine(home.path()).await {
             findings if findings.is_empty() => return Err(error),
             findings => findings,

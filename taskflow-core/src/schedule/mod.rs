@@ -15,6 +15,7 @@ mod fair_turns;
 mod note;
 mod parse;
 mod policy;
+mod rebuild;
 mod slot;
 mod spec;
 mod state;
@@ -22,6 +23,7 @@ mod step;
 mod timetable;
 mod timetables;
 mod zone;
+mod zone_rules;
 
 pub use backfill::{
     ActiveRun, ActiveSlot, BackfillAction, BackfillCounts, BackfillDecision, BackfillError, BackfillFate,
@@ -40,6 +42,7 @@ pub use fair_turns::{FairTurns, PASSED_OVER, WaitingRun};
 pub use note::Note;
 pub use parse::RecurrenceError;
 pub use policy::{BackfillOrder, BackfillScope, Catchup, Combine, First, OnUpdate, Overlap, UnknownPolicy};
+pub use rebuild::ScheduleTraces;
 pub use slot::Slot;
 pub use spec::{CATCHUP_WINDOW, Recurrence, Schedule};
 pub use state::{Pause, ScheduleState, Span};
@@ -49,3 +52,4 @@ pub use step::{
 pub use timetable::Timetable;
 pub use timetables::{Calendar, Crons, Dates, Every, EveryError, Exceptions, Shift};
 pub use zone::{Zone, ZoneError};
+pub use zone_rules::ZoneRules;

@@ -21,6 +21,13 @@ pub enum Note {
         /// The fingerprint now.
         to: String,
     },
+    /// The rules of the time zone differ from those of the last step: the program was built with
+    /// another time zone database. No slot is repeated, and one that waits is dropped only if the
+    /// new rules have moved it.
+    ZoneRulesChanged {
+        /// The IANA name of the zone.
+        zone: String,
+    },
     /// The clock shows an earlier time than before. No slot is repeated.
     ClockWentBack {
         /// By how much.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::policy::{Catchup, First, Overlap};
 use super::slot::Slot;
 use super::timetable::Timetable;
+use super::zone_rules::{ZoneRules, stable_hash};
 use crate::base::{Interval, Timestamp};
 
 /// When a DAG is due, and what happens to slots that cannot start in time.
@@ -35,6 +36,8 @@ pub struct Schedule {
     pub pause_after_failures: Option<u32>,
     /// How long after its slot a run starts: the share of `spread` that falls to this DAG.
     pub offset: Duration,
+    /// The rules of its time zone, if a change of them is to be noted.
+    pub zone_rules: Option<ZoneRules>,
 }
 
 /// The pattern of slots.
@@ -93,6 +96,7 @@ impl Schedule {
             after_previous: false,
             pause_after_failures: None,
             offset: Duration::ZERO,
+            zone_rules: None,
         }
     }
 
@@ -104,10 +108,7 @@ impl Schedule {
     /// Delays the runs of a DAG by its share of `spread`: the same in each process, different from
     /// DAG to DAG. It never reaches the next slot.
     pub fn spread(mut self, dag_id: &str, spread: Duration) -> Self {
-        // FNV-1a: stable over versions of Rust and of taskflow.
-        let hash = dag_id
-            .bytes()
-            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
+        let hash = stable_hash(dag_id.bytes());
         let nanos = u64::try_from(spread.min(self.smallest_gap()).as_nanos()).unwrap_or(u64::MAX);
         self.offset = Duration::from_nanos(hash.checked_rem(nanos).unwrap_or(0));
         self

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::policy::{Catchup, First};
 use super::spec::{Recurrence, Schedule, just_before};
 use super::step::{CLOCK_TOLERANCE, FailedRun};
+use super::zone_rules::ZoneRules;
 use crate::base::Timestamp;
 
 /// What is stored of the schedule of a DAG: which of its slots are decided.
@@ -30,6 +31,10 @@ pub struct ScheduleState {
     pub clock_went_back: bool,
     /// The timetable at the last step.
     pub fingerprint: String,
+    /// The rules of the time zone at the last step. They are apart from the fingerprint: slots that
+    /// wait are still slots after the rules of later years have changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zone_rules: Option<ZoneRules>,
     /// Who paused the DAG.
     pub pause: Option<Pause>,
     /// The slot of the last failed run that `pause_after_failures` has counted. It and earlier ones
@@ -41,12 +46,6 @@ pub struct ScheduleState {
 impl ScheduleState {
     /// The state of a DAG that no service has seen before. `paused`: until somebody unpauses it.
     pub fn first_seen(schedule: &Schedule, now: Timestamp, paused: bool) -> Self {
-        let pause = || Pause {
-            by: "the option `paused`".to_owned(),
-            reason: "the DAG is new".to_owned(),
-            since: now,
-            until: None,
-        };
         let due = now - schedule.offset;
         let from = match (&schedule.recurrence, schedule.start) {
             // The one slot is at the start, or now.
@@ -64,7 +63,8 @@ impl ScheduleState {
             clock: now,
             clock_went_back: false,
             fingerprint: schedule.recurrence.fingerprint(),
-            pause: paused.then(pause),
+            zone_rules: schedule.zone_rules.clone(),
+            pause: paused.then(|| Pause::of_new_dag(now)),
             failures_until: None,
         }
     }
@@ -109,6 +109,7 @@ impl ScheduleState {
             clock: now,
             clock_went_back: false,
             fingerprint: String::new(),
+            zone_rules: None,
             pause: None,
             failures_until: None,
         });
@@ -182,6 +183,12 @@ impl Pause {
             count => format!("{count} runs in a row failed, the last one is {}", last.run_id),
         };
         Some((Pause { by: BY_FAILURES.to_owned(), reason, since: now, until: None }, last.slot))
+    }
+
+    /// The pause of a DAG that is new, with the option `paused`.
+    pub(super) fn of_new_dag(now: Timestamp) -> Self {
+        let (by, reason) = ("the option `paused`".to_owned(), "the DAG is new".to_owned());
+        Pause { by, reason, since: now, until: None }
     }
 
     /// The pause of a DAG whose events cannot become a run.

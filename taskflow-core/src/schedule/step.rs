@@ -237,6 +237,19 @@ impl Stepper<'_> {
             self.state.pending.clear();
             self.decisions.push(Decision::Note(Note::TimetableChanged { from, to: fingerprint }));
         }
+        self.note_zone_rules();
+    }
+
+    fn note_zone_rules(&mut self) {
+        let Some(rules) = &self.schedule.zone_rules else { return };
+        if self.state.zone_rules.as_ref() == Some(rules) {
+            return;
+        }
+        let before = self.state.zone_rules.replace(rules.clone());
+        // Another zone is another timetable, which was noted.
+        if before.is_some_and(|before| before.zone == rules.zone) {
+            self.decisions.push(Decision::Note(Note::ZoneRulesChanged { zone: rules.zone.clone() }));
+        }
     }
 
     fn note_clock(&mut self) {

@@ -27,7 +27,7 @@ use super::wake::Wake;
 use crate::base::{Timestamp, catch};
 use crate::callback::{DeliveryAttempt, PendingCallback};
 use crate::dag::DagDef;
-use crate::journal::{Journal, StoredDeadlines};
+use crate::journal::{DamagedSchedule, Journal, StoredDeadlines};
 use crate::ops::{DueSlots, OpsError, due_slots};
 use crate::run::RunInfo;
 use crate::schedule::{DeadlineState, MissedSlots, Note, Recurrence, SETTLING, Schedule, Slot, SlotDeadline, Zone};
@@ -36,12 +36,17 @@ use crate::task::{Callback, CallbackKind, Notification};
 /// How often the deadlines of `@continuous` are looked at: its slots depend on its runs.
 const CONTINUOUS: Duration = Duration::from_secs(10);
 
+/// How often it is looked whether somebody has mended what is damaged.
+const AGAIN: Duration = Duration::from_secs(60);
+
 /// The deadlines of the DAGs that a service serves.
 #[derive(Debug)]
 pub(crate) struct Deadlines {
     dags: Vec<Timed>,
     /// Whether the states were read.
     is_read: bool,
+    /// When they are read again, because one of them is damaged.
+    read_again: Option<Timestamp>,
     /// The keys of the notifications that a callback is called with now.
     calling: HashSet<String>,
     sender: UnboundedSender<Called>,
@@ -57,6 +62,8 @@ struct Timed {
     callback: Option<Callback>,
     /// What the store has of it.
     stored: Option<StoredDeadlines>,
+    /// Why that cannot be read: then nothing is judged.
+    damage: Option<String>,
     /// When to judge again.
     wake: Wake,
 }
@@ -72,15 +79,16 @@ impl Deadlines {
             let schedule = dag.options.schedule(dag.id).ok()??;
             let zone = dag.options.timezone().ok()?;
             let callback = dag.options.callbacks.on_deadline_missed;
-            Some(Timed { dag, schedule, deadline, zone, callback, stored: None, wake: Wake::Now })
+            Some(Timed { dag, schedule, deadline, zone, callback, stored: None, damage: None, wake: Wake::Now })
         });
         let (sender, called) = unbounded_channel();
-        Deadlines { dags: timed.collect(), is_read: false, calling: HashSet::new(), sender, called }
+        Deadlines { dags: timed.collect(), is_read: false, read_again: None, calling: HashSet::new(), sender, called }
     }
 
     /// When the next one is due.
     pub(crate) fn wake(&self) -> Option<Timestamp> {
-        self.dags.iter().filter_map(|timed| timed.wake.at()).min()
+        let sound = self.dags.iter().filter(|timed| timed.damage.is_none());
+        sound.filter_map(|timed| timed.wake.at()).chain(self.read_again).min()
     }
 
     /// Judges the deadlines that are due, and notes which callbacks have returned.
@@ -93,21 +101,49 @@ impl Deadlines {
         if self.dags.is_empty() {
             return Ok(());
         }
-        if !self.is_read {
-            let mut stored = journal.slot_deadlines().await?;
-            for timed in &mut self.dags {
-                (timed.stored, timed.wake) = (stored.remove(timed.dag.id), Wake::Now);
-            }
-            self.is_read = true;
+        if !self.is_read || self.read_again.is_some_and(|at| at <= now) {
+            self.read(journal, now, events).await?;
         }
         while let Ok((dag, attempt)) = self.called.try_recv() {
             self.calling.remove(&attempt.key);
             self.returned(journal, dag, attempt, now).await?;
         }
-        let due: Vec<usize> = (0..self.dags.len()).filter(|&at| self.dags[at].wake.is_due(now)).collect();
+        let is_due = |timed: &Timed| timed.damage.is_none() && timed.wake.is_due(now);
+        let due: Vec<usize> = (0..self.dags.len()).filter(|&at| is_due(&self.dags[at])).collect();
         for at in due {
-            self.judge(journal, at, now, events).await?;
+            match self.judge(journal, at, now, events).await {
+                // Without its schedule it is not known which slots are due. The damage is reported
+                // with the schedules.
+                Err(OpsError::UnreadableSchedule { .. }) => self.dags[at].wake = Wake::At(now + AGAIN),
+                judged => judged?,
+            }
         }
+        Ok(())
+    }
+
+    /// Reads the states. Those that are damaged are reported, and hold up no others.
+    async fn read(
+        &mut self,
+        journal: &Journal,
+        now: Timestamp,
+        events: &mut Vec<ServiceEvent>,
+    ) -> Result<(), OpsError> {
+        let mut stored = journal.slot_deadlines().await?;
+        for timed in &mut self.dags {
+            let dag = timed.dag.id;
+            let (stored, damage) = match stored.remove(dag).transpose() {
+                Ok(stored) => (stored, None),
+                Err(DamagedSchedule { error, .. }) => {
+                    (None, Some(OpsError::unreadable_schedule(dag, &error).to_string()))
+                }
+            };
+            if damage != timed.damage {
+                events.extend(damage.clone().map(|reason| ServiceEvent::Unserved { dag, reason }));
+            }
+            (timed.stored, timed.damage, timed.wake) = (stored, damage, Wake::Now);
+        }
+        self.is_read = true;
+        self.read_again = self.dags.iter().any(|timed| timed.damage.is_some()).then(|| now + AGAIN);
         Ok(())
     }
 
@@ -228,7 +264,7 @@ impl Timed {
         match due {
             // A slot that the schedule has not decided yet is waited for.
             Ok(Some(due)) => Wake::At((due + SETTLING).max(now + SETTLING)),
-            Ok(None) | Err(_) => Wake::At(now + Duration::from_secs(60)),
+            Ok(None) | Err(_) => Wake::At(now + AGAIN),
         }
     }
 
@@ -244,7 +280,7 @@ impl Timed {
         let run = RunInfo::scheduled(self.dag.id, slot, interval).in_timezone(self.dag.options.timezone);
         let why = match missed.count {
             1 => missed.reason.clone(),
-            count => format!("{}, as {} slots before it, since {}", missed.reason, count - 1, missed.first),
+            count => format!("{count} slots, {} to {slot}, missed their deadlines: {}", missed.first, missed.reason),
         };
         Notification {
             kind: CallbackKind::DeadlineMissed,

@@ -8,7 +8,7 @@ use super::serving::ServiceEvent;
 use super::wake::Wake;
 use crate::base::{Timestamp, catch};
 use crate::dag::{DagDef, ScheduleError};
-use crate::journal::{Journal, NewStep, Note, QueuedRun, StepOutcome, StoredSchedule};
+use crate::journal::{DamagedSchedule, Journal, NewStep, Note, QueuedRun, StepOutcome, StoredSchedule};
 use crate::ops::{self, OpsError, active_runs, failures, unsuccessful};
 use crate::run::{RunInfo, RunState, RunType};
 use crate::schedule::{
@@ -35,6 +35,8 @@ struct Scheduled {
     schedule: Result<Schedule, String>,
     /// What the store has of it.
     stored: Option<StoredSchedule>,
+    /// Why that cannot be read: then it is not served.
+    damage: Option<String>,
     /// When to step it again.
     wake: Wake,
 }
@@ -76,7 +78,8 @@ impl Schedules {
     /// When the next one is due.
     pub(crate) fn wake(&self) -> Option<Timestamp> {
         // The clock is looked at again at the next turn.
-        self.dags.iter().filter(|_| !self.is_held).filter_map(|scheduled| scheduled.wake.at()).min()
+        let sound = self.dags.iter().filter(|scheduled| !self.is_held && scheduled.damage.is_none());
+        sound.filter_map(|scheduled| scheduled.wake.at()).min()
     }
 
     /// Whether nothing is scheduled, because the clock is far behind what the store says.
@@ -107,7 +110,7 @@ impl Schedules {
         if self.dags.is_empty() {
             return Ok(());
         }
-        self.read_changes(journal).await?;
+        self.read_changes(journal, events).await?;
         if self.hold(now, events) {
             return Ok(());
         }
@@ -116,7 +119,8 @@ impl Schedules {
             self.dags.iter_mut().for_each(|scheduled| scheduled.wake = Wake::Now);
         }
         self.clock = now;
-        let due: Vec<usize> = (0..self.dags.len()).filter(|&at| self.dags[at].wake.is_due(now)).collect();
+        let is_due = |scheduled: &Scheduled| scheduled.damage.is_none() && scheduled.wake.is_due(now);
+        let due: Vec<usize> = (0..self.dags.len()).filter(|&at| is_due(&self.dags[at])).collect();
         if due.is_empty() {
             return Ok(());
         }
@@ -167,17 +171,24 @@ impl Schedules {
     }
 
     /// Reads the states again if another process has stored a step. Those that have changed are
-    /// due.
-    async fn read_changes(&mut self, journal: &Journal) -> Result<(), OpsError> {
+    /// due, and one that is damaged is reported.
+    async fn read_changes(&mut self, journal: &Journal, events: &mut Vec<ServiceEvent>) -> Result<(), OpsError> {
         let steps = journal.schedule_steps().await?;
         if self.steps == Some(steps) {
             return Ok(());
         }
         let mut stored = journal.schedules().await?;
         for scheduled in &mut self.dags {
-            let stored = stored.remove(scheduled.dag.id);
-            if stored != scheduled.stored {
-                scheduled.stored = stored;
+            let dag = scheduled.dag.id;
+            let (stored, damage) = match stored.remove(dag).transpose() {
+                Ok(stored) => (stored, None),
+                Err(DamagedSchedule { error, .. }) => {
+                    (None, Some(OpsError::unreadable_schedule(dag, &error).to_string()))
+                }
+            };
+            if stored != scheduled.stored || damage != scheduled.damage {
+                events.extend(damage.clone().map(|reason| ServiceEvent::Unserved { dag, reason }));
+                (scheduled.stored, scheduled.damage) = (stored, damage);
                 scheduled.wake = Wake::Now;
             }
         }
@@ -189,7 +200,7 @@ impl Schedules {
 
 impl Scheduled {
     fn new(dag: &'static DagDef, schedule: Result<Schedule, String>) -> Self {
-        Scheduled { dag, schedule, stored: None, wake: Wake::Now }
+        Scheduled { dag, schedule, stored: None, damage: None, wake: Wake::Now }
     }
 
     /// Makes the timetable again if that has panicked: somebody may have mended what it needs, and

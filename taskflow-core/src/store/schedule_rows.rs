@@ -22,6 +22,8 @@ pub(crate) struct ScheduleRow {
 pub(crate) struct DamagedRow {
     /// The DAG.
     pub(crate) dag: String,
+    /// Its version as stored, to replace it with the next one.
+    pub(crate) version: i64,
     /// What is wrong.
     pub(crate) error: StoreError,
 }

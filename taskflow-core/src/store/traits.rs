@@ -209,8 +209,8 @@ pub(crate) trait ScheduleStore: Send + Sync {
     /// processes.
     fn schedule_steps(&self) -> StoreFuture<'_, i64>;
 
-    /// The schedules of all DAGs that a service has seen, by id.
-    fn schedules(&self) -> StoreFuture<'_, Vec<ScheduleRow>>;
+    /// The schedules of all DAGs that a service has seen, by id. Damage of one row hides no other.
+    fn schedules(&self) -> StoreFuture<'_, Vec<Result<ScheduleRow, DamagedRow>>>;
 
     /// The schedule of a DAG.
     fn schedule<'a>(&'a self, dag: &'a str) -> StoreFuture<'a, Option<ScheduleRow>>;
@@ -220,8 +220,8 @@ pub(crate) trait ScheduleStore: Send + Sync {
     /// exists is answered with [`Appended::Taken`] and does not make its step a conflict.
     fn step_schedules<'a>(&'a self, steps: &'a [ScheduleStep]) -> StoreFuture<'a, Vec<Stepped>>;
 
-    /// What is decided of the deadlines of slots, by DAG.
-    fn slot_deadlines(&self) -> StoreFuture<'_, Vec<ScheduleRow>>;
+    /// What is decided of the deadlines of slots, by DAG. Damage of one row hides no other.
+    fn slot_deadlines(&self) -> StoreFuture<'_, Vec<Result<ScheduleRow, DamagedRow>>>;
 
     /// As [`ScheduleStore::step_schedules`], for the deadlines of slots.
     fn step_slot_deadlines<'a>(&'a self, steps: &'a [ScheduleStep]) -> StoreFuture<'a, Vec<Stepped>>;
@@ -231,6 +231,16 @@ pub(crate) trait ScheduleStore: Send + Sync {
 
     /// At most `limit` entries in the history of the schedule of a DAG, the latest first.
     fn schedule_notes<'a>(&'a self, dag: &'a str, limit: u32) -> StoreFuture<'a, Vec<NoteRow>>;
+
+    /// At most `limit` entries in the history of the schedule of a DAG from a time on, the earliest
+    /// first, without the first `skipped` of them.
+    fn schedule_notes_from<'a>(
+        &'a self,
+        dag: &'a str,
+        from: Timestamp,
+        skipped: u32,
+        limit: u32,
+    ) -> StoreFuture<'a, Vec<NoteRow>>;
 }
 
 /// The plans of backfills. They are apart from the runs, so that deleting runs repeats no slot.

@@ -90,9 +90,9 @@ impl Findings {
         }
         if let Some(journal) = journal {
             let stored = journal.schedules().await?;
-            let ours = dags.iter().filter_map(|dag| stored.get(dag.id));
+            let ours = dags.iter().filter_map(|dag| stored.get(dag.id)?.as_ref().ok());
             let behind = ours.filter_map(|stored| stored.state.clock_is_behind(now)).max();
-            let ahead = stored.values().map(|stored| now.since(stored.state.clock)).min();
+            let ahead = stored.values().flatten().map(|stored| now.since(stored.state.clock)).min();
             self.add(match (behind, ahead.filter(|&by| by > IDLE)) {
                 (Some(by), _) => FindingKind::ClockBehind { by },
                 (None, Some(by)) => FindingKind::ClockAhead { by },
@@ -124,6 +124,10 @@ impl Findings {
             Ok(next) => next,
             Err(OpsError::Schedule(error)) => {
                 self.add(FindingKind::Unserved { dag: dag.id.to_owned(), reason: error.to_string() });
+                return Ok(());
+            }
+            Err(OpsError::UnreadableSchedule { dag, error }) => {
+                self.add(FindingKind::ScheduleDamaged { dag, error });
                 return Ok(());
             }
             Err(error) => return Err(error),
@@ -169,7 +173,7 @@ impl Findings {
         let pending = status.inputs.iter().map(|input| input.pending).sum();
         let since = status.inputs.iter().filter_map(|input| input.since).min();
         let waits_for = status.waits_for.filter(|_| status.pause.is_none());
-        if let Some(pause) = status.pause {
+        if let Some(pause) = status.pause.or(status.schedule_pause) {
             self.add(FindingKind::Paused { dag: id(), pause });
         }
         if pending > 0 {

@@ -126,6 +126,13 @@ pub enum FindingKind {
         /// Why.
         error: String,
     },
+    /// The state of the schedule of a DAG cannot be read: its slots start no runs.
+    ScheduleDamaged {
+        /// The DAG.
+        dag: String,
+        /// Why.
+        error: String,
+    },
     /// A slot has missed its deadline, and its run has not succeeded since.
     MissedDeadline {
         /// The DAG.
@@ -191,6 +198,9 @@ impl FindingKind {
             FindingKind::StoreUnusable { .. } => "`db check` names the damage, if there is any".to_owned(),
             FindingKind::StoreDamaged { .. } | FindingKind::ConsumerDamaged { .. } => {
                 "`db check` lists all damage; restore a backup".to_owned()
+            }
+            FindingKind::ScheduleDamaged { dag, .. } => {
+                format!("`reset-schedule {dag}` makes the schedule anew from its runs")
             }
             FindingKind::DiskSpace { free } if *free < LEAST_SPACE => {
                 "`db prune` deletes old runs, and `db vacuum` returns their space".to_owned()
@@ -305,6 +315,7 @@ impl fmt::Display for FindingKind {
                 waits_for.as_ref().map_or(Ok(()), |waits_for| write!(f, "; its next run waits for {waits_for}"))
             }
             FindingKind::ConsumerDamaged { dag, error } => write!(f, "the events of `{dag}` start no runs: {error}"),
+            FindingKind::ScheduleDamaged { dag, error } => write!(f, "the slots of `{dag}` start no runs: {error}"),
             FindingKind::MissedDeadline { dag, slot, deadline, reason, .. } => {
                 write!(f, "the slot {} of `{dag}` missed its deadline, {}: {reason}", shown(*slot), shown(*deadline))
             }

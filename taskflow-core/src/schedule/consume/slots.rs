@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::step::{ConsumerDecision, EventSituation, EventWaits};
 use super::stepper::Stepper;
+use crate::schedule::note::Note;
 use crate::schedule::state::ScheduleState;
 use crate::schedule::step::{Decision, Situation, SlotFate, Waits, step};
 
@@ -11,6 +12,12 @@ impl Stepper<'_> {
     /// Steps the schedule, and starts the runs of slots.
     pub(super) fn slots(&mut self) -> Option<EventWaits> {
         let (Some(schedule), Some(before)) = (&self.consumer.schedule, self.state.schedule.take()) else { return None };
+        if before.pause.is_some() {
+            // Its timetable panics: it is asked again when somebody has unpaused the DAG.
+            self.state.schedule = Some(before);
+            self.decisions.extend(self.ended.take().map(|pause| ConsumerDecision::Note(Note::PauseEnded(pause))));
+            return self.start_open().or(Some(EventWaits::Paused));
+        }
         let before = ScheduleState { pause: self.ended.take(), ..before };
         let EventSituation { now, active, ref unsuccessful, .. } = *self.situation;
         let situation = Situation {

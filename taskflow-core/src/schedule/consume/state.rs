@@ -30,7 +30,8 @@ pub struct ConsumerState {
     /// Failed runs up to this logical date have paused the DAG already.
     #[serde(default)]
     pub failures_until: Option<Timestamp>,
-    /// The state of the schedule, if the DAG has one. A pause is not in it.
+    /// The state of the schedule, if the DAG has one. A pause of the DAG is not in it; one of the
+    /// schedule alone is, because its timetable panicked.
     #[serde(default)]
     pub schedule: Option<ScheduleState>,
     /// Slots that wait for events, oldest first.
@@ -45,12 +46,7 @@ impl ConsumerState {
     /// event of any asset. `paused`: until somebody unpauses it.
     pub fn first_seen(consumer: &Consumer, now: Timestamp, last_event: i64, paused: bool) -> Self {
         let mut schedule = consumer.schedule.as_ref().map(|schedule| ScheduleState::first_seen(schedule, now, paused));
-        let pause = || Pause {
-            by: "the option `paused`".to_owned(),
-            reason: "the DAG is new".to_owned(),
-            since: now,
-            until: None,
-        };
+        let pause = || Pause::of_new_dag(now);
         let pause = paused.then(|| schedule.as_mut().and_then(|schedule| schedule.pause.take()).unwrap_or_else(pause));
         let cursors = consumer.assets().into_iter().map(|asset| (asset, last_event)).collect();
         ConsumerState {
@@ -64,6 +60,25 @@ impl ConsumerState {
             open: Vec::new(),
             pause,
         }
+    }
+
+    /// The state of a DAG whose timetable panicked: its schedule is paused, and its events are not.
+    /// The pause is `None` if the schedule is paused already, and the state as before.
+    pub fn after_panic(
+        consumer: &Consumer,
+        state: Option<Self>,
+        last_event: i64,
+        panic: &str,
+        now: Timestamp,
+    ) -> (Self, Option<Pause>) {
+        // The timetable is not asked for its first slot.
+        let new = || {
+            let consumer = Consumer { schedule: None, ..consumer.clone() };
+            ConsumerState::first_seen(&consumer, now, last_event, false)
+        };
+        let state = state.unwrap_or_else(new);
+        let (schedule, pause) = ScheduleState::after_panic(state.schedule.clone(), panic, now);
+        (ConsumerState { schedule: Some(schedule), ..state }, pause)
     }
 
     /// The cursor of an asset.

@@ -48,7 +48,11 @@ pub fn unpause_consumer(
 ) -> (ConsumerState, Vec<SlotRecord>) {
     let mut state = state.clone();
     let mut records = Vec::new();
-    let Some(pause) = state.pause.take() else { return (state, records) };
+    let of_schedule = state.schedule.as_mut().and_then(|schedule| schedule.pause.take());
+    let pause = state.pause.take();
+    // The events were served while the schedule alone was paused.
+    let (which, since) = pause.as_ref().map_or((Unpause::All, situation.now), |pause| (which, pause.since));
+    let Some(pause) = of_schedule.or(pause) else { return (state, records) };
     let reason = match which {
         Unpause::All => "",
         Unpause::Newest => "a later event took its place, because the DAG was unpaused with the newest one",
@@ -65,7 +69,7 @@ pub fn unpause_consumer(
             Unpause::Newest => (but_newest(events, situation.groups.get(&input.asset)), SlotFate::Superseded),
             // The parts of a period that were there before belong to the rest of it.
             Unpause::Skip if input.takes == Takes::Period => {
-                (events.iter().filter(|event| event.at >= pause.since).copied().collect(), SlotFate::Skipped)
+                (events.iter().filter(|event| event.at >= since).copied().collect(), SlotFate::Skipped)
             }
             Unpause::Skip => (events.to_vec(), SlotFate::Skipped),
         };

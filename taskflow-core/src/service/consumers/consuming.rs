@@ -6,7 +6,7 @@ use crate::base::Timestamp;
 use crate::dag::DagDef;
 use crate::journal::{Journal, NewConsumption, QueuedRun, StoredConsumer};
 use crate::ops::{GroupReader, OpsError};
-use crate::schedule::{Consumer, ConsumerDecision, ConsumerState, ConsumerStep, Pause, SlotFate, SlotRecord};
+use crate::schedule::{Consumer, ConsumerDecision, ConsumerState, ConsumerStep, Note, Pause, SlotFate, SlotRecord};
 use crate::service::serving::ServiceEvent;
 use crate::service::wake::Wake;
 
@@ -121,6 +121,26 @@ impl Consuming {
         let step = self.consumption(&state, records.collect(), runs)?;
         let reports = decisions.into_iter().map(Report::Decision).collect();
         Ok(Stepped { wake, cursors, outcome: Outcome::Store { step, state: Box::new(state), reports } })
+    }
+
+    /// Pauses the schedule of the DAG, whose timetable has panicked. Its events are served.
+    pub(super) fn pause_schedule(
+        &self,
+        before: Option<ConsumerState>,
+        last_event: i64,
+        panic: &str,
+        now: Timestamp,
+    ) -> Result<Stepped, OpsError> {
+        let (state, pause) = ConsumerState::after_panic(&self.consumer, before, last_event, panic, now);
+        let Some(pause) = pause else {
+            let outcome = Outcome::Unserved(format!("its timetable {panic}"));
+            return Ok(Stepped { wake: Wake::Never, cursors: None, outcome });
+        };
+        let step = self.consumption(&state, Vec::new(), Vec::new())?;
+        let cursors = Some(state.cursors.clone());
+        let reports = vec![Report::Decision(ConsumerDecision::Note(Note::Paused(pause)))];
+        // The next step is about the events.
+        Ok(Stepped { wake: Wake::Now, cursors, outcome: Outcome::Store { step, state: Box::new(state), reports } })
     }
 
     /// Pauses the DAG in its state before the step.

@@ -14,6 +14,10 @@
 //! 4. If a run cannot be made, because a payload has another type than the parameter, a default
 //!    fails, or the runs start each other in a cycle, nothing of the step is stored but a pause of
 //!    the DAG, with the reason. Its events stay pending.
+//! 5. If the timetable of a DAG that has a schedule as well panics, the schedule alone is paused,
+//!    with the panic as the reason. Events start runs as before, and so do slots that waited for
+//!    their events. A timetable that panics before there is one leaves the whole DAG unserved:
+//!    without the schedule it is not known which of its runs need a slot.
 //!
 //! The service looks for events of other processes once a second. Events of its own process, which
 
@@ -222,10 +226,7 @@ impl Consumers {
         self.heads.give_back(pending);
         match stepped {
             Ok(step) => consuming.outcome(step, state, now, journal).await,
-            Err(crash) => {
-                let outcome = Outcome::Unserved(format!("its timetable {crash}"));
-                Ok(Stepped { wake: Wake::Never, cursors: None, outcome })
-            }
+            Err(crash) => consuming.pause_schedule(state, last_event, &crash.to_string(), now),
         }
     }
 }

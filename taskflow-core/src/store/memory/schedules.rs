@@ -1,8 +1,9 @@
 //! Schedules in memory.
 
 use super::{Data, MemoryStore, States};
+use crate::base::Timestamp;
 use crate::store::rows::{Append, AppendTarget};
-use crate::store::schedule_rows::{NoteRow, ScheduleRow, ScheduleStep, SlotRow, Stepped};
+use crate::store::schedule_rows::{DamagedRow, NoteRow, ScheduleRow, ScheduleStep, SlotRow, Stepped};
 use crate::store::traits::{ScheduleStore, StoreFuture};
 
 impl ScheduleStore for MemoryStore {
@@ -10,8 +11,8 @@ impl ScheduleStore for MemoryStore {
         self.with(|data| data.schedules.values().map(|row| row.version).sum())
     }
 
-    fn schedules(&self) -> StoreFuture<'_, Vec<ScheduleRow>> {
-        self.with(|data| data.schedules.values().cloned().collect())
+    fn schedules(&self) -> StoreFuture<'_, Vec<Result<ScheduleRow, DamagedRow>>> {
+        self.with(|data| data.schedules.values().cloned().map(Ok).collect())
     }
 
     fn schedule<'a>(&'a self, dag: &'a str) -> StoreFuture<'a, Option<ScheduleRow>> {
@@ -22,8 +23,8 @@ impl ScheduleStore for MemoryStore {
         self.with(|data| steps.iter().map(|step| data.step(step, |data| &mut data.schedules)).collect())
     }
 
-    fn slot_deadlines(&self) -> StoreFuture<'_, Vec<ScheduleRow>> {
-        self.with(|data| data.slot_deadlines.values().cloned().collect())
+    fn slot_deadlines(&self) -> StoreFuture<'_, Vec<Result<ScheduleRow, DamagedRow>>> {
+        self.with(|data| data.slot_deadlines.values().cloned().map(Ok).collect())
     }
 
     fn step_slot_deadlines<'a>(&'a self, steps: &'a [ScheduleStep]) -> StoreFuture<'a, Vec<Stepped>> {
@@ -45,6 +46,21 @@ impl ScheduleStore for MemoryStore {
             notes.sort_by_key(|note| std::cmp::Reverse(note.at));
             notes.truncate(limit as usize);
             notes
+        })
+    }
+
+    fn schedule_notes_from<'a>(
+        &'a self,
+        dag: &'a str,
+        from: Timestamp,
+        skipped: u32,
+        limit: u32,
+    ) -> StoreFuture<'a, Vec<NoteRow>> {
+        self.with(|data| {
+            let mut notes: Vec<&NoteRow> =
+                data.notes.iter().filter(|note| note.dag == dag && note.at >= from).collect();
+            notes.sort_by_key(|note| note.at);
+            notes.into_iter().skip(skipped as usize).take(limit as usize).cloned().collect()
         })
     }
 }

@@ -317,7 +317,7 @@ impl ScheduleStore for SqliteStore {
         store_future(schedules::steps(self))
     }
 
-    fn schedules(&self) -> StoreFuture<'_, Vec<ScheduleRow>> {
+    fn schedules(&self) -> StoreFuture<'_, Vec<Result<ScheduleRow, DamagedRow>>> {
         store_future(schedules::states(self, Table::Schedules))
     }
 
@@ -329,7 +329,7 @@ impl ScheduleStore for SqliteStore {
         store_future(schedules::step(self, Table::Schedules, steps))
     }
 
-    fn slot_deadlines(&self) -> StoreFuture<'_, Vec<ScheduleRow>> {
+    fn slot_deadlines(&self) -> StoreFuture<'_, Vec<Result<ScheduleRow, DamagedRow>>> {
         store_future(schedules::states(self, Table::SlotDeadlines))
     }
 
@@ -343,6 +343,16 @@ impl ScheduleStore for SqliteStore {
 
     fn schedule_notes<'a>(&'a self, dag: &'a str, limit: u32) -> StoreFuture<'a, Vec<NoteRow>> {
         store_future(schedules::notes(self, dag, limit))
+    }
+
+    fn schedule_notes_from<'a>(
+        &'a self,
+        dag: &'a str,
+        from: Timestamp,
+        skipped: u32,
+        limit: u32,
+    ) -> StoreFuture<'a, Vec<NoteRow>> {
+        store_future(schedules::notes_from(self, dag, from, (skipped, limit)))
     }
 }
 
@@ -390,7 +400,7 @@ impl EventStore for SqliteStore {
     }
 
     fn consumers(&self) -> StoreFuture<'_, Vec<Result<ScheduleRow, DamagedRow>>> {
-        store_future(schedules::consumers(self))
+        store_future(schedules::states(self, Table::Consumers))
     }
 
     fn step_consumers<'a>(&'a self, steps: &'a [ScheduleStep]) -> StoreFuture<'a, Vec<Stepped>> {

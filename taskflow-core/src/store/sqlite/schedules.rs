@@ -50,18 +50,18 @@ impl Table {
     }
 }
 
-pub(super) async fn states(store: &SqliteStore, table: Table) -> Result<Vec<ScheduleRow>, StoreError> {
+/// All rows of a table. A damaged one hides no other.
+pub(super) async fn states(
+    store: &SqliteStore,
+    table: Table,
+) -> Result<Vec<Result<ScheduleRow, DamagedRow>>, StoreError> {
     let rows = Question::new(table.all()).ask(store).await?;
-    rows.iter().map(|row| state_row(store, table, row)).collect()
-}
-
-/// What DAGs have consumed. A damaged row hides no other.
-pub(super) async fn consumers(store: &SqliteStore) -> Result<Vec<Result<ScheduleRow, DamagedRow>>, StoreError> {
-    let rows = Question::new(Table::Consumers.all()).ask(store).await?;
-    let read = |row| match state_row(store, Table::Consumers, row) {
+    let place = || format!("a {}", table.row());
+    let read = |row| match state_row(store, table, row) {
         Ok(row) => Ok(Ok(row)),
         Err(error @ StoreError::Damaged { .. }) => {
-            Ok(Err(DamagedRow { dag: get(store, row, 0, || "a consumer".to_owned())?, error }))
+            let (dag, version) = (get(store, row, 0, place)?, get(store, row, 1, place)?);
+            Ok(Err(DamagedRow { dag, version, error }))
         }
         Err(error) => Err(error),
     };
@@ -85,6 +85,19 @@ pub(super) async fn notes(store: &SqliteStore, dag: &str, limit: u32) -> Result<
     let sql = "SELECT number, dag, at, note, checksum FROM schedule_notes WHERE dag = ? \
                ORDER BY at DESC, number DESC LIMIT ?";
     let rows = Question::new(sql).give(dag.to_owned()).give(i64::from(limit)).ask(store).await?;
+    rows.iter().map(|row| note_row(store, row)).collect()
+}
+
+pub(super) async fn notes_from(
+    store: &SqliteStore,
+    dag: &str,
+    from: Timestamp,
+    (skipped, limit): (u32, u32),
+) -> Result<Vec<NoteRow>, StoreError> {
+    let sql = "SELECT number, dag, at, note, checksum FROM schedule_notes WHERE dag = ? AND at >= ? \
+               ORDER BY at, number LIMIT ? OFFSET ?";
+    let question = Question::new(sql).give(dag.to_owned()).give(from.as_nanos());
+    let rows = question.give(i64::from(limit)).give(i64::from(skipped)).ask(store).await?;
     rows.iter().map(|row| note_row(store, row)).collect()
 }
 

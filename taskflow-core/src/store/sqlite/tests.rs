@@ -584,7 +584,7 @@ async fn a_store_of_schema_4_gets_the_limits_of_its_processes() {
     assert!(store.hold_pools("pools").await.unwrap().is_some());
     let demand = PoolDemand { pool: "p".to_owned(), size: 4, held: 0, taken: 0, wanted: 1, largest: 1 };
     assert_eq!(store.lease_pools("pools", &[demand]).await.unwrap()[0].held, 4);
-    assert_eq!(store.schedules().await.unwrap(), []);
+    assert!(store.schedules().await.unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -611,7 +611,10 @@ async fn a_damaged_schedule_is_noticed() {
     let error = store.schedule("etl").await.unwrap_err().to_string();
     assert!(error.contains("the schedule of `etl`: its checksum does not match"), "{error}");
     assert!(store.slots("etl", 5).await.is_err() && store.schedule_notes("etl", 5).await.is_err());
-    let error = store.slot_deadlines().await.unwrap_err().to_string();
+    let schedules = store.schedules().await.unwrap();
+    let damaged = schedules[0].as_ref().unwrap_err();
+    assert_eq!((&*damaged.dag, damaged.version), ("etl", 1));
+    let error = store.slot_deadlines().await.unwrap().remove(0).unwrap_err().error.to_string();
     assert!(error.contains("the deadlines of `etl`: its checksum does not match"), "{error}");
     let found = store.check().await.unwrap();
     assert_eq!(found.len(), 4, "{found:?}");

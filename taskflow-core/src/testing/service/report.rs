@@ -47,7 +47,7 @@ impl ServiceTest {
     /// What is stored of a run.
     #[track_caller]
     pub fn history(&self, run: &RunSummary) -> RunHistory {
-        done(at_once(self.journal.journal().history(&run.info.run_id)))
+        done(at_once(ops::history(self.journal.journal(), &run.info.run_id)))
     }
 
     /// The last slots of a DAG, the latest first: its runs, and the records of why slots and events

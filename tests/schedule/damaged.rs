@@ -1,0 +1,182 @@
+//! Rows of schedules and of deadlines that are damaged.
+
+use std::time::Duration;
+
+use taskflow::Timestamp;
+use taskflow::journal::Note;
+use taskflow::notify::Notification;
+use taskflow::ops;
+use taskflow::prelude::*;
+use taskflow::schedule::{Note as ScheduleNote, Pause, ScheduleState, ScheduleTraces};
+use taskflow::service::ServiceEvent;
+
+use crate::consumers::{Home, eventually};
+use crate::support::utc;
+
+#[task]
+fn say(word: String) -> String {
+    word
+}
+
+fn tell(_: &Notification) {}
+
+#[dag(schedule = every("1s"), catchup = "all", deadline = "1h after slot", on_deadline_missed = tell)]
+fn sound() -> String {
+    say("sound".to_owned())
+}
+
+#[dag(schedule = every("1s"), catchup = "all", deadline = "1h after slot", on_deadline_missed = tell)]
+fn rotten() -> String {
+    say("rotten".to_owned())
+}
+
+/// What a service reported as unserved.
+fn unserved(events: &[ServiceEvent]) -> Vec<(&'static str, &str)> {
+    let unserved = events.iter().filter_map(|event| match event {
+        ServiceEvent::Unserved { dag, reason } => Some((*dag, reason.as_str())),
+        _ => None,
+    });
+    unserved.collect()
+}
+
+async fn runs(home: &Home, dag: &str, more: usize) {
+    let before = home.runs(dag).await.len();
+    eventually(&format!("{more} slots of {dag} run"), async || home.runs(dag).await.len() >= before + more).await;
+}
+
+/// It holds up its own DAG only, is reported once, and `reset-schedule` mends it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_schedule_holds_up_no_other() {
+    let home = Home::new().await;
+    let dags = [sound::def(), rotten::def()];
+    let serving = home.start(&dags);
+    runs(&home, "rotten", 1).await;
+    runs(&home, "sound", 1).await;
+    serving.stop().await;
+    home.edit("UPDATE schedules SET state = replace(state, '\"last_run\"', '\"last_fun\"') WHERE dag = 'rotten'").await;
+    let before = home.runs("rotten").await;
+    let serving = home.start(&dags);
+    runs(&home, "sound", 3).await;
+    assert_eq!(home.runs("rotten").await.len(), before.len());
+    // The views name it, and show the others.
+    let next = ops::next_slots(Some(&home.journal), rotten::def(), Timestamp::now(), 1).await;
+    let error = next.expect_err("it cannot be read").to_string();
+    assert!(error.contains("the schedule of `rotten`: its checksum does not match"), "{error}");
+    assert!(error.ends_with("; `reset-schedule rotten` makes the schedule anew from its runs"), "{error}");
+    let all = ops::dags(Some(&home.journal), &dags).await.expect("the store can be read");
+    assert_eq!((all[0].error.as_deref(), all[1].error.as_ref()), (None, Some(&error)));
+    assert!(all[0].next.is_some() && all[1].next.is_none() && all[1].schedule.is_some(), "{all:?}");
+    // Mended, the slots since the last run are caught up with, in the same service.
+    let note = Note { by: "mina".to_owned(), reason: "a bad disk".to_owned() };
+    let reset = ops::reset_schedule(&home.journal, rotten::def(), &note).await.expect("it is damaged");
+    assert_eq!(reset.to, before.last().expect("a run").info.logical_date);
+    runs(&home, "rotten", 4).await;
+    assert!(ops::reset_schedule(&home.journal, rotten::def(), &note).await.is_err(), "it is sound again");
+    let events = serving.stop().await;
+    assert_eq!(unserved(&events), [("rotten", error.as_str())]);
+    assert!(!events.iter().any(|event| matches!(event, ServiceEvent::Trouble { .. })), "{events:?}");
+    let slots: Vec<Timestamp> = home.runs("rotten").await.iter().map(|run| run.info.logical_date).collect();
+    let second = Duration::from_secs(1);
+    assert!(slots.windows(2).all(|pair| pair[1].since(pair[0]) == second), "none twice, none lost: {slots:?}");
+    let past = ops::past_slots(&home.journal, rotten::def(), 1000).await.expect("the store can be read");
+    let notes: Vec<_> = past.into_iter().filter_map(|slots| slots.note).collect();
+    assert!(matches!(&notes[..], [ScheduleNote::Reset { by, .. }] if by == "mina"), "{notes:?}");
+}
+
+/// What is decided of its deadlines as well.
+#[tokio::test(flavor = "multi_thread")]
+async fn damaged_deadlines_hold_up_no_others() {
+    let home = Home::new().await;
+    let dags = [sound::def(), rotten::def()];
+    let serving = home.start(&dags);
+    runs(&home, "rotten", 2).await;
+    serving.stop().await;
+    home.edit("UPDATE slot_deadlines SET version = version + 1 WHERE dag = 'rotten'").await;
+    let serving = home.start(&dags);
+    runs(&home, "rotten", 2).await;
+    runs(&home, "sound", 2).await;
+    let events = serving.stop().await;
+    let [("rotten", reason)] = unserved(&events)[..] else { panic!("{events:?}") };
+    assert!(reason.contains("the deadlines of `rotten`: its checksum does not match"), "{reason}");
+    assert!(!events.iter().any(|event| matches!(event, ServiceEvent::Trouble { .. })), "{events:?}");
+    ops::reset_schedule(&home.journal, rotten::def(), &Note::default()).await.expect("they are damaged");
+    let serving = home.start(&dags);
+    runs(&home, "rotten", 1).await;
+    assert!(unserved(&serving.stop().await).is_empty());
+}
+
+/// A state is made anew of what is left, with the pause of before.
+#[test]
+fn a_schedule_is_made_anew_from_its_traces() {
+    let now = utc("2026-03-05T12:00:00Z");
+    let pause = Pause { by: "mina".to_owned(), reason: String::new(), since: utc("2026-03-01T12:00:00Z"), until: None };
+    let unpaused = ScheduleNote::Unpaused {
+        by: "mina".to_owned(),
+        reason: String::new(),
+        catchup: taskflow::schedule::Catchup::None,
+    };
+    let (run, record) = (utc("2026-03-02"), utc("2026-03-04"));
+    let traces = |notes: &[ScheduleNote]| ScheduleTraces {
+        last_run: Some(run),
+        last_record: Some(record),
+        notes: notes.to_vec(),
+    };
+    let of = |traces: &ScheduleTraces, paused| ScheduleState::rebuilt(traces, paused, now);
+    let state = of(&traces(&[]), false);
+    assert_eq!((state.noticed, state.last_run, state.pause), (record, Some(run), None));
+    let paused = ScheduleNote::Paused(pause.clone());
+    assert_eq!(of(&traces(&[paused.clone(), unpaused.clone()]), false).pause, Some(pause));
+    assert_eq!(of(&traces(&[unpaused, paused]), true).pause, None, "somebody has unpaused it");
+    let new = of(&ScheduleTraces::default(), true);
+    assert_eq!((new.noticed, new.pause.map(|pause| pause.reason)), (now, Some("the DAG is new".to_owned())));
+    let ahead = ScheduleTraces { last_run: Some(utc("2036-01-01")), ..ScheduleTraces::default() };
+    assert_eq!(of(&ahead, false).noticed, now, "the clock was wrong");
+}
+
+/// Each view names it and what mends it, and shows the others. Runs by hand start as before.
+#[cfg(all(feature = "cli", unix))]
+#[tokio::test(flavor = "multi_thread")]
+async fn each_view_names_a_damaged_schedule() {
+    use sqlx::ConnectOptions as _;
+
+    let home = crate::serve::Home::new();
+    assert_eq!(home.call(&["pause", "tides", "--by", "mina", "--reason", "migration"]).code, Some(0));
+    let file = sqlx::sqlite::SqliteConnectOptions::new().filename(home.path().join("taskflow.db"));
+    let mut connection = file.connect().await.expect("the store opens");
+    let edit = "UPDATE schedules SET state = replace(state, 'migration', 'migraine')";
+    sqlx::raw_sql(edit).execute(&mut connection).await.expect("the store can be edited");
+    drop(connection);
+    let mends = "`reset-schedule tides` makes the schedule anew from its runs";
+    let next = home.call(&["next"]);
+    assert_eq!(next.code, Some(1));
+    assert!(next.stdout.contains("seconds"), "{}", next.stdout);
+    assert!(
+        next.stderr.contains("`tides`: ") && next.stderr.contains("its checksum does not match"),
+        "{}",
+        next.stderr
+    );
+    let dags = home.call(&["dags", "--output", "json"]).json();
+    let of = |dag: &str| {
+        let dags = dags.as_array().expect("a list");
+        dags.iter().find(|entry| entry["dag_id"] == dag).expect("the DAG").clone()
+    };
+    assert!(of("tides")["error"].as_str().is_some_and(|error| error.ends_with(mends)), "{}", of("tides"));
+    assert!(of("seconds")["next"].is_string());
+    let findings = home.call(&["doctor", "--output", "json"]).json();
+    let findings = findings["findings"].as_array().expect("a list").clone();
+    let damaged = findings.iter().find(|finding| finding["finding"] == "schedule_damaged").expect("a finding");
+    assert_eq!((&damaged["dag"], &damaged["severity"]), (&"tides".into(), &"problem".into()));
+    assert_eq!(damaged["next_step"], mends);
+    assert!(!findings.iter().any(|finding| finding["finding"] == "store_unusable"), "{findings:?}");
+    let check = home.call(&["db", "check"]);
+    assert_eq!(check.code, Some(1));
+    assert_eq!(check.stdout.lines().count(), 1, "{}", check.stdout);
+    assert!(check.stdout.contains("the schedule of `tides`") && check.stdout.contains(mends), "{}", check.stdout);
+    let run = home.call(&["run", "tides", "-q"]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let reset = home.call(&["reset-schedule", "tides", "--by", "mina"]);
+    assert!(reset.stderr.contains("the schedule of `tides` continues from "), "{}", reset.stderr);
+    let tides = home.call(&["next", "tides", "--output", "json"]).json();
+    assert_eq!((&tides[0]["pause"]["by"], &tides[0]["pause"]["reason"]), (&"mina".into(), &"migration".into()));
+    assert_eq!(home.call(&["db", "check"]).code, Some(0));
+}

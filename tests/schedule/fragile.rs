@@ -1,0 +1,111 @@
+//! DAGs with events and a schedule whose timetable panics.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use serde_json::json;
+use taskflow::journal::Note;
+use taskflow::ops;
+use taskflow::prelude::*;
+use taskflow::schedule::{Catchup, Every, Note as ScheduleNote, Slot, Timetable, Unpause, Zone};
+use taskflow::service::ServiceEvent;
+use taskflow::{RunState, Timestamp};
+
+use crate::consumers::{Home, eventually};
+
+taskflow::asset! {
+    READINGS: Asset<u64> = "fragile/readings";
+}
+
+static IS_BROKEN: AtomicBool = AtomicBool::new(false);
+
+/// A slot each second, as long as it does not panic.
+#[derive(Debug)]
+struct Fragile(Every);
+
+impl Fragile {
+    fn new() -> Self {
+        Fragile(Every::parse("1s", Zone::UTC).expect("a period"))
+    }
+}
+
+impl Timetable for Fragile {
+    fn after(&self, moment: Timestamp) -> Option<Slot> {
+        assert!(!IS_BROKEN.load(Ordering::SeqCst), "no tide tables");
+        self.0.after(moment)
+    }
+
+    fn before(&self, moment: Timestamp) -> Option<Slot> {
+        assert!(!IS_BROKEN.load(Ordering::SeqCst), "no tide tables");
+        self.0.before(moment)
+    }
+
+    fn describe(&self) -> String {
+        "at each tide".to_owned()
+    }
+}
+
+#[task]
+fn sum(readings: &Option<Events<u64>>) -> u64 {
+    readings.iter().flat_map(|readings| readings.values()).sum()
+}
+
+#[dag(schedule = Fragile::new(), events = "or")]
+fn tides_or_readings(#[event(READINGS)] readings: Option<Events<u64>>) -> u64 {
+    sum(readings)
+}
+
+/// Its schedule alone is paused, with the reason; its events start runs as before.
+#[tokio::test(flavor = "multi_thread")]
+async fn events_are_served_while_the_timetable_panics() {
+    let home = Home::new().await;
+    let dag = tides_or_readings::def();
+    let of_events = async || {
+        let runs = home.runs(dag.id).await;
+        runs.into_iter().filter(|run| run.info.run_id.starts_with("event__")).collect::<Vec<_>>()
+    };
+    let of_slots = async || {
+        let runs = home.runs(dag.id).await;
+        runs.into_iter().filter(|run| run.info.run_id.starts_with("scheduled__")).count()
+    };
+    let serving = home.serve(&[dag]).await;
+    eventually("slots run", async || of_slots().await > 0).await;
+    IS_BROKEN.store(true, Ordering::SeqCst);
+    // Until the service has noticed, the timetable panics for everybody who asks.
+    let paused = async || {
+        let status = ops::consumers(Some(&home.journal), &[dag]).await.ok()?;
+        status.into_iter().find_map(|status| status.schedule_pause)
+    };
+    eventually("its schedule is paused", async || paused().await.is_some()).await;
+    let pause = paused().await.expect("a pause");
+    assert_eq!(pause.by, "the service");
+    assert!(pause.reason.starts_with("the timetable panicked at tests/schedule/fragile.rs:"), "{}", pause.reason);
+    assert!(pause.reason.ends_with(": no tide tables"), "{}", pause.reason);
+    assert!(home.status(dag).await.pause.is_none());
+    let before = of_slots().await;
+    for number in 1..=2 {
+        home.emit("fragile/readings", json!(number)).await;
+        eventually("its run succeeds", async || {
+            let runs = of_events().await;
+            runs.len() == number && runs.iter().all(|run| run.state == RunState::Success)
+        })
+        .await;
+    }
+    assert_eq!(home.values(&of_events().await).await, [json!(1), json!(2)]);
+    assert_eq!(of_slots().await, before);
+    // The views of all DAGs show it.
+    let all = ops::dags(Some(&home.journal), &[dag]).await.expect("the others are shown, too");
+    assert_eq!(all[0].pause.as_ref().map(|pause| pause.by.as_str()), Some("the service"));
+    // The same process has the same timetable.
+    let note = Note::default();
+    let refused = ops::unpause(&home.journal, dag, &note, Catchup::None, Unpause::All).await;
+    assert!(refused.expect_err("it panics").to_string().contains("no tide tables"));
+    IS_BROKEN.store(false, Ordering::SeqCst);
+    let unpaused = ops::unpause(&home.journal, dag, &note, Catchup::None, Unpause::Skip).await.expect("it is paused");
+    assert!(unpaused.iter().all(|slots| slots.fate == "paused"), "no event is skipped: {unpaused:?}");
+    eventually("slots run again", async || of_slots().await > before).await;
+    let events = serving.stop().await;
+    let pauses =
+        events.iter().filter(|event| matches!(event, ServiceEvent::Noted { note: ScheduleNote::Paused(_), .. }));
+    assert_eq!(pauses.count(), 1, "{events:?}");
+    assert!(!events.iter().any(|event| matches!(event, ServiceEvent::Unserved { .. } | ServiceEvent::Trouble { .. })));
+}
