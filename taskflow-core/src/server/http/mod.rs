@@ -1,0 +1,167 @@
+//! Serving over sockets. Only this module and the handlers name axum and hyper.
+
+mod guard;
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::sync::{Semaphore, watch};
+
+use super::ServerState;
+
+/// How long a client may take to send the head of a request.
+const HEAD: Duration = Duration::from_secs(10);
+/// How long open requests may take once the server stops.
+const GRACE: Duration = Duration::from_secs(10);
+/// The most connections. Further ones wait to be accepted.
+const CONNECTIONS: usize = 1024;
+/// The most bytes of the head of a request.
+const HEAD_SIZE: usize = 16 * 1024;
+
+/// Why the server cannot start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServerError {
+    /// The address is not a loopback address.
+    #[error(
+        "{address} is reachable from other machines, and there is no authentication yet; bind a loopback address such \
+         as 127.0.0.1:{}, and reach it through an SSH tunnel or a proxy on this machine that authenticates",
+        address.port()
+    )]
+    Public {
+        /// The address.
+        address: SocketAddr,
+    },
+    /// Another process uses the address, or it is not an address of this machine.
+    #[error("cannot listen on {address}: {source}; choose another address with --bind")]
+    Bind {
+        /// The address.
+        address: SocketAddr,
+        /// What the operating system reports.
+        source: std::io::Error,
+    },
+    /// The threads of the server cannot be started.
+    #[error("the threads of the server cannot be started: {0}")]
+    Thread(#[source] std::io::Error),
+}
+
+/// A server that has an address, and does not answer yet.
+#[derive(Debug)]
+pub struct Server {
+    listener: TcpListener,
+    address: SocketAddr,
+}
+
+impl Server {
+    /// Binds a loopback address; port 0 chooses a free port.
+    ///
+    /// # Errors
+    ///
+    /// When the address is reachable from other machines, or cannot be bound.
+    pub fn bind(address: SocketAddr) -> Result<Self, ServerError> {
+        if !address.ip().is_loopback() {
+            return Err(ServerError::Public { address });
+        }
+        let failed = |source| ServerError::Bind { address, source };
+        let listener = TcpListener::bind(address).map_err(failed)?;
+        listener.set_nonblocking(true).map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        Ok(Server { listener, address })
+    }
+
+    /// The address that it is bound to.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Answers requests, on threads of its own, until the returned value is dropped.
+    ///
+    /// # Errors
+    ///
+    /// When the threads cannot be started.
+    pub fn serve(self, state: ServerState) -> Result<RunningServer, ServerError> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name("taskflow-http")
+            .enable_all()
+            .build()
+            .map_err(ServerError::Thread)?;
+        let (stop, stopped) = watch::channel(());
+        let address = self.address;
+        let main = move || runtime.block_on(accept(self.listener, state, stopped));
+        let thread = std::thread::Builder::new().name("taskflow-http".to_owned()).spawn(main);
+        Ok(RunningServer { address, stop: Some(stop), thread: Some(thread.map_err(ServerError::Thread)?) })
+    }
+}
+
+/// A server that answers. Dropping it stops the server and waits for open requests.
+#[derive(Debug)]
+pub struct RunningServer {
+    address: SocketAddr,
+    stop: Option<watch::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl RunningServer {
+    /// Its address.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+impl Drop for RunningServer {
+    fn drop(&mut self) {
+        // Receivers notice that the sender is gone.
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+async fn accept(listener: TcpListener, state: ServerState, mut stopped: watch::Receiver<()>) {
+    let listener = match tokio::net::TcpListener::from_std(listener) {
+        Ok(listener) => listener,
+        Err(error) => return tracing::error!("the server cannot listen: {error}"),
+    };
+    let app = super::router(state).layer(axum::middleware::from_fn(guard::guard));
+    let free = Arc::new(Semaphore::new(CONNECTIONS));
+    loop {
+        let Ok(slot) = free.clone().acquire_owned().await else { return };
+        let stream = tokio::select! {
+            _ = stopped.changed() => break,
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    // Such as too many open files: it passes when other connections end.
+                    tracing::warn!("a connection cannot be accepted: {error}");
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                    continue;
+                }
+            },
+        };
+        let (service, mut stopped) = (TowerToHyperService::new(app.clone()), stopped.clone());
+        tokio::spawn(async move {
+            let mut http = http1::Builder::new();
+            http.timer(TokioTimer::new()).header_read_timeout(HEAD).max_buf_size(HEAD_SIZE).max_headers(64);
+            let mut connection = std::pin::pin!(http.serve_connection(TokioIo::new(stream), service));
+            tokio::select! {
+                // Its client is gone, or has sent what is not HTTP.
+                _ = connection.as_mut() => {}
+                _ = stopped.changed() => {
+                    connection.as_mut().graceful_shutdown();
+                    let _ = connection.await;
+                }
+            }
+            drop(slot);
+        });
+    }
+    drop(listener);
+    let all = u32::try_from(CONNECTIONS).unwrap_or(u32::MAX);
+    let _ = tokio::time::timeout(GRACE, free.acquire_many(all)).await;
+}
