@@ -149,9 +149,9 @@ pub mod ops {
         NextSlot, NextSlots, OpsError, PastSlots, Pruned, Reason, Replayed, Rerun, RunList, RunStatus,
         RunSummaryDocument, SentEvent, TaskStatus, TriggeredRun, Vacuumed, ValueDocument, assets, cancel,
         cancel_and_wait, clear, clear_and_run, consumers, draft, durability, emit, emitted_by, engine, event, events,
-        fail_fast, grace, interrupted, list_runs, mark, missed_deadline_of, missed_deadlines, next_slots, past_slots,
-        pause, prune, replay, resume, retry, seen_event, send_event, start, stored_events, sync_mode, trigger,
-        triggered_runs, unpause, vacuum, value, values, would_clear, would_prune, would_prune_events,
+        fail_fast, grace, history, interrupted, list_runs, mark, missed_deadlines, next_slots, past_slots, pause,
+        prune, replay, resume, retry, seen_event, send_event, start, stored_events, sync_mode, trigger, triggered_runs,
+        unpause, vacuum, value, values, would_clear, would_prune, would_prune_events,
     };
     pub use taskflow_core::ops::{
         BackfillFateCount, BackfillOverlap, BackfillPreview, BackfillRun, BackfillStatus, BackfillTotals,

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 use proc_macro2::{Span, TokenStream};
-use quote::ToTokens;
+use quote::{ToTokens, quote};
 
 /// The errors so far, in the order in which they were found.
 #[derive(Default)]
@@ -34,4 +34,10 @@ impl Errors {
     pub(crate) fn len(&self) -> usize {
         self.0.len()
     }
+}
+
+/// An expression of any type, for code that is generated beside errors. It is never executed, since
+/// the program does not compile; it only prevents further errors at the callers.
+pub(crate) fn placeholder() -> TokenStream {
+    quote!(::core::unimplemented!())
 }

@@ -19,4 +19,6 @@ mod landing;
 mod outgrown;
 #[cfg(feature = "cli")]
 mod recommend;
+#[cfg(all(feature = "cli", feature = "sqlite", unix))]
+mod served;
 mod user_crates;

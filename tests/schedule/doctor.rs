@@ -76,7 +76,7 @@ fn what_is_pending_for_a_dag_is_a_finding() {
     eventually("the service has seen it", || cursor().is_number());
     assert_eq!(service.stop(), Some(0));
     assert_eq!(home.call(&["run", "seconds", "-q"]).code, Some(0));
-    let pending = |findings: &[Value]| of(findings, "pending_events").into_iter().cloned().next();
+    let pending = |findings: &[Value]| of(findings, "pending_events").into_iter().next().cloned();
     let finding = pending(&examine(&home).1).expect("a finding");
     assert_eq!(
         (&finding["severity"], &finding["dag"], &finding["pending"]),

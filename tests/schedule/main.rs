@@ -22,6 +22,7 @@ mod groups;
 #[cfg(feature = "sqlite")]
 mod groups_served;
 mod options;
+mod random_services;
 #[cfg(feature = "sqlite")]
 mod retention;
 #[cfg(all(feature = "cli", feature = "sqlite", unix))]
@@ -32,4 +33,5 @@ mod service;
 mod steps;
 mod support;
 mod timetables;
+mod virtual_events;
 mod virtual_time;

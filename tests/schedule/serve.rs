@@ -112,8 +112,18 @@ impl Service {
 
     /// Asks it to stop, and returns its exit code.
     pub(crate) fn stop(mut self) -> Option<i32> {
+        eventually("it handles signals", || self.handles_sigterm());
         self.signal(Signal::TERM);
         self.0.wait().expect("a child can be waited for").code()
+    }
+
+    /// Whether it has got so far that SIGTERM does not kill it. Only Linux says so.
+    fn handles_sigterm(&self) -> bool {
+        let Ok(status) = std::fs::read_to_string(format!("/proc/{}/status", self.0.id())) else { return true };
+        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+        let caught = caught.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+        // A process that has ended handles none.
+        caught.is_none_or(|mask| mask & 1 << 14 != 0) || status.contains("State:\tZ")
     }
 
     /// Whether it has not ended.
@@ -251,6 +261,33 @@ fn a_timetable_that_panics_pauses_its_dag_and_no_other() {
     eventually("the other one runs again", || home.count("seconds", "success") > before);
     assert_eq!(home.runs("tides").len(), 0);
     std::fs::remove_file(home.panic()).expect("it is there");
+    assert_eq!(home.call(&["unpause", "tides"]).code, Some(0));
+    eventually("it runs", || home.count("tides", "success") > 0);
+    assert_eq!(service.stop(), Some(0));
+}
+
+/// Case 50, if the timetable panics before there is one.
+#[test]
+fn a_timetable_that_cannot_be_made_pauses_its_dag_and_no_other() {
+    let home = Home::new();
+    let made = home.panic().with_extension("made");
+    std::fs::write(&made, "").expect("temporary files can be written");
+    let service = home.serve("tides,seconds");
+    let tides = || {
+        let dags = home.call(&["dags", "--output", "json"]).json();
+        dags.as_array().expect("a list").iter().find(|dag| dag["dag_id"] == "tides").expect("the DAG").clone()
+    };
+    eventually("it is paused", || tides()["pause"].is_object());
+    let reason = tides()["pause"]["reason"].as_str().expect("a reason").to_owned();
+    assert!(reason.starts_with("the timetable panicked at tests/fixtures/serves.rs:"), "{reason}");
+    assert!(reason.ends_with(": no tide tables"), "{reason}");
+    assert_eq!(tides()["pause"]["by"], "the service");
+    eventually("the other one runs", || home.count("seconds", "success") > 1);
+    // In the process of the service, it still panics.
+    assert_eq!(home.call(&["unpause", "tides"]).code, Some(0));
+    eventually("it is paused again", || tides()["pause"].is_object());
+    assert_eq!(home.runs("tides").len(), 0);
+    std::fs::remove_file(made).expect("it is there");
     assert_eq!(home.call(&["unpause", "tides"]).code, Some(0));
     eventually("it runs", || home.count("tides", "success") > 0);
     assert_eq!(service.stop(), Some(0));

@@ -170,12 +170,15 @@ text_form! {
     Year, "year", "a year such as 2028", |run| Year(run.day().year());
 }
 
+/// The stored forms of the period and of the part that a partition is.
+type PeriodOf = fn(Option<&str>) -> Result<(String, String), String>;
+
 /// A period without its types, for the service: the stored forms of its parts.
 #[derive(Clone, Copy, Debug)]
 #[doc(hidden)]
 pub struct PeriodRules {
     /// The period and the part of a partition.
-    pub(crate) of: fn(Option<&str>) -> Result<(String, String), String>,
+    pub(crate) of: PeriodOf,
     /// The parts of a period.
     pub(crate) parts: fn(&str) -> Result<Vec<String>, String>,
 }

@@ -21,10 +21,7 @@ pub(super) fn command() -> Command {
 
 pub(super) fn explain(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, CliError> {
     let journal = home.journal()?;
-    let mut history = home.wait(journal.history(run_args::run_name(matches)))?;
-    if history.missed_deadline.is_none() {
-        history.missed_deadline = home.wait(ops::missed_deadline_of(&journal, &history.info))?;
-    }
+    let history = home.wait(ops::history(&journal, run_args::run_name(matches)))?;
     let explanations = match run_args::task_name(matches) {
         Some(task) => vec![history.explain_at(history.place(task)?)],
         None => history.explain_open(),

@@ -133,8 +133,7 @@ impl Home {
         }
         let mut output = None;
         wait_for(&self.runtime, pin!(async { output = Some(future.await) }));
-        // Waiting ends with the future.
-        output.unwrap()
+        output.expect("waiting ends with the future")
     }
 
     /// What is printed of an error: where flags help, with those flags.

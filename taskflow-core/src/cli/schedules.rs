@@ -13,7 +13,7 @@ use crate::base::Timestamp;
 use crate::dag::DagDef;
 use crate::journal::Journal;
 use crate::ops::{self, DagStatus, NextSlots, OpsError, PastSlots};
-use crate::schedule::{Catchup, Pause, Unpause, Zone};
+use crate::schedule::{Catchup, Pause, Unpause, Zone, is_of_events};
 use crate::store::SyncMode;
 
 fn dag() -> Arg {
@@ -410,7 +410,7 @@ pub(super) fn unpause(matches: &ArgMatches, home: &Home, terminal: &Terminal) ->
     each(matches, home, terminal, unpause, |dag, records| {
         terminal.note(&format!("`{}` is unpaused", dag.id));
         for PastSlots { count, fate, reason, .. } in records {
-            if reason.starts_with("event") {
+            if is_of_events(reason) {
                 terminal.note(&format!("{fate}: {reason}"));
                 continue;
             }

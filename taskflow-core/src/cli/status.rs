@@ -28,10 +28,7 @@ pub(super) fn command() -> Command {
 
 pub(super) fn status(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, CliError> {
     let journal = home.journal()?;
-    let mut history = home.wait(journal.history(run_args::run_name(matches)))?;
-    if history.missed_deadline.is_none() {
-        history.missed_deadline = home.wait(ops::missed_deadline_of(&journal, &history.info))?;
-    }
+    let history = home.wait(ops::history(&journal, run_args::run_name(matches)))?;
     let triggered = home.wait(ops::triggered_runs(&journal, &history))?;
     let events = home.wait(ops::emitted_by(&journal, &history))?;
     if args::wants_json(matches) {

@@ -112,7 +112,7 @@ impl AdoptedRun {
         state: RunState,
     ) -> Result<(), JournalError> {
         let run = self.history.info.run_id.clone();
-        let now = self.at.unwrap_or_else(Timestamp::now);
+        let now = self.at.unwrap_or_else(|| self.journal.now());
         let mut buffer = Buffer::default();
         for (entry, value) in entries {
             buffer.push(now, entry, value);

@@ -12,7 +12,7 @@ use super::history::RunHistory;
 use super::journal::Journal;
 use super::scopes::{set_up, with_scopes};
 use super::task_filter::TaskFilter;
-use crate::base::{Timestamp, account};
+use crate::base::account;
 use crate::dag::node_id_of;
 use crate::engine::RunRequest;
 use crate::run::{Entry, RunState, Stored, TaskIndex, TaskState, ValueRef};
@@ -152,7 +152,7 @@ impl Journal {
     async fn ask_to_cancel(&self, row: &RunRow, worker: String, note: &Note) -> Result<Cancellation, JournalError> {
         let Note { by, reason } = note.clone();
         let reason = if reason.is_empty() { "cancelled".to_owned() } else { reason };
-        let request = Request { run: row.number, what: RequestKind::Cancel, by, reason, at: Timestamp::now() };
+        let request = Request { run: row.number, what: RequestKind::Cancel, by, reason, at: self.now() };
         self.inner.store.ask(&request).await?;
         Ok(Cancellation::Requested { worker })
     }

@@ -29,16 +29,7 @@ impl Journal {
     /// When the graph or a parameter has a mistake, a run with this id already exists, or the store
     /// cannot be written.
     pub async fn enqueue<T>(&self, request: RunRequest<T>) -> Result<RunSummary, JournalError> {
-        self.enqueue_at(request, Timestamp::now()).await
-    }
-
-    /// As [`Journal::enqueue`], at this time.
-    pub(crate) async fn enqueue_at<T>(
-        &self,
-        request: RunRequest<T>,
-        created: Timestamp,
-    ) -> Result<RunSummary, JournalError> {
-        let QueuedRun { plan, new } = QueuedRun::new(request, created)?;
+        let QueuedRun { plan, new } = QueuedRun::new(request, self.now())?;
         let run = new.info.run_id.clone();
         let refused = |reason: String| JournalError::Nothing { run: run.clone(), reason };
         let store = &self.inner.store;

@@ -98,7 +98,7 @@ impl Journal {
         cursor: &str,
     ) -> Result<Vec<Emitted>, JournalError> {
         let (source, cursor) = (source.to_owned(), cursor.to_owned());
-        self.store_events(events, Some(WatchCursor { source, cursor, updated: Timestamp::now() })).await
+        self.store_events(events, Some(WatchCursor { source, cursor, updated: self.now() })).await
     }
 
     async fn store_events(
@@ -193,16 +193,7 @@ impl Journal {
 
     /// The newest event of an asset, if it has one.
     pub(crate) async fn newest_event(&self, asset: &str) -> Result<Option<StoredEvent>, JournalError> {
-        let filter = EventFilter {
-            assets: vec![asset.to_owned()],
-            newest_first: true,
-            limit: Some(1),
-            ..EventFilter::default()
-        };
-        match self.inner.store.events(&filter).await?.pop() {
-            Some(row) => self.event(row.number).await,
-            None => Ok(None),
-        }
+        self.newest(EventFilter { assets: vec![asset.to_owned()], ..EventFilter::default() }).await
     }
 
     /// The newest event of a partition of an asset, up to the event with the number `last`.
@@ -212,14 +203,13 @@ impl Journal {
         partition: &str,
         last: i64,
     ) -> Result<Option<StoredEvent>, JournalError> {
-        let filter = EventFilter {
-            assets: vec![asset.to_owned()],
-            partition: Some(partition.to_owned()),
-            before: Some(last.saturating_add(1)),
-            newest_first: true,
-            limit: Some(1),
-            ..EventFilter::default()
-        };
+        let (assets, partition) = (vec![asset.to_owned()], Some(partition.to_owned()));
+        self.newest(EventFilter { assets, partition, before: Some(last.saturating_add(1)), ..EventFilter::default() })
+            .await
+    }
+
+    async fn newest(&self, filter: EventFilter) -> Result<Option<StoredEvent>, JournalError> {
+        let filter = EventFilter { newest_first: true, limit: Some(1), ..filter };
         match self.inner.store.events(&filter).await?.pop() {
             Some(row) => self.event(row.number).await,
             None => Ok(None),

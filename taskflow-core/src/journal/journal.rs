@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use super::clock::JournalClock;
 use super::deliveries::StoreDeliveryLog;
 use super::error::JournalError;
 use super::params;
 use super::run_log::{Log, RecordOptions, RunLog, RunLogInit};
 use super::writer::Queue;
-use crate::base::ErrorKind;
+use crate::base::{ErrorKind, Timestamp};
 use crate::engine::{Recorder, RecorderError, RunRequest, RunStart};
 use crate::log::LogStore;
 use crate::run::{Entry, RunType, Session};
@@ -45,6 +46,7 @@ pub(super) struct Inner {
     pub(super) store: Arc<dyn Store>,
     pub(super) queue: Arc<Queue>,
     pub(super) runtime: StoreRuntime,
+    pub(super) clock: JournalClock,
     /// Large values, logs and artifacts; none for a journal in memory.
     pub(super) blobs: Option<Arc<dyn BlobStore>>,
     pub(super) home: Option<PathBuf>,
@@ -137,7 +139,7 @@ impl JournalBuilder {
     pub(super) fn over(self, store: Arc<dyn Store>, home: Option<&Path>) -> Result<Journal, JournalError> {
         let runtime = StoreRuntime::default();
         let queue = Queue::start(Arc::clone(&store), runtime.clone()).map_err(JournalError::Thread)?;
-        Ok(self.with_queue(store, queue, runtime, home))
+        Ok(self.with_queue(store, queue, runtime, home, JournalClock::default()))
     }
 
     /// A journal whose entries are stored by whoever has the queue.
@@ -147,12 +149,14 @@ impl JournalBuilder {
         queue: Arc<Queue>,
         runtime: StoreRuntime,
         home: Option<&Path>,
+        clock: JournalClock,
     ) -> Journal {
         let blobs = home.map(|home| Arc::new(DirectoryBlobs::new(home, self.sync)) as Arc<dyn BlobStore>);
         let JournalBuilder { inline_limit, value_limit, .. } = self;
         let home = home.map(Path::to_path_buf);
         let (delivering, has_delivered) = (tokio::sync::Mutex::new(()), AtomicBool::new(false));
-        let inner = Inner { store, queue, runtime, blobs, home, inline_limit, value_limit, delivering, has_delivered };
+        let inner =
+            Inner { store, queue, runtime, clock, blobs, home, inline_limit, value_limit, delivering, has_delivered };
         Journal { inner: Arc::new(inner) }
     }
 }
@@ -192,6 +196,11 @@ impl Journal {
     /// The directory of the journal; `None` for a journal in memory.
     pub fn home(&self) -> Option<&Path> {
         self.inner.home.as_deref()
+    }
+
+    /// The time: that of the machine, unless the journal is simulated.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.inner.clock.now()
     }
 
     /// Opens the log of a new run.

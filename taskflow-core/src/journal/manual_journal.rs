@@ -7,6 +7,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
+use super::clock::JournalClock;
 use super::graph::Graph;
 use super::run_log::RunLog;
 use super::writer::Queue;
@@ -25,6 +26,8 @@ use crate::store::{
 pub(crate) struct ManualJournal {
     journal: Journal,
     store: Arc<dyn Store>,
+    memory: Arc<MemoryStore>,
+    clock: JournalClock,
     queue: Arc<Queue>,
     /// Taken, and not stored yet; each with the number of its last entry.
     batch: Vec<(Arc<RunLog>, Append, u64)>,
@@ -34,18 +37,35 @@ pub(crate) struct ManualJournal {
 
 impl ManualJournal {
     pub(crate) fn new() -> Self {
-        let (store, queue): (Arc<dyn Store>, _) = (Arc::new(MemoryStore::default()), Queue::manual_journal());
-        let journal =
-            Journal::builder().with_queue(Arc::clone(&store), Arc::clone(&queue), StoreRuntime::default(), None);
-        ManualJournal { journal, store, queue, batch: Vec::new(), entries: 0 }
+        ManualJournal::over(Arc::new(MemoryStore::default()), JournalClock::default())
+    }
+
+    /// A journal with a clock of its own.
+    pub(crate) fn with_clock(clock: JournalClock) -> Self {
+        ManualJournal::over(Arc::new(MemoryStore::default()), clock)
+    }
+
+    fn over(memory: Arc<MemoryStore>, clock: JournalClock) -> Self {
+        let (store, queue): (Arc<dyn Store>, _) = (memory.clone(), Queue::manual_journal());
+        let (builder, runtime) = (Journal::builder(), StoreRuntime::default());
+        let journal = builder.with_queue(Arc::clone(&store), Arc::clone(&queue), runtime, None, clock.clone());
+        ManualJournal { journal, store, memory, clock, queue, batch: Vec::new(), entries: 0 }
     }
 
     /// The journal of another process, over the same store.
     pub(crate) fn beside(&self) -> Self {
-        let (store, queue) = (Arc::clone(&self.store), Queue::manual_journal());
-        let journal =
-            Journal::builder().with_queue(Arc::clone(&store), Arc::clone(&queue), StoreRuntime::default(), None);
-        ManualJournal { journal, store, queue, batch: Vec::new(), entries: 0 }
+        ManualJournal::over(Arc::clone(&self.memory), self.clock.clone())
+    }
+
+    /// Sets after how many more operations the store fails, like that of a process that dies;
+    /// `None`: never. Returns how many were left.
+    pub(crate) fn fail_after(&self, operations: Option<u64>) -> Option<u64> {
+        self.memory.fail_after(operations)
+    }
+
+    /// Whether the store fails.
+    pub(crate) fn is_failing(&self) -> bool {
+        self.memory.is_failing()
     }
 
     /// The journal, for operations. Its futures never wait: [`at_once`] has their results.

@@ -21,12 +21,14 @@
 //! - `upkeep`: prunes, checks, vacuums.
 //! - `archive`: what tasks of a run see of other runs.
 //! - `permissions`: closes a home to other users.
-//! - `manual_journal`: a journal for simulated runs. `steps`: counts steps in tests.
+//! - `manual_journal`: a journal for simulated runs; `clock`: its clock. `steps`: counts steps in
+//!   tests.
 
 mod admissions;
 mod adopted;
 mod archive;
 mod backfills;
+mod clock;
 mod deadlines;
 mod deliveries;
 mod drawn;
@@ -85,8 +87,6 @@ pub use explain::Explanation;
 pub use follow::{RunChange, RunFollower};
 pub(crate) use fuzz::fold_any;
 pub use journal::{Journal, JournalBuilder};
-#[cfg(feature = "testing")]
-pub(crate) use manual_journal::{ManualJournal, at_once};
 #[cfg(feature = "sqlite")]
 pub(crate) use permissions::tighten;
 pub use reading::RunSummary;
@@ -98,3 +98,8 @@ pub use task_filter::TaskFilter;
 pub use task_history::{AttemptHistory, Attempts, LinkHistory, PushedHistory, TaskDetails, TaskHistory, WaitHistory};
 pub use upkeep::Prune;
 pub use values::{RunParam, StoredValue};
+#[cfg(feature = "testing")]
+pub(crate) use {
+    clock::JournalClock,
+    manual_journal::{ManualJournal, at_once},
+};

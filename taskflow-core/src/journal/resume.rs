@@ -75,7 +75,7 @@ impl Journal {
         let mut adopted = self.adopt_row(&row, Some(&plan)).await?;
         adopted.is_backfill |= backfill;
         adopted.refuse_deadly()?;
-        adopted.resume_plan(&plan, Timestamp::now()).await
+        adopted.resume_plan(&plan, self.now()).await
     }
 
     /// As [`Journal::resume`], with a graph that the program does not list: one of [`Dag::build`].
@@ -84,7 +84,7 @@ impl Journal {
     ///
     /// As [`Journal::resume`].
     pub async fn resume_dag<T: Value>(&self, run: &str, dag: &Dag<T>) -> Result<RunRequest<T>, JournalError> {
-        self.resume_plan(run, dag.plan(), Timestamp::now()).await
+        self.resume_plan(run, dag.plan(), self.now()).await
     }
 
     /// `at` is the present time: what was in flight counts as lost since then.
@@ -124,7 +124,8 @@ impl AdoptedRun {
     /// As [`Journal::resume`].
     pub(crate) async fn resume(self) -> Result<RunRequest<()>, JournalError> {
         let plan = dag_of(&self.history.info)?.plan()?;
-        self.resume_plan(&plan, Timestamp::now()).await
+        let now = self.journal.now();
+        self.resume_plan(&plan, now).await
     }
 
     /// As [`Journal::resume_plan`].

@@ -7,7 +7,6 @@ use super::adopted::AdoptedRun;
 use super::edit::Note;
 use super::error::JournalError;
 use super::journal::Journal;
-use crate::base::Timestamp;
 use crate::run::Entry;
 use crate::store::{Request, RequestKind, RunRow};
 
@@ -73,7 +72,7 @@ impl Journal {
     ) -> Result<EventDelivery, JournalError> {
         let Note { by, reason } = note.signed();
         let what = RequestKind::Event { key: key.to_owned(), value };
-        self.inner.store.ask(&Request { run: row.number, what, by, reason, at: Timestamp::now() }).await?;
+        self.inner.store.ask(&Request { run: row.number, what, by, reason, at: self.now() }).await?;
         Ok(EventDelivery::Requested { worker })
     }
 }

@@ -95,7 +95,7 @@ impl Core {
         self.task_deadline = self.timers.iter().find(of_task).map(|&(due, _)| due);
     }
 
-    pub(super) fn judge_task_deadline(&mut self, graph: &Layout, node: NodeIndex, due: Timestamp, now: Timestamp) {
+    fn judge_task_deadline(&mut self, graph: &Layout, node: NodeIndex, due: Timestamp, now: Timestamp) {
         let Some(open) = self.late_instances(graph, node) else { return };
         self.past.missed.insert(node);
         if self.settings.recorded {

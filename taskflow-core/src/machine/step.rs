@@ -163,7 +163,8 @@ impl Core {
                 Timer::Begin(task) if self.tasks[task].state == TaskState::None => {
                     self.ready(graph, task, now, commands);
                 }
-                Timer::Begin(_) => {}
+                // Deadlines of tasks are judged before the input.
+                Timer::Begin(_) | Timer::TaskDeadline(_) => {}
                 Timer::Group(group) => self.group_is_due(graph, group, now, commands),
                 Timer::Attempt { task, attempt } => {
                     let cell = &self.tasks[task];
@@ -178,8 +179,6 @@ impl Core {
                 }
                 Timer::Total(task) => self.attempts_end(graph, task, now, commands),
                 Timer::Deadline => self.deadline_missed(due, now),
-                // Judged before the input.
-                Timer::TaskDeadline(_) => {}
                 Timer::TryAgain => self.tries_again = self.run_retry.is_some() && self.halted.is_none(),
                 Timer::Run => {
                     let limit = self.settings.timeout.unwrap_or_default();

@@ -120,7 +120,8 @@ pub async fn preview_backfill(
     dag: &'static DagDef,
     request: &BackfillRequest,
 ) -> Result<BackfillPreview, OpsError> {
-    let survey = Survey::of(journal, dag, request, Timestamp::now()).await?;
+    let now = journal.map_or_else(Timestamp::now, Journal::now);
+    let survey = Survey::of(journal, dag, request, now).await?;
     let others = match journal {
         Some(journal) => open_beside(journal, dag.id, 0).await?,
         None => Vec::new(),

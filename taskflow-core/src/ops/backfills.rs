@@ -52,7 +52,7 @@ pub async fn start_backfill(
 ) -> Result<StartedBackfill, OpsError> {
     let token = token.map(Token::read).transpose()?;
     loop {
-        let now = Timestamp::now();
+        let now = journal.now();
         let survey = Survey::of(Some(journal), dag, request, token.map_or(now, |token| token.at.min(now))).await?;
         if let Some(token) = token.filter(|token| *token != survey.token) {
             return Err(OpsError::BackfillChanged { previewed: token.totals, now: survey.totals });
@@ -158,7 +158,7 @@ pub async fn extend_backfill(
     note: &Note,
 ) -> Result<ExtendedBackfill, OpsError> {
     loop {
-        let now = Timestamp::now();
+        let now = journal.now();
         let stored = stored(journal, number).await?;
         expect(&stored, &["active", "paused", "done"], "; start another one")?;
         let schedule = schedule_of(dag_of(&stored)?)?;
@@ -202,7 +202,7 @@ pub async fn cancel_backfill(
     config: Option<&Config>,
 ) -> Result<CancelledBackfill, OpsError> {
     let (dropped, stored) = loop {
-        let now = Timestamp::now();
+        let now = journal.now();
         let stored = stored(journal, number).await?;
         if running && matches!(stored.plan.phase, BackfillPhase::Cancelled { .. }) && !stored.plan.active.is_empty() {
             break (0, stored);
@@ -312,7 +312,7 @@ async fn change(
     change: impl Fn(&mut StoredBackfill, Timestamp) -> Result<(), OpsError>,
 ) -> Result<BackfillStatus, OpsError> {
     loop {
-        let now = Timestamp::now();
+        let now = journal.now();
         let before = stored(journal, number).await?;
         let mut after = before.clone();
         change(&mut after, now)?;

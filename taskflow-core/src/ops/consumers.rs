@@ -95,14 +95,17 @@ pub(super) async fn status(
 ) -> Result<ConsumerStatus, OpsError> {
     let loaded = match journal {
         Some(journal) => Loaded::load(journal, dag, consumer).await?,
-        None => Loaded::first_seen(dag, consumer, 0),
+        None => Loaded::first_seen(dag, consumer, 0, Timestamp::now()),
     };
-    let active = match journal {
-        Some(journal) => active_event_runs(journal, Some(dag.id), &backfilled(journal).await?).await?.remove(dag.id),
-        None => None,
+    let (active, now) = match journal {
+        Some(journal) => {
+            let active = active_event_runs(journal, Some(dag.id), &backfilled(journal).await?).await?.remove(dag.id);
+            (active, journal.now())
+        }
+        None => (None, Timestamp::now()),
     };
     let active = active.unwrap_or_default();
-    let situation = loaded.situation(Timestamp::now(), &active);
+    let situation = loaded.situation(now, &active);
     let step = asking(|| consume(consumer, Some(&loaded.state), &situation))?;
     let waits_for = step.waits.map(|waits| in_words(&waits));
     let Loaded { state, version, pending, groups, .. } = loaded;
@@ -172,8 +175,8 @@ struct Loaded {
 }
 
 impl Loaded {
-    fn first_seen(dag: &DagDef, consumer: &Consumer, last_event: i64) -> Self {
-        let state = ConsumerState::first_seen(consumer, Timestamp::now(), last_event, dag.options.paused);
+    fn first_seen(dag: &DagDef, consumer: &Consumer, last_event: i64, now: Timestamp) -> Self {
+        let state = ConsumerState::first_seen(consumer, now, last_event, dag.options.paused);
         Loaded { state, version: 0, last_event, pending: BTreeMap::new(), groups: GroupReader::default() }
     }
 
@@ -181,7 +184,7 @@ impl Loaded {
         let stored = journal.consumer(dag.id).await?;
         let last_event = journal.last_event().await?;
         let Some(StoredConsumer { state, version }) = stored else {
-            return Ok(Loaded::first_seen(dag, consumer, last_event));
+            return Ok(Loaded::first_seen(dag, consumer, last_event, journal.now()));
         };
         let mut pending: BTreeMap<String, Vec<PendingEvent>> = BTreeMap::new();
         let assets: Vec<String> = state.cursors.keys().cloned().collect();

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::consumers;
 use super::error::OpsError;
-use super::schedules::next_slots;
+use super::schedules::{next_slots, pause_of};
 use crate::base::{ErrorKind, Timestamp};
 use crate::dag::DagDef;
 use crate::journal::{Journal, RunSummary};
@@ -98,6 +98,10 @@ pub async fn dags(journal: Option<&Journal>, dags: &[&'static DagDef]) -> Result
                 Err(OpsError::Schedule(error)) => {
                     status.schedule = dag.options.schedule.map(|schedule| schedule.to_string());
                     status.error = Some(error.to_string());
+                    // The service has paused it if its timetable has panicked.
+                    if let Some(journal) = journal {
+                        status.pause = pause_of(journal, dag.id).await?;
+                    }
                 }
                 Err(error) => return Err(error),
             }

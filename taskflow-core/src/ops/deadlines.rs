@@ -1,13 +1,17 @@
 //! The deadlines of slots: what has become of a slot by then, and which were missed.
 
+use std::collections::BTreeMap;
+
 use super::error::OpsError;
 use super::schedules::asking;
 use super::situation::waits;
 use crate::base::Timestamp;
 use crate::dag::DagDef;
-use crate::journal::{Journal, MissedDeadline, RunSummary};
+use crate::journal::{Journal, MissedDeadline, RunHistory, RunSummary};
 use crate::run::{RunInfo, RunState, RunType, TaskState};
-use crate::schedule::{MissedSlots, Note, Schedule, Slot, SlotDeadline, SlotFate, SlotStanding, Span, Waits, Zone};
+use crate::schedule::{
+    MissedSlots, Note, Schedule, Slot, SlotDeadline, SlotFate, SlotStanding, Span, Waits, Zone, is_of_events,
+};
 use crate::store::RunFilter;
 
 /// How many records of slots are looked at.
@@ -16,7 +20,7 @@ const RECORDS: u32 = 1_000;
 /// The slots of a DAG whose deadlines are due in a span of time.
 pub(crate) struct DueSlots {
     /// What has become of them.
-    pub(crate) slots: Vec<(Timestamp, SlotStanding)>,
+    pub(crate) slots: BTreeMap<Timestamp, SlotStanding>,
     /// The deadlines up to here can be judged: those of slots that the schedule has not decided
     /// about yet are later.
     pub(crate) until: Timestamp,
@@ -33,10 +37,11 @@ pub(crate) async fn due_slots(
 ) -> Result<DueSlots, OpsError> {
     let (from, to) = deadline.slots_due(after, until);
     let is_due = |slot: Timestamp| deadline.due(slot, zone).is_some_and(|due| due > after && due <= until);
-    let mut found: Vec<(Timestamp, SlotStanding)> = Vec::new();
-    let add = |found: &mut Vec<(Timestamp, SlotStanding)>, slot: Timestamp, standing: SlotStanding| {
-        if is_due(slot) && found.iter().all(|(known, _)| *known != slot) {
-            found.push((slot, standing));
+    let mut found: BTreeMap<Timestamp, SlotStanding> = BTreeMap::new();
+    // What comes first counts: a slot with a run may have a record as well.
+    let add = |found: &mut BTreeMap<Timestamp, SlotStanding>, slot: Timestamp, standing: SlotStanding| {
+        if is_due(slot) {
+            found.entry(slot).or_insert(standing);
         }
     };
     for run in runs(journal, dag.id, from, to).await? {
@@ -55,8 +60,7 @@ pub(crate) async fn due_slots(
     let state = super::schedules::stored_state(journal, dag).await?;
     let first_seen = state.as_ref().map_or(now, |(state, _)| state.first_seen);
     for record in journal.slot_records(dag.id, RECORDS).await? {
-        // Records of events are not about slots.
-        if record.last < from || record.first > to || record.reason.starts_with("event") {
+        if record.last < from || record.first > to || is_of_events(&record.reason) {
             continue;
         }
         let before = Timestamp::from_nanos(record.first.as_nanos().saturating_sub(1));
@@ -95,10 +99,10 @@ pub(crate) async fn due_slots(
         }
     }
     let undecided = asking(|| schedule.after(state.noticed.max(from), first_seen))?;
-    let undecided = undecided.filter(|slot| found.iter().all(|(known, _)| *known != slot.at));
+    let undecided = undecided.filter(|slot| !found.contains_key(&slot.at));
     let not_yet = undecided.and_then(|slot| deadline.due(slot.at, zone));
     let until = not_yet.map_or(until, |due| until.min(Timestamp::from_nanos(due.as_nanos().saturating_sub(1))));
-    found.retain(|(slot, _)| deadline.due(*slot, zone).is_some_and(|due| due <= until));
+    found.retain(|&slot, _| deadline.due(slot, zone).is_some_and(|due| due <= until));
     Ok(DueSlots { slots: found, until })
 }
 
@@ -175,12 +179,21 @@ pub async fn missed_deadlines(journal: &Journal, dag: &str, limit: u32) -> Resul
     Ok(missed.collect())
 }
 
-/// The deadline of its slot that a run has missed.
+/// The history of a run, with the deadline of its slot if it has missed that: the run may not know.
 ///
 /// # Errors
 ///
-/// When the store cannot be read.
-pub async fn missed_deadline_of(journal: &Journal, run: &RunInfo) -> Result<Option<MissedDeadline>, OpsError> {
+/// When there is no such run, or the store cannot be read.
+pub async fn history(journal: &Journal, run: &str) -> Result<RunHistory, OpsError> {
+    let mut history = journal.history(run).await?;
+    if history.missed_deadline.is_none() {
+        history.missed_deadline = missed_deadline_of(journal, &history.info).await?;
+    }
+    Ok(history)
+}
+
+/// The deadline of its slot that a run has missed.
+async fn missed_deadline_of(journal: &Journal, run: &RunInfo) -> Result<Option<MissedDeadline>, OpsError> {
     if run.run_id != RunInfo::id_of_slot(&run.dag_id, run.logical_date) {
         return Ok(None);
     }

@@ -147,7 +147,7 @@ pub async fn emit(
         key: key.clone(),
         ty,
         value: Stored::Inline(value),
-        emitted: Timestamp::now(),
+        emitted: journal.now(),
         run: None,
         task: None,
         by: note.by.clone(),

@@ -17,7 +17,7 @@
 //! | `send_event` | Sends an event that tasks wait for: [`send_event()`]. |
 //! | `replay` | Runs one task again without storing anything: [`replay()`]. |
 //! | `schedules` | The slots of schedules: [`next_slots`], [`past_slots`], [`pause`], [`unpause`], [`reset_schedule`]. |
-//! | `deadlines` | The deadlines of slots: [`missed_deadlines`], [`missed_deadline_of`]. |
+//! | `deadlines` | The deadlines of slots: [`missed_deadlines`], and the [`history`] of a run with it. |
 //! | `dags` | The DAGs of a program and of a home, with their schedules: [`dags`]. |
 //! | `served` | The process that serves a home: [`serving_process`]. |
 //! | `doctor` | What keeps a home from working: [`doctor()`]. |
@@ -84,7 +84,7 @@ pub(crate) use consumers::raw as raw_event;
 pub use consumers::{ConsumerInput, ConsumerStatus, consumers, seen_event, stored_events};
 pub use dags::{DagStatus, LastRun, dags};
 pub(crate) use deadlines::{DueSlots, due_slots};
-pub use deadlines::{missed_deadline_of, missed_deadlines};
+pub use deadlines::{history, missed_deadlines};
 #[cfg(feature = "sqlite")]
 pub use doctor::doctor;
 pub use doctor::{Diagnosis, Finding, FindingKind, Severity};
@@ -103,8 +103,6 @@ pub use retry::retry;
 pub use schedules::{
     NextSlot, NextSlots, PastSlots, ResetSchedule, next_slots, past_slots, pause, pause_of, reset_schedule, unpause,
 };
-#[cfg(feature = "testing")]
-pub(crate) use schedules::{pause_at, unpause_at};
 pub use send_event::{SentEvent, send_event};
 pub(crate) use served::SERVE_LOCK;
 pub use served::{ServingProcess, serving_process};

@@ -172,7 +172,7 @@ pub async fn past_slots(journal: &Journal, dag: &DagDef, limit: u32) -> Result<V
     }));
     if let (Some(schedule), Some((state, open))) = (schedule, stored_state(journal, dag).await?) {
         // A timetable that panics hides no run.
-        if let Ok(waits) = waits(journal, dag.id, &schedule, &state, Timestamp::now()).await {
+        if let Ok(waits) = waits(journal, dag.id, &schedule, &state, journal.now()).await {
             slots.extend(asking(|| waiting(&schedule, &state, waits.as_ref())).unwrap_or_default());
         }
         slots.extend(open.iter().map(|slot| PastSlots {
@@ -224,16 +224,7 @@ fn waiting(schedule: &Schedule, state: &ScheduleState, waits: Option<&Waits>) ->
 ///
 /// When the DAG has no schedule or is paused, or the store cannot be written.
 pub async fn pause(journal: &Journal, dag: &DagDef, note: &Note, until: Option<Timestamp>) -> Result<Pause, OpsError> {
-    pause_at(journal, dag, note, until, Timestamp::now()).await
-}
-
-pub(crate) async fn pause_at(
-    journal: &Journal,
-    dag: &DagDef,
-    note: &Note,
-    until: Option<Timestamp>,
-    now: Timestamp,
-) -> Result<Pause, OpsError> {
+    let now = journal.now();
     if let Some(consumer) = dag.consumer()? {
         return consumers::pause(journal, dag, &consumer, note, until, now).await;
     }
@@ -259,7 +250,7 @@ pub(crate) async fn pause_at(
 /// When the store cannot be read.
 pub async fn pause_of(journal: &Journal, dag: &str) -> Result<Option<Pause>, OpsError> {
     let pause = journal.schedule(dag).await?.and_then(|stored| stored.state.pause);
-    let now = Timestamp::now();
+    let now = journal.now();
     Ok(pause.filter(|pause| pause.until.is_none_or(|until| until > now)))
 }
 
@@ -279,17 +270,7 @@ pub async fn unpause(
     catchup: Catchup,
     events: Unpause,
 ) -> Result<Vec<PastSlots>, OpsError> {
-    unpause_at(journal, dag, note, catchup, events, Timestamp::now()).await
-}
-
-pub(crate) async fn unpause_at(
-    journal: &Journal,
-    dag: &DagDef,
-    note: &Note,
-    catchup: Catchup,
-    events: Unpause,
-    now: Timestamp,
-) -> Result<Vec<PastSlots>, OpsError> {
+    let now = journal.now();
     if let Some(consumer) = dag.consumer()? {
         return consumers::unpause(journal, dag, &consumer, catchup, events, now).await;
     }
@@ -351,7 +332,7 @@ pub struct ResetSchedule {
 /// schedule, or the store cannot be written.
 pub async fn reset_schedule(journal: &Journal, dag: &DagDef, note: &Note) -> Result<ResetSchedule, OpsError> {
     schedule_of(dag)?;
-    let now = Timestamp::now();
+    let now = journal.now();
     loop {
         let not_ahead = || OpsError::NotAhead { dag: dag.id.to_owned() };
         let StoredSchedule { state, version } = journal.schedule(dag.id).await?.ok_or_else(not_ahead)?;

@@ -72,8 +72,8 @@ pub(crate) enum Entry {
     /// These tasks had ended and run again in the session that begins, because others need it: a
     /// setup and its teardown for work that is left, an expand node whose list is another one.
     Reopened { tasks: Vec<TaskIndex> },
-    /// The task with this id in the graph missed its deadline. `open` of its task instances have not
-    /// succeeded.
+    /// The task with this id in the graph missed its deadline. `open` of its task instances have
+    /// not succeeded.
     TaskDeadlineMissed { task: String, due: i64, open: u32 },
 }
 

@@ -36,8 +36,12 @@ pub enum SlotDeadline {
     By(ClockTime),
 }
 
-/// A day that begins twice its length before the deadline of its slots is the earliest.
-const LONGEST_DAYS: Duration = Duration::from_secs(4 * 86_400);
+/// How many days a time of day is looked for, with that of the slot: a zone may skip a day, but not
+/// two in a row.
+const DAYS: usize = 4;
+
+/// No deadline at a time of day is longer after its slot.
+const LONGEST: Duration = Duration::from_secs(DAYS as u64 * 86_400);
 
 impl SlotDeadline {
     /// When the deadline of a slot is due. The time of day is on the day of the slot, or on the
@@ -51,8 +55,7 @@ impl SlotDeadline {
                 let (hour, minute, second) = time.parts();
                 let time = jiff::civil::Time::new(hour as i8, minute as i8, second as i8, 0).ok()?;
                 let days = std::iter::successors(Some(zone.local(slot).date()), |day| day.tomorrow().ok());
-                // A zone may skip a day, but not two.
-                days.take(4).filter_map(|day| zone.instant_of(day.to_datetime(time))).find(|due| *due > slot)
+                days.take(DAYS).filter_map(|day| zone.instant_of(day.to_datetime(time))).find(|due| *due > slot)
             }
         }
     }
@@ -62,7 +65,7 @@ impl SlotDeadline {
     pub fn slots_due(self, after: Timestamp, until: Timestamp) -> (Timestamp, Timestamp) {
         match self {
             SlotDeadline::After(wait) => (after - wait, until - wait),
-            SlotDeadline::By(_) => (after - LONGEST_DAYS, until),
+            SlotDeadline::By(_) => (after - LONGEST, until),
         }
     }
 }

@@ -28,6 +28,7 @@ pub use backfill::{
     FutureSlots, LeftAlone, MAX_FAILURES, SharedSlots, Shuffle, SlotRange, SlotRun, SlotRunState, SlotRuns,
 };
 pub use clock_time::ClockTime;
+pub(crate) use consume::is_of_events;
 pub use consume::{
     Consumer, ConsumerDecision, ConsumerState, ConsumerStep, EventGroup, EventGroups, EventInput, EventRun,
     EventSituation, EventWaits, PendingEvent, PendingPeriod, Takes, Unpause, consume, unpause_consumer,

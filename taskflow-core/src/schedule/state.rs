@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::policy::{Catchup, First};
 use super::spec::{Recurrence, Schedule, just_before};
-use super::step::CLOCK_TOLERANCE;
+use super::step::{CLOCK_TOLERANCE, FailedRun};
 use crate::base::Timestamp;
 
 /// What is stored of the schedule of a DAG: which of its slots are decided.
@@ -165,13 +165,23 @@ const BY_SERVICE: &str = "the service";
 const BY_EVENTS: &str = "taskflow";
 
 impl Pause {
-    /// The pause of a DAG of which so many runs in a row have failed.
-    pub(super) fn after_failures(count: usize, last: &str, now: Timestamp) -> Self {
-        let reason = match count {
-            1 => format!("the run {last} failed"),
-            count => format!("{count} runs in a row failed, the last one is {last}"),
+    /// The pause of a DAG of which as many runs in a row have failed as `limit` says, with the slot
+    /// of the last of them. `failures` are the failed runs, the latest first; those up to `counted`
+    /// have paused the DAG before.
+    pub(super) fn after_failures(
+        limit: u32,
+        counted: Option<Timestamp>,
+        failures: &[FailedRun],
+        now: Timestamp,
+    ) -> Option<(Self, Timestamp)> {
+        let is_new = |run: &&FailedRun| counted.is_none_or(|until| run.slot > until);
+        let failed: Vec<&FailedRun> = failures.iter().filter(is_new).collect();
+        let last = failed.first().filter(|_| failed.len() >= limit as usize)?;
+        let reason = match failed.len() {
+            1 => format!("the run {} failed", last.run_id),
+            count => format!("{count} runs in a row failed, the last one is {}", last.run_id),
         };
-        Pause { by: BY_FAILURES.to_owned(), reason, since: now, until: None }
+        Some((Pause { by: BY_FAILURES.to_owned(), reason, since: now, until: None }, last.slot))
     }
 
     /// The pause of a DAG whose events cannot become a run.

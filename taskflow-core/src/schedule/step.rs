@@ -251,17 +251,13 @@ impl Stepper<'_> {
 
     /// Pauses the DAG if too many runs in a row have failed.
     fn pause_after_failures(&mut self) {
-        let Some(limit) = self.schedule.pause_after_failures else { return };
-        let counted = self.state.failures_until;
-        let is_new = |run: &&FailedRun| counted.is_none_or(|until| run.slot > until);
-        let failed: Vec<&FailedRun> = self.situation.failures.iter().filter(is_new).collect();
-        let Some(last) = failed.first().filter(|_| self.state.pause.is_none() && failed.len() >= limit as usize) else {
-            return;
-        };
-        let pause = Pause::after_failures(failed.len(), &last.run_id, self.situation.now);
-        self.state.failures_until = Some(last.slot);
-        self.state.pause = Some(pause.clone());
-        self.decisions.push(Decision::Note(Note::Paused(pause)));
+        let Some(limit) = self.schedule.pause_after_failures.filter(|_| self.state.pause.is_none()) else { return };
+        let (failures, now) = (&self.situation.failures, self.situation.now);
+        if let Some((pause, last)) = Pause::after_failures(limit, self.state.failures_until, failures, now) {
+            self.state.failures_until = Some(last);
+            self.state.pause = Some(pause.clone());
+            self.decisions.push(Decision::Note(Note::Paused(pause)));
+        }
     }
 
     /// Ends a pause whose time has come.

@@ -11,10 +11,10 @@
 
 use std::collections::HashSet;
 use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
 
-use super::queue::RunQueue;
 use super::serving::ServiceEvent;
-use crate::base::{ErrorKind, Timestamp, catch};
+use crate::base::{ErrorKind, catch};
 use crate::dag::DagDef;
 use crate::journal::{Journal, NewBackfill, Note, OwnRuns, QueuedRun, StoredBackfill};
 use crate::ops::{OpsError, active_runs, run_of_backfill, runs_of_backfills};
@@ -31,9 +31,26 @@ const WINDOWS: usize = 20;
 /// How many slots are looked at together.
 const WINDOW: usize = 1_000;
 
+/// Whoever runs the runs of backfills.
+pub(crate) trait Reprocess: Send {
+    /// Clears a run that a backfill reprocesses, and runs it again: with `failed`, its failed tasks
+    /// and everything downstream of them, otherwise all of it.
+    fn reprocess<'a>(
+        &'a mut self,
+        journal: &'a Journal,
+        run_id: &'a str,
+        failed: bool,
+        note: &'a Note,
+        events: &'a mut Vec<ServiceEvent>,
+    ) -> Reprocessed<'a>;
+}
+
+/// The future of [`Reprocess::reprocess`].
+pub(crate) type Reprocessed<'a> = Pin<Box<dyn Future<Output = Result<(), OpsError>> + Send + 'a>>;
+
 /// The backfills of the DAGs that a service serves.
 #[derive(Debug)]
-pub(super) struct Backfills {
+pub(crate) struct Backfills {
     dags: Vec<Backfilled>,
     /// The ids of the active runs of all plans.
     runs: HashSet<String>,
@@ -59,7 +76,7 @@ struct Stepped {
 
 impl Backfills {
     /// The backfills of these DAGs. One without a valid schedule has none.
-    pub(super) fn of(dags: &[&'static DagDef]) -> Self {
+    pub(crate) fn of(dags: &[&'static DagDef]) -> Self {
         let backfilled = dags.iter().filter_map(|&dag| {
             let schedule = dag.options.schedule(dag.id).ok().flatten()?;
             Some(Backfilled { dag, schedule })
@@ -68,27 +85,27 @@ impl Backfills {
     }
 
     /// The ids of the active runs of backfills.
-    pub(super) fn runs(&self) -> &HashSet<String> {
+    pub(crate) fn runs(&self) -> &HashSet<String> {
         &self.runs
     }
 
     /// Whether the next turn should come at once.
-    pub(super) fn is_due(&self) -> bool {
+    pub(crate) fn is_due(&self) -> bool {
         self.is_due
     }
 
     /// Reads the open plans, and which runs are theirs.
-    pub(super) async fn load(&mut self, journal: &Journal) -> Result<Vec<StoredBackfill>, OpsError> {
+    pub(crate) async fn load(&mut self, journal: &Journal) -> Result<Vec<StoredBackfill>, OpsError> {
         let open = journal.open_backfills().await?;
         self.runs = runs_of_backfills(&open);
         Ok(open)
     }
 
     /// Steps the open plans, and clears runs that are to be reprocessed.
-    pub(super) async fn turn(
+    pub(crate) async fn turn(
         &mut self,
         journal: &Journal,
-        queue: &mut RunQueue,
+        reprocess: &mut dyn Reprocess,
         events: &mut Vec<ServiceEvent>,
     ) -> Result<(), OpsError> {
         self.is_due = false;
@@ -97,7 +114,7 @@ impl Backfills {
             return Ok(());
         }
         for at in 0..open.len() {
-            match self.turn_of(journal, at, &open, queue, events).await {
+            match self.turn_of(journal, at, &open, reprocess, events).await {
                 // The next plan of the DAG counts its runs.
                 Ok(stepped) => open[at] = stepped,
                 // Trouble with one plan does not hold up the others.
@@ -118,7 +135,7 @@ impl Backfills {
         journal: &Journal,
         at: usize,
         open: &[StoredBackfill],
-        queue: &mut RunQueue,
+        reprocess: &mut dyn Reprocess,
         events: &mut Vec<ServiceEvent>,
     ) -> Result<StoredBackfill, OpsError> {
         let stored = &open[at];
@@ -135,7 +152,7 @@ impl Backfills {
                 None => return Ok(present),
             }
         }
-        clear(journal, &backfilled, &present, to_clear, queue, events).await?;
+        clear(journal, &backfilled, &present, to_clear, reprocess, events).await?;
         Ok(present)
     }
 
@@ -173,7 +190,7 @@ impl Backfills {
         own: OwnRuns,
         mut room: u32,
     ) -> Result<Stepped, OpsError> {
-        let (now, mut own) = (Timestamp::now(), own.runs);
+        let (now, mut own) = (journal.now(), own.runs);
         let mut plan = stored.plan.clone();
         let (mut new, mut to_clear) = (Vec::new(), Vec::new());
         let first = usize::try_from(room.min(plan.request.limit)).unwrap_or(WINDOW).clamp(1, WINDOW);
@@ -246,7 +263,7 @@ async fn clear(
     backfilled: &Backfilled,
     stored: &StoredBackfill,
     to_clear: Vec<ActiveSlot>,
-    queue: &mut RunQueue,
+    reprocess: &mut dyn Reprocess,
     events: &mut Vec<ServiceEvent>,
 ) -> Result<(), OpsError> {
     let failed = stored.plan.request.scope == BackfillScope::Failed;
@@ -255,13 +272,13 @@ async fn clear(
     let mut plan = stored.plan.clone();
     for slot in to_clear {
         let run_id = RunInfo::id_of_backfill(&stored.dag, stored.number, &slot);
-        let Err(error) = queue.reprocess(journal, &run_id, failed, &note, events).await else { continue };
+        let Err(error) = reprocess.reprocess(journal, &run_id, failed, &note, events).await else { continue };
         match error.kind() {
             // The next turn tries again.
             ErrorKind::Unavailable => return Err(error),
             // Somebody else runs it: a later turn sees how it ends.
             _ if journal.find(&run_id).await.is_ok_and(|run| run.is_owned) => {}
-            _ => plan.note_not_made(&backfilled.schedule, slot.at, error.to_string(), Timestamp::now()),
+            _ => plan.note_not_made(&backfilled.schedule, slot.at, error.to_string(), journal.now()),
         }
     }
     if plan != stored.plan {
@@ -279,7 +296,7 @@ async fn store(
     runs: Vec<QueuedRun>,
     events: &mut Vec<ServiceEvent>,
 ) -> Result<Option<StoredBackfill>, OpsError> {
-    let (now, number, version) = (Timestamp::now(), before.number, before.version);
+    let (now, number, version) = (journal.now(), before.number, before.version);
     let dag_id = dag.id.to_owned();
     let new = NewBackfill { number, dag: dag_id.clone(), version, plan: plan.clone(), runs, beside: None };
     if journal.store_backfill(new, now).await?.is_none() {

@@ -8,8 +8,9 @@
 //! 2. The new state, and a note in the history of the schedule for what was missed, are one
 //!    transaction. If another process has stored a state of the same DAG meanwhile, nothing is
 //!    stored, and the deadlines are judged again.
-//! 3. `on_deadline_missed` of the DAG is called on a thread of its own, so that it holds up nothing.
-//!    The key of the notification derives from the id that the run of the slot has or would have.
+//! 3. `on_deadline_missed` of the DAG is called on a thread of its own, so that it holds up
+//!    nothing. The key of the notification derives from the id that the run of the slot has or
+//!    would have.
 //! 4. When the callback returns, the entry is removed from the state. A failure is stored with the
 //!    time of the next attempt, as for other callbacks. A process that dies in between leaves the
 //!    entry, and the next service notifies the callback again, with the same key.

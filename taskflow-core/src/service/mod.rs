@@ -24,9 +24,9 @@
 //! 9. It sleeps until the next slot is due, a run ends, an event of its own process is stored, or a
 //!    second has passed: then it looks at what other processes have stored. Short sleeps also mean
 //!    that it notices within a second when the clock is set or the machine was suspended.
-//! 10. When it is asked to stop, it starts nothing more and
-//!     [drains](crate::engine::Engine::drain) its engine: running tasks have their grace time, their
-//!     runs are interrupted, and the next service resumes them.
+//! 10. When it is asked to stop, it starts nothing more and [drains](crate::engine::Engine::drain)
+//!     its engine: running tasks have their grace time, their runs are interrupted, and the next
+//!     service resumes them.
 //!
 //! Code of the user holds up no other DAG. A DAG whose timetable panics is paused, with the panic
 //! as the reason; one whose schedule is not valid is left out with a message. If a default of a
@@ -45,6 +45,10 @@ mod watchers;
 
 #[cfg(feature = "testing")]
 pub(crate) use deadlines::Deadlines;
-#[cfg(feature = "testing")]
-pub(crate) use schedules::Schedules;
 pub use serving::{Service, ServiceEvent, ServiceOptions};
+#[cfg(feature = "testing")]
+pub(crate) use {
+    backfills::{Backfills, Reprocess, Reprocessed},
+    consumers::Consumers,
+    schedules::Schedules,
+};

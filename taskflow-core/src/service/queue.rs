@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
+use super::backfills::{Reprocess, Reprocessed};
 use super::serving::ServiceEvent;
 use crate::dag::DagDef;
 use crate::engine::{Engine, RunRequest};
@@ -127,8 +128,7 @@ impl RunQueue {
         self.dags.iter().any(|dag| dag.id == run.info.dag_id)
     }
 
-    /// Clears a run that a backfill reprocesses, and runs it again.
-    pub(super) async fn reprocess(
+    async fn run_again(
         &mut self,
         journal: &Journal,
         run_id: &str,
@@ -187,6 +187,19 @@ impl RunQueue {
             let _ = ended.send(ended_run);
         });
         Ok(())
+    }
+}
+
+impl Reprocess for RunQueue {
+    fn reprocess<'a>(
+        &'a mut self,
+        journal: &'a Journal,
+        run_id: &'a str,
+        failed: bool,
+        note: &'a Note,
+        events: &'a mut Vec<ServiceEvent>,
+    ) -> Reprocessed<'a> {
+        Box::pin(self.run_again(journal, run_id, failed, note, events))
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::serving::ServiceEvent;
 use super::wake::Wake;
 use crate::base::{Timestamp, catch};
-use crate::dag::DagDef;
+use crate::dag::{DagDef, ScheduleError};
 use crate::journal::{Journal, NewStep, Note, QueuedRun, StepOutcome, StoredSchedule};
 use crate::ops::{self, OpsError, active_runs, failures, unsuccessful};
 use crate::run::{RunInfo, RunState, RunType};
@@ -31,7 +31,8 @@ pub(crate) struct Schedules {
 #[derive(Debug)]
 struct Scheduled {
     dag: &'static DagDef,
-    schedule: Schedule,
+    /// The schedule, or the panic of the code that makes its timetable.
+    schedule: Result<Schedule, String>,
     /// What the store has of it.
     stored: Option<StoredSchedule>,
     /// When to step it again.
@@ -48,8 +49,9 @@ impl Schedules {
                 continue;
             }
             match dag.options.schedule(dag.id) {
-                Ok(Some(schedule)) => scheduled.push(Scheduled { dag, schedule, stored: None, wake: Wake::Now }),
+                Ok(Some(schedule)) => scheduled.push(Scheduled::new(dag, Ok(schedule))),
                 Ok(None) => {}
+                Err(ScheduleError::Panicked(panic)) => scheduled.push(Scheduled::new(dag, Err(panic))),
                 Err(error) => events.push(ServiceEvent::Unserved { dag: dag.id, reason: error.to_string() }),
             }
         }
@@ -123,11 +125,13 @@ impl Schedules {
         for at in due {
             let scheduled = &mut self.dags[at];
             let id = scheduled.dag.id;
-            let unsuccessful = match scheduled.schedule.after_previous {
+            scheduled.make();
+            let schedule = scheduled.schedule.as_ref().ok();
+            let unsuccessful = match schedule.is_some_and(|schedule| schedule.after_previous) {
                 true => unsuccessful(journal, id).await?,
                 false => None,
             };
-            let failures = match scheduled.schedule.pause_after_failures {
+            let failures = match schedule.and_then(|schedule| schedule.pause_after_failures) {
                 Some(limit) => failures(journal, id, &[RunType::Scheduled], limit).await?,
                 None => Vec::new(),
             };
@@ -184,16 +188,34 @@ impl Schedules {
 }
 
 impl Scheduled {
+    fn new(dag: &'static DagDef, schedule: Result<Schedule, String>) -> Self {
+        Scheduled { dag, schedule, stored: None, wake: Wake::Now }
+    }
+
+    /// Makes the timetable again if that has panicked: somebody may have mended what it needs, and
+    /// unpaused the DAG.
+    fn make(&mut self) {
+        if self.schedule.is_err()
+            && let Ok(Some(schedule)) = self.dag.options.schedule(self.dag.id)
+        {
+            self.schedule = Ok(schedule);
+        }
+    }
+
     /// Steps the schedule. Returns when to step it again, and what is to be stored, if there is
     /// something.
     fn step(&self, situation: &Situation, events: &mut Vec<ServiceEvent>) -> (Wake, Option<(NewStep, Vec<Decision>)>) {
         let dag = self.dag;
         let stored = self.stored.as_ref();
         let state = stored.map(|stored| stored.state.clone());
+        let schedule = match &self.schedule {
+            Ok(schedule) => schedule,
+            Err(panic) => return self.paused_by(panic, state, situation.now, events),
+        };
         // A timetable is code of the user.
         let stepped = catch(AssertUnwindSafe(|| {
-            let new = || dag.options.paused.then(|| ScheduleState::first_seen(&self.schedule, situation.now, true));
-            step(&self.schedule, state.clone().or_else(new).as_ref(), situation)
+            let new = || dag.options.paused.then(|| ScheduleState::first_seen(schedule, situation.now, true));
+            step(schedule, state.clone().or_else(new).as_ref(), situation)
         }));
         let step = match stepped {
             Ok(step) => step,

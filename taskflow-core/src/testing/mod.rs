@@ -8,7 +8,8 @@
 //! - `faults`: injected faults. `test_world`: applies script and faults to a simulated run.
 //! - `session`: a run across crashes of its process; documents the protocol. `invariants`: what
 //!   holds despite all faults.
-//! - [`ServiceTest`]: schedules and their runs over months, with crashes and a clock that is set.
+//! - [`ServiceTest`]: schedules, events, backfills and their runs over months, with crashes and a
+//!   clock that is set.
 //! - [`explore`]: many interleavings with random faults. [`check_dags`]: every DAG of the program;
 //!   `event_cycles`: those that start each other for ever.
 //!   [`check_timetable`]: a timetable of one's own.

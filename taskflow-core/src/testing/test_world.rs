@@ -260,7 +260,12 @@ impl SimHooks for TestWorld {
         let Some(journal) = &mut self.journal else { return Ok(()) };
         self.commits += 1;
         if let Some(later) = &mut self.later {
-            later.extend(journal.put_later()?.into_iter().map(|part| (self.now, part)));
+            let now = self.now;
+            for mut part in journal.put_later()? {
+                // The clock that emissions are made with is that of the machine.
+                part.events.iter_mut().for_each(|event| event.emitted = now);
+                later.push((now, part));
+            }
             return Ok(());
         }
         if self.faults.failing_store == Some(self.commits) {

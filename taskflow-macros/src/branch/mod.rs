@@ -9,15 +9,14 @@ mod pattern;
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use crate::errors::Errors;
+use crate::errors::{self, Errors};
 
 /// Expands `branch!(..)`. Errors become `compile_error!`s beside an expression of the same type.
 pub(crate) fn expand(input: TokenStream) -> TokenStream {
     let mut errors = Errors::default();
     let expansion = match parse::parse(input, &mut errors) {
         Some(branch) => expand::expand(&branch),
-        // Never executed: the program does not compile.
-        None => quote!(::core::unimplemented!()),
+        None => errors::placeholder(),
     };
     if errors.len() == 0 {
         return expansion;

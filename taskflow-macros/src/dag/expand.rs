@@ -11,7 +11,7 @@ use super::model::{Dag, Default, Expansion, Param, Source};
 use super::param::source_text;
 use crate::task::{allow_lints, location};
 use crate::types::{is_named, ungroup};
-use crate::{crate_path, spans};
+use crate::{crate_path, errors, spans};
 
 pub(super) fn expand(dag: &Dag) -> TokenStream {
     match dag.expansion {
@@ -410,7 +410,7 @@ fn placeholder(dag: &Dag) -> TokenStream {
     let (krate, name, vis, allow_lints) = (&dag.krate, dag.name(), &dag.vis, allow_lints());
     let p = crate_path::private(krate);
     let shared = &dag.attrs.shared;
-    let result = result(dag);
+    let (result, body) = (result(dag), errors::placeholder());
     let params: Vec<TokenStream> = (0..dag.arity())
         .map(|position| {
             let name: Ident = format_ident!("_parameter_{position}");
@@ -425,21 +425,20 @@ fn placeholder(dag: &Dag) -> TokenStream {
         #(#shared)*
         #allow_lints
         impl #name {
-            // Never called: the placeholders only prevent further errors at the callers.
             #vis fn def() -> &'static #p::DagDef {
-                ::core::unimplemented!()
+                #body
             }
 
             #vis fn run(#(#params),*) -> #p::RunRequest<#result> {
-                ::core::unimplemented!()
+                #body
             }
 
             #vis fn trigger(#(#params),*) -> #krate::Output<#result> {
-                ::core::unimplemented!()
+                #body
             }
 
             #vis fn trigger_detached(#(#params),*) -> #krate::Output<::std::string::String> {
-                ::core::unimplemented!()
+                #body
             }
         }
     }

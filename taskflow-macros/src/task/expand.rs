@@ -7,7 +7,7 @@ use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 
 use super::model::{Expansion, Kind, Param, Passing, Return, Task};
-use crate::{crate_path, spans};
+use crate::{crate_path, errors, spans};
 
 pub(super) fn expand(task: &Task) -> TokenStream {
     match task.expansion {
@@ -15,10 +15,7 @@ pub(super) fn expand(task: &Task) -> TokenStream {
             let namespace = namespace(task, Some(&definition(task)));
             [namespace, signature(task), callable(task, &add_node(task)), registration(task)].into_iter().collect()
         }
-        // Never called: the placeholder only prevents further errors at the callers.
-        Expansion::Placeholder => {
-            [namespace(task, None), callable(task, &quote!(::core::unimplemented!()))].into_iter().collect()
-        }
+        Expansion::Placeholder => [namespace(task, None), callable(task, &errors::placeholder())].into_iter().collect(),
         Expansion::Unchanged => {
             let (attrs, vis, sig, body) = (&task.attrs, &task.vis, &task.sig, &task.body);
             let (docs, shared, callable, own) = (&attrs.docs, &attrs.shared, &attrs.callable, &attrs.body);

@@ -18,7 +18,7 @@ const LONG_WORD: &str = "--long";
 const LONG: [(&str, &str); 4] = [
     ("TASKFLOW_CRASHES", "1000"),
     ("TASKFLOW_SIMULATIONS", "100000"),
-    ("TASKFLOW_SERVICES", "10000"),
+    ("TASKFLOW_SERVICES", "100000"),
     ("PROPTEST_CASES", "2000"),
 ];
 

@@ -36,6 +36,7 @@ mod stepper;
 mod unpause;
 
 pub use consumer::{Consumer, EventInput, Takes};
+pub(crate) use pending::is_of_events;
 use pending::{move_cursors, undecided};
 pub use state::ConsumerState;
 pub use step::{

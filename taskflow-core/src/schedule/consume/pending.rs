@@ -43,6 +43,13 @@ pub(super) fn move_cursors(
     }
 }
 
+/// Whether a record with this reason is about events, not about slots. The reason of such a record
+/// begins with the events.
+pub(crate) fn is_of_events(reason: &str) -> bool {
+    let number = reason.strip_prefix("event ").or_else(|| reason.strip_prefix("events "));
+    number.is_some_and(|number| number.starts_with(|first: char| first.is_ascii_digit()))
+}
+
 /// A record of some events of an asset.
 pub(super) fn record(asset: &str, events: &[PendingEvent], fate: SlotFate, reason: &str) -> Option<SlotRecord> {
     let ([first, ..], [.., last]) = (events, events) else { return None };

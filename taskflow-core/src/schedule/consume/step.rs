@@ -38,7 +38,7 @@ pub struct EventGroup {
     pub part: Option<String>,
 }
 
-/// What [`consume`] needs to know beside the state.
+/// What [`consume`](super::consume()) needs to know beside the state.
 #[derive(Clone, Debug)]
 pub struct EventSituation<'a> {
     /// The time.
@@ -61,7 +61,7 @@ pub struct EventSituation<'a> {
     pub failures: Vec<FailedRun>,
 }
 
-/// What [`consume`] decided.
+/// What [`consume`](super::consume()) decided.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConsumerStep {
     /// The new state.

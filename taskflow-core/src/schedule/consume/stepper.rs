@@ -11,7 +11,7 @@ use crate::base::Timestamp;
 use crate::schedule::note::Note;
 use crate::schedule::slot::Slot;
 use crate::schedule::state::{Pause, ScheduleState};
-use crate::schedule::step::{FailedRun, SlotFate, SlotRecord};
+use crate::schedule::step::{SlotFate, SlotRecord};
 
 /// A step that is being made.
 pub(super) struct Stepper<'a> {
@@ -53,17 +53,13 @@ impl<'a> Stepper<'a> {
 
     /// Pauses the DAG if too many runs in a row have failed.
     pub(super) fn pause_after_failures(&mut self) {
-        let Some(limit) = self.consumer.pause_after_failures else { return };
-        let counted = self.state.failures_until;
-        let is_new = |run: &&FailedRun| counted.is_none_or(|until| run.slot > until);
-        let failed: Vec<&FailedRun> = self.situation.failures.iter().filter(is_new).collect();
-        let Some(last) = failed.first().filter(|_| self.state.pause.is_none() && failed.len() >= limit as usize) else {
-            return;
-        };
-        let pause = Pause::after_failures(failed.len(), &last.run_id, self.situation.now);
-        self.state.failures_until = Some(last.slot);
-        self.state.pause = Some(pause.clone());
-        self.decisions.push(ConsumerDecision::Note(Note::Paused(pause)));
+        let Some(limit) = self.consumer.pause_after_failures.filter(|_| self.state.pause.is_none()) else { return };
+        let (failures, now) = (&self.situation.failures, self.situation.now);
+        if let Some((pause, last)) = Pause::after_failures(limit, self.state.failures_until, failures, now) {
+            self.state.failures_until = Some(last);
+            self.state.pause = Some(pause.clone());
+            self.decisions.push(ConsumerDecision::Note(Note::Paused(pause)));
+        }
     }
 
     /// Ends a pause whose time has come.

@@ -41,7 +41,7 @@ pub(super) enum Outcome {
     /// The consumer cannot be served.
     Unserved(String),
     /// The step is to be stored, and then to be reported.
-    Store { step: NewConsumption, state: ConsumerState, reports: Vec<Report> },
+    Store { step: NewConsumption, state: Box<ConsumerState>, reports: Vec<Report> },
 }
 
 /// What is reported of a step when it is stored.
@@ -120,7 +120,7 @@ impl Consuming {
         });
         let step = self.consumption(&state, records.collect(), runs)?;
         let reports = decisions.into_iter().map(Report::Decision).collect();
-        Ok(Stepped { wake, cursors, outcome: Outcome::Store { step, state, reports } })
+        Ok(Stepped { wake, cursors, outcome: Outcome::Store { step, state: Box::new(state), reports } })
     }
 
     /// Pauses the DAG in its state before the step.
@@ -128,7 +128,7 @@ impl Consuming {
         let pause = Pause::refused(reason.clone(), now);
         let state = ConsumerState { pause: Some(pause), ..before };
         let step = self.consumption(&state, Vec::new(), Vec::new())?;
-        let outcome = Outcome::Store { step, state, reports: vec![Report::Paused(reason)] };
+        let outcome = Outcome::Store { step, state: Box::new(state), reports: vec![Report::Paused(reason)] };
         Ok(Stepped { wake: Wake::Never, cursors: None, outcome })
     }
 

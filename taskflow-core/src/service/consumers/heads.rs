@@ -88,7 +88,7 @@ impl Heads {
     }
 
     /// Drops the heads up to the lowest of the cursors of each asset; all of them if it has none.
-    pub(super) fn forget<'a>(&mut self, cursors: impl Iterator<Item = &'a BTreeMap<String, i64>> + Clone) {
+    pub(super) fn forget<'a>(&mut self, cursors: &(impl Iterator<Item = &'a BTreeMap<String, i64>> + Clone)) {
         for (asset, heads) in &mut self.assets {
             let lowest = cursors.clone().filter_map(|cursors| cursors.get(asset).copied()).min();
             let decided = lowest.unwrap_or(self.read);

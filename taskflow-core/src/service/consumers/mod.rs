@@ -37,7 +37,7 @@ use crate::store::EventProgress;
 
 /// The DAGs with event parameters that a service serves.
 #[derive(Debug, Default)]
-pub(super) struct Consumers {
+pub(crate) struct Consumers {
     list: Vec<Consuming>,
     heads: Heads,
     /// How far the store was when it was read, with the steps that were stored since; `None` before
@@ -47,7 +47,7 @@ pub(super) struct Consumers {
 
 impl Consumers {
     /// The consumers among these DAGs, and why some of them cannot be served.
-    pub(super) fn of(dags: &[&'static DagDef]) -> (Self, Vec<ServiceEvent>) {
+    pub(crate) fn of(dags: &[&'static DagDef]) -> (Self, Vec<ServiceEvent>) {
         let (mut list, mut events) = (Vec::new(), Vec::new());
         for &dag in dags {
             let consumer = match dag.consumer() {
@@ -68,20 +68,20 @@ impl Consumers {
     }
 
     /// The DAG may have room: one of its runs has ended.
-    pub(super) fn run_ended(&mut self, dag: &str) {
+    pub(crate) fn run_ended(&mut self, dag: &str) {
         self.list.iter_mut().filter(|consuming| consuming.dag.id == dag).for_each(|consuming| {
             consuming.wake = Wake::Now;
         });
     }
 
     /// When the next one is due.
-    pub(super) fn wake(&self) -> Option<Timestamp> {
+    pub(crate) fn wake(&self) -> Option<Timestamp> {
         self.list.iter().filter(|consuming| !consuming.is_damaged()).filter_map(|consuming| consuming.wake.at()).min()
     }
 
     /// Steps the consumers that are due, that were changed or that have new events, and stores the
     /// outcome. `backfilled` are the ids of the runs of backfills, which take no room.
-    pub(super) async fn turn(
+    pub(crate) async fn turn(
         &mut self,
         journal: &Journal,
         backfilled: &HashSet<String>,
@@ -91,7 +91,7 @@ impl Consumers {
             return Ok(());
         }
         let last_event = self.read_changes(journal, events).await?;
-        let now = Timestamp::now();
+        let now = journal.now();
         let is_due = |consuming: &Consuming| !consuming.is_damaged() && consuming.wake.is_due(now);
         let due: Vec<usize> = (0..self.list.len()).filter(|&at| is_due(&self.list[at])).collect();
         if due.is_empty() {
@@ -116,7 +116,7 @@ impl Consumers {
                     events.push(ServiceEvent::Unserved { dag: id, reason });
                 }
                 Outcome::Store { step, state, reports } => {
-                    let stored = StoredConsumer { state, version: step.version + 1 };
+                    let stored = StoredConsumer { state: *state, version: step.version + 1 };
                     steps.push(step);
                     decided.push((at, wake, cursors, stored, reports));
                 }
@@ -137,7 +137,7 @@ impl Consumers {
                 }
             }
         }
-        self.heads.forget(self.list.iter().filter_map(|consuming| consuming.cursors.as_ref()));
+        self.heads.forget(&self.list.iter().filter_map(|consuming| consuming.cursors.as_ref()));
         Ok(())
     }
 

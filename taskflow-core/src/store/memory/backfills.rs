@@ -54,7 +54,7 @@ impl Data {
         let open =
             self.backfills.values().filter(|other| other.is_open && other.dag == row.dag && other.number != row.number);
         let is_beside = |beside: &Vec<(i64, i64)>| open.map(|row| (row.number, row.version)).eq(beside.iter().copied());
-        let is_taken = runs.iter().any(|run| self.runs.values().any(|other| other.row.info.run_id == run.info.run_id));
+        let is_taken = runs.iter().any(|run| self.by_id.contains_key(&run.info.run_id));
         if version + 1 != row.version || is_taken || !beside.as_ref().is_none_or(is_beside) {
             return Changed::Conflict;
         }

@@ -29,9 +29,13 @@ impl EventStore for MemoryStore {
                 ..event.clone()
             };
             let wanted = |event: &&EventRow| filter.allows(event);
+            let place = |number: i64| data.events.partition_point(|event| event.number < number);
+            let first = filter.after.map_or(0, |after| place(after.saturating_add(1)));
+            let end = filter.before.map_or(data.events.len(), place).max(first);
+            let events = data.events[first..end].iter();
             match filter.newest_first {
-                true => data.events.iter().rev().filter(wanted).take(limit).map(row).collect(),
-                false => data.events.iter().filter(wanted).take(limit).map(row).collect(),
+                true => events.rev().filter(wanted).take(limit).map(row).collect(),
+                false => events.filter(wanted).take(limit).map(row).collect(),
             }
         })
     }
@@ -70,8 +74,10 @@ impl Data {
     }
 
     pub(super) fn emit(&mut self, new: &NewEvent) -> Emitted {
-        let with_key = |event: &&EventRow| new.key.is_some() && event.asset == new.asset && event.key == new.key;
-        if let Some(known) = self.events.iter().find(with_key) {
+        let with_key = |event: &&EventRow| event.asset == new.asset && event.key == new.key;
+        if new.key.is_some()
+            && let Some(known) = self.events.iter().find(with_key)
+        {
             return Emitted::Known(known.number);
         }
         let content = new.content();

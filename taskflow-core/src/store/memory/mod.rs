@@ -30,6 +30,9 @@ use crate::store::traits::{
 pub(crate) struct MemoryStore {
     data: Mutex<Data>,
     owned: Owned,
+    /// After how many more operations it fails.
+    #[cfg(feature = "testing")]
+    fails_after: Mutex<Option<u64>>,
     /// How often entries of runs were read.
     #[cfg(test)]
     pub(crate) reads: std::sync::atomic::AtomicUsize,
@@ -107,8 +110,38 @@ struct Run {
 }
 
 impl MemoryStore {
+    /// Sets after how many more operations it fails; `None`: never. Returns how many were left.
+    #[cfg(feature = "testing")]
+    pub(crate) fn fail_after(&self, operations: Option<u64>) -> Option<u64> {
+        std::mem::replace(&mut self.fails_after.lock().unwrap_or_else(PoisonError::into_inner), operations)
+    }
+
+    /// Whether every operation fails.
+    #[cfg(feature = "testing")]
+    pub(crate) fn is_failing(&self) -> bool {
+        *self.fails_after.lock().unwrap_or_else(PoisonError::into_inner) == Some(0)
+    }
+
+    /// Counts an operation.
+    #[cfg(feature = "testing")]
+    fn count(&self) -> Result<(), StoreError> {
+        match &mut *self.fails_after.lock().unwrap_or_else(PoisonError::into_inner) {
+            None => Ok(()),
+            Some(0) => {
+                let reason = "it fails, because the test wants it".to_owned();
+                Err(StoreError::Read { place: "in memory".to_owned(), reason })
+            }
+            Some(left) => {
+                *left -= 1;
+                Ok(())
+            }
+        }
+    }
+
     /// The data, if the store is open.
     fn data(&self) -> Result<MutexGuard<'_, Data>, StoreError> {
+        #[cfg(feature = "testing")]
+        self.count()?;
         // Nothing panics under the lock halfway through a change.
         let data = self.data.lock().unwrap_or_else(PoisonError::into_inner);
         if data.closed {
@@ -319,16 +352,16 @@ impl RunStore for MemoryStore {
             } else {
                 Box::new(data.runs.values())
             };
-            let allowed = runs.filter(|run| filter.allows(&run.row)).map(|run| self.owned.row(run));
-            let mut rows: Vec<RunRow> = allowed
-                .filter(|row| filter.states.is_empty() || filter.states.contains(&row.present_state()))
-                .collect();
-            rows.sort_by_key(|row| {
-                let place = row.cursor(filter.order);
+            let mut allowed: Vec<&Run> = runs.filter(|run| filter.allows(&run.row)).collect();
+            allowed.sort_by_key(|run| {
+                let place = run.row.cursor(filter.order);
                 std::cmp::Reverse((place.at, place.number))
             });
-            rows.truncate(filter.limit.map_or(usize::MAX, |limit| limit as usize));
-            rows
+            // Only the rows that are wanted are copied.
+            let rows = allowed.into_iter().map(|run| self.owned.row(run));
+            rows.filter(|row| filter.states.is_empty() || filter.states.contains(&row.present_state()))
+                .take(filter.limit.map_or(usize::MAX, |limit| limit as usize))
+                .collect()
         })
     }
 

@@ -26,10 +26,29 @@ use crate::store::sync_mode::SyncMode;
 use crate::store::traits::StoreError;
 
 /// How long a statement waits for another process.
-const PATIENCE: Duration = Duration::from_millis(if cfg!(test) { 500 } else { 10_000 });
+const PATIENCE: Duration = Duration::from_secs(10);
+
+#[cfg(not(test))]
+fn patience() -> Duration {
+    PATIENCE
+}
+
+/// That of the tests of this thread. Only those that wait in vain have less: on a busy machine,
+/// others need all of it.
+#[cfg(test)]
+fn patience() -> Duration {
+    if IS_IMPATIENT.get() { Duration::from_millis(500) } else { PATIENCE }
+}
+
+/// Lets the stores that this thread opens wait for half a second only.
+#[cfg(test)]
+pub(super) fn be_impatient() {
+    IS_IMPATIENT.set(true);
+}
 
 #[cfg(test)]
 thread_local! {
+    static IS_IMPATIENT: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
     static ATTEMPTS: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
 }
 
@@ -104,7 +123,7 @@ impl ConnectionSlot {
 
     async fn connect(&self) -> Result<SqliteConnection, StoreError> {
         let pause = Duration::from_millis(5);
-        let mut left = PATIENCE;
+        let mut left = patience();
         loop {
             let begun = Instant::now();
             #[cfg(test)]
@@ -165,7 +184,7 @@ impl fmt::Debug for ConnectionSlot {
 fn options(file: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(file)
-        .busy_timeout(PATIENCE)
+        .busy_timeout(patience())
         // Batches write and delete related rows together, so checking keys would only cost time.
         .foreign_keys(false)
         .disable_statement_logging()

@@ -104,6 +104,7 @@ async fn an_empty_store_beside_values_is_an_error() {
 
 #[tokio::test]
 async fn who_has_locked_a_store_is_named() {
+    super::connection::be_impatient();
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("runs.db");
     let store = open(&path).await;
@@ -175,6 +176,7 @@ async fn no_lock_is_kept_while_nothing_drives_a_writer() {
 /// all of that many times.
 #[tokio::test]
 async fn opening_a_locked_store_ends() {
+    super::connection::be_impatient();
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("runs.db");
     let mut other = raw(&path).await;

@@ -67,12 +67,12 @@ pub(super) fn with_suffix(file: &Path, suffix: &str) -> PathBuf {
 
 /// The device and the inode of the file that a path names.
 pub(super) fn identity(file: &Path) -> Option<(u64, u64)> {
-    std::fs::metadata(file).ok().map(|file| id(&file))
+    std::fs::metadata(file).ok().map(|file| identity_of(&file))
 }
 
 /// The device and the inode of a file.
 #[cfg(unix)]
-pub(super) fn id(file: &Metadata) -> (u64, u64) {
+pub(super) fn identity_of(file: &Metadata) -> (u64, u64) {
     use std::os::unix::fs::MetadataExt as _;
 
     (file.dev(), file.ino())
@@ -80,6 +80,6 @@ pub(super) fn id(file: &Metadata) -> (u64, u64) {
 
 /// Without inodes, all that is known is whether a file exists.
 #[cfg(not(unix))]
-pub(super) fn id(_: &Metadata) -> (u64, u64) {
+pub(super) fn identity_of(_: &Metadata) -> (u64, u64) {
     (0, 0)
 }

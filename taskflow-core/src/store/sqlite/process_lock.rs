@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
-use super::presence::identity;
+use super::presence::{identity, identity_of};
 use crate::base::private;
 
 /// What the names of these files start with. No [`safe_name`](crate::base::safe_name) of a run
@@ -77,7 +77,7 @@ pub(super) fn is_alive(dir: &Path, name: &str) -> bool {
 
 /// Whether a path still names the file that was opened with it.
 pub(super) fn is_in_place(file: &File, path: &Path) -> bool {
-    file.metadata().is_ok_and(|opened| identity(path).is_some_and(|present| present == super::presence::id(&opened)))
+    file.metadata().is_ok_and(|opened| identity(path).is_some_and(|present| present == identity_of(&opened)))
 }
 
 /// Removes the files of processes that are gone.

@@ -1,4 +1,5 @@
-//! The states of schedules, of consumers and of the deadlines of slots, and the slots that became no runs.
+//! The states of schedules, of consumers and of the deadlines of slots, and the slots that became
+//! no runs.
 
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{AssertSqlSafe, Connection, Row};

@@ -160,8 +160,8 @@ impl Initializer for Bound {
     }
 }
 
-/// `"2h after start"`, a duration and the variant of `DeadlineReference` that it is counted from; or
-/// `"by 09:00"`, a time of day.
+/// `"2h after start"`, a duration and the variant of `DeadlineReference` that it is counted from;
+/// or `"by 09:00"`, a time of day.
 pub(crate) struct Deadline;
 
 #[derive(Clone, Copy)]

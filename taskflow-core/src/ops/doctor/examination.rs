@@ -1,0 +1,266 @@
+//! The checks of a home.
+
+use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
+use super::{Diagnosis, Finding, FindingKind, Severity};
+use crate::base::{ErrorKind, Timestamp, catch, install_hook};
+use crate::dag::{BuildError, DagDef, ParamDef, ParamError, Params};
+use crate::journal::{Journal, StoredSchedule};
+use crate::ops::consumers;
+use crate::ops::deadlines::{missed_deadlines, untold};
+use crate::ops::schedules::next_slots;
+use crate::ops::situation::waits;
+use crate::ops::{Home, OpsError, serving_process};
+use crate::run::{RunInfo, RunState};
+use crate::schedule::Waits;
+use crate::store::{RunFilter, SyncMode};
+
+/// A store whose last entry is older than this was idle for long, or the clock is ahead.
+const IDLE: Duration = Duration::from_secs(400 * 86_400);
+
+/// Checks the store, the service, the clock and the disk of a home, and the schedules of these
+/// DAGs. Each finding has the next step. Changes nothing.
+///
+/// What cannot be checked is a finding, so this does not fail.
+pub async fn doctor(home: &Home, dags: &[&'static DagDef]) -> Diagnosis {
+    install_hook();
+    let mut findings = Findings(Vec::new());
+    let journal = findings.store(home).await;
+    if let Some(free) = free_space(home.path()) {
+        findings.add(FindingKind::DiskSpace { free });
+    }
+    let read = findings.read(home, journal.as_ref(), dags).await;
+    if let Err(error) = read {
+        findings.add(FindingKind::StoreUnusable { error: error.to_string() });
+    }
+    let findings: Vec<Finding> = findings.0;
+    let needs_attention = findings.iter().any(|finding| finding.severity == Severity::Problem);
+    Diagnosis { home: home.path().to_path_buf(), needs_attention, findings }
+}
+
+struct Findings(Vec<Finding>);
+
+impl Findings {
+    fn add(&mut self, kind: FindingKind) {
+        self.0.push(kind.into());
+    }
+
+    /// Opens the store, if there is one.
+    async fn store(&mut self, home: &Home) -> Option<Journal> {
+        let unusable = |error: &dyn ToString| FindingKind::StoreUnusable { error: error.to_string() };
+        let journal = match home.find(SyncMode::Full).await {
+            Ok(Some(journal)) => journal,
+            Ok(None) => {
+                self.add(FindingKind::NoHome);
+                return None;
+            }
+            Err(error) => {
+                self.add(unusable(&error));
+                return None;
+            }
+        };
+        match journal.quick_check().await {
+            Ok(damage) if damage.is_empty() => self.add(FindingKind::StoreSound),
+            Ok(damage) => self.add(FindingKind::StoreDamaged { damage }),
+            Err(error) => self.add(unusable(&error)),
+        }
+        Some(journal)
+    }
+
+    async fn read(&mut self, home: &Home, journal: Option<&Journal>, dags: &[&'static DagDef]) -> Result<(), OpsError> {
+        let now = Timestamp::now();
+        let service = serving_process(home.path()).ok().flatten();
+        let is_served = service.is_some();
+        match service {
+            Some(service) => self.add(FindingKind::Service(service)),
+            None => {
+                let schedules = dags.iter().filter(|dag| dag.options.schedule.is_some()).count();
+                let consumers = dags.iter().filter(|dag| dag.options.schedule.is_none() && has_events(dag)).count();
+                let queued = queued(journal).await?;
+                self.add(FindingKind::NoService { schedules, consumers, queued });
+            }
+        }
+        if let Some(journal) = journal {
+            let stored = journal.schedules().await?;
+            let ours = dags.iter().filter_map(|dag| stored.get(dag.id));
+            let behind = ours.filter_map(|stored| stored.state.clock_is_behind(now)).max();
+            let ahead = stored.values().map(|stored| now.since(stored.state.clock)).min();
+            self.add(match (behind, ahead.filter(|&by| by > IDLE)) {
+                (Some(by), _) => FindingKind::ClockBehind { by },
+                (None, Some(by)) => FindingKind::ClockAhead { by },
+                (None, None) => FindingKind::ClockRight,
+            });
+        }
+        for dag in dags {
+            self.dag(journal, dag, now).await?;
+        }
+        match journal {
+            Some(journal) => self.interrupted(journal, dags, is_served).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn dag(&mut self, journal: Option<&Journal>, dag: &'static DagDef, now: Timestamp) -> Result<(), OpsError> {
+        if let Err(errors) = dag.plan() {
+            let errors = errors.errors().iter().map(BuildError::to_string).collect();
+            self.add(FindingKind::Broken { dag: dag.id.to_owned(), errors });
+            return Ok(());
+        }
+        if has_events(dag) && !self.events(journal, dag).await? {
+            return Ok(());
+        }
+        if dag.options.schedule.is_none() {
+            return Ok(());
+        }
+        let next = match next_slots(journal, dag, now, 1).await {
+            Ok(next) => next,
+            Err(OpsError::Schedule(error)) => {
+                self.add(FindingKind::Unserved { dag: dag.id.to_owned(), reason: error.to_string() });
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        };
+        if let Some(pause) = next.pause.filter(|_| !has_events(dag)) {
+            self.add(FindingKind::Paused { dag: dag.id.to_owned(), pause });
+        }
+        if let Some(slot) = next.slots.first()
+            && let Err(reason) = defaults(dag, RunInfo::scheduled(dag.id, slot.at, slot.interval))
+        {
+            self.add(FindingKind::NoDefaults { dag: dag.id.to_owned(), slot: slot.at, reason });
+        }
+        match journal {
+            Some(journal) => {
+                self.deadlines(journal, dag).await?;
+                self.waiting(journal, dag, now).await
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// What is pending for a DAG with event parameters. Returns whether it can be served.
+    async fn events(&mut self, journal: Option<&Journal>, dag: &DagDef) -> Result<bool, OpsError> {
+        let id = || dag.id.to_owned();
+        let consumer = match dag.consumer() {
+            Ok(Some(consumer)) => consumer,
+            Ok(None) => return Ok(true),
+            Err(error) => {
+                self.add(FindingKind::Unserved { dag: id(), reason: error.to_string() });
+                return Ok(false);
+            }
+        };
+        let status = match consumers::status(journal, dag, &consumer).await {
+            Ok(status) => status,
+            Err(error) if error.kind() == ErrorKind::Damaged => {
+                self.add(FindingKind::ConsumerDamaged { dag: id(), error: error.to_string() });
+                return Ok(false);
+            }
+            // A timetable that panics is a finding of the schedule.
+            Err(OpsError::Schedule(_)) => return Ok(true),
+            Err(error) => return Err(error),
+        };
+        let pending = status.inputs.iter().map(|input| input.pending).sum();
+        let since = status.inputs.iter().filter_map(|input| input.since).min();
+        let waits_for = status.waits_for.filter(|_| status.pause.is_none());
+        if let Some(pause) = status.pause {
+            self.add(FindingKind::Paused { dag: id(), pause });
+        }
+        if pending > 0 {
+            self.add(FindingKind::PendingEvents { dag: id(), pending, since, waits_for });
+        }
+        Ok(true)
+    }
+
+    /// The last slot that missed its deadline, if it is still open, and whom nobody has told.
+    async fn deadlines(&mut self, journal: &Journal, dag: &DagDef) -> Result<(), OpsError> {
+        /// An older one is of no use to anybody.
+        const LOOKED_AT: u32 = 20;
+
+        if let Some(missed) = missed_deadlines(journal, dag.id, LOOKED_AT).await?.into_iter().next() {
+            let run = journal.find(&RunInfo::id_of_slot(dag.id, missed.last)).await.ok();
+            if run.as_ref().is_none_or(|run| run.state != RunState::Success) {
+                let (dag, slot, deadline) = (dag.id.to_owned(), missed.last, missed.deadline);
+                let (run, reason) = (run.map(|run| run.number), missed.reason);
+                self.add(FindingKind::MissedDeadline { dag, slot, deadline, run, reason });
+            }
+        }
+        for missed in untold(journal, dag.id).await? {
+            if let Some(error) = missed.error {
+                let (dag, slot) = (dag.id.to_owned(), missed.last);
+                self.add(FindingKind::DeadlineUntold { dag, slot, error });
+            }
+        }
+        Ok(())
+    }
+
+    /// Why the slots of a DAG wait.
+    async fn waiting(&mut self, journal: &Journal, dag: &DagDef, now: Timestamp) -> Result<(), OpsError> {
+        let Some(StoredSchedule { state, .. }) = journal.schedule(dag.id).await? else { return Ok(()) };
+        let Some(schedule) = dag.options.schedule(dag.id)? else { return Ok(()) };
+        match waits(journal, dag.id, &schedule, &state, now).await? {
+            Some(Waits::ForRoom { active }) => {
+                self.add(FindingKind::WaitsForRoom { dag: dag.id.to_owned(), active });
+            }
+            Some(Waits::ForPrevious { run }) => {
+                self.add(FindingKind::WaitsForPrevious { dag: dag.id.to_owned(), run });
+            }
+            Some(Waits::Paused) | None => {}
+        }
+        Ok(())
+    }
+
+    async fn interrupted(
+        &mut self,
+        journal: &Journal,
+        dags: &[&'static DagDef],
+        is_served: bool,
+    ) -> Result<(), OpsError> {
+        let filter = RunFilter { states: vec![RunState::Interrupted], ..RunFilter::default() };
+        for run in journal.runs(&filter).await? {
+            let is_ours = dags.iter().any(|dag| dag.id == run.info.dag_id);
+            let is_resumed = is_served && is_ours && journal.owner_died(&run.info.run_id).await?;
+            self.add(FindingKind::Interrupted { dag: run.info.dag_id, run: run.number, is_resumed });
+        }
+        Ok(())
+    }
+}
+
+fn has_events(dag: &DagDef) -> bool {
+    (dag.params)().iter().any(|param| param.event.is_some())
+}
+
+async fn queued(journal: Option<&Journal>) -> Result<usize, OpsError> {
+    let Some(journal) = journal else { return Ok(0) };
+    let filter = RunFilter { states: vec![RunState::Queued], ..RunFilter::default() };
+    Ok(journal.runs(&filter).await?.into_iter().filter(|run| !run.is_owned).count())
+}
+
+/// Evaluates the defaults of the parameters, as the service does for a slot.
+fn defaults(dag: &'static DagDef, run: RunInfo) -> Result<(), String> {
+    let evaluate = || {
+        let run = dag.options.complete(run);
+        // Events are the values of event parameters.
+        let params: Vec<ParamDef> = (dag.params)().into_iter().filter(|param| param.event.is_none()).collect();
+        let Err(errors) = Params::from_text(&params, &run, &HashMap::new(), |_| None) else {
+            return Ok(());
+        };
+        Err(errors.iter().map(ParamError::to_string).collect::<Vec<_>>().join("; "))
+    };
+    catch(AssertUnwindSafe(evaluate)).unwrap_or_else(|crash| Err(format!("a default of a parameter {crash}")))
+}
+
+/// The bytes that are left for this account in the file system of a directory, or of the first
+/// directory above it that exists.
+#[cfg(unix)]
+fn free_space(path: &std::path::Path) -> Option<u64> {
+    let path = std::path::absolute(path).ok()?;
+    let existing = path.ancestors().find(|path| path.exists())?;
+    let found = rustix::fs::statvfs(existing).ok()?;
+    Some(found.f_bavail.saturating_mul(found.f_frsize))
+}
+
+#[cfg(not(unix))]
+fn free_space(_path: &std::path::Path) -> Option<u64> {
+    None
+}

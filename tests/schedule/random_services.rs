@@ -1,0 +1,568 @@
+//! Services in virtual time to which anything may happen.
+//!
+//! `TASKFLOW_SERVICES` is how many there are, from the seed `TASKFLOW_FIRST_SERVICE` on, and
+//! `TASKFLOW_SERVICE_SEED` the only one.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Duration;
+
+use taskflow::asset::{Event, Events, Latest};
+use taskflow::engine::RunType;
+use taskflow::journal::RunSummary;
+use taskflow::notify::Notification;
+use taskflow::ops::PastSlots;
+use taskflow::prelude::*;
+use taskflow::schedule::{
+    BackfillOrder, BackfillRequest, BackfillScope, Catchup, MissedSlots, Note, SlotRange, Unpause,
+};
+use taskflow::testing::{ServiceTest, Test};
+use taskflow::{Registry, RunState};
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+taskflow::asset! {
+    LOADED: Asset<String> = "random/loaded";
+    NUMBERS: Asset<u64> = "random/numbers";
+}
+
+#[task]
+fn extract(day: Date) -> String {
+    format!("flights of {day}")
+}
+
+#[task(produces = LOADED, retries = 1, retry_delay = "3m")]
+fn load(day: Date) -> String {
+    format!("flights of {day}")
+}
+
+#[dag(schedule = "@hourly")]
+fn emitting(#[param(default = |run| run.day())] day: Date) -> String {
+    load(day)
+}
+
+fn tell(_: &Notification) {}
+
+#[dag(
+    schedule = "@hourly",
+    catchup = "all",
+    catchup_window = "3d",
+    deadline = "2h after slot",
+    on_deadline_missed = tell
+)]
+fn complete(#[param(default = |run| run.day())] day: Date) -> String {
+    extract(day)
+}
+
+#[dag(schedule = every("20m"), overlap = "cancel")]
+fn cancelled(#[param(default = |run| run.day())] day: Date) -> String {
+    extract(day)
+}
+
+#[dag(schedule = every("20m"), overlap = "skip", deadline = "30m after slot", on_deadline_missed = tell)]
+fn skipping(#[param(default = |run| run.day())] day: Date) -> String {
+    extract(day)
+}
+
+#[dag(schedule = every("20m"), overlap = "queue_one", deadline = "1h after slot", on_deadline_missed = tell)]
+fn queue_one(#[param(default = |run| run.day())] day: Date) -> String {
+    extract(day)
+}
+
+#[dag(schedule = every("20m"), overlap = "allow", max_active_runs = 3)]
+fn beside(#[param(default = |run| run.day())] day: Date) -> String {
+    extract(day)
+}
+
+#[dag(schedule = every("6h"), paused)]
+fn dormant(#[param(default = |run| run.day())] day: Date) -> String {
+    extract(day)
+}
+
+#[dag(schedule = "@daily", after_previous, deadline = "by 01:00", on_deadline_missed = tell)]
+fn ordered(#[param(default = |run| run.day())] day: Date) -> String {
+    extract(day)
+}
+
+thread_local! {
+    /// By run, the numbers of the events that it has received.
+    static RECEIVED: RefCell<HashMap<String, Vec<i64>>> = RefCell::default();
+}
+
+fn receive(ctx: &TaskContext, numbers: impl IntoIterator<Item = i64>) {
+    RECEIVED.with_borrow_mut(|received| received.insert(ctx.run_id().to_owned(), numbers.into_iter().collect()));
+}
+
+#[task]
+fn one(ctx: &TaskContext, loaded: &Event<String>) -> u64 {
+    receive(ctx, [loaded.number]);
+    loaded.len() as u64
+}
+
+#[dag]
+fn each(#[event(LOADED)] loaded: Event<String>) -> u64 {
+    one(loaded)
+}
+
+#[task]
+fn several(ctx: &TaskContext, loaded: &Events<String>, numbers: &Option<Events<u64>>) -> u64 {
+    let numbers = numbers.iter().flat_map(|numbers| numbers.iter());
+    receive(ctx, loaded.iter().map(|event| event.number).chain(numbers.map(|event| event.number)));
+    loaded.len() as u64
+}
+
+#[dag]
+fn settled(
+    #[event(LOADED, settle = "20m", max_age = "8h")] loaded: Events<String>,
+    #[event(NUMBERS, max = 2)] numbers: Option<Events<u64>>,
+) -> u64 {
+    several(loaded, numbers)
+}
+
+#[task]
+fn last(ctx: &TaskContext, number: &Latest<u64>) -> u64 {
+    receive(ctx, [number.number]);
+    number.value
+}
+
+#[dag]
+fn latest_only(#[event(NUMBERS, max_age = "5h")] number: Latest<u64>) -> u64 {
+    last(number)
+}
+
+/// Consumes the results of another one.
+#[task]
+fn after(ctx: &TaskContext, lengths: &Events<u64>) -> u64 {
+    receive(ctx, lengths.iter().map(|event| event.number));
+    lengths.values().sum()
+}
+
+#[dag]
+fn chained(#[event(each)] lengths: Events<u64>) -> u64 {
+    after(lengths)
+}
+
+/// A slot and events together.
+#[dag(schedule = every("2h"), wait = "3h")]
+fn timed(#[event(NUMBERS)] numbers: Events<u64>) -> u64 {
+    after(numbers)
+}
+
+const SCHEDULED: [&str; 8] =
+    ["emitting", "complete", "cancelled", "skipping", "queue_one", "beside", "dormant", "ordered"];
+const CONSUMERS: [&str; 5] = ["each", "settled", "latest_only", "chained", "timed"];
+
+/// A service to which anything happens.
+struct Life {
+    seed: u64,
+    rng: fastrand::Rng,
+    service: ServiceTest,
+    now: Timestamp,
+    /// How far the clock of the machine is ahead, in seconds.
+    clock_error: i64,
+    was_clock_set: bool,
+    paused: BTreeSet<&'static str>,
+    /// The backfills, with their DAGs.
+    backfills: Vec<(i64, &'static str)>,
+    number: u64,
+    /// By consumer and asset, the cursor when it was first seen, and the present one.
+    cursors: BTreeMap<(&'static str, String), (i64, i64)>,
+}
+
+/// What happens to a service at random: it is killed between any two operations of its store, it is
+/// down, its clock is set; DAGs are paused and triggered, events are emitted, backfills are
+/// started, paused, resumed and cancelled.
+fn live_through(seed: u64) {
+    let mut rng = fastrand::Rng::with_seed(seed);
+    let mut takes = || Duration::from_secs(rng.u64(..5_400));
+    let takes: [Duration; 13] = std::array::from_fn(|_| takes());
+    let fails = rng.u32(..3);
+    let behave = |at: usize| move |test: Test<String>| test.takes(extract {}, takes[at]);
+    let service = Test::service()
+        .dag_with(emitting {}, |test| test.takes(load {}, takes[0]).fail_times(load {}, fails, "at random"))
+        .dag_with(complete {}, behave(1))
+        .dag_with(cancelled {}, behave(2))
+        .dag_with(skipping {}, behave(3))
+        .dag_with(queue_one {}, behave(4))
+        .dag_with(beside {}, behave(5))
+        .dag_with(dormant {}, behave(6))
+        .dag_with(ordered {}, behave(7))
+        .dag_with(each {}, |test| test.takes(one {}, takes[8]))
+        .dag_with(settled {}, |test| test.takes(several {}, takes[9]))
+        .dag_with(latest_only {}, |test| test.takes(last {}, takes[10]))
+        .dag_with(chained {}, |test| test.takes(after {}, takes[11]))
+        .dag_with(timed {}, |test| test.takes(after {}, takes[12]));
+    let mut life = Life {
+        seed,
+        rng,
+        service,
+        now: "2026-03-06T12:00:01Z".parse().expect("a time"),
+        clock_error: 0,
+        was_clock_set: false,
+        paused: BTreeSet::from(["dormant"]),
+        backfills: Vec::new(),
+        number: 0,
+        cursors: BTreeMap::new(),
+    };
+    RECEIVED.take();
+    let first = life.now.to_string();
+    life.service.at(&first).run_until(&first);
+    life.check_cursors();
+    for _ in 0..life.rng.usize(3..16) {
+        life.step();
+        life.check_cursors();
+    }
+    life.end();
+    life.check();
+}
+
+impl Life {
+    fn step(&mut self) {
+        self.now = self.now + Duration::from_millis(self.rng.u64(..6 * 3_600_000));
+        let now = self.now.to_string();
+        let dags: Vec<&'static str> = SCHEDULED.into_iter().chain(CONSUMERS).collect();
+        match self.rng.u8(..20) {
+            0..4 => drop(self.service.run_until(&now)),
+            4..8 => {
+                for _ in 0..self.rng.usize(1..4) {
+                    self.service.crash_after(self.rng.u64(..300));
+                }
+                self.service.run_until(&now);
+            }
+            8 => drop(self.service.crash()),
+            9 => drop(self.service.down_until(&now)),
+            10 => {
+                let dag = dags[self.rng.usize(..dags.len())];
+                if self.paused.insert(dag) {
+                    self.service.pause(dag, "at random");
+                } else {
+                    self.unpause(dag);
+                }
+            }
+            11 => {
+                self.was_clock_set = true;
+                let by = self.rng.u64(..7_200);
+                if self.rng.bool() {
+                    self.clock_error -= by as i64;
+                    self.service.clock_back(Duration::from_secs(by));
+                } else {
+                    self.clock_error += by as i64;
+                    self.service.clock_forward(Duration::from_secs(by));
+                }
+            }
+            12 => drop(self.service.trigger(SCHEDULED[self.rng.usize(..SCHEDULED.len())])),
+            13..16 => {
+                for _ in 0..self.rng.usize(1..5) {
+                    self.number += 1;
+                    match self.rng.u8(..4) {
+                        0 => self.service.emit_once(&NUMBERS, &format!("{}", self.number / 2), self.number),
+                        1 => self.service.emit(&LOADED, format!("by hand {}", self.number)),
+                        _ => self.service.emit(&NUMBERS, self.number),
+                    };
+                }
+            }
+            16 | 17 => self.start_backfill(),
+            _ => self.change_backfill(),
+        }
+    }
+
+    fn unpause(&mut self, dag: &'static str) {
+        self.paused.remove(dag);
+        let catchup = [Catchup::None, Catchup::Last, Catchup::All][self.rng.usize(..3)];
+        let events = [Unpause::All, Unpause::Newest, Unpause::Skip][self.rng.usize(..3)];
+        self.service.unpause_with(dag, catchup, events);
+    }
+
+    fn start_backfill(&mut self) {
+        let dag = ["emitting", "complete", "skipping", "ordered"][self.rng.usize(..4)];
+        if self.backfills.iter().any(|&(number, of)| of == dag && self.is_open(number)) {
+            return;
+        }
+        let clock = Timestamp::from_nanos(self.now.as_nanos() + self.clock_error * 1_000_000_000);
+        let length = if dag == "ordered" { 72 } else { 8 };
+        let from = clock - Duration::from_secs(3_600 * self.rng.u64(length..2 * length));
+        let to = from + Duration::from_secs(3_600 * self.rng.u64(1..2 * length));
+        let in_order = dag == "ordered" || self.rng.bool();
+        let request = BackfillRequest {
+            ranges: vec![SlotRange { from, to }],
+            order: if in_order { BackfillOrder::Oldest } else { BackfillOrder::Random },
+            seed: self.seed,
+            scope: [BackfillScope::Missing, BackfillScope::All, BackfillScope::Failed][self.rng.usize(..3)],
+            limit: self.rng.u32(1..4),
+            ..BackfillRequest::default()
+        };
+        // It is refused if there is nothing to do.
+        if let Ok(number) = self.service.try_backfill(dag, &request) {
+            self.backfills.push((number, dag));
+        }
+    }
+
+    fn is_open(&self, number: i64) -> bool {
+        let status = self.service.backfill_status(number);
+        matches!(status.phase.name(), "active" | "paused") || !status.active.is_empty()
+    }
+
+    fn change_backfill(&mut self) {
+        let Some(&(number, _)) = self.rng.choice(&self.backfills) else { return };
+        match (self.service.backfill_status(number).phase.name(), self.rng.u8(..4)) {
+            ("active" | "paused", 0) => drop(self.service.cancel_backfill(number, self.rng.bool())),
+            ("active", _) => drop(self.service.pause_backfill(number)),
+            ("paused", _) => drop(self.service.resume_backfill(number)),
+            _ => {}
+        }
+    }
+
+    /// Ends the pauses, and serves until nothing is left to do but the slots to come.
+    fn end(&mut self) {
+        for dag in self.paused.clone() {
+            self.unpause(dag);
+        }
+        self.now = self.now + DAY;
+        self.service.run_until(&self.now.to_string());
+        let mut days = 0;
+        while let Some(&(number, _)) = self.backfills.iter().find(|&&(number, _)| self.is_open(number)) {
+            if self.service.backfill_status(number).phase.name() == "paused" {
+                self.service.resume_backfill(number);
+            }
+            self.now = self.now + DAY;
+            self.service.run_until(&self.now.to_string());
+            days += 1;
+            assert!(days < 60, "{}", self.broken(&format!("backfill {number} does not end")));
+        }
+        self.check_cursors();
+    }
+
+    fn broken(&self, what: &str) -> String {
+        format!("seed {}: {what}\n{}", self.seed, self.service.event_log())
+    }
+
+    /// Cursors never go back.
+    fn check_cursors(&mut self) {
+        for dag in CONSUMERS {
+            for input in self.service.consumer(dag).inputs {
+                let cursor = input.cursor.unwrap_or_else(|| panic!("{}", self.broken("a consumer is new")));
+                let (_, before) = self.cursors.entry((dag, input.asset.clone())).or_insert((cursor, cursor));
+                let before = std::mem::replace(before, cursor);
+                assert!(before <= cursor, "{}", self.broken(&format!("{dag}: {before} -> {cursor}")));
+            }
+        }
+    }
+
+    fn check(&self) {
+        for dag in SCHEDULED {
+            self.check_slots(dag);
+            self.check_deadlines(dag);
+        }
+        for dag in SCHEDULED.into_iter().chain(CONSUMERS) {
+            let runs = self.service.runs(dag);
+            self.check_limit(dag, &runs);
+            for run in &runs {
+                let is_open = matches!(run.state, RunState::Interrupted | RunState::Queued);
+                assert!(!is_open, "{}", self.broken(&format!("{} is {}", run.info.run_id, run.state)));
+            }
+        }
+        for ((dag, asset), &(first, last)) in &self.cursors {
+            self.check_events(dag, asset, first, last);
+        }
+        for &(number, dag) in &self.backfills {
+            self.check_backfill(number, dag);
+        }
+    }
+
+    /// Checks that the slots of a DAG follow each other without a gap, and none is there twice.
+    /// Slots that a backfill has run before their time count as runs.
+    fn check_slots(&self, dag: &str) {
+        let def = Registry::dags().into_iter().find(|def| def.id == dag).expect("the DAG");
+        let schedule = def.options.schedule(dag).expect("a valid schedule").expect("a schedule");
+        let runs = self.service.runs(dag);
+        let of_backfills = runs.iter().filter(|run| run.info.run_type == RunType::Backfill);
+        let of_backfills: BTreeMap<i64, Timestamp> =
+            of_backfills.map(|run| (run.number, run.info.logical_date)).collect();
+        let filled: BTreeSet<Timestamp> = of_backfills.values().copied().collect();
+        let mut slots = self.service.slots(dag);
+        slots.retain(|slots| slots.note.is_none() && slots.run.is_none_or(|run| !of_backfills.contains_key(&run)));
+        slots.reverse();
+        let Some(first) = slots.first() else { return };
+        let next = |at: Timestamp| schedule.after(at, at).expect("the next slot").at;
+        let mut expected = first.first;
+        for slots in &slots {
+            let wrong = || self.broken(&format!("{dag}: {expected} is missing or twice: {slots:?}"));
+            let mut due = expected;
+            while due != slots.first {
+                assert!(due < slots.first && filled.contains(&due), "{}", wrong());
+                due = next(due);
+            }
+            for _ in 1..slots.count {
+                due = next(due);
+            }
+            assert_eq!(due, slots.last, "{}", wrong());
+            expected = next(due);
+        }
+    }
+
+    /// Checks that no slot has missed its deadline twice, before its time, or though its run had
+    /// succeeded, and that a callback is notified once of what was missed.
+    fn check_deadlines(&self, dag: &str) {
+        let log = self.service.event_log();
+        let missed = |slots: &PastSlots| match &slots.note {
+            Some(Note::DeadlineMissed(missed)) => Some(missed.clone()),
+            _ => None,
+        };
+        let mut all: Vec<MissedSlots> = self.service.slots(dag).iter().filter_map(missed).collect();
+        all.sort_by_key(|missed| missed.first);
+        let wrong = |what: &str| self.broken(&format!("{dag}: {what}"));
+        for pair in all.windows(2) {
+            assert!(pair[0].last < pair[1].first, "{}", wrong(&format!("missed twice: {pair:?}")));
+        }
+        let runs = self.service.runs(dag);
+        for missed in &all {
+            assert!(missed.noticed >= missed.deadline, "{}", wrong(&format!("before its time: {missed:?}")));
+            let told = format!("{dag}: notified that slot {} of {dag} ", missed.last);
+            assert_eq!(log.matches(&told).count(), 1, "{}", wrong(&format!("{missed:?}")));
+            let is_in_time = |run: &RunSummary| {
+                run.info.run_type == RunType::Scheduled
+                    && run.info.logical_date == missed.last
+                    && run.state == RunState::Success
+                    && run.ended.is_some_and(|ended| ended <= missed.deadline)
+            };
+            // Times of runs cannot be compared across a clock that was set.
+            let is_wrong = !self.was_clock_set && runs.iter().any(is_in_time);
+            assert!(!is_wrong, "{}", wrong(&format!("it was in time: {missed:?}")));
+        }
+        assert_eq!(log.matches(&format!("{dag}: notified")).count(), all.len(), "{}", wrong("notified"));
+    }
+
+    /// Checks how many runs were active at once. Times cannot be compared across a clock that was
+    /// set, and a run that was reprocessed was not active all the time.
+    fn check_limit(&self, dag: &str, runs: &[RunSummary]) {
+        if self.was_clock_set {
+            return;
+        }
+        let limit = if dag == "beside" { 3 } else { 1 };
+        let reprocessed = self.reprocessed();
+        let is_whole = |run: &&RunSummary| !reprocessed.contains(&run.info.run_id);
+        let of_type = |types: &[RunType]| {
+            runs.iter().filter(|run| types.contains(&run.info.run_type)).filter(is_whole).collect::<Vec<_>>()
+        };
+        let active = most_active(&of_type(&[RunType::Scheduled, RunType::Event]));
+        assert!(active <= limit, "{}", self.broken(&format!("{dag} has {active} active runs")));
+        let plans = self.backfills.iter().filter(|&&(_, of)| of == dag);
+        let limit = plans.map(|&(number, _)| self.service.backfill_status(number).limit as usize).max().unwrap_or(0);
+        let active = most_active(&of_type(&[RunType::Backfill]));
+        assert!(active <= limit, "{}", self.broken(&format!("{dag} has {active} active runs of backfills")));
+    }
+
+    /// The runs that ran again after their end. A service that dies after it has cleared one leaves
+    /// it to the next, which resumes it.
+    fn reprocessed(&self) -> BTreeSet<String> {
+        let (mut ended, mut reprocessed) = (BTreeSet::new(), BTreeSet::new());
+        for line in self.service.event_log().lines() {
+            let mut words = line.split(' ').skip(2);
+            let (Some(run), Some(what)) = (words.next(), words.next()) else { continue };
+            match what {
+                "ends:" => drop(ended.insert(run.to_owned())),
+                "is" | "resumed" if ended.contains(run) => drop(reprocessed.insert(run.to_owned())),
+                _ => {}
+            }
+        }
+        reprocessed
+    }
+
+    /// Checks that each event up to the cursor was consumed once, in order, or is recorded once.
+    fn check_events(&self, dag: &str, asset: &str, first: i64, last: i64) {
+        let all: BTreeSet<i64> = self.service.events(asset).iter().map(|event| event.number).collect();
+        let decided: BTreeSet<i64> = all.iter().copied().filter(|&number| first < number && number <= last).collect();
+        let wrong = |what: &str| self.broken(&format!("{dag}, {asset}: {what}"));
+        let mut consumed = BTreeSet::new();
+        let mut runs = self.service.runs(dag);
+        runs.sort_by_key(|run| run.number);
+        for run in runs.iter().filter_map(|run| Some((run, run.info.triggering_events.as_ref()?))) {
+            let (run, events) = run;
+            for events in events.consumed.iter().filter(|events| events.asset == *asset) {
+                let received = RECEIVED.with_borrow(|received| received.get(&run.info.run_id).cloned());
+                let received: Vec<i64> = match received {
+                    Some(numbers) => numbers.into_iter().filter(|number| all.contains(number)).collect(),
+                    // It has been cancelled before it started.
+                    None => all.range(events.first..=events.last).copied().collect(),
+                };
+                assert_eq!(received.len() as u64, events.count, "{}", wrong(&run.info.run_id));
+                for number in received {
+                    let is_next = consumed.last().is_none_or(|&last| last < number);
+                    assert!(is_next, "{}", wrong(&format!("{number} is consumed twice or late")));
+                    consumed.insert(number);
+                }
+            }
+        }
+        let mut left: BTreeSet<i64> = decided.difference(&consumed).copied().collect();
+        assert_eq!(decided.len(), consumed.len() + left.len(), "{}", wrong("what is consumed is not decided"));
+        let records = self.service.slots(dag).into_iter().filter_map(|slots| numbers_of(&slots, asset));
+        let records: Vec<((i64, i64), u64)> = records.collect();
+        let recorded: u64 = records.iter().map(|(_, count)| count).sum();
+        assert_eq!(recorded, left.len() as u64, "{}", wrong(&format!("{left:?}, {records:?}")));
+        left.retain(|number| !records.iter().any(|((first, last), _)| (first..=last).contains(&number)));
+        assert!(left.is_empty(), "{}", wrong(&format!("no record of {left:?}")));
+    }
+
+    /// Checks that the counts of a plan add up, and that each of its slots has one run.
+    fn check_backfill(&self, number: i64, dag: &str) {
+        let status = self.service.backfill_status(number);
+        let wrong = || self.broken(&format!("backfill {number} of {dag}: {status:?}"));
+        let counts = &status.counts;
+        let left: u64 = counts.left.values().sum();
+        assert_eq!(status.pending, 0, "{}", wrong());
+        assert_eq!(counts.new + counts.again + left + counts.dropped, status.slots, "{}", wrong());
+        assert_eq!(counts.success + counts.failed + counts.cancelled, counts.new + counts.again, "{}", wrong());
+        if status.scope == BackfillScope::Failed || counts.dropped > 0 {
+            return;
+        }
+        let def = Registry::dags().into_iter().find(|def| def.id == dag).expect("the DAG");
+        let schedule = def.options.schedule(dag).expect("a valid schedule").expect("a schedule");
+        let mut runs: HashMap<Timestamp, usize> = HashMap::new();
+        for run in self.service.runs(dag).iter().filter(|run| run.info.run_type != RunType::Manual) {
+            *runs.entry(run.info.logical_date).or_default() += 1;
+        }
+        let mut slots = 0;
+        for range in &status.ranges {
+            let first = schedule.after(Timestamp::from_nanos(range.from.as_nanos() - 1), range.from);
+            let slot = std::iter::successors(first, |slot| schedule.after(slot.at, slot.at));
+            for slot in slot.take_while(|slot| slot.at <= range.to) {
+                assert_eq!(runs.get(&slot.at), Some(&1), "{}: {}", slot.at, wrong());
+                slots += 1;
+            }
+        }
+        assert_eq!(slots, status.slots, "{}", wrong());
+    }
+}
+
+/// The most of these runs that were active at once.
+fn most_active(runs: &[&RunSummary]) -> usize {
+    let active =
+        |at: Timestamp| runs.iter().filter(|run| run.created <= at && run.ended.is_none_or(|ended| ended > at)).count();
+    runs.iter().map(|run| active(run.created)).max().unwrap_or(0)
+}
+
+/// The events of an asset that a record is about: from, to and how many.
+fn numbers_of(slots: &PastSlots, asset: &str) -> Option<((i64, i64), u64)> {
+    let (which, _) = slots.reason.split_once(&format!(" of `{asset}`: "))?;
+    let number = |text: &str| text.parse::<i64>().expect("a number");
+    let numbers = match which.strip_prefix("event ") {
+        Some(one) => (number(one), number(one)),
+        None => {
+            let (first, last) = which.strip_prefix("events ")?.split_once(" to ")?;
+            (number(first), number(last))
+        }
+    };
+    Some((numbers, slots.count))
+}
+
+#[test]
+fn whatever_happens_slots_events_and_backfills_are_done_once() {
+    let variable = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
+    let first = variable("TASKFLOW_FIRST_SERVICE").unwrap_or(0);
+    let seeds = variable("TASKFLOW_SERVICE_SEED")
+        .map_or_else(|| (first..first + variable("TASKFLOW_SERVICES").unwrap_or(60)).collect(), |seed| vec![seed]);
+    for seed in seeds {
+        println!("seed {seed}");
+        live_through(seed);
+    }
+}

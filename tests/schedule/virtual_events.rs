@@ -1,0 +1,222 @@
+//! Events and backfills of services in virtual time.
+
+use std::time::Duration;
+
+use taskflow::RunState;
+use taskflow::asset::{Day, Event, Events, Latest};
+use taskflow::prelude::*;
+use taskflow::schedule::{BackfillOrder, BackfillRequest, BackfillScope, Catchup, SlotRange, Unpause};
+use taskflow::testing::{ServiceTest, Test};
+
+const HOUR: Duration = Duration::from_secs(3_600);
+
+taskflow::asset! {
+    LOADED: Asset<u64, Day> = "virtual/loaded";
+    RATES: Asset<u64> = "virtual/rates";
+}
+
+#[task(produces = LOADED)]
+fn load(day: Date) -> u64 {
+    day.day().unsigned_abs().into()
+}
+
+#[dag(schedule = "@daily")]
+fn loads(#[param(default = |run| run.day())] day: Date) -> u64 {
+    load(day)
+}
+
+#[task]
+fn sum(loaded: &Events<u64, Day>) -> u64 {
+    loaded.values().sum()
+}
+
+#[dag]
+fn sums_up(#[event(LOADED)] loaded: Events<u64, Day>) -> u64 {
+    sum(loaded)
+}
+
+#[task]
+fn double(total: &Event<u64>) -> u64 {
+    2 * total.value
+}
+
+#[dag]
+fn doubled(#[event(sums_up)] total: Event<u64>) -> u64 {
+    double(total)
+}
+
+#[task]
+fn rate(rates: &Events<u64>) -> Vec<u64> {
+    rates.values().copied().collect()
+}
+
+#[dag]
+fn settling(#[event(RATES, settle = "30m", max = 3)] rates: Events<u64>) -> Vec<u64> {
+    rate(rates)
+}
+
+#[dag]
+fn fresh(#[event(RATES, max_age = "2h")] rates: Events<u64>) -> Vec<u64> {
+    rate(rates)
+}
+
+#[dag(schedule = "0 6 * * *", wait = "3h")]
+fn waiting(#[event(RATES)] rates: Events<u64>) -> Vec<u64> {
+    rate(rates)
+}
+
+#[task]
+fn last(rate: &Latest<u64>) -> u64 {
+    rate.value
+}
+
+#[dag]
+fn newest_rate(#[event(RATES)] rate: Latest<u64>) -> u64 {
+    last(rate)
+}
+
+fn created(service: &ServiceTest, dag: &str) -> Vec<String> {
+    service.runs(dag).iter().map(|run| run.created.to_string()).collect()
+}
+
+fn results(service: &ServiceTest, dag: &str) -> Vec<serde_json::Value> {
+    service.events(&format!("dag:{dag}")).into_iter().filter_map(|event| event.payload).collect()
+}
+
+#[test]
+fn what_a_task_emits_starts_the_next_dag_and_its_result_another_one() {
+    let mut service = Test::service()
+        .dag_with(loads {}, |test| test.takes(load {}, 2 * HOUR))
+        .dag_with(sums_up {}, |test| test.takes(sum {}, HOUR))
+        .dag(doubled {});
+    service.at("2026-01-01T12:00:00Z").run_until("2026-01-03T12:00:00Z");
+    assert_eq!(created(&service, "sums_up"), ["2026-01-02T02:00:00Z", "2026-01-03T02:00:00Z"]);
+    assert_eq!(created(&service, "doubled"), ["2026-01-02T03:00:00Z", "2026-01-03T03:00:00Z"]);
+    assert_eq!(results(&service, "doubled"), [4, 6]);
+    service.assert_started_by("sums_up", &["event 1 of virtual/loaded", "event 5 of virtual/loaded"]);
+    let emitted = &service.events("virtual/loaded")[0];
+    assert_eq!(
+        (emitted.emitted.to_string(), emitted.partition.as_deref()),
+        ("2026-01-02T02:00:00Z".to_owned(), Some("2026-01-02"))
+    );
+    insta::assert_snapshot!(service.event_log(), @r"
+    2026-01-01T12:00:00Z a service starts
+    2026-01-02T00:00:00Z loads: scheduled__2026-01-02T00:00:00Z__loads starts
+    2026-01-02T02:00:00Z loads: scheduled__2026-01-02T00:00:00Z__loads ends: success
+    2026-01-02T02:00:00Z sums_up: event__1__sums_up starts
+    2026-01-02T03:00:00Z sums_up: event__1__sums_up ends: success
+    2026-01-02T03:00:00Z doubled: event__3__doubled starts
+    2026-01-02T03:00:00Z doubled: event__3__doubled ends: success
+    2026-01-03T00:00:00Z loads: scheduled__2026-01-03T00:00:00Z__loads starts
+    2026-01-03T02:00:00Z loads: scheduled__2026-01-03T00:00:00Z__loads ends: success
+    2026-01-03T02:00:00Z sums_up: event__5__sums_up starts
+    2026-01-03T03:00:00Z sums_up: event__5__sums_up ends: success
+    2026-01-03T03:00:00Z doubled: event__7__doubled starts
+    2026-01-03T03:00:00Z doubled: event__7__doubled ends: success
+    ");
+}
+
+#[test]
+fn an_asset_settles_in_virtual_time() {
+    let mut service = Test::service().dag(settling {});
+    service.at("2026-01-01").run_until("2026-01-01T01:00:00Z").emit(&RATES, 1).run_until("2026-01-01T01:20:00Z");
+    service.emit(&RATES, 2).run_until("2026-01-01T01:49:59Z");
+    assert_eq!(service.pending("settling"), 2);
+    let waits = service.consumer("settling").waits_for;
+    assert_eq!(waits.as_deref(), Some("virtual/rates to settle, at 2026-01-01T01:50:00Z at the earliest"));
+    service.run_until("2026-01-01T02:00:00Z");
+    assert_eq!(created(&service, "settling"), ["2026-01-01T01:50:00Z"]);
+    // As many as a run takes need not settle. The third event is the result of the first run.
+    service.emit(&RATES, 3).emit(&RATES, 4).emit(&RATES, 5).run_until("2026-01-01T02:00:01Z");
+    service.assert_started_by("settling", &["events 1 to 2 of virtual/rates", "events 4 to 6 of virtual/rates"]);
+    assert_eq!(service.pending("settling"), 0);
+}
+
+#[test]
+fn events_expire_while_the_service_is_down() {
+    let mut service = Test::service().dag(fresh {});
+    service.at("2026-01-01").run_until("2026-01-01T01:00:00Z").emit(&RATES, 1).down_until("2026-01-01T02:30:00Z");
+    service.emit(&RATES, 2).down_until("2026-01-01T03:30:00Z").run_until("2026-01-01T04:00:00Z");
+    service.assert_started_by("fresh", &["event 2 of virtual/rates"]);
+    let expired = service.slots("fresh").into_iter().find(|slots| slots.fate == "expired").expect("a record");
+    assert_eq!((expired.count, &*expired.reason), (1, "event 1 of `virtual/rates`: older than `max_age`"));
+}
+
+#[test]
+fn a_slot_waits_for_events_and_expires() {
+    let mut service = Test::service().dag(waiting {});
+    service
+        .at("2026-01-01T12:00:00Z")
+        .run_until("2026-01-02T06:40:00Z")
+        .emit(&RATES, 7)
+        .run_until("2026-01-03T12:00:00Z");
+    service.assert_slots("waiting", &["2026-01-02T06:00:00Z"]);
+    service.assert_started_by("waiting", &["slot 2026-01-02T06:00:00Z, event 1 of virtual/rates"]);
+    assert_eq!(created(&service, "waiting"), ["2026-01-02T06:40:00Z"]);
+    let expired = service.slots("waiting").into_iter().find(|slots| slots.fate == "expired").expect("a record");
+    assert_eq!(expired.first.to_string(), "2026-01-03T06:00:00Z");
+    assert!(service.event_log().contains("2026-01-03T09:00:00Z waiting: 1 slot from 2026-01-03T06:00:00Z expired"));
+}
+
+#[test]
+fn a_paused_consumer_keeps_its_events_and_a_new_one_begins_after_them() {
+    let mut service = Test::service().dag(newest_rate {});
+    service.emit(&RATES, 1).run_until("2026-01-02").assert_started_by("newest_rate", &[]);
+    service.pause("newest_rate", "the rates are wrong").emit(&RATES, 2).emit(&RATES, 3).run_until("2026-01-03");
+    assert_eq!(service.pending("newest_rate"), 2);
+    service.unpause_with("newest_rate", Catchup::None, Unpause::Newest).run_until("2026-01-04");
+    service.assert_started_by("newest_rate", &["event 3 of virtual/rates"]);
+    let superseded =
+        service.slots("newest_rate").into_iter().find(|slots| slots.fate == "superseded").expect("a record");
+    assert_eq!(superseded.count, 1);
+}
+
+#[test]
+fn a_task_that_fails_emits_nothing() {
+    let fails = |test: Test<u64>| test.always_fails(load {}, "no network");
+    let mut service = Test::service().dag_with(loads {}, fails).dag(sums_up {});
+    service.at("2026-01-01T12:00:00Z").run_until("2026-01-05T12:00:00Z");
+    assert_eq!((service.runs("loads").len(), service.runs("sums_up").len()), (4, 0));
+    assert!(service.events("virtual/loaded").is_empty());
+}
+
+#[test]
+fn each_event_of_a_backfill_is_consumed_although_the_service_dies_at_each_step() {
+    for operations in (0..600).step_by(7) {
+        let mut service = Test::service()
+            .dag_with(loads {}, |test| test.takes(load {}, HOUR))
+            .dag_with(sums_up {}, |test| test.takes(sum {}, 2 * HOUR));
+        service.at("2026-03-01T00:30:00Z").run_until("2026-03-01T00:30:01Z");
+        let ranges =
+            vec![SlotRange { from: "2026-02-02".parse().expect("a day"), to: "2026-02-11".parse().expect("a day") }];
+        let request = BackfillRequest { ranges, limit: 3, order: BackfillOrder::Newest, ..BackfillRequest::default() };
+        let backfill = service.backfill_with("loads", &request);
+        service.crash_after(operations).crash_after(operations / 2).run_until("2026-03-01T23:00:00Z");
+        let status = service.backfill_status(backfill);
+        let log = service.event_log();
+        assert_eq!((status.phase.name(), status.counts.new, status.counts.success), ("done", 10, 10), "{log}");
+        assert_eq!(service.events("virtual/loaded").len(), 10, "{log}");
+        let sums = results(&service, "sums_up");
+        let sums: u64 = sums.iter().filter_map(serde_json::Value::as_u64).sum();
+        assert_eq!((sums, service.pending("sums_up")), ((2..=11).sum(), 0), "{log}");
+    }
+}
+
+#[test]
+fn a_backfill_reprocesses_the_runs_that_failed() {
+    let fails = |test: Test<u64>| test.fail_times(load {}, 1, "no network");
+    let mut service = Test::service().dag_with(loads {}, fails);
+    service.at("2026-01-01T12:00:00Z").run_until("2026-01-05T12:00:00Z");
+    let states = |service: &ServiceTest| service.runs("loads").iter().map(|run| run.state).collect::<Vec<_>>();
+    assert_eq!(states(&service), [RunState::Failed; 4]);
+    let ranges =
+        vec![SlotRange { from: "2026-01-03".parse().expect("a day"), to: "2026-01-04".parse().expect("a day") }];
+    let request = BackfillRequest { ranges, scope: BackfillScope::Failed, ..BackfillRequest::default() };
+    let backfill = service.backfill_with("loads", &request);
+    service.run_until("2026-01-05T13:00:00Z");
+    let status = service.backfill_status(backfill);
+    assert_eq!((status.phase.name(), status.counts.again), ("done", 2));
+    // The script counts attempts, which continue when a task is cleared.
+    assert_eq!(states(&service), [RunState::Failed, RunState::Success, RunState::Success, RunState::Failed]);
+    assert!(service.runs("loads")[1].ended.is_some_and(|ended| ended.to_string().starts_with("2026-01-05T12:00")));
+}
