@@ -84,8 +84,8 @@ impl Frame {
     }
 
     /// The value of `aria-current` of a link of the rail.
-    pub(crate) fn is_at(&self, place: &Place) -> bool {
-        self.place == *place
+    pub(crate) fn is_at(&self, place: Place) -> bool {
+        self.place == place
     }
 }
 
