@@ -17,7 +17,7 @@ use super::source::Source;
 use super::spec::Spec;
 use crate::base::did_you_mean;
 
-const TABLES: [&str; 7] = ["run", "store", "log", "pools", "variables", "connections", "secrets"];
+const TABLES: [&str; 8] = ["run", "store", "log", "serve", "pools", "variables", "connections", "secrets"];
 
 /// A text in the format of `taskflow.toml`.
 pub(super) struct Document<'t> {

@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fmt;
+use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -34,13 +35,14 @@ enum Kind {
     Span,
     Switch,
     Filter,
+    Address,
 }
 
 const fn setting(name: &'static str, variable: &'static str, kind: Kind, default: &'static str) -> Setting {
     Setting { name, variable, kind, default }
 }
 
-pub(super) static SETTINGS: [Setting; 13] = [
+pub(super) static SETTINGS: [Setting; 14] = [
     setting("run.jobs", "TASKFLOW_JOBS", Kind::Count, "no limit"),
     setting("run.workers", "TASKFLOW_WORKERS", Kind::Count, "one per core"),
     setting("run.grace", "TASKFLOW_GRACE", Kind::Span, "10s"),
@@ -54,6 +56,7 @@ pub(super) static SETTINGS: [Setting; 13] = [
     setting("log.attempt_limit", "TASKFLOW_LOG_ATTEMPT_LIMIT", Kind::Size, "16.0 MiB"),
     setting("log.queue_records", "TASKFLOW_LOG_QUEUE_RECORDS", Kind::Count, "8192"),
     setting("log.queue_bytes", "TASKFLOW_LOG_QUEUE_BYTES", Kind::Size, "32.0 MiB"),
+    setting("serve.bind", "TASKFLOW_BIND", Kind::Address, "127.0.0.1:8090"),
 ];
 
 /// The value of a setting.
@@ -66,6 +69,7 @@ pub(super) enum Datum {
     Span(Duration),
     Switch(bool),
     Filter(Targets, String),
+    Address(SocketAddr),
 }
 
 impl Setting {
@@ -78,7 +82,9 @@ impl Setting {
     pub(super) fn read(&self, value: &Value, origin: &Origin) -> Result<Datum, String> {
         let datum = match (self.kind, value) {
             (Kind::Path, Value::String(path)) => return Ok(Datum::Path(origin.directory().join(path))),
-            (Kind::Word(_) | Kind::Span | Kind::Filter | Kind::Size, Value::String(text)) => self.of_text(text),
+            (Kind::Word(_) | Kind::Span | Kind::Filter | Kind::Size | Kind::Address, Value::String(text)) => {
+                self.of_text(text)
+            }
             (Kind::Switch, Value::Bool(_)) | (Kind::Count | Kind::Size, Value::Number(_)) => {
                 self.of_text(&value.to_string())
             }
@@ -107,6 +113,7 @@ impl Setting {
             }
             Kind::Switch => text.parse().ok().map(Datum::Switch),
             Kind::Filter => text.parse().ok().map(|targets| Datum::Filter(targets, text.to_owned())),
+            Kind::Address => text.parse().ok().map(Datum::Address),
         }
     }
 
@@ -125,6 +132,7 @@ impl Setting {
             Kind::Filter => {
                 "a level (error, warn, info, debug, trace) or a filter such as \"info,my_crate=debug\"".to_owned()
             }
+            Kind::Address => "an address and a port such as \"127.0.0.1:8090\"".to_owned(),
         };
         let (_, key) = self.table_and_key();
         format!("`{key}` must be {wanted}; it is `{text}`")
@@ -141,6 +149,7 @@ impl fmt::Display for Datum {
             Datum::Span(span) => write!(f, "{span:?}"),
             Datum::Switch(on) => write!(f, "{on}"),
             Datum::Filter(_, text) => f.write_str(text),
+            Datum::Address(address) => write!(f, "{address}"),
         }
     }
 }

@@ -24,22 +24,44 @@
 mod api;
 mod http;
 mod keys;
+#[allow(dead_code, reason = "the first pages use it")]
+mod pages;
 mod permit;
 mod problem;
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 pub use http::{RunningServer, Server, ServerError};
 
 use crate::dag::DagDef;
 use crate::journal::Journal;
+use crate::ops::{Home, OpsError};
+use crate::store::SyncMode;
 
-/// What the handlers share.
+/// What the handlers share. Cheap to clone.
 #[derive(Clone)]
 pub struct ServerState {
+    /// For reading: it has connections of its own, so that readers take none of the engine's.
     journal: Journal,
+    /// The journal of the service: it notices at once what is written with it.
+    #[allow(dead_code, reason = "for requests that change something")]
+    service: Journal,
+    #[allow(dead_code, reason = "for the logs")]
+    home: Home,
     dags: Arc<[&'static DagDef]>,
+    options: ServerOptions,
+    draining: Arc<AtomicBool>,
+}
+
+/// The options of a server.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ServerOptions {
+    /// Whether it refuses everything that changes something.
+    pub read_only: bool,
+    /// Whether it has the API only, without the pages.
+    pub no_ui: bool,
 }
 
 impl fmt::Debug for ServerState {
@@ -49,13 +71,29 @@ impl fmt::Debug for ServerState {
 }
 
 impl ServerState {
-    /// The state of a server of these DAGs, whose runs are in the journal.
-    pub fn new(journal: &Journal, dags: Vec<&'static DagDef>) -> Self {
-        ServerState { journal: journal.clone(), dags: dags.into() }
+    /// The state of a server of these DAGs. `service` is the journal of the service in this
+    /// process; the server opens another one of the same home for reading.
+    ///
+    /// # Errors
+    ///
+    /// When the home cannot be opened.
+    pub async fn new(
+        home: &Home,
+        service: &Journal,
+        dags: Vec<&'static DagDef>,
+        options: ServerOptions,
+    ) -> Result<Self, OpsError> {
+        let journal = home.open(SyncMode::Full).await?;
+        let (home, service, draining) = (home.clone(), service.clone(), Arc::default());
+        Ok(ServerState { journal, service, home, dags: dags.into(), options, draining })
     }
 }
 
-/// All routes. Pages are merged here.
+/// All routes: the API, and the pages unless they are left out.
 fn router(state: ServerState) -> axum::Router {
-    axum::Router::new().nest("/api/v1", api::routes()).fallback(problem::no_route).with_state(state)
+    let mut router = axum::Router::new().nest("/api/v1", api::routes());
+    if !state.options.no_ui {
+        router = router.merge(pages::routes());
+    }
+    router.fallback(problem::no_route).with_state(state)
 }

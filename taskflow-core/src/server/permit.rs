@@ -32,10 +32,6 @@ impl Permit<View, RunSummary> {
 
     /// The history of the run, with the deadline that it missed.
     pub(super) async fn history(&self, state: &ServerState) -> Result<RunHistory, Problem> {
-        let mut history = state.journal.history(&self.target.info.run_id).await.map_err(OpsError::from)?;
-        if history.missed_deadline.is_none() {
-            history.missed_deadline = ops::missed_deadline_of(&state.journal, &history.info).await?;
-        }
-        Ok(history)
+        Ok(ops::history(&state.journal, &self.target.info.run_id).await?)
     }
 }

@@ -4,6 +4,7 @@ mod guard;
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -37,7 +38,17 @@ pub enum ServerError {
         /// The address.
         address: SocketAddr,
     },
-    /// Another process uses the address, or it is not an address of this machine.
+    /// Another process uses the address.
+    #[error(
+        "port {} of {} is in use by another process; stop it, or choose another port with --bind {0}:{port}, where \
+         port 0 takes any free one",
+        address.port(), address.ip(), port = address.port().wrapping_add(1)
+    )]
+    Taken {
+        /// The address.
+        address: SocketAddr,
+    },
+    /// The address cannot be bound: such as one that this machine does not have.
     #[error("cannot listen on {address}: {source}; choose another address with --bind")]
     Bind {
         /// The address.
@@ -67,7 +78,10 @@ impl Server {
         if !address.ip().is_loopback() {
             return Err(ServerError::Public { address });
         }
-        let failed = |source| ServerError::Bind { address, source };
+        let failed = |source: std::io::Error| match source.kind() {
+            std::io::ErrorKind::AddrInUse => ServerError::Taken { address },
+            _ => ServerError::Bind { address, source },
+        };
         let listener = TcpListener::bind(address).map_err(failed)?;
         listener.set_nonblocking(true).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
@@ -92,10 +106,10 @@ impl Server {
             .build()
             .map_err(ServerError::Thread)?;
         let (stop, stopped) = watch::channel(());
-        let address = self.address;
+        let (address, draining) = (self.address, Arc::clone(&state.draining));
         let main = move || runtime.block_on(accept(self.listener, state, stopped));
         let thread = std::thread::Builder::new().name("taskflow-http".to_owned()).spawn(main);
-        Ok(RunningServer { address, stop: Some(stop), thread: Some(thread.map_err(ServerError::Thread)?) })
+        Ok(RunningServer { address, stop: Some(stop), draining, thread: Some(thread.map_err(ServerError::Thread)?) })
     }
 }
 
@@ -104,6 +118,7 @@ impl Server {
 pub struct RunningServer {
     address: SocketAddr,
     stop: Option<watch::Sender<()>>,
+    draining: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -111,6 +126,11 @@ impl RunningServer {
     /// Its address.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// From now on it refuses requests that change something: the service is about to end.
+    pub fn drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
     }
 }
 

@@ -4,6 +4,8 @@
 //! script. Templates are in `taskflow-core/templates`; every value in them passes through
 //! [`escape::PageText`].
 
+mod routes;
+
 pub(crate) mod ansi;
 pub(crate) mod assets;
 pub(crate) mod escape;
@@ -11,3 +13,5 @@ pub(crate) mod frame;
 pub(crate) mod marks;
 pub(crate) mod problem;
 pub(crate) mod times;
+
+pub(super) use routes::routes;
