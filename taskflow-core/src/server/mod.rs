@@ -24,7 +24,6 @@
 mod api;
 mod http;
 mod keys;
-#[allow(dead_code, reason = "the first pages use it")]
 mod pages;
 mod permit;
 mod problem;
@@ -48,7 +47,6 @@ pub struct ServerState {
     /// The journal of the service: it notices at once what is written with it.
     #[allow(dead_code, reason = "for requests that change something")]
     service: Journal,
-    #[allow(dead_code, reason = "for the logs")]
     home: Home,
     dags: Arc<[&'static DagDef]>,
     options: ServerOptions,
@@ -91,9 +89,10 @@ impl ServerState {
 
 /// All routes: the API, and the pages unless they are left out.
 fn router(state: ServerState) -> axum::Router {
-    let mut router = axum::Router::new().nest("/api/v1", api::routes());
-    if !state.options.no_ui {
-        router = router.merge(pages::routes());
-    }
-    router.fallback(problem::no_route).with_state(state)
+    let api = axum::Router::new().nest("/api/v1", api::routes());
+    let router = match state.options.no_ui {
+        true => api.fallback(problem::no_route),
+        false => api.merge(pages::routes()).fallback(pages::no_route),
+    };
+    router.with_state(state)
 }

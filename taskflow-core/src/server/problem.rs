@@ -19,11 +19,11 @@ pub(super) struct Problem {
     #[serde(rename = "type")]
     ty: &'static str,
     title: &'static str,
-    status: u16,
-    detail: String,
+    pub(super) status: u16,
+    pub(super) detail: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    next: Option<String>,
-    request_id: String,
+    pub(super) next: Option<String>,
+    pub(super) request_id: String,
 }
 
 impl Problem {

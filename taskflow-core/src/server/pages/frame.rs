@@ -21,7 +21,7 @@ pub(crate) struct Frame {
     pub(crate) zone_short: String,
     /// The time of the server.
     pub(crate) now: Moment,
-    /// The version of the program and its home, for the footer.
+    /// The version of taskflow, for the footer.
     pub(crate) build: String,
     /// `light` or `dark` if the user has chosen one; empty to follow the system.
     pub(crate) theme: &'static str,
@@ -33,6 +33,9 @@ pub(crate) enum Place {
     Home,
     Dags,
     Runs,
+    Assets,
+    Backfills,
+    Doctor,
     Nowhere,
 }
 

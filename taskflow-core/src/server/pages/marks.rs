@@ -1,9 +1,11 @@
 //! The state of a run, a task or a slot as a page shows it: a colour, a glyph and words.
 
+use std::fmt;
+
 /// A mark: the family decides the colour, the glyph the state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Mark {
-    /// A class of the style sheet: `ok`, `bad`, `blocked`, `run`, `other` or `wait`.
+    /// A class of the style sheet: `ok`, `bad`, `blocked`, `run`, `other`, `wait` or `hollow`.
     pub(crate) family: &'static str,
     /// The id of a symbol of the sprite, without its prefix.
     pub(crate) glyph: &'static str,
@@ -28,9 +30,24 @@ impl Mark {
             "up_for_retry" => ("wait", "again", "up for retry"),
             "up_for_reschedule" => ("wait", "clock", "up for reschedule"),
             "deferred" => ("wait", "pause", "deferred"),
+            "missed" => ("hollow", "dash", "missed"),
+            "expired" => ("hollow", "dash", "expired"),
+            "paused" => ("hollow", "pause", "paused"),
+            "superseded" => ("hollow", "skip", "superseded"),
+            "waiting" => ("hollow", "ring", "waiting"),
             _ => ("wait", "empty", "none"),
         };
         Mark { family, glyph, words }
+    }
+
+    /// The mark of what became of a slot that has no run: hollow, because no run exists.
+    pub(crate) fn of_slot(fate: &str) -> Mark {
+        Mark { family: "hollow", ..Mark::of(fate) }
+    }
+
+    /// The mark with the name of the state.
+    pub(crate) fn named(self) -> String {
+        format!("<span class=\"state\">{self}<span>{}</span></span>", self.words)
     }
 
     /// The sign in the title of a tab.
@@ -55,6 +72,18 @@ impl Mark {
             "other" => 4,
             _ => 5,
         }
+    }
+}
+
+/// For the filter `safe` of templates: all its texts are constants of this file.
+impl fmt::Display for Mark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Mark { family, glyph, words } = self;
+        write!(
+            f,
+            "<svg class=\"mark {family}\" viewBox=\"0 0 16 16\" role=\"img\" aria-label=\"{words}\">\
+             <title>{words}</title><rect width=\"16\" height=\"16\" rx=\"4\"/><use href=\"#g-{glyph}\"/></svg>"
+        )
     }
 }
 

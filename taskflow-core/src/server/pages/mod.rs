@@ -1,17 +1,41 @@
-//! The pages of the web UI: pure functions from documents to complete HTML.
+//! The pages of the web UI: complete HTML from the documents of [`ops`](crate::ops).
 //!
-//! A page is a struct with what it shows and a function `html`. No page has an inline style or
-//! script. Templates are in `taskflow-core/templates`; every value in them passes through
-//! [`escape::PageText`].
+//! Each view is a module: a handler that reads, a struct with what the page shows, and a template
+//! of the same name in `taskflow-core/templates`. No page has an inline style or script. Every
+//! value in a template passes through [`escape::PageText`]; only marks and points in time, whose
+//! texts are constants and numbers, are written as they are.
+//!
+//! | module | what |
+//! |---|---|
+//! | `home`, `needs` | What needs a person, what runs, what comes next. |
+//! | `dag_list`, `strip` | The DAGs with their last runs. |
+//! | `run`, `run_facts`, `run_tasks`, `timeline`, `failures` | A run. |
+//! | `log`, `log_lines`, `ansi` | The log of an attempt. |
+//! | `routes`, `reply`, `address` | Addresses, what handlers read and answer. |
+//! | `frame`, `marks`, `times`, `command`, `escape`, `assets`, `problem` | What pages share. |
 
+mod address;
+mod ansi;
+mod assets;
+mod command;
+mod dag_list;
+pub(in crate::server) mod escape;
+mod failures;
+mod frame;
+mod home;
+mod log;
+mod log_lines;
+mod marks;
+mod needs;
+mod problem;
+mod reply;
 mod routes;
+mod run;
+mod run_facts;
+mod run_tasks;
+mod strip;
+mod timeline;
+mod times;
 
-pub(crate) mod ansi;
-pub(crate) mod assets;
-pub(crate) mod escape;
-pub(crate) mod frame;
-pub(crate) mod marks;
-pub(crate) mod problem;
-pub(crate) mod times;
-
+pub(super) use reply::no_route;
 pub(super) use routes::routes;

@@ -3,6 +3,7 @@
 use askama::Template;
 
 use super::frame::{Crumb, Frame, Place, Request};
+use crate::server::problem::Problem;
 
 /// An error page.
 #[derive(Clone, Debug, Template)]
@@ -13,6 +14,8 @@ pub(crate) struct ProblemPage {
     heading: String,
     /// What happened, in a sentence.
     sentence: String,
+    /// What to do, in a sentence.
+    next: String,
     /// What is near: words and addresses below the base path.
     near: Vec<Crumb>,
     /// The id by which the log of the server has the request.
@@ -20,15 +23,25 @@ pub(crate) struct ProblemPage {
 }
 
 impl ProblemPage {
-    /// Nothing is at the address. `near` is what the user may have meant.
-    pub(crate) fn not_found(request: &Request, sentence: impl Into<String>, near: Vec<Crumb>) -> ProblemPage {
-        ProblemPage::new(request, 404, "Not found", sentence, near, String::new())
-    }
-
-    /// The server failed. The page has the id of the request and not the error.
-    pub(crate) fn failed(request: &Request, request_id: impl Into<String>) -> ProblemPage {
-        let sentence = "The server could not make this page. Its log has the reason under the id of the request.";
-        ProblemPage::new(request, 500, "Something went wrong", sentence, Vec::new(), request_id.into())
+    /// The page of a problem. It has the sentence of the problem, which names no file of the
+    /// machine.
+    pub(crate) fn of(request: &Request, problem: &Problem) -> ProblemPage {
+        let heading = match problem.status {
+            404 => "Not found",
+            409 => "Not possible now",
+            400 | 422 => "Not valid",
+            status if status >= 500 => "Something went wrong",
+            _ => "Not possible",
+        };
+        let near = match problem.status {
+            404 => vec![Crumb::link("DAGs", "/dags"), Crumb::link("Runs", "/runs")],
+            _ => Vec::new(),
+        };
+        // The log of the server has the reason of a failure under the id of its request.
+        let id = if problem.status >= 500 { problem.request_id.clone() } else { String::new() };
+        let mut page = ProblemPage::new(request, problem.status, heading, sentence(&problem.detail), near, id);
+        page.next = problem.next.as_deref().map(sentence).unwrap_or_default();
+        page
     }
 
     fn new(
@@ -45,6 +58,7 @@ impl ProblemPage {
             status,
             heading: heading.to_owned(),
             sentence: sentence.into(),
+            next: String::new(),
             near,
             request_id,
         }
@@ -56,8 +70,17 @@ impl ProblemPage {
     }
 }
 
+/// A message of the command line as a sentence.
+fn sentence(message: &str) -> String {
+    let mut letters = message.chars();
+    let first: String = letters.next().into_iter().flat_map(char::to_uppercase).collect();
+    let end = if message.ends_with(['.', '?', '!']) { "" } else { "." };
+    first + letters.as_str() + end
+}
+
 #[cfg(test)]
 mod tests {
+    use axum::http::StatusCode;
     use jiff::Timestamp;
     use jiff::tz::TimeZone;
 
@@ -71,19 +94,19 @@ mod tests {
 
     #[test]
     fn foreign_text_is_escaped_and_nothing_is_inline() {
-        let hostile = "<script>x</script>\"'\u{202e}";
-        let near = vec![Crumb::link(hostile, "/dags/daily")];
-        let html = ProblemPage::not_found(&request(), hostile, near).html();
-        for inline in ["<script", "<style", " style=", "\u{202e}"] {
+        let problem = Problem::bad_request("<script>x</script>\"'\u{202e}").next("<b>");
+        let html = ProblemPage::of(&request(), &problem).html();
+        for inline in ["<script", "<style", " style=", "<b>", "\u{202e}"] {
             assert!(!html.contains(inline), "{inline}: {html}");
         }
-        assert!(html.contains("&lt;script&gt;") && html.contains("href=\"/a/dags/daily\""), "{html}");
+        assert!(html.contains("&lt;script&gt;") && html.contains("href=\"/a/dags\""), "{html}");
         assert!(html.trim_end().ends_with("</html>"), "{html}");
     }
 
     #[test]
     fn a_failure_shows_the_id_of_the_request() {
-        let html = ProblemPage::failed(&request(), "r-17").html();
-        assert!(html.contains("<code>r-17</code>"), "{html}");
+        let problem = Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "it failed");
+        let html = ProblemPage::of(&request(), &problem).html();
+        assert!(html.contains("It failed.") && html.contains(&format!("<code>{}</code>", problem.request_id)), "{html}");
     }
 }

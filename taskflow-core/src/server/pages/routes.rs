@@ -5,11 +5,19 @@ use axum::http::header;
 use axum::routing::get;
 
 use super::assets::assets;
+use super::{dag_list, home, log, run};
 use crate::server::ServerState;
 
 /// The pages, and the static files that they need.
 pub(in crate::server) fn routes() -> Router<ServerState> {
-    assets().into_iter().fold(Router::new(), |router, asset| {
+    let pages = Router::new()
+        .route("/", get(home::show))
+        .route("/dags", get(dag_list::show))
+        .route("/runs/{run}", get(run::show))
+        .route("/runs/{run}/graph.svg", get(run::graph))
+        .route("/runs/{run}/tasks/{task}/{attempt}", get(log::show))
+        .route("/runs/{run}/tasks/{task}/{attempt}/raw", get(log::raw));
+    assets().into_iter().fold(pages, |router, asset| {
         let headers = [(header::CONTENT_TYPE, asset.media_type), (header::CACHE_CONTROL, KEEP)];
         router.route(&asset.address, get(move || async move { (headers, asset.content) }))
     })

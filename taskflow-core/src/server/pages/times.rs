@@ -1,5 +1,8 @@
 //! Points in time and durations as pages show them.
 
+use std::fmt;
+use std::time::Duration;
+
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
@@ -44,6 +47,16 @@ impl Clock {
         }
     }
 
+    /// A point in time of a document.
+    pub(crate) fn at(&self, at: crate::base::Timestamp) -> Moment {
+        self.moment(at.to_jiff())
+    }
+
+    /// How long ago a point in time of a document is; zero if it is to come.
+    pub(crate) fn since(&self, at: crate::base::Timestamp) -> Duration {
+        Duration::from_millis(millis_between(at.to_jiff(), self.now))
+    }
+
     pub(crate) fn moment(&self, at: Timestamp) -> Moment {
         let local = at.to_zoned(self.zone.clone());
         let same_year = local.year() == self.now.to_zoned(self.zone.clone()).year();
@@ -65,6 +78,22 @@ impl Clock {
             ..0 => format!("{words} ago"),
             _ => format!("in {words}"),
         }
+    }
+}
+
+/// For the filter `safe` of templates: its texts are numbers and the names of months and zones.
+impl fmt::Display for Moment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Moment { text, iso, full, .. } = self;
+        write!(f, "<time datetime=\"{iso}\" title=\"{full}\">{text}</time>")
+    }
+}
+
+impl Moment {
+    /// The point in time relative to now.
+    pub(crate) fn ago(&self) -> String {
+        let Moment { relative, iso, full, .. } = self;
+        format!("<time datetime=\"{iso}\" title=\"{full}\">{relative}</time>")
     }
 }
 
@@ -90,6 +119,11 @@ pub(crate) fn took(millis: u64) -> String {
         3_600_000..86_400_000 => format!("{} h {:02} m", seconds / 3600, seconds / 60 % 60),
         _ => format!("{} d {:02} h", seconds / 86_400, seconds / 3600 % 24),
     }
+}
+
+/// As [`took`].
+pub(crate) fn took_for(duration: Duration) -> String {
+    took(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
 }
 
 /// The milliseconds between two points in time; 0 if they are in the wrong order.
