@@ -30,6 +30,11 @@ impl Permit<View, RunSummary> {
         Ok(Permit { target: run, right: PhantomData })
     }
 
+    /// The run.
+    pub(super) fn summary(&self) -> &RunSummary {
+        &self.target
+    }
+
     /// The history of the run, with the deadline that it missed.
     pub(super) async fn history(&self, state: &ServerState) -> Result<RunHistory, Problem> {
         Ok(ops::history(&state.journal, &self.target.info.run_id).await?)

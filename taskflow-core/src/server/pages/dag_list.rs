@@ -5,7 +5,6 @@ use axum::extract::{Query, State};
 use axum::response::Html;
 
 use super::address;
-use super::command::Program;
 use super::escape::html;
 use super::frame::{Crumb, Frame, Place};
 use super::home::{Recent, recent};
@@ -25,7 +24,6 @@ struct DagListPage {
     text: String,
     show: String,
     is_filtered: bool,
-    command: String,
 }
 
 /// A choice of what is shown.
@@ -43,7 +41,6 @@ struct DagRow {
     href: String,
     /// The schedule in words, or what its runs wait for.
     schedule: String,
-    zone: String,
     next: Option<Moment>,
     /// `paused by kim`, `3 events pending`, `removed from the program`.
     note: String,
@@ -96,7 +93,6 @@ pub(super) async fn show(State(state): State<ServerState>, Query(query): Asked) 
         text: text.to_owned(),
         show: show.to_owned(),
         is_filtered: !(text.is_empty() && show.is_empty()),
-        command: Program::of(&state.home).line(&["list"]),
     })))
 }
 
@@ -119,7 +115,6 @@ fn row(Recent { dag, runs }: &Recent, clock: &Clock) -> DagRow {
         id: dag.dag_id.clone(),
         href: address::dag(&dag.dag_id),
         schedule,
-        zone: dag.timezone.filter(|_| dag.schedule.is_some()).unwrap_or_default().to_owned(),
         next: dag.next.filter(|_| dag.pause.is_none()).map(|next| clock.at(next)),
         note,
         note_class,

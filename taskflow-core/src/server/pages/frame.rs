@@ -17,8 +17,6 @@ pub(crate) struct Frame {
     pub(crate) path: Vec<Crumb>,
     /// The zone of the times, with its abbreviation.
     pub(crate) zone: String,
-    /// The abbreviation alone, for the heads of tables.
-    pub(crate) zone_short: String,
     /// The time of the server.
     pub(crate) now: Moment,
     /// The version of taskflow, for the footer.
@@ -64,7 +62,6 @@ impl Frame {
             place,
             path,
             zone: request.clock.zone_words(),
-            zone_short: request.clock.zone_name(),
             now: request.clock.moment(request.clock.now),
             build: request.build.clone(),
             theme: request.theme,

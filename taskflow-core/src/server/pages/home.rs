@@ -43,7 +43,6 @@ struct ActiveRun {
     number: i64,
     href: String,
     dag: String,
-    dag_href: String,
     about: Moment,
     /// `3 of 8 tasks`.
     progress: String,
@@ -144,7 +143,6 @@ async fn active_run(
         number: run.number,
         href: address::run(run.number),
         dag: run.info.dag_id.clone(),
-        dag_href: address::dag(&run.info.dag_id),
         about: clock.at(run.info.logical_date),
         progress: format!("{done} of {tasks} tasks"),
         percent: done * 100 / tasks.max(1),

@@ -45,11 +45,6 @@ impl Mark {
         Mark { family: "hollow", ..Mark::of(fate) }
     }
 
-    /// The mark with the name of the state.
-    pub(crate) fn named(self) -> String {
-        format!("<span class=\"state\">{self}<span>{}</span></span>", self.words)
-    }
-
     /// The sign in the title of a tab.
     pub(crate) fn sign(self) -> &'static str {
         match self.family {

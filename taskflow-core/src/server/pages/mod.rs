@@ -10,18 +10,26 @@
 //! | `home`, `needs` | What needs a person, what runs, what comes next. |
 //! | `dag_list`, `strip` | The DAGs with their last runs. |
 //! | `run`, `run_facts`, `run_tasks`, `timeline`, `failures` | A run. |
+//! | `dag`, `grid`, `slots` | A DAG: its last runs as a grid, its graph, its slots. |
+//! | `task`, `task_runs` | A task of a run, and of a DAG in its last runs. |
+//! | `run_list`, `asset_list`, `backfill_list`, `doctor` | Lists. |
 //! | `log`, `log_lines`, `ansi` | The log of an attempt. |
 //! | `routes`, `reply`, `address` | Addresses, what handlers read and answer. |
 //! | `frame`, `marks`, `times`, `command`, `escape`, `assets`, `problem` | What pages share. |
 
 mod address;
 mod ansi;
+mod asset_list;
 mod assets;
+mod backfill_list;
 mod command;
+mod dag;
 mod dag_list;
+mod doctor;
 pub(in crate::server) mod escape;
 mod failures;
 mod frame;
+mod grid;
 mod home;
 mod log;
 mod log_lines;
@@ -32,8 +40,12 @@ mod reply;
 mod routes;
 mod run;
 mod run_facts;
+mod run_list;
 mod run_tasks;
+mod slots;
 mod strip;
+mod task;
+mod task_runs;
 mod timeline;
 mod times;
 

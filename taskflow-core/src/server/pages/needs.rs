@@ -111,7 +111,7 @@ async fn of_run(
     let failed = runs.iter().take_while(|run| run.state != RunState::Success);
     let failed = failed.filter(|run| run.state == RunState::Failed).count();
     if failed > 1 {
-        need.about = format!("run {number}, the last {failed} in a row");
+        need.about = format!("run {number}, {failed} failures in a row");
     }
     need.command = program.line(&["retry", &number]);
     if reads {

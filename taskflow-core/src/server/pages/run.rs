@@ -34,7 +34,6 @@ struct RunPage {
     number: i64,
     mark: Mark,
     dag: String,
-    dag_href: String,
     heading: String,
     /// `3 m 10 s`, with `so far` while it is running.
     took: String,
@@ -116,7 +115,8 @@ pub(super) async fn show(State(state): State<ServerState>, Path(run): Path<Strin
             (chosen.is_empty() || task.state.name() == chosen)
                 && (text.is_empty() || task.id.to_lowercase().contains(&text.to_lowercase()))
         };
-        let matching: Vec<_> = history.tasks.iter().filter(wanted).collect();
+        let in_order = history.in_order().map(|place| &history.tasks[place]);
+        let matching: Vec<_> = in_order.filter(wanted).collect();
         let last = (first + TASKS).min(matching.len());
         let page_of = |from: usize| {
             let from = if from == 0 { String::new() } else { from.to_string() };
@@ -140,7 +140,6 @@ pub(super) async fn show(State(state): State<ServerState>, Path(run): Path<Strin
             number,
             mark,
             dag: history.info.dag_id.clone(),
-            dag_href: address::dag(&history.info.dag_id),
             heading: clock.at(history.info.logical_date).text,
             took: elapsed,
             facts: facts(&history, &clock),

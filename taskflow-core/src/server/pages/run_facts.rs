@@ -1,6 +1,5 @@
 //! What a run is about, and what happened to it beside its tasks.
 
-use super::address;
 use super::times::{Clock, took_for};
 use crate::journal::RunHistory;
 use crate::ops::EventDocument;
@@ -124,9 +123,4 @@ pub(crate) fn events(history: &RunHistory, emitted: &[EventDocument], clock: &Cl
         Event { at: moment.clock, relative: moment.full, iso: moment.iso, what, detail }
     };
     all.into_iter().map(event).collect()
-}
-
-/// The address of the events of an asset, for the facts of other pages.
-pub(crate) fn asset_fact(name: &str) -> Fact {
-    Fact::new("Asset", name.to_owned()).to(address::asset(name))
 }
