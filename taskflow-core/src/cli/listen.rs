@@ -10,6 +10,7 @@ use super::terminal::Terminal;
 use crate::dag::DagDef;
 use crate::journal::Journal;
 use crate::server::{RunningServer, Server, ServerError, ServerOptions, ServerState};
+use crate::service::ServiceHandle;
 
 /// Where the server listens unless an address is chosen.
 const DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8090);
@@ -63,11 +64,12 @@ pub(super) async fn start(
     matches: &ArgMatches,
     home: &Home,
     journal: &Journal,
+    handle: ServiceHandle,
     dags: &[&'static DagDef],
     terminal: &Terminal,
 ) -> Result<RunningServer, CliError> {
     let options = ServerOptions { read_only: matches.get_flag("read-only"), no_ui: matches.get_flag("no-ui") };
-    let state = ServerState::new(home.home(), journal, dags.to_vec(), options).await?;
+    let state = ServerState::new(home.home(), journal, handle, dags.to_vec(), options).await?;
     let server = server.serve(state).map_err(|error| CliError::Failure(error.to_string()))?;
     if !matches.get_flag("quiet") {
         let why = if is_moved { format!(", because port {} is in use", DEFAULT.port()) } else { String::new() };

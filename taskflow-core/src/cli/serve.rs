@@ -65,7 +65,9 @@ pub(super) fn serve(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> R
         let service = Service::new(home.path(), &journal, &engine, dags.clone(), options)?;
         #[cfg(feature = "server")]
         let server = match listener {
-            Some(listener) => Some(super::listen::start(listener, matches, home, &journal, &dags, terminal).await?),
+            Some(listener) => {
+                Some(super::listen::start(listener, matches, home, &journal, service.handle(), &dags, terminal).await?)
+            }
             None => None,
         };
         #[cfg(not(feature = "server"))]
@@ -89,7 +91,14 @@ pub(super) fn serve(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> R
             signal.reason().to_owned()
         };
         let path = home.path().display().to_string();
-        service.run(stop, |event| report(&event, flags.quiet, &path, terminal)).await;
+        let report = |event: ServiceEvent| {
+            #[cfg(feature = "server")]
+            if let Some(server) = &server {
+                server.observe(&event);
+            }
+            report(&event, flags.quiet, &path, terminal);
+        };
+        service.run(stop, report).await;
         Ok::<_, CliError>((exit, server))
     })?;
     // It answers until the runs have stopped.

@@ -20,6 +20,7 @@
 //!    have ended, and makes or clears runs for its next slots. Live slots come first, and runs of
 //!    backfills take no room from them.
 //! 7. It claims and starts the queued runs of its DAGs, whoever created them.
+//!    A run that another part of the process has claimed is handed to it, and continued.
 //! 8. It runs the [watchers](crate::asset::Watch) of the program.
 //! 9. It sleeps until the next slot is due, a run ends, an event of its own process is stored, or a
 //!    second has passed: then it looks at what other processes have stored. Short sleeps also mean
@@ -35,6 +36,7 @@
 mod backfills;
 mod consumers;
 mod deadlines;
+mod handle;
 mod lock;
 mod queue;
 mod schedules;
@@ -45,6 +47,7 @@ mod watchers;
 
 #[cfg(feature = "testing")]
 pub(crate) use deadlines::Deadlines;
+pub use handle::ServiceHandle;
 pub use serving::{Service, ServiceEvent, ServiceOptions};
 #[cfg(feature = "testing")]
 pub(crate) use {

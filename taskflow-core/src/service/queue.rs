@@ -145,6 +145,23 @@ impl RunQueue {
         Ok(())
     }
 
+    /// Continues a run that is claimed.
+    pub(super) fn continue_claimed(
+        &mut self,
+        run: RunSummary,
+        request: RunRequest<()>,
+        events: &mut Vec<ServiceEvent>,
+    ) {
+        match self.run(request, run.number, &run.info.dag_id) {
+            Ok(()) => {
+                self.interrupted.remove(&run.number);
+                self.running.insert(run.number, run.info.dag_id.clone());
+                events.push(ServiceEvent::Started { run, resumed: true });
+            }
+            Err(error) => events.push(ServiceEvent::Refused { run, reason: error.to_string() }),
+        }
+    }
+
     async fn start(
         &mut self,
         journal: &Journal,

@@ -6,6 +6,7 @@ use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use tokio::task::JoinHandle;
 
 use crate::server::problem::Problem;
 
@@ -26,16 +27,49 @@ const HEADERS: [(&str, &str); 6] = [
     ("permissions-policy", "camera=(), microphone=(), geolocation=(), payment=()"),
 ];
 
+/// The caching of responses that do not decide about it.
+const CACHE: &str = "private, no-cache";
+
+/// The headers of a response that no handler has made.
+pub(super) fn headers() -> impl Iterator<Item = (&'static str, &'static str)> {
+    HEADERS.into_iter().chain([("cache-control", CACHE)])
+}
+
 pub(super) async fn guard(request: Request, next: Next) -> Response {
     let mut response = match check(&request) {
-        Ok(()) => next.run(request).await,
+        Ok(()) => caught(request, next).await,
         Err(problem) => problem.into_response(),
     };
     for (name, value) in HEADERS {
         response.headers_mut().insert(name, HeaderValue::from_static(value));
     }
-    response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("private, no-cache"));
+    response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static(CACHE));
     response
+}
+
+/// Calls the handler in a task of its own: a panic becomes a problem document, and a change is not
+/// left half done by a client that goes away. Nobody waits for the answer of a request that only
+/// reads once its client is gone.
+async fn caught(request: Request, next: Next) -> Response {
+    let is_safe = request.method().is_safe();
+    let mut handler = Handler { task: tokio::spawn(next.run(request)), is_safe };
+    match (&mut handler.task).await {
+        Ok(response) => response,
+        Err(error) => Problem::internal(&format!("a handler has panicked: {error}")).into_response(),
+    }
+}
+
+struct Handler {
+    task: JoinHandle<Response>,
+    is_safe: bool,
+}
+
+impl Drop for Handler {
+    fn drop(&mut self) {
+        if self.is_safe {
+            self.task.abort();
+        }
+    }
 }
 
 fn check(request: &Request) -> Result<(), Problem> {

@@ -1,6 +1,7 @@
 //! Serving over sockets. Only this module and the handlers name axum and hyper.
 
 mod guard;
+mod raw;
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -8,21 +9,32 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::sync::{Semaphore, watch};
 
+use self::raw::Raw;
 use super::ServerState;
+use super::metrics::Metrics;
+use crate::service::ServiceEvent;
 
-/// How long a client may take to send the head of a request.
-const HEAD: Duration = Duration::from_secs(10);
-/// How long open requests may take once the server stops.
-const GRACE: Duration = Duration::from_secs(10);
-/// The most connections. Further ones wait to be accepted.
-const CONNECTIONS: usize = 1024;
 /// The most bytes of the head of a request.
 const HEAD_SIZE: usize = 16 * 1024;
+
+/// What a client may take.
+#[derive(Clone, Copy, Debug)]
+struct Limits {
+    /// How long it may take to send the head of a request.
+    head: Duration,
+    /// How long open requests may take once the server stops.
+    grace: Duration,
+    /// The most connections. Further ones wait to be accepted.
+    connections: usize,
+}
+
+const LIMITS: Limits = Limits { head: Duration::from_secs(10), grace: Duration::from_secs(10), connections: 1024 };
 
 /// Why the server cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -101,15 +113,23 @@ impl Server {
     pub fn serve(self, state: ServerState) -> Result<RunningServer, ServerError> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
+            // They read logs.
+            .max_blocking_threads(4)
             .thread_name("taskflow-http")
             .enable_all()
             .build()
             .map_err(ServerError::Thread)?;
         let (stop, stopped) = watch::channel(());
-        let (address, draining) = (self.address, Arc::clone(&state.draining));
-        let main = move || runtime.block_on(accept(self.listener, state, stopped));
+        let (address, draining, metrics) = (self.address, Arc::clone(&state.draining), state.metrics.clone());
+        let main = move || runtime.block_on(accept(self.listener, super::router(state), LIMITS, stopped));
         let thread = std::thread::Builder::new().name("taskflow-http".to_owned()).spawn(main);
-        Ok(RunningServer { address, stop: Some(stop), draining, thread: Some(thread.map_err(ServerError::Thread)?) })
+        Ok(RunningServer {
+            address,
+            stop: Some(stop),
+            draining,
+            metrics,
+            thread: Some(thread.map_err(ServerError::Thread)?),
+        })
     }
 }
 
@@ -119,6 +139,7 @@ pub struct RunningServer {
     address: SocketAddr,
     stop: Option<watch::Sender<()>>,
     draining: Arc<AtomicBool>,
+    metrics: Metrics,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -126,6 +147,11 @@ impl RunningServer {
     /// Its address.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Counts what the service in this process did, for the metrics.
+    pub fn observe(&self, event: &ServiceEvent) {
+        self.metrics.observe(event);
     }
 
     /// From now on it refuses requests that change something: the service is about to end.
@@ -144,15 +170,19 @@ impl Drop for RunningServer {
     }
 }
 
-async fn accept(listener: TcpListener, state: ServerState, mut stopped: watch::Receiver<()>) {
+async fn accept(listener: TcpListener, router: Router, limits: Limits, mut stopped: watch::Receiver<()>) {
     let listener = match tokio::net::TcpListener::from_std(listener) {
         Ok(listener) => listener,
         Err(error) => return tracing::error!("the server cannot listen: {error}"),
     };
-    let app = super::router(state).layer(axum::middleware::from_fn(guard::guard));
-    let free = Arc::new(Semaphore::new(CONNECTIONS));
+    let app = router.layer(axum::middleware::from_fn(guard::guard));
+    let free = Arc::new(Semaphore::new(limits.connections));
     loop {
-        let Ok(slot) = free.clone().acquire_owned().await else { return };
+        let slot = tokio::select! {
+            _ = stopped.changed() => break,
+            slot = free.clone().acquire_owned() => slot,
+        };
+        let Ok(slot) = slot else { return };
         let stream = tokio::select! {
             _ = stopped.changed() => break,
             accepted = listener.accept() => match accepted {
@@ -168,8 +198,8 @@ async fn accept(listener: TcpListener, state: ServerState, mut stopped: watch::R
         let (service, mut stopped) = (TowerToHyperService::new(app.clone()), stopped.clone());
         tokio::spawn(async move {
             let mut http = http1::Builder::new();
-            http.timer(TokioTimer::new()).header_read_timeout(HEAD).max_buf_size(HEAD_SIZE).max_headers(64);
-            let mut connection = std::pin::pin!(http.serve_connection(TokioIo::new(stream), service));
+            http.timer(TokioTimer::new()).header_read_timeout(limits.head).max_buf_size(HEAD_SIZE).max_headers(64);
+            let mut connection = std::pin::pin!(http.serve_connection(TokioIo::new(Raw::new(stream)), service));
             tokio::select! {
                 // Its client is gone, or has sent what is not HTTP.
                 _ = connection.as_mut() => {}
@@ -182,6 +212,9 @@ async fn accept(listener: TcpListener, state: ServerState, mut stopped: watch::R
         });
     }
     drop(listener);
-    let all = u32::try_from(CONNECTIONS).unwrap_or(u32::MAX);
-    let _ = tokio::time::timeout(GRACE, free.acquire_many(all)).await;
+    let all = u32::try_from(limits.connections).unwrap_or(u32::MAX);
+    let _ = tokio::time::timeout(limits.grace, free.acquire_many(all)).await;
 }
+
+#[cfg(test)]
+mod tests;

@@ -145,10 +145,5 @@ pub(super) async fn events(State(state): State<ServerState>, Query(query): Asked
     let here = if asset.is_empty() { "Events" } else { asset };
     let path = vec![Crumb::link("Assets", "/assets"), Crumb::here(here)];
     let frame = Frame::new(&request, Place::Assets, format!("Events {asset}"), path);
-    Ok(Html(html(&EventsPage {
-        frame,
-        asset: asset.to_owned(),
-        rows: rows.collect(),
-        next: next.unwrap_or_default(),
-    })))
+    Ok(Html(html(&EventsPage { frame, asset: asset.to_owned(), rows: rows.collect(), next: next.unwrap_or_default() })))
 }

@@ -78,7 +78,8 @@ pub(super) async fn show(State(state): State<ServerState>, Path(number): Path<St
     let request = request(Some(backfill.timezone));
     let clock = &request.clock;
     let active = backfill.active.iter().map(|run| {
-        let words = format!("{}{}", clock.at(run.slot).text, if run.blocks { ", which has to succeed first" } else { "" });
+        let words =
+            format!("{}{}", clock.at(run.slot).text, if run.blocks { ", which has to succeed first" } else { "" });
         match run.number {
             Some(number) => Crumb::link(words, address::run(number)),
             None => Crumb::link(words, address::with("/runs", &[("dag", &backfill.dag_id)])),
@@ -161,7 +162,11 @@ fn row(backfill: &BackfillStatus, clock: &Clock) -> BackfillRow {
         phase: backfill.phase.name(),
         span: some(&ranges),
         parts,
-        progress: format!("{} of {} slots{failed}", backfill.slots - backfill.pending.min(backfill.slots), backfill.slots),
+        progress: format!(
+            "{} of {} slots{failed}",
+            backfill.slots - backfill.pending.min(backfill.slots),
+            backfill.slots
+        ),
         updated: clock.at(backfill.updated),
     }
 }

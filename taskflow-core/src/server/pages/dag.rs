@@ -80,8 +80,7 @@ pub(super) async fn show(State(state): State<ServerState>, Path(dag): Path<Strin
     let (status, def) = find(&state, &DagKey::parse(dag)?).await?;
     let request = request(status.timezone);
     let (clock, journal) = (&request.clock, &state.journal);
-    let filter =
-        RunFilter { dag: Some(status.dag_id.clone()), limit: Some(RUNS), ..RunFilter::default() };
+    let filter = RunFilter { dag: Some(status.dag_id.clone()), limit: Some(RUNS), ..RunFilter::default() };
     let runs = journal.runs(&filter).await?;
     let (mut error, mut tasks, mut params) = (status.error.clone().unwrap_or_default(), Vec::new(), Vec::new());
     let (mut next, mut slots) = (Vec::new(), Vec::new());
@@ -148,7 +147,7 @@ pub(super) async fn show(State(state): State<ServerState>, Path(dag): Path<Strin
 fn facts(status: &DagStatus, usual: String, next: Option<&NextRow>) -> Vec<Fact> {
     let mut facts = Vec::new();
     if let Some(schedule) = &status.schedule {
-        facts.push(Fact::new("Schedule", schedule.clone()).hint(status.timezone.unwrap_or_default()));
+        facts.push(Fact::new("Schedule", schedule.clone()));
     }
     if !status.consumes.is_empty() {
         let pending = match status.pending_events.unwrap_or(0) {
@@ -194,20 +193,17 @@ fn param_row(param: &crate::render::ParamView<'_>) -> ParamRow {
 
 fn actions(status: &DagStatus) -> Vec<Action> {
     let here = address::dag(&status.dag_id);
-    let mut actions = vec![Action { words: "Trigger…", href: format!("{here}/trigger") }];
+    let mut actions = vec![Action::form("Trigger…", format!("{here}/trigger"))];
     if status.pause.is_some() {
-        actions.push(Action { words: "Unpause…", href: format!("{here}/unpause") });
+        actions.push(Action::form("Unpause…", format!("{here}/unpause")));
     } else if status.schedule.is_some() || !status.consumes.is_empty() {
-        actions.push(Action { words: "Pause…", href: format!("{here}/pause") });
+        actions.push(Action::form("Pause…", format!("{here}/pause")));
     }
     actions
 }
 
 /// The graph of a DAG, as an image.
-pub(super) async fn graph(
-    State(state): State<ServerState>,
-    Path(dag): Path<String>,
-) -> Result<Response, PageProblem> {
+pub(super) async fn graph(State(state): State<ServerState>, Path(dag): Path<String>) -> Result<Response, PageProblem> {
     let key = DagKey::parse(dag)?;
     let missing = || not_found(format!("There is no DAG `{}`", key.as_str()));
     let def = state.dags.iter().find(|dag| dag.id == key.as_str()).ok_or_else(missing)?;

@@ -82,7 +82,8 @@ pub(super) async fn show(State(state): State<ServerState>, Query(query): Asked) 
         href: address::with("/dags", &[("show", choice), ("q", text)]),
         is_chosen: choice == show,
     });
-    let filters = filters.filter(|filter| filter.is_chosen || filter.words == "All" || filter.count != Some(0)).collect();
+    let filters =
+        filters.filter(|filter| filter.is_chosen || filter.words == "All" || filter.count != Some(0)).collect();
     let is_shown = |of: &&Recent| is_in(show, of) && of.dag.dag_id.to_lowercase().contains(&text.to_lowercase());
     let rows = all.iter().filter(is_shown).map(|of| row(of, &request.clock)).collect();
     let path = vec![Crumb::here("DAGs")];

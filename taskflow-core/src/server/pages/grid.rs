@@ -16,6 +16,9 @@ const TASKS: usize = 20_000;
 /// The most rows.
 const ROWS: usize = 400;
 
+/// How many columns the name of a day takes.
+const DAY: usize = 3;
+
 /// The grid of a DAG.
 #[derive(Debug, Default)]
 pub(crate) struct Grid {
@@ -34,8 +37,6 @@ pub(crate) struct Column {
     pub(crate) title: String,
     /// The day, where it differs from that of the column before.
     pub(crate) day: String,
-    /// `06:00`.
-    pub(crate) hour: String,
     /// The height of the bar of its duration, from 0 to 24.
     pub(crate) height: u128,
 }
@@ -83,9 +84,9 @@ pub(crate) async fn grid(
     }
     let shown: Vec<&RunSummary> = runs.iter().filter(|run| histories.contains_key(&run.number)).collect();
     let oldest = shown.iter().map(|run| run.info.logical_date).min();
-    let empty = slots.iter().filter(|slot| {
-        slot.run.is_none() && slot.note.is_none() && oldest.is_some_and(|oldest| slot.last >= oldest)
-    });
+    let empty = slots
+        .iter()
+        .filter(|slot| slot.run.is_none() && slot.note.is_none() && oldest.is_some_and(|oldest| slot.last >= oldest));
     let mut places: Vec<(Timestamp, Option<&RunSummary>, Option<&PastSlots>)> =
         shown.iter().map(|run| (run.info.logical_date, Some(*run), None)).collect();
     places.extend(empty.map(|slot| (slot.last, None, Some(slot))));
@@ -93,6 +94,8 @@ pub(crate) async fn grid(
     let longest = shown.iter().filter_map(|run| Some(run.ended?.since(run.created).as_millis())).max();
     let mut columns = Vec::with_capacity(places.len());
     let mut day = String::new();
+    // The name of a day is as wide as some columns.
+    let mut free = 0;
     for &(at, run, slot) in &places {
         let mut column = match (run, slot) {
             (Some(run), _) => column_of(run, longest.unwrap_or(1), clock),
@@ -100,9 +103,9 @@ pub(crate) async fn grid(
             (None, None) => continue,
         };
         let of = at.to_jiff().to_zoned(clock.zone.clone()).strftime("%-d %b").to_string();
-        if of != day {
+        if of != day && columns.len() >= free {
             column.day.clone_from(&of);
-            day = of;
+            (day, free) = (of, columns.len() + DAY);
         }
         columns.push(column);
     }
@@ -162,30 +165,25 @@ fn column_of(run: &RunSummary, longest: u128, clock: &Clock) -> Column {
         href: address::run(run.number),
         title: format!("Run {}, {}: {}{words}", run.number, date.text, mark.words),
         day: String::new(),
-        hour: date.clock[..5].to_owned(),
         height: height.min(24),
     }
 }
 
 fn slot_column(slot: &PastSlots, clock: &Clock) -> Column {
     let (first, last) = (clock.at(slot.first), clock.at(slot.last));
-    let span = if slot.count > 1 { format!("{} slots, {} to {}", slot.count, first.text, last.text) } else { last.text };
+    let span =
+        if slot.count > 1 { format!("{} slots, {} to {}", slot.count, first.text, last.text) } else { last.text };
     let reason = if slot.reason.is_empty() { String::new() } else { format!(": {}", slot.reason) };
     Column {
         mark: Mark::of_slot(&slot.fate),
         href: String::new(),
         title: format!("{span}, {}{reason}", slot.fate),
         day: String::new(),
-        hour: last.clock[..5].to_owned(),
         height: 0,
     }
 }
 
-fn cell(
-    id: &str,
-    run: Option<&RunSummary>,
-    histories: &HashMap<i64, (Vec<String>, BTreeMap<String, Folded>)>,
-) -> Cell {
+fn cell(id: &str, run: Option<&RunSummary>, histories: &HashMap<i64, (Vec<String>, BTreeMap<String, Folded>)>) -> Cell {
     let known = run.and_then(|run| Some((run, histories.get(&run.number)?.1.get(id)?)));
     let Some((run, folded)) = known else {
         return Cell { mark: None, href: String::new(), title: String::new() };

@@ -73,11 +73,7 @@ pub(super) struct Recent {
 pub(super) async fn recent(state: &ServerState) -> Result<Vec<Recent>, OpsError> {
     let mut all = Vec::new();
     for dag in ops::dags(Some(&state.journal), &state.dags).await? {
-        let filter = RunFilter {
-            dag: Some(dag.dag_id.clone()),
-            limit: Some(strip::RUNS),
-            ..RunFilter::default()
-        };
+        let filter = RunFilter { dag: Some(dag.dag_id.clone()), limit: Some(strip::RUNS), ..RunFilter::default() };
         let runs = match dag.last_run {
             Some(_) => state.journal.runs(&filter).await?,
             None => Vec::new(),
@@ -92,11 +88,8 @@ pub(super) async fn show(State(state): State<ServerState>) -> Page {
     let program = Program::of(&state.home);
     let recent = recent(&state).await?;
     let needs = needs(&state.journal, &recent, &program, &request.clock).await?;
-    let filter = RunFilter {
-        states: vec![RunState::Running, RunState::Queued],
-        limit: Some(SHOWN),
-        ..RunFilter::default()
-    };
+    let filter =
+        RunFilter { states: vec![RunState::Running, RunState::Queued], limit: Some(SHOWN), ..RunFilter::default() };
     let list = ops::list_runs(&state.journal, &filter).await?;
     let mut active = Vec::new();
     for run in &list.runs {
@@ -154,11 +147,8 @@ async fn active_run(
 
 /// The next slots of all DAGs, the earliest first.
 fn upcoming(recent: &[Recent], clock: &Clock) -> Vec<Upcoming> {
-    let mut slots: Vec<_> = recent
-        .iter()
-        .filter(|of| of.dag.pause.is_none())
-        .filter_map(|of| Some((of.dag.next?, &of.dag)))
-        .collect();
+    let mut slots: Vec<_> =
+        recent.iter().filter(|of| of.dag.pause.is_none()).filter_map(|of| Some((of.dag.next?, &of.dag))).collect();
     slots.sort_by_key(|&(at, _)| at);
     let shown = slots.into_iter().take(SHOWN as usize).map(|(at, dag)| Upcoming {
         dag: dag.dag_id.clone(),

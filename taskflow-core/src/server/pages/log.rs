@@ -21,7 +21,7 @@ use crate::log::{AttemptLog, LogLevel};
 use crate::ops::OpsError;
 use crate::server::ServerState;
 use crate::server::keys::{RunKey, TaskKey};
-use crate::server::permit::Permit;
+use crate::server::permit::{Permit, View};
 use crate::server::problem::Problem;
 
 /// A longer log is shown by its first and last lines.
@@ -82,7 +82,7 @@ async fn find(
     (run, task, attempt): (String, String, String),
 ) -> Result<(RunHistory, usize, u32), PageProblem> {
     let (run, task) = (RunKey::parse(run)?, TaskKey::parse(task)?);
-    let history = Permit::view_run(state, &run).await?.history(state).await?;
+    let history = Permit::<View, _>::of_run(state, &run).await?.history(state).await?;
     let place = history.place(task.as_str()).map_err(OpsError::from)?;
     let known = history.tasks[place].attempts.iter().map(|attempt| attempt.number);
     let attempt = attempt.parse::<u32>().ok().filter(|attempt| known.clone().any(|number| number == *attempt));

@@ -119,7 +119,8 @@ mod tests {
 
     #[test]
     fn a_record_of_several_lines_has_one_number_each() {
-        let text = r#"{"at":"2026-01-31T06:00:00Z","level":"WARN","message":"a\n\u001b[31mb\u001b[0m","fields":{"n":1}}"#;
+        let text =
+            r#"{"at":"2026-01-31T06:00:00Z","level":"WARN","message":"a\n\u001b[31mb\u001b[0m","fields":{"n":1}}"#;
         let lines = lines(&[text.parse().unwrap()]);
         assert_eq!(lines.iter().map(|line| line.number).collect::<Vec<_>>(), [1, 2]);
         assert_eq!((lines[0].level, lines[1].level), ("warn", ""));

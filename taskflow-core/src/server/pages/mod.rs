@@ -13,6 +13,7 @@
 //! | `dag`, `grid`, `slots` | A DAG: its last runs as a grid, its graph, its slots. |
 //! | `task`, `task_runs` | A task of a run, and of a DAG in its last runs. |
 //! | `run_list`, `asset_list`, `backfill_list`, `doctor` | Lists. |
+//! | `form`, `trigger`, `changes` | The forms that change something. |
 //! | `log`, `log_lines`, `ansi` | The log of an attempt. |
 //! | `routes`, `reply`, `address` | Addresses, what handlers read and answer. |
 //! | `frame`, `marks`, `times`, `command`, `escape`, `assets`, `problem` | What pages share. |
@@ -22,12 +23,14 @@ mod ansi;
 mod asset_list;
 mod assets;
 mod backfill_list;
+mod changes;
 mod command;
 mod dag;
 mod dag_list;
 mod doctor;
 pub(in crate::server) mod escape;
 mod failures;
+mod form;
 mod frame;
 mod grid;
 mod home;
@@ -48,6 +51,7 @@ mod task;
 mod task_runs;
 mod timeline;
 mod times;
+mod trigger;
 
 pub(super) use reply::no_route;
 pub(super) use routes::routes;

@@ -71,7 +71,7 @@ impl ProblemPage {
 }
 
 /// A message of the command line as a sentence.
-fn sentence(message: &str) -> String {
+pub(crate) fn sentence(message: &str) -> String {
     let mut letters = message.chars();
     let first: String = letters.next().into_iter().flat_map(char::to_uppercase).collect();
     let end = if message.ends_with(['.', '?', '!']) { "" } else { "." };
@@ -107,6 +107,9 @@ mod tests {
     fn a_failure_shows_the_id_of_the_request() {
         let problem = Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "it failed");
         let html = ProblemPage::of(&request(), &problem).html();
-        assert!(html.contains("It failed.") && html.contains(&format!("<code>{}</code>", problem.request_id)), "{html}");
+        assert!(
+            html.contains("It failed.") && html.contains(&format!("<code>{}</code>", problem.request_id)),
+            "{html}"
+        );
     }
 }

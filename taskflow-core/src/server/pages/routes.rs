@@ -2,15 +2,26 @@
 
 use axum::Router;
 use axum::http::header;
-use axum::routing::get;
+use axum::routing::{get, post};
 
 use super::assets::assets;
-use super::{asset_list, backfill_list, dag, dag_list, doctor, home, log, run, run_list, task, task_runs};
+use super::{
+    asset_list, backfill_list, changes, dag, dag_list, doctor, home, log, run, run_list, task, task_runs, trigger,
+};
 use crate::server::ServerState;
 
-/// The pages, and the static files that they need.
-pub(in crate::server) fn routes() -> Router<ServerState> {
-    let pages = Router::new()
+/// The pages, and the static files that they need. Without `read_only`, also the forms that change
+/// something.
+pub(in crate::server) fn routes(read_only: bool) -> Router<ServerState> {
+    let pages = if read_only { views() } else { views().merge(forms()) };
+    assets().into_iter().fold(pages, |router, asset| {
+        let headers = [(header::CONTENT_TYPE, asset.media_type), (header::CACHE_CONTROL, KEEP)];
+        router.route(&asset.address, get(move || async move { (headers, asset.content) }))
+    })
+}
+
+fn views() -> Router<ServerState> {
+    Router::new()
         .route("/", get(home::show))
         .route("/dags", get(dag_list::show))
         .route("/dags/{dag}", get(dag::show))
@@ -26,11 +37,18 @@ pub(in crate::server) fn routes() -> Router<ServerState> {
         .route("/events", get(asset_list::events))
         .route("/backfills", get(backfill_list::list))
         .route("/backfills/{number}", get(backfill_list::show))
-        .route("/doctor", get(doctor::show));
-    assets().into_iter().fold(pages, |router, asset| {
-        let headers = [(header::CONTENT_TYPE, asset.media_type), (header::CACHE_CONTROL, KEEP)];
-        router.route(&asset.address, get(move || async move { (headers, asset.content) }))
-    })
+        .route("/doctor", get(doctor::show))
+}
+
+fn forms() -> Router<ServerState> {
+    Router::new()
+        .route("/dags/{dag}/trigger", get(trigger::show).post(trigger::send))
+        .route("/dags/{dag}/pause", get(changes::ask_pause).post(changes::pause))
+        .route("/dags/{dag}/unpause", get(changes::ask_unpause).post(changes::unpause))
+        .route("/runs/{run}/cancel", get(changes::ask_cancel).post(changes::cancel))
+        .route("/runs/{run}/clear", get(changes::ask_clear).post(changes::clear))
+        .route("/runs/{run}/retry", post(changes::retry))
+        .route("/runs/{run}/resume", post(changes::resume))
 }
 
 /// The address of a static file changes with its content.

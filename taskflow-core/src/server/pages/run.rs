@@ -22,7 +22,7 @@ use crate::ops::{self, OpsError, TriggeredRun};
 use crate::run::{RunState, TaskState};
 use crate::server::ServerState;
 use crate::server::keys::RunKey;
-use crate::server::permit::Permit;
+use crate::server::permit::{Permit, View};
 
 /// How many tasks a page shows.
 const TASKS: usize = 200;
@@ -73,6 +73,18 @@ pub(crate) struct Command {
 pub(crate) struct Action {
     pub(crate) words: &'static str,
     pub(crate) href: String,
+    /// Whether it is a button without a form of its own.
+    pub(crate) is_direct: bool,
+}
+
+impl Action {
+    pub(crate) fn form(words: &'static str, href: String) -> Action {
+        Action { words, href, is_direct: false }
+    }
+
+    fn direct(words: &'static str, href: String) -> Action {
+        Action { words, href, is_direct: true }
+    }
 }
 
 /// A task that has not ended, and why.
@@ -94,7 +106,7 @@ struct Triggered {
 }
 
 pub(super) async fn show(State(state): State<ServerState>, Path(run): Path<String>, Query(query): Asked) -> Page {
-    let permit = Permit::view_run(&state, &RunKey::parse(run)?).await?;
+    let permit = Permit::<View, _>::of_run(&state, &RunKey::parse(run)?).await?;
     let history = permit.history(&state).await?;
     let request = request(history.info.timezone_name());
     let program = Program::of(&state.home);
@@ -165,7 +177,7 @@ pub(super) async fn show(State(state): State<ServerState>, Path(run): Path<Strin
             graph_words: format!("The graph of {} with the states of run {number}", history.info.dag_id),
             triggered: below(triggered),
             events: events(&history, &emitted, &clock),
-            actions: if read_only { Vec::new() } else { actions(&history, &here) },
+            actions: if read_only || !is_known { Vec::new() } else { actions(&history, &here) },
             frame: Frame::new(&request, Place::Runs, title, path).with_sign(mark),
         };
         html(&page)
@@ -244,18 +256,24 @@ fn below(runs: Vec<TriggeredRun>) -> Vec<Triggered> {
 }
 
 fn actions(history: &RunHistory, here: &str) -> Vec<Action> {
-    match history.state.is_terminal() {
-        true => vec![Action { words: "Clear…", href: format!("{here}/clear") }],
-        false => vec![Action { words: "Cancel…", href: format!("{here}/cancel") }],
+    let clear = || Action::form("Clear…", format!("{here}/clear"));
+    match history.state {
+        RunState::Failed => {
+            let has_failed = history.tasks.iter().any(|task| task.state == TaskState::Failed);
+            let retry = has_failed.then(|| Action::direct("Retry failed", format!("{here}/retry")));
+            retry.into_iter().chain([clear()]).collect()
+        }
+        RunState::Interrupted => {
+            vec![Action::direct("Resume", format!("{here}/resume")), Action::form("Cancel…", format!("{here}/cancel"))]
+        }
+        RunState::Success | RunState::Cancelled => vec![clear()],
+        RunState::Running | RunState::Queued => vec![Action::form("Cancel…", format!("{here}/cancel"))],
     }
 }
 
 /// The graph of a run with the states of its tasks, as an image.
-pub(super) async fn graph(
-    State(state): State<ServerState>,
-    Path(run): Path<String>,
-) -> Result<Response, PageProblem> {
-    let history = Permit::view_run(&state, &RunKey::parse(run)?).await?.history(&state).await?;
+pub(super) async fn graph(State(state): State<ServerState>, Path(run): Path<String>) -> Result<Response, PageProblem> {
+    let history = Permit::<View, _>::of_run(&state, &RunKey::parse(run)?).await?.history(&state).await?;
     let missing = || super::reply::not_found("The program does not have the DAG of this run any more");
     let dag = state.dags.iter().find(|dag| dag.id == history.info.dag_id).ok_or_else(missing)?;
     let plan = dag.plan().map_err(OpsError::from)?;

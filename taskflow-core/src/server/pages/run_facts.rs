@@ -50,10 +50,9 @@ pub(crate) fn facts(history: &RunHistory, clock: &Clock) -> Vec<Fact> {
     }
     let mut run_type = Fact::new("Run type", info.run_type.name());
     if let Some(by) = &info.triggered_by {
-        run_type = run_type.hint(format!("by {} of another run", by.task_id)).to(format!(
-            "/runs/{}",
-            super::escape::segment(&by.run_id)
-        ));
+        run_type = run_type
+            .hint(format!("by {} of another run", by.task_id))
+            .to(format!("/runs/{}", super::escape::segment(&by.run_id)));
     }
     facts.push(run_type);
     let created = clock.at(history.created);

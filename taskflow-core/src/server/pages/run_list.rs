@@ -13,10 +13,10 @@ use super::reply::{Asked, Page, asked, request};
 use super::times::{Clock, Moment, took_for};
 use crate::journal::RunSummary;
 use crate::ops;
-use crate::run::{RunState, RunType};
+use crate::run::{RunState, RunType, TaskState};
 use crate::server::ServerState;
 use crate::server::keys::RunKey;
-use crate::server::permit::Permit;
+use crate::server::permit::{Permit, View};
 use crate::store::{RunFilter, RunOrder};
 
 /// How many runs a page has.
@@ -47,7 +47,7 @@ struct RunRow {
     run_type: &'static str,
     created: Moment,
     took: String,
-    /// `8 tasks`, or how many are in which state unless all succeeded.
+    /// `8 tasks`, or how many did not succeed.
     tasks: String,
 }
 
@@ -68,7 +68,9 @@ pub(super) async fn show(State(state): State<ServerState>, Query(query): Asked) 
     let after = match asked(&query, "after") {
         "" => None,
         // The place of a run that was pruned meanwhile is not known.
-        run => Some(Permit::view_run(&state, &RunKey::parse(run.to_owned())?).await?.summary().cursor(RunOrder::Number)),
+        run => Some(
+            Permit::<View, _>::of_run(&state, &RunKey::parse(run.to_owned())?).await?.run().cursor(RunOrder::Number),
+        ),
     };
     let filter = RunFilter {
         dag: (!dag.is_empty()).then(|| dag.to_owned()),
@@ -108,7 +110,8 @@ pub(super) async fn show(State(state): State<ServerState>, Query(query): Asked) 
 
 fn row(run: &RunSummary, clock: &Clock) -> RunRow {
     let is_plain = run.state == RunState::Success || run.counts.is_empty();
-    let counts = run.counts.iter().map(|(state, count)| format!("{count} {}", Mark::of(state.name()).words));
+    let counts = run.counts.iter().filter(|(state, _)| *state != TaskState::Success);
+    let counts = counts.map(|(state, count)| format!("{count} {}", Mark::of(state.name()).words));
     let tasks = if run.tasks == 1 { "1 task".to_owned() } else { format!("{} tasks", run.tasks) };
     RunRow {
         mark: Mark::of(run.state.name()),

@@ -1,6 +1,5 @@
 //! The slots of a schedule, and what became of them.
 
-use super::address;
 use super::marks::Mark;
 use super::times::{Clock, Moment, took_for};
 use crate::ops::{NextSlots, PastSlots};
@@ -20,9 +19,8 @@ pub(crate) struct NextRow {
 pub(crate) struct SlotRow {
     pub(crate) mark: Option<Mark>,
     pub(crate) at: Moment,
-    /// `run 17`, `3 slots missed`, `paused by kim`.
+    /// `3 slots missed`, `paused by kim`.
     pub(crate) what: String,
-    pub(crate) href: String,
     pub(crate) reason: String,
 }
 
@@ -51,7 +49,6 @@ pub(crate) fn slot_rows(slots: &[PastSlots], clock: &Clock) -> Vec<SlotRow> {
             mark: slot.note.is_none().then(|| Mark::of_slot(&slot.fate)),
             at: clock.at(slot.last),
             what,
-            href: slot.run.map(address::run).unwrap_or_default(),
             reason: match &slot.note {
                 Some(Note::Paused(pause)) => pause.reason.clone(),
                 Some(Note::Unpaused { reason, .. } | Note::Reset { reason, .. }) => reason.clone(),

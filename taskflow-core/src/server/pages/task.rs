@@ -18,7 +18,7 @@ use crate::ops::{self, OpsError, Reason};
 use crate::run::TaskState;
 use crate::server::ServerState;
 use crate::server::keys::{RunKey, TaskKey};
-use crate::server::permit::Permit;
+use crate::server::permit::{Permit, View};
 
 /// The most bytes of a value that are shown.
 const VALUE: usize = 4_000;
@@ -68,7 +68,7 @@ struct TaskLink {
 
 pub(super) async fn show(State(state): State<ServerState>, Path((run, task)): Path<(String, String)>) -> Page {
     let (run, task) = (RunKey::parse(run)?, TaskKey::parse(task)?);
-    let history = Permit::view_run(&state, &run).await?.history(&state).await?;
+    let history = Permit::<View, _>::of_run(&state, &run).await?.history(&state).await?;
     let place = history.place(task.as_str()).map_err(OpsError::from)?;
     let known = &history.tasks[place];
     let request = request(history.info.timezone_name());
@@ -122,7 +122,10 @@ pub(super) async fn show(State(state): State<ServerState>, Path((run, task)): Pa
         commands: commands(&history, known, &Program::of(&state.home)),
         why,
         message: message(known.failure.as_ref().filter(|_| known.state != TaskState::Skipped)),
-        causes: reason.iter().flat_map(|reason| reason.causes.iter().map(|cause| bounded(cause, VALUE).into_owned())).collect(),
+        causes: reason
+            .iter()
+            .flat_map(|reason| reason.causes.iter().map(|cause| bounded(cause, VALUE).into_owned()))
+            .collect(),
         location: reason.and_then(|reason| reason.location).unwrap_or_default(),
         attempts,
         ty: history.type_at(place).to_owned(),
@@ -137,7 +140,11 @@ pub(super) async fn show(State(state): State<ServerState>, Path((run, task)): Pa
     })))
 }
 
-fn commands(history: &crate::journal::RunHistory, task: &crate::journal::TaskHistory, program: &Program) -> Vec<Command> {
+fn commands(
+    history: &crate::journal::RunHistory,
+    task: &crate::journal::TaskHistory,
+    program: &Program,
+) -> Vec<Command> {
     let number = history.number.to_string();
     let command = |what: &str, words: &[&str]| Command { what: what.to_owned(), line: program.line(words) };
     if let Some(answer) = task.waits_for.as_ref().and_then(|wait| wait.view().command(history.number)) {
