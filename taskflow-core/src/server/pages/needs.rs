@@ -76,7 +76,7 @@ pub(crate) async fn needs(
         for run in runs.iter().filter(|run| run.state == RunState::Running) {
             read += 1;
             if read <= HISTORIES {
-                questions(journal, run, clock, &mut needs).await?;
+                questions(journal, run, program, clock, &mut needs).await?;
             }
         }
     }
@@ -143,7 +143,7 @@ async fn questions(journal: &Journal, run: &RunSummary, clock: &Clock, needs: &m
             about: format!("{} in run {} asks", task.id, run.number),
             detail: question.trim().to_owned(),
             since: Some(clock.at(wait.since)),
-            command: words.join(" "),
+            command: program.line(&words),
         });
     }
     Ok(())
