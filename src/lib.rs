@@ -38,6 +38,7 @@
 //!
 //! - `cli` (default): the command line of [`main!`]. Without it taskflow is a library for runs
 //!   inside your own program.
+//! - `server`: the HTTP API and the pages of `serve`.
 //! - `http`: webhooks ([`notify`]) and the sensor for endpoints ([`sensors`]).
 //! - `testing`: the test kit, `taskflow::testing`, for dev-dependencies: virtual time, stubs,
 //!   faults.

@@ -28,6 +28,7 @@
 //! journal    writer, recorder, history and its follower, edits, resume, explain
 //! ops        what people do with runs, each one function: start, resume, clear, mark, cancel
 //! service    the process that stays: starts the runs of schedules, works on queued runs
+//! server     the HTTP API of a home (feature `server`)
 //! sensors    sensors for files, ports, endpoints, times and other runs
 //! watch      watchers for files and endpoints
 //! spark      jobs on Apache Spark, and tasks on its executors (feature `spark`)
@@ -61,6 +62,8 @@ pub mod watch;
 
 #[cfg(feature = "cli")]
 pub mod cli;
+#[cfg(feature = "server")]
+pub mod server;
 #[cfg(feature = "spark")]
 pub mod spark;
 #[cfg(feature = "testing")]

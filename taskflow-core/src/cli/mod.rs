@@ -9,6 +9,7 @@
 //!   `clear`, `mark`, `release`, `cancel`, `replay`: verbs that change or run them. `serve`,
 //!   `schedules`, `backfills`: the service, and the verbs about schedules and backfills. `events`:
 //!   the verbs about assets. `db`, `doctor`: upkeep. All of these need the feature `sqlite`.
+//! - `listen`: the HTTP server of `serve` (feature `server`).
 //! - `setup`: the configuration of a call. `home`: the directory of runs. `run_args`: arguments
 //!   that select a run.
 //! - `args`: all arguments and flags. `moment`: what a manual run is about. `flags`: the flags of a
@@ -71,6 +72,8 @@ mod help;
 #[cfg(feature = "sqlite")]
 mod home;
 mod list;
+#[cfg(feature = "server")]
+mod listen;
 mod live;
 #[cfg(feature = "sqlite")]
 mod logs;

@@ -45,6 +45,8 @@ pub(super) fn command() -> Command {
                 .value_parser(|text: &str| text.parse::<NonZeroUsize>().map_err(|_| "not a number of at least 1"))
                 .help("Run at most N runs at once; the others wait in the queue [default: 1000]"),
         );
+    #[cfg(feature = "server")]
+    let command = super::listen::options(command);
     run_args::run_options(command)
 }
 
@@ -52,6 +54,9 @@ pub(super) fn serve(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> R
     let flags = drive::RunFlags::read(matches);
     let dags = served(matches)?;
     let config = home.config();
+    // Before anything starts: a port that is in use ends the program.
+    #[cfg(feature = "server")]
+    let listener = super::listen::bind(matches, home)?;
     let journal = home.create_journal(home::sync(matches, config))?;
     let engine = flags.engine(config)?;
     drive::quiet_panics();
@@ -65,13 +70,26 @@ pub(super) fn serve(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> R
     };
     // Async tasks use the threads of this runtime.
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(cannot)?;
-    let exit = runtime.block_on(async {
+    let (exit, server) = runtime.block_on(async {
         let mut signals = Signals::listen().map_err(cannot)?;
-        let service = Service::new(home.path(), &journal, &engine, dags, options)?;
+        let service = Service::new(home.path(), &journal, &engine, dags.clone(), options)?;
+        #[cfg(feature = "server")]
+        let server = match listener {
+            Some(listener) => {
+                Some(super::listen::start(listener, matches, home, &journal, service.handle(), &dags, terminal).await?)
+            }
+            None => None,
+        };
+        #[cfg(not(feature = "server"))]
+        let server = ();
         let mut exit = Exit::Success;
         let stop = async {
             let signal = signals.next().await;
             notify_systemd("STOPPING=1");
+            #[cfg(feature = "server")]
+            if let Some(server) = &server {
+                server.drain();
+            }
             if !flags.quiet {
                 terminal.note("stopping: running tasks have their grace time; the next `serve` resumes their runs");
             }
@@ -83,9 +101,18 @@ pub(super) fn serve(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> R
             signal.reason().to_owned()
         };
         let path = home.path().display().to_string();
-        service.run(stop, |event| report(&event, flags.quiet, &path, terminal)).await;
-        Ok::<_, CliError>(exit)
+        let report = |event: ServiceEvent| {
+            #[cfg(feature = "server")]
+            if let Some(server) = &server {
+                server.observe(&event);
+            }
+            report(&event, flags.quiet, &path, terminal);
+        };
+        service.run(stop, report).await;
+        Ok::<_, CliError>((exit, server))
     })?;
+    // It answers until the runs have stopped.
+    drop(server);
     sink.flush();
     engine.blocking_warnings().iter().for_each(|warning| terminal.warn(warning));
     home.close(&journal);

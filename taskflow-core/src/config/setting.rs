@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fmt;
+use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -34,18 +35,20 @@ enum Kind {
     Span,
     Switch,
     Filter,
+    Address,
 }
 
 const fn setting(name: &'static str, variable: &'static str, kind: Kind, default: &'static str) -> Setting {
     Setting { name, variable, kind, default }
 }
 
-pub(super) static SETTINGS: [Setting; 14] = [
+pub(super) static SETTINGS: [Setting; 15] = [
     setting("run.jobs", "TASKFLOW_JOBS", Kind::Count, "no limit"),
     setting("run.workers", "TASKFLOW_WORKERS", Kind::Count, "one per core"),
     setting("run.grace", "TASKFLOW_GRACE", Kind::Span, "10s"),
     setting("run.fail_fast", "TASKFLOW_FAIL_FAST", Kind::Switch, "as the DAG declares"),
     setting("run.durability", "TASKFLOW_DURABILITY", Kind::Word(&["strict", "relaxed", "ephemeral"]), "strict"),
+    setting("serve.bind", "TASKFLOW_BIND", Kind::Address, "127.0.0.1:8090"),
     setting("serve.max_active_runs", "TASKFLOW_MAX_ACTIVE_RUNS", Kind::Count, "1000"),
     setting("store.home", "TASKFLOW_HOME", Kind::Path, ".taskflow"),
     setting("store.sync", "TASKFLOW_SYNC", Kind::Word(&["full", "normal"]), "full"),
@@ -67,6 +70,7 @@ pub(super) enum Datum {
     Span(Duration),
     Switch(bool),
     Filter(Targets, String),
+    Address(SocketAddr),
 }
 
 impl Setting {
@@ -79,7 +83,9 @@ impl Setting {
     pub(super) fn read(&self, value: &Value, origin: &Origin) -> Result<Datum, String> {
         let datum = match (self.kind, value) {
             (Kind::Path, Value::String(path)) => return Ok(Datum::Path(origin.directory().join(path))),
-            (Kind::Word(_) | Kind::Span | Kind::Filter | Kind::Size, Value::String(text)) => self.of_text(text),
+            (Kind::Word(_) | Kind::Span | Kind::Filter | Kind::Size | Kind::Address, Value::String(text)) => {
+                self.of_text(text)
+            }
             (Kind::Switch, Value::Bool(_)) | (Kind::Count | Kind::Size, Value::Number(_)) => {
                 self.of_text(&value.to_string())
             }
@@ -108,6 +114,7 @@ impl Setting {
             }
             Kind::Switch => text.parse().ok().map(Datum::Switch),
             Kind::Filter => text.parse().ok().map(|targets| Datum::Filter(targets, text.to_owned())),
+            Kind::Address => text.parse().ok().map(Datum::Address),
         }
     }
 
@@ -126,6 +133,7 @@ impl Setting {
             Kind::Filter => {
                 "a level (error, warn, info, debug, trace) or a filter such as \"info,my_crate=debug\"".to_owned()
             }
+            Kind::Address => "an address and a port such as \"127.0.0.1:8090\"".to_owned(),
         };
         let (_, key) = self.table_and_key();
         format!("`{key}` must be {wanted}; it is `{text}`")
@@ -142,6 +150,7 @@ impl fmt::Display for Datum {
             Datum::Span(span) => write!(f, "{span:?}"),
             Datum::Switch(on) => write!(f, "{on}"),
             Datum::Filter(_, text) => f.write_str(text),
+            Datum::Address(address) => write!(f, "{address}"),
         }
     }
 }

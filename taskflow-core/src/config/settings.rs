@@ -1,6 +1,7 @@
 //! The configured settings, typed.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::time::Duration;
@@ -134,5 +135,13 @@ impl Settings {
     /// `log.queue_bytes`: the most bytes of records that may wait to be written.
     pub fn log_queue_bytes(&self) -> Option<u64> {
         self.size("log.queue_bytes")
+    }
+
+    /// `serve.bind`: the address of the HTTP server.
+    pub fn bind(&self) -> Option<SocketAddr> {
+        match self.datum("serve.bind") {
+            Some(&Datum::Address(address)) => Some(address),
+            _ => None,
+        }
     }
 }

@@ -62,4 +62,6 @@ pub(crate) use span::attempt_span;
 pub use spawn::{carry, spawn, spawn_blocking};
 pub(crate) use store::LogStore;
 #[cfg(feature = "cli")]
-pub(crate) use store::{LogName, follow_log, read_log};
+pub(crate) use store::follow_log;
+#[cfg(any(feature = "cli", feature = "server"))]
+pub(crate) use store::{LogName, read_log};

@@ -3,11 +3,12 @@
 use std::fmt;
 
 use serde::Serialize;
+use sha2::{Digest, Sha256};
 
 use super::error::OpsError;
 use super::resume::resume_adopted;
 use crate::engine::RunRequest;
-use crate::journal::{AdoptedRun, Journal, JournalError, Note, TaskFilter};
+use crate::journal::{AdoptedRun, Journal, JournalError, Note, RunHistory, TaskFilter};
 use crate::run::Durability;
 
 /// The tasks of a run that were cleared, or would be.
@@ -23,6 +24,21 @@ pub struct Cleared {
     pub tasks: Vec<String>,
     /// Whether nothing was changed.
     pub dry_run: bool,
+}
+
+/// What [`clear_previewed`] clears.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct ClearPreview {
+    /// The number of the run.
+    pub number: i64,
+    /// The id of the run.
+    #[serde(skip)]
+    pub run_id: String,
+    /// The ids of the tasks, in the order of the graph.
+    pub tasks: Vec<String>,
+    /// For [`clear_previewed`], which then clears exactly this.
+    pub token: String,
 }
 
 /// A run whose tasks were cleared, and the request that runs them.
@@ -49,6 +65,59 @@ pub async fn would_clear(journal: &Journal, run: &str, filter: &TaskFilter) -> R
     let found = journal.find(run).await?;
     let tasks = journal.would_clear(&found.info.run_id, filter).await?;
     Ok(Cleared { number: found.number, run_id: found.info.run_id, tasks, dry_run: true })
+}
+
+/// As [`would_clear`], with a token for [`clear_previewed`].
+///
+/// # Errors
+///
+/// As [`would_clear`].
+pub async fn preview_clear(journal: &Journal, run: &str, filter: &TaskFilter) -> Result<ClearPreview, OpsError> {
+    let history = journal.history(run).await?;
+    let (number, run_id) = (history.number, history.info.run_id.clone());
+    let tasks = journal.would_clear(&run_id, filter).await?;
+    let token = token(&history, &tasks);
+    Ok(ClearPreview { number, run_id, tasks, token })
+}
+
+/// Clears exactly the tasks that a preview has shown, and returns the request that runs them: as
+/// [`clear_and_run`].
+///
+/// # Errors
+///
+/// With [`OpsError::ClearChanged`] when other tasks would be cleared, or one of them has changed
+/// since the preview; otherwise as [`clear_and_run`].
+pub async fn clear_previewed(
+    journal: &Journal,
+    run: &str,
+    filter: &TaskFilter,
+    token: &str,
+    note: &Note,
+    durability: Durability,
+) -> Result<Rerun, OpsError> {
+    let mut adopted = journal.adopt_to_resume(run).await?;
+    let tasks = adopted.would_clear(filter)?;
+    if self::token(adopted.history(), &tasks) != token {
+        return Err(OpsError::ClearChanged { number: adopted.history().number, now: tasks });
+    }
+    let cleared = clear_adopted(&mut adopted, filter, note).await?;
+    Ok(Rerun { cleared, request: resume_adopted(adopted, durability).await? })
+}
+
+/// A checksum of the tasks that would be cleared, and of the states that they are in.
+fn token(history: &RunHistory, tasks: &[String]) -> String {
+    let mut hash = Sha256::new();
+    hash.update(&history.info.run_id);
+    for id in tasks {
+        let Some(task) = history.task(id) else { continue };
+        hash.update([0]);
+        hash.update(id);
+        hash.update([0]);
+        hash.update(task.state.name());
+        hash.update((task.attempts.len() as u64).to_be_bytes());
+        hash.update(u64::from(task.cleared).to_be_bytes());
+    }
+    hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Clears tasks of a run that is not running; [`resume`](super::resume()) runs them. Their earlier

@@ -136,6 +136,17 @@ pub enum OpsError {
         /// What a preview would show now.
         now: BackfillTotals,
     },
+    /// Other tasks would be cleared than the preview has shown, or they have changed since.
+    #[error(
+        "the tasks to clear of run {number} have changed since the preview: now they are {}; preview it again",
+        now.join(", ")
+    )]
+    ClearChanged {
+        /// The number of the run.
+        number: i64,
+        /// The tasks that would be cleared now.
+        now: Vec<String>,
+    },
     /// The text is no token of a preview.
     #[error("`{token}` is not the token of a preview")]
     InvalidToken {
@@ -293,6 +304,7 @@ impl OpsError {
             | OpsError::NothingToBackfill { .. }
             | OpsError::BackfillOverlap { .. }
             | OpsError::BackfillChanged { .. }
+            | OpsError::ClearChanged { .. }
             | OpsError::ForeignBackfill { .. }
             | OpsError::BackfillState { .. }
             | OpsError::NothingFailedInBackfill { .. } => ErrorKind::Conflict,

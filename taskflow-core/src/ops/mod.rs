@@ -10,7 +10,7 @@
 //! | `settings` | Turns a configuration into an engine and its options: [`engine()`], [`durability`], [`fail_fast`], [`sync_mode`]. |
 //! | `start` | Starts or queues a run: [`draft`], [`draft_of_interval`], [`start()`], [`trigger()`]. |
 //! | `resume` | Continues runs that were interrupted: [`interrupted`], [`resume()`]. |
-//! | `clear` | Clears tasks so that they run again: [`clear()`], [`would_clear`], [`clear_and_run`]. |
+//! | `clear` | Clears tasks so that they run again: [`clear()`], [`would_clear`], [`clear_and_run`]; [`preview_clear`], [`clear_previewed`]. |
 //! | `retry` | Runs failed tasks again: [`retry()`]. |
 //! | `mark` | Sets the state of tasks: [`mark()`]. |
 //! | `cancel` | Ends a run early, with its jobs on clusters: [`cancel()`], [`cancel_and_wait`]. |
@@ -19,6 +19,7 @@
 //! | `schedules` | The slots of schedules: [`next_slots`], [`past_slots`], [`pause`], [`unpause`], [`reset_schedule`]. |
 //! | `deadlines` | The deadlines of slots: [`missed_deadlines`], and the [`history`] of a run with it. |
 //! | `dags` | The DAGs of a program and of a home, with their schedules: [`dags`]. |
+//! | `dag_document` | A DAG with its parameters and tasks: [`dag()`]. |
 //! | `served` | The process that serves a home: [`serving_process`]. |
 //! | `doctor` | What keeps a home from working: [`doctor()`]. |
 //! | `situation` | What a step of a schedule needs to know of the runs. |
@@ -45,6 +46,7 @@ mod backfills;
 mod cancel;
 mod clear;
 mod consumers;
+mod dag_document;
 mod dags;
 mod deadlines;
 mod doctor;
@@ -81,9 +83,10 @@ pub use backfills::{
 };
 pub use cancel::{CancelledRun, ExternalJob, ExternalJobState, cancel, cancel_and_wait};
 pub(crate) use clear::reprocess;
-pub use clear::{Cleared, Rerun, clear, clear_and_run, would_clear};
+pub use clear::{ClearPreview, Cleared, Rerun, clear, clear_and_run, clear_previewed, preview_clear, would_clear};
 pub(crate) use consumers::raw as raw_event;
 pub use consumers::{ConsumerInput, ConsumerStatus, consumers, seen_event, stored_events};
+pub use dag_document::{DagDocument, ParamDocument, dag};
 pub use dags::{DagStatus, LastRun, dags};
 pub(crate) use deadlines::{DueSlots, due_slots};
 pub use deadlines::{history, missed_deadlines};

@@ -72,6 +72,12 @@ impl Draft {
         &self.info
     }
 
+    /// Sets the id of the run. It must be unique in the store.
+    pub fn run_id(mut self, id: impl Into<String>) -> Self {
+        self.info.run_id = id.into();
+        self
+    }
+
     /// Sets the values of the parameters, all of them in order.
     pub fn params(mut self, params: Params) -> Self {
         self.params = params;

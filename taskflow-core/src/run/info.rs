@@ -270,6 +270,12 @@ impl RunInfo {
         zone.day_of(self.logical_date)
     }
 
+    /// The IANA name of the time zone of the schedule of its DAG, if it is not UTC.
+    #[cfg(feature = "server")]
+    pub(crate) fn timezone_name(&self) -> Option<&str> {
+        self.timezone.as_deref()
+    }
+
     /// The same run for a DAG whose schedule is in this time zone.
     pub(crate) fn in_timezone(self, timezone: Option<&str>) -> Self {
         RunInfo { timezone: timezone.map(str::to_owned), ..self }

@@ -32,6 +32,9 @@
 //!    first task is a sensor would start, and continue together when what they wait for is there.
 //!    A task that waits for anything else that a queued run makes, such as a file, still holds up
 //!    that run if the limit is reached. It needs a timeout, or its DAG a parameter for the event.
+//!
+//!    A run that another part of the process has claimed, because a person cleared or resumed it
+//!    there, is handed to the service and continues at once. It takes a place as well.
 //! 8. It runs the [watchers](crate::asset::Watch) of the program.
 //! 9. It sleeps until the next slot is due, a run ends, an event of its own process is stored, or a
 //!    second has passed: then it looks at what other processes have stored. Short sleeps also mean
@@ -47,6 +50,7 @@
 mod backfills;
 mod consumers;
 mod deadlines;
+mod handle;
 mod lock;
 mod queue;
 mod schedules;
@@ -57,6 +61,7 @@ mod watchers;
 
 #[cfg(feature = "testing")]
 pub(crate) use deadlines::Deadlines;
+pub use handle::ServiceHandle;
 pub use serving::{Service, ServiceEvent, ServiceOptions};
 #[cfg(feature = "testing")]
 pub(crate) use {

@@ -323,6 +323,25 @@ impl RunQueue {
         Ok(())
     }
 
+    /// Continues a run that another part of the process has claimed, for a person who asked for it:
+    /// it does not wait for a place, but takes one.
+    pub(super) fn continue_claimed(
+        &mut self,
+        run: RunSummary,
+        request: RunRequest<()>,
+        events: &mut Vec<ServiceEvent>,
+    ) {
+        let Some(dag) = self.dag(&run) else { return };
+        match self.run(request, run.number, dag.id) {
+            Ok(()) => {
+                self.interrupted.remove(&run.number);
+                self.running.insert(run.number, Active { dag: dag.id, is_backfill: false });
+                events.push(ServiceEvent::Started { run, resumed: true });
+            }
+            Err(error) => events.push(ServiceEvent::Refused { run, reason: error.to_string() }),
+        }
+    }
+
     /// Starts a run whose turn has come, or lets its backfill clear it first.
     async fn start(&mut self, journal: &Journal, candidate: Candidate, events: &mut Vec<ServiceEvent>) {
         let Candidate { run, waiting: WaitingRun { dag, is_backfill, is_interrupted, .. }, is_reprocessed } = candidate;

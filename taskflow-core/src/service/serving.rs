@@ -9,6 +9,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use super::backfills::Backfills;
 use super::consumers::Consumers;
 use super::deadlines::Deadlines;
+use super::handle::{ClaimedRun, ServiceHandle};
 use super::lock::ServeLock;
 use super::queue::{Ended, RunQueue};
 use super::schedules::Schedules;
@@ -181,6 +182,8 @@ pub struct Service {
     deadlines: Deadlines,
     queue: RunQueue,
     ended: UnboundedReceiver<Ended>,
+    handle: ServiceHandle,
+    claimed: UnboundedReceiver<ClaimedRun>,
     events: Vec<ServiceEvent>,
     served: usize,
     /// Whether it runs the watchers of the program.
@@ -216,6 +219,7 @@ impl Service {
         let (queue, ended) = RunQueue::new(engine.clone(), &options, dags);
         let (journal, engine) = (journal.clone(), engine.clone());
         let watches = options.with_schedules;
+        let (handle, claimed) = ServiceHandle::new();
         Ok(Service {
             journal,
             engine,
@@ -225,6 +229,8 @@ impl Service {
             backfills,
             queue,
             ended,
+            handle,
+            claimed,
             events,
             served,
             watches,
@@ -232,6 +238,11 @@ impl Service {
             trouble: Trouble::default(),
             _lock: lock,
         })
+    }
+
+    /// A handle for other parts of the process.
+    pub fn handle(&self) -> ServiceHandle {
+        self.handle.clone()
     }
 
     /// Serves until `stop` returns the reason to stop, then drains. `report` gets each event in
@@ -248,6 +259,7 @@ impl Service {
         let watchers = self.watches.then(|| Watchers::start(&self.journal, &sender));
         let reason = loop {
             let turn = self.turn(&mut report).await;
+            self.handle.turned(Timestamp::now());
             self.events.extend(self.trouble.news(turn));
             self.events.drain(..).for_each(&mut report);
             let pause = self.pause();
@@ -256,6 +268,8 @@ impl Service {
                 ended = self.ended.recv() => self.ended(ended),
                 // The sender lives as long as the journal.
                 _ = stored.changed() => {}
+                // The service has a sender itself.
+                claimed = self.claimed.recv() => self.take(claimed),
                 event = watched.recv() => self.events.extend(event),
                 () = tokio::time::sleep(pause) => {}
             }
@@ -264,6 +278,9 @@ impl Service {
             }
         };
         drop(watchers);
+        // Releases the claims of runs that are not taken any more.
+        self.claimed.close();
+        while self.claimed.try_recv().is_ok() {}
         self.engine.drain(&reason);
         while self.queue.is_busy() {
             let ended = self.ended.recv().await;
@@ -297,6 +314,12 @@ impl Service {
         let backfills = self.backfills.turn(&self.journal, &mut self.queue, &mut self.events).await;
         self.queue.turn(&self.journal, self.backfills.runs(), &mut self.events).await?;
         schedules.and(consumers).and(deadlines).and(backfills)
+    }
+
+    /// Continues a run that another part of the process has claimed.
+    fn take(&mut self, claimed: Option<ClaimedRun>) {
+        let Some(ClaimedRun { run, request }) = claimed else { return };
+        self.queue.continue_claimed(run, request, &mut self.events);
     }
 
     fn ended(&mut self, ended: Option<Ended>) {

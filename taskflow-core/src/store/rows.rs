@@ -224,6 +224,19 @@ impl RunCursor {
         };
         RunCursor { at, number }
     }
+
+    /// The place as text.
+    #[cfg_attr(not(feature = "server"), allow(dead_code, reason = "for the pages of the HTTP API"))]
+    pub(crate) fn encode(self) -> String {
+        format!("{}.{}", self.at.as_nanos(), self.number)
+    }
+
+    /// The place of a text that [`encode`](RunCursor::encode) has returned.
+    #[cfg_attr(not(feature = "server"), allow(dead_code, reason = "for the pages of the HTTP API"))]
+    pub(crate) fn decode(text: &str) -> Option<Self> {
+        let (at, number) = text.split_once('.')?;
+        Some(RunCursor { at: Timestamp::from_nanos(at.parse().ok()?), number: number.parse().ok()? })
+    }
 }
 
 impl RunRow {

@@ -1,0 +1,79 @@
+//! The HTTP server of `serve`: its flags, and its life beside the service.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use clap::{Arg, ArgAction, ArgMatches, Command};
+
+use super::error::CliError;
+use super::home::Home;
+use super::terminal::Terminal;
+use crate::dag::DagDef;
+use crate::journal::Journal;
+use crate::server::{RunningServer, Server, ServerError, ServerOptions, ServerState};
+use crate::service::ServiceHandle;
+
+/// Where the server listens unless an address is chosen.
+const DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8090);
+
+/// Adds the flags of the server to those of `serve`.
+pub(super) fn options(command: Command) -> Command {
+    let flag = |name: &'static str, help: &'static str| Arg::new(name).long(name).action(ArgAction::SetTrue).help(help);
+    let bind = Arg::new("bind")
+        .long("bind")
+        .value_name("ADDRESS")
+        .value_parser(|text: &str| {
+            text.parse::<SocketAddr>().map_err(|_| "not an address and a port such as 127.0.0.1:8090")
+        })
+        .help(format!("Answer HTTP requests at this loopback address; port 0 takes a free one [default: {DEFAULT}]"));
+    command
+        .arg(bind)
+        .arg(flag("no-ui", "Serve the HTTP API without the pages"))
+        .arg(flag("read-only", "Refuse HTTP requests that change something"))
+        .arg(flag("no-server", "Answer no HTTP requests").conflicts_with_all(["bind", "no-ui", "read-only"]))
+}
+
+/// A server that has an address.
+#[derive(Debug)]
+pub(super) struct Listener {
+    server: Server,
+    /// Whether it has another port than the default one, because that is in use.
+    is_moved: bool,
+}
+
+/// Takes the address of the server. Nothing is answered yet. `None` with `--no-server`.
+///
+/// If no address was chosen and the default one is in use, it takes a free port: the service starts
+/// whatever else runs on this machine.
+pub(super) fn bind(matches: &ArgMatches, home: &Home) -> Result<Option<Listener>, CliError> {
+    if matches.get_flag("no-server") {
+        return Ok(None);
+    }
+    let chosen = matches.get_one::<SocketAddr>("bind").copied().or_else(|| home.config().settings().bind());
+    let bound = Server::bind(chosen.unwrap_or(DEFAULT));
+    let is_moved = chosen.is_none() && matches!(bound, Err(ServerError::Taken { .. }));
+    let bound = if is_moved { Server::bind(SocketAddr::new(DEFAULT.ip(), 0)) } else { bound };
+    bound.map(|server| Some(Listener { server, is_moved })).map_err(|error| match error {
+        ServerError::Public { .. } | ServerError::Taken { .. } => CliError::usage(error.to_string()),
+        error => CliError::Failure(error.to_string()),
+    })
+}
+
+/// Answers requests from now on, and prints the address.
+pub(super) async fn start(
+    Listener { server, is_moved }: Listener,
+    matches: &ArgMatches,
+    home: &Home,
+    journal: &Journal,
+    handle: ServiceHandle,
+    dags: &[&'static DagDef],
+    terminal: &Terminal,
+) -> Result<RunningServer, CliError> {
+    let options = ServerOptions { read_only: matches.get_flag("read-only"), no_ui: matches.get_flag("no-ui") };
+    let state = ServerState::new(home.home(), journal, handle, dags.to_vec(), options).await?;
+    let server = server.serve(state).map_err(|error| CliError::Failure(error.to_string()))?;
+    if !matches.get_flag("quiet") {
+        let why = if is_moved { format!(", because port {} is in use", DEFAULT.port()) } else { String::new() };
+        terminal.note(&format!("listening on http://{}{why}", server.address()));
+    }
+    Ok(server)
+}

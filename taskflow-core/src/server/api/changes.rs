@@ -1,0 +1,236 @@
+//! What changes runs and DAGs. It is written with the journal of the service, which notices it at
+//! once; runs that continue are handed to the service.
+
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::Response;
+use sha2::{Digest, Sha256};
+
+use super::document::{changed, document};
+use super::params::values;
+use crate::base::Interval;
+use crate::dag::DagDef;
+use crate::engine::RunRequest;
+use crate::journal::{JournalError, TaskFilter};
+use crate::ops::{self, NewAssetEvent, OpsError, RunSummaryDocument};
+use crate::run::TaskState;
+use crate::schedule::{Catchup, Unpause};
+use crate::server::call::Call;
+use crate::server::permit::{Mark, Operate};
+use crate::server::problem::Problem;
+use crate::server::routes::Answer;
+
+pub(in crate::server) async fn pause(call: Call) -> Answer {
+    let dag = call.dag::<Operate>()?.dag();
+    let paused = ops::pause(&call.state.service, dag, &call.note(), call.time("until")).await?;
+    changed(StatusCode::OK, &paused)
+}
+
+pub(in crate::server) async fn unpause(call: Call) -> Answer {
+    let dag = call.dag::<Operate>()?.dag();
+    let catchup = match call.text("catchup") {
+        Some("last") => Catchup::Last,
+        Some("all") => Catchup::All,
+        _ => Catchup::None,
+    };
+    let events = match call.text("events") {
+        Some("newest") => Unpause::Newest,
+        Some("skip") => Unpause::Skip,
+        _ => Unpause::All,
+    };
+    changed(StatusCode::OK, &ops::unpause(&call.state.service, dag, &call.note(), catchup, events).await?)
+}
+
+/// Queues a run. With an `Idempotency-Key`, the id of the run follows from the key: a repeated
+/// request finds the run that the first one has made, also after a restart.
+pub(in crate::server) async fn trigger(call: Call) -> Answer {
+    let dag = call.dag::<Operate>()?.dag();
+    let key = match call.headers.get("idempotency-key") {
+        Some(_) if call.text("run_id").is_some() => {
+            return Err(Problem::invalid("a request has an Idempotency-Key or a `run_id`, not both").at("run_id"));
+        }
+        Some(key) => Some(IdempotencyKey::new(&call, dag, key)?),
+        None => None,
+    };
+    if let Some(key) = &key
+        && let Some(replayed) = key.replay(&call).await?
+    {
+        return Ok(replayed);
+    }
+    let date = call.time("logical_date");
+    let mut draft = match (call.time("interval_start"), call.time("interval_end")) {
+        (Some(start), Some(end)) => ops::draft_of_interval(dag, Interval { start, end }, date)?,
+        (None, None) => ops::draft(dag, date)?,
+        _ => return Err(Problem::invalid("an interval has a start and an end").at("interval_start")),
+    };
+    let id = key.as_ref().map(IdempotencyKey::run_id).or(call.text("run_id").map(str::to_owned));
+    if let Some(id) = id {
+        // The same ids that an address can name.
+        crate::server::keys::RunKey::parse(id.clone()).map_err(|problem| problem.at("run_id"))?;
+        draft = draft.run_id(id);
+    }
+    let params = values(&call, draft.plan().params(), draft.info()).await?;
+    match (ops::trigger(draft.params(params), &call.state.service).await, &key) {
+        (Ok(run), _) => changed(StatusCode::CREATED, &RunSummaryDocument::of(&run)),
+        // Another request with the key was faster.
+        (Err(OpsError::Journal(JournalError::Nothing { .. })), Some(key)) => {
+            let replayed = key.replay(&call).await?;
+            replayed.ok_or_else(|| Problem::new(StatusCode::CONFLICT, "the run of this key was just deleted"))
+        }
+        (Err(error), _) => Err(error.into()),
+    }
+}
+
+/// The key of a request to start a run, with a checksum of what it asks for.
+struct IdempotencyKey {
+    dag: &'static str,
+    key: String,
+    request: String,
+}
+
+impl IdempotencyKey {
+    fn new(call: &Call, dag: &'static DagDef, key: &HeaderValue) -> Result<Self, Problem> {
+        let is_valid = |key: &&str| (1..=255).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic());
+        let key = key.to_str().ok().filter(is_valid).ok_or_else(|| {
+            Problem::bad_request("an Idempotency-Key has 1 to 255 visible ASCII characters").at("Idempotency-Key")
+        })?;
+        let request = serde_json::to_vec(call.args()).unwrap_or_default();
+        Ok(IdempotencyKey { dag: dag.id, key: digest(key.as_bytes(), 12), request: digest(&request, 6) })
+    }
+
+    /// What the ids of all runs with this key begin with.
+    fn prefix(&self) -> String {
+        format!("manual__{}__key_{}_", self.dag, self.key)
+    }
+
+    fn run_id(&self) -> String {
+        self.prefix() + &self.request
+    }
+
+    /// The run that an earlier request with the key has made.
+    async fn replay(&self, call: &Call) -> Result<Option<Response>, Problem> {
+        let run = match call.state.service.find(&self.prefix()).await {
+            Ok(run) => run,
+            Err(JournalError::UnknownRun { .. }) => return Ok(None),
+            Err(JournalError::AmbiguousRun { .. }) => return Err(Self::reused()),
+            Err(error) => return Err(error.into()),
+        };
+        if run.info.run_id != self.run_id() {
+            return Err(Self::reused());
+        }
+        let mut response = changed(StatusCode::OK, &RunSummaryDocument::of(&run))?;
+        response.headers_mut().insert("idempotent-replayed", HeaderValue::from_static("true"));
+        Ok(Some(response))
+    }
+
+    fn reused() -> Problem {
+        let problem = Problem::invalid("another request with this Idempotency-Key asked for something else");
+        problem.at("Idempotency-Key").next("use a new key for a new run")
+    }
+}
+
+fn digest(bytes: &[u8], length: usize) -> String {
+    Sha256::digest(bytes).iter().take(length).map(|byte| format!("{byte:02x}")).collect()
+}
+
+pub(in crate::server) async fn cancel(call: Call) -> Answer {
+    let permit = call.run::<Operate>().await?;
+    let config = Some(call.state.home.config());
+    changed(StatusCode::OK, &ops::cancel(&call.state.service, permit.run_id(), &call.note(), config).await?)
+}
+
+/// Hands a run to the service.
+fn hand_over(call: &Call, permit: &Permit, request: RunRequest<()>) -> Result<(), Problem> {
+    if call.state.handle.run(permit.run().clone(), request) {
+        return Ok(());
+    }
+    let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "the service has ended; the next one runs the tasks");
+    Err(problem)
+}
+
+type Permit = crate::server::permit::Permit<Operate, crate::journal::RunSummary>;
+
+pub(in crate::server) async fn resume(call: Call) -> Answer {
+    let permit: Permit = call.run().await?;
+    let request = ops::resume(&call.state.service, permit.run_id(), call.state.durability()).await?;
+    hand_over(&call, &permit, request)?;
+    changed(StatusCode::ACCEPTED, &RunSummaryDocument::of(permit.run()))
+}
+
+pub(in crate::server) async fn retry(call: Call) -> Answer {
+    let permit: Permit = call.run().await?;
+    let service = &call.state.service;
+    let rerun = ops::retry(service, permit.run_id(), &call.note(), call.state.durability()).await?;
+    hand_over(&call, &permit, rerun.request)?;
+    changed(StatusCode::ACCEPTED, &rerun.cleared)
+}
+
+/// With `dry_run`, the preview. With the token of a preview in `If-Match`, exactly that.
+pub(in crate::server) async fn clear(call: Call) -> Answer {
+    let permit: Permit = call.run().await?;
+    let (run, filter, note) = (permit.run_id(), filter(&call), call.note());
+    if call.switch("dry_run") {
+        return document(&call, &ops::preview_clear(&call.state.journal, run, &filter).await?);
+    }
+    let (service, durability) = (&call.state.service, call.state.durability());
+    if call.value("run") == Some(&false.into()) {
+        if call.token().is_some() {
+            return Err(Problem::invalid("`run: false` cannot be combined with the token of a preview").at("run"));
+        }
+        return changed(StatusCode::OK, &ops::clear(service, run, &filter, &note).await?);
+    }
+    let rerun = match call.token() {
+        Some(token) => ops::clear_previewed(service, run, &filter, token, &note, durability).await?,
+        None => ops::clear_and_run(service, run, &filter, &note, durability).await?,
+    };
+    hand_over(&call, &permit, rerun.request)?;
+    changed(StatusCode::ACCEPTED, &rerun.cleared)
+}
+
+fn filter(call: &Call) -> TaskFilter {
+    let mut filter = call.texts("tasks").map_or_else(TaskFilter::all, TaskFilter::tasks);
+    if call.switch("failed") {
+        filter = filter.failed();
+    }
+    if call.switch("upstream") {
+        filter = filter.upstream();
+    }
+    if call.switch("downstream") {
+        filter = filter.downstream();
+    }
+    filter
+}
+
+pub(in crate::server) async fn mark(call: Call) -> Answer {
+    let run = call.run::<Mark>().await?.run_id().to_owned();
+    let state = match call.text("state") {
+        Some("success") => TaskState::Success,
+        Some("failed") => TaskState::Failed,
+        _ => TaskState::Skipped,
+    };
+    let mark = ops::Mark { state, value: call.value("value").cloned() };
+    let (filter, durability) = (filter(&call), call.state.durability());
+    let mut marked = ops::mark(&call.state.service, &run, &filter, &mark, &call.note(), durability).await?;
+    if let Some(request) = marked.request.take() {
+        // Nothing is left to run: the service ends the run.
+        hand_over(&call, &call.run().await?, request)?;
+    }
+    changed(StatusCode::OK, &marked)
+}
+
+pub(in crate::server) async fn release(call: Call) -> Answer {
+    let permit = call.run::<Operate>().await?;
+    let key = call.text("key").unwrap_or_default();
+    let value = call.value("value").cloned().unwrap_or_default();
+    let sent = ops::send_event(&call.state.service, permit.run_id(), key, &value, &call.note()).await?;
+    changed(StatusCode::OK, &sent)
+}
+
+pub(in crate::server) async fn emit(call: Call) -> Answer {
+    let mut event = NewAssetEvent::new(call.value("payload").cloned().unwrap_or_default());
+    event.partition = call.text("partition").map(str::to_owned);
+    event.key = call.text("key").or(call.header("idempotency-key")).map(str::to_owned);
+    let asset = call.text("asset").unwrap_or_default();
+    let emitted = ops::emit(&call.state.service, asset, event, &call.note()).await?;
+    let status = if emitted.is_new { StatusCode::CREATED } else { StatusCode::OK };
+    changed(status, &emitted)
+}

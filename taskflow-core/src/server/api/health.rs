@@ -1,0 +1,78 @@
+//! The server and the service themselves.
+
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
+use serde::Serialize;
+use serde_json::json;
+use tokio::runtime::Handle;
+
+use super::document::{changed, document, tagged};
+use crate::base::Timestamp;
+use crate::ops;
+use crate::server::call::Call;
+use crate::server::openapi::openapi;
+use crate::server::problem::Problem;
+use crate::server::routes::Answer;
+
+/// A service that has not looked for work for this long is stuck.
+const STUCK: std::time::Duration = std::time::Duration::from_secs(60);
+
+pub(in crate::server) async fn live(_call: Call) -> Answer {
+    changed(StatusCode::OK, &json!({ "live": true }))
+}
+
+/// Whether the service works.
+#[derive(Debug, Serialize)]
+struct Readiness {
+    ready: bool,
+    /// Why not.
+    reasons: Vec<String>,
+    /// How many seconds ago the service looked for work.
+    last_turn_seconds: Option<f64>,
+}
+
+pub(in crate::server) async fn ready(call: Call) -> Answer {
+    let state = &call.state;
+    let mut reasons = Vec::new();
+    if state.is_draining() {
+        reasons.push("the service is about to end".to_owned());
+    }
+    let age = state.handle.last_turn().map(|turn| Timestamp::now().since(turn));
+    match age {
+        None => reasons.push("the service is starting".to_owned()),
+        Some(age) if age > STUCK => {
+            reasons.push(format!("the service has not looked for work for {} seconds", age.as_secs()));
+        }
+        Some(_) => {}
+    }
+    if state.metrics.is_in_trouble() {
+        reasons.push("the store cannot be read or written; the log of the service says why".to_owned());
+    }
+    let ready = Readiness {
+        ready: reasons.is_empty(),
+        reasons,
+        last_turn_seconds: age.map(|age| age.as_millis() as f64 / 1_000.0),
+    };
+    let status = if ready.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    changed(status, &ready)
+}
+
+pub(in crate::server) async fn metrics(call: Call) -> Answer {
+    let text = call.state.metrics.expose(&call.state).await?;
+    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response())
+}
+
+pub(in crate::server) async fn version(call: Call) -> Answer {
+    document(&call, &json!({ "api": 1, "taskflow": env!("CARGO_PKG_VERSION") }))
+}
+
+pub(in crate::server) async fn openapi_document(call: Call) -> Answer {
+    Ok(tagged(&call.headers, "application/json", openapi().into_bytes()))
+}
+
+pub(in crate::server) async fn doctor(call: Call) -> Answer {
+    // It asks timetables, which are code of the user, and reads files.
+    let (home, dags, runtime) = (call.state.home.clone(), call.state.dags.clone(), Handle::current());
+    let diagnosis = tokio::task::spawn_blocking(move || runtime.block_on(ops::doctor(&home, &dags))).await;
+    document(&call, &diagnosis.map_err(|error| Problem::internal(&error))?)
+}

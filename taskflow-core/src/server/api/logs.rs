@@ -1,0 +1,116 @@
+//! Logs: lines of JSON, or plain text for a client that accepts it.
+
+use std::fmt::Write as _;
+use std::io;
+use std::sync::Arc;
+
+use axum::http::{HeaderValue, header};
+use serde::Serialize;
+
+use super::document::ranged;
+use crate::base::text::one_line;
+use crate::log::{LogLevel, LogName, LogRecord, LogStore, read_log};
+use crate::server::call::Call;
+use crate::server::permit::View;
+use crate::server::problem::Problem;
+use crate::server::routes::Answer;
+
+/// A record as a line of JSON.
+#[derive(Serialize)]
+struct Line<'a> {
+    task: &'a str,
+    attempt: u32,
+    #[serde(flatten)]
+    record: &'a LogRecord,
+}
+
+/// The records of an attempt.
+struct Records {
+    task: String,
+    attempt: u32,
+    records: Vec<LogRecord>,
+}
+
+pub(in crate::server) async fn attempt(call: Call) -> Answer {
+    let (task, attempt) = (call.task()?, call.number_of_path::<u32>("attempt")?);
+    let history = call.run::<View>().await?.history(&call.state).await?;
+    let place = history.place(task.as_str())?;
+    let task = &history.tasks[place];
+    if !task.attempts.iter().any(|known| known.number == attempt) {
+        let detail = format!("task `{}` of run {} has no attempt {attempt}", task.id, history.number);
+        return Err(Problem::not_found(detail));
+    }
+    let name = LogName { run: history.info.run_id.clone(), task: task.id.to_string(), attempt };
+    answer(&call, move |logs| Ok(vec![of_attempt(logs, name)?])).await
+}
+
+pub(in crate::server) async fn run(call: Call) -> Answer {
+    let run = call.run::<View>().await?.run_id().to_owned();
+    answer(&call, move |logs| {
+        let mut all = Vec::new();
+        for task in logs.tasks(&run)? {
+            for attempt in logs.attempts(&run, &task)? {
+                all.push(of_attempt(logs, LogName { run: run.clone(), task: task.clone(), attempt })?);
+            }
+        }
+        Ok(all)
+    })
+    .await
+}
+
+fn of_attempt(logs: &dyn LogStore, name: LogName) -> io::Result<Records> {
+    let records = read_log(logs, &name)?.records;
+    Ok(Records { task: name.task, attempt: name.attempt, records })
+}
+
+/// Reads logs on a thread that may block, and answers with their lines in the order of time.
+async fn answer(call: &Call, read: impl FnOnce(&dyn LogStore) -> io::Result<Vec<Records>> + Send + 'static) -> Answer {
+    let level = match call.text("level") {
+        Some("error") => LogLevel::Error,
+        Some("warn") => LogLevel::Warn,
+        Some("info") => LogLevel::Info,
+        Some("debug") => LogLevel::Debug,
+        _ => LogLevel::Trace,
+    };
+    let accept = call.header("accept").unwrap_or_default();
+    let is_plain = accept.contains("text/plain") && !accept.contains("json");
+    let logs: Arc<dyn LogStore> = match call.state.journal.logs() {
+        Some(logs) => logs,
+        None => Arc::new(call.state.home.logs()),
+    };
+    let text = tokio::task::spawn_blocking(move || Ok::<_, io::Error>(lines(&read(&*logs)?, level, is_plain)));
+    let text = text.await.map_err(|error| Problem::internal(&error))?;
+    let text = text.map_err(|error| Problem::internal(&format!("a log cannot be read: {error}")))?;
+    let media_type = if is_plain { "text/plain; charset=utf-8" } else { "application/jsonl" };
+    let mut response = ranged(&call.headers, media_type, text.into_bytes());
+    response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept"));
+    Ok(response)
+}
+
+fn lines(all: &[Records], level: LogLevel, is_plain: bool) -> String {
+    let mut lines: Vec<Line<'_>> = Vec::new();
+    for Records { task, attempt, records } in all {
+        let wanted = records.iter().filter(|record| record.level >= level);
+        lines.extend(wanted.map(|record| Line { task, attempt: *attempt, record }));
+    }
+    // Stable: records of an attempt with the same time keep their order.
+    lines.sort_by_key(|line| line.record.at);
+    let mut text = String::new();
+    for line in &lines {
+        match is_plain {
+            true => plain(&mut text, line),
+            false => text += &serde_json::to_string(line).unwrap_or_default(),
+        }
+        text.push('\n');
+    }
+    text
+}
+
+/// `2026-01-31T06:00:00Z INFO load#1: read rows=3`
+fn plain(text: &mut String, Line { task, attempt, record }: &Line<'_>) {
+    // Writing to a string does not fail.
+    let _ = write!(text, "{} {} {task}#{attempt}: {}", record.at, record.level, one_line(&record.message));
+    for (name, value) in &record.fields {
+        let _ = write!(text, " {}={}", one_line(name), one_line(&value.to_string()));
+    }
+}

@@ -1,0 +1,142 @@
+//! Runs and their tasks.
+
+use axum::http::{HeaderValue, header};
+use axum::response::IntoResponse;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::Value;
+
+use super::document::document;
+use crate::ops::{self, RunList, RunStatus, RunSummaryDocument, TaskStatus};
+use crate::run::{RunState, RunType};
+use crate::server::call::Call;
+use crate::server::permit::View;
+use crate::server::problem::Problem;
+use crate::server::routes::Answer;
+use crate::store::{RunCursor, RunFilter, RunOrder};
+
+const STATES: [RunState; 6] = [
+    RunState::Queued,
+    RunState::Running,
+    RunState::Success,
+    RunState::Failed,
+    RunState::Cancelled,
+    RunState::Interrupted,
+];
+const TYPES: [RunType; 5] =
+    [RunType::Manual, RunType::Scheduled, RunType::Backfill, RunType::Event, RunType::Triggered];
+
+/// A page of runs. The header `Link` leads to the next page.
+pub(in crate::server) async fn list(call: Call) -> Answer {
+    let order = match call.text("order") {
+        Some("logical_date") => RunOrder::LogicalDate,
+        _ => RunOrder::Created,
+    };
+    let after = match call.text("after") {
+        Some(text) => Some(RunCursor::decode(text).ok_or_else(|| {
+            Problem::bad_request("`after` is not a place of a page").at("after").next("leave it out for the first page")
+        })?),
+        None => None,
+    };
+    let filter = RunFilter {
+        dag: call.text("dag").map(str::to_owned),
+        states: chosen(&call, "state", &STATES, RunState::name)?,
+        run_types: chosen(&call, "run_type", &TYPES, RunType::name)?,
+        logical_since: call.time("logical_since"),
+        logical_before: call.time("logical_before"),
+        since: call.time("since"),
+        before: call.time("before"),
+        order,
+        after,
+        limit: Some(call.limit()),
+        ..RunFilter::default()
+    };
+    let RunList { runs, more, .. } = ops::list_runs(&call.state.journal, &filter).await?;
+    let mut response = document(&call, &runs.iter().map(RunSummaryDocument::of).collect::<Vec<_>>())?.into_response();
+    if let Some(last) = runs.last().filter(|_| more)
+        && let Ok(link) = HeaderValue::from_str(&next_page(&call, &last.cursor(order).encode()))
+    {
+        response.headers_mut().insert(header::LINK, link);
+    }
+    Ok(response)
+}
+
+/// The link to the page after this place, with the other parameters as they are.
+fn next_page(call: &Call, after: &str) -> String {
+    let mut query = String::new();
+    let mut add = |name: &str, text: &str| {
+        query += &format!("{name}={}&", utf8_percent_encode(text, NON_ALPHANUMERIC));
+    };
+    for (name, value) in call.args().iter().filter(|(name, _)| *name != "after") {
+        match value {
+            Value::Array(items) => items.iter().filter_map(Value::as_str).for_each(|text| add(name, text)),
+            Value::String(text) => add(name, text),
+            value => add(name, &value.to_string()),
+        }
+    }
+    format!("<{}?{query}after={after}>; rel=\"next\"", call.path)
+}
+
+/// The values whose names a parameter has.
+fn chosen<T: Copy>(call: &Call, name: &str, all: &[T], name_of: fn(T) -> &'static str) -> Result<Vec<T>, Problem> {
+    let find = |text: String| {
+        let found = all.iter().copied().find(|&value| name_of(value) == text);
+        found.ok_or_else(|| {
+            let names: Vec<&str> = all.iter().map(|&value| name_of(value)).collect();
+            let near = crate::base::did_you_mean(&text, names.iter().copied());
+            Problem::bad_request(format!("`{text}` is not one of {}{near}", names.join(", "))).at(name)
+        })
+    };
+    call.texts(name).unwrap_or_default().into_iter().map(find).collect()
+}
+
+pub(in crate::server) async fn run(call: Call) -> Answer {
+    let history = call.run::<View>().await?.history(&call.state).await?;
+    let triggered = ops::triggered_runs(&call.state.journal, &history).await?;
+    let events = ops::emitted_by(&call.state.journal, &history).await?;
+    document(&call, &RunStatus::of(&history).with_triggered(triggered).with_events(events))
+}
+
+pub(in crate::server) async fn tasks(call: Call) -> Answer {
+    let history = call.run::<View>().await?.history(&call.state).await?;
+    document(&call, &RunStatus::of(&history).tasks)
+}
+
+pub(in crate::server) async fn task(call: Call) -> Answer {
+    let task = call.task()?;
+    let history = call.run::<View>().await?.history(&call.state).await?;
+    let place = history.place(task.as_str())?;
+    document(&call, &TaskStatus::of(&history.tasks[place], history.number))
+}
+
+pub(in crate::server) async fn explain(call: Call) -> Answer {
+    let history = call.run::<View>().await?.history(&call.state).await?;
+    document(&call, &history.explain_open())
+}
+
+pub(in crate::server) async fn explain_task(call: Call) -> Answer {
+    let task = call.task()?;
+    let history = call.run::<View>().await?.history(&call.state).await?;
+    let place = history.place(task.as_str())?;
+    document(&call, &history.explain_at(place))
+}
+
+pub(in crate::server) async fn values(call: Call) -> Answer {
+    let history = call.run::<View>().await?.history(&call.state).await?;
+    kept_private(document(&call, &ops::values(&call.state.journal, &history).await?))
+}
+
+pub(in crate::server) async fn value(call: Call) -> Answer {
+    let task = call.task()?;
+    let history = call.run::<View>().await?.history(&call.state).await?;
+    history.place(task.as_str())?;
+    kept_private(document(&call, &ops::value(&call.state.journal, &history, task.as_str()).await?))
+}
+
+/// Values are not kept by caches, and never shown as a page.
+fn kept_private(answer: Answer) -> Answer {
+    let mut response = answer?;
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::CONTENT_DISPOSITION, HeaderValue::from_static("attachment"));
+    Ok(response)
+}

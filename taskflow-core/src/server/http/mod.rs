@@ -1,0 +1,220 @@
+//! Serving over sockets. Only this module and the handlers name axum and hyper.
+
+mod guard;
+mod raw;
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::sync::{Semaphore, watch};
+
+use self::raw::Raw;
+use super::ServerState;
+use super::metrics::Metrics;
+use crate::service::ServiceEvent;
+
+/// The most bytes of the head of a request.
+const HEAD_SIZE: usize = 16 * 1024;
+
+/// What a client may take.
+#[derive(Clone, Copy, Debug)]
+struct Limits {
+    /// How long it may take to send the head of a request.
+    head: Duration,
+    /// How long open requests may take once the server stops.
+    grace: Duration,
+    /// The most connections. Further ones wait to be accepted.
+    connections: usize,
+}
+
+const LIMITS: Limits = Limits { head: Duration::from_secs(10), grace: Duration::from_secs(10), connections: 1024 };
+
+/// Why the server cannot start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServerError {
+    /// The address is not a loopback address.
+    #[error(
+        "{address} is reachable from other machines, and there is no authentication yet; bind a loopback address such \
+         as 127.0.0.1:{}, and reach it through an SSH tunnel or a proxy on this machine that authenticates",
+        address.port()
+    )]
+    Public {
+        /// The address.
+        address: SocketAddr,
+    },
+    /// Another process uses the address.
+    #[error(
+        "port {} of {} is in use by another process; stop it, or choose another port with --bind {0}:{port}, where \
+         port 0 takes any free one",
+        address.port(), address.ip(), port = address.port().wrapping_add(1)
+    )]
+    Taken {
+        /// The address.
+        address: SocketAddr,
+    },
+    /// The address cannot be bound: such as one that this machine does not have.
+    #[error("cannot listen on {address}: {source}; choose another address with --bind")]
+    Bind {
+        /// The address.
+        address: SocketAddr,
+        /// What the operating system reports.
+        source: std::io::Error,
+    },
+    /// The threads of the server cannot be started.
+    #[error("the threads of the server cannot be started: {0}")]
+    Thread(#[source] std::io::Error),
+}
+
+/// A server that has an address, and does not answer yet.
+#[derive(Debug)]
+pub struct Server {
+    listener: TcpListener,
+    address: SocketAddr,
+}
+
+impl Server {
+    /// Binds a loopback address; port 0 chooses a free port.
+    ///
+    /// # Errors
+    ///
+    /// When the address is reachable from other machines, or cannot be bound.
+    pub fn bind(address: SocketAddr) -> Result<Self, ServerError> {
+        if !address.ip().is_loopback() {
+            return Err(ServerError::Public { address });
+        }
+        let failed = |source: std::io::Error| match source.kind() {
+            std::io::ErrorKind::AddrInUse => ServerError::Taken { address },
+            _ => ServerError::Bind { address, source },
+        };
+        let listener = TcpListener::bind(address).map_err(failed)?;
+        listener.set_nonblocking(true).map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        Ok(Server { listener, address })
+    }
+
+    /// The address that it is bound to.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Answers requests, on threads of its own, until the returned value is dropped.
+    ///
+    /// # Errors
+    ///
+    /// When the threads cannot be started.
+    pub fn serve(self, state: ServerState) -> Result<RunningServer, ServerError> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            // They read logs.
+            .max_blocking_threads(4)
+            .thread_name("taskflow-http")
+            .enable_all()
+            .build()
+            .map_err(ServerError::Thread)?;
+        let (stop, stopped) = watch::channel(());
+        let (address, draining, metrics) = (self.address, Arc::clone(&state.draining), state.metrics.clone());
+        let main = move || runtime.block_on(accept(self.listener, super::router(state), LIMITS, stopped));
+        let thread = std::thread::Builder::new().name("taskflow-http".to_owned()).spawn(main);
+        Ok(RunningServer {
+            address,
+            stop: Some(stop),
+            draining,
+            metrics,
+            thread: Some(thread.map_err(ServerError::Thread)?),
+        })
+    }
+}
+
+/// A server that answers. Dropping it stops the server and waits for open requests.
+#[derive(Debug)]
+pub struct RunningServer {
+    address: SocketAddr,
+    stop: Option<watch::Sender<()>>,
+    draining: Arc<AtomicBool>,
+    metrics: Metrics,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl RunningServer {
+    /// Its address.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Counts what the service in this process did, for the metrics.
+    pub fn observe(&self, event: &ServiceEvent) {
+        self.metrics.observe(event);
+    }
+
+    /// From now on it refuses requests that change something: the service is about to end.
+    pub fn drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Drop for RunningServer {
+    fn drop(&mut self) {
+        // Receivers notice that the sender is gone.
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+async fn accept(listener: TcpListener, router: Router, limits: Limits, mut stopped: watch::Receiver<()>) {
+    let listener = match tokio::net::TcpListener::from_std(listener) {
+        Ok(listener) => listener,
+        Err(error) => return tracing::error!("the server cannot listen: {error}"),
+    };
+    let app = router.layer(axum::middleware::from_fn(guard::guard));
+    let free = Arc::new(Semaphore::new(limits.connections));
+    loop {
+        let slot = tokio::select! {
+            _ = stopped.changed() => break,
+            slot = free.clone().acquire_owned() => slot,
+        };
+        let Ok(slot) = slot else { return };
+        let stream = tokio::select! {
+            _ = stopped.changed() => break,
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    // Such as too many open files: it passes when other connections end.
+                    tracing::warn!("a connection cannot be accepted: {error}");
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                    continue;
+                }
+            },
+        };
+        let (service, mut stopped) = (TowerToHyperService::new(app.clone()), stopped.clone());
+        tokio::spawn(async move {
+            let mut http = http1::Builder::new();
+            http.timer(TokioTimer::new()).header_read_timeout(limits.head).max_buf_size(HEAD_SIZE).max_headers(64);
+            let mut connection = std::pin::pin!(http.serve_connection(TokioIo::new(Raw::new(stream)), service));
+            tokio::select! {
+                // Its client is gone, or has sent what is not HTTP.
+                _ = connection.as_mut() => {}
+                _ = stopped.changed() => {
+                    connection.as_mut().graceful_shutdown();
+                    let _ = connection.await;
+                }
+            }
+            drop(slot);
+        });
+    }
+    drop(listener);
+    let all = u32::try_from(limits.connections).unwrap_or(u32::MAX);
+    let _ = tokio::time::timeout(limits.grace, free.acquire_many(all)).await;
+}
+
+#[cfg(test)]
+mod tests;

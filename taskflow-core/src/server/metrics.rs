@@ -1,0 +1,338 @@
+//! Metrics in the text format of Prometheus.
+//!
+//! - Counters and histograms are kept here, from the events of the service and the requests.
+//! - Gauges are read from the store when somebody asks for the metrics.
+//!
+//! Labels are ids of DAGs, states, and the paths of routes with their names in braces. Of DAGs there
+//! are at most [`DAGS`]; further ones are `other`. Ids of runs and tasks are no labels.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::{self, Write as _};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::http::StatusCode;
+
+use super::ServerState;
+use super::problem::Problem;
+use crate::base::Timestamp;
+use crate::ops;
+use crate::run::RunState;
+use crate::service::ServiceEvent;
+use crate::store::RunFilter;
+
+/// The most values of a label `dag`.
+const DAGS: usize = 1_000;
+
+/// The metrics of a server. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Metrics {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    series: Mutex<Series>,
+    /// Whether the store was in trouble when the service last used it.
+    in_trouble: AtomicBool,
+}
+
+#[derive(Debug, Default)]
+struct Series {
+    /// By name and labels.
+    counters: BTreeMap<(&'static str, String), u64>,
+    histograms: BTreeMap<(&'static str, String), Histogram>,
+    dags: BTreeSet<String>,
+}
+
+/// Durations by exponential buckets.
+#[derive(Clone, Debug)]
+struct Histogram {
+    buckets: [u64; BUCKETS],
+    count: u64,
+    sum: f64,
+}
+
+/// 1 ms, 4 ms, .. 1 day: factor 4.
+const BUCKETS: usize = 14;
+
+fn bound(bucket: usize) -> f64 {
+    0.001 * 4_f64.powi(i32::try_from(bucket).unwrap_or(i32::MAX))
+}
+
+impl Default for Histogram {
+    fn default() -> Self {
+        Histogram { buckets: [0; BUCKETS], count: 0, sum: 0.0 }
+    }
+}
+
+impl Histogram {
+    fn observe(&mut self, value: f64) {
+        if let Some(bucket) = (0..BUCKETS).find(|&bucket| value <= bound(bucket)) {
+            self.buckets[bucket] += 1;
+        }
+        self.count += 1;
+        self.sum += value;
+    }
+}
+
+impl Series {
+    fn count(&mut self, name: &'static str, labels: String, by: u64) {
+        *self.counters.entry((name, labels)).or_default() += by;
+    }
+
+    fn observe(&mut self, name: &'static str, labels: String, value: Duration) {
+        self.histograms.entry((name, labels)).or_default().observe(value.as_secs_f64());
+    }
+
+    /// The value of the label for a DAG.
+    fn dag(&mut self, dag: &str) -> String {
+        if self.dags.contains(dag) || self.dags.len() < DAGS {
+            self.dags.insert(dag.to_owned());
+            return dag.to_owned();
+        }
+        "other".to_owned()
+    }
+}
+
+impl Metrics {
+    fn series(&self) -> std::sync::MutexGuard<'_, Series> {
+        self.inner.series.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the store was in trouble when the service last used it.
+    pub(super) fn is_in_trouble(&self) -> bool {
+        self.inner.in_trouble.load(Ordering::Relaxed)
+    }
+
+    /// Counts a request.
+    pub(super) fn request(&self, method: &str, path: &str, status: StatusCode, took: Duration) {
+        let class = status.as_u16() / 100;
+        let mut series = self.series();
+        let route = labels(&[("method", method), ("route", path)]);
+        let with_status = labels(&[("method", method), ("route", path), ("status", &format!("{class}xx"))]);
+        series.count("taskflow_http_requests_total", with_status, 1);
+        series.observe("taskflow_http_request_seconds", route, took);
+    }
+
+    /// Counts what the service did.
+    pub(super) fn observe(&self, event: &ServiceEvent) {
+        let mut series = self.series();
+        match event {
+            ServiceEvent::Due { dag, late, .. } => {
+                let dag = series.dag(dag);
+                series.count("taskflow_slots_total", labels(&[("dag", &dag), ("outcome", "run")]), 1);
+                series.observe("taskflow_slot_to_run_seconds", labels(&[]), *late);
+            }
+            ServiceEvent::Recorded { dag, record, .. } => {
+                let dag = series.dag(dag);
+                let labels = labels(&[("dag", &dag), ("outcome", record.fate.name())]);
+                series.count("taskflow_slots_total", labels, record.count);
+            }
+            ServiceEvent::Started { run, resumed: false, .. } => {
+                let delay = Timestamp::now().since(run.created);
+                series.observe("taskflow_run_start_delay_seconds", labels(&[]), delay);
+            }
+            ServiceEvent::Ended { dag_id, state, took, .. } => {
+                let dag = series.dag(dag_id);
+                let labels = labels(&[("dag", &dag), ("state", state.name())]);
+                series.count("taskflow_runs_total", labels.clone(), 1);
+                series.observe("taskflow_run_duration_seconds", labels, *took);
+            }
+            ServiceEvent::Noted { dag, note: crate::schedule::Note::DeadlineMissed(missed), .. } => {
+                let dag = series.dag(dag);
+                series.count("taskflow_deadlines_missed_total", labels(&[("dag", &dag)]), missed.count);
+            }
+            ServiceEvent::Watched { source, count, .. } => {
+                series.count("taskflow_watcher_events_total", labels(&[("watcher", source)]), *count as u64);
+            }
+            ServiceEvent::WatchFailed { source, .. } => {
+                series.count("taskflow_watcher_errors_total", labels(&[("watcher", source)]), 1);
+            }
+            ServiceEvent::ClockBehind { .. } => series.count("taskflow_clock_went_back_total", labels(&[]), 1),
+            ServiceEvent::Trouble { .. } => self.inner.in_trouble.store(true, Ordering::Relaxed),
+            ServiceEvent::Recovered { .. } => self.inner.in_trouble.store(false, Ordering::Relaxed),
+            _ => {}
+        }
+    }
+
+    /// All metrics as text.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    pub(super) async fn expose(&self, state: &ServerState) -> Result<String, Problem> {
+        let mut text = Exposition::default();
+        let build = labels(&[("version", env!("CARGO_PKG_VERSION"))]);
+        text.gauge("taskflow_build_info", "The version of taskflow.", [(build, 1.0)]);
+        let turn = state.handle.last_turn().map(|turn| (labels(&[]), seconds(turn)));
+        text.gauge("taskflow_scheduler_last_tick_timestamp_seconds", "When the service last looked for work.", turn);
+        self.gauges(state, &mut text).await?;
+        let series = self.series();
+        for &(name, help) in &COUNTERS {
+            let of_name = series.counters.iter().filter(|((known, _), _)| *known == name);
+            text.counter(name, help, of_name.map(|((_, labels), value)| (labels.clone(), *value)));
+        }
+        for &(name, help) in &HISTOGRAMS {
+            let of_name = series.histograms.iter().filter(|((known, _), _)| *known == name);
+            text.histogram(name, help, of_name.map(|((_, labels), value)| (labels.as_str(), value)));
+        }
+        Ok(text.0)
+    }
+
+    async fn gauges(&self, state: &ServerState, text: &mut Exposition) -> Result<(), Problem> {
+        let journal = &state.journal;
+        let (mut paused, mut pending, mut next, mut succeeded) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        for dag in ops::dags(Some(journal), &state.dags).await?.into_iter().take(DAGS) {
+            let label = labels(&[("dag", &dag.dag_id)]);
+            paused.push((label.clone(), f64::from(u8::from(dag.pause.is_some()))));
+            pending.extend(dag.pending_events.map(|count| (label.clone(), count as f64)));
+            next.extend(dag.next.map(|next| (label.clone(), seconds(next))));
+            let filter = RunFilter {
+                dag: Some(dag.dag_id.clone()),
+                states: vec![RunState::Success],
+                limit: Some(1),
+                ..RunFilter::default()
+            };
+            let last = journal.runs(&filter).await?.into_iter().next().and_then(|run| run.ended);
+            succeeded.extend(last.map(|ended| (label, seconds(ended))));
+        }
+        text.gauge("taskflow_dag_paused", "Whether the DAG is paused.", paused);
+        text.gauge("taskflow_dag_next_slot_timestamp_seconds", "The next slot of the DAG.", next);
+        let help = "When the last successful run of the DAG ended.";
+        text.gauge("taskflow_run_last_success_timestamp_seconds", help, succeeded);
+        text.gauge("taskflow_events_pending", "Events that are pending for the DAG.", pending);
+        let states = vec![RunState::Queued, RunState::Running, RunState::Interrupted];
+        let mut open: BTreeMap<String, f64> = BTreeMap::new();
+        for run in journal.runs(&RunFilter { states, ..RunFilter::default() }).await? {
+            let dag = self.series().dag(&run.info.dag_id);
+            *open.entry(labels(&[("dag", &dag), ("state", run.state.name())])).or_default() += 1.0;
+        }
+        text.gauge("taskflow_runs", "Runs that have not ended, by state.", open);
+        let mut slots = Vec::new();
+        for backfill in ops::list_backfills(journal, None, Some(100)).await? {
+            let number = backfill.number.to_string();
+            let open = [("pending", backfill.pending), ("active", backfill.active.len() as u64)];
+            if open.iter().all(|(_, count)| *count == 0) {
+                continue;
+            }
+            slots.extend(open.map(|(fate, count)| (labels(&[("backfill", &number), ("fate", fate)]), count as f64)));
+        }
+        text.gauge("taskflow_backfill_slots", "Slots of backfills that have not ended.", slots);
+        Ok(())
+    }
+}
+
+const COUNTERS: [(&str, &str); 7] = [
+    ("taskflow_slots_total", "Slots by what became of them."),
+    ("taskflow_runs_total", "Runs of this service that have ended, by state."),
+    ("taskflow_deadlines_missed_total", "Slots that have missed their deadlines."),
+    ("taskflow_watcher_events_total", "Events that watchers have stored."),
+    ("taskflow_watcher_errors_total", "Failures of watchers."),
+    ("taskflow_clock_went_back_total", "Reports that the clock is behind the schedules."),
+    ("taskflow_http_requests_total", "HTTP requests by route and class of status."),
+];
+
+const HISTOGRAMS: [(&str, &str); 4] = [
+    ("taskflow_slot_to_run_seconds", "From a slot to its stored run."),
+    ("taskflow_run_start_delay_seconds", "From the creation of a run to its start."),
+    ("taskflow_run_duration_seconds", "How long runs took."),
+    ("taskflow_http_request_seconds", "How long HTTP requests took."),
+];
+
+/// The text format.
+#[derive(Debug, Default)]
+struct Exposition(String);
+
+impl Exposition {
+    fn head(&mut self, name: &str, kind: &str, help: &str) {
+        self.line(format_args!("# HELP {name} {help}"));
+        self.line(format_args!("# TYPE {name} {kind}"));
+    }
+
+    fn line(&mut self, line: fmt::Arguments<'_>) {
+        // Writing to a string does not fail.
+        let _ = writeln!(self.0, "{line}");
+    }
+
+    fn gauge(&mut self, name: &str, help: &str, values: impl IntoIterator<Item = (String, f64)>) {
+        self.head(name, "gauge", help);
+        for (labels, value) in values {
+            self.line(format_args!("{name}{} {value}", braced(&labels)));
+        }
+    }
+
+    fn counter(&mut self, name: &str, help: &str, values: impl IntoIterator<Item = (String, u64)>) {
+        self.head(name, "counter", help);
+        for (labels, value) in values {
+            self.line(format_args!("{name}{} {value}", braced(&labels)));
+        }
+    }
+
+    fn histogram<'a>(&mut self, name: &str, help: &str, values: impl IntoIterator<Item = (&'a str, &'a Histogram)>) {
+        self.head(name, "histogram", help);
+        for (labels, Histogram { buckets, count, sum }) in values {
+            let comma = if labels.is_empty() { "" } else { "," };
+            let mut below = 0;
+            for (bucket, in_bucket) in buckets.iter().enumerate() {
+                below += in_bucket;
+                let bound = bound(bucket);
+                self.line(format_args!("{name}_bucket{{{labels}{comma}le=\"{bound}\"}} {below}"));
+            }
+            self.line(format_args!("{name}_bucket{{{labels}{comma}le=\"+Inf\"}} {count}"));
+            self.line(format_args!("{name}_sum{} {sum}", braced(labels)));
+            self.line(format_args!("{name}_count{} {count}", braced(labels)));
+        }
+    }
+}
+
+/// Labels without the braces, escaped: `dag="daily",state="failed"`
+fn labels(labels: &[(&str, &str)]) -> String {
+    let escaped = |text: &str| text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+    let labels = labels.iter().map(|(name, value)| format!("{name}=\"{}\"", escaped(value)));
+    labels.collect::<Vec<_>>().join(",")
+}
+
+fn braced(labels: &str) -> String {
+    if labels.is_empty() { String::new() } else { format!("{{{labels}}}") }
+}
+
+fn seconds(at: Timestamp) -> f64 {
+    at.as_nanos() as f64 / 1e9
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_are_escaped() {
+        assert_eq!(labels(&[("dag", "a\"b\\c\nd"), ("state", "x")]), r#"dag="a\"b\\c\nd",state="x""#);
+    }
+
+    #[test]
+    fn a_histogram_counts_what_is_below_each_bound() {
+        let mut histogram = Histogram::default();
+        [0.0005, 0.002, 0.002, 1e9].into_iter().for_each(|value| histogram.observe(value));
+        let mut text = Exposition::default();
+        text.histogram("x_seconds", "Help.", [("a=\"b\"", &histogram)]);
+        for line in [
+            "# TYPE x_seconds histogram",
+            "x_seconds_bucket{a=\"b\",le=\"0.001\"} 1",
+            "x_seconds_bucket{a=\"b\",le=\"0.004\"} 3",
+            "x_seconds_bucket{a=\"b\",le=\"+Inf\"} 4",
+            "x_seconds_count{a=\"b\"} 4",
+        ] {
+            assert!(text.0.lines().any(|known| known == line), "{line}: {}", text.0);
+        }
+    }
+
+    #[test]
+    fn the_label_of_a_dag_has_a_most() {
+        let mut series = Series::default();
+        let labels: BTreeSet<String> = (0..DAGS + 10).map(|dag| series.dag(&format!("dag{dag}"))).collect();
+        assert_eq!(labels.len(), DAGS + 1);
+        assert!(labels.contains("other") && series.dag("dag0") == "dag0");
+    }
+}

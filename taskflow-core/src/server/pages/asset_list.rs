@@ -1,0 +1,149 @@
+//! Assets, what is pending for which DAG, and events.
+
+use askama::Template;
+use axum::extract::{Query, State};
+use axum::response::Html;
+
+use super::address;
+use super::escape::{html, segment};
+use super::frame::{Crumb, Frame, Place};
+use super::reply::{Asked, Page, asked, request};
+use super::times::Moment;
+use crate::base::text::bounded;
+use crate::ops::{self, EventDocument, EventQuery};
+use crate::server::ServerState;
+
+/// How many events a page has, and the most bytes of a payload that are shown.
+const EVENTS: u32 = 100;
+const PAYLOAD: usize = 200;
+
+#[derive(Debug, Template)]
+#[template(path = "asset_list.html")]
+struct AssetListPage {
+    frame: Frame,
+    assets: Vec<AssetRow>,
+    consumers: Vec<ConsumerRow>,
+}
+
+#[derive(Debug)]
+struct AssetRow {
+    name: String,
+    href: String,
+    doc: String,
+    ty: String,
+    last: Option<Moment>,
+    partition: String,
+    producers: String,
+    consumers: Vec<Crumb>,
+}
+
+#[derive(Debug)]
+struct ConsumerRow {
+    dag: String,
+    href: String,
+    param: String,
+    asset: String,
+    asset_href: String,
+    takes: &'static str,
+    pending: u64,
+    since: Option<Moment>,
+    waits: String,
+}
+
+pub(super) async fn show(State(state): State<ServerState>) -> Page {
+    let request = request(None);
+    let mut rows = Vec::new();
+    // A DAG whose event parameters contradict each other is shown by its own page.
+    for &dag in state.dags.iter() {
+        for consumer in ops::consumers(Some(&state.journal), &[dag]).await.unwrap_or_default() {
+            rows.extend(consumer.inputs.into_iter().map(|input| ConsumerRow {
+                dag: consumer.dag_id.clone(),
+                href: address::dag(&consumer.dag_id),
+                asset_href: address::asset(&input.asset),
+                param: input.param,
+                asset: input.asset,
+                takes: input.takes,
+                pending: input.pending,
+                since: input.since.map(|since| request.clock.at(since)),
+                waits: consumer.waits_for.clone().unwrap_or_default(),
+            }));
+        }
+    }
+    let assets = ops::assets(Some(&state.journal)).await?.into_iter().map(|asset| AssetRow {
+        href: address::asset(&asset.name),
+        doc: asset.doc.trim().lines().next().unwrap_or_default().to_owned(),
+        ty: match asset.partition {
+            Some(partition) => format!("{}, {partition}", asset.ty),
+            None => asset.ty,
+        },
+        last: asset.last.as_ref().map(|event| request.clock.at(event.emitted)),
+        partition: asset.last.and_then(|event| event.partition).unwrap_or_default(),
+        producers: asset.producers.join(", "),
+        consumers: rows
+            .iter()
+            .filter(|row| row.asset == asset.name)
+            .map(|row| Crumb::link(row.dag.clone(), row.href.clone()))
+            .collect(),
+        name: asset.name,
+    });
+    let assets = assets.collect();
+    let frame = Frame::new(&request, Place::Assets, "Assets", vec![Crumb::here("Assets")]);
+    Ok(Html(html(&AssetListPage { frame, assets, consumers: rows })))
+}
+
+#[derive(Debug, Template)]
+#[template(path = "events.html")]
+struct EventsPage {
+    frame: Frame,
+    asset: String,
+    rows: Vec<EventRow>,
+    next: String,
+}
+
+#[derive(Debug)]
+struct EventRow {
+    number: i64,
+    asset: String,
+    asset_href: String,
+    at: Moment,
+    partition: String,
+    by: String,
+    href: String,
+    payload: String,
+}
+
+pub(super) async fn events(State(state): State<ServerState>, Query(query): Asked) -> Page {
+    let request = request(None);
+    let asset = asked(&query, "asset");
+    let wanted = EventQuery {
+        asset: (!asset.is_empty()).then(|| asset.to_owned()),
+        before: asked(&query, "before").parse().ok(),
+        limit: Some(EVENTS + 1),
+        ..EventQuery::default()
+    };
+    let mut events = ops::events(&state.journal, &wanted).await?;
+    let more = events.len() > EVENTS as usize;
+    events.truncate(EVENTS as usize);
+    let last = events.last().filter(|_| more).map(|event| event.number.to_string());
+    let next = last.map(|last| address::with("/events", &[("asset", asset), ("before", &last)]));
+    let rows = events.into_iter().map(|event| {
+        let EventDocument { number, asset, partition, emitted, run_id, task, by, payload, .. } = event;
+        EventRow {
+            number,
+            asset_href: address::asset(&asset),
+            asset,
+            at: request.clock.at(emitted),
+            partition: partition.unwrap_or_default(),
+            by: task.or_else(|| run_id.as_ref().map(|_| "the result of a run".to_owned())).unwrap_or(by),
+            href: run_id.map(|run| format!("/runs/{}", segment(&run))).unwrap_or_default(),
+            payload: match payload {
+                Some(payload) => bounded(&payload.to_string(), PAYLOAD).into_owned(),
+                None => "not shown, it is large".to_owned(),
+            },
+        }
+    });
+    let here = if asset.is_empty() { "Events" } else { asset };
+    let path = vec![Crumb::link("Assets", "/assets"), Crumb::here(here)];
+    let frame = Frame::new(&request, Place::Assets, format!("Events {asset}"), path);
+    Ok(Html(html(&EventsPage { frame, asset: asset.to_owned(), rows: rows.collect(), next: next.unwrap_or_default() })))
+}

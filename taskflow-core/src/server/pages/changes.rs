@@ -1,0 +1,284 @@
+//! The forms that pause DAGs, and cancel, clear, retry and resume runs.
+
+use axum::body::Bytes;
+use axum::extract::{Path, Query, State};
+use axum::http::HeaderMap;
+
+use super::address;
+use super::command::Program;
+use super::form::{Field, FormPage, Sent, Values, done};
+use super::frame::{Crumb, Frame, Place};
+use super::marks::Mark;
+use super::reply::{Asked, Page, asked, request};
+use crate::dag::DagDef;
+use crate::engine::RunRequest;
+use crate::journal::{RunSummary, TaskFilter};
+use crate::ops;
+use crate::schedule::{Catchup, Unpause};
+use crate::server::ServerState;
+use crate::server::keys::{DagKey, RunKey};
+use crate::server::permit::{Operate, Permit};
+use crate::server::problem::Problem;
+
+/// How many tasks a preview names.
+const NAMED: usize = 200;
+
+type RunPermit = Permit<Operate, RunSummary>;
+
+async fn run_of(state: &ServerState, run: String) -> Result<RunPermit, Problem> {
+    Permit::of_run(state, &RunKey::parse(run)?).await
+}
+
+fn dag_of(state: &ServerState, dag: String) -> Result<&'static DagDef, Problem> {
+    Ok(Permit::<Operate, _>::of_dag(state, &DagKey::parse(dag)?)?.dag())
+}
+
+fn reason() -> Field {
+    Field::line("reason", "Reason", "Stored in the history.")
+}
+
+fn dag_form(state: &ServerState, dag: &'static DagDef, verb: &'static str) -> FormPage {
+    let (here, request) = (address::dag(dag.id), request(dag.options.timezone));
+    let path = vec![Crumb::link("DAGs", "/dags"), Crumb::link(dag.id, here.clone()), Crumb::here(verb)];
+    let name = verb.to_lowercase();
+    FormPage {
+        frame: Frame::new(&request, Place::Dags, format!("{verb} {}", dag.id), path),
+        heading: format!("{verb} {}", dag.id),
+        lead: String::new(),
+        error: String::new(),
+        fields: vec![reason()],
+        hidden: Vec::new(),
+        affected: Vec::new(),
+        more: 0,
+        button: verb.to_owned(),
+        is_danger: false,
+        action: format!("{here}/{name}"),
+        back: here,
+        command: Program::of(&state.home).line(&[&name, dag.id]),
+    }
+}
+
+fn pause_form(state: &ServerState, dag: &'static DagDef) -> FormPage {
+    let lead = "Its schedule and its events start no run until it is unpaused. Runs that are active go on, runs can be \
+                started by hand, and events stay pending.";
+    FormPage { lead: lead.to_owned(), ..dag_form(state, dag, "Pause") }
+}
+
+fn unpause_form(state: &ServerState, dag: &'static DagDef) -> FormPage {
+    let catchup = Field::choice(
+        "catchup",
+        "Slots that passed during the pause",
+        &[("none", "Run none of them"), ("last", "Run the last one"), ("all", "Run all of them")],
+    );
+    let events = Field::choice(
+        "events",
+        "Events that are pending",
+        &[("all", "Consume all of them"), ("newest", "Consume the newest of each asset"), ("skip", "Skip them")],
+    );
+    let mut page = dag_form(state, dag, "Unpause");
+    if dag.options.schedule.is_some() {
+        page.fields.push(catchup);
+    }
+    if matches!(dag.consumer(), Ok(Some(_))) {
+        page.fields.push(events);
+    }
+    page
+}
+
+pub(super) async fn ask_pause(State(state): State<ServerState>, Path(dag): Path<String>) -> Page {
+    Ok(pause_form(&state, dag_of(&state, dag)?).html())
+}
+
+pub(super) async fn pause(
+    State(state): State<ServerState>,
+    Path(dag): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Sent {
+    let (dag, values) = (dag_of(&state, dag)?, Values::of(&headers, &body)?);
+    match ops::pause(&state.service, dag, &values.note(), None).await {
+        Ok(_) => done(&address::dag(dag.id)),
+        Err(error) => pause_form(&state, dag).with(&values).refused(error),
+    }
+}
+
+pub(super) async fn ask_unpause(State(state): State<ServerState>, Path(dag): Path<String>) -> Page {
+    Ok(unpause_form(&state, dag_of(&state, dag)?).html())
+}
+
+pub(super) async fn unpause(
+    State(state): State<ServerState>,
+    Path(dag): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Sent {
+    let (dag, values) = (dag_of(&state, dag)?, Values::of(&headers, &body)?);
+    let catchup = match values.get("catchup") {
+        "last" => Catchup::Last,
+        "all" => Catchup::All,
+        _ => Catchup::None,
+    };
+    let events = match values.get("events") {
+        "newest" => Unpause::Newest,
+        "skip" => Unpause::Skip,
+        _ => Unpause::All,
+    };
+    match ops::unpause(&state.service, dag, &values.note(), catchup, events).await {
+        Ok(_) => done(&address::dag(dag.id)),
+        Err(error) => unpause_form(&state, dag).with(&values).refused(error),
+    }
+}
+
+fn run_form(state: &ServerState, run: &RunSummary, verb: &'static str) -> FormPage {
+    let (here, request) = (address::run(run.number), request(run.info.timezone_name()));
+    let (number, name) = (run.number.to_string(), verb.to_lowercase());
+    let path = vec![
+        Crumb::link(run.info.dag_id.clone(), address::dag(&run.info.dag_id)),
+        Crumb::link(format!("Run {number}"), here.clone()),
+        Crumb::here(verb),
+    ];
+    FormPage {
+        frame: Frame::new(&request, Place::Runs, format!("{verb} run {number}"), path),
+        heading: format!("{verb} run {number} of {}", run.info.dag_id),
+        lead: String::new(),
+        error: String::new(),
+        fields: vec![reason()],
+        hidden: Vec::new(),
+        affected: Vec::new(),
+        more: 0,
+        button: format!("{verb} run {number}"),
+        is_danger: false,
+        action: format!("{here}/{name}"),
+        back: here,
+        command: Program::of(&state.home).line(&[&name, &number]),
+    }
+}
+
+fn cancel_form(state: &ServerState, run: &RunSummary) -> FormPage {
+    let lead = "Tasks that are running are asked to end, and their jobs on clusters are ended. What has ended stays as \
+                it is; what is cancelled can be cleared later.";
+    FormPage { lead: lead.to_owned(), is_danger: true, ..run_form(state, run, "Cancel") }
+}
+
+pub(super) async fn ask_cancel(State(state): State<ServerState>, Path(run): Path<String>) -> Page {
+    Ok(cancel_form(&state, run_of(&state, run).await?.run()).html())
+}
+
+pub(super) async fn cancel(
+    State(state): State<ServerState>,
+    Path(run): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Sent {
+    let (permit, values) = (run_of(&state, run).await?, Values::of(&headers, &body)?);
+    match ops::cancel(&state.service, permit.run_id(), &values.note(), Some(state.home.config())).await {
+        Ok(_) => done(&address::run(permit.run().number)),
+        Err(error) => cancel_form(&state, permit.run()).with(&values).refused(error),
+    }
+}
+
+/// The tasks that a form of clear is about.
+fn filter(tasks: &str, which: &str) -> TaskFilter {
+    let names: Vec<String> = tasks.lines().map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect();
+    let filter = if names.is_empty() { TaskFilter::all() } else { TaskFilter::tasks(names) };
+    match which {
+        "failed" => filter.failed().downstream(),
+        "only" => filter,
+        _ => filter.downstream(),
+    }
+}
+
+/// The form with the tasks that would be cleared now, and the token of this preview.
+async fn clear_form(state: &ServerState, permit: &RunPermit, tasks: &str, which: &str) -> Result<FormPage, Problem> {
+    let run = permit.run();
+    let mut page = run_form(state, run, "Clear");
+    let which_field = Field::choice(
+        "which",
+        "Which",
+        &[
+            ("downstream", "These and everything downstream"),
+            ("only", "Only these"),
+            ("failed", "Only failed ones and what follows them"),
+        ],
+    );
+    let mut names = Field::line("tasks", "Tasks", "Their ids, separated by spaces. Without one, all tasks.");
+    (names.value, names.placeholder) = (tasks.replace('\n', " "), "all".to_owned());
+    page.fields.splice(0..0, [names, Field { value: which.to_owned(), ..which_field }]);
+    let history = permit.history(state).await?;
+    match ops::preview_clear(&state.journal, permit.run_id(), &filter(tasks, which)).await {
+        Ok(preview) => {
+            page.button = match preview.tasks.len() {
+                1 => "Clear 1 task".to_owned(),
+                count => format!("Clear {count} tasks"),
+            };
+            page.more = preview.tasks.len().saturating_sub(NAMED);
+            let state_of = |id: &String| history.task(id).map_or("none", |task| Mark::of(task.state.name()).words);
+            page.affected = preview.tasks.iter().take(NAMED).map(|id| format!("{id}, now {}", state_of(id))).collect();
+            page.hidden = vec![("token", preview.token)];
+        }
+        Err(error) => page.error = super::problem::sentence(&error.to_string()),
+    }
+    page.lead = "These tasks run again, in this run. Their earlier attempts stay in the history.".to_owned();
+    Ok(page)
+}
+
+fn words(tasks: &str) -> String {
+    tasks.split_whitespace().collect::<Vec<_>>().join("\n")
+}
+
+pub(super) async fn ask_clear(State(state): State<ServerState>, Path(run): Path<String>, Query(query): Asked) -> Page {
+    let permit = run_of(&state, run).await?;
+    let page = clear_form(&state, &permit, &words(asked(&query, "tasks")), asked(&query, "which")).await?;
+    Ok(page.html())
+}
+
+pub(super) async fn clear(
+    State(state): State<ServerState>,
+    Path(run): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Sent {
+    let (permit, values) = (run_of(&state, run).await?, Values::of(&headers, &body)?);
+    let (tasks, which) = (words(values.get("tasks")), values.get("which").to_owned());
+    let (service, filter) = (&state.service, filter(&tasks, &which));
+    let token = values.get("token");
+    let rerun =
+        ops::clear_previewed(service, permit.run_id(), &filter, token, &values.note(), state.durability()).await;
+    match rerun {
+        Ok(rerun) => hand_over(&state, &permit, rerun.request),
+        // The new preview shows what has changed.
+        Err(error) => clear_form(&state, &permit, &tasks, &which).await?.with(&values).refused(error),
+    }
+}
+
+/// A button, without a form of its own: it can be undone by cancelling the run.
+pub(super) async fn retry(State(state): State<ServerState>, Path(run): Path<String>) -> Sent {
+    let permit = run_of(&state, run).await?;
+    let note = crate::journal::Note::by_user("");
+    let rerun = ops::retry(&state.service, permit.run_id(), &note, state.durability()).await?;
+    hand_over(&state, &permit, rerun.request)
+}
+
+pub(super) async fn resume(State(state): State<ServerState>, Path(run): Path<String>) -> Sent {
+    let permit = run_of(&state, run).await?;
+    let request = ops::resume(&state.service, permit.run_id(), state.durability()).await?;
+    hand_over(&state, &permit, request)
+}
+
+/// Hands a run to the service.
+fn hand_over(state: &ServerState, permit: &RunPermit, request: RunRequest<()>) -> Sent {
+    let run = permit.run();
+    if state.handle.run(run.clone(), request) {
+        return done(&address::run(run.number));
+    }
+    let detail = "the service has ended; the next one runs the tasks";
+    Err(Problem::new(axum::http::StatusCode::SERVICE_UNAVAILABLE, detail).into())
+}
+
+impl FormPage {
+    /// With what was typed.
+    fn with(mut self, values: &Values) -> FormPage {
+        self.fields = self.fields.into_iter().map(|field| field.with(values)).collect();
+        self
+    }
+}

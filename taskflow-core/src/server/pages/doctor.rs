@@ -1,0 +1,54 @@
+//! What keeps the home from working.
+
+use askama::Template;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Html;
+
+use super::escape::html;
+use super::frame::{Crumb, Frame, Place};
+use super::marks::Mark;
+use super::reply::{Page, request};
+use crate::ops::{self, Severity};
+use crate::server::ServerState;
+use crate::server::problem::Problem;
+
+#[derive(Debug, Template)]
+#[template(path = "doctor.html")]
+struct DoctorPage {
+    frame: Frame,
+    problems: usize,
+    rows: Vec<FindingRow>,
+}
+
+#[derive(Debug)]
+struct FindingRow {
+    mark: Mark,
+    message: String,
+    next: String,
+}
+
+pub(super) async fn show(State(state): State<ServerState>) -> Page {
+    let request = request(None);
+    // The checks read files and may ask timetables: not on a thread that answers.
+    let runtime = tokio::runtime::Handle::current();
+    let examine = move || runtime.block_on(ops::doctor(&state.home, &state.dags));
+    let failed = |_| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the checks have failed");
+    let diagnosis = tokio::task::spawn_blocking(examine).await.map_err(failed)?;
+    let mut findings = diagnosis.findings;
+    findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+    let rows = findings.iter().map(|finding| FindingRow {
+        mark: Mark::of(match finding.severity {
+            Severity::Ok => "success",
+            Severity::Notice => "none",
+            Severity::Problem => "failed",
+        }),
+        message: finding.message.clone(),
+        next: finding.next_step.clone().unwrap_or_default(),
+    });
+    Ok(Html(html(&DoctorPage {
+        frame: Frame::new(&request, Place::Doctor, "Doctor", vec![Crumb::here("Doctor")]),
+        problems: findings.iter().filter(|finding| finding.severity == Severity::Problem).count(),
+        rows: rows.collect(),
+    })))
+}

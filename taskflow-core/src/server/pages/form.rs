@@ -1,0 +1,177 @@
+//! Forms that change something.
+//!
+//! 1. A form is a page of its own, so that it has an address and works without a script.
+//! 2. It is sent with POST. The guard of the server refuses what comes from another origin.
+//! 3. What was sent is carried out, and the response leads to the page that shows the outcome.
+//! 4. If it is refused, the form is shown again with the reason and with what was typed.
+//!
+//! A server that is read-only does not have these addresses.
+
+use std::collections::BTreeMap;
+
+use askama::Template;
+use axum::body::Bytes;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{Html, IntoResponse, Redirect, Response};
+use percent_encoding::percent_decode_str;
+
+use super::escape::html;
+use super::frame::{Frame, Place};
+use super::reply::PageProblem;
+use crate::journal::Note;
+use crate::server::problem::Problem;
+
+/// The response to a form.
+pub(crate) type Sent = Result<Response, PageProblem>;
+
+/// The values of a form by the names of their fields.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Values(BTreeMap<String, String>);
+
+impl Values {
+    /// The values of a form that was sent.
+    pub(crate) fn of(headers: &HeaderMap, body: &Bytes) -> Result<Values, Problem> {
+        let media_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let media_type = media_type.split(';').next().unwrap_or_default().trim();
+        if !media_type.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+            let detail = "a form is sent as application/x-www-form-urlencoded";
+            return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
+        }
+        let text = std::str::from_utf8(body).map_err(|_| Problem::bad_request("the form is not UTF-8"))?;
+        let decoded =
+            |part: &str| percent_decode_str(&part.replace('+', " ")).decode_utf8().map(|text| text.into_owned());
+        let pairs = text.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            Ok((decoded(name)?, decoded(value)?.replace("\r\n", "\n")))
+        });
+        let pairs: Result<_, std::str::Utf8Error> = pairs.collect();
+        pairs.map(Values).map_err(|_| Problem::bad_request("the form is not UTF-8"))
+    }
+
+    /// A value without spaces around it; empty if the field is missing.
+    pub(crate) fn get(&self, name: &str) -> &str {
+        self.0.get(name).map_or("", |value| value.trim())
+    }
+
+    /// The user of this machine, with the reason of the form.
+    pub(crate) fn note(&self) -> Note {
+        Note::by_user(self.get("reason"))
+    }
+}
+
+/// A field of a form.
+#[derive(Clone, Debug)]
+pub(crate) struct Field {
+    pub(crate) name: String,
+    pub(crate) label: String,
+    /// The type of the value, in monospace.
+    pub(crate) ty: String,
+    pub(crate) help: String,
+    pub(crate) input: Input,
+    pub(crate) value: String,
+    pub(crate) placeholder: String,
+    pub(crate) is_required: bool,
+    pub(crate) error: String,
+}
+
+/// How a field is typed in.
+#[derive(Clone, Debug)]
+pub(crate) enum Input {
+    Line,
+    /// One value a line.
+    Lines,
+    /// Values with their words.
+    Choice(Vec<(String, String)>),
+}
+
+impl Field {
+    pub(crate) fn line(name: &str, label: &str, help: &str) -> Field {
+        Field {
+            name: name.to_owned(),
+            label: label.to_owned(),
+            ty: String::new(),
+            help: help.to_owned(),
+            input: Input::Line,
+            value: String::new(),
+            placeholder: String::new(),
+            is_required: false,
+            error: String::new(),
+        }
+    }
+
+    pub(crate) fn choice(name: &str, label: &str, options: &[(&str, &str)]) -> Field {
+        let options = options.iter().map(|&(value, words)| (value.to_owned(), words.to_owned())).collect();
+        Field { input: Input::Choice(options), ..Field::line(name, label, "") }
+    }
+
+    /// With the value that was typed.
+    pub(crate) fn with(self, values: &Values) -> Field {
+        Field { value: values.get(&self.name).to_owned(), ..self }
+    }
+}
+
+/// A page with a form.
+#[derive(Clone, Debug, Template)]
+#[template(path = "form.html")]
+pub(crate) struct FormPage {
+    pub(crate) frame: Frame,
+    pub(crate) heading: String,
+    /// What will happen.
+    pub(crate) lead: String,
+    /// Why it was refused.
+    pub(crate) error: String,
+    pub(crate) fields: Vec<Field>,
+    /// Hidden values.
+    pub(crate) hidden: Vec<(&'static str, String)>,
+    /// What is affected, as a list.
+    pub(crate) affected: Vec<String>,
+    pub(crate) more: usize,
+    pub(crate) button: String,
+    pub(crate) is_danger: bool,
+    pub(crate) action: String,
+    pub(crate) back: String,
+    /// The same as a line of the command line.
+    pub(crate) command: String,
+}
+
+impl FormPage {
+    pub(crate) fn html(&self) -> Html<String> {
+        Html(html(self))
+    }
+
+    /// The form again, after it was refused. Only what the user can change is a reason to show it.
+    pub(crate) fn refused(mut self, problem: impl Into<Problem>) -> Sent {
+        let problem = problem.into();
+        if problem.status >= 500 || problem.status == 404 {
+            return Err(problem.into());
+        }
+        let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::UNPROCESSABLE_ENTITY);
+        self.error = super::problem::sentence(&problem.detail);
+        Ok((status, self.html()).into_response())
+    }
+}
+
+/// Leads to a page after a change.
+pub(crate) fn done(address: &str) -> Sent {
+    Ok(Redirect::to(address).into_response())
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn a_form_is_decoded_once() {
+        let mut headers = HeaderMap::new();
+        headers
+            .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded; charset=utf-8"));
+        let values = |body: &'static [u8]| Values::of(&headers, &Bytes::from_static(body));
+        let known = values(b"p.a=1+2%2B3&p.b=%2526&reason=%0D%0Ax&empty").unwrap();
+        assert_eq!((known.get("p.a"), known.get("p.b"), known.get("reason")), ("1 2+3", "%26", "x"));
+        assert_eq!((known.get("empty"), known.get("missing")), ("", ""));
+        assert!(values(b"a=%ff").is_err() && values(b"\xff").is_err());
+        assert!(Values::of(&HeaderMap::new(), &Bytes::new()).is_err());
+    }
+}

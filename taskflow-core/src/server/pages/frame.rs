@@ -1,0 +1,100 @@
+//! What surrounds every page: the rail, the path of links, the zone and the footer.
+
+use super::assets::{CSS, ICON};
+use super::marks::Mark;
+use super::times::{Clock, Moment};
+
+/// The frame of a page.
+#[derive(Clone, Debug)]
+pub(crate) struct Frame {
+    /// The path under which the server is reached: empty, or with a leading and no trailing slash.
+    pub(crate) base: String,
+    /// The title of the tab.
+    pub(crate) title: String,
+    /// Which part of the rail is marked.
+    pub(crate) place: Place,
+    /// The path of links; the last one is the page itself.
+    pub(crate) path: Vec<Crumb>,
+    /// The zone of the times, with its abbreviation.
+    pub(crate) zone: String,
+    /// The time of the server.
+    pub(crate) now: Moment,
+    /// The version of taskflow, for the footer.
+    pub(crate) build: String,
+    /// `light` or `dark` if the user has chosen one; empty to follow the system.
+    pub(crate) theme: &'static str,
+}
+
+/// A part of the rail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    Home,
+    Dags,
+    Runs,
+    Assets,
+    Backfills,
+    Doctor,
+    Nowhere,
+}
+
+/// A link of the path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Crumb {
+    pub(crate) words: String,
+    /// The address below the base path; empty for the page itself.
+    pub(crate) href: String,
+}
+
+/// What all pages of one request share.
+#[derive(Clone, Debug)]
+pub(crate) struct Request {
+    pub(crate) base: String,
+    pub(crate) clock: Clock,
+    pub(crate) build: String,
+    pub(crate) theme: &'static str,
+}
+
+impl Frame {
+    pub(crate) fn new(request: &Request, place: Place, title: impl Into<String>, path: Vec<Crumb>) -> Frame {
+        Frame {
+            base: request.base.clone(),
+            title: title.into(),
+            place,
+            path,
+            zone: request.clock.zone_words(),
+            now: request.clock.moment(request.clock.now),
+            build: request.build.clone(),
+            theme: request.theme,
+        }
+    }
+
+    /// With the sign of a state in the title of the tab.
+    #[must_use]
+    pub(crate) fn with_sign(mut self, mark: Mark) -> Frame {
+        self.title = format!("{} {}", mark.sign(), self.title);
+        self
+    }
+
+    pub(crate) fn css(&self) -> &'static str {
+        &CSS.address
+    }
+
+    pub(crate) fn icon(&self) -> &'static str {
+        &ICON.address
+    }
+
+    /// The value of `aria-current` of a link of the rail.
+    pub(crate) fn is_at(&self, place: Place) -> bool {
+        self.place == place
+    }
+}
+
+impl Crumb {
+    pub(crate) fn link(words: impl Into<String>, href: impl Into<String>) -> Crumb {
+        Crumb { words: words.into(), href: href.into() }
+    }
+
+    pub(crate) fn here(words: impl Into<String>) -> Crumb {
+        Crumb { words: words.into(), href: String::new() }
+    }
+}

@@ -1,0 +1,160 @@
+//! The home page: what needs a person, what runs, what comes next.
+
+use askama::Template;
+use axum::extract::State;
+use axum::response::Html;
+
+use super::address;
+use super::command::Program;
+use super::escape::html;
+use super::frame::{Crumb, Frame, Place};
+use super::marks::Mark;
+use super::needs::{Need, needs};
+use super::reply::{Page, request};
+use super::strip::{self, typical};
+use super::times::{Clock, Moment, took, took_for};
+use crate::journal::{Journal, RunSummary};
+use crate::ops::{self, DagStatus, OpsError};
+use crate::run::RunState;
+use crate::server::ServerState;
+use crate::store::RunFilter;
+
+/// How many runs that are active are shown, and how many slots.
+const SHOWN: u32 = 12;
+
+#[derive(Debug, Template)]
+#[template(path = "home.html")]
+struct HomePage {
+    frame: Frame,
+    needs: Vec<Need>,
+    active: Vec<ActiveRun>,
+    more_active: bool,
+    next: Vec<Upcoming>,
+    dags: usize,
+    runs: bool,
+    /// The commands that make the first run.
+    first: [String; 3],
+}
+
+/// A run that is queued or running.
+#[derive(Debug)]
+struct ActiveRun {
+    mark: Mark,
+    number: i64,
+    href: String,
+    dag: String,
+    about: Moment,
+    /// `3 of 8 tasks`.
+    progress: String,
+    /// The same, from 0 to 100.
+    percent: usize,
+    elapsed: String,
+    /// `usually 2 m 10 s`, or how much later it is.
+    usual: String,
+    is_late: bool,
+}
+
+/// A slot to come.
+#[derive(Debug)]
+struct Upcoming {
+    dag: String,
+    dag_href: String,
+    schedule: String,
+    at: Moment,
+}
+
+/// A DAG with its last runs, the newest first.
+pub(super) struct Recent {
+    pub(super) dag: DagStatus,
+    pub(super) runs: Vec<RunSummary>,
+}
+
+/// The DAGs with their last runs.
+pub(super) async fn recent(state: &ServerState) -> Result<Vec<Recent>, OpsError> {
+    let mut all = Vec::new();
+    for dag in ops::dags(Some(&state.journal), &state.dags).await? {
+        let filter = RunFilter { dag: Some(dag.dag_id.clone()), limit: Some(strip::RUNS), ..RunFilter::default() };
+        let runs = match dag.last_run {
+            Some(_) => state.journal.runs(&filter).await?,
+            None => Vec::new(),
+        };
+        all.push(Recent { dag, runs });
+    }
+    Ok(all)
+}
+
+pub(super) async fn show(State(state): State<ServerState>) -> Page {
+    let request = request(None);
+    let program = Program::of(&state.home);
+    let recent = recent(&state).await?;
+    let needs = needs(&state.journal, &recent, &program, &request.clock).await?;
+    let filter =
+        RunFilter { states: vec![RunState::Running, RunState::Queued], limit: Some(SHOWN), ..RunFilter::default() };
+    let list = ops::list_runs(&state.journal, &filter).await?;
+    let mut active = Vec::new();
+    for run in &list.runs {
+        let usual = recent.iter().find(|of| of.dag.dag_id == run.info.dag_id).and_then(|of| typical(&of.runs));
+        active.push(active_run(&state.journal, run, usual, &request.clock).await?);
+    }
+    let first = recent.iter().find(|of| !of.dag.is_gone).map_or("DAG", |of| &of.dag.dag_id);
+    let first = [program.line(&["list"]), program.line(&["show", first]), program.line(&["run", first])];
+    let mut frame = Frame::new(&request, Place::Home, "Home", vec![Crumb::here("Home")]);
+    if !needs.is_empty() {
+        frame.title = format!("({}) {}", needs.len(), frame.title);
+    }
+    Ok(Html(html(&HomePage {
+        frame,
+        needs,
+        active,
+        more_active: list.more,
+        next: upcoming(&recent, &request.clock),
+        dags: recent.iter().filter(|of| !of.dag.is_gone).count(),
+        runs: recent.iter().any(|of| !of.runs.is_empty()),
+        first,
+    })))
+}
+
+async fn active_run(
+    journal: &Journal,
+    run: &RunSummary,
+    usual: Option<u64>,
+    clock: &Clock,
+) -> Result<ActiveRun, OpsError> {
+    let (mut done, mut tasks, mut started) = (0, run.tasks as usize, run.created);
+    if run.state == RunState::Running {
+        let history = journal.history(&run.info.run_id).await?;
+        done = history.tasks.iter().filter(|task| task.state.is_terminal()).count();
+        tasks = history.tasks.len();
+        started = history.started().unwrap_or(started);
+    }
+    let elapsed = clock.since(started);
+    let millis = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
+    // A short run is not late because it took twice its three milliseconds.
+    let is_late = usual.is_some_and(|usual| millis > usual.saturating_mul(2) && millis > usual + 10_000);
+    Ok(ActiveRun {
+        mark: Mark::of(run.state.name()),
+        number: run.number,
+        href: address::run(run.number),
+        dag: run.info.dag_id.clone(),
+        about: clock.at(run.info.logical_date),
+        progress: format!("{done} of {tasks} tasks"),
+        percent: done * 100 / tasks.max(1),
+        elapsed: took_for(elapsed),
+        usual: usual.map(|usual| format!("usually {}", took(usual))).unwrap_or_default(),
+        is_late,
+    })
+}
+
+/// The next slots of all DAGs, the earliest first.
+fn upcoming(recent: &[Recent], clock: &Clock) -> Vec<Upcoming> {
+    let mut slots: Vec<_> =
+        recent.iter().filter(|of| of.dag.pause.is_none()).filter_map(|of| Some((of.dag.next?, &of.dag))).collect();
+    slots.sort_by_key(|&(at, _)| at);
+    let shown = slots.into_iter().take(SHOWN as usize).map(|(at, dag)| Upcoming {
+        dag: dag.dag_id.clone(),
+        dag_href: address::dag(&dag.dag_id),
+        schedule: dag.schedule.clone().unwrap_or_default(),
+        at: clock.at(at),
+    });
+    shown.collect()
+}

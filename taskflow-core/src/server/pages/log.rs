@@ -1,0 +1,254 @@
+//! The log of an attempt.
+
+use std::ops::Range;
+
+use askama::Template;
+use axum::extract::{Path, Query, State};
+use axum::http::{StatusCode, header};
+use axum::response::{Html, IntoResponse, Response};
+
+use super::address;
+use super::dag_list::Filter;
+use super::escape::html;
+use super::failures::message;
+use super::frame::{Crumb, Frame, Place};
+use super::log_lines::{Line, lines};
+use super::marks::Mark;
+use super::reply::{Asked, Page, PageProblem, asked, not_found, request};
+use super::times::took_for;
+use crate::journal::RunHistory;
+use crate::log::{AttemptLog, LogLevel};
+use crate::ops::OpsError;
+use crate::server::ServerState;
+use crate::server::keys::{RunKey, TaskKey};
+use crate::server::permit::{Permit, View};
+use crate::server::problem::Problem;
+
+/// A longer log is shown by its first and last lines.
+const WHOLE: usize = 2_000;
+const HEAD: usize = 200;
+const TAIL: usize = 1_000;
+/// The most lines of a page that somebody asks for.
+const MOST: usize = 20_000;
+/// How many lines a search shows, and how many lines a link from it shows around one.
+const HITS: usize = 500;
+const AROUND: usize = 200;
+
+#[derive(Debug, Template)]
+#[template(path = "log.html")]
+struct LogPage {
+    frame: Frame,
+    task: String,
+    task_href: String,
+    attempt: u32,
+    mark: Mark,
+    took: String,
+    message: String,
+    attempts: Vec<Filter>,
+    levels: Vec<Filter>,
+    text: String,
+    level: String,
+    /// `18,204 lines`, `3 of 18,204 lines match`.
+    count: String,
+    parts: Vec<Part>,
+    here: String,
+    raw: String,
+    is_running: bool,
+    is_empty: bool,
+    torn: bool,
+    /// Whether only matching lines are shown.
+    is_search: bool,
+}
+
+/// Lines that follow each other, and what is left out before them.
+#[derive(Debug)]
+struct Part {
+    gap: usize,
+    /// The address that shows what is left out.
+    gap_href: String,
+    lines: Vec<Line>,
+}
+
+const LEVELS: [(&str, &str, LogLevel); 4] = [
+    ("", "All levels", LogLevel::Trace),
+    ("info", "Info", LogLevel::Info),
+    ("warn", "Warnings", LogLevel::Warn),
+    ("error", "Errors", LogLevel::Error),
+];
+
+/// The run, its task and its attempt, if they exist.
+async fn find(
+    state: &ServerState,
+    (run, task, attempt): (String, String, String),
+) -> Result<(RunHistory, usize, u32), PageProblem> {
+    let (run, task) = (RunKey::parse(run)?, TaskKey::parse(task)?);
+    let history = Permit::<View, _>::of_run(state, &run).await?.history(state).await?;
+    let place = history.place(task.as_str()).map_err(OpsError::from)?;
+    let known = history.tasks[place].attempts.iter().map(|attempt| attempt.number);
+    let attempt = attempt.parse::<u32>().ok().filter(|attempt| known.clone().any(|number| number == *attempt));
+    let missing = || not_found(format!("Task `{}` of run {} has no such attempt", task.as_str(), history.number));
+    let attempt = attempt.ok_or_else(missing)?;
+    Ok((history, place, attempt))
+}
+
+async fn read(state: &ServerState, run: &str, task: &str, attempt: u32) -> Result<AttemptLog, PageProblem> {
+    let (home, run, task) = (state.home.clone(), run.to_owned(), task.to_owned());
+    let read = tokio::task::spawn_blocking(move || home.logs().read(&run, &task, attempt)).await;
+    let failed = |error: String| {
+        tracing::error!("a log cannot be read: {error}");
+        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the log cannot be read")
+    };
+    Ok(read.map_err(|error| failed(error.to_string()))?.map_err(|error| failed(error.to_string()))?)
+}
+
+pub(super) async fn show(
+    State(state): State<ServerState>,
+    Path(path): Path<(String, String, String)>,
+    Query(query): Asked,
+) -> Page {
+    let (history, place, attempt) = find(&state, path).await?;
+    let task = &history.tasks[place];
+    let log = read(&state, &history.info.run_id, &task.id, attempt).await?;
+    let request = request(history.info.timezone_name());
+    let (text, level) = (asked(&query, "q"), asked(&query, "level"));
+    let (number, here) = (history.number, address::log(history.number, &task.id, attempt));
+    let mut lines = lines(&log.records);
+    let total = lines.len();
+    let severity = LEVELS.iter().find(|known| known.0 == level).map_or(LogLevel::Trace, |known| known.2);
+    let is_search = !text.is_empty() || severity > LogLevel::Trace;
+    let (parts, count) = if is_search {
+        let lower = text.to_lowercase();
+        lines.retain(|line| line.is_at_least(severity) && line.has(&lower));
+        let matching = lines.len();
+        lines.truncate(HITS);
+        lines.iter_mut().for_each(|line| line.is_hit = !text.is_empty());
+        let first = if matching > HITS { format!("the first {HITS} of ") } else { String::new() };
+        (vec![Part { gap: 0, gap_href: String::new(), lines }], format!("{first}{matching} of {total} lines match"))
+    } else {
+        let ranges = ranges(total, asked(&query, "from").parse().ok(), asked(&query, "to").parse().ok());
+        let words = if total == 1 { "1 line".to_owned() } else { format!("{total} lines") };
+        (parts(lines, &ranges, &here), words)
+    };
+    let of = task.attempts.iter().find(|known| known.number == attempt);
+    let mark = Mark::of(of.map_or("none", |attempt| attempt.state.name()));
+    let took = of.map(|attempt| match attempt.ended {
+        Some(ended) => took_for(ended.since(attempt.started)),
+        None => format!("{} so far", took_for(request.clock.since(attempt.started))),
+    });
+    let attempts = task.attempts.iter().map(|known| Filter {
+        words: format!("Attempt {}", known.number),
+        count: None,
+        href: address::log(number, &task.id, known.number),
+        is_chosen: known.number == attempt,
+    });
+    let levels = LEVELS.iter().map(|&(name, words, _)| Filter {
+        words: words.to_owned(),
+        count: None,
+        href: address::with(&here, &[("q", text), ("level", name)]),
+        is_chosen: name == level,
+    });
+    let path = vec![
+        Crumb::link(history.info.dag_id.clone(), address::dag(&history.info.dag_id)),
+        Crumb::link(format!("Run {number}"), address::run(number)),
+        Crumb::link(task.id.to_string(), address::task(number, &task.id)),
+        Crumb::here(format!("Attempt {attempt}")),
+    ];
+    let title = format!("{} · log of run {number}", task.id);
+    Ok(Html(html(&LogPage {
+        frame: Frame::new(&request, Place::Runs, title, path).with_sign(mark),
+        task: task.id.to_string(),
+        task_href: address::task(number, &task.id),
+        attempt,
+        mark,
+        took: took.unwrap_or_default(),
+        message: message(of.and_then(|attempt| attempt.failure.as_ref())),
+        attempts: attempts.collect(),
+        levels: levels.collect(),
+        text: text.to_owned(),
+        level: level.to_owned(),
+        count,
+        parts,
+        raw: format!("{here}/raw"),
+        here,
+        is_running: of.is_some_and(|attempt| attempt.ended.is_none()) && !history.state.is_terminal(),
+        is_empty: total == 0,
+        torn: log.torn,
+        is_search,
+    })))
+}
+
+/// Which lines are shown: the chosen ones, all of a short log, the first and the last of a long one.
+fn ranges(total: usize, from: Option<usize>, to: Option<usize>) -> Vec<Range<usize>> {
+    if from.is_some() || to.is_some() {
+        let start = from.unwrap_or(1).saturating_sub(1).min(total);
+        let end = to.unwrap_or(total).clamp(start, total).min(start + MOST);
+        return vec![start..end];
+    }
+    match total {
+        0..=WHOLE => vec![0..total],
+        _ => vec![0..HEAD, total - TAIL..total],
+    }
+}
+
+/// The lines of these ranges; links lead to what is between them.
+fn parts(lines: Vec<Line>, ranges: &[Range<usize>], here: &str) -> Vec<Part> {
+    let total = lines.len();
+    let (mut parts, mut before) = (Vec::new(), 0);
+    let link = |from: usize, to: usize| {
+        let from = from.max(to.saturating_sub(MOST));
+        address::with(here, &[("from", &(from + 1).to_string()), ("to", &to.to_string())])
+    };
+    let mut rest = lines.into_iter();
+    for range in ranges {
+        let gap = range.start - before;
+        let lines = rest.by_ref().skip(gap).take(range.len()).collect();
+        parts.push(Part { gap, gap_href: link(before, range.start), lines });
+        before = range.end;
+    }
+    if before < total {
+        parts.push(Part { gap: total - before, gap_href: link(before, total.min(before + MOST)), lines: Vec::new() });
+    }
+    parts
+}
+
+impl LogPage {
+    /// Where a line is shown with those around it.
+    fn around(&self, number: &usize) -> String {
+        if !self.is_search {
+            return format!("#L{number}");
+        }
+        let (from, to) = (number.saturating_sub(AROUND).max(1), number + AROUND);
+        address::with(&self.here, &[("from", &from.to_string()), ("to", &to.to_string())]) + &format!("#L{number}")
+    }
+}
+
+/// The whole log as text.
+pub(super) async fn raw(
+    State(state): State<ServerState>,
+    Path(path): Path<(String, String, String)>,
+) -> Result<Response, PageProblem> {
+    let (history, place, attempt) = find(&state, path).await?;
+    let log = read(&state, &history.info.run_id, &history.tasks[place].id, attempt).await?;
+    let mut text = String::new();
+    for record in &log.records {
+        text.push_str(&format!("{} {:5} {}", record.at, record.level.as_str(), record.message));
+        for (name, value) in &record.fields {
+            text.push_str(&format!(" {name}={value}"));
+        }
+        text.push('\n');
+    }
+    Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_log_has_its_head_and_its_tail() {
+        assert_eq!(ranges(WHOLE, None, None), [0..WHOLE]);
+        assert_eq!(ranges(5_000, None, None), [0..200, 4_000..5_000]);
+        assert_eq!(ranges(5_000, Some(201), Some(300)), [200..300]);
+        assert_eq!(ranges(10, Some(700), Some(3)), [10..10]);
+    }
+}

@@ -1,0 +1,57 @@
+//! The pages of the web UI: complete HTML from the documents of [`ops`](crate::ops).
+//!
+//! Each view is a module: a handler that reads, a struct with what the page shows, and a template
+//! of the same name in `taskflow-core/templates`. No page has an inline style or script. Every
+//! value in a template passes through [`escape::PageText`]; only marks and points in time, whose
+//! texts are constants and numbers, are written as they are.
+//!
+//! | module | what |
+//! |---|---|
+//! | `home`, `needs` | What needs a person, what runs, what comes next. |
+//! | `dag_list`, `strip` | The DAGs with their last runs. |
+//! | `run`, `run_facts`, `run_tasks`, `timeline`, `failures` | A run. |
+//! | `dag`, `grid`, `slots` | A DAG: its last runs as a grid, its graph, its slots. |
+//! | `task`, `task_runs` | A task of a run, and of a DAG in its last runs. |
+//! | `run_list`, `asset_list`, `backfill_list`, `doctor` | Lists. |
+//! | `form`, `trigger`, `changes` | The forms that change something. |
+//! | `log`, `log_lines`, `ansi` | The log of an attempt. |
+//! | `routes`, `reply`, `address` | Addresses, what handlers read and answer. |
+//! | `frame`, `marks`, `times`, `command`, `escape`, `assets`, `problem` | What pages share. |
+
+mod address;
+mod ansi;
+mod asset_list;
+mod assets;
+mod backfill_list;
+mod changes;
+mod command;
+mod dag;
+mod dag_list;
+mod doctor;
+pub(in crate::server) mod escape;
+mod failures;
+mod form;
+mod frame;
+mod grid;
+mod home;
+mod log;
+mod log_lines;
+mod marks;
+mod needs;
+mod problem;
+mod reply;
+mod routes;
+mod run;
+mod run_facts;
+mod run_list;
+mod run_tasks;
+mod slots;
+mod strip;
+mod task;
+mod task_runs;
+mod timeline;
+mod times;
+mod trigger;
+
+pub(super) use reply::no_route;
+pub(super) use routes::routes;

@@ -1,0 +1,156 @@
+//! What needs a person: runs that failed or stopped, questions, DAGs that nothing starts.
+
+use std::time::Duration;
+
+use super::address;
+use super::command::Program;
+use super::failures::first_failure;
+use super::home::Recent;
+use super::marks::Mark;
+use super::times::{Clock, Moment};
+use crate::base::text::bounded;
+use crate::journal::{Journal, RunSummary};
+use crate::ops::OpsError;
+use crate::run::RunState;
+
+/// A pause that is older may have been forgotten.
+const LONG_PAUSE: Duration = Duration::from_secs(7 * 86_400);
+/// The histories of more runs are not read.
+const HISTORIES: usize = 20;
+/// The most bytes of a message.
+const MESSAGE: usize = 300;
+
+/// Something that needs a person.
+#[derive(Clone, Debug)]
+pub(crate) struct Need {
+    pub(crate) mark: Mark,
+    pub(crate) title: String,
+    pub(crate) href: String,
+    /// What it is about: the run, the task.
+    pub(crate) about: String,
+    /// The message of the failure, or the question.
+    pub(crate) detail: String,
+    pub(crate) since: Option<Moment>,
+    /// The line to copy.
+    pub(crate) command: String,
+}
+
+/// What needs a person, the most urgent first.
+pub(crate) async fn needs(
+    journal: &Journal,
+    recent: &[Recent],
+    program: &Program,
+    clock: &Clock,
+) -> Result<Vec<Need>, OpsError> {
+    let (mut needs, mut read) = (Vec::new(), 0);
+    for Recent { dag, runs } in recent {
+        if let Some(error) = &dag.error {
+            needs.push(Need {
+                mark: Mark::of("interrupted"),
+                title: dag.dag_id.clone(),
+                href: address::dag(&dag.dag_id),
+                about: "its schedule or its events cannot be served".to_owned(),
+                detail: error.clone(),
+                since: None,
+                command: program.line(&["doctor"]),
+            });
+        }
+        if let Some(pause) = &dag.pause
+            && clock.since(pause.since) > LONG_PAUSE
+        {
+            needs.push(Need {
+                mark: Mark::of("paused"),
+                title: dag.dag_id.clone(),
+                href: address::dag(&dag.dag_id),
+                about: format!("paused by {}", pause.by),
+                detail: pause.reason.clone(),
+                since: Some(clock.at(pause.since)),
+                command: program.line(&["unpause", &dag.dag_id]),
+            });
+        }
+        let ended = runs.iter().find(|run| run.state.is_terminal() || run.state == RunState::Interrupted);
+        if let Some(run) = ended.filter(|run| matches!(run.state, RunState::Failed | RunState::Interrupted)) {
+            read += 1;
+            needs.push(of_run(journal, run, runs, program, clock, read <= HISTORIES).await?);
+        }
+        for run in runs.iter().filter(|run| run.state == RunState::Running) {
+            read += 1;
+            if read <= HISTORIES {
+                questions(journal, run, program, clock, &mut needs).await?;
+            }
+        }
+    }
+    needs.sort_by(|one, other| one.mark.urgency().cmp(&other.mark.urgency()));
+    Ok(needs)
+}
+
+/// A run that failed or stopped.
+async fn of_run(
+    journal: &Journal,
+    run: &RunSummary,
+    runs: &[RunSummary],
+    program: &Program,
+    clock: &Clock,
+    reads: bool,
+) -> Result<Need, OpsError> {
+    let number = run.number.to_string();
+    let mut need = Need {
+        mark: Mark::of(run.state.name()),
+        title: run.info.dag_id.clone(),
+        href: address::run(run.number),
+        about: format!("run {number}"),
+        detail: String::new(),
+        since: Some(clock.at(run.ended.unwrap_or(run.created))),
+        command: String::new(),
+    };
+    if run.state == RunState::Interrupted {
+        need.detail = "No process runs it any more.".to_owned();
+        need.command = program.line(&["resume", &number]);
+        return Ok(need);
+    }
+    let failed = runs.iter().take_while(|run| run.state != RunState::Success);
+    let failed = failed.filter(|run| run.state == RunState::Failed).count();
+    if failed > 1 {
+        need.about = format!("run {number}, {failed} failures in a row");
+    }
+    need.command = program.line(&["retry", &number]);
+    if reads {
+        let history = journal.history(&run.info.run_id).await?;
+        match first_failure(&history) {
+            Some(task) => {
+                need.about = format!("{} in {}", task.id, need.about);
+                let failure = task.failure.as_ref().map(|failure| failure.to_string()).unwrap_or_default();
+                need.detail = bounded(failure.lines().next().unwrap_or_default(), MESSAGE).into_owned();
+            }
+            None => need.detail = history.halt_reason.unwrap_or_default(),
+        }
+    }
+    Ok(need)
+}
+
+/// The questions that tasks of a run ask.
+async fn questions(
+    journal: &Journal,
+    run: &RunSummary,
+    program: &Program,
+    clock: &Clock,
+    needs: &mut Vec<Need>,
+) -> Result<(), OpsError> {
+    let history = journal.history(&run.info.run_id).await?;
+    for task in &history.tasks {
+        let Some(wait) = &task.waits_for else { continue };
+        let Some(question) = &wait.question else { continue };
+        let answer = wait.view().command(run.number).unwrap_or_default();
+        let words: Vec<&str> = answer.iter().map(String::as_str).collect();
+        needs.push(Need {
+            mark: Mark::of("deferred"),
+            title: run.info.dag_id.clone(),
+            href: address::task(run.number, &task.id),
+            about: format!("{} in run {} asks", task.id, run.number),
+            detail: question.trim().to_owned(),
+            since: Some(clock.at(wait.since)),
+            command: program.line(&words),
+        });
+    }
+    Ok(())
+}

@@ -1,0 +1,55 @@
+//! The routes of the pages. A handler reads documents from [`ops`](crate::ops) and hands them to a page.
+
+use axum::Router;
+use axum::http::header;
+use axum::routing::{get, post};
+
+use super::assets::assets;
+use super::{
+    asset_list, backfill_list, changes, dag, dag_list, doctor, home, log, run, run_list, task, task_runs, trigger,
+};
+use crate::server::ServerState;
+
+/// The pages, and the static files that they need. Without `read_only`, also the forms that change
+/// something.
+pub(in crate::server) fn routes(read_only: bool) -> Router<ServerState> {
+    let pages = if read_only { views() } else { views().merge(forms()) };
+    assets().into_iter().fold(pages, |router, asset| {
+        let headers = [(header::CONTENT_TYPE, asset.media_type), (header::CACHE_CONTROL, KEEP)];
+        router.route(&asset.address, get(move || async move { (headers, asset.content) }))
+    })
+}
+
+fn views() -> Router<ServerState> {
+    Router::new()
+        .route("/", get(home::show))
+        .route("/dags", get(dag_list::show))
+        .route("/dags/{dag}", get(dag::show))
+        .route("/dags/{dag}/graph.svg", get(dag::graph))
+        .route("/dags/{dag}/tasks/{task}", get(task_runs::show))
+        .route("/runs", get(run_list::show))
+        .route("/runs/{run}", get(run::show))
+        .route("/runs/{run}/graph.svg", get(run::graph))
+        .route("/runs/{run}/tasks/{task}", get(task::show))
+        .route("/runs/{run}/tasks/{task}/{attempt}", get(log::show))
+        .route("/runs/{run}/tasks/{task}/{attempt}/raw", get(log::raw))
+        .route("/assets", get(asset_list::show))
+        .route("/events", get(asset_list::events))
+        .route("/backfills", get(backfill_list::list))
+        .route("/backfills/{number}", get(backfill_list::show))
+        .route("/doctor", get(doctor::show))
+}
+
+fn forms() -> Router<ServerState> {
+    Router::new()
+        .route("/dags/{dag}/trigger", get(trigger::show).post(trigger::send))
+        .route("/dags/{dag}/pause", get(changes::ask_pause).post(changes::pause))
+        .route("/dags/{dag}/unpause", get(changes::ask_unpause).post(changes::unpause))
+        .route("/runs/{run}/cancel", get(changes::ask_cancel).post(changes::cancel))
+        .route("/runs/{run}/clear", get(changes::ask_clear).post(changes::clear))
+        .route("/runs/{run}/retry", post(changes::retry))
+        .route("/runs/{run}/resume", post(changes::resume))
+}
+
+/// The address of a static file changes with its content.
+const KEEP: &str = "public, max-age=31536000, immutable";

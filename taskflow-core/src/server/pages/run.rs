@@ -1,0 +1,299 @@
+//! The page of a run: what went wrong, its tasks on a time axis, its graph.
+
+use askama::Template;
+use axum::extract::{Path, Query, State};
+use axum::http::{StatusCode, header};
+use axum::response::{Html, IntoResponse, Response};
+
+use super::address;
+use super::command::Program;
+use super::dag_list::Filter;
+use super::escape::html;
+use super::failures::{Failures, base_id};
+use super::frame::{Crumb, Frame, Place};
+use super::marks::Mark;
+use super::reply::{Asked, Page, PageProblem, asked, request};
+use super::run_facts::{Event, Fact, events, facts};
+use super::run_tasks::{TaskRow, rows};
+use super::timeline::{Axis, Tick};
+use super::times::took_for;
+use crate::journal::RunHistory;
+use crate::ops::{self, OpsError, TriggeredRun};
+use crate::run::{RunState, TaskState};
+use crate::server::ServerState;
+use crate::server::keys::RunKey;
+use crate::server::permit::{Permit, View};
+
+/// How many tasks a page shows.
+const TASKS: usize = 200;
+
+#[derive(Debug, Template)]
+#[template(path = "run.html")]
+struct RunPage {
+    frame: Frame,
+    number: i64,
+    mark: Mark,
+    dag: String,
+    heading: String,
+    /// `3 m 10 s`, with `so far` while it is running.
+    took: String,
+    facts: Vec<Fact>,
+    /// Whether something went wrong, or waits for a person.
+    is_wrong: bool,
+    /// The reason why it ended early.
+    halted: String,
+    failures: Failures,
+    /// What to do, and the line to copy.
+    commands: Vec<Command>,
+    waits: Vec<Wait>,
+    axis: Vec<Tick>,
+    chips: Vec<Filter>,
+    rows: Vec<TaskRow>,
+    shown: String,
+    previous: String,
+    next: String,
+    text: String,
+    state: String,
+    graph: String,
+    graph_words: String,
+    triggered: Vec<Triggered>,
+    events: Vec<Event>,
+    actions: Vec<Action>,
+}
+
+/// A line to copy.
+#[derive(Clone, Debug)]
+pub(crate) struct Command {
+    pub(crate) what: String,
+    pub(crate) line: String,
+}
+
+/// A link to a form that changes something.
+#[derive(Clone, Debug)]
+pub(crate) struct Action {
+    pub(crate) words: &'static str,
+    pub(crate) href: String,
+    /// Whether it is a button without a form of its own.
+    pub(crate) is_direct: bool,
+}
+
+impl Action {
+    pub(crate) fn form(words: &'static str, href: String) -> Action {
+        Action { words, href, is_direct: false }
+    }
+
+    fn direct(words: &'static str, href: String) -> Action {
+        Action { words, href, is_direct: true }
+    }
+}
+
+/// A task that has not ended, and why.
+#[derive(Debug)]
+struct Wait {
+    mark: Mark,
+    task: String,
+    href: String,
+    why: String,
+}
+
+#[derive(Debug)]
+struct Triggered {
+    mark: Mark,
+    number: i64,
+    href: String,
+    dag: String,
+    task: String,
+}
+
+pub(super) async fn show(State(state): State<ServerState>, Path(run): Path<String>, Query(query): Asked) -> Page {
+    let permit = Permit::<View, _>::of_run(&state, &RunKey::parse(run)?).await?;
+    let history = permit.history(&state).await?;
+    let request = request(history.info.timezone_name());
+    let program = Program::of(&state.home);
+    let clock = request.clock.clone();
+    let (text, chosen) = (asked(&query, "q").to_owned(), asked(&query, "state").to_owned());
+    let first = asked(&query, "from").parse::<usize>().unwrap_or(0);
+    let triggered = ops::triggered_runs(&state.journal, &history).await?;
+    let emitted = ops::emitted_by(&state.journal, &history).await?;
+    let (home, read_only) = (state.home.clone(), state.options.read_only);
+    let is_known = state.dags.iter().any(|dag| dag.id == history.info.dag_id);
+    // Reads logs.
+    let page = move || {
+        let (number, mark) = (history.number, Mark::of(history.state.name()));
+        let here = address::run(number);
+        let failures = Failures::of(&history, &home, &clock);
+        let axis = Axis::of(&history, &clock);
+        let wanted = |task: &&crate::journal::TaskHistory| {
+            (chosen.is_empty() || task.state.name() == chosen)
+                && (text.is_empty() || task.id.to_lowercase().contains(&text.to_lowercase()))
+        };
+        let in_order = history.in_order().map(|place| &history.tasks[place]);
+        let matching: Vec<_> = in_order.filter(wanted).collect();
+        let last = (first + TASKS).min(matching.len());
+        let page_of = |from: usize| {
+            let from = if from == 0 { String::new() } else { from.to_string() };
+            address::with(&here, &[("state", &chosen), ("q", &text), ("from", &from)]) + "#tasks"
+        };
+        let path = vec![
+            Crumb::link("DAGs", "/dags"),
+            Crumb::link(history.info.dag_id.clone(), address::dag(&history.info.dag_id)),
+            Crumb::here(format!("Run {number}")),
+        ];
+        let title = format!("{} · run {number}", history.info.dag_id);
+        let is_ended = history.state.is_terminal();
+        let elapsed = match (history.started(), history.ended) {
+            (Some(started), Some(ended)) => took_for(ended.since(started)),
+            (Some(started), None) if history.state == RunState::Running => {
+                format!("{} so far", took_for(clock.since(started)))
+            }
+            _ => String::new(),
+        };
+        let page = RunPage {
+            number,
+            mark,
+            dag: history.info.dag_id.clone(),
+            heading: clock.at(history.info.logical_date).text,
+            took: elapsed,
+            facts: facts(&history, &clock),
+            is_wrong: matches!(history.state, RunState::Failed | RunState::Cancelled | RunState::Interrupted),
+            halted: history.halt_reason.clone().unwrap_or_default(),
+            commands: commands(&history, &failures, &program),
+            failures,
+            waits: if is_ended { Vec::new() } else { waits(&history) },
+            axis: axis.ticks.clone(),
+            chips: chips(&history, &here, &chosen, &text),
+            rows: rows(&matching[first.min(last)..last], number, &axis, &clock),
+            shown: match matching.len() {
+                0 => "no tasks".to_owned(),
+                all if all > TASKS => format!("{}–{last} of {all} tasks", first + 1),
+                1 => "1 task".to_owned(),
+                all => format!("{all} tasks"),
+            },
+            previous: if first > 0 { page_of(first.saturating_sub(TASKS)) } else { String::new() },
+            next: if last < matching.len() { page_of(last) } else { String::new() },
+            text: text.clone(),
+            state: chosen.clone(),
+            graph: if is_known { format!("{here}/graph.svg") } else { String::new() },
+            graph_words: format!("The graph of {} with the states of run {number}", history.info.dag_id),
+            triggered: below(triggered),
+            events: events(&history, &emitted, &clock),
+            actions: if read_only || !is_known { Vec::new() } else { actions(&history, &here) },
+            frame: Frame::new(&request, Place::Runs, title, path).with_sign(mark),
+        };
+        html(&page)
+    };
+    let failed = |_| crate::server::problem::Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the page failed");
+    Ok(Html(tokio::task::spawn_blocking(page).await.map_err(failed)?))
+}
+
+/// What to do about the state of the run.
+fn commands(history: &RunHistory, failures: &Failures, program: &Program) -> Vec<Command> {
+    let number = history.number.to_string();
+    let mut commands = Vec::new();
+    let mut add = |what: &str, words: &[&str]| {
+        commands.push(Command { what: what.to_owned(), line: program.line(words) });
+    };
+    match history.state {
+        RunState::Failed if failures.groups.is_empty() => add("Run it again", &["clear", &number]),
+        RunState::Failed => {
+            add("Run the failed tasks and what follows them again", &["retry", &number]);
+            add("Read the whole log", &["logs", &number, &failures.groups[0].task]);
+        }
+        RunState::Interrupted => add("Continue it where it stopped", &["resume", &number]),
+        RunState::Cancelled => add("Run what was cancelled", &["clear", &number]),
+        _ => {}
+    }
+    commands
+}
+
+/// The tasks that hold up a run, those that others wait for first.
+fn waits(history: &RunHistory) -> Vec<Wait> {
+    const SHOWN: usize = 8;
+    let mut open = history.explain_open();
+    open.retain(|task| !task.state.is_terminal() && task.state != TaskState::None);
+    open.sort_by_key(|task| Mark::of(task.state.name()).urgency());
+    let shown = open.into_iter().take(SHOWN).map(|task| Wait {
+        mark: Mark::of(task.state.name()),
+        href: address::task(history.number, &task.task),
+        why: task.why.join("; "),
+        task: task.task,
+    });
+    shown.collect()
+}
+
+/// How many tasks are in which state, the most urgent first.
+fn chips(history: &RunHistory, here: &str, chosen: &str, text: &str) -> Vec<Filter> {
+    let mut counts = history.counts();
+    counts.sort_by_key(|(state, _)| Mark::of(state.name()).urgency());
+    let all = Filter {
+        words: "All".to_owned(),
+        count: Some(history.tasks.len()),
+        href: address::with(here, &[("q", text)]) + "#tasks",
+        is_chosen: chosen.is_empty(),
+    };
+    let states = counts.into_iter().map(|(state, count)| Filter {
+        words: Mark::of(state.name()).words.to_owned(),
+        count: Some(count as usize),
+        href: address::with(here, &[("state", state.name()), ("q", text)]) + "#tasks",
+        is_chosen: state.name() == chosen,
+    });
+    std::iter::once(all).chain(states).collect()
+}
+
+fn below(runs: Vec<TriggeredRun>) -> Vec<Triggered> {
+    let mut all = Vec::new();
+    for run in runs {
+        all.push(Triggered {
+            mark: Mark::of(run.state.name()),
+            number: run.number,
+            href: address::run(run.number),
+            dag: run.dag_id,
+            task: run.task_id,
+        });
+        all.extend(below(run.triggered));
+    }
+    all
+}
+
+fn actions(history: &RunHistory, here: &str) -> Vec<Action> {
+    let clear = || Action::form("Clear…", format!("{here}/clear"));
+    match history.state {
+        RunState::Failed => {
+            let has_failed = history.tasks.iter().any(|task| task.state == TaskState::Failed);
+            let retry = has_failed.then(|| Action::direct("Retry failed", format!("{here}/retry")));
+            retry.into_iter().chain([clear()]).collect()
+        }
+        RunState::Interrupted => {
+            vec![Action::direct("Resume", format!("{here}/resume")), Action::form("Cancel…", format!("{here}/cancel"))]
+        }
+        RunState::Success | RunState::Cancelled => vec![clear()],
+        RunState::Running | RunState::Queued => vec![Action::form("Cancel…", format!("{here}/cancel"))],
+    }
+}
+
+/// The graph of a run with the states of its tasks, as an image.
+pub(super) async fn graph(State(state): State<ServerState>, Path(run): Path<String>) -> Result<Response, PageProblem> {
+    let history = Permit::<View, _>::of_run(&state, &RunKey::parse(run)?).await?.history(&state).await?;
+    let missing = || super::reply::not_found("The program does not have the DAG of this run any more");
+    let dag = state.dags.iter().find(|dag| dag.id == history.info.dag_id).ok_or_else(missing)?;
+    let plan = dag.plan().map_err(OpsError::from)?;
+    let mut worst: std::collections::HashMap<String, TaskState> = std::collections::HashMap::new();
+    for task in &history.tasks {
+        let base = base_id(&task.id);
+        let urgency = |state: TaskState| Mark::of(state.name()).urgency();
+        let known = worst.entry(base).or_insert(task.state);
+        if urgency(task.state) < urgency(*known) {
+            *known = task.state;
+        }
+    }
+    let view = crate::render::View::of(&plan);
+    let states: Vec<&str> =
+        view.nodes.iter().map(|node| worst.get(node.id).map_or("none", |state| state.name())).collect();
+    let options = crate::render::SvgOptions::default().states(&states).without_params();
+    Ok(svg(crate::render::svg(&view, &options)))
+}
+
+/// An image.
+pub(super) fn svg(image: String) -> Response {
+    ([(header::CONTENT_TYPE, "image/svg+xml")], image).into_response()
+}

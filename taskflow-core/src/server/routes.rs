@@ -1,0 +1,364 @@
+//! The table of routes. The router, the checks of requests and the OpenAPI document are made from
+//! it, so a route without a description does not exist.
+
+use std::pin::Pin;
+
+use axum::Router;
+use axum::extract::{RawPathParams, Request, State};
+use axum::http::{Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::any;
+
+use super::ServerState;
+use super::api::{assets, backfills, changes, dags, health, logs, runs};
+use super::call::{self, Call};
+use super::problem::Problem;
+
+/// The response of a handler.
+pub(super) type Answer = Result<Response, Problem>;
+
+type Handler = fn(Call) -> Pin<Box<dyn Future<Output = Answer> + Send>>;
+
+/// A method of an address.
+#[derive(Clone, Copy)]
+pub(super) struct Route {
+    pub(super) method: Verb,
+    pub(super) path: &'static str,
+    pub(super) about: &'static str,
+    /// The parameters of the query.
+    pub(super) query: &'static [Field],
+    /// The members of the body.
+    pub(super) body: &'static [Field],
+    /// The media type of the response.
+    pub(super) media_type: &'static str,
+    handler: Handler,
+}
+
+/// The methods of routes. `HEAD` is `GET` without the body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verb {
+    Get,
+    Post,
+    Put,
+    Delete,
+}
+
+/// A parameter of a query, or a member of a body.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Field {
+    pub(super) name: &'static str,
+    pub(super) kind: Kind,
+    pub(super) is_required: bool,
+    pub(super) about: &'static str,
+}
+
+/// The type of a field.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Kind {
+    Text,
+    /// One of these texts.
+    Word(&'static [&'static str]),
+    /// A whole number, from the first to the second.
+    Number(i64, i64),
+    Switch,
+    /// A point in time or a day, as text.
+    Time,
+    /// Texts. In a query, repeated or separated by commas.
+    Texts,
+    /// Any JSON value. Not in a query.
+    Json,
+    /// An object. Not in a query.
+    Object,
+}
+
+impl Verb {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Verb::Get => "GET",
+            Verb::Post => "POST",
+            Verb::Put => "PUT",
+            Verb::Delete => "DELETE",
+        }
+    }
+}
+
+impl Route {
+    /// Whether it changes something.
+    pub(super) fn changes(&self) -> bool {
+        self.method != Verb::Get
+    }
+
+    const fn query(self, query: &'static [Field]) -> Self {
+        Route { query, ..self }
+    }
+
+    const fn body(self, body: &'static [Field]) -> Self {
+        Route { body, ..self }
+    }
+
+    const fn media_type(self, media_type: &'static str) -> Self {
+        Route { media_type, ..self }
+    }
+}
+
+impl Field {
+    const fn required(self) -> Self {
+        Field { is_required: true, ..self }
+    }
+}
+
+const fn field(name: &'static str, kind: Kind, about: &'static str) -> Field {
+    Field { name, kind, is_required: false, about }
+}
+
+/// `route!(Get "/runs", runs::list, "Lists runs")`
+macro_rules! route {
+    ($method:ident $path:literal, $handler:path, $about:literal) => {
+        Route {
+            method: Verb::$method,
+            path: $path,
+            about: $about,
+            query: &[],
+            body: &[],
+            media_type: "application/json",
+            handler: |call| Box::pin($handler(call)),
+        }
+    };
+}
+
+const LIMIT: Field = field("limit", Kind::Number(1, 1_000), "At most this many. Default: 50");
+const DAG: Field = field("dag", Kind::Text, "Only of this DAG");
+const REASON: Field = field("reason", Kind::Text, "Why, for the history");
+const BY: Field = field("by", Kind::Text, "Who, for the history. Default: the account of the server");
+const NOTE: &[Field] = &[REASON, BY];
+const TASKS: Field = field("tasks", Kind::Texts, "Tasks and groups. Default: all");
+const DRY_RUN: Field = field("dry_run", Kind::Switch, "Shows what would change, and changes nothing");
+const JSON_LINES: &str = "application/jsonl";
+
+/// All routes.
+pub(super) static ROUTES: &[Route] = &[
+    route!(Get "/health/live", health::live, "Whether the server answers"),
+    route!(Get "/health/ready", health::ready, "Whether the service works, and why not"),
+    route!(Get "/metrics", health::metrics, "Metrics in the text format of Prometheus").media_type("text/plain"),
+    route!(Get "/api/v1/version", health::version, "The versions of the API and of taskflow"),
+    route!(Get "/api/v1/openapi.json", health::openapi_document, "This document"),
+    route!(Get "/api/v1/doctor", health::doctor, "What keeps the home from working"),
+    route!(Get "/api/v1/dags", dags::list, "The DAGs with their schedules and last runs"),
+    route!(Get "/api/v1/dags/{dag}", dags::dag, "A DAG with its parameters and tasks"),
+    route!(Get "/api/v1/dags/{dag}/graph", dags::graph, "The graph of a DAG"),
+    route!(Get "/api/v1/dags/{dag}/next", dags::next, "The next slots of a schedule").query(&[field(
+        "count",
+        Kind::Number(1, 1_000),
+        "How many. Default: 10",
+    )]),
+    route!(Get "/api/v1/dags/{dag}/slots", dags::slots, "The last slots and events of a DAG, and what became of them")
+        .query(&[LIMIT]),
+    route!(Put "/api/v1/dags/{dag}/pause", changes::pause, "Pauses the schedule and the events of a DAG").body(&[
+        REASON,
+        BY,
+        field("until", Kind::Time, "When the pause ends by itself"),
+    ]),
+    route!(Delete "/api/v1/dags/{dag}/pause", changes::unpause, "Ends the pause of a DAG").body(&[
+        REASON,
+        BY,
+        field("catchup", Kind::Word(&["none", "last", "all"]), "The passed slots that run. Default: none"),
+        field("events", Kind::Word(&["all", "newest", "skip"]), "The pending events that are consumed. Default: all"),
+    ]),
+    route!(Post "/api/v1/dags/{dag}/runs", changes::trigger, "Queues a run, which the service starts").body(&[
+        field("params", Kind::Object, "The values of parameters, by name. Others have their defaults"),
+        field("logical_date", Kind::Time, "The logical date. Default: now, or the end of the interval"),
+        field("interval_start", Kind::Time, "The start of the data interval"),
+        field("interval_end", Kind::Time, "The end of the data interval"),
+        field("run_id", Kind::Text, "The id of the run. Default: a new one"),
+    ]),
+    route!(Get "/api/v1/runs", runs::list, "Runs, the newest first").query(&[
+        DAG,
+        field("state", Kind::Texts, "Only in these states"),
+        field("run_type", Kind::Texts, "Only of these run types"),
+        field("since", Kind::Time, "Only created at this time or later"),
+        field("before", Kind::Time, "Only created before this time"),
+        field("logical_since", Kind::Time, "Only with this logical date or a later one"),
+        field("logical_before", Kind::Time, "Only with an earlier logical date"),
+        field("order", Kind::Word(&["created", "logical_date"]), "The order. Default: created"),
+        LIMIT,
+        field("after", Kind::Text, "The place where the page begins, as the header Link has it"),
+    ]),
+    route!(Get "/api/v1/runs/{run}", runs::run, "A run with its tasks"),
+    route!(Get "/api/v1/runs/{run}/tasks", runs::tasks, "The tasks of a run"),
+    route!(Get "/api/v1/runs/{run}/tasks/{task}", runs::task, "A task of a run"),
+    route!(Get "/api/v1/runs/{run}/tasks/{task}/explain", runs::explain_task, "Why a task is in its state"),
+    route!(Get "/api/v1/runs/{run}/tasks/{task}/attempts/{attempt}/log", logs::attempt, "The log of an attempt")
+        .query(&[LEVEL])
+        .media_type(JSON_LINES),
+    route!(Get "/api/v1/runs/{run}/log", logs::run, "The logs of all attempts of a run, by time")
+        .query(&[LEVEL])
+        .media_type(JSON_LINES),
+    route!(Get "/api/v1/runs/{run}/explain", runs::explain, "Why the open tasks of a run are in their states"),
+    route!(Get "/api/v1/runs/{run}/values", runs::values, "The values that the tasks of a run returned"),
+    route!(Get "/api/v1/runs/{run}/values/{task}", runs::value, "The value that a task returned"),
+    route!(Post "/api/v1/runs/{run}/cancel", changes::cancel, "Ends a run early, whichever process runs it").body(NOTE),
+    route!(Post "/api/v1/runs/{run}/resume", changes::resume, "Continues an interrupted run").body(&[]),
+    route!(Post "/api/v1/runs/{run}/retry", changes::retry, "Runs the failed tasks of a run again").body(NOTE),
+    route!(Post "/api/v1/runs/{run}/clear", changes::clear, "Clears tasks, so that they run again")
+        .query(&[DRY_RUN])
+        .body(&[
+            TASKS,
+            field("failed", Kind::Switch, "Only those that failed"),
+            field("upstream", Kind::Switch, "Also everything upstream of them"),
+            field("downstream", Kind::Switch, "Also everything downstream of them"),
+            field("run", Kind::Switch, "Whether the service runs them at once. Default: true"),
+            REASON,
+            BY,
+        ]),
+    route!(Post "/api/v1/runs/{run}/mark", changes::mark, "Sets the state of tasks").body(&[
+        field("state", Kind::Word(&["success", "failed", "skipped"]), "The state").required(),
+        field("tasks", Kind::Texts, "Tasks and groups").required(),
+        field("value", Kind::Json, "What they returned, for `success`"),
+        REASON,
+        BY,
+    ]),
+    route!(Post "/api/v1/runs/{run}/release", changes::release, "Sends an event that tasks wait for").body(&[
+        field("key", Kind::Text, "The key of the event").required(),
+        field("value", Kind::Json, "Its value. Default: null"),
+        REASON,
+        BY,
+    ]),
+    route!(Get "/api/v1/assets", assets::list, "The assets of the program, and their last events"),
+    route!(Get "/api/v1/events", assets::events, "The events of assets, the newest first").query(&[
+        field("asset", Kind::Text, "Only of this asset"),
+        field("partition", Kind::Text, "Only of this partition"),
+        field("run", Kind::Text, "Only emitted by the run with this id"),
+        LIMIT,
+        field("before", Kind::Number(1, i64::MAX), "Only with a lower number: the next page"),
+    ]),
+    route!(Post "/api/v1/events", changes::emit, "Emits an event of an asset").body(&[
+        field("asset", Kind::Text, "The asset").required(),
+        field("payload", Kind::Json, "The payload, which has the type of the asset. Default: null"),
+        field("partition", Kind::Text, "The partition"),
+        field("key", Kind::Text, "The idempotency key: the asset has one event with it"),
+        BY,
+    ]),
+    route!(Get "/api/v1/events/{event}", assets::event, "An event with its payload"),
+    route!(Get "/api/v1/consumers", assets::consumers, "The DAGs that consume events, and what is pending for them")
+        .query(&[DAG]),
+    route!(Get "/api/v1/backfills", backfills::list, "Backfills, the latest first").query(&[DAG, LIMIT]),
+    route!(Post "/api/v1/backfills", backfills::start, "Starts a backfill, which the service carries out")
+        .query(&[DRY_RUN])
+        .body(&[
+            field("dag", Kind::Text, "The DAG").required(),
+            field("slots", Kind::Texts, "Ranges such as 2026-01-01/2026-01-31, days, or times of slots").required(),
+            field("scope", Kind::Word(&["missing", "failed", "all"]), "The slots that run. Default: missing"),
+            field("order", Kind::Word(&["oldest", "newest", "random"]), "Which slots come first. Default: oldest"),
+            field("seed", Kind::Number(0, i64::MAX), "Seeds the random order"),
+            field("limit", Kind::Number(1, u32::MAX as i64), "How many of its runs may be active at once"),
+            field("as_one_run", Kind::Switch, "Makes one run of all slots"),
+            field("params", Kind::Object, "The values of parameters, by name"),
+            REASON,
+            BY,
+        ]),
+    route!(Get "/api/v1/backfills/{backfill}", backfills::backfill, "A backfill"),
+    route!(Post "/api/v1/backfills/{backfill}/pause", backfills::pause, "Starts no more runs of a backfill").body(NOTE),
+    route!(Post "/api/v1/backfills/{backfill}/resume", backfills::resume, "Continues a paused backfill").body(NOTE),
+    route!(Post "/api/v1/backfills/{backfill}/retry", backfills::retry, "Starts another one for the failed slots")
+        .body(NOTE),
+    route!(Post "/api/v1/backfills/{backfill}/cancel", backfills::cancel, "Drops the pending slots of a backfill")
+        .body(&[field("running", Kind::Switch, "Cancels its active runs too"), REASON, BY]),
+];
+
+const LEVEL: Field = field(
+    "level",
+    Kind::Word(&["trace", "debug", "info", "warn", "error"]),
+    "Only records of this level and above. Default: trace",
+);
+
+/// The router of the table.
+pub(super) fn router() -> Router<ServerState> {
+    let mut router = Router::new();
+    let mut paths: Vec<&'static str> = ROUTES.iter().map(|route| route.path).collect();
+    paths.dedup();
+    for path in paths {
+        let answer = move |state: State<ServerState>, params: Result<RawPathParams, _>, request: Request| async move {
+            let params = params.map_err(|_: axum::extract::rejection::RawPathParamsRejection| {
+                Problem::bad_request("the address is not percent-encoded UTF-8")
+            })?;
+            let params = params.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+            answer(path, state.0, params, request).await
+        };
+        router = router.route(path, any(answer));
+    }
+    router
+}
+
+/// Finds the route of a path by the method, checks the request and calls the handler.
+async fn answer(path: &'static str, state: ServerState, params: Vec<(String, String)>, request: Request) -> Answer {
+    let of_path = || ROUTES.iter().filter(|route| route.path == path);
+    let method = match request.method() {
+        &Method::HEAD => "GET",
+        method => method.as_str(),
+    };
+    let Some(route) = of_path().find(|route| route.method.name() == method) else {
+        let mut allowed: Vec<&str> = of_path().map(|route| route.method.name()).collect();
+        if allowed.contains(&"GET") {
+            allowed.push("HEAD");
+        }
+        return Err(Problem::method_not_allowed(&allowed.join(", ")));
+    };
+    if route.changes() {
+        may_change(&state)?;
+    }
+    let metrics = state.metrics.clone();
+    let started = std::time::Instant::now();
+    let answered = match call::read(route, state, params, request).await {
+        Ok(call) => (route.handler)(call).await,
+        Err(problem) => Err(problem),
+    };
+    let response = answered.into_response();
+    metrics.request(route.method.name(), path, response.status(), started.elapsed());
+    Ok(response)
+}
+
+/// Whether requests may change something now.
+fn may_change(state: &ServerState) -> Result<(), Problem> {
+    if state.options.read_only {
+        let problem = Problem::new(StatusCode::FORBIDDEN, "the server is read-only");
+        return Err(problem.next("use the command line, or a server without --read-only"));
+    }
+    if state.is_draining() {
+        let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "the service is about to end");
+        return Err(problem.header(header::RETRY_AFTER, "10"));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn every_route_is_listed_once_beside_the_others_of_its_path() {
+        let mut seen = HashSet::new();
+        for route in ROUTES {
+            assert!(seen.insert((route.method.name(), route.path)), "{}", route.path);
+            assert!(!route.about.is_empty() && !route.about.ends_with('.'), "{}", route.path);
+        }
+        let mut paths: Vec<_> = ROUTES.iter().map(|route| route.path).collect();
+        paths.dedup();
+        let all = paths.len();
+        paths.sort_unstable();
+        paths.dedup();
+        assert_eq!(paths.len(), all, "routes of one path are beside each other");
+    }
+
+    #[test]
+    fn words_of_the_table_are_those_of_the_types() {
+        for route in ROUTES {
+            for field in route.query.iter().chain(route.body) {
+                assert!(!field.about.is_empty(), "{} {}", route.path, field.name);
+                let in_query = route.query.iter().any(|other| other.name == field.name);
+                assert!(!in_query || !matches!(field.kind, Kind::Json | Kind::Object), "{}", field.name);
+            }
+        }
+    }
+}

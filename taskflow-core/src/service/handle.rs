@@ -1,0 +1,48 @@
+//! What other parts of the process do with a service: hand it runs, and ask whether it is alive.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use crate::base::Timestamp;
+use crate::engine::RunRequest;
+use crate::journal::RunSummary;
+
+/// A run that is claimed, and that the service is to continue.
+pub(super) struct ClaimedRun {
+    pub(super) run: RunSummary,
+    pub(super) request: RunRequest<()>,
+}
+
+/// A handle of a service. Cheap to clone; it does not keep the service alive.
+#[derive(Clone, Debug)]
+pub struct ServiceHandle {
+    claimed: UnboundedSender<ClaimedRun>,
+    /// In nanoseconds; 0 before the first turn.
+    last_turn: Arc<AtomicI64>,
+}
+
+impl ServiceHandle {
+    pub(super) fn new() -> (Self, UnboundedReceiver<ClaimedRun>) {
+        let (claimed, receiver) = unbounded_channel();
+        (ServiceHandle { claimed, last_turn: Arc::default() }, receiver)
+    }
+
+    /// Lets the service continue a run that is claimed: one whose tasks were cleared, or that was
+    /// interrupted. Returns `false` if the service has ended: the claim is released, and the next
+    /// service resumes the run.
+    pub fn run(&self, run: RunSummary, request: RunRequest<()>) -> bool {
+        self.claimed.send(ClaimedRun { run, request }).is_ok()
+    }
+
+    /// When the service last looked for work; `None` before the first time.
+    pub fn last_turn(&self) -> Option<Timestamp> {
+        let nanos = self.last_turn.load(Ordering::Relaxed);
+        (nanos != 0).then(|| Timestamp::from_nanos(nanos))
+    }
+
+    pub(super) fn turned(&self, now: Timestamp) {
+        self.last_turn.store(now.as_nanos(), Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,210 @@
+//! A service over a temporary home, and a client that sends what it is told.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use taskflow_tests::binaries::{ProgramOutput, call_at, program_with_signals};
+use taskflow_tests::common::{PATIENCE, eventually};
+use tempfile::TempDir;
+
+/// A service that answers HTTP requests.
+pub(crate) struct Service {
+    directory: TempDir,
+    child: Child,
+    pub(crate) address: SocketAddr,
+    /// What it has printed up to its address.
+    pub(crate) printed: String,
+}
+
+/// The response to a request.
+#[derive(Debug)]
+pub(crate) struct Response {
+    pub(crate) status: u16,
+    pub(crate) headers: BTreeMap<String, String>,
+    pub(crate) body: String,
+}
+
+/// `serve` over the home in a directory.
+pub(crate) fn command(directory: &Path) -> Command {
+    command_of("server", directory)
+}
+
+/// `serve` of a fixture over the home in a directory.
+fn command_of(program: &str, directory: &Path) -> Command {
+    let mut command = program_with_signals(program);
+    command.args(["serve", "--no-schedule"]).env("TASKFLOW_HOME", directory.join("home"));
+    command.env("SERVER_GATE", directory.join("gate")).env_remove("TASKFLOW_BIND");
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    command
+}
+
+impl Service {
+    pub(crate) fn new() -> Self {
+        Service::with(&["--bind", "127.0.0.1:0"])
+    }
+
+    /// A service with these flags.
+    pub(crate) fn with(flags: &[&str]) -> Self {
+        Service::over(tempfile::tempdir().expect("temporary directories can be made"), flags)
+    }
+
+    /// A service over a home that exists.
+    pub(crate) fn over(directory: TempDir, flags: &[&str]) -> Self {
+        Service::of("server", directory, flags)
+    }
+
+    /// A service of a fixture over a home that may exist.
+    pub(crate) fn of(program: &str, directory: TempDir, flags: &[&str]) -> Self {
+        let mut child = command_of(program, directory.path()).args(flags).spawn().expect("a built program starts");
+        let mut lines = BufReader::new(child.stderr.take().expect("it is piped")).lines();
+        let mut printed = String::new();
+        let address = loop {
+            let line = lines.next().unwrap_or_else(|| panic!("it does not listen: {printed}")).expect("it is UTF-8");
+            printed += &format!("{line}\n");
+            let address = line.split_once("http://").map(|(_, rest)| rest.split(',').next().unwrap_or_default());
+            if let Some(address) = address {
+                break address.trim().parse().expect("an address");
+            }
+        };
+        // A pipe that nobody reads would stop it.
+        std::thread::spawn(move || lines.for_each(drop));
+        Service { directory, child, address, printed }
+    }
+
+    pub(crate) fn home(&self) -> PathBuf {
+        self.directory.path().join("home")
+    }
+
+    /// Lets the tasks `gate` succeed from now on.
+    pub(crate) fn open_gate(&self) {
+        std::fs::write(self.directory.path().join("gate"), "").expect("temporary files can be written");
+    }
+
+    /// What the command line says about the home.
+    pub(crate) fn call(&self, words: &[&str]) -> ProgramOutput {
+        call_at(&self.home(), "server", words)
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Response {
+        self.send("GET", path, &[], "")
+    }
+
+    /// The document at an address, which is there.
+    #[track_caller]
+    pub(crate) fn json(&self, path: &str) -> Value {
+        let response = self.get(path);
+        assert_eq!(response.status, 200, "{path}: {response:?}");
+        response.json()
+    }
+
+    pub(crate) fn post(&self, path: &str, body: &Value) -> Response {
+        self.send("POST", path, &[("content-type", "application/json")], &body.to_string())
+    }
+
+    pub(crate) fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Response {
+        let mut head = format!("{method} {path} HTTP/1.1\r\nconnection: close\r\n");
+        if !headers.iter().any(|(name, _)| *name == "host") {
+            head += &format!("host: {}\r\n", self.address);
+        }
+        for (name, value) in headers {
+            head += &format!("{name}: {value}\r\n");
+        }
+        if !body.is_empty() {
+            head += &format!("content-length: {}\r\n", body.len());
+        }
+        self.raw(format!("{head}\r\n{body}").as_bytes())
+    }
+
+    /// Sends bytes, and reads until the connection ends.
+    pub(crate) fn raw(&self, bytes: &[u8]) -> Response {
+        let mut stream = self.connect();
+        // The server may answer and close before it has read all.
+        let _ = stream.write_all(bytes);
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer);
+        Response::parse(&answer)
+    }
+
+    pub(crate) fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(self.address).expect("it listens");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a socket has a time limit");
+        stream
+    }
+
+    /// Starts a run, and returns its number.
+    #[track_caller]
+    pub(crate) fn trigger(&self, dag: &str, params: &Value) -> i64 {
+        let response = self.post(&format!("/api/v1/dags/{dag}/runs"), &serde_json::json!({ "params": params }));
+        assert_eq!(response.status, 201, "{response:?}");
+        response.json()["number"].as_i64().expect("a number")
+    }
+
+    /// Waits until a run has a state.
+    pub(crate) fn wait(&self, run: i64, state: &str) {
+        eventually(&format!("run {run} is {state}"), || self.json(&format!("/api/v1/runs/{run}"))["state"] == state);
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).expect("it is running");
+    }
+
+    /// Waits for its end, and returns its exit code.
+    pub(crate) fn wait_for_end(&mut self) -> Option<i32> {
+        self.child.wait().expect("a child can be waited for").code()
+    }
+
+    /// Asks it to stop, and returns its exit code and its home.
+    pub(crate) fn stop(mut self) -> (Option<i32>, TempDir) {
+        self.signal(Signal::TERM);
+        let code = self.wait_for_end();
+        let directory = std::mem::replace(&mut self.directory, tempfile::tempdir().expect("a directory"));
+        (code, directory)
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Response {
+    fn parse(answer: &[u8]) -> Self {
+        let text = String::from_utf8_lossy(answer);
+        let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
+        let mut lines = head.lines();
+        let status = lines.next().and_then(|line| line.split(' ').nth(1)?.parse().ok()).unwrap_or(0);
+        let header = |line: &str| {
+            let (name, value) = line.split_once(':')?;
+            Some((name.to_ascii_lowercase(), value.trim().to_owned()))
+        };
+        Response { status, headers: lines.filter_map(header).collect(), body: body.to_owned() }
+    }
+
+    #[track_caller]
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", String::as_str)
+    }
+
+    /// Checks that it is a problem document with this status, and a sentence that has this text.
+    #[track_caller]
+    pub(crate) fn assert_problem(&self, status: u16, text: &str) {
+        assert_eq!(self.status, status, "{self:?}");
+        assert_eq!(self.header("content-type"), "application/problem+json", "{self:?}");
+        assert_eq!(self.header("x-content-type-options"), "nosniff", "{self:?}");
+        let problem = self.json();
+        assert_eq!(problem["status"], status, "{problem}");
+        assert!(problem["detail"].as_str().is_some_and(|detail| detail.contains(text)), "{text}: {problem}");
+        assert!(problem["request_id"].is_string(), "{problem}");
+    }
+}

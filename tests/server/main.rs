@@ -1,0 +1,10 @@
+//! The HTTP server of `serve`: real services over temporary homes, asked over plain sockets.
+
+#![cfg(unix)]
+
+mod guard;
+mod home;
+mod pages;
+mod reads;
+mod start;
+mod writes;

@@ -1,0 +1,192 @@
+//! The changes of the API.
+
+use serde_json::{Value, json};
+use taskflow_tests::common::eventually;
+
+use crate::home::{Response, Service};
+
+#[test]
+fn a_run_is_triggered_with_parameters() {
+    let service = Service::new();
+    let run = service.trigger("greeting", &json!({"name": "ada", "times": 3}));
+    service.wait(run, "success");
+    assert_eq!(service.json(&format!("/api/v1/runs/{run}/values/greet")), json!(["hello ada"; 3].to_vec()));
+    let path = "/api/v1/dags/greeting/runs";
+    let wrong = service.post(path, &json!({"params": {"times": 9}}));
+    wrong.assert_problem(422, "is not in the range 1..=5");
+    assert_eq!(wrong.json()["place"], "params.times");
+    let unknown = service.post(path, &json!({"params": {"tims": 1}}));
+    unknown.assert_problem(422, "the DAG has no parameter `tims`; did you mean `times`?");
+    service.post("/api/v1/dags/greetings/runs", &json!({})).assert_problem(404, "there is no DAG `greetings`");
+    let dated = service.post(path, &json!({"logical_date": "2026-01-31T06:00:00Z", "run_id": "mine"}));
+    assert_eq!((dated.status, dated.json()["run_id"].clone()), (201, json!("mine")));
+    assert_eq!(dated.json()["logical_date"], "2026-01-31T06:00:00Z");
+    service.post(path, &json!({"run_id": "mine"})).assert_problem(409, "a run with this id already exists");
+    service.post(path, &json!({"run_id": "../x"})).assert_problem(400, "not the id of a run");
+}
+
+fn with_key(service: &Service, key: &str, body: &Value) -> Response {
+    let headers = [("content-type", "application/json"), ("idempotency-key", key)];
+    service.send("POST", "/api/v1/dags/greeting/runs", &headers, &body.to_string())
+}
+
+#[test]
+fn one_key_makes_one_run() {
+    let service = Service::new();
+    let body = json!({"params": {"name": "ada"}});
+    let answers: Vec<Response> = std::thread::scope(|scope| {
+        let clients: Vec<_> = (0..20).map(|_| scope.spawn(|| with_key(&service, "order-1", &body))).collect();
+        clients.into_iter().map(|client| client.join().expect("a client ends")).collect()
+    });
+    let created = answers.iter().filter(|answer| answer.status == 201).count();
+    let replayed = answers.iter().filter(|answer| answer.header("idempotent-replayed") == "true").count();
+    assert_eq!((created, replayed), (1, 19), "{answers:?}");
+    assert_eq!(service.json("/api/v1/runs").as_array().map(Vec::len), Some(1));
+    let other = with_key(&service, "order-1", &json!({"params": {"name": "eve"}}));
+    other.assert_problem(422, "another request with this Idempotency-Key");
+    assert_eq!(with_key(&service, "order-2", &body).status, 201);
+    with_key(&service, "with space", &body).assert_problem(400, "visible ASCII characters");
+    // Also after a restart.
+    service.wait(1, "success");
+    let (code, directory) = service.stop();
+    assert_eq!(code, Some(0));
+    let service = Service::over(directory, &["--bind", "127.0.0.1:0"]);
+    let again = with_key(&service, "order-1", &body);
+    assert_eq!((again.status, again.json()["number"].clone()), (200, json!(1)));
+}
+
+#[test]
+fn failed_tasks_are_retried_by_the_service() {
+    let service = Service::new();
+    let run = service.trigger("gated", &json!({}));
+    service.wait(run, "failed");
+    service.open_gate();
+    let retried = service.post(&format!("/api/v1/runs/{run}/retry"), &json!({"reason": "open", "by": "ada"}));
+    assert_eq!(retried.status, 202, "{retried:?}");
+    assert_eq!(retried.json(), json!({"number": run, "tasks": ["gate", "after"], "dry_run": false}));
+    service.wait(run, "success");
+    let status = service.json(&format!("/api/v1/runs/{run}"));
+    assert!(status.to_string().contains("\"by\":\"ada\""), "{status}");
+    let again = service.post(&format!("/api/v1/runs/{run}/retry"), &json!({}));
+    again.assert_problem(409, "has no failed task");
+}
+
+#[test]
+fn clearing_does_what_its_preview_has_shown_or_nothing() {
+    let service = Service::new();
+    service.open_gate();
+    let run = service.trigger("gated", &json!({}));
+    service.wait(run, "success");
+    let path = format!("/api/v1/runs/{run}/clear");
+    let body = json!({"tasks": ["gate"], "downstream": true}).to_string();
+    let json_type = ("content-type", "application/json");
+    let preview = service.send("POST", &format!("{path}?dry_run=true"), &[json_type], &body).json();
+    assert_eq!(preview["tasks"], json!(["gate", "after"]), "{preview}");
+    assert_eq!(service.json(&format!("/api/v1/runs/{run}"))["state"], "success");
+    let token = format!("\"{}\"", preview["token"].as_str().expect("a token"));
+    // Another selection.
+    let other = service.send("POST", &path, &[json_type, ("if-match", &token)], "{\"tasks\": [\"after\"]}");
+    other.assert_problem(412, "have changed since the preview: now they are after");
+    let cleared = service.send("POST", &path, &[json_type, ("if-match", &token)], &body);
+    assert_eq!(cleared.status, 202, "{cleared:?}");
+    eventually("it runs again", || {
+        let gate = service.json(&format!("/api/v1/runs/{run}/tasks/gate"));
+        gate["attempts"].as_array().map(Vec::len) == Some(2)
+    });
+    service.wait(run, "success");
+    // The tasks have run since.
+    let stale = service.send("POST", &path, &[json_type, ("if-match", &token)], &body);
+    stale.assert_problem(412, "preview it again");
+    let unknown = service.post(&path, &json!({"tasks": ["gat"]}));
+    unknown.assert_problem(404, "did you mean `gate`?");
+}
+
+#[test]
+fn a_run_is_cancelled_and_one_that_is_running_is_not_cleared() {
+    let service = Service::new();
+    let run = service.trigger("forever", &json!({}));
+    service.wait(run, "running");
+    service.post(&format!("/api/v1/runs/{run}/clear"), &json!({})).assert_problem(409, "");
+    let cancelled = service.post(&format!("/api/v1/runs/{run}/cancel"), &json!({"reason": "enough"}));
+    assert_eq!(cancelled.status, 200, "{cancelled:?}");
+    service.wait(run, "cancelled");
+    let again = service.post(&format!("/api/v1/runs/{run}/cancel"), &json!({}));
+    again.assert_problem(409, "has already ended (state: cancelled)");
+}
+
+#[test]
+fn tasks_are_marked_and_events_are_sent() {
+    let service = Service::new();
+    let run = service.trigger("gated", &json!({}));
+    service.wait(run, "failed");
+    let path = format!("/api/v1/runs/{run}/mark");
+    service.post(&path, &json!({"state": "failed"})).assert_problem(422, "`tasks` is needed");
+    let marked = service.post(&path, &json!({"state": "success", "tasks": ["gate"], "value": 41}));
+    assert_eq!((marked.status, marked.json()["tasks"].clone()), (200, json!(["gate"])), "{marked:?}");
+    let resumed = service.post(&format!("/api/v1/runs/{run}/resume"), &json!({}));
+    assert_eq!(resumed.status, 202, "{resumed:?}");
+    service.wait(run, "success");
+    assert_eq!(service.json(&format!("/api/v1/runs/{run}/values/after")), 42);
+
+    let waiting = service.trigger("approval", &json!({}));
+    let task = format!("/api/v1/runs/{waiting}/tasks/approved");
+    eventually("it waits", || service.json(&task)["state"] == "deferred");
+    let sent = service.post(&format!("/api/v1/runs/{waiting}/release"), &json!({"key": "approval", "value": "ada"}));
+    assert_eq!((sent.status, sent.json()["waiting"].clone()), (200, json!(["approved"])), "{sent:?}");
+    service.wait(waiting, "success");
+}
+
+#[test]
+fn a_dag_is_paused_and_unpaused() {
+    let service = Service::new();
+    let path = "/api/v1/dags/daily/pause";
+    let json_type = [("content-type", "application/json")];
+    let paused = service.send("PUT", path, &json_type, "{\"reason\": \"migration\", \"by\": \"ada\"}");
+    assert_eq!((paused.status, paused.json()["by"].clone()), (200, json!("ada")), "{paused:?}");
+    assert_eq!(service.json("/api/v1/dags/daily")["pause"]["reason"], "migration");
+    service.send("PUT", path, &json_type, "{}").assert_problem(409, "is already paused, by ada");
+    assert_eq!(service.send("DELETE", path, &[], "").status, 200);
+    assert_eq!(service.json("/api/v1/dags/daily")["pause"], Value::Null);
+    service.send("DELETE", path, &[], "").assert_problem(409, "is not paused");
+    service.send("PUT", "/api/v1/dags/gated/pause", &json_type, "{}").assert_problem(422, "has no schedule");
+}
+
+#[test]
+fn an_event_with_a_key_is_emitted_once() {
+    let service = Service::new();
+    let emit = |key: &str| {
+        let headers = [("content-type", "application/json"), ("idempotency-key", key)];
+        service.send("POST", "/api/v1/events", &headers, "{\"asset\": \"reports\", \"payload\": 3}")
+    };
+    let (first, again, other) = (emit("a"), emit("a"), emit("b"));
+    assert_eq!((first.status, again.status, other.status), (201, 200, 201));
+    assert_eq!(first.json()["number"], again.json()["number"]);
+    let wrong = service.post("/api/v1/events", &json!({"asset": "reports", "payload": "three"}));
+    wrong.assert_problem(422, "this is no event of asset `reports`");
+    service.post("/api/v1/events", &json!({"asset": "report"})).assert_problem(404, "did you mean `reports`?");
+}
+
+#[test]
+fn a_backfill_does_what_its_preview_has_shown_and_is_changed() {
+    let service = Service::new();
+    let body = json!({"dag": "daily", "slots": ["2026-01-01/2026-01-20"], "reason": "new rates"});
+    let json_type = ("content-type", "application/json");
+    let preview = service.send("POST", "/api/v1/backfills?dry_run=true", &[json_type], &body.to_string()).json();
+    assert_eq!((&preview["slots"], &preview["new"]), (&json!(20), &json!(20)), "{preview}");
+    assert_eq!(service.json("/api/v1/backfills"), json!([]));
+    let token = format!("\"{}\"", preview["token"].as_str().expect("a token"));
+    let fewer = json!({"dag": "daily", "slots": ["2026-01-01/2026-01-10"]}).to_string();
+    let changed = service.send("POST", "/api/v1/backfills", &[json_type, ("if-match", &token)], &fewer);
+    changed.assert_problem(412, "the backfill has changed since its preview");
+    let started = service.send("POST", "/api/v1/backfills", &[json_type, ("if-match", &token)], &body.to_string());
+    assert_eq!((started.status, started.json()["number"].clone()), (201, json!(1)), "{started:?}");
+    let act = |verb: &str| service.post(&format!("/api/v1/backfills/1/{verb}"), &json!({}));
+    assert_eq!(act("pause").json()["state"], "paused");
+    act("pause").assert_problem(409, "backfill 1 is paused");
+    assert_eq!(act("resume").json()["state"], "active");
+    let cancelled = act("cancel");
+    assert_eq!((cancelled.status, cancelled.json()["state"].clone()), (200, json!("cancelled")), "{cancelled:?}");
+    service.post("/api/v1/backfills/7/pause", &json!({})).assert_problem(404, "there is no backfill 7");
+    let reversed = service.post("/api/v1/backfills", &json!({"dag": "daily", "slots": ["2026-02-01/2026-01-01"]}));
+    reversed.assert_problem(422, "before it starts");
+}
