@@ -129,7 +129,13 @@ async fn of_run(
 }
 
 /// The questions that tasks of a run ask.
-async fn questions(journal: &Journal, run: &RunSummary, clock: &Clock, needs: &mut Vec<Need>) -> Result<(), OpsError> {
+async fn questions(
+    journal: &Journal,
+    run: &RunSummary,
+    program: &Program,
+    clock: &Clock,
+    needs: &mut Vec<Need>,
+) -> Result<(), OpsError> {
     let history = journal.history(&run.info.run_id).await?;
     for task in &history.tasks {
         let Some(wait) = &task.waits_for else { continue };
