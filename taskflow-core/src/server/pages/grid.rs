@@ -59,6 +59,8 @@ pub(crate) struct Cell {
 
 /// What is known of a task, or of all elements of a list, in a run.
 struct Folded {
+    /// The id of the task, or of the first element.
+    id: String,
     mark: Mark,
     count: usize,
     worst: usize,
@@ -134,7 +136,7 @@ fn fold(history: &RunHistory) -> (Vec<String>, BTreeMap<String, Folded>) {
         match all.get_mut(&id) {
             None => {
                 order.push(id.clone());
-                all.insert(id, Folded { mark, count: 1, worst: 1, took });
+                all.insert(id, Folded { id: task.id.to_string(), mark, count: 1, worst: 1, took });
             }
             Some(folded) => {
                 folded.count += 1;
@@ -190,7 +192,7 @@ fn cell(id: &str, run: Option<&RunSummary>, histories: &HashMap<i64, (Vec<String
     };
     let took = folded.took.map(|took| format!(", {}", took_for(took))).unwrap_or_default();
     let (href, what) = match folded.count {
-        1 => (address::task(run.number, id), folded.mark.words.to_owned()),
+        1 => (address::task(run.number, &folded.id), folded.mark.words.to_owned()),
         count => {
             let href = address::with(&address::run(run.number), &[("q", id)]) + "#tasks";
             (href, format!("{} of {count} {}", folded.worst, folded.mark.words))
