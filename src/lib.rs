@@ -191,19 +191,11 @@ pub mod schedule {
     pub use taskflow_core::schedule::{
         CATCHUP_WINDOW, CLOCK_TOLERANCE, Calendar, Catchup, ClockTime, Combine, Consumer, ConsumerDecision,
         ConsumerState, ConsumerStep, Cron, CronError, Crons, Dates, DeadlineState, Decision, EventGroup, EventGroups,
-<<<<<<< HEAD
         EventInput, EventRun, EventSituation, EventWaits, Every, EveryError, Exceptions, FailedRun, FairTurns, First,
         GRACE, MissedSlots, Note, OnUpdate, Overlap, PASSED_OVER, Pause, PendingEvent, PendingPeriod, Recurrence,
-        RecurrenceError, SETTLING, Schedule, ScheduleState, Shift, Situation, Slot, SlotDeadline, SlotFate, SlotRecord,
-        SlotStanding, Span, Step, Takes, Timetable, UnknownPolicy, Unpause, WaitingRun, Waits, Zone, ZoneError,
-        consume, step, unpause, unpause_consumer,
-=======
-        EventInput, EventRun, EventSituation, EventWaits, Every, EveryError, Exceptions, FailedRun, First, GRACE,
-        MissedSlots, Note, OnUpdate, Overlap, Pause, PendingEvent, PendingPeriod, Recurrence, RecurrenceError,
-        SETTLING, Schedule, ScheduleState, ScheduleTraces, Shift, Situation, Slot, SlotDeadline, SlotFate, SlotRecord,
-        SlotStanding, Span, Step, Takes, Timetable, UnknownPolicy, Unpause, Waits, Zone, ZoneError, ZoneRules, consume,
-        step, unpause, unpause_consumer,
->>>>>>> h4/rest
+        RecurrenceError, SETTLING, Schedule, ScheduleState, ScheduleTraces, Shift, Situation, Slot, SlotDeadline,
+        SlotFate, SlotRecord, SlotStanding, Span, Step, Takes, Timetable, UnknownPolicy, Unpause, WaitingRun, Waits,
+        Zone, ZoneError, ZoneRules, consume, step, unpause, unpause_consumer,
     };
 }
 
