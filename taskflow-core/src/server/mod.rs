@@ -12,7 +12,8 @@
 //!    is read-only (403) or the service is about to end (503).
 //! 4. `keys` parses the segments of the path. Whatever cannot be an id is refused before the store
 //!    is touched.
-//! 5. `permit` finds the run, and decides by its DAG. A handler cannot reach a run without a permit.
+//! 5. `permit` finds the run, and decides by its DAG. A handler cannot reach a run without a
+//!    permit.
 //! 6. The handler in `api` calls one operation and returns its document, which is the one that
 //!    `--output json` prints. Errors become documents in `problem`.
 //!
@@ -21,7 +22,8 @@
 //!
 //! # Shutdown
 //!
-//! 1. [`RunningServer::drain`]: changes are refused, and `/health/ready` answers 503. Reading works.
+//! 1. [`RunningServer::drain`]: changes are refused, and `/health/ready` answers 503. Reading
+//!    works.
 //! 2. Dropping the [`RunningServer`] stops accepting connections.
 //! 3. Open connections finish their present request, for at most ten seconds.
 //! 4. The thread of the server ends.

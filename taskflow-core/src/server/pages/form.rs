@@ -17,6 +17,7 @@ use percent_encoding::percent_decode_str;
 
 use super::escape::html;
 use super::frame::{Frame, Place};
+use super::marks::Mark;
 use super::reply::PageProblem;
 use crate::journal::Note;
 use crate::server::problem::Problem;
@@ -123,8 +124,8 @@ pub(crate) struct FormPage {
     pub(crate) fields: Vec<Field>,
     /// Hidden values.
     pub(crate) hidden: Vec<(&'static str, String)>,
-    /// What is affected, as a list.
-    pub(crate) affected: Vec<String>,
+    /// The tasks that are affected, in their present states.
+    pub(crate) affected: Vec<(Mark, String)>,
     pub(crate) more: usize,
     pub(crate) button: String,
     pub(crate) is_danger: bool,

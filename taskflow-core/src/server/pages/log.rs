@@ -177,7 +177,8 @@ pub(super) async fn show(
     })))
 }
 
-/// Which lines are shown: the chosen ones, all of a short log, the first and the last of a long one.
+/// Which lines are shown: the chosen ones, all of a short log, the first and the last of a long
+/// one.
 fn ranges(total: usize, from: Option<usize>, to: Option<usize>) -> Vec<Range<usize>> {
     if from.is_some() || to.is_some() {
         let start = from.unwrap_or(1).saturating_sub(1).min(total);
