@@ -18,7 +18,7 @@
 //!    `--output json` prints. Errors become documents in `problem`.
 //!
 //! Reading uses connections of the server's own. What changes something is written with the journal
-//! of the service, which notices it at once; runs that continue are handed to the service.
+//! of the service, which is woken then; runs that continue are handed to the service.
 //!
 //! # Shutdown
 //!
@@ -60,7 +60,7 @@ use crate::store::SyncMode;
 pub struct ServerState {
     /// For reading: it has connections of its own, so that readers take none of the engine's.
     journal: Journal,
-    /// The journal of the service: it notices at once what is written with it.
+    /// The journal of the service, for writing.
     service: Journal,
     home: Home,
     dags: Arc<[&'static DagDef]>,
