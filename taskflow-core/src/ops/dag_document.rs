@@ -105,7 +105,7 @@ impl ParamDocument {
             choices: param.choices,
             range: param.range_text,
             pattern: param.pattern,
-            asset: param.event.as_ref().map(|event| event.asset.to_string()),
+            asset: param.event.as_ref().map(|event| event.asset.clone()),
         }
     }
 }

@@ -317,7 +317,7 @@ mod tests {
     #[test]
     fn a_query_is_refused_with_what_would_be_right() {
         for (text, why) in [
-            ("dga=1", "did you mean `dag`"),
+            ("stat=failed", "did you mean `state`"),
             ("limit=10", "`limit` is not a whole number from 1 to 9"),
             ("limit=x", "`limit` is not a whole number"),
             ("dag=1&dag=2", "`dag` is given several times"),

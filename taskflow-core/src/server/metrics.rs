@@ -3,8 +3,8 @@
 //! - Counters and histograms are kept here, from the events of the service and the requests.
 //! - Gauges are read from the store when somebody asks for the metrics.
 //!
-//! Labels are ids of DAGs, states, and the paths of routes with their names in braces. Of DAGs there
-//! are at most [`DAGS`]; further ones are `other`. Ids of runs and tasks are no labels.
+//! Labels are ids of DAGs, states, and the paths of routes with their names in braces. Of DAGs
+//! there are at most [`DAGS`]; further ones are `other`. Ids of runs and tasks are no labels.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Write as _};

@@ -12,16 +12,18 @@
 //!    is read-only (403) or the service is about to end (503).
 //! 4. `keys` parses the segments of the path. Whatever cannot be an id is refused before the store
 //!    is touched.
-//! 5. `permit` finds the run, and decides by its DAG. A handler cannot reach a run without a permit.
+//! 5. `permit` finds the run, and decides by its DAG. A handler cannot reach a run without a
+//!    permit.
 //! 6. The handler in `api` calls one operation and returns its document, which is the one that
 //!    `--output json` prints. Errors become documents in `problem`.
 //!
 //! Reading uses connections of the server's own. What changes something is written with the journal
-//! of the service, which notices it at once; runs that continue are handed to the service.
+//! of the service, which is woken then; runs that continue are handed to the service.
 //!
 //! # Shutdown
 //!
-//! 1. [`RunningServer::drain`]: changes are refused, and `/health/ready` answers 503. Reading works.
+//! 1. [`RunningServer::drain`]: changes are refused, and `/health/ready` answers 503. Reading
+//!    works.
 //! 2. Dropping the [`RunningServer`] stops accepting connections.
 //! 3. Open connections finish their present request, for at most ten seconds.
 //! 4. The thread of the server ends.
@@ -58,7 +60,7 @@ use crate::store::SyncMode;
 pub struct ServerState {
     /// For reading: it has connections of its own, so that readers take none of the engine's.
     journal: Journal,
-    /// The journal of the service: it notices at once what is written with it.
+    /// The journal of the service, for writing.
     service: Journal,
     home: Home,
     dags: Arc<[&'static DagDef]>,

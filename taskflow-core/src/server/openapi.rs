@@ -1,4 +1,4 @@
-//! The OpenAPI document, written from the table of routes.
+//! The `OpenAPI` document, written from the table of routes.
 
 use serde_json::{Map, Value, json};
 

@@ -15,8 +15,11 @@ use crate::journal::JournalError;
 use crate::ops::OpsError;
 
 /// An error as a document.
+#[derive(Debug)]
+pub(super) struct Problem(Box<Document>);
+
 #[derive(Debug, Serialize)]
-pub(super) struct Problem {
+struct Document {
     #[serde(rename = "type")]
     ty: &'static str,
     title: &'static str,
@@ -40,7 +43,7 @@ impl Problem {
     pub(super) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
         static REQUESTS: AtomicU64 = AtomicU64::new(1);
         let request = REQUESTS.fetch_add(1, Ordering::Relaxed);
-        Problem {
+        Problem(Box::new(Document {
             ty: "about:blank",
             title: status.canonical_reason().unwrap_or("Error"),
             status: status.as_u16(),
@@ -50,7 +53,7 @@ impl Problem {
             next: None,
             request_id: format!("{}-{request}", std::process::id()),
             header: None,
-        }
+        }))
     }
 
     pub(super) fn bad_request(detail: impl Into<String>) -> Self {
@@ -73,7 +76,7 @@ impl Problem {
 
     fn hidden(status: StatusCode, error: &dyn std::fmt::Display) -> Self {
         let problem = Problem::new(status, "the request cannot be answered; the log of the server says why");
-        tracing::error!(request_id = problem.request_id, "{error}");
+        tracing::error!(request_id = problem.0.request_id, "{error}");
         problem.next("run `doctor` on the machine of the server")
     }
 
@@ -83,25 +86,29 @@ impl Problem {
         Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail).header(header::ALLOW, allowed)
     }
 
-    pub(super) fn next(self, next: impl Into<String>) -> Self {
-        Problem { next: Some(next.into()), ..self }
+    pub(super) fn next(mut self, next: impl Into<String>) -> Self {
+        self.0.next = Some(next.into());
+        self
     }
 
-    pub(super) fn at(self, place: impl Into<String>) -> Self {
-        Problem { place: Some(place.into()), ..self }
+    pub(super) fn at(mut self, place: impl Into<String>) -> Self {
+        self.0.place = Some(place.into());
+        self
     }
 
-    pub(super) fn candidates(self, candidates: Vec<String>) -> Self {
-        Problem { candidates, ..self }
+    pub(super) fn candidates(mut self, candidates: Vec<String>) -> Self {
+        self.0.candidates = candidates;
+        self
     }
 
-    pub(super) fn header(self, name: header::HeaderName, value: impl Into<String>) -> Self {
-        Problem { header: Some((name, value.into())), ..self }
+    pub(super) fn header(mut self, name: header::HeaderName, value: impl Into<String>) -> Self {
+        self.0.header = Some((name, value.into()));
+        self
     }
 
     /// The document.
     pub(super) fn json(&self) -> Vec<u8> {
-        let mut json = serde_json::to_vec_pretty(self).unwrap_or_default();
+        let mut json = serde_json::to_vec_pretty(&self.0).unwrap_or_default();
         json.push(b'\n');
         json
     }
@@ -142,10 +149,10 @@ pub(super) fn several_runs(word: &str, runs: Vec<String>) -> Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let status = StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let body = self.json();
         let mut response = (status, [(header::CONTENT_TYPE, "application/problem+json")], body).into_response();
-        if let Some((name, value)) = self.header
+        if let Some((name, value)) = self.0.header
             && let Ok(value) = HeaderValue::from_str(&value)
         {
             response.headers_mut().insert(name, value);

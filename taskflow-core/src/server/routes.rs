@@ -1,5 +1,5 @@
-//! The table of routes. The router, the checks of requests and the OpenAPI document are made from
-//! it, so a route without a description does not exist.
+//! The table of routes. The router, the checks of requests and the `OpenAPI` document are made
+//! from it, so a route without a description does not exist.
 
 use std::pin::Pin;
 
@@ -306,14 +306,16 @@ async fn answer(path: &'static str, state: ServerState, params: Vec<(String, Str
     if route.changes() {
         may_change(&state)?;
     }
-    let metrics = state.metrics.clone();
     let started = std::time::Instant::now();
-    let answered = match call::read(route, state, params, request).await {
+    let answered = match call::read(route, state.clone(), params, request).await {
         Ok(call) => (route.handler)(call).await,
         Err(problem) => Err(problem),
     };
     let response = answered.into_response();
-    metrics.request(route.method.name(), path, response.status(), started.elapsed());
+    if route.changes() && response.status().is_success() {
+        state.handle.wake();
+    }
+    state.metrics.request(route.method.name(), path, response.status(), started.elapsed());
     Ok(response)
 }
 

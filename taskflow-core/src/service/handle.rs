@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use tokio::sync::Notify;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::base::Timestamp;
@@ -21,12 +22,13 @@ pub struct ServiceHandle {
     claimed: UnboundedSender<ClaimedRun>,
     /// In nanoseconds; 0 before the first turn.
     last_turn: Arc<AtomicI64>,
+    woken: Arc<Notify>,
 }
 
 impl ServiceHandle {
     pub(super) fn new() -> (Self, UnboundedReceiver<ClaimedRun>) {
         let (claimed, receiver) = unbounded_channel();
-        (ServiceHandle { claimed, last_turn: Arc::default() }, receiver)
+        (ServiceHandle { claimed, last_turn: Arc::default(), woken: Arc::default() }, receiver)
     }
 
     /// Lets the service continue a run that is claimed: one whose tasks were cleared, or that was
@@ -34,6 +36,17 @@ impl ServiceHandle {
     /// service resumes the run.
     pub fn run(&self, run: RunSummary, request: RunRequest<()>) -> bool {
         self.claimed.send(ClaimedRun { run, request }).is_ok()
+    }
+
+    /// Lets the service look for work now: something was stored that it would notice within a
+    /// second.
+    pub fn wake(&self) {
+        self.woken.notify_one();
+    }
+
+    /// Waits for [`wake`](ServiceHandle::wake). Cancel safe.
+    pub(super) async fn woken(&self) {
+        self.woken.notified().await;
     }
 
     /// When the service last looked for work; `None` before the first time.

@@ -36,9 +36,10 @@
 //!    A run that another part of the process has claimed, because a person cleared or resumed it
 //!    there, is handed to the service and continues at once. It takes a place as well.
 //! 8. It runs the [watchers](crate::asset::Watch) of the program.
-//! 9. It sleeps until the next slot is due, a run ends, an event of its own process is stored, or a
-//!    second has passed: then it looks at what other processes have stored. Short sleeps also mean
-//!    that it notices within a second when the clock is set or the machine was suspended.
+//! 9. It sleeps until the next slot is due, a run ends, an event of its own process is stored, it
+//!    is [woken](ServiceHandle::wake), or a second has passed: then it looks at what other
+//!    processes have stored. Short sleeps also mean that it notices within a second when the clock
+//!    is set or the machine was suspended.
 //! 10. When it is asked to stop, it starts nothing more and [drains](crate::engine::Engine::drain)
 //!     its engine: running tasks have their grace time, their runs are interrupted, and the next
 //!     service resumes them.

@@ -268,6 +268,7 @@ impl Service {
                 ended = self.ended.recv() => self.ended(ended),
                 // The sender lives as long as the journal.
                 _ = stored.changed() => {}
+                () = self.handle.woken() => {}
                 // The service has a sender itself.
                 claimed = self.claimed.recv() => self.take(claimed),
                 event = watched.recv() => self.events.extend(event),

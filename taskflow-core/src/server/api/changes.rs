@@ -1,5 +1,5 @@
-//! What changes runs and DAGs. It is written with the journal of the service, which notices it at
-//! once; runs that continue are handed to the service.
+//! What changes runs and DAGs. The service is woken after each change; runs that continue are
+//! handed to it.
 
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;

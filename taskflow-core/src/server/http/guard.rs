@@ -107,7 +107,7 @@ fn is_loopback(host: &str) -> bool {
 
 /// Whether the request comes from this origin, or not from a browser.
 fn is_same_origin(headers: &HeaderMap, host: Option<&str>) -> bool {
-    let site = headers.get("sec-fetch-site").map(|site| site.as_bytes());
+    let site = headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
     let origin = headers.get(header::ORIGIN).map(|origin| origin.to_str().unwrap_or("null"));
     let is_own = |origin: &str| origin.strip_prefix("http://").is_some_and(|origin| Some(origin) == host);
     matches!(site, None | Some(b"same-origin" | b"none")) && origin.is_none_or(is_own)

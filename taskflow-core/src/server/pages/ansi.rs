@@ -66,8 +66,7 @@ fn class_of(parameters: &str, before: &'static str) -> &'static str {
         class = match code {
             "" | "0" | "39" => "",
             "1" => "a-bold",
-            "2" => "a-dim",
-            "30" | "90" | "37" | "97" => "a-dim",
+            "2" | "30" | "90" | "37" | "97" => "a-dim",
             "31" | "91" => "a-red",
             "32" | "92" => "a-green",
             "33" | "93" => "a-yellow",

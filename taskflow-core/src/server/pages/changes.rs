@@ -212,8 +212,8 @@ async fn clear_form(state: &ServerState, permit: &RunPermit, tasks: &str, which:
                 count => format!("Clear {count} tasks"),
             };
             page.more = preview.tasks.len().saturating_sub(NAMED);
-            let state_of = |id: &String| history.task(id).map_or("none", |task| Mark::of(task.state.name()).words);
-            page.affected = preview.tasks.iter().take(NAMED).map(|id| format!("{id}, now {}", state_of(id))).collect();
+            let state_of = |id: &String| history.task(id).map_or("none", |task| task.state.name());
+            page.affected = preview.tasks.iter().take(NAMED).map(|id| (Mark::of(state_of(id)), id.clone())).collect();
             page.hidden = vec![("token", preview.token)];
         }
         Err(error) => page.error = super::problem::sentence(&error.to_string()),

@@ -17,6 +17,7 @@ use percent_encoding::percent_decode_str;
 
 use super::escape::html;
 use super::frame::{Frame, Place};
+use super::marks::Mark;
 use super::reply::PageProblem;
 use crate::journal::Note;
 use crate::server::problem::Problem;
@@ -39,7 +40,7 @@ impl Values {
         }
         let text = std::str::from_utf8(body).map_err(|_| Problem::bad_request("the form is not UTF-8"))?;
         let decoded =
-            |part: &str| percent_decode_str(&part.replace('+', " ")).decode_utf8().map(|text| text.into_owned());
+            |part: &str| percent_decode_str(&part.replace('+', " ")).decode_utf8().map(std::borrow::Cow::into_owned);
         let pairs = text.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             Ok((decoded(name)?, decoded(value)?.replace("\r\n", "\n")))
@@ -123,8 +124,8 @@ pub(crate) struct FormPage {
     pub(crate) fields: Vec<Field>,
     /// Hidden values.
     pub(crate) hidden: Vec<(&'static str, String)>,
-    /// What is affected, as a list.
-    pub(crate) affected: Vec<String>,
+    /// The tasks that are affected, in their present states.
+    pub(crate) affected: Vec<(Mark, String)>,
     pub(crate) more: usize,
     pub(crate) button: String,
     pub(crate) is_danger: bool,

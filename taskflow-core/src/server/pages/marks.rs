@@ -35,7 +35,7 @@ impl Mark {
             "paused" => ("hollow", "pause", "paused"),
             "superseded" => ("hollow", "skip", "superseded"),
             "waiting" => ("hollow", "ring", "waiting"),
-            _ => ("wait", "empty", "none"),
+            _ => ("hollow", "empty", "none"),
         };
         Mark { family, glyph, words }
     }
@@ -63,7 +63,7 @@ impl Mark {
             "bad" => 0,
             "blocked" => 1,
             "run" => 2,
-            "wait" => 3,
+            "wait" | "hollow" => 3,
             "other" => 4,
             _ => 5,
         }

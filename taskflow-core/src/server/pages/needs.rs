@@ -80,7 +80,7 @@ pub(crate) async fn needs(
             }
         }
     }
-    needs.sort_by(|one, other| one.mark.urgency().cmp(&other.mark.urgency()));
+    needs.sort_by_key(|need| need.mark.urgency());
     Ok(needs)
 }
 
@@ -119,7 +119,7 @@ async fn of_run(
         match first_failure(&history) {
             Some(task) => {
                 need.about = format!("{} in {}", task.id, need.about);
-                let failure = task.failure.as_ref().map(|failure| failure.to_string()).unwrap_or_default();
+                let failure = task.failure.as_ref().map(ToString::to_string).unwrap_or_default();
                 need.detail = bounded(failure.lines().next().unwrap_or_default(), MESSAGE).into_owned();
             }
             None => need.detail = history.halt_reason.unwrap_or_default(),

@@ -1,4 +1,5 @@
-//! The routes of the pages. A handler reads documents from [`ops`](crate::ops) and hands them to a page.
+//! The routes of the pages. A handler reads documents from [`ops`](crate::ops) and hands them to a
+//! page.
 
 use axum::Router;
 use axum::http::header;

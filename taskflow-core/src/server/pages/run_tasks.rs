@@ -53,7 +53,7 @@ fn note(task: &TaskHistory) -> String {
     let because = |words: &str| task.cause.as_ref().map(|cause| format!("{words} {cause}"));
     let note = match task.state {
         TaskState::UpstreamFailed => because("because of"),
-        TaskState::Skipped => task.failure.as_ref().map(|failure| failure.to_string()).or_else(|| because("after")),
+        TaskState::Skipped => task.failure.as_ref().map(ToString::to_string).or_else(|| because("after")),
         TaskState::Deferred | TaskState::UpForReschedule => {
             task.waits_for.as_ref().and_then(|wait| wait.question.clone().or_else(|| wait.event.clone()))
         }

@@ -64,7 +64,7 @@ impl Axis {
     pub(crate) fn segments(&self, task: &TaskHistory, clock: &Clock) -> Vec<Segment> {
         let mut segments = Vec::new();
         let mut before: Option<Timestamp> = None;
-        for attempt in task.attempts.iter() {
+        for attempt in &*task.attempts {
             if let Some(ended) = before {
                 let (from, to) = (self.place(ended), self.place(attempt.started));
                 if to > from {
@@ -101,8 +101,8 @@ fn tick_words(millis: u64) -> String {
         0 => "0".to_owned(),
         1..1_000 => format!("{millis} ms"),
         1_000..60_000 => format!("{} s", millis / 1_000),
-        60_000..3_600_000 if millis % 60_000 == 0 => format!("{} min", millis / 60_000),
-        3_600_000.. if millis % 3_600_000 == 0 => format!("{} h", millis / 3_600_000),
+        60_000..3_600_000 if millis.is_multiple_of(60_000) => format!("{} min", millis / 60_000),
+        3_600_000.. if millis.is_multiple_of(3_600_000) => format!("{} h", millis / 3_600_000),
         _ => took(millis),
     }
 }

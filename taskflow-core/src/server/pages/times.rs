@@ -75,7 +75,7 @@ impl Clock {
         let words = coarse(millis.unsigned_abs());
         match millis {
             -1000..=1000 => "now".to_owned(),
-            ..0 => format!("{words} ago"),
+            ..-1000 => format!("{words} ago"),
             _ => format!("in {words}"),
         }
     }
