@@ -11,7 +11,6 @@
 //! and `0 */2 * * *` keeps to the even hours.
 
 use std::ops::RangeInclusive;
-use std::time::Duration;
 
 use jiff::civil::Date;
 use jiff::tz::Offset;
@@ -110,12 +109,11 @@ impl Cron {
     }
 
     fn calendar_after(&self, moment: Timestamp) -> Option<Timestamp> {
-        let stretch = self.stretch(moment);
         // A gap over midnight moves a slot to the next day.
-        let mut day = Local::of(moment, stretch.offset).day() - 1;
+        let mut day = Local::of(moment, self.zone.offset(moment)).day() - 1;
         loop {
             day = self.day_from(day)?;
-            if let Some(found) = self.occurrences_on(day, &stretch).find_after(moment) {
+            if let Some(found) = self.occurrences_on(day).find_after(moment) {
                 return Some(found);
             }
             day += 1;
@@ -123,36 +121,29 @@ impl Cron {
     }
 
     fn calendar_before(&self, moment: Timestamp) -> Option<Timestamp> {
-        let stretch = self.stretch(moment);
         // The first pass of a fold over midnight belongs to the next day.
-        let mut day = Local::of(moment, stretch.offset).day() + 1;
+        let mut day = Local::of(moment, self.zone.offset(moment)).day() + 1;
         loop {
             day = self.day_up_to(day)?;
-            if let Some(found) = self.occurrences_on(day, &stretch).find_at_or_before(moment) {
+            if let Some(found) = self.occurrences_on(day).find_at_or_before(moment) {
                 return Some(found);
             }
             day -= 1;
         }
     }
 
-    fn stretch(&self, moment: Timestamp) -> Stretch {
-        Stretch {
-            offset: self.zone.offset(moment),
-            from: self.zone.transition_at_or_before(moment),
-            until: self.zone.transition_after(moment),
-        }
-    }
-
-    /// The occurrences of a day that matches. The stretch is that of a point in time nearby.
-    fn occurrences_on(&self, day: i64, stretch: &Stretch) -> Occurrences<'_> {
-        // Almost all days have one offset, and need arithmetic only.
-        if let Some(midnight) = stretch.midnight(day) {
+    /// The occurrences of a day that matches.
+    fn occurrences_on(&self, day: i64) -> Occurrences<'_> {
+        if self.zone.is_utc()
+            && let Some(midnight) = instant(day * 86_400, Offset::UTC)
+        {
             return Occurrences::Regular { fields: &self.fields, midnight };
         }
         let (year, month, day) = civil(day);
         let Ok(date) = Date::new(year as i16, month as i8, day as i8) else { return Occurrences::Listed(Vec::new()) };
         let midnight = date.at(0, 0, 0, 0);
         let start = self.zone.instant_of(midnight);
+        // Almost all days have one offset, and need arithmetic only.
         if let Some(start) = start
             && self.zone.local(start) == midnight
             && self.zone.transition_after(start).is_none_or(|next| next.since(start).as_secs() >= 86_400)
@@ -264,26 +255,6 @@ impl Local {
 /// The instant of a local time, if a [`Timestamp`] can hold it.
 fn instant(seconds: i64, offset: Offset) -> Option<Timestamp> {
     (seconds - i64::from(offset.seconds())).checked_mul(SECOND).map(Timestamp::from_nanos)
-}
-
-/// A time in which a zone has one offset.
-struct Stretch {
-    offset: Offset,
-    from: Option<Timestamp>,
-    until: Option<Timestamp>,
-}
-
-impl Stretch {
-    /// When a day begins that lies within the stretch. No local time of it is repeated: no zone has
-    /// ever set its clocks back by more than a day.
-    fn midnight(&self, day: i64) -> Option<Timestamp> {
-        const DAY: Duration = Duration::from_secs(86_400);
-
-        let midnight = instant(day * 86_400, self.offset)?;
-        let begins = self.from.is_none_or(|from| midnight >= from + DAY);
-        let ends = self.until.is_none_or(|until| midnight + DAY <= until);
-        (begins && ends).then_some(midnight)
-    }
 }
 
 /// The occurrences of one day, in ascending order.

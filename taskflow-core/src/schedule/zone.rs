@@ -114,7 +114,7 @@ impl Zone {
     }
 
     /// Most schedules are in UTC, where a search is arithmetic only.
-    fn is_utc(&self) -> bool {
+    pub(super) fn is_utc(&self) -> bool {
         self.0 == TimeZone::UTC
     }
 
