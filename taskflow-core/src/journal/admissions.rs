@@ -7,8 +7,7 @@ use std::sync::{Arc, Weak};
 use super::run_log::{AdmissionState, RunLog};
 use super::writer::{Queue, stopped};
 use crate::base::Timestamp;
-use crate::run::RunState;
-use crate::store::{Admission, AdmissionRequest, Append, AppendTarget, Appended, RunUpdate, Store, StoreError};
+use crate::store::{Admission, AdmissionRequest, Append, AppendTarget, Appended, Store, StoreError};
 
 /// The runs that wait for their admission.
 #[derive(Default)]
@@ -62,19 +61,15 @@ impl Admissions {
     }
 }
 
-/// Asks whether a run may start, and stores its row before that. Returns `None` if the store
-/// refuses the run.
+/// Asks whether a run may start. A new run is stored before that; a run that `enqueue` has stored
+/// is queued in the store until a process starts it. Returns `None` if the store refuses the run.
 async fn ask_for(store: &dyn Store, log: &RunLog, state: AdmissionState) -> Result<Option<Admission>, StoreError> {
     let AdmissionState { target, limit, ancestors, has_asked, is_backfill, .. } = state;
-    if !has_asked {
-        // A run that `enqueue` has stored is queued in the store until a process starts it.
-        let running = RunUpdate { state: RunState::Running, ended: None, counts: Vec::new(), graph: None };
-        let update = matches!(target, AppendTarget::Existing { .. }).then_some(running);
-        let is_new = update.is_none();
-        match store.append(&[Append { run: target, segment: None, update, events: Vec::new() }]).await?.first() {
+    let is_first = !has_asked && matches!(target, AppendTarget::Existing { .. });
+    if let AppendTarget::New(_) = target {
+        match store.append(&[Append { run: target, segment: None, update: None, events: Vec::new() }]).await?.first() {
             Some(&Appended::Stored(number)) => drop(log.stored(number)),
-            _ if is_new => return Ok(None),
-            _ => return Ok(Some(Admission::Fenced)),
+            _ => return Ok(None),
         }
     }
     let Some((run, token)) = log.stored_as() else { return Ok(None) };
@@ -86,7 +81,7 @@ async fn ask_for(store: &dyn Store, log: &RunLog, state: AdmissionState) -> Resu
             found
         }
     };
-    store.admit(&AdmissionRequest { run, token, limit, ancestors, is_backfill }).await.map(Some)
+    store.admit(&AdmissionRequest { run, token, limit, ancestors, is_backfill, is_first }).await.map(Some)
 }
 
 /// The runs that wait for this one: the run of the task that has triggered it, the run that waits

@@ -1,13 +1,12 @@
 //! The plans of backfills in the store, and the runs that slots have.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::collections::BTreeMap;
 
 use super::enqueue::QueuedRun;
 use super::error::JournalError;
 use super::journal::Journal;
+use super::schedules::with_graphs;
 use crate::base::Timestamp;
-use crate::dag::Plan;
 use crate::run::{RunInfo, RunState};
 use crate::schedule::{ActiveSlot, BackfillPlan, SlotRange, SlotRun, SlotRunState, SlotRuns};
 use crate::store::{BackfillChange, BackfillRow, Changed, SlotRunRow, StoreError};
@@ -72,16 +71,8 @@ impl Journal {
         let NewBackfill { number, dag, version, plan, runs, beside } = new;
         let text = serde_json::to_string(&plan).map_err(|error| damaged(number, &error))?;
         let row = BackfillRow { number, dag, version: version + 1, is_open: plan.is_open(), plan: text, updated: now };
-        let mut graphs: HashMap<String, Arc<Plan>> = HashMap::new();
-        let mut rows = Vec::with_capacity(runs.len());
-        for QueuedRun { plan, new } in runs {
-            graphs.insert(plan.hash().to_owned(), plan);
-            rows.push(new);
-        }
-        self.put_graphs(&graphs).await?;
-        let changed = self.inner.store.change_backfill(&BackfillChange { row, runs: rows, beside }).await?;
-        // A deletion may have removed a graph before a run referred to it.
-        self.put_graphs(&graphs).await?;
+        let (runs, graphs) = with_graphs(runs);
+        let changed = self.inner.store.change_backfill(&BackfillChange { row, runs, graphs, beside }).await?;
         Ok(match changed {
             Changed::Stored(number) => Some(number),
             Changed::Conflict => None,

@@ -327,9 +327,9 @@ impl Recorder for Log {
         let mut state = self.0.lock();
         state.commits = Some(commits);
         // The owner of the run is to be visible even if nothing happens for a while, as before a
-        // retry.
-        let size = state.buffer.size();
-        self.0.queue.announce(&self.0, state, size, false);
+        // retry. Without an admission nothing happens at all.
+        let (size, urgent) = (state.buffer.size(), state.admission.is_some());
+        self.0.queue.announce(&self.0, state, size, urgent);
     }
 
     fn record(&self, entries: &mut Vec<(Timestamp, Entry)>, attached: Attached, urgent: bool) -> u64 {

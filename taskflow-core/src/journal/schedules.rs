@@ -10,10 +10,10 @@ use super::graph::Graph;
 use super::journal::Journal;
 use super::reading::RunSummary;
 use crate::base::Timestamp;
-use crate::dag::Plan;
 use crate::schedule::{Note, ScheduleState, SlotRecord};
 use crate::store::{
-    Appended, DamagedRow, NoteRow, ScheduleRow, ScheduleStep, SlotRow, Stepped, Store, StoreError, StoreFuture,
+    Appended, DamagedRow, NewGraph, NewRun, NoteRow, ScheduleRow, ScheduleStep, SlotRow, Stepped, Store, StoreError,
+    StoreFuture,
 };
 
 /// The stored state of a schedule, and the version to step it from.
@@ -130,20 +130,10 @@ impl Journal {
         }
         Prepared::of(prepared, now).store(self, |store, rows| store.step_schedules(rows)).await
     }
-
-    pub(super) async fn put_graphs(&self, graphs: &HashMap<String, Arc<Plan>>) -> Result<(), JournalError> {
-        for (hash, plan) in graphs {
-            self.inner.store.put_graph(hash, &Graph::of(plan).encode()).await?;
-        }
-        Ok(())
-    }
 }
 
-/// Steps with the graphs of their runs.
-pub(super) struct Prepared {
-    rows: Vec<ScheduleStep>,
-    graphs: HashMap<String, Arc<Plan>>,
-}
+/// Steps as the store takes them.
+pub(super) struct Prepared(Vec<ScheduleStep>);
 
 impl Prepared {
     /// Steps: the new row of each, the slots that became no runs, the notes, and the runs.
@@ -151,17 +141,12 @@ impl Prepared {
         steps: impl IntoIterator<Item = (ScheduleRow, Vec<SlotRecord>, Vec<NoteRow>, Vec<QueuedRun>)>,
         now: Timestamp,
     ) -> Self {
-        let mut graphs = HashMap::new();
         let rows = steps.into_iter().map(|(row, records, notes, runs)| {
-            let runs = runs.into_iter().map(|run| {
-                graphs.insert(run.plan.hash().to_owned(), run.plan);
-                run.new
-            });
-            let runs = runs.collect();
+            let (runs, graphs) = with_graphs(runs);
             let slots = records.into_iter().map(|record| slot_row(&row.dag, record, now)).collect();
-            ScheduleStep { row, slots, notes, runs }
+            ScheduleStep { row, slots, notes, runs, graphs }
         });
-        Prepared { rows: rows.collect(), graphs }
+        Prepared(rows.collect())
     }
 
     /// Stores the steps.
@@ -170,10 +155,7 @@ impl Prepared {
         journal: &Journal,
         step: impl for<'a> FnOnce(&'a dyn Store, &'a [ScheduleStep]) -> StoreFuture<'a, Vec<Stepped>>,
     ) -> Result<Vec<StepOutcome>, JournalError> {
-        journal.put_graphs(&self.graphs).await?;
-        let outcomes = step(&*journal.inner.store, &self.rows).await?;
-        // A deletion may have removed a graph before a run referred to it.
-        journal.put_graphs(&self.graphs).await?;
+        let outcomes = step(&*journal.inner.store, &self.0).await?;
         let number = |appended: Appended| match appended {
             Appended::Stored(number) => Some(number),
             Appended::Fenced | Appended::Taken => None,
@@ -184,6 +166,19 @@ impl Prepared {
         };
         Ok(outcomes.into_iter().map(outcome).collect())
     }
+}
+
+/// Runs, and their graphs, each once.
+pub(super) fn with_graphs(runs: Vec<QueuedRun>) -> (Vec<NewRun>, Vec<NewGraph>) {
+    let (mut rows, mut graphs): (_, Vec<NewGraph>) = (Vec::with_capacity(runs.len()), Vec::new());
+    for QueuedRun { plan, new } in runs {
+        if !graphs.iter().any(|graph| graph.hash == new.graph) {
+            let hash = new.graph.clone();
+            graphs.push(NewGraph { hash, encode: Arc::new(move || Graph::of(&plan).encode()) });
+        }
+        rows.push(new);
+    }
+    (rows, graphs)
 }
 
 fn slot_row(dag: &str, record: SlotRecord, decided: Timestamp) -> SlotRow {

@@ -10,10 +10,12 @@
 //! So `*/30 * * * *` fires every half hour of real time, `30 2 * * *` fires once a day all year,
 //! and `0 */2 * * *` keeps to the even hours.
 
-use jiff::civil::{Date, DateTime};
-use jiff::{Span, ToSpan};
+use std::ops::RangeInclusive;
 
-use super::cron_fields::CronFields;
+use jiff::civil::Date;
+use jiff::tz::Offset;
+
+use super::cron_fields::{CronFields, days_in_month};
 use super::describe;
 use super::zone::Zone;
 use crate::base::Timestamp;
@@ -33,7 +35,8 @@ pub struct CronError {
     message: String,
 }
 
-const MINUTE: i64 = 60_000_000_000;
+const SECOND: i64 = 1_000_000_000;
+const MINUTE: i64 = 60 * SECOND;
 
 impl Cron {
     /// Parses an expression such as `30 6 * * MON-FRI`.
@@ -74,19 +77,19 @@ impl Cron {
     /// Searches one stretch of a constant offset after the other.
     fn clock_after(&self, moment: Timestamp) -> Option<Timestamp> {
         let mut from = moment;
-        let mut inclusive = false;
+        // The minutes that begin after the moment, and those that begin with a new offset.
+        let mut first = Local::of(moment, self.zone.offset(moment)).minute() + 1;
         loop {
             let offset = self.zone.offset(from);
             let transition = self.zone.transition_after(from);
-            let found = self
-                .next_local(offset.to_datetime(from.to_jiff()), inclusive)
-                .and_then(|local| Timestamp::from_jiff(offset.to_timestamp(local).ok()?));
+            let found = self.minute_from(first).and_then(|minute| instant(minute * 60, offset));
             match (found, transition) {
                 (Some(found), Some(transition)) if found >= transition => from = transition,
                 (None, Some(transition)) => from = transition,
                 (found, _) => return found,
             }
-            inclusive = true;
+            let local = Local::of(from, self.zone.offset(from));
+            first = local.minute() + i64::from(!local.begins_minute());
         }
     }
 
@@ -95,9 +98,8 @@ impl Cron {
         loop {
             let offset = self.zone.offset(until);
             let transition = self.zone.transition_at_or_before(until);
-            let found = self
-                .previous_local(offset.to_datetime(until.to_jiff()))
-                .and_then(|local| Timestamp::from_jiff(offset.to_timestamp(local).ok()?));
+            let last = Local::of(until, offset).minute();
+            let found = self.minute_up_to(last).and_then(|minute| instant(minute * 60, offset));
             match (found, transition) {
                 (Some(found), Some(transition)) if found < transition => until = just_before(transition)?,
                 (None, Some(transition)) => until = just_before(transition)?,
@@ -108,30 +110,37 @@ impl Cron {
 
     fn calendar_after(&self, moment: Timestamp) -> Option<Timestamp> {
         // A gap over midnight moves a slot to the next day.
-        let mut date = self.zone.local(moment).date().yesterday().ok()?;
+        let mut day = Local::of(moment, self.zone.offset(moment)).day() - 1;
         loop {
-            date = self.next_date(date)?;
-            if let Some(found) = self.occurrences_on(date).find_after(moment) {
+            day = self.day_from(day)?;
+            if let Some(found) = self.occurrences_on(day).find_after(moment) {
                 return Some(found);
             }
-            date = date.tomorrow().ok()?;
+            day += 1;
         }
     }
 
     fn calendar_before(&self, moment: Timestamp) -> Option<Timestamp> {
         // The first pass of a fold over midnight belongs to the next day.
-        let mut date = self.zone.local(moment).date().tomorrow().ok()?;
+        let mut day = Local::of(moment, self.zone.offset(moment)).day() + 1;
         loop {
-            date = self.previous_date(date)?;
-            if let Some(found) = self.occurrences_on(date).find_at_or_before(moment) {
+            day = self.day_up_to(day)?;
+            if let Some(found) = self.occurrences_on(day).find_at_or_before(moment) {
                 return Some(found);
             }
-            date = date.yesterday().ok()?;
+            day -= 1;
         }
     }
 
     /// The occurrences of a day that matches.
-    fn occurrences_on(&self, date: Date) -> Occurrences<'_> {
+    fn occurrences_on(&self, day: i64) -> Occurrences<'_> {
+        if self.zone.is_utc()
+            && let Some(midnight) = instant(day * 86_400, Offset::UTC)
+        {
+            return Occurrences::Regular { fields: &self.fields, midnight };
+        }
+        let (year, month, day) = civil(day);
+        let Ok(date) = Date::new(year as i16, month as i8, day as i8) else { return Occurrences::Listed(Vec::new()) };
         let midnight = date.at(0, 0, 0, 0);
         let start = self.zone.instant_of(midnight);
         // Almost all days have one offset, and need arithmetic only.
@@ -149,67 +158,103 @@ impl Cron {
         Occurrences::Listed(instants)
     }
 
-    /// The first matching local minute after a local time, or at it.
-    fn next_local(&self, local: DateTime, inclusive: bool) -> Option<DateTime> {
-        let (date, time) = (local.date(), local.time());
-        let whole = time.second() == 0 && time.subsec_nanosecond() == 0;
-        let minute = i64::from(time.hour()) * 60 + i64::from(time.minute());
-        let from = if inclusive && whole { minute } else { minute + 1 };
-        if self.matches(date)
-            && let Some(minute) = minute_at_or_after(&self.fields, from)
+    /// The first matching local minute from this one on.
+    fn minute_from(&self, first: i64) -> Option<i64> {
+        let (day, minute) = (first.div_euclid(DAY), first.rem_euclid(DAY));
+        if self.matches(day)
+            && let Some(minute) = minute_at_or_after(&self.fields, minute)
         {
-            return Some(at_minute(date, minute));
+            return Some(day * DAY + minute);
         }
-        let date = self.next_date(date.tomorrow().ok()?)?;
-        minute_at_or_after(&self.fields, 0).map(|minute| at_minute(date, minute))
+        let day = self.day_from(day + 1)?;
+        minute_at_or_after(&self.fields, 0).map(|minute| day * DAY + minute)
     }
 
-    /// The last matching local minute at or before a local time.
-    fn previous_local(&self, local: DateTime) -> Option<DateTime> {
-        let (date, time) = (local.date(), local.time());
-        let minute = i64::from(time.hour()) * 60 + i64::from(time.minute());
-        if self.matches(date)
+    /// The last matching local minute up to this one.
+    fn minute_up_to(&self, last: i64) -> Option<i64> {
+        let (day, minute) = (last.div_euclid(DAY), last.rem_euclid(DAY));
+        if self.matches(day)
             && let Some(minute) = minute_at_or_before(&self.fields, minute)
         {
-            return Some(at_minute(date, minute));
+            return Some(day * DAY + minute);
         }
-        let date = self.previous_date(date.yesterday().ok()?)?;
-        minute_at_or_before(&self.fields, DAY - 1).map(|minute| at_minute(date, minute))
+        let day = self.day_up_to(day - 1)?;
+        minute_at_or_before(&self.fields, DAY - 1).map(|minute| day * DAY + minute)
     }
 
-    fn matches(&self, date: Date) -> bool {
-        self.days_of(date) >> date.day() & 1 != 0
+    fn matches(&self, day: i64) -> bool {
+        let (year, month, day) = civil(day);
+        self.fields.days_of(year, month) >> day & 1 != 0
     }
 
-    fn days_of(&self, date: Date) -> u64 {
-        self.fields.days_of(i32::from(date.year()), date.month().unsigned_abs().into())
-    }
-
-    /// The first matching date from this one on.
-    fn next_date(&self, from: Date) -> Option<Date> {
-        let mut date = from;
-        while in_range(date) {
-            let days = self.days_of(date) >> date.day();
+    /// The first matching day from this one on.
+    fn day_from(&self, from: i64) -> Option<i64> {
+        let (mut year, mut month, day) = civil(from);
+        // The day of the month, and the day before the first of the month.
+        let (mut day, mut month_start) = (day, from - i64::from(day));
+        while YEARS.contains(&year) {
+            let days = self.fields.days_of(year, month) >> day;
             if days != 0 {
-                return date.checked_add((days.trailing_zeros() as i64).days()).ok();
+                return Some(month_start + i64::from(day + days.trailing_zeros()));
             }
-            date = date.last_of_month().tomorrow().ok()?;
+            month_start += i64::from(days_in_month(year, month));
+            (year, month, day) = if month == 12 { (year + 1, 1, 1) } else { (year, month + 1, 1) };
         }
         None
     }
 
-    /// The last matching date up to this one.
-    fn previous_date(&self, until: Date) -> Option<Date> {
-        let mut date = until;
-        while in_range(date) {
-            let days = self.days_of(date) << (63 - date.day());
+    /// The last matching day up to this one.
+    fn day_up_to(&self, until: i64) -> Option<i64> {
+        let (mut year, mut month, day) = civil(until);
+        let (mut day, mut month_start) = (day, until - i64::from(day));
+        while YEARS.contains(&year) {
+            let days = self.fields.days_of(year, month) << (63 - day);
             if days != 0 {
-                return date.checked_sub((i64::from(days.leading_zeros())).days()).ok();
+                return Some(month_start + i64::from(day - days.leading_zeros()));
             }
-            date = date.first_of_month().yesterday().ok()?;
+            (year, month) = if month == 1 { (year - 1, 12) } else { (year, month - 1) };
+            day = days_in_month(year, month);
+            month_start -= i64::from(day);
         }
         None
     }
+}
+
+/// A local time, in seconds since 1970-01-01T00:00 on the clocks of its zone.
+#[derive(Clone, Copy)]
+struct Local {
+    seconds: i64,
+    /// Whether it is between two seconds.
+    has_fraction: bool,
+}
+
+impl Local {
+    fn of(moment: Timestamp, offset: Offset) -> Self {
+        let nanos = moment.as_nanos();
+        Local {
+            seconds: nanos.div_euclid(SECOND) + i64::from(offset.seconds()),
+            has_fraction: nanos.rem_euclid(SECOND) != 0,
+        }
+    }
+
+    /// The minute that it lies in, since 1970-01-01T00:00.
+    fn minute(self) -> i64 {
+        self.seconds.div_euclid(60)
+    }
+
+    fn begins_minute(self) -> bool {
+        !self.has_fraction && self.seconds.rem_euclid(60) == 0
+    }
+
+    /// The day, since 1970-01-01.
+    fn day(self) -> i64 {
+        self.seconds.div_euclid(86_400)
+    }
+}
+
+/// The instant of a local time, if a [`Timestamp`] can hold it.
+fn instant(seconds: i64, offset: Offset) -> Option<Timestamp> {
+    (seconds - i64::from(offset.seconds())).checked_mul(SECOND).map(Timestamp::from_nanos)
 }
 
 /// The occurrences of one day, in ascending order.
@@ -284,10 +329,6 @@ fn minutes_after(midnight: Timestamp, minute: i64) -> Timestamp {
     Timestamp::from_nanos(midnight.as_nanos() + minute * MINUTE)
 }
 
-fn at_minute(date: Date, minute: i64) -> DateTime {
-    date.at(0, 0, 0, 0).saturating_add(Span::new().minutes(minute))
-}
-
 fn bits(set: u64) -> impl Iterator<Item = i8> {
     (0..64).filter(move |place| set >> place & 1 != 0)
 }
@@ -297,6 +338,36 @@ fn just_before(moment: Timestamp) -> Option<Timestamp> {
 }
 
 /// The years that a [`Timestamp`] can hold.
-fn in_range(date: Date) -> bool {
-    (1678..=2261).contains(&date.year())
+const YEARS: RangeInclusive<i32> = 1678..=2261;
+
+/// The year, month and day of a day since 1970-01-01, in the Gregorian calendar. Years begin in
+/// March here, so that a leap day is the last day of its year.
+fn civil(day: i64) -> (i32, u32, u32) {
+    const DAYS_OF_400_YEARS: i64 = 146_097;
+
+    // From 0000-03-01.
+    let day = day + 719_468;
+    let (era, day) = (day.div_euclid(DAYS_OF_400_YEARS), day.rem_euclid(DAYS_OF_400_YEARS));
+    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let day = day - (153 * month + 2) / 5 + 1;
+    let (next_year, month) = if month < 10 { (0, month + 3) } else { (1, month - 9) };
+    ((400 * era + year + next_year) as i32, month as u32, day as u32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_day_has_the_date_that_jiff_gives_it() {
+        let epoch = jiff::civil::date(1970, 1, 1);
+        for day in -110_000..110_000 {
+            let date = epoch + jiff::Span::new().days(day);
+            let expected =
+                (i32::from(date.year()), date.month().unsigned_abs().into(), date.day().unsigned_abs().into());
+            assert_eq!(civil(day), expected);
+        }
+    }
 }

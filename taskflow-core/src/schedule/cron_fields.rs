@@ -215,15 +215,27 @@ impl Days {
     }
 
     fn matching_days_of_week(&self, year: i32, month: u32, last: u32) -> u64 {
+        /// The same day of five weeks.
+        const WEEKLY: u64 = 1 << 28 | 1 << 21 | 1 << 14 | 1 << 7 | 1;
+
+        if self.of_week == WEEK {
+            return all(1, last);
+        }
         let first = weekday(year, month, 1);
-        let matches = |day: u32| {
-            let weekday = (first + day - 1) % 7;
-            let nth = (day - 1) / 7;
-            self.of_week & bit(weekday) != 0
-                || self.nth_of_week & bit(7 * nth + weekday) != 0
-                || (self.last_of_week & bit(weekday) != 0 && day + 7 > last)
-        };
-        (1..=last).filter(|&day| matches(day)).fold(0, |days, day| days | bit(day))
+        let mut days = 0;
+        for weekday in 0..7 {
+            let first = 1 + (weekday + 7 - first) % 7;
+            if self.of_week & bit(weekday) != 0 {
+                days |= WEEKLY << first;
+            }
+            for nth in (0..5).filter(|nth| self.nth_of_week & bit(7 * nth + weekday) != 0) {
+                days |= bit(first + 7 * nth);
+            }
+            if self.last_of_week & bit(weekday) != 0 {
+                days |= bit(if first + 28 <= last { first + 28 } else { first + 21 });
+            }
+        }
+        days & all(1, last)
     }
 }
 
@@ -233,9 +245,9 @@ fn bit(place: u32) -> u64 {
     1 << place
 }
 
-/// The bits from `first` to `last`.
+/// The bits from `first` to `last`, which is at most 59.
 fn all(first: u32, last: u32) -> u64 {
-    (first..=last).fold(0, |set, value| set | bit(value))
+    bit(last + 1) - bit(first)
 }
 
 /// The weekday nearest to a day within its month.
@@ -257,7 +269,7 @@ fn weekday(year: i32, month: u32, day: u32) -> u32 {
     (days + SHIFTS[month as usize - 1] + day as i32).rem_euclid(7) as u32
 }
 
-fn days_in_month(year: i32, month: u32) -> u32 {
+pub(crate) fn days_in_month(year: i32, month: u32) -> u32 {
     match month {
         2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
         2 => 28,

@@ -18,6 +18,7 @@
 //!    that repeats the step with the same outcome; the ids of runs derive from their slots, so that
 //!    no second process can make a run twice.
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use super::note::Note;
@@ -73,7 +74,9 @@ pub struct Step {
 impl Step {
     /// Whether there is something to store.
     pub fn is_to_be_stored(&self, before: Option<&ScheduleState>) -> bool {
-        let decided = |state: &ScheduleState| (state.pending.clone(), state.pause.clone(), state.clock_went_back);
+        fn decided(state: &ScheduleState) -> (&[Span], Option<&Pause>, bool) {
+            (&state.pending, state.pause.as_ref(), state.clock_went_back)
+        }
         !self.decisions.is_empty() || before.is_none_or(|before| decided(before) != decided(&self.state))
     }
 }
@@ -178,7 +181,7 @@ pub enum Waits {
 pub fn step(schedule: &Schedule, state: Option<&ScheduleState>, situation: &Situation) -> Step {
     let now = situation.now;
     let state = state.cloned().unwrap_or_else(|| ScheduleState::first_seen(schedule, now, false));
-    let mut stepper = Stepper { schedule, situation, state, decisions: Vec::new() };
+    let mut stepper = Stepper::new(schedule, situation, state);
     stepper.note_timetable();
     stepper.note_clock();
     stepper.pause_after_failures();
@@ -206,7 +209,7 @@ pub fn unpause(
     catchup: Catchup,
 ) -> (ScheduleState, Vec<SlotRecord>) {
     let situation = Situation { now, active: 0, unsuccessful: None, failures: Vec::new() };
-    let mut stepper = Stepper { schedule, situation: &situation, state: state.clone(), decisions: Vec::new() };
+    let mut stepper = Stepper::new(schedule, &situation, state.clone());
     let Some(pause) = stepper.state.pause.take() else { return (stepper.state, Vec::new()) };
     if catchup == Catchup::None {
         stepper.record_pause(&pause, now);
@@ -225,9 +228,28 @@ struct Stepper<'a> {
     situation: &'a Situation,
     state: ScheduleState,
     decisions: Vec<Decision>,
+    /// The last searches for a slot. A step asks for the same few slots again and again.
+    found: Cell<[Option<Found>; 2]>,
 }
 
-impl Stepper<'_> {
+/// The first slot after a point in time: also that after any later one before the slot.
+#[derive(Clone, Copy)]
+struct Found {
+    after: Timestamp,
+    slot: Option<Slot>,
+}
+
+impl Found {
+    fn answers(&self, moment: Timestamp) -> bool {
+        self.after <= moment && self.slot.is_none_or(|slot| moment < slot.at)
+    }
+}
+
+impl<'a> Stepper<'a> {
+    fn new(schedule: &'a Schedule, situation: &'a Situation, state: ScheduleState) -> Self {
+        Stepper { schedule, situation, state, decisions: Vec::new(), found: Cell::default() }
+    }
+
     fn note_timetable(&mut self) {
         let fingerprint = self.schedule.recurrence.fingerprint();
         if self.state.fingerprint.is_empty() {
@@ -313,6 +335,10 @@ impl Stepper<'_> {
     fn take_up(&mut self, catchup: Catchup, late: Timestamp, due: Timestamp) {
         let noticed = self.state.noticed;
         if due <= noticed {
+            return;
+        }
+        if self.first_in(Span::new(noticed, due)).is_none() {
+            self.state.noticed = due;
             return;
         }
         let late = late.max(noticed);
@@ -456,7 +482,17 @@ impl Stepper<'_> {
         if span.after >= span.until {
             return None;
         }
-        self.schedule.after(span.after, self.state.first_seen).filter(|slot| slot.at <= span.until)
+        self.after(span.after).filter(|slot| slot.at <= span.until)
+    }
+
+    fn after(&self, moment: Timestamp) -> Option<Slot> {
+        let [last, one_before] = self.found.get();
+        if let Some(found) = [last, one_before].into_iter().flatten().find(|found| found.answers(moment)) {
+            return found.slot;
+        }
+        let slot = self.schedule.after(moment, self.state.first_seen);
+        self.found.set([Some(Found { after: moment, slot }), last]);
+        slot
     }
 
     fn before(&self, moment: Timestamp) -> Option<Slot> {
@@ -471,11 +507,68 @@ impl Stepper<'_> {
         if matches!(self.schedule.recurrence, Recurrence::Continuous) {
             return self.schedule.start.filter(|&start| start > self.situation.now);
         }
-        let next =
-            self.schedule.after(self.state.noticed, self.state.first_seen).map(|slot| slot.at + self.schedule.offset);
+        let next = self.after(self.state.noticed).map(|slot| slot.at + self.schedule.offset);
         let oldest = self.state.pending.iter().find(|span| !span.unbounded).and_then(|&span| self.first_in(span));
         let expires =
             oldest.map(|slot| slot.at + self.schedule.offset + self.schedule.catchup_window + Duration::from_nanos(1));
         next.into_iter().chain(expires).min()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+    use crate::schedule::timetable::Timetable;
+
+    /// Every hour, with the number of searches.
+    #[derive(Debug, Default)]
+    struct Counted(AtomicU32);
+
+    impl Timetable for Counted {
+        fn after(&self, moment: Timestamp) -> Option<Slot> {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            Some(Slot::instant(Timestamp::from_nanos((moment.as_nanos() / HOUR + 1) * HOUR)))
+        }
+
+        fn before(&self, moment: Timestamp) -> Option<Slot> {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            Some(Slot::instant(Timestamp::from_nanos(moment.as_nanos() / HOUR * HOUR)))
+        }
+
+        fn describe(&self) -> String {
+            "every hour".to_owned()
+        }
+    }
+
+    const HOUR: i64 = 3_600_000_000_000;
+
+    #[test]
+    fn a_step_searches_each_slot_once() {
+        let timetable = Arc::new(Counted::default());
+        let schedule = Schedule::of(Arc::clone(&timetable));
+        let mut state = None;
+        for hour in 10..13 {
+            let now = Timestamp::from_nanos(hour * HOUR);
+            let situation = Situation { now, active: 0, unsuccessful: None, failures: Vec::new() };
+            timetable.0.store(0, Ordering::Relaxed);
+            let stepped = step(&schedule, state.as_ref(), &situation);
+            let started: Vec<Timestamp> = stepped
+                .decisions
+                .iter()
+                .filter_map(|decision| match decision {
+                    Decision::Start { slot, .. } => Some(slot.at),
+                    _ => None,
+                })
+                .collect();
+            if state.is_some() {
+                assert_eq!(started, [now]);
+            }
+            // The slot that is due and the next one.
+            assert!(timetable.0.load(Ordering::Relaxed) <= 2);
+            state = Some(stepped.state);
+        }
     }
 }

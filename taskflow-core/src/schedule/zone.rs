@@ -78,6 +78,9 @@ impl Zone {
     }
 
     pub(super) fn offset(&self, moment: Timestamp) -> Offset {
+        if self.is_utc() {
+            return Offset::UTC;
+        }
         self.0.to_offset(moment.to_jiff())
     }
 
@@ -110,13 +113,24 @@ impl Zone {
         gap(Time::midnight()) && gap(Time::constant(23, 59, 59, 0))
     }
 
+    /// Most schedules are in UTC, where a search is arithmetic only.
+    pub(super) fn is_utc(&self) -> bool {
+        self.0 == TimeZone::UTC
+    }
+
     /// The first change of the offset after a point in time.
     pub(super) fn transition_after(&self, moment: Timestamp) -> Option<Timestamp> {
+        if self.is_utc() {
+            return None;
+        }
         Timestamp::from_jiff(self.0.following(moment.to_jiff()).next()?.timestamp())
     }
 
     /// The last change of the offset at or before a point in time.
     pub(super) fn transition_at_or_before(&self, moment: Timestamp) -> Option<Timestamp> {
+        if self.is_utc() {
+            return None;
+        }
         let next = Timestamp::from_nanos(moment.as_nanos().saturating_add(1));
         Timestamp::from_jiff(self.0.preceding(next.to_jiff()).next()?.timestamp())
     }

@@ -44,6 +44,19 @@
 //!     its engine: running tasks have their grace time, their runs are interrupted, and the next
 //!     service resumes them.
 //!
+//! # From an event to the next DAG
+//!
+//! 1. The success of a task and its events are one commit, which waits for the disk. So are the end
+//!    of a run and the event of its result.
+//! 2. The writer of the journal notifies the service, which makes its next turn at once.
+//! 3. The turn reads the new events and stores the consumption with its run and the graph of the
+//!    run, in one transaction. This one, the claim of the run and its admission (if the DAG has
+//!    `max_active_runs`) do not wait for the disk.
+//! 4. In the same turn the run is claimed and started. Its first commit waits for the disk, and its
+//!    tasks wait for that commit unless its durability is relaxed. The log of the store is in
+//!    order: once that commit is stored, so is everything before it. A loss of power before that
+//!    leaves the event pending, and no task has run.
+//!
 //! Code of the user holds up no other DAG. A DAG whose timetable panics is paused, with the panic
 //! as the reason; one whose schedule is not valid is left out with a message. If a default of a
 //! parameter fails or panics, the slot is recorded as failed, and the next one is tried.

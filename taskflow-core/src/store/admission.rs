@@ -43,6 +43,9 @@ pub(crate) struct AdmissionRequest {
     pub(crate) ancestors: Vec<i64>,
     /// Whether the run counts in the share of backfills.
     pub(crate) is_backfill: bool,
+    /// Whether this is the first time that this process asks for the run, which it has claimed: the
+    /// same transaction stores the run as running.
+    pub(crate) is_first: bool,
 }
 
 /// Whether a run may start.

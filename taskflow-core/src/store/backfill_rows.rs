@@ -1,6 +1,6 @@
 //! What a store takes and returns of backfills.
 
-use super::rows::NewRun;
+use super::rows::{NewGraph, NewRun};
 use crate::base::Timestamp;
 use crate::run::RunState;
 
@@ -28,6 +28,8 @@ pub(crate) struct BackfillChange {
     pub(crate) row: BackfillRow,
     /// Runs, which must be queued: they have no owner.
     pub(crate) runs: Vec<NewRun>,
+    /// The graphs of the runs.
+    pub(crate) graphs: Vec<NewGraph>,
     /// The numbers and versions of the other open plans of the DAG, in ascending order, if the
     /// change depends on them.
     pub(crate) beside: Option<Vec<(i64, i64)>>,

@@ -39,7 +39,7 @@ pub(crate) use memory::MemoryStore;
 pub(crate) use ownership::{Claim, Liveness, RunGuard};
 pub(crate) use pool_leases::PoolDemand;
 pub(crate) use rows::{
-    Append, AppendTarget, Appended, NewRun, Request, RequestKind, RunRow, RunUpdate, Segment, SegmentRow,
+    Append, AppendTarget, Appended, NewGraph, NewRun, Request, RequestKind, RunRow, RunUpdate, Segment, SegmentRow,
 };
 pub use rows::{RunCursor, RunFilter, RunOrder};
 pub(crate) use runtime::StoreRuntime;

@@ -1,5 +1,8 @@
 //! What a store takes and returns.
 
+use std::fmt;
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::event_rows::NewEvent;
@@ -78,6 +81,21 @@ impl NewRun {
     /// The token that it is stored with.
     pub(crate) fn token(&self) -> u64 {
         u64::from(self.owner.is_some())
+    }
+}
+
+/// The graph of new runs. Its snapshot is encoded only if the store does not have it.
+#[derive(Clone)]
+pub(crate) struct NewGraph {
+    /// Its structural hash.
+    pub(crate) hash: String,
+    /// Encodes the snapshot.
+    pub(crate) encode: Arc<dyn Fn() -> Vec<u8> + Send + Sync>,
+}
+
+impl fmt::Debug for NewGraph {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "NewGraph({})", self.hash)
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a store takes and returns of schedules.
 
-use super::rows::{Appended, NewRun};
+use super::rows::{Appended, NewGraph, NewRun};
 use super::traits::StoreError;
 use crate::base::Timestamp;
 
@@ -39,6 +39,8 @@ pub(crate) struct ScheduleStep {
     pub(crate) notes: Vec<NoteRow>,
     /// Runs, which must be queued: they have no owner.
     pub(crate) runs: Vec<NewRun>,
+    /// The graphs of the runs.
+    pub(crate) graphs: Vec<NewGraph>,
 }
 
 /// An entry in the history of a schedule.

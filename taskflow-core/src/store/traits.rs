@@ -95,7 +95,8 @@ pub(crate) trait RunStore: Send + Sync {
 
     /// Makes this process, called `owner`, the owner of a stored run and raises the token. State
     /// and history of the run stay as they are; requests that nobody has acknowledged are left to
-    /// the new owner.
+    /// the new owner. A claim may be lost with the power of the machine, but not without what the
+    /// owner stored.
     fn claim<'a>(&'a self, run: i64, owner: &'a str) -> StoreFuture<'a, Claim>;
 
     /// Whether the owner of a run died while it owned the run. An owner that is asked to leave
@@ -108,7 +109,8 @@ pub(crate) trait RunStore: Send + Sync {
     /// Asks whether a run of this process may start, and admits it if fewer runs of its DAG are
     /// active than the request allows. Counting and admitting are one transaction. Until it is
     /// admitted the run waits, and its [`RunRow`] says so; see
-    /// [`admission`](super::admission).
+    /// [`admission`](super::admission). As a claim, an admission may be lost with the power of the
+    /// machine.
     fn admit<'a>(&'a self, request: &'a AdmissionRequest) -> StoreFuture<'a, Admission>;
 
     /// Renews what proves that this process is alive. The writer calls it regularly while runs are

@@ -9,21 +9,27 @@ use crate::schedule::timetable::Timetable;
 ///
 /// The data interval of a slot begins at the slot before it, whichever expression that is of.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Crons(Vec<Cron>);
+pub struct Crons {
+    expressions: Vec<Cron>,
+    /// Each step asks for it.
+    fingerprint: String,
+}
 
 impl Crons {
     /// The union of some expressions.
     pub fn new(crons: impl IntoIterator<Item = Cron>) -> Self {
-        Crons(crons.into_iter().collect())
+        let expressions: Vec<Cron> = crons.into_iter().collect();
+        let texts: Vec<String> = expressions.iter().map(|cron| format!("{} {}", cron.text(), cron.zone())).collect();
+        Crons { fingerprint: texts.join("; "), expressions }
     }
 
     /// The expressions.
     pub fn expressions(&self) -> &[Cron] {
-        &self.0
+        &self.expressions
     }
 
     fn instant_before(&self, moment: Timestamp) -> Option<Timestamp> {
-        self.0.iter().filter_map(|cron| cron.before(moment)).max()
+        self.expressions.iter().filter_map(|cron| cron.before(moment)).max()
     }
 
     fn slot(&self, at: Timestamp) -> Slot {
@@ -34,13 +40,13 @@ impl Crons {
 
 impl From<Cron> for Crons {
     fn from(cron: Cron) -> Self {
-        Crons(vec![cron])
+        Crons::new([cron])
     }
 }
 
 impl Timetable for Crons {
     fn after(&self, moment: Timestamp) -> Option<Slot> {
-        let at = self.0.iter().filter_map(|cron| cron.after(moment)).min()?;
+        let at = self.expressions.iter().filter_map(|cron| cron.after(moment)).min()?;
         Some(self.slot(at))
     }
 
@@ -50,7 +56,7 @@ impl Timetable for Crons {
 
     fn describe(&self) -> String {
         let mut text = String::new();
-        let mut crons = self.0.iter().peekable();
+        let mut crons = self.expressions.iter().peekable();
         while let Some(cron) = crons.next() {
             if !text.is_empty() {
                 text += " and ";
@@ -66,7 +72,6 @@ impl Timetable for Crons {
     }
 
     fn fingerprint(&self) -> String {
-        let crons = self.0.iter().map(|cron| format!("{} {}", cron.text(), cron.zone()));
-        crons.collect::<Vec<_>>().join("; ")
+        self.fingerprint.clone()
     }
 }

@@ -20,6 +20,7 @@ of_every_store! {
     an_ancestor_does_not_count_and_its_child_passes_the_queue,
     a_waiting_run_is_queued_while_its_owner_lives,
     only_the_owner_of_a_running_run_can_ask,
+    a_claimed_run_is_running_once_it_asks,
     an_admitted_run_may_ask_again,
     a_deleted_run_takes_its_ticket_with_it,
     runs_of_backfills_count_in_a_share_of_their_own,
@@ -27,7 +28,7 @@ of_every_store! {
 
 async fn admit_with(store: &dyn Store, run: i64, token: u64, limit: u32, ancestors: &[i64]) -> Admission {
     let ancestors = ancestors.to_vec();
-    store.admit(&AdmissionRequest { run, token, limit, ancestors, is_backfill: false }).await.unwrap()
+    store.admit(&AdmissionRequest { run, token, limit, ancestors, is_backfill: false, is_first: false }).await.unwrap()
 }
 
 async fn admit(store: &dyn Store, run: i64, limit: u32) -> Admission {
@@ -42,7 +43,8 @@ fn waits(active: &[i64], ahead: &[i64]) -> Admission {
 async fn runs_of_backfills_count_in_a_share_of_their_own(store: &dyn Store) {
     let _guards = owned(store, &[new("a", 10), new("b", 20), new("c", 30), new("d", 40)]).await;
     let in_backfill = async |run| {
-        let request = AdmissionRequest { run, token: 1, limit: 1, ancestors: Vec::new(), is_backfill: true };
+        let (ancestors, is_backfill, is_first) = (Vec::new(), true, false);
+        let request = AdmissionRequest { run, token: 1, limit: 1, ancestors, is_backfill, is_first };
         store.admit(&request).await.unwrap()
     };
     assert_eq!(in_backfill(1).await, Admitted);
@@ -180,6 +182,24 @@ async fn only_the_owner_of_a_running_run_can_ask(store: &dyn Store) {
     let start = RunUpdate { state: RunState::Running, ended: None, counts: vec![], graph: None };
     ok(store, &[known(3, row.token, None, Some(start))]).await;
     assert_eq!(admit_with(store, 3, row.token, 1, &[]).await, waits(&[1], &[]));
+}
+
+async fn a_claimed_run_is_running_once_it_asks(store: &dyn Store) {
+    ok(store, &[queued("a", 10), queued("b", 20)]).await;
+    let (first, first_guard) = claim(store, 1, "host:1").await;
+    let (second, _guard) = claim(store, 2, "host:1").await;
+    let ask = async |run, token, is_first| {
+        let (ancestors, is_backfill) = (Vec::new(), false);
+        store.admit(&AdmissionRequest { run, token, limit: 1, ancestors, is_backfill, is_first }).await.unwrap()
+    };
+    assert_eq!(ask(1, first.token, true).await, Admitted);
+    assert_eq!(store.run(1).await.unwrap().unwrap().present_state(), RunState::Running);
+    assert_eq!(ask(2, second.token, true).await, waits(&[1], &[]));
+    let waiting = store.run(2).await.unwrap().unwrap();
+    assert_eq!((waiting.state, waiting.present_state()), (RunState::Running, RunState::Queued));
+    drop(first_guard);
+    assert_eq!(ask(1, first.token + 1, true).await, Fenced);
+    assert_eq!(ask(2, second.token, false).await, Admitted);
 }
 
 async fn an_admitted_run_may_ask_again(store: &dyn Store) {

@@ -43,7 +43,7 @@ fn change(number: i64, version: i64, runs: &[&str]) -> BackfillChange {
         plan: format!("{{\"version\":{version}}}"),
         updated: Timestamp::from_nanos(version),
     };
-    BackfillChange { row, runs: runs.iter().map(|run_id| run(run_id)).collect(), beside: None }
+    BackfillChange { row, runs: runs.iter().map(|run_id| run(run_id)).collect(), graphs: Vec::new(), beside: None }
 }
 
 async fn stored(store: &dyn Store, change: BackfillChange) -> i64 {

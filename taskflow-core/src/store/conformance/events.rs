@@ -202,7 +202,13 @@ async fn a_consumption_is_stored_with_its_runs(store: &dyn Store) {
         state: format!("{{\"cursor\":{version}}}"),
         updated: Timestamp::from_nanos(version),
     };
-    let step = |version, runs| ScheduleStep { row: row(version), slots: Vec::new(), notes: Vec::new(), runs };
+    let step = |version, runs| ScheduleStep {
+        row: row(version),
+        slots: Vec::new(),
+        notes: Vec::new(),
+        runs,
+        graphs: Vec::new(),
+    };
     let stored = store.step_consumers(&[step(1, vec![run.clone()])]).await.unwrap();
     assert_eq!(stored, [Stepped::Stored(vec![Appended::Stored(1)])]);
     assert_eq!(store.step_consumers(&[step(1, vec![])]).await.unwrap(), [Stepped::Conflict]);

@@ -1,10 +1,13 @@
 //! Schedules: their states, the slots that became no runs, and the runs of a step.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use super::of_every_store;
 use super::parts::queued;
 use crate::base::Timestamp;
 use crate::run::RunState;
-use crate::store::rows::{AppendTarget, Appended, NewRun};
+use crate::store::rows::{AppendTarget, Appended, NewGraph, NewRun};
 use crate::store::schedule_rows::{DamagedRow, NoteRow, ScheduleRow, ScheduleStep, SlotRow, Stepped};
 use crate::store::traits::Store;
 
@@ -15,6 +18,7 @@ of_every_store! {
     a_run_that_exists_does_not_hold_up_its_step,
     deleting_runs_leaves_schedules_alone,
     deadlines_are_apart_from_schedules,
+    graphs_are_stored_with_their_runs,
     slots_come_latest_first,
     notes_come_latest_first,
     the_last_run_of_each_dag_is_found,
@@ -43,7 +47,7 @@ fn slot(dag: &str, at: i64) -> SlotRow {
 fn step(dag: &str, version: i64, slots: Vec<SlotRow>, runs: Vec<NewRun>) -> ScheduleStep {
     let state = format!("{{\"version\":{version}}}");
     let row = ScheduleRow { dag: dag.to_owned(), version, state, updated: Timestamp::from_nanos(version) };
-    ScheduleStep { row, slots, notes: Vec::new(), runs }
+    ScheduleStep { row, slots, notes: Vec::new(), runs, graphs: Vec::new() }
 }
 
 async fn stored(store: &dyn Store, step: ScheduleStep) -> Vec<Appended> {
@@ -129,6 +133,34 @@ async fn deleting_runs_leaves_schedules_alone(store: &dyn Store) {
     assert_eq!(store.delete(&[1]).await.unwrap(), 1);
     assert_eq!(store.schedule("etl").await.unwrap().map(|row| row.version), Some(1));
     assert_eq!(store.slots("etl", 10).await.unwrap(), [slot("etl", 5)]);
+}
+
+async fn graphs_are_stored_with_their_runs(store: &dyn Store) {
+    let encoded = Arc::new(AtomicU32::new(0));
+    let graph = |hash: &str| {
+        let (encoded, snapshot) = (Arc::clone(&encoded), hash.as_bytes().to_vec());
+        let encode = move || {
+            encoded.fetch_add(1, Ordering::Relaxed);
+            snapshot.clone()
+        };
+        NewGraph { hash: hash.to_owned(), encode: Arc::new(encode) }
+    };
+    let with = |step: ScheduleStep, graphs| ScheduleStep { graphs, ..step };
+    // Runs of several DAGs may have the same graph.
+    let steps = [
+        with(step("etl", 1, vec![], vec![run("a")]), vec![graph("graph-1"), graph("graph-2")]),
+        with(step("other", 1, vec![], vec![run("b")]), vec![graph("graph-1")]),
+    ];
+    store.step_schedules(&steps).await.unwrap();
+    assert_eq!(store.graph("graph-1").await.unwrap().as_deref(), Some(&b"graph-1"[..]));
+    assert_eq!(store.graph("graph-2").await.unwrap().as_deref(), Some(&b"graph-2"[..]));
+    assert_eq!(encoded.load(Ordering::Relaxed), 2);
+    // A graph that is there is not encoded again, and a conflict stores none.
+    stored(store, with(step("etl", 2, vec![], vec![run("c")]), vec![graph("graph-1")])).await;
+    let conflict = with(step("etl", 2, vec![], vec![run("d")]), vec![graph("graph-3")]);
+    assert_eq!(store.step_schedules(&[conflict]).await.unwrap(), [Stepped::Conflict]);
+    assert_eq!(store.graph("graph-3").await.unwrap(), None);
+    assert_eq!(encoded.load(Ordering::Relaxed), 2);
 }
 
 async fn slots_come_latest_first(store: &dyn Store) {

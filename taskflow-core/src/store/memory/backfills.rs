@@ -49,7 +49,7 @@ impl BackfillStore for MemoryStore {
 
 impl Data {
     fn change_backfill(&mut self, change: &BackfillChange) -> Changed {
-        let BackfillChange { row, runs, beside } = change;
+        let BackfillChange { row, runs, graphs, beside } = change;
         let version = self.backfills.get(&row.number).map_or(0, |row| row.version);
         let open =
             self.backfills.values().filter(|other| other.is_open && other.dag == row.dag && other.number != row.number);
@@ -63,6 +63,7 @@ impl Data {
             number => number,
         };
         self.backfills.insert(number, BackfillRow { number, ..row.clone() });
+        self.put_graphs(graphs);
         for run in runs {
             let run = AppendTarget::New(Box::new(run.clone()));
             self.append(&Append { run, segment: None, update: None, events: Vec::new() });

@@ -17,7 +17,7 @@ use crate::store::event_rows::{DeletedEvents, EventRow, WatchCursor};
 use crate::store::identity::worker;
 use crate::store::ownership::{Claim, Liveness, RunGuard};
 use crate::store::rows::{
-    Append, AppendTarget, Appended, NewRun, Request, RunFilter, RunRow, RunUpdate, Segment, SegmentRow,
+    Append, AppendTarget, Appended, NewGraph, NewRun, Request, RunFilter, RunRow, RunUpdate, Segment, SegmentRow,
 };
 use crate::store::schedule_rows::{NoteRow, ScheduleRow, SlotRow};
 use crate::store::traits::{
@@ -221,10 +221,16 @@ impl Data {
     }
 
     fn admit(&mut self, request: &AdmissionRequest, owned: &Owned) -> Admission {
-        let Some(run) = self.runs.get(&request.run) else { return Admission::Fenced };
-        if run.row.token != request.token || run.row.state != RunState::Running {
+        let Some(run) = self.runs.get_mut(&request.run).filter(|run| run.row.token == request.token) else {
             return Admission::Fenced;
+        };
+        if request.is_first {
+            run.update(Some(&RunUpdate { state: RunState::Running, ended: None, counts: Vec::new(), graph: None }));
+            self.open.insert(request.run);
         }
+        let Some(run) = self.runs.get(&request.run).filter(|run| run.row.state == RunState::Running) else {
+            return Admission::Fenced;
+        };
         let of_dag = |other: &&Run| {
             let row = &other.row;
             row.info.dag_id == run.row.info.dag_id && owned.lock().contains(&row.info.run_id)
@@ -396,6 +402,15 @@ impl SegmentStore for MemoryStore {
 
     fn data(&self, run: i64, segment: u32, range: Range<u32>) -> StoreFuture<'_, Option<Vec<u8>>> {
         self.with(|data| data.runs.get(&run)?.data(segment, range))
+    }
+}
+
+impl Data {
+    /// Stores the graphs that are not there.
+    fn put_graphs(&mut self, graphs: &[NewGraph]) {
+        for graph in graphs {
+            self.graphs.entry(graph.hash.clone()).or_insert_with(|| (graph.encode)());
+        }
     }
 }
 

@@ -75,6 +75,7 @@ impl Data {
         table(self).insert(step.row.dag.clone(), step.row.clone());
         self.slots.extend(step.slots.iter().cloned());
         self.notes.extend(step.notes.iter().cloned());
+        self.put_graphs(&step.graphs);
         let runs = step.runs.iter().map(|run| {
             let run = AppendTarget::New(Box::new(run.clone()));
             self.append(&Append { run, segment: None, update: None, events: Vec::new() })

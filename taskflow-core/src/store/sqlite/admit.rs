@@ -5,7 +5,9 @@ use sqlx::{Connection, Row};
 
 use super::SqliteStore;
 use super::read::{Question, get};
+use super::row_checksums;
 use super::run_locks::blocking;
+use crate::run::RunState;
 use crate::store::admission::{Admission, AdmissionRequest, Ticket, decide};
 use crate::store::traits::StoreError;
 
@@ -20,14 +22,16 @@ pub(super) async fn admit(store: &SqliteStore, request: &AdmissionRequest) -> Re
     store.hit("store.admit")?;
     // A run that has its ticket and still waits changes nothing, so it does not take the lock for
     // writing.
-    let rows = Question::new(TICKETS).give(request.run).ask(store).await?;
-    let (own, others) = alive(store, &rows, request.run).await?;
-    if own.is_some()
-        && let waits @ Admission::Waits { .. } = decide(request, own, &others)
-    {
-        return Ok(waits);
+    if !request.is_first {
+        let rows = Question::new(TICKETS).give(request.run).ask(store).await?;
+        let (own, others) = alive(store, &rows, request.run).await?;
+        if own.is_some()
+            && let waits @ Admission::Waits { .. } = decide(request, own, &others)
+        {
+            return Ok(waits);
+        }
     }
-    let mut guard = store.writer.acquire().await?;
+    let mut guard = store.writer.acquire_lazily().await?;
     let admission = write(store, guard.connection(), request).await?;
     let admission = admission.map_err(|error| guard.explain(&error))?;
     guard.release();
@@ -44,7 +48,17 @@ async fn write(
         Ok(transaction) => transaction,
         Err(error) => return Ok(Err(error)),
     };
-    let rows = match sqlx::query(TICKETS).bind(request.run).fetch_all(&mut *transaction).await {
+    let rows = async {
+        if request.is_first {
+            let (state, counts) = (RunState::Running.name(), "[]");
+            let sql = "UPDATE runs SET state = ?, ended = NULL, counts = ?, checksum_state = ? \
+                 WHERE number = ? AND token = ?";
+            let query = sqlx::query(sql).bind(state).bind(counts).bind(row_checksums::state(state, None, counts));
+            query.bind(request.run).bind(request.token.cast_signed()).execute(&mut *transaction).await?;
+        }
+        sqlx::query(TICKETS).bind(request.run).fetch_all(&mut *transaction).await
+    };
+    let rows = match rows.await {
         Ok(rows) => rows,
         Err(error) => return Ok(Err(error)),
     };

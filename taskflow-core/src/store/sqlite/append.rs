@@ -6,6 +6,8 @@
 //! and `COMMIT`, in one call. Each part has one statement that returns the number of the part if it
 //! changed something; a part that returns nothing was fenced.
 
+use std::collections::BTreeMap;
+
 use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqliteRow};
 use sqlx::{Arguments, AssertSqlSafe, Encode, Row, Sqlite, Type};
 
@@ -16,7 +18,7 @@ use super::{SqliteStore, segment_id};
 use crate::base::Timestamp;
 use crate::store::checksum;
 use crate::store::event_rows::NewEvent;
-use crate::store::rows::{Append, AppendTarget, Appended, NewRun, RunUpdate, Segment};
+use crate::store::rows::{Append, AppendTarget, Appended, NewGraph, NewRun, RunUpdate, Segment};
 use crate::store::traits::StoreError;
 
 /// SQLite allows 32 766 parameters in a statement; a segment takes seven.
@@ -181,6 +183,35 @@ impl Script {
             return Ok(());
         }
         note(answers, &self.send(connection).await?)
+    }
+
+    /// Stores the graphs that the store does not have. The caller holds the lock for writing, so
+    /// that no deletion comes between these graphs and the runs that refer to them.
+    pub(super) async fn new_graphs<'a>(
+        &mut self,
+        connection: &mut SqliteConnection,
+        graphs: impl Iterator<Item = &'a NewGraph>,
+    ) -> sqlx::Result<()> {
+        let mut missing: BTreeMap<&str, &NewGraph> = graphs.map(|graph| (&*graph.hash, graph)).collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let hashes = json(&missing.keys().collect::<Vec<_>>())?;
+        let sql = "SELECT hash FROM graphs WHERE hash IN (SELECT value FROM json_each(?))";
+        for row in sqlx::query(sql).bind(hashes).fetch_all(&mut *connection).await? {
+            missing.remove(row.try_get::<&str, _>(0)?);
+        }
+        for (hash, graph) in missing {
+            let snapshot = (graph.encode)();
+            self.sql += "INSERT INTO graphs (hash, checksum, snapshot) VALUES (?, ?, ?);";
+            self.give(hash)?;
+            self.give(checksum::of_graph(hash, &snapshot))?;
+            self.give(snapshot)?;
+            if self.is_full() {
+                self.send_and_note(connection, &mut []).await?;
+            }
+        }
+        Ok(())
     }
 
     async fn run(

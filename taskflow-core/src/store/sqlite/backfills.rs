@@ -72,7 +72,7 @@ pub(super) async fn change(store: &SqliteStore, change: &BackfillChange) -> Resu
 }
 
 async fn write(connection: &mut SqliteConnection, change: &BackfillChange) -> sqlx::Result<Changed> {
-    let BackfillChange { row, runs, beside } = change;
+    let BackfillChange { row, runs, graphs, beside } = change;
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
     let last = "SELECT (SELECT coalesce(max(number), 0) FROM backfills), \
                 coalesce((SELECT version FROM backfills WHERE number = ?), 0)";
@@ -104,6 +104,7 @@ async fn write(connection: &mut SqliteConnection, change: &BackfillChange) -> sq
     script.give(&row.plan)?;
     script.give(row.updated.as_nanos())?;
     script.give(checksum(number, row))?;
+    script.new_graphs(&mut transaction, graphs.iter()).await?;
     let mut stored = vec![Appended::Taken; runs.len()];
     for (at, run) in (0_i64..).zip(runs) {
         script.new_run(at, run, None, None, &[])?;

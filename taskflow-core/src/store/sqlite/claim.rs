@@ -27,7 +27,7 @@ pub(super) async fn claim(store: &SqliteStore, run: i64, owner: &str) -> Result<
         Err(error) => return Ok(Claim::Refused(error)),
     }
     store.hit("store.adopt")?;
-    let mut connection = store.writer.acquire().await?;
+    let mut connection = store.writer.acquire_lazily().await?;
     let sql = format!(
         "UPDATE runs SET token = ?1, owner = ?2, checksum_owner = ?3 WHERE number = ?4 AND token = ?1 - 1 RETURNING {COLUMNS}"
     );

@@ -9,6 +9,11 @@
 //! is busy with something else. (Only a script longer than 100 kB takes several calls, and the
 //! migration of an older schema.)
 //!
+//! A commit of the connection for writing waits until the disk has it, if the store was opened so.
+//! Some writes need not wait, because nothing depends on them before a later commit, which does:
+//! [`ConnectionSlot::acquire_lazily`]. The write-ahead log is in order: whatever survives a loss of
+//! power has everything before it.
+//!
 //! There is no pool, because a pool leaves tasks in the runtime that opened it, and a store is used
 //! from several.
 
@@ -63,12 +68,14 @@ pub(super) struct ConnectionSlot {
     path: PathBuf,
     doing: Doing,
     options: SqliteConnectOptions,
+    sync: SyncMode,
     state: Mutex<Connection>,
 }
 
 enum Connection {
     Empty,
-    Open(SqliteConnection),
+    /// With what its commits survive at present.
+    Open(SqliteConnection, SyncMode),
     Closed,
 }
 
@@ -77,6 +84,7 @@ pub(super) struct ConnectionGuard<'a> {
     slot: &'a ConnectionSlot,
     state: MutexGuard<'a, Connection>,
     connection: SqliteConnection,
+    sync: SyncMode,
 }
 
 impl ConnectionSlot {
@@ -86,6 +94,7 @@ impl ConnectionSlot {
             SyncMode::Full => SqliteSynchronous::Full,
             SyncMode::Normal => SqliteSynchronous::Normal,
         };
+        let (doing, state) = (Doing::Write, Mutex::new(Connection::Empty));
         let options = options(file)
             .create_if_missing(create)
             .journal_mode(SqliteJournalMode::Wal)
@@ -98,27 +107,45 @@ impl ConnectionSlot {
             // As many as a statement can return: SQLite stops in the middle of a transaction when
             // its rows are not taken.
             .row_buffer_size(8_192);
-        ConnectionSlot { path: path.to_owned(), doing: Doing::Write, options, state: Mutex::new(Connection::Empty) }
+        ConnectionSlot { path: path.to_owned(), doing, options, sync, state }
     }
 
     /// The connection for reading.
     pub(super) fn reader(path: &Path, file: &Path) -> Self {
         let options = options(file).read_only(true).pragma("cache_size", "-16000");
-        ConnectionSlot { path: path.to_owned(), doing: Doing::Read, options, state: Mutex::new(Connection::Empty) }
+        let (doing, sync, state) = (Doing::Read, SyncMode::Normal, Mutex::new(Connection::Empty));
+        ConnectionSlot { path: path.to_owned(), doing, options, sync, state }
     }
 
     /// The connection, opened if necessary.
     pub(super) async fn acquire(&self) -> Result<ConnectionGuard<'_>, StoreError> {
+        self.acquire_with(self.sync).await
+    }
+
+    /// The connection, for a write that need not survive a loss of power.
+    pub(super) async fn acquire_lazily(&self) -> Result<ConnectionGuard<'_>, StoreError> {
+        self.acquire_with(SyncMode::Normal).await
+    }
+
+    async fn acquire_with(&self, sync: SyncMode) -> Result<ConnectionGuard<'_>, StoreError> {
         let mut state = self.state.lock().await;
-        let connection = match std::mem::replace(&mut *state, Connection::Empty) {
-            Connection::Open(connection) => connection,
-            Connection::Empty => self.connect().await?,
+        let (connection, present) = match std::mem::replace(&mut *state, Connection::Empty) {
+            Connection::Open(connection, present) => (connection, present),
+            Connection::Empty => (self.connect().await?, self.sync),
             Connection::Closed => {
                 *state = Connection::Closed;
                 return Err(self.closed());
             }
         };
-        Ok(ConnectionGuard { slot: self, state, connection })
+        let mut guard = ConnectionGuard { slot: self, state, connection, sync };
+        if present != sync {
+            let sql = match sync {
+                SyncMode::Full => "PRAGMA synchronous = FULL",
+                SyncMode::Normal => "PRAGMA synchronous = NORMAL",
+            };
+            sqlx::query(sql).execute(&mut guard.connection).await.map_err(|error| guard.explain(&error))?;
+        }
+        Ok(guard)
     }
 
     async fn connect(&self) -> Result<SqliteConnection, StoreError> {
@@ -145,7 +172,7 @@ impl ConnectionSlot {
     /// Closes the slot. Returns the connection if it was open.
     pub(super) async fn close(&self) -> Option<SqliteConnection> {
         match std::mem::replace(&mut *self.state.lock().await, Connection::Closed) {
-            Connection::Open(connection) => Some(connection),
+            Connection::Open(connection, _) => Some(connection),
             Connection::Empty | Connection::Closed => None,
         }
     }
@@ -166,7 +193,7 @@ impl ConnectionGuard<'_> {
 
     /// Puts the connection back. No transaction may be open.
     pub(super) fn release(mut self) {
-        *self.state = Connection::Open(self.connection);
+        *self.state = Connection::Open(self.connection, self.sync);
     }
 
     /// Explains an error of this connection.

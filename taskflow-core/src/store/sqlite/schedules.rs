@@ -158,7 +158,13 @@ pub(super) async fn step(
         return Ok(Vec::new());
     }
     store.hit("store.step")?;
-    let mut guard = store.writer.acquire().await?;
+    // No task of a run starts before a commit of the run is stored. A consumption that is lost
+    // before that is made again from the same events; a slot might be noticed too late then.
+    let can_be_lost = matches!(table, Table::Consumers) && steps.iter().all(|step| !step.runs.is_empty());
+    let mut guard = match can_be_lost {
+        true => store.writer.acquire_lazily().await?,
+        false => store.writer.acquire().await?,
+    };
     let stored = write(guard.connection(), table, steps).await.map_err(|error| guard.explain(&error))?;
     guard.release();
     store.hit("store.stepped")?;
@@ -173,6 +179,9 @@ async fn write(connection: &mut SqliteConnection, table: Table, steps: &[Schedul
         versions.insert(row.try_get::<String, _>(0)?, row.try_get::<i64, _>(1)?);
     }
     let mut script = Script::new();
+    let next = |dag: &str| versions.get(dag).map_or(1, |version| version + 1);
+    let stored = steps.iter().filter(|step| next(&step.row.dag) == step.row.version);
+    script.new_graphs(&mut transaction, stored.flat_map(|step| &step.graphs)).await?;
     let mut outcomes = Vec::with_capacity(steps.len());
     let mut runs: Vec<Appended> = Vec::new();
     for step in steps {

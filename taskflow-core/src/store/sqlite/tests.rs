@@ -574,7 +574,14 @@ async fn a_store_of_schema_4_gets_the_limits_of_its_processes() {
     let (two, _two_guard) = claim(&store, 2, "host:2").await;
     let admit = async |run, token| {
         store
-            .admit(&AdmissionRequest { run, token, limit: 1, ancestors: Vec::new(), is_backfill: false })
+            .admit(&AdmissionRequest {
+                run,
+                token,
+                limit: 1,
+                ancestors: Vec::new(),
+                is_backfill: false,
+                is_first: false,
+            })
             .await
             .unwrap()
     };
@@ -588,6 +595,27 @@ async fn a_store_of_schema_4_gets_the_limits_of_its_processes() {
 }
 
 #[tokio::test]
+async fn only_lazy_writes_do_without_the_disk() {
+    async fn synchronous(mut guard: super::connection::ConnectionGuard<'_>) -> i64 {
+        let mode = sqlx::query_scalar("PRAGMA synchronous").fetch_one(guard.connection()).await.unwrap();
+        guard.release();
+        mode
+    }
+
+    let (_dir, path) = place();
+    let store = SqliteStore::open(&path, SyncMode::Full).await.unwrap();
+    let writer = &store.writer;
+    assert_eq!(synchronous(writer.acquire().await.unwrap()).await, 2);
+    for _ in 0..2 {
+        assert_eq!(synchronous(writer.acquire_lazily().await.unwrap()).await, 1);
+        assert_eq!(synchronous(writer.acquire().await.unwrap()).await, 2);
+    }
+    let normal = open(&path).await;
+    assert_eq!(synchronous(normal.writer.acquire().await.unwrap()).await, 1);
+    assert_eq!(synchronous(normal.writer.acquire_lazily().await.unwrap()).await, 1);
+}
+
+#[tokio::test]
 async fn a_damaged_schedule_is_noticed() {
     let (_dir, path) = place();
     let store = open(&path).await;
@@ -596,7 +624,7 @@ async fn a_damaged_schedule_is_noticed() {
     let (fate, reason) = ("missed".to_owned(), String::new());
     let slot = SlotRow { dag: "etl".to_owned(), first: at, last: at, count: 1, fate, reason, decided: at };
     let note = NoteRow { dag: "etl".to_owned(), at, note: "{}".to_owned() };
-    let step = ScheduleStep { row, slots: vec![slot], notes: vec![note], runs: Vec::new() };
+    let step = ScheduleStep { row, slots: vec![slot], notes: vec![note], runs: Vec::new(), graphs: Vec::new() };
     let deadlines = ScheduleStep { slots: Vec::new(), notes: Vec::new(), ..step.clone() };
     store.step_schedules(&[step]).await.unwrap();
     store.step_slot_deadlines(&[deadlines]).await.unwrap();
@@ -626,7 +654,7 @@ async fn a_damaged_backfill_is_noticed() {
     let store = open(&path).await;
     let (dag, plan, updated) = ("etl".to_owned(), "{}".to_owned(), Timestamp::EPOCH);
     let row = BackfillRow { number: 0, dag, version: 1, is_open: true, plan, updated };
-    let change = BackfillChange { row, runs: Vec::new(), beside: None };
+    let change = BackfillChange { row, runs: Vec::new(), graphs: Vec::new(), beside: None };
     store.change_backfill(&change).await.unwrap();
     store.change_backfill(&change).await.unwrap();
     store.close().await.unwrap();
