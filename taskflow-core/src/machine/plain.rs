@@ -2,8 +2,8 @@
 //!
 //! Most tasks of most runs need none of what a step considers: retries, waits, groups that are
 //! retried, lists, entries, events, an early end. [`Plan::is_plain`] marks the nodes that never do,
-//! when the plan is frozen, and [`Core::plain`] the runs that do not at present. For a plain task of
-//! such a run the functions below do what [`step`](super::Machine::step) does, and nothing else:
+//! when the plan is frozen, and [`Core::plain`] the runs that do not at present. For a plain task
+//! of such a run the functions below do what [`step`](super::Machine::step) does, and nothing else:
 //!
 //! 1. They change the same data. An input that they do not handle (a failure, a report of an
 //!    attempt that is not the running one) takes the usual path.

@@ -126,8 +126,8 @@ pub(super) fn wire(plan: &mut Plan) {
     plan.successor_offsets = offsets;
 }
 
-/// Wires a node that only waits for values that it requires: they have one join. `false`, without an
-/// effect, if it is not such a node.
+/// Wires a node that only waits for values that it requires: they have one join. `false`, without
+/// an effect, if it is not such a node.
 fn wire_required(
     plan: &Plan,
     node: NodeIndex,
