@@ -12,13 +12,23 @@ pub(crate) enum Command {
     Heavy,
     Advisories,
     Bench,
+    Instructions,
     Spark,
 }
 
 impl Command {
     /// All commands, in the order of the help.
-    const ALL: [Self; 8] =
-        [Self::Test, Self::Ci, Self::Columns, Self::Layers, Self::Heavy, Self::Advisories, Self::Bench, Self::Spark];
+    const ALL: [Self; 9] = [
+        Self::Test,
+        Self::Ci,
+        Self::Columns,
+        Self::Layers,
+        Self::Heavy,
+        Self::Advisories,
+        Self::Bench,
+        Self::Instructions,
+        Self::Spark,
+    ];
 
     /// Its name on the command line.
     fn name(self) -> &'static str {
@@ -30,6 +40,7 @@ impl Command {
             Self::Heavy => "heavy",
             Self::Advisories => "advisories",
             Self::Bench => "bench",
+            Self::Instructions => "instructions",
             Self::Spark => "spark",
         }
     }
@@ -53,6 +64,9 @@ impl Command {
             Self::Heavy => "lint and test the packages outside the workspace, under examples/: a quarter of an hour",
             Self::Advisories => "check the dependencies against known security advisories (needs the network)",
             Self::Bench => "run the benchmarks",
+            Self::Instructions => {
+                "count the instructions of fixed graphs, or with --record set the counts to compare with"
+            }
             Self::Spark => "install Spark for the tests that use it, into target/spark-venv (needs the network)",
         }
     }
@@ -62,6 +76,7 @@ impl Command {
         match self {
             Self::Test | Self::Bench => Arguments::OfCargo,
             Self::Columns => Arguments::Only("--fix"),
+            Self::Instructions => Arguments::Only("--record"),
             Self::Ci | Self::Layers | Self::Heavy | Self::Advisories | Self::Spark => Arguments::None,
         }
     }
@@ -222,7 +237,7 @@ mod tests {
     fn an_unknown_command_is_rejected_with_a_suggestion_and_the_list() {
         assert_eq!(
             parse_line("advisory"),
-            Err("no command `advisory`; did you mean `advisories`?\nThe commands are: test, ci, columns, layers, heavy, advisories, bench, spark."
+            Err("no command `advisory`; did you mean `advisories`?\nThe commands are: test, ci, columns, layers, heavy, advisories, bench, instructions, spark."
                 .to_owned())
         );
     }
@@ -231,7 +246,7 @@ mod tests {
     fn a_word_unlike_any_command_gets_no_suggestion() {
         assert_eq!(
             parse_line("frobnicate"),
-            Err("no command `frobnicate`\nThe commands are: test, ci, columns, layers, heavy, advisories, bench, spark."
+            Err("no command `frobnicate`\nThe commands are: test, ci, columns, layers, heavy, advisories, bench, instructions, spark."
                 .to_owned())
         );
     }

@@ -41,6 +41,9 @@ const NEEDED: &[Needed] = &[
     },
 ];
 
+/// What `cargo xtask instructions` counts with.
+const VALGRIND: Needed = Needed { program: "valgrind", package: "valgrind", why: "to count instructions" };
+
 /// On Debian, its package does not include `venv`.
 const PYTHON: &str = "python3";
 /// On Debian, its package does not include the standard types.
@@ -57,17 +60,30 @@ pub(crate) fn ensure() -> Result<(), Failure> {
         PROTOC => has_standard_types(),
         _ => on_path(program),
     });
+    install(&missing, "programs that the tests need are missing")
+}
+
+/// Installs valgrind if it is missing.
+///
+/// # Errors
+///
+/// As [`ensure`].
+pub(crate) fn ensure_valgrind() -> Result<(), Failure> {
+    install(&missing(&[VALGRIND], on_path), "valgrind is missing, which counts instructions")
+}
+
+fn install(missing: &[Needed], problem: &str) -> Result<(), Failure> {
     if missing.is_empty() {
         return Ok(());
     }
-    for needed in &missing {
+    for needed in missing {
         println!("missing: `{}`, {}", needed.program, needed.why);
     }
 
     let packages: Vec<_> = missing.iter().flat_map(|needed| needed.package.split(' ')).collect();
     if !on_path("apt-get") || !is_root() {
         return Err(Failure::new(format!(
-            "error: programs that the tests need are missing\n\
+            "error: {problem}\n\
              install them, on Debian with: apt-get install {}",
             packages.join(" ")
         )));

@@ -66,11 +66,11 @@ pub use order::{Chain, IntoNodes, chain, chain_linear};
 pub use output::Output;
 pub use param::{Param, ParamDef, ParamDefault, ParamError, Params, RangeOf};
 pub(crate) use plan::node_options;
+pub(crate) use plan::{ArgCell, ClusterIndex, ClusterKind, MappingIndex};
 pub use plan::{
     ArgPlan, EdgeArg, EdgeKind, GroupIndex, GroupPlan, Join, JoinIndex, Node, NodeIndex, NodeOptions, Plan, Source,
     Teardown,
 };
-pub(crate) use plan::{ClusterIndex, ClusterKind, MappingIndex};
 pub use pool::PoolDef;
 pub use projection::{Projection, TextMap, Tuple};
 pub use registry::{DagEntry, PoolEntry, Registry, TaskEntry};

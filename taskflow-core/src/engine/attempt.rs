@@ -41,6 +41,8 @@ pub(crate) struct StartPermit {
     pub(crate) gathered: Gathered,
     /// `None` for sync tasks without a context: they cannot be notified.
     pub(crate) control: Option<Arc<AttemptControl>>,
+    /// Whether the task is plain: nothing of its run looks at the attempt.
+    pub(crate) plain: bool,
     /// Whether tasks of this definition have proven short.
     pub(crate) short: bool,
     /// For a task that may wait. Boxed, because a permit is moved a few times.
@@ -86,6 +88,7 @@ pub(crate) struct Returned {
 
 impl Done {
     /// The value, if it has one.
+    #[inline]
     pub(crate) fn into_value(self) -> Option<AnyValue> {
         match self.outcome {
             Outcome::Success(returned) => Some(returned.value),
@@ -152,6 +155,22 @@ pub(crate) fn call_as(
     masked(task::call_as(body, || gathered.assemble(), context, control.as_deref()))
 }
 
+/// Runs a plain task to its end, on this thread: it has no context, no span and no journal.
+pub(crate) fn call_plain(permit: StartPermit) -> Outcome<Returned> {
+    let StartPermit { def, gathered, .. } = permit;
+    let Body::Sync(body) = def.body else { unreachable!("a plain task is a sync task") };
+    match task::call_as(body, || gathered.assemble(), None, None) {
+        Outcome::Success(value) => Outcome::Success(unstored(value)),
+        other => masked(other).map(unstored),
+    }
+}
+
+/// Whether nothing listens to the spans and records of attempts.
+#[inline]
+pub(crate) fn is_silent() -> bool {
+    LevelFilter::current() == LevelFilter::OFF
+}
+
 /// Runs an async task to its end.
 pub(crate) async fn call_async(permit: StartPermit, context: Option<TaskContext>) -> Outcome {
     let StartPermit { def, gathered, control, .. } = permit;
@@ -199,7 +218,7 @@ fn masked<V>(mut outcome: Outcome<V>) -> Outcome<V> {
 /// The span of the attempt: its log records are recognised by it. Disabled without a subscriber.
 pub(crate) fn span(run: &RunShared, permit: &StartPermit) -> Span {
     // First of all: looking up ids in a large plan misses the cache.
-    if LevelFilter::current() == LevelFilter::OFF {
+    if is_silent() {
         return Span::none();
     }
     let instance = permit.place();

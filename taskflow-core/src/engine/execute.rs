@@ -47,15 +47,18 @@ impl EngineState {
         match self.runs.get_mut(key.0 as usize) {
             Some(Some(run)) if Arc::ptr_eq(&run.shared, shared) => {
                 if run.finish(done, &mut commands, &mut effects.unused) {
-                    if let [Command::Settled(settled), Command::Ready(ready)] = commands[..]
+                    if let [Command::Settled(_), Command::Ready(ready)] | [Command::Ready(ready)] = commands[..]
                         && self.reclaimed.is_empty()
+                        && !run.machine.drains()
                         && !run.holds()
                         && run.lingering.is_empty()
                         && run.held.in_flight.is_empty()
                         && self.dispatcher.hand_over(key, run.machine.layout(), task, ready)
                         && let Some(Some(slot)) = self.slots.get_mut(me)
                     {
-                        run.settled(settled, &mut effects.unused);
+                        if let [Command::Settled(settled), _] = commands[..] {
+                            run.settled(settled, &mut effects.unused);
+                        }
                         commands.clear();
                         slot.single = Some(ready);
                         *next = Some(run.permit(ready, now, &mut commands));

@@ -19,7 +19,7 @@ use crate::callback::{CallbackFailure, CallbackProjection, PendingCallback};
 use crate::dag::{NodeIndex, Source};
 use crate::machine::{Command, Input, Machine};
 use crate::run::{Emission, Restored, RestoredState, RunState, TaskIndex, TaskState};
-use crate::task::{AttemptControl, Kind, Waiting};
+use crate::task::{AttemptControl, Kind, Outcome, Waiting};
 use crate::value::AnyValue;
 
 /// A live run.
@@ -43,6 +43,8 @@ pub(crate) struct Run {
     /// Whether all values are kept until the run ends: it may be retried, and then ended tasks need
     /// them.
     keeps: bool,
+    /// Whether plain tasks take the short path as long as the machine allows it.
+    plain: bool,
     /// Derives notifications from entries, if the DAG has callbacks.
     pub(super) callback_projection: Option<CallbackProjection>,
     /// How many entries earlier processes of the run have recorded.
@@ -69,13 +71,14 @@ impl Run {
         let mut unused = Vec::new();
         values.grow(machine.layout());
         let keeps = shared.plan.options().retries.unwrap_or(0) > 0;
-        for task in machine.layout().tasks() {
-            if machine.task_state(task) == TaskState::Removed && !keeps {
+        if !keeps && !machine.is_all_open() {
+            for task in machine.layout().tasks().filter(|&task| machine.task_state(task) == TaskState::Removed) {
                 values.release(machine.layout(), task, &mut unused);
             }
         }
         let costs = vec![0; shared.plan.defs().len()];
         let callback_projection = CallbackProjection::new(&shared.plan, &shared.info);
+        let plain = !keeps && !shared.has_products && shared.recorder.is_none() && callback_projection.is_none();
         Run {
             shared,
             machine,
@@ -89,6 +92,7 @@ impl Run {
             lingering: Lingering::default(),
             costs,
             keeps,
+            plain,
             callback_projection,
             outbox: Vec::new(),
             emitted: None,
@@ -146,7 +150,39 @@ impl Run {
     }
 
     /// Starts an attempt of a task that has its slot.
+    #[inline]
     pub(crate) fn permit(&mut self, task: TaskIndex, now: Timestamp, commands: &mut Vec<Command>) -> StartPermit {
+        if self.plain
+            && let Some(attempt) = self.machine.start_plain(task, now)
+        {
+            return self.permit_plain(task, attempt);
+        }
+        self.permit_any(task, now, commands)
+    }
+
+    /// The permit of a plain task, whose attempt has started.
+    #[inline]
+    fn permit_plain(&mut self, task: TaskIndex, attempt: u32) -> StartPermit {
+        // It is not a task of an element.
+        let node = NodeIndex::new(task.as_u32());
+        let place = self.shared.plan.def_index(node);
+        StartPermit {
+            task,
+            node,
+            id: None,
+            attempt,
+            uncounted_attempts: 0,
+            rounds: 0,
+            def: self.shared.plan.defs()[place],
+            gathered: self.values.gather_plain(&self.machine, node),
+            control: None,
+            plain: true,
+            short: is_short(self.costs[place]),
+            wait_state: None,
+        }
+    }
+
+    fn permit_any(&mut self, task: TaskIndex, now: Timestamp, commands: &mut Vec<Command>) -> StartPermit {
         let before = self.machine.attempt(task);
         self.held.urgent = !self.held.in_flight.is_empty() && self.held.in_flight.contains(&task);
         if self.is_reported() {
@@ -172,11 +208,40 @@ impl Run {
         let (attempt, uncounted_attempts) = (self.machine.attempt(task), self.machine.uncounted_attempts(task));
         let rounds = self.machine.rounds(task);
         let wait_state = self.machine.wait_state(task, now);
-        StartPermit { task, node, id, attempt, uncounted_attempts, rounds, def, gathered, control, short, wait_state }
+        StartPermit {
+            task,
+            node,
+            id,
+            attempt,
+            uncounted_attempts,
+            rounds,
+            def,
+            gathered,
+            control,
+            plain: false,
+            short,
+            wait_state,
+        }
     }
 
     /// Closes an attempt. Returns `false`, without an effect, if it is not the running one.
+    #[inline]
     pub(crate) fn finish(&mut self, done: Done, commands: &mut Vec<Command>, unused: &mut Vec<AnyValue>) -> bool {
+        let Done { task, attempt, started, ended, .. } = done;
+        if self.plain
+            && let Outcome::Success(_) = done.outcome
+            && self.machine.succeed_plain((task, attempt), started, ended, commands)
+        {
+            self.learn(task, started, ended);
+            if let Some(value) = done.into_value() {
+                self.values.put(task, value, unused);
+            }
+            return true;
+        }
+        self.finish_any(done, commands, unused)
+    }
+
+    fn finish_any(&mut self, done: Done, commands: &mut Vec<Command>, unused: &mut Vec<AnyValue>) -> bool {
         if !self.machine.is_running(done.task, done.attempt) {
             unused.extend(done.into_value());
             return false;
@@ -260,8 +325,9 @@ impl Run {
         self.costs[self.shared.plan.def_index(self.machine.layout().node(task))]
     }
 
+    #[inline]
     fn learn(&mut self, task: TaskIndex, started: Timestamp, ended: Timestamp) {
-        let took = u32::try_from(ended.since(started).as_nanos()).unwrap_or(u32::MAX).max(1);
+        let took = ended.as_nanos().saturating_sub(started.as_nanos()).clamp(1, i64::from(u32::MAX)) as u32;
         let cost = &mut self.costs[self.shared.plan.def_index(self.machine.layout().node(task))];
         // Adapts at once to longer tasks and slowly to shorter ones.
         *cost = if *cost == 0 || took > *cost { took } else { *cost - (*cost - took) / 8 };
@@ -270,17 +336,22 @@ impl Run {
     /// Whether a worker may take the task together with others: it is known to be short, and its
     /// start need not be exact.
     pub(crate) fn is_shareable(&self, task: TaskIndex) -> bool {
-        const SHORT: u32 = 50_000;
         let plan = &self.shared.plan;
         let node = self.machine.layout().node(task);
-        let cost = self.cost(task);
         let (def, options) = (plan.def(node), plan.node_options(node));
         let plain = !def.takes_context
             && options.timeout.is_none()
             && options.total_timeout.is_none()
             && options.waiting == Waiting::Never;
-        cost > 0 && cost < SHORT && plain
+        is_short(self.cost(task)) && plain
     }
+}
+
+/// Whether a task of this expected duration, in nanoseconds, is short.
+#[inline]
+fn is_short(cost: u32) -> bool {
+    const SHORT: u32 = 50_000;
+    cost > 0 && cost < SHORT
 }
 
 impl std::fmt::Debug for Run {

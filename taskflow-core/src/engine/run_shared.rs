@@ -74,6 +74,7 @@ impl Clock {
         Clock { base: Timestamp::now(), origin: Instant::now() }
     }
 
+    #[inline]
     pub(crate) fn now(&self) -> Timestamp {
         self.base + self.origin.elapsed()
     }

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use crate::base::index::{IndexVec, indices};
 use crate::base::{Failure, catch};
-use crate::dag::{ArgPlan, At, Delivery, EdgeArg, EdgeKind, Layout, Plan, Projection, Source, as_it_is};
+use crate::dag::{
+    ArgCell, ArgPlan, At, Delivery, EdgeArg, EdgeKind, Layout, NodeIndex, Plan, Projection, Source, as_it_is,
+};
 use crate::machine::Machine;
 use crate::run::{TaskIndex, TaskState};
 use crate::task::Inputs;
@@ -44,7 +46,7 @@ struct Pending {
 
 impl Values {
     pub(crate) fn new(plan: &Plan, params: Vec<AnyValue>) -> Self {
-        let slots = plan.node_indices().map(|node| Slot { value: None, consumers: plan.consumers(node) }).collect();
+        let slots = plan.all_consumers().iter().map(|&consumers| Slot { value: None, consumers }).collect();
         Values { slots, params }
     }
 
@@ -72,36 +74,88 @@ impl Values {
             return self.gather_among_elements(machine, task, last);
         }
         let mut gathered = Gathered::default();
-        for (position, arg) in machine.plan().args(machine.layout().node(task)).enumerate() {
-            match arg {
-                ArgPlan::Constant(constant) => gathered.inputs.push(Arc::clone(constant.value())),
-                ArgPlan::Edges(edges) => match (edges.assemble, edges.sources()) {
-                    (None, &[source]) => {
-                        if let Delivery::Value(value) = self.deliver(machine, source, EdgeKind::Required, last) {
-                            gathered.inputs.push(value);
-                        }
-                    }
-                    (assemble, sources) => {
-                        let Some(assemble) = assemble else { continue };
-                        let winner = winner(machine, task, &edges);
-                        let deliver = |&source: &Source| {
-                            let delivery = self.deliver(machine, source, edges.kind(), last);
-                            // Of an `AnyOf` only the first success counts, even if others have
-                            // followed.
-                            let lost = winner.is_some_and(|winner| winner != source);
-                            if lost { Delivery::Absent } else { delivery }
-                        };
-                        let delivered = sources.iter().map(deliver).collect();
-                        let projections = edges.projections().to_vec();
-                        let pending = Pending { position, assemble, delivered, projections };
-                        gathered.pending.get_or_insert_default().push(pending);
-                        // A placeholder until it is assembled.
-                        gathered.inputs.push(Arc::new(()));
-                    }
-                },
-            }
+        for arg in machine.plan().args(machine.layout().node(task)).enumerate() {
+            self.gather_arg(machine, task, arg, last, &mut gathered);
         }
         gathered
+    }
+
+    fn gather_arg(
+        &mut self,
+        machine: &Machine,
+        task: TaskIndex,
+        (position, arg): (usize, ArgPlan<'_>),
+        last: bool,
+        gathered: &mut Gathered,
+    ) {
+        let edges = match arg {
+            ArgPlan::Constant(constant) => return gathered.inputs.push(Arc::clone(constant.value())),
+            ArgPlan::Edges(edges) => edges,
+        };
+        match (edges.assemble, edges.sources()) {
+            (None, &[source]) => {
+                if let Delivery::Value(value) = self.deliver(machine, source, EdgeKind::Required, last) {
+                    gathered.inputs.push(value);
+                }
+            }
+            (assemble, sources) => {
+                let Some(assemble) = assemble else { return };
+                let winner = winner(machine, task, &edges);
+                let deliver = |&source: &Source| {
+                    let delivery = self.deliver(machine, source, edges.kind(), last);
+                    // Of an `AnyOf` only the first success counts, even if others have followed.
+                    let lost = winner.is_some_and(|winner| winner != source);
+                    if lost { Delivery::Absent } else { delivery }
+                };
+                let delivered = sources.iter().map(deliver).collect();
+                let projections = edges.projections().to_vec();
+                let pending = Pending { position, assemble, delivered, projections };
+                gathered.pending.get_or_insert_default().push(pending);
+                // A placeholder until it is assembled.
+                gathered.inputs.push(Arc::new(()));
+            }
+        }
+    }
+
+    /// As above, for a plain task: its only attempt takes its inputs, and there are no lists.
+    #[inline]
+    pub(crate) fn gather_plain(&mut self, machine: &Machine, node: NodeIndex) -> Gathered {
+        let mut inputs = Inputs::default();
+        for (position, cell) in machine.plan().arg_cells(node).iter().enumerate() {
+            let value = match *cell {
+                ArgCell::Constant(index) => Arc::clone(machine.plan().constant(index).value()),
+                ArgCell::Value(source) => match source.as_task() {
+                    Some(upstream) => match self.take(upstream.task()) {
+                        Some(value) => value,
+                        None => continue,
+                    },
+                    None => match self.param(source) {
+                        Delivery::Value(value) => value,
+                        Delivery::Element { .. } | Delivery::Absent | Delivery::Failure(_) => continue,
+                    },
+                },
+                ArgCell::Edges(_) => return self.gather_edges(machine, node, position, inputs),
+            };
+            inputs.push(value);
+        }
+        Gathered { inputs, pending: None }
+    }
+
+    /// The rest of the inputs of a plain task, from the first that is made of several.
+    fn gather_edges(&mut self, machine: &Machine, node: NodeIndex, first: usize, inputs: Inputs) -> Gathered {
+        let mut gathered = Gathered { inputs, pending: None };
+        for (position, arg) in machine.plan().args(node).enumerate().skip(first) {
+            self.gather_arg(machine, node.task(), (position, arg), true, &mut gathered);
+        }
+        gathered
+    }
+
+    /// Takes the value of an upstream for one of its consumers: by move for the last one.
+    #[inline]
+    fn take(&mut self, upstream: TaskIndex) -> Option<AnyValue> {
+        let slot = &mut self.slots[upstream];
+        slot.consumers -= 1;
+        if slot.consumers == 0 { slot.value.take() } else { slot.value.clone() }
     }
 
     /// As above, for a plan with mappings: a value may come from outside an element, or from all
@@ -177,13 +231,7 @@ impl Values {
     }
 
     fn deliver_task(&mut self, machine: &Machine, task: TaskIndex, kind: EdgeKind, last: bool) -> Delivery {
-        let slot = &mut self.slots[task];
-        let value = if last {
-            slot.consumers -= 1;
-            if slot.consumers == 0 { slot.value.take() } else { slot.value.clone() }
-        } else {
-            slot.value.clone()
-        };
+        let value = if last { self.take(task) } else { self.slots[task].value.clone() };
         match (value, kind) {
             (Some(value), _) => Delivery::Value(value),
             (None, EdgeKind::Outcome) => Delivery::Failure(outcome_of(machine, task)),

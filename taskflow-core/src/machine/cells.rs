@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::base::Timestamp;
-use crate::base::index::indices;
+use crate::base::index::{IndexVec, indices};
 use crate::dag::{GroupIndex, Join, JoinIndex, NodeIndex, Plan, Selection};
 use crate::run::{RunState, TaskIndex, TaskState, Transition, WaitRecord};
 use crate::task::TriggerRule;
@@ -20,6 +20,8 @@ pub(super) struct TaskCell {
     pub(super) state: TaskState,
     /// A join has skipped it; a later one can still fail it.
     pub(super) skip: bool,
+    /// Its node is plain: it takes the short path if the run does.
+    pub(super) plain: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -40,12 +42,28 @@ impl TaskCell {
         let undecided = joins.filter(is_open).count() as u32;
         let removed = selection.is_some_and(|selection| !selection.contains(node));
         let state = if removed { TaskState::None.after(Transition::Remove) } else { Some(TaskState::None) };
-        TaskCell { undecided, state: state.unwrap_or_default(), ..TaskCell::default() }
+        let plain = plan.is_plain(node);
+        TaskCell { undecided, state: state.unwrap_or_default(), plain, ..TaskCell::default() }
+    }
+
+    /// The tasks of a run that has not started, in which all nodes take part.
+    pub(super) fn all(plan: &Plan) -> IndexVec<TaskIndex, TaskCell> {
+        let cell = |node| {
+            // A mapped node has no task instance yet: they come with the elements.
+            let state = if plan.is_mapped(node) { TaskState::Removed } else { TaskState::None };
+            TaskCell { state, plain: plan.is_plain(node), ..TaskCell::default() }
+        };
+        let mut tasks: IndexVec<TaskIndex, TaskCell> = plan.node_indices().map(cell).collect();
+        for join in plan.joins().iter().filter(|join| waits(join) && join.upstreams > 0) {
+            tasks[join.node.task()].undecided += 1;
+        }
+        tasks
     }
 }
 
 impl JoinCell {
     /// A join none of whose upstreams has ended.
+    #[inline]
     pub(super) fn new(plan: &Plan, join: JoinIndex, selection: Option<&Selection>) -> Self {
         let join = plan.join(join);
         let upstreams = join.upstreams - left_out(plan, join, selection);

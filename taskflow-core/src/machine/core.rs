@@ -15,6 +15,8 @@ use crate::run::{AttemptRecord, Entry, Event, Events, RunState, TaskIndex, TaskS
 /// Everything that changes, apart from the layout so that both can be borrowed at once.
 pub(super) struct Core {
     pub(super) settings: Settings,
+    /// Whether plain tasks take the short path.
+    pub(super) plain: bool,
     pub(super) tasks: IndexVec<TaskIndex, TaskCell>,
     pub(super) joins: IndexVec<RunJoinIndex, JoinCell>,
     /// Tasks not yet in a terminal state.
@@ -78,9 +80,13 @@ impl Core {
             // A mapped node has no task instance yet: they come with the elements.
             if plan.is_mapped(node) { TaskCell { state: TaskState::Removed, ..cell } } else { cell }
         };
-        let tasks: IndexVec<TaskIndex, TaskCell> = plan.node_indices().map(cell).collect();
+        let tasks: IndexVec<TaskIndex, TaskCell> = match selection {
+            Some(_) => plan.node_indices().map(cell).collect(),
+            None => TaskCell::all(plan),
+        };
         let open = tasks.iter().filter(|task| !task.state.is_terminal()).count() as u32;
         Core {
+            plain: plan.has_short_path() && !settings.observed && !settings.recorded,
             settings,
             tasks,
             joins,
@@ -117,6 +123,7 @@ impl Core {
     }
 
     /// Makes the transition if it is legal; every change of a task's state goes through here.
+    #[inline]
     pub(super) fn apply(&mut self, task: TaskIndex, transition: Transition, now: Timestamp) -> bool {
         let cell = &mut self.tasks[task];
         let Some(next) = cell.state.after(transition) else { return false };
@@ -128,6 +135,7 @@ impl Core {
     }
 
     /// Adds the event and the entry of a transition that was made.
+    #[inline(never)]
     fn report(&mut self, task: TaskIndex, transition: Transition, from: TaskState, now: Timestamp) {
         let TaskCell { attempt, state: to, .. } = self.tasks[task];
         if self.settings.observed {
@@ -178,6 +186,7 @@ impl Core {
         }
     }
 
+    #[inline]
     pub(super) fn is_running(&self, task: TaskIndex, attempt: u32) -> bool {
         let cell = &self.tasks[task];
         cell.state == TaskState::Running && cell.attempt == attempt

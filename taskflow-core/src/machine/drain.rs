@@ -25,6 +25,7 @@ impl Core {
         if self.draining.is_some() || self.state != RunState::Running {
             return;
         }
+        self.plain = false;
         let running = self.tasks.indices().filter(|&task| self.tasks[task].state == TaskState::Running).collect();
         self.draining = Some(Draining { reason, running });
         // Time limits of attempts still apply.

@@ -25,6 +25,7 @@ impl Core {
         if self.halted.is_some() || self.state != RunState::Running {
             return;
         }
+        self.plain = false;
         let shared = Arc::new(match transition {
             Transition::Skip => Failure::Skipped { reason: reason.clone() },
             _ => Failure::Cancelled { reason: reason.clone() },

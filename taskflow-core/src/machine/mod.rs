@@ -43,6 +43,7 @@
 //! | `core` | everything that changes, and the transition of one task |
 //! | `step`, `attempt`, `ending` | inputs, attempts, ends of tasks and of the run |
 //! | `joins`, `elements` | ends are propagated downstream, into and out of lists |
+//! | `plain` | the short path of tasks that need no feature |
 //! | `rate`, `waits`, `group_retry`, `run_retry`, `halt`, `drain` | one feature each |
 //! | `machine`, `restore`, `queries` | the machine, resumed runs, what drivers read |
 //! | `dispatch` | which ready task starts next |
@@ -65,6 +66,7 @@ mod joins;
 #[allow(clippy::module_inception, reason = "the type has a file beside its parts")]
 mod machine;
 mod past;
+mod plain;
 mod queries;
 mod rate;
 mod restore;

@@ -53,6 +53,11 @@ impl Machine {
         self.core.tasks[task].state
     }
 
+    /// Whether no task has ended or is left out.
+    pub(crate) fn is_all_open(&self) -> bool {
+        self.core.open as usize == self.core.tasks.len()
+    }
+
     /// The running attempt, or the last one; 0 before the first.
     pub(crate) fn attempt(&self, task: TaskIndex) -> u32 {
         self.core.tasks[task].attempt
@@ -221,6 +226,7 @@ impl Machine {
     /// be stored either.
     pub(crate) fn interrupt(&mut self, reason: &str) {
         let core = &mut self.core;
+        core.plain = false;
         core.halted = None;
         if core.state != RunState::Running {
             core.state = RunState::Interrupted;
@@ -231,6 +237,7 @@ impl Machine {
     /// Whether to collect events from now on.
     pub(crate) fn set_observed(&mut self, observed: bool) {
         self.core.settings.observed = observed;
+        self.core.plain &= !observed;
     }
 
     pub(crate) fn take_events(&mut self) -> Vec<Event> {

@@ -20,6 +20,7 @@ impl Machine {
 
     /// Puts tasks into the states in which the run was interrupted. Called before `Start`.
     pub(crate) fn restore(&mut self, restored: &Restored) {
+        self.core.plain = false;
         self.core.past.expansions.clone_from(&restored.expansions);
         self.core.past.outdated = restored.outdated.iter().copied().collect();
         self.core.past.reopened.clone_from(&restored.reopened);

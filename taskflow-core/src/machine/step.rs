@@ -50,6 +50,7 @@ impl Core {
 
     /// The time of a step. Threads read the clock at different moments; in a run, time never goes
     /// back.
+    #[inline]
     pub(super) fn advance(&mut self, now: Timestamp) -> Timestamp {
         self.latest = now.max(self.latest);
         self.latest

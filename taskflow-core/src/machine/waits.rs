@@ -31,6 +31,7 @@ impl Core {
             self.failures.insert(task, Arc::new(Failure::Cancelled { reason: halted.reason.clone() }));
             return self.settle(graph, task, Transition::Cancel, now, commands);
         }
+        self.plain = false;
         let cell = self.tasks[task];
         let seed = seed_of(&self.settings, task);
         let before = self.waiters.get(&task).map(|waiter| (waiter.record.since, waiter.record.count));

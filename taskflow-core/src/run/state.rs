@@ -86,6 +86,7 @@ impl TaskState {
 
     /// The state after `transition`, or `None` if that cannot happen. The only definition of the
     /// legal transitions.
+    #[inline]
     pub(crate) const fn after(self, transition: Transition) -> Option<TaskState> {
         use {TaskState as S, Transition as T};
         match (self, transition) {

@@ -58,6 +58,7 @@ impl Inputs {
         self.take(index)
     }
 
+    #[inline]
     fn take(&mut self, index: usize) -> AnyValue {
         self.0.get_mut(index).and_then(Option::take).expect("each input of a task is taken once")
     }

@@ -1,6 +1,6 @@
 //! `cargo xtask ci`: the steps of CI, up to the first failure.
 
-use crate::commands::{columns, layers, test};
+use crate::commands::{columns, instructions, layers, test};
 use crate::deny;
 use crate::failure::Failure;
 use crate::features;
@@ -29,6 +29,8 @@ pub(crate) fn run(tally: &mut Tally) -> Result<(), Failure> {
         .args(["--all-features", "--locked"])
         .env("RUSTDOCFLAGS", "-D warnings")
         .run()?;
+
+    Step::cargo("instructions", ["xtask", "instructions"]).run_here(|| instructions::run(&[]))?;
 
     for step in features::steps()? {
         step.run()?;

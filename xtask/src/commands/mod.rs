@@ -2,6 +2,7 @@
 
 mod ci;
 mod columns;
+mod instructions;
 mod layers;
 mod test;
 
@@ -26,6 +27,7 @@ pub(crate) fn run(command: Command, rest: &[String]) -> ExitCode {
         Command::Heavy => counted(heavy),
         Command::Advisories => exit_code(deny::advisories()),
         Command::Bench => exit_code(bench(rest)),
+        Command::Instructions => exit_code(instructions::run(rest)),
         Command::Spark => exit_code(spark::ensure()),
     }
 }

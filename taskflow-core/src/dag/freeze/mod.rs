@@ -16,7 +16,7 @@ use super::options::DagOptions;
 use super::param::ParamDef;
 use super::plan::{
     ArgCell, Call, ClusterIndex, EdgeCell, EdgeKind, GroupIndex, JoinIndex, Mapping, MappingIndex, Node, NodeIndex,
-    NodeOptions, Place, Plan, Source, Wiring,
+    NodeOptions, Place, Plainness, Plan, Source, Teardown, Wiring,
 };
 use super::pool::PoolDef;
 use super::projection::Projection;
@@ -101,9 +101,9 @@ impl Freezer<'_> {
 
         scopes::enter_groups(&mut draft);
         let groups = names::groups(&draft, &mut self.errors);
-        let ids = names::ids(&draft, &groups, &mut self.errors);
         let (defs, def_of) = defs(&draft);
-        let (node_options, options_of) = self.options(&draft, &ids);
+        let ids = names::ids(&draft, &groups, &def_of, &mut self.errors);
+        let (node_options, options_of) = self.options(&draft, &ids, &def_of);
         self.deadlines(&draft, &ids, &node_options, &options_of);
 
         scopes::close(&mut draft, &ids, &mut self.errors);
@@ -168,9 +168,11 @@ impl Freezer<'_> {
             units: Units::of_draft(&draft),
             nodes,
             wiring,
+            plainness: Plainness::default(),
             hash: OnceLock::new(),
         };
         wire::wire(&mut plan);
+        plan.find_plain_nodes();
         Ok(plan)
     }
 
@@ -205,12 +207,12 @@ impl Freezer<'_> {
 
     fn arguments(&mut self, draft: &mut Draft, ids: &IndexVec<NodeIndex, Box<str>>) -> Arguments {
         let mut all = Arguments { cells: Vec::with_capacity(draft.args.len()), ..Arguments::default() };
-        for (node, id) in ids.enumerated() {
-            let range = arg_range(draft, node);
-            for position in range.clone() {
-                let arg = std::mem::replace(&mut draft.args[position], placeholder());
+        let ranges: Vec<std::ops::Range<usize>> = ids.indices().map(|node| arg_range(draft, node)).collect();
+        let mut args = std::mem::take(&mut draft.args).into_iter();
+        for ((node, id), range) in ids.enumerated().zip(ranges) {
+            for (place, arg) in args.by_ref().take(range.len()).enumerate() {
                 let input = || {
-                    let input = draft.nodes[node].def.inputs.get(position - range.start);
+                    let input = draft.nodes[node].def.inputs.get(place);
                     input.map_or_else(String::new, |input| input.name.to_owned())
                 };
                 let (task, at) = (|| id.to_string(), draft.nodes[node].at.into());
@@ -245,10 +247,26 @@ impl Freezer<'_> {
         &mut self,
         draft: &Draft,
         ids: &IndexVec<NodeIndex, Box<str>>,
+        def_of: &IndexVec<NodeIndex, u32>,
     ) -> (Vec<NodeOptions>, IndexVec<NodeIndex, u32>) {
         let mut sets: Vec<NodeOptions> = Vec::new();
         let mut of = IndexVec::with_capacity(draft.nodes.len());
-        for (node, id) in draft.nodes.iter().zip(ids) {
+        // By task, for its last call without options of its own: where it was and what it resolved
+        // to. The next call in the same place resolves to the same, without mistakes.
+        let mut known: Vec<Option<(Option<GroupIndex>, Option<Teardown>, u32)>> = Vec::new();
+        for ((node, id), &def) in draft.nodes.iter().zip(ids).zip(def_of) {
+            if known.len() <= def as usize {
+                known.resize(def as usize + 1, None);
+            }
+            let is_plain = node.options.is_none();
+            if let Some((group, teardown, set)) = known[def as usize]
+                && is_plain
+                && (group, teardown) == (node.group, node.teardown)
+            {
+                of.push(set);
+                continue;
+            }
+            let mistakes = self.errors.len();
             let own = node.options.as_deref().copied().unwrap_or_default();
             // The task defaults of a DAG do not apply to built-in tasks.
             let defaults = if node.def.is_built_in() { TaskOptions::NONE } else { self.defaults(draft, node.group) };
@@ -264,6 +282,9 @@ impl Freezer<'_> {
                 sets.len() - 1
             });
             of.push(index(position));
+            if is_plain && self.errors.len() == mistakes {
+                known[def as usize] = Some((node.group, node.teardown, index(position)));
+            }
         }
         (sets, of)
     }
@@ -333,18 +354,23 @@ fn projection(handle: Handle, draft: &Draft, ids: &IndexVec<NodeIndex, Box<str>>
     if handle.scope == draft.scope { Projection::of(handle, draft, origin) } else { None }
 }
 
-fn placeholder() -> ArgDraft {
-    ArgDraft::Constant(Box::new(Constant::new(())))
-}
-
 fn defs(draft: &Draft) -> (Vec<&'static TaskDef>, IndexVec<NodeIndex, u32>) {
     let mut defs: Vec<&'static TaskDef> = Vec::new();
     let mut known: HashMap<*const TaskDef, u32> = HashMap::new();
+    // Neighbours mostly call one of a few tasks: comparing addresses is faster than hashing them.
+    let mut recent: [Option<u32>; 4] = [None; 4];
     let of = draft.nodes.iter().map(|node| {
-        *known.entry(std::ptr::from_ref(node.def)).or_insert_with(|| {
+        let is_it = |place: &u32| std::ptr::eq(defs[*place as usize], node.def);
+        if let Some(place) = recent.iter().copied().flatten().find(is_it) {
+            return place;
+        }
+        let place = *known.entry(std::ptr::from_ref(node.def)).or_insert_with(|| {
             defs.push(node.def);
             index(defs.len() - 1)
-        })
+        });
+        recent.rotate_right(1);
+        recent[0] = Some(place);
+        place
     });
     let of = of.collect();
     (defs, of)

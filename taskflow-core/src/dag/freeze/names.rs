@@ -31,12 +31,13 @@ pub(super) fn groups(draft: &Draft, errors: &mut Vec<BuildError>) -> IndexVec<Gr
 pub(super) fn ids(
     draft: &Draft,
     groups: &IndexVec<GroupIndex, GroupPlan>,
+    def_of: &IndexVec<NodeIndex, u32>,
     errors: &mut Vec<BuildError>,
 ) -> IndexVec<NodeIndex, Box<str>> {
-    let mut used = HashMap::new();
+    let mut used = Used::default();
     let (mut named, mut labels) = (draft.named.iter().peekable(), HashMap::new());
     let mut ids: IndexVec<NodeIndex, Box<str>> = IndexVec::with_capacity(draft.nodes.len());
-    for (place, node) in draft.nodes.enumerated() {
+    for ((place, node), &def) in draft.nodes.enumerated().zip(def_of) {
         let after = named.next_if(|named| named.node == place);
         if let (Some(&Named { base, label, .. }), None) = (after, &node.explicit_id) {
             let label = numbered(&mut labels, Some(base), label);
@@ -53,7 +54,7 @@ pub(super) fn ids(
                 check(id, node.at.into(), errors);
                 id.clone()
             }
-            None => numbered(&mut used, node.group, node.def.id),
+            None => with_number(node.def.id, used.count(def, node.group, node.def.id)),
         };
         let id = match node.group {
             Some(group) => format!("{}.{own}", groups[group].id),
@@ -106,8 +107,54 @@ fn numbered<'a, P: Eq + Hash>(
 ) -> String {
     let count = used.entry((group, name)).or_insert(0);
     *count += 1;
-    match *count {
-        1 => name.to_owned(),
-        count => format!("{name}_{count}"),
+    with_number(name, *count)
+}
+
+/// `name` for 1, `name_2` for 2.
+fn with_number(name: &str, count: u32) -> String {
+    if count == 1 {
+        return name.to_owned();
+    }
+    // Formatting would take several times as long, for every node of a large graph.
+    let mut digits = [0; 10];
+    let (mut first, mut rest) = (digits.len(), count);
+    while rest > 0 {
+        first -= 1;
+        digits[first] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+    }
+    let mut numbered = String::with_capacity(name.len() + 1 + digits.len() - first);
+    numbered.push_str(name);
+    numbered.push('_');
+    numbered.extend(digits[first..].iter().map(|&digit| char::from(digit)));
+    numbered
+}
+
+/// How often each name was used in each group.
+#[derive(Default)]
+struct Used<'a> {
+    counts: Vec<u32>,
+    place_of: HashMap<(Option<GroupIndex>, &'a str), usize>,
+    /// By task: the group of its last call, and the place of its count.
+    recent: Vec<Option<(Option<GroupIndex>, usize)>>,
+}
+
+impl<'a> Used<'a> {
+    /// Counts another use of the name of a task.
+    fn count(&mut self, def: u32, group: Option<GroupIndex>, name: &'a str) -> u32 {
+        let def = def as usize;
+        if self.recent.len() <= def {
+            self.recent.resize(def + 1, None);
+        }
+        let place = match self.recent[def] {
+            Some((last, place)) if last == group => place,
+            _ => *self.place_of.entry((group, name)).or_insert_with(|| {
+                self.counts.push(0);
+                self.counts.len() - 1
+            }),
+        };
+        self.recent[def] = Some((group, place));
+        self.counts[place] += 1;
+        self.counts[place]
     }
 }

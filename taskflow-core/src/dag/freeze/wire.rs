@@ -45,8 +45,13 @@ pub(super) fn wire(plan: &mut Plan) {
     let mut edges: Vec<(NodeIndex, JoinIndex)> =
         Vec::with_capacity(plan.sources.len() + plan.orders.len() + plan.gates.len() + of_scopes);
 
+    // Nothing waits for anything but the values that it takes.
+    let is_simple = of_scopes == 0 && plan.orders.is_empty() && plan.gates.is_empty() && plan.mappings.is_empty();
     for node in plan.node_indices() {
         plan.wiring[node].first_join = joins.next_index();
+        if is_simple && wire_required(plan, node, &mut joins, &mut edges) {
+            continue;
+        }
         let mut join = |rule: TriggerRule, upstreams: &mut dyn Iterator<Item = NodeIndex>| {
             let first_edge = edges.len();
             edges.extend(upstreams.map(|upstream| (upstream, joins.next_index())));
@@ -119,6 +124,35 @@ pub(super) fn wire(plan: &mut Plan) {
     plan.joins = joins;
     plan.successors = successors;
     plan.successor_offsets = offsets;
+}
+
+/// Wires a node that only waits for values that it requires: they have one join. `false`, without
+/// an effect, if it is not such a node.
+fn wire_required(
+    plan: &Plan,
+    node: NodeIndex,
+    joins: &mut IndexVec<JoinIndex, Join>,
+    edges: &mut Vec<(NodeIndex, JoinIndex)>,
+) -> bool {
+    let (first_edge, join) = (edges.len(), joins.next_index());
+    for cell in plan.arg_cells(node) {
+        match *cell {
+            ArgCell::Constant(_) => {}
+            ArgCell::Value(source) => edges.extend(source.as_task().map(|upstream| (upstream, join))),
+            ArgCell::Edges(place) => {
+                let (kind, sources) = plan.edge_sources(place);
+                if kind != EdgeKind::Required {
+                    edges.truncate(first_edge);
+                    return false;
+                }
+                edges.extend(sources.iter().filter_map(|source| Some((source.as_task()?, join))));
+            }
+        }
+    }
+    if edges.len() > first_edge {
+        joins.push(Join { node, upstreams: index(edges.len() - first_edge), rule: TriggerRule::AllSuccess });
+    }
+    true
 }
 
 /// The expand node around a node that waits for no other node of its element.

@@ -6,13 +6,14 @@ use std::sync::Arc;
 use super::index::NodeIndex;
 use super::plan::Plan;
 use super::source::{EdgeKind, Source};
+use crate::base::index::IndexVec;
 use crate::dag::arg::Assemble;
 use crate::dag::projection::Projection;
 use crate::value::Constant;
 
 /// An argument as the plan stores it.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::dag) enum ArgCell {
+pub(crate) enum ArgCell {
     /// An index into the constants.
     Constant(u32),
     /// The unchanged value of one upstream: the common case.
@@ -84,9 +85,7 @@ impl fmt::Debug for EdgeArg<'_> {
 impl Plan {
     /// The arguments of a node, in the order of the parameters.
     pub fn args(&self, node: NodeIndex) -> impl ExactSizeIterator<Item = ArgPlan<'_>> {
-        let end = self.wiring.get(node + 1).map_or(self.args.len(), |next| next.first_arg as usize);
-        let cells = &self.args[self.wiring[node].first_arg as usize..end];
-        cells.iter().map(|cell| match cell {
+        self.arg_cells(node).iter().map(|cell| match cell {
             ArgCell::Constant(index) => ArgPlan::Constant(&self.constants[*index as usize]),
             ArgCell::Value(source) => ArgPlan::Edges(EdgeArg {
                 kind: EdgeKind::Required,
@@ -104,6 +103,25 @@ impl Plan {
                 ArgPlan::Edges(EdgeArg { kind, sources, projections, assemble: Some(assemble) })
             }
         })
+    }
+
+    /// The arguments of a node as they are stored: those of one unchanged value need no more.
+    #[inline]
+    pub(crate) fn arg_cells(&self, node: NodeIndex) -> &[ArgCell] {
+        let end = self.wiring.get(node + 1).map_or(self.args.len(), |next| next.first_arg as usize);
+        &self.args[self.wiring[node].first_arg as usize..end]
+    }
+
+    /// What the edges of an argument require, and where they come from.
+    pub(in crate::dag) fn edge_sources(&self, place: u32) -> (EdgeKind, &[Source]) {
+        let EdgeCell { kind, first, count, .. } = self.edge_args[place as usize];
+        (kind, &self.sources[first as usize..][..count as usize])
+    }
+
+    /// A constant argument.
+    #[inline]
+    pub(crate) fn constant(&self, index: u32) -> &Constant {
+        &self.constants[index as usize]
     }
 
     /// All upstream nodes: by value, by order, by its gate, and those that it waits for because it
@@ -150,6 +168,11 @@ impl Plan {
     /// Whether an input of a node is a projection of the value of its upstream.
     pub(crate) fn is_projected(&self, node: NodeIndex) -> bool {
         self.args(node).any(|arg| matches!(arg, ArgPlan::Edges(edges) if !edges.projections().is_empty()))
+    }
+
+    /// As [`Plan::consumers`], of every node.
+    pub(crate) fn all_consumers(&self) -> &IndexVec<NodeIndex, u32> {
+        &self.consumers
     }
 
     /// How many data edges leave a node, plus one if it is the result of the DAG.

@@ -12,12 +12,14 @@ mod joins;
 mod mapping;
 mod node;
 mod options;
+mod plain;
 #[allow(clippy::module_inception, reason = "the type has a file beside its parts")]
 mod plan;
 mod scope;
 mod source;
 
-pub(in crate::dag) use self::args::{ArgCell, EdgeCell};
+pub(crate) use self::args::ArgCell;
+pub(in crate::dag) use self::args::EdgeCell;
 pub use self::args::{ArgPlan, EdgeArg};
 pub(crate) use self::cluster::{Cluster, ClusterKind};
 pub use self::group::GroupPlan;
@@ -30,6 +32,7 @@ pub(in crate::dag) use self::node::Wiring;
 pub(super) use self::options::Call;
 pub(crate) use self::options::node_options;
 pub use self::options::{NodeOptions, Teardown};
+pub(in crate::dag) use self::plain::Plainness;
 pub use self::plan::Plan;
 pub(crate) use self::scope::ScopePlan;
 pub use self::source::{EdgeKind, Source};

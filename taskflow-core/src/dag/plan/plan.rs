@@ -11,6 +11,7 @@ use super::joins::Join;
 use super::mapping::{Mapping, Place};
 use super::node::{Node, Wiring};
 use super::options::NodeOptions;
+use super::plain::Plainness;
 use super::scope::ScopePlan;
 use super::source::Source;
 use crate::base::SourceLocation;
@@ -77,6 +78,8 @@ pub struct Plan {
     /// The innermost cluster of each node; empty in a plan without any.
     pub(in crate::dag) cluster_of: IndexVec<NodeIndex, Option<ClusterIndex>>,
     pub(in crate::dag) units: Units,
+    /// Which nodes a run can treat shortly.
+    pub(in crate::dag) plainness: Plainness,
     pub(in crate::dag) hash: OnceLock<String>,
 }
 

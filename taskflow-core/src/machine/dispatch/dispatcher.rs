@@ -145,9 +145,37 @@ impl Dispatcher {
     }
 
     /// Another task of this run, out of turn, for a worker that takes several at once.
+    #[inline]
     pub(crate) fn pop_from(&mut self, key: RunKey, lane: Lane) -> Option<TaskIndex> {
+        if let Some(task) = self.take_unlimited(key, lane) {
+            return Some(task);
+        }
         let bucket = self.best(key, lane, usize::MAX, &Reserved::default())?;
         self.take(key, bucket)
+    }
+
+    /// The next task of a run whose tasks are all in one bucket, without a pool or a group with a
+    /// limit: then nothing but its number can hold it back.
+    #[inline]
+    fn take_unlimited(&mut self, key: RunKey, lane: Lane) -> Option<TaskIndex> {
+        let run = self.runs[key.0 as usize].as_mut()?;
+        let [bucket] = &mut run.buckets[..] else { return None };
+        let is_unlimited = bucket.pool.is_none() && bucket.limits.is_empty() && run.suspects.is_empty();
+        if !is_unlimited || bucket.lane != lane || self.active >= self.limit || run.active >= run.limit {
+            return None;
+        }
+        let (_, task) = bucket.queue.pop_front()?;
+        run.ready -= 1;
+        run.active += 1;
+        self.active += 1;
+        match lane {
+            Lane::Sync => {
+                run.ready_sync -= 1;
+                self.ready_sync -= 1;
+            }
+            Lane::Runtime => self.ready_runtime -= 1,
+        }
+        Some(task)
     }
 
     /// Whether a worker thread would get a task now.

@@ -37,7 +37,9 @@ impl RunQueue {
         let mut buckets: Vec<Bucket> = Vec::new();
         let mut bucket_of = vec![u32::MAX; plan.option_sets().len() * defs];
         let mut bucket_in: HashMap<NodeIndex, u32> = HashMap::new();
-        for node in plan.node_indices() {
+        let all = plan.node_indices().filter(|_| has_limits);
+        let kinds = plan.kinds().iter().copied().filter(|_| !has_limits);
+        for node in all.chain(kinds) {
             let slot = plan.options_index(node) * defs + plan.def_index(node);
             let limits: SmallVec<[u32; 2]> = if has_limits { plan.limits_of(node).collect() } else { SmallVec::new() };
             if bucket_of[slot] != u32::MAX && limits.is_empty() {
