@@ -94,14 +94,13 @@ impl Core {
                 continue;
             }
             cell.undecided -= 1;
-            match (cell.undecided, cell.skip) {
-                (0, true) => self.settle(graph, target, Transition::Skip, now, commands),
-                (0, false) => {
-                    if self.apply(target, Transition::Schedule, now) {
-                        commands.push(Command::Ready(target));
-                    }
-                }
-                _ => {}
+            if cell.undecided > 0 {
+                continue;
+            }
+            if cell.skip {
+                self.settle(graph, target, Transition::Skip, now, commands);
+            } else if self.apply(target, Transition::Schedule, now) {
+                commands.push(Command::Ready(target));
             }
         }
         if !self.pending_ends.is_empty() {

@@ -253,7 +253,7 @@ impl Freezer<'_> {
         let mut of = IndexVec::with_capacity(draft.nodes.len());
         // By task, for its last call without options of its own: where it was and what it resolved
         // to. The next call in the same place resolves to the same, without mistakes.
-        let mut known: Vec<Option<(Option<GroupIndex>, Option<Teardown>, u32)>> = Vec::new();
+        let mut known: Vec<Option<Resolved>> = Vec::new();
         for ((node, id), &def) in draft.nodes.iter().zip(ids).zip(def_of) {
             if known.len() <= def as usize {
                 known.resize(def as usize + 1, None);
@@ -289,6 +289,9 @@ impl Freezer<'_> {
         (sets, of)
     }
 }
+
+/// Where a task was called without options of its own, and which option set that resolved to.
+type Resolved = (Option<GroupIndex>, Option<Teardown>, u32);
 
 /// The arguments of all nodes, in the form of the plan.
 #[derive(Default)]
