@@ -19,7 +19,7 @@ use crate::ops::OpsError;
 pub(super) struct Problem(Box<Document>);
 
 #[derive(Debug, Serialize)]
-struct Document {
+pub(super) struct Document {
     #[serde(rename = "type")]
     ty: &'static str,
     title: &'static str,
@@ -104,6 +104,11 @@ impl Problem {
     pub(super) fn header(mut self, name: header::HeaderName, value: impl Into<String>) -> Self {
         self.0.header = Some((name, value.into()));
         self
+    }
+
+    /// What a page shows of it.
+    pub(super) fn shown(&self) -> &Document {
+        &self.0
     }
 
     /// The document.

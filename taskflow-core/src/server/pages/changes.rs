@@ -97,7 +97,7 @@ pub(super) async fn pause(
 ) -> Sent {
     let (dag, values) = (dag_of(&state, dag)?, Values::of(&headers, &body)?);
     match ops::pause(&state.service, dag, &values.note(), None).await {
-        Ok(_) => done(&address::dag(dag.id)),
+        Ok(_) => done(&state, &address::dag(dag.id)),
         Err(error) => pause_form(&state, dag).with(&values).refused(error),
     }
 }
@@ -124,7 +124,7 @@ pub(super) async fn unpause(
         _ => Unpause::All,
     };
     match ops::unpause(&state.service, dag, &values.note(), catchup, events).await {
-        Ok(_) => done(&address::dag(dag.id)),
+        Ok(_) => done(&state, &address::dag(dag.id)),
         Err(error) => unpause_form(&state, dag).with(&values).refused(error),
     }
 }
@@ -172,7 +172,7 @@ pub(super) async fn cancel(
 ) -> Sent {
     let (permit, values) = (run_of(&state, run).await?, Values::of(&headers, &body)?);
     match ops::cancel(&state.service, permit.run_id(), &values.note(), Some(state.home.config())).await {
-        Ok(_) => done(&address::run(permit.run().number)),
+        Ok(_) => done(&state, &address::run(permit.run().number)),
         Err(error) => cancel_form(&state, permit.run()).with(&values).refused(error),
     }
 }
@@ -269,7 +269,7 @@ pub(super) async fn resume(State(state): State<ServerState>, Path(run): Path<Str
 fn hand_over(state: &ServerState, permit: &RunPermit, request: RunRequest<()>) -> Sent {
     let run = permit.run();
     if state.handle.run(run.clone(), request) {
-        return done(&address::run(run.number));
+        return done(state, &address::run(run.number));
     }
     let detail = "the service has ended; the next one runs the tasks";
     Err(Problem::new(axum::http::StatusCode::SERVICE_UNAVAILABLE, detail).into())

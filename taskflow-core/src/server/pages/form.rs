@@ -20,6 +20,7 @@ use super::frame::{Frame, Place};
 use super::marks::Mark;
 use super::reply::PageProblem;
 use crate::journal::Note;
+use crate::server::ServerState;
 use crate::server::problem::Problem;
 
 /// The response to a form.
@@ -142,18 +143,20 @@ impl FormPage {
 
     /// The form again, after it was refused. Only what the user can change is a reason to show it.
     pub(crate) fn refused(mut self, problem: impl Into<Problem>) -> Sent {
-        let problem = problem.into();
-        if problem.status >= 500 || problem.status == 404 {
+        let problem: Problem = problem.into();
+        let shown = problem.shown();
+        if shown.status >= 500 || shown.status == 404 {
             return Err(problem.into());
         }
-        let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::UNPROCESSABLE_ENTITY);
-        self.error = super::problem::sentence(&problem.detail);
+        let status = StatusCode::from_u16(shown.status).unwrap_or(StatusCode::UNPROCESSABLE_ENTITY);
+        self.error = super::problem::sentence(&shown.detail);
         Ok((status, self.html()).into_response())
     }
 }
 
-/// Leads to a page after a change.
-pub(crate) fn done(address: &str) -> Sent {
+/// Leads to a page after a change, which the service notices at once.
+pub(crate) fn done(state: &ServerState, address: &str) -> Sent {
+    state.handle.wake();
     Ok(Redirect::to(address).into_response())
 }
 

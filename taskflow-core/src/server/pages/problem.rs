@@ -26,21 +26,22 @@ impl ProblemPage {
     /// The page of a problem. It has the sentence of the problem, which names no file of the
     /// machine.
     pub(crate) fn of(request: &Request, problem: &Problem) -> ProblemPage {
-        let heading = match problem.status {
+        let shown = problem.shown();
+        let heading = match shown.status {
             404 => "Not found",
             409 => "Not possible now",
             400 | 422 => "Not valid",
             status if status >= 500 => "Something went wrong",
             _ => "Not possible",
         };
-        let near = match problem.status {
+        let near = match shown.status {
             404 => vec![Crumb::link("DAGs", "/dags"), Crumb::link("Runs", "/runs")],
             _ => Vec::new(),
         };
         // The log of the server has the reason of a failure under the id of its request.
-        let id = if problem.status >= 500 { problem.request_id.clone() } else { String::new() };
-        let mut page = ProblemPage::new(request, problem.status, heading, sentence(&problem.detail), near, id);
-        page.next = problem.next.as_deref().map(sentence).unwrap_or_default();
+        let id = if shown.status >= 500 { shown.request_id.clone() } else { String::new() };
+        let mut page = ProblemPage::new(request, shown.status, heading, sentence(&shown.detail), near, id);
+        page.next = shown.next.as_deref().map(sentence).unwrap_or_default();
         page
     }
 
@@ -108,7 +109,7 @@ mod tests {
         let problem = Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "it failed");
         let html = ProblemPage::of(&request(), &problem).html();
         assert!(
-            html.contains("It failed.") && html.contains(&format!("<code>{}</code>", problem.request_id)),
+            html.contains("It failed.") && html.contains(&format!("<code>{}</code>", problem.shown().request_id)),
             "{html}"
         );
     }

@@ -45,7 +45,7 @@ pub(crate) struct PageProblem(Problem);
 impl IntoResponse for PageProblem {
     fn into_response(self) -> Response {
         let PageProblem(problem) = self;
-        let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let status = StatusCode::from_u16(problem.shown().status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         (status, Html(ProblemPage::of(&request(None), &problem).html())).into_response()
     }
 }

@@ -83,7 +83,7 @@ pub(super) async fn send(
         }
     };
     match ops::trigger(draft.params(params), &state.service).await {
-        Ok(run) => done(&address::run(run.number)),
+        Ok(run) => done(&state, &address::run(run.number)),
         Err(error) => page.refused(error),
     }
 }
