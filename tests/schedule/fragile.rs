@@ -46,7 +46,7 @@ impl Timetable for Fragile {
 
 #[task]
 fn sum(readings: &Option<Events<u64>>) -> u64 {
-    readings.iter().flat_map(|readings| readings.values()).sum()
+    readings.iter().flat_map(Events::values).sum()
 }
 
 #[dag(schedule = Fragile::new(), events = "or")]

@@ -4,8 +4,10 @@
 struct Glyph {
     name: &'static str,
     /// What it is in text: one cell of a terminal.
+    #[cfg_attr(not(any(feature = "cli", feature = "server")), allow(dead_code, reason = "drawings have shapes"))]
     sign: &'static str,
     /// The same on a terminal without UTF-8.
+    #[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "for terminals"))]
     ascii: char,
     /// Elements of SVG in a square of 16 units. Lines have the colour of the context; what is solid
     /// is filled with `currentColor`.
@@ -41,6 +43,7 @@ fn named(name: &str) -> &'static Glyph {
 }
 
 /// The glyph in text.
+#[cfg(any(test, feature = "cli", feature = "server"))]
 pub(super) fn sign(name: &str) -> &'static str {
     named(name).sign
 }
@@ -51,7 +54,7 @@ pub(in crate::render) fn shapes(name: &str) -> &'static str {
 }
 
 /// The glyphs as symbols of SVG for a page: `g-check` and so on.
-#[cfg_attr(not(test), allow(dead_code, reason = "for pages that draw marks themselves"))]
+#[cfg(any(test, feature = "server"))]
 pub(crate) fn sprite() -> String {
     let symbol = |Glyph { name, shapes, .. }: &Glyph| {
         format!("<symbol id=\"g-{name}\" viewBox=\"0 0 16 16\">{shapes}</symbol>\n")

@@ -39,6 +39,7 @@ impl Mark {
     }
 
     /// The mark of a slot without a run, by what became of it.
+    #[cfg(any(test, feature = "cli", feature = "server"))]
     pub(crate) fn of_slot(fate: &str) -> Mark {
         let (family, glyph, words) = match fate {
             "missed" => ("blocked", "diamond", "missed"),
@@ -53,6 +54,7 @@ impl Mark {
     }
 
     /// The glyph in text: one character.
+    #[cfg(any(test, feature = "cli", feature = "server"))]
     pub(crate) fn sign(self) -> &'static str {
         glyphs::sign(self.glyph)
     }

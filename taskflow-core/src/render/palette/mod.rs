@@ -23,7 +23,7 @@ pub(crate) use self::colours::{Colour, FAMILIES, GROUND, INK, SOFT};
 #[cfg(feature = "cli")]
 pub(crate) use self::glyphs::ascii;
 pub(super) use self::glyphs::shapes;
-#[allow(unused_imports, reason = "for pages that draw marks themselves")]
+#[cfg(feature = "server")]
 pub(crate) use self::glyphs::sprite;
 pub(crate) use self::marks::Mark;
 pub use self::marks::STATES;

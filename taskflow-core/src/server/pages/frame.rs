@@ -79,6 +79,12 @@ impl Frame {
         &CSS.address
     }
 
+    /// The glyphs that marks refer to.
+    #[allow(clippy::unused_self, reason = "templates call methods")]
+    pub(crate) fn glyphs(&self) -> String {
+        super::marks::glyphs()
+    }
+
     pub(crate) fn icon(&self) -> &'static str {
         &ICON.address
     }

@@ -1,60 +1,14 @@
-//! The state of a run, a task or a slot as a page shows it: a colour, a glyph and words.
+//! The marks of states, as elements of a page.
 
 use std::fmt;
 
-/// A mark: the family decides the colour, the glyph the state.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Mark {
-    /// A class of the style sheet: `ok`, `bad`, `blocked`, `run`, `other`, `wait` or `hollow`.
-    pub(crate) family: &'static str,
-    /// The id of a symbol of the sprite, without its prefix.
-    pub(crate) glyph: &'static str,
-    /// The state in words.
-    pub(crate) words: &'static str,
-}
+pub(crate) use crate::render::palette::Mark;
+use crate::render::palette::sprite;
 
 impl Mark {
-    /// The mark of a state by its name. A name that is not known is shown as a state without one.
-    pub(crate) fn of(state: &str) -> Mark {
-        let (family, glyph, words) = match state {
-            "success" => ("ok", "check", "success"),
-            "failed" => ("bad", "cross", "failed"),
-            "upstream_failed" => ("blocked", "up", "upstream failed"),
-            "interrupted" => ("blocked", "bolt", "interrupted"),
-            "running" => ("run", "play", "running"),
-            "skipped" => ("other", "skip", "skipped"),
-            "cancelled" => ("other", "stop", "cancelled"),
-            "removed" => ("other", "dash", "removed"),
-            "scheduled" => ("wait", "ring", "scheduled"),
-            "queued" => ("wait", "quarter", "queued"),
-            "up_for_retry" => ("wait", "again", "up for retry"),
-            "up_for_reschedule" => ("wait", "clock", "up for reschedule"),
-            "deferred" => ("wait", "pause", "deferred"),
-            "missed" => ("hollow", "dash", "missed"),
-            "expired" => ("hollow", "dash", "expired"),
-            "paused" => ("hollow", "pause", "paused"),
-            "superseded" => ("hollow", "skip", "superseded"),
-            "waiting" => ("hollow", "ring", "waiting"),
-            _ => ("hollow", "empty", "none"),
-        };
-        Mark { family, glyph, words }
-    }
-
-    /// The mark of what became of a slot that has no run: hollow, because no run exists.
-    pub(crate) fn of_slot(fate: &str) -> Mark {
-        Mark { family: "hollow", ..Mark::of(fate) }
-    }
-
-    /// The sign in the title of a tab.
-    pub(crate) fn sign(self) -> &'static str {
-        match self.family {
-            "ok" => "✓",
-            "bad" => "✕",
-            "blocked" => "↑",
-            "run" => "▶",
-            "other" => "»",
-            _ => "○",
-        }
+    /// The class of the style sheet that colours it.
+    pub(crate) fn class(self) -> &'static str {
+        if self.hollow { "hollow" } else { self.family }
     }
 
     /// Which states need attention first: the lower, the earlier.
@@ -63,23 +17,29 @@ impl Mark {
             "bad" => 0,
             "blocked" => 1,
             "run" => 2,
-            "wait" | "hollow" => 3,
+            "wait" => 3,
             "other" => 4,
             _ => 5,
         }
     }
 }
 
-/// For the filter `safe` of templates: all its texts are constants of this file.
+/// For the filter `safe` of templates: all its texts are constants of the palette.
 impl fmt::Display for Mark {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Mark { family, glyph, words } = self;
+        let (class, Mark { glyph, words, .. }) = (self.class(), self);
         write!(
             f,
-            "<svg class=\"mark {family}\" viewBox=\"0 0 16 16\" role=\"img\" aria-label=\"{words}\">\
+            "<svg class=\"mark {class}\" viewBox=\"0 0 16 16\" role=\"img\" aria-label=\"{words}\">\
              <title>{words}</title><rect width=\"16\" height=\"16\" rx=\"4\"/><use href=\"#g-{glyph}\"/></svg>"
         )
     }
+}
+
+/// The glyphs that the marks of a page refer to, as an element for its beginning.
+pub(crate) fn glyphs() -> String {
+    let symbols = sprite();
+    format!("<svg class=\"sprite\" width=\"0\" height=\"0\" aria-hidden=\"true\"><defs>\n{symbols}</defs></svg>")
 }
 
 #[cfg(test)]
@@ -87,28 +47,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_glyph_is_in_the_sprite() {
-        let sprite = include_str!("../../../templates/sprite.html");
-        let states = [
-            "success",
-            "failed",
-            "upstream_failed",
-            "interrupted",
-            "running",
-            "skipped",
-            "cancelled",
-            "removed",
-            "scheduled",
-            "queued",
-            "up_for_retry",
-            "up_for_reschedule",
-            "deferred",
-            "none",
-        ];
-        for state in states {
-            let id = format!("id=\"g-{}\"", Mark::of(state).glyph);
-            assert!(sprite.contains(&id), "{state}: {id}");
-            assert_eq!(Mark::of(state).words, state.replace('_', " "));
+    fn every_mark_refers_to_a_glyph_of_the_page() {
+        let states = crate::render::palette::STATES.into_iter().chain(["interrupted", "none"]).map(Mark::of);
+        let fates = ["missed", "expired", "failed", "skipped", "superseded", "paused", "waiting"];
+        for mark in states.chain(fates.map(Mark::of_slot)) {
+            assert!(glyphs().contains(&format!("id=\"g-{}\"", mark.glyph)), "{mark:?}");
+            assert!(mark.to_string().contains(&format!("href=\"#g-{}\"", mark.glyph)), "{mark}");
         }
     }
 }

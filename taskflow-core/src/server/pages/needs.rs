@@ -59,7 +59,7 @@ pub(crate) async fn needs(
             && clock.since(pause.since) > LONG_PAUSE
         {
             needs.push(Need {
-                mark: Mark::of("paused"),
+                mark: Mark::of_slot("paused"),
                 title: dag.dag_id.clone(),
                 href: address::dag(&dag.dag_id),
                 about: format!("paused by {}", pause.by),
