@@ -112,7 +112,10 @@ pub(super) fn serve(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> R
         Ok::<_, CliError>((exit, server))
     })?;
     // It answers until the runs have stopped.
+    #[cfg(feature = "server")]
     drop(server);
+    #[cfg(not(feature = "server"))]
+    let () = server;
     sink.flush();
     engine.blocking_warnings().iter().for_each(|warning| terminal.warn(warning));
     home.close(&journal);

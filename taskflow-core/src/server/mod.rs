@@ -1,4 +1,4 @@
-//! The HTTP server of a service: a JSON API over [`ops`](crate::ops), metrics, and pages.
+//! The HTTP server of a service: a JSON API over [`ops`], metrics, and pages.
 //!
 //! # Life of a request
 //!

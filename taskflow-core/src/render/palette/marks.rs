@@ -1,7 +1,5 @@
 //! Which states have which mark.
 
-use super::glyphs;
-
 /// How a state looks: the family decides the colour, the glyph the state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Mark {
@@ -56,7 +54,7 @@ impl Mark {
     /// The glyph in text: one character.
     #[cfg(any(test, feature = "cli", feature = "server"))]
     pub(crate) fn sign(self) -> &'static str {
-        glyphs::sign(self.glyph)
+        super::glyphs::sign(self.glyph)
     }
 }
 
