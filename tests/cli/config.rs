@@ -74,6 +74,7 @@ fn everything_is_shown_with_its_origin_and_without_secrets() {
     run.grace 10s default
     run.fail_fast as the DAG declares default
     run.durability strict default
+    serve.bind 127.0.0.1:8090 default
     serve.max_active_runs 1000 default
     store.home .taskflow default
     store.sync normal TASKFLOW_SYNC
@@ -83,7 +84,6 @@ fn everything_is_shown_with_its_origin_and_without_secrets() {
     log.attempt_limit 16.0 MiB default
     log.queue_records 8192 default
     log.queue_bytes 32.0 MiB default
-    serve.bind 127.0.0.1:8090 default
     variables.api_key *** taskflow.toml:6
     variables.late_after 20 taskflow.toml:5
     variables.region asia TASKFLOW_VAR_REGION
