@@ -39,6 +39,8 @@ fn command_of(program: &str, directory: &Path) -> Command {
     let mut command = program_with_signals(program);
     command.args(["serve", "--no-schedule"]).env("TASKFLOW_HOME", directory.join("home"));
     command.env("SERVER_GATE", directory.join("gate")).env_remove("TASKFLOW_BIND");
+    // An attempt has an eighth of it: enough for the longest log, so that no record is dropped.
+    command.env("TASKFLOW_LOG_QUEUE_RECORDS", "65536");
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
     command
 }

@@ -115,6 +115,8 @@ fn a_long_log_is_searched_and_read_in_parts() {
     let run = trigger(&service, "talking", "");
     service.wait(run, "success");
     let here = format!("/runs/{run}/tasks/writes_much/1");
+    // The last records of a log are written up to 200 ms after the end of their task.
+    eventually("its log is written", || service.get(&here).body.contains("5000 lines"));
     let whole = page(&service, &here);
     assert_has(&whole, &["lines, show them", "id=\"L1\"", "id=\"L200\""]);
     assert!(!whole.contains("id=\"L201\""), "the middle is left out");
