@@ -5,14 +5,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
-use serde::Serialize;
 
 use super::error::{CliError, Exit};
 use super::home::{Home, unreadable};
 use super::terminal::Terminal;
 use super::{format, record, run_args};
 use crate::journal::{Journal, TaskHistory};
-use crate::log::{Follow, LogLevel, LogName, LogRecord, LogStore, follow_log, read_log};
+use crate::log::{Follow, LogLevel, LogLine, LogName, LogRecord, LogStore, follow_log, read_log};
 use crate::run::RunState;
 
 pub(super) fn command() -> Command {
@@ -109,15 +108,6 @@ struct Selection {
     names: HashMap<String, String>,
 }
 
-/// A record as a line of JSON.
-#[derive(Serialize)]
-struct Line<'a> {
-    task: &'a str,
-    attempt: u32,
-    #[serde(flatten)]
-    record: &'a LogRecord,
-}
-
 impl Selection {
     /// The selection in words, if there is one.
     fn limits(&self) -> String {
@@ -137,7 +127,7 @@ impl Selection {
         let mut text = String::new();
         for (task, attempt, record) in &records {
             if self.json {
-                let line = Line { task, attempt: *attempt, record };
+                let line = LogLine { task, attempt: *attempt, record };
                 text += &serde_json::to_string(&line).expect("records have texts for keys");
             } else {
                 let name = self.names.get(*task).map_or(*task, String::as_str);

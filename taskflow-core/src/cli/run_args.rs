@@ -76,23 +76,14 @@ pub(super) fn states() -> Arg {
         .value_name("STATE")
         .action(ArgAction::Append)
         .value_delimiter(',')
-        .value_parser(STATES.map(RunState::name))
+        .value_parser(RunState::ALL.map(RunState::name))
         .help("Only runs in these states, separated by commas")
 }
-
-const STATES: [RunState; 6] = [
-    RunState::Queued,
-    RunState::Running,
-    RunState::Success,
-    RunState::Failed,
-    RunState::Cancelled,
-    RunState::Interrupted,
-];
 
 /// The given states.
 pub(super) fn given_states(matches: &ArgMatches) -> Vec<RunState> {
     let given = matches.get_many::<String>("state").unwrap_or_default();
-    given.filter_map(|name| STATES.into_iter().find(|state| state.name() == name)).collect()
+    given.filter_map(|name| RunState::ALL.into_iter().find(|state| state.name() == name)).collect()
 }
 
 /// Adds the flags of a verb that runs something in this process.

@@ -411,11 +411,7 @@ pub(super) fn pause(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> R
 pub(super) fn unpause(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, CliError> {
     let journal = home.create_journal(SyncMode::Full)?;
     let catchup = matches.get_one::<String>("catchup").and_then(|name| name.parse().ok()).unwrap_or(Catchup::None);
-    let events = match matches.get_one::<String>("events").map(String::as_str) {
-        Some("newest") => Unpause::Newest,
-        Some("skip") => Unpause::Skip,
-        _ => Unpause::All,
-    };
+    let events = matches.get_one::<String>("events").and_then(|name| name.parse().ok()).unwrap_or(Unpause::All);
     let note = run_args::note(matches);
     let unpause = async |dag| ops::unpause(&journal, dag, &note, catchup, events).await;
     each(matches, home, terminal, unpause, |dag, records| {

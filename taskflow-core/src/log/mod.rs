@@ -55,6 +55,8 @@ pub use follow::Follow;
 pub use init::{AlreadyInstalled, init, init_with};
 pub use layer::{layer, layer_with};
 pub use read::{AttemptLog, LogFiles, RunLogRecord};
+#[cfg(any(feature = "cli", feature = "server"))]
+pub(crate) use record::LogLine;
 pub use record::{LogLevel, LogRecord, LogSpan};
 pub use redact::{Redactor, mask, redact};
 pub use sink::{LogError, LogOptions, LogSink, LogStatus};

@@ -84,6 +84,16 @@ pub enum LogLevel {
 /// The target of records about the log itself.
 const OWN_TARGET: &str = "taskflow";
 
+/// A record of an attempt as people read it: a line of JSON.
+#[cfg(any(feature = "cli", feature = "server"))]
+#[derive(Debug, Serialize)]
+pub(crate) struct LogLine<'a> {
+    pub(crate) task: &'a str,
+    pub(crate) attempt: u32,
+    #[serde(flatten)]
+    pub(crate) record: &'a LogRecord,
+}
+
 impl LogRecord {
     /// A record about the log itself, with the current time.
     pub(super) fn own(message: String, dropped: u64) -> Self {

@@ -120,6 +120,11 @@ pub enum RunType {
 }
 
 impl RunType {
+    /// Every type.
+    #[cfg_attr(not(feature = "server"), allow(dead_code, reason = "for filters"))]
+    pub(crate) const ALL: [RunType; 5] =
+        [RunType::Manual, RunType::Scheduled, RunType::Backfill, RunType::Event, RunType::Triggered];
+
     /// The name of the type in run ids, in JSON and in stores.
     pub const fn name(self) -> &'static str {
         match self {
@@ -316,7 +321,7 @@ mod tests {
 
     #[test]
     fn the_name_of_a_run_type_is_its_serialized_form() {
-        for run_type in [RunType::Manual, RunType::Scheduled, RunType::Backfill, RunType::Event, RunType::Triggered] {
+        for run_type in RunType::ALL {
             assert_eq!(serde_json::to_value(run_type).unwrap(), run_type.name());
         }
     }

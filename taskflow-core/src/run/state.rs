@@ -156,6 +156,17 @@ pub enum RunState {
 }
 
 impl RunState {
+    /// Every state, in the order of a run.
+    #[cfg_attr(not(any(feature = "cli", feature = "server")), allow(dead_code, reason = "for filters"))]
+    pub(crate) const ALL: [RunState; 6] = [
+        RunState::Queued,
+        RunState::Running,
+        RunState::Success,
+        RunState::Failed,
+        RunState::Cancelled,
+        RunState::Interrupted,
+    ];
+
     /// Whether the run has ended. An interrupted run has not: it can be resumed.
     pub const fn is_terminal(self) -> bool {
         matches!(self, RunState::Success | RunState::Failed | RunState::Cancelled)

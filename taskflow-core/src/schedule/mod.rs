@@ -34,14 +34,14 @@ pub use clock_time::ClockTime;
 pub(crate) use consume::is_of_events;
 pub use consume::{
     Consumer, ConsumerDecision, ConsumerState, ConsumerStep, EventGroup, EventGroups, EventInput, EventRun,
-    EventSituation, EventWaits, PendingEvent, PendingPeriod, Takes, Unpause, consume, unpause_consumer,
+    EventSituation, EventWaits, PendingEvent, PendingPeriod, Takes, consume, unpause_consumer,
 };
 pub use cron::{Cron, CronError};
 pub use deadline::{DeadlineState, MissedSlots, SETTLING, SlotDeadline, SlotStanding};
 pub use fair_turns::{FairTurns, PASSED_OVER, WaitingRun};
 pub use note::Note;
 pub use parse::RecurrenceError;
-pub use policy::{BackfillOrder, BackfillScope, Catchup, Combine, First, OnUpdate, Overlap, UnknownPolicy};
+pub use policy::{BackfillOrder, BackfillScope, Catchup, Combine, First, OnUpdate, Overlap, UnknownPolicy, Unpause};
 pub use rebuild::ScheduleTraces;
 pub use slot::Slot;
 pub use spec::{CATCHUP_WINDOW, Recurrence, Schedule};

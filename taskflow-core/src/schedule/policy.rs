@@ -88,6 +88,19 @@ named! {
 }
 
 named! {
+    /// What happens to the events that were emitted during a pause.
+    Unpause, "policy for pending events" {
+        /// They are consumed, as if there had been no pause.
+        All = "all",
+        /// The newest of each asset, key, or part of a period is consumed; the others are
+        /// superseded.
+        Newest = "newest",
+        /// None of them is consumed.
+        Skip = "skip",
+    }
+}
+
+named! {
     /// What happens to a slot when as many runs of the schedule are active as may be.
     Overlap, "overlap policy" {
         /// It waits. All slots run in order.

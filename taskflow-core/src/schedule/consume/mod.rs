@@ -44,7 +44,7 @@ pub use step::{
     PendingPeriod,
 };
 use stepper::Stepper;
-pub use unpause::{Unpause, unpause_consumer};
+pub use unpause::unpause_consumer;
 
 /// Decides which runs start now. `None` as the state is a DAG that no service has seen before.
 pub fn consume(consumer: &Consumer, state: Option<&ConsumerState>, situation: &EventSituation<'_>) -> ConsumerStep {

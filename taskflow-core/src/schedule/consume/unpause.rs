@@ -2,27 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::{Deserialize, Serialize};
-
 use super::consumer::{Consumer, Takes};
 use super::pending::{move_cursors, pending, record, undecided};
 use super::state::ConsumerState;
 use super::step::{EventGroups, EventSituation, PendingEvent};
-use crate::schedule::policy::Catchup;
+use crate::schedule::policy::{Catchup, Unpause};
 use crate::schedule::state::ScheduleState;
 use crate::schedule::step::{SlotFate, SlotRecord, unpause};
-
-/// What happens to the events that were emitted during a pause.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Unpause {
-    /// They are consumed, as if there had been no pause.
-    All,
-    /// The newest of each asset, key, or part of a period is consumed; the others are superseded.
-    Newest,
-    /// None of them is consumed.
-    Skip,
-}
 
 /// All events but the newest, or but the newest of each key and each part of a period.
 fn but_newest(events: &[PendingEvent], groups: Option<&EventGroups>) -> Vec<PendingEvent> {

@@ -27,16 +27,9 @@ pub(in crate::server) async fn pause(call: Call) -> Answer {
 
 pub(in crate::server) async fn unpause(call: Call) -> Answer {
     let dag = call.dag::<Operate>()?.dag();
-    let catchup = match call.text("catchup") {
-        Some("last") => Catchup::Last,
-        Some("all") => Catchup::All,
-        _ => Catchup::None,
-    };
-    let events = match call.text("events") {
-        Some("newest") => Unpause::Newest,
-        Some("skip") => Unpause::Skip,
-        _ => Unpause::All,
-    };
+    // The table of routes has checked the names.
+    let catchup = call.text("catchup").and_then(|name| name.parse().ok()).unwrap_or(Catchup::None);
+    let events = call.text("events").and_then(|name| name.parse().ok()).unwrap_or(Unpause::All);
     changed(StatusCode::OK, &ops::unpause(&call.state.service, dag, &call.note(), catchup, events).await?)
 }
 

@@ -5,24 +5,14 @@ use std::io;
 use std::sync::Arc;
 
 use axum::http::{HeaderValue, header};
-use serde::Serialize;
 
 use super::document::ranged;
 use crate::base::text::one_line;
-use crate::log::{LogLevel, LogName, LogRecord, LogStore, read_log};
+use crate::log::{LogLevel, LogLine, LogName, LogRecord, LogStore, read_log};
 use crate::server::call::Call;
 use crate::server::permit::View;
 use crate::server::problem::Problem;
 use crate::server::routes::Answer;
-
-/// A record as a line of JSON.
-#[derive(Serialize)]
-struct Line<'a> {
-    task: &'a str,
-    attempt: u32,
-    #[serde(flatten)]
-    record: &'a LogRecord,
-}
 
 /// The records of an attempt.
 struct Records {
@@ -88,10 +78,10 @@ async fn answer(call: &Call, read: impl FnOnce(&dyn LogStore) -> io::Result<Vec<
 }
 
 fn lines(all: &[Records], level: LogLevel, is_plain: bool) -> String {
-    let mut lines: Vec<Line<'_>> = Vec::new();
+    let mut lines: Vec<LogLine<'_>> = Vec::new();
     for Records { task, attempt, records } in all {
         let wanted = records.iter().filter(|record| record.level >= level);
-        lines.extend(wanted.map(|record| Line { task, attempt: *attempt, record }));
+        lines.extend(wanted.map(|record| LogLine { task, attempt: *attempt, record }));
     }
     // Stable: records of an attempt with the same time keep their order.
     lines.sort_by_key(|line| line.record.at);
@@ -107,7 +97,7 @@ fn lines(all: &[Records], level: LogLevel, is_plain: bool) -> String {
 }
 
 /// `2026-01-31T06:00:00Z INFO load#1: read rows=3`
-fn plain(text: &mut String, Line { task, attempt, record }: &Line<'_>) {
+fn plain(text: &mut String, LogLine { task, attempt, record }: &LogLine<'_>) {
     // Writing to a string does not fail.
     let _ = write!(text, "{} {} {task}#{attempt}: {}", record.at, record.level, one_line(&record.message));
     for (name, value) in &record.fields {

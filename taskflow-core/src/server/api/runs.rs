@@ -14,17 +14,6 @@ use crate::server::problem::Problem;
 use crate::server::routes::Answer;
 use crate::store::{RunCursor, RunFilter, RunOrder};
 
-const STATES: [RunState; 6] = [
-    RunState::Queued,
-    RunState::Running,
-    RunState::Success,
-    RunState::Failed,
-    RunState::Cancelled,
-    RunState::Interrupted,
-];
-const TYPES: [RunType; 5] =
-    [RunType::Manual, RunType::Scheduled, RunType::Backfill, RunType::Event, RunType::Triggered];
-
 /// A page of runs. The header `Link` leads to the next page.
 pub(in crate::server) async fn list(call: Call) -> Answer {
     let order = match call.text("order") {
@@ -39,8 +28,8 @@ pub(in crate::server) async fn list(call: Call) -> Answer {
     };
     let filter = RunFilter {
         dag: call.text("dag").map(str::to_owned),
-        states: chosen(&call, "state", &STATES, RunState::name)?,
-        run_types: chosen(&call, "run_type", &TYPES, RunType::name)?,
+        states: chosen(&call, "state", &RunState::ALL, RunState::name)?,
+        run_types: chosen(&call, "run_type", &RunType::ALL, RunType::name)?,
         logical_since: call.time("logical_since"),
         logical_before: call.time("logical_before"),
         since: call.time("since"),

@@ -113,16 +113,8 @@ pub(super) async fn unpause(
     body: Bytes,
 ) -> Sent {
     let (dag, values) = (dag_of(&state, dag)?, Values::of(&headers, &body)?);
-    let catchup = match values.get("catchup") {
-        "last" => Catchup::Last,
-        "all" => Catchup::All,
-        _ => Catchup::None,
-    };
-    let events = match values.get("events") {
-        "newest" => Unpause::Newest,
-        "skip" => Unpause::Skip,
-        _ => Unpause::All,
-    };
+    let catchup = values.get("catchup").parse().unwrap_or(Catchup::None);
+    let events = values.get("events").parse().unwrap_or(Unpause::All);
     match ops::unpause(&state.service, dag, &values.note(), catchup, events).await {
         Ok(_) => done(&state, &address::dag(dag.id)),
         Err(error) => unpause_form(&state, dag).with(&values).refused(error),

@@ -51,6 +51,7 @@ struct RunRow {
     tasks: String,
 }
 
+/// The states as filters: what still changes, what needs attention, what is done.
 const STATES: [RunState; 6] = [
     RunState::Running,
     RunState::Queued,
@@ -59,8 +60,6 @@ const STATES: [RunState; 6] = [
     RunState::Cancelled,
     RunState::Success,
 ];
-const TYPES: [RunType; 5] =
-    [RunType::Manual, RunType::Scheduled, RunType::Backfill, RunType::Event, RunType::Triggered];
 
 pub(super) async fn show(State(state): State<ServerState>, Query(query): Asked) -> Page {
     let request = request(None);
@@ -75,7 +74,7 @@ pub(super) async fn show(State(state): State<ServerState>, Query(query): Asked) 
     let filter = RunFilter {
         dag: (!dag.is_empty()).then(|| dag.to_owned()),
         states: STATES.into_iter().filter(|state| state.name() == chosen).collect(),
-        run_types: TYPES.into_iter().filter(|known| known.name() == run_type).collect(),
+        run_types: RunType::ALL.into_iter().filter(|known| known.name() == run_type).collect(),
         order: RunOrder::Number,
         after,
         limit: Some(RUNS),
@@ -98,7 +97,7 @@ pub(super) async fn show(State(state): State<ServerState>, Query(query): Asked) 
         frame: Frame::new(&request, Place::Runs, "Runs", path),
         rows: list.runs.iter().map(|run| row(run, &request.clock)).collect(),
         filters: std::iter::once(all).chain(states).collect(),
-        types: TYPES.iter().map(|known| (known.name(), known.name() == run_type)).collect(),
+        types: RunType::ALL.iter().map(|known| (known.name(), known.name() == run_type)).collect(),
         dags: state.dags.iter().map(|dag| dag.id).collect(),
         dag: dag.to_owned(),
         state: chosen.to_owned(),
