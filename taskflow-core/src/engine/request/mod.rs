@@ -1,5 +1,8 @@
 //! Requests for runs.
 
+mod error;
+mod prepare;
+
 use std::fmt;
 use std::future::IntoFuture;
 use std::marker::PhantomData;
@@ -8,10 +11,14 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
+pub use error::RunError;
+pub(super) use prepare::Prepared;
+use prepare::final_params;
+
 use super::children::Children;
 use super::engine::Engine;
 use super::handle::{FutureState, RunFuture, RunHandle};
-use super::needs::{self, MissingConfig};
+use super::needs;
 use super::notes::Notes;
 use super::observer::{Observer, Observers};
 use super::recorder::Recorder;
@@ -20,13 +27,10 @@ use super::report::RunReport;
 use super::run::Run;
 use super::run_shared::{Clock, RunShared};
 use super::sessions::Sessions;
-use crate::base::{ErrorKind, Quietly, Timestamp};
+use crate::base::{Quietly, Timestamp};
 use crate::callback::{CallbackDispatcher, PendingCallback};
-use crate::config::Config;
-use crate::dag::{BuildErrors, Dag, DagDef, ParamError, Params, Plan, Selection};
-use crate::machine::{self, Machine, Settings};
-use crate::run::{Durability, GraphChanges, Restored, RunInfo, RunType};
-use crate::schedule::Zone;
+use crate::dag::{BuildErrors, Dag, DagDef, Params, Plan, Selection};
+use crate::run::{Durability, GraphChanges, Restored, RunInfo};
 use crate::task::Scratch;
 use crate::value::{AnyValue, Value};
 
@@ -78,73 +82,6 @@ pub(crate) struct RunStart<'a> {
     pub(crate) durability: Durability,
     /// When it starts or resumes.
     pub(crate) at: Timestamp,
-}
-
-/// Why a run did not start.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum RunError {
-    /// The graph has mistakes.
-    #[error(transparent)]
-    Build(#[from] BuildErrors),
-    /// A parameter has an invalid value.
-    #[error(transparent)]
-    Param(#[from] ParamError),
-    /// The number of values is not the number of parameters.
-    #[error("DAG `{dag}` has {expected} parameters, but {given} values were given")]
-    ParamCount {
-        /// The DAG.
-        dag: String,
-        /// Its parameters.
-        expected: usize,
-        /// The values.
-        given: usize,
-    },
-    /// A task needs more slots than its pool has in this engine, so it could never run.
-    #[error("task `{task}` needs {wanted} slots of the pool `{pool}`, which has only {slots} in this engine")]
-    PoolTooSmall {
-        /// The task.
-        task: String,
-        /// The pool.
-        pool: String,
-        /// The slots that the task needs.
-        wanted: u32,
-        /// The slots of the pool.
-        slots: u32,
-    },
-    /// Tasks declare connections or secrets that are not available.
-    #[error("{}", missing.iter().map(MissingConfig::to_string).collect::<Vec<_>>().join("\n"))]
-    Config {
-        /// At least one.
-        missing: Vec<MissingConfig>,
-    },
-    /// The run cannot be stored.
-    #[error("the run cannot be stored: {0}")]
-    Journal(RecorderError),
-    /// A thread or a runtime could not be started.
-    #[error("cannot start the run: {0}")]
-    System(#[from] std::io::Error),
-}
-
-impl From<machine::PoolTooSmall> for RunError {
-    fn from(error: machine::PoolTooSmall) -> Self {
-        let machine::PoolTooSmall { task, pool, wanted, slots } = error;
-        RunError::PoolTooSmall { task, pool, wanted, slots }
-    }
-}
-
-impl RunError {
-    /// The class of the error.
-    pub fn kind(&self) -> ErrorKind {
-        match self {
-            RunError::Build(errors) => errors.kind(),
-            RunError::Param(error) => error.kind(),
-            RunError::ParamCount { .. } | RunError::PoolTooSmall { .. } => ErrorKind::Invalid,
-            RunError::Config { missing } => MissingConfig::kind(missing),
-            RunError::Journal(error) => error.kind(),
-            RunError::System(_) => ErrorKind::Unavailable,
-        }
-    }
 }
 
 impl<T: Value> Dag<T> {
@@ -324,68 +261,6 @@ impl<T> RunRequest<T> {
     {
         Ok(self.start()?.wait())
     }
-
-    /// Checks the request and turns it into what a driver needs.
-    pub(super) fn prepare(mut self) -> Result<Prepared, RunError> {
-        if self.durability == Durability::Ephemeral {
-            if self.restored.is_some() {
-                let reason = "a resumed run is already stored, so it cannot be ephemeral";
-                return Err(RunError::Journal(RecorderError::new(ErrorKind::Invalid, reason)));
-            }
-            self.open_recorder = None;
-        }
-        let plan = self.plan?;
-        let manual = || RunInfo::manual(plan.id(), self.logical_date.unwrap_or_else(Timestamp::now));
-        let info = self.info.unwrap_or_else(manual);
-        let info = Arc::new(plan.options().complete(info));
-        let params = final_params(&plan, &self.params, &self.defaults, &info)?;
-        let defaults = Settings::default();
-        let settings = Settings {
-            fail_fast: self.fail_fast.unwrap_or(plan.options().fail_fast),
-            timeout: plan.options().timeout,
-            grace: self.grace.unwrap_or(defaults.grace),
-            seed: self.seed.unwrap_or_else(|| seed_of(&info.run_id)),
-            logical_date: info.logical_date,
-            slot: (info.run_type == RunType::Scheduled).then_some(info.logical_date),
-            is_backfill: info.run_type == RunType::Backfill,
-            zone: plan.options().timezone().unwrap_or(Zone::UTC),
-            observed: !self.observers.is_empty(),
-            recorded: self.open_recorder.is_some() || plan.has_callbacks(),
-        };
-        let mut machine = Machine::new(Arc::clone(&plan), self.selection.as_ref(), settings);
-        if let Some(restored) = &self.restored {
-            machine.restore(restored);
-        }
-        Ok(Prepared {
-            config: self.engine.as_ref().and_then(Engine::config).cloned(),
-            plan,
-            info,
-            machine,
-            params,
-            observers: self.observers,
-            open_recorder: self.open_recorder,
-            restored: self.restored,
-            pending_callbacks: self.pending_callbacks,
-            in_process: self.in_process,
-            durability: self.durability,
-        })
-    }
-}
-
-/// The checked values of the parameters, with those that are taken from their defaults.
-fn final_params(plan: &Plan, params: &Params, defaults: &[usize], info: &RunInfo) -> Result<Vec<AnyValue>, RunError> {
-    let given = params.values().len();
-    if given != plan.params().len() {
-        return Err(RunError::ParamCount { dag: plan.id().to_owned(), expected: plan.params().len(), given });
-    }
-    let mut params = params.values().to_vec();
-    for (place, param) in plan.params().iter().enumerate() {
-        match defaults.contains(&place) {
-            true => params[place] = param.value_of_default(info)?,
-            false => param.check(&params[place])?,
-        }
-    }
-    Ok(params)
 }
 
 impl<T> RunRequest<T> {
@@ -507,26 +382,6 @@ impl<T> RunRequest<T> {
 
 /// The graph, the run and its parameters.
 type CheckedRun = (Arc<Plan>, Arc<RunInfo>, Vec<AnyValue>);
-
-/// A request that passed every check.
-pub(super) struct Prepared {
-    pub(super) config: Option<Config>,
-    pub(super) plan: Arc<Plan>,
-    pub(super) info: Arc<RunInfo>,
-    pub(super) machine: Machine,
-    pub(super) params: Vec<AnyValue>,
-    pub(super) observers: Vec<Box<dyn Observer>>,
-    pub(super) open_recorder: Option<OpenRecorder>,
-    pub(super) restored: Option<Restored>,
-    pub(super) pending_callbacks: Vec<PendingCallback>,
-    pub(super) in_process: bool,
-    pub(super) durability: Durability,
-}
-
-/// FNV-1a: the same for the same id, in every build.
-fn seed_of(run_id: &str) -> u64 {
-    run_id.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
-}
 
 impl<T: Value> IntoFuture for RunRequest<T> {
     type Output = Result<RunReport<T>, RunError>;

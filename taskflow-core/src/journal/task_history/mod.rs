@@ -1,16 +1,22 @@
-//! A task instance of a stored run, and its attempts.
+//! A task instance of a stored run, and how entries change it.
 
-use std::collections::BTreeMap;
-use std::fmt;
+mod attempts;
+mod details;
+mod place;
+
 use std::ops::Deref;
 use std::sync::Arc;
 
 use serde::Serialize;
 
+pub use attempts::{AttemptHistory, Attempts};
+use details::Details;
+pub use details::{LinkHistory, PushedHistory, TaskDetails, WaitHistory};
+pub(crate) use place::Place;
+
 use crate::base::{Failure, Timestamp};
-use crate::run::{QUESTION, TaskState, ValueRef, WaitRecord, WaitView};
+use crate::run::{QUESTION, TaskState, WaitRecord, WaitView};
 use crate::task::because_of;
-use crate::value::FileRef;
 
 /// A task instance of a stored run.
 ///
@@ -52,277 +58,11 @@ pub struct TaskHistory {
     details: Details,
 }
 
-/// What few task instances of a stored run have. A [`TaskHistory`] dereferences to it.
-#[derive(Clone, Debug, Serialize)]
-#[non_exhaustive]
-pub struct TaskDetails {
-    /// When the next attempt is due, while it is `up_for_retry`.
-    pub retry_at: Option<Timestamp>,
-    /// The task because of which it was skipped or failed.
-    pub cause: Option<String>,
-    /// The state of that task then.
-    #[serde(skip)]
-    pub(crate) cause_state: TaskState,
-    /// What it waits for without holding a slot, while it is `deferred` or `up_for_reschedule`.
-    pub waits_for: Option<WaitHistory>,
-    /// How often it was cleared.
-    pub cleared: u32,
-    /// The links of its last attempt.
-    pub links: Vec<LinkHistory>,
-    /// The XComs of its last attempt, in the order of their keys.
-    pub pushed: Vec<PushedHistory>,
-    /// Its entries in the task state store.
-    #[serde(skip)]
-    pub(crate) task_state: BTreeMap<String, String>,
-    /// Its present or last wait, as recorded.
-    #[serde(skip)]
-    pub(crate) wait: Option<Box<WaitRecord>>,
-    /// Attempts before it was last cleared.
-    #[serde(skip)]
-    pub(crate) uncounted_attempts: u32,
-    /// How many processes have died while it was running, since it was last cleared or an attempt
-    /// of it ended.
-    #[serde(skip)]
-    pub(crate) deaths: u32,
-    /// Whether it was the only running task when the last of them died.
-    #[serde(skip)]
-    pub(crate) died_alone: bool,
-    /// How often it was retried with its group or its run.
-    #[serde(skip)]
-    pub(crate) rounds: u32,
-    /// The number of events that the run had received when the task was last cleared. The task
-    /// ignores them.
-    #[serde(skip)]
-    pub(crate) events_seen: u64,
-    /// The number of elements, if it is an expand node whose list is expanded.
-    #[serde(skip)]
-    pub(crate) length: Option<u32>,
-    /// The value that its list was taken from, if it is an expand node that has succeeded.
-    #[serde(skip)]
-    pub(super) list: Option<Place>,
-    /// The labels of its list, if it is an expand node.
-    #[serde(skip)]
-    pub(crate) labels: Option<Arc<[String]>>,
-    /// Its state when a later graph no longer had it.
-    #[serde(skip)]
-    pub(super) gone_as: Option<TaskState>,
-}
-
-impl TaskDetails {
-    /// The details of a task that has none.
-    const NONE: TaskDetails = TaskDetails {
-        retry_at: None,
-        cause: None,
-        cause_state: TaskState::None,
-        waits_for: None,
-        cleared: 0,
-        links: Vec::new(),
-        pushed: Vec::new(),
-        task_state: BTreeMap::new(),
-        wait: None,
-        uncounted_attempts: 0,
-        deaths: 0,
-        died_alone: false,
-        rounds: 0,
-        events_seen: 0,
-        length: None,
-        list: None,
-        labels: None,
-        gone_as: None,
-    };
-}
-
-/// The details of a task, in memory only if it has any.
-#[derive(Clone, Debug, Default)]
-struct Details(Option<Box<TaskDetails>>);
-
-impl Deref for Details {
-    type Target = TaskDetails;
-
-    fn deref(&self) -> &TaskDetails {
-        static NONE: TaskDetails = TaskDetails::NONE;
-        self.0.as_deref().unwrap_or(&NONE)
-    }
-}
-
-impl Serialize for Details {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        (**self).serialize(serializer)
-    }
-}
-
 impl Deref for TaskHistory {
     type Target = TaskDetails;
 
     fn deref(&self) -> &TaskDetails {
         &self.details
-    }
-}
-
-/// What a task waits for without holding a slot.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct WaitHistory {
-    /// When the wait began; for a sensor, its first poke.
-    pub since: Timestamp,
-    /// The number of waits so far, this one included: the pokes of a sensor.
-    pub count: u32,
-    /// The time it waits for; for a sensor, the next poke.
-    pub until: Option<Timestamp>,
-    /// The key of the event it waits for.
-    pub event: Option<String>,
-    /// The question, if it [asks](crate::approval) people.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub question: Option<String>,
-    /// The type of the answer, without modules.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub answer: Option<String>,
-    /// Whether it is a sensor.
-    #[serde(skip)]
-    pub(crate) poke: bool,
-}
-
-impl WaitHistory {
-    /// What it waits for, as views have it.
-    pub fn view(&self) -> WaitView {
-        let WaitHistory { count, until, event, question, answer, poke, .. } = self;
-        WaitView {
-            until: *until,
-            event: event.clone(),
-            pokes: poke.then_some(*count),
-            question: question.clone(),
-            answer: answer.clone(),
-        }
-    }
-}
-
-/// A link of a task.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct LinkHistory {
-    /// Its name.
-    pub name: String,
-    /// Its address.
-    pub url: String,
-}
-
-/// An XCom that a task has pushed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct PushedHistory {
-    /// Its key.
-    pub key: String,
-    /// Its type, without modules.
-    #[serde(rename = "type")]
-    pub ty: String,
-    #[serde(skip)]
-    pub(crate) place: Option<Place>,
-}
-
-/// Where a value is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
-    /// In the data of this segment.
-    Inline { segment: u32, start: u32, len: u32 },
-    /// In a file of its own; the entry is in this segment.
-    File { segment: u32, file: Box<FileRef> },
-}
-
-impl Place {
-    /// Where the value of an entry of this segment is.
-    pub(super) fn of(segment: u32, value: &ValueRef) -> Option<Self> {
-        match *value {
-            ValueRef::Nowhere => None,
-            ValueRef::Inline { start, len } => Some(Place::Inline { segment, start, len }),
-            ValueRef::File(file) => Some(Place::File { segment, file: Box::new(file) }),
-        }
-    }
-}
-
-/// One attempt of a task of a stored run.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[non_exhaustive]
-pub struct AttemptHistory {
-    /// Counted from 1: Airflow's try number.
-    pub number: u32,
-    /// When it began.
-    pub started: Timestamp,
-    /// When it ended.
-    pub ended: Option<Timestamp>,
-    /// How it ended; `running` if it has not, as far as is stored.
-    pub state: TaskState,
-    /// Why it did not succeed.
-    pub failure: Option<Arc<Failure>>,
-    /// The index of its session in [`RunHistory::sessions`](super::RunHistory::sessions).
-    pub session: usize,
-}
-
-/// The attempts of a task, in order. Dereferences to a slice.
-#[derive(Clone, Default, PartialEq)]
-pub struct Attempts(Repr);
-
-/// Most tasks have one attempt, which needs no memory of its own.
-#[derive(Clone, PartialEq)]
-enum Repr {
-    One(AttemptHistory),
-    Any(Vec<AttemptHistory>),
-}
-
-impl Default for Repr {
-    fn default() -> Self {
-        Repr::Any(Vec::new())
-    }
-}
-
-impl Attempts {
-    fn push(&mut self, attempt: AttemptHistory) {
-        self.0 = match std::mem::take(&mut self.0) {
-            Repr::Any(attempts) if attempts.is_empty() => Repr::One(attempt),
-            Repr::One(first) => Repr::Any(vec![first, attempt]),
-            Repr::Any(mut attempts) => {
-                attempts.push(attempt);
-                Repr::Any(attempts)
-            }
-        };
-    }
-
-    fn last_mut(&mut self) -> Option<&mut AttemptHistory> {
-        match &mut self.0 {
-            Repr::One(attempt) => Some(attempt),
-            Repr::Any(attempts) => attempts.last_mut(),
-        }
-    }
-}
-
-impl Deref for Attempts {
-    type Target = [AttemptHistory];
-
-    fn deref(&self) -> &[AttemptHistory] {
-        match &self.0 {
-            Repr::One(attempt) => std::slice::from_ref(attempt),
-            Repr::Any(attempts) => attempts,
-        }
-    }
-}
-
-impl<'a> IntoIterator for &'a Attempts {
-    type Item = &'a AttemptHistory;
-    type IntoIter = std::slice::Iter<'a, AttemptHistory>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.iter()
-    }
-}
-
-impl fmt::Debug for Attempts {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        (**self).fmt(f)
-    }
-}
-
-impl Serialize for Attempts {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        (**self).serialize(serializer)
     }
 }
 
