@@ -5,7 +5,7 @@
 //!
 //! - `list`, `show`, `run`, `trigger`, `backfill`, `completions`: verbs about DAGs. `config`: the
 //!   configuration.
-//! - `runs`, `status`, `explain`, `values`, `logs`: verbs that read stored runs. `resume`, `retry`,
+//! - `runs`, `status`, `explain`, `values`, `logs`, `lineage`: verbs that read stored runs. `resume`, `retry`,
 //!   `clear`, `mark`, `release`, `cancel`, `replay`: verbs that change or run them. `serve`,
 //!   `schedules`, `backfills`: the service, and the verbs about schedules and backfills. `events`:
 //!   the verbs about assets. `db`, `doctor`: upkeep. All of these need the feature `sqlite`.
@@ -71,6 +71,8 @@ mod grid;
 mod help;
 #[cfg(feature = "sqlite")]
 mod home;
+#[cfg(feature = "sqlite")]
+mod lineage;
 mod list;
 #[cfg(feature = "server")]
 mod listen;
@@ -192,6 +194,7 @@ fn history() -> Vec<clap::Command> {
         explain::command(),
         values::command(),
         logs::command(),
+        lineage::command(),
         resume::command(),
         retry::command(),
         clear::command(),
@@ -226,6 +229,7 @@ fn about_runs(verb: &str, matches: &ArgMatches, terminal: &Terminal) -> Result<E
         "explain" => explain::explain(matches, &home, terminal),
         "values" => values::values(matches, &home, terminal),
         "logs" => logs::logs(matches, &home, terminal),
+        "lineage" => lineage::lineage(matches, &home, terminal),
         "resume" => resume::resume(matches, &home, terminal),
         "retry" => retry::retry(matches, &home, terminal),
         "clear" => clear::clear(matches, &home, terminal),

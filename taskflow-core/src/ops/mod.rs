@@ -30,6 +30,7 @@
 //! | `event_groups` | The groups of pending events: keys and periods. |
 //! | `assets` | The assets of the program: [`assets()`]. |
 //! | `events` | The events of assets: [`emit`], [`events()`], [`event`], [`emitted_by`]. |
+//! | `lineage` | Where a run comes from, and what comes from it: [`lineage()`]. |
 //! | `list` | Lists runs: [`list_runs`]. |
 //! | `status` | A run and its tasks as a document: [`RunStatus`]. |
 //! | `queue_wait` | Why a queued run has not started: [`queue_wait()`]. |
@@ -55,6 +56,7 @@ mod event_groups;
 mod events;
 #[cfg(feature = "sqlite")]
 mod home;
+mod lineage;
 mod list;
 mod mark;
 mod queue_wait;
@@ -98,6 +100,7 @@ pub(crate) use event_groups::GroupReader;
 pub use events::{AssetEmission, EventDocument, EventQuery, NewAssetEvent, emit, emitted_by, event, events};
 #[cfg(feature = "sqlite")]
 pub use home::Home;
+pub use lineage::{Lineage, LineageRun, lineage};
 pub use list::{RunList, RunSummaryDocument, list_runs};
 pub use mark::{Mark, Marked, mark};
 pub use queue_wait::{QueueWait, QueuedDag, queue_wait};
