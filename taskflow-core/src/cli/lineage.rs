@@ -4,11 +4,11 @@ use clap::{ArgMatches, Command};
 
 use super::error::{CliError, Exit};
 use super::grid;
-use super::home::Home;
+use super::source::Source;
 use super::terminal::{Paint, Terminal};
 use super::{args, format, run_args};
 use crate::base::text::one_line;
-use crate::ops::{self, EventDocument, Lineage, LineageRun};
+use crate::ops::{EventDocument, Lineage, LineageRun};
 
 /// More are shown as JSON only.
 const SHOWN: usize = 50;
@@ -20,9 +20,8 @@ pub(super) fn command() -> Command {
         .arg(run_args::run_or_last())
 }
 
-pub(super) fn lineage(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, CliError> {
-    let journal = home.journal()?;
-    let lineage = home.wait(ops::lineage(&journal, run_args::run_name(matches)))?;
+pub(super) fn lineage(matches: &ArgMatches, source: &Source, terminal: &Terminal) -> Result<Exit, CliError> {
+    let lineage = source.lineage(run_args::run_name(matches))?;
     if args::wants_json(matches) {
         return run_args::print_json(&lineage, terminal);
     }

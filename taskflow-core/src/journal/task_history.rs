@@ -5,7 +5,7 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::base::{Failure, Timestamp};
 use crate::run::{QUESTION, TaskState, ValueRef, WaitRecord, WaitView};
@@ -160,7 +160,7 @@ impl Deref for TaskHistory {
 }
 
 /// What a task waits for without holding a slot.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct WaitHistory {
     /// When the wait began; for a sensor, its first poke.
@@ -178,7 +178,7 @@ pub struct WaitHistory {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub answer: Option<String>,
     /// Whether it is a sensor.
-    #[serde(skip)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) poke: bool,
 }
 
@@ -197,7 +197,7 @@ impl WaitHistory {
 }
 
 /// A link of a task.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct LinkHistory {
     /// Its name.
@@ -207,7 +207,7 @@ pub struct LinkHistory {
 }
 
 /// An XCom that a task has pushed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct PushedHistory {
     /// Its key.

@@ -274,6 +274,10 @@ impl Call {
         self.value(name)?.as_i64()
     }
 
+    pub(super) fn size(&self, name: &str) -> Option<usize> {
+        self.number(name).and_then(|number| usize::try_from(number).ok())
+    }
+
     /// At most how many a list has.
     pub(super) fn limit(&self) -> u32 {
         self.number("limit").and_then(|limit| u32::try_from(limit).ok()).unwrap_or(50)

@@ -168,7 +168,11 @@ pub(super) static ROUTES: &[Route] = &[
     route!(Get "/api/v1/doctor", health::doctor, "What keeps the home from working"),
     route!(Get "/api/v1/dags", dags::list, "The DAGs with their schedules and last runs"),
     route!(Get "/api/v1/dags/{dag}", dags::dag, "A DAG with its parameters and tasks"),
-    route!(Get "/api/v1/dags/{dag}/graph", dags::graph, "The graph of a DAG"),
+    route!(Get "/api/v1/dags/{dag}/graph", dags::graph, "The graph of a DAG").query(&[field(
+        "format",
+        Kind::Word(&["tree", "dot", "mermaid", "json", "svg"]),
+        "The format of the picture. Default: json",
+    )]),
     route!(Get "/api/v1/dags/{dag}/next", dags::next, "The next slots of a schedule").query(&[field(
         "count",
         Kind::Number(1, 1_000),
@@ -236,12 +240,17 @@ pub(super) static ROUTES: &[Route] = &[
         .query(&[LEVEL])
         .media_type(JSON_LINES),
     route!(Get "/api/v1/runs/{run}/log", logs::run, "The logs of all attempts of a run, by time")
-        .query(&[LEVEL])
+        .query(&[
+            LEVEL,
+            field("task", Kind::Text, "Only of this task"),
+            field("attempt", Kind::Number(1, u32::MAX as i64), "Only of this attempt"),
+        ])
         .media_type(JSON_LINES),
     route!(Get "/api/v1/runs/{run}/explain", runs::explain, "Why the open tasks of a run are in their states"),
     route!(Get "/api/v1/runs/{run}/lineage", runs::lineage, "The events and runs that a run comes from, and what comes from it"),
-    route!(Get "/api/v1/runs/{run}/values", runs::values, "The values that the tasks of a run returned"),
-    route!(Get "/api/v1/runs/{run}/values/{task}", runs::value, "The value that a task returned"),
+    route!(Get "/api/v1/runs/{run}/values", runs::values, "The values that the tasks of a run returned")
+        .query(&[PREVIEW, field("limit", Kind::Number(1, 100_000), "With `preview`: at most this many. Default: all")]),
+    route!(Get "/api/v1/runs/{run}/values/{task}", runs::value, "The value that a task returned").query(&[PREVIEW]),
     route!(Post "/api/v1/runs/{run}/cancel", changes::cancel, "Ends a run early, whichever process runs it").body(NOTE),
     route!(Post "/api/v1/runs/{run}/resume", changes::resume, "Continues an interrupted run").body(&[]),
     route!(Post "/api/v1/runs/{run}/retry", changes::retry, "Runs the failed tasks of a run again").body(NOTE),
@@ -320,6 +329,12 @@ pub(super) static ROUTES: &[Route] = &[
         .query(&[DRY_RUN])
         .body(&[field("older_than", Kind::Span(u64::MAX), "Only what was created longer ago").required(), DAG, STATE]),
 ];
+
+const PREVIEW: Field = field(
+    "preview",
+    Kind::Number(0, 100_000),
+    "Only the beginning, of so many characters, with everything that looks like a secret masked",
+);
 
 const LEVEL: Field = field(
     "level",

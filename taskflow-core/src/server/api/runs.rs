@@ -94,7 +94,9 @@ pub(in crate::server) async fn run(call: Call) -> Answer {
     let history = permit.history(&call.state).await?;
     let triggered = ops::triggered_runs(&call.state.journal, &history).await?;
     let events = ops::emitted_by(&call.state.journal, &history).await?;
-    document(&call, &RunStatus::of(&history).with_triggered(triggered).with_events(events))
+    let wait = ops::queue_wait(&call.state.journal, call.state.home.path(), &call.state.dags, &history).await?;
+    let status = RunStatus::of(&history).with_triggered(triggered).with_events(events);
+    document(&call, &status.with_queue_wait(wait))
 }
 
 pub(in crate::server) async fn tasks(call: Call) -> Answer {
@@ -128,6 +130,10 @@ pub(in crate::server) async fn lineage(call: Call) -> Answer {
 
 pub(in crate::server) async fn values(call: Call) -> Answer {
     let history = call.run::<View>().await?.history(&call.state).await?;
+    if let Some(size) = call.size("preview") {
+        let previews = ops::value_previews(&call.state.journal, &history, size, call.size("limit")).await;
+        return kept_private(document(&call, &previews));
+    }
     kept_private(document(&call, &ops::values(&call.state.journal, &history).await?))
 }
 
@@ -135,6 +141,10 @@ pub(in crate::server) async fn value(call: Call) -> Answer {
     let task = call.task()?;
     let history = call.run::<View>().await?.history(&call.state).await?;
     history.place(task.as_str())?;
+    if let Some(size) = call.size("preview") {
+        let preview = ops::value_preview(&call.state.journal, &history, task.as_str(), size).await?;
+        return kept_private(document(&call, &preview));
+    }
     kept_private(document(&call, &ops::value(&call.state.journal, &history, task.as_str()).await?))
 }
 
