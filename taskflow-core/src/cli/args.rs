@@ -39,6 +39,8 @@ pub(super) fn command(name: &str, program: Program, dags: &Dags) -> Command {
         .subcommand(super::config::command())
         .subcommand(completions())
         .arg(super::setup::arg());
+    #[cfg(feature = "server")]
+    let command = command.arg(super::source::arg());
     #[cfg(feature = "sqlite")]
     let command = command
         .subcommand(trigger(dags))
@@ -193,6 +195,7 @@ pub(super) fn taken() -> Vec<&'static str> {
         "version",
         "home",
         "config",
+        "server",
         "logical-date",
         "at",
         "interval",

@@ -6,13 +6,12 @@ use serde::Serialize;
 use super::choose::Dags;
 use super::error::{CliError, Exit};
 use super::grid::{Cell, Column, Table};
-use super::home::Home;
+use super::source::{BackfillAsked, Source};
 use super::terminal::Terminal;
-use super::{args, flags, format, run_args, setup};
+use super::{args, flags, format, run_args};
 use crate::dag::DagDef;
 use crate::ops::{self, BackfillPreview, BackfillTotals, StartedBackfill};
 use crate::schedule::{BackfillOrder, BackfillRequest, BackfillScope, FutureSlots, SlotRange, Zone};
-use crate::store::SyncMode;
 
 /// The slots.
 pub(super) fn slots() -> Arg {
@@ -65,13 +64,11 @@ pub(super) fn backfill(matches: &ArgMatches, dags: &Dags, terminal: &Terminal) -
         Some((name, matches)) => (dags.find(Some(name))?, matches),
         None => (dags.find(None)?, matches),
     };
-    let config = setup::load(matches)?;
-    let request = request(matches, dag)?;
-    let home = Home::of(matches, config, terminal)?;
+    let asked = asked(matches, dag)?;
+    let source = Source::of(matches, terminal)?;
     let json = args::wants_json(matches);
     if matches.get_flag("dry-run") {
-        let journal = home.existing_journal()?;
-        let preview = home.wait(ops::preview_backfill(journal.as_ref(), dag, &request))?;
+        let preview = source.preview_backfill(&asked)?;
         if json {
             return run_args::print_json(&preview, terminal);
         }
@@ -79,10 +76,9 @@ pub(super) fn backfill(matches: &ArgMatches, dags: &Dags, terminal: &Terminal) -
         terminal.note(&format!("nothing was started; --token {} starts exactly this", preview.token));
         return Ok(Exit::Success);
     }
-    let journal = home.create_journal(SyncMode::Full)?;
     let token = matches.get_one::<String>("token").map(String::as_str);
-    let started = home.wait(ops::start_backfill(&journal, dag, &request, token, &run_args::note(matches)))?;
-    let service = ops::serving_process(home.path()).ok().flatten().map(|service| service.worker);
+    let started = source.start_backfill(&asked, token, &run_args::note(matches))?;
+    let service = source.serving_process();
     if json {
         return run_args::print_json(&Started { started: &started, service }, terminal);
     }
@@ -106,7 +102,7 @@ struct Started<'a> {
     service: Option<String>,
 }
 
-fn request(matches: &ArgMatches, dag: &'static DagDef) -> Result<BackfillRequest, CliError> {
+fn asked(matches: &ArgMatches, dag: &'static DagDef) -> Result<BackfillAsked, CliError> {
     let mut texts: Vec<&str> = matches.get_many::<String>("slots").unwrap_or_default().map(String::as_str).collect();
     // A program with one DAG may name it or not.
     if texts.len() > 1 && texts[0] == dag.id {
@@ -119,15 +115,18 @@ fn request(matches: &ArgMatches, dag: &'static DagDef) -> Result<BackfillRequest
         () if matches.get_flag("all") => BackfillScope::All,
         () => BackfillScope::Missing,
     };
-    Ok(BackfillRequest {
+    let given = matches.get_one::<u32>("limit").copied();
+    let request = BackfillRequest {
         ranges,
         scope,
         order: matches.get_one::<BackfillOrder>("order").copied().unwrap_or(BackfillOrder::Oldest),
         seed: matches.get_one::<u64>("seed").copied().unwrap_or_default(),
-        limit: matches.get_one::<u32>("limit").copied().or(dag.options.max_active_runs).unwrap_or(1),
+        limit: given.or(dag.options.max_active_runs).unwrap_or(1),
         as_one_run: matches.get_flag("as-one-run"),
         params: flags::all_texts(matches, dag.plan().map_err(ops::OpsError::from)?.params()),
-    })
+    };
+    let slots = texts.into_iter().map(str::to_owned).collect();
+    Ok(BackfillAsked { dag: dag.id.to_owned(), slots, request, limit: given })
 }
 
 /// The order in words.
@@ -155,7 +154,7 @@ fn show(preview: &BackfillPreview, terminal: &Terminal) -> Result<(), CliError> 
             Cell::new(fate.fate.replace('_', " ")),
             Cell::new(zone.format(fate.first)),
             Cell::new(zone.format(fate.last)),
-            Cell::new(fate.reason),
+            Cell::new(&fate.reason),
         ]);
     }
     terminal.print(&table.render(terminal.width_stdout(), terminal.paint_stdout()))?;

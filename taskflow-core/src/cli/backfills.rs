@@ -4,14 +4,13 @@ use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
 use super::error::{CliError, Exit};
 use super::grid::{Cell, Column, Table};
-use super::home::Home;
+use super::source::Source;
 use super::terminal::Terminal;
 use super::{args, format, run_args};
 use crate::base::text::one_line;
 use crate::base::{Date, Timestamp};
 use crate::dag::Registry;
-use crate::journal::Journal;
-use crate::ops::{self, BackfillStatus, CancelledBackfill, ExtendedBackfill};
+use crate::ops::{BackfillStatus, CancelledBackfill, ExtendedBackfill};
 use crate::render::palette::Mark;
 use crate::schedule::{BackfillAction, BackfillCounts, BackfillPhase, SlotRange, Zone};
 
@@ -64,26 +63,22 @@ pub(super) fn command() -> Command {
         ))
 }
 
-pub(super) fn backfills(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, CliError> {
-    let Some((verb, matches)) = matches.subcommand() else { return list(matches, home, terminal) };
+pub(super) fn backfills(matches: &ArgMatches, source: &Source, terminal: &Terminal) -> Result<Exit, CliError> {
+    let Some((verb, matches)) = matches.subcommand() else { return list(matches, source, terminal) };
     let number = matches.get_one::<i64>("number").copied().unwrap_or_default();
-    let journal = home.journal()?;
     match verb {
-        "show" => show(matches, number, &journal, home, terminal),
-        "cancel" => cancel(matches, number, &journal, home, terminal),
-        "extend" => extend(matches, number, &journal, home, terminal),
+        "show" => show(matches, number, source, terminal),
+        "cancel" => cancel(matches, number, source, terminal),
+        "extend" => extend(matches, number, source, terminal),
         verb => {
             let note = run_args::note(matches);
             let (status, done) = match verb {
-                "pause" => (home.wait(ops::pause_backfill(&journal, number, &note))?, "paused; active runs go on"),
-                "resume" => (home.wait(ops::resume_backfill(&journal, number, &note))?, "active"),
-                "retry" => {
-                    let started = home.wait(ops::retry_backfill(&journal, number, &note))?;
-                    (started.status, "started")
-                }
+                "pause" => (source.set_backfill(verb, number, &note)?, "paused; active runs go on"),
+                "resume" => (source.set_backfill(verb, number, &note)?, "active"),
+                "retry" => (source.retry_backfill(number, &note)?.status, "started"),
                 _ => {
                     let limit = matches.get_one::<u32>("count").copied().unwrap_or(1);
-                    (home.wait(ops::limit_backfill(&journal, number, limit, &note))?, "limited")
+                    (source.limit_backfill(number, limit, &note)?, "limited")
                 }
             };
             if args::wants_json(matches) {
@@ -110,13 +105,10 @@ fn count(number: u64, noun: &str) -> String {
     format::count(usize::try_from(number).unwrap_or(usize::MAX), noun)
 }
 
-fn list(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, CliError> {
+fn list(matches: &ArgMatches, source: &Source, terminal: &Terminal) -> Result<Exit, CliError> {
     let limit = matches.get_one::<u32>("limit").copied().unwrap_or(20);
     let dag = matches.get_one::<String>("dag").map(String::as_str);
-    let list = match home.existing_journal()? {
-        Some(journal) => home.wait(ops::list_backfills(&journal, dag, (limit > 0).then_some(limit)))?,
-        None => Vec::new(),
-    };
+    let list = source.backfills(dag, (limit > 0).then_some(limit))?;
     if args::wants_json(matches) {
         return run_args::print_json(&list, terminal);
     }
@@ -185,14 +177,8 @@ fn ranges(status: &BackfillStatus) -> String {
     }
 }
 
-fn show(
-    matches: &ArgMatches,
-    number: i64,
-    journal: &Journal,
-    home: &Home,
-    terminal: &Terminal,
-) -> Result<Exit, CliError> {
-    let status = home.wait(ops::backfill_status(journal, number))?;
+fn show(matches: &ArgMatches, number: i64, source: &Source, terminal: &Terminal) -> Result<Exit, CliError> {
+    let status = source.backfill(number)?;
     if args::wants_json(matches) {
         return run_args::print_json(&status, terminal);
     }
@@ -274,16 +260,10 @@ pub(super) fn outcome(phase: &BackfillPhase, counts: &BackfillCounts) -> String 
     format!("{phase}; {}", parts.join(", "))
 }
 
-fn cancel(
-    matches: &ArgMatches,
-    number: i64,
-    journal: &Journal,
-    home: &Home,
-    terminal: &Terminal,
-) -> Result<Exit, CliError> {
+fn cancel(matches: &ArgMatches, number: i64, source: &Source, terminal: &Terminal) -> Result<Exit, CliError> {
     let running = matches.get_flag("running");
     let note = run_args::note(matches);
-    let cancelled = home.wait(ops::cancel_backfill(journal, number, running, &note, Some(home.config())))?;
+    let cancelled = source.cancel_backfill(number, running, &note)?;
     if args::wants_json(matches) {
         return run_args::print_json(&cancelled, terminal);
     }
@@ -297,21 +277,14 @@ fn cancel(
     Ok(Exit::Success)
 }
 
-fn extend(
-    matches: &ArgMatches,
-    number: i64,
-    journal: &Journal,
-    home: &Home,
-    terminal: &Terminal,
-) -> Result<Exit, CliError> {
+fn extend(matches: &ArgMatches, number: i64, source: &Source, terminal: &Terminal) -> Result<Exit, CliError> {
     let text = matches.get_one::<String>("to").map(String::as_str).unwrap_or_default();
-    let status = home.wait(ops::backfill_status(journal, number))?;
-    let dags = Registry::dags();
-    let to = match dags.iter().find(|dag| dag.id == status.dag_id) {
-        Some(dag) => dag.options.slot_range(text).map_err(|error| CliError::usage(error.to_string()))?.to,
-        None => text.parse::<Timestamp>().map_err(|error| CliError::usage(error.to_string()))?,
-    };
-    let extended = home.wait(ops::extend_backfill(journal, number, to, &run_args::note(matches)))?;
+    let understood =
+        |text: &str, status: &BackfillStatus| match Registry::dags().iter().find(|dag| dag.id == status.dag_id) {
+            Some(dag) => Ok(dag.options.slot_range(text).map_err(|error| CliError::usage(error.to_string()))?.to),
+            None => text.parse::<Timestamp>().map_err(|error| CliError::usage(error.to_string())),
+        };
+    let extended = source.extend_backfill(number, text, &run_args::note(matches), understood)?;
     if args::wants_json(matches) {
         return run_args::print_json(&extended, terminal);
     }

@@ -3,10 +3,10 @@
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use super::error::{CliError, Exit};
-use super::home::Home;
+use super::source::Source;
 use super::terminal::Terminal;
 use super::{args, run_args};
-use crate::ops::{self, CancelledRun, ExternalJob, ExternalJobState};
+use crate::ops::{CancelledRun, ExternalJob, ExternalJobState};
 use crate::run::RunState;
 
 pub(super) fn command() -> Command {
@@ -18,18 +18,14 @@ pub(super) fn command() -> Command {
         .arg(Arg::new("no-wait").long("no-wait").action(ArgAction::SetTrue).help("Do not wait until the run has ended"))
 }
 
-pub(super) fn cancel(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, CliError> {
-    let journal = home.journal()?;
-    let (run, note, config) = (run_args::run_name(matches), run_args::note(matches), Some(home.config()));
+pub(super) fn cancel(matches: &ArgMatches, source: &Source, terminal: &Terminal) -> Result<Exit, CliError> {
+    let (run, note) = (run_args::run_name(matches), run_args::note(matches));
     let requested = |run: &CancelledRun| {
         if let CancelledRun { number, worker: Some(worker), .. } = run {
             terminal.note(&format!("run {number} is running in process {worker}, which was asked to cancel it"));
         }
     };
-    let cancelled = match matches.get_flag("no-wait") {
-        true => home.wait(ops::cancel(&journal, run, &note, config))?,
-        false => home.wait(ops::cancel_and_wait(&journal, run, &note, config, requested))?,
-    };
+    let cancelled = source.cancel(run, &note, !matches.get_flag("no-wait"), requested)?;
     requested(&cancelled);
     let number = cancelled.number;
     for job in &cancelled.jobs {

@@ -3,12 +3,12 @@
 use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command};
 
 use super::error::{CliError, Exit};
-use super::home::{self, Home};
-use super::resume::run_rest;
+use super::home;
+use super::resume::{handed_over, run_rest};
+use super::source::{ClearAsked, Source};
 use super::terminal::Terminal;
 use super::{args, run_args};
 use crate::base::text::one_line;
-use crate::journal::TaskFilter;
 use crate::ops::{self, Rerun};
 
 pub(super) fn command() -> Command {
@@ -27,46 +27,47 @@ pub(super) fn command() -> Command {
         .arg(switch("failed", "Clear only those that failed or did not run because another task failed"))
         .arg(switch("dry-run", "List the tasks that would run again, and change nothing"))
         .arg(switch("no-run", "Do not run them now; `resume` does"))
+        .arg(
+            Arg::new("token")
+                .long("token")
+                .value_name("TOKEN")
+                .conflicts_with_all(["dry-run", "no-run"])
+                .help("Clear only what a preview with this token has shown"),
+        )
         .arg(run_args::reason())
         .arg(run_args::by());
     run_args::run_options(command)
 }
 
-fn filter(matches: &ArgMatches) -> TaskFilter {
+fn asked(matches: &ArgMatches) -> ClearAsked {
     let one = |flag: &str| matches.get_one::<String>(flag).cloned();
-    let mut filter = match (one("only"), one("from"), matches.get_many::<String>("tasks")) {
-        (Some(only), ..) => TaskFilter::tasks([only]),
-        (_, Some(from), _) => TaskFilter::tasks([from]).downstream(),
-        (.., Some(tasks)) => TaskFilter::tasks(tasks.cloned()),
-        _ => TaskFilter::all(),
-    };
-    if matches.get_flag("failed") {
-        filter = filter.failed();
+    let (only, from) = (one("only"), one("from"));
+    let downstream = matches.get_flag("downstream") || from.is_some();
+    let several = || Some(matches.get_many::<String>("tasks")?.cloned().collect());
+    ClearAsked {
+        tasks: only.or(from).map(|task| vec![task]).or_else(several),
+        failed: matches.get_flag("failed"),
+        upstream: matches.get_flag("upstream"),
+        downstream,
     }
-    if matches.get_flag("upstream") {
-        filter = filter.upstream();
-    }
-    if matches.get_flag("downstream") {
-        filter = filter.downstream();
-    }
-    filter
 }
 
-pub(super) fn clear(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, CliError> {
-    let journal = home.journal_with(home::sync(matches, home.config()))?;
-    let (run, filter, note) = (run_args::run_name(matches), filter(matches), run_args::note(matches));
+pub(super) fn clear(matches: &ArgMatches, source: &Source, terminal: &Terminal) -> Result<Exit, CliError> {
+    let (run, asked, note) = (run_args::run_name(matches), asked(matches), run_args::note(matches));
+    let token = matches.get_one::<String>("token").map(String::as_str);
     let json = args::wants_json(matches);
     if matches.get_flag("dry-run") {
-        let cleared = home.wait(ops::would_clear(&journal, run, &filter))?;
+        let preview = source.preview_clear(run, &asked)?;
         if json {
-            return run_args::print_json(&cleared, terminal);
+            return run_args::print_json(&preview, terminal);
         }
-        let lines: String = cleared.tasks.iter().map(|task| format!("{}\n", one_line(task))).collect();
+        let lines: String = preview.tasks.iter().map(|task| format!("{}\n", one_line(task))).collect();
         terminal.print(&lines)?;
+        terminal.note(&format!("nothing was cleared; --token {} clears exactly this", preview.token));
         return Ok(Exit::Success);
     }
     if matches.get_flag("no-run") {
-        let cleared = home.wait(ops::clear(&journal, run, &filter, &note))?;
+        let cleared = source.only_clear(run, &asked, &note)?;
         if json {
             return run_args::print_json(&cleared, terminal);
         }
@@ -74,8 +75,19 @@ pub(super) fn clear(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> R
         terminal.note(&format!("cleared {tasks}; `resume {number}` runs them"));
         return Ok(Exit::Success);
     }
-    let durability = home::durability(matches, home.config());
-    let Rerun { cleared, request, .. } = home.wait(ops::clear_and_run(&journal, run, &filter, &note, durability))?;
+    let home = match source {
+        Source::Home(home) => home,
+        Source::Server(client) => {
+            return handed_over("cleared", &client.clear(run, &asked, token, &note)?, matches, terminal);
+        }
+    };
+    let journal = home.journal_with(home::sync(matches, home.config()))?;
+    let (filter, durability) = (asked.filter(), home::durability(matches, home.config()));
+    let rerun = match token {
+        Some(token) => home.wait(ops::clear_previewed(&journal, run, &filter, token, &note, durability))?,
+        None => home.wait(ops::clear_and_run(&journal, run, &filter, &note, durability))?,
+    };
+    let Rerun { cleared, request, .. } = rerun;
     terminal.note(&format!("cleared {}", run_args::tasks_of(cleared.number, &cleared.tasks)));
     run_rest(request, matches, &journal, home, terminal)
 }

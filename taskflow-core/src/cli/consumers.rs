@@ -4,14 +4,14 @@ use std::collections::HashMap;
 
 use clap::{Arg, ArgMatches, Command};
 
-use super::choose::Dags;
 use super::error::{CliError, Exit};
 use super::grid::{Cell, Column, Table};
 use super::home::Home;
+use super::source::Source;
 use super::terminal::Terminal;
 use super::{args, flags, format, run_args};
 use crate::config::Config;
-use crate::dag::{DagDef, ParamDef};
+use crate::dag::ParamDef;
 use crate::ops::{self, ConsumerInput, ConsumerStatus};
 use crate::schedule::Pause;
 use crate::value::AnyValue;
@@ -23,15 +23,9 @@ pub(super) fn command() -> Command {
         .arg(Arg::new("dag").value_name("DAG").help("Id of the DAG [default: all with event parameters]"))
 }
 
-pub(super) fn consumers(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, CliError> {
-    let dags = Dags::of_binary();
+pub(super) fn consumers(matches: &ArgMatches, source: &Source, terminal: &Terminal) -> Result<Exit, CliError> {
     let named = matches.get_one::<String>("dag").map(String::as_str);
-    let chosen: Vec<&DagDef> = match named {
-        Some(_) => vec![dags.find(named)?],
-        None => dags.by_id().collect(),
-    };
-    let journal = home.existing_journal()?;
-    let all = home.wait(ops::consumers(journal.as_ref(), &chosen))?;
+    let all = source.consumers(named)?;
     if args::wants_json(matches) {
         return run_args::print_json(&all, terminal);
     }
@@ -104,7 +98,7 @@ fn table(all: &[ConsumerStatus], terminal: &Terminal) -> String {
     ]);
     for ConsumerStatus { dag_id, inputs, .. } in all {
         for ConsumerInput { param, asset, takes, required, pending, first_pending, since, .. } in inputs {
-            let optional = if *required || *takes == "seen" { "" } else { ", optional" };
+            let optional = if *required || takes == "seen" { "" } else { ", optional" };
             table.add_row([
                 Cell::new(dag_id),
                 Cell::new(param),

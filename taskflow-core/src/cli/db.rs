@@ -6,12 +6,13 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use super::error::{CliError, Exit};
 use super::home::Home;
+use super::source::Source;
 use super::terminal::Terminal;
 use super::{args, format, run_args, runs};
 use crate::base::text::one_line;
 use crate::base::units;
 use crate::journal::Prune;
-use crate::ops::{self, Checked, Pruned, RunSummaryDocument};
+use crate::ops::{self, Checked, Pruned};
 
 pub(super) fn command() -> Command {
     Command::new("db")
@@ -45,12 +46,12 @@ pub(super) fn command() -> Command {
         .subcommand(Command::new("path").about("Print the path of the store"))
 }
 
-pub(super) fn db(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, CliError> {
+pub(super) fn db(matches: &ArgMatches, source: &Source, terminal: &Terminal) -> Result<Exit, CliError> {
     match matches.subcommand() {
-        Some(("check", matches)) => check(matches, home, terminal),
-        Some(("prune", matches)) => prune(matches, home, terminal),
-        Some(("vacuum", matches)) => vacuum(matches, home, terminal),
-        _ => path(home, terminal),
+        Some(("check", matches)) => check(matches, source.home("db check")?, terminal),
+        Some(("prune", matches)) => prune(matches, source, terminal),
+        Some(("vacuum", matches)) => vacuum(matches, source.home("db vacuum")?, terminal),
+        _ => path(source.home("db path")?, terminal),
     }
 }
 
@@ -70,8 +71,7 @@ fn check(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit,
     Ok(Exit::Failure)
 }
 
-fn prune(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, CliError> {
-    let journal = home.journal()?;
+fn prune(matches: &ArgMatches, source: &Source, terminal: &Terminal) -> Result<Exit, CliError> {
     let json = args::wants_json(matches);
     let prune = Prune {
         older_than: matches.get_one::<Duration>("older-than").copied().unwrap_or(Duration::MAX),
@@ -79,18 +79,17 @@ fn prune(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit,
         states: run_args::given_states(matches),
     };
     if matches.get_flag("dry-run") {
-        let would = home.wait(ops::would_prune(&journal, &prune))?;
+        let (would, events) = source.would_prune(&prune)?;
         if json {
-            return run_args::print_json(&would.iter().map(RunSummaryDocument::of).collect::<Vec<_>>(), terminal);
+            return run_args::print_json(&would, terminal);
         }
         if !would.is_empty() {
             terminal.print(&runs::table(&would, terminal))?;
         }
-        let events = home.wait(ops::would_prune_events(&journal, &prune))?;
         terminal.note(&format!("{} would be deleted", counts(would.len() as u64, events)));
         return Ok(Exit::Success);
     }
-    let done = home.wait(ops::prune(&journal, &prune, Some(home.config())))?;
+    let done = source.prune(&prune)?;
     if json {
         return run_args::print_json(&done, terminal);
     }

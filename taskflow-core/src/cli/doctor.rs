@@ -2,14 +2,12 @@
 
 use clap::{ArgMatches, Command};
 
-use super::choose::Dags;
 use super::error::{CliError, Exit};
-use super::home::Home;
+use super::source::Source;
 use super::terminal::Terminal;
 use super::{args, drive, fit, run_args};
 use crate::base::text::one_line;
-use crate::dag::DagDef;
-use crate::ops::{self, Finding, Severity};
+use crate::ops::{Finding, Severity};
 
 pub(super) fn command() -> Command {
     Command::new("doctor")
@@ -17,10 +15,9 @@ pub(super) fn command() -> Command {
         .after_help("The exit code is 1 if something needs attention. Changes nothing.")
 }
 
-pub(super) fn doctor(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, CliError> {
+pub(super) fn doctor(matches: &ArgMatches, source: &Source, terminal: &Terminal) -> Result<Exit, CliError> {
     drive::quiet_panics();
-    let dags: Vec<&'static DagDef> = Dags::of_binary().by_id().collect();
-    let diagnosis = home.block_on(ops::doctor(home.home(), &dags));
+    let diagnosis = source.doctor()?;
     let exit = if diagnosis.needs_attention { Exit::Failure } else { Exit::Success };
     if args::wants_json(matches) {
         run_args::print_json(&diagnosis, terminal)?;

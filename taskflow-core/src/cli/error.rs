@@ -54,6 +54,8 @@ pub(super) enum CliError {
     Clap(clap::Error),
     /// Exit code 2; each message is a sentence.
     Usage(Vec<String>),
+    /// Exit code 2: the state of a DAG, a run or a backfill does not allow it.
+    Conflict(String),
     /// Exit code 1.
     Failure(String),
 }
@@ -72,6 +74,7 @@ impl CliError {
     /// An error of another layer; its kind decides the exit code.
     pub(super) fn of(kind: ErrorKind, error: &dyn fmt::Display) -> Self {
         match Exit::of(kind) {
+            _ if kind == ErrorKind::Conflict => CliError::Conflict(error.to_string()),
             Exit::Usage => CliError::usage(error.to_string()),
             _ => CliError::Failure(error.to_string()),
         }
@@ -79,6 +82,16 @@ impl CliError {
 
     pub(super) fn usage(message: impl Into<String>) -> Self {
         CliError::Usage(vec![message.into()])
+    }
+
+    /// The sentences, in one line.
+    #[cfg_attr(not(feature = "sqlite"), allow(dead_code, reason = "of one of several runs or DAGs"))]
+    pub(super) fn text(&self) -> String {
+        match self {
+            CliError::Clap(error) => error.to_string(),
+            CliError::Usage(messages) => messages.join("; "),
+            CliError::Conflict(message) | CliError::Failure(message) => message.clone(),
+        }
     }
 
     /// Prints it to stderr (help and version to stdout).
@@ -96,6 +109,10 @@ impl CliError {
             }
             CliError::Usage(messages) => {
                 messages.iter().for_each(|message| terminal.error(message));
+                Exit::Usage
+            }
+            CliError::Conflict(message) => {
+                terminal.error(message);
                 Exit::Usage
             }
             CliError::Failure(message) => {

@@ -4,12 +4,12 @@ use clap::{Arg, ArgMatches, Command, value_parser};
 
 use super::error::{CliError, Exit};
 use super::grid::{Cell, Column, SPARE, Table};
-use super::home::Home;
+use super::source::Source;
 use super::terminal::Terminal;
 use super::{args, format, run_args};
 use crate::asset::dag_of;
 use crate::log::Redactor;
-use crate::ops::{self, AssetDocument, EventDocument, EventQuery, NewAssetEvent};
+use crate::ops::{AssetDocument, EventDocument, EventQuery, NewAssetEvent};
 
 /// How many characters of a payload are shown.
 const PAYLOAD: usize = 120;
@@ -55,15 +55,12 @@ pub(super) fn assets_command() -> Command {
     Command::new("assets").about("List the assets of the program, and their last events")
 }
 
-pub(super) fn emit(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, CliError> {
-    let journal = home.create_journal(crate::store::SyncMode::Full)?;
+pub(super) fn emit(matches: &ArgMatches, source: &Source, terminal: &Terminal) -> Result<Exit, CliError> {
     let text = |name: &str| matches.get_one::<String>(name).cloned();
     let asset = text("asset").unwrap_or_default();
     let mut event = NewAssetEvent::new(matches.get_one::<serde_json::Value>("value").cloned().unwrap_or_default());
     (event.partition, event.key) = (text("partition"), text("key"));
-    let emitted = home.wait(ops::emit(&journal, &asset, event, &run_args::note(matches)));
-    home.close(&journal);
-    let emitted = emitted?;
+    let emitted = source.emit(&asset, event, &run_args::note(matches))?;
     if args::wants_json(matches) {
         return run_args::print_json(&emitted, terminal);
     }
@@ -75,12 +72,12 @@ pub(super) fn emit(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Re
     Ok(Exit::Success)
 }
 
-pub(super) fn events(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, CliError> {
+pub(super) fn events(matches: &ArgMatches, source: &Source, terminal: &Terminal) -> Result<Exit, CliError> {
     let asset = matches.get_one::<String>("asset");
     if let Some(number) = asset.and_then(|asset| asset.strip_prefix('@')) {
         let number =
             number.parse().map_err(|_| CliError::usage(format!("`@{number}` is not the number of an event")))?;
-        let event = home.wait(ops::event(&home.journal()?, number))?;
+        let event = source.event(number)?;
         if args::wants_json(matches) {
             return run_args::print_json(&event, terminal);
         }
@@ -91,10 +88,7 @@ pub(super) fn events(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> 
     query.before = matches.get_one::<i64>("before").copied();
     let limit = matches.get_one::<u32>("limit").copied().unwrap_or(20);
     query.limit = Some(limit);
-    let events = match home.existing_journal()? {
-        Some(journal) => home.wait(ops::events(&journal, &query))?,
-        None => Vec::new(),
-    };
+    let events = source.events(&query)?;
     if args::wants_json(matches) {
         return run_args::print_json(&events, terminal);
     }
@@ -160,9 +154,8 @@ fn payload(event: &EventDocument) -> String {
     format::cut(&redactor.beginnings(&shown), PAYLOAD)
 }
 
-pub(super) fn assets(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, CliError> {
-    let journal = home.existing_journal()?;
-    let assets = home.wait(ops::assets(journal.as_ref()))?;
+pub(super) fn assets(matches: &ArgMatches, source: &Source, terminal: &Terminal) -> Result<Exit, CliError> {
+    let assets = source.assets()?;
     if args::wants_json(matches) {
         return run_args::print_json(&assets, terminal);
     }

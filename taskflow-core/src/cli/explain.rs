@@ -1,13 +1,15 @@
 //! `explain RUN [TASK]`: explains the states of tasks.
 
+use std::collections::HashMap;
+
 use clap::{ArgMatches, Command};
 
 use super::error::{CliError, Exit};
-use super::home::Home;
+use super::source::Source;
 use super::terminal::{Paint, Terminal};
 use super::{args, fit, run_args, status};
-use crate::journal::{Explanation, RunHistory};
-use crate::ops;
+use crate::journal::Explanation;
+use crate::ops::TaskStatus;
 use crate::render::palette::Mark;
 
 /// Further tasks are only counted.
@@ -20,29 +22,29 @@ pub(super) fn command() -> Command {
         .arg(run_args::task().help("Only this task [default: all that have not succeeded]"))
 }
 
-pub(super) fn explain(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, CliError> {
-    let journal = home.journal()?;
-    let history = home.wait(ops::history(&journal, run_args::run_name(matches)))?;
+pub(super) fn explain(matches: &ArgMatches, source: &Source, terminal: &Terminal) -> Result<Exit, CliError> {
+    let run = source.run(run_args::run_name(matches))?;
     let explanations = match run_args::task_name(matches) {
-        Some(task) => vec![history.explain_at(history.place(task)?)],
-        None => history.explain_open(),
+        Some(task) => vec![run.explain(task)?],
+        None => run.explain_open()?,
     };
     if args::wants_json(matches) {
         return run_args::print_json(&explanations, terminal);
     }
-    if let Some(wait) = status::queue_wait(&journal, &history, home)? {
-        let wait = format!("run {} is queued: it {wait}\n", history.number);
+    let number = run.status.number;
+    if let Some(wait) = &run.status.queue_wait {
+        let wait = format!("run {number} is queued: it {wait}\n");
         terminal.print(&fit::prose(&wait, terminal.width_stdout(), 4))?;
     }
     if explanations.is_empty() {
-        terminal.print(&format!("run {}: {}; nothing to explain\n", history.number, status::counts(&history)))?;
+        terminal.print(&format!("run {number}: {}; nothing to explain\n", status::counts(&run.status)))?;
         return Ok(Exit::Success);
     }
-    if let Some(missed) = &history.missed_deadline {
+    if let Some(missed) = &run.status.missed_deadline {
         let why = if missed.reason.is_empty() { String::new() } else { format!(": {}", missed.reason) };
-        terminal.print(&format!("run {} missed its deadline, {}{why}\n", history.number, missed.deadline))?;
+        terminal.print(&format!("run {number} missed its deadline, {}{why}\n", missed.deadline))?;
     }
-    for missed in &history.missed_task_deadlines {
+    for missed in &run.status.missed_task_deadlines {
         terminal.print(&format!(
             "{} missed its deadline, {}{}\n",
             missed.task,
@@ -50,10 +52,11 @@ pub(super) fn explain(matches: &ArgMatches, home: &Home, terminal: &Terminal) ->
             status::open(missed)
         ))?;
     }
+    let tasks: HashMap<&str, &TaskStatus> = run.status.tasks.iter().map(|task| (&*task.id, task)).collect();
     let shown: String = explanations
         .iter()
         .take(SHOWN)
-        .map(|explanation| paragraph(explanation, &history, terminal.paint_stdout()))
+        .map(|explanation| paragraph(explanation, tasks.get(&*explanation.task).copied(), terminal.paint_stdout()))
         .map(|paragraph| fit::prose(&paragraph, terminal.width_stdout(), 4))
         .collect();
     terminal.print(&shown)?;
@@ -64,19 +67,17 @@ pub(super) fn explain(matches: &ArgMatches, home: &Home, terminal: &Terminal) ->
     Ok(Exit::Success)
 }
 
-fn paragraph(explanation: &Explanation, history: &RunHistory, paint: Paint) -> String {
+fn paragraph(explanation: &Explanation, known: Option<&TaskStatus>, paint: Paint) -> String {
     let Explanation { task, state, why, .. } = explanation;
-    let label = history.task(task).and_then(|known| known.label.as_deref());
+    let label = known.and_then(|known| known.label.as_deref());
     let label = label.map(|label| format!(" ({label})")).unwrap_or_default();
     let state = paint.state(Mark::of(state.name()), state.name());
     let mut text = format!("{}{label}: {state}\n", paint.strong(task));
     for sentence in why {
         text += &format!("  {}\n", sentence.trim_end().replace('\n', "\n    "));
     }
-    if let Some(failure) = history.task(task).and_then(|known| known.failure.as_ref()) {
-        for cause in failure.causes() {
-            text += &format!("    caused by: {}\n", cause.trim_end().replace('\n', "\n      "));
-        }
+    for cause in known.and_then(|known| known.reason.as_ref()).map_or(&[][..], |reason| &reason.causes) {
+        text += &format!("    caused by: {}\n", cause.trim_end().replace('\n', "\n      "));
     }
     text
 }

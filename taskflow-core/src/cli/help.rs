@@ -8,7 +8,7 @@ use clap::builder::StyledStr;
 /// The commands by theme. A test fails for a command without a group, which the page would omit.
 const GROUPS: &[(&str, &[&str])] = &[
     ("DAGs", &["list", "show", "run", "trigger"]),
-    ("Reading runs", &["runs", "status", "explain", "values", "logs"]),
+    ("Reading runs", &["runs", "status", "explain", "values", "logs", "lineage"]),
     ("Acting on runs", &["resume", "retry", "clear", "mark", "release", "cancel", "replay"]),
     ("Schedules", &["serve", "dags", "next", "slots", "pause", "unpause", "reset-schedule", "backfill", "backfills"]),
     ("Assets", &["emit", "events", "assets", "consumers"]),

@@ -5,13 +5,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use serde::Deserialize;
 
 use super::error::{CliError, Exit};
-use super::home::{Home, unreadable};
+use super::home::unreadable;
+use super::source::{Client, Source};
 use super::terminal::Terminal;
 use super::{format, record, run_args};
-use crate::journal::{Journal, TaskHistory};
 use crate::log::{Follow, LogLevel, LogLine, LogName, LogRecord, LogStore, follow_log, read_log};
+use crate::ops::TaskStatus;
 use crate::run::RunState;
 
 pub(super) fn command() -> Command {
@@ -58,28 +60,33 @@ const PACE: Duration = Duration::from_millis(100);
 /// Between two checks whether the run has ended.
 const STATE: Duration = Duration::from_millis(250);
 
-pub(super) fn logs(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, CliError> {
-    let journal = home.journal()?;
-    let run = home.find(&journal, run_args::run_name(matches))?;
+pub(super) fn logs(matches: &ArgMatches, source: &Source, terminal: &Terminal) -> Result<Exit, CliError> {
     let task = run_args::task_name(matches);
-    if let Some(task) = task {
-        home.wait(journal.history(&run.info.run_id))?.place(task)?;
-    }
     let level = matches.get_one::<String>("level");
     let level = level.and_then(|name| LEVELS.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)));
+    let run = source.run(run_args::run_name(matches))?;
+    if let Some(task) = task {
+        run.check_task(task)?;
+    }
     let mut selection = Selection {
-        run: run.info.run_id,
-        number: run.number,
+        run: run.status.run_id,
+        number: run.status.number,
         task: task.map(str::to_owned),
         attempt: matches.get_one::<u32>("attempt").copied(),
         level: level.map_or(LogLevel::Trace, |&(_, level)| level),
         json: run_args::wants_json(matches),
-        logs: journal.logs().unwrap_or_else(|| Arc::new(home.log_files())),
         names: HashMap::new(),
     };
+    let mut feed = match source {
+        Source::Home(home) => Feed::Files {
+            logs: home.journal()?.logs().unwrap_or_else(|| Arc::new(home.log_files())),
+            open: HashMap::new(),
+        },
+        Source::Server(client) => Feed::Server { client, seen: HashMap::new() },
+    };
     let written = match matches.get_flag("follow") {
-        true => selection.follow(&journal, home, terminal)?,
-        false => selection.print(&journal, home, terminal)?,
+        true => selection.follow(&mut feed, source, terminal)?,
+        false => selection.print(&mut feed, source, terminal)?,
     };
     if !written {
         let of = selection.task.as_ref().map(|task| format!("task `{task}` of ")).unwrap_or_default();
@@ -103,7 +110,6 @@ struct Selection {
     attempt: Option<u32>,
     level: LogLevel,
     json: bool,
-    logs: Arc<dyn LogStore>,
     /// The ids of elements with their labels.
     names: HashMap<String, String>,
 }
@@ -120,17 +126,17 @@ impl Selection {
     }
 
     /// The lines of these records, ordered by time.
-    fn lines(&self, mut records: Vec<(&str, u32, LogRecord)>, terminal: &Terminal) -> String {
-        records.retain(|(_, _, record)| record.level >= self.level);
+    fn lines(&self, mut records: Vec<Line>, terminal: &Terminal) -> String {
+        records.retain(|line| line.record.level >= self.level);
         // Stable: records of an attempt with the same time keep their order.
-        records.sort_by_key(|(_, _, record)| record.at);
+        records.sort_by_key(|line| line.record.at);
         let mut text = String::new();
-        for (task, attempt, record) in &records {
+        for Line { task, attempt, record } in &records {
             if self.json {
                 let line = LogLine { task, attempt: *attempt, record };
                 text += &serde_json::to_string(&line).expect("records have texts for keys");
             } else {
-                let name = self.names.get(*task).map_or(*task, String::as_str);
+                let name = self.names.get(task).map_or(&**task, String::as_str);
                 text += &record::line(name, *attempt, record, terminal.paint_stdout());
             }
             text += "\n";
@@ -147,75 +153,41 @@ impl Selection {
         if self.json { terminal.offer_json(lines) } else { terminal.offer(lines) }
     }
 
-    /// The attempts that have a log.
-    fn attempts(&self) -> Result<Vec<(String, u32)>, CliError> {
-        let failed = |error: std::io::Error| unreadable(&format!("the logs of run {}", self.number), &error);
-        let tasks = match &self.task {
-            Some(task) => vec![task.clone()],
-            None => self.logs.tasks(&self.run).map_err(failed)?,
-        };
-        let mut attempts = Vec::new();
-        for task in tasks {
-            let of_task = self.logs.attempts(&self.run, &task).map_err(failed)?;
-            let wanted = of_task.into_iter().filter(|attempt| self.attempt.is_none_or(|wanted| wanted == *attempt));
-            attempts.extend(wanted.map(|attempt| (task.clone(), attempt)));
-        }
-        Ok(attempts)
-    }
-
     /// Reads the labels of elements that are not known yet.
-    fn learn_names(&mut self, attempts: &[(String, u32)], journal: &Journal, home: &Home) -> Result<(), CliError> {
-        let is_new = |(task, _): &(String, u32)| task.ends_with(']') && !self.names.contains_key(task);
-        if !self.json && attempts.iter().any(is_new) {
-            let history = home.wait(journal.history(&self.run))?;
-            let named = |task: &TaskHistory| (task.id.to_string(), format::task(&task.id, task.label.as_deref()));
-            self.names = history.tasks.iter().filter(|task| task.id.ends_with(']')).map(named).collect();
-            for (task, _) in attempts {
-                self.names.entry(task.clone()).or_insert_with(|| task.clone());
+    fn learn_names(&mut self, lines: &[Line], source: &Source) -> Result<(), CliError> {
+        let is_new = |line: &Line| line.task.ends_with(']') && !self.names.contains_key(&line.task);
+        if !self.json && lines.iter().any(is_new) {
+            let named = |task: &TaskStatus| (task.id.clone(), format::task(&task.id, task.label.as_deref()));
+            let tasks = source.run(&self.run)?.status.tasks;
+            self.names = tasks.iter().filter(|task| task.id.ends_with(']')).map(named).collect();
+            for line in lines {
+                self.names.entry(line.task.clone()).or_insert_with(|| line.task.clone());
             }
         }
         Ok(())
     }
 
     /// Prints the records; `false` if there are none.
-    fn print(&mut self, journal: &Journal, home: &Home, terminal: &Terminal) -> Result<bool, CliError> {
-        let attempts = self.attempts()?;
-        self.learn_names(&attempts, journal, home)?;
-        let mut records = Vec::new();
-        for (task, attempt) in &attempts {
-            let log = read_log(&*self.logs, &self.name(task, *attempt));
-            let log =
-                log.map_err(|error| unreadable(&format!("the log of task `{task}`, attempt {attempt},"), &error))?;
-            records.extend(log.records.into_iter().map(|record| (&**task, *attempt, record)));
-        }
+    fn print(&mut self, feed: &mut Feed<'_>, source: &Source, terminal: &Terminal) -> Result<bool, CliError> {
+        let records = feed.all(self)?;
+        self.learn_names(&records, source)?;
         let text = self.lines(records, terminal);
         self.offer(&text, terminal)?;
         Ok(!text.is_empty())
     }
 
     /// Prints the records, and new ones until no process runs the run.
-    fn follow(&mut self, journal: &Journal, home: &Home, terminal: &Terminal) -> Result<bool, CliError> {
-        let mut open: HashMap<(String, u32), Follow> = HashMap::new();
+    fn follow(&mut self, feed: &mut Feed<'_>, source: &Source, terminal: &Terminal) -> Result<bool, CliError> {
         let mut written = false;
         let mut checked: Option<Instant> = None;
         let mut ended = false;
         loop {
             if checked.is_none_or(|checked| checked.elapsed() >= STATE) {
                 checked = Some(Instant::now());
-                ended = !matches!(home.find(journal, &self.run)?.state, RunState::Queued | RunState::Running);
+                ended = !matches!(source.run_state(&self.run)?, RunState::Queued | RunState::Running);
             }
-            let attempts = self.attempts()?;
-            self.learn_names(&attempts, journal, home)?;
-            for attempt in attempts {
-                let follow = || follow_log(&self.logs, self.name(&attempt.0, attempt.1));
-                open.entry(attempt.clone()).or_insert_with(follow);
-            }
-            let mut records = Vec::new();
-            for ((task, attempt), follow) in &mut open {
-                let news = follow.poll();
-                let news = news.map_err(|error| unreadable(&format!("the log of task `{task}`"), &error))?;
-                records.extend(news.into_iter().map(|record| (&**task, *attempt, record)));
-            }
+            let records = feed.news(self)?;
+            self.learn_names(&records, source)?;
             let text = self.lines(records, terminal);
             written |= !text.is_empty();
             if !text.is_empty() && !self.offer(&text, terminal)? {
@@ -225,7 +197,113 @@ impl Selection {
             if ended && checked.is_some_and(|checked| checked.elapsed() >= STATE / 2) {
                 return Ok(written);
             }
-            std::thread::sleep(PACE);
+            std::thread::sleep(feed.pace());
         }
     }
+}
+
+/// A record of an attempt, as lines of JSON have it.
+#[derive(Debug, Deserialize)]
+struct Line {
+    task: String,
+    attempt: u32,
+    #[serde(flatten)]
+    record: LogRecord,
+}
+
+/// Where the records come from.
+enum Feed<'s> {
+    Files {
+        logs: Arc<dyn LogStore>,
+        open: HashMap<(String, u32), Follow>,
+    },
+    Server {
+        client: &'s Client,
+        /// How many records of an attempt were returned.
+        seen: HashMap<(String, u32), usize>,
+    },
+}
+
+impl Feed<'_> {
+    /// All records.
+    fn all(&mut self, selection: &Selection) -> Result<Vec<Line>, CliError> {
+        let logs = match self {
+            Feed::Files { logs, .. } => logs,
+            Feed::Server { client, .. } => return sent(client, selection),
+        };
+        let mut records = Vec::new();
+        for (task, attempt) in attempts(&**logs, selection)? {
+            let log = read_log(&**logs, &selection.name(&task, attempt));
+            let log =
+                log.map_err(|error| unreadable(&format!("the log of task `{task}`, attempt {attempt},"), &error))?;
+            records.extend(log.records.into_iter().map(|record| Line { task: task.clone(), attempt, record }));
+        }
+        Ok(records)
+    }
+
+    /// The records since the last call.
+    fn news(&mut self, selection: &Selection) -> Result<Vec<Line>, CliError> {
+        let (logs, open) = match self {
+            Feed::Files { logs, open } => (logs, open),
+            Feed::Server { client, seen } => {
+                let mut counts: HashMap<(String, u32), usize> = HashMap::new();
+                let mut lines = sent(client, selection)?;
+                lines.retain(|line| {
+                    let attempt = (line.task.clone(), line.attempt);
+                    let known = seen.get(&attempt).copied().unwrap_or(0);
+                    let count = counts.entry(attempt).or_default();
+                    *count += 1;
+                    *count > known
+                });
+                *seen = counts;
+                return Ok(lines);
+            }
+        };
+        for attempt in attempts(&**logs, selection)? {
+            let follow = || follow_log(logs, selection.name(&attempt.0, attempt.1));
+            open.entry(attempt.clone()).or_insert_with(follow);
+        }
+        let mut records = Vec::new();
+        for ((task, attempt), follow) in open {
+            let news = follow.poll();
+            let news = news.map_err(|error| unreadable(&format!("the log of task `{task}`"), &error))?;
+            records.extend(news.into_iter().map(|record| Line { task: task.clone(), attempt: *attempt, record }));
+        }
+        Ok(records)
+    }
+
+    /// Between two looks.
+    fn pace(&self) -> Duration {
+        match self {
+            Feed::Files { .. } => PACE,
+            Feed::Server { .. } => STATE,
+        }
+    }
+}
+
+/// The attempts that have a log.
+fn attempts(logs: &dyn LogStore, selection: &Selection) -> Result<Vec<(String, u32)>, CliError> {
+    let Selection { run, number, task, attempt: wanted, .. } = selection;
+    let failed = |error: std::io::Error| unreadable(&format!("the logs of run {number}"), &error);
+    let tasks = match task {
+        Some(task) => vec![task.clone()],
+        None => logs.tasks(run).map_err(failed)?,
+    };
+    let mut attempts = Vec::new();
+    for task in tasks {
+        let of_task = logs.attempts(run, &task).map_err(failed)?;
+        let of_task = of_task.into_iter().filter(|attempt| wanted.is_none_or(|wanted| wanted == *attempt));
+        attempts.extend(of_task.map(|attempt| (task.clone(), attempt)));
+    }
+    Ok(attempts)
+}
+
+/// The records that a service sends.
+fn sent(client: &Client, selection: &Selection) -> Result<Vec<Line>, CliError> {
+    let text = client.log(&selection.run, selection.task.as_deref(), selection.attempt)?;
+    let lines = text.lines().map(|line| {
+        let broken = |error| CliError::Failure(format!("a line of the log cannot be read: {error}"));
+        serde_json::from_str(line).map_err(broken)
+    });
+    lines.collect()
 }

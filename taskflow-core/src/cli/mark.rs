@@ -3,8 +3,9 @@
 use clap::{Arg, ArgMatches, Command};
 
 use super::error::{CliError, Exit};
-use super::home::{self, Home};
+use super::home;
 use super::resume::run_rest;
+use super::source::Source;
 use super::terminal::Terminal;
 use super::{args, run_args};
 use crate::journal::TaskFilter;
@@ -31,15 +32,27 @@ pub(super) fn command() -> Command {
     run_args::run_options(command)
 }
 
-pub(super) fn mark(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, CliError> {
+pub(super) fn mark(matches: &ArgMatches, source: &Source, terminal: &Terminal) -> Result<Exit, CliError> {
     let name = matches.get_one::<String>("as").map(String::as_str).unwrap_or_default();
     let Some(state) = STATES.into_iter().find(|state| state.name() == name) else {
         return Err(CliError::usage("a task can be marked as success, failed or skipped"));
     };
     let mark = Mark { state, value: matches.get_one::<serde_json::Value>("value").cloned() };
-    let journal = home.journal_with(home::sync(matches, home.config()))?;
-    let filter = TaskFilter::tasks(matches.get_many::<String>("tasks").unwrap_or_default().cloned());
+    let tasks: Vec<String> = matches.get_many::<String>("tasks").unwrap_or_default().cloned().collect();
     let (run, note) = (run_args::run_name(matches), run_args::note(matches));
+    let home = match source {
+        Source::Home(home) => home,
+        Source::Server(client) => {
+            let marked = client.mark(run, &tasks, &mark, &note)?;
+            if args::wants_json(matches) {
+                return run_args::print_json(&marked, terminal);
+            }
+            terminal.note(&format!("marked as {state}: {}", run_args::tasks_of(marked.number, &marked.tasks)));
+            return Ok(Exit::Success);
+        }
+    };
+    let journal = home.journal_with(home::sync(matches, home.config()))?;
+    let filter = TaskFilter::tasks(tasks);
     let durability = home::durability(matches, home.config());
     let mut marked = home.wait(ops::mark(&journal, run, &filter, &mark, &note, durability))?;
     let (number, tasks) = (marked.number, run_args::tasks_of(marked.number, &marked.tasks));

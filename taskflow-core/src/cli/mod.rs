@@ -5,11 +5,14 @@
 //!
 //! - `list`, `show`, `run`, `trigger`, `backfill`, `completions`: verbs about DAGs. `config`: the
 //!   configuration.
-//! - `runs`, `status`, `explain`, `values`, `logs`: verbs that read stored runs. `resume`, `retry`,
+//! - `runs`, `status`, `explain`, `values`, `logs`, `lineage`: verbs that read stored runs. `resume`, `retry`,
 //!   `clear`, `mark`, `release`, `cancel`, `replay`: verbs that change or run them. `serve`,
 //!   `schedules`, `backfills`: the service, and the verbs about schedules and backfills. `events`:
 //!   the verbs about assets. `db`, `doctor`: upkeep. All of these need the feature `sqlite`.
 //! - `listen`: the HTTP server of `serve` (feature `server`).
+//! - `source`: a home or, with `--server`, a service over HTTP. A verb asks it for documents and
+//!   makes texts of them, which do not differ between the two. `calls`: which calls of the HTTP API
+//!   a verb is, or why it has none.
 //! - `setup`: the configuration of a call. `home`: the directory of runs. `run_args`: arguments
 //!   that select a run.
 //! - `args`: all arguments and flags. `moment`: what a manual run is about. `flags`: the flags of a
@@ -46,6 +49,8 @@ mod backfill;
 #[cfg(feature = "sqlite")]
 mod backfills;
 #[cfg(feature = "sqlite")]
+mod calls;
+#[cfg(feature = "sqlite")]
 mod cancel;
 mod choose;
 #[cfg(feature = "sqlite")]
@@ -71,6 +76,8 @@ mod grid;
 mod help;
 #[cfg(feature = "sqlite")]
 mod home;
+#[cfg(feature = "sqlite")]
+mod lineage;
 mod list;
 #[cfg(feature = "server")]
 mod listen;
@@ -102,6 +109,8 @@ mod setup;
 mod shell;
 mod show;
 #[cfg(feature = "sqlite")]
+mod source;
+#[cfg(feature = "sqlite")]
 mod status;
 mod summary;
 mod terminal;
@@ -119,6 +128,8 @@ use clap::error::{ContextKind, ContextValue};
 
 use self::choose::Dags;
 use self::error::{CliError, Exit};
+#[cfg(feature = "sqlite")]
+use self::source::Source;
 use self::terminal::Terminal;
 use crate::base::text::one_line;
 
@@ -159,6 +170,8 @@ fn execute(program: Program, mut arguments: Vec<OsString>, terminal: &Terminal) 
         arguments.push("run".into());
         matches = parse(&arguments)?;
     }
+    #[cfg(feature = "sqlite")]
+    source::check(&calls::verb_of(&matches), innermost(&matches))?;
     match matches.subcommand() {
         Some(("list", matches)) => list::list(matches, &dags, terminal),
         Some(("show", matches)) => show::show(matches, &dags, terminal),
@@ -192,6 +205,7 @@ fn history() -> Vec<clap::Command> {
         explain::command(),
         values::command(),
         logs::command(),
+        lineage::command(),
         resume::command(),
         retry::command(),
         clear::command(),
@@ -218,35 +232,35 @@ fn history() -> Vec<clap::Command> {
 
 #[cfg(feature = "sqlite")]
 fn about_runs(verb: &str, matches: &ArgMatches, terminal: &Terminal) -> Result<Exit, CliError> {
-    let config = setup::load(innermost(matches))?;
-    let home = home::Home::of(innermost(matches), config, terminal)?;
+    let source = Source::of(innermost(matches), terminal)?;
     match verb {
-        "runs" => runs::runs(matches, &home, terminal),
-        "status" => status::status(matches, &home, terminal),
-        "explain" => explain::explain(matches, &home, terminal),
-        "values" => values::values(matches, &home, terminal),
-        "logs" => logs::logs(matches, &home, terminal),
-        "resume" => resume::resume(matches, &home, terminal),
-        "retry" => retry::retry(matches, &home, terminal),
-        "clear" => clear::clear(matches, &home, terminal),
-        "mark" => mark::mark(matches, &home, terminal),
-        "release" => release::release(matches, &home, terminal),
-        "cancel" => cancel::cancel(matches, &home, terminal),
-        "replay" => replay::replay(matches, &home, terminal),
-        "serve" => serve::serve(matches, &home, terminal),
-        "dags" => schedules::dags(matches, &home, terminal),
-        "next" => schedules::next(matches, &home, terminal),
-        "slots" => schedules::slots(matches, &home, terminal),
-        "pause" => schedules::pause(matches, &home, terminal),
-        "unpause" => schedules::unpause(matches, &home, terminal),
-        "backfills" => backfills::backfills(matches, &home, terminal),
-        "emit" => events::emit(matches, &home, terminal),
-        "events" => events::events(matches, &home, terminal),
-        "assets" => events::assets(matches, &home, terminal),
-        "consumers" => consumers::consumers(matches, &home, terminal),
-        "reset-schedule" => schedules::reset(matches, &home, terminal),
-        "doctor" => doctor::doctor(matches, &home, terminal),
-        "db" => db::db(matches, &home, terminal),
+        "runs" => runs::runs(matches, &source, terminal),
+        "status" => status::status(matches, &source, terminal),
+        "explain" => explain::explain(matches, &source, terminal),
+        "values" => values::values(matches, &source, terminal),
+        "logs" => logs::logs(matches, &source, terminal),
+        "lineage" => lineage::lineage(matches, &source, terminal),
+        "resume" => resume::resume(matches, &source, terminal),
+        "retry" => retry::retry(matches, &source, terminal),
+        "clear" => clear::clear(matches, &source, terminal),
+        "mark" => mark::mark(matches, &source, terminal),
+        "release" => release::release(matches, &source, terminal),
+        "cancel" => cancel::cancel(matches, &source, terminal),
+        "replay" => replay::replay(matches, source.home(verb)?, terminal),
+        "serve" => serve::serve(matches, source.home(verb)?, terminal),
+        "dags" => schedules::dags(matches, &source, terminal),
+        "next" => schedules::next(matches, &source, terminal),
+        "slots" => schedules::slots(matches, &source, terminal),
+        "pause" => schedules::pause(matches, &source, terminal),
+        "unpause" => schedules::unpause(matches, &source, terminal),
+        "backfills" => backfills::backfills(matches, &source, terminal),
+        "emit" => events::emit(matches, &source, terminal),
+        "events" => events::events(matches, &source, terminal),
+        "assets" => events::assets(matches, &source, terminal),
+        "consumers" => consumers::consumers(matches, &source, terminal),
+        "reset-schedule" => schedules::reset(matches, &source, terminal),
+        "doctor" => doctor::doctor(matches, &source, terminal),
+        "db" => db::db(matches, &source, terminal),
         _ => unreachable!("clap knows no other verb"),
     }
 }

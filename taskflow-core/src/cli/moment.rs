@@ -62,15 +62,24 @@ pub(super) fn interval() -> Arg {
         .help("Data interval of the run [default: the last complete one before the logical date]")
 }
 
-/// A manual run about what these flags say.
-pub(super) fn draft(matches: &ArgMatches, dag: &'static DagDef) -> Result<Draft, CliError> {
+/// The logical date and the interval that these flags give.
+pub(super) fn given(
+    matches: &ArgMatches,
+    dag: &'static DagDef,
+) -> Result<(Option<Timestamp>, Option<Interval>), CliError> {
     let zone = dag.options.timezone().unwrap_or(Zone::UTC);
     let date = matches.get_one::<Moment>("logical-date").map(|date| date.in_zone(&zone)).transpose()?;
-    Ok(match matches.get_one::<(Moment, Moment)>("interval") {
-        Some((from, to)) => {
-            let interval = Interval { start: from.in_zone(&zone)?, end: to.in_zone(&zone)? };
-            ops::draft_of_interval(dag, interval, date)?
-        }
-        None => ops::draft(dag, date)?,
+    let interval = match matches.get_one::<(Moment, Moment)>("interval") {
+        Some((from, to)) => Some(Interval { start: from.in_zone(&zone)?, end: to.in_zone(&zone)? }),
+        None => None,
+    };
+    Ok((date, interval))
+}
+
+/// A manual run about what these flags say.
+pub(super) fn draft(matches: &ArgMatches, dag: &'static DagDef) -> Result<Draft, CliError> {
+    Ok(match given(matches, dag)? {
+        (date, Some(interval)) => ops::draft_of_interval(dag, interval, date)?,
+        (date, None) => ops::draft(dag, date)?,
     })
 }

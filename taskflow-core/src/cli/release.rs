@@ -3,10 +3,9 @@
 use clap::{Arg, ArgMatches, Command};
 
 use super::error::{CliError, Exit};
-use super::home::Home;
+use super::source::Source;
 use super::terminal::Terminal;
 use super::{args, run_args};
-use crate::ops;
 
 pub(super) fn command() -> Command {
     Command::new("release")
@@ -18,12 +17,11 @@ pub(super) fn command() -> Command {
         .arg(run_args::by())
 }
 
-pub(super) fn release(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, CliError> {
-    let journal = home.journal()?;
+pub(super) fn release(matches: &ArgMatches, source: &Source, terminal: &Terminal) -> Result<Exit, CliError> {
     let run = run_args::run_name(matches);
     let key = matches.get_one::<String>("key").map(String::as_str).unwrap_or_default();
     let value = matches.get_one::<serde_json::Value>("value").cloned().unwrap_or_default();
-    let sent = home.wait(ops::send_event(&journal, run, key, &value, &run_args::note(matches)))?;
+    let sent = source.send_event(run, key, &value, &run_args::note(matches))?;
     if args::wants_json(matches) {
         return run_args::print_json(&sent, terminal);
     }

@@ -6,12 +6,14 @@ use clap::{ArgMatches, Command};
 use super::drive::{RunFlags, RunInvocation, drive};
 use super::error::{CliError, Exit};
 use super::home::{self, Home};
-use super::run_args;
+use super::source::{Client, Source};
 use super::terminal::Terminal;
+use super::{args, run_args};
 use crate::engine::RunRequest;
 use crate::journal::Journal;
-use crate::ops;
+use crate::ops::{self, Cleared, OpsError};
 use crate::run::RunState;
+use crate::store::RunFilter;
 
 pub(super) fn command() -> Command {
     let command =
@@ -24,7 +26,11 @@ pub(super) fn command() -> Command {
     run_args::run_options(command)
 }
 
-pub(super) fn resume(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, CliError> {
+pub(super) fn resume(matches: &ArgMatches, source: &Source, terminal: &Terminal) -> Result<Exit, CliError> {
+    let home = match source {
+        Source::Home(home) => home,
+        Source::Server(client) => return resume_there(matches, source, client, terminal),
+    };
     let open = || home.journal_with(home::sync(matches, home.config()));
     let durability = home::durability(matches, home.config());
     let journal = open()?;
@@ -56,18 +62,59 @@ pub(super) fn resume(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> 
             // Another program may have its DAG. The other runs can continue.
             Err(error) if named.len() > 1 => {
                 home.close(&journal);
-                let why = match error {
-                    CliError::Clap(error) => error.to_string(),
-                    CliError::Usage(messages) => messages.join("; "),
-                    CliError::Failure(message) => message,
-                };
-                terminal.error(&format!("run {} cannot be resumed: {why}", run.number));
+                terminal.error(&format!("run {} cannot be resumed: {}", run.number, error.text()));
                 exit = Exit::Failure;
             }
             Err(error) => return Err(error),
         }
     }
     Ok(exit)
+}
+
+/// Asks a service to continue a run, or all that are interrupted.
+fn resume_there(matches: &ArgMatches, source: &Source, client: &Client, terminal: &Terminal) -> Result<Exit, CliError> {
+    let runs: Vec<String> = match matches.get_one::<String>("run") {
+        Some(run) => vec![run.clone()],
+        None => {
+            let filter = RunFilter { states: vec![RunState::Interrupted], ..RunFilter::default() };
+            // A task can only trigger a run after its own has been created.
+            let numbers = source.runs(&filter)?.runs.into_iter().rev().map(|run| run.number.to_string());
+            numbers.collect()
+        }
+    };
+    if runs.is_empty() {
+        return Err(OpsError::NoneInterrupted.into());
+    }
+    let mut resumed = Vec::new();
+    for run in &runs {
+        let run = client.resume(run)?;
+        if !args::wants_json(matches) {
+            terminal.note(&format!(
+                "the service continues run {0} of `{1}`; `status {0}` shows how far it is",
+                run.number, run.dag_id
+            ));
+        }
+        resumed.push(run);
+    }
+    if args::wants_json(matches) {
+        return run_args::print_json(&resumed, terminal);
+    }
+    Ok(Exit::Success)
+}
+
+/// Says what a service runs.
+pub(super) fn handed_over(
+    verb: &str,
+    cleared: &Cleared,
+    matches: &ArgMatches,
+    terminal: &Terminal,
+) -> Result<Exit, CliError> {
+    if args::wants_json(matches) {
+        return run_args::print_json(cleared, terminal);
+    }
+    let (number, tasks) = (cleared.number, run_args::tasks_of(cleared.number, &cleared.tasks));
+    terminal.note(&format!("{verb} {tasks}; the service runs them, `status {number}` shows how far it is"));
+    Ok(Exit::Success)
 }
 
 /// Runs the rest of a run in this process.

@@ -3,9 +3,10 @@
 use clap::{ArgMatches, Command};
 
 use super::error::{CliError, Exit};
-use super::home::{self, Home};
-use super::resume::run_rest;
+use super::home;
+use super::resume::{handed_over, run_rest};
 use super::run_args;
+use super::source::Source;
 use super::terminal::Terminal;
 use crate::ops::{self, Rerun};
 
@@ -18,9 +19,13 @@ pub(super) fn command() -> Command {
     run_args::run_options(command)
 }
 
-pub(super) fn retry(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, CliError> {
-    let journal = home.journal_with(home::sync(matches, home.config()))?;
+pub(super) fn retry(matches: &ArgMatches, source: &Source, terminal: &Terminal) -> Result<Exit, CliError> {
     let (run, note) = (run_args::run_name(matches), run_args::note(matches));
+    let home = match source {
+        Source::Home(home) => home,
+        Source::Server(client) => return handed_over("retrying", &client.retry(run, &note)?, matches, terminal),
+    };
+    let journal = home.journal_with(home::sync(matches, home.config()))?;
     let durability = home::durability(matches, home.config());
     let Rerun { cleared, request, .. } = home.wait(ops::retry(&journal, run, &note, durability))?;
     terminal.note(&format!("retrying {}", run_args::tasks_of(cleared.number, &cleared.tasks)));

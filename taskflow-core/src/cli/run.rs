@@ -35,7 +35,7 @@ pub(super) fn run(matches: &ArgMatches, dags: &Dags, terminal: &Terminal) -> Res
     #[cfg(feature = "sqlite")]
     if let Some((home, journal)) = journal(matches, &config, terminal)? {
         if !flags.quiet {
-            schedules::note_pause(dag, &journal, &home, terminal)?;
+            schedules::note_pause(dag.id, schedules::pause_of(dag, &journal, &home)?, terminal);
         }
         let request = ops::start(draft, Some((&journal, home::durability(matches, &config))));
         let home_of_run = Some(home.home().clone());

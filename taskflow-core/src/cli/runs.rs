@@ -6,13 +6,12 @@ use clap::{Arg, ArgMatches, Command, value_parser};
 
 use super::error::{CliError, Exit};
 use super::grid::{self, Cell, Column, Table};
-use super::home::Home;
+use super::source::{RunPage, Source};
 use super::terminal::Terminal;
 use super::{args, format, run_args};
 use crate::base::{Timestamp, nearest};
 use crate::dag::Registry;
-use crate::journal::RunSummary;
-use crate::ops::{self, RunList, RunSummaryDocument};
+use crate::ops::RunSummaryDocument;
 use crate::run::{RunState, TaskState};
 use crate::store::RunFilter;
 
@@ -45,7 +44,7 @@ fn since(text: &str) -> Result<Timestamp, String> {
     }
 }
 
-pub(super) fn runs(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, CliError> {
+pub(super) fn runs(matches: &ArgMatches, source: &Source, terminal: &Terminal) -> Result<Exit, CliError> {
     let limit = matches.get_one::<u32>("limit").copied().unwrap_or(20);
     let filter = RunFilter {
         dag: matches.get_one::<String>("dag").cloned(),
@@ -54,44 +53,38 @@ pub(super) fn runs(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Re
         limit: (limit > 0).then_some(limit),
         ..RunFilter::default()
     };
-    let (runs, more) = match home.existing_journal()? {
-        Some(journal) => {
-            let RunList { runs, more, .. } = home.wait(ops::list_runs(&journal, &filter))?;
-            (runs, more)
-        }
-        None => (Vec::new(), false),
-    };
+    let RunPage { runs, more } = source.runs(&filter)?;
     if args::wants_json(matches) {
-        run_args::print_json(&runs.iter().map(RunSummaryDocument::of).collect::<Vec<_>>(), terminal)?;
+        run_args::print_json(&runs, terminal)?;
     } else if !runs.is_empty() {
         terminal.print(&table(&runs, terminal))?;
     }
     if runs.is_empty() {
-        terminal.note(&nothing(home, &filter));
+        terminal.note(&nothing(source, &filter));
     } else if more {
         terminal.note(&format!("and older runs; --limit {} shows more, --limit 0 shows all", limit.saturating_mul(5)));
     }
     Ok(Exit::Success)
 }
 
-fn nothing(home: &Home, filter: &RunFilter) -> String {
+fn nothing(source: &Source, filter: &RunFilter) -> String {
     let any = RunFilter { limit: filter.limit, ..RunFilter::default() };
     if *filter == any {
-        return home.no_runs();
+        return source.no_runs();
     }
     let dags = Registry::dags();
     match &filter.dag {
-        Some(dag) if !dags.iter().any(|known| known.id == dag) => {
+        Some(dag) if matches!(source, Source::Home(_)) && !dags.iter().any(|known| known.id == dag) => {
             let near = nearest(dag, dags.iter().map(|known| known.id));
             let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
             format!("no runs match: this program has no DAG `{dag}`{near}")
         }
-        _ => format!("no runs in {} match; without flags, `runs` lists the newest runs", home.path().display()),
+        _ => format!("no runs in {} match; without flags, `runs` lists the newest runs", source.shown()),
     }
 }
 
-pub(super) fn table(runs: &[RunSummary], terminal: &Terminal) -> String {
-    let dates = runs.iter().any(|run| is_about_another_time(run.info.logical_date, run.created));
+pub(super) fn table(runs: &[RunSummaryDocument], terminal: &Terminal) -> String {
+    let dates = runs.iter().any(|run| is_about_another_time(run.logical_date, run.created));
     let mut columns = vec![
         Column::number("run"),
         Column::new("dag"),
@@ -113,14 +106,14 @@ pub(super) fn table(runs: &[RunSummary], terminal: &Terminal) -> String {
         let duration = until.map(|until| format::duration(until.since(run.created))).unwrap_or_default();
         let mut row = vec![
             Cell::new(run.number),
-            Cell::new(&run.info.dag_id),
+            Cell::new(&run.dag_id),
             grid::run_state(run.state),
             Cell::new(format::moment(run.created)),
             Cell::new(duration),
             Cell::new(tasks(run)),
         ];
         if dates {
-            row.insert(4, Cell::new(format::moment(run.info.logical_date)));
+            row.insert(4, Cell::new(format::moment(run.logical_date)));
         }
         table.add_row(row);
     }
@@ -134,11 +127,14 @@ pub(super) fn is_about_another_time(logical_date: Timestamp, created: Timestamp)
 }
 
 /// `40`, `40: 38 success, 2 failed`, or of a run that leaves tasks out `12 of 40`
-fn tasks(run: &RunSummary) -> String {
-    let (left_out, mut counts): (Vec<_>, Vec<_>) =
-        run.counts.iter().partition(|&&(state, _)| state == TaskState::Removed);
-    let total = match left_out.first() {
-        Some(&(_, left_out)) => format!("{} of {}", run.tasks.saturating_sub(left_out), run.tasks),
+fn tasks(run: &RunSummaryDocument) -> String {
+    let state = |name: &str| TaskState::ALL.into_iter().find(|state| state.name() == name);
+    let mut counts: Vec<(TaskState, u64)> =
+        run.counts.iter().filter_map(|(name, count)| Some((state(name)?, count.as_u64()?))).collect();
+    let left_out = counts.iter().find(|(state, _)| *state == TaskState::Removed).map(|(_, count)| *count);
+    counts.retain(|(state, _)| *state != TaskState::Removed);
+    let total = match left_out {
+        Some(left_out) => format!("{} of {}", u64::from(run.tasks).saturating_sub(left_out), run.tasks),
         None => run.tasks.to_string(),
     };
     match &*counts {

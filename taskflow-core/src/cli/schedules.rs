@@ -3,19 +3,19 @@
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use serde::Serialize;
 
-use super::choose::{Dags, NOTHING_LINKED};
+use super::choose::NOTHING_LINKED;
 use super::error::{CliError, Exit};
 use super::grid::{self, Cell, Column, Table};
 use super::home::Home;
+use super::source::Source;
 use super::terminal::Terminal;
 use super::{args, drive, fit, format, run_args, serve};
 use crate::base::{ErrorKind, Timestamp};
 use crate::dag::DagDef;
 use crate::journal::Journal;
-use crate::ops::{self, DagStatus, NextSlots, OpsError, PastSlots};
+use crate::ops::{self, DagStatus, NextSlots, PastSlots};
 use crate::render::palette::Mark;
 use crate::schedule::{Catchup, Pause, Unpause, Zone, is_of_events};
-use crate::store::SyncMode;
 
 fn dag() -> Arg {
     Arg::new("dag").value_name("DAG").help("Id of the DAG; may be omitted if there is only one")
@@ -64,6 +64,7 @@ pub(super) fn pause_command() -> Command {
         .after_help("Runs that are active go on, `run` starts runs as before, and events stay pending.")
         .arg(dag())
         .arg(all())
+        .arg(tag())
         .arg(run_args::reason().help("Reason, stored with the pause"))
         .arg(run_args::by().help("Who pauses it [default: the account]"))
         .arg(
@@ -80,6 +81,7 @@ pub(super) fn unpause_command() -> Command {
         .about("Unpause the schedule and the events of a DAG")
         .arg(dag())
         .arg(all())
+        .arg(tag())
         .arg(run_args::reason().help("Reason, stored in the history of the schedule"))
         .arg(run_args::by().help("Who unpauses it [default: the account]"))
         .arg(
@@ -116,46 +118,52 @@ pub(super) fn reset_command() -> Command {
         .arg(run_args::by().help("Who resets it [default: the account]"))
 }
 
-fn chosen(matches: &ArgMatches) -> Result<&'static DagDef, CliError> {
-    Dags::of_binary().find(matches.get_one::<String>("dag").map(String::as_str))
+fn tag() -> Arg {
+    Arg::new("tag").long("tag").value_name("TAG").conflicts_with_all(["dag", "all"]).help("All DAGs with this tag")
 }
 
-/// The DAGs with a schedule.
-fn scheduled(dags: &Dags) -> impl Iterator<Item = &'static DagDef> {
-    dags.by_id().filter(|dag| dag.options.schedule.is_some())
+fn chosen(matches: &ArgMatches, source: &Source) -> Result<String, CliError> {
+    source.dag(matches.get_one::<String>("dag").map(String::as_str))
 }
 
-/// Carries out an operation on the DAG that is named, or with `--all` on all DAGs with a schedule,
-/// and prints each answer. With `--all`, DAGs that do not need it are left out.
-fn each<T: Serialize, F: Future<Output = Result<T, OpsError>>>(
+/// Carries out an operation on the DAG that is named, or with `--all` or `--tag` on several, and
+/// prints each answer. Of several, those that do not need it are left out.
+fn each<T: Serialize>(
     matches: &ArgMatches,
-    home: &Home,
+    source: &Source,
     terminal: &Terminal,
-    operation: impl Fn(&'static DagDef) -> F,
-    print: impl Fn(&DagDef, &T),
+    operation: impl Fn(&str) -> Result<T, CliError>,
+    print: impl Fn(&str, &T),
 ) -> Result<Exit, CliError> {
-    if !matches.get_flag("all") {
-        let dag = chosen(matches)?;
-        let answer = home.wait(operation(dag))?;
-        if args::wants_json(matches) {
-            return run_args::print_json(&answer, terminal);
+    // `reset-schedule` has no tag.
+    let tag = matches.try_get_one::<String>("tag").ok().flatten();
+    let dags = match tag {
+        Some(tag) => source.tagged(tag)?,
+        None if matches.get_flag("all") => source.scheduled()?,
+        None => {
+            let dag = chosen(matches, source)?;
+            let answer = operation(&dag)?;
+            if args::wants_json(matches) {
+                return run_args::print_json(&answer, terminal);
+            }
+            print(&dag, &answer);
+            return Ok(Exit::Success);
         }
-        print(dag, &answer);
-        return Ok(Exit::Success);
-    }
+    };
     let (mut answers, mut exit) = (serde_json::Map::new(), Exit::Success);
-    for dag in scheduled(&Dags::of_binary()) {
-        match home.block_on(operation(dag)) {
+    for dag in dags {
+        match operation(&dag) {
             Ok(answer) => {
                 if !args::wants_json(matches) {
-                    print(dag, &answer);
+                    print(&dag, &answer);
                 }
                 let answer = serde_json::to_value(answer).map_err(|error| CliError::Failure(error.to_string()))?;
-                answers.insert(dag.id.to_owned(), answer);
+                answers.insert(dag, answer);
             }
-            Err(OpsError::Paused { .. } | OpsError::NotPaused { .. } | OpsError::NotAhead { .. }) => {}
+            // It is in that state.
+            Err(CliError::Conflict(_)) => {}
             Err(error) => {
-                terminal.error(&format!("`{}`: {error}", dag.id));
+                terminal.error(&format!("`{dag}`: {}", error.text()));
                 exit = Exit::Failure;
             }
         }
@@ -163,16 +171,15 @@ fn each<T: Serialize, F: Future<Output = Result<T, OpsError>>>(
     if args::wants_json(matches) {
         run_args::print_json(&answers, terminal)?;
     } else if answers.is_empty() && exit == Exit::Success {
-        terminal.note("nothing to do: all DAGs with a schedule are in that state");
+        let which = if tag.is_some() { "all these DAGs" } else { "all DAGs with a schedule" };
+        terminal.note(&format!("nothing to do: {which} are in that state"));
     }
     Ok(exit)
 }
 
-pub(super) fn dags(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, CliError> {
+pub(super) fn dags(matches: &ArgMatches, source: &Source, terminal: &Terminal) -> Result<Exit, CliError> {
     drive::quiet_panics();
-    let journal = home.existing_journal()?;
-    let dags: Vec<&'static DagDef> = Dags::of_binary().by_id().collect();
-    let all = home.wait(ops::dags(journal.as_ref(), &dags))?;
+    let all = source.dags()?;
     if args::wants_json(matches) {
         return run_args::print_json(&all, terminal);
     }
@@ -194,7 +201,7 @@ pub(super) fn dags(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Re
     }
     let mut table = Table::new(columns);
     for dag in &all {
-        let zone = dag.timezone.and_then(|name| Zone::named(name).ok()).unwrap_or(Zone::UTC);
+        let zone = dag.timezone.as_deref().and_then(|name| Zone::named(name).ok()).unwrap_or(Zone::UTC);
         let next = match dag {
             DagStatus { pause: Some(_), .. } => Cell::state(Mark::of_slot("paused"), "paused"),
             DagStatus { next: Some(next), .. } => Cell::new(zone.format(*next)),
@@ -244,24 +251,22 @@ fn remark(dag: &DagStatus) -> String {
     }
 }
 
-pub(super) fn next(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, CliError> {
-    let dags = Dags::of_binary();
+pub(super) fn next(matches: &ArgMatches, source: &Source, terminal: &Terminal) -> Result<Exit, CliError> {
     let named = matches.get_one::<String>("dag").map(String::as_str);
-    let chosen: Vec<&'static DagDef> = match named {
-        Some(_) => vec![dags.find(named)?],
-        None => scheduled(&dags).collect(),
+    let chosen = match named {
+        Some(_) => vec![source.dag(named)?],
+        None => source.scheduled()?,
     };
     let default = if chosen.len() == 1 { 10 } else { 1 };
     let count = matches.get_one::<u16>("count").map_or(default, |count| usize::from(*count));
-    let journal = home.existing_journal()?;
     drive::quiet_panics();
     let (mut all, mut exit) = (Vec::new(), Exit::Success);
     for dag in chosen {
-        match home.wait(ops::next_slots(journal.as_ref(), dag, Timestamp::now(), count)) {
+        match source.next_slots(&dag, count) {
             Ok(slots) => all.push(slots),
             // The timetable of one DAG does not hide the others.
             Err(CliError::Failure(error)) if named.is_none() => {
-                terminal.error(&format!("`{}`: {error}", dag.id));
+                terminal.error(&format!("`{dag}`: {error}"));
                 exit = Exit::Failure;
             }
             Err(error) => return Err(error),
@@ -286,23 +291,25 @@ pub(super) fn next(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Re
     Ok(exit)
 }
 
-/// Says that a DAG is paused, before a run of it is started by hand.
-pub(super) fn note_pause(dag: &DagDef, journal: &Journal, home: &Home, terminal: &Terminal) -> Result<(), CliError> {
+/// Who paused a DAG, if it has a schedule and is paused. A schedule that is damaged holds up no run
+/// by hand.
+pub(super) fn pause_of(dag: &DagDef, journal: &Journal, home: &Home) -> Result<Option<Pause>, CliError> {
     if dag.options.schedule.is_none() {
-        return Ok(());
+        return Ok(None);
     }
-    // A schedule that is damaged holds up no run by hand.
-    let pause = home.wait(async {
+    home.wait(async {
         match ops::pause_of(journal, dag.id).await {
             Err(error) if error.kind() == ErrorKind::Damaged => Ok(None),
             pause => pause,
         }
-    })?;
+    })
+}
+
+/// Says that a DAG is paused, when a run of it is started by hand.
+pub(super) fn note_pause(id: &str, pause: Option<Pause>, terminal: &Terminal) {
     if let Some(pause) = pause {
-        let id = dag.id;
         terminal.note(&format!("`{id}` is paused by {}: its schedule waits, and this run does not", who(&pause)));
     }
-    Ok(())
 }
 
 /// `mina until 1 Dec 09:00 (migration)`
@@ -350,23 +357,19 @@ fn next_table(all: &[NextSlots], terminal: &Terminal) -> String {
     table.render(terminal.width_stdout(), terminal.paint_stdout())
 }
 
-pub(super) fn slots(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, CliError> {
-    let dag = chosen(matches)?;
+pub(super) fn slots(matches: &ArgMatches, source: &Source, terminal: &Terminal) -> Result<Exit, CliError> {
+    let dag = chosen(matches, source)?;
     let limit = matches.get_one::<u32>("limit").copied().unwrap_or(20);
-    let slots = match home.existing_journal()? {
-        Some(journal) => home.wait(ops::past_slots(&journal, dag, limit))?,
-        None => Vec::new(),
-    };
+    let slots = source.past_slots(&dag, limit)?;
     if args::wants_json(matches) {
         return run_args::print_json(&slots, terminal);
     }
     if slots.is_empty() {
-        let note =
-            format!("no slot of `{}` has passed yet: `serve` runs its schedule, `next` shows what comes", dag.id);
+        let note = format!("no slot of `{dag}` has passed yet: `serve` runs its schedule, `next` shows what comes");
         terminal.note(&fit::prose(&note, terminal.width_stderr(), 2));
         return Ok(Exit::Success);
     }
-    let zone = dag.options.timezone.and_then(|name| Zone::named(name).ok()).unwrap_or(Zone::UTC);
+    let zone = source.timezone(&dag)?.and_then(|name| Zone::named(&name).ok()).unwrap_or(Zone::UTC);
     let mut table = Table::new([
         Column::new("slot"),
         Column::number("slots").rank(1),
@@ -397,25 +400,23 @@ pub(super) fn slots(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> R
     Ok(Exit::Success)
 }
 
-pub(super) fn pause(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, CliError> {
-    let journal = home.create_journal(SyncMode::Full)?;
+pub(super) fn pause(matches: &ArgMatches, source: &Source, terminal: &Terminal) -> Result<Exit, CliError> {
     let until = matches.get_one::<Timestamp>("until").copied();
     let note = run_args::note(matches);
-    let pause = async |dag| ops::pause(&journal, dag, &note, until).await;
-    each(matches, home, terminal, pause, |dag, pause| {
+    let pause = |dag: &str| source.pause(dag, &note, until);
+    each(matches, source, terminal, pause, |dag, pause| {
         let until = pause.until.map(|until| format!(" until {}", format::moment(until))).unwrap_or_default();
-        terminal.note(&format!("`{}` is paused{until}; active runs go on, and `run` starts runs as before", dag.id));
+        terminal.note(&format!("`{dag}` is paused{until}; active runs go on, and `run` starts runs as before"));
     })
 }
 
-pub(super) fn unpause(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, CliError> {
-    let journal = home.create_journal(SyncMode::Full)?;
+pub(super) fn unpause(matches: &ArgMatches, source: &Source, terminal: &Terminal) -> Result<Exit, CliError> {
     let catchup = matches.get_one::<String>("catchup").and_then(|name| name.parse().ok()).unwrap_or(Catchup::None);
     let events = matches.get_one::<String>("events").and_then(|name| name.parse().ok()).unwrap_or(Unpause::All);
     let note = run_args::note(matches);
-    let unpause = async |dag| ops::unpause(&journal, dag, &note, catchup, events).await;
-    each(matches, home, terminal, unpause, |dag, records| {
-        terminal.note(&format!("`{}` is unpaused", dag.id));
+    let unpause = |dag: &str| source.unpause(dag, &note, catchup, events);
+    each(matches, source, terminal, unpause, |dag, records| {
+        terminal.note(&format!("`{dag}` is unpaused"));
         for PastSlots { count, fate, reason, .. } in records {
             if is_of_events(reason) {
                 terminal.note(&format!("{fate}: {reason}"));
@@ -428,13 +429,12 @@ pub(super) fn unpause(matches: &ArgMatches, home: &Home, terminal: &Terminal) ->
     })
 }
 
-pub(super) fn reset(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, CliError> {
-    let journal = home.journal()?;
+pub(super) fn reset(matches: &ArgMatches, source: &Source, terminal: &Terminal) -> Result<Exit, CliError> {
     let note = run_args::note(matches);
-    let reset = async |dag| ops::reset_schedule(&journal, dag, &note).await;
-    each(matches, home, terminal, reset, |dag, reset| {
+    let reset = |dag: &str| source.reset_schedule(dag, &note);
+    each(matches, source, terminal, reset, |dag, reset| {
         let (from, to) = (format::moment(reset.from), format::moment(reset.to));
         let instead = if from == to { String::new() } else { format!(" instead of {from}") };
-        terminal.note(&format!("the schedule of `{}` continues from {to}{instead}", dag.id));
+        terminal.note(&format!("the schedule of `{dag}` continues from {to}{instead}"));
     })
 }

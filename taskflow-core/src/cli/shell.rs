@@ -6,11 +6,21 @@ use crate::base::text::is_unsafe;
 
 /// A call of this program with the same home, as a shell takes it.
 pub(super) fn call<T: AsRef<str>>(words: &[T], home: Option<&Path>) -> String {
+    call_with(words, &home_flags(home))
+}
+
+/// A call of this program with these flags.
+pub(super) fn call_with<T: AsRef<str>>(words: &[T], flags: &[String]) -> String {
     let program = std::env::args().next().unwrap_or_else(|| "taskflow".to_owned());
-    let home = home.iter().flat_map(|home| ["--home".to_owned(), home.display().to_string()]);
     let words = words.iter().map(|word| word.as_ref().to_owned());
-    let words: Vec<String> = [program].into_iter().chain(words).chain(home).map(|word| quoted(&word)).collect();
+    let flags = flags.iter().cloned();
+    let words: Vec<String> = [program].into_iter().chain(words).chain(flags).map(|word| quoted(&word)).collect();
     words.join(" ")
+}
+
+/// The flags that name a home.
+pub(super) fn home_flags(home: Option<&Path>) -> Vec<String> {
+    home.iter().flat_map(|home| ["--home".to_owned(), home.display().to_string()]).collect()
 }
 
 /// Quotes a word for a shell.

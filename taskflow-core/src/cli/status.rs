@@ -1,23 +1,19 @@
 //! `status [RUN]`: shows the state of a run and its tasks.
 
+use std::collections::HashMap;
 use std::fmt::Write;
-use std::path::Path;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
-use super::choose::Dags;
 use super::error::{CliError, Exit};
 use super::grid::{self, Cell, Column, SPARE, Table};
-use super::home::Home;
+use super::source::{Run, Source};
 use super::terminal::{Paint, Terminal};
 use super::{args, fit, format, run_args, runs, waits};
 use crate::base::Timestamp;
 use crate::base::text::one_line;
-use crate::dag::DagDef;
-use crate::journal::{
-    AttemptHistory, Delivery, Edit, Journal, MissedTaskDeadline, RunHistory, TaskHistory, WaitHistory,
-};
-use crate::ops::{self, EventDocument, QueueWait, RunStatus, TriggeredRun};
+use crate::journal::{Delivery, Edit, MissedTaskDeadline, WaitHistory};
+use crate::ops::{AttemptStatus, EventDocument, GroupRetry, Reason, RunStatus, TaskStatus, TriggeredRun};
 use crate::run::{RunState, TaskState, TriggeredBy};
 
 /// More tasks are shown with `--all` only.
@@ -30,28 +26,25 @@ pub(super) fn command() -> Command {
         .arg(Arg::new("all").long("all").action(ArgAction::SetTrue).help("Show every task of a large run"))
 }
 
-pub(super) fn status(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, CliError> {
-    let journal = home.journal()?;
-    let history = home.wait(ops::history(&journal, run_args::run_name(matches)))?;
-    let triggered = home.wait(ops::triggered_runs(&journal, &history))?;
-    let events = home.wait(ops::emitted_by(&journal, &history))?;
-    let wait = queue_wait(&journal, &history, home)?;
+pub(super) fn status(matches: &ArgMatches, source: &Source, terminal: &Terminal) -> Result<Exit, CliError> {
+    let run = source.run(run_args::run_name(matches))?;
     if args::wants_json(matches) {
-        let status = RunStatus::of(&history).with_triggered(triggered).with_events(events).with_queue_wait(wait);
-        return run_args::print_json(&status, terminal);
+        return run_args::print_json(&run.status, terminal);
     }
-    let shown = rows(&history, matches.get_flag("all"));
-    let hidden = taking_part(&history) - shown.len();
-    let mut header = header(&history, terminal.paint_stdout());
-    header += &wait.map(|wait| format!("  {} {wait}\n", terminal.paint_stdout().faint("queued"))).unwrap_or_default();
+    let (status, every, paint) = (&run.status, matches.get_flag("all"), terminal.paint_stdout());
+    let shown = rows(status, every);
+    let hidden = taking_part(status) - shown.len();
+    let mut header = header(status, paint);
+    let wait = status.queue_wait.as_ref();
+    header += &wait.map(|wait| format!("  {} {wait}\n", paint.faint("queued"))).unwrap_or_default();
     let mut text = fit::prose(&header, terminal.width_stdout(), 4);
-    text += &tree(&triggered, 2, terminal.paint_stdout());
-    text += &emitted(&events, matches.get_flag("all"), terminal.paint_stdout());
+    text += &tree(&status.triggered, 2, paint);
+    text += &emitted(&status.events, every, paint);
     if !shown.is_empty() {
         text += "\n";
-        text += &table(&history, &shown, terminal);
-        text += &waiting(&history, &shown, home.flag());
-        text += &links(&history, &shown, matches.get_flag("all"), terminal.paint_stdout());
+        text += &table(&run, &shown, terminal)?;
+        text += &waiting(status, &shown, &source.flags());
+        text += &links(&shown, every, paint);
     }
     terminal.print(&text)?;
     if hidden > 0 {
@@ -60,75 +53,67 @@ pub(super) fn status(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> 
     Ok(Exit::Success)
 }
 
-/// Why a run has not started, if it is queued.
-pub(super) fn queue_wait(journal: &Journal, history: &RunHistory, home: &Home) -> Result<Option<QueueWait>, CliError> {
-    let dags: Vec<&'static DagDef> = Dags::of_binary().by_id().collect();
-    home.wait(ops::queue_wait(journal, home.path(), &dags, history))
-}
-
 /// `run 12 of delays: failed in 1.23 s, 40 tasks: 38 success, 2 failed`, and the facts about the
 /// whole run.
-fn header(history: &RunHistory, paint: Paint) -> String {
+fn header(run: &RunStatus, paint: Paint) -> String {
     let mut text = String::new();
     // Writing to a string does not fail.
-    let _ = write_header(&mut text, history, paint);
+    let _ = write_header(&mut text, run, paint);
     text
 }
 
-fn write_header(text: &mut String, history: &RunHistory, paint: Paint) -> std::fmt::Result {
-    let started = history.started().unwrap_or(history.created);
-    let took = match (history.state, history.ended) {
+fn write_header(text: &mut String, run: &RunStatus, paint: Paint) -> std::fmt::Result {
+    let started = run.started.unwrap_or(run.created);
+    let took = match (run.state, run.ended) {
         (RunState::Running, _) => format!(" for {}", format::duration(Timestamp::now().since(started))),
         (_, Some(ended)) => format!(" in {}", format::duration(ended.since(started))),
         (_, None) => String::new(),
     };
-    let (number, dag) = (history.number, paint.strong(&history.info.dag_id));
-    let state = grid::painted(history.state, paint);
-    writeln!(text, "run {number} of {dag}: {state}{took}, {}", counts(history))?;
-    if let Some(reason) = &history.halt_reason {
+    let (number, dag) = (run.number, paint.strong(&run.dag_id));
+    let state = grid::painted(run.state, paint);
+    writeln!(text, "run {number} of {dag}: {state}{took}, {}", counts(run))?;
+    if let Some(reason) = &run.halt_reason {
         writeln!(text, "  {} {}", paint.faint("reason:"), one_line(reason))?;
     }
-    writeln!(text, "  {} {}", paint.faint("id"), one_line(&history.info.run_id))?;
-    if let Some(TriggeredBy { run_id, task_id, .. }) = &history.info.triggered_by {
+    writeln!(text, "  {} {}", paint.faint("id"), one_line(&run.run_id))?;
+    if let Some(TriggeredBy { run_id, task_id, .. }) = &run.triggered_by {
         writeln!(text, "  {} `{task_id}` of {}", paint.faint("triggered by"), one_line(run_id))?;
     }
-    for consumed in history.info.triggering_events.iter().flat_map(|events| &events.consumed) {
+    for consumed in run.triggering_events.iter().flat_map(|events| &events.consumed) {
         let (what, param) = (format::consumed(consumed), &consumed.param);
         writeln!(text, "  {} {what} as `{param}`", paint.faint("consumed"))?;
     }
-    if runs::is_about_another_time(history.info.logical_date, history.created) {
-        writeln!(text, "  {} {}", paint.faint("logical date"), history.info.logical_date)?;
+    if runs::is_about_another_time(run.logical_date, run.created) {
+        writeln!(text, "  {} {}", paint.faint("logical date"), run.logical_date)?;
     }
-    for (number, session) in (1..).zip(&history.sessions) {
+    for (number, session) in (1..).zip(&run.sessions) {
         let verb = if number == 1 { "started" } else { "resumed" };
         writeln!(text, "  {} {} by {}", paint.faint(verb), format::time(session.at), one_line(&session.worker))?;
     }
-    for retry in &history.run_retries {
+    for retry in &run.run_retries {
         let (number, at) = (retry.number, format::time(retry.started.unwrap_or(retry.due)));
         let word = if retry.started.is_some() { "retried" } else { "to be retried" };
         writeln!(text, "  {} {at} (retry {number})", paint.faint(word))?;
     }
-    if let Some(missed) = &history.missed_deadline {
+    if let Some(missed) = &run.missed_deadline {
         let why = if missed.reason.is_empty() { String::new() } else { format!(": {}", one_line(&missed.reason)) };
         writeln!(text, "  {} {}{why}", paint.faint("missed its deadline"), format::time(missed.deadline))?;
     }
-    for missed in &history.missed_task_deadlines {
+    for missed in &run.missed_task_deadlines {
         let (deadline, task) = (format::time(missed.deadline), &missed.task);
         writeln!(text, "  {} {task}, {deadline}{}", paint.faint("missed deadline of"), open(missed))?;
     }
-    for edit in &history.edits {
+    for edit in &run.edits {
         writeln!(text, "  {}", edited(edit, paint))?;
     }
-    let mut groups: Vec<_> = history.groups.iter().collect();
-    groups.sort_unstable();
-    for (group, (retry, due)) in groups {
-        writeln!(text, "  {} group {group}, retry {retry} from {} on", paint.faint("retried"), format::time(*due))?;
+    for GroupRetry { group, number, due, .. } in &run.group_retries {
+        writeln!(text, "  {} group {group}, retry {number} from {} on", paint.faint("retried"), format::time(*due))?;
     }
-    if let Some(ended) = history.ended {
+    if let Some(ended) = run.ended {
         writeln!(text, "  {} {}", paint.faint("ended"), format::time(ended))?;
     }
-    write_deliveries(text, history, paint)?;
-    if history.state == RunState::Interrupted {
+    write_deliveries(text, run, paint)?;
+    if run.state == RunState::Interrupted {
         let resume = format!("`resume {number}`");
         writeln!(text, "  no process is running it: {} continues it", paint.good(&resume))?;
     }
@@ -144,12 +129,12 @@ pub(super) fn open(missed: &MissedTaskDeadline) -> String {
 }
 
 /// Which notifications of callbacks were delivered, and which were not.
-fn write_deliveries(text: &mut String, history: &RunHistory, paint: Paint) -> std::fmt::Result {
-    let delivered = history.deliveries.iter().filter(|delivery| delivery.error.is_none()).count();
+fn write_deliveries(text: &mut String, run: &RunStatus, paint: Paint) -> std::fmt::Result {
+    let delivered = run.deliveries.iter().filter(|delivery| delivery.error.is_none()).count();
     if delivered > 0 {
         writeln!(text, "  {} {}", paint.faint("callbacks notified"), format::count(delivered, "notification"))?;
     }
-    let failed = history.deliveries.iter().filter_map(|delivery| Some((delivery, delivery.error.as_ref()?)));
+    let failed = run.deliveries.iter().filter_map(|delivery| Some((delivery, delivery.error.as_ref()?)));
     for (Delivery { notification, callback, attempts, next, .. }, error) in failed {
         let next = match next {
             Some(next) => format!("retry after {}", format::time(*next)),
@@ -164,12 +149,10 @@ fn write_deliveries(text: &mut String, history: &RunHistory, paint: Paint) -> st
 }
 
 /// `40 tasks: 38 success, 2 failed`, without those that are not part of the run.
-pub(super) fn counts(history: &RunHistory) -> String {
-    let mut counts = history.counts();
-    counts.retain(|&(state, _)| state != TaskState::Removed);
-    counts.sort_by_key(|&(state, _)| grid::place_of(state));
+pub(super) fn counts(run: &RunStatus) -> String {
+    let mut counts: Vec<(TaskState, usize)> = Vec::new();
     let (mut drawn, mut removed, mut elements) = (0, 0, 0);
-    for task in &history.tasks {
+    for task in &run.tasks {
         let is_removed = task.state == TaskState::Removed;
         if task.id.ends_with(']') {
             elements += usize::from(!is_removed);
@@ -177,7 +160,13 @@ pub(super) fn counts(history: &RunHistory) -> String {
             drawn += 1;
             removed += usize::from(is_removed);
         }
+        match counts.iter_mut().find(|(state, _)| *state == task.state) {
+            _ if is_removed => {}
+            Some((_, count)) => *count += 1,
+            None => counts.push((task.state, 1)),
+        }
     }
+    counts.sort_by_key(|&(state, _)| grid::place_of(state));
     let total = format::tasks(drawn, removed, elements);
     let counts: Vec<String> = counts.iter().map(|(state, count)| format!("{count} {}", display_name(*state))).collect();
     if counts.is_empty() { total } else { format!("{total}: {}", counts.join(", ")) }
@@ -204,18 +193,17 @@ fn edited(edit: &Edit, paint: Paint) -> String {
     format!("{} {} {}{note}", paint.faint(&what), format::time(edit.at), format::some(&edit.tasks, 5))
 }
 
-/// The indexes of the tasks to show; of many, those that need attention first.
-fn rows(history: &RunHistory, all: bool) -> Vec<usize> {
-    let takes_part = |&place: &usize| history.tasks[place].state != TaskState::Removed;
-    let rows = history.in_order().filter(takes_part);
-    if all || taking_part(history) <= ROWS {
+/// The tasks to show; of many, those that need attention first.
+fn rows(run: &RunStatus, all: bool) -> Vec<&TaskStatus> {
+    let rows = run.tasks.iter().filter(|task| task.state != TaskState::Removed);
+    if all || taking_part(run) <= ROWS {
         return rows.collect();
     }
-    let mut by_urgency: [Vec<usize>; URGENCY.len() + 1] = Default::default();
-    for place in rows {
-        let equal = &mut by_urgency[urgency(history.tasks[place].state)];
+    let mut by_urgency: [Vec<&TaskStatus>; URGENCY.len() + 1] = Default::default();
+    for task in rows {
+        let equal = &mut by_urgency[urgency(task.state)];
         if equal.len() < ROWS {
-            equal.push(place);
+            equal.push(task);
         }
     }
     let mut rows = by_urgency.concat();
@@ -224,8 +212,8 @@ fn rows(history: &RunHistory, all: bool) -> Vec<usize> {
 }
 
 /// How many tasks are part of the run.
-fn taking_part(history: &RunHistory) -> usize {
-    history.tasks.iter().filter(|task| task.state != TaskState::Removed).count()
+fn taking_part(run: &RunStatus) -> usize {
+    run.tasks.iter().filter(|task| task.state != TaskState::Removed).count()
 }
 
 /// The states by how much they need attention.
@@ -247,7 +235,7 @@ fn urgency(state: TaskState) -> usize {
     URGENCY.iter().position(|&known| known == state).unwrap_or(URGENCY.len())
 }
 
-fn table(history: &RunHistory, rows: &[usize], terminal: &Terminal) -> String {
+fn table(run: &Run<'_>, rows: &[&TaskStatus], terminal: &Terminal) -> Result<String, CliError> {
     let mut table = Table::new([
         Column::new("task"),
         Column::new("state"),
@@ -256,27 +244,27 @@ fn table(history: &RunHistory, rows: &[usize], terminal: &Terminal) -> String {
         Column::number("duration").rank(1),
         Column::reason("why"),
     ]);
-    let begun = history.started().unwrap_or(history.created);
-    for &place in rows {
-        let task = &history.tasks[place];
+    let (run, why) = (&run.status, reasons(run, rows)?);
+    let begun = run.started.unwrap_or(run.created);
+    for task in rows {
         let last = task.attempts.last();
         // As in the summary of a run: all attempts, but those before it was cleared.
         let first = task.attempts.iter().find(|attempt| attempt.number > task.uncounted_attempts).or(last);
-        let took = last.zip(first).and_then(|(last, first)| took(history, first.started, last));
+        let took = last.zip(first).and_then(|(last, first)| took(run, first.started, last));
         table.add_row([
             Cell::new(named(task)),
             grid::state(task.state),
             Cell::new(last.map(|_| task.attempts.len().to_string()).unwrap_or_default()),
             Cell::new(first.map(|attempt| format::clock(attempt.started, begun)).unwrap_or_default()),
             Cell::new(took.map(format::duration).unwrap_or_default()),
-            Cell::new(why(history, place)),
+            Cell::new(why.get(&*task.id).map_or("", String::as_str)),
         ]);
     }
-    table.render(terminal.width_stdout(), terminal.paint_stdout())
+    Ok(table.render(terminal.width_stdout(), terminal.paint_stdout()))
 }
 
 /// `load[3] (2013-03)`
-fn named(task: &TaskHistory) -> String {
+fn named(task: &TaskStatus) -> String {
     format::task(&task.id, task.label.as_deref())
 }
 
@@ -309,15 +297,14 @@ fn emitted(events: &[EventDocument], all: bool, paint: Paint) -> String {
 }
 
 /// How to send what tasks wait for.
-fn waiting(history: &RunHistory, rows: &[usize], home: Option<&Path>) -> String {
-    if history.state.is_terminal() {
+fn waiting(run: &RunStatus, rows: &[&TaskStatus], flags: &[String]) -> String {
+    if run.state.is_terminal() {
         return String::new();
     }
     let mut text = String::new();
-    for &place in rows {
-        let task = &history.tasks[place];
+    for task in rows {
         let Some(wait) = task.waits_for.as_ref().map(WaitHistory::view) else { continue };
-        if let Some(answer) = waits::answer(&wait, Some(history.number), home) {
+        if let Some(answer) = waits::answer(&wait, Some(run.number), flags) {
             let subject = waits::subject(&wait, Timestamp::now());
             text += &format!("\nwaits: {}: {subject}\n  {answer}\n", named(task));
         }
@@ -326,9 +313,8 @@ fn waiting(history: &RunHistory, rows: &[usize], home: Option<&Path>) -> String 
 }
 
 /// The links of the tasks, a line each; of many, the first unless all are wanted.
-fn links(history: &RunHistory, rows: &[usize], all: bool, paint: Paint) -> String {
-    let tasks = rows.iter().map(|&place| &history.tasks[place]);
-    let links = tasks.flat_map(|task| task.links.iter().map(move |link| (task, link)));
+fn links(rows: &[&TaskStatus], all: bool, paint: Paint) -> String {
+    let links = rows.iter().flat_map(|task| task.links.iter().map(move |link| (task, link)));
     let lines = links.map(|(task, link)| {
         let (name, url) = (one_line(&link.name), one_line(&link.url));
         format!("  {} {} {url}\n", task.id, paint.faint(&name))
@@ -344,29 +330,46 @@ fn links(history: &RunHistory, rows: &[usize], all: bool, paint: Paint) -> Strin
 
 /// The time from the start of the first attempt to the end of the last one, so far if it is
 /// running.
-fn took(history: &RunHistory, started: Timestamp, attempt: &AttemptHistory) -> Option<std::time::Duration> {
+fn took(run: &RunStatus, started: Timestamp, attempt: &AttemptStatus) -> Option<std::time::Duration> {
     let until = match attempt.ended {
         Some(ended) => ended,
-        None if history.state == RunState::Running => Timestamp::now(),
+        None if run.state == RunState::Running => Timestamp::now(),
         None => return None,
     };
     Some(until.since(started))
 }
 
-/// A short reason for the state of the task, unless the state needs none.
-fn why(history: &RunHistory, place: usize) -> String {
+/// A short reason for the state of each task, by id, unless the state needs none.
+fn reasons<'r>(run: &Run<'_>, rows: &[&'r TaskStatus]) -> Result<HashMap<&'r str, String>, CliError> {
     const LONGEST: usize = 160;
-    let task = &history.tasks[place];
-    let reason = match task.state {
-        TaskState::Success if task.marked => "marked".to_owned(),
-        TaskState::Success => String::new(),
-        TaskState::Running if history.state == RunState::Running => String::new(),
-        TaskState::UpForReschedule | TaskState::Deferred if !history.state.is_terminal() => {
-            let wait = task.waits_for.as_ref().map(WaitHistory::view);
-            wait.map(|wait| format!("waits: {}", waits::subject(&wait, Timestamp::now()))).unwrap_or_default()
+    let (mut reasons, mut others) = (HashMap::new(), Vec::new());
+    for task in rows {
+        let reason = match task.state {
+            TaskState::Success if task.marked => "marked".to_owned(),
+            TaskState::Success => continue,
+            TaskState::Running if run.status.state == RunState::Running => continue,
+            TaskState::UpForReschedule | TaskState::Deferred if !run.status.state.is_terminal() => {
+                let wait = task.waits_for.as_ref().map(WaitHistory::view);
+                wait.map(|wait| format!("waits: {}", waits::subject(&wait, Timestamp::now()))).unwrap_or_default()
+            }
+            TaskState::Failed if !task.marked => task.reason.as_ref().map(Reason::in_words).unwrap_or_default(),
+            _ => {
+                others.push(&*task.id);
+                continue;
+            }
+        };
+        reasons.insert(&*task.id, reason);
+    }
+    if !others.is_empty() {
+        let mut explained = run.explain_all(&others)?;
+        for task in others {
+            let Some(place) = explained.iter().position(|explanation| explanation.task == task) else { continue };
+            let why = explained.swap_remove(place).why;
+            reasons.insert(task, why.into_iter().next().unwrap_or_default());
         }
-        TaskState::Failed if !task.marked => task.failure.as_ref().map(ToString::to_string).unwrap_or_default(),
-        _ => history.explain_at(place).why.into_iter().next().unwrap_or_default(),
-    };
-    format::cut(format::first_line(&reason), LONGEST)
+    }
+    for reason in reasons.values_mut() {
+        *reason = format::cut(format::first_line(reason), LONGEST);
+    }
+    Ok(reasons)
 }

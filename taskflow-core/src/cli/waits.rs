@@ -1,7 +1,5 @@
 //! What a task waits for, in words, and the command that sends it.
 
-use std::path::Path;
-
 use super::{format, shell};
 use crate::base::Timestamp;
 use crate::base::text::one_line;
@@ -25,8 +23,8 @@ pub(super) fn subject(wait: &WaitView, now: Timestamp) -> String {
 
 /// `answer with: features release 7 start_review --value '"approved"'`, if it is for people to send
 /// and the run is stored.
-pub(super) fn answer(wait: &WaitView, run: Option<i64>, home: Option<&Path>) -> Option<String> {
-    let call = shell::call(&wait.command(run?)?, home);
+pub(super) fn answer(wait: &WaitView, run: Option<i64>, flags: &[String]) -> Option<String> {
+    let call = shell::call_with(&wait.command(run?)?, flags);
     let verb = if wait.question.is_some() { "answer with" } else { "send it with" };
     Some(format!("{verb}: {call}"))
 }

@@ -21,7 +21,7 @@ use std::fmt;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::error::JournalError;
 use super::history::RunHistory;
@@ -35,7 +35,7 @@ use crate::store::RunRow;
 use crate::task::Callbacks;
 
 /// The delivery of a notification to a callback of a stored run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Delivery {
     /// Its key; see [`Notification::key`](crate::task::Notification::key).

@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::graph::{EdgeRule, GraphNode};
 use super::history::RunHistory;
@@ -14,7 +14,7 @@ use crate::run::{RUN_ENDED, RunState, TaskState};
 use crate::task::TriggerRule;
 
 /// Why a task is in its state.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Explanation {
     /// The task.

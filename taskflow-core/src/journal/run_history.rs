@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::elements::Numbers;
 use super::graph::Graph;
@@ -89,7 +89,7 @@ pub struct RunHistory {
 }
 
 /// A process that ran a run or a part of it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct SessionHistory {
     /// When it took the run.
@@ -105,7 +105,7 @@ pub struct SessionHistory {
 }
 
 /// A retry of a whole run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct RunRetry {
     /// Which retry, counted from 1.
@@ -119,7 +119,7 @@ pub struct RunRetry {
 }
 
 /// A deadline that a run missed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct MissedDeadline {
     /// The deadline.
@@ -127,12 +127,12 @@ pub struct MissedDeadline {
     /// When the engine or the service noticed it.
     pub noticed: Timestamp,
     /// Why the slot of the run has missed it; empty for other deadlines.
-    #[serde(skip_serializing_if = "String::is_empty")]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub reason: String,
 }
 
 /// A deadline that a task missed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct MissedTaskDeadline {
     /// The task; inside of an `each`, all of its elements.
@@ -146,7 +146,7 @@ pub struct MissedTaskDeadline {
 }
 
 /// A manual change to a run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Edit {
     /// When.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::error::OpsError;
 use super::events::EventDocument;
@@ -13,13 +13,13 @@ use crate::journal::Journal;
 use crate::store::EventFilter;
 
 /// An asset of the program, as JSON documents have it.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct AssetDocument {
     /// The name.
     pub name: String,
     /// The doc comment.
-    #[serde(skip_serializing_if = "String::is_empty")]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub doc: String,
     /// The type of the payload, without modules.
     #[serde(rename = "type")]

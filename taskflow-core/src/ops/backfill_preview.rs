@@ -5,9 +5,10 @@
 //! checksum of everything that it decided. A start with the token repeats the computation for that
 //! time, and is refused if the outcome differs.
 
+use std::borrow::Cow;
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::error::OpsError;
@@ -24,7 +25,7 @@ use crate::schedule::{
 const WINDOW: usize = 10_000;
 
 /// What a backfill would do.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct BackfillPreview {
     /// The DAG.
@@ -52,14 +53,14 @@ pub struct BackfillPreview {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub future: Option<FutureSlots>,
     /// Other backfills with pending slots in common: then it cannot be started.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub overlaps: Vec<BackfillOverlap>,
     /// For [`start_backfill`](super::start_backfill), which then starts exactly this.
     pub token: String,
 }
 
 /// How many slots a backfill has, and what becomes of them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct BackfillTotals {
     /// All slots.
@@ -80,14 +81,14 @@ impl fmt::Display for BackfillTotals {
 }
 
 /// The slots of a backfill that share their fate.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct BackfillFateCount {
     /// `new`, `reprocessed` or `left_alone`.
-    pub fate: &'static str,
+    pub fate: Cow<'static, str>,
     /// Why they are left alone, or how they are reprocessed.
-    #[serde(skip_serializing_if = "str::is_empty")]
-    pub reason: &'static str,
+    #[serde(default, skip_serializing_if = "str::is_empty")]
+    pub reason: Cow<'static, str>,
     /// How many they are.
     pub count: u64,
     /// The first of them.
@@ -97,7 +98,7 @@ pub struct BackfillFateCount {
 }
 
 /// Another backfill with pending slots in common.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct BackfillOverlap {
     /// Its number.
@@ -169,9 +170,15 @@ impl Survey {
                 let (name, reason) = named(fate);
                 hash.update(at.as_nanos().to_be_bytes());
                 hash.update(name);
-                match fates.iter_mut().find(|found| (found.fate, found.reason) == (name, reason)) {
+                match fates.iter_mut().find(|found| (&*found.fate, &*found.reason) == (name, reason)) {
                     Some(found) => (found.count, found.last) = (found.count + 1, at),
-                    None => fates.push(BackfillFateCount { fate: name, reason, count: 1, first: at, last: at }),
+                    None => fates.push(BackfillFateCount {
+                        fate: name.into(),
+                        reason: reason.into(),
+                        count: 1,
+                        first: at,
+                        last: at,
+                    }),
                 }
             }
         }

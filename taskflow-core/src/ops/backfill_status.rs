@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::error::OpsError;
 use crate::base::Timestamp;
@@ -14,7 +14,7 @@ use crate::schedule::{
 };
 
 /// A backfill, as JSON documents have it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct BackfillStatus {
     /// Its number.
@@ -38,7 +38,7 @@ pub struct BackfillStatus {
     /// Whether one run covers all slots.
     pub as_one_run: bool,
     /// The parameters that were given, as text.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub params: BTreeMap<String, Vec<String>>,
     /// How many slots it has.
     pub slots: u64,
@@ -60,7 +60,7 @@ pub struct BackfillStatus {
 }
 
 /// An active run of a backfill.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct BackfillRun {
     /// The slot.
@@ -76,6 +76,13 @@ pub struct BackfillRun {
 }
 
 impl BackfillStatus {
+    /// With the time zone that this program knows. A document does not have it.
+    #[must_use]
+    pub(crate) fn in_own_zone(self) -> Self {
+        let dag = Registry::dags().into_iter().find(|known| known.id == self.dag_id);
+        BackfillStatus { timezone: dag.and_then(|dag| dag.options.timezone).unwrap_or("UTC"), ..self }
+    }
+
     pub(super) fn of(stored: StoredBackfill, own: &OwnRuns) -> Self {
         let StoredBackfill { number, dag, plan, updated, .. } = stored;
         let pending = plan.remaining();

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::backfill_preview::{BackfillPreview, Survey, Token, limited, open_beside};
 use super::backfill_status::{BackfillStatus, status_of, stored};
@@ -24,7 +24,7 @@ use crate::schedule::{
 };
 
 /// A backfill that was started.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct StartedBackfill {
     /// The backfill.
@@ -132,7 +132,7 @@ pub async fn limit_backfill(
 }
 
 /// A backfill with a later end.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ExtendedBackfill {
     /// How many slots were added.
@@ -175,13 +175,13 @@ pub async fn extend_backfill(
 }
 
 /// A backfill that was cancelled.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct CancelledBackfill {
     /// How many pending slots were dropped.
     pub dropped: u64,
     /// The runs that were cancelled, or asked to end.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub runs: Vec<CancelledRun>,
     /// The backfill.
     #[serde(flatten)]

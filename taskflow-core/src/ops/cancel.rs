@@ -8,7 +8,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::error::OpsError;
 use crate::config::Config;
@@ -21,7 +21,7 @@ use crate::task::OnKillResolver;
 const INTERVAL: Duration = Duration::from_millis(50);
 
 /// A run that was cancelled, or that will be.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct CancelledRun {
     /// The number of the run.
@@ -36,15 +36,15 @@ pub struct CancelledRun {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub worker: Option<String>,
     /// Teardowns of what the run has set up, which [`resume`](super::resume()) runs.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub teardowns: Vec<String>,
     /// The jobs of its tasks on clusters, if no process was running the run.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub jobs: Vec<ExternalJob>,
 }
 
 /// A job that a task has submitted to another system.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ExternalJob {
     /// The task.
@@ -59,7 +59,7 @@ pub struct ExternalJob {
 }
 
 /// Whether a job in another system has ended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ExternalJobState {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::error::OpsError;
@@ -12,7 +12,7 @@ use crate::journal::{AdoptedRun, Journal, JournalError, Note, RunHistory, TaskFi
 use crate::run::Durability;
 
 /// The tasks of a run that were cleared, or would be.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Cleared {
     /// The number of the run.
@@ -27,7 +27,7 @@ pub struct Cleared {
 }
 
 /// What [`clear_previewed`] clears.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ClearPreview {
     /// The number of the run.
@@ -37,6 +37,8 @@ pub struct ClearPreview {
     pub run_id: String,
     /// The ids of the tasks, in the order of the graph.
     pub tasks: Vec<String>,
+    /// That nothing was changed.
+    pub dry_run: bool,
     /// For [`clear_previewed`], which then clears exactly this.
     pub token: String,
 }
@@ -77,7 +79,7 @@ pub async fn preview_clear(journal: &Journal, run: &str, filter: &TaskFilter) ->
     let (number, run_id) = (history.number, history.info.run_id.clone());
     let tasks = journal.would_clear(&run_id, filter).await?;
     let token = token(&history, &tasks);
-    Ok(ClearPreview { number, run_id, tasks, token })
+    Ok(ClearPreview { number, run_id, tasks, dry_run: true, token })
 }
 
 /// Clears exactly the tasks that a preview has shown, and returns the request that runs them: as

@@ -1,8 +1,9 @@
 //! The consumers of events: what is pending for whom, pausing, events for runs by hand.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::error::OpsError;
 use super::event_groups::GroupReader;
@@ -22,7 +23,7 @@ use crate::value::AnyValue;
 const BATCH: u32 = 10_000;
 
 /// A DAG with event parameters: what is pending for it, and what its next run waits for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ConsumerStatus {
     /// The DAG.
@@ -39,14 +40,14 @@ pub struct ConsumerStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub waits_for: Option<String>,
     /// Slots of its schedule that wait for events.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub open_slots: Vec<Timestamp>,
     /// Its event parameters, in order.
     pub inputs: Vec<ConsumerInput>,
 }
 
 /// An event parameter of a DAG.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ConsumerInput {
     /// The parameter.
@@ -54,7 +55,7 @@ pub struct ConsumerInput {
     /// The asset.
     pub asset: String,
     /// What a run takes: `one`, `all`, `newest`, `period`, or `seen` if it only looks.
-    pub takes: &'static str,
+    pub takes: Cow<'static, str>,
     /// Whether a run waits for it.
     pub required: bool,
     /// The number of the last event that is decided. `None` if no service has seen the parameter,
@@ -70,7 +71,7 @@ pub struct ConsumerInput {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub keys: Option<u64>,
     /// The periods that have pending events and are not complete, if a run takes a whole period.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub periods: Vec<PendingPeriod>,
 }
 
@@ -119,13 +120,13 @@ pub(super) async fn status(
         ConsumerInput {
             param: input.param.clone(),
             asset: input.asset.clone(),
-            takes: match input.takes {
+            takes: Cow::Borrowed(match input.takes {
                 Takes::One => "one",
                 Takes::All { .. } => "all",
                 Takes::Newest => "newest",
                 Takes::Period => "period",
                 Takes::Seen => "seen",
-            },
+            }),
             required: input.required,
             cursor,
             pending: pending.len() as u64,

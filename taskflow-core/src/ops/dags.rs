@@ -1,8 +1,9 @@
 //! The DAGs of a program and of a home.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::consumers;
 use super::error::OpsError;
@@ -15,7 +16,7 @@ use crate::run::RunState;
 use crate::schedule::Pause;
 
 /// A DAG, its schedule and its last run.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct DagStatus {
     /// The DAG.
@@ -26,13 +27,13 @@ pub struct DagStatus {
     /// Its schedule in words.
     pub schedule: Option<String>,
     /// The time zone of the schedule.
-    pub timezone: Option<&'static str>,
+    pub timezone: Option<Cow<'static, str>>,
     /// The next slot.
     pub next: Option<Timestamp>,
     /// Who paused it, if it is paused.
     pub pause: Option<Pause>,
     /// The assets whose events start its runs.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub consumes: Vec<String>,
     /// How many events are pending for it, if events start its runs.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -41,7 +42,7 @@ pub struct DagStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub waits_for: Option<String>,
     /// How many of its runs are queued.
-    #[serde(skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub queued: usize,
     /// The run that was created last.
     pub last_run: Option<LastRun>,
@@ -50,7 +51,7 @@ pub struct DagStatus {
 }
 
 /// The last run of a DAG.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct LastRun {
     /// The number of the run.
@@ -90,7 +91,7 @@ pub async fn dags(journal: Option<&Journal>, dags: &[&'static DagDef]) -> Result
         let mut status = status(dag.id, last.remove(dag.id));
         seen.remove(dag.id);
         if dag.options.schedule.is_some() {
-            status.timezone = Some(dag.options.timezone.unwrap_or("UTC"));
+            status.timezone = Some(dag.options.timezone.unwrap_or("UTC").into());
             match next_slots(journal, dag, now, 1).await {
                 Ok(next) => {
                     status.schedule = Some(next.schedule);

@@ -1,6 +1,6 @@
 //! The events of assets: emitting them by hand, and listing them.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::assets;
 use super::error::OpsError;
@@ -35,7 +35,7 @@ impl NewAssetEvent {
 }
 
 /// An event that was emitted.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct AssetEmission {
     /// The number of the event: with a key that is known, that of the earlier event.
@@ -54,7 +54,7 @@ pub struct AssetEmission {
 }
 
 /// An event of an asset, as JSON documents have it.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct EventDocument {
     /// Its number. Later events have higher numbers.
@@ -79,7 +79,7 @@ pub struct EventDocument {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub task: Option<String>,
     /// Who emitted it, if no run did.
-    #[serde(skip_serializing_if = "String::is_empty")]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub by: String,
     /// The size of the stored payload, in bytes.
     pub size: u64,

@@ -1,6 +1,6 @@
 //! Listing runs.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::error::OpsError;
@@ -35,15 +35,15 @@ pub async fn list_runs(journal: &Journal, filter: &RunFilter) -> Result<RunList,
 }
 
 /// A run in a list, as JSON documents have it.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
-pub struct RunSummaryDocument<'a> {
+pub struct RunSummaryDocument {
     /// The number of the run.
     pub number: i64,
     /// Its id.
-    pub run_id: &'a str,
+    pub run_id: String,
     /// Its DAG.
-    pub dag_id: &'a str,
+    pub dag_id: String,
     /// Its state.
     pub state: RunState,
     /// What started it.
@@ -59,20 +59,20 @@ pub struct RunSummaryDocument<'a> {
     /// How many tasks are in which state; empty until the run has ended.
     pub counts: Map<String, Value>,
     /// The process that ran it last, `host:process`.
-    pub worker: &'a str,
+    pub worker: String,
     /// The build of the program that started it.
-    pub build: &'a str,
+    pub build: String,
     /// The structural hash of its graph.
-    pub version: &'a str,
+    pub version: String,
 }
 
-impl<'a> RunSummaryDocument<'a> {
+impl RunSummaryDocument {
     /// The document of a run.
-    pub fn of(run: &'a RunSummary) -> Self {
+    pub fn of(run: &RunSummary) -> Self {
         RunSummaryDocument {
             number: run.number,
-            run_id: &run.info.run_id,
-            dag_id: &run.info.dag_id,
+            run_id: run.info.run_id.clone(),
+            dag_id: run.info.dag_id.clone(),
             state: run.state,
             run_type: run.info.run_type,
             logical_date: run.info.logical_date,
@@ -80,9 +80,9 @@ impl<'a> RunSummaryDocument<'a> {
             ended: run.ended,
             tasks: run.tasks,
             counts: run.counts.iter().map(|(state, count)| (state.name().to_owned(), (*count).into())).collect(),
-            worker: &run.worker,
-            build: &run.build,
-            version: &run.graph,
+            worker: run.worker.clone(),
+            build: run.build.clone(),
+            version: run.graph.clone(),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::error::OpsError;
 use super::resume::resume_adopted;
@@ -21,7 +21,7 @@ pub struct Mark {
 }
 
 /// The tasks of a run that were marked.
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Marked {
     /// The number of the run.

@@ -30,11 +30,12 @@
 //! | `event_groups` | The groups of pending events: keys and periods. |
 //! | `assets` | The assets of the program: [`assets()`]. |
 //! | `events` | The events of assets: [`emit`], [`events()`], [`event`], [`emitted_by`]. |
+//! | `lineage` | Where a run comes from, and what comes from it: [`lineage()`]. |
 //! | `list` | Lists runs: [`list_runs`]. |
 //! | `status` | A run and its tasks as a document: [`RunStatus`]. |
 //! | `queue_wait` | Why a queued run has not started: [`queue_wait()`]. |
 //! | `triggered` | The runs that a run has triggered: [`triggered_runs`]. |
-//! | `value` | Reads what tasks returned: [`value()`], [`values`]. |
+//! | `value` | Reads what tasks returned: [`value()`], [`values`]; their beginnings: [`value_preview`], [`value_previews`]. |
 //! | `upkeep` | Keeps the store in order: [`prune`], [`would_prune`], [`would_prune_events`], [`check`], [`vacuum`]. |
 //! | `reason` | A failure as a document: [`Reason`]. |
 //! | `error` | [`OpsError`]. |
@@ -55,6 +56,7 @@ mod event_groups;
 mod events;
 #[cfg(feature = "sqlite")]
 mod home;
+mod lineage;
 mod list;
 mod mark;
 mod queue_wait;
@@ -98,6 +100,7 @@ pub(crate) use event_groups::GroupReader;
 pub use events::{AssetEmission, EventDocument, EventQuery, NewAssetEvent, emit, emitted_by, event, events};
 #[cfg(feature = "sqlite")]
 pub use home::Home;
+pub use lineage::{Lineage, LineageRun, lineage};
 pub use list::{RunList, RunSummaryDocument, list_runs};
 pub use mark::{Mark, Marked, mark};
 pub use queue_wait::{QueueWait, QueuedDag, queue_wait};
@@ -119,11 +122,9 @@ pub(crate) use situation::{
     ActiveEventRuns, CONSUMING, active_event_runs, active_runs, failures, runs_of_backfills, unsuccessful,
 };
 pub use start::{Draft, draft, draft_of_interval, start, trigger};
-pub use status::{AttemptStatus, RunStatus, TaskStatus};
+pub use status::{AttemptStatus, GroupRetry, RunStatus, TaskStatus};
 pub use triggered::{TriggeredRun, triggered_runs};
 #[cfg(feature = "sqlite")]
 pub use upkeep::check;
 pub use upkeep::{Checked, Pruned, Vacuumed, prune, vacuum, would_prune, would_prune_events};
-#[cfg(all(feature = "cli", feature = "sqlite"))]
-pub(crate) use value::no_value;
-pub use value::{ValueDocument, value, values};
+pub use value::{ValueDocument, ValuePreview, ValuePreviews, value, value_preview, value_previews, values};

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 use std::path::Path;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::error::OpsError;
 use super::served::{ServingProcess, serving_process};
@@ -20,7 +20,7 @@ use crate::run::{AdmissionWait, RunState, RunType};
 use crate::store::RunFilter;
 
 /// What a queued run waits for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "cause", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum QueueWait {
@@ -55,7 +55,7 @@ pub enum QueueWait {
 }
 
 /// A DAG whose runs wait for the same service.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct QueuedDag {
     /// The DAG.

@@ -1,15 +1,17 @@
 //! A failure as a document.
 
-use serde::Serialize;
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
 
 use crate::base::Failure;
 
 /// A failure, or another reason why a task did not succeed, as JSON documents have it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Reason {
     /// One word: see [`Failure::kind`].
-    pub kind: &'static str,
+    pub kind: Cow<'static, str>,
     /// The message of the error or of the panic.
     pub message: String,
     /// The causes, outermost first.
@@ -23,6 +25,15 @@ pub struct Reason {
 }
 
 impl Reason {
+    /// The sentence of the failure: the [text](std::fmt::Display) of a [`Failure`].
+    pub fn in_words(&self) -> String {
+        match (&*self.kind, &self.location) {
+            ("panic", Some(at)) => format!("panicked at {at}: {}", self.message),
+            ("panic", None) => format!("panicked: {}", self.message),
+            _ => self.message.clone(),
+        }
+    }
+
     /// The document of a failure.
     pub fn of(failure: &Failure) -> Self {
         let (message, location) = match failure {
@@ -33,6 +44,6 @@ impl Reason {
             Failure::UpstreamFailed { task } => Some(task.clone()),
             _ => None,
         };
-        Reason { kind: failure.kind(), message, causes: failure.causes().to_vec(), location, upstream }
+        Reason { kind: failure.kind().into(), message, causes: failure.causes().to_vec(), location, upstream }
     }
 }

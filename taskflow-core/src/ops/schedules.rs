@@ -2,7 +2,7 @@
 
 use std::panic::AssertUnwindSafe;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::consumers;
 use super::deadlines::deadline_of;
@@ -19,7 +19,7 @@ use crate::schedule::{
 use crate::store::{RunFilter, RunOrder};
 
 /// The slots of a DAG to come.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct NextSlots {
     /// The DAG.
@@ -36,7 +36,7 @@ pub struct NextSlots {
 }
 
 /// A slot to come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct NextSlot {
     /// The logical date of its run.
@@ -101,7 +101,7 @@ pub(super) fn asking<T>(question: impl FnOnce() -> T) -> Result<T, OpsError> {
 
 /// A slot that passed: a run, or a record of why there is none. Or an entry in the history of the
 /// schedule between them.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct PastSlots {
     /// The first slot.
@@ -117,7 +117,7 @@ pub struct PastSlots {
     /// `superseded`, `failed`; `waiting` for slots that wait; `note`.
     pub fate: String,
     /// Why there is no run.
-    #[serde(skip_serializing_if = "String::is_empty")]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub reason: String,
     /// The entry in the history of the schedule, if it is one.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -318,7 +318,7 @@ pub(super) async fn stored_schedule(journal: &Journal, dag: &str) -> Result<Opti
 }
 
 /// A schedule that was reset.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ResetSchedule {
     /// The DAG.

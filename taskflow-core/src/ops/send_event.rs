@@ -1,12 +1,12 @@
 //! Sending an event that tasks of a run wait for.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::error::OpsError;
 use crate::journal::{EventDelivery, Journal, Note, RunHistory};
 
 /// An event that was sent to a run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct SentEvent {
     /// The number of the run.

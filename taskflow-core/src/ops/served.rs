@@ -4,7 +4,7 @@ use std::fs::TryLockError;
 use std::io::{self, Read as _};
 use std::path::Path;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::base::{Timestamp, private};
 
@@ -16,7 +16,7 @@ pub(crate) const SERVE_LOCK: &str = "serve.lock";
 pub(crate) const SERVE_LIMIT: &str = "max_active_runs = ";
 
 /// The process that serves a home.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ServingProcess {
     /// `host:process`.

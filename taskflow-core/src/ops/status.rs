@@ -1,6 +1,6 @@
 //! A run and its tasks, as a document.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::events::EventDocument;
@@ -15,26 +15,26 @@ use crate::journal::{
 use crate::run::{RunState, RunType, TaskState, TriggeredBy, TriggeringEvents};
 
 /// A run, as JSON documents have it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
-pub struct RunStatus<'a> {
+pub struct RunStatus {
     /// The number of the run.
     pub number: i64,
     /// Its id.
-    pub run_id: &'a str,
+    pub run_id: String,
     /// Its DAG.
-    pub dag_id: &'a str,
+    pub dag_id: String,
     /// Its state.
     pub state: RunState,
     /// Why it ended early.
-    pub halt_reason: Option<&'a str>,
+    pub halt_reason: Option<String>,
     /// What started it.
     pub run_type: RunType,
     /// The task that triggered it.
-    pub triggered_by: Option<&'a TriggeredBy>,
+    pub triggered_by: Option<TriggeredBy>,
     /// The events that it consumes.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub triggering_events: Option<&'a TriggeringEvents>,
+    pub triggering_events: Option<TriggeringEvents>,
     /// Its logical date.
     pub logical_date: Timestamp,
     /// When it was created.
@@ -44,44 +44,77 @@ pub struct RunStatus<'a> {
     /// When it ended.
     pub ended: Option<Timestamp>,
     /// The structural hash of its graph.
-    pub version: &'a str,
+    pub version: String,
     /// How many tasks are in which state.
     pub counts: Map<String, Value>,
     /// The processes that have run it.
-    pub sessions: &'a [SessionHistory],
+    pub sessions: Vec<SessionHistory>,
     /// The changes by users: tasks that were cleared or marked.
-    pub edits: &'a [Edit],
+    pub edits: Vec<Edit>,
     /// The retries of the whole run.
-    pub run_retries: &'a [RunRetry],
+    pub run_retries: Vec<RunRetry>,
+    /// The groups that were retried as a whole, by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub group_retries: Vec<GroupRetry>,
     /// The deadline that it missed.
-    pub missed_deadline: Option<&'a MissedDeadline>,
+    pub missed_deadline: Option<MissedDeadline>,
     /// The deadlines that its tasks missed.
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    pub missed_task_deadlines: &'a [MissedTaskDeadline],
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missed_task_deadlines: Vec<MissedTaskDeadline>,
     /// The notifications of its callbacks.
-    pub deliveries: &'a [Delivery],
+    pub deliveries: Vec<Delivery>,
     /// The runs that it has triggered: see [`triggered_runs`](super::triggered_runs).
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub triggered: Vec<TriggeredRun>,
     /// Why it has not started, if it is queued: see [`queue_wait`](super::queue_wait()).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub queue_wait: Option<QueueWait>,
     /// The events of assets that its tasks emitted: see [`emitted_by`](super::emitted_by).
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub events: Vec<EventDocument>,
-    /// Its tasks.
-    pub tasks: Vec<TaskStatus<'a>>,
+    /// Its tasks, in the order of the graph; elements in the place of their node.
+    pub tasks: Vec<TaskStatus>,
+}
+
+/// A group of tasks that was retried as a whole.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct GroupRetry {
+    /// The group.
+    pub group: String,
+    /// Which retry the last one is, from 1.
+    pub number: u32,
+    /// From when on it was due.
+    pub due: Timestamp,
+}
+
+impl GroupRetry {
+    fn of(history: &RunHistory) -> Vec<Self> {
+        let retry = |(group, (number, due)): (&String, &(u32, Timestamp))| GroupRetry {
+            group: group.clone(),
+            number: *number,
+            due: *due,
+        };
+        let mut retries: Vec<GroupRetry> = history.groups.iter().map(retry).collect();
+        retries.sort_unstable_by(|one, other| one.group.cmp(&other.group));
+        retries
+    }
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes it like this")]
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 /// A task of a run, as JSON documents have it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
-pub struct TaskStatus<'a> {
+pub struct TaskStatus {
     /// Its id.
-    pub id: &'a str,
+    pub id: String,
     /// The label of its element.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub label: Option<&'a str>,
+    pub label: Option<String>,
     /// Its state.
     pub state: TaskState,
     /// Its attempts.
@@ -91,12 +124,15 @@ pub struct TaskStatus<'a> {
     /// When it is retried.
     pub retry_at: Option<Timestamp>,
     /// What it waits for while it holds no slot.
-    pub waits_for: Option<&'a WaitHistory>,
+    pub waits_for: Option<WaitHistory>,
     /// The arguments of the command that sends what it waits for, if people send it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub answer_with: Option<Vec<String>>,
     /// Why it did not succeed.
     pub reason: Option<Reason>,
+    /// How many of its attempts do not count, because it was cleared after them.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub uncounted_attempts: u32,
     /// How many times it was cleared.
     pub cleared: u32,
     /// Whether a user has set its state.
@@ -104,13 +140,13 @@ pub struct TaskStatus<'a> {
     /// Whether what it returned is stored.
     pub has_value: bool,
     /// Its links.
-    pub links: &'a [LinkHistory],
+    pub links: Vec<LinkHistory>,
     /// The named values (XComs) that it has pushed.
-    pub pushed: &'a [PushedHistory],
+    pub pushed: Vec<PushedHistory>,
 }
 
 /// An attempt of a task, as JSON documents have it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct AttemptStatus {
     /// Its number, from 1.
@@ -127,41 +163,42 @@ pub struct AttemptStatus {
     pub session: usize,
 }
 
-impl<'a> RunStatus<'a> {
+impl RunStatus {
     /// The document of a run, without the runs that it has triggered and the events that its
     /// tasks emitted.
-    pub fn of(history: &'a RunHistory) -> Self {
+    pub fn of(history: &RunHistory) -> Self {
         let counts = history.counts();
         RunStatus {
             number: history.number,
-            run_id: &history.info.run_id,
-            dag_id: &history.info.dag_id,
+            run_id: history.info.run_id.clone(),
+            dag_id: history.info.dag_id.clone(),
             state: history.state,
-            halt_reason: history.halt_reason.as_deref(),
+            halt_reason: history.halt_reason.clone(),
             run_type: history.info.run_type,
-            triggered_by: history.info.triggered_by.as_ref(),
-            triggering_events: history.info.triggering_events.as_ref(),
+            triggered_by: history.info.triggered_by.clone(),
+            triggering_events: history.info.triggering_events.clone(),
             logical_date: history.info.logical_date,
             created: history.created,
             started: history.started(),
             ended: history.ended,
-            version: &history.graph,
+            version: history.graph.clone(),
             counts: counts.iter().map(|(state, count)| (state.name().to_owned(), (*count).into())).collect(),
-            sessions: &history.sessions,
-            edits: &history.edits,
-            run_retries: &history.run_retries,
-            missed_deadline: history.missed_deadline.as_ref(),
-            missed_task_deadlines: &history.missed_task_deadlines,
-            deliveries: &history.deliveries,
+            sessions: history.sessions.clone(),
+            edits: history.edits.clone(),
+            run_retries: history.run_retries.clone(),
+            missed_deadline: history.missed_deadline.clone(),
+            group_retries: GroupRetry::of(history),
+            missed_task_deadlines: history.missed_task_deadlines.clone(),
+            deliveries: history.deliveries.clone(),
             triggered: Vec::new(),
             queue_wait: None,
             events: Vec::new(),
-            tasks: history.tasks.iter().map(|task| TaskStatus::of(task, history.number)).collect(),
+            tasks: history.in_order().map(|place| TaskStatus::of(&history.tasks[place], history.number)).collect(),
         }
     }
 }
 
-impl RunStatus<'_> {
+impl RunStatus {
     /// With why it has not started.
     #[must_use]
     pub fn with_queue_wait(self, queue_wait: Option<QueueWait>) -> Self {
@@ -181,28 +218,29 @@ impl RunStatus<'_> {
     }
 }
 
-impl<'a> TaskStatus<'a> {
+impl TaskStatus {
     /// The document of a task of the run with this number.
-    pub fn of(task: &'a TaskHistory, run: i64) -> Self {
+    pub fn of(task: &TaskHistory, run: i64) -> Self {
         let upstream = || Some(Reason::of(&Failure::UpstreamFailed { task: task.cause.clone()? }));
         TaskStatus {
-            id: &task.id,
-            label: task.label.as_deref(),
+            id: task.id.to_string(),
+            label: task.label.as_deref().map(str::to_owned),
             state: task.state,
             attempts: task.attempts.iter().map(AttemptStatus::of).collect(),
             since: task.since,
             retry_at: task.retry_at,
-            waits_for: task.waits_for.as_ref(),
+            waits_for: task.waits_for.clone(),
             answer_with: task.waits_for.as_ref().and_then(|wait| wait.view().command(run)),
             reason: match task.state {
                 TaskState::UpstreamFailed => upstream(),
                 _ => task.failure.as_deref().map(Reason::of),
             },
+            uncounted_attempts: task.uncounted_attempts,
             cleared: task.cleared,
             marked: task.marked,
             has_value: task.has_value(),
-            links: &task.links,
-            pushed: &task.pushed,
+            links: task.links.clone(),
+            pushed: task.pushed.clone(),
         }
     }
 }

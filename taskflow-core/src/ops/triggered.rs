@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::error::OpsError;
 use crate::journal::{Journal, RunHistory, RunSummary};
@@ -10,7 +10,7 @@ use crate::run::{RunState, RunType};
 use crate::store::RunFilter;
 
 /// A run that a task of another run has triggered, with those that it has triggered itself.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct TriggeredRun {
     /// The task that triggered it.

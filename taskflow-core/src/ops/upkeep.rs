@@ -3,7 +3,7 @@
 #[cfg(feature = "sqlite")]
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::cancel::end_jobs;
 use super::error::OpsError;
@@ -18,7 +18,7 @@ use crate::run::RunState;
 use crate::store::SyncMode;
 
 /// What was deleted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Pruned {
     /// How many runs.

@@ -1,12 +1,12 @@
 //! Reading what tasks of a run returned.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::error::OpsError;
 use crate::journal::{Journal, RunHistory, StoredValue};
 
 /// A stored value, as JSON documents have it.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ValueDocument {
     /// The task.
@@ -69,8 +69,107 @@ pub async fn values(journal: &Journal, history: &RunHistory) -> Result<Vec<Value
     Ok(values)
 }
 
+/// The beginnings of the values of a run, for people.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ValuePreviews {
+    /// What the tasks returned, in the order of the graph, then their named values (XComs).
+    pub values: Vec<ValuePreview>,
+    /// How many further tasks have returned something.
+    pub more: usize,
+}
+
+/// The beginning of a value, with everything that looks like a secret masked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ValuePreview {
+    /// The task.
+    pub task: String,
+    /// The label of its element.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// The key of a named value.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// The type, without modules.
+    #[serde(rename = "type")]
+    pub ty: String,
+    /// The beginning of the value, or why it cannot be read. Empty if none was asked for.
+    pub preview: String,
+}
+
+/// The beginnings of the values of a run: at most `most` of tasks and as many named ones, each of at
+/// most `size` characters. With a size of 0, no value is read. A task that returns nothing has no
+/// value to show.
+pub async fn value_previews(
+    journal: &Journal,
+    history: &RunHistory,
+    size: usize,
+    most: Option<usize>,
+) -> ValuePreviews {
+    let most = most.unwrap_or(usize::MAX);
+    let tasks = || history.in_order().map(|place| (place, &history.tasks[place]));
+    let mut rows = tasks().filter(|&(place, task)| task.has_value() && history.type_at(place) != "()");
+    let mut values = Vec::new();
+    for (place, task) in rows.by_ref().take(most) {
+        let preview = match size {
+            0 => String::new(),
+            // The other values are still shown.
+            size => match journal.preview(history, &task.id, size).await {
+                Ok(preview) => preview.unwrap_or_default(),
+                Err(error) => error.to_string(),
+            },
+        };
+        values.push(ValuePreview {
+            task: task.id.to_string(),
+            label: task.label.as_deref().map(str::to_owned),
+            key: None,
+            ty: history.type_at(place).to_owned(),
+            preview,
+        });
+    }
+    let more = rows.count();
+    let mut pushed = Vec::new();
+    for (_, task) in tasks() {
+        pushed.extend(task.pushed.iter().map(|pushed| (task, pushed)));
+    }
+    pushed.truncate(most);
+    for (task, pushed) in pushed {
+        let preview = match size {
+            0 => String::new(),
+            size => match journal.pushed(history, &task.id, &pushed.key).await {
+                Ok(value) => value.map(|value| value.preview(size)).unwrap_or_default(),
+                Err(error) => error.to_string(),
+            },
+        };
+        values.push(ValuePreview {
+            task: task.id.to_string(),
+            label: task.label.as_deref().map(str::to_owned),
+            key: Some(pushed.key.clone()),
+            ty: pushed.ty.clone(),
+            preview,
+        });
+    }
+    ValuePreviews { values, more }
+}
+
+/// The beginning of the value that a task returned, with everything that looks like a secret masked.
+///
+/// # Errors
+///
+/// As [`value`].
+pub async fn value_preview(
+    journal: &Journal,
+    history: &RunHistory,
+    task: &str,
+    size: usize,
+) -> Result<String, OpsError> {
+    let preview = journal.preview(history, task, size).await?;
+    preview.ok_or_else(|| no_value(history, task))
+}
+
 /// The error for a task that returned nothing.
-pub(crate) fn no_value(history: &RunHistory, task: &str) -> OpsError {
+fn no_value(history: &RunHistory, task: &str) -> OpsError {
     let state = history.task(task).map(|task| task.state).unwrap_or_default();
     OpsError::NoValue { number: history.number, task: task.to_owned(), state }
 }

@@ -117,6 +117,20 @@ async fn object(headers: &HeaderMap, body: Body) -> Result<Map<String, Value>, P
         .map_err(|error| Problem::bad_request(format!("the body is not a JSON object: {error}")))
 }
 
+/// Reads `30s`, `15m`, `12h`, `30d`, `2w`.
+fn span(text: &str) -> Option<Duration> {
+    let unit = match text.chars().next_back()? {
+        's' => 1,
+        'm' => 60,
+        'h' => 3_600,
+        'd' => 86_400,
+        'w' => 604_800,
+        _ => return None,
+    };
+    let number = text[..text.len() - 1].parse::<u32>().ok().filter(|_| !text.starts_with('+'))?;
+    Some(Duration::from_secs(u64::from(number) * unit))
+}
+
 fn members(fields: &[Field], body: Map<String, Value>, args: &mut Map<String, Value>) -> Result<(), Problem> {
     for (name, value) in body {
         let field = find(fields, &name, "member")?;
@@ -166,6 +180,7 @@ impl Field {
             (Kind::Json, _) | (Kind::Object, Value::Object(_)) | (Kind::Switch, Value::Bool(_)) => true,
             (Kind::Text, Value::String(text)) => text.chars().count() <= TEXT,
             (Kind::Time, Value::String(text)) => text.parse::<Timestamp>().is_ok(),
+            (Kind::Span(most), Value::String(text)) => span(text).is_some_and(|span| span.as_secs() <= most),
             (Kind::Word(words), Value::String(text)) => words.contains(&&**text),
             (Kind::Number(least, most), Value::Number(number)) => {
                 number.as_i64().is_some_and(|number| (least..=most).contains(&number))
@@ -189,6 +204,8 @@ impl std::fmt::Display for Kind {
             Kind::Number(least, most) => write!(f, "a whole number from {least} to {most}"),
             Kind::Switch => f.write_str("true or false"),
             Kind::Time => f.write_str("a time such as 2026-01-31T06:00:00Z"),
+            Kind::Span(u64::MAX) => f.write_str("a duration such as 90s, 12h or 30d"),
+            Kind::Span(most) => write!(f, "a duration of at most {most}s such as 30s"),
             Kind::Texts => f.write_str("a list of texts"),
             Kind::Json => f.write_str("JSON"),
             Kind::Object => f.write_str("a JSON object"),
@@ -206,6 +223,16 @@ impl Call {
     /// The permit for the run that the path names.
     pub(super) async fn run<R: Right>(&self) -> Result<Permit<R, RunSummary>, Problem> {
         Permit::of_run(&self.state, &RunKey::parse(self.param("run"))?).await
+    }
+
+    /// The permit for a run that a member of the body names.
+    pub(super) async fn run_named<R: Right>(&self, name: &str) -> Result<Permit<R, RunSummary>, Problem> {
+        Permit::of_run(&self.state, &RunKey::parse(name.to_owned())?).await
+    }
+
+    /// The permit for a DAG that a member of the body names.
+    pub(super) fn dag_named<R: Right>(&self, name: &str) -> Result<Permit<R, &'static DagDef>, Problem> {
+        Permit::of_dag(&self.state, &DagKey::parse(name.to_owned())?)
     }
 
     /// The permit for the DAG that the path names.
@@ -247,6 +274,10 @@ impl Call {
         self.value(name)?.as_i64()
     }
 
+    pub(super) fn size(&self, name: &str) -> Option<usize> {
+        self.number(name).and_then(|number| usize::try_from(number).ok())
+    }
+
     /// At most how many a list has.
     pub(super) fn limit(&self) -> u32 {
         self.number("limit").and_then(|limit| u32::try_from(limit).ok()).unwrap_or(50)
@@ -258,6 +289,10 @@ impl Call {
 
     pub(super) fn time(&self, name: &str) -> Option<Timestamp> {
         self.text(name)?.parse().ok()
+    }
+
+    pub(super) fn span(&self, name: &str) -> Option<Duration> {
+        span(self.text(name)?)
     }
 
     /// Who asks for the change, and why.

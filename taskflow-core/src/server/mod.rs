@@ -32,6 +32,7 @@
 
 mod api;
 mod call;
+mod ends;
 mod http;
 mod keys;
 mod metrics;
@@ -45,6 +46,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use self::ends::Ends;
 use self::metrics::Metrics;
 pub use http::{RunningServer, Server, ServerError};
 
@@ -67,6 +69,10 @@ pub struct ServerState {
     options: ServerOptions,
     handle: ServiceHandle,
     metrics: Metrics,
+    ends: Ends,
+    /// Held by a request with an idempotency key. A home has one `serve`, so no other process starts
+    /// runs with keys.
+    keys: Arc<tokio::sync::Mutex<()>>,
     draining: Arc<AtomicBool>,
 }
 
@@ -101,8 +107,18 @@ impl ServerState {
     ) -> Result<Self, OpsError> {
         let journal = home.open(SyncMode::Full).await?;
         let (home, service) = (home.clone(), service.clone());
-        let (metrics, draining) = (Metrics::default(), Arc::default());
-        Ok(ServerState { journal, service, home, dags: dags.into(), options, handle, metrics, draining })
+        Ok(ServerState {
+            journal,
+            service,
+            home,
+            dags: dags.into(),
+            options,
+            handle,
+            metrics: Metrics::default(),
+            ends: Ends::default(),
+            keys: Arc::default(),
+            draining: Arc::default(),
+        })
     }
 
     /// Whether the service is about to end.
@@ -114,6 +130,12 @@ impl ServerState {
     fn durability(&self) -> Durability {
         ops::durability(self.home.config(), None)
     }
+}
+
+/// The routes of the API: `GET /api/v1/dags`.
+#[cfg(all(test, feature = "cli"))]
+pub(crate) fn route_names() -> impl Iterator<Item = String> {
+    routes::ROUTES.iter().map(|route| format!("{} {}", route.method.name(), route.path))
 }
 
 /// All routes: the API, and the pages unless they are left out.

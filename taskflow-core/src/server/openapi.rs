@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::routes::{Field, Kind, ROUTES, Route};
+use super::routes::{Field, Kind, ROUTES, Route, Verb};
 
 /// The document as JSON.
 pub(super) fn openapi() -> String {
@@ -30,10 +30,13 @@ pub(super) fn openapi() -> String {
 fn operation(route: &Route) -> Value {
     let mut parameters: Vec<Value> = segments(route.path).map(segment).collect();
     parameters.extend(route.query.iter().map(|field| parameter(field, "query")));
-    if route.path.ends_with("/dags/{dag}/runs") {
+    if route.method == Verb::Post && route.path.ends_with("/dags/{dag}/runs") {
         parameters.push(header("Idempotency-Key", "Starts one run, however often the request is repeated"));
     }
-    if route.query.iter().any(|field| field.name == "dry_run") {
+    if route.method == Verb::Post && route.path.ends_with("/events") {
+        parameters.push(header("Idempotency-Key", "The same as the member `key`"));
+    }
+    if route.query.iter().any(|field| field.name == "dry_run") && !route.path.ends_with("/prune") {
         parameters.push(header("If-Match", "The token of a preview: exactly that is done, or nothing (412)"));
     }
     let problem = json!({
@@ -68,7 +71,7 @@ fn operation(route: &Route) -> Value {
 /// `get_runs_run_tasks`
 fn operation_id(route: &Route) -> String {
     let path = route.path.strip_prefix("/api/v1").unwrap_or(route.path);
-    let words = path.split(['/', '.']).filter(|word| !word.is_empty());
+    let words = path.split(['/', '.', ':']).filter(|word| !word.is_empty());
     let words: Vec<&str> = words.map(|word| word.trim_matches(['{', '}'])).collect();
     format!("{}_{}", route.method.name().to_ascii_lowercase(), words.join("_"))
 }
@@ -118,6 +121,7 @@ fn schema(kind: Kind) -> Value {
         Kind::Number(least, most) => json!({ "type": "integer", "minimum": least, "maximum": most }),
         Kind::Switch => json!({ "type": "boolean" }),
         Kind::Time => json!({ "type": "string", "format": "date-time" }),
+        Kind::Span(_) => json!({ "type": "string", "pattern": "^[0-9]+[smhdw]$" }),
         Kind::Texts => json!({ "type": "array", "items": { "type": "string" } }),
         Kind::Json => json!({}),
         Kind::Object => json!({ "type": "object" }),

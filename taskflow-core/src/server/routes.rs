@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 
 use super::ServerState;
-use super::api::{assets, backfills, changes, dags, health, logs, runs};
+use super::api::{assets, backfills, bulk, changes, dags, health, logs, pauses, prune, runs};
 use super::call::{self, Call};
 use super::problem::Problem;
 
@@ -63,6 +63,8 @@ pub(super) enum Kind {
     Switch,
     /// A point in time or a day, as text.
     Time,
+    /// A duration such as `30s`, of at most so many seconds.
+    Span(u64),
     /// Texts. In a query, repeated or separated by commas.
     Texts,
     /// Any JSON value. Not in a query.
@@ -133,6 +135,27 @@ const BY: Field = field("by", Kind::Text, "Who, for the history. Default: the ac
 const NOTE: &[Field] = &[REASON, BY];
 const TASKS: Field = field("tasks", Kind::Texts, "Tasks and groups. Default: all");
 const DRY_RUN: Field = field("dry_run", Kind::Switch, "Shows what would change, and changes nothing");
+const UNTIL: Field = field("until", Kind::Time, "When the pause ends by itself");
+const CATCHUP: Field =
+    field("catchup", Kind::Word(&["none", "last", "all"]), "The passed slots that run. Default: none");
+const EVENTS: Field =
+    field("events", Kind::Word(&["all", "newest", "skip"]), "The pending events that are consumed. Default: all");
+const DAGS: Field = field("dags", Kind::Texts, "These DAGs");
+const TAG: Field = field("tag", Kind::Text, "The DAGs with this tag");
+const ALL: Field = field("all", Kind::Switch, "All DAGs with a schedule");
+const RUNS: Field =
+    field("runs", Kind::Texts, "The numbers or whole ids of the runs; or a filter, which is what follows");
+const STATE: Field = field("state", Kind::Texts, "Only in these states");
+const RUN_TYPE: Field = field("run_type", Kind::Texts, "Only of these run types");
+const SINCE: Field = field("since", Kind::Time, "Only created at this time or later");
+const BEFORE: Field = field("before", Kind::Time, "Only created before this time");
+const FAILED: Field = field("failed", Kind::Switch, "Only those that failed");
+const UPSTREAM: Field = field("upstream", Kind::Switch, "Also everything upstream of them");
+const DOWNSTREAM: Field = field("downstream", Kind::Switch, "Also everything downstream of them");
+const MARK: Kind = Kind::Word(&["success", "failed", "skipped"]);
+const VALUE: Field = field("value", Kind::Json, "What they returned, for `success`");
+/// The longest wait for the end of a run, in seconds.
+const LONGEST_WAIT: u64 = 60;
 const JSON_LINES: &str = "application/jsonl";
 
 /// All routes.
@@ -145,7 +168,11 @@ pub(super) static ROUTES: &[Route] = &[
     route!(Get "/api/v1/doctor", health::doctor, "What keeps the home from working"),
     route!(Get "/api/v1/dags", dags::list, "The DAGs with their schedules and last runs"),
     route!(Get "/api/v1/dags/{dag}", dags::dag, "A DAG with its parameters and tasks"),
-    route!(Get "/api/v1/dags/{dag}/graph", dags::graph, "The graph of a DAG"),
+    route!(Get "/api/v1/dags/{dag}/graph", dags::graph, "The graph of a DAG").query(&[field(
+        "format",
+        Kind::Word(&["tree", "dot", "mermaid", "json", "svg"]),
+        "The format of the picture. Default: json",
+    )]),
     route!(Get "/api/v1/dags/{dag}/next", dags::next, "The next slots of a schedule").query(&[field(
         "count",
         Kind::Number(1, 1_000),
@@ -153,17 +180,17 @@ pub(super) static ROUTES: &[Route] = &[
     )]),
     route!(Get "/api/v1/dags/{dag}/slots", dags::slots, "The last slots and events of a DAG, and what became of them")
         .query(&[LIMIT]),
-    route!(Put "/api/v1/dags/{dag}/pause", changes::pause, "Pauses the schedule and the events of a DAG").body(&[
-        REASON,
-        BY,
-        field("until", Kind::Time, "When the pause ends by itself"),
-    ]),
-    route!(Delete "/api/v1/dags/{dag}/pause", changes::unpause, "Ends the pause of a DAG").body(&[
-        REASON,
-        BY,
-        field("catchup", Kind::Word(&["none", "last", "all"]), "The passed slots that run. Default: none"),
-        field("events", Kind::Word(&["all", "newest", "skip"]), "The pending events that are consumed. Default: all"),
-    ]),
+    route!(Put "/api/v1/dags/{dag}/pause", changes::pause, "Pauses the schedule and the events of a DAG")
+        .body(&[REASON, BY, UNTIL]),
+    route!(Delete "/api/v1/dags/{dag}/pause", changes::unpause, "Ends the pause of a DAG")
+        .body(&[REASON, BY, CATCHUP, EVENTS]),
+    route!(Put "/api/v1/pauses", pauses::pause, "Pauses several DAGs, with an answer for each")
+        .body(&[DAGS, TAG, ALL, REASON, BY, UNTIL]),
+    route!(Delete "/api/v1/pauses", pauses::unpause, "Ends the pauses of several DAGs, with an answer for each")
+        .body(&[DAGS, TAG, ALL, REASON, BY, CATCHUP, EVENTS]),
+    route!(Post "/api/v1/dags/{dag}/reset-schedule", changes::reset_schedule,
+        "Lets a schedule continue from now, after the clock was ahead")
+    .body(NOTE),
     route!(Post "/api/v1/dags/{dag}/runs", changes::trigger, "Queues a run, which the service starts").body(&[
         field("params", Kind::Object, "The values of parameters, by name. Others have their defaults"),
         field("logical_date", Kind::Time, "The logical date. Default: now, or the end of the interval"),
@@ -173,17 +200,39 @@ pub(super) static ROUTES: &[Route] = &[
     ]),
     route!(Get "/api/v1/runs", runs::list, "Runs, the newest first").query(&[
         DAG,
-        field("state", Kind::Texts, "Only in these states"),
-        field("run_type", Kind::Texts, "Only of these run types"),
-        field("since", Kind::Time, "Only created at this time or later"),
-        field("before", Kind::Time, "Only created before this time"),
+        STATE,
+        RUN_TYPE,
+        SINCE,
+        BEFORE,
         field("logical_since", Kind::Time, "Only with this logical date or a later one"),
         field("logical_before", Kind::Time, "Only with an earlier logical date"),
         field("order", Kind::Word(&["created", "logical_date"]), "The order. Default: created"),
         LIMIT,
         field("after", Kind::Text, "The place where the page begins, as the header Link has it"),
     ]),
-    route!(Get "/api/v1/runs/{run}", runs::run, "A run with its tasks"),
+    route!(Post "/api/v1/runs:cancel", bulk::cancel, "Ends several runs early, with an answer for each")
+        .body(&[RUNS, DAG, STATE, RUN_TYPE, SINCE, BEFORE, REASON, BY]),
+    route!(Post "/api/v1/runs:clear", bulk::clear, "Clears tasks of several runs, with an answer for each")
+        .query(&[DRY_RUN])
+        .body(&[RUNS, DAG, STATE, RUN_TYPE, SINCE, BEFORE, TASKS, FAILED, UPSTREAM, DOWNSTREAM, REASON, BY]),
+    route!(Post "/api/v1/runs:mark", bulk::mark, "Sets the state of tasks of several runs, with an answer for each")
+        .body(&[
+            RUNS,
+            DAG,
+            STATE,
+            RUN_TYPE,
+            SINCE,
+            BEFORE,
+            field("as", MARK, "The state").required(),
+            field("tasks", Kind::Texts, "Tasks and groups").required(),
+            VALUE,
+            REASON,
+            BY,
+        ]),
+    route!(Get "/api/v1/runs/{run}", runs::run, "A run with its tasks").query(&[
+        field("wait", Kind::Span(LONGEST_WAIT), "Answers once the run has ended, or after this time"),
+        field("until", Kind::Word(&["ended"]), "What `wait` waits for. Default: ended"),
+    ]),
     route!(Get "/api/v1/runs/{run}/tasks", runs::tasks, "The tasks of a run"),
     route!(Get "/api/v1/runs/{run}/tasks/{task}", runs::task, "A task of a run"),
     route!(Get "/api/v1/runs/{run}/tasks/{task}/explain", runs::explain_task, "Why a task is in its state"),
@@ -191,11 +240,17 @@ pub(super) static ROUTES: &[Route] = &[
         .query(&[LEVEL])
         .media_type(JSON_LINES),
     route!(Get "/api/v1/runs/{run}/log", logs::run, "The logs of all attempts of a run, by time")
-        .query(&[LEVEL])
+        .query(&[
+            LEVEL,
+            field("task", Kind::Text, "Only of this task"),
+            field("attempt", Kind::Number(1, u32::MAX as i64), "Only of this attempt"),
+        ])
         .media_type(JSON_LINES),
     route!(Get "/api/v1/runs/{run}/explain", runs::explain, "Why the open tasks of a run are in their states"),
-    route!(Get "/api/v1/runs/{run}/values", runs::values, "The values that the tasks of a run returned"),
-    route!(Get "/api/v1/runs/{run}/values/{task}", runs::value, "The value that a task returned"),
+    route!(Get "/api/v1/runs/{run}/lineage", runs::lineage, "The events and runs that a run comes from, and what comes from it"),
+    route!(Get "/api/v1/runs/{run}/values", runs::values, "The values that the tasks of a run returned")
+        .query(&[PREVIEW, field("limit", Kind::Number(1, 100_000), "With `preview`: at most this many. Default: all")]),
+    route!(Get "/api/v1/runs/{run}/values/{task}", runs::value, "The value that a task returned").query(&[PREVIEW]),
     route!(Post "/api/v1/runs/{run}/cancel", changes::cancel, "Ends a run early, whichever process runs it").body(NOTE),
     route!(Post "/api/v1/runs/{run}/resume", changes::resume, "Continues an interrupted run").body(&[]),
     route!(Post "/api/v1/runs/{run}/retry", changes::retry, "Runs the failed tasks of a run again").body(NOTE),
@@ -203,17 +258,17 @@ pub(super) static ROUTES: &[Route] = &[
         .query(&[DRY_RUN])
         .body(&[
             TASKS,
-            field("failed", Kind::Switch, "Only those that failed"),
-            field("upstream", Kind::Switch, "Also everything upstream of them"),
-            field("downstream", Kind::Switch, "Also everything downstream of them"),
+            FAILED,
+            UPSTREAM,
+            DOWNSTREAM,
             field("run", Kind::Switch, "Whether the service runs them at once. Default: true"),
             REASON,
             BY,
         ]),
     route!(Post "/api/v1/runs/{run}/mark", changes::mark, "Sets the state of tasks").body(&[
-        field("state", Kind::Word(&["success", "failed", "skipped"]), "The state").required(),
+        field("state", MARK, "The state").required(),
         field("tasks", Kind::Texts, "Tasks and groups").required(),
-        field("value", Kind::Json, "What they returned, for `success`"),
+        VALUE,
         REASON,
         BY,
     ]),
@@ -259,11 +314,27 @@ pub(super) static ROUTES: &[Route] = &[
     route!(Get "/api/v1/backfills/{backfill}", backfills::backfill, "A backfill"),
     route!(Post "/api/v1/backfills/{backfill}/pause", backfills::pause, "Starts no more runs of a backfill").body(NOTE),
     route!(Post "/api/v1/backfills/{backfill}/resume", backfills::resume, "Continues a paused backfill").body(NOTE),
+    route!(Post "/api/v1/backfills/{backfill}/limit", backfills::limit, "Changes how many runs may be active at once")
+        .body(&[field("limit", Kind::Number(1, u32::MAX as i64), "How many").required(), REASON, BY]),
+    route!(Post "/api/v1/backfills/{backfill}/extend", backfills::extend, "Extends a backfill to a later end").body(&[
+        field("to", Kind::Text, "The new end, a day or a time; inclusive").required(),
+        REASON,
+        BY,
+    ]),
     route!(Post "/api/v1/backfills/{backfill}/retry", backfills::retry, "Starts another one for the failed slots")
         .body(NOTE),
     route!(Post "/api/v1/backfills/{backfill}/cancel", backfills::cancel, "Drops the pending slots of a backfill")
         .body(&[field("running", Kind::Switch, "Cancels its active runs too"), REASON, BY]),
+    route!(Post "/api/v1/db/prune", prune::prune, "Deletes old runs that have ended, and old events")
+        .query(&[DRY_RUN])
+        .body(&[field("older_than", Kind::Span(u64::MAX), "Only what was created longer ago").required(), DAG, STATE]),
 ];
+
+const PREVIEW: Field = field(
+    "preview",
+    Kind::Number(0, 100_000),
+    "Only the beginning, of so many characters, with everything that looks like a secret masked",
+);
 
 const LEVEL: Field = field(
     "level",

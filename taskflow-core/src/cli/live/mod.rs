@@ -215,7 +215,7 @@ pub(super) struct RunName {
 impl RunName {
     /// How to send what a task waits for.
     fn answer(&self, wait: &WaitView) -> Option<String> {
-        waits::answer(wait, self.number, self.home.as_deref())
+        waits::answer(wait, self.number, &super::shell::home_flags(self.home.as_deref()))
     }
 }
 

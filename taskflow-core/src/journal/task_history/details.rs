@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::place::Place;
 use crate::base::Timestamp;
@@ -110,7 +110,7 @@ impl Serialize for Details {
 }
 
 /// What a task waits for without holding a slot.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct WaitHistory {
     /// When the wait began; for a sensor, its first poke.
@@ -128,7 +128,7 @@ pub struct WaitHistory {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub answer: Option<String>,
     /// Whether it is a sensor.
-    #[serde(skip)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) poke: bool,
 }
 
@@ -147,7 +147,7 @@ impl WaitHistory {
 }
 
 /// A link of a task.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct LinkHistory {
     /// Its name.
@@ -157,7 +157,7 @@ pub struct LinkHistory {
 }
 
 /// An XCom that a task has pushed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct PushedHistory {
     /// Its key.

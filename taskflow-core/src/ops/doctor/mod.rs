@@ -8,14 +8,14 @@ mod finding;
 
 use std::path::PathBuf;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 #[cfg(feature = "sqlite")]
 pub use self::examination::doctor;
 pub use self::finding::FindingKind;
 
 /// The outcome of [`doctor`].
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Diagnosis {
     /// The directory of the home.
@@ -27,7 +27,7 @@ pub struct Diagnosis {
 }
 
 /// A finding.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Finding {
     /// Whether somebody has to act.
@@ -43,7 +43,7 @@ pub struct Finding {
 }
 
 /// Whether somebody has to act.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Severity {

@@ -1,6 +1,6 @@
 //! What people do with a plan.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::plan::{BackfillPhase, BackfillPlan};
 use super::request::{BackfillError, SlotRange};
@@ -12,7 +12,7 @@ use crate::schedule::spec::Schedule;
 use crate::schedule::state::Span;
 
 /// Slots that two plans share.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SharedSlots {
     /// The first of them.
     pub first: Timestamp,

@@ -1,6 +1,6 @@
 //! The slots of spans of time.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::request::SlotRange;
 use crate::base::Timestamp;
@@ -9,7 +9,7 @@ use crate::schedule::spec::{Schedule, just_before};
 use crate::schedule::state::Span;
 
 /// The slots of a request that lie in the future, and are no part of its plan.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FutureSlots {
     /// The first of them.
     pub first: Timestamp,

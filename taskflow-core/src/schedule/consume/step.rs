@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::state::ConsumerState;
 use crate::base::Timestamp;
@@ -127,7 +127,7 @@ impl EventRun {
 }
 
 /// A period of which some parts have a pending event.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PendingPeriod {
     /// The period.
     pub period: String,

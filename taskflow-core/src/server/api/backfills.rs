@@ -82,6 +82,23 @@ pub(in crate::server) async fn retry(call: Call) -> Answer {
     changed(StatusCode::CREATED, &ops::retry_backfill(&call.state.service, number, &call.note()).await?)
 }
 
+pub(in crate::server) async fn limit(call: Call) -> Answer {
+    let number = call.number_of_path("backfill")?;
+    // The table of routes requires the limit, and has checked it.
+    let limit = call.number("limit").and_then(|limit| u32::try_from(limit).ok()).unwrap_or(1);
+    changed(StatusCode::OK, &ops::limit_backfill(&call.state.service, number, limit, &call.note()).await?)
+}
+
+pub(in crate::server) async fn extend(call: Call) -> Answer {
+    let number = call.number_of_path("backfill")?;
+    let status = ops::backfill_status(&call.state.journal, number).await?;
+    let dag = call.state.dags.iter().find(|dag| dag.id == status.dag_id);
+    let foreign = || OpsError::ForeignBackfill { number, dag: status.dag_id.clone() };
+    let range = dag.ok_or_else(foreign)?.options.slot_range(call.text("to").unwrap_or_default());
+    let to = range.map_err(|error| Problem::invalid(error.to_string()).at("to"))?.to;
+    changed(StatusCode::OK, &ops::extend_backfill(&call.state.service, number, to, &call.note()).await?)
+}
+
 pub(in crate::server) async fn cancel(call: Call) -> Answer {
     let (number, running) = (call.number_of_path("backfill")?, call.switch("running"));
     let config = Some(call.state.home.config());

@@ -3,9 +3,8 @@
 
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
-use sha2::{Digest, Sha256};
 
-use super::document::{changed, document};
+use super::document::{changed, digest, document};
 use super::params::values;
 use crate::base::Interval;
 use crate::dag::DagDef;
@@ -42,6 +41,12 @@ pub(in crate::server) async fn trigger(call: Call) -> Answer {
             return Err(Problem::invalid("a request has an Idempotency-Key or a `run_id`, not both").at("run_id"));
         }
         Some(key) => Some(IdempotencyKey::new(&call, dag, key)?),
+        None => None,
+    };
+    // Requests with keys follow one another: two with the same key and different bodies would find no
+    // run, and make one each.
+    let _turn = match &key {
+        Some(_) => Some(call.state.keys.lock().await),
         None => None,
     };
     if let Some(key) = &key
@@ -121,10 +126,6 @@ impl IdempotencyKey {
     }
 }
 
-fn digest(bytes: &[u8], length: usize) -> String {
-    Sha256::digest(bytes).iter().take(length).map(|byte| format!("{byte:02x}")).collect()
-}
-
 pub(in crate::server) async fn cancel(call: Call) -> Answer {
     let permit = call.run::<Operate>().await?;
     let config = Some(call.state.home.config());
@@ -132,7 +133,7 @@ pub(in crate::server) async fn cancel(call: Call) -> Answer {
 }
 
 /// Hands a run to the service.
-fn hand_over(call: &Call, permit: &Permit, request: RunRequest<()>) -> Result<(), Problem> {
+pub(super) fn hand_over(call: &Call, permit: &RunPermit, request: RunRequest<()>) -> Result<(), Problem> {
     if call.state.handle.run(permit.run().clone(), request) {
         return Ok(());
     }
@@ -140,17 +141,18 @@ fn hand_over(call: &Call, permit: &Permit, request: RunRequest<()>) -> Result<()
     Err(problem)
 }
 
-type Permit = crate::server::permit::Permit<Operate, crate::journal::RunSummary>;
+/// The permit for changing a run.
+pub(super) type RunPermit = crate::server::permit::Permit<Operate, crate::journal::RunSummary>;
 
 pub(in crate::server) async fn resume(call: Call) -> Answer {
-    let permit: Permit = call.run().await?;
+    let permit: RunPermit = call.run().await?;
     let request = ops::resume(&call.state.service, permit.run_id(), call.state.durability()).await?;
     hand_over(&call, &permit, request)?;
     changed(StatusCode::ACCEPTED, &RunSummaryDocument::of(permit.run()))
 }
 
 pub(in crate::server) async fn retry(call: Call) -> Answer {
-    let permit: Permit = call.run().await?;
+    let permit: RunPermit = call.run().await?;
     let service = &call.state.service;
     let rerun = ops::retry(service, permit.run_id(), &call.note(), call.state.durability()).await?;
     hand_over(&call, &permit, rerun.request)?;
@@ -159,8 +161,8 @@ pub(in crate::server) async fn retry(call: Call) -> Answer {
 
 /// With `dry_run`, the preview. With the token of a preview in `If-Match`, exactly that.
 pub(in crate::server) async fn clear(call: Call) -> Answer {
-    let permit: Permit = call.run().await?;
-    let (run, filter, note) = (permit.run_id(), filter(&call), call.note());
+    let permit: RunPermit = call.run().await?;
+    let (run, filter, note) = (permit.run_id(), tasks_of(&call), call.note());
     if call.switch("dry_run") {
         return document(&call, &ops::preview_clear(&call.state.journal, run, &filter).await?);
     }
@@ -179,7 +181,8 @@ pub(in crate::server) async fn clear(call: Call) -> Answer {
     changed(StatusCode::ACCEPTED, &rerun.cleared)
 }
 
-fn filter(call: &Call) -> TaskFilter {
+/// The tasks that a request selects.
+pub(super) fn tasks_of(call: &Call) -> TaskFilter {
     let mut filter = call.texts("tasks").map_or_else(TaskFilter::all, TaskFilter::tasks);
     if call.switch("failed") {
         filter = filter.failed();
@@ -195,19 +198,28 @@ fn filter(call: &Call) -> TaskFilter {
 
 pub(in crate::server) async fn mark(call: Call) -> Answer {
     let run = call.run::<Mark>().await?.run_id().to_owned();
-    let state = match call.text("state") {
-        Some("success") => TaskState::Success,
-        Some("failed") => TaskState::Failed,
-        _ => TaskState::Skipped,
-    };
-    let mark = ops::Mark { state, value: call.value("value").cloned() };
-    let (filter, durability) = (filter(&call), call.state.durability());
-    let mut marked = ops::mark(&call.state.service, &run, &filter, &mark, &call.note(), durability).await?;
+    let (filter, durability) = (tasks_of(&call), call.state.durability());
+    let mut marked = ops::mark(&call.state.service, &run, &filter, &mark_of(&call), &call.note(), durability).await?;
     if let Some(request) = marked.request.take() {
         // Nothing is left to run: the service ends the run.
         hand_over(&call, &call.run().await?, request)?;
     }
     changed(StatusCode::OK, &marked)
+}
+
+/// The state that a request sets.
+pub(super) fn mark_of(call: &Call) -> ops::Mark {
+    let state = match call.text("as").or(call.text("state")) {
+        Some("success") => TaskState::Success,
+        Some("failed") => TaskState::Failed,
+        _ => TaskState::Skipped,
+    };
+    ops::Mark { state, value: call.value("value").cloned() }
+}
+
+pub(in crate::server) async fn reset_schedule(call: Call) -> Answer {
+    let dag = call.dag::<Operate>()?.dag();
+    changed(StatusCode::OK, &ops::reset_schedule(&call.state.service, dag, &call.note()).await?)
 }
 
 pub(in crate::server) async fn release(call: Call) -> Answer {
@@ -221,9 +233,18 @@ pub(in crate::server) async fn release(call: Call) -> Answer {
 pub(in crate::server) async fn emit(call: Call) -> Answer {
     let mut event = NewAssetEvent::new(call.value("payload").cloned().unwrap_or_default());
     event.partition = call.text("partition").map(str::to_owned);
-    event.key = call.text("key").or(call.header("idempotency-key")).map(str::to_owned);
+    event.key = match (call.text("key"), call.header("idempotency-key")) {
+        (Some(key), Some(header)) if key != header => {
+            return Err(Problem::invalid("`key` is not the Idempotency-Key; give one of the two").at("key"));
+        }
+        (key, header) => key.or(header).map(str::to_owned),
+    };
     let asset = call.text("asset").unwrap_or_default();
     let emitted = ops::emit(&call.state.service, asset, event, &call.note()).await?;
-    let status = if emitted.is_new { StatusCode::CREATED } else { StatusCode::OK };
-    changed(status, &emitted)
+    if emitted.is_new {
+        return changed(StatusCode::CREATED, &emitted);
+    }
+    let mut response = changed(StatusCode::OK, &emitted)?;
+    response.headers_mut().insert("idempotent-replayed", HeaderValue::from_static("true"));
+    Ok(response)
 }

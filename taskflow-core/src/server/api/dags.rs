@@ -19,7 +19,14 @@ pub(in crate::server) async fn dag(call: Call) -> Answer {
 
 pub(in crate::server) async fn graph(call: Call) -> Answer {
     let plan = call.dag::<View>()?.dag().plan().map_err(OpsError::from)?;
-    Ok(tagged(&call.headers, "application/json", render(&plan, Format::Json).into_bytes()))
+    // The table of routes has checked the name.
+    let format = call.text("format").and_then(|name| name.parse().ok()).unwrap_or(Format::Json);
+    let media_type = match format {
+        Format::Json => "application/json",
+        Format::Svg => "image/svg+xml",
+        _ => "text/plain; charset=utf-8",
+    };
+    Ok(tagged(&call.headers, media_type, render(&plan, format).into_bytes()))
 }
 
 pub(in crate::server) async fn next(call: Call) -> Answer {

@@ -66,9 +66,12 @@ pub(super) fn ranged(request: &HeaderMap, media_type: &'static str, content: Vec
 }
 
 fn tag(content: &[u8]) -> String {
-    let hash = Sha256::digest(content);
-    let hash: String = hash.iter().take(12).map(|byte| format!("{byte:02x}")).collect();
-    format!("\"{hash}\"")
+    format!("\"{}\"", digest(content, 12))
+}
+
+/// The first bytes of a checksum, as hexadecimal digits.
+pub(super) fn digest(bytes: &[u8], length: usize) -> String {
+    Sha256::digest(bytes).iter().take(length).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Whether `If-None-Match` has the tag.

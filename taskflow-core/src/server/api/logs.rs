@@ -35,11 +35,18 @@ pub(in crate::server) async fn attempt(call: Call) -> Answer {
 }
 
 pub(in crate::server) async fn run(call: Call) -> Answer {
-    let run = call.run::<View>().await?.run_id().to_owned();
+    let permit = call.run::<View>().await?;
+    let run = permit.run_id().to_owned();
+    let only = call.text("task").map(str::to_owned);
+    if let Some(task) = &only {
+        permit.history(&call.state).await?.place(task)?;
+    }
+    let number = call.number("attempt").and_then(|number| u32::try_from(number).ok());
     answer(&call, move |logs| {
         let mut all = Vec::new();
-        for task in logs.tasks(&run)? {
-            for attempt in logs.attempts(&run, &task)? {
+        for task in only.map_or_else(|| logs.tasks(&run), |task| Ok(vec![task]))? {
+            let attempts = logs.attempts(&run, &task)?;
+            for attempt in attempts.into_iter().filter(|attempt| number.is_none_or(|number| number == *attempt)) {
                 all.push(of_attempt(logs, LogName { run: run.clone(), task: task.clone(), attempt })?);
             }
         }

@@ -3,10 +3,13 @@
 
 pub(super) mod assets;
 pub(super) mod backfills;
+pub(super) mod bulk;
 pub(super) mod changes;
 pub(super) mod dags;
 mod document;
 pub(super) mod health;
 pub(super) mod logs;
 mod params;
+pub(super) mod pauses;
+pub(super) mod prune;
 pub(super) mod runs;

@@ -27,17 +27,12 @@ pub(in crate::server) async fn list(call: Call) -> Answer {
         None => None,
     };
     let filter = RunFilter {
-        dag: call.text("dag").map(str::to_owned),
-        states: chosen(&call, "state", &RunState::ALL, RunState::name)?,
-        run_types: chosen(&call, "run_type", &RunType::ALL, RunType::name)?,
         logical_since: call.time("logical_since"),
         logical_before: call.time("logical_before"),
-        since: call.time("since"),
-        before: call.time("before"),
         order,
         after,
         limit: Some(call.limit()),
-        ..RunFilter::default()
+        ..filter_of(&call)?
     };
     let RunList { runs, more, .. } = ops::list_runs(&call.state.journal, &filter).await?;
     let mut response = document(&call, &runs.iter().map(RunSummaryDocument::of).collect::<Vec<_>>())?.into_response();
@@ -47,6 +42,18 @@ pub(in crate::server) async fn list(call: Call) -> Answer {
         response.headers_mut().insert(header::LINK, link);
     }
     Ok(response)
+}
+
+/// The runs that the fields about DAGs, states, types and times of creation select.
+pub(super) fn filter_of(call: &Call) -> Result<RunFilter, Problem> {
+    Ok(RunFilter {
+        dag: call.text("dag").map(str::to_owned),
+        states: chosen(call, "state", &RunState::ALL, RunState::name)?,
+        run_types: chosen(call, "run_type", &RunType::ALL, RunType::name)?,
+        since: call.time("since"),
+        before: call.time("before"),
+        ..RunFilter::default()
+    })
 }
 
 /// The link to the page after this place, with the other parameters as they are.
@@ -78,11 +85,18 @@ fn chosen<T: Copy>(call: &Call, name: &str, all: &[T], name_of: fn(T) -> &'stati
     call.texts(name).unwrap_or_default().into_iter().map(find).collect()
 }
 
+/// With `wait`, once the run has ended, or after that time.
 pub(in crate::server) async fn run(call: Call) -> Answer {
-    let history = call.run::<View>().await?.history(&call.state).await?;
+    let permit = call.run::<View>().await?;
+    if let Some(most) = call.span("wait") {
+        call.state.ends.wait(&call.state.journal, permit.run_id(), most).await?;
+    }
+    let history = permit.history(&call.state).await?;
     let triggered = ops::triggered_runs(&call.state.journal, &history).await?;
     let events = ops::emitted_by(&call.state.journal, &history).await?;
-    document(&call, &RunStatus::of(&history).with_triggered(triggered).with_events(events))
+    let wait = ops::queue_wait(&call.state.journal, call.state.home.path(), &call.state.dags, &history).await?;
+    let status = RunStatus::of(&history).with_triggered(triggered).with_events(events);
+    document(&call, &status.with_queue_wait(wait))
 }
 
 pub(in crate::server) async fn tasks(call: Call) -> Answer {
@@ -109,8 +123,17 @@ pub(in crate::server) async fn explain_task(call: Call) -> Answer {
     document(&call, &history.explain_at(place))
 }
 
+pub(in crate::server) async fn lineage(call: Call) -> Answer {
+    let permit = call.run::<View>().await?;
+    document(&call, &ops::lineage(&call.state.journal, permit.run_id()).await?)
+}
+
 pub(in crate::server) async fn values(call: Call) -> Answer {
     let history = call.run::<View>().await?.history(&call.state).await?;
+    if let Some(size) = call.size("preview") {
+        let previews = ops::value_previews(&call.state.journal, &history, size, call.size("limit")).await;
+        return kept_private(document(&call, &previews));
+    }
     kept_private(document(&call, &ops::values(&call.state.journal, &history).await?))
 }
 
@@ -118,6 +141,10 @@ pub(in crate::server) async fn value(call: Call) -> Answer {
     let task = call.task()?;
     let history = call.run::<View>().await?.history(&call.state).await?;
     history.place(task.as_str())?;
+    if let Some(size) = call.size("preview") {
+        let preview = ops::value_preview(&call.state.journal, &history, task.as_str(), size).await?;
+        return kept_private(document(&call, &preview));
+    }
     kept_private(document(&call, &ops::value(&call.state.journal, &history, task.as_str()).await?))
 }
 

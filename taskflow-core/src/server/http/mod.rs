@@ -17,6 +17,7 @@ use tokio::sync::{Semaphore, watch};
 
 use self::raw::Raw;
 use super::ServerState;
+use super::ends::Ends;
 use super::metrics::Metrics;
 use crate::service::ServiceEvent;
 
@@ -120,7 +121,8 @@ impl Server {
             .build()
             .map_err(ServerError::Thread)?;
         let (stop, stopped) = watch::channel(());
-        let (address, draining, metrics) = (self.address, Arc::clone(&state.draining), state.metrics.clone());
+        let (draining, metrics, ends) = (Arc::clone(&state.draining), state.metrics.clone(), state.ends.clone());
+        let address = self.address;
         let main = move || runtime.block_on(accept(self.listener, super::router(state), LIMITS, stopped));
         let thread = std::thread::Builder::new().name("taskflow-http".to_owned()).spawn(main);
         Ok(RunningServer {
@@ -128,6 +130,7 @@ impl Server {
             stop: Some(stop),
             draining,
             metrics,
+            ends,
             thread: Some(thread.map_err(ServerError::Thread)?),
         })
     }
@@ -140,6 +143,7 @@ pub struct RunningServer {
     stop: Option<watch::Sender<()>>,
     draining: Arc<AtomicBool>,
     metrics: Metrics,
+    ends: Ends,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -149,14 +153,19 @@ impl RunningServer {
         self.address
     }
 
-    /// Counts what the service in this process did, for the metrics.
+    /// Counts what the service in this process did, for the metrics, and tells requests that wait
+    /// for the end of a run.
     pub fn observe(&self, event: &ServiceEvent) {
         self.metrics.observe(event);
+        if let ServiceEvent::Ended { number, .. } = event {
+            self.ends.report(*number);
+        }
     }
 
     /// From now on it refuses requests that change something: the service is about to end.
     pub fn drain(&self) {
         self.draining.store(true, Ordering::Relaxed);
+        self.ends.stop();
     }
 }
 

@@ -1,5 +1,7 @@
 //! Assets, what is pending for which DAG, and events.
 
+use std::borrow::Cow;
+
 use askama::Template;
 use axum::extract::{Query, State};
 use axum::response::Html;
@@ -44,7 +46,7 @@ struct ConsumerRow {
     param: String,
     asset: String,
     asset_href: String,
-    takes: &'static str,
+    takes: Cow<'static, str>,
     pending: u64,
     since: Option<Moment>,
     waits: String,

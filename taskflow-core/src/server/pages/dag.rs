@@ -78,7 +78,7 @@ pub(super) async fn find(
 
 pub(super) async fn show(State(state): State<ServerState>, Path(dag): Path<String>) -> Page {
     let (status, def) = find(&state, &DagKey::parse(dag)?).await?;
-    let request = request(status.timezone);
+    let request = request(status.timezone.as_deref());
     let (clock, journal) = (&request.clock, &state.journal);
     let filter = RunFilter { dag: Some(status.dag_id.clone()), limit: Some(RUNS), ..RunFilter::default() };
     let runs = journal.runs(&filter).await?;

@@ -51,7 +51,7 @@ struct TaskRunRow {
 pub(super) async fn show(State(state): State<ServerState>, Path((dag, task)): Path<(String, String)>) -> Page {
     let (dag, task) = (DagKey::parse(dag)?, TaskKey::parse(task)?);
     let (status, def) = find(&state, &dag).await?;
-    let request = request(status.timezone);
+    let request = request(status.timezone.as_deref());
     let filter = RunFilter { dag: Some(status.dag_id.clone()), limit: Some(RUNS), ..RunFilter::default() };
     let (mut rows, mut times) = (Vec::new(), Vec::new());
     for run in state.journal.runs(&filter).await? {

@@ -1,0 +1,322 @@
+//! Requests to a service, and its answers.
+//!
+//! 1. [`Client::connect`] asks `/version` who answers: only a service with this version of the API
+//!    is used.
+//! 2. A request has a time limit, the media type of JSON, and the token of `TASKFLOW_TOKEN` if it
+//!    is encrypted or stays on this machine.
+//! 3. An answer is a document, or a problem document: then the verb fails with its sentence, and
+//!    with the exit code that the error has on the machine of the service.
+//!
+//! `http` is spoken by hyper, which the server has brought: it costs a program nothing. `https`
+//! needs the feature `http`, whose client has TLS.
+
+use std::time::Duration;
+
+use axum::body::{Body, to_bytes};
+use axum::http::{Request, StatusCode, header};
+use hyper_util::rt::TokioIo;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use tokio::runtime::{Builder, Runtime};
+
+use super::super::error::CliError;
+use super::super::format;
+use super::address::Address;
+use crate::base::text::one_line;
+
+/// The version of the API that this program speaks.
+const API: u64 = 1;
+/// How long a connection may take, and how long an answer. A request may wait for the end of a run
+/// for a minute.
+const CONNECT: Duration = Duration::from_secs(10);
+const ANSWER: Duration = Duration::from_secs(120);
+/// What stands in a segment as it is.
+const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+
+/// A service that answers requests.
+#[derive(Debug)]
+pub(in crate::cli) struct Client {
+    address: Address,
+    shown: String,
+    is_flag: bool,
+    token: Option<String>,
+    /// The version of taskflow that answers.
+    version: String,
+    runtime: Runtime,
+}
+
+/// An answer.
+#[derive(Debug)]
+struct Reply {
+    status: StatusCode,
+    media_type: String,
+    body: Vec<u8>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Version {
+    api: u64,
+    taskflow: String,
+}
+
+/// What is read of a problem document.
+#[derive(Debug, Deserialize)]
+struct Problem {
+    detail: String,
+    #[serde(default)]
+    candidates: Vec<String>,
+    next: Option<String>,
+}
+
+/// A segment of an address.
+pub(super) fn segment(text: &str) -> String {
+    utf8_percent_encode(text, PLAIN).to_string()
+}
+
+impl Client {
+    /// The service at an address, which must answer.
+    pub(super) fn connect(address: &str, is_flag: bool) -> Result<Self, CliError> {
+        let address = Address::parse(address)?;
+        let token = std::env::var("TASKFLOW_TOKEN").ok().filter(|token| !token.is_empty());
+        if token.is_some() && !address.is_https && !address.is_loopback() {
+            let shown = address.text();
+            return Err(CliError::usage(format!(
+                "TASKFLOW_TOKEN is not sent to {shown}, because others could read it on its way; use https, or an SSH \
+                 tunnel to the machine"
+            )));
+        }
+        let runtime = Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| CliError::Failure(format!("cannot send a request: {error}")))?;
+        let shown = address.text();
+        let mut client = Client { address, shown, is_flag, token, version: String::new(), runtime };
+        let reply = client.request("GET", "/version", &[], None, &[])?;
+        let unknown = || {
+            let (shown, status) = (&client.shown, reply.status);
+            CliError::Failure(format!("{shown} is no taskflow server: it answers {status} at {shown}/api/v1/version"))
+        };
+        if !reply.status.is_success() {
+            // Such as a server that does not know the token.
+            return Err(if reply.is_problem() { reply.error(&client) } else { unknown() });
+        }
+        let version: Version = serde_json::from_slice(&reply.body).map_err(|_| unknown())?;
+        if version.api != API {
+            return Err(CliError::Failure(format!(
+                "{} runs taskflow {} with version {} of the API, and this program has taskflow {} with version {API}; \
+                 use a program of the same version as the server",
+                client.shown,
+                one_line(&version.taskflow),
+                version.api,
+                env!("CARGO_PKG_VERSION"),
+            )));
+        }
+        client.version = version.taskflow;
+        Ok(client)
+    }
+
+    /// The address, for messages.
+    pub(super) fn shown(&self) -> &str {
+        &self.shown
+    }
+
+    /// The flag that names it, if the command line does.
+    pub(super) fn flags(&self) -> Vec<String> {
+        if self.is_flag { vec!["--server".to_owned(), self.shown.clone()] } else { Vec::new() }
+    }
+
+    /// The document at an address below `/api/v1`.
+    pub(super) fn get<T: DeserializeOwned>(&self, path: &str, query: &[(&str, String)]) -> Result<T, CliError> {
+        let reply = self.good(self.request("GET", path, query, None, &[])?)?;
+        self.read(&reply.body)
+    }
+
+    /// The text at an address below `/api/v1`.
+    pub(super) fn text(&self, path: &str, query: &[(&str, String)]) -> Result<String, CliError> {
+        let reply = self.good(self.request("GET", path, query, None, &[])?)?;
+        String::from_utf8(reply.body).map_err(|error| self.unreadable(&error))
+    }
+
+    /// Sends a change, with the token of a preview if there is one.
+    pub(super) fn send<T: DeserializeOwned>(
+        &self,
+        method: &str,
+        path: &str,
+        query: &[(&str, String)],
+        body: &Value,
+        preview: Option<&str>,
+    ) -> Result<T, CliError> {
+        let headers: Vec<(&str, String)> = preview.iter().map(|token| ("if-match", format!("\"{token}\""))).collect();
+        let reply = self.good(self.request(method, path, query, Some(body), &headers)?)?;
+        self.read(&reply.body)
+    }
+
+    /// The name of a run as addresses have it: a number or a whole id, also of a unique part of an
+    /// id, and of `last`.
+    pub(super) fn run_name(&self, name: &str) -> Result<String, CliError> {
+        if name == "last" {
+            let runs: Vec<Value> = self.get("/runs", &[("limit", "1".to_owned())])?;
+            let number = runs.first().and_then(|run| run["number"].as_i64());
+            let none = || CliError::Failure(format!("no runs yet at {}: `trigger` starts the first", self.shown));
+            return number.map(|number| number.to_string()).ok_or_else(none);
+        }
+        if name.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Ok(name.to_owned());
+        }
+        // With this header, a run that there is has no document.
+        let any = [("if-none-match", "*".to_owned())];
+        let reply = self.request("GET", &format!("/runs/{}", segment(name)), &[], None, &any)?;
+        if reply.status == StatusCode::NOT_FOUND
+            && let Some(Problem { candidates, .. }) = reply.problem()
+            && let [only] = &*candidates
+            && only.contains(name)
+        {
+            return Ok(only.clone());
+        }
+        if reply.status == StatusCode::NOT_MODIFIED {
+            return Ok(name.to_owned());
+        }
+        self.good(reply).map(|_| name.to_owned())
+    }
+
+    fn good(&self, reply: Reply) -> Result<Reply, CliError> {
+        if reply.status.is_success() { Ok(reply) } else { Err(reply.error(self)) }
+    }
+
+    fn read<T: DeserializeOwned>(&self, body: &[u8]) -> Result<T, CliError> {
+        serde_json::from_slice(body).map_err(|error| self.unreadable(&error))
+    }
+
+    fn unreadable(&self, error: &dyn std::fmt::Display) -> CliError {
+        CliError::Failure(format!(
+            "the answer of {} (taskflow {}) cannot be read by this program (taskflow {}): {error}",
+            self.shown,
+            one_line(&self.version),
+            env!("CARGO_PKG_VERSION")
+        ))
+    }
+
+    fn request(
+        &self,
+        method: &str,
+        path: &str,
+        query: &[(&str, String)],
+        body: Option<&Value>,
+        headers: &[(&str, String)],
+    ) -> Result<Reply, CliError> {
+        let mut target = format!("{}/api/v1{path}", self.address.base);
+        for (place, (name, value)) in query.iter().enumerate() {
+            target.push(if place == 0 { '?' } else { '&' });
+            target += &format!("{name}={}", segment(value));
+        }
+        let cannot = |error: &dyn std::fmt::Display| {
+            CliError::Failure(format!("{} cannot be asked: {error}; is `serve` running there?", self.shown))
+        };
+        let mut request = Request::builder().method(method);
+        for (name, value) in headers {
+            request = request.header(*name, value);
+        }
+        if let Some(token) = &self.token {
+            request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+        }
+        let mut bytes = Vec::new();
+        if let Some(body) = body {
+            request = request.header(header::CONTENT_TYPE, "application/json");
+            bytes = serde_json::to_vec(body).map_err(|error| cannot(&error))?;
+        }
+        if self.address.is_https {
+            return encrypted(&self.address, &target, request, bytes).map_err(|error| cannot(&error));
+        }
+        let request = request.uri(target).header(header::HOST, &self.address.authority).body(Body::from(bytes));
+        let request = request.map_err(|error| cannot(&error))?;
+        self.runtime.block_on(exchange(&self.address, request)).map_err(|error| cannot(&error))
+    }
+}
+
+/// Sends a request and reads the answer, on a connection of its own.
+async fn exchange(address: &Address, request: Request<Body>) -> Result<Reply, String> {
+    let late = |_| "there was no answer in time".to_owned();
+    let stream = tokio::net::TcpStream::connect((&*address.host, address.port));
+    let stream = tokio::time::timeout(CONNECT, stream).await.map_err(late)?.map_err(|error| error.to_string())?;
+    let handshake = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await;
+    let (mut sender, connection) = handshake.map_err(|error| error.to_string())?;
+    let connection = tokio::spawn(connection);
+    let answered = async {
+        let response = sender.send_request(request).await.map_err(|error| error.to_string())?;
+        let (head, body) = response.into_parts();
+        let body = to_bytes(Body::new(body), usize::MAX).await.map_err(|error| error.to_string())?;
+        let media_type = head.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        Ok(Reply { status: head.status, media_type: media_type.unwrap_or_default().to_owned(), body: body.to_vec() })
+    };
+    let answered = tokio::time::timeout(ANSWER, answered).await.map_err(late)?;
+    connection.abort();
+    answered
+}
+
+#[cfg(feature = "http")]
+fn encrypted(
+    address: &Address,
+    target: &str,
+    request: axum::http::request::Builder,
+    body: Vec<u8>,
+) -> Result<Reply, String> {
+    let config = ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .timeout_connect(Some(CONNECT))
+        .timeout_global(Some(ANSWER))
+        .build();
+    let request = request.uri(format!("https://{}{target}", address.authority)).body(body);
+    let request = request.map_err(|error| error.to_string())?;
+    let response = ureq::Agent::from(config).run(request).map_err(|error| error.to_string())?;
+    let (head, mut body) = response.into_parts();
+    let media_type = head.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let media_type = media_type.unwrap_or_default().to_owned();
+    let body = body.with_config().limit(u64::MAX).read_to_vec().map_err(|error| error.to_string())?;
+    Ok(Reply { status: head.status, media_type, body })
+}
+
+#[cfg(not(feature = "http"))]
+fn encrypted(_: &Address, _: &str, _: axum::http::request::Builder, _: Vec<u8>) -> Result<Reply, String> {
+    Err("this program is built without the feature `http`, which has TLS; an SSH tunnel needs none".to_owned())
+}
+
+impl Reply {
+    fn is_problem(&self) -> bool {
+        self.media_type.starts_with("application/problem+json")
+    }
+
+    fn problem(&self) -> Option<Problem> {
+        if self.is_problem() { serde_json::from_slice(&self.body).ok() } else { None }
+    }
+
+    /// The error that the answer is.
+    fn error(&self, client: &Client) -> CliError {
+        let Some(Problem { detail, candidates, next }) = self.problem() else {
+            return CliError::Failure(format!("{} answers {}, without a reason", client.shown, self.status));
+        };
+        let mut message = detail;
+        match &*candidates {
+            [] => {}
+            [only] => message += &format!("; did you mean `{only}`?"),
+            several => message += &format!("; there are {}", format::some(several, 10)),
+        }
+        if let Some(next) = next {
+            message += &format!("; {next}");
+        }
+        let message = one_line(&message).into_owned();
+        let is_usage = self.status.is_client_error()
+            && !matches!(
+                self.status,
+                StatusCode::UNAUTHORIZED
+                    | StatusCode::FORBIDDEN
+                    | StatusCode::REQUEST_TIMEOUT
+                    | StatusCode::MISDIRECTED_REQUEST
+                    | StatusCode::TOO_MANY_REQUESTS
+            );
+        if self.status == StatusCode::CONFLICT {
+            return CliError::Conflict(message);
+        }
+        if is_usage { CliError::usage(message) } else { CliError::Failure(message) }
+    }
+}

@@ -1,0 +1,417 @@
+//! The documents that verbs show.
+
+use serde_json::Value;
+
+use super::{Client, Source, own_dag, segment};
+use crate::base::Timestamp;
+use crate::cli::choose::Dags;
+use crate::cli::error::CliError;
+use crate::dag::DagDef;
+use crate::journal::{Explanation, RunHistory};
+use crate::ops::{
+    self, AssetDocument, BackfillStatus, ConsumerStatus, DagStatus, Diagnosis, EventDocument, EventQuery, Lineage,
+    NextSlots, PastSlots, RunStatus, RunSummaryDocument, ValueDocument, ValuePreviews,
+};
+use crate::render::{Format, render};
+use crate::run::RunState;
+use crate::store::RunFilter;
+
+/// A page of runs.
+#[derive(Debug, Default)]
+pub(in crate::cli) struct RunPage {
+    pub(in crate::cli) runs: Vec<RunSummaryDocument>,
+    /// Whether older runs match too.
+    pub(in crate::cli) more: bool,
+}
+
+/// A run, read once.
+#[derive(Debug)]
+pub(in crate::cli) struct Run<'s> {
+    /// With the runs that it has triggered, its events, and why it is queued.
+    pub(in crate::cli) status: RunStatus,
+    place: Place<'s>,
+}
+
+/// Where the rest of a run is.
+#[derive(Debug)]
+enum Place<'s> {
+    Here(Box<RunHistory>),
+    There(&'s Client),
+}
+
+/// The most entries of a page of the API.
+const PAGE: u32 = 1_000;
+
+impl Source {
+    /// The DAGs with their schedules and last runs.
+    pub(in crate::cli) fn dags(&self) -> Result<Vec<DagStatus>, CliError> {
+        match self {
+            Source::Home(home) => {
+                let journal = home.existing_journal()?;
+                let dags: Vec<&'static DagDef> = Dags::of_binary().by_id().collect();
+                home.wait(ops::dags(journal.as_ref(), &dags))
+            }
+            Source::Server(client) => client.get("/dags", &[]),
+        }
+    }
+
+    /// The ids of the DAGs with a schedule.
+    pub(in crate::cli) fn scheduled(&self) -> Result<Vec<String>, CliError> {
+        match self {
+            Source::Home(_) => {
+                let dags = Dags::of_binary();
+                let scheduled = dags.by_id().filter(|dag| dag.options.schedule.is_some());
+                Ok(scheduled.map(|dag| dag.id.to_owned()).collect())
+            }
+            Source::Server(_) => {
+                let dags = self.dags()?.into_iter();
+                Ok(dags.filter(|dag| dag.schedule.is_some() && !dag.is_gone).map(|dag| dag.dag_id).collect())
+            }
+        }
+    }
+
+    /// The ids of the DAGs with a tag.
+    pub(in crate::cli) fn tagged(&self, tag: &str) -> Result<Vec<String>, CliError> {
+        let dags: Vec<String> = match self {
+            Source::Home(_) => {
+                let dags = Dags::of_binary();
+                dags.by_id().filter(|dag| dag.options.tags.contains(&tag)).map(|dag| dag.id.to_owned()).collect()
+            }
+            Source::Server(client) => {
+                let mut tagged = Vec::new();
+                for dag in self.dags()?.into_iter().filter(|dag| !dag.is_gone) {
+                    let document: Value = client.get(&format!("/dags/{}", segment(&dag.dag_id)), &[])?;
+                    let tags = document["tags"].as_array().map_or(&[][..], Vec::as_slice);
+                    if tags.iter().any(|known| known == tag) {
+                        tagged.push(dag.dag_id);
+                    }
+                }
+                tagged
+            }
+        };
+        if dags.is_empty() { Err(CliError::usage(format!("no DAG has the tag `{tag}`"))) } else { Ok(dags) }
+    }
+
+    /// The time zone of a DAG, if its schedule has one.
+    pub(in crate::cli) fn timezone(&self, dag: &str) -> Result<Option<String>, CliError> {
+        match self {
+            Source::Home(_) => Ok(own_dag(dag)?.options.timezone.map(str::to_owned)),
+            Source::Server(client) => {
+                let status: DagStatus = client.get(&format!("/dags/{}", segment(dag)), &[])?;
+                Ok(status.timezone.map(std::borrow::Cow::into_owned))
+            }
+        }
+    }
+
+    /// The graph of a DAG.
+    pub(in crate::cli) fn graph(&self, dag: &str, format: Format) -> Result<String, CliError> {
+        match self {
+            Source::Home(_) => {
+                let plan = own_dag(dag)?.plan().map_err(|errors| CliError::Failure(errors.to_string()))?;
+                Ok(render(&plan, format))
+            }
+            Source::Server(client) => {
+                client.text(&format!("/dags/{}/graph", segment(dag)), &[("format", format.name().to_owned())])
+            }
+        }
+    }
+
+    /// The next slots of a DAG.
+    pub(in crate::cli) fn next_slots(&self, dag: &str, count: usize) -> Result<NextSlots, CliError> {
+        match self {
+            Source::Home(home) => {
+                let (journal, dag) = (home.existing_journal()?, own_dag(dag)?);
+                home.wait(ops::next_slots(journal.as_ref(), dag, Timestamp::now(), count))
+            }
+            Source::Server(client) => {
+                client.get(&format!("/dags/{}/next", segment(dag)), &[("count", count.min(1_000).to_string())])
+            }
+        }
+    }
+
+    /// The last slots of a DAG.
+    pub(in crate::cli) fn past_slots(&self, dag: &str, limit: u32) -> Result<Vec<PastSlots>, CliError> {
+        match self {
+            Source::Home(home) => match home.existing_journal()? {
+                Some(journal) => home.wait(ops::past_slots(&journal, own_dag(dag)?, limit)),
+                None => Ok(Vec::new()),
+            },
+            Source::Server(client) => {
+                client.get(&format!("/dags/{}/slots", segment(dag)), &[("limit", limit.min(PAGE).to_string())])
+            }
+        }
+    }
+
+    /// The runs that match a filter about DAGs, states and times of creation.
+    pub(in crate::cli) fn runs(&self, filter: &RunFilter) -> Result<RunPage, CliError> {
+        match self {
+            Source::Home(home) => {
+                let Some(journal) = home.existing_journal()? else { return Ok(RunPage::default()) };
+                let list = home.wait(ops::list_runs(&journal, filter))?;
+                Ok(RunPage { runs: list.runs.iter().map(RunSummaryDocument::of).collect(), more: list.more })
+            }
+            Source::Server(client) => runs_of(client, filter),
+        }
+    }
+
+    /// A run, named by its number, its id, a unique part of the id, or `last`.
+    pub(in crate::cli) fn run(&self, name: &str) -> Result<Run<'_>, CliError> {
+        match self {
+            Source::Home(home) => {
+                let journal = home.journal()?;
+                let history = home.wait(ops::history(&journal, name))?;
+                let triggered = home.wait(ops::triggered_runs(&journal, &history))?;
+                let events = home.wait(ops::emitted_by(&journal, &history))?;
+                let dags: Vec<&'static DagDef> = Dags::of_binary().by_id().collect();
+                let wait = home.wait(ops::queue_wait(&journal, home.path(), &dags, &history))?;
+                let status = RunStatus::of(&history).with_triggered(triggered).with_events(events);
+                Ok(Run { status: status.with_queue_wait(wait), place: Place::Here(Box::new(history)) })
+            }
+            Source::Server(client) => {
+                let run = segment(&client.run_name(name)?);
+                Ok(Run { status: client.get(&format!("/runs/{run}"), &[])?, place: Place::There(client) })
+            }
+        }
+    }
+
+    /// The state of the run with this id.
+    pub(in crate::cli) fn run_state(&self, run_id: &str) -> Result<RunState, CliError> {
+        match self {
+            Source::Home(home) => Ok(home.find(&home.journal()?, run_id)?.state),
+            Source::Server(client) => {
+                let status: RunStatus = client.get(&format!("/runs/{}", segment(run_id)), &[])?;
+                Ok(status.state)
+            }
+        }
+    }
+
+    /// The lineage of a run.
+    pub(in crate::cli) fn lineage(&self, run: &str) -> Result<Lineage, CliError> {
+        match self {
+            Source::Home(home) => home.wait(ops::lineage(&home.journal()?, run)),
+            Source::Server(client) => client.get(&format!("/runs/{}/lineage", segment(&client.run_name(run)?)), &[]),
+        }
+    }
+
+    /// The assets.
+    pub(in crate::cli) fn assets(&self) -> Result<Vec<AssetDocument>, CliError> {
+        match self {
+            Source::Home(home) => home.wait(ops::assets(home.existing_journal()?.as_ref())),
+            Source::Server(client) => client.get("/assets", &[]),
+        }
+    }
+
+    /// Events of assets.
+    pub(in crate::cli) fn events(&self, query: &EventQuery) -> Result<Vec<EventDocument>, CliError> {
+        match self {
+            Source::Home(home) => match home.existing_journal()? {
+                Some(journal) => home.wait(ops::events(&journal, query)),
+                None => Ok(Vec::new()),
+            },
+            Source::Server(client) => {
+                let number = |number: i64| number.to_string();
+                let all = [
+                    ("asset", query.asset.clone()),
+                    ("partition", query.partition.clone()),
+                    ("before", query.before.map(number)),
+                    ("limit", query.limit.map(|limit| limit.min(PAGE).to_string())),
+                ];
+                client.get("/events", &given(all))
+            }
+        }
+    }
+
+    /// The event with this number, with its payload.
+    pub(in crate::cli) fn event(&self, number: i64) -> Result<EventDocument, CliError> {
+        match self {
+            Source::Home(home) => home.wait(ops::event(&home.journal()?, number)),
+            Source::Server(client) => client.get(&format!("/events/{number}"), &[]),
+        }
+    }
+
+    /// The DAGs with event parameters, or one of them.
+    pub(in crate::cli) fn consumers(&self, dag: Option<&str>) -> Result<Vec<ConsumerStatus>, CliError> {
+        match self {
+            Source::Home(home) => {
+                let dags: Vec<&DagDef> = match dag {
+                    Some(dag) => vec![own_dag(dag)?],
+                    None => Dags::of_binary().by_id().map(|dag| -> &DagDef { dag }).collect(),
+                };
+                home.wait(ops::consumers(home.existing_journal()?.as_ref(), &dags))
+            }
+            Source::Server(client) => client.get("/consumers", &given([("dag", dag.map(str::to_owned))])),
+        }
+    }
+
+    /// The latest backfills.
+    pub(in crate::cli) fn backfills(
+        &self,
+        dag: Option<&str>,
+        limit: Option<u32>,
+    ) -> Result<Vec<BackfillStatus>, CliError> {
+        match self {
+            Source::Home(home) => match home.existing_journal()? {
+                Some(journal) => home.wait(ops::list_backfills(&journal, dag, limit)),
+                None => Ok(Vec::new()),
+            },
+            Source::Server(client) => {
+                let limit = limit.unwrap_or(PAGE).min(PAGE).to_string();
+                let query = given([("dag", dag.map(str::to_owned)), ("limit", Some(limit))]);
+                let list: Vec<BackfillStatus> = client.get("/backfills", &query)?;
+                Ok(list.into_iter().map(BackfillStatus::in_own_zone).collect())
+            }
+        }
+    }
+
+    /// A backfill.
+    pub(in crate::cli) fn backfill(&self, number: i64) -> Result<BackfillStatus, CliError> {
+        match self {
+            Source::Home(home) => home.wait(ops::backfill_status(&home.journal()?, number)),
+            Source::Server(client) => {
+                let status: BackfillStatus = client.get(&format!("/backfills/{number}"), &[])?;
+                Ok(status.in_own_zone())
+            }
+        }
+    }
+
+    /// What keeps the home from working.
+    pub(in crate::cli) fn doctor(&self) -> Result<Diagnosis, CliError> {
+        match self {
+            Source::Home(home) => {
+                let dags: Vec<&'static DagDef> = Dags::of_binary().by_id().collect();
+                Ok(home.block_on(ops::doctor(home.home(), &dags)))
+            }
+            Source::Server(client) => client.get("/doctor", &[]),
+        }
+    }
+
+    /// The whole value that a task returned.
+    pub(in crate::cli) fn value(&self, run: &Run<'_>, task: &str) -> Result<Value, CliError> {
+        match (self, &run.place) {
+            (Source::Home(home), Place::Here(history)) => home.wait(ops::value(&home.journal()?, history, task)),
+            _ => run.part(&format!("/values/{}", segment(task)), &[]),
+        }
+    }
+
+    /// The beginning of it.
+    pub(in crate::cli) fn value_preview(&self, run: &Run<'_>, task: &str, size: usize) -> Result<String, CliError> {
+        match (self, &run.place) {
+            (Source::Home(home), Place::Here(history)) => {
+                home.wait(ops::value_preview(&home.journal()?, history, task, size))
+            }
+            _ => run.part(&format!("/values/{}", segment(task)), &[("preview", size.to_string())]),
+        }
+    }
+
+    /// The whole values of all tasks.
+    pub(in crate::cli) fn values(&self, run: &Run<'_>) -> Result<Vec<ValueDocument>, CliError> {
+        match (self, &run.place) {
+            (Source::Home(home), Place::Here(history)) => home.wait(ops::values(&home.journal()?, history)),
+            _ => run.part("/values", &[]),
+        }
+    }
+
+    /// The beginnings of the values of at most so many tasks.
+    pub(in crate::cli) fn value_previews(
+        &self,
+        run: &Run<'_>,
+        size: usize,
+        most: Option<usize>,
+    ) -> Result<ValuePreviews, CliError> {
+        match (self, &run.place) {
+            (Source::Home(home), Place::Here(history)) => {
+                let journal = home.journal()?;
+                Ok(home.block_on(ops::value_previews(&journal, history, size, most)))
+            }
+            _ => {
+                let most = most.map(|most| most.to_string());
+                run.part("/values", &given([("preview", Some(size.to_string())), ("limit", most)]))
+            }
+        }
+    }
+}
+
+impl Run<'_> {
+    /// A document below the address of the run. Of a run of a home there is none.
+    fn part<T: serde::de::DeserializeOwned>(&self, path: &str, query: &[(&str, String)]) -> Result<T, CliError> {
+        match &self.place {
+            Place::There(client) => client.get(&format!("/runs/{}{path}", segment(&self.status.run_id)), query),
+            Place::Here(_) => Err(CliError::Failure("a run of a home has no address".to_owned())),
+        }
+    }
+
+    /// Why a task is in its state.
+    pub(in crate::cli) fn explain(&self, task: &str) -> Result<Explanation, CliError> {
+        match &self.place {
+            Place::Here(history) => Ok(history.explain_at(history.place(task)?)),
+            Place::There(_) => self.part(&format!("/tasks/{}/explain", segment(task)), &[]),
+        }
+    }
+
+    /// Why the tasks that have not succeeded are in their states.
+    pub(in crate::cli) fn explain_open(&self) -> Result<Vec<Explanation>, CliError> {
+        match &self.place {
+            Place::Here(history) => Ok(history.explain_open()),
+            Place::There(_) => self.part("/explain", &[]),
+        }
+    }
+
+    /// Why these tasks are in their states, in their order.
+    pub(in crate::cli) fn explain_all(&self, tasks: &[&str]) -> Result<Vec<Explanation>, CliError> {
+        match &self.place {
+            Place::Here(_) => tasks.iter().map(|task| self.explain(task)).collect(),
+            // One request is cheaper than one for each.
+            Place::There(_) => {
+                let mut open = self.explain_open()?;
+                open.retain(|explanation| tasks.contains(&&*explanation.task));
+                Ok(open)
+            }
+        }
+    }
+
+    /// The same error as for another task that the run does not have.
+    pub(in crate::cli) fn check_task(&self, task: &str) -> Result<(), CliError> {
+        match &self.place {
+            Place::Here(history) => history.place(task).map(drop).map_err(CliError::from),
+            Place::There(_) => match self.status.tasks.iter().any(|known| known.id == task) {
+                true => Ok(()),
+                false => self.part::<Value>(&format!("/tasks/{}", segment(task)), &[]).map(drop),
+            },
+        }
+    }
+}
+
+/// The runs that match a filter, page by page.
+fn runs_of(client: &Client, filter: &RunFilter) -> Result<RunPage, CliError> {
+    let most = filter.limit.map_or(usize::MAX, |limit| limit as usize);
+    let states = filter.states.iter().map(|state| state.name()).collect::<Vec<_>>().join(",");
+    let (mut runs, mut before): (Vec<RunSummaryDocument>, Option<String>) = (Vec::new(), None);
+    loop {
+        // One more shows whether there are more.
+        let wanted = most.saturating_add(1).saturating_sub(runs.len()).min(PAGE as usize);
+        let query = given([
+            ("dag", filter.dag.clone()),
+            ("state", Some(states.clone()).filter(|states| !states.is_empty())),
+            ("since", filter.since.map(|since| since.to_string())),
+            ("limit", Some(wanted.to_string())),
+            ("after", before.take()),
+        ]);
+        let page: Vec<RunSummaryDocument> = client.get("/runs", &query)?;
+        let is_last = page.len() < wanted;
+        before = page.last().map(|last| {
+            crate::store::RunCursor::of(filter.order, last.created, last.logical_date, last.number).encode()
+        });
+        runs.extend(page);
+        if is_last || runs.len() > most {
+            break;
+        }
+    }
+    let more = runs.len() > most;
+    runs.truncate(most);
+    Ok(RunPage { runs, more })
+}
+
+/// The parameters that have a value.
+pub(super) fn given<const N: usize>(all: [(&'static str, Option<String>); N]) -> Vec<(&'static str, String)> {
+    all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+}
