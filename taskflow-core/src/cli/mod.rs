@@ -8,7 +8,7 @@
 //! - `runs`, `status`, `explain`, `values`, `logs`: verbs that read stored runs. `resume`, `retry`,
 //!   `clear`, `mark`, `release`, `cancel`, `replay`: verbs that change or run them. `serve`,
 //!   `schedules`, `backfills`: the service, and the verbs about schedules and backfills. `events`:
-//!   the verbs about assets. `db`, `doctor`: upkeep. All of these need the feature `sqlite`.
+//!   the verbs about assets. `audit`, `db`, `doctor`: upkeep. All of these need the feature `sqlite`.
 //! - `listen`: the HTTP server of `serve` (feature `server`).
 //! - `setup`: the configuration of a call. `home`: the directory of runs. `run_args`: arguments
 //!   that select a run.
@@ -41,6 +41,8 @@
 
 mod args;
 mod ascii;
+#[cfg(feature = "sqlite")]
+mod audit;
 #[cfg(feature = "sqlite")]
 mod backfill;
 #[cfg(feature = "sqlite")]
@@ -210,6 +212,7 @@ fn history() -> Vec<clap::Command> {
         events::events_command(),
         events::assets_command(),
         consumers::command(),
+        audit::command(),
         schedules::reset_command(),
         doctor::command(),
         db::command(),
@@ -245,6 +248,7 @@ fn about_runs(verb: &str, matches: &ArgMatches, terminal: &Terminal) -> Result<E
         "assets" => events::assets(matches, &home, terminal),
         "consumers" => consumers::consumers(matches, &home, terminal),
         "reset-schedule" => schedules::reset(matches, &home, terminal),
+        "audit" => audit::audit(matches, &home, terminal),
         "doctor" => doctor::doctor(matches, &home, terminal),
         "db" => db::db(matches, &home, terminal),
         _ => unreachable!("clap knows no other verb"),
