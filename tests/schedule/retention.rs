@@ -11,7 +11,7 @@ use crate::consumers::{Home, all, eventually, one};
 
 /// Selects by age only.
 fn older_than(older_than: Duration) -> Prune {
-    Prune { older_than, dag: None, states: Vec::new() }
+    Prune { older_than, dag: None, states: Vec::new(), audit: false }
 }
 
 async fn numbers(home: &Home, asset: &str) -> Vec<i64> {

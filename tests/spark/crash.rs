@@ -156,7 +156,8 @@ async fn cancelling_a_run_in_code_kills_the_driver_like_the_command() {
 async fn pruning_a_run_leaves_no_driver_behind() {
     let (home, master) = left_behind(&[], "load");
     let journal = opened(home.path()).await;
-    let interrupted = Prune { older_than: Duration::ZERO, dag: None, states: vec![RunState::Interrupted] };
+    let interrupted =
+        Prune { older_than: Duration::ZERO, dag: None, states: vec![RunState::Interrupted], audit: false };
     assert_eq!(ops::prune(&journal, &interrupted, None).await.unwrap().pruned, 1);
     assert_eq!(locked(&master.state).drivers[0].state(), "KILLED");
 }

@@ -140,7 +140,7 @@ async fn an_invalid_request_is_not_queued() -> Result<(), BoxError> {
 async fn a_queued_run_is_not_pruned() -> Result<(), BoxError> {
     let journal = Journal::in_memory()?;
     journal.enqueue(doubled::run(1)).await?;
-    let all = Prune { older_than: Duration::ZERO, dag: None, states: Vec::new() };
+    let all = Prune { older_than: Duration::ZERO, dag: None, states: Vec::new(), audit: false };
     assert_eq!(journal.prune(&all).await?, 0);
     assert_eq!(journal.runs(&RunFilter::default()).await?.len(), 1);
     Ok(())

@@ -397,7 +397,7 @@ async fn the_artifacts_of_a_run_are_kept_until_it_is_pruned() -> Result<(), BoxE
     let dir = journal.artifacts_of(&report.run().run_id).ok_or("it has a home")?;
     assert!(dir.is_dir());
 
-    let prune = Prune { older_than: Duration::ZERO, dag: None, states: Vec::new() };
+    let prune = Prune { older_than: Duration::ZERO, dag: None, states: Vec::new(), audit: false };
     assert_eq!(journal.prune(&prune).await?, 1);
     assert!(!std::fs::exists(dir)?);
     Ok(())

@@ -36,6 +36,13 @@ pub(super) fn command() -> Command {
                 .arg(Arg::new("dag").long("dag").value_name("DAG").help("Only runs of this DAG"))
                 .arg(run_args::states())
                 .arg(
+                    Arg::new("audit")
+                        .long("audit")
+                        .action(ArgAction::SetTrue)
+                        .conflicts_with_all(["dag", "state"])
+                        .help("Also delete old entries of the audit trail"),
+                )
+                .arg(
                     Arg::new("dry-run")
                         .long("dry-run")
                         .action(ArgAction::SetTrue)
@@ -77,32 +84,40 @@ fn prune(matches: &ArgMatches, source: &Source, terminal: &Terminal) -> Result<E
         older_than: matches.get_one::<Duration>("older-than").copied().unwrap_or(Duration::MAX),
         dag: matches.get_one::<String>("dag").cloned(),
         states: run_args::given_states(matches),
+        audit: matches.get_flag("audit"),
     };
     if matches.get_flag("dry-run") {
-        let (would, events) = source.would_prune(&prune)?;
+        let (would, events, audit) = source.would_prune(&prune)?;
         if json {
             return run_args::print_json(&would, terminal);
         }
         if !would.is_empty() {
             terminal.print(&runs::table(&would, terminal))?;
         }
-        terminal.note(&format!("{} would be deleted", counts(would.len() as u64, events)));
+        terminal.note(&format!("{} would be deleted", counts(would.len() as u64, events, audit)));
         return Ok(Exit::Success);
     }
     let done = source.prune(&prune)?;
     if json {
         return run_args::print_json(&done, terminal);
     }
-    let Pruned { pruned, events, .. } = done;
-    let vacuum = if pruned + events > 0 { "; `db vacuum` returns the space to the file system" } else { "" };
-    terminal.note(&format!("{} deleted{vacuum}", counts(pruned, events)));
+    let Pruned { pruned, events, audit, .. } = done;
+    let vacuum = if pruned + events + audit > 0 { "; `db vacuum` returns the space to the file system" } else { "" };
+    terminal.note(&format!("{} deleted{vacuum}", counts(pruned, events, audit)));
     Ok(Exit::Success)
 }
 
 /// `3 runs and 5 events`
-fn counts(runs: u64, events: u64) -> String {
-    let runs = format::count(runs as usize, "run");
-    if events == 0 { runs } else { format!("{runs} and {}", format::count(events as usize, "event")) }
+fn counts(runs: u64, events: u64, audit: u64) -> String {
+    let mut text = format::count(runs as usize, "run");
+    if events > 0 {
+        text += &format!(" and {}", format::count(events as usize, "event"));
+    }
+    match audit {
+        0 => text,
+        1 => text + " and 1 entry of the audit trail",
+        audit => format!("{text} and {audit} entries of the audit trail"),
+    }
 }
 
 fn vacuum(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, CliError> {

@@ -14,10 +14,11 @@ use tokio::runtime::{Builder, Runtime};
 use super::error::CliError;
 use super::setup;
 use super::terminal::Terminal;
+use crate::base::account;
 use crate::config::Config;
 use crate::journal::{Journal, JournalError, RunSummary};
 use crate::log::LogFiles;
-use crate::ops::{self, OpsError};
+use crate::ops::{self, Actor, OpsError, Via};
 use crate::run::Durability;
 use crate::store::SyncMode;
 
@@ -165,11 +166,17 @@ impl Home {
 
     /// The same, for running something.
     pub(super) fn journal_with(&self, sync: SyncMode) -> Result<Journal, CliError> {
-        self.wait(self.home.open(sync))
+        Ok(signed(&self.wait(self.home.open(sync))?))
     }
 
     /// The journal for a new run, created if it does not exist.
     pub(super) fn create_journal(&self, sync: SyncMode) -> Result<Journal, CliError> {
+        Ok(signed(&self.wait(self.home.create(sync))?))
+    }
+
+    /// The journal for a service, created if it does not exist. What a service does by itself is not
+    /// in the audit trail.
+    pub(super) fn service_journal(&self, sync: SyncMode) -> Result<Journal, CliError> {
         self.wait(self.home.create(sync))
     }
 
@@ -187,6 +194,11 @@ impl Home {
     pub(super) fn no_runs(&self) -> String {
         format!("no runs yet in {}: `run` starts the first, --home selects another directory", self.path().display())
     }
+}
+
+/// The journal for what the user of this process does.
+fn signed(journal: &Journal) -> Journal {
+    ops::acting_as(journal, &Actor { name: account(), via: Via::Cli })
 }
 
 /// A file of the home that cannot be read.

@@ -8,7 +8,7 @@
 //! - `runs`, `status`, `explain`, `values`, `logs`, `lineage`: verbs that read stored runs. `resume`, `retry`,
 //!   `clear`, `mark`, `release`, `cancel`, `replay`: verbs that change or run them. `serve`,
 //!   `schedules`, `backfills`: the service, and the verbs about schedules and backfills. `events`:
-//!   the verbs about assets. `db`, `doctor`: upkeep. All of these need the feature `sqlite`.
+//!   the verbs about assets. `audit`, `db`, `doctor`: upkeep. All of these need the feature `sqlite`.
 //! - `listen`: the HTTP server of `serve` (feature `server`).
 //! - `source`: a home or, with `--server`, a service over HTTP. A verb asks it for documents and
 //!   makes texts of them, which do not differ between the two. `calls`: which calls of the HTTP API
@@ -44,6 +44,8 @@
 
 mod args;
 mod ascii;
+#[cfg(feature = "sqlite")]
+mod audit;
 #[cfg(feature = "sqlite")]
 mod backfill;
 #[cfg(feature = "sqlite")]
@@ -224,6 +226,7 @@ fn history() -> Vec<clap::Command> {
         events::events_command(),
         events::assets_command(),
         consumers::command(),
+        audit::command(),
         schedules::reset_command(),
         doctor::command(),
         db::command(),
@@ -259,6 +262,7 @@ fn about_runs(verb: &str, matches: &ArgMatches, terminal: &Terminal) -> Result<E
         "assets" => events::assets(matches, &source, terminal),
         "consumers" => consumers::consumers(matches, &source, terminal),
         "reset-schedule" => schedules::reset(matches, &source, terminal),
+        "audit" => audit::audit(matches, source.home(verb)?, terminal),
         "doctor" => doctor::doctor(matches, &source, terminal),
         "db" => db::db(matches, &source, terminal),
         _ => unreachable!("clap knows no other verb"),

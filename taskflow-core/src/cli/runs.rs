@@ -36,7 +36,7 @@ pub(super) fn command() -> Command {
         )
 }
 
-fn since(text: &str) -> Result<Timestamp, String> {
+pub(super) fn since(text: &str) -> Result<Timestamp, String> {
     match (format::span(text), text.parse::<Timestamp>()) {
         (Ok(span), _) => Ok(Timestamp::now() - span),
         (_, Ok(time)) => Ok(time),

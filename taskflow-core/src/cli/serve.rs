@@ -57,7 +57,7 @@ pub(super) fn serve(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> R
     // Before anything starts: a port that is in use ends the program.
     #[cfg(feature = "server")]
     let listener = super::listen::bind(matches, home)?;
-    let journal = home.create_journal(home::sync(matches, config))?;
+    let journal = home.service_journal(home::sync(matches, config))?;
     let engine = flags.engine(config)?;
     drive::quiet_panics();
     let cannot = |error: std::io::Error| CliError::Failure(format!("cannot serve: {error}"));

@@ -64,10 +64,11 @@ impl Admissions {
 /// Asks whether a run may start. A new run is stored before that; a run that `enqueue` has stored
 /// is queued in the store until a process starts it. Returns `None` if the store refuses the run.
 async fn ask_for(store: &dyn Store, log: &RunLog, state: AdmissionState) -> Result<Option<Admission>, StoreError> {
-    let AdmissionState { target, limit, ancestors, has_asked, is_backfill, .. } = state;
+    let AdmissionState { target, limit, ancestors, has_asked, is_backfill, audit, .. } = state;
     let is_first = !has_asked && matches!(target, AppendTarget::Existing { .. });
     if let AppendTarget::New(_) = target {
-        match store.append(&[Append { run: target, segment: None, update: None, events: Vec::new() }]).await?.first() {
+        let new = Append { run: target, segment: None, update: None, events: Vec::new(), audit };
+        match store.append(&[new]).await?.first() {
             Some(&Appended::Stored(number)) => drop(log.stored(number)),
             _ => return Ok(None),
         }

@@ -84,6 +84,11 @@ impl AdoptedRun {
         &self.history
     }
 
+    /// The journal that the run was adopted from.
+    pub(crate) fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
     /// The number of the run in its store.
     pub(super) fn number(&self) -> i64 {
         self.history.number
@@ -126,9 +131,10 @@ impl AdoptedRun {
             segment: Some(Segment { number, events: buffer.events, data: buffer.data }),
             update: Some(RunUpdate { state, ended, counts: Vec::new(), graph: None }),
             events: Vec::new(),
+            audit: self.journal.audit_row().map(Box::new),
         };
         match self.journal.inner.store.append(&[append]).await?.first() {
-            Some(Appended::Stored(_)) => {}
+            Some(Appended::Stored(_)) => self.journal.audit_stored(),
             _ => return Err(JournalError::Taken { run }),
         }
         for (at, entry) in entries {

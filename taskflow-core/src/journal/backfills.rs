@@ -72,9 +72,13 @@ impl Journal {
         let text = serde_json::to_string(&plan).map_err(|error| damaged(number, &error))?;
         let row = BackfillRow { number, dag, version: version + 1, is_open: plan.is_open(), plan: text, updated: now };
         let (runs, graphs) = with_graphs(runs);
-        let changed = self.inner.store.change_backfill(&BackfillChange { row, runs, graphs, beside }).await?;
+        let audit = self.audit_row();
+        let changed = self.inner.store.change_backfill(&BackfillChange { row, runs, graphs, beside, audit }).await?;
         Ok(match changed {
-            Changed::Stored(number) => Some(number),
+            Changed::Stored(number) => {
+                self.audit_stored();
+                Some(number)
+            }
             Changed::Conflict => None,
         })
     }

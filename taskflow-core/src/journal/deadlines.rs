@@ -52,8 +52,19 @@ impl Journal {
         };
         let notes = notes.iter().map(note).collect::<Result<Vec<NoteRow>, JournalError>>()?;
         let row = ScheduleRow { dag: dag.to_owned(), version: version + 1, state, updated: now };
-        let step = ScheduleStep { row, slots: Vec::new(), notes, runs: Vec::new(), graphs: Vec::new() };
+        let step = ScheduleStep {
+            row,
+            slots: Vec::new(),
+            notes,
+            runs: Vec::new(),
+            graphs: Vec::new(),
+            audit: self.audit_row(),
+        };
         let stepped = self.inner.store.step_slot_deadlines(&[step]).await?;
-        Ok(stepped.iter().all(|stepped| *stepped != Stepped::Conflict))
+        let is_stored = stepped.iter().all(|stepped| *stepped != Stepped::Conflict);
+        if is_stored {
+            self.audit_stored();
+        }
+        Ok(is_stored)
     }
 }

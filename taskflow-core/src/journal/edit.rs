@@ -153,7 +153,9 @@ impl Journal {
         let Note { by, reason } = note.clone();
         let reason = if reason.is_empty() { "cancelled".to_owned() } else { reason };
         let request = Request { run: row.number, what: RequestKind::Cancel, by, reason, at: self.now() };
-        self.inner.store.ask(&request).await?;
+        if self.inner.store.ask(&request, self.audit_row().as_ref()).await? {
+            self.audit_stored();
+        }
         Ok(Cancellation::Requested { worker })
     }
 }
@@ -173,6 +175,11 @@ impl AdoptedRun {
     /// As [`Journal::would_clear`].
     pub(crate) fn would_clear(&self, pick: &TaskFilter) -> Result<Vec<String>, JournalError> {
         would_clear(&self.history, pick)
+    }
+
+    /// The ids of the tasks that a filter selects, in the order of the graph.
+    pub(crate) fn selected(&self, pick: &TaskFilter) -> Result<Vec<String>, JournalError> {
+        Ok(pick.of(&self.history)?.into_iter().map(|task| self.history.id(task).to_owned()).collect())
     }
 
     /// As [`Journal::mark`].

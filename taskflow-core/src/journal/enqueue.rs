@@ -30,18 +30,22 @@ impl Journal {
     /// cannot be written.
     pub async fn enqueue<T>(&self, request: RunRequest<T>) -> Result<RunSummary, JournalError> {
         let QueuedRun { plan, new } = QueuedRun::new(request, self.now())?;
-        let run = new.info.run_id.clone();
-        let refused = |reason: String| JournalError::Nothing { run: run.clone(), reason };
+        let run_id = new.info.run_id.clone();
+        let refused = |reason: String| JournalError::Nothing { run: run_id.clone(), reason };
         let store = &self.inner.store;
         let snapshot = Graph::of(&plan).encode();
         store.put_graph(plan.hash(), &snapshot).await?;
-        let append = Append { run: AppendTarget::New(Box::new(new)), segment: None, update: None, events: Vec::new() };
+        self.amend_params(&new.params);
+        let audit = self.audit_row().map(Box::new);
+        let run = AppendTarget::New(Box::new(new));
+        let append = Append { run, segment: None, update: None, events: Vec::new(), audit };
         match store.append(&[append]).await?.first() {
             Some(&Appended::Stored(number)) => {
+                self.audit_stored();
                 // A deletion may have removed it before the run referred to it.
                 store.put_graph(plan.hash(), &snapshot).await?;
                 let row = store.run(number).await?;
-                row.map(RunSummary::of).ok_or_else(|| JournalError::UnknownRun { run: run.clone() })
+                row.map(RunSummary::of).ok_or_else(|| JournalError::UnknownRun { run: run_id.clone() })
             }
             _ => Err(refused("a run with this id already exists".to_owned())),
         }

@@ -43,7 +43,10 @@ impl Journal {
     /// store cannot be written, or files cannot be removed.
     pub async fn prune_events(&self, older_than: Duration) -> Result<u64, JournalError> {
         let old = self.old_events(older_than).await?;
-        let deleted = self.inner.store.delete_events(&old).await?;
+        let deleted = self.inner.store.delete_events(&old, self.audit_row().as_ref()).await?;
+        if deleted.count > 0 {
+            self.audit_stored();
+        }
         if let Some(blobs) = self.inner.blobs.clone().filter(|_| !deleted.files.is_empty()) {
             let used_before = SystemTime::now() - IN_USE;
             let remove = move || {

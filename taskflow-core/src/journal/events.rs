@@ -109,8 +109,9 @@ impl Journal {
         for event in &mut events {
             self.spill(event).await?;
         }
-        let emitted = self.inner.store.emit(&events, cursor.as_ref()).await?;
+        let emitted = self.inner.store.emit(&events, cursor.as_ref(), self.audit_row().as_ref()).await?;
         if emitted.iter().any(|emitted| matches!(emitted, Emitted::Stored(_))) {
+            self.audit_stored();
             self.inner.queue.announce_events();
         }
         Ok(emitted)

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use super::audit::Acting;
 use super::awaited::AwaitedRuns;
 use super::clock::JournalClock;
 use super::deliveries::StoreDeliveryLog;
@@ -41,6 +42,7 @@ use crate::store::{
 #[derive(Clone)]
 pub struct Journal {
     pub(super) inner: Arc<Inner>,
+    pub(super) acting: Acting,
 }
 
 pub(super) struct Inner {
@@ -171,7 +173,7 @@ impl JournalBuilder {
             delivering,
             has_delivered,
         };
-        Journal { inner: Arc::new(inner) }
+        Journal { inner: Arc::new(inner), acting: Acting::default() }
     }
 }
 
@@ -225,6 +227,7 @@ impl Journal {
         let guard = self.inner.store.reserve(run_id).ok_or_else(|| {
             RecorderError::new(ErrorKind::Conflict, format!("a run with the id `{run_id}` is already running"))
         })?;
+        self.amend_params(&params);
         let at = run.at;
         let new = NewRun {
             info: run.info.clone(),
@@ -248,6 +251,7 @@ impl Journal {
             update: None,
             delivery_log: StoreDeliveryLog::of(&self.inner, run_id),
             is_backfill: run.info.run_type == RunType::Backfill,
+            audit: self.pending_audit(),
         };
         Ok(self.log(run, init))
     }
@@ -261,7 +265,7 @@ impl Journal {
             value_limit: inner.value_limit,
             blobs: inner.blobs.clone(),
         };
-        Arc::new(Log(RunLog::begin(&inner.queue, self.clone(), options, init)))
+        Arc::new(Log(RunLog::begin(&inner.queue, self.unsigned(), options, init)))
     }
 }
 

@@ -18,6 +18,7 @@
 //! - `deliveries`: delivered and undelivered callbacks, and their protocol.
 //! - `schedules`, `backfills`: the states of schedules and the plans of backfills, as rows.
 //! - `events`: the events of assets, and what DAGs have consumed of them.
+//! - `audit`: who acts, and the rows of the audit trail; states their protocol.
 //! - `upkeep`: prunes, checks, vacuums.
 //! - `archive`: what tasks of a run see of other runs. `awaited`: the queued runs that they wait
 //!   for.
@@ -28,6 +29,7 @@
 mod admissions;
 mod adopted;
 mod archive;
+mod audit;
 mod awaited;
 mod backfills;
 mod clock;
@@ -77,6 +79,7 @@ mod values;
 mod writer;
 
 pub(crate) use adopted::AdoptedRun;
+pub(crate) use audit::Signature;
 pub(crate) use backfills::{NewBackfill, OwnRuns, StoredBackfill};
 pub(crate) use deadlines::StoredDeadlines;
 pub use deliveries::Delivery;

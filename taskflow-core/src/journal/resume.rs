@@ -197,6 +197,7 @@ impl AdoptedRun {
                 update,
                 delivery_log,
                 is_backfill,
+                audit: journal.pending_audit(),
             };
             Ok(journal.log(about, init))
         };

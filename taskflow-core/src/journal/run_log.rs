@@ -7,6 +7,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::audit::PendingAudit;
 use super::events::PAYLOADS;
 use super::journal::Journal;
 use super::segment::Buffer;
@@ -16,7 +17,7 @@ use crate::callback::DeliveryLog;
 use crate::dag::Plan;
 use crate::engine::{Archive, Attached, Commits, Recorder};
 use crate::run::{AdmissionWait, Durability, Emission, Encoded, Entry, Stored, TaskState};
-use crate::store::{Append, AppendTarget, BlobStore, NewEvent, RunGuard, RunUpdate, Segment};
+use crate::store::{Append, AppendTarget, AuditRow, BlobStore, NewEvent, RunGuard, RunUpdate, Segment};
 use crate::value::{AnyValue, TypeInfo};
 
 /// How a run is stored.
@@ -74,6 +75,8 @@ pub(super) struct LogState {
     /// The structural hash of a graph with mapped tasks: the number of tasks of its runs depends on
     /// their lists.
     mapped: Option<String>,
+    /// The row of the audit trail about the start, until it is stored.
+    audit: Option<Arc<PendingAudit>>,
 }
 
 /// The admission that a run waits for.
@@ -97,6 +100,7 @@ pub(super) struct AdmissionState {
     pub(super) ancestors: Option<Vec<i64>>,
     pub(super) has_asked: bool,
     pub(super) is_backfill: bool,
+    pub(super) audit: Option<Box<AuditRow>>,
 }
 
 /// What a log starts from.
@@ -117,12 +121,14 @@ pub(super) struct RunLogInit {
     pub(super) delivery_log: Arc<dyn DeliveryLog>,
     /// Whether a backfill runs it.
     pub(super) is_backfill: bool,
+    /// The row of the audit trail about the start, which its first entries take along.
+    pub(super) audit: Option<Arc<PendingAudit>>,
 }
 
 impl RunLog {
     pub(super) fn begin(queue: &Arc<Queue>, journal: Journal, options: RecordOptions, init: RunLogInit) -> Arc<Self> {
         let RunLogInit { run_id, target, next, at, session, counts, generations, .. } = init;
-        let RunLogInit { guard, graph, update, delivery_log, is_backfill, .. } = init;
+        let RunLogInit { guard, graph, update, delivery_log, is_backfill, audit, .. } = init;
         let has_pools = graph.option_sets().iter().any(|options| options.pool.is_some());
         let mut buffer = Buffer::default();
         let admission = graph.options().max_active_runs.map(|limit| AwaitedAdmission {
@@ -149,6 +155,7 @@ impl RunLog {
             admission,
             mapped: (!graph.mappings().is_empty()).then(|| graph.hash().to_owned()),
             graph: Some(graph),
+            audit,
         };
         let state = Mutex::new(state);
         let shares_pools = has_pools && journal.inner.store.shares_pools();
@@ -214,7 +221,8 @@ impl RunLog {
         }
         let segment = Some(Segment { number: state.next, events: buffer.events, data: buffer.data });
         state.next += 1;
-        let append = Append { run: state.target.clone(), segment, update: state.update.take(), events };
+        let audit = state.audit_row();
+        let append = Append { run: state.target.clone(), segment, update: state.update.take(), events, audit };
         (size, Some((append, state.recorded)))
     }
 
@@ -252,6 +260,7 @@ impl RunLog {
             ancestors: awaited.ancestors.clone(),
             has_asked: awaited.has_asked,
             is_backfill: awaited.is_backfill,
+            audit: state.audit_row(),
         })
     }
 
@@ -293,6 +302,9 @@ impl RunLog {
     /// A batch with entries of this run is stored.
     pub(super) fn stored(&self, number: i64) -> Option<Commits> {
         let mut state = self.lock();
+        if let Some(audit) = state.audit.take() {
+            audit.stored();
+        }
         if let AppendTarget::New(_) = state.target {
             state.target = AppendTarget::Existing { run: number, token: 1 };
         }
@@ -448,6 +460,10 @@ fn new_event(run_id: &str, emission: Emission) -> NewEvent {
 }
 
 impl LogState {
+    fn audit_row(&self) -> Option<Box<AuditRow>> {
+        self.audit.as_ref()?.row().map(Box::new)
+    }
+
     /// How many bytes wait to be stored.
     fn size(&self) -> usize {
         self.buffer.size() + self.events_size

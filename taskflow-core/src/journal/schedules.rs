@@ -144,18 +144,25 @@ impl Prepared {
         let rows = steps.into_iter().map(|(row, records, notes, runs)| {
             let (runs, graphs) = with_graphs(runs);
             let slots = records.into_iter().map(|record| slot_row(&row.dag, record, now)).collect();
-            ScheduleStep { row, slots, notes, runs, graphs }
+            ScheduleStep { row, slots, notes, runs, graphs, audit: None }
         });
         Prepared(rows.collect())
     }
 
     /// Stores the steps.
     pub(super) async fn store(
-        self,
+        mut self,
         journal: &Journal,
         step: impl for<'a> FnOnce(&'a dyn Store, &'a [ScheduleStep]) -> StoreFuture<'a, Vec<Stepped>>,
     ) -> Result<Vec<StepOutcome>, JournalError> {
+        // Who acts steps one schedule.
+        if let Some(step) = self.0.first_mut() {
+            step.audit = journal.audit_row();
+        }
         let outcomes = step(&*journal.inner.store, &self.0).await?;
+        if let Some(Stepped::Stored(_)) = outcomes.first() {
+            journal.audit_stored();
+        }
         let number = |appended: Appended| match appended {
             Appended::Stored(number) => Some(number),
             Appended::Fenced | Appended::Taken => None,

@@ -72,7 +72,10 @@ impl Journal {
     ) -> Result<EventDelivery, JournalError> {
         let Note { by, reason } = note.signed();
         let what = RequestKind::Event { key: key.to_owned(), value };
-        self.inner.store.ask(&Request { run: row.number, what, by, reason, at: self.now() }).await?;
+        let request = Request { run: row.number, what, by, reason, at: self.now() };
+        if self.inner.store.ask(&request, self.audit_row().as_ref()).await? {
+            self.audit_stored();
+        }
         Ok(EventDelivery::Requested { worker })
     }
 }

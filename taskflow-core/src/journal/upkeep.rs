@@ -18,6 +18,8 @@ pub struct Prune {
     pub dag: Option<String>,
     /// In one of these states; in any state of a run that has ended if empty.
     pub states: Vec<RunState>,
+    /// Whether old entries of the audit trail are deleted too. They stay otherwise.
+    pub audit: bool,
 }
 
 impl Prune {
@@ -66,7 +68,11 @@ impl Journal {
                 self.cancel(&row, &super::Note { by: String::new(), reason: "pruned".to_owned() }).await?;
             }
             let numbers: Vec<i64> = some.iter().map(|run| run.number).collect();
-            gone += self.inner.store.delete(&numbers).await?;
+            let deleted = self.inner.store.delete(&numbers, self.audit_row().as_ref()).await?;
+            if deleted > 0 {
+                self.audit_stored();
+            }
+            gone += deleted;
             let Some(blobs) = self.inner.blobs.clone() else { continue };
             let ids: Vec<String> = some.iter().map(|run| run.info.run_id.clone()).collect();
             let deleted = tokio::task::spawn_blocking(move || ids.iter().try_for_each(|id| blobs.delete_run(id))).await;

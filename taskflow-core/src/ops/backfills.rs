@@ -7,7 +7,9 @@
 use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
+use super::audit::{Action, AuditTarget, Trail, changed};
 use super::backfill_preview::{BackfillPreview, Survey, Token, limited, open_beside};
 use super::backfill_status::{BackfillStatus, status_of, stored};
 use super::cancel::{CancelledRun, cancel};
@@ -50,6 +52,19 @@ pub async fn start_backfill(
     token: Option<&str>,
     note: &Note,
 ) -> Result<StartedBackfill, OpsError> {
+    let target = AuditTarget { backfill: Some(0), ..AuditTarget::dag(dag.id) };
+    let trail = Trail::begin(journal, Action::Backfill, target, &note.reason).with_token(token);
+    let started = start_planned(trail.journal(), dag, request, token, note).await;
+    trail.end(started).await
+}
+
+async fn start_planned(
+    journal: &Journal,
+    dag: &'static DagDef,
+    request: &BackfillRequest,
+    token: Option<&str>,
+    note: &Note,
+) -> Result<StartedBackfill, OpsError> {
     let token = token.map(Token::read).transpose()?;
     loop {
         let now = journal.now();
@@ -66,6 +81,7 @@ pub async fn start_backfill(
         let mut plan = survey.plan.clone();
         let preview = survey.preview(dag, &[]);
         plan.history.push(action("started", note, now));
+        changed(journal, json!({}), settings(&plan));
         let beside = Some(versions(&others));
         let new = NewBackfill { number: 0, dag: dag.id.to_owned(), version: 0, plan, runs: Vec::new(), beside };
         if let Some(number) = journal.store_backfill(new, now).await? {
@@ -81,7 +97,7 @@ pub async fn start_backfill(
 ///
 /// When there is no such backfill, or it is not active.
 pub async fn pause_backfill(journal: &Journal, number: i64, note: &Note) -> Result<BackfillStatus, OpsError> {
-    change(journal, number, |stored, now| {
+    change(journal, number, Action::BackfillsPause, note, |stored, now| {
         expect(stored, &["active"], "")?;
         let Note { by, reason } = note.clone();
         stored.plan.phase = BackfillPhase::Paused { by, reason, since: now };
@@ -97,7 +113,7 @@ pub async fn pause_backfill(journal: &Journal, number: i64, note: &Note) -> Resu
 ///
 /// When there is no such backfill, or it is not paused.
 pub async fn resume_backfill(journal: &Journal, number: i64, note: &Note) -> Result<BackfillStatus, OpsError> {
-    change(journal, number, |stored, now| {
+    change(journal, number, Action::BackfillsResume, note, |stored, now| {
         expect(stored, &["paused"], "")?;
         let schedule = schedule_of(dag_of(stored)?)?;
         stored.plan.resume(&schedule);
@@ -118,7 +134,7 @@ pub async fn limit_backfill(
     limit: u32,
     note: &Note,
 ) -> Result<BackfillStatus, OpsError> {
-    change(journal, number, |stored, now| {
+    change(journal, number, Action::BackfillsLimit, note, |stored, now| {
         expect(stored, &["active", "paused"], "")?;
         if limit == 0 {
             return Err(OpsError::Backfill { dag: stored.dag.clone(), source: BackfillError::NoLimit });
@@ -157,9 +173,16 @@ pub async fn extend_backfill(
     to: Timestamp,
     note: &Note,
 ) -> Result<ExtendedBackfill, OpsError> {
+    let trail = Trail::begin(journal, Action::BackfillsExtend, AuditTarget::backfill(number), &note.reason);
+    let extended = extend(trail.journal(), number, to, note).await;
+    trail.end(extended).await
+}
+
+async fn extend(journal: &Journal, number: i64, to: Timestamp, note: &Note) -> Result<ExtendedBackfill, OpsError> {
     loop {
         let now = journal.now();
         let stored = stored(journal, number).await?;
+        about(journal, &stored);
         expect(&stored, &["active", "paused", "done"], "; start another one")?;
         let schedule = schedule_of(dag_of(&stored)?)?;
         let refused = |source| OpsError::Backfill { dag: stored.dag.clone(), source };
@@ -168,6 +191,7 @@ pub async fn extend_backfill(
         refuse_overlap(&plan, &others, &schedule)?;
         let end = plan.request.ranges.last().map_or(to, |range| range.to);
         plan.history.push(action(&format!("extended to {end}"), note, now));
+        changed(journal, settings(&stored.plan), settings(&plan));
         if let Some(stored) = store(journal, stored, plan, Some(versions(&others)), now).await? {
             return Ok(ExtendedBackfill { added, future, status: status_of(journal, stored).await? });
         }
@@ -201,9 +225,22 @@ pub async fn cancel_backfill(
     note: &Note,
     config: Option<&Config>,
 ) -> Result<CancelledBackfill, OpsError> {
+    let trail = Trail::begin(journal, Action::BackfillsCancel, AuditTarget::backfill(number), &note.reason);
+    let cancelled = cancel_plan(trail.journal(), number, running, note, config).await;
+    trail.end(cancelled).await
+}
+
+async fn cancel_plan(
+    journal: &Journal,
+    number: i64,
+    running: bool,
+    note: &Note,
+    config: Option<&Config>,
+) -> Result<CancelledBackfill, OpsError> {
     let (dropped, stored) = loop {
         let now = journal.now();
         let stored = stored(journal, number).await?;
+        about(journal, &stored);
         if running && matches!(stored.plan.phase, BackfillPhase::Cancelled { .. }) && !stored.plan.active.is_empty() {
             break (0, stored);
         }
@@ -222,6 +259,8 @@ pub async fn cancel_backfill(
         let Note { by, reason } = note.clone();
         plan.cancel(by, reason, now);
         plan.history.push(action("cancelled", note, now));
+        changed(journal, settings(&stored.plan), settings(&plan));
+        changed(journal, json!({}), json!({ "runs_too": running }));
         let dropped = plan.counts.dropped - before;
         if let Some(stored) = store(journal, stored, plan, None, now).await? {
             break (dropped, stored);
@@ -249,7 +288,14 @@ pub async fn cancel_backfill(
 /// With [`OpsError::NothingFailedInBackfill`] when there is no such slot, otherwise as
 /// [`start_backfill`].
 pub async fn retry_backfill(journal: &Journal, number: i64, note: &Note) -> Result<StartedBackfill, OpsError> {
+    let trail = Trail::begin(journal, Action::BackfillsRetry, AuditTarget::backfill(number), &note.reason);
+    let retried = retry(trail.journal(), number, note).await;
+    trail.end(retried).await
+}
+
+async fn retry(journal: &Journal, number: i64, note: &Note) -> Result<StartedBackfill, OpsError> {
     let stored = stored(journal, number).await?;
+    about(journal, &stored);
     let dag = dag_of(&stored)?;
     let BackfillPlan { request, failed, .. } = &stored.plan;
     let run = |at, run| ActiveSlot { at, run };
@@ -309,17 +355,50 @@ fn check_params(dag: &'static DagDef, params: &BTreeMap<String, Vec<String>>) ->
 async fn change(
     journal: &Journal,
     number: i64,
+    action: Action,
+    note: &Note,
+    change: impl Fn(&mut StoredBackfill, Timestamp) -> Result<(), OpsError>,
+) -> Result<BackfillStatus, OpsError> {
+    let trail = Trail::begin(journal, action, AuditTarget::backfill(number), &note.reason);
+    let status = change_plan(trail.journal(), number, change).await;
+    trail.end(status).await
+}
+
+async fn change_plan(
+    journal: &Journal,
+    number: i64,
     change: impl Fn(&mut StoredBackfill, Timestamp) -> Result<(), OpsError>,
 ) -> Result<BackfillStatus, OpsError> {
     loop {
         let now = journal.now();
         let before = stored(journal, number).await?;
+        about(journal, &before);
         let mut after = before.clone();
         change(&mut after, now)?;
+        changed(journal, settings(&before.plan), settings(&after.plan));
         if let Some(stored) = store(journal, before, after.plan, None, now).await? {
             return status_of(journal, stored).await;
         }
     }
+}
+
+/// Says in the audit trail which DAG a backfill has.
+fn about(journal: &Journal, stored: &StoredBackfill) {
+    journal.amend_audit(|row| row.dag = Some(stored.dag.clone()));
+}
+
+/// What the audit trail says of a plan.
+fn settings(plan: &BackfillPlan) -> Value {
+    let (first, last) = (plan.request.ranges.first(), plan.request.ranges.last());
+    let params: Vec<&String> = plan.request.params.keys().collect();
+    json!({
+        "phase": plan.phase.name(),
+        "start": first.map(|range| range.from),
+        "end": last.map(|range| range.to),
+        "scope": plan.request.scope.to_string(),
+        "limit": plan.request.limit,
+        "params": (!params.is_empty()).then_some(params),
+    })
 }
 
 /// Stores a changed plan. Returns it, or `None` if another process was faster.

@@ -9,7 +9,9 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
+use super::audit::{Action, Trail, changed};
 use super::error::OpsError;
 use crate::config::Config;
 use crate::journal::{Cancellation, Journal, Note, RunHistory};
@@ -87,11 +89,16 @@ pub async fn cancel(
     note: &Note,
     config: Option<&Config>,
 ) -> Result<CancelledRun, OpsError> {
-    let run = journal.row(run).await?;
-    match once(journal, &run, note, config).await? {
-        Step::Ended(state) => Err(OpsError::Ended { number: run.number, state }),
-        Step::Cancelled(cancelled) => Ok(cancelled),
-    }
+    let trail = Trail::of_run(journal, Action::Cancel, run, &note.reason).await;
+    let cancelled = async {
+        let run = trail.journal().row(run).await?;
+        match once(trail.journal(), &run, note, config).await? {
+            Step::Ended(state) => Err(OpsError::Ended { number: run.number, state }),
+            Step::Cancelled(cancelled) => Ok(cancelled),
+        }
+    };
+    let cancelled = cancelled.await;
+    trail.end(cancelled).await
 }
 
 /// Cancels a run and waits until it has ended. If a process runs it, `requested` is called once
@@ -103,6 +110,18 @@ pub async fn cancel(
 ///
 /// As [`cancel`].
 pub async fn cancel_and_wait(
+    journal: &Journal,
+    run: &str,
+    note: &Note,
+    config: Option<&Config>,
+    requested: impl FnOnce(&CancelledRun) + Send,
+) -> Result<CancelledRun, OpsError> {
+    let trail = Trail::of_run(journal, Action::Cancel, run, &note.reason).await;
+    let cancelled = until_ended(trail.journal(), run, note, config, requested).await;
+    trail.end(cancelled).await
+}
+
+async fn until_ended(
     journal: &Journal,
     run: &str,
     note: &Note,
@@ -144,6 +163,7 @@ fn answer(run: &RunRow, state: RunState) -> CancelledRun {
 }
 
 async fn once(journal: &Journal, run: &RunRow, note: &Note, config: Option<&Config>) -> Result<Step, OpsError> {
+    changed(journal, json!({}), json!({ "state": RunState::Cancelled }));
     Ok(match journal.cancel(run, note).await? {
         Cancellation::Ended(state) => Step::Ended(state),
         Cancellation::Requested { worker } => {

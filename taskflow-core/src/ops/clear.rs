@@ -5,8 +5,10 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::audit::{Action, Trail};
 use super::error::OpsError;
 use super::resume::resume_adopted;
+use super::tasks_changed::tasks_changed;
 use crate::engine::RunRequest;
 use crate::journal::{AdoptedRun, Journal, JournalError, Note, RunHistory, TaskFilter};
 use crate::run::Durability;
@@ -97,6 +99,19 @@ pub async fn clear_previewed(
     note: &Note,
     durability: Durability,
 ) -> Result<Rerun, OpsError> {
+    let trail = Trail::of_run(journal, Action::Clear, run, &note.reason).await.with_token(Some(token));
+    let cleared = clear_as_previewed(trail.journal(), run, filter, token, note, durability).await;
+    trail.end(cleared).await
+}
+
+async fn clear_as_previewed(
+    journal: &Journal,
+    run: &str,
+    filter: &TaskFilter,
+    token: &str,
+    note: &Note,
+    durability: Durability,
+) -> Result<Rerun, OpsError> {
     let mut adopted = journal.adopt_to_resume(run).await?;
     let tasks = adopted.would_clear(filter)?;
     if self::token(adopted.history(), &tasks) != token {
@@ -129,7 +144,10 @@ fn token(history: &RunHistory, tasks: &[String]) -> String {
 ///
 /// As [`would_clear`], and when the run is running.
 pub async fn clear(journal: &Journal, run: &str, filter: &TaskFilter, note: &Note) -> Result<Cleared, OpsError> {
-    clear_adopted(&mut journal.adopt(run).await?, filter, note).await
+    let trail = Trail::of_run(journal, Action::Clear, run, &note.reason).await;
+    let cleared = async { clear_adopted(&mut trail.journal().adopt(run).await?, filter, note).await };
+    let cleared = cleared.await;
+    trail.end(cleared).await
 }
 
 /// Clears tasks of a run and returns the request that runs them. The run is claimed once: no other
@@ -145,9 +163,14 @@ pub async fn clear_and_run(
     note: &Note,
     durability: Durability,
 ) -> Result<Rerun, OpsError> {
-    let mut adopted = journal.adopt_to_resume(run).await?;
-    let cleared = clear_adopted(&mut adopted, filter, note).await?;
-    Ok(Rerun { cleared, request: resume_adopted(adopted, durability).await? })
+    let trail = Trail::of_run(journal, Action::Clear, run, &note.reason).await;
+    let rerun = async {
+        let mut adopted = trail.journal().adopt_to_resume(run).await?;
+        let cleared = clear_adopted(&mut adopted, filter, note).await?;
+        Ok(Rerun { cleared, request: resume_adopted(adopted, durability).await? })
+    };
+    let rerun = rerun.await;
+    trail.end(rerun).await
 }
 
 /// Clears a run that a backfill reprocesses, and returns the request that runs it: with `failed`,
@@ -177,6 +200,7 @@ pub(super) async fn clear_adopted(
     filter: &TaskFilter,
     note: &Note,
 ) -> Result<Cleared, OpsError> {
+    tasks_changed(adopted, || adopted.would_clear(filter), "none");
     let tasks = adopted.clear(filter, note).await?;
     let history = adopted.history();
     Ok(Cleared { number: history.number, run_id: history.info.run_id.clone(), tasks, dry_run: false })

@@ -1,8 +1,10 @@
 //! The events of assets: emitting them by hand, and listing them.
 
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use super::assets;
+use super::audit::{Action, AuditTarget, Trail, changed};
 use super::error::OpsError;
 use crate::asset::check_partition;
 use crate::base::Timestamp;
@@ -128,7 +130,19 @@ pub async fn emit(
     event: NewAssetEvent,
     note: &Note,
 ) -> Result<AssetEmission, OpsError> {
+    let trail = Trail::begin(journal, Action::Emit, AuditTarget::asset(asset), &note.reason);
+    let emitted = emit_event(trail.journal(), asset, event, note).await;
+    trail.end(emitted).await
+}
+
+async fn emit_event(
+    journal: &Journal,
+    asset: &str,
+    event: NewAssetEvent,
+    note: &Note,
+) -> Result<AssetEmission, OpsError> {
     let NewAssetEvent { payload, partition, key } = event;
+    changed(journal, json!({}), json!({ "partition": partition, "key": key }));
     let known = assets::find(asset)?;
     let named = || asset.to_owned();
     let invalid = |reason: String| OpsError::InvalidEvent { asset: named(), reason };

@@ -4,8 +4,10 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::audit::{Action, Trail};
 use super::error::OpsError;
 use super::resume::resume_adopted;
+use super::tasks_changed::tasks_changed;
 use crate::engine::RunRequest;
 use crate::journal::{AdoptedRun, Journal, Note, TaskFilter};
 use crate::run::{Durability, TaskState};
@@ -63,11 +65,25 @@ pub async fn mark(
     note: &Note,
     durability: Durability,
 ) -> Result<Marked, OpsError> {
+    let trail = Trail::of_run(journal, Action::Mark, run, &note.reason).await;
+    let marked = mark_tasks(trail.journal(), run, filter, mark, note, durability).await;
+    trail.end(marked).await
+}
+
+async fn mark_tasks(
+    journal: &Journal,
+    run: &str,
+    filter: &TaskFilter,
+    mark: &Mark,
+    note: &Note,
+    durability: Durability,
+) -> Result<Marked, OpsError> {
     let Mark { state, value } = mark;
     if value.is_some() && *state != TaskState::Success {
         return Err(OpsError::ValueWithoutSuccess { state: *state });
     }
     let mut adopted = journal.adopt(run).await?;
+    tasks_changed(&adopted, || adopted.selected(filter), state.name());
     let tasks = adopted.mark(filter, *state, value.as_ref(), note).await?;
     let (number, run_id) = (adopted.history().number, adopted.history().info.run_id.clone());
     let request = match is_settled(&adopted, &tasks)? {

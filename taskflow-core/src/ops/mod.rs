@@ -34,13 +34,18 @@
 //! | `list` | Lists runs: [`list_runs`]. |
 //! | `status` | A run and its tasks as a document: [`RunStatus`]. |
 //! | `queue_wait` | Why a queued run has not started: [`queue_wait()`]. |
+//! | `tasks_changed` | What the audit trail says of tasks. |
 //! | `triggered` | The runs that a run has triggered: [`triggered_runs`]. |
 //! | `value` | Reads what tasks returned: [`value()`], [`values`]; their beginnings: [`value_preview`], [`value_previews`]. |
-//! | `upkeep` | Keeps the store in order: [`prune`], [`would_prune`], [`would_prune_events`], [`check`], [`vacuum`]. |
+//! | `upkeep` | Keeps the store in order: [`prune`], [`would_prune`], [`would_prune_events`], [`would_prune_audit`], [`check`], [`vacuum`]. |
+//! | `audit` | The audit trail: [`audit()`], [`acting_as`], [`audit_refusal`]. |
+//! | `actor` | Who acts: [`Actor`]. |
 //! | `reason` | A failure as a document: [`Reason`]. |
 //! | `error` | [`OpsError`]. |
 
+mod actor;
 mod assets;
+mod audit;
 mod backfill_preview;
 mod backfill_status;
 mod backfills;
@@ -71,11 +76,16 @@ mod settings;
 mod situation;
 mod start;
 mod status;
+mod tasks_changed;
 mod triggered;
 mod upkeep;
 mod value;
 
+pub use actor::{Actor, Via};
 pub use assets::{AssetDocument, assets};
+pub use audit::{Action, AuditEntry, AuditList, AuditQuery, AuditTarget, Outcome, acting_as, audit, audit_refusal};
+#[cfg(feature = "server")]
+pub(crate) use audit::{Client, acting_from};
 pub use backfill_preview::{BackfillFateCount, BackfillOverlap, BackfillPreview, BackfillTotals, preview_backfill};
 pub use backfill_status::{BackfillRun, BackfillStatus, backfill_status, list_backfills};
 pub(crate) use backfills::run_of_backfill;
@@ -126,5 +136,5 @@ pub use status::{AttemptStatus, GroupRetry, RunStatus, TaskStatus};
 pub use triggered::{TriggeredRun, triggered_runs};
 #[cfg(feature = "sqlite")]
 pub use upkeep::check;
-pub use upkeep::{Checked, Pruned, Vacuumed, prune, vacuum, would_prune, would_prune_events};
+pub use upkeep::{Checked, Pruned, Vacuumed, prune, vacuum, would_prune, would_prune_audit, would_prune_events};
 pub use value::{ValueDocument, ValuePreview, ValuePreviews, value, value_preview, value_previews, values};

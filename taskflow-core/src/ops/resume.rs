@@ -1,5 +1,8 @@
 //! Resuming runs.
 
+use serde_json::json;
+
+use super::audit::{Action, Trail, changed};
 use super::error::OpsError;
 use crate::engine::RunRequest;
 use crate::journal::{AdoptedRun, Journal, RunSummary};
@@ -32,7 +35,10 @@ pub async fn interrupted(journal: &Journal) -> Result<Vec<RunSummary>, OpsError>
 /// When there is no such run, it has ended, another process runs it, or the DAG has changed so that
 /// a stored value does not fit.
 pub async fn resume(journal: &Journal, run: &str, durability: Durability) -> Result<RunRequest<()>, OpsError> {
-    resume_for(journal, run, durability, false).await
+    let trail = Trail::of_run(journal, Action::Resume, run, "").await;
+    changed(trail.journal(), json!({}), json!({ "state": RunState::Running }));
+    let resumed = resume_for(trail.journal(), run, durability, false).await;
+    trail.end_with_start(resumed).await
 }
 
 /// As [`resume`]. With `backfill`, the run counts among those of backfills.

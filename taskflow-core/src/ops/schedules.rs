@@ -3,7 +3,9 @@
 use std::panic::AssertUnwindSafe;
 
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
+use super::audit::{Action, AuditTarget, Trail, changed};
 use super::consumers;
 use super::deadlines::deadline_of;
 use super::error::OpsError;
@@ -224,6 +226,13 @@ fn waiting(schedule: &Schedule, state: &ScheduleState, waits: Option<&Waits>) ->
 ///
 /// When the DAG has no schedule or is paused, or the store cannot be written.
 pub async fn pause(journal: &Journal, dag: &DagDef, note: &Note, until: Option<Timestamp>) -> Result<Pause, OpsError> {
+    let trail = Trail::begin(journal, Action::Pause, AuditTarget::dag(dag.id), &note.reason);
+    changed(trail.journal(), json!({ "paused": false }), json!({ "paused": true, "until": until }));
+    let paused = pause_dag(trail.journal(), dag, note, until).await;
+    trail.end(paused).await
+}
+
+async fn pause_dag(journal: &Journal, dag: &DagDef, note: &Note, until: Option<Timestamp>) -> Result<Pause, OpsError> {
     let now = journal.now();
     if let Some(consumer) = dag.consumer()? {
         return consumers::pause(journal, dag, &consumer, note, until, now).await;
@@ -264,6 +273,20 @@ pub async fn pause_of(journal: &Journal, dag: &str) -> Result<Option<Pause>, Ops
 ///
 /// When the DAG has no schedule or is not paused, or the store cannot be written.
 pub async fn unpause(
+    journal: &Journal,
+    dag: &DagDef,
+    note: &Note,
+    catchup: Catchup,
+    events: Unpause,
+) -> Result<Vec<PastSlots>, OpsError> {
+    let trail = Trail::begin(journal, Action::Unpause, AuditTarget::dag(dag.id), &note.reason);
+    let after = json!({ "paused": false, "catchup": catchup.to_string(), "events": events.to_string() });
+    changed(trail.journal(), json!({ "paused": true }), after);
+    let unpaused = unpause_dag(trail.journal(), dag, note, catchup, events).await;
+    trail.end(unpaused).await
+}
+
+async fn unpause_dag(
     journal: &Journal,
     dag: &DagDef,
     note: &Note,
@@ -343,6 +366,12 @@ pub struct ResetSchedule {
 /// With [`OpsError::NotAhead`] when the schedule is neither ahead of the clock nor damaged, when
 /// the DAG has no schedule, or the store cannot be written.
 pub async fn reset_schedule(journal: &Journal, dag: &DagDef, note: &Note) -> Result<ResetSchedule, OpsError> {
+    let trail = Trail::begin(journal, Action::ResetSchedule, AuditTarget::dag(dag.id), &note.reason);
+    let reset = reset(trail.journal(), dag, note).await;
+    trail.end(reset).await
+}
+
+async fn reset(journal: &Journal, dag: &DagDef, note: &Note) -> Result<ResetSchedule, OpsError> {
     schedule_of(dag)?;
     let now = journal.now();
     let has_deadlines_anew = deadlines_anew(journal, dag.id, now).await?;
@@ -364,6 +393,7 @@ pub async fn reset_schedule(journal: &Journal, dag: &DagDef, note: &Note) -> Res
             }
         };
         let to = reset.noticed;
+        changed(journal, json!({ "decided_until": from }), json!({ "decided_until": to }));
         let note = ScheduleNote::Reset { by: note.by.clone(), reason: note.reason.clone(), from, to };
         if store(journal, dag, version, reset, Vec::new(), note, now).await? {
             return Ok(ResetSchedule { dag_id: dag.id.to_owned(), from, to });

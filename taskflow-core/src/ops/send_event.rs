@@ -1,7 +1,9 @@
 //! Sending an event that tasks of a run wait for.
 
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
+use super::audit::{Action, Trail, changed};
 use super::error::OpsError;
 use crate::journal::{EventDelivery, Journal, Note, RunHistory};
 
@@ -33,6 +35,19 @@ pub struct SentEvent {
 /// When there is no such run, it has ended, or the value is not an answer that the waiting task
 /// accepts.
 pub async fn send_event(
+    journal: &Journal,
+    run: &str,
+    key: &str,
+    value: &serde_json::Value,
+    note: &Note,
+) -> Result<SentEvent, OpsError> {
+    let trail = Trail::of_run(journal, Action::Release, run, &note.reason).await;
+    changed(trail.journal(), json!({}), json!({ "event": key }));
+    let sent = send(trail.journal(), run, key, value, note).await;
+    trail.end(sent).await
+}
+
+async fn send(
     journal: &Journal,
     run: &str,
     key: &str,

@@ -6,6 +6,9 @@
 
 use std::sync::Arc;
 
+use serde_json::json;
+
+use super::audit::{Action, AuditTarget, Trail, changed};
 use super::error::OpsError;
 use crate::base::{Interval, Timestamp};
 use crate::dag::{DagDef, Params, Plan, Selection};
@@ -119,14 +122,25 @@ impl Draft {
 /// When a parameter is out of range, or the store cannot be written.
 pub async fn trigger(draft: Draft, journal: &Journal) -> Result<RunSummary, OpsError> {
     let Draft { plan, info, params, .. } = draft;
-    Ok(journal.enqueue(RunRequest::<()>::of_plan(plan, info, params)).await?)
+    let trail = Trail::begin(journal, Action::Trigger, AuditTarget::run(&info, None), "");
+    started_with(trail.journal(), &plan, "queued");
+    let request = RunRequest::<()>::of_plan(plan, info, params);
+    let queued = trail.journal().enqueue(request).await;
+    trail.end(queued.map_err(OpsError::from)).await
+}
+
+/// The names of its parameters; their values are stored with the run.
+fn started_with(journal: &Journal, plan: &Plan, state: &str) {
+    let names: Vec<&str> = plan.params().iter().map(|param| param.name).collect();
+    changed(journal, json!({}), json!({ "state": state, "params": names, "graph": plan.hash() }));
 }
 
 /// Returns the request for a run, which is stored in `journal` with this durability if there is
 /// one. The run starts with [`RunRequest::start`], which reports parameters that are out of range.
 pub fn start(draft: Draft, journal: Option<(&Journal, Durability)>) -> RunRequest<()> {
     let Draft { plan, info, params, selection, fail_fast } = draft;
-    let mut request = RunRequest::of_plan(plan, info, params);
+    let target = AuditTarget::run(&info, None);
+    let mut request = RunRequest::of_plan(Arc::clone(&plan), info, params);
     if let Some(selection) = selection {
         request = request.select(selection);
     }
@@ -134,7 +148,11 @@ pub fn start(draft: Draft, journal: Option<(&Journal, Durability)>) -> RunReques
         request = request.fail_fast(fail_fast);
     }
     match journal {
-        Some((journal, durability)) => request.durability(durability).journal(journal),
+        Some((journal, durability)) => {
+            let trail = Trail::begin(journal, Action::Run, target, "");
+            started_with(trail.journal(), &plan, "running");
+            request.durability(durability).journal(trail.journal())
+        }
         None => request,
     }
 }

@@ -4,11 +4,14 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
+use super::audit::{Action, AuditTarget, Trail, changed};
 use super::cancel::end_jobs;
 use super::error::OpsError;
 #[cfg(feature = "sqlite")]
 use super::home::Home;
+use crate::base::units;
 use crate::config::Config;
 #[cfg(feature = "sqlite")]
 use crate::journal::DamagedSchedule;
@@ -25,6 +28,14 @@ pub struct Pruned {
     pub pruned: u64,
     /// How many events of assets.
     pub events: u64,
+    /// How many entries of the audit trail.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub audit: u64,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// The runs that [`prune`] would delete, newest first.
@@ -48,18 +59,52 @@ pub async fn would_prune_events(journal: &Journal, prune: &Prune) -> Result<u64,
     }
 }
 
+/// How many entries of the audit trail [`prune`] would delete.
+///
+/// # Errors
+///
+/// When the store cannot be read.
+pub async fn would_prune_audit(journal: &Journal, prune: &Prune) -> Result<u64, OpsError> {
+    match prune.audit {
+        true => Ok(journal.count_audit(journal.now() - prune.older_than).await?),
+        false => Ok(0),
+    }
+}
+
 /// Deletes old runs with their values, logs and artifacts, and old events of assets unless the
 /// filter is about the runs of a DAG or in some states. Of interrupted runs, if the filter
 /// includes them, the jobs on clusters are ended first, as by [`cancel`](super::cancel()). Running
 /// runs stay, and so do the events that are pending for a consumer and the newest event of each
-/// asset.
+/// asset. Entries of the audit trail stay unless [`Prune::audit`] is set.
 ///
 /// # Errors
 ///
 /// When the store cannot be written, files cannot be removed, or the state of a consumer is
 /// damaged. Some runs may have been deleted then.
 pub async fn prune(journal: &Journal, prune: &Prune, config: Option<&Config>) -> Result<Pruned, OpsError> {
-    for run in journal.would_prune(prune).await? {
+    let trail = Trail::begin(journal, Action::DbPrune, AuditTarget::default(), "");
+    let pruned = prune_all(trail.journal(), prune, config).await;
+    trail.end(pruned).await
+}
+
+async fn prune_all(journal: &Journal, prune: &Prune, config: Option<&Config>) -> Result<Pruned, OpsError> {
+    let runs = journal.would_prune(prune).await?;
+    if journal.is_auditing() {
+        // The row is stored with the first deletion: it has what all of them are about to delete.
+        let (events, audit) = (would_prune_events(journal, prune).await?, would_prune_audit(journal, prune).await?);
+        let states: Vec<&str> = prune.states.iter().map(|state| state.name()).collect();
+        let after = json!({
+            "older_than": units::duration(prune.older_than),
+            "dag": prune.dag,
+            "states": (!states.is_empty()).then_some(states),
+            "runs": runs.len(),
+            "events": events,
+            "audit": prune.audit.then_some(audit),
+        });
+        changed(journal, json!({}), after);
+        journal.amend_audit(|row| row.dag.clone_from(&prune.dag));
+    }
+    for run in runs {
         if run.state == RunState::Interrupted {
             end_jobs(&journal.history(&run.info.run_id).await?, &[], config).await;
         }
@@ -69,7 +114,11 @@ pub async fn prune(journal: &Journal, prune: &Prune, config: Option<&Config>) ->
         true => journal.prune_events(prune.older_than).await?,
         false => 0,
     };
-    Ok(Pruned { pruned, events })
+    let audit = match prune.audit {
+        true => journal.prune_audit(journal.now() - prune.older_than).await?,
+        false => 0,
+    };
+    Ok(Pruned { pruned, events, audit })
 }
 
 /// How much space the store took.

@@ -327,7 +327,12 @@ pub(super) static ROUTES: &[Route] = &[
         .body(&[field("running", Kind::Switch, "Cancels its active runs too"), REASON, BY]),
     route!(Post "/api/v1/db/prune", prune::prune, "Deletes old runs that have ended, and old events")
         .query(&[DRY_RUN])
-        .body(&[field("older_than", Kind::Span(u64::MAX), "Only what was created longer ago").required(), DAG, STATE]),
+        .body(&[
+            field("older_than", Kind::Span(u64::MAX), "Only what was created longer ago").required(),
+            DAG,
+            STATE,
+            field("audit", Kind::Switch, "Also old entries of the audit trail"),
+        ]),
 ];
 
 const PREVIEW: Field = field(

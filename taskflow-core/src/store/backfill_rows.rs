@@ -1,5 +1,6 @@
 //! What a store takes and returns of backfills.
 
+use super::audit_rows::AuditRow;
 use super::rows::{NewGraph, NewRun};
 use crate::base::Timestamp;
 use crate::run::RunState;
@@ -33,6 +34,8 @@ pub(crate) struct BackfillChange {
     /// The numbers and versions of the other open plans of the DAG, in ascending order, if the
     /// change depends on them.
     pub(crate) beside: Option<Vec<(i64, i64)>>,
+    /// The row of the audit trail, if a person makes the change.
+    pub(crate) audit: Option<AuditRow>,
 }
 
 /// The outcome of a change.

@@ -2,7 +2,7 @@
 //!
 //! - `traits`: what every kind of store can do, and what it guarantees. `rows`: what it takes and
 //!   returns, `schedule_rows` of schedules,
-//!   `event_rows` of events. `ownership`: which process owns a run. `admission`: how
+//!   `event_rows` of events, `audit_rows` of the audit trail. `ownership`: which process owns a run. `admission`: how
 //!   many runs of a DAG are active at once. `pool_leases`: how processes share the slots of pools.
 //!   `conformance`: the tests that every store passes.
 //! - `memory`, `sqlite`: the stores. `checksum`: the checksums of what they hold, and their design.
@@ -11,6 +11,7 @@
 //!   this build call themselves.
 
 mod admission;
+mod audit_rows;
 mod backfill_rows;
 mod blobs;
 #[cfg(feature = "sqlite")]
@@ -31,6 +32,7 @@ mod sync_mode;
 mod traits;
 
 pub(crate) use admission::{Admission, AdmissionRequest};
+pub(crate) use audit_rows::{AuditFilter, AuditRow};
 pub(crate) use backfill_rows::{BackfillChange, BackfillRow, Changed, SlotRunRow};
 pub(crate) use blobs::{BlobStore, DirectoryBlobs};
 pub(crate) use event_rows::{Emitted, EventFilter, EventProgress, EventRow, NewEvent, WatchCursor};

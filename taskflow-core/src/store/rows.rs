@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::audit_rows::AuditRow;
 use super::event_rows::NewEvent;
 use super::ownership::Liveness;
 use crate::base::Timestamp;
@@ -22,6 +23,8 @@ pub(crate) struct Append {
     /// Events that are stored with the segment: all of them, or none if the part is fenced. Without
     /// a segment there are none.
     pub(crate) events: Vec<NewEvent>,
+    /// The row of the audit trail about the part: stored if the part is.
+    pub(crate) audit: Option<Box<AuditRow>>,
 }
 
 /// The run that an append belongs to.

@@ -1,5 +1,6 @@
 //! What a store takes and returns of schedules.
 
+use super::audit_rows::AuditRow;
 use super::rows::{Appended, NewGraph, NewRun};
 use super::traits::StoreError;
 use crate::base::Timestamp;
@@ -41,6 +42,8 @@ pub(crate) struct ScheduleStep {
     pub(crate) runs: Vec<NewRun>,
     /// The graphs of the runs.
     pub(crate) graphs: Vec<NewGraph>,
+    /// The row of the audit trail, if a person makes the step.
+    pub(crate) audit: Option<AuditRow>,
 }
 
 /// An entry in the history of a schedule.

@@ -36,6 +36,7 @@ use std::fmt;
 use std::ops::Range;
 
 use super::admission::{Admission, AdmissionRequest};
+use super::audit_rows::{AuditFilter, AuditRow};
 use super::backfill_rows::{BackfillChange, BackfillRow, Changed, SlotRunRow};
 use super::event_rows::{DeletedEvents, Emitted, EventFilter, EventProgress, EventRow, NewEvent, WatchCursor};
 use super::ownership::{Claim, RunGuard};
@@ -58,6 +59,7 @@ pub(crate) trait Store:
     + ScheduleStore
     + BackfillStore
     + EventStore
+    + AuditStore
     + Outbox
     + Maintenance
     + fmt::Debug
@@ -73,6 +75,7 @@ impl<T> Store for T where
         + ScheduleStore
         + BackfillStore
         + EventStore
+        + AuditStore
         + Outbox
         + Maintenance
         + fmt::Debug
@@ -169,9 +172,10 @@ pub(crate) trait GraphStore: Send + Sync {
 /// A request stays until an owner acknowledges it or the run ends, so it survives the death of an
 /// owner that has not carried it out.
 pub(crate) trait RequestStore: Send + Sync {
-    /// Leaves a request for the owner of a run, present or future. Does nothing if there is no such
-    /// run or it has ended.
-    fn ask<'a>(&'a self, request: &'a Request) -> StoreFuture<'a, ()>;
+    /// Leaves a request for the owner of a run, present or future, with the row of the audit trail
+    /// about it. Does nothing if there is no such run or it has ended. Returns whether the request
+    /// is stored.
+    fn ask<'a>(&'a self, request: &'a Request, audit: Option<&'a AuditRow>) -> StoreFuture<'a, bool>;
 
     /// The unacknowledged requests to the owner of these runs, with their ids, oldest first.
     fn requests<'a>(&'a self, runs: &'a [i64]) -> StoreFuture<'a, Vec<(i64, Request)>>;
@@ -273,8 +277,14 @@ pub(crate) trait BackfillStore: Send + Sync {
 pub(crate) trait EventStore: Send + Sync {
     /// Stores events in one transaction. Returns one answer for each event, in order. The events of
     /// tasks are stored by [`RunStore::append`]. With `cursor`, the events are those of a source,
-    /// which is at that cursor after them; it is stored in the same transaction.
-    fn emit<'a>(&'a self, events: &'a [NewEvent], cursor: Option<&'a WatchCursor>) -> StoreFuture<'a, Vec<Emitted>>;
+    /// which is at that cursor after them; it is stored in the same transaction. The row of the audit
+    /// trail is stored if an event is.
+    fn emit<'a>(
+        &'a self,
+        events: &'a [NewEvent],
+        cursor: Option<&'a WatchCursor>,
+        audit: Option<&'a AuditRow>,
+    ) -> StoreFuture<'a, Vec<Emitted>>;
 
     /// The last cursor of a source.
     fn watch_cursor<'a>(&'a self, source: &'a str) -> StoreFuture<'a, Option<WatchCursor>>;
@@ -294,6 +304,26 @@ pub(crate) trait EventStore: Send + Sync {
     /// As [`ScheduleStore::step_schedules`], for what DAGs have consumed. Records of slots are in
     /// the same table as those of schedules.
     fn step_consumers<'a>(&'a self, steps: &'a [ScheduleStep]) -> StoreFuture<'a, Vec<Stepped>>;
+}
+
+/// The audit trail: who has asked for which change. It is apart from the runs, so that deleting runs
+/// deletes none of it.
+///
+/// The row about a change is stored in the transaction of the change: each operation that a person
+/// can cause takes the row, and stores both or neither. No stored row ever changes.
+pub(crate) trait AuditStore: Send + Sync {
+    /// Stores a row about what has changed nothing: a refusal.
+    fn record_audit<'a>(&'a self, row: &'a AuditRow) -> StoreFuture<'a, ()>;
+
+    /// The rows that match a filter, the newest first.
+    fn audit<'a>(&'a self, filter: &'a AuditFilter) -> StoreFuture<'a, Vec<AuditRow>>;
+
+    /// How many rows there are before a point in time.
+    fn count_audit(&self, before: Timestamp) -> StoreFuture<'_, u64>;
+
+    /// Deletes the rows before a point in time, and stores the row about that if there were any.
+    /// Returns how many.
+    fn delete_audit<'a>(&'a self, before: Timestamp, audit: Option<&'a AuditRow>) -> StoreFuture<'a, u64>;
 }
 
 /// Which runs may have undelivered callbacks, and what was delivered.
@@ -323,13 +353,14 @@ pub(crate) trait Outbox: Send + Sync {
 pub(crate) trait Maintenance: Send + Sync {
     /// Deletes runs with everything that belongs to them, and graphs that no run refers to
     /// afterwards. Keeps runs that are stored as queued or running. Returns how many runs were
-    /// deleted. Not atomic: after an error some runs may be gone.
-    fn delete<'a>(&'a self, runs: &'a [i64]) -> StoreFuture<'a, u64>;
+    /// deleted. Not atomic: after an error some runs may be gone. The row of the audit trail is
+    /// stored with the first deletion.
+    fn delete<'a>(&'a self, runs: &'a [i64], audit: Option<&'a AuditRow>) -> StoreFuture<'a, u64>;
 
     /// Deletes events. Their numbers are not used again, and their keys can be. Returns how many
     /// were deleted, and the payloads in files that no event has any more. Not atomic: after an
-    /// error some events may be gone.
-    fn delete_events<'a>(&'a self, numbers: &'a [i64]) -> StoreFuture<'a, DeletedEvents>;
+    /// error some events may be gone. The row of the audit trail is stored with the first deletion.
+    fn delete_events<'a>(&'a self, numbers: &'a [i64], audit: Option<&'a AuditRow>) -> StoreFuture<'a, DeletedEvents>;
 
     /// Returns the space of deleted rows to the file system. Returns the size of the store before
     /// and after, in bytes.

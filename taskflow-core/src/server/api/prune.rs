@@ -16,7 +16,7 @@ pub(in crate::server) async fn prune(call: Call) -> Answer {
     let filter = runs::filter_of(&call)?;
     // The table of routes requires the duration.
     let older_than = call.span("older_than").unwrap_or(Duration::MAX);
-    let prune = Prune { older_than, dag: filter.dag, states: filter.states };
+    let prune = Prune { older_than, dag: filter.dag, states: filter.states, audit: call.switch("audit") };
     if call.switch("dry_run") {
         let would = ops::would_prune(&call.state.journal, &prune).await?;
         return document(&call, &would.iter().map(RunSummaryDocument::of).collect::<Vec<_>>());

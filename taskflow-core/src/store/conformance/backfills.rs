@@ -43,7 +43,13 @@ fn change(number: i64, version: i64, runs: &[&str]) -> BackfillChange {
         plan: format!("{{\"version\":{version}}}"),
         updated: Timestamp::from_nanos(version),
     };
-    BackfillChange { row, runs: runs.iter().map(|run_id| run(run_id)).collect(), graphs: Vec::new(), beside: None }
+    BackfillChange {
+        row,
+        runs: runs.iter().map(|run_id| run(run_id)).collect(),
+        graphs: Vec::new(),
+        beside: None,
+        audit: None,
+    }
 }
 
 async fn stored(store: &dyn Store, change: BackfillChange) -> i64 {
@@ -151,6 +157,6 @@ async fn deleting_runs_leaves_plans_alone(store: &dyn Store) {
     let (row, guard) = claim(store, 1, "host:1").await;
     ok(store, &[known(1, row.token, None, Some(update(RunState::Success)))]).await;
     drop(guard);
-    assert_eq!(store.delete(&[1]).await.unwrap(), 1);
+    assert_eq!(store.delete(&[1], None).await.unwrap(), 1);
     assert_eq!(store.backfill(1).await.unwrap().map(|row| row.version), Some(1));
 }

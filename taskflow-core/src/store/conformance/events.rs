@@ -76,7 +76,7 @@ async fn events_are_numbered_and_read_back(store: &dyn Store) {
         },
         NewEvent { value: Stored::File(file), ..event("rates", b"") },
     ];
-    assert_eq!(store.emit(&events, None).await.unwrap(), [Emitted::Stored(1), Emitted::Stored(2)]);
+    assert_eq!(store.emit(&events, None, None).await.unwrap(), [Emitted::Stored(1), Emitted::Stored(2)]);
     assert_eq!(store.last_event().await.unwrap(), 2);
     let stored = all(store).await;
     let first = EventRow {
@@ -100,25 +100,28 @@ async fn events_are_numbered_and_read_back(store: &dyn Store) {
 
 async fn the_same_key_is_the_same_event(store: &dyn Store) {
     let events = [with_key("a", "k", b"1"), with_key("a", "k", b"2"), with_key("b", "k", b"3"), event("a", b"4")];
-    let answers = store.emit(&events, None).await.unwrap();
+    let answers = store.emit(&events, None, None).await.unwrap();
     let numbers: Vec<i64> = answers.iter().map(|answer| answer.number()).collect();
     assert_eq!(answers[1], Emitted::Known(numbers[0]));
     assert!(matches!(answers[..], [Emitted::Stored(_), _, Emitted::Stored(_), Emitted::Stored(_)]), "{answers:?}");
-    assert_eq!(store.emit(&[with_key("a", "k", b"5")], None).await.unwrap(), [Emitted::Known(numbers[0])]);
+    assert_eq!(store.emit(&[with_key("a", "k", b"5")], None, None).await.unwrap(), [Emitted::Known(numbers[0])]);
     assert_eq!(all(store).await[0].value, Some(Stored::Inline(b"1".to_vec())));
     assert_eq!(all(store).await.len(), 3);
 }
 
 async fn an_unchanged_payload_is_left_out(store: &dyn Store) {
-    let first = store.emit(&[on_change(of("a", "x", b"1"))], None).await.unwrap()[0].number();
+    let first = store.emit(&[on_change(of("a", "x", b"1"))], None, None).await.unwrap()[0].number();
     let again = [on_change(of("a", "x", b"1")), on_change(of("a", "y", b"1")), on_change(of("a", "x", b"2"))];
-    let answers = store.emit(&again, None).await.unwrap();
+    let answers = store.emit(&again, None, None).await.unwrap();
     assert_eq!(answers[0], Emitted::Unchanged(first));
     assert!(matches!(answers[1..], [Emitted::Stored(_), Emitted::Stored(_)]), "{answers:?}");
     // The last one counts, not any.
-    assert!(matches!(store.emit(&[on_change(of("a", "x", b"1"))], None).await.unwrap()[..], [Emitted::Stored(_)]));
-    assert!(matches!(store.emit(&[of("a", "x", b"1")], None).await.unwrap()[..], [Emitted::Stored(_)]));
-    assert!(matches!(store.emit(&[on_change(event("a", b"1"))], None).await.unwrap()[..], [Emitted::Stored(_)]));
+    assert!(matches!(
+        store.emit(&[on_change(of("a", "x", b"1"))], None, None).await.unwrap()[..],
+        [Emitted::Stored(_)]
+    ));
+    assert!(matches!(store.emit(&[of("a", "x", b"1")], None, None).await.unwrap()[..], [Emitted::Stored(_)]));
+    assert!(matches!(store.emit(&[on_change(event("a", b"1"))], None, None).await.unwrap()[..], [Emitted::Stored(_)]));
 }
 
 async fn events_are_stored_with_their_segment(store: &dyn Store) {
@@ -165,7 +168,8 @@ async fn a_taken_run_has_no_events(store: &dyn Store) {
 async fn filters_select_events(store: &dyn Store) {
     let of_run = |run: &str| NewEvent { run: Some(run.to_owned()), ..event("c", b"1") };
     let events = [of("a", "x", b"1"), of("b", "x", b"1"), of("a", "y", b"1"), of_run("r1"), of_run("r2")];
-    let numbers: Vec<i64> = store.emit(&events, None).await.unwrap().iter().map(|answer| answer.number()).collect();
+    let numbers: Vec<i64> =
+        store.emit(&events, None, None).await.unwrap().iter().map(|answer| answer.number()).collect();
     let cases = [
         (EventFilter::default(), vec![0, 1, 2, 3, 4]),
         (EventFilter { assets: vec!["a".into(), "c".into()], ..EventFilter::default() }, vec![0, 2, 3, 4]),
@@ -187,7 +191,7 @@ async fn filters_select_events(store: &dyn Store) {
 async fn deleting_runs_keeps_their_events(store: &dyn Store) {
     let ended = Append { update: Some(update(RunState::Success)), ..new("first", 10) };
     ok(store, &[with(vec![NewEvent { run: Some("first".to_owned()), ..event("a", b"1") }], ended)]).await;
-    assert_eq!(store.delete(&[1]).await.unwrap(), 1);
+    assert_eq!(store.delete(&[1], None).await.unwrap(), 1);
     assert_eq!(all(store).await[0].run.as_deref(), Some("first"));
 }
 
@@ -208,6 +212,7 @@ async fn a_consumption_is_stored_with_its_runs(store: &dyn Store) {
         notes: Vec::new(),
         runs,
         graphs: Vec::new(),
+        audit: None,
     };
     let stored = store.step_consumers(&[step(1, vec![run.clone()])]).await.unwrap();
     assert_eq!(stored, [Stepped::Stored(vec![Appended::Stored(1)])]);
@@ -227,9 +232,9 @@ async fn a_cursor_is_stored_with_its_events(store: &dyn Store) {
         updated: Timestamp::from_nanos(updated),
     };
     assert_eq!(store.watch_cursor("files").await.unwrap(), None);
-    store.emit(&[event("a", b"1")], Some(&at("1", 5))).await.unwrap();
+    store.emit(&[event("a", b"1")], Some(&at("1", 5)), None).await.unwrap();
     assert_eq!(store.watch_cursor("files").await.unwrap(), Some(at("1", 5)));
-    store.emit(&[], Some(&at("2", 6))).await.unwrap();
+    store.emit(&[], Some(&at("2", 6)), None).await.unwrap();
     assert_eq!(store.watch_cursor("files").await.unwrap(), Some(at("2", 6)));
     assert_eq!(store.watch_cursor("other").await.unwrap(), None);
     assert_eq!(assets(store).await, ["a"]);
@@ -240,16 +245,16 @@ async fn deleted_events_leave_their_numbers_and_free_their_keys(store: &dyn Stor
     let in_file = |file| NewEvent { value: Stored::File(file), ..event("a", b"") };
     let later = NewEvent { emitted: Timestamp::from_nanos(9), ..event("a", b"later") };
     let events = [with_key("a", "key", b"1"), in_file(shared), in_file(only), later, in_file(shared)];
-    store.emit(&events, None).await.unwrap();
+    store.emit(&events, None, None).await.unwrap();
     let old = EventFilter { emitted_before: Some(Timestamp::from_nanos(9)), ..EventFilter::default() };
     assert_eq!(store.events(&old).await.unwrap().iter().map(|event| event.number).collect::<Vec<_>>(), [1, 2, 3, 5]);
-    let deleted = store.delete_events(&[1, 2, 3, 77]).await.unwrap();
+    let deleted = store.delete_events(&[1, 2, 3, 77], None).await.unwrap();
     assert_eq!(deleted, DeletedEvents { count: 3, files: vec![only] });
     assert_eq!(all(store).await.iter().map(|event| event.number).collect::<Vec<_>>(), [4, 5]);
-    assert_eq!(store.emit(&[with_key("a", "key", b"2")], None).await.unwrap(), [Emitted::Stored(6)]);
-    let deleted = store.delete_events(&[4, 5, 6]).await.unwrap();
+    assert_eq!(store.emit(&[with_key("a", "key", b"2")], None, None).await.unwrap(), [Emitted::Stored(6)]);
+    let deleted = store.delete_events(&[4, 5, 6], None).await.unwrap();
     assert_eq!(deleted, DeletedEvents { count: 3, files: vec![shared] });
     assert_eq!(store.last_event().await.unwrap(), 6);
-    assert_eq!(store.emit(&[event("a", b"3")], None).await.unwrap(), [Emitted::Stored(7)]);
+    assert_eq!(store.emit(&[event("a", b"3")], None, None).await.unwrap(), [Emitted::Stored(7)]);
     assert_eq!(store.check().await.unwrap(), Vec::<String>::new());
 }

@@ -24,7 +24,13 @@ pub(in crate::store) fn new(run_id: &str, at: i64) -> Append {
         tasks: 3,
         created,
     };
-    Append { run: AppendTarget::New(Box::new(run)), segment: Some(segment(1)), update: None, events: Vec::new() }
+    Append {
+        run: AppendTarget::New(Box::new(run)),
+        segment: Some(segment(1)),
+        update: None,
+        events: Vec::new(),
+        audit: None,
+    }
 }
 
 pub(in crate::store) fn of(dag: &str, mut run: Append) -> Append {
@@ -68,11 +74,12 @@ pub(in crate::store) fn plain(run: i64, token: u64, number: u32) -> Append {
         segment: Some(segment(number)),
         update: None,
         events: Vec::new(),
+        audit: None,
     }
 }
 
 pub(in crate::store) fn known(run: i64, token: u64, segment: Option<Segment>, update: Option<RunUpdate>) -> Append {
-    Append { run: AppendTarget::Existing { run, token }, segment, update, events: Vec::new() }
+    Append { run: AppendTarget::Existing { run, token }, segment, update, events: Vec::new(), audit: None }
 }
 
 pub(in crate::store) fn update(state: RunState) -> RunUpdate {

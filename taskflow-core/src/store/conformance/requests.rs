@@ -25,7 +25,7 @@ fn request(run: i64, by: &str) -> Request {
 async fn asked(store: &dyn Store) {
     ok(store, &[new("a", 10), new("b", 20)]).await;
     for (run, by) in [(2, "ann"), (1, "bob"), (2, "cid")] {
-        store.ask(&request(run, by)).await.unwrap();
+        store.ask(&request(run, by), None).await.unwrap();
     }
 }
 
@@ -37,7 +37,7 @@ async fn requests_are_returned_in_order_for_the_given_runs(store: &dyn Store) {
     assert_eq!(store.requests(&[]).await.unwrap(), []);
     let event = RequestKind::Event { key: "approved".to_owned(), value: "{\"by\":\"ann\"}".to_owned() };
     let event = Request { what: event, ..request(1, "dan") };
-    store.ask(&event).await.unwrap();
+    store.ask(&event, None).await.unwrap();
     assert_eq!(store.requests(&[1]).await.unwrap(), [all[1].clone(), (4, event)]);
 }
 
@@ -50,19 +50,19 @@ async fn a_request_stays_until_it_is_acknowledged(store: &dyn Store) {
     store.acknowledge(&[1, 2]).await.unwrap();
     assert_eq!(store.requests(&[1, 2]).await.unwrap(), []);
     // No number is used again: a late acknowledgement must not remove a later request.
-    store.ask(&request(1, "dan")).await.unwrap();
+    store.ask(&request(1, "dan"), None).await.unwrap();
     assert_eq!(store.requests(&[1]).await.unwrap(), [(4, request(1, "dan"))]);
 }
 
 async fn a_request_to_an_unknown_run_is_ignored(store: &dyn Store) {
-    store.ask(&request(7, "ann")).await.unwrap();
+    store.ask(&request(7, "ann"), None).await.unwrap();
     assert_eq!(store.requests(&[7]).await.unwrap(), []);
 }
 
 async fn a_request_to_a_run_that_has_ended_is_ignored(store: &dyn Store) {
     ok(store, &[new("a", 10)]).await;
     ok(store, &[known(1, 1, None, Some(update(RunState::Failed)))]).await;
-    store.ask(&request(1, "ann")).await.unwrap();
+    store.ask(&request(1, "ann"), None).await.unwrap();
     assert_eq!(store.requests(&[1]).await.unwrap(), []);
 }
 
@@ -87,6 +87,6 @@ async fn a_request_ends_with_its_run(store: &dyn Store) {
 
 async fn a_queued_run_accepts_requests(store: &dyn Store) {
     ok(store, &[queued("a", 10)]).await;
-    store.ask(&request(1, "ann")).await.unwrap();
+    store.ask(&request(1, "ann"), None).await.unwrap();
     assert_eq!(store.requests(&[1]).await.unwrap(), [(1, request(1, "ann"))]);
 }

@@ -47,7 +47,7 @@ fn slot(dag: &str, at: i64) -> SlotRow {
 fn step(dag: &str, version: i64, slots: Vec<SlotRow>, runs: Vec<NewRun>) -> ScheduleStep {
     let state = format!("{{\"version\":{version}}}");
     let row = ScheduleRow { dag: dag.to_owned(), version, state, updated: Timestamp::from_nanos(version) };
-    ScheduleStep { row, slots, notes: Vec::new(), runs, graphs: Vec::new() }
+    ScheduleStep { row, slots, notes: Vec::new(), runs, graphs: Vec::new(), audit: None }
 }
 
 async fn stored(store: &dyn Store, step: ScheduleStep) -> Vec<Appended> {
@@ -130,7 +130,7 @@ async fn deleting_runs_leaves_schedules_alone(store: &dyn Store) {
     let (row, guard) = super::claim(store, 1, "host:1").await;
     super::ok(store, &[super::known(1, row.token, None, Some(super::update(RunState::Success)))]).await;
     drop(guard);
-    assert_eq!(store.delete(&[1]).await.unwrap(), 1);
+    assert_eq!(store.delete(&[1], None).await.unwrap(), 1);
     assert_eq!(store.schedule("etl").await.unwrap().map(|row| row.version), Some(1));
     assert_eq!(store.slots("etl", 10).await.unwrap(), [slot("etl", 5)]);
 }

@@ -31,28 +31,28 @@ async fn a_run_is_deleted_with_everything_that_belongs_to_it(store: &dyn Store) 
         let (by, reason) = (String::new(), String::new());
         Request { run, what: RequestKind::Cancel, by, reason, at: Timestamp::EPOCH }
     };
-    store.ask(&request(1)).await.unwrap();
-    store.ask(&request(2)).await.unwrap();
-    assert_eq!(store.delete(&[1]).await.unwrap(), 1);
+    store.ask(&request(1), None).await.unwrap();
+    store.ask(&request(2), None).await.unwrap();
+    assert_eq!(store.delete(&[1], None).await.unwrap(), 1);
     assert_eq!(store.run(1).await.unwrap(), None);
     assert_eq!(store.params(1).await.unwrap(), None);
     assert_eq!(store.segments(1, 0).await.unwrap(), []);
     assert_eq!(store.find("a", 9).await.unwrap(), []);
     assert_eq!(store.requests(&[1, 2]).await.unwrap(), [(2, request(2))]);
     assert_eq!(store.segments(2, 0).await.unwrap().len(), 2);
-    assert_eq!(store.delete(&[1]).await.unwrap(), 0);
+    assert_eq!(store.delete(&[1], None).await.unwrap(), 0);
 }
 
 async fn a_running_run_is_not_deleted(store: &dyn Store) {
     ok(store, &[new("a", 10), ended("b")]).await;
-    assert_eq!(store.delete(&[1, 2]).await.unwrap(), 1);
+    assert_eq!(store.delete(&[1, 2], None).await.unwrap(), 1);
     assert!(store.run(1).await.unwrap().is_some());
     assert_eq!(store.segments(1, 0).await.unwrap().len(), 1);
 }
 
 async fn the_number_of_a_deleted_run_is_not_used_again(store: &dyn Store) {
     ok(store, &[ended("a")]).await;
-    store.delete(&[1]).await.unwrap();
+    store.delete(&[1], None).await.unwrap();
     assert_eq!(ok(store, &[new("a", 10)]).await, [2]);
 }
 
@@ -60,9 +60,9 @@ async fn a_graph_is_deleted_with_its_last_run(store: &dyn Store) {
     store.put_graph("graph-1", b"one").await.unwrap();
     store.put_graph("graph-2", b"of a run about to be stored").await.unwrap();
     ok(store, &[ended("a"), ended("b")]).await;
-    store.delete(&[1]).await.unwrap();
+    store.delete(&[1], None).await.unwrap();
     assert!(store.graph("graph-1").await.unwrap().is_some());
-    store.delete(&[2]).await.unwrap();
+    store.delete(&[2], None).await.unwrap();
     assert!(store.graph("graph-1").await.unwrap().is_none());
     assert!(store.graph("graph-2").await.unwrap().is_some());
 }
@@ -73,9 +73,9 @@ async fn an_earlier_graph_of_a_run_is_kept(store: &dyn Store) {
     ok(store, &[ended("a"), ended("b")]).await;
     let change = RunUpdate { graph: Some(("graph-2".to_owned(), 5)), ..update(RunState::Failed) };
     ok(store, &[known(1, 1, Some(segment(2)), Some(change))]).await;
-    store.delete(&[2]).await.unwrap();
+    store.delete(&[2], None).await.unwrap();
     assert!(store.graph("graph-1").await.unwrap().is_some());
-    store.delete(&[1]).await.unwrap();
+    store.delete(&[1], None).await.unwrap();
     assert!(store.graph("graph-1").await.unwrap().is_none());
     assert!(store.graph("graph-2").await.unwrap().is_none());
 }
@@ -83,7 +83,7 @@ async fn an_earlier_graph_of_a_run_is_kept(store: &dyn Store) {
 async fn many_runs_are_deleted(store: &dyn Store) {
     let runs: Vec<Append> = (0..50).map(|at| ended(&format!("run-{at}"))).collect();
     let runs = ok(store, &runs).await;
-    assert_eq!(store.delete(&runs).await.unwrap(), 50);
+    assert_eq!(store.delete(&runs, None).await.unwrap(), 50);
     assert_eq!(store.runs(&Default::default()).await.unwrap(), []);
 }
 

@@ -2,6 +2,7 @@
 
 use super::{Data, MemoryStore};
 use crate::base::Timestamp;
+use crate::store::audit_rows::AuditRow;
 use crate::store::backfill_rows::{BackfillChange, BackfillRow, Changed, SlotRunRow};
 use crate::store::rows::{Append, AppendTarget};
 use crate::store::traits::{BackfillStore, StoreFuture};
@@ -49,7 +50,7 @@ impl BackfillStore for MemoryStore {
 
 impl Data {
     fn change_backfill(&mut self, change: &BackfillChange) -> Changed {
-        let BackfillChange { row, runs, graphs, beside } = change;
+        let BackfillChange { row, runs, graphs, beside, audit } = change;
         let version = self.backfills.get(&row.number).map_or(0, |row| row.version);
         let open =
             self.backfills.values().filter(|other| other.is_open && other.dag == row.dag && other.number != row.number);
@@ -66,8 +67,10 @@ impl Data {
         self.put_graphs(graphs);
         for run in runs {
             let run = AppendTarget::New(Box::new(run.clone()));
-            self.append(&Append { run, segment: None, update: None, events: Vec::new() });
+            self.append(&Append { run, segment: None, update: None, events: Vec::new(), audit: None });
         }
+        let of_this = |row: &AuditRow| AuditRow { backfill: row.backfill.map(|_| number), ..row.clone() };
+        self.audit(audit.as_ref().map(of_this).as_ref());
         Changed::Stored(number)
     }
 }

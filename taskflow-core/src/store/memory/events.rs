@@ -2,18 +2,27 @@
 
 use super::{Data, MemoryStore};
 use crate::run::Stored;
+use crate::store::audit_rows::AuditRow;
 use crate::store::event_rows::{DeletedEvents, Emitted, EventFilter, EventProgress, EventRow, NewEvent, WatchCursor};
 use crate::store::schedule_rows::{DamagedRow, ScheduleRow, ScheduleStep, Stepped};
 use crate::store::traits::{EventStore, StoreFuture};
 use crate::value::FileRef;
 
 impl EventStore for MemoryStore {
-    fn emit<'a>(&'a self, events: &'a [NewEvent], cursor: Option<&'a WatchCursor>) -> StoreFuture<'a, Vec<Emitted>> {
+    fn emit<'a>(
+        &'a self,
+        events: &'a [NewEvent],
+        cursor: Option<&'a WatchCursor>,
+        audit: Option<&'a AuditRow>,
+    ) -> StoreFuture<'a, Vec<Emitted>> {
         self.with(|data| {
             if let Some(cursor) = cursor {
                 data.watch_cursors.insert(cursor.source.clone(), cursor.clone());
             }
-            events.iter().map(|event| data.emit(event)).collect()
+            let emitted: Vec<Emitted> = events.iter().map(|event| data.emit(event)).collect();
+            let is_stored = emitted.iter().any(|emitted| matches!(emitted, Emitted::Stored(_)));
+            data.audit(audit.filter(|_| is_stored));
+            emitted
         })
     }
 

@@ -1,5 +1,6 @@
 //! The store in memory: for runs that need not survive, and as the reference for the other stores.
 
+mod audit;
 mod backfills;
 mod events;
 mod schedules;
@@ -12,6 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::callback::DeliveryAttempt;
 use crate::run::RunState;
 use crate::store::admission::{Admission, AdmissionRequest, Ticket, decide};
+use crate::store::audit_rows::AuditRow;
 use crate::store::backfill_rows::BackfillRow;
 use crate::store::event_rows::{DeletedEvents, EventRow, WatchCursor};
 use crate::store::identity::worker;
@@ -75,11 +77,12 @@ struct Data {
     by_id: HashMap<String, i64>,
     /// The runs that have not ended.
     open: BTreeSet<i64>,
-    /// The last numbers of runs, tickets, requests and events: no number is used again.
+    /// The last numbers of runs, tickets, requests, events and audit rows: no number is used again.
     last_run: i64,
     last_ticket: i64,
     last_request: i64,
     last_event: i64,
+    last_audit: i64,
     graphs: HashMap<String, Vec<u8>>,
     requests: BTreeMap<i64, Request>,
     outbox: BTreeSet<String>,
@@ -93,6 +96,8 @@ struct Data {
     /// By source.
     watch_cursors: BTreeMap<String, WatchCursor>,
     notes: Vec<NoteRow>,
+    /// By their numbers.
+    audit: Vec<AuditRow>,
     /// The last attempt of each notification, by run and key.
     deliveries: BTreeMap<(String, String), DeliveryAttempt>,
     closed: bool,
@@ -163,6 +168,7 @@ impl Data {
             for event in &part.events {
                 self.emit(event);
             }
+            self.audit(part.audit.as_deref());
         }
         answer
     }
@@ -427,12 +433,15 @@ impl GraphStore for MemoryStore {
 }
 
 impl RequestStore for MemoryStore {
-    fn ask<'a>(&'a self, request: &'a Request) -> StoreFuture<'a, ()> {
+    fn ask<'a>(&'a self, request: &'a Request, audit: Option<&'a AuditRow>) -> StoreFuture<'a, bool> {
         self.with(|data| {
-            if data.runs.get(&request.run).is_some_and(|run| !run.row.state.is_terminal()) {
+            let is_open = data.runs.get(&request.run).is_some_and(|run| !run.row.state.is_terminal());
+            if is_open {
                 data.last_request += 1;
                 data.requests.insert(data.last_request, request.clone());
+                data.audit(audit);
             }
+            is_open
         })
     }
 
@@ -501,12 +510,20 @@ impl Outbox for MemoryStore {
 }
 
 impl Maintenance for MemoryStore {
-    fn delete<'a>(&'a self, runs: &'a [i64]) -> StoreFuture<'a, u64> {
-        self.with(|data| runs.iter().map(|&run| u64::from(data.delete(run))).sum())
+    fn delete<'a>(&'a self, runs: &'a [i64], audit: Option<&'a AuditRow>) -> StoreFuture<'a, u64> {
+        self.with(|data| {
+            let deleted = runs.iter().map(|&run| u64::from(data.delete(run))).sum();
+            data.audit(audit.filter(|_| deleted > 0));
+            deleted
+        })
     }
 
-    fn delete_events<'a>(&'a self, numbers: &'a [i64]) -> StoreFuture<'a, DeletedEvents> {
-        self.with(|data| data.delete_events(numbers))
+    fn delete_events<'a>(&'a self, numbers: &'a [i64], audit: Option<&'a AuditRow>) -> StoreFuture<'a, DeletedEvents> {
+        self.with(|data| {
+            let deleted = data.delete_events(numbers);
+            data.audit(audit.filter(|_| deleted.count > 0));
+            deleted
+        })
     }
 
     fn vacuum(&self) -> StoreFuture<'_, (u64, u64)> {

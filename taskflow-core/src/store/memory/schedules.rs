@@ -78,8 +78,10 @@ impl Data {
         self.put_graphs(&step.graphs);
         let runs = step.runs.iter().map(|run| {
             let run = AppendTarget::New(Box::new(run.clone()));
-            self.append(&Append { run, segment: None, update: None, events: Vec::new() })
+            self.append(&Append { run, segment: None, update: None, events: Vec::new(), audit: None })
         });
-        Stepped::Stored(runs.collect())
+        let runs = runs.collect();
+        self.audit(step.audit.as_ref());
+        Stepped::Stored(runs)
     }
 }

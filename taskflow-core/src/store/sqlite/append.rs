@@ -11,11 +11,13 @@ use std::collections::BTreeMap;
 use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqliteRow};
 use sqlx::{Arguments, AssertSqlSafe, Encode, Row, Sqlite, Type};
 
+use super::audit::AuditOf;
 use super::chains::Checksums;
 use super::claim::lock_new;
 use super::row_checksums::{self, InfoColumns};
 use super::{SqliteStore, segment_id};
 use crate::base::Timestamp;
+use crate::store::audit_rows::AuditRow;
 use crate::store::checksum;
 use crate::store::event_rows::NewEvent;
 use crate::store::rows::{Append, AppendTarget, Appended, NewGraph, NewRun, RunUpdate, Segment};
@@ -101,6 +103,7 @@ fn segments<'a>(batch: &'a [Append], checksums: &[Checksums]) -> Option<Vec<Plai
             segment: Some(ref segment),
             update: None,
             ref events,
+            audit: None,
         } if events.is_empty() => {
             let (token, id) = (i64::try_from(token).ok()?, segment_id(run, segment.number)?);
             Some(Plain { run, token, id, segment, checksums })
@@ -155,6 +158,25 @@ async fn rows(connection: &mut SqliteConnection, parts: &[Plain<'_>]) -> sqlx::R
         Err(_) => Appended::Fenced,
     };
     Ok(parts.iter().map(answer).collect())
+}
+
+/// What is stored if a part is.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Beside<'a> {
+    events: &'a [NewEvent],
+    audit: Option<&'a AuditRow>,
+}
+
+impl Beside<'_> {
+    fn is_empty(self) -> bool {
+        self.events.is_empty() && self.audit.is_none()
+    }
+}
+
+impl Append {
+    fn beside(&self) -> Beside<'_> {
+        Beside { events: &self.events, audit: self.audit.as_deref() }
+    }
 }
 
 /// Statements for one call, with their parameters.
@@ -225,7 +247,7 @@ impl Script {
         };
         let mut answers: Vec<Appended> = batch.iter().map(refused).collect();
         let mut script = Script { sql: "BEGIN IMMEDIATE;".to_owned(), ..Script::new() };
-        if batch.iter().any(|part| !part.events.is_empty()) {
+        if batch.iter().any(|part| !part.events.is_empty() || part.audit.is_some()) {
             script.begin_parts();
         }
         for ((at, part), &checksums) in (0_i64..).zip(batch).zip(checksums) {
@@ -239,7 +261,8 @@ impl Script {
         Ok(answers)
     }
 
-    async fn send(&mut self, connection: &mut SqliteConnection) -> sqlx::Result<Vec<SqliteRow>> {
+    /// Sends the statements, and returns the rows that they return.
+    pub(super) async fn send(&mut self, connection: &mut SqliteConnection) -> sqlx::Result<Vec<SqliteRow>> {
         let (sql, arguments) = (std::mem::take(&mut self.sql), std::mem::take(&mut self.arguments));
         sqlx::query_with(AssertSqlSafe(sql), arguments).persistent(false).fetch_all(connection).await
     }
@@ -251,7 +274,7 @@ impl Script {
             AppendTarget::New(_) if !first => Ok(()),
             AppendTarget::New(run) => {
                 let segment = part.segment.as_ref().map(|segment| (segment, checksums));
-                self.new_run(at, run, segment, part.update.as_ref(), &part.events)
+                self.new_run(at, run, segment, part.update.as_ref(), part.beside())
             }
             &AppendTarget::Existing { run, token } => {
                 // No run and no token is out of the range of the columns.
@@ -259,7 +282,7 @@ impl Script {
                 match (i64::try_from(token), segment_id(run, number)) {
                     (Ok(token), Some(id)) => {
                         let segment = part.segment.as_ref().map(|segment| Plain { run, token, id, segment, checksums });
-                        self.known_run(at, (run, token), segment.as_ref(), part.update.as_ref(), &part.events)
+                        self.known_run(at, (run, token), segment.as_ref(), part.update.as_ref(), part.beside())
                     }
                     _ => Ok(()),
                 }
@@ -273,7 +296,7 @@ impl Script {
         run: &NewRun,
         segment: Option<(&Segment, Checksums)>,
         update: Option<&RunUpdate>,
-        events: &[NewEvent],
+        beside: Beside<'_>,
     ) -> sqlx::Result<()> {
         let info = &run.info;
         let (graph, tasks) = update.and_then(|update| update.graph.as_ref()).map_or((&run.graph, run.tasks), named);
@@ -329,12 +352,19 @@ impl Script {
             self.give(&segment.data)?;
             self.give(checksums.segment)?;
             self.give(checksums.data)?;
-            if !events.is_empty() {
-                self.note_segment(at)?;
-                self.events_of(at, events)?;
-            }
         }
-        Ok(())
+        if beside.is_empty() {
+            return Ok(());
+        }
+        // The last statement has stored the segment or, without one, the run.
+        self.note_segment(at)?;
+        self.beside(at, beside)
+    }
+
+    /// Adds what is stored beside a part, which is noted.
+    fn beside(&mut self, at: i64, Beside { events, audit }: Beside<'_>) -> sqlx::Result<()> {
+        self.events_of(at, events)?;
+        audit.map_or(Ok(()), |row| self.audit(row, AuditOf::Part(at)))
     }
 
     fn known_run(
@@ -343,7 +373,7 @@ impl Script {
         (run, token): (i64, i64),
         segment: Option<&Plain<'_>>,
         update: Option<&RunUpdate>,
-        events: &[NewEvent],
+        beside: Beside<'_>,
     ) -> sqlx::Result<()> {
         if let Some((graph, _)) = update.and_then(|update| update.graph.as_ref()) {
             // Harmless if the segment is fenced: the run refers to its present graph.
@@ -372,11 +402,11 @@ impl Script {
             } else {
                 self.sql += ";";
             }
-            if !events.is_empty() {
+            if !beside.is_empty() {
                 self.note_segment(at)?;
             }
             if update.is_none() {
-                return self.events_of(at, events);
+                return self.beside(at, beside);
             }
         }
         self.sql += "UPDATE runs SET ";
@@ -408,7 +438,7 @@ impl Script {
             self.sql += "DELETE FROM requests WHERE run = ? AND changes() = 1;";
             self.give(run)?;
         }
-        if alone { Ok(()) } else { self.events_of(at, events) }
+        if alone { Ok(()) } else { self.beside(at, beside) }
     }
 
     pub(super) fn give<'q>(&mut self, value: impl Encode<'q, Sqlite> + Type<Sqlite>) -> sqlx::Result<()> {

@@ -4,10 +4,12 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{Connection, Row};
 
 use super::SqliteStore;
-use super::append::Script;
+use super::append::{Beside, Script};
+use super::audit::AuditOf;
 use super::read::{Question, fits, get, word};
 use super::row_checksums::{self, InfoColumns};
 use crate::base::Timestamp;
+use crate::store::audit_rows::AuditRow;
 use crate::store::backfill_rows::{BackfillChange, BackfillRow, Changed, SlotRunRow};
 use crate::store::checksum::{Checksum, of_columns};
 use crate::store::rows::Appended;
@@ -72,7 +74,7 @@ pub(super) async fn change(store: &SqliteStore, change: &BackfillChange) -> Resu
 }
 
 async fn write(connection: &mut SqliteConnection, change: &BackfillChange) -> sqlx::Result<Changed> {
-    let BackfillChange { row, runs, graphs, beside } = change;
+    let BackfillChange { row, runs, graphs, beside, audit } = change;
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
     let last = "SELECT (SELECT coalesce(max(number), 0) FROM backfills), \
                 coalesce((SELECT version FROM backfills WHERE number = ?), 0)";
@@ -104,10 +106,14 @@ async fn write(connection: &mut SqliteConnection, change: &BackfillChange) -> sq
     script.give(&row.plan)?;
     script.give(row.updated.as_nanos())?;
     script.give(checksum(number, row))?;
+    if let Some(audit) = audit {
+        let audit = AuditRow { backfill: audit.backfill.map(|_| number), ..audit.clone() };
+        script.audit(&audit, AuditOf::Certain)?;
+    }
     script.new_graphs(&mut transaction, graphs.iter()).await?;
     let mut stored = vec![Appended::Taken; runs.len()];
     for (at, run) in (0_i64..).zip(runs) {
-        script.new_run(at, run, None, None, &[])?;
+        script.new_run(at, run, None, None, Beside::default())?;
         if script.is_full() {
             script.send_and_note(&mut transaction, &mut stored).await?;
         }

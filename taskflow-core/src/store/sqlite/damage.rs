@@ -71,7 +71,10 @@ async fn filled(path: &Path) {
     ok(&store, &[known(1, 1, Some(segment(6)), Some(update(RunState::Success)))]).await;
     drop(claim(&store, 2, "host:2").await);
     let (by, reason) = ("ann".to_owned(), "wrong day".to_owned());
-    store.ask(&Request { run: 2, what: RequestKind::Cancel, by, reason, at: Timestamp::from_nanos(7) }).await.unwrap();
+    store
+        .ask(&Request { run: 2, what: RequestKind::Cancel, by, reason, at: Timestamp::from_nanos(7) }, None)
+        .await
+        .unwrap();
     store.outbox_add("second").await.unwrap();
     let attempt = DeliveryAttempt {
         key: "key".to_owned(),

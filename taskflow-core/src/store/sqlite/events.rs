@@ -5,9 +5,11 @@ use sqlx::{Connection, Row};
 
 use super::SqliteStore;
 use super::append::Script;
+use super::audit::AuditOf;
 use super::read::{Question, get};
 use crate::base::Timestamp;
 use crate::run::Stored;
+use crate::store::audit_rows::AuditRow;
 use crate::store::checksum::{Checksum, of_columns};
 use crate::store::event_rows::{DeletedEvents, Emitted, EventFilter, EventProgress, EventRow, NewEvent, WatchCursor};
 use crate::store::rows::Appended;
@@ -29,13 +31,14 @@ pub(super) async fn emit(
     store: &SqliteStore,
     events: &[NewEvent],
     cursor: Option<&WatchCursor>,
+    audit: Option<&AuditRow>,
 ) -> Result<Vec<Emitted>, StoreError> {
     if events.is_empty() && cursor.is_none() {
         return Ok(Vec::new());
     }
     store.hit("store.emit")?;
     let mut guard = store.writer.acquire().await?;
-    let stored = write(guard.connection(), events, cursor).await.map_err(|error| guard.explain(&error))?;
+    let stored = write(guard.connection(), events, cursor, audit).await.map_err(|error| guard.explain(&error))?;
     guard.release();
     store.hit("store.emitted")?;
     Ok(stored)
@@ -45,6 +48,7 @@ async fn write(
     connection: &mut SqliteConnection,
     events: &[NewEvent],
     cursor: Option<&WatchCursor>,
+    audit: Option<&AuditRow>,
 ) -> sqlx::Result<Vec<Emitted>> {
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
     let mut script = Script::new();
@@ -59,6 +63,10 @@ async fn write(
         }
     }
     script.send_and_note(&mut transaction, &mut answers).await?;
+    if let Some(audit) = audit.filter(|_| answers.iter().any(|answer| matches!(answer, Appended::Stored(_)))) {
+        script.audit(audit, AuditOf::Certain)?;
+        script.send_and_note(&mut transaction, &mut []).await?;
+    }
     let mut emitted = Vec::with_capacity(events.len());
     for (event, answer) in events.iter().zip(answers) {
         emitted.push(match answer {
@@ -205,12 +213,18 @@ pub(super) async fn progress(store: &SqliteStore) -> Result<EventProgress, Store
 /// How many events a transaction deletes, so that others can write in between.
 const AT_ONCE: usize = 500;
 
-pub(super) async fn delete(store: &SqliteStore, numbers: &[i64]) -> Result<DeletedEvents, StoreError> {
+pub(super) async fn delete(
+    store: &SqliteStore,
+    numbers: &[i64],
+    audit: Option<&AuditRow>,
+) -> Result<DeletedEvents, StoreError> {
     let mut deleted = DeletedEvents::default();
     for numbers in numbers.chunks(AT_ONCE) {
         store.hit("store.delete")?;
         let mut guard = store.writer.acquire().await?;
-        let some = delete_some(guard.connection(), numbers).await.map_err(|error| guard.explain(&error))?;
+        let audit = audit.filter(|_| deleted.count == 0);
+        let some = delete_some(guard.connection(), numbers, audit).await;
+        let some = some.map_err(|error| guard.explain(&error))?;
         guard.release();
         deleted.count += some.count;
         deleted.files.extend(some.files);
@@ -218,11 +232,21 @@ pub(super) async fn delete(store: &SqliteStore, numbers: &[i64]) -> Result<Delet
     Ok(deleted)
 }
 
-async fn delete_some(connection: &mut SqliteConnection, numbers: &[i64]) -> sqlx::Result<DeletedEvents> {
+async fn delete_some(
+    connection: &mut SqliteConnection,
+    numbers: &[i64],
+    audit: Option<&AuditRow>,
+) -> sqlx::Result<DeletedEvents> {
     let all = format!("[{}]", numbers.iter().map(i64::to_string).collect::<Vec<_>>().join(","));
-    let sql =
-        "DELETE FROM events WHERE number IN (SELECT value FROM json_each(?)) RETURNING sha256, size, value IS NULL";
-    let rows = sqlx::query(sql).bind(all).fetch_all(&mut *connection).await?;
+    let mut script = Script::new();
+    script.sql += "BEGIN IMMEDIATE; DELETE FROM events WHERE number IN (SELECT value FROM json_each(?)) \
+                   RETURNING sha256, size, value IS NULL;";
+    script.give(all)?;
+    if let Some(audit) = audit {
+        script.audit(audit, AuditOf::LastStatement)?;
+    }
+    script.sql += "COMMIT";
+    let rows = script.send(connection).await?;
     let mut deleted = DeletedEvents { count: rows.len() as u64, files: Vec::new() };
     for row in rows {
         let (sha256, size, is_file): (Vec<u8>, i64, bool) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);

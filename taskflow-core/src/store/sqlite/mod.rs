@@ -4,7 +4,7 @@
 //!   that help.
 //! - `schema`: the tables, and their migrations.
 //! - `append`, `claim`, `admit`, `read`, `segments`, `data`, `requests`, `pools`, `deliveries`,
-//!   `schedules`, `events`, `upkeep`: the operations. `run_locks`: files by which `claim` and
+//!   `schedules`, `events`, `audit`, `upkeep`: the operations. `run_locks`: files by which `claim` and
 //!   `read` know who owns a run, `process_lock`: whether the owner is alive. `examine`: what is
 //!   wrong with a file that cannot be opened. `presence`: whether the file is still in its place.
 //!   `lock_holder`: who has locked it.
@@ -17,6 +17,7 @@
 
 mod admit;
 mod append;
+mod audit;
 mod backfills;
 mod chains;
 mod claim;
@@ -61,6 +62,7 @@ use self::schedules::Table;
 use self::schema::Found;
 
 use super::admission::{Admission, AdmissionRequest};
+use super::audit_rows::{AuditFilter, AuditRow};
 use super::backfill_rows::{BackfillChange, BackfillRow, Changed, SlotRunRow};
 use super::event_rows::{DeletedEvents, Emitted, EventFilter, EventProgress, EventRow, NewEvent, WatchCursor};
 use super::ownership::{Claim, RunGuard};
@@ -69,8 +71,8 @@ use super::rows::{Append, Appended, Request, RunFilter, RunRow, SegmentRow};
 use super::schedule_rows::{DamagedRow, NoteRow, ScheduleRow, ScheduleStep, SlotRow, Stepped};
 use super::sync_mode::SyncMode;
 use super::traits::{
-    BackfillStore, EventStore, GraphStore, Maintenance, Outbox, PoolStore, RequestStore, RunStore, ScheduleStore,
-    SegmentStore, StoreError, StoreFuture, store_future,
+    AuditStore, BackfillStore, EventStore, GraphStore, Maintenance, Outbox, PoolStore, RequestStore, RunStore,
+    ScheduleStore, SegmentStore, StoreError, StoreFuture, store_future,
 };
 use crate::base::{Timestamp, failpoint, private};
 use crate::callback::DeliveryAttempt;
@@ -285,8 +287,8 @@ impl GraphStore for SqliteStore {
 }
 
 impl RequestStore for SqliteStore {
-    fn ask<'a>(&'a self, request: &'a Request) -> StoreFuture<'a, ()> {
-        store_future(requests::ask(self, request))
+    fn ask<'a>(&'a self, request: &'a Request, audit: Option<&'a AuditRow>) -> StoreFuture<'a, bool> {
+        store_future(requests::ask(self, request, audit))
     }
 
     fn requests<'a>(&'a self, runs: &'a [i64]) -> StoreFuture<'a, Vec<(i64, Request)>> {
@@ -379,8 +381,13 @@ impl BackfillStore for SqliteStore {
 }
 
 impl EventStore for SqliteStore {
-    fn emit<'a>(&'a self, events: &'a [NewEvent], cursor: Option<&'a WatchCursor>) -> StoreFuture<'a, Vec<Emitted>> {
-        store_future(events::emit(self, events, cursor))
+    fn emit<'a>(
+        &'a self,
+        events: &'a [NewEvent],
+        cursor: Option<&'a WatchCursor>,
+        audit: Option<&'a AuditRow>,
+    ) -> StoreFuture<'a, Vec<Emitted>> {
+        store_future(events::emit(self, events, cursor, audit))
     }
 
     fn watch_cursor<'a>(&'a self, source: &'a str) -> StoreFuture<'a, Option<WatchCursor>> {
@@ -405,6 +412,24 @@ impl EventStore for SqliteStore {
 
     fn step_consumers<'a>(&'a self, steps: &'a [ScheduleStep]) -> StoreFuture<'a, Vec<Stepped>> {
         store_future(schedules::step(self, Table::Consumers, steps))
+    }
+}
+
+impl AuditStore for SqliteStore {
+    fn record_audit<'a>(&'a self, row: &'a AuditRow) -> StoreFuture<'a, ()> {
+        store_future(audit::record(self, row))
+    }
+
+    fn audit<'a>(&'a self, filter: &'a AuditFilter) -> StoreFuture<'a, Vec<AuditRow>> {
+        store_future(audit::rows(self, filter))
+    }
+
+    fn count_audit(&self, before: Timestamp) -> StoreFuture<'_, u64> {
+        store_future(audit::count(self, before))
+    }
+
+    fn delete_audit<'a>(&'a self, before: Timestamp, audit: Option<&'a AuditRow>) -> StoreFuture<'a, u64> {
+        store_future(audit::delete(self, before, audit))
     }
 }
 
@@ -435,12 +460,12 @@ impl Outbox for SqliteStore {
 }
 
 impl Maintenance for SqliteStore {
-    fn delete<'a>(&'a self, runs: &'a [i64]) -> StoreFuture<'a, u64> {
-        store_future(upkeep::delete(self, runs))
+    fn delete<'a>(&'a self, runs: &'a [i64], audit: Option<&'a AuditRow>) -> StoreFuture<'a, u64> {
+        store_future(upkeep::delete(self, runs, audit))
     }
 
-    fn delete_events<'a>(&'a self, numbers: &'a [i64]) -> StoreFuture<'a, DeletedEvents> {
-        store_future(events::delete(self, numbers))
+    fn delete_events<'a>(&'a self, numbers: &'a [i64], audit: Option<&'a AuditRow>) -> StoreFuture<'a, DeletedEvents> {
+        store_future(events::delete(self, numbers, audit))
     }
 
     fn vacuum(&self) -> StoreFuture<'_, (u64, u64)> {

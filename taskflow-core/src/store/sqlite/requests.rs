@@ -3,25 +3,42 @@
 use sqlx::sqlite::SqliteRow;
 
 use super::SqliteStore;
+use super::append::Script;
+use super::audit::AuditOf;
 use super::read::{Question, get, numbers, word};
 use crate::base::Timestamp;
+use crate::store::audit_rows::AuditRow;
 use crate::store::checksum::{Checksum, of_columns};
-use crate::store::rows::{Request, RequestKind};
+use crate::store::rows::{Appended, Request, RequestKind};
 use crate::store::traits::StoreError;
 
-pub(super) async fn ask(store: &SqliteStore, request: &Request) -> Result<(), StoreError> {
+pub(super) async fn ask(store: &SqliteStore, request: &Request, audit: Option<&AuditRow>) -> Result<bool, StoreError> {
+    store.hit("store.ask")?;
     let mut guard = store.writer.acquire().await?;
     let asked = async {
-        let sql = "INSERT INTO requests (run, what, by, reason, at, checksum) SELECT number, ?, ?, ?, ?, ? FROM runs \
-             WHERE number = ? AND state NOT IN ('success', 'failed', 'cancelled')";
+        let mut script = Script::new();
+        script.sql += "BEGIN IMMEDIATE; \
+             INSERT INTO requests (run, what, by, reason, at, checksum) SELECT number, ?, ?, ?, ?, ? FROM runs \
+             WHERE number = ? AND state NOT IN ('success', 'failed', 'cancelled') RETURNING 0, run;";
         let (what, at) = (name(&request.what)?, request.at.as_nanos());
         let checksum = checksum(request.run, &what, &request.by, &request.reason, at);
-        let query = sqlx::query(sql).bind(what).bind(&request.by).bind(&request.reason);
-        query.bind(at).bind(checksum).bind(request.run).execute(guard.connection()).await
+        for text in [&what, &request.by, &request.reason] {
+            script.give(text)?;
+        }
+        script.give(at)?;
+        script.give(checksum)?;
+        script.give(request.run)?;
+        if let Some(audit) = audit {
+            script.audit(audit, AuditOf::LastStatement)?;
+        }
+        script.sql += "COMMIT";
+        let mut answers = [Appended::Fenced];
+        script.send_and_note(guard.connection(), &mut answers).await?;
+        Ok(answers[0] != Appended::Fenced)
     };
-    asked.await.map_err(|error| guard.explain(&error))?;
+    let is_stored = asked.await.map_err(|error: sqlx::Error| guard.explain(&error))?;
     guard.release();
-    Ok(())
+    Ok(is_stored)
 }
 
 pub(super) async fn requests(store: &SqliteStore, runs: &[i64]) -> Result<Vec<(i64, Request)>, StoreError> {

@@ -5,7 +5,8 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{AssertSqlSafe, Connection, Row};
 
 use super::SqliteStore;
-use super::append::Script;
+use super::append::{Beside, Script};
+use super::audit::AuditOf;
 use super::read::{Question, get};
 use crate::base::Timestamp;
 use crate::store::checksum::{Checksum, of_columns};
@@ -194,7 +195,7 @@ async fn write(connection: &mut SqliteConnection, table: Table, steps: &[Schedul
         script.step(table, step)?;
         let first = runs.len();
         for run in &step.runs {
-            script.new_run(runs.len() as i64, run, None, None, &[])?;
+            script.new_run(runs.len() as i64, run, None, None, Beside::default())?;
             runs.push(Appended::Taken);
         }
         outcomes.push(Some(first..runs.len()));
@@ -241,7 +242,7 @@ impl Script {
             self.give(&note.note)?;
             self.give(note_checksum(note))?;
         }
-        Ok(())
+        step.audit.as_ref().map_or(Ok(()), |row| self.audit(row, AuditOf::Certain))
     }
 }
 

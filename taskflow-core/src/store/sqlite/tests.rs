@@ -366,7 +366,7 @@ async fn vacuuming_shrinks_the_file() {
     filled(&path).await;
     let store = open(&path).await;
     ok(&store, &[known(1, 1, None, Some(update(RunState::Success)))]).await;
-    store.delete(&[1]).await.unwrap();
+    store.delete(&[1], None).await.unwrap();
     let (before, after) = store.vacuum().await.unwrap();
     assert!(after * 4 < before, "{before} {after}");
     assert_eq!(store.check().await.unwrap(), [""; 0]);
@@ -624,7 +624,8 @@ async fn a_damaged_schedule_is_noticed() {
     let (fate, reason) = ("missed".to_owned(), String::new());
     let slot = SlotRow { dag: "etl".to_owned(), first: at, last: at, count: 1, fate, reason, decided: at };
     let note = NoteRow { dag: "etl".to_owned(), at, note: "{}".to_owned() };
-    let step = ScheduleStep { row, slots: vec![slot], notes: vec![note], runs: Vec::new(), graphs: Vec::new() };
+    let step =
+        ScheduleStep { row, slots: vec![slot], notes: vec![note], runs: Vec::new(), graphs: Vec::new(), audit: None };
     let deadlines = ScheduleStep { slots: Vec::new(), notes: Vec::new(), ..step.clone() };
     store.step_schedules(&[step]).await.unwrap();
     store.step_slot_deadlines(&[deadlines]).await.unwrap();
@@ -654,7 +655,7 @@ async fn a_damaged_backfill_is_noticed() {
     let store = open(&path).await;
     let (dag, plan, updated) = ("etl".to_owned(), "{}".to_owned(), Timestamp::EPOCH);
     let row = BackfillRow { number: 0, dag, version: 1, is_open: true, plan, updated };
-    let change = BackfillChange { row, runs: Vec::new(), graphs: Vec::new(), beside: None };
+    let change = BackfillChange { row, runs: Vec::new(), graphs: Vec::new(), beside: None, audit: None };
     store.change_backfill(&change).await.unwrap();
     store.change_backfill(&change).await.unwrap();
     store.close().await.unwrap();

@@ -1,11 +1,14 @@
 //! Deletes runs, vacuums, and looks for damage.
 
-use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqliteRow};
-use sqlx::{Arguments, AssertSqlSafe, Connection, Row};
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
+use sqlx::{AssertSqlSafe, Connection, Row};
 
+use super::append::Script;
+use super::audit::AuditOf;
 use super::error::{CORRUPT, Doing, NOT_A_DATABASE, code, explain};
 use super::read::{Question, get};
 use super::{SqliteStore, segment_id};
+use crate::store::audit_rows::AuditRow;
 use crate::store::traits::StoreError;
 
 /// How many runs a transaction deletes, so that others can write in between.
@@ -14,12 +17,14 @@ const AT_ONCE: usize = 20;
 /// The limit of findings of a kind.
 const FINDINGS: i64 = 100;
 
-pub(super) async fn delete(store: &SqliteStore, runs: &[i64]) -> Result<u64, StoreError> {
+pub(super) async fn delete(store: &SqliteStore, runs: &[i64], audit: Option<&AuditRow>) -> Result<u64, StoreError> {
     let mut deleted = 0;
     for runs in runs.chunks(AT_ONCE) {
         store.hit("store.delete")?;
         let mut guard = store.writer.acquire().await?;
-        deleted += delete_some(guard.connection(), runs).await.map_err(|error| guard.explain(&error))?;
+        let audit = audit.filter(|_| deleted == 0);
+        let some = delete_some(guard.connection(), runs, audit).await;
+        deleted += some.map_err(|error| guard.explain(&error))?;
         guard.release();
     }
     Ok(deleted)
@@ -27,7 +32,7 @@ pub(super) async fn delete(store: &SqliteStore, runs: &[i64]) -> Result<u64, Sto
 
 /// Deletes in one call: between two calls of a transaction, the lock of the file would be kept as
 /// long as nothing drives this future.
-async fn delete_some(connection: &mut SqliteConnection, runs: &[i64]) -> sqlx::Result<u64> {
+async fn delete_some(connection: &mut SqliteConnection, runs: &[i64], audit: Option<&AuditRow>) -> sqlx::Result<u64> {
     const ENDED: &str = "state NOT IN ('queued', 'running')";
     let all = format!("[{}]", runs.iter().map(i64::to_string).collect::<Vec<_>>().join(","));
     // A run that has ended keeps its graphs, so they are known before the transaction. Those that
@@ -37,10 +42,9 @@ async fn delete_some(connection: &mut SqliteConnection, runs: &[i64]) -> sqlx::R
                  UNION SELECT graph FROM former_graphs WHERE run IN (SELECT value FROM json_each(?1)))";
     let graphs: String = sqlx::query_scalar(named).bind(&all).fetch_one(&mut *connection).await?;
 
-    let mut arguments = SqliteArguments::default();
-    let mut add = |text: &str| arguments.add(text.to_owned()).map_err(sqlx::Error::Encode);
+    let mut script = Script::new();
     let ended = format!("FROM runs WHERE number IN (SELECT value FROM json_each(?)) AND {ENDED}");
-    let mut sql = "BEGIN IMMEDIATE;".to_owned();
+    script.sql += "BEGIN IMMEDIATE;";
     for (table, column) in [
         ("outbox", "run_id"),
         ("deliveries", "run_id"),
@@ -49,26 +53,28 @@ async fn delete_some(connection: &mut SqliteConnection, runs: &[i64]) -> sqlx::R
         ("former_graphs", "number"),
     ] {
         let own = if column == "number" { "run" } else { column };
-        sql += &format!("DELETE FROM {table} WHERE {own} IN (SELECT {column} {ended});");
-        add(&all)?;
+        script.sql += &format!("DELETE FROM {table} WHERE {own} IN (SELECT {column} {ended});");
+        script.give(&all)?;
     }
     for &run in runs {
         if let (Some(first), Some(last)) = (segment_id(run, 0), segment_id(run, u32::MAX)) {
-            sql += &format!(
+            script.sql += &format!(
                 "DELETE FROM segments WHERE id BETWEEN {first} AND {last} \
                  AND EXISTS (SELECT 1 FROM runs WHERE number = {run} AND {ENDED});"
             );
         }
     }
-    sql += &format!("DELETE {ended} RETURNING number;");
-    add(&all)?;
-    sql += "DELETE FROM graphs WHERE hash IN (SELECT value FROM json_each(?)) \
+    script.sql += &format!("DELETE {ended} RETURNING number;");
+    script.give(&all)?;
+    if let Some(audit) = audit {
+        script.audit(audit, AuditOf::LastStatement)?;
+    }
+    script.sql += "DELETE FROM graphs WHERE hash IN (SELECT value FROM json_each(?)) \
             AND NOT EXISTS (SELECT 1 FROM runs WHERE graph = hash) \
             AND NOT EXISTS (SELECT 1 FROM former_graphs WHERE graph = hash);";
-    add(&graphs)?;
-    sql += "COMMIT";
-    let rows = sqlx::query_with(AssertSqlSafe(sql), arguments).persistent(false).fetch_all(connection).await?;
-    Ok(rows.len() as u64)
+    script.give(&graphs)?;
+    script.sql += "COMMIT";
+    Ok(script.send(connection).await?.len() as u64)
 }
 
 pub(super) async fn vacuum(store: &SqliteStore) -> Result<(u64, u64), StoreError> {
@@ -123,6 +129,7 @@ pub(super) async fn check(store: &SqliteStore) -> Result<Vec<String>, StoreError
     super::schedules::check(store, &mut findings).await?;
     super::backfills::check(store, &mut findings).await?;
     super::events::check(store, &mut findings).await?;
+    super::audit::check(store, &mut findings).await?;
     Ok(findings)
 }
 

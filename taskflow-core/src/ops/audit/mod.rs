@@ -1,0 +1,18 @@
+//! The audit trail: who has asked for which change, and what became of it.
+//!
+//! - `action`: what people can ask for, and how it can end: [`Action`], [`Outcome`].
+//! - `trail`: the row of an operation, from its beginning to its end; signing a journal.
+//! - `entry`: reading the trail: [`AuditEntry`], [`audit`].
+//! - `sentence`: an entry in words.
+
+mod action;
+mod entry;
+mod sentence;
+mod trail;
+
+pub use action::{Action, Outcome};
+pub use entry::{AuditEntry, AuditList, AuditQuery, audit};
+pub use trail::{AuditTarget, acting_as, audit_refusal};
+#[cfg(feature = "server")]
+pub(crate) use trail::{Client, acting_from};
+pub(super) use trail::{Trail, changed};
