@@ -58,6 +58,7 @@ const VERBS: &[(&str, Calls)] = &[
     ("events", Routes(&["GET /events", "GET /events/{event}"])),
     ("assets", Routes(&["GET /assets"])),
     ("consumers", Routes(&["GET /consumers"])),
+    ("audit", Routes(&["GET /audit"])),
     ("doctor", Routes(&["GET /doctor"])),
     ("db prune", Routes(&["POST /db/prune"])),
     ("db check", Home("it reads the whole store, beside the service: run it on the machine of the home")),

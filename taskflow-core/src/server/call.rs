@@ -15,13 +15,14 @@ use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
 use super::ServerState;
+use super::acting::Acting;
 use super::keys::{DagKey, RunKey, TaskKey};
 use super::permit::{Permit, Right};
 use super::problem::Problem;
 use super::routes::{Field, Kind, Route};
 use crate::base::{Timestamp, did_you_mean};
 use crate::dag::DagDef;
-use crate::journal::{Note, RunSummary};
+use crate::journal::{Journal, Note, RunSummary};
 
 /// The most bytes of a body.
 const BODY: usize = 1 << 20;
@@ -35,6 +36,8 @@ const PARAMETERS: usize = 100;
 /// A checked request.
 pub(super) struct Call {
     pub(super) state: ServerState,
+    /// The journal of the service, for whoever has sent the request.
+    pub(super) service: Journal,
     pub(super) headers: HeaderMap,
     /// The path, without the query.
     pub(super) path: String,
@@ -60,7 +63,8 @@ pub(super) async fn read(
             return Err(Problem::invalid(format!("`{}` is needed", field.name)).at(field.name));
         }
     }
-    Ok(Call { state, headers: head.headers, path: head.uri.path().to_owned(), params, args })
+    let Acting(service) = Acting::of(&state, &head);
+    Ok(Call { state, service, headers: head.headers, path: head.uri.path().to_owned(), params, args })
 }
 
 fn query(fields: &[Field], text: &str, args: &mut Map<String, Value>) -> Result<(), Problem> {

@@ -14,6 +14,8 @@
 //!    is touched.
 //! 5. `permit` finds the run, and decides by its DAG. A handler cannot reach a run without a
 //!    permit.
+//!    `acting` is the journal of the service under the name of whoever has sent the request: what
+//!    changes with it is in the audit trail.
 //! 6. The handler in `api` calls one operation and returns its document, which is the one that
 //!    `--output json` prints. Errors become documents in `problem`.
 //!
@@ -30,6 +32,7 @@
 //!
 //! There is no authentication yet, so only loopback addresses can be bound.
 
+mod acting;
 mod api;
 mod call;
 mod ends;

@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 
 use super::ServerState;
-use super::api::{assets, backfills, bulk, changes, dags, health, logs, pauses, prune, runs};
+use super::api::{assets, audit, backfills, bulk, changes, dags, health, logs, pauses, prune, runs};
 use super::call::{self, Call};
 use super::problem::Problem;
 
@@ -296,6 +296,15 @@ pub(super) static ROUTES: &[Route] = &[
     route!(Get "/api/v1/events/{event}", assets::event, "An event with its payload"),
     route!(Get "/api/v1/consumers", assets::consumers, "The DAGs that consume events, and what is pending for them")
         .query(&[DAG]),
+    route!(Get "/api/v1/audit", audit::list, "Who has changed what, the newest first").query(&[
+        DAG,
+        field("run", Kind::Text, "Only about the run with this number or id"),
+        field("by", Kind::Text, "Only by this actor"),
+        field("action", Kind::Text, "Only of this kind: a verb of the command line, such as clear"),
+        field("since", Kind::Time, "Not older than this"),
+        LIMIT,
+        field("before", Kind::Number(1, i64::MAX), "Only with a lower number: the next page"),
+    ]),
     route!(Get "/api/v1/backfills", backfills::list, "Backfills, the latest first").query(&[DAG, LIMIT]),
     route!(Post "/api/v1/backfills", backfills::start, "Starts a backfill, which the service carries out")
         .query(&[DRY_RUN])

@@ -137,18 +137,36 @@ impl AuditQuery {
         if Registry::dags().iter().any(|dag| dag.id == word) {
             return Ok(of_dag);
         }
-        let error = match journal.find(word).await {
-            Ok(run) => return Ok(AuditQuery { run_id: Some(run.info.run_id), ..AuditQuery::default() }),
-            Err(error) => error,
-        };
-        for query in [AuditQuery { run_id: Some(word.to_owned()), ..AuditQuery::default() }, of_dag] {
-            let any = AuditQuery { limit: Some(1), ..query.clone() };
-            if !audit(journal, &any).await?.entries.is_empty() {
-                return Ok(query);
+        match AuditQuery::about_run(journal, word).await {
+            Err(error) => match any(journal, &of_dag).await? {
+                true => Ok(of_dag),
+                false => Err(error),
+            },
+            of_run => of_run,
+        }
+    }
+
+    /// Everything about the run with this number or id, or about a deleted run with this id.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such run, and the trail has nothing about it.
+    pub async fn about_run(journal: &Journal, run: &str) -> Result<Self, OpsError> {
+        let of = |run_id: String| AuditQuery { run_id: Some(run_id), ..AuditQuery::default() };
+        match journal.find(run).await {
+            Ok(found) => Ok(of(found.info.run_id)),
+            Err(error) => {
+                let of_deleted = of(run.to_owned());
+                if any(journal, &of_deleted).await? { Ok(of_deleted) } else { Err(error.into()) }
             }
         }
-        Err(error.into())
     }
+}
+
+/// Whether there is an entry.
+async fn any(journal: &Journal, query: &AuditQuery) -> Result<bool, OpsError> {
+    let query = AuditQuery { limit: Some(1), ..query.clone() };
+    Ok(!audit(journal, &query).await?.entries.is_empty())
 }
 
 /// Entries of the audit trail.

@@ -31,7 +31,7 @@ pub(in crate::server) async fn start(call: Call) -> Answer {
     }
     let dag = named::<Operate>(&call)?;
     let request = request(&call, dag)?;
-    let started = ops::start_backfill(&call.state.service, dag, &request, call.token(), &call.note()).await?;
+    let started = ops::start_backfill(&call.service, dag, &request, call.token(), &call.note()).await?;
     changed(StatusCode::CREATED, &started)
 }
 
@@ -69,24 +69,24 @@ fn request(call: &Call, dag: &'static DagDef) -> Result<BackfillRequest, Problem
 
 pub(in crate::server) async fn pause(call: Call) -> Answer {
     let number = call.number_of_path("backfill")?;
-    changed(StatusCode::OK, &ops::pause_backfill(&call.state.service, number, &call.note()).await?)
+    changed(StatusCode::OK, &ops::pause_backfill(&call.service, number, &call.note()).await?)
 }
 
 pub(in crate::server) async fn resume(call: Call) -> Answer {
     let number = call.number_of_path("backfill")?;
-    changed(StatusCode::OK, &ops::resume_backfill(&call.state.service, number, &call.note()).await?)
+    changed(StatusCode::OK, &ops::resume_backfill(&call.service, number, &call.note()).await?)
 }
 
 pub(in crate::server) async fn retry(call: Call) -> Answer {
     let number = call.number_of_path("backfill")?;
-    changed(StatusCode::CREATED, &ops::retry_backfill(&call.state.service, number, &call.note()).await?)
+    changed(StatusCode::CREATED, &ops::retry_backfill(&call.service, number, &call.note()).await?)
 }
 
 pub(in crate::server) async fn limit(call: Call) -> Answer {
     let number = call.number_of_path("backfill")?;
     // The table of routes requires the limit, and has checked it.
     let limit = call.number("limit").and_then(|limit| u32::try_from(limit).ok()).unwrap_or(1);
-    changed(StatusCode::OK, &ops::limit_backfill(&call.state.service, number, limit, &call.note()).await?)
+    changed(StatusCode::OK, &ops::limit_backfill(&call.service, number, limit, &call.note()).await?)
 }
 
 pub(in crate::server) async fn extend(call: Call) -> Answer {
@@ -96,12 +96,12 @@ pub(in crate::server) async fn extend(call: Call) -> Answer {
     let foreign = || OpsError::ForeignBackfill { number, dag: status.dag_id.clone() };
     let range = dag.ok_or_else(foreign)?.options.slot_range(call.text("to").unwrap_or_default());
     let to = range.map_err(|error| Problem::invalid(error.to_string()).at("to"))?.to;
-    changed(StatusCode::OK, &ops::extend_backfill(&call.state.service, number, to, &call.note()).await?)
+    changed(StatusCode::OK, &ops::extend_backfill(&call.service, number, to, &call.note()).await?)
 }
 
 pub(in crate::server) async fn cancel(call: Call) -> Answer {
     let (number, running) = (call.number_of_path("backfill")?, call.switch("running"));
     let config = Some(call.state.home.config());
-    let cancelled = ops::cancel_backfill(&call.state.service, number, running, &call.note(), config).await?;
+    let cancelled = ops::cancel_backfill(&call.service, number, running, &call.note(), config).await?;
     changed(StatusCode::OK, &cancelled)
 }

@@ -127,7 +127,7 @@ pub(in crate::server) async fn cancel(call: Call) -> Answer {
     for run in chosen(&call).await? {
         let done = async {
             let permit = call.run_named::<Operate>(&run).await?;
-            ops::cancel(&call.state.service, permit.run_id(), &note, config).await.map_err(refusal)?;
+            ops::cancel(&call.service, permit.run_id(), &note, config).await.map_err(refusal)?;
             Ok(Vec::new())
         };
         let done = done.await;
@@ -143,7 +143,7 @@ pub(in crate::server) async fn mark(call: Call) -> Answer {
         let done = async {
             call.run_named::<Mark>(&run).await?;
             let permit: RunPermit = call.run_named(&run).await?;
-            let (service, durability) = (&call.state.service, call.state.durability());
+            let (service, durability) = (&call.service, call.state.durability());
             let marked = ops::mark(service, permit.run_id(), &filter, &mark, &note, durability).await;
             let mut marked = marked.map_err(refusal)?;
             if let Some(request) = marked.request.take() {
@@ -185,7 +185,7 @@ pub(in crate::server) async fn clear(call: Call) -> Answer {
     for run in runs {
         let done = async {
             let permit: RunPermit = call.run_named(&run).await?;
-            let (service, durability) = (&call.state.service, call.state.durability());
+            let (service, durability) = (&call.service, call.state.durability());
             let rerun = ops::clear_and_run(service, permit.run_id(), &filter, &note, durability).await;
             let rerun = rerun.map_err(refusal)?;
             changes::hand_over(&call, &permit, rerun.request)?;
@@ -210,7 +210,7 @@ async fn apply(call: &Call, runs: Vec<String>, previews: Vec<Result<ClearPreview
         let done = async {
             let preview = preview?;
             let permit: RunPermit = call.run_named(&run).await?;
-            let (service, durability) = (&call.state.service, call.state.durability());
+            let (service, durability) = (&call.service, call.state.durability());
             let rerun = ops::clear_previewed(service, &preview.run_id, &filter, &preview.token, &note, durability);
             let rerun = rerun.await.map_err(refusal)?;
             changes::hand_over(call, &permit, rerun.request)?;

@@ -20,7 +20,7 @@ use crate::server::routes::Answer;
 
 pub(in crate::server) async fn pause(call: Call) -> Answer {
     let dag = call.dag::<Operate>()?.dag();
-    let paused = ops::pause(&call.state.service, dag, &call.note(), call.time("until")).await?;
+    let paused = ops::pause(&call.service, dag, &call.note(), call.time("until")).await?;
     changed(StatusCode::OK, &paused)
 }
 
@@ -29,7 +29,7 @@ pub(in crate::server) async fn unpause(call: Call) -> Answer {
     // The table of routes has checked the names.
     let catchup = call.text("catchup").and_then(|name| name.parse().ok()).unwrap_or(Catchup::None);
     let events = call.text("events").and_then(|name| name.parse().ok()).unwrap_or(Unpause::All);
-    changed(StatusCode::OK, &ops::unpause(&call.state.service, dag, &call.note(), catchup, events).await?)
+    changed(StatusCode::OK, &ops::unpause(&call.service, dag, &call.note(), catchup, events).await?)
 }
 
 /// Queues a run. With an `Idempotency-Key`, the id of the run follows from the key: a repeated
@@ -67,7 +67,7 @@ pub(in crate::server) async fn trigger(call: Call) -> Answer {
         draft = draft.run_id(id);
     }
     let params = values(&call, draft.plan().params(), draft.info()).await?;
-    match (ops::trigger(draft.params(params), &call.state.service).await, &key) {
+    match (ops::trigger(draft.params(params), &call.service).await, &key) {
         (Ok(run), _) => changed(StatusCode::CREATED, &RunSummaryDocument::of(&run)),
         // Another request with the key was faster.
         (Err(OpsError::Journal(JournalError::Nothing { .. })), Some(key)) => {
@@ -106,7 +106,7 @@ impl IdempotencyKey {
 
     /// The run that an earlier request with the key has made.
     async fn replay(&self, call: &Call) -> Result<Option<Response>, Problem> {
-        let run = match call.state.service.find(&self.prefix()).await {
+        let run = match call.service.find(&self.prefix()).await {
             Ok(run) => run,
             Err(JournalError::UnknownRun { .. }) => return Ok(None),
             Err(JournalError::AmbiguousRun { .. }) => return Err(Self::reused()),
@@ -129,7 +129,7 @@ impl IdempotencyKey {
 pub(in crate::server) async fn cancel(call: Call) -> Answer {
     let permit = call.run::<Operate>().await?;
     let config = Some(call.state.home.config());
-    changed(StatusCode::OK, &ops::cancel(&call.state.service, permit.run_id(), &call.note(), config).await?)
+    changed(StatusCode::OK, &ops::cancel(&call.service, permit.run_id(), &call.note(), config).await?)
 }
 
 /// Hands a run to the service.
@@ -146,14 +146,14 @@ pub(super) type RunPermit = crate::server::permit::Permit<Operate, crate::journa
 
 pub(in crate::server) async fn resume(call: Call) -> Answer {
     let permit: RunPermit = call.run().await?;
-    let request = ops::resume(&call.state.service, permit.run_id(), call.state.durability()).await?;
+    let request = ops::resume(&call.service, permit.run_id(), call.state.durability()).await?;
     hand_over(&call, &permit, request)?;
     changed(StatusCode::ACCEPTED, &RunSummaryDocument::of(permit.run()))
 }
 
 pub(in crate::server) async fn retry(call: Call) -> Answer {
     let permit: RunPermit = call.run().await?;
-    let service = &call.state.service;
+    let service = &call.service;
     let rerun = ops::retry(service, permit.run_id(), &call.note(), call.state.durability()).await?;
     hand_over(&call, &permit, rerun.request)?;
     changed(StatusCode::ACCEPTED, &rerun.cleared)
@@ -166,7 +166,7 @@ pub(in crate::server) async fn clear(call: Call) -> Answer {
     if call.switch("dry_run") {
         return document(&call, &ops::preview_clear(&call.state.journal, run, &filter).await?);
     }
-    let (service, durability) = (&call.state.service, call.state.durability());
+    let (service, durability) = (&call.service, call.state.durability());
     if call.value("run") == Some(&false.into()) {
         if call.token().is_some() {
             return Err(Problem::invalid("`run: false` cannot be combined with the token of a preview").at("run"));
@@ -199,7 +199,7 @@ pub(super) fn tasks_of(call: &Call) -> TaskFilter {
 pub(in crate::server) async fn mark(call: Call) -> Answer {
     let run = call.run::<Mark>().await?.run_id().to_owned();
     let (filter, durability) = (tasks_of(&call), call.state.durability());
-    let mut marked = ops::mark(&call.state.service, &run, &filter, &mark_of(&call), &call.note(), durability).await?;
+    let mut marked = ops::mark(&call.service, &run, &filter, &mark_of(&call), &call.note(), durability).await?;
     if let Some(request) = marked.request.take() {
         // Nothing is left to run: the service ends the run.
         hand_over(&call, &call.run().await?, request)?;
@@ -219,14 +219,14 @@ pub(super) fn mark_of(call: &Call) -> ops::Mark {
 
 pub(in crate::server) async fn reset_schedule(call: Call) -> Answer {
     let dag = call.dag::<Operate>()?.dag();
-    changed(StatusCode::OK, &ops::reset_schedule(&call.state.service, dag, &call.note()).await?)
+    changed(StatusCode::OK, &ops::reset_schedule(&call.service, dag, &call.note()).await?)
 }
 
 pub(in crate::server) async fn release(call: Call) -> Answer {
     let permit = call.run::<Operate>().await?;
     let key = call.text("key").unwrap_or_default();
     let value = call.value("value").cloned().unwrap_or_default();
-    let sent = ops::send_event(&call.state.service, permit.run_id(), key, &value, &call.note()).await?;
+    let sent = ops::send_event(&call.service, permit.run_id(), key, &value, &call.note()).await?;
     changed(StatusCode::OK, &sent)
 }
 
@@ -240,7 +240,7 @@ pub(in crate::server) async fn emit(call: Call) -> Answer {
         (key, header) => key.or(header).map(str::to_owned),
     };
     let asset = call.text("asset").unwrap_or_default();
-    let emitted = ops::emit(&call.state.service, asset, event, &call.note()).await?;
+    let emitted = ops::emit(&call.service, asset, event, &call.note()).await?;
     if emitted.is_new {
         return changed(StatusCode::CREATED, &emitted);
     }

@@ -2,6 +2,7 @@
 //! prints with `--output json`.
 
 pub(super) mod assets;
+pub(super) mod audit;
 pub(super) mod backfills;
 pub(super) mod bulk;
 pub(super) mod changes;

@@ -64,7 +64,7 @@ fn item<T>(dag_id: &'static str, done: Result<T, OpsError>) -> Item<T> {
 pub(in crate::server) async fn pause(call: Call) -> Answer {
     let (note, until, mut items) = (call.note(), call.time("until"), Vec::new());
     for dag in chosen(&call)? {
-        items.push(item(dag.id, ops::pause(&call.state.service, dag, &note, until).await));
+        items.push(item(dag.id, ops::pause(&call.service, dag, &note, until).await));
     }
     changed(StatusCode::OK, &items)
 }
@@ -75,7 +75,7 @@ pub(in crate::server) async fn unpause(call: Call) -> Answer {
     let catchup = call.text("catchup").and_then(|name| name.parse().ok()).unwrap_or(Catchup::None);
     let events = call.text("events").and_then(|name| name.parse().ok()).unwrap_or(Unpause::All);
     for dag in chosen(&call)? {
-        items.push(item(dag.id, ops::unpause(&call.state.service, dag, &note, catchup, events).await));
+        items.push(item(dag.id, ops::unpause(&call.service, dag, &note, catchup, events).await));
     }
     changed(StatusCode::OK, &items)
 }

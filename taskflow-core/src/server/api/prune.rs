@@ -21,5 +21,5 @@ pub(in crate::server) async fn prune(call: Call) -> Answer {
         let would = ops::would_prune(&call.state.journal, &prune).await?;
         return document(&call, &would.iter().map(RunSummaryDocument::of).collect::<Vec<_>>());
     }
-    changed(StatusCode::OK, &ops::prune(&call.state.service, &prune, Some(call.state.home.config())).await?)
+    changed(StatusCode::OK, &ops::prune(&call.service, &prune, Some(call.state.home.config())).await?)
 }

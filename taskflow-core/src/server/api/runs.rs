@@ -37,7 +37,7 @@ pub(in crate::server) async fn list(call: Call) -> Answer {
     let RunList { runs, more, .. } = ops::list_runs(&call.state.journal, &filter).await?;
     let mut response = document(&call, &runs.iter().map(RunSummaryDocument::of).collect::<Vec<_>>())?.into_response();
     if let Some(last) = runs.last().filter(|_| more)
-        && let Ok(link) = HeaderValue::from_str(&next_page(&call, &last.cursor(order).encode()))
+        && let Ok(link) = HeaderValue::from_str(&next_page(&call, "after", &last.cursor(order).encode()))
     {
         response.headers_mut().insert(header::LINK, link);
     }
@@ -56,20 +56,21 @@ pub(super) fn filter_of(call: &Call) -> Result<RunFilter, Problem> {
     })
 }
 
-/// The link to the page after this place, with the other parameters as they are.
-fn next_page(call: &Call, after: &str) -> String {
+/// The link to the page at this place, which a parameter names, with the other parameters as they
+/// are.
+pub(super) fn next_page(call: &Call, parameter: &str, place: &str) -> String {
     let mut query = String::new();
     let mut add = |name: &str, text: &str| {
         query += &format!("{name}={}&", utf8_percent_encode(text, NON_ALPHANUMERIC));
     };
-    for (name, value) in call.args().iter().filter(|(name, _)| *name != "after") {
+    for (name, value) in call.args().iter().filter(|(name, _)| *name != parameter) {
         match value {
             Value::Array(items) => items.iter().filter_map(Value::as_str).for_each(|text| add(name, text)),
             Value::String(text) => add(name, text),
             value => add(name, &value.to_string()),
         }
     }
-    format!("<{}?{query}after={after}>; rel=\"next\"", call.path)
+    format!("<{}?{query}{parameter}={place}>; rel=\"next\"", call.path)
 }
 
 /// The values whose names a parameter has.

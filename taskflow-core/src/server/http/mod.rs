@@ -10,13 +10,16 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use axum::Router;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::sync::{Semaphore, watch};
 
 use self::raw::Raw;
 use super::ServerState;
+use super::acting::Peer;
 use super::ends::Ends;
 use super::metrics::Metrics;
 use crate::service::ServiceEvent;
@@ -192,10 +195,10 @@ async fn accept(listener: TcpListener, router: Router, limits: Limits, mut stopp
             slot = free.clone().acquire_owned() => slot,
         };
         let Ok(slot) = slot else { return };
-        let stream = tokio::select! {
+        let (stream, peer) = tokio::select! {
             _ = stopped.changed() => break,
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => stream,
+                Ok(accepted) => accepted,
                 Err(error) => {
                     // Such as too many open files: it passes when other connections end.
                     tracing::warn!("a connection cannot be accepted: {error}");
@@ -204,7 +207,11 @@ async fn accept(listener: TcpListener, router: Router, limits: Limits, mut stopp
                 }
             },
         };
-        let (service, mut stopped) = (TowerToHyperService::new(app.clone()), stopped.clone());
+        let (app, mut stopped) = (TowerToHyperService::new(app.clone()), stopped.clone());
+        let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+            request.extensions_mut().insert(Peer(peer));
+            app.call(request)
+        });
         tokio::spawn(async move {
             let mut http = http1::Builder::new();
             http.timer(TokioTimer::new()).header_read_timeout(limits.head).max_buf_size(HEAD_SIZE).max_headers(64);

@@ -16,6 +16,7 @@ use crate::journal::{RunSummary, TaskFilter};
 use crate::ops;
 use crate::schedule::{Catchup, Unpause};
 use crate::server::ServerState;
+use crate::server::acting::Acting;
 use crate::server::keys::{DagKey, RunKey};
 use crate::server::permit::{Operate, Permit};
 use crate::server::problem::Problem;
@@ -91,12 +92,13 @@ pub(super) async fn ask_pause(State(state): State<ServerState>, Path(dag): Path<
 
 pub(super) async fn pause(
     State(state): State<ServerState>,
+    Acting(service): Acting,
     Path(dag): Path<String>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Sent {
     let (dag, values) = (dag_of(&state, dag)?, Values::of(&headers, &body)?);
-    match ops::pause(&state.service, dag, &values.note(), None).await {
+    match ops::pause(&service, dag, &values.note(), None).await {
         Ok(_) => done(&state, &address::dag(dag.id)),
         Err(error) => pause_form(&state, dag).with(&values).refused(error),
     }
@@ -108,6 +110,7 @@ pub(super) async fn ask_unpause(State(state): State<ServerState>, Path(dag): Pat
 
 pub(super) async fn unpause(
     State(state): State<ServerState>,
+    Acting(service): Acting,
     Path(dag): Path<String>,
     headers: HeaderMap,
     body: Bytes,
@@ -115,7 +118,7 @@ pub(super) async fn unpause(
     let (dag, values) = (dag_of(&state, dag)?, Values::of(&headers, &body)?);
     let catchup = values.get("catchup").parse().unwrap_or(Catchup::None);
     let events = values.get("events").parse().unwrap_or(Unpause::All);
-    match ops::unpause(&state.service, dag, &values.note(), catchup, events).await {
+    match ops::unpause(&service, dag, &values.note(), catchup, events).await {
         Ok(_) => done(&state, &address::dag(dag.id)),
         Err(error) => unpause_form(&state, dag).with(&values).refused(error),
     }
@@ -158,12 +161,13 @@ pub(super) async fn ask_cancel(State(state): State<ServerState>, Path(run): Path
 
 pub(super) async fn cancel(
     State(state): State<ServerState>,
+    Acting(service): Acting,
     Path(run): Path<String>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Sent {
     let (permit, values) = (run_of(&state, run).await?, Values::of(&headers, &body)?);
-    match ops::cancel(&state.service, permit.run_id(), &values.note(), Some(state.home.config())).await {
+    match ops::cancel(&service, permit.run_id(), &values.note(), Some(state.home.config())).await {
         Ok(_) => done(&state, &address::run(permit.run().number)),
         Err(error) => cancel_form(&state, permit.run()).with(&values).refused(error),
     }
@@ -226,16 +230,17 @@ pub(super) async fn ask_clear(State(state): State<ServerState>, Path(run): Path<
 
 pub(super) async fn clear(
     State(state): State<ServerState>,
+    Acting(service): Acting,
     Path(run): Path<String>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Sent {
     let (permit, values) = (run_of(&state, run).await?, Values::of(&headers, &body)?);
     let (tasks, which) = (words(values.get("tasks")), values.get("which").to_owned());
-    let (service, filter) = (&state.service, filter(&tasks, &which));
+    let filter = filter(&tasks, &which);
     let token = values.get("token");
     let rerun =
-        ops::clear_previewed(service, permit.run_id(), &filter, token, &values.note(), state.durability()).await;
+        ops::clear_previewed(&service, permit.run_id(), &filter, token, &values.note(), state.durability()).await;
     match rerun {
         Ok(rerun) => hand_over(&state, &permit, rerun.request),
         // The new preview shows what has changed.
@@ -244,16 +249,16 @@ pub(super) async fn clear(
 }
 
 /// A button, without a form of its own: it can be undone by cancelling the run.
-pub(super) async fn retry(State(state): State<ServerState>, Path(run): Path<String>) -> Sent {
+pub(super) async fn retry(State(state): State<ServerState>, Acting(service): Acting, Path(run): Path<String>) -> Sent {
     let permit = run_of(&state, run).await?;
     let note = crate::journal::Note::by_user("");
-    let rerun = ops::retry(&state.service, permit.run_id(), &note, state.durability()).await?;
+    let rerun = ops::retry(&service, permit.run_id(), &note, state.durability()).await?;
     hand_over(&state, &permit, rerun.request)
 }
 
-pub(super) async fn resume(State(state): State<ServerState>, Path(run): Path<String>) -> Sent {
+pub(super) async fn resume(State(state): State<ServerState>, Acting(service): Acting, Path(run): Path<String>) -> Sent {
     let permit = run_of(&state, run).await?;
-    let request = ops::resume(&state.service, permit.run_id(), state.durability()).await?;
+    let request = ops::resume(&service, permit.run_id(), state.durability()).await?;
     hand_over(&state, &permit, request)
 }
 

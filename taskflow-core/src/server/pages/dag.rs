@@ -5,6 +5,7 @@ use axum::extract::{Path, State};
 use axum::response::{Html, Response};
 
 use super::address;
+use super::audit::AuditSection;
 use super::command::Program;
 use super::escape::html;
 use super::frame::{Crumb, Frame, Place};
@@ -47,6 +48,7 @@ struct DagPage {
     params: Vec<ParamRow>,
     actions: Vec<Action>,
     runs_href: String,
+    audit: AuditSection,
 }
 
 #[derive(Debug)]
@@ -126,8 +128,10 @@ pub(super) async fn show(State(state): State<ServerState>, Path(dag): Path<Strin
     let usual = typical(&runs).map(took).unwrap_or_default();
     let mut past = slot_rows(&slots, clock);
     past.truncate(SHOWN);
+    let audit = AuditSection::of_dag(&state, &status.dag_id, clock).await?;
     Ok(Html(html(&DagPage {
         frame,
+        audit,
         doc: def.map(|def| def.doc.trim().to_owned()).unwrap_or_default(),
         facts: facts(&status, usual, next.first()),
         error,

@@ -33,6 +33,7 @@ pub(crate) enum Place {
     Runs,
     Assets,
     Backfills,
+    Audit,
     Doctor,
     Nowhere,
 }

@@ -22,6 +22,7 @@ mod address;
 mod ansi;
 mod asset_list;
 mod assets;
+mod audit;
 mod backfill_list;
 mod changes;
 mod command;

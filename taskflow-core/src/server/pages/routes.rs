@@ -7,7 +7,8 @@ use axum::routing::{get, post};
 
 use super::assets::assets;
 use super::{
-    asset_list, backfill_list, changes, dag, dag_list, doctor, home, log, run, run_list, task, task_runs, trigger,
+    asset_list, audit, backfill_list, changes, dag, dag_list, doctor, home, log, run, run_list, task, task_runs,
+    trigger,
 };
 use crate::server::ServerState;
 
@@ -38,6 +39,7 @@ fn views() -> Router<ServerState> {
         .route("/events", get(asset_list::events))
         .route("/backfills", get(backfill_list::list))
         .route("/backfills/{number}", get(backfill_list::show))
+        .route("/audit", get(audit::show))
         .route("/doctor", get(doctor::show))
 }
 

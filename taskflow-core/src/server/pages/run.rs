@@ -6,6 +6,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 
 use super::address;
+use super::audit::AuditSection;
 use super::command::Program;
 use super::dag_list::Filter;
 use super::escape::html;
@@ -59,6 +60,7 @@ struct RunPage {
     triggered: Vec<Triggered>,
     events: Vec<Event>,
     actions: Vec<Action>,
+    audit: AuditSection,
 }
 
 /// A line to copy.
@@ -114,6 +116,7 @@ pub(super) async fn show(State(state): State<ServerState>, Path(run): Path<Strin
     let (text, chosen) = (asked(&query, "q").to_owned(), asked(&query, "state").to_owned());
     let first = asked(&query, "from").parse::<usize>().unwrap_or(0);
     let triggered = ops::triggered_runs(&state.journal, &history).await?;
+    let audit = AuditSection::of_run(&state, permit.run_id(), history.number, &clock).await?;
     let emitted = ops::emitted_by(&state.journal, &history).await?;
     let (home, read_only) = (state.home.clone(), state.options.read_only);
     let is_known = state.dags.iter().any(|dag| dag.id == history.info.dag_id);
@@ -177,6 +180,7 @@ pub(super) async fn show(State(state): State<ServerState>, Path(run): Path<Strin
             graph_words: format!("The graph of {} with the states of run {number}", history.info.dag_id),
             triggered: below(triggered),
             events: events(&history, &emitted, &clock),
+            audit,
             actions: if read_only || !is_known { Vec::new() } else { actions(&history, &here) },
             frame: Frame::new(&request, Place::Runs, title, path).with_sign(mark),
         };

@@ -16,6 +16,7 @@ use crate::base::Timestamp;
 use crate::dag::{DagDef, ParamDef, ParamDefault, Params};
 use crate::ops::{self, OpsError};
 use crate::server::ServerState;
+use crate::server::acting::Acting;
 use crate::server::keys::DagKey;
 use crate::server::permit::{Operate, Permit};
 use crate::server::problem::Problem;
@@ -33,6 +34,7 @@ pub(super) async fn show(State(state): State<ServerState>, Path(dag): Path<Strin
 
 pub(super) async fn send(
     State(state): State<ServerState>,
+    Acting(service): Acting,
     Path(dag): Path<String>,
     headers: HeaderMap,
     body: Bytes,
@@ -82,7 +84,7 @@ pub(super) async fn send(
             return page.refused(Problem::invalid(detail));
         }
     };
-    match ops::trigger(draft.params(params), &state.service).await {
+    match ops::trigger(draft.params(params), &service).await {
         Ok(run) => done(&state, &address::run(run.number)),
         Err(error) => page.refused(error),
     }

@@ -1,0 +1,36 @@
+//! The audit trail.
+
+use axum::http::{HeaderValue, header};
+
+use super::document::document;
+use super::runs::next_page;
+use crate::ops::{self, Action, AuditQuery};
+use crate::server::call::Call;
+use crate::server::problem::Problem;
+use crate::server::routes::Answer;
+
+/// A page of the trail. The header `Link` leads to the next page.
+pub(in crate::server) async fn list(call: Call) -> Answer {
+    let journal = &call.state.journal;
+    let action = call
+        .text("action")
+        .map(|name| name.parse::<Action>().map_err(|error| Problem::bad_request(error).at("action")));
+    let mut query = match call.text("run") {
+        Some(run) => AuditQuery::about_run(journal, run).await?,
+        None => AuditQuery::default(),
+    };
+    query.dag = call.text("dag").map(str::to_owned);
+    query.by = call.text("by").map(str::to_owned);
+    query.action = action.transpose()?;
+    query.since = call.time("since");
+    query.before = call.number("before");
+    query.limit = Some(call.limit());
+    let list = ops::audit(journal, &query).await?;
+    let mut response = document(&call, &list)?;
+    if let Some(next) = list.next
+        && let Ok(link) = HeaderValue::from_str(&next_page(&call, "before", &next.to_string()))
+    {
+        response.headers_mut().insert(header::LINK, link);
+    }
+    Ok(response)
+}

@@ -1,0 +1,150 @@
+//! The audit trail: who has changed what, and the newest of it on the pages of what was changed.
+
+use askama::Template;
+use axum::extract::{Query, State};
+use axum::response::Html;
+use serde_json::Value;
+
+use super::address;
+use super::escape::html;
+use super::frame::{Crumb, Frame, Place};
+use super::reply::{Asked, Page, asked, request};
+use super::times::{Clock, Moment};
+use crate::base::text::bounded;
+use crate::ops::{self, Action, AuditEntry, AuditQuery, OpsError, Outcome};
+use crate::server::ServerState;
+
+/// How many entries a page has, and how many the page of a run or a DAG.
+const ENTRIES: u32 = 50;
+const NEWEST: u32 = 5;
+/// The most bytes of a setting that are shown.
+const SETTING: usize = 200;
+
+#[derive(Debug, Template)]
+#[template(path = "audit.html")]
+struct AuditPage {
+    frame: Frame,
+    rows: Vec<AuditRow>,
+    /// Every action, and whether it is the chosen one.
+    actions: Vec<(&'static str, bool)>,
+    dags: Vec<&'static str>,
+    dag: String,
+    run: String,
+    by: String,
+    is_filtered: bool,
+    first: String,
+    next: String,
+}
+
+/// An entry of the trail.
+#[derive(Debug)]
+pub(crate) struct AuditRow {
+    pub(crate) at: Moment,
+    pub(crate) sentence: String,
+    /// What it is about, and its page.
+    pub(crate) about: String,
+    pub(crate) href: String,
+    /// What became of it, unless it was done.
+    pub(crate) outcome: &'static str,
+    pub(crate) via: &'static str,
+    /// `paused: false → true`
+    pub(crate) changes: String,
+}
+
+/// The newest entries about a run or a DAG.
+#[derive(Debug)]
+pub(crate) struct AuditSection {
+    pub(crate) rows: Vec<AuditRow>,
+    /// The page with all of them.
+    pub(crate) href: String,
+}
+
+impl AuditSection {
+    /// Of a DAG with its runs.
+    pub(crate) async fn of_dag(state: &ServerState, dag: &str, clock: &Clock) -> Result<Self, OpsError> {
+        let query = AuditQuery { dag: Some(dag.to_owned()), ..AuditQuery::default() };
+        AuditSection::of(state, query, address::with("/audit", &[("dag", dag)]), clock).await
+    }
+
+    /// Of a run.
+    pub(crate) async fn of_run(
+        state: &ServerState,
+        run_id: &str,
+        number: i64,
+        clock: &Clock,
+    ) -> Result<Self, OpsError> {
+        let query = AuditQuery { run_id: Some(run_id.to_owned()), ..AuditQuery::default() };
+        AuditSection::of(state, query, address::with("/audit", &[("run", &number.to_string())]), clock).await
+    }
+
+    async fn of(state: &ServerState, query: AuditQuery, href: String, clock: &Clock) -> Result<Self, OpsError> {
+        let query = AuditQuery { limit: Some(NEWEST), ..query };
+        let list = ops::audit(&state.journal, &query).await?;
+        Ok(AuditSection { rows: list.entries.iter().map(|entry| row(entry, clock)).collect(), href })
+    }
+}
+
+pub(super) async fn show(State(state): State<ServerState>, Query(query): Asked) -> Page {
+    let request = request(None);
+    let [dag, run, by, action] = ["dag", "run", "by", "action"].map(|name| asked(&query, name));
+    let mut wanted = match run {
+        "" => AuditQuery::default(),
+        run => AuditQuery::about_run(&state.journal, run).await?,
+    };
+    let text = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    (wanted.dag, wanted.by) = (text(dag), text(by));
+    wanted.action = action.parse::<Action>().ok();
+    wanted.before = asked(&query, "before").parse().ok();
+    wanted.limit = Some(ENTRIES);
+    let list = ops::audit(&state.journal, &wanted).await?;
+    let at = |before: &str| {
+        address::with("/audit", &[("dag", dag), ("run", run), ("by", by), ("action", action), ("before", before)])
+    };
+    let is_chosen = |known: &Action| wanted.action == Some(*known);
+    Ok(Html(html(&AuditPage {
+        frame: Frame::new(&request, Place::Audit, "Audit", vec![Crumb::here("Audit")]),
+        rows: list.entries.iter().map(|entry| row(entry, &request.clock)).collect(),
+        actions: Action::ALL.iter().map(|known| (known.name(), is_chosen(known))).collect(),
+        dags: state.dags.iter().map(|dag| dag.id).collect(),
+        dag: dag.to_owned(),
+        run: run.to_owned(),
+        by: by.to_owned(),
+        is_filtered: [dag, run, by, action].iter().any(|text| !text.is_empty()),
+        first: if wanted.before.is_some() { at("") } else { String::new() },
+        next: list.next.map(|next| at(&next.to_string())).unwrap_or_default(),
+    })))
+}
+
+fn row(entry: &AuditEntry, clock: &Clock) -> AuditRow {
+    let (about, href) = match entry {
+        AuditEntry { run: Some(number), .. } => (format!("Run {number}"), address::run(*number)),
+        AuditEntry { backfill: Some(number), .. } => (format!("Backfill {number}"), address::backfill(*number)),
+        AuditEntry { asset: Some(asset), .. } => (asset.clone(), address::asset(asset)),
+        AuditEntry { dag_id: Some(dag), .. } => (dag.clone(), address::dag(dag)),
+        _ => (String::new(), String::new()),
+    };
+    AuditRow {
+        at: clock.at(entry.at),
+        sentence: entry.sentence.clone(),
+        about,
+        href,
+        outcome: if entry.outcome == Outcome::Applied { "" } else { entry.outcome.words() },
+        via: entry.actor.via.name(),
+        changes: changes(entry),
+    }
+}
+
+/// The settings, with what they were before.
+fn changes(entry: &AuditEntry) -> String {
+    let text = |value: &Value| match value {
+        Value::String(text) => text.clone(),
+        value => value.to_string(),
+    };
+    let change = |(name, after): (&String, &Value)| match entry.before.get(name) {
+        Some(before) if before == after => None,
+        Some(before) => Some(format!("{name}: {} → {}", text(before), text(after))),
+        None => Some(format!("{name}: {}", text(after))),
+    };
+    let changes: Vec<String> = entry.after.iter().filter_map(change).collect();
+    changes.iter().map(|change| bounded(change, SETTING)).collect::<Vec<_>>().join(", ")
+}
