@@ -174,8 +174,8 @@ impl Home {
         Ok(signed(&self.wait(self.home.create(sync))?))
     }
 
-    /// The journal for a service, created if it does not exist. What a service does by itself is not
-    /// in the audit trail.
+    /// The journal for a service, created if it does not exist. What a service does by itself is
+    /// not in the audit trail.
     pub(super) fn service_journal(&self, sync: SyncMode) -> Result<Journal, CliError> {
         self.wait(self.home.create(sync))
     }

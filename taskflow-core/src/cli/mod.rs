@@ -5,10 +5,11 @@
 //!
 //! - `list`, `show`, `run`, `trigger`, `backfill`, `completions`: verbs about DAGs. `config`: the
 //!   configuration.
-//! - `runs`, `status`, `explain`, `values`, `logs`, `lineage`: verbs that read stored runs. `resume`, `retry`,
-//!   `clear`, `mark`, `release`, `cancel`, `replay`: verbs that change or run them. `serve`,
-//!   `schedules`, `backfills`: the service, and the verbs about schedules and backfills. `events`:
-//!   the verbs about assets. `audit`, `db`, `doctor`: upkeep. All of these need the feature `sqlite`.
+//! - `runs`, `status`, `explain`, `values`, `logs`, `lineage`: verbs that read stored runs.
+//!   `resume`, `retry`, `clear`, `mark`, `release`, `cancel`, `replay`: verbs that change or run
+//!   them. `serve`, `schedules`, `backfills`: the service, and the verbs about schedules and
+//!   backfills. `events`: the verbs about assets. `audit`, `db`, `doctor`: upkeep. All of these
+//!   need the feature `sqlite`.
 //! - `listen`: the HTTP server of `serve` (feature `server`).
 //! - `source`: a home or, with `--server`, a service over HTTP. A verb asks it for documents and
 //!   makes texts of them, which do not differ between the two. `calls`: which calls of the HTTP API

@@ -16,6 +16,7 @@ use super::error::JournalError;
 use super::history::RunHistory;
 use super::journal::Journal;
 use super::resume::dag_of;
+use super::rollup::Rollup;
 use super::segment::{self, Buffer};
 use crate::base::Timestamp;
 use crate::dag::Plan;
@@ -145,6 +146,11 @@ impl AdoptedRun {
             self.history.apply(number, at, entry, no_graph).map_err(damaged)?;
         }
         (self.history.row.state, self.history.row.ended) = (state, ended);
+        if state.is_terminal() {
+            // Without it, the first reader makes it.
+            let rollup = Rollup::of(&self.history).row(&self.history);
+            let _ = self.journal.inner.store.put_rollups(&[rollup]).await;
+        }
         Ok(())
     }
 

@@ -1,8 +1,8 @@
 //! The audit trail: who acts through a journal, and the row about what they change.
 //!
 //! 1. Whoever acts gets a journal that is [signed](Journal::signed) with their name. It is the same
-//!    journal otherwise. A journal without a signature leaves no rows: that of a service, and that of
-//!    a program that runs its DAGs.
+//!    journal otherwise. A journal without a signature leaves no rows: that of a service, and that
+//!    of a program that runs its DAGs.
 //! 2. An operation that changes something begins a row ([`Journal::auditing`]) and works with the
 //!    journal that it gets. The first change that this journal stores takes the row along, into the
 //!    same transaction; whatever the operation stores after it belongs to the same act.
@@ -106,8 +106,8 @@ impl Journal {
         }
     }
 
-    /// Adds the checksum of the encoded parameters of a run: the same for equal values, which the row
-    /// does not have.
+    /// Adds the checksum of the encoded parameters of a run: the same for equal values, which the
+    /// row does not have.
     pub(super) fn amend_params(&self, encoded: &[u8]) {
         self.amend_audit(|row| {
             let known = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(&row.after);

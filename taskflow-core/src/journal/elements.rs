@@ -181,6 +181,18 @@ impl RunHistory {
         by_node.into_iter().flatten().map(|place| place as usize)
     }
 
+    /// The places of the tasks of each node of the graph as drawn, followed by those of tasks that
+    /// it no longer has.
+    pub(super) fn by_drawn_node(&self) -> Vec<Vec<u32>> {
+        match &self.numbers.base {
+            Some(base) => self.by_node(base),
+            None => {
+                let (nodes, all) = (self.shape.nodes.len() as u32, self.tasks.len() as u32);
+                (0..nodes).map(|place| vec![place]).chain([(nodes..all).collect()]).collect()
+            }
+        }
+    }
+
     /// The places of the tasks of each node, followed by those of tasks that the graph no longer
     /// has.
     fn by_node(&self, base: &Drawn) -> Vec<Vec<u32>> {

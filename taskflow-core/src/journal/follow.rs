@@ -25,7 +25,7 @@ use super::journal::Journal;
 use super::segment;
 use crate::base::Timestamp;
 use crate::run::{Entry, RunState, RunView, TaskView};
-use crate::store::{Liveness, RunRow, SEGMENTS, SegmentRow};
+use crate::store::{Liveness, RunRow, SEGMENTS, SegmentRow, Store};
 
 /// Reads a stored run while it grows. Made by [`Journal::follow`].
 ///
@@ -48,7 +48,7 @@ use crate::store::{Liveness, RunRow, SEGMENTS, SegmentRow};
 /// # tokio::runtime::Runtime::new().unwrap().block_on(example()).unwrap();
 /// ```
 pub struct RunFollower {
-    journal: Journal,
+    store: Arc<dyn Store>,
     graphs: HashMap<String, Arc<Graph>>,
     history: RunHistory,
     /// The state by the entries alone, whether or not a process holds the run.
@@ -82,18 +82,19 @@ impl Journal {
     /// As [`Journal::history`].
     pub async fn follow(&self, run: &str, after: u64) -> Result<RunFollower, JournalError> {
         let row = self.row(run).await?;
-        RunFollower::new(self.clone(), row, after).await
+        RunFollower::new(&self.inner.store, row, after).await
     }
 }
 
 impl RunFollower {
     /// A follower that has read nothing yet.
-    pub(super) async fn new(journal: Journal, row: RunRow, after: u64) -> Result<Self, JournalError> {
+    pub(super) async fn new(store: &Arc<dyn Store>, row: RunRow, after: u64) -> Result<Self, JournalError> {
         let mut graphs = HashMap::new();
-        let graph = load_graph(&journal, &row, &mut graphs, &row.graph).await?;
+        let graph = load_graph(&**store, &row, &mut graphs, &row.graph).await?;
         let history = RunHistory::of_row(row, &graph);
         let stored_state = history.state;
-        Ok(RunFollower { journal, graphs, history, stored_state, after, changes: Vec::new() })
+        let store = Arc::clone(store);
+        Ok(RunFollower { store, graphs, history, stored_state, after, changes: Vec::new() })
     }
 
     /// The history up to the last refresh. It has no [deliveries](RunHistory::deliveries).
@@ -161,7 +162,7 @@ impl RunFollower {
         mut each: impl FnMut(&RunHistory, Timestamp, &Entry),
         reports: bool,
     ) -> Result<(), JournalError> {
-        let store = &self.journal.inner.store;
+        let store = Arc::clone(&self.store);
         // Before the segments: a process that ends the run stores its last entry before it lets go.
         let row = match self.history.segments {
             0 => None,
@@ -171,7 +172,6 @@ impl RunFollower {
             self.history.row = row;
         }
         loop {
-            let store = &self.journal.inner.store;
             let segments = store.segments(self.history.number, self.history.segments + 1).await?;
             let is_last = segments.len() < SEGMENTS as usize;
             for row in segments {
@@ -207,7 +207,7 @@ impl RunFollower {
         // are decoded twice: together they would take as much memory as the history.
         for entry in segment::entries(&row.events).map_err(damaged)? {
             if let (_, Entry::Session(session)) = entry.map_err(damaged)? {
-                load_graph(&self.journal, &self.history.row, &mut self.graphs, &session.graph).await?;
+                load_graph(&*self.store, &self.history.row, &mut self.graphs, &session.graph).await?;
             }
         }
         self.history.state = self.stored_state;
@@ -240,7 +240,7 @@ impl RunFollower {
 
 /// A graph by its hash, read once.
 async fn load_graph(
-    journal: &Journal,
+    store: &dyn Store,
     row: &RunRow,
     graphs: &mut HashMap<String, Arc<Graph>>,
     hash: &str,
@@ -249,8 +249,7 @@ async fn load_graph(
         return Ok(Arc::clone(graph));
     }
     let damaged = |what: String| JournalError::DamagedRun { run: row.info.run_id.clone(), what };
-    let bytes =
-        journal.inner.store.graph(hash).await?.ok_or_else(|| damaged(format!("its graph {hash} is missing")))?;
+    let bytes = store.graph(hash).await?.ok_or_else(|| damaged(format!("its graph {hash} is missing")))?;
     let graph = Arc::new(Graph::decode(&bytes).map_err(|what| damaged(format!("its graph {hash}: {what}")))?);
     graphs.insert(hash.to_owned(), Arc::clone(&graph));
     Ok(graph)

@@ -11,6 +11,7 @@ use super::clock::JournalClock;
 use super::deliveries::StoreDeliveryLog;
 use super::error::JournalError;
 use super::params;
+use super::rollups::RollupCache;
 use super::run_log::{Log, RecordOptions, RunLog, RunLogInit};
 use super::writer::Queue;
 use crate::base::{ErrorKind, Timestamp};
@@ -51,6 +52,7 @@ pub(super) struct Inner {
     pub(super) runtime: StoreRuntime,
     pub(super) clock: JournalClock,
     pub(super) awaited: AwaitedRuns,
+    pub(super) rollups: RollupCache,
     /// Large values, logs and artifacts; none for a journal in memory.
     pub(super) blobs: Option<Arc<dyn BlobStore>>,
     pub(super) home: Option<PathBuf>,
@@ -159,13 +161,14 @@ impl JournalBuilder {
         let JournalBuilder { inline_limit, value_limit, .. } = self;
         let home = home.map(Path::to_path_buf);
         let (delivering, has_delivered) = (tokio::sync::Mutex::new(()), AtomicBool::new(false));
-        let awaited = AwaitedRuns::default();
+        let (awaited, rollups) = (AwaitedRuns::default(), RollupCache::default());
         let inner = Inner {
             store,
             queue,
             runtime,
             clock,
             awaited,
+            rollups,
             blobs,
             home,
             inline_limit,

@@ -14,6 +14,8 @@
 //!   that wait for a process.
 //! - `history_view`: a history as a [`RunView`](crate::run::RunView). `follow`: a history that is
 //!   kept up to date; states its protocol.
+//! - `rollup`: what is derived of a run for lists and grids. `rollups`: reads them; states their
+//!   protocol. `rollup_writer`: writes them when runs end.
 //! - `replay`: runs one task again, for a debugger. `explain`: why a task is in its state.
 //! - `deliveries`: delivered and undelivered callbacks, and their protocol.
 //! - `schedules`, `backfills`: the states of schedules and the plans of backfills, as rows.
@@ -62,6 +64,9 @@ mod reopened;
 mod replay;
 mod resume;
 mod resume_state;
+mod rollup;
+mod rollup_writer;
+mod rollups;
 mod run_history;
 mod run_log;
 mod schedules;
@@ -96,6 +101,8 @@ pub use journal::{Journal, JournalBuilder};
 pub(crate) use permissions::tighten;
 pub use reading::RunSummary;
 pub use replay::Replay;
+#[cfg_attr(not(feature = "server"), allow(unused_imports, reason = "for the pages of the server"))]
+pub(crate) use rollup::{Rollup, RollupNode, RollupTask, normalised};
 pub use run_history::{Edit, MissedDeadline, MissedTaskDeadline, RunHistory, RunRetry, SessionHistory};
 pub(crate) use schedules::{DamagedSchedule, NewStep, StepOutcome, StoredSchedule};
 pub use send_event::EventDelivery;

@@ -97,7 +97,7 @@ impl Journal {
         row: RunRow,
         mut callbacks: Option<&mut CallbackFold>,
     ) -> Result<RunHistory, JournalError> {
-        let mut follower = RunFollower::new(self.clone(), row, 0).await?;
+        let mut follower = RunFollower::new(&self.inner.store, row, 0).await?;
         let each = |history: &RunHistory, at, entry: &Entry| {
             if let Some(callbacks) = &mut callbacks {
                 callbacks.observe(history, at, entry);

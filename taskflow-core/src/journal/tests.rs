@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
+use super::rollup::Rollup;
 use super::{Journal, JournalError, Note, RunHistory, TaskFilter, steps};
 use crate::base::Timestamp;
 use crate::callback::notify::log_line;
 use crate::dag::{Dag, DagBuilder, DagOptions};
 use crate::engine::RunRequest;
 use crate::run::RunState;
-use crate::store::MemoryStore;
+use crate::store::{MemoryStore, RollupRow};
 use crate::task::Callback;
 
 /// A DAG whose only task fails, with a callback.
@@ -29,6 +30,8 @@ async fn failed_run() -> (Arc<MemoryStore>, Journal, Dag<()>) {
     let dag = failing();
     let report = dag.run().journal(&journal).await.unwrap();
     assert_eq!(report.state(), RunState::Failed);
+    // The writer of rollups reads the entries as well.
+    journal.queue_is_empty().await;
     (store, journal, dag)
 }
 
@@ -118,4 +121,103 @@ async fn the_steps_of_a_fold_grow_with_the_size_of_the_run_and_not_with_its_squa
         let (_, large) = fold(draw, 800).await.unwrap();
         assert!(large < 12 * small, "{name}: {small} steps for 100, {large} for 800");
     }
+}
+
+/// A run of a DAG whose tasks fail in two ways, in a list and outside of it.
+async fn run_with_failures(journal: &Journal) -> RunHistory {
+    let dag = Dag::draw("with_failures", |dag| {
+        dag.add("ok", |_| Ok(()));
+        dag.add("late", |_| Err::<(), _>("timeout after 30 s".into()));
+        let of = list(dag, 5);
+        of.each(|_| dag.add("element", |_| Err::<(), _>("row 17: no such customer".into())));
+    });
+    dag.unwrap().run().journal(journal).await.unwrap();
+    journal.queue_is_empty().await;
+    journal.history("last").await.unwrap()
+}
+
+impl Journal {
+    /// Waits until everything is stored, rollups included.
+    async fn queue_is_empty(&self) {
+        self.inner.queue.settle().await;
+    }
+}
+
+#[tokio::test]
+async fn the_rollup_of_a_run_is_stored_when_it_has_ended() {
+    let journal = Journal::in_memory().unwrap();
+    let history = run_with_failures(&journal).await;
+    let stored = journal.inner.store.rollup_with_labels(1).await.unwrap().unwrap();
+    assert_eq!(stored, Rollup::of(&history).row(&history));
+    let rollup = journal.rollup(1).await.unwrap();
+    let mut groups: Vec<(String, &str, usize)> = rollup
+        .failures()
+        .iter()
+        .map(|failure| (rollup.id_of(failure.tasks[0] as usize), &*failure.message, failure.tasks.len()))
+        .collect();
+    groups.sort_unstable();
+    let [element, late] = &*groups else { panic!("{groups:?}") };
+    assert!(element.0.starts_with("element["), "{element:?}");
+    assert_eq!((element.1, element.2), ("row #: no such customer", 5));
+    assert_eq!(*late, ("late".to_owned(), "timeout after # s", 1));
+    assert_eq!(journal.check().await.unwrap(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_rollup_that_is_outdated_or_unreadable_is_made_anew() {
+    let journal = Journal::in_memory().unwrap();
+    let history = run_with_failures(&journal).await;
+    let sound = Rollup::of(&history).row(&history);
+    let store = &journal.inner.store;
+    for body in [vec![], vec![250, 1, 2], sound.body[..sound.body.len() / 2].to_vec()] {
+        store.put_rollups(&[RollupRow { body, ..sound.clone() }]).await.unwrap();
+        journal.inner.rollups.forget();
+        assert_eq!(*journal.rollup(1).await.unwrap(), Rollup::of(&history));
+        assert_eq!(store.rollup_with_labels(1).await.unwrap().unwrap(), sound);
+    }
+    journal.clear("last", &TaskFilter::all(), &Note::default()).await.unwrap();
+    let cleared = journal.history("last").await.unwrap();
+    let rollup = journal.rollup(1).await.unwrap();
+    assert_eq!(*rollup, Rollup::of(&cleared));
+    assert_ne!(*rollup, Rollup::of(&history));
+}
+
+#[tokio::test]
+async fn a_check_names_what_a_rollup_has_wrong() {
+    let journal = Journal::in_memory().unwrap();
+    let history = run_with_failures(&journal).await;
+    let other = {
+        let mut other = history.clone();
+        let place = other.find("ok").unwrap();
+        other.tasks[place].state = crate::run::TaskState::Skipped;
+        Rollup::of(&other).row(&other)
+    };
+    journal.inner.store.put_rollups(&[other]).await.unwrap();
+    let found = journal.check().await.unwrap();
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].contains("has `ok` as skipped after 1 attempts"), "{found:?}");
+    assert!(found[0].contains("it is derived data"), "{found:?}");
+}
+
+#[tokio::test]
+async fn the_rollup_of_a_live_run_follows_its_entries_and_is_not_stored() {
+    let journal = Journal::in_memory().unwrap();
+    let dag = Dag::draw("live", |dag| many_tasks(dag, 3)).unwrap();
+    let row = {
+        dag.run().journal(&journal).await.unwrap();
+        journal.queue_is_empty().await;
+        journal.row("last").await.unwrap()
+    };
+    // It belongs to this process from here on, as a run does that is live.
+    let mut adopted = journal.adopt_row(&row, None).await.unwrap();
+    for tasks in ["task_0", "task_1"] {
+        adopted.clear(&TaskFilter::tasks([tasks]), &Note::default()).await.unwrap();
+        let rollup = journal.rollup(1).await.unwrap();
+        assert_eq!(*rollup, Rollup::of(adopted.history()));
+        let stored = journal.inner.store.rollup_with_labels(1).await.unwrap().unwrap();
+        assert!(stored.segments < rollup.segments, "{stored:?}");
+    }
+    drop(adopted);
+    let rollup = journal.rollup(1).await.unwrap();
+    assert_eq!(*rollup, Rollup::of(&journal.history("last").await.unwrap()));
 }

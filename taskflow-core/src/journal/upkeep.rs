@@ -4,7 +4,9 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use super::error::JournalError;
+use super::history::RunHistory;
 use super::journal::Journal;
+use super::rollup::{self, Rollup};
 use crate::base::Timestamp;
 use crate::run::RunState;
 use crate::store::{RunFilter, StoreError};
@@ -122,6 +124,7 @@ impl Journal {
                     continue;
                 }
             };
+            findings.extend(self.check_rollup(&history).await?);
             for task in &history.tasks {
                 let own = task.value.iter().map(|place| (format!("the value of task `{}`", task.id), place));
                 let pushed = task.pushed.iter().filter_map(|pushed| {
@@ -143,6 +146,24 @@ impl Journal {
         let mut named = HashSet::new();
         findings.retain(|finding| named.insert(finding.clone()));
         Ok(findings)
+    }
+
+    /// Compares the rollup of a run with its history. Each difference is a sentence.
+    async fn check_rollup(&self, history: &RunHistory) -> Result<Vec<String>, JournalError> {
+        let rollup = self.inner.store.rollups(&[history.number]).await?.pop();
+        let Some(row) = rollup.filter(|row| row.segments == history.segments) else { return Ok(Vec::new()) };
+        let finding = |what: String| {
+            let run = &history.info.run_id;
+            format!("the rollup of run `{run}` {what}; it is derived data, and its history is what counts")
+        };
+        let expected = Rollup::of(history);
+        let found = Rollup::decode(&row).and_then(|stored| Rollup::new(row.segments, stored, history.drawn(), None));
+        Ok(match found {
+            // A later version has written it.
+            None if row.body.first() != Some(&rollup::VERSION) => Vec::new(),
+            None => vec![finding("cannot be read".to_owned())],
+            Some(found) => found.differences(&expected).into_iter().map(finding).collect(),
+        })
     }
 
     /// Looks for damage of the store without reading everything. Each finding is a sentence.

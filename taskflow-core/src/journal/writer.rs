@@ -24,7 +24,9 @@
 //! 8. While runs with tasks in pools are live, the writer keeps the leases of their engines
 //!    ([`PoolDemand`](crate::store::PoolDemand)): from the beginning of the first such run to the
 //!    end of the last.
-//! 9. The writer waits for the store on its own thread. The [runtime of the store](StoreRuntime)
+//! 9. Runs whose ends are stored are left to the [writer of rollups](super::rollup_writer), which
+//!    the writer waits for before the journal is closed.
+//! 10. The writer waits for the store on its own thread. The [runtime of the store](StoreRuntime)
 //!    drives sockets and timers.
 //!
 //! Locks are taken in this order: engine, log, queue. A log is dropped under none of them, because
@@ -39,6 +41,7 @@ use tokio::sync::{oneshot, watch};
 use super::admissions::Admissions;
 use super::edit::reason_by;
 use super::graph::Graph;
+use super::rollup_writer::RollupWriter;
 use super::run_log::{LogState, RunLog};
 use super::shared_pools::SharedPools;
 use crate::store::{Append, Appended, RequestKind, Store, StoreError, StoreRuntime};
@@ -87,6 +90,7 @@ impl Queue {
         let queue = Arc::new(Queue::new());
         let of = Arc::clone(&queue);
         let handle = runtime.start()?;
+        let rollups = RollupWriter::new(Arc::clone(&store), handle.clone());
         std::thread::Builder::new().name("taskflow-journal".to_owned()).spawn(move || {
             let mut writer = Writer {
                 store,
@@ -95,8 +99,10 @@ impl Queue {
                 requests_read: Instant::now(),
                 admissions: Admissions::default(),
                 pools: SharedPools::new(),
+                rollups,
             };
             writer.write(&of);
+            writer.rollups.finish();
             // Its runtime must outlive the writer.
             drop(runtime);
         })?;
@@ -194,6 +200,7 @@ struct Writer {
     requests_read: Instant,
     admissions: Admissions,
     pools: SharedPools,
+    rollups: RollupWriter,
 }
 
 impl Writer {
@@ -222,6 +229,7 @@ impl Writer {
                 live.iter()
                     .for_each(|log| log.give_up("its journal was closed; `resume` continues from what is stored"));
                 self.pools = SharedPools::new();
+                self.rollups.finish();
                 // A caller may have stopped waiting.
                 closing.into_iter().for_each(|done| done.send(()).unwrap_or_default());
                 drop(live);
@@ -315,6 +323,12 @@ impl Writer {
                 if batch.iter().any(|part| !part.events.is_empty()) {
                     queue.announce_events();
                 }
+                let has_ended = |part: &Append| part.update.as_ref().is_some_and(|update| update.state.is_terminal());
+                let stored = |(part, appended): (&Append, &Appended)| match appended {
+                    Appended::Stored(number) if has_ended(part) => Some(*number),
+                    _ => None,
+                };
+                let ended: Vec<i64> = batch.iter().zip(&appended).filter_map(stored).collect();
                 for ((log, last), appended) in logs.into_iter().zip(appended) {
                     match appended {
                         Appended::Stored(number) => {
@@ -326,6 +340,7 @@ impl Writer {
                         Appended::Taken => log.give_up("a run with this id already exists"),
                     }
                 }
+                self.rollups.ended(ended);
             }
             Err(error) => logs.iter().for_each(|(log, _)| log.give_up(&stopped(&error))),
         }

@@ -98,9 +98,9 @@ pub struct ValuePreview {
     pub preview: String,
 }
 
-/// The beginnings of the values of a run: at most `most` of tasks and as many named ones, each of at
-/// most `size` characters. With a size of 0, no value is read. A task that returns nothing has no
-/// value to show.
+/// The beginnings of the values of a run: at most `most` of tasks and as many named ones, each of
+/// at most `size` characters. With a size of 0, no value is read. A task that returns nothing has
+/// no value to show.
 pub async fn value_previews(
     journal: &Journal,
     history: &RunHistory,
@@ -153,7 +153,8 @@ pub async fn value_previews(
     ValuePreviews { values, more }
 }
 
-/// The beginning of the value that a task returned, with everything that looks like a secret masked.
+/// The beginning of the value that a task returned, with everything that looks like a secret
+/// masked.
 ///
 /// # Errors
 ///

@@ -19,8 +19,8 @@ const REQUEST_ID: usize = 100;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Peer(pub(super) SocketAddr);
 
-/// The journal of the service, for whoever has sent the request. Handlers write with it, and with no
-/// other.
+/// The journal of the service, for whoever has sent the request. Handlers write with it, and with
+/// no other.
 pub(super) struct Acting(pub(super) Journal);
 
 impl Acting {

@@ -73,8 +73,8 @@ pub struct ServerState {
     handle: ServiceHandle,
     metrics: Metrics,
     ends: Ends,
-    /// Held by a request with an idempotency key. A home has one `serve`, so no other process starts
-    /// runs with keys.
+    /// Held by a request with an idempotency key. A home has one `serve`, so no other process
+    /// starts runs with keys.
     keys: Arc<tokio::sync::Mutex<()>>,
     draining: Arc<AtomicBool>,
 }

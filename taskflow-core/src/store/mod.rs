@@ -1,9 +1,9 @@
 //! Where runs are stored.
 //!
 //! - `traits`: what every kind of store can do, and what it guarantees. `rows`: what it takes and
-//!   returns, `schedule_rows` of schedules,
-//!   `event_rows` of events, `audit_rows` of the audit trail. `ownership`: which process owns a run. `admission`: how
-//!   many runs of a DAG are active at once. `pool_leases`: how processes share the slots of pools.
+//!   returns, `schedule_rows` of schedules, `event_rows` of events, `audit_rows` of the audit
+//!   trail, `rollup_rows` of rollups. `ownership`: which process owns a run. `admission`: how many
+//!   runs of a DAG are active at once. `pool_leases`: how processes share the slots of pools.
 //!   `conformance`: the tests that every store passes.
 //! - `memory`, `sqlite`: the stores. `checksum`: the checksums of what they hold, and their design.
 //! - `blobs`: values, logs and artifacts, which lie outside the store.
@@ -23,6 +23,7 @@ mod identity;
 mod memory;
 mod ownership;
 mod pool_leases;
+mod rollup_rows;
 mod rows;
 mod runtime;
 mod schedule_rows;
@@ -40,6 +41,7 @@ pub(crate) use identity::{build_id, worker};
 pub(crate) use memory::MemoryStore;
 pub(crate) use ownership::{Claim, Liveness, RunGuard};
 pub(crate) use pool_leases::PoolDemand;
+pub(crate) use rollup_rows::RollupRow;
 pub(crate) use rows::{
     Append, AppendTarget, Appended, NewGraph, NewRun, Request, RequestKind, RunRow, RunUpdate, Segment, SegmentRow,
 };

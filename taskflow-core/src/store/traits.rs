@@ -41,6 +41,7 @@ use super::backfill_rows::{BackfillChange, BackfillRow, Changed, SlotRunRow};
 use super::event_rows::{DeletedEvents, Emitted, EventFilter, EventProgress, EventRow, NewEvent, WatchCursor};
 use super::ownership::{Claim, RunGuard};
 use super::pool_leases::{PoolDemand, PoolGrant};
+use super::rollup_rows::RollupRow;
 use super::rows::{Append, Appended, Request, RunFilter, RunRow, SegmentRow};
 use super::schedule_rows::{DamagedRow, NoteRow, ScheduleRow, ScheduleStep, SlotRow, Stepped};
 use crate::base::{ErrorKind, Timestamp};
@@ -53,6 +54,7 @@ pub(crate) type StoreFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = Resul
 pub(crate) trait Store:
     RunStore
     + SegmentStore
+    + RollupStore
     + GraphStore
     + RequestStore
     + PoolStore
@@ -69,6 +71,7 @@ pub(crate) trait Store:
 impl<T> Store for T where
     T: RunStore
         + SegmentStore
+        + RollupStore
         + GraphStore
         + RequestStore
         + PoolStore
@@ -154,6 +157,26 @@ pub(crate) trait SegmentStore: Send + Sync {
 
     /// A range of the data of a segment; `None` if there is no such segment or it is shorter.
     fn data(&self, run: i64, segment: u32, range: Range<u32>) -> StoreFuture<'_, Option<Vec<u8>>>;
+}
+
+/// Rollups of runs: what is derived from their segments, so that a list of runs need not read them.
+///
+/// A rollup covers the segments up to a number, and is outdated once the run has more. It can be
+/// made anew at any time, so one that is damaged or missing is no damage of the store.
+pub(crate) trait RollupStore: Send + Sync {
+    /// The number of the last segment of each of these runs; 0 for a run without segments.
+    fn last_segments<'a>(&'a self, runs: &'a [i64]) -> StoreFuture<'a, Vec<(i64, u32)>>;
+
+    /// The rollups of these runs, outdated ones included, without their labels. Leaves out those
+    /// that are missing or damaged.
+    fn rollups<'a>(&'a self, runs: &'a [i64]) -> StoreFuture<'a, Vec<RollupRow>>;
+
+    /// The rollup of a run with its labels.
+    fn rollup_with_labels(&self, run: i64) -> StoreFuture<'_, Option<RollupRow>>;
+
+    /// Stores rollups in the place of those that were there. Does nothing for a run that does not
+    /// exist.
+    fn put_rollups<'a>(&'a self, rollups: &'a [RollupRow]) -> StoreFuture<'a, ()>;
 }
 
 /// Snapshots of graphs, by structural hash.
@@ -277,8 +300,8 @@ pub(crate) trait BackfillStore: Send + Sync {
 pub(crate) trait EventStore: Send + Sync {
     /// Stores events in one transaction. Returns one answer for each event, in order. The events of
     /// tasks are stored by [`RunStore::append`]. With `cursor`, the events are those of a source,
-    /// which is at that cursor after them; it is stored in the same transaction. The row of the audit
-    /// trail is stored if an event is.
+    /// which is at that cursor after them; it is stored in the same transaction. The row of the
+    /// audit trail is stored if an event is.
     fn emit<'a>(
         &'a self,
         events: &'a [NewEvent],
@@ -306,8 +329,8 @@ pub(crate) trait EventStore: Send + Sync {
     fn step_consumers<'a>(&'a self, steps: &'a [ScheduleStep]) -> StoreFuture<'a, Vec<Stepped>>;
 }
 
-/// The audit trail: who has asked for which change. It is apart from the runs, so that deleting runs
-/// deletes none of it.
+/// The audit trail: who has asked for which change. It is apart from the runs, so that deleting
+/// runs deletes none of it.
 ///
 /// The row about a change is stored in the transaction of the change: each operation that a person
 /// can cause takes the row, and stores both or neither. No stored row ever changes.

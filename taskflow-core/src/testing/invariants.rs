@@ -1,6 +1,6 @@
 //! Invariants that hold despite all faults.
 //!
-//! - The journal matches the run.
+//! - The journal matches the run, and its rollup matches the journal.
 //! - Work runs between the setup and the teardown of its scope.
 //! - The input of an element is that of the list it was expanded from.
 //! - A wait never outlasts its delay, wherever the clock stands when a run is resumed.
@@ -10,10 +10,41 @@ use std::collections::HashMap;
 
 use crate::base::{Failure, Timestamp};
 use crate::engine::{RunReport, Values};
-use crate::journal::{RunHistory, TaskHistory};
+use crate::journal::{Rollup, RunHistory, TaskHistory};
 use crate::machine::Machine;
 use crate::run::{TaskIndex, TaskState};
 use crate::value::AnyValue;
+
+/// The differences between the history of a run and its rollup, read as it is stored.
+pub(super) fn rollup_differences(history: &RunHistory) -> Vec<String> {
+    let Some(rollup) = Rollup::of(history).stored_and_read(history) else {
+        return vec!["the rollup of the run cannot be read".to_owned()];
+    };
+    let mut found = Vec::new();
+    let mut failed: HashMap<String, &str> = HashMap::new();
+    for failure in rollup.failures() {
+        failed.extend(failure.tasks.iter().map(|&at| (rollup.id_of(at as usize), &*failure.message)));
+    }
+    let mut known: HashMap<String, usize> = (0..rollup.len()).map(|at| (rollup.id_of(at), at)).collect();
+    for task in &history.tasks {
+        let Some(at) = known.remove(&*task.id) else {
+            found.push(format!("the rollup lacks `{}`", task.id));
+            continue;
+        };
+        let last = task.attempts.last().and_then(|last| Some(last.ended?.since(last.started).as_millis()));
+        let expected = (task.state, last, task.attempts.len());
+        let stored = rollup.task(at);
+        let stored = (stored.state, stored.took.map(u128::from), usize::from(stored.attempts));
+        if expected != stored {
+            found.push(format!("the rollup has `{}` as {stored:?}, the history as {expected:?}", task.id));
+        }
+        if (task.state == TaskState::Failed) != failed.contains_key(&*task.id) {
+            found.push(format!("the rollup does not say that `{}` failed", task.id));
+        }
+    }
+    found.extend(known.keys().map(|id| format!("the rollup has `{id}`, which the history lacks")));
+    found
+}
 
 /// The differences between the stored run, if all of it was stored, and the run itself.
 pub(super) fn differences<T>(history: &RunHistory, report: &RunReport<T>, is_over: bool) -> Vec<String> {

@@ -11,7 +11,7 @@
 
 use std::sync::Arc;
 
-use super::invariants::differences;
+use super::invariants::{differences, rollup_differences};
 use super::test_world::TestWorld;
 use crate::base::Timestamp;
 use crate::dag::{BuildErrors, Params, Plan};
@@ -154,6 +154,7 @@ fn remember<T>(
         return Ok(());
     };
     world.resend_lost_events(&history.events);
+    world.broken.extend(rollup_differences(&history));
     if let Some(report) = whole {
         world.broken.extend(differences(&history, report, is_over));
     }

@@ -126,8 +126,8 @@ pub struct AuditQuery {
 }
 
 impl AuditQuery {
-    /// Everything about the DAG with this id, or the run with this number or id. They need not exist
-    /// any more: a deleted run has its id.
+    /// Everything about the DAG with this id, or the run with this number or id. They need not
+    /// exist any more: a deleted run has its id.
     ///
     /// # Errors
     ///

@@ -1,5 +1,5 @@
-//! An entry of the audit trail in words: `kim cleared 853 tasks of run 4711, because ..`. The command
-//! line, the API and the pages have the same sentence.
+//! An entry of the audit trail in words: `kim cleared 853 tasks of run 4711, because ..`. The
+//! command line, the API and the pages have the same sentence.
 
 use serde_json::{Map, Value};
 

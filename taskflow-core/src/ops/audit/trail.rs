@@ -219,8 +219,8 @@ impl Trail {
         Ok(answer)
     }
 
-    /// The operation has ended. If it has made a request to run something, the start of the run takes
-    /// the row along.
+    /// The operation has ended. If it has made a request to run something, the start of the run
+    /// takes the row along.
     pub(in crate::ops) async fn end_with_start<T>(self, result: Result<T, OpsError>) -> Result<T, OpsError> {
         Ok(self.end_unless_started(result).await?.0)
     }
@@ -265,8 +265,8 @@ fn told(error: &OpsError) -> String {
     }
 }
 
-/// Says what an operation changes: states and settings before and after it. Members that are already
-/// known stay.
+/// Says what an operation changes: states and settings before and after it. Members that are
+/// already known stay.
 pub(in crate::ops) fn changed(journal: &Journal, before: Value, after: Value) {
     journal.amend_audit(|row| {
         merge(&mut row.before, before);

@@ -43,8 +43,8 @@ pub(in crate::server) async fn trigger(call: Call) -> Answer {
         Some(key) => Some(IdempotencyKey::new(&call, dag, key)?),
         None => None,
     };
-    // Requests with keys follow one another: two with the same key and different bodies would find no
-    // run, and make one each.
+    // Requests with keys follow one another: two with the same key and different bodies would find
+    // no run, and make one each.
     let _turn = match &key {
         Some(_) => Some(call.state.keys.lock().await),
         None => None,

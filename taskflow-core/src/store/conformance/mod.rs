@@ -10,6 +10,7 @@ mod ownership;
 mod parts;
 mod reading;
 mod requests;
+mod rollups;
 mod schedules;
 mod upkeep;
 

@@ -3,6 +3,7 @@
 mod audit;
 mod backfills;
 mod events;
+mod rollups;
 mod schedules;
 
 use std::collections::btree_map::Entry;
@@ -18,6 +19,7 @@ use crate::store::backfill_rows::BackfillRow;
 use crate::store::event_rows::{DeletedEvents, EventRow, WatchCursor};
 use crate::store::identity::worker;
 use crate::store::ownership::{Claim, Liveness, RunGuard};
+use crate::store::rollup_rows::RollupRow;
 use crate::store::rows::{
     Append, AppendTarget, Appended, NewGraph, NewRun, Request, RunFilter, RunRow, RunUpdate, Segment, SegmentRow,
 };
@@ -98,6 +100,8 @@ struct Data {
     notes: Vec<NoteRow>,
     /// By their numbers.
     audit: Vec<AuditRow>,
+    /// By run.
+    rollups: BTreeMap<i64, RollupRow>,
     /// The last attempt of each notification, by run and key.
     deliveries: BTreeMap<(String, String), DeliveryAttempt>,
     closed: bool,
@@ -263,6 +267,7 @@ impl Data {
         let run_id = &run.row.info.run_id;
         self.by_id.remove(run_id);
         self.open.remove(&number);
+        self.rollups.remove(&number);
         self.outbox.remove(run_id);
         self.deliveries.retain(|(of, _), _| of != run_id);
         self.requests.retain(|_, request| request.run != number);

@@ -4,10 +4,10 @@
 //!   that help.
 //! - `schema`: the tables, and their migrations.
 //! - `append`, `claim`, `admit`, `read`, `segments`, `data`, `requests`, `pools`, `deliveries`,
-//!   `schedules`, `events`, `audit`, `upkeep`: the operations. `run_locks`: files by which `claim` and
-//!   `read` know who owns a run, `process_lock`: whether the owner is alive. `examine`: what is
-//!   wrong with a file that cannot be opened. `presence`: whether the file is still in its place.
-//!   `lock_holder`: who has locked it.
+//!   `schedules`, `events`, `audit`, `rollups`, `upkeep`: the operations. `run_locks`: files by
+//!   which `claim` and `read` know who owns a run, `process_lock`: whether the owner is alive.
+//!   `examine`: what is wrong with a file that cannot be opened. `presence`: whether the file is
+//!   still in its place. `lock_holder`: who has locked it.
 //! - `chains`, `row_checksums`: the [checksums](super::checksum) of segments and of the rows of
 //!   runs.
 //!
@@ -37,6 +37,7 @@ mod presence;
 mod process_lock;
 mod read;
 mod requests;
+mod rollups;
 mod row_checksums;
 mod run_locks;
 mod schedules;
@@ -67,12 +68,13 @@ use super::backfill_rows::{BackfillChange, BackfillRow, Changed, SlotRunRow};
 use super::event_rows::{DeletedEvents, Emitted, EventFilter, EventProgress, EventRow, NewEvent, WatchCursor};
 use super::ownership::{Claim, RunGuard};
 use super::pool_leases::{PoolDemand, PoolGrant};
+use super::rollup_rows::RollupRow;
 use super::rows::{Append, Appended, Request, RunFilter, RunRow, SegmentRow};
 use super::schedule_rows::{DamagedRow, NoteRow, ScheduleRow, ScheduleStep, SlotRow, Stepped};
 use super::sync_mode::SyncMode;
 use super::traits::{
-    AuditStore, BackfillStore, EventStore, GraphStore, Maintenance, Outbox, PoolStore, RequestStore, RunStore,
-    ScheduleStore, SegmentStore, StoreError, StoreFuture, store_future,
+    AuditStore, BackfillStore, EventStore, GraphStore, Maintenance, Outbox, PoolStore, RequestStore, RollupStore,
+    RunStore, ScheduleStore, SegmentStore, StoreError, StoreFuture, store_future,
 };
 use crate::base::{Timestamp, failpoint, private};
 use crate::callback::DeliveryAttempt;
@@ -273,6 +275,24 @@ impl SegmentStore for SqliteStore {
 
     fn data(&self, run: i64, segment: u32, range: Range<u32>) -> StoreFuture<'_, Option<Vec<u8>>> {
         store_future(data::data(self, run, segment, range))
+    }
+}
+
+impl RollupStore for SqliteStore {
+    fn last_segments<'a>(&'a self, runs: &'a [i64]) -> StoreFuture<'a, Vec<(i64, u32)>> {
+        store_future(rollups::last_segments(self, runs))
+    }
+
+    fn rollups<'a>(&'a self, runs: &'a [i64]) -> StoreFuture<'a, Vec<RollupRow>> {
+        store_future(rollups::rollups(self, runs))
+    }
+
+    fn rollup_with_labels(&self, run: i64) -> StoreFuture<'_, Option<RollupRow>> {
+        store_future(rollups::with_labels(self, run))
+    }
+
+    fn put_rollups<'a>(&'a self, rollups: &'a [RollupRow]) -> StoreFuture<'a, ()> {
+        store_future(rollups::put(self, rollups))
     }
 }
 

@@ -32,6 +32,7 @@ const FILES: &[(i64, &str, &str)] = &[
     (9, "events", include_str!("migrations/0009_events.sql")),
     (10, "deadlines", include_str!("migrations/0010_deadlines.sql")),
     (12, "audit", include_str!("migrations/0012_audit.sql")),
+    (13, "rollups", include_str!("migrations/0013_rollups.sql")),
 ];
 
 /// The state of a schema.

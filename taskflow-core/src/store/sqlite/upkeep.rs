@@ -130,6 +130,7 @@ pub(super) async fn check(store: &SqliteStore) -> Result<Vec<String>, StoreError
     super::backfills::check(store, &mut findings).await?;
     super::events::check(store, &mut findings).await?;
     super::audit::check(store, &mut findings).await?;
+    super::rollups::check(store, &mut findings).await?;
     Ok(findings)
 }
 
