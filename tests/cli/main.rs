@@ -5,6 +5,8 @@ mod arguments;
 #[cfg(all(feature = "cli", feature = "sqlite", unix))]
 mod assets;
 #[cfg(all(feature = "cli", feature = "sqlite"))]
+mod audit;
+#[cfg(all(feature = "cli", feature = "sqlite"))]
 mod callbacks;
 #[cfg(all(feature = "cli", feature = "sqlite"))]
 mod config;

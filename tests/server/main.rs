@@ -2,6 +2,7 @@
 
 #![cfg(unix)]
 
+mod audit;
 mod guard;
 mod home;
 mod pages;

@@ -2,6 +2,7 @@
 
 mod admission;
 mod appending;
+pub(super) mod audit;
 mod backfills;
 pub(super) mod damage;
 mod deliveries;

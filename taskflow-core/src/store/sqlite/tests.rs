@@ -10,6 +10,7 @@ use super::SqliteStore;
 use crate::base::Timestamp;
 use crate::run::{RunState, RunType};
 use crate::store::admission::{Admission, AdmissionRequest};
+use crate::store::audit_rows::AuditFilter;
 use crate::store::backfill_rows::{BackfillChange, BackfillRow};
 use crate::store::conformance::{claim, known, new, ok, plain, segment, update};
 use crate::store::ownership::{Claim, Liveness};
@@ -18,8 +19,8 @@ use crate::store::rows::{Appended, RunFilter, RunOrder};
 use crate::store::schedule_rows::{NoteRow, ScheduleRow, ScheduleStep, SlotRow};
 use crate::store::sync_mode::SyncMode;
 use crate::store::traits::{
-    BackfillStore, GraphStore, Maintenance, Outbox, PoolStore, RequestStore, RunStore, ScheduleStore, SegmentStore,
-    StoreError,
+    AuditStore, BackfillStore, GraphStore, Maintenance, Outbox, PoolStore, RequestStore, RunStore, ScheduleStore,
+    SegmentStore, StoreError,
 };
 
 fn place() -> (TempDir, PathBuf) {
@@ -680,4 +681,59 @@ async fn the_runs_of_slots_are_compared_with_their_checksums() {
     let store = open(&path).await;
     let error = found(&store).await.unwrap_err().to_string();
     assert!(error.contains("run 1: the checksum of its state does not match"), "{error}");
+}
+
+/// However many rows the trail has, a page reads only its own.
+#[tokio::test]
+async fn no_page_of_the_audit_trail_scans_all_rows() {
+    let (_dir, path) = place();
+    filled(&path).await;
+    let mut connection = raw(&path).await;
+    // The planner decides by the shape of the data.
+    let rows = "WITH RECURSIVE counted(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM counted WHERE n < 100000) \
+                INSERT INTO audit (at, actor, via, action, dag, run_id, reason, before, after, outcome, error, checksum) \
+                SELECT n, 'ann', 'cli', 'clear', 'dag ' || (n % 10), 'run ' || n, '', '{}', '{}', 'applied', '', 0 \
+                FROM counted";
+    sqlx::query(rows).execute(&mut connection).await.unwrap();
+    let text = |text: &str| Some(text.to_owned());
+    let page = || AuditFilter { limit: Some(50), ..AuditFilter::default() };
+    for filter in [
+        page(),
+        AuditFilter { below: Some(50_000), ..page() },
+        AuditFilter { dag: text("dag 3"), ..page() },
+        AuditFilter { dag: text("dag 3"), below: Some(50_000), ..page() },
+        AuditFilter { run_id: text("run 77"), ..page() },
+        AuditFilter { actor: text("ann"), below: Some(50_000), ..page() },
+        AuditFilter { action: text("clear"), ..page() },
+        AuditFilter { since: Some(Timestamp::from_nanos(90_000)), ..page() },
+    ] {
+        let mut plan = Vec::new();
+        let question = super::audit::selected(&filter).text();
+        let steps = sqlx::query(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {question}")));
+        for row in steps.fetch_all(&mut connection).await.unwrap() {
+            plan.push(row.try_get::<String, _>("detail").unwrap());
+        }
+        // A walk along the numbers is no scan: it ends with the page.
+        let is_walk = |step: &String| step == "SCAN audit" && filter.dag.is_none() && filter.run_id.is_none();
+        assert!(plan.iter().all(|step| !step.starts_with("SCAN") || is_walk(step)), "{question}: {plan:?}");
+        assert!(!plan.iter().any(|step| step.contains("TEMP B-TREE")), "{question}: {plan:?}");
+    }
+}
+
+#[tokio::test]
+async fn rows_of_the_audit_trail_never_change_and_damage_is_noticed() {
+    let (_dir, path) = place();
+    let store = open(&path).await;
+    for actor in ["ann", "bob"] {
+        store.record_audit(&crate::store::conformance::audit::row(actor, 5)).await.unwrap();
+    }
+    store.close().await.unwrap();
+    let mut connection = raw(&path).await;
+    let changed = sqlx::query("UPDATE audit SET actor = 'eve'").execute(&mut connection).await;
+    assert!(changed.unwrap_err().to_string().contains("never changes"));
+    edit(&path, "DROP TRIGGER audit_is_append_only; UPDATE audit SET actor = 'eve' WHERE number = 2").await;
+    let store = open(&path).await;
+    let error = store.audit(&AuditFilter::default()).await.unwrap_err().to_string();
+    assert!(error.contains("audit row 2: its checksum does not match"), "{error}");
+    assert_eq!(store.check().await.unwrap(), ["audit row 2: its checksum does not match"]);
 }

@@ -1,0 +1,254 @@
+//! The audit trail of the API and the pages.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+use taskflow_tests::common::eventually;
+
+use crate::home::{Response, Service};
+
+/// Nothing that has this text may be in the trail.
+const CANARY: &str = "canary-4711-secret";
+
+/// A service, and how much of its trail was looked at.
+struct Trail {
+    service: Service,
+    seen: i64,
+    /// The routes that were called.
+    called: BTreeSet<(String, String)>,
+}
+
+impl Trail {
+    fn new() -> Self {
+        Trail { service: Service::new(), seen: 0, called: BTreeSet::new() }
+    }
+
+    /// The entries that are new, the oldest first.
+    fn news(&self) -> Vec<Value> {
+        let list = self.service.json("/api/v1/audit?limit=1000");
+        let entries = list["entries"].as_array().expect("a list").iter().rev();
+        entries.filter(|entry| entry["number"].as_i64() > Some(self.seen)).cloned().collect()
+    }
+
+    /// Calls a route, with the parts of its path, and checks what it leaves.
+    #[track_caller]
+    fn call(&mut self, method: &str, route: &str, part: &str, body: &Value, action: &str, outcome: &str) -> Response {
+        self.called.insert((method.to_owned(), route.to_owned()));
+        let (before, after) = (route.find('{'), route.find('}'));
+        let path = match (before, after) {
+            (Some(before), Some(after)) => format!("{}{part}{}", &route[..before], &route[after + 1..]),
+            _ => route.to_owned(),
+        };
+        let headers = [("content-type", "application/json"), ("x-request-id", "call-7")];
+        let response = self.service.send(method, &path, &headers, &body.to_string());
+        // A run that is resumed is stored by the service.
+        eventually(&format!("{method} {path} leaves a row: {response:?}"), || !self.news().is_empty());
+        let news = self.news();
+        let found: Vec<[&str; 2]> =
+            news.iter().map(|entry| ["action", "outcome"].map(|name| entry[name].as_str().unwrap_or_default())).collect();
+        assert_eq!(found, [[action, outcome]], "{method} {path} {news:?} {response:?}");
+        assert_eq!((&news[0]["actor"]["via"], &news[0]["peer"]), (&json!("loopback"), &json!("127.0.0.1")));
+        assert_eq!(news[0]["request_id"], "call-7");
+        self.seen = news[0]["number"].as_i64().expect("a number");
+        assert_eq!(response.status < 300, matches!(outcome, "applied" | "unchanged"), "{response:?}");
+        response
+    }
+
+    /// Starts a run, which leaves a row.
+    fn trigger(&mut self, dag: &str, params: &Value, state: &str) -> String {
+        let body = json!({ "params": params });
+        let run = self.call("POST", "/api/v1/dags/{dag}/runs", dag, &body, "trigger", "applied").json()["number"].clone();
+        self.service.wait(run.as_i64().expect("a number"), state);
+        run.to_string()
+    }
+}
+
+#[test]
+fn each_route_that_changes_something_leaves_one_row_also_if_it_is_refused() {
+    let mut trail = Trail::new();
+    let runs = "/api/v1/dags/{dag}/runs";
+    let mine = json!({"run_id": "mine"});
+    trail.call("POST", runs, "greeting", &mine, "trigger", "applied");
+    trail.call("POST", runs, "greeting", &mine, "trigger", "refused_state");
+
+    let pause = "/api/v1/dags/{dag}/pause";
+    let reason = json!({"reason": "migration", "by": "ada"});
+    trail.call("PUT", pause, "daily", &reason, "pause", "applied");
+    trail.call("PUT", pause, "daily", &reason, "pause", "refused_state");
+    trail.call("DELETE", pause, "daily", &json!({}), "unpause", "applied");
+    trail.call("DELETE", pause, "daily", &json!({}), "unpause", "refused_state");
+    trail.call("PUT", pause, "reported", &reason, "pause", "applied");
+    trail.call("DELETE", pause, "reported", &reason, "unpause", "applied");
+
+    let gated = trail.trigger("gated", &json!({}), "failed");
+    let number = gated.parse().expect("a number");
+    let good = trail.trigger("greeting", &json!({"name": CANARY}), "success");
+    trail.call("POST", "/api/v1/runs/{run}/retry", &gated, &json!({}), "retry", "applied");
+    trail.service.wait(number, "failed");
+    trail.call("POST", "/api/v1/runs/{run}/retry", &good, &json!({}), "retry", "refused_state");
+
+    let forever = trail.trigger("forever", &json!({}), "running");
+    let clear = "/api/v1/runs/{run}/clear";
+    trail.call("POST", clear, &gated, &json!({"run": false, "reason": "closed"}), "clear", "applied");
+    trail.call("POST", clear, &forever, &json!({}), "clear", "refused_state");
+
+    let mark = "/api/v1/runs/{run}/mark";
+    let value = |value: Value| json!({"state": "success", "tasks": ["gate"], "value": value});
+    trail.call("POST", mark, &gated, &value(json!(CANARY)), "mark", "refused_state");
+    trail.call("POST", mark, &gated, &value(json!(7)), "mark", "applied");
+
+    trail.call("POST", "/api/v1/runs/{run}/resume", &gated, &json!({}), "resume", "applied");
+    trail.service.wait(number, "success");
+    trail.call("POST", "/api/v1/runs/{run}/resume", &gated, &json!({}), "resume", "refused_state");
+
+    let cancel = "/api/v1/runs/{run}/cancel";
+    let secret = json!({"reason": format!("its password={CANARY} is known")});
+    trail.call("POST", cancel, &forever, &secret, "cancel", "applied");
+    trail.service.wait(forever.parse().expect("a number"), "cancelled");
+    trail.call("POST", cancel, &forever, &json!({}), "cancel", "refused_state");
+
+    let waits = trail.trigger("approval", &json!({}), "running");
+    let event = json!({"key": "approval", "value": CANARY});
+    trail.call("POST", "/api/v1/runs/{run}/release", &waits, &event, "release", "applied");
+    trail.call("POST", "/api/v1/runs/{run}/release", &good, &event, "release", "refused_state");
+
+    let emission = |payload: Value| json!({"asset": "reports", "payload": payload, "key": "k"});
+    trail.call("POST", "/api/v1/events", "", &emission(json!(CANARY)), "emit", "refused_state");
+    trail.call("POST", "/api/v1/events", "", &emission(json!(1)), "emit", "applied");
+    trail.call("POST", "/api/v1/events", "", &emission(json!(1)), "emit", "unchanged");
+
+    let backfill = json!({"dag": "daily", "slots": ["2026-01-01/2026-01-03"], "reason": "again"});
+    trail.call("POST", "/api/v1/backfills", "", &backfill, "backfill", "applied");
+    trail.call("POST", "/api/v1/backfills", "", &backfill, "backfill", "refused_state");
+    for (verb, outcome) in [("pause", "applied"), ("pause", "refused_state"), ("resume", "applied")] {
+        let route = format!("/api/v1/backfills/{{backfill}}/{verb}");
+        trail.call("POST", &route, "1", &reason, &format!("backfills {verb}"), outcome);
+    }
+    trail.call("POST", "/api/v1/backfills/{backfill}/retry", "1", &json!({}), "backfills retry", "refused_state");
+    trail.call("POST", "/api/v1/backfills/{backfill}/cancel", "1", &json!({}), "backfills cancel", "applied");
+
+    // A route that is new is not listed above.
+    let mut known = BTreeSet::new();
+    for (path, methods) in trail.service.json("/api/v1/openapi.json")["paths"].as_object().expect("paths") {
+        let methods = methods.as_object().expect("methods").keys().filter(|method| *method != "get");
+        known.extend(methods.map(|method| (method.to_uppercase(), path.clone())));
+    }
+    assert_eq!(trail.called, known);
+
+    let all = trail.service.get("/api/v1/audit?limit=1000").body;
+    let page = trail.service.get("/audit").body;
+    for (place, text) in [("the API", &all), ("the page", &page)] {
+        assert!(!text.contains(CANARY), "{place}: {text}");
+    }
+    assert!(all.contains("its password=*** is known"), "{all}");
+}
+
+#[test]
+fn what_reads_previews_or_names_nothing_leaves_no_row() {
+    let service = Service::new();
+    service.get("/api/v1/dags");
+    service.get("/audit");
+    service.post("/api/v1/backfills?dry_run=true", &json!({"dag": "daily", "slots": ["2026-01-01"]}));
+    service.post("/api/v1/runs/99/cancel", &json!({})).assert_problem(404, "there is no run");
+    service.post("/api/v1/dags/daly/runs", &json!({})).assert_problem(404, "there is no DAG");
+    service.post("/api/v1/dags/greeting/runs", &json!({"params": {"times": 9}})).assert_problem(422, "range");
+    assert_eq!(service.json("/api/v1/audit"), json!({"entries": []}));
+}
+
+#[test]
+fn the_trail_has_pages_and_filters() {
+    let service = Service::new();
+    for _ in 0..2 {
+        service.send("PUT", "/api/v1/dags/daily/pause", &[], "");
+        service.send("DELETE", "/api/v1/dags/daily/pause", &[], "");
+    }
+    let run = service.trigger("greeting", &json!({}));
+    let numbers = |path: &str| -> Vec<i64> {
+        let list = service.json(path);
+        list["entries"].as_array().expect("a list").iter().filter_map(|entry| entry["number"].as_i64()).collect()
+    };
+    assert_eq!(numbers("/api/v1/audit"), [5, 4, 3, 2, 1]);
+    assert_eq!(numbers("/api/v1/audit?dag=daily&action=pause"), [3, 1]);
+    assert_eq!(numbers(&format!("/api/v1/audit?run={run}")), [5]);
+    assert_eq!(numbers("/api/v1/audit?by=nobody"), []);
+    assert_eq!(numbers("/api/v1/audit?since=2099-01-01"), []);
+    let first = service.get("/api/v1/audit?limit=2&dag=daily");
+    assert_eq!(first.json()["next"], 3);
+    let next = first.header("link").split(['<', '>']).nth(1).expect("an address").to_owned();
+    // A new row does not move the pages.
+    service.send("PUT", "/api/v1/dags/daily/pause", &[], "");
+    assert_eq!(numbers(&next), [2, 1]);
+    service.get("/api/v1/audit?action=claer").assert_problem(400, "did you mean `clear`");
+    service.get("/api/v1/audit?run=99").assert_problem(404, "there is no run `99`");
+}
+
+#[test]
+fn a_deleted_run_keeps_its_rows() {
+    let service = Service::new();
+    let run = service.trigger("greeting", &json!({}));
+    service.wait(run, "success");
+    let run_id = service.json(&format!("/api/v1/runs/{run}"))["run_id"].as_str().expect("an id").to_owned();
+    let pruned = service.call(&["db", "prune", "--older-than", "0s"]);
+    assert_eq!(pruned.code, Some(0), "{pruned:?}");
+    let list = service.json(&format!("/api/v1/audit?run={run_id}"));
+    let sentence = list["entries"][0]["sentence"].as_str().expect("a sentence");
+    assert!(sentence.ends_with(&format!("triggered run {run} of `greeting`")), "{sentence}");
+    let newest = service.json("/api/v1/audit?limit=1")["entries"][0].clone();
+    assert_eq!((&newest["action"], &newest["actor"]["via"]), (&json!("db prune"), &json!("cli")));
+    let sentence = newest["sentence"].as_str().expect("a sentence");
+    assert!(sentence.ends_with("pruned 1 run older than 0s"), "{sentence}");
+}
+
+/// Sends a form.
+fn form(service: &Service, path: &str, body: &str) -> Response {
+    service.send("POST", path, &[("content-type", "application/x-www-form-urlencoded")], body)
+}
+
+#[test]
+fn each_form_leaves_one_row_and_pages_show_it() {
+    let service = Service::new();
+    let news = |count: usize| {
+        let list = service.json("/api/v1/audit?limit=1000")["entries"].as_array().expect("a list").clone();
+        assert_eq!(list.len(), count, "{list:?}");
+        ["action", "outcome"].map(|name| list[0][name].as_str().unwrap_or_default().to_owned())
+    };
+    let at = |path: &str, body: &str| form(&service, path, body).header("location").to_owned();
+    assert_eq!(at("/dags/daily/pause", "reason=the+%3Cb%3Esource%3C%2Fb%3E+is+down"), "/dags/daily");
+    assert_eq!(news(1), ["pause", "applied"]);
+    assert_eq!(form(&service, "/dags/daily/pause", "").status, 409);
+    assert_eq!(news(2), ["pause", "refused_state"]);
+    form(&service, "/dags/daily/unpause", "");
+    assert_eq!(news(3), ["unpause", "applied"]);
+    let run = at("/dags/gated/trigger", "");
+    assert_eq!(news(4), ["trigger", "applied"]);
+    let number = run.rsplit('/').next().and_then(|number| number.parse().ok()).expect("a run");
+    service.wait(number, "failed");
+    form(&service, &format!("{run}/retry"), "");
+    assert_eq!(news(5), ["retry", "applied"]);
+    service.wait(number, "failed");
+    let preview = service.get(&format!("{run}/clear")).body;
+    let token = preview.split("name=\"token\" value=\"").nth(1).and_then(|rest| rest.split('"').next()).expect("a token");
+    form(&service, &format!("{run}/clear"), &format!("token={token}&reason=closed"));
+    assert_eq!(news(6), ["clear", "applied"]);
+    assert_eq!(service.json("/api/v1/audit?limit=1")["entries"][0]["token"], token);
+    service.wait(number, "failed");
+    let forever = at("/dags/forever/trigger", "");
+    let endless = forever.rsplit('/').next().and_then(|number| number.parse().ok()).expect("a run");
+    service.wait(endless, "running");
+    form(&service, &format!("{forever}/cancel"), "");
+    assert_eq!(news(8), ["cancel", "applied"]);
+    form(&service, &format!("{run}/resume"), "");
+    assert_eq!(news(9), ["resume", "refused_state"]);
+
+    let page = service.get("/audit").body;
+    let sentence = "paused `daily`, because the &#60;b&#62;source&#60;/b&#62; is down";
+    assert!(page.contains(sentence), "{page}");
+    assert!(page.contains("paused: false → true"), "{page}");
+    assert!(service.get("/dags/daily").body.contains(sentence));
+    let page = service.get(&run).body;
+    assert!(page.contains(&format!("cleared 2 tasks of run {number}, because closed")), "{page}");
+    assert!(page.contains(&format!("/audit?run={number}")), "{page}");
+    let chosen = service.get("/audit?dag=daily&action=unpause").body;
+    assert!(chosen.contains("unpaused `daily`") && !chosen.contains("gated`"), "{chosen}");
+    assert!(service.get("/audit?by=nobody").body.contains("No entry matches"));
+}
