@@ -2,9 +2,13 @@
 
 #![cfg(unix)]
 
+mod below;
+mod calls;
+mod client;
 mod guard;
 mod home;
 mod pages;
 mod reads;
 mod start;
+mod threats;
 mod writes;

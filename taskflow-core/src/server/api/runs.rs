@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::document::document;
 use crate::ops::{self, RunList, RunStatus, RunSummaryDocument, TaskStatus};
 use crate::run::{RunState, RunType};
+use crate::server::base_path;
 use crate::server::call::Call;
 use crate::server::permit::View;
 use crate::server::problem::Problem;
@@ -69,7 +70,7 @@ fn next_page(call: &Call, after: &str) -> String {
             value => add(name, &value.to_string()),
         }
     }
-    format!("<{}?{query}after={after}>; rel=\"next\"", call.path)
+    format!("<{}{}?{query}after={after}>; rel=\"next\"", base_path::current(), call.path)
 }
 
 /// The values whose names a parameter has.
