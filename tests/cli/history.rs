@@ -276,9 +276,17 @@ fn a_number_never_matches_part_of_an_id() {
 fn an_unknown_or_ambiguous_run_is_rejected() {
     let home = failed();
     home.good(&["run", "small", "-q"]);
-    for verb in
-        [&["status"][..], &["explain"], &["values"], &["logs"], &["resume"], &["retry"], &["clear"], &["cancel"]]
-    {
+    for verb in [
+        &["status"][..],
+        &["explain"],
+        &["values"],
+        &["logs"],
+        &["lineage"],
+        &["resume"],
+        &["retry"],
+        &["clear"],
+        &["cancel"],
+    ] {
         let refusal = home.refusal(&[verb, &["99"]].concat());
         assert_eq!(refusal, "error: there is no run `99`; `runs` lists them\n", "{verb:?}");
     }
@@ -513,10 +521,9 @@ fn a_dry_run_lists_what_would_run_and_changes_nothing() {
     assert_eq!(would(&["load"]), "load.extract\n");
     assert_eq!(would(&["--only", "gate"]), "gate\n");
     assert_eq!(would(&["--from", "gate"]), "gate\nreport\n");
-    assert_eq!(
-        home.json(&["clear", "1", "--dry-run", "--failed"]),
-        json!({"number": 1, "tasks": ["gate", "report"], "dry_run": true})
-    );
+    let previewed = home.json(&["clear", "1", "--dry-run", "--failed"]);
+    let token = previewed["token"].as_str().expect("a token");
+    assert_eq!(previewed, json!({"number": 1, "tasks": ["gate", "report"], "dry_run": true, "token": token}));
     assert_eq!(home.json(&["status", "1"])["edits"], json!([]));
 }
 

@@ -249,6 +249,7 @@ fn calls(verb: &str) -> Vec<Vec<&'static str>> {
             &["daily", "--by", HOSTILE, "--reason", HOSTILE],
             &["eager", "--by", HOSTILE, "--reason", HOSTILE],
             &["daily", "--until", HOSTILE],
+            &["--tag", HOSTILE],
             &[HOSTILE],
         ],
         "unpause" => &[
@@ -279,11 +280,13 @@ fn calls(verb: &str) -> Vec<Vec<&'static str>> {
         "explain" => &[&[BAD], &[BAD, "fails"], &[WAITING], &[WAITING, "consent"], &[ENDLESS], &[BAD, HOSTILE]],
         "values" => &[&[BAD], &[BAD, "--all"], &[BAD, "list"], &[BAD, HOSTILE], &[BAD, "fails"], &[HOSTILE]],
         "logs" => &[&[BAD], &[BAD, "logs"], &[ENDLESS, "--follow"], &[BAD, HOSTILE], &[BAD, "--level", HOSTILE]],
+        "lineage" => &[&[], &[BAD], &[HOSTILE]],
         "resume" => &[&[BAD], &[HOSTILE], &[GOOD]],
         "retry" => &[&[BAD], &[HOSTILE]],
         "clear" => &[
             &[BAD, "skips", "--reason", HOSTILE],
             &[BAD, "--dry-run"],
+            &[BAD, "--token", HOSTILE],
             &[BAD, "skips", "dies", "--no-run"],
             &[BAD, HOSTILE],
         ],

@@ -68,7 +68,7 @@ impl Service {
         let address = loop {
             let line = lines.next().unwrap_or_else(|| panic!("it does not listen: {printed}")).expect("it is UTF-8");
             printed += &format!("{line}\n");
-            let address = line.split_once("http://").map(|(_, rest)| rest.split(',').next().unwrap_or_default());
+            let address = line.split_once("http://").map(|(_, rest)| rest.split([',', '/']).next().unwrap_or_default());
             if let Some(address) = address {
                 break address.trim().parse().expect("an address");
             }

@@ -3,9 +3,13 @@
 #![cfg(unix)]
 
 mod audit;
+mod below;
+mod calls;
+mod client;
 mod guard;
 mod home;
 mod pages;
 mod reads;
 mod start;
+mod threats;
 mod writes;

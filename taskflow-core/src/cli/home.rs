@@ -3,6 +3,7 @@
 //!
 //! Adds to [`ops::Home`](crate::ops::Home) the flags, and a runtime to wait for operations.
 
+use std::cell::OnceCell;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::pin::{Pin, pin};
@@ -82,6 +83,8 @@ pub(super) struct Home {
     home: ops::Home,
     flag: Option<PathBuf>,
     runtime: Runtime,
+    /// The journal for reading, once it was opened.
+    journal: OnceCell<Journal>,
 }
 
 impl Home {
@@ -93,7 +96,7 @@ impl Home {
         if let Some(changed) = home.tighten() {
             terminal.warn(&changed);
         }
-        Ok(Home { home, flag: setup::home_flag(matches), runtime })
+        Ok(Home { home, flag: setup::home_flag(matches), runtime, journal: OnceCell::new() })
     }
 
     pub(super) fn home(&self) -> &ops::Home {
@@ -156,12 +159,17 @@ impl Home {
 
     /// The journal, if there is one.
     pub(super) fn existing_journal(&self) -> Result<Option<Journal>, CliError> {
-        self.wait(self.home.find(SyncMode::Full))
+        if let Some(journal) = self.journal.get() {
+            return Ok(Some(journal.clone()));
+        }
+        let found = self.wait(self.home.find(SyncMode::Full))?;
+        Ok(found.map(|journal| self.journal.get_or_init(|| journal).clone()))
     }
 
     /// The journal, which must exist.
     pub(super) fn journal(&self) -> Result<Journal, CliError> {
-        self.journal_with(SyncMode::Full)
+        let none = || self.describe(OpsError::NoHome { home: self.path().to_owned() });
+        self.existing_journal()?.ok_or_else(none)
     }
 
     /// The same, for running something.

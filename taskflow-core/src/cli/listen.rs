@@ -9,7 +9,7 @@ use super::home::Home;
 use super::terminal::Terminal;
 use crate::dag::DagDef;
 use crate::journal::Journal;
-use crate::server::{RunningServer, Server, ServerError, ServerOptions, ServerState};
+use crate::server::{BasePath, RunningServer, Server, ServerError, ServerOptions, ServerState};
 use crate::service::ServiceHandle;
 
 /// Where the server listens unless an address is chosen.
@@ -27,9 +27,23 @@ pub(super) fn options(command: Command) -> Command {
         .help(format!("Answer HTTP requests at this loopback address; port 0 takes a free one [default: {DEFAULT}]"));
     command
         .arg(bind)
+        .arg(
+            Arg::new("base-path")
+                .long("base-path")
+                .value_name("PATH")
+                .value_parser(|text: &str| text.parse::<BasePath>())
+                .help("Answer below this path only, such as /team/dags behind a proxy"),
+        )
+        .arg(flag("open", "Open the pages in a browser"))
         .arg(flag("no-ui", "Serve the HTTP API without the pages"))
         .arg(flag("read-only", "Refuse HTTP requests that change something"))
-        .arg(flag("no-server", "Answer no HTTP requests").conflicts_with_all(["bind", "no-ui", "read-only"]))
+        .arg(flag("no-server", "Answer no HTTP requests").conflicts_with_all([
+            "bind",
+            "base-path",
+            "open",
+            "no-ui",
+            "read-only",
+        ]))
 }
 
 /// A server that has an address.
@@ -68,12 +82,20 @@ pub(super) async fn start(
     dags: &[&'static DagDef],
     terminal: &Terminal,
 ) -> Result<RunningServer, CliError> {
-    let options = ServerOptions { read_only: matches.get_flag("read-only"), no_ui: matches.get_flag("no-ui") };
+    let base_path = matches.get_one::<BasePath>("base-path").cloned().unwrap_or_default();
+    let options = ServerOptions {
+        read_only: matches.get_flag("read-only"),
+        no_ui: matches.get_flag("no-ui"),
+        base_path: base_path.clone(),
+    };
     let state = ServerState::new(home.home(), journal, handle, dags.to_vec(), options).await?;
     let server = server.serve(state).map_err(|error| CliError::Failure(error.to_string()))?;
     if !matches.get_flag("quiet") {
         let why = if is_moved { format!(", because port {} is in use", DEFAULT.port()) } else { String::new() };
-        terminal.note(&format!("listening on http://{}{why}", server.address()));
+        terminal.note(&format!("listening on http://{}{}{why}", server.address(), base_path.as_str()));
+    }
+    if matches.get_flag("open") {
+        super::browser::open(&format!("http://{}{}/", server.address(), base_path.as_str()), terminal);
     }
     Ok(server)
 }

@@ -10,7 +10,7 @@
 //!   them. `serve`, `schedules`, `backfills`: the service, and the verbs about schedules and
 //!   backfills. `events`: the verbs about assets. `audit`, `db`, `doctor`: upkeep. All of these
 //!   need the feature `sqlite`.
-//! - `listen`: the HTTP server of `serve` (feature `server`).
+//! - `listen`: the HTTP server of `serve` (feature `server`). `browser`: opens its pages.
 //! - `source`: a home or, with `--server`, a service over HTTP. A verb asks it for documents and
 //!   makes texts of them, which do not differ between the two. `calls`: which calls of the HTTP API
 //!   a verb is, or why it has none.
@@ -51,6 +51,8 @@ mod audit;
 mod backfill;
 #[cfg(feature = "sqlite")]
 mod backfills;
+#[cfg(feature = "server")]
+mod browser;
 #[cfg(feature = "sqlite")]
 mod calls;
 #[cfg(feature = "sqlite")]

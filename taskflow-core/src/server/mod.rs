@@ -7,16 +7,17 @@
 //! 2. `http::guard` refuses hosts that are not names of this machine (421) and unsafe methods of
 //!    other origins (403), catches panics of handlers, and adds the security headers to each
 //!    response.
-//! 3. `routes` finds the route by path and method. `call` checks the query and the body against the
+//! 3. `base_path` takes the base path off the address, and answers what lies outside (404).
+//! 4. `routes` finds the route by path and method. `call` checks the query and the body against the
 //!    fields that the route declares. Requests that change something are refused here if the server
 //!    is read-only (403) or the service is about to end (503).
-//! 4. `keys` parses the segments of the path. Whatever cannot be an id is refused before the store
+//! 5. `keys` parses the segments of the path. Whatever cannot be an id is refused before the store
 //!    is touched.
-//! 5. `permit` finds the run, and decides by its DAG. A handler cannot reach a run without a
+//! 6. `permit` finds the run, and decides by its DAG. A handler cannot reach a run without a
 //!    permit.
 //!    `acting` is the journal of the service under the name of whoever has sent the request: what
 //!    changes with it is in the audit trail.
-//! 6. The handler in `api` calls one operation and returns its document, which is the one that
+//! 7. The handler in `api` calls one operation and returns its document, which is the one that
 //!    `--output json` prints. Errors become documents in `problem`.
 //!
 //! Reading uses connections of the server's own. What changes something is written with the journal
@@ -34,6 +35,7 @@
 
 mod acting;
 mod api;
+mod base_path;
 mod call;
 mod ends;
 mod http;
@@ -51,6 +53,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use self::ends::Ends;
 use self::metrics::Metrics;
+pub use base_path::{BasePath, InvalidBasePath};
 pub use http::{RunningServer, Server, ServerError};
 
 use crate::dag::DagDef;
@@ -80,12 +83,14 @@ pub struct ServerState {
 }
 
 /// The options of a server.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct ServerOptions {
     /// Whether it refuses everything that changes something.
     pub read_only: bool,
     /// Whether it has the API only, without the pages.
     pub no_ui: bool,
+    /// The path below which everything lies.
+    pub base_path: BasePath,
 }
 
 impl fmt::Debug for ServerState {
@@ -148,5 +153,9 @@ fn router(state: ServerState) -> axum::Router {
         true => api.fallback(problem::no_route),
         false => api.merge(pages::routes(state.options.read_only)).fallback(pages::no_route),
     };
-    router.with_state(state)
+    let base = state.options.base_path.clone();
+    let inside = router.with_state(state);
+    let strip = axum::middleware::from_fn_with_state(base, base_path::strip);
+    // A layer of the inner router would see a request when its route is chosen already.
+    axum::Router::new().fallback_service(inside).layer(strip)
 }

@@ -4,14 +4,14 @@ use serde_json::{Map, Value, json};
 
 use super::routes::{Field, Kind, ROUTES, Route, Verb};
 
-/// The document as JSON.
-pub(super) fn openapi() -> String {
+/// The document as JSON, of a server below a base path.
+pub(super) fn openapi(base: &str) -> String {
     let mut paths = Map::new();
     for route in ROUTES {
         let operations = paths.entry(route.path).or_insert_with(|| json!({}));
         operations[route.method.name().to_ascii_lowercase()] = operation(route);
     }
-    let document = json!({
+    let mut document = json!({
         "openapi": "3.1.0",
         "info": {
             "title": "taskflow",
@@ -22,6 +22,9 @@ pub(super) fn openapi() -> String {
         "paths": paths,
         "components": { "schemas": { "Problem": problem() } },
     });
+    if !base.is_empty() {
+        document["servers"] = json!([{ "url": base }]);
+    }
     let mut text = serde_json::to_string_pretty(&document).unwrap_or_default();
     text.push('\n');
     text

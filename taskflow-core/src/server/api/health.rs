@@ -9,6 +9,7 @@ use tokio::runtime::Handle;
 use super::document::{changed, document, tagged};
 use crate::base::Timestamp;
 use crate::ops;
+use crate::server::base_path;
 use crate::server::call::Call;
 use crate::server::openapi::openapi;
 use crate::server::problem::Problem;
@@ -67,7 +68,7 @@ pub(in crate::server) async fn version(call: Call) -> Answer {
 }
 
 pub(in crate::server) async fn openapi_document(call: Call) -> Answer {
-    Ok(tagged(&call.headers, "application/json", openapi().into_bytes()))
+    Ok(tagged(&call.headers, "application/json", openapi(&base_path::current()).into_bytes()))
 }
 
 pub(in crate::server) async fn doctor(call: Call) -> Answer {

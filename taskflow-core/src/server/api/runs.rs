@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::document::document;
 use crate::ops::{self, RunList, RunStatus, RunSummaryDocument, TaskStatus};
 use crate::run::{RunState, RunType};
+use crate::server::base_path;
 use crate::server::call::Call;
 use crate::server::permit::View;
 use crate::server::problem::Problem;
@@ -70,7 +71,7 @@ pub(super) fn next_page(call: &Call, parameter: &str, place: &str) -> String {
             value => add(name, &value.to_string()),
         }
     }
-    format!("<{}?{query}{parameter}={place}>; rel=\"next\"", call.path)
+    format!("<{}{}?{query}{parameter}={place}>; rel=\"next\"", base_path::current(), call.path)
 }
 
 /// The values whose names a parameter has.

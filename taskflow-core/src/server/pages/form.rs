@@ -20,8 +20,8 @@ use super::frame::{Frame, Place};
 use super::marks::Mark;
 use super::reply::PageProblem;
 use crate::journal::Note;
-use crate::server::ServerState;
 use crate::server::problem::Problem;
+use crate::server::{ServerState, base_path};
 
 /// The response to a form.
 pub(crate) type Sent = Result<Response, PageProblem>;
@@ -157,7 +157,7 @@ impl FormPage {
 /// Leads to a page after a change, which the service notices at once.
 pub(crate) fn done(state: &ServerState, address: &str) -> Sent {
     state.handle.wake();
-    Ok(Redirect::to(address).into_response())
+    Ok(Redirect::to(&(base_path::current() + address)).into_response())
 }
 
 #[cfg(test)]

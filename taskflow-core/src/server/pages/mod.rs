@@ -54,5 +54,5 @@ mod timeline;
 mod times;
 mod trigger;
 
-pub(super) use reply::no_route;
+pub(super) use reply::{no_route, problem_page};
 pub(super) use routes::routes;

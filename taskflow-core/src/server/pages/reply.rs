@@ -13,6 +13,7 @@ use super::problem::ProblemPage;
 use super::times::Clock;
 use crate::journal::JournalError;
 use crate::ops::OpsError;
+use crate::server::base_path;
 use crate::server::problem::{self, Problem};
 
 /// A page, or a page about why there is none.
@@ -31,7 +32,7 @@ pub(crate) fn asked<'q>(query: &'q BTreeMap<String, String>, name: &str) -> &'q 
 pub(crate) fn request(zone: Option<&str>) -> Request {
     let zone = zone.and_then(|zone| TimeZone::get(zone).ok()).unwrap_or(TimeZone::UTC);
     Request {
-        base: String::new(),
+        base: base_path::current(),
         clock: Clock::new(Timestamp::now(), zone),
         build: format!("taskflow {}", env!("CARGO_PKG_VERSION")),
         theme: "",
@@ -66,6 +67,11 @@ impl From<JournalError> for PageProblem {
     fn from(error: JournalError) -> Self {
         OpsError::from(error).into()
     }
+}
+
+/// A problem as a page.
+pub(in crate::server) fn problem_page(problem: Problem) -> Response {
+    PageProblem(problem).into_response()
 }
 
 /// The response to an address that is no route: a document below `/api`, otherwise a page.

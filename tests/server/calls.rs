@@ -1,0 +1,268 @@
+//! The calls that are about several runs or DAGs, or take their time.
+
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+use serde_json::{Value, json};
+use taskflow_tests::common::eventually;
+
+use crate::home::{Response, Service};
+
+/// Longer than any call takes that does not wait.
+const WAIT: &str = "60s";
+
+#[test]
+fn one_key_makes_one_run_also_with_different_bodies_at_once() {
+    let service = Service::new();
+    for round in 0..5 {
+        let key = format!("order-{round}");
+        let answers: Vec<Response> = std::thread::scope(|scope| {
+            let send = |times: usize| {
+                let body = json!({"params": {"times": times % 5 + 1}}).to_string();
+                let headers = [("content-type", "application/json"), ("idempotency-key", &*key)];
+                service.send("POST", "/api/v1/dags/greeting/runs", &headers, &body)
+            };
+            let clients: Vec<_> = (0..10).map(|times| scope.spawn(move || send(times))).collect();
+            clients.into_iter().map(|client| client.join().expect("a client ends")).collect()
+        });
+        let of = |status: u16| answers.iter().filter(|answer| answer.status == status).count();
+        // Two of the ten have the same body.
+        assert_eq!((of(201), of(200), of(422)), (1, 1, 8), "{answers:?}");
+        let runs = service.json("/api/v1/runs?limit=1000");
+        assert_eq!(runs.as_array().map(Vec::len), Some(round + 1), "{runs}");
+    }
+}
+
+#[test]
+fn a_wait_for_a_run_that_has_ended_is_over_at_once() {
+    let service = Service::new();
+    let run = service.trigger("greeting", &json!({}));
+    service.wait(run, "success");
+    let waited = service.json(&format!("/api/v1/runs/{run}?wait={WAIT}&until=ended"));
+    assert_eq!(waited["state"], "success");
+    service.get(&format!("/api/v1/runs/999?wait={WAIT}")).assert_problem(404, "there is no run `999`");
+}
+
+#[test]
+fn waits_end_with_the_run_for_all_who_wait() {
+    let service = Service::new();
+    let run = service.trigger("forever", &json!({}));
+    service.wait(run, "running");
+    std::thread::scope(|scope| {
+        let path = format!("/api/v1/runs/{run}?wait={WAIT}");
+        let waiting: Vec<_> = (0..50)
+            .map(|_| {
+                let path = &path;
+                let service = &service;
+                scope.spawn(move || (service.json(path)["state"].clone(), Instant::now()))
+            })
+            .collect();
+        std::thread::sleep(Duration::from_millis(300));
+        assert!(waiting.iter().all(|waiting| !waiting.is_finished()), "they wait");
+        // Others are answered meanwhile.
+        assert_eq!(service.get("/health/live").status, 200);
+        assert_eq!(service.post(&format!("/api/v1/runs/{run}/cancel"), &json!({})).status, 200);
+        for waiting in waiting {
+            assert_eq!(waiting.join().expect("a client ends").0, "cancelled");
+        }
+    });
+}
+
+#[test]
+fn a_wait_that_is_too_short_answers_with_what_there_is() {
+    let service = Service::new();
+    let run = service.trigger("forever", &json!({}));
+    service.wait(run, "running");
+    assert_eq!(service.json(&format!("/api/v1/runs/{run}?wait=1s"))["state"], "running");
+    let path = format!("/api/v1/runs/{run}?wait=");
+    service.get(&format!("{path}61s")).assert_problem(400, "`wait` is not a duration of at most 60s");
+    service.get(&format!("{path}2m")).assert_problem(400, "`wait` is not a duration");
+    service.get(&format!("{path}x")).assert_problem(400, "`wait` is not a duration");
+    service.get(&format!("{path}1s&until=dawn")).assert_problem(400, "`until` is not one of ended");
+}
+
+#[test]
+fn waits_end_when_the_service_is_about_to_end() {
+    let service = Service::new();
+    let run = service.trigger("slow_to_end", &json!({}));
+    service.wait(run, "running");
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| service.json(&format!("/api/v1/runs/{run}?wait={WAIT}")));
+        std::thread::sleep(Duration::from_millis(200));
+        service.signal(Signal::TERM);
+        let state = waiting.join().expect("a client ends")["state"].clone();
+        assert!(state == "running" || state == "interrupted", "{state}");
+    });
+}
+
+#[test]
+fn several_runs_are_cancelled_with_an_answer_for_each() {
+    let service = Service::new();
+    let [one, two] = [service.trigger("forever", &json!({})), service.trigger("forever", &json!({}))];
+    let done = service.trigger("greeting", &json!({}));
+    service.wait(one, "running");
+    service.wait(two, "running");
+    service.wait(done, "success");
+    let runs = json!([one.to_string(), two.to_string(), done.to_string(), "nobody", "../x"]);
+    let answer = service.post("/api/v1/runs:cancel", &json!({"runs": runs, "reason": "enough"}));
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let answer = answer.json();
+    let outcomes: Vec<&Value> = answer["runs"].as_array().into_iter().flatten().map(|item| &item["outcome"]).collect();
+    assert_eq!(outcomes, ["applied", "applied", "unchanged", "refused", "refused"], "{answer}");
+    assert_eq!((&answer["applied"], &answer["unchanged"], &answer["refused"]), (&json!(2), &json!(1), &json!(2)));
+    assert_eq!(answer["runs"][3]["detail"], "there is no run `nobody`; `runs` lists them");
+    service.wait(one, "cancelled");
+    service.wait(two, "cancelled");
+    let nothing = service.post("/api/v1/runs:cancel", &json!({}));
+    nothing.assert_problem(422, "names them, or has a filter");
+    let both = service.post("/api/v1/runs:cancel", &json!({"runs": ["1"], "dag": "forever"}));
+    both.assert_problem(422, "not both");
+    let many: Vec<String> = (0..1001).map(|run| run.to_string()).collect();
+    service.post("/api/v1/runs:cancel", &json!({"runs": many})).assert_problem(422, "more than the 1000");
+}
+
+#[test]
+fn several_runs_are_cleared_as_their_preview_has_shown_or_not_at_all() {
+    let service = Service::new();
+    let runs = [(); 2].map(|()| service.trigger("gated", &json!({})));
+    let other = service.trigger("greeting", &json!({}));
+    runs.map(|run| service.wait(run, "failed"));
+    service.wait(other, "success");
+    let body = json!({"state": ["failed"], "failed": true}).to_string();
+    let json_type = ("content-type", "application/json");
+    let preview = service.send("POST", "/api/v1/runs:clear?dry_run=true", &[json_type], &body).json();
+    assert_eq!(preview["applied"], 2, "{preview}");
+    assert_eq!(preview["runs"][0]["tasks"], json!(["gate", "after"]), "{preview}");
+    assert_eq!(service.json(&format!("/api/v1/runs/{}", runs[0]))["state"], "failed");
+    let token = format!("\"{}\"", preview["token"].as_str().expect("a token"));
+    service.open_gate();
+    // One of them changes.
+    assert_eq!(service.post(&format!("/api/v1/runs/{}/retry", runs[0]), &json!({})).status, 202);
+    service.wait(runs[0], "success");
+    let headers = [json_type, ("if-match", &*token)];
+    let stale = service.send("POST", "/api/v1/runs:clear", &headers, &body);
+    stale.assert_problem(412, "the runs have changed since the preview");
+    assert_eq!(service.json(&format!("/api/v1/runs/{}", runs[1]))["state"], "failed");
+    let preview = service.send("POST", "/api/v1/runs:clear?dry_run=true", &[json_type], &body).json();
+    let token = format!("\"{}\"", preview["token"].as_str().expect("a token"));
+    let cleared = service.send("POST", "/api/v1/runs:clear", &[json_type, ("if-match", &token)], &body);
+    assert_eq!((cleared.status, cleared.json()["applied"].clone()), (202, json!(1)), "{cleared:?}");
+    service.wait(runs[1], "success");
+    // Without a token: what there is.
+    let all = service.post("/api/v1/runs:clear", &json!({"dag": "greeting"}));
+    assert_eq!((all.status, all.json()["applied"].clone()), (202, json!(1)), "{all:?}");
+    eventually("it runs again", || {
+        let greet = service.json(&format!("/api/v1/runs/{other}/tasks/greet"));
+        greet["attempts"].as_array().map(Vec::len) == Some(2)
+    });
+}
+
+#[test]
+fn tasks_of_several_runs_are_marked() {
+    let service = Service::new();
+    let runs = [(); 2].map(|()| service.trigger("gated", &json!({})));
+    runs.map(|run| service.wait(run, "failed"));
+    let body = json!({"dag": "gated", "as": "success", "tasks": ["gate", "after"], "value": 3});
+    let marked = service.post("/api/v1/runs:mark", &body);
+    assert_eq!((marked.status, marked.json()["applied"].clone()), (200, json!(2)), "{marked:?}");
+    runs.map(|run| service.wait(run, "success"));
+    service.post("/api/v1/runs:mark", &json!({"dag": "gated"})).assert_problem(422, "is needed");
+}
+
+#[test]
+fn several_dags_are_paused_by_name_by_tag_or_all() {
+    let service = Service::new();
+    let put = |body: &Value| {
+        service.send("PUT", "/api/v1/pauses", &[("content-type", "application/json")], &body.to_string())
+    };
+    let paused = put(&json!({"all": true, "reason": "migration", "by": "ada"}));
+    assert_eq!(paused.status, 200, "{paused:?}");
+    assert_eq!((&paused.json()[0]["dag_id"], &paused.json()[0]["outcome"]), (&json!("daily"), &json!("applied")));
+    let again = put(&json!({"dags": ["daily", "greeting"]}));
+    assert_eq!(again.json()[0]["outcome"], "unchanged", "{again:?}");
+    assert_eq!(again.json()[1]["outcome"], "refused", "{again:?}");
+    assert!(again.json()[0]["detail"].as_str().is_some_and(|detail| detail.contains("already paused, by ada")));
+    put(&json!({"tag": "rude"})).assert_problem(404, "no DAG has the tag `rude`");
+    put(&json!({"tag": "polite", "all": true})).assert_problem(422, "one of `dags`, `tag` and `all`");
+    put(&json!({"dags": ["nothing"]})).assert_problem(404, "there is no DAG `nothing`");
+    put(&json!({})).assert_problem(422, "one of `dags`, `tag` and `all`");
+    let headers = [("content-type", "application/json")];
+    let ended = service.send("DELETE", "/api/v1/pauses", &headers, &json!({"all": true}).to_string());
+    assert_eq!((ended.status, ended.json()[0]["outcome"].clone()), (200, json!("applied")), "{ended:?}");
+    assert_eq!(service.json("/api/v1/dags/daily")["pause"], Value::Null);
+}
+
+#[test]
+fn the_lineage_of_a_run_is_followed_through_events() {
+    let service = Service::new();
+    let source = service.trigger("reporter", &json!({}));
+    service.wait(source, "success");
+    eventually("its event starts a run", || {
+        service.json("/api/v1/runs?dag=reported&state=success").as_array().is_some_and(|runs| runs.len() == 1)
+    });
+    let ahead = service.json(&format!("/api/v1/runs/{source}/lineage"));
+    assert_eq!((&ahead["dag_id"], &ahead["behind"]), (&json!("reporter"), &json!([])), "{ahead}");
+    assert_eq!(ahead["emitted"][0]["asset"], "reports", "{ahead}");
+    assert_eq!((&ahead["ahead"][0]["dag_id"], &ahead["ahead"][0]["depth"]), (&json!("reported"), &json!(1)), "{ahead}");
+    assert_eq!((&ahead["ahead"][0]["asset"], &ahead["ahead"][0]["of"]), (&json!("reports"), &json!(source)));
+    let taker = &ahead["ahead"][0]["number"];
+    let behind = service.json(&format!("/api/v1/runs/{taker}/lineage"));
+    assert_eq!((&behind["behind"][0]["number"], &behind["ahead"]), (&json!(source), &json!([])), "{behind}");
+    assert_eq!(behind["consumed"][0]["asset"], "reports", "{behind}");
+    let printed = service.call(&["lineage", &taker.to_string()]);
+    assert!(printed.stdout.contains("of reporter emitted to run"), "{printed:?}");
+    assert!(printed.stdout.contains("consumed event 1 of reports as `report`"), "{printed:?}");
+}
+
+#[test]
+fn an_event_may_have_its_key_in_a_header() {
+    let service = Service::new();
+    let emit = |headers: &[(&str, &str)], body: &Value| {
+        let all: Vec<_> = headers.iter().copied().chain([("content-type", "application/json")]).collect();
+        service.send("POST", "/api/v1/events", &all, &body.to_string())
+    };
+    let body = json!({"asset": "reports", "payload": 3});
+    let first = emit(&[("idempotency-key", "a")], &body);
+    assert_eq!((first.status, first.json()["key"].clone()), (201, json!("a")), "{first:?}");
+    let again = emit(&[("idempotency-key", "a")], &body);
+    assert_eq!((again.status, again.header("idempotent-replayed")), (200, "true"), "{again:?}");
+    assert_eq!(again.json()["number"], first.json()["number"]);
+    let other = emit(&[("idempotency-key", "a")], &json!({"asset": "reports", "payload": 3, "key": "b"}));
+    other.assert_problem(422, "`key` is not the Idempotency-Key");
+}
+
+#[test]
+fn backfills_have_limits_and_ends_that_change() {
+    let service = Service::new();
+    let body = json!({"dag": "daily", "slots": ["2026-01-01/2026-01-02"]});
+    assert_eq!(service.post("/api/v1/backfills", &body).status, 201);
+    eventually("the backfill is done", || service.json("/api/v1/backfills/1")["state"] == "done");
+    let limited = service.post("/api/v1/backfills/1/limit", &json!({"limit": 2}));
+    limited.assert_problem(409, "backfill 1 is done");
+    let extended = service.post("/api/v1/backfills/1/extend", &json!({"to": "2026-01-03", "by": "ada"}));
+    assert_eq!((extended.status, extended.json()["added"].clone()), (200, json!(1)), "{extended:?}");
+    service.post("/api/v1/backfills/1/extend", &json!({"to": "soon"})).assert_problem(422, "");
+    service.post("/api/v1/backfills/9/extend", &json!({"to": "2026-01-03"})).assert_problem(404, "no backfill 9");
+    service.post("/api/v1/backfills/1/limit", &json!({})).assert_problem(422, "`limit` is needed");
+}
+
+#[test]
+fn schedules_are_reset_and_old_runs_are_pruned() {
+    let service = Service::new();
+    let reset = service.post("/api/v1/dags/daily/reset-schedule", &json!({}));
+    assert!(matches!(reset.status, 200 | 409), "{reset:?}");
+    service.post("/api/v1/dags/greeting/reset-schedule", &json!({})).assert_problem(422, "has no schedule");
+    let run = service.trigger("greeting", &json!({}));
+    service.wait(run, "success");
+    let body = json!({"older_than": "0s"}).to_string();
+    let json_type = [("content-type", "application/json")];
+    let would = service.send("POST", "/api/v1/db/prune?dry_run=true", &json_type, &body);
+    assert_eq!((would.status, would.json()[0]["number"].clone()), (200, json!(run)), "{would:?}");
+    let kept = service.post("/api/v1/db/prune", &json!({"older_than": "30d"}));
+    assert_eq!((kept.status, kept.json()["pruned"].clone()), (200, json!(0)), "{kept:?}");
+    let pruned = service.post("/api/v1/db/prune", &json!({"older_than": "0s"}));
+    assert_eq!(pruned.json()["pruned"], 1, "{pruned:?}");
+    service.get(&format!("/api/v1/runs/{run}")).assert_problem(404, "there is no run");
+    service.post("/api/v1/db/prune", &json!({})).assert_problem(422, "`older_than` is needed");
+    service.post("/api/v1/db/prune", &json!({"older_than": "old"})).assert_problem(400, "not a duration");
+}

@@ -1,0 +1,351 @@
+//! The command line as a client: with `--server`, it prints what it prints on the machine of the
+//! service.
+
+use serde_json::json;
+use taskflow_tests::binaries::{ProgramOutput, program};
+use taskflow_tests::common::eventually;
+
+use crate::home::Service;
+
+/// A call of the program that asks the service, and has no home with runs.
+fn ask(service: &Service, words: &[&str]) -> ProgramOutput {
+    ask_at(&format!("http://{}", service.address), words)
+}
+
+fn ask_at(address: &str, words: &[&str]) -> ProgramOutput {
+    let home = tempfile::tempdir().expect("temporary directories can be made");
+    let mut command = program("server");
+    command.env("TASKFLOW_HOME", home.path().join("none")).env("TASKFLOW_SERVER", address);
+    let output = command.args(words).output().expect("a built program starts");
+    assert!(!home.path().join("none").exists(), "{words:?} has made a home");
+    output.into()
+}
+
+/// Asks the service and gets what succeeds.
+#[track_caller]
+fn good(service: &Service, words: &[&str]) -> ProgramOutput {
+    let output = ask(service, words);
+    assert_eq!(output.code, Some(0), "{words:?}: {output:?}");
+    output
+}
+
+/// Checks that a verb prints the same bytes with and without a service. What is a duration from now
+/// may change between the two.
+#[track_caller]
+fn same(service: &Service, words: &[&str]) {
+    let mut last = None;
+    for _ in 0..5 {
+        let (here, there) = (service.call(words), ask(service, words));
+        if here == there {
+            return;
+        }
+        last = Some((here, there));
+    }
+    let (here, there) = last.expect("it was tried");
+    assert_eq!(here, there, "{words:?}");
+}
+
+/// A service with something for each verb to show.
+fn busy() -> Service {
+    let service = Service::new();
+    let good = service.trigger("greeting", &json!({"name": "ada", "times": 3}));
+    service.wait(good, "success");
+    let bad = service.trigger("gated", &json!({}));
+    service.wait(bad, "failed");
+    let source = service.trigger("reporter", &json!({}));
+    service.wait(source, "success");
+    eventually("its event starts a run", || {
+        service.json("/api/v1/runs?dag=reported&state=success").as_array().is_some_and(|runs| runs.len() == 1)
+    });
+    let asks = service.trigger("approval", &json!({}));
+    eventually("it waits", || service.json(&format!("/api/v1/runs/{asks}/tasks/approved"))["state"] == "deferred");
+    let backfill = json!({"dag": "daily", "slots": ["2026-01-01/2026-01-02"], "by": "ada", "reason": "new columns"});
+    assert_eq!(service.post("/api/v1/backfills", &backfill).status, 201);
+    eventually("the backfill is done", || service.json("/api/v1/backfills/1")["state"] == "done");
+    let pause = json!({"by": "ada", "reason": "migration"}).to_string();
+    let paused = service.send("PUT", "/api/v1/dags/daily/pause", &[("content-type", "application/json")], &pause);
+    assert_eq!(paused.status, 200, "{paused:?}");
+    service
+}
+
+#[test]
+fn every_verb_that_reads_prints_the_same_bytes_with_and_without_a_server() {
+    let service = busy();
+    for words in [
+        "dags",
+        "next",
+        "next daily -n 3",
+        "slots daily",
+        "slots daily --limit 1",
+        "runs",
+        "runs --dag gated",
+        "runs --state success,failed --limit 2",
+        "runs --dag daily --state failed",
+        "status",
+        "status 1",
+        "status 2 --all",
+        "status 3",
+        "status 5",
+        "explain 1",
+        "explain 2",
+        "explain 2 after",
+        "explain 5",
+        "values 1",
+        "values 1 greet",
+        "values 2",
+        "logs 1",
+        "logs 1 greet --attempt 1",
+        "logs 1 --level warn",
+        "logs 1 --follow",
+        "logs 2",
+        "lineage 3",
+        "lineage 4",
+        "assets",
+        "events",
+        "events reports --limit 1",
+        "events @1",
+        "consumers",
+        "consumers reported",
+        "consumers greeting",
+        "backfills",
+        "backfills show 1",
+        "backfills --dag gated",
+        "show greeting",
+        "show gated --format mermaid",
+        "show gated --format svg",
+        "clear 1 --dry-run",
+        "clear 2 --failed --dry-run",
+        "backfill daily 2026-02-01/2026-02-03 --all --dry-run",
+        "db prune --older-than 0s --dag gated --dry-run",
+    ] {
+        let words: Vec<&str> = words.split(' ').collect();
+        // The token of a preview of a backfill has its time.
+        if !words.contains(&"backfill") {
+            same(&service, &words);
+        }
+        let json: Vec<&str> = words.iter().copied().chain(["--output", "json"]).collect();
+        if words.contains(&"backfill") {
+            let [here, there] = [service.call(&json).json(), ask(&service, &json).json()];
+            assert_eq!((&here["fates"], &here["slots"]), (&there["fates"], &there["slots"]), "{here}");
+        } else if words[0] != "show" {
+            same(&service, &json);
+        }
+    }
+    // The disk fills while it is examined.
+    let doctor = ask(&service, &["doctor"]);
+    assert_eq!(doctor.stdout.lines().count(), service.call(&["doctor"]).stdout.lines().count(), "{doctor:?}");
+}
+
+#[test]
+fn errors_have_the_sentence_and_the_exit_code_of_the_machine_of_the_service() {
+    let service = busy();
+    for words in [
+        &["status", "99"][..],
+        &["explain", "2", "aftr"],
+        &["values", "2", "gate"],
+        &["logs", "1", "gret"],
+        &["lineage", "99"],
+        &["clear", "2", "gat", "--dry-run"],
+        &["cancel", "1"],
+        &["retry", "1"],
+        &["release", "1", "approval"],
+        &["mark", "failed", "2", "gat"],
+        &["events", "@99"],
+        &["backfills", "show", "9"],
+        &["backfills", "limit", "1", "2"],
+        &["backfills", "extend", "1", "2026-01-01"],
+        &["emit", "reports", "\"three\""],
+        &["emit", "report", "3"],
+        &["pause", "daily"],
+        &["next", "greeting"],
+        &["reset-schedule", "greeting"],
+        &["unpause", "--tag", "rude"],
+    ] {
+        let (here, there) = (service.call(words), ask(&service, words));
+        assert_eq!((here.code, here.stdout.as_str()), (there.code, there.stdout.as_str()), "{words:?}: {there:?}");
+        assert_eq!(here.stderr, there.stderr, "{words:?}");
+    }
+    let unknown = ask(&service, &["next", "dayly"]);
+    assert_eq!((unknown.code, &*unknown.stderr), (Some(2), "error: there is no DAG `dayly`; did you mean `daily`?\n"));
+    let wrong = ask(&service, &["trigger", "greeting", "--times", "9"]);
+    assert!(wrong.code == Some(2) && wrong.stderr.contains("is not in the range 1..=5"), "{wrong:?}");
+}
+
+#[test]
+fn a_run_is_named_by_its_number_its_id_a_part_of_it_or_last() {
+    let service = Service::new();
+    let run = service.trigger("greeting", &json!({}));
+    service.wait(run, "success");
+    let id = service.json("/api/v1/runs/1")["run_id"].as_str().map(str::to_owned).expect("an id");
+    let whole = good(&service, &["status", "1"]);
+    let part = id.rsplit('_').next().expect("a part").to_owned();
+    for name in [&*id, &part, "last"] {
+        assert_eq!(good(&service, &["status", name]).stdout, whole.stdout, "{name}");
+    }
+    let none = ask(&service, &["status", "nobody"]);
+    assert_eq!((none.code, &*none.stderr), (Some(2), "error: there is no run `nobody`; `runs` lists them\n"));
+}
+
+#[test]
+fn runs_are_started_cleared_marked_and_cancelled_by_the_service() {
+    let service = Service::new();
+    let queued = good(&service, &["trigger", "greeting", "--name", "ada", "--times", "3"]);
+    assert_eq!(queued.stderr, "run 1 of `greeting` is queued; `serve` starts it\n");
+    service.wait(1, "success");
+    assert_eq!(service.json("/api/v1/runs/1/values/greet"), json!(["hello ada"; 3].to_vec()));
+    good(&service, &["trigger", "gated", "--logical-date", "2026-01-31"]);
+    service.wait(2, "failed");
+    assert_eq!(service.json("/api/v1/runs/2")["logical_date"], "2026-01-31T00:00:00Z");
+    service.open_gate();
+    let retried = good(&service, &["retry", "2", "--reason", "open", "--by", "ada"]);
+    assert_eq!(
+        retried.stderr,
+        "retrying 2 tasks of run 2: gate, after; the service runs them, `status 2` shows how far it is\n"
+    );
+    service.wait(2, "success");
+    assert_eq!(service.json("/api/v1/runs/2")["edits"][0]["by"], "ada");
+    // Preview, then exactly that.
+    let preview = good(&service, &["clear", "2", "after", "--dry-run", "--output", "json"]).json();
+    let token = preview["token"].as_str().expect("a token");
+    let cleared = good(&service, &["clear", "2", "after", "--token", token, "--output", "json"]).json();
+    assert_eq!(cleared, json!({"number": 2, "tasks": ["after"], "dry_run": false}));
+    eventually("it runs again", || {
+        let after = service.json("/api/v1/runs/2/tasks/after");
+        after["attempts"].as_array().map(Vec::len) == Some(2) && after["state"] == "success"
+    });
+    service.wait(2, "success");
+    let stale = ask(&service, &["clear", "2", "after", "--token", token]);
+    assert!(stale.code == Some(2) && stale.stderr.contains("preview it again"), "{stale:?}");
+    let cleared = good(&service, &["clear", "2", "--only", "after", "--no-run"]);
+    assert_eq!(cleared.stderr, "cleared 1 task of run 2: after; `resume 2` runs them\n");
+    let marked = good(&service, &["mark", "success", "2", "after", "--value", "5"]);
+    assert_eq!(marked.stderr, "marked as success: 1 task of run 2: after\n");
+    service.wait(2, "success");
+    assert_eq!(service.json("/api/v1/runs/2/values/after"), 5);
+    good(&service, &["trigger", "forever"]);
+    service.wait(3, "running");
+    let cancelled = good(&service, &["cancel", "3", "--reason", "enough"]);
+    assert!(cancelled.stderr.contains("was asked to cancel it"), "{cancelled:?}");
+    assert!(cancelled.stderr.ends_with("run 3 is cancelled\n"), "{cancelled:?}");
+    good(&service, &["trigger", "approval"]);
+    eventually("it waits", || service.json("/api/v1/runs/4/tasks/approved")["state"] == "deferred");
+    good(&service, &["release", "4", "approval", "--value", "\"yes\""]);
+    service.wait(4, "success");
+    let none = ask(&service, &["resume"]);
+    assert!(none.code == Some(2) && none.stderr.contains("there is no interrupted run"), "{none:?}");
+}
+
+#[test]
+fn schedules_backfills_and_events_are_changed_by_the_service() {
+    let service = Service::new();
+    let paused = good(&service, &["pause", "daily", "--by", "ada", "--reason", "migration"]);
+    assert_eq!(paused.stderr, "`daily` is paused; active runs go on, and `run` starts runs as before\n");
+    assert_eq!(service.json("/api/v1/dags/daily")["pause"]["by"], "ada");
+    let again = good(&service, &["pause", "--all"]);
+    assert_eq!(again.stderr, "nothing to do: all DAGs with a schedule are in that state\n");
+    let ended = good(&service, &["unpause", "--all", "--output", "json"]).json();
+    assert_eq!(ended, json!({"daily": []}));
+    let words = ["backfill", "daily", "2026-01-01/2026-01-02", "--by", "ada", "--limit", "1"];
+    let preview = good(&service, &[&words[..], &["--dry-run", "--output", "json"]].concat()).json();
+    let token = preview["token"].as_str().expect("a token");
+    let started = good(&service, &[&words[..], &["--token", token]].concat());
+    assert!(started.stderr.contains("backfill 1 is started; `serve` carries it out"), "{started:?}");
+    eventually("the backfill is done", || service.json("/api/v1/backfills/1")["state"] == "done");
+    let stale = ask(&service, &[&words[..], &["--all", "--token", token]].concat());
+    assert_eq!(stale.code, Some(2), "{stale:?}");
+    let extended = good(&service, &["backfills", "extend", "1", "2026-01-03"]);
+    assert_eq!(extended.stderr, "backfill 1 has 1 slot more, and ends at 2026-01-03\n");
+    eventually("the backfill is done", || service.json("/api/v1/backfills/1")["state"] == "done");
+    let cancelled = ask(&service, &["backfills", "cancel", "1"]);
+    assert_eq!(cancelled.code, Some(2), "{cancelled:?}");
+    let emitted = good(&service, &["emit", "reports", "3", "--key", "a"]);
+    assert_eq!(emitted.stderr, "event 1 of reports stored\n");
+    let again = good(&service, &["emit", "reports", "3", "--key", "a"]);
+    assert_eq!(again.stderr, "nothing stored: event 1 of reports has the key `a`\n");
+    let pruned = good(&service, &["db", "prune", "--older-than", "0s", "--dag", "daily"]);
+    assert!(pruned.stderr.contains("3 runs deleted"), "{pruned:?}");
+}
+
+#[test]
+fn verbs_that_need_this_machine_say_why() {
+    let service = Service::new();
+    let flag = format!("http://{}", service.address);
+    for (words, why) in [
+        (&["run", "greeting"][..], "`trigger` asks the service to run it"),
+        (&["serve"], "it is the service that others ask"),
+        (&["replay", "1", "greet"], "for a debugger"),
+        (&["db", "check"], "run it on the machine of the home"),
+        (&["db", "vacuum"], "run it on the machine of the home"),
+        (&["db", "path"], "a path means nothing on another machine"),
+    ] {
+        let refused = ask(&service, words);
+        assert_eq!(refused.code, Some(2), "{words:?}: {refused:?}");
+        assert!(refused.stderr.contains(why) && refused.stderr.contains("TASKFLOW_SERVER"), "{refused:?}");
+        let refused = service.call(&[words, &["--server", &flag]].concat());
+        assert!(refused.code == Some(2) && refused.stderr.contains(why), "{refused:?}");
+    }
+    // These are about the program.
+    for words in [&["list"][..], &["completions", "bash"], &["config", "path"]] {
+        assert_eq!(ask(&service, words).code, service.call(words).code, "{words:?}");
+        let refused = service.call(&[words, &["--server", &flag]].concat());
+        assert!(refused.code == Some(2) && refused.stderr.contains("has no --server"), "{refused:?}");
+    }
+    let both = service.call(&["runs", "--server", &flag, "--home", "x"]);
+    assert!(both.code == Some(2) && both.stderr.contains("--home and --server"), "{both:?}");
+    let jobs = service.call(&["retry", "1", "--jobs", "2", "--server", &flag]);
+    assert!(jobs.code == Some(2) && jobs.stderr.contains("--jobs cannot be combined with --server"), "{jobs:?}");
+    // A home on the command line is meant.
+    assert_eq!(ask_at("http://127.0.0.1:1", &["runs", "--home", "/nonexistent/home"]).code, Some(0));
+}
+
+#[test]
+fn an_address_without_a_server_is_named() {
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a port");
+    let refused = ask_at(&format!("http://{closed}"), &["runs"]);
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+    assert!(refused.stderr.contains(&format!("http://{closed} cannot be asked: ")), "{refused:?}");
+    assert!(refused.stderr.contains("is `serve` running there?"), "{refused:?}");
+    for (address, why) in [
+        ("localhost:8090", "it does not begin with http:// or https://"),
+        ("http://ada:secret@localhost", "it has a name or a password in it"),
+        ("nonsense of all kinds", "is not the address of a server"),
+    ] {
+        let refused = ask_at(address, &["runs"]);
+        assert!(refused.code == Some(2) && refused.stderr.contains(why), "{refused:?}");
+    }
+    // A token is not sent where others can read it.
+    let mut command = program("server");
+    command.env("TASKFLOW_SERVER", "http://192.0.2.1:8090").env("TASKFLOW_TOKEN", "secret");
+    let refused: ProgramOutput = command.arg("runs").output().expect("a built program starts").into();
+    assert!(refused.code == Some(2) && refused.stderr.contains("TASKFLOW_TOKEN is not sent"), "{refused:?}");
+}
+
+/// Answers each connection with these bytes.
+fn impostor(answers: &'static str) -> String {
+    use std::io::{Read as _, Write as _};
+    let socket = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = format!("http://{}", socket.local_addr().expect("an address"));
+    std::thread::spawn(move || {
+        for stream in socket.incoming() {
+            let Ok(mut stream) = stream else { return };
+            let _ = stream.read(&mut [0; 4096]);
+            let _ = stream.write_all(answers.as_bytes());
+        }
+    });
+    address
+}
+
+#[test]
+fn the_client_says_who_answers_in_place_of_a_server() {
+    let other = impostor("HTTP/1.1 404 Not Found\r\ncontent-length: 2\r\nconnection: close\r\n\r\nno");
+    let refused = ask_at(&other, &["runs"]);
+    assert!(refused.code == Some(1) && refused.stderr.contains("is no taskflow server: it answers 404"), "{refused:?}");
+    let later = impostor(
+        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 30\r\nconnection: close\r\n\r\n\
+         {\"api\": 2, \"taskflow\": \"9.9.9\"}",
+    );
+    let refused = ask_at(&later, &["runs"]);
+    assert!(refused.code == Some(1) && refused.stderr.contains("runs taskflow 9.9.9 with version 2"), "{refused:?}");
+    let hangs_up = impostor("");
+    assert_eq!(ask_at(&hangs_up, &["runs"]).code, Some(1));
+}

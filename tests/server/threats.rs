@@ -1,0 +1,332 @@
+//! Classes of attacks that have broken other schedulers, against every route of the table: a new
+//! route is attacked too.
+
+use std::collections::BTreeMap;
+use std::io::{Read as _, Write as _};
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::home::{Response, Service};
+
+/// In a file beside the home. No answer has it.
+const CANARY: &str = "canary-5d41402abc4b2a76";
+
+/// What is no id of anything, as it stands in an address.
+const SEGMENTS: &[&str] = &[
+    "..",
+    ".",
+    "%2e%2e",
+    "%2E%2E%2F%2E%2E%2Fcanary",
+    "..%2Fcanary",
+    "..%2F..%2Fcanary",
+    "..%5Ccanary",
+    "%2Fetc%2Fpasswd",
+    "a%2Fb",
+    "%252e%252e%252fcanary",
+    "%25%32%65%25%32%65",
+    "%00",
+    "1%00.log",
+    "a%0Ab",
+    "a%0D%0Ax-injected:%201",
+    "%ff",
+    "%c0%ae%c0%ae%c0%afcanary",
+    "%E2%80%A5",
+    "%EF%BC%8E%EF%BC%8E%EF%BC%8Fcanary",
+    "1;cat%20canary",
+    "1'%20OR%20'1'='1",
+    "-1",
+    "99999999999999999999999999",
+    "%F0%9F%92%A9",
+];
+
+/// A method, a path with names in braces, and the names of the parameters of its query.
+struct Operation {
+    method: String,
+    path: String,
+    query: Vec<(String, Value)>,
+}
+
+/// Every operation of the `OpenAPI` document, which is made from the table of routes.
+fn operations(service: &Service) -> Vec<Operation> {
+    let document = service.json("/api/v1/openapi.json");
+    let mut all = Vec::new();
+    for (path, operations) in document["paths"].as_object().expect("an object") {
+        for (method, operation) in operations.as_object().expect("an object") {
+            let parameters = operation["parameters"].as_array().into_iter().flatten();
+            let of_query = parameters.filter(|parameter| parameter["in"] == "query");
+            let query = of_query
+                .filter_map(|parameter| Some((parameter["name"].as_str()?.to_owned(), parameter["schema"].clone())));
+            let query = query.collect();
+            all.push(Operation { method: method.to_uppercase(), path: path.clone(), query });
+        }
+    }
+    assert!(all.len() > 40, "{}", all.len());
+    all
+}
+
+/// The path with values that there are.
+fn filled(path: &str) -> String {
+    let dag = if path.contains("next") || path.contains("slots") { "daily" } else { "greeting" };
+    let path = path.replace("{dag}", dag).replace("{run}", "1").replace("{task}", "greet");
+    path.replace("{attempt}", "1").replace("{event}", "1").replace("{backfill}", "1")
+}
+
+/// A service with a run, an event, a backfill, and a canary around its home.
+fn service() -> Service {
+    let service = Service::new();
+    let run = service.trigger("greeting", &json!({}));
+    service.wait(run, "success");
+    assert_eq!(service.post("/api/v1/events", &json!({"asset": "reports", "payload": 3})).status, 201);
+    let home = service.home();
+    let around = home.parent().expect("a home lies in a directory");
+    for place in [around, &home, &home.join("logs")] {
+        std::fs::create_dir_all(place).expect("directories can be made");
+        std::fs::write(place.join("canary"), CANARY).expect("files can be written");
+    }
+    service
+}
+
+/// All files below a directory, with their sizes. Without those of the store, which readers touch.
+fn files(directory: &Path) -> BTreeMap<String, u64> {
+    let mut files = BTreeMap::new();
+    let mut open = vec![directory.to_owned()];
+    while let Some(directory) = open.pop() {
+        for entry in std::fs::read_dir(&directory).expect("a directory is read").flatten() {
+            let (path, data) = (entry.path(), entry.metadata().expect("a file has data"));
+            match data.is_dir() {
+                true => open.push(path),
+                false if path.to_string_lossy().contains(".db") => {}
+                false => drop(files.insert(path.display().to_string(), data.len())),
+            }
+        }
+    }
+    files
+}
+
+#[track_caller]
+fn assert_harmless(what: &str, response: &Response) {
+    assert!(!response.body.contains(CANARY) && !response.body.contains("root:"), "{what}: {response:?}");
+    assert!(!response.headers.contains_key("x-injected"), "{what}: {response:?}");
+    assert!((400..500).contains(&response.status), "{what}: {response:?}");
+}
+
+#[test]
+fn no_segment_of_an_address_leads_out_of_the_home() {
+    let service = service();
+    let around = service.home().parent().expect("a directory").to_owned();
+    let before = files(&around);
+    let mut count = 0;
+    for Operation { method, path, .. } in operations(&service) {
+        for name in ["{dag}", "{run}", "{task}", "{attempt}", "{event}", "{backfill}"] {
+            if !path.contains(name) {
+                continue;
+            }
+            for segment in SEGMENTS {
+                let attacked = filled(&path.replace(name, segment));
+                let body = if method == "GET" { "" } else { "{}" };
+                let response = service.send(&method, &attacked, &[("content-type", "application/json")], body);
+                assert_harmless(&format!("{method} {attacked}"), &response);
+                count += 1;
+            }
+        }
+    }
+    assert!(count > 1_000, "{count}");
+    let long = "a".repeat(5_000);
+    service.get(&format!("/api/v1/runs/{long}")).assert_problem(400, "this is not the id of a run");
+    assert_eq!(files(&around), before, "nothing was written");
+    assert_eq!(service.json("/api/v1/runs").as_array().map(Vec::len), Some(1));
+}
+
+#[test]
+fn ids_in_bodies_are_those_of_addresses() {
+    let service = service();
+    for id in ["../x", "a/b", "a\\b", "%2e%2e", "a\0b", "a\nb", "", "..", &"a".repeat(600)] {
+        service.post("/api/v1/dags/greeting/runs", &json!({"run_id": id})).assert_problem(400, "not the id of a run");
+        let answer = service.post("/api/v1/runs:cancel", &json!({"runs": [id]}));
+        assert_eq!(answer.json()["runs"][0]["outcome"], "refused", "{id:?}: {answer:?}");
+        let answer = service.send(
+            "PUT",
+            "/api/v1/pauses",
+            &[("content-type", "application/json")],
+            &json!({"dags": [id]}).to_string(),
+        );
+        assert!(matches!(answer.status, 400 | 404), "{id:?}: {answer:?}");
+    }
+}
+
+#[test]
+fn a_change_takes_json_and_nothing_else() {
+    let service = service();
+    for Operation { method, path, .. } in operations(&service).into_iter().filter(|all| all.method != "GET") {
+        let path = filled(&path);
+        for media_type in [
+            "text/plain",
+            "application/x-www-form-urlencoded",
+            "multipart/form-data; boundary=x",
+            "application/jsonp",
+            "application/merge-patch+json",
+            "text/plain; application/json",
+            "",
+        ] {
+            let response = service.send(&method, &path, &[("content-type", media_type)], "{}");
+            assert_eq!(response.status, 415, "{method} {path} {media_type}: {response:?}");
+        }
+        let response = service.send(&method, &path, &[], "{}");
+        assert_eq!(response.status, 415, "{method} {path}: {response:?}");
+        for body in ["[]", "3", "null", "{} {}", "{\"a\":", "\u{feff}{}", &"[".repeat(100_000)] {
+            let response = service.send(&method, &path, &[("content-type", "application/json")], body);
+            assert_eq!(response.status, 400, "{method} {path}: {response:?}");
+        }
+    }
+    assert_eq!(service.json("/api/v1/runs").as_array().map(Vec::len), Some(1));
+}
+
+#[test]
+fn a_body_that_is_too_large_is_refused_before_it_is_sent() {
+    let service = service();
+    for Operation { method, path, .. } in operations(&service).into_iter().filter(|all| all.method != "GET") {
+        let path = filled(&path);
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n\
+             content-length: 1073741824\r\n\r\n{{"
+        );
+        service.raw(head.as_bytes()).assert_problem(413, "at most 1 MiB");
+    }
+}
+
+#[test]
+fn a_query_that_is_too_large_or_hostile_is_refused() {
+    let service = service();
+    let reads = operations(&service).into_iter().filter(|all| all.method == "GET" && !all.path.starts_with("/health"));
+    for Operation { path, query, .. } in reads {
+        let path = filled(&path);
+        let many = "a&".repeat(1_000);
+        let response = service.get(&format!("{path}?{many}"));
+        assert_eq!(response.status, 400, "{path}: {response:?}");
+        let million = format!("{path}?{}", "limit=1&".repeat(1_000_000));
+        let response = service.raw(format!("GET {million} HTTP/1.1\r\nhost: localhost\r\n\r\n").as_bytes());
+        assert!(matches!(response.status, 414 | 431 | 0), "{path}: {}", response.status);
+        for (name, schema) in query {
+            for value in ["'%20OR%20'1'='1", "1;DROP%20TABLE%20runs", "%00", "%2527", "..%2F..%2Fcanary", "-1e999"] {
+                let response = service.get(&format!("{path}?{name}={value}"));
+                // A text may be anything: then nothing matches it.
+                let is_text = schema["type"] == "string" || schema["type"] == "array";
+                assert!(response.status == 200 && is_text || (400..500).contains(&response.status), "{response:?}");
+                assert!(!response.body.contains(CANARY), "{path}?{name}={value}");
+            }
+        }
+    }
+    assert_eq!(service.json("/api/v1/runs?dag='%20OR%20'1'='1"), json!([]));
+    assert_eq!(service.json("/api/v1/runs").as_array().map(Vec::len), Some(1));
+}
+
+/// Requests whose end two programs could see in different places. What follows would start a run.
+#[test]
+fn no_request_hides_behind_another() {
+    let service = Service::new();
+    let hidden = "POST /api/v1/dags/greeting/runs HTTP/1.1\r\nhost: localhost\r\ncontent-length: 0\r\n\r\n";
+    let size = hidden.len();
+    let post = "POST /api/v1/dags/greeting/pause HTTP/1.1\r\nhost: localhost\r\n";
+    let get = "GET /health/live HTTP/1.1\r\nhost: localhost\r\n";
+    let set = [
+        // Two lengths.
+        format!("{post}content-length: 0\r\ncontent-length: {size}\r\n\r\n{hidden}"),
+        format!("{post}content-length: {size}\r\ncontent-length: 0\r\n\r\n{hidden}"),
+        format!("{post}content-length: 0, {size}\r\n\r\n{hidden}"),
+        // Lengths that are none.
+        format!("{post}content-length: +0\r\n\r\n{hidden}"),
+        format!("{post}content-length: -1\r\n\r\n{hidden}"),
+        format!("{post}content-length: 0x0\r\n\r\n{hidden}"),
+        format!("{post}content-length: 0 0\r\n\r\n{hidden}"),
+        format!("{post}content-length: 99999999999999999999\r\n\r\n{hidden}"),
+        // Codings that are none.
+        format!("{post}transfer-encoding: xchunked\r\n\r\n0\r\n\r\n{hidden}"),
+        format!("{post}transfer-encoding: chunked, identity\r\n\r\n0\r\n\r\n{hidden}"),
+        format!("{post}transfer-encoding: identity\r\n\r\n{hidden}"),
+        // Sizes of chunks that are none.
+        format!("{post}transfer-encoding: chunked\r\n\r\n-1\r\n\r\n{hidden}"),
+        format!("{post}transfer-encoding: chunked\r\n\r\n0x0\r\n\r\n{hidden}"),
+        format!("{post}transfer-encoding: chunked\r\n\r\nffffffffffffffffff\r\n\r\n{hidden}"),
+        format!("{post}transfer-encoding: chunked\r\n\r\n1\r\nab\r\n0\r\n\r\n{hidden}"),
+        // Spaces and lines in the wrong places.
+        format!("{post}content-length : 0\r\n\r\n{hidden}"),
+        format!("{post}transfer-encoding : chunked\r\n\r\n0\r\n\r\n{hidden}"),
+        format!("{post}x: a\r\n content-length: {size}\r\n\r\n{hidden}"),
+        format!("{post}x: a\rcontent-length: {size}\r\n\r\n{hidden}"),
+        format!("{post}x: a\0b\r\n\r\n{hidden}"),
+        format!("{post} content-length: {size}\r\n\r\n{hidden}"),
+        // Versions and targets.
+        format!("GET /health/live HTTP/1.1 HTTP/1.1\r\nhost: localhost\r\n\r\n{hidden}"),
+        format!("GET /health/live HTTP/2.0\r\nhost: localhost\r\n\r\n{hidden}"),
+        format!("GET http://evil.test/ HTTP/1.1\r\nhost: localhost\r\n\r\n{hidden}"),
+        format!("CONNECT evil.test:80 HTTP/1.1\r\nhost: localhost\r\n\r\n{hidden}"),
+        format!("{get}upgrade: h2c\r\nconnection: upgrade, http2-settings\r\nhttp2-settings: AAMAAABkAAQ\r\n\r\n"),
+    ];
+    for bytes in &set[..21] {
+        let mut stream = service.connect();
+        let _ = stream.write_all(bytes.as_bytes());
+        let _ = stream.shutdown(std::net::Shutdown::Write);
+        let mut answers = String::new();
+        let _ = stream.read_to_string(&mut answers);
+        // One answer, and the connection ends: nobody reads what follows as a request.
+        assert!(answers.matches("HTTP/1.1 ").count() <= 1, "{bytes:?}: {answers}");
+        assert!(!answers.contains("HTTP/1.1 201"), "{bytes:?}: {answers}");
+    }
+    for bytes in &set[21..] {
+        let mut stream = service.connect();
+        let _ = stream.write_all(bytes.as_bytes());
+        let _ = stream.shutdown(std::net::Shutdown::Write);
+        let mut answers = String::new();
+        let _ = stream.read_to_string(&mut answers);
+        assert!(!answers.contains("HTTP/1.1 101"), "{bytes:?}: {answers}");
+    }
+    // With a length and chunks, the length does not count, and what follows the chunks is a request
+    // of its own for everybody: it is not one inside of the other.
+    let both = format!("{post}content-length: {size}\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n");
+    let mut stream = service.connect();
+    stream.write_all(both.as_bytes()).expect("it reads");
+    let _ = stream.shutdown(std::net::Shutdown::Write);
+    let mut answers = String::new();
+    let _ = stream.read_to_string(&mut answers);
+    assert_eq!(answers.matches("HTTP/1.1 ").count(), 1, "{answers}");
+    assert_eq!(service.get("/health/live").status, 200);
+}
+
+/// The statements of the store are constants, or are put together of constants: sqlx takes a text
+/// that is made at run time only in `AssertSqlSafe`. Whoever adds one looks at it, and counts it
+/// here.
+#[test]
+fn statements_are_made_of_constants() {
+    let store = Path::new(env!("CARGO_MANIFEST_DIR")).join("../taskflow-core/src/store");
+    let mut open = vec![store];
+    let (mut counts, mut direct) = (BTreeMap::new(), Vec::new());
+    while let Some(directory) = open.pop() {
+        for entry in std::fs::read_dir(directory).expect("the sources are here").flatten() {
+            let path = entry.path();
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if path.is_dir() {
+                open.push(path);
+            } else if name.ends_with(".rs") && name != "tests.rs" {
+                let text = std::fs::read_to_string(&path).expect("a source is text");
+                let text = text.split("#[cfg(test)]").next().unwrap_or_default();
+                let asserted = text.matches("AssertSqlSafe(").count();
+                if asserted > 0 {
+                    counts.insert(name.clone(), asserted);
+                }
+                let made = |line: &&str| line.contains("query") && line.contains("format!");
+                direct.extend(text.lines().filter(made).map(|line| format!("{name}: {}", line.trim())));
+            }
+        }
+    }
+    assert_eq!(
+        direct,
+        ["upkeep.rs: let query = sqlx::query(AssertSqlSafe(format!(\"{question} LIMIT {FINDINGS}\")));"]
+    );
+    let expected: BTreeMap<String, usize> = KNOWN.iter().map(|&(name, count)| (name.to_owned(), count)).collect();
+    assert_eq!(counts, expected);
+}
+
+/// By file.
+const KNOWN: &[(&str, usize)] =
+    &[("append.rs", 2), ("claim.rs", 1), ("deliveries.rs", 1), ("read.rs", 1), ("schedules.rs", 1), ("upkeep.rs", 2)];
