@@ -9,6 +9,7 @@
 //!   `clear`, `mark`, `release`, `cancel`, `replay`: verbs that change or run them. `serve`,
 //!   `schedules`, `backfills`: the service, and the verbs about schedules and backfills. `events`:
 //!   the verbs about assets. `db`, `doctor`: upkeep. All of these need the feature `sqlite`.
+//! - `users`, `tokens`: who may use the server of `serve` (feature `server`).
 //! - `listen`: the HTTP server of `serve` (feature `server`).
 //! - `setup`: the configuration of a call. `home`: the directory of runs. `run_args`: arguments
 //!   that select a run.
@@ -105,8 +106,12 @@ mod show;
 mod status;
 mod summary;
 mod terminal;
+#[cfg(feature = "server")]
+mod tokens;
 #[cfg(feature = "sqlite")]
 mod trigger;
+#[cfg(feature = "server")]
+mod users;
 #[cfg(feature = "sqlite")]
 mod values;
 mod waits;
@@ -213,6 +218,10 @@ fn history() -> Vec<clap::Command> {
         schedules::reset_command(),
         doctor::command(),
         db::command(),
+        #[cfg(feature = "server")]
+        users::command(),
+        #[cfg(feature = "server")]
+        tokens::command(),
     ]
 }
 
@@ -247,6 +256,10 @@ fn about_runs(verb: &str, matches: &ArgMatches, terminal: &Terminal) -> Result<E
         "reset-schedule" => schedules::reset(matches, &home, terminal),
         "doctor" => doctor::doctor(matches, &home, terminal),
         "db" => db::db(matches, &home, terminal),
+        #[cfg(feature = "server")]
+        "users" => users::users(matches, &home, terminal),
+        #[cfg(feature = "server")]
+        "tokens" => tokens::tokens(matches, &home, terminal),
         _ => unreachable!("clap knows no other verb"),
     }
 }

@@ -18,6 +18,7 @@
 //! - `deliveries`: delivered and undelivered callbacks, and their protocol.
 //! - `schedules`, `backfills`: the states of schedules and the plans of backfills, as rows.
 //! - `events`: the events of assets, and what DAGs have consumed of them.
+//! - `accounts`: users, sessions and tokens.
 //! - `upkeep`: prunes, checks, vacuums.
 //! - `archive`: what tasks of a run see of other runs. `awaited`: the queued runs that they wait
 //!   for.
@@ -25,6 +26,8 @@
 //! - `manual_journal`: a journal for simulated runs; `clock`: its clock. `steps`: counts steps in
 //!   tests.
 
+#[cfg(feature = "server")]
+mod accounts;
 mod admissions;
 mod adopted;
 mod archive;

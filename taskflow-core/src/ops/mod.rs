@@ -18,6 +18,8 @@
 //! | `replay` | Runs one task again without storing anything: [`replay()`]. |
 //! | `schedules` | The slots of schedules: [`next_slots`], [`past_slots`], [`pause`], [`unpause`], [`reset_schedule`]. |
 //! | `deadlines` | The deadlines of slots: [`missed_deadlines`], and the [`history`] of a run with it. |
+//! | `accounts` | Users, sessions, tokens and rights: [`accounts`]. |
+//! | `actor` | Who does something: [`Actor`]. |
 //! | `dags` | The DAGs of a program and of a home, with their schedules: [`dags`]. |
 //! | `dag_document` | A DAG with its parameters and tasks: [`dag()`]. |
 //! | `served` | The process that serves a home: [`serving_process`]. |
@@ -39,6 +41,9 @@
 //! | `reason` | A failure as a document: [`Reason`]. |
 //! | `error` | [`OpsError`]. |
 
+#[cfg(feature = "server")]
+pub mod accounts;
+mod actor;
 mod assets;
 mod backfill_preview;
 mod backfill_status;
@@ -73,7 +78,8 @@ mod triggered;
 mod upkeep;
 mod value;
 
-pub use assets::{AssetDocument, assets};
+pub use actor::{Actor, Via};
+pub use assets::{AssetDags, AssetDocument, assets, dags_of_assets};
 pub use backfill_preview::{BackfillFateCount, BackfillOverlap, BackfillPreview, BackfillTotals, preview_backfill};
 pub use backfill_status::{BackfillRun, BackfillStatus, backfill_status, list_backfills};
 pub(crate) use backfills::run_of_backfill;

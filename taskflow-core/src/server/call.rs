@@ -14,7 +14,7 @@ use axum::http::{HeaderMap, Method, StatusCode, header};
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
-use super::ServerState;
+use super::auth::{Visitor, note_of_current};
 use super::keys::{DagKey, RunKey, TaskKey};
 use super::permit::{Permit, Right};
 use super::problem::Problem;
@@ -22,6 +22,7 @@ use super::routes::{Field, Kind, Route};
 use crate::base::{Timestamp, did_you_mean};
 use crate::dag::DagDef;
 use crate::journal::{Note, RunSummary};
+use crate::ops::BackfillStatus;
 
 /// The most bytes of a body.
 const BODY: usize = 1 << 20;
@@ -34,7 +35,7 @@ const PARAMETERS: usize = 100;
 
 /// A checked request.
 pub(super) struct Call {
-    pub(super) state: ServerState,
+    pub(super) state: Visitor,
     pub(super) headers: HeaderMap,
     /// The path, without the query.
     pub(super) path: String,
@@ -45,7 +46,7 @@ pub(super) struct Call {
 /// Reads and checks a request.
 pub(super) async fn read(
     route: &Route,
-    state: ServerState,
+    state: Visitor,
     params: Vec<(String, String)>,
     request: Request,
 ) -> Result<Call, Problem> {
@@ -198,7 +199,7 @@ impl std::fmt::Display for Kind {
 
 impl Call {
     /// A segment of the path.
-    fn param(&self, name: &str) -> String {
+    pub(super) fn param(&self, name: &str) -> String {
         let found = self.params.iter().find(|(known, _)| known == name);
         found.map(|(_, value)| value.clone()).unwrap_or_default()
     }
@@ -206,6 +207,11 @@ impl Call {
     /// The permit for the run that the path names.
     pub(super) async fn run<R: Right>(&self) -> Result<Permit<R, RunSummary>, Problem> {
         Permit::of_run(&self.state, &RunKey::parse(self.param("run"))?).await
+    }
+
+    /// The permit for the backfill that the path names.
+    pub(super) async fn backfill<R: Right>(&self) -> Result<Permit<R, BackfillStatus>, Problem> {
+        Permit::of_backfill(&self.state, self.number_of_path("backfill")?).await
     }
 
     /// The permit for the DAG that the path names.
@@ -262,9 +268,10 @@ impl Call {
 
     /// Who asks for the change, and why.
     pub(super) fn note(&self) -> Note {
-        let note = Note::by_user(self.text("reason").unwrap_or_default());
+        let note = note_of_current(self.text("reason").unwrap_or_default());
         match self.text("by").map(str::trim) {
-            Some(by) if !by.is_empty() => Note { by: by.to_owned(), ..note },
+            // Whoever is known by name signs with this name.
+            Some(by) if !by.is_empty() && !self.state.principal().is_named() => Note { by: by.to_owned(), ..note },
             _ => note,
         }
     }

@@ -35,6 +35,7 @@
 use std::fmt;
 use std::ops::Range;
 
+use super::account_rows::AccountStore;
 use super::admission::{Admission, AdmissionRequest};
 use super::backfill_rows::{BackfillChange, BackfillRow, Changed, SlotRunRow};
 use super::event_rows::{DeletedEvents, Emitted, EventFilter, EventProgress, EventRow, NewEvent, WatchCursor};
@@ -58,6 +59,7 @@ pub(crate) trait Store:
     + ScheduleStore
     + BackfillStore
     + EventStore
+    + AccountStore
     + Outbox
     + Maintenance
     + fmt::Debug
@@ -73,6 +75,7 @@ impl<T> Store for T where
         + ScheduleStore
         + BackfillStore
         + EventStore
+        + AccountStore
         + Outbox
         + Maintenance
         + fmt::Debug

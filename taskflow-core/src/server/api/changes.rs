@@ -14,6 +14,7 @@ use crate::journal::{JournalError, TaskFilter};
 use crate::ops::{self, NewAssetEvent, OpsError, RunSummaryDocument};
 use crate::run::TaskState;
 use crate::schedule::{Catchup, Unpause};
+use crate::server::auth::AssetRights;
 use crate::server::call::Call;
 use crate::server::permit::{Mark, Operate};
 use crate::server::problem::Problem;
@@ -223,6 +224,7 @@ pub(in crate::server) async fn emit(call: Call) -> Answer {
     event.partition = call.text("partition").map(str::to_owned);
     event.key = call.text("key").or(call.header("idempotency-key")).map(str::to_owned);
     let asset = call.text("asset").unwrap_or_default();
+    AssetRights::of(&call.state).check_emit(asset)?;
     let emitted = ops::emit(&call.state.service, asset, event, &call.note()).await?;
     let status = if emitted.is_new { StatusCode::CREATED } else { StatusCode::OK };
     changed(status, &emitted)

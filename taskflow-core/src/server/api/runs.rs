@@ -9,7 +9,7 @@ use super::document::document;
 use crate::ops::{self, RunList, RunStatus, RunSummaryDocument, TaskStatus};
 use crate::run::{RunState, RunType};
 use crate::server::call::Call;
-use crate::server::permit::View;
+use crate::server::permit::{View, ViewValues};
 use crate::server::problem::Problem;
 use crate::server::routes::Answer;
 use crate::store::{RunCursor, RunFilter, RunOrder};
@@ -39,7 +39,8 @@ pub(in crate::server) async fn list(call: Call) -> Answer {
         limit: Some(call.limit()),
         ..RunFilter::default()
     };
-    let RunList { runs, more, .. } = ops::list_runs(&call.state.journal, &filter).await?;
+    let RunList { runs, more, .. } =
+        ops::list_runs(&call.state.journal, &call.state.visible().await?.runs(filter)).await?;
     let mut response = document(&call, &runs.iter().map(RunSummaryDocument::of).collect::<Vec<_>>())?.into_response();
     if let Some(last) = runs.last().filter(|_| more)
         && let Ok(link) = HeaderValue::from_str(&next_page(&call, &last.cursor(order).encode()))
@@ -80,7 +81,8 @@ fn chosen<T: Copy>(call: &Call, name: &str, all: &[T], name_of: fn(T) -> &'stati
 
 pub(in crate::server) async fn run(call: Call) -> Answer {
     let history = call.run::<View>().await?.history(&call.state).await?;
-    let triggered = ops::triggered_runs(&call.state.journal, &history).await?;
+    let visible = call.state.visible().await?;
+    let triggered = visible.triggered(ops::triggered_runs(&call.state.journal, &history).await?);
     let events = ops::emitted_by(&call.state.journal, &history).await?;
     document(&call, &RunStatus::of(&history).with_triggered(triggered).with_events(events))
 }
@@ -110,13 +112,13 @@ pub(in crate::server) async fn explain_task(call: Call) -> Answer {
 }
 
 pub(in crate::server) async fn values(call: Call) -> Answer {
-    let history = call.run::<View>().await?.history(&call.state).await?;
+    let history = call.run::<ViewValues>().await?.history(&call.state).await?;
     kept_private(document(&call, &ops::values(&call.state.journal, &history).await?))
 }
 
 pub(in crate::server) async fn value(call: Call) -> Answer {
     let task = call.task()?;
-    let history = call.run::<View>().await?.history(&call.state).await?;
+    let history = call.run::<ViewValues>().await?.history(&call.state).await?;
     history.place(task.as_str())?;
     kept_private(document(&call, &ops::value(&call.state.journal, &history, task.as_str()).await?))
 }

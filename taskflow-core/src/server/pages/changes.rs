@@ -1,7 +1,7 @@
 //! The forms that pause DAGs, and cancel, clear, retry and resume runs.
 
 use axum::body::Bytes;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, Query};
 use axum::http::HeaderMap;
 
 use super::address;
@@ -15,7 +15,7 @@ use crate::engine::RunRequest;
 use crate::journal::{RunSummary, TaskFilter};
 use crate::ops;
 use crate::schedule::{Catchup, Unpause};
-use crate::server::ServerState;
+use crate::server::auth::Visitor;
 use crate::server::keys::{DagKey, RunKey};
 use crate::server::permit::{Operate, Permit};
 use crate::server::problem::Problem;
@@ -25,11 +25,11 @@ const NAMED: usize = 200;
 
 type RunPermit = Permit<Operate, RunSummary>;
 
-async fn run_of(state: &ServerState, run: String) -> Result<RunPermit, Problem> {
+async fn run_of(state: &Visitor, run: String) -> Result<RunPermit, Problem> {
     Permit::of_run(state, &RunKey::parse(run)?).await
 }
 
-fn dag_of(state: &ServerState, dag: String) -> Result<&'static DagDef, Problem> {
+fn dag_of(state: &Visitor, dag: String) -> Result<&'static DagDef, Problem> {
     Ok(Permit::<Operate, _>::of_dag(state, &DagKey::parse(dag)?)?.dag())
 }
 
@@ -37,7 +37,7 @@ fn reason() -> Field {
     Field::line("reason", "Reason", "Stored in the history.")
 }
 
-fn dag_form(state: &ServerState, dag: &'static DagDef, verb: &'static str) -> FormPage {
+fn dag_form(state: &Visitor, dag: &'static DagDef, verb: &'static str) -> FormPage {
     let (here, request) = (address::dag(dag.id), request(dag.options.timezone));
     let path = vec![Crumb::link("DAGs", "/dags"), Crumb::link(dag.id, here.clone()), Crumb::here(verb)];
     let name = verb.to_lowercase();
@@ -58,13 +58,13 @@ fn dag_form(state: &ServerState, dag: &'static DagDef, verb: &'static str) -> Fo
     }
 }
 
-fn pause_form(state: &ServerState, dag: &'static DagDef) -> FormPage {
+fn pause_form(state: &Visitor, dag: &'static DagDef) -> FormPage {
     let lead = "Its schedule and its events start no run until it is unpaused. Runs that are active go on, runs can be \
                 started by hand, and events stay pending.";
     FormPage { lead: lead.to_owned(), ..dag_form(state, dag, "Pause") }
 }
 
-fn unpause_form(state: &ServerState, dag: &'static DagDef) -> FormPage {
+fn unpause_form(state: &Visitor, dag: &'static DagDef) -> FormPage {
     let catchup = Field::choice(
         "catchup",
         "Slots that passed during the pause",
@@ -85,16 +85,11 @@ fn unpause_form(state: &ServerState, dag: &'static DagDef) -> FormPage {
     page
 }
 
-pub(super) async fn ask_pause(State(state): State<ServerState>, Path(dag): Path<String>) -> Page {
+pub(super) async fn ask_pause(state: Visitor, Path(dag): Path<String>) -> Page {
     Ok(pause_form(&state, dag_of(&state, dag)?).html())
 }
 
-pub(super) async fn pause(
-    State(state): State<ServerState>,
-    Path(dag): Path<String>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Sent {
+pub(super) async fn pause(state: Visitor, Path(dag): Path<String>, headers: HeaderMap, body: Bytes) -> Sent {
     let (dag, values) = (dag_of(&state, dag)?, Values::of(&headers, &body)?);
     match ops::pause(&state.service, dag, &values.note(), None).await {
         Ok(_) => done(&state, &address::dag(dag.id)),
@@ -102,16 +97,11 @@ pub(super) async fn pause(
     }
 }
 
-pub(super) async fn ask_unpause(State(state): State<ServerState>, Path(dag): Path<String>) -> Page {
+pub(super) async fn ask_unpause(state: Visitor, Path(dag): Path<String>) -> Page {
     Ok(unpause_form(&state, dag_of(&state, dag)?).html())
 }
 
-pub(super) async fn unpause(
-    State(state): State<ServerState>,
-    Path(dag): Path<String>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Sent {
+pub(super) async fn unpause(state: Visitor, Path(dag): Path<String>, headers: HeaderMap, body: Bytes) -> Sent {
     let (dag, values) = (dag_of(&state, dag)?, Values::of(&headers, &body)?);
     let catchup = values.get("catchup").parse().unwrap_or(Catchup::None);
     let events = values.get("events").parse().unwrap_or(Unpause::All);
@@ -121,7 +111,7 @@ pub(super) async fn unpause(
     }
 }
 
-fn run_form(state: &ServerState, run: &RunSummary, verb: &'static str) -> FormPage {
+fn run_form(state: &Visitor, run: &RunSummary, verb: &'static str) -> FormPage {
     let (here, request) = (address::run(run.number), request(run.info.timezone_name()));
     let (number, name) = (run.number.to_string(), verb.to_lowercase());
     let path = vec![
@@ -146,22 +136,17 @@ fn run_form(state: &ServerState, run: &RunSummary, verb: &'static str) -> FormPa
     }
 }
 
-fn cancel_form(state: &ServerState, run: &RunSummary) -> FormPage {
+fn cancel_form(state: &Visitor, run: &RunSummary) -> FormPage {
     let lead = "Tasks that are running are asked to end, and their jobs on clusters are ended. What has ended stays as \
                 it is; what is cancelled can be cleared later.";
     FormPage { lead: lead.to_owned(), is_danger: true, ..run_form(state, run, "Cancel") }
 }
 
-pub(super) async fn ask_cancel(State(state): State<ServerState>, Path(run): Path<String>) -> Page {
+pub(super) async fn ask_cancel(state: Visitor, Path(run): Path<String>) -> Page {
     Ok(cancel_form(&state, run_of(&state, run).await?.run()).html())
 }
 
-pub(super) async fn cancel(
-    State(state): State<ServerState>,
-    Path(run): Path<String>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Sent {
+pub(super) async fn cancel(state: Visitor, Path(run): Path<String>, headers: HeaderMap, body: Bytes) -> Sent {
     let (permit, values) = (run_of(&state, run).await?, Values::of(&headers, &body)?);
     match ops::cancel(&state.service, permit.run_id(), &values.note(), Some(state.home.config())).await {
         Ok(_) => done(&state, &address::run(permit.run().number)),
@@ -181,7 +166,7 @@ fn filter(tasks: &str, which: &str) -> TaskFilter {
 }
 
 /// The form with the tasks that would be cleared now, and the token of this preview.
-async fn clear_form(state: &ServerState, permit: &RunPermit, tasks: &str, which: &str) -> Result<FormPage, Problem> {
+async fn clear_form(state: &Visitor, permit: &RunPermit, tasks: &str, which: &str) -> Result<FormPage, Problem> {
     let run = permit.run();
     let mut page = run_form(state, run, "Clear");
     let which_field = Field::choice(
@@ -218,18 +203,13 @@ fn words(tasks: &str) -> String {
     tasks.split_whitespace().collect::<Vec<_>>().join("\n")
 }
 
-pub(super) async fn ask_clear(State(state): State<ServerState>, Path(run): Path<String>, Query(query): Asked) -> Page {
+pub(super) async fn ask_clear(state: Visitor, Path(run): Path<String>, Query(query): Asked) -> Page {
     let permit = run_of(&state, run).await?;
     let page = clear_form(&state, &permit, &words(asked(&query, "tasks")), asked(&query, "which")).await?;
     Ok(page.html())
 }
 
-pub(super) async fn clear(
-    State(state): State<ServerState>,
-    Path(run): Path<String>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Sent {
+pub(super) async fn clear(state: Visitor, Path(run): Path<String>, headers: HeaderMap, body: Bytes) -> Sent {
     let (permit, values) = (run_of(&state, run).await?, Values::of(&headers, &body)?);
     let (tasks, which) = (words(values.get("tasks")), values.get("which").to_owned());
     let (service, filter) = (&state.service, filter(&tasks, &which));
@@ -244,21 +224,21 @@ pub(super) async fn clear(
 }
 
 /// A button, without a form of its own: it can be undone by cancelling the run.
-pub(super) async fn retry(State(state): State<ServerState>, Path(run): Path<String>) -> Sent {
+pub(super) async fn retry(state: Visitor, Path(run): Path<String>) -> Sent {
     let permit = run_of(&state, run).await?;
-    let note = crate::journal::Note::by_user("");
+    let note = crate::server::auth::note_of_current("");
     let rerun = ops::retry(&state.service, permit.run_id(), &note, state.durability()).await?;
     hand_over(&state, &permit, rerun.request)
 }
 
-pub(super) async fn resume(State(state): State<ServerState>, Path(run): Path<String>) -> Sent {
+pub(super) async fn resume(state: Visitor, Path(run): Path<String>) -> Sent {
     let permit = run_of(&state, run).await?;
     let request = ops::resume(&state.service, permit.run_id(), state.durability()).await?;
     hand_over(&state, &permit, request)
 }
 
 /// Hands a run to the service.
-fn hand_over(state: &ServerState, permit: &RunPermit, request: RunRequest<()>) -> Sent {
+fn hand_over(state: &Visitor, permit: &RunPermit, request: RunRequest<()>) -> Sent {
     let run = permit.run();
     if state.handle.run(run.clone(), request) {
         return done(state, &address::run(run.number));

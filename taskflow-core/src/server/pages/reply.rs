@@ -46,7 +46,9 @@ impl IntoResponse for PageProblem {
     fn into_response(self) -> Response {
         let PageProblem(problem) = self;
         let status = StatusCode::from_u16(problem.shown().status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        (status, Html(ProblemPage::of(&request(None), &problem).html())).into_response()
+        let mut response = (status, Html(ProblemPage::of(&request(None), &problem).html())).into_response();
+        problem.add_header(response.headers_mut());
+        response
     }
 }
 
@@ -66,6 +68,11 @@ impl From<JournalError> for PageProblem {
     fn from(error: JournalError) -> Self {
         OpsError::from(error).into()
     }
+}
+
+/// The page of a problem that no handler has.
+pub(in crate::server) fn problem_page(problem: Problem) -> Response {
+    PageProblem(problem).into_response()
 }
 
 /// The response to an address that is no route: a document below `/api`, otherwise a page.

@@ -1,5 +1,6 @@
 //! The store in memory: for runs that need not survive, and as the reference for the other stores.
 
+mod accounts;
 mod backfills;
 mod events;
 mod schedules;
@@ -11,6 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::callback::DeliveryAttempt;
 use crate::run::RunState;
+use crate::store::account_rows::{AccountKind, AccountRow};
 use crate::store::admission::{Admission, AdmissionRequest, Ticket, decide};
 use crate::store::backfill_rows::BackfillRow;
 use crate::store::event_rows::{DeletedEvents, EventRow, WatchCursor};
@@ -93,6 +95,7 @@ struct Data {
     /// By source.
     watch_cursors: BTreeMap<String, WatchCursor>,
     notes: Vec<NoteRow>,
+    accounts: BTreeMap<(AccountKind, String), AccountRow>,
     /// The last attempt of each notification, by run and key.
     deliveries: BTreeMap<(String, String), DeliveryAttempt>,
     closed: bool,

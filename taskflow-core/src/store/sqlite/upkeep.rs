@@ -123,6 +123,7 @@ pub(super) async fn check(store: &SqliteStore) -> Result<Vec<String>, StoreError
     super::schedules::check(store, &mut findings).await?;
     super::backfills::check(store, &mut findings).await?;
     super::events::check(store, &mut findings).await?;
+    super::accounts::check(store, &mut findings).await?;
     Ok(findings)
 }
 
