@@ -144,6 +144,9 @@ pub mod notify {
 
 /// Operations: what people do with DAGs and runs, each one function.
 pub mod ops {
+    #[cfg(feature = "server")]
+    pub use taskflow_core::ops::accounts;
+    pub use taskflow_core::ops::{Actor, AssetDags, Via, dags_of_assets};
     pub use taskflow_core::ops::{
         AssetDocument, AssetEmission, AttemptStatus, CancelledRun, Checked, Cleared, ConsumerInput, ConsumerStatus,
         DEFAULT_GRACE, DEFAULT_MAX_ACTIVE_RUNS, Draft, EventDocument, EventQuery, ExternalJob, ExternalJobState, Mark,

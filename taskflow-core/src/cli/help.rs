@@ -12,6 +12,7 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("Acting on runs", &["resume", "retry", "clear", "mark", "release", "cancel", "replay"]),
     ("Schedules", &["serve", "dags", "next", "slots", "pause", "unpause", "reset-schedule", "backfill", "backfills"]),
     ("Assets", &["emit", "events", "assets", "consumers"]),
+    ("Access", &["users", "tokens"]),
     ("Other", &["config", "audit", "db", "doctor", "completions"]),
 ];
 

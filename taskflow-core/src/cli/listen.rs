@@ -9,6 +9,7 @@ use super::home::Home;
 use super::terminal::Terminal;
 use crate::dag::DagDef;
 use crate::journal::Journal;
+use crate::ops;
 use crate::server::{BasePath, RunningServer, Server, ServerError, ServerOptions, ServerState};
 use crate::service::ServiceHandle;
 
@@ -24,7 +25,7 @@ pub(super) fn options(command: Command) -> Command {
         .value_parser(|text: &str| {
             text.parse::<SocketAddr>().map_err(|_| "not an address and a port such as 127.0.0.1:8090")
         })
-        .help(format!("Answer HTTP requests at this loopback address; port 0 takes a free one [default: {DEFAULT}]"));
+        .help(format!("Answer HTTP requests at this address; port 0 takes a free one [default: {DEFAULT}]"));
     command
         .arg(bind)
         .arg(
@@ -37,12 +38,16 @@ pub(super) fn options(command: Command) -> Command {
         .arg(flag("open", "Open the pages in a browser"))
         .arg(flag("no-ui", "Serve the HTTP API without the pages"))
         .arg(flag("read-only", "Refuse HTTP requests that change something"))
+        .arg(flag("setup", "Create the first user in a browser, with a token that is printed").conflicts_with("no-ui"))
+        .arg(flag("insecure-no-auth", "Let everybody who reaches the server do everything").conflicts_with("setup"))
         .arg(flag("no-server", "Answer no HTTP requests").conflicts_with_all([
             "bind",
             "base-path",
             "open",
             "no-ui",
             "read-only",
+            "setup",
+            "insecure-no-auth",
         ]))
 }
 
@@ -63,12 +68,33 @@ pub(super) fn bind(matches: &ArgMatches, home: &Home) -> Result<Option<Listener>
         return Ok(None);
     }
     let chosen = matches.get_one::<SocketAddr>("bind").copied().or_else(|| home.config().settings().bind());
-    let bound = Server::bind(chosen.unwrap_or(DEFAULT));
+    let address = chosen.unwrap_or(DEFAULT);
+    let bound = match address.ip().is_loopback() || !is_protected(matches, home)? {
+        true => Server::bind(address),
+        false => Server::bind_public(address),
+    };
     let is_moved = chosen.is_none() && matches!(bound, Err(ServerError::Taken { .. }));
     let bound = if is_moved { Server::bind(SocketAddr::new(DEFAULT.ip(), 0)) } else { bound };
     bound.map(|server| Some(Listener { server, is_moved })).map_err(|error| match error {
         ServerError::Public { .. } | ServerError::Taken { .. } => CliError::usage(error.to_string()),
         error => CliError::Failure(error.to_string()),
+    })
+}
+
+/// Whether the server knows who may use it, or everybody may on purpose.
+fn is_protected(matches: &ArgMatches, home: &Home) -> Result<bool, CliError> {
+    if matches.get_flag("insecure-no-auth") || matches.get_flag("setup") {
+        return Ok(true);
+    }
+    if home.config().settings().proxy_header().is_some() {
+        return Ok(true);
+    }
+    // Without a home there are no users.
+    home.wait(async {
+        match home.home().find(ops::sync_mode(home.config(), None)).await? {
+            Some(journal) => ops::accounts::has_users(&journal).await,
+            None => Ok(false),
+        }
     })
 }
 
@@ -83,12 +109,16 @@ pub(super) async fn start(
     terminal: &Terminal,
 ) -> Result<RunningServer, CliError> {
     let base_path = matches.get_one::<BasePath>("base-path").cloned().unwrap_or_default();
+    let insecure_no_auth = matches.get_flag("insecure-no-auth");
     let options = ServerOptions {
         read_only: matches.get_flag("read-only"),
         no_ui: matches.get_flag("no-ui"),
+        insecure_no_auth,
+        setup: matches.get_flag("setup"),
         base_path: base_path.clone(),
     };
-    let state = ServerState::new(home.home(), journal, handle, dags.to_vec(), options).await?;
+    let dags = dags.to_vec();
+    let (state, setup) = ServerState::new(home.home(), journal, handle, dags, options, server.address()).await?;
     let server = server.serve(state).map_err(|error| CliError::Failure(error.to_string()))?;
     if !matches.get_flag("quiet") {
         let why = if is_moved { format!(", because port {} is in use", DEFAULT.port()) } else { String::new() };
@@ -96,6 +126,14 @@ pub(super) async fn start(
     }
     if matches.get_flag("open") {
         super::browser::open(&format!("http://{}{}/", server.address(), base_path.as_str()), terminal);
+    }
+    if let Some(token) = setup {
+        terminal.note(&format!(
+            "there are no users yet; open /setup within an hour and enter this set-up token, which works once: {token}"
+        ));
+    }
+    if insecure_no_auth {
+        terminal.warn("everybody who reaches the server may do everything, because of --insecure-no-auth");
     }
     Ok(server)
 }

@@ -10,6 +10,7 @@
 //!   them. `serve`, `schedules`, `backfills`: the service, and the verbs about schedules and
 //!   backfills. `events`: the verbs about assets. `audit`, `db`, `doctor`: upkeep. All of these
 //!   need the feature `sqlite`.
+//! - `users`, `tokens`: who may use the server of `serve` (feature `server`).
 //! - `listen`: the HTTP server of `serve` (feature `server`). `browser`: opens its pages.
 //! - `source`: a home or, with `--server`, a service over HTTP. A verb asks it for documents and
 //!   makes texts of them, which do not differ between the two. `calls`: which calls of the HTTP API
@@ -119,8 +120,12 @@ mod source;
 mod status;
 mod summary;
 mod terminal;
+#[cfg(feature = "server")]
+mod tokens;
 #[cfg(feature = "sqlite")]
 mod trigger;
+#[cfg(feature = "server")]
+mod users;
 #[cfg(feature = "sqlite")]
 mod values;
 mod waits;
@@ -233,6 +238,10 @@ fn history() -> Vec<clap::Command> {
         schedules::reset_command(),
         doctor::command(),
         db::command(),
+        #[cfg(feature = "server")]
+        users::command(),
+        #[cfg(feature = "server")]
+        tokens::command(),
     ]
 }
 
@@ -268,6 +277,10 @@ fn about_runs(verb: &str, matches: &ArgMatches, terminal: &Terminal) -> Result<E
         "audit" => audit::audit(matches, source.home(verb)?, terminal),
         "doctor" => doctor::doctor(matches, &source, terminal),
         "db" => db::db(matches, &source, terminal),
+        #[cfg(feature = "server")]
+        "users" => users::users(matches, source.home(verb)?, terminal),
+        #[cfg(feature = "server")]
+        "tokens" => tokens::tokens(matches, source.home(verb)?, terminal),
         _ => unreachable!("clap knows no other verb"),
     }
 }

@@ -17,7 +17,7 @@ use super::source::Source;
 use super::spec::Spec;
 use crate::base::did_you_mean;
 
-const TABLES: [&str; 8] = ["run", "serve", "store", "log", "pools", "variables", "connections", "secrets"];
+const TABLES: [&str; 9] = ["run", "serve", "auth", "store", "log", "pools", "variables", "connections", "secrets"];
 
 /// A text in the format of `taskflow.toml`.
 pub(super) struct Document<'t> {

@@ -11,6 +11,7 @@ use jiff::SignedDuration;
 use serde_json::Value;
 use tracing_subscriber::filter::Targets;
 
+use super::network::Network;
 use super::origin::Origin;
 use crate::base::{did_you_mean, units};
 
@@ -36,13 +37,19 @@ enum Kind {
     Switch,
     Filter,
     Address,
+    Url,
+    /// Names of hosts.
+    Hosts,
+    Networks,
+    /// The name of a header.
+    Header,
 }
 
 const fn setting(name: &'static str, variable: &'static str, kind: Kind, default: &'static str) -> Setting {
     Setting { name, variable, kind, default }
 }
 
-pub(super) static SETTINGS: [Setting; 15] = [
+pub(super) static SETTINGS: [Setting; 20] = [
     setting("run.jobs", "TASKFLOW_JOBS", Kind::Count, "no limit"),
     setting("run.workers", "TASKFLOW_WORKERS", Kind::Count, "one per core"),
     setting("run.grace", "TASKFLOW_GRACE", Kind::Span, "10s"),
@@ -50,6 +57,16 @@ pub(super) static SETTINGS: [Setting; 15] = [
     setting("run.durability", "TASKFLOW_DURABILITY", Kind::Word(&["strict", "relaxed", "ephemeral"]), "strict"),
     setting("serve.bind", "TASKFLOW_BIND", Kind::Address, "127.0.0.1:8090"),
     setting("serve.max_active_runs", "TASKFLOW_MAX_ACTIVE_RUNS", Kind::Count, "1000"),
+    setting("serve.public_url", "TASKFLOW_PUBLIC_URL", Kind::Url, "none"),
+    setting("serve.hosts", "TASKFLOW_HOSTS", Kind::Hosts, "loopback names and the bound address"),
+    setting("auth.proxy_header", "TASKFLOW_AUTH_PROXY_HEADER", Kind::Header, "none"),
+    setting("auth.proxy_trusted", "TASKFLOW_AUTH_PROXY_TRUSTED", Kind::Networks, "none"),
+    setting(
+        "auth.proxy_role",
+        "TASKFLOW_AUTH_PROXY_ROLE",
+        Kind::Word(&["none", "viewer", "operator", "admin"]),
+        "none",
+    ),
     setting("store.home", "TASKFLOW_HOME", Kind::Path, ".taskflow"),
     setting("store.sync", "TASKFLOW_SYNC", Kind::Word(&["full", "normal"]), "full"),
     setting("store.inline_limit", "TASKFLOW_INLINE_LIMIT", Kind::Size, "48.0 KiB"),
@@ -71,6 +88,9 @@ pub(super) enum Datum {
     Switch(bool),
     Filter(Targets, String),
     Address(SocketAddr),
+    Text(String),
+    Texts(Vec<String>),
+    Networks(Vec<Network>),
 }
 
 impl Setting {
@@ -83,8 +103,13 @@ impl Setting {
     pub(super) fn read(&self, value: &Value, origin: &Origin) -> Result<Datum, String> {
         let datum = match (self.kind, value) {
             (Kind::Path, Value::String(path)) => return Ok(Datum::Path(origin.directory().join(path))),
-            (Kind::Word(_) | Kind::Span | Kind::Filter | Kind::Size | Kind::Address, Value::String(text)) => {
-                self.of_text(text)
+            (Kind::Count | Kind::Switch, Value::String(_)) => None,
+            (_, Value::String(text)) => self.of_text(text),
+            (Kind::Hosts | Kind::Networks, Value::Array(items)) => {
+                let texts: Option<Vec<&str>> = items.iter().map(Value::as_str).collect();
+                texts
+                    .filter(|texts| !texts.iter().any(|text| text.contains(',')))
+                    .and_then(|t| self.of_text(&t.join(",")))
             }
             (Kind::Switch, Value::Bool(_)) | (Kind::Count | Kind::Size, Value::Number(_)) => {
                 self.of_text(&value.to_string())
@@ -115,6 +140,13 @@ impl Setting {
             Kind::Switch => text.parse().ok().map(Datum::Switch),
             Kind::Filter => text.parse().ok().map(|targets| Datum::Filter(targets, text.to_owned())),
             Kind::Address => text.parse().ok().map(Datum::Address),
+            Kind::Url => read_url(text).map(Datum::Text),
+            Kind::Hosts => listed(text, read_host).map(Datum::Texts),
+            Kind::Networks => listed(text, |text| text.parse().ok()).map(Datum::Networks),
+            Kind::Header => {
+                let is_name = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+                is_name.then(|| Datum::Text(text.to_ascii_lowercase()))
+            }
         }
     }
 
@@ -134,6 +166,10 @@ impl Setting {
                 "a level (error, warn, info, debug, trace) or a filter such as \"info,my_crate=debug\"".to_owned()
             }
             Kind::Address => "an address and a port such as \"127.0.0.1:8090\"".to_owned(),
+            Kind::Url => "an address such as \"https://taskflow.example.com\"".to_owned(),
+            Kind::Hosts => "names of hosts such as [\"taskflow.example.com\"]".to_owned(),
+            Kind::Networks => "networks such as [\"10.0.0.0/8\"]".to_owned(),
+            Kind::Header => "the name of a header such as \"X-Forwarded-User\"".to_owned(),
         };
         let (_, key) = self.table_and_key();
         format!("`{key}` must be {wanted}; it is `{text}`")
@@ -151,6 +187,31 @@ impl fmt::Display for Datum {
             Datum::Switch(on) => write!(f, "{on}"),
             Datum::Filter(_, text) => f.write_str(text),
             Datum::Address(address) => write!(f, "{address}"),
+            Datum::Text(text) => f.write_str(text),
+            Datum::Texts(texts) => f.write_str(&texts.join(", ")),
+            Datum::Networks(networks) => {
+                f.write_str(&networks.iter().map(Network::to_string).collect::<Vec<_>>().join(", "))
+            }
         }
     }
+}
+
+/// Values that are separated by commas; at least one.
+fn listed<T>(text: &str, read: impl Fn(&str) -> Option<T>) -> Option<Vec<T>> {
+    text.split(',').map(|part| read(part.trim())).collect()
+}
+
+/// The name of a host, perhaps with a port.
+fn read_host(text: &str) -> Option<String> {
+    let is_host = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':' | '[' | ']' | '_');
+    (!text.is_empty() && text.chars().all(is_host)).then(|| text.to_ascii_lowercase())
+}
+
+/// An address of the web without a query, and without a slash at its end.
+fn read_url(text: &str) -> Option<String> {
+    let text = text.trim_end_matches('/');
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"))?;
+    let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let is_path = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '-' | '_' | '.' | '~');
+    (read_host(host).is_some() && path.chars().all(is_path)).then(|| text.to_owned())
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tracing_subscriber::filter::Targets;
 
+use super::network::Network;
 use super::origin::Given;
 use super::setting::{Datum, SETTINGS, Setting};
 
@@ -141,6 +142,46 @@ impl Settings {
     pub fn bind(&self) -> Option<SocketAddr> {
         match self.datum("serve.bind") {
             Some(&Datum::Address(address)) => Some(address),
+            _ => None,
+        }
+    }
+
+    /// `serve.public_url`: the address at which people reach the server, without a slash at its
+    /// end.
+    pub fn public_url(&self) -> Option<&str> {
+        self.text("serve.public_url")
+    }
+
+    /// `serve.hosts`: further names that the server answers to.
+    pub fn hosts(&self) -> &[String] {
+        match self.datum("serve.hosts") {
+            Some(Datum::Texts(hosts)) => hosts,
+            _ => &[],
+        }
+    }
+
+    /// `auth.proxy_header`: the header in which a proxy names the user.
+    pub fn proxy_header(&self) -> Option<&str> {
+        self.text("auth.proxy_header")
+    }
+
+    /// `auth.proxy_trusted`: the networks of the proxies whose headers are believed.
+    pub fn proxy_trusted(&self) -> &[Network] {
+        match self.datum("auth.proxy_trusted") {
+            Some(Datum::Networks(networks)) => networks,
+            _ => &[],
+        }
+    }
+
+    /// `auth.proxy_role`: the role of those whom a proxy names and who are no users here: `none`,
+    /// `viewer`, `operator` or `admin`.
+    pub fn proxy_role(&self) -> Option<&'static str> {
+        self.word("auth.proxy_role")
+    }
+
+    fn text(&self, name: &str) -> Option<&str> {
+        match self.datum(name) {
+            Some(Datum::Text(text)) => Some(text),
             _ => None,
         }
     }

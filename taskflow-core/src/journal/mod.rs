@@ -21,6 +21,7 @@
 //! - `schedules`, `backfills`: the states of schedules and the plans of backfills, as rows.
 //! - `events`: the events of assets, and what DAGs have consumed of them.
 //! - `audit`: who acts, and the rows of the audit trail; states their protocol.
+//! - `accounts`: users, sessions and tokens.
 //! - `upkeep`: prunes, checks, vacuums.
 //! - `archive`: what tasks of a run see of other runs. `awaited`: the queued runs that they wait
 //!   for.
@@ -28,6 +29,8 @@
 //! - `manual_journal`: a journal for simulated runs; `clock`: its clock. `steps`: counts steps in
 //!   tests.
 
+#[cfg(feature = "server")]
+mod accounts;
 mod admissions;
 mod adopted;
 mod archive;

@@ -12,7 +12,7 @@ pub struct Actor {
 }
 
 /// How the name of an [`Actor`] was established.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Via {
     /// A request from this machine, without a log-in: the account of the server.

@@ -1,6 +1,6 @@
 //! The assets of the program.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -88,6 +88,37 @@ fn producers() -> BTreeMap<&'static str, Vec<String>> {
         }
     }
     producers
+}
+
+/// The DAGs that an asset belongs to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct AssetDags {
+    /// Those with a task whose values are events of it, or whose results are.
+    pub producers: BTreeSet<&'static str>,
+    /// Those whose runs its events start.
+    pub consumers: BTreeSet<&'static str>,
+}
+
+/// The DAGs of the program by the assets that they produce and consume.
+pub fn dags_of_assets() -> BTreeMap<String, AssetDags> {
+    let mut all: BTreeMap<String, AssetDags> = BTreeMap::new();
+    for dag in results() {
+        all.entry(of_dag(dag.id)).or_default().producers.insert(dag.id);
+        // `show` reports the mistakes of a graph.
+        if let Ok(plan) = dag.plan() {
+            let produced = plan.node_indices().filter_map(|node| plan.def(node).produces.as_ref());
+            for production in produced {
+                all.entry(production.asset.name.to_owned()).or_default().producers.insert(dag.id);
+            }
+        }
+        if let Ok(Some(consumer)) = dag.consumer() {
+            for asset in consumer.assets() {
+                all.entry(asset).or_default().consumers.insert(dag.id);
+            }
+        }
+    }
+    all
 }
 
 /// The DAGs of the program, each once.

@@ -18,6 +18,10 @@ pub enum OpsError {
     /// The journal refused it, or cannot be read or written.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// A user or a token cannot be changed so.
+    #[cfg(feature = "server")]
+    #[error(transparent)]
+    Account(#[from] super::accounts::AccountError),
     /// The run could not be started.
     #[error(transparent)]
     Run(#[from] RunError),
@@ -283,6 +287,8 @@ impl OpsError {
     pub fn kind(&self) -> ErrorKind {
         match self {
             OpsError::Journal(error) => error.kind(),
+            #[cfg(feature = "server")]
+            OpsError::Account(error) => error.kind(),
             OpsError::Run(error) => error.kind(),
             OpsError::Config(error) => error.kind(),
             OpsError::Build(errors) => errors.kind(),

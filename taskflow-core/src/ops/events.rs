@@ -108,6 +108,8 @@ impl EventDocument {
 pub struct EventQuery {
     /// Of this asset.
     pub asset: Option<String>,
+    /// Of one of these assets: of none if there are none. `None`: of all.
+    pub among: Option<Vec<String>>,
     /// Of this partition.
     pub partition: Option<String>,
     /// Emitted by the run with this id.
@@ -179,9 +181,15 @@ async fn emit_event(
 ///
 /// When the store cannot be read, or what it holds is damaged.
 pub async fn events(journal: &Journal, query: &EventQuery) -> Result<Vec<EventDocument>, OpsError> {
-    let EventQuery { asset, partition, run_id, before, limit } = query.clone();
+    let EventQuery { asset, among, partition, run_id, before, limit } = query.clone();
+    let assets: Vec<String> = match (asset, among) {
+        (Some(asset), Some(among)) if !among.contains(&asset) => return Ok(Vec::new()),
+        (Some(asset), _) => vec![asset],
+        (None, Some(among)) if among.is_empty() => return Ok(Vec::new()),
+        (None, among) => among.unwrap_or_default(),
+    };
     let filter = EventFilter {
-        assets: asset.into_iter().collect(),
+        assets,
         partition,
         run: run_id,
         before,

@@ -18,6 +18,8 @@
 //! | `replay` | Runs one task again without storing anything: [`replay()`]. |
 //! | `schedules` | The slots of schedules: [`next_slots`], [`past_slots`], [`pause`], [`unpause`], [`reset_schedule`]. |
 //! | `deadlines` | The deadlines of slots: [`missed_deadlines`], and the [`history`] of a run with it. |
+//! | `accounts` | Users, sessions, tokens and rights: [`accounts`]. |
+//! | `actor` | Who does something: [`Actor`]. |
 //! | `dags` | The DAGs of a program and of a home, with their schedules: [`dags`]. |
 //! | `dag_document` | A DAG with its parameters and tasks: [`dag()`]. |
 //! | `served` | The process that serves a home: [`serving_process`]. |
@@ -43,6 +45,8 @@
 //! | `reason` | A failure as a document: [`Reason`]. |
 //! | `error` | [`OpsError`]. |
 
+#[cfg(feature = "server")]
+pub mod accounts;
 mod actor;
 mod assets;
 mod audit;
@@ -82,7 +86,7 @@ mod upkeep;
 mod value;
 
 pub use actor::{Actor, Via};
-pub use assets::{AssetDocument, assets};
+pub use assets::{AssetDags, AssetDocument, assets, dags_of_assets};
 pub use audit::{Action, AuditEntry, AuditList, AuditQuery, AuditTarget, Outcome, acting_as, audit, audit_refusal};
 #[cfg(feature = "server")]
 pub(crate) use audit::{Client, acting_from};

@@ -14,8 +14,8 @@ use axum::http::{HeaderMap, Method, StatusCode, header};
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
-use super::ServerState;
 use super::acting::Acting;
+use super::auth::{Visitor, note_of_current};
 use super::keys::{DagKey, RunKey, TaskKey};
 use super::permit::{Permit, Right};
 use super::problem::Problem;
@@ -23,6 +23,7 @@ use super::routes::{Field, Kind, Route};
 use crate::base::{Timestamp, did_you_mean};
 use crate::dag::DagDef;
 use crate::journal::{Journal, Note, RunSummary};
+use crate::ops::BackfillStatus;
 
 /// The most bytes of a body.
 const BODY: usize = 1 << 20;
@@ -35,7 +36,7 @@ const PARAMETERS: usize = 100;
 
 /// A checked request.
 pub(super) struct Call {
-    pub(super) state: ServerState,
+    pub(super) state: Visitor,
     /// The journal of the service, for whoever has sent the request.
     pub(super) service: Journal,
     pub(super) headers: HeaderMap,
@@ -48,7 +49,7 @@ pub(super) struct Call {
 /// Reads and checks a request.
 pub(super) async fn read(
     route: &Route,
-    state: ServerState,
+    state: Visitor,
     params: Vec<(String, String)>,
     request: Request,
 ) -> Result<Call, Problem> {
@@ -219,7 +220,7 @@ impl std::fmt::Display for Kind {
 
 impl Call {
     /// A segment of the path.
-    fn param(&self, name: &str) -> String {
+    pub(super) fn param(&self, name: &str) -> String {
         let found = self.params.iter().find(|(known, _)| known == name);
         found.map(|(_, value)| value.clone()).unwrap_or_default()
     }
@@ -237,6 +238,11 @@ impl Call {
     /// The permit for a DAG that a member of the body names.
     pub(super) fn dag_named<R: Right>(&self, name: &str) -> Result<Permit<R, &'static DagDef>, Problem> {
         Permit::of_dag(&self.state, &DagKey::parse(name.to_owned())?)
+    }
+
+    /// The permit for the backfill that the path names.
+    pub(super) async fn backfill<R: Right>(&self) -> Result<Permit<R, BackfillStatus>, Problem> {
+        Permit::of_backfill(&self.state, self.number_of_path("backfill")?).await
     }
 
     /// The permit for the DAG that the path names.
@@ -301,9 +307,10 @@ impl Call {
 
     /// Who asks for the change, and why.
     pub(super) fn note(&self) -> Note {
-        let note = Note::by_user(self.text("reason").unwrap_or_default());
+        let note = note_of_current(self.text("reason").unwrap_or_default());
         match self.text("by").map(str::trim) {
-            Some(by) if !by.is_empty() => Note { by: by.to_owned(), ..note },
+            // Whoever is known by name signs with this name.
+            Some(by) if !by.is_empty() && !self.state.principal().is_named() => Note { by: by.to_owned(), ..note },
             _ => note,
         }
     }

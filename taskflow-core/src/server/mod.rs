@@ -4,17 +4,19 @@
 //!
 //! 1. `http` reads the head, within a time limit and a size limit, on a runtime of its own: readers
 //!    take no thread of the engine. What is not HTTP is answered in `http::raw`.
-//! 2. `http::guard` refuses hosts that are not names of this machine (421) and unsafe methods of
+//! 2. `http::guard` refuses hosts that are not names of this server (421) and unsafe methods of
 //!    other origins (403), catches panics of handlers, and adds the security headers to each
 //!    response.
 //! 3. `base_path` takes the base path off the address, and answers what lies outside (404).
+//! 4. `auth` finds out who asks, and refuses those who are not known (401) before anything is read.
 //! 4. `routes` finds the route by path and method. `call` checks the query and the body against the
 //!    fields that the route declares. Requests that change something are refused here if the server
 //!    is read-only (403) or the service is about to end (503).
 //! 5. `keys` parses the segments of the path. Whatever cannot be an id is refused before the store
 //!    is touched.
-//! 6. `permit` finds the run, and decides by its DAG. A handler cannot reach a run without a
-//!    permit.
+//! 7. `permit` finds the run, and decides by its DAG. A handler gets the state of the server only
+//!    with who asks, and a run only with a permit. What somebody may not see does not exist for
+//!    them (404); what they may see and not do is forbidden (403).
 //!    `acting` is the journal of the service under the name of whoever has sent the request: what
 //!    changes with it is in the audit trail.
 //! 7. The handler in `api` calls one operation and returns its document, which is the one that
@@ -30,11 +32,10 @@
 //! 2. Dropping the [`RunningServer`] stops accepting connections.
 //! 3. Open connections finish their present request, for at most ten seconds.
 //! 4. The thread of the server ends.
-//!
-//! There is no authentication yet, so only loopback addresses can be bound.
 
 mod acting;
 mod api;
+mod auth;
 mod base_path;
 mod call;
 mod ends;
@@ -48,9 +49,11 @@ mod problem;
 mod routes;
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use self::auth::{Auth, SetupToken};
 use self::ends::Ends;
 use self::metrics::Metrics;
 pub use base_path::{BasePath, InvalidBasePath};
@@ -80,6 +83,7 @@ pub struct ServerState {
     /// starts runs with keys.
     keys: Arc<tokio::sync::Mutex<()>>,
     draining: Arc<AtomicBool>,
+    auth: Arc<Auth>,
 }
 
 /// The options of a server.
@@ -89,6 +93,10 @@ pub struct ServerOptions {
     pub read_only: bool,
     /// Whether it has the API only, without the pages.
     pub no_ui: bool,
+    /// Whether everybody has all rights, whoever they are.
+    pub insecure_no_auth: bool,
+    /// Whether the first user is created with a set-up token, unless there are users.
+    pub setup: bool,
     /// The path below which everything lies.
     pub base_path: BasePath,
 }
@@ -101,7 +109,8 @@ impl fmt::Debug for ServerState {
 
 impl ServerState {
     /// The state of a server of these DAGs. `service` is the journal of the service in this
-    /// process; the server opens another one of the same home for reading.
+    /// process; the server opens another one of the same home for reading. `address` is that of
+    /// the server. Also returns the text of the set-up token, if there is one.
     ///
     /// # Errors
     ///
@@ -112,10 +121,19 @@ impl ServerState {
         handle: ServiceHandle,
         dags: Vec<&'static DagDef>,
         options: ServerOptions,
-    ) -> Result<Self, OpsError> {
+        address: SocketAddr,
+    ) -> Result<(Self, Option<String>), OpsError> {
         let journal = home.open(SyncMode::Full).await?;
+        let (setup, text) = match options.setup && !ops::accounts::has_users(&journal).await? {
+            true => {
+                let (token, text) = SetupToken::new(std::time::Instant::now())?;
+                (Some(token), Some(text))
+            }
+            false => (None, None),
+        };
+        let auth = Arc::new(Auth::new(home.config().settings(), address, options.insecure_no_auth, setup));
         let (home, service) = (home.clone(), service.clone());
-        Ok(ServerState {
+        let state = ServerState {
             journal,
             service,
             home,
@@ -126,7 +144,9 @@ impl ServerState {
             ends: Ends::default(),
             keys: Arc::default(),
             draining: Arc::default(),
-        })
+            auth,
+        };
+        Ok((state, text))
     }
 
     /// Whether the service is about to end.
@@ -154,7 +174,8 @@ fn router(state: ServerState) -> axum::Router {
         false => api.merge(pages::routes(state.options.read_only)).fallback(pages::no_route),
     };
     let base = state.options.base_path.clone();
-    let inside = router.with_state(state);
+    let authenticate = axum::middleware::from_fn_with_state(state.clone(), auth::authenticate);
+    let inside = router.layer(authenticate).with_state(state);
     let strip = axum::middleware::from_fn_with_state(base, base_path::strip);
     // A layer of the inner router would see a request when its route is chosen already.
     axum::Router::new().fallback_service(inside).layer(strip)

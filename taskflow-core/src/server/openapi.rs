@@ -91,6 +91,8 @@ fn segment(name: &str) -> Value {
         "task" => ("The id of the task", "string"),
         "attempt" => ("The number of the attempt, from 1", "integer"),
         "event" => ("The number of the event", "integer"),
+        "token" => ("The name of the token", "string"),
+        "user" => ("The name of the user", "string"),
         _ => ("The number of the backfill", "integer"),
     };
     json!({ "name": name, "in": "path", "required": true, "description": about, "schema": { "type": ty } })

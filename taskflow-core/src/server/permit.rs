@@ -1,42 +1,73 @@
-//! Rights as types: a handler reaches a run or a DAG only through a permit. The permit for a run is
-//! decided by the DAG of the run, whatever the address says.
+//! Rights as types: a handler reaches a run, a DAG or a backfill only through a permit. The permit
+//! for a run is decided by the DAG of the run, whatever the address says.
 
 use std::marker::PhantomData;
 
 use super::ServerState;
+use super::auth::Visitor;
 use super::keys::{DagKey, RunKey};
 use super::problem::{Problem, several_runs};
 use crate::base::nearest;
 use crate::dag::DagDef;
-use crate::journal::{RunHistory, RunSummary};
-use crate::ops;
-
-/// The right to read.
-pub(super) struct View;
-/// The right to start, change and end runs.
-pub(super) struct Operate;
-/// The right to set the state of tasks by hand.
-pub(super) struct Mark;
+use crate::journal::{JournalError, RunHistory, RunSummary};
+use crate::ops::accounts::Right as RightName;
+use crate::ops::{self, BackfillStatus, OpsError};
 
 /// A right to runs and DAGs.
-pub(super) trait Right {}
+pub(super) trait Right {
+    const NAME: RightName;
+}
 
-impl Right for View {}
-impl Right for Operate {}
-impl Right for Mark {}
+macro_rules! right {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        pub(super) struct $name;
+
+        impl Right for $name {
+            const NAME: RightName = RightName::$name;
+        }
+    };
+}
+
+right!(
+    /// The right to read.
+    View
+);
+right!(
+    /// The right to read logs.
+    ViewLogs
+);
+right!(
+    /// The right to read what tasks returned.
+    ViewValues
+);
+right!(
+    /// The right to start, change and end runs.
+    Operate
+);
+right!(
+    /// The right to set the state of tasks by hand.
+    Mark
+);
 
 /// The right `R` to `T`.
-///
-/// The only principal is the user of this machine so far, who has all rights.
 pub(super) struct Permit<R, T> {
     target: T,
     right: PhantomData<R>,
 }
 
 impl<R: Right> Permit<R, RunSummary> {
-    pub(super) async fn of_run(state: &ServerState, key: &RunKey) -> Result<Self, Problem> {
+    pub(super) async fn of_run(visitor: &Visitor, key: &RunKey) -> Result<Self, Problem> {
         let name = key.as_str();
-        let run = state.journal.find(name).await?;
+        let unknown = || Problem::from(JournalError::UnknownRun { run: name.to_owned() });
+        let sees_all = visitor.principal().may_everywhere(RightName::View);
+        let run = match visitor.journal.find(name).await {
+            Ok(run) => run,
+            // The message names runs, perhaps of other DAGs.
+            Err(JournalError::AmbiguousRun { .. }) if !sees_all => return Err(unknown()),
+            Err(error) => return Err(error.into()),
+        };
+        visitor.check(R::NAME, &run.info.dag_id, unknown)?;
         // The command line also accepts parts of ids.
         if run.info.run_id != name && run.number.to_string() != name {
             return Err(several_runs(name, vec![run.info.run_id]));
@@ -59,17 +90,35 @@ impl<R: Right> Permit<R, RunSummary> {
 }
 
 impl<R: Right> Permit<R, &'static DagDef> {
-    pub(super) fn of_dag(state: &ServerState, key: &DagKey) -> Result<Self, Problem> {
+    pub(super) fn of_dag(visitor: &Visitor, key: &DagKey) -> Result<Self, Problem> {
         let id = key.as_str();
         let unknown = || {
-            let near = nearest(id, state.dags.iter().map(|dag| dag.id)).map(str::to_owned);
+            let seen = visitor.dags.iter().map(|dag| dag.id).filter(|dag| visitor.may(RightName::View, dag));
+            let near = nearest(id, seen).map(str::to_owned);
             Problem::not_found(format!("there is no DAG `{id}`")).candidates(near.into_iter().collect())
         };
-        let dag = state.dags.iter().find(|dag| dag.id == id).ok_or_else(unknown)?;
+        let dag = visitor.dags.iter().find(|dag| dag.id == id).ok_or_else(unknown)?;
+        visitor.check(R::NAME, dag.id, unknown)?;
         Ok(Permit { target: dag, right: PhantomData })
     }
 
     pub(super) fn dag(&self) -> &'static DagDef {
+        self.target
+    }
+}
+
+impl<R: Right> Permit<R, BackfillStatus> {
+    pub(super) async fn of_backfill(visitor: &Visitor, number: i64) -> Result<Self, Problem> {
+        let backfill = ops::backfill_status(&visitor.journal, number).await?;
+        visitor.check(R::NAME, &backfill.dag_id, || OpsError::UnknownBackfill { number }.into())?;
+        Ok(Permit { target: backfill, right: PhantomData })
+    }
+
+    pub(super) fn number(&self) -> i64 {
+        self.target.number
+    }
+
+    pub(super) fn backfill(self) -> BackfillStatus {
         self.target
     }
 }

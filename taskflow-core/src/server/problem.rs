@@ -6,7 +6,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
@@ -64,6 +64,11 @@ impl Problem {
         Problem::new(StatusCode::NOT_FOUND, detail)
     }
 
+    /// It is known, and may not be done.
+    pub(super) fn forbidden(detail: impl Into<String>) -> Self {
+        Problem::new(StatusCode::FORBIDDEN, detail)
+    }
+
     /// A value has the right form, and does not make sense.
     pub(super) fn invalid(detail: impl Into<String>) -> Self {
         Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail)
@@ -104,6 +109,15 @@ impl Problem {
     pub(super) fn header(mut self, name: header::HeaderName, value: impl Into<String>) -> Self {
         self.0.header = Some((name, value.into()));
         self
+    }
+
+    /// Adds the header that goes with the status.
+    pub(super) fn add_header(&self, headers: &mut HeaderMap) {
+        if let Some((name, value)) = &self.0.header
+            && let Ok(value) = HeaderValue::from_str(value)
+        {
+            headers.insert(name, value);
+        }
     }
 
     /// What a page shows of it.
@@ -157,11 +171,7 @@ impl IntoResponse for Problem {
         let status = StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let body = self.json();
         let mut response = (status, [(header::CONTENT_TYPE, "application/problem+json")], body).into_response();
-        if let Some((name, value)) = self.0.header
-            && let Ok(value) = HeaderValue::from_str(&value)
-        {
-            response.headers_mut().insert(name, value);
-        }
+        self.add_header(response.headers_mut());
         response
     }
 }

@@ -10,7 +10,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 
 use super::ServerState;
-use super::api::{assets, audit, backfills, bulk, changes, dags, health, logs, pauses, prune, runs};
+use super::api::{accounts, assets, audit, backfills, bulk, changes, dags, health, logs, pauses, prune, runs};
+use super::auth::Visitor;
 use super::call::{self, Call};
 use super::problem::Problem;
 
@@ -156,6 +157,9 @@ const MARK: Kind = Kind::Word(&["success", "failed", "skipped"]);
 const VALUE: Field = field("value", Kind::Json, "What they returned, for `success`");
 /// The longest wait for the end of a run, in seconds.
 const LONGEST_WAIT: u64 = 60;
+const ROLE: Field = field("role", Kind::Word(&["viewer", "operator", "admin"]), "The role").required();
+const DAG_PATTERNS: Field =
+    field("dags", Kind::Texts, "Only for these DAGs: ids, `team_a.*` or `tag:finance`. Default: all DAGs");
 const JSON_LINES: &str = "application/jsonl";
 
 /// All routes.
@@ -342,6 +346,30 @@ pub(super) static ROUTES: &[Route] = &[
             STATE,
             field("audit", Kind::Switch, "Also old entries of the audit trail"),
         ]),
+    route!(Get "/api/v1/me", accounts::me, "Who asks, and what they may do"),
+    route!(Get "/api/v1/tokens", accounts::tokens, "One's own tokens; all of them for an admin"),
+    route!(Post "/api/v1/tokens", accounts::create_token, "Creates a token, which is shown once").body(&[
+        field("name", Kind::Text, "The name of the token").required(),
+        ROLE,
+        DAG_PATTERNS,
+        field("days", Kind::Number(1, 3_660), "After how many days it expires. Default: 90"),
+    ]),
+    route!(Delete "/api/v1/tokens/{token}", accounts::revoke_token, "Ends a token").body(&[]),
+    route!(Get "/api/v1/users", accounts::users, "The users and their roles"),
+    route!(Post "/api/v1/users", accounts::add_user, "Adds a user").body(&[
+        field("name", Kind::Text, "The name of the user").required(),
+        field("password", Kind::Text, "The password, of at least 12 characters").required(),
+        ROLE,
+        DAG_PATTERNS,
+    ]),
+    route!(Delete "/api/v1/users/{user}", accounts::remove_user, "Removes a user, with all sessions and tokens")
+        .body(&[]),
+    route!(Put "/api/v1/users/{user}/role", accounts::set_role, "Gives a user another role").body(&[
+        ROLE,
+        DAG_PATTERNS,
+    ]),
+    route!(Put "/api/v1/users/{user}/password", accounts::set_password, "Gives a user another password, and ends all sessions and tokens of the user")
+        .body(&[field("password", Kind::Text, "The password, of at least 12 characters").required()]),
 ];
 
 const PREVIEW: Field = field(
@@ -367,7 +395,7 @@ pub(super) fn router() -> Router<ServerState> {
                 Problem::bad_request("the address is not percent-encoded UTF-8")
             })?;
             let params = params.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-            answer(path, state.0, params, request).await
+            answer(path, Visitor::new(state.0, request.extensions()), params, request).await
         };
         router = router.route(path, any(answer));
     }
@@ -375,7 +403,7 @@ pub(super) fn router() -> Router<ServerState> {
 }
 
 /// Finds the route of a path by the method, checks the request and calls the handler.
-async fn answer(path: &'static str, state: ServerState, params: Vec<(String, String)>, request: Request) -> Answer {
+async fn answer(path: &'static str, state: Visitor, params: Vec<(String, String)>, request: Request) -> Answer {
     let of_path = || ROUTES.iter().filter(|route| route.path == path);
     let method = match request.method() {
         &Method::HEAD => "GET",

@@ -2,7 +2,7 @@
 //!
 //! - `traits`: what every kind of store can do, and what it guarantees. `rows`: what it takes and
 //!   returns, `schedule_rows` of schedules, `event_rows` of events, `audit_rows` of the audit
-//!   trail, `rollup_rows` of rollups. `ownership`: which process owns a run. `admission`: how many
+//!   trail, `rollup_rows` of rollups, `account_rows` of users. `ownership`: which process owns a run. `admission`: how many
 //!   runs of a DAG are active at once. `pool_leases`: how processes share the slots of pools.
 //!   `conformance`: the tests that every store passes.
 //! - `memory`, `sqlite`: the stores. `checksum`: the checksums of what they hold, and their design.
@@ -10,6 +10,7 @@
 //! - `runtime`: what drives the sockets and timers of a store. `identity`: how this process and
 //!   this build call themselves.
 
+mod account_rows;
 mod admission;
 mod audit_rows;
 mod backfill_rows;
@@ -32,6 +33,7 @@ mod sqlite;
 mod sync_mode;
 mod traits;
 
+pub(crate) use account_rows::{AccountKind, AccountRow, AccountStore};
 pub(crate) use admission::{Admission, AdmissionRequest};
 pub(crate) use audit_rows::{AuditFilter, AuditRow};
 pub(crate) use backfill_rows::{BackfillChange, BackfillRow, Changed, SlotRunRow};

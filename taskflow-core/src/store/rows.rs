@@ -175,6 +175,8 @@ pub(crate) struct SegmentRow {
 pub struct RunFilter {
     /// Of this DAG.
     pub dag: Option<String>,
+    /// Of one of these DAGs: of none if there are none. `None`: of all.
+    pub among: Option<Vec<String>>,
     /// In one of these states; in any if empty.
     pub states: Vec<RunState>,
     /// Of one of these run types; of any if empty.
@@ -203,6 +205,7 @@ impl RunFilter {
         let date = run.info.logical_date;
         let place = run.cursor(self.order);
         self.dag.as_ref().is_none_or(|dag| *dag == run.info.dag_id)
+            && self.among.as_ref().is_none_or(|among| among.contains(&run.info.dag_id))
             && (self.run_types.is_empty() || self.run_types.contains(&run.info.run_type))
             && self.about.is_none_or(|about| date == about)
             && self.logical_since.is_none_or(|since| date >= since)

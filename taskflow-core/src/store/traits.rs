@@ -35,6 +35,7 @@
 use std::fmt;
 use std::ops::Range;
 
+use super::account_rows::AccountStore;
 use super::admission::{Admission, AdmissionRequest};
 use super::audit_rows::{AuditFilter, AuditRow};
 use super::backfill_rows::{BackfillChange, BackfillRow, Changed, SlotRunRow};
@@ -62,6 +63,7 @@ pub(crate) trait Store:
     + BackfillStore
     + EventStore
     + AuditStore
+    + AccountStore
     + Outbox
     + Maintenance
     + fmt::Debug
@@ -79,6 +81,7 @@ impl<T> Store for T where
         + BackfillStore
         + EventStore
         + AuditStore
+        + AccountStore
         + Outbox
         + Maintenance
         + fmt::Debug

@@ -13,13 +13,16 @@ use crate::server::problem::Problem;
 use crate::server::routes::Answer;
 
 pub(in crate::server) async fn list(call: Call) -> Answer {
-    let list = ops::list_backfills(&call.state.journal, call.text("dag"), Some(call.limit())).await?;
+    let visible = call.state.visible().await?;
+    let limit = visible.has_all().then(|| call.limit());
+    let mut list = ops::list_backfills(&call.state.journal, call.text("dag"), limit).await?;
+    list.retain(|backfill| visible.has(&backfill.dag_id));
+    list.truncate(call.limit() as usize);
     document(&call, &list)
 }
 
 pub(in crate::server) async fn backfill(call: Call) -> Answer {
-    let number = call.number_of_path("backfill")?;
-    document(&call, &ops::backfill_status(&call.state.journal, number).await?)
+    document(&call, &call.backfill::<View>().await?.backfill())
 }
 
 /// With `dry_run`, the preview. With the token of a preview in `If-Match`, exactly that.
@@ -68,29 +71,29 @@ fn request(call: &Call, dag: &'static DagDef) -> Result<BackfillRequest, Problem
 }
 
 pub(in crate::server) async fn pause(call: Call) -> Answer {
-    let number = call.number_of_path("backfill")?;
+    let number = call.backfill::<Operate>().await?.number();
     changed(StatusCode::OK, &ops::pause_backfill(&call.service, number, &call.note()).await?)
 }
 
 pub(in crate::server) async fn resume(call: Call) -> Answer {
-    let number = call.number_of_path("backfill")?;
+    let number = call.backfill::<Operate>().await?.number();
     changed(StatusCode::OK, &ops::resume_backfill(&call.service, number, &call.note()).await?)
 }
 
 pub(in crate::server) async fn retry(call: Call) -> Answer {
-    let number = call.number_of_path("backfill")?;
+    let number = call.backfill::<Operate>().await?.number();
     changed(StatusCode::CREATED, &ops::retry_backfill(&call.service, number, &call.note()).await?)
 }
 
 pub(in crate::server) async fn limit(call: Call) -> Answer {
-    let number = call.number_of_path("backfill")?;
+    let number = call.backfill::<Operate>().await?.number();
     // The table of routes requires the limit, and has checked it.
     let limit = call.number("limit").and_then(|limit| u32::try_from(limit).ok()).unwrap_or(1);
     changed(StatusCode::OK, &ops::limit_backfill(&call.service, number, limit, &call.note()).await?)
 }
 
 pub(in crate::server) async fn extend(call: Call) -> Answer {
-    let number = call.number_of_path("backfill")?;
+    let number = call.backfill::<Operate>().await?.number();
     let status = ops::backfill_status(&call.state.journal, number).await?;
     let dag = call.state.dags.iter().find(|dag| dag.id == status.dag_id);
     let foreign = || OpsError::ForeignBackfill { number, dag: status.dag_id.clone() };
@@ -100,7 +103,7 @@ pub(in crate::server) async fn extend(call: Call) -> Answer {
 }
 
 pub(in crate::server) async fn cancel(call: Call) -> Answer {
-    let (number, running) = (call.number_of_path("backfill")?, call.switch("running"));
+    let (number, running) = (call.backfill::<Operate>().await?.number(), call.switch("running"));
     let config = Some(call.state.home.config());
     let cancelled = ops::cancel_backfill(&call.service, number, running, &call.note(), config).await?;
     changed(StatusCode::OK, &cancelled)

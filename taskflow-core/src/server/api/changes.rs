@@ -13,6 +13,7 @@ use crate::journal::{JournalError, TaskFilter};
 use crate::ops::{self, NewAssetEvent, OpsError, RunSummaryDocument};
 use crate::run::TaskState;
 use crate::schedule::{Catchup, Unpause};
+use crate::server::auth::AssetRights;
 use crate::server::call::Call;
 use crate::server::permit::{Mark, Operate};
 use crate::server::problem::Problem;
@@ -240,6 +241,7 @@ pub(in crate::server) async fn emit(call: Call) -> Answer {
         (key, header) => key.or(header).map(str::to_owned),
     };
     let asset = call.text("asset").unwrap_or_default();
+    AssetRights::of(&call.state).check_emit(asset)?;
     let emitted = ops::emit(&call.service, asset, event, &call.note()).await?;
     if emitted.is_new {
         return changed(StatusCode::CREATED, &emitted);

@@ -2,6 +2,7 @@
 
 use super::document::{document, tagged};
 use crate::base::Timestamp;
+use crate::ops::accounts::Right;
 use crate::ops::{self, OpsError};
 use crate::render::{Format, render};
 use crate::server::call::Call;
@@ -9,7 +10,9 @@ use crate::server::permit::View;
 use crate::server::routes::Answer;
 
 pub(in crate::server) async fn list(call: Call) -> Answer {
-    document(&call, &ops::dags(Some(&call.state.journal), &call.state.dags).await?)
+    let mut dags = ops::dags(Some(&call.state.journal), &call.state.dags).await?;
+    dags.retain(|dag| call.state.may(Right::View, &dag.dag_id));
+    document(&call, &dags)
 }
 
 pub(in crate::server) async fn dag(call: Call) -> Answer {

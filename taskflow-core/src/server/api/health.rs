@@ -9,6 +9,7 @@ use tokio::runtime::Handle;
 use super::document::{changed, document, tagged};
 use crate::base::Timestamp;
 use crate::ops;
+use crate::ops::accounts::Right;
 use crate::server::base_path;
 use crate::server::call::Call;
 use crate::server::openapi::openapi;
@@ -49,16 +50,24 @@ pub(in crate::server) async fn ready(call: Call) -> Answer {
     if state.metrics.is_in_trouble() {
         reasons.push("the store cannot be read or written; the log of the service says why".to_owned());
     }
+    let is_ready = reasons.is_empty();
+    let is_known = state.principal().actor().is_some();
+    if !is_known {
+        // Whoever is not known learns no more than a balancer needs.
+        reasons.clear();
+    }
     let ready = Readiness {
-        ready: reasons.is_empty(),
+        ready: is_ready,
         reasons,
-        last_turn_seconds: age.map(|age| age.as_millis() as f64 / 1_000.0),
+        last_turn_seconds: age.filter(|_| is_known).map(|age| age.as_millis() as f64 / 1_000.0),
     };
     let status = if ready.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     changed(status, &ready)
 }
 
 pub(in crate::server) async fn metrics(call: Call) -> Answer {
+    // They name all DAGs.
+    call.state.check_everywhere(Right::View)?;
     let text = call.state.metrics.expose(&call.state).await?;
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response())
 }
@@ -72,6 +81,8 @@ pub(in crate::server) async fn openapi_document(call: Call) -> Answer {
 }
 
 pub(in crate::server) async fn doctor(call: Call) -> Answer {
+    // It names files of this machine.
+    call.state.check_everywhere(Right::Admin)?;
     // It asks timetables, which are code of the user, and reads files.
     let (home, dags, runtime) = (call.state.home.clone(), call.state.dags.clone(), Handle::current());
     let diagnosis = tokio::task::spawn_blocking(move || runtime.block_on(ops::doctor(&home, &dags))).await;

@@ -10,7 +10,7 @@ use super::document::ranged;
 use crate::base::text::one_line;
 use crate::log::{LogLevel, LogLine, LogName, LogRecord, LogStore, read_log};
 use crate::server::call::Call;
-use crate::server::permit::View;
+use crate::server::permit::ViewLogs;
 use crate::server::problem::Problem;
 use crate::server::routes::Answer;
 
@@ -23,7 +23,7 @@ struct Records {
 
 pub(in crate::server) async fn attempt(call: Call) -> Answer {
     let (task, attempt) = (call.task()?, call.number_of_path::<u32>("attempt")?);
-    let history = call.run::<View>().await?.history(&call.state).await?;
+    let history = call.run::<ViewLogs>().await?.history(&call.state).await?;
     let place = history.place(task.as_str())?;
     let task = &history.tasks[place];
     if !task.attempts.iter().any(|known| known.number == attempt) {
@@ -35,7 +35,7 @@ pub(in crate::server) async fn attempt(call: Call) -> Answer {
 }
 
 pub(in crate::server) async fn run(call: Call) -> Answer {
-    let permit = call.run::<View>().await?;
+    let permit = call.run::<ViewLogs>().await?;
     let run = permit.run_id().to_owned();
     let only = call.text("task").map(str::to_owned);
     if let Some(task) = &only {

@@ -10,7 +10,7 @@ use crate::ops::{self, RunList, RunStatus, RunSummaryDocument, TaskStatus};
 use crate::run::{RunState, RunType};
 use crate::server::base_path;
 use crate::server::call::Call;
-use crate::server::permit::View;
+use crate::server::permit::{View, ViewValues};
 use crate::server::problem::Problem;
 use crate::server::routes::Answer;
 use crate::store::{RunCursor, RunFilter, RunOrder};
@@ -35,7 +35,8 @@ pub(in crate::server) async fn list(call: Call) -> Answer {
         limit: Some(call.limit()),
         ..filter_of(&call)?
     };
-    let RunList { runs, more, .. } = ops::list_runs(&call.state.journal, &filter).await?;
+    let RunList { runs, more, .. } =
+        ops::list_runs(&call.state.journal, &call.state.visible().await?.runs(filter)).await?;
     let mut response = document(&call, &runs.iter().map(RunSummaryDocument::of).collect::<Vec<_>>())?.into_response();
     if let Some(last) = runs.last().filter(|_| more)
         && let Ok(link) = HeaderValue::from_str(&next_page(&call, "after", &last.cursor(order).encode()))
@@ -94,7 +95,8 @@ pub(in crate::server) async fn run(call: Call) -> Answer {
         call.state.ends.wait(&call.state.journal, permit.run_id(), most).await?;
     }
     let history = permit.history(&call.state).await?;
-    let triggered = ops::triggered_runs(&call.state.journal, &history).await?;
+    let visible = call.state.visible().await?;
+    let triggered = visible.triggered(ops::triggered_runs(&call.state.journal, &history).await?);
     let events = ops::emitted_by(&call.state.journal, &history).await?;
     let wait = ops::queue_wait(&call.state.journal, call.state.home.path(), &call.state.dags, &history).await?;
     let status = RunStatus::of(&history).with_triggered(triggered).with_events(events);
@@ -131,7 +133,7 @@ pub(in crate::server) async fn lineage(call: Call) -> Answer {
 }
 
 pub(in crate::server) async fn values(call: Call) -> Answer {
-    let history = call.run::<View>().await?.history(&call.state).await?;
+    let history = call.run::<ViewValues>().await?.history(&call.state).await?;
     if let Some(size) = call.size("preview") {
         let previews = ops::value_previews(&call.state.journal, &history, size, call.size("limit")).await;
         return kept_private(document(&call, &previews));
@@ -141,7 +143,7 @@ pub(in crate::server) async fn values(call: Call) -> Answer {
 
 pub(in crate::server) async fn value(call: Call) -> Answer {
     let task = call.task()?;
-    let history = call.run::<View>().await?.history(&call.state).await?;
+    let history = call.run::<ViewValues>().await?.history(&call.state).await?;
     history.place(task.as_str())?;
     if let Some(size) = call.size("preview") {
         let preview = ops::value_preview(&call.state.journal, &history, task.as_str(), size).await?;

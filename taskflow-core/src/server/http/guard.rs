@@ -1,13 +1,14 @@
 //! What holds for each request, whatever its route.
 
-use std::net::IpAddr;
+use std::sync::Arc;
 
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tokio::task::JoinHandle;
 
+use super::hosts::{Hosts, host};
 use crate::server::problem::Problem;
 
 /// The most bytes of an address.
@@ -35,8 +36,8 @@ pub(super) fn headers() -> impl Iterator<Item = (&'static str, &'static str)> {
     HEADERS.into_iter().chain([("cache-control", CACHE)])
 }
 
-pub(super) async fn guard(request: Request, next: Next) -> Response {
-    let mut response = match check(&request) {
+pub(super) async fn guard(State(hosts): State<Arc<Hosts>>, request: Request, next: Next) -> Response {
+    let mut response = match check(&hosts, &request) {
         Ok(()) => caught(request, next).await,
         Err(problem) => problem.into_response(),
     };
@@ -72,60 +73,28 @@ impl Drop for Handler {
     }
 }
 
-fn check(request: &Request) -> Result<(), Problem> {
+fn check(hosts: &Hosts, request: &Request) -> Result<(), Problem> {
     if request.uri().to_string().len() > LONGEST {
         return Err(Problem::new(StatusCode::URI_TOO_LONG, "the address is too long"));
     }
     let host = host(request.headers());
     // A name that an attacker has made to resolve to this machine is not one of its own names.
-    if !host.is_some_and(is_loopback) || request.uri().authority().is_some_and(|own| !is_loopback(own.as_str())) {
-        let detail = "this server answers only to the loopback names of its machine";
-        return Err(Problem::new(StatusCode::MISDIRECTED_REQUEST, detail).next("use http://localhost"));
+    let is_foreign = |name: &str| !hosts.answers_to(name);
+    if host.is_none_or(is_foreign) || request.uri().authority().is_some_and(|own| is_foreign(own.as_str())) {
+        let detail = "this server answers only to the loopback names of its machine and to configured names";
+        let next = "use http://localhost, or add the name to `hosts` in [serve] of taskflow.toml";
+        return Err(Problem::new(StatusCode::MISDIRECTED_REQUEST, detail).next(next));
     }
-    if !request.method().is_safe() && !is_same_origin(request.headers(), host) {
+    if !request.method().is_safe() && !is_same_origin(hosts, request.headers(), host) {
         return Err(Problem::new(StatusCode::FORBIDDEN, "a page of another origin cannot change anything here"));
     }
     Ok(())
 }
 
-/// The only `Host` of the request.
-fn host(headers: &HeaderMap) -> Option<&str> {
-    let mut hosts = headers.get_all(header::HOST).iter();
-    let host = hosts.next()?.to_str().ok()?;
-    hosts.next().is_none().then_some(host)
-}
-
-/// Whether it is a loopback name, with or without a port.
-fn is_loopback(host: &str) -> bool {
-    let name = match host.rsplit_once(':') {
-        Some((name, port)) if !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()) => name,
-        _ => host,
-    };
-    let address = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
-    name.eq_ignore_ascii_case("localhost") || address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
-}
-
 /// Whether the request comes from this origin, or not from a browser.
-fn is_same_origin(headers: &HeaderMap, host: Option<&str>) -> bool {
+fn is_same_origin(hosts: &Hosts, headers: &HeaderMap, host: Option<&str>) -> bool {
     let site = headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
     let origin = headers.get(header::ORIGIN).map(|origin| origin.to_str().unwrap_or("null"));
-    let is_own = |origin: &str| origin.strip_prefix("http://").is_some_and(|origin| Some(origin) == host);
-    matches!(site, None | Some(b"same-origin" | b"none")) && origin.is_none_or(is_own)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_loopback_names_are_hosts() {
-        for host in ["localhost", "LOCALHOST:8090", "127.0.0.1", "127.0.0.1:8090", "[::1]:8090", "[::1]"] {
-            assert!(is_loopback(host), "{host}");
-        }
-        for host in
-            ["", "evil.test", "localhost.evil.test", "127.0.0.1.evil.test:80", "0.0.0.0", "10.0.0.1", "a@localhost"]
-        {
-            assert!(!is_loopback(host), "{host}");
-        }
-    }
+    matches!(site, None | Some(b"same-origin" | b"none"))
+        && origin.is_none_or(|origin| hosts.is_own_origin(origin, host))
 }

@@ -1,6 +1,7 @@
 //! Serving over sockets. Only this module and the handlers name axum and hyper.
 
 mod guard;
+mod hosts;
 mod raw;
 
 use std::net::{SocketAddr, TcpListener};
@@ -17,9 +18,10 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::sync::{Semaphore, watch};
 
+pub(super) use self::hosts::Hosts;
 use self::raw::Raw;
 use super::ServerState;
-use super::acting::Peer;
+use super::auth::Peer;
 use super::ends::Ends;
 use super::metrics::Metrics;
 use crate::service::ServiceEvent;
@@ -44,10 +46,12 @@ const LIMITS: Limits = Limits { head: Duration::from_secs(10), grace: Duration::
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ServerError {
-    /// The address is not a loopback address.
+    /// The address is not a loopback address, and no way of authentication is configured.
     #[error(
-        "{address} is reachable from other machines, and there is no authentication yet; bind a loopback address such \
-         as 127.0.0.1:{}, and reach it through an SSH tunnel or a proxy on this machine that authenticates",
+        "{address} is reachable from other machines, and nothing says who may use the server; add a user with `users \
+         add NAME`, or create the first one in a browser with `serve --setup`, or let a proxy name the users with \
+         `proxy_header` in [auth] of taskflow.toml; without any of them, bind a loopback address such as \
+         127.0.0.1:{}, or give everybody all rights with --insecure-no-auth",
         address.port()
     )]
     Public {
@@ -94,6 +98,15 @@ impl Server {
         if !address.ip().is_loopback() {
             return Err(ServerError::Public { address });
         }
+        Server::bind_public(address)
+    }
+
+    /// Binds any address, for a server that knows its users or that everybody may use.
+    ///
+    /// # Errors
+    ///
+    /// When the address cannot be bound.
+    pub fn bind_public(address: SocketAddr) -> Result<Self, ServerError> {
         let failed = |source: std::io::Error| match source.kind() {
             std::io::ErrorKind::AddrInUse => ServerError::Taken { address },
             _ => ServerError::Bind { address, source },
@@ -126,7 +139,8 @@ impl Server {
         let (stop, stopped) = watch::channel(());
         let (draining, metrics, ends) = (Arc::clone(&state.draining), state.metrics.clone(), state.ends.clone());
         let address = self.address;
-        let main = move || runtime.block_on(accept(self.listener, super::router(state), LIMITS, stopped));
+        let hosts = Hosts::new(state.home.config().settings(), address);
+        let main = move || runtime.block_on(accept(self.listener, super::router(state), hosts, LIMITS, stopped));
         let thread = std::thread::Builder::new().name("taskflow-http".to_owned()).spawn(main);
         Ok(RunningServer {
             address,
@@ -182,12 +196,12 @@ impl Drop for RunningServer {
     }
 }
 
-async fn accept(listener: TcpListener, router: Router, limits: Limits, mut stopped: watch::Receiver<()>) {
+async fn accept(listener: TcpListener, router: Router, hosts: Hosts, limits: Limits, mut stopped: watch::Receiver<()>) {
     let listener = match tokio::net::TcpListener::from_std(listener) {
         Ok(listener) => listener,
         Err(error) => return tracing::error!("the server cannot listen: {error}"),
     };
-    let app = router.layer(axum::middleware::from_fn(guard::guard));
+    let app = router.layer(axum::middleware::from_fn_with_state(Arc::new(hosts), guard::guard));
     let free = Arc::new(Semaphore::new(limits.connections));
     loop {
         let slot = tokio::select! {
@@ -198,7 +212,7 @@ async fn accept(listener: TcpListener, router: Router, limits: Limits, mut stopp
         let (stream, peer) = tokio::select! {
             _ = stopped.changed() => break,
             accepted = listener.accept() => match accepted {
-                Ok(accepted) => accepted,
+                Ok((stream, peer)) => (stream, Peer(peer.ip())),
                 Err(error) => {
                     // Such as too many open files: it passes when other connections end.
                     tracing::warn!("a connection cannot be accepted: {error}");
@@ -209,7 +223,7 @@ async fn accept(listener: TcpListener, router: Router, limits: Limits, mut stopp
         };
         let (app, mut stopped) = (TowerToHyperService::new(app.clone()), stopped.clone());
         let service = service_fn(move |mut request: hyper::Request<Incoming>| {
-            request.extensions_mut().insert(Peer(peer));
+            request.extensions_mut().insert(peer);
             app.call(request)
         });
         tokio::spawn(async move {

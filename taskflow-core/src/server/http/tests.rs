@@ -20,8 +20,10 @@ async fn serve(limits: Limits) -> Running {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
     let address = listener.local_addr().unwrap();
+    let config = crate::config::Config::builder().build().unwrap();
+    let hosts = Hosts::new(config.settings(), address);
     let (stop, stopped) = watch::channel(());
-    let accepting = tokio::spawn(accept(listener, router, limits, stopped));
+    let accepting = tokio::spawn(accept(listener, router, hosts, limits, stopped));
     Running { address, stop, accepting }
 }
 

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use askama::Template;
-use axum::extract::{Query, State};
+use axum::extract::Query;
 use axum::response::Html;
 
 use super::address;
@@ -12,8 +12,9 @@ use super::frame::{Crumb, Frame, Place};
 use super::reply::{Asked, Page, asked, request};
 use super::times::Moment;
 use crate::base::text::bounded;
+use crate::ops::accounts::Right;
 use crate::ops::{self, EventDocument, EventQuery};
-use crate::server::ServerState;
+use crate::server::auth::{AssetRights, Visitor};
 
 /// How many events a page has, and the most bytes of a payload that are shown.
 const EVENTS: u32 = 100;
@@ -52,11 +53,12 @@ struct ConsumerRow {
     waits: String,
 }
 
-pub(super) async fn show(State(state): State<ServerState>) -> Page {
+pub(super) async fn show(state: Visitor) -> Page {
     let request = request(None);
     let mut rows = Vec::new();
     // A DAG whose event parameters contradict each other is shown by its own page.
-    for &dag in state.dags.iter() {
+    let rights = AssetRights::of(&state);
+    for &dag in state.dags.iter().filter(|dag| state.may(Right::View, dag.id)) {
         for consumer in ops::consumers(Some(&state.journal), &[dag]).await.unwrap_or_default() {
             rows.extend(consumer.inputs.into_iter().map(|input| ConsumerRow {
                 dag: consumer.dag_id.clone(),
@@ -71,23 +73,26 @@ pub(super) async fn show(State(state): State<ServerState>) -> Page {
             }));
         }
     }
-    let assets = ops::assets(Some(&state.journal)).await?.into_iter().map(|asset| AssetRow {
-        href: address::asset(&asset.name),
-        doc: asset.doc.trim().lines().next().unwrap_or_default().to_owned(),
-        ty: match asset.partition {
-            Some(partition) => format!("{}, {partition}", asset.ty),
-            None => asset.ty,
-        },
-        last: asset.last.as_ref().map(|event| request.clock.at(event.emitted)),
-        partition: asset.last.and_then(|event| event.partition).unwrap_or_default(),
-        producers: asset.producers.join(", "),
-        consumers: rows
-            .iter()
-            .filter(|row| row.asset == asset.name)
-            .map(|row| Crumb::link(row.dag.clone(), row.href.clone()))
-            .collect(),
-        name: asset.name,
-    });
+    let assets =
+        ops::assets(Some(&state.journal)).await?.into_iter().filter(|asset| rights.sees(&asset.name)).map(|asset| {
+            AssetRow {
+                href: address::asset(&asset.name),
+                doc: asset.doc.trim().lines().next().unwrap_or_default().to_owned(),
+                ty: match asset.partition {
+                    Some(partition) => format!("{}, {partition}", asset.ty),
+                    None => asset.ty,
+                },
+                last: asset.last.as_ref().map(|event| request.clock.at(event.emitted)),
+                partition: asset.last.and_then(|event| event.partition).unwrap_or_default(),
+                producers: asset.producers.join(", "),
+                consumers: rows
+                    .iter()
+                    .filter(|row| row.asset == asset.name)
+                    .map(|row| Crumb::link(row.dag.clone(), row.href.clone()))
+                    .collect(),
+                name: asset.name,
+            }
+        });
     let assets = assets.collect();
     let frame = Frame::new(&request, Place::Assets, "Assets", vec![Crumb::here("Assets")]);
     Ok(Html(html(&AssetListPage { frame, assets, consumers: rows })))
@@ -114,11 +119,13 @@ struct EventRow {
     payload: String,
 }
 
-pub(super) async fn events(State(state): State<ServerState>, Query(query): Asked) -> Page {
+pub(super) async fn events(state: Visitor, Query(query): Asked) -> Page {
     let request = request(None);
     let asset = asked(&query, "asset");
+    let rights = AssetRights::of(&state);
     let wanted = EventQuery {
         asset: (!asset.is_empty()).then(|| asset.to_owned()),
+        among: rights.seen(),
         before: asked(&query, "before").parse().ok(),
         limit: Some(EVENTS + 1),
         ..EventQuery::default()
@@ -128,7 +135,7 @@ pub(super) async fn events(State(state): State<ServerState>, Query(query): Asked
     events.truncate(EVENTS as usize);
     let last = events.last().filter(|_| more).map(|event| event.number.to_string());
     let next = last.map(|last| address::with("/events", &[("asset", asset), ("before", &last)]));
-    let rows = events.into_iter().map(|event| {
+    let rows = events.into_iter().map(|event| rights.shown(event)).map(|event| {
         let EventDocument { number, asset, partition, emitted, run_id, task, by, payload, .. } = event;
         EventRow {
             number,
@@ -140,7 +147,7 @@ pub(super) async fn events(State(state): State<ServerState>, Query(query): Asked
             href: run_id.map(|run| format!("/runs/{}", segment(&run))).unwrap_or_default(),
             payload: match payload {
                 Some(payload) => bounded(&payload.to_string(), PAYLOAD).into_owned(),
-                None => "not shown, it is large".to_owned(),
+                None => "not shown".to_owned(),
             },
         }
     });

@@ -1,7 +1,7 @@
 //! Backfills.
 
 use askama::Template;
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use axum::response::Html;
 
 use super::address;
@@ -14,7 +14,8 @@ use super::reply::{Page, not_found, request};
 use super::run_facts::{Event, Fact};
 use super::times::{Clock, Moment};
 use crate::ops::{self, BackfillStatus};
-use crate::server::ServerState;
+use crate::server::auth::Visitor;
+use crate::server::permit::{Permit, View};
 
 /// How many backfills the list has.
 const BACKFILLS: u32 = 100;
@@ -49,9 +50,13 @@ struct Part {
     width: u64,
 }
 
-pub(super) async fn list(State(state): State<ServerState>) -> Page {
+pub(super) async fn list(state: Visitor) -> Page {
     let request = request(None);
-    let backfills = ops::list_backfills(&state.journal, None, Some(BACKFILLS)).await?;
+    let visible = state.visible().await?;
+    let limit = visible.has_all().then_some(BACKFILLS);
+    let mut backfills = ops::list_backfills(&state.journal, None, limit).await?;
+    backfills.retain(|backfill| visible.has(&backfill.dag_id));
+    backfills.truncate(BACKFILLS as usize);
     let rows = backfills.iter().map(|backfill| row(backfill, &request.clock)).collect();
     let frame = Frame::new(&request, Place::Backfills, "Backfills", vec![Crumb::here("Backfills")]);
     let command = Program::of(&state.home).line(&["backfill", "DAG", "2026-01-01/2026-01-31"]);
@@ -71,10 +76,10 @@ struct BackfillPage {
     events: Vec<Event>,
 }
 
-pub(super) async fn show(State(state): State<ServerState>, Path(number): Path<String>) -> Page {
+pub(super) async fn show(state: Visitor, Path(number): Path<String>) -> Page {
     let missing = || not_found(format!("There is no backfill `{number}`"));
     let parsed = number.parse::<i64>().map_err(|_| missing())?;
-    let backfill = ops::backfill_status(&state.journal, parsed).await?;
+    let backfill = Permit::<View, _>::of_backfill(&state, parsed).await?.backfill();
     let request = request(Some(backfill.timezone));
     let clock = &request.clock;
     let active = backfill.active.iter().map(|run| {

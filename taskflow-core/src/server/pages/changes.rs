@@ -1,7 +1,7 @@
 //! The forms that pause DAGs, and cancel, clear, retry and resume runs.
 
 use axum::body::Bytes;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, Query};
 use axum::http::HeaderMap;
 
 use super::address;
@@ -15,8 +15,8 @@ use crate::engine::RunRequest;
 use crate::journal::{RunSummary, TaskFilter};
 use crate::ops;
 use crate::schedule::{Catchup, Unpause};
-use crate::server::ServerState;
 use crate::server::acting::Acting;
+use crate::server::auth::Visitor;
 use crate::server::keys::{DagKey, RunKey};
 use crate::server::permit::{Operate, Permit};
 use crate::server::problem::Problem;
@@ -26,11 +26,11 @@ const NAMED: usize = 200;
 
 type RunPermit = Permit<Operate, RunSummary>;
 
-async fn run_of(state: &ServerState, run: String) -> Result<RunPermit, Problem> {
+async fn run_of(state: &Visitor, run: String) -> Result<RunPermit, Problem> {
     Permit::of_run(state, &RunKey::parse(run)?).await
 }
 
-fn dag_of(state: &ServerState, dag: String) -> Result<&'static DagDef, Problem> {
+fn dag_of(state: &Visitor, dag: String) -> Result<&'static DagDef, Problem> {
     Ok(Permit::<Operate, _>::of_dag(state, &DagKey::parse(dag)?)?.dag())
 }
 
@@ -38,7 +38,7 @@ fn reason() -> Field {
     Field::line("reason", "Reason", "Stored in the history.")
 }
 
-fn dag_form(state: &ServerState, dag: &'static DagDef, verb: &'static str) -> FormPage {
+fn dag_form(state: &Visitor, dag: &'static DagDef, verb: &'static str) -> FormPage {
     let (here, request) = (address::dag(dag.id), request(dag.options.timezone));
     let path = vec![Crumb::link("DAGs", "/dags"), Crumb::link(dag.id, here.clone()), Crumb::here(verb)];
     let name = verb.to_lowercase();
@@ -59,13 +59,13 @@ fn dag_form(state: &ServerState, dag: &'static DagDef, verb: &'static str) -> Fo
     }
 }
 
-fn pause_form(state: &ServerState, dag: &'static DagDef) -> FormPage {
+fn pause_form(state: &Visitor, dag: &'static DagDef) -> FormPage {
     let lead = "Its schedule and its events start no run until it is unpaused. Runs that are active go on, runs can be \
                 started by hand, and events stay pending.";
     FormPage { lead: lead.to_owned(), ..dag_form(state, dag, "Pause") }
 }
 
-fn unpause_form(state: &ServerState, dag: &'static DagDef) -> FormPage {
+fn unpause_form(state: &Visitor, dag: &'static DagDef) -> FormPage {
     let catchup = Field::choice(
         "catchup",
         "Slots that passed during the pause",
@@ -86,12 +86,12 @@ fn unpause_form(state: &ServerState, dag: &'static DagDef) -> FormPage {
     page
 }
 
-pub(super) async fn ask_pause(State(state): State<ServerState>, Path(dag): Path<String>) -> Page {
+pub(super) async fn ask_pause(state: Visitor, Path(dag): Path<String>) -> Page {
     Ok(pause_form(&state, dag_of(&state, dag)?).html())
 }
 
 pub(super) async fn pause(
-    State(state): State<ServerState>,
+    state: Visitor,
     Acting(service): Acting,
     Path(dag): Path<String>,
     headers: HeaderMap,
@@ -104,12 +104,12 @@ pub(super) async fn pause(
     }
 }
 
-pub(super) async fn ask_unpause(State(state): State<ServerState>, Path(dag): Path<String>) -> Page {
+pub(super) async fn ask_unpause(state: Visitor, Path(dag): Path<String>) -> Page {
     Ok(unpause_form(&state, dag_of(&state, dag)?).html())
 }
 
 pub(super) async fn unpause(
-    State(state): State<ServerState>,
+    state: Visitor,
     Acting(service): Acting,
     Path(dag): Path<String>,
     headers: HeaderMap,
@@ -124,7 +124,7 @@ pub(super) async fn unpause(
     }
 }
 
-fn run_form(state: &ServerState, run: &RunSummary, verb: &'static str) -> FormPage {
+fn run_form(state: &Visitor, run: &RunSummary, verb: &'static str) -> FormPage {
     let (here, request) = (address::run(run.number), request(run.info.timezone_name()));
     let (number, name) = (run.number.to_string(), verb.to_lowercase());
     let path = vec![
@@ -149,18 +149,18 @@ fn run_form(state: &ServerState, run: &RunSummary, verb: &'static str) -> FormPa
     }
 }
 
-fn cancel_form(state: &ServerState, run: &RunSummary) -> FormPage {
+fn cancel_form(state: &Visitor, run: &RunSummary) -> FormPage {
     let lead = "Tasks that are running are asked to end, and their jobs on clusters are ended. What has ended stays as \
                 it is; what is cancelled can be cleared later.";
     FormPage { lead: lead.to_owned(), is_danger: true, ..run_form(state, run, "Cancel") }
 }
 
-pub(super) async fn ask_cancel(State(state): State<ServerState>, Path(run): Path<String>) -> Page {
+pub(super) async fn ask_cancel(state: Visitor, Path(run): Path<String>) -> Page {
     Ok(cancel_form(&state, run_of(&state, run).await?.run()).html())
 }
 
 pub(super) async fn cancel(
-    State(state): State<ServerState>,
+    state: Visitor,
     Acting(service): Acting,
     Path(run): Path<String>,
     headers: HeaderMap,
@@ -185,7 +185,7 @@ fn filter(tasks: &str, which: &str) -> TaskFilter {
 }
 
 /// The form with the tasks that would be cleared now, and the token of this preview.
-async fn clear_form(state: &ServerState, permit: &RunPermit, tasks: &str, which: &str) -> Result<FormPage, Problem> {
+async fn clear_form(state: &Visitor, permit: &RunPermit, tasks: &str, which: &str) -> Result<FormPage, Problem> {
     let run = permit.run();
     let mut page = run_form(state, run, "Clear");
     let which_field = Field::choice(
@@ -222,14 +222,14 @@ fn words(tasks: &str) -> String {
     tasks.split_whitespace().collect::<Vec<_>>().join("\n")
 }
 
-pub(super) async fn ask_clear(State(state): State<ServerState>, Path(run): Path<String>, Query(query): Asked) -> Page {
+pub(super) async fn ask_clear(state: Visitor, Path(run): Path<String>, Query(query): Asked) -> Page {
     let permit = run_of(&state, run).await?;
     let page = clear_form(&state, &permit, &words(asked(&query, "tasks")), asked(&query, "which")).await?;
     Ok(page.html())
 }
 
 pub(super) async fn clear(
-    State(state): State<ServerState>,
+    state: Visitor,
     Acting(service): Acting,
     Path(run): Path<String>,
     headers: HeaderMap,
@@ -249,21 +249,21 @@ pub(super) async fn clear(
 }
 
 /// A button, without a form of its own: it can be undone by cancelling the run.
-pub(super) async fn retry(State(state): State<ServerState>, Acting(service): Acting, Path(run): Path<String>) -> Sent {
+pub(super) async fn retry(state: Visitor, Acting(service): Acting, Path(run): Path<String>) -> Sent {
     let permit = run_of(&state, run).await?;
-    let note = crate::journal::Note::by_user("");
+    let note = crate::server::auth::note_of_current("");
     let rerun = ops::retry(&service, permit.run_id(), &note, state.durability()).await?;
     hand_over(&state, &permit, rerun.request)
 }
 
-pub(super) async fn resume(State(state): State<ServerState>, Acting(service): Acting, Path(run): Path<String>) -> Sent {
+pub(super) async fn resume(state: Visitor, Acting(service): Acting, Path(run): Path<String>) -> Sent {
     let permit = run_of(&state, run).await?;
     let request = ops::resume(&service, permit.run_id(), state.durability()).await?;
     hand_over(&state, &permit, request)
 }
 
 /// Hands a run to the service.
-fn hand_over(state: &ServerState, permit: &RunPermit, request: RunRequest<()>) -> Sent {
+fn hand_over(state: &Visitor, permit: &RunPermit, request: RunRequest<()>) -> Sent {
     let run = permit.run();
     if state.handle.run(run.clone(), request) {
         return done(state, &address::run(run.number));

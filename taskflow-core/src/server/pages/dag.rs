@@ -1,7 +1,7 @@
 //! The page of a DAG: its last runs as a grid, its graph, its schedule, its parameters.
 
 use askama::Template;
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use axum::response::{Html, Response};
 
 use super::address;
@@ -18,10 +18,12 @@ use super::strip::typical;
 use super::times::took;
 use crate::base::{ErrorKind, Timestamp, nearest};
 use crate::dag::DagDef;
+use crate::ops::accounts::Right;
 use crate::ops::{self, DagStatus, OpsError};
 use crate::render::View;
-use crate::server::ServerState;
+use crate::server::auth::Visitor;
 use crate::server::keys::DagKey;
+use crate::server::permit::{self, Permit};
 use crate::store::RunFilter;
 
 /// How many runs the grid has, how many slots to come, and how many that passed.
@@ -61,15 +63,14 @@ struct ParamRow {
 }
 
 /// The status of a DAG, and the DAG itself if the program has it.
-pub(super) async fn find(
-    state: &ServerState,
-    key: &DagKey,
-) -> Result<(DagStatus, Option<&'static DagDef>), PageProblem> {
-    let def = state.dags.iter().copied().find(|dag| dag.id == key.as_str());
-    let all = match def {
+pub(super) async fn find(state: &Visitor, key: &DagKey) -> Result<(DagStatus, Option<&'static DagDef>), PageProblem> {
+    let is_seen = |dag: &str| state.may(Right::View, dag);
+    let def = state.dags.iter().copied().find(|dag| dag.id == key.as_str() && is_seen(dag.id));
+    let mut all = match def {
         Some(def) => ops::dags(Some(&state.journal), &[def]).await?,
         None => ops::dags(Some(&state.journal), &state.dags).await?,
     };
+    all.retain(|dag| is_seen(&dag.dag_id));
     if let Some(status) = all.iter().find(|dag| dag.dag_id == key.as_str()) {
         return Ok((status.clone(), def));
     }
@@ -78,7 +79,7 @@ pub(super) async fn find(
     Err(not_found(format!("There is no DAG `{}`{hint}", key.as_str())))
 }
 
-pub(super) async fn show(State(state): State<ServerState>, Path(dag): Path<String>) -> Page {
+pub(super) async fn show(state: Visitor, Path(dag): Path<String>) -> Page {
     let (status, def) = find(&state, &DagKey::parse(dag)?).await?;
     let request = request(status.timezone.as_deref());
     let (clock, journal) = (&request.clock, &state.journal);
@@ -126,6 +127,7 @@ pub(super) async fn show(State(state): State<ServerState>, Path(dag): Path<Strin
         frame = frame.with_sign(super::marks::Mark::of(run.state.name()));
     }
     let usual = typical(&runs).map(took).unwrap_or_default();
+    let may_change = state.may(Right::Operate, &status.dag_id) && !state.options.read_only;
     let mut past = slot_rows(&slots, clock);
     past.truncate(SHOWN);
     let audit = AuditSection::of_dag(&state, &status.dag_id, clock).await?;
@@ -138,7 +140,7 @@ pub(super) async fn show(State(state): State<ServerState>, Path(dag): Path<Strin
         pause: pause.unwrap_or_default(),
         first: Program::of(&state.home).line(&["run", &status.dag_id]),
         graph: if has_graph { address::dag(&status.dag_id) + "/graph.svg" } else { String::new() },
-        actions: if state.options.read_only || def.is_none() { Vec::new() } else { actions(&status) },
+        actions: if !may_change || def.is_none() { Vec::new() } else { actions(&status) },
         runs_href: address::with("/runs", &[("dag", &status.dag_id)]),
         id: status.dag_id,
         grid,
@@ -207,10 +209,8 @@ fn actions(status: &DagStatus) -> Vec<Action> {
 }
 
 /// The graph of a DAG, as an image.
-pub(super) async fn graph(State(state): State<ServerState>, Path(dag): Path<String>) -> Result<Response, PageProblem> {
-    let key = DagKey::parse(dag)?;
-    let missing = || not_found(format!("There is no DAG `{}`", key.as_str()));
-    let def = state.dags.iter().find(|dag| dag.id == key.as_str()).ok_or_else(missing)?;
+pub(super) async fn graph(state: Visitor, Path(dag): Path<String>) -> Result<Response, PageProblem> {
+    let def = Permit::<permit::View, _>::of_dag(&state, &DagKey::parse(dag)?)?.dag();
     let plan = def.plan().map_err(OpsError::from)?;
     Ok(svg(crate::render::render(&plan, crate::render::Format::Svg)))
 }

@@ -1,7 +1,7 @@
 //! The list of DAGs.
 
 use askama::Template;
-use axum::extract::{Query, State};
+use axum::extract::Query;
 use axum::response::Html;
 
 use super::address;
@@ -12,7 +12,7 @@ use super::marks::Mark;
 use super::reply::{Asked, Page, asked, request};
 use super::strip::{Strip, typical};
 use super::times::{Clock, Moment, took};
-use crate::server::ServerState;
+use crate::server::auth::Visitor;
 
 #[derive(Debug, Template)]
 #[template(path = "dag_list.html")]
@@ -72,7 +72,7 @@ fn is_in(choice: &str, of: &Recent) -> bool {
     }
 }
 
-pub(super) async fn show(State(state): State<ServerState>, Query(query): Asked) -> Page {
+pub(super) async fn show(state: Visitor, Query(query): Asked) -> Page {
     let request = request(None);
     let (text, show) = (asked(&query, "q"), asked(&query, "show"));
     let all = recent(&state).await?;

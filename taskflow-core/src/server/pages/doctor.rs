@@ -1,7 +1,6 @@
 //! What keeps the home from working.
 
 use askama::Template;
-use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Html;
 
@@ -9,8 +8,9 @@ use super::escape::html;
 use super::frame::{Crumb, Frame, Place};
 use super::marks::Mark;
 use super::reply::{Page, request};
+use crate::ops::accounts::Right;
 use crate::ops::{self, Severity};
-use crate::server::ServerState;
+use crate::server::auth::Visitor;
 use crate::server::problem::Problem;
 
 #[derive(Debug, Template)]
@@ -28,7 +28,9 @@ struct FindingRow {
     next: String,
 }
 
-pub(super) async fn show(State(state): State<ServerState>) -> Page {
+pub(super) async fn show(state: Visitor) -> Page {
+    // It names files of this machine.
+    state.check_everywhere(Right::Admin)?;
     let request = request(None);
     // The checks read files and may ask timetables: not on a thread that answers.
     let runtime = tokio::runtime::Handle::current();

@@ -20,6 +20,7 @@ use super::frame::{Frame, Place};
 use super::marks::Mark;
 use super::reply::PageProblem;
 use crate::journal::Note;
+use crate::server::auth::note_of_current;
 use crate::server::problem::Problem;
 use crate::server::{ServerState, base_path};
 
@@ -55,9 +56,14 @@ impl Values {
         self.0.get(name).map_or("", |value| value.trim())
     }
 
-    /// The user of this machine, with the reason of the form.
+    /// A value as it was typed, with spaces around it: a password.
+    pub(crate) fn raw(&self, name: &str) -> &str {
+        self.0.get(name).map_or("", String::as_str)
+    }
+
+    /// Whoever has sent the form, with its reason.
     pub(crate) fn note(&self) -> Note {
-        Note::by_user(self.get("reason"))
+        note_of_current(self.get("reason"))
     }
 }
 

@@ -3,6 +3,7 @@
 use super::assets::{CSS, ICON};
 use super::marks::Mark;
 use super::times::{Clock, Moment};
+use super::who::Who;
 
 /// The frame of a page.
 #[derive(Clone, Debug)]
@@ -23,6 +24,8 @@ pub(crate) struct Frame {
     pub(crate) build: String,
     /// `light` or `dark` if the user has chosen one; empty to follow the system.
     pub(crate) theme: &'static str,
+    /// Who looks at it.
+    pub(crate) who: Who,
 }
 
 /// A part of the rail.
@@ -35,6 +38,7 @@ pub(crate) enum Place {
     Backfills,
     Audit,
     Doctor,
+    Users,
     Nowhere,
 }
 
@@ -66,6 +70,7 @@ impl Frame {
             now: request.clock.moment(request.clock.now),
             build: request.build.clone(),
             theme: request.theme,
+            who: Who::current(),
         }
     }
 

@@ -1,7 +1,6 @@
 //! The home page: what needs a person, what runs, what comes next.
 
 use askama::Template;
-use axum::extract::State;
 use axum::response::Html;
 
 use super::address;
@@ -14,9 +13,10 @@ use super::reply::{Page, request};
 use super::strip::{self, typical};
 use super::times::{Clock, Moment, took, took_for};
 use crate::journal::{Journal, RunSummary};
+use crate::ops::accounts::Right;
 use crate::ops::{self, DagStatus, OpsError};
 use crate::run::RunState;
-use crate::server::ServerState;
+use crate::server::auth::Visitor;
 use crate::store::RunFilter;
 
 /// How many runs that are active are shown, and how many slots.
@@ -69,10 +69,11 @@ pub(super) struct Recent {
     pub(super) runs: Vec<RunSummary>,
 }
 
-/// The DAGs with their last runs.
-pub(super) async fn recent(state: &ServerState) -> Result<Vec<Recent>, OpsError> {
+/// The DAGs that the visitor may see, with their last runs.
+pub(super) async fn recent(state: &Visitor) -> Result<Vec<Recent>, OpsError> {
     let mut all = Vec::new();
-    for dag in ops::dags(Some(&state.journal), &state.dags).await? {
+    let dags = ops::dags(Some(&state.journal), &state.dags).await?;
+    for dag in dags.into_iter().filter(|dag| state.may(Right::View, &dag.dag_id)) {
         let filter = RunFilter { dag: Some(dag.dag_id.clone()), limit: Some(strip::RUNS), ..RunFilter::default() };
         let runs = match dag.last_run {
             Some(_) => state.journal.runs(&filter).await?,
@@ -83,14 +84,14 @@ pub(super) async fn recent(state: &ServerState) -> Result<Vec<Recent>, OpsError>
     Ok(all)
 }
 
-pub(super) async fn show(State(state): State<ServerState>) -> Page {
+pub(super) async fn show(state: Visitor) -> Page {
     let request = request(None);
     let program = Program::of(&state.home);
     let recent = recent(&state).await?;
     let needs = needs(&state.journal, &recent, &program, &request.clock).await?;
     let filter =
         RunFilter { states: vec![RunState::Running, RunState::Queued], limit: Some(SHOWN), ..RunFilter::default() };
-    let list = ops::list_runs(&state.journal, &filter).await?;
+    let list = ops::list_runs(&state.journal, &state.visible().await?.runs(filter)).await?;
     let mut active = Vec::new();
     for run in &list.runs {
         let usual = recent.iter().find(|of| of.dag.dag_id == run.info.dag_id).and_then(|of| typical(&of.runs));

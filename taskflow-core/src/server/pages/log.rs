@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use askama::Template;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, Query};
 use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 
@@ -19,9 +19,9 @@ use super::times::took_for;
 use crate::journal::RunHistory;
 use crate::log::{AttemptLog, LogLevel};
 use crate::ops::OpsError;
-use crate::server::ServerState;
+use crate::server::auth::Visitor;
 use crate::server::keys::{RunKey, TaskKey};
-use crate::server::permit::{Permit, View};
+use crate::server::permit::{Permit, ViewLogs};
 use crate::server::problem::Problem;
 
 /// A longer log is shown by its first and last lines.
@@ -78,11 +78,11 @@ const LEVELS: [(&str, &str, LogLevel); 4] = [
 
 /// The run, its task and its attempt, if they exist.
 async fn find(
-    state: &ServerState,
+    state: &Visitor,
     (run, task, attempt): (String, String, String),
 ) -> Result<(RunHistory, usize, u32), PageProblem> {
     let (run, task) = (RunKey::parse(run)?, TaskKey::parse(task)?);
-    let history = Permit::<View, _>::of_run(state, &run).await?.history(state).await?;
+    let history = Permit::<ViewLogs, _>::of_run(state, &run).await?.history(state).await?;
     let place = history.place(task.as_str()).map_err(OpsError::from)?;
     let known = history.tasks[place].attempts.iter().map(|attempt| attempt.number);
     let attempt = attempt.parse::<u32>().ok().filter(|attempt| known.clone().any(|number| number == *attempt));
@@ -91,7 +91,7 @@ async fn find(
     Ok((history, place, attempt))
 }
 
-async fn read(state: &ServerState, run: &str, task: &str, attempt: u32) -> Result<AttemptLog, PageProblem> {
+async fn read(state: &Visitor, run: &str, task: &str, attempt: u32) -> Result<AttemptLog, PageProblem> {
     let (home, run, task) = (state.home.clone(), run.to_owned(), task.to_owned());
     let read = tokio::task::spawn_blocking(move || home.logs().read(&run, &task, attempt)).await;
     let failed = |error: String| {
@@ -101,11 +101,7 @@ async fn read(state: &ServerState, run: &str, task: &str, attempt: u32) -> Resul
     Ok(read.map_err(|error| failed(error.to_string()))?.map_err(|error| failed(error.to_string()))?)
 }
 
-pub(super) async fn show(
-    State(state): State<ServerState>,
-    Path(path): Path<(String, String, String)>,
-    Query(query): Asked,
-) -> Page {
+pub(super) async fn show(state: Visitor, Path(path): Path<(String, String, String)>, Query(query): Asked) -> Page {
     let (history, place, attempt) = find(&state, path).await?;
     let task = &history.tasks[place];
     let log = read(&state, &history.info.run_id, &task.id, attempt).await?;
@@ -224,10 +220,7 @@ impl LogPage {
 }
 
 /// The whole log as text.
-pub(super) async fn raw(
-    State(state): State<ServerState>,
-    Path(path): Path<(String, String, String)>,
-) -> Result<Response, PageProblem> {
+pub(super) async fn raw(state: Visitor, Path(path): Path<(String, String, String)>) -> Result<Response, PageProblem> {
     let (history, place, attempt) = find(&state, path).await?;
     let log = read(&state, &history.info.run_id, &history.tasks[place].id, attempt).await?;
     let mut text = String::new();

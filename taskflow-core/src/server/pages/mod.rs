@@ -14,10 +14,12 @@
 //! | `task`, `task_runs` | A task of a run, and of a DAG in its last runs. |
 //! | `run_list`, `asset_list`, `backfill_list`, `doctor` | Lists. |
 //! | `form`, `trigger`, `changes` | The forms that change something. |
+//! | `login`, `account`, `users` | Log-in, set-up, one's own tokens, users. |
 //! | `log`, `log_lines`, `ansi` | The log of an attempt. |
 //! | `routes`, `reply`, `address` | Addresses, what handlers read and answer. |
-//! | `frame`, `marks`, `times`, `command`, `escape`, `assets`, `problem` | What pages share. |
+//! | `frame`, `who`, `marks`, `times`, `command`, `escape`, `assets`, `problem` | What pages share. |
 
+mod account;
 mod address;
 mod ansi;
 mod asset_list;
@@ -37,6 +39,7 @@ mod grid;
 mod home;
 mod log;
 mod log_lines;
+mod login;
 mod marks;
 mod needs;
 mod problem;
@@ -53,6 +56,9 @@ mod task_runs;
 mod timeline;
 mod times;
 mod trigger;
+mod users;
+mod who;
 
+pub(super) use login::log_in_address;
 pub(super) use reply::{no_route, problem_page};
 pub(super) use routes::routes;

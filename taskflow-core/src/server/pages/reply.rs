@@ -47,7 +47,9 @@ impl IntoResponse for PageProblem {
     fn into_response(self) -> Response {
         let PageProblem(problem) = self;
         let status = StatusCode::from_u16(problem.shown().status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        (status, Html(ProblemPage::of(&request(None), &problem).html())).into_response()
+        let mut response = (status, Html(ProblemPage::of(&request(None), &problem).html())).into_response();
+        problem.add_header(response.headers_mut());
+        response
     }
 }
 
@@ -69,7 +71,7 @@ impl From<JournalError> for PageProblem {
     }
 }
 
-/// A problem as a page.
+/// The page of a problem that no handler has.
 pub(in crate::server) fn problem_page(problem: Problem) -> Response {
     PageProblem(problem).into_response()
 }

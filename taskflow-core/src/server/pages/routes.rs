@@ -7,15 +7,16 @@ use axum::routing::{get, post};
 
 use super::assets::assets;
 use super::{
-    asset_list, audit, backfill_list, changes, dag, dag_list, doctor, home, log, run, run_list, task, task_runs,
-    trigger,
+    account, asset_list, audit, backfill_list, changes, dag, dag_list, doctor, home, log, login, run, run_list, task,
+    task_runs, trigger, users,
 };
 use crate::server::ServerState;
 
 /// The pages, and the static files that they need. Without `read_only`, also the forms that change
 /// something.
 pub(in crate::server) fn routes(read_only: bool) -> Router<ServerState> {
-    let pages = if read_only { views() } else { views().merge(forms()) };
+    let pages = views().merge(doors());
+    let pages = if read_only { pages } else { pages.merge(forms()) };
     assets().into_iter().fold(pages, |router, asset| {
         let headers = [(header::CONTENT_TYPE, asset.media_type), (header::CACHE_CONTROL, KEEP)];
         router.route(&asset.address, get(move || async move { (headers, asset.content) }))
@@ -41,6 +42,16 @@ fn views() -> Router<ServerState> {
         .route("/backfills/{number}", get(backfill_list::show))
         .route("/audit", get(audit::show))
         .route("/doctor", get(doctor::show))
+        .route("/account", get(account::show))
+        .route("/users", get(users::show))
+}
+
+/// Coming and going, also where nothing else can be changed.
+fn doors() -> Router<ServerState> {
+    Router::new()
+        .route("/login", get(login::show).post(login::send))
+        .route("/setup", get(login::show_setup).post(login::send_setup))
+        .route("/logout", post(login::leave))
 }
 
 fn forms() -> Router<ServerState> {
@@ -52,6 +63,13 @@ fn forms() -> Router<ServerState> {
         .route("/runs/{run}/clear", get(changes::ask_clear).post(changes::clear))
         .route("/runs/{run}/retry", post(changes::retry))
         .route("/runs/{run}/resume", post(changes::resume))
+        .route("/account/password", post(account::password))
+        .route("/account/tokens", post(account::create))
+        .route("/account/tokens/revoke", post(account::revoke))
+        .route("/users/add", post(users::add))
+        .route("/users/role", post(users::role))
+        .route("/users/password", post(users::password))
+        .route("/users/remove", post(users::remove))
 }
 
 /// The address of a static file changes with its content.

@@ -1,7 +1,7 @@
 //! The page of a run: what went wrong, its tasks on a time axis, its graph.
 
 use askama::Template;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, Query};
 use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 
@@ -19,9 +19,10 @@ use super::run_tasks::{TaskRow, rows};
 use super::timeline::{Axis, Tick};
 use super::times::took_for;
 use crate::journal::RunHistory;
+use crate::ops::accounts::Right;
 use crate::ops::{self, OpsError, TriggeredRun};
 use crate::run::{RunState, TaskState};
-use crate::server::ServerState;
+use crate::server::auth::Visitor;
 use crate::server::keys::RunKey;
 use crate::server::permit::{Permit, View};
 
@@ -107,7 +108,7 @@ struct Triggered {
     task: String,
 }
 
-pub(super) async fn show(State(state): State<ServerState>, Path(run): Path<String>, Query(query): Asked) -> Page {
+pub(super) async fn show(state: Visitor, Path(run): Path<String>, Query(query): Asked) -> Page {
     let permit = Permit::<View, _>::of_run(&state, &RunKey::parse(run)?).await?;
     let history = permit.history(&state).await?;
     let request = request(history.info.timezone_name());
@@ -117,8 +118,10 @@ pub(super) async fn show(State(state): State<ServerState>, Path(run): Path<Strin
     let first = asked(&query, "from").parse::<usize>().unwrap_or(0);
     let triggered = ops::triggered_runs(&state.journal, &history).await?;
     let audit = AuditSection::of_run(&state, permit.run_id(), history.number, &clock).await?;
+    let triggered = state.visible().await?.triggered(triggered);
     let emitted = ops::emitted_by(&state.journal, &history).await?;
-    let (home, read_only) = (state.home.clone(), state.options.read_only);
+    let home = state.home.clone();
+    let may_change = state.may(Right::Operate, &history.info.dag_id) && !state.options.read_only;
     let is_known = state.dags.iter().any(|dag| dag.id == history.info.dag_id);
     // Reads logs.
     let page = move || {
@@ -181,7 +184,7 @@ pub(super) async fn show(State(state): State<ServerState>, Path(run): Path<Strin
             triggered: below(triggered),
             events: events(&history, &emitted, &clock),
             audit,
-            actions: if read_only || !is_known { Vec::new() } else { actions(&history, &here) },
+            actions: if !may_change || !is_known { Vec::new() } else { actions(&history, &here) },
             frame: Frame::new(&request, Place::Runs, title, path).with_sign(mark),
         };
         html(&page)
@@ -276,7 +279,7 @@ fn actions(history: &RunHistory, here: &str) -> Vec<Action> {
 }
 
 /// The graph of a run with the states of its tasks, as an image.
-pub(super) async fn graph(State(state): State<ServerState>, Path(run): Path<String>) -> Result<Response, PageProblem> {
+pub(super) async fn graph(state: Visitor, Path(run): Path<String>) -> Result<Response, PageProblem> {
     let history = Permit::<View, _>::of_run(&state, &RunKey::parse(run)?).await?.history(&state).await?;
     let missing = || super::reply::not_found("The program does not have the DAG of this run any more");
     let dag = state.dags.iter().find(|dag| dag.id == history.info.dag_id).ok_or_else(missing)?;

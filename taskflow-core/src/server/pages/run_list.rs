@@ -1,7 +1,7 @@
 //! The runs of all DAGs.
 
 use askama::Template;
-use axum::extract::{Query, State};
+use axum::extract::Query;
 use axum::response::Html;
 
 use super::address;
@@ -13,8 +13,9 @@ use super::reply::{Asked, Page, asked, request};
 use super::times::{Clock, Moment, took_for};
 use crate::journal::RunSummary;
 use crate::ops;
+use crate::ops::accounts::Right;
 use crate::run::{RunState, RunType, TaskState};
-use crate::server::ServerState;
+use crate::server::auth::Visitor;
 use crate::server::keys::RunKey;
 use crate::server::permit::{Permit, View};
 use crate::store::{RunFilter, RunOrder};
@@ -61,7 +62,7 @@ const STATES: [RunState; 6] = [
     RunState::Success,
 ];
 
-pub(super) async fn show(State(state): State<ServerState>, Query(query): Asked) -> Page {
+pub(super) async fn show(state: Visitor, Query(query): Asked) -> Page {
     let request = request(None);
     let (dag, chosen, run_type) = (asked(&query, "dag"), asked(&query, "state"), asked(&query, "type"));
     let after = match asked(&query, "after") {
@@ -80,7 +81,7 @@ pub(super) async fn show(State(state): State<ServerState>, Query(query): Asked) 
         limit: Some(RUNS),
         ..RunFilter::default()
     };
-    let list = ops::list_runs(&state.journal, &filter).await?;
+    let list = ops::list_runs(&state.journal, &state.visible().await?.runs(filter)).await?;
     let at = |state: &str, after: &str| {
         address::with("/runs", &[("state", state), ("dag", dag), ("type", run_type), ("after", after)])
     };
@@ -98,7 +99,7 @@ pub(super) async fn show(State(state): State<ServerState>, Query(query): Asked) 
         rows: list.runs.iter().map(|run| row(run, &request.clock)).collect(),
         filters: std::iter::once(all).chain(states).collect(),
         types: RunType::ALL.iter().map(|known| (known.name(), known.name() == run_type)).collect(),
-        dags: state.dags.iter().map(|dag| dag.id).collect(),
+        dags: state.dags.iter().map(|dag| dag.id).filter(|dag| state.may(Right::View, dag)).collect(),
         dag: dag.to_owned(),
         state: chosen.to_owned(),
         is_filtered: !(dag.is_empty() && chosen.is_empty() && run_type.is_empty()),

@@ -1,7 +1,7 @@
 //! A task of a run: why it is in its state, its attempts, what it returned.
 
 use askama::Template;
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use axum::response::Html;
 
 use super::address;
@@ -14,9 +14,10 @@ use super::reply::{Page, request};
 use super::run::Command;
 use super::times::{Moment, took_for};
 use crate::base::text::bounded;
+use crate::ops::accounts::Right;
 use crate::ops::{self, OpsError, Reason};
 use crate::run::TaskState;
-use crate::server::ServerState;
+use crate::server::auth::Visitor;
 use crate::server::keys::{RunKey, TaskKey};
 use crate::server::permit::{Permit, View};
 
@@ -66,7 +67,7 @@ struct TaskLink {
     is_web: bool,
 }
 
-pub(super) async fn show(State(state): State<ServerState>, Path((run, task)): Path<(String, String)>) -> Page {
+pub(super) async fn show(state: Visitor, Path((run, task)): Path<(String, String)>) -> Page {
     let (run, task) = (RunKey::parse(run)?, TaskKey::parse(task)?);
     let history = Permit::<View, _>::of_run(&state, &run).await?.history(&state).await?;
     let place = history.place(task.as_str()).map_err(OpsError::from)?;
@@ -93,7 +94,9 @@ pub(super) async fn show(State(state): State<ServerState>, Path((run, task)): Pa
         message: message(attempt.failure.as_ref()).lines().next().unwrap_or_default().to_owned(),
     });
     let attempts: Vec<AttemptRow> = attempts.collect();
+    let may_read = state.may(Right::ViewValues, &history.info.dag_id);
     let value = match known.has_value() {
+        true if !may_read => "You do not have the right `view_values` for this DAG.".to_owned(),
         // A damaged value does not take the page away.
         true => ops::value(&state.journal, &history, &known.id).await.map_or_else(|error| error.to_string(), pretty),
         false => String::new(),

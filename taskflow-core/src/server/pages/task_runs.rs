@@ -1,7 +1,7 @@
 //! A task of a DAG in its last runs.
 
 use askama::Template;
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use axum::response::Html;
 
 use super::address;
@@ -12,7 +12,7 @@ use super::frame::{Crumb, Frame, Place};
 use super::marks::Mark;
 use super::reply::{Page, not_found, request};
 use super::times::{Moment, took};
-use crate::server::ServerState;
+use crate::server::auth::Visitor;
 use crate::server::keys::{DagKey, TaskKey};
 use crate::store::RunFilter;
 
@@ -48,7 +48,7 @@ struct TaskRunRow {
     message: String,
 }
 
-pub(super) async fn show(State(state): State<ServerState>, Path((dag, task)): Path<(String, String)>) -> Page {
+pub(super) async fn show(state: Visitor, Path((dag, task)): Path<(String, String)>) -> Page {
     let (dag, task) = (DagKey::parse(dag)?, TaskKey::parse(task)?);
     let (status, def) = find(&state, &dag).await?;
     let request = request(status.timezone.as_deref());

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use axum::http::HeaderMap;
 use axum::response::Html;
 
@@ -15,8 +15,8 @@ use super::reply::{Page, request};
 use crate::base::Timestamp;
 use crate::dag::{DagDef, ParamDef, ParamDefault, Params};
 use crate::ops::{self, OpsError};
-use crate::server::ServerState;
 use crate::server::acting::Acting;
+use crate::server::auth::Visitor;
 use crate::server::keys::DagKey;
 use crate::server::permit::{Operate, Permit};
 use crate::server::problem::Problem;
@@ -25,7 +25,7 @@ use crate::value::AnyValue;
 /// The prefix of the fields of parameters: a parameter may have the name of another field.
 const PARAM: &str = "p.";
 
-pub(super) async fn show(State(state): State<ServerState>, Path(dag): Path<String>) -> Page {
+pub(super) async fn show(state: Visitor, Path(dag): Path<String>) -> Page {
     let dag = Permit::<Operate, _>::of_dag(&state, &DagKey::parse(dag)?)?.dag();
     let plan = dag.plan().map_err(OpsError::from)?;
     let page: Html<String> = form(&state, dag, plan.params(), &Values::default()).await?.html();
@@ -33,7 +33,7 @@ pub(super) async fn show(State(state): State<ServerState>, Path(dag): Path<Strin
 }
 
 pub(super) async fn send(
-    State(state): State<ServerState>,
+    state: Visitor,
     Acting(service): Acting,
     Path(dag): Path<String>,
     headers: HeaderMap,
@@ -101,7 +101,7 @@ fn texts<'v>(param: &ParamDef, values: &'v Values) -> Option<Vec<&'v str>> {
 }
 
 async fn form(
-    state: &ServerState,
+    state: &Visitor,
     dag: &'static DagDef,
     params: &[ParamDef],
     values: &Values,

@@ -1,5 +1,6 @@
 //! What every store guarantees, as tests that run over each of them.
 
+mod accounts;
 mod admission;
 mod appending;
 pub(super) mod audit;

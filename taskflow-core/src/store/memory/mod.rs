@@ -1,5 +1,6 @@
 //! The store in memory: for runs that need not survive, and as the reference for the other stores.
 
+mod accounts;
 mod audit;
 mod backfills;
 mod events;
@@ -13,6 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::callback::DeliveryAttempt;
 use crate::run::RunState;
+use crate::store::account_rows::{AccountKind, AccountRow};
 use crate::store::admission::{Admission, AdmissionRequest, Ticket, decide};
 use crate::store::audit_rows::AuditRow;
 use crate::store::backfill_rows::BackfillRow;
@@ -102,6 +104,7 @@ struct Data {
     audit: Vec<AuditRow>,
     /// By run.
     rollups: BTreeMap<i64, RollupRow>,
+    accounts: BTreeMap<(AccountKind, String), AccountRow>,
     /// The last attempt of each notification, by run and key.
     deliveries: BTreeMap<(String, String), DeliveryAttempt>,
     closed: bool,

@@ -4,7 +4,7 @@
 //!   that help.
 //! - `schema`: the tables, and their migrations.
 //! - `append`, `claim`, `admit`, `read`, `segments`, `data`, `requests`, `pools`, `deliveries`,
-//!   `schedules`, `events`, `audit`, `rollups`, `upkeep`: the operations. `run_locks`: files by
+//!   `schedules`, `events`, `audit`, `rollups`, `accounts`, `upkeep`: the operations. `run_locks`: files by
 //!   which `claim` and `read` know who owns a run, `process_lock`: whether the owner is alive.
 //!   `examine`: what is wrong with a file that cannot be opened. `presence`: whether the file is
 //!   still in its place. `lock_holder`: who has locked it.
@@ -15,6 +15,7 @@
 //! processes can have the file open; a write waits up to ten seconds for the write of another
 //! process.
 
+mod accounts;
 mod admit;
 mod append;
 mod audit;
@@ -62,6 +63,7 @@ use self::run_locks::RunLocks;
 use self::schedules::Table;
 use self::schema::Found;
 
+use super::account_rows::{AccountKind, AccountRow, AccountStore};
 use super::admission::{Admission, AdmissionRequest};
 use super::audit_rows::{AuditFilter, AuditRow};
 use super::backfill_rows::{BackfillChange, BackfillRow, Changed, SlotRunRow};
@@ -450,6 +452,44 @@ impl AuditStore for SqliteStore {
 
     fn delete_audit<'a>(&'a self, before: Timestamp, audit: Option<&'a AuditRow>) -> StoreFuture<'a, u64> {
         store_future(audit::delete(self, before, audit))
+    }
+}
+
+impl AccountStore for SqliteStore {
+    fn accounts(&self, kind: AccountKind) -> StoreFuture<'_, Vec<AccountRow>> {
+        store_future(accounts::all(self, kind))
+    }
+
+    fn account<'a>(&'a self, kind: AccountKind, name: &'a str) -> StoreFuture<'a, Option<AccountRow>> {
+        store_future(accounts::of_name(self, kind, name))
+    }
+
+    fn account_of_secret<'a>(&'a self, kind: AccountKind, secret: &'a str) -> StoreFuture<'a, Option<AccountRow>> {
+        store_future(accounts::of_secret(self, kind, secret))
+    }
+
+    fn add_account<'a>(&'a self, row: &'a AccountRow) -> StoreFuture<'a, bool> {
+        store_future(accounts::add(self, row))
+    }
+
+    fn change_account<'a>(&'a self, from: &'a AccountRow, state: &'a str) -> StoreFuture<'a, bool> {
+        store_future(accounts::change(self, from, state))
+    }
+
+    fn use_account<'a>(&'a self, kind: AccountKind, name: &'a str, at: Timestamp) -> StoreFuture<'a, ()> {
+        store_future(accounts::used(self, kind, name, at))
+    }
+
+    fn remove_account<'a>(&'a self, kind: AccountKind, name: &'a str) -> StoreFuture<'a, bool> {
+        store_future(accounts::remove(self, kind, name))
+    }
+
+    fn remove_accounts_of<'a>(&'a self, kind: AccountKind, owner: &'a str) -> StoreFuture<'a, u64> {
+        store_future(accounts::remove_of(self, kind, owner))
+    }
+
+    fn remove_unused(&self, kind: AccountKind, since: Timestamp) -> StoreFuture<'_, u64> {
+        store_future(accounts::remove_unused(self, kind, since))
     }
 }
 

@@ -85,6 +85,11 @@ pub(super) fn filtered(filter: &RunFilter) -> Question {
     if let Some(dag) = &filter.dag {
         question = question.and(" AND dag_id = ?", dag);
     }
+    match &filter.among {
+        Some(among) if among.is_empty() => question.sql += " AND false",
+        Some(among) => question = question.and_in("dag_id", &among.iter().map(String::as_str).collect::<Vec<_>>()),
+        None => {}
+    }
     let mut states: Vec<&str> = filter.states.iter().map(|state| state.name()).collect();
     // Interrupted runs are stored as running, and so are queued runs with an owner: `filter` tells
     // them apart.

@@ -31,6 +31,7 @@ const FILES: &[(i64, &str, &str)] = &[
     (8, "schedule_notes", include_str!("migrations/0008_schedule_notes.sql")),
     (9, "events", include_str!("migrations/0009_events.sql")),
     (10, "deadlines", include_str!("migrations/0010_deadlines.sql")),
+    (11, "accounts", include_str!("migrations/0011_accounts.sql")),
     (12, "audit", include_str!("migrations/0012_audit.sql")),
     (13, "rollups", include_str!("migrations/0013_rollups.sql")),
 ];

@@ -131,6 +131,7 @@ pub(super) async fn check(store: &SqliteStore) -> Result<Vec<String>, StoreError
     super::events::check(store, &mut findings).await?;
     super::audit::check(store, &mut findings).await?;
     super::rollups::check(store, &mut findings).await?;
+    super::accounts::check(store, &mut findings).await?;
     Ok(findings)
 }
 

@@ -1,0 +1,243 @@
+//! Users: who they are, and their roles.
+
+use serde::{Deserialize, Serialize};
+
+use super::error::AccountError;
+use super::password;
+use super::rights::Grant;
+use super::secret::random_secret;
+use crate::base::Timestamp;
+use crate::journal::{Journal, JournalError};
+use crate::ops::OpsError;
+use crate::store::{AccountKind, AccountRow};
+
+/// A user.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct UserDocument {
+    /// The name.
+    pub name: String,
+    /// The roles.
+    pub grants: Vec<Grant>,
+    /// When the user was added.
+    pub created: Timestamp,
+}
+
+/// What has ended with a user or a password.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct EndedCredentials {
+    /// How many sessions.
+    pub sessions: u64,
+    /// How many tokens.
+    pub tokens: u64,
+}
+
+/// The stored state of a user.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct UserState {
+    pub(super) password: String,
+    pub(super) grants: Vec<Grant>,
+    pub(super) created: Timestamp,
+    pub(super) generation: String,
+}
+
+/// A user as stored.
+#[derive(Clone, Debug)]
+pub(super) struct StoredUser {
+    row: AccountRow,
+    pub(super) state: UserState,
+}
+
+impl StoredUser {
+    fn document(self) -> UserDocument {
+        let UserState { grants, created, .. } = self.state;
+        UserDocument { name: self.row.name, grants, created }
+    }
+}
+
+/// Checks the name of a user or a token.
+pub(super) fn check_name(name: &str) -> Result<(), AccountError> {
+    let is_valid = |c: char| c.is_alphanumeric() || matches!(c, '.' | '_' | '@' | '+' | '-');
+    let begins_well = name.starts_with(char::is_alphanumeric) && !name.contains("..");
+    if begins_well && name.chars().count() <= 64 && name.chars().all(is_valid) {
+        return Ok(());
+    }
+    Err(AccountError::InvalidName { name: crate::base::text::bounded(name, 100).into_owned() })
+}
+
+pub(super) fn encode(state: &impl Serialize) -> String {
+    // States are plain structures, which can be JSON.
+    serde_json::to_string(state).unwrap_or_default()
+}
+
+pub(super) fn decode<'s, T: Deserialize<'s>>(row: &'s AccountRow) -> Result<T, AccountError> {
+    serde_json::from_str(&row.state).map_err(|error| AccountError::Unreadable {
+        kind: row.kind.name(),
+        name: row.name.clone(),
+        reason: error.to_string(),
+    })
+}
+
+/// The user with this name, as stored.
+pub(super) async fn find(journal: &Journal, name: &str) -> Result<Option<StoredUser>, OpsError> {
+    let row = journal.accounts().account(AccountKind::User, name).await.map_err(JournalError::from)?;
+    let stored = row.map(|row| Ok::<_, AccountError>(StoredUser { state: decode(&row)?, row }));
+    Ok(stored.transpose()?)
+}
+
+async fn known(journal: &Journal, name: &str) -> Result<StoredUser, OpsError> {
+    let found = find(journal, name).await?;
+    Ok(found.ok_or_else(|| AccountError::UnknownUser { name: name.to_owned() })?)
+}
+
+async fn store(journal: &Journal, user: &StoredUser) -> Result<(), OpsError> {
+    let changed = journal.accounts().change_account(&user.row, &encode(&user.state)).await;
+    match changed.map_err(JournalError::from)? {
+        true => Ok(()),
+        false => Err(AccountError::Changed { name: user.row.name.clone() }.into()),
+    }
+}
+
+/// Whether there are users.
+///
+/// # Errors
+///
+/// When the store cannot be read.
+pub async fn has_users(journal: &Journal) -> Result<bool, OpsError> {
+    let rows = journal.accounts().accounts(AccountKind::User).await.map_err(JournalError::from)?;
+    Ok(!rows.is_empty())
+}
+
+/// All users, by name.
+///
+/// # Errors
+///
+/// When the store cannot be read.
+pub async fn users(journal: &Journal) -> Result<Vec<UserDocument>, OpsError> {
+    let rows = journal.accounts().accounts(AccountKind::User).await.map_err(JournalError::from)?;
+    let documents = rows.into_iter().map(|row| Ok(StoredUser { state: decode(&row)?, row }.document()));
+    documents.collect::<Result<_, AccountError>>().map_err(OpsError::from)
+}
+
+/// The user with this name.
+///
+/// # Errors
+///
+/// When the store cannot be read.
+pub async fn user(journal: &Journal, name: &str) -> Result<Option<UserDocument>, OpsError> {
+    Ok(find(journal, name).await?.map(StoredUser::document))
+}
+
+/// Adds a user.
+///
+/// # Errors
+///
+/// When the name is taken or cannot be a name, the password is too weak, or the store cannot be
+/// written.
+///
+/// ```
+/// use taskflow::journal::Journal;
+/// use taskflow::ops::accounts::{Grant, Role, add_user, log_in};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), taskflow::ops::OpsError> {
+/// let journal = Journal::in_memory()?;
+/// add_user(&journal, "kim", "a long good password", Grant::of_role(Role::Operator, ["delays"])?).await?;
+/// assert!(log_in(&journal, "kim", "a long good password").await?.is_some());
+/// assert!(log_in(&journal, "kim", "another password").await?.is_none());
+/// # Ok(()) }
+/// ```
+pub async fn add_user(
+    journal: &Journal,
+    name: &str,
+    password: &str,
+    grants: Vec<Grant>,
+) -> Result<UserDocument, OpsError> {
+    check_name(name)?;
+    password::accept(name, password)?;
+    let exists = || AccountError::UserExists { name: name.to_owned() };
+    if find(journal, name).await?.is_some() {
+        return Err(exists().into());
+    }
+    let now = journal.now();
+    let state =
+        UserState { password: password::hash(password).await?, grants, created: now, generation: random_secret()? };
+    let row = AccountRow {
+        kind: AccountKind::User,
+        name: name.to_owned(),
+        secret: None,
+        owner: String::new(),
+        state: encode(&state),
+        used: now,
+    };
+    match journal.accounts().add_account(&row).await.map_err(JournalError::from)? {
+        true => Ok(StoredUser { row, state }.document()),
+        false => Err(exists().into()),
+    }
+}
+
+/// Removes a user, with all sessions and tokens.
+///
+/// # Errors
+///
+/// When there is no such user, or the store cannot be written.
+pub async fn remove_user(journal: &Journal, name: &str) -> Result<EndedCredentials, OpsError> {
+    if !journal.accounts().remove_account(AccountKind::User, name).await.map_err(JournalError::from)? {
+        return Err(AccountError::UnknownUser { name: name.to_owned() }.into());
+    }
+    end_credentials(journal, name).await
+}
+
+/// Gives a user another password. All sessions and tokens of the user end: whoever has used the old
+/// password may have made them.
+///
+/// # Errors
+///
+/// When there is no such user, the password is too weak, or the store cannot be written.
+pub async fn set_password(journal: &Journal, name: &str, password: &str) -> Result<EndedCredentials, OpsError> {
+    let mut user = known(journal, name).await?;
+    password::accept(name, password)?;
+    user.state.password = password::hash(password).await?;
+    user.state.generation = random_secret()?;
+    store(journal, &user).await?;
+    end_credentials(journal, name).await
+}
+
+/// Gives a user other roles, from the next request on.
+///
+/// # Errors
+///
+/// When there is no such user, or the store cannot be written.
+pub async fn set_role(journal: &Journal, name: &str, grants: Vec<Grant>) -> Result<UserDocument, OpsError> {
+    let mut user = known(journal, name).await?;
+    user.state.grants = grants;
+    store(journal, &user).await?;
+    Ok(user.document())
+}
+
+/// The user with this name and this password. It takes as long whether there is such a user or not.
+pub(super) async fn verified(journal: &Journal, name: &str, given: &str) -> Result<Option<StoredUser>, OpsError> {
+    let user = find(journal, name).await?;
+    let is_right = password::verify(given, user.as_ref().map(|user| &*user.state.password)).await;
+    let Some(mut user) = user.filter(|_| is_right) else { return Ok(None) };
+    if password::is_outdated(&user.state.password) {
+        user.state.password = password::hash(given).await?;
+        store(journal, &user).await?;
+    }
+    Ok(Some(user))
+}
+
+/// Deletes what has ended already.
+async fn end_credentials(journal: &Journal, name: &str) -> Result<EndedCredentials, OpsError> {
+    let accounts = journal.accounts();
+    let sessions = accounts.remove_accounts_of(AccountKind::Session, name).await.map_err(JournalError::from)?;
+    let tokens = accounts.remove_accounts_of(AccountKind::Token, name).await.map_err(JournalError::from)?;
+    Ok(EndedCredentials { sessions, tokens })
+}
+
+impl StoredUser {
+    pub(super) fn name(&self) -> &str {
+        &self.row.name
+    }
+}

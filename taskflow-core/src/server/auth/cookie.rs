@@ -1,0 +1,89 @@
+//! The cookie of a session.
+//!
+//! Over HTTPS it is called `__Host-taskflow`: browsers take it from this host only, and send it
+//! over HTTPS only. Over HTTP its name has the port, because cookies do not tell ports apart and
+//! several servers may run on one machine.
+
+use axum::http::{HeaderMap, header};
+
+use super::Auth;
+
+/// How long a browser keeps it, in seconds: as long as a session lives.
+const AGE: u32 = 7 * 86_400;
+
+impl Auth {
+    fn cookie(&self) -> String {
+        match self.is_https {
+            true => "__Host-taskflow".to_owned(),
+            false => format!("taskflow_{}", self.address.port()),
+        }
+    }
+
+    fn attributes(&self) -> &'static str {
+        match self.is_https {
+            true => "Path=/; HttpOnly; SameSite=Lax; Secure",
+            false => "Path=/; HttpOnly; SameSite=Lax",
+        }
+    }
+
+    /// The secret in the cookie of a request. If there are several, there is none: one of them may
+    /// be another server's.
+    pub(super) fn presented(&self, headers: &HeaderMap) -> Option<String> {
+        let name = self.cookie();
+        let values = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+        let pairs = values.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
+        let mut found = pairs.filter(|(known, _)| *known == name).map(|(_, value)| value);
+        let secret = found.next().filter(|secret| !secret.is_empty())?;
+        found.next().is_none().then(|| secret.to_owned())
+    }
+}
+
+/// The value of `Set-Cookie` that begins a session.
+pub(in crate::server) fn session_cookie(auth: &Auth, secret: &str) -> String {
+    format!("{}={secret}; Max-Age={AGE}; {}", auth.cookie(), auth.attributes())
+}
+
+/// The value of `Set-Cookie` that ends it.
+pub(in crate::server) fn drop_cookie(auth: &Auth) -> String {
+    format!("{}=; Max-Age=0; {}", auth.cookie(), auth.attributes())
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+
+    use super::*;
+    use crate::config::Config;
+
+    fn auth(port: u16) -> Auth {
+        let config = Config::builder().build().unwrap();
+        Auth::new(config.settings(), ([127, 0, 0, 1], port).into(), false, None)
+    }
+
+    fn presented(auth: &Auth, cookie: &'static str) -> Option<String> {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::COOKIE, HeaderValue::from_static(cookie));
+        auth.presented(&headers)
+    }
+
+    #[test]
+    fn a_cookie_is_that_of_its_port() {
+        let (one, other) = (auth(8090), auth(8091));
+        let both = "a=b; taskflow_8090=one; taskflow_8091=other";
+        assert_eq!(presented(&one, both).as_deref(), Some("one"));
+        assert_eq!(presented(&other, both).as_deref(), Some("other"));
+        for none in ["taskflow_8090=", "taskflow_8090=a; taskflow_8090=b", "taskflow=a", "taskflow_80901=a", ""] {
+            assert_eq!(presented(&one, none), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn over_https_a_cookie_is_bound_to_its_host() {
+        let mut auth = auth(8090);
+        assert!(!session_cookie(&auth, "x").contains("Secure"));
+        auth.is_https = true;
+        let cookie = session_cookie(&auth, "x");
+        assert!(cookie.starts_with("__Host-taskflow=x;") && cookie.ends_with("Path=/; HttpOnly; SameSite=Lax; Secure"));
+        assert!(drop_cookie(&auth).contains("Max-Age=0"));
+    }
+}

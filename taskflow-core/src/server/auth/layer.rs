@@ -1,0 +1,166 @@
+//! The layer around all routes that finds out who a request comes from.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Redirect, Response};
+
+use super::{Peer, Principal, current};
+use crate::ops::accounts;
+use crate::server::ServerState;
+use crate::server::pages::problem_page;
+use crate::server::problem::Problem;
+
+/// The addresses that nobody has to be known for. Below `/static/` there are only files of the
+/// binary.
+const PUBLIC: [&str; 4] = ["/health/live", "/health/ready", "/login", "/setup"];
+const STATIC: &str = "/static/";
+
+fn is_public(path: &str) -> bool {
+    PUBLIC.contains(&path) || path.starts_with(STATIC)
+}
+
+/// Who a request comes from, and whether a cookie says so.
+struct Known {
+    principal: Principal,
+    by_cookie: bool,
+}
+
+pub(in crate::server) async fn authenticate(
+    State(state): State<ServerState>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let path = request.uri().path().to_owned();
+    let peer = request.extensions().get::<Peer>().copied();
+    let is_static = path.starts_with(STATIC);
+    let is_page = is_page(&state, &path);
+    let refused = |problem: Problem| match is_page {
+        true => problem_page(problem),
+        false => problem.into_response(),
+    };
+    let mut response = match admit(&state, peer, &path, request.method().is_safe(), request.headers()).await {
+        Ok(Some(principal)) => {
+            let principal = Arc::new(principal);
+            request.extensions_mut().insert(Arc::clone(&principal));
+            current::scope(principal, next.run(request)).await
+        }
+        Ok(None) if is_page && matches!(request.method(), &Method::GET | &Method::HEAD) => {
+            log_in_first(&state, request.uri().path_and_query().map_or("/", |whole| whole.as_str())).await
+        }
+        Ok(None) => refused(unknown(is_page)),
+        Err(problem) => refused(problem),
+    };
+    if !is_static {
+        // A layer within may have named others.
+        response.headers_mut().append(header::VARY, HeaderValue::from_static("Cookie, Authorization"));
+    }
+    response
+}
+
+/// The principal that may go on; `None` if somebody has to be known.
+async fn admit(
+    state: &ServerState,
+    peer: Option<Peer>,
+    path: &str,
+    is_safe: bool,
+    headers: &HeaderMap,
+) -> Result<Option<Principal>, Problem> {
+    if path.starts_with(STATIC) {
+        return Ok(Some(Principal::nobody()));
+    }
+    let Some(Known { principal, by_cookie }) = find(state, peer, headers).await? else {
+        return Ok(is_public(path).then(Principal::nobody));
+    };
+    if by_cookie && !is_safe && !says_origin(headers) {
+        let detail = "a request with a session cookie that changes something needs the header Origin or Sec-Fetch-Site";
+        return Err(Problem::forbidden(detail).next("browsers send it; a program uses a token instead of the cookie"));
+    }
+    Ok(Some(principal))
+}
+
+/// The guard has checked what they say.
+fn says_origin(headers: &HeaderMap) -> bool {
+    headers.contains_key(header::ORIGIN) || headers.contains_key("sec-fetch-site")
+}
+
+async fn find(state: &ServerState, peer: Option<Peer>, headers: &HeaderMap) -> Result<Option<Known>, Problem> {
+    let (auth, journal) = (&state.auth, &state.journal);
+    let known = |principal| Some(Known { principal, by_cookie: false });
+    if let Some(header) = headers.get(header::AUTHORIZATION) {
+        return bearer(state, peer, header).await.map(known);
+    }
+    if auth.is_off {
+        return Ok(known(Principal::anybody(true)));
+    }
+    if let Some(secret) = auth.presented(headers)
+        && let Some(authenticated) = accounts::session(journal, &secret).await?
+    {
+        return Ok(Some(Known { principal: authenticated.into(), by_cookie: true }));
+    }
+    if let Some(proxy) = &auth.proxy {
+        return Ok(proxy.principal(journal, peer, headers).await?.map(|principal| Known {
+            principal,
+            // A browser sends what the proxy recognises it by, as it sends a cookie.
+            by_cookie: true,
+        }));
+    }
+    if auth.setup.is_none() && auth.is_local(peer, headers) && !accounts::has_users(journal).await? {
+        return Ok(known(Principal::anybody(false)));
+    }
+    Ok(None)
+}
+
+/// The principal of a token. One that is not valid is refused, even where nobody has to be known.
+async fn bearer(state: &ServerState, peer: Option<Peer>, header: &HeaderValue) -> Result<Principal, Problem> {
+    let (limits, now) = (&state.auth.limits, Instant::now());
+    if let Some(Peer(address)) = peer {
+        limits.may_present(address, now).map_err(|rest| too_many("too many wrong tokens", rest))?;
+    }
+    let text = header.to_str().unwrap_or_default();
+    let token = text.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+    let token = token.map(|(_, token)| token.trim()).unwrap_or_default();
+    if let Some(authenticated) = accounts::token(&state.journal, token).await? {
+        return Ok(authenticated.into());
+    }
+    if let Some(Peer(address)) = peer {
+        limits.wrong_token(address, now);
+    }
+    let problem = Problem::new(StatusCode::UNAUTHORIZED, "the token is not valid: it is unknown, expired or revoked");
+    Err(problem.header(header::WWW_AUTHENTICATE, "Bearer error=\"invalid_token\"").next("create one: `tokens create`"))
+}
+
+/// The answer to too many attempts.
+pub(in crate::server) fn too_many(what: &str, rest: std::time::Duration) -> Problem {
+    let seconds = rest.as_secs().max(1);
+    Problem::new(StatusCode::TOO_MANY_REQUESTS, format!("{what}; try again in {seconds} seconds"))
+        .header(header::RETRY_AFTER, seconds.to_string())
+}
+
+fn unknown(is_page: bool) -> Problem {
+    let problem = Problem::new(StatusCode::UNAUTHORIZED, "this server has to know who asks");
+    match is_page {
+        true => problem.next("log in, and send the form again"),
+        false => problem
+            .header(header::WWW_AUTHENTICATE, "Bearer")
+            .next("send a token in the header `Authorization: Bearer`; `tokens create` makes one"),
+    }
+}
+
+/// Whether an address is that of a page, as far as its beginning says.
+fn is_page(state: &ServerState, path: &str) -> bool {
+    let is_api = path == "/api" || path.starts_with("/api/") || path.starts_with("/health/") || path == "/metrics";
+    !state.options.no_ui && !is_api
+}
+
+/// The way to the page that makes somebody known, and back.
+async fn log_in_first(state: &ServerState, wanted: &str) -> Response {
+    let page = match state.auth.setup {
+        Some(_) if !accounts::has_users(&state.journal).await.unwrap_or(true) => "/setup".to_owned(),
+        _ => crate::server::pages::log_in_address(wanted),
+    };
+    Redirect::to(&page).into_response()
+}

@@ -1,0 +1,169 @@
+//! How often passwords and tokens are tried.
+//!
+//! - A user is tried 5 times a minute from one network, and all users together 50 times.
+//! - A network presents 20 wrong tokens a minute.
+//!
+//! A network is a /24 of IPv4 or a /64 of IPv6: whoever has one address there may have all. At most
+//! [`KEYS`] counters are kept; when there are more, the oldest are forgotten.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+const MINUTE: Duration = Duration::from_secs(60);
+/// The most counters.
+const KEYS: usize = 10_000;
+
+/// Counters of the last minute.
+#[derive(Debug, Default)]
+pub(in crate::server) struct Limits {
+    counters: Mutex<HashMap<Key, Counter>>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Key {
+    LogIns,
+    LogIn(String, Source),
+    Tokens(Source),
+}
+
+/// The network that an address is in.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Source([u8; 8]);
+
+impl Source {
+    fn of(address: IpAddr) -> Self {
+        let mut network = [0; 8];
+        match address.to_canonical() {
+            // Its length tells it apart from IPv6, in which no network begins with 0xff 0xff.
+            IpAddr::V4(address) => {
+                network[..3].copy_from_slice(&address.octets()[..3]);
+                network[6..].copy_from_slice(&[0xff, 0xff]);
+            }
+            IpAddr::V6(address) => network.copy_from_slice(&address.octets()[..8]),
+        }
+        Source(network)
+    }
+}
+
+/// How many in the minute that began then.
+#[derive(Clone, Copy, Debug)]
+struct Counter {
+    since: Instant,
+    count: u32,
+}
+
+impl Limits {
+    /// Counts an attempt to log in.
+    ///
+    /// # Errors
+    ///
+    /// When there were too many: how long to wait.
+    pub(in crate::server) fn log_in(&self, user: &str, address: IpAddr, now: Instant) -> Result<(), Duration> {
+        let user = user.chars().take(64).collect::<String>().to_lowercase();
+        self.count(Key::LogIn(user, Source::of(address)), 5, now)?;
+        self.count(Key::LogIns, 50, now)
+    }
+
+    /// Counts a token that is not valid.
+    pub(super) fn wrong_token(&self, address: IpAddr, now: Instant) {
+        let _ = self.count(Key::Tokens(Source::of(address)), u32::MAX, now);
+    }
+
+    /// Whether an address may present tokens.
+    ///
+    /// # Errors
+    ///
+    /// When it has presented too many wrong ones: how long to wait.
+    pub(super) fn may_present(&self, address: IpAddr, now: Instant) -> Result<(), Duration> {
+        let counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
+        match counters.get(&Key::Tokens(Source::of(address))) {
+            Some(counter) if counter.count >= 20 => counter.rest(now).map_or(Ok(()), Err),
+            _ => Ok(()),
+        }
+    }
+
+    fn count(&self, key: Key, most: u32, now: Instant) -> Result<(), Duration> {
+        let mut counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
+        if counters.len() >= KEYS && !counters.contains_key(&key) {
+            counters.retain(|_, counter| counter.rest(now).is_some());
+            if counters.len() >= KEYS
+                && let Some(oldest) =
+                    counters.iter().min_by_key(|(_, counter)| counter.since).map(|(key, _)| key.clone())
+            {
+                counters.remove(&oldest);
+            }
+        }
+        let counter = counters.entry(key).or_insert(Counter { since: now, count: 0 });
+        if counter.rest(now).is_none() {
+            *counter = Counter { since: now, count: 0 };
+        }
+        if counter.count >= most {
+            return Err(counter.rest(now).unwrap_or(MINUTE));
+        }
+        counter.count += 1;
+        Ok(())
+    }
+}
+
+impl Counter {
+    /// How long its minute still is.
+    fn rest(&self, now: Instant) -> Option<Duration> {
+        MINUTE.checked_sub(now.saturating_duration_since(self.since)).filter(|rest| !rest.is_zero())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_user_is_tried_five_times_a_minute_from_one_network() {
+        let (limits, now) = (Limits::default(), Instant::now());
+        for at in 0..5 {
+            assert_eq!(limits.log_in("kim", address(&format!("192.0.2.{at}")), now), Ok(()));
+        }
+        let later = now + Duration::from_secs(20);
+        assert_eq!(limits.log_in("KIM", address("192.0.2.77"), later), Err(Duration::from_secs(40)));
+        assert_eq!(limits.log_in("kim", address("198.51.100.1"), later), Ok(()), "another network");
+        assert_eq!(limits.log_in("lee", address("192.0.2.1"), later), Ok(()), "another user");
+        assert_eq!(limits.log_in("kim", address("192.0.2.1"), now + MINUTE), Ok(()), "the next minute");
+    }
+
+    #[test]
+    fn all_users_are_tried_fifty_times_a_minute() {
+        let (limits, now) = (Limits::default(), Instant::now());
+        for at in 0..50 {
+            assert_eq!(limits.log_in(&format!("user{at}"), address(&format!("10.0.{at}.1")), now), Ok(()));
+        }
+        assert!(limits.log_in("another", address("10.1.0.1"), now).is_err());
+        assert_eq!(limits.log_in("another", address("10.2.0.1"), now + MINUTE), Ok(()));
+    }
+
+    #[test]
+    fn a_network_presents_twenty_wrong_tokens_a_minute() {
+        let (limits, now) = (Limits::default(), Instant::now());
+        let one = address("2001:db8::1");
+        for _ in 0..20 {
+            assert_eq!(limits.may_present(one, now), Ok(()));
+            limits.wrong_token(one, now);
+        }
+        assert!(limits.may_present(address("2001:db8::2"), now).is_err(), "the same network");
+        assert_eq!(limits.may_present(address("2001:db8:0:1::2"), now), Ok(()));
+        assert_eq!(limits.may_present(one, now + MINUTE), Ok(()));
+    }
+
+    #[test]
+    fn counters_are_bounded() {
+        let (limits, now) = (Limits::default(), Instant::now());
+        for at in 0..u32::try_from(KEYS).unwrap() + 100 {
+            limits.wrong_token(IpAddr::from((at << 8).to_be_bytes()), now);
+        }
+        assert_eq!(limits.counters.lock().unwrap().len(), KEYS);
+    }
+}

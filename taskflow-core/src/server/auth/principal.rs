@@ -1,0 +1,71 @@
+//! Who a request comes from, and what they may do.
+
+use crate::ops::accounts::{Access, Authenticated, Right};
+use crate::ops::{Actor, Via};
+
+/// Who a request comes from.
+#[derive(Clone, Debug)]
+pub(in crate::server) struct Principal {
+    actor: Option<Actor>,
+    user: Option<String>,
+    access: Access,
+    /// Whether everybody who reaches the server is this principal.
+    is_everybody: bool,
+}
+
+impl Principal {
+    /// Nobody, who may do nothing.
+    pub(in crate::server) fn nobody() -> Self {
+        Principal { actor: None, user: None, access: Access::default(), is_everybody: false }
+    }
+
+    /// Whoever uses this machine; or everybody, if authentication is off.
+    pub(super) fn anybody(is_everybody: bool) -> Self {
+        let actor = Actor { name: crate::base::account(), via: Via::Loopback };
+        Principal { actor: Some(actor), user: None, access: Access::all(), is_everybody }
+    }
+
+    pub(super) fn named(name: String, user: Option<String>, access: Access) -> Self {
+        Principal { actor: Some(Actor { name, via: Via::Proxy }), user, access, is_everybody: false }
+    }
+
+    /// Who it is; `None`: nobody that is known.
+    pub(in crate::server) fn actor(&self) -> Option<&Actor> {
+        self.actor.as_ref()
+    }
+
+    /// The user that the session or the token belongs to.
+    pub(in crate::server) fn user(&self) -> Option<&str> {
+        self.user.as_deref()
+    }
+
+    /// Whether it is somebody with a name of their own, not just whoever uses this machine.
+    pub(in crate::server) fn is_named(&self) -> bool {
+        self.actor.as_ref().is_some_and(|actor| actor.via != Via::Loopback)
+    }
+
+    /// Whether everybody who reaches the server is this principal.
+    pub(in crate::server) fn is_everybody(&self) -> bool {
+        self.is_everybody
+    }
+
+    /// Whether they have logged in with a password.
+    pub(in crate::server) fn has_session(&self) -> bool {
+        self.actor.as_ref().is_some_and(|actor| actor.via == Via::Session)
+    }
+
+    pub(in crate::server) fn access(&self) -> &Access {
+        &self.access
+    }
+
+    /// Whether they have a right to all DAGs, and to what belongs to none.
+    pub(in crate::server) fn may_everywhere(&self, right: Right) -> bool {
+        self.access.may_everywhere(right)
+    }
+}
+
+impl From<Authenticated> for Principal {
+    fn from(Authenticated { actor, user, access }: Authenticated) -> Self {
+        Principal { actor: Some(actor), user, access, is_everybody: false }
+    }
+}

@@ -1,0 +1,127 @@
+//! What handlers get: the state of the server, with who asks.
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+
+use super::Principal;
+use crate::ops::TriggeredRun;
+use crate::ops::accounts::Right;
+use crate::server::ServerState;
+use crate::server::problem::Problem;
+use crate::store::RunFilter;
+
+/// The state of the server, with who asks. It is the only way for a handler to get the state.
+#[derive(Clone, Debug)]
+pub(in crate::server) struct Visitor {
+    state: ServerState,
+    principal: Arc<Principal>,
+}
+
+impl Deref for Visitor {
+    type Target = ServerState;
+
+    fn deref(&self) -> &ServerState {
+        &self.state
+    }
+}
+
+impl Visitor {
+    /// Whoever the layer of authentication has found; nobody if it was not there.
+    pub(in crate::server) fn new(state: ServerState, extensions: &axum::http::Extensions) -> Self {
+        let known = extensions.get::<Arc<Principal>>().cloned();
+        Visitor { state, principal: known.unwrap_or_else(|| Arc::new(Principal::nobody())) }
+    }
+
+    pub(in crate::server) fn principal(&self) -> &Principal {
+        &self.principal
+    }
+
+    /// Whether they have a right to a DAG.
+    pub(in crate::server) fn may(&self, right: Right, dag: &str) -> bool {
+        let known = self.state.dags.iter().find(|known| known.id == dag);
+        self.principal.access().may(right, dag, known.map_or(&[], |dag| dag.options.tags))
+    }
+
+    /// What they may see in lists.
+    pub(in crate::server) async fn visible(&self) -> Result<Visible, Problem> {
+        if self.principal.may_everywhere(Right::View) {
+            return Ok(Visible { dags: None });
+        }
+        let mut dags: Vec<String> = self.state.dags.iter().map(|dag| dag.id.to_owned()).collect();
+        dags.extend(self.state.journal.last_runs().await?.into_iter().map(|run| run.info.dag_id));
+        dags.retain(|dag| self.may(Right::View, dag));
+        dags.sort_unstable();
+        dags.dedup();
+        Ok(Visible { dags: Some(dags) })
+    }
+
+    /// Checks a right to all DAGs, and to what belongs to none.
+    pub(in crate::server) fn check_everywhere(&self, right: Right) -> Result<(), Problem> {
+        if self.principal.may_everywhere(right) {
+            return Ok(());
+        }
+        Err(self.lacks(right, "all DAGs"))
+    }
+
+    /// Checks a right to a DAG. One that they may not see does not exist for them.
+    pub(in crate::server) fn check(
+        &self,
+        right: Right,
+        dag: &str,
+        unknown: impl FnOnce() -> Problem,
+    ) -> Result<(), Problem> {
+        if !self.may(Right::View, dag) {
+            return Err(unknown());
+        }
+        if self.may(right, dag) { Ok(()) } else { Err(self.lacks(right, &format!("the DAG `{dag}`"))) }
+    }
+
+    fn lacks(&self, right: Right, what: &str) -> Problem {
+        let who = self.principal.actor().map_or_else(|| "nobody".to_owned(), |actor| format!("`{}`", actor.name));
+        let detail = format!("{who} does not have the right `{}` for {what}", right.name());
+        let role = right.least_role().name();
+        Problem::forbidden(detail).next(format!("ask an admin for the role `{role}`, which includes it"))
+    }
+}
+
+impl FromRequestParts<ServerState> for Visitor {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &ServerState) -> Result<Self, Self::Rejection> {
+        Ok(Visitor::new(state.clone(), &parts.extensions))
+    }
+}
+
+/// The DAGs that somebody may see.
+#[derive(Clone, Debug)]
+pub(in crate::server) struct Visible {
+    /// `None`: all.
+    dags: Option<Vec<String>>,
+}
+
+impl Visible {
+    pub(in crate::server) fn has(&self, dag: &str) -> bool {
+        self.dags.as_ref().is_none_or(|dags| dags.iter().any(|known| known == dag))
+    }
+
+    pub(in crate::server) fn has_all(&self) -> bool {
+        self.dags.is_none()
+    }
+
+    /// The runs of them that are visible, with those that these have triggered.
+    pub(in crate::server) fn triggered(&self, mut runs: Vec<TriggeredRun>) -> Vec<TriggeredRun> {
+        runs.retain(|run| self.has(&run.dag_id));
+        for run in &mut runs {
+            run.triggered = self.triggered(std::mem::take(&mut run.triggered));
+        }
+        runs
+    }
+
+    /// The filter for what of it is visible: pages are full, and none has other runs.
+    pub(in crate::server) fn runs(&self, filter: RunFilter) -> RunFilter {
+        RunFilter { among: self.dags.clone(), ..filter }
+    }
+}

@@ -1,0 +1,172 @@
+//! One's own account: roles, password and tokens.
+
+use std::time::Duration;
+
+use askama::Template;
+use axum::body::Bytes;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{Html, IntoResponse, Redirect, Response};
+
+use super::escape::html;
+use super::form::{Sent, Values};
+use super::frame::{Crumb, Frame, Place};
+use super::problem::sentence;
+use super::reply::{PageProblem, request};
+use super::times::{Clock, Moment};
+use crate::ops::OpsError;
+use crate::ops::accounts::{self, AccountError, Grant, NewToken, Role, TokenDocument};
+use crate::server::api::accounts::{managed, may_create};
+use crate::server::auth::Visitor;
+use crate::server::problem::Problem;
+
+#[derive(Debug, Template)]
+#[template(path = "account.html")]
+struct AccountPage {
+    frame: Frame,
+    name: String,
+    /// How they are known, in words.
+    via: &'static str,
+    roles: String,
+    /// Whether they have a password here.
+    has_password: bool,
+    tokens: Vec<TokenRow>,
+    /// Whether the tokens are those of all.
+    is_all: bool,
+    can_create: bool,
+    /// A token that was just created: it is shown once.
+    created: String,
+    error: String,
+}
+
+#[derive(Debug)]
+struct TokenRow {
+    name: String,
+    owner: String,
+    roles: String,
+    created: Moment,
+    expires: Option<Moment>,
+    used: Option<Moment>,
+    expired: bool,
+}
+
+/// Roles in words: `operator of delays, viewer of tag:finance`.
+pub(super) fn roles(grants: &[Grant]) -> String {
+    match grants {
+        [] => "no role".to_owned(),
+        grants => grants.iter().map(Grant::to_string).collect::<Vec<_>>().join(", "),
+    }
+}
+
+fn row(token: TokenDocument, clock: &Clock) -> TokenRow {
+    TokenRow {
+        roles: roles(&token.grants),
+        created: clock.at(token.created),
+        expires: token.expires.map(|at| clock.at(at)),
+        used: token.last_used.map(|at| clock.at(at)),
+        expired: token.expired,
+        owner: token.owner.unwrap_or_default(),
+        name: token.name,
+    }
+}
+
+async fn page(state: &Visitor, created: String, error: String) -> Result<Response, PageProblem> {
+    let request = request(None);
+    let principal = state.principal();
+    let tokens = match managed(state) {
+        Ok(owner) => accounts::tokens(&state.journal, owner).await?,
+        Err(_) => Vec::new(),
+    };
+    let via = match principal.actor().map(|actor| actor.via) {
+        Some(crate::ops::Via::Session) => "logged in here",
+        Some(crate::ops::Via::Token) => "by a token",
+        Some(crate::ops::Via::Proxy) => "named by the proxy in front of this server",
+        _ => "everybody who reaches this server, because it has no users",
+    };
+    let bounds = principal.access().bounds().iter().map(|grants| roles(grants)).collect::<Vec<_>>();
+    let page = AccountPage {
+        frame: Frame::new(&request, Place::Nowhere, "Account", vec![Crumb::here("Account")]),
+        name: principal.actor().map(|actor| actor.name.clone()).unwrap_or_default(),
+        via,
+        roles: bounds.join("; within: "),
+        has_password: principal.has_session() && !state.options.read_only,
+        tokens: tokens.into_iter().map(|token| row(token, &request.clock)).collect(),
+        is_all: matches!(managed(state), Ok(None)),
+        can_create: may_create(state).is_ok() && !state.options.read_only,
+        created,
+        error,
+    };
+    let status = if page.error.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+    Ok(never_kept((status, Html(html(&page))).into_response()))
+}
+
+/// A page that no cache keeps.
+pub(super) fn never_kept(mut response: Response) -> Response {
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// The sentence of a mistake of the person, or the problem of another kind.
+pub(super) fn mistake(error: OpsError) -> Result<String, PageProblem> {
+    match error {
+        OpsError::Account(error) => Ok(sentence(&error.to_string())),
+        error => Err(error.into()),
+    }
+}
+
+pub(super) async fn show(state: Visitor) -> Sent {
+    page(&state, String::new(), String::new()).await
+}
+
+/// The roles of a form. The patterns are separated by spaces.
+pub(super) fn grants(values: &Values) -> Result<Vec<Grant>, AccountError> {
+    let role: Role = values.get("role").parse()?;
+    Grant::of_role(role, values.get("dags").split_whitespace())
+}
+
+/// Changes one's own password. All sessions and tokens end; this browser gets a new session.
+pub(super) async fn password(state: Visitor, headers: HeaderMap, body: Bytes) -> Sent {
+    let values = Values::of(&headers, &body)?;
+    let user = state.principal().user().filter(|_| state.principal().has_session());
+    let user = user.ok_or_else(|| Problem::forbidden("only who has logged in with a password can change it"))?;
+    let right = accounts::log_in(&state.service, user, values.raw("current")).await?;
+    if right.is_none() {
+        return page(&state, String::new(), "The present password is wrong.".to_owned()).await;
+    }
+    if let Err(error) = accounts::set_password(&state.service, user, values.raw("password")).await {
+        return page(&state, String::new(), mistake(error)?).await;
+    }
+    match accounts::log_in(&state.service, user, values.raw("password")).await? {
+        Some(session) => Ok(super::login::entered(&state, &session, "/account")),
+        None => Ok(Redirect::to("/login").into_response()),
+    }
+}
+
+/// Creates a token, and shows it once.
+pub(super) async fn create(state: Visitor, headers: HeaderMap, body: Bytes) -> Sent {
+    let values = Values::of(&headers, &body)?;
+    may_create(&state)?;
+    let days = values.get("days").parse::<u64>().ok().filter(|days| (1..=3_660).contains(days));
+    let grants = match grants(&values) {
+        Ok(grants) => grants,
+        Err(error) => return page(&state, String::new(), sentence(&error.to_string())).await,
+    };
+    let new = NewToken {
+        name: values.get("name").to_owned(),
+        owner: state.principal().user().map(str::to_owned),
+        grants,
+        expires_after: Some(days.map_or(accounts::DEFAULT_EXPIRY, |days| Duration::from_secs(days * 86_400))),
+    };
+    match accounts::create_token(&state.service, new).await {
+        Ok(created) => page(&state, created.token, String::new()).await,
+        Err(error) => page(&state, String::new(), mistake(error)?).await,
+    }
+}
+
+pub(super) async fn revoke(state: Visitor, headers: HeaderMap, body: Bytes) -> Sent {
+    let values = Values::of(&headers, &body)?;
+    let owner = managed(&state)?;
+    match accounts::revoke_token(&state.service, values.get("name"), owner).await {
+        Ok(()) => Ok(Redirect::to("/account").into_response()),
+        Err(error) => page(&state, String::new(), mistake(error)?).await,
+    }
+}

@@ -1,0 +1,108 @@
+//! The users, for admins.
+
+use askama::Template;
+use axum::body::Bytes;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{Html, IntoResponse, Redirect, Response};
+
+use super::account::{grants, mistake, never_kept, roles};
+use super::escape::html;
+use super::form::{Sent, Values};
+use super::frame::{Crumb, Frame, Place};
+use super::problem::sentence;
+use super::reply::{PageProblem, request};
+use super::times::Moment;
+use crate::ops::OpsError;
+use crate::ops::accounts::{self, Right};
+use crate::server::auth::Visitor;
+use crate::server::problem::Problem;
+
+#[derive(Debug, Template)]
+#[template(path = "users.html")]
+struct UsersPage {
+    frame: Frame,
+    rows: Vec<UserRow>,
+    can_change: bool,
+    error: String,
+    /// What was typed.
+    name: String,
+    dags: String,
+}
+
+#[derive(Debug)]
+struct UserRow {
+    name: String,
+    roles: String,
+    created: Moment,
+}
+
+async fn page(state: &Visitor, values: &Values, error: String) -> Result<Response, PageProblem> {
+    let request = request(None);
+    let rows = accounts::users(&state.journal).await?.into_iter().map(|user| UserRow {
+        roles: roles(&user.grants),
+        created: request.clock.at(user.created),
+        name: user.name,
+    });
+    let page = UsersPage {
+        frame: Frame::new(&request, Place::Users, "Users", vec![Crumb::here("Users")]),
+        rows: rows.collect(),
+        can_change: !state.options.read_only,
+        error,
+        name: values.get("name").to_owned(),
+        dags: values.get("dags").to_owned(),
+    };
+    let status = if page.error.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+    Ok(never_kept((status, Html(html(&page))).into_response()))
+}
+
+pub(super) async fn show(state: Visitor) -> Sent {
+    state.check_everywhere(Right::Admin)?;
+    page(&state, &Values::default(), String::new()).await
+}
+
+/// The values of a form that an admin has sent.
+fn of_admin(state: &Visitor, headers: &HeaderMap, body: &Bytes) -> Result<Values, Problem> {
+    state.check_everywhere(Right::Admin)?;
+    Values::of(headers, body)
+}
+
+async fn done<T>(state: &Visitor, values: &Values, outcome: Result<T, OpsError>) -> Sent {
+    match outcome {
+        Ok(_) => Ok(Redirect::to("/users").into_response()),
+        Err(error) => page(state, values, mistake(error)?).await,
+    }
+}
+
+pub(super) async fn add(state: Visitor, headers: HeaderMap, body: Bytes) -> Sent {
+    let values = of_admin(&state, &headers, &body)?;
+    match grants(&values) {
+        Ok(grants) => {
+            let added = accounts::add_user(&state.service, values.get("name"), values.raw("password"), grants).await;
+            done(&state, &values, added).await
+        }
+        Err(error) => page(&state, &values, sentence(&error.to_string())).await,
+    }
+}
+
+pub(super) async fn role(state: Visitor, headers: HeaderMap, body: Bytes) -> Sent {
+    let values = of_admin(&state, &headers, &body)?;
+    match grants(&values) {
+        Ok(grants) => {
+            let changed = accounts::set_role(&state.service, values.get("name"), grants).await;
+            done(&state, &values, changed).await
+        }
+        Err(error) => page(&state, &values, sentence(&error.to_string())).await,
+    }
+}
+
+pub(super) async fn password(state: Visitor, headers: HeaderMap, body: Bytes) -> Sent {
+    let values = of_admin(&state, &headers, &body)?;
+    let changed = accounts::set_password(&state.service, values.get("name"), values.raw("password")).await;
+    done(&state, &values, changed).await
+}
+
+pub(super) async fn remove(state: Visitor, headers: HeaderMap, body: Bytes) -> Sent {
+    let values = of_admin(&state, &headers, &body)?;
+    let removed = accounts::remove_user(&state.service, values.get("name")).await;
+    done(&state, &values, removed).await
+}
