@@ -93,9 +93,29 @@ fn change_everything(home: &mut Home) {
 /// The verbs that change nothing that anybody has a say in. A verb that is new has to be here, or
 /// among the actions.
 const READING: [&str; 23] = [
-    "assets", "audit", "backfills show", "completions", "config", "config path", "config show", "consumers", "dags",
-    "db check", "db path", "db vacuum", "doctor", "events", "explain", "list", "logs", "next", "replay", "runs",
-    "serve", "show", "slots",
+    "assets",
+    "audit",
+    "backfills show",
+    "completions",
+    "config",
+    "config path",
+    "config show",
+    "consumers",
+    "dags",
+    "db check",
+    "db path",
+    "db vacuum",
+    "doctor",
+    "events",
+    "explain",
+    "list",
+    "logs",
+    "next",
+    "replay",
+    "runs",
+    "serve",
+    "show",
+    "slots",
 ];
 const READING_TOO: [&str; 2] = ["status", "values"];
 

@@ -44,8 +44,10 @@ impl Trail {
         // A run that is resumed is stored by the service.
         eventually(&format!("{method} {path} leaves a row: {response:?}"), || !self.news().is_empty());
         let news = self.news();
-        let found: Vec<[&str; 2]> =
-            news.iter().map(|entry| ["action", "outcome"].map(|name| entry[name].as_str().unwrap_or_default())).collect();
+        let found: Vec<[&str; 2]> = news
+            .iter()
+            .map(|entry| ["action", "outcome"].map(|name| entry[name].as_str().unwrap_or_default()))
+            .collect();
         assert_eq!(found, [[action, outcome]], "{method} {path} {news:?} {response:?}");
         assert_eq!((&news[0]["actor"]["via"], &news[0]["peer"]), (&json!("loopback"), &json!("127.0.0.1")));
         assert_eq!(news[0]["request_id"], "call-7");
@@ -57,7 +59,8 @@ impl Trail {
     /// Starts a run, which leaves a row.
     fn trigger(&mut self, dag: &str, params: &Value, state: &str) -> String {
         let body = json!({ "params": params });
-        let run = self.call("POST", "/api/v1/dags/{dag}/runs", dag, &body, "trigger", "applied").json()["number"].clone();
+        let run =
+            self.call("POST", "/api/v1/dags/{dag}/runs", dag, &body, "trigger", "applied").json()["number"].clone();
         self.service.wait(run.as_i64().expect("a number"), state);
         run.to_string()
     }
@@ -170,8 +173,8 @@ fn the_trail_has_pages_and_filters() {
     assert_eq!(numbers("/api/v1/audit"), [5, 4, 3, 2, 1]);
     assert_eq!(numbers("/api/v1/audit?dag=daily&action=pause"), [3, 1]);
     assert_eq!(numbers(&format!("/api/v1/audit?run={run}")), [5]);
-    assert_eq!(numbers("/api/v1/audit?by=nobody"), []);
-    assert_eq!(numbers("/api/v1/audit?since=2099-01-01"), []);
+    assert!(numbers("/api/v1/audit?by=nobody").is_empty());
+    assert!(numbers("/api/v1/audit?since=2099-01-01").is_empty());
     let first = service.get("/api/v1/audit?limit=2&dag=daily");
     assert_eq!(first.json()["next"], 3);
     let next = first.header("link").split(['<', '>']).nth(1).expect("an address").to_owned();
@@ -227,7 +230,8 @@ fn each_form_leaves_one_row_and_pages_show_it() {
     assert_eq!(news(5), ["retry", "applied"]);
     service.wait(number, "failed");
     let preview = service.get(&format!("{run}/clear")).body;
-    let token = preview.split("name=\"token\" value=\"").nth(1).and_then(|rest| rest.split('"').next()).expect("a token");
+    let token =
+        preview.split("name=\"token\" value=\"").nth(1).and_then(|rest| rest.split('"').next()).expect("a token");
     form(&service, &format!("{run}/clear"), &format!("token={token}&reason=closed"));
     assert_eq!(news(6), ["clear", "applied"]);
     assert_eq!(service.json("/api/v1/audit?limit=1")["entries"][0]["token"], token);

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
+use serde_json::json;
 
+use super::audit::changed;
 use super::error::OpsError;
 use super::event_groups::GroupReader;
 use super::schedules::{PastSlots, asking};
@@ -250,6 +252,7 @@ pub(super) async fn pause(
         }
         let pause = Pause { by: note.by.clone(), reason: note.reason.clone(), since: now, until };
         state.pause = Some(pause.clone());
+        changed(journal, json!({ "paused": false }), json!({}));
         if store(journal, dag, version, &state, Vec::new(), now).await? {
             return Ok(pause);
         }
@@ -274,6 +277,7 @@ pub(super) async fn unpause(
         let active = ActiveEventRuns::default();
         let situation = loaded.situation(now, &active);
         let (state, records) = asking(|| unpause_consumer(consumer, &loaded.state, &situation, events, catchup))?;
+        changed(journal, json!({ "paused": true }), json!({}));
         if store(journal, dag, loaded.version, &state, records.clone(), now).await? {
             return Ok(records.into_iter().map(PastSlots::from).collect());
         }
