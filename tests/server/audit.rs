@@ -173,8 +173,8 @@ fn the_trail_has_pages_and_filters() {
     assert_eq!(numbers("/api/v1/audit"), [5, 4, 3, 2, 1]);
     assert_eq!(numbers("/api/v1/audit?dag=daily&action=pause"), [3, 1]);
     assert_eq!(numbers(&format!("/api/v1/audit?run={run}")), [5]);
-    assert_eq!(numbers("/api/v1/audit?by=nobody"), []);
-    assert_eq!(numbers("/api/v1/audit?since=2099-01-01"), []);
+    assert!(numbers("/api/v1/audit?by=nobody").is_empty());
+    assert!(numbers("/api/v1/audit?since=2099-01-01").is_empty());
     let first = service.get("/api/v1/audit?limit=2&dag=daily");
     assert_eq!(first.json()["next"], 3);
     let next = first.header("link").split(['<', '>']).nth(1).expect("an address").to_owned();

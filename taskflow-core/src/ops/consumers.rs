@@ -4,7 +4,9 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
+use super::audit::changed;
 use super::error::OpsError;
 use super::event_groups::GroupReader;
 use super::schedules::{PastSlots, asking};
@@ -251,6 +253,7 @@ pub(super) async fn pause(
         }
         let pause = Pause { by: note.by.clone(), reason: note.reason.clone(), since: now, until };
         state.pause = Some(pause.clone());
+        changed(journal, json!({ "paused": false }), json!({}));
         if store(journal, dag, version, &state, Vec::new(), now).await? {
             return Ok(pause);
         }
@@ -275,6 +278,7 @@ pub(super) async fn unpause(
         let active = ActiveEventRuns::default();
         let situation = loaded.situation(now, &active);
         let (state, records) = asking(|| unpause_consumer(consumer, &loaded.state, &situation, events, catchup))?;
+        changed(journal, json!({ "paused": true }), json!({}));
         if store(journal, dag, loaded.version, &state, records.clone(), now).await? {
             return Ok(records.into_iter().map(PastSlots::from).collect());
         }

@@ -227,7 +227,7 @@ fn waiting(schedule: &Schedule, state: &ScheduleState, waits: Option<&Waits>) ->
 /// When the DAG has no schedule or is paused, or the store cannot be written.
 pub async fn pause(journal: &Journal, dag: &DagDef, note: &Note, until: Option<Timestamp>) -> Result<Pause, OpsError> {
     let trail = Trail::begin(journal, Action::Pause, AuditTarget::dag(dag.id), &note.reason);
-    changed(trail.journal(), json!({ "paused": false }), json!({ "paused": true, "until": until }));
+    changed(trail.journal(), json!({}), json!({ "paused": true, "until": until }));
     let paused = pause_dag(trail.journal(), dag, note, until).await;
     trail.end(paused).await
 }
@@ -245,6 +245,7 @@ async fn pause_dag(journal: &Journal, dag: &DagDef, note: &Note, until: Option<T
         }
         let pause = Pause { by: note.by.clone(), reason: note.reason.clone(), since: now, until };
         state.pause = Some(pause.clone());
+        changed(journal, json!({ "paused": false }), json!({}));
         let note = ScheduleNote::Paused(pause.clone());
         if store(journal, dag, version, state, Vec::new(), note, now).await? {
             return Ok(pause);
@@ -281,7 +282,7 @@ pub async fn unpause(
 ) -> Result<Vec<PastSlots>, OpsError> {
     let trail = Trail::begin(journal, Action::Unpause, AuditTarget::dag(dag.id), &note.reason);
     let after = json!({ "paused": false, "catchup": catchup.to_string(), "events": events.to_string() });
-    changed(trail.journal(), json!({ "paused": true }), after);
+    changed(trail.journal(), json!({}), after);
     let unpaused = unpause_dag(trail.journal(), dag, note, catchup, events).await;
     trail.end(unpaused).await
 }
@@ -304,6 +305,7 @@ async fn unpause_dag(
             return Err(OpsError::NotPaused { dag: dag.id.to_owned() });
         }
         let (state, records) = asking(|| unpaused(&schedule, &state, now, catchup))?;
+        changed(journal, json!({ "paused": true }), json!({}));
         let unpaused = ScheduleNote::Unpaused { by: note.by.clone(), reason: note.reason.clone(), catchup };
         if store(journal, dag, version, state, records.clone(), unpaused, now).await? {
             return Ok(records.into_iter().map(PastSlots::from).collect());

@@ -52,7 +52,7 @@ pub struct AuditEntry {
     /// States and settings before the change.
     #[serde(skip_serializing_if = "Map::is_empty")]
     pub before: Map<String, Value>,
-    /// States and settings after it.
+    /// States and settings after it; those that were asked for, if nothing was changed.
     #[serde(skip_serializing_if = "Map::is_empty")]
     pub after: Map<String, Value>,
     /// The token of the preview that was applied.

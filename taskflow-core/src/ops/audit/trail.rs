@@ -280,3 +280,55 @@ fn merge(text: &mut String, more: Value) {
     known.extend(more.into_iter().filter(|(_, value)| !value.is_null()));
     *text = Value::Object(known).to_string();
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::journal::Prune;
+    use crate::ops::{AuditQuery, audit, prune};
+
+    fn kim(journal: &Journal) -> Journal {
+        acting_as(journal, &Actor { name: "kim".to_owned(), via: Via::Token })
+    }
+
+    async fn sentences(journal: &Journal) -> Vec<String> {
+        let list = audit(journal, &AuditQuery::default()).await.unwrap();
+        list.entries.into_iter().map(|entry| entry.sentence).collect()
+    }
+
+    #[tokio::test]
+    async fn a_journal_without_a_signature_leaves_no_rows() {
+        let journal = Journal::in_memory().unwrap();
+        let all = Prune { older_than: Duration::ZERO, dag: None, states: Vec::new(), audit: true };
+        prune(&journal, &all, None).await.unwrap();
+        audit_refusal(&journal, Action::Pause, AuditTarget::dag("etl"), "no").await.unwrap();
+        assert!(sentences(&journal).await.is_empty());
+        prune(&kim(&journal), &all, None).await.unwrap();
+        assert_eq!(sentences(&journal).await, ["kim wanted to prune runs older than 0s, which changed nothing"]);
+    }
+
+    #[tokio::test]
+    async fn a_missing_right_is_recorded_with_secrets_masked() {
+        let journal = Journal::in_memory().unwrap();
+        let error = "the token=abc123 has no right to operate";
+        audit_refusal(&kim(&journal), Action::Pause, AuditTarget::dag("etl"), error).await.unwrap();
+        assert_eq!(sentences(&journal).await, ["kim may not pause `etl`: the token=*** has no right to operate"]);
+    }
+
+    #[tokio::test]
+    async fn an_operation_within_another_leaves_no_row_of_its_own() {
+        let journal = kim(&Journal::in_memory().unwrap());
+        let outer = Trail::begin(&journal, Action::BackfillsCancel, AuditTarget::backfill(7), "done");
+        let inner = Trail::begin(outer.journal(), Action::Cancel, AuditTarget::default(), "");
+        inner.end(Ok(())).await.unwrap();
+        outer.end(Err::<(), _>(OpsError::NoneInterrupted)).await.unwrap_err();
+        assert!(sentences(&journal).await.is_empty(), "nothing was named that exists");
+        let outer = Trail::begin(&journal, Action::BackfillsCancel, AuditTarget::backfill(7), "done");
+        let error = OpsError::BackfillState { number: 7, state: "done", hint: "" };
+        outer.end(Err::<(), _>(error)).await.unwrap_err();
+        let found = sentences(&journal).await;
+        assert!(found[0].starts_with("kim could not cancel backfill 7, because done: "), "{found:?}");
+    }
+}

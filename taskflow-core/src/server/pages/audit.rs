@@ -130,7 +130,7 @@ fn row(entry: &AuditEntry, clock: &Clock) -> AuditRow {
         href,
         outcome: if entry.outcome == Outcome::Applied { "" } else { entry.outcome.words() },
         via: entry.actor.via.name(),
-        changes: changes(entry),
+        changes: if entry.outcome == Outcome::Applied { changes(entry) } else { String::new() },
     }
 }
 

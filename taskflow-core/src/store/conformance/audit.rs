@@ -210,7 +210,7 @@ async fn a_filter_selects_rows_the_newest_first(store: &dyn Store) {
     assert_eq!(found(AuditFilter { run_id: text("run 3"), ..none() }).await, [3]);
     assert_eq!(found(AuditFilter { actor: text("bob"), action: text("clear"), ..none() }).await, [3, 1]);
     assert_eq!(found(AuditFilter { since: Some(Timestamp::from_nanos(5)), ..none() }).await, [6, 5]);
-    assert_eq!(found(AuditFilter { since: Some(Timestamp::from_nanos(9)), ..none() }).await, []);
+    assert!(found(AuditFilter { since: Some(Timestamp::from_nanos(9)), ..none() }).await.is_empty());
     assert_eq!(found(AuditFilter { below: Some(5), limit: Some(2), ..none() }).await, [4, 3]);
     // The clock was set back: what is stored later is older, and both are found.
     store.record_audit(&row("ann", 2)).await.unwrap();
