@@ -1,6 +1,6 @@
 //! The calls that are about several runs or DAGs, or take their time.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -48,22 +48,16 @@ fn waits_end_with_the_run_for_all_who_wait() {
     let service = Service::new();
     let run = service.trigger("forever", &json!({}));
     service.wait(run, "running");
+    let path = format!("/api/v1/runs/{run}?wait={WAIT}");
     std::thread::scope(|scope| {
-        let path = format!("/api/v1/runs/{run}?wait={WAIT}");
-        let waiting: Vec<_> = (0..50)
-            .map(|_| {
-                let path = &path;
-                let service = &service;
-                scope.spawn(move || (service.json(path)["state"].clone(), Instant::now()))
-            })
-            .collect();
+        let waiting: Vec<_> = (0..50).map(|_| scope.spawn(|| service.json(&path)["state"].clone())).collect();
         std::thread::sleep(Duration::from_millis(300));
         assert!(waiting.iter().all(|waiting| !waiting.is_finished()), "they wait");
         // Others are answered meanwhile.
         assert_eq!(service.get("/health/live").status, 200);
         assert_eq!(service.post(&format!("/api/v1/runs/{run}/cancel"), &json!({})).status, 200);
         for waiting in waiting {
-            assert_eq!(waiting.join().expect("a client ends").0, "cancelled");
+            assert_eq!(waiting.join().expect("a client ends"), "cancelled");
         }
     });
 }
@@ -194,7 +188,7 @@ fn several_dags_are_paused_by_name_by_tag_or_all() {
 
 #[test]
 fn the_lineage_of_a_run_is_followed_through_events() {
-    let service = Service::new();
+    let service = Service::with_schedules();
     let source = service.trigger("reporter", &json!({}));
     service.wait(source, "success");
     eventually("its event starts a run", || {

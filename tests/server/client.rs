@@ -2,7 +2,7 @@
 //! service.
 
 use serde_json::json;
-use taskflow_tests::binaries::{ProgramOutput, program};
+use taskflow_tests::binaries::{ProgramOutput, masked, program};
 use taskflow_tests::common::eventually;
 
 use crate::home::Service;
@@ -47,7 +47,7 @@ fn same(service: &Service, words: &[&str]) {
 
 /// A service with something for each verb to show.
 fn busy() -> Service {
-    let service = Service::new();
+    let service = Service::with_schedules();
     let good = service.trigger("greeting", &json!({"name": "ada", "times": 3}));
     service.wait(good, "success");
     let bad = service.trigger("gated", &json!({}));
@@ -57,8 +57,6 @@ fn busy() -> Service {
     eventually("its event starts a run", || {
         service.json("/api/v1/runs?dag=reported&state=success").as_array().is_some_and(|runs| runs.len() == 1)
     });
-    let asks = service.trigger("approval", &json!({}));
-    eventually("it waits", || service.json(&format!("/api/v1/runs/{asks}/tasks/approved"))["state"] == "deferred");
     let backfill = json!({"dag": "daily", "slots": ["2026-01-01/2026-01-02"], "by": "ada", "reason": "new columns"});
     assert_eq!(service.post("/api/v1/backfills", &backfill).status, 201);
     eventually("the backfill is done", || service.json("/api/v1/backfills/1")["state"] == "done");
@@ -80,16 +78,13 @@ fn every_verb_that_reads_prints_the_same_bytes_with_and_without_a_server() {
         "runs",
         "runs --dag gated",
         "runs --state success,failed --limit 2",
-        "runs --dag daily --state failed",
         "status",
         "status 1",
         "status 2 --all",
         "status 3",
-        "status 5",
         "explain 1",
         "explain 2",
         "explain 2 after",
-        "explain 5",
         "values 1",
         "values 1 greet",
         "values 2",
@@ -130,6 +125,14 @@ fn every_verb_that_reads_prints_the_same_bytes_with_and_without_a_server() {
         } else if words[0] != "show" {
             same(&service, &json);
         }
+    }
+    // A run that waits, but for how long.
+    let asks = service.trigger("approval", &json!({})).to_string();
+    eventually("it waits", || service.json(&format!("/api/v1/runs/{asks}/tasks/approved"))["state"] == "deferred");
+    for words in [["status", &*asks], ["explain", &asks], ["values", &asks], ["logs", &asks]] {
+        let (here, there) = (service.call(&words), ask(&service, &words));
+        assert_eq!((here.code, masked(&here.stdout)), (there.code, masked(&there.stdout)), "{words:?}");
+        assert_eq!(here.stderr, there.stderr, "{words:?}");
     }
     // The disk fills while it is examined.
     let doctor = ask(&service, &["doctor"]);
@@ -341,7 +344,7 @@ fn the_client_says_who_answers_in_place_of_a_server() {
     let refused = ask_at(&other, &["runs"]);
     assert!(refused.code == Some(1) && refused.stderr.contains("is no taskflow server: it answers 404"), "{refused:?}");
     let later = impostor(
-        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 30\r\nconnection: close\r\n\r\n\
+        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 31\r\nconnection: close\r\n\r\n\
          {\"api\": 2, \"taskflow\": \"9.9.9\"}",
     );
     let refused = ask_at(&later, &["runs"]);

@@ -36,8 +36,15 @@ pub(crate) fn command(directory: &Path) -> Command {
 
 /// `serve` of a fixture over the home in a directory.
 fn command_of(program: &str, directory: &Path) -> Command {
+    let mut command = serve(program, directory);
+    command.arg("--no-schedule");
+    command
+}
+
+/// The same, with the schedules and the consumers of events.
+fn serve(program: &str, directory: &Path) -> Command {
     let mut command = program_with_signals(program);
-    command.args(["serve", "--no-schedule"]).env("TASKFLOW_HOME", directory.join("home"));
+    command.arg("serve").env("TASKFLOW_HOME", directory.join("home"));
     command.env("SERVER_GATE", directory.join("gate")).env_remove("TASKFLOW_BIND");
     // An attempt has an eighth of it: enough for the longest log, so that no record is dropped.
     command.env("TASKFLOW_LOG_QUEUE_RECORDS", "65536");
@@ -62,7 +69,18 @@ impl Service {
 
     /// A service of a fixture over a home that may exist.
     pub(crate) fn of(program: &str, directory: TempDir, flags: &[&str]) -> Self {
-        let mut child = command_of(program, directory.path()).args(flags).spawn().expect("a built program starts");
+        let command = command_of(program, directory.path());
+        Service::start(command, directory, flags)
+    }
+
+    /// A service that also starts the runs of schedules and events.
+    pub(crate) fn with_schedules() -> Self {
+        let directory = tempfile::tempdir().expect("temporary directories can be made");
+        Service::start(serve("server", directory.path()), directory, &["--bind", "127.0.0.1:0"])
+    }
+
+    fn start(mut command: Command, directory: TempDir, flags: &[&str]) -> Self {
+        let mut child = command.args(flags).spawn().expect("a built program starts");
         let mut lines = BufReader::new(child.stderr.take().expect("it is piped")).lines();
         let mut printed = String::new();
         let address = loop {
