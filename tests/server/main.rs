@@ -2,9 +2,11 @@
 
 #![cfg(unix)]
 
+mod access;
 mod guard;
 mod home;
 mod pages;
 mod reads;
+mod rights;
 mod start;
 mod writes;
