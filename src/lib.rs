@@ -85,7 +85,7 @@ pub mod arrow {
 /// Variables, connections, secrets and settings.
 pub mod config {
     pub use taskflow_core::config::{
-        Config, ConfigBuilder, ConfigError, Connection, Entry, ItemKind, Mistake, Origin, Secret, Settings,
+        Config, ConfigBuilder, ConfigError, Connection, Entry, ItemKind, Mistake, Network, Origin, Secret, Settings,
     };
 }
 

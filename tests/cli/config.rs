@@ -76,6 +76,11 @@ fn everything_is_shown_with_its_origin_and_without_secrets() {
     run.durability strict default
     serve.bind 127.0.0.1:8090 default
     serve.max_active_runs 1000 default
+    serve.public_url none default
+    serve.hosts loopback names and the bound address default
+    auth.proxy_header none default
+    auth.proxy_trusted none default
+    auth.proxy_role none default
     store.home .taskflow default
     store.sync normal TASKFLOW_SYNC
     store.inline_limit 48.0 KiB default

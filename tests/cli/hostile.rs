@@ -324,6 +324,20 @@ fn calls(verb: &str) -> Vec<Vec<&'static str>> {
         "events" => &[&[], &["evil"], &["evil", "--partition", HOSTILE], &["@1"], &["@999999"], &[HOSTILE]],
         "config show" => &[&[], &["--origin"], &["--config", HOSTILE]],
         "db prune" => &[&["--older-than", "0s", "--audit", "--dry-run"], &["--older-than", HOSTILE]],
+        "users add" => &[
+            &[HOSTILE, "--password-stdin"],
+            &["kim", "--password-stdin", "--role", HOSTILE],
+            &["kim", "--password-stdin", "--dags", HOSTILE],
+            &["kim"],
+        ],
+        "users remove" => &[&[HOSTILE]],
+        "users password" => &[&[HOSTILE, "--password-stdin"]],
+        "users role" => &[&[HOSTILE, "viewer"], &["kim", HOSTILE], &["kim", "viewer", "--dags", HOSTILE]],
+        "tokens create" => {
+            &[&[HOSTILE], &["ci", "--user", HOSTILE], &["ci", "--expires", HOSTILE], &["ci", "--dags", HOSTILE]]
+        }
+        "tokens revoke" => &[&[HOSTILE]],
+        "users list" | "tokens list" => &[&[]],
         "config path" | "db check" | "db vacuum" | "db path" | "dags" | "doctor" | "assets" => &[&[]],
         "completions" => &[&["bash"], &["zsh"], &["fish"], &["powershell"], &["elvish"], &[HOSTILE]],
         _ => panic!("what does `{verb}` print of a hostile store?"),

@@ -19,6 +19,8 @@ pub(crate) struct Service {
     pub(crate) address: SocketAddr,
     /// What it has printed up to its address.
     pub(crate) printed: String,
+    /// What it prints after that, line by line.
+    later: std::sync::mpsc::Receiver<String>,
 }
 
 /// The response to a request.
@@ -92,8 +94,14 @@ impl Service {
             }
         };
         // A pipe that nobody reads would stop it.
-        std::thread::spawn(move || lines.for_each(drop));
-        Service { directory, child, address, printed }
+        let (sender, later) = std::sync::mpsc::channel();
+        std::thread::spawn(move || lines.for_each(|line| drop(sender.send(line.unwrap_or_default()))));
+        Service { directory, child, address, printed, later }
+    }
+
+    /// The next line that it prints.
+    pub(crate) fn next_line(&mut self) -> String {
+        self.later.recv_timeout(PATIENCE).expect("it prints a line")
     }
 
     pub(crate) fn home(&self) -> PathBuf {

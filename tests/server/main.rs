@@ -2,6 +2,7 @@
 
 #![cfg(unix)]
 
+mod access;
 mod audit;
 mod below;
 mod calls;
@@ -10,6 +11,7 @@ mod guard;
 mod home;
 mod pages;
 mod reads;
+mod rights;
 mod start;
 mod threats;
 mod writes;

@@ -37,7 +37,7 @@ fn an_address_that_other_machines_reach_is_refused() {
     for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:80"] {
         let (code, text) = refused(command(directory.path()).args(["--bind", address]));
         assert_eq!(code, Some(2), "{text}");
-        assert!(text.contains("reachable from other machines, and there is no authentication yet"), "{text}");
+        assert!(text.contains("reachable from other machines, and nothing says who may use the server"), "{text}");
     }
     let (code, text) = refused(command(directory.path()).args(["--bind", "localhost"]));
     assert_eq!(code, Some(2), "{text}");

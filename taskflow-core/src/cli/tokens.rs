@@ -23,7 +23,10 @@ pub(super) fn command() -> Command {
         .subcommand(
             Command::new("create")
                 .about("Create a token, and print it once")
-                .after_help("Programs send it as `Authorization: Bearer TOKEN`. It is stored as a digest: a lost one is replaced.")
+                .after_help(
+                    "Programs send it as `Authorization: Bearer TOKEN`. Only its digest is stored: a lost one is \
+                     replaced.",
+                )
                 .arg(name())
                 .arg(role_flag())
                 .arg(dags())

@@ -368,7 +368,7 @@ pub(super) static ROUTES: &[Route] = &[
         ROLE,
         DAG_PATTERNS,
     ]),
-    route!(Put "/api/v1/users/{user}/password", accounts::set_password, "Gives a user another password, and ends all sessions and tokens of the user")
+    route!(Put "/api/v1/users/{user}/password", accounts::set_password, "Gives a user another password; all sessions and tokens of the user end")
         .body(&[field("password", Kind::Text, "The password, of at least 12 characters").required()]),
 ];
 

@@ -216,6 +216,15 @@ pub async fn set_role(journal: &Journal, name: &str, grants: Vec<Grant>) -> Resu
     Ok(user.document())
 }
 
+/// Whether this is the password of a user.
+///
+/// # Errors
+///
+/// When the store cannot be read.
+pub async fn has_password(journal: &Journal, name: &str, password: &str) -> Result<bool, OpsError> {
+    Ok(verified(journal, name, password).await?.is_some())
+}
+
 /// The user with this name and this password. It takes as long whether there is such a user or not.
 pub(super) async fn verified(journal: &Journal, name: &str, given: &str) -> Result<Option<StoredUser>, OpsError> {
     let user = find(journal, name).await?;

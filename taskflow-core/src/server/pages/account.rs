@@ -1,8 +1,9 @@
 //! One's own account: roles, password and tokens.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use askama::Template;
+use axum::Extension;
 use axum::body::Bytes;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
@@ -16,7 +17,7 @@ use super::times::{Clock, Moment};
 use crate::ops::OpsError;
 use crate::ops::accounts::{self, AccountError, Grant, NewToken, Role, TokenDocument};
 use crate::server::api::accounts::{managed, may_create};
-use crate::server::auth::Visitor;
+use crate::server::auth::{Peer, Visitor, too_many};
 use crate::server::problem::Problem;
 
 #[derive(Debug, Template)]
@@ -124,12 +125,19 @@ pub(super) fn grants(values: &Values) -> Result<Vec<Grant>, AccountError> {
 }
 
 /// Changes one's own password. All sessions and tokens end; this browser gets a new session.
-pub(super) async fn password(state: Visitor, headers: HeaderMap, body: Bytes) -> Sent {
+pub(super) async fn password(
+    state: Visitor,
+    Extension(Peer(peer)): Extension<Peer>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Sent {
     let values = Values::of(&headers, &body)?;
     let user = state.principal().user().filter(|_| state.principal().has_session());
     let user = user.ok_or_else(|| Problem::forbidden("only who has logged in with a password can change it"))?;
-    let right = accounts::log_in(&state.service, user, values.raw("current")).await?;
-    if right.is_none() {
+    if let Err(rest) = state.auth.limits.log_in(user, peer, Instant::now()) {
+        return Err(too_many("the password was tried too often", rest).into());
+    }
+    if !accounts::has_password(&state.service, user, values.raw("current")).await? {
         return page(&state, String::new(), "The present password is wrong.".to_owned()).await;
     }
     if let Err(error) = accounts::set_password(&state.service, user, values.raw("password")).await {

@@ -1,0 +1,421 @@
+//! Users, sessions and tokens: coming, going, and what ends.
+
+use std::io::Write as _;
+use std::process::Stdio;
+
+use serde_json::{Value, json};
+use taskflow_tests::binaries::program;
+use taskflow_tests::common::eventually;
+use tempfile::TempDir;
+
+use crate::home::{Response, Service};
+
+const PASSWORD: &str = "several good words";
+const FORM: &str = "application/x-www-form-urlencoded";
+
+/// The command line over the home of a directory, with a line on stdin.
+fn call(directory: &TempDir, words: &[&str], stdin: &str) -> (Option<i32>, String, String) {
+    let mut command = program("server");
+    command.env("TASKFLOW_HOME", directory.path().join("home")).args(words);
+    let mut child =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+    // It may end without reading.
+    let _ = child.stdin.take().expect("it is piped").write_all(stdin.as_bytes());
+    let output = child.wait_with_output().expect("a child can be waited for");
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("it prints UTF-8");
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+fn directory() -> TempDir {
+    tempfile::tempdir().expect("temporary directories can be made")
+}
+
+/// A directory whose home has the admin `kim`.
+fn with_kim() -> TempDir {
+    let directory = directory();
+    let added = call(&directory, &["users", "add", "kim", "--role", "admin", "--password-stdin"], PASSWORD);
+    assert_eq!(added.0, Some(0), "{added:?}");
+    directory
+}
+
+impl Service {
+    fn log_in(&self, name: &str, password: &str, next: &str) -> Response {
+        let encode = |text: &str| text.bytes().map(|byte| format!("%{byte:02x}")).collect::<String>();
+        let body = format!("name={}&password={}&next={}", encode(name), encode(password), encode(next));
+        self.send("POST", "/login", &[("content-type", FORM)], &body)
+    }
+
+    /// The value of `Cookie` of a new session.
+    #[track_caller]
+    fn session(&self, name: &str, password: &str) -> String {
+        let response = self.log_in(name, password, "");
+        assert_eq!(response.status, 303, "{response:?}");
+        response.header("set-cookie").split(';').next().expect("a cookie").to_owned()
+    }
+
+    fn status(&self, header: (&str, &str)) -> u16 {
+        self.send("GET", "/api/v1/dags", &[header], "").status
+    }
+
+    fn post_form(&self, path: &str, cookie: &str, body: &str) -> Response {
+        let origin = format!("http://{}", self.address);
+        self.send("POST", path, &[("content-type", FORM), ("cookie", cookie), ("origin", &origin)], body)
+    }
+}
+
+#[test]
+fn users_log_in_and_out() {
+    let service = Service::over(with_kim(), &["--bind", "127.0.0.1:0"]);
+    let refused = service.get("/api/v1/dags");
+    refused.assert_problem(401, "this server has to know who asks");
+    assert_eq!(refused.header("www-authenticate"), "Bearer");
+    let led = service.get("/runs?state=failed");
+    assert_eq!((led.status, led.header("location")), (303, "/login?next=%2Fruns%3Fstate%3Dfailed"));
+    assert!(service.get("/login").body.contains("type=\"password\""));
+    let entered = service.log_in("kim", PASSWORD, "/runs?state=failed");
+    assert_eq!((entered.status, entered.header("location")), (303, "/runs?state=failed"));
+    let cookie = entered.header("set-cookie");
+    let name = format!("taskflow_{}=", service.address.port());
+    assert!(cookie.starts_with(&name) && cookie.contains("HttpOnly; SameSite=Lax"), "{cookie}");
+    let (one, other) = (cookie.split(';').next().expect("a cookie").to_owned(), service.session("kim", PASSWORD));
+    assert_ne!(one, other, "each log-in is a new session");
+    let home = service.send("GET", "/", &[("cookie", &one)], "");
+    assert!(home.status == 200 && home.body.contains(">kim</a>") && home.body.contains("Log out"), "{home:?}");
+    let me = service.send("GET", "/api/v1/me", &[("cookie", &one)], "").json();
+    assert_eq!((&me["name"], &me["via"]), (&json!("kim"), &json!("session")));
+    // Log-out ends the sessions of all browsers.
+    let left = service.post_form("/logout", &one, "");
+    assert_eq!((left.status, left.header("location"), left.header("clear-site-data")), (303, "/login", "\"cache\""));
+    assert!(left.header("set-cookie").contains("Max-Age=0"), "{left:?}");
+    assert_eq!((service.status(("cookie", &one)), service.status(("cookie", &other))), (401, 401));
+    assert_eq!(service.get("/health/ready").json()["last_turn_seconds"], Value::Null);
+}
+
+#[test]
+fn unknown_users_and_wrong_passwords_get_the_same_answer() {
+    let service = Service::over(with_kim(), &["--bind", "127.0.0.1:0"]);
+    let answer = |name: &str, password: &str| {
+        let response = service.log_in(name, password, "");
+        assert!(response.headers.get("set-cookie").is_none(), "{response:?}");
+        let made = response.body.find("Made ").unwrap_or(response.body.len());
+        (response.status, response.body[..made].replace(name, "NAME"))
+    };
+    let wrong = answer("kim", "several wrong words");
+    assert_eq!(wrong.0, 401);
+    assert!(wrong.1.contains("The name or the password is wrong."));
+    assert_eq!(answer("lee", "several wrong words"), wrong);
+    assert_eq!(answer("lee", PASSWORD), wrong);
+    assert_eq!(answer("kim", &"x".repeat(5_000)), wrong);
+}
+
+#[test]
+fn passwords_are_not_tried_often() {
+    let service = Service::over(with_kim(), &["--bind", "127.0.0.1:0"]);
+    for _ in 0..5 {
+        assert_eq!(service.log_in("kim", "several wrong words", "").status, 401);
+    }
+    let refused = service.log_in("kim", PASSWORD, "");
+    assert_eq!(refused.status, 429, "{refused:?}");
+    let wait: u64 = refused.header("retry-after").parse().expect("seconds");
+    assert!((1..=60).contains(&wait), "{wait}");
+    assert_eq!(service.log_in("lee", PASSWORD, "").status, 401, "others are not held up");
+}
+
+#[test]
+fn a_log_in_leads_to_own_pages_only() {
+    let service = Service::over(with_kim(), &["--bind", "127.0.0.1:0"]);
+    for next in ["//evil.test", "/\\evil.test", "http://evil.test/", "javascript:alert(1)"] {
+        let entered = service.log_in("kim", PASSWORD, next);
+        assert_eq!((entered.status, entered.header("location")), (303, "/"), "{next}");
+    }
+    let page = service.get("/login?next=%2F%2Fevil.test");
+    assert!(!page.body.contains("evil.test"), "{page:?}");
+}
+
+#[test]
+fn what_ends_a_session_or_a_token_does_so_at_once() {
+    let directory = with_kim();
+    for name in ["lee", "max"] {
+        let added = call(&directory, &["users", "add", name, "--role", "operator", "--password-stdin"], PASSWORD);
+        assert_eq!(added.0, Some(0), "{added:?}");
+    }
+    let token = |name: &str, words: &[&str]| {
+        let words = [&["tokens", "create", name][..], words].concat();
+        let (code, token, error) = call(&directory, &words, "");
+        assert_eq!(code, Some(0), "{error}");
+        format!("Bearer {}", token.trim())
+    };
+    let (of_lee, of_max) = (token("of-lee", &["--user", "lee"]), token("of-max", &["--user", "max"]));
+    let (alone, short) = (token("alone", &[]), token("short", &["--expires", "1s"]));
+    let path = directory.path().to_owned();
+    let command = |words: &[&str], stdin: &str| {
+        let mut command = program("server");
+        command.env("TASKFLOW_HOME", path.join("home")).args(words).stdin(Stdio::piped()).stderr(Stdio::null());
+        let mut child = command.stdout(Stdio::null()).spawn().expect("it starts");
+        let _ = child.stdin.take().expect("it is piped").write_all(stdin.as_bytes());
+        assert!(child.wait().expect("it ends").success(), "{words:?}");
+    };
+    let service = Service::over(directory, &["--bind", "127.0.0.1:0"]);
+    let bearer = |token: &str| service.status(("authorization", token));
+    let (lee, max, kim) =
+        (service.session("lee", PASSWORD), service.session("max", PASSWORD), service.session("kim", PASSWORD));
+    assert_eq!([bearer(&of_lee), bearer(&of_max), bearer(&alone)], [200; 3]);
+    assert_eq!([&lee, &max, &kim].map(|cookie| service.status(("cookie", cookie))), [200; 3]);
+    // Another password.
+    command(&["users", "password", "lee", "--password-stdin"], "other good words\n");
+    assert_eq!((service.status(("cookie", &lee)), bearer(&of_lee)), (401, 401));
+    assert_eq!(service.log_in("lee", PASSWORD, "").status, 401);
+    // Removal. A user of the same name is another one.
+    command(&["users", "remove", "max"], "");
+    assert_eq!((service.status(("cookie", &max)), bearer(&of_max)), (401, 401));
+    command(&["users", "add", "max", "--password-stdin"], PASSWORD);
+    assert_eq!((service.status(("cookie", &max)), bearer(&of_max)), (401, 401));
+    // Revocation and expiry.
+    command(&["tokens", "revoke", "alone"], "");
+    assert_eq!(bearer(&alone), 401);
+    eventually("the token expires", || bearer(&short) == 401);
+    // Log-out. Others have not been touched.
+    assert_eq!(service.status(("cookie", &kim)), 200);
+    assert_eq!(service.post_form("/logout", &kim, "").status, 303);
+    assert_eq!(service.status(("cookie", &kim)), 401);
+}
+
+#[test]
+fn a_role_changes_with_the_next_request() {
+    let service = Service::over(with_kim(), &["--bind", "127.0.0.1:0"]);
+    let kim = service.session("kim", PASSWORD);
+    let token = service.post_form("/account/tokens", &kim, "name=mine&role=admin").body;
+    let start = token.find("tf_").expect("the token is shown");
+    let bearer = format!("Bearer {}", &token[start..start + 52]);
+    let doctor = |name: &str, value: &str| service.send("GET", "/api/v1/doctor", &[(name, value)], "").status;
+    assert_eq!((doctor("cookie", &kim), doctor("authorization", &bearer)), (200, 200));
+    let changed = service.call(&["users", "role", "kim", "viewer"]);
+    assert_eq!(changed.code, Some(0), "{changed:?}");
+    assert_eq!((doctor("cookie", &kim), doctor("authorization", &bearer)), (403, 403), "a token has its user's rights");
+}
+
+#[test]
+fn a_cookie_changes_nothing_without_an_origin() {
+    let service = Service::over(with_kim(), &["--bind", "127.0.0.1:0"]);
+    let (kim, own) = (service.session("kim", PASSWORD), format!("http://{}", service.address));
+    let trigger = |headers: &[(&str, &str)]| {
+        let all = [&[("content-type", "application/json"), ("cookie", &*kim)][..], headers].concat();
+        service.send("POST", "/api/v1/dags/greeting/runs", &all, "{}")
+    };
+    trigger(&[]).assert_problem(403, "needs the header Origin or Sec-Fetch-Site");
+    trigger(&[("origin", "http://evil.test")]).assert_problem(403, "a page of another origin");
+    trigger(&[("sec-fetch-site", "cross-site")]).assert_problem(403, "a page of another origin");
+    assert_eq!(service.send("POST", "/logout", &[("cookie", &kim)], "").status, 403);
+    assert_eq!(trigger(&[("origin", &own)]).status, 201);
+    assert_eq!(trigger(&[("sec-fetch-site", "same-origin")]).status, 201);
+    let run = service.send("GET", "/api/v1/runs/1", &[("cookie", &kim)], "");
+    assert_eq!(run.status, 200, "{run:?}");
+}
+
+#[test]
+fn two_servers_on_one_host_do_not_take_each_others_cookies() {
+    let one = Service::over(with_kim(), &["--bind", "127.0.0.1:0"]);
+    let other = Service::over(with_kim(), &["--bind", "127.0.0.1:0"]);
+    let cookies = format!("{}; {}", one.session("kim", PASSWORD), other.session("kim", PASSWORD));
+    assert_eq!((one.status(("cookie", &cookies)), other.status(("cookie", &cookies))), (200, 200));
+    let of_one = cookies.split(';').next().expect("a cookie");
+    assert_eq!((one.status(("cookie", of_one)), other.status(("cookie", of_one))), (200, 401));
+}
+
+#[test]
+fn wrong_tokens_are_refused_also_where_nobody_has_to_be_known() {
+    let service = Service::new();
+    assert_eq!(service.get("/api/v1/dags").status, 200);
+    let valid = service.call(&["tokens", "create", "ci", "--role", "viewer", "--output", "json"]).json();
+    let valid = format!("Bearer {}", valid["token"].as_str().expect("a token"));
+    let get = |authorization: &str| service.send("GET", "/api/v1/me", &[("authorization", authorization)], "");
+    assert_eq!(get(&valid).json()["via"], "token");
+    assert_eq!(get(&valid).json()["rights"], json!(["view", "view_logs"]));
+    for wrong in ["Bearer", "Bearer x", "Basic a2lt", &valid[..valid.len() - 1], &format!("{valid}x")] {
+        get(wrong).assert_problem(401, "the token is not valid");
+    }
+    // In the address, a token is nothing.
+    let path = format!("/api/v1/dags?token={}", &valid[7..]);
+    assert_eq!(service.get(&path).status, 400);
+    for _ in 0..15 {
+        assert_eq!(get("Bearer x").status, 401);
+    }
+    assert_eq!(get(&valid).status, 429);
+}
+
+#[test]
+fn somebody_known_signs_with_their_name() {
+    let service = Service::over(with_kim(), &["--bind", "127.0.0.1:0"]);
+    let (kim, own) = (service.session("kim", PASSWORD), format!("http://{}", service.address));
+    let headers = [("content-type", "application/json"), ("cookie", &*kim), ("origin", &*own)];
+    let paused = service.send("PUT", "/api/v1/dags/daily/pause", &headers, r#"{"by": "somebody else"}"#);
+    assert_eq!((paused.status, &paused.json()["by"]), (200, &json!("kim")), "{paused:?}");
+    let unpaused = service.post_form("/dags/daily/unpause", &kim, "");
+    assert_eq!(unpaused.status, 303, "{unpaused:?}");
+}
+
+#[test]
+fn a_public_address_needs_somebody_who_is_known() {
+    let directory = directory();
+    for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:80"] {
+        let (code, _, text) = call(&directory, &["serve", "--bind", address], "");
+        assert_eq!(code, Some(2), "{text}");
+        for way in ["users add NAME", "serve --setup", "proxy_header", "--insecure-no-auth"] {
+            assert!(text.contains(way), "{way}: {text}");
+        }
+    }
+    assert!(!directory.path().join("home").exists());
+    // A token is not enough: nobody could open the pages.
+    let kim = with_kim();
+    let service = Service::over(kim, &["--bind", "0.0.0.0:0"]);
+    service.send("GET", "/api/v1/dags", &[("host", "localhost")], "").assert_problem(401, "has to know who asks");
+    service.send("GET", "/api/v1/dags", &[("host", "evil.test")], "").assert_problem(421, "configured names");
+}
+
+#[test]
+fn without_authentication_everybody_is_warned() {
+    let service = Service::of("server", directory(), &["--bind", "0.0.0.0:0", "--insecure-no-auth"]);
+    let page = service.send("GET", "/", &[("host", "localhost")], "");
+    assert!(page.status == 200 && page.body.contains("class=\"alarm\""), "{page:?}");
+    assert!(!Service::new().get("/").body.contains("class=\"alarm\""));
+}
+
+#[test]
+fn requests_through_a_proxy_are_not_those_of_this_machine() {
+    let service = Service::new();
+    for name in ["x-forwarded-for", "forwarded", "x-real-ip", "via"] {
+        let refused = service.send("GET", "/api/v1/dags", &[(name, "192.0.2.1")], "");
+        refused.assert_problem(401, "has to know who asks");
+    }
+}
+
+/// A directory with this configuration in its home.
+fn configured(text: &str) -> (TempDir, String) {
+    let directory = directory();
+    let file = directory.path().join("taskflow.toml");
+    std::fs::write(&file, text).expect("temporary files can be written");
+    let file = file.to_str().expect("temporary paths are text").to_owned();
+    (directory, file)
+}
+
+#[test]
+fn a_trusted_proxy_names_the_user() {
+    let text = "[serve]\nhosts = [\"flow.example.com\"]\n[auth]\nproxy_header = \"X-User\"\n\
+                proxy_trusted = [\"127.0.0.0/8\"]\nproxy_role = \"viewer\"\n";
+    let (directory, file) = configured(text);
+    let service = Service::over(directory, &["--bind", "127.0.0.1:0", "--config", &file]);
+    let me = |headers: &[(&str, &str)]| service.send("GET", "/api/v1/me", headers, "");
+    me(&[]).assert_problem(401, "has to know who asks");
+    let lee = me(&[("x-user", "lee@example.com"), ("host", "flow.example.com")]).json();
+    assert_eq!((&lee["name"], &lee["via"]), (&json!("lee@example.com"), &json!("proxy")));
+    assert_eq!(lee["rights"], json!(["view", "view_logs"]));
+    // Of two headers, a client may have sent one.
+    me(&[("x-user", "lee"), ("x-user", "kim")]).assert_problem(401, "has to know who asks");
+    // A user of this server has their own roles.
+    let added = service.call(&["users", "list"]);
+    assert_eq!(added.code, Some(0), "{added:?}");
+    let trigger = [("x-user", "lee"), ("content-type", "application/json"), ("sec-fetch-site", "same-origin")];
+    service.send("POST", "/api/v1/dags/greeting/runs", &trigger, "{}").assert_problem(403, "`operate`");
+
+    let (directory, file) = configured(&text.replace("127.0.0.0/8", "10.0.0.0/8"));
+    let service = Service::over(directory, &["--bind", "127.0.0.1:0", "--config", &file]);
+    service.send("GET", "/api/v1/me", &[("x-user", "lee")], "").assert_problem(401, "has to know who asks");
+}
+
+#[test]
+fn the_set_up_token_creates_one_user() {
+    let mut service = Service::of("server", directory(), &["--bind", "0.0.0.0:0", "--setup"]);
+    let token = service.next_line();
+    let token = token.rsplit(' ').next().expect("a token").trim().to_owned();
+    let host = ("host", "localhost");
+    let led = service.send("GET", "/dags", &[host], "");
+    assert_eq!((led.status, led.header("location")), (303, "/setup"));
+    let form = |token: &str, name: &str, password: &str| {
+        let body = format!("token={token}&name={name}&password={password}");
+        service.send("POST", "/setup", &[host, ("content-type", FORM)], &body)
+    };
+    assert_eq!(form("wrong", "kim", "several+good+words").status, 401);
+    let weak = form(&token, "kim", "password1234");
+    assert!(weak.status == 422 && weak.body.contains("most common"), "{weak:?}");
+    let entered = form(&token, "kim", "several+good+words");
+    assert_eq!((entered.status, entered.header("location")), (303, "/"), "{entered:?}");
+    let cookie = entered.header("set-cookie").split(';').next().expect("a cookie").to_owned();
+    let me = service.send("GET", "/api/v1/me", &[host, ("cookie", &cookie)], "").json();
+    assert_eq!((&me["name"], me["rights"].as_array().map(Vec::len)), (&json!("kim"), Some(8)));
+    // It works once.
+    assert_eq!(form(&token, "eve", "several+good+words").status, 404);
+    assert_eq!(service.send("GET", "/setup", &[host], "").status, 404);
+    assert_eq!(service.call(&["users", "list", "--output", "json"]).json().as_array().map(Vec::len), Some(1));
+}
+
+#[test]
+fn the_first_user_of_this_machine_makes_everybody_log_in() {
+    let service = Service::new();
+    assert!(service.get("/users").body.contains("nobody has to log in on this machine"));
+    let origin = format!("http://{}", service.address);
+    let headers = [("content-type", FORM), ("origin", &*origin)];
+    let added = service.send("POST", "/users/add", &headers, "name=kim&role=admin&password=several+good+words");
+    assert_eq!((added.status, added.header("location")), (303, "/users"), "{added:?}");
+    assert_eq!(service.get("/users").header("location"), "/login?next=%2Fusers");
+    let kim = service.session("kim", PASSWORD);
+    let users = service.send("GET", "/users", &[("cookie", &kim)], "");
+    assert!(users.body.contains("kim") && users.header("cache-control") == "no-store", "{users:?}");
+    // One's own password: the other sessions end, this one is replaced.
+    let other = service.session("kim", PASSWORD);
+    let wrong = service.post_form("/account/password", &kim, "current=x&password=other+good+words");
+    assert!(wrong.status == 422 && wrong.body.contains("present password is wrong"), "{wrong:?}");
+    let changed = service.post_form("/account/password", &kim, "current=several+good+words&password=other+good+words");
+    assert_eq!((changed.status, changed.header("location")), (303, "/account"), "{changed:?}");
+    let new = changed.header("set-cookie").split(';').next().expect("a cookie").to_owned();
+    assert_eq!([&kim, &other, &new].map(|cookie| service.status(("cookie", cookie))), [401, 401, 200]);
+}
+
+#[test]
+fn the_command_line_manages_users_and_tokens() {
+    let directory = directory();
+    let add = ["users", "add", "kim", "--password-stdin"];
+    for (words, stdin, why) in [
+        (&add[..], "short\n", "at least 12 characters"),
+        (&add[..], "password1234\n", "most common"),
+        (&["users", "add", "kim"][..], PASSWORD, "--password-stdin"),
+        (&["users", "add", "a/b", "--password-stdin"][..], PASSWORD, "cannot be a name"),
+        (&["users", "add", "kim", "--password-stdin", "--dags", "*"][..], PASSWORD, "not a pattern over DAGs"),
+        (&["users", "add", "kim", "--password", PASSWORD][..], "", "--password"),
+    ] {
+        let (code, stdout, stderr) = call(&directory, words, stdin);
+        assert_eq!((code, &*stdout), (Some(2), ""), "{words:?}: {stderr}");
+        assert!(stderr.contains(why), "{words:?}: {stderr}");
+    }
+    let (code, _, stderr) = call(
+        &directory,
+        &["users", "add", "kim", "--role", "operator", "--dags", "daily,tag:a", "--password-stdin"],
+        PASSWORD,
+    );
+    assert_eq!((code, &*stderr), (Some(0), "user kim added: operator of daily, operator of tag:a\n"));
+    let again = call(&directory, &add, PASSWORD);
+    assert!(again.0 == Some(2) && again.2.contains("the user `kim` exists"), "{again:?}");
+    let listed = call(&directory, &["users", "list", "--output", "json"], "").1;
+    assert!(listed.contains("\"operator\"") && !listed.contains("argon2"), "{listed}");
+    let (code, token, about) = call(&directory, &["tokens", "create", "ci", "--user", "kim"], "");
+    assert!(code == Some(0) && token.starts_with("tf_") && token.trim().len() == 52, "{token} {about}");
+    assert!(about.contains("shown this once"), "{about}");
+    let listed = call(&directory, &["tokens", "list"], "").1;
+    assert!(listed.contains("ci") && !listed.contains("tf_"), "{listed}");
+    let forever = call(&directory, &["tokens", "create", "long", "--user", "kim", "--expires", "never"], "");
+    assert!(forever.0 == Some(2) && forever.2.contains("only an admin of all DAGs"), "{forever:?}");
+    let unknown = call(&directory, &["tokens", "create", "x", "--user", "lee"], "");
+    assert!(unknown.0 == Some(2) && unknown.2.contains("there is no user `lee`"), "{unknown:?}");
+    let removed = call(&directory, &["users", "remove", "kim"], "");
+    assert_eq!(removed.2, "user kim removed; 0 sessions and 1 token have ended\n");
+    for words in [["users", "remove", "kim"], ["tokens", "revoke", "ci"]] {
+        let gone = call(&directory, &words, "");
+        assert!(gone.0 == Some(2) && gone.2.contains("there is no"), "{gone:?}");
+    }
+    // Nothing that is presented is in the store.
+    let store = std::fs::read(directory.path().join("home/taskflow.db")).expect("the store");
+    let log = std::fs::read(directory.path().join("home/taskflow.db-wal")).unwrap_or_default();
+    for secret in [token.trim(), PASSWORD] {
+        let has = |bytes: &[u8]| bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
+        assert!(!has(&store) && !has(&log), "{secret}");
+    }
+}

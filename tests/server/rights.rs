@@ -1,0 +1,486 @@
+//! Who may do what: every route of the API and of the pages, asked by every kind of principal.
+//!
+//! The routes come from the program: the `OpenAPI` document and the source of the table of pages. A
+//! route that is not in the tables below fails.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::home::{Response, Service};
+
+/// What a route needs.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Need {
+    /// Nothing.
+    Public,
+    /// Somebody who is known.
+    Known,
+    /// A list, in which only what one may see is.
+    List,
+    /// A right to the DAG of the object.
+    Dag(&'static str),
+    /// A right to all DAGs.
+    All(&'static str),
+    /// A session: no token has it.
+    Session,
+}
+
+use Need::{All, Dag, Known, List, Public, Session};
+
+/// A request for an object of the DAG `daily`, or of the asset `reports`, which starts runs of
+/// `reported`.
+struct Case {
+    method: &'static str,
+    /// As the table of routes has it.
+    route: &'static str,
+    need: Need,
+    path: &'static str,
+    body: &'static str,
+}
+
+const fn case(method: &'static str, route: &'static str, need: Need, path: &'static str, body: &'static str) -> Case {
+    Case { method, route, need, path, body }
+}
+
+const fn get(route: &'static str, need: Need, path: &'static str) -> Case {
+    case("GET", route, need, path, "")
+}
+
+const VIEW: Need = Dag("view");
+const LOGS: Need = Dag("view_logs");
+const VALUES: Need = Dag("view_values");
+const OPERATE: Need = Dag("operate");
+const ADMIN: Need = All("admin");
+
+const API: &[Case] = &[
+    get("/health/live", Public, "/health/live"),
+    get("/health/ready", Public, "/health/ready"),
+    get("/metrics", All("view"), "/metrics"),
+    get("/api/v1/version", Known, "/api/v1/version"),
+    get("/api/v1/openapi.json", Known, "/api/v1/openapi.json"),
+    get("/api/v1/me", List, "/api/v1/me"),
+    get("/api/v1/doctor", ADMIN, "/api/v1/doctor"),
+    get("/api/v1/dags", List, "/api/v1/dags"),
+    get("/api/v1/dags/{dag}", VIEW, "/api/v1/dags/daily"),
+    get("/api/v1/dags/{dag}/graph", VIEW, "/api/v1/dags/daily/graph"),
+    get("/api/v1/dags/{dag}/next", VIEW, "/api/v1/dags/daily/next"),
+    get("/api/v1/dags/{dag}/slots", VIEW, "/api/v1/dags/daily/slots"),
+    case("PUT", "/api/v1/dags/{dag}/pause", OPERATE, "/api/v1/dags/daily/pause", "{}"),
+    case("DELETE", "/api/v1/dags/{dag}/pause", OPERATE, "/api/v1/dags/daily/pause", "{}"),
+    case("POST", "/api/v1/dags/{dag}/runs", OPERATE, "/api/v1/dags/daily/runs", "{}"),
+    get("/api/v1/runs", List, "/api/v1/runs"),
+    get("/api/v1/runs/{run}", VIEW, "/api/v1/runs/1"),
+    get("/api/v1/runs/{run}/tasks", VIEW, "/api/v1/runs/1/tasks"),
+    get("/api/v1/runs/{run}/tasks/{task}", VIEW, "/api/v1/runs/1/tasks/of_day"),
+    get("/api/v1/runs/{run}/tasks/{task}/explain", VIEW, "/api/v1/runs/1/tasks/of_day/explain"),
+    get("/api/v1/runs/{run}/tasks/{task}/attempts/{attempt}/log", LOGS, "/api/v1/runs/1/tasks/of_day/attempts/1/log"),
+    get("/api/v1/runs/{run}/log", LOGS, "/api/v1/runs/1/log"),
+    get("/api/v1/runs/{run}/explain", VIEW, "/api/v1/runs/1/explain"),
+    get("/api/v1/runs/{run}/values", VALUES, "/api/v1/runs/1/values"),
+    get("/api/v1/runs/{run}/values/{task}", VALUES, "/api/v1/runs/1/values/of_day"),
+    case("POST", "/api/v1/runs/{run}/cancel", OPERATE, "/api/v1/runs/1/cancel", "{}"),
+    case("POST", "/api/v1/runs/{run}/resume", OPERATE, "/api/v1/runs/1/resume", "{}"),
+    case("POST", "/api/v1/runs/{run}/retry", OPERATE, "/api/v1/runs/1/retry", "{}"),
+    case("POST", "/api/v1/runs/{run}/clear", OPERATE, "/api/v1/runs/1/clear", r#"{"run": false, "failed": true}"#),
+    case(
+        "POST",
+        "/api/v1/runs/{run}/mark",
+        Dag("mark"),
+        "/api/v1/runs/1/mark",
+        r#"{"state": "failed", "tasks": ["of_day"]}"#,
+    ),
+    case("POST", "/api/v1/runs/{run}/release", OPERATE, "/api/v1/runs/1/release", r#"{"key": "k"}"#),
+    get("/api/v1/assets", List, "/api/v1/assets"),
+    get("/api/v1/events", List, "/api/v1/events"),
+    case("POST", "/api/v1/events", Dag("emit"), "/api/v1/events", r#"{"asset": "reports", "payload": 1, "key": "b"}"#),
+    get("/api/v1/events/{event}", VIEW, "/api/v1/events/1"),
+    get("/api/v1/consumers", List, "/api/v1/consumers"),
+    get("/api/v1/backfills", List, "/api/v1/backfills"),
+    case("POST", "/api/v1/backfills", OPERATE, "/api/v1/backfills", r#"{"dag": "daily", "slots": ["2026-01-05"]}"#),
+    get("/api/v1/backfills/{backfill}", VIEW, "/api/v1/backfills/1"),
+    case("POST", "/api/v1/backfills/{backfill}/pause", OPERATE, "/api/v1/backfills/1/pause", "{}"),
+    case("POST", "/api/v1/backfills/{backfill}/resume", OPERATE, "/api/v1/backfills/1/resume", "{}"),
+    case("POST", "/api/v1/backfills/{backfill}/retry", OPERATE, "/api/v1/backfills/1/retry", "{}"),
+    case("POST", "/api/v1/backfills/{backfill}/cancel", OPERATE, "/api/v1/backfills/1/cancel", "{}"),
+    // Those of others; one's own ones are those of a user, and these tokens have none.
+    get("/api/v1/tokens", ADMIN, "/api/v1/tokens"),
+    case("POST", "/api/v1/tokens", ADMIN, "/api/v1/tokens", r#"{"name": "new", "role": "viewer"}"#),
+    case("DELETE", "/api/v1/tokens/{token}", ADMIN, "/api/v1/tokens/none", "{}"),
+    get("/api/v1/users", ADMIN, "/api/v1/users"),
+    case(
+        "POST",
+        "/api/v1/users",
+        ADMIN,
+        "/api/v1/users",
+        r#"{"name": "new", "password": "several good words", "role": "viewer"}"#,
+    ),
+    case("DELETE", "/api/v1/users/{user}", ADMIN, "/api/v1/users/none", "{}"),
+    case("PUT", "/api/v1/users/{user}/role", ADMIN, "/api/v1/users/none/role", r#"{"role": "viewer"}"#),
+    case(
+        "PUT",
+        "/api/v1/users/{user}/password",
+        ADMIN,
+        "/api/v1/users/none/password",
+        r#"{"password": "several good words"}"#,
+    ),
+];
+
+const PAGES: &[Case] = &[
+    get("/", List, "/"),
+    get("/dags", List, "/dags"),
+    get("/dags/{dag}", VIEW, "/dags/daily"),
+    get("/dags/{dag}/graph.svg", VIEW, "/dags/daily/graph.svg"),
+    get("/dags/{dag}/tasks/{task}", VIEW, "/dags/daily/tasks/of_day"),
+    get("/runs", List, "/runs"),
+    get("/runs/{run}", VIEW, "/runs/1"),
+    get("/runs/{run}/graph.svg", VIEW, "/runs/1/graph.svg"),
+    get("/runs/{run}/tasks/{task}", VIEW, "/runs/1/tasks/of_day"),
+    get("/runs/{run}/tasks/{task}/{attempt}", LOGS, "/runs/1/tasks/of_day/1"),
+    get("/runs/{run}/tasks/{task}/{attempt}/raw", LOGS, "/runs/1/tasks/of_day/1/raw"),
+    get("/assets", List, "/assets"),
+    get("/events", List, "/events"),
+    get("/backfills", List, "/backfills"),
+    get("/backfills/{number}", VIEW, "/backfills/1"),
+    get("/doctor", ADMIN, "/doctor"),
+    get("/account", Known, "/account"),
+    get("/users", ADMIN, "/users"),
+    get("/login", Public, "/login"),
+    case("POST", "/login", Public, "/login", "name=none&password=wrong"),
+    // There are users already.
+    get("/setup", Public, "/setup"),
+    case("POST", "/setup", Public, "/setup", "token=x"),
+    case("POST", "/logout", Known, "/logout", ""),
+    get("/dags/{dag}/trigger", OPERATE, "/dags/daily/trigger"),
+    case("POST", "/dags/{dag}/trigger", OPERATE, "/dags/daily/trigger", ""),
+    get("/dags/{dag}/pause", OPERATE, "/dags/daily/pause"),
+    case("POST", "/dags/{dag}/pause", OPERATE, "/dags/daily/pause", ""),
+    get("/dags/{dag}/unpause", OPERATE, "/dags/daily/unpause"),
+    case("POST", "/dags/{dag}/unpause", OPERATE, "/dags/daily/unpause", ""),
+    get("/runs/{run}/cancel", OPERATE, "/runs/1/cancel"),
+    case("POST", "/runs/{run}/cancel", OPERATE, "/runs/1/cancel", ""),
+    get("/runs/{run}/clear", OPERATE, "/runs/1/clear"),
+    case("POST", "/runs/{run}/clear", OPERATE, "/runs/1/clear", "token=x"),
+    case("POST", "/runs/{run}/retry", OPERATE, "/runs/1/retry", ""),
+    case("POST", "/runs/{run}/resume", OPERATE, "/runs/1/resume", ""),
+    case("POST", "/account/password", Session, "/account/password", "current=x&password=y"),
+    case("POST", "/account/tokens", ADMIN, "/account/tokens", "name=page&role=viewer"),
+    case("POST", "/account/tokens/revoke", ADMIN, "/account/tokens/revoke", "name=none"),
+    case("POST", "/users/add", ADMIN, "/users/add", "name=page&role=viewer&password=several+good+words"),
+    case("POST", "/users/role", ADMIN, "/users/role", "name=none&role=viewer"),
+    case("POST", "/users/password", ADMIN, "/users/password", "name=none&password=several+good+words"),
+    case("POST", "/users/remove", ADMIN, "/users/remove", "name=none"),
+];
+
+/// Whether a role has a right.
+fn includes(role: &str, right: &str) -> bool {
+    match role {
+        "viewer" => ["view", "view_logs"].contains(&right),
+        "operator" => ["view", "view_logs", "view_values", "operate", "emit"].contains(&right),
+        _ => role == "admin",
+    }
+}
+
+/// Who asks: a role, and for which DAGs.
+#[derive(Clone, Debug)]
+struct Asker {
+    role: &'static str,
+    dags: &'static str,
+    token: String,
+}
+
+/// The DAGs of the objects, others, and all.
+const IN: &str = "daily,reported";
+const OUT: &str = "greeting";
+
+impl Service {
+    fn token(&self, role: &'static str, dags: &'static str) -> Asker {
+        let name = format!("{role}-{}", dags.replace(',', "-"));
+        let mut words = vec!["tokens", "create", &name, "--role", role];
+        if !dags.is_empty() {
+            words.extend(["--dags", dags]);
+        }
+        let created = self.call(&words);
+        assert_eq!(created.code, Some(0), "{created:?}");
+        Asker { role, dags, token: created.stdout.trim().to_owned() }
+    }
+
+    fn ask(&self, case: &Case, asker: Option<&Asker>) -> Response {
+        let media_type = if case.route.starts_with("/api") { "application/json" } else { FORM };
+        let bearer = asker.map(|asker| format!("Bearer {}", asker.token)).unwrap_or_default();
+        let mut headers = vec![("content-type", media_type)];
+        if asker.is_some() {
+            headers.push(("authorization", &bearer));
+        }
+        self.send(case.method, case.path, &headers, case.body)
+    }
+}
+
+const FORM: &str = "application/x-www-form-urlencoded";
+
+/// What must come of a request.
+#[derive(Debug, PartialEq)]
+enum Expected {
+    /// Anything but a refusal. `true`: a list without the DAG.
+    Allowed(bool),
+    Unknown,
+    Forbidden,
+    NotFound,
+}
+
+fn expected(need: Need, asker: Option<&Asker>) -> Expected {
+    let Some(Asker { role, dags, .. }) = asker else {
+        return if need == Public { Expected::Allowed(true) } else { Expected::Unknown };
+    };
+    let is_out = *dags == OUT;
+    match need {
+        Public | Known => Expected::Allowed(false),
+        List => Expected::Allowed(is_out),
+        Dag(_) if is_out => Expected::NotFound,
+        Dag(right) if includes(role, right) => Expected::Allowed(false),
+        All(right) if dags.is_empty() && includes(role, right) => Expected::Allowed(false),
+        Dag(_) | All(_) | Session => Expected::Forbidden,
+    }
+}
+
+#[track_caller]
+fn check(case: &Case, asker: Option<&Asker>, response: &Response) {
+    let about = format!("{} {} as {asker:?}: {response:?}", case.method, case.path);
+    let is_page = !case.route.starts_with("/api") && !case.route.starts_with("/health") && case.route != "/metrics";
+    match expected(case.need, asker) {
+        Expected::Unknown if is_page && case.method == "GET" => {
+            assert_eq!(response.status, 303, "{about}");
+            assert!(response.header("location").starts_with("/login"), "{about}");
+        }
+        Expected::Unknown => assert_eq!(response.status, 401, "{about}"),
+        Expected::Forbidden => {
+            assert_eq!(response.status, 403, "{about}");
+            assert!(is_page || response.json()["next"].is_string(), "{about}");
+        }
+        Expected::NotFound => assert_eq!(response.status, 404, "{about}"),
+        Expected::Allowed(without) => {
+            let is_missing = case.path.contains("none") || case.route == "/setup";
+            assert!(response.status != 403 && (response.status != 404 || is_missing), "{about}");
+            assert!(response.status != 401 || case.route == "/login", "{about}");
+            // Who is known is led on from the log-in page.
+            let is_shown = response.status == 200 || case.route == "/login";
+            assert!(case.method != "GET" || is_missing || is_shown, "{about}");
+            for name in ["daily", "reported"].into_iter().filter(|_| without && case.method == "GET") {
+                assert!(!response.body.contains(name), "{name}: {about}");
+            }
+        }
+    }
+    if !matches!(expected(case.need, asker), Expected::Allowed(_)) {
+        for name in ["of_day", "2026-01-0"] {
+            assert!(!response.body.contains(name), "{name}: {about}");
+        }
+    }
+    assert!(response.header("vary").contains("Cookie, Authorization"), "{about}");
+    let cache = response.header("cache-control");
+    assert!(cache.contains("private") || cache.contains("no-store"), "{about}");
+}
+
+/// A service with objects of `daily` and an event of `reports`, and a user, so that others have to
+/// be known.
+fn service() -> Service {
+    let service = Service::new();
+    let backfill = json!({"dag": "daily", "slots": ["2026-01-01"]});
+    assert_eq!(service.post("/api/v1/backfills", &backfill).status, 201);
+    service.wait(1, "success");
+    let event = service.post("/api/v1/events", &json!({"asset": "reports", "payload": 3, "key": "a"}));
+    assert_eq!(event.status, 201, "{event:?}");
+    let kim = json!({"name": "kim", "password": "several good words", "role": "admin"});
+    assert_eq!(service.post("/api/v1/users", &kim).status, 201);
+    service
+}
+
+fn askers(service: &Service) -> Vec<Asker> {
+    let roles = ["viewer", "operator", "admin"];
+    roles.iter().flat_map(|&role| [IN, OUT, ""].map(|dags| service.token(role, dags))).collect()
+}
+
+/// The routes of the pages, as their table has them.
+fn page_routes() -> BTreeSet<(String, String)> {
+    let source = include_str!("../../taskflow-core/src/server/pages/routes.rs");
+    let mut routes = BTreeSet::new();
+    for call in source.split(".route(\"").skip(1) {
+        let (path, rest) = call.split_once('"').expect("a path ends");
+        let handlers = rest.split(".route(").next().unwrap_or_default().split(";\n").next().unwrap_or_default();
+        for (word, method) in [("get(", "GET"), ("post(", "POST")] {
+            if handlers.contains(word) {
+                routes.insert((method.to_owned(), path.to_owned()));
+            }
+        }
+    }
+    routes
+}
+
+fn listed(cases: &[Case]) -> BTreeSet<(String, String)> {
+    cases.iter().map(|case| (case.method.to_owned(), case.route.to_owned())).collect()
+}
+
+#[test]
+fn every_route_has_an_expected_right() {
+    let service = Service::new();
+    let document = service.json("/api/v1/openapi.json");
+    let operations = document["paths"].as_object().expect("an object").iter().flat_map(|(path, operations)| {
+        let methods = operations.as_object().expect("an object").keys();
+        methods.map(|method| (method.to_uppercase(), path.clone())).collect::<Vec<_>>()
+    });
+    assert_eq!(operations.collect::<BTreeSet<_>>(), listed(API));
+    assert_eq!(page_routes(), listed(PAGES));
+}
+
+/// First all that must be refused, which must change nothing, then all that is allowed.
+fn matrix(cases: &[Case]) {
+    let service = service();
+    let askers = askers(&service);
+    let admin = askers.iter().find(|asker| asker.role == "admin" && asker.dags.is_empty()).expect("an admin");
+    let everyone: Vec<Option<&Asker>> = std::iter::once(None).chain(askers.iter().map(Some)).collect();
+    let changeable = ["/api/v1/runs", "/api/v1/runs/1", "/api/v1/backfills", "/api/v1/users", "/api/v1/events"];
+    let state = || changeable.map(|path| service.ask(&get("/api", Known, path), Some(admin)).body);
+    let before = state();
+    for is_allowed in [false, true] {
+        for case in cases {
+            // A cookie is not involved, so nothing has to log out.
+            for asker in &everyone {
+                if matches!(expected(case.need, *asker), Expected::Allowed(_)) == is_allowed {
+                    check(case, *asker, &service.ask(case, *asker));
+                }
+            }
+        }
+        if !is_allowed {
+            assert_eq!(state(), before, "what was refused has changed nothing");
+        }
+    }
+}
+
+#[test]
+fn every_route_of_the_api_is_for_those_who_have_its_right() {
+    matrix(API);
+}
+
+#[test]
+fn every_page_is_for_those_who_have_its_right() {
+    matrix(PAGES);
+}
+
+#[test]
+fn the_dag_of_an_object_decides_whatever_the_request_says() {
+    let service = service();
+    let operator = service.token("operator", OUT);
+    let send = |method: &'static str, path: &'static str, body: &'static str| {
+        service.ask(&case(method, "/api", Known, path, body), Some(&operator))
+    };
+    // Ids of the other DAG in the query and in the body.
+    assert_eq!(send("GET", "/api/v1/runs?dag=daily", "").json(), json!([]));
+    assert_eq!(send("GET", "/api/v1/backfills?dag=daily", "").json(), json!([]));
+    assert_eq!(send("GET", "/api/v1/events?asset=reports", "").json(), json!([]));
+    send("GET", "/api/v1/consumers?dag=daily", "").assert_problem(404, "there is no DAG `daily`");
+    let backfill = r#"{"dag": "daily", "slots": ["2026-01-05"]}"#;
+    send("POST", "/api/v1/backfills?dry_run", backfill).assert_problem(404, "there is no DAG `daily`");
+    send("POST", "/api/v1/events", r#"{"asset": "reports", "payload": 1}"#).assert_problem(404, "reports");
+    // The same answer as for what does not exist, without a hint at what does.
+    let unknown = |path: &'static str| {
+        let problem = send("GET", path, "").json();
+        (problem["detail"].to_string().replace(|c: char| c.is_ascii_digit(), ""), problem["candidates"].clone())
+    };
+    assert_eq!(unknown("/api/v1/runs/1"), unknown("/api/v1/runs/9"));
+    assert_eq!(unknown("/api/v1/backfills/1"), unknown("/api/v1/backfills/9"));
+    assert_eq!(unknown("/api/v1/events/1"), unknown("/api/v1/events/9"));
+    assert_eq!(unknown("/api/v1/runs/daily").1, Value::Null);
+    assert_eq!(unknown("/api/v1/dags/dail").1, Value::Null);
+    assert_eq!(send("POST", "/api/v1/dags/greeting/runs", "{}").status, 201);
+    assert_eq!(send("GET", "/api/v1/runs", "").json().as_array().map(Vec::len), Some(1));
+}
+
+#[test]
+fn pages_of_a_list_are_full_for_those_who_see_a_part_of_it() {
+    let service = Service::new();
+    for dag in ["greeting", "daily", "greeting", "daily", "greeting", "daily"] {
+        service.trigger(dag, &json!({}));
+    }
+    let kim = json!({"name": "kim", "password": "several good words", "role": "admin"});
+    assert_eq!(service.post("/api/v1/users", &kim).status, 201);
+    let viewer = service.token("viewer", OUT);
+    let bearer = format!("Bearer {}", viewer.token);
+    let (mut path, mut numbers) = ("/api/v1/runs?limit=2".to_owned(), Vec::new());
+    loop {
+        let page = service.send("GET", &path, &[("authorization", &bearer)], "");
+        assert_eq!(page.status, 200, "{page:?}");
+        let runs = page.json();
+        numbers.push(runs.as_array().expect("a list").iter().map(|run| run["number"].clone()).collect::<Vec<_>>());
+        match page.header("link").strip_prefix('<').and_then(|link| link.split_once('>')) {
+            Some((next, _)) => path = next.to_owned(),
+            None => break,
+        }
+    }
+    assert_eq!(json!(numbers), json!([[5, 3], [1]]));
+}
+
+#[test]
+fn a_viewer_is_shown_no_action_and_no_value() {
+    let service = service();
+    let (viewer, operator) = (service.token("viewer", IN), service.token("operator", IN));
+    let page = |asker: &Asker, path: &'static str| service.ask(&get("/page", Known, path), Some(asker)).body;
+    for (path, action) in [("/dags/daily", "Trigger…"), ("/runs/1", "Clear…")] {
+        assert!(page(&operator, path).contains(action), "{path}");
+        assert!(!page(&viewer, path).contains(action), "{path}");
+    }
+    // What the task returned: its day.
+    let value = |asker: &Asker| page(asker, "/runs/1/tasks/of_day").contains("view_values");
+    assert!(value(&viewer) && !value(&operator));
+    let event = |asker: &Asker| service.ask(&get("/api", Known, "/api/v1/events/1"), Some(asker)).json();
+    assert_eq!((&event(&viewer)["payload"], &event(&operator)["payload"]), (&Value::Null, &json!(3)));
+    // Who looks is in the corner; only an admin is led to the users.
+    assert!(page(&viewer, "/").contains("viewer-daily-reported") && !page(&viewer, "/").contains("href=\"/users\""));
+}
+
+#[test]
+fn no_handler_gets_the_state_without_who_asks() {
+    let server = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../taskflow-core/src/server");
+    let mut read = 0;
+    for folder in ["api", "pages"] {
+        for entry in std::fs::read_dir(server.join(folder)).expect("the sources are there") {
+            let path = entry.expect("an entry").path();
+            let Ok(source) = std::fs::read_to_string(&path) else { continue };
+            // A `Visitor` has the state and the principal.
+            assert!(!source.contains("State<") && !source.contains("extract::State"), "{}", path.display());
+            read += 1;
+        }
+    }
+    assert!(read > 30, "{read}");
+}
+
+#[test]
+fn addresses_that_are_not_public_are_closed_also_where_there_is_nothing() {
+    let service = service();
+    for path in [
+        "/nothing",
+        "/login/x",
+        "/setup/x",
+        "/loginx",
+        "/health/live/x",
+        "/health",
+        "/static",
+        "/dags.css",
+        "/runs/1.svg",
+        "/LOGIN",
+        "//login",
+        "/./login",
+        "/%6cogin",
+        "/api/v1/nothing",
+        "/api/v1/dags/",
+        "/api/v1/dags.json",
+        "/metrics/",
+        "/users/add",
+    ] {
+        let response = service.get(path);
+        assert!(matches!(response.status, 303 | 401), "{path}: {response:?}");
+        assert!(response.status == 401 || response.header("location").starts_with("/login"), "{path}: {response:?}");
+    }
+    for path in ["/static/x", "/static/../runs/1", "/static/%2e%2e/runs/1"] {
+        assert_eq!(service.get(path).status, 404, "{path}");
+    }
+    service.send("POST", "/api/v1/nothing", &[], "").assert_problem(401, "has to know who asks");
+}
