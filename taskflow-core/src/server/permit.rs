@@ -49,6 +49,10 @@ right!(
     /// The right to set the state of tasks by hand.
     Mark
 );
+right!(
+    /// The right to read the audit trail.
+    Audit
+);
 
 /// The right `R` to `T`.
 pub(super) struct Permit<R, T> {

@@ -4,14 +4,23 @@ use axum::http::{HeaderValue, header};
 
 use super::document::document;
 use super::runs::next_page;
+use crate::ops::accounts::Right;
 use crate::ops::{self, Action, AuditQuery};
 use crate::server::call::Call;
+use crate::server::permit::Audit;
 use crate::server::problem::Problem;
 use crate::server::routes::Answer;
 
 /// A page of the trail. The header `Link` leads to the next page.
 pub(in crate::server) async fn list(call: Call) -> Answer {
     let journal = &call.state.journal;
+    // Entries about no DAG, and the trail of all, are for those who may read all of it.
+    match (call.text("run"), call.text("dag")) {
+        _ if call.state.principal().may_everywhere(Right::Audit) => {}
+        (_, Some(dag)) => _ = call.dag_named::<Audit>(dag)?,
+        (Some(run), None) => _ = call.run_named::<Audit>(run).await?,
+        (None, None) => call.state.check_everywhere(Right::Audit)?,
+    }
     let action = call
         .text("action")
         .map(|name| name.parse::<Action>().map_err(|error| Problem::bad_request(error).at("action")));

@@ -112,6 +112,7 @@ async fn chosen(call: &Call) -> Result<Vec<String>, Problem> {
         }
         None => {
             let filter = RunFilter { limit: u32::try_from(MOST).ok(), ..filter };
+            let filter = call.state.visible().await?.runs(filter);
             let list = ops::list_runs(&call.state.journal, &filter).await?;
             if list.more {
                 return Err(too_many("these"));

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::document::changed;
 use crate::dag::DagDef;
+use crate::ops::accounts::Right;
 use crate::ops::{self, OpsError};
 use crate::schedule::{Catchup, Unpause};
 use crate::server::call::Call;
@@ -28,7 +29,8 @@ struct Item<T> {
 
 /// The DAGs of the request: those that are named, those with a tag, or all with a schedule.
 fn chosen(call: &Call) -> Result<Vec<&'static DagDef>, Problem> {
-    let all = call.state.dags.iter().copied();
+    // What somebody may not see does not exist for them.
+    let all = call.state.dags.iter().copied().filter(|dag| call.state.may(Right::View, dag.id));
     let permitted = |dag: &'static DagDef| Ok(call.dag_named::<Operate>(dag.id)?.dag());
     match (call.texts("dags"), call.text("tag"), call.switch("all")) {
         (Some(dags), None, false) => dags.iter().map(|dag| Ok(call.dag_named::<Operate>(dag)?.dag())).collect(),

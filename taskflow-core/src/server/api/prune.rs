@@ -7,12 +7,14 @@ use axum::http::StatusCode;
 use super::document::{changed, document};
 use super::runs;
 use crate::journal::Prune;
+use crate::ops::accounts::Right;
 use crate::ops::{self, RunSummaryDocument};
 use crate::server::call::Call;
 use crate::server::routes::Answer;
 
 /// With `dry_run`, the runs that would be deleted.
 pub(in crate::server) async fn prune(call: Call) -> Answer {
+    call.state.check_everywhere(Right::Admin)?;
     let filter = runs::filter_of(&call)?;
     // The table of routes requires the duration.
     let older_than = call.span("older_than").unwrap_or(Duration::MAX);

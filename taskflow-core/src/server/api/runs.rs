@@ -129,7 +129,11 @@ pub(in crate::server) async fn explain_task(call: Call) -> Answer {
 
 pub(in crate::server) async fn lineage(call: Call) -> Answer {
     let permit = call.run::<View>().await?;
-    document(&call, &ops::lineage(&call.state.journal, permit.run_id()).await?)
+    let visible = call.state.visible().await?;
+    let mut lineage = ops::lineage(&call.state.journal, permit.run_id()).await?;
+    lineage.behind.retain(|run| visible.has(&run.dag_id));
+    lineage.ahead.retain(|run| visible.has(&run.dag_id));
+    document(&call, &lineage)
 }
 
 pub(in crate::server) async fn values(call: Call) -> Answer {

@@ -1,7 +1,7 @@
 //! The audit trail: who has changed what, and the newest of it on the pages of what was changed.
 
 use askama::Template;
-use axum::extract::{Query, State};
+use axum::extract::Query;
 use axum::response::Html;
 use serde_json::Value;
 
@@ -11,8 +11,11 @@ use super::frame::{Crumb, Frame, Place};
 use super::reply::{Asked, Page, asked, request};
 use super::times::{Clock, Moment};
 use crate::base::text::bounded;
+use crate::ops::accounts::Right;
 use crate::ops::{self, Action, AuditEntry, AuditQuery, OpsError, Outcome};
-use crate::server::ServerState;
+use crate::server::auth::Visitor;
+use crate::server::keys::{DagKey, RunKey};
+use crate::server::permit::{Audit, Permit};
 
 /// How many entries a page has, and how many the page of a run or a DAG.
 const ENTRIES: u32 = 50;
@@ -61,32 +64,43 @@ pub(crate) struct AuditSection {
 
 impl AuditSection {
     /// Of a DAG with its runs.
-    pub(crate) async fn of_dag(state: &ServerState, dag: &str, clock: &Clock) -> Result<Self, OpsError> {
+    pub(crate) async fn of_dag(state: &Visitor, dag: &str, clock: &Clock) -> Result<Self, OpsError> {
         let query = AuditQuery { dag: Some(dag.to_owned()), ..AuditQuery::default() };
-        AuditSection::of(state, query, address::with("/audit", &[("dag", dag)]), clock).await
+        AuditSection::of(state, dag, query, address::with("/audit", &[("dag", dag)]), clock).await
     }
 
     /// Of a run.
     pub(crate) async fn of_run(
-        state: &ServerState,
+        state: &Visitor,
+        dag: &str,
         run_id: &str,
         number: i64,
         clock: &Clock,
     ) -> Result<Self, OpsError> {
         let query = AuditQuery { run_id: Some(run_id.to_owned()), ..AuditQuery::default() };
-        AuditSection::of(state, query, address::with("/audit", &[("run", &number.to_string())]), clock).await
+        AuditSection::of(state, dag, query, address::with("/audit", &[("run", &number.to_string())]), clock).await
     }
 
-    async fn of(state: &ServerState, query: AuditQuery, href: String, clock: &Clock) -> Result<Self, OpsError> {
+    /// Empty for those who may not read it.
+    async fn of(state: &Visitor, dag: &str, query: AuditQuery, href: String, clock: &Clock) -> Result<Self, OpsError> {
+        if !state.may(Right::Audit, dag) {
+            return Ok(AuditSection { rows: Vec::new(), href: String::new() });
+        }
         let query = AuditQuery { limit: Some(NEWEST), ..query };
         let list = ops::audit(&state.journal, &query).await?;
         Ok(AuditSection { rows: list.entries.iter().map(|entry| row(entry, clock)).collect(), href })
     }
 }
 
-pub(super) async fn show(State(state): State<ServerState>, Query(query): Asked) -> Page {
+pub(super) async fn show(state: Visitor, Query(query): Asked) -> Page {
     let request = request(None);
     let [dag, run, by, action] = ["dag", "run", "by", "action"].map(|name| asked(&query, name));
+    match (run, dag) {
+        _ if state.principal().may_everywhere(Right::Audit) => {}
+        ("", "") => state.check_everywhere(Right::Audit)?,
+        (run, "") => _ = Permit::<Audit, _>::of_run(&state, &RunKey::parse(run.to_owned())?).await?,
+        (_, dag) => _ = Permit::<Audit, _>::of_dag(&state, &DagKey::parse(dag.to_owned())?)?,
+    }
     let mut wanted = match run {
         "" => AuditQuery::default(),
         run => AuditQuery::about_run(&state.journal, run).await?,
@@ -105,7 +119,7 @@ pub(super) async fn show(State(state): State<ServerState>, Query(query): Asked) 
         frame: Frame::new(&request, Place::Audit, "Audit", vec![Crumb::here("Audit")]),
         rows: list.entries.iter().map(|entry| row(entry, &request.clock)).collect(),
         actions: Action::ALL.iter().map(|known| (known.name(), is_chosen(known))).collect(),
-        dags: state.dags.iter().map(|dag| dag.id).collect(),
+        dags: state.dags.iter().map(|dag| dag.id).filter(|dag| state.may(Right::Audit, dag)).collect(),
         dag: dag.to_owned(),
         run: run.to_owned(),
         by: by.to_owned(),

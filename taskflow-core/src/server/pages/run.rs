@@ -117,7 +117,7 @@ pub(super) async fn show(state: Visitor, Path(run): Path<String>, Query(query): 
     let (text, chosen) = (asked(&query, "q").to_owned(), asked(&query, "state").to_owned());
     let first = asked(&query, "from").parse::<usize>().unwrap_or(0);
     let triggered = ops::triggered_runs(&state.journal, &history).await?;
-    let audit = AuditSection::of_run(&state, permit.run_id(), history.number, &clock).await?;
+    let audit = AuditSection::of_run(&state, &history.info.dag_id, permit.run_id(), history.number, &clock).await?;
     let triggered = state.visible().await?.triggered(triggered);
     let emitted = ops::emitted_by(&state.journal, &history).await?;
     let home = state.home.clone();
