@@ -14,7 +14,7 @@ use crate::dag::DagDef;
 use crate::journal::Journal;
 use crate::ops::{self, DagStatus, NextSlots, OpsError, PastSlots};
 use crate::render::palette::Mark;
-use crate::schedule::{Catchup, Pause, Unpause, Zone, is_of_events};
+use crate::schedule::{Backlog, Catchup, Pause, Unpause, Zone, is_of_events};
 use crate::store::SyncMode;
 
 fn dag() -> Arg {
@@ -238,6 +238,9 @@ fn remark(dag: &DagStatus) -> String {
         DagStatus { pending_events: Some(count), waits_for: Some(waits_for), .. } if *count > 0 => {
             format!("waits for {waits_for}{}", pending(*count))
         }
+        DagStatus { behind: Some(backlog), .. } => {
+            format!("falls behind: {} slots wait since {}", backlog.slots, format::moment(backlog.first))
+        }
         DagStatus { queued: 1, .. } => "1 run is queued".to_owned(),
         DagStatus { queued, .. } if *queued > 1 => format!("{queued} runs are queued"),
         _ => String::new(),
@@ -267,6 +270,9 @@ pub(super) fn next(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Re
             Err(error) => return Err(error),
         }
     }
+    if all.iter().any(|slots| slots.damage.is_some()) {
+        exit = Exit::Failure;
+    }
     if args::wants_json(matches) {
         run_args::print_json(&all, terminal)?;
         return Ok(exit);
@@ -276,7 +282,15 @@ pub(super) fn next(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Re
         return Ok(Exit::Success);
     }
     terminal.print(&next_table(&all, terminal))?;
-    for NextSlots { dag_id, pause, .. } in &all {
+    for NextSlots { dag_id, pause, behind, damage, .. } in &all {
+        if let Some(damage) = damage {
+            terminal.error(&format!("`{dag_id}`: {damage}"));
+        }
+        if let Some(Backlog { slots, first }) = behind {
+            let first = format::moment(*first);
+            let note = format!("`{dag_id}` falls behind its schedule: {slots} slots wait since {first}");
+            terminal.note(&fit::prose(&note, terminal.width_stderr(), 2));
+        }
         if let Some(pause) = pause {
             let note =
                 format!("`{dag_id}` is paused by {}; its slots pass, and `unpause {dag_id}` ends that", who(pause));

@@ -208,7 +208,7 @@ impl Service {
         dags: Vec<&'static DagDef>,
         options: ServiceOptions,
     ) -> Result<Self, OpsError> {
-        let lock = ServeLock::take(home, options.max_active_runs)?;
+        let lock = ServeLock::take(home, options.max_active_runs, &dags)?;
         let scheduled: &[&'static DagDef] = if options.with_schedules { &dags } else { &[] };
         let (schedules, mut events) = Schedules::of(scheduled);
         let (consumers, unserved) = Consumers::of(scheduled);

@@ -6,7 +6,8 @@ use super::step::{ConsumerDecision, EventSituation, EventWaits};
 use super::stepper::Stepper;
 use crate::schedule::note::Note;
 use crate::schedule::state::ScheduleState;
-use crate::schedule::step::{Decision, Situation, SlotFate, Waits, step};
+use crate::schedule::decision::{Decision, Situation, SlotFate, Waits};
+use crate::schedule::step::step;
 
 impl Stepper<'_> {
     /// Steps the schedule, and starts the runs of slots.

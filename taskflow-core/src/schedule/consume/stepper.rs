@@ -11,7 +11,7 @@ use crate::base::Timestamp;
 use crate::schedule::note::Note;
 use crate::schedule::slot::Slot;
 use crate::schedule::state::{Pause, ScheduleState};
-use crate::schedule::step::{SlotFate, SlotRecord};
+use crate::schedule::decision::{SlotFate, SlotRecord};
 
 /// A step that is being made.
 pub(super) struct Stepper<'a> {

@@ -8,7 +8,8 @@ use super::state::ConsumerState;
 use super::step::{EventGroups, EventSituation, PendingEvent};
 use crate::schedule::policy::{Catchup, Unpause};
 use crate::schedule::state::ScheduleState;
-use crate::schedule::step::{SlotFate, SlotRecord, unpause};
+use crate::schedule::decision::{SlotFate, SlotRecord};
+use crate::schedule::step::unpause;
 
 /// All events but the newest, or but the newest of each key and each part of a period.
 fn but_newest(events: &[PendingEvent], groups: Option<&EventGroups>) -> Vec<PendingEvent> {

@@ -130,26 +130,32 @@ impl ServiceTest {
     pub(super) fn advance(&mut self, to: Timestamp) -> Result<(), Died> {
         self.set_now(self.now.max(to));
         let Some(up) = &mut self.up else { return Ok(()) };
-        let mut ended = Vec::new();
-        for run in &mut up.running {
+        let (mut ended, mut died) = (Vec::new(), false);
+        'runs: for run in &mut up.running {
             while let Some((_, part)) = run.later.pop_front_if(|(at, _)| *at <= to) {
-                match self.journal.put_late(part) {
-                    _ if self.journal.is_failing() => return Err(Died),
+                let stored = self.journal.put_late(part);
+                died = self.journal.is_failing();
+                match stored {
+                    // It may die right after this is stored, which may be the end of the run.
+                    Ok(()) if died && !run.later.is_empty() => break 'runs,
                     Ok(()) => {}
+                    Err(_) if died => break 'runs,
                     Err(error) => panic!("run {}: {error}", run.run_id),
                 }
             }
             if run.ends.is_some_and(|ends| ends <= to) {
-                ended.push((run.run_id.clone(), run.dag.id));
+                ended.push((run.run_id.clone(), run.dag.id, run.state));
+            }
+            if died {
+                break;
             }
         }
         up.running.retain(|run| run.ends.is_none_or(|ends| ends > to));
-        for (run_id, dag) in ended {
+        for (run_id, dag, state) in ended {
             self.run_ended(dag);
-            let run = self.alive(at_once(self.journal.journal().find(&run_id)))?;
-            self.note(&format!("{dag}: {run_id} ends: {}", run.state));
+            self.note(&format!("{dag}: {run_id} ends: {state}"));
         }
-        Ok(())
+        if died { Err(Died) } else { Ok(()) }
     }
 
     /// The DAG may have room.
