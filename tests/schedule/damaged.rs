@@ -133,6 +133,38 @@ fn a_schedule_is_made_anew_from_its_traces() {
     assert_eq!(of(&ahead, false).noticed, now, "the clock was wrong");
 }
 
+/// The views of schedules name damaged deadlines as well.
+#[cfg(all(feature = "cli", unix))]
+#[tokio::test(flavor = "multi_thread")]
+async fn each_view_names_damaged_deadlines() {
+    use sqlx::ConnectOptions as _;
+
+    let home = crate::serve::Home::new();
+    std::fs::write(home.hold(), "").expect("temporary files can be written");
+    let service = home.serve("tardy");
+    taskflow_tests::common::eventually("a deadline is judged", || home.notes("tardy").len() == 1);
+    service.kill();
+    let file = sqlx::sqlite::SqliteConnectOptions::new().filename(home.path().join("taskflow.db"));
+    let mut connection = file.connect().await.expect("the store opens");
+    let edit = "UPDATE slot_deadlines SET version = version + 1 WHERE dag = 'tardy'";
+    sqlx::raw_sql(edit).execute(&mut connection).await.expect("the store can be edited");
+    drop(connection);
+    let damage = "the deadlines of `tardy`: its checksum does not match";
+    let next = home.call(&["next", "tardy"]);
+    assert_eq!(next.code, Some(1));
+    assert!(next.stdout.contains("tardy") && next.stderr.contains(damage), "{}{}", next.stdout, next.stderr);
+    let dags = home.call(&["dags", "--output", "json"]).json();
+    let tardy = dags.as_array().expect("a list").iter().find(|dag| dag["dag_id"] == "tardy").expect("the DAG");
+    assert!(tardy["error"].as_str().is_some_and(|error| error.contains(damage)) && tardy["next"].is_string());
+    let findings = home.call(&["doctor", "--output", "json"]).json();
+    let findings = findings["findings"].as_array().expect("a list").clone();
+    let found = findings.iter().find(|finding| finding["finding"] == "deadlines_damaged").expect("a finding");
+    assert_eq!((&found["dag"], &found["severity"]), (&"tardy".into(), &"problem".into()));
+    assert!(found["message"].as_str().is_some_and(|message| message.contains(damage)), "{found}");
+    assert_eq!(home.call(&["reset-schedule", "tardy", "--by", "mina"]).code, Some(0));
+    assert_eq!(home.call(&["next", "tardy"]).code, Some(0));
+}
+
 /// Each view names it and what mends it, and shows the others. Runs by hand start as before.
 #[cfg(all(feature = "cli", unix))]
 #[tokio::test(flavor = "multi_thread")]

@@ -197,6 +197,28 @@ fn a_year_of_ten_dags_passes() {
     }
 }
 
+#[dag(schedule = every("10m"), overlap = "allow", max_active_runs = 1_000, weight = 3)]
+fn heavy(#[param(default = |run| run.day())] day: Date) -> String {
+    extract(day)
+}
+
+#[dag(schedule = every("10m"), overlap = "allow", max_active_runs = 1_000)]
+fn light(#[param(default = |run| run.day())] day: Date) -> String {
+    extract(day)
+}
+
+/// The queue of the service is that of `serve`.
+#[test]
+fn runs_beyond_the_limit_of_a_service_take_turns_by_weight() {
+    let behave = |test: Test<String>| test.takes(extract {}, 30 * MINUTE);
+    let mut service = Test::service().dag_with(heavy {}, behave).dag_with(light {}, behave).max_active_runs(1);
+    service.at("2026-01-01T00:00:00Z").run_until("2026-01-05T00:00:00Z");
+    let ended = |dag: &str| service.runs(dag).iter().filter_map(|run| run.ended).collect::<Vec<Timestamp>>();
+    let (heavy, light) = (ended("heavy"), ended("light"));
+    assert_eq!(heavy.len() + light.len(), 191, "one after the other, without a pause");
+    assert!((heavy.len() as f64 / 3.0 - light.len() as f64).abs() < 2.0, "{} and {}", heavy.len(), light.len());
+}
+
 #[test]
 fn a_dag_that_is_not_served_is_named() {
     let panicked = std::panic::catch_unwind(|| {

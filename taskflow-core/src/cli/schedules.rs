@@ -282,7 +282,10 @@ pub(super) fn next(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Re
         return Ok(Exit::Success);
     }
     terminal.print(&next_table(&all, terminal))?;
-    for NextSlots { dag_id, pause, behind, damage, .. } in &all {
+    for NextSlots { dag_id, pause, behind, note, damage, .. } in &all {
+        if let Some(note) = note {
+            terminal.note(&fit::prose(&format!("`{dag_id}`: {note}"), terminal.width_stderr(), 2));
+        }
         if let Some(damage) = damage {
             terminal.error(&format!("`{dag_id}`: {damage}"));
         }

@@ -34,6 +34,9 @@ pub struct NextSlots {
     /// The slots that wait, if the schedule falls behind.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub behind: Option<Backlog>,
+    /// What the schedule may not be meant to say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
     /// Why the deadlines of the slots are not judged, if what is stored of them is damaged.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub damage: Option<String>,
@@ -81,7 +84,7 @@ pub async fn next_slots(
         Some(journal) if dag.options.deadline.is_some() => damaged_deadlines(journal).await?.remove(dag.id),
         _ => None,
     };
-    let (slots, words, behind) = asking(|| {
+    let (slots, words, note, behind) = asking(|| {
         let first = schedule.after(from, first_seen);
         let slots = std::iter::successors(first, |slot| schedule.after(slot.at, first_seen)).take(count);
         let slots: Vec<NextSlot> = slots
@@ -93,7 +96,7 @@ pub async fn next_slots(
             })
             .collect();
         let behind = state.as_ref().and_then(|state| state.backlog(&schedule));
-        (slots, schedule.recurrence.describe(), behind)
+        (slots, schedule.recurrence.describe(), schedule.recurrence.note(), behind)
     })?;
     Ok(NextSlots {
         dag_id: dag.id.to_owned(),
@@ -101,6 +104,7 @@ pub async fn next_slots(
         timezone: dag.options.timezone.unwrap_or("UTC").to_owned(),
         pause: state.and_then(|state| state.pause),
         behind,
+        note,
         damage: damage.map(|error| OpsError::unreadable_schedule(dag.id, &error).to_string()),
         slots,
     })

@@ -132,6 +132,9 @@ impl Findings {
             }
             Err(error) => return Err(error),
         };
+        if let Some(note) = next.note {
+            self.add(FindingKind::ScheduleNote { dag: dag.id.to_owned(), note });
+        }
         if let Some(pause) = next.pause.filter(|_| !has_events(dag)) {
             self.add(FindingKind::Paused { dag: dag.id.to_owned(), pause });
         }

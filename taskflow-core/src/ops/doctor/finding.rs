@@ -78,6 +78,13 @@ pub enum FindingKind {
         /// Why.
         reason: String,
     },
+    /// The schedule of a DAG may not be meant to say what it says.
+    ScheduleNote {
+        /// The DAG.
+        dag: String,
+        /// What it says.
+        note: String,
+    },
     /// A default of a parameter fails for the next slot.
     NoDefaults {
         /// The DAG.
@@ -197,6 +204,7 @@ impl FindingKind {
             | FindingKind::NoService { schedules: 0, consumers: 0, queued: 0 } => Severity::Ok,
             FindingKind::NoHome
             | FindingKind::ClockAhead { .. }
+            | FindingKind::ScheduleNote { .. }
             | FindingKind::WaitsForRoom { .. }
             | FindingKind::RunsQueued { .. }
             | FindingKind::PendingEvents { .. }
@@ -232,6 +240,7 @@ impl FindingKind {
             FindingKind::ClockAhead { .. } => "look at the clock".to_owned(),
             FindingKind::Broken { dag, .. } => format!("mend the function `{dag}`; `show {dag}` draws its graph"),
             FindingKind::Unserved { dag, .. } => format!("mend the schedule of `{dag}`; `next {dag}` tries it"),
+            FindingKind::ScheduleNote { dag, .. } => format!("`next {dag} -n 20` shows it"),
             FindingKind::NoDefaults { dag, .. } => format!("give the parameter of `{dag}` a default for every slot"),
             FindingKind::Paused { dag, .. } => format!("`unpause {dag}`"),
             FindingKind::RunsQueued { .. } => {
@@ -315,6 +324,7 @@ impl fmt::Display for FindingKind {
                 write!(f, "the graph of `{dag}` has mistakes: {}", errors.join("; "))
             }
             FindingKind::Unserved { dag, reason } => write!(f, "the schedule of `{dag}` cannot be served: {reason}"),
+            FindingKind::ScheduleNote { dag, note } => write!(f, "the schedule of `{dag}`: {note}"),
             FindingKind::NoDefaults { dag, slot, reason } => {
                 write!(f, "the next slot of `{dag}`, {}, will fail: {reason}", shown(*slot))
             }

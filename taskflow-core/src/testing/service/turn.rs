@@ -1,5 +1,6 @@
 //! The loop of a service in virtual time.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -10,8 +11,8 @@ use crate::dag::DagDef;
 use crate::journal::{Journal, RunSummary, at_once};
 use crate::ops::{OpsError, PastSlots};
 use crate::run::RunState;
-use crate::schedule::{BackfillPhase, MissedSlots, Note};
-use crate::service::{Backfills, Consumers, Deadlines, Schedules, ServiceEvent};
+use crate::schedule::{BackfillPhase, FairTurns, MissedSlots, Note};
+use crate::service::{Backfills, Consumers, Deadlines, Schedules, ServiceEvent, waiting};
 use crate::store::{RunFilter, RunOrder};
 
 /// What a service has in memory.
@@ -20,6 +21,7 @@ pub(super) struct Up {
     pub(super) consumers: Consumers,
     backfills: Backfills,
     deadlines: Deadlines,
+    turns: FairTurns,
     pub(super) running: Vec<Running>,
 }
 
@@ -72,13 +74,44 @@ impl ServiceTest {
         events.extend(unserved);
         let backfills = Backfills::of(&dags);
         let deadlines = Deadlines::of(&dags);
-        self.up = Some(Up { schedules, consumers, backfills, deadlines, running: Vec::new() });
+        let turns = FairTurns::default();
+        self.up = Some(Up { schedules, consumers, backfills, deadlines, turns, running: Vec::new() });
         self.note("a service starts");
         self.report(events);
-        for run in self.in_state(RunState::Interrupted)? {
-            self.start_run(&run)?;
+        self.start_waiting(RunState::Interrupted)
+    }
+
+    /// Starts the runs in this state whose turn it is.
+    #[track_caller]
+    fn start_waiting(&mut self, state: RunState) -> Result<(), Died> {
+        loop {
+            let runs = self.in_state(state)?;
+            let Some(up) = &mut self.up else { return Ok(()) };
+            let backfilled = up.backfills.runs();
+            let mut active: HashMap<(&str, bool), u32> = HashMap::new();
+            for run in &up.running {
+                *active.entry((run.dag.id, backfilled.contains(&run.run_id))).or_default() += 1;
+            }
+            let (mut of_runs, mut waits, mut limits) = (Vec::new(), Vec::new(), HashMap::new());
+            let is_running = |run: &RunSummary| up.running.iter().any(|running| running.run_id == run.info.run_id);
+            for run in runs.iter().filter(|run| !is_running(run)) {
+                let Some(served) = self.dags.iter().find(|served| served.dag.id == run.info.dag_id) else { continue };
+                waits.push(waiting(run, served.dag, backfilled.contains(&run.info.run_id)));
+                limits.insert(served.dag.id, served.dag.options.max_active_runs.unwrap_or(u32::MAX));
+                of_runs.push(run);
+            }
+            let room = |dag: &'static str, is_backfill: bool| {
+                limits.get(dag).map_or(0, |limit| limit - active.get(&(dag, is_backfill)).unwrap_or(&0).min(limit))
+            };
+            let places = self.max_active_runs.saturating_sub(up.running.len());
+            let picked = up.turns.pick(&waits, places, room);
+            if picked.is_empty() {
+                return Ok(());
+            }
+            for at in picked {
+                self.start_run(of_runs[at])?;
+            }
         }
-        Ok(())
     }
 
     /// Does what is to be done now. Returns when there is something to do again.
@@ -108,9 +141,7 @@ impl ServiceTest {
             self.rerun(rerun)?;
         }
         self.cancel_runs()?;
-        for run in self.in_state(RunState::Queued)? {
-            self.start_run(&run)?;
-        }
+        self.start_waiting(RunState::Queued)?;
         Ok(self.next())
     }
 
