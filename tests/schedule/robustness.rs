@@ -111,6 +111,22 @@ fn two_services_of_a_home_make_no_slot_twice() {
     assert_eq!(home.call(&["db", "check"]).code, Some(0));
 }
 
+#[test]
+fn a_queued_run_says_that_the_service_does_not_serve_its_dag() {
+    let home = Home::new();
+    let service = home.serve("seconds");
+    eventually("it runs", || home.count("seconds", "success") > 0);
+    assert_eq!(home.call(&["trigger", "manual", "--name", "ada"]).code, Some(0));
+    let number = home.runs("manual")[0]["number"].to_string();
+    let explained = home.call(&["explain", &number]).stdout;
+    let served_by = format!(":{} serves this home without it", service.0.id());
+    assert!(explained.contains("it waits for a service of `manual`: "), "{explained}");
+    assert!(explained.contains(&served_by), "{explained}");
+    let wait = home.call(&["status", &number, "--output", "json"]).json()["queue_wait"].clone();
+    assert_eq!((&wait["cause"], &wait["dag_id"]), (&"not_served".into(), &"manual".into()));
+    assert_eq!(service.stop(), Some(0));
+}
+
 /// The next service takes up the run before its schedules make their first step: the slot that is due
 /// waits for the end of that run.
 #[test]

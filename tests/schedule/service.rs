@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use taskflow::Timestamp;
-use taskflow::schedule::{Backlog, Decision, FailedRun, Note, Schedule, ScheduleState, Situation, SlotFate, Waits, step};
+use taskflow::schedule::{
+    Backlog, Decision, FailedRun, Note, Schedule, ScheduleState, Situation, SlotFate, Waits, step,
+};
 
 use crate::support::utc;
 

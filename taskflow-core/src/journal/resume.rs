@@ -46,7 +46,7 @@ use super::task_history::TaskHistory;
 use crate::base::Timestamp;
 use crate::dag::{Dag, DagDef, Plan, Registry};
 use crate::engine::{Recorder, RecorderError, RunRequest, RunStart};
-use crate::run::{GraphChanges, RunInfo, RestoredNote, RestoredState, RunState, TaskIndex, TaskState};
+use crate::run::{GraphChanges, RestoredNote, RestoredState, RunInfo, RunState, TaskIndex, TaskState};
 use crate::store::{AppendTarget, RunUpdate};
 use crate::value::{AnyValue, Value};
 

@@ -13,8 +13,8 @@ use crate::dag::{DagDef, ScheduleError};
 use crate::journal::{DamagedSchedule, Journal, NewStep, Note, StepOutcome, StoredSchedule};
 use crate::run::RunType;
 use crate::schedule::{
-    Backlog, Catchup, ConsumerState, DeadlineState, Note as ScheduleNote, Pause, Schedule, ScheduleState, ScheduleTraces, Slot,
-    SlotRecord, Unpause, Waits, unpause as unpaused,
+    Backlog, Catchup, ConsumerState, DeadlineState, Note as ScheduleNote, Pause, Schedule, ScheduleState,
+    ScheduleTraces, Slot, SlotRecord, Unpause, Waits, unpause as unpaused,
 };
 use crate::store::{RunFilter, RunOrder};
 

@@ -41,8 +41,8 @@ pub use consume::{
 };
 pub use cron::{Cron, CronError};
 pub use deadline::{DeadlineState, MissedSlots, SETTLING, SlotDeadline, SlotStanding};
-pub use fair_turns::{FairTurns, PASSED_OVER, WaitingRun};
 pub use decision::{Decision, FailedRun, Situation, SlotFate, SlotRecord, Step, Waits};
+pub use fair_turns::{FairTurns, PASSED_OVER, WaitingRun};
 pub use note::Note;
 pub use parse::RecurrenceError;
 pub use policy::{BackfillOrder, BackfillScope, Catchup, Combine, First, OnUpdate, Overlap, UnknownPolicy, Unpause};

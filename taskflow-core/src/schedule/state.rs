@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::decision::FailedRun;
 use super::policy::{Catchup, First};
+use super::search::SlotSearch;
 use super::spec::{Recurrence, Schedule, just_before};
 use super::step::CLOCK_TOLERANCE;
-use super::search::SlotSearch;
 use super::zone_rules::ZoneRules;
 use crate::base::Timestamp;
 

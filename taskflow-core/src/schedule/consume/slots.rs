@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use super::step::{ConsumerDecision, EventSituation, EventWaits};
 use super::stepper::Stepper;
+use crate::schedule::decision::{Decision, Situation, SlotFate, Waits};
 use crate::schedule::note::Note;
 use crate::schedule::state::ScheduleState;
-use crate::schedule::decision::{Decision, Situation, SlotFate, Waits};
 use crate::schedule::step::step;
 
 impl Stepper<'_> {
