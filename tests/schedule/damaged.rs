@@ -79,7 +79,9 @@ async fn a_damaged_schedule_holds_up_no_other() {
     let second = Duration::from_secs(1);
     assert!(slots.windows(2).all(|pair| pair[1].since(pair[0]) == second), "none twice, none lost: {slots:?}");
     let past = ops::past_slots(&home.journal, rotten::def(), 1000).await.expect("the store can be read");
-    let notes: Vec<_> = past.into_iter().filter_map(|slots| slots.note).collect();
+    let mut notes: Vec<_> = past.into_iter().filter_map(|slots| slots.note).collect();
+    // A busy machine takes its time to catch up.
+    notes.retain(|note| !matches!(note, ScheduleNote::FallsBehind { .. }));
     assert!(matches!(&notes[..], [ScheduleNote::Reset { by, .. }] if by == "mina"), "{notes:?}");
 }
 
@@ -131,6 +133,38 @@ fn a_schedule_is_made_anew_from_its_traces() {
     assert_eq!((new.noticed, new.pause.map(|pause| pause.reason)), (now, Some("the DAG is new".to_owned())));
     let ahead = ScheduleTraces { last_run: Some(utc("2036-01-01")), ..ScheduleTraces::default() };
     assert_eq!(of(&ahead, false).noticed, now, "the clock was wrong");
+}
+
+/// The views of schedules name damaged deadlines as well.
+#[cfg(all(feature = "cli", unix))]
+#[tokio::test(flavor = "multi_thread")]
+async fn each_view_names_damaged_deadlines() {
+    use sqlx::ConnectOptions as _;
+
+    let home = crate::serve::Home::new();
+    std::fs::write(home.hold(), "").expect("temporary files can be written");
+    let service = home.serve("tardy");
+    taskflow_tests::common::eventually("a deadline is judged", || home.notes("tardy").len() == 1);
+    service.kill();
+    let file = sqlx::sqlite::SqliteConnectOptions::new().filename(home.path().join("taskflow.db"));
+    let mut connection = file.connect().await.expect("the store opens");
+    let edit = "UPDATE slot_deadlines SET version = version + 1 WHERE dag = 'tardy'";
+    sqlx::raw_sql(edit).execute(&mut connection).await.expect("the store can be edited");
+    drop(connection);
+    let damage = "the deadlines of `tardy`: its checksum does not match";
+    let next = home.call(&["next", "tardy"]);
+    assert_eq!(next.code, Some(1));
+    assert!(next.stdout.contains("tardy") && next.stderr.contains(damage), "{}{}", next.stdout, next.stderr);
+    let dags = home.call(&["dags", "--output", "json"]).json();
+    let tardy = dags.as_array().expect("a list").iter().find(|dag| dag["dag_id"] == "tardy").expect("the DAG");
+    assert!(tardy["error"].as_str().is_some_and(|error| error.contains(damage)) && tardy["next"].is_string());
+    let findings = home.call(&["doctor", "--output", "json"]).json();
+    let findings = findings["findings"].as_array().expect("a list").clone();
+    let found = findings.iter().find(|finding| finding["finding"] == "deadlines_damaged").expect("a finding");
+    assert_eq!((&found["dag"], &found["severity"]), (&"tardy".into(), &"problem".into()));
+    assert!(found["message"].as_str().is_some_and(|message| message.contains(damage)), "{found}");
+    assert_eq!(home.call(&["reset-schedule", "tardy", "--by", "mina"]).code, Some(0));
+    assert_eq!(home.call(&["next", "tardy"]).code, Some(0));
 }
 
 /// Each view names it and what mends it, and shows the others. Runs by hand start as before.

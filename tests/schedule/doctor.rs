@@ -67,6 +67,37 @@ fn each_problem_of_a_schedule_is_a_finding_with_the_next_step() {
     assert_eq!(service.stop(), Some(0));
 }
 
+/// Case 53.
+#[cfg(feature = "failpoints")]
+#[test]
+fn a_schedule_that_falls_behind_is_said_by_every_view() {
+    let home = Home::new();
+    std::fs::write(home.hold(), "").expect("temporary files can be written");
+    home.move_clock(0);
+    let service = home.serve("seconds");
+    eventually("it runs", || home.count("seconds", "running") == 1);
+    // Its run takes longer than thirty periods.
+    home.move_clock(30);
+    eventually("it falls behind", || !of(&examine(&home).1, "falls_behind").is_empty());
+    let (_, findings) = examine(&home);
+    let finding = of(&findings, "falls_behind")[0];
+    assert_eq!((&finding["severity"], &finding["dag"]), (&"problem".into(), &"seconds".into()));
+    assert!(finding["slots"].as_u64().is_some_and(|slots| slots >= 10), "{finding}");
+    let message = finding["message"].as_str().expect("a message");
+    assert!(message.starts_with("`seconds` falls behind its schedule: "), "{message}");
+    assert!(finding["next_step"].as_str().is_some_and(|step| step.starts_with("`slots seconds` lists them")));
+    let dags = home.call(&["dags", "--output", "json"]).json();
+    let seconds = dags.as_array().expect("a list").iter().find(|dag| dag["dag_id"] == "seconds").expect("the DAG");
+    assert_eq!(seconds["behind"]["first"], finding["first"]);
+    assert!(home.call(&["dags"]).stdout.contains("falls behind: "));
+    let next = home.call(&["next", "seconds"]);
+    assert_eq!(next.code, Some(0), "{}", next.stderr);
+    assert!(next.stderr.contains("`seconds` falls behind its schedule: "), "{}", next.stderr);
+    let notes = home.slots("seconds").into_iter().filter(|slot| slot["note"]["kind"] == "falls_behind").count();
+    assert_eq!(notes, 1, "it is noted once");
+    assert_eq!(service.stop(), Some(0));
+}
+
 /// DAGs with event parameters are in the views of all DAGs.
 #[test]
 fn what_is_pending_for_a_dag_is_a_finding() {

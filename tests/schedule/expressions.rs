@@ -24,6 +24,22 @@ fn expressions_that_do_not_mean_what_they_say_are_refused() {
     }
 }
 
+/// Case 20: a step that does not divide its range is allowed, and a note says what it does.
+#[test]
+fn a_step_that_does_not_divide_its_range_has_a_note() {
+    let note = |text: &str| Crons::from(cron(text, "UTC")).note();
+    let minutes = note("*/7 * * * *").expect("a note");
+    assert!(minutes.starts_with("`*/7` begins again with each hour: 4 minutes lie between its last minute, 56,"));
+    let around = between(&Crons::from(cron("*/7 * * * *", "UTC")), "2026-02-01T00:49:00Z", "2026-02-01T01:08:00Z");
+    assert_eq!(around.len(), 4, "00:49, 00:56, 01:00 and 01:07: {around:?}");
+    let hours = note("0 */5 * * *").expect("a note");
+    assert!(hours.starts_with("`*/5` begins again with each day: 4 hours lie between its last hour, 20,"), "{hours}");
+    assert_eq!(note("*/7 */5 * * *").expect("a note").matches("begins again").count(), 2);
+    for even in ["*/15 * * * *", "0 */6 * * *", "*/1 * * * *", "7-59/7 * * * *", "0 0 */2 * *", "5 * * * *"] {
+        assert_eq!(note(even), None, "{even}");
+    }
+}
+
 /// Case 21.
 #[test]
 fn two_restricted_fields_of_days_mean_either() {

@@ -353,9 +353,10 @@ impl Life {
             self.check_slots(dag);
             self.check_deadlines(dag);
         }
+        let reprocessed = self.reprocessed();
         for dag in SCHEDULED.into_iter().chain(CONSUMERS) {
             let runs = self.service.runs(dag);
-            self.check_limit(dag, &runs);
+            self.check_limit(dag, &runs, &reprocessed);
             for run in &runs {
                 let is_open = matches!(run.state, RunState::Interrupted | RunState::Queued);
                 assert!(!is_open, "{}", self.broken(&format!("{} is {}", run.info.run_id, run.state)));
@@ -434,12 +435,11 @@ impl Life {
 
     /// Checks how many runs were active at once. Times cannot be compared across a clock that was
     /// set, and a run that was reprocessed was not active all the time.
-    fn check_limit(&self, dag: &str, runs: &[RunSummary]) {
+    fn check_limit(&self, dag: &str, runs: &[RunSummary], reprocessed: &BTreeSet<String>) {
         if self.was_clock_set {
             return;
         }
         let limit = if dag == "beside" { 3 } else { 1 };
-        let reprocessed = self.reprocessed();
         let is_whole = |run: &&RunSummary| !reprocessed.contains(&run.info.run_id);
         let of_type = |types: &[RunType]| {
             runs.iter().filter(|run| types.contains(&run.info.run_type)).filter(is_whole).collect::<Vec<_>>()
@@ -455,13 +455,16 @@ impl Life {
     /// The runs that ran again after their end. A service that dies after it has cleared one leaves
     /// it to the next, which resumes it.
     fn reprocessed(&self) -> BTreeSet<String> {
+        let log = self.service.event_log();
         let (mut ended, mut reprocessed) = (BTreeSet::new(), BTreeSet::new());
-        for line in self.service.event_log().lines() {
+        for line in log.lines() {
             let mut words = line.split(' ').skip(2);
             let (Some(run), Some(what)) = (words.next(), words.next()) else { continue };
             match what {
-                "ends:" => drop(ended.insert(run.to_owned())),
-                "is" | "resumed" if ended.contains(run) => drop(reprocessed.insert(run.to_owned())),
+                "ends:" => drop(ended.insert(run)),
+                "is" if words.next() == Some("cancelled") => drop(ended.insert(run)),
+                "is" => drop(reprocessed.insert(run.to_owned())),
+                "resumed" if ended.contains(run) => drop(reprocessed.insert(run.to_owned())),
                 _ => {}
             }
         }

@@ -111,6 +111,42 @@ fn two_services_of_a_home_make_no_slot_twice() {
     assert_eq!(home.call(&["db", "check"]).code, Some(0));
 }
 
+#[test]
+fn a_queued_run_says_that_the_service_does_not_serve_its_dag() {
+    let home = Home::new();
+    let service = home.serve("seconds");
+    eventually("it runs", || home.count("seconds", "success") > 0);
+    assert_eq!(home.call(&["trigger", "manual", "--name", "ada"]).code, Some(0));
+    let number = home.runs("manual")[0]["number"].to_string();
+    let explained = home.call(&["explain", &number]).stdout;
+    let served_by = format!(":{} serves this home without it", service.0.id());
+    assert!(explained.contains("it waits for a service of `manual`: "), "{explained}");
+    assert!(explained.contains(&served_by), "{explained}");
+    let wait = home.call(&["status", &number, "--output", "json"]).json()["queue_wait"].clone();
+    assert_eq!((&wait["cause"], &wait["dag_id"]), (&"not_served".into(), &"manual".into()));
+    assert_eq!(service.stop(), Some(0));
+}
+
+/// The next service takes up the run before its schedules make their first step: the slot that is due
+/// waits for the end of that run.
+#[test]
+fn a_run_that_a_crash_interrupts_holds_up_the_next_slot() {
+    let home = Home::new();
+    std::fs::write(home.hold(), "").expect("temporary files can be written");
+    let service = home.serve("seconds");
+    eventually("it runs", || home.count("seconds", "running") == 1);
+    let slot = time(&home.runs("seconds")[0]["logical_date"]);
+    service.kill();
+    eventually("the next slot is due", || Timestamp::now().since(slot).as_secs() >= 2);
+    let service = home.serve("seconds");
+    let waits = || home.slots("seconds").into_iter().any(|slot| slot["fate"] == "waiting");
+    eventually("the slot waits", waits);
+    assert_eq!((home.runs("seconds").len(), home.count("seconds", "running")), (1, 1));
+    std::fs::remove_file(home.hold()).expect("it is there");
+    eventually("the slot runs", || home.count("seconds", "success") > 1);
+    assert_eq!(service.stop(), Some(0));
+}
+
 /// Case 43: a machine that was suspended has missed the slots, as if no service had run. For the
 /// service it is a clock that jumps, which it notices within a second.
 #[cfg(feature = "failpoints")]

@@ -45,9 +45,11 @@ impl Home {
         self.directory.path().join("clock")
     }
 
-    /// The notes in the history of a schedule, oldest first.
+    /// The notes in the history of a schedule, oldest first. On a busy machine any schedule may fall
+    /// behind.
     pub(crate) fn notes(&self, dag: &str) -> Vec<Value> {
-        self.slots(dag).into_iter().rev().map(|slot| slot["note"].clone()).filter(Value::is_object).collect()
+        let notes = self.slots(dag).into_iter().rev().map(|slot| slot["note"].clone());
+        notes.filter(|note| note.is_object() && note["kind"] != "falls_behind").collect()
     }
 
     pub(crate) fn call(&self, words: &[&str]) -> ProgramOutput {

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use taskflow::Timestamp;
-use taskflow::schedule::{Decision, FailedRun, Note, Schedule, ScheduleState, Situation, SlotFate, Waits, step};
+use taskflow::schedule::{
+    Backlog, Decision, FailedRun, Note, Schedule, ScheduleState, Situation, SlotFate, Waits, step,
+};
 
 use crate::support::utc;
 
@@ -116,6 +118,11 @@ impl Service {
     }
 
     /// How many slots were recorded with this fate.
+    /// The slots that wait, if it falls behind.
+    pub(crate) fn backlog(&self) -> Option<Backlog> {
+        self.state.as_ref().expect("it has begun").backlog(&self.schedule)
+    }
+
     pub(crate) fn count(&self, fate: SlotFate) -> u64 {
         self.records.iter().filter(|(found, ..)| *found == fate).map(|(_, count, _)| count).sum()
     }

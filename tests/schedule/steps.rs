@@ -327,6 +327,24 @@ fn a_slot_that_waits_survives_new_rules_of_its_zone() {
     assert_eq!(service.notes.len(), 1);
 }
 
+/// Case 24: a slot that waits and that new rules have moved is no slot any more. A record says so.
+#[test]
+fn a_slot_that_waits_and_is_moved_by_new_rules_leaves_a_record() {
+    let mut service = Service::new(build(1), "2026-03-01T12:00:00Z");
+    service.takes = Duration::from_secs(30 * 3_600);
+    service.until("2026-03-03T06:00:00Z");
+    assert_eq!((service.runs.len(), service.waits.clone()), (1, Some(Waits::ForRoom { active: 1 })));
+    service.schedule = build(2);
+    service.until("2026-03-03T12:00:00Z");
+    assert_eq!(service.notes, [Note::ZoneRulesChanged { zone: "Asia/Nowhere".to_owned() }]);
+    let [(fate, count, reason)] = &service.records[..] else { panic!("{:?}", service.records) };
+    assert_eq!((*fate, *count), (SlotFate::Superseded, 1));
+    assert_eq!(reason, "by the new rules of the time zone Asia/Nowhere there is no slot at this time");
+    service.until("2026-03-04T06:00:00Z");
+    assert_eq!(service.slots(), ["2026-03-02T05:00:00Z", "2026-03-04T04:00:00Z"]);
+    assert_eq!(service.records.len(), 1);
+}
+
 /// Case 24, with a state that was stored before rules of zones were: there is nothing to compare.
 #[test]
 fn a_stored_state_without_rules_of_its_zone_takes_those_of_the_schedule() {
@@ -358,13 +376,17 @@ fn the_rules_of_a_zone_are_part_of_its_schedule() {
 }
 
 fn overlap(overlap: Overlap, max_active_runs: u32) -> Service {
+    until(overlap, max_active_runs, "2026-03-01T12:03:01Z")
+}
+
+fn until(overlap: Overlap, max_active_runs: u32, end: &str) -> Service {
     let schedule = with(every("20s"), |schedule| {
         schedule.overlap = overlap;
         schedule.max_active_runs = max_active_runs;
     });
     let mut service = Service::new(schedule, "2026-03-01T11:59:59Z");
     service.takes = Duration::from_secs(50);
-    service.until("2026-03-01T12:03:01Z");
+    service.until(end);
     service
 }
 
@@ -378,7 +400,11 @@ fn skip_drops_slots_while_a_run_is_active() {
     let service = overlap(Overlap::Skip, 1);
     assert_eq!(starts(&service), [0, 60, 120, 180]);
     assert_eq!(service.count(SlotFate::Skipped), 6);
-    assert_eq!(service.records[0].2, "a run was active");
+    assert!(service.records.iter().all(|record| record.2 == "a run was active"), "{:?}", service.records);
+    // Two of three slots are lost, and each of them is in a record between two runs.
+    let long = until(Overlap::Skip, 1, "2026-03-01T13:00:01Z");
+    assert_eq!((long.runs.len(), long.count(SlotFate::Skipped)), (61, 120), "a third of 181 slots runs");
+    assert!(starts(&long).windows(2).all(|pair| pair[1] - pair[0] == 60));
 }
 
 /// Case 53.
@@ -395,6 +421,42 @@ fn the_overlap_policy_decides_about_slots_without_room() {
     assert_eq!(starts(&cancel), [0, 20, 40, 60, 80, 100, 120, 140, 160, 180]);
     let allow = overlap(Overlap::Allow, 16);
     assert_eq!((starts(&allow).len(), allow.most_active), (10, 3));
+    assert!([queue_one, queue, cancel, allow].iter().all(|service| service.notes.is_empty()), "less than ten wait");
+}
+
+/// Case 53: a schedule whose runs take longer than its period falls behind, which is noted when
+/// ten slots wait.
+#[test]
+fn a_schedule_that_falls_behind_by_ten_slots_notes_it_once() {
+    // A slot is due every 20 seconds and one starts every 50: after 340 seconds ten wait.
+    let before = until(Overlap::Queue, 1, "2026-03-01T12:05:19Z");
+    assert_eq!((before.notes.len(), before.backlog()), (0, None));
+    let mut service = until(Overlap::Queue, 1, "2026-03-01T12:10:00Z");
+    let [Note::FallsBehind { first }] = service.notes[..] else { panic!("{:?}", service.notes) };
+    let late = service.runs.iter().find(|(slot, _)| *slot == first).map(|(slot, started)| started.since(*slot));
+    assert!(late.is_none_or(|late| late > Duration::from_secs(180)), "ten periods: {late:?}");
+    let backlog = service.backlog().expect("it is behind");
+    assert!(backlog.slots > 10 && backlog.first > first, "{backlog:?}");
+    // It has caught up when no slot waits, and may fall behind again.
+    service.takes = Duration::from_secs(1);
+    service.until("2026-03-01T12:20:00Z");
+    assert_eq!((service.notes.len(), service.backlog()), (1, None));
+    service.takes = Duration::from_secs(50);
+    service.until("2026-03-01T12:30:00Z");
+    assert!(matches!(service.notes[..], [_, Note::FallsBehind { .. }]), "{:?}", service.notes);
+}
+
+/// The slots from the start of a DAG that is new are work to do, and not a schedule that is late.
+#[test]
+fn a_new_dag_with_years_behind_it_does_not_fall_behind() {
+    let schedule = with(hourly(), |schedule| {
+        (schedule.start, schedule.catchup) = (Some(utc("2026-01-01")), Catchup::All);
+    });
+    let mut service = Service::new(schedule, "2026-03-01T11:30:00Z");
+    service.takes = Duration::from_secs(1);
+    service.until("2026-03-01T11:31:00Z");
+    assert!(service.runs.len() < 100);
+    assert_eq!((service.notes.len(), service.backlog()), (0, None));
 }
 
 /// Case 54.

@@ -8,6 +8,8 @@ use taskflow::prelude::*;
 use taskflow::schedule::Catchup;
 use taskflow::testing::{ServiceTest, Test};
 use taskflow::{RunState, TaskState, Timestamp};
+#[cfg(target_os = "linux")]
+use taskflow_tests::common::in_a_separate_process;
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -195,6 +197,70 @@ fn a_year_of_ten_dags_passes() {
     for dag in dags {
         assert_eq!(states(&service, dag), [RunState::Success; 365]);
     }
+}
+
+#[dag(schedule = every("1m"), paused)]
+fn minutes(#[param(default = |run| run.day())] day: Date) -> String {
+    extract(day)
+}
+
+/// The most memory that the process has had, in KiB. Only Linux says so.
+#[cfg(target_os = "linux")]
+fn peak() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").expect("it is there");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("the peak");
+    line.trim_end_matches("kB").trim().parse().expect("a number")
+}
+
+/// Case 60: the memory of a preview does not depend on the number of slots, and the first runs start
+/// in the turn that follows. The times of the case are those of a release build, so the year of a
+/// debug build stands for its five.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_backfill_of_years_of_minutes_is_previewed_in_little_memory_and_starts_at_once() {
+    in_a_separate_process(
+        "virtual_time::a_backfill_of_years_of_minutes_is_previewed_in_little_memory_and_starts_at_once",
+        || {
+            let (first, slots) =
+                if cfg!(debug_assertions) { ("2025-03-01", 525_600) } else { ("2021-03-01", 2_629_440) };
+            let mut service = Test::service().dag_with(minutes {}, |test| test.takes(extract {}, HOUR));
+            service.at("2026-03-02T12:00:00Z").run_until("2026-03-02T12:00:00Z");
+            // What the first backfill needs anyway.
+            let small = service.backfill("minutes", "2020-01-01", "2020-01-02");
+            service.cancel_backfill(small, true);
+            let before = peak();
+            let backfill = service.backfill("minutes", first, "2026-02-28T23:59:00Z");
+            let more = peak() - before;
+            assert!(more < 20 << 10, "{more} KiB");
+            let status = service.backfill_status(backfill);
+            assert_eq!((status.slots, status.pending), (slots, slots));
+            service.run_until("2026-03-02T12:00:00.001Z");
+            let status = service.backfill_status(backfill);
+            assert_eq!(status.active.len(), status.limit as usize, "its first runs are active");
+        },
+    );
+}
+
+#[dag(schedule = every("10m"), overlap = "allow", max_active_runs = 1_000, weight = 3)]
+fn heavy(#[param(default = |run| run.day())] day: Date) -> String {
+    extract(day)
+}
+
+#[dag(schedule = every("10m"), overlap = "allow", max_active_runs = 1_000)]
+fn light(#[param(default = |run| run.day())] day: Date) -> String {
+    extract(day)
+}
+
+/// The queue of the service is that of `serve`.
+#[test]
+fn runs_beyond_the_limit_of_a_service_take_turns_by_weight() {
+    let behave = |test: Test<String>| test.takes(extract {}, 30 * MINUTE);
+    let mut service = Test::service().dag_with(heavy {}, behave).dag_with(light {}, behave).max_active_runs(1);
+    service.at("2026-01-01T00:00:00Z").run_until("2026-01-05T00:00:00Z");
+    let ended = |dag: &str| service.runs(dag).iter().filter_map(|run| run.ended).collect::<Vec<Timestamp>>();
+    let (heavy, light) = (ended("heavy"), ended("light"));
+    assert_eq!(heavy.len() + light.len(), 191, "one after the other, without a pause");
+    assert!((heavy.len() as f64 / 3.0 - light.len() as f64).abs() < 2.0, "{} and {}", heavy.len(), light.len());
 }
 
 #[test]

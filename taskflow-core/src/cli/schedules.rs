@@ -15,7 +15,7 @@ use crate::dag::DagDef;
 use crate::journal::Journal;
 use crate::ops::{self, DagStatus, NextSlots, PastSlots};
 use crate::render::palette::Mark;
-use crate::schedule::{Catchup, Pause, Unpause, Zone, is_of_events};
+use crate::schedule::{Backlog, Catchup, Pause, Unpause, Zone, is_of_events};
 
 fn dag() -> Arg {
     Arg::new("dag").value_name("DAG").help("Id of the DAG; may be omitted if there is only one")
@@ -245,6 +245,9 @@ fn remark(dag: &DagStatus) -> String {
         DagStatus { pending_events: Some(count), waits_for: Some(waits_for), .. } if *count > 0 => {
             format!("waits for {waits_for}{}", pending(*count))
         }
+        DagStatus { behind: Some(backlog), .. } => {
+            format!("falls behind: {} slots wait since {}", backlog.slots, format::moment(backlog.first))
+        }
         DagStatus { queued: 1, .. } => "1 run is queued".to_owned(),
         DagStatus { queued, .. } if *queued > 1 => format!("{queued} runs are queued"),
         _ => String::new(),
@@ -272,6 +275,9 @@ pub(super) fn next(matches: &ArgMatches, source: &Source, terminal: &Terminal) -
             Err(error) => return Err(error),
         }
     }
+    if all.iter().any(|slots| slots.damage.is_some()) {
+        exit = Exit::Failure;
+    }
     if args::wants_json(matches) {
         run_args::print_json(&all, terminal)?;
         return Ok(exit);
@@ -281,7 +287,18 @@ pub(super) fn next(matches: &ArgMatches, source: &Source, terminal: &Terminal) -
         return Ok(Exit::Success);
     }
     terminal.print(&next_table(&all, terminal))?;
-    for NextSlots { dag_id, pause, .. } in &all {
+    for NextSlots { dag_id, pause, behind, note, damage, .. } in &all {
+        if let Some(note) = note {
+            terminal.note(&fit::prose(&format!("`{dag_id}`: {note}"), terminal.width_stderr(), 2));
+        }
+        if let Some(damage) = damage {
+            terminal.error(&format!("`{dag_id}`: {damage}"));
+        }
+        if let Some(Backlog { slots, first }) = behind {
+            let first = format::moment(*first);
+            let note = format!("`{dag_id}` falls behind its schedule: {slots} slots wait since {first}");
+            terminal.note(&fit::prose(&note, terminal.width_stderr(), 2));
+        }
         if let Some(pause) = pause {
             let note =
                 format!("`{dag_id}` is paused by {}; its slots pass, and `unpause {dag_id}` ends that", who(pause));

@@ -14,7 +14,7 @@ use crate::base::Timestamp;
 use crate::dag::DagDef;
 use crate::ops;
 use crate::run::{RunInfo, RunState, RunType};
-use crate::schedule::{Catchup, MissedSlots, Note, SlotRecord};
+use crate::schedule::{BEHIND, Catchup, MissedSlots, Note, SlotRecord};
 use crate::service::{Service, ServiceEvent, ServiceOptions};
 
 pub(super) fn command() -> Command {
@@ -243,6 +243,9 @@ pub(super) fn noted(note: &Note) -> String {
         }
         Note::ClockWentBack { by } => {
             format!("the clock went back by {}; no slot is repeated", format::duration(*by))
+        }
+        Note::FallsBehind { first } => {
+            format!("it falls behind its schedule: {BEHIND} slots wait, the first is {}", format::moment(*first))
         }
         Note::Paused(pause) => {
             let until = pause.until.map(|until| format!(" until {}", format::moment(until))).unwrap_or_default();

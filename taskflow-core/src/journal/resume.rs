@@ -46,7 +46,7 @@ use super::task_history::TaskHistory;
 use crate::base::Timestamp;
 use crate::dag::{Dag, DagDef, Plan, Registry};
 use crate::engine::{Recorder, RecorderError, RunRequest, RunStart};
-use crate::run::{GraphChanges, RestoredNote, RestoredState, RunState, TaskIndex, TaskState};
+use crate::run::{GraphChanges, RestoredNote, RestoredState, RunInfo, RunState, TaskIndex, TaskState};
 use crate::store::{AppendTarget, RunUpdate};
 use crate::value::{AnyValue, Value};
 
@@ -96,6 +96,21 @@ impl Journal {
     ) -> Result<RunRequest<T>, JournalError> {
         let row = self.row(run).await?;
         self.adopt_row(&row, Some(plan)).await?.resume_plan(plan, at).await
+    }
+}
+
+impl Journal {
+    /// Why a process of this program would refuse to start a queued run, as far as that is known
+    /// without claiming it: the graph has mistakes, or a parameter does not fit any more.
+    pub(crate) async fn why_refused(&self, number: i64, info: &RunInfo) -> Result<Option<String>, JournalError> {
+        let Ok(dag) = dag_of(info) else { return Ok(None) };
+        let plan = match dag.plan() {
+            Ok(plan) => plan,
+            Err(errors) => return Ok(Some(errors.to_string())),
+        };
+        let stored = self.inner.store.params(number).await?.unwrap_or_default();
+        let params = params::decode(&stored).and_then(|stored| params::restore(&stored, plan.params(), info));
+        Ok(params.err())
     }
 }
 
@@ -258,7 +273,7 @@ impl Journal {
 }
 
 /// The DAG of a run in this program.
-pub(super) fn dag_of(info: &crate::run::RunInfo) -> Result<&'static DagDef, JournalError> {
+pub(super) fn dag_of(info: &RunInfo) -> Result<&'static DagDef, JournalError> {
     let dags = Registry::dags();
     let found = dags.iter().find(|dag| dag.id == info.dag_id);
     found.copied().ok_or_else(|| JournalError::UnknownDag {

@@ -13,7 +13,7 @@ use crate::base::{ErrorKind, Timestamp};
 use crate::dag::DagDef;
 use crate::journal::{Journal, RunSummary};
 use crate::run::RunState;
-use crate::schedule::Pause;
+use crate::schedule::{Backlog, Pause};
 
 /// A DAG, its schedule and its last run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -41,12 +41,15 @@ pub struct DagStatus {
     /// What the next run of its events waits for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub waits_for: Option<String>,
+    /// The slots that wait, if its schedule falls behind.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub behind: Option<Backlog>,
     /// How many of its runs are queued.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub queued: usize,
     /// The run that was created last.
     pub last_run: Option<LastRun>,
-    /// Why its schedule or its events cannot be served.
+    /// Why its schedule or its events cannot be served, or its deadlines not be judged.
     pub error: Option<String>,
 }
 
@@ -96,6 +99,7 @@ pub async fn dags(journal: Option<&Journal>, dags: &[&'static DagDef]) -> Result
                 Ok(next) => {
                     status.schedule = Some(next.schedule);
                     status.next = next.slots.first().map(|slot| slot.at);
+                    (status.behind, status.error) = (next.behind, next.damage);
                     status.pause = next.pause;
                 }
                 Err(error) if error.kind() == ErrorKind::Damaged => {
@@ -173,6 +177,7 @@ fn status(dag: &str, last_run: Option<RunSummary>) -> DagStatus {
         consumes: Vec::new(),
         pending_events: None,
         waits_for: None,
+        behind: None,
         queued: 0,
         last_run: last_run.map(LastRun::from),
         error: None,

@@ -1,13 +1,13 @@
 //! The deadlines of slots: what has become of a slot by then, and which were missed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::error::OpsError;
 use super::schedules::asking;
 use super::situation::waits;
 use crate::base::Timestamp;
 use crate::dag::DagDef;
-use crate::journal::{Journal, MissedDeadline, RunHistory, RunSummary};
+use crate::journal::{Journal, JournalError, MissedDeadline, RunHistory, RunSummary};
 use crate::run::{RunInfo, RunState, RunType, TaskState};
 use crate::schedule::{
     MissedSlots, Note, Schedule, Slot, SlotDeadline, SlotFate, SlotStanding, Span, Waits, Zone, is_of_events,
@@ -227,6 +227,12 @@ async fn missed_deadline_of(journal: &Journal, run: &RunInfo) -> Result<Option<M
 pub(super) async fn untold(journal: &Journal, dag: &str) -> Result<Vec<MissedSlots>, OpsError> {
     let stored = journal.slot_deadlines().await?.remove(dag).and_then(Result::ok);
     Ok(stored.map(|stored| stored.state.untold).unwrap_or_default())
+}
+
+/// The DAGs whose stored deadlines cannot be read, and why.
+pub(super) async fn damaged_deadlines(journal: &Journal) -> Result<HashMap<String, JournalError>, OpsError> {
+    let stored = journal.slot_deadlines().await?.into_iter();
+    Ok(stored.filter_map(|(dag, stored)| Some((dag, stored.err()?.error))).collect())
 }
 
 /// When the deadline of a slot of this DAG is due, if it has one.

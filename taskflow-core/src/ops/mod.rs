@@ -127,7 +127,7 @@ pub use schedules::{
     NextSlot, NextSlots, PastSlots, ResetSchedule, next_slots, past_slots, pause, pause_of, reset_schedule, unpause,
 };
 pub use send_event::{SentEvent, send_event};
-pub(crate) use served::{SERVE_LIMIT, SERVE_LOCK};
+pub(crate) use served::{SERVE_DAGS, SERVE_LIMIT, SERVE_LOCK};
 pub use served::{ServingProcess, serving_process};
 pub use settings::{
     DEFAULT_GRACE, DEFAULT_MAX_ACTIVE_RUNS, durability, engine, fail_fast, grace, max_active_runs, sync_mode,

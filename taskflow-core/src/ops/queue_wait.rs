@@ -26,6 +26,18 @@ use crate::store::RunFilter;
 pub enum QueueWait {
     /// No process serves the home.
     NoService,
+    /// The service of the home does not serve the DAG: it has `--only`, or is another program.
+    NotServed {
+        /// The DAG.
+        dag_id: String,
+        /// The service, `host:process`.
+        worker: String,
+    },
+    /// A process of this program will refuse to start it.
+    Refused {
+        /// Why.
+        reason: String,
+    },
     /// As many runs of its DAG are active as the DAG allows.
     DagLimit {
         /// The DAG.
@@ -50,7 +62,7 @@ pub enum QueueWait {
         /// The other DAGs whose runs take turns with those of this one.
         in_turn: Vec<QueuedDag>,
     },
-    /// No limit holds it up: the service starts it within a second, if it serves the DAG.
+    /// No limit holds it up: the service starts it within a second.
     Next,
 }
 
@@ -99,7 +111,14 @@ pub async fn queue_wait(
     let dags = dags.iter().map(|&dag| (dag.id, dag)).collect();
     let home = RunsOfHome { dags, runs: &runs, backfilled: &backfilled(journal).await? };
     let flow = (&*run.info.dag_id, home.backfilled.contains(&run.info.run_id));
+    let is_served = |dags: Option<&[String]>| dags.is_none_or(|dags| dags.iter().any(|dag| dag == flow.0));
+    if let Some(reason) = journal.why_refused(run.number, &run.info).await? {
+        return Ok(Some(QueueWait::Refused { reason }));
+    }
     Ok(Some(match (home.dag_limit(run.number, flow), service) {
+        (_, Some(ServingProcess { worker, dags, .. })) if !is_served(dags.as_deref()) => {
+            QueueWait::NotServed { dag_id: flow.0.to_owned(), worker }
+        }
         (Some(limit), _) => limit,
         (None, None) => QueueWait::NoService,
         (None, Some(service)) => home.service_limit(run.number, flow, &service).unwrap_or(QueueWait::Next),
@@ -166,6 +185,10 @@ impl fmt::Display for QueueWait {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             QueueWait::NoService => f.write_str("waits for a service: no process serves this home"),
+            QueueWait::NotServed { dag_id, worker } => {
+                write!(f, "waits for a service of `{dag_id}`: {worker} serves this home without it")
+            }
+            QueueWait::Refused { reason } => write!(f, "will not start: {reason}"),
             QueueWait::DagLimit { dag_id, limit, active, ahead } => {
                 let (dag_id, limit, active, ahead) = (dag_id.clone(), *limit, active.clone(), ahead.clone());
                 write!(f, "{}", AdmissionWait { dag_id, limit, active, ahead })
@@ -185,7 +208,7 @@ impl fmt::Display for QueueWait {
                 }
                 Ok(())
             }
-            QueueWait::Next => f.write_str("starts within a second, if the service serves its DAG"),
+            QueueWait::Next => f.write_str("starts within a second"),
         }
     }
 }

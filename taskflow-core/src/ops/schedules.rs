@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::audit::{Action, AuditTarget, Trail, changed};
 use super::consumers;
-use super::deadlines::deadline_of;
+use super::deadlines::{damaged_deadlines, deadline_of};
 use super::error::OpsError;
 use super::situation::waits;
 use crate::base::{ErrorKind, Interval, Timestamp, catch, install_hook};
@@ -15,8 +15,8 @@ use crate::dag::{DagDef, ScheduleError};
 use crate::journal::{DamagedSchedule, Journal, NewStep, Note, StepOutcome, StoredSchedule};
 use crate::run::RunType;
 use crate::schedule::{
-    Catchup, ConsumerState, DeadlineState, Note as ScheduleNote, Pause, Schedule, ScheduleState, ScheduleTraces, Slot,
-    SlotRecord, Unpause, Waits, unpause as unpaused,
+    Backlog, Catchup, ConsumerState, DeadlineState, Note as ScheduleNote, Pause, Schedule, ScheduleState,
+    ScheduleTraces, Slot, SlotRecord, Unpause, Waits, unpause as unpaused,
 };
 use crate::store::{RunFilter, RunOrder};
 
@@ -33,6 +33,15 @@ pub struct NextSlots {
     /// Who paused the DAG, if it is paused: then the slots pass.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pause: Option<Pause>,
+    /// The slots that wait, if the schedule falls behind.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub behind: Option<Backlog>,
+    /// What the schedule may not be meant to say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    /// Why the deadlines of the slots are not judged, if what is stored of them is damaged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub damage: Option<String>,
     /// The slots, in ascending order. Empty for `@continuous`, whose slots depend on its runs.
     pub slots: Vec<NextSlot>,
 }
@@ -73,7 +82,11 @@ pub async fn next_slots(
     let first_seen = state.as_ref().map_or(after, |state| state.first_seen);
     // A slot that was noticed is decided, or waits.
     let from = state.as_ref().map_or(after, |state| after.max(state.noticed));
-    let (slots, words) = asking(|| {
+    let damage = match journal {
+        Some(journal) if dag.options.deadline.is_some() => damaged_deadlines(journal).await?.remove(dag.id),
+        _ => None,
+    };
+    let (slots, words, note, behind) = asking(|| {
         let first = schedule.after(from, first_seen);
         let slots = std::iter::successors(first, |slot| schedule.after(slot.at, first_seen)).take(count);
         let slots: Vec<NextSlot> = slots
@@ -84,13 +97,17 @@ pub async fn next_slots(
                 deadline: deadline_of(dag, slot.at),
             })
             .collect();
-        (slots, schedule.recurrence.describe())
+        let behind = state.as_ref().and_then(|state| state.backlog(&schedule));
+        (slots, schedule.recurrence.describe(), schedule.recurrence.note(), behind)
     })?;
     Ok(NextSlots {
         dag_id: dag.id.to_owned(),
         schedule: words,
         timezone: dag.options.timezone.unwrap_or("UTC").to_owned(),
         pause: state.and_then(|state| state.pause),
+        behind,
+        note,
+        damage: damage.map(|error| OpsError::unreadable_schedule(dag.id, &error).to_string()),
         slots,
     })
 }

@@ -9,11 +9,14 @@ use serde::{Deserialize, Serialize};
 use crate::base::{Timestamp, private};
 
 /// The file that the service of a home locks. It holds the name of the process, and its limit of
-/// runs in the second line.
+/// runs in the second line, and its DAGs in the third.
 pub(crate) const SERVE_LOCK: &str = "serve.lock";
 
 /// What the limit follows.
 pub(crate) const SERVE_LIMIT: &str = "max_active_runs = ";
+
+/// What the DAGs follow, which are separated by spaces.
+pub(crate) const SERVE_DAGS: &str = "dags = ";
 
 /// The process that serves a home.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +28,9 @@ pub struct ServingProcess {
     pub since: Option<Timestamp>,
     /// How many runs it runs at once.
     pub max_active_runs: Option<usize>,
+    /// The DAGs whose runs it starts; `None` if it does not say.
+    #[serde(skip)]
+    pub dags: Option<Vec<String>>,
 }
 
 /// The process that serves a home, if one does.
@@ -50,9 +56,11 @@ pub fn serving_process(home: &Path) -> io::Result<Option<ServingProcess>> {
     let since = since.and_then(|since| since.duration_since(std::time::UNIX_EPOCH).ok());
     let worker = text.lines().next().map(str::trim).filter(|worker| !worker.is_empty());
     let max_active_runs = text.lines().find_map(|line| line.strip_prefix(SERVE_LIMIT)?.trim().parse().ok());
+    let dags = text.lines().find_map(|line| line.strip_prefix(SERVE_DAGS));
     Ok(Some(ServingProcess {
         worker: worker.unwrap_or("another process").to_owned(),
         since: since.map(|since| Timestamp::EPOCH + since),
         max_active_runs,
+        dags: dags.map(|dags| dags.split_whitespace().map(str::to_owned).collect()),
     }))
 }

@@ -64,6 +64,33 @@ impl Cron {
         describe::cron(&self.text, &self.fields)
     }
 
+    /// What the expression may not be meant to say: a step of minutes or hours that does not divide
+    /// an hour or a day begins again with each of them.
+    ///
+    /// ```
+    /// use taskflow::schedule::{Cron, Zone};
+    ///
+    /// let cron = Cron::parse("*/7 * * * *", Zone::UTC)?;
+    /// let note = "`*/7` begins again with each hour: 4 minutes lie between its last minute, 56, and the next hour";
+    /// assert_eq!(cron.note().as_deref(), Some(note));
+    /// assert_eq!(Cron::parse("*/15 * * * *", Zone::UTC)?.note(), None);
+    /// # Ok::<(), taskflow::schedule::CronError>(())
+    /// ```
+    pub fn note(&self) -> Option<String> {
+        let fields = [("minute", "hour", 60_u32), ("hour", "day", 24)];
+        let notes = self.text.split(' ').zip(fields).filter_map(|(field, (unit, whole, count))| {
+            let step: u32 = field.strip_prefix("*/")?.parse().ok()?;
+            let rest = count.checked_rem(step).filter(|rest| *rest > 0)?;
+            let (last, s) = (count - rest, if rest == 1 { " lies" } else { "s lie" });
+            Some(format!(
+                "`{field}` begins again with each {whole}: {rest} {unit}{s} between its last {unit}, {last}, and the \
+                 next {whole}"
+            ))
+        });
+        let notes: Vec<String> = notes.collect();
+        (!notes.is_empty()).then(|| notes.join("; "))
+    }
+
     /// The first occurrence after a point in time.
     pub fn after(&self, moment: Timestamp) -> Option<Timestamp> {
         if self.fields.follows_clock() { self.clock_after(moment) } else { self.calendar_after(moment) }

@@ -10,12 +10,15 @@ mod consume;
 mod cron;
 mod cron_fields;
 mod deadline;
+mod decision;
 mod describe;
 mod fair_turns;
 mod note;
 mod parse;
 mod policy;
 mod rebuild;
+mod rule_changes;
+mod search;
 mod slot;
 mod spec;
 mod state;
@@ -38,6 +41,7 @@ pub use consume::{
 };
 pub use cron::{Cron, CronError};
 pub use deadline::{DeadlineState, MissedSlots, SETTLING, SlotDeadline, SlotStanding};
+pub use decision::{Decision, FailedRun, Situation, SlotFate, SlotRecord, Step, Waits};
 pub use fair_turns::{FairTurns, PASSED_OVER, WaitingRun};
 pub use note::Note;
 pub use parse::RecurrenceError;
@@ -45,10 +49,8 @@ pub use policy::{BackfillOrder, BackfillScope, Catchup, Combine, First, OnUpdate
 pub use rebuild::ScheduleTraces;
 pub use slot::Slot;
 pub use spec::{CATCHUP_WINDOW, Recurrence, Schedule};
-pub use state::{Pause, ScheduleState, Span};
-pub use step::{
-    CLOCK_TOLERANCE, Decision, FailedRun, GRACE, Situation, SlotFate, SlotRecord, Step, Waits, step, unpause,
-};
+pub use state::{BEHIND, Backlog, Pause, ScheduleState, Span};
+pub use step::{CLOCK_TOLERANCE, GRACE, step, unpause};
 pub use timetable::Timetable;
 pub use timetables::{Calendar, Crons, Dates, Every, EveryError, Exceptions, Shift};
 pub use zone::{Zone, ZoneError};

@@ -23,7 +23,7 @@ pub enum Note {
     },
     /// The rules of the time zone differ from those of the last step: the program was built with
     /// another time zone database. No slot is repeated, and one that waits is dropped only if the
-    /// new rules have moved it.
+    /// new rules have moved it. Then it is recorded as superseded.
     ZoneRulesChanged {
         /// The IANA name of the zone.
         zone: String,
@@ -32,6 +32,12 @@ pub enum Note {
     ClockWentBack {
         /// By how much.
         by: Duration,
+    },
+    /// Ten slots wait: the runs take longer than the time between slots, or the service catches up.
+    /// It is noted again when no slot has waited meanwhile.
+    FallsBehind {
+        /// The first of them.
+        first: Timestamp,
     },
     /// The DAG was paused.
     Paused(Pause),

@@ -39,6 +39,7 @@ impl ScheduleState {
             zone_rules: None,
             pause: pause.unwrap_or_else(|| paused.then(|| Pause::of_new_dag(now))),
             failures_until: traces.last_run,
+            falls_behind: false,
         }
     }
 }

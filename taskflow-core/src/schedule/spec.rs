@@ -69,6 +69,14 @@ impl Recurrence {
         }
     }
 
+    /// What the pattern may not be meant to say.
+    pub fn note(&self) -> Option<String> {
+        match self {
+            Recurrence::Timetable(timetable) => timetable.note(),
+            Recurrence::Once | Recurrence::Continuous => None,
+        }
+    }
+
     pub(super) fn fingerprint(&self) -> String {
         match self {
             Recurrence::Timetable(timetable) => timetable.fingerprint(),

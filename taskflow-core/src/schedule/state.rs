@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::decision::FailedRun;
 use super::policy::{Catchup, First};
+use super::search::SlotSearch;
 use super::spec::{Recurrence, Schedule, just_before};
-use super::step::{CLOCK_TOLERANCE, FailedRun};
+use super::step::CLOCK_TOLERANCE;
 use super::zone_rules::ZoneRules;
 use crate::base::Timestamp;
 
@@ -41,6 +43,22 @@ pub struct ScheduleState {
     /// do not count again, so that unpausing the DAG does not pause it at once.
     #[serde(default)]
     pub failures_until: Option<Timestamp>,
+    /// Whether it was noted that the schedule [falls behind](BEHIND), and slots wait since then.
+    #[serde(default)]
+    pub falls_behind: bool,
+}
+
+/// A schedule falls behind when so many of its slots wait. Those from the start of a DAG that was
+/// new do not count.
+pub const BEHIND: u64 = 10;
+
+/// The slots of a schedule that wait, if it falls [behind](BEHIND).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub struct Backlog {
+    /// How many they are; 10,000 stands for more.
+    pub slots: u64,
+    /// The first of them.
+    pub first: Timestamp,
 }
 
 impl ScheduleState {
@@ -66,7 +84,17 @@ impl ScheduleState {
             zone_rules: schedule.zone_rules.clone(),
             pause: paused.then(|| Pause::of_new_dag(now)),
             failures_until: None,
+            falls_behind: false,
         }
+    }
+
+    /// The slots that wait, if the schedule falls behind.
+    pub fn backlog(&self, schedule: &Schedule) -> Option<Backlog> {
+        const MOST: u64 = 10_000;
+
+        let search = SlotSearch::new(schedule, self.first_seen);
+        let (slots, first) = search.count_waiting(&self.pending, MOST);
+        first.filter(|_| slots >= BEHIND).map(|first| Backlog { slots, first })
     }
 
     /// By how much a clock is behind the last step, if that is more than [`CLOCK_TOLERANCE`].
@@ -88,7 +116,7 @@ impl ScheduleState {
         Some(ScheduleState {
             first_seen: self.first_seen.min(now),
             noticed: self.noticed.min(now),
-            pending: spans.map(|span| Span { until: span.until.min(now), ..*span }).collect(),
+            pending: spans.map(|span| Span { until: span.until.min(now), first: None, ..*span }).collect(),
             last_run: self.last_run.filter(before),
             clock: now,
             clock_went_back: false,
@@ -112,6 +140,7 @@ impl ScheduleState {
             zone_rules: None,
             pause: None,
             failures_until: None,
+            falls_behind: false,
         });
         if state.pause.is_some() {
             return (state, None);
@@ -134,12 +163,15 @@ pub struct Span {
     /// start of the schedule of a DAG that was new.
     #[serde(default)]
     pub unbounded: bool,
+    /// Its first slot, by the rules of the last step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first: Option<Timestamp>,
 }
 
 impl Span {
     /// The span `after < t <= until`.
     pub fn new(after: Timestamp, until: Timestamp) -> Self {
-        Span { after, until, unbounded: false }
+        Span { after, until, unbounded: false, first: None }
     }
 }
 

@@ -14,18 +14,20 @@
 //!    no service was running: `catchup` and `catchup_window` decide which of them are missed.
 //! 4. The other slots are pending. The oldest become runs while there is room; `overlap` decides
 //!    what happens to the rest: they wait, or they are recorded.
+//!    If ten of them wait, the schedule falls behind, which is noted.
 //! 5. The caller stores the new state, the records and the runs in one transaction. A crash before
 //!    that repeats the step with the same outcome; the ids of runs derive from their slots, so that
 //!    no second process can make a run twice.
 
-use std::cell::Cell;
 use std::time::Duration;
 
+use super::decision::{Decision, Situation, SlotFate, SlotRecord, Step, Waits};
 use super::note::Note;
 use super::policy::{Catchup, Overlap};
+use super::search::SlotSearch;
 use super::slot::Slot;
 use super::spec::{Recurrence, Schedule, just_before};
-use super::state::{Pause, ScheduleState, Span};
+use super::state::{BEHIND, Pause, ScheduleState, Span};
 use crate::base::Timestamp;
 
 /// A clock that is further behind the last step than this is taken to be wrong: the service
@@ -34,147 +36,6 @@ pub const CLOCK_TOLERANCE: Duration = Duration::from_secs(86_400);
 
 /// How late a slot may be noticed and still count as on time.
 pub const GRACE: Duration = Duration::from_secs(60);
-
-/// What a step needs to know beside the state.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Situation {
-    /// The time.
-    pub now: Timestamp,
-    /// How many runs of the schedule are queued or running.
-    pub active: u32,
-    /// The run of the slot before the first pending one, if it did not succeed.
-    pub unsuccessful: Option<String>,
-    /// The runs of the schedule that have failed since the last one that succeeded, the latest slot
-    /// first. No more of them are needed than `pause_after_failures` says.
-    pub failures: Vec<FailedRun>,
-}
-
-/// A run of a schedule that has failed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FailedRun {
-    /// Its slot.
-    pub slot: Timestamp,
-    /// The id of the run.
-    pub run_id: String,
-}
-
-/// What a step decided.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Step {
-    /// The new state.
-    pub state: ScheduleState,
-    /// In order.
-    pub decisions: Vec<Decision>,
-    /// When to step again, unless a run ends or somebody acts before.
-    pub wake: Option<Timestamp>,
-    /// Why the oldest pending slot waits.
-    pub waits: Option<Waits>,
-}
-
-impl Step {
-    /// Whether there is something to store.
-    pub fn is_to_be_stored(&self, before: Option<&ScheduleState>) -> bool {
-        fn decided(state: &ScheduleState) -> (&[Span], Option<&Pause>, bool) {
-            (&state.pending, state.pause.as_ref(), state.clock_went_back)
-        }
-        !self.decisions.is_empty() || before.is_none_or(|before| decided(before) != decided(&self.state))
-    }
-}
-
-/// A decision about slots.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Decision {
-    /// The slot becomes a run.
-    Start {
-        /// The slot.
-        slot: Slot,
-        /// How long after it was due.
-        late: Duration,
-    },
-    /// The slots become no runs.
-    Record(SlotRecord),
-    /// The active runs of the schedule are cancelled, to make room.
-    CancelActive,
-    /// Something to note in the history of the schedule.
-    Note(Note),
-}
-
-/// Slots that became no runs.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SlotRecord {
-    /// The first of them.
-    pub first: Timestamp,
-    /// The last of them.
-    pub last: Timestamp,
-    /// How many they are.
-    pub count: u64,
-    /// What became of them.
-    pub fate: SlotFate,
-    /// Why.
-    pub reason: String,
-}
-
-/// What became of a slot or an event that is no run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum SlotFate {
-    /// It passed while no service was running, or waited too long.
-    Missed,
-    /// A run was still active.
-    Skipped,
-    /// The DAG was paused.
-    Paused,
-    /// A later slot or event took its place.
-    Superseded,
-    /// The events that it waited for did not come in time, or the event was too old.
-    Expired,
-    /// Its run could not be made: a default of a parameter failed.
-    Failed,
-}
-
-impl SlotFate {
-    const ALL: [SlotFate; 6] = [
-        SlotFate::Missed,
-        SlotFate::Skipped,
-        SlotFate::Paused,
-        SlotFate::Superseded,
-        SlotFate::Expired,
-        SlotFate::Failed,
-    ];
-
-    /// The name in stores and in JSON.
-    pub const fn name(self) -> &'static str {
-        match self {
-            SlotFate::Missed => "missed",
-            SlotFate::Skipped => "skipped",
-            SlotFate::Paused => "paused",
-            SlotFate::Superseded => "superseded",
-            SlotFate::Expired => "expired",
-            SlotFate::Failed => "failed",
-        }
-    }
-
-    /// The fate with this name.
-    pub fn named(name: &str) -> Option<Self> {
-        SlotFate::ALL.into_iter().find(|fate| fate.name() == name)
-    }
-}
-
-/// Why a pending slot waits.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Waits {
-    /// As many runs are active as may be.
-    ForRoom {
-        /// The active runs.
-        active: u32,
-    },
-    /// The run of the slot before has not succeeded.
-    ForPrevious {
-        /// The id of the run.
-        run: String,
-    },
-    /// The DAG is paused.
-    Paused,
-}
 
 /// Decides what happens to the slots of a DAG up to now. `None` as the state is a DAG that no
 /// service has seen before.
@@ -192,7 +53,9 @@ pub fn step(schedule: &Schedule, state: Option<&ScheduleState>, situation: &Situ
     } else {
         stepper.notice();
         stepper.expire();
-        stepper.start()
+        let waits = stepper.start();
+        stepper.note_backlog();
+        waits
     };
     let wake = stepper.wake();
     let Stepper { mut state, decisions, .. } = stepper;
@@ -223,55 +86,19 @@ pub fn unpause(
     (stepper.state, records.collect())
 }
 
-struct Stepper<'a> {
-    schedule: &'a Schedule,
+/// A step that is being made.
+pub(super) struct Stepper<'a> {
+    pub(super) schedule: &'a Schedule,
     situation: &'a Situation,
-    state: ScheduleState,
-    decisions: Vec<Decision>,
-    /// The last searches for a slot. A step asks for the same few slots again and again.
-    found: Cell<[Option<Found>; 2]>,
-}
-
-/// The first slot after a point in time: also that after any later one before the slot.
-#[derive(Clone, Copy)]
-struct Found {
-    after: Timestamp,
-    slot: Option<Slot>,
-}
-
-impl Found {
-    fn answers(&self, moment: Timestamp) -> bool {
-        self.after <= moment && self.slot.is_none_or(|slot| moment < slot.at)
-    }
+    pub(super) state: ScheduleState,
+    pub(super) decisions: Vec<Decision>,
+    search: SlotSearch<'a>,
 }
 
 impl<'a> Stepper<'a> {
     fn new(schedule: &'a Schedule, situation: &'a Situation, state: ScheduleState) -> Self {
-        Stepper { schedule, situation, state, decisions: Vec::new(), found: Cell::default() }
-    }
-
-    fn note_timetable(&mut self) {
-        let fingerprint = self.schedule.recurrence.fingerprint();
-        if self.state.fingerprint.is_empty() {
-            self.state.fingerprint = fingerprint;
-        } else if self.state.fingerprint != fingerprint {
-            let from = std::mem::replace(&mut self.state.fingerprint, fingerprint.clone());
-            self.state.pending.clear();
-            self.decisions.push(Decision::Note(Note::TimetableChanged { from, to: fingerprint }));
-        }
-        self.note_zone_rules();
-    }
-
-    fn note_zone_rules(&mut self) {
-        let Some(rules) = &self.schedule.zone_rules else { return };
-        if self.state.zone_rules.as_ref() == Some(rules) {
-            return;
-        }
-        let before = self.state.zone_rules.replace(rules.clone());
-        // Another zone is another timetable, which was noted.
-        if before.is_some_and(|before| before.zone == rules.zone) {
-            self.decisions.push(Decision::Note(Note::ZoneRulesChanged { zone: rules.zone.clone() }));
-        }
+        let search = SlotSearch::new(schedule, state.first_seen);
+        Stepper { schedule, situation, state, decisions: Vec::new(), search }
     }
 
     fn note_clock(&mut self) {
@@ -346,7 +173,7 @@ impl<'a> Stepper<'a> {
         let on_time = Span::new(late, due);
         let kept = match catchup {
             Catchup::All => Span::new(noticed.max(just_before(oldest)), late),
-            Catchup::Last if self.first_in(on_time).is_none() => match self.before(late) {
+            Catchup::Last if self.first_in(on_time).is_none() => match self.search.before(late) {
                 Some(last) if last.at > noticed && last.at >= oldest => Span::new(just_before(last.at), late),
                 _ => Span::new(late, late),
             },
@@ -360,8 +187,8 @@ impl<'a> Stepper<'a> {
         };
         self.record(&[missed], SlotFate::Missed, reason);
         for span in [kept, on_time] {
-            if self.first_in(span).is_some() {
-                self.state.pending.push(span);
+            if let Some(slot) = self.first_in(span) {
+                self.state.pending.push(Span { first: Some(slot.at), ..span });
             }
         }
         self.state.noticed = due;
@@ -426,12 +253,25 @@ impl<'a> Stepper<'a> {
         Some(Waits::ForRoom { active: active.max(self.schedule.max_active_runs) })
     }
 
+    /// Notes that the schedule falls behind, once until no slot waits.
+    fn note_backlog(&mut self) {
+        if self.state.pending.is_empty() {
+            self.state.falls_behind = false;
+        } else if !self.state.falls_behind
+            && let (BEHIND, Some(first)) = self.search.count_waiting(&self.state.pending, BEHIND)
+        {
+            self.state.falls_behind = true;
+            self.decisions.push(Decision::Note(Note::FallsBehind { first }));
+        }
+    }
+
     /// Leaves the newest pending slot only.
     fn keep_newest(&mut self) {
-        let Some(newest) = self.state.pending.last().and_then(|span| self.before(span.until)) else { return };
+        let Some(newest) = self.state.pending.last().and_then(|span| self.search.before(span.until)) else { return };
         let mut spans = std::mem::take(&mut self.state.pending);
         if let Some(last) = spans.last_mut() {
-            self.state.pending.push(Span::new(just_before(newest.at), last.until));
+            let span = Span::new(just_before(newest.at), last.until);
+            self.state.pending.push(Span { first: Some(newest.at), ..span });
             last.until = just_before(newest.at);
         }
         self.record(&spans, SlotFate::Superseded, "a later slot took its place");
@@ -474,29 +314,15 @@ impl<'a> Stepper<'a> {
 
     fn drop_empty_spans(&mut self) {
         let mut pending = std::mem::take(&mut self.state.pending);
-        pending.retain(|&span| self.first_in(span).is_some());
+        pending.retain_mut(|span| {
+            span.first = self.first_in(*span).map(|slot| slot.at);
+            span.first.is_some()
+        });
         self.state.pending = pending;
     }
 
-    fn first_in(&self, span: Span) -> Option<Slot> {
-        if span.after >= span.until {
-            return None;
-        }
-        self.after(span.after).filter(|slot| slot.at <= span.until)
-    }
-
-    fn after(&self, moment: Timestamp) -> Option<Slot> {
-        let [last, one_before] = self.found.get();
-        if let Some(found) = [last, one_before].into_iter().flatten().find(|found| found.answers(moment)) {
-            return found.slot;
-        }
-        let slot = self.schedule.after(moment, self.state.first_seen);
-        self.found.set([Some(Found { after: moment, slot }), last]);
-        slot
-    }
-
-    fn before(&self, moment: Timestamp) -> Option<Slot> {
-        self.schedule.before(moment, self.state.first_seen)
+    pub(super) fn first_in(&self, span: Span) -> Option<Slot> {
+        self.search.first_in(span)
     }
 
     /// When the next slot is due, the pause ends or a pending slot expires.
@@ -507,7 +333,7 @@ impl<'a> Stepper<'a> {
         if matches!(self.schedule.recurrence, Recurrence::Continuous) {
             return self.schedule.start.filter(|&start| start > self.situation.now);
         }
-        let next = self.after(self.state.noticed).map(|slot| slot.at + self.schedule.offset);
+        let next = self.search.after(self.state.noticed).map(|slot| slot.at + self.schedule.offset);
         let oldest = self.state.pending.iter().find(|span| !span.unbounded).and_then(|&span| self.first_in(span));
         let expires =
             oldest.map(|slot| slot.at + self.schedule.offset + self.schedule.catchup_window + Duration::from_nanos(1));

@@ -36,6 +36,12 @@ pub trait Timetable: fmt::Debug + Send + Sync + 'static {
     /// The timetable in words, such as "at 06:00 on weekdays, Asia/Seoul".
     fn describe(&self) -> String;
 
+    /// What its author may not have meant, such as a step that begins again with each hour. `next`
+    /// and `doctor` show it.
+    fn note(&self) -> Option<String> {
+        None
+    }
+
     /// A text that differs between timetables with different slots. A change is noted in the
     /// history of the schedule; no slot is repeated because of it.
     fn fingerprint(&self) -> String {
@@ -58,6 +64,10 @@ macro_rules! pointer {
 
             fn describe(&self) -> String {
                 (**self).describe()
+            }
+
+            fn note(&self) -> Option<String> {
+                (**self).note()
             }
 
             fn fingerprint(&self) -> String {

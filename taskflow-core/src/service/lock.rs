@@ -7,7 +7,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::base::private;
-use crate::ops::{OpsError, SERVE_LIMIT as LIMIT, SERVE_LOCK};
+use crate::dag::DagDef;
+use crate::ops::{OpsError, SERVE_DAGS, SERVE_LIMIT as LIMIT, SERVE_LOCK};
 use crate::store::worker;
 
 /// Held while a service lives. The operating system releases it when the process dies.
@@ -17,8 +18,8 @@ pub(super) struct ServeLock {
 }
 
 impl ServeLock {
-    /// Takes the lock of a home. The file also names the limit of the service.
-    pub(super) fn take(home: &Path, max_active_runs: NonZeroUsize) -> Result<Self, OpsError> {
+    /// Takes the lock of a home. The file also names the limit of the service and its DAGs.
+    pub(super) fn take(home: &Path, max_active_runs: NonZeroUsize, dags: &[&'static DagDef]) -> Result<Self, OpsError> {
         let path = home.join(SERVE_LOCK);
         let not_writable = |error: std::io::Error| OpsError::NotWritable {
             home: home.to_path_buf(),
@@ -44,7 +45,8 @@ impl ServeLock {
             }
             Err(TryLockError::Error(error)) => return Err(not_writable(error)),
         }
-        let text = format!("{}\n{LIMIT}{max_active_runs}\n", worker());
+        let dags: Vec<&str> = dags.iter().map(|dag| dag.id).collect();
+        let text = format!("{}\n{LIMIT}{max_active_runs}\n{SERVE_DAGS}{}\n", worker(), dags.join(" "));
         let written = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(text.as_bytes()));
         written.map_err(not_writable)?;
         Ok(ServeLock { _file: file })

@@ -81,5 +81,6 @@ pub use serving::{Service, ServiceEvent, ServiceOptions};
 pub(crate) use {
     backfills::{Backfills, Reprocess, Reprocessed},
     consumers::Consumers,
+    queue::waiting,
     schedules::Schedules,
 };

@@ -404,7 +404,8 @@ fn is_resumed_by_its_task(run: &RunSummary) -> bool {
     run.info.triggered_by.as_ref().is_some_and(|by| by.waits)
 }
 
-fn waiting(run: &RunSummary, dag: &DagDef, is_backfill: bool) -> WaitingRun {
+/// A run as it takes part in the [turns](FairTurns).
+pub(crate) fn waiting(run: &RunSummary, dag: &DagDef, is_backfill: bool) -> WaitingRun {
     WaitingRun {
         dag: dag.id,
         number: run.number,

@@ -208,7 +208,7 @@ impl Service {
         dags: Vec<&'static DagDef>,
         options: ServiceOptions,
     ) -> Result<Self, OpsError> {
-        let lock = ServeLock::take(home, options.max_active_runs)?;
+        let lock = ServeLock::take(home, options.max_active_runs, &dags)?;
         let scheduled: &[&'static DagDef] = if options.with_schedules { &dags } else { &[] };
         let (schedules, mut events) = Schedules::of(scheduled);
         let (consumers, unserved) = Consumers::of(scheduled);
@@ -293,7 +293,10 @@ impl Service {
     async fn resume(&mut self) -> Result<(), OpsError> {
         let loaded = self.backfills.load(&self.journal).await;
         self.queue.resume(&self.journal).await?;
-        loaded.map(drop)
+        loaded?;
+        // Before the first step of the schedules: a run that is interrupted is not active, and the
+        // next slot would start beside it.
+        self.queue.turn(&self.journal, self.backfills.runs(), &mut self.events).await
     }
 
     async fn turn(&mut self, report: &mut impl FnMut(ServiceEvent)) -> Result<(), OpsError> {

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::rows::RunRow;
+use crate::run::RunState;
 
 /// Whether somebody owns a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -14,6 +15,17 @@ pub(crate) enum Liveness {
     Alive,
     /// The run has not ended and its owner is gone.
     Dead,
+}
+
+impl Liveness {
+    /// That of a run which is stored in this state.
+    pub(super) fn of(owned: bool, stored: RunState) -> Self {
+        match (owned, stored) {
+            (true, _) => Liveness::Alive,
+            (false, RunState::Running) => Liveness::Dead,
+            (false, _) => Liveness::Unowned,
+        }
+    }
 }
 
 /// The outcome of [`RunStore::claim`](super::traits::RunStore::claim).

@@ -141,11 +141,7 @@ impl RunRow {
     /// The state of the run. A run that is stored as running is interrupted if its owner is dead,
     /// and queued if its owner waits for its admission.
     pub(crate) fn present_state(&self) -> RunState {
-        match self.state {
-            RunState::Running if self.liveness != Liveness::Alive => RunState::Interrupted,
-            RunState::Running if self.waits => RunState::Queued,
-            state => state,
-        }
+        present_state(self.state, self.liveness, self.waits)
     }
 
     /// The process that owns the run now, `host:pid`.
@@ -155,11 +151,16 @@ impl RunRow {
 
     /// Sets whether somebody owns the run.
     pub(super) fn set_owned(&mut self, owned: bool) {
-        self.liveness = match (owned, self.state) {
-            (true, _) => Liveness::Alive,
-            (false, RunState::Running) => Liveness::Dead,
-            (false, _) => Liveness::Unowned,
-        };
+        self.liveness = Liveness::of(owned, self.state);
+    }
+}
+
+/// As [`RunRow::present_state`], of its parts.
+pub(super) fn present_state(stored: RunState, liveness: Liveness, waits: bool) -> RunState {
+    match stored {
+        RunState::Running if liveness != Liveness::Alive => RunState::Interrupted,
+        RunState::Running if waits => RunState::Queued,
+        state => state,
     }
 }
 

@@ -9,8 +9,8 @@ use crate::base::{ErrorKind, Timestamp, catch, install_hook};
 use crate::dag::{BuildError, DagDef, ParamDef, ParamError, Params};
 use crate::journal::{Journal, StoredSchedule};
 use crate::ops::consumers;
-use crate::ops::deadlines::{missed_deadlines, untold};
-use crate::ops::schedules::next_slots;
+use crate::ops::deadlines::{damaged_deadlines, missed_deadlines, untold};
+use crate::ops::schedules::{asking, next_slots};
 use crate::ops::situation::{queued_runs, waits};
 use crate::ops::{Home, OpsError, serving_process};
 use crate::run::{RunInfo, RunState};
@@ -132,6 +132,9 @@ impl Findings {
             }
             Err(error) => return Err(error),
         };
+        if let Some(note) = next.note {
+            self.add(FindingKind::ScheduleNote { dag: dag.id.to_owned(), note });
+        }
         if let Some(pause) = next.pause.filter(|_| !has_events(dag)) {
             self.add(FindingKind::Paused { dag: dag.id.to_owned(), pause });
         }
@@ -187,6 +190,9 @@ impl Findings {
         /// An older one is of no use to anybody.
         const LOOKED_AT: u32 = 20;
 
+        if let Some(error) = damaged_deadlines(journal).await?.remove(dag.id) {
+            self.add(FindingKind::DeadlinesDamaged { dag: dag.id.to_owned(), error: error.to_string() });
+        }
         if let Some(missed) = missed_deadlines(journal, dag.id, LOOKED_AT).await?.into_iter().next() {
             let run = journal.find(&RunInfo::id_of_slot(dag.id, missed.last)).await.ok();
             if run.as_ref().is_none_or(|run| run.state != RunState::Success) {
@@ -208,6 +214,9 @@ impl Findings {
     async fn waiting(&mut self, journal: &Journal, dag: &DagDef, now: Timestamp) -> Result<(), OpsError> {
         let Some(StoredSchedule { state, .. }) = journal.schedule(dag.id).await? else { return Ok(()) };
         let Some(schedule) = dag.options.schedule(dag.id)? else { return Ok(()) };
+        if let Some(backlog) = asking(|| state.backlog(&schedule))? {
+            self.add(FindingKind::FallsBehind { dag: dag.id.to_owned(), backlog });
+        }
         match waits(journal, dag.id, &schedule, &state, now).await? {
             Some(Waits::ForRoom { active }) => {
                 self.add(FindingKind::WaitsForRoom { dag: dag.id.to_owned(), active });

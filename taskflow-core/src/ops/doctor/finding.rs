@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::Severity;
 use crate::base::{Timestamp, units};
 use crate::ops::served::ServingProcess;
-use crate::schedule::{Pause, Zone};
+use crate::schedule::{Backlog, Pause, Zone};
 
 /// What was found.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -78,6 +78,13 @@ pub enum FindingKind {
         /// Why.
         reason: String,
     },
+    /// The schedule of a DAG may not be meant to say what it says.
+    ScheduleNote {
+        /// The DAG.
+        dag: String,
+        /// What it says.
+        note: String,
+    },
     /// A default of a parameter fails for the next slot.
     NoDefaults {
         /// The DAG.
@@ -100,6 +107,14 @@ pub enum FindingKind {
         dag: String,
         /// How many runs are active.
         active: u32,
+    },
+    /// So many slots of a DAG wait that its schedule falls behind.
+    FallsBehind {
+        /// The DAG.
+        dag: String,
+        /// The slots.
+        #[serde(flatten)]
+        backlog: Backlog,
     },
     /// A slot waits until the run before it has succeeded.
     WaitsForPrevious {
@@ -128,6 +143,13 @@ pub enum FindingKind {
     },
     /// The state of the schedule of a DAG cannot be read: its slots start no runs.
     ScheduleDamaged {
+        /// The DAG.
+        dag: String,
+        /// Why.
+        error: String,
+    },
+    /// What is stored of the deadlines of a DAG cannot be read: none is judged.
+    DeadlinesDamaged {
         /// The DAG.
         dag: String,
         /// Why.
@@ -182,6 +204,7 @@ impl FindingKind {
             | FindingKind::NoService { schedules: 0, consumers: 0, queued: 0 } => Severity::Ok,
             FindingKind::NoHome
             | FindingKind::ClockAhead { .. }
+            | FindingKind::ScheduleNote { .. }
             | FindingKind::WaitsForRoom { .. }
             | FindingKind::RunsQueued { .. }
             | FindingKind::PendingEvents { .. }
@@ -199,6 +222,9 @@ impl FindingKind {
             FindingKind::StoreDamaged { .. } | FindingKind::ConsumerDamaged { .. } => {
                 "`db check` lists all damage; restore a backup".to_owned()
             }
+            FindingKind::DeadlinesDamaged { dag, .. } => {
+                format!("`reset-schedule {dag}` makes them anew; those that are due by then are not judged")
+            }
             FindingKind::ScheduleDamaged { dag, .. } => {
                 format!("`reset-schedule {dag}` makes the schedule anew from its runs")
             }
@@ -214,12 +240,17 @@ impl FindingKind {
             FindingKind::ClockAhead { .. } => "look at the clock".to_owned(),
             FindingKind::Broken { dag, .. } => format!("mend the function `{dag}`; `show {dag}` draws its graph"),
             FindingKind::Unserved { dag, .. } => format!("mend the schedule of `{dag}`; `next {dag}` tries it"),
+            FindingKind::ScheduleNote { dag, .. } => format!("`next {dag} -n 20` shows it"),
             FindingKind::NoDefaults { dag, .. } => format!("give the parameter of `{dag}` a default for every slot"),
             FindingKind::Paused { dag, .. } => format!("`unpause {dag}`"),
             FindingKind::RunsQueued { .. } => {
                 "`runs --state queued` lists them, and `explain RUN` says what each waits for".to_owned()
             }
             FindingKind::WaitsForRoom { dag, .. } => format!("`runs --dag {dag} --state running` lists them"),
+            FindingKind::FallsBehind { dag, .. } => format!(
+                "`slots {dag}` lists them; make its runs shorter, its period longer, or set `overlap` or \
+                 `max_active_runs`"
+            ),
             FindingKind::PendingEvents { dag, .. } => format!("`consumers {dag}` shows them"),
             FindingKind::WaitsForPrevious { run, .. } => format!("`status {run}`; `clear` or `mark` its failed tasks"),
             FindingKind::MissedDeadline { run: Some(run), .. } => format!("`explain {run}`"),
@@ -293,6 +324,7 @@ impl fmt::Display for FindingKind {
                 write!(f, "the graph of `{dag}` has mistakes: {}", errors.join("; "))
             }
             FindingKind::Unserved { dag, reason } => write!(f, "the schedule of `{dag}` cannot be served: {reason}"),
+            FindingKind::ScheduleNote { dag, note } => write!(f, "the schedule of `{dag}`: {note}"),
             FindingKind::NoDefaults { dag, slot, reason } => {
                 write!(f, "the next slot of `{dag}`, {}, will fail: {reason}", shown(*slot))
             }
@@ -305,6 +337,9 @@ impl fmt::Display for FindingKind {
             FindingKind::WaitsForRoom { dag, active } => {
                 write!(f, "a slot of `{dag}` waits for the end of one of its {active} runs")
             }
+            FindingKind::FallsBehind { dag, backlog: Backlog { slots, first } } => {
+                write!(f, "`{dag}` falls behind its schedule: {slots} slots wait since {}", shown(*first))
+            }
             FindingKind::WaitsForPrevious { dag, run } => {
                 write!(f, "the schedule of `{dag}` waits, because the run {run} has not succeeded")
             }
@@ -316,6 +351,9 @@ impl fmt::Display for FindingKind {
             }
             FindingKind::ConsumerDamaged { dag, error } => write!(f, "the events of `{dag}` start no runs: {error}"),
             FindingKind::ScheduleDamaged { dag, error } => write!(f, "the slots of `{dag}` start no runs: {error}"),
+            FindingKind::DeadlinesDamaged { dag, error } => {
+                write!(f, "the deadlines of `{dag}` are not judged: {error}")
+            }
             FindingKind::MissedDeadline { dag, slot, deadline, reason, .. } => {
                 write!(f, "the slot {} of `{dag}` missed its deadline, {}: {reason}", shown(*slot), shown(*deadline))
             }

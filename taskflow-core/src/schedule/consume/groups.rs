@@ -7,8 +7,8 @@ use super::events::Offer;
 use super::pending::record;
 use super::step::{ConsumerDecision, EventGroups, EventSituation, EventWaits, PendingEvent, PendingPeriod};
 use super::stepper::Stepper;
+use crate::schedule::decision::SlotFate;
 use crate::schedule::policy::OnUpdate;
-use crate::schedule::step::SlotFate;
 
 /// How many periods are remembered that have had their run. An update of an earlier one waits for
 /// the other parts, as if the period had had none.

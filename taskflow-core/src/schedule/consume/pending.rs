@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::state::ConsumerState;
 use super::step::{EventSituation, PendingEvent};
-use crate::schedule::step::{SlotFate, SlotRecord};
+use crate::schedule::decision::{SlotFate, SlotRecord};
 
 /// The events of an asset after its cursor, in ascending order.
 pub(super) fn pending<'a>(situation: &EventSituation<'a>, asset: &str, cursor: i64) -> &'a [PendingEvent] {

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use super::step::{ConsumerDecision, EventSituation, EventWaits};
 use super::stepper::Stepper;
+use crate::schedule::decision::{Decision, Situation, SlotFate, Waits};
 use crate::schedule::note::Note;
 use crate::schedule::state::ScheduleState;
-use crate::schedule::step::{Decision, Situation, SlotFate, Waits, step};
+use crate::schedule::step::step;
 
 impl Stepper<'_> {
     /// Steps the schedule, and starts the runs of slots.

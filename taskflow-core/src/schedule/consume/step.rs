@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::state::ConsumerState;
 use crate::base::Timestamp;
+use crate::schedule::decision::{FailedRun, SlotRecord};
 use crate::schedule::note::Note;
 use crate::schedule::slot::Slot;
-use crate::schedule::step::{FailedRun, SlotRecord};
 
 /// An event that may be pending.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,10 +8,10 @@ use super::pending::{pending, record};
 use super::state::ConsumerState;
 use super::step::{ConsumerDecision, EventRun, EventSituation, PendingEvent};
 use crate::base::Timestamp;
+use crate::schedule::decision::{SlotFate, SlotRecord};
 use crate::schedule::note::Note;
 use crate::schedule::slot::Slot;
 use crate::schedule::state::{Pause, ScheduleState};
-use crate::schedule::step::{SlotFate, SlotRecord};
 
 /// A step that is being made.
 pub(super) struct Stepper<'a> {

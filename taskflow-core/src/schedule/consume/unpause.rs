@@ -6,9 +6,10 @@ use super::consumer::{Consumer, Takes};
 use super::pending::{move_cursors, pending, record, undecided};
 use super::state::ConsumerState;
 use super::step::{EventGroups, EventSituation, PendingEvent};
+use crate::schedule::decision::{SlotFate, SlotRecord};
 use crate::schedule::policy::{Catchup, Unpause};
 use crate::schedule::state::ScheduleState;
-use crate::schedule::step::{SlotFate, SlotRecord, unpause};
+use crate::schedule::step::unpause;
 
 /// All events but the newest, or but the newest of each key and each part of a period.
 fn but_newest(events: &[PendingEvent], groups: Option<&EventGroups>) -> Vec<PendingEvent> {

@@ -71,6 +71,11 @@ impl Timetable for Crons {
         text
     }
 
+    fn note(&self) -> Option<String> {
+        let notes: Vec<String> = self.expressions.iter().filter_map(Cron::note).collect();
+        (!notes.is_empty()).then(|| notes.join("; "))
+    }
+
     fn fingerprint(&self) -> String {
         self.fingerprint.clone()
     }

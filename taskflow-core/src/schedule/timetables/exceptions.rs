@@ -270,6 +270,10 @@ impl<T: Timetable, C: Calendar> Timetable for Exceptions<T, C> {
         self.instant_before(moment).map(|at| self.slot(at))
     }
 
+    fn note(&self) -> Option<String> {
+        self.timetable.note()
+    }
+
     fn describe(&self) -> String {
         let shift = match self.shift {
             Shift::Drop => "except on",

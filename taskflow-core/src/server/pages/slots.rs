@@ -65,6 +65,7 @@ fn note_words(note: &Note) -> String {
         Note::TimetableChanged { .. } => "the timetable changed".to_owned(),
         Note::ZoneRulesChanged { zone } => format!("the rules of the time zone {zone} changed"),
         Note::ClockWentBack { by } => format!("the clock went back by {}", took_for(*by)),
+        Note::FallsBehind { .. } => "fell behind its schedule".to_owned(),
         Note::Paused(pause) => format!("paused by {}", pause.by),
         Note::PauseEnded(_) => "the pause ended".to_owned(),
         Note::Unpaused { by, .. } => format!("unpaused by {by}"),

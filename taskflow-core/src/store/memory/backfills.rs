@@ -29,10 +29,7 @@ impl BackfillStore for MemoryStore {
 
     fn slot_runs<'a>(&'a self, dag: &'a str, ranges: &'a [(Timestamp, Timestamp)]) -> StoreFuture<'a, Vec<SlotRunRow>> {
         self.with(|data| {
-            let rows = data.runs.values().map(|run| &run.row).filter(|row| {
-                let date = row.info.logical_date;
-                row.info.dag_id == dag && ranges.iter().any(|&(from, to)| from <= date && date <= to)
-            });
+            let rows = ranges.iter().flat_map(|&range| data.of_dag(dag, range)).map(|run| &run.row);
             let mut rows: Vec<SlotRunRow> = rows
                 .map(|row| SlotRunRow {
                     number: row.number,

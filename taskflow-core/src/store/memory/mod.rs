@@ -12,8 +12,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::base::Timestamp;
 use crate::callback::DeliveryAttempt;
-use crate::run::RunState;
+use crate::run::{RunInfo, RunState};
 use crate::store::account_rows::{AccountKind, AccountRow};
 use crate::store::admission::{Admission, AdmissionRequest, Ticket, decide};
 use crate::store::audit_rows::AuditRow;
@@ -23,7 +24,8 @@ use crate::store::identity::worker;
 use crate::store::ownership::{Claim, Liveness, RunGuard};
 use crate::store::rollup_rows::RollupRow;
 use crate::store::rows::{
-    Append, AppendTarget, Appended, NewGraph, NewRun, Request, RunFilter, RunRow, RunUpdate, Segment, SegmentRow,
+    Append, AppendTarget, Appended, NewGraph, NewRun, Request, RunFilter, RunOrder, RunRow, RunUpdate, Segment,
+    SegmentRow, present_state,
 };
 use crate::store::schedule_rows::{NoteRow, ScheduleRow, SlotRow};
 use crate::store::traits::{
@@ -66,9 +68,18 @@ impl Owned {
     /// The row, with what is known of its owner.
     fn row(&self, run: &Run) -> RunRow {
         let mut row = run.row.clone();
-        row.set_owned(self.lock().contains(&row.info.run_id));
-        row.waits = run.ticket().is_some_and(|ticket| !ticket.is_admitted);
+        row.set_owned(self.owns(run));
+        row.waits = run.waits();
         row
+    }
+
+    /// The present state of a run, as that of its row.
+    fn state(&self, run: &Run) -> RunState {
+        present_state(run.row.state, Liveness::of(self.owns(run), run.row.state), run.waits())
+    }
+
+    fn owns(&self, run: &Run) -> bool {
+        self.lock().contains(&run.row.info.run_id)
     }
 }
 
@@ -79,6 +90,8 @@ type States = BTreeMap<String, ScheduleRow>;
 struct Data {
     runs: BTreeMap<i64, Run>,
     by_id: HashMap<String, i64>,
+    /// The runs of each DAG, by logical date.
+    by_date: HashMap<String, BTreeSet<(Timestamp, i64)>>,
     /// The runs that have not ended.
     open: BTreeSet<i64>,
     /// The last numbers of runs, tickets, requests, events and audit rows: no number is used again.
@@ -91,7 +104,8 @@ struct Data {
     requests: BTreeMap<i64, Request>,
     outbox: BTreeSet<String>,
     schedules: States,
-    slots: Vec<SlotRow>,
+    /// The records of each DAG, by their last slots.
+    slots: HashMap<String, Vec<SlotRow>>,
     slot_deadlines: States,
     backfills: BTreeMap<i64, BackfillRow>,
     /// By their numbers.
@@ -226,6 +240,8 @@ impl Data {
         run.former.clear();
         self.last_run += 1;
         self.by_id.insert(new.info.run_id.clone(), self.last_run);
+        let of_dag = self.by_date.entry(new.info.dag_id.clone()).or_default();
+        of_dag.insert((new.info.logical_date, self.last_run));
         if !run.row.state.is_terminal() {
             self.open.insert(self.last_run);
         }
@@ -248,7 +264,9 @@ impl Data {
             let row = &other.row;
             row.info.dag_id == run.row.info.dag_id && owned.lock().contains(&row.info.run_id)
         };
-        let others: Vec<Ticket> = self.runs.values().filter(of_dag).filter_map(Run::ticket).collect();
+        // Only a run that has not ended has a ticket.
+        let open = self.open.iter().filter_map(|number| self.runs.get(number));
+        let others: Vec<Ticket> = open.filter(of_dag).filter_map(Run::ticket).collect();
         let own = run.ticket();
         let admission = decide(request, own, &others);
         let ticket = own.map_or(self.last_ticket + 1, |own| own.ticket);
@@ -261,14 +279,24 @@ impl Data {
         admission
     }
 
+    /// The runs of a DAG with logical dates from `first` to `last`, in their order.
+    fn of_dag(&self, dag: &str, (first, last): (Timestamp, Timestamp)) -> impl DoubleEndedIterator<Item = &Run> {
+        let of_dag = self.by_date.get(dag).filter(|_| first <= last);
+        let numbers = of_dag.map(|of_dag| of_dag.range((first, i64::MIN)..=(last, i64::MAX)));
+        numbers.into_iter().flatten().filter_map(|(_, number)| self.runs.get(number))
+    }
+
     fn delete(&mut self, number: i64) -> bool {
         let Entry::Occupied(run) = self.runs.entry(number) else { return false };
         if matches!(run.get().row.state, RunState::Running | RunState::Queued) {
             return false;
         }
         let run = run.remove();
-        let run_id = &run.row.info.run_id;
+        let RunInfo { run_id, dag_id, logical_date, .. } = &run.row.info;
         self.by_id.remove(run_id);
+        if let Some(of_dag) = self.by_date.get_mut(dag_id) {
+            of_dag.remove(&(*logical_date, number));
+        }
         self.open.remove(&number);
         self.rollups.remove(&number);
         self.outbox.remove(run_id);
@@ -283,11 +311,23 @@ impl Data {
     }
 }
 
+/// The logical dates that a filter allows, both inclusive. It may allow fewer of them.
+fn dates(filter: &RunFilter) -> (Timestamp, Timestamp) {
+    let first = filter.about.max(filter.logical_since).unwrap_or(Timestamp::from_nanos(i64::MIN));
+    let last = filter.about.or(filter.logical_before).unwrap_or(Timestamp::from_nanos(i64::MAX));
+    (first, last.max(first))
+}
+
 impl Run {
     /// Its ticket, if its present owner has asked for its admission.
     fn ticket(&self) -> Option<Ticket> {
         let (token, ticket) = self.admission?;
         (token == self.row.token && self.row.state == RunState::Running).then_some(ticket)
+    }
+
+    /// Whether it waits for its admission.
+    fn waits(&self) -> bool {
+        self.ticket().is_some_and(|ticket| !ticket.is_admitted)
     }
 
     /// Whether this segment is the next one.
@@ -365,23 +405,29 @@ impl RunStore for MemoryStore {
 
     fn runs<'a>(&'a self, filter: &'a RunFilter) -> StoreFuture<'a, Vec<RunRow>> {
         self.with(|data| {
-            let is_open = |state: &RunState| !state.is_terminal();
-            let runs: Box<dyn Iterator<Item = &Run>> = if !filter.states.is_empty() && filter.states.iter().all(is_open)
-            {
-                Box::new(data.open.iter().filter_map(|number| data.runs.get(number)))
-            } else {
-                Box::new(data.runs.values())
+            let is_wanted = |run: &&Run| {
+                filter.allows(&run.row) && (filter.states.is_empty() || filter.states.contains(&self.owned.state(run)))
             };
-            let mut allowed: Vec<&Run> = runs.filter(|run| filter.allows(&run.row)).collect();
-            allowed.sort_by_key(|run| {
+            let limit = filter.limit.map_or(usize::MAX, |limit| limit as usize);
+            let is_open = |state: &RunState| !state.is_terminal();
+            let mut wanted: Vec<&Run> = match &filter.dag {
+                _ if !filter.states.is_empty() && filter.states.iter().all(is_open) => {
+                    data.open.iter().filter_map(|number| data.runs.get(number)).filter(is_wanted).collect()
+                }
+                Some(dag) if filter.order == RunOrder::LogicalDate => {
+                    // They are in order.
+                    let latest_first = data.of_dag(dag, dates(filter)).rev();
+                    return latest_first.filter(is_wanted).take(limit).map(|run| self.owned.row(run)).collect();
+                }
+                Some(dag) => data.of_dag(dag, dates(filter)).filter(is_wanted).collect(),
+                None => data.runs.values().filter(is_wanted).collect(),
+            };
+            wanted.sort_by_key(|run| {
                 let place = run.row.cursor(filter.order);
                 std::cmp::Reverse((place.at, place.number))
             });
             // Only the rows that are wanted are copied.
-            let rows = allowed.into_iter().map(|run| self.owned.row(run));
-            rows.filter(|row| filter.states.is_empty() || filter.states.contains(&row.present_state()))
-                .take(filter.limit.map_or(usize::MAX, |limit| limit as usize))
-                .collect()
+            wanted.into_iter().take(limit).map(|run| self.owned.row(run)).collect()
         })
     }
 
@@ -480,10 +526,8 @@ impl Outbox for MemoryStore {
 
     fn outbox_done<'a>(&'a self, run_id: &'a str) -> StoreFuture<'a, ()> {
         self.with(|data| {
-            let has_yet_to_end = |run: &Run| {
-                run.row.info.run_id == run_id && matches!(run.row.state, RunState::Running | RunState::Queued)
-            };
-            if !data.runs.values().any(has_yet_to_end) {
+            let run = data.by_id.get(run_id).and_then(|number| data.runs.get(number));
+            if !run.is_some_and(|run| matches!(run.row.state, RunState::Running | RunState::Queued)) {
                 data.outbox.remove(run_id);
             }
         })
@@ -509,7 +553,8 @@ impl Outbox for MemoryStore {
 
     fn deliveries<'a>(&'a self, run_id: &'a str) -> StoreFuture<'a, Vec<DeliveryAttempt>> {
         self.with(|data| {
-            let of_run = data.deliveries.iter().filter(|((of, _), _)| of == run_id);
+            let from = (run_id.to_owned(), String::new());
+            let of_run = data.deliveries.range(from..).take_while(|((of, _), _)| of == run_id);
             let mut attempts: Vec<DeliveryAttempt> = of_run.map(|(_, attempt)| attempt.clone()).collect();
             attempts.sort_by(|one, other| (one.at, &one.key).cmp(&(other.at, &other.key)));
             attempts

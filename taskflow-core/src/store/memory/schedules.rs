@@ -33,10 +33,8 @@ impl ScheduleStore for MemoryStore {
 
     fn slots<'a>(&'a self, dag: &'a str, limit: u32) -> StoreFuture<'a, Vec<SlotRow>> {
         self.with(|data| {
-            let mut slots: Vec<SlotRow> = data.slots.iter().filter(|slot| slot.dag == dag).cloned().collect();
-            slots.sort_by_key(|slot| std::cmp::Reverse(slot.last));
-            slots.truncate(limit as usize);
-            slots
+            let slots = data.slots.get(dag).map_or(&[][..], Vec::as_slice);
+            slots.iter().rev().take(limit as usize).cloned().collect()
         })
     }
 
@@ -73,7 +71,11 @@ impl Data {
             return Stepped::Conflict;
         }
         table(self).insert(step.row.dag.clone(), step.row.clone());
-        self.slots.extend(step.slots.iter().cloned());
+        for slot in &step.slots {
+            let slots = self.slots.entry(slot.dag.clone()).or_default();
+            let place = slots.partition_point(|other| other.last < slot.last);
+            slots.insert(place, slot.clone());
+        }
         self.notes.extend(step.notes.iter().cloned());
         self.put_graphs(&step.graphs);
         let runs = step.runs.iter().map(|run| {

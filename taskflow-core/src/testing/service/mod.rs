@@ -5,7 +5,8 @@
 //! 1. There are two clocks: that of the test, which only goes forward, and that of the machine,
 //!    which the test may set. The service, its runs and its journal see the second one.
 //! 2. A turn is that of a live service: it steps the schedules, the consumers and the backfills
-//!    that are due, and claims the queued runs, oldest first.
+//!    that are due, and claims the queued runs in [fair turns](crate::schedule::FairTurns), as many
+//!    as may be active.
 //! 3. A claimed run is simulated to its end at once. What it stores is kept with its time, and is
 //!    stored when the test gets there. Until then the run counts as running, and whoever crashes or
 //!    cancels it loses exactly what it would have stored later.
@@ -83,6 +84,8 @@ pub struct ServiceTest {
     /// After how many operations of the store the present service and those after it die.
     dies_after: VecDeque<u64>,
     log: Vec<String>,
+    /// How many runs are active at once.
+    max_active_runs: usize,
     /// The number of manual runs: it keeps their ids apart.
     triggered: u32,
 }
@@ -107,6 +110,7 @@ impl ServiceTest {
             up: None,
             dies_after: VecDeque::new(),
             log: Vec::new(),
+            max_active_runs: usize::MAX,
             triggered: 0,
         }
     }
@@ -145,6 +149,43 @@ impl ServiceTest {
             Err(error) => panic!("{error}"),
         };
         self.dags.push(Served { dag: D::definition(), script, workers });
+        self
+    }
+
+    /// Runs at most so many runs at once, as `serve --max-active-runs` does: the others wait for
+    /// their turns, by the priorities and the weights of their DAGs. Default: no limit but those of
+    /// the DAGs.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use taskflow::prelude::*;
+    /// # use taskflow::testing::Test;
+    /// # #[task] fn load(day: Date) -> String { format!("{day}") }
+    /// #[dag(schedule = "@daily", priority = 10)]
+    /// fn urgent(#[param(default = |run| run.day())] day: Date) -> String {
+    ///     load(day)
+    /// }
+    /// #[dag(schedule = "@daily")]
+    /// fn daily(#[param(default = |run| run.day())] day: Date) -> String {
+    ///     load(day)
+    /// }
+    /// let hour = Duration::from_secs(3600);
+    /// let mut service = Test::service()
+    ///     .dag_with(daily {}, |test| test.takes(load {}, hour))
+    ///     .dag_with(urgent {}, |test| test.takes(load {}, hour))
+    ///     .max_active_runs(1);
+    /// service.at("2026-01-01T12:00:00Z").run_until("2026-01-02T12:00:00Z");
+    /// let ended = |dag: &str| service.runs(dag)[0].ended.unwrap().to_string();
+    /// assert_eq!((ended("urgent"), ended("daily")), ("2026-01-02T01:00:00Z".into(), "2026-01-02T02:00:00Z".into()));
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If it is 0.
+    #[track_caller]
+    pub fn max_active_runs(mut self, limit: usize) -> Self {
+        assert!(limit > 0, "a service that may run nothing does nothing");
+        self.max_active_runs = limit;
         self
     }
 

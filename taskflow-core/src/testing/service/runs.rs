@@ -24,6 +24,8 @@ pub(super) struct Running {
     pub(super) later: VecDeque<(Timestamp, Append)>,
     /// When it ends; `None` if it waits for something that never comes.
     pub(super) ends: Option<Timestamp>,
+    /// Its state then.
+    pub(super) state: RunState,
     _guard: Option<RunGuard>,
 }
 
@@ -107,7 +109,7 @@ impl ServiceTest {
         world.later = Some(Vec::new());
         let config = SimConfig { workers: served.workers, at_once: usize::MAX, asyncs: Asyncs::Virtual, start };
         let simulated = request.observe(|_: &crate::run::Event| {}).simulate(config, &mut world);
-        let Simulated { end, now: ended, .. } = self.alive(simulated)?;
+        let Simulated { report, end, now: ended } = self.alive(simulated)?;
         world.end_session();
         assert!(world.broken.is_empty(), "the engine has violated its guarantees: {}", world.broken.join("; "));
         let later = world.later.take().unwrap_or_default();
@@ -116,7 +118,7 @@ impl ServiceTest {
         let _guard = self.journal.hold(&run_id);
         self.note(&format!("{}: {run_id} {word}", dag.id));
         if let Some(up) = &mut self.up {
-            up.running.push(Running { number: run.number, run_id, dag, later, ends, _guard });
+            up.running.push(Running { number: run.number, run_id, dag, later, ends, state: report.state(), _guard });
         }
         self.advance(self.now)
     }
@@ -134,8 +136,11 @@ impl ServiceTest {
             self.run_ended(dag);
             // Releases it.
             drop(run);
-            self.alive(self.journal.cancel(&run_id, self.clock(), &note))?;
-            self.note(&format!("{dag}: {run_id} is cancelled"));
+            let cancelled = self.journal.cancel(&run_id, self.clock(), &note);
+            if cancelled.is_ok() {
+                self.note(&format!("{dag}: {run_id} is cancelled"));
+            }
+            self.alive(cancelled)?;
         }
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! The loop of a service in virtual time.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -10,8 +11,8 @@ use crate::dag::DagDef;
 use crate::journal::{Journal, RunSummary, at_once};
 use crate::ops::{OpsError, PastSlots};
 use crate::run::RunState;
-use crate::schedule::{BackfillPhase, MissedSlots, Note};
-use crate::service::{Backfills, Consumers, Deadlines, Schedules, ServiceEvent};
+use crate::schedule::{BackfillPhase, FairTurns, MissedSlots, Note};
+use crate::service::{Backfills, Consumers, Deadlines, Schedules, ServiceEvent, waiting};
 use crate::store::{RunFilter, RunOrder};
 
 /// What a service has in memory.
@@ -20,6 +21,7 @@ pub(super) struct Up {
     pub(super) consumers: Consumers,
     backfills: Backfills,
     deadlines: Deadlines,
+    turns: FairTurns,
     pub(super) running: Vec<Running>,
 }
 
@@ -72,13 +74,44 @@ impl ServiceTest {
         events.extend(unserved);
         let backfills = Backfills::of(&dags);
         let deadlines = Deadlines::of(&dags);
-        self.up = Some(Up { schedules, consumers, backfills, deadlines, running: Vec::new() });
+        let turns = FairTurns::default();
+        self.up = Some(Up { schedules, consumers, backfills, deadlines, turns, running: Vec::new() });
         self.note("a service starts");
         self.report(events);
-        for run in self.in_state(RunState::Interrupted)? {
-            self.start_run(&run)?;
+        self.start_waiting(RunState::Interrupted)
+    }
+
+    /// Starts the runs in this state whose turn it is.
+    #[track_caller]
+    fn start_waiting(&mut self, state: RunState) -> Result<(), Died> {
+        loop {
+            let runs = self.in_state(state)?;
+            let Some(up) = &mut self.up else { return Ok(()) };
+            let backfilled = up.backfills.runs();
+            let mut active: HashMap<(&str, bool), u32> = HashMap::new();
+            for run in &up.running {
+                *active.entry((run.dag.id, backfilled.contains(&run.run_id))).or_default() += 1;
+            }
+            let (mut of_runs, mut waits, mut limits) = (Vec::new(), Vec::new(), HashMap::new());
+            let is_running = |run: &RunSummary| up.running.iter().any(|running| running.run_id == run.info.run_id);
+            for run in runs.iter().filter(|run| !is_running(run)) {
+                let Some(served) = self.dags.iter().find(|served| served.dag.id == run.info.dag_id) else { continue };
+                waits.push(waiting(run, served.dag, backfilled.contains(&run.info.run_id)));
+                limits.insert(served.dag.id, served.dag.options.max_active_runs.unwrap_or(u32::MAX));
+                of_runs.push(run);
+            }
+            let room = |dag: &'static str, is_backfill: bool| {
+                limits.get(dag).map_or(0, |limit| limit - active.get(&(dag, is_backfill)).unwrap_or(&0).min(limit))
+            };
+            let places = self.max_active_runs.saturating_sub(up.running.len());
+            let picked = up.turns.pick(&waits, places, room);
+            if picked.is_empty() {
+                return Ok(());
+            }
+            for at in picked {
+                self.start_run(of_runs[at])?;
+            }
         }
-        Ok(())
     }
 
     /// Does what is to be done now. Returns when there is something to do again.
@@ -108,9 +141,7 @@ impl ServiceTest {
             self.rerun(rerun)?;
         }
         self.cancel_runs()?;
-        for run in self.in_state(RunState::Queued)? {
-            self.start_run(&run)?;
-        }
+        self.start_waiting(RunState::Queued)?;
         Ok(self.next())
     }
 
@@ -130,26 +161,32 @@ impl ServiceTest {
     pub(super) fn advance(&mut self, to: Timestamp) -> Result<(), Died> {
         self.set_now(self.now.max(to));
         let Some(up) = &mut self.up else { return Ok(()) };
-        let mut ended = Vec::new();
-        for run in &mut up.running {
+        let (mut ended, mut died) = (Vec::new(), false);
+        'runs: for run in &mut up.running {
             while let Some((_, part)) = run.later.pop_front_if(|(at, _)| *at <= to) {
-                match self.journal.put_late(part) {
-                    _ if self.journal.is_failing() => return Err(Died),
+                let stored = self.journal.put_late(part);
+                died = self.journal.is_failing();
+                match stored {
+                    // It may die right after this is stored, which may be the end of the run.
+                    Ok(()) if died && !run.later.is_empty() => break 'runs,
                     Ok(()) => {}
+                    Err(_) if died => break 'runs,
                     Err(error) => panic!("run {}: {error}", run.run_id),
                 }
             }
             if run.ends.is_some_and(|ends| ends <= to) {
-                ended.push((run.run_id.clone(), run.dag.id));
+                ended.push((run.run_id.clone(), run.dag.id, run.state));
+            }
+            if died {
+                break;
             }
         }
         up.running.retain(|run| run.ends.is_none_or(|ends| ends > to));
-        for (run_id, dag) in ended {
+        for (run_id, dag, state) in ended {
             self.run_ended(dag);
-            let run = self.alive(at_once(self.journal.journal().find(&run_id)))?;
-            self.note(&format!("{dag}: {run_id} ends: {}", run.state));
+            self.note(&format!("{dag}: {run_id} ends: {state}"));
         }
-        Ok(())
+        if died { Err(Died) } else { Ok(()) }
     }
 
     /// The DAG may have room.
