@@ -5,6 +5,8 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
+use std::sync::mpsc::{self, Receiver};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -20,7 +22,7 @@ pub(crate) struct Service {
     /// What it has printed up to its address.
     pub(crate) printed: String,
     /// What it prints after that, line by line.
-    later: std::sync::mpsc::Receiver<String>,
+    later: Mutex<Receiver<String>>,
 }
 
 /// The response to a request.
@@ -94,14 +96,14 @@ impl Service {
             }
         };
         // A pipe that nobody reads would stop it.
-        let (sender, later) = std::sync::mpsc::channel();
+        let (sender, later) = mpsc::channel();
         std::thread::spawn(move || lines.for_each(|line| drop(sender.send(line.unwrap_or_default()))));
-        Service { directory, child, address, printed, later }
+        Service { directory, child, address, printed, later: Mutex::new(later) }
     }
 
     /// The next line that it prints.
     pub(crate) fn next_line(&mut self) -> String {
-        self.later.recv_timeout(PATIENCE).expect("it prints a line")
+        self.later.get_mut().expect("no test panics with it").recv_timeout(PATIENCE).expect("it prints a line")
     }
 
     pub(crate) fn home(&self) -> PathBuf {
