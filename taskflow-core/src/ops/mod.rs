@@ -17,6 +17,7 @@
 //! | `send_event` | Sends an event that tasks wait for: [`send_event()`]. |
 //! | `replay` | Runs one task again without storing anything: [`replay()`]. |
 //! | `schedules` | The slots of schedules: [`next_slots`], [`past_slots`], [`pause`], [`unpause`], [`reset_schedule`]. |
+//! | `slot_span` | The slots in a span of time, past and to come: [`slots_between`], [`calendar`]. |
 //! | `deadlines` | The deadlines of slots: [`missed_deadlines`], and the [`history`] of a run with it. |
 //! | `dags` | The DAGs of a program and of a home, with their schedules: [`dags`]. |
 //! | `dag_document` | A DAG with its parameters and tasks: [`dag()`]. |
@@ -31,6 +32,7 @@
 //! | `assets` | The assets of the program: [`assets()`]. |
 //! | `events` | The events of assets: [`emit`], [`events()`], [`event`], [`emitted_by`]. |
 //! | `list` | Lists runs: [`list_runs`]. |
+//! | `elements` | The elements of a mapped task: [`elements_summary`], [`elements()`]. |
 //! | `status` | A run and its tasks as a document: [`RunStatus`]. |
 //! | `queue_wait` | Why a queued run has not started: [`queue_wait()`]. |
 //! | `triggered` | The runs that a run has triggered: [`triggered_runs`]. |
@@ -50,6 +52,7 @@ mod dag_document;
 mod dags;
 mod deadlines;
 mod doctor;
+mod elements;
 mod error;
 mod event_groups;
 mod events;
@@ -67,6 +70,7 @@ mod send_event;
 mod served;
 mod settings;
 mod situation;
+mod slot_span;
 mod start;
 mod status;
 mod triggered;
@@ -93,6 +97,10 @@ pub use deadlines::{history, missed_deadlines};
 #[cfg(feature = "sqlite")]
 pub use doctor::doctor;
 pub use doctor::{Diagnosis, Finding, FindingKind, Severity};
+pub use elements::{
+    Bar, Durations, Element, ElementFailures, ElementList, ElementQuery, ElementsSummary, StateCount, elements,
+    elements_summary, is_mapped,
+};
 pub use error::OpsError;
 pub(crate) use event_groups::GroupReader;
 pub use events::{AssetEmission, EventDocument, EventQuery, NewAssetEvent, emit, emitted_by, event, events};
@@ -118,6 +126,9 @@ pub use settings::{
 pub(crate) use situation::{
     ActiveEventRuns, CONSUMING, active_event_runs, active_runs, failures, runs_of_backfills, unsuccessful,
 };
+#[cfg_attr(not(feature = "server"), allow(unused_imports, reason = "for the grid of the server"))]
+pub(crate) use slot_span::slots_without_runs;
+pub use slot_span::{CalendarDay, CalendarMonth, SlotSpan, SlotStatus, calendar, slots_between};
 pub use start::{Draft, draft, draft_of_interval, start, trigger};
 pub use status::{AttemptStatus, RunStatus, TaskStatus};
 pub use triggered::{TriggeredRun, triggered_runs};
