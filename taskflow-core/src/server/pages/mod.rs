@@ -12,6 +12,7 @@
 //! | `run`, `run_facts`, `run_tasks`, `timeline`, `failures` | A run. |
 //! | `dag`, `slots` | A DAG: its graph, its slots. |
 //! | `grid_page`, `grid`, `grid_columns`, `overview` | The slots and the tasks of a DAG as a grid. |
+//! | `durations`, `calendar` | How long runs took; a month of slots. |
 //! | `mapped` | The elements of a mapped task. |
 //! | `task`, `task_runs` | A task of a run, and of a DAG in its last runs. |
 //! | `run_list`, `asset_list`, `backfill_list`, `doctor` | Lists. |
@@ -25,11 +26,13 @@ mod ansi;
 mod asset_list;
 mod assets;
 mod backfill_list;
+mod calendar;
 mod changes;
 mod command;
 mod dag;
 mod dag_list;
 mod doctor;
+mod durations;
 pub(in crate::server) mod escape;
 mod failures;
 mod form;
