@@ -2,6 +2,7 @@
 
 #![cfg(unix)]
 
+mod grids;
 mod guard;
 mod home;
 mod pages;

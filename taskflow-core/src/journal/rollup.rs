@@ -214,11 +214,6 @@ impl Rollup {
         self.stored.states.len()
     }
 
-    /// The structural hash of the graph of the run.
-    pub(crate) fn graph(&self) -> &str {
-        &self.stored.graph
-    }
-
     /// Why the run ended early; empty if it did not.
     pub(crate) fn halted(&self) -> &str {
         &self.stored.halted

@@ -67,7 +67,8 @@ pub(super) async fn show(State(state): State<ServerState>, Path(dag): Path<Strin
     let clock = &request.clock;
     let today = clock.now.to_zoned(clock.zone.clone()).date();
     let first = month(asked(&query, "month")).unwrap_or(today).first_of_month();
-    let calendar = ops::calendar(&state.journal, def, Date::from_jiff(first).unwrap_or_else(|| Timestamp::now().date())).await?;
+    let calendar =
+        ops::calendar(&state.journal, def, Date::from_jiff(first).unwrap_or_else(|| Timestamp::now().date())).await?;
     let id = status.dag_id;
     let here = address::dag(&id) + "/calendar";
     let to = |day: Day| address::with(&here, &[("month", &day.strftime("%Y-%m").to_string())]);

@@ -8,7 +8,7 @@ use super::address;
 use super::command::Program;
 use super::escape::html;
 use super::frame::{Crumb, Frame, Place};
-use super::grid::{Choice, Grid, grid};
+use super::grid::{Choice, Grid, GridOf, grid};
 use super::grid_page::present_tasks;
 use super::reply::{Page, PageProblem, not_found, request};
 use super::run::{Action, svg};
@@ -135,7 +135,8 @@ pub(super) async fn show(State(state): State<ServerState>, Path(dag): Path<Strin
         };
     }
     let choice = Choice { columns: RUNS as usize, ..Choice::default() };
-    let mut grid = grid(journal, &status.dag_id, def, &present_tasks(def), &choice, clock).await?;
+    let mut grid =
+        grid(GridOf { journal, dag: &status.dag_id, def, tasks: &present_tasks(def) }, &choice, clock).await?;
     grid.rows.truncate(ROWS);
     for row in grid.rows.iter_mut().filter(|row| row.group.is_some()) {
         row.href = address::with(&(address::dag(&status.dag_id) + "/grid"), &[("open", &row.id)]);

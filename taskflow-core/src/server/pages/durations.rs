@@ -148,12 +148,21 @@ pub(super) async fn show(State(state): State<ServerState>, Path(dag): Path<Strin
         dots: taken.iter().enumerate().filter_map(dot).collect(),
         band,
         median: median.join(" "),
-        changes: taken.iter().enumerate().filter(|(_, of)| of.is_changed).map(|(at, _)| x(at) - WIDTH / (2 * count)).collect(),
+        changes: taken
+            .iter()
+            .enumerate()
+            .filter(|(_, of)| of.is_changed)
+            .map(|(at, _)| x(at) - WIDTH / (2 * count))
+            .collect(),
         deadline: deadline.map(|millis| (y(millis), took(millis))),
         ticks: ticks(most).into_iter().map(|millis| (y(millis), took(millis))).collect(),
         from: taken.first().map(|of| clock.at(of.run.info.logical_date).text).unwrap_or_default(),
         to: taken.last().map(|of| clock.at(of.run.info.logical_date).text).unwrap_or_default(),
-        rows: taken.iter().rev().map(|of| row(of, rollups.get(&of.run.number).map(|rollup| &**rollup), clock)).collect(),
+        rows: taken
+            .iter()
+            .rev()
+            .map(|of| row(of, rollups.get(&of.run.number).map(|rollup| &**rollup), clock))
+            .collect(),
         id,
     })))
 }

@@ -65,8 +65,6 @@ pub(crate) struct Grid {
     pub(crate) tasks: usize,
     /// Whether a column has a sign of how its run came about.
     pub(crate) has_kinds: bool,
-    /// The families of all cells, by row and column: for the overview.
-    pub(crate) overview: Vec<Vec<Option<&'static str>>>,
 }
 
 /// A task, or a group of tasks.
@@ -106,11 +104,14 @@ struct Line {
     is_inside: bool,
 }
 
+/// The places of nodes in the rollups of one graph, by id.
+type Places = HashMap<Arc<str>, usize>;
+
 /// A run that is shown, with the places of its nodes by id.
 struct Shown<'a> {
     run: &'a RunSummary,
     rollup: Arc<Rollup>,
-    nodes: Arc<HashMap<Arc<str>, usize>>,
+    nodes: Arc<Places>,
 }
 
 /// The runs of a grid, with their rollups.
@@ -140,15 +141,45 @@ pub(crate) async fn runs_until(
     Ok(GridRuns { runs, rollups })
 }
 
-/// The grid of a DAG. `tasks` are those of the present graph.
-pub(crate) async fn grid(
-    journal: &Journal,
-    dag: &str,
-    def: Option<&'static DagDef>,
-    tasks: &[String],
+/// For each graph, the places of the nodes of each row.
+fn nodes_of(lines: &[Line], shown: &[Option<Shown<'_>>]) -> HashMap<*const Places, Vec<Vec<usize>>> {
+    let mut all: HashMap<*const Places, Vec<Vec<usize>>> = HashMap::new();
+    for run in shown.iter().flatten() {
+        all.entry(Arc::as_ptr(&run.nodes)).or_insert_with(|| {
+            let places = |line: &Line| line.nodes.iter().filter_map(|id| run.nodes.get(id).copied()).collect();
+            lines.iter().map(places).collect()
+        });
+    }
+    all
+}
+
+/// The DAG whose grid is drawn. `tasks` are those of its present graph.
+pub(crate) struct GridOf<'a> {
+    pub(crate) journal: &'a Journal,
+    pub(crate) dag: &'a str,
+    pub(crate) def: Option<&'static DagDef>,
+    pub(crate) tasks: &'a [String],
+}
+
+/// The families of states, by row and column; `None` where there is no task.
+pub(crate) type Families = Vec<Vec<Option<&'static str>>>;
+
+/// The grid of a DAG.
+pub(crate) async fn grid(of: GridOf<'_>, choice: &Choice, clock: &Clock) -> Result<Grid, OpsError> {
+    Ok(grid_and_families(of, choice, clock, false).await?.0)
+}
+
+/// The families of all cells of a grid, whatever part of the rows is chosen.
+pub(crate) async fn families(of: GridOf<'_>, choice: &Choice, clock: &Clock) -> Result<Families, OpsError> {
+    Ok(grid_and_families(of, choice, clock, true).await?.1)
+}
+
+async fn grid_and_families(
+    GridOf { journal, dag, def, tasks }: GridOf<'_>,
     choice: &Choice,
     clock: &Clock,
-) -> Result<Grid, OpsError> {
+    is_overview: bool,
+) -> Result<(Grid, Families), OpsError> {
     let GridRuns { runs, rollups } = runs_until(journal, dag, choice.columns, choice.until).await?;
     let until = choice.until.unwrap_or(Timestamp::MAX);
     let oldest = match runs.len() < choice.columns {
@@ -162,7 +193,7 @@ pub(crate) async fn grid(
     };
     let is_scheduled = def.is_some_and(|def| def.options.schedule.is_some());
     let (columns, order) = columns(&runs, &slots, is_scheduled, choice.columns, clock);
-    let mut places: HashMap<*const _, Arc<HashMap<Arc<str>, usize>>> = HashMap::new();
+    let mut places: HashMap<*const _, Arc<Places>> = HashMap::new();
     let shown: Vec<Option<Shown<'_>>> = order
         .iter()
         .map(|run| {
@@ -186,12 +217,26 @@ pub(crate) async fn grid(
     }
     let tasks = ids.len();
     let lines = lines(ids, is_filtered, &choice.open);
-    let overview =
-        lines.iter().map(|line| shown.iter().map(|run| Some(worst(line, run.as_ref()?)?.0.family)).collect());
-    let overview = overview.collect();
+    if is_overview {
+        let nodes = nodes_of(&lines, &shown);
+        let family = |at: usize, run: &Option<Shown<'_>>| {
+            let run = run.as_ref()?;
+            let nodes = nodes.get(&Arc::as_ptr(&run.nodes))?.get(at)?;
+            Some(worst(nodes, &run.rollup)?.0.family)
+        };
+        let row = |at: usize| shown.iter().map(|run| family(at, run)).collect();
+        return Ok((Grid::default(), (0..lines.len()).map(row).collect()));
+    }
     let all = lines.len();
     let Range { start: from, end } = window(all, columns.len(), choice.from);
-    let rows = lines[from..end].iter().map(|line| Row {
+    let lines = &lines[from..end];
+    let nodes = nodes_of(lines, &shown);
+    let cell_of = |at: usize, line: &Line, run: &Option<Shown<'_>>| {
+        let Some(run) = run else { return Cell::default() };
+        let nodes = nodes.get(&Arc::as_ptr(&run.nodes)).and_then(|nodes| nodes.get(at));
+        cell(line, nodes.map_or(&[], Vec::as_slice), run)
+    };
+    let rows = lines.iter().enumerate().map(|(at, line)| Row {
         id: line.id.to_string(),
         href: match line.group {
             Some(_) => String::new(),
@@ -200,10 +245,11 @@ pub(crate) async fn grid(
         group: line.group,
         is_open: line.is_open,
         is_inside: line.is_inside,
-        cells: shown.iter().map(|run| run.as_ref().map_or_else(Cell::default, |run| cell(line, run))).collect(),
+        cells: shown.iter().map(|run| cell_of(at, line, run)).collect(),
     });
     let has_kinds = columns.iter().any(|column| !column.kind.is_empty());
-    Ok(Grid { rows: rows.collect(), columns, from, all, tasks, has_kinds, overview })
+    let grid = Grid { rows: rows.collect(), columns, from, all, tasks, has_kinds };
+    Ok((grid, Vec::new()))
 }
 
 /// The rows of the page that has this row.
@@ -218,7 +264,7 @@ fn window(rows: usize, columns: usize, from: usize) -> Range<usize> {
 fn merged(tasks: &[String], shown: &[Option<Shown<'_>>]) -> Vec<(Arc<str>, Arc<str>)> {
     let mut groups: HashMap<Arc<str>, Arc<str>> = HashMap::new();
     let mut order: Vec<Arc<str>> = tasks.iter().map(|id| Arc::from(&**id)).collect();
-    let mut seen: Vec<*const HashMap<Arc<str>, usize>> = Vec::new();
+    let mut seen: Vec<*const Places> = Vec::new();
     for Shown { rollup, nodes, .. } in shown.iter().rev().flatten() {
         if seen.contains(&Arc::as_ptr(nodes)) {
             continue;
@@ -306,48 +352,37 @@ fn lines(ids: Vec<(Arc<str>, Arc<str>)>, is_filtered: bool, open: &BTreeSet<Stri
     lines
 }
 
-/// The worst state of a row in a run, how many have it, and how many there are.
-fn worst(line: &Line, run: &Shown<'_>) -> Option<(Mark, usize, usize)> {
-    let mut found: Option<(Mark, usize)> = None;
-    let mut all = 0;
-    for node in line.nodes.iter().filter_map(|id| run.rollup.rows.get(*run.nodes.get(id)?)) {
-        for state in run.rollup.states(node) {
-            all += 1;
-            let mark = Mark::of(state.name());
-            found = Some(match found {
-                Some((worst, count)) if worst.glyph == mark.glyph => (worst, count + 1),
-                Some((worst, count)) if worst.urgency() <= mark.urgency() => (worst, count),
-                _ => (mark, 1),
-            });
+/// The worst state of nodes of a run, how many have it, and how many there are.
+fn worst(nodes: &[usize], rollup: &Rollup) -> Option<(Mark, usize, usize)> {
+    let mut counts = [0_usize; TaskState::ALL.len()];
+    for node in nodes.iter().filter_map(|&place| rollup.rows.get(place)) {
+        for &state in rollup.states(node) {
+            counts[state as usize] += 1;
         }
     }
-    found.map(|(mark, count)| (mark, count, all))
+    let present = TaskState::ALL.into_iter().filter(|&state| counts[state as usize] > 0);
+    let (mark, state) = present.map(|state| (Mark::of(state.name()), state)).min_by_key(|(mark, _)| mark.urgency())?;
+    Some((mark, counts[state as usize], counts.iter().sum()))
 }
 
-fn cell(line: &Line, run: &Shown<'_>) -> Cell {
-    let Some((mark, count, all)) = worst(line, run) else {
+fn cell(line: &Line, nodes: &[usize], run: &Shown<'_>) -> Cell {
+    let Some((mark, count, all)) = worst(nodes, &run.rollup) else {
         return Cell { is_absent: true, ..Cell::default() };
     };
     let number = run.run.number;
-    let single = match line.nodes.as_slice() {
-        [id] if line.group.is_none() => run.nodes.get(id).and_then(|&place| run.rollup.rows.get(place)),
+    let single = match nodes {
+        &[place] if line.group.is_none() => run.rollup.rows.get(place),
         _ => None,
     };
-    let is_some = count < all;
-    let shown = if is_some && mark.family != "ok" { short(count) } else { String::new() };
+    let shown = if count < all && mark.family != "ok" { short(count) } else { String::new() };
     match single {
         Some(node) if !node.is_mapped => {
             let task = run.rollup.task(node.tasks.start);
             let took = task.took.map(|millis| format!(", {}", took(u64::from(millis)))).unwrap_or_default();
             let attempts = if task.attempts > 1 { format!(", {} attempts", task.attempts) } else { String::new() };
             let title = format!("{}{took}{attempts}", mark.words);
-            Cell {
-                mark: Some(mark),
-                count: String::new(),
-                href: address::task(number, &node.id),
-                title,
-                is_absent: false,
-            }
+            let href = address::task(number, &node.id);
+            Cell { mark: Some(mark), count: String::new(), href, title, is_absent: false }
         }
         single => {
             let href = match single {

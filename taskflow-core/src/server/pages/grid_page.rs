@@ -11,7 +11,7 @@ use super::dag::{Tab, find, tabs};
 use super::dag_list::Filter;
 use super::escape::html;
 use super::frame::{Crumb, Frame, Place};
-use super::grid::{Choice, Grid, Rows, grid};
+use super::grid::{Choice, Grid, GridOf, Rows, families, grid};
 use super::overview::overview;
 use super::reply::{Asked, Page, PageProblem, asked, request};
 use super::run::svg;
@@ -100,7 +100,8 @@ pub(super) async fn show(State(state): State<ServerState>, Path(dag): Path<Strin
     let clock = &request.clock;
     let choice = Choice::of(&query, clock);
     let id = status.dag_id;
-    let mut grid = grid(&state.journal, &id, def, &present_tasks(def), &choice, clock).await?;
+    let mut grid =
+        grid(GridOf { journal: &state.journal, dag: &id, def, tasks: &present_tasks(def) }, &choice, clock).await?;
     let here = address::dag(&id) + "/grid";
     let (chosen_rows, task, open) = (asked(&query, "rows"), asked(&query, "task"), asked(&query, "open"));
     let (runs, until) = (asked(&query, "runs"), asked(&query, "until"));
@@ -191,6 +192,6 @@ pub(super) async fn image(
     let choice = Choice::of(&query, &request.clock);
     // Each task is a row of it, whatever is collapsed.
     let choice = Choice { open: BTreeSet::from(["all".to_owned()]), ..choice };
-    let grid = grid(&state.journal, &status.dag_id, def, &present_tasks(def), &choice, &request.clock).await?;
-    Ok(svg(overview(&grid.overview)))
+    let of = GridOf { journal: &state.journal, dag: &status.dag_id, def, tasks: &present_tasks(def) };
+    Ok(svg(overview(&families(of, &choice, &request.clock).await?)))
 }

@@ -5,6 +5,7 @@
 
 use std::fmt::Write as _;
 
+use super::grid::Families;
 use crate::render::palette::FAMILIES;
 
 /// The width of a column, and the most rows of pixels.
@@ -14,7 +15,7 @@ const HEIGHT: usize = 480;
 const WORST: [&str; 6] = ["bad", "blocked", "run", "wait", "other", "ok"];
 
 /// The image of these families, by row and column.
-pub(super) fn overview(cells: &[Vec<Option<&'static str>>]) -> String {
+pub(super) fn overview(cells: &Families) -> String {
     let columns = cells.first().map_or(0, Vec::len);
     let rows = cells.len().min(HEIGHT);
     let height = if rows > 0 && rows < HEIGHT { HEIGHT / rows.max(1) } else { 1 }.min(10);
@@ -76,6 +77,6 @@ mod tests {
         let image = overview(&cells);
         assert!(image.contains("class=\"bad\" d=\"M0 319h4v1h-4z\""), "{image}");
         assert!(image.len() < 2_000, "{}", image.len());
-        assert_eq!(overview(&[]).matches("<path").count(), 0);
+        assert_eq!(overview(&Vec::new()).matches("<path").count(), 0);
     }
 }

@@ -7,8 +7,8 @@ use axum::routing::{get, post};
 
 use super::assets::assets;
 use super::{
-    asset_list, backfill_list, calendar, changes, dag, dag_list, doctor, durations, grid_page, home, log, run, run_list, task,
-    task_runs, trigger,
+    asset_list, backfill_list, calendar, changes, dag, dag_list, doctor, durations, grid_page, home, log, run,
+    run_list, task, task_runs, trigger,
 };
 use crate::server::ServerState;
 
