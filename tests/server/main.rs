@@ -7,6 +7,7 @@ mod audit;
 mod below;
 mod calls;
 mod client;
+mod grids;
 mod guard;
 mod home;
 mod pages;

@@ -105,7 +105,7 @@ pub(crate) use permissions::tighten;
 pub use reading::RunSummary;
 pub use replay::Replay;
 #[cfg_attr(not(feature = "server"), allow(unused_imports, reason = "for the pages of the server"))]
-pub(crate) use rollup::{Rollup, RollupNode, RollupTask, normalised};
+pub(crate) use rollup::{Rollup, RollupFailure, RollupNode, normalised};
 pub use run_history::{Edit, MissedDeadline, MissedTaskDeadline, RunHistory, RunRetry, SessionHistory};
 pub(crate) use schedules::{DamagedSchedule, NewStep, StepOutcome, StoredSchedule};
 pub use send_event::EventDelivery;

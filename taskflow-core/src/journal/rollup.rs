@@ -14,8 +14,8 @@ use serde::{Deserialize, Serialize};
 use super::graph::Graph;
 use super::history::RunHistory;
 use super::task_history::TaskHistory;
-use crate::base::Failure;
 use crate::base::text::bounded;
+use crate::base::{Failure, Timestamp};
 use crate::dag::node_id_of;
 use crate::run::TaskState;
 use crate::store::RollupRow;
@@ -76,6 +76,13 @@ pub(crate) struct RollupFailure {
     pub(crate) tasks: Vec<u32>,
 }
 
+impl RollupFailure {
+    /// The message of a task, with its numbers if it is the first.
+    pub(crate) fn message_of(&self, at: usize) -> &str {
+        if self.tasks.first().is_some_and(|&first| first as usize == at) { &self.sample } else { &self.message }
+    }
+}
+
 /// What is stored.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Stored {
@@ -91,6 +98,8 @@ pub(super) struct Stored {
     failures: Vec<RollupFailure>,
     /// Why the run ended early.
     halted: String,
+    /// When the run started, in nanoseconds since the epoch.
+    started: Option<i64>,
 }
 
 /// The instances of a node in lists.
@@ -109,6 +118,7 @@ impl Rollup {
         let mut stored = Stored {
             graph: history.graph.clone(),
             halted: history.halt_reason.clone().unwrap_or_default(),
+            started: history.started().map(Timestamp::as_nanos),
             lists,
             gone,
             ..Stored::default()
@@ -204,14 +214,14 @@ impl Rollup {
         self.stored.states.len()
     }
 
-    /// The structural hash of the graph of the run.
-    pub(crate) fn graph(&self) -> &str {
-        &self.stored.graph
-    }
-
     /// Why the run ended early; empty if it did not.
     pub(crate) fn halted(&self) -> &str {
         &self.stored.halted
+    }
+
+    /// When the run started its tasks.
+    pub(crate) fn started(&self) -> Option<Timestamp> {
+        self.stored.started.map(Timestamp::from_nanos)
     }
 
     /// The failures by node and message, those that happened first at the beginning.
@@ -223,6 +233,16 @@ impl Rollup {
     pub(crate) fn task(&self, at: usize) -> RollupTask {
         let Stored { states, took, attempts, .. } = &self.stored;
         RollupTask { state: states[at], took: Some(took[at]).filter(|&took| took != NONE), attempts: attempts[at] }
+    }
+
+    /// Whether a task has this state.
+    pub(crate) fn has(&self, state: TaskState) -> bool {
+        self.stored.states.contains(&state)
+    }
+
+    /// The states of its tasks.
+    pub(crate) fn all_states(&self) -> &[TaskState] {
+        &self.stored.states
     }
 
     /// The states of the instances of a node.

@@ -17,6 +17,7 @@
 //! | `send_event` | Sends an event that tasks wait for: [`send_event()`]. |
 //! | `replay` | Runs one task again without storing anything: [`replay()`]. |
 //! | `schedules` | The slots of schedules: [`next_slots`], [`past_slots`], [`pause`], [`unpause`], [`reset_schedule`]. |
+//! | `slot_span` | The slots in a span of time, past and to come: [`slots_between`], [`calendar`]. |
 //! | `deadlines` | The deadlines of slots: [`missed_deadlines`], and the [`history`] of a run with it. |
 //! | `accounts` | Users, sessions, tokens and rights: [`accounts`]. |
 //! | `actor` | Who does something: [`Actor`]. |
@@ -34,6 +35,7 @@
 //! | `events` | The events of assets: [`emit`], [`events()`], [`event`], [`emitted_by`]. |
 //! | `lineage` | Where a run comes from, and what comes from it: [`lineage()`]. |
 //! | `list` | Lists runs: [`list_runs`]. |
+//! | `elements` | The elements of a mapped task: [`elements_summary`], [`elements()`]. |
 //! | `status` | A run and its tasks as a document: [`RunStatus`]. |
 //! | `queue_wait` | Why a queued run has not started: [`queue_wait()`]. |
 //! | `tasks_changed` | What the audit trail says of tasks. |
@@ -60,6 +62,7 @@ mod dag_document;
 mod dags;
 mod deadlines;
 mod doctor;
+mod elements;
 mod error;
 mod event_groups;
 mod events;
@@ -78,6 +81,7 @@ mod send_event;
 mod served;
 mod settings;
 mod situation;
+mod slot_span;
 mod start;
 mod status;
 mod tasks_changed;
@@ -109,6 +113,10 @@ pub use deadlines::{history, missed_deadlines};
 #[cfg(feature = "sqlite")]
 pub use doctor::doctor;
 pub use doctor::{Diagnosis, Finding, FindingKind, Severity};
+pub use elements::{
+    Bar, Durations, Element, ElementFailures, ElementList, ElementQuery, ElementsSummary, StateCount, elements,
+    elements_summary, is_mapped,
+};
 pub use error::OpsError;
 pub(crate) use event_groups::GroupReader;
 pub use events::{AssetEmission, EventDocument, EventQuery, NewAssetEvent, emit, emitted_by, event, events};
@@ -135,6 +143,9 @@ pub use settings::{
 pub(crate) use situation::{
     ActiveEventRuns, CONSUMING, active_event_runs, active_runs, failures, runs_of_backfills, unsuccessful,
 };
+#[cfg_attr(not(feature = "server"), allow(unused_imports, reason = "for the grid of the server"))]
+pub(crate) use slot_span::slots_without_runs;
+pub use slot_span::{CalendarDay, CalendarMonth, SlotSpan, SlotStatus, calendar, slots_between};
 pub use start::{Draft, draft, draft_of_interval, start, trigger};
 pub use status::{AttemptStatus, GroupRetry, RunStatus, TaskStatus};
 pub use triggered::{TriggeredRun, triggered_runs};

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::slot::Slot;
-use crate::base::Timestamp;
+use crate::base::{Date, Timestamp};
 
 /// Decides when a DAG is due.
 ///
@@ -42,6 +42,12 @@ pub trait Timetable: fmt::Debug + Send + Sync + 'static {
         None
     }
 
+    /// Why slots on a day are left out, or take place on another day, if they do: for a calendar.
+    fn exception_on(&self, day: Date) -> Option<String> {
+        let _ = day;
+        None
+    }
+
     /// A text that differs between timetables with different slots. A change is noted in the
     /// history of the schedule; no slot is repeated because of it.
     fn fingerprint(&self) -> String {
@@ -68,6 +74,10 @@ macro_rules! pointer {
 
             fn note(&self) -> Option<String> {
                 (**self).note()
+            }
+
+            fn exception_on(&self, day: Date) -> Option<String> {
+                (**self).exception_on(day)
             }
 
             fn fingerprint(&self) -> String {

@@ -10,7 +10,9 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 
 use super::ServerState;
-use super::api::{accounts, assets, audit, backfills, bulk, changes, dags, health, logs, pauses, prune, runs};
+use super::api::{
+    accounts, assets, audit, backfills, bulk, changes, dags, elements, health, logs, pauses, prune, runs,
+};
 use super::auth::Visitor;
 use super::call::{self, Call};
 use super::problem::Problem;
@@ -183,7 +185,11 @@ pub(super) static ROUTES: &[Route] = &[
         "How many. Default: 10",
     )]),
     route!(Get "/api/v1/dags/{dag}/slots", dags::slots, "The last slots and events of a DAG, and what became of them")
-        .query(&[LIMIT]),
+        .query(&[
+            field("from", Kind::Time, "With `to`: the slots from this time on, past and to come"),
+            field("to", Kind::Time, "With `from`: the slots before this time"),
+            LIMIT,
+        ]),
     route!(Put "/api/v1/dags/{dag}/pause", changes::pause, "Pauses the schedule and the events of a DAG")
         .body(&[REASON, BY, UNTIL]),
     route!(Delete "/api/v1/dags/{dag}/pause", changes::unpause, "Ends the pause of a DAG")
@@ -239,6 +245,16 @@ pub(super) static ROUTES: &[Route] = &[
     ]),
     route!(Get "/api/v1/runs/{run}/tasks", runs::tasks, "The tasks of a run"),
     route!(Get "/api/v1/runs/{run}/tasks/{task}", runs::task, "A task of a run"),
+    route!(Get "/api/v1/runs/{run}/tasks/{task}/elements", elements::list, "Elements of a mapped task").query(&[
+        field("state", Kind::Texts, "Only in these states"),
+        field("label", Kind::Text, "Only with this text in the label"),
+        field("message", Kind::Text, "Only with this text in the message, in which numbers are #"),
+        field("first", Kind::Number(0, u32::MAX as i64), "Only from this element on"),
+        field("last", Kind::Number(0, u32::MAX as i64), "Only up to this element"),
+        field("skip", Kind::Number(0, u32::MAX as i64), "Without so many of those that fit: the next page"),
+        LIMIT,
+    ]),
+    route!(Get "/api/v1/runs/{run}/tasks/{task}/elements/summary", elements::summary, "What the elements of a mapped task have come to"),
     route!(Get "/api/v1/runs/{run}/tasks/{task}/explain", runs::explain_task, "Why a task is in its state"),
     route!(Get "/api/v1/runs/{run}/tasks/{task}/attempts/{attempt}/log", logs::attempt, "The log of an attempt")
         .query(&[LEVEL])

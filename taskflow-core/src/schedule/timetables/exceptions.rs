@@ -283,6 +283,25 @@ impl<T: Timetable, C: Calendar> Timetable for Exceptions<T, C> {
         format!("{}, {shift} {}", self.timetable.describe(), self.calendar.describe())
     }
 
+    fn exception_on(&self, day: Date) -> Option<String> {
+        let of_slots = |day: Date| {
+            let start = just_before(self.zone.start_of(day)?);
+            self.timetable.after(start).filter(|slot| self.zone.day_of(slot.at) == day)
+        };
+        if !self.calendar.contains(day) || of_slots(day).is_none() {
+            return self.timetable.exception_on(day);
+        }
+        let what = match self.shift {
+            Shift::Drop => "no slot".to_owned(),
+            Shift::NextDay | Shift::PreviousDay => {
+                let step: fn(Date) -> Date =
+                    if self.shift == Shift::NextDay { Date::tomorrow } else { Date::yesterday };
+                self.free(day, step).map_or("no slot".to_owned(), |free| format!("moved to {free}"))
+            }
+        };
+        Some(format!("{what}: {}", self.calendar.describe()))
+    }
+
     fn fingerprint(&self) -> String {
         format!("{} {:?} {:?} {}", self.timetable.fingerprint(), self.shift, self.calendar, self.zone)
     }

@@ -7,6 +7,7 @@ use crate::ops::{self, OpsError};
 use crate::render::{Format, render};
 use crate::server::call::Call;
 use crate::server::permit::View;
+use crate::server::problem::Problem;
 use crate::server::routes::Answer;
 
 pub(in crate::server) async fn list(call: Call) -> Answer {
@@ -40,5 +41,14 @@ pub(in crate::server) async fn next(call: Call) -> Answer {
 
 pub(in crate::server) async fn slots(call: Call) -> Answer {
     let permit = call.dag::<View>()?;
+    match (call.time("from"), call.time("to")) {
+        (Some(from), Some(to)) => {
+            let limit = usize::try_from(call.limit()).unwrap_or(usize::MAX);
+            return document(&call, &ops::slots_between(&call.state.journal, permit.dag(), from, to, limit).await?);
+        }
+        (None, None) => {}
+        (Some(_), None) => return Err(Problem::bad_request("`from` needs `to`").at("to")),
+        (None, Some(_)) => return Err(Problem::bad_request("`to` needs `from`").at("from")),
+    }
     document(&call, &ops::past_slots(&call.state.journal, permit.dag(), call.limit()).await?)
 }

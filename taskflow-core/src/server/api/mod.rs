@@ -9,6 +9,7 @@ pub(super) mod bulk;
 pub(super) mod changes;
 pub(super) mod dags;
 mod document;
+pub(super) mod elements;
 pub(super) mod health;
 pub(super) mod logs;
 mod params;

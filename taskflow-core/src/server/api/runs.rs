@@ -76,7 +76,12 @@ pub(super) fn next_page(call: &Call, parameter: &str, place: &str) -> String {
 }
 
 /// The values whose names a parameter has.
-fn chosen<T: Copy>(call: &Call, name: &str, all: &[T], name_of: fn(T) -> &'static str) -> Result<Vec<T>, Problem> {
+pub(super) fn chosen<T: Copy>(
+    call: &Call,
+    name: &str,
+    all: &[T],
+    name_of: fn(T) -> &'static str,
+) -> Result<Vec<T>, Problem> {
     let find = |text: String| {
         let found = all.iter().copied().find(|&value| name_of(value) == text);
         found.ok_or_else(|| {

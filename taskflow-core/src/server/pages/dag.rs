@@ -9,7 +9,8 @@ use super::audit::AuditSection;
 use super::command::Program;
 use super::escape::html;
 use super::frame::{Crumb, Frame, Place};
-use super::grid::{Grid, grid};
+use super::grid::{Choice, Grid, GridOf, grid};
+use super::grid_page::present_tasks;
 use super::reply::{Page, PageProblem, not_found, request};
 use super::run::{Action, svg};
 use super::run_facts::Fact;
@@ -28,6 +29,8 @@ use crate::store::RunFilter;
 
 /// How many runs the grid has, how many slots to come, and how many that passed.
 const RUNS: u32 = 25;
+/// How many of the rows of the grid the page has: all are a page of their own.
+const ROWS: usize = 60;
 const NEXT: usize = 5;
 const PAST: u32 = 40;
 const SHOWN: usize = 12;
@@ -42,6 +45,7 @@ struct DagPage {
     /// Why its schedule, its events or its graph cannot be used.
     error: String,
     pause: String,
+    tabs: Vec<Tab>,
     grid: Grid,
     first: String,
     graph: String,
@@ -60,6 +64,28 @@ struct ParamRow {
     default: String,
     limits: String,
     help: String,
+}
+
+/// A link to a view of a DAG.
+#[derive(Debug)]
+pub(super) struct Tab {
+    pub(super) words: &'static str,
+    pub(super) href: String,
+    pub(super) is_here: bool,
+}
+
+/// The views of a DAG. `here` is the end of the address of this one.
+pub(super) fn tabs(dag: &str, def: Option<&'static DagDef>, here: &str) -> Vec<Tab> {
+    let has_slots = def
+        .is_some_and(|def| def.options.schedule.is_some() || def.consumer().is_ok_and(|consumer| consumer.is_some()));
+    let all = [("", "Overview"), ("grid", "Grid"), ("durations", "Durations"), ("calendar", "Calendar")];
+    let all = all.into_iter().filter(|&(name, _)| has_slots || name != "calendar");
+    let tab = |(name, words)| Tab {
+        words,
+        href: if name == "" { address::dag(dag) } else { format!("{}/{name}", address::dag(dag)) },
+        is_here: name == here,
+    };
+    all.map(tab).collect()
 }
 
 /// The status of a DAG, and the DAG itself if the program has it.
@@ -85,14 +111,13 @@ pub(super) async fn show(state: Visitor, Path(dag): Path<String>) -> Page {
     let (clock, journal) = (&request.clock, &state.journal);
     let filter = RunFilter { dag: Some(status.dag_id.clone()), limit: Some(RUNS), ..RunFilter::default() };
     let runs = journal.runs(&filter).await?;
-    let (mut error, mut tasks, mut params) = (status.error.clone().unwrap_or_default(), Vec::new(), Vec::new());
+    let (mut error, mut params) = (status.error.clone().unwrap_or_default(), Vec::new());
     let (mut next, mut slots) = (Vec::new(), Vec::new());
     let mut has_graph = false;
     if let Some(def) = def {
         match def.plan() {
             Ok(plan) => {
                 let view = View::of(&plan);
-                tasks = view.nodes.iter().map(|node| node.id.to_owned()).collect();
                 params = view.params.iter().map(param_row).collect();
                 has_graph = true;
             }
@@ -112,9 +137,12 @@ pub(super) async fn show(state: Visitor, Path(dag): Path<String>) -> Page {
             Err(error) => return Err(error.into()),
         };
     }
-    let mut grid = grid(journal, &runs, &slots, &tasks, clock).await?;
-    for row in &mut grid.rows {
-        row.href = address::task_of_dag(&status.dag_id, &row.id);
+    let choice = Choice { columns: RUNS as usize, ..Choice::default() };
+    let mut grid =
+        grid(GridOf { journal, dag: &status.dag_id, def, tasks: &present_tasks(def) }, &choice, clock).await?;
+    grid.rows.truncate(ROWS);
+    for row in grid.rows.iter_mut().filter(|row| row.group.is_some()) {
+        row.href = address::with(&(address::dag(&status.dag_id) + "/grid"), &[("open", &row.id)]);
     }
     let pause = status.pause.as_ref().map(|pause| {
         let until = pause.until.map(|until| format!(", until {}", clock.at(until).text)).unwrap_or_default();
@@ -142,6 +170,7 @@ pub(super) async fn show(state: Visitor, Path(dag): Path<String>) -> Page {
         graph: if has_graph { address::dag(&status.dag_id) + "/graph.svg" } else { String::new() },
         actions: if !may_change || def.is_none() { Vec::new() } else { actions(&status) },
         runs_href: address::with("/runs", &[("dag", &status.dag_id)]),
+        tabs: tabs(&status.dag_id, def, ""),
         id: status.dag_id,
         grid,
         next,

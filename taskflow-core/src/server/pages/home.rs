@@ -123,10 +123,10 @@ async fn active_run(
 ) -> Result<ActiveRun, OpsError> {
     let (mut done, mut tasks, mut started) = (0, run.tasks as usize, run.created);
     if run.state == RunState::Running {
-        let history = journal.history(&run.info.run_id).await?;
-        done = history.tasks.iter().filter(|task| task.state.is_terminal()).count();
-        tasks = history.tasks.len();
-        started = history.started().unwrap_or(started);
+        let rollup = journal.rollup(run.number).await?;
+        done = rollup.all_states().iter().filter(|state| state.is_terminal()).count();
+        tasks = rollup.len();
+        started = rollup.started().unwrap_or(started);
     }
     let elapsed = clock.since(started);
     let millis = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);

@@ -10,7 +10,10 @@
 //! | `home`, `needs` | What needs a person, what runs, what comes next. |
 //! | `dag_list`, `strip` | The DAGs with their last runs. |
 //! | `run`, `run_facts`, `run_tasks`, `timeline`, `failures` | A run. |
-//! | `dag`, `grid`, `slots` | A DAG: its last runs as a grid, its graph, its slots. |
+//! | `dag`, `slots` | A DAG: its graph, its slots. |
+//! | `grid_page`, `grid`, `grid_columns`, `overview` | The slots and the tasks of a DAG as a grid. |
+//! | `durations`, `calendar` | How long runs took; a month of slots. |
+//! | `mapped` | The elements of a mapped task. |
 //! | `task`, `task_runs` | A task of a run, and of a DAG in its last runs. |
 //! | `run_list`, `asset_list`, `backfill_list`, `doctor` | Lists. |
 //! | `form`, `trigger`, `changes` | The forms that change something. |
@@ -26,22 +29,28 @@ mod asset_list;
 mod assets;
 mod audit;
 mod backfill_list;
+mod calendar;
 mod changes;
 mod command;
 mod dag;
 mod dag_list;
 mod doctor;
+mod durations;
 pub(in crate::server) mod escape;
 mod failures;
 mod form;
 mod frame;
 mod grid;
+mod grid_columns;
+mod grid_page;
 mod home;
 mod log;
 mod log_lines;
 mod login;
+mod mapped;
 mod marks;
 mod needs;
+mod overview;
 mod problem;
 mod reply;
 mod routes;

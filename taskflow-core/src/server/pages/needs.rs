@@ -4,21 +4,17 @@ use std::time::Duration;
 
 use super::address;
 use super::command::Program;
-use super::failures::first_failure;
 use super::home::Recent;
 use super::marks::Mark;
 use super::times::{Clock, Moment};
-use crate::base::text::bounded;
 use crate::journal::{Journal, RunSummary};
 use crate::ops::OpsError;
-use crate::run::RunState;
+use crate::run::{RunState, TaskState};
 
 /// A pause that is older may have been forgotten.
 const LONG_PAUSE: Duration = Duration::from_secs(7 * 86_400);
 /// The histories of more runs are not read.
 const HISTORIES: usize = 20;
-/// The most bytes of a message.
-const MESSAGE: usize = 300;
 
 /// Something that needs a person.
 #[derive(Clone, Debug)]
@@ -115,14 +111,15 @@ async fn of_run(
     }
     need.command = program.line(&["retry", &number]);
     if reads {
-        let history = journal.history(&run.info.run_id).await?;
-        match first_failure(&history) {
-            Some(task) => {
-                need.about = format!("{} in {}", task.id, need.about);
-                let failure = task.failure.as_ref().map(ToString::to_string).unwrap_or_default();
-                need.detail = bounded(failure.lines().next().unwrap_or_default(), MESSAGE).into_owned();
+        let rollup = journal.rollups(&[run.number]).await?.remove(&run.number);
+        match rollup.as_ref().and_then(|rollup| rollup.failures().first()) {
+            Some(failure) => {
+                let first = failure.tasks.first().map_or(0, |&first| first as usize);
+                let task = rollup.as_ref().map(|rollup| rollup.id_of(first)).unwrap_or_default();
+                need.about = format!("{task} in {}", need.about);
+                need.detail.clone_from(&failure.sample);
             }
-            None => need.detail = history.halt_reason.unwrap_or_default(),
+            None => need.detail = rollup.map(|rollup| rollup.halted().to_owned()).unwrap_or_default(),
         }
     }
     Ok(need)
@@ -136,6 +133,10 @@ async fn questions(
     clock: &Clock,
     needs: &mut Vec<Need>,
 ) -> Result<(), OpsError> {
+    let rollup = journal.rollups(&[run.number]).await?.remove(&run.number);
+    if !rollup.is_some_and(|rollup| rollup.has(TaskState::Deferred)) {
+        return Ok(());
+    }
     let history = journal.history(&run.info.run_id).await?;
     for task in &history.tasks {
         let Some(wait) = &task.waits_for else { continue };

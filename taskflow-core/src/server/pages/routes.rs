@@ -7,8 +7,8 @@ use axum::routing::{get, post};
 
 use super::assets::assets;
 use super::{
-    account, asset_list, audit, backfill_list, changes, dag, dag_list, doctor, home, log, login, run, run_list, task,
-    task_runs, trigger, users,
+    account, asset_list, audit, backfill_list, calendar, changes, dag, dag_list, doctor, durations, grid_page, home,
+    log, login, run, run_list, task, task_runs, trigger, users,
 };
 use crate::server::ServerState;
 
@@ -29,6 +29,10 @@ fn views() -> Router<ServerState> {
         .route("/dags", get(dag_list::show))
         .route("/dags/{dag}", get(dag::show))
         .route("/dags/{dag}/graph.svg", get(dag::graph))
+        .route("/dags/{dag}/calendar", get(calendar::show))
+        .route("/dags/{dag}/durations", get(durations::show))
+        .route("/dags/{dag}/grid", get(grid_page::show))
+        .route("/dags/{dag}/grid.svg", get(grid_page::image))
         .route("/dags/{dag}/tasks/{task}", get(task_runs::show))
         .route("/runs", get(run_list::show))
         .route("/runs/{run}", get(run::show))

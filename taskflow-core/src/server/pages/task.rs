@@ -1,7 +1,7 @@
 //! A task of a run: why it is in its state, its attempts, what it returned.
 
 use askama::Template;
-use axum::extract::Path;
+use axum::extract::{Path, Query};
 use axum::response::Html;
 
 use super::address;
@@ -10,7 +10,7 @@ use super::escape::html;
 use super::failures::message;
 use super::frame::{Crumb, Frame, Place};
 use super::marks::Mark;
-use super::reply::{Page, request};
+use super::reply::{Asked, Page, request};
 use super::run::Command;
 use super::times::{Moment, took_for};
 use crate::base::text::bounded;
@@ -67,9 +67,13 @@ struct TaskLink {
     is_web: bool,
 }
 
-pub(super) async fn show(state: Visitor, Path((run, task)): Path<(String, String)>) -> Page {
+pub(super) async fn show(state: Visitor, Path((run, task)): Path<(String, String)>, Query(query): Asked) -> Page {
     let (run, task) = (RunKey::parse(run)?, TaskKey::parse(task)?);
-    let history = Permit::<View, _>::of_run(&state, &run).await?.history(&state).await?;
+    let permit = Permit::<View, _>::of_run(&state, &run).await?;
+    if ops::is_mapped(&state.journal, permit.run(), task.as_str()).await? {
+        return super::mapped::show(&state, permit.run(), task.as_str(), &query).await;
+    }
+    let history = permit.history(&state).await?;
     let place = history.place(task.as_str()).map_err(OpsError::from)?;
     let known = &history.tasks[place];
     let request = request(history.info.timezone_name());

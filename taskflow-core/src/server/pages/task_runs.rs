@@ -7,7 +7,6 @@ use axum::response::Html;
 use super::address;
 use super::dag::find;
 use super::escape::html;
-use super::failures::{base_id, message};
 use super::frame::{Crumb, Frame, Place};
 use super::marks::Mark;
 use super::reply::{Page, not_found, request};
@@ -41,7 +40,7 @@ struct TaskRunRow {
     about: Moment,
     id: String,
     href: String,
-    attempts: usize,
+    attempts: u8,
     took: String,
     /// The width of its bar, from 0 to 100.
     percent: u64,
@@ -54,27 +53,31 @@ pub(super) async fn show(state: Visitor, Path((dag, task)): Path<(String, String
     let request = request(status.timezone.as_deref());
     let filter = RunFilter { dag: Some(status.dag_id.clone()), limit: Some(RUNS), ..RunFilter::default() };
     let (mut rows, mut times) = (Vec::new(), Vec::new());
-    for run in state.journal.runs(&filter).await? {
-        let history = state.journal.history(&run.info.run_id).await?;
-        let mut found: Vec<_> = history.tasks.iter().filter(|known| base_id(&known.id) == task.as_str()).collect();
+    let runs = state.journal.runs(&filter).await?;
+    let rollups = state.journal.rollups(&runs.iter().map(|run| run.number).collect::<Vec<_>>()).await?;
+    for run in runs {
+        let Some(rollup) = rollups.get(&run.number) else { continue };
+        let Some(node) = rollup.node(task.as_str()) else { continue };
         // Of a list, the elements that need attention.
-        found.sort_by_key(|known| Mark::of(known.state.name()).urgency());
-        for known in found.into_iter().take(ELEMENTS) {
-            let last = known.attempts.last();
-            let millis = last.and_then(|attempt| Some(attempt.ended?.since(attempt.started).as_millis()));
-            let millis = millis.and_then(|millis| u64::try_from(millis).ok());
+        let mut found: Vec<usize> = node.tasks.clone().collect();
+        found.sort_by_key(|&at| Mark::of(rollup.task(at).state.name()).urgency());
+        for at in found.into_iter().take(ELEMENTS) {
+            let known = rollup.task(at);
+            let millis = known.took.map(u64::from);
+            let id = rollup.id_of(at);
+            let of = rollup.failures().iter().find(|failure| failure.tasks.contains(&(at as u32)));
             times.push(millis.unwrap_or(0));
             rows.push(TaskRunRow {
                 mark: Mark::of(known.state.name()),
                 run: run.number,
                 run_href: address::run(run.number),
                 about: request.clock.at(run.info.logical_date),
-                id: known.id.to_string(),
-                href: address::task(run.number, &known.id),
-                attempts: known.attempts.len(),
+                href: address::task(run.number, &id),
+                id,
+                attempts: known.attempts,
                 took: millis.map(took).unwrap_or_default(),
                 percent: 0,
-                message: message(known.failure.as_ref()).lines().next().unwrap_or_default().to_owned(),
+                message: of.map(|failure| failure.message_of(at).to_owned()).unwrap_or_default(),
             });
         }
     }

@@ -1,0 +1,157 @@
+//! The calendar of a DAG: a month of slots by day, past and to come, and why a day has none.
+
+use askama::Template;
+use axum::extract::{Path, Query};
+use axum::response::Html;
+use jiff::civil::Date as Day;
+
+use super::address;
+use super::dag::{Tab, find, tabs};
+use super::escape::html;
+use super::frame::{Crumb, Frame, Place};
+use super::marks::Mark;
+use super::reply::{Asked, Page, asked, not_found, request};
+use super::times::Clock;
+use crate::base::{Date, Timestamp};
+use crate::ops::{self, CalendarDay, SlotStatus};
+use crate::server::auth::Visitor;
+use crate::server::keys::DagKey;
+
+/// How many slots of a day are shown one by one.
+const SLOTS: usize = 6;
+
+#[derive(Debug, Template)]
+#[template(path = "calendar.html")]
+struct CalendarPage {
+    frame: Frame,
+    id: String,
+    tabs: Vec<Tab>,
+    /// `January 2026`.
+    month: String,
+    zone: String,
+    previous: String,
+    next: String,
+    today: String,
+    weeks: Vec<Vec<DayCell>>,
+    more: bool,
+}
+
+/// A day; one of another month is empty.
+#[derive(Debug, Default)]
+struct DayCell {
+    number: i8,
+    iso: String,
+    is_today: bool,
+    slots: Vec<SlotMark>,
+    /// `19 success, 1 failed`, if there are many.
+    counts: Vec<(Mark, usize)>,
+    notes: Vec<String>,
+    clock_change: String,
+}
+
+#[derive(Debug)]
+struct SlotMark {
+    mark: Mark,
+    /// `06:00`.
+    time: String,
+    title: String,
+    href: String,
+    is_coming: bool,
+}
+
+pub(super) async fn show(state: Visitor, Path(dag): Path<String>, Query(query): Asked) -> Page {
+    let (status, def) = find(&state, &DagKey::parse(dag)?).await?;
+    let missing = || not_found(format!("The program does not have the DAG `{}` any more", status.dag_id));
+    let def = def.ok_or_else(missing)?;
+    let request = request(status.timezone.as_deref());
+    let clock = &request.clock;
+    let today = clock.now.to_zoned(clock.zone.clone()).date();
+    let first = month(asked(&query, "month")).unwrap_or(today).first_of_month();
+    let calendar =
+        ops::calendar(&state.journal, def, Date::from_jiff(first).unwrap_or_else(|| Timestamp::now().date())).await?;
+    let id = status.dag_id;
+    let here = address::dag(&id) + "/calendar";
+    let to = |day: Day| address::with(&here, &[("month", &day.strftime("%Y-%m").to_string())]);
+    // The week begins on Monday.
+    let before = usize::try_from(first.weekday().to_monday_zero_offset()).unwrap_or(0);
+    let mut cells: Vec<DayCell> = (0..before).map(|_| DayCell::default()).collect();
+    cells.extend(calendar.days.iter().map(|day| DayCell::of(day, today, clock)));
+    while cells.len() % 7 != 0 {
+        cells.push(DayCell::default());
+    }
+    let mut weeks = Vec::new();
+    while !cells.is_empty() {
+        let rest = cells.split_off(7.min(cells.len()));
+        weeks.push(std::mem::replace(&mut cells, rest));
+    }
+    let path = vec![Crumb::link("DAGs", "/dags"), Crumb::link(id.clone(), address::dag(&id)), Crumb::here("Calendar")];
+    Ok(Html(html(&CalendarPage {
+        frame: Frame::new(&request, Place::Dags, format!("{} · {id}", first.strftime("%B %Y")), path),
+        tabs: tabs(&id, Some(def), "calendar"),
+        month: first.strftime("%B %Y").to_string(),
+        zone: clock.zone_words(),
+        previous: first.yesterday().map(|day| to(day.first_of_month())).unwrap_or_default(),
+        next: first.last_of_month().tomorrow().map(to).unwrap_or_default(),
+        today: if first == today.first_of_month() { String::new() } else { here.clone() },
+        weeks,
+        more: calendar.more,
+        id,
+    })))
+}
+
+/// The first day of a month such as `2026-01`.
+fn month(text: &str) -> Option<Day> {
+    format!("{text}-01").parse().ok()
+}
+
+impl DayCell {
+    fn of(day: &CalendarDay, today: Day, clock: &Clock) -> DayCell {
+        let mut counts: Vec<(Mark, usize)> = Vec::new();
+        for slot in &day.slots {
+            let mark = mark_of(slot);
+            match counts.iter_mut().find(|(known, _)| *known == mark) {
+                Some((_, count)) => *count += 1,
+                None => counts.push((mark, 1)),
+            }
+        }
+        counts.sort_by_key(|(mark, _)| mark.urgency());
+        let is_few = day.slots.len() <= SLOTS;
+        DayCell {
+            number: day.day.day(),
+            iso: day.day.to_string(),
+            is_today: day.day.to_jiff() == today,
+            slots: if is_few { day.slots.iter().map(|slot| SlotMark::of(slot, clock)).collect() } else { Vec::new() },
+            counts: if is_few { Vec::new() } else { counts },
+            notes: day.notes.clone(),
+            clock_change: day.clock_change.clone().unwrap_or_default(),
+        }
+    }
+}
+
+/// The mark of a slot: of its run, or hollow.
+fn mark_of(slot: &SlotStatus) -> Mark {
+    match slot.run {
+        Some(_) => Mark::of(&slot.fate),
+        None if slot.fate == "coming" => Mark { words: "to come", ..Mark::of_slot("waiting") },
+        None => Mark::of_slot(&slot.fate),
+    }
+}
+
+impl SlotMark {
+    fn of(slot: &SlotStatus, clock: &Clock) -> SlotMark {
+        let mark = mark_of(slot);
+        let local = slot.at.to_jiff().to_zoned(clock.zone.clone());
+        let reason = if slot.reason.is_empty() { String::new() } else { format!(": {}", slot.reason) };
+        let what = match slot.run {
+            Some(run) => format!("run {run}, {}", mark.words),
+            None => mark.words.to_owned(),
+        };
+        SlotMark {
+            mark,
+            time: local.strftime("%H:%M").to_string(),
+            title: format!("{}, {what}{reason}", clock.at(slot.at).text),
+            href: slot.run.map(address::run).unwrap_or_default(),
+            is_coming: slot.fate == "coming",
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! The grid, the elements of mapped tasks, durations and the calendar, compared with what the
+//! documents of runs say.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
+use crate::home::Service;
+
+fn pages() -> Service {
+    Service::of("pages", tempfile::tempdir().unwrap(), &["--bind", "127.0.0.1:0"])
+}
+
+/// The page at an address.
+#[track_caller]
+fn page(service: &Service, path: &str) -> String {
+    let response = service.get(path);
+    assert_eq!(response.status, 200, "{path}: {response:?}");
+    response.body
+}
+
+/// How often each state is in the documents of the tasks of a run, elements of one task only.
+fn states(service: &Service, run: i64, prefix: &str) -> BTreeMap<String, usize> {
+    let mut states = BTreeMap::new();
+    for task in service.json(&format!("/api/v1/runs/{run}/tasks")).as_array().unwrap() {
+        if task["id"].as_str().unwrap().starts_with(prefix) {
+            *states.entry(task["state"].as_str().unwrap().to_owned()).or_default() += 1;
+        }
+    }
+    states
+}
+
+#[test]
+fn the_elements_of_a_mapped_task_are_counted_as_its_run_has_them() {
+    let service = pages();
+    let run = service.trigger("mapped", &json!({ "count": 500 }));
+    service.wait(run, "failed");
+    let at = format!("/api/v1/runs/{run}/tasks/square/elements");
+    let summary = service.json(&format!("{at}/summary"));
+    let counted: BTreeMap<String, usize> = summary["states"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|of| (of["state"].as_str().unwrap().to_owned(), of["count"].as_u64().unwrap() as usize))
+        .collect();
+    assert_eq!(counted, states(&service, run, "square["));
+    // Those with `number % 97 == 13`.
+    let failed: Vec<String> = (0..500).filter(|number| number % 97 == 13).map(|at| format!("square[{at}]")).collect();
+    assert_eq!(summary["count"], 500);
+    assert_eq!(summary["failures"].as_array().unwrap().len(), 1, "{summary}");
+    assert_eq!(summary["failures"][0]["count"], failed.len());
+    assert!(summary["failures"][0]["message"].as_str().unwrap().contains("row #: no such customer"), "{summary}");
+    let bars = summary["took"]["histogram"].as_array().unwrap();
+    assert_eq!(bars.iter().map(|bar| bar["count"].as_u64().unwrap()).sum::<u64>(), 500);
+    assert_eq!(summary["strip"].as_array().unwrap().len(), 500);
+
+    let list = service.json(&format!("{at}?state=failed&limit=1000"));
+    let ids: Vec<&str> = list["elements"].as_array().unwrap().iter().map(|of| of["id"].as_str().unwrap()).collect();
+    assert_eq!(ids, failed);
+    let part = service.json(&format!("{at}?first=100&last=299&skip=150&limit=10"));
+    assert_eq!((&part["count"], &part["elements"][0]["id"]), (&json!(200), &json!("square[250]")));
+    let by_message = service.json(&format!("{at}?message=NO%20SUCH&limit=1"));
+    assert_eq!(by_message["count"], failed.len());
+    service.get(&format!("/api/v1/runs/{run}/tasks/total/elements")).assert_problem(404, "total");
+
+    let body = page(&service, &format!("/runs/{run}/tasks/square"));
+    assert!(body.contains(&format!("Clear the {} failed", failed.len())), "{body}");
+    assert!(body.contains(&format!("/runs/{run}/clear?tasks=square&amp;which=failed")), "{body}");
+    assert!(body.contains("1 to 100 of 500"), "{body}");
+    let form = page(&service, &format!("/runs/{run}/clear?tasks=square&which=failed"));
+    assert!(form.contains("square[13]") && !form.contains("square[14]"), "{form}");
+    let filtered = page(&service, &format!("/runs/{run}/tasks/square?state=failed"));
+    assert!(filtered.contains(&format!("1 to {} of {}", failed.len(), failed.len())), "{filtered}");
+}
+
+#[test]
+fn an_element_that_is_cleared_changes_the_counts() {
+    let service = pages();
+    let run = service.trigger("mapped", &json!({ "count": 100 }));
+    service.wait(run, "failed");
+    let at = format!("/api/v1/runs/{run}/tasks/square/elements/summary");
+    assert_eq!(service.json(&at)["failures"][0]["count"], 1);
+    let body = json!({ "tasks": ["square[13]"], "run": false });
+    assert_eq!(service.post(&format!("/api/v1/runs/{run}/clear"), &body).status, 200);
+    let summary = service.json(&at);
+    assert_eq!(summary["failures"], json!([]), "{summary}");
+    assert_eq!(service.call(&["db", "check"]).status, 0);
+}
+
+#[test]
+fn the_grid_has_a_column_for_each_run_and_a_row_for_each_task() {
+    let service = pages();
+    let runs: Vec<i64> = (0..3).map(|_| service.trigger("mapped", &json!({ "count": 20 }))).collect();
+    runs.iter().for_each(|&run| service.wait(run, "failed"));
+    let body = page(&service, "/dags/mapped/grid");
+    for run in &runs {
+        assert!(body.contains(&format!("href=\"/runs/{run}\"")), "{body}");
+        assert!(body.contains(&format!("href=\"/runs/{run}/tasks/square\" title=\"1 of 20 failed\"")), "{body}");
+        assert!(body.contains(&format!("href=\"/runs/{run}/tasks/squares\" title=\"success, ")), "{body}");
+    }
+    assert_eq!(body.matches("<tr><th scope=\"row\"><a class=\"name").count(), 5, "{body}");
+    let failed = page(&service, "/dags/mapped/grid?rows=failed");
+    assert_eq!(failed.matches("<tr><th scope=\"row\"><a class=\"name").count(), 1, "{failed}");
+    assert!(failed.contains(">square</a>"), "{failed}");
+    let found = page(&service, "/dags/mapped/grid?task=TOT");
+    assert!(found.contains(">total</a>") && !found.contains(">square</a>"), "{found}");
+    let none = page(&service, "/dags/mapped/grid?until=2020-01-01");
+    assert!(none.contains("There are no runs and no slots up to then"), "{none}");
+}
+
+#[test]
+fn the_tasks_of_a_large_graph_are_collapsed_to_their_groups() {
+    let service = pages();
+    let run = service.trigger("large", &json!({}));
+    service.wait(run, "success");
+    let body = page(&service, "/dags/large/grid");
+    assert_eq!(body.matches("<tr class=\"group\">").count(), 10, "{body}");
+    assert!(body.contains("title=\"100 of 100 success\""), "{body}");
+    assert!(body.contains("1001 tasks"), "{body}");
+    let open = page(&service, "/dags/large/grid?open=billing");
+    assert_eq!(open.matches("<tr class=\"group\">").count(), 10);
+    assert_eq!(open.matches("/tasks/billing.").count(), 200, "a row and a cell for each task");
+    assert!(body.contains("/dags/large/grid.svg"), "{body}");
+    let image = service.get("/dags/large/grid.svg");
+    assert_eq!(image.header("content-type"), "image/svg+xml");
+    assert!(image.body.contains("<path class=\"ok\""), "{image:?}");
+    assert!(image.body.len() < 2_000, "{}", image.body.len());
+}
+
+#[test]
+fn durations_and_the_calendar_of_a_dag_are_pages() {
+    let service = pages();
+    let run = service.trigger("daily_report", &json!({}));
+    service.wait(run, "success");
+    let durations = page(&service, "/dags/daily_report/durations");
+    assert!(durations.contains(&format!("href=\"/runs/{run}\"><circle class=\"ok\"")), "{durations}");
+    let of_task = page(&service, "/dags/daily_report/durations?task=clean");
+    assert!(of_task.contains(&format!("href=\"/runs/{run}\"><circle class=\"ok\"")), "{of_task}");
+    // At 06:00 in Seoul on each day of a month to come.
+    let month = page(&service, "/dags/daily_report/calendar?month=2096-02");
+    assert!(month.contains("February 2096") && month.contains("Asia/Seoul"), "{month}");
+    assert_eq!(month.matches("<span>06:00</span>").count(), 29, "{month}");
+    let slots = service.json("/api/v1/dags/daily_report/slots?from=2096-02-01T00:00:00Z&to=2096-02-03T00:00:00Z");
+    let at: Vec<&str> = slots["slots"].as_array().unwrap().iter().map(|slot| slot["at"].as_str().unwrap()).collect();
+    assert_eq!(at, ["2096-02-01T21:00:00Z", "2096-02-02T21:00:00Z"]);
+    service.get("/api/v1/dags/daily_report/slots?from=2096-02-01T00:00:00Z").assert_problem(400, "`from` needs `to`");
+    assert!(page(&service, "/dags/mapped/grid").contains("Durations"));
+    assert!(!page(&service, "/dags/mapped/grid").contains("Calendar"), "it has no slots");
+}
