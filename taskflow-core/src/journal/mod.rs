@@ -19,6 +19,7 @@
 //! - `schedules`, `backfills`: the states of schedules and the plans of backfills, as rows.
 //! - `events`: the events of assets, and what DAGs have consumed of them.
 //! - `upkeep`: prunes, checks, vacuums.
+//! - `changes`: what a reader compares to notice what others have changed.
 //! - `archive`: what tasks of a run see of other runs. `awaited`: the queued runs that they wait
 //!   for.
 //! - `permissions`: closes a home to other users.
@@ -30,6 +31,8 @@ mod adopted;
 mod archive;
 mod awaited;
 mod backfills;
+#[cfg(feature = "server")]
+mod changes;
 mod clock;
 mod deadlines;
 mod deliveries;

@@ -23,7 +23,7 @@
 //! # Shutdown
 //!
 //! 1. [`RunningServer::drain`]: changes are refused, and `/health/ready` answers 503. Reading
-//!    works.
+//!    works. [Streams](streams) end, because a connection that waits for events would never do.
 //! 2. Dropping the [`RunningServer`] stops accepting connections.
 //! 3. Open connections finish their present request, for at most ten seconds.
 //! 4. The thread of the server ends.
@@ -40,12 +40,14 @@ mod pages;
 mod permit;
 mod problem;
 mod routes;
+mod streams;
 
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use self::metrics::Metrics;
+use self::streams::Streams;
 pub use http::{RunningServer, Server, ServerError};
 
 use crate::dag::DagDef;
@@ -62,12 +64,15 @@ pub struct ServerState {
     journal: Journal,
     /// The journal of the service, for writing.
     service: Journal,
+    /// For the streams, which notice with a connection of their own what others commit.
+    watched: Journal,
     home: Home,
     dags: Arc<[&'static DagDef]>,
     options: ServerOptions,
     handle: ServiceHandle,
     metrics: Metrics,
     draining: Arc<AtomicBool>,
+    streams: Arc<Streams>,
 }
 
 /// The options of a server.
@@ -100,9 +105,11 @@ impl ServerState {
         options: ServerOptions,
     ) -> Result<Self, OpsError> {
         let journal = home.open(SyncMode::Full).await?;
+        let watched = home.open(SyncMode::Full).await?;
         let (home, service) = (home.clone(), service.clone());
-        let (metrics, draining) = (Metrics::default(), Arc::default());
-        Ok(ServerState { journal, service, home, dags: dags.into(), options, handle, metrics, draining })
+        let (metrics, draining, streams) = (Metrics::default(), Arc::default(), Arc::new(Streams::new()));
+        let dags = dags.into();
+        Ok(ServerState { journal, service, watched, home, dags, options, handle, metrics, draining, streams })
     }
 
     /// Whether the service is about to end.

@@ -13,6 +13,7 @@ use super::ServerState;
 use super::api::{assets, backfills, changes, dags, health, logs, runs};
 use super::call::{self, Call};
 use super::problem::Problem;
+use super::streams;
 
 /// The response of a handler.
 pub(super) type Answer = Result<Response, Problem>;
@@ -134,6 +135,7 @@ const NOTE: &[Field] = &[REASON, BY];
 const TASKS: Field = field("tasks", Kind::Texts, "Tasks and groups. Default: all");
 const DRY_RUN: Field = field("dry_run", Kind::Switch, "Shows what would change, and changes nothing");
 const JSON_LINES: &str = "application/jsonl";
+const EVENT_STREAM: &str = "text/event-stream";
 
 /// All routes.
 pub(super) static ROUTES: &[Route] = &[
@@ -184,11 +186,18 @@ pub(super) static ROUTES: &[Route] = &[
         field("after", Kind::Text, "The place where the page begins, as the header Link has it"),
     ]),
     route!(Get "/api/v1/runs/{run}", runs::run, "A run with its tasks"),
+    route!(Get "/api/v1/runs/{run}/stream", streams::run, "The journal of a run, as server-sent events")
+        .query(&[field("after", Kind::Text, "The number of an entry: begins after it. Default: 0")])
+        .media_type(EVENT_STREAM),
     route!(Get "/api/v1/runs/{run}/tasks", runs::tasks, "The tasks of a run"),
     route!(Get "/api/v1/runs/{run}/tasks/{task}", runs::task, "A task of a run"),
     route!(Get "/api/v1/runs/{run}/tasks/{task}/explain", runs::explain_task, "Why a task is in its state"),
     route!(Get "/api/v1/runs/{run}/tasks/{task}/attempts/{attempt}/log", logs::attempt, "The log of an attempt")
-        .query(&[LEVEL])
+        .query(&[
+            LEVEL,
+            field("follow", Kind::Switch, "Sends the lines as server-sent events, as they are written"),
+            field("after", Kind::Text, "With `follow`: begins after this place, the `id` of an event"),
+        ])
         .media_type(JSON_LINES),
     route!(Get "/api/v1/runs/{run}/log", logs::run, "The logs of all attempts of a run, by time")
         .query(&[LEVEL])
@@ -224,6 +233,15 @@ pub(super) static ROUTES: &[Route] = &[
         BY,
     ]),
     route!(Get "/api/v1/assets", assets::list, "The assets of the program, and their last events"),
+    route!(Get "/api/v1/assets/{asset}/stream", streams::asset, "The events of an asset, as server-sent events")
+        .query(&[field("after", Kind::Text, "The number of an event: begins after it. Default: the last one")])
+        .media_type(EVENT_STREAM),
+    route!(Get "/api/v1/stream", streams::changes, "What changes in the home, as server-sent events")
+        .query(&[
+            field("topics", Kind::Texts, "runs, dags, assets, backfills, pools, run:4711, dag:ID, asset:ID. Default: all"),
+            field("after", Kind::Text, "Begins after this place, the `id` of an event. Default: now"),
+        ])
+        .media_type(EVENT_STREAM),
     route!(Get "/api/v1/events", assets::events, "The events of assets, the newest first").query(&[
         field("asset", Kind::Text, "Only of this asset"),
         field("partition", Kind::Text, "Only of this partition"),

@@ -18,6 +18,7 @@ use tokio::sync::{Semaphore, watch};
 use self::raw::Raw;
 use super::ServerState;
 use super::metrics::Metrics;
+use super::streams::{Streams, watch_home};
 use crate::service::ServiceEvent;
 
 /// The most bytes of the head of a request.
@@ -121,12 +122,18 @@ impl Server {
             .map_err(ServerError::Thread)?;
         let (stop, stopped) = watch::channel(());
         let (address, draining, metrics) = (self.address, Arc::clone(&state.draining), state.metrics.clone());
-        let main = move || runtime.block_on(accept(self.listener, super::router(state), LIMITS, stopped));
+        let streams = Arc::clone(&state.streams);
+        let main = move || {
+            // It ends with the runtime.
+            runtime.spawn(watch_home(state.clone()));
+            runtime.block_on(accept(self.listener, super::router(state), LIMITS, stopped));
+        };
         let thread = std::thread::Builder::new().name("taskflow-http".to_owned()).spawn(main);
         Ok(RunningServer {
             address,
             stop: Some(stop),
             draining,
+            streams,
             metrics,
             thread: Some(thread.map_err(ServerError::Thread)?),
         })
@@ -139,6 +146,7 @@ pub struct RunningServer {
     address: SocketAddr,
     stop: Option<watch::Sender<()>>,
     draining: Arc<AtomicBool>,
+    streams: Arc<Streams>,
     metrics: Metrics,
     thread: Option<JoinHandle<()>>,
 }
@@ -157,11 +165,13 @@ impl RunningServer {
     /// From now on it refuses requests that change something: the service is about to end.
     pub fn drain(&self) {
         self.draining.store(true, Ordering::Relaxed);
+        self.streams.end();
     }
 }
 
 impl Drop for RunningServer {
     fn drop(&mut self) {
+        self.streams.end();
         // Receivers notice that the sender is gone.
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {

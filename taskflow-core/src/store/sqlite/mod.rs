@@ -4,7 +4,7 @@
 //!   that help.
 //! - `schema`: the tables, and their migrations.
 //! - `append`, `claim`, `admit`, `read`, `segments`, `data`, `requests`, `pools`, `deliveries`,
-//!   `schedules`, `events`, `upkeep`: the operations. `run_locks`: files by which `claim` and
+//!   `schedules`, `events`, `changes`, `upkeep`: the operations. `run_locks`: files by which `claim` and
 //!   `read` know who owns a run, `process_lock`: whether the owner is alive. `examine`: what is
 //!   wrong with a file that cannot be opened. `presence`: whether the file is still in its place.
 //!   `lock_holder`: who has locked it.
@@ -19,6 +19,7 @@ mod admit;
 mod append;
 mod backfills;
 mod chains;
+mod changes;
 mod claim;
 mod connection;
 #[cfg(test)]
@@ -62,6 +63,7 @@ use self::schema::Found;
 
 use super::admission::{Admission, AdmissionRequest};
 use super::backfill_rows::{BackfillChange, BackfillRow, Changed, SlotRunRow};
+use super::change_rows::{RunHead, TableVersion};
 use super::event_rows::{DeletedEvents, Emitted, EventFilter, EventProgress, EventRow, NewEvent, WatchCursor};
 use super::ownership::{Claim, RunGuard};
 use super::pool_leases::{PoolDemand, PoolGrant};
@@ -69,7 +71,7 @@ use super::rows::{Append, Appended, Request, RunFilter, RunRow, SegmentRow};
 use super::schedule_rows::{DamagedRow, NoteRow, ScheduleRow, ScheduleStep, SlotRow, Stepped};
 use super::sync_mode::SyncMode;
 use super::traits::{
-    BackfillStore, EventStore, GraphStore, Maintenance, Outbox, PoolStore, RequestStore, RunStore, ScheduleStore,
+    BackfillStore, ChangeStore, EventStore, GraphStore, Maintenance, Outbox, PoolStore, RequestStore, RunStore, ScheduleStore,
     SegmentStore, StoreError, StoreFuture, store_future,
 };
 use crate::base::{Timestamp, failpoint, private};
@@ -261,6 +263,20 @@ impl RunStore for SqliteStore {
 
     fn params(&self, run: i64) -> StoreFuture<'_, Option<Vec<u8>>> {
         store_future(read::params(self, run))
+    }
+}
+
+impl ChangeStore for SqliteStore {
+    fn data_version(&self) -> StoreFuture<'_, Option<i64>> {
+        store_future(changes::data_version(self))
+    }
+
+    fn run_heads<'a>(&'a self, after: i64, also: &'a [i64]) -> StoreFuture<'a, Vec<RunHead>> {
+        store_future(changes::run_heads(self, after, also))
+    }
+
+    fn table_versions(&self) -> StoreFuture<'_, Vec<TableVersion>> {
+        store_future(changes::table_versions(self))
     }
 }
 
