@@ -7,4 +7,5 @@ mod home;
 mod pages;
 mod reads;
 mod start;
+mod streams;
 mod writes;

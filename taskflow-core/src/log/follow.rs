@@ -46,7 +46,7 @@ pub struct Follow {
 ///
 /// Its text is the number of bytes before it; beyond the first segment, the number of the segment
 /// and the number of bytes in it, as in `2.1024`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct LogPosition {
     segment: u32,
     offset: u64,

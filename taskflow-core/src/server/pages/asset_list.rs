@@ -51,6 +51,7 @@ struct ConsumerRow {
 }
 
 pub(super) async fn show(State(state): State<ServerState>) -> Page {
+    let as_of = state.streams.place();
     let request = request(None);
     let mut rows = Vec::new();
     // A DAG whose event parameters contradict each other is shown by its own page.
@@ -87,7 +88,7 @@ pub(super) async fn show(State(state): State<ServerState>) -> Page {
         name: asset.name,
     });
     let assets = assets.collect();
-    let frame = Frame::new(&request, Place::Assets, "Assets", vec![Crumb::here("Assets")]);
+    let frame = Frame::new(&request, Place::Assets, "Assets", vec![Crumb::here("Assets")]).live("assets,dags", as_of);
     Ok(Html(html(&AssetListPage { frame, assets, consumers: rows })))
 }
 
@@ -113,6 +114,7 @@ struct EventRow {
 }
 
 pub(super) async fn events(State(state): State<ServerState>, Query(query): Asked) -> Page {
+    let as_of = state.streams.place();
     let request = request(None);
     let asset = asked(&query, "asset");
     let wanted = EventQuery {
@@ -144,6 +146,6 @@ pub(super) async fn events(State(state): State<ServerState>, Query(query): Asked
     });
     let here = if asset.is_empty() { "Events" } else { asset };
     let path = vec![Crumb::link("Assets", "/assets"), Crumb::here(here)];
-    let frame = Frame::new(&request, Place::Assets, format!("Events {asset}"), path);
+    let frame = Frame::new(&request, Place::Assets, format!("Events {asset}"), path).live("assets", as_of);
     Ok(Html(html(&EventsPage { frame, asset: asset.to_owned(), rows: rows.collect(), next: next.unwrap_or_default() })))
 }

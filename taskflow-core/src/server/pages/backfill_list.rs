@@ -50,10 +50,11 @@ struct Part {
 }
 
 pub(super) async fn list(State(state): State<ServerState>) -> Page {
+    let as_of = state.streams.place();
     let request = request(None);
     let backfills = ops::list_backfills(&state.journal, None, Some(BACKFILLS)).await?;
     let rows = backfills.iter().map(|backfill| row(backfill, &request.clock)).collect();
-    let frame = Frame::new(&request, Place::Backfills, "Backfills", vec![Crumb::here("Backfills")]);
+    let frame = Frame::new(&request, Place::Backfills, "Backfills", vec![Crumb::here("Backfills")]).live("backfills", as_of);
     let command = Program::of(&state.home).line(&["backfill", "DAG", "2026-01-01/2026-01-31"]);
     Ok(Html(html(&BackfillListPage { frame, rows, command })))
 }
@@ -72,6 +73,7 @@ struct BackfillPage {
 }
 
 pub(super) async fn show(State(state): State<ServerState>, Path(number): Path<String>) -> Page {
+    let as_of = state.streams.place();
     let missing = || not_found(format!("There is no backfill `{number}`"));
     let parsed = number.parse::<i64>().map_err(|_| missing())?;
     let backfill = ops::backfill_status(&state.journal, parsed).await?;
@@ -95,7 +97,7 @@ pub(super) async fn show(State(state): State<ServerState>, Path(number): Path<St
     let path = vec![Crumb::link("Backfills", "/backfills"), Crumb::here(format!("Backfill {parsed}"))];
     let title = format!("Backfill {parsed} · {}", backfill.dag_id);
     Ok(Html(html(&BackfillPage {
-        frame: Frame::new(&request, Place::Backfills, title, path),
+        frame: Frame::new(&request, Place::Backfills, title, path).live("backfills,runs", as_of),
         row: row(&backfill, clock),
         trouble: backfill.trouble.clone().unwrap_or_default(),
         facts: facts(&backfill),

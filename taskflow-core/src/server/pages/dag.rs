@@ -8,6 +8,7 @@ use super::address;
 use super::command::Program;
 use super::escape::html;
 use super::frame::{Crumb, Frame, Place};
+use super::graph::Graph;
 use super::grid::{Grid, grid};
 use super::reply::{Page, PageProblem, not_found, request};
 use super::run::{Action, svg};
@@ -41,7 +42,7 @@ struct DagPage {
     pause: String,
     grid: Grid,
     first: String,
-    graph: String,
+    graph: Option<Graph>,
     next: Vec<NextRow>,
     slots: Vec<SlotRow>,
     params: Vec<ParamRow>,
@@ -77,6 +78,7 @@ pub(super) async fn find(
 }
 
 pub(super) async fn show(State(state): State<ServerState>, Path(dag): Path<String>) -> Page {
+    let as_of = state.streams.place();
     let (status, def) = find(&state, &DagKey::parse(dag)?).await?;
     let request = request(status.timezone);
     let (clock, journal) = (&request.clock, &state.journal);
@@ -84,14 +86,15 @@ pub(super) async fn show(State(state): State<ServerState>, Path(dag): Path<Strin
     let runs = journal.runs(&filter).await?;
     let (mut error, mut tasks, mut params) = (status.error.clone().unwrap_or_default(), Vec::new(), Vec::new());
     let (mut next, mut slots) = (Vec::new(), Vec::new());
-    let mut has_graph = false;
+    let mut graph = None;
     if let Some(def) = def {
         match def.plan() {
             Ok(plan) => {
                 let view = View::of(&plan);
                 tasks = view.nodes.iter().map(|node| node.id.to_owned()).collect();
                 params = view.params.iter().map(param_row).collect();
-                has_graph = true;
+                let (image, words) = (address::dag(def.id) + "/graph.svg", format!("The graph of {}", def.id));
+                graph = Some(Graph::of(&plan, None, image, words));
             }
             Err(errors) => error = errors.to_string(),
         }
@@ -120,6 +123,7 @@ pub(super) async fn show(State(state): State<ServerState>, Path(dag): Path<Strin
     });
     let path = vec![Crumb::link("DAGs", "/dags"), Crumb::here(status.dag_id.clone())];
     let mut frame = Frame::new(&request, Place::Dags, status.dag_id.clone(), path);
+    frame = frame.live(format!("dag:{}", status.dag_id), as_of);
     if let Some(run) = runs.first() {
         frame = frame.with_sign(super::marks::Mark::of(run.state.name()));
     }
@@ -133,7 +137,7 @@ pub(super) async fn show(State(state): State<ServerState>, Path(dag): Path<Strin
         error,
         pause: pause.unwrap_or_default(),
         first: Program::of(&state.home).line(&["run", &status.dag_id]),
-        graph: if has_graph { address::dag(&status.dag_id) + "/graph.svg" } else { String::new() },
+        graph,
         actions: if state.options.read_only || def.is_none() { Vec::new() } else { actions(&status) },
         runs_href: address::with("/runs", &[("dag", &status.dag_id)]),
         id: status.dag_id,

@@ -1,6 +1,6 @@
 //! What surrounds every page: the rail, the path of links, the zone and the footer.
 
-use super::assets::{CSS, ICON};
+use super::assets::{CSS, GRAPH_CSS, ICON, SCRIPT};
 use super::marks::Mark;
 use super::times::{Clock, Moment};
 
@@ -23,6 +23,10 @@ pub(crate) struct Frame {
     pub(crate) build: String,
     /// `light` or `dark` if the user has chosen one; empty to follow the system.
     pub(crate) theme: &'static str,
+    /// What the page is about, as the topics of a stream; empty if it does not change.
+    pub(crate) topics: String,
+    /// The place of the stream before the page was read.
+    pub(crate) as_of: String,
 }
 
 /// A part of the rail.
@@ -65,7 +69,16 @@ impl Frame {
             now: request.clock.moment(request.clock.now),
             build: request.build.clone(),
             theme: request.theme,
+            topics: String::new(),
+            as_of: String::new(),
         }
+    }
+
+    /// Of a page that follows the engine: what it is about, and the place of the stream
+    /// before anything of it was read.
+    #[must_use]
+    pub(crate) fn live(self, topics: impl Into<String>, as_of: String) -> Frame {
+        Frame { topics: topics.into(), as_of, ..self }
     }
 
     /// With the sign of a state in the title of the tab.
@@ -77,6 +90,17 @@ impl Frame {
 
     pub(crate) fn css(&self) -> &'static str {
         &CSS.address
+    }
+
+    /// The style sheet of graphs.
+    #[allow(clippy::unused_self, reason = "templates call methods")]
+    pub(crate) fn graph_css(&self) -> &'static str {
+        &GRAPH_CSS.address
+    }
+
+    #[allow(clippy::unused_self, reason = "templates call methods")]
+    pub(crate) fn script(&self) -> &'static str {
+        &SCRIPT.address
     }
 
     /// The glyphs that marks refer to.

@@ -67,6 +67,7 @@ struct TaskLink {
 }
 
 pub(super) async fn show(State(state): State<ServerState>, Path((run, task)): Path<(String, String)>) -> Page {
+    let as_of = state.streams.place();
     let (run, task) = (RunKey::parse(run)?, TaskKey::parse(task)?);
     let history = Permit::<View, _>::of_run(&state, &run).await?.history(&state).await?;
     let place = history.place(task.as_str()).map_err(OpsError::from)?;
@@ -112,7 +113,7 @@ pub(super) async fn show(State(state): State<ServerState>, Path((run, task)): Pa
     let title = format!("{} · run {number}", known.id);
     let wait = known.waits_for.as_ref();
     Ok(Html(html(&TaskPage {
-        frame: Frame::new(&request, Place::Runs, title, path).with_sign(mark),
+        frame: Frame::new(&request, Place::Runs, title, path).with_sign(mark).live(format!("run:{number}"), as_of),
         id: known.id.to_string(),
         label: known.label.as_deref().unwrap_or_default().to_owned(),
         run: number,

@@ -49,6 +49,7 @@ struct TaskRunRow {
 }
 
 pub(super) async fn show(State(state): State<ServerState>, Path((dag, task)): Path<(String, String)>) -> Page {
+    let as_of = state.streams.place();
     let (dag, task) = (DagKey::parse(dag)?, TaskKey::parse(task)?);
     let (status, def) = find(&state, &dag).await?;
     let request = request(status.timezone);
@@ -96,7 +97,7 @@ pub(super) async fn show(State(state): State<ServerState>, Path((dag, task)): Pa
     ];
     let title = format!("{} · {}", task.as_str(), status.dag_id);
     Ok(Html(html(&TaskRunsPage {
-        frame: Frame::new(&request, Place::Dags, title, path),
+        frame: Frame::new(&request, Place::Dags, title, path).live(format!("dag:{}", status.dag_id), as_of),
         dag: status.dag_id,
         task: task.as_str().to_owned(),
         doc: node.map(|node| node.description.trim().to_owned()).unwrap_or_default(),

@@ -8,10 +8,12 @@ use super::feed::{Feed, Lost, Watched};
 use super::source::{Batch, Source};
 use super::topics::Topic;
 use crate::server::call::Call;
+use crate::server::problem::Problem;
 use crate::server::routes::Answer;
 
 /// How many facts are taken from the ring at once, and how many topics a stream has.
 const AT_ONCE: usize = 256;
+const TOPICS: usize = 100;
 
 struct Changes {
     feed: Arc<Feed>,
@@ -27,6 +29,9 @@ pub(in crate::server) async fn changes(call: Call) -> Answer {
     let feed = Arc::clone(&call.state.streams.feed);
     let topics = match call.texts("topics").unwrap_or_default() {
         names if names.is_empty() => Topic::all(),
+        names if names.len() > TOPICS => {
+            return Err(Problem::bad_request(format!("a stream has at most {TOPICS} topics")).at("topics"));
+        }
         names => names.iter().map(|name| Topic::parse(name)).collect::<Result<_, _>>()?,
     };
     let about = topics.iter().filter_map(|topic| match topic {

@@ -14,7 +14,7 @@ pub(in crate::server) enum Fact {
     Dag { dag: String },
     /// An asset has an event.
     Asset { asset: String, event: i64 },
-    Backfill { backfill: String },
+    Backfill { backfill: i64 },
     /// Who holds the slots of a pool, or waits for them.
     Pool { pool: String },
 }

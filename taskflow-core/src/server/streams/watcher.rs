@@ -13,7 +13,6 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use super::feed::Feed;
 use super::topics::Fact;
 use crate::journal::{Journal, JournalError};
 use crate::run::RunState;
@@ -195,7 +194,7 @@ fn fact(subject: Subject, id: &str) -> Option<Fact> {
     let id = id.to_owned();
     match subject {
         Subject::Schedule | Subject::SlotDeadlines | Subject::Consumer => Some(Fact::Dag { dag: id }),
-        Subject::Backfill => Some(Fact::Backfill { backfill: id }),
+        Subject::Backfill => id.parse().ok().map(|backfill| Fact::Backfill { backfill }),
         Subject::Pool => Some(Fact::Pool { pool: id }),
         Subject::Events => None,
     }

@@ -97,3 +97,61 @@ impl hyper::body::Body for Events {
         self.0.poll_recv(context).map(|bytes| bytes.map(|bytes| Ok(Frame::data(bytes))))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use tokio::sync::Semaphore;
+
+    use super::*;
+
+    /// Always has something to send.
+    struct Endless(Arc<AtomicUsize>);
+
+    impl Source for Endless {
+        async fn next(&mut self) -> Option<Batch> {
+            let mut batch = Batch::default();
+            batch.event(self.0.fetch_add(1, Ordering::SeqCst), "{}");
+            Some(batch)
+        }
+    }
+
+    async fn next(body: &mut Body) -> Option<String> {
+        let frame = std::future::poll_fn(|context| hyper::body::Body::poll_frame(Pin::new(&mut *body), context)).await;
+        let bytes = frame?.ok()?.into_data().ok()?;
+        String::from_utf8(bytes.to_vec()).ok()
+    }
+
+    #[tokio::test]
+    async fn a_client_that_does_not_read_costs_a_queue_and_gives_its_place_back() {
+        let (asked, free) = (Arc::new(AtomicUsize::new(0)), Arc::new(Semaphore::new(1)));
+        let slot = Arc::clone(&free).try_acquire_owned().unwrap();
+        let ends = watch::Sender::new(false);
+        let response = response(Endless(Arc::clone(&asked)), slot, ends.subscribe());
+        for _ in 0..1_000 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(asked.load(Ordering::SeqCst), QUEUE, "the first line and all but one batch are in the queue");
+        assert_eq!(free.available_permits(), 0);
+        drop(response);
+        while free.available_permits() == 0 {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn a_stream_says_goodbye() {
+        let free = Arc::new(Semaphore::new(1));
+        let ends = watch::Sender::new(true);
+        let slot = free.try_acquire_owned().unwrap();
+        let mut body = response(Endless(Arc::default()), slot, ends.subscribe()).into_body();
+        assert_eq!(next(&mut body).await.as_deref(), Some("retry: 1000\n\n"));
+        let mut last = String::new();
+        while let Some(text) = next(&mut body).await {
+            last = text;
+        }
+        assert!(last.starts_with("retry: ") && last.ends_with("event: bye\ndata: {}\n\n"), "{last}");
+    }
+}

@@ -10,6 +10,7 @@ const make = (name, properties = {}, ...children) => {
   element.append(...children);
   return element;
 };
+const write = (element, text) => { if (element.textContent !== text) element.textContent = text; };
 // A browser may refuse the storage.
 const stored = (name, value) => {
   try {
@@ -38,10 +39,10 @@ const frozen = node => {
   return node.nodeType === 1 && !selection.isCollapsed && node.matches("tr,p,pre,li,dl,h1,h2,article")
     && selection.containsNode(node, true);
 };
-const used = node => node.nodeName === "TBODY" && (node.matches(":hover") || node.contains(document.activeElement));
+const USED = "tbody:is(:hover,:focus-within)";
 const attributes = (old, now) => {
   for (const { name } of [...old.attributes]) {
-    if (!now.hasAttribute(name) && name !== "open") old.removeAttribute(name);
+    if (!now.hasAttribute(name) && !/^(open|data-keep)$/.test(name)) old.removeAttribute(name);
   }
   for (const { name, value } of now.attributes) {
     const own = name === "open" || (name === "viewBox" && zoomed.has(old));
@@ -56,8 +57,8 @@ const morph = (old, now) => {
   if (old.hasAttribute("data-keep")) return;
   const keyed = new Map([...old.childNodes].filter(key).map(node => [key(node), node]));
   const wanted = new Set([...now.childNodes].map(key));
-  if (used(old) && [...now.childNodes].some(node => key(node) && !keyed.has(key(node)))) {
-    // No row moves under the pointer. The new ones come when it leaves.
+  if (old.matches(USED) && [...now.childNodes].some(node => key(node) && !keyed.has(key(node)))) {
+    // No row moves under the pointer. New ones come when it leaves.
     later = true;
     for (const node of now.childNodes) if (keyed.has(key(node))) morph(keyed.get(key(node)), node);
     return;
@@ -84,7 +85,7 @@ const ago = () => {
     const millis = Date.parse(time.dateTime) - Date.now() - skew;
     const words = coarse(Math.floor(Math.abs(millis) / 1000));
     const text = Math.abs(millis) <= 1000 ? "now" : millis < 0 ? `${words} ago` : `in ${words}`;
-    if (time.textContent !== text) time.textContent = text;
+    write(time, text);
   }
 };
 const inZone = (date, timeZone, year) => {
@@ -105,9 +106,8 @@ const zones = () => {
     const own = time.dataset.text;
     const shown = chosen && inZone(new Date(time.dateTime), timeZone, /\d{4}/.test(own));
     const text = !shown ? own : /^\d\d:\d\d:\d\d$/.test(own) ? shown.clock : shown.text;
-    if (time.textContent !== text) time.textContent = text;
+    write(time, text);
   }
-  if (!label) return;
   label.dataset.text ||= label.textContent;
   const zone = chosen && inZone(new Date(), timeZone).zone;
   label.textContent = !chosen ? label.dataset.text : chosen === "utc" ? "Times in UTC" : `Times in your zone (${zone})`;
@@ -118,27 +118,21 @@ const turn = (name, all) => stored(name, all[(all.indexOf(stored(name)) + 1) % a
 // is read again and morphed, at most five times a second.
 let topics, base, after, source, following, timer, started = 0, took = 0, busy = false, wanted = false;
 let held = false, missed = 0, lostAt = 0, delay = 1000, retry;
-const say = text => { const region = $("#say"); if (region && region.textContent !== text) region.textContent = text; };
 const indicate = () => {
   const mark = $("#live");
   if (!mark) return;
   mark.hidden = !topics;
-  const lost = lostAt && Date.now() - lostAt > 3000;
-  const state = held ? "held" : lost ? "lost" : "on";
-  const news = missed ? `, ${missed} changes` : "";
-  const text = held ? `‖ held${news}` : lost ? `◌ reconnecting since ${coarse(Math.floor((Date.now() - lostAt) / 1000))}`
-    : "● live";
-  if (mark.textContent !== text) mark.textContent = text;
+  const lost = lostAt && Date.now() - lostAt;
+  const [state, text] = held ? ["held", `‖ held${missed ? `, ${missed} changes` : ""}`]
+    : lost > 3000 ? ["lost", `◌ reconnecting since ${coarse(Math.floor(lost / 1000))}`] : ["on", later ? "● live, changes wait" : "● live"];
+  write(mark, text);
   mark.dataset.state = state;
   mark.setAttribute("aria-pressed", held);
 };
 const show = now => {
   later = false;
-  const old = $("main");
-  morph(old, $("main", now));
-  const path = $(".top .path", now);
-  if (path) morph($(".top .path"), path);
-  if (document.title !== now.title) { document.title = now.title; say(now.title); }
+  morph($("main"), $("main", now));
+  if (document.title !== now.title) { document.title = now.title; write($("#say"), now.title); }
   zones(); ago(); follow();
 };
 const refresh = async () => {
@@ -155,7 +149,7 @@ const refresh = async () => {
 const changed = () => {
   if (held) { missed++; indicate(); return; }
   // A page that takes long to make is asked for less often.
-  timer ??= setTimeout(refresh, Math.max(0, started + Math.max(200, 3 * took) - Date.now()));
+  timer ??= setTimeout(refresh, Math.max(0, started + Math.max(200, 2 * took) - Date.now()));
 };
 const close = () => {
   clearTimeout(retry);
@@ -200,6 +194,7 @@ const append = html => {
   if (!log) return;
   const stay = !atEnd() || (!getSelection().isCollapsed && log.contains(getSelection().anchorNode));
   for (const line of lines) {
+    if (document.getElementById(line.id)) continue;
     let chunk = log.lastElementChild;
     if (!chunk?.matches(".chunk") || chunk.childElementCount >= 200) {
       chunk = log.appendChild(make("div", { className: "chunk" }));
@@ -236,7 +231,7 @@ const ask = async (address, request) => {
     text = await response.text();
   } catch {
     if (!request) { location.assign(address); return; }
-    dialog.prepend(make("p", { className: "banner bad", role: "alert" }, "The server does not answer. Nothing is known to have changed; try again."));
+    dialog.prepend(make("p", { className: "banner bad", role: "alert" }, "The server does not answer. Try again."));
     return;
   }
   const now = parse(text);
@@ -248,7 +243,7 @@ const ask = async (address, request) => {
   const main = $("main", now);
   if (!main) { location.assign(address); return; }
   modal(...document.importNode(main, true).childNodes);
-  ($("[role=alert]", dialog) ? $("button.primary,button.danger", dialog) : $("input:not([type=hidden]),select,textarea", dialog))?.focus();
+  $("input:not([type=hidden]),button", dialog)?.focus();
 };
 const modal = (...nodes) => {
   if (!dialog) {
@@ -260,8 +255,7 @@ const modal = (...nodes) => {
     });
   }
   dialog.replaceChildren(...nodes);
-  const heading = $("h1", dialog);
-  if (heading) { heading.id = "dialog-title"; dialog.setAttribute("aria-labelledby", "dialog-title"); }
+  dialog.setAttribute("aria-label", $("h1", dialog).textContent);
   if (!dialog.open) dialog.showModal();
 };
 const send = event => {
@@ -273,21 +267,17 @@ const send = event => {
   else ask(address, { method: "POST", body: data });
 };
 
-// --- Graph: a part of it fills the frame.
-const box = svg => (zoomed.get(svg) || svg.getAttribute("viewBox").split(" ").map(Number));
-const frame = (svg, view) => { zoomed.set(svg, view); svg.setAttribute("viewBox", view.join(" ")); };
+// --- Graph: a part of it fills the frame. Kept is the whole of what is zoomed.
+const see = (svg, ...box) => svg.setAttribute("viewBox", box.join(" "));
 const whole = svg => {
-  if (!zoomed.has(svg)) return;
+  if (zoomed.has(svg)) see(svg, zoomed.get(svg));
   zoomed.delete(svg);
-  svg.setAttribute("viewBox", svg.dataset.whole);
 };
 const zoom = (svg, factor, x = 0.5, y = 0.5) => {
-  svg.dataset.whole ||= svg.getAttribute("viewBox");
-  const [left, top, width, height] = box(svg), all = svg.dataset.whole.split(" ").map(Number);
-  const wide = Math.min(width * factor, all[2]);
-  if (wide >= all[2]) { whole(svg); return; }
-  const high = height * wide / width;
-  frame(svg, [left + (width - wide) * x, top + (height - high) * y, wide, high]);
+  if (!zoomed.has(svg)) zoomed.set(svg, svg.getAttribute("viewBox"));
+  const box = svg.viewBox.baseVal, width = box.width * factor, height = box.height * factor;
+  if (width >= zoomed.get(svg).split(" ")[2]) whole(svg);
+  else see(svg, box.x + (box.width - width) * x, box.y + (box.height - height) * y, width, height);
 };
 const graphs = () => {
   let drag;
@@ -301,12 +291,12 @@ const graphs = () => {
   }, { passive: false });
   addEventListener("pointerdown", event => {
     const svg = of(event);
-    if (svg && zoomed.has(svg) && !event.target.closest("a")) drag = { svg, x: event.clientX, y: event.clientY, view: box(svg) };
+    if (zoomed.has(svg)) drag = svg;
   });
   addEventListener("pointermove", event => {
     if (!drag) return;
-    const [left, top, width, height] = drag.view, scale = width / drag.svg.getBoundingClientRect().width;
-    frame(drag.svg, [left - (event.clientX - drag.x) * scale, top - (event.clientY - drag.y) * scale, width, height]);
+    const { x, y, width, height } = drag.viewBox.baseVal, scale = width / drag.getBoundingClientRect().width;
+    see(drag, x - event.movementX * scale, y - event.movementY * scale, width, height);
   });
   addEventListener("pointerup", () => { drag = undefined; });
 };
@@ -324,9 +314,9 @@ const legend = () => {
   modal(make("h1", {}, "Keys and marks"), make("table", { className: "keys" }, make("tbody", {}, ...rows)),
     make("ul", { className: "legend" }, ...states));
 };
-const step = (all, by) => {
-  const at = all.indexOf(document.activeElement.closest?.("tr,li")?.querySelector("a.name") || document.activeElement);
-  all[at < 0 ? (by > 0 ? 0 : all.length - 1) : Math.min(Math.max(at + by, 0), all.length - 1)]?.focus();
+const step = by => {
+  const all = $$("main tr a.name,main li a.name");
+  all[Math.min(Math.max(all.indexOf(document.activeElement) + by, 0), all.length - 1)]?.focus();
 };
 let hit = -1;
 const jump = by => {
@@ -354,13 +344,13 @@ const keys = event => {
   const target = event.target, grid = target.closest?.("table.grid");
   if (target.matches?.("input,select,textarea,[contenteditable]")) { if (event.key === "Escape" && !dialog?.open) target.blur(); return; }
   if (grid && cell(event, grid)) { event.preventDefault(); return; }
-  if (dialog?.open || stored("keys") === "off") return;
+  if (dialog?.open) return;
   if (event.timeStamp - going < 1500 && PLACES[event.key]) { going = 0; location.assign(base + PLACES[event.key]); return; }
   const log = $("#log"), graph = $(".graph svg");
   const link = name => $(`main a[rel=${name}]`)?.click();
   const action = {
     "/": () => $("main [type=search]")?.focus(), g: () => { going = event.timeStamp; }, "?": legend,
-    j: () => step($$("main tr a.name,main li a.name"), 1), k: () => step($$("main tr a.name,main li a.name"), -1),
+    j: () => step(1), k: () => step(-1),
     ".": () => $("main .actions a,main .actions button")?.focus(), "[": () => link("prev"), "]": () => link("next"),
     z: () => { turn("zone", ZONES); zones(); }, T: () => theme(turn("theme", THEMES)),
     n: () => jump(1), N: () => jump(-1), G: () => log && toEnd(), f: () => log ? toEnd() : graph && whole(graph),
@@ -374,14 +364,13 @@ const begin = () => {
   const { live, after: from, base: path } = document.body.dataset;
   topics = live; after = from; base = path || "";
   const made = Date.parse($(".foot time")?.dateTime) - Date.now();
-  if (Math.abs(made) > 5000) {
-    skew = made;
-    $(".foot").append(make("span", {}, `The clock of this browser is off by ${coarse(Math.round(Math.abs(made) / 1000))}.`));
-  }
-  $("#zone")?.addEventListener("click", () => { turn("zone", ZONES); zones(); });
-  $("#theme")?.addEventListener("click", () => theme(turn("theme", THEMES)));
-  $("#live")?.addEventListener("click", hold);
-  $$("[data-script]").forEach(element => { element.hidden = false; });
+  if (Math.abs(made) > 5000) skew = made;
+  const tool = (id, textContent, title, onclick) => make("button", { id, textContent, title, onclick });
+  $(".zone")?.replaceWith(make("div", { className: "tools" }, tool("live", "", "Hold still (Space)", hold),
+    tool("zone", $(".zone").textContent, "Change the zone (z)", () => { turn("zone", ZONES); zones(); }),
+    tool("theme", "◐", "Change the theme (T)", () => theme(turn("theme", THEMES)))));
+  $("#theme")?.setAttribute("aria-label", "Theme");
+  document.body.append(make("div", { id: "say", className: "status", role: "status" }));
   addEventListener("keydown", keys);
   addEventListener("click", event => {
     const link = event.target.closest?.("main a[data-dialog]");
@@ -397,7 +386,7 @@ const begin = () => {
   setInterval(() => {
     if (document.hidden) return;
     ago(); indicate();
-    if (later && !busy && !held) changed();
+    if (later && !busy && !held && getSelection().isCollapsed && !$(USED)) changed();
   }, 1000);
 };
 document.readyState === "loading" ? addEventListener("DOMContentLoaded", begin) : begin();
