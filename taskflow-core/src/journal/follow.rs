@@ -96,7 +96,16 @@ impl RunFollower {
         let graph = load_graph(&journal, &row, &mut graphs, &row.graph).await?;
         let history = RunHistory::of_row(row, &graph);
         let stored_state = history.state;
-        Ok(RunFollower { journal, graphs, history, stored_state, after, changes: Vec::new(), in_parts: false, is_behind: false })
+        Ok(RunFollower {
+            journal,
+            graphs,
+            history,
+            stored_state,
+            after,
+            changes: Vec::new(),
+            in_parts: false,
+            is_behind: false,
+        })
     }
 
     /// The history up to the last refresh. It has no [deliveries](RunHistory::deliveries).
@@ -131,8 +140,8 @@ impl RunFollower {
         Ok(std::mem::take(&mut self.changes))
     }
 
-    /// As [`RunFollower::refresh`], but a long history comes in parts, so that it is never in memory
-    /// as a whole. The state of the run is known after the last part, when
+    /// As [`RunFollower::refresh`], but a long history comes in parts, so that it is never in
+    /// memory as a whole. The state of the run is known after the last part, when
     /// [`RunFollower::is_behind`] is false.
     #[cfg(feature = "server")]
     pub(crate) async fn refresh_in_parts(&mut self) -> Result<Vec<RunChange>, JournalError> {

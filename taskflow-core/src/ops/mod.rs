@@ -95,9 +95,9 @@ pub use doctor::doctor;
 pub use doctor::{Diagnosis, Finding, FindingKind, Severity};
 pub use error::OpsError;
 pub(crate) use event_groups::GroupReader;
+pub use events::{AssetEmission, EventDocument, EventQuery, NewAssetEvent, emit, emitted_by, event, events};
 #[cfg(feature = "server")]
 pub(crate) use events::{check_asset, events_after};
-pub use events::{AssetEmission, EventDocument, EventQuery, NewAssetEvent, emit, emitted_by, event, events};
 #[cfg(feature = "sqlite")]
 pub use home::Home;
 pub use list::{RunList, RunSummaryDocument, list_runs};

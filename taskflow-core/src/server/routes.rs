@@ -238,7 +238,11 @@ pub(super) static ROUTES: &[Route] = &[
         .media_type(EVENT_STREAM),
     route!(Get "/api/v1/stream", streams::changes, "What changes in the home, as server-sent events")
         .query(&[
-            field("topics", Kind::Texts, "runs, dags, assets, backfills, pools, run:4711, dag:ID, asset:ID. Default: all"),
+            field(
+                "topics",
+                Kind::Texts,
+                "runs, dags, assets, backfills, pools, run:4711, dag:ID, asset:ID. Default: all",
+            ),
             field("after", Kind::Text, "Begins after this place, the `id` of an event. Default: now"),
         ])
         .media_type(EVENT_STREAM),

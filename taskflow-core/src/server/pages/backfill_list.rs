@@ -54,7 +54,8 @@ pub(super) async fn list(State(state): State<ServerState>) -> Page {
     let request = request(None);
     let backfills = ops::list_backfills(&state.journal, None, Some(BACKFILLS)).await?;
     let rows = backfills.iter().map(|backfill| row(backfill, &request.clock)).collect();
-    let frame = Frame::new(&request, Place::Backfills, "Backfills", vec![Crumb::here("Backfills")]).live("backfills", as_of);
+    let frame =
+        Frame::new(&request, Place::Backfills, "Backfills", vec![Crumb::here("Backfills")]).live("backfills", as_of);
     let command = Program::of(&state.home).line(&["backfill", "DAG", "2026-01-01/2026-01-31"]);
     Ok(Html(html(&BackfillListPage { frame, rows, command })))
 }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::failures::base_id;
 use super::marks::Mark;
+use crate::base::text::visible;
 use crate::dag::Plan;
 use crate::journal::RunHistory;
 use crate::render::{Endpoint, SvgOptions, View, svg};
@@ -62,7 +63,7 @@ impl Graph {
                 after: after.join(", "),
             }
         });
-        Graph { list: nodes.collect(), svg: svg(&view, &options), image, words }
+        Graph { list: nodes.collect(), svg: visible(&svg(&view, &options)).into_owned(), image, words }
     }
 }
 

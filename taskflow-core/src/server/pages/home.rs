@@ -99,7 +99,8 @@ pub(super) async fn show(State(state): State<ServerState>) -> Page {
     }
     let first = recent.iter().find(|of| !of.dag.is_gone).map_or("DAG", |of| &of.dag.dag_id);
     let first = [program.line(&["list"]), program.line(&["show", first]), program.line(&["run", first])];
-    let mut frame = Frame::new(&request, Place::Home, "Home", vec![Crumb::here("Home")]).live("runs,dags,backfills", as_of);
+    let mut frame =
+        Frame::new(&request, Place::Home, "Home", vec![Crumb::here("Home")]).live("runs,dags,backfills", as_of);
     if !needs.is_empty() {
         frame.title = format!("({}) {}", needs.len(), frame.title);
     }

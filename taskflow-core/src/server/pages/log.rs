@@ -259,8 +259,7 @@ pub(super) async fn stream(
     let (history, place, attempt) = find(&state, path).await?;
     let header = headers.get("last-event-id").and_then(|value| value.to_str().ok());
     let after = place_in_log(header.unwrap_or_else(|| asked(&query, "after")))?;
-    let name =
-        LogName { run: history.info.run_id.clone(), task: history.tasks[place].id.to_string(), attempt };
+    let name = LogName { run: history.info.run_id.clone(), task: history.tasks[place].id.to_string(), attempt };
     let mut follow = follow_log(&state.logs(), name.clone());
     // The lines before the place have the numbers up to it.
     let numbered = tokio::task::spawn_blocking(move || {

@@ -8,14 +8,14 @@
 //!
 //! # Live pages
 //!
-//! 1. A handler asks for the place of the stream before it reads anything, and the frame of the page
-//!    names it, with the topics that the page is about.
+//! 1. A handler asks for the place of the stream before it reads anything, and the frame of the
+//!    page names it, with the topics that the page is about.
 //! 2. The script `static/app.js` opens the stream of changes after that place. An event says that
-//!    something on the page has changed. The script then asks for the page again, at most five times
-//!    a second, and makes its elements like the new ones.
-//! 3. The server has no fragments, no state of pages and no second way to make any part of one: what
-//!    a page shows after a change is what it would show if it were opened then. That costs a page of
-//!    10 to 60 KB a change on loopback, and one rule instead of two.
+//!    something on the page has changed. The script then asks for the page again, at most five
+//!    times a second, and makes its elements like the new ones.
+//! 3. The server has no fragments, no state of pages and no second way to make any part of one:
+//!    what a page shows after a change is what it would show if it were opened then. That costs a
+//!    page of 10 to 60 KB a change on loopback, and one rule instead of two.
 //! 4. Only the lines of logs come through a stream of their own, made by the same templates.
 //!
 //! | module | what |

@@ -9,14 +9,26 @@ use crate::server::problem::Problem;
 #[serde(tag = "topic", rename_all = "lowercase")]
 pub(in crate::server) enum Fact {
     /// A run: its state, one of its tasks, its owner.
-    Run { run: i64, dag: String },
+    Run {
+        run: i64,
+        dag: String,
+    },
     /// The schedule of a DAG, or what it has consumed.
-    Dag { dag: String },
+    Dag {
+        dag: String,
+    },
     /// An asset has an event.
-    Asset { asset: String, event: i64 },
-    Backfill { backfill: i64 },
+    Asset {
+        asset: String,
+        event: i64,
+    },
+    Backfill {
+        backfill: i64,
+    },
     /// Who holds the slots of a pool, or waits for them.
-    Pool { pool: String },
+    Pool {
+        pool: String,
+    },
 }
 
 /// What a stream wants.
@@ -59,7 +71,9 @@ impl Topic {
             return Ok(Topic::All(kind));
         }
         match text.split_once(':') {
-            Some(("run", number)) if number.parse::<i64>().is_ok() => Ok(Topic::Run(number.parse().unwrap_or_default())),
+            Some(("run", number)) if number.parse::<i64>().is_ok() => {
+                Ok(Topic::Run(number.parse().unwrap_or_default()))
+            }
             Some(("dag", dag)) if !dag.is_empty() => Ok(Topic::Dag(dag.to_owned())),
             Some(("asset", asset)) if !asset.is_empty() => Ok(Topic::Asset(asset.to_owned())),
             _ => {

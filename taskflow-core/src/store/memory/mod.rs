@@ -21,8 +21,8 @@ use crate::store::rows::{
 };
 use crate::store::schedule_rows::{NoteRow, ScheduleRow, SlotRow};
 use crate::store::traits::{
-    ChangeStore, GraphStore, Maintenance, Outbox, PoolStore, RequestStore, RunStore, SegmentStore, StoreError, StoreFuture,
-    store_future,
+    ChangeStore, GraphStore, Maintenance, Outbox, PoolStore, RequestStore, RunStore, SegmentStore, StoreError,
+    StoreFuture, store_future,
 };
 
 /// Runs in memory.

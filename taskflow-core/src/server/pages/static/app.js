@@ -201,6 +201,7 @@ const append = html => {
     }
     chunk.append(document.importNode(line, true));
   }
+  write($("#lines"), `${lines.at(-1)?.id.slice(1)} lines`);
   if (stay) { unseen += lines.length; count(); } else scrollTo({ top: root.scrollHeight });
 };
 const follow = () => {
@@ -284,7 +285,7 @@ const graphs = () => {
   const of = event => event.target.closest?.(".graph svg");
   addEventListener("wheel", event => {
     const svg = of(event);
-    if (!svg || !(event.ctrlKey || event.metaKey)) return;
+    if (!svg || !event.ctrlKey) return;
     event.preventDefault();
     const rect = svg.getBoundingClientRect();
     zoom(svg, event.deltaY > 0 ? 1.25 : 0.8, (event.clientX - rect.left) / rect.width, (event.clientY - rect.top) / rect.height);
@@ -340,9 +341,9 @@ const cell = (event, table) => {
 };
 let going = 0;
 const keys = event => {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
   const target = event.target, grid = target.closest?.("table.grid");
-  if (target.matches?.("input,select,textarea,[contenteditable]")) { if (event.key === "Escape" && !dialog?.open) target.blur(); return; }
+  if (target.matches?.("input,select,textarea")) return;
   if (grid && cell(event, grid)) { event.preventDefault(); return; }
   if (dialog?.open) return;
   if (event.timeStamp - going < 1500 && PLACES[event.key]) { going = 0; location.assign(base + PLACES[event.key]); return; }
@@ -381,7 +382,7 @@ const begin = () => {
   addEventListener("scroll", () => { if (unseen && atEnd()) { unseen = 0; count(); } }, { passive: true });
   addEventListener("visibilitychange", () => document.hidden ? close() : open());
   addEventListener("pagehide", close);
-  addEventListener("pageshow", event => { if (event.persisted) { changed(); open(); } });
+  addEventListener("pageshow", open);
   graphs(); zones(); ago(); indicate(); open();
   setInterval(() => {
     if (document.hidden) return;
