@@ -14,5 +14,6 @@ mod pages;
 mod reads;
 mod rights;
 mod start;
+mod streams;
 mod threats;
 mod writes;

@@ -9,7 +9,7 @@ use crate::home::{Response, Service};
 
 /// What no page may have: what is inline, and the hostile texts of the fixture as they are.
 const NEVER: [&str; 8] =
-    ["<script", "<style", " style=", " onerror=alert(1)>\"", "<img src=x", "<b>markup", "\u{202e}", "javascript:"];
+    ["<script>", "<style", " style=", " onerror=alert(1)>\"", "<img src=x", "<b>markup", "\u{202e}", "javascript:"];
 
 fn service(flags: &[&str]) -> Service {
     let flags = [&["--bind", "127.0.0.1:0"], flags].concat();

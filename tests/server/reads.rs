@@ -236,7 +236,9 @@ fn every_documented_read_answers() {
     let document = service.json("/api/v1/openapi.json");
     let mut count = 0;
     for (path, operations) in document["paths"].as_object().expect("an object") {
-        if operations.get("get").is_none() {
+        let content = &operations["get"]["responses"]["2XX"]["content"];
+        // Streams do not end; they have tests of their own.
+        if content.is_null() || content.get("text/event-stream").is_some() {
             continue;
         }
         let dag = if path.contains("next") || path.contains("slots") { "daily" } else { "greeting" };

@@ -57,6 +57,9 @@ pub struct RunFollower {
     after: u64,
     /// Changes that a refresh has yet to return: it may be dropped before it has read everything.
     changes: Vec<RunChange>,
+    /// Whether a read stops once it has changes, with further segments to read.
+    in_parts: bool,
+    is_behind: bool,
 }
 
 /// What one journal entry changed.
@@ -94,7 +97,16 @@ impl RunFollower {
         let history = RunHistory::of_row(row, &graph);
         let stored_state = history.state;
         let store = Arc::clone(store);
-        Ok(RunFollower { store, graphs, history, stored_state, after, changes: Vec::new() })
+        Ok(RunFollower {
+            store,
+            graphs,
+            history,
+            stored_state,
+            after,
+            changes: Vec::new(),
+            in_parts: false,
+            is_behind: false,
+        })
     }
 
     /// The history up to the last refresh. It has no [deliveries](RunHistory::deliveries).
@@ -127,6 +139,24 @@ impl RunFollower {
     pub async fn refresh(&mut self) -> Result<Vec<RunChange>, JournalError> {
         self.read(|_, _, _| {}, true).await?;
         Ok(std::mem::take(&mut self.changes))
+    }
+
+    /// As [`RunFollower::refresh`], but a long history comes in parts, so that it is never in
+    /// memory as a whole. The state of the run is known after the last part, when
+    /// [`RunFollower::is_behind`] is false.
+    #[cfg(feature = "server")]
+    pub(crate) async fn refresh_in_parts(&mut self) -> Result<Vec<RunChange>, JournalError> {
+        self.in_parts = true;
+        let read = self.read(|_, _, _| {}, true).await;
+        self.in_parts = false;
+        read?;
+        Ok(std::mem::take(&mut self.changes))
+    }
+
+    /// Whether the last part of a history is yet to be read.
+    #[cfg(feature = "server")]
+    pub(crate) fn is_behind(&self) -> bool {
+        self.is_behind
     }
 
     /// Waits until something changed; `None` when the run is over or interrupted and all of it was
@@ -180,7 +210,12 @@ impl RunFollower {
             if is_last {
                 break;
             }
+            if self.in_parts && !self.changes.is_empty() {
+                self.is_behind = true;
+                return Ok(());
+            }
         }
+        self.is_behind = false;
         self.history.put_back_gone();
         self.history.state = match self.stored_state {
             // Editing a queued run does not start it.

@@ -23,6 +23,7 @@
 //! - `audit`: who acts, and the rows of the audit trail; states their protocol.
 //! - `accounts`: users, sessions and tokens.
 //! - `upkeep`: prunes, checks, vacuums.
+//! - `changes`: what a reader compares to notice what others have changed.
 //! - `archive`: what tasks of a run see of other runs. `awaited`: the queued runs that they wait
 //!   for.
 //! - `permissions`: closes a home to other users.
@@ -37,6 +38,8 @@ mod archive;
 mod audit;
 mod awaited;
 mod backfills;
+#[cfg(feature = "server")]
+mod changes;
 mod clock;
 mod deadlines;
 mod deliveries;

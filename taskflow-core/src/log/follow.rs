@@ -1,6 +1,9 @@
 //! Follows a log while it grows.
 
+use std::fmt;
 use std::io;
+use std::num::ParseIntError;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use super::read::Lines;
@@ -23,7 +26,7 @@ use super::store::{LogChunk, LogName, LogStore};
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Follow {
     store: Arc<dyn LogStore>,
     log: LogName,
@@ -32,12 +35,74 @@ pub struct Follow {
     offset: u64,
     /// Whether the header of the segment is to be skipped.
     skips: bool,
+    /// Whether the offset may be within a line.
+    is_unsure: bool,
+    /// Whether the last line was incomplete at the last poll.
+    is_torn: bool,
     lines: Lines,
+}
+
+/// A place between two lines of a log.
+///
+/// Its text is the number of bytes before it; beyond the first segment, the number of the segment
+/// and the number of bytes in it, as in `2.1024`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct LogPosition {
+    segment: u32,
+    offset: u64,
+}
+
+impl fmt::Display for LogPosition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.segment {
+            0 => write!(f, "{}", self.offset),
+            segment => write!(f, "{segment}.{}", self.offset),
+        }
+    }
+}
+
+impl FromStr for LogPosition {
+    type Err = ParseIntError;
+
+    fn from_str(text: &str) -> Result<Self, ParseIntError> {
+        let (segment, offset) = text.split_once('.').unwrap_or(("0", text));
+        Ok(LogPosition { segment: segment.parse()?, offset: offset.parse()? })
+    }
+}
+
+/// What a poll found.
+#[derive(Debug)]
+pub(crate) enum Followed {
+    /// A record, and the place after its line.
+    Record(LogRecord, LogPosition),
+    /// What follows does not continue what came before: records were cut to keep the log within
+    /// its limit, or the file was replaced and is read from its beginning.
+    Truncated,
 }
 
 impl Follow {
     pub(super) fn new(store: Arc<dyn LogStore>, log: LogName) -> Self {
-        Follow { store, log, segment: 0, offset: 0, skips: false, lines: Lines::new() }
+        let (skips, is_unsure, is_torn) = (false, false, false);
+        Follow { store, log, segment: 0, offset: 0, skips, is_unsure, is_torn, lines: Lines::new() }
+    }
+
+    /// Continues at a place. If that is within a line, continues after the line.
+    #[cfg(feature = "server")]
+    pub(crate) fn after(self, LogPosition { segment, offset }: LogPosition) -> Self {
+        let (is_unsure, skips) = (offset > 0, offset == 0 && has_header(segment));
+        Follow { segment, offset, is_unsure, skips, ..self }
+    }
+
+    /// The place after the last record that was returned.
+    #[cfg(feature = "server")]
+    pub(crate) fn position(&self) -> LogPosition {
+        LogPosition { segment: self.segment, offset: self.offset }
+    }
+
+    /// Whether the log ended within a line at the last poll.
+    #[cfg(feature = "server")]
+    pub(crate) fn is_torn(&self) -> bool {
+        self.is_torn
     }
 
     /// Returns the records appended since the last call; none if the file does not exist (yet).
@@ -50,6 +115,15 @@ impl Follow {
     ///
     /// If the file exists and cannot be read. The next call starts at the same offset.
     pub fn poll(&mut self) -> io::Result<Vec<LogRecord>> {
+        let record = |followed| match followed {
+            Followed::Record(record, _) => Some(record),
+            Followed::Truncated => None,
+        };
+        Ok(self.poll_places()?.into_iter().filter_map(record).collect())
+    }
+
+    /// As [`Follow::poll`], with the places of the records.
+    pub(crate) fn poll_places(&mut self) -> io::Result<Vec<Followed>> {
         let mut records = Vec::new();
         loop {
             // Listed first: what the segment contains after that is all of it, if there is a later
@@ -59,12 +133,16 @@ impl Follow {
             let Some(next) = next else {
                 if !exists {
                     // Its run was deleted.
-                    (self.segment, self.offset) = (0, 0);
+                    (self.segment, self.offset, self.is_unsure) = (0, 0, false);
                 }
                 return Ok(records);
             };
-            self.skips = has_header(next) && next == self.segment + 1;
-            (self.segment, self.offset) = (next, 0);
+            let follows = next == self.segment + 1;
+            if !follows {
+                records.push(Followed::Truncated);
+            }
+            self.skips = has_header(next) && follows;
+            (self.segment, self.offset, self.is_unsure) = (next, 0, false);
         }
     }
 
@@ -74,18 +152,37 @@ impl Follow {
     }
 
     /// Reads what was appended to the segment; returns whether it exists.
-    fn read(&mut self, records: &mut Vec<LogRecord>) -> io::Result<bool> {
-        let Some(LogChunk { from, bytes }) = self.store.read(&self.log, self.segment, self.offset)? else {
+    fn read(&mut self, records: &mut Vec<Followed>) -> io::Result<bool> {
+        // The byte before the place tells whether the place is the beginning of a line.
+        let before = u64::from(self.is_unsure);
+        let Some(LogChunk { from, bytes }) = self.store.read(&self.log, self.segment, self.offset - before)? else {
             return Ok(false);
         };
-        let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
-        self.offset = from + whole as u64;
-        let lines = bytes[..whole].split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
-        for line in lines {
-            if !std::mem::take(&mut self.skips) {
-                records.extend(self.lines.record(line));
+        if from < self.offset - before {
+            records.push(Followed::Truncated);
+            self.is_unsure = false;
+        }
+        let mut rest = &bytes[..];
+        self.offset = from;
+        if self.is_unsure {
+            let Some(end) = rest.iter().position(|byte| *byte == b'\n') else {
+                self.offset = from + before;
+                return Ok(true);
+            };
+            rest = &rest[end + 1..];
+            self.offset += end as u64 + 1;
+            self.is_unsure = false;
+        }
+        while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+            let line = &rest[..end];
+            rest = &rest[end + 1..];
+            self.offset += end as u64 + 1;
+            if !line.is_empty() && !std::mem::take(&mut self.skips) {
+                let place = LogPosition { segment: self.segment, offset: self.offset };
+                records.extend(self.lines.record(line).map(|record| Followed::Record(record, place)));
             }
         }
+        self.is_torn = !rest.is_empty();
         Ok(true)
     }
 }

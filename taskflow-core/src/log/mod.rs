@@ -52,6 +52,8 @@ mod writer;
 
 pub(crate) use backpressure::with_backpressure;
 pub use follow::Follow;
+#[cfg(feature = "server")]
+pub(crate) use follow::{Followed, LogPosition};
 pub use init::{AlreadyInstalled, init, init_with};
 pub use layer::{layer, layer_with};
 pub use read::{AttemptLog, LogFiles, RunLogRecord};
@@ -63,7 +65,7 @@ pub use sink::{LogError, LogOptions, LogSink, LogStatus};
 pub(crate) use span::attempt_span;
 pub use spawn::{carry, spawn, spawn_blocking};
 pub(crate) use store::LogStore;
-#[cfg(feature = "cli")]
+#[cfg(any(feature = "cli", feature = "server"))]
 pub(crate) use store::follow_log;
 #[cfg(any(feature = "cli", feature = "server"))]
 pub(crate) use store::{LogName, read_log};

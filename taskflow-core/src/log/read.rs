@@ -164,7 +164,7 @@ impl LogStore for LogFiles {
 }
 
 /// Parses lines into records; an unreadable line becomes a record that describes it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Lines {
     /// The time of the previous record, used for an unreadable line.
     last: Timestamp,

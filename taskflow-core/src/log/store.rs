@@ -2,10 +2,10 @@
 
 use std::fmt;
 use std::io;
-#[cfg(feature = "cli")]
+#[cfg(any(feature = "cli", feature = "server"))]
 use std::sync::Arc;
 
-#[cfg(feature = "cli")]
+#[cfg(any(feature = "cli", feature = "server"))]
 use super::follow::Follow;
 use super::read::{AttemptLog, Lines};
 use super::segments::has_header;
@@ -88,7 +88,7 @@ pub(crate) fn read_log(store: &dyn LogStore, log: &LogName) -> io::Result<Attemp
 }
 
 /// Follows a log as it grows.
-#[cfg(feature = "cli")]
+#[cfg(any(feature = "cli", feature = "server"))]
 pub(crate) fn follow_log(store: &Arc<dyn LogStore>, log: LogName) -> Follow {
     Follow::new(Arc::clone(store), log)
 }

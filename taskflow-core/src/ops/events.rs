@@ -202,6 +202,31 @@ pub async fn events(journal: &Journal, query: &EventQuery) -> Result<Vec<EventDo
     Ok(rows.into_iter().map(|row| EventDocument::of(row, true)).collect())
 }
 
+/// The events of an asset with higher numbers, the lowest first.
+#[cfg(feature = "server")]
+pub(crate) async fn events_after(
+    journal: &Journal,
+    asset: &str,
+    after: i64,
+    limit: u32,
+) -> Result<Vec<EventDocument>, OpsError> {
+    let filter = EventFilter {
+        assets: vec![asset.to_owned()],
+        after: Some(after),
+        limit: Some(limit),
+        with_values: true,
+        ..EventFilter::default()
+    };
+    let rows = journal.event_rows(&filter).await?;
+    Ok(rows.into_iter().map(|row| EventDocument::of(row, true)).collect())
+}
+
+/// Whether the program has an asset.
+#[cfg(feature = "server")]
+pub(crate) fn check_asset(asset: &str) -> Result<(), OpsError> {
+    assets::find(asset).map(drop)
+}
+
 /// The event with this number, with its payload.
 ///
 /// # Errors

@@ -261,6 +261,21 @@ impl Call {
         TaskKey::parse(self.param("task"))
     }
 
+    /// The asset that the path names.
+    pub(super) fn asset(&self) -> Result<String, Problem> {
+        let asset = self.param("asset");
+        if asset.is_empty() || asset.chars().any(char::is_control) {
+            return Err(Problem::bad_request("this is not the name of an asset"));
+        }
+        Ok(asset)
+    }
+
+    /// The place after which a stream begins; empty if the client names none. A browser that
+    /// connects again sends the header, and has the parameter of its first request.
+    pub(super) fn place(&self) -> &str {
+        self.header("last-event-id").or_else(|| self.text("after")).unwrap_or_default()
+    }
+
     /// A number of the path.
     pub(super) fn number_of_path<N: std::str::FromStr>(&self, name: &str) -> Result<N, Problem> {
         let text = self.param(name);

@@ -28,7 +28,7 @@
 //! # Shutdown
 //!
 //! 1. [`RunningServer::drain`]: changes are refused, and `/health/ready` answers 503. Reading
-//!    works.
+//!    works. [Streams](streams) end, because a connection that waits for events would never do.
 //! 2. Dropping the [`RunningServer`] stops accepting connections.
 //! 3. Open connections finish their present request, for at most ten seconds.
 //! 4. The thread of the server ends.
@@ -47,6 +47,7 @@ mod pages;
 mod permit;
 mod problem;
 mod routes;
+mod streams;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -56,6 +57,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use self::auth::{Auth, SetupToken};
 use self::ends::Ends;
 use self::metrics::Metrics;
+use self::streams::Streams;
 pub use base_path::{BasePath, InvalidBasePath};
 pub use http::{RunningServer, Server, ServerError};
 
@@ -73,6 +75,8 @@ pub struct ServerState {
     journal: Journal,
     /// The journal of the service, for writing.
     service: Journal,
+    /// For the streams, which notice with a connection of their own what others commit.
+    watched: Journal,
     home: Home,
     dags: Arc<[&'static DagDef]>,
     options: ServerOptions,
@@ -84,6 +88,7 @@ pub struct ServerState {
     keys: Arc<tokio::sync::Mutex<()>>,
     draining: Arc<AtomicBool>,
     auth: Arc<Auth>,
+    streams: Arc<Streams>,
 }
 
 /// The options of a server.
@@ -124,6 +129,7 @@ impl ServerState {
         address: SocketAddr,
     ) -> Result<(Self, Option<String>), OpsError> {
         let journal = home.open(SyncMode::Full).await?;
+        let watched = home.open(SyncMode::Full).await?;
         let (setup, text) = match options.setup && !ops::accounts::has_users(&journal).await? {
             true => {
                 let (token, text) = SetupToken::new(std::time::Instant::now())?;
@@ -136,6 +142,7 @@ impl ServerState {
         let state = ServerState {
             journal,
             service,
+            watched,
             home,
             dags: dags.into(),
             options,
@@ -145,6 +152,7 @@ impl ServerState {
             keys: Arc::default(),
             draining: Arc::default(),
             auth,
+            streams: Arc::new(Streams::new()),
         };
         Ok((state, text))
     }

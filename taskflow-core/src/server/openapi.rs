@@ -90,6 +90,7 @@ fn segment(name: &str) -> Value {
         "dag" => ("The id of the DAG", "string"),
         "task" => ("The id of the task", "string"),
         "attempt" => ("The number of the attempt, from 1", "integer"),
+        "asset" => ("The name of the asset", "string"),
         "event" => ("The number of the event", "integer"),
         "token" => ("The name of the token", "string"),
         "user" => ("The name of the user", "string"),

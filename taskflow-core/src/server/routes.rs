@@ -16,6 +16,7 @@ use super::api::{
 use super::auth::Visitor;
 use super::call::{self, Call};
 use super::problem::Problem;
+use super::streams;
 
 /// The response of a handler.
 pub(super) type Answer = Result<Response, Problem>;
@@ -163,6 +164,7 @@ const ROLE: Field = field("role", Kind::Word(&["viewer", "operator", "admin"]), 
 const DAG_PATTERNS: Field =
     field("dags", Kind::Texts, "Only for these DAGs: ids, `team_a.*` or `tag:finance`. Default: all DAGs");
 const JSON_LINES: &str = "application/jsonl";
+const EVENT_STREAM: &str = "text/event-stream";
 
 /// All routes.
 pub(super) static ROUTES: &[Route] = &[
@@ -243,6 +245,9 @@ pub(super) static ROUTES: &[Route] = &[
         field("wait", Kind::Span(LONGEST_WAIT), "Answers once the run has ended, or after this time"),
         field("until", Kind::Word(&["ended"]), "What `wait` waits for. Default: ended"),
     ]),
+    route!(Get "/api/v1/runs/{run}/stream", streams::run, "The journal of a run, as server-sent events")
+        .query(&[field("after", Kind::Text, "The number of an entry: begins after it. Default: 0")])
+        .media_type(EVENT_STREAM),
     route!(Get "/api/v1/runs/{run}/tasks", runs::tasks, "The tasks of a run"),
     route!(Get "/api/v1/runs/{run}/tasks/{task}", runs::task, "A task of a run"),
     route!(Get "/api/v1/runs/{run}/tasks/{task}/elements", elements::list, "Elements of a mapped task").query(&[
@@ -257,7 +262,11 @@ pub(super) static ROUTES: &[Route] = &[
     route!(Get "/api/v1/runs/{run}/tasks/{task}/elements/summary", elements::summary, "What the elements of a mapped task have come to"),
     route!(Get "/api/v1/runs/{run}/tasks/{task}/explain", runs::explain_task, "Why a task is in its state"),
     route!(Get "/api/v1/runs/{run}/tasks/{task}/attempts/{attempt}/log", logs::attempt, "The log of an attempt")
-        .query(&[LEVEL])
+        .query(&[
+            LEVEL,
+            field("follow", Kind::Switch, "Sends the lines as server-sent events, as they are written"),
+            field("after", Kind::Text, "With `follow`: begins after this place, the `id` of an event"),
+        ])
         .media_type(JSON_LINES),
     route!(Get "/api/v1/runs/{run}/log", logs::run, "The logs of all attempts of a run, by time")
         .query(&[
@@ -299,6 +308,19 @@ pub(super) static ROUTES: &[Route] = &[
         BY,
     ]),
     route!(Get "/api/v1/assets", assets::list, "The assets of the program, and their last events"),
+    route!(Get "/api/v1/assets/{asset}/stream", streams::asset, "The events of an asset, as server-sent events")
+        .query(&[field("after", Kind::Text, "The number of an event: begins after it. Default: the last one")])
+        .media_type(EVENT_STREAM),
+    route!(Get "/api/v1/stream", streams::changes, "What changes in the home, as server-sent events")
+        .query(&[
+            field(
+                "topics",
+                Kind::Texts,
+                "runs, dags, assets, backfills, pools, run:4711, dag:ID, asset:ID. Default: all",
+            ),
+            field("after", Kind::Text, "Begins after this place, the `id` of an event. Default: now"),
+        ])
+        .media_type(EVENT_STREAM),
     route!(Get "/api/v1/events", assets::events, "The events of assets, the newest first").query(&[
         field("asset", Kind::Text, "Only of this asset"),
         field("partition", Kind::Text, "Only of this partition"),

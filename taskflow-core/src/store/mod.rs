@@ -2,7 +2,7 @@
 //!
 //! - `traits`: what every kind of store can do, and what it guarantees. `rows`: what it takes and
 //!   returns, `schedule_rows` of schedules, `event_rows` of events, `audit_rows` of the audit
-//!   trail, `rollup_rows` of rollups, `account_rows` of users. `ownership`: which process owns a
+//!   trail, `rollup_rows` of rollups, `account_rows` of users, `change_rows` of what others changed. `ownership`: which process owns a
 //!   run. `admission`: how many runs of a DAG are active at once. `pool_leases`: how processes
 //!   share the slots of pools. `conformance`: the tests that every store passes.
 //! - `memory`, `sqlite`: the stores. `checksum`: the checksums of what they hold, and their design.
@@ -15,6 +15,7 @@ mod admission;
 mod audit_rows;
 mod backfill_rows;
 mod blobs;
+mod change_rows;
 #[cfg(feature = "sqlite")]
 mod checksum;
 #[cfg(test)]
@@ -38,6 +39,8 @@ pub(crate) use admission::{Admission, AdmissionRequest};
 pub(crate) use audit_rows::{AuditFilter, AuditRow};
 pub(crate) use backfill_rows::{BackfillChange, BackfillRow, Changed, SlotRunRow};
 pub(crate) use blobs::{BlobStore, DirectoryBlobs};
+#[cfg(feature = "server")]
+pub(crate) use change_rows::{RunHead, Subject, TableVersion};
 pub(crate) use event_rows::{Emitted, EventFilter, EventProgress, EventRow, NewEvent, WatchCursor};
 pub(crate) use identity::{build_id, worker};
 pub(crate) use memory::MemoryStore;

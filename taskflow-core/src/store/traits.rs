@@ -39,6 +39,7 @@ use super::account_rows::AccountStore;
 use super::admission::{Admission, AdmissionRequest};
 use super::audit_rows::{AuditFilter, AuditRow};
 use super::backfill_rows::{BackfillChange, BackfillRow, Changed, SlotRunRow};
+use super::change_rows::{RunHead, TableVersion};
 use super::event_rows::{DeletedEvents, Emitted, EventFilter, EventProgress, EventRow, NewEvent, WatchCursor};
 use super::ownership::{Claim, RunGuard};
 use super::pool_leases::{PoolDemand, PoolGrant};
@@ -64,6 +65,7 @@ pub(crate) trait Store:
     + EventStore
     + AuditStore
     + AccountStore
+    + ChangeStore
     + Outbox
     + Maintenance
     + fmt::Debug
@@ -82,6 +84,7 @@ impl<T> Store for T where
         + EventStore
         + AuditStore
         + AccountStore
+        + ChangeStore
         + Outbox
         + Maintenance
         + fmt::Debug
@@ -151,6 +154,31 @@ pub(crate) trait RunStore: Send + Sync {
 
 /// How many segments a store returns at once, at least: more may follow these.
 pub(crate) const SEGMENTS: u32 = 128;
+
+/// What tells a reader that others have changed something. See
+/// [`change_rows`](super::change_rows).
+pub(crate) trait ChangeStore: Send + Sync {
+    /// A number that differs from the last one if anything was committed in between, whichever
+    /// process did it. `None` if the store cannot tell: then ask the other methods.
+    ///
+    /// Only the answers of one store value can be compared, and only while none of its reads fails
+    /// or is dropped.
+    fn data_version(&self) -> StoreFuture<'_, Option<i64>> {
+        store_future(std::future::ready(Ok(None)))
+    }
+
+    /// The heads of the runs that are stored as queued or running, of all runs with a higher number
+    /// than `after`, and of these runs.
+    fn run_heads<'a>(&'a self, after: i64, also: &'a [i64]) -> StoreFuture<'a, Vec<RunHead>> {
+        let _ = (after, also);
+        store_future(std::future::ready(Ok(Vec::new())))
+    }
+
+    /// The versions of everything that is not a run.
+    fn table_versions(&self) -> StoreFuture<'_, Vec<TableVersion>> {
+        store_future(std::future::ready(Ok(Vec::new())))
+    }
+}
 
 /// The histories of runs.
 pub(crate) trait SegmentStore: Send + Sync {

@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 use std::io;
-use std::sync::Arc;
 
 use axum::http::{HeaderValue, header};
 
@@ -13,6 +12,7 @@ use crate::server::call::Call;
 use crate::server::permit::ViewLogs;
 use crate::server::problem::Problem;
 use crate::server::routes::Answer;
+use crate::server::streams::{self, JsonLines};
 
 /// The records of an attempt.
 struct Records {
@@ -31,6 +31,14 @@ pub(in crate::server) async fn attempt(call: Call) -> Answer {
         return Err(Problem::not_found(detail));
     }
     let name = LogName { run: history.info.run_id.clone(), task: task.id.to_string(), attempt };
+    if call.switch("follow") {
+        let (state, lines) = (&call.state, JsonLines { task: name.task.clone(), attempt, level: level(&call) });
+        return streams::answer(state, state.follow_log(name, streams::place_in_log(call.place())?, lines).await?);
+    }
+    if call.text("after").is_some() {
+        let problem = Problem::bad_request("`after` is a place for `follow`").at("after");
+        return Err(problem.next("add `follow=true`"));
+    }
     answer(&call, move |logs| Ok(vec![of_attempt(logs, name)?])).await
 }
 
@@ -60,21 +68,23 @@ fn of_attempt(logs: &dyn LogStore, name: LogName) -> io::Result<Records> {
     Ok(Records { task: name.task, attempt: name.attempt, records })
 }
 
-/// Reads logs on a thread that may block, and answers with their lines in the order of time.
-async fn answer(call: &Call, read: impl FnOnce(&dyn LogStore) -> io::Result<Vec<Records>> + Send + 'static) -> Answer {
-    let level = match call.text("level") {
+/// The level below which records are left out.
+fn level(call: &Call) -> LogLevel {
+    match call.text("level") {
         Some("error") => LogLevel::Error,
         Some("warn") => LogLevel::Warn,
         Some("info") => LogLevel::Info,
         Some("debug") => LogLevel::Debug,
         _ => LogLevel::Trace,
-    };
+    }
+}
+
+/// Reads logs on a thread that may block, and answers with their lines in the order of time.
+async fn answer(call: &Call, read: impl FnOnce(&dyn LogStore) -> io::Result<Vec<Records>> + Send + 'static) -> Answer {
+    let level = level(call);
     let accept = call.header("accept").unwrap_or_default();
     let is_plain = accept.contains("text/plain") && !accept.contains("json");
-    let logs: Arc<dyn LogStore> = match call.state.journal.logs() {
-        Some(logs) => logs,
-        None => Arc::new(call.state.home.logs()),
-    };
+    let logs = call.state.logs();
     let text = tokio::task::spawn_blocking(move || Ok::<_, io::Error>(lines(&read(&*logs)?, level, is_plain)));
     let text = text.await.map_err(|error| Problem::internal(&error))?;
     let text = text.map_err(|error| Problem::internal(&format!("a log cannot be read: {error}")))?;

@@ -19,7 +19,8 @@ const HEADERS: [(&str, &str); 6] = [
     (
         "content-security-policy",
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src \
-         'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+         'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; \
+         trusted-types taskflow",
     ),
     ("x-content-type-options", "nosniff"),
     ("referrer-policy", "same-origin"),

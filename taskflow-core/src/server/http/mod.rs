@@ -24,6 +24,7 @@ use super::ServerState;
 use super::auth::Peer;
 use super::ends::Ends;
 use super::metrics::Metrics;
+use super::streams::{Streams, watch_home};
 use crate::service::ServiceEvent;
 
 /// The most bytes of the head of a request.
@@ -140,12 +141,18 @@ impl Server {
         let (draining, metrics, ends) = (Arc::clone(&state.draining), state.metrics.clone(), state.ends.clone());
         let address = self.address;
         let hosts = Hosts::new(state.home.config().settings(), address);
-        let main = move || runtime.block_on(accept(self.listener, super::router(state), hosts, LIMITS, stopped));
+        let streams = Arc::clone(&state.streams);
+        let main = move || {
+            // It ends with the runtime.
+            runtime.spawn(watch_home(state.clone()));
+            runtime.block_on(accept(self.listener, super::router(state), hosts, LIMITS, stopped));
+        };
         let thread = std::thread::Builder::new().name("taskflow-http".to_owned()).spawn(main);
         Ok(RunningServer {
             address,
             stop: Some(stop),
             draining,
+            streams,
             metrics,
             ends,
             thread: Some(thread.map_err(ServerError::Thread)?),
@@ -159,6 +166,7 @@ pub struct RunningServer {
     address: SocketAddr,
     stop: Option<watch::Sender<()>>,
     draining: Arc<AtomicBool>,
+    streams: Arc<Streams>,
     metrics: Metrics,
     ends: Ends,
     thread: Option<JoinHandle<()>>,
@@ -183,11 +191,13 @@ impl RunningServer {
     pub fn drain(&self) {
         self.draining.store(true, Ordering::Relaxed);
         self.ends.stop();
+        self.streams.end();
     }
 }
 
 impl Drop for RunningServer {
     fn drop(&mut self) {
+        self.streams.end();
         // Receivers notice that the sender is gone.
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {

@@ -54,6 +54,7 @@ struct ConsumerRow {
 }
 
 pub(super) async fn show(state: Visitor) -> Page {
+    let as_of = state.streams.place();
     let request = request(None);
     let mut rows = Vec::new();
     // A DAG whose event parameters contradict each other is shown by its own page.
@@ -94,7 +95,7 @@ pub(super) async fn show(state: Visitor) -> Page {
             }
         });
     let assets = assets.collect();
-    let frame = Frame::new(&request, Place::Assets, "Assets", vec![Crumb::here("Assets")]);
+    let frame = Frame::new(&request, Place::Assets, "Assets", vec![Crumb::here("Assets")]).live("assets,dags", as_of);
     Ok(Html(html(&AssetListPage { frame, assets, consumers: rows })))
 }
 
@@ -120,6 +121,7 @@ struct EventRow {
 }
 
 pub(super) async fn events(state: Visitor, Query(query): Asked) -> Page {
+    let as_of = state.streams.place();
     let request = request(None);
     let asset = asked(&query, "asset");
     let rights = AssetRights::of(&state);
@@ -153,6 +155,6 @@ pub(super) async fn events(state: Visitor, Query(query): Asked) -> Page {
     });
     let here = if asset.is_empty() { "Events" } else { asset };
     let path = vec![Crumb::link("Assets", "/assets"), Crumb::here(here)];
-    let frame = Frame::new(&request, Place::Assets, format!("Events {asset}"), path);
+    let frame = Frame::new(&request, Place::Assets, format!("Events {asset}"), path).live("assets", as_of);
     Ok(Html(html(&EventsPage { frame, asset: asset.to_owned(), rows: rows.collect(), next: next.unwrap_or_default() })))
 }

@@ -51,6 +51,7 @@ struct Part {
 }
 
 pub(super) async fn list(state: Visitor) -> Page {
+    let as_of = state.streams.place();
     let request = request(None);
     let visible = state.visible().await?;
     let limit = visible.has_all().then_some(BACKFILLS);
@@ -58,7 +59,8 @@ pub(super) async fn list(state: Visitor) -> Page {
     backfills.retain(|backfill| visible.has(&backfill.dag_id));
     backfills.truncate(BACKFILLS as usize);
     let rows = backfills.iter().map(|backfill| row(backfill, &request.clock)).collect();
-    let frame = Frame::new(&request, Place::Backfills, "Backfills", vec![Crumb::here("Backfills")]);
+    let frame =
+        Frame::new(&request, Place::Backfills, "Backfills", vec![Crumb::here("Backfills")]).live("backfills", as_of);
     let command = Program::of(&state.home).line(&["backfill", "DAG", "2026-01-01/2026-01-31"]);
     Ok(Html(html(&BackfillListPage { frame, rows, command })))
 }
@@ -77,6 +79,7 @@ struct BackfillPage {
 }
 
 pub(super) async fn show(state: Visitor, Path(number): Path<String>) -> Page {
+    let as_of = state.streams.place();
     let missing = || not_found(format!("There is no backfill `{number}`"));
     let parsed = number.parse::<i64>().map_err(|_| missing())?;
     let backfill = Permit::<View, _>::of_backfill(&state, parsed).await?.backfill();
@@ -100,7 +103,7 @@ pub(super) async fn show(state: Visitor, Path(number): Path<String>) -> Page {
     let path = vec![Crumb::link("Backfills", "/backfills"), Crumb::here(format!("Backfill {parsed}"))];
     let title = format!("Backfill {parsed} · {}", backfill.dag_id);
     Ok(Html(html(&BackfillPage {
-        frame: Frame::new(&request, Place::Backfills, title, path),
+        frame: Frame::new(&request, Place::Backfills, title, path).live("backfills,runs", as_of),
         row: row(&backfill, clock),
         trouble: backfill.trouble.clone().unwrap_or_default(),
         facts: facts(&backfill),

@@ -9,6 +9,7 @@ use super::audit::AuditSection;
 use super::command::Program;
 use super::escape::html;
 use super::frame::{Crumb, Frame, Place};
+use super::graph::Graph;
 use super::grid::{Choice, Grid, GridOf, grid};
 use super::grid_page::present_tasks;
 use super::reply::{Page, PageProblem, not_found, request};
@@ -48,7 +49,7 @@ struct DagPage {
     tabs: Vec<Tab>,
     grid: Grid,
     first: String,
-    graph: String,
+    graph: Option<Graph>,
     next: Vec<NextRow>,
     slots: Vec<SlotRow>,
     params: Vec<ParamRow>,
@@ -106,6 +107,7 @@ pub(super) async fn find(state: &Visitor, key: &DagKey) -> Result<(DagStatus, Op
 }
 
 pub(super) async fn show(state: Visitor, Path(dag): Path<String>) -> Page {
+    let as_of = state.streams.place();
     let (status, def) = find(&state, &DagKey::parse(dag)?).await?;
     let request = request(status.timezone.as_deref());
     let (clock, journal) = (&request.clock, &state.journal);
@@ -113,13 +115,14 @@ pub(super) async fn show(state: Visitor, Path(dag): Path<String>) -> Page {
     let runs = journal.runs(&filter).await?;
     let (mut error, mut params) = (status.error.clone().unwrap_or_default(), Vec::new());
     let (mut next, mut slots) = (Vec::new(), Vec::new());
-    let mut has_graph = false;
+    let mut graph = None;
     if let Some(def) = def {
         match def.plan() {
             Ok(plan) => {
                 let view = View::of(&plan);
                 params = view.params.iter().map(param_row).collect();
-                has_graph = true;
+                let (image, words) = (address::dag(def.id) + "/graph.svg", format!("The graph of {}", def.id));
+                graph = Some(Graph::of(&plan, None, image, words));
             }
             Err(errors) => error = errors.to_string(),
         }
@@ -151,6 +154,7 @@ pub(super) async fn show(state: Visitor, Path(dag): Path<String>) -> Page {
     });
     let path = vec![Crumb::link("DAGs", "/dags"), Crumb::here(status.dag_id.clone())];
     let mut frame = Frame::new(&request, Place::Dags, status.dag_id.clone(), path);
+    frame = frame.live(format!("dag:{}", status.dag_id), as_of);
     if let Some(run) = runs.first() {
         frame = frame.with_sign(super::marks::Mark::of(run.state.name()));
     }
@@ -167,7 +171,7 @@ pub(super) async fn show(state: Visitor, Path(dag): Path<String>) -> Page {
         error,
         pause: pause.unwrap_or_default(),
         first: Program::of(&state.home).line(&["run", &status.dag_id]),
-        graph: if has_graph { address::dag(&status.dag_id) + "/graph.svg" } else { String::new() },
+        graph,
         actions: if !may_change || def.is_none() { Vec::new() } else { actions(&status) },
         runs_href: address::with("/runs", &[("dag", &status.dag_id)]),
         tabs: tabs(&status.dag_id, def, ""),

@@ -73,6 +73,7 @@ fn is_in(choice: &str, of: &Recent) -> bool {
 }
 
 pub(super) async fn show(state: Visitor, Query(query): Asked) -> Page {
+    let as_of = state.streams.place();
     let request = request(None);
     let (text, show) = (asked(&query, "q"), asked(&query, "show"));
     let all = recent(&state).await?;
@@ -88,7 +89,7 @@ pub(super) async fn show(state: Visitor, Query(query): Asked) -> Page {
     let rows = all.iter().filter(is_shown).map(|of| row(of, &request.clock)).collect();
     let path = vec![Crumb::here("DAGs")];
     Ok(Html(html(&DagListPage {
-        frame: Frame::new(&request, Place::Dags, "DAGs", path),
+        frame: Frame::new(&request, Place::Dags, "DAGs", path).live("runs,dags", as_of),
         rows,
         filters,
         text: text.to_owned(),

@@ -1,6 +1,6 @@
 //! What surrounds every page: the rail, the path of links, the zone and the footer.
 
-use super::assets::{CSS, ICON};
+use super::assets::{CSS, GRAPH_CSS, ICON, SCRIPT};
 use super::marks::Mark;
 use super::times::{Clock, Moment};
 use super::who::Who;
@@ -26,6 +26,10 @@ pub(crate) struct Frame {
     pub(crate) theme: &'static str,
     /// Who looks at it.
     pub(crate) who: Who,
+    /// What the page is about, as the topics of a stream; empty if it does not change.
+    pub(crate) topics: String,
+    /// The place of the stream before the page was read.
+    pub(crate) as_of: String,
 }
 
 /// A part of the rail.
@@ -71,7 +75,16 @@ impl Frame {
             build: request.build.clone(),
             theme: request.theme,
             who: Who::current(),
+            topics: String::new(),
+            as_of: String::new(),
         }
+    }
+
+    /// Of a page that follows the engine: what it is about, and the place of the stream
+    /// before anything of it was read.
+    #[must_use]
+    pub(crate) fn live(self, topics: impl Into<String>, as_of: String) -> Frame {
+        Frame { topics: topics.into(), as_of, ..self }
     }
 
     /// With the sign of a state in the title of the tab.
@@ -83,6 +96,17 @@ impl Frame {
 
     pub(crate) fn css(&self) -> &'static str {
         &CSS.address
+    }
+
+    /// The style sheet of graphs.
+    #[allow(clippy::unused_self, reason = "templates call methods")]
+    pub(crate) fn graph_css(&self) -> &'static str {
+        &GRAPH_CSS.address
+    }
+
+    #[allow(clippy::unused_self, reason = "templates call methods")]
+    pub(crate) fn script(&self) -> &'static str {
+        &SCRIPT.address
     }
 
     /// The glyphs that marks refer to.

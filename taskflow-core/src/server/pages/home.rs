@@ -85,6 +85,7 @@ pub(super) async fn recent(state: &Visitor) -> Result<Vec<Recent>, OpsError> {
 }
 
 pub(super) async fn show(state: Visitor) -> Page {
+    let as_of = state.streams.place();
     let request = request(None);
     let program = Program::of(&state.home);
     let recent = recent(&state).await?;
@@ -99,7 +100,8 @@ pub(super) async fn show(state: Visitor) -> Page {
     }
     let first = recent.iter().find(|of| !of.dag.is_gone).map_or("DAG", |of| &of.dag.dag_id);
     let first = [program.line(&["list"]), program.line(&["show", first]), program.line(&["run", first])];
-    let mut frame = Frame::new(&request, Place::Home, "Home", vec![Crumb::here("Home")]);
+    let mut frame =
+        Frame::new(&request, Place::Home, "Home", vec![Crumb::here("Home")]).live("runs,dags,backfills", as_of);
     if !needs.is_empty() {
         frame.title = format!("({}) {}", needs.len(), frame.title);
     }

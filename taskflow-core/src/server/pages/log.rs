@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use askama::Template;
 use axum::extract::{Path, Query};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 
 use super::address;
@@ -12,17 +12,18 @@ use super::dag_list::Filter;
 use super::escape::html;
 use super::failures::message;
 use super::frame::{Crumb, Frame, Place};
-use super::log_lines::{Line, lines};
+use super::log_lines::{Line, Numbers, lines};
 use super::marks::Mark;
 use super::reply::{Asked, Page, PageProblem, asked, not_found, request};
 use super::times::took_for;
 use crate::journal::RunHistory;
-use crate::log::{AttemptLog, LogLevel};
+use crate::log::{Followed, LogLevel, LogName, LogPosition, LogRecord, follow_log};
 use crate::ops::OpsError;
 use crate::server::auth::Visitor;
 use crate::server::keys::{RunKey, TaskKey};
 use crate::server::permit::{Permit, ViewLogs};
 use crate::server::problem::Problem;
+use crate::server::streams::{self, HtmlLines, place_in_log};
 
 /// A longer log is shown by its first and last lines.
 const WHOLE: usize = 2_000;
@@ -54,6 +55,8 @@ struct LogPage {
     here: String,
     raw: String,
     is_running: bool,
+    /// After which place a stream has further lines; only where the end of the log is shown.
+    follows: Option<LogPosition>,
     is_empty: bool,
     torn: bool,
     /// Whether only matching lines are shown.
@@ -91,9 +94,21 @@ async fn find(
     Ok((history, place, attempt))
 }
 
-async fn read(state: &Visitor, run: &str, task: &str, attempt: u32) -> Result<AttemptLog, PageProblem> {
-    let (home, run, task) = (state.home.clone(), run.to_owned(), task.to_owned());
-    let read = tokio::task::spawn_blocking(move || home.logs().read(&run, &task, attempt)).await;
+/// The records of a log, the place after them, and whether there is a part of another one.
+struct Records {
+    records: Vec<LogRecord>,
+    end: LogPosition,
+    is_torn: bool,
+}
+
+async fn read(state: &Visitor, run: &str, task: &str, attempt: u32) -> Result<Records, PageProblem> {
+    let name = LogName { run: run.to_owned(), task: task.to_owned(), attempt };
+    let mut follow = follow_log(&state.logs(), name);
+    let read = move || {
+        let records = follow.poll()?;
+        Ok::<_, std::io::Error>(Records { records, end: follow.position(), is_torn: follow.is_torn() })
+    };
+    let read = tokio::task::spawn_blocking(read).await;
     let failed = |error: String| {
         tracing::error!("a log cannot be read: {error}");
         Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the log cannot be read")
@@ -102,6 +117,7 @@ async fn read(state: &Visitor, run: &str, task: &str, attempt: u32) -> Result<At
 }
 
 pub(super) async fn show(state: Visitor, Path(path): Path<(String, String, String)>, Query(query): Asked) -> Page {
+    let as_of = state.streams.place();
     let (history, place, attempt) = find(&state, path).await?;
     let task = &history.tasks[place];
     let log = read(&state, &history.info.run_id, &task.id, attempt).await?;
@@ -111,6 +127,7 @@ pub(super) async fn show(state: Visitor, Path(path): Path<(String, String, Strin
     let mut lines = lines(&log.records);
     let total = lines.len();
     let severity = LEVELS.iter().find(|known| known.0 == level).map_or(LogLevel::Trace, |known| known.2);
+    let shows_end = !["q", "level", "from", "to"].iter().any(|name| query.contains_key(*name));
     let is_search = !text.is_empty() || severity > LogLevel::Trace;
     let (parts, count) = if is_search {
         let lower = text.to_lowercase();
@@ -126,6 +143,7 @@ pub(super) async fn show(state: Visitor, Path(path): Path<(String, String, Strin
         (parts(lines, &ranges, &here), words)
     };
     let of = task.attempts.iter().find(|known| known.number == attempt);
+    let is_running = of.is_some_and(|attempt| attempt.ended.is_none()) && !history.state.is_terminal();
     let mark = Mark::of(of.map_or("none", |attempt| attempt.state.name()));
     let took = of.map(|attempt| match attempt.ended {
         Some(ended) => took_for(ended.since(attempt.started)),
@@ -151,7 +169,7 @@ pub(super) async fn show(state: Visitor, Path(path): Path<(String, String, Strin
     ];
     let title = format!("{} · log of run {number}", task.id);
     Ok(Html(html(&LogPage {
-        frame: Frame::new(&request, Place::Runs, title, path).with_sign(mark),
+        frame: Frame::new(&request, Place::Runs, title, path).with_sign(mark).live(format!("run:{number}"), as_of),
         task: task.id.to_string(),
         task_href: address::task(number, &task.id),
         attempt,
@@ -166,9 +184,10 @@ pub(super) async fn show(state: Visitor, Path(path): Path<(String, String, Strin
         parts,
         raw: format!("{here}/raw"),
         here,
-        is_running: of.is_some_and(|attempt| attempt.ended.is_none()) && !history.state.is_terminal(),
+        is_running,
+        follows: (is_running && shows_end).then_some(log.end),
         is_empty: total == 0,
-        torn: log.torn,
+        torn: log.is_torn && !is_running,
         is_search,
     })))
 }
@@ -217,6 +236,42 @@ impl LogPage {
         let (from, to) = (number.saturating_sub(AROUND).max(1), number + AROUND);
         address::with(&self.here, &[("from", &from.to_string()), ("to", &to.to_string())]) + &format!("#L{number}")
     }
+}
+
+/// Lines that follow those of a page.
+#[derive(Debug, Template)]
+#[template(path = "log_lines.html")]
+struct NewLines {
+    lines: Vec<Line>,
+}
+
+/// The lines after a place as server-sent events, in the form in which the page has them.
+pub(super) async fn stream(
+    state: Visitor,
+    Path(path): Path<(String, String, String)>,
+    Query(query): Asked,
+    headers: HeaderMap,
+) -> Result<Response, PageProblem> {
+    let (history, place, attempt) = find(&state, path).await?;
+    let header = headers.get("last-event-id").and_then(|value| value.to_str().ok());
+    let after = place_in_log(header.unwrap_or_else(|| asked(&query, "after")))?;
+    let name = LogName { run: history.info.run_id.clone(), task: history.tasks[place].id.to_string(), attempt };
+    let mut follow = follow_log(&state.logs(), name.clone());
+    // The lines before the place have the numbers up to it.
+    let numbered = tokio::task::spawn_blocking(move || {
+        let mut numbers = Numbers::default();
+        let before = |followed| match followed {
+            Followed::Record(record, end) if end <= after => Some(record),
+            _ => None,
+        };
+        let records: Vec<_> = follow.poll_places()?.into_iter().filter_map(before).collect();
+        let _ = numbers.lines(&records);
+        Ok::<_, std::io::Error>(numbers)
+    });
+    let failed = |error: &dyn std::fmt::Display| Problem::internal(&format!("a log cannot be read: {error}"));
+    let mut numbers = numbered.await.map_err(|error| failed(&error))?.map_err(|error| failed(&error))?;
+    let lines = HtmlLines(move |records: Vec<LogRecord>| html(&NewLines { lines: numbers.lines(&records) }));
+    Ok(streams::answer(&state, state.follow_log(name, after, lines).await?)?)
 }
 
 /// The whole log as text.

@@ -50,14 +50,35 @@ impl Line {
 
 /// The records of a log as lines.
 pub(crate) fn lines(records: &[LogRecord]) -> Vec<Line> {
-    let start = records.first().map(|record| record.at);
+    Numbers::default().lines(records)
+}
+
+/// Numbers the lines of a log that comes in parts.
+#[derive(Debug, Default)]
+pub(crate) struct Numbers {
+    /// When the log begins, and how many lines there were.
+    start: Option<Timestamp>,
+    before: usize,
+}
+
+impl Numbers {
+    /// The next records as lines.
+    pub(crate) fn lines(&mut self, records: &[LogRecord]) -> Vec<Line> {
+        self.start = self.start.or_else(|| records.first().map(|record| record.at));
+        let lines = numbered(records, self.start, self.before);
+        self.before += lines.len();
+        lines
+    }
+}
+
+fn numbered(records: &[LogRecord], start: Option<Timestamp>, before: usize) -> Vec<Line> {
     let mut lines = Vec::with_capacity(records.len());
     for record in records {
         let message = record.message.trim_end_matches('\n');
         for (at, text) in message.split('\n').enumerate() {
             let is_first = at == 0;
             lines.push(Line {
-                number: lines.len() + 1,
+                number: before + lines.len() + 1,
                 offset: if is_first { offset(start, record.at) } else { String::new() },
                 clock: if is_first { record.at.to_string() } else { String::new() },
                 level: if is_first { name(record.level) } else { "" },

@@ -40,6 +40,7 @@ fn views() -> Router<ServerState> {
         .route("/runs/{run}/tasks/{task}", get(task::show))
         .route("/runs/{run}/tasks/{task}/{attempt}", get(log::show))
         .route("/runs/{run}/tasks/{task}/{attempt}/raw", get(log::raw))
+        .route("/runs/{run}/tasks/{task}/{attempt}/stream", get(log::stream))
         .route("/assets", get(asset_list::show))
         .route("/events", get(asset_list::events))
         .route("/backfills", get(backfill_list::list))

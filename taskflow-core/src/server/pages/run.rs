@@ -10,8 +10,9 @@ use super::audit::AuditSection;
 use super::command::Program;
 use super::dag_list::Filter;
 use super::escape::html;
-use super::failures::{Failures, base_id};
+use super::failures::Failures;
 use super::frame::{Crumb, Frame, Place};
+use super::graph::{Graph, states};
 use super::marks::Mark;
 use super::reply::{Asked, Page, PageProblem, asked, request};
 use super::run_facts::{Event, Fact, events, facts};
@@ -56,8 +57,7 @@ struct RunPage {
     next: String,
     text: String,
     state: String,
-    graph: String,
-    graph_words: String,
+    graph: Option<Graph>,
     triggered: Vec<Triggered>,
     events: Vec<Event>,
     actions: Vec<Action>,
@@ -109,6 +109,7 @@ struct Triggered {
 }
 
 pub(super) async fn show(state: Visitor, Path(run): Path<String>, Query(query): Asked) -> Page {
+    let as_of = state.streams.place();
     let permit = Permit::<View, _>::of_run(&state, &RunKey::parse(run)?).await?;
     let history = permit.history(&state).await?;
     let request = request(history.info.timezone_name());
@@ -122,7 +123,8 @@ pub(super) async fn show(state: Visitor, Path(run): Path<String>, Query(query): 
     let emitted = ops::emitted_by(&state.journal, &history).await?;
     let home = state.home.clone();
     let may_change = state.may(Right::Operate, &history.info.dag_id) && !state.options.read_only;
-    let is_known = state.dags.iter().any(|dag| dag.id == history.info.dag_id);
+    let def = state.dags.iter().copied().find(|dag| dag.id == history.info.dag_id);
+    let is_known = def.is_some();
     // Reads logs.
     let page = move || {
         let (number, mark) = (history.number, Mark::of(history.state.name()));
@@ -179,13 +181,15 @@ pub(super) async fn show(state: Visitor, Path(run): Path<String>, Query(query): 
             next: if last < matching.len() { page_of(last) } else { String::new() },
             text: text.clone(),
             state: chosen.clone(),
-            graph: if is_known { format!("{here}/graph.svg") } else { String::new() },
-            graph_words: format!("The graph of {} with the states of run {number}", history.info.dag_id),
+            graph: def.and_then(|def| def.plan().ok()).map(|plan| {
+                let words = format!("The graph of {} with the states of run {number}", history.info.dag_id);
+                Graph::of(&plan, Some(&history), format!("{here}/graph.svg"), words)
+            }),
             triggered: below(triggered),
             events: events(&history, &emitted, &clock),
             audit,
             actions: if !may_change || !is_known { Vec::new() } else { actions(&history, &here) },
-            frame: Frame::new(&request, Place::Runs, title, path).with_sign(mark),
+            frame: Frame::new(&request, Place::Runs, title, path).with_sign(mark).live(format!("run:{number}"), as_of),
         };
         html(&page)
     };
@@ -284,18 +288,8 @@ pub(super) async fn graph(state: Visitor, Path(run): Path<String>) -> Result<Res
     let missing = || super::reply::not_found("The program does not have the DAG of this run any more");
     let dag = state.dags.iter().find(|dag| dag.id == history.info.dag_id).ok_or_else(missing)?;
     let plan = dag.plan().map_err(OpsError::from)?;
-    let mut worst: std::collections::HashMap<String, TaskState> = std::collections::HashMap::new();
-    for task in &history.tasks {
-        let base = base_id(&task.id);
-        let urgency = |state: TaskState| Mark::of(state.name()).urgency();
-        let known = worst.entry(base).or_insert(task.state);
-        if urgency(task.state) < urgency(*known) {
-            *known = task.state;
-        }
-    }
     let view = crate::render::View::of(&plan);
-    let states: Vec<&str> =
-        view.nodes.iter().map(|node| worst.get(node.id).map_or("none", |state| state.name())).collect();
+    let states = states(&view, &history);
     let options = crate::render::SvgOptions::default().states(&states).without_params();
     Ok(svg(crate::render::svg(&view, &options)))
 }

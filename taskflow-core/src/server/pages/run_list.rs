@@ -63,6 +63,7 @@ const STATES: [RunState; 6] = [
 ];
 
 pub(super) async fn show(state: Visitor, Query(query): Asked) -> Page {
+    let as_of = state.streams.place();
     let request = request(None);
     let (dag, chosen, run_type) = (asked(&query, "dag"), asked(&query, "state"), asked(&query, "type"));
     let after = match asked(&query, "after") {
@@ -95,7 +96,7 @@ pub(super) async fn show(state: Visitor, Query(query): Asked) -> Page {
     let next = list.runs.last().filter(|_| list.more).map(|run| at(chosen, &run.number.to_string()));
     let path = vec![Crumb::here("Runs")];
     Ok(Html(html(&RunListPage {
-        frame: Frame::new(&request, Place::Runs, "Runs", path),
+        frame: Frame::new(&request, Place::Runs, "Runs", path).live("runs", as_of),
         rows: list.runs.iter().map(|run| row(run, &request.clock)).collect(),
         filters: std::iter::once(all).chain(states).collect(),
         types: RunType::ALL.iter().map(|known| (known.name(), known.name() == run_type)).collect(),

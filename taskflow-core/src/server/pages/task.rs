@@ -68,6 +68,7 @@ struct TaskLink {
 }
 
 pub(super) async fn show(state: Visitor, Path((run, task)): Path<(String, String)>, Query(query): Asked) -> Page {
+    let as_of = state.streams.place();
     let (run, task) = (RunKey::parse(run)?, TaskKey::parse(task)?);
     let permit = Permit::<View, _>::of_run(&state, &run).await?;
     if ops::is_mapped(&state.journal, permit.run(), task.as_str()).await? {
@@ -119,7 +120,7 @@ pub(super) async fn show(state: Visitor, Path((run, task)): Path<(String, String
     let title = format!("{} · run {number}", known.id);
     let wait = known.waits_for.as_ref();
     Ok(Html(html(&TaskPage {
-        frame: Frame::new(&request, Place::Runs, title, path).with_sign(mark),
+        frame: Frame::new(&request, Place::Runs, title, path).with_sign(mark).live(format!("run:{number}"), as_of),
         id: known.id.to_string(),
         label: known.label.as_deref().unwrap_or_default().to_owned(),
         run: number,

@@ -48,6 +48,7 @@ struct TaskRunRow {
 }
 
 pub(super) async fn show(state: Visitor, Path((dag, task)): Path<(String, String)>) -> Page {
+    let as_of = state.streams.place();
     let (dag, task) = (DagKey::parse(dag)?, TaskKey::parse(task)?);
     let (status, def) = find(&state, &dag).await?;
     let request = request(status.timezone.as_deref());
@@ -99,7 +100,7 @@ pub(super) async fn show(state: Visitor, Path((dag, task)): Path<(String, String
     ];
     let title = format!("{} · {}", task.as_str(), status.dag_id);
     Ok(Html(html(&TaskRunsPage {
-        frame: Frame::new(&request, Place::Dags, title, path),
+        frame: Frame::new(&request, Place::Dags, title, path).live(format!("dag:{}", status.dag_id), as_of),
         dag: status.dag_id,
         task: task.as_str().to_owned(),
         doc: node.map(|node| node.description.trim().to_owned()).unwrap_or_default(),

@@ -93,7 +93,7 @@ impl Moment {
     /// The point in time relative to now.
     pub(crate) fn ago(&self) -> String {
         let Moment { relative, iso, full, .. } = self;
-        format!("<time datetime=\"{iso}\" title=\"{full}\">{relative}</time>")
+        format!("<time class=\"ago\" datetime=\"{iso}\" title=\"{full}\">{relative}</time>")
     }
 }
 

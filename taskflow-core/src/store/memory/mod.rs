@@ -29,8 +29,8 @@ use crate::store::rows::{
 };
 use crate::store::schedule_rows::{NoteRow, ScheduleRow, SlotRow};
 use crate::store::traits::{
-    GraphStore, Maintenance, Outbox, PoolStore, RequestStore, RunStore, SegmentStore, StoreError, StoreFuture,
-    store_future,
+    ChangeStore, GraphStore, Maintenance, Outbox, PoolStore, RequestStore, RunStore, SegmentStore, StoreError,
+    StoreFuture, store_future,
 };
 
 /// Runs in memory.
@@ -512,6 +512,8 @@ impl RequestStore for MemoryStore {
 }
 
 impl PoolStore for MemoryStore {}
+
+impl ChangeStore for MemoryStore {}
 
 impl Outbox for MemoryStore {
     fn outbox_add<'a>(&'a self, run_id: &'a str) -> StoreFuture<'a, ()> {

@@ -4,7 +4,7 @@
 //!   that help.
 //! - `schema`: the tables, and their migrations.
 //! - `append`, `claim`, `admit`, `read`, `segments`, `data`, `requests`, `pools`, `deliveries`,
-//!   `schedules`, `events`, `audit`, `rollups`, `accounts`, `upkeep`: the operations. `run_locks`:
+//!   `schedules`, `events`, `audit`, `rollups`, `accounts`, `changes`, `upkeep`: the operations. `run_locks`:
 //!   files by which `claim` and `read` know who owns a run, `process_lock`: whether the owner is
 //!   alive. `examine`: what is wrong with a file that cannot be opened. `presence`: whether the
 //!   file is still in its place. `lock_holder`: who has locked it.
@@ -21,6 +21,7 @@ mod append;
 mod audit;
 mod backfills;
 mod chains;
+mod changes;
 mod claim;
 mod connection;
 #[cfg(test)]
@@ -67,6 +68,7 @@ use super::account_rows::{AccountKind, AccountRow, AccountStore};
 use super::admission::{Admission, AdmissionRequest};
 use super::audit_rows::{AuditFilter, AuditRow};
 use super::backfill_rows::{BackfillChange, BackfillRow, Changed, SlotRunRow};
+use super::change_rows::{RunHead, TableVersion};
 use super::event_rows::{DeletedEvents, Emitted, EventFilter, EventProgress, EventRow, NewEvent, WatchCursor};
 use super::ownership::{Claim, RunGuard};
 use super::pool_leases::{PoolDemand, PoolGrant};
@@ -75,8 +77,8 @@ use super::rows::{Append, Appended, Request, RunFilter, RunRow, SegmentRow};
 use super::schedule_rows::{DamagedRow, NoteRow, ScheduleRow, ScheduleStep, SlotRow, Stepped};
 use super::sync_mode::SyncMode;
 use super::traits::{
-    AuditStore, BackfillStore, EventStore, GraphStore, Maintenance, Outbox, PoolStore, RequestStore, RollupStore,
-    RunStore, ScheduleStore, SegmentStore, StoreError, StoreFuture, store_future,
+    AuditStore, BackfillStore, ChangeStore, EventStore, GraphStore, Maintenance, Outbox, PoolStore, RequestStore,
+    RollupStore, RunStore, ScheduleStore, SegmentStore, StoreError, StoreFuture, store_future,
 };
 use crate::base::{Timestamp, failpoint, private};
 use crate::callback::DeliveryAttempt;
@@ -267,6 +269,20 @@ impl RunStore for SqliteStore {
 
     fn params(&self, run: i64) -> StoreFuture<'_, Option<Vec<u8>>> {
         store_future(read::params(self, run))
+    }
+}
+
+impl ChangeStore for SqliteStore {
+    fn data_version(&self) -> StoreFuture<'_, Option<i64>> {
+        store_future(changes::data_version(self))
+    }
+
+    fn run_heads<'a>(&'a self, after: i64, also: &'a [i64]) -> StoreFuture<'a, Vec<RunHead>> {
+        store_future(changes::run_heads(self, after, also))
+    }
+
+    fn table_versions(&self) -> StoreFuture<'_, Vec<TableVersion>> {
+        store_future(changes::table_versions(self))
     }
 }
 

@@ -43,6 +43,12 @@ impl Question {
         self
     }
 
+    /// With further text.
+    pub(super) fn with(mut self, text: &str) -> Self {
+        self.sql += text;
+        self
+    }
+
     pub(super) fn and<'q>(mut self, condition: &str, value: impl Encode<'q, Sqlite> + Type<Sqlite>) -> Self {
         self.sql += condition;
         self.give(value)

@@ -1,0 +1,394 @@
+// What pages can do with a script: they follow the engine, forms open as dialogs, keys work. Every
+// page is complete without it. Loaded in the head, so that the theme is right at the first paint.
+"use strict";
+(() => {
+const root = document.documentElement;
+const $ = (query, of = document) => of.querySelector(query);
+const $$ = (query, of = document) => [...of.querySelectorAll(query)];
+const make = (name, properties = {}, ...children) => {
+  const element = Object.assign(document.createElement(name), properties);
+  element.append(...children);
+  return element;
+};
+const write = (element, text) => { if (element.textContent !== text) element.textContent = text; };
+// A browser may refuse the storage.
+const stored = (name, value) => {
+  try {
+    if (value !== undefined) localStorage.setItem(`taskflow-${name}`, value);
+    return localStorage.getItem(`taskflow-${name}`) || "";
+  } catch { return value || ""; }
+};
+
+// --- Theme
+const THEMES = ["", "light", "dark"];
+const theme = name => name ? root.dataset.theme = name : delete root.dataset.theme;
+if (stored("theme")) theme(stored("theme"));
+
+// --- HTML of our own server is the only one that becomes elements.
+const policy = window.trustedTypes?.createPolicy("taskflow", { createHTML: html => html });
+const parse = html => new DOMParser().parseFromString(policy ? policy.createHTML(html) : html, "text/html");
+
+// --- Morph: makes an element like another one, and keeps what the person does with it.
+// Focus, caret and scroll stay because elements stay; typed text stays because only the attributes
+// of fields change; folds stay as they are; a block with selected text waits.
+const zoomed = new WeakMap();
+let later = false;
+const key = node => node.nodeType === 1 ? node.id || node.dataset?.key || "" : "";
+const frozen = node => {
+  const selection = getSelection();
+  return node.nodeType === 1 && !selection.isCollapsed && node.matches("tr,p,pre,li,dl,h1,h2,article")
+    && selection.containsNode(node, true);
+};
+const USED = "tbody:is(:hover,:focus-within)";
+const attributes = (old, now) => {
+  for (const { name } of [...old.attributes]) {
+    if (!now.hasAttribute(name) && !/^(open|data-keep)$/.test(name)) old.removeAttribute(name);
+  }
+  for (const { name, value } of now.attributes) {
+    const own = name === "open" || (name === "viewBox" && zoomed.has(old));
+    if (!own && old.getAttribute(name) !== value) old.setAttribute(name, value);
+  }
+};
+const morph = (old, now) => {
+  if (old.isEqualNode(now)) return;
+  if (old.nodeType !== 1) { old.nodeValue = now.nodeValue; return; }
+  if (frozen(old)) { later = true; return; }
+  attributes(old, now);
+  if (old.hasAttribute("data-keep")) return;
+  const keyed = new Map([...old.childNodes].filter(key).map(node => [key(node), node]));
+  const wanted = new Set([...now.childNodes].map(key));
+  if (old.matches(USED) && [...now.childNodes].some(node => key(node) && !keyed.has(key(node)))) {
+    // No row moves under the pointer. New ones come when it leaves.
+    later = true;
+    for (const node of now.childNodes) if (keyed.has(key(node))) morph(keyed.get(key(node)), node);
+    return;
+  }
+  for (const [name, node] of keyed) if (!wanted.has(name)) node.remove();
+  let at = old.firstChild;
+  for (const node of [...now.childNodes]) {
+    const known = keyed.get(key(node));
+    const like = known || (at && !key(node) && !key(at) && at.nodeName === node.nodeName ? at : null);
+    if (!like) { old.insertBefore(document.importNode(node, true), at); continue; }
+    if (like === at) at = at.nextSibling; else old.insertBefore(like, at);
+    if (like.nodeName === node.nodeName) morph(like, node); else like.replaceWith(document.importNode(node, true));
+  }
+  while (at) { const next = at.nextSibling; at.remove(); at = next; }
+};
+
+// --- Times: those relative to now go on, others are shown in the chosen zone.
+const ZONES = ["", "mine", "utc"];
+let skew = 0;
+const coarse = seconds => seconds < 60 ? `${seconds} s` : seconds < 3600 ? `${Math.floor(seconds / 60)} min`
+  : seconds < 172800 ? `${Math.floor(seconds / 3600)} h` : `${Math.floor(seconds / 86400)} d`;
+const ago = () => {
+  for (const time of $$("time.ago")) {
+    const millis = Date.parse(time.dateTime) - Date.now() - skew;
+    const words = coarse(Math.floor(Math.abs(millis) / 1000));
+    const text = Math.abs(millis) <= 1000 ? "now" : millis < 0 ? `${words} ago` : `in ${words}`;
+    write(time, text);
+  }
+};
+const inZone = (date, timeZone, year) => {
+  const options = { timeZone, year: "numeric", month: "short", day: "numeric", hour: "2-digit", minute: "2-digit",
+    second: "2-digit", hourCycle: "h23", timeZoneName: "short" };
+  const parts = new Intl.DateTimeFormat("en-US", options).formatToParts(date);
+  const part = Object.fromEntries(parts.map(({ type, value }) => [type, value]));
+  const day = `${part.day} ${part.month}${year ? ` ${part.year}` : ""}`;
+  return { clock: `${part.hour}:${part.minute}:${part.second}`,
+    text: `${day} ${part.hour}:${part.minute} ${part.timeZoneName}`, zone: part.timeZoneName };
+};
+const zones = () => {
+  const chosen = stored("zone"), label = $("#zone");
+  const timeZone = chosen === "utc" ? "UTC" : undefined;
+  for (const time of $$("main time[datetime]:not(.ago)")) {
+    if (!time.dataset.text && !chosen) continue;
+    time.dataset.text ||= time.textContent;
+    const own = time.dataset.text;
+    const shown = chosen && inZone(new Date(time.dateTime), timeZone, /\d{4}/.test(own));
+    const text = !shown ? own : /^\d\d:\d\d:\d\d$/.test(own) ? shown.clock : shown.text;
+    write(time, text);
+  }
+  label.dataset.text ||= label.textContent;
+  const zone = chosen && inZone(new Date(), timeZone).zone;
+  label.textContent = !chosen ? label.dataset.text : chosen === "utc" ? "Times in UTC" : `Times in your zone (${zone})`;
+};
+const turn = (name, all) => stored(name, all[(all.indexOf(stored(name)) + 1) % all.length]);
+
+// --- Live: one stream for a visible tab says that something on the page has changed. Then the page
+// is read again and morphed, at most five times a second.
+let topics, base, after, source, following, timer, started = 0, took = 0, busy = false, wanted = false;
+let held = false, missed = 0, lostAt = 0, delay = 1000, retry;
+const indicate = () => {
+  const mark = $("#live");
+  if (!mark) return;
+  mark.hidden = !topics;
+  const lost = lostAt && Date.now() - lostAt;
+  const [state, text] = held ? ["held", `‖ held${missed ? `, ${missed} changes` : ""}`]
+    : lost > 3000 ? ["lost", `◌ reconnecting since ${coarse(Math.floor(lost / 1000))}`] : ["on", later ? "● live, changes wait" : "● live"];
+  write(mark, text);
+  mark.dataset.state = state;
+  mark.setAttribute("aria-pressed", held);
+};
+const show = now => {
+  later = false;
+  morph($("main"), $("main", now));
+  if (document.title !== now.title) { document.title = now.title; write($("#say"), now.title); }
+  zones(); ago(); follow();
+};
+const refresh = async () => {
+  timer = undefined;
+  if (busy) { wanted = true; return; }
+  busy = true; wanted = false; started = Date.now();
+  try {
+    const response = await fetch(location.pathname + location.search, { headers: { accept: "text/html" } });
+    if (response.ok) show(parse(await response.text()));
+  } catch { later = true; }
+  busy = false; took = Date.now() - started;
+  if (wanted) changed();
+};
+const changed = () => {
+  if (held) { missed++; indicate(); return; }
+  // A page that takes long to make is asked for less often.
+  timer ??= setTimeout(refresh, Math.max(0, started + Math.max(200, 2 * took) - Date.now()));
+};
+const close = () => {
+  clearTimeout(retry);
+  source?.close(); following?.close();
+  source = following = undefined;
+};
+const again = () => {
+  close();
+  lostAt ||= Date.now();
+  retry = setTimeout(open, delay * (0.5 + Math.random()));
+  delay = Math.min(delay * 2, 15000);
+};
+const open = () => {
+  if (source || !topics || document.hidden) return;
+  source = new EventSource(`${base}/api/v1/stream?topics=${encodeURIComponent(topics)}&after=${after}`);
+  source.onopen = () => { lostAt = 0; delay = 1000; indicate(); };
+  source.onmessage = event => { after = event.lastEventId; changed(); };
+  source.addEventListener("reset", event => { after = event.lastEventId; changed(); });
+  source.addEventListener("bye", again);
+  source.onerror = again;
+  follow();
+};
+const hold = () => {
+  held = !held;
+  if (!held) { missed = 0; changed(); waiting.splice(0).forEach(append); }
+  indicate();
+};
+
+// --- Log: lines are added as they come. The view stays at the end if it is there.
+const waiting = [];
+let unseen = 0, place;
+const atEnd = () => innerHeight + scrollY >= root.scrollHeight - 48;
+const toEnd = () => { scrollTo({ top: root.scrollHeight }); unseen = 0; count(); };
+const count = () => {
+  let note = $("#unseen");
+  if (!unseen) { note?.remove(); return; }
+  note ||= document.body.appendChild(make("button", { id: "unseen", onclick: toEnd }));
+  note.textContent = `${unseen} new ${unseen === 1 ? "line" : "lines"} ↓`;
+};
+const append = html => {
+  const log = $("#log"), lines = $$(".line", parse(html));
+  if (!log) return;
+  const stay = !atEnd() || (!getSelection().isCollapsed && log.contains(getSelection().anchorNode));
+  for (const line of lines) {
+    if (document.getElementById(line.id)) continue;
+    let chunk = log.lastElementChild;
+    if (!chunk?.matches(".chunk") || chunk.childElementCount >= 200) {
+      chunk = log.appendChild(make("div", { className: "chunk" }));
+    }
+    chunk.append(document.importNode(line, true));
+  }
+  write($("#lines"), `${lines.at(-1)?.id.slice(1)} lines`);
+  if (stay) { unseen += lines.length; count(); } else scrollTo({ top: root.scrollHeight });
+};
+const follow = () => {
+  const log = $("#log[data-follow]");
+  if (!log || following || document.hidden) return;
+  if (place === undefined) {
+    place = log.dataset.after;
+    if (!location.hash) toEnd();
+  }
+  if (place === "end") return;
+  following = new EventSource(`${base}${log.dataset.follow}?after=${place}`);
+  following.onmessage = event => {
+    place = event.lastEventId;
+    if (held) { waiting.push(event.data); missed++; indicate(); } else append(event.data);
+  };
+  const end = () => { following?.close(); following = undefined; };
+  following.addEventListener("end", () => { end(); place = "end"; });
+  following.addEventListener("bye", end);
+  following.onerror = () => { end(); setTimeout(follow, delay); };
+};
+
+// --- Dialogs: a form that has a page of its own is shown above the present one.
+let dialog;
+const ask = async (address, request) => {
+  let response, text;
+  try {
+    response = await fetch(address, request);
+    text = await response.text();
+  } catch {
+    if (!request) { location.assign(address); return; }
+    dialog.prepend(make("p", { className: "banner bad", role: "alert" }, "The server does not answer. Try again."));
+    return;
+  }
+  const now = parse(text);
+  if (response.redirected && response.ok) {
+    dialog?.close();
+    if (new URL(response.url).pathname === location.pathname && topics) show(now); else location.assign(response.url);
+    return;
+  }
+  const main = $("main", now);
+  if (!main) { location.assign(address); return; }
+  modal(...document.importNode(main, true).childNodes);
+  $("input:not([type=hidden]),button", dialog)?.focus();
+};
+const modal = (...nodes) => {
+  if (!dialog) {
+    dialog = document.body.appendChild(make("dialog"));
+    dialog.addEventListener("submit", send);
+    dialog.addEventListener("click", event => {
+      if (event.target === dialog) dialog.close();
+      if (event.target.closest("a.button")) { event.preventDefault(); dialog.close(); }
+    });
+  }
+  dialog.replaceChildren(...nodes);
+  dialog.setAttribute("aria-label", $("h1", dialog).textContent);
+  if (!dialog.open) dialog.showModal();
+};
+const send = event => {
+  const form = event.target, button = event.submitter;
+  event.preventDefault();
+  const data = new URLSearchParams(new FormData(form, button));
+  const address = form.getAttribute("action");
+  if ((button?.getAttribute("formmethod") || form.method) === "get") ask(`${address}?${data}`);
+  else ask(address, { method: "POST", body: data });
+};
+
+// --- Graph: a part of it fills the frame. Kept is the whole of what is zoomed.
+const see = (svg, ...box) => svg.setAttribute("viewBox", box.join(" "));
+const whole = svg => {
+  if (zoomed.has(svg)) see(svg, zoomed.get(svg));
+  zoomed.delete(svg);
+};
+const zoom = (svg, factor, x = 0.5, y = 0.5) => {
+  if (!zoomed.has(svg)) zoomed.set(svg, svg.getAttribute("viewBox"));
+  const box = svg.viewBox.baseVal, width = box.width * factor, height = box.height * factor;
+  if (width >= zoomed.get(svg).split(" ")[2]) whole(svg);
+  else see(svg, box.x + (box.width - width) * x, box.y + (box.height - height) * y, width, height);
+};
+const graphs = () => {
+  let drag;
+  const of = event => event.target.closest?.(".graph svg");
+  addEventListener("wheel", event => {
+    const svg = of(event);
+    if (!svg || !event.ctrlKey) return;
+    event.preventDefault();
+    const rect = svg.getBoundingClientRect();
+    zoom(svg, event.deltaY > 0 ? 1.25 : 0.8, (event.clientX - rect.left) / rect.width, (event.clientY - rect.top) / rect.height);
+  }, { passive: false });
+  addEventListener("pointerdown", event => {
+    const svg = of(event);
+    if (zoomed.has(svg)) drag = svg;
+  });
+  addEventListener("pointermove", event => {
+    if (!drag) return;
+    const { x, y, width, height } = drag.viewBox.baseVal, scale = width / drag.getBoundingClientRect().width;
+    see(drag, x - event.movementX * scale, y - event.movementY * scale, width, height);
+  });
+  addEventListener("pointerup", () => { drag = undefined; });
+};
+
+// --- Keys
+const KEYS = [["/", "Search"], ["g h, d, r, a, b", "Home, DAGs, runs, assets, backfills"], ["j, k", "Next, previous row"],
+  [".", "Actions"], ["[, ]", "Previous, next"], ["Space", "Hold the page still"], ["z", "Time zone"], ["T", "Theme"],
+  ["n, N", "Log: next, previous hit or error"], ["f, 0, G", "Log: follow, start, end. Graph: fit"], ["+, −", "Graph: zoom"],
+  ["?", "This list"], ["Esc", "Close"]];
+const PLACES = { h: "/", d: "/dags", r: "/runs", a: "/assets", b: "/backfills", p: "/pools" };
+const legend = () => {
+  const marks = new Map($$(".mark[aria-label]").map(mark => [mark.getAttribute("aria-label"), mark]));
+  const states = [...marks].map(([words, mark]) => make("li", {}, mark.cloneNode(true), ` ${words}`));
+  const rows = KEYS.map(([keys, words]) => make("tr", {}, make("th", { scope: "row" }, make("kbd", {}, keys)), make("td", {}, words)));
+  modal(make("h1", {}, "Keys and marks"), make("table", { className: "keys" }, make("tbody", {}, ...rows)),
+    make("ul", { className: "legend" }, ...states));
+};
+const step = by => {
+  const all = $$("main tr a.name,main li a.name");
+  all[Math.min(Math.max(all.indexOf(document.activeElement) + by, 0), all.length - 1)]?.focus();
+};
+let hit = -1;
+const jump = by => {
+  const hits = $$(".line.hit").length ? $$(".line.hit") : $$(".line.error");
+  if (!hits.length) return;
+  hit = (hit + by + hits.length) % hits.length;
+  hits[hit].scrollIntoView({ block: "center" });
+  $(".no", hits[hit])?.focus({ preventScroll: true });
+};
+const cell = (event, table) => {
+  const at = event.target.closest("td,th"), by = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] }[event.key];
+  if (!at || !by) return false;
+  let row = at.parentElement.rowIndex, column = at.cellIndex;
+  for (;;) {
+    row += by[0]; column += by[1];
+    const next = table.rows[row]?.cells[column];
+    if (!next) return true;
+    const link = $("a", next);
+    if (link) { link.focus(); return true; }
+  }
+};
+let going = 0;
+const keys = event => {
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  const target = event.target, grid = target.closest?.("table.grid");
+  if (target.matches?.("input,select,textarea")) return;
+  if (grid && cell(event, grid)) { event.preventDefault(); return; }
+  if (dialog?.open) return;
+  if (event.timeStamp - going < 1500 && PLACES[event.key]) { going = 0; location.assign(base + PLACES[event.key]); return; }
+  const log = $("#log"), graph = $(".graph svg");
+  const link = name => $(`main a[rel=${name}]`)?.click();
+  const action = {
+    "/": () => $("main [type=search]")?.focus(), g: () => { going = event.timeStamp; }, "?": legend,
+    j: () => step(1), k: () => step(-1),
+    ".": () => $("main .actions a,main .actions button")?.focus(), "[": () => link("prev"), "]": () => link("next"),
+    z: () => { turn("zone", ZONES); zones(); }, T: () => theme(turn("theme", THEMES)),
+    n: () => jump(1), N: () => jump(-1), G: () => log && toEnd(), f: () => log ? toEnd() : graph && whole(graph),
+    0: () => log ? scrollTo({ top: 0 }) : graph && whole(graph), "+": () => graph && zoom(graph, 0.8), "-": () => graph && zoom(graph, 1.25),
+    " ": topics && !target.closest?.("a,button,summary,[tabindex]") && hold,
+  }[event.key];
+  if (action) { event.preventDefault(); action(); }
+};
+
+const begin = () => {
+  const { live, after: from, base: path } = document.body.dataset;
+  topics = live; after = from; base = path || "";
+  const made = Date.parse($(".foot time")?.dateTime) - Date.now();
+  if (Math.abs(made) > 5000) skew = made;
+  const tool = (id, textContent, title, onclick) => make("button", { id, textContent, title, onclick });
+  $(".zone")?.replaceWith(make("div", { className: "tools" }, tool("live", "", "Hold still (Space)", hold),
+    tool("zone", $(".zone").textContent, "Change the zone (z)", () => { turn("zone", ZONES); zones(); }),
+    tool("theme", "◐", "Change the theme (T)", () => theme(turn("theme", THEMES)))));
+  $("#theme")?.setAttribute("aria-label", "Theme");
+  document.body.append(make("div", { id: "say", className: "status", role: "status" }));
+  addEventListener("keydown", keys);
+  addEventListener("click", event => {
+    const link = event.target.closest?.("main a[data-dialog]");
+    if (!link || event.button || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    ask(link.href);
+  });
+  addEventListener("scroll", () => { if (unseen && atEnd()) { unseen = 0; count(); } }, { passive: true });
+  addEventListener("visibilitychange", () => document.hidden ? close() : open());
+  addEventListener("pagehide", close);
+  addEventListener("pageshow", open);
+  graphs(); zones(); ago(); indicate(); open();
+  setInterval(() => {
+    if (document.hidden) return;
+    ago(); indicate();
+    if (later && !busy && !held && getSelection().isCollapsed && !$(USED)) changed();
+  }, 1000);
+};
+document.readyState === "loading" ? addEventListener("DOMContentLoaded", begin) : begin();
+})();

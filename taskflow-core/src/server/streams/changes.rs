@@ -1,0 +1,83 @@
+//! What changes in the home, for pages and for clients that keep a copy: small facts from a ring.
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use super::feed::{Feed, Lost, Watched};
+use super::source::{Batch, Source};
+use super::topics::Topic;
+use crate::server::call::Call;
+use crate::server::problem::Problem;
+use crate::server::routes::Answer;
+
+/// How many facts are taken from the ring at once, and how many topics a stream has.
+const AT_ONCE: usize = 256;
+const TOPICS: usize = 100;
+
+struct Changes {
+    feed: Arc<Feed>,
+    topics: Vec<Topic>,
+    last: watch::Receiver<u64>,
+    /// The number of the last fact that was seen; `Err` if those after it are gone.
+    at: Result<u64, Lost>,
+    _watched: Vec<Watched>,
+}
+
+/// What changes of the `topics`, after the place that `Last-Event-ID` or `after` names.
+pub(in crate::server) async fn changes(call: Call) -> Answer {
+    let feed = Arc::clone(&call.state.streams.feed);
+    let topics = match call.texts("topics").unwrap_or_default() {
+        names if names.is_empty() => Topic::all(),
+        names if names.len() > TOPICS => {
+            return Err(Problem::bad_request(format!("a stream has at most {TOPICS} topics")).at("topics"));
+        }
+        names => names.iter().map(|name| Topic::parse(name)).collect::<Result<_, _>>()?,
+    };
+    let about = topics.iter().filter_map(|topic| match topic {
+        Topic::Run(run) => Some(feed.watch(*run)),
+        _ => None,
+    });
+    let watched = about.collect();
+    let last = feed.subscribe();
+    let at = match call.place() {
+        "" => Ok(feed.last()),
+        place => feed.number_of(place),
+    };
+    super::answer(&call.state, Changes { feed, topics, last, at, _watched: watched })
+}
+
+impl Source for Changes {
+    async fn next(&mut self) -> Option<Batch> {
+        loop {
+            let newest = *self.last.borrow_and_update();
+            let mut batch = Batch::default();
+            match self.at.and_then(|at| self.feed.after(at, AT_ONCE)) {
+                Err(Lost) => {
+                    self.at = Ok(newest);
+                    batch.named_at("reset", self.feed.place_of(newest), "{}");
+                    return Some(batch);
+                }
+                Ok((facts, at)) => {
+                    let first = at - facts.len() as u64 + 1;
+                    for (number, fact) in (first..).zip(&facts) {
+                        if self.topics.iter().any(|topic| topic.has(fact)) {
+                            let fact = serde_json::to_string(&**fact).unwrap_or_default();
+                            batch.event(self.feed.place_of(number), &fact);
+                        }
+                    }
+                    self.at = Ok(at);
+                    if !batch.is_empty() {
+                        return Some(batch);
+                    }
+                    if !facts.is_empty() {
+                        continue;
+                    }
+                }
+            }
+            if self.last.changed().await.is_err() {
+                return None;
+            }
+        }
+    }
+}
