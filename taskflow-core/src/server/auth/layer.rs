@@ -23,6 +23,24 @@ fn is_public(path: &str) -> bool {
     PUBLIC.contains(&path) || path.starts_with(STATIC)
 }
 
+/// What a request was authenticated by.
+#[derive(Debug)]
+pub(super) struct Presented {
+    peer: Option<Peer>,
+    headers: HeaderMap,
+}
+
+impl Presented {
+    /// Whether it makes somebody the same principal now. While the store cannot be read, it does.
+    pub(super) async fn still_is(&self, state: &ServerState, principal: &Principal) -> bool {
+        match find(state, self.peer, &self.headers).await {
+            Ok(Some(known)) => known.principal == *principal,
+            Ok(None) => false,
+            Err(problem) => problem.shown().status != StatusCode::UNAUTHORIZED.as_u16(),
+        }
+    }
+}
+
 /// Who a request comes from, and whether a cookie says so.
 struct Known {
     principal: Principal,
@@ -45,6 +63,8 @@ pub(in crate::server) async fn authenticate(
     let mut response = match admit(&state, peer, &path, request.method().is_safe(), request.headers()).await {
         Ok(Some(principal)) => {
             let principal = Arc::new(principal);
+            let presented = Presented { peer, headers: request.headers().clone() };
+            request.extensions_mut().insert(Arc::new(presented));
             request.extensions_mut().insert(Arc::clone(&principal));
             current::scope(principal, next.run(request)).await
         }

@@ -4,7 +4,7 @@ use crate::ops::accounts::{Access, Authenticated, Right};
 use crate::ops::{Actor, Via};
 
 /// Who a request comes from.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(in crate::server) struct Principal {
     actor: Option<Actor>,
     user: Option<String>,

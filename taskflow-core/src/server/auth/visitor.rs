@@ -7,6 +7,7 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 
 use super::Principal;
+use super::layer::Presented;
 use crate::ops::TriggeredRun;
 use crate::ops::accounts::Right;
 use crate::server::ServerState;
@@ -18,6 +19,7 @@ use crate::store::RunFilter;
 pub(in crate::server) struct Visitor {
     state: ServerState,
     principal: Arc<Principal>,
+    presented: Option<Arc<Presented>>,
 }
 
 impl Deref for Visitor {
@@ -32,11 +34,21 @@ impl Visitor {
     /// Whoever the layer of authentication has found; nobody if it was not there.
     pub(in crate::server) fn new(state: ServerState, extensions: &axum::http::Extensions) -> Self {
         let known = extensions.get::<Arc<Principal>>().cloned();
-        Visitor { state, principal: known.unwrap_or_else(|| Arc::new(Principal::nobody())) }
+        let principal = known.unwrap_or_else(|| Arc::new(Principal::nobody()));
+        Visitor { state, principal, presented: extensions.get::<Arc<Presented>>().cloned() }
     }
 
     pub(in crate::server) fn principal(&self) -> &Principal {
         &self.principal
+    }
+
+    /// Whether they are still known, and have the rights that they had when they asked. For answers
+    /// that take long.
+    pub(in crate::server) async fn is_still_known(&self) -> bool {
+        match &self.presented {
+            Some(presented) => presented.still_is(&self.state, &self.principal).await,
+            None => false,
+        }
     }
 
     /// Whether they have a right to a DAG.

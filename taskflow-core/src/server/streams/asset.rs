@@ -6,7 +6,8 @@ use super::feed::Changed;
 use super::source::{Batch, Source};
 use super::topics::Fact;
 use crate::journal::Journal;
-use crate::ops;
+use crate::ops::{self, OpsError};
+use crate::server::auth::{AssetRights, Visitor};
 use crate::server::call::Call;
 use crate::server::problem::Problem;
 use crate::server::routes::Answer;
@@ -17,6 +18,7 @@ const AT_ONCE: u32 = 100;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 struct Events {
+    visitor: Visitor,
     journal: Journal,
     changed: Changed,
     asset: String,
@@ -36,8 +38,11 @@ pub(in crate::server) async fn asset(call: Call) -> Answer {
             problem.next("0 is the place before the first event; leave it out for new events only")
         })?,
     };
+    if !AssetRights::of(&call.state).sees(&asset) {
+        return Err(OpsError::UnknownAsset { asset, nearest: None }.into());
+    }
     ops::check_asset(&asset)?;
-    super::answer(&call.state, Events { journal, changed, asset, after })
+    super::answer(&call.state, Events { visitor: call.state.clone(), journal, changed, asset, after })
 }
 
 impl Source for Events {
@@ -53,6 +58,7 @@ impl Source for Events {
             let mut batch = Batch::default();
             for document in documents {
                 self.after = self.after.max(document.number);
+                let document = AssetRights::of(&self.visitor).shown(document);
                 batch.event(document.number, &serde_json::to_string(&document).unwrap_or_default());
             }
             if !batch.is_empty() {

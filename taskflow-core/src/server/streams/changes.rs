@@ -7,6 +7,7 @@ use tokio::sync::watch;
 use super::feed::{Feed, Lost, Watched};
 use super::source::{Batch, Source};
 use super::topics::Topic;
+use crate::server::auth::Visitor;
 use crate::server::call::Call;
 use crate::server::problem::Problem;
 use crate::server::routes::Answer;
@@ -16,6 +17,7 @@ const AT_ONCE: usize = 256;
 const TOPICS: usize = 100;
 
 struct Changes {
+    visitor: Visitor,
     feed: Arc<Feed>,
     topics: Vec<Topic>,
     last: watch::Receiver<u64>,
@@ -44,7 +46,7 @@ pub(in crate::server) async fn changes(call: Call) -> Answer {
         "" => Ok(feed.last()),
         place => feed.number_of(place),
     };
-    super::answer(&call.state, Changes { feed, topics, last, at, _watched: watched })
+    super::answer(&call.state, Changes { visitor: call.state.clone(), feed, topics, last, at, _watched: watched })
 }
 
 impl Source for Changes {
@@ -61,7 +63,7 @@ impl Source for Changes {
                 Ok((facts, at)) => {
                     let first = at - facts.len() as u64 + 1;
                     for (number, fact) in (first..).zip(&facts) {
-                        if self.topics.iter().any(|topic| topic.has(fact)) {
+                        if self.topics.iter().any(|topic| topic.has(fact)) && fact.is_visible(&self.visitor) {
                             let fact = serde_json::to_string(&**fact).unwrap_or_default();
                             batch.event(self.feed.place_of(number), &fact);
                         }

@@ -44,7 +44,7 @@ pub(super) use run::run;
 use source::Source;
 pub(super) use watcher::watch as watch_home;
 
-use super::ServerState;
+use super::auth::Visitor;
 use super::problem::Problem;
 
 /// The most open streams.
@@ -91,7 +91,8 @@ impl Streams {
 }
 
 /// The response with the events of a source.
-pub(super) fn answer(state: &ServerState, source: impl Source) -> Result<Response, Problem> {
-    let streams = &state.streams;
-    Ok(wire::response(source, streams.slot()?, streams.ends.subscribe()))
+/// It ends when the rights of who asked do.
+pub(super) fn answer(visitor: &Visitor, source: impl Source) -> Result<Response, Problem> {
+    let streams = &visitor.streams;
+    Ok(wire::response(source, visitor.clone(), streams.slot()?, streams.ends.subscribe()))
 }

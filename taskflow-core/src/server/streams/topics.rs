@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::ops::accounts::Right;
+use crate::server::auth::{AssetRights, Visitor};
 use crate::server::problem::Problem;
 
 /// Something that changed. Small: who wants to know more reads it.
@@ -29,6 +31,18 @@ pub(in crate::server) enum Fact {
     Pool {
         pool: String,
     },
+}
+
+impl Fact {
+    /// Whether somebody may know of it.
+    pub(super) fn is_visible(&self, visitor: &Visitor) -> bool {
+        match self {
+            Fact::Run { dag, .. } | Fact::Dag { dag } => visitor.may(Right::View, dag),
+            Fact::Asset { asset, .. } => AssetRights::of(visitor).sees(asset),
+            // They belong to any DAGs.
+            Fact::Backfill { .. } | Fact::Pool { .. } => visitor.principal().may_everywhere(Right::View),
+        }
+    }
 }
 
 /// What a stream wants.
