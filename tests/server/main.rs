@@ -4,6 +4,7 @@
 
 mod guard;
 mod home;
+mod metrics;
 mod pages;
 mod reads;
 mod start;
