@@ -112,13 +112,7 @@ impl Browser {
 
     /// Waits for the first event of a session from number `from` on for which `wanted` returns
     /// something. `what` is for the message when it does not come.
-    pub(crate) fn event<T>(
-        &self,
-        session: &str,
-        from: usize,
-        what: &str,
-        wanted: impl Fn(&Value) -> Option<T>,
-    ) -> T {
+    pub(crate) fn event<T>(&self, session: &str, from: usize, what: &str, wanted: impl Fn(&Value) -> Option<T>) -> T {
         self.wait(what, |inbox| inbox.events.get(session)?.iter().skip(from).find_map(&wanted))
     }
 

@@ -56,6 +56,7 @@ fn a_run_is_printed_on_white_without_what_only_a_screen_needs() {
     let page = Page::new(service.address);
     page.media("prefers-color-scheme", "dark");
     page.open("/runs/1");
+    page.eval("document.querySelector('.message').append('\\nline'.repeat(60))");
     page.print();
     assert_eq!(page.eval("getComputedStyle(document.body).backgroundColor"), "rgb(255, 255, 255)");
     for css in [".rail", ".actions", ".find"] {

@@ -80,9 +80,8 @@ impl Page {
     pub(crate) fn follow(&self, css: &str) {
         let from = self.count_events();
         self.click(css);
-        self.browser.event(&self.session, from, &format!("`{css}` leads to a page"), |event| {
-            is_load(event).then_some(())
-        });
+        self.browser
+            .event(&self.session, from, &format!("`{css}` leads to a page"), |event| is_load(event).then_some(()));
     }
 
     /// Clicks the middle of the first element, as a mouse does.
@@ -139,9 +138,11 @@ impl Page {
     pub(crate) fn wait_for(&self, expression: &str) {
         let start = Instant::now();
         let params = json!({ "expression": expression, "returnByValue": true, "awaitPromise": true });
-        while !self.browser.call(&self.session, "Runtime.evaluate", params.clone()).is_ok_and(|answer| {
-            answer["result"]["value"] == true
-        }) {
+        while !self
+            .browser
+            .call(&self.session, "Runtime.evaluate", params.clone())
+            .is_ok_and(|answer| answer["result"]["value"] == true)
+        {
             assert!(start.elapsed() < PATIENCE, "`{expression}` does not come true at {}", self.address());
             std::thread::yield_now();
         }
@@ -156,10 +157,7 @@ impl Page {
     /// The visible texts of all elements.
     #[track_caller]
     pub(crate) fn texts(&self, css: &str) -> Vec<String> {
-        self.strings(&format!(
-            "Array.from(document.querySelectorAll({}), e => {TEXT})",
-            Value::from(css)
-        ))
+        self.strings(&format!("Array.from(document.querySelectorAll({}), e => {TEXT})", Value::from(css)))
     }
 
     /// The value of an expression that is an array of texts.
@@ -258,7 +256,9 @@ fn problem(event: &Value) -> Option<String> {
     let words = match event["method"].as_str()? {
         "Runtime.consoleAPICalled" => format!("console.{}: {}", params["type"], params["args"]),
         "Runtime.exceptionThrown" => format!("exception: {}", params["exceptionDetails"]),
-        "Log.entryAdded" => format!("{}: {} {}", params["entry"]["source"], params["entry"]["text"], params["entry"]["url"]),
+        "Log.entryAdded" => {
+            format!("{}: {} {}", params["entry"]["source"], params["entry"]["text"], params["entry"]["url"])
+        }
         "Audits.issueAdded" => format!("issue: {}", params["issue"]),
         "Page.javascriptDialogOpening" => format!("dialog: {}", params["message"]),
         "Network.loadingFailed" if params["canceled"] != true => {

@@ -71,9 +71,7 @@ impl Command {
                 "count the instructions of fixed graphs, or with --record set the counts to compare with"
             }
             Self::Spark => "install Spark for the tests that use it, into target/spark-venv (needs the network)",
-            Self::Clients => {
-                "install what tests the server, from PyPI into target/clients-venv (needs the network)"
-            }
+            Self::Clients => "install what tests the server, from PyPI into target/clients-venv (needs the network)",
         }
     }
 

@@ -34,7 +34,11 @@ const NEEDED: &[Needed] = &[
     #[cfg(target_os = "linux")]
     Needed { program: "javac", package: "default-jdk-headless", why: "for the tests that use Spark" },
     #[cfg(target_os = "linux")]
-    Needed { program: PYTHON, package: "python3-venv", why: "with `venv`, for Spark and for the clients that test the server" },
+    Needed {
+        program: PYTHON,
+        package: "python3-venv",
+        why: "with `venv`, for Spark and for the clients that test the server",
+    },
     #[cfg(target_os = "linux")]
     Needed {
         program: PROTOC,

@@ -5,7 +5,7 @@ use axum::Router;
 use axum::http::header;
 use axum::routing::{get, post};
 
-use super::assets::assets;
+use super::assets::{ICON, assets};
 use super::{
     asset_list, backfill_list, changes, dag, dag_list, doctor, home, log, run, run_list, task, task_runs, trigger,
 };
@@ -14,8 +14,10 @@ use crate::server::ServerState;
 /// The pages, and the static files that they need. Without `read_only`, also the forms that change
 /// something.
 pub(in crate::server) fn routes(read_only: bool) -> Router<ServerState> {
+    // Browsers ask for it where a document has no head: the graph, the text of a log.
+    let icon = get(|| async { ([(header::CONTENT_TYPE, ICON.media_type)], ICON.content) });
     let pages = if read_only { views() } else { views().merge(forms()) };
-    assets().into_iter().fold(pages, |router, asset| {
+    assets().into_iter().fold(pages.route("/favicon.ico", icon), |router, asset| {
         let headers = [(header::CONTENT_TYPE, asset.media_type), (header::CACHE_CONTROL, KEEP)];
         router.route(&asset.address, get(move || async move { (headers, asset.content) }))
     })
