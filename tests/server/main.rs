@@ -2,6 +2,7 @@
 
 #![cfg(unix)]
 
+mod foreign;
 mod guard;
 mod home;
 mod metrics;

@@ -32,6 +32,8 @@ const NEEDED: &[Needed] = &[
     #[cfg(target_os = "linux")]
     Needed { program: "chromium", package: "chromium", why: "for the tests of the pages" },
     #[cfg(target_os = "linux")]
+    Needed { program: "curl", package: "curl", why: "for the lines with curl in the documentation" },
+    #[cfg(target_os = "linux")]
     Needed { program: "javac", package: "default-jdk-headless", why: "for the tests that use Spark" },
     #[cfg(target_os = "linux")]
     Needed {
