@@ -34,7 +34,7 @@ fn every_page_opens_without_a_message_in_both_themes_and_runs_nothing_that_peopl
             "/runs/{}/tasks/{}",
             "/runs/{}/tasks/{}/{}",
             "/assets",
-            "/events",
+            "/events?asset",
             "/backfills",
             "/backfills/{}",
             "/doctor",
