@@ -3,15 +3,18 @@
 use taskflow_tests::clients::Clients;
 
 use crate::page::Page;
-use crate::site::{full, walk};
+use crate::site::{BEGINNINGS, full, walk};
 
 /// The rules of WCAG 2.2 AA, and what axe calls best practice: landmarks, the order of headings.
-const RULES: &str = r"
+/// The number of a line of a log is a link as high as the line, which the size of targets excepts.
+const RULES: &str = r#"
 axe.run(document, {
     runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'],
     resultTypes: ['violations'],
-}).then(results => results.violations.flatMap(rule => rule.nodes.map(node =>
-    `${rule.id}: ${node.html.slice(0, 200)} ${node.failureSummary}`)))";
+}).then(results => results.violations.flatMap(rule => rule.nodes
+    .filter(node => rule.id !== 'target-size' || !node.html.startsWith('<a class="no"'))
+    .map(node =>
+    `${rule.id}: ${node.html.slice(0, 200)} ${node.failureSummary}`)))"#;
 
 #[test]
 fn no_page_breaks_a_rule_of_axe() {
@@ -21,7 +24,7 @@ fn no_page_breaks_a_rule_of_axe() {
         let page = Page::new(service.address);
         page.media("prefers-color-scheme", theme);
         let mut broken = Vec::new();
-        walk(&page, |path| {
+        walk(&page, &BEGINNINGS, |path| {
             page.eval(&format!("{axe}; true"));
             broken.extend(page.strings(RULES).into_iter().map(|rule| format!("{path} in {theme}: {rule}")));
         });

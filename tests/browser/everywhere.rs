@@ -1,7 +1,7 @@
 //! What holds on every page.
 
 use crate::page::Page;
-use crate::site::{full, walk};
+use crate::site::{BEGINNINGS, full, walk};
 
 #[test]
 fn every_page_opens_without_a_message_in_both_themes_and_runs_nothing_that_people_wrote() {
@@ -9,7 +9,7 @@ fn every_page_opens_without_a_message_in_both_themes_and_runs_nothing_that_peopl
     for theme in ["light", "dark"] {
         let page = Page::new(service.address);
         page.media("prefers-color-scheme", theme);
-        let kinds = walk(&page, |path| {
+        let kinds = walk(&page, &BEGINNINGS, |path| {
             let problems = page.problems();
             assert!(problems.is_empty(), "{path} in {theme}: {problems:#?}");
             let foreign = "script:not([src]), [onerror], [onfocus], img[src=x], a[href^=javascript]";

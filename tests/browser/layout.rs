@@ -1,7 +1,7 @@
 //! Small windows, large text, paper, and the colours and motions that a user prefers.
 
 use crate::page::Page;
-use crate::site::{full, walk};
+use crate::site::{BEGINNINGS, full, walk};
 
 /// The elements that make the page wider than its window.
 const WIDER: &str = r"
@@ -18,7 +18,7 @@ fn no_page_scrolls_sideways_at_320_pixels_or_with_text_of_200_percent() {
     for width in [320, 640] {
         let page = Page::new(service.address);
         page.size(width, 800);
-        walk(&page, |path| {
+        walk(&page, &BEGINNINGS, |path| {
             let wider = page.strings(WIDER);
             assert!(wider.is_empty(), "{path} at {width} pixels: {wider:#?}");
         });

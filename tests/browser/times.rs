@@ -1,7 +1,7 @@
 //! Times on pages.
 
 use crate::page::Page;
-use crate::site::{full, walk};
+use crate::site::{BEGINNINGS, full, walk};
 
 /// The times of a page that are wrong: the full form in `title` must be the instant of `datetime`,
 /// and the text must name its zone unless it is relative, or the page names the zone of all.
@@ -25,7 +25,7 @@ fn every_time_has_a_zone_and_is_the_instant_that_it_says() {
     let service = full();
     let page = Page::new(service.address);
     let mut times = 0;
-    walk(&page, |path| {
+    walk(&page, &BEGINNINGS, |path| {
         assert_eq!(page.strings(WRONG), Vec::<String>::new(), "{path}");
         times += page.count("time");
     });

@@ -56,7 +56,8 @@ fn service() -> Service {
     service.trigger("approval", &json!({}));
     service.wait(good, "success");
     service.wait(bad, "failed");
-    let backfill = json!({ "dag": "daily", "slots": ["2026-01-01/2026-01-09"], "limit": 1 });
+    // It has not ended by the time it is paused.
+    let backfill = json!({ "dag": "daily", "slots": ["2016-01-01/2025-12-31"], "limit": 1 });
     service.post("/api/v1/backfills", &backfill);
     service.post("/api/v1/backfills/1/pause", &json!({}));
     let ended = ["greeting", "gated"].map(|dag| format!("taskflow_task_attempts_total{{dag=\"{dag}\""));
