@@ -14,11 +14,12 @@ pub(crate) enum Command {
     Bench,
     Instructions,
     Spark,
+    Clients,
 }
 
 impl Command {
     /// All commands, in the order of the help.
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Test,
         Self::Ci,
         Self::Columns,
@@ -28,6 +29,7 @@ impl Command {
         Self::Bench,
         Self::Instructions,
         Self::Spark,
+        Self::Clients,
     ];
 
     /// Its name on the command line.
@@ -42,6 +44,7 @@ impl Command {
             Self::Bench => "bench",
             Self::Instructions => "instructions",
             Self::Spark => "spark",
+            Self::Clients => "clients",
         }
     }
 
@@ -68,6 +71,7 @@ impl Command {
                 "count the instructions of fixed graphs, or with --record set the counts to compare with"
             }
             Self::Spark => "install Spark for the tests that use it, into target/spark-venv (needs the network)",
+            Self::Clients => "install what tests the server, from PyPI into target/clients-venv (needs the network)",
         }
     }
 
@@ -77,7 +81,7 @@ impl Command {
             Self::Test | Self::Bench => Arguments::OfCargo,
             Self::Columns => Arguments::Only("--fix"),
             Self::Instructions => Arguments::Only("--record"),
-            Self::Ci | Self::Layers | Self::Heavy | Self::Advisories | Self::Spark => Arguments::None,
+            Self::Ci | Self::Layers | Self::Heavy | Self::Advisories | Self::Spark | Self::Clients => Arguments::None,
         }
     }
 }
@@ -237,7 +241,7 @@ mod tests {
     fn an_unknown_command_is_rejected_with_a_suggestion_and_the_list() {
         assert_eq!(
             parse_line("advisory"),
-            Err("no command `advisory`; did you mean `advisories`?\nThe commands are: test, ci, columns, layers, heavy, advisories, bench, instructions, spark."
+            Err("no command `advisory`; did you mean `advisories`?\nThe commands are: test, ci, columns, layers, heavy, advisories, bench, instructions, spark, clients."
                 .to_owned())
         );
     }
@@ -246,7 +250,7 @@ mod tests {
     fn a_word_unlike_any_command_gets_no_suggestion() {
         assert_eq!(
             parse_line("frobnicate"),
-            Err("no command `frobnicate`\nThe commands are: test, ci, columns, layers, heavy, advisories, bench, instructions, spark."
+            Err("no command `frobnicate`\nThe commands are: test, ci, columns, layers, heavy, advisories, bench, instructions, spark, clients."
                 .to_owned())
         );
     }

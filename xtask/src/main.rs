@@ -6,6 +6,7 @@
 //! | module | purpose |
 //! |---|---|
 //! | [`args`] | parses the command line into a [`args::Request`] |
+//! | [`clients`] | installs the programs from PyPI that test the server |
 //! | [`columns`] | checks and re-wraps the width of comments and Markdown |
 //! | [`commands`] | the commands, one file each |
 //! | [`deny`] | finds or installs cargo-deny, and defines the steps that run it |
@@ -25,6 +26,7 @@
 //! | [`workspace`] | the root of the project, its cargo and its metadata |
 
 mod args;
+mod clients;
 mod columns;
 mod commands;
 mod deny;

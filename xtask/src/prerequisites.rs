@@ -30,9 +30,17 @@ const NEEDED: &[Needed] = &[
         why: "to run the tests of disk errors without the rights of root",
     },
     #[cfg(target_os = "linux")]
+    Needed { program: "chromium", package: "chromium", why: "for the tests of the pages" },
+    #[cfg(target_os = "linux")]
+    Needed { program: "curl", package: "curl", why: "for the lines with curl in the documentation" },
+    #[cfg(target_os = "linux")]
     Needed { program: "javac", package: "default-jdk-headless", why: "for the tests that use Spark" },
     #[cfg(target_os = "linux")]
-    Needed { program: PYTHON, package: "python3-venv", why: "with `venv`, for the tests that use Spark" },
+    Needed {
+        program: PYTHON,
+        package: "python3-venv",
+        why: "with `venv`, for Spark and for the clients that test the server",
+    },
     #[cfg(target_os = "linux")]
     Needed {
         program: PROTOC,

@@ -113,6 +113,12 @@ impl Journal {
         Ok(delivered)
     }
 
+    /// How many runs have callbacks that have not been delivered.
+    #[cfg_attr(not(feature = "server"), allow(dead_code, reason = "only the server reads it"))]
+    pub(crate) async fn undelivered(&self) -> Result<usize, JournalError> {
+        Ok(self.inner.store.outbox_pending().await?.len())
+    }
+
     /// Does the same in the background, once for each journal that this process opens.
     pub(super) fn deliver_beside(&self) {
         if self.inner.home.is_none() || self.inner.has_delivered.swap(true, Ordering::Relaxed) {

@@ -60,6 +60,28 @@ impl Home {
         self.path.join("taskflow.db")
     }
 
+    /// The size of the store with its write-ahead log, in bytes; `None` if there is no store.
+    pub fn store_bytes(&self) -> Option<u64> {
+        let log = std::fs::metadata(self.path.join("taskflow.db-wal")).map_or(0, |file| file.len());
+        Some(std::fs::metadata(self.store()).ok()?.len() + log)
+    }
+
+    /// The bytes that are left for this account in the file system of the home, or of the first
+    /// directory above it that exists; `None` if the system does not tell.
+    #[cfg(unix)]
+    pub fn free_space(&self) -> Option<u64> {
+        let path = std::path::absolute(&self.path).ok()?;
+        let existing = path.ancestors().find(|path| path.exists())?;
+        let found = rustix::fs::statvfs(existing).ok()?;
+        Some(found.f_bavail.saturating_mul(found.f_frsize))
+    }
+
+    /// The system does not tell.
+    #[cfg(not(unix))]
+    pub fn free_space(&self) -> Option<u64> {
+        None
+    }
+
     /// The logs of its runs.
     pub fn logs(&self) -> LogFiles {
         LogFiles::new(self.log_directory())

@@ -1,10 +1,14 @@
 //! Metrics in the text format of Prometheus.
 //!
 //! - Counters and histograms are kept here, from the events of the service and the requests.
-//! - Gauges are read from the store when somebody asks for the metrics.
+//! - Gauges are read from the store when somebody asks for the metrics; so are the attempts of the
+//!   runs that have ended since ([`tasks`]).
 //!
 //! Labels are ids of DAGs, states, and the paths of routes with their names in braces. Of DAGs
 //! there are at most [`DAGS`]; further ones are `other`. Ids of runs and tasks are no labels.
+
+mod process;
+mod tasks;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Write as _};
@@ -17,6 +21,7 @@ use axum::http::StatusCode;
 use super::ServerState;
 use super::problem::Problem;
 use crate::base::Timestamp;
+use crate::journal::Journal;
 use crate::ops;
 use crate::run::RunState;
 use crate::service::ServiceEvent;
@@ -24,6 +29,8 @@ use crate::store::RunFilter;
 
 /// The most values of a label `dag`.
 const DAGS: usize = 1_000;
+/// The most running runs whose tasks are counted.
+const RUNNING: u32 = 100;
 
 /// The metrics of a server. Cheap to clone.
 #[derive(Clone, Debug, Default)]
@@ -34,6 +41,7 @@ pub(super) struct Metrics {
 #[derive(Debug, Default)]
 struct Inner {
     series: Mutex<Series>,
+    ended: Mutex<tasks::Ended>,
     /// Whether the store was in trouble when the service last used it.
     in_trouble: AtomicBool,
 }
@@ -101,6 +109,10 @@ impl Metrics {
         self.inner.series.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn ended(&self) -> std::sync::MutexGuard<'_, tasks::Ended> {
+        self.inner.ended.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Whether the store was in trouble when the service last used it.
     pub(super) fn is_in_trouble(&self) -> bool {
         self.inner.in_trouble.load(Ordering::Relaxed)
@@ -134,7 +146,8 @@ impl Metrics {
                 let delay = Timestamp::now().since(run.created);
                 series.observe("taskflow_run_start_delay_seconds", labels(&[]), delay);
             }
-            ServiceEvent::Ended { dag_id, state, took, .. } => {
+            ServiceEvent::Ended { number, dag_id, state, took } => {
+                self.ended().push(*number, *took);
                 let dag = series.dag(dag_id);
                 let labels = labels(&[("dag", &dag), ("state", state.name())]);
                 series.count("taskflow_runs_total", labels.clone(), 1);
@@ -169,6 +182,12 @@ impl Metrics {
         let turn = state.handle.last_turn().map(|turn| (labels(&[]), seconds(turn)));
         text.gauge("taskflow_scheduler_last_tick_timestamp_seconds", "When the service last looked for work.", turn);
         self.gauges(state, &mut text).await?;
+        self.count_attempts(state).await?;
+        let bytes = |value: Option<u64>| value.map(|value| (labels(&[]), value as f64));
+        text.gauge("taskflow_journal_bytes", "The size of the store.", bytes(state.home.store_bytes()));
+        let help = "What is left for the home in its file system.";
+        text.gauge("taskflow_disk_free_bytes", help, bytes(state.home.free_space()));
+        process::expose(&mut text);
         let series = self.series();
         for &(name, help) in &COUNTERS {
             let of_name = series.counters.iter().filter(|((known, _), _)| *known == name);
@@ -179,6 +198,17 @@ impl Metrics {
             text.histogram(name, help, of_name.map(|((_, labels), value)| (labels.as_str(), value)));
         }
         Ok(text.0)
+    }
+
+    /// Counts the attempts of the runs that have ended since somebody last asked.
+    async fn count_attempts(&self, state: &ServerState) -> Result<(), Problem> {
+        let ended = self.ended().take();
+        for (number, since) in ended {
+            if let Some(run) = tasks::history(&state.journal, number).await? {
+                self.series().attempts(&run, since);
+            }
+        }
+        Ok(())
     }
 
     async fn gauges(&self, state: &ServerState, text: &mut Exposition) -> Result<(), Problem> {
@@ -210,6 +240,10 @@ impl Metrics {
             *open.entry(labels(&[("dag", &dag), ("state", run.state.name())])).or_default() += 1.0;
         }
         text.gauge("taskflow_runs", "Runs that have not ended, by state.", open);
+        text.gauge("taskflow_tasks", "Tasks of running runs, by state.", running_tasks(journal).await?);
+        let undelivered = journal.undelivered().await?;
+        let help = "Runs with callbacks that have not been delivered.";
+        text.gauge("taskflow_deliveries_pending", help, [(labels(&[]), undelivered as f64)]);
         let mut slots = Vec::new();
         for backfill in ops::list_backfills(journal, None, Some(100)).await? {
             let number = backfill.number.to_string();
@@ -224,9 +258,23 @@ impl Metrics {
     }
 }
 
-const COUNTERS: [(&str, &str); 7] = [
+/// How many tasks of the running runs are in which state.
+async fn running_tasks(journal: &Journal) -> Result<BTreeMap<String, f64>, Problem> {
+    let mut tasks: BTreeMap<String, f64> = BTreeMap::new();
+    let filter = RunFilter { states: vec![RunState::Running], limit: Some(RUNNING), ..RunFilter::default() };
+    for run in journal.runs(&filter).await? {
+        let Some(history) = tasks::history(journal, run.number).await? else { continue };
+        for (state, count) in history.counts() {
+            *tasks.entry(labels(&[("state", state.name())])).or_default() += f64::from(count);
+        }
+    }
+    Ok(tasks)
+}
+
+const COUNTERS: [(&str, &str); 8] = [
     ("taskflow_slots_total", "Slots by what became of them."),
     ("taskflow_runs_total", "Runs of this service that have ended, by state."),
+    ("taskflow_task_attempts_total", "Attempts of tasks in runs of this service that have ended."),
     ("taskflow_deadlines_missed_total", "Slots that have missed their deadlines."),
     ("taskflow_watcher_events_total", "Events that watchers have stored."),
     ("taskflow_watcher_errors_total", "Failures of watchers."),
@@ -234,10 +282,11 @@ const COUNTERS: [(&str, &str); 7] = [
     ("taskflow_http_requests_total", "HTTP requests by route and class of status."),
 ];
 
-const HISTOGRAMS: [(&str, &str); 4] = [
+const HISTOGRAMS: [(&str, &str); 5] = [
     ("taskflow_slot_to_run_seconds", "From a slot to its stored run."),
     ("taskflow_run_start_delay_seconds", "From the creation of a run to its start."),
     ("taskflow_run_duration_seconds", "How long runs took."),
+    ("taskflow_task_duration_seconds", "How long attempts of tasks took."),
     ("taskflow_http_request_seconds", "How long HTTP requests took."),
 ];
 
@@ -263,7 +312,7 @@ impl Exposition {
         }
     }
 
-    fn counter(&mut self, name: &str, help: &str, values: impl IntoIterator<Item = (String, u64)>) {
+    fn counter(&mut self, name: &str, help: &str, values: impl IntoIterator<Item = (String, impl fmt::Display)>) {
         self.head(name, "counter", help);
         for (labels, value) in values {
             self.line(format_args!("{name}{} {value}", braced(&labels)));

@@ -9,6 +9,7 @@ mod test;
 use std::process::ExitCode;
 
 use crate::args::Command;
+use crate::clients;
 use crate::deny;
 use crate::failure::Failure;
 use crate::heavy;
@@ -29,6 +30,7 @@ pub(crate) fn run(command: Command, rest: &[String]) -> ExitCode {
         Command::Bench => exit_code(bench(rest)),
         Command::Instructions => exit_code(instructions::run(rest)),
         Command::Spark => exit_code(spark::ensure()),
+        Command::Clients => exit_code(clients::ensure()),
     }
 }
 

@@ -1,5 +1,6 @@
 //! `cargo xtask test`: all tests of the project.
 
+use crate::clients;
 use crate::failure::Failure;
 use crate::heavy;
 use crate::leak_check::LeakCheck;
@@ -40,6 +41,7 @@ pub(crate) fn run_all(words: &[String], tally: &mut Tally) -> Result<(), Failure
 pub(crate) fn run(words: &[String], tally: &mut Tally) -> Result<(), Failure> {
     prerequisites::ensure()?;
     spark::ensure()?;
+    clients::ensure()?;
 
     // Tests start the examples. Cargo builds only the binaries of a package before its tests.
     Step::cargo("example programs", ["build", "--examples"]).args(ALL).run()?;

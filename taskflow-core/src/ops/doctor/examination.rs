@@ -28,7 +28,7 @@ pub async fn doctor(home: &Home, dags: &[&'static DagDef]) -> Diagnosis {
     install_hook();
     let mut findings = Findings(Vec::new());
     let journal = findings.store(home).await;
-    if let Some(free) = free_space(home.path()) {
+    if let Some(free) = home.free_space() {
         findings.add(FindingKind::DiskSpace { free });
     }
     let read = findings.read(home, journal.as_ref(), dags).await;
@@ -266,19 +266,4 @@ fn defaults(dag: &'static DagDef, run: RunInfo) -> Result<(), String> {
         Err(errors.iter().map(ParamError::to_string).collect::<Vec<_>>().join("; "))
     };
     catch(AssertUnwindSafe(evaluate)).unwrap_or_else(|crash| Err(format!("a default of a parameter {crash}")))
-}
-
-/// The bytes that are left for this account in the file system of a directory, or of the first
-/// directory above it that exists.
-#[cfg(unix)]
-fn free_space(path: &std::path::Path) -> Option<u64> {
-    let path = std::path::absolute(path).ok()?;
-    let existing = path.ancestors().find(|path| path.exists())?;
-    let found = rustix::fs::statvfs(existing).ok()?;
-    Some(found.f_bavail.saturating_mul(found.f_frsize))
-}
-
-#[cfg(not(unix))]
-fn free_space(_path: &std::path::Path) -> Option<u64> {
-    None
 }

@@ -16,7 +16,7 @@ use crate::server::problem::Problem;
 
 /// The addresses that nobody has to be known for. Below `/static/` there are only files of the
 /// binary.
-const PUBLIC: [&str; 4] = ["/health/live", "/health/ready", "/login", "/setup"];
+const PUBLIC: [&str; 5] = ["/favicon.ico", "/health/live", "/health/ready", "/login", "/setup"];
 const STATIC: &str = "/static/";
 
 fn is_public(path: &str) -> bool {

@@ -5,7 +5,7 @@ use axum::Router;
 use axum::http::header;
 use axum::routing::{get, post};
 
-use super::assets::assets;
+use super::assets::{ICON, assets};
 use super::{
     account, asset_list, audit, backfill_list, calendar, changes, dag, dag_list, doctor, durations, grid_page, home,
     log, login, run, run_list, task, task_runs, trigger, users,
@@ -15,7 +15,9 @@ use crate::server::ServerState;
 /// The pages, and the static files that they need. Without `read_only`, also the forms that change
 /// something.
 pub(in crate::server) fn routes(read_only: bool) -> Router<ServerState> {
-    let pages = views().merge(doors());
+    // Browsers ask for it where a document has no head: the graph, the text of a log.
+    let icon = get(|| async { ([(header::CONTENT_TYPE, ICON.media_type)], ICON.content) });
+    let pages = views().merge(doors()).route("/favicon.ico", icon);
     let pages = if read_only { pages } else { pages.merge(forms()) };
     assets().into_iter().fold(pages, |router, asset| {
         let headers = [(header::CONTENT_TYPE, asset.media_type), (header::CACHE_CONTROL, KEEP)];

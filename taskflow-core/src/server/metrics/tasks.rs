@@ -1,0 +1,67 @@
+//! The tasks of runs that have ended.
+//!
+//! 1. When a run of the service ends, its number is kept, and since when the service ran it.
+//! 2. Who asks for the metrics reads the histories of those runs and counts their attempts. The
+//!    engine does nothing for it.
+//! 3. Attempts that had ended before the service ran the run belong to another process or to an
+//!    earlier end of the run, and have been counted then.
+//!
+//! If nobody asks for long, the oldest runs are left out.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::{Series, labels};
+use crate::base::Timestamp;
+use crate::journal::{AttemptHistory, Journal, JournalError, RunHistory};
+
+/// The most runs that wait to be counted.
+const KEPT: usize = 10_000;
+/// The most runs that one request counts.
+const AT_ONCE: usize = 100;
+
+/// The runs that have ended and whose tasks have not been counted.
+#[derive(Debug, Default)]
+pub(super) struct Ended(VecDeque<(i64, Timestamp)>);
+
+impl Ended {
+    /// Adds a run that has ended now, after the service ran it for this long.
+    pub(super) fn push(&mut self, number: i64, took: Duration) {
+        if self.0.len() == KEPT {
+            self.0.pop_front();
+        }
+        self.0.push_back((number, Timestamp::now() - took));
+    }
+
+    pub(super) fn take(&mut self) -> Vec<(i64, Timestamp)> {
+        self.0.drain(..self.0.len().min(AT_ONCE)).collect()
+    }
+}
+
+/// The history of a run; `None` if it has been pruned, or cannot be read in one piece.
+pub(super) async fn history(journal: &Journal, number: i64) -> Result<Option<RunHistory>, JournalError> {
+    match journal.history(&number.to_string()).await {
+        Ok(history) => Ok(Some(history)),
+        Err(JournalError::UnknownRun { .. } | JournalError::NoRuns | JournalError::DamagedRun { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+impl Series {
+    /// Counts the attempts of a run that have ended since then.
+    pub(super) fn attempts(&mut self, run: &RunHistory, since: Timestamp) {
+        let dag = self.dag(&run.info.dag_id);
+        let duration = labels(&[("dag", &dag)]);
+        for attempt in run.tasks.iter().flat_map(|task| &task.attempts) {
+            let Some(ended) = attempt.ended.filter(|&ended| ended >= since) else { continue };
+            let by_outcome = labels(&[("dag", &dag), ("outcome", outcome(attempt))]);
+            self.count("taskflow_task_attempts_total", by_outcome, 1);
+            self.observe("taskflow_task_duration_seconds", duration.clone(), ended.since(attempt.started));
+        }
+    }
+}
+
+/// How an attempt ended: the kind of its failure, or else its state.
+fn outcome(attempt: &AttemptHistory) -> &'static str {
+    attempt.failure.as_ref().map_or(attempt.state.name(), |failure| failure.kind())
+}

@@ -1,0 +1,60 @@
+//! Whether everybody can use the pages: the rules of axe, and the keyboard.
+
+use taskflow_tests::clients::Clients;
+
+use crate::page::Page;
+use crate::site::{BEGINNINGS, full, walk};
+
+/// The rules of WCAG 2.2 AA, and what axe calls best practice: landmarks, the order of headings.
+/// The number of a line of a log is a link as high as the line, which the size of targets excepts.
+const RULES: &str = r#"
+axe.run(document, {
+    runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'],
+    resultTypes: ['violations'],
+}).then(results => results.violations.flatMap(rule => rule.nodes
+    .filter(node => rule.id !== 'target-size' || !node.html.startsWith('<a class="no"'))
+    .map(node =>
+    `${rule.id}: ${node.html.slice(0, 200)} ${node.failureSummary}`)))"#;
+
+#[test]
+fn no_page_breaks_a_rule_of_axe() {
+    let axe = std::fs::read_to_string(Clients::find().file("axe_playwright_python/axe.min.js")).expect("it is text");
+    let service = full();
+    for theme in ["light", "dark"] {
+        let page = Page::new(service.address);
+        page.media("prefers-color-scheme", theme);
+        let mut broken = Vec::new();
+        walk(&page, &BEGINNINGS, |path| {
+            page.eval(&format!("{axe}; true"));
+            broken.extend(page.strings(RULES).into_iter().map(|rule| format!("{path} in {theme}: {rule}")));
+        });
+        assert!(broken.is_empty(), "{} in all: {broken:#?}", broken.len());
+    }
+}
+
+#[test]
+fn a_page_is_used_with_the_keyboard() {
+    let service = full();
+    let page = Page::new(service.address);
+    page.open("/runs/1");
+    page.press("Tab");
+    let focused = "document.activeElement";
+    assert_eq!(page.eval(&format!("{focused}.matches('.jump')")), true, "the first stop skips the rail");
+    assert_eq!(page.eval(&format!("{focused}.getBoundingClientRect().left >= 0")), true, "it is visible");
+    page.press("Enter");
+    page.wait_for("location.hash === '#main'");
+    page.press("Tab");
+    assert_eq!(page.eval(&format!("{focused}.closest('main') !== null")), true, "the next stop is in the page");
+    // Each stop is visible when it has the focus, and none is a trap.
+    let mut stops = 0;
+    while page.eval(&format!("{focused} !== document.body")) == true && stops < 500 {
+        let ring = page.eval(&format!(
+            "(() => {{ const s = getComputedStyle({focused}); \
+             return s.outlineStyle !== 'none' && parseFloat(s.outlineWidth) >= 2; }})()"
+        ));
+        assert_eq!(ring, true, "{}", page.eval(&format!("{focused}.outerHTML")));
+        page.press("Tab");
+        stops += 1;
+    }
+    assert!((10..500).contains(&stops), "{stops} stops");
+}

@@ -1,0 +1,94 @@
+//! The forms, by hand: what they show is what happens, with scripts and without.
+
+use serde_json::json;
+
+use crate::home::Service;
+use crate::page::Page;
+use crate::site::empty;
+
+/// The tasks of a run by their states, as the API has them.
+fn states(service: &Service, run: i64) -> Vec<(String, String)> {
+    let tasks = service.json(&format!("/api/v1/runs/{run}"))["tasks"].clone();
+    let text = |task: &serde_json::Value, name: &str| task[name].as_str().unwrap_or_default().to_owned();
+    tasks.as_array().expect("a list").iter().map(|task| (text(task, "id"), text(task, "state"))).collect()
+}
+
+/// Clears the failed tasks of a run by the form and checks the effect against the preview.
+fn clear_by_hand(service: &Service, page: &Page) {
+    let run = service.trigger("mapped", &json!({ "count": 20 }));
+    service.wait(run, "failed");
+    let before = states(service, run);
+    page.open(&format!("/runs/{run}"));
+    page.follow("a[href$='/clear'], a[href*='/clear?']");
+    let preview = page.texts(".affected li .state");
+    assert!(!preview.is_empty(), "the form shows what is cleared");
+    assert_eq!(states(service, run), before, "a preview changes nothing");
+    page.fill("[name=reason]", "the customer \u{201c}13\u{201d} is back");
+    page.follow(".form button");
+    assert_eq!(page.address(), format!("/runs/{run}"));
+    service.wait(run, "failed");
+    let history = service.json(&format!("/api/v1/runs/{run}"))["history"].to_string();
+    assert!(page.text("main").contains("the customer \u{201c}13\u{201d} is back"), "{history}");
+    for task in &preview {
+        assert!(page.text("main").contains(task.as_str()), "{task} is not in the history");
+    }
+    page.assert_clean();
+}
+
+#[test]
+fn what_is_cleared_is_what_the_form_has_shown() {
+    let service = empty();
+    clear_by_hand(&service, &Page::new(service.address));
+}
+
+#[test]
+fn forms_work_without_scripts() {
+    let service = empty();
+    let page = Page::new(service.address);
+    page.without_scripts();
+    clear_by_hand(&service, &page);
+
+    page.open("/dags/daily_report");
+    page.follow("a[href$='/pause']");
+    page.fill("[name=reason]", "disk swap");
+    page.follow(".form button");
+    assert!(page.text("main").contains("disk swap"), "{}", page.text("main"));
+    page.follow("a[href$='/unpause']");
+    page.follow(".form button");
+    assert_eq!(page.count("a[href$='/unpause']"), 0, "it is not paused any more");
+
+    page.open("/dags/asking/trigger");
+    page.follow(".form button");
+    let run = page.address();
+    page.follow("a[href$='/cancel']");
+    page.follow(".form button");
+    assert_eq!(page.address(), run);
+    page.assert_clean();
+}
+
+#[test]
+fn a_run_is_started_by_the_form_and_mistakes_are_shown_at_their_fields() {
+    let service = empty();
+    let page = Page::new(service.address);
+    page.open("/dags/mapped/trigger");
+    page.fill("[name='p.count']", "many");
+    page.fill("[name='p.customer']", "<b>Kim & sons</b>");
+    page.follow(".form button");
+    // The browser says on its console that the answer was 422.
+    assert!(page.problems().iter().all(|problem| problem.contains("422")));
+    assert_eq!(page.count("[name='p.count'][aria-invalid=true]"), 1, "{}", page.text("main"));
+    assert_eq!(page.count("[aria-invalid]"), 1, "only the wrong field is marked");
+    let described = page.eval(
+        "document.getElementById(document.querySelector('[aria-invalid]').getAttribute('aria-describedby')).innerText",
+    );
+    assert!(described.as_str().is_some_and(|help| help.contains("many")), "{described}");
+    let typed = page.eval("document.querySelector(\"[name='p.customer']\").value");
+    assert_eq!(typed, "<b>Kim & sons</b>", "what was typed stays");
+    page.fill("[name='p.count']", "12");
+    page.follow(".form button");
+    let run = page.address().trim_start_matches("/runs/").parse().expect("a run");
+    service.wait(run, "success");
+    page.open("/runs");
+    assert_eq!(page.texts("main tbody .name").first().map(String::as_str), Some("mapped"));
+    page.assert_clean();
+}

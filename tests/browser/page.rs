@@ -1,0 +1,273 @@
+//! A page of the browser, as a person and as a developer sees it.
+//!
+//! ```ignore
+//! let page = Page::new(service.address);
+//! page.open("/dags/mapped/trigger");
+//! page.fill("#p\\.count", "20");
+//! page.follow(".form button");
+//! page.wait_for("document.title.startsWith('✕')");
+//! assert_eq!(page.text("h1"), "mapped · run 1");
+//! page.assert_clean();
+//! ```
+//!
+//! Each page has a browser context of its own: no cookie, no cache of another test. Whatever waits
+//! has a limit, and says what it has waited for.
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use serde_json::{Value, json};
+use taskflow_tests::common::PATIENCE;
+
+use crate::chromium::{Browser, browser};
+
+/// A page in a context of its own. It is closed when it is dropped.
+pub(crate) struct Page {
+    browser: &'static Browser,
+    /// `http://127.0.0.1:1234`
+    origin: String,
+    context: String,
+    session: String,
+    /// How many events there were when [`Page::problems`] was last called.
+    seen: std::cell::Cell<usize>,
+}
+
+impl Page {
+    /// An empty page for the server at an address, 1280 by 900 pixels in the light theme.
+    pub(crate) fn new(server: SocketAddr) -> Page {
+        let browser = browser();
+        let created = browser.call("", "Target.createBrowserContext", json!({ "disposeOnDetach": true }));
+        let context = created.expect("there can be another context")["browserContextId"].clone();
+        let target = json!({ "url": "about:blank", "browserContextId": context });
+        let target = browser.call("", "Target.createTarget", target).expect("there can be another page");
+        let attach = json!({ "targetId": target["targetId"], "flatten": true });
+        let attached = browser.call("", "Target.attachToTarget", attach).expect("the page is there");
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let page = Page {
+            browser,
+            origin: format!("http://{server}"),
+            context: text(&context),
+            session: text(&attached["sessionId"]),
+            seen: std::cell::Cell::new(0),
+        };
+        for domain in ["Page", "Runtime", "Log", "Network", "Audits"] {
+            page.call(&format!("{domain}.enable"), json!({}));
+        }
+        page.call("Page.setLifecycleEventsEnabled", json!({ "enabled": true }));
+        page.size(1280, 900);
+        page.media("prefers-color-scheme", "light");
+        page
+    }
+
+    /// Opens an address of the server and waits until it is loaded.
+    #[track_caller]
+    pub(crate) fn open(&self, path: &str) {
+        let from = self.count_events();
+        let opened = self.call("Page.navigate", json!({ "url": format!("{}{path}", self.origin) }));
+        if let Some(error) = opened["errorText"].as_str() {
+            panic!("{path} does not open: {error}");
+        }
+        // Another part of the page that is open has no loader.
+        if let Some(loader) = opened["loaderId"].as_str() {
+            self.browser.event(&self.session, from, &format!("{path} is loaded"), |event| {
+                (is_load(event) && event["params"]["loaderId"] == loader).then_some(())
+            });
+        }
+    }
+
+    /// Clicks what leads to another page, and waits until that is loaded.
+    #[track_caller]
+    pub(crate) fn follow(&self, css: &str) {
+        let from = self.count_events();
+        self.click(css);
+        self.browser
+            .event(&self.session, from, &format!("`{css}` leads to a page"), |event| is_load(event).then_some(()));
+    }
+
+    /// Clicks the middle of the first element, as a mouse does.
+    #[track_caller]
+    pub(crate) fn click(&self, css: &str) {
+        let middle = self.eval(&format!(
+            "(() => {{ const e = {}; e.scrollIntoView({{block: 'center', behavior: 'instant'}}); \
+             const r = e.getClientRects()[0]; return [r.x + r.width / 2, r.y + r.height / 2]; }})()",
+            the(css)
+        ));
+        for kind in ["mousePressed", "mouseReleased"] {
+            let event = json!({ "type": kind, "x": middle[0], "y": middle[1], "button": "left", "clickCount": 1 });
+            self.call("Input.dispatchMouseEvent", event);
+        }
+    }
+
+    /// Replaces what is typed into a field.
+    #[track_caller]
+    pub(crate) fn fill(&self, css: &str, text: &str) {
+        self.eval(&format!("{{ const e = {}; e.focus(); e.select?.(); }}", the(css)));
+        self.call("Input.insertText", json!({ "text": text }));
+    }
+
+    /// Presses a key such as `Tab`, `Enter` or `Escape`.
+    pub(crate) fn press(&self, key: &str) {
+        let code = match key {
+            "Tab" => 9,
+            "Enter" => 13,
+            "Escape" => 27,
+            _ => 0,
+        };
+        let text = if key == "Enter" { "\r" } else { "" };
+        for kind in ["keyDown", "keyUp"] {
+            let event = json!({
+                "type": kind, "key": key, "code": key, "windowsVirtualKeyCode": code, "text": text,
+            });
+            self.call("Input.dispatchKeyEvent", event);
+        }
+    }
+
+    /// The value of an expression in the page. A promise is waited for.
+    #[track_caller]
+    pub(crate) fn eval(&self, expression: &str) -> Value {
+        let params = json!({ "expression": expression, "returnByValue": true, "awaitPromise": true });
+        let mut answer = self.call("Runtime.evaluate", params);
+        if let Some(exception) = answer.get("exceptionDetails") {
+            panic!("{expression}: {}", exception["exception"]["description"]);
+        }
+        answer["result"]["value"].take()
+    }
+
+    /// Waits until an expression is true in the page. It may be loading another page meanwhile.
+    #[track_caller]
+    pub(crate) fn wait_for(&self, expression: &str) {
+        let start = Instant::now();
+        let params = json!({ "expression": expression, "returnByValue": true, "awaitPromise": true });
+        while !self
+            .browser
+            .call(&self.session, "Runtime.evaluate", params.clone())
+            .is_ok_and(|answer| answer["result"]["value"] == true)
+        {
+            assert!(start.elapsed() < PATIENCE, "`{expression}` does not come true at {}", self.address());
+            std::thread::yield_now();
+        }
+    }
+
+    /// The visible text of the first element, or its whole text if the browser has not drawn it.
+    #[track_caller]
+    pub(crate) fn text(&self, css: &str) -> String {
+        self.eval(&format!("(e => {TEXT})({})", the(css))).as_str().unwrap_or_default().to_owned()
+    }
+
+    /// The visible texts of all elements.
+    #[track_caller]
+    pub(crate) fn texts(&self, css: &str) -> Vec<String> {
+        self.strings(&format!("Array.from(document.querySelectorAll({}), e => {TEXT})", Value::from(css)))
+    }
+
+    /// The value of an expression that is an array of texts.
+    #[track_caller]
+    pub(crate) fn strings(&self, expression: &str) -> Vec<String> {
+        let value = self.eval(expression);
+        let texts = value.as_array().unwrap_or_else(|| panic!("{expression} is no array: {value}"));
+        texts.iter().map(|text| text.as_str().unwrap_or_default().to_owned()).collect()
+    }
+
+    #[track_caller]
+    pub(crate) fn count(&self, css: &str) -> u64 {
+        self.eval(&format!("document.querySelectorAll({}).length", Value::from(css))).as_u64().unwrap_or_default()
+    }
+
+    /// The path of the address with its query.
+    pub(crate) fn address(&self) -> String {
+        self.eval("location.pathname + location.search").as_str().unwrap_or_default().to_owned()
+    }
+
+    /// Sets the size of the window in pixels of CSS.
+    pub(crate) fn size(&self, width: u32, height: u32) {
+        let size = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
+        self.call("Emulation.setDeviceMetricsOverride", size);
+    }
+
+    /// Sets what the user prefers: `prefers-color-scheme` to `dark`, `forced-colors` to `active`.
+    pub(crate) fn media(&self, feature: &str, value: &str) {
+        let features = json!({ "features": [{ "name": feature, "value": value }] });
+        self.call("Emulation.setEmulatedMedia", features);
+    }
+
+    /// Shows the page as it is printed.
+    pub(crate) fn print(&self) {
+        self.call("Emulation.setEmulatedMedia", json!({ "media": "print" }));
+    }
+
+    /// Runs no scripts of the pages from now on. [`Page::eval`] works all the same.
+    pub(crate) fn without_scripts(&self) {
+        self.call("Emulation.setScriptExecutionDisabled", json!({ "value": true }));
+    }
+
+    /// What went wrong since the last call: messages on the console, violations of the policy of
+    /// the server, exceptions, dialogs, and requests that failed.
+    pub(crate) fn problems(&self) -> Vec<String> {
+        let events = self.browser.events(&self.session, self.seen.get());
+        self.seen.set(self.seen.get() + events.len());
+        events.iter().filter_map(problem).collect()
+    }
+
+    /// Checks that nothing went wrong since the last check.
+    #[track_caller]
+    pub(crate) fn assert_clean(&self) {
+        let problems = self.problems();
+        assert!(problems.is_empty(), "{}: {problems:#?}", self.address());
+    }
+
+    /// Sends a command of the protocol to the page.
+    #[track_caller]
+    pub(crate) fn call(&self, method: &str, params: Value) -> Value {
+        self.browser.call(&self.session, method, params).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    fn count_events(&self) -> usize {
+        self.browser.events(&self.session, 0).len()
+    }
+}
+
+impl Drop for Page {
+    fn drop(&mut self) {
+        // A second panic would hide the first.
+        if !std::thread::panicking() {
+            let context = json!({ "browserContextId": self.context });
+            let _ = self.browser.call("", "Target.disposeBrowserContext", context);
+            self.browser.forget(&self.session);
+        }
+    }
+}
+
+/// The text of an element `e`.
+const TEXT: &str = "(e.innerText || e.textContent).replace(/\\s+/g, ' ').trim()";
+
+/// An expression for the first element; an exception that names it if there is none.
+fn the(css: &str) -> String {
+    let css = Value::from(css);
+    format!("(document.querySelector({css}) ?? (() => {{ throw new Error('no element ' + {css}); }})())")
+}
+
+fn is_load(event: &Value) -> bool {
+    event["method"] == "Page.lifecycleEvent" && event["params"]["name"] == "load"
+}
+
+/// What an event says if it is bad news.
+fn problem(event: &Value) -> Option<String> {
+    let params = &event["params"];
+    let words = match event["method"].as_str()? {
+        "Runtime.consoleAPICalled" => format!("console.{}: {}", params["type"], params["args"]),
+        "Runtime.exceptionThrown" => format!("exception: {}", params["exceptionDetails"]),
+        "Log.entryAdded" => {
+            format!("{}: {} {}", params["entry"]["source"], params["entry"]["text"], params["entry"]["url"])
+        }
+        "Audits.issueAdded" => format!("issue: {}", params["issue"]),
+        "Page.javascriptDialogOpening" => format!("dialog: {}", params["message"]),
+        "Network.loadingFailed" if params["canceled"] != true => {
+            format!("request: {} {}", params["errorText"], params["blockedReason"])
+        }
+        "Network.responseReceived" if params["response"]["status"].as_u64()? >= 400 => {
+            format!("response: {} {}", params["response"]["status"], params["response"]["url"])
+        }
+        _ => return None,
+    };
+    Some(words)
+}

@@ -1,0 +1,188 @@
+//! The metrics: their names, and programs that nobody here wrote and that read them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
+use taskflow_tests::clients::Clients;
+use taskflow_tests::common::eventually;
+
+use crate::home::Service;
+
+/// The names of all metrics with the names of their labels. Dashboards and alerts depend on them.
+const KNOWN: [&str; 32] = [
+    "process_cpu_seconds_total{}",
+    "process_max_fds{}",
+    "process_open_fds{}",
+    "process_resident_memory_bytes{}",
+    "process_start_time_seconds{}",
+    "process_threads{}",
+    "process_virtual_memory_bytes{}",
+    "taskflow_backfill_slots{backfill,fate}",
+    "taskflow_build_info{version}",
+    "taskflow_clock_went_back_total",
+    "taskflow_dag_next_slot_timestamp_seconds{dag}",
+    "taskflow_dag_paused{dag}",
+    "taskflow_deadlines_missed_total",
+    "taskflow_deliveries_pending{}",
+    "taskflow_disk_free_bytes{}",
+    "taskflow_events_pending{dag}",
+    "taskflow_http_request_seconds{method,route}",
+    "taskflow_http_requests_total{method,route,status}",
+    "taskflow_journal_bytes{}",
+    "taskflow_run_duration_seconds{dag,state}",
+    "taskflow_run_last_success_timestamp_seconds{dag}",
+    "taskflow_run_start_delay_seconds{}",
+    "taskflow_runs_total{dag,state}",
+    "taskflow_runs{dag,state}",
+    "taskflow_scheduler_last_tick_timestamp_seconds{}",
+    "taskflow_slot_to_run_seconds",
+    "taskflow_slots_total",
+    "taskflow_task_attempts_total{dag,outcome}",
+    "taskflow_task_duration_seconds{dag}",
+    "taskflow_tasks{state}",
+    "taskflow_watcher_errors_total",
+    "taskflow_watcher_events_total",
+];
+
+/// A service that has something to count: runs that have ended and one that has not, a backfill
+/// that is paused.
+fn service() -> Service {
+    let service = Service::new();
+    let good = service.trigger("greeting", &json!({}));
+    let bad = service.trigger("gated", &json!({}));
+    service.trigger("approval", &json!({}));
+    service.wait(good, "success");
+    service.wait(bad, "failed");
+    // It has not ended by the time it is paused.
+    let backfill = json!({ "dag": "daily", "slots": ["2016-01-01/2025-12-31"], "limit": 1 });
+    service.post("/api/v1/backfills", &backfill);
+    service.post("/api/v1/backfills/1/pause", &json!({}));
+    let ended = ["greeting", "gated"].map(|dag| format!("taskflow_task_attempts_total{{dag=\"{dag}\""));
+    eventually("the ends are counted", || {
+        let metrics = service.get("/metrics").body;
+        ended.iter().all(|line| metrics.contains(line)) && metrics.contains("taskflow_backfill_slots{")
+    });
+    service
+}
+
+/// The labels of each metric of a text, by its name. A metric without samples has no entry there.
+fn labels(text: &str) -> BTreeMap<String, BTreeSet<String>> {
+    let mut known = BTreeMap::new();
+    for line in text.lines().filter(|line| !line.starts_with('#')) {
+        let series = line.rsplit_once(' ').expect("a series and its value").0;
+        let (name, labels) = series.split_once('{').unwrap_or((series, ""));
+        let base = ["_bucket", "_sum", "_count"].iter().find_map(|end| name.strip_suffix(end));
+        let base = base.filter(|base| text.contains(&format!("# TYPE {base} histogram")));
+        let names = labels.trim_end_matches('}').split("\",").filter_map(|label| Some(label.split_once('=')?.0));
+        let of_name: &mut BTreeSet<String> = known.entry(base.unwrap_or(name).to_owned()).or_default();
+        of_name.extend(names.filter(|name| *name != "le").map(str::to_owned));
+    }
+    known
+}
+
+/// All names, also of those without samples.
+fn names(text: &str) -> BTreeSet<String> {
+    let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
+    types.filter_map(|rest| Some(rest.split_once(' ')?.0.to_owned())).collect()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_names_and_labels_of_metrics_are_those_that_dashboards_know() {
+    let service = service();
+    let text = service.get("/metrics").body;
+    let labels = labels(&text);
+    let shown = |name: &String| match labels.get(name) {
+        Some(labels) => format!("{name}{{{}}}", labels.iter().cloned().collect::<Vec<_>>().join(",")),
+        None => name.clone(),
+    };
+    let mut found: Vec<String> = names(&text).iter().map(shown).collect();
+    found.sort();
+    assert_eq!(found, KNOWN);
+}
+
+#[test]
+fn the_attempts_of_a_run_are_counted_once() {
+    let service = service();
+    let text = service.get("/metrics").body;
+    for line in [
+        "taskflow_task_attempts_total{dag=\"greeting\",outcome=\"success\"} 1",
+        "taskflow_task_attempts_total{dag=\"gated\",outcome=\"error\"} 1",
+        "taskflow_task_duration_seconds_count{dag=\"greeting\"} 1",
+        "taskflow_tasks{state=\"deferred\"} 1",
+    ] {
+        assert!(text.lines().any(|known| known == line), "{line}: {text}");
+    }
+    // What fails again is another attempt; those of before are not counted again.
+    assert_eq!(service.post("/api/v1/runs/2/retry", &json!({})).status, 202);
+    eventually("the second attempt is counted", || {
+        service.get("/metrics").body.contains("taskflow_task_attempts_total{dag=\"gated\",outcome=\"error\"} 2\n")
+    });
+}
+
+#[test]
+fn a_parser_of_prometheus_reads_the_metrics() {
+    const PARSE: &str = "
+import sys
+from prometheus_client.parser import text_string_to_metric_families
+for family in text_string_to_metric_families(sys.stdin.read()):
+    assert family.documentation, family
+    assert family.type != 'unknown', family
+    for sample in family.samples:
+        print(sample.name)
+";
+    let service = service();
+    let text = service.get("/metrics").body;
+    let mut python = Command::new(Clients::find().program("python"))
+        .args(["-c", PARSE])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("Python starts");
+    python.stdin.take().expect("it is piped").write_all(text.as_bytes()).expect("it reads");
+    let output = python.wait_with_output().expect("it ends");
+    assert!(output.status.success(), "{text}");
+    let samples = String::from_utf8(output.stdout).expect("it is UTF-8").lines().count();
+    assert_eq!(samples, text.lines().filter(|line| !line.starts_with('#')).count());
+}
+
+#[test]
+fn the_alerts_and_the_dashboard_name_metrics_that_exist() {
+    let service = service();
+    let text = service.get("/metrics").body;
+    let (names, labels) = (names(&text), labels(&text));
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/monitoring");
+    let read = |name: &str| std::fs::read_to_string(folder.join(name)).expect("it is there");
+    let alerts = read("alerts.yml");
+    let mut expressions: Vec<String> =
+        alerts.lines().filter_map(|line| line.trim().strip_prefix("expr: ")).map(str::to_owned).collect();
+    assert_eq!(expressions.len(), alerts.matches("- alert: ").count());
+    let board: Value = serde_json::from_str(&read("grafana.json")).expect("it is JSON");
+    let panels = board["panels"].as_array().expect("it has panels");
+    let targets = panels.iter().flat_map(|panel| panel["targets"].as_array().expect("it has queries"));
+    expressions.extend(targets.map(|target| target["expr"].as_str().expect("it is text").to_owned()));
+    for expression in expressions {
+        let is_of_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        let mut count = 0;
+        for (at, _) in expression.match_indices("taskflow_").chain(expression.match_indices("process_")) {
+            if expression[..at].ends_with(is_of_name) {
+                continue;
+            }
+            let name: &str = expression[at..].split(|c| !is_of_name(c)).next().unwrap_or_default();
+            let base = name.strip_suffix("_bucket").unwrap_or(name);
+            assert!(names.contains(base), "`{expression}` has the metric {name}, which does not exist");
+            let rest = expression[at + name.len()..].strip_prefix('{').and_then(|rest| rest.split('}').next());
+            for label in rest.unwrap_or_default().split(',').filter_map(|label| label.split(['=', '!']).next()) {
+                // The first two are those of the server of Prometheus.
+                let is_known = ["", "instance", "job"].contains(&label)
+                    || labels.get(base).is_none_or(|labels| labels.contains(label));
+                assert!(is_known, "`{expression}` has the label {label}, which {name} does not have");
+            }
+            count += 1;
+        }
+        assert!(count > 0 || expression.starts_with("up{"), "`{expression}` has no metric of taskflow");
+    }
+}
