@@ -57,6 +57,8 @@ const LEVELS: [(&str, LogLevel); 5] = [
 
 /// Between two reads of growing files.
 const PACE: Duration = Duration::from_millis(100);
+/// Between two requests for a growing log.
+const PACE_OF_SERVER: Duration = Duration::from_millis(500);
 /// Between two checks whether the run has ended.
 const STATE: Duration = Duration::from_millis(250);
 
@@ -276,7 +278,7 @@ impl Feed<'_> {
     fn pace(&self) -> Duration {
         match self {
             Feed::Files { .. } => PACE,
-            Feed::Server { .. } => STATE,
+            Feed::Server { .. } => PACE_OF_SERVER,
         }
     }
 }

@@ -77,6 +77,7 @@ pub struct BackfillRun {
 
 impl BackfillStatus {
     /// With the time zone that this program knows. A document does not have it.
+    #[cfg(all(feature = "cli", feature = "sqlite"))]
     #[must_use]
     pub(crate) fn in_own_zone(self) -> Self {
         let dag = Registry::dags().into_iter().find(|known| known.id == self.dag_id);

@@ -59,7 +59,7 @@ pub(super) fn arg() -> clap::Arg {
         .value_name("URL")
         .global(true)
         .display_order(903)
-        .help("Ask the `serve` at this address instead of a home [default: $TASKFLOW_SERVER]")
+        .help("Service to ask [default: $TASKFLOW_SERVER]")
 }
 
 /// The address of a service, if the command line or the environment names one.
