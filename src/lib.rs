@@ -165,6 +165,10 @@ pub mod ops {
         start_backfill,
     };
     pub use taskflow_core::ops::{DagStatus, LastRun, ResetSchedule, dags, pause_of, reset_schedule};
+    pub use taskflow_core::ops::{
+        Action, Actor, AuditEntry, AuditList, AuditQuery, AuditTarget, Outcome, Via, acting_as, audit, audit_refusal,
+        would_prune_audit,
+    };
     #[cfg(feature = "sqlite")]
     pub use taskflow_core::ops::{Home, check};
 }

@@ -245,7 +245,7 @@ fn each_form_leaves_one_row_and_pages_show_it() {
     assert_eq!(news(9), ["resume", "refused_state"]);
 
     let page = service.get("/audit").body;
-    let sentence = "paused `daily`, because the &#60;b&#62;source&#60;/b&#62; is down";
+    let sentence = "paused `daily`, because the &lt;b&gt;source&lt;/b&gt; is down";
     assert!(page.contains(sentence), "{page}");
     assert!(page.contains("paused: false → true"), "{page}");
     assert!(service.get("/dags/daily").body.contains(sentence));
