@@ -75,8 +75,9 @@ fn each_slot_is_one_run_wherever_the_service_is_killed() {
     assert_eq!(service.stop(), Some(0));
 
     let mut slots = home.slots_up_to("seconds", 10_000);
-    // A run that took longer than a second has left the next slots waiting.
-    slots.retain(|slot| slot["fate"] != "waiting");
+    // A run that took longer than a second has left the next slots waiting, and after a kill some
+    // slots at once are due, which is noted.
+    slots.retain(|slot| slot["fate"] != "waiting" && slot["fate"] != "note");
     assert!(slots.iter().all(|slot| slot["run"].is_i64()), "seed {seed}: a slot is no run");
     let times: Vec<Timestamp> = slots.iter().map(|slot| time(&slot["first"])).rev().collect();
     for pair in times.windows(2) {

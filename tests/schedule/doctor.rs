@@ -95,6 +95,7 @@ fn a_schedule_that_falls_behind_is_said_by_every_view() {
     assert!(next.stderr.contains("`seconds` falls behind its schedule: "), "{}", next.stderr);
     let notes = home.slots("seconds").into_iter().filter(|slot| slot["note"]["kind"] == "falls_behind").count();
     assert_eq!(notes, 1, "it is noted once");
+    std::fs::remove_file(home.hold()).expect("it is there");
     assert_eq!(service.stop(), Some(0));
 }
 

@@ -127,8 +127,8 @@ fn a_queued_run_says_that_the_service_does_not_serve_its_dag() {
     assert_eq!(service.stop(), Some(0));
 }
 
-/// The next service takes up the run before its schedules make their first step: the slot that is due
-/// waits for the end of that run.
+/// The next service takes up the run before its schedules make their first step: the slot that is
+/// due waits for the end of that run.
 #[test]
 fn a_run_that_a_crash_interrupts_holds_up_the_next_slot() {
     let home = Home::new();

@@ -45,8 +45,8 @@ impl Home {
         self.directory.path().join("clock")
     }
 
-    /// The notes in the history of a schedule, oldest first. On a busy machine any schedule may fall
-    /// behind.
+    /// The notes in the history of a schedule, oldest first. On a busy machine any schedule may
+    /// fall behind.
     pub(crate) fn notes(&self, dag: &str) -> Vec<Value> {
         let notes = self.slots(dag).into_iter().rev().map(|slot| slot["note"].clone());
         notes.filter(|note| note.is_object() && note["kind"] != "falls_behind").collect()
