@@ -7,8 +7,8 @@
 //! 3. A reader takes a rollup from memory, then from the store. If neither has one that is up to
 //!    date, it makes one of the history of the run.
 //! 4. Of a live run, the history is kept and continues with the next segments, and its rollup is
-//!    not stored. Of any other run, the rollup is stored for the next reader. That may fail: a store
-//!    may be read-only, and nothing is lost.
+//!    not stored. Of any other run, the rollup is stored for the next reader. That may fail: a
+//!    store may be read-only, and nothing is lost.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;

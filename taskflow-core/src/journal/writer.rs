@@ -24,8 +24,8 @@
 //! 8. While runs with tasks in pools are live, the writer keeps the leases of their engines
 //!    ([`PoolDemand`](crate::store::PoolDemand)): from the beginning of the first such run to the
 //!    end of the last.
-//! 9. Runs whose ends are stored are left to the [writer of rollups](super::rollup_writer), which the
-//!    writer waits for before the journal is closed.
+//! 9. Runs whose ends are stored are left to the [writer of rollups](super::rollup_writer), which
+//!    the writer waits for before the journal is closed.
 //! 10. The writer waits for the store on its own thread. The [runtime of the store](StoreRuntime)
 //!    drives sockets and timers.
 //!
