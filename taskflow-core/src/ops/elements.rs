@@ -1,5 +1,5 @@
-//! The elements of a mapped task: a summary of all, and some of them. Both are made of the rollup of
-//! the run, in one pass.
+//! The elements of a mapped task: a summary of all, and some of them. Both are made of the rollup
+//! of the run, in one pass.
 
 use std::collections::HashMap;
 use std::sync::Arc;

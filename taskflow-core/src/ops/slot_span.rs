@@ -57,8 +57,8 @@ pub struct SlotStatus {
     pub interval: Option<Interval>,
 }
 
-/// The slots of a DAG in `from <= slot < to`, at most `limit` of them, past and to come. The runs of
-/// events count as slots.
+/// The slots of a DAG in `from <= slot < to`, at most `limit` of them, past and to come. The runs
+/// of events count as slots.
 ///
 /// # Errors
 ///
@@ -122,8 +122,8 @@ fn status_of_run(at: Timestamp, run: &crate::journal::RunSummary) -> SlotStatus 
     }
 }
 
-/// The slots in `from <= slot < to` that passed or wait and have no run, the latest `limit` of them,
-/// in ascending order. A DAG without a schedule has none.
+/// The slots in `from <= slot < to` that passed or wait and have no run, the latest `limit` of
+/// them, in ascending order. A DAG without a schedule has none.
 ///
 /// # Errors
 ///

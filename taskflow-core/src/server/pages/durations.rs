@@ -167,8 +167,8 @@ pub(super) async fn show(state: Visitor, Path(dag): Path<String>, Query(query): 
     })))
 }
 
-/// Whether a deadline is about as long after the beginning of each run. One that is a time of day, or
-/// after the logical date, is another duration in each.
+/// Whether a deadline is about as long after the beginning of each run. One that is a time of day,
+/// or after the logical date, is another duration in each.
 fn is_duration(reference: DeadlineReference) -> bool {
     matches!(reference, DeadlineReference::Queued | DeadlineReference::Started | DeadlineReference::Slot)
 }

@@ -65,6 +65,8 @@ pub(crate) struct Grid {
     pub(crate) tasks: usize,
     /// Whether a column has a sign of how its run came about.
     pub(crate) has_kinds: bool,
+    /// Whether a cell has a count: then all columns have room for one.
+    pub(crate) has_counts: bool,
 }
 
 /// A task, or a group of tasks.
@@ -248,7 +250,9 @@ async fn grid_and_families(
         cells: shown.iter().map(|run| cell_of(at, line, run)).collect(),
     });
     let has_kinds = columns.iter().any(|column| !column.kind.is_empty());
-    let grid = Grid { rows: rows.collect(), columns, from, all, tasks, has_kinds };
+    let rows: Vec<Row> = rows.collect();
+    let has_counts = rows.iter().flat_map(|row| &row.cells).any(|cell| !cell.count.is_empty());
+    let grid = Grid { rows, columns, from, all, tasks, has_kinds, has_counts };
     Ok((grid, Vec::new()))
 }
 

@@ -24,7 +24,7 @@ use crate::server::keys::DagKey;
 /// How many columns can be chosen, and how many there are without a choice.
 const COLUMNS: [usize; 4] = [10, 25, 50, 100];
 const FEW: usize = 25;
-/// From how many rows on the page has an overview.
+/// From how many tasks on the page has an overview.
 const OVERVIEW: usize = 60;
 
 #[derive(Debug, Template)]
@@ -167,7 +167,7 @@ pub(super) async fn show(state: Visitor, Path(dag): Path<String>, Query(query): 
             false => String::new(),
         },
         groups_words: if is_open { "Close all groups" } else { "Open all groups" },
-        overview: match grid.all > OVERVIEW {
+        overview: match grid.tasks > OVERVIEW {
             true => {
                 let query = [("runs", runs), ("until", until), ("rows", chosen_rows), ("task", task), ("open", open)];
                 address::with(&(address::dag(&id) + "/grid.svg"), &query)
