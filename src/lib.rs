@@ -146,6 +146,10 @@ pub mod notify {
 pub mod ops {
     #[cfg(feature = "server")]
     pub use taskflow_core::ops::accounts;
+    pub use taskflow_core::ops::{
+        Action, Actor, AuditEntry, AuditList, AuditQuery, AuditTarget, Outcome, Via, acting_as, audit, audit_refusal,
+        would_prune_audit,
+    };
     pub use taskflow_core::ops::{Actor, AssetDags, Via, dags_of_assets};
     pub use taskflow_core::ops::{
         AssetDocument, AssetEmission, AttemptStatus, CancelledRun, Checked, Cleared, ConsumerInput, ConsumerStatus,
@@ -165,10 +169,6 @@ pub mod ops {
         start_backfill,
     };
     pub use taskflow_core::ops::{DagStatus, LastRun, ResetSchedule, dags, pause_of, reset_schedule};
-    pub use taskflow_core::ops::{
-        Action, Actor, AuditEntry, AuditList, AuditQuery, AuditTarget, Outcome, Via, acting_as, audit, audit_refusal,
-        would_prune_audit,
-    };
     #[cfg(feature = "sqlite")]
     pub use taskflow_core::ops::{Home, check};
 }

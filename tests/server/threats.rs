@@ -263,7 +263,8 @@ fn no_request_hides_behind_another() {
         format!("CONNECT evil.test:80 HTTP/1.1\r\nhost: localhost\r\n\r\n{hidden}"),
         format!("{get}upgrade: h2c\r\nconnection: upgrade, http2-settings\r\nhttp2-settings: AAMAAABkAAQ\r\n\r\n"),
     ];
-    // Until the server closes the connection, at the latest after its limit for the head of a request.
+    // Until the server closes the connection, at the latest after its limit for the head of a
+    // request.
     let ask = |bytes: &str| {
         let mut stream = service.connect();
         let _ = stream.write_all(bytes.as_bytes());

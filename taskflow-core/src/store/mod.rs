@@ -2,9 +2,10 @@
 //!
 //! - `traits`: what every kind of store can do, and what it guarantees. `rows`: what it takes and
 //!   returns, `schedule_rows` of schedules, `event_rows` of events, `audit_rows` of the audit
-//!   trail, `rollup_rows` of rollups, `account_rows` of users, `change_rows` of what others changed. `ownership`: which process owns a
-//!   run. `admission`: how many runs of a DAG are active at once. `pool_leases`: how processes
-//!   share the slots of pools. `conformance`: the tests that every store passes.
+//!   trail, `rollup_rows` of rollups, `account_rows` of users, `change_rows` of what others
+//!   changed. `ownership`: which process owns a run. `admission`: how many runs of a DAG are active
+//!   at once. `pool_leases`: how processes share the slots of pools. `conformance`: the tests that
+//!   every store passes.
 //! - `memory`, `sqlite`: the stores. `checksum`: the checksums of what they hold, and their design.
 //! - `blobs`: values, logs and artifacts, which lie outside the store.
 //! - `runtime`: what drives the sockets and timers of a store. `identity`: how this process and
