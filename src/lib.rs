@@ -150,7 +150,7 @@ pub mod ops {
         Action, Actor, AuditEntry, AuditList, AuditQuery, AuditTarget, Outcome, Via, acting_as, audit, audit_refusal,
         would_prune_audit,
     };
-    pub use taskflow_core::ops::{Actor, AssetDags, Via, dags_of_assets};
+    pub use taskflow_core::ops::{AssetDags, dags_of_assets};
     pub use taskflow_core::ops::{
         AssetDocument, AssetEmission, AttemptStatus, CancelledRun, Checked, Cleared, ConsumerInput, ConsumerStatus,
         DEFAULT_GRACE, DEFAULT_MAX_ACTIVE_RUNS, Draft, EventDocument, EventQuery, ExternalJob, ExternalJobState, Mark,
