@@ -19,6 +19,8 @@ use crate::server::keys::DagKey;
 
 /// How many slots of a day are shown one by one.
 const SLOTS: usize = 6;
+/// How many years before and after this one the links lead to.
+const YEARS: i16 = 1;
 
 #[derive(Debug, Template)]
 #[template(path = "calendar.html")]
@@ -72,6 +74,7 @@ pub(super) async fn show(state: Visitor, Path(dag): Path<String>, Query(query): 
     let id = status.dag_id;
     let here = address::dag(&id) + "/calendar";
     let to = |day: Day| address::with(&here, &[("month", &day.strftime("%Y-%m").to_string())]);
+    let is_near = |day: &Day| (day.year() - today.year()).abs() <= YEARS;
     // The week begins on Monday.
     let before = usize::try_from(first.weekday().to_monday_zero_offset()).unwrap_or(0);
     let mut cells: Vec<DayCell> = (0..before).map(|_| DayCell::default()).collect();
@@ -90,8 +93,8 @@ pub(super) async fn show(state: Visitor, Path(dag): Path<String>, Query(query): 
         tabs: tabs(&id, Some(def), "calendar"),
         month: first.strftime("%B %Y").to_string(),
         zone: clock.zone_words(),
-        previous: first.yesterday().map(|day| to(day.first_of_month())).unwrap_or_default(),
-        next: first.last_of_month().tomorrow().map(to).unwrap_or_default(),
+        previous: first.yesterday().ok().filter(is_near).map(|day| to(day.first_of_month())).unwrap_or_default(),
+        next: first.last_of_month().tomorrow().ok().filter(is_near).map(to).unwrap_or_default(),
         today: if first == today.first_of_month() { String::new() } else { here.clone() },
         weeks,
         more: calendar.more,

@@ -227,7 +227,7 @@ fn state_bars(summary: &ElementsSummary, with: &dyn Fn(&[(&str, &str)]) -> Strin
             height: 12,
             family: mark.family,
             title: format!("{} {}", known.count, mark.words),
-            href: with(&[("state", known.state.name())]),
+            href: with(&[("state", known.state.name()), ("first", ""), ("last", "")]),
         };
         x += width;
         bar
@@ -259,7 +259,7 @@ fn strip(summary: &ElementsSummary, with: &dyn Fn(&[(&str, &str)]) -> String) ->
             height,
             family: mark.family,
             title: format!("{first} to {last}: {}", mark.words),
-            href: with(&[("first", &first.to_string()), ("last", &last.to_string())]),
+            href: with(&[("state", ""), ("first", &first.to_string()), ("last", &last.to_string())]),
         });
         start = at;
     }
