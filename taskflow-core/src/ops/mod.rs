@@ -15,9 +15,13 @@
 //! | `mark` | Sets the state of tasks: [`mark()`]. |
 //! | `cancel` | Ends a run early, with its jobs on clusters: [`cancel()`], [`cancel_and_wait`]. |
 //! | `send_event` | Sends an event that tasks wait for: [`send_event()`]. |
+//! | `approvals` | The questions that tasks ask people: [`approvals()`], [`approval`]. |
+//! | `answer_form` | How a question can be answered: [`AnswerForm`]. |
 //! | `replay` | Runs one task again without storing anything: [`replay()`]. |
 //! | `schedules` | The slots of schedules: [`next_slots`], [`past_slots`], [`pause`], [`unpause`], [`reset_schedule`]. |
 //! | `deadlines` | The deadlines of slots: [`missed_deadlines`], and the [`history`] of a run with it. |
+//! | `deadline_list` | The deadlines that are due next, and those that were missed: [`deadlines()`]. |
+//! | `deliveries` | The notifications that were not delivered: [`deliveries()`]. |
 //! | `dags` | The DAGs of a program and of a home, with their schedules: [`dags`]. |
 //! | `dag_document` | A DAG with its parameters and tasks: [`dag()`]. |
 //! | `served` | The process that serves a home: [`serving_process`]. |
@@ -33,12 +37,15 @@
 //! | `list` | Lists runs: [`list_runs`]. |
 //! | `status` | A run and its tasks as a document: [`RunStatus`]. |
 //! | `queue_wait` | Why a queued run has not started: [`queue_wait()`]. |
+//! | `pools` | The pools and limits of a home, and who waits for them: [`limits`]. |
 //! | `triggered` | The runs that a run has triggered: [`triggered_runs`]. |
 //! | `value` | Reads what tasks returned: [`value()`], [`values`]. |
 //! | `upkeep` | Keeps the store in order: [`prune`], [`would_prune`], [`would_prune_events`], [`check`], [`vacuum`]. |
 //! | `reason` | A failure as a document: [`Reason`]. |
 //! | `error` | [`OpsError`]. |
 
+mod answer_form;
+mod approvals;
 mod assets;
 mod backfill_preview;
 mod backfill_status;
@@ -48,7 +55,9 @@ mod clear;
 mod consumers;
 mod dag_document;
 mod dags;
+mod deadline_list;
 mod deadlines;
+mod deliveries;
 mod doctor;
 mod error;
 mod event_groups;
@@ -57,6 +66,7 @@ mod events;
 mod home;
 mod list;
 mod mark;
+mod pools;
 mod queue_wait;
 mod reason;
 mod replay;
@@ -73,6 +83,8 @@ mod triggered;
 mod upkeep;
 mod value;
 
+pub use answer_form::AnswerForm;
+pub use approvals::{AnswerDeadline, Approval, ApprovalInput, approval, approvals};
 pub use assets::{AssetDocument, assets};
 pub use backfill_preview::{BackfillFateCount, BackfillOverlap, BackfillPreview, BackfillTotals, preview_backfill};
 pub use backfill_status::{BackfillRun, BackfillStatus, backfill_status, list_backfills};
@@ -88,8 +100,10 @@ pub(crate) use consumers::raw as raw_event;
 pub use consumers::{ConsumerInput, ConsumerStatus, consumers, seen_event, stored_events};
 pub use dag_document::{DagDocument, ParamDocument, dag};
 pub use dags::{DagStatus, LastRun, dags};
+pub use deadline_list::{DeadlineList, DueDeadline, MissedSlotDeadline, deadlines};
 pub(crate) use deadlines::{DueSlots, due_slots};
 pub use deadlines::{history, missed_deadlines};
+pub use deliveries::{FailedDelivery, deliveries};
 #[cfg(feature = "sqlite")]
 pub use doctor::doctor;
 pub use doctor::{Diagnosis, Finding, FindingKind, Severity};
@@ -100,6 +114,7 @@ pub use events::{AssetEmission, EventDocument, EventQuery, NewAssetEvent, emit, 
 pub use home::Home;
 pub use list::{RunList, RunSummaryDocument, list_runs};
 pub use mark::{Mark, Marked, mark};
+pub use pools::{LimitStatus, PoolStatus, QueuedRunStatus, SlotHolder, SlotWaiter, limits};
 pub use queue_wait::{QueueWait, QueuedDag, queue_wait};
 pub use reason::Reason;
 pub use replay::{Replayed, replay};

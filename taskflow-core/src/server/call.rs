@@ -198,7 +198,7 @@ impl std::fmt::Display for Kind {
 
 impl Call {
     /// A segment of the path.
-    fn param(&self, name: &str) -> String {
+    pub(super) fn param(&self, name: &str) -> String {
         let found = self.params.iter().find(|(known, _)| known == name);
         found.map(|(_, value)| value.clone()).unwrap_or_default()
     }

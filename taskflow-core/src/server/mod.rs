@@ -68,6 +68,8 @@ pub struct ServerState {
     handle: ServiceHandle,
     metrics: Metrics,
     draining: Arc<AtomicBool>,
+    /// What waits for people, for the rail of the pages.
+    counts: pages::CountCache,
 }
 
 /// The options of a server.
@@ -101,8 +103,8 @@ impl ServerState {
     ) -> Result<Self, OpsError> {
         let journal = home.open(SyncMode::Full).await?;
         let (home, service) = (home.clone(), service.clone());
-        let (metrics, draining) = (Metrics::default(), Arc::default());
-        Ok(ServerState { journal, service, home, dags: dags.into(), options, handle, metrics, draining })
+        let (metrics, draining, counts) = (Metrics::default(), Arc::default(), pages::CountCache::default());
+        Ok(ServerState { journal, service, home, dags: dags.into(), options, handle, metrics, draining, counts })
     }
 
     /// Whether the service is about to end.
@@ -121,7 +123,7 @@ fn router(state: ServerState) -> axum::Router {
     let api = routes::router();
     let router = match state.options.no_ui {
         true => api.fallback(problem::no_route),
-        false => api.merge(pages::routes(state.options.read_only)).fallback(pages::no_route),
+        false => api.merge(pages::routes(&state)).fallback(pages::no_route),
     };
     router.with_state(state)
 }

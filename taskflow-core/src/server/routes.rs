@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 
 use super::ServerState;
-use super::api::{assets, backfills, changes, dags, health, logs, runs};
+use super::api::{approvals, assets, backfills, changes, dags, health, logs, runs};
 use super::call::{self, Call};
 use super::problem::Problem;
 
@@ -223,6 +223,13 @@ pub(super) static ROUTES: &[Route] = &[
         REASON,
         BY,
     ]),
+    route!(Get "/api/v1/approvals", approvals::list, "The questions that tasks ask people now"),
+    route!(Get "/api/v1/approvals/{run}/{task}", approvals::approval, "The question that a task asks now"),
+    route!(Get "/api/v1/deadlines", approvals::deadlines, "The deadlines that are due next, and those that were missed"),
+    route!(Get "/api/v1/deliveries", approvals::deliveries, "The notifications that could not be delivered")
+        .query(&[LIMIT]),
+    route!(Get "/api/v1/pools", approvals::limits, "The pools and limits, and who waits for them"),
+    route!(Get "/api/v1/pools/{pool}", approvals::pool, "A pool: who holds its slots, and who waits for them"),
     route!(Get "/api/v1/assets", assets::list, "The assets of the program, and their last events"),
     route!(Get "/api/v1/events", assets::events, "The events of assets, the newest first").query(&[
         field("asset", Kind::Text, "Only of this asset"),

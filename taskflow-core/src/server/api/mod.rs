@@ -1,6 +1,7 @@
 //! The handlers of the API. Each calls one operation and returns the document that the command line
 //! prints with `--output json`.
 
+pub(super) mod approvals;
 pub(super) mod assets;
 pub(super) mod backfills;
 pub(super) mod changes;

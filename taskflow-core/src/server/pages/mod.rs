@@ -13,20 +13,28 @@
 //! | `dag`, `grid`, `slots` | A DAG: its last runs as a grid, its graph, its slots. |
 //! | `task`, `task_runs` | A task of a run, and of a DAG in its last runs. |
 //! | `run_list`, `asset_list`, `backfill_list`, `doctor` | Lists. |
+//! | `approval_list`, `approval` | The questions that tasks ask people, and one of them. |
+//! | `deadline_list` | What is due, what was missed, what could not be delivered. |
+//! | `pool_list` | Who holds the slots of pools, and who waits for them. |
 //! | `form`, `trigger`, `changes` | The forms that change something. |
 //! | `log`, `log_lines`, `ansi` | The log of an attempt. |
 //! | `routes`, `reply`, `address` | Addresses, what handlers read and answer. |
 //! | `frame`, `marks`, `times`, `command`, `escape`, `assets`, `problem` | What pages share. |
+//! | `counts`, `zone_choice` | What waits for people, and the zone that the reader has chosen. |
 
 mod address;
 mod ansi;
+mod approval;
+mod approval_list;
 mod asset_list;
 mod assets;
 mod backfill_list;
 mod changes;
 mod command;
+mod counts;
 mod dag;
 mod dag_list;
+mod deadline_list;
 mod doctor;
 pub(in crate::server) mod escape;
 mod failures;
@@ -38,6 +46,7 @@ mod log;
 mod log_lines;
 mod marks;
 mod needs;
+mod pool_list;
 mod problem;
 mod reply;
 mod routes;
@@ -52,6 +61,8 @@ mod task_runs;
 mod timeline;
 mod times;
 mod trigger;
+mod zone_choice;
 
+pub(super) use counts::CountCache;
 pub(super) use reply::no_route;
 pub(super) use routes::routes;

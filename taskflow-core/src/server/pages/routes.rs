@@ -3,18 +3,22 @@
 
 use axum::Router;
 use axum::http::header;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
 
 use super::assets::assets;
 use super::{
-    asset_list, backfill_list, changes, dag, dag_list, doctor, home, log, run, run_list, task, task_runs, trigger,
+    approval, approval_list, asset_list, backfill_list, changes, counts, dag, dag_list, deadline_list, doctor, home,
+    log, pool_list, run, run_list, task, task_runs, trigger, zone_choice,
 };
 use crate::server::ServerState;
 
-/// The pages, and the static files that they need. Without `read_only`, also the forms that change
-/// something.
-pub(in crate::server) fn routes(read_only: bool) -> Router<ServerState> {
-    let pages = if read_only { views() } else { views().merge(forms()) };
+/// The pages, and the static files that they need; also the forms that change something, unless the
+/// server is read-only.
+pub(in crate::server) fn routes(state: &ServerState) -> Router<ServerState> {
+    let pages = if state.options.read_only { views() } else { views().merge(forms()) };
+    let pages =
+        pages.layer(from_fn_with_state(state.clone(), counts::for_request)).layer(from_fn(zone_choice::for_request));
     assets().into_iter().fold(pages, |router, asset| {
         let headers = [(header::CONTENT_TYPE, asset.media_type), (header::CACHE_CONTROL, KEEP)];
         router.route(&asset.address, get(move || async move { (headers, asset.content) }))
@@ -38,6 +42,10 @@ fn views() -> Router<ServerState> {
         .route("/events", get(asset_list::events))
         .route("/backfills", get(backfill_list::list))
         .route("/backfills/{number}", get(backfill_list::show))
+        .route("/approvals", get(approval_list::show))
+        .route("/approvals/{run}/{task}", get(approval::show))
+        .route("/deadlines", get(deadline_list::show))
+        .route("/pools", get(pool_list::show))
         .route("/doctor", get(doctor::show))
 }
 
@@ -46,6 +54,7 @@ fn forms() -> Router<ServerState> {
         .route("/dags/{dag}/trigger", get(trigger::show).post(trigger::send))
         .route("/dags/{dag}/pause", get(changes::ask_pause).post(changes::pause))
         .route("/dags/{dag}/unpause", get(changes::ask_unpause).post(changes::unpause))
+        .route("/approvals/{run}/{task}/answer", post(approval::answer))
         .route("/runs/{run}/cancel", get(changes::ask_cancel).post(changes::cancel))
         .route("/runs/{run}/clear", get(changes::ask_clear).post(changes::clear))
         .route("/runs/{run}/retry", post(changes::retry))
