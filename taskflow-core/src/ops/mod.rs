@@ -38,8 +38,11 @@
 //! | `status` | A run and its tasks as a document: [`RunStatus`]. |
 //! | `queue_wait` | Why a queued run has not started: [`queue_wait()`]. |
 //! | `pools` | The pools and limits of a home, and who waits for them: [`limits`]. |
+//! | `lineage` | The runs behind and ahead of a run, and the events between them: [`lineage()`]. |
+//! | `similar_failures` | Which earlier runs failed with the same message: [`similar_failures()`]. |
 //! | `triggered` | The runs that a run has triggered: [`triggered_runs`]. |
 //! | `value` | Reads what tasks returned: [`value()`], [`values`]. |
+//! | `versions` | The graphs of a DAG and what changed between them: [`versions()`]. |
 //! | `upkeep` | Keeps the store in order: [`prune`], [`would_prune`], [`would_prune_events`], [`check`], [`vacuum`]. |
 //! | `reason` | A failure as a document: [`Reason`]. |
 //! | `error` | [`OpsError`]. |
@@ -64,6 +67,7 @@ mod event_groups;
 mod events;
 #[cfg(feature = "sqlite")]
 mod home;
+mod lineage;
 mod list;
 mod mark;
 mod pools;
@@ -76,12 +80,14 @@ mod schedules;
 mod send_event;
 mod served;
 mod settings;
+mod similar_failures;
 mod situation;
 mod start;
 mod status;
 mod triggered;
 mod upkeep;
 mod value;
+mod versions;
 
 pub use answer_form::AnswerForm;
 pub use approvals::{AnswerDeadline, Approval, ApprovalInput, approval, approvals};
@@ -112,6 +118,7 @@ pub(crate) use event_groups::GroupReader;
 pub use events::{AssetEmission, EventDocument, EventQuery, NewAssetEvent, emit, emitted_by, event, events};
 #[cfg(feature = "sqlite")]
 pub use home::Home;
+pub use lineage::{LineageRun, RunLineage, lineage};
 pub use list::{RunList, RunSummaryDocument, list_runs};
 pub use mark::{Mark, Marked, mark};
 pub use pools::{LimitStatus, PoolStatus, QueuedRunStatus, SlotHolder, SlotWaiter, limits};
@@ -130,6 +137,8 @@ pub use served::{ServingProcess, serving_process};
 pub use settings::{
     DEFAULT_GRACE, DEFAULT_MAX_ACTIVE_RUNS, durability, engine, fail_fast, grace, max_active_runs, sync_mode,
 };
+pub(crate) use similar_failures::normalised;
+pub use similar_failures::{SimilarFailures, similar_failures};
 pub(crate) use situation::{
     ActiveEventRuns, CONSUMING, active_event_runs, active_runs, failures, runs_of_backfills, unsuccessful,
 };
@@ -142,3 +151,4 @@ pub use upkeep::{Checked, Pruned, Vacuumed, prune, vacuum, would_prune, would_pr
 #[cfg(all(feature = "cli", feature = "sqlite"))]
 pub(crate) use value::no_value;
 pub use value::{ValueDocument, value, values};
+pub use versions::{DagVersion, versions};

@@ -153,6 +153,7 @@ pub(super) static ROUTES: &[Route] = &[
     )]),
     route!(Get "/api/v1/dags/{dag}/slots", dags::slots, "The last slots and events of a DAG, and what became of them")
         .query(&[LIMIT]),
+    route!(Get "/api/v1/dags/{dag}/versions", dags::versions, "The graphs of a DAG by its last runs, and what changed"),
     route!(Put "/api/v1/dags/{dag}/pause", changes::pause, "Pauses the schedule and the events of a DAG").body(&[
         REASON,
         BY,

@@ -47,6 +47,7 @@ struct DagPage {
     params: Vec<ParamRow>,
     actions: Vec<Action>,
     runs_href: String,
+    versions_href: String,
 }
 
 #[derive(Debug)]
@@ -136,6 +137,7 @@ pub(super) async fn show(State(state): State<ServerState>, Path(dag): Path<Strin
         graph: if has_graph { address::dag(&status.dag_id) + "/graph.svg" } else { String::new() },
         actions: if state.options.read_only || def.is_none() { Vec::new() } else { actions(&status) },
         runs_href: address::with("/runs", &[("dag", &status.dag_id)]),
+        versions_href: address::dag(&status.dag_id) + "/versions",
         id: status.dag_id,
         grid,
         next,

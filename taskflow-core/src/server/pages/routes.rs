@@ -9,7 +9,7 @@ use axum::routing::{get, post};
 use super::assets::assets;
 use super::{
     approval, approval_list, asset_list, backfill_list, changes, counts, dag, dag_list, deadline_list, doctor, home,
-    log, pool_list, run, run_list, task, task_runs, trigger, zone_choice,
+    log, pool_list, run, run_events, run_list, run_values, settings, task, task_runs, trigger, versions, zone_choice,
 };
 use crate::server::ServerState;
 
@@ -34,6 +34,8 @@ fn views() -> Router<ServerState> {
         .route("/dags/{dag}/tasks/{task}", get(task_runs::show))
         .route("/runs", get(run_list::show))
         .route("/runs/{run}", get(run::show))
+        .route("/runs/{run}/values", get(run_values::show))
+        .route("/runs/{run}/events", get(run_events::show))
         .route("/runs/{run}/graph.svg", get(run::graph))
         .route("/runs/{run}/tasks/{task}", get(task::show))
         .route("/runs/{run}/tasks/{task}/{attempt}", get(log::show))
@@ -46,6 +48,8 @@ fn views() -> Router<ServerState> {
         .route("/approvals/{run}/{task}", get(approval::show))
         .route("/deadlines", get(deadline_list::show))
         .route("/pools", get(pool_list::show))
+        .route("/dags/{dag}/versions", get(versions::show))
+        .route("/settings", get(settings::show))
         .route("/doctor", get(doctor::show))
 }
 

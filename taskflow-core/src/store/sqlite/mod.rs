@@ -45,6 +45,7 @@ mod segments;
 mod tests;
 mod upkeep;
 
+pub(crate) use schema::SCHEMA;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 

@@ -33,6 +33,9 @@ const FILES: &[(i64, &str, &str)] = &[
     (10, "deadlines", include_str!("migrations/0010_deadlines.sql")),
 ];
 
+/// The version of the schema that this program writes.
+pub(crate) const SCHEMA: i64 = FILES[FILES.len() - 1].0;
+
 /// The state of a schema.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Found {
