@@ -2,6 +2,7 @@
 
 #![cfg(unix)]
 
+mod control;
 mod guard;
 mod home;
 mod pages;
