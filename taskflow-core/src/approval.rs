@@ -176,13 +176,18 @@ fn wait<T: Value>(inputs: &mut Inputs, context: Option<&TaskContext>) -> Result<
     })
 }
 
+/// Whether a task asks people.
+pub(crate) fn asks(def: &TaskDef) -> bool {
+    def.module == MODULE
+}
+
 /// Checks whether the value of an event is a valid answer, if the event is for a task that asks.
 ///
 /// # Errors
 ///
 /// The reason, and the valid answers.
 pub(crate) fn check(plan: &Plan, key: &str, value: &serde_json::Value) -> Result<(), String> {
-    let Some(def) = plan.find(node_id_of(key)).map(|node| plan.def(node)).filter(|def| def.module == MODULE) else {
+    let Some(def) = plan.find(node_id_of(key)).map(|node| plan.def(node)).filter(|def| asks(def)) else {
         return Ok(());
     };
     let answer = serde_json::json!({ "answer": value, "by": "", "reason": "", "at": Timestamp::EPOCH });

@@ -7,6 +7,7 @@ mod audit;
 mod below;
 mod calls;
 mod client;
+mod control;
 mod foreign;
 mod grids;
 mod guard;

@@ -66,6 +66,7 @@ const API: &[Case] = &[
     get("/api/v1/dags/{dag}/graph", VIEW, "/api/v1/dags/daily/graph"),
     get("/api/v1/dags/{dag}/next", VIEW, "/api/v1/dags/daily/next"),
     get("/api/v1/dags/{dag}/slots", VIEW, "/api/v1/dags/daily/slots"),
+    get("/api/v1/dags/{dag}/versions", VIEW, "/api/v1/dags/daily/versions"),
     case("PUT", "/api/v1/dags/{dag}/pause", OPERATE, "/api/v1/dags/daily/pause", "{}"),
     case("DELETE", "/api/v1/dags/{dag}/pause", OPERATE, "/api/v1/dags/daily/pause", "{}"),
     case("POST", "/api/v1/dags/{dag}/runs", OPERATE, "/api/v1/dags/daily/runs", "{}"),
@@ -91,6 +92,13 @@ const API: &[Case] = &[
         r#"{"state": "failed", "tasks": ["of_day"]}"#,
     ),
     case("POST", "/api/v1/runs/{run}/release", OPERATE, "/api/v1/runs/1/release", r#"{"key": "k"}"#),
+    get("/api/v1/approvals", List, "/api/v1/approvals"),
+    get("/api/v1/approvals/{run}/{task}", VIEW, "/api/v1/approvals/1/of_day"),
+    get("/api/v1/deadlines", List, "/api/v1/deadlines"),
+    get("/api/v1/deliveries", List, "/api/v1/deliveries"),
+    get("/api/v1/pools", All("view"), "/api/v1/pools"),
+    // There is no such pool.
+    get("/api/v1/pools/{pool}", All("view"), "/api/v1/pools/none"),
     get("/api/v1/assets", List, "/api/v1/assets"),
     get("/api/v1/events", List, "/api/v1/events"),
     case("POST", "/api/v1/events", Dag("emit"), "/api/v1/events", r#"{"asset": "reports", "payload": 1, "key": "b"}"#),
@@ -131,10 +139,13 @@ const PAGES: &[Case] = &[
     get("/dags", List, "/dags"),
     get("/dags/{dag}", VIEW, "/dags/daily"),
     get("/dags/{dag}/graph.svg", VIEW, "/dags/daily/graph.svg"),
+    get("/dags/{dag}/versions", VIEW, "/dags/daily/versions"),
     get("/dags/{dag}/tasks/{task}", VIEW, "/dags/daily/tasks/of_day"),
     get("/runs", List, "/runs"),
     get("/runs/{run}", VIEW, "/runs/1"),
     get("/runs/{run}/graph.svg", VIEW, "/runs/1/graph.svg"),
+    get("/runs/{run}/values", VALUES, "/runs/1/values"),
+    get("/runs/{run}/events", VIEW, "/runs/1/events"),
     get("/runs/{run}/tasks/{task}", VIEW, "/runs/1/tasks/of_day"),
     get("/runs/{run}/tasks/{task}/{attempt}", LOGS, "/runs/1/tasks/of_day/1"),
     get("/runs/{run}/tasks/{task}/{attempt}/raw", LOGS, "/runs/1/tasks/of_day/1/raw"),
@@ -142,6 +153,12 @@ const PAGES: &[Case] = &[
     get("/events", List, "/events"),
     get("/backfills", List, "/backfills"),
     get("/backfills/{number}", VIEW, "/backfills/1"),
+    get("/approvals", List, "/approvals"),
+    get("/approvals/{run}/{task}", VIEW, "/approvals/1/of_day"),
+    case("POST", "/approvals/{run}/{task}/answer", OPERATE, "/approvals/1/of_day/answer", "answer=approved"),
+    get("/deadlines", List, "/deadlines"),
+    get("/pools", All("view"), "/pools"),
+    get("/settings", ADMIN, "/settings"),
     get("/doctor", ADMIN, "/doctor"),
     get("/account", Known, "/account"),
     get("/users", ADMIN, "/users"),
@@ -259,7 +276,9 @@ fn check(case: &Case, asker: Option<&Asker>, response: &Response) {
         }
         Expected::NotFound => assert_eq!(response.status, 404, "{about}"),
         Expected::Allowed(without) => {
-            let is_missing = case.path.contains("none") || case.route == "/setup";
+            // The task asks nothing.
+            let asks_nothing = case.path.contains("/approvals/");
+            let is_missing = case.path.contains("none") || case.route == "/setup" || asks_nothing;
             assert!(response.status != 403 && (response.status != 404 || is_missing), "{about}");
             assert!(response.status != 401 || case.route == "/login", "{about}");
             // Who is known is led on from the log-in page.

@@ -93,11 +93,6 @@ impl PendingCallback {
         self.due.is_none_or(|due| due <= now)
     }
 
-    /// The name of the callback. Creating and naming it both run user code.
-    fn name(&self) -> String {
-        catch(|| self.callback.notifier().name()).unwrap_or_else(|_| "?".to_owned())
-    }
-
     /// Delivers it. A failure is also logged by the process.
     pub(crate) fn deliver(&self) -> Result<(), String> {
         let result = catch(|| {
@@ -114,7 +109,7 @@ impl PendingCallback {
         let result = result.map_err(|failure| failure.to_string()).and_then(std::convert::identity);
         result.map_err(|mut error| {
             Redactor::current().reason(&mut error);
-            let callback = self.name();
+            let callback = self.callback.name();
             tracing::warn!(target: "taskflow", "the callback `{callback}` could not be notified that {}: {error}", self.notification);
             error
         })
@@ -126,7 +121,7 @@ impl PendingCallback {
         DeliveryAttempt {
             key: self.notification.key.clone(),
             notification: self.notification.to_string(),
-            callback: self.name(),
+            callback: self.callback.name(),
             at,
             attempts: self.attempts.saturating_add(1),
             error: None,
@@ -147,7 +142,7 @@ impl PendingCallback {
         DeliveryAttempt {
             key: self.notification.key.clone(),
             notification,
-            callback: self.name(),
+            callback: self.callback.name(),
             at,
             attempts: self.attempts,
             error: result.err(),

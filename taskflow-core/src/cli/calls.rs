@@ -96,6 +96,13 @@ mod tests {
         ("GET /metrics", "for Prometheus"),
         ("GET /api/v1/version", "the client asks it before anything else"),
         ("GET /api/v1/openapi.json", "for those who write clients"),
+        ("GET /api/v1/approvals", "`status` shows the questions of a run"),
+        ("GET /api/v1/approvals/{run}/{task}", "`explain` shows the question of a task"),
+        ("GET /api/v1/deadlines", "`dags` and `slots` show the deadlines of a DAG"),
+        ("GET /api/v1/deliveries", "`status` shows the deliveries of a run"),
+        ("GET /api/v1/pools", "for the pages"),
+        ("GET /api/v1/pools/{pool}", "for the pages"),
+        ("GET /api/v1/dags/{dag}/versions", "for the pages"),
     ];
 
     /// The verbs, with those below them: a verb that is nothing by itself is left out.

@@ -119,7 +119,13 @@ impl Journal {
         Ok(self.inner.store.outbox_pending().await?.len())
     }
 
-    /// Does the same in the background, once for each journal that this process opens.
+    /// The deliveries whose last attempt failed, with the ids of their runs, the latest first.
+    pub(crate) async fn failed_deliveries(&self, limit: u32) -> Result<Vec<(String, Delivery)>, JournalError> {
+        let failed = self.inner.store.failed_deliveries(limit).await?;
+        Ok(failed.into_iter().map(|(run_id, tried)| (run_id, tried.into())).collect())
+    }
+
+    /// Delivers what is pending in the background, once for each journal that this process opens.
     pub(super) fn deliver_beside(&self) {
         if self.inner.home.is_none() || self.inner.has_delivered.swap(true, Ordering::Relaxed) {
             return;

@@ -2,6 +2,7 @@
 //!
 //! - [`Journal`]: the public API. `reading`: finds and reads runs. `error`: what can go wrong.
 //! - `segment`: entries of a run as bytes. `graph`, `params`: what else is stored of a run.
+//!   `graph_diff`: what differs between two graphs, in words.
 //! - `writer`: the thread that stores entries, and its protocol. `run_log`: where the entries of a
 //!   run wait for it.
 //! - `run_history`: what is known of a run. `history`: folds the entries of a run into it.
@@ -55,6 +56,7 @@ mod follow;
 mod fuzz;
 mod graph;
 mod graph_changes;
+mod graph_diff;
 mod history;
 mod history_view;
 mod id_index;
@@ -102,6 +104,8 @@ pub(crate) use events::{EventHead, NewConsumption, StoredConsumer, StoredEvent};
 pub use explain::Explanation;
 pub use follow::{RunChange, RunFollower};
 pub(crate) use fuzz::fold_any;
+pub(crate) use graph::Graph;
+pub(crate) use graph_diff::differences;
 pub use journal::{Journal, JournalBuilder};
 #[cfg(feature = "sqlite")]
 pub(crate) use permissions::tighten;

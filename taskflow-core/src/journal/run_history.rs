@@ -212,7 +212,7 @@ impl RunHistory {
     }
 
     /// How many tasks are running.
-    pub(super) fn running(&self) -> usize {
+    pub(crate) fn running(&self) -> usize {
         *self.running.get_or_init(|| {
             steps::count(self.tasks.len());
             self.tasks.iter().filter(|task| task.state == TaskState::Running).count()

@@ -186,6 +186,26 @@ impl RunHistory {
         if place < self.shape.nodes.len() { &self.shape.kind(place as u32).output } else { "?" }
     }
 
+    /// The pool of the task at this place, and how many slots of it the task takes.
+    pub(crate) fn pool_at(&self, place: usize) -> Option<(&str, u32)> {
+        let node = self.shape.nodes.get(place)?;
+        let kind = &self.shape.kinds[node.kind as usize];
+        Some((kind.pool.as_deref()?, kind.pool_slots))
+    }
+
+    /// The places of the tasks whose values the task at this place takes, in the order of its
+    /// parameters; none if the present graph does not have it.
+    pub(crate) fn inputs_of(&self, place: usize) -> Vec<usize> {
+        let Some(node) = self.shape.nodes.get(place) else { return Vec::new() };
+        let mut places = Vec::new();
+        for &(upstream, edge) in node.inputs.iter() {
+            if !edge.is_without_value() && !places.contains(&(upstream as usize)) {
+                places.push(upstream as usize);
+            }
+        }
+        places
+    }
+
     /// The place of a task in the list of tasks.
     ///
     /// # Errors

@@ -223,7 +223,6 @@ async fn missed_deadline_of(journal: &Journal, run: &RunInfo) -> Result<Option<M
 }
 
 /// The deadlines that the callback of a DAG has yet to be notified of.
-#[cfg(feature = "sqlite")]
 pub(super) async fn untold(journal: &Journal, dag: &str) -> Result<Vec<MissedSlots>, OpsError> {
     let stored = journal.slot_deadlines().await?.remove(dag).and_then(Result::ok);
     Ok(stored.map(|stored| stored.state.untold).unwrap_or_default())

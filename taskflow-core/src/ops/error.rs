@@ -255,6 +255,16 @@ pub enum OpsError {
         /// Its state.
         state: TaskState,
     },
+    /// The task does not ask anything now.
+    #[error("task `{task}` of run {number} asks nothing now (state: {state})")]
+    NoQuestion {
+        /// The number of the run.
+        number: i64,
+        /// The task.
+        task: String,
+        /// Its state.
+        state: TaskState,
+    },
     /// The stored value of a task cannot be decoded.
     #[error(
         "the value of task `{task}` of run {number} is damaged: {reason}; `clear {number} {task}` computes it again"
@@ -297,6 +307,7 @@ impl OpsError {
             OpsError::Pool(error) => error.kind(),
             OpsError::NoHome { .. }
             | OpsError::NoValue { .. }
+            | OpsError::NoQuestion { .. }
             | OpsError::NoneInterrupted
             | OpsError::UnknownAsset { .. }
             | OpsError::UnknownEvent { .. }

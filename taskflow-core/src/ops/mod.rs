@@ -15,12 +15,16 @@
 //! | `mark` | Sets the state of tasks: [`mark()`]. |
 //! | `cancel` | Ends a run early, with its jobs on clusters: [`cancel()`], [`cancel_and_wait`]. |
 //! | `send_event` | Sends an event that tasks wait for: [`send_event()`]. |
+//! | `approvals` | The questions that tasks ask people: [`approvals()`], [`approval`]. |
+//! | `answer_form` | How a question can be answered: [`AnswerForm`]. |
 //! | `replay` | Runs one task again without storing anything: [`replay()`]. |
 //! | `schedules` | The slots of schedules: [`next_slots`], [`past_slots`], [`pause`], [`unpause`], [`reset_schedule`]. |
 //! | `slot_span` | The slots in a span of time, past and to come: [`slots_between`], [`calendar`]. |
 //! | `deadlines` | The deadlines of slots: [`missed_deadlines`], and the [`history`] of a run with it. |
 //! | `accounts` | Users, sessions, tokens and rights: [`accounts`]. |
 //! | `actor` | Who does something: [`Actor`]. |
+//! | `deadline_list` | The deadlines that are due next, and those that were missed: [`deadlines()`]. |
+//! | `deliveries` | The notifications that were not delivered: [`deliveries()`]. |
 //! | `dags` | The DAGs of a program and of a home, with their schedules: [`dags`]. |
 //! | `dag_document` | A DAG with its parameters and tasks: [`dag()`]. |
 //! | `served` | The process that serves a home: [`serving_process`]. |
@@ -38,18 +42,23 @@
 //! | `elements` | The elements of a mapped task: [`elements_summary`], [`elements()`]. |
 //! | `status` | A run and its tasks as a document: [`RunStatus`]. |
 //! | `queue_wait` | Why a queued run has not started: [`queue_wait()`]. |
+//! | `pools` | The pools and limits of a home, and who waits for them: [`limits`]. |
+//! | `similar_failures` | Which earlier runs failed with the same message: [`similar_failures()`]. |
+//! | `versions` | The graphs of a DAG and what changed between them: [`versions()`]. |
+//! | `run_events` | The events of a run, and the runs on their other sides: [`run_events()`]. |
 //! | `tasks_changed` | What the audit trail says of tasks. |
 //! | `triggered` | The runs that a run has triggered: [`triggered_runs`]. |
 //! | `value` | Reads what tasks returned: [`value()`], [`values`]; their beginnings: [`value_preview`], [`value_previews`]. |
 //! | `upkeep` | Keeps the store in order: [`prune`], [`would_prune`], [`would_prune_events`], [`would_prune_audit`], [`check`], [`vacuum`]. |
 //! | `audit` | The audit trail: [`audit()`], [`acting_as`], [`audit_refusal`]. |
-//! | `actor` | Who acts: [`Actor`]. |
 //! | `reason` | A failure as a document: [`Reason`]. |
 //! | `error` | [`OpsError`]. |
 
 #[cfg(feature = "server")]
 pub mod accounts;
 mod actor;
+mod answer_form;
+mod approvals;
 mod assets;
 mod audit;
 mod backfill_preview;
@@ -60,7 +69,9 @@ mod clear;
 mod consumers;
 mod dag_document;
 mod dags;
+mod deadline_list;
 mod deadlines;
+mod deliveries;
 mod doctor;
 mod elements;
 mod error;
@@ -71,15 +82,18 @@ mod home;
 mod lineage;
 mod list;
 mod mark;
+mod pools;
 mod queue_wait;
 mod reason;
 mod replay;
 mod resume;
 mod retry;
+mod run_events;
 mod schedules;
 mod send_event;
 mod served;
 mod settings;
+mod similar_failures;
 mod situation;
 mod slot_span;
 mod start;
@@ -88,8 +102,11 @@ mod tasks_changed;
 mod triggered;
 mod upkeep;
 mod value;
+mod versions;
 
 pub use actor::{Actor, Via};
+pub use answer_form::AnswerForm;
+pub use approvals::{AnswerDeadline, Approval, ApprovalInput, approval, approvals};
 pub use assets::{AssetDags, AssetDocument, assets, dags_of_assets};
 pub use audit::{Action, AuditEntry, AuditList, AuditQuery, AuditTarget, Outcome, acting_as, audit, audit_refusal};
 #[cfg(feature = "server")]
@@ -108,8 +125,10 @@ pub(crate) use consumers::raw as raw_event;
 pub use consumers::{ConsumerInput, ConsumerStatus, consumers, seen_event, stored_events};
 pub use dag_document::{DagDocument, ParamDocument, dag};
 pub use dags::{DagStatus, LastRun, dags};
+pub use deadline_list::{DeadlineList, DueDeadline, MissedSlotDeadline, deadlines};
 pub(crate) use deadlines::{DueSlots, due_slots};
 pub use deadlines::{history, missed_deadlines};
+pub use deliveries::{FailedDelivery, deliveries};
 #[cfg(feature = "sqlite")]
 pub use doctor::doctor;
 pub use doctor::{Diagnosis, Finding, FindingKind, Severity};
@@ -127,12 +146,14 @@ pub use home::Home;
 pub use lineage::{Lineage, LineageRun, lineage};
 pub use list::{RunList, RunSummaryDocument, list_runs};
 pub use mark::{Mark, Marked, mark};
+pub use pools::{LimitStatus, PoolStatus, QueuedRunStatus, SlotHolder, SlotWaiter, limits};
 pub use queue_wait::{QueueWait, QueuedDag, queue_wait};
 pub use reason::Reason;
 pub use replay::{Replayed, replay};
 pub(crate) use resume::resume_for;
 pub use resume::{interrupted, resume};
 pub use retry::retry;
+pub use run_events::{NeighbourRun, RunEvents, run_events};
 pub use schedules::{
     NextSlot, NextSlots, PastSlots, ResetSchedule, next_slots, past_slots, pause, pause_of, reset_schedule, unpause,
 };
@@ -142,6 +163,7 @@ pub use served::{ServingProcess, serving_process};
 pub use settings::{
     DEFAULT_GRACE, DEFAULT_MAX_ACTIVE_RUNS, durability, engine, fail_fast, grace, max_active_runs, sync_mode,
 };
+pub use similar_failures::{SimilarFailures, similar_failures};
 pub(crate) use situation::{
     ActiveEventRuns, CONSUMING, active_event_runs, active_runs, failures, runs_of_backfills, unsuccessful,
 };
@@ -155,3 +177,4 @@ pub use triggered::{TriggeredRun, triggered_runs};
 pub use upkeep::check;
 pub use upkeep::{Checked, Pruned, Vacuumed, prune, vacuum, would_prune, would_prune_audit, would_prune_events};
 pub use value::{ValueDocument, ValuePreview, ValuePreviews, value, value_preview, value_previews, values};
+pub use versions::{DagVersion, versions};

@@ -89,6 +89,8 @@ pub struct ServerState {
     draining: Arc<AtomicBool>,
     auth: Arc<Auth>,
     streams: Arc<Streams>,
+    /// What waits for people, for the rail of the pages.
+    counts: pages::CountCache,
 }
 
 /// The options of a server.
@@ -152,6 +154,7 @@ impl ServerState {
             keys: Arc::default(),
             draining: Arc::default(),
             auth,
+            counts: pages::CountCache::default(),
             streams: Arc::new(Streams::new()),
         };
         Ok((state, text))
@@ -179,7 +182,7 @@ fn router(state: ServerState) -> axum::Router {
     let api = routes::router();
     let router = match state.options.no_ui {
         true => api.fallback(problem::no_route),
-        false => api.merge(pages::routes(state.options.read_only)).fallback(pages::no_route),
+        false => api.merge(pages::routes(&state)).fallback(pages::no_route),
     };
     let base = state.options.base_path.clone();
     let authenticate = axum::middleware::from_fn_with_state(state.clone(), auth::authenticate);

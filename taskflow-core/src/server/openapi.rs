@@ -86,6 +86,7 @@ fn segments(path: &str) -> impl Iterator<Item = &str> {
 
 fn segment(name: &str) -> Value {
     let (about, ty) = match name {
+        "pool" => ("The name of the pool", "string"),
         "run" => ("The number or the whole id of the run", "string"),
         "dag" => ("The id of the DAG", "string"),
         "task" => ("The id of the task", "string"),

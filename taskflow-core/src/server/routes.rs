@@ -11,7 +11,7 @@ use axum::routing::any;
 
 use super::ServerState;
 use super::api::{
-    accounts, assets, audit, backfills, bulk, changes, dags, elements, health, logs, pauses, prune, runs,
+    accounts, approvals, assets, audit, backfills, bulk, changes, dags, elements, health, logs, pauses, prune, runs,
 };
 use super::auth::Visitor;
 use super::call::{self, Call};
@@ -192,6 +192,7 @@ pub(super) static ROUTES: &[Route] = &[
             field("to", Kind::Time, "With `from`: the slots before this time"),
             LIMIT,
         ]),
+    route!(Get "/api/v1/dags/{dag}/versions", dags::versions, "The graphs of a DAG by its last runs, and what changed"),
     route!(Put "/api/v1/dags/{dag}/pause", changes::pause, "Pauses the schedule and the events of a DAG")
         .body(&[REASON, BY, UNTIL]),
     route!(Delete "/api/v1/dags/{dag}/pause", changes::unpause, "Ends the pause of a DAG")
@@ -307,6 +308,13 @@ pub(super) static ROUTES: &[Route] = &[
         REASON,
         BY,
     ]),
+    route!(Get "/api/v1/approvals", approvals::list, "The questions that tasks ask people now"),
+    route!(Get "/api/v1/approvals/{run}/{task}", approvals::approval, "The question that a task asks now"),
+    route!(Get "/api/v1/deadlines", approvals::deadlines, "The deadlines that are due next, and those that were missed"),
+    route!(Get "/api/v1/deliveries", approvals::deliveries, "The notifications that could not be delivered")
+        .query(&[LIMIT]),
+    route!(Get "/api/v1/pools", approvals::limits, "The pools and limits, and who waits for them"),
+    route!(Get "/api/v1/pools/{pool}", approvals::pool, "A pool: who holds its slots, and who waits for them"),
     route!(Get "/api/v1/assets", assets::list, "The assets of the program, and their last events"),
     route!(Get "/api/v1/assets/{asset}/stream", streams::asset, "The events of an asset, as server-sent events")
         .query(&[field("after", Kind::Text, "The number of an event: begins after it. Default: the last one")])

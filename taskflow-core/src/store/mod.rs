@@ -55,7 +55,7 @@ pub use rows::{RunCursor, RunFilter, RunOrder};
 pub(crate) use runtime::StoreRuntime;
 pub(crate) use schedule_rows::{DamagedRow, NoteRow, ScheduleRow, ScheduleStep, SlotRow, Stepped};
 #[cfg(feature = "sqlite")]
-pub(crate) use sqlite::{SqliteStore, examine};
+pub(crate) use sqlite::{SCHEMA, SqliteStore, examine};
 pub use sync_mode::SyncMode;
 pub use traits::StoreError;
 pub(crate) use traits::{SEGMENTS, Store, StoreFuture};

@@ -401,6 +401,9 @@ pub(crate) trait Outbox: Send + Sync {
 
     /// The last attempt of each notification of a run, oldest first.
     fn deliveries<'a>(&'a self, run_id: &'a str) -> StoreFuture<'a, Vec<DeliveryAttempt>>;
+
+    /// The last attempts that failed, with the ids of their runs, the latest first.
+    fn failed_deliveries(&self, limit: u32) -> StoreFuture<'_, Vec<(String, DeliveryAttempt)>>;
 }
 
 /// Keeping a store in order.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::Notification;
-use crate::base::BoxError;
+use crate::base::{BoxError, catch};
 
 /// The kind of event that a callback handles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
@@ -144,6 +144,11 @@ impl Callback {
     /// Creates its notifier.
     pub fn notifier(&self) -> Arc<dyn Notifier> {
         (self.0)()
+    }
+
+    /// The name of its notifier. Creating and naming it both run user code.
+    pub(crate) fn name(&self) -> String {
+        catch(|| self.notifier().name()).unwrap_or_else(|_| "?".to_owned())
     }
 }
 

@@ -52,3 +52,8 @@ pub(in crate::server) async fn slots(call: Call) -> Answer {
     }
     document(&call, &ops::past_slots(&call.state.journal, permit.dag(), call.limit()).await?)
 }
+
+pub(in crate::server) async fn versions(call: Call) -> Answer {
+    let permit = call.dag::<View>()?;
+    document(&call, &ops::versions(&call.state.journal, permit.dag().id, Some(permit.dag())).await?)
+}

@@ -2,6 +2,7 @@
 //! prints with `--output json`.
 
 pub(super) mod accounts;
+pub(super) mod approvals;
 pub(super) mod assets;
 pub(super) mod audit;
 pub(super) mod backfills;

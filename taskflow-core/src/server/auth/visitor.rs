@@ -8,6 +8,7 @@ use axum::http::request::Parts;
 
 use super::Principal;
 use super::layer::Presented;
+use crate::dag::DagDef;
 use crate::ops::TriggeredRun;
 use crate::ops::accounts::Right;
 use crate::server::ServerState;
@@ -55,6 +56,11 @@ impl Visitor {
     pub(in crate::server) fn may(&self, right: Right, dag: &str) -> bool {
         let known = self.state.dags.iter().find(|known| known.id == dag);
         self.principal.access().may(right, dag, known.map_or(&[], |dag| dag.options.tags))
+    }
+
+    /// The DAGs of the program that they see.
+    pub(in crate::server) fn seen_dags(&self) -> Vec<&'static DagDef> {
+        self.state.dags.iter().copied().filter(|dag| self.may(Right::View, dag.id)).collect()
     }
 
     /// What they may see in lists.

@@ -23,6 +23,11 @@ pub(crate) fn log(run: i64, task: &str, attempt: u32) -> String {
     format!("/runs/{run}/tasks/{}/{attempt}", segment(task))
 }
 
+/// The question that a task asks.
+pub(crate) fn approval(run: i64, task: &str) -> String {
+    format!("/approvals/{run}/{}", segment(task))
+}
+
 /// The events of an asset.
 pub(crate) fn asset(name: &str) -> String {
     format!("/events?asset={}", segment(name))

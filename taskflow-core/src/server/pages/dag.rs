@@ -56,6 +56,7 @@ struct DagPage {
     actions: Vec<Action>,
     runs_href: String,
     audit: AuditSection,
+    versions_href: String,
 }
 
 #[derive(Debug)]
@@ -175,6 +176,7 @@ pub(super) async fn show(state: Visitor, Path(dag): Path<String>) -> Page {
         actions: if !may_change || def.is_none() { Vec::new() } else { actions(&status) },
         runs_href: address::with("/runs", &[("dag", &status.dag_id)]),
         tabs: tabs(&status.dag_id, def, ""),
+        versions_href: address::dag(&status.dag_id) + "/versions",
         id: status.dag_id,
         grid,
         next,

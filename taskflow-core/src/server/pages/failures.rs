@@ -10,7 +10,7 @@ use super::times::{Clock, Moment};
 use crate::base::Failure;
 use crate::base::text::bounded;
 use crate::journal::{RunHistory, TaskHistory, normalised};
-use crate::ops::{Home, Reason};
+use crate::ops::{Home, Reason, SimilarFailures};
 use crate::run::TaskState;
 
 /// How many groups of failures are shown, and how many last lines of a log.
@@ -37,6 +37,12 @@ pub(crate) struct FailureGroup {
     /// The end of the log of the last attempt.
     pub(crate) last_lines: Vec<Line>,
     pub(crate) log: String,
+    /// The message without numbers, by which failures are the same.
+    key: String,
+    /// Whether earlier runs failed with the same message: `never in the last 50 runs`.
+    pub(crate) seen: String,
+    /// Some of those runs: their numbers and addresses.
+    pub(crate) seen_in: Vec<(i64, String)>,
 }
 
 /// The failures of a run.
@@ -103,6 +109,23 @@ impl Failures {
     }
 }
 
+impl Failures {
+    /// With the earlier runs that failed with the same messages.
+    pub(crate) fn seen_in(mut self, similar: &[SimilarFailures]) -> Failures {
+        for group in &mut self.groups {
+            let Some(known) = similar.iter().find(|similar| similar.message == group.key) else { continue };
+            group.seen = match (known.runs.len(), known.of_runs) {
+                (_, 0) => "no run came before it".to_owned(),
+                (0, 1) => "not in the run before it".to_owned(),
+                (0, all) => format!("in none of the {all} runs before it"),
+                (seen, all) => format!("in {seen} of the {all} {} before it", if all == 1 { "run" } else { "runs" }),
+            };
+            group.seen_in = known.runs.iter().take(NAMED).map(|&run| (run, address::run(run))).collect();
+        }
+        self
+    }
+}
+
 /// The first names, and how many more there are.
 pub(crate) fn some(names: &[String]) -> String {
     match names.len() {
@@ -147,6 +170,9 @@ impl FailureGroup {
                 false => Vec::new(),
             },
             log: if has_attempt { address::log(history.number, &task.id, attempt) } else { String::new() },
+            key: task.failure.as_ref().map(|failure| normalised(&failure.to_string())).unwrap_or_default(),
+            seen: String::new(),
+            seen_in: Vec::new(),
         }
     }
 }

@@ -1,9 +1,11 @@
 //! What surrounds every page: the rail, the path of links, the zone and the footer.
 
 use super::assets::{CSS, GRAPH_CSS, ICON, SCRIPT};
+use super::counts::Counts;
 use super::marks::Mark;
 use super::times::{Clock, Moment};
 use super::who::Who;
+use super::zone_choice::ZoneLink;
 
 /// The frame of a page.
 #[derive(Clone, Debug)]
@@ -18,6 +20,10 @@ pub(crate) struct Frame {
     pub(crate) path: Vec<Crumb>,
     /// The zone of the times, with its abbreviation.
     pub(crate) zone: String,
+    /// The zones that can be chosen instead.
+    pub(crate) zones: Vec<ZoneLink>,
+    /// What waits for people, beside the links of the rail.
+    pub(crate) counts: Counts,
     /// The time of the server.
     pub(crate) now: Moment,
     /// The version of taskflow, for the footer.
@@ -40,6 +46,10 @@ pub(crate) enum Place {
     Runs,
     Assets,
     Backfills,
+    Approvals,
+    Deadlines,
+    Pools,
+    Settings,
     Audit,
     Doctor,
     Users,
@@ -61,6 +71,8 @@ pub(crate) struct Request {
     pub(crate) clock: Clock,
     pub(crate) build: String,
     pub(crate) theme: &'static str,
+    pub(crate) zones: Vec<ZoneLink>,
+    pub(crate) counts: Counts,
 }
 
 impl Frame {
@@ -71,6 +83,8 @@ impl Frame {
             place,
             path,
             zone: request.clock.zone_words(),
+            zones: request.zones.clone(),
+            counts: request.counts,
             now: request.clock.moment(request.clock.now),
             build: request.build.clone(),
             theme: request.theme,

@@ -22,7 +22,8 @@
 //! |---|---|
 //! | `home`, `needs` | What needs a person, what runs, what comes next. |
 //! | `dag_list`, `strip` | The DAGs with their last runs. |
-//! | `run`, `run_facts`, `run_tasks`, `timeline`, `failures` | A run. |
+//! | `run`, `run_facts`, `run_tasks`, `timeline`, `critical_path`, `failures` | A run. |
+//! | `run_tabs`, `run_values`, `run_events` | Its values and parameters, its events and the runs around it. |
 //! | `dag`, `slots` | A DAG: its graph, its slots. |
 //! | `grid_page`, `grid`, `grid_columns`, `overview` | The slots and the tasks of a DAG as a grid. |
 //! | `durations`, `calendar` | How long runs took; a month of slots. |
@@ -30,24 +31,37 @@
 //! | `graph` | The graph of a DAG or of a run, inside the page. |
 //! | `task`, `task_runs` | A task of a run, and of a DAG in its last runs. |
 //! | `run_list`, `asset_list`, `backfill_list`, `doctor` | Lists. |
+//! | `approval_list`, `approval` | The questions that tasks ask people, and one of them. |
+//! | `deadline_list` | What is due, what was missed, what could not be delivered. |
+//! | `pool_list` | Who holds the slots of pools, and who waits for them. |
+//! | `versions` | The graphs of a DAG, and what changed between them. |
+//! | `settings` | The configuration of the program, and what it works with. |
 //! | `form`, `trigger`, `changes` | The forms that change something. |
 //! | `login`, `account`, `users` | Log-in, set-up, one's own tokens, users. |
 //! | `log`, `log_lines`, `ansi` | The log of an attempt. |
+//! | `attempt_pair` | The logs of two attempts side by side. |
 //! | `routes`, `reply`, `address` | Addresses, what handlers read and answer. |
 //! | `frame`, `who`, `marks`, `times`, `command`, `escape`, `assets`, `problem` | What pages share. |
+//! | `counts`, `zone_choice` | What waits for people, and the zone that the reader has chosen. |
 
 mod account;
 mod address;
 mod ansi;
+mod approval;
+mod approval_list;
 mod asset_list;
 mod assets;
+mod attempt_pair;
 mod audit;
 mod backfill_list;
 mod calendar;
 mod changes;
 mod command;
+mod counts;
+mod critical_path;
 mod dag;
 mod dag_list;
+mod deadline_list;
 mod doctor;
 mod durations;
 pub(in crate::server) mod escape;
@@ -66,13 +80,18 @@ mod mapped;
 mod marks;
 mod needs;
 mod overview;
+mod pool_list;
 mod problem;
 mod reply;
 mod routes;
 mod run;
+mod run_events;
 mod run_facts;
 mod run_list;
+mod run_tabs;
 mod run_tasks;
+mod run_values;
+mod settings;
 mod slots;
 mod strip;
 mod task;
@@ -81,8 +100,11 @@ mod timeline;
 mod times;
 mod trigger;
 mod users;
+mod versions;
 mod who;
+mod zone_choice;
 
+pub(super) use counts::CountCache;
 pub(super) use login::log_in_address;
 pub(super) use reply::{no_route, problem_page};
 pub(super) use routes::routes;

@@ -85,12 +85,13 @@ mod tests {
     use jiff::Timestamp;
     use jiff::tz::TimeZone;
 
+    use super::super::reply;
     use super::super::times::Clock;
     use super::*;
 
     fn request() -> Request {
         let clock = Clock::new(Timestamp::UNIX_EPOCH, TimeZone::UTC);
-        Request { base: "/a".to_owned(), clock, build: "taskflow".to_owned(), theme: "" }
+        Request { base: "/a".to_owned(), clock, build: "taskflow".to_owned(), ..reply::request(None) }
     }
 
     #[test]

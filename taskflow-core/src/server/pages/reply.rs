@@ -11,6 +11,7 @@ use jiff::tz::TimeZone;
 use super::frame::Request;
 use super::problem::ProblemPage;
 use super::times::Clock;
+use super::{counts, zone_choice};
 use crate::journal::JournalError;
 use crate::ops::OpsError;
 use crate::server::base_path;
@@ -28,14 +29,17 @@ pub(crate) fn asked<'q>(query: &'q BTreeMap<String, String>, name: &str) -> &'q 
 }
 
 /// What all pages of a request share. `zone` is that of the schedule that the page is about; pages
-/// about several DAGs show UTC.
+/// about several DAGs show UTC. Who reads may have chosen another one.
 pub(crate) fn request(zone: Option<&str>) -> Request {
-    let zone = zone.and_then(|zone| TimeZone::get(zone).ok()).unwrap_or(TimeZone::UTC);
+    let of_schedule = zone.and_then(|zone| TimeZone::get(zone).ok());
+    let (zone, zones) = zone_choice::chosen(of_schedule);
     Request {
         base: base_path::current(),
         clock: Clock::new(Timestamp::now(), zone),
         build: format!("taskflow {}", env!("CARGO_PKG_VERSION")),
         theme: "",
+        zones,
+        counts: counts::of_request(),
     }
 }
 

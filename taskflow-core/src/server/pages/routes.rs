@@ -3,22 +3,25 @@
 
 use axum::Router;
 use axum::http::header;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
 
 use super::assets::{ICON, assets};
 use super::{
-    account, asset_list, audit, backfill_list, calendar, changes, dag, dag_list, doctor, durations, grid_page, home,
-    log, login, run, run_list, task, task_runs, trigger, users,
+    account, approval, approval_list, asset_list, audit, backfill_list, calendar, changes, counts, dag, dag_list,
+    deadline_list, doctor, durations, grid_page, home, log, login, pool_list, run, run_events, run_list, run_values,
+    settings, task, task_runs, trigger, users, versions, zone_choice,
 };
 use crate::server::ServerState;
 
-/// The pages, and the static files that they need. Without `read_only`, also the forms that change
-/// something.
-pub(in crate::server) fn routes(read_only: bool) -> Router<ServerState> {
+/// The pages, and the static files that they need; also the forms that change something, unless the
+/// server is read-only.
+pub(in crate::server) fn routes(state: &ServerState) -> Router<ServerState> {
     // Browsers ask for it where a document has no head: the graph, the text of a log.
     let icon = get(|| async { ([(header::CONTENT_TYPE, ICON.media_type)], ICON.content) });
-    let pages = views().merge(doors()).route("/favicon.ico", icon);
-    let pages = if read_only { pages } else { pages.merge(forms()) };
+    let pages = if state.options.read_only { views() } else { views().merge(forms()) };
+    let pages = pages.layer(from_fn_with_state(state.clone(), counts::for_request)).merge(doors());
+    let pages = pages.layer(from_fn(zone_choice::for_request)).route("/favicon.ico", icon);
     assets().into_iter().fold(pages, |router, asset| {
         let headers = [(header::CONTENT_TYPE, asset.media_type), (header::CACHE_CONTROL, KEEP)];
         router.route(&asset.address, get(move || async move { (headers, asset.content) }))
@@ -38,6 +41,8 @@ fn views() -> Router<ServerState> {
         .route("/dags/{dag}/tasks/{task}", get(task_runs::show))
         .route("/runs", get(run_list::show))
         .route("/runs/{run}", get(run::show))
+        .route("/runs/{run}/values", get(run_values::show))
+        .route("/runs/{run}/events", get(run_events::show))
         .route("/runs/{run}/graph.svg", get(run::graph))
         .route("/runs/{run}/tasks/{task}", get(task::show))
         .route("/runs/{run}/tasks/{task}/{attempt}", get(log::show))
@@ -47,6 +52,12 @@ fn views() -> Router<ServerState> {
         .route("/events", get(asset_list::events))
         .route("/backfills", get(backfill_list::list))
         .route("/backfills/{number}", get(backfill_list::show))
+        .route("/approvals", get(approval_list::show))
+        .route("/approvals/{run}/{task}", get(approval::show))
+        .route("/deadlines", get(deadline_list::show))
+        .route("/pools", get(pool_list::show))
+        .route("/dags/{dag}/versions", get(versions::show))
+        .route("/settings", get(settings::show))
         .route("/audit", get(audit::show))
         .route("/doctor", get(doctor::show))
         .route("/account", get(account::show))
@@ -66,6 +77,7 @@ fn forms() -> Router<ServerState> {
         .route("/dags/{dag}/trigger", get(trigger::show).post(trigger::send))
         .route("/dags/{dag}/pause", get(changes::ask_pause).post(changes::pause))
         .route("/dags/{dag}/unpause", get(changes::ask_unpause).post(changes::unpause))
+        .route("/approvals/{run}/{task}/answer", post(approval::answer))
         .route("/runs/{run}/cancel", get(changes::ask_cancel).post(changes::cancel))
         .route("/runs/{run}/clear", get(changes::ask_clear).post(changes::clear))
         .route("/runs/{run}/retry", post(changes::retry))

@@ -8,6 +8,7 @@ use axum::response::{Html, IntoResponse, Response};
 use super::address;
 use super::audit::AuditSection;
 use super::command::Program;
+use super::critical_path::CriticalPath;
 use super::dag_list::Filter;
 use super::escape::html;
 use super::failures::Failures;
@@ -16,7 +17,8 @@ use super::graph::{Graph, states};
 use super::marks::Mark;
 use super::reply::{Asked, Page, PageProblem, asked, request};
 use super::run_facts::{Event, Fact, events, facts};
-use super::run_tasks::{TaskRow, rows};
+use super::run_tabs::tabs;
+use super::run_tasks::{TaskRow, rows, total};
 use super::timeline::{Axis, Tick};
 use super::times::took_for;
 use crate::journal::RunHistory;
@@ -52,6 +54,12 @@ struct RunPage {
     axis: Vec<Tick>,
     chips: Vec<Filter>,
     rows: Vec<TaskRow>,
+    /// What of the tasks is not shown: `and 2793 others, 41 s together`.
+    rest: String,
+    /// Whether the tasks that took longest come first, and the address with the other order.
+    longest: bool,
+    order_href: String,
+    tabs: Vec<Filter>,
     shown: String,
     previous: String,
     next: String,
@@ -125,23 +133,36 @@ pub(super) async fn show(state: Visitor, Path(run): Path<String>, Query(query): 
     let may_change = state.may(Right::Operate, &history.info.dag_id) && !state.options.read_only;
     let def = state.dags.iter().copied().find(|dag| dag.id == history.info.dag_id);
     let is_known = def.is_some();
+    let similar = match history.state {
+        RunState::Failed => ops::similar_failures(&state.journal, &history).await?,
+        _ => Vec::new(),
+    };
+    let longest = asked(&query, "order") == "longest";
+    let parts = tabs(history.number, "Tasks", state.may(Right::ViewValues, &history.info.dag_id));
     // Reads logs.
     let page = move || {
         let (number, mark) = (history.number, Mark::of(history.state.name()));
         let here = address::run(number);
-        let failures = Failures::of(&history, &home, &clock);
+        let failures = Failures::of(&history, &home, &clock).seen_in(&similar);
+        let critical = CriticalPath::of(&history);
         let axis = Axis::of(&history, &clock);
         let wanted = |task: &&crate::journal::TaskHistory| {
             (chosen.is_empty() || task.state.name() == chosen)
                 && (text.is_empty() || task.id.to_lowercase().contains(&text.to_lowercase()))
         };
         let in_order = history.in_order().map(|place| &history.tasks[place]);
-        let matching: Vec<_> = in_order.filter(wanted).collect();
+        let mut matching: Vec<_> = in_order.filter(wanted).collect();
+        if longest {
+            matching.sort_by_cached_key(|task| std::cmp::Reverse(total(task, &clock)));
+        }
+        let order = if longest { "longest" } else { "" };
         let last = (first + TASKS).min(matching.len());
         let page_of = |from: usize| {
             let from = if from == 0 { String::new() } else { from.to_string() };
-            address::with(&here, &[("state", &chosen), ("q", &text), ("from", &from)]) + "#tasks"
+            address::with(&here, &[("state", &chosen), ("q", &text), ("order", order), ("from", &from)]) + "#tasks"
         };
+        let other = if longest { "" } else { "longest" };
+        let rest = || matching[last.max(first)..].iter().map(|task| total(task, &clock)).sum();
         let path = vec![
             Crumb::link("DAGs", "/dags"),
             Crumb::link(history.info.dag_id.clone(), address::dag(&history.info.dag_id)),
@@ -170,7 +191,14 @@ pub(super) async fn show(state: Visitor, Path(run): Path<String>, Query(query): 
             waits: if is_ended { Vec::new() } else { waits(&history) },
             axis: axis.ticks.clone(),
             chips: chips(&history, &here, &chosen, &text),
-            rows: rows(&matching[first.min(last)..last], number, &axis, &clock),
+            rows: rows(&matching[first.min(last)..last], number, &axis, &critical, &clock),
+            rest: match matching.len().saturating_sub(last) {
+                0 => String::new(),
+                left => format!("and {left} others, {} together", took_for(rest())),
+            },
+            longest,
+            order_href: address::with(&here, &[("state", &chosen), ("q", &text), ("order", other)]) + "#tasks",
+            tabs: parts,
             shown: match matching.len() {
                 0 => "no tasks".to_owned(),
                 all if all > TASKS => format!("{}–{last} of {all} tasks", first + 1),

@@ -1,11 +1,14 @@
 //! The tasks of a run as rows with their time.
 
+use std::time::Duration;
+
 use super::address;
+use super::critical_path::CriticalPath;
 use super::marks::Mark;
 use super::timeline::{Axis, Segment};
 use super::times::{Clock, took_for};
 use crate::base::text::bounded;
-use crate::journal::TaskHistory;
+use crate::journal::{AttemptHistory, TaskHistory};
 use crate::run::TaskState;
 
 /// A task of a run.
@@ -22,13 +25,30 @@ pub(crate) struct TaskRow {
     pub(crate) segments: Vec<Segment>,
     /// Why it did not run, or what became of it.
     pub(crate) note: String,
+    /// Whether it decided when the run ended.
+    pub(crate) is_critical: bool,
 }
 
-pub(crate) fn rows(tasks: &[&TaskHistory], run: i64, axis: &Axis, clock: &Clock) -> Vec<TaskRow> {
-    tasks.iter().map(|task| row(task, run, axis, clock)).collect()
+pub(crate) fn rows(
+    tasks: &[&TaskHistory],
+    run: i64,
+    axis: &Axis,
+    critical: &CriticalPath<'_>,
+    clock: &Clock,
+) -> Vec<TaskRow> {
+    tasks.iter().map(|task| row(task, run, axis, critical, clock)).collect()
 }
 
-fn row(task: &TaskHistory, run: i64, axis: &Axis, clock: &Clock) -> TaskRow {
+/// How long the attempts of a task took together.
+pub(crate) fn total(task: &TaskHistory, clock: &Clock) -> Duration {
+    let took = |attempt: &AttemptHistory| match attempt.ended {
+        Some(ended) => ended.since(attempt.started),
+        None => clock.since(attempt.started),
+    };
+    task.attempts.iter().map(took).sum()
+}
+
+fn row(task: &TaskHistory, run: i64, axis: &Axis, critical: &CriticalPath<'_>, clock: &Clock) -> TaskRow {
     let last = task.attempts.last();
     let took = last.map(|attempt| match attempt.ended {
         Some(ended) => took_for(ended.since(attempt.started)),
@@ -42,8 +62,9 @@ fn row(task: &TaskHistory, run: i64, axis: &Axis, clock: &Clock) -> TaskRow {
         log: last.map(|attempt| address::log(run, &task.id, attempt.number)).unwrap_or_default(),
         attempts: task.attempts.len(),
         took: took.unwrap_or_default(),
-        segments: axis.segments(task, clock),
+        segments: axis.segments(task, critical.ready(&task.id), clock),
         note: note(task),
+        is_critical: critical.has(&task.id),
     }
 }
 

@@ -1,19 +1,25 @@
 //! A task of a run: why it is in its state, its attempts, what it returned.
 
+use std::collections::BTreeMap;
+
 use askama::Template;
 use axum::extract::{Path, Query};
 use axum::response::Html;
+use sha2::{Digest, Sha256};
 
 use super::address;
+use super::attempt_pair::{PairRow, side_by_side, texts};
 use super::command::Program;
 use super::escape::html;
 use super::failures::message;
 use super::frame::{Crumb, Frame, Place};
 use super::marks::Mark;
-use super::reply::{Asked, Page, request};
+use super::reply::{Asked, Page, asked, request};
 use super::run::Command;
 use super::times::{Moment, took_for};
 use crate::base::text::bounded;
+use crate::journal::{RunHistory, TaskHistory};
+use crate::log::LogRecord;
 use crate::ops::accounts::Right;
 use crate::ops::{self, OpsError, Reason};
 use crate::run::TaskState;
@@ -23,6 +29,11 @@ use crate::server::permit::{Permit, View};
 
 /// The most bytes of a value that are shown.
 const VALUE: usize = 4_000;
+/// How many inputs are shown, and how many characters of each; and of how many attempts the logs
+/// are read.
+const INPUTS: usize = 50;
+const INPUT: usize = 300;
+const LOGS: usize = 10;
 
 #[derive(Debug, Template)]
 #[template(path = "task.html")]
@@ -39,6 +50,12 @@ struct TaskPage {
     causes: Vec<String>,
     location: String,
     attempts: Vec<AttemptRow>,
+    /// The address that shows the logs of the last two attempts side by side, or empty.
+    compare_href: String,
+    pair: Option<Pair>,
+    inputs: Vec<InputRow>,
+    doc: String,
+    code: String,
     commands: Vec<Command>,
     ty: String,
     value: String,
@@ -56,7 +73,28 @@ struct AttemptRow {
     started: Moment,
     took: String,
     worker: String,
+    build: String,
+    log: String,
     message: String,
+}
+
+/// The logs of two attempts.
+#[derive(Debug)]
+struct Pair {
+    left: u32,
+    right: u32,
+    rows: Vec<PairRow>,
+}
+
+/// A value that a task takes.
+#[derive(Debug)]
+struct InputRow {
+    task: String,
+    href: String,
+    ty: String,
+    preview: String,
+    /// The beginning of the hash of its stored bytes.
+    hash: String,
 }
 
 /// A link that a task has left. Only addresses of the web are links.
@@ -84,8 +122,17 @@ pub(super) async fn show(state: Visitor, Path((run, task)): Path<(String, String
     let reason = known.failure.as_deref().map(Reason::of);
     // The message is shown on its own.
     if known.state == TaskState::Failed {
-        why.truncate(0);
+        why = vec![match (known.marked, known.attempts.len()) {
+            (true, _) => "it was marked as failed".to_owned(),
+            (_, 1) => "its only attempt failed, and it is not retried".to_owned(),
+            (_, all) => format!("its last attempt of {all} failed, and it is not retried"),
+        }];
     }
+    let (dag, may_read) = (&*history.info.dag_id, state.may(Right::ViewValues, &history.info.dag_id));
+    let logs = match state.may(Right::ViewLogs, dag) {
+        true => attempt_logs(&state, &history.info.run_id, known).await,
+        false => BTreeMap::new(),
+    };
     let attempts = known.attempts.iter().rev().map(|attempt| AttemptRow {
         number: attempt.number,
         mark: Mark::of(attempt.state.name()),
@@ -96,10 +143,28 @@ pub(super) async fn show(state: Visitor, Path((run, task)): Path<(String, String
             None => format!("{} so far", took_for(clock.since(attempt.started))),
         },
         worker: history.sessions.get(attempt.session).map(|session| session.worker.clone()).unwrap_or_default(),
+        build: history.sessions.get(attempt.session).map(|session| short(&session.build)).unwrap_or_default(),
+        log: logs.get(&attempt.number).map(|records| counted(records.len())).unwrap_or_default(),
         message: message(attempt.failure.as_ref()).lines().next().unwrap_or_default().to_owned(),
     });
     let attempts: Vec<AttemptRow> = attempts.collect();
-    let may_read = state.may(Right::ViewValues, &history.info.dag_id);
+    let pair = pair(asked(&query, "compare"), &logs);
+    let compare_href = match &*known.attempts {
+        [.., before, last] if state.may(Right::ViewLogs, dag) => {
+            let numbers = format!("{},{}", before.number, last.number);
+            address::with(&address::task(number, &known.id), &[("compare", &numbers)]) + "#compare"
+        }
+        _ => String::new(),
+    };
+    let inputs = match may_read {
+        true => inputs(&state, &history, place).await,
+        false => Vec::new(),
+    };
+    let def = state.dags.iter().find(|dag| dag.id == history.info.dag_id).and_then(|dag| {
+        let plan = dag.plan().ok()?;
+        let node = plan.find(crate::dag::node_id_of(&known.id))?;
+        Some((plan.def(node), plan.node(node).location()))
+    });
     let value = match known.has_value() {
         true if !may_read => "You do not have the right `view_values` for this DAG.".to_owned(),
         // A damaged value does not take the page away.
@@ -136,6 +201,11 @@ pub(super) async fn show(state: Visitor, Path((run, task)): Path<(String, String
             .collect(),
         location: reason.and_then(|reason| reason.location).unwrap_or_default(),
         attempts,
+        compare_href,
+        pair,
+        inputs,
+        doc: def.map(|(def, _)| def.doc.trim().to_owned()).unwrap_or_default(),
+        code: def.map(|(_, location)| location.to_string()).unwrap_or_default(),
         ty: history.type_at(place).to_owned(),
         value,
         pushed: known.pushed.iter().map(|pushed| (pushed.key.clone(), pushed.ty.clone())).collect(),
@@ -148,11 +218,61 @@ pub(super) async fn show(state: Visitor, Path((run, task)): Path<(String, String
     })))
 }
 
-fn commands(
-    history: &crate::journal::RunHistory,
-    task: &crate::journal::TaskHistory,
-    program: &Program,
-) -> Vec<Command> {
+/// The logs of the attempts of a task, by their numbers; those that cannot be read are left out.
+async fn attempt_logs(state: &Visitor, run: &str, task: &TaskHistory) -> BTreeMap<u32, Vec<LogRecord>> {
+    let numbers: Vec<u32> = task.attempts.iter().rev().take(LOGS).map(|attempt| attempt.number).collect();
+    let (home, run, task) = (state.home.clone(), run.to_owned(), task.id.to_string());
+    let read = move || {
+        let logs = home.logs();
+        let of = |number: u32| Some((number, logs.read(&run, &task, number).ok()?.records));
+        numbers.into_iter().filter_map(of).collect()
+    };
+    tokio::task::spawn_blocking(read).await.unwrap_or_default()
+}
+
+/// `1 line`, `12 lines`
+fn counted(records: usize) -> String {
+    if records == 1 { "1 record".to_owned() } else { format!("{records} records") }
+}
+
+/// The logs of the two attempts that an address names: `1,2`.
+fn pair(numbers: &str, logs: &BTreeMap<u32, Vec<LogRecord>>) -> Option<Pair> {
+    let (left, right) = numbers.split_once(',')?;
+    let (left, right) = (left.trim().parse().ok()?, right.trim().parse().ok()?);
+    let rows = side_by_side(&texts(logs.get(&left)?), &texts(logs.get(&right)?));
+    Some(Pair { left, right, rows })
+}
+
+/// The values that a task takes, with the tasks that returned them.
+async fn inputs(state: &Visitor, history: &RunHistory, place: usize) -> Vec<InputRow> {
+    let mut rows = Vec::new();
+    for place in history.inputs_of(place).into_iter().take(INPUTS) {
+        let upstream = &history.tasks[place];
+        let value = match upstream.has_value() {
+            true => state.journal.value(history, &upstream.id).await.ok().flatten(),
+            false => None,
+        };
+        rows.push(InputRow {
+            task: upstream.id.to_string(),
+            href: address::task(history.number, &upstream.id),
+            ty: history.type_at(place).to_owned(),
+            preview: value.as_ref().map_or_else(|| "no value".to_owned(), |value| value.preview(INPUT)),
+            hash: value.map(|value| hash(&value.bytes)).unwrap_or_default(),
+        });
+    }
+    rows
+}
+
+/// The beginning of the hash of a stored value: equal values have the same.
+fn hash(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().take(4).map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn short(build: &str) -> String {
+    build.get(..12).unwrap_or(build).to_owned()
+}
+
+fn commands(history: &RunHistory, task: &TaskHistory, program: &Program) -> Vec<Command> {
     let number = history.number.to_string();
     let command = |what: &str, words: &[&str]| Command { what: what.to_owned(), line: program.line(words) };
     if let Some(answer) = task.waits_for.as_ref().and_then(|wait| wait.view().command(history.number)) {

@@ -38,7 +38,7 @@ impl Tick {
 pub(crate) struct Segment {
     pub(crate) x: u64,
     pub(crate) width: u64,
-    /// The family of a state, or `gap` between two attempts.
+    /// The family of a state, `gap` between two attempts, or `room` before the first one.
     pub(crate) class: &'static str,
     pub(crate) title: String,
 }
@@ -60,9 +60,18 @@ impl Axis {
         (millis_between(self.start.to_jiff(), at.to_jiff()) * WIDTH / self.millis).min(WIDTH)
     }
 
-    /// The attempts of a task, and the gaps between them.
-    pub(crate) fn segments(&self, task: &TaskHistory, clock: &Clock) -> Vec<Segment> {
+    /// The attempts of a task and the gaps between them, after the time from when it was ready to
+    /// its first attempt.
+    pub(crate) fn segments(&self, task: &TaskHistory, ready: Option<Timestamp>, clock: &Clock) -> Vec<Segment> {
         let mut segments = Vec::new();
+        if let (Some(ready), Some(first)) = (ready, task.attempts.first()) {
+            let (from, to) = (self.place(ready), self.place(first.started));
+            if to > from + LEAST {
+                let title =
+                    format!("waited {} for room", took(millis_between(ready.to_jiff(), first.started.to_jiff())));
+                segments.push(Segment { x: from, width: to - from, class: "room", title });
+            }
+        }
         let mut before: Option<Timestamp> = None;
         for attempt in &*task.attempts {
             if let Some(ended) = before {

@@ -10,6 +10,8 @@ pub(crate) struct Who {
     pub(crate) name: String,
     /// Whether they have logged in here, and can log out.
     pub(crate) can_leave: bool,
+    /// Whether they see all DAGs, and what belongs to none.
+    pub(crate) sees_all: bool,
     /// Whether they manage users and the server.
     pub(crate) is_admin: bool,
     /// Whether everybody who reaches the server may do everything.
@@ -24,6 +26,7 @@ impl Who {
         Who {
             name: named.map(|actor| actor.name.clone()).unwrap_or_default(),
             can_leave: principal.has_session(),
+            sees_all: principal.may_everywhere(Right::View),
             is_admin: principal.may_everywhere(Right::Admin),
             is_everybody: principal.is_everybody(),
         }

@@ -49,6 +49,7 @@ async fn the_last_attempt_of_each_notification_is_kept(store: &dyn Store) {
     store.record_deliveries("nobody", &[tried("one", 1, None)]).await.unwrap();
     assert_eq!(store.deliveries("a").await.unwrap(), [tried("two", 2, None), tried("one", 3, Some("no"))]);
     let again = DeliveryAttempt { attempts: 2, ..tried("one", 20, None) };
+    assert_eq!(store.failed_deliveries(9).await.unwrap(), [("a".to_owned(), tried("one", 3, Some("no")))]);
     store.record_deliveries("a", std::slice::from_ref(&again)).await.unwrap();
     assert_eq!(store.deliveries("a").await.unwrap(), [tried("two", 2, None), again]);
     assert_eq!(store.deliveries("b").await.unwrap().len(), 1);

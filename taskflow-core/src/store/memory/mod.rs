@@ -562,6 +562,16 @@ impl Outbox for MemoryStore {
             attempts
         })
     }
+
+    fn failed_deliveries(&self, limit: u32) -> StoreFuture<'_, Vec<(String, DeliveryAttempt)>> {
+        self.with(|data| {
+            let failed = data.deliveries.iter().filter(|(_, attempt)| attempt.error.is_some());
+            let mut failed: Vec<_> = failed.map(|((run_id, _), attempt)| (run_id.clone(), attempt.clone())).collect();
+            failed.sort_by(|(_, one), (_, other)| (other.at, &other.key).cmp(&(one.at, &one.key)));
+            failed.truncate(limit as usize);
+            failed
+        })
+    }
 }
 
 impl Maintenance for MemoryStore {

@@ -95,16 +95,33 @@ pub(super) async fn deliveries(store: &SqliteStore, run_id: &str) -> Result<Vec<
     let rows = sqlx::query(sql).bind(run_id).fetch_all(guard.connection()).await;
     let rows = rows.map_err(|error| guard.explain(&error))?;
     guard.release();
-    let whole = |row: &SqliteRow| {
-        let place = || format!("a delivery of run `{run_id}`");
-        let attempt = attempt(row).map_err(|error| explain(&store.path, Doing::Read, &error))?;
-        let stored: Option<Checksum> = get(store, row, 7, place)?;
-        match stored.is_some_and(|stored| stored != checksum(run_id, &attempt)) {
-            true => Err(store.damaged(format!("{}: its checksum does not match", place()))),
-            false => Ok(attempt),
-        }
+    rows.iter().map(|row| whole(store, run_id, row)).collect()
+}
+
+pub(super) async fn failed(store: &SqliteStore, limit: u32) -> Result<Vec<(String, DeliveryAttempt)>, StoreError> {
+    let mut guard = store.reader.acquire().await?;
+    let sql = "SELECT key, notification, callback, at, attempts, error, next, checksum, run_id FROM deliveries \
+               WHERE error IS NOT NULL ORDER BY at DESC, key DESC LIMIT ?";
+    let rows = sqlx::query(sql).bind(i64::from(limit)).fetch_all(guard.connection()).await;
+    let rows = rows.map_err(|error| guard.explain(&error))?;
+    guard.release();
+    let of_run = |row: &SqliteRow| {
+        let run_id: String = get(store, row, 8, || "a delivery".to_owned())?;
+        let attempt = whole(store, &run_id, row)?;
+        Ok((run_id, attempt))
     };
-    rows.iter().map(whole).collect()
+    rows.iter().map(of_run).collect()
+}
+
+/// The delivery in a row, with the checksum that it was stored with.
+fn whole(store: &SqliteStore, run_id: &str, row: &SqliteRow) -> Result<DeliveryAttempt, StoreError> {
+    let place = || format!("a delivery of run `{run_id}`");
+    let attempt = attempt(row).map_err(|error| explain(&store.path, Doing::Read, &error))?;
+    let stored: Option<Checksum> = get(store, row, 7, place)?;
+    match stored.is_some_and(|stored| stored != checksum(run_id, &attempt)) {
+        true => Err(store.damaged(format!("{}: its checksum does not match", place()))),
+        false => Ok(attempt),
+    }
 }
 
 fn checksum(run_id: &str, attempt: &DeliveryAttempt) -> Checksum {

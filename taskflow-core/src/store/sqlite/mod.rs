@@ -49,6 +49,7 @@ mod segments;
 mod tests;
 mod upkeep;
 
+pub(crate) use schema::SCHEMA;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -532,6 +533,10 @@ impl Outbox for SqliteStore {
 
     fn deliveries<'a>(&'a self, run_id: &'a str) -> StoreFuture<'a, Vec<DeliveryAttempt>> {
         store_future(deliveries::deliveries(self, run_id))
+    }
+
+    fn failed_deliveries(&self, limit: u32) -> StoreFuture<'_, Vec<(String, DeliveryAttempt)>> {
+        store_future(deliveries::failed(self, limit))
     }
 }
 

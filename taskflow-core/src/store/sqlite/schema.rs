@@ -36,6 +36,9 @@ const FILES: &[(i64, &str, &str)] = &[
     (13, "rollups", include_str!("migrations/0013_rollups.sql")),
 ];
 
+/// The version of the schema that this program writes.
+pub(crate) const SCHEMA: i64 = FILES[FILES.len() - 1].0;
+
 /// The state of a schema.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Found {

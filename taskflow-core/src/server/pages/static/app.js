@@ -367,8 +367,10 @@ const begin = () => {
   const made = Date.parse($(".foot time")?.dateTime) - Date.now();
   if (Math.abs(made) > 5000) skew = made;
   const tool = (id, textContent, title, onclick) => make("button", { id, textContent, title, onclick });
+  // Whoever has asked the server for another zone finds the way back here.
+  const zone = $(".zone span")?.textContent ?? "", back = $$(".zone a[href$='tz=schedule']");
   $(".zone")?.replaceWith(make("div", { className: "tools" }, tool("live", "", "Hold still (Space)", hold),
-    tool("zone", $(".zone").textContent, "Change the zone (z)", () => { turn("zone", ZONES); zones(); }),
+    tool("zone", zone, "Change the zone (z)", () => { turn("zone", ZONES); zones(); }), ...back,
     tool("theme", "◐", "Change the theme (T)", () => theme(turn("theme", THEMES)))));
   $("#theme")?.setAttribute("aria-label", "Theme");
   document.body.append(make("div", { id: "say", className: "status", role: "status" }));

@@ -1,0 +1,36 @@
+//! The notifications of runs that could not be delivered.
+
+use serde::Serialize;
+
+use super::error::OpsError;
+use crate::journal::{Delivery, Journal};
+
+/// A notification of a run that was not delivered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct FailedDelivery {
+    /// The number of the run.
+    pub number: i64,
+    /// Its id.
+    pub run_id: String,
+    /// Its DAG.
+    pub dag_id: String,
+    /// The notification, the callback, the attempts and the last error.
+    #[serde(flatten)]
+    pub delivery: Delivery,
+}
+
+/// The notifications whose last attempt failed, the latest first: those that are tried again, and
+/// those that are not. The notices of missed slots have [a list of their own](super::deadlines()).
+///
+/// # Errors
+///
+/// When the store cannot be read.
+pub async fn deliveries(journal: &Journal, limit: u32) -> Result<Vec<FailedDelivery>, OpsError> {
+    let mut all = Vec::new();
+    for (run_id, delivery) in journal.failed_deliveries(limit).await? {
+        let run = journal.find(&run_id).await?;
+        all.push(FailedDelivery { number: run.number, run_id, dag_id: run.info.dag_id, delivery });
+    }
+    Ok(all)
+}

@@ -1,0 +1,99 @@
+//! What waits for people, what is due, and what is at its limits.
+
+use axum::http::{HeaderValue, header};
+
+use super::document::document;
+use crate::ops::accounts::Right;
+use crate::ops::{self, Approval, FailedDelivery, OpsError};
+use crate::server::auth::Visitor;
+use crate::server::call::Call;
+use crate::server::permit::View;
+use crate::server::problem::Problem;
+use crate::server::routes::Answer;
+
+/// The most deliveries that are read for those who see a part of them.
+const DELIVERIES: u32 = 100_000;
+
+pub(in crate::server) async fn list(call: Call) -> Answer {
+    never_kept(document(&call, &seen_approvals(&call.state).await?))
+}
+
+pub(in crate::server) async fn approval(call: Call) -> Answer {
+    let (permit, task) = (call.run::<View>().await?, call.task()?);
+    let state = &call.state;
+    let mut approval = ops::approval(&state.journal, &state.dags, permit.run_id(), task.as_str()).await?;
+    hide_values(state, &mut approval);
+    never_kept(document(&call, &approval))
+}
+
+/// The questions of the DAGs that somebody sees, with values as far as they may read them.
+pub(in crate::server) async fn seen_approvals(state: &Visitor) -> Result<Vec<Approval>, OpsError> {
+    let mut approvals = ops::approvals(&state.journal, &state.dags).await?;
+    approvals.retain(|approval| state.may(Right::View, &approval.dag_id));
+    for approval in &mut approvals {
+        hide_values(state, approval);
+    }
+    Ok(approvals)
+}
+
+/// Takes the values out of a question for those who may not read them.
+pub(in crate::server) fn hide_values(state: &Visitor, approval: &mut Approval) {
+    if !state.may(Right::ViewValues, &approval.dag_id) {
+        approval.about.iter_mut().for_each(|input| input.preview = None);
+    }
+}
+
+/// Values are not kept by caches.
+fn never_kept(answer: Answer) -> Answer {
+    let mut response = answer?;
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(response)
+}
+
+pub(in crate::server) async fn deadlines(call: Call) -> Answer {
+    document(&call, &ops::deadlines(&call.state.journal, &call.state.seen_dags()).await?)
+}
+
+pub(in crate::server) async fn deliveries(call: Call) -> Answer {
+    document(&call, &seen_deliveries(&call.state, call.limit()).await?)
+}
+
+/// The failed notifications of the DAGs that somebody sees. It reads more of them until there are
+/// enough.
+pub(in crate::server) async fn seen_deliveries(state: &Visitor, limit: u32) -> Result<Vec<FailedDelivery>, OpsError> {
+    let mut read = limit;
+    loop {
+        let mut deliveries = ops::deliveries(&state.journal, read).await?;
+        let is_all = deliveries.len() < read as usize || read >= DELIVERIES;
+        deliveries.retain(|delivery| state.may(Right::View, &delivery.dag_id));
+        if is_all || deliveries.len() >= limit as usize {
+            deliveries.truncate(limit as usize);
+            return Ok(deliveries);
+        }
+        read = read.saturating_mul(8).min(DELIVERIES);
+    }
+}
+
+async fn limits_of(call: &Call) -> Result<ops::LimitStatus, Problem> {
+    // Whoever waits for a slot waits for the tasks of other DAGs.
+    call.state.check_everywhere(Right::View)?;
+    let (state, home) = (&call.state, &call.state.home);
+    Ok(ops::limits(&state.journal, home.path(), home.config(), &state.dags).await?)
+}
+
+pub(in crate::server) async fn limits(call: Call) -> Answer {
+    document(&call, &limits_of(&call).await?)
+}
+
+pub(in crate::server) async fn pool(call: Call) -> Answer {
+    let name = call.param("pool");
+    let limits = limits_of(&call).await?;
+    let near = crate::base::nearest(&name, limits.pools.iter().map(|pool| &*pool.pool)).map(str::to_owned);
+    match limits.pools.iter().find(|pool| pool.pool == name) {
+        Some(pool) => document(&call, pool),
+        None => {
+            let unknown = Problem::not_found("this program has no such pool");
+            Err(unknown.candidates(near.into_iter().collect()))
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! What waits for people, as numbers beside the links of the rail.
+//!
+//! Every page shows them, and few handlers have a reason to know of them. So they are read before
+//! the handler runs, and [`request`](super::reply::request) finds them in its task.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::extract::Request;
+use axum::middleware::Next;
+use axum::response::Response;
+use tokio::sync::Mutex;
+
+use crate::ops;
+use crate::ops::accounts::Right;
+use crate::server::ServerState;
+use crate::server::auth::Visitor;
+
+/// How old the numbers may be.
+const KEPT: Duration = Duration::from_secs(2);
+
+tokio::task_local! {
+    static COUNTS: Counts;
+}
+
+/// What waits for people, as far as the reader may see it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Counts {
+    /// Questions that tasks ask.
+    pub(crate) approvals: usize,
+    /// Deadlines that were missed in the last day, or are likely to be.
+    pub(crate) deadlines: usize,
+}
+
+/// The DAGs of what waits, one for each question and each deadline.
+#[derive(Debug, Default)]
+struct Waiting {
+    approvals: Vec<String>,
+    deadlines: Vec<String>,
+}
+
+impl Waiting {
+    /// A page without numbers is better than none: what cannot be read does not count.
+    async fn read(state: &ServerState) -> Waiting {
+        let approvals = ops::approvals(&state.journal, &state.dags).await.unwrap_or_default();
+        let deadlines = ops::deadlines(&state.journal, &state.dags).await;
+        Waiting {
+            approvals: approvals.into_iter().map(|approval| approval.dag_id).collect(),
+            deadlines: deadlines.map(|all| all.urgent().map(str::to_owned).collect()).unwrap_or_default(),
+        }
+    }
+
+    fn seen_by(&self, visitor: &Visitor) -> Counts {
+        let seen = |dags: &[String]| dags.iter().filter(|dag| visitor.may(Right::View, dag)).count();
+        Counts { approvals: seen(&self.approvals), deadlines: seen(&self.deadlines) }
+    }
+}
+
+/// What waited when it was last read, and when that was. Whoever reads it anew holds the lock, so
+/// that many pages at once read it once.
+#[derive(Clone, Default)]
+pub(in crate::server) struct CountCache(Arc<Mutex<Option<(Instant, Arc<Waiting>)>>>);
+
+impl CountCache {
+    /// Forgets the numbers, because something was answered.
+    pub(crate) async fn forget(&self) {
+        *self.0.lock().await = None;
+    }
+}
+
+async fn waiting(state: &ServerState) -> Arc<Waiting> {
+    let mut kept = state.counts.0.lock().await;
+    if let Some((at, waiting)) = &*kept
+        && at.elapsed() < KEPT
+    {
+        return Arc::clone(waiting);
+    }
+    let waiting = Arc::new(Waiting::read(state).await);
+    *kept = Some((Instant::now(), Arc::clone(&waiting)));
+    waiting
+}
+
+/// Reads the numbers before a page is made.
+pub(crate) async fn for_request(visitor: Visitor, request: Request, next: Next) -> Response {
+    let counts = waiting(&visitor).await.seen_by(&visitor);
+    COUNTS.scope(counts, next.run(request)).await
+}
+
+/// The numbers for the page that is being made; zero outside of a request.
+pub(crate) fn of_request() -> Counts {
+    COUNTS.try_with(|counts| *counts).unwrap_or_default()
+}

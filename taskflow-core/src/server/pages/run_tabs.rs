@@ -1,0 +1,29 @@
+//! The parts of a run that are pages of their own.
+
+use super::address;
+use super::dag_list::Filter;
+use super::frame::Crumb;
+use crate::journal::RunHistory;
+
+/// The links between the pages of a run; that of the values only for those who may read them.
+pub(crate) fn tabs(number: i64, chosen: &str, may_read: bool) -> Vec<Filter> {
+    let here = address::run(number);
+    let tab = |words: &str, path: &str| Filter {
+        words: words.to_owned(),
+        count: None,
+        href: format!("{here}{path}"),
+        is_chosen: words == chosen,
+    };
+    let values = may_read.then(|| tab("Values", "/values"));
+    [tab("Tasks", "")].into_iter().chain(values).chain([tab("Events", "/events")]).collect()
+}
+
+/// The path of links to such a page.
+pub(crate) fn path(history: &RunHistory, name: &str) -> Vec<Crumb> {
+    vec![
+        Crumb::link("DAGs", "/dags"),
+        Crumb::link(history.info.dag_id.clone(), address::dag(&history.info.dag_id)),
+        Crumb::link(format!("Run {}", history.number), address::run(history.number)),
+        Crumb::here(name),
+    ]
+}

@@ -1,0 +1,153 @@
+//! The zone in which a reader sees times: that of the schedule, their own, or UTC.
+//!
+//! `?tz=` chooses it, and a cookie keeps the choice, so that links stay free of it: whoever gets a
+//! link sees the zone that they have chosen. `mine` is the zone of the browser. The server does not
+//! know that zone and shows UTC; a script can replace the texts by the attributes `datetime`.
+
+use axum::extract::Request;
+use axum::http::{HeaderMap, HeaderValue, Uri, header};
+use axum::middleware::Next;
+use axum::response::Response;
+use jiff::tz::TimeZone;
+
+/// The name of the cookie, and of the parameter.
+const NAME: &str = "tz";
+
+tokio::task_local! {
+    static CHOSEN: Chosen;
+}
+
+/// What a request says about zones.
+#[derive(Clone, Debug)]
+struct Chosen {
+    choice: ZoneChoice,
+    /// The address of the page without `?tz=`, to which a choice is added.
+    here: String,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum ZoneChoice {
+    #[default]
+    Schedule,
+    Mine,
+    Utc,
+}
+
+/// A zone that can be chosen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ZoneLink {
+    pub(crate) words: String,
+    pub(crate) title: &'static str,
+    pub(crate) href: String,
+}
+
+impl ZoneChoice {
+    fn named(name: &str) -> Option<ZoneChoice> {
+        match name {
+            "schedule" => Some(ZoneChoice::Schedule),
+            "mine" => Some(ZoneChoice::Mine),
+            "utc" => Some(ZoneChoice::Utc),
+            _ => None,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            ZoneChoice::Schedule => "schedule",
+            ZoneChoice::Mine => "mine",
+            ZoneChoice::Utc => "utc",
+        }
+    }
+}
+
+/// The choice in a query, and the query without it.
+fn in_query(query: &str) -> (Option<ZoneChoice>, String) {
+    let is_zone = |part: &&str| part.split_once('=').is_some_and(|(name, _)| name == NAME);
+    let chosen = query.split('&').rfind(is_zone).and_then(|part| ZoneChoice::named(&part[NAME.len() + 1..]));
+    let rest: Vec<&str> = query.split('&').filter(|part| !is_zone(part) && !part.is_empty()).collect();
+    (chosen, rest.join("&"))
+}
+
+fn in_cookies(headers: &HeaderMap) -> Option<ZoneChoice> {
+    let cookies = headers.get_all(header::COOKIE).into_iter().filter_map(|value| value.to_str().ok());
+    let mut pairs = cookies.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    pairs.find(|(name, _)| *name == NAME).and_then(|(_, value)| ZoneChoice::named(value))
+}
+
+impl Chosen {
+    /// What a request says, and whether its query says it.
+    fn of(uri: &Uri, headers: &HeaderMap) -> (Chosen, bool) {
+        let (asked, query) = in_query(uri.query().unwrap_or_default());
+        let choice = asked.or_else(|| in_cookies(headers)).unwrap_or_default();
+        let mark = if query.is_empty() { "?".to_owned() } else { format!("?{query}&") };
+        // A reference to the present path: it needs no base path.
+        (Chosen { choice, here: mark }, asked.is_some())
+    }
+}
+
+/// Reads the choice before a page is made, and keeps one that is new.
+pub(crate) async fn for_request(request: Request, next: Next) -> Response {
+    let (chosen, is_new) = Chosen::of(request.uri(), request.headers());
+    let choice = chosen.choice;
+    let mut response = CHOSEN.scope(chosen, next.run(request)).await;
+    if is_new {
+        let cookie = format!("{NAME}={}; Path=/; Max-Age=31536000; SameSite=Lax", choice.name());
+        if let Ok(value) = HeaderValue::from_str(&cookie) {
+            response.headers_mut().append(header::SET_COOKIE, value);
+        }
+    }
+    response
+}
+
+/// The zone of a page about a schedule, or about several, and the zones that can be chosen instead.
+pub(crate) fn chosen(of_schedule: Option<TimeZone>) -> (TimeZone, Vec<ZoneLink>) {
+    let Ok(Chosen { choice, here }) = CHOSEN.try_with(Chosen::clone) else {
+        return (of_schedule.unwrap_or(TimeZone::UTC), Vec::new());
+    };
+    let name = of_schedule.as_ref().and_then(|zone| zone.iana_name()).filter(|name| *name != "UTC");
+    let link = |to: ZoneChoice, words: &str, title| ZoneLink {
+        words: words.to_owned(),
+        title,
+        href: format!("{here}{NAME}={}", to.name()),
+    };
+    let choices = [
+        name.map(|name| link(ZoneChoice::Schedule, name, "The time zone of the schedule")),
+        Some(link(ZoneChoice::Mine, "Mine", "The time zone of this browser; UTC without a script")),
+        Some(link(ZoneChoice::Utc, "UTC", "Coordinated universal time")),
+    ];
+    // Without a zone of its own, a page has UTC to begin with.
+    let now = if name.is_none() && choice == ZoneChoice::Schedule { ZoneChoice::Utc } else { choice };
+    let is_other = |link: &ZoneLink| !link.href.ends_with(&format!("={}", now.name()));
+    let zones = choices.into_iter().flatten().filter(is_other).collect();
+    match choice {
+        ZoneChoice::Schedule => (of_schedule.unwrap_or(TimeZone::UTC), zones),
+        ZoneChoice::Mine | ZoneChoice::Utc => (TimeZone::UTC, zones),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(uri: &'static str, cookie: &'static str) -> (ZoneChoice, String, bool) {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::COOKIE, HeaderValue::from_static(cookie));
+        let (chosen, is_new) = Chosen::of(&Uri::from_static(uri), &headers);
+        (chosen.choice, chosen.here, is_new)
+    }
+
+    #[test]
+    fn the_address_counts_before_the_cookie_and_keeps_its_other_parameters() {
+        assert_eq!(of("/runs", ""), (ZoneChoice::Schedule, "?".to_owned(), false));
+        assert_eq!(of("/runs?state=failed", "a=b; tz=utc"), (ZoneChoice::Utc, "?state=failed&".to_owned(), false));
+        let both = of("/runs?tz=mine&q=a%20b", "tz=utc");
+        assert_eq!(both, (ZoneChoice::Mine, "?q=a%20b&".to_owned(), true));
+        assert_eq!(of("/runs?tz=<script>", "tz=%3C"), (ZoneChoice::Schedule, "?".to_owned(), false));
+    }
+
+    #[test]
+    fn a_page_outside_of_a_request_has_the_zone_of_the_schedule() {
+        let seoul = TimeZone::get("Asia/Seoul").unwrap();
+        assert_eq!(chosen(Some(seoul.clone())), (seoul, Vec::new()));
+    }
+}

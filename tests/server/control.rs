@@ -1,0 +1,128 @@
+//! The pages for whoever operates a home: approvals, deadlines, pools, versions, settings, and the
+//! parts of a run, with the documents of the API behind them.
+
+use serde_json::json;
+use taskflow_tests::common::eventually;
+
+use crate::home::{Response, Service};
+
+fn pages() -> Service {
+    let directory = tempfile::tempdir().expect("temporary directories can be made");
+    Service::of("pages", directory, &["--bind", "127.0.0.1:0"])
+}
+
+#[track_caller]
+fn page(service: &Service, path: &str) -> String {
+    let response = service.get(path);
+    assert_eq!((response.status, response.header("content-type")), (200, "text/html; charset=utf-8"), "{path}");
+    response.body
+}
+
+#[track_caller]
+fn assert_has(html: &str, texts: &[&str]) {
+    for text in texts {
+        assert!(html.contains(text), "`{text}` is not in {html}");
+    }
+}
+
+fn send(service: &Service, path: &str, body: &str) -> Response {
+    let origin = format!("http://{}", service.address);
+    let headers = [
+        ("content-type", "application/x-www-form-urlencoded"),
+        ("origin", &*origin),
+        ("sec-fetch-site", "same-origin"),
+    ];
+    service.send("POST", path, &headers, body)
+}
+
+#[test]
+fn a_question_is_listed_counted_and_answered_by_post_only() {
+    let service = pages();
+    assert_has(&page(&service, "/approvals"), &["Nothing to answer"]);
+    let run = service.trigger("asking", &json!({}));
+    eventually("it asks", || service.json("/api/v1/approvals").as_array().is_some_and(|all| all.len() == 1));
+    let asked = &service.json("/api/v1/approvals")[0];
+    assert_eq!((&asked["task"], &asked["answer"]), (&json!("release"), &json!("Decision")), "{asked}");
+    assert_eq!(asked["form"]["choices"], json!(["approved", "rejected"]), "{asked}");
+    assert_has(&page(&service, "/approvals"), &["1 question to answer", "Release 4.3 to all regions?"]);
+    eventually("the rail counts it", || page(&service, "/").contains("Approvals <b class=\"badge\">1</b>"));
+
+    let here = format!("/approvals/{run}/release");
+    assert_has(&page(&service, &here), &["Approve</button>", "Reject</button>", "it waits for ever", " release "]);
+    // Opening an address of an answer changes nothing.
+    assert_eq!(service.get(&format!("{here}/answer?answer=approved")).status, 405);
+    let refused = send(&service, &format!("{here}/answer"), "answer=perhaps&reason=hm");
+    assert_eq!(refused.status, 422, "{refused:?}");
+    assert_has(&refused.body, &["`perhaps` is not one of approved, rejected", "value=\"hm\""]);
+    let sent = send(&service, &format!("{here}/answer"), "answer=approved&reason=tested");
+    assert_eq!((sent.status, sent.header("location")), (303, &*format!("/runs/{run}/tasks/release")), "{sent:?}");
+    service.wait(run, "success");
+    let value = service.json(&format!("/api/v1/runs/{run}/values/release"));
+    assert!(value.to_string().contains("tested"), "{value}");
+    assert_eq!(service.get(&here).status, 404, "it asks nothing any more");
+    assert_eq!(service.json("/api/v1/approvals"), json!([]));
+}
+
+#[test]
+fn deadlines_deliveries_pools_and_settings_have_pages_and_documents() {
+    let service = pages();
+    assert_has(&page(&service, "/deadlines"), &["No DAG of this program has a deadline.", "Every notification"]);
+    assert_eq!(service.json("/api/v1/deadlines")["due"], json!([]));
+    assert_eq!(service.json("/api/v1/deliveries"), json!([]));
+    assert_has(&page(&service, "/pools"), &["Pools and limits", "This program declares no pool."]);
+    assert_eq!(service.json("/api/v1/pools")["pools"], json!([]));
+    service.get("/api/v1/pools/nothing").assert_problem(404, "no such pool");
+    assert_has(&page(&service, "/settings"), &["Schema of the store", "store.home", "default"]);
+}
+
+#[test]
+fn a_failure_says_in_which_earlier_runs_its_message_was_seen() {
+    let service = pages();
+    for expected in ["no run came before it", "in 1 of the 1 run before it", "in 2 of the 2 runs before it"] {
+        let run = service.trigger("hostile", &json!({}));
+        service.wait(run, "failed");
+        assert_has(&page(&service, &format!("/runs/{run}")), &["The same message: ", expected]);
+    }
+}
+
+#[test]
+fn a_run_has_its_values_its_events_and_a_task_its_inputs() {
+    let service = pages();
+    let run = service.trigger("mapped", &json!({ "count": 5 }));
+    service.wait(run, "success");
+    assert_has(
+        &page(&service, &format!("/runs/{run}/values")),
+        &["Parameters", "count", "<code>5</code>", "[0,1,2,3,4]"],
+    );
+    assert_has(&page(&service, &format!("/runs/{run}?order=longest")), &["In order of the graph", "critical path"]);
+    let task = page(&service, &format!("/runs/{run}/tasks/square[3]"));
+    assert_has(&task, &["Inputs", "Code", "Why"]);
+    let emitting = service.trigger("hostile", &json!({}));
+    service.wait(emitting, "failed");
+    assert_has(&page(&service, &format!("/runs/{emitting}/events")), &["warehouse/orders", "text_of", "17"]);
+}
+
+#[test]
+fn the_present_graph_is_a_version_before_it_has_a_run() {
+    let service = pages();
+    let versions = service.json("/api/v1/dags/asking/versions");
+    assert_eq!((&versions[0]["is_present"], &versions[0]["runs"]), (&json!(true), &json!(0)), "{versions}");
+    let run = service.trigger("skipping", &json!({}));
+    service.wait(run, "success");
+    let versions = service.json("/api/v1/dags/skipping/versions");
+    let known = service.json(&format!("/api/v1/runs/{run}"));
+    assert_eq!((&versions[0]["runs"], &versions[0]["first_run"]), (&json!(1), &known["number"]), "{versions}");
+    assert_has(&page(&service, "/dags/skipping/versions"), &["this program", "1 run"]);
+}
+
+#[test]
+fn a_reader_chooses_the_zone_of_times() {
+    let service = pages();
+    assert_has(&page(&service, "/dags/daily_report"), &["Times in Asia/Seoul (KST)", "KST</time>", "?tz=utc"]);
+    let chosen = service.get("/dags/daily_report?tz=utc");
+    assert_has(&chosen.body, &["Times in UTC", "UTC</time>", "?tz=schedule"]);
+    assert!(!chosen.body.contains("KST</time>"), "{}", chosen.body);
+    assert!(chosen.header("set-cookie").starts_with("tz=utc;"), "{chosen:?}");
+    let kept = service.send("GET", "/dags/daily_report", &[("cookie", "tz=utc")], "");
+    assert_has(&kept.body, &["Times in UTC"]);
+}
