@@ -20,7 +20,7 @@ pub(crate) struct Service {
     /// What it has printed up to its address.
     pub(crate) printed: String,
     /// What it prints after that, line by line.
-    later: std::sync::mpsc::Receiver<String>,
+    later: std::sync::Mutex<std::sync::mpsc::Receiver<String>>,
 }
 
 /// The response to a request.
@@ -78,12 +78,12 @@ impl Service {
         // A pipe that nobody reads would stop it.
         let (sender, later) = std::sync::mpsc::channel();
         std::thread::spawn(move || lines.for_each(|line| drop(sender.send(line.unwrap_or_default()))));
-        Service { directory, child, address, printed, later }
+        Service { directory, child, address, printed, later: later.into() }
     }
 
     /// The next line that it prints.
     pub(crate) fn next_line(&mut self) -> String {
-        self.later.recv_timeout(PATIENCE).expect("it prints a line")
+        self.later.get_mut().expect("no test panics with it").recv_timeout(PATIENCE).expect("it prints a line")
     }
 
     pub(crate) fn home(&self) -> PathBuf {

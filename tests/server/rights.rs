@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
+use taskflow_tests::common::eventually;
 
 use crate::home::{Response, Service};
 
@@ -286,7 +287,7 @@ fn service() -> Service {
     let service = Service::new();
     let backfill = json!({"dag": "daily", "slots": ["2026-01-01"]});
     assert_eq!(service.post("/api/v1/backfills", &backfill).status, 201);
-    service.wait(1, "success");
+    eventually("the backfill is done", || service.json("/api/v1/backfills/1")["state"] == "done");
     let event = service.post("/api/v1/events", &json!({"asset": "reports", "payload": 3, "key": "a"}));
     assert_eq!(event.status, 201, "{event:?}");
     let kim = json!({"name": "kim", "password": "several good words", "role": "admin"});
