@@ -432,7 +432,7 @@ fn a_viewer_is_shown_no_action_and_no_value() {
     let value = |asker: &Asker| page(asker, "/runs/1/tasks/of_day").contains("view_values");
     assert!(value(&viewer) && !value(&operator));
     let event = |asker: &Asker| service.ask(&get("/api", Known, "/api/v1/events/1"), Some(asker)).json();
-    assert_eq!((&event(&viewer)["payload"], &event(&operator)["payload"]), (&Value::Null, &json!(3)));
+    assert_eq!((&event(&viewer)["payload"], &event(&operator)["payload"]), (&Value::Null, &json!("2026-01-01")));
     // Who looks is in the corner; only an admin is led to the users.
     assert!(page(&viewer, "/").contains("viewer-daily-reported") && !page(&viewer, "/").contains("href=\"/users\""));
 }
