@@ -63,12 +63,12 @@ fn change(service: &Service, method: &str, path: &str, body: &Value) {
 /// How many addresses of one kind a walk opens: the first is often a special case.
 const OF_A_KIND: usize = 2;
 
-/// Where a walk through a [`full`] server begins: at home, at a DAG that is paused, at a run that has failed and at one that
-/// has not ended.
+/// Where a walk through a [`full`] server begins: at home, at a DAG that is paused, at a run that
+/// has failed and at one that has not ended.
 pub(crate) const BEGINNINGS: [&str; 4] = ["/", "/dags/orders_hourly", "/runs/1", "/runs/5"];
 
-/// Opens these pages of a server and those that their links lead to, and so on, and calls `look` on each. Of
-/// pages of one kind, such as runs, it opens a few. Returns the kinds.
+/// Opens these pages of a server and those that their links lead to, and so on, and calls `look` on
+/// each. Of pages of one kind, such as runs, it opens a few. Returns the kinds.
 pub(crate) fn walk(page: &Page, beginnings: &[&str], mut look: impl FnMut(&str)) -> BTreeSet<String> {
     let mut kinds: BTreeMap<String, usize> = BTreeMap::new();
     let mut next: VecDeque<String> = beginnings.iter().map(|&path| path.to_owned()).collect();
