@@ -5,9 +5,9 @@
 //! - `schema`: the tables, and their migrations.
 //! - `append`, `claim`, `admit`, `read`, `segments`, `data`, `requests`, `pools`, `deliveries`,
 //!   `schedules`, `events`, `accounts`, `upkeep`: the operations. `run_locks`: files by which
-//!   `claim` and `read` know who owns a run, `process_lock`: whether the owner is alive. `examine`: what is
-//!   wrong with a file that cannot be opened. `presence`: whether the file is still in its place.
-//!   `lock_holder`: who has locked it.
+//!   `claim` and `read` know who owns a run, `process_lock`: whether the owner is alive. `examine`:
+//!   what is wrong with a file that cannot be opened. `presence`: whether the file is still in its
+//!   place. `lock_holder`: who has locked it.
 //! - `chains`, `row_checksums`: the [checksums](super::checksum) of segments and of the rows of
 //!   runs.
 //!
