@@ -692,7 +692,10 @@ fn an_invalid_age_is_rejected() {
 fn the_help_lists_the_commands_in_groups() {
     let help = Home::new().good(&["--help"]).stdout;
     let titles: Vec<&str> = help.lines().filter(|line| line.ends_with(':')).collect();
-    assert_eq!(titles, ["DAGs:", "Reading runs:", "Acting on runs:", "Schedules:", "Assets:", "Other:", "Options:"]);
+    assert_eq!(
+        titles,
+        ["DAGs:", "Reading runs:", "Acting on runs:", "Schedules:", "Assets:", "Access:", "Other:", "Options:"]
+    );
     assert!(help.contains("  retry           Run the failed tasks of a run again"), "{help}");
 }
 

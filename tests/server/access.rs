@@ -96,7 +96,7 @@ fn unknown_users_and_wrong_passwords_get_the_same_answer() {
     let service = Service::over(with_kim(), &["--bind", "127.0.0.1:0"]);
     let answer = |name: &str, password: &str| {
         let response = service.log_in(name, password, "");
-        assert!(response.headers.get("set-cookie").is_none(), "{response:?}");
+        assert!(!response.headers.contains_key("set-cookie"), "{response:?}");
         let made = response.body.find("Made ").unwrap_or(response.body.len());
         (response.status, response.body[..made].replace(name, "NAME"))
     };
@@ -105,7 +105,7 @@ fn unknown_users_and_wrong_passwords_get_the_same_answer() {
     assert!(wrong.1.contains("The name or the password is wrong."));
     assert_eq!(answer("lee", "several wrong words"), wrong);
     assert_eq!(answer("lee", PASSWORD), wrong);
-    assert_eq!(answer("kim", &"x".repeat(5_000)), wrong);
+    assert_eq!(answer("kim", &"x".repeat(1_500)), wrong);
 }
 
 #[test]

@@ -120,10 +120,12 @@ fn each_route_that_changes_something_leaves_one_row_also_if_it_is_refused() {
     trail.call("POST", "/api/v1/events", "", &emission(json!(1)), "emit", "applied");
     trail.call("POST", "/api/v1/events", "", &emission(json!(1)), "emit", "unchanged");
 
-    let backfill = json!({"dag": "daily", "slots": ["2026-01-01/2026-01-03"], "reason": "again"});
+    let backfill = json!({"dag": "daily", "slots": ["2016-01-01/2025-12-31"], "limit": 1, "reason": "again"});
     trail.call("POST", "/api/v1/backfills", "", &backfill, "backfill", "applied");
     trail.call("POST", "/api/v1/backfills", "", &backfill, "backfill", "refused_state");
-    for (verb, outcome) in [("pause", "applied"), ("pause", "refused_state"), ("resume", "applied")] {
+    for (verb, outcome) in
+        [("pause", "applied"), ("pause", "refused_state"), ("resume", "applied"), ("pause", "applied")]
+    {
         let route = format!("/api/v1/backfills/{{backfill}}/{verb}");
         trail.call("POST", &route, "1", &reason, &format!("backfills {verb}"), outcome);
     }

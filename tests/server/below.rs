@@ -45,6 +45,10 @@ fn every_address_of_every_page_lies_below_the_base_path() {
     let (mut seen, mut open) = (BTreeSet::new(), VecDeque::from([BASE.to_owned()]));
     while let Some(address) = open.pop_front() {
         let response = service.get(&address);
+        // The target of a form.
+        if response.header("allow") == "POST" {
+            continue;
+        }
         assert_eq!(response.status, 200, "{address}: {response:?}");
         if !response.header("content-type").starts_with("text/html") {
             continue;

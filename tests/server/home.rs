@@ -150,13 +150,20 @@ impl Service {
         self.raw(format!("{head}\r\n{body}").as_bytes())
     }
 
-    /// Sends bytes, and reads until the connection ends.
+    /// Sends bytes, and reads until the connection ends. Of a stream of events, which may never end,
+    /// it reads the head.
     pub(crate) fn raw(&self, bytes: &[u8]) -> Response {
         let mut stream = self.connect();
         // The server may answer and close before it has read all.
         let _ = stream.write_all(bytes);
-        let mut answer = Vec::new();
-        let _ = stream.read_to_end(&mut answer);
+        let (mut answer, mut part) = (Vec::new(), [0; 64 * 1024]);
+        while let Ok(read @ 1..) = stream.read(&mut part) {
+            answer.extend_from_slice(&part[..read]);
+            let has_head = answer.windows(4).take(4096).any(|four| four == b"\r\n\r\n");
+            if has_head && Response::parse(&answer).header("content-type").starts_with("text/event-stream") {
+                break;
+            }
+        }
         Response::parse(&answer)
     }
 

@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
+use taskflow_tests::common::eventually;
 
 use crate::home::{Response, Service};
 
@@ -67,13 +68,34 @@ const API: &[Case] = &[
     get("/api/v1/dags/{dag}/next", VIEW, "/api/v1/dags/daily/next"),
     get("/api/v1/dags/{dag}/slots", VIEW, "/api/v1/dags/daily/slots"),
     get("/api/v1/dags/{dag}/versions", VIEW, "/api/v1/dags/daily/versions"),
+    case("POST", "/api/v1/dags/{dag}/reset-schedule", OPERATE, "/api/v1/dags/daily/reset-schedule", "{}"),
+    case("PUT", "/api/v1/pauses", OPERATE, "/api/v1/pauses", r#"{"dags": ["daily"]}"#),
+    case("DELETE", "/api/v1/pauses", OPERATE, "/api/v1/pauses", r#"{"dags": ["daily"]}"#),
     case("PUT", "/api/v1/dags/{dag}/pause", OPERATE, "/api/v1/dags/daily/pause", "{}"),
     case("DELETE", "/api/v1/dags/{dag}/pause", OPERATE, "/api/v1/dags/daily/pause", "{}"),
     case("POST", "/api/v1/dags/{dag}/runs", OPERATE, "/api/v1/dags/daily/runs", "{}"),
     get("/api/v1/runs", List, "/api/v1/runs"),
     get("/api/v1/runs/{run}", VIEW, "/api/v1/runs/1"),
+    get("/api/v1/runs/{run}/lineage", VIEW, "/api/v1/runs/1/lineage"),
+    get("/api/v1/runs/{run}/stream", VIEW, "/api/v1/runs/1/stream"),
+    get("/api/v1/stream", List, "/api/v1/stream"),
+    get("/api/v1/assets/{asset}/stream", VIEW, "/api/v1/assets/reports/stream"),
+    get("/api/v1/audit", All("audit"), "/api/v1/audit"),
+    case("POST", "/api/v1/runs:cancel", List, "/api/v1/runs:cancel", r#"{"runs": ["none"]}"#),
+    case("POST", "/api/v1/runs:clear", List, "/api/v1/runs:clear", r#"{"runs": ["none"]}"#),
+    case(
+        "POST",
+        "/api/v1/runs:mark",
+        List,
+        "/api/v1/runs:mark",
+        r#"{"runs": ["none"], "as": "failed", "tasks": ["of_day"]}"#,
+    ),
+    case("POST", "/api/v1/db/prune", ADMIN, "/api/v1/db/prune", r#"{"older_than": "9000d"}"#),
     get("/api/v1/runs/{run}/tasks", VIEW, "/api/v1/runs/1/tasks"),
     get("/api/v1/runs/{run}/tasks/{task}", VIEW, "/api/v1/runs/1/tasks/of_day"),
+    // It is no mapped task: those who may see it are told so.
+    get("/api/v1/runs/{run}/tasks/{task}/elements", VIEW, "/api/v1/runs/1/tasks/none/elements"),
+    get("/api/v1/runs/{run}/tasks/{task}/elements/summary", VIEW, "/api/v1/runs/1/tasks/none/elements/summary"),
     get("/api/v1/runs/{run}/tasks/{task}/explain", VIEW, "/api/v1/runs/1/tasks/of_day/explain"),
     get("/api/v1/runs/{run}/tasks/{task}/attempts/{attempt}/log", LOGS, "/api/v1/runs/1/tasks/of_day/attempts/1/log"),
     get("/api/v1/runs/{run}/log", LOGS, "/api/v1/runs/1/log"),
@@ -140,6 +162,10 @@ const PAGES: &[Case] = &[
     get("/dags/{dag}", VIEW, "/dags/daily"),
     get("/dags/{dag}/graph.svg", VIEW, "/dags/daily/graph.svg"),
     get("/dags/{dag}/versions", VIEW, "/dags/daily/versions"),
+    get("/dags/{dag}/grid", VIEW, "/dags/daily/grid"),
+    get("/dags/{dag}/grid.svg", VIEW, "/dags/daily/grid.svg"),
+    get("/dags/{dag}/calendar", VIEW, "/dags/daily/calendar"),
+    get("/dags/{dag}/durations", VIEW, "/dags/daily/durations"),
     get("/dags/{dag}/tasks/{task}", VIEW, "/dags/daily/tasks/of_day"),
     get("/runs", List, "/runs"),
     get("/runs/{run}", VIEW, "/runs/1"),
@@ -148,6 +174,7 @@ const PAGES: &[Case] = &[
     get("/runs/{run}/events", VIEW, "/runs/1/events"),
     get("/runs/{run}/tasks/{task}", VIEW, "/runs/1/tasks/of_day"),
     get("/runs/{run}/tasks/{task}/{attempt}", LOGS, "/runs/1/tasks/of_day/1"),
+    get("/runs/{run}/tasks/{task}/{attempt}/stream", LOGS, "/runs/1/tasks/of_day/1/stream"),
     get("/runs/{run}/tasks/{task}/{attempt}/raw", LOGS, "/runs/1/tasks/of_day/1/raw"),
     get("/assets", List, "/assets"),
     get("/events", List, "/events"),
@@ -159,6 +186,7 @@ const PAGES: &[Case] = &[
     get("/deadlines", List, "/deadlines"),
     get("/pools", All("view"), "/pools"),
     get("/settings", ADMIN, "/settings"),
+    get("/audit", All("audit"), "/audit"),
     get("/doctor", ADMIN, "/doctor"),
     get("/account", Known, "/account"),
     get("/users", ADMIN, "/users"),
@@ -305,7 +333,7 @@ fn service() -> Service {
     let service = Service::new();
     let backfill = json!({"dag": "daily", "slots": ["2026-01-01"]});
     assert_eq!(service.post("/api/v1/backfills", &backfill).status, 201);
-    service.wait(1, "success");
+    eventually("the backfill is done", || service.json("/api/v1/backfills/1")["state"] == "done");
     let event = service.post("/api/v1/events", &json!({"asset": "reports", "payload": 3, "key": "a"}));
     assert_eq!(event.status, 201, "{event:?}");
     let kim = json!({"name": "kim", "password": "several good words", "role": "admin"});
@@ -450,7 +478,7 @@ fn a_viewer_is_shown_no_action_and_no_value() {
     let value = |asker: &Asker| page(asker, "/runs/1/tasks/of_day").contains("view_values");
     assert!(value(&viewer) && !value(&operator));
     let event = |asker: &Asker| service.ask(&get("/api", Known, "/api/v1/events/1"), Some(asker)).json();
-    assert_eq!((&event(&viewer)["payload"], &event(&operator)["payload"]), (&Value::Null, &json!(3)));
+    assert_eq!((&event(&viewer)["payload"], &event(&operator)["payload"]), (&Value::Null, &json!("2026-01-01")));
     // Who looks is in the corner; only an admin is led to the users.
     assert!(page(&viewer, "/").contains("viewer-daily-reported") && !page(&viewer, "/").contains("href=\"/users\""));
 }

@@ -266,7 +266,8 @@ fn what_another_process_does_is_seen() {
     assert_eq!(service.call(&["pause", "daily"]).code, Some(0));
     assert_eq!(dags.wait().data, r#"{"topic":"dag","dag":"daily"}"#);
     assert_eq!(service.call(&["emit", "reports", "3"]).code, Some(0));
-    assert_eq!(dags.wait().data, r#"{"topic":"asset","asset":"reports","event":1}"#);
+    let asset = dags.wait().data;
+    assert!(asset.starts_with(r#"{"topic":"asset","asset":"reports","event":"#), "{asset}");
     // An ended run that is edited.
     let mut one = Stream::open(&service, "/api/v1/stream?topics=run:1", Some(&event.id));
     while one.wait().data != event.data {}

@@ -329,5 +329,5 @@ const KNOWN: &[(&str, usize)] = &[
     ("deliveries.rs", 1),
     ("read.rs", 1),
     ("schedules.rs", 1),
-    ("upkeep.rs", 2),
+    ("upkeep.rs", 1),
 ];

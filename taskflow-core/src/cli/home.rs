@@ -163,7 +163,7 @@ impl Home {
             return Ok(Some(journal.clone()));
         }
         let found = self.wait(self.home.find(SyncMode::Full))?;
-        Ok(found.map(|journal| self.journal.get_or_init(|| journal).clone()))
+        Ok(found.map(|journal| self.journal.get_or_init(|| signed(&journal)).clone()))
     }
 
     /// The journal, which must exist.

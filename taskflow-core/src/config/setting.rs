@@ -185,9 +185,8 @@ impl fmt::Display for Datum {
             Datum::Size(bytes) => f.write_str(&units::bytes(*bytes)),
             Datum::Span(span) => write!(f, "{span:?}"),
             Datum::Switch(on) => write!(f, "{on}"),
-            Datum::Filter(_, text) => f.write_str(text),
+            Datum::Filter(_, text) | Datum::Text(text) => f.write_str(text),
             Datum::Address(address) => write!(f, "{address}"),
-            Datum::Text(text) => f.write_str(text),
             Datum::Texts(texts) => f.write_str(&texts.join(", ")),
             Datum::Networks(networks) => {
                 f.write_str(&networks.iter().map(Network::to_string).collect::<Vec<_>>().join(", "))

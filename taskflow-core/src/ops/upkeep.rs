@@ -29,7 +29,7 @@ pub struct Pruned {
     /// How many events of assets.
     pub events: u64,
     /// How many entries of the audit trail.
-    #[serde(skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub audit: u64,
 }
 

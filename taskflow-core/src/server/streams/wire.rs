@@ -38,7 +38,7 @@ const RETRY_AFTER_RESTART: u64 = 3_000;
 
 const HEADERS: [(header::HeaderName, &str); 3] = [
     (header::CONTENT_TYPE, "text/event-stream; charset=utf-8"),
-    (header::CACHE_CONTROL, "no-cache, no-transform"),
+    (header::CACHE_CONTROL, "private, no-cache, no-transform"),
     (header::HeaderName::from_static("x-accel-buffering"), "no"),
 ];
 
