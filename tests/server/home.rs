@@ -150,8 +150,8 @@ impl Service {
         self.raw(format!("{head}\r\n{body}").as_bytes())
     }
 
-    /// Sends bytes, and reads until the connection ends. Of a stream of events, which may never end,
-    /// it reads the head.
+    /// Sends bytes, and reads until the connection ends. Of a stream of events, which may never
+    /// end, it reads the head.
     pub(crate) fn raw(&self, bytes: &[u8]) -> Response {
         let mut stream = self.connect();
         // The server may answer and close before it has read all.
