@@ -132,6 +132,14 @@ const API: &[Case] = &[
     case("POST", "/api/v1/backfills/{backfill}/pause", OPERATE, "/api/v1/backfills/1/pause", "{}"),
     case("POST", "/api/v1/backfills/{backfill}/resume", OPERATE, "/api/v1/backfills/1/resume", "{}"),
     case("POST", "/api/v1/backfills/{backfill}/retry", OPERATE, "/api/v1/backfills/1/retry", "{}"),
+    case("POST", "/api/v1/backfills/{backfill}/limit", OPERATE, "/api/v1/backfills/1/limit", r#"{"limit": 2}"#),
+    case(
+        "POST",
+        "/api/v1/backfills/{backfill}/extend",
+        OPERATE,
+        "/api/v1/backfills/1/extend",
+        r#"{"to": "2026-01-02"}"#,
+    ),
     case("POST", "/api/v1/backfills/{backfill}/cancel", OPERATE, "/api/v1/backfills/1/cancel", "{}"),
     // Those of others; one's own ones are those of a user, and these tokens have none.
     get("/api/v1/tokens", ADMIN, "/api/v1/tokens"),

@@ -144,7 +144,7 @@ fn a_stream_follows_a_run_to_its_end() {
     let mut stream = Stream::open(&service, &format!("/api/v1/runs/{run}/stream"), None);
     for header in [
         "content-type: text/event-stream; charset=utf-8",
-        "cache-control: no-cache, no-transform",
+        "cache-control: private, no-cache, no-transform",
         "x-accel-buffering: no",
     ] {
         assert!(stream.head.contains(header), "{}", stream.head);

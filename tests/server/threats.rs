@@ -69,6 +69,7 @@ fn operations(service: &Service) -> Vec<Operation> {
 fn filled(path: &str) -> String {
     let dag = if path.contains("next") || path.contains("slots") { "daily" } else { "greeting" };
     let path = path.replace("{dag}", dag).replace("{run}", "1").replace("{task}", "greet");
+    let path = path.replace("{asset}", "reports").replace("{pool}", "default");
     path.replace("{attempt}", "1").replace("{event}", "1").replace("{backfill}", "1")
 }
 
