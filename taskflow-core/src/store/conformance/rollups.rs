@@ -58,6 +58,6 @@ async fn a_run_that_does_not_exist_has_no_rollup(store: &dyn Store) {
 async fn a_rollup_is_deleted_with_its_run(store: &dyn Store) {
     ok(store, &[Append { update: Some(update(RunState::Success)), ..new("a", 10) }]).await;
     store.put_rollups(&[rollup(1, 1, b"one")]).await.unwrap();
-    store.delete(&[1]).await.unwrap();
+    store.delete(&[1], None).await.unwrap();
     assert_eq!(store.rollups(&[1]).await.unwrap(), []);
 }
