@@ -27,7 +27,7 @@
 //! 9. Runs whose ends are stored are left to the [writer of rollups](super::rollup_writer), which
 //!    the writer waits for before the journal is closed.
 //! 10. The writer waits for the store on its own thread. The [runtime of the store](StoreRuntime)
-//!    drives sockets and timers.
+//!     drives sockets and timers.
 //!
 //! Locks are taken in this order: engine, log, queue. A log is dropped under none of them, because
 //! the last log drops the journal, which takes the lock of the queue.

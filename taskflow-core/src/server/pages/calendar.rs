@@ -79,7 +79,7 @@ pub(super) async fn show(state: Visitor, Path(dag): Path<String>, Query(query): 
     let before = usize::try_from(first.weekday().to_monday_zero_offset()).unwrap_or(0);
     let mut cells: Vec<DayCell> = (0..before).map(|_| DayCell::default()).collect();
     cells.extend(calendar.days.iter().map(|day| DayCell::of(day, today, clock)));
-    while cells.len() % 7 != 0 {
+    while !cells.len().is_multiple_of(7) {
         cells.push(DayCell::default());
     }
     let mut weeks = Vec::new();

@@ -56,10 +56,13 @@ impl Waiting {
     }
 }
 
-/// What waited when it was last read, and when that was. Whoever reads it anew holds the lock, so
+/// What waited, and when that was read.
+type Read = (Instant, Arc<Waiting>);
+
+/// What waited when it was last read. Whoever reads it anew holds the lock, so
 /// that many pages at once read it once.
 #[derive(Clone, Default)]
-pub(in crate::server) struct CountCache(Arc<Mutex<Option<(Instant, Arc<Waiting>)>>>);
+pub(in crate::server) struct CountCache(Arc<Mutex<Option<Read>>>);
 
 impl CountCache {
     /// Forgets the numbers, because something was answered.

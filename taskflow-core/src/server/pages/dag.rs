@@ -82,9 +82,9 @@ pub(super) fn tabs(dag: &str, def: Option<&'static DagDef>, here: &str) -> Vec<T
         .is_some_and(|def| def.options.schedule.is_some() || def.consumer().is_ok_and(|consumer| consumer.is_some()));
     let all = [("", "Overview"), ("grid", "Grid"), ("durations", "Durations"), ("calendar", "Calendar")];
     let all = all.into_iter().filter(|&(name, _)| has_slots || name != "calendar");
-    let tab = |(name, words)| Tab {
+    let tab = |(name, words): (&str, &'static str)| Tab {
         words,
-        href: if name == "" { address::dag(dag) } else { format!("{}/{name}", address::dag(dag)) },
+        href: if name.is_empty() { address::dag(dag) } else { format!("{}/{name}", address::dag(dag)) },
         is_here: name == here,
     };
     all.map(tab).collect()

@@ -194,7 +194,10 @@ pub(super) async fn show(state: &ServerState, run: &RunSummary, task: &str, quer
     })))
 }
 
-fn chips(summary: &ElementsSummary, chosen: &str, with: &dyn Fn(&[(&str, &str)]) -> String) -> Vec<Filter> {
+/// The address of the page with other parameters.
+type Address<'a> = &'a dyn Fn(&[(&str, &str)]) -> String;
+
+fn chips(summary: &ElementsSummary, chosen: &str, with: Address<'_>) -> Vec<Filter> {
     let all = Filter {
         words: "All".to_owned(),
         count: Some(summary.count),
@@ -211,7 +214,7 @@ fn chips(summary: &ElementsSummary, chosen: &str, with: &dyn Fn(&[(&str, &str)])
 }
 
 /// The states as parts of one bar. A state that few have is still seen.
-fn state_bars(summary: &ElementsSummary, with: &dyn Fn(&[(&str, &str)]) -> String) -> Vec<Bar> {
+fn state_bars(summary: &ElementsSummary, with: Address<'_>) -> Vec<Bar> {
     const LEAST: usize = 4;
 
     let mut states: Vec<_> = summary.states.iter().map(|known| (Mark::of(known.state.name()), known)).collect();
@@ -236,7 +239,7 @@ fn state_bars(summary: &ElementsSummary, with: &dyn Fn(&[(&str, &str)]) -> Strin
 }
 
 /// The elements in their order, as lengths of equal states.
-fn strip(summary: &ElementsSummary, with: &dyn Fn(&[(&str, &str)]) -> String) -> Vec<Bar> {
+fn strip(summary: &ElementsSummary, with: Address<'_>) -> Vec<Bar> {
     let parts = summary.strip.len();
     let mut bars = Vec::new();
     let mut start = 0;
