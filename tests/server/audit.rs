@@ -136,7 +136,7 @@ fn each_route_that_changes_something_leaves_one_row_also_if_it_is_refused() {
     trail.call("POST", "/api/v1/backfills/{backfill}/extend", "1", &end, "backfills extend", "applied");
     trail.call("POST", "/api/v1/backfills/{backfill}/cancel", "1", &json!({}), "backfills cancel", "applied");
 
-    trail.call("POST", "/api/v1/dags/{dag}/reset-schedule", "daily", &json!({}), "reset-schedule", "applied");
+    trail.call("POST", "/api/v1/dags/{dag}/reset-schedule", "daily", &json!({}), "reset-schedule", "refused_state");
     let old = json!({"older_than": "9000d"});
     trail.call("POST", "/api/v1/db/prune", "", &old, "db prune", "unchanged");
 

@@ -92,7 +92,7 @@ fn a_run_has_its_values_its_events_and_a_task_its_inputs() {
     service.wait(run, "success");
     assert_has(
         &page(&service, &format!("/runs/{run}/values")),
-        &["Parameters", "count", "<code>5</code>", "[0,1,2,3,4]"],
+        &["Parameters", "count", "<code>5</code>", "[0, 1, 2, 3, 4]"],
     );
     assert_has(&page(&service, &format!("/runs/{run}?order=longest")), &["In order of the graph", "critical path"]);
     let task = page(&service, &format!("/runs/{run}/tasks/square[3]"));

@@ -63,7 +63,6 @@ fn service() -> Service {
     let ended = ["greeting", "gated"].map(|dag| format!("taskflow_task_attempts_total{{dag=\"{dag}\""));
     eventually("the ends are counted", || {
         let metrics = service.get("/metrics").body;
-        eprintln!("{metrics}");
         ended.iter().all(|line| metrics.contains(line)) && metrics.contains("taskflow_backfill_slots{")
     });
     service

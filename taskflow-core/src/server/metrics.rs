@@ -143,6 +143,7 @@ impl Metrics {
                 series.count("taskflow_slots_total", labels, record.count);
             }
             ServiceEvent::Started { run, resumed: false, .. } => {
+                self.ended().begin(run.number);
                 let delay = Timestamp::now().since(run.created);
                 series.observe("taskflow_run_start_delay_seconds", labels(&[]), delay);
             }
