@@ -55,7 +55,7 @@ pub(crate) struct Browser {
 #[derive(Default)]
 struct Inbox {
     answers: HashMap<u64, Value>,
-    /// By session; those of the browser itself have the session ``.
+    /// By session; those of the browser itself have an empty one.
     events: HashMap<String, Vec<Value>>,
     has_ended: bool,
 }
@@ -66,6 +66,7 @@ pub(crate) fn browser() -> &'static Browser {
 }
 
 impl Browser {
+    #[allow(clippy::zombie_processes, reason = "it ends with this program, whose end closes its pipe")]
     fn start() -> Browser {
         let program = find().unwrap_or_else(|| {
             panic!(
@@ -101,6 +102,7 @@ impl Browser {
     /// # Errors
     ///
     /// The message of the browser.
+    #[allow(clippy::needless_pass_by_value, reason = "callers make the parameters with `json!`")]
     pub(crate) fn call(&self, session: &str, method: &str, params: Value) -> Result<Value, String> {
         let id = self.send(session, method, params);
         let mut answer = self.wait(method, |inbox| inbox.answers.remove(&id));
@@ -125,6 +127,7 @@ impl Browser {
         self.inbox().events.remove(session);
     }
 
+    #[allow(clippy::needless_pass_by_value, reason = "as for `call`")]
     fn send(&self, session: &str, method: &str, params: Value) -> u64 {
         let id = self.last_id.fetch_add(1, Ordering::Relaxed) + 1;
         let mut message = json!({ "id": id, "method": method, "params": params });

@@ -91,7 +91,7 @@ async fn a_month_runs_when_all_its_days_are_there() {
     .await;
     let input = home.status(monthly::def()).await.inputs.remove(0);
     let periods: Vec<String> = input.periods.iter().map(ToString::to_string).collect();
-    assert_eq!((input.takes, input.pending, periods.len()), ("period", 28, 2));
+    assert_eq!((&*input.takes, input.pending, periods.len()), ("period", 28, 2));
     assert!(periods[1].starts_with("2028-03: 1 of 31, missing 2028-03-02, "), "{periods:?}");
     assert!(periods[1].ends_with(" and 25 more"), "{periods:?}");
     sell(&home, "2028-02-29", 29).await;

@@ -120,7 +120,9 @@ fn several_runs_are_cleared_as_their_preview_has_shown_or_not_at_all() {
     let service = Service::new();
     let runs = [(); 2].map(|()| service.trigger("gated", &json!({})));
     let other = service.trigger("greeting", &json!({}));
-    runs.map(|run| service.wait(run, "failed"));
+    for run in runs {
+        service.wait(run, "failed");
+    }
     service.wait(other, "success");
     let body = json!({"state": ["failed"], "failed": true}).to_string();
     let json_type = ("content-type", "application/json");
@@ -155,11 +157,15 @@ fn several_runs_are_cleared_as_their_preview_has_shown_or_not_at_all() {
 fn tasks_of_several_runs_are_marked() {
     let service = Service::new();
     let runs = [(); 2].map(|()| service.trigger("gated", &json!({})));
-    runs.map(|run| service.wait(run, "failed"));
+    for run in runs {
+        service.wait(run, "failed");
+    }
     let body = json!({"dag": "gated", "as": "success", "tasks": ["gate", "after"], "value": 3});
     let marked = service.post("/api/v1/runs:mark", &body);
     assert_eq!((marked.status, marked.json()["applied"].clone()), (200, json!(2)), "{marked:?}");
-    runs.map(|run| service.wait(run, "success"));
+    for run in runs {
+        service.wait(run, "success");
+    }
     service.post("/api/v1/runs:mark", &json!({"dag": "gated"})).assert_problem(422, "is needed");
 }
 

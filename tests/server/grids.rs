@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::home::Service;
 
 fn pages() -> Service {
-    Service::of("pages", tempfile::tempdir().unwrap(), &["--bind", "127.0.0.1:0"])
+    Service::of("pages", tempfile::tempdir().expect("temporary directories can be made"), &["--bind", "127.0.0.1:0"])
 }
 
 /// The page at an address.
@@ -22,9 +22,9 @@ fn page(service: &Service, path: &str) -> String {
 /// How often each state is in the documents of the tasks of a run, elements of one task only.
 fn states(service: &Service, run: i64, prefix: &str) -> BTreeMap<String, usize> {
     let mut states = BTreeMap::new();
-    for task in service.json(&format!("/api/v1/runs/{run}/tasks")).as_array().unwrap() {
-        if task["id"].as_str().unwrap().starts_with(prefix) {
-            *states.entry(task["state"].as_str().unwrap().to_owned()).or_default() += 1;
+    for task in service.json(&format!("/api/v1/runs/{run}/tasks")).as_array().expect("a list") {
+        if task["id"].as_str().expect("an id").starts_with(prefix) {
+            *states.entry(task["state"].as_str().expect("a state").to_owned()).or_default() += 1;
         }
     }
     states
@@ -47,15 +47,16 @@ fn the_elements_of_a_mapped_task_are_counted_as_its_run_has_them() {
     // Those with `number % 97 == 13`.
     let failed: Vec<String> = (0..500).filter(|number| number % 97 == 13).map(|at| format!("square[{at}]")).collect();
     assert_eq!(summary["count"], 500);
-    assert_eq!(summary["failures"].as_array().unwrap().len(), 1, "{summary}");
+    assert_eq!(summary["failures"].as_array().expect("a list").len(), 1, "{summary}");
     assert_eq!(summary["failures"][0]["count"], failed.len());
     assert!(summary["failures"][0]["message"].as_str().unwrap().contains("row #: no such customer"), "{summary}");
-    let bars = summary["took"]["histogram"].as_array().unwrap();
+    let bars = summary["took"]["histogram"].as_array().expect("a list");
     assert_eq!(bars.iter().map(|bar| bar["count"].as_u64().unwrap()).sum::<u64>(), 500);
-    assert_eq!(summary["strip"].as_array().unwrap().len(), 500);
+    assert_eq!(summary["strip"].as_array().expect("a list").len(), 500);
 
     let list = service.json(&format!("{at}?state=failed&limit=1000"));
-    let ids: Vec<&str> = list["elements"].as_array().unwrap().iter().map(|of| of["id"].as_str().unwrap()).collect();
+    let ids: Vec<&str> =
+        list["elements"].as_array().expect("a list").iter().map(|of| of["id"].as_str().unwrap()).collect();
     assert_eq!(ids, failed);
     let part = service.json(&format!("{at}?first=100&last=299&skip=150&limit=10"));
     assert_eq!((&part["count"], &part["elements"][0]["id"]), (&json!(200), &json!("square[250]")));
@@ -141,7 +142,8 @@ fn durations_and_the_calendar_of_a_dag_are_pages() {
     assert!(month.contains("February 2096") && month.contains("Asia/Seoul"), "{month}");
     assert_eq!(month.matches("<span>06:00</span>").count(), 29, "{month}");
     let slots = service.json("/api/v1/dags/daily_report/slots?from=2096-02-01T00:00:00Z&to=2096-02-03T00:00:00Z");
-    let at: Vec<&str> = slots["slots"].as_array().unwrap().iter().map(|slot| slot["at"].as_str().unwrap()).collect();
+    let at: Vec<&str> =
+        slots["slots"].as_array().expect("a list").iter().map(|slot| slot["at"].as_str().unwrap()).collect();
     assert_eq!(at, ["2096-02-01T21:00:00Z", "2096-02-02T21:00:00Z"]);
     service.get("/api/v1/dags/daily_report/slots?from=2096-02-01T00:00:00Z").assert_problem(400, "`from` needs `to`");
     assert!(page(&service, "/dags/mapped/grid").contains("Durations"));

@@ -11,7 +11,7 @@ const HOUR: u64 = 3_600;
 
 /// A time some hours after the beginning.
 fn hour(hours: u64) -> Timestamp {
-    Timestamp::from_nanos(i64::try_from(Duration::from_secs(hours * HOUR).as_nanos()).unwrap())
+    Timestamp::from_nanos(i64::try_from(Duration::from_secs(hours * HOUR).as_nanos()).expect("hours fit"))
 }
 
 #[tokio::test]
