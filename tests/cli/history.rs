@@ -685,6 +685,8 @@ fn an_invalid_age_is_rejected() {
 fn the_help_lists_the_commands_in_groups() {
     let help = Home::new().good(&["--help"]).stdout;
     let titles: Vec<&str> = help.lines().filter(|line| line.ends_with(':')).collect();
+    // A program without the server has no users.
+    let titles: Vec<&str> = titles.into_iter().filter(|title| *title != "Access:").collect();
     assert_eq!(titles, ["DAGs:", "Reading runs:", "Acting on runs:", "Schedules:", "Assets:", "Other:", "Options:"]);
     assert!(help.contains("  retry           Run the failed tasks of a run again"), "{help}");
 }

@@ -324,7 +324,6 @@ fn calls(verb: &str) -> Vec<Vec<&'static str>> {
             &[HOSTILE, "--password-stdin"],
             &["kim", "--password-stdin", "--role", HOSTILE],
             &["kim", "--password-stdin", "--dags", HOSTILE],
-            &["kim"],
         ],
         "users remove" => &[&[HOSTILE]],
         "users password" => &[&[HOSTILE, "--password-stdin"]],
