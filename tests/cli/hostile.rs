@@ -325,15 +325,14 @@ fn calls(verb: &str) -> Vec<Vec<&'static str>> {
             &["kim", "--password-stdin", "--role", HOSTILE],
             &["kim", "--password-stdin", "--dags", HOSTILE],
         ],
-        "users remove" => &[&[HOSTILE]],
+        "users remove" | "tokens revoke" => &[&[HOSTILE]],
         "users password" => &[&[HOSTILE, "--password-stdin"]],
         "users role" => &[&[HOSTILE, "viewer"], &["kim", HOSTILE], &["kim", "viewer", "--dags", HOSTILE]],
         "tokens create" => {
             &[&[HOSTILE], &["ci", "--user", HOSTILE], &["ci", "--expires", HOSTILE], &["ci", "--dags", HOSTILE]]
         }
-        "tokens revoke" => &[&[HOSTILE]],
-        "users list" | "tokens list" => &[&[]],
-        "config path" | "db check" | "db vacuum" | "db path" | "dags" | "doctor" | "assets" => &[&[]],
+        "config path" | "db check" | "db vacuum" | "db path" | "dags" | "doctor" | "assets" | "users list"
+        | "tokens list" => &[&[]],
         "completions" => &[&["bash"], &["zsh"], &["fish"], &["powershell"], &["elvish"], &[HOSTILE]],
         _ => panic!("what does `{verb}` print of a hostile store?"),
     };
