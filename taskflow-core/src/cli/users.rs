@@ -12,7 +12,8 @@ use super::home::Home;
 use super::terminal::Terminal;
 use super::{args, format, run_args};
 use crate::journal::Journal;
-use crate::ops::accounts::{self, EndedCredentials, Grant, Role};
+use crate::ops::OpsError;
+use crate::ops::accounts::{self, AccountError, EndedCredentials, Grant, Role};
 use crate::store::SyncMode;
 
 /// The most bytes of a password that is read.
@@ -126,6 +127,8 @@ pub(super) fn users(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> R
     let json = args::wants_json(matches);
     match verb {
         "add" => {
+            // Nobody types a password for nothing.
+            accounts::check_name(name()).map_err(OpsError::from)?;
             let (grants, password) = (grants(matches)?, password(matches)?);
             let journal = home.create_journal(SyncMode::Full)?;
             let added = home.wait(accounts::add_user(&journal, name(), &password, grants));
@@ -140,6 +143,9 @@ pub(super) fn users(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> R
         }
         "password" => {
             let journal = home.journal()?;
+            if home.wait(accounts::user(&journal, name()))?.is_none() {
+                return Err(OpsError::from(AccountError::UnknownUser { name: name().to_owned() }).into());
+            }
             let ended = home.wait(accounts::set_password(&journal, name(), &password(matches)?))?;
             report(&format!("user {} has another password", name()), ended, json, terminal)
         }

@@ -39,7 +39,8 @@ pub use rights::{Access, DagPattern, Grant, Right, Role};
 pub use sessions::{Authenticated, NewSession, log_in, log_out, session};
 pub use tokens::{CreatedToken, DEFAULT_EXPIRY, NewToken, TokenDocument, create_token, revoke_token, token, tokens};
 pub use users::{
-    EndedCredentials, UserDocument, add_user, has_password, has_users, remove_user, set_password, set_role, user, users,
+    EndedCredentials, UserDocument, add_user, check_name, has_password, has_users, remove_user, set_password, set_role,
+    user, users,
 };
 
 pub(crate) use secret::{digest, random_secret};

@@ -56,8 +56,12 @@ impl StoredUser {
     }
 }
 
-/// Checks the name of a user or a token.
-pub(super) fn check_name(name: &str) -> Result<(), AccountError> {
+/// Checks that a text can be the name of a user or a token.
+///
+/// # Errors
+///
+/// When it cannot.
+pub fn check_name(name: &str) -> Result<(), AccountError> {
     let is_valid = |c: char| c.is_alphanumeric() || matches!(c, '.' | '_' | '@' | '+' | '-');
     let begins_well = name.starts_with(char::is_alphanumeric) && !name.contains("..");
     if begins_well && name.chars().count() <= 64 && name.chars().all(is_valid) {
