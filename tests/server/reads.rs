@@ -239,11 +239,13 @@ fn every_documented_read_answers() {
         if operations.get("get").is_none() {
             continue;
         }
+        // The program has no pool, and its run asks nothing.
+        let is_missing = path.contains("{pool}") || path.contains("/approvals/");
         let dag = if path.contains("next") || path.contains("slots") { "daily" } else { "greeting" };
         let path = path.replace("{dag}", dag).replace("{run}", "1").replace("{task}", "greet");
         let path = path.replace("{attempt}", "1").replace("{event}", "1").replace("{backfill}", "1");
         let response = service.get(&path);
-        assert_eq!(response.status, 200, "{path}: {response:?}");
+        assert_eq!(response.status, if is_missing { 404 } else { 200 }, "{path}: {response:?}");
         count += 1;
     }
     assert!(count > 20, "{count}");
