@@ -91,6 +91,8 @@ pub use explain::Explanation;
 pub use follow::{RunChange, RunFollower};
 pub(crate) use fuzz::fold_any;
 pub(crate) use graph::Graph;
+#[cfg(feature = "server")]
+pub(crate) use graph::GraphNode;
 pub(crate) use graph_diff::differences;
 pub use journal::{Journal, JournalBuilder};
 #[cfg(feature = "sqlite")]

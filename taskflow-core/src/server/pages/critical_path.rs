@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::base::Timestamp;
-use crate::journal::{RunHistory, TaskHistory};
+use crate::journal::{GraphNode, RunHistory, TaskHistory};
 
 /// What the tasks of a run waited for before they started.
 #[derive(Debug, Default)]
@@ -21,7 +21,7 @@ impl<'h> CriticalPath<'h> {
         let started = history.started().unwrap_or(history.created);
         let upstreams = |place: usize| {
             let node = history.shape.nodes.get(place);
-            node.into_iter().flat_map(|node| node.upstreams()).map(|upstream| upstream as usize)
+            node.into_iter().flat_map(GraphNode::upstreams).map(|upstream| upstream as usize)
         };
         let last = |places: &mut dyn Iterator<Item = usize>| {
             places.filter_map(|place| Some((end(tasks.get(place)?)?, place))).max()
