@@ -137,6 +137,7 @@ pub use served::{ServingProcess, serving_process};
 pub use settings::{
     DEFAULT_GRACE, DEFAULT_MAX_ACTIVE_RUNS, durability, engine, fail_fast, grace, max_active_runs, sync_mode,
 };
+#[cfg(feature = "server")]
 pub(crate) use similar_failures::normalised;
 pub use similar_failures::{SimilarFailures, similar_failures};
 pub(crate) use situation::{

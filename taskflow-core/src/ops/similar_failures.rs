@@ -68,12 +68,12 @@ pub(crate) fn normalised(message: &str) -> String {
     let mut text = String::with_capacity(message.len());
     let mut rest = message;
     while let Some(first) = rest.chars().next() {
-        if !first.is_ascii_alphanumeric() {
+        if !first.is_alphanumeric() {
             text.push(first);
             rest = &rest[first.len_utf8()..];
             continue;
         }
-        let end = rest.find(|letter: char| !letter.is_ascii_alphanumeric()).unwrap_or(rest.len());
+        let end = rest.find(|letter: char| !letter.is_alphanumeric()).unwrap_or(rest.len());
         let (word, after) = rest.split_at(end);
         let digits = word.strip_prefix("0x").unwrap_or(word);
         let has_digit = word.bytes().any(|byte| byte.is_ascii_digit());
