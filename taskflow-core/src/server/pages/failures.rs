@@ -39,7 +39,7 @@ pub(crate) struct FailureGroup {
     pub(crate) log: String,
     /// The message without numbers, by which failures are the same.
     key: String,
-    /// Whether earlier runs failed with the same message: `never in the last 50 runs`.
+    /// Whether earlier runs failed with the same message: `was in none of the 50 runs before it`.
     pub(crate) seen: String,
     /// Some of those runs: their numbers and addresses.
     pub(crate) seen_in: Vec<(i64, String)>,
@@ -115,10 +115,11 @@ impl Failures {
         for group in &mut self.groups {
             let Some(known) = similar.iter().find(|similar| similar.message == group.key) else { continue };
             group.seen = match (known.runs.len(), known.of_runs) {
-                (_, 0) => "no run came before it".to_owned(),
-                (0, 1) => "not in the run before it".to_owned(),
-                (0, all) => format!("in none of the {all} runs before it"),
-                (seen, all) => format!("in {seen} of the {all} {} before it", if all == 1 { "run" } else { "runs" }),
+                (_, 0) => String::new(),
+                (0, 1) => "was not in the run before it".to_owned(),
+                (0, all) => format!("was in none of the {all} runs before it"),
+                (1, 1) => "was in the run before it".to_owned(),
+                (seen, all) => format!("was in {seen} of the {all} runs before it"),
             };
             group.seen_in = known.runs.iter().take(NAMED).map(|&run| (run, address::run(run))).collect();
         }

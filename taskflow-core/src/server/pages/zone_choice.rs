@@ -142,7 +142,7 @@ mod tests {
         assert_eq!(of("/runs?state=failed", "a=b; tz=utc"), (ZoneChoice::Utc, "?state=failed&".to_owned(), false));
         let both = of("/runs?tz=mine&q=a%20b", "tz=utc");
         assert_eq!(both, (ZoneChoice::Mine, "?q=a%20b&".to_owned(), true));
-        assert_eq!(of("/runs?tz=<script>", "tz=%3C"), (ZoneChoice::Schedule, "?".to_owned(), false));
+        assert_eq!(of("/runs?tz=%3Cscript%3E", "tz=%3C"), (ZoneChoice::Schedule, "?".to_owned(), false));
     }
 
     #[test]
