@@ -38,9 +38,10 @@ fn the_families_of_states_differ_for_all_eyes_and_stand_out() {
         page.open("/");
         let colour = |class: &str| {
             let colour = page.eval(&format!(
-                "(() => {{ document.querySelector('main').insertAdjacentHTML('beforeend', \
-                 '<svg class=\"mark {class}\"><rect/></svg>'); \
-                 return getComputedStyle(document.querySelector('.mark.{class}:last-child rect')).fill; }})()"
+                "(() => {{ const element = name => document.createElementNS('http://www.w3.org/2000/svg', name); \
+                 const mark = element('svg'); mark.setAttribute('class', 'mark {class}'); \
+                 mark.append(element('rect')); document.querySelector('main').append(mark); \
+                 return getComputedStyle(mark.firstChild).fill; }})()"
             ));
             linear(colour.as_str().expect("a colour"))
         };

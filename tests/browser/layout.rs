@@ -6,7 +6,7 @@ use crate::site::{BEGINNINGS, full, walk};
 /// The elements that make the page wider than its window.
 const WIDER: &str = r"
 document.documentElement.scrollWidth <= innerWidth ? [] :
-    Array.from(document.querySelectorAll('body *'), e => {
+    Array.from(document.querySelectorAll('.page *'), e => {
         const reach = e.getBoundingClientRect().right;
         return reach > innerWidth + 0.5 ? `${Math.round(reach)} px: ${e.outerHTML.slice(0, 120)}` : '';
     }).filter(words => words).slice(0, 5)";

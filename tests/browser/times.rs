@@ -15,7 +15,7 @@ Array.from(document.querySelectorAll('time'), time => {
     const text = time.textContent.trim();
     const relative = / ago$|^in |^now$/.test(text);
     const zoned = /\d\d:\d\d \S+$/.test(text);
-    if (!relative && !zoned && !document.querySelector('.zone')?.textContent.trim())
+    if (!relative && !zoned && !Array.from(document.querySelectorAll('.zone, #zone')).some(zone => zone.textContent.trim()))
         return 'no zone: ' + time.outerHTML;
     return '';
 }).filter(words => words)";

@@ -78,6 +78,7 @@ pub(crate) struct RollupFailure {
 
 impl RollupFailure {
     /// The message of a task, with its numbers if it is the first.
+    #[cfg_attr(not(feature = "server"), allow(dead_code, reason = "the server shows it"))]
     pub(crate) fn message_of(&self, at: usize) -> &str {
         if self.tasks.first().is_some_and(|&first| first as usize == at) { &self.sample } else { &self.message }
     }
@@ -215,11 +216,13 @@ impl Rollup {
     }
 
     /// Why the run ended early; empty if it did not.
+    #[cfg_attr(not(feature = "server"), allow(dead_code, reason = "the server shows it"))]
     pub(crate) fn halted(&self) -> &str {
         &self.stored.halted
     }
 
     /// When the run started its tasks.
+    #[cfg_attr(not(feature = "server"), allow(dead_code, reason = "the server shows it"))]
     pub(crate) fn started(&self) -> Option<Timestamp> {
         self.stored.started.map(Timestamp::from_nanos)
     }
@@ -236,11 +239,13 @@ impl Rollup {
     }
 
     /// Whether a task has this state.
+    #[cfg_attr(not(feature = "server"), allow(dead_code, reason = "the server shows it"))]
     pub(crate) fn has(&self, state: TaskState) -> bool {
         self.stored.states.contains(&state)
     }
 
     /// The states of its tasks.
+    #[cfg_attr(not(feature = "server"), allow(dead_code, reason = "the server shows it"))]
     pub(crate) fn all_states(&self) -> &[TaskState] {
         &self.stored.states
     }

@@ -35,6 +35,7 @@ mod sqlite;
 mod sync_mode;
 mod traits;
 
+#[cfg_attr(not(feature = "server"), allow(unused_imports, reason = "only the server uses it"))]
 pub(crate) use account_rows::{AccountKind, AccountRow, AccountStore};
 pub(crate) use admission::{Admission, AdmissionRequest};
 pub(crate) use audit_rows::{AuditFilter, AuditRow};
@@ -55,6 +56,7 @@ pub use rows::{RunCursor, RunFilter, RunOrder};
 pub(crate) use runtime::StoreRuntime;
 pub(crate) use schedule_rows::{DamagedRow, NoteRow, ScheduleRow, ScheduleStep, SlotRow, Stepped};
 #[cfg(feature = "sqlite")]
+#[cfg_attr(not(feature = "server"), allow(unused_imports, reason = "only the server uses it"))]
 pub(crate) use sqlite::{SCHEMA, SqliteStore, examine};
 pub use sync_mode::SyncMode;
 pub use traits::StoreError;

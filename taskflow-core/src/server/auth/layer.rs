@@ -10,9 +10,9 @@ use axum::response::{IntoResponse, Redirect, Response};
 
 use super::{Peer, Principal, current};
 use crate::ops::accounts;
-use crate::server::ServerState;
 use crate::server::pages::problem_page;
 use crate::server::problem::Problem;
+use crate::server::{ServerState, base_path};
 
 /// The addresses that nobody has to be known for. Below `/static/` there are only files of the
 /// binary.
@@ -182,5 +182,5 @@ async fn log_in_first(state: &ServerState, wanted: &str) -> Response {
         Some(_) if !accounts::has_users(&state.journal).await.unwrap_or(true) => "/setup".to_owned(),
         _ => crate::server::pages::log_in_address(wanted),
     };
-    Redirect::to(&page).into_response()
+    Redirect::to(&(base_path::current() + &page)).into_response()
 }

@@ -15,6 +15,9 @@ use crate::server::problem::Problem;
 const LONGEST: usize = 8 * 1024;
 
 /// On each response, errors included.
+/// The policy of a picture that is opened by itself: its style sheet is within it.
+const IMAGE: &str = "default-src 'none'; style-src 'unsafe-inline'; sandbox; frame-ancestors 'none'";
+
 const HEADERS: [(&str, &str); 6] = [
     (
         "content-security-policy",
@@ -42,8 +45,12 @@ pub(super) async fn guard(State(hosts): State<Arc<Hosts>>, request: Request, nex
         Ok(()) => caught(request, next).await,
         Err(problem) => problem.into_response(),
     };
+    let is_image = response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == "image/svg+xml");
     for (name, value) in HEADERS {
         response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    if is_image {
+        response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(IMAGE));
     }
     response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static(CACHE));
     response

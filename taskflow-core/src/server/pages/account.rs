@@ -6,9 +6,10 @@ use askama::Template;
 use axum::Extension;
 use axum::body::Bytes;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::response::{Html, IntoResponse, Redirect, Response};
+use axum::response::{Html, IntoResponse, Response};
 
 use super::escape::html;
+use super::form::below;
 use super::form::{Sent, Values};
 use super::frame::{Crumb, Frame, Place};
 use super::problem::sentence;
@@ -145,7 +146,7 @@ pub(super) async fn password(
     }
     match accounts::log_in(&state.service, user, values.raw("password")).await? {
         Some(session) => Ok(super::login::entered(&state, &session, "/account")),
-        None => Ok(Redirect::to("/login").into_response()),
+        None => Ok(below("/login").into_response()),
     }
 }
 
@@ -174,7 +175,7 @@ pub(super) async fn revoke(state: Visitor, headers: HeaderMap, body: Bytes) -> S
     let values = Values::of(&headers, &body)?;
     let owner = managed(&state)?;
     match accounts::revoke_token(&state.service, values.get("name"), owner).await {
-        Ok(()) => Ok(Redirect::to("/account").into_response()),
+        Ok(()) => Ok(below("/account").into_response()),
         Err(error) => page(&state, String::new(), mistake(error)?).await,
     }
 }

@@ -160,10 +160,15 @@ impl FormPage {
     }
 }
 
+/// The way to another page.
+pub(super) fn below(address: &str) -> Redirect {
+    Redirect::to(&(base_path::current() + address))
+}
+
 /// Leads to a page after a change, which the service notices at once.
 pub(crate) fn done(state: &ServerState, address: &str) -> Sent {
     state.handle.wake();
-    Ok(Redirect::to(&(base_path::current() + address)).into_response())
+    Ok(below(address).into_response())
 }
 
 #[cfg(test)]

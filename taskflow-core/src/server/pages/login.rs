@@ -7,10 +7,11 @@ use axum::Extension;
 use axum::body::{Body, to_bytes};
 use axum::extract::Query;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use axum::response::{Html, IntoResponse, Redirect, Response};
+use axum::response::{Html, IntoResponse, Response};
 
 use super::address;
 use super::escape::html;
+use super::form::below;
 use super::form::{Sent, Values};
 use super::frame::{Frame, Place};
 use super::problem::sentence;
@@ -75,7 +76,7 @@ fn page(state: &Visitor, name: &str, next: &str, error: &str) -> Html<String> {
 pub(super) async fn show(state: Visitor, Query(query): Asked) -> Response {
     let next = way_back(asked(&query, "next"));
     match state.principal().actor() {
-        Some(_) => Redirect::to(next).into_response(),
+        Some(_) => below(next).into_response(),
         None => page(&state, "", next, "").into_response(),
     }
 }
@@ -108,7 +109,7 @@ pub(super) async fn send(
 
 /// Leads on, with the cookie of a session.
 pub(super) fn entered(state: &Visitor, session: &NewSession, next: &str) -> Response {
-    with_cookie(Redirect::to(next).into_response(), &session_cookie(&state.auth, &session.secret))
+    with_cookie(below(next).into_response(), &session_cookie(&state.auth, &session.secret))
 }
 
 fn with_cookie(mut response: Response, cookie: &str) -> Response {
@@ -126,7 +127,7 @@ pub(super) async fn leave(state: Visitor) -> Sent {
     {
         accounts::log_out(&state.service, user).await?;
     }
-    let mut response = with_cookie(Redirect::to("/login").into_response(), &drop_cookie(&state.auth));
+    let mut response = with_cookie(below("/login").into_response(), &drop_cookie(&state.auth));
     let clear = HeaderName::from_static("clear-site-data");
     response.headers_mut().insert(clear, HeaderValue::from_static("\"cache\""));
     Ok(response)
@@ -175,7 +176,7 @@ pub(super) async fn send_setup(
             token.take();
             match accounts::log_in(&state.service, &user.name, password).await? {
                 Some(session) => Ok(entered(&state, &session, "/")),
-                None => Ok(Redirect::to("/login").into_response()),
+                None => Ok(below("/login").into_response()),
             }
         }
         Err(OpsError::Account(error)) => refused(StatusCode::UNPROCESSABLE_ENTITY, &sentence(&error.to_string())),

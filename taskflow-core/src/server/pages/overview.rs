@@ -75,7 +75,7 @@ mod tests {
         let mut cells = vec![vec![Some("ok")]; 50_000];
         cells[33_333][0] = Some("bad");
         let image = overview(&cells);
-        assert!(image.contains("class=\"bad\" d=\"M0 319h4v1h-4z\""), "{image}");
+        assert!(image.contains("class=\"bad\" d=\"M0 320h4v1h-4z\""), "{image}");
         assert!(image.len() < 2_000, "{}", image.len());
         assert_eq!(overview(&Vec::new()).matches("<path").count(), 0);
     }

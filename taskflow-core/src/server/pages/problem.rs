@@ -98,7 +98,7 @@ mod tests {
     fn foreign_text_is_escaped_and_nothing_is_inline() {
         let problem = Problem::bad_request("<script>x</script>\"'\u{202e}").next("<b>");
         let html = ProblemPage::of(&request(), &problem).html();
-        for inline in ["<script", "<style", " style=", "<b>", "\u{202e}"] {
+        for inline in ["<script>", "<style", " style=", "<b>", "\u{202e}"] {
             assert!(!html.contains(inline), "{inline}: {html}");
         }
         assert!(html.contains("&lt;script&gt;") && html.contains("href=\"/a/dags\""), "{html}");

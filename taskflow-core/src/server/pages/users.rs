@@ -3,10 +3,11 @@
 use askama::Template;
 use axum::body::Bytes;
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::{Html, IntoResponse, Redirect, Response};
+use axum::response::{Html, IntoResponse, Response};
 
 use super::account::{grants, mistake, never_kept, roles};
 use super::escape::html;
+use super::form::below;
 use super::form::{Sent, Values};
 use super::frame::{Crumb, Frame, Place};
 use super::problem::sentence;
@@ -68,7 +69,7 @@ fn of_admin(state: &Visitor, headers: &HeaderMap, body: &Bytes) -> Result<Values
 
 async fn done<T>(state: &Visitor, values: &Values, outcome: Result<T, OpsError>) -> Sent {
     match outcome {
-        Ok(_) => Ok(Redirect::to("/users").into_response()),
+        Ok(_) => Ok(below("/users").into_response()),
         Err(error) => page(state, values, mistake(error)?).await,
     }
 }

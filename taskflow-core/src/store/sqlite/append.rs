@@ -434,11 +434,14 @@ impl Script {
         self.give(run)?;
         self.give(token)?;
         self.give(at)?;
+        if alone && !beside.is_empty() {
+            self.note_segment(at)?;
+        }
         if update.is_some_and(|update| update.state.is_terminal()) {
             self.sql += "DELETE FROM requests WHERE run = ? AND changes() = 1;";
             self.give(run)?;
         }
-        if alone { Ok(()) } else { self.beside(at, beside) }
+        self.beside(at, beside)
     }
 
     pub(super) fn give<'q>(&mut self, value: impl Encode<'q, Sqlite> + Type<Sqlite>) -> sqlx::Result<()> {
