@@ -73,6 +73,8 @@ pub(crate) struct Request {
     pub(crate) theme: &'static str,
     pub(crate) zones: Vec<ZoneLink>,
     pub(crate) counts: Counts,
+    /// Who looks at the page: some are made on another thread, which does not know.
+    pub(crate) who: Who,
 }
 
 impl Frame {
@@ -88,7 +90,7 @@ impl Frame {
             now: request.clock.moment(request.clock.now),
             build: request.build.clone(),
             theme: request.theme,
-            who: Who::current(),
+            who: request.who.clone(),
             topics: String::new(),
             as_of: String::new(),
         }

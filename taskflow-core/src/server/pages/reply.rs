@@ -11,6 +11,7 @@ use jiff::tz::TimeZone;
 use super::frame::Request;
 use super::problem::ProblemPage;
 use super::times::Clock;
+use super::who::Who;
 use super::{counts, zone_choice};
 use crate::journal::JournalError;
 use crate::ops::OpsError;
@@ -40,6 +41,7 @@ pub(crate) fn request(zone: Option<&str>) -> Request {
         theme: "",
         zones,
         counts: counts::of_request(),
+        who: Who::current(),
     }
 }
 
