@@ -28,7 +28,7 @@
 //! # Shutdown
 //!
 //! 1. [`RunningServer::drain`]: changes are refused, and `/health/ready` answers 503. Reading
-//!    works. [Streams](streams) end, because a connection that waits for events would never do.
+//!    works. Streams end, because a connection that waits for events would never do.
 //! 2. Dropping the [`RunningServer`] stops accepting connections.
 //! 3. Open connections finish their present request, for at most ten seconds.
 //! 4. The thread of the server ends.

@@ -23,7 +23,7 @@ pub struct AttemptHistory {
     pub state: TaskState,
     /// Why it did not succeed.
     pub failure: Option<Arc<Failure>>,
-    /// The index of its session in [`RunHistory::sessions`](super::RunHistory::sessions).
+    /// The index of its session in [`RunHistory::sessions`](crate::journal::RunHistory::sessions).
     pub session: usize,
 }
 
