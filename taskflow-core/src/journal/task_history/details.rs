@@ -10,7 +10,8 @@ use super::place::Place;
 use crate::base::Timestamp;
 use crate::run::{TaskState, WaitRecord, WaitView};
 
-/// What few task instances of a stored run have. A [`TaskHistory`](super::TaskHistory) dereferences to it.
+/// What few task instances of a stored run have. A [`TaskHistory`](super::TaskHistory) dereferences
+/// to it.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct TaskDetails {
