@@ -36,24 +36,42 @@ impl Core {
                 None => self.update_join_if_any(graph, graph.join(join, at), task, state, now, commands),
             }
         }
-        let Some(mapping) = own.expands else { return };
-        // The collectors waited for the list; from now on they wait for its elements, as far as
-        // these take part.
-        let count = graph.block_of(task).map_or(0, |block| block.count);
-        for &(upstream, join) in &plan.mapping(mapping).collectors {
-            let takes_part = self.selection.as_ref().is_none_or(|selection| selection.contains(upstream));
-            if !takes_part || !recipients.include(plan, join) {
-                continue;
-            }
-            let Some(join) = graph.join(join, at) else { continue };
+        if own.expands.is_none() {
+            return;
+        }
+        if state == TaskState::Success && !self.past.awaited.remove(&task) {
+            self.await_elements(graph, task, recipients);
+        }
+        for join in self.collectors(graph, task, recipients) {
             if state != TaskState::Success {
                 self.update_join(graph, join, task, state, now, commands);
             } else if self.joins[join].pending != DECIDED {
-                self.joins[join].pending += count;
                 self.joins[join].pending -= 1;
                 self.judge(graph, join, task, now, commands);
             }
         }
+    }
+
+    /// Lets the collectors of an expanded list, which waited for the list, wait for its elements.
+    pub(super) fn await_elements(&mut self, graph: &Layout, expand: TaskIndex, recipients: Recipients) {
+        let count = graph.block_of(expand).map_or(0, |block| block.count);
+        for join in self.collectors(graph, expand, recipients) {
+            let cell = &mut self.joins[join];
+            if cell.pending != DECIDED {
+                cell.pending += count;
+            }
+        }
+    }
+
+    /// The joins that collect the elements of a list: each one once for every node of the list that
+    /// it collects and that takes part.
+    fn collectors(&self, graph: &Layout, expand: TaskIndex, recipients: Recipients) -> Vec<RunJoinIndex> {
+        let plan = graph.plan();
+        let Some(mapping) = plan.place(graph.node(expand)).expands else { return Vec::new() };
+        let takes_part = |node| self.selection.as_ref().is_none_or(|selection| selection.contains(node));
+        let own = plan.mapping(mapping).collectors.iter();
+        let own = own.filter(|&&(upstream, join)| takes_part(upstream) && recipients.include(plan, join));
+        own.filter_map(|&(_, join)| graph.join(join, graph.at(expand))).collect()
     }
 
     fn update_join_if_any(

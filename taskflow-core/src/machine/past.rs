@@ -27,6 +27,9 @@ pub(super) struct Past {
     pub(super) later: HashMap<String, RestoredTask>,
     /// The expanded lists, to record again.
     pub(super) expansions: Vec<(TaskIndex, u32)>,
+    /// Expand nodes whose ends are yet to be propagated, while the collectors of their lists wait
+    /// for the elements already.
+    pub(super) awaited: BTreeSet<TaskIndex>,
     /// Tasks that had ended and run again, with the states they had: to record.
     pub(super) reopened: Vec<(TaskIndex, TaskState)>,
     /// Expand nodes whose upstream has another list, or will: if their elements run again, they are

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::cells::{TaskCell, Waiter};
 use super::core::Core;
+use super::joins::Recipients;
 use super::machine::Machine;
 use crate::dag::NodeIndex;
 use crate::run::{Restored, RestoredState, TaskIndex, TaskState};
@@ -100,6 +101,15 @@ impl Machine {
                 cell.state = state;
                 *open -= 1;
                 past.ended.push(task);
+            }
+        }
+        // The elements are there before `Start` propagates the ends of their lists. An older end
+        // outside a list can end some of them, which must not count as the end of the list.
+        for &(expand, _) in &restored.expansions {
+            let is_expanded = self.core.tasks.get(expand).is_some_and(|cell| cell.state == TaskState::Success);
+            // A list that was expanded again is there each time.
+            if is_expanded && self.core.past.awaited.insert(expand) {
+                self.core.await_elements(&self.layout, expand, Recipients::All);
             }
         }
         for place in 0..self.core.past.ended.len() {

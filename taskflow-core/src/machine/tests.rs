@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use super::{Command, Elements, Input, Machine, Settings};
 use crate::base::{Failure, Timestamp};
-use crate::dag::{Dag, DagBuilder, Group, Output, Plan, chain, scope};
+use crate::dag::{Dag, DagBuilder, Group, Layout, Output, Plan, chain, scope};
 use crate::run::{Restored, RestoredState, RestoredTask, RunState, TaskIndex, TaskState, WaitRecord};
 use crate::task::{Outcome, TriggerRule, Wait};
 
@@ -112,6 +112,22 @@ fn one_with_a_retry(dag: &DagBuilder) {
 fn work_in_a_scope(dag: &DagBuilder) {
     let setup = dag.add("create", |_| Ok(()));
     scope(setup, |_| dag.add("work", |_| Ok(())), |_| dag.add("delete", |_| Ok(())));
+}
+
+/// A task that ended in an earlier session.
+fn ended(task: TaskIndex, state: RestoredState) -> RestoredTask {
+    RestoredTask {
+        task,
+        state,
+        attempts: 1,
+        uncounted_attempts: 0,
+        rounds: 0,
+        started: Timestamp::EPOCH,
+        ended: Timestamp::EPOCH,
+        retried: Vec::new(),
+        wait: None,
+        events_seen: 0,
+    }
 }
 
 #[test]
@@ -409,21 +425,54 @@ fn a_group_with_retries_is_retried_as_a_whole() {
 #[test]
 fn a_resumed_run_starts_only_unfinished_tasks() {
     let mut run = Run::unstarted(plan(two_above_one), Settings::default());
-    let ended = RestoredTask {
-        task: run.task("a"),
-        state: RestoredState::Success(None),
-        attempts: 1,
-        uncounted_attempts: 0,
-        rounds: 0,
-        started: Timestamp::EPOCH,
-        ended: Timestamp::EPOCH,
-        retried: Vec::new(),
-        wait: None,
-        events_seen: 0,
-    };
+    let ended = ended(run.task("a"), RestoredState::Success(None));
     run.machine.restore(&Restored { tasks: vec![ended], ..Restored::default() });
     run.step(Input::Start);
     assert_eq!(run.ready(), ["b"]);
     run.attempt("b", Outcome::Success(None));
     assert_eq!(run.ready(), ["c"]);
+}
+
+/// `x` fails before the list is expanded, so the elements of `a` end without it.
+fn a_list_in_a_scope(dag: &DagBuilder) {
+    let [x, create] = tasks(dag, ["x", "create"]);
+    let work = |_| {
+        let numbers = dag.add("numbers", |_| Ok(vec![1, 2]));
+        numbers.each(|_| {
+            let [a, b] = tasks(dag, ["a", "b"]);
+            chain((x, a));
+            (a, b)
+        })
+    };
+    scope(create, work, |_| dag.add("delete", |_| Ok(())));
+}
+
+#[test]
+fn a_teardown_of_a_resumed_run_waits_for_the_elements_left_to_run() {
+    let plan = plan(a_list_in_a_scope);
+    let expand = plan.node_indices().find(|&node| plan.place(node).expands.is_some()).unwrap().task();
+    // A list that was expanded again has elements of its own each time.
+    for expansions in [1, 2] {
+        let mut layout = Layout::new(Arc::clone(&plan));
+        for _ in 0..expansions {
+            layout.retire(expand);
+            layout.expand(expand, 2);
+        }
+        let task = |id: &str| layout.tasks().find(|&task| layout.id(task) == id).unwrap();
+        let failure = Arc::new(Failure::Error { chain: vec!["no".to_owned()], retryable: false });
+        let mut known = vec![ended(task("x"), RestoredState::Failed(failure))];
+        let succeeded = [task("create"), task("numbers"), expand, task("b[0]")];
+        known.extend(succeeded.map(|task| ended(task, RestoredState::Success(None))));
+
+        let mut run = Run::unstarted(Arc::clone(&plan), Settings::default());
+        let expansions = vec![(expand, 2); expansions];
+        run.machine.restore(&Restored { tasks: known, expansions, ..Restored::default() });
+        run.step(Input::Start);
+        assert_eq!([run.state("a[0]"), run.state("a[1]")], [TaskState::UpstreamFailed; 2]);
+        assert_eq!(run.ready(), ["b[1]"]);
+        run.attempt("b[1]", Outcome::Success(None));
+        assert_eq!(run.ready(), ["delete"]);
+        run.attempt("delete", Outcome::Success(None));
+        assert_eq!(run.machine.state(), RunState::Failed);
+    }
 }
