@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use crate::verbs::verbs;
 use serde_json::{Value, json};
 use taskflow::ops::Action;
 use taskflow_tests::binaries::{ProgramOutput, call_at};
@@ -119,33 +120,6 @@ const READING: [&str; 23] = [
 ];
 const READING_TOO: [&str; 3] = ["lineage", "status", "values"];
 
-/// The verbs of the program.
-fn verbs(home: &Home) -> Vec<String> {
-    let names = |help: &str, is_title: &dyn Fn(&str) -> bool| -> Vec<String> {
-        let mut inside = false;
-        let mut names = Vec::new();
-        for line in help.lines() {
-            match line.strip_prefix("  ") {
-                Some(entry) if inside => names.extend(entry.split(' ').next().map(str::to_owned)),
-                Some(_) => {}
-                None => inside = is_title(line),
-            }
-        }
-        names.retain(|name| !name.is_empty() && !name.starts_with('-'));
-        names
-    };
-    let of = |verb: String| {
-        let parts = names(&home.call(&[&verb, "--help"]).stdout, &|line| line == "Commands:");
-        let is_dag = |part: &String| ["run", "trigger", "backfill"].contains(&&*verb) && !part.is_empty();
-        match parts.iter().all(is_dag) {
-            true => vec![verb],
-            false => parts.iter().map(|part| format!("{verb} {part}")).collect(),
-        }
-    };
-    let all = names(&home.call(&["--help"]).stdout, &|line| line.ends_with(':') && line != "Options:");
-    all.into_iter().flat_map(of).collect()
-}
-
 #[test]
 fn each_verb_that_changes_something_leaves_one_entry_also_if_it_is_refused() {
     let mut home = Home::new();
@@ -155,7 +129,7 @@ fn each_verb_that_changes_something_leaves_one_entry_also_if_it_is_refused() {
     let acted: BTreeSet<&str> = news.iter().filter_map(|entry| entry["action"].as_str()).collect();
     let actions: BTreeSet<&str> = Action::ALL.iter().map(|action| action.name()).collect();
     assert_eq!(acted, actions);
-    for verb in verbs(&home) {
+    for verb in verbs(|words| home.call(words).stdout) {
         // Changes of users and tokens are not in the trail.
         if ["users", "tokens"].iter().any(|of| verb.starts_with(of)) {
             continue;

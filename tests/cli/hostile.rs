@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
+use crate::verbs::verbs;
 use taskflow_tests::binaries::{ProgramOutput, program};
 use taskflow_tests::common::eventually;
 use tempfile::TempDir;
@@ -194,33 +195,6 @@ fn check_terminal(words: &[&str], text: &str, value: Value) {
     }
 }
 
-/// The commands that clap knows, with the subcommands of those that have some.
-fn verbs(home: &Home) -> Vec<String> {
-    let names = |help: &str, title: &dyn Fn(&str) -> bool| -> Vec<String> {
-        let mut inside = false;
-        let mut names = Vec::new();
-        for line in help.lines() {
-            match line.strip_prefix("  ") {
-                Some(entry) if inside => names.extend(entry.split(' ').next().map(str::to_owned)),
-                Some(_) => {}
-                None => inside = title(line),
-            }
-        }
-        names.retain(|name| !name.is_empty() && !name.starts_with('-'));
-        names
-    };
-    let all = names(&home.run(&["--help"]).stdout, &|line| line.ends_with(':') && line != "Options:");
-    assert!(all.len() >= 18, "{all:?}");
-    let of_verb = |verb: String| {
-        let parts = names(&home.run(&[&verb, "--help"]).stdout, &|line| line == "Commands:");
-        match parts.is_empty() {
-            true => vec![verb],
-            false => parts.iter().map(|part| format!("{verb} {part}")).collect(),
-        }
-    };
-    all.into_iter().flat_map(of_verb).collect()
-}
-
 /// The calls of a verb, some of which fail. A verb that is not listed here fails the test: it may
 /// print foreign text too.
 fn calls(verb: &str) -> Vec<Vec<&'static str>> {
@@ -345,7 +319,7 @@ fn calls(verb: &str) -> Vec<Vec<&'static str>> {
 
 fn every_verb(form: Form) {
     let home = Home::new(form);
-    for verb in verbs(&home) {
+    for verb in verbs(|words| home.run(words).stdout) {
         for call in calls(&verb) {
             let words: Vec<&str> = verb.split(' ').chain(call).collect();
             home.check(&words, Value::None);

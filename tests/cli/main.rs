@@ -28,3 +28,5 @@ mod shown;
 mod signals;
 #[cfg(all(feature = "cli", target_os = "linux"))]
 mod terminal;
+#[cfg(all(feature = "cli", feature = "sqlite"))]
+mod verbs;

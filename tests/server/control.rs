@@ -4,7 +4,8 @@
 use serde_json::json;
 use taskflow_tests::common::eventually;
 
-use crate::home::{Response, Service};
+use crate::home::Service;
+use crate::pages::{assert_has, send};
 
 fn pages() -> Service {
     let directory = tempfile::tempdir().expect("temporary directories can be made");
@@ -16,23 +17,6 @@ fn page(service: &Service, path: &str) -> String {
     let response = service.get(path);
     assert_eq!((response.status, response.header("content-type")), (200, "text/html; charset=utf-8"), "{path}");
     response.body
-}
-
-#[track_caller]
-fn assert_has(html: &str, texts: &[&str]) {
-    for text in texts {
-        assert!(html.contains(text), "`{text}` is not in {html}");
-    }
-}
-
-fn send(service: &Service, path: &str, body: &str) -> Response {
-    let origin = format!("http://{}", service.address);
-    let headers = [
-        ("content-type", "application/x-www-form-urlencoded"),
-        ("origin", &*origin),
-        ("sec-fetch-site", "same-origin"),
-    ];
-    service.send("POST", path, &headers, body)
 }
 
 #[test]

@@ -35,14 +35,14 @@ fn check(path: &str, html: &str) {
 }
 
 #[track_caller]
-fn assert_has(html: &str, texts: &[&str]) {
+pub(crate) fn assert_has(html: &str, texts: &[&str]) {
     for text in texts {
         assert!(html.contains(text), "`{text}` is not in {html}");
     }
 }
 
 /// Sends a form as a browser does.
-fn send(service: &Service, path: &str, body: &str) -> Response {
+pub(crate) fn send(service: &Service, path: &str, body: &str) -> Response {
     let origin = format!("http://{}", service.address);
     let headers = [
         ("content-type", "application/x-www-form-urlencoded"),

@@ -5,10 +5,11 @@
 //! 2. The thread waits for [`PAUSE`], so that many short runs are few transactions. Then it reads
 //!    the entries of these runs and stores their rollups, some at a time. It ends when nothing is
 //!    left.
-//! 3. A journal that is closed waits for the thread, which does not pause any more.
-//! 4. What cannot be read or stored is left to whoever reads the rollup first
-//!    ([`rollups`](super::rollups)), and so are runs with more than [`TASKS`] tasks: reading them
-//!    would take memory from the runs of this process.
+//! 3. A journal that is closed waits until the thread has stored what it has read, and leaves the
+//!    other runs: a program that ends does not read its runs again.
+//! 4. What is left, what cannot be read or stored, and runs with more than [`TASKS`] tasks, which
+//!    would take memory from the runs of this process, are left to whoever reads the rollup first
+//!    ([`rollups`](super::rollups)).
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -34,7 +35,7 @@ pub(super) struct RollupWriter {
 #[derive(Default)]
 struct Shared {
     state: Mutex<State>,
-    /// Notified when `hurries` is set, and when the thread ends.
+    /// Notified when `closes` is set, and when the thread ends.
     changed: Condvar,
 }
 
@@ -43,7 +44,18 @@ struct State {
     ended: Vec<i64>,
     /// Whether there is a thread.
     works: bool,
-    hurries: bool,
+    /// Whether the journal is being closed.
+    closes: bool,
+}
+
+/// Says that the thread has ended, also if it panics.
+struct Worker(Arc<Shared>);
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.0.lock().works = false;
+        self.0.changed.notify_all();
+    }
 }
 
 impl Shared {
@@ -53,17 +65,16 @@ impl Shared {
 
     /// The runs to read next; `None` if the thread ends.
     fn next(&self) -> Option<Vec<i64>> {
-        let hurries = |state: &mut State| !state.hurries;
-        let state = self.changed.wait_timeout_while(self.lock(), PAUSE, hurries);
+        let state = self.changed.wait_timeout_while(self.lock(), PAUSE, |state| !state.closes);
         let mut state = state.unwrap_or_else(PoisonError::into_inner).0;
-        let rest = state.ended.len().min(AT_ONCE);
-        let some: Vec<i64> = state.ended.drain(..rest).collect();
-        if some.is_empty() {
-            state.works = false;
-            self.changed.notify_all();
-            return None;
+        if state.closes {
+            state.ended.clear();
         }
-        Some(some)
+        let some = state.ended.len().min(AT_ONCE);
+        let some: Vec<i64> = state.ended.drain(..some).collect();
+        // Under the lock: a run that is added later starts another thread.
+        state.works = !some.is_empty();
+        state.works.then_some(some)
     }
 }
 
@@ -81,7 +92,8 @@ impl RollupWriter {
         }
         let (store, handle, shared) = (Arc::clone(&self.store), self.handle.clone(), Arc::clone(&self.shared));
         let work = move || {
-            while let Some(runs) = shared.next() {
+            let worker = Worker(shared);
+            while let Some(runs) = worker.0.next() {
                 let rollups: Vec<RollupRow> =
                     runs.iter().filter_map(|&run| handle.block_on(rollup(&store, run)).ok().flatten()).collect();
                 let _ = handle.block_on(store.put_rollups(&rollups));
@@ -93,13 +105,13 @@ impl RollupWriter {
         }
     }
 
-    /// Waits until nothing is left to write.
-    pub(super) fn finish(&self) {
+    /// Waits until the thread has stored what it has read.
+    pub(super) fn close(&self) {
         let mut state = self.shared.lock();
-        state.hurries = true;
+        state.closes = true;
         self.shared.changed.notify_all();
         let waited = self.shared.changed.wait_while(state, |state| state.works);
-        waited.unwrap_or_else(PoisonError::into_inner).hurries = false;
+        waited.unwrap_or_else(PoisonError::into_inner).closes = false;
     }
 }
 

@@ -3,7 +3,8 @@
 //! 1. A rollup covers the segments of its run up to a number, and is up to date as long as the run
 //!    has no more. Whoever changes a run need not know that rollups exist.
 //! 2. The process that stores the end of a run writes its rollup soon after
-//!    ([`rollup_writer`](super::rollup_writer)); an edit that ends a run writes it at once.
+//!    ([`rollup_writer`](super::rollup_writer)), unless it ends before; an edit that ends a run
+//!    writes it at once.
 //! 3. A reader takes a rollup from memory, then from the store. If neither has one that is up to
 //!    date, it makes one of the history of the run.
 //! 4. Of a live run, the history is kept and continues with the next segments, and its rollup is

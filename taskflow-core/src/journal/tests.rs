@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
 use super::rollup::Rollup;
 use super::{Journal, JournalError, Note, RunHistory, TaskFilter, steps};
@@ -31,7 +32,7 @@ async fn failed_run() -> (Arc<MemoryStore>, Journal, Dag<()>) {
     let report = dag.run().journal(&journal).await.unwrap();
     assert_eq!(report.state(), RunState::Failed);
     // The writer of rollups reads the entries as well.
-    journal.queue_is_empty().await;
+    journal.rollup_is_stored().await;
     (store, journal, dag)
 }
 
@@ -132,14 +133,16 @@ async fn run_with_failures(journal: &Journal) -> RunHistory {
         of.each(|_| dag.add("element", |_| Err::<(), _>("row 17: no such customer".into())));
     });
     dag.unwrap().run().journal(journal).await.unwrap();
-    journal.queue_is_empty().await;
+    journal.rollup_is_stored().await;
     journal.history("last").await.unwrap()
 }
 
 impl Journal {
-    /// Waits until everything is stored, rollups included.
-    async fn queue_is_empty(&self) {
-        self.inner.queue.settle().await;
+    /// Waits until the rollup of the first run is stored.
+    async fn rollup_is_stored(&self) {
+        while self.inner.store.rollups(&[1]).await.unwrap().is_empty() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
     }
 }
 
@@ -205,7 +208,7 @@ async fn the_rollup_of_a_live_run_follows_its_entries_and_is_not_stored() {
     let dag = Dag::draw("live", |dag| many_tasks(dag, 3)).unwrap();
     let row = {
         dag.run().journal(&journal).await.unwrap();
-        journal.queue_is_empty().await;
+        journal.rollup_is_stored().await;
         journal.row("last").await.unwrap()
     };
     // It belongs to this process from here on, as a run does that is live.

@@ -24,8 +24,8 @@
 //! 8. While runs with tasks in pools are live, the writer keeps the leases of their engines
 //!    ([`PoolDemand`](crate::store::PoolDemand)): from the beginning of the first such run to the
 //!    end of the last.
-//! 9. Runs whose ends are stored are left to the [writer of rollups](super::rollup_writer), which
-//!    the writer waits for before the journal is closed.
+//! 9. Runs whose ends are stored are left to the [writer of rollups](super::rollup_writer). Before
+//!    the journal is closed, it stores what it has read.
 //! 10. The writer waits for the store on its own thread. The [runtime of the store](StoreRuntime)
 //!     drives sockets and timers.
 //!
@@ -102,7 +102,7 @@ impl Queue {
                 rollups,
             };
             writer.write(&of);
-            writer.rollups.finish();
+            writer.rollups.close();
             // Its runtime must outlive the writer.
             drop(runtime);
         })?;
@@ -229,7 +229,7 @@ impl Writer {
                 live.iter()
                     .for_each(|log| log.give_up("its journal was closed; `resume` continues from what is stored"));
                 self.pools = SharedPools::new();
-                self.rollups.finish();
+                self.rollups.close();
                 // A caller may have stopped waiting.
                 closing.into_iter().for_each(|done| done.send(()).unwrap_or_default());
                 drop(live);

@@ -115,24 +115,19 @@ fn section(pool: &PoolStatus, clock: &Clock) -> PoolSection {
         x += width;
     }
     let slots = |slots: u32| if slots == 1 { "1 slot".to_owned() } else { format!("{slots} slots") };
-    let holders = pool.holders.iter().take(SHOWN).map(|holder| TaskRow {
-        mark: Mark::of("running"),
-        name: holder.task.clone(),
-        href: address::task(holder.number, &holder.task),
-        run: format!("{}, run {}", holder.dag_id, holder.number),
-        slots: slots(holder.slots),
-        since: clock.at(holder.since),
-        why: String::new(),
-    });
-    let waiting = pool.waiting.iter().take(SHOWN).map(|waiter| TaskRow {
-        mark: Mark::of("scheduled"),
-        name: waiter.task.clone(),
-        href: address::task(waiter.number, &waiter.task),
-        run: format!("{}, run {}", waiter.dag_id, waiter.number),
-        slots: slots(waiter.slots),
-        since: clock.at(waiter.since),
-        why: waiter.why.clone(),
-    });
+    let row = |mark, (task, dag, number): (&str, &str, i64), taken, since, why: &str| TaskRow {
+        mark: Mark::of(mark),
+        name: task.to_owned(),
+        href: address::task(number, task),
+        run: format!("{dag}, run {number}"),
+        slots: slots(taken),
+        since: clock.at(since),
+        why: why.to_owned(),
+    };
+    let holders = pool.holders.iter().take(SHOWN);
+    let holders = holders.map(|of| row("running", (&of.task, &of.dag_id, of.number), of.slots, of.since, ""));
+    let waiting = pool.waiting.iter().take(SHOWN);
+    let waiting = waiting.map(|of| row("scheduled", (&of.task, &of.dag_id, of.number), of.slots, of.since, &of.why));
     PoolSection {
         name: pool.pool.clone(),
         taken: format!("{} of {} taken", pool.taken, slots(pool.size)),
