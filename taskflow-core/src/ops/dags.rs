@@ -24,6 +24,9 @@ pub struct DagStatus {
     /// Whether the store has runs or a schedule of it, and the program no longer has it: it was
     /// removed or renamed.
     pub is_gone: bool,
+    /// Its tags.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<Cow<'static, str>>,
     /// Its schedule in words.
     pub schedule: Option<String>,
     /// The time zone of the schedule.
@@ -92,6 +95,7 @@ pub async fn dags(journal: Option<&Journal>, dags: &[&'static DagDef]) -> Result
     let mut all = Vec::with_capacity(dags.len());
     for dag in dags {
         let mut status = status(dag.id, last.remove(dag.id));
+        status.tags = dag.options.tags.iter().map(|&tag| tag.into()).collect();
         seen.remove(dag.id);
         if dag.options.schedule.is_some() {
             status.timezone = Some(dag.options.timezone.unwrap_or("UTC").into());
@@ -170,6 +174,7 @@ fn status(dag: &str, last_run: Option<RunSummary>) -> DagStatus {
     DagStatus {
         dag_id: dag.to_owned(),
         is_gone: false,
+        tags: Vec::new(),
         schedule: None,
         timezone: None,
         next: None,

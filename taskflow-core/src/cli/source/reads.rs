@@ -57,38 +57,14 @@ impl Source {
 
     /// The ids of the DAGs with a schedule.
     pub(in crate::cli) fn scheduled(&self) -> Result<Vec<String>, CliError> {
-        match self {
-            Source::Home(_) => {
-                let dags = Dags::of_binary();
-                let scheduled = dags.by_id().filter(|dag| dag.options.schedule.is_some());
-                Ok(scheduled.map(|dag| dag.id.to_owned()).collect())
-            }
-            Source::Server(_) => {
-                let dags = self.dags()?.into_iter();
-                Ok(dags.filter(|dag| dag.schedule.is_some() && !dag.is_gone).map(|dag| dag.dag_id).collect())
-            }
-        }
+        let dags = self.dags()?.into_iter();
+        Ok(dags.filter(|dag| dag.schedule.is_some() && !dag.is_gone).map(|dag| dag.dag_id).collect())
     }
 
     /// The ids of the DAGs with a tag.
     pub(in crate::cli) fn tagged(&self, tag: &str) -> Result<Vec<String>, CliError> {
-        let dags: Vec<String> = match self {
-            Source::Home(_) => {
-                let dags = Dags::of_binary();
-                dags.by_id().filter(|dag| dag.options.tags.contains(&tag)).map(|dag| dag.id.to_owned()).collect()
-            }
-            Source::Server(client) => {
-                let mut tagged = Vec::new();
-                for dag in self.dags()?.into_iter().filter(|dag| !dag.is_gone) {
-                    let document: Value = client.get(&format!("/dags/{}", segment(&dag.dag_id)), &[])?;
-                    let tags = document["tags"].as_array().map_or(&[][..], Vec::as_slice);
-                    if tags.iter().any(|known| known == tag) {
-                        tagged.push(dag.dag_id);
-                    }
-                }
-                tagged
-            }
-        };
+        let dags = self.dags()?.into_iter().filter(|dag| !dag.is_gone && dag.tags.iter().any(|known| known == tag));
+        let dags: Vec<String> = dags.map(|dag| dag.dag_id).collect();
         if dags.is_empty() { Err(CliError::usage(format!("no DAG has the tag `{tag}`"))) } else { Ok(dags) }
     }
 
