@@ -181,13 +181,15 @@ impl Selection {
     /// Prints the records, and new ones until no process runs the run.
     fn follow(&mut self, feed: &mut Feed<'_>, source: &Source, terminal: &Terminal) -> Result<bool, CliError> {
         let mut written = false;
-        let mut checked: Option<Instant> = None;
-        let mut ended = false;
+        let (mut asked, mut ended): (Option<Instant>, Option<Instant>) = (None, None);
         loop {
-            if checked.is_none_or(|checked| checked.elapsed() >= STATE) {
-                checked = Some(Instant::now());
-                ended = !matches!(source.run_state(&self.run)?, RunState::Queued | RunState::Running);
+            if ended.is_none() && asked.is_none_or(|asked| asked.elapsed() >= STATE) {
+                let now = Instant::now();
+                let is_open = matches!(source.run_state(&self.run)?, RunState::Queued | RunState::Running);
+                (asked, ended) = (Some(now), (!is_open).then_some(now));
             }
+            // The end of a run is stored shortly before its last log records are written.
+            let is_last = ended.is_some_and(|ended| ended.elapsed() >= STATE / 2);
             let records = feed.news(self)?;
             self.learn_names(&records, source)?;
             let text = self.lines(records, terminal);
@@ -195,8 +197,7 @@ impl Selection {
             if !text.is_empty() && !self.offer(&text, terminal)? {
                 return Ok(true);
             }
-            // The end of a run is stored shortly before its last log records are written.
-            if ended && checked.is_some_and(|checked| checked.elapsed() >= STATE / 2) {
+            if is_last {
                 return Ok(written);
             }
             std::thread::sleep(feed.pace());
