@@ -21,6 +21,7 @@
 //! | `scratch` | a temporary directory for a test |
 //! | [`sources`] | finds the source files of the project |
 //! | [`spark`] | installs Spark for the tests that use it |
+//! | [`stall`] | ends tests that hang |
 //! | [`step`] | runs a child process, with its duration and a command line that repeats it |
 //! | [`tally`] | the number of tests that passed, failed and were skipped |
 //! | [`workspace`] | the root of the project, its cargo and its metadata |
@@ -42,6 +43,7 @@ mod relay;
 mod scratch;
 mod sources;
 mod spark;
+mod stall;
 mod step;
 mod tally;
 mod workspace;

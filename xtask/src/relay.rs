@@ -4,7 +4,7 @@
 //!
 //! A stream normally ends with the child. It stays open if a test left a process behind that
 //! inherited it. Such a process may run forever, so after the end of the child the streams have a
-//! limited time to end.
+//! limited time to end. While the child runs, [`stall`] watches that it makes progress.
 
 use std::io::{self, Read, Write};
 use std::process::{Command, ExitStatus, Stdio};
@@ -14,6 +14,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::reading::Reading;
+use crate::stall::{self, Progress};
 use crate::tally::Tally;
 
 /// How long the streams may stay open after the child has ended.
@@ -43,15 +44,23 @@ fn run_into(
 
     let (relays, ended) = mpsc::channel();
     let readings = [Shared::default(), Shared::default()];
+    let progress = Arc::new(Progress::default());
     if let Some(stream) = child.stdout.take() {
-        readings[0].relay(stream, out, relays.clone());
+        readings[0].relay(stream, out, relays.clone(), progress.clone());
     }
     if let Some(stream) = child.stderr.take() {
-        readings[1].relay(stream, err, relays.clone());
+        readings[1].relay(stream, err, relays.clone(), progress.clone());
     }
     drop(relays);
 
-    let status = child.wait()?;
+    let (running, over) = mpsc::channel::<Never>();
+    let pid = child.id();
+    let watched = thread::spawn(move || stall::watch(pid, &progress, stall::SILENCE, &over));
+    let status = child.wait();
+    drop(running);
+    // It prints and starts `kill`: if it panics, only the watch is lost.
+    let _ = watched.join();
+    let status = status?;
     let left_open = !all_ended(&ended, patience);
 
     let mut tally = Tally::default();
@@ -78,7 +87,13 @@ impl Shared {
     }
 
     /// Copies in the background until `from` ends, then drops `running`.
-    fn relay(&self, mut from: impl Read + Send + 'static, mut to: impl Write + Send + 'static, running: Sender<Never>) {
+    fn relay(
+        &self,
+        mut from: impl Read + Send + 'static,
+        mut to: impl Write + Send + 'static,
+        running: Sender<Never>,
+        progress: Arc<Progress>,
+    ) {
         let reading = self.clone();
         thread::spawn(move || {
             let mut buffer = [0; 8192];
@@ -89,6 +104,7 @@ impl Shared {
                     Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                     Err(_) => break,
                 };
+                progress.note();
                 // If the copy has no reader any more, counting continues.
                 let _ = to.write_all(piece).and_then(|()| to.flush());
                 reading.lock().feed(piece);
