@@ -101,7 +101,7 @@ fn a_failed_run_says_what_went_wrong_and_what_to_do() {
             "Retry failed",
         ],
     );
-    assert_has(&page(&service, "/"), &["1 thing needs you", "fails in run 1"]);
+    assert_has(&page(&service, "/"), &["1 thing needs you", "fails in run 1", "action=\"/runs/1/retry\"", "Retry"]);
     let task = page(&service, &format!("/runs/{run}/tasks/fails"));
     assert_has(&task, &["What went wrong", "Attempts", "/runs/1/tasks/fails/1"]);
     assert_has(&page(&service, &format!("/runs/{run}/tasks/text_of")), &["https://example.com/report", "Named values"]);

@@ -4,6 +4,7 @@ use askama::Template;
 use axum::extract::Path;
 use axum::response::{Html, Response};
 
+use super::action::Action;
 use super::address;
 use super::audit::AuditSection;
 use super::command::Program;
@@ -13,7 +14,7 @@ use super::graph::Graph;
 use super::grid::{Choice, Grid, GridOf, grid};
 use super::grid_page::present_tasks;
 use super::reply::{Page, PageProblem, not_found, request};
-use super::run::{Action, svg};
+use super::run::svg;
 use super::run_facts::Fact;
 use super::slots::{NextRow, SlotRow, next_rows, slot_rows};
 use super::strip::typical;

@@ -89,7 +89,12 @@ pub(super) async fn show(state: Visitor) -> Page {
     let request = request(None);
     let program = Program::of(&state.home);
     let recent = recent(&state).await?;
-    let needs = needs(&state.journal, &recent, &program, &request.clock).await?;
+    let mut needs = needs(&state.journal, &recent, &program, &request.clock).await?;
+    for need in &mut needs {
+        if state.options.read_only || !state.may(Right::Operate, &need.title) {
+            need.action = None;
+        }
+    }
     let filter =
         RunFilter { states: vec![RunState::Running, RunState::Queued], limit: Some(SHOWN), ..RunFilter::default() };
     let list = ops::list_runs(&state.journal, &state.visible().await?.runs(filter)).await?;

@@ -41,10 +41,11 @@
 //! | `log`, `log_lines`, `ansi` | The log of an attempt. |
 //! | `attempt_pair` | The logs of two attempts side by side. |
 //! | `routes`, `reply`, `address` | Addresses, what handlers read and answer. |
-//! | `frame`, `who`, `marks`, `times`, `command`, `escape`, `assets`, `problem` | What pages share. |
+//! | `frame`, `who`, `marks`, `times`, `action`, `command`, `escape`, `assets`, `problem` | What pages share. |
 //! | `counts`, `zone_choice` | What waits for people, and the zone that the reader has chosen. |
 
 mod account;
+mod action;
 mod address;
 mod ansi;
 mod approval;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::action::Action;
 use super::address;
 use super::command::Program;
 use super::home::Recent;
@@ -27,7 +28,9 @@ pub(crate) struct Need {
     /// The message of the failure, or the question.
     pub(crate) detail: String,
     pub(crate) since: Option<Moment>,
-    /// The line to copy.
+    /// What those who may operate the DAG can do here.
+    pub(crate) action: Option<Action>,
+    /// The line that others copy.
     pub(crate) command: String,
 }
 
@@ -48,6 +51,7 @@ pub(crate) async fn needs(
                 about: "its schedule or its events cannot be served".to_owned(),
                 detail: error.clone(),
                 since: None,
+                action: None,
                 command: program.line(&["doctor"]),
             });
         }
@@ -61,6 +65,7 @@ pub(crate) async fn needs(
                 about: format!("paused by {}", pause.by),
                 detail: pause.reason.clone(),
                 since: Some(clock.at(pause.since)),
+                action: Some(Action::form("Unpause…", address::dag(&dag.dag_id) + "/unpause")),
                 command: program.line(&["unpause", &dag.dag_id]),
             });
         }
@@ -97,10 +102,12 @@ async fn of_run(
         about: format!("run {number}"),
         detail: String::new(),
         since: Some(clock.at(run.ended.unwrap_or(run.created))),
+        action: None,
         command: String::new(),
     };
     if run.state == RunState::Interrupted {
         need.detail = "No process runs it any more.".to_owned();
+        need.action = Some(Action::direct("Resume", need.href.clone() + "/resume"));
         need.command = program.line(&["resume", &number]);
         return Ok(need);
     }
@@ -109,6 +116,7 @@ async fn of_run(
     if failed > 1 {
         need.about = format!("run {number}, {failed} failures in a row");
     }
+    need.action = Some(Action::direct("Retry", need.href.clone() + "/retry"));
     need.command = program.line(&["retry", &number]);
     if reads {
         let rollup = journal.rollups(&[run.number]).await?.remove(&run.number);
@@ -119,7 +127,11 @@ async fn of_run(
                 need.about = format!("{task} in {}", need.about);
                 need.detail.clone_from(&failure.sample);
             }
-            None => need.detail = rollup.map(|rollup| rollup.halted().to_owned()).unwrap_or_default(),
+            // No task failed that could be retried.
+            None => {
+                need.detail = rollup.map(|rollup| rollup.halted().to_owned()).unwrap_or_default();
+                need.action = None;
+            }
         }
     }
     Ok(need)
@@ -150,6 +162,7 @@ async fn questions(
             about: format!("{} in run {} asks", task.id, run.number),
             detail: question.trim().to_owned(),
             since: Some(clock.at(wait.since)),
+            action: Some(Action::form("Answer…", address::approval(run.number, &task.id))),
             command: program.line(&words),
         });
     }

@@ -5,6 +5,7 @@ use axum::extract::{Path, Query};
 use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 
+use super::action::Action;
 use super::address;
 use super::audit::AuditSection;
 use super::command::Program;
@@ -77,25 +78,6 @@ struct RunPage {
 pub(crate) struct Command {
     pub(crate) what: String,
     pub(crate) line: String,
-}
-
-/// A link to a form that changes something.
-#[derive(Clone, Debug)]
-pub(crate) struct Action {
-    pub(crate) words: &'static str,
-    pub(crate) href: String,
-    /// Whether it is a button without a form of its own.
-    pub(crate) is_direct: bool,
-}
-
-impl Action {
-    pub(crate) fn form(words: &'static str, href: String) -> Action {
-        Action { words, href, is_direct: false }
-    }
-
-    fn direct(words: &'static str, href: String) -> Action {
-        Action { words, href, is_direct: true }
-    }
 }
 
 /// A task that has not ended, and why.
