@@ -172,12 +172,14 @@ fn each_slot_is_one_run_through_kills() {
             assert_eq!(service.stop(), Some(0));
         }
     }
-    let slots = home.slots("seconds");
+    let mut slots = home.slots("seconds");
+    // On a busy machine a run takes longer than a second, and the next slots wait for its end.
+    slots.retain(|slot| slot["fate"] != "waiting" && slot["fate"] != "note");
     let times: Vec<Timestamp> = slots.iter().map(|slot| time(&slot["first"])).rev().collect();
     let distinct: HashSet<Timestamp> = times.iter().copied().collect();
     assert_eq!(distinct.len(), times.len(), "{slots:?}");
     for pair in times.windows(2) {
-        assert_eq!(pair[1].since(pair[0]).as_secs(), 1, "no slot is lost: {times:?}");
+        assert_eq!(pair[1].since(pair[0]).as_secs(), 1, "no slot is lost: {slots:?}");
     }
     assert!(slots.iter().all(|slot| slot["run"].is_i64()), "`catchup = \"all\"` runs all: {slots:?}");
     assert_eq!(home.call(&["db", "check"]).code, Some(0));
