@@ -319,6 +319,33 @@ fn a_message_is_one_event_though_the_watcher_dies() {
     assert_eq!(texts("messages"), ["message 1", "message 2", "message 3", "message 4"]);
 }
 
+/// Case 77, with kills right before and right after the transaction of a batch.
+#[cfg(feature = "failpoints")]
+#[test]
+fn a_message_is_one_event_though_the_service_is_killed_around_its_transaction() {
+    for point in ["store.emit", "store.emitted"] {
+        for hit in 1..=3 {
+            let (home, failpoint) = (Home::new(), format!("{point}@{hit}=kill"));
+            let queue = home.directory("queue");
+            for name in ["1", "2", "3", "4", "5"] {
+                std::fs::write(queue.join(name), format!("message {name}")).expect("files can be written");
+            }
+            let mut killed =
+                Service::start(&home, &[("QUEUE", &queue), ("TASKFLOW_FAILPOINTS", Path::new(&failpoint))]);
+            let status = killed.0.wait().expect("it dies");
+            assert_eq!(status.signal(), Some(9), "{failpoint}: {status}: {}", home.logged());
+            let service = Service::start(&home, &[("QUEUE", &queue)]);
+            let is_empty = || std::fs::read_dir(&queue).is_ok_and(|mut entries| entries.next().is_none());
+            eventually("the queue is empty", is_empty);
+            drop(service);
+            let texts =
+                home.events("messages").into_iter().filter_map(|event| event["payload"].as_str().map(str::to_owned));
+            let expected = ["1", "2", "3", "4", "5"].map(|name| format!("message {name}"));
+            assert_eq!(texts.collect::<Vec<String>>(), expected, "{failpoint}");
+        }
+    }
+}
+
 /// Case 76: a file is one event, once it is complete.
 #[test]
 fn a_file_is_one_event_once_it_has_settled() {
@@ -357,12 +384,19 @@ fn a_file_is_one_event_once_it_has_settled() {
     let _service = Service::start(&home, &[("LANDING", &landing)]);
     eventually("the file that was written again is an event", || names().len() == 4);
     assert_eq!(names()[3], "moved.csv");
-    let many = home.directory("landing/many");
+    // 10,000 complete files at once.
+    let many = home.directory("many");
     for number in 0..10_000 {
         std::fs::write(many.join(format!("{number}.csv")), "1").expect("files can be written");
     }
+    let written = std::time::SystemTime::now();
+    eventually("they have settled", || written.elapsed().is_ok_and(|age| age > Duration::from_millis(300)));
+    std::fs::rename(many, landing.join("many")).expect("directories can be moved");
     eventually("10,000 files are events", || names().len() == 10_004);
     let events = home.events("landed");
     let keys: HashSet<&str> = events.iter().filter_map(|event| event["key"].as_str()).collect();
     assert_eq!(keys.len(), 10_004);
+    // The events of a batch have one time.
+    let times: HashSet<&str> = events[4..].iter().filter_map(|event| event["emitted"].as_str()).collect();
+    assert_eq!(times.len(), 1, "one batch");
 }

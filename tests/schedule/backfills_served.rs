@@ -147,7 +147,29 @@ fn each_slot_is_one_run_through_a_kill_at_each_failpoint() {
     }
 }
 
-/// Case 55.
+/// Case 55: four runs of a backfill take no room from the schedule, whose DAG may have four runs.
+#[test]
+fn a_live_slot_starts_at_once_while_a_backfill_has_as_many_runs_as_it_may() {
+    let home = Home::new();
+    home.put("2026-01-01");
+    let started = home.backfill(&["wide", "2026-01-01T00:00:00Z/2026-01-01T00:00:30Z", "--limit", "4"]);
+    assert_eq!((started["limit"].as_u64(), started["slots"].as_u64()), (Some(4), Some(31)));
+    let service = home.serve("wide");
+    let running = || home.made("wide").values().filter(|state| *state == "running").count();
+    eventually("four runs of the backfill are running", || running() == 4);
+    let live = || home.runs("wide").into_iter().filter(|run| run["run_type"] == "scheduled").collect::<Vec<_>>();
+    let before = live().len();
+    eventually("live slots run meanwhile", || {
+        live().iter().skip(before).filter(|run| run["state"] == "success").count() >= 3
+    });
+    assert_eq!((home.made("wide").len(), running()), (4, 4), "the backfill has four runs at a time");
+    home.remove("2026-01-01");
+    let done = home.until(1, "done");
+    assert_eq!((done["counts"]["new"].as_u64(), done["counts"]["success"].as_u64()), (Some(31), Some(31)));
+    assert_eq!(service.stop(), Some(0));
+}
+
+/// Case 55, if the DAG has one run at a time.
 #[test]
 fn a_live_slot_starts_at_once_while_a_backfill_runs() {
     let home = Home::new();
@@ -393,6 +415,25 @@ fn one_run_can_cover_the_whole_range() {
     assert_eq!(home.made("days").into_keys().collect::<Vec<_>>(), [run]);
     assert_eq!(home.value(run), "2026-01-31");
     assert_eq!(service.stop(), Some(0));
+}
+
+/// Case 64: the data interval of the run is the whole range, so what reads the interval reads all
+/// of it. Whether a DAG does is not known, since a task may ask its context: what is refused is a
+/// schedule whose slots have no intervals.
+#[test]
+fn one_run_for_a_range_has_the_interval_of_the_range() {
+    let home = Home::new();
+    let range = "2026-01-01T00:00:01Z/2026-01-01T00:01:00Z";
+    let started = home.backfill(&["tides", range, "--as-one-run"]);
+    assert_eq!(started["slots"].as_u64(), Some(60));
+    let service = home.serve("tides");
+    assert_eq!(home.until(1, "done")["counts"]["success"].as_u64(), Some(1));
+    let run = home.made("tides").into_keys().next().expect("it has made one");
+    let span = home.call(&["values", &run, "second"]).stdout.trim().to_owned();
+    assert_eq!(span, "2026-01-01T00:00:00Z/2026-01-01T00:01:00Z");
+    assert_eq!(service.stop(), Some(0));
+    let refused = home.refused(&["backfill", "spring", "2026-01-01/2026-12-31", "--as-one-run"]);
+    assert!(refused.contains("the slots have no data intervals, so one run cannot cover a range of them"), "{refused}");
 }
 
 #[test]

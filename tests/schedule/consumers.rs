@@ -392,9 +392,12 @@ async fn a_payload_of_another_type_pauses_the_dag() {
     assert_eq!(paused.count(), 1);
     // Somebody decides.
     let serving = home.serve(&[texts::def(), all::def()]).await;
-    ops::unpause(&home.journal, texts::def(), &Note::default(), Catchup::None, Unpause::Skip)
+    let skipped = ops::unpause(&home.journal, texts::def(), &Note::default(), Catchup::None, Unpause::Skip)
         .await
         .expect("it is paused");
+    let [record] = &skipped[..] else { panic!("{skipped:?}") };
+    assert_eq!((record.fate.as_str(), record.count), ("skipped", 2), "what is skipped is recorded: {record:?}");
+    assert!(record.reason.starts_with("events 1 to "), "{record:?}");
     let number = home.emit("consumers/numbers", json!(3)).await;
     home.succeeded("all", 3).await;
     let pause = home.paused(texts::def()).await;

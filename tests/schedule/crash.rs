@@ -1,12 +1,15 @@
-//! A service that is killed again and again: each slot is one run, and none is lost.
+//! A service that is killed again and again: each slot, each event and each slot of a backfill is
+//! one run, and none is lost.
 //!
 //! `TASKFLOW_CRASHES=1000` kills that often instead of fifty times, `TASKFLOW_CRASH_SEED=7` chooses
 //! other places.
 
+use std::collections::HashSet;
 use std::os::unix::process::ExitStatusExt as _;
 use std::time::{Duration, Instant};
 
-use taskflow::Timestamp;
+use serde_json::Value;
+use taskflow::{Date, Timestamp};
 use taskflow_tests::common::eventually;
 use taskflow_tests::worker::Random;
 
@@ -20,31 +23,32 @@ fn variable(name: &str) -> Option<u64> {
 /// Where the service can be made to die, and how often it comes by there at the most before it
 /// waits for the next slot.
 const PLACES: [(&str, u64); 6] = [
-    // Around the transaction of a step: the state of the schedule, its records and its runs.
+    // Around the transaction of a step: the state of a schedule or of a consumer, its records and
+    // its runs.
     ("store.step", 4),
     ("store.stepped", 4),
     // Around the claim of a run.
     ("store.adopt", 3),
     ("store.adopted", 3),
-    // Around each commit of a run.
+    // Around each commit of a run, with the events that its tasks emit.
     ("store.append", 12),
     ("store.appended", 12),
 ];
 
-/// Case 44.
-#[test]
-fn each_slot_is_one_run_wherever_the_service_is_killed() {
-    let wanted = variable("TASKFLOW_CRASHES").unwrap_or(50);
-    let seed = variable("TASKFLOW_CRASH_SEED").unwrap_or(0);
-    let (home, mut random) = (Home::new(), Random(seed));
+/// Around the transaction of a step of a backfill: its plan and its runs.
+const BACKFILL: [(&str, u64); 2] = [("store.backfill", 3), ("store.backfilled", 3)];
+
+/// Kills services of these DAGs. Returns how many slots have come by the clock, at least.
+fn kill_services(home: &Home, only: &str, places: &[(&str, u64)], wanted: u64, seed: u64) -> i64 {
+    let mut random = Random(seed);
     let (mut kills, mut clock) = (0, 0);
     while kills < wanted {
-        let (place, most) = PLACES[random.below(PLACES.len() as u64) as usize];
+        let (place, most) = places[random.below(places.len() as u64) as usize];
         let failpoint = format!("{place}@{}=kill", 1 + random.below(most));
         // Slots wait for each process, so that it need not wait for one.
         clock += 1 + random.below(3) as i64;
         home.move_clock(clock);
-        let mut service = home.serve_with("seconds", &failpoint);
+        let mut service = home.serve_with(only, &failpoint);
         let start = Instant::now();
         let ended = loop {
             match service.0.try_wait().expect("it is our child") {
@@ -60,8 +64,11 @@ fn each_slot_is_one_run_wherever_the_service_is_killed() {
         }
         kills += 1;
     }
-    let service = home.serve("seconds");
-    let last = Timestamp::now() + Duration::from_secs(clock.unsigned_abs());
+    clock
+}
+
+/// Waits until the slots of `seconds` up to a time have run.
+fn run_up_to(home: &Home, last: Timestamp) {
     // A busy machine takes its time for some hundreds of slots.
     loop {
         let (number, state) = match home.last_run("seconds") {
@@ -69,9 +76,37 @@ fn each_slot_is_one_run_wherever_the_service_is_killed() {
             Some(run) => (run["number"].as_i64(), run["state"].clone()),
             None => Default::default(),
         };
-        let is_other = |run: &serde_json::Value| run["number"].as_i64() != number || run["state"] != state;
+        let is_other = |run: &Value| run["number"].as_i64() != number || run["state"] != state;
         eventually("it goes on", || home.last_run("seconds").is_some_and(|run| is_other(&run)));
     }
+}
+
+/// Waits until a count is high enough. A busy machine takes its time, but goes on.
+fn counts_up(what: &str, count: impl Fn() -> u64, wanted: u64) {
+    loop {
+        let before = count();
+        if before >= wanted {
+            return;
+        }
+        eventually(what, || count() > before);
+    }
+}
+
+/// A task with which three processes have died is not run again.
+fn is_over(state: &Value) -> bool {
+    state == "success" || state == "failed"
+}
+
+/// Case 44.
+#[test]
+fn each_slot_is_one_run_wherever_the_service_is_killed() {
+    let wanted = variable("TASKFLOW_CRASHES").unwrap_or(50);
+    let seed = variable("TASKFLOW_CRASH_SEED").unwrap_or(0);
+    let home = Home::new();
+    let clock = kill_services(&home, "seconds", &PLACES, wanted, seed);
+    let service = home.serve("seconds");
+    let last = Timestamp::now() + Duration::from_secs(clock.unsigned_abs());
+    run_up_to(&home, last);
     assert_eq!(service.stop(), Some(0));
 
     let mut slots = home.slots_up_to("seconds", 10_000);
@@ -84,10 +119,56 @@ fn each_slot_is_one_run_wherever_the_service_is_killed() {
         assert_eq!(pair[1].since(pair[0]), Duration::from_secs(1), "seed {seed}: a slot is lost, or has two runs");
     }
     let before: Vec<_> = slots.iter().filter(|slot| time(&slot["first"]) <= last).collect();
-    // A task with which three processes have died is not run again.
-    let is_over = |fate: &serde_json::Value| fate == "success" || fate == "failed";
     assert!(before.iter().all(|slot| is_over(&slot["fate"])), "seed {seed}: a run has not ended");
     assert!(times.len() as u64 > wanted, "{}", times.len());
+    let check = home.call(&["db", "check"]);
+    assert_eq!(check.code, Some(0), "seed {seed}: {}", check.stdout);
+}
+
+/// Cases 61 and 65, and the consumption of events: a DAG consumes the results of another one while
+/// a backfill runs, and the service dies around each of their transactions.
+#[test]
+fn each_event_and_each_slot_of_a_backfill_is_one_run_wherever_the_service_is_killed() {
+    let wanted = variable("TASKFLOW_CRASHES").unwrap_or(50);
+    let seed = variable("TASKFLOW_CRASH_SEED").unwrap_or(0);
+    let home = Home::new();
+    let last: Date = "2025-12-31".parse().expect("a day");
+    let first = (1..wanted).fold(last, |day, _| day.yesterday());
+    let range = format!("{first}/{last}");
+    let started = home.call(&["backfill", "days", &range, "--limit", "2", "--output", "json"]);
+    assert_eq!(started.json()["slots"].as_u64(), Some(wanted), "{}", started.stderr);
+    let places = [&PLACES[..], &BACKFILL].concat();
+    let clock = kill_services(&home, "seconds,echoes,days", &places, wanted, seed);
+    let service = home.serve("seconds,echoes,days");
+    run_up_to(&home, Timestamp::now() + Duration::from_secs(clock.unsigned_abs()));
+    let plan = || home.call(&["backfills", "show", "1", "--output", "json"]).json();
+    let ended = || ["success", "failed"].iter().filter_map(|state| plan()["counts"][state].as_u64()).sum();
+    counts_up("the backfill goes on", ended, wanted);
+    eventually("the backfill is done", || plan()["state"] == "done");
+    assert_eq!(service.stop(), Some(0));
+
+    // What the stopped service has not consumed any more.
+    let events = home.call(&["events", "dag:seconds", "--limit", "100000", "--output", "json"]).json();
+    let number = |event: &Value| event["number"].as_i64().expect("a number");
+    let mut numbers: Vec<i64> = events.as_array().expect("a list").iter().map(number).collect();
+    numbers.reverse();
+    let service = home.serve("echoes");
+    let ended = || home.runs("echoes").iter().filter(|run| is_over(&run["state"])).count() as u64;
+    counts_up("the consumer goes on", ended, numbers.len() as u64);
+    assert_eq!(service.stop(), Some(0));
+    let consumed = home.runs("echoes").into_iter().map(|run| run["run_id"].as_str().expect("an id").to_owned());
+    let expected: Vec<String> = numbers.iter().map(|number| format!("event__{number}__echoes")).collect();
+    assert_eq!(consumed.collect::<Vec<String>>(), expected, "seed {seed}: in order, and each once");
+    // Each success is one event, and nothing else is.
+    assert_eq!(home.count("seconds", "success"), numbers.len(), "seed {seed}");
+
+    let made = home.runs("days").into_iter().filter(|run| run["run_type"] == "backfill");
+    let made: Vec<Timestamp> = made.map(|run| time(&run["logical_date"])).collect();
+    let distinct: HashSet<&Timestamp> = made.iter().collect();
+    assert_eq!((made.len() as u64, distinct.len() as u64), (wanted, wanted), "seed {seed}");
+    let counts = plan()["counts"].clone();
+    let count = |name: &str| counts[name].as_u64().unwrap_or(0);
+    assert_eq!((count("new"), count("success") + count("failed")), (wanted, wanted), "seed {seed}: {counts}");
     let check = home.call(&["db", "check"]);
     assert_eq!(check.code, Some(0), "seed {seed}: {}", check.stdout);
 }

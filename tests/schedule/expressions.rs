@@ -1,6 +1,6 @@
 //! Cron expressions: what is accepted, what it means, and how it reads.
 
-use taskflow::schedule::{Cron, Crons, Timetable, Zone};
+use taskflow::schedule::{Cron, Crons, Recurrence, Timetable, Zone};
 
 use crate::support::{between, cron, utc};
 
@@ -69,7 +69,16 @@ fn special_days_are_those_of_the_calendar() {
     assert_eq!(month("0 0 15W * *"), [utc("2026-02-16")], "the 15th is a Sunday");
     assert_eq!(month("0 0 1W * *"), [utc("2026-02-02")], "the 1st is a Sunday");
     assert_eq!(month("0 0 * * 5#2"), [utc("2026-02-13")]);
-    assert_eq!(month("0 0 * * FRIL"), [utc("2026-02-27")]);
+    for last_friday in ["0 0 * * FRIL", "0 0 * * 5L"] {
+        assert_eq!(month(last_friday), [utc("2026-02-27")], "{last_friday}");
+    }
+    let preset = |text: &str| {
+        let zone = Zone::named("Asia/Seoul").expect("a known zone");
+        let Recurrence::Timetable(days) = Recurrence::parse(text, &zone).expect("a preset") else { panic!("{text}") };
+        between(&*days, "2026-02-01", "2026-02-04")
+    };
+    assert_eq!(preset("@midnight"), ["2026-02-01T15:00:00Z", "2026-02-02T15:00:00Z", "2026-02-03T15:00:00Z"].map(utc));
+    assert_eq!(preset("@midnight"), preset("@daily"));
     assert_eq!(month("0 0 * * 5-7"), month("0 0 * * FRI,SAT,SUN"));
     let august = between(&Crons::from(cron("0 0 1W * *", "UTC")), "2026-08-01", "2026-09-01");
     assert_eq!(august, [utc("2026-08-03")], "the 1st is a Saturday, and the day before is another month");

@@ -24,6 +24,8 @@ pub(crate) struct Service {
     pub(crate) fails: fn(Timestamp) -> bool,
     /// The slots that became runs, and when they started.
     pub(crate) runs: Vec<(Timestamp, Timestamp)>,
+    /// How late each of them started, as the step says.
+    pub(crate) late: Vec<Duration>,
     pub(crate) records: Vec<(SlotFate, u64, String)>,
     pub(crate) notes: Vec<Note>,
     pub(crate) waits: Option<Waits>,
@@ -41,6 +43,7 @@ impl Service {
             unsuccessful: None,
             fails: |_| false,
             runs: Vec::new(),
+            late: Vec::new(),
             records: Vec::new(),
             notes: Vec::new(),
             waits: None,
@@ -97,6 +100,7 @@ impl Service {
                 Decision::Start { slot, late } => {
                     assert_eq!(late, self.now.since(slot.at + self.schedule.offset), "how late it is");
                     self.runs.push((slot.at, self.now));
+                    self.late.push(late);
                     self.active.push(self.now + self.takes);
                 }
                 Decision::Record(record) => self.records.push((record.fate, record.count, record.reason)),
@@ -117,12 +121,12 @@ impl Service {
         self.runs.iter().map(|(slot, _)| slot.to_string()).collect()
     }
 
-    /// How many slots were recorded with this fate.
     /// The slots that wait, if it falls behind.
     pub(crate) fn backlog(&self) -> Option<Backlog> {
         self.state.as_ref().expect("it has begun").backlog(&self.schedule)
     }
 
+    /// How many slots were recorded with this fate.
     pub(crate) fn count(&self, fate: SlotFate) -> u64 {
         self.records.iter().filter(|(found, ..)| *found == fate).map(|(_, count, _)| count).sum()
     }

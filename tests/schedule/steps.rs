@@ -90,12 +90,13 @@ fn start_and_end_are_inclusive() {
     assert_eq!(service.slots(), ["2026-03-06T00:00:00Z"]);
 }
 
-/// Case 30.
+/// Case 30. `serve` tells how late it is.
 #[test]
 fn a_slot_that_passed_during_a_restart_runs_late() {
     let mut service = Service::new(daily(), "2026-03-01T15:00:00Z");
     service.until("2026-03-01T23:50:00Z").down_until("2026-03-02T00:20:00Z").until("2026-03-02T12:00:00Z");
     assert_eq!(service.runs, [(utc("2026-03-02"), utc("2026-03-02T00:20:00Z"))]);
+    assert_eq!((&*service.late, service.records.len()), (&[Duration::from_secs(20 * 60)][..], 0));
 }
 
 /// Cases 31 to 33.
@@ -124,13 +125,15 @@ fn the_catchup_policy_decides_about_downtime() {
     assert_eq!(three_days(Catchup::Last, Some(0)), (0, 72), "the last slot is half an hour old");
 }
 
-/// Case 34.
+/// Case 34. The macro refuses a window that is shorter than the grace: `catchup_window_invalid` of
+/// `tests/ui`.
 #[test]
 fn a_slot_is_on_time_within_a_minute() {
     let schedule = with(hourly(), |schedule| schedule.catchup = Catchup::None);
     let mut service = Service::new(schedule, "2026-03-01T11:30:00Z");
     service.until("2026-03-01T11:59:59Z").down_until("2026-03-01T12:00:01Z").until("2026-03-01T12:30:00Z");
     assert_eq!(service.slots(), ["2026-03-01T12:00:00Z"]);
+    assert_eq!((&*service.late, service.records.len()), (&[Duration::from_secs(1)][..], 0));
 }
 
 fn paused(until: Option<&str>) -> Service {
@@ -215,11 +218,19 @@ fn a_slot_that_waits_when_its_dag_is_paused_is_paused() {
     assert_eq!((service.runs.len(), service.waits.clone()), (1, Some(Waits::ForRoom { active: 1 })));
     let state = service.state.as_mut().expect("a state");
     state.pause = Some(Pause { by: "mina".to_owned(), reason: String::new(), since: service.now, until: None });
+    service.until("2026-03-01T13:30:00Z");
+    assert_eq!(service.active, [utc("2026-03-01T13:40:00Z")], "the active run goes on");
     service.until("2026-03-01T16:30:00Z");
+    assert_eq!((service.active.len(), service.runs.len()), (0, 1), "it has ended, and none has started");
     let state = service.state.take().expect("a state");
-    let (_, records) = unpause(&service.schedule, &state, service.now, Catchup::None);
-    assert_eq!((records[0].first, records[0].count), (utc("2026-03-01T13:00:00Z"), 4));
-    assert_eq!(records[0].reason, "paused by mina");
+    let (state, records) = unpause(&service.schedule, &state, service.now, Catchup::None);
+    let [record] = &records[..] else { panic!("{records:?}") };
+    let span = (record.first, record.last, record.count);
+    assert_eq!(span, (utc("2026-03-01T13:00:00Z"), utc("2026-03-01T16:00:00Z"), 4));
+    assert_eq!((record.fate, &*record.reason), (SlotFate::Paused, "paused by mina"));
+    service.state = Some(state);
+    service.until("2026-03-01T17:30:00Z");
+    assert_eq!(service.slots(), ["2026-03-01T12:00:00Z", "2026-03-01T17:00:00Z"]);
 }
 
 /// Case 41.

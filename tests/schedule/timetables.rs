@@ -5,7 +5,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use taskflow::schedule::{Calendar, Cron, Crons, Dates, Every, Exceptions, Shift, Timetable, Zone};
 use taskflow::testing::check_timetable;
-use taskflow::{Date, Timestamp};
+use taskflow::{Date, Interval, Timestamp};
 
 use crate::support::{between, cron, utc};
 
@@ -18,6 +18,14 @@ fn every(text: &str, zone: &str) -> Every {
 fn a_day_is_not_24_hours() {
     let midnights = between(&every("1d", "Europe/Berlin"), "2026-03-28T12:00:00Z", "2026-03-30T12:00:00Z");
     assert_eq!(midnights, ["2026-03-28T23:00:00Z", "2026-03-29T22:00:00Z"].map(utc), "local midnight stays");
+    let hours = |period: &str, slot: &str| {
+        let slot = every(period, "Europe/Berlin").before(utc(slot)).expect("a slot");
+        let Interval { start, end } = slot.interval.expect("an interval");
+        (slot.at == end, end.since(start).as_secs() / 3_600)
+    };
+    assert_eq!(hours("1d", "2026-03-29T22:00:00Z"), (true, 23), "the day is an hour shorter");
+    assert_eq!(hours("1d", "2026-10-25T23:00:00Z"), (true, 25), "and one in autumn longer");
+    assert_eq!(hours("24h", "2026-03-30T00:00:00Z"), (true, 24));
     let days = between(&every("24h", "Europe/Berlin"), "2026-03-28T12:00:00Z", "2026-03-30T12:00:00Z");
     assert_eq!(days, ["2026-03-29T00:00:00Z", "2026-03-30T00:00:00Z"].map(utc), "24 hours move on the clock");
 }

@@ -1,10 +1,11 @@
 //! The turns and the limits of queued runs, with the real `serve`.
 
+use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
-use taskflow_tests::binaries::{ProgramOutput, call_at, program_with_signals};
+use taskflow_tests::binaries::{ProgramOutput, call_at, program, program_with_signals};
 use taskflow_tests::common::eventually;
 use tempfile::TempDir;
 
@@ -27,14 +28,25 @@ impl Home {
         call_at(&self.path("home"), "turns", words)
     }
 
+    /// Calls the build of the program that lacks a pool.
+    fn call_without_pool(&self, words: &[&str]) -> ProgramOutput {
+        let mut program = program("turns");
+        program.env("TURNS_LACKS_A_POOL", "1").env("TASKFLOW_HOME", self.path("home")).args(words);
+        program.output().expect("a built program starts").into()
+    }
+
     /// A service with this limit.
     fn serve(&self, limit: usize) -> Service {
+        Service(self.service(limit).spawn().expect("a built program starts"))
+    }
+
+    fn service(&self, limit: usize) -> Command {
         let mut program = program_with_signals("turns");
         program.args(["serve", "--quiet", "--max-active-runs", &limit.to_string()]);
         program.env("TASKFLOW_HOME", self.path("home"));
         program.env("TURNS_HOLD", self.path("hold")).env("TURNS_LOG", self.path("log"));
         program.stdin(Stdio::null()).stdout(Stdio::null());
-        Service(program.spawn().expect("a built program starts"))
+        program
     }
 
     /// Queues runs of a DAG.
@@ -256,5 +268,45 @@ fn people_see_what_a_queued_run_waits_for() {
 
     home.release("hold");
     home.reaches("seldom", "success", 2);
+    stop(service);
+}
+
+/// A build of the program in which the DAG has a mistake keeps its queued runs, names the mistake,
+/// and starts the runs of other DAGs. A build without the mistake starts them.
+#[test]
+fn people_see_that_a_queued_run_will_be_refused() {
+    let home = Home::new();
+    home.trigger("pooled", 1);
+    let mistake = "DAG `pooled`: task `hold` (at tests/fixtures/turns.rs:";
+    let rest = "uses the pool `warehouse`, which is not declared";
+    let refused = |document: &Value| {
+        let wait = &document["queue_wait"];
+        let reason = wait["reason"].as_str().unwrap_or_default();
+        assert_eq!(wait["cause"], "refused", "{document}");
+        assert!(reason.contains(mistake) && reason.contains(rest), "{reason}");
+    };
+    let status = || home.call_without_pool(&["status", "1", "--output", "json"]).json();
+    // Whether a service runs or not.
+    refused(&status());
+    let mut service = home.service(2).env("TURNS_LACKS_A_POOL", "1").stderr(Stdio::piped()).spawn().expect("it starts");
+    let mut lines = BufReader::new(service.stderr.take().expect("it is piped")).lines();
+    let service = Service(service);
+    let said = lines.find(|line| line.as_ref().is_ok_and(|line| line.contains("cannot be started")));
+    let said = said.expect("it goes on until it says so").expect("it writes text");
+    assert!(said.contains("run 1 of `pooled` cannot be started") && said.contains(rest), "{said}");
+    refused(&status());
+    let shown = home.call_without_pool(&["status", "1"]).stdout;
+    assert!(shown.contains(&format!("queued will not start: {mistake}")), "{shown}");
+    let explained = home.call_without_pool(&["explain", "1"]).stdout;
+    assert!(explained.starts_with(&format!("run 1 is queued: it will not start: {mistake}")), "{explained}");
+    home.trigger("seldom", 1);
+    home.reaches("seldom", "success", 1);
+    assert_eq!(home.count("pooled", "queued"), 1);
+    stop(service);
+    // The run needs nothing else than another build.
+    let wait = home.call(&["status", "1", "--output", "json"]).json()["queue_wait"].clone();
+    assert_eq!(wait, serde_json::json!({ "cause": "no_service" }));
+    let service = home.serve(2);
+    home.reaches("pooled", "success", 1);
     stop(service);
 }

@@ -1,6 +1,6 @@
 //! Results of runs as events, and events over several runs.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use serde_json::{Value, json};
 use taskflow::ErrorKind;
@@ -10,6 +10,7 @@ use taskflow::prelude::*;
 
 taskflow::asset! {
     LEVELS: Asset<u64> = "store/levels";
+    GAUGES: Asset<u64> = "store/gauges";
 }
 
 #[task(produces = LEVELS, on_change)]
@@ -20,6 +21,18 @@ fn measure(level: u64) -> u64 {
 #[dag]
 fn levels(level: u64) -> u64 {
     measure(level)
+}
+
+static GAUGE: AtomicU64 = AtomicU64::new(7);
+
+#[task(produces = GAUGES, on_change)]
+fn read_gauge() -> u64 {
+    GAUGE.load(Ordering::SeqCst)
+}
+
+#[dag]
+fn gauges() -> u64 {
+    read_gauge()
 }
 
 #[task]
@@ -121,6 +134,23 @@ async fn a_run_that_is_repaired_emits_its_result() {
     let again = journal.resume(run).await.unwrap().await.unwrap();
     assert!(again.is_success());
     assert_eq!(payloads(&journal, "dag:repaired").await, [json!([7, 7, 7])]);
+}
+
+/// Case 74: a cleared task emits if its value is another one.
+#[tokio::test]
+async fn a_cleared_task_whose_value_has_changed_emits() {
+    let journal = Journal::in_memory().unwrap();
+    let report = gauges::run().journal(&journal).await.unwrap();
+    let run = &report.run().run_id;
+    let emitted = async |gauge: u64| {
+        GAUGE.store(gauge, Ordering::SeqCst);
+        journal.clear(run, &TaskFilter::tasks(["read_gauge"]), &Note::default()).await.unwrap();
+        assert!(journal.resume(run).await.unwrap().await.unwrap().is_success());
+        payloads(&journal, "store/gauges").await
+    };
+    assert_eq!(emitted(7).await, [json!(7)], "equal");
+    assert_eq!(emitted(8).await, [json!(7), json!(8)], "different");
+    assert_eq!(emitted(8).await, [json!(7), json!(8)], "equal to the last one");
 }
 
 /// Case 74: cleared and equal is no event; another value is one.

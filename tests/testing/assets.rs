@@ -149,8 +149,7 @@ fn an_unchanged_value_is_no_event() {
         events.filter_map(|event| event.payload.as_u64()).collect()
     };
     assert_eq!(of("once"), [101, 102]);
-    let changed = of("changed");
-    assert!(changed.windows(2).all(|pair| pair[0] != pair[1]), "{changed:?}");
+    assert_eq!(of("changed"), [1, 2, 1]);
 }
 
 /// Case 65, with a crash of the process at every point: exactly one event of each success.

@@ -14,7 +14,7 @@ use crate::base::Timestamp;
 use crate::dag::DagDef;
 use crate::ops;
 use crate::run::{RunInfo, RunState, RunType};
-use crate::schedule::{BEHIND, Catchup, MissedSlots, Note, SlotRecord};
+use crate::schedule::{BEHIND, Catchup, GRACE, MissedSlots, Note, SlotRecord};
 use crate::service::{Service, ServiceEvent, ServiceOptions};
 
 pub(super) fn command() -> Command {
@@ -150,6 +150,9 @@ fn report(event: &ServiceEvent, quiet: bool, home: &str, terminal: &Terminal) {
         }
         ServiceEvent::Unserved { dag, reason, .. } => {
             terminal.error(&format!("the schedule of `{dag}` is not served: {reason}"));
+        }
+        ServiceEvent::Due { dag, slot, late, .. } if *late > GRACE => {
+            line(format!("{dag}: the slot {} is {} late", format::moment(*slot), format::duration(*late)));
         }
         // Its run starts at once, or its refusal says why not.
         ServiceEvent::Due { .. } => {}

@@ -16,10 +16,11 @@ const ALL: [&str; 5] = ["--workspace", "--exclude", "taskflow-benches", "--all-f
 
 /// Makes randomized tests run longer. It is not passed to cargo.
 const LONG_WORD: &str = "--long";
-const LONG: [(&str, &str); 4] = [
+const LONG: [(&str, &str); 5] = [
     ("TASKFLOW_CRASHES", "1000"),
     ("TASKFLOW_SIMULATIONS", "100000"),
     ("TASKFLOW_SERVICES", "100000"),
+    ("TASKFLOW_TIMETABLES", "1"),
     ("PROPTEST_CASES", "2000"),
 ];
 
