@@ -100,7 +100,7 @@ mod tests {
             if (a - -b) { return "\" + "; }
             else call(1, [2, 3]);
         "#;
-        let expected = r#"let words=count=>`${count} ${count===1?"a  b":`c, ${d}`} = `;if(a- -b){return"\" + ";}else call(1,[2,3]);"#;
+        let expected = r#"let words=count=>`${count} ${count===1?"a  b":`c, ${d}`} = `;if(a- -b){return "\" + ";}else call(1,[2,3]);"#;
         assert_eq!(stripped(script), expected.replace("}else", "}\nelse"));
     }
 }
