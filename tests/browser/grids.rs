@@ -172,7 +172,7 @@ fn a_grid_is_used_with_the_keyboard() {
 
 /// Number 6.
 #[test]
-fn slots_without_runs_are_hollow_with_their_reason() {
+fn slots_without_runs_are_hollow_with_their_reason_until_a_backfill_fills_them() {
     let service = Service::with_schedules_of("large");
     let slots = |fate: &str| -> BTreeMap<String, Value> {
         let all =
@@ -203,6 +203,15 @@ fn slots_without_runs_are_hollow_with_their_reason() {
         let reason = slot["reason"].as_str().unwrap_or_default();
         assert!(!reason.is_empty() && titles.iter().any(|title| title.contains(reason)), "{slot} {titles:?}");
     }
+    // A backfill fills one.
+    let missed = skipped.keys().next().expect("there is one");
+    let backfill = service.post("/api/v1/backfills", &json!({ "dag": "crowded", "slots": [missed] }));
+    assert_eq!(backfill.status, 201, "{backfill:?}");
+    page.wait_for(&format!(
+        "document.querySelectorAll('.grid thead tr:last-child .hollow').length === {}",
+        titles.len() - 1
+    ));
+    page.wait_for("document.querySelectorAll('.grid thead tr:last-child a .mark[aria-label=success]').length === 2");
     page.assert_clean();
 }
 

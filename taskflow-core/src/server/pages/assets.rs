@@ -29,10 +29,8 @@ pub(crate) static SCRIPT: LazyLock<Asset> = LazyLock::new(|| {
 
 /// A script without the lines that are comments, without indentation, without the spaces beside
 /// signs, and with `let` for `const`, which is shorter. The script has no text of several lines or
-/// with these words, and no regular expression with a space or a quotation mark.
+/// with these words, no regular expression with a space or a quotation mark, and no empty statement.
 fn stripped(script: &str) -> String {
-    const SIGNS: &str = "=+-*/<>?:;,(){}[]!&|\n";
-
     let lines = script.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("//"));
     let text: String = lines.flat_map(|line| [line, "\n"]).collect();
     let mut stripped = String::with_capacity(text.len());
@@ -41,36 +39,35 @@ fn stripped(script: &str) -> String {
     let mut rest = text.chars().peekable();
     while let Some(sign) = rest.next() {
         let quotation = open.last().copied().filter(|open| *open != '{');
-        match (quotation, sign) {
-            (Some(_), '\\') => {
+        let is_code = quotation == Some('`') && sign == '$' && rest.peek() == Some(&'{');
+        match quotation {
+            Some(_) if is_code || sign == '\\' => {
+                open.extend(is_code.then_some('{'));
                 stripped.push(sign);
                 stripped.extend(rest.next());
                 continue;
             }
-            (Some('`'), '$') if rest.peek() == Some(&'{') => {
-                open.push('{');
-                stripped.push(sign);
-                stripped.extend(rest.next());
-                continue;
-            }
-            (Some(quotation), _) if quotation == sign => drop(open.pop()),
-            (Some(_), _) => {}
-            (None, '"' | '`' | '{') => open.push(sign),
-            (None, '}') => drop(open.pop()),
-            (None, ' ') => {
-                let is_sign = |sign: Option<char>| sign.is_some_and(|sign| SIGNS.contains(sign));
-                let (before, after) = (stripped.chars().next_back(), rest.peek().copied());
-                // `a - -b` is not `a--b`.
-                if (is_sign(before) || is_sign(after)) && before != after {
-                    continue;
-                }
-            }
-            (None, '\n') if stripped.ends_with([';', '{', ',', '(']) => continue,
-            (None, _) => {}
+            Some(quotation) if quotation == sign => drop(open.pop()),
+            None if "\"`{".contains(sign) => open.push(sign),
+            None if sign == '}' => drop(open.pop()),
+            None if is_needless(sign, stripped.chars().next_back(), rest.peek().copied()) => continue,
+            _ => {}
         }
         stripped.push(sign);
     }
-    stripped.replace("const ", "let ").replace("const{", "let{").replace("const[", "let[")
+    let shorter = [(";}", "}"), ("const ", "let "), ("const{", "let{"), ("const[", "let[")];
+    shorter.into_iter().fold(stripped, |text, (long, short)| text.replace(long, short))
+}
+
+/// Whether code means the same without a space or the end of a line between these two.
+fn is_needless(space: char, before: Option<char>, after: Option<char>) -> bool {
+    let is_sign = |sign: Option<char>| sign.is_some_and(|sign| "=+-*/<>?:;,(){}[]!&|\n".contains(sign));
+    match space {
+        // `a - -b` is not `a--b`.
+        ' ' => (is_sign(before) || is_sign(after)) && (before != after || !matches!(before, Some('+' | '-'))),
+        '\n' => matches!(before, Some(';' | '{' | ',' | '(')),
+        _ => false,
+    }
 }
 
 /// The icon of the tab.
@@ -97,10 +94,9 @@ mod tests {
         let script = r#"
             // A comment.
             const words = count => `${count} ${count === 1 ? "a  b" : `c, ${ d }`} = `;
-            if (a - -b) { return "\" + "; }
-            else call(1, [2, 3]);
+            if (a - -b) { return "\" + "; } else call(1, [2, 3]);
         "#;
-        let expected = r#"let words=count=>`${count} ${count===1?"a  b":`c, ${d}`} = `;if(a- -b){return "\" + ";}else call(1,[2,3]);"#;
-        assert_eq!(stripped(script), expected.replace("}else", "}\nelse"));
+        let expected = r#"let words=count=>`${count} ${count===1?"a  b":`c, ${d}`} = `;if(a- -b){return "\" + "}else call(1,[2,3]);"#;
+        assert_eq!(stripped(script), expected);
     }
 }
