@@ -16,6 +16,7 @@ axe.run(document, {
     .map(node =>
     `${rule.id}: ${node.html.slice(0, 200)} ${node.failureSummary}`)))"#;
 
+/// A part of number 27: the rules of axe.
 #[test]
 fn no_page_breaks_a_rule_of_axe() {
     let axe = std::fs::read_to_string(Clients::find().file("axe_playwright_python/axe.min.js")).expect("it is text");
@@ -32,6 +33,7 @@ fn no_page_breaks_a_rule_of_axe() {
     }
 }
 
+/// A part of number 27: the order of tabs.
 #[test]
 fn a_page_is_used_with_the_keyboard() {
     let service = full();

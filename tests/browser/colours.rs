@@ -29,6 +29,7 @@ const EYES: [(&str, [Triple; 3], f64); 4] = [
     ),
 ];
 
+/// Number 28.
 #[test]
 fn the_families_of_states_differ_for_all_eyes_and_stand_out() {
     let service = empty();

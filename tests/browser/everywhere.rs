@@ -3,6 +3,7 @@
 use crate::page::Page;
 use crate::site::{BEGINNINGS, full, walk};
 
+/// Numbers 1 and 26.
 #[test]
 fn every_page_opens_without_a_message_in_both_themes_and_runs_nothing_that_people_wrote() {
     let service = full();

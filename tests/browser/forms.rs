@@ -37,12 +37,72 @@ fn clear_by_hand(service: &Service, page: &Page) {
     page.assert_clean();
 }
 
+/// Number 7.
 #[test]
 fn what_is_cleared_is_what_the_form_has_shown() {
     let service = empty();
     clear_by_hand(&service, &Page::new(service.address));
 }
 
+/// Asks to clear the failed tasks of a run while one of them is marked, and asks again.
+fn clear_what_has_changed(service: &Service, page: &Page, form: &str) {
+    let run = service.trigger("mapped", &json!({ "count": 120 }));
+    service.wait(run, "failed");
+    let failed = || {
+        let all = states(service, run).into_iter();
+        all.filter(|(_, state)| state == "failed").map(|(task, _)| task).collect::<Vec<_>>()
+    };
+    assert_eq!(failed(), ["square[13]", "square[110]"]);
+    page.open(&format!("/runs/{run}"));
+    let has_script = form.starts_with("dialog");
+    if has_script {
+        page.click("main a[data-dialog][href$='/clear']");
+        page.wait_for("document.querySelector('dialog')?.open === true");
+    } else {
+        page.follow("main a[data-dialog][href$='/clear']");
+    }
+    page.eval(&format!("document.querySelector('{form} [name=which]').value = 'failed'"));
+    let preview_again = format!("{form} button[formmethod=get]");
+    let click = |css: &str| if has_script { page.click(css) } else { page.follow(css) };
+    click(&preview_again);
+    page.wait_for(&format!("document.querySelector('{form} button.primary')?.innerText === 'Clear 3 tasks'"));
+    // Meanwhile.
+    let mark = json!({ "state": "skipped", "tasks": ["square[110]"] });
+    assert_eq!(service.post(&format!("/api/v1/runs/{run}/mark"), &mark).status, 200);
+    let before = states(service, run);
+    page.fill(&format!("{form} [name=reason]"), "the customer is back");
+    click(&format!("{form} button.primary"));
+    let banner = if has_script { "dialog .banner" } else { "main .banner" };
+    page.wait_for(&format!("document.querySelector('{banner}')?.innerText.includes('since the preview') === true"));
+    assert_eq!(states(service, run), before, "nothing was done");
+    assert_eq!(page.text(&format!("{form} button.primary")), "Clear 2 tasks", "the difference is shown");
+    let reason = page.eval(&format!("document.querySelector('{form} [name=reason]').value"));
+    assert_eq!(reason, "the customer is back", "what was typed stays");
+    click(&format!("{form} button.primary"));
+    page.wait_for(&format!("location.pathname === '/runs/{run}' && !document.querySelector('dialog')?.open"));
+    page.wait_for("document.querySelector('#history')?.innerText.includes('the customer is back') === true");
+    service.wait(run, "failed");
+    assert_eq!(failed(), ["square[13]"], "what was marked is left alone");
+    // The browser says on its console that the first answer was 409.
+    let others = |problem: &String| !problem.contains("409") && !problem.contains("412");
+    assert_eq!(page.problems().into_iter().filter(others).collect::<Vec<_>>(), Vec::<String>::new());
+}
+
+/// Number 8.
+#[test]
+fn what_has_changed_since_the_preview_is_shown_before_it_is_cleared() {
+    let service = empty();
+    let page = Page::new(service.address);
+    page.hasten();
+    clear_what_has_changed(&service, &page, "dialog .form");
+    // The focus is where it was before the dialog.
+    assert_eq!(page.eval("document.querySelector('dialog').open"), false);
+    let page = Page::new(service.address);
+    page.without_scripts();
+    clear_what_has_changed(&service, &page, "main .form");
+}
+
+/// Number 9.
 #[test]
 fn forms_work_without_scripts() {
     let service = empty();
@@ -68,6 +128,7 @@ fn forms_work_without_scripts() {
     page.assert_clean();
 }
 
+/// Number 11.
 #[test]
 fn a_run_is_started_by_the_form_and_mistakes_are_shown_at_their_fields() {
     let service = empty();

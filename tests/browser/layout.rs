@@ -1,7 +1,7 @@
 //! Small windows, large text, paper, and the colours and motions that a user prefers.
 
 use crate::page::Page;
-use crate::site::{BEGINNINGS, full, walk};
+use crate::site::{BEGINNINGS, full, large, walk};
 
 /// The elements that make the page wider than its window.
 const WIDER: &str = r"
@@ -11,6 +11,7 @@ document.documentElement.scrollWidth <= innerWidth ? [] :
         return reach > innerWidth + 0.5 ? `${Math.round(reach)} px: ${e.outerHTML.slice(0, 120)}` : '';
     }).filter(words => words).slice(0, 5)";
 
+/// A part of number 27: reflow at 320 pixels, text of 200 %.
 #[test]
 fn no_page_scrolls_sideways_at_320_pixels_or_with_text_of_200_percent() {
     let service = full();
@@ -25,6 +26,29 @@ fn no_page_scrolls_sideways_at_320_pixels_or_with_text_of_200_percent() {
     }
 }
 
+/// A part of number 27.
+#[test]
+fn no_page_of_a_large_run_scrolls_sideways_at_320_pixels() {
+    let grids = large(&["warehouse=3"]);
+    let lists = large(&["elements=1"]);
+    let pages = [
+        (&grids, "/dags/warehouse"),
+        (&grids, "/dags/warehouse/grid?open=area_03"),
+        (&grids, "/runs/1"),
+        (&lists, "/runs/1"),
+        (&lists, "/runs/1/tasks/score"),
+    ];
+    for (service, path) in pages {
+        let page = Page::new(service.address);
+        page.size(320, 800);
+        page.open(path);
+        let wider = page.strings(WIDER);
+        assert!(wider.is_empty(), "{path}: {wider:#?}");
+        page.assert_clean();
+    }
+}
+
+/// A part of number 27: forced colours.
 #[test]
 fn a_state_is_seen_in_forced_colours() {
     let service = full();
@@ -39,6 +63,7 @@ fn a_state_is_seen_in_forced_colours() {
     assert_ne!(colours[0], colours[1], "the glyph and its ground");
 }
 
+/// A part of number 27: reduced motion.
 #[test]
 fn nothing_moves_for_who_wants_no_motion() {
     let service = full();
@@ -50,6 +75,7 @@ fn nothing_moves_for_who_wants_no_motion() {
     }
 }
 
+/// Number 31.
 #[test]
 fn a_run_is_printed_on_white_without_what_only_a_screen_needs() {
     let service = full();

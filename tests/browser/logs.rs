@@ -1,13 +1,141 @@
 //! The page of a log: real text, which the browser finds, and nothing else than text.
 
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::path::PathBuf;
+
 use serde_json::json;
+use taskflow::log::LogFiles;
 use taskflow_tests::common::eventually;
 use tempfile::tempdir;
 
 use crate::home::Service;
 use crate::page::Page;
-use crate::site::{empty, walk};
+use crate::proxy::Proxy;
+use crate::site::{empty, large, walk};
 
+/// An attempt that is running, whose log the test writes.
+struct Running {
+    service: Service,
+    run: i64,
+    file: PathBuf,
+}
+
+impl Running {
+    fn new() -> Running {
+        let service = Service::new();
+        let run = service.trigger("forever", &json!({}));
+        eventually("it runs", || service.json(&format!("/api/v1/runs/{run}/tasks/endless"))["state"] == "running");
+        let id = service.json(&format!("/api/v1/runs/{run}"))["run_id"].as_str().expect("an id").to_owned();
+        let file = LogFiles::new(service.home().join("logs")).path(&id, "endless", 1);
+        std::fs::create_dir_all(file.parent().expect("a directory")).expect("a home can be written");
+        Running { service, run, file }
+    }
+
+    fn page(&self) -> String {
+        format!("/runs/{}/tasks/endless/1", self.run)
+    }
+
+    /// Writes `line 1`, `line 2` and so on, as the attempt would.
+    fn log(&self, lines: std::ops::RangeInclusive<u32>) {
+        let line = |number| format!("{}\n", json!({"at": AT, "level": "INFO", "message": format!("line {number}")}));
+        let mut log = OpenOptions::new().create(true).append(true).open(&self.file).expect("a home can be written");
+        log.write_all(lines.map(line).collect::<String>().as_bytes()).expect("a home can be written");
+    }
+}
+
+const AT: &str = "2026-01-31T06:00:00Z";
+
+/// Whether the page shows its end.
+const AT_END: &str = "innerHeight + scrollY >= document.documentElement.scrollHeight - 2";
+
+/// Number 12.
+#[test]
+fn a_log_is_followed_until_somebody_scrolls_up() {
+    let running = Running::new();
+    running.log(1..=300);
+    let page = Page::new(running.service.address);
+    page.hasten();
+    page.open(&running.page());
+    let has = |lines: u32| page.wait_for(&format!("document.querySelectorAll('.line').length === {lines}"));
+    has(300);
+    page.wait_for(AT_END);
+    running.log(301..=350);
+    has(350);
+    page.wait_for(AT_END);
+    // Somebody reads.
+    page.eval("document.querySelector('#L100').scrollIntoView({ block: 'center' })");
+    page.wait_for(&format!("!({AT_END})"));
+    let place = page.eval("document.querySelector('#L100').getBoundingClientRect().top");
+    running.log(351..=387);
+    has(387);
+    page.wait_for("document.querySelector('#unseen')?.textContent === '37 new lines ↓'");
+    assert_eq!(page.eval("document.querySelector('#L100').getBoundingClientRect().top"), place, "nothing has moved");
+    page.click("#unseen");
+    page.wait_for(AT_END);
+    assert_eq!(page.count("#unseen"), 0);
+    running.log(388..=400);
+    has(400);
+    page.wait_for(AT_END);
+    // Selected text stays where it is, at the end, too.
+    page.eval("getSelection().selectAllChildren(document.querySelector('#L395 .tx'))");
+    running.log(401..=402);
+    page.wait_for("document.querySelector('#unseen')?.textContent === '2 new lines ↓'");
+    assert_eq!(page.eval("getSelection().toString()"), "line 395");
+    assert_eq!(page.text("#lines"), "402 lines");
+    let cancelled = running.service.post(&format!("/api/v1/runs/{}/cancel", running.run), &json!({}));
+    assert_eq!(cancelled.status, 200, "{cancelled:?}");
+    page.wait_for("document.title.startsWith('■')");
+    assert_eq!(page.eval("getSelection().toString()"), "line 395");
+    page.assert_clean();
+}
+
+/// Number 13.
+#[test]
+fn a_log_whose_stream_is_cut_often_has_each_line_once() {
+    const CUTS: usize = 20;
+    const LINES: u32 = 2_000;
+
+    let running = Running::new();
+    let proxy = Proxy::cutting(CUTS, 600..12_000, running.service.address);
+    let page = Page::new(proxy.address);
+    page.hasten();
+    page.open(&running.page());
+    for first in (1..LINES).step_by(200) {
+        running.log(first..=first + 199);
+    }
+    page.wait_for(&format!("document.querySelectorAll('.line').length === {LINES}"));
+    let texts = page.strings("Array.from(document.querySelectorAll('.line .tx'), line => line.textContent.trim())");
+    let written: Vec<String> = (1..=LINES).map(|number| format!("line {number}")).collect();
+    assert_eq!(texts, written);
+    assert_eq!(proxy.left(), 0, "the streams were cut");
+}
+
+/// A part of number 14.
+#[test]
+fn a_log_of_50_000_lines_is_found_and_read_in_parts() {
+    let service = large(&["talking_less=1"]);
+    let page = Page::new(service.address);
+    page.open("/runs/1/tasks/talk/1");
+    assert_eq!(page.count(".line"), 1_200, "its beginning and its end");
+    assert_eq!(page.text("#lines"), "50000 lines");
+    assert_eq!(page.eval("window.find('line=50000')"), true);
+    assert_eq!(page.eval("window.find('line=25000')"), false, "it is left out");
+    // What is left out comes in parts.
+    page.follow(".cut");
+    assert_eq!(page.count(".line"), 20_000);
+    let last = page.eval("Array.from(document.querySelectorAll('.line')).at(-1).id");
+    assert_eq!(last, "L49000");
+    assert_eq!(page.eval("window.find('line=35000')"), true, "in a part that has not been drawn");
+    page.fill("[name=q]", "line=25000");
+    page.follow(".find button");
+    assert_eq!(page.texts(".line .tx"), ["read a row of the landing zone line=25000"]);
+    page.click(".line .no");
+    page.wait_for("document.querySelector('.line:target')?.innerText.includes('line=25000')");
+    page.assert_clean();
+}
+
+/// Number 14.
 #[test]
 fn the_browser_finds_the_lines_that_are_shown_and_the_server_the_others() {
     let service = empty();
@@ -33,6 +161,7 @@ fn the_browser_finds_the_lines_that_are_shown_and_the_server_the_others() {
     page.assert_clean();
 }
 
+/// Number 15.
 #[test]
 fn a_hostile_log_is_text() {
     let directory = tempdir().expect("temporary directories can be made");

@@ -13,7 +13,9 @@
 //! Each page has a browser context of its own: no cookie, no cache of another test. Whatever waits
 //! has a limit, and says what it has waited for.
 
+use std::cell::Cell;
 use std::net::SocketAddr;
+use std::rc::Rc;
 use std::time::Instant;
 
 use serde_json::{Value, json};
@@ -21,15 +23,30 @@ use taskflow_tests::common::PATIENCE;
 
 use crate::chromium::{Browser, browser};
 
+/// Cookies and a cache that other tests do not have. It ends with its last page.
+struct Context {
+    browser: &'static Browser,
+    id: String,
+}
+
 /// A page in a context of its own. It is closed when it is dropped.
 pub(crate) struct Page {
     browser: &'static Browser,
     /// `http://127.0.0.1:1234`
     origin: String,
-    context: String,
+    context: Rc<Context>,
     session: String,
     /// How many events there were when [`Page::problems`] was last called.
-    seen: std::cell::Cell<usize>,
+    seen: Cell<usize>,
+}
+
+/// What a page costs the browser, once what is not used any more is gone.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cost {
+    pub(crate) nodes: u64,
+    pub(crate) listeners: u64,
+    /// Bytes of the heap of scripts.
+    pub(crate) heap: u64,
 }
 
 impl Page {
@@ -37,19 +54,35 @@ impl Page {
     pub(crate) fn new(server: SocketAddr) -> Page {
         let browser = browser();
         let created = browser.call("", "Target.createBrowserContext", json!({ "disposeOnDetach": true }));
-        let context = created.expect("there can be another context")["browserContextId"].clone();
-        let target = json!({ "url": "about:blank", "browserContextId": context });
+        let created = created.expect("there can be another context");
+        let id = created["browserContextId"].as_str().unwrap_or_default().to_owned();
+        Page::within(Rc::new(Context { browser, id }), format!("http://{server}"), true)
+    }
+
+    /// Another page with the cookies of this one, in a window of its own: both are visible.
+    pub(crate) fn beside(&self) -> Page {
+        Page::within(Rc::clone(&self.context), self.origin.clone(), true)
+    }
+
+    /// Another tab in the window of this one, which it hides.
+    pub(crate) fn tab(&self) -> Page {
+        Page::within(Rc::clone(&self.context), self.origin.clone(), false)
+    }
+
+    /// Shows the tab, which hides the others of its window.
+    pub(crate) fn show(&self) {
+        self.call("Page.bringToFront", json!({}));
+        self.wait_for("!document.hidden");
+    }
+
+    fn within(context: Rc<Context>, origin: String, has_window: bool) -> Page {
+        let browser = context.browser;
+        let target = json!({ "url": "about:blank", "browserContextId": context.id, "newWindow": has_window });
         let target = browser.call("", "Target.createTarget", target).expect("there can be another page");
         let attach = json!({ "targetId": target["targetId"], "flatten": true });
         let attached = browser.call("", "Target.attachToTarget", attach).expect("the page is there");
-        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let page = Page {
-            browser,
-            origin: format!("http://{server}"),
-            context: text(&context),
-            session: text(&attached["sessionId"]),
-            seen: std::cell::Cell::new(0),
-        };
+        let session = attached["sessionId"].as_str().unwrap_or_default().to_owned();
+        let page = Page { browser, origin, context, session, seen: Cell::new(0) };
         for domain in ["Page", "Runtime", "Log", "Network", "Audits"] {
             page.call(&format!("{domain}.enable"), json!({}));
         }
@@ -87,15 +120,28 @@ impl Page {
     /// Clicks the middle of the first element, as a mouse does.
     #[track_caller]
     pub(crate) fn click(&self, css: &str) {
-        let middle = self.eval(&format!(
-            "(() => {{ const e = {}; e.scrollIntoView({{block: 'center', behavior: 'instant'}}); \
-             const r = e.getClientRects()[0]; return [r.x + r.width / 2, r.y + r.height / 2]; }})()",
-            the(css)
-        ));
+        let middle = self.middle(css);
         for kind in ["mousePressed", "mouseReleased"] {
             let event = json!({ "type": kind, "x": middle[0], "y": middle[1], "button": "left", "clickCount": 1 });
             self.call("Input.dispatchMouseEvent", event);
         }
+    }
+
+    /// Moves the mouse over the middle of the first element.
+    #[track_caller]
+    pub(crate) fn hover(&self, css: &str) {
+        let middle = self.middle(css);
+        self.call("Input.dispatchMouseEvent", json!({ "type": "mouseMoved", "x": middle[0], "y": middle[1] }));
+    }
+
+    /// Scrolls to the first element, and returns where its middle is in the window.
+    #[track_caller]
+    fn middle(&self, css: &str) -> Value {
+        self.eval(&format!(
+            "(() => {{ const e = {}; e.scrollIntoView({{block: 'center', behavior: 'instant'}}); \
+             const r = e.getClientRects()[0]; return [r.x + r.width / 2, r.y + r.height / 2]; }})()",
+            the(css)
+        ))
     }
 
     /// Replaces what is typed into a field.
@@ -105,21 +151,37 @@ impl Page {
         self.call("Input.insertText", json!({ "text": text }));
     }
 
-    /// Presses a key such as `Tab`, `Enter` or `Escape`.
+    /// Presses a key such as `Tab`, `Enter` or `ArrowLeft`, or one with a character.
     pub(crate) fn press(&self, key: &str) {
         let code = match key {
             "Tab" => 9,
             "Enter" => 13,
             "Escape" => 27,
+            "End" => 35,
+            "Home" => 36,
+            "ArrowLeft" => 37,
+            "ArrowUp" => 38,
+            "ArrowRight" => 39,
+            "ArrowDown" => 40,
             _ => 0,
         };
-        let text = if key == "Enter" { "\r" } else { "" };
+        let text = match key {
+            "Enter" => "\r",
+            character if character.chars().count() == 1 => character,
+            _ => "",
+        };
         for kind in ["keyDown", "keyUp"] {
             let event = json!({
                 "type": kind, "key": key, "code": key, "windowsVirtualKeyCode": code, "text": text,
             });
             self.call("Input.dispatchKeyEvent", event);
         }
+    }
+
+    /// Goes back to the page before, as the button of the browser does.
+    pub(crate) fn back(&self) {
+        // The page may be gone before it answers.
+        let _ = self.browser.call(&self.session, "Runtime.evaluate", json!({ "expression": "history.back()" }));
     }
 
     /// The value of an expression in the page. A promise is waited for.
@@ -195,6 +257,40 @@ impl Page {
         self.call("Emulation.setEmulatedMedia", json!({ "media": "print" }));
     }
 
+    /// Lets timers of pages that are opened from now on take a hundredth of their time, so that a
+    /// test need not wait for a page that asks for changes five times a second.
+    pub(crate) fn hasten(&self) {
+        let source = "for (const name of ['setTimeout', 'setInterval']) { const own = window[name]; \
+                      window[name] = (call, millis, ...rest) => own(call, millis / 100, ...rest); }";
+        self.call("Page.addScriptToEvaluateOnNewDocument", json!({ "source": source }));
+    }
+
+    /// Sends a header with each request from now on.
+    pub(crate) fn send_header(&self, name: &str, value: &str) {
+        self.call("Network.setExtraHTTPHeaders", json!({ "headers": { name: value } }));
+    }
+
+    /// What it costs now.
+    pub(crate) fn cost(&self) -> Cost {
+        self.call("HeapProfiler.collectGarbage", json!({}));
+        let counters = self.call("Memory.getDOMCounters", json!({}));
+        let heap = self.call("Runtime.getHeapUsage", json!({}));
+        let number = |value: &Value| value.as_f64().unwrap_or_default() as u64;
+        Cost {
+            nodes: number(&counters["nodes"]),
+            listeners: number(&counters["jsEventListeners"]),
+            heap: number(&heap["usedSize"]),
+        }
+    }
+
+    /// The addresses that were asked for since an event with this number, with their types.
+    pub(crate) fn requests(&self, from: usize) -> Vec<(String, String)> {
+        let events = self.browser.events(&self.session, from);
+        let sent = events.iter().filter(|event| event["method"] == "Network.requestWillBeSent");
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        sent.map(|event| (text(&event["params"]["request"]["url"]), text(&event["params"]["type"]))).collect()
+    }
+
     /// Runs no scripts of the pages from now on. [`Page::eval`] works all the same.
     pub(crate) fn without_scripts(&self) {
         self.call("Emulation.setScriptExecutionDisabled", json!({ "value": true }));
@@ -221,7 +317,8 @@ impl Page {
         self.browser.call(&self.session, method, params).unwrap_or_else(|error| panic!("{error}"))
     }
 
-    fn count_events(&self) -> usize {
+    /// How many events of the protocol there were.
+    pub(crate) fn count_events(&self) -> usize {
         self.browser.events(&self.session, 0).len()
     }
 }
@@ -230,9 +327,17 @@ impl Drop for Page {
     fn drop(&mut self) {
         // A second panic would hide the first.
         if !std::thread::panicking() {
-            let context = json!({ "browserContextId": self.context });
-            let _ = self.browser.call("", "Target.disposeBrowserContext", context);
+            let _ = self.browser.call(&self.session, "Page.close", json!({}));
             self.browser.forget(&self.session);
+        }
+    }
+}
+
+impl Drop for Context {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            let context = json!({ "browserContextId": self.id });
+            let _ = self.browser.call("", "Target.disposeBrowserContext", context);
         }
     }
 }

@@ -1,8 +1,12 @@
 //! A server with something of everything, and a way through all of its pages.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::path::PathBuf;
+use std::process::{ChildStdin, Command, Stdio};
+use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
 
 use serde_json::{Value, json};
+use taskflow_tests::binaries::program;
 use tempfile::TempDir;
 
 use crate::home::Service;
@@ -19,6 +23,58 @@ pub(crate) fn empty() -> Service {
 
 fn over(directory: TempDir) -> Service {
     Service::of("pages", directory, &["--bind", "127.0.0.1:0"])
+}
+
+/// Homes of `fixtures/large.rs`, which are made once for this test program.
+static HOMES: LazyLock<Homes> = LazyLock::new(Homes::new);
+
+struct Homes {
+    directory: PathBuf,
+    /// By what they have.
+    made: Mutex<BTreeMap<String, Arc<OnceLock<PathBuf>>>>,
+    /// A shell removes the directory when this ends, which is when this program has ended.
+    _guard: ChildStdin,
+}
+
+impl Homes {
+    #[allow(clippy::zombie_processes, reason = "it ends after this program")]
+    fn new() -> Homes {
+        let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("homes-{}", std::process::id()));
+        let mut shell = Command::new("sh")
+            .args(["-c", "cat; rm -rf \"$1\"", "sh"])
+            .arg(&directory)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("a shell starts");
+        Homes { directory, made: Mutex::default(), _guard: shell.stdin.take().expect("it is piped") }
+    }
+
+    /// The home with these runs.
+    fn with(&self, runs: &[&str]) -> PathBuf {
+        let name = runs.join("-");
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        let once = Arc::clone(made.entry(name.clone()).or_default());
+        // Others may be made beside it.
+        drop(made);
+        let make = || {
+            let home = self.directory.join(name);
+            let filled = program("large").arg("fill").arg(&home).args(runs).status().expect("a built program starts");
+            assert!(filled.success(), "{runs:?}");
+            home
+        };
+        once.get_or_init(make).clone()
+    }
+}
+
+/// The server of `fixtures/large.rs` over a home of its own, which has runs such as `warehouse=3`.
+pub(crate) fn large(runs: &[&str]) -> Service {
+    let directory = tempfile::tempdir().expect("temporary directories can be made");
+    let mut copy = Command::new("cp");
+    copy.args(["-r", "--reflink=auto"]).arg(HOMES.with(runs)).arg(directory.path().join("home"));
+    assert!(copy.status().expect("`cp` starts").success());
+    Service::of("large", directory, &["--bind", "127.0.0.1:0"])
 }
 
 /// A server whose runs have succeeded, failed, been cancelled, and wait; with events, a backfill

@@ -20,6 +20,7 @@ Array.from(document.querySelectorAll('time'), time => {
     return '';
 }).filter(words => words)";
 
+/// Number 20.
 #[test]
 fn every_time_has_a_zone_and_is_the_instant_that_it_says() {
     let service = full();
@@ -32,6 +33,7 @@ fn every_time_has_a_zone_and_is_the_instant_that_it_says() {
     assert!(times > 100, "only {times} times");
 }
 
+/// A part of number 20.
 #[test]
 fn a_page_does_not_depend_on_the_zone_and_the_language_of_the_browser() {
     let service = full();

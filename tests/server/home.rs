@@ -79,8 +79,13 @@ impl Service {
 
     /// A service that also starts the runs of schedules and events.
     pub(crate) fn with_schedules() -> Self {
+        Service::with_schedules_of("server")
+    }
+
+    /// The same, of a fixture.
+    pub(crate) fn with_schedules_of(program: &str) -> Self {
         let directory = tempfile::tempdir().expect("temporary directories can be made");
-        Service::start(serve("server", directory.path()), directory, &["--bind", "127.0.0.1:0"])
+        Service::start(serve(program, directory.path()), directory, &["--bind", "127.0.0.1:0"])
     }
 
     fn start(mut command: Command, directory: TempDir, flags: &[&str]) -> Self {

@@ -4,6 +4,7 @@ use askama::Template;
 use axum::extract::{Path, Query};
 use axum::response::Html;
 use jiff::civil::Date as Day;
+use jiff::tz::TimeZone;
 
 use super::address;
 use super::dag::{Tab, find, tabs};
@@ -54,7 +55,7 @@ struct DayCell {
 #[derive(Debug)]
 struct SlotMark {
     mark: Mark,
-    /// `06:00`.
+    /// `06:00`, in the zone of the schedule.
     time: String,
     title: String,
     href: String,
@@ -67,7 +68,10 @@ pub(super) async fn show(state: Visitor, Path(dag): Path<String>, Query(query): 
     let def = def.ok_or_else(missing)?;
     let request = request(status.timezone.as_deref());
     let clock = &request.clock;
-    let today = clock.now.to_zoned(clock.zone.clone()).date();
+    // A day is one of the schedule, in whichever zone its reader wants to see times.
+    let zone = status.timezone.as_deref().and_then(|zone| TimeZone::get(zone).ok());
+    let days = Clock::new(clock.now, zone.unwrap_or(TimeZone::UTC));
+    let today = days.now.to_zoned(days.zone.clone()).date();
     let first = month(asked(&query, "month")).unwrap_or(today).first_of_month();
     let calendar =
         ops::calendar(&state.journal, def, Date::from_jiff(first).unwrap_or_else(|| Timestamp::now().date())).await?;
@@ -78,7 +82,7 @@ pub(super) async fn show(state: Visitor, Path(dag): Path<String>, Query(query): 
     // The week begins on Monday.
     let before = usize::try_from(first.weekday().to_monday_zero_offset()).unwrap_or(0);
     let mut cells: Vec<DayCell> = (0..before).map(|_| DayCell::default()).collect();
-    cells.extend(calendar.days.iter().map(|day| DayCell::of(day, today, clock)));
+    cells.extend(calendar.days.iter().map(|day| DayCell::of(day, today, &days, clock)));
     while !cells.len().is_multiple_of(7) {
         cells.push(DayCell::default());
     }
@@ -92,7 +96,7 @@ pub(super) async fn show(state: Visitor, Path(dag): Path<String>, Query(query): 
         frame: Frame::new(&request, Place::Dags, format!("{} · {id}", first.strftime("%B %Y")), path),
         tabs: tabs(&id, Some(def), "calendar"),
         month: first.strftime("%B %Y").to_string(),
-        zone: clock.zone_words(),
+        zone: days.zone_words(),
         previous: first.yesterday().ok().filter(is_near).map(|day| to(day.first_of_month())).unwrap_or_default(),
         next: first.last_of_month().tomorrow().ok().filter(is_near).map(to).unwrap_or_default(),
         today: if first == today.first_of_month() { String::new() } else { here.clone() },
@@ -108,7 +112,7 @@ fn month(text: &str) -> Option<Day> {
 }
 
 impl DayCell {
-    fn of(day: &CalendarDay, today: Day, clock: &Clock) -> DayCell {
+    fn of(day: &CalendarDay, today: Day, days: &Clock, clock: &Clock) -> DayCell {
         let mut counts: Vec<(Mark, usize)> = Vec::new();
         for slot in &day.slots {
             let mark = mark_of(slot);
@@ -123,7 +127,11 @@ impl DayCell {
             number: day.day.day(),
             iso: day.day.to_string(),
             is_today: day.day.to_jiff() == today,
-            slots: if is_few { day.slots.iter().map(|slot| SlotMark::of(slot, clock)).collect() } else { Vec::new() },
+            slots: if is_few {
+                day.slots.iter().map(|slot| SlotMark::of(slot, days, clock)).collect()
+            } else {
+                Vec::new()
+            },
             counts: if is_few { Vec::new() } else { counts },
             notes: day.notes.clone(),
             clock_change: day.clock_change.clone().unwrap_or_default(),
@@ -141,9 +149,9 @@ fn mark_of(slot: &SlotStatus) -> Mark {
 }
 
 impl SlotMark {
-    fn of(slot: &SlotStatus, clock: &Clock) -> SlotMark {
+    fn of(slot: &SlotStatus, days: &Clock, clock: &Clock) -> SlotMark {
         let mark = mark_of(slot);
-        let local = slot.at.to_jiff().to_zoned(clock.zone.clone());
+        let local = slot.at.to_jiff().to_zoned(days.zone.clone());
         let reason = if slot.reason.is_empty() { String::new() } else { format!(": {}", slot.reason) };
         let what = match slot.run {
             Some(run) => format!("run {run}, {}", mark.words),

@@ -129,10 +129,9 @@ pub(crate) async fn runs_until(
     limit: usize,
     until: Option<Timestamp>,
 ) -> Result<GridRuns, OpsError> {
-    let after = |until: Timestamp| Timestamp::from_nanos(until.as_nanos().saturating_add(1));
     let filter = RunFilter {
         dag: Some(dag.to_owned()),
-        logical_before: until.map(after),
+        logical_before: until.map(just_after),
         order: RunOrder::LogicalDate,
         limit: u32::try_from(limit).ok(),
         ..RunFilter::default()
@@ -141,6 +140,10 @@ pub(crate) async fn runs_until(
     let numbers: Vec<i64> = runs.iter().map(|run| run.number).collect();
     let rollups = journal.rollups(&numbers).await?;
     Ok(GridRuns { runs, rollups })
+}
+
+fn just_after(at: Timestamp) -> Timestamp {
+    Timestamp::from_nanos(at.as_nanos().saturating_add(1))
 }
 
 /// For each graph, the places of the nodes of each row.
@@ -183,7 +186,7 @@ async fn grid_and_families(
     is_overview: bool,
 ) -> Result<(Grid, Families), OpsError> {
     let GridRuns { runs, rollups } = runs_until(journal, dag, choice.columns, choice.until).await?;
-    let until = choice.until.unwrap_or(Timestamp::MAX);
+    let until = choice.until.map_or(Timestamp::MAX, just_after);
     let oldest = match runs.len() < choice.columns {
         // There is room for slots before the first run.
         true => Timestamp::EPOCH,

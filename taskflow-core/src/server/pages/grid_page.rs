@@ -95,6 +95,7 @@ pub(super) fn present_tasks(def: Option<&'static crate::dag::DagDef>) -> Vec<Str
 }
 
 pub(super) async fn show(state: Visitor, Path(dag): Path<String>, Query(query): Asked) -> Page {
+    let as_of = state.streams.place();
     let (status, def) = find(&state, &DagKey::parse(dag)?).await?;
     let request = request(status.timezone.as_deref());
     let clock = &request.clock;
@@ -137,7 +138,7 @@ pub(super) async fn show(state: Visitor, Path(dag): Path<String>, Query(query): 
     let is_open = grid.rows.iter().any(|row| row.is_open);
     let path = vec![Crumb::link("DAGs", "/dags"), Crumb::link(id.clone(), address::dag(&id)), Crumb::here("Grid")];
     Ok(Html(html(&GridPage {
-        frame: Frame::new(&request, Place::Dags, format!("Grid · {id}"), path),
+        frame: Frame::new(&request, Place::Dags, format!("Grid · {id}"), path).live(format!("dag:{id}"), as_of),
         tabs: tabs(&id, def, "grid"),
         rows: rows.collect(),
         chosen_rows: ROWS.iter().find(|(rows, ..)| *rows == choice.rows).map_or("", |&(_, name, _)| name),

@@ -22,26 +22,29 @@ const stored = (name, value) => {
 // --- Theme
 const THEMES = ["", "light", "dark"];
 const theme = name => name ? root.dataset.theme = name : delete root.dataset.theme;
-if (stored("theme")) theme(stored("theme"));
+theme(stored("theme"));
 
 // --- HTML of our own server is the only one that becomes elements.
 const policy = window.trustedTypes?.createPolicy("taskflow", { createHTML: html => html });
-const parse = html => new DOMParser().parseFromString(policy ? policy.createHTML(html) : html, "text/html");
+const parse = html => new DOMParser().parseFromString(policy?.createHTML(html) ?? html, "text/html");
 
 // --- Morph: makes an element like another one, and keeps what the person does with it.
 // Focus, caret and scroll stay because elements stay; typed text stays because only the attributes
-// of fields change; folds stay as they are; a block with selected text waits.
+// of fields change; folds stay as they are; a block with selected text waits. The cells of a grid
+// are told apart by their links, so that a cell stays that of its run when columns move.
 const zoomed = new WeakMap();
 let later = false;
-const key = node => node.nodeType === 1 ? node.id || node.dataset?.key || "" : "";
+const key = node => node.nodeType !== 1 ? ""
+  : node.id || node.dataset?.key || (node.matches(".grid td,.grid th") && $("a", node)?.href) || "";
 const frozen = node => {
   const selection = getSelection();
   return node.nodeType === 1 && !selection.isCollapsed && node.matches("tr,p,pre,li,dl,h1,h2,article")
     && selection.containsNode(node, true);
 };
-const USED = "tbody:is(:hover,:focus-within)";
+const USED = "tbody:is(:hover,:focus-within),.grid:is(:hover,:focus-within)";
+const columns = grid => grid.rows[0].cells.length + $$("thead a", grid).join();
 const attributes = (old, now) => {
-  for (const { name } of [...old.attributes]) {
+  for (const name of old.getAttributeNames()) {
     if (!now.hasAttribute(name) && !/^(open|data-keep)$/.test(name)) old.removeAttribute(name);
   }
   for (const { name, value } of now.attributes) {
@@ -53,6 +56,13 @@ const morph = (old, now) => {
   if (old.isEqualNode(now)) return;
   if (old.nodeType !== 1) { old.nodeValue = now.nodeValue; return; }
   if (frozen(old)) { later = true; return; }
+  if (old.matches(".grid") && old.matches(USED) && columns(old) !== columns(now)) {
+    // No column moves either. What is there changes.
+    later = true;
+    const links = new Map($$("a", now).map(link => [link.href, link]));
+    for (const link of $$("a", old)) if (links.has(link.href)) morph(link, links.get(link.href));
+    return;
+  }
   attributes(old, now);
   if (old.hasAttribute("data-keep")) return;
   const keyed = new Map([...old.childNodes].filter(key).map(node => [key(node), node]));
@@ -66,9 +76,15 @@ const morph = (old, now) => {
   for (const [name, node] of keyed) if (!wanted.has(name)) node.remove();
   let at = old.firstChild;
   for (const node of [...now.childNodes]) {
-    const known = keyed.get(key(node));
-    const like = known || (at && !key(node) && !key(at) && at.nodeName === node.nodeName ? at : null);
+    let like = keyed.get(key(node));
+    if (!like && !key(node)) {
+      like = at;
+      // What vanishes leaves text between elements. Those after it stay the same elements.
+      while (node.nodeType === 1 && like?.nodeType === 3) like = like.nextSibling;
+      if (like && (key(like) || like.nodeName !== node.nodeName)) like = null;
+    }
     if (!like) { old.insertBefore(document.importNode(node, true), at); continue; }
+    while (at !== like && at?.nodeType === 3) { const next = at.nextSibling; at.remove(); at = next; }
     if (like === at) at = at.nextSibling; else old.insertBefore(like, at);
     if (like.nodeName === node.nodeName) morph(like, node); else like.replaceWith(document.importNode(node, true));
   }
@@ -84,8 +100,7 @@ const ago = () => {
   for (const time of $$("time.ago")) {
     const millis = Date.parse(time.dateTime) - Date.now() - skew;
     const words = coarse(Math.floor(Math.abs(millis) / 1000));
-    const text = Math.abs(millis) <= 1000 ? "now" : millis < 0 ? `${words} ago` : `in ${words}`;
-    write(time, text);
+    write(time, Math.abs(millis) <= 1000 ? "now" : millis < 0 ? `${words} ago` : `in ${words}`);
   }
 };
 const inZone = (date, timeZone, year) => {
@@ -105,12 +120,11 @@ const zones = () => {
     time.dataset.text ||= time.textContent;
     const own = time.dataset.text;
     const shown = chosen && inZone(new Date(time.dateTime), timeZone, /\d{4}/.test(own));
-    const text = !shown ? own : /^\d\d:\d\d:\d\d$/.test(own) ? shown.clock : shown.text;
-    write(time, text);
+    write(time, !shown ? own : /^\d\d:\d\d:\d\d$/.test(own) ? shown.clock : shown.text);
   }
   label.dataset.text ||= label.textContent;
-  const zone = chosen && inZone(new Date(), timeZone).zone;
-  label.textContent = !chosen ? label.dataset.text : chosen === "utc" ? "Times in UTC" : `Times in your zone (${zone})`;
+  label.textContent = !chosen ? label.dataset.text : chosen === "utc" ? "Times in UTC"
+    : `Times in your zone (${inZone(new Date()).zone})`;
 };
 const turn = (name, all) => stored(name, all[(all.indexOf(stored(name)) + 1) % all.length]);
 
@@ -131,6 +145,7 @@ const indicate = () => {
 };
 const show = now => {
   later = false;
+  rove(now);
   morph($("main"), $("main", now));
   if (document.title !== now.title) { document.title = now.title; write($("#say"), now.title); }
   zones(); ago(); follow();
@@ -140,8 +155,10 @@ const refresh = async () => {
   if (busy) { wanted = true; return; }
   busy = true; wanted = false; started = Date.now();
   try {
-    const response = await fetch(location.pathname + location.search, { headers: { accept: "text/html" } });
-    if (response.ok) show(parse(await response.text()));
+    const response = await fetch(location);
+    // Whoever is not known any more is led to the log-in, and sees no more of what was here.
+    if (response.redirected) location.replace(response.url);
+    else if (response.ok || /40[34]/.test(response.status)) show(parse(await response.text()));
   } catch { later = true; }
   busy = false; took = Date.now() - started;
   if (wanted) changed();
@@ -161,6 +178,8 @@ const again = () => {
   lostAt ||= Date.now();
   retry = setTimeout(open, delay * (0.5 + Math.random()));
   delay = Math.min(delay * 2, 15000);
+  // A stream ends when rights do. Then the page is another one.
+  changed();
 };
 const open = () => {
   if (source || !topics || document.hidden) return;
@@ -178,11 +197,17 @@ const hold = () => {
   indicate();
 };
 
-// --- Log: lines are added as they come. The view stays at the end if it is there.
+// --- Log: lines are added as they come. The view stays at the end if it is there, also when a
+// browser finds out how high lines are that it has not drawn before.
 const waiting = [];
-let unseen = 0, place;
-const atEnd = () => innerHeight + scrollY >= root.scrollHeight - 48;
-const toEnd = () => { scrollTo({ top: root.scrollHeight }); unseen = 0; count(); };
+let unseen = 0, stuck, place;
+const keep = () => {
+  const { isCollapsed, anchorNode } = getSelection();
+  const stays = stuck && (isCollapsed || !anchorNode.parentElement.closest("#log"));
+  if (stays) scrollTo(0, root.scrollHeight);
+  return stays;
+};
+const toEnd = () => { stuck = true; scrollTo(0, root.scrollHeight); unseen = 0; count(); };
 const count = () => {
   let note = $("#unseen");
   if (!unseen) { note?.remove(); return; }
@@ -192,7 +217,6 @@ const count = () => {
 const append = html => {
   const log = $("#log"), lines = $$(".line", parse(html));
   if (!log) return;
-  const stay = !atEnd() || (!getSelection().isCollapsed && log.contains(getSelection().anchorNode));
   for (const line of lines) {
     if (document.getElementById(line.id)) continue;
     let chunk = log.lastElementChild;
@@ -202,13 +226,14 @@ const append = html => {
     chunk.append(document.importNode(line, true));
   }
   write($("#lines"), `${lines.at(-1)?.id.slice(1)} lines`);
-  if (stay) { unseen += lines.length; count(); } else scrollTo({ top: root.scrollHeight });
+  if (!keep()) { unseen += lines.length; count(); }
 };
 const follow = () => {
   const log = $("#log[data-follow]");
   if (!log || following || document.hidden) return;
   if (place === undefined) {
     place = log.dataset.after;
+    new ResizeObserver(keep).observe(log);
     if (!location.hash) toEnd();
   }
   if (place === "end") return;
@@ -339,6 +364,11 @@ const cell = (event, table) => {
     if (link) { link.focus(); return true; }
   }
 };
+// A grid is one stop of the tabulator; arrows lead from cell to cell.
+const rove = (of, href = $(".grid a[tabindex='0']")?.href) => {
+  const links = $$(".grid a", of), at = links.find(link => link.href === href) || $(".grid tbody a", of);
+  for (const link of links) link.tabIndex = (link === at) - 1;
+};
 let going = 0;
 const keys = event => {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
@@ -355,7 +385,7 @@ const keys = event => {
     ".": () => $("main .actions a,main .actions button")?.focus(), "[": () => link("prev"), "]": () => link("next"),
     z: () => { turn("zone", ZONES); zones(); }, T: () => theme(turn("theme", THEMES)),
     n: () => jump(1), N: () => jump(-1), G: () => log && toEnd(), f: () => log ? toEnd() : graph && whole(graph),
-    0: () => log ? scrollTo({ top: 0 }) : graph && whole(graph), "+": () => graph && zoom(graph, 0.8), "-": () => graph && zoom(graph, 1.25),
+    0: () => log ? scrollTo(0, 0) : graph && whole(graph), "+": () => graph && zoom(graph, 0.8), "-": () => graph && zoom(graph, 1.25),
     " ": topics && !target.closest?.("a,button,summary,[tabindex]") && hold,
   }[event.key];
   if (action) { event.preventDefault(); action(); }
@@ -375,22 +405,27 @@ const begin = () => {
   $("#theme")?.setAttribute("aria-label", "Theme");
   document.body.append(make("div", { id: "say", className: "status", role: "status" }));
   addEventListener("keydown", keys);
+  addEventListener("focusin", event => { if (event.target.matches(".grid a")) rove(document, event.target.href); });
   addEventListener("click", event => {
+    // The way back leads to the same cell.
+    const at = event.target.closest?.(".grid a");
+    if (at) history.replaceState(at.href, "");
     const link = event.target.closest?.("main a[data-dialog]");
     if (!link || event.button || event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
     ask(link.href);
   });
-  addEventListener("scroll", () => { if (unseen && atEnd()) { unseen = 0; count(); } }, { passive: true });
+  addEventListener("scroll", () => { stuck = innerHeight + scrollY >= root.scrollHeight - 48; if (unseen && stuck) { unseen = 0; count(); } }, { passive: true });
   addEventListener("visibilitychange", () => document.hidden ? close() : open());
   addEventListener("pagehide", close);
   addEventListener("pageshow", open);
-  graphs(); zones(); ago(); indicate(); open();
+  graphs(); zones(); ago(); indicate(); rove(document); open();
+  $$(".grid a").find(link => link.href === history.state)?.focus();
   setInterval(() => {
     if (document.hidden) return;
     ago(); indicate();
     if (later && !busy && !held && getSelection().isCollapsed && !$(USED)) changed();
   }, 1000);
 };
-document.readyState === "loading" ? addEventListener("DOMContentLoaded", begin) : begin();
+addEventListener("DOMContentLoaded", begin);
 })();

@@ -1,0 +1,111 @@
+//! What the pages of large runs cost. Sizes do not depend on the machine, so that they are a test;
+//! times are measured on demand (`docs/performance.md` says how, and has the results).
+
+use std::io::Write as _;
+use std::time::Instant;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
+use crate::home::Service;
+use crate::page::Page;
+use crate::site::large;
+
+/// The most bytes of a page, as they are and compressed.
+const PLAIN: usize = 400_000;
+const COMPRESSED: usize = 60_000;
+
+fn compressed(text: &str) -> usize {
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
+    gzip.write_all(text.as_bytes()).expect("a vector can be written");
+    gzip.finish().expect("a vector can be written").len()
+}
+
+#[test]
+fn pages_of_large_runs_are_small() {
+    let service = large(&["warehouse=3"]);
+    for path in ["/", "/dags", "/dags/warehouse", "/dags/warehouse/grid?open=area_03", "/runs", "/runs/1"] {
+        assert_small(&service, path);
+    }
+    let service = large(&["elements=1"]);
+    for path in ["/dags/elements", "/runs/1", "/runs/1/tasks/score", "/runs/1/tasks/score?state=success"] {
+        assert_small(&service, path);
+    }
+    let service = large(&["talking_less=1"]);
+    for path in ["/runs/1/tasks/talk", "/runs/1/tasks/talk/1", "/runs/1/tasks/talk/1?q=line"] {
+        assert_small(&service, path);
+    }
+}
+
+#[track_caller]
+fn assert_small(service: &Service, path: &str) {
+    let page = service.get(path);
+    assert_eq!(page.status, 200, "{path}");
+    let (plain, compressed) = (page.body.len(), compressed(&page.body));
+    assert!(plain <= PLAIN && compressed <= COMPRESSED, "{path} has {plain} bytes, {compressed} compressed");
+}
+
+/// The median of what is measured, in milliseconds; nothing if it is not measured.
+fn median(times: usize, measure: impl FnMut(usize) -> f64) -> String {
+    let mut all: Vec<f64> = (0..times).map(measure).collect();
+    all.sort_by(f64::total_cmp);
+    all.get(times / 2).map(|median| format!("{median:.0}")).unwrap_or_default()
+}
+
+fn number(variable: &str, otherwise: usize) -> usize {
+    std::env::var(variable).map_or(otherwise, |number| number.parse().expect("it is a number"))
+}
+
+#[test]
+#[ignore = "it measures times, and makes a home of 50 runs"]
+fn the_cost_of_pages() {
+    let (runs, times) = (number("TASKFLOW_GRID_RUNS", 50), number("TASKFLOW_TIMES", 9));
+    let service = large(&[&format!("warehouse={runs}"), "elements=1", "talking=1"]);
+    let (elements, talking) = (runs + 1, runs + 2);
+    let pages = [
+        "/".to_owned(),
+        "/dags".to_owned(),
+        "/dags/warehouse".to_owned(),
+        "/dags/warehouse/grid?runs=50".to_owned(),
+        "/dags/warehouse/grid?runs=50&open=all".to_owned(),
+        "/dags/warehouse/grid?runs=50&rows=changed".to_owned(),
+        "/dags/warehouse/grid.svg?runs=50".to_owned(),
+        "/runs".to_owned(),
+        "/runs/1".to_owned(),
+        format!("/runs/{elements}"),
+        format!("/runs/{elements}/tasks/score"),
+        format!("/runs/{talking}/tasks/talk/1"),
+        format!("/runs/{talking}/tasks/talk/1?from=1&to=20000"),
+    ];
+    println!("| page | bytes | compressed | elements | requests, cold | warm | server, ms | first paint, ms |");
+    println!("|---|---|---|---|---|---|---|---|");
+    for path in pages {
+        let body = service.get(&path).body;
+        let server = median(times, |_| {
+            let start = Instant::now();
+            let _ = service.get(&path);
+            start.elapsed().as_secs_f64() * 1_000.0
+        });
+        let page = Page::new(service.address);
+        let open = || {
+            let from = page.count_events();
+            page.open(&path);
+            page.requests(from).len()
+        };
+        let (cold, warm) = (open(), open());
+        // An image paints nothing that is measured.
+        let is_page = page.eval("document.contentType") == "text/html";
+        let paint = "performance.getEntriesByType('paint').find(entry => entry.name === 'first-contentful-paint')";
+        let painted = median(if is_page { times } else { 0 }, |_| {
+            open();
+            page.wait_for(&format!("{paint} !== undefined"));
+            page.eval(&format!("{paint}.startTime")).as_f64().unwrap_or_default()
+        });
+        println!(
+            "| `{path}` | {} | {} | {} | {cold} | {warm} | {server} | {painted} |",
+            body.len(),
+            compressed(&body),
+            page.count("*"),
+        );
+    }
+}

@@ -1,0 +1,108 @@
+//! The graph of a run, and its tasks on the axis of time.
+
+use serde_json::{Value, json};
+
+use crate::home::Service;
+use crate::page::Page;
+use crate::site::large;
+
+/// Number 17.
+#[test]
+fn the_states_of_a_graph_change_and_no_node_moves() {
+    let service = Service::new();
+    let run = service.trigger("gated", &json!({}));
+    service.wait(run, "failed");
+    let page = Page::new(service.address);
+    page.hasten();
+    page.open(&format!("/runs/{run}"));
+    let nodes = "Array.from(document.querySelectorAll('.graph g.task'), node => { \
+                 const { x, y, width, height } = node.getBBox(); \
+                 return [node.dataset.task, x, y, width, height].join(' '); })";
+    let states = "Array.from(document.querySelectorAll('.graph g.task'), node => node.dataset.state)";
+    let before = page.strings(nodes);
+    assert_eq!(page.strings(states), ["failed", "upstream_failed"]);
+    // Somebody looks at a part of it.
+    page.eval("document.querySelector('.graph').scrollIntoView({ block: 'center' })");
+    page.press("+");
+    let part = page.eval("document.querySelector('.graph svg').getAttribute('viewBox')");
+    service.open_gate();
+    assert_eq!(service.post(&format!("/api/v1/runs/{run}/retry"), &json!({})).status, 202);
+    page.wait_for(&format!("{states}.join() === 'success,success'"));
+    assert_eq!(page.strings(nodes), before);
+    assert_eq!(page.eval("document.querySelector('.graph svg').getAttribute('viewBox')"), part);
+    page.press("0");
+    assert_ne!(page.eval("document.querySelector('.graph svg').getAttribute('viewBox')"), part, "it is whole again");
+    page.assert_clean();
+}
+
+/// A part of number 17.
+#[test]
+fn the_graph_of_5_000_tasks_is_an_image_and_its_page_is_small() {
+    let service = large(&["warehouse=3"]);
+    let page = Page::new(service.address);
+    for path in ["/dags/warehouse", "/runs/1"] {
+        page.open(path);
+        assert_eq!(page.eval("document.querySelector('.graph img').naturalWidth > 0"), true, "{path}");
+        let elements = page.count("*");
+        assert!(elements < 6_000, "{elements} elements at {path}");
+        page.assert_clean();
+    }
+    // The last of its tasks is a page further.
+    page.fill("main .find [name=q]", "area_99.");
+    page.press("Enter");
+    page.wait_for("document.querySelectorAll('.tasks tbody tr').length === 50");
+}
+
+/// The milliseconds from the start of a run to a time in its document.
+fn millis(run: &Value, at: &Value) -> f64 {
+    let parse = |value: &Value| value.as_str().expect("a time").parse::<jiff::Timestamp>().expect("a time");
+    (parse(at).as_microsecond() - parse(&run["started"]).as_microsecond()) as f64 / 1_000.0
+}
+
+/// Number 18.
+#[test]
+fn the_bars_of_a_run_are_its_attempts_and_the_critical_path_is_what_it_waited_for() {
+    let service = large(&["retried=1"]);
+    let run = service.json("/api/v1/runs/1");
+    let page = Page::new(service.address);
+    page.open("/runs/1");
+    let bars = |task: &str| -> Vec<(String, f64, f64)> {
+        let bars = page.eval(&format!(
+            "Array.from(document.querySelectorAll(\"tr[data-key='{task}'] .axis rect\"), bar => \
+             [bar.className.baseVal, +bar.getAttribute('x'), +bar.getAttribute('width')])"
+        ));
+        let bar = |bar: &Value| {
+            let number = |at: usize| bar[at].as_f64().expect("a number");
+            (bar[0].as_str().expect("a class").to_owned(), number(1), number(2))
+        };
+        bars.as_array().expect("a list").iter().map(bar).collect()
+    };
+    let whole = millis(&run, &run["ended"]);
+    // A bar that is too short to be seen is four thousandths wide, and so is a rounding at each end.
+    let is_near = |one: f64, other: f64| (one - other).abs() <= 6.0;
+    for task in run["tasks"].as_array().expect("a list") {
+        let id = task["id"].as_str().expect("an id");
+        let parts = bars(id);
+        let attempts: Vec<_> = parts
+            .iter()
+            .filter(|(class, ..)| class == "ok" || class == "blocked" || class == "bad" || class == "wait")
+            .collect();
+        let expected = task["attempts"].as_array().expect("a list");
+        assert_eq!(attempts.len(), expected.len(), "{id}: {parts:?}");
+        for ((_, x, width), attempt) in attempts.iter().zip(expected) {
+            let (from, to) = (millis(&run, &attempt["started"]), millis(&run, &attempt["ended"]));
+            assert!(is_near(*x, from * 1_000.0 / whole), "{id}: {parts:?} {attempt}");
+            assert!(is_near(x + width, to * 1_000.0 / whole), "{id}: {parts:?} {attempt}");
+        }
+        // No time between its parts is left out.
+        for pair in parts.windows(2) {
+            assert!(is_near(pair[0].1 + pair[0].2, pair[1].1), "{id}: {parts:?}");
+        }
+    }
+    assert!(bars("flaky").iter().any(|(class, ..)| class == "gap"), "the time before the retry");
+    // Together, the tasks of the path are the run.
+    assert_eq!(page.texts(".tasks tr.critical .name"), ["flaky", "last"]);
+    let on_path: f64 = ["flaky", "last"].iter().flat_map(|task| bars(task)).map(|(_, _, width)| width).sum();
+    assert!((985.0..=1_010.0).contains(&on_path), "{on_path}");
+    page.assert_clean();
+}

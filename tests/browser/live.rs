@@ -1,0 +1,151 @@
+//! Pages follow the engine, and what a person does with them stays as it is meanwhile.
+
+use serde_json::json;
+
+use crate::home::Service;
+use crate::page::Page;
+use crate::site::empty;
+
+/// How often a page changes while a person uses it.
+const CHANGES: u64 = 50;
+
+/// What a person has done with a page.
+const HANDS: &str = r"
+JSON.stringify({
+    folds: Array.from(document.querySelectorAll('details'), fold => fold.open),
+    typed: document.querySelector('main [name=q]').value,
+    caret: document.querySelector('main [name=q]').selectionStart,
+    focus: document.activeElement.name,
+    selected: getSelection().toString(),
+    under: Array.from(document.querySelectorAll(':hover')).at(-1).closest('tr').dataset.key,
+    place: Math.round(document.querySelector('tr:hover').getBoundingClientRect().top),
+})";
+
+/// The rows of a list without the times that are relative to now.
+const ROWS: &str = "Array.from(document.querySelectorAll('main tbody tr'), row => \
+                    [row.querySelector('.name').href, row.querySelector('.mark').getAttribute('aria-label'), \
+                    row.cells[5].innerText].join(' '))";
+
+/// Number 2.
+#[test]
+fn a_run_that_a_form_has_started_is_followed_in_another_tab_to_its_end() {
+    let service = Service::new();
+    let page = Page::new(service.address);
+    page.hasten();
+    let list = page.beside();
+    list.hasten();
+    list.open("/runs");
+    list.eval("window.isFirst = true");
+    page.open("/dags/approval/trigger");
+    page.follow(".form button");
+    let run = page.address();
+    page.eval("window.isFirst = true");
+    list.wait_for(&format!("document.querySelector('main tbody .name')?.getAttribute('href') === '{run}'"));
+    list.wait_for("document.querySelector('main tbody .mark').getAttribute('aria-label') === 'running'");
+    let task = "document.querySelector('tr[data-key=approved] .mark')?.getAttribute('aria-label')";
+    page.wait_for(&format!("{task} === 'deferred'"));
+    let release = json!({ "key": "approval", "value": "ada" });
+    assert_eq!(service.post(&format!("/api/v1{run}/release"), &release).status, 200);
+    page.wait_for(&format!("{task} === 'success' && document.title.startsWith('✓')"));
+    list.wait_for("document.querySelector('main tbody .mark').getAttribute('aria-label') === 'success'");
+    for page in [page, list] {
+        assert_eq!(page.eval("window.isFirst"), true, "no page was loaded again");
+        page.assert_clean();
+    }
+}
+
+/// Number 21.
+#[test]
+fn what_a_person_does_with_a_page_stays_while_it_changes() {
+    let service = empty();
+    let run = service.trigger("mapped", &json!({ "count": 20 }));
+    service.wait(run, "failed");
+    let page = Page::new(service.address);
+    page.hasten();
+    // The mouse is in the middle: what is above of it is not seen.
+    page.size(1280, 300);
+    page.open(&format!("/runs/{run}"));
+    page.eval("document.querySelector('.as-list').open = true");
+    page.fill("main [name=q]", "squ");
+    page.eval("getSelection().selectAllChildren(document.querySelector('.history li'))");
+    page.hover("tr[data-key='square[7]'] .name");
+    let before = page.eval(HANDS);
+    let events = page.count(".history li");
+    for change in 1..=CHANGES {
+        // The run fails and succeeds by turns: its page begins with what went wrong, or does not.
+        let state = if change % 2 == 0 { "failed" } else { "skipped" };
+        let reason = format!("change {change}");
+        let mark = json!({ "state": state, "tasks": ["square[13]"], "reason": reason });
+        let marked = service.post(&format!("/api/v1/runs/{run}/mark"), &mark);
+        assert_eq!(marked.status, 200, "{marked:?}");
+        page.wait_for(&format!("document.querySelector('#history').textContent.includes('change {change}')"));
+        assert_eq!(page.eval(HANDS), before, "after change {change}");
+    }
+    assert!(page.count(".history li") >= events + CHANGES);
+    page.assert_clean();
+}
+
+/// Number 30, by the number of changes instead of an hour.
+#[test]
+fn a_page_that_changes_often_does_not_grow() {
+    let service = Service::new();
+    let page = Page::new(service.address);
+    page.hasten();
+    page.open("/dags");
+    let turn = |change: u64| {
+        let reason = json!({ "reason": format!("pause {change}") });
+        assert_eq!(service.send("PUT", "/api/v1/dags/daily/pause", &JSON, &reason.to_string()).status, 200);
+        page.wait_for(&format!("document.querySelector('main').textContent.includes('pause {change}')"));
+        assert_eq!(service.send("DELETE", "/api/v1/dags/daily/pause", &JSON, "{}").status, 200);
+        page.wait_for("!document.querySelector('main').textContent.includes('pause ')");
+    };
+    (0..5).for_each(turn);
+    let before = page.cost();
+    (5..5 + CHANGES).for_each(turn);
+    let after = page.cost();
+    assert!(after.nodes <= before.nodes + 50, "{before:?} {after:?}");
+    assert!(after.listeners <= before.listeners + 5, "{before:?} {after:?}");
+    assert!(after.heap <= before.heap + (1 << 20), "{before:?} {after:?}");
+    page.assert_clean();
+}
+
+const JSON: [(&str, &str); 1] = [("content-type", "application/json")];
+
+/// Number 22.
+#[test]
+fn a_hidden_tab_asks_for_nothing_and_is_right_when_it_is_shown_again() {
+    let service = empty();
+    let first = Page::new(service.address);
+    let mut tabs = vec![first];
+    for _ in 1..7 {
+        tabs.push(tabs[0].tab());
+    }
+    // A browser has six connections to a server: the seventh tab would not open if those that are
+    // hidden had streams.
+    for tab in &tabs {
+        tab.show();
+        tab.hasten();
+        tab.open("/runs");
+    }
+    tabs[0].wait_for("document.hidden");
+    let from = tabs[0].count_events();
+    let run = service.trigger("skipping", &json!({}));
+    service.wait(run, "success");
+    tabs[6].wait_for("document.querySelectorAll('main tbody tr').length === 1");
+    assert_eq!(tabs[0].requests(from), []);
+    assert_eq!(tabs[0].count("main tbody tr"), 0);
+    for (place, tab) in tabs.iter().enumerate() {
+        tab.show();
+        tab.wait_for(&format!("document.querySelectorAll('main tbody tr').length === {}", place + 1));
+        let fresh = Page::new(service.address);
+        fresh.open("/runs");
+        assert_eq!(tab.strings(ROWS), fresh.strings(ROWS));
+        // It follows again.
+        let run = service.trigger("skipping", &json!({}));
+        service.wait(run, "success");
+        tab.wait_for(&format!(
+            "document.querySelector('tr[data-key=\"{run}\"] .mark')?.getAttribute('aria-label') === 'success'"
+        ));
+        tab.assert_clean();
+    }
+}

@@ -1,0 +1,57 @@
+//! The server ends and another one takes its place; connections end early.
+
+use serde_json::json;
+
+use crate::home::Service;
+use crate::page::Page;
+use crate::proxy::Proxy;
+
+/// Number 23.
+#[test]
+fn a_page_comes_back_by_itself_when_the_server_does() {
+    let service = Service::new();
+    let run = service.trigger("gated", &json!({}));
+    service.wait(run, "failed");
+    let address = service.address;
+    let page = Page::new(address);
+    page.hasten();
+    page.open(&format!("/runs/{run}"));
+    page.eval("window.isFirst = true");
+    page.fill("main [name=q]", "gat");
+    let list = page.beside();
+    list.hasten();
+    list.open("/runs");
+    let (code, directory) = service.stop();
+    assert_eq!(code, Some(0));
+    page.wait_for("document.querySelector('#live').textContent.startsWith('◌ reconnecting since')");
+    let service = Service::over(directory, &["--bind", &address.to_string()]);
+    page.wait_for("document.querySelector('#live').dataset.state === 'on'");
+    service.open_gate();
+    assert_eq!(service.post(&format!("/api/v1/runs/{run}/retry"), &json!({})).status, 202);
+    page.wait_for("document.title.startsWith('✓')");
+    list.wait_for("document.querySelector('main tbody .mark').getAttribute('aria-label') === 'success'");
+    assert_eq!(page.eval("document.querySelector('main [name=q]').value"), "gat");
+    assert_eq!(page.eval("document.activeElement.name"), "q");
+    assert_eq!(page.eval("window.isFirst"), true, "it was not loaded again");
+    // The browser says on its console that it could not connect, and nothing else.
+    let others = |problem: &String| !problem.contains("ERR_") && !problem.contains("EventSource");
+    assert_eq!(page.problems().into_iter().filter(others).collect::<Vec<_>>(), Vec::<String>::new());
+}
+
+/// A part of number 29: below a base path, behind a proxy that ends streams.
+#[test]
+fn a_page_below_a_base_path_is_live_through_a_proxy_that_ends_streams() {
+    let service = Service::with(&["--bind", "127.0.0.1:0", "--base-path", "/team/dags"]);
+    let proxy = Proxy::cutting(3, 1_000..1_500, service.address);
+    let page = Page::new(proxy.address);
+    page.hasten();
+    page.open("/team/dags/runs");
+    for count in 1..=20 {
+        assert_eq!(service.post("/team/dags/api/v1/dags/greeting/runs", &json!({})).status, 201);
+        page.wait_for(&format!("document.querySelectorAll('main tbody tr').length === {count}"));
+    }
+    assert_eq!(proxy.left(), 0, "streams were cut");
+    page.follow("main tbody .name");
+    page.wait_for("document.title.startsWith('✓')");
+    assert!(page.address().starts_with("/team/dags/runs/"), "{}", page.address());
+}
