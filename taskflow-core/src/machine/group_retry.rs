@@ -67,8 +67,13 @@ impl Core {
         true
     }
 
-    /// Whether the group of this task is waiting for its retry.
+    /// Whether this task is waiting for the retry of its group.
     pub(super) fn group_waits(&self, graph: &Layout, task: TaskIndex, now: Timestamp) -> bool {
+        // Before the run was resumed, it has begun: the delay was over, by a clock that may have
+        // been ahead.
+        if self.past.waits.contains_key(&task) || self.past.retries.contains_key(&task) {
+            return false;
+        }
         let unit = self.open_group(graph, task).and_then(|group| self.group_retries.all.get(&group));
         unit.and_then(|unit| unit.due).is_some_and(|due| due > now)
     }
