@@ -327,6 +327,7 @@ fn failed_attempts<T: taskflow::Value>(report: &taskflow::engine::RunReport<T>, 
     attempts.iter().map(|attempt| attempt.failure.is_some()).collect()
 }
 
+/// A12: `stage` succeeds in each try, and only `swap` fails.
 #[test]
 fn an_attempt_that_succeeded_before_its_group_was_retried_is_reported_as_such() {
     let outcome = Test::new(&load("twice reported")).run();
