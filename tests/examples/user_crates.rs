@@ -35,8 +35,8 @@ fn the_newest_rusqlite_in_the_guide_is_the_one_that_fits_the_lock_file() {
     assert!(readme.contains(&format!("0.32 to 0.{newest}")), "0.{newest}");
 }
 
-/// E5: what a newcomer looks for in the guide: the lines for the manifest, and a table of the options
-/// of `#[dag]`. The compiler knows all of them; `crate` is for those who rename taskflow.
+/// E5: what a newcomer looks for in the guide: the lines for the manifest, and a table of the
+/// options of `#[dag]`. The compiler knows all of them; `crate` is for those who rename taskflow.
 #[test]
 fn the_guide_has_the_lines_for_the_manifest_and_every_option_of_a_dag() {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR"));

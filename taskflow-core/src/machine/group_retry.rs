@@ -8,10 +8,10 @@
 //!    neither makes the group fail nor keeps it from being retried, whichever came first: the
 //!    failures inside are the same.
 //! 3. If it has failed, each of its failures allows a retry, and it has one left, all its tasks are
-//!    open again, as if none had run.
-//!    `Regrouped` is recorded, their values are discarded, and the ends outside are propagated to
-//!    them again. None of them is scheduled before the retry delay is over. Attempt numbers
-//!    continue, and earlier attempts do not count against the retries of the tasks.
+//!    open again, as if none had run. `Regrouped` is recorded, their values are discarded, and the
+//!    ends outside are propagated to them again. None of them is scheduled before the retry delay
+//!    is over. Attempt numbers continue, and earlier attempts do not count against the retries of
+//!    the tasks.
 //! 4. Otherwise the group is over: the ends of its tasks are propagated outside, and their inputs
 //!    are dropped. Under `fail_fast`, a failure halts the run only now.
 //! 5. A halt ends the tasks of a group like others, and a group that ends in a halted run is over.
