@@ -345,7 +345,7 @@ mod tests {
     /// process is behind. Its history had no state for the task, which waited.
     #[test]
     fn a_task_whose_wait_was_over_waits_again_in_the_next_process() {
-        let at = |second| Timestamp::from_nanos(second * 1_000_000_000);
+        let at = |second: i64| Timestamp::from_nanos(second * 1_000_000_000);
         // A deferred task waits until its time, a sensor pokes at once.
         for (poke, state, until) in [(false, TaskState::Deferred, 10), (true, TaskState::UpForReschedule, 4)] {
             let task = TaskIndex::new(0);
