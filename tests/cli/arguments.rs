@@ -35,6 +35,7 @@ fn a_list_can_be_printed_as_json() {
     assert_eq!(lists["params"][2]["default"], serde_json::json!({ "late": 15 }));
 }
 
+/// A7, E6: `--filter '{"a":1}'` for a `serde_json::Value`, an `--id` above `u64`, and lists.
 #[test]
 fn a_flag_of_a_list_may_be_repeated() {
     let run =
@@ -237,7 +238,7 @@ fn the_version_is_that_of_the_package_with_the_dags() {
     assert_eq!((printed.code, printed.stdout), (Some(0), format!("cli_single {version} (taskflow {version})\n")));
 }
 
-/// A task that returns `vec![u128::MAX, 1]`.
+/// A7: a task that returns `vec![u128::MAX, 1]`.
 #[test]
 fn integers_of_128_bits_are_shown_exactly() {
     let home = tempfile::tempdir().unwrap();

@@ -92,7 +92,7 @@ fn status_shows_retries_deadlines_and_failed_callbacks() {
     assert!(status.contains("nobody is at the desk (one attempt, retry after "), "{status}");
 }
 
-/// Callbacks that return an error or panic, with a journal and without.
+/// B9: callbacks that return an error or panic, with a journal and without.
 #[test]
 fn a_callback_that_fails_is_one_warning() {
     let home = Home::new();
@@ -112,7 +112,7 @@ fn a_callback_that_fails_is_one_warning() {
     }
 }
 
-/// `cancel` of a run with `on_cancel`, by another process.
+/// B9: `cancel` of a run with `on_cancel`, by another process.
 #[test]
 fn somebody_is_told_of_a_cancelled_run() {
     let home = Home::new();

@@ -73,7 +73,7 @@ fn failed() -> Home {
     home
 }
 
-/// `clear "" gate` and its siblings, in a home with a single run.
+/// C7: `clear "" gate` and its siblings, in a home with a single run.
 #[test]
 fn an_empty_word_is_an_error_everywhere() {
     let home = failed();
@@ -416,6 +416,7 @@ fn the_logs_of_tasks_are_shown_in_order_of_time() {
     assert_eq!((&records[3]["attempt"], &records[3]["message"]), (&2.into(), &"the file says landed".into()));
 }
 
+/// B16: `println!` in a task: `logs` says how to log.
 #[test]
 fn a_run_without_logs_is_reported() {
     let home = Home::new();

@@ -340,16 +340,19 @@ fn every_verb(form: Form) {
     home.check(&["run", "good", "-q"], Value::Alone);
 }
 
+/// C1: every verb and every form of output, over a store whose every foreign text is hostile.
 #[test]
 fn no_verb_sends_foreign_control_characters_to_a_pipe() {
     every_verb(Form::Pipe);
 }
 
+/// C1: the same on a terminal.
 #[test]
 fn no_verb_sends_foreign_control_characters_to_a_terminal() {
     every_verb(Form::Terminal);
 }
 
+/// C1: the same as JSON, with C1 and U+202E.
 #[test]
 fn no_json_contains_foreign_control_characters() {
     every_verb(Form::Json);

@@ -60,7 +60,7 @@ fn all(path: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// Runs with values in files, logs and artifacts, under the umasks 000, 022 and 077.
+/// C4: runs with values in files, logs and artifacts, under the umasks 000, 022 and 077.
 #[test]
 fn a_home_is_private_whatever_the_umask() {
     for umask in ["000", "022", "077"] {
@@ -94,7 +94,7 @@ fn a_home_is_private_whatever_the_umask() {
     }
 }
 
-/// `runs` after `chmod 755` on the home, 644 on its database and 777 on its values.
+/// C4: `runs` after `chmod 755` on the home, 644 on its database and 777 on its values.
 #[test]
 fn an_open_home_is_closed_and_says_so_once() {
     let home = Home::new();
@@ -127,7 +127,8 @@ fn a_directory_that_is_not_only_a_home_keeps_its_permissions() {
     assert_eq!(["", "taskflow.db", "logs"].map(|part| home.mode(part)), [0o755, 0o600, 0o700]);
 }
 
-/// `live/<run>` is a symbolic link to a file of somebody, then the log of the next attempt is one.
+/// C5: `live/<run>` is a symbolic link to a file of somebody, then the log of the next attempt is
+/// one.
 #[test]
 fn a_link_in_the_home_is_not_followed() {
     let home = Home::new();

@@ -102,8 +102,8 @@ fn a_killed_run_finds_its_triggered_run_when_resumed() {
     assert_eq!((&runs[0]["state"], &runs[0]["run_type"]), (&json!("success"), &json!("triggered")));
 }
 
-/// `resume`, and `last` as the name of a run: the one that waits is meant, not the one that it has
-/// triggered.
+/// A13: `resume`, and `last` as the name of a run: the one that waits is meant, not the one that it
+/// has triggered.
 #[test]
 fn resume_without_a_run_resumes_all_interrupted_ones_and_the_one_that_waits_first() {
     let home = Home::new();

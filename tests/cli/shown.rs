@@ -60,7 +60,7 @@ fn lines_until(lines: &mut impl BufRead, text: &str) -> String {
 
 // Waits: B10.
 
-/// The plain lines, `status`, `explain` and the JSON of a run that waits for an approval.
+/// B10: the plain lines, `status`, `explain` and the JSON of a run that waits for an approval.
 #[test]
 fn a_run_that_waits_for_an_approval_says_what_for_and_how_to_answer() {
     let home = Home::new();
@@ -128,7 +128,7 @@ fn every_wait_is_said_once_in_plain_lines() {
     assert_eq!((seen + &rest).matches("waits: landed").count(), 1);
 }
 
-/// `release` where no variable names the user.
+/// B11: `release` where no variable names the user.
 #[test]
 fn an_answer_always_says_who_gave_it() {
     for (variables, by) in [(&[("USER", "")][..], None), (&[("USER", "grace")], Some("grace"))] {
@@ -147,6 +147,7 @@ fn an_answer_always_says_who_gave_it() {
     }
 }
 
+/// B11: `--by ""`.
 #[test]
 fn a_name_that_is_empty_is_refused() {
     let home = Home::new();
@@ -161,6 +162,7 @@ fn a_name_that_is_empty_is_refused() {
 
 // Labels: B13.
 
+/// B13: elements of a labelled list, also of an inner one.
 #[test]
 fn elements_have_their_labels_everywhere() {
     let home = Home::new();
@@ -240,6 +242,7 @@ fn the_summary_and_the_status_have_the_same_duration() {
 
 // Results: A11.
 
+/// A11: `u128::MAX`, `HashMap<(u32, u32), _>` and NaN.
 #[test]
 fn a_result_that_json_does_not_have_is_text_with_a_note() {
     let home = Home::new();

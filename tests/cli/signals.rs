@@ -64,7 +64,7 @@ fn send(signal: &str, child: &Child) {
     assert!(Command::new("sh").args(["-c", &kill]).status().is_ok_and(|status| status.success()));
 }
 
-/// The run is stored, and `resume` continues it: nothing is cancelled.
+/// B1, E15: one Ctrl-C. The run is stored, and `resume` continues it: nothing is cancelled.
 #[test]
 fn ctrl_c_leaves_a_run_that_can_be_resumed() {
     let home = Home::new();
@@ -119,6 +119,7 @@ fn a_second_ctrl_c_stops_at_once() {
     assert_eq!(home.states().0, "interrupted");
 }
 
+/// B1: SIGTERM, as a supervisor sends it.
 #[test]
 fn sigterm_drains_with_a_code_of_its_own() {
     let home = Home::new();
@@ -133,7 +134,7 @@ fn sigterm_drains_with_a_code_of_its_own() {
     assert_eq!(home.states(), ("interrupted".to_owned(), "scheduled".to_owned()));
 }
 
-/// A closed terminal sends SIGHUP.
+/// B1: a closed terminal sends SIGHUP.
 #[test]
 fn a_closed_terminal_is_as_sigterm() {
     let home = Home::new();

@@ -65,6 +65,7 @@ fn started(test: &str) -> String {
     path.display().to_string()
 }
 
+/// E15: `run` on a terminal says the number of the run.
 #[test]
 fn the_view_shows_running_tasks_and_keeps_their_output() {
     let mut session = Session::start(&format!("run --started {}", started("view")));

@@ -1181,6 +1181,7 @@ fn uses_a_tuple() -> String {
     join(rows, text)
 }
 
+/// E3: a DAG that returns a tuple.
 #[test]
 fn a_dag_can_return_several_outputs() {
     both(
@@ -1227,7 +1228,8 @@ fn with_defaults(
     show(day, name, late_after_min, regions, request)
 }
 
-/// `run_with_defaults` takes the parameters without a default; a method sets each of the others.
+/// E9: `run_with_defaults` takes the parameters without a default; a method sets each of the
+/// others.
 #[test]
 fn a_run_takes_defaults_for_parameters_that_are_not_set() {
     let date = "2026-01-31".parse().unwrap();
@@ -1250,7 +1252,7 @@ fn a_run_takes_defaults_for_parameters_that_are_not_set() {
     assert_eq!(error.to_string(), "parameter `late_after_min`: `601` is not in the range 0..=600");
 }
 
-/// What `list`, `show` and the help of `run` show.
+/// E6: what `list`, `show` and the help of `run` show.
 #[test]
 fn a_default_is_shown_as_its_value() {
     let params = (with_defaults::def().params)();

@@ -723,7 +723,7 @@ fn without_fail_fast_everything_that_can_run_runs() {
     assert_eq!([TaskState::Failed, TaskState::UpstreamFailed, TaskState::Success].map(count), [1, 1, 21]);
 }
 
-/// An async task without a context is dropped; its attempt has lasted until then.
+/// A8: an async task without a context is dropped; its attempt has lasted until then.
 #[tokio::test]
 async fn an_attempt_that_is_dropped_has_the_time_that_it_took() -> Result<(), taskflow::BoxError> {
     #[task]

@@ -130,6 +130,41 @@ fn a_failure_outside_a_group_does_not_retry_it() {
     assert_eq!(states(&report), "swap=failed load.stage=upstream_failed load.publish=upstream_failed");
 }
 
+/// `unit.add` takes a value of its group and one from outside, and neither comes. If the one from
+/// outside failed first, the group was not retried.
+#[test]
+fn a_failure_outside_a_group_does_not_keep_it_from_being_retried_whichever_comes_first() {
+    let dag = Dag::build("either", || {
+        let outside = rows(1);
+        Group::new("unit").retries(2).retry_delay(HOUR).draw(|| add(double(1), outside))
+    });
+    let dag = dag.expect("no mistake");
+    for (inside, outside) in [(1, 2), (2, 1)] {
+        let test = Test::new(&dag).always_fails("unit.double", "away").always_fails("rows", "away");
+        let test = test.takes("unit.double", inside * HOUR / 4).takes("rows", outside * HOUR / 4);
+        let outcome = test.run();
+        outcome.assert_run(RunState::Failed).assert_attempts("unit.double", 3).assert_attempts("unit.add", 0);
+        outcome.assert_state("unit.add", TaskState::UpstreamFailed);
+    }
+}
+
+/// `unit.rows` would handle the failure of `unit.double`, but does not run: nobody has handled it.
+#[test]
+fn a_failure_counts_if_the_task_that_would_handle_it_does_not_run() {
+    let dag = Dag::build("unhandled", || {
+        let outside = rows(1);
+        Group::new("unit").retries(1).retry_delay(HOUR).draw(|| {
+            let handles = double(outside);
+            handles.trigger_rule(TriggerRule::AllDone).after(double(1));
+            handles
+        })
+    });
+    let test = Test::new(&dag.expect("no mistake")).always_fails("rows", "away").fail_times("unit.double_2", 1, "away");
+    let outcome = test.run();
+    outcome.assert_run(RunState::Failed).assert_attempts("unit.double_2", 2);
+    outcome.assert_state("unit.double_2", TaskState::Success).assert_state("unit.double", TaskState::UpstreamFailed);
+}
+
 #[task]
 fn refuses(ctx: &TaskContext) -> Result<u32> {
     call("refuses");
@@ -141,6 +176,23 @@ fn a_failure_that_is_not_retryable_does_not_retry_the_group() {
     let dag = Dag::build("never", || Group::new("load").retries(3).draw(refuses)).expect("no mistake");
     assert_eq!(reference(dag.run()).state(), RunState::Failed);
     assert_eq!(locked(&CALLS)["refuses"], 1);
+}
+
+#[task]
+fn forbids(ctx: &TaskContext) -> Result<u32> {
+    Err(ctx.fail("never"))?
+}
+
+/// Another task of the group failed as well. If it was drawn first, the group was retried.
+#[test]
+fn one_failure_that_is_not_retryable_among_others_does_not_retry_the_group() {
+    let draws: [fn() -> Output<u32>; 2] = [|| add(rows(1), forbids()), || add(forbids(), rows(1))];
+    for draw in draws {
+        let dag = Dag::build("among", || Group::new("load").retries(3).draw(draw)).expect("no mistake");
+        let outcome = Test::new(&dag).always_fails("load.rows", "away").run();
+        outcome.assert_run(RunState::Failed);
+        outcome.assert_attempts("load.rows", 1).assert_attempts("load.forbids", 1);
+    }
 }
 
 #[test]
@@ -275,6 +327,7 @@ fn failed_attempts<T: taskflow::Value>(report: &taskflow::engine::RunReport<T>, 
     attempts.iter().map(|attempt| attempt.failure.is_some()).collect()
 }
 
+/// A12: `stage` succeeds in each try, and only `swap` fails.
 #[test]
 fn an_attempt_that_succeeded_before_its_group_was_retried_is_reported_as_such() {
     let outcome = Test::new(&load("twice reported")).run();

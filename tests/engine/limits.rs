@@ -525,7 +525,8 @@ fn priorities_apply_across_kinds_of_tasks_in_a_pool() {
 /// The tasks of a large run: enough that a worker can lose its core for a while.
 const LARGE: usize = 100_000;
 
-/// A large run is under way when a small one starts; the small one does not wait for its end.
+/// F1: a large run is under way when a small one starts, also beside programs that keep all cores
+/// busy; the small one does not wait for its end.
 fn assert_fair(engine: &Engine, large: &Dag<()>, small: &Dag<()>, seen: &AtomicUsize, started: &Gate, release: &Gate) {
     let large = start(large, engine);
     started.pass();

@@ -261,7 +261,7 @@ fn a_crash_does_not_change_the_number_of_run_retries() {
     explore(0..100, test);
 }
 
-/// The setup and the teardown succeed in each try, and only the work fails.
+/// A12: the setup and the teardown succeed in each try, and only the work fails.
 #[test]
 fn an_attempt_that_succeeded_before_its_run_was_retried_is_reported_as_such() {
     let dag = Dag::build_with("reported", retried(1, Duration::from_secs(3600)), || {

@@ -7,6 +7,7 @@ fn quoted(text: &str) -> impl Iterator<Item = &str> {
     text.split('`').skip(1).step_by(2)
 }
 
+/// E13: the rows of the table, each with a test that shows it.
 #[test]
 fn every_test_named_in_the_table_exists() {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR"));

@@ -90,6 +90,8 @@ async fn the_report_matches_sql() -> Result<()> {
     Ok(())
 }
 
+/// E16: the example reads files as its readers would, with a crate: damaged rows, stray quotes,
+/// lines as on Windows and bytes that are no UTF-8.
 #[tokio::test]
 async fn invalid_rows_are_reported_by_line_and_nothing_is_lost() -> Result<()> {
     // The line (1 is the header), its outcome, and the message about it.

@@ -24,7 +24,7 @@ fn loud() {
     let _ = (shouts(), panics(), skips());
 }
 
-/// An error of 50 MiB.
+/// D3: an error of 50 MiB.
 #[test]
 fn a_huge_message_is_cut_with_a_note() {
     let report = live(loud::run());
@@ -72,7 +72,7 @@ fn many() {
     let _ = words().label(Clone::clone).each(|word| length(word));
 }
 
-/// 20,000 links, a pushed key of 5 MiB, a label of 1 MiB.
+/// D3: 20,000 links, a pushed key of 5 MiB, a label of 1 MiB.
 #[tokio::test]
 async fn links_keys_and_labels_are_bounded() {
     let journal = Journal::in_memory().unwrap();

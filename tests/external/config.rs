@@ -262,6 +262,7 @@ fn a_connection_never_displays_its_secrets() {
     assert_eq!(taskflow::log::redact("[wolf-33][bear-44][yes]"), "[***][***][yes]");
 }
 
+/// A15: `fe80::1%eth0` as a host: it was written `fe80%3A%3A1%25eth0`.
 #[test]
 fn an_ipv6_address_keeps_its_zone() {
     for uri in ["postgres://[fe80::1%25eth0]:5432/db", "postgres://[::1]/db", "postgres://[fe80::1%25eth0]"] {
@@ -279,8 +280,8 @@ fn says(text: &str) -> Result<u32> {
     Err(text.to_owned())?
 }
 
-/// The text of `TASKFLOW_CONN_W=postgres://etl:p!ss%40w0rd...@h/db` as it was given, and the usual
-/// encodings of its password and of a secret, in the errors of tasks.
+/// C3: the text of `TASKFLOW_CONN_W=postgres://etl:p!ss%40w0rd...@h/db` as it was given, and the
+/// usual encodings of its password and of a secret, in the errors of tasks.
 #[test]
 fn no_usual_encoding_of_a_secret_is_shown() {
     let given = "postgres://etl:p!ss%40w0rd%2f7+x@db.example.com/sales";
@@ -476,8 +477,8 @@ fn exports() -> Vec<usize> {
     three().each(|rows| export(rows)).collect()
 }
 
-/// `#[task(connections = ["dwh"], secrets = ["key"])]`, without the one and with an empty file for
-/// the other.
+/// B18: `#[task(connections = ["dwh"], secrets = ["key"])]`, without the one and with an empty file
+/// for the other.
 #[test]
 fn what_tasks_declare_is_checked_before_anything_runs() {
     let empty = Config::builder().connection("dw", "postgres://db").build().unwrap();

@@ -179,7 +179,7 @@ fn redirecting(status: u16, url: &str) -> Server {
     Server::start_with(answers).expect("there is a free port")
 }
 
-/// A webhook answered by 301, 302, 303, 307 or 308, to another server and to the same one.
+/// C2: a webhook answered by 301, 302, 303, 307 or 308, to another server and to the same one.
 #[test]
 fn a_webhook_follows_no_redirect() {
     for status in [301, 302, 303, 307, 308] {
@@ -205,7 +205,7 @@ fn a_webhook_follows_no_redirect() {
     }
 }
 
-/// `http_ok` of an endpoint that redirects within its server, and to another one.
+/// C2: `http_ok` of an endpoint that redirects within its server, and to another one.
 #[test]
 fn a_sensor_follows_redirects_within_the_same_origin_only() {
     let server = redirecting(302, "/elsewhere");

@@ -159,6 +159,7 @@ fn reading<T: Value>(read: impl FnOnce(Output<u64>) -> Output<T>, until: u64) ->
     Dag::build("reading", || read(read_until(until))).expect("it has no mistake")
 }
 
+/// E7: `ctx.previous_success()`, whose `run()` is that of a context: `run().logical_date`.
 #[tokio::test]
 async fn a_task_can_read_the_previous_successful_run() -> Result<(), BoxError> {
     let home = tempfile::tempdir()?;

@@ -487,6 +487,7 @@ fn triggers_squared(n: u64) -> u64 {
     plus_one(squared::trigger(n, 1))
 }
 
+/// A10: `replay` of a node that has triggered a run.
 #[tokio::test]
 async fn a_node_that_triggers_a_run_can_be_replayed() -> Result<(), BoxError> {
     let journal = Journal::in_memory()?;
@@ -497,7 +498,8 @@ async fn a_node_that_triggers_a_run_can_be_replayed() -> Result<(), BoxError> {
     Ok(())
 }
 
-/// `status last`, `resume`, `release last` while a run waits for the one that it has triggered.
+/// A13: `status last`, `resume`, `release last` while a run waits for the one that it has
+/// triggered.
 #[tokio::test]
 async fn the_last_run_is_never_one_that_a_task_has_triggered() -> Result<(), BoxError> {
     let home = tempfile::tempdir()?;
@@ -528,6 +530,7 @@ fn pong(n: u32) -> u32 {
     ping::trigger(n)
 }
 
+/// A17: `#[dag] fn itself(n: u32) -> u32 { itself::trigger(n) }`, and two that trigger each other.
 #[tokio::test]
 async fn runs_that_trigger_each_other_without_end_fail_with_the_way_to_there() -> Result<(), BoxError> {
     let journal = Journal::in_memory()?;
@@ -556,7 +559,7 @@ fn simulated_runs_that_trigger_each_other_without_end_fail_too() {
     assert_eq!(report.state(), RunState::Failed);
 }
 
-/// All of them wait, and the outermost is cancelled.
+/// A17: all of them wait, and the outermost is cancelled.
 #[test]
 fn cancelling_a_long_chain_of_runs_ends_all_of_them() {
     let report = common::patiently(|| {

@@ -112,8 +112,8 @@ fn a_closure_can_ignore_its_element() {
     on_both_drivers(&dag, |report| assert_eq!(report.result(), Some(&vec![49, 49, 49])));
 }
 
-/// `each` with a closure that returns a tuple: one list for each part, also of tasks of different
-/// depth, of an inner `each`, and of the element itself.
+/// E3: `each` with a closure that returns a tuple: one list for each part, also of tasks of
+/// different depth, of an inner `each`, and of the element itself.
 #[test]
 fn a_closure_that_returns_a_tuple_has_a_list_for_each_part() {
     let build = || {

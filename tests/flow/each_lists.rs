@@ -64,7 +64,7 @@ async fn cleared(journal: &Journal, dag: &Dag<u32>, clears: &[&str]) -> Result<R
     Ok(report)
 }
 
-/// `clear last items` and `resume`, and then `clear last work --downstream` and `resume`.
+/// A2: `clear last items` and `resume`, and then `clear last work --downstream` and `resume`.
 #[tokio::test]
 async fn elements_of_another_list_are_those_of_another_expansion() -> Result<(), BoxError> {
     let test = "another";
@@ -87,7 +87,8 @@ async fn elements_of_another_list_are_those_of_another_expansion() -> Result<(),
     Ok(())
 }
 
-/// `clear last items` and `clear last next[1]` in every order, with and without `resume` between.
+/// A2: `clear last items` and `clear last next[1]` in every order, with and without `resume`
+/// between.
 #[tokio::test]
 async fn one_cleared_element_of_another_list_runs_with_all_others() -> Result<(), BoxError> {
     let orders: [&[&[&str]]; 4] =
@@ -125,7 +126,7 @@ fn marked_list(test: String) -> u32 {
     sum(items(test).each(|item| work(test, item)))
 }
 
-/// `mark success last items --value '[8, 9, 10, 11, 12]'`, `clear last work --downstream`.
+/// A2: `mark success last items --value '[8, 9, 10, 11, 12]'`, `clear last work --downstream`.
 #[tokio::test]
 async fn a_list_that_is_marked_is_expanded_again() -> Result<(), BoxError> {
     let test = "marked";
@@ -144,7 +145,7 @@ async fn a_list_that_is_marked_is_expanded_again() -> Result<(), BoxError> {
     Ok(())
 }
 
-/// The closure of a projection is another one when the run is resumed: `clear last work[1]`.
+/// A2: the closure of a projection is another one when the run is resumed: `clear last work[1]`.
 #[tokio::test]
 async fn a_projected_list_stays_what_it_was() -> Result<(), BoxError> {
     let test = "projected";

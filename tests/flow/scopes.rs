@@ -74,7 +74,7 @@ fn a_teardown_runs_after_the_work_and_the_scope_returns_its_result() {
     assert_eq!(made_and_deleted("plain"), (1, 1));
 }
 
-/// A body that returns a tuple: the scope returns it, and the teardown waits for both parts.
+/// E3: a body that returns a tuple: the scope returns it, and the teardown waits for both parts.
 #[test]
 fn a_scope_can_return_several_outputs() {
     let build = || {
@@ -475,7 +475,7 @@ fn scoped<R>(body: impl FnOnce(Output<String>) -> R) -> Dag<()> {
     Dag::draw("scoped", |_| drop(scope(create("scoped"), body, |cluster| delete(cluster)))).expect("no mistake")
 }
 
-/// `use_it` fails at once, so that `both` ends while `use_it_2` runs.
+/// A1: `use_it` fails at once, so that `both` ends while `use_it_2` runs.
 #[test]
 fn a_teardown_waits_for_work_beside_a_failure() {
     let dag = scoped(|c| both(use_it(c, 13), use_it(c, 2)));
@@ -484,7 +484,7 @@ fn a_teardown_waits_for_work_beside_a_failure() {
     explore(0..20, || Test::new(&dag).takes("use_it_2", MINUTE));
 }
 
-/// In each element `use_it` fails at once, or its list does.
+/// A1: in each element `use_it` fails at once, or its list does.
 #[test]
 fn a_teardown_waits_for_every_task_of_an_element() {
     let dag = scoped(|c| rows().each(|rows| both(use_it(c, rows), use_it(c, 2).id("slow"))).collect());
@@ -501,6 +501,7 @@ fn a_teardown_waits_for_every_task_of_an_element() {
     outcome.assert_order(&["use_it_2[0]", "delete[0]"]).assert_order(&["use_it_2[1]", "delete[1]"]);
 }
 
+/// A1: two tasks of the work in an `AnyOf`, of which the second one is slow.
 #[test]
 fn a_teardown_waits_for_work_that_came_second_in_an_any_of() {
     let dag = scoped(|c| either([use_it(c, 1), use_it(c, 2)]));
@@ -508,6 +509,7 @@ fn a_teardown_waits_for_work_that_came_second_in_an_any_of() {
     outcome.assert_success().assert_order(&["use_it_2", "delete"]);
 }
 
+/// A1: the last task of the work comes after two others, under each of the thirteen rules.
 #[test]
 fn a_teardown_waits_for_work_that_a_rule_did_not_wait_for() {
     for rule in TriggerRule::ALL {
@@ -521,7 +523,8 @@ fn a_teardown_waits_for_work_that_a_rule_did_not_wait_for() {
     }
 }
 
-/// `use_it` runs when the run is cancelled or has failed, and what comes after it has not started.
+/// A1: `use_it` runs when the run is cancelled or has failed, and what comes after it has not
+/// started.
 #[test]
 fn a_teardown_waits_for_work_that_a_halt_has_not_stopped_yet() {
     let chain = scoped(|c| {
@@ -550,7 +553,7 @@ async fn watch(cluster: String, rows: u32) -> Result<u32> {
     Ok(rows)
 }
 
-/// `--only watch`: neither of the tasks after it takes part.
+/// A1: `--only watch`: neither of the tasks after it takes part.
 #[test]
 fn a_teardown_waits_for_the_first_of_a_chain_that_is_all_that_runs() {
     let draw = |_: &taskflow::DagBuilder| {
@@ -571,7 +574,7 @@ fn a_teardown_does_not_wait_for_elements_that_take_no_part() {
     assert_eq!((report.state(), state_of(&report, "delete")), (RunState::Success, TaskState::Success));
 }
 
-/// `clear last watch`, without the tasks after it.
+/// A1: `clear last watch`, without the tasks after it.
 #[tokio::test]
 async fn a_teardown_waits_for_the_first_of_a_chain_that_was_cleared() -> Result<(), BoxError> {
     let journal = Journal::in_memory()?;
@@ -599,7 +602,7 @@ fn in_three_steps(name: String) -> u32 {
     scope(create(name), |cluster| watch(cluster, publish(use_it(cluster, 13))), |cluster| delete(cluster))
 }
 
-/// `use_it` fails, so that the other two do not run: `mark success last use_it --value 5`,
+/// A3: `use_it` fails, so that the other two do not run: `mark success last use_it --value 5`,
 /// `resume`.
 #[tokio::test]
 async fn work_that_a_mark_opens_runs_in_a_scope_that_is_set_up_again() -> Result<(), BoxError> {
@@ -621,7 +624,7 @@ async fn work_that_a_mark_opens_runs_in_a_scope_that_is_set_up_again() -> Result
     Ok(())
 }
 
-/// A scope whose work has one more task in the program of today; `clear last delete`, `resume`.
+/// A3: a scope whose work has one more task in the program of today; `clear last delete`, `resume`.
 #[tokio::test]
 async fn new_work_runs_in_a_scope_that_is_set_up_again() -> Result<(), BoxError> {
     let journal = Journal::in_memory()?;

@@ -154,7 +154,7 @@ impl fmt::Display for LoadError {
 
 impl Error for LoadError {}
 
-/// `ctx.skip_with` and `ctx.fail_with` return the error that they are given.
+/// E2: `ctx.skip_with` and `ctx.fail_with` return the error that they are given.
 #[test]
 fn a_task_can_skip_or_fail_with_an_error_of_its_own() {
     #[task(retries = 3)]

@@ -468,8 +468,8 @@ fn a_failure_upstream_of_a_task_that_ran_does_not_fail_the_run() {
     }
 }
 
-/// `b.after(a).trigger_rule(one_failed)`, and `a` succeeds: the report, the view of the history and
-/// the explanation say the same.
+/// A9: `b.after(a).trigger_rule(one_failed)`, and `a` succeeds: the report, the view of the history
+/// and the explanation say the same.
 #[tokio::test]
 async fn the_reason_of_a_skip_names_the_rule_that_decided_it() -> Result<(), taskflow::BoxError> {
     let cases = [

@@ -50,7 +50,7 @@ fn a_command_returns_its_last_line_or_all_of_stdout() {
     assert_eq!(captured.stdout.as_deref(), Some("one\ntwo\n"));
 }
 
-/// `echo 41; echo 'note: 42'`, and other lines that look like parts of a backtrace.
+/// A5: `echo 41; echo 'note: 42'`, and other lines that look like parts of a backtrace.
 #[test]
 fn the_last_line_of_stdout_counts_whatever_it_looks_like() {
     for last in ["note: 42", "   7: seven", "  at 10:00", "stack backtrace:"] {
@@ -58,7 +58,7 @@ fn the_last_line_of_stdout_counts_whatever_it_looks_like() {
     }
 }
 
-/// A progress bar: `\r` returns to the beginning of the line, and what follows replaces it.
+/// B15: a progress bar: `\r` returns to the beginning of the line, and what follows replaces it.
 #[test]
 fn a_carriage_return_starts_a_line_that_replaces_the_one_before() {
     let last = |text: &str| output(&Command::new("printf").arg(text)).last_line;
@@ -68,14 +68,14 @@ fn a_carriage_return_starts_a_line_that_replaces_the_one_before() {
     assert_eq!(last(r"one\r\ntwo\r\n"), "two");
 }
 
-/// 16 KiB and more without a line feed, and a result after it.
+/// B15: 16 KiB and more without a line feed, and a result after it.
 #[test]
 fn a_line_may_be_long() {
     assert_eq!(output(&Command::script(r"printf '.%.0s' {1..20000}; printf '\rrows: 7\n'")).last_line, "rows: 7");
     assert_eq!(output(&Command::script("printf '.%.0s' {1..20000}; echo end")).last_line.len(), 20_003);
 }
 
-/// `setsid sleep 30 &` leaves the group of the command and keeps its stdout open.
+/// A4: `setsid sleep 30 &` leaves the group of the command and keeps its stdout open.
 #[test]
 fn what_was_captured_is_kept_when_another_process_holds_the_pipe() {
     // It has left the group when it is `sleep`.
@@ -237,7 +237,7 @@ fn retries_and_timeouts_apply_to_commands() {
 
 taskflow::pool!("licence", slots = 1);
 
-/// A command that ignores SIGTERM, with a time limit, a retry, and a pool of one slot.
+/// A6: a command that ignores SIGTERM, with a time limit, a retry, and a pool of one slot.
 #[test]
 fn the_next_attempt_starts_and_the_slot_is_free_when_the_processes_of_the_last_one_are_gone() {
     let directory = tempfile::tempdir().unwrap();
@@ -258,7 +258,7 @@ fn the_next_attempt_starts_and_the_slot_is_free_when_the_processes_of_the_last_o
     assert!(!directory.path().join("mark.two").exists());
 }
 
-/// A command that needs a moment after SIGTERM, in a run that has nothing else to do.
+/// A6: a command that needs a moment after SIGTERM, in a run that has nothing else to do.
 #[test]
 fn a_command_has_its_grace_time_when_its_time_limit_ends_the_run() {
     let directory = tempfile::tempdir().unwrap();

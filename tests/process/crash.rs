@@ -85,6 +85,7 @@ fn a_run_survives_a_crash_at_every_write() {
     assert_eq!(Vec::from_iter(struck), Vec::from_iter(BTreeSet::from(PLACES.map(|(place, _)| place))));
 }
 
+/// B4: SIGKILL while the store is first made.
 #[test]
 fn a_store_survives_a_crash_during_its_creation() {
     let mut story = Story::new(1, REPEAT);

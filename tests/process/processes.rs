@@ -157,6 +157,7 @@ fn a_replay_runs_an_isolated_task_in_its_own_process_unless_asked() {
     assert!(replayed.stderr.contains("its process called `exit` with code 3"), "{replayed:?}");
 }
 
+/// B16: `println!` in a task that has a process of its own.
 #[test]
 fn the_output_of_an_isolated_task_is_in_its_log() {
     let home = Home::new();
@@ -292,7 +293,7 @@ fn a_process_that_holds_the_output_of_a_command_is_named_in_its_log() {
     assert!(messages.contains(&line), "{messages:?}");
 }
 
-/// A task that logs 100,000 lines and fails.
+/// B6: a task that logs 100,000 lines and fails.
 #[test]
 fn the_reason_of_a_failure_is_in_the_log_whatever_came_before_it() {
     let home = Home::new();
@@ -305,7 +306,7 @@ fn the_reason_of_a_failure_is_in_the_log_whatever_came_before_it() {
     );
 }
 
-/// 100,000 lines, written as fast as they can be.
+/// B6: 100,000 lines, written as fast as they can be.
 #[test]
 fn no_line_of_a_command_is_lost_and_its_log_keeps_the_first_and_the_last() {
     let home = Home::new();
@@ -321,7 +322,7 @@ fn no_line_of_a_command_is_lost_and_its_log_keeps_the_first_and_the_last() {
     assert_eq!((&*messages[0].2, &*messages[messages.len() - 1].2), ("1", "100000"));
 }
 
-/// `std::process::exit(7)` in a task: the process dies with it, whoever resumes the run.
+/// B7: `std::process::exit(7)` in a task: the process dies with it, whoever resumes the run.
 #[test]
 fn a_run_whose_process_dies_three_times_in_one_task_is_not_resumed_again() {
     let home = Home::new();
@@ -344,7 +345,7 @@ fn a_run_whose_process_dies_three_times_in_one_task_is_not_resumed_again() {
     assert_eq!(home.call(&["resume", "1"]).code, Some(7));
 }
 
-/// One of several tasks ends the process: it is found, and none of the others is blamed.
+/// B7: one of several tasks ends the process: it is found, and none of the others is blamed.
 #[test]
 fn of_several_running_tasks_the_one_that_ends_the_process_is_found() {
     let runs: [&[&str]; 2] = [&["booms_among"], &["booms_beside", "--count", "5"]];
@@ -378,7 +379,7 @@ fn of_several_running_tasks_the_one_that_ends_the_process_is_found() {
     }
 }
 
-/// `std::thread::sleep` in four async tasks.
+/// B17: `std::thread::sleep` in four async tasks.
 #[test]
 fn a_blocking_call_in_an_async_task_is_one_warning() {
     let home = Home::new();
@@ -394,7 +395,7 @@ fn a_blocking_call_in_an_async_task_is_one_warning() {
     assert_eq!(logged.matches(start).count(), 1, "{logged}");
 }
 
-/// 150 commands at once in a process that may open 256 files.
+/// B8: 150 commands at once in a process that may open 256 files.
 #[test]
 fn commands_wait_for_descriptors() {
     let home = Home::new();
@@ -408,6 +409,7 @@ fn commands_wait_for_descriptors() {
     assert!(!output.stderr.contains("no guard"), "{output:?}");
 }
 
+/// B15: a command with a progress bar, whose lines end with `\r`.
 #[test]
 fn a_progress_bar_is_one_line_of_the_log() {
     let home = Home::new();
@@ -475,7 +477,7 @@ fn isolation_is_part_of_the_graph() {
     assert_eq!((&options["isolation"], &options["memory"]), (&json!("process"), &json!("512.0 MiB")), "{shown}");
 }
 
-/// `env` as a command, in a program with `TASKFLOW_SECRET_*` and `TASKFLOW_CONN_*`.
+/// C6: `env` as a command, in a program with `TASKFLOW_SECRET_*` and `TASKFLOW_CONN_*`.
 #[test]
 fn commands_inherit_secrets_only_if_they_are_asked_to() {
     let home = Home::new();

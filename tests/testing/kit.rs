@@ -390,7 +390,7 @@ fn a_failed_assertion_shows_what_happened() {
     assert!(place.contains("testing/kit.rs"), "{place}");
 }
 
-/// `not_yet` for a sensor, alone and with a stub, and for a task that is no sensor.
+/// E8: `not_yet` for a sensor, alone and with a stub, and for a task that is no sensor.
 #[test]
 fn a_test_decides_when_a_sensor_finds_something() {
     #[sensor(poke_interval = "1h", timeout = "4h")]
@@ -431,7 +431,7 @@ fn never() -> Option<()> {
     None
 }
 
-/// The process dies, and the clock of the next one is up to an hour behind.
+/// A14: the process dies, and the clock of the next one is up to an hour behind.
 #[test]
 fn no_wait_outlasts_its_delay_when_the_clock_was_set_back() {
     let dag = Dag::build("waits", || flaky() >> never()).expect("no mistake");

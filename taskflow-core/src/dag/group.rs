@@ -69,10 +69,13 @@ impl Group {
     /// group is over. Default: 0.
     ///
     /// Retries of the tasks come first, and are available again each time. A group fails if a task
-    /// failed finally and no other task of the group handles that. It is not retried if an upstream
-    /// of the group failed or the failure allows no retry. A group with retries can neither contain
-    /// an [`each`](crate::dag::Output::each) or another group with retries, nor be inside one; pass
-    /// the result of an `each` into it with `.collect()`.
+    /// failed finally and no other task of the group handles that. The failure of a task outside is
+    /// none of the group: it neither causes a retry nor prevents one. The group is not retried if
+    /// one of its failures allows no retry.
+    ///
+    /// A group with retries can neither contain an [`each`](crate::dag::Output::each) or another
+    /// group with retries, nor be inside one; pass the result of an `each` into it with
+    /// `.collect()`.
     pub fn retries(mut self, retries: u32) -> Self {
         self.retries = retries;
         self

@@ -12,6 +12,19 @@ pub(crate) fn fold_any(bytes: &[u8]) {
     let _ = params::decode(bytes);
     let _ = graph::Graph::decode(bytes);
     let Ok(entries) = segment::read(bytes) else { return };
+    let (mut history, shape) = three_tasks();
+    let mut entries = entries.into_iter();
+    if entries.all(|(at, entry)| history.apply(1, at, entry, |_| Ok(Arc::clone(&shape))).is_ok()) {
+        let _ = history.view();
+        let _ = history.explain_open();
+        let _ = history.counts();
+        let _ = history.started();
+        let _ = TaskFilter::all().failed().downstream().upstream().of(&history);
+    }
+}
+
+/// A run without entries, with the tasks `a`, `b` and `c`, and its graph.
+pub(super) fn three_tasks() -> (RunHistory, Arc<graph::Graph>) {
     let kind = graph::GraphKind {
         task: "task".to_owned(),
         output: "u32".to_owned(),
@@ -49,13 +62,5 @@ pub(crate) fn fold_any(bytes: &[u8]) {
         ended: None,
         counts: vec![],
     };
-    let mut history = RunHistory::of_row(row, &shape);
-    let mut entries = entries.into_iter();
-    if entries.all(|(at, entry)| history.apply(1, at, entry, |_| Ok(Arc::clone(&shape))).is_ok()) {
-        let _ = history.view();
-        let _ = history.explain_open();
-        let _ = history.counts();
-        let _ = history.started();
-        let _ = TaskFilter::all().failed().downstream().upstream().of(&history);
-    }
+    (RunHistory::of_row(row, &shape), shape)
 }

@@ -264,7 +264,7 @@ impl RunHistory {
         self.lose(at);
         for task in &mut self.tasks {
             match task.state {
-                TaskState::Scheduled => task.settle(at, TaskState::None),
+                TaskState::Scheduled => task.unschedule(at),
                 TaskState::UpstreamFailed if self.edited => task.settle(at, TaskState::None),
                 TaskState::Skipped if self.edited && task.cause.is_some() => task.settle(at, TaskState::None),
                 _ => {}
@@ -304,18 +304,21 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::journal::fuzz::three_tasks;
     use crate::journal::segment::{self, Buffer};
-    use crate::run::{Durability, Stored, ValueRef};
+    use crate::run::{Durability, Stored, ValueRef, WaitRecord};
+
+    fn session(token: u64) -> Entry {
+        let text = || "x".to_owned();
+        let durability = Durability::Strict;
+        Entry::Session(Box::new(Session { worker: text(), build: text(), token, graph: text(), durability }))
+    }
 
     fn entry() -> impl Strategy<Value = Entry> {
         let task = || (0..4u32).prop_map(TaskIndex::new);
         let failure = || Arc::new(Failure::Error { chain: vec!["no".to_owned()], retryable: true });
         prop_oneof![
-            (0..3u64).prop_map(|token| {
-                let text = || "x".to_owned();
-                let durability = Durability::Strict;
-                Entry::Session(Box::new(Session { worker: text(), build: text(), token, graph: text(), durability }))
-            }),
+            (0..3u64).prop_map(session),
             task().prop_map(|task| Entry::Scheduled { task }),
             (task(), 0..3u32).prop_map(|(task, attempt)| Entry::Started { task, attempt }),
             (task(), 0..9u64).prop_map(|(task, took)| {
@@ -336,6 +339,34 @@ mod tests {
                 reason: String::new()
             }),
         ]
+    }
+
+    /// A14: the process dies after the wait and before the next start, and the clock of the next
+    /// process is behind. Its history had no state for the task, which waited.
+    #[test]
+    fn a_task_whose_wait_was_over_waits_again_in_the_next_process() {
+        let at = |second: i64| Timestamp::from_nanos(second * 1_000_000_000);
+        // A deferred task waits until its time, a sensor pokes at once.
+        for (poke, state, until) in [(false, TaskState::Deferred, 10), (true, TaskState::UpForReschedule, 4)] {
+            let task = TaskIndex::new(0);
+            let record = Box::new(WaitRecord { since: at(0), count: 1, until: Some(at(10)), event: None });
+            let entries = [
+                (0, session(1)),
+                (0, Entry::Scheduled { task }),
+                (0, Entry::Started { task, attempt: 1 }),
+                (0, Entry::Waiting { task, attempt: 1, took: 0, poke, record }),
+                (10, Entry::Scheduled { task }),
+                (4, session(2)),
+            ];
+            let (mut history, shape) = three_tasks();
+            for (second, entry) in entries {
+                history.apply(1, at(second), entry, |_| Ok(Arc::clone(&shape))).unwrap();
+            }
+            let task = history.task("a").unwrap();
+            assert_eq!((task.state, task.attempts.len()), (state, 1));
+            assert_eq!(task.waits_for.as_ref().map(|wait| wait.until), Some(Some(at(until))));
+            assert_eq!(task.wait.as_ref().map(|wait| wait.until), Some(Some(at(until))));
+        }
     }
 
     proptest! {

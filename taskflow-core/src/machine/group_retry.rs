@@ -3,18 +3,23 @@
 //! 1. While such a group has retries left, the ends of its tasks are propagated inside the group
 //!    only.
 //! 2. When its last task has ended, the group has failed if one of its tasks failed and no other
-//!    task of the group handled that. A failure from outside does not count: a retry would change
-//!    nothing.
-//! 3. If it has failed and has a retry left, all its tasks are open again, as if none had run.
-//!    `Regrouped` is recorded, their values are discarded, and the ends outside are propagated to
-//!    them again. None of them is scheduled before the retry delay is over. Attempt numbers
-//!    continue, and earlier attempts do not count against the retries of the tasks.
+//!    task of the group handled that: the task is a last one of the group, or a task below it in
+//!    the group did not run because of a failure, and nobody handled that. A failure from outside
+//!    neither makes the group fail nor keeps it from being retried, whichever came first: the
+//!    failures inside are the same.
+//! 3. If it has failed, each of its failures allows a retry, and it has one left, all its tasks are
+//!    open again, as if none had run. `Regrouped` is recorded, their values are discarded, and the
+//!    ends outside are propagated to them again. None of them is scheduled before the retry delay
+//!    is over. Attempt numbers continue, and earlier attempts do not count against the retries of
+//!    the tasks.
 //! 4. Otherwise the group is over: the ends of its tasks are propagated outside, and their inputs
 //!    are dropped. Under `fail_fast`, a failure halts the run only now.
 //! 5. A halt ends the tasks of a group like others, and a group that ends in a halted run is over.
 //! 6. A resumed run knows how often each group was retried. A group whose tasks have all ended is
 //!    over: the consequences were recorded with its end. The tasks of other groups keep their
 //!    inputs.
+
+use std::collections::BTreeSet;
 
 use super::cells::{GroupRetry, JoinCell, TaskCell};
 use super::command::Command;
@@ -62,8 +67,13 @@ impl Core {
         true
     }
 
-    /// Whether the group of this task is waiting for its retry.
+    /// Whether this task is waiting for the retry of its group.
     pub(super) fn group_waits(&self, graph: &Layout, task: TaskIndex, now: Timestamp) -> bool {
+        // Before the run was resumed, it has begun: the delay was over, by a clock that may have
+        // been ahead.
+        if self.past.waits.contains_key(&task) || self.past.retries.contains_key(&task) {
+            return false;
+        }
         let unit = self.open_group(graph, task).and_then(|group| self.group_retries.all.get(&group));
         unit.and_then(|unit| unit.due).is_some_and(|due| due > now)
     }
@@ -87,7 +97,7 @@ impl Core {
     /// Retries or closes the groups whose last task has ended.
     pub(super) fn judge_groups(&mut self, graph: &Layout, now: Timestamp, commands: &mut Vec<Command>) {
         while let Some(group) = self.group_retries.ended.pop() {
-            let failed = self.failed_task_of(graph, group);
+            let failed = self.failed_tasks_of(graph, group);
             let plan = graph.plan();
             let options = plan.group(group);
             let Some(unit) = self.group_retries.all.get_mut(&group).filter(|unit| unit.open == 0 && !unit.is_over)
@@ -95,7 +105,8 @@ impl Core {
                 continue;
             };
             let is_retryable = |task| self.failures.get(task).is_none_or(|failure| failure.is_retryable());
-            if failed.as_ref().is_some_and(is_retryable) && self.halted.is_none() && unit.retries < options.retries {
+            let may_be_retried = !failed.is_empty() && failed.iter().all(is_retryable);
+            if may_be_retried && self.halted.is_none() && unit.retries < options.retries {
                 unit.retries += 1;
                 let due = now + options.retry_delay;
                 unit.due = Some(due);
@@ -103,26 +114,34 @@ impl Core {
                 self.retry_group(graph, group, (retry, due), now, commands);
             } else {
                 unit.is_over = true;
-                self.group_is_over(graph, group, failed, now, commands);
+                self.group_is_over(graph, group, failed.first().copied(), now, commands);
             }
             self.propagate(graph, now, commands);
         }
     }
 
-    /// The first task because of which a group failed.
-    fn failed_task_of(&self, graph: &Layout, group: GroupIndex) -> Option<TaskIndex> {
+    /// The tasks because of which a group has failed. They do not depend on the order in which
+    /// tasks ended, as the `cause` of a task does.
+    fn failed_tasks_of(&self, graph: &Layout, group: GroupIndex) -> BTreeSet<TaskIndex> {
         let plan = graph.plan();
         let is_inside = |node: NodeIndex| plan.units().of(node) == Some(group);
         let deals_with = |join: &JoinIndex| {
             let below = plan.join(*join).node;
             is_inside(below) && plan.node_options(below).teardown.is_none()
         };
-        let is_last = |task: TaskIndex| !plan.successors(graph.node(task)).iter().any(deals_with);
-        let state = |task: TaskIndex| self.tasks[task].state;
-        let has_failed = |&task: &TaskIndex| matches!(state(task), TaskState::Failed | TaskState::UpstreamFailed);
-        let ended_badly = plan.units().tasks(group).filter(has_failed);
-        let roots = ended_badly.filter(|&task| is_last(task)).map(|task| self.root_of(task));
-        roots.filter(|&root| is_inside(graph.node(root)) && state(root) == TaskState::Failed).min()
+        let state = |task: &TaskIndex| self.tasks[*task].state;
+        let has_failed = |task: &TaskIndex| matches!(state(task), TaskState::Failed | TaskState::UpstreamFailed);
+        let is_last = |task: &TaskIndex| !plan.successors(graph.node(*task)).iter().any(deals_with);
+        let mut unhandled: Vec<TaskIndex> = plan.units().tasks(group).filter(has_failed).filter(is_last).collect();
+        let mut found: BTreeSet<TaskIndex> = unhandled.iter().copied().collect();
+        while let Some(task) = unhandled.pop() {
+            if state(&task) == TaskState::UpstreamFailed {
+                let inside = plan.upstreams(graph.node(task)).filter(|&node| is_inside(node)).map(NodeIndex::task);
+                unhandled.extend(inside.filter(has_failed).filter(|&task| found.insert(task)));
+            }
+        }
+        found.retain(|task| state(task) == TaskState::Failed);
+        found
     }
 
     /// Opens all tasks of the group again.

@@ -70,8 +70,8 @@ pub(super) fn differences<T>(history: &RunHistory, report: &RunReport<T>, is_ove
             differ(format!("`{id}`"), "nothing".to_owned(), task.state().to_string());
             continue;
         };
-        // A wait that ended before a crash, but not according to the clock of the next process, is
-        // not recorded again.
+        // Its wait had ended before a crash, but not according to the clock of this process, which
+        // has stored nothing: the history has yet to see it.
         let waits_again = known.state == TaskState::Scheduled
             && matches!(task.state(), TaskState::Deferred | TaskState::UpForReschedule);
         if !waits_again {

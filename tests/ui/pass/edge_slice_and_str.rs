@@ -1,5 +1,5 @@
-//! `&[T]` is fed like `Vec<T>`, `&str` like `String`, `&Path` like `PathBuf` and `&OsStr` like
-//! `OsString`.
+//! E1: `&Path` and `&OsStr` as parameters gave 29 errors. `&[T]` is fed like `Vec<T>`, `&str` like
+//! `String`, `&Path` like `PathBuf` and `&OsStr` like `OsString`.
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 

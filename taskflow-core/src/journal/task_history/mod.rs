@@ -131,7 +131,7 @@ impl TaskHistory {
         (self.state, self.since) = (state, Some(at));
         let Some(details) = self.own_details() else { return };
         details.retry_at = None;
-        // A task that was woken and not started before its process died still waits.
+        // See `unschedule`.
         if state != TaskState::Scheduled && state != TaskState::None {
             details.waits_for = None;
         }
@@ -142,6 +142,26 @@ impl TaskHistory {
         let reason = "its process was asked to leave".to_owned();
         self.close(at, TaskState::Cancelled, Some(Arc::new(Failure::Cancelled { reason })));
         self.details().uncounted_attempts += 1;
+    }
+
+    /// Its process died before it started. If it was to continue after a wait, it waits again: by
+    /// the clock of the next process, the time may not have come.
+    pub(super) fn unschedule(&mut self, at: Timestamp) {
+        let state = match &self.waits_for {
+            None => TaskState::None,
+            Some(wait) if wait.poke => TaskState::UpForReschedule,
+            Some(_) => TaskState::Deferred,
+        };
+        self.settle(at, TaskState::None);
+        self.state = state;
+        if state == TaskState::UpForReschedule
+            && let Some(details) = self.own_details()
+        {
+            // The delay between two pokes is over, wherever the clock stands.
+            let waits = details.waits_for.as_mut().map(|wait| &mut wait.until);
+            let record = details.wait.as_mut().map(|record| &mut record.until);
+            waits.into_iter().chain(record).for_each(|until| *until = until.map(|until| until.min(at)));
+        }
     }
 
     /// An attempt starts, or continues after a wait.

@@ -30,8 +30,8 @@ async fn execute(connection: &mut SqliteConnection, sql: &'static str) {
     sqlx::raw_sql(sql).execute(connection).await.unwrap();
 }
 
-/// The state of a process that was killed while it created a store: a transaction that has reached
-/// the file in part, and the journal that undoes it.
+/// B4: the state of a process that was killed while it created a store: a transaction that has
+/// reached the file in part, and the journal that undoes it.
 #[tokio::test]
 async fn a_store_whose_creation_was_interrupted_counts_as_none() {
     let dir = tempfile::tempdir().unwrap();
@@ -82,6 +82,7 @@ async fn a_run_does_not_end_in_a_store_that_was_replaced() {
     assert!(store.append(&[end]).await.is_err());
 }
 
+/// B2: `rm taskflow.db` between two runs.
 #[tokio::test]
 async fn an_empty_store_beside_values_is_an_error() {
     for length in [None, Some(0)] {
@@ -102,6 +103,7 @@ async fn an_empty_store_beside_values_is_an_error() {
     }
 }
 
+/// B3: another program has the lock of the file.
 #[tokio::test]
 async fn who_has_locked_a_store_is_named() {
     super::connection::be_impatient();
