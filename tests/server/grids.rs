@@ -132,7 +132,8 @@ fn the_tasks_of_a_large_graph_are_collapsed_to_their_groups() {
 #[test]
 fn slots_have_their_fates_their_times_and_filters() {
     let service = Service::new();
-    service.send("PUT", "/api/v1/dags/daily/pause", &[], "{\"reason\":\"the <b>disk</b>\"}");
+    let (json_type, reason) = ([("content-type", "application/json")], json!({ "reason": "the <b>disk</b>" }));
+    assert_eq!(service.send("PUT", "/api/v1/dags/daily/pause", &json_type, &reason.to_string()).status, 200);
     service.send("DELETE", "/api/v1/dags/daily/pause", &[], "");
     let backfill = json!({ "dag": "daily", "slots": ["2026-01-01/2026-01-03"] });
     assert_eq!(service.post("/api/v1/backfills", &backfill).status, 201);

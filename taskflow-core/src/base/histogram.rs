@@ -4,6 +4,7 @@
 const BUCKETS: usize = 14;
 
 /// Counts of values by exponential buckets.
+#[cfg_attr(not(feature = "server"), allow(dead_code, reason = "for the metrics of the server"))]
 #[derive(Clone, Debug)]
 pub(crate) struct Histogram {
     first: f64,

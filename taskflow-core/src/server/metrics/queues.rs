@@ -1,6 +1,7 @@
 //! Who waits for room: queued runs, and the pools.
 
-use super::{Exposition, labels, seconds};
+use super::{Exposition, labels};
+use crate::base::Timestamp;
 use crate::ops;
 use crate::run::RunState;
 use crate::server::ServerState;
@@ -15,8 +16,9 @@ use crate::store::{RunFilter, RunOrder};
 pub(super) async fn expose(state: &ServerState, text: &mut Exposition) -> Result<(), Problem> {
     let queued = RunFilter { states: vec![RunState::Queued], order: RunOrder::Number, ..RunFilter::default() };
     let oldest = state.journal.runs(&queued).await?.into_iter().map(|run| run.created).min();
-    let help = "When the run was created that has been queued for the longest time.";
-    text.gauge("taskflow_queue_oldest_timestamp_seconds", help, oldest.map(|at| (labels(&[]), seconds(at))));
+    let age = oldest.map_or(0.0, |created| Timestamp::now().since(created).as_secs_f64());
+    let help = "How long the run has been queued that waits for the longest time; 0 if none is.";
+    text.gauge("taskflow_queue_oldest_seconds", help, [(labels(&[]), age)]);
     let mut slots = Vec::new();
     for pool in ops::pools(&state.journal, state.home.config()).await? {
         let waiting = pool.waiting.iter().map(|waiter| waiter.slots).sum::<u32>();
