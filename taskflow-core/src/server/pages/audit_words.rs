@@ -25,8 +25,10 @@ pub(super) fn changes(entry: &AuditEntry, clock: &Clock) -> Vec<String> {
         return vec![format!("{} → {}", counts(states), task_state(after))];
     }
     let is_known = |name: &str| DETAILS.iter().any(|(detail, _)| *detail == name);
-    let names = after.keys().filter(|name| !is_known(name));
-    names.filter_map(|name| change(name, before.get(name), after.get(name)?, clock)).collect()
+    let mut names: Vec<&String> = after.keys().filter(|name| !is_known(name)).collect();
+    // The beginning of a range before its end.
+    names.sort_by_key(|name| name.as_str() != "start");
+    names.into_iter().filter_map(|name| change(name, before.get(name), after.get(name)?, clock)).collect()
 }
 
 /// A setting that has changed, or that was given.
