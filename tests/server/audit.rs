@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
+use taskflow_tests::binaries::call_at;
 use taskflow_tests::common::eventually;
 
 use crate::home::{Response, Service};
@@ -229,7 +230,44 @@ fn a_deleted_run_keeps_its_rows() {
     assert_eq!((&newest["action"], &newest["actor"]["via"]), (&json!("db prune"), &json!("cli")));
     let sentence = newest["sentence"].as_str().expect("a sentence");
     assert!(sentence.ends_with("pruned 1 run older than 0s"), "{sentence}");
+
+    // What is known of it is at its address: by its number, and by its id, which is in the trail.
+    let (at, who) = (newest["at"].as_str().expect("a time"), newest["actor"]["name"].as_str().expect("a name"));
+    let when = format!("was pruned at {}Z by {who}", &at[..19]);
+    for name in [&run.to_string(), &run_id] {
+        let sentence = format!("run `{name}` {when}");
+        service.get(&format!("/api/v1/runs/{name}")).assert_problem(410, &sentence);
+        service.get(&format!("/api/v1/runs/{name}/tasks")).assert_problem(410, &sentence);
+        let page = service.get(&format!("/runs/{name}"));
+        assert!(page.status == 410 && page.body.contains(&when), "{page:?}");
+        let status = service.call(&["status", name]);
+        assert_eq!((status.code, status.stderr), (Some(2), format!("error: {sentence}\n")));
+        let server = service.address.to_string();
+        let status = service.call(&["status", name, "--server", &format!("http://{server}")]);
+        assert_eq!((status.code, status.stderr), (Some(2), format!("error: {sentence}\n")));
+    }
+    service.get("/api/v1/runs/2").assert_problem(404, "there is no run `2`");
+    service.get("/api/v1/runs/0").assert_problem(404, "there is no run `0`");
 }
+
+#[test]
+fn a_dag_that_is_gone_with_its_runs_says_so() {
+    let pages = Service::of("pages", tempfile::tempdir().expect("temporary directories can be made"), LOOPBACK);
+    let run = pages.trigger("mapped", &json!({ "count": 1 }));
+    pages.wait(run, "success");
+    let pruned = call_at(&pages.home(), "pages", &["db", "prune", "--older-than", "0s", "--dag", "mapped"]);
+    assert_eq!(pruned.code, Some(0), "{pruned:?}");
+    let (_, directory) = pages.stop();
+    let service = Service::over(directory, LOOPBACK);
+    let sentence = "the DAG `mapped` is not in this program any more, and its runs were pruned at ";
+    service.get("/api/v1/dags/mapped").assert_problem(410, sentence);
+    let page = service.get("/dags/mapped");
+    assert!(page.status == 410 && page.body.contains("and its runs were pruned at "), "{page:?}");
+    service.get("/api/v1/dags/mappe").assert_problem(404, "there is no DAG `mappe`");
+    assert_eq!(service.get("/dags/mappe").status, 404);
+}
+
+const LOOPBACK: &[&str] = &["--bind", "127.0.0.1:0"];
 
 /// Sends a form.
 fn form(service: &Service, path: &str, body: &str) -> Response {
@@ -276,7 +314,10 @@ fn each_form_leaves_one_row_and_pages_show_it() {
     let page = service.get("/audit").body;
     let sentence = "paused `daily`, because the &lt;b&gt;source&lt;/b&gt; is down";
     assert!(page.contains(sentence), "{page}");
-    assert!(page.contains("paused: false → true"), "{page}");
+    assert!(page.contains("active → paused"), "{page}");
+    // Checksums are on demand only.
+    assert!(page.contains("<summary>Details</summary>") && page.contains("Checksum of the parameters"), "{page}");
+    assert!(!page.contains("params_sha256"), "{page}");
     assert!(service.get("/dags/daily").body.contains(sentence));
     let page = service.get(&run).body;
     assert!(page.contains(&format!("cleared 2 tasks of run {number}, because closed")), "{page}");

@@ -262,7 +262,7 @@ fn schedules_are_reset_and_old_runs_are_pruned() {
     assert_eq!((kept.status, kept.json()["pruned"].clone()), (200, json!(0)), "{kept:?}");
     let pruned = service.post("/api/v1/db/prune", &json!({"older_than": "0s"}));
     assert_eq!(pruned.json()["pruned"], 1, "{pruned:?}");
-    service.get(&format!("/api/v1/runs/{run}")).assert_problem(404, "there is no run");
+    service.get(&format!("/api/v1/runs/{run}")).assert_problem(410, "was pruned");
     service.post("/api/v1/db/prune", &json!({})).assert_problem(422, "`older_than` is needed");
     service.post("/api/v1/db/prune", &json!({"older_than": "old"})).assert_problem(400, "not a duration");
 }

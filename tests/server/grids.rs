@@ -3,7 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::json;
+use serde_json::{Value, json};
+use taskflow_tests::common::eventually;
 
 use crate::home::Service;
 
@@ -126,6 +127,57 @@ fn the_tasks_of_a_large_graph_are_collapsed_to_their_groups() {
     assert_eq!(image.header("content-type"), "image/svg+xml");
     assert!(image.body.contains("<path class=\"ok\""), "{image:?}");
     assert!(image.body.len() < 2_000, "{}", image.body.len());
+}
+
+#[test]
+fn slots_have_their_fates_their_times_and_filters() {
+    let service = Service::new();
+    let (json_type, reason) = ([("content-type", "application/json")], json!({ "reason": "the <b>disk</b>" }));
+    assert_eq!(service.send("PUT", "/api/v1/dags/daily/pause", &json_type, &reason.to_string()).status, 200);
+    service.send("DELETE", "/api/v1/dags/daily/pause", &[], "");
+    let backfill = json!({ "dag": "daily", "slots": ["2026-01-01/2026-01-03"] });
+    assert_eq!(service.post("/api/v1/backfills", &backfill).status, 201);
+    eventually("the backfill is done", || service.json("/api/v1/backfills/1")["state"] == "done");
+    let slots = service.json("/api/v1/dags/daily/slots?fate=success");
+    let slots = slots.as_array().expect("a list");
+    assert_eq!(slots.len(), 3, "{slots:?}");
+    for slot in slots {
+        let times = ["created", "started", "ended"].map(|name| slot[name].as_str().expect("a time").to_owned());
+        assert!(times.is_sorted(), "{slot}");
+        let run = service.json(&format!("/api/v1/runs/{}", slot["run"]));
+        assert_eq!((&slot["created"], &slot["ended"]), (&run["created"], &run["ended"]));
+        // It is of a backfill: nothing is late.
+        assert_eq!((&slot["run_type"], &slot["due"]), (&json!("backfill"), &Value::Null));
+    }
+    let dates = |path: &str| -> Vec<String> {
+        let slots = service.json(path);
+        let first = |slot: &Value| slot["first"].as_str().expect("a time")[..10].to_owned();
+        slots.as_array().expect("a list").iter().map(first).collect()
+    };
+    let newest = dates("/api/v1/dags/daily/slots?fate=success&limit=1");
+    let before = slots[0]["first"].as_str().expect("a time");
+    let older = dates(&format!("/api/v1/dags/daily/slots?fate=success,failed&before={before}"));
+    assert_eq!((newest.len(), older.len()), (1, 2));
+    assert!(older.iter().all(|date| *date < newest[0]), "{newest:?} {older:?}");
+    let notes = service.json("/api/v1/dags/daily/slots?fate=note");
+    assert_eq!(notes.as_array().map(Vec::len), Some(2), "{notes}");
+    service.get("/api/v1/dags/daily/slots?fate=mised").assert_problem(400, "did you mean `missed`");
+    let printed = service.call(&["slots", "daily", "--fate", "success", "--output", "json"]);
+    assert_eq!(printed.json().as_array(), Some(slots), "{printed:?}");
+    let table = service.call(&["slots", "daily", "--fate", "success"]);
+    assert!(table.stdout.contains("waited") && table.stdout.contains("took"), "{table:?}");
+
+    let all = page(&service, "/dags/daily/slots");
+    assert!(all.contains("To come") && all.contains("paused by"), "{all}");
+    assert!(all.contains("the &lt;b&gt;disk&lt;/b&gt;") && !all.contains("<b>disk"), "{all}");
+    for run in 1..=3 {
+        assert!(all.contains(&format!("href=\"/runs/{run}\"")), "{all}");
+    }
+    let history = page(&service, "/dags/daily/slots?show=history");
+    assert!(history.contains("paused by") && !history.contains("href=\"/runs/1\""), "{history}");
+    assert!(page(&service, "/dags/daily/slots?show=lost").contains("No slot is like this"));
+    let none = service.get("/dags/greeting/slots");
+    assert!(none.status == 404 && none.body.contains("neither a schedule nor event parameters"), "{none:?}");
 }
 
 #[test]

@@ -12,7 +12,7 @@ use taskflow_tests::common::eventually;
 use crate::home::Service;
 
 /// The names of all metrics with the names of their labels. Dashboards and alerts depend on them.
-const KNOWN: [&str; 32] = [
+const KNOWN: [&str; 36] = [
     "process_cpu_seconds_total{}",
     "process_max_fds{}",
     "process_open_fds{}",
@@ -31,7 +31,11 @@ const KNOWN: [&str; 32] = [
     "taskflow_events_pending{dag}",
     "taskflow_http_request_seconds{method,route}",
     "taskflow_http_requests_total{method,route,status}",
+    "taskflow_journal_batch_entries{}",
+    "taskflow_journal_batch_seconds{}",
     "taskflow_journal_bytes{}",
+    "taskflow_pool_slots",
+    "taskflow_queue_oldest_seconds{}",
     "taskflow_run_duration_seconds{dag,state}",
     "taskflow_run_last_success_timestamp_seconds{dag}",
     "taskflow_run_start_delay_seconds{}",
@@ -124,6 +128,41 @@ fn the_attempts_of_a_run_are_counted_once() {
 }
 
 #[test]
+fn pools_and_the_queue_are_gauges_and_batches_are_counted() {
+    let service = Service::of(
+        "limits",
+        tempfile::tempdir().expect("temporary directories can be made"),
+        &["--bind", "127.0.0.1:0"],
+    );
+    let log = service.home().join("log").display().to_string();
+    let go = service.home().join("go").display().to_string();
+    let holds = service.trigger("seated", &json!({ "names": ["a", "b", "c"], "log": &log, "go": &go }));
+    let first = service.trigger("alone", &json!({ "name": "d", "log": &log, "go": &go }));
+    service.wait(holds, "running");
+    service.wait(first, "running");
+    service.trigger("alone", &json!({ "name": "e", "log": &log, "go": &go }));
+    let lines = [
+        "taskflow_pool_slots{pool=\"desk\",kind=\"size\"} 2",
+        "taskflow_pool_slots{pool=\"desk\",kind=\"taken\"} 2",
+        "taskflow_pool_slots{pool=\"desk\",kind=\"waiting\"} 1",
+    ];
+    eventually("two of three tasks have the slots", || {
+        let text = service.get("/metrics").body;
+        lines.iter().all(|line| text.lines().any(|known| known == *line))
+    });
+    let text = service.get("/metrics").body;
+    let value = |name: &str| -> f64 {
+        let of_name = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        of_name.unwrap_or_else(|| panic!("{name}: {text}")).parse().expect("a number")
+    };
+    assert_eq!(service.json("/api/v1/runs/3")["state"], "queued");
+    assert!(value("taskflow_queue_oldest_seconds") > 0.0);
+    let batches = value("taskflow_journal_batch_seconds_count");
+    assert!(batches > 0.0 && batches <= value("taskflow_journal_batch_entries_sum"));
+    assert_eq!(batches, value("taskflow_journal_batch_entries_count"));
+}
+
+#[test]
 fn a_parser_of_prometheus_reads_the_metrics() {
     const PARSE: &str = "
 import sys
@@ -172,7 +211,8 @@ fn the_alerts_and_the_dashboard_name_metrics_that_exist() {
                 continue;
             }
             let name: &str = expression[at..].split(|c| !is_of_name(c)).next().unwrap_or_default();
-            let base = name.strip_suffix("_bucket").unwrap_or(name);
+            let base = ["_bucket", "_sum", "_count"].iter().find_map(|end| name.strip_suffix(end));
+            let base = base.filter(|base| names.contains(*base)).unwrap_or(name);
             assert!(names.contains(base), "`{expression}` has the metric {name}, which does not exist");
             let rest = expression[at + name.len()..].strip_prefix('{').and_then(|rest| rest.split('}').next());
             for label in rest.unwrap_or_default().split(',').filter_map(|label| label.split(['=', '!']).next()) {

@@ -334,10 +334,17 @@ fn the_script_is_small_and_kept_by_browsers() {
     let page: Response = service.get("/");
     let policy = page.header("content-security-policy");
     assert!(policy.contains("script-src 'self'") && policy.contains("trusted-types taskflow"), "{policy}");
-    let (_, rest) = page.body.split_once("<script src=\"").expect("it has a script");
+    let (_, rest) = page.body.split_once("<script defer src=\"").expect("it has a script");
     let script = service.get(rest.split('"').next().expect("it ends"));
     assert_eq!(script.header("cache-control"), "public, max-age=31536000, immutable");
     assert_eq!(script.header("content-type"), "text/javascript; charset=utf-8");
+    assert_eq!(script.header("vary"), "Accept-Encoding");
+    let address = rest.split('"').next().expect("it ends");
+    let tag = script.header("etag").to_owned();
+    let again = service.send("GET", address, &[("if-none-match", &tag)], "");
+    assert_eq!((again.status, &*again.body), (304, ""));
+    let dark = service.send("GET", "/", &[("cookie", "theme=dark; tz=utc")], "").body;
+    assert!(dark.contains("<html lang=\"en\" data-theme=\"dark\">") && dark.contains("data-tz=\"utc\""), "{dark}");
     let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
     gzip.write_all(script.body.as_bytes()).expect("a vector can be written");
     let compressed = gzip.finish().expect("a vector can be written").len();

@@ -4,6 +4,7 @@
 mod account;
 pub mod error;
 pub(crate) mod failpoint;
+mod histogram;
 #[cfg(feature = "http")]
 pub(crate) mod http;
 pub(crate) mod index;
@@ -19,6 +20,7 @@ pub(crate) mod units;
 pub(crate) use account::account;
 pub use error::{BoxError, Crash, ErrorKind, Failure, Result};
 pub(crate) use error::{SignalName, bound_message};
+pub(crate) use histogram::Histogram;
 #[cfg(feature = "spark")]
 pub(crate) use http::Verb;
 #[cfg(feature = "http")]

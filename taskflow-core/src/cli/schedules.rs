@@ -13,7 +13,7 @@ use super::{args, drive, fit, format, run_args, serve};
 use crate::base::{ErrorKind, Timestamp};
 use crate::dag::DagDef;
 use crate::journal::Journal;
-use crate::ops::{self, DagStatus, NextSlots, PastSlots};
+use crate::ops::{self, DagStatus, NextSlots, PastSlots, SlotQuery};
 use crate::render::palette::Mark;
 use crate::schedule::{Backlog, Catchup, Pause, Unpause, Zone, is_of_events};
 
@@ -55,6 +55,26 @@ pub(super) fn slots_command() -> Command {
                 .value_name("N")
                 .value_parser(value_parser!(u32).range(1..))
                 .help("Show at most N entries [default: 20]"),
+        )
+        .arg(
+            Arg::new("fate")
+                .long("fate")
+                .value_name("FATE")
+                .action(ArgAction::Append)
+                .value_delimiter(',')
+                .value_parser(SlotQuery::fate)
+                .help("Only with this fate, such as `failed`, `missed` or `waiting`; can be repeated"),
+        )
+        .arg(
+            Arg::new("before")
+                .long("before")
+                .value_name("TIME")
+                .value_parser(|text: &str| text.parse::<Timestamp>().map_err(|error| error.to_string()))
+                .help("Only slots before this time"),
+        )
+        .after_help(
+            "`late` is how long after its slot a run was stored, `waited` how long after that it started. Runs of \
+             backfills and events are due at no time, so that they are never late.",
         )
 }
 
@@ -377,9 +397,16 @@ fn next_table(all: &[NextSlots], terminal: &Terminal) -> String {
 pub(super) fn slots(matches: &ArgMatches, source: &Source, terminal: &Terminal) -> Result<Exit, CliError> {
     let dag = chosen(matches, source)?;
     let limit = matches.get_one::<u32>("limit").copied().unwrap_or(20);
-    let slots = source.past_slots(&dag, limit)?;
+    let fates = matches.get_many::<String>("fate").into_iter().flatten().cloned().collect();
+    let before = matches.get_one::<Timestamp>("before").copied();
+    let query = SlotQuery { fates, before, limit: Some(limit) };
+    let slots = source.slots(&dag, &query)?;
     if args::wants_json(matches) {
         return run_args::print_json(&slots, terminal);
+    }
+    if slots.is_empty() && (!query.fates.is_empty() || query.before.is_some()) {
+        terminal.note(&format!("no slot of `{dag}` matches"));
+        return Ok(Exit::Success);
     }
     if slots.is_empty() {
         let note = format!("no slot of `{dag}` has passed yet: `serve` runs its schedule, `next` shows what comes");
@@ -392,12 +419,17 @@ pub(super) fn slots(matches: &ArgMatches, source: &Source, terminal: &Terminal) 
         Column::number("slots").rank(1),
         Column::new("what became of it"),
         Column::number("run"),
+        Column::number("late").rank(1),
+        Column::number("waited").rank(2),
+        Column::number("took").rank(1),
         Column::reason("why"),
     ]);
-    for PastSlots { first, last, count, run, fate, reason, note, .. } in &slots {
+    for PastSlots { first, last, count, run, fate, reason, note, times, .. } in &slots {
         if let Some(note) = note {
-            let (at, note) = (zone.format(*first), serve::noted(note));
-            table.add_row([Cell::new(at), Cell::new(""), Cell::new(fate), Cell::new(""), Cell::new(note)]);
+            let mut row = vec![Cell::new(zone.format(*first)), Cell::new(""), Cell::new(fate)];
+            row.resize(7, Cell::new(""));
+            row.push(Cell::new(serve::noted(note)));
+            table.add_row(row);
             continue;
         }
         let slot = match first == last {
@@ -410,11 +442,20 @@ pub(super) fn slots(matches: &ArgMatches, source: &Source, terminal: &Terminal) 
             Cell::new(count),
             Cell::state(mark, fate),
             Cell::new(run.map(|run| run.to_string()).unwrap_or_default()),
+            between(times.due, times.created),
+            between(times.created, times.started),
+            between(times.started, times.ended),
             Cell::new(reason),
         ]);
     }
     terminal.print(&table.render(terminal.width_stdout(), terminal.paint_stdout()))?;
     Ok(Exit::Success)
+}
+
+/// How long it was from one time to another.
+fn between(from: Option<Timestamp>, to: Option<Timestamp>) -> Cell {
+    let (Some(from), Some(to)) = (from, to) else { return Cell::new("") };
+    Cell::new(format::duration(to.since(from)))
 }
 
 pub(super) fn pause(matches: &ArgMatches, source: &Source, terminal: &Terminal) -> Result<Exit, CliError> {

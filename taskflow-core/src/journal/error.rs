@@ -1,6 +1,6 @@
 //! What can go wrong with stored runs.
 
-use crate::base::ErrorKind;
+use crate::base::{ErrorKind, Timestamp};
 use crate::engine::RecorderError;
 use crate::store::StoreError;
 
@@ -19,6 +19,16 @@ pub enum JournalError {
     UnknownRun {
         /// The text that should identify it.
         run: String,
+    },
+    /// The run was deleted.
+    #[error("run `{run}` was pruned{}", pruning(*at, by.as_deref()))]
+    PrunedRun {
+        /// The text that identifies it.
+        run: String,
+        /// When, if the audit trail has it.
+        at: Option<Timestamp>,
+        /// By whom, if the audit trail has it.
+        by: Option<String>,
     },
     /// The store has no runs.
     #[error("there are no runs yet")]
@@ -174,9 +184,10 @@ impl JournalError {
             JournalError::Store(error) => error.kind(),
             JournalError::Build(errors) => errors.kind(),
             JournalError::Start(error) => error.kind(),
-            JournalError::NoRuns | JournalError::UnknownRun { .. } | JournalError::UnknownTask { .. } => {
-                ErrorKind::NotFound
-            }
+            JournalError::NoRuns
+            | JournalError::UnknownRun { .. }
+            | JournalError::PrunedRun { .. }
+            | JournalError::UnknownTask { .. } => ErrorKind::NotFound,
             JournalError::Live { .. }
             | JournalError::Taken { .. }
             | JournalError::UnknownDag { .. }
@@ -194,6 +205,18 @@ impl JournalError {
                 ErrorKind::Damaged
             }
         }
+    }
+}
+
+/// ` at 2026-03-03T06:00:00Z by kim`
+pub(crate) fn pruning(at: Option<Timestamp>, by: Option<&str>) -> String {
+    match (at, by) {
+        (Some(at), Some(by)) => {
+            const SECOND: i64 = 1_000_000_000;
+            let at = Timestamp::from_nanos(at.as_nanos().div_euclid(SECOND) * SECOND);
+            format!(" at {at} by {by}")
+        }
+        _ => String::new(),
     }
 }
 

@@ -82,8 +82,8 @@ impl ManualJournal {
     /// Takes what waits to be stored.
     pub(crate) fn take(&mut self) {
         for log in self.queue.take() {
-            if let (_, Some((append, last))) = log.take() {
-                self.batch.push((log, append, last));
+            if let (_, Some((append, entries))) = log.take() {
+                self.batch.push((log, append, *entries.end()));
             }
         }
     }

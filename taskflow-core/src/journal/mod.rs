@@ -39,6 +39,7 @@ mod archive;
 mod audit;
 mod awaited;
 mod backfills;
+mod batches;
 #[cfg(feature = "server")]
 mod changes;
 mod clock;
@@ -67,6 +68,7 @@ mod manual_journal;
 mod params;
 #[cfg(feature = "sqlite")]
 mod permissions;
+mod pruned;
 mod reading;
 mod reopened;
 mod replay;
@@ -94,12 +96,15 @@ mod writer;
 pub(crate) use adopted::AdoptedRun;
 pub(crate) use audit::Signature;
 pub(crate) use backfills::{NewBackfill, OwnRuns, StoredBackfill};
+#[cfg_attr(not(feature = "server"), allow(unused_imports, reason = "for the metrics of the server"))]
+pub(crate) use batches::Batches;
 pub(crate) use deadlines::StoredDeadlines;
 pub use deliveries::Delivery;
 pub(crate) use edit::Cancellation;
 pub use edit::Note;
 pub(crate) use enqueue::QueuedRun;
 pub use error::JournalError;
+pub(crate) use error::pruning;
 pub(crate) use events::{EventHead, NewConsumption, StoredConsumer, StoredEvent};
 pub use explain::Explanation;
 pub use follow::{RunChange, RunFollower};

@@ -26,7 +26,8 @@ impl Journal {
     ///
     /// # Errors
     ///
-    /// When no run or several runs match, or the store cannot be read.
+    /// When no run or several runs match, or the store cannot be read. A run that was pruned is
+    /// [`JournalError::PrunedRun`].
     pub async fn find(&self, word: &str) -> Result<RunSummary, JournalError> {
         Ok(RunSummary::of(self.row(word).await?))
     }
@@ -62,13 +63,13 @@ impl Journal {
         if let Some(row) = store.run_by_id(word).await? {
             return Ok(row);
         }
-        if number.is_some() {
+        if let Some(number) = number {
             // Digits are in every id: `20` must not match the runs of 2026.
-            return Err(unknown());
+            return Err(self.pruned_run(word, number).await?.unwrap_or_else(unknown));
         }
         let mut found = store.find(word, 6).await?;
         match found.len() {
-            0 => Err(unknown()),
+            0 => Err(self.pruned_run_with_id(word).await?.unwrap_or_else(unknown)),
             1 => Ok(found.remove(0)),
             _ => {
                 let runs = found.into_iter().map(|row| row.info.run_id).collect();

@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -53,8 +54,9 @@ pub(super) struct LogState {
     /// The number of the next segment.
     next: u32,
     buffer: Buffer,
-    /// The number of the last entry.
+    /// The number of the last entry, and of the last one that the writer has taken.
     recorded: u64,
+    taken: u64,
     /// Whether it is in the queue of the writer.
     pub(super) queued: bool,
     update: Option<RunUpdate>,
@@ -144,6 +146,7 @@ impl RunLog {
             next,
             buffer,
             recorded: 1,
+            taken: 0,
             queued: false,
             update,
             events: Vec::new(),
@@ -208,9 +211,9 @@ impl RunLog {
         self.lock().commits.clone()
     }
 
-    /// Takes what is to be stored, with the number of its last entry. Also returns the bytes that
+    /// Takes what is to be stored, with the numbers of its entries. Also returns the bytes that
     /// leave the backlog, including those that are never stored.
-    pub(super) fn take(&self) -> (usize, Option<(Append, u64)>) {
+    pub(super) fn take(&self) -> (usize, Option<(Append, RangeInclusive<u64>)>) {
         let mut state = self.lock();
         state.queued = false;
         let size = state.size();
@@ -223,7 +226,9 @@ impl RunLog {
         state.next += 1;
         let audit = state.audit_row();
         let append = Append { run: state.target.clone(), segment, update: state.update.take(), events, audit };
-        (size, Some((append, state.recorded)))
+        let (first, last) = (state.taken + 1, state.recorded);
+        state.taken = last;
+        (size, Some((append, first..=last)))
     }
 
     /// Whether everything that was recorded is stored. Only the writer may ask: nobody else knows

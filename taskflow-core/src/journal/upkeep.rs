@@ -62,6 +62,7 @@ impl Journal {
     /// When the store cannot be written, or files cannot be removed.
     pub async fn prune(&self, prune: &Prune) -> Result<u64, JournalError> {
         let runs = self.would_prune(prune).await?;
+        self.note_pruned(runs.iter().map(|run| run.number).collect());
         let mut gone = 0;
         for some in runs.chunks(500) {
             for run in some.iter().filter(|run| run.state == RunState::Interrupted) {

@@ -39,6 +39,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{oneshot, watch};
 
 use super::admissions::Admissions;
+use super::batches::Batches;
 use super::edit::reason_by;
 use super::graph::Graph;
 use super::rollup_writer::RollupWriter;
@@ -59,6 +60,7 @@ pub(super) struct Queue {
     wake: Condvar,
     /// How often events were stored.
     events: watch::Sender<u64>,
+    batches: Mutex<Batches>,
 }
 
 #[derive(Default)]
@@ -82,7 +84,8 @@ struct Waiting {
 
 impl Queue {
     fn new() -> Self {
-        Queue { state: Mutex::default(), wake: Condvar::new(), events: watch::Sender::new(0) }
+        let (state, batches) = (Mutex::default(), Mutex::default());
+        Queue { state, wake: Condvar::new(), events: watch::Sender::new(0), batches }
     }
 
     /// Starts the writer of a store. It ends after [`Queue::shut_down`], once everything is stored.
@@ -146,6 +149,11 @@ impl Queue {
     /// Changes whenever events were stored.
     pub(super) fn events_stored(&self) -> watch::Receiver<u64> {
         self.events.subscribe()
+    }
+
+    /// The batches that were stored.
+    pub(super) fn batches(&self) -> Batches {
+        self.batches.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// How engines know the store.
@@ -289,7 +297,7 @@ impl Writer {
     fn store(&mut self, queue: &Queue, dirty: &[Arc<RunLog>]) -> usize {
         let (mut logs, mut batch) = (Vec::with_capacity(dirty.len()), Vec::with_capacity(dirty.len()));
         // Whether somebody may be admitted now.
-        let (mut size, mut has_changed) = (0, false);
+        let (mut size, mut entries, mut has_changed) = (0, 0, false);
         if dirty.iter().any(|log| log.is_new() && log.shares_pools()) {
             self.lease_pools(queue);
         }
@@ -303,13 +311,14 @@ impl Writer {
             }
             let (taken, append) = log.take();
             size += taken;
-            let Some((append, last)) = append else { continue };
+            let Some((append, of_run)) = append else { continue };
             has_changed |= append.update.as_ref().is_some_and(|update| update.state.is_terminal());
-            logs.push((log, last));
+            entries += (of_run.end() + 1).saturating_sub(*of_run.start());
+            logs.push((log, *of_run.end()));
             batch.push(append);
         }
         if !batch.is_empty() {
-            self.store_batch(queue, logs, &batch);
+            self.store_batch(queue, logs, &batch, entries);
         }
         if has_changed {
             self.admissions.ask(&*self.store, &self.handle, queue);
@@ -317,9 +326,11 @@ impl Writer {
         size
     }
 
-    fn store_batch(&self, queue: &Queue, logs: Vec<(&Arc<RunLog>, u64)>, batch: &[Append]) {
+    fn store_batch(&self, queue: &Queue, logs: Vec<(&Arc<RunLog>, u64)>, batch: &[Append], entries: u64) {
+        let begun = Instant::now();
         match self.handle.block_on(self.store.append(batch)) {
             Ok(appended) => {
+                queue.batches.lock().unwrap_or_else(PoisonError::into_inner).add(entries, begun.elapsed());
                 if batch.iter().any(|part| !part.events.is_empty()) {
                     queue.announce_events();
                 }

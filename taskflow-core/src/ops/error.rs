@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 
 use super::backfill_preview::BackfillTotals;
-use crate::base::{BoxError, ErrorKind, Interval};
+use crate::base::{BoxError, ErrorKind, Interval, Timestamp};
 use crate::config::ConfigError;
 use crate::dag::{BuildErrors, ParamError, ScheduleError, SelectionError};
 use crate::engine::{RunError, UnknownPool};
-use crate::journal::JournalError;
+use crate::journal::{JournalError, pruning};
 use crate::run::{RunState, TaskState};
 use crate::schedule::{BackfillError, SharedSlots};
 
@@ -165,6 +165,16 @@ pub enum OpsError {
         /// The parameter.
         param: String,
     },
+    /// The program does not have the DAG any more, and its runs were deleted.
+    #[error("the DAG `{dag}` is not in this program any more, and its runs were pruned{}", pruning(*at, by.as_deref()))]
+    PrunedDag {
+        /// The DAG.
+        dag: String,
+        /// When, if the audit trail has it.
+        at: Option<Timestamp>,
+        /// By whom, if the audit trail has it.
+        by: Option<String>,
+    },
     /// There is no backfill with this number.
     #[error("there is no backfill {number}; `backfills` lists them")]
     UnknownBackfill {
@@ -311,6 +321,7 @@ impl OpsError {
             | OpsError::NoneInterrupted
             | OpsError::UnknownAsset { .. }
             | OpsError::UnknownEvent { .. }
+            | OpsError::PrunedDag { .. }
             | OpsError::UnknownBackfill { .. } => ErrorKind::NotFound,
             OpsError::NothingFailed { .. }
             | OpsError::Ended { .. }

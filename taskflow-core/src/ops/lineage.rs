@@ -124,7 +124,12 @@ async fn behind(journal: &Journal, run: &RunSummary) -> Result<Vec<LineageRun>, 
                     open.push_back((parent, depth + 1));
                 }
                 // It was deleted.
-                Ok(_) | Err(JournalError::UnknownRun { .. } | JournalError::AmbiguousRun { .. }) => {}
+                Ok(_)
+                | Err(
+                    JournalError::UnknownRun { .. }
+                    | JournalError::PrunedRun { .. }
+                    | JournalError::AmbiguousRun { .. },
+                ) => {}
                 Err(error) => return Err(error.into()),
             }
         }

@@ -18,7 +18,8 @@
 //! | `approvals` | The questions that tasks ask people: [`approvals()`], [`approval`]. |
 //! | `answer_form` | How a question can be answered: [`AnswerForm`]. |
 //! | `replay` | Runs one task again without storing anything: [`replay()`]. |
-//! | `schedules` | The slots of schedules: [`next_slots`], [`past_slots`], [`pause`], [`unpause`], [`reset_schedule`]. |
+//! | `schedules` | The slots of schedules to come: [`next_slots`]; [`pause`], [`unpause`], [`reset_schedule`]. |
+//! | `slots` | What became of slots, and when: [`slots()`], [`past_slots`]. |
 //! | `slot_span` | The slots in a span of time, past and to come: [`slots_between`], [`calendar`]. |
 //! | `deadlines` | The deadlines of slots: [`missed_deadlines`], and the [`history`] of a run with it. |
 //! | `accounts` | Users, sessions, tokens and rights: [`accounts`]. |
@@ -43,6 +44,7 @@
 //! | `status` | A run and its tasks as a document: [`RunStatus`]. |
 //! | `queue_wait` | Why a queued run has not started: [`queue_wait()`]. |
 //! | `pools` | The pools and limits of a home, and who waits for them: [`limits`]. |
+//! | `pruned_dag` | What is known of a DAG that is gone with its runs: [`pruned_dag()`]. |
 //! | `similar_failures` | Which earlier runs failed with the same message: [`similar_failures()`]. |
 //! | `versions` | The graphs of a DAG and what changed between them: [`versions()`]. |
 //! | `run_events` | The events of a run, and the runs on their other sides: [`run_events()`]. |
@@ -83,6 +85,7 @@ mod lineage;
 mod list;
 mod mark;
 mod pools;
+mod pruned_dag;
 mod queue_wait;
 mod reason;
 mod replay;
@@ -96,6 +99,7 @@ mod settings;
 mod similar_failures;
 mod situation;
 mod slot_span;
+mod slots;
 mod start;
 mod status;
 mod tasks_changed;
@@ -146,7 +150,10 @@ pub use home::Home;
 pub use lineage::{Lineage, LineageRun, lineage};
 pub use list::{RunList, RunSummaryDocument, list_runs};
 pub use mark::{Mark, Marked, mark};
+#[cfg_attr(not(feature = "server"), allow(unused_imports, reason = "for the metrics of the server"))]
+pub(crate) use pools::pools;
 pub use pools::{LimitStatus, PoolStatus, QueuedRunStatus, SlotHolder, SlotWaiter, limits};
+pub use pruned_dag::pruned_dag;
 pub use queue_wait::{QueueWait, QueuedDag, queue_wait};
 pub use reason::Reason;
 pub use replay::{Replayed, replay};
@@ -154,9 +161,7 @@ pub(crate) use resume::resume_for;
 pub use resume::{interrupted, resume};
 pub use retry::retry;
 pub use run_events::{NeighbourRun, RunEvents, run_events};
-pub use schedules::{
-    NextSlot, NextSlots, PastSlots, ResetSchedule, next_slots, past_slots, pause, pause_of, reset_schedule, unpause,
-};
+pub use schedules::{NextSlot, NextSlots, ResetSchedule, next_slots, pause, pause_of, reset_schedule, unpause};
 pub use send_event::{SentEvent, send_event};
 pub(crate) use served::{SERVE_DAGS, SERVE_LIMIT, SERVE_LOCK};
 pub use served::{ServingProcess, serving_process};
@@ -170,6 +175,7 @@ pub(crate) use situation::{
 #[cfg_attr(not(feature = "server"), allow(unused_imports, reason = "for the grid of the server"))]
 pub(crate) use slot_span::slots_without_runs;
 pub use slot_span::{CalendarDay, CalendarMonth, SlotSpan, SlotStatus, calendar, slots_between};
+pub use slots::{PastSlots, SlotQuery, SlotTimes, past_slots, slots};
 pub use start::{Draft, draft, draft_of_interval, start, trigger};
 pub use status::{AttemptStatus, GroupRetry, RunStatus, TaskStatus};
 pub use triggered::{TriggeredRun, triggered_runs};

@@ -8,13 +8,15 @@ use serde::Serialize;
 use super::error::OpsError;
 use super::queue_wait::queue_wait;
 use super::served::{ServingProcess, serving_process};
-use crate::base::Timestamp;
+use crate::base::{ErrorKind, Timestamp};
 use crate::config::Config;
 use crate::dag::{DagDef, Plan, Registry, node_id_of};
 use crate::journal::{Journal, RunHistory};
 use crate::run::{RunState, RunType, TaskState};
 use crate::store::{RunFilter, RunOrder};
 
+/// The most running runs whose tasks are counted for the metrics.
+const RUNNING: u32 = 100;
 /// How many queued runs are explained.
 const QUEUED: usize = 20;
 
@@ -144,6 +146,29 @@ pub async fn limits(
         queued.push(QueuedRunStatus { number, dag_id, since, why: wait.to_string() });
     }
     Ok(LimitStatus { pools, service, active_runs, running_tasks, queued, queued_runs })
+}
+
+/// The pools of a home, without the reasons why tasks wait.
+///
+/// # Errors
+///
+/// When the store cannot be read.
+#[cfg_attr(not(feature = "server"), allow(dead_code, reason = "for the metrics of the server"))]
+pub(crate) async fn pools(journal: &Journal, config: &Config) -> Result<Vec<PoolStatus>, OpsError> {
+    let mut pools = declared(config);
+    if pools.is_empty() {
+        return Ok(Vec::new());
+    }
+    let running = RunFilter { states: vec![RunState::Running], limit: Some(RUNNING), ..RunFilter::default() };
+    for run in journal.runs(&running).await? {
+        match journal.history(&run.info.run_id).await {
+            Ok(history) => add(&mut pools, &history, None),
+            // It was pruned meanwhile, or one damaged run hides the others.
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Damaged) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(pools.into_values().collect())
 }
 
 /// The pools of the program, with the sizes of the configuration.

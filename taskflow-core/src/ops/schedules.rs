@@ -1,4 +1,4 @@
-//! The schedules of DAGs: what comes next, what became of slots, pausing, resetting.
+//! The schedules of DAGs: what comes next, pausing, resetting.
 
 use std::panic::AssertUnwindSafe;
 
@@ -9,14 +9,14 @@ use super::audit::{Action, AuditTarget, Trail, changed};
 use super::consumers;
 use super::deadlines::{damaged_deadlines, deadline_of};
 use super::error::OpsError;
-use super::situation::waits;
+use super::slots::PastSlots;
 use crate::base::{ErrorKind, Interval, Timestamp, catch, install_hook};
 use crate::dag::{DagDef, ScheduleError};
 use crate::journal::{DamagedSchedule, Journal, NewStep, Note, StepOutcome, StoredSchedule};
 use crate::run::RunType;
 use crate::schedule::{
     Backlog, Catchup, ConsumerState, DeadlineState, Note as ScheduleNote, Pause, Schedule, ScheduleState,
-    ScheduleTraces, Slot, SlotRecord, Unpause, Waits, unpause as unpaused,
+    ScheduleTraces, Slot, SlotRecord, Unpause, unpause as unpaused,
 };
 use crate::store::{RunFilter, RunOrder};
 
@@ -118,124 +118,6 @@ pub(super) fn asking<T>(question: impl FnOnce() -> T) -> Result<T, OpsError> {
     catch(AssertUnwindSafe(question)).map_err(|crash| ScheduleError::Panicked(crash.to_string()).into())
 }
 
-/// A slot that passed: a run, or a record of why there is none. Or an entry in the history of the
-/// schedule between them.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct PastSlots {
-    /// The first slot.
-    pub first: Timestamp,
-    /// The last slot: the same if it is one slot.
-    pub last: Timestamp,
-    /// How many slots they are; 0 for a note.
-    pub count: u64,
-    /// The run, if it is one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub run: Option<i64>,
-    /// The state of the run, or what became of the slots: `missed`, `skipped`, `paused`,
-    /// `superseded`, `failed`; `waiting` for slots that wait; `note`.
-    pub fate: String,
-    /// Why there is no run.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub reason: String,
-    /// The entry in the history of the schedule, if it is one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub note: Option<ScheduleNote>,
-}
-
-/// The last slots of a DAG, the events that it consumed and the history of its schedule, the latest
-/// first: at most `limit` runs, records and notes.
-///
-/// # Errors
-///
-/// When the DAG has no schedule, or the store cannot be read.
-pub async fn past_slots(journal: &Journal, dag: &DagDef, limit: u32) -> Result<Vec<PastSlots>, OpsError> {
-    let schedule = match dag.consumer()? {
-        Some(consumer) => consumer.schedule,
-        None => Some(schedule_of(dag)?),
-    };
-    let filter = RunFilter {
-        dag: Some(dag.id.to_owned()),
-        run_types: vec![RunType::Scheduled, RunType::Backfill, RunType::Event],
-        order: RunOrder::LogicalDate,
-        limit: Some(limit),
-        ..RunFilter::default()
-    };
-    let runs = journal.runs(&filter).await?.into_iter().map(|run| PastSlots {
-        first: run.info.logical_date,
-        last: run.info.logical_date,
-        count: 1,
-        run: Some(run.number),
-        fate: run.state.to_string(),
-        reason: String::new(),
-        note: None,
-    });
-    let mut slots: Vec<PastSlots> = runs.collect();
-    slots.extend(journal.slot_records(dag.id, limit).await?.into_iter().map(|record| PastSlots {
-        first: record.first,
-        last: record.last,
-        count: record.count,
-        run: None,
-        fate: record.fate,
-        reason: record.reason,
-        note: None,
-    }));
-    slots.extend(journal.schedule_notes(dag.id, limit).await?.into_iter().map(|(at, note)| PastSlots {
-        first: at,
-        last: at,
-        count: 0,
-        run: None,
-        fate: "note".to_owned(),
-        reason: String::new(),
-        note: Some(note),
-    }));
-    if let (Some(schedule), Some((state, open))) = (schedule, stored_state(journal, dag).await?) {
-        // A timetable that panics hides no run.
-        if let Ok(waits) = waits(journal, dag.id, &schedule, &state, journal.now()).await {
-            slots.extend(asking(|| waiting(&schedule, &state, waits.as_ref())).unwrap_or_default());
-        }
-        slots.extend(open.iter().map(|slot| PastSlots {
-            first: slot.at,
-            last: slot.at,
-            count: 1,
-            run: None,
-            fate: "waiting".to_owned(),
-            reason: "its events are not there yet".to_owned(),
-            note: None,
-        }));
-    }
-    slots.sort_by_key(|slot| std::cmp::Reverse(slot.last));
-    slots.truncate(limit as usize);
-    Ok(slots)
-}
-
-/// The slots that wait, as one entry a span.
-fn waiting(schedule: &Schedule, state: &ScheduleState, waits: Option<&Waits>) -> Vec<PastSlots> {
-    let spans = state.pending.iter().filter_map(|span| {
-        let first = schedule.after(span.after, state.first_seen)?;
-        let slots = std::iter::successors(Some(first), |slot| schedule.after(slot.at, state.first_seen));
-        let slots: Vec<Timestamp> = slots.map(|slot| slot.at).take_while(|&at| at <= span.until).collect();
-        let (first, last) = (*slots.first()?, *slots.last()?);
-        let reason = match waits {
-            Some(Waits::Paused) => "the DAG is paused".to_owned(),
-            Some(Waits::ForRoom { active: 1 }) => "a run is active".to_owned(),
-            Some(Waits::ForRoom { active }) => format!("{active} runs are active"),
-            Some(Waits::ForPrevious { run }) => format!("the run {run} has not succeeded"),
-            None => "it starts when a service is running".to_owned(),
-        };
-        Some(PastSlots {
-            first,
-            last,
-            count: slots.len() as u64,
-            run: None,
-            fate: "waiting".to_owned(),
-            reason,
-            note: None,
-        })
-    });
-    spans.collect()
-}
-
 /// Pauses the schedule of a DAG, until it is unpaused or until `until`. Runs that are active go on,
 /// and runs can be started by hand. The events of a DAG with event parameters stay pending.
 ///
@@ -327,13 +209,6 @@ async fn unpause_dag(
         if store(journal, dag, version, state, records.clone(), unpaused, now).await? {
             return Ok(records.into_iter().map(PastSlots::from).collect());
         }
-    }
-}
-
-impl From<SlotRecord> for PastSlots {
-    fn from(record: SlotRecord) -> Self {
-        let SlotRecord { first, last, count, fate, reason } = record;
-        PastSlots { first, last, count, run: None, fate: fate.name().to_owned(), reason, note: None }
     }
 }
 

@@ -7,7 +7,8 @@
 use serde::Serialize;
 
 use super::error::OpsError;
-use super::schedules::{asking, past_slots, schedule_of, stored_state};
+use super::schedules::{asking, schedule_of, stored_state};
+use super::slots::past_slots;
 use crate::base::{Date, ErrorKind, Interval, Timestamp};
 use crate::dag::DagDef;
 use crate::journal::Journal;

@@ -104,7 +104,8 @@ pub enum SlotFate {
 }
 
 impl SlotFate {
-    const ALL: [SlotFate; 6] = [
+    /// Every fate.
+    pub const ALL: [SlotFate; 6] = [
         SlotFate::Missed,
         SlotFate::Skipped,
         SlotFate::Paused,

@@ -8,6 +8,7 @@
 //! there are at most [`DAGS`]; further ones are `other`. Ids of runs and tasks are no labels.
 
 mod process;
+mod queues;
 mod tasks;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,8 +21,8 @@ use axum::http::StatusCode;
 
 use super::ServerState;
 use super::problem::Problem;
-use crate::base::Timestamp;
-use crate::journal::Journal;
+use crate::base::{Histogram, Timestamp};
+use crate::journal::{Batches, Journal};
 use crate::ops;
 use crate::run::RunState;
 use crate::service::ServiceEvent;
@@ -54,44 +55,13 @@ struct Series {
     dags: BTreeSet<String>,
 }
 
-/// Durations by exponential buckets.
-#[derive(Clone, Debug)]
-struct Histogram {
-    buckets: [u64; BUCKETS],
-    count: u64,
-    sum: f64,
-}
-
-/// 1 ms, 4 ms, .. 1 day: factor 4.
-const BUCKETS: usize = 14;
-
-fn bound(bucket: usize) -> f64 {
-    0.001 * 4_f64.powi(i32::try_from(bucket).unwrap_or(i32::MAX))
-}
-
-impl Default for Histogram {
-    fn default() -> Self {
-        Histogram { buckets: [0; BUCKETS], count: 0, sum: 0.0 }
-    }
-}
-
-impl Histogram {
-    fn observe(&mut self, value: f64) {
-        if let Some(bucket) = (0..BUCKETS).find(|&bucket| value <= bound(bucket)) {
-            self.buckets[bucket] += 1;
-        }
-        self.count += 1;
-        self.sum += value;
-    }
-}
-
 impl Series {
     fn count(&mut self, name: &'static str, labels: String, by: u64) {
         *self.counters.entry((name, labels)).or_default() += by;
     }
 
     fn observe(&mut self, name: &'static str, labels: String, value: Duration) {
-        self.histograms.entry((name, labels)).or_default().observe(value.as_secs_f64());
+        self.histograms.entry((name, labels)).or_insert_with(Histogram::of_seconds).observe(value.as_secs_f64());
     }
 
     /// The value of the label for a DAG.
@@ -188,6 +158,9 @@ impl Metrics {
         text.gauge("taskflow_journal_bytes", "The size of the store.", bytes(state.home.store_bytes()));
         let help = "What is left for the home in its file system.";
         text.gauge("taskflow_disk_free_bytes", help, bytes(state.home.free_space()));
+        let Batches { seconds, entries } = state.service.batches();
+        text.histogram("taskflow_journal_batch_seconds", "How long the store took for a batch.", [("", &seconds)]);
+        text.histogram("taskflow_journal_batch_entries", "How many entries a batch had.", [("", &entries)]);
         process::expose(&mut text);
         let series = self.series();
         for &(name, help) in &COUNTERS {
@@ -241,6 +214,7 @@ impl Metrics {
             *open.entry(labels(&[("dag", &dag), ("state", run.state.name())])).or_default() += 1.0;
         }
         text.gauge("taskflow_runs", "Runs that have not ended, by state.", open);
+        queues::expose(state, text).await?;
         text.gauge("taskflow_tasks", "Tasks of running runs, by state.", running_tasks(journal).await?);
         let undelivered = journal.undelivered().await?;
         let help = "Runs with callbacks that have not been delivered.";
@@ -322,12 +296,10 @@ impl Exposition {
 
     fn histogram<'a>(&mut self, name: &str, help: &str, values: impl IntoIterator<Item = (&'a str, &'a Histogram)>) {
         self.head(name, "histogram", help);
-        for (labels, Histogram { buckets, count, sum }) in values {
+        for (labels, histogram) in values {
+            let Histogram { count, sum, .. } = histogram;
             let comma = if labels.is_empty() { "" } else { "," };
-            let mut below = 0;
-            for (bucket, in_bucket) in buckets.iter().enumerate() {
-                below += in_bucket;
-                let bound = bound(bucket);
+            for (bound, below) in histogram.cumulative() {
                 self.line(format_args!("{name}_bucket{{{labels}{comma}le=\"{bound}\"}} {below}"));
             }
             self.line(format_args!("{name}_bucket{{{labels}{comma}le=\"+Inf\"}} {count}"));
@@ -363,7 +335,7 @@ mod tests {
 
     #[test]
     fn a_histogram_counts_what_is_below_each_bound() {
-        let mut histogram = Histogram::default();
+        let mut histogram = Histogram::of_seconds();
         [0.0005, 0.002, 0.002, 1e9].into_iter().for_each(|value| histogram.observe(value));
         let mut text = Exposition::default();
         text.histogram("x_seconds", "Help.", [("a=\"b\"", &histogram)]);

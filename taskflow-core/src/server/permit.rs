@@ -69,6 +69,8 @@ impl<R: Right> Permit<R, RunSummary> {
             Ok(run) => run,
             // The message names runs, perhaps of other DAGs.
             Err(JournalError::AmbiguousRun { .. }) if !sees_all => return Err(unknown()),
+            // Nobody knows any more of which DAG it was.
+            Err(JournalError::PrunedRun { .. }) if !sees_all => return Err(unknown()),
             Err(error) => return Err(error.into()),
         };
         visitor.check(R::NAME, &run.info.dag_id, unknown)?;

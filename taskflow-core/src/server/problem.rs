@@ -142,6 +142,9 @@ impl From<OpsError> for Problem {
             (OpsError::ClearChanged { .. } | OpsError::BackfillChanged { .. }, _) => {
                 (StatusCode::PRECONDITION_FAILED, true)
             }
+            (OpsError::Journal(JournalError::PrunedRun { .. }) | OpsError::PrunedDag { .. }, _) => {
+                (StatusCode::GONE, true)
+            }
             (_, ErrorKind::NotFound) => (StatusCode::NOT_FOUND, !matches!(error, OpsError::NoHome { .. })),
             (_, ErrorKind::Conflict) => (StatusCode::CONFLICT, true),
             (_, ErrorKind::Invalid) => (StatusCode::UNPROCESSABLE_ENTITY, !matches!(error, OpsError::Config(_))),

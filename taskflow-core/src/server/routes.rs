@@ -190,6 +190,8 @@ pub(super) static ROUTES: &[Route] = &[
         .query(&[
             field("from", Kind::Time, "With `to`: the slots from this time on, past and to come"),
             field("to", Kind::Time, "With `from`: the slots before this time"),
+            field("fate", Kind::Texts, "Only with these fates: states of runs, `missed`, `skipped`, `waiting`, `note`"),
+            field("before", Kind::Time, "Only slots before this time: the next page"),
             LIMIT,
         ]),
     route!(Get "/api/v1/dags/{dag}/versions", dags::versions, "The graphs of a DAG by its last runs, and what changed"),

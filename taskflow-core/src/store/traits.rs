@@ -137,6 +137,10 @@ pub(crate) trait RunStore: Send + Sync {
     /// The run with this id.
     fn run_by_id<'a>(&'a self, run_id: &'a str) -> StoreFuture<'a, Option<RunRow>>;
 
+    /// The number of the run that was stored last, whether or not it was deleted since; 0 if there
+    /// was none.
+    fn last_number(&self) -> StoreFuture<'_, i64>;
+
     /// At most `limit` runs whose ids contain this text. The id that equals the text comes first,
     /// then ids that begin with it, then all others; within each class the highest number comes
     /// first.

@@ -10,7 +10,7 @@ use crate::dag::DagDef;
 use crate::journal::{Explanation, RunHistory};
 use crate::ops::{
     self, AssetDocument, BackfillStatus, ConsumerStatus, DagStatus, Diagnosis, EventDocument, EventQuery, Lineage,
-    NextSlots, PastSlots, RunStatus, RunSummaryDocument, ValueDocument, ValuePreviews,
+    NextSlots, PastSlots, RunStatus, RunSummaryDocument, SlotQuery, ValueDocument, ValuePreviews,
 };
 use crate::render::{Format, render};
 use crate::run::RunState;
@@ -106,14 +106,20 @@ impl Source {
     }
 
     /// The last slots of a DAG.
-    pub(in crate::cli) fn past_slots(&self, dag: &str, limit: u32) -> Result<Vec<PastSlots>, CliError> {
+    pub(in crate::cli) fn slots(&self, dag: &str, query: &SlotQuery) -> Result<Vec<PastSlots>, CliError> {
         match self {
             Source::Home(home) => match home.existing_journal()? {
-                Some(journal) => home.wait(ops::past_slots(&journal, own_dag(dag)?, limit)),
+                Some(journal) => home.wait(ops::slots(&journal, own_dag(dag)?, query)),
                 None => Ok(Vec::new()),
             },
             Source::Server(client) => {
-                client.get(&format!("/dags/{}/slots", segment(dag)), &[("limit", limit.min(PAGE).to_string())])
+                let SlotQuery { fates, before, limit, .. } = query;
+                let all = [
+                    ("fate", Some(fates.join(",")).filter(|fates| !fates.is_empty())),
+                    ("before", before.map(|before| before.to_string())),
+                    ("limit", limit.map(|limit| limit.min(PAGE).to_string())),
+                ];
+                client.get(&format!("/dags/{}/slots", segment(dag)), &given(all))
             }
         }
     }

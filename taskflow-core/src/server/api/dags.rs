@@ -3,7 +3,7 @@
 use super::document::{document, tagged};
 use crate::base::Timestamp;
 use crate::ops::accounts::Right;
-use crate::ops::{self, OpsError};
+use crate::ops::{self, OpsError, SlotQuery};
 use crate::render::{Format, render};
 use crate::server::call::Call;
 use crate::server::permit::View;
@@ -17,7 +17,17 @@ pub(in crate::server) async fn list(call: Call) -> Answer {
 }
 
 pub(in crate::server) async fn dag(call: Call) -> Answer {
-    let permit = call.dag::<View>()?;
+    let permit = match call.dag::<View>() {
+        Ok(permit) => permit,
+        Err(unknown) => {
+            let id = call.param("dag");
+            let pruned = match call.state.may(Right::View, &id) {
+                true => ops::pruned_dag(&call.state.journal, &id).await?,
+                false => None,
+            };
+            return Err(pruned.map_or(unknown, Problem::from));
+        }
+    };
     document(&call, &ops::dag(Some(&call.state.journal), permit.dag()).await?)
 }
 
@@ -41,7 +51,11 @@ pub(in crate::server) async fn next(call: Call) -> Answer {
 
 pub(in crate::server) async fn slots(call: Call) -> Answer {
     let permit = call.dag::<View>()?;
+    let (fates, before) = (call.texts("fate").unwrap_or_default(), call.time("before"));
     match (call.time("from"), call.time("to")) {
+        (Some(_), Some(_)) if before.is_some() || !fates.is_empty() => {
+            return Err(Problem::bad_request("a span of time is not combined with `fate` and `before`").at("from"));
+        }
         (Some(from), Some(to)) => {
             let limit = usize::try_from(call.limit()).unwrap_or(usize::MAX);
             return document(&call, &ops::slots_between(&call.state.journal, permit.dag(), from, to, limit).await?);
@@ -50,7 +64,10 @@ pub(in crate::server) async fn slots(call: Call) -> Answer {
         (Some(_), None) => return Err(Problem::bad_request("`from` needs `to`").at("to")),
         (None, Some(_)) => return Err(Problem::bad_request("`to` needs `from`").at("from")),
     }
-    document(&call, &ops::past_slots(&call.state.journal, permit.dag(), call.limit()).await?)
+    let fates = fates.iter().map(|fate| SlotQuery::fate(fate)).collect::<Result<Vec<_>, _>>();
+    let fates = fates.map_err(|error| Problem::bad_request(error).at("fate"))?;
+    let query = SlotQuery { fates, before, limit: Some(call.limit()) };
+    document(&call, &ops::slots(&call.state.journal, permit.dag(), &query).await?)
 }
 
 pub(in crate::server) async fn versions(call: Call) -> Answer {

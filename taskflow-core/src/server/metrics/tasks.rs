@@ -53,7 +53,12 @@ impl Ended {
 pub(super) async fn history(journal: &Journal, number: i64) -> Result<Option<RunHistory>, JournalError> {
     match journal.history(&number.to_string()).await {
         Ok(history) => Ok(Some(history)),
-        Err(JournalError::UnknownRun { .. } | JournalError::NoRuns | JournalError::DamagedRun { .. }) => Ok(None),
+        Err(
+            JournalError::UnknownRun { .. }
+            | JournalError::PrunedRun { .. }
+            | JournalError::NoRuns
+            | JournalError::DamagedRun { .. },
+        ) => Ok(None),
         Err(error) => Err(error),
     }
 }

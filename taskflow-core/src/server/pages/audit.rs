@@ -1,27 +1,23 @@
 //! The audit trail: who has changed what, and the newest of it on the pages of what was changed.
 
-use askama::Template;
-use axum::extract::Query;
-use axum::response::Html;
-use serde_json::Value;
-
 use super::address;
+use super::audit_words::{changes, details};
 use super::escape::html;
 use super::frame::{Crumb, Frame, Place};
 use super::reply::{Asked, Page, asked, request};
 use super::times::{Clock, Moment};
-use crate::base::text::bounded;
 use crate::ops::accounts::Right;
 use crate::ops::{self, Action, AuditEntry, AuditQuery, OpsError, Outcome};
 use crate::server::auth::Visitor;
 use crate::server::keys::{DagKey, RunKey};
 use crate::server::permit::{Audit, Permit};
+use askama::Template;
+use axum::extract::Query;
+use axum::response::Html;
 
 /// How many entries a page has, and how many the page of a run or a DAG.
 const ENTRIES: u32 = 50;
 const NEWEST: u32 = 5;
-/// The most bytes of a setting that are shown.
-const SETTING: usize = 200;
 
 #[derive(Debug, Template)]
 #[template(path = "audit.html")]
@@ -43,15 +39,17 @@ struct AuditPage {
 #[derive(Debug)]
 pub(crate) struct AuditRow {
     pub(crate) at: Moment,
-    pub(crate) sentence: String,
-    /// What it is about, and its page.
-    pub(crate) about: String,
-    pub(crate) href: String,
+    /// Who, and what: together, a sentence.
+    pub(crate) who: String,
+    pub(crate) did: String,
+    /// What it is about: the DAG, the run, the backfill or the asset.
+    pub(crate) about: Vec<Crumb>,
     /// What became of it, unless it was done.
     pub(crate) outcome: &'static str,
-    pub(crate) via: &'static str,
-    /// `paused: false → true`
-    pub(crate) changes: String,
+    /// `active → paused`
+    pub(crate) changes: Vec<String>,
+    /// What only few want to know.
+    pub(crate) details: Vec<(&'static str, String)>,
 }
 
 /// The newest entries about a run or a DAG.
@@ -130,35 +128,20 @@ pub(super) async fn show(state: Visitor, Query(query): Asked) -> Page {
 }
 
 fn row(entry: &AuditEntry, clock: &Clock) -> AuditRow {
-    let (about, href) = match entry {
-        AuditEntry { run: Some(number), .. } => (format!("Run {number}"), address::run(*number)),
-        AuditEntry { backfill: Some(number), .. } => (format!("Backfill {number}"), address::backfill(*number)),
-        AuditEntry { asset: Some(asset), .. } => (asset.clone(), address::asset(asset)),
-        AuditEntry { dag_id: Some(dag), .. } => (dag.clone(), address::dag(dag)),
-        _ => (String::new(), String::new()),
-    };
+    let mut about = Vec::new();
+    about.extend(entry.dag_id.as_ref().map(|dag| Crumb::link(dag.clone(), address::dag(dag))));
+    about.extend(entry.run.map(|number| Crumb::link(format!("run {number}"), address::run(number))));
+    about.extend(entry.backfill.map(|number| Crumb::link(format!("backfill {number}"), address::backfill(number))));
+    about.extend(entry.asset.as_ref().map(|asset| Crumb::link(asset.clone(), address::asset(asset))));
+    let is_done = entry.outcome == Outcome::Applied;
+    let did = entry.sentence.strip_prefix(&*entry.actor.name).map_or(&*entry.sentence, str::trim_start);
     AuditRow {
         at: clock.at(entry.at),
-        sentence: entry.sentence.clone(),
+        who: if did.len() < entry.sentence.len() { entry.actor.name.clone() } else { String::new() },
+        did: did.to_owned(),
         about,
-        href,
-        outcome: if entry.outcome == Outcome::Applied { "" } else { entry.outcome.words() },
-        via: entry.actor.via.name(),
-        changes: if entry.outcome == Outcome::Applied { changes(entry) } else { String::new() },
+        outcome: if is_done { "" } else { entry.outcome.words() },
+        changes: if is_done { changes(entry, clock) } else { Vec::new() },
+        details: details(entry, clock),
     }
-}
-
-/// The settings, with what they were before.
-fn changes(entry: &AuditEntry) -> String {
-    let text = |value: &Value| match value {
-        Value::String(text) => text.clone(),
-        value => value.to_string(),
-    };
-    let change = |(name, after): (&String, &Value)| match entry.before.get(name) {
-        Some(before) if before == after => None,
-        Some(before) => Some(format!("{name}: {} → {}", text(before), text(after))),
-        None => Some(format!("{name}: {}", text(after))),
-    };
-    let changes: Vec<String> = entry.after.iter().filter_map(change).collect();
-    changes.iter().map(|change| bounded(change, SETTING)).collect::<Vec<_>>().join(", ")
 }

@@ -81,8 +81,9 @@ pub(super) struct Tab {
 pub(super) fn tabs(dag: &str, def: Option<&'static DagDef>, here: &str) -> Vec<Tab> {
     let has_slots = def
         .is_some_and(|def| def.options.schedule.is_some() || def.consumer().is_ok_and(|consumer| consumer.is_some()));
-    let all = [("", "Overview"), ("grid", "Grid"), ("durations", "Durations"), ("calendar", "Calendar")];
-    let all = all.into_iter().filter(|&(name, _)| has_slots || name != "calendar");
+    let all =
+        [("", "Overview"), ("grid", "Grid"), ("slots", "Slots"), ("durations", "Durations"), ("calendar", "Calendar")];
+    let all = all.into_iter().filter(|&(name, _)| has_slots || !matches!(name, "slots" | "calendar"));
     let tab = |(name, words): (&str, &'static str)| Tab {
         words,
         href: if name.is_empty() { address::dag(dag) } else { format!("{}/{name}", address::dag(dag)) },
@@ -102,6 +103,11 @@ pub(super) async fn find(state: &Visitor, key: &DagKey) -> Result<(DagStatus, Op
     all.retain(|dag| is_seen(&dag.dag_id));
     if let Some(status) = all.iter().find(|dag| dag.dag_id == key.as_str()) {
         return Ok((status.clone(), def));
+    }
+    if is_seen(key.as_str())
+        && let Some(pruned) = ops::pruned_dag(&state.journal, key.as_str()).await?
+    {
+        return Err(pruned.into());
     }
     let near = nearest(key.as_str(), all.iter().map(|dag| &*dag.dag_id));
     let hint = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();

@@ -1,11 +1,11 @@
 //! What surrounds every page: the rail, the path of links, the zone and the footer.
 
 use super::assets::{CSS, GRAPH_CSS, ICON, SCRIPT};
+use super::choices::ZoneLink;
 use super::counts::Counts;
 use super::marks::Mark;
 use super::times::{Clock, Moment};
 use super::who::Who;
-use super::zone_choice::ZoneLink;
 
 /// The frame of a page.
 #[derive(Clone, Debug)]
@@ -20,6 +20,8 @@ pub(crate) struct Frame {
     pub(crate) path: Vec<Crumb>,
     /// The zone of the times, with its abbreviation.
     pub(crate) zone: String,
+    /// The name of the choice of the zone: `schedule`, `mine` or `utc`.
+    pub(crate) tz: &'static str,
     /// The zones that can be chosen instead.
     pub(crate) zones: Vec<ZoneLink>,
     /// What waits for people, beside the links of the rail.
@@ -71,6 +73,7 @@ pub(crate) struct Request {
     pub(crate) clock: Clock,
     pub(crate) build: String,
     pub(crate) theme: &'static str,
+    pub(crate) tz: &'static str,
     pub(crate) zones: Vec<ZoneLink>,
     pub(crate) counts: Counts,
     /// Who looks at the page: some are made on another thread, which does not know.
@@ -85,6 +88,7 @@ impl Frame {
             place,
             path,
             zone: request.clock.zone_words(),
+            tz: request.tz,
             zones: request.zones.clone(),
             counts: request.counts,
             now: request.clock.moment(request.clock.now),

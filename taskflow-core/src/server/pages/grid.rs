@@ -22,8 +22,8 @@ use crate::store::{RunFilter, RunOrder};
 
 /// The most tasks that are shown without collapsed groups.
 const COLLAPSED: usize = 200;
-/// The most cells of a page: its HTML has some 100 bytes for each.
-const CELLS: usize = 3_500;
+/// The most cells of a page: its HTML has some 110 bytes for each, and a page has at most 400 KB.
+const CELLS: usize = 3_200;
 
 /// What of a grid is shown.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -69,6 +69,20 @@ pub(crate) struct Grid {
     pub(crate) has_counts: bool,
 }
 
+impl Cell {
+    /// The class of its mark, as an attribute. Most tasks succeed, so that a success has none.
+    pub(crate) fn class(&self) -> &'static str {
+        match self.mark.map_or("ok", |mark| mark.family) {
+            "ok" => "",
+            "bad" => " class=\"bad\"",
+            "blocked" => " class=\"blocked\"",
+            "run" => " class=\"run\"",
+            "other" => " class=\"other\"",
+            _ => " class=\"wait\"",
+        }
+    }
+}
+
 /// A task, or a group of tasks.
 #[derive(Debug)]
 pub(crate) struct Row {
@@ -81,6 +95,8 @@ pub(crate) struct Row {
     pub(crate) is_open: bool,
     /// Whether it is a task in an open group.
     pub(crate) is_inside: bool,
+    /// How long a success of the task takes: the median of those that are shown. Empty for a group.
+    pub(crate) usual: String,
     pub(crate) cells: Vec<Cell>,
 }
 
@@ -236,10 +252,13 @@ async fn grid_and_families(
     let Range { start: from, end } = window(all, columns.len(), choice.from);
     let lines = &lines[from..end];
     let nodes = nodes_of(lines, &shown);
+    let nodes_at = |at: usize, run: &Shown<'_>| -> &[usize] {
+        let nodes = nodes.get(&Arc::as_ptr(&run.nodes)).and_then(|nodes| nodes.get(at));
+        nodes.map_or(&[], Vec::as_slice)
+    };
     let cell_of = |at: usize, line: &Line, run: &Option<Shown<'_>>| {
         let Some(run) = run else { return Cell::default() };
-        let nodes = nodes.get(&Arc::as_ptr(&run.nodes)).and_then(|nodes| nodes.get(at));
-        cell(line, nodes.map_or(&[], Vec::as_slice), run)
+        cell(line, nodes_at(at, run), run)
     };
     let rows = lines.iter().enumerate().map(|(at, line)| Row {
         id: line.id.to_string(),
@@ -250,6 +269,10 @@ async fn grid_and_families(
         group: line.group,
         is_open: line.is_open,
         is_inside: line.is_inside,
+        usual: match line.group {
+            Some(_) => String::new(),
+            None => usual(shown.iter().flatten().map(|run| (&*run.rollup, nodes_at(at, run)))),
+        },
         cells: shown.iter().map(|run| cell_of(at, line, run)).collect(),
     });
     let has_kinds = columns.iter().any(|column| !column.kind.is_empty());
@@ -372,6 +395,18 @@ fn worst(nodes: &[usize], rollup: &Rollup) -> Option<(Mark, usize, usize)> {
     Some((mark, counts[state as usize], counts.iter().sum()))
 }
 
+/// The median of how long the successes of these nodes took, in words.
+fn usual<'a>(runs: impl Iterator<Item = (&'a Rollup, &'a [usize])>) -> String {
+    let mut all: Vec<u32> = Vec::new();
+    for (rollup, nodes) in runs {
+        let tasks = nodes.iter().filter_map(|&place| rollup.rows.get(place)).flat_map(|node| node.tasks.clone());
+        let tasks = tasks.map(|at| rollup.task(at)).filter(|task| task.state == TaskState::Success);
+        all.extend(tasks.filter_map(|task| task.took));
+    }
+    let middle = all.len() / 2;
+    if all.is_empty() { String::new() } else { took(u64::from(*all.select_nth_unstable(middle).1)) }
+}
+
 fn cell(line: &Line, nodes: &[usize], run: &Shown<'_>) -> Cell {
     let Some((mark, count, all)) = worst(nodes, &run.rollup) else {
         return Cell { is_absent: true, ..Cell::default() };
@@ -418,9 +453,9 @@ mod tests {
     #[test]
     fn a_window_has_rows_for_a_bounded_number_of_cells() {
         assert_eq!(window(10, 25, 0), 0..10);
-        assert_eq!(window(5_000, 25, 0), 0..140);
+        assert_eq!(window(5_000, 25, 0), 0..128);
         assert_eq!(window(5_000, 25, 4_900), 4_900..5_000);
-        assert_eq!(window(5_000, 25, 9_000), 0..140);
+        assert_eq!(window(5_000, 25, 9_000), 0..128);
         assert_eq!(window(5_000, 1_000, 0), 0..20);
     }
 

@@ -196,3 +196,69 @@ pub(super) async fn image(
     let of = GridOf { journal: &state.journal, dag: &status.dag_id, def, tasks: &present_tasks(def) };
     Ok(svg(overview(&families(of, &choice, &request.clock).await?)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::grid::{Cell, Row};
+    use super::super::marks::Mark;
+    use super::*;
+
+    #[test]
+    fn the_largest_page_has_at_most_400_kilobytes() {
+        let request = request(None);
+        let cell = |run: usize, task: &str| Cell {
+            mark: Some(Mark::of(if run.is_multiple_of(10) { "failed" } else { "success" })),
+            count: String::new(),
+            href: address::task(47_110 + run as i64, task),
+            title: "success, 1 m 12 s, 2 attempts".to_owned(),
+            is_absent: false,
+        };
+        let row = |at: usize| {
+            let id = format!("warehouse.load_{at:04}");
+            let cells = (0..FEW).map(|run| cell(run, &id)).collect();
+            let (href, usual) = (address::task_of_dag("daily_report", &id), "1 m 12 s".to_owned());
+            Row { href, id, group: None, is_open: false, is_inside: true, usual, cells }
+        };
+        let rows: Vec<Row> = (0..128).map(row).collect();
+        let page = GridPage {
+            frame: Frame::new(&request, Place::Dags, "Grid", Vec::new()),
+            id: "daily_report".to_owned(),
+            tabs: Vec::new(),
+            grid: Grid { all: rows.len(), tasks: rows.len(), rows, ..Grid::default() },
+            here: String::new(),
+            rows: Vec::new(),
+            chosen_rows: "",
+            counts: Vec::new(),
+            until: String::new(),
+            task: String::new(),
+            open: String::new(),
+            shown: String::new(),
+            earlier: String::new(),
+            latest: String::new(),
+            previous: String::new(),
+            next: String::new(),
+            groups: String::new(),
+            groups_words: "",
+            overview: String::new(),
+            is_filtered: false,
+        };
+        // Without columns there would be no table.
+        let columns = Grid { columns: vec![column()], ..page.grid };
+        let page = html(&GridPage { grid: columns, ..page });
+        assert!(page.matches("<use href=").count() >= 128 * FEW, "it has all cells");
+        assert!(page.len() <= 400_000, "{} bytes", page.len());
+    }
+
+    fn column() -> super::super::grid_columns::Column {
+        super::super::grid_columns::Column {
+            at: Timestamp::EPOCH,
+            mark: Mark::of("success"),
+            href: "/runs/1".to_owned(),
+            title: "Run 1".to_owned(),
+            day: "1 Jan".to_owned(),
+            height: 10,
+            kind: "",
+            is_changed: false,
+        }
+    }
+}

@@ -25,6 +25,7 @@
 //! | `run`, `run_facts`, `run_tasks`, `timeline`, `critical_path`, `failures` | A run. |
 //! | `run_tabs`, `run_values`, `run_events` | Its values and parameters, its events and the runs around it. |
 //! | `dag`, `slots` | A DAG: its graph, its slots. |
+//! | `slot_list` | All slots of a DAG: what became of them, and how late their runs were. |
 //! | `grid_page`, `grid`, `grid_columns`, `overview` | The slots and the tasks of a DAG as a grid. |
 //! | `durations`, `calendar` | How long runs took; a month of slots. |
 //! | `mapped` | The elements of a mapped task. |
@@ -35,6 +36,7 @@
 //! | `deadline_list` | What is due, what was missed, what could not be delivered. |
 //! | `pool_list` | Who holds the slots of pools, and who waits for them. |
 //! | `versions` | The graphs of a DAG, and what changed between them. |
+//! | `audit`, `audit_words` | Who has changed what. |
 //! | `settings` | The configuration of the program, and what it works with. |
 //! | `form`, `trigger`, `changes` | The forms that change something. |
 //! | `login`, `account`, `users` | Log-in, set-up, one's own tokens, users. |
@@ -42,7 +44,7 @@
 //! | `attempt_pair` | The logs of two attempts side by side. |
 //! | `routes`, `reply`, `address` | Addresses, what handlers read and answer. |
 //! | `frame`, `who`, `marks`, `times`, `action`, `command`, `escape`, `assets`, `problem` | What pages share. |
-//! | `counts`, `zone_choice` | What waits for people, and the zone that the reader has chosen. |
+//! | `counts`, `choices` | What waits for people, and the zone and the theme that the reader has chosen. |
 
 mod account;
 mod action;
@@ -54,9 +56,11 @@ mod asset_list;
 mod assets;
 mod attempt_pair;
 mod audit;
+mod audit_words;
 mod backfill_list;
 mod calendar;
 mod changes;
+mod choices;
 mod command;
 mod counts;
 mod critical_path;
@@ -93,6 +97,7 @@ mod run_tabs;
 mod run_tasks;
 mod run_values;
 mod settings;
+mod slot_list;
 mod slots;
 mod strip;
 mod task;
@@ -103,7 +108,6 @@ mod trigger;
 mod users;
 mod versions;
 mod who;
-mod zone_choice;
 
 pub(super) use counts::CountCache;
 pub(super) use login::log_in_address;

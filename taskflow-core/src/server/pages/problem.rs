@@ -29,13 +29,14 @@ impl ProblemPage {
         let shown = problem.shown();
         let heading = match shown.status {
             404 => "Not found",
+            410 => "No longer here",
             409 => "Not possible now",
             400 | 422 => "Not valid",
             status if status >= 500 => "Something went wrong",
             _ => "Not possible",
         };
         let near = match shown.status {
-            404 => vec![Crumb::link("DAGs", "/dags"), Crumb::link("Runs", "/runs")],
+            404 | 410 => vec![Crumb::link("DAGs", "/dags"), Crumb::link("Runs", "/runs")],
             _ => Vec::new(),
         };
         // The log of the server has the reason of a failure under the id of its request.

@@ -12,7 +12,7 @@ use super::frame::Request;
 use super::problem::ProblemPage;
 use super::times::Clock;
 use super::who::Who;
-use super::{counts, zone_choice};
+use super::{choices, counts};
 use crate::journal::JournalError;
 use crate::ops::OpsError;
 use crate::server::base_path;
@@ -33,12 +33,13 @@ pub(crate) fn asked<'q>(query: &'q BTreeMap<String, String>, name: &str) -> &'q 
 /// about several DAGs show UTC. Who reads may have chosen another one.
 pub(crate) fn request(zone: Option<&str>) -> Request {
     let of_schedule = zone.and_then(|zone| TimeZone::get(zone).ok());
-    let (zone, zones) = zone_choice::chosen(of_schedule);
+    let (zone, zones) = choices::chosen(of_schedule);
     Request {
         base: base_path::current(),
         clock: Clock::new(Timestamp::now(), zone),
         build: format!("taskflow {}", env!("CARGO_PKG_VERSION")),
-        theme: "",
+        theme: choices::theme(),
+        tz: choices::zone_name(),
         zones,
         counts: counts::of_request(),
         who: Who::current(),

@@ -2,15 +2,15 @@
 //! page.
 
 use axum::Router;
-use axum::http::header;
+use axum::http::{HeaderMap, header};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
 
 use super::assets::{ICON, assets};
 use super::{
-    account, approval, approval_list, asset_list, audit, backfill_list, calendar, changes, counts, dag, dag_list,
-    deadline_list, doctor, durations, grid_page, home, log, login, pool_list, run, run_events, run_list, run_values,
-    settings, task, task_runs, trigger, users, versions, zone_choice,
+    account, approval, approval_list, asset_list, audit, backfill_list, calendar, changes, choices, counts, dag,
+    dag_list, deadline_list, doctor, durations, grid_page, home, log, login, pool_list, run, run_events, run_list,
+    run_values, settings, slot_list, task, task_runs, trigger, users, versions,
 };
 use crate::server::ServerState;
 
@@ -21,10 +21,9 @@ pub(in crate::server) fn routes(state: &ServerState) -> Router<ServerState> {
     let icon = get(|| async { ([(header::CONTENT_TYPE, ICON.media_type)], ICON.content) });
     let pages = if state.options.read_only { views() } else { views().merge(forms()) };
     let pages = pages.layer(from_fn_with_state(state.clone(), counts::for_request)).merge(doors());
-    let pages = pages.layer(from_fn(zone_choice::for_request)).route("/favicon.ico", icon);
+    let pages = pages.layer(from_fn(choices::for_request)).route("/favicon.ico", icon);
     assets().into_iter().fold(pages, |router, asset| {
-        let headers = [(header::CONTENT_TYPE, asset.media_type), (header::CACHE_CONTROL, KEEP)];
-        router.route(&asset.address, get(move || async move { (headers, asset.content) }))
+        router.route(&asset.address, get(move |headers: HeaderMap| async move { asset.answer(&headers) }))
     })
 }
 
@@ -35,6 +34,7 @@ fn views() -> Router<ServerState> {
         .route("/dags/{dag}", get(dag::show))
         .route("/dags/{dag}/graph.svg", get(dag::graph))
         .route("/dags/{dag}/calendar", get(calendar::show))
+        .route("/dags/{dag}/slots", get(slot_list::show))
         .route("/dags/{dag}/durations", get(durations::show))
         .route("/dags/{dag}/grid", get(grid_page::show))
         .route("/dags/{dag}/grid.svg", get(grid_page::image))
@@ -90,6 +90,3 @@ fn forms() -> Router<ServerState> {
         .route("/users/password", post(users::password))
         .route("/users/remove", post(users::remove))
 }
-
-/// The address of a static file changes with its content.
-const KEEP: &str = "public, max-age=31536000, immutable";

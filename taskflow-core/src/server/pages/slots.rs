@@ -40,24 +40,27 @@ pub(crate) fn next_rows(next: &NextSlots, clock: &Clock) -> Vec<NextRow> {
 pub(crate) fn slot_rows(slots: &[PastSlots], clock: &Clock) -> Vec<SlotRow> {
     let without_run = slots.iter().filter(|slot| slot.run.is_none());
     let row = |slot: &PastSlots| {
-        let what = match (&slot.note, slot.count) {
-            (Some(note), _) => note_words(note),
-            (None, 1) => slot.fate.clone(),
-            (None, count) => format!("{count} slots {}, from {}", slot.fate, clock.at(slot.first).text),
-        };
-        SlotRow {
-            mark: slot.note.is_none().then(|| Mark::of_slot(&slot.fate)),
-            at: clock.at(slot.last),
-            what,
-            reason: match &slot.note {
-                Some(Note::Paused(pause)) => pause.reason.clone(),
-                Some(Note::Unpaused { reason, .. } | Note::Reset { reason, .. }) => reason.clone(),
-                Some(Note::DeadlineMissed(missed)) => missed.reason.clone(),
-                _ => slot.reason.clone(),
-            },
-        }
+        let (what, reason) = what_and_why(slot, clock);
+        let mark = slot.note.is_none().then(|| Mark::of_slot(&slot.fate));
+        SlotRow { mark, at: clock.at(slot.last), what, reason }
     };
     without_run.map(row).collect()
+}
+
+/// What became of slots without a run, or what the entry in the history says; and why.
+pub(super) fn what_and_why(slot: &PastSlots, clock: &Clock) -> (String, String) {
+    let what = match (&slot.note, slot.count) {
+        (Some(note), _) => note_words(note),
+        (None, 1) => slot.fate.clone(),
+        (None, count) => format!("{count} slots {}, from {}", slot.fate, clock.at(slot.first).text),
+    };
+    let why = match &slot.note {
+        Some(Note::Paused(pause)) => pause.reason.clone(),
+        Some(Note::Unpaused { reason, .. } | Note::Reset { reason, .. }) => reason.clone(),
+        Some(Note::DeadlineMissed(missed)) => missed.reason.clone(),
+        _ => slot.reason.clone(),
+    };
+    (what, why)
 }
 
 fn note_words(note: &Note) -> String {

@@ -10,7 +10,7 @@ use std::hash::{BuildHasher, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use super::topics::Fact;
 
@@ -25,6 +25,8 @@ pub(super) struct Feed {
     ring: Mutex<Ring>,
     /// The number of the last fact.
     last: watch::Sender<u64>,
+    /// Wakes who waits for readers.
+    has_reader: Notify,
     /// The runs that streams are about, and how many streams.
     watched: Mutex<HashMap<i64, usize>>,
 }
@@ -47,6 +49,7 @@ impl Feed {
             epoch: format!("{:08x}", random & 0xffff_ffff),
             ring: Mutex::default(),
             last: watch::Sender::new(0),
+            has_reader: Notify::new(),
             watched: Mutex::default(),
         }
     }
@@ -86,14 +89,27 @@ impl Feed {
         *self.last.borrow()
     }
 
-    /// Learns of new facts.
-    pub(super) fn subscribe(&self) -> watch::Receiver<u64> {
-        self.last.subscribe()
+    /// Makes earlier places lost: something changed that no fact tells.
+    pub(super) fn forget(&self) {
+        let mut ring = self.ring();
+        ring.last += 1;
+        ring.facts.clear();
+        self.last.send_replace(ring.last);
     }
 
-    /// Whether anybody reads it.
-    pub(super) fn has_readers(&self) -> bool {
-        self.last.receiver_count() > 0
+    /// Learns of new facts.
+    pub(super) fn subscribe(&self) -> watch::Receiver<u64> {
+        let reader = self.last.subscribe();
+        self.has_reader.notify_one();
+        reader
+    }
+
+    /// Waits until somebody reads it.
+    pub(super) async fn readers(&self) {
+        // A reader that comes between the two leaves a note.
+        while self.last.receiver_count() == 0 {
+            self.has_reader.notified().await;
+        }
     }
 
     /// The place after the last fact.
@@ -205,6 +221,16 @@ mod tests {
         assert_eq!(feed.after(0, 3), Err(Lost));
         assert_eq!(feed.after(1, 1).unwrap().0[0].as_ref(), &dag(1));
         assert_eq!(feed.after(FACTS as u64 + 2, 1), Err(Lost), "of the future");
+    }
+
+    #[test]
+    fn places_before_something_that_is_not_told_are_lost() {
+        let feed = Feed::new();
+        feed.add(vec![dag(1)]);
+        let before = feed.last();
+        feed.forget();
+        assert_eq!((feed.after(0, 3), feed.after(before, 3)), (Err(Lost), Err(Lost)));
+        assert_eq!(feed.after(feed.last(), 3), Ok((Vec::new(), before + 1)));
     }
 
     #[test]

@@ -9,7 +9,7 @@
 //!
 //! 1. Everything that changes in a home is a commit of some connection: of the service in this
 //!    process, of a command line, of another service. The watcher has a connection of its own and
-//!    asks SQLite for the version of the data 20 times a second while streams are open, 4 times
+//!    asks SQLite for the version of the data 20 times a second while streams are open, and sleeps
 //!    otherwise. That reads no table. The engine knows nothing of streams.
 //! 2. When the version differs, the watcher compares the heads of runs and the versions of the
 //!    other tables with those it knows, and puts what differs into the ring.

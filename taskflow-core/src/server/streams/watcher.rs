@@ -9,19 +9,22 @@
 //! 3. The death of a process is no commit. Once a second the states of running runs are read, which
 //!    tells whether their owners live.
 //! 4. A home that cannot be read is asked again a second later.
+//! 5. While nobody reads the feed, nothing is asked. The next look compares with the one before the
+//!    pause, so a page that was read in between learns of everything after it. Only if there were
+//!    more events than can be told apart, the feed forgets its places, and pages are read again.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
+use super::feed::Feed;
 use super::topics::Fact;
 use crate::journal::{Journal, JournalError};
 use crate::run::RunState;
 use crate::server::ServerState;
 use crate::store::{EventFilter, RunFilter, RunHead, Subject, TableVersion};
 
-/// How often the version of the data is read, with and without readers.
+/// How often the version of the data is read while there are readers.
 const OFTEN: Duration = Duration::from_millis(50);
-const SELDOM: Duration = Duration::from_millis(250);
 /// How often what no commit tells is looked at.
 const WIDE: Duration = Duration::from_secs(1);
 /// How many of the newest runs are looked at, usually and once a second.
@@ -32,7 +35,6 @@ const EVENTS: u32 = 1_000;
 
 /// Feeds the streams, until the future is dropped.
 pub(in crate::server) async fn watch(state: ServerState) {
-    let feed = &*state.streams.feed;
     let mut watcher = Watcher {
         journal: state.watched,
         version: None,
@@ -40,11 +42,20 @@ pub(in crate::server) async fn watch(state: ServerState) {
         wide: Instant::now(),
         is_wide_due: false,
     };
+    feed_while_read(&state.streams.feed, &mut watcher).await;
+}
+
+/// Looks once, so that there is something to compare with, and from then on while there are
+/// readers.
+async fn feed_while_read(feed: &Feed, home: &mut impl Look) {
     let mut is_first = true;
     loop {
-        match watcher.look(is_first).await {
-            Ok(facts) => {
-                feed.add(facts);
+        match home.look(is_first, feed.watched()).await {
+            Ok(Seen { facts, is_all }) => {
+                match is_all {
+                    true => feed.add(facts),
+                    false => feed.forget(),
+                }
                 is_first = false;
             }
             Err(error) => {
@@ -52,10 +63,24 @@ pub(in crate::server) async fn watch(state: ServerState) {
                 tokio::time::sleep(WIDE).await;
             }
         }
-        watcher.known.watched = feed.watched();
-        let pause = if feed.has_readers() { OFTEN } else { SELDOM };
-        tokio::time::sleep(pause).await;
+        tokio::time::sleep(OFTEN).await;
+        feed.readers().await;
     }
+}
+
+/// A home that can be looked at.
+trait Look {
+    /// What changed since the last call. The first one only finds out what there is. `watched` are
+    /// the runs that streams are about.
+    async fn look(&mut self, is_first: bool, watched: Vec<i64>) -> Result<Seen, JournalError>;
+}
+
+/// What changed.
+#[derive(Debug)]
+struct Seen {
+    facts: Vec<Fact>,
+    /// Whether the facts are all that changed.
+    is_all: bool,
 }
 
 struct Watcher {
@@ -78,13 +103,13 @@ struct Known {
     watched: Vec<i64>,
 }
 
-impl Watcher {
-    /// What changed since the last call. The first one only finds out what there is.
-    async fn look(&mut self, is_first: bool) -> Result<Vec<Fact>, JournalError> {
+impl Look for Watcher {
+    async fn look(&mut self, is_first: bool, watched: Vec<i64>) -> Result<Seen, JournalError> {
+        self.known.watched = watched;
         let version = self.journal.data_version().await?;
         let is_wide = is_first || self.wide.elapsed() >= WIDE;
         let is_same = version.is_some() && version == self.version;
-        let mut facts = Vec::new();
+        let (mut facts, mut is_all) = (Vec::new(), true);
         if !is_same || (is_wide && self.is_wide_due) {
             let after = self.known.newest - if is_wide { NEWEST_WIDE } else { NEWEST };
             let heads = self.journal.run_heads(after.max(0), &self.known.to_look_at()).await?;
@@ -92,7 +117,9 @@ impl Watcher {
             let (of_tables, events_after) = self.known.tables(self.journal.table_versions().await?);
             facts.extend(of_tables);
             if let Some(after) = events_after.filter(|_| !is_first) {
-                facts.extend(self.events(after).await?);
+                let events = self.events(after).await?;
+                is_all = events.len() < EVENTS as usize;
+                facts.extend(events);
             }
             self.is_wide_due = !is_wide;
         }
@@ -102,9 +129,14 @@ impl Watcher {
         }
         self.version = version;
         facts.dedup();
-        Ok(if is_first { Vec::new() } else { facts })
+        if is_first {
+            facts.clear();
+        }
+        Ok(Seen { facts, is_all })
     }
+}
 
+impl Watcher {
     async fn events(&self, after: i64) -> Result<Vec<Fact>, JournalError> {
         let filter = EventFilter { after: Some(after), limit: Some(EVENTS), ..EventFilter::default() };
         let rows = self.journal.event_rows(&filter).await?;
@@ -236,5 +268,66 @@ mod tests {
         assert_eq!((facts, events), (vec![Fact::Pool { pool: "db".to_owned() }], Some(4)));
         let (facts, events) = known.tables(vec![table(Subject::Events, "", 6), table(Subject::Schedule, "daily", 1)]);
         assert_eq!((facts, events), (vec![Fact::Dag { dag: "daily".to_owned() }], None));
+    }
+
+    /// Counts how often somebody looks, and sees one change each time.
+    #[derive(Default)]
+    struct Counted(u64);
+
+    impl Look for Counted {
+        async fn look(&mut self, is_first: bool, _: Vec<i64>) -> Result<Seen, JournalError> {
+            self.0 += 1;
+            let fact = || Fact::Dag { dag: self.0.to_string() };
+            Ok(Seen { facts: (!is_first).then(fact).into_iter().collect(), is_all: self.0 != 4 })
+        }
+    }
+
+    /// Lets it look for an hour of the paused clock.
+    async fn an_hour(feed: &Feed, home: &mut Counted) {
+        let _ = tokio::time::timeout(Duration::from_secs(3_600), feed_while_read(feed, home)).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_home_is_not_read_while_nobody_reads_the_feed() {
+        let (feed, mut home) = (Feed::new(), Counted::default());
+        an_hour(&feed, &mut home).await;
+        assert_eq!((home.0, feed.last()), (1, 0), "the first look finds out what there is");
+        let reader = feed.subscribe();
+        let two = async {
+            while feed.last() < 2 {
+                tokio::time::sleep(OFTEN).await;
+            }
+            drop(reader);
+            tokio::time::sleep(Duration::from_secs(3_600)).await;
+        };
+        let mut later = Counted::default();
+        tokio::select! {
+            () = feed_while_read(&feed, &mut later) => {}
+            () = two => {}
+        }
+        assert!(later.0 < 6, "{} looks, although the reader has gone after the third", later.0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_changed_while_nobody_read_is_told_to_the_next_reader() {
+        let (feed, mut home) = (Feed::new(), Counted::default());
+        let page = feed.number_of(&feed.place()).unwrap();
+        let reads = async {
+            // Nobody reads the feed between the page and its stream.
+            tokio::time::sleep(Duration::from_secs(60)).await;
+            let mut reader = feed.subscribe();
+            reader.changed().await.unwrap();
+            let (facts, _) = feed.after(page, 10).unwrap();
+            assert_eq!(*facts[0], Fact::Dag { dag: "2".to_owned() });
+            // The fourth look cannot tell everything that changed.
+            while feed.after(page, 10).is_ok() {
+                reader.changed().await.unwrap();
+            }
+        };
+        tokio::select! {
+            () = feed_while_read(&feed, &mut home) => {}
+            () = reads => {}
+        }
+        assert_eq!(home.0, 4);
     }
 }

@@ -52,8 +52,11 @@ async fn a_running_run_is_not_deleted(store: &dyn Store) {
 
 async fn the_number_of_a_deleted_run_is_not_used_again(store: &dyn Store) {
     ok(store, &[ended("a")]).await;
+    assert_eq!(store.last_number().await.unwrap(), 1);
     store.delete(&[1], None).await.unwrap();
+    assert_eq!(store.last_number().await.unwrap(), 1);
     assert_eq!(ok(store, &[new("a", 10)]).await, [2]);
+    assert_eq!(store.last_number().await.unwrap(), 2);
 }
 
 async fn a_graph_is_deleted_with_its_last_run(store: &dyn Store) {

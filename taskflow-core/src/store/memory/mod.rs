@@ -381,6 +381,10 @@ impl RunStore for MemoryStore {
         self.with(|data| data.runs.get(&run).map(|run| self.owned.row(run)))
     }
 
+    fn last_number(&self) -> StoreFuture<'_, i64> {
+        self.with(|data| data.last_run)
+    }
+
     fn run_by_id<'a>(&'a self, run_id: &'a str) -> StoreFuture<'a, Option<RunRow>> {
         self.with(|data| {
             let number = data.by_id.get(run_id)?;

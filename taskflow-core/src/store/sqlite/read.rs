@@ -256,6 +256,11 @@ pub(super) async fn run_by_id(store: &SqliteStore, run_id: &str) -> Result<Optio
     Ok(runs(store, question).await?.pop())
 }
 
+pub(super) async fn last_number(store: &SqliteStore) -> Result<i64, StoreError> {
+    let row = Question::new("SELECT seq FROM sqlite_sequence WHERE name = 'runs'").ask_one(store).await?;
+    row.map_or(Ok(0), |row| get(store, &row, 0, || "the numbers of runs".to_owned()))
+}
+
 pub(super) async fn params(store: &SqliteStore, run: i64) -> Result<Option<Vec<u8>>, StoreError> {
     let sql =
         "SELECT params, run_id, checksum_params, (SELECT last FROM heads WHERE run = 0) FROM runs WHERE number = ?";

@@ -55,6 +55,10 @@ impl RunStore for SqliteStore {
         store_future(read::run_by_id(self, run_id))
     }
 
+    fn last_number(&self) -> StoreFuture<'_, i64> {
+        store_future(read::last_number(self))
+    }
+
     fn find<'a>(&'a self, text: &'a str, limit: u32) -> StoreFuture<'a, Vec<RunRow>> {
         store_future(read::find(self, text, limit))
     }

@@ -1,5 +1,5 @@
 // What pages can do with a script: they follow the engine, forms open as dialogs, keys work. Every
-// page is complete without it. Loaded in the head, so that the theme is right at the first paint.
+// page is complete without it.
 "use strict";
 (() => {
 const root = document.documentElement;
@@ -11,18 +11,16 @@ const make = (name, properties = {}, ...children) => {
   return element;
 };
 const write = (element, text) => { if (element.textContent !== text) element.textContent = text; };
-// A browser may refuse the storage.
-const stored = (name, value) => {
-  try {
-    if (value !== undefined) localStorage.setItem(`taskflow-${name}`, value);
-    return localStorage.getItem(`taskflow-${name}`) || "";
-  } catch { return value || ""; }
-};
+// The server reads what was chosen, so that the first paint is right.
+const choose = (name, value) => { document.cookie = `${name}=${value}; Path=/; Max-Age=31536000; SameSite=Lax`; };
+const nextOf = (all, value) => all[(all.indexOf(value) + 1) % all.length];
 
 // --- Theme
-const THEMES = ["", "light", "dark"];
-const theme = name => name ? root.dataset.theme = name : delete root.dataset.theme;
-theme(stored("theme"));
+const theme = () => {
+  const next = nextOf(["system", "light", "dark"], root.dataset.theme || "system");
+  if (next === "system") delete root.dataset.theme; else root.dataset.theme = next;
+  choose("theme", next);
+};
 
 // --- HTML of our own server is the only one that becomes elements.
 const policy = window.trustedTypes?.createPolicy("taskflow", { createHTML: html => html });
@@ -92,7 +90,6 @@ const morph = (old, now) => {
 };
 
 // --- Times: those relative to now go on, others are shown in the chosen zone.
-const ZONES = ["", "mine", "utc"];
 let skew = 0;
 const coarse = seconds => seconds < 60 ? `${seconds} s` : seconds < 3600 ? `${Math.floor(seconds / 60)} min`
   : seconds < 172800 ? `${Math.floor(seconds / 3600)} h` : `${Math.floor(seconds / 86400)} d`;
@@ -113,20 +110,22 @@ const inZone = (date, timeZone, year) => {
     text: `${day} ${part.hour}:${part.minute} ${part.timeZoneName}`, zone: part.timeZoneName };
 };
 const zones = () => {
-  const chosen = stored("zone"), label = $("#zone");
-  const timeZone = chosen === "utc" ? "UTC" : undefined;
+  if (document.body.dataset.tz !== "mine") return;
   for (const time of $$("main time[datetime]:not(.ago)")) {
-    if (!time.dataset.text && !chosen) continue;
-    time.dataset.text ||= time.textContent;
-    const own = time.dataset.text;
-    const shown = chosen && inZone(new Date(time.dateTime), timeZone, /\d{4}/.test(own));
-    write(time, !shown ? own : /^\d\d:\d\d:\d\d$/.test(own) ? shown.clock : shown.text);
+    const own = time.dataset.text ||= time.textContent;
+    const shown = inZone(new Date(time.dateTime), undefined, /\d{4}/.test(own));
+    write(time, /^\d\d:\d\d:\d\d$/.test(own) ? shown.clock : shown.text);
   }
-  label.dataset.text ||= label.textContent;
-  label.textContent = !chosen ? label.dataset.text : chosen === "utc" ? "Times in UTC"
-    : `Times in your zone (${inZone(new Date()).zone})`;
+  write($("#zone"), `Times in your zone (${inZone(new Date()).zone})`);
 };
-const turn = (name, all) => stored(name, all[(all.indexOf(stored(name)) + 1) % all.length]);
+// The server makes the page again, with the times of the next zone.
+const turn = () => {
+  choose("tz", nextOf(["schedule", "mine", "utc"], document.body.dataset.tz));
+  const address = new URL(location);
+  address.searchParams.delete("tz");
+  history.replaceState(history.state, "", address);
+  refresh();
+};
 
 // --- Live: one stream for a visible tab says that something on the page has changed. Then the page
 // is read again and morphed, at most five times a second.
@@ -147,6 +146,8 @@ const show = now => {
   later = false;
   rove(now);
   morph($("main"), $("main", now));
+  document.body.dataset.tz = now.body.dataset.tz;
+  write($("#zone"), $(".zone span", now)?.textContent ?? "");
   if (document.title !== now.title) { document.title = now.title; write($("#say"), now.title); }
   zones(); ago(); follow();
 };
@@ -383,7 +384,7 @@ const keys = event => {
     "/": () => $("main [type=search]")?.focus(), g: () => { going = event.timeStamp; }, "?": legend,
     j: () => step(1), k: () => step(-1),
     ".": () => $("main .actions a,main .actions button")?.focus(), "[": () => link("prev"), "]": () => link("next"),
-    z: () => { turn("zone", ZONES); zones(); }, T: () => theme(turn("theme", THEMES)),
+    z: turn, T: theme,
     n: () => jump(1), N: () => jump(-1), G: () => log && toEnd(), f: () => log ? toEnd() : graph && whole(graph),
     0: () => log ? scrollTo(0, 0) : graph && whole(graph), "+": () => graph && zoom(graph, 0.8), "-": () => graph && zoom(graph, 1.25),
     " ": topics && !target.closest?.("a,button,summary,[tabindex]") && hold,
@@ -397,11 +398,9 @@ const begin = () => {
   const made = Date.parse($(".foot time")?.dateTime) - Date.now();
   if (Math.abs(made) > 5000) skew = made;
   const tool = (id, textContent, title, onclick) => make("button", { id, textContent, title, onclick });
-  // Whoever has asked the server for another zone finds the way back here.
-  const zone = $(".zone span")?.textContent ?? "", back = $$(".zone a[href$='tz=schedule']");
+  const zone = $(".zone span")?.textContent ?? "";
   $(".zone")?.replaceWith(make("div", { className: "tools" }, tool("live", "", "Hold still (Space)", hold),
-    tool("zone", zone, "Change the zone (z)", () => { turn("zone", ZONES); zones(); }), ...back,
-    tool("theme", "◐", "Change the theme (T)", () => theme(turn("theme", THEMES)))));
+    tool("zone", zone, "Change the zone (z)", turn), tool("theme", "◐", "Change the theme (T)", theme)));
   $("#theme")?.setAttribute("aria-label", "Theme");
   document.body.append(make("div", { id: "say", className: "status", role: "status" }));
   addEventListener("keydown", keys);

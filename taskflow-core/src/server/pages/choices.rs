@@ -1,8 +1,12 @@
-//! The zone in which a reader sees times: that of the schedule, their own, or UTC.
+//! What a reader has chosen for all pages: the zone of times, and the theme.
 //!
-//! `?tz=` chooses it, and a cookie keeps the choice, so that links stay free of it: whoever gets a
-//! link sees the zone that they have chosen. `mine` is the zone of the browser. The server does not
-//! know that zone and shows UTC; a script can replace the texts by the attributes `datetime`.
+//! The zone is that of the schedule, their own, or UTC. `?tz=` chooses it, and a cookie keeps the
+//! choice, so that links stay free of it: whoever gets a link sees the zone that they have chosen.
+//! `mine` is the zone of the browser. The server does not know that zone and shows UTC; a script
+//! replaces the texts by the attributes `datetime`.
+//!
+//! The theme is that of the system unless a cookie names another one. The server writes it into the
+//! page, so that the first paint has it.
 
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, Uri, header};
@@ -10,17 +14,20 @@ use axum::middleware::Next;
 use axum::response::Response;
 use jiff::tz::TimeZone;
 
-/// The name of the cookie, and of the parameter.
+/// The name of the cookie of the zone, and of the parameter.
 const NAME: &str = "tz";
+/// The name of the cookie of the theme.
+const THEME: &str = "theme";
 
 tokio::task_local! {
     static CHOSEN: Chosen;
 }
 
-/// What a request says about zones.
+/// What a request says.
 #[derive(Clone, Debug)]
 struct Chosen {
     choice: ZoneChoice,
+    theme: &'static str,
     /// The address of the page without `?tz=`, to which a choice is added.
     here: String,
 }
@@ -68,20 +75,31 @@ fn in_query(query: &str) -> (Option<ZoneChoice>, String) {
     (chosen, rest.join("&"))
 }
 
-fn in_cookies(headers: &HeaderMap) -> Option<ZoneChoice> {
+/// The value of a cookie.
+fn cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
     let cookies = headers.get_all(header::COOKIE).into_iter().filter_map(|value| value.to_str().ok());
     let mut pairs = cookies.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.find(|(name, _)| *name == NAME).and_then(|(_, value)| ZoneChoice::named(value))
+    pairs.find(|(known, _)| *known == name).map(|(_, value)| value)
+}
+
+/// The theme that a cookie names; empty for that of the system.
+fn theme_in(headers: &HeaderMap) -> &'static str {
+    match cookie(headers, THEME) {
+        Some("light") => "light",
+        Some("dark") => "dark",
+        _ => "",
+    }
 }
 
 impl Chosen {
     /// What a request says, and whether its query says it.
     fn of(uri: &Uri, headers: &HeaderMap) -> (Chosen, bool) {
         let (asked, query) = in_query(uri.query().unwrap_or_default());
-        let choice = asked.or_else(|| in_cookies(headers)).unwrap_or_default();
+        let in_cookie = || cookie(headers, NAME).and_then(ZoneChoice::named);
+        let choice = asked.or_else(in_cookie).unwrap_or_default();
         let mark = if query.is_empty() { "?".to_owned() } else { format!("?{query}&") };
         // A reference to the present path: it needs no base path.
-        (Chosen { choice, here: mark }, asked.is_some())
+        (Chosen { choice, theme: theme_in(headers), here: mark }, asked.is_some())
     }
 }
 
@@ -101,7 +119,7 @@ pub(crate) async fn for_request(request: Request, next: Next) -> Response {
 
 /// The zone of a page about a schedule, or about several, and the zones that can be chosen instead.
 pub(crate) fn chosen(of_schedule: Option<TimeZone>) -> (TimeZone, Vec<ZoneLink>) {
-    let Ok(Chosen { choice, here }) = CHOSEN.try_with(Chosen::clone) else {
+    let Ok(Chosen { choice, here, .. }) = CHOSEN.try_with(Chosen::clone) else {
         return (of_schedule.unwrap_or(TimeZone::UTC), Vec::new());
     };
     let name = of_schedule.as_ref().and_then(|zone| zone.iana_name()).filter(|name| *name != "UTC");
@@ -123,6 +141,16 @@ pub(crate) fn chosen(of_schedule: Option<TimeZone>) -> (TimeZone, Vec<ZoneLink>)
         ZoneChoice::Schedule => (of_schedule.unwrap_or(TimeZone::UTC), zones),
         ZoneChoice::Mine | ZoneChoice::Utc => (TimeZone::UTC, zones),
     }
+}
+
+/// The name of the chosen zone.
+pub(crate) fn zone_name() -> &'static str {
+    CHOSEN.try_with(|chosen| chosen.choice.name()).unwrap_or(ZoneChoice::Schedule.name())
+}
+
+/// The theme; empty for that of the system.
+pub(crate) fn theme() -> &'static str {
+    CHOSEN.try_with(|chosen| chosen.theme).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -149,5 +177,18 @@ mod tests {
     fn a_page_outside_of_a_request_has_the_zone_of_the_schedule() {
         let seoul = TimeZone::get("Asia/Seoul").unwrap();
         assert_eq!(chosen(Some(seoul.clone())), (seoul, Vec::new()));
+    }
+
+    #[test]
+    fn a_theme_is_one_of_those_that_exist() {
+        let theme = |cookie: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::COOKIE, HeaderValue::from_static(cookie));
+            Chosen::of(&Uri::from_static("/runs"), &headers).0.theme
+        };
+        assert_eq!(
+            ["", "tz=utc; theme=dark", "theme=light", "theme=system", "theme=\"><b>"].map(theme),
+            ["", "dark", "light", "", ""]
+        );
     }
 }
