@@ -12,7 +12,7 @@ use taskflow_tests::common::eventually;
 use crate::home::Service;
 
 /// The names of all metrics with the names of their labels. Dashboards and alerts depend on them.
-const KNOWN: [&str; 32] = [
+const KNOWN: [&str; 33] = [
     "process_cpu_seconds_total{}",
     "process_max_fds{}",
     "process_open_fds{}",
@@ -32,6 +32,7 @@ const KNOWN: [&str; 32] = [
     "taskflow_http_request_seconds{method,route}",
     "taskflow_http_requests_total{method,route,status}",
     "taskflow_journal_bytes{}",
+    "taskflow_log_ins_total",
     "taskflow_run_duration_seconds{dag,state}",
     "taskflow_run_last_success_timestamp_seconds{dag}",
     "taskflow_run_start_delay_seconds{}",

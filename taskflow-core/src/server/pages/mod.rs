@@ -104,6 +104,7 @@ mod versions;
 mod who;
 mod zone_choice;
 
+pub(super) use account::confirm_page;
 pub(super) use counts::CountCache;
 pub(super) use login::log_in_address;
 pub(super) use reply::{no_route, problem_page};
