@@ -1,7 +1,7 @@
 //! Users and tokens.
 //!
-//! A password, and the token that is made, are sent where nobody else can read them: over TLS, or to
-//! this machine. Nothing here prints or stores them.
+//! A password, and the token that is made, are sent where nobody else can read them: over TLS, or
+//! to this machine. Nothing here prints or stores them.
 
 use serde_json::{Value, json};
 
