@@ -88,7 +88,7 @@ mod tests {
         let of_api = ACTIONS.iter().filter(|(_, path, _)| path.starts_with("/api/"));
         let listed: HashSet<(&str, &str)> = of_api.map(|(method, path, _)| (*method, *path)).collect();
         let changing = ROUTES.iter().filter(|route| route.changes());
-        assert_eq!(listed, changing.map(|route| (route.method.name(), route.path)).collect());
+        assert_eq!(listed, changing.map(|route| (route.method.name(), route.path)).collect::<HashSet<_>>());
         assert_eq!(action_of("GET", "/api/v1/runs"), None);
     }
 }
