@@ -81,6 +81,9 @@ fn everything_is_shown_with_its_origin_and_without_secrets() {
     auth.proxy_header none default
     auth.proxy_trusted none default
     auth.proxy_role none default
+    auth.proxy_groups_header none default
+    auth.proxy_groups none default
+    auth.confirm_after 15m default
     store.home .taskflow default
     store.sync normal TASKFLOW_SYNC
     store.inline_limit 48.0 KiB default

@@ -323,6 +323,154 @@ fn a_trusted_proxy_names_the_user() {
 }
 
 #[test]
+fn a_trusted_proxy_names_the_groups_of_the_user() {
+    let text = "[auth]\nproxy_header = \"X-User\"\nproxy_trusted = [\"127.0.0.0/8\"]\nproxy_role = \"viewer\"\n\
+                proxy_groups_header = \"X-Groups\"\n\
+                proxy_groups = [\"ops = admin\", \"data team = operator of daily\", \"data team = viewer of tag:rude\"]\n";
+    let (directory, file) = configured(text);
+    let added =
+        call(&directory, &["users", "add", "kim", "--role", "viewer", "--dags", "gated", "--password-stdin"], PASSWORD);
+    assert_eq!(added.0, Some(0), "{added:?}");
+    let service = Service::over(directory, &["--bind", "127.0.0.1:0", "--config", &file]);
+    let grants = |headers: &[(&str, &str)]| {
+        let me = service.send("GET", "/api/v1/me", headers, "").json();
+        me["grants"][0].as_array().map(|grants| grants.iter().map(|grant| grant["role"].clone()).collect::<Vec<_>>())
+    };
+    let of = |groups: &str| grants(&[("x-user", "lee"), ("x-groups", groups)]);
+    assert_eq!(of("staff, data team"), Some(vec![json!("operator"), json!("viewer")]));
+    assert_eq!(of("ops,data team"), Some(vec![json!("admin"), json!("operator"), json!("viewer")]));
+    // In no group that is known: the role of all.
+    assert_eq!(of("op"), Some(vec![json!("viewer")]));
+    assert_eq!(of("data,team,OPS"), Some(vec![json!("viewer")]));
+    assert_eq!(grants(&[("x-user", "lee")]), Some(vec![json!("viewer")]));
+    // Of two headers, a client may have sent one; groups alone are nobody.
+    assert_eq!(grants(&[("x-user", "lee"), ("x-groups", "ops"), ("x-groups", "staff")]), Some(vec![json!("viewer")]));
+    service.send("GET", "/api/v1/me", &[("x-groups", "ops")], "").assert_problem(401, "has to know who asks");
+    // A user of this server has their own roles.
+    let kim = service.send("GET", "/api/v1/me", &[("x-user", "kim"), ("x-groups", "ops")], "").json();
+    assert_eq!(kim["grants"], json!([[{"role": "viewer", "dags": {"id": "gated"}}]]));
+    // What the groups allow holds, and no more.
+    let pause = |dag: &str| {
+        let headers = [("x-user", "lee"), ("x-groups", "data team"), ("sec-fetch-site", "same-origin")];
+        service.send("PUT", &format!("/api/v1/dags/{dag}/pause"), &headers, "").status
+    };
+    assert_eq!((pause("daily"), pause("greeting")), (200, 404));
+
+    let (directory, file) = configured(&text.replace("127.0.0.0/8", "10.0.0.0/8"));
+    let service = Service::over(directory, &["--bind", "127.0.0.1:0", "--config", &file]);
+    let refused = service.send("GET", "/api/v1/me", &[("x-user", "lee"), ("x-groups", "ops")], "");
+    refused.assert_problem(401, "has to know who asks");
+
+    let (directory, file) = configured(&text.replace("= admin", "= root"));
+    let (code, _, error) = call(&directory, &["serve", "--bind", "127.0.0.1:0", "--config", &file], "");
+    assert!(code == Some(2) && error.contains("`proxy_groups` must be roles of groups"), "{error}");
+}
+
+/// The rows about log-ins, the newest first.
+fn log_ins(service: &Service) -> Vec<Value> {
+    let list = service.call(&["audit", "--limit", "0", "--output", "json"]).json();
+    let entries = list["entries"].as_array().expect("a list").clone();
+    entries.into_iter().filter(|row| row["action"].as_str().is_some_and(|action| action.starts_with("log-"))).collect()
+}
+
+#[test]
+fn log_ins_and_log_outs_are_in_the_trail() {
+    let service = Service::over(with_kim(), &["--bind", "127.0.0.1:0"]);
+    let kim = service.session("kim", PASSWORD);
+    assert_eq!(service.post_form("/logout", &kim, "").status, 303);
+    let rows = log_ins(&service);
+    let told = |row: &Value| (row["sentence"].clone(), row["actor"].clone(), row["outcome"].clone());
+    let by = json!({"name": "kim", "via": "session"});
+    assert_eq!(told(&rows[0]), (json!("kim logged out"), by.clone(), json!("applied")));
+    assert_eq!(told(&rows[1]), (json!("kim logged in"), by, json!("applied")));
+    assert_eq!((rows.len(), &rows[1]["peer"]), (2, &json!("127.0.0.1")));
+}
+
+#[test]
+fn log_ins_that_fail_are_in_the_trail_once_a_minute_for_each_network() {
+    let service = Service::over(with_kim(), &["--bind", "127.0.0.1:0"]);
+    for _ in 0..12 {
+        service.log_in("kim", "several wrong words", "");
+        service.log_in("my other password", "several wrong words", "");
+    }
+    let rows = log_ins(&service);
+    // A minute may have begun in between.
+    assert!((1..=2).contains(&rows.len()), "{rows:?}");
+    let first = rows.last().expect("a row");
+    assert_eq!(first["sentence"], "somebody could not log in as `kim`: the password is wrong");
+    assert_eq!((&first["outcome"], &first["peer"]), (&json!("refused_right"), &json!("127.0.0.1")));
+    // What is typed into the wrong field is nowhere.
+    assert!(!json!(rows).to_string().contains("my other password"), "{rows:?}");
+    let metrics = service.call(&["tokens", "create", "eyes", "--role", "viewer"]);
+    let bearer = format!("Bearer {}", metrics.stdout.trim());
+    let metrics = service.send("GET", "/metrics", &[("authorization", &bearer)], "").body;
+    assert!(metrics.contains("taskflow_log_ins_total{outcome=\"failed\"}"), "{metrics}");
+    assert!(metrics.contains("taskflow_log_ins_total{outcome=\"limited\"}"), "{metrics}");
+}
+
+#[test]
+fn what_decides_who_may_do_what_needs_the_password_again() {
+    // Each password is too old at once.
+    let (directory, file) = configured("[auth]\nconfirm_after = \"0s\"\n");
+    let added = call(&directory, &["users", "add", "kim", "--role", "admin", "--password-stdin"], PASSWORD);
+    assert_eq!(added.0, Some(0), "{added:?}");
+    let service = Service::over(directory, &["--bind", "127.0.0.1:0", "--config", &file]);
+    let kim = service.session("kim", PASSWORD);
+    // The pages ask for it in place of the forms.
+    for (path, form) in [("/users", "/users/add"), ("/account", "/account/tokens")] {
+        let page = service.send("GET", path, &[("cookie", &kim)], "").body;
+        assert!(page.contains("action=\"/account/confirm\"") && !page.contains(form), "{path}: {page}");
+        assert!(page.contains(&format!("name=\"next\" value=\"{path}\"")), "{page}");
+    }
+    // A page that was open for long.
+    for (path, body, back) in [
+        ("/users/add", "name=eve&role=admin&password=several+good+words", "/users"),
+        ("/users/role", "name=kim&role=viewer", "/users"),
+        ("/users/password", "name=kim&password=other+good+words", "/users"),
+        ("/users/remove", "name=kim", "/users"),
+        ("/account/tokens", "name=mine&role=admin", "/account"),
+        ("/account/tokens/revoke", "name=mine", "/account"),
+    ] {
+        let asked = service.post_form(path, &kim, body);
+        assert_eq!(asked.status, 403, "{path}: {asked:?}");
+        assert!(asked.body.contains("Nothing has changed yet"), "{path}: {asked:?}");
+        assert!(asked.body.contains(&format!("name=\"next\" value=\"{back}\"")), "{path}: {asked:?}");
+        assert!(!asked.body.contains("good words") && asked.header("cache-control") == "no-store", "{asked:?}");
+    }
+    let own = format!("http://{}", service.address);
+    let api = |method: &str, path: &str, body: &str| {
+        let headers = [("content-type", "application/json"), ("cookie", &*kim), ("origin", &*own)];
+        service.send(method, path, &headers, body)
+    };
+    for (method, path, body) in [
+        ("POST", "/api/v1/tokens", r#"{"name": "mine", "role": "admin"}"#),
+        ("DELETE", "/api/v1/users/kim", "{}"),
+        ("POST", "/api/v1/db/prune", r#"{"older_than": "9000d"}"#),
+        ("POST", "/api/v1/dags/daily/reset-schedule", "{}"),
+    ] {
+        api(method, path, body).assert_problem(403, "this needs the password");
+    }
+    let users = service.call(&["users", "list", "--output", "json"]).json();
+    assert_eq!(users.as_array().map(Vec::len), Some(1), "nothing has changed");
+    assert_eq!(service.call(&["tokens", "list", "--output", "json"]).json(), json!([]));
+    // All else goes on, and so do programs with tokens.
+    assert_eq!(api("PUT", "/api/v1/dags/daily/pause", "{}").status, 200);
+    assert_eq!(service.call(&["tokens", "create", "boss", "--role", "admin"]).code, Some(0));
+    // The password leads back.
+    let wrong = service.post_form("/account/confirm", &kim, "next=%2Fusers&password=several+wrong+words");
+    assert!(wrong.status == 403 && wrong.body.contains("The password is wrong."), "{wrong:?}");
+    let right = service.post_form("/account/confirm", &kim, "next=%2Fusers&password=several+good+words");
+    assert_eq!((right.status, right.header("location")), (303, "/users"), "{right:?}");
+    let away = service.post_form("/account/confirm", &kim, "next=%2F%2Fevil.test&password=several+good+words");
+    assert_eq!((away.status, away.header("location")), (303, "/"), "{away:?}");
+    // It is tried as often as a log-in.
+    let wrong = |_| service.post_form("/account/confirm", &kim, "password=several+wrong+words").status;
+    assert!((0..5).map(wrong).any(|status| status == 429));
+    let sentences: Vec<Value> = log_ins(&service).iter().map(|row| row["sentence"].clone()).collect();
+    assert_eq!(sentences, ["kim could not log in: the password is wrong", "kim logged in"]);
+}
+
+#[test]
 fn the_set_up_token_creates_one_user() {
     let mut service = Service::of("server", directory(), &["--bind", "0.0.0.0:0", "--setup"]);
     let token = service.next_line();

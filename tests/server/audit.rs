@@ -161,7 +161,7 @@ fn each_route_that_changes_something_leaves_one_row_also_if_it_is_refused() {
 }
 
 /// Routes that leave a row for each run or DAG that they change, and those about who may use the
-/// server, whose changes are not in the trail.
+/// server, which have a test of their own.
 const ELSEWHERE: [(&str, &str); 11] = [
     ("PUT", "/api/v1/pauses"),
     ("DELETE", "/api/v1/pauses"),
@@ -175,6 +175,120 @@ const ELSEWHERE: [(&str, &str); 11] = [
     ("PUT", "/api/v1/users/{user}/role"),
     ("PUT", "/api/v1/users/{user}/password"),
 ];
+
+#[test]
+fn each_change_of_users_and_tokens_leaves_one_row_without_secrets() {
+    let service = Service::new();
+    let created = service.call(&["tokens", "create", "boss", "--role", "admin"]);
+    let bearer = format!("Bearer {}", created.stdout.trim());
+    let ask = |method: &str, path: &str, body: &Value| {
+        let headers = [("content-type", "application/json"), ("authorization", &*bearer), ("x-request-id", "call-7")];
+        service.send(method, path, &headers, &body.to_string())
+    };
+    let trail = || {
+        let list = service.send("GET", "/api/v1/audit?limit=1000", &[("authorization", &bearer)], "").json();
+        list["entries"].as_array().expect("a list").clone()
+    };
+    // That of the command line.
+    assert_eq!(trail()[0]["action"], "tokens create");
+    assert_eq!(trail()[0]["actor"]["via"], "cli");
+    let password = format!("{CANARY} and good words");
+    let user = |role: &str| json!({"name": "lee", "password": password, "role": role, "dags": ["daily", "tag:rude"]});
+    let weak = json!({"password": "short"});
+    let steps = [
+        (
+            "POST",
+            "/api/v1/users",
+            user("operator"),
+            "users add",
+            "applied",
+            "boss added the user `lee` as operator of \
+            daily, operator of tag:rude",
+        ),
+        (
+            "POST",
+            "/api/v1/users",
+            user("viewer"),
+            "users add",
+            "refused_state",
+            "boss could not add the user `lee` as \
+            viewer of daily, viewer of tag:rude: the user `lee` exists",
+        ),
+        (
+            "PUT",
+            "/api/v1/users/lee/role",
+            json!({"role": "viewer"}),
+            "users role",
+            "applied",
+            "boss changed the role of \
+            the user `lee` to viewer",
+        ),
+        (
+            "PUT",
+            "/api/v1/users/lee/password",
+            json!({"password": format!("another {password}")}),
+            "users password",
+            "applied",
+            "boss changed the password of the user `lee`",
+        ),
+        (
+            "PUT",
+            "/api/v1/users/lee/password",
+            weak,
+            "users password",
+            "refused_state",
+            "boss could not change the \
+            password of the user `lee`: the password",
+        ),
+        (
+            "POST",
+            "/api/v1/tokens",
+            json!({"name": "ci", "role": "viewer", "user": "lee"}),
+            "tokens create",
+            "applied",
+            "boss created the token `ci` of `lee` as viewer",
+        ),
+        (
+            "POST",
+            "/api/v1/tokens",
+            json!({"name": "ci", "role": "viewer"}),
+            "tokens create",
+            "refused_state",
+            "boss \
+            could not create the token `ci` as viewer: the token `ci` exists",
+        ),
+        ("DELETE", "/api/v1/tokens/ci", json!({}), "tokens revoke", "applied", "boss revoked the token `ci`"),
+        ("DELETE", "/api/v1/users/lee", json!({}), "users remove", "applied", "boss removed the user `lee`"),
+    ];
+    let mut tokens = vec![created.stdout.trim().to_owned()];
+    for (number, (method, path, body, action, outcome, sentence)) in steps.into_iter().enumerate() {
+        let response = ask(method, path, &body);
+        if let Some(token) = response.json()["token"].as_str() {
+            tokens.push(token.to_owned());
+        }
+        let trail = trail();
+        assert_eq!(trail.len(), number + 2, "{method} {path}: {response:?} {trail:?}");
+        let row = &trail[0];
+        assert_eq!((&row["action"], &row["outcome"]), (&json!(action), &json!(outcome)), "{row} {response:?}");
+        let found = row["sentence"].as_str().expect("a sentence");
+        assert!(found.starts_with(sentence), "{found}");
+        assert_eq!((&row["actor"]["via"], &row["request_id"]), (&json!("token"), &json!("call-7")));
+    }
+    let role = trail().into_iter().find(|row| row["action"] == "users role").expect("a row");
+    assert_eq!(role["before"], json!({"roles": "operator of daily, operator of tag:rude"}));
+    assert_eq!(role["after"], json!({"name": "lee", "roles": "viewer"}));
+    // What does not exist leaves none.
+    ask("DELETE", "/api/v1/users/lee", &json!({})).assert_problem(404, "there is no user `lee`");
+    ask("DELETE", "/api/v1/tokens/ci", &json!({})).assert_problem(404, "there is no token `ci`");
+    assert_eq!(trail().len(), 10);
+    let all = json!(trail()).to_string();
+    let page = service.send("GET", "/audit", &[("authorization", &bearer)], "").body;
+    for text in [&all, &page] {
+        assert!(!text.contains(CANARY) && !text.contains("argon2"), "{text}");
+        assert!(tokens.iter().all(|token| !text.contains(token.as_str())), "{text}");
+        assert!(text.contains("removed the user `lee`"), "{text}");
+    }
+}
 
 #[test]
 fn what_reads_previews_or_names_nothing_leaves_no_row() {

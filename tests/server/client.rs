@@ -1,6 +1,9 @@
 //! The command line as a client: with `--server`, it prints what it prints on the machine of the
 //! service.
 
+use std::io::Write as _;
+use std::process::Stdio;
+
 use serde_json::json;
 use taskflow_tests::binaries::{ProgramOutput, masked, program};
 use taskflow_tests::common::eventually;
@@ -105,6 +108,15 @@ fn every_verb_that_reads_prints_the_same_bytes_with_and_without_a_server() {
         "backfills",
         "backfills show 1",
         "backfills --dag gated",
+        "audit",
+        "audit --limit 0",
+        "audit --limit 2 --before 4",
+        "audit daily --by ada",
+        "audit 1",
+        "audit last --action trigger",
+        "audit --since 2099-01-01",
+        "users list",
+        "tokens list",
         "show greeting",
         "show gated --format mermaid",
         "show gated --format svg",
@@ -163,6 +175,15 @@ fn errors_have_the_sentence_and_the_exit_code_of_the_machine_of_the_service() {
         &["next", "greeting"],
         &["reset-schedule", "greeting"],
         &["unpause", "--tag", "rude"],
+        &["audit", "greetin"],
+        &["users", "remove", "lee"],
+        &["users", "role", "lee", "viewer"],
+        &["users", "password", "lee"],
+        &["users", "add", "a/b", "--password-stdin"],
+        &["tokens", "revoke", "ci"],
+        &["tokens", "create", "a/b"],
+        &["tokens", "create", "ci", "--user", "lee"],
+        &["tokens", "create", "ci", "--expires", "9999d"],
     ] {
         let (here, there) = (service.call(words), ask(&service, words));
         assert_eq!((here.code, here.stdout.as_str()), (there.code, there.stdout.as_str()), "{words:?}: {there:?}");
@@ -268,6 +289,78 @@ fn schedules_backfills_and_events_are_changed_by_the_service() {
     assert_eq!(again.stderr, format!("nothing stored: event {number} of reports has the key `a`\n"));
     let pruned = good(&service, &["db", "prune", "--older-than", "0s", "--dag", "daily"]);
     assert!(pruned.stderr.contains("3 runs deleted"), "{pruned:?}");
+}
+
+#[test]
+fn users_and_tokens_are_managed_over_a_service_as_on_its_machine() {
+    // The same verbs at two homes: one is asked through its service, with the token of an admin.
+    let (service, other) = (Service::new(), Service::new());
+    let boss = service.call(&["tokens", "create", "boss", "--role", "admin"]).stdout.trim().to_owned();
+    assert_eq!(other.call(&["tokens", "create", "boss", "--role", "admin"]).code, Some(0));
+    let run = |at: &Service, is_client: bool, words: &[&str], stdin: &str| -> ProgramOutput {
+        let mut command = program("server");
+        match is_client {
+            true => command.env("TASKFLOW_SERVER", format!("http://{}", at.address)).env("TASKFLOW_TOKEN", &boss),
+            false => command.env("TASKFLOW_HOME", at.home()),
+        };
+        command.args(words).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("it starts");
+        // It may end without reading.
+        let _ = child.stdin.take().expect("it is piped").write_all(stdin.as_bytes());
+        child.wait_with_output().expect("a child can be waited for").into()
+    };
+    // The token, and times, differ from home to home.
+    let shown = |output: &ProgramOutput| {
+        let text = format!("{}{}", masked(&output.stdout), masked(&output.stderr));
+        let words = text.split_inclusive(|c: char| c.is_whitespace() || c == '"');
+        words.map(|word| if word.starts_with("tf_") || word.contains("202") { "X" } else { word }).collect::<String>()
+    };
+    let password = "several good words";
+    for words in [
+        "users add lee --role operator --dags daily,tag:rude --password-stdin",
+        "users add lee --password-stdin",
+        "users add max --role viewer --password-stdin --output json",
+        "users list",
+        "users list --output json",
+        "users role lee viewer",
+        "users role lee admin --dags team_a.* --output json",
+        "users password lee --password-stdin",
+        "users password max --password-stdin --output json",
+        "tokens create ci --role operator --dags daily --user lee",
+        "tokens create ci",
+        "tokens create long --role admin --expires never --output json",
+        "tokens create of-lee --user lee --expires never",
+        "tokens create short --expires 90m",
+        "tokens list",
+        "tokens list --output json",
+        "tokens revoke ci",
+        "users remove lee",
+        "users remove lee",
+        "audit --limit 0 --action users-add",
+    ] {
+        let list: Vec<&str> = words.split(' ').collect();
+        let (there, here) = (run(&service, true, &list, password), run(&other, false, &list, password));
+        assert_eq!(there.code, here.code, "{words}: {there:?} {here:?}");
+        if list[0] != "audit" {
+            assert_eq!(shown(&there), shown(&here), "{words}");
+        }
+        assert!(!there.stdout.contains(password) && !there.stderr.contains(password), "{there:?}");
+    }
+    // They are in the trail under the name of the token.
+    let trail = run(&service, true, &["audit", "--by", "boss", "--limit", "0", "--output", "json"], "").json();
+    let actions = trail["entries"].as_array().expect("a list").iter().filter_map(|row| row["action"].as_str());
+    assert_eq!(actions.filter(|action| *action == "users add").count(), 3);
+    // Who is no admin is told so, with the exit code of a refusal.
+    let viewer = service.call(&["tokens", "create", "eyes", "--role", "viewer"]).stdout.trim().to_owned();
+    for words in [&["users", "list"][..], &["audit"], &["tokens", "list"], &["users", "remove", "max"]] {
+        let mut command = program("server");
+        command.env("TASKFLOW_SERVER", format!("http://{}", service.address)).env("TASKFLOW_TOKEN", &viewer);
+        let refused: ProgramOutput = command.args(words).output().expect("a built program starts").into();
+        assert_eq!(refused.code, Some(1), "{words:?}: {refused:?}");
+    }
+    // A password is not typed for nothing, and crosses no network as plain text.
+    let unknown = run(&service, true, &["users", "password", "eve", "--password-stdin"], password);
+    assert!(unknown.code == Some(2) && unknown.stderr.contains("there is no user `eve`"), "{unknown:?}");
 }
 
 #[test]

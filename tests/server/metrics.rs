@@ -12,7 +12,7 @@ use taskflow_tests::common::eventually;
 use crate::home::Service;
 
 /// The names of all metrics with the names of their labels. Dashboards and alerts depend on them.
-const KNOWN: [&str; 36] = [
+const KNOWN: [&str; 37] = [
     "process_cpu_seconds_total{}",
     "process_max_fds{}",
     "process_open_fds{}",
@@ -34,6 +34,7 @@ const KNOWN: [&str; 36] = [
     "taskflow_journal_batch_entries{}",
     "taskflow_journal_batch_seconds{}",
     "taskflow_journal_bytes{}",
+    "taskflow_log_ins_total",
     "taskflow_pool_slots",
     "taskflow_queue_oldest_seconds{}",
     "taskflow_run_duration_seconds{dag,state}",

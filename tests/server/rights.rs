@@ -217,6 +217,7 @@ const PAGES: &[Case] = &[
     case("POST", "/runs/{run}/clear", OPERATE, "/runs/1/clear", "token=x"),
     case("POST", "/runs/{run}/retry", OPERATE, "/runs/1/retry", ""),
     case("POST", "/runs/{run}/resume", OPERATE, "/runs/1/resume", ""),
+    case("POST", "/account/confirm", Session, "/account/confirm", "password=x"),
     case("POST", "/account/password", Session, "/account/password", "current=x&password=y"),
     case("POST", "/account/tokens", ADMIN, "/account/tokens", "name=page&role=viewer"),
     case("POST", "/account/tokens/revoke", ADMIN, "/account/tokens/revoke", "name=none"),
@@ -240,6 +241,8 @@ fn includes(role: &str, right: &str) -> bool {
 struct Asker {
     role: &'static str,
     dags: &'static str,
+    /// The name of the token.
+    name: String,
     token: String,
 }
 
@@ -256,7 +259,7 @@ impl Service {
         }
         let created = self.call(&words);
         assert_eq!(created.code, Some(0), "{created:?}");
-        Asker { role, dags, token: created.stdout.trim().to_owned() }
+        Asker { role, dags, name, token: created.stdout.trim().to_owned() }
     }
 
     fn ask(&self, case: &Case, asker: Option<&Asker>) -> Response {
@@ -407,8 +410,89 @@ fn matrix(cases: &[Case]) {
         }
         if !is_allowed {
             assert_eq!(state(), before, "what was refused has changed nothing");
+            every_refused_change_is_in_the_trail(&service, cases, &askers, admin);
         }
     }
+}
+
+/// Who was refused a change, as far as it is theirs to see or not: reading, and requests of nobody,
+/// leave nothing.
+fn every_refused_change_is_in_the_trail(service: &Service, cases: &[Case], askers: &[Asker], admin: &Asker) {
+    let trail = service.ask(&get("/api", Known, "/api/v1/audit?limit=1000"), Some(admin)).json();
+    let refused = trail["entries"].as_array().expect("a list").iter().filter(|row| row["outcome"] == "refused_right");
+    let found: Vec<[&str; 2]> =
+        refused.map(|row| [&row["actor"]["name"], &row["action"]].map(|text| text.as_str().expect("a text"))).collect();
+    let mut expected = BTreeSet::new();
+    for case in cases.iter().filter(|case| case.method != "GET") {
+        for asker in askers {
+            if matches!(self::expected(case.need, Some(asker)), Expected::Forbidden | Expected::NotFound) {
+                expected.insert([asker.name.clone(), action(case)]);
+            }
+        }
+    }
+    let found: BTreeSet<[String; 2]> = found.into_iter().map(|row| row.map(str::to_owned)).collect();
+    assert_eq!(found, expected);
+}
+
+/// What a case asks for, in the words of the command line.
+fn action(case: &Case) -> String {
+    let words: Vec<&str> = case.path.trim_start_matches("/api/v1").split(['/', ':']).collect();
+    let last = words.last().copied().unwrap_or_default();
+    match (case.method, words[1]) {
+        ("DELETE", "pauses" | "dags") => "unpause".to_owned(),
+        ("PUT", "pauses") => "pause".to_owned(),
+        (_, "dags") if last == "runs" => "trigger".to_owned(),
+        (_, "events") => "emit".to_owned(),
+        (_, "backfills") if last == "backfills" => "backfill".to_owned(),
+        (_, "backfills") => format!("backfills {last}"),
+        (_, "db") => "db prune".to_owned(),
+        ("DELETE", kind @ "users") => format!("{kind} remove"),
+        ("DELETE", kind @ "tokens") => format!("{kind} revoke"),
+        ("POST", "users") if last == "users" => "users add".to_owned(),
+        ("POST", "tokens") => "tokens create".to_owned(),
+        (_, "users") => format!("users {last}"),
+        (_, "approvals") => "release".to_owned(),
+        (_, "account") => match last {
+            "confirm" => "log-in",
+            "password" => "users password",
+            "revoke" => "tokens revoke",
+            _ => "tokens create",
+        }
+        .to_owned(),
+        _ => last.to_owned(),
+    }
+}
+
+#[test]
+fn whoever_is_refused_again_and_again_does_not_fill_the_trail() {
+    let service = service();
+    let (viewer, admin) = (service.token("viewer", IN), service.token("admin", ""));
+    let ask = |asker: &Asker, case: &Case| service.ask(case, Some(asker));
+    let pause = case("PUT", "/api", Known, "/api/v1/dags/daily/pause", "{}");
+    for _ in 0..100 {
+        ask(&viewer, &pause).assert_problem(403, "does not have the right `operate`");
+    }
+    // Another way to ask for the same.
+    let many = case("PUT", "/api", Known, "/api/v1/pauses", r#"{"dags": ["daily", "reported"]}"#);
+    ask(&viewer, &many).assert_problem(403, "does not have the right `operate`");
+    let rows = || {
+        let trail = ask(&admin, &get("/api", Known, "/api/v1/audit?by=viewer-daily-reported")).json();
+        trail["entries"].as_array().expect("a list").clone()
+    };
+    // A minute may have begun in between.
+    let found = rows();
+    assert!((1..=2).contains(&found.len()), "{found:?}");
+    let first = found.last().expect("an entry");
+    let sentence = "viewer-daily-reported may not pause `daily`: `viewer-daily-reported` does not have the right \
+                    `operate` for the DAG `daily`";
+    assert_eq!(first["sentence"], sentence);
+    assert_eq!((&first["dag_id"], &first["actor"]["via"]), (&json!("daily"), &json!("token")));
+    // Another action is another entry.
+    ask(&viewer, &case("POST", "/api", Known, "/api/v1/runs/1/cancel", "{}"));
+    assert_eq!(
+        rows()[0]["sentence"].as_str().map(|text| &text[..41]),
+        Some("viewer-daily-reported may not cancel run ")
+    );
 }
 
 #[test]

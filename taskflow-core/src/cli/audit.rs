@@ -4,11 +4,11 @@ use clap::{Arg, ArgMatches, Command, value_parser};
 
 use super::error::{CliError, Exit};
 use super::grid::{Cell, Column, Table};
-use super::home::Home;
+use super::source::Source;
 use super::terminal::Terminal;
 use super::{args, format, run_args, runs};
 use crate::base::Timestamp;
-use crate::ops::{self, Action, AuditList, AuditQuery};
+use crate::ops::{Action, AuditQuery};
 
 pub(super) fn command() -> Command {
     Command::new("audit")
@@ -46,23 +46,17 @@ pub(super) fn command() -> Command {
         )
 }
 
-pub(super) fn audit(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, CliError> {
+pub(super) fn audit(matches: &ArgMatches, source: &Source, terminal: &Terminal) -> Result<Exit, CliError> {
     let limit = matches.get_one::<u32>("limit").copied().unwrap_or(20);
-    let list = match home.existing_journal()? {
-        Some(journal) => {
-            let mut query = match matches.get_one::<String>("about") {
-                Some(word) => home.wait(AuditQuery::about(&journal, word))?,
-                None => AuditQuery::default(),
-            };
-            query.by = matches.get_one::<String>("by").cloned();
-            query.action = matches.get_one::<Action>("action").copied();
-            query.since = matches.get_one::<Timestamp>("since").copied();
-            query.before = matches.get_one::<i64>("before").copied();
-            query.limit = (limit > 0).then_some(limit);
-            home.wait(ops::audit(&journal, &query))?
-        }
-        None => AuditList::default(),
+    let query = AuditQuery {
+        by: matches.get_one::<String>("by").cloned(),
+        action: matches.get_one::<Action>("action").copied(),
+        since: matches.get_one::<Timestamp>("since").copied(),
+        before: matches.get_one::<i64>("before").copied(),
+        limit: (limit > 0).then_some(limit),
+        ..AuditQuery::default()
     };
+    let list = source.audit(matches.get_one::<String>("about").map(String::as_str), &query)?;
     if args::wants_json(matches) {
         return run_args::print_json(&list, terminal);
     }

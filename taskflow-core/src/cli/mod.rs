@@ -274,13 +274,13 @@ fn about_runs(verb: &str, matches: &ArgMatches, terminal: &Terminal) -> Result<E
         "assets" => events::assets(matches, &source, terminal),
         "consumers" => consumers::consumers(matches, &source, terminal),
         "reset-schedule" => schedules::reset(matches, &source, terminal),
-        "audit" => audit::audit(matches, source.home(verb)?, terminal),
+        "audit" => audit::audit(matches, &source, terminal),
         "doctor" => doctor::doctor(matches, &source, terminal),
         "db" => db::db(matches, &source, terminal),
         #[cfg(feature = "server")]
-        "users" => users::users(matches, source.home(verb)?, terminal),
+        "users" => users::users(matches, &source, terminal),
         #[cfg(feature = "server")]
-        "tokens" => tokens::tokens(matches, source.home(verb)?, terminal),
+        "tokens" => tokens::tokens(matches, &source, terminal),
         _ => unreachable!("clap knows no other verb"),
     }
 }

@@ -6,12 +6,11 @@ use clap::{Arg, ArgMatches, Command};
 
 use super::error::{CliError, Exit};
 use super::grid::{Cell, Column, SPARE, Table};
-use super::home::Home;
+use super::source::Source;
 use super::terminal::Terminal;
 use super::users::{dags, grants, role_flag, roles};
 use super::{args, format, run_args};
-use crate::ops::accounts::{self, DEFAULT_EXPIRY, NewToken, TokenDocument};
-use crate::store::SyncMode;
+use crate::ops::accounts::{DEFAULT_EXPIRY, NewToken, TokenDocument};
 
 pub(super) fn command() -> Command {
     let name = || Arg::new("name").value_name("NAME").required(true).help("Name of the token");
@@ -59,7 +58,7 @@ fn expiry(text: &str) -> Result<Expiry, String> {
     }
 }
 
-pub(super) fn tokens(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, CliError> {
+pub(super) fn tokens(matches: &ArgMatches, source: &Source, terminal: &Terminal) -> Result<Exit, CliError> {
     let (verb, matches) = matches.subcommand().unwrap_or(("list", matches));
     let name = || matches.get_one::<String>("name").cloned().unwrap_or_default();
     let json = args::wants_json(matches);
@@ -72,10 +71,7 @@ pub(super) fn tokens(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> 
                 grants: grants(matches)?,
                 expires_after: expires.0,
             };
-            let journal = home.create_journal(SyncMode::Full)?;
-            let created = home.wait(accounts::create_token(&journal, new));
-            home.close(&journal);
-            let created = created?;
+            let created = source.create_token(new)?;
             let token = &created.document;
             let until = token.expires.map(|at| format!(" until {}", format::time(at))).unwrap_or_default();
             let about = format!("token {}: {}{until}; it is shown this once", token.name, roles(&token.grants));
@@ -87,19 +83,15 @@ pub(super) fn tokens(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> 
             Ok(Exit::Success)
         }
         "revoke" => {
-            home.wait(accounts::revoke_token(&home.journal()?, &name(), None))?;
+            source.revoke_token(&name())?;
             terminal.note(&format!("token {} revoked", name()));
             Ok(Exit::Success)
         }
-        _ => list(home, json, terminal),
+        _ => list(&source.tokens()?, json, terminal),
     }
 }
 
-fn list(home: &Home, json: bool, terminal: &Terminal) -> Result<Exit, CliError> {
-    let tokens = match home.existing_journal()? {
-        Some(journal) => home.wait(accounts::tokens(&journal, None))?,
-        None => Vec::new(),
-    };
+fn list(tokens: &[TokenDocument], json: bool, terminal: &Terminal) -> Result<Exit, CliError> {
     if json {
         return run_args::print_json(&tokens, terminal);
     }
@@ -114,7 +106,7 @@ fn list(home: &Home, json: bool, terminal: &Terminal) -> Result<Exit, CliError> 
         Column::new("expires").rank(2),
         Column::new("last used").rank(SPARE),
     ]);
-    for token in &tokens {
+    for token in tokens {
         table.add_row([
             Cell::new(&token.name),
             Cell::new(token.owner.as_deref().unwrap_or_default()),

@@ -8,13 +8,10 @@ use console::Term;
 
 use super::error::{CliError, Exit};
 use super::grid::{Cell, Column, Table};
-use super::home::Home;
+use super::source::Source;
 use super::terminal::Terminal;
 use super::{args, format, run_args};
-use crate::journal::Journal;
-use crate::ops::OpsError;
-use crate::ops::accounts::{self, AccountError, EndedCredentials, Grant, Role};
-use crate::store::SyncMode;
+use crate::ops::accounts::{EndedCredentials, Grant, Role, UserDocument};
 
 /// The most bytes of a password that is read.
 const LONGEST: u64 = 4_096;
@@ -121,40 +118,33 @@ fn password(matches: &ArgMatches) -> Result<String, CliError> {
     Ok(first)
 }
 
-pub(super) fn users(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> Result<Exit, CliError> {
+pub(super) fn users(matches: &ArgMatches, source: &Source, terminal: &Terminal) -> Result<Exit, CliError> {
     let (verb, matches) = matches.subcommand().unwrap_or(("list", matches));
     let name = || matches.get_one::<String>("name").map_or("", String::as_str);
     let json = args::wants_json(matches);
     match verb {
         "add" => {
-            // Nobody types a password for nothing.
-            accounts::check_name(name()).map_err(OpsError::from)?;
-            let (grants, password) = (grants(matches)?, password(matches)?);
-            let journal = home.create_journal(SyncMode::Full)?;
-            let added = home.wait(accounts::add_user(&journal, name(), &password, grants));
-            home.close(&journal);
-            let user = added?;
+            source.check_new_user(name())?;
+            let grants = grants(matches)?;
+            let user = source.add_user(name(), &password(matches)?, grants)?;
             terminal.note(&format!("user {} added: {}", user.name, roles(&user.grants)));
             if json { run_args::print_json(&user, terminal) } else { Ok(Exit::Success) }
         }
         "remove" => {
-            let ended = home.wait(accounts::remove_user(&home.journal()?, name()))?;
+            let ended = source.remove_user(name())?;
             report(&format!("user {} removed", name()), ended, json, terminal)
         }
         "password" => {
-            let journal = home.journal()?;
-            if home.wait(accounts::user(&journal, name()))?.is_none() {
-                return Err(OpsError::from(AccountError::UnknownUser { name: name().to_owned() }).into());
-            }
-            let ended = home.wait(accounts::set_password(&journal, name(), &password(matches)?))?;
+            source.check_user(name())?;
+            let ended = source.set_password(name(), &password(matches)?)?;
             report(&format!("user {} has another password", name()), ended, json, terminal)
         }
         "role" => {
-            let user = home.wait(accounts::set_role(&home.journal()?, name(), grants(matches)?))?;
+            let user = source.set_role(name(), grants(matches)?)?;
             terminal.note(&format!("user {}: {}", user.name, roles(&user.grants)));
             if json { run_args::print_json(&user, terminal) } else { Ok(Exit::Success) }
         }
-        _ => list(home.existing_journal()?.as_ref(), home, json, terminal),
+        _ => list(&source.users()?, json, terminal),
     }
 }
 
@@ -165,11 +155,7 @@ fn report(what: &str, ended: EndedCredentials, json: bool, terminal: &Terminal) 
     if json { run_args::print_json(&ended, terminal) } else { Ok(Exit::Success) }
 }
 
-fn list(journal: Option<&Journal>, home: &Home, json: bool, terminal: &Terminal) -> Result<Exit, CliError> {
-    let users = match journal {
-        Some(journal) => home.wait(accounts::users(journal))?,
-        None => Vec::new(),
-    };
+fn list(users: &[UserDocument], json: bool, terminal: &Terminal) -> Result<Exit, CliError> {
     if json {
         return run_args::print_json(&users, terminal);
     }
@@ -178,7 +164,7 @@ fn list(journal: Option<&Journal>, home: &Home, json: bool, terminal: &Terminal)
         return Ok(Exit::Success);
     }
     let mut table = Table::new([Column::new("user"), Column::text("roles"), Column::new("added").rank(1)]);
-    for user in &users {
+    for user in users {
         table.add_row([Cell::new(&user.name), Cell::new(roles(&user.grants)), Cell::new(format::time(user.created))]);
     }
     terminal.print(&table.render(terminal.width_stdout(), terminal.paint_stdout()))?;

@@ -4,7 +4,7 @@
 //! - `place`: finds the file. `document`: parses it. `environment`, `overrides`: environment
 //!   variables. `layer`: all values. `origin`: where each value comes from. `name`: names.
 //! - `setting`, `settings`: the settings of the command line, validated and typed.
-//! - `network`: networks of addresses.
+//! - `network`: networks of addresses. `group`: roles of groups.
 //! - `typed`: conversion of variables to the requested type.
 //! - [`Connection`]; `spec`, `uri`: the forms in which it is defined.
 //! - [`Secret`]; `source`: where its text is stored. `hidden`: secrets recognised by name only.
@@ -18,6 +18,7 @@ mod document;
 mod entry;
 mod environment;
 mod error;
+mod group;
 mod hidden;
 mod layer;
 mod name;
@@ -39,6 +40,7 @@ pub use connection::Connection;
 pub use entry::Entry;
 pub(crate) use environment::secret_variables;
 pub use error::{ConfigError, ItemKind, Mistake};
+pub use group::GroupRole;
 pub use network::Network;
 pub use origin::Origin;
 pub use secret::Secret;

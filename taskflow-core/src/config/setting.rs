@@ -11,6 +11,7 @@ use jiff::SignedDuration;
 use serde_json::Value;
 use tracing_subscriber::filter::Targets;
 
+use super::group::GroupRole;
 use super::network::Network;
 use super::origin::Origin;
 use crate::base::{did_you_mean, units};
@@ -43,13 +44,15 @@ enum Kind {
     Networks,
     /// The name of a header.
     Header,
+    /// Roles of groups.
+    Groups,
 }
 
 const fn setting(name: &'static str, variable: &'static str, kind: Kind, default: &'static str) -> Setting {
     Setting { name, variable, kind, default }
 }
 
-pub(super) static SETTINGS: [Setting; 20] = [
+pub(super) static SETTINGS: [Setting; 23] = [
     setting("run.jobs", "TASKFLOW_JOBS", Kind::Count, "no limit"),
     setting("run.workers", "TASKFLOW_WORKERS", Kind::Count, "one per core"),
     setting("run.grace", "TASKFLOW_GRACE", Kind::Span, "10s"),
@@ -67,6 +70,9 @@ pub(super) static SETTINGS: [Setting; 20] = [
         Kind::Word(&["none", "viewer", "operator", "admin"]),
         "none",
     ),
+    setting("auth.proxy_groups_header", "TASKFLOW_AUTH_PROXY_GROUPS_HEADER", Kind::Header, "none"),
+    setting("auth.proxy_groups", "TASKFLOW_AUTH_PROXY_GROUPS", Kind::Groups, "none"),
+    setting("auth.confirm_after", "TASKFLOW_AUTH_CONFIRM_AFTER", Kind::Span, "15m"),
     setting("store.home", "TASKFLOW_HOME", Kind::Path, ".taskflow"),
     setting("store.sync", "TASKFLOW_SYNC", Kind::Word(&["full", "normal"]), "full"),
     setting("store.inline_limit", "TASKFLOW_INLINE_LIMIT", Kind::Size, "48.0 KiB"),
@@ -91,6 +97,7 @@ pub(super) enum Datum {
     Text(String),
     Texts(Vec<String>),
     Networks(Vec<Network>),
+    Groups(Vec<GroupRole>),
 }
 
 impl Setting {
@@ -105,7 +112,7 @@ impl Setting {
             (Kind::Path, Value::String(path)) => return Ok(Datum::Path(origin.directory().join(path))),
             (Kind::Count | Kind::Switch, Value::String(_)) => None,
             (_, Value::String(text)) => self.of_text(text),
-            (Kind::Hosts | Kind::Networks, Value::Array(items)) => {
+            (Kind::Hosts | Kind::Networks | Kind::Groups, Value::Array(items)) => {
                 let texts: Option<Vec<&str>> = items.iter().map(Value::as_str).collect();
                 texts
                     .filter(|texts| !texts.iter().any(|text| text.contains(',')))
@@ -143,6 +150,7 @@ impl Setting {
             Kind::Url => read_url(text).map(Datum::Text),
             Kind::Hosts => listed(text, read_host).map(Datum::Texts),
             Kind::Networks => listed(text, |text| text.parse().ok()).map(Datum::Networks),
+            Kind::Groups => listed(text, |text| text.parse().ok()).map(Datum::Groups),
             Kind::Header => {
                 let is_name = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
                 is_name.then(|| Datum::Text(text.to_ascii_lowercase()))
@@ -169,6 +177,9 @@ impl Setting {
             Kind::Url => "an address such as \"https://taskflow.example.com\"".to_owned(),
             Kind::Hosts => "names of hosts such as [\"taskflow.example.com\"]".to_owned(),
             Kind::Networks => "networks such as [\"10.0.0.0/8\"]".to_owned(),
+            Kind::Groups => {
+                "roles of groups such as [\"ops = operator\", \"finance = viewer of tag:finance\"]".to_owned()
+            }
             Kind::Header => "the name of a header such as \"X-Forwarded-User\"".to_owned(),
         };
         let (_, key) = self.table_and_key();
@@ -190,6 +201,9 @@ impl fmt::Display for Datum {
             Datum::Texts(texts) => f.write_str(&texts.join(", ")),
             Datum::Networks(networks) => {
                 f.write_str(&networks.iter().map(Network::to_string).collect::<Vec<_>>().join(", "))
+            }
+            Datum::Groups(groups) => {
+                f.write_str(&groups.iter().map(GroupRole::to_string).collect::<Vec<_>>().join(", "))
             }
         }
     }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tracing_subscriber::filter::Targets;
 
+use super::group::GroupRole;
 use super::network::Network;
 use super::origin::Given;
 use super::setting::{Datum, SETTINGS, Setting};
@@ -177,6 +178,29 @@ impl Settings {
     /// `viewer`, `operator` or `admin`.
     pub fn proxy_role(&self) -> Option<&'static str> {
         self.word("auth.proxy_role")
+    }
+
+    /// `auth.proxy_groups_header`: the header in which a proxy names the groups of the user,
+    /// separated by commas.
+    pub fn proxy_groups_header(&self) -> Option<&str> {
+        self.text("auth.proxy_groups_header")
+    }
+
+    /// `auth.proxy_groups`: the roles of groups.
+    pub fn proxy_groups(&self) -> &[GroupRole] {
+        match self.datum("auth.proxy_groups") {
+            Some(Datum::Groups(groups)) => groups,
+            _ => &[],
+        }
+    }
+
+    /// `auth.confirm_after`: how long the password of a session counts for changes of users and
+    /// tokens.
+    pub fn confirm_after(&self) -> Option<Duration> {
+        match self.datum("auth.confirm_after") {
+            Some(&Datum::Span(span)) => Some(span),
+            _ => None,
+        }
     }
 
     fn text(&self, name: &str) -> Option<&str> {

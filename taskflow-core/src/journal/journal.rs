@@ -280,7 +280,10 @@ impl Journal {
     }
 
     /// The logs of its runs; `None` for a journal in memory.
-    #[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "only the command line uses it"))]
+    #[cfg_attr(
+        not(all(feature = "cli", feature = "sqlite")),
+        allow(dead_code, reason = "only the verbs about stored runs use it")
+    )]
     pub(crate) fn logs(&self) -> Option<Arc<dyn LogStore>> {
         Some(self.inner.blobs.as_ref()?.logs())
     }

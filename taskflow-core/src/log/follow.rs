@@ -71,6 +71,7 @@ impl FromStr for LogPosition {
 }
 
 /// What a poll found.
+#[cfg_attr(not(feature = "server"), allow(dead_code, reason = "only a server sends places"))]
 #[derive(Debug)]
 pub(crate) enum Followed {
     /// A record, and the place after its line.

@@ -58,6 +58,7 @@ pub use init::{AlreadyInstalled, init, init_with};
 pub use layer::{layer, layer_with};
 pub use read::{AttemptLog, LogFiles, RunLogRecord};
 #[cfg(any(feature = "cli", feature = "server"))]
+#[cfg_attr(not(feature = "sqlite"), allow(unused_imports, reason = "only the verbs about stored runs use it"))]
 pub(crate) use record::LogLine;
 pub use record::{LogLevel, LogRecord, LogSpan};
 pub use redact::{Redactor, mask, redact};
@@ -66,6 +67,8 @@ pub(crate) use span::attempt_span;
 pub use spawn::{carry, spawn, spawn_blocking};
 pub(crate) use store::LogStore;
 #[cfg(any(feature = "cli", feature = "server"))]
+#[cfg_attr(not(feature = "sqlite"), allow(unused_imports, reason = "only the verbs about stored runs use it"))]
 pub(crate) use store::follow_log;
 #[cfg(any(feature = "cli", feature = "server"))]
+#[cfg_attr(not(feature = "sqlite"), allow(unused_imports, reason = "only the verbs about stored runs use it"))]
 pub(crate) use store::{LogName, read_log};

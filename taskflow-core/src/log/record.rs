@@ -86,6 +86,7 @@ const OWN_TARGET: &str = "taskflow";
 
 /// A record of an attempt as people read it: a line of JSON.
 #[cfg(any(feature = "cli", feature = "server"))]
+#[cfg_attr(not(feature = "sqlite"), allow(dead_code, reason = "only the verbs about stored runs use it"))]
 #[derive(Debug, Serialize)]
 pub(crate) struct LogLine<'a> {
     pub(crate) task: &'a str,

@@ -89,6 +89,7 @@ pub(crate) fn read_log(store: &dyn LogStore, log: &LogName) -> io::Result<Attemp
 
 /// Follows a log as it grows.
 #[cfg(any(feature = "cli", feature = "server"))]
+#[cfg_attr(not(feature = "sqlite"), allow(dead_code, reason = "only the verbs about stored runs use it"))]
 pub(crate) fn follow_log(store: &Arc<dyn LogStore>, log: LogName) -> Follow {
     Follow::new(Arc::clone(store), log)
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// Who acts, and how that was established.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Actor {
     /// The name of a person, a token or a program.
     pub name: String,

@@ -157,7 +157,7 @@ pub enum RunState {
 
 impl RunState {
     /// Every state, in the order of a run.
-    #[cfg_attr(not(any(feature = "cli", feature = "server")), allow(dead_code, reason = "for filters"))]
+    #[cfg_attr(not(all(feature = "cli", feature = "sqlite")), allow(dead_code, reason = "for filters"))]
     pub(crate) const ALL: [RunState; 6] = [
         RunState::Queued,
         RunState::Running,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
+use axum::http::{Extensions, HeaderMap};
 
 use super::ServerState;
 use super::auth::{Peer, Principal};
@@ -20,16 +21,21 @@ const REQUEST_ID: usize = 100;
 pub(super) struct Acting(pub(super) Journal);
 
 impl Acting {
-    pub(super) fn of(state: &ServerState, parts: &Parts) -> Acting {
-        let peer = parts.extensions.get::<Peer>().map(|Peer(address)| address.to_string());
-        let request = parts.headers.get("x-request-id").and_then(|id| id.to_str().ok());
+    pub(super) fn of(state: &ServerState, headers: &HeaderMap, extensions: &Extensions) -> Acting {
+        let known = extensions.get::<Arc<Principal>>().and_then(|principal| principal.actor().cloned());
+        // Only those who log in are not known.
+        let actor = known.unwrap_or_else(|| Actor { name: "somebody".to_owned(), via: Via::Session });
+        Acting::of_actor(state, &actor, headers, extensions)
+    }
+
+    /// The journal for somebody else than the principal of the request.
+    pub(super) fn of_actor(state: &ServerState, actor: &Actor, headers: &HeaderMap, extensions: &Extensions) -> Acting {
+        let peer = extensions.get::<Peer>().map(|Peer(address)| address.to_string());
+        let request = headers.get("x-request-id").and_then(|id| id.to_str().ok());
         let is_valid =
             |id: &&str| (1..=REQUEST_ID).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic());
         let request = request.filter(is_valid).map(str::to_owned);
-        let known = parts.extensions.get::<Arc<Principal>>().and_then(|principal| principal.actor().cloned());
-        // Only those who log in are not known, and they change nothing in this way.
-        let actor = known.unwrap_or_else(|| Actor { name: "nobody".to_owned(), via: Via::Loopback });
-        Acting(acting_from(&state.service, &actor, Client { peer, request }))
+        Acting(acting_from(&state.service, actor, Client { peer, request }))
     }
 }
 
@@ -37,6 +43,6 @@ impl FromRequestParts<ServerState> for Acting {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, state: &ServerState) -> Result<Self, Infallible> {
-        Ok(Acting::of(state, parts))
+        Ok(Acting::of(state, &parts.headers, &parts.extensions))
     }
 }

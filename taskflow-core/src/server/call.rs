@@ -64,7 +64,7 @@ pub(super) async fn read(
             return Err(Problem::invalid(format!("`{}` is needed", field.name)).at(field.name));
         }
     }
-    let Acting(service) = Acting::of(&state, &head);
+    let Acting(service) = Acting::of(&state, &head.headers, &head.extensions);
     Ok(Call { state, service, headers: head.headers, path: head.uri.path().to_owned(), params, args })
 }
 

@@ -98,6 +98,11 @@ impl Metrics {
         series.observe("taskflow_http_request_seconds", route, took);
     }
 
+    /// Counts an attempt to log in: `succeeded`, `failed`, or `limited`, which was not looked at.
+    pub(super) fn log_in(&self, outcome: &str) {
+        self.series().count("taskflow_log_ins_total", labels(&[("outcome", outcome)]), 1);
+    }
+
     /// Counts what the service did.
     pub(super) fn observe(&self, event: &ServiceEvent) {
         let mut series = self.series();
@@ -246,7 +251,7 @@ async fn running_tasks(journal: &Journal) -> Result<BTreeMap<String, f64>, Probl
     Ok(tasks)
 }
 
-const COUNTERS: [(&str, &str); 8] = [
+const COUNTERS: [(&str, &str); 9] = [
     ("taskflow_slots_total", "Slots by what became of them."),
     ("taskflow_runs_total", "Runs of this service that have ended, by state."),
     ("taskflow_task_attempts_total", "Attempts of tasks in runs of this service that have ended."),
@@ -255,6 +260,7 @@ const COUNTERS: [(&str, &str); 8] = [
     ("taskflow_watcher_errors_total", "Failures of watchers."),
     ("taskflow_clock_went_back_total", "Reports that the clock is behind the schedules."),
     ("taskflow_http_requests_total", "HTTP requests by route and class of status."),
+    ("taskflow_log_ins_total", "Attempts to log in by outcome."),
 ];
 
 const HISTOGRAMS: [(&str, &str); 5] = [

@@ -186,7 +186,8 @@ fn router(state: ServerState) -> axum::Router {
     };
     let base = state.options.base_path.clone();
     let authenticate = axum::middleware::from_fn_with_state(state.clone(), auth::authenticate);
-    let inside = router.layer(authenticate).with_state(state);
+    let record = axum::middleware::from_fn_with_state(state.clone(), auth::record);
+    let inside = router.route_layer(record).layer(authenticate).with_state(state);
     let strip = axum::middleware::from_fn_with_state(base, base_path::strip);
     // A layer of the inner router would see a request when its route is chosen already.
     axum::Router::new().fallback_service(inside).layer(strip)

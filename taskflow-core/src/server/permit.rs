@@ -11,7 +11,7 @@ use crate::base::nearest;
 use crate::dag::DagDef;
 use crate::journal::{JournalError, RunHistory, RunSummary};
 use crate::ops::accounts::Right as RightName;
-use crate::ops::{self, BackfillStatus, OpsError};
+use crate::ops::{self, AuditTarget, BackfillStatus, OpsError};
 
 /// A right to runs and DAGs.
 pub(super) trait Right {
@@ -73,7 +73,7 @@ impl<R: Right> Permit<R, RunSummary> {
             Err(JournalError::PrunedRun { .. }) if !sees_all => return Err(unknown()),
             Err(error) => return Err(error.into()),
         };
-        visitor.check(R::NAME, &run.info.dag_id, unknown)?;
+        visitor.check(R::NAME, &run.info.dag_id, || AuditTarget::run(&run.info, Some(run.number)), unknown)?;
         // The command line also accepts parts of ids.
         if run.info.run_id != name && run.number.to_string() != name {
             return Err(several_runs(name, vec![run.info.run_id]));
@@ -104,7 +104,7 @@ impl<R: Right> Permit<R, &'static DagDef> {
             Problem::not_found(format!("there is no DAG `{id}`")).candidates(near.into_iter().collect())
         };
         let dag = visitor.dags.iter().find(|dag| dag.id == id).ok_or_else(unknown)?;
-        visitor.check(R::NAME, dag.id, unknown)?;
+        visitor.check(R::NAME, dag.id, || AuditTarget::dag(dag.id), unknown)?;
         Ok(Permit { target: dag, right: PhantomData })
     }
 
@@ -116,7 +116,8 @@ impl<R: Right> Permit<R, &'static DagDef> {
 impl<R: Right> Permit<R, BackfillStatus> {
     pub(super) async fn of_backfill(visitor: &Visitor, number: i64) -> Result<Self, Problem> {
         let backfill = ops::backfill_status(&visitor.journal, number).await?;
-        visitor.check(R::NAME, &backfill.dag_id, || OpsError::UnknownBackfill { number }.into())?;
+        let target = || AuditTarget { backfill: Some(number), ..AuditTarget::dag(&backfill.dag_id) };
+        visitor.check(R::NAME, &backfill.dag_id, target, || OpsError::UnknownBackfill { number }.into())?;
         Ok(Permit { target: backfill, right: PhantomData })
     }
 

@@ -351,6 +351,7 @@ pub(super) static ROUTES: &[Route] = &[
     route!(Get "/api/v1/audit", audit::list, "Who has changed what, the newest first").query(&[
         DAG,
         field("run", Kind::Text, "Only about the run with this number or id"),
+        field("about", Kind::Text, "Only about this DAG, or this run, also one that was deleted"),
         field("by", Kind::Text, "Only by this actor"),
         field("action", Kind::Text, "Only of this kind: a verb of the command line, such as clear"),
         field("since", Kind::Time, "Not older than this"),
@@ -401,6 +402,9 @@ pub(super) static ROUTES: &[Route] = &[
         ROLE,
         DAG_PATTERNS,
         field("days", Kind::Number(1, 3_660), "After how many days it expires. Default: 90"),
+        field("expires", Kind::Span(u64::MAX), "In place of `days`: after how long it expires"),
+        field("lasts", Kind::Switch, "It does not expire, which only an admin of all DAGs can choose"),
+        field("user", Kind::Text, "The user that it belongs to, for an admin. Default: whoever asks"),
     ]),
     route!(Delete "/api/v1/tokens/{token}", accounts::revoke_token, "Ends a token").body(&[]),
     route!(Get "/api/v1/users", accounts::users, "The users and their roles"),

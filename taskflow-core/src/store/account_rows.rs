@@ -1,5 +1,6 @@
 //! What a store keeps of users, sessions and tokens. It does not interpret their states.
 
+use super::audit_rows::AuditRow;
 use super::traits::StoreFuture;
 use crate::base::Timestamp;
 
@@ -44,8 +45,8 @@ pub(crate) struct AccountRow {
 /// Users, sessions and tokens.
 ///
 /// Nothing here is cached: once a row is gone or changed, the next request in any process sees
-/// that.
-#[cfg_attr(not(feature = "server"), allow(dead_code, reason = "only a server has users"))]
+/// that. A change takes the row of the audit trail along, into its transaction; what has changed
+/// nothing stores no row.
 pub(crate) trait AccountStore: Send + Sync {
     /// All accounts of a kind, by name.
     fn accounts(&self, kind: AccountKind) -> StoreFuture<'_, Vec<AccountRow>>;
@@ -58,20 +59,35 @@ pub(crate) trait AccountStore: Send + Sync {
 
     /// Stores a new account. Returns `false`, and stores nothing, if its name or its secret is
     /// taken.
-    fn add_account<'a>(&'a self, row: &'a AccountRow) -> StoreFuture<'a, bool>;
+    fn add_account<'a>(&'a self, row: &'a AccountRow, audit: Option<&'a AuditRow>) -> StoreFuture<'a, bool>;
 
     /// Gives an account another state. Returns `false`, and changes nothing, if the account is gone
     /// or does not have the state of `from` any more.
-    fn change_account<'a>(&'a self, from: &'a AccountRow, state: &'a str) -> StoreFuture<'a, bool>;
+    fn change_account<'a>(
+        &'a self,
+        from: &'a AccountRow,
+        state: &'a str,
+        audit: Option<&'a AuditRow>,
+    ) -> StoreFuture<'a, bool>;
 
     /// Records that an account was used. Does nothing if it is gone.
     fn use_account<'a>(&'a self, kind: AccountKind, name: &'a str, at: Timestamp) -> StoreFuture<'a, ()>;
 
     /// Removes an account. Returns whether there was one.
-    fn remove_account<'a>(&'a self, kind: AccountKind, name: &'a str) -> StoreFuture<'a, bool>;
+    fn remove_account<'a>(
+        &'a self,
+        kind: AccountKind,
+        name: &'a str,
+        audit: Option<&'a AuditRow>,
+    ) -> StoreFuture<'a, bool>;
 
     /// Removes the accounts of a kind that belong to a user. Returns how many there were.
-    fn remove_accounts_of<'a>(&'a self, kind: AccountKind, owner: &'a str) -> StoreFuture<'a, u64>;
+    fn remove_accounts_of<'a>(
+        &'a self,
+        kind: AccountKind,
+        owner: &'a str,
+        audit: Option<&'a AuditRow>,
+    ) -> StoreFuture<'a, u64>;
 
     /// Removes the accounts of a kind that were not used since a time. Returns how many there were.
     fn remove_unused(&self, kind: AccountKind, since: Timestamp) -> StoreFuture<'_, u64>;

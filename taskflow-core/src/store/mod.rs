@@ -11,11 +11,13 @@
 //! - `runtime`: what drives the sockets and timers of a store. `identity`: how this process and
 //!   this build call themselves.
 
+#[cfg_attr(not(feature = "server"), allow(dead_code, reason = "only a server has users"))]
 mod account_rows;
 mod admission;
 mod audit_rows;
 mod backfill_rows;
 mod blobs;
+#[cfg_attr(not(feature = "server"), allow(dead_code, reason = "only a server has streams"))]
 mod change_rows;
 #[cfg(feature = "sqlite")]
 mod checksum;

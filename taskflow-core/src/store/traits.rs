@@ -161,6 +161,7 @@ pub(crate) const SEGMENTS: u32 = 128;
 
 /// What tells a reader that others have changed something. See
 /// [`change_rows`](super::change_rows).
+#[cfg_attr(not(feature = "server"), allow(dead_code, reason = "only a server has streams"))]
 pub(crate) trait ChangeStore: Send + Sync {
     /// A number that differs from the last one if anything was committed in between, whichever
     /// process did it. `None` if the store cannot tell: then ask the other methods.

@@ -120,6 +120,11 @@ impl Client {
         &self.shown
     }
 
+    /// Whether nobody else can read what is sent: it is encrypted, or stays on this machine.
+    pub(super) fn is_private(&self) -> bool {
+        self.address.is_https || self.address.is_loopback()
+    }
+
     /// The flag that names it, if the command line does.
     pub(super) fn flags(&self) -> Vec<String> {
         if self.is_flag { vec!["--server".to_owned(), self.shown.clone()] } else { Vec::new() }

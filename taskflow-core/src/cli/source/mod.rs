@@ -8,11 +8,14 @@
 //!
 //! - This file: the choice between the two, and the verbs that have none.
 //! - `reads`: the documents. `changes`: the operations that change something.
+//! - `accounts`: users and tokens.
 //! - `client`: requests and answers. `address`: the address of a service.
 //!
 //! What a service has and this program has not, such as a DAG of a later build, is named by its id:
 //! a source takes ids, not definitions.
 
+#[cfg(feature = "server")]
+mod accounts;
 #[cfg(feature = "server")]
 mod address;
 mod changes;

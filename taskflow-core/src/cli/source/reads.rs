@@ -9,8 +9,8 @@ use crate::cli::error::CliError;
 use crate::dag::DagDef;
 use crate::journal::{Explanation, RunHistory};
 use crate::ops::{
-    self, AssetDocument, BackfillStatus, ConsumerStatus, DagStatus, Diagnosis, EventDocument, EventQuery, Lineage,
-    NextSlots, PastSlots, RunStatus, RunSummaryDocument, SlotQuery, ValueDocument, ValuePreviews,
+    self, AssetDocument, AuditList, AuditQuery, BackfillStatus, ConsumerStatus, DagStatus, Diagnosis, EventDocument,
+    EventQuery, Lineage, NextSlots, PastSlots, RunStatus, RunSummaryDocument, SlotQuery, ValueDocument, ValuePreviews,
 };
 use crate::render::{Format, render};
 use crate::run::RunState;
@@ -225,6 +225,22 @@ impl Source {
         }
     }
 
+    /// Entries of the audit trail, of this DAG or this run.
+    pub(in crate::cli) fn audit(&self, about: Option<&str>, query: &AuditQuery) -> Result<AuditList, CliError> {
+        match self {
+            Source::Home(home) => {
+                let Some(journal) = home.existing_journal()? else { return Ok(AuditList::default()) };
+                let about = match about {
+                    Some(word) => home.wait(AuditQuery::about(&journal, word))?,
+                    None => AuditQuery::default(),
+                };
+                let AuditQuery { dag, run_id, .. } = about;
+                home.wait(ops::audit(&journal, &AuditQuery { dag, run_id, ..query.clone() }))
+            }
+            Source::Server(client) => audit_of(client, about, query),
+        }
+    }
+
     /// The latest backfills.
     pub(in crate::cli) fn backfills(
         &self,
@@ -391,6 +407,29 @@ fn runs_of(client: &Client, filter: &RunFilter) -> Result<RunPage, CliError> {
     let more = runs.len() > most;
     runs.truncate(most);
     Ok(RunPage { runs, more })
+}
+
+/// Entries of the audit trail, page by page.
+fn audit_of(client: &Client, about: Option<&str>, query: &AuditQuery) -> Result<AuditList, CliError> {
+    let most = query.limit.unwrap_or(u32::MAX);
+    let mut list = AuditList { next: query.before, ..AuditList::default() };
+    loop {
+        let rest = usize::try_from(most).unwrap_or(usize::MAX).saturating_sub(list.entries.len());
+        let parameters = given([
+            ("about", about.map(str::to_owned)),
+            ("by", query.by.clone()),
+            ("action", query.action.map(|action| action.to_string())),
+            ("since", query.since.map(|since| since.to_string())),
+            ("before", list.next.map(|number| number.to_string())),
+            ("limit", Some(rest.min(PAGE as usize).to_string())),
+        ]);
+        let page: AuditList = client.get("/audit", &parameters)?;
+        list.entries.extend(page.entries);
+        list.next = page.next;
+        if list.next.is_none() || list.entries.len() >= most as usize {
+            return Ok(list);
+        }
+    }
 }
 
 /// The parameters that have a value.

@@ -7,9 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use super::rights::Access;
 use super::secret::{digest, random_secret};
-use super::users::{decode, encode, find, verified};
+use super::users::{StoredUser, decode, encode, find, trail, verified};
 use crate::base::Timestamp;
 use crate::journal::{Journal, JournalError};
+use crate::ops::audit::{Action, acting_instead};
 use crate::ops::{Actor, OpsError, Via};
 use crate::store::{AccountKind, AccountRow};
 
@@ -30,6 +31,8 @@ pub struct Authenticated {
     pub user: Option<String>,
     /// What they may do.
     pub access: Access,
+    /// When the user of a session has given the password. A token has none.
+    pub confirmed: Option<Timestamp>,
 }
 
 /// A session that has begun.
@@ -53,16 +56,30 @@ impl fmt::Debug for NewSession {
 struct SessionState {
     created: Timestamp,
     generation: String,
+    /// When the password was given again.
+    #[serde(default)]
+    confirmed: Option<Timestamp>,
 }
 
 /// Begins a session of a user. `None` if there is no such user or the password is wrong, which take
-/// the same time. Sessions that have ended by themselves are deleted.
+/// the same time. Sessions that have ended by themselves are deleted. The user is who acts: a
+/// journal that is signed by somebody else leaves a row of the user.
 ///
 /// # Errors
 ///
 /// When the store cannot be read or written.
 pub async fn log_in(journal: &Journal, name: &str, password: &str) -> Result<Option<NewSession>, OpsError> {
     let Some(user) = verified(journal, name, password).await? else { return Ok(None) };
+    let trail = trail(&acting_instead(journal, &by_session(user.name())), Action::LogIn, user.name());
+    let begun = begin(trail.journal(), &user).await;
+    trail.end(begun).await.map(Some)
+}
+
+fn by_session(user: &str) -> Actor {
+    Actor { name: user.to_owned(), via: Via::Session }
+}
+
+async fn begin(journal: &Journal, user: &StoredUser) -> Result<NewSession, OpsError> {
     let (accounts, now) = (journal.accounts(), journal.now());
     let oldest = Timestamp::from_nanos(now.as_nanos().saturating_sub(nanos(IDLE)));
     accounts.remove_unused(AccountKind::Session, oldest).await.map_err(JournalError::from)?;
@@ -72,12 +89,12 @@ pub async fn log_in(journal: &Journal, name: &str, password: &str) -> Result<Opt
         name: random_secret()?,
         secret: Some(digest(&secret)),
         owner: user.name().to_owned(),
-        state: encode(&SessionState { created: now, generation: user.state.generation.clone() }),
+        state: encode(&SessionState { created: now, generation: user.state.generation.clone(), confirmed: None }),
         used: now,
     };
     // Two random numbers are never the same.
-    accounts.add_account(&row).await.map_err(JournalError::from)?;
-    Ok(Some(NewSession { user: row.owner, secret }))
+    journal.add_account(&row).await?;
+    Ok(NewSession { user: row.owner, secret })
 }
 
 fn nanos(span: Duration) -> i64 {
@@ -97,7 +114,7 @@ pub async fn session(journal: &Journal, secret: &str) -> Result<Option<Authentic
     // A time in the future is that of a clock that went back.
     let (idle, age) = (now.since(row.used), now.since(state.created));
     if idle > IDLE || age > LONGEST {
-        accounts.remove_account(AccountKind::Session, &row.name).await.map_err(JournalError::from)?;
+        accounts.remove_account(AccountKind::Session, &row.name, None).await.map_err(JournalError::from)?;
         return Ok(None);
     }
     let user = find(journal, &row.owner).await?.filter(|user| user.state.generation == state.generation);
@@ -106,10 +123,32 @@ pub async fn session(journal: &Journal, secret: &str) -> Result<Option<Authentic
         accounts.use_account(AccountKind::Session, &row.name, now).await.map_err(JournalError::from)?;
     }
     Ok(Some(Authenticated {
-        actor: Actor { name: user.name().to_owned(), via: Via::Session },
+        actor: by_session(user.name()),
         user: Some(user.name().to_owned()),
         access: Access::of(user.state.grants),
+        confirmed: Some(state.confirmed.unwrap_or(state.created)),
     }))
+}
+
+/// Notes that the user of a session has given the password again. Returns whether it is the right
+/// one, and the session has not ended.
+///
+/// # Errors
+///
+/// When the store cannot be read or written.
+pub async fn confirm_session(journal: &Journal, secret: &str, password: &str) -> Result<bool, OpsError> {
+    let accounts = journal.accounts();
+    let found = accounts.account_of_secret(AccountKind::Session, &digest(secret)).await.map_err(JournalError::from)?;
+    let Some(row) = found else { return Ok(false) };
+    let state: SessionState = decode(&row)?;
+    let user = verified(journal, &row.owner, password).await?;
+    if user.is_none_or(|user| user.state.generation != state.generation) {
+        return Ok(false);
+    }
+    let state = SessionState { confirmed: Some(journal.now()), ..state };
+    // Whoever was faster has confirmed it too.
+    accounts.change_account(&row, &encode(&state), None).await.map_err(JournalError::from)?;
+    Ok(true)
 }
 
 /// Ends all sessions of a user, in all browsers. Returns how many there were.
@@ -118,5 +157,7 @@ pub async fn session(journal: &Journal, secret: &str) -> Result<Option<Authentic
 ///
 /// When the store cannot be written.
 pub async fn log_out(journal: &Journal, user: &str) -> Result<u64, OpsError> {
-    Ok(journal.accounts().remove_accounts_of(AccountKind::Session, user).await.map_err(JournalError::from)?)
+    let trail = trail(journal, Action::LogOut, user);
+    let ended = trail.journal().remove_accounts_of(AccountKind::Session, user).await;
+    trail.end(ended.map_err(OpsError::from)).await
 }

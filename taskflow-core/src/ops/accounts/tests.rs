@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use super::{Grant, NewToken, Role, add_user, create_token, log_in, session, token, tokens};
+use super::{
+    Grant, NewToken, Role, add_user, confirm_session, create_token, log_in, session, set_password, token, tokens,
+};
 use crate::base::Timestamp;
 use crate::journal::{JournalClock, ManualJournal};
 
@@ -34,6 +36,28 @@ async fn a_session_ends_when_it_is_idle_and_after_a_week() {
     let new = log_in().await;
     clock.set(hour(1));
     assert!(!works(&idle).await && works(&new).await);
+}
+
+#[tokio::test]
+async fn a_session_knows_when_the_password_was_given() {
+    let clock = JournalClock::at(hour(0));
+    let manual = ManualJournal::with_clock(clock.clone());
+    let journal = manual.journal();
+    for name in ["kim", "lee"] {
+        add_user(journal, name, PASSWORD, Grant::of_role(Role::Viewer, []).unwrap()).await.unwrap();
+    }
+    let secret = log_in(journal, "kim", PASSWORD).await.unwrap().unwrap().secret;
+    let confirmed = async || session(journal, &secret).await.unwrap().unwrap().confirmed;
+    clock.set(hour(1));
+    assert_eq!(confirmed().await, Some(hour(0)), "that of the log-in");
+    assert!(!confirm_session(journal, &secret, "other good words").await.unwrap());
+    assert!(!confirm_session(journal, "none", PASSWORD).await.unwrap());
+    assert_eq!(confirmed().await, Some(hour(0)));
+    assert!(confirm_session(journal, &secret, PASSWORD).await.unwrap());
+    assert_eq!(confirmed().await, Some(hour(1)));
+    // A session of an old password cannot be confirmed with the new one.
+    set_password(journal, "kim", "other good words").await.unwrap();
+    assert!(!confirm_session(journal, &secret, "other good words").await.unwrap());
 }
 
 #[tokio::test]

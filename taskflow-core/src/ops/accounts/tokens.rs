@@ -4,14 +4,16 @@ use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use super::error::AccountError;
 use super::rights::{Access, Grant, Right};
 use super::secret::{digest, is_token, new_token};
 use super::sessions::Authenticated;
-use super::users::{check_name, decode, encode, find};
+use super::users::{check_name, decode, encode, find, trail, words};
 use crate::base::Timestamp;
 use crate::journal::{Journal, JournalError};
+use crate::ops::audit::{Action, changed};
 use crate::ops::{Actor, OpsError, Via};
 use crate::store::{AccountKind, AccountRow};
 
@@ -38,7 +40,7 @@ pub struct NewToken {
 }
 
 /// A token as people see it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct TokenDocument {
     /// The name.
@@ -61,7 +63,7 @@ pub struct TokenDocument {
 }
 
 /// A token that was created.
-#[derive(Clone, Serialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct CreatedToken {
     /// What programs present. It is nowhere else.
@@ -106,6 +108,13 @@ fn document(row: &AccountRow, state: TokenState, now: Timestamp) -> TokenDocumen
 /// When the name is taken or cannot be a name, there is no such user, it would expire too late, or
 /// the store cannot be written.
 pub async fn create_token(journal: &Journal, new: NewToken) -> Result<CreatedToken, OpsError> {
+    let trail = trail(journal, Action::TokensCreate, &new.name);
+    changed(trail.journal(), json!({}), json!({ "owner": new.owner, "roles": words(&new.grants) }));
+    let created = create(trail.journal(), new).await;
+    trail.end(created).await
+}
+
+async fn create(journal: &Journal, new: NewToken) -> Result<CreatedToken, OpsError> {
     let NewToken { name, owner, grants, expires_after } = new;
     check_name(&name)?;
     let user = match &owner {
@@ -128,6 +137,7 @@ pub async fn create_token(journal: &Journal, new: NewToken) -> Result<CreatedTok
         let nanos = i64::try_from(span.as_nanos()).unwrap_or(i64::MAX);
         Timestamp::from_nanos(now.as_nanos().saturating_add(nanos))
     });
+    changed(journal, json!({}), json!({ "expires": expires }));
     let generation = user.map(|user| user.state.generation).unwrap_or_default();
     let state = TokenState { grants, created: now, expires, generation };
     let token = new_token()?;
@@ -139,7 +149,7 @@ pub async fn create_token(journal: &Journal, new: NewToken) -> Result<CreatedTok
         state: encode(&state),
         used: now,
     };
-    match journal.accounts().add_account(&row).await.map_err(JournalError::from)? {
+    match journal.add_account(&row).await? {
         true => Ok(CreatedToken { token, document: document(&row, state, now) }),
         false => Err(AccountError::TokenExists { name: row.name }.into()),
     }
@@ -163,13 +173,18 @@ pub async fn tokens(journal: &Journal, owner: Option<&str>) -> Result<Vec<TokenD
 ///
 /// When there is no such token, or the store cannot be written.
 pub async fn revoke_token(journal: &Journal, name: &str, owner: Option<&str>) -> Result<(), OpsError> {
-    let accounts = journal.accounts();
+    let trail = trail(journal, Action::TokensRevoke, name);
+    let revoked = revoke(trail.journal(), name, owner).await;
+    trail.end(revoked).await
+}
+
+async fn revoke(journal: &Journal, name: &str, owner: Option<&str>) -> Result<(), OpsError> {
     let unknown = || AccountError::UnknownToken { name: name.to_owned() };
     if let Some(owner) = owner {
-        let row = accounts.account(AccountKind::Token, name).await.map_err(JournalError::from)?;
+        let row = journal.accounts().account(AccountKind::Token, name).await.map_err(JournalError::from)?;
         row.filter(|row| row.owner == owner).ok_or_else(unknown)?;
     }
-    match accounts.remove_account(AccountKind::Token, name).await.map_err(JournalError::from)? {
+    match journal.remove_account(AccountKind::Token, name).await? {
         true => Ok(()),
         false => Err(unknown().into()),
     }
@@ -202,5 +217,5 @@ pub async fn token(journal: &Journal, text: &str) -> Result<Option<Authenticated
     if now.since(row.used) >= NOTED {
         accounts.use_account(AccountKind::Token, &row.name, now).await.map_err(JournalError::from)?;
     }
-    Ok(Some(Authenticated { actor: Actor { name: row.name, via: Via::Token }, user, access }))
+    Ok(Some(Authenticated { actor: Actor { name: row.name, via: Via::Token }, user, access, confirmed: None }))
 }

@@ -1,18 +1,21 @@
 //! Users: who they are, and their roles.
 
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use super::error::AccountError;
 use super::password;
 use super::rights::Grant;
 use super::secret::random_secret;
 use crate::base::Timestamp;
+use crate::base::text::bounded;
 use crate::journal::{Journal, JournalError};
 use crate::ops::OpsError;
+use crate::ops::audit::{Action, AuditTarget, Trail, changed};
 use crate::store::{AccountKind, AccountRow};
 
 /// A user.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct UserDocument {
     /// The name.
@@ -24,7 +27,7 @@ pub struct UserDocument {
 }
 
 /// What has ended with a user or a password.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct EndedCredentials {
     /// How many sessions.
@@ -67,7 +70,20 @@ pub fn check_name(name: &str) -> Result<(), AccountError> {
     if begins_well && name.chars().count() <= 64 && name.chars().all(is_valid) {
         return Ok(());
     }
-    Err(AccountError::InvalidName { name: crate::base::text::bounded(name, 100).into_owned() })
+    Err(AccountError::InvalidName { name: bounded(name, 100).into_owned() })
+}
+
+/// The row of an operation on the account with this name, which may be none.
+pub(super) fn trail(journal: &Journal, action: Action, name: &str) -> Trail {
+    let trail = Trail::begin(journal, action, AuditTarget::default(), "");
+    changed(trail.journal(), json!({}), json!({ "name": bounded(name, 100) }));
+    trail
+}
+
+/// Roles in words, for the trail: `operator of delays, viewer of tag:finance`.
+pub(super) fn words(grants: &[Grant]) -> String {
+    let words = grants.iter().map(Grant::to_string).collect::<Vec<_>>().join(", ");
+    bounded(&words, 500).into_owned()
 }
 
 pub(super) fn encode(state: &impl Serialize) -> String {
@@ -96,8 +112,7 @@ async fn known(journal: &Journal, name: &str) -> Result<StoredUser, OpsError> {
 }
 
 async fn store(journal: &Journal, user: &StoredUser) -> Result<(), OpsError> {
-    let changed = journal.accounts().change_account(&user.row, &encode(&user.state)).await;
-    match changed.map_err(JournalError::from)? {
+    match journal.change_account(&user.row, &encode(&user.state)).await? {
         true => Ok(()),
         false => Err(AccountError::Changed { name: user.row.name.clone() }.into()),
     }
@@ -158,6 +173,13 @@ pub async fn add_user(
     password: &str,
     grants: Vec<Grant>,
 ) -> Result<UserDocument, OpsError> {
+    let trail = trail(journal, Action::UsersAdd, name);
+    changed(trail.journal(), json!({}), json!({ "roles": words(&grants) }));
+    let added = add(trail.journal(), name, password, grants).await;
+    trail.end(added).await
+}
+
+async fn add(journal: &Journal, name: &str, password: &str, grants: Vec<Grant>) -> Result<UserDocument, OpsError> {
     check_name(name)?;
     password::accept(name, password)?;
     let exists = || AccountError::UserExists { name: name.to_owned() };
@@ -175,7 +197,7 @@ pub async fn add_user(
         state: encode(&state),
         used: now,
     };
-    match journal.accounts().add_account(&row).await.map_err(JournalError::from)? {
+    match journal.add_account(&row).await? {
         true => Ok(StoredUser { row, state }.document()),
         false => Err(exists().into()),
     }
@@ -187,7 +209,13 @@ pub async fn add_user(
 ///
 /// When there is no such user, or the store cannot be written.
 pub async fn remove_user(journal: &Journal, name: &str) -> Result<EndedCredentials, OpsError> {
-    if !journal.accounts().remove_account(AccountKind::User, name).await.map_err(JournalError::from)? {
+    let trail = trail(journal, Action::UsersRemove, name);
+    let removed = remove(trail.journal(), name).await;
+    trail.end(removed).await
+}
+
+async fn remove(journal: &Journal, name: &str) -> Result<EndedCredentials, OpsError> {
+    if !journal.remove_account(AccountKind::User, name).await? {
         return Err(AccountError::UnknownUser { name: name.to_owned() }.into());
     }
     end_credentials(journal, name).await
@@ -200,6 +228,12 @@ pub async fn remove_user(journal: &Journal, name: &str) -> Result<EndedCredentia
 ///
 /// When there is no such user, the password is too weak, or the store cannot be written.
 pub async fn set_password(journal: &Journal, name: &str, password: &str) -> Result<EndedCredentials, OpsError> {
+    let trail = trail(journal, Action::UsersPassword, name);
+    let ended = change_password(trail.journal(), name, password).await;
+    trail.end(ended).await
+}
+
+async fn change_password(journal: &Journal, name: &str, password: &str) -> Result<EndedCredentials, OpsError> {
     let mut user = known(journal, name).await?;
     password::accept(name, password)?;
     user.state.password = password::hash(password).await?;
@@ -214,7 +248,14 @@ pub async fn set_password(journal: &Journal, name: &str, password: &str) -> Resu
 ///
 /// When there is no such user, or the store cannot be written.
 pub async fn set_role(journal: &Journal, name: &str, grants: Vec<Grant>) -> Result<UserDocument, OpsError> {
+    let trail = trail(journal, Action::UsersRole, name);
+    let set = change_role(trail.journal(), name, grants).await;
+    trail.end(set).await
+}
+
+async fn change_role(journal: &Journal, name: &str, grants: Vec<Grant>) -> Result<UserDocument, OpsError> {
     let mut user = known(journal, name).await?;
+    changed(journal, json!({ "roles": words(&user.state.grants) }), json!({ "roles": words(&grants) }));
     user.state.grants = grants;
     store(journal, &user).await?;
     Ok(user.document())
@@ -243,9 +284,8 @@ pub(super) async fn verified(journal: &Journal, name: &str, given: &str) -> Resu
 
 /// Deletes what has ended already.
 async fn end_credentials(journal: &Journal, name: &str) -> Result<EndedCredentials, OpsError> {
-    let accounts = journal.accounts();
-    let sessions = accounts.remove_accounts_of(AccountKind::Session, name).await.map_err(JournalError::from)?;
-    let tokens = accounts.remove_accounts_of(AccountKind::Token, name).await.map_err(JournalError::from)?;
+    let sessions = journal.remove_accounts_of(AccountKind::Session, name).await?;
+    let tokens = journal.remove_accounts_of(AccountKind::Token, name).await?;
     Ok(EndedCredentials { sessions, tokens })
 }
 

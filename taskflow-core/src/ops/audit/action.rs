@@ -9,7 +9,8 @@ use crate::base::did_you_mean;
 
 macro_rules! actions {
     ($($(#[$doc:meta])* $variant:ident = $name:literal, $to:literal, $done:literal;)*) => {
-        /// What somebody asks for: each verb of the command line that changes something.
+        /// What somebody asks for: each verb of the command line that changes something, and what
+        /// browsers do to be known.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[non_exhaustive]
         pub enum Action {
@@ -78,6 +79,22 @@ actions! {
     BackfillsRetry = "backfills retry", "retry", "retried";
     /// Deletes old runs, old events and old entries of the trail.
     DbPrune = "db prune", "prune", "pruned";
+    /// Adds a user.
+    UsersAdd = "users add", "add", "added";
+    /// Removes a user, with all sessions and tokens.
+    UsersRemove = "users remove", "remove", "removed";
+    /// Gives a user another password.
+    UsersPassword = "users password", "change", "changed";
+    /// Gives a user another role.
+    UsersRole = "users role", "change", "changed";
+    /// Creates a token.
+    TokensCreate = "tokens create", "create", "created";
+    /// Ends a token.
+    TokensRevoke = "tokens revoke", "revoke", "revoked";
+    /// Begins a session. One row may stand for several refused attempts.
+    LogIn = "log-in", "log in", "logged in";
+    /// Ends all sessions of a user.
+    LogOut = "log-out", "log out", "logged out";
 }
 
 impl fmt::Display for Action {
@@ -104,6 +121,12 @@ impl FromStr for Action {
 impl Serialize for Action {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.name())
+    }
+}
+
+impl<'de> Deserialize<'de> for Action {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Reading the audit trail.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::action::{Action, Outcome};
@@ -13,7 +13,7 @@ use crate::ops::error::OpsError;
 use crate::store::{AuditFilter, AuditRow, StoreError};
 
 /// A change that somebody asked for.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct AuditEntry {
     /// Its number. Later entries have higher numbers.
@@ -47,19 +47,19 @@ pub struct AuditEntry {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub asset: Option<String>,
     /// Why, as the actor says.
-    #[serde(skip_serializing_if = "String::is_empty")]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub reason: String,
     /// States and settings before the change.
-    #[serde(skip_serializing_if = "Map::is_empty")]
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub before: Map<String, Value>,
     /// States and settings after it; those that were asked for, if nothing was changed.
-    #[serde(skip_serializing_if = "Map::is_empty")]
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub after: Map<String, Value>,
     /// The token of the preview that was applied.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub token: Option<String>,
     /// Why it was refused, or has failed.
-    #[serde(skip_serializing_if = "String::is_empty")]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub error: String,
     /// The address of the client.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -170,7 +170,7 @@ async fn any(journal: &Journal, query: &AuditQuery) -> Result<bool, OpsError> {
 }
 
 /// Entries of the audit trail.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct AuditList {
     /// The newest come first.

@@ -12,6 +12,8 @@ mod trail;
 
 pub use action::{Action, Outcome};
 pub use entry::{AuditEntry, AuditList, AuditQuery, audit};
+#[cfg(feature = "server")]
+pub(super) use trail::acting_instead;
 pub use trail::{AuditTarget, acting_as, audit_refusal};
 #[cfg(feature = "server")]
 pub(crate) use trail::{Client, acting_from};

@@ -6,21 +6,33 @@ use serde_json::{Map, Value};
 use super::action::{Action, Outcome};
 use super::entry::AuditEntry;
 
+/// The member with the number of refusals before this one that have no row of their own.
+pub(super) const REPEATED: &str = "repeated";
+
 pub(super) fn of(entry: &AuditEntry) -> String {
     let (to, done) = entry.action.verbs();
     let who = &entry.actor.name;
-    let what = object(entry);
-    let mut sentence = match entry.outcome {
-        Outcome::Applied => format!("{who} {done} {what}"),
-        Outcome::Unchanged => format!("{who} wanted to {to} {what}, which changed nothing"),
-        Outcome::RefusedRight => format!("{who} may not {to} {what}"),
-        Outcome::RefusedState | Outcome::Failed => format!("{who} could not {to} {what}"),
+    let what = match object(entry) {
+        // Nothing but the verb.
+        what if what.is_empty() => what,
+        what => format!(" {what}"),
+    };
+    let mut sentence = match (entry.action, entry.outcome) {
+        (_, Outcome::Applied) => format!("{who} {done}{what}"),
+        (_, Outcome::Unchanged) => format!("{who} wanted to {to}{what}, which changed nothing"),
+        // Whoever is wrong about a password lacks no right.
+        (Action::LogIn, _) | (_, Outcome::RefusedState | Outcome::Failed) => format!("{who} could not {to}{what}"),
+        (_, Outcome::RefusedRight) => format!("{who} may not {to}{what}"),
     };
     if !entry.reason.is_empty() {
         sentence = format!("{sentence}, because {}", entry.reason.trim_end_matches('.'));
     }
     if !entry.error.is_empty() {
         sentence = format!("{sentence}: {}", entry.error.lines().next().unwrap_or_default());
+    }
+    if let Some(more) = number(&entry.after, REPEATED) {
+        let have = if more == 1 { "has no entry" } else { "have no entries" };
+        sentence = format!("{sentence}; {} before this one {have}", counted(more, "refusal"));
     }
     sentence
 }
@@ -61,7 +73,36 @@ fn object(entry: &AuditEntry) -> String {
             None => backfill(entry),
         },
         Action::DbPrune => pruned(after),
+        Action::UsersAdd => format!("{}{}", account("user", after), as_roles(after)),
+        Action::UsersRemove => account("user", after),
+        Action::UsersPassword => format!("the password of {}", account("user", after)),
+        Action::UsersRole => {
+            let roles = text("roles").map(|roles| format!(" to {roles}")).unwrap_or_default();
+            format!("the role of {}{roles}", account("user", after))
+        }
+        Action::TokensCreate => {
+            let owner = text("owner").map(|owner| format!(" of `{owner}`")).unwrap_or_default();
+            format!("{}{owner}{}", account("token", after), as_roles(after))
+        }
+        Action::TokensRevoke => account("token", after),
+        Action::LogIn | Action::LogOut => {
+            let other = text("name").filter(|name| *name != entry.actor.name);
+            other.map(|name| format!("as `{name}`")).unwrap_or_default()
+        }
     }
+}
+
+/// ``the user `lee` ``
+fn account(noun: &str, after: &Map<String, Value>) -> String {
+    match after.get("name").and_then(Value::as_str) {
+        Some(name) => format!("the {noun} `{name}`"),
+        None => format!("a {noun}"),
+    }
+}
+
+/// ` as operator of delays`
+fn as_roles(after: &Map<String, Value>) -> String {
+    after.get("roles").and_then(Value::as_str).map(|roles| format!(" as {roles}")).unwrap_or_default()
 }
 
 fn run(entry: &AuditEntry) -> String {

@@ -12,7 +12,10 @@
 use serde_json::{Map, Value};
 
 use super::action::{Action, Outcome};
+use super::sentence;
 use crate::base::ErrorKind;
+#[cfg(feature = "server")]
+use crate::base::text::bounded;
 use crate::dag::ParamError;
 use crate::engine::RunError;
 use crate::journal::{Journal, JournalError, Signature};
@@ -60,6 +63,15 @@ pub(crate) fn acting_from(journal: &Journal, actor: &Actor, client: Client) -> J
     journal.signed(Signature { actor: actor.name.clone(), via: actor.via.name(), peer, request })
 }
 
+/// The same journal for another actor of the same client: whoever has just logged in.
+#[cfg(feature = "server")]
+pub(in crate::ops) fn acting_instead(journal: &Journal, actor: &Actor) -> Journal {
+    match journal.signature().cloned() {
+        Some(known) => journal.signed(Signature { actor: actor.name.clone(), via: actor.via.name(), ..known }),
+        None => journal.clone(),
+    }
+}
+
 impl Via {
     const ALL: [Via; 6] = [Via::Loopback, Via::Session, Via::Token, Via::Proxy, Via::Cli, Via::Service];
 
@@ -94,6 +106,8 @@ pub struct AuditTarget {
     pub backfill: Option<i64>,
     /// The asset.
     pub asset: Option<String>,
+    /// The name of the user or the token.
+    pub account: Option<String>,
 }
 
 impl AuditTarget {
@@ -113,13 +127,21 @@ impl AuditTarget {
         AuditTarget { backfill: Some(number), ..AuditTarget::default() }
     }
 
+    /// A user or a token.
+    #[cfg(feature = "server")]
+    pub(crate) fn account(name: &str) -> Self {
+        let account = Some(bounded(name, 100).into_owned()).filter(|name| !name.is_empty());
+        AuditTarget { account, ..AuditTarget::default() }
+    }
+
     /// An asset.
     pub(crate) fn asset(asset: &str) -> Self {
         AuditTarget { asset: Some(asset.to_owned()), ..AuditTarget::default() }
     }
 }
 
-/// Records that an actor does not have the right to something.
+/// Records that an actor does not have the right to something. `repeated` refusals of the same kind
+/// before this one have no row: whoever can cause refusals could fill the disk with them.
 ///
 /// # Errors
 ///
@@ -129,16 +151,22 @@ pub async fn audit_refusal(
     action: Action,
     target: AuditTarget,
     error: &str,
+    repeated: u64,
 ) -> Result<(), OpsError> {
+    let account = target.account.clone();
     let Some(mut row) = row(journal, action, target, "") else { return Ok(()) };
     (row.outcome, row.error) = (Outcome::RefusedRight.name().to_owned(), error.to_owned());
+    let mut after = Map::new();
+    after.extend(account.map(|name| ("name".to_owned(), name.into())));
+    after.extend((repeated > 0).then(|| (sentence::REPEATED.to_owned(), repeated.into())));
+    row.after = Value::Object(after).to_string();
     Ok(journal.record_audit(row).await?)
 }
 
 /// The row of a signed journal.
 fn row(journal: &Journal, action: Action, target: AuditTarget, reason: &str) -> Option<AuditRow> {
     let Signature { actor, via, peer, request } = journal.signature()?.clone();
-    let AuditTarget { dag, run_id, run, backfill, asset } = target;
+    let AuditTarget { dag, run_id, run, backfill, asset, account: _ } = target;
     Some(AuditRow {
         number: 0,
         at: journal.now(),
@@ -303,7 +331,7 @@ mod tests {
         let journal = Journal::in_memory().unwrap();
         let all = Prune { older_than: Duration::ZERO, dag: None, states: Vec::new(), audit: true };
         prune(&journal, &all, None).await.unwrap();
-        audit_refusal(&journal, Action::Pause, AuditTarget::dag("etl"), "no").await.unwrap();
+        audit_refusal(&journal, Action::Pause, AuditTarget::dag("etl"), "no", 0).await.unwrap();
         assert!(sentences(&journal).await.is_empty());
         prune(&kim(&journal), &all, None).await.unwrap();
         assert_eq!(sentences(&journal).await, ["kim wanted to prune runs older than 0s, which changed nothing"]);
@@ -313,8 +341,10 @@ mod tests {
     async fn a_missing_right_is_recorded_with_secrets_masked() {
         let journal = Journal::in_memory().unwrap();
         let error = "the token=abc123 has no right to operate";
-        audit_refusal(&kim(&journal), Action::Pause, AuditTarget::dag("etl"), error).await.unwrap();
-        assert_eq!(sentences(&journal).await, ["kim may not pause `etl`: the token=*** has no right to operate"]);
+        audit_refusal(&kim(&journal), Action::Pause, AuditTarget::dag("etl"), error, 12).await.unwrap();
+        let expected = "kim may not pause `etl`: the token=*** has no right to operate; 12 refusals before this one have \
+                        no entries";
+        assert_eq!(sentences(&journal).await, [expected]);
     }
 
     #[tokio::test]

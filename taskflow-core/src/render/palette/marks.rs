@@ -38,6 +38,7 @@ impl Mark {
 
     /// The mark of a slot without a run, by what became of it.
     #[cfg(any(test, feature = "cli", feature = "server"))]
+    #[cfg_attr(not(feature = "sqlite"), allow(dead_code, reason = "only the verbs about stored runs use it"))]
     pub(crate) fn of_slot(fate: &str) -> Mark {
         let (family, glyph, words) = match fate {
             "missed" => ("blocked", "diamond", "missed"),

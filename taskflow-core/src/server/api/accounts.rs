@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::document::{changed, document};
 use crate::ops::accounts::{self, DEFAULT_EXPIRY, Grant, NewToken, Right, Role};
-use crate::ops::{Actor, Via};
+use crate::ops::{Actor, AuditTarget, Via};
 use crate::server::auth::Visitor;
 use crate::server::call::Call;
 use crate::server::problem::Problem;
@@ -52,51 +52,95 @@ pub(in crate::server) async fn me(call: Call) -> Answer {
     never_kept(document(&call, &me))
 }
 
-/// Whose tokens they manage: those of one user, or all.
-pub(in crate::server) fn managed(visitor: &Visitor) -> Result<Option<&str>, Problem> {
-    let principal = visitor.principal();
-    if principal.may_everywhere(Right::Admin) {
-        return Ok(None);
+/// Whose tokens somebody manages.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(in crate::server) enum Managed<'v> {
+    All,
+    /// Those of this user.
+    Own(&'v str),
+    None,
+}
+
+impl<'v> Managed<'v> {
+    pub(in crate::server) fn by(visitor: &'v Visitor) -> Self {
+        let principal = visitor.principal();
+        match principal.user() {
+            _ if principal.may_everywhere(Right::Admin) => Managed::All,
+            Some(user) => Managed::Own(user),
+            None => Managed::None,
+        }
     }
-    let problem = || {
-        let problem = Problem::forbidden("only users have tokens of their own, and only admins manage those of others");
-        problem.next("log in as a user")
-    };
-    principal.user().map(Some).ok_or_else(problem)
+
+    /// Whether they may create tokens. A token makes none, which could be valid for longer than
+    /// itself; an admin's does.
+    pub(in crate::server) fn may_create(self, visitor: &Visitor) -> bool {
+        let is_token = visitor.principal().actor().is_some_and(|actor| actor.via == Via::Token);
+        self == Managed::All || (self != Managed::None && !is_token)
+    }
+}
+
+/// The user whose tokens they manage; `None`: those of all.
+pub(in crate::server) fn check_managed<'v>(visitor: &'v Visitor, token: &str) -> Result<Option<&'v str>, Problem> {
+    match Managed::by(visitor) {
+        Managed::All => Ok(None),
+        Managed::Own(user) => Ok(Some(user)),
+        Managed::None => {
+            let problem =
+                Problem::forbidden("only users have tokens of their own, and only admins manage those of others");
+            Err(visitor.refused(AuditTarget::account(token), problem.next("log in as a user")))
+        }
+    }
+}
+
+/// Checks that they may create a token.
+pub(in crate::server) fn check_create(visitor: &Visitor, token: &str) -> Result<(), Problem> {
+    check_managed(visitor, token)?;
+    if Managed::by(visitor).may_create(visitor) {
+        return Ok(());
+    }
+    let problem = Problem::forbidden("a token cannot create tokens, unless it is an admin's").next("log in as a user");
+    Err(visitor.refused(AuditTarget::account(token), problem))
 }
 
 pub(in crate::server) async fn tokens(call: Call) -> Answer {
-    let owner = managed(&call.state)?;
+    let owner = check_managed(&call.state, "")?;
     never_kept(document(&call, &accounts::tokens(&call.state.journal, owner).await?))
 }
 
-/// A token belongs to the user who creates it, and may do no more than this user.
+/// A token belongs to the user who creates it, and may do no more than this user. An admin may name
+/// another user.
 pub(in crate::server) async fn create_token(call: Call) -> Answer {
-    may_create(&call.state)?;
-    let days = call.number("days").and_then(|days| u64::try_from(days).ok());
-    let new = NewToken {
-        name: call.text("name").unwrap_or_default().to_owned(),
-        owner: call.state.principal().user().map(str::to_owned),
-        grants: grants(&call)?,
-        expires_after: Some(days.map_or(DEFAULT_EXPIRY, |days| Duration::from_secs(days * 86_400))),
+    let name = call.text("name").unwrap_or_default().to_owned();
+    check_create(&call.state, &name)?;
+    let own = call.state.principal().user();
+    let owner = match call.text("user") {
+        Some(user) if own != Some(user) => {
+            call.state.check_everywhere_of(Right::Admin, AuditTarget::account(&name))?;
+            Some(user)
+        }
+        Some(user) => Some(user),
+        None => own,
     };
-    never_kept(changed(StatusCode::CREATED, &accounts::create_token(&call.state.service, new).await?))
+    let new = NewToken { owner: owner.map(str::to_owned), grants: grants(&call)?, expires_after: expiry(&call)?, name };
+    never_kept(changed(StatusCode::CREATED, &accounts::create_token(&call.service, new).await?))
 }
 
-/// A token makes no tokens, which could be valid for longer than itself; an admin's does.
-pub(in crate::server) fn may_create(visitor: &Visitor) -> Result<(), Problem> {
-    managed(visitor)?;
-    let is_token = visitor.principal().actor().is_some_and(|actor| actor.via == Via::Token);
-    if !is_token || visitor.principal().may_everywhere(Right::Admin) {
-        return Ok(());
+/// After how long a token expires; `None`: never.
+fn expiry(call: &Call) -> Result<Option<Duration>, Problem> {
+    let days = call.number("days").and_then(|days| u64::try_from(days).ok());
+    let days = days.map(|days| Duration::from_secs(days * 86_400));
+    match (call.switch("lasts"), call.span("expires"), days) {
+        (true, None, None) => Ok(None),
+        (false, Some(span), None) | (false, None, Some(span)) => Ok(Some(span)),
+        (false, None, None) => Ok(Some(DEFAULT_EXPIRY)),
+        _ => Err(Problem::invalid("give one of `days`, `expires` and `lasts`").at("expires")),
     }
-    Err(Problem::forbidden("a token cannot create tokens, unless it is an admin's").next("log in as a user"))
 }
 
 pub(in crate::server) async fn revoke_token(call: Call) -> Answer {
-    let owner = managed(&call.state)?;
     let name = call.param("token");
-    accounts::revoke_token(&call.state.service, &name, owner).await?;
+    let owner = check_managed(&call.state, &name)?;
+    accounts::revoke_token(&call.service, &name, owner).await?;
     changed(StatusCode::OK, &serde_json::json!({ "revoked": name }))
 }
 
@@ -105,28 +149,33 @@ pub(in crate::server) async fn users(call: Call) -> Answer {
     never_kept(document(&call, &accounts::users(&call.state.journal).await?))
 }
 
+/// Checks that they may change the user with this name.
+fn check_admin(call: &Call, user: &str) -> Result<(), Problem> {
+    call.state.check_everywhere_of(Right::Admin, AuditTarget::account(user))
+}
+
 pub(in crate::server) async fn add_user(call: Call) -> Answer {
-    call.state.check_everywhere(Right::Admin)?;
+    check_admin(&call, call.text("name").unwrap_or_default())?;
     let (name, password) = (call.text("name").unwrap_or_default(), call.text("password").unwrap_or_default());
-    let user = accounts::add_user(&call.state.service, name, password, grants(&call)?).await?;
+    let user = accounts::add_user(&call.service, name, password, grants(&call)?).await?;
     never_kept(changed(StatusCode::CREATED, &user))
 }
 
 pub(in crate::server) async fn remove_user(call: Call) -> Answer {
-    call.state.check_everywhere(Right::Admin)?;
-    changed(StatusCode::OK, &accounts::remove_user(&call.state.service, &call.param("user")).await?)
+    check_admin(&call, &call.param("user"))?;
+    changed(StatusCode::OK, &accounts::remove_user(&call.service, &call.param("user")).await?)
 }
 
 pub(in crate::server) async fn set_role(call: Call) -> Answer {
-    call.state.check_everywhere(Right::Admin)?;
+    check_admin(&call, &call.param("user"))?;
     let grants = grants(&call)?;
-    changed(StatusCode::OK, &accounts::set_role(&call.state.service, &call.param("user"), grants).await?)
+    changed(StatusCode::OK, &accounts::set_role(&call.service, &call.param("user"), grants).await?)
 }
 
 pub(in crate::server) async fn set_password(call: Call) -> Answer {
-    call.state.check_everywhere(Right::Admin)?;
+    check_admin(&call, &call.param("user"))?;
     let password = call.text("password").unwrap_or_default();
-    changed(StatusCode::OK, &accounts::set_password(&call.state.service, &call.param("user"), password).await?)
+    changed(StatusCode::OK, &accounts::set_password(&call.service, &call.param("user"), password).await?)
 }
 
 fn grants(call: &Call) -> Result<Vec<Grant>, Problem> {

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use super::Visitor;
 use crate::ops::accounts::Right;
-use crate::ops::{self, AssetDags, EventDocument, OpsError};
+use crate::ops::{self, AssetDags, AuditTarget, EventDocument, OpsError};
 use crate::server::problem::Problem;
 
 /// What somebody may do with the assets of the program.
@@ -43,24 +43,25 @@ impl<'v> AssetRights<'v> {
 
     /// Checks that they may emit an event.
     pub(in crate::server) fn check_emit(&self, asset: &str) -> Result<(), Problem> {
-        if !self.sees(asset) {
-            return Err(OpsError::UnknownAsset { asset: asset.to_owned(), nearest: None }.into());
-        }
         let none = AssetDags::default();
         let consumers = &self.dags.get(asset).unwrap_or(&none).consumers;
-        if consumers.is_empty() {
-            return self.visitor.check_everywhere(Right::Emit);
+        let (sees, target) = (self.sees(asset), AuditTarget::asset(asset));
+        if sees && consumers.is_empty() {
+            return self.visitor.check_everywhere_of(Right::Emit, target);
         }
-        match consumers.iter().find(|dag| !self.visitor.may(Right::Emit, dag)) {
-            None => Ok(()),
-            // Its name may be unknown to them.
-            Some(_) => {
-                let detail =
-                    format!("an event of `{asset}` starts runs of DAGs for which you do not have the right `emit`");
-                Err(Problem::forbidden(detail)
-                    .next("ask an admin for the role `operator` for all DAGs that consume it"))
-            }
+        if sees && consumers.iter().all(|dag| self.visitor.may(Right::Emit, dag)) {
+            return Ok(());
         }
+        let unknown = OpsError::UnknownAsset { asset: asset.to_owned(), nearest: None };
+        if !self.dags.contains_key(asset) {
+            return Err(unknown.into());
+        }
+        // The names of the DAGs may be unknown to them.
+        let detail = format!("an event of `{asset}` starts runs of DAGs for which you do not have the right `emit`");
+        let problem = Problem::forbidden(detail);
+        let problem = problem.next("ask an admin for the role `operator` for all DAGs that consume it");
+        let problem = self.visitor.refused(target, problem);
+        Err(if sees { problem } else { unknown.into() })
     }
 
     /// The event without what they may not see of it.

@@ -28,7 +28,7 @@ impl Auth {
 
     /// The secret in the cookie of a request. If there are several, there is none: one of them may
     /// be another server's.
-    pub(super) fn presented(&self, headers: &HeaderMap) -> Option<String> {
+    pub(in crate::server) fn presented(&self, headers: &HeaderMap) -> Option<String> {
         let name = self.cookie();
         let values = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
         let pairs = values.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));

@@ -34,7 +34,7 @@ impl Presented {
     /// Whether it makes somebody the same principal now. While the store cannot be read, it does.
     pub(super) async fn still_is(&self, state: &ServerState, principal: &Principal) -> bool {
         match find(state, self.peer, &self.headers).await {
-            Ok(Some(known)) => known.principal == *principal,
+            Ok(Some(known)) => known.principal.is_same(principal),
             Ok(None) => false,
             Err(problem) => problem.shown().status != StatusCode::UNAUTHORIZED.as_u16(),
         }

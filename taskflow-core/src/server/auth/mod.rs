@@ -22,36 +22,51 @@
 //!    from, in `Origin` or `Sec-Fetch-Site`. Browsers do.
 //! 4. Handlers get a [`Visitor`]: the state of the server with the principal. There is no other way
 //!    to the state, and a run or a DAG needs a [`Permit`](super::permit::Permit) besides.
-//! 5. What is answered to a principal is no other's: `Vary` names what it depends on.
+//! 5. A change for which a right is missing leaves a row in the audit trail, at most one a minute
+//!    for each principal and action.
+//! 6. What is answered to a principal is no other's: `Vary` names what it depends on.
 
+mod actions;
 mod assets;
+mod attempts;
 mod cookie;
 mod current;
 mod layer;
 mod limits;
+mod log_ins;
 mod principal;
 mod proxy;
 mod setup;
+mod sparse;
 mod visitor;
 
 pub(super) use assets::AssetRights;
+pub(super) use attempts::record;
 pub(super) use cookie::{drop_cookie, session_cookie};
 pub(super) use current::{current, note_of_current};
 pub(super) use layer::{authenticate, too_many};
 pub(super) use limits::Limits;
+pub(super) use log_ins::LogIns;
 pub(super) use principal::Principal;
 pub(super) use proxy::ProxyAuth;
 pub(super) use setup::SetupToken;
 pub(super) use visitor::Visitor;
 
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
+use self::attempts::Refusals;
+use self::limits::Source;
+use self::sparse::Sparse;
 use super::http::Hosts;
 use crate::config::Settings;
 
 /// The address that a connection comes from.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Peer(pub(super) IpAddr);
+
+/// How long a password counts for sensitive changes, unless the configuration says otherwise.
+const CONFIRM_AFTER: Duration = Duration::from_secs(15 * 60);
 
 /// How requests are authenticated.
 #[derive(Debug)]
@@ -67,6 +82,11 @@ pub(super) struct Auth {
     pub(super) setup: Option<SetupToken>,
     /// Limits how often passwords and tokens are tried.
     pub(super) limits: Limits,
+    /// Keep refused changes, and log-ins that fail, from filling the audit trail.
+    refusals: Refusals,
+    failures: Sparse<Source>,
+    /// How long a password counts for sensitive changes.
+    confirm_after: Duration,
 }
 
 impl Auth {
@@ -78,6 +98,9 @@ impl Auth {
             proxy: ProxyAuth::of(settings),
             setup,
             limits: Limits::default(),
+            refusals: Refusals::default(),
+            failures: Sparse::default(),
+            confirm_after: settings.confirm_after().unwrap_or(CONFIRM_AFTER),
         }
     }
 

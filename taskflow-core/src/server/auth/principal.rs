@@ -1,32 +1,36 @@
 //! Who a request comes from, and what they may do.
 
+use crate::base::Timestamp;
 use crate::ops::accounts::{Access, Authenticated, Right};
 use crate::ops::{Actor, Via};
 
 /// Who a request comes from.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub(in crate::server) struct Principal {
     actor: Option<Actor>,
     user: Option<String>,
     access: Access,
     /// Whether everybody who reaches the server is this principal.
     is_everybody: bool,
+    /// When they have given their password; `None` if they have not logged in with one.
+    confirmed: Option<Timestamp>,
 }
 
 impl Principal {
     /// Nobody, who may do nothing.
     pub(in crate::server) fn nobody() -> Self {
-        Principal { actor: None, user: None, access: Access::default(), is_everybody: false }
+        Principal { actor: None, user: None, access: Access::default(), is_everybody: false, confirmed: None }
     }
 
     /// Whoever uses this machine; or everybody, if authentication is off.
     pub(super) fn anybody(is_everybody: bool) -> Self {
         let actor = Actor { name: crate::base::account(), via: Via::Loopback };
-        Principal { actor: Some(actor), user: None, access: Access::all(), is_everybody }
+        Principal { actor: Some(actor), user: None, access: Access::all(), is_everybody, confirmed: None }
     }
 
     pub(super) fn named(name: String, user: Option<String>, access: Access) -> Self {
-        Principal { actor: Some(Actor { name, via: Via::Proxy }), user, access, is_everybody: false }
+        let actor = Some(Actor { name, via: Via::Proxy });
+        Principal { actor, user, access, is_everybody: false, confirmed: None }
     }
 
     /// Who it is; `None`: nobody that is known.
@@ -54,6 +58,17 @@ impl Principal {
         self.actor.as_ref().is_some_and(|actor| actor.via == Via::Session)
     }
 
+    /// When they have given their password; `None` if they have not logged in with one.
+    pub(in crate::server) fn confirmed(&self) -> Option<Timestamp> {
+        self.confirmed
+    }
+
+    /// Whether it is the same principal with the same rights.
+    pub(in crate::server) fn is_same(&self, other: &Principal) -> bool {
+        let known = |principal: &Principal| (principal.actor.clone(), principal.user.clone(), principal.is_everybody);
+        known(self) == known(other) && self.access == other.access
+    }
+
     pub(in crate::server) fn access(&self) -> &Access {
         &self.access
     }
@@ -65,7 +80,7 @@ impl Principal {
 }
 
 impl From<Authenticated> for Principal {
-    fn from(Authenticated { actor, user, access }: Authenticated) -> Self {
-        Principal { actor: Some(actor), user, access, is_everybody: false }
+    fn from(Authenticated { actor, user, access, confirmed }: Authenticated) -> Self {
+        Principal { actor: Some(actor), user, access, is_everybody: false, confirmed }
     }
 }

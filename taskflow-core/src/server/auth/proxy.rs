@@ -1,12 +1,12 @@
 //! Users whom a proxy names in a header.
 //!
-//! The header counts only on connections from the configured networks. On others it is ignored: the
-//! request is treated as if it had none.
+//! The headers count only on connections from the configured networks. On others they are ignored:
+//! the request is treated as if it had none.
 
 use axum::http::HeaderMap;
 
 use super::{Peer, Principal};
-use crate::config::{Network, Settings};
+use crate::config::{GroupRole, Network, Settings};
 use crate::journal::Journal;
 use crate::ops::accounts::{self, Access, DagPattern, Grant, Role};
 use crate::server::problem::Problem;
@@ -18,6 +18,8 @@ pub(in crate::server) struct ProxyAuth {
     trusted: Vec<Network>,
     /// The role of those who are no users here.
     role: Option<Role>,
+    /// The header with groups, and what members of each may do.
+    groups: Option<(String, Vec<(String, Grant)>)>,
 }
 
 impl ProxyAuth {
@@ -25,37 +27,66 @@ impl ProxyAuth {
     pub(super) fn of(settings: &Settings) -> Option<Self> {
         let header = settings.proxy_header()?.to_owned();
         let role = settings.proxy_role().and_then(|name| name.parse().ok());
-        Some(ProxyAuth { header, trusted: settings.proxy_trusted().to_vec(), role })
+        let grants = settings.proxy_groups().iter().filter_map(|group| Some((group.group().to_owned(), grant(group)?)));
+        let groups = settings.proxy_groups_header().map(|header| (header.to_owned(), grants.collect()));
+        Some(ProxyAuth { header, trusted: settings.proxy_trusted().to_vec(), role, groups })
     }
 
-    /// The user whom a request names, if its connection is believed.
-    fn name<'h>(&self, peer: Option<Peer>, headers: &'h HeaderMap) -> Option<&'h str> {
-        let Peer(address) = peer?;
-        if !self.trusted.iter().any(|network| network.contains(address)) {
-            return None;
-        }
-        let mut values = headers.get_all(&self.header).iter();
-        let name = values.next()?.to_str().ok()?.trim();
-        // A client may have sent one of two.
-        let is_only = values.next().is_none();
-        (is_only && !name.is_empty() && name.len() <= 256).then_some(name)
+    fn is_trusted(&self, peer: Option<Peer>) -> bool {
+        peer.is_some_and(|Peer(address)| self.trusted.iter().any(|network| network.contains(address)))
+    }
+
+    /// What members of the groups that a request names may do.
+    fn grants(&self, headers: &HeaderMap) -> Vec<Grant> {
+        let Some((header, grants)) = &self.groups else { return Vec::new() };
+        let named: Vec<&str> = only(headers, header).unwrap_or_default().split(',').map(str::trim).collect();
+        grants.iter().filter(|(group, _)| named.contains(&&**group)).map(|(_, grant)| grant.clone()).collect()
     }
 
     /// The principal of a request that a proxy has authenticated. A user of this server has the
-    /// roles of that user, others the configured role.
+    /// roles of that user. Others have those of their groups; without any, the configured role.
     pub(super) async fn principal(
         &self,
         journal: &Journal,
         peer: Option<Peer>,
         headers: &HeaderMap,
     ) -> Result<Option<Principal>, Problem> {
-        let Some(name) = self.name(peer, headers) else { return Ok(None) };
+        let name = only(headers, &self.header).filter(|name| self.is_trusted(peer) && name.len() <= 256);
+        let Some(name) = name else { return Ok(None) };
         if let Some(user) = accounts::user(journal, name).await? {
             let access = Access::of(user.grants);
             return Ok(Some(Principal::named(user.name.clone(), Some(user.name), access)));
         }
-        let grants = self.role.map(|role| vec![Grant::new(role, DagPattern::All)]);
-        let access = Access::of(grants.unwrap_or_default());
-        Ok(Some(Principal::named(name.to_owned(), None, access)))
+        let mut grants = self.grants(headers);
+        if grants.is_empty() {
+            grants.extend(self.role.map(|role| Grant::new(role, DagPattern::All)));
+        }
+        Ok(Some(Principal::named(name.to_owned(), None, Access::of(grants))))
+    }
+}
+
+/// The value of a header. If there are several, there is none: a client may have sent one of them.
+fn only<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+    let mut values = headers.get_all(name).iter();
+    let value = values.next()?.to_str().ok()?.trim();
+    (values.next().is_none() && !value.is_empty()).then_some(value)
+}
+
+/// What members of a group may do. The configuration has checked the words.
+fn grant(group: &GroupRole) -> Option<Grant> {
+    let dags = group.dags().map_or(Some(DagPattern::All), |pattern| pattern.parse().ok());
+    Some(Grant::new(group.role().parse().ok()?, dags?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_configured_group_has_its_grant() {
+        for text in ["a = viewer", "a = operator of daily", "a = admin of team_a.*", "a = viewer of tag:finance"] {
+            let grant = grant(&text.parse().unwrap()).expect("the configuration has accepted it");
+            assert_eq!(format!("a = {grant}"), text);
+        }
     }
 }

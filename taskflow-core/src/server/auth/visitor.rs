@@ -7,10 +7,11 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 
 use super::Principal;
+use super::attempts::Attempt;
 use super::layer::Presented;
 use crate::dag::DagDef;
-use crate::ops::TriggeredRun;
 use crate::ops::accounts::Right;
+use crate::ops::{AuditTarget, TriggeredRun};
 use crate::server::ServerState;
 use crate::server::problem::Problem;
 use crate::store::RunFilter;
@@ -21,6 +22,8 @@ pub(in crate::server) struct Visitor {
     state: ServerState,
     principal: Arc<Principal>,
     presented: Option<Arc<Presented>>,
+    /// What they ask for, if it changes something.
+    attempt: Option<Arc<Attempt>>,
 }
 
 impl Deref for Visitor {
@@ -36,7 +39,8 @@ impl Visitor {
     pub(in crate::server) fn new(state: ServerState, extensions: &axum::http::Extensions) -> Self {
         let known = extensions.get::<Arc<Principal>>().cloned();
         let principal = known.unwrap_or_else(|| Arc::new(Principal::nobody()));
-        Visitor { state, principal, presented: extensions.get::<Arc<Presented>>().cloned() }
+        let presented = extensions.get::<Arc<Presented>>().cloned();
+        Visitor { state, principal, presented, attempt: extensions.get::<Arc<Attempt>>().cloned() }
     }
 
     pub(in crate::server) fn principal(&self) -> &Principal {
@@ -78,30 +82,59 @@ impl Visitor {
 
     /// Checks a right to all DAGs, and to what belongs to none.
     pub(in crate::server) fn check_everywhere(&self, right: Right) -> Result<(), Problem> {
+        self.check_everywhere_of(right, AuditTarget::default())
+    }
+
+    /// The same, to do something to this.
+    pub(in crate::server) fn check_everywhere_of(&self, right: Right, target: AuditTarget) -> Result<(), Problem> {
         if self.principal.may_everywhere(right) {
             return Ok(());
         }
-        Err(self.lacks(right, "all DAGs"))
+        Err(self.lacks(right, "all DAGs", target))
     }
 
-    /// Checks a right to a DAG. One that they may not see does not exist for them.
+    /// Checks a right to an object of a DAG. What they may not see does not exist for them.
     pub(in crate::server) fn check(
         &self,
         right: Right,
         dag: &str,
+        target: impl FnOnce() -> AuditTarget,
         unknown: impl FnOnce() -> Problem,
     ) -> Result<(), Problem> {
-        if !self.may(Right::View, dag) {
-            return Err(unknown());
+        if self.may(right, dag) && self.may(Right::View, dag) {
+            return Ok(());
         }
-        if self.may(right, dag) { Ok(()) } else { Err(self.lacks(right, &format!("the DAG `{dag}`"))) }
+        let problem = self.lacks(right, &format!("the DAG `{dag}`"), target());
+        Err(if self.may(Right::View, dag) { problem } else { unknown() })
     }
 
-    fn lacks(&self, right: Right, what: &str) -> Problem {
+    fn lacks(&self, right: Right, what: &str, target: AuditTarget) -> Problem {
         let who = self.principal.actor().map_or_else(|| "nobody".to_owned(), |actor| format!("`{}`", actor.name));
         let detail = format!("{who} does not have the right `{}` for {what}", right.name());
         let role = right.least_role().name();
-        Problem::forbidden(detail).next(format!("ask an admin for the role `{role}`, which includes it"))
+        self.refused(
+            target,
+            Problem::forbidden(detail).next(format!("ask an admin for the role `{role}`, which includes it")),
+        )
+    }
+
+    /// Every refusal for a missing right passes here: a change that was asked for is in the audit
+    /// trail then.
+    pub(in crate::server) fn refused(&self, target: AuditTarget, problem: Problem) -> Problem {
+        self.note_refusal(target, &problem.shown().detail);
+        problem
+    }
+
+    /// Notes a refusal that is told in another way.
+    pub(in crate::server) fn note_refusal(&self, target: AuditTarget, why: &str) {
+        if let Some(attempt) = &self.attempt {
+            attempt.note(target, why);
+        }
+    }
+
+    /// Whether they have given their password a short while ago, if they have logged in with one.
+    pub(in crate::server) fn is_confirmed(&self) -> bool {
+        self.state.is_confirmed(&self.principal)
     }
 }
 

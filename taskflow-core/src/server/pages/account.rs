@@ -12,14 +12,25 @@ use super::escape::html;
 use super::form::below;
 use super::form::{Sent, Values};
 use super::frame::{Crumb, Frame, Place};
+use super::login::way_back;
 use super::problem::sentence;
 use super::reply::{PageProblem, request};
 use super::times::{Clock, Moment};
-use crate::ops::OpsError;
 use crate::ops::accounts::{self, AccountError, Grant, NewToken, Role, TokenDocument};
-use crate::server::api::accounts::{managed, may_create};
+use crate::ops::{AuditTarget, OpsError};
+use crate::server::acting::Acting;
+use crate::server::api::accounts::{Managed, check_create, check_managed};
 use crate::server::auth::{Peer, Visitor, too_many};
 use crate::server::problem::Problem;
+
+#[derive(Debug, Template)]
+#[template(path = "confirm.html")]
+struct ConfirmPage {
+    frame: Frame,
+    /// Where to go then.
+    confirm: String,
+    error: String,
+}
 
 #[derive(Debug, Template)]
 #[template(path = "account.html")]
@@ -35,6 +46,8 @@ struct AccountPage {
     /// Whether the tokens are those of all.
     is_all: bool,
     can_create: bool,
+    /// The page itself, if it asks for the password before it has forms.
+    confirm: String,
     /// A token that was just created: it is shown once.
     created: String,
     error: String,
@@ -74,10 +87,13 @@ fn row(token: TokenDocument, clock: &Clock) -> TokenRow {
 async fn page(state: &Visitor, created: String, error: String) -> Result<Response, PageProblem> {
     let request = request(None);
     let principal = state.principal();
-    let tokens = match managed(state) {
-        Ok(owner) => accounts::tokens(&state.journal, owner).await?,
-        Err(_) => Vec::new(),
+    let managed = Managed::by(state);
+    let tokens = match managed {
+        Managed::All => accounts::tokens(&state.journal, None).await?,
+        Managed::Own(user) => accounts::tokens(&state.journal, Some(user)).await?,
+        Managed::None => Vec::new(),
     };
+    let can_create = managed.may_create(state) && !state.options.read_only;
     let via = match principal.actor().map(|actor| actor.via) {
         Some(crate::ops::Via::Session) => "logged in here",
         Some(crate::ops::Via::Token) => "by a token",
@@ -92,8 +108,9 @@ async fn page(state: &Visitor, created: String, error: String) -> Result<Respons
         roles: bounds.join("; within: "),
         has_password: principal.has_session() && !state.options.read_only,
         tokens: tokens.into_iter().map(|token| row(token, &request.clock)).collect(),
-        is_all: matches!(managed(state), Ok(None)),
-        can_create: may_create(state).is_ok() && !state.options.read_only,
+        is_all: managed == Managed::All,
+        can_create: can_create && state.is_confirmed(),
+        confirm: if can_create && !state.is_confirmed() { "/account".to_owned() } else { String::new() },
         created,
         error,
     };
@@ -125,35 +142,76 @@ pub(super) fn grants(values: &Values) -> Result<Vec<Grant>, AccountError> {
     Grant::of_role(role, values.get("dags").split_whitespace())
 }
 
-/// Changes one's own password. All sessions and tokens end; this browser gets a new session.
-pub(super) async fn password(
+/// The user who has logged in with a password.
+fn with_password<'v>(state: &'v Visitor, to: &str) -> Result<&'v str, Problem> {
+    let user = state.principal().user().filter(|_| state.principal().has_session());
+    user.ok_or_else(|| {
+        let problem = Problem::forbidden(format!("only who has logged in with a password can {to}"));
+        state.refused(AuditTarget::default(), problem)
+    })
+}
+
+/// Takes the password again, before what decides who may do what.
+pub(super) async fn confirm(
     state: Visitor,
     Extension(Peer(peer)): Extension<Peer>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Sent {
     let values = Values::of(&headers, &body)?;
-    let user = state.principal().user().filter(|_| state.principal().has_session());
-    let user = user.ok_or_else(|| Problem::forbidden("only who has logged in with a password can change it"))?;
+    let (user, next) = (with_password(&state, "confirm it")?, way_back(values.get("next")));
     if let Err(rest) = state.auth.limits.log_in(user, peer, Instant::now()) {
         return Err(too_many("the password was tried too often", rest).into());
     }
-    if !accounts::has_password(&state.service, user, values.raw("current")).await? {
+    let secret = state.auth.presented(&headers).unwrap_or_default();
+    if accounts::confirm_session(&state.service, &secret, values.raw("password")).await? {
+        return Ok(below(next).into_response());
+    }
+    state.note_refusal(AuditTarget::account(user), "the password is wrong");
+    Ok(confirm_page(next, "The password is wrong."))
+}
+
+/// The page that asks for the password again, and leads back.
+pub(in crate::server) fn confirm_page(next: &str, error: &str) -> Response {
+    let request = request(None);
+    let page = ConfirmPage {
+        frame: Frame::new(&request, Place::Nowhere, "Confirm", vec![Crumb::here("Confirm")]),
+        confirm: next.to_owned(),
+        error: error.to_owned(),
+    };
+    never_kept((StatusCode::FORBIDDEN, Html(html(&page))).into_response())
+}
+
+/// Changes one's own password. All sessions and tokens end; this browser gets a new session.
+pub(super) async fn password(
+    state: Visitor,
+    Acting(service): Acting,
+    Extension(Peer(peer)): Extension<Peer>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Sent {
+    let values = Values::of(&headers, &body)?;
+    let user = with_password(&state, "change it")?;
+    if let Err(rest) = state.auth.limits.log_in(user, peer, Instant::now()) {
+        return Err(too_many("the password was tried too often", rest).into());
+    }
+    if !accounts::has_password(&service, user, values.raw("current")).await? {
+        state.note_refusal(AuditTarget::account(user), "the present password is wrong");
         return page(&state, String::new(), "The present password is wrong.".to_owned()).await;
     }
-    if let Err(error) = accounts::set_password(&state.service, user, values.raw("password")).await {
+    if let Err(error) = accounts::set_password(&service, user, values.raw("password")).await {
         return page(&state, String::new(), mistake(error)?).await;
     }
-    match accounts::log_in(&state.service, user, values.raw("password")).await? {
+    match accounts::log_in(&service, user, values.raw("password")).await? {
         Some(session) => Ok(super::login::entered(&state, &session, "/account")),
         None => Ok(below("/login").into_response()),
     }
 }
 
 /// Creates a token, and shows it once.
-pub(super) async fn create(state: Visitor, headers: HeaderMap, body: Bytes) -> Sent {
+pub(super) async fn create(state: Visitor, Acting(service): Acting, headers: HeaderMap, body: Bytes) -> Sent {
     let values = Values::of(&headers, &body)?;
-    may_create(&state)?;
+    check_create(&state, values.get("name"))?;
     let days = values.get("days").parse::<u64>().ok().filter(|days| (1..=3_660).contains(days));
     let grants = match grants(&values) {
         Ok(grants) => grants,
@@ -165,16 +223,16 @@ pub(super) async fn create(state: Visitor, headers: HeaderMap, body: Bytes) -> S
         grants,
         expires_after: Some(days.map_or(accounts::DEFAULT_EXPIRY, |days| Duration::from_secs(days * 86_400))),
     };
-    match accounts::create_token(&state.service, new).await {
+    match accounts::create_token(&service, new).await {
         Ok(created) => page(&state, created.token, String::new()).await,
         Err(error) => page(&state, String::new(), mistake(error)?).await,
     }
 }
 
-pub(super) async fn revoke(state: Visitor, headers: HeaderMap, body: Bytes) -> Sent {
+pub(super) async fn revoke(state: Visitor, Acting(service): Acting, headers: HeaderMap, body: Bytes) -> Sent {
     let values = Values::of(&headers, &body)?;
-    let owner = managed(&state)?;
-    match accounts::revoke_token(&state.service, values.get("name"), owner).await {
+    let owner = check_managed(&state, values.get("name"))?;
+    match accounts::revoke_token(&service, values.get("name"), owner).await {
         Ok(()) => Ok(below("/account").into_response()),
         Err(error) => page(&state, String::new(), mistake(error)?).await,
     }

@@ -18,7 +18,8 @@ use super::problem::sentence;
 use super::reply::{Asked, PageProblem, asked, not_found, request};
 use crate::ops::OpsError;
 use crate::ops::accounts::{self, Grant, NewSession, Role};
-use crate::server::auth::{Peer, SetupToken, Visitor, drop_cookie, session_cookie, too_many};
+use crate::server::acting::Acting;
+use crate::server::auth::{LogIns, Peer, SetupToken, Visitor, drop_cookie, session_cookie};
 use crate::server::problem::Problem;
 
 /// The most bytes of a form that somebody unknown sends, and how long it may take.
@@ -56,7 +57,7 @@ pub(in crate::server) fn log_in_address(wanted: &str) -> String {
 }
 
 /// Where to go after the log-in: a page of this server, or its home page.
-fn way_back(next: &str) -> &str {
+pub(super) fn way_back(next: &str) -> &str {
     let path = next.split(['?', '#']).next().unwrap_or_default();
     let is_ours = next.starts_with('/') && !next.starts_with("//") && !next.contains('\\');
     let is_plain = next.len() <= 2_000 && next.bytes().all(|byte| byte.is_ascii_graphic());
@@ -91,17 +92,15 @@ async fn values(headers: &HeaderMap, body: Body) -> Result<Values, Problem> {
 
 pub(super) async fn send(
     state: Visitor,
-    Extension(Peer(peer)): Extension<Peer>,
+    Acting(service): Acting,
+    Extension(peer): Extension<Peer>,
     headers: HeaderMap,
     body: Body,
 ) -> Sent {
     let values = values(&headers, body).await?;
     let (name, next) = (values.get("name"), way_back(values.get("next")));
-    let allowed = state.auth.limits.log_in(name, peer, Instant::now());
-    if let Err(rest) = allowed {
-        return Err(too_many("there were too many attempts to log in", rest).into());
-    }
-    match accounts::log_in(&state.service, name, values.raw("password")).await? {
+    let attempts = LogIns { state: &state, service: &service, peer };
+    match attempts.log_in(name, values.raw("password")).await? {
         Some(session) => Ok(entered(&state, &session, next)),
         None => Ok((StatusCode::UNAUTHORIZED, page(&state, name, next, WRONG)).into_response()),
     }
@@ -121,11 +120,11 @@ fn with_cookie(mut response: Response, cookie: &str) -> Response {
 }
 
 /// Ends all sessions of the user, in all browsers.
-pub(super) async fn leave(state: Visitor) -> Sent {
+pub(super) async fn leave(state: Visitor, Acting(service): Acting) -> Sent {
     if state.principal().has_session()
         && let Some(user) = state.principal().user()
     {
-        accounts::log_out(&state.service, user).await?;
+        accounts::log_out(&service, user).await?;
     }
     let mut response = with_cookie(below("/login").into_response(), &drop_cookie(&state.auth));
     let clear = HeaderName::from_static("clear-site-data");
@@ -155,7 +154,8 @@ pub(super) async fn show_setup(state: Visitor) -> Result<Html<String>, PageProbl
 /// Creates the first user, an admin of all DAGs, who is logged in then.
 pub(super) async fn send_setup(
     state: Visitor,
-    Extension(Peer(peer)): Extension<Peer>,
+    Acting(service): Acting,
+    Extension(peer): Extension<Peer>,
     headers: HeaderMap,
     body: Body,
 ) -> Sent {
@@ -163,18 +163,18 @@ pub(super) async fn send_setup(
     let token = open_setup(&state).await?;
     let (text, name, password) = (values.get("token"), values.get("name"), values.raw("password"));
     let refused = |status, error: &str| Ok((status, setup_page(text, name, error)).into_response());
-    if let Err(rest) = state.auth.limits.log_in("set-up", peer, Instant::now()) {
-        return Err(too_many("there were too many attempts", rest).into());
-    }
+    let attempts = LogIns { state: &state, service: &service, peer };
+    attempts.may_try("set-up").await?;
     let _turn = token.turn().await;
     if !token.is(text, Instant::now()) {
+        attempts.failed(None, "the set-up token is wrong, or older than an hour").await?;
         return refused(StatusCode::UNAUTHORIZED, "This is not the set-up token, or it is older than an hour.");
     }
     let grants = Grant::of_role(Role::Admin, []).map_err(OpsError::from)?;
-    match accounts::add_user(&state.service, name, password, grants).await {
+    match accounts::add_user(&service, name, password, grants).await {
         Ok(user) => {
             token.take();
-            match accounts::log_in(&state.service, &user.name, password).await? {
+            match accounts::log_in(&service, &user.name, password).await? {
                 Some(session) => Ok(entered(&state, &session, "/")),
                 None => Ok(below("/login").into_response()),
             }

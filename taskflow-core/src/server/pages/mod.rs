@@ -109,6 +109,7 @@ mod users;
 mod versions;
 mod who;
 
+pub(super) use account::confirm_page;
 pub(super) use counts::CountCache;
 pub(super) use login::log_in_address;
 pub(super) use reply::{no_route, problem_page};

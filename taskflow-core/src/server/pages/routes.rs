@@ -82,6 +82,7 @@ fn forms() -> Router<ServerState> {
         .route("/runs/{run}/clear", get(changes::ask_clear).post(changes::clear))
         .route("/runs/{run}/retry", post(changes::retry))
         .route("/runs/{run}/resume", post(changes::resume))
+        .route("/account/confirm", post(account::confirm))
         .route("/account/password", post(account::password))
         .route("/account/tokens", post(account::create))
         .route("/account/tokens/revoke", post(account::revoke))

@@ -13,8 +13,9 @@ use super::frame::{Crumb, Frame, Place};
 use super::problem::sentence;
 use super::reply::{PageProblem, request};
 use super::times::Moment;
-use crate::ops::OpsError;
 use crate::ops::accounts::{self, Right};
+use crate::ops::{AuditTarget, OpsError};
+use crate::server::acting::Acting;
 use crate::server::auth::Visitor;
 use crate::server::problem::Problem;
 
@@ -24,6 +25,8 @@ struct UsersPage {
     frame: Frame,
     rows: Vec<UserRow>,
     can_change: bool,
+    /// The page itself, if it asks for the password before it has forms.
+    confirm: String,
     error: String,
     /// What was typed.
     name: String,
@@ -44,10 +47,12 @@ async fn page(state: &Visitor, values: &Values, error: String) -> Result<Respons
         created: request.clock.at(user.created),
         name: user.name,
     });
+    let can_change = !state.options.read_only;
     let page = UsersPage {
         frame: Frame::new(&request, Place::Users, "Users", vec![Crumb::here("Users")]),
         rows: rows.collect(),
-        can_change: !state.options.read_only,
+        can_change: can_change && state.is_confirmed(),
+        confirm: if can_change && !state.is_confirmed() { "/users".to_owned() } else { String::new() },
         error,
         name: values.get("name").to_owned(),
         dags: values.get("dags").to_owned(),
@@ -63,8 +68,11 @@ pub(super) async fn show(state: Visitor) -> Sent {
 
 /// The values of a form that an admin has sent.
 fn of_admin(state: &Visitor, headers: &HeaderMap, body: &Bytes) -> Result<Values, Problem> {
-    state.check_everywhere(Right::Admin)?;
-    Values::of(headers, body)
+    let values = Values::of(headers, body);
+    // Whose form cannot be read may still lack the right.
+    let name = values.as_ref().map_or("", |values| values.get("name"));
+    state.check_everywhere_of(Right::Admin, AuditTarget::account(name))?;
+    values
 }
 
 async fn done<T>(state: &Visitor, values: &Values, outcome: Result<T, OpsError>) -> Sent {
@@ -74,36 +82,36 @@ async fn done<T>(state: &Visitor, values: &Values, outcome: Result<T, OpsError>)
     }
 }
 
-pub(super) async fn add(state: Visitor, headers: HeaderMap, body: Bytes) -> Sent {
+pub(super) async fn add(state: Visitor, Acting(service): Acting, headers: HeaderMap, body: Bytes) -> Sent {
     let values = of_admin(&state, &headers, &body)?;
     match grants(&values) {
         Ok(grants) => {
-            let added = accounts::add_user(&state.service, values.get("name"), values.raw("password"), grants).await;
+            let added = accounts::add_user(&service, values.get("name"), values.raw("password"), grants).await;
             done(&state, &values, added).await
         }
         Err(error) => page(&state, &values, sentence(&error.to_string())).await,
     }
 }
 
-pub(super) async fn role(state: Visitor, headers: HeaderMap, body: Bytes) -> Sent {
+pub(super) async fn role(state: Visitor, Acting(service): Acting, headers: HeaderMap, body: Bytes) -> Sent {
     let values = of_admin(&state, &headers, &body)?;
     match grants(&values) {
         Ok(grants) => {
-            let changed = accounts::set_role(&state.service, values.get("name"), grants).await;
+            let changed = accounts::set_role(&service, values.get("name"), grants).await;
             done(&state, &values, changed).await
         }
         Err(error) => page(&state, &values, sentence(&error.to_string())).await,
     }
 }
 
-pub(super) async fn password(state: Visitor, headers: HeaderMap, body: Bytes) -> Sent {
+pub(super) async fn password(state: Visitor, Acting(service): Acting, headers: HeaderMap, body: Bytes) -> Sent {
     let values = of_admin(&state, &headers, &body)?;
-    let changed = accounts::set_password(&state.service, values.get("name"), values.raw("password")).await;
+    let changed = accounts::set_password(&service, values.get("name"), values.raw("password")).await;
     done(&state, &values, changed).await
 }
 
-pub(super) async fn remove(state: Visitor, headers: HeaderMap, body: Bytes) -> Sent {
+pub(super) async fn remove(state: Visitor, Acting(service): Acting, headers: HeaderMap, body: Bytes) -> Sent {
     let values = of_admin(&state, &headers, &body)?;
-    let removed = accounts::remove_user(&state.service, values.get("name")).await;
+    let removed = accounts::remove_user(&service, values.get("name")).await;
     done(&state, &values, removed).await
 }

@@ -24,12 +24,15 @@ fn account(kind: AccountKind, name: &str, secret: Option<&str>, owner: &str) -> 
 
 async fn a_name_and_a_secret_are_taken_once(store: &impl AccountStore) {
     let kim = account(AccountKind::User, "kim", None, "");
-    assert!(store.add_account(&kim).await.unwrap());
-    assert!(!store.add_account(&AccountRow { state: "other".to_owned(), ..kim.clone() }).await.unwrap());
+    assert!(store.add_account(&kim, None).await.unwrap());
+    assert!(!store.add_account(&AccountRow { state: "other".to_owned(), ..kim.clone() }, None).await.unwrap());
     let token = account(AccountKind::Token, "kim", Some("digest"), "kim");
-    assert!(store.add_account(&token).await.unwrap(), "a token may be called like a user");
-    assert!(!store.add_account(&AccountRow { name: "another".to_owned(), ..token.clone() }).await.unwrap());
-    assert!(store.add_account(&account(AccountKind::User, "lee", None, "")).await.unwrap(), "users have no secrets");
+    assert!(store.add_account(&token, None).await.unwrap(), "a token may be called like a user");
+    assert!(!store.add_account(&AccountRow { name: "another".to_owned(), ..token.clone() }, None).await.unwrap());
+    assert!(
+        store.add_account(&account(AccountKind::User, "lee", None, ""), None).await.unwrap(),
+        "users have no secrets"
+    );
     assert_eq!(store.account(AccountKind::User, "kim").await.unwrap(), Some(kim));
     assert_eq!(store.account(AccountKind::Session, "kim").await.unwrap(), None);
     assert_eq!(store.account_of_secret(AccountKind::Token, "digest").await.unwrap(), Some(token));
@@ -40,10 +43,10 @@ async fn a_name_and_a_secret_are_taken_once(store: &impl AccountStore) {
 
 async fn a_change_needs_the_state_that_it_began_with(store: &impl AccountStore) {
     let kim = account(AccountKind::User, "kim", None, "");
-    assert!(!store.change_account(&kim, "new").await.unwrap(), "there is none");
-    store.add_account(&kim).await.unwrap();
-    assert!(store.change_account(&kim, "new").await.unwrap());
-    assert!(!store.change_account(&kim, "newer").await.unwrap(), "it has changed meanwhile");
+    assert!(!store.change_account(&kim, "new", None).await.unwrap(), "there is none");
+    store.add_account(&kim, None).await.unwrap();
+    assert!(store.change_account(&kim, "new", None).await.unwrap());
+    assert!(!store.change_account(&kim, "newer", None).await.unwrap(), "it has changed meanwhile");
     assert_eq!(store.account(AccountKind::User, "kim").await.unwrap().unwrap().state, "new");
 }
 
@@ -54,17 +57,17 @@ async fn what_belongs_to_a_user_is_removed_together(store: &impl AccountStore) {
         (AccountKind::Session, "3", "lee"),
         (AccountKind::Token, "1", "kim"),
     ] {
-        store.add_account(&account(kind, name, Some(&format!("{}{name}", kind.name())), owner)).await.unwrap();
+        store.add_account(&account(kind, name, Some(&format!("{}{name}", kind.name())), owner), None).await.unwrap();
     }
-    assert_eq!(store.remove_accounts_of(AccountKind::Session, "kim").await.unwrap(), 2);
+    assert_eq!(store.remove_accounts_of(AccountKind::Session, "kim", None).await.unwrap(), 2);
     assert_eq!(store.accounts(AccountKind::Session).await.unwrap().len(), 1);
-    assert!(store.remove_account(AccountKind::Token, "1").await.unwrap());
-    assert!(!store.remove_account(AccountKind::Token, "1").await.unwrap());
+    assert!(store.remove_account(AccountKind::Token, "1", None).await.unwrap());
+    assert!(!store.remove_account(AccountKind::Token, "1", None).await.unwrap());
 }
 
 async fn what_was_not_used_is_removed(store: &impl AccountStore) {
     for name in ["old", "new"] {
-        store.add_account(&account(AccountKind::Session, name, Some(name), "kim")).await.unwrap();
+        store.add_account(&account(AccountKind::Session, name, Some(name), "kim"), None).await.unwrap();
     }
     store.use_account(AccountKind::Session, "new", Timestamp::from_nanos(10)).await.unwrap();
     store.use_account(AccountKind::Session, "new", Timestamp::from_nanos(5)).await.unwrap();

@@ -4,6 +4,7 @@ use super::of_every_store;
 use super::parts::{known, new, ok, queued, segment, update};
 use crate::base::Timestamp;
 use crate::run::{RunState, Stored as StoredValue};
+use crate::store::account_rows::{AccountKind, AccountRow};
 use crate::store::audit_rows::{AuditFilter, AuditRow};
 use crate::store::backfill_rows::{BackfillChange, BackfillRow, Changed};
 use crate::store::event_rows::{Emitted, NewEvent};
@@ -18,6 +19,7 @@ of_every_store! {
     a_row_is_stored_with_a_request_or_not_at_all,
     a_row_is_stored_with_an_event_or_not_at_all,
     a_row_is_stored_with_a_deletion_or_not_at_all,
+    a_row_is_stored_with_the_change_of_an_account_or_not_at_all,
     a_row_is_read_as_it_was_stored,
     a_row_outlives_its_run,
     a_filter_selects_rows_the_newest_first,
@@ -170,6 +172,31 @@ async fn a_row_is_stored_with_a_deletion_or_not_at_all(store: &dyn Store) {
 
 fn ended(run_id: &str) -> Append {
     Append { update: Some(update(RunState::Success)), ..new(run_id, 10) }
+}
+
+async fn a_row_is_stored_with_the_change_of_an_account_or_not_at_all(store: &dyn Store) {
+    let account = |kind: AccountKind, name: &str, owner: &str| AccountRow {
+        kind,
+        name: name.to_owned(),
+        secret: None,
+        owner: owner.to_owned(),
+        state: "{}".to_owned(),
+        used: Timestamp::from_nanos(1),
+    };
+    let kim = account(AccountKind::User, "kim", "");
+    assert!(store.add_account(&kim, Some(&row("adds", 5))).await.unwrap());
+    assert!(!store.add_account(&kim, Some(&row("adds again", 5))).await.unwrap());
+    assert!(store.change_account(&kim, "new", Some(&row("changes", 5))).await.unwrap());
+    assert!(!store.change_account(&kim, "newer", Some(&row("is late", 5))).await.unwrap());
+    for name in ["1", "2"] {
+        assert!(store.add_account(&account(AccountKind::Session, name, "kim"), None).await.unwrap());
+    }
+    let (session, user) = (AccountKind::Session, AccountKind::User);
+    assert_eq!(store.remove_accounts_of(session, "kim", Some(&row("logs out", 5))).await.unwrap(), 2);
+    assert_eq!(store.remove_accounts_of(session, "kim", Some(&row("logs out again", 5))).await.unwrap(), 0);
+    assert!(store.remove_account(user, "kim", Some(&row("removes", 5))).await.unwrap());
+    assert!(!store.remove_account(user, "kim", Some(&row("removes again", 5))).await.unwrap());
+    assert_eq!(actors(store).await, ["adds", "changes", "logs out", "removes"]);
 }
 
 async fn a_row_is_read_as_it_was_stored(store: &dyn Store) {

@@ -1,12 +1,15 @@
 //! Users, sessions and tokens.
 
-use sqlx::sqlite::{SqliteArguments, SqliteRow};
-use sqlx::{Arguments as _, Encode, Sqlite, Type};
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Encode, Row as _, Sqlite, Type};
 
 use super::SqliteStore;
+use super::append::Script;
+use super::audit::AuditOf;
 use super::read::{Question, get};
 use crate::base::Timestamp;
 use crate::store::account_rows::{AccountKind, AccountRow};
+use crate::store::audit_rows::AuditRow;
 use crate::store::checksum::{Checksum, of_columns};
 use crate::store::traits::StoreError;
 
@@ -59,64 +62,86 @@ fn account_row(store: &SqliteStore, row: &SqliteRow) -> Result<AccountRow, Store
     Ok(account)
 }
 
-pub(super) async fn add(store: &SqliteStore, row: &AccountRow) -> Result<bool, StoreError> {
+pub(super) async fn add(store: &SqliteStore, row: &AccountRow, audit: Option<&AuditRow>) -> Result<bool, StoreError> {
     let sql = "INSERT OR IGNORE INTO accounts (kind, name, secret, owner, state, used, checksum) \
                VALUES (?, ?, ?, ?, ?, ?, ?)";
-    let statement = Statement::new(sql).give(row.kind.name()).give(&row.name).give(&row.secret).give(&row.owner);
-    let statement = statement.give(&row.state).give(row.used.as_nanos()).give(checksum(row, &row.state));
-    Ok(statement.execute(store).await? > 0)
+    let change = Change::new(sql).give(row.kind.name()).give(&row.name).give(&row.secret).give(&row.owner);
+    let change = change.give(&row.state).give(row.used.as_nanos()).give(checksum(row, &row.state));
+    Ok(change.execute(store, audit).await? > 0)
 }
 
-pub(super) async fn change(store: &SqliteStore, from: &AccountRow, state: &str) -> Result<bool, StoreError> {
+pub(super) async fn change(
+    store: &SqliteStore,
+    from: &AccountRow,
+    state: &str,
+    audit: Option<&AuditRow>,
+) -> Result<bool, StoreError> {
     let sql = "UPDATE accounts SET state = ?, checksum = ? WHERE kind = ? AND name = ? AND state = ?";
-    let statement = Statement::new(sql).give(state).give(checksum(from, state));
-    Ok(statement.give(from.kind.name()).give(&from.name).give(&from.state).execute(store).await? > 0)
+    let change = Change::new(sql).give(state).give(checksum(from, state));
+    Ok(change.give(from.kind.name()).give(&from.name).give(&from.state).execute(store, audit).await? > 0)
 }
 
 pub(super) async fn used(store: &SqliteStore, kind: AccountKind, name: &str, at: Timestamp) -> Result<(), StoreError> {
     let sql = "UPDATE accounts SET used = max(used, ?) WHERE kind = ? AND name = ?";
-    Statement::new(sql).give(at.as_nanos()).give(kind.name()).give(name).execute(store).await.map(drop)
+    Change::new(sql).give(at.as_nanos()).give(kind.name()).give(name).execute(store, None).await.map(drop)
 }
 
-pub(super) async fn remove(store: &SqliteStore, kind: AccountKind, name: &str) -> Result<bool, StoreError> {
+pub(super) async fn remove(
+    store: &SqliteStore,
+    kind: AccountKind,
+    name: &str,
+    audit: Option<&AuditRow>,
+) -> Result<bool, StoreError> {
     let sql = "DELETE FROM accounts WHERE kind = ? AND name = ?";
-    Ok(Statement::new(sql).give(kind.name()).give(name).execute(store).await? > 0)
+    Ok(Change::new(sql).give(kind.name()).give(name).execute(store, audit).await? > 0)
 }
 
-pub(super) async fn remove_of(store: &SqliteStore, kind: AccountKind, owner: &str) -> Result<u64, StoreError> {
+pub(super) async fn remove_of(
+    store: &SqliteStore,
+    kind: AccountKind,
+    owner: &str,
+    audit: Option<&AuditRow>,
+) -> Result<u64, StoreError> {
     let sql = "DELETE FROM accounts WHERE owner = ? AND kind = ?";
-    Statement::new(sql).give(owner).give(kind.name()).execute(store).await
+    Change::new(sql).give(owner).give(kind.name()).execute(store, audit).await
 }
 
 pub(super) async fn remove_unused(store: &SqliteStore, kind: AccountKind, since: Timestamp) -> Result<u64, StoreError> {
     let sql = "DELETE FROM accounts WHERE kind = ? AND used < ?";
-    Statement::new(sql).give(kind.name()).give(since.as_nanos()).execute(store).await
+    Change::new(sql).give(kind.name()).give(since.as_nanos()).execute(store, None).await
 }
 
-/// A statement that writes, with its parameters.
-struct Statement {
-    sql: &'static str,
-    arguments: SqliteArguments,
-}
+/// A statement that writes, with its parameters, and the row of the audit trail about it.
+struct Change(Script);
 
-impl Statement {
+impl Change {
     fn new(sql: &'static str) -> Self {
-        Statement { sql, arguments: SqliteArguments::default() }
+        let mut script = Script::new();
+        script.sql.extend(["BEGIN IMMEDIATE; ", sql, "; SELECT changes();"]);
+        Change(script)
     }
 
     fn give<'q>(mut self, value: impl Encode<'q, Sqlite> + Type<Sqlite>) -> Self {
         // Encoding text and integers cannot fail.
-        let _ = self.arguments.add(value);
+        let _ = self.0.give(value);
         self
     }
 
-    /// Returns how many rows it has changed.
-    async fn execute(self, store: &SqliteStore) -> Result<u64, StoreError> {
+    /// Returns how many rows of accounts it has changed. If there is none, it stores no row of the
+    /// trail.
+    async fn execute(mut self, store: &SqliteStore, audit: Option<&AuditRow>) -> Result<u64, StoreError> {
         let mut guard = store.writer.acquire().await?;
-        let done = sqlx::query_with(self.sql, self.arguments).execute(guard.connection()).await;
-        let done = done.map_err(|error| guard.explain(&error))?;
+        let changed = async {
+            if let Some(row) = audit {
+                self.0.audit(row, AuditOf::LastStatement)?;
+            }
+            self.0.sql += "COMMIT";
+            let rows = self.0.send(guard.connection()).await?;
+            rows.first().map_or(Ok(0), |row| row.try_get::<i64, _>(0))
+        };
+        let changed = changed.await.map_err(|error: sqlx::Error| guard.explain(&error))?;
         guard.release();
-        Ok(done.rows_affected())
+        Ok(changed.cast_unsigned())
     }
 }
 

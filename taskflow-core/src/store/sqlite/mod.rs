@@ -22,6 +22,7 @@ mod append;
 mod audit;
 mod backfills;
 mod chains;
+#[cfg_attr(not(feature = "server"), allow(dead_code, reason = "only a server has streams"))]
 mod changes;
 mod claim;
 mod connection;

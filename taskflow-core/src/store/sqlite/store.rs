@@ -288,24 +288,39 @@ impl AccountStore for SqliteStore {
         store_future(accounts::of_secret(self, kind, secret))
     }
 
-    fn add_account<'a>(&'a self, row: &'a AccountRow) -> StoreFuture<'a, bool> {
-        store_future(accounts::add(self, row))
+    fn add_account<'a>(&'a self, row: &'a AccountRow, audit: Option<&'a AuditRow>) -> StoreFuture<'a, bool> {
+        store_future(accounts::add(self, row, audit))
     }
 
-    fn change_account<'a>(&'a self, from: &'a AccountRow, state: &'a str) -> StoreFuture<'a, bool> {
-        store_future(accounts::change(self, from, state))
+    fn change_account<'a>(
+        &'a self,
+        from: &'a AccountRow,
+        state: &'a str,
+        audit: Option<&'a AuditRow>,
+    ) -> StoreFuture<'a, bool> {
+        store_future(accounts::change(self, from, state, audit))
     }
 
     fn use_account<'a>(&'a self, kind: AccountKind, name: &'a str, at: Timestamp) -> StoreFuture<'a, ()> {
         store_future(accounts::used(self, kind, name, at))
     }
 
-    fn remove_account<'a>(&'a self, kind: AccountKind, name: &'a str) -> StoreFuture<'a, bool> {
-        store_future(accounts::remove(self, kind, name))
+    fn remove_account<'a>(
+        &'a self,
+        kind: AccountKind,
+        name: &'a str,
+        audit: Option<&'a AuditRow>,
+    ) -> StoreFuture<'a, bool> {
+        store_future(accounts::remove(self, kind, name, audit))
     }
 
-    fn remove_accounts_of<'a>(&'a self, kind: AccountKind, owner: &'a str) -> StoreFuture<'a, u64> {
-        store_future(accounts::remove_of(self, kind, owner))
+    fn remove_accounts_of<'a>(
+        &'a self,
+        kind: AccountKind,
+        owner: &'a str,
+        audit: Option<&'a AuditRow>,
+    ) -> StoreFuture<'a, u64> {
+        store_future(accounts::remove_of(self, kind, owner, audit))
     }
 
     fn remove_unused(&self, kind: AccountKind, since: Timestamp) -> StoreFuture<'_, u64> {
