@@ -4,7 +4,7 @@
 //! - `place`: finds the file. `document`: parses it. `environment`, `overrides`: environment
 //!   variables. `layer`: all values. `origin`: where each value comes from. `name`: names.
 //! - `setting`, `settings`: the settings of the command line, validated and typed.
-//! - `network`: networks of addresses.
+//! - `network`: networks of addresses. `oidc`: the settings of `[serve.oidc]`.
 //! - `typed`: conversion of variables to the requested type.
 //! - [`Connection`]; `spec`, `uri`: the forms in which it is defined.
 //! - [`Secret`]; `source`: where its text is stored. `hidden`: secrets recognised by name only.
@@ -22,6 +22,7 @@ mod hidden;
 mod layer;
 mod name;
 mod network;
+mod oidc;
 mod origin;
 mod overrides;
 mod place;
@@ -40,6 +41,7 @@ pub use entry::Entry;
 pub(crate) use environment::secret_variables;
 pub use error::{ConfigError, ItemKind, Mistake};
 pub use network::Network;
+pub use oidc::{GroupRole, OidcSettings};
 pub use origin::Origin;
 pub use secret::Secret;
 pub use settings::Settings;
