@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::rights::Access;
 use super::secret::{digest, random_secret};
-use super::users::{decode, encode, find, verified};
+use super::users::{StoredUser, decode, encode, find, verified};
 use crate::base::Timestamp;
 use crate::journal::{Journal, JournalError};
 use crate::ops::{Actor, OpsError, Via};
@@ -53,6 +53,9 @@ impl fmt::Debug for NewSession {
 struct SessionState {
     created: Timestamp,
     generation: String,
+    /// When it ends at the latest, if that is before [`LONGEST`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ends: Option<Timestamp>,
 }
 
 /// Begins a session of a user. `None` if there is no such user or the password is wrong, which take
@@ -63,21 +66,32 @@ struct SessionState {
 /// When the store cannot be read or written.
 pub async fn log_in(journal: &Journal, name: &str, password: &str) -> Result<Option<NewSession>, OpsError> {
     let Some(user) = verified(journal, name, password).await? else { return Ok(None) };
+    begin(journal, &user, None).await.map(Some)
+}
+
+/// Begins a session of a user, which lasts no longer than `lasts`.
+pub(super) async fn begin(
+    journal: &Journal,
+    user: &StoredUser,
+    lasts: Option<Duration>,
+) -> Result<NewSession, OpsError> {
     let (accounts, now) = (journal.accounts(), journal.now());
     let oldest = Timestamp::from_nanos(now.as_nanos().saturating_sub(nanos(IDLE)));
     accounts.remove_unused(AccountKind::Session, oldest).await.map_err(JournalError::from)?;
     let secret = random_secret()?;
+    let ends = lasts.map(|lasts| Timestamp::from_nanos(now.as_nanos().saturating_add(nanos(lasts))));
+    let state = SessionState { created: now, generation: user.state.generation.clone(), ends };
     let row = AccountRow {
         kind: AccountKind::Session,
         name: random_secret()?,
         secret: Some(digest(&secret)),
         owner: user.name().to_owned(),
-        state: encode(&SessionState { created: now, generation: user.state.generation.clone() }),
+        state: encode(&state),
         used: now,
     };
     // Two random numbers are never the same.
     accounts.add_account(&row).await.map_err(JournalError::from)?;
-    Ok(Some(NewSession { user: row.owner, secret }))
+    Ok(NewSession { user: row.owner, secret })
 }
 
 fn nanos(span: Duration) -> i64 {
@@ -96,12 +110,12 @@ pub async fn session(journal: &Journal, secret: &str) -> Result<Option<Authentic
     let state: SessionState = decode(&row)?;
     // A time in the future is that of a clock that went back.
     let (idle, age) = (now.since(row.used), now.since(state.created));
-    if idle > IDLE || age > LONGEST {
+    if idle > IDLE || age > LONGEST || state.ends.is_some_and(|ends| ends <= now) {
         accounts.remove_account(AccountKind::Session, &row.name).await.map_err(JournalError::from)?;
         return Ok(None);
     }
     let user = find(journal, &row.owner).await?.filter(|user| user.state.generation == state.generation);
-    let Some(user) = user else { return Ok(None) };
+    let Some(user) = user.filter(|user| !user.state.is_nobody()) else { return Ok(None) };
     if idle >= NOTED {
         accounts.use_account(AccountKind::Session, &row.name, now).await.map_err(JournalError::from)?;
     }
