@@ -29,6 +29,8 @@ struct AccountPage {
     /// How they are known, in words.
     via: &'static str,
     roles: String,
+    /// The subject and the issuer of somebody whom a provider authenticates.
+    identity: Option<(String, String)>,
     /// Whether they have a password here.
     has_password: bool,
     tokens: Vec<TokenRow>,
@@ -78,7 +80,13 @@ async fn page(state: &Visitor, created: String, error: String) -> Result<Respons
         Ok(owner) => accounts::tokens(&state.journal, owner).await?,
         Err(_) => Vec::new(),
     };
+    let user = match principal.user() {
+        Some(user) => accounts::user(&state.journal, user).await?,
+        None => None,
+    };
+    let identity = user.and_then(|user| user.identity);
     let via = match principal.actor().map(|actor| actor.via) {
+        Some(crate::ops::Via::Session) if identity.is_some() => "logged in with OpenID Connect",
         Some(crate::ops::Via::Session) => "logged in here",
         Some(crate::ops::Via::Token) => "by a token",
         Some(crate::ops::Via::Proxy) => "named by the proxy in front of this server",
@@ -90,7 +98,8 @@ async fn page(state: &Visitor, created: String, error: String) -> Result<Respons
         name: principal.actor().map(|actor| actor.name.clone()).unwrap_or_default(),
         via,
         roles: bounds.join("; within: "),
-        has_password: principal.has_session() && !state.options.read_only,
+        identity: identity.as_ref().map(|identity| (identity.subject.clone(), identity.issuer.clone())),
+        has_password: principal.has_session() && identity.is_none() && !state.options.read_only,
         tokens: tokens.into_iter().map(|token| row(token, &request.clock)).collect(),
         is_all: matches!(managed(state), Ok(None)),
         can_create: may_create(state).is_ok() && !state.options.read_only,

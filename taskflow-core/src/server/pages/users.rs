@@ -23,6 +23,8 @@ use crate::server::problem::Problem;
 struct UsersPage {
     frame: Frame,
     rows: Vec<UserRow>,
+    /// Those with a password: their password and their role are decided here.
+    own: Vec<String>,
     can_change: bool,
     error: String,
     /// What was typed.
@@ -35,6 +37,8 @@ struct UserRow {
     name: String,
     roles: String,
     created: Moment,
+    /// The provider that authenticates them; empty if they have a password.
+    issuer: String,
 }
 
 async fn page(state: &Visitor, values: &Values, error: String) -> Result<Response, PageProblem> {
@@ -42,11 +46,14 @@ async fn page(state: &Visitor, values: &Values, error: String) -> Result<Respons
     let rows = accounts::users(&state.journal).await?.into_iter().map(|user| UserRow {
         roles: roles(&user.grants),
         created: request.clock.at(user.created),
+        issuer: user.identity.map(|identity| identity.issuer).unwrap_or_default(),
         name: user.name,
     });
+    let rows: Vec<UserRow> = rows.collect();
     let page = UsersPage {
         frame: Frame::new(&request, Place::Users, "Users", vec![Crumb::here("Users")]),
-        rows: rows.collect(),
+        own: rows.iter().filter(|row| row.issuer.is_empty()).map(|row| row.name.clone()).collect(),
+        rows,
         can_change: !state.options.read_only,
         error,
         name: values.get("name").to_owned(),
