@@ -139,7 +139,7 @@ fn whoever_the_provider_knows_gets_to_the_page_that_they_wanted() {
     let started = service.send("POST", "/api/v1/dags/greeting/runs", &headers, "{}");
     assert_eq!(started.status, 201, "{started:?}");
     let audit = service.call(&["audit", "--output", "json"]).json();
-    assert_eq!(audit[0]["actor"], json!({"name": name, "via": "session"}), "{audit}");
+    assert_eq!(audit["entries"][0]["actor"], json!({"name": name, "via": "session"}), "{audit}");
     let users = service.call(&["users", "list", "--output", "json"]).json();
     let identity = json!({"issuer": provider.issuer(), "subject": "248289761001", "groups": ["dev", "everybody"]});
     assert_eq!((&users[0]["name"], &users[0]["identity"]), (&json!(name), &identity));
