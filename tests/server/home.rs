@@ -30,6 +30,9 @@ pub(crate) struct Service {
 pub(crate) struct Response {
     pub(crate) status: u16,
     pub(crate) headers: BTreeMap<String, String>,
+    /// The values of all `Set-Cookie`, of which `headers` has the last one.
+    #[cfg(feature = "oidc")]
+    pub(crate) cookies: Vec<String>,
     pub(crate) body: String,
 }
 
@@ -226,7 +229,14 @@ impl Response {
             let (name, value) = line.split_once(':')?;
             Some((name.to_ascii_lowercase(), value.trim().to_owned()))
         };
-        Response { status, headers: lines.filter_map(header).collect(), body: body.to_owned() }
+        let headers: Vec<(String, String)> = lines.filter_map(header).collect();
+        Response {
+            status,
+            #[cfg(feature = "oidc")]
+            cookies: headers.iter().filter(|(name, _)| name == "set-cookie").map(|(_, value)| value.clone()).collect(),
+            headers: headers.into_iter().collect(),
+            body: body.to_owned(),
+        }
     }
 
     #[track_caller]

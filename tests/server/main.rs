@@ -13,7 +13,11 @@ mod grids;
 mod guard;
 mod home;
 mod metrics;
+#[cfg(feature = "oidc")]
+mod oidc;
 mod pages;
+#[cfg(feature = "oidc")]
+mod provider;
 mod reads;
 mod rights;
 mod start;

@@ -218,6 +218,9 @@ const PAGES: &[Case] = &[
     case("POST", "/runs/{run}/retry", OPERATE, "/runs/1/retry", ""),
     case("POST", "/runs/{run}/resume", OPERATE, "/runs/1/resume", ""),
     case("POST", "/account/confirm", Session, "/account/confirm", "password=x"),
+    // Without a provider, and without the feature, there is nobody to lead to.
+    get("/login/oidc", Public, "/login/oidc"),
+    get("/login/oidc/callback", Public, "/login/oidc/callback"),
     case("POST", "/account/password", Session, "/account/password", "current=x&password=y"),
     case("POST", "/account/tokens", ADMIN, "/account/tokens", "name=page&role=viewer"),
     case("POST", "/account/tokens/revoke", ADMIN, "/account/tokens/revoke", "name=none"),
@@ -318,7 +321,8 @@ fn check(case: &Case, asker: Option<&Asker>, response: &Response) {
         Expected::Allowed(without) => {
             // The task asks nothing.
             let asks_nothing = case.path.contains("/approvals/");
-            let is_missing = case.path.contains("none") || case.route == "/setup" || asks_nothing;
+            let has_no_provider = case.route.starts_with("/login/");
+            let is_missing = case.path.contains("none") || case.route == "/setup" || asks_nothing || has_no_provider;
             assert!(response.status != 403 && (response.status != 404 || is_missing), "{about}");
             assert!(response.status != 401 || case.route == "/login", "{about}");
             // Who is known is led on from the log-in page.

@@ -225,10 +225,24 @@ pub(super) fn capture(home: &ops::Home, echo: bool, terminal: &Terminal) -> std:
         Some(filter) => log::init_with(sink.clone(), filter.clone()),
         None => log::init(sink.clone()),
     };
+    report_taken(installed, echo, terminal);
+    Ok(sink)
+}
+
+/// Like [`capture`], for a process with a server: what it warns of goes to the terminal.
+#[cfg(feature = "server")]
+pub(super) fn capture_for_server(home: &ops::Home, echo: bool, terminal: Terminal) -> std::io::Result<LogSink> {
+    let sink = home.log_sink()?;
+    let filter = home.config().settings().log_filter().cloned().unwrap_or_else(log::default_targets);
+    let installed = log::init_for_server(sink.clone(), filter, move |line| terminal.warn(line));
+    report_taken(installed, echo, &terminal);
+    Ok(sink)
+}
+
+fn report_taken(installed: Result<(), AlreadyInstalled>, echo: bool, terminal: &Terminal) {
     match installed {
         // The program has its own subscriber, which decides what is shown.
         Err(taken @ AlreadyInstalled::Subscriber) if echo => terminal.warn(&format!("--logs shows nothing: {taken}")),
         Ok(()) | Err(_) => {}
     }
-    Ok(sink)
 }

@@ -10,7 +10,7 @@ use super::terminal::Terminal;
 use crate::dag::DagDef;
 use crate::journal::Journal;
 use crate::ops;
-use crate::server::{BasePath, RunningServer, Server, ServerError, ServerOptions, ServerState};
+use crate::server::{BasePath, Oidc, RunningServer, Server, ServerError, ServerOptions, ServerState};
 use crate::service::ServiceHandle;
 
 /// Where the server listens unless an address is chosen.
@@ -57,6 +57,8 @@ pub(super) struct Listener {
     server: Server,
     /// Whether it has another port than the default one, because that is in use.
     is_moved: bool,
+    base_path: BasePath,
+    oidc: Option<Oidc>,
 }
 
 /// Takes the address of the server. Nothing is answered yet. `None` with `--no-server`.
@@ -67,15 +69,17 @@ pub(super) fn bind(matches: &ArgMatches, home: &Home) -> Result<Option<Listener>
     if matches.get_flag("no-server") {
         return Ok(None);
     }
+    let base_path = matches.get_one::<BasePath>("base-path").cloned().unwrap_or_default();
+    let oidc = Oidc::of(home.config(), &base_path).map_err(|error| CliError::usage(error.to_string()))?;
     let chosen = matches.get_one::<SocketAddr>("bind").copied().or_else(|| home.config().settings().bind());
     let address = chosen.unwrap_or(DEFAULT);
-    let bound = match address.ip().is_loopback() || !is_protected(matches, home)? {
+    let bound = match address.ip().is_loopback() || oidc.is_none() && !is_protected(matches, home)? {
         true => Server::bind(address),
         false => Server::bind_public(address),
     };
     let is_moved = chosen.is_none() && matches!(bound, Err(ServerError::Taken { .. }));
     let bound = if is_moved { Server::bind(SocketAddr::new(DEFAULT.ip(), 0)) } else { bound };
-    bound.map(|server| Some(Listener { server, is_moved })).map_err(|error| match error {
+    bound.map(|server| Some(Listener { server, is_moved, base_path, oidc })).map_err(|error| match error {
         ServerError::Public { .. } | ServerError::Taken { .. } => CliError::usage(error.to_string()),
         error => CliError::Failure(error.to_string()),
     })
@@ -100,7 +104,7 @@ fn is_protected(matches: &ArgMatches, home: &Home) -> Result<bool, CliError> {
 
 /// Answers requests from now on, and prints the address.
 pub(super) async fn start(
-    Listener { server, is_moved }: Listener,
+    Listener { server, is_moved, base_path, oidc }: Listener,
     matches: &ArgMatches,
     home: &Home,
     journal: &Journal,
@@ -108,7 +112,6 @@ pub(super) async fn start(
     dags: &[&'static DagDef],
     terminal: &Terminal,
 ) -> Result<RunningServer, CliError> {
-    let base_path = matches.get_one::<BasePath>("base-path").cloned().unwrap_or_default();
     let insecure_no_auth = matches.get_flag("insecure-no-auth");
     let options = ServerOptions {
         read_only: matches.get_flag("read-only"),
@@ -116,6 +119,7 @@ pub(super) async fn start(
         insecure_no_auth,
         setup: matches.get_flag("setup"),
         base_path: base_path.clone(),
+        oidc,
     };
     let dags = dags.to_vec();
     let (state, setup) = ServerState::new(home.home(), journal, handle, dags, options, server.address()).await?;

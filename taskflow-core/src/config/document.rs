@@ -52,11 +52,24 @@ impl Document<'_> {
                 mistakes.add(&origin, format!("`{name}` must be a table: `[{name}]`"));
                 continue;
             };
-            for entry in table {
-                self.entry(name, entry, &mut layer, mistakes);
+            for (key, value) in table {
+                if (name, &**key.get_ref()) == ("serve", "oidc") {
+                    self.oidc((key, value), &mut layer, mistakes);
+                } else {
+                    self.entry(name, (key, value), &mut layer, mistakes);
+                }
             }
         }
         layer
+    }
+
+    /// Reads `[serve.oidc]`, the only table of settings within another.
+    fn oidc(&self, (key, value): Entry<'_, '_>, layer: &mut Layer, mistakes: &mut Mistakes) {
+        let DeValue::Table(table) = value.get_ref() else {
+            let origin = self.origin(key.span().start);
+            return mistakes.add(&origin, "`oidc` must be a table: `[serve.oidc]`");
+        };
+        table.iter().for_each(|entry| self.entry("serve.oidc", entry, layer, mistakes));
     }
 
     fn origin(&self, byte: usize) -> Origin {

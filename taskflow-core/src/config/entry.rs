@@ -2,17 +2,17 @@
 
 use serde_json::Value;
 
-use super::hidden;
 use super::layer::{Layer, Variable};
 use super::origin::{Given, Origin};
 use super::spec::{Extra, Spec};
+use super::{hidden, oidc};
 
 /// An entry of a configuration.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Entry {
-    /// The table it belongs to: `run`, `store`, `log`, `pools`, `variables`, `connections` or
-    /// `secrets`.
+    /// The table it belongs to: `run`, `serve.oidc`, `store`, `log`, `pools`, `variables`,
+    /// `connections` or `secrets`.
     pub section: &'static str,
     /// Its name there.
     pub name: String,
@@ -25,7 +25,12 @@ pub struct Entry {
 /// All entries, settings first.
 pub(super) fn entries(layer: &Layer) -> Vec<Entry> {
     let mut entries = Vec::new();
+    let has_oidc = layer.settings.has_oidc();
     for (setting, given) in layer.settings.iter() {
+        // Most programs have no provider; whoever has one sees all its settings.
+        if setting.name.starts_with(oidc::PREFIX) && !has_oidc {
+            continue;
+        }
         let (section, name) = setting.table_and_key();
         let value = given.map_or_else(|| setting.default.to_owned(), |given| given.value.to_string());
         let origin = given.map(|given| given.origin.clone());

@@ -4,7 +4,8 @@
 //! - `place`: finds the file. `document`: parses it. `environment`, `overrides`: environment
 //!   variables. `layer`: all values. `origin`: where each value comes from. `name`: names.
 //! - `setting`, `settings`: the settings of the command line, validated and typed.
-//! - `network`: networks of addresses. `group`: roles of groups.
+//! - `network`: networks of addresses. `group`: roles of groups. `oidc`: the settings of
+//!   `[serve.oidc]`.
 //! - `typed`: conversion of variables to the requested type.
 //! - [`Connection`]; `spec`, `uri`: the forms in which it is defined.
 //! - [`Secret`]; `source`: where its text is stored. `hidden`: secrets recognised by name only.
@@ -23,6 +24,7 @@ mod hidden;
 mod layer;
 mod name;
 mod network;
+mod oidc;
 mod origin;
 mod overrides;
 mod place;
@@ -42,6 +44,7 @@ pub(crate) use environment::secret_variables;
 pub use error::{ConfigError, ItemKind, Mistake};
 pub use group::GroupRole;
 pub use network::Network;
+pub use oidc::OidcSettings;
 pub use origin::Origin;
 pub use secret::Secret;
 pub use settings::Settings;

@@ -11,7 +11,7 @@ use jiff::SignedDuration;
 use serde_json::Value;
 use tracing_subscriber::filter::Targets;
 
-use super::group::GroupRole;
+use super::group::{GroupRole, read_groups};
 use super::network::Network;
 use super::origin::Origin;
 use crate::base::{did_you_mean, units};
@@ -44,6 +44,10 @@ enum Kind {
     Networks,
     /// The name of a header.
     Header,
+    /// A text that is not empty.
+    Text,
+    /// Words without spaces.
+    Words,
     /// Roles of groups.
     Groups,
 }
@@ -52,7 +56,7 @@ const fn setting(name: &'static str, variable: &'static str, kind: Kind, default
     Setting { name, variable, kind, default }
 }
 
-pub(super) static SETTINGS: [Setting; 23] = [
+pub(super) static SETTINGS: [Setting; 32] = [
     setting("run.jobs", "TASKFLOW_JOBS", Kind::Count, "no limit"),
     setting("run.workers", "TASKFLOW_WORKERS", Kind::Count, "one per core"),
     setting("run.grace", "TASKFLOW_GRACE", Kind::Span, "10s"),
@@ -62,6 +66,15 @@ pub(super) static SETTINGS: [Setting; 23] = [
     setting("serve.max_active_runs", "TASKFLOW_MAX_ACTIVE_RUNS", Kind::Count, "1000"),
     setting("serve.public_url", "TASKFLOW_PUBLIC_URL", Kind::Url, "none"),
     setting("serve.hosts", "TASKFLOW_HOSTS", Kind::Hosts, "loopback names and the bound address"),
+    setting("serve.oidc.issuer", "TASKFLOW_OIDC_ISSUER", Kind::Text, "none"),
+    setting("serve.oidc.name", "TASKFLOW_OIDC_NAME", Kind::Text, "the host of the issuer"),
+    setting("serve.oidc.client_id", "TASKFLOW_OIDC_CLIENT_ID", Kind::Text, "none"),
+    setting("serve.oidc.client_secret", "TASKFLOW_OIDC_CLIENT_SECRET", Kind::Text, "none"),
+    setting("serve.oidc.scopes", "TASKFLOW_OIDC_SCOPES", Kind::Words, "profile, email"),
+    setting("serve.oidc.name_claim", "TASKFLOW_OIDC_NAME_CLAIM", Kind::Text, "preferred_username"),
+    setting("serve.oidc.groups_claim", "TASKFLOW_OIDC_GROUPS_CLAIM", Kind::Text, "groups"),
+    setting("serve.oidc.groups", "TASKFLOW_OIDC_GROUPS", Kind::Groups, "none"),
+    setting("serve.oidc.session", "TASKFLOW_OIDC_SESSION", Kind::Span, "12h"),
     setting("auth.proxy_header", "TASKFLOW_AUTH_PROXY_HEADER", Kind::Header, "none"),
     setting("auth.proxy_trusted", "TASKFLOW_AUTH_PROXY_TRUSTED", Kind::Networks, "none"),
     setting(
@@ -101,9 +114,9 @@ pub(super) enum Datum {
 }
 
 impl Setting {
-    /// Its table and key.
+    /// Its table and key: `serve.oidc` and `issuer`.
     pub(super) fn table_and_key(&self) -> (&'static str, &'static str) {
-        self.name.split_once('.').unwrap_or(("", self.name))
+        self.name.rsplit_once('.').unwrap_or(("", self.name))
     }
 
     /// Parses a value of the file.
@@ -112,7 +125,8 @@ impl Setting {
             (Kind::Path, Value::String(path)) => return Ok(Datum::Path(origin.directory().join(path))),
             (Kind::Count | Kind::Switch, Value::String(_)) => None,
             (_, Value::String(text)) => self.of_text(text),
-            (Kind::Hosts | Kind::Networks | Kind::Groups, Value::Array(items)) => {
+            (Kind::Groups, Value::Object(groups)) => read_groups(groups).map(Datum::Groups),
+            (Kind::Hosts | Kind::Networks | Kind::Words | Kind::Groups, Value::Array(items)) => {
                 let texts: Option<Vec<&str>> = items.iter().map(Value::as_str).collect();
                 texts
                     .filter(|texts| !texts.iter().any(|text| text.contains(',')))
@@ -150,10 +164,19 @@ impl Setting {
             Kind::Url => read_url(text).map(Datum::Text),
             Kind::Hosts => listed(text, read_host).map(Datum::Texts),
             Kind::Networks => listed(text, |text| text.parse().ok()).map(Datum::Networks),
-            Kind::Groups => listed(text, |text| text.parse().ok()).map(Datum::Groups),
             Kind::Header => {
                 let is_name = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
                 is_name.then(|| Datum::Text(text.to_ascii_lowercase()))
+            }
+            Kind::Text => (!text.trim().is_empty()).then(|| Datum::Text(text.trim().to_owned())),
+            Kind::Words => listed(text, |word| {
+                let is_word = !word.is_empty() && !word.contains(char::is_whitespace);
+                is_word.then(|| word.to_owned())
+            })
+            .map(Datum::Texts),
+            Kind::Groups => {
+                let table = || read_groups(&serde_json::from_str(text).ok()?);
+                listed(text, |text| text.parse().ok()).or_else(table).map(Datum::Groups)
             }
         }
     }
@@ -177,10 +200,13 @@ impl Setting {
             Kind::Url => "an address such as \"https://taskflow.example.com\"".to_owned(),
             Kind::Hosts => "names of hosts such as [\"taskflow.example.com\"]".to_owned(),
             Kind::Networks => "networks such as [\"10.0.0.0/8\"]".to_owned(),
-            Kind::Groups => {
-                "roles of groups such as [\"ops = operator\", \"finance = viewer of tag:finance\"]".to_owned()
-            }
             Kind::Header => "the name of a header such as \"X-Forwarded-User\"".to_owned(),
+            Kind::Text => "a text".to_owned(),
+            Kind::Words => "words without spaces such as [\"profile\", \"email\"]".to_owned(),
+            Kind::Groups => "roles of groups, such as [\"ops = operator\", \"finance = viewer of tag:finance\"] or \
+                             { admins = \"admin\", team = { role = \"operator\", dags = [\"team_a.*\"] } }; the roles \
+                             are viewer, operator and admin"
+                .to_owned(),
         };
         let (_, key) = self.table_and_key();
         format!("`{key}` must be {wanted}; it is `{text}`")

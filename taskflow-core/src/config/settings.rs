@@ -28,7 +28,7 @@ impl Settings {
         SETTINGS.iter().map(|setting| (setting, self.0.get(setting.name)))
     }
 
-    fn datum(&self, name: &str) -> Option<&Datum> {
+    pub(super) fn datum(&self, name: &str) -> Option<&Datum> {
         self.0.get(name).map(|given| &given.value)
     }
 
@@ -203,7 +203,7 @@ impl Settings {
         }
     }
 
-    fn text(&self, name: &str) -> Option<&str> {
+    pub(super) fn text(&self, name: &str) -> Option<&str> {
         match self.datum(name) {
             Some(Datum::Text(text)) => Some(text),
             _ => None,

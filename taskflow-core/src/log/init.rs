@@ -41,7 +41,12 @@ pub enum AlreadyInstalled {
 /// # }
 /// ```
 pub fn init(sink: LogSink) -> Result<(), AlreadyInstalled> {
-    init_with(sink, Targets::new().with_default(LevelFilter::INFO))
+    init_with(sink, default_targets())
+}
+
+/// What is logged unless somebody chooses otherwise.
+pub(crate) fn default_targets() -> Targets {
+    Targets::new().with_default(LevelFilter::INFO)
 }
 
 /// Like [`init`], with a custom filter.
@@ -50,7 +55,24 @@ pub fn init(sink: LogSink) -> Result<(), AlreadyInstalled> {
 ///
 /// Like [`init`].
 pub fn init_with(sink: LogSink, targets: Targets) -> Result<(), AlreadyInstalled> {
-    let subscriber = tracing_subscriber::registry().with(layer_with(sink, targets));
+    install(tracing_subscriber::registry().with(layer_with(sink, targets)))
+}
+
+/// Like [`init_with`], for a server: `report` gets what it warns of, line by line.
+///
+/// # Errors
+///
+/// Like [`init`].
+#[cfg(all(feature = "cli", feature = "server"))]
+pub(crate) fn init_for_server(
+    sink: LogSink,
+    targets: Targets,
+    report: impl Fn(&str) + Send + Sync + 'static,
+) -> Result<(), AlreadyInstalled> {
+    install(tracing_subscriber::registry().with(layer_with(sink, targets)).with(super::reports::reports(report)))
+}
+
+fn install(subscriber: impl tracing::Subscriber + Send + Sync) -> Result<(), AlreadyInstalled> {
     tracing::subscriber::set_global_default(subscriber).map_err(|_| AlreadyInstalled::Subscriber)?;
     // Records of the `log` crate below the level of the subscriber are discarded early.
     let level = LevelFilter::current().as_log();

@@ -41,6 +41,8 @@ mod record;
 mod redact;
 mod registered;
 pub(crate) mod relay;
+#[cfg(all(feature = "cli", feature = "server"))]
+mod reports;
 mod segments;
 mod sink;
 pub(crate) mod span;
@@ -55,6 +57,8 @@ pub use follow::Follow;
 #[cfg(feature = "server")]
 pub(crate) use follow::{Followed, LogPosition};
 pub use init::{AlreadyInstalled, init, init_with};
+#[cfg(all(feature = "cli", feature = "server"))]
+pub(crate) use init::{default_targets, init_for_server};
 pub use layer::{layer, layer_with};
 pub use read::{AttemptLog, LogFiles, RunLogRecord};
 #[cfg(any(feature = "cli", feature = "server"))]

@@ -55,6 +55,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use self::auth::{Auth, SetupToken};
+pub use self::auth::{Oidc, OidcError};
 use self::ends::Ends;
 use self::metrics::Metrics;
 use self::streams::Streams;
@@ -106,6 +107,8 @@ pub struct ServerOptions {
     pub setup: bool,
     /// The path below which everything lies.
     pub base_path: BasePath,
+    /// Authenticates users who have no password here.
+    pub oidc: Option<Oidc>,
 }
 
 impl fmt::Debug for ServerState {
@@ -139,7 +142,11 @@ impl ServerState {
             }
             false => (None, None),
         };
-        let auth = Arc::new(Auth::new(home.config().settings(), address, options.insecure_no_auth, setup));
+        let provider = options.oidc.as_ref().map(|oidc| (oidc.issuer(), oidc.roles()));
+        // The groups may have other roles than when the users have logged in.
+        ops::accounts::apply_groups(service, provider).await?;
+        let auth = Auth::new(home.config().settings(), address, options.insecure_no_auth, setup);
+        let auth = Arc::new(auth.with(options.oidc.clone()));
         let (home, service) = (home.clone(), service.clone());
         let state = ServerState {
             journal,

@@ -32,7 +32,8 @@ pub(crate) struct AccountRow {
     pub(crate) kind: AccountKind,
     /// Unique among the accounts of its kind.
     pub(crate) name: String,
-    /// The digest of what is presented, unique among all accounts. Users have none.
+    /// The digest of what is presented, unique among all accounts. Of a user, the digest of who
+    /// it is to a provider; users with a password have none.
     pub(crate) secret: Option<String>,
     /// The user that it belongs to; empty if there is none.
     pub(crate) owner: String,

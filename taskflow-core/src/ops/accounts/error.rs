@@ -67,6 +67,15 @@ pub enum AccountError {
         /// The most days.
         most: u64,
     },
+    /// A provider authenticates the user.
+    #[error(
+        "`{name}` logs in with OpenID Connect: the password is the provider's, and the roles are those of the groups \
+         in [serve.oidc.groups] of taskflow.toml"
+    )]
+    OfProvider {
+        /// The name.
+        name: String,
+    },
     /// Another process has changed the user meanwhile.
     #[error("the user `{name}` was changed by another process at the same time; try again")]
     Changed {
@@ -96,9 +105,10 @@ impl AccountError {
     pub fn kind(&self) -> ErrorKind {
         match self {
             AccountError::UnknownUser { .. } | AccountError::UnknownToken { .. } => ErrorKind::NotFound,
-            AccountError::UserExists { .. } | AccountError::TokenExists { .. } | AccountError::Changed { .. } => {
-                ErrorKind::Conflict
-            }
+            AccountError::UserExists { .. }
+            | AccountError::TokenExists { .. }
+            | AccountError::OfProvider { .. }
+            | AccountError::Changed { .. } => ErrorKind::Conflict,
             AccountError::InvalidName { .. }
             | AccountError::WeakPassword { .. }
             | AccountError::UnknownRole { .. }

@@ -31,7 +31,8 @@ pub struct Authenticated {
     pub user: Option<String>,
     /// What they may do.
     pub access: Access,
-    /// When the user of a session has given the password. A token has none.
+    /// When the user of a session has given the password. Tokens and users of a provider have
+    /// none.
     pub confirmed: Option<Timestamp>,
 }
 
@@ -59,6 +60,9 @@ struct SessionState {
     /// When the password was given again.
     #[serde(default)]
     confirmed: Option<Timestamp>,
+    /// When it ends at the latest, if that is before [`LONGEST`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ends: Option<Timestamp>,
 }
 
 /// Begins a session of a user. `None` if there is no such user or the password is wrong, which take
@@ -71,25 +75,32 @@ struct SessionState {
 pub async fn log_in(journal: &Journal, name: &str, password: &str) -> Result<Option<NewSession>, OpsError> {
     let Some(user) = verified(journal, name, password).await? else { return Ok(None) };
     let trail = trail(&acting_instead(journal, &by_session(user.name())), Action::LogIn, user.name());
-    let begun = begin(trail.journal(), &user).await;
+    let begun = begin(trail.journal(), &user, None).await;
     trail.end(begun).await.map(Some)
 }
 
-fn by_session(user: &str) -> Actor {
+pub(super) fn by_session(user: &str) -> Actor {
     Actor { name: user.to_owned(), via: Via::Session }
 }
 
-async fn begin(journal: &Journal, user: &StoredUser) -> Result<NewSession, OpsError> {
+/// Begins a session of a user, which lasts no longer than `lasts`.
+pub(super) async fn begin(
+    journal: &Journal,
+    user: &StoredUser,
+    lasts: Option<Duration>,
+) -> Result<NewSession, OpsError> {
     let (accounts, now) = (journal.accounts(), journal.now());
     let oldest = Timestamp::from_nanos(now.as_nanos().saturating_sub(nanos(IDLE)));
     accounts.remove_unused(AccountKind::Session, oldest).await.map_err(JournalError::from)?;
     let secret = random_secret()?;
+    let ends = lasts.map(|lasts| Timestamp::from_nanos(now.as_nanos().saturating_add(nanos(lasts))));
+    let state = SessionState { created: now, generation: user.state.generation.clone(), confirmed: None, ends };
     let row = AccountRow {
         kind: AccountKind::Session,
         name: random_secret()?,
         secret: Some(digest(&secret)),
         owner: user.name().to_owned(),
-        state: encode(&SessionState { created: now, generation: user.state.generation.clone(), confirmed: None }),
+        state: encode(&state),
         used: now,
     };
     // Two random numbers are never the same.
@@ -113,20 +124,22 @@ pub async fn session(journal: &Journal, secret: &str) -> Result<Option<Authentic
     let state: SessionState = decode(&row)?;
     // A time in the future is that of a clock that went back.
     let (idle, age) = (now.since(row.used), now.since(state.created));
-    if idle > IDLE || age > LONGEST {
+    if idle > IDLE || age > LONGEST || state.ends.is_some_and(|ends| ends <= now) {
         accounts.remove_account(AccountKind::Session, &row.name, None).await.map_err(JournalError::from)?;
         return Ok(None);
     }
     let user = find(journal, &row.owner).await?.filter(|user| user.state.generation == state.generation);
-    let Some(user) = user else { return Ok(None) };
+    let Some(user) = user.filter(|user| !user.state.is_nobody()) else { return Ok(None) };
     if idle >= NOTED {
         accounts.use_account(AccountKind::Session, &row.name, now).await.map_err(JournalError::from)?;
     }
+    // A user of a provider has no password to confirm anything with.
+    let has_password = user.state.identity.is_none();
     Ok(Some(Authenticated {
         actor: by_session(user.name()),
         user: Some(user.name().to_owned()),
         access: Access::of(user.state.grants),
-        confirmed: Some(state.confirmed.unwrap_or(state.created)),
+        confirmed: has_password.then_some(state.confirmed.unwrap_or(state.created)),
     }))
 }
 

@@ -210,7 +210,7 @@ pub async fn token(journal: &Journal, text: &str) -> Result<Option<Authenticated
     let mut user = None;
     if !row.owner.is_empty() {
         let owner = find(journal, &row.owner).await?.filter(|owner| owner.state.generation == state.generation);
-        let Some(owner) = owner else { return Ok(None) };
+        let Some(owner) = owner.filter(|owner| !owner.state.is_nobody()) else { return Ok(None) };
         user = Some(row.owner.clone());
         access = access.within(owner.state.grants);
     }

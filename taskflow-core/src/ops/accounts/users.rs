@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::error::AccountError;
+use super::identity::Identity;
 use super::password;
 use super::rights::Grant;
 use super::secret::random_secret;
@@ -24,6 +25,9 @@ pub struct UserDocument {
     pub grants: Vec<Grant>,
     /// When the user was added.
     pub created: Timestamp,
+    /// Who it is to the provider that authenticates them; `None`: they have a password.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub identity: Option<Identity>,
 }
 
 /// What has ended with a user or a password.
@@ -43,19 +47,29 @@ pub(super) struct UserState {
     pub(super) grants: Vec<Grant>,
     pub(super) created: Timestamp,
     pub(super) generation: String,
+    /// Of a user without a password.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) identity: Option<Identity>,
+}
+
+impl UserState {
+    /// Whether the provider knows the user, and no group gives a role.
+    pub(super) fn is_nobody(&self) -> bool {
+        self.identity.is_some() && self.grants.is_empty()
+    }
 }
 
 /// A user as stored.
 #[derive(Clone, Debug)]
 pub(super) struct StoredUser {
-    row: AccountRow,
+    pub(super) row: AccountRow,
     pub(super) state: UserState,
 }
 
 impl StoredUser {
     fn document(self) -> UserDocument {
-        let UserState { grants, created, .. } = self.state;
-        UserDocument { name: self.row.name, grants, created }
+        let UserState { grants, created, identity, .. } = self.state;
+        UserDocument { name: self.row.name, grants, created, identity }
     }
 }
 
@@ -106,12 +120,35 @@ pub(super) async fn find(journal: &Journal, name: &str) -> Result<Option<StoredU
     Ok(stored.transpose()?)
 }
 
+/// The user of a person whom a provider knows, by the digest of the identity.
+pub(super) async fn find_identity(journal: &Journal, digest: &str) -> Result<Option<StoredUser>, OpsError> {
+    let row = journal.accounts().account_of_secret(AccountKind::User, digest).await.map_err(JournalError::from)?;
+    let stored = row.map(|row| Ok::<_, AccountError>(StoredUser { state: decode(&row)?, row }));
+    Ok(stored.transpose()?)
+}
+
+/// All users as stored, by name.
+pub(super) async fn stored_users(journal: &Journal) -> Result<Vec<StoredUser>, OpsError> {
+    let rows = journal.accounts().accounts(AccountKind::User).await.map_err(JournalError::from)?;
+    let stored = rows.into_iter().map(|row| Ok(StoredUser { state: decode(&row)?, row }));
+    stored.collect::<Result<_, AccountError>>().map_err(OpsError::from)
+}
+
+/// A user whose password and roles are decided here.
+async fn own(journal: &Journal, name: &str) -> Result<StoredUser, OpsError> {
+    let user = known(journal, name).await?;
+    match user.state.identity {
+        Some(_) => Err(AccountError::OfProvider { name: name.to_owned() }.into()),
+        None => Ok(user),
+    }
+}
+
 async fn known(journal: &Journal, name: &str) -> Result<StoredUser, OpsError> {
     let found = find(journal, name).await?;
     Ok(found.ok_or_else(|| AccountError::UnknownUser { name: name.to_owned() })?)
 }
 
-async fn store(journal: &Journal, user: &StoredUser) -> Result<(), OpsError> {
+pub(super) async fn store(journal: &Journal, user: &StoredUser) -> Result<(), OpsError> {
     match journal.change_account(&user.row, &encode(&user.state)).await? {
         true => Ok(()),
         false => Err(AccountError::Changed { name: user.row.name.clone() }.into()),
@@ -128,15 +165,22 @@ pub async fn has_users(journal: &Journal) -> Result<bool, OpsError> {
     Ok(!rows.is_empty())
 }
 
+/// Whether a user has a password: without one, the log-in page needs no form.
+///
+/// # Errors
+///
+/// When the store cannot be read.
+pub async fn has_passwords(journal: &Journal) -> Result<bool, OpsError> {
+    Ok(stored_users(journal).await?.iter().any(|user| user.state.identity.is_none()))
+}
+
 /// All users, by name.
 ///
 /// # Errors
 ///
 /// When the store cannot be read.
 pub async fn users(journal: &Journal) -> Result<Vec<UserDocument>, OpsError> {
-    let rows = journal.accounts().accounts(AccountKind::User).await.map_err(JournalError::from)?;
-    let documents = rows.into_iter().map(|row| Ok(StoredUser { state: decode(&row)?, row }.document()));
-    documents.collect::<Result<_, AccountError>>().map_err(OpsError::from)
+    Ok(stored_users(journal).await?.into_iter().map(StoredUser::document).collect())
 }
 
 /// The user with this name.
@@ -187,8 +231,13 @@ async fn add(journal: &Journal, name: &str, password: &str, grants: Vec<Grant>) 
         return Err(exists().into());
     }
     let now = journal.now();
-    let state =
-        UserState { password: password::hash(password).await?, grants, created: now, generation: random_secret()? };
+    let state = UserState {
+        password: password::hash(password).await?,
+        grants,
+        created: now,
+        generation: random_secret()?,
+        identity: None,
+    };
     let row = AccountRow {
         kind: AccountKind::User,
         name: name.to_owned(),
@@ -226,7 +275,8 @@ async fn remove(journal: &Journal, name: &str) -> Result<EndedCredentials, OpsEr
 ///
 /// # Errors
 ///
-/// When there is no such user, the password is too weak, or the store cannot be written.
+/// When there is no such user, a provider authenticates the user, the password is too weak, or the
+/// store cannot be written.
 pub async fn set_password(journal: &Journal, name: &str, password: &str) -> Result<EndedCredentials, OpsError> {
     let trail = trail(journal, Action::UsersPassword, name);
     let ended = change_password(trail.journal(), name, password).await;
@@ -234,7 +284,7 @@ pub async fn set_password(journal: &Journal, name: &str, password: &str) -> Resu
 }
 
 async fn change_password(journal: &Journal, name: &str, password: &str) -> Result<EndedCredentials, OpsError> {
-    let mut user = known(journal, name).await?;
+    let mut user = own(journal, name).await?;
     password::accept(name, password)?;
     user.state.password = password::hash(password).await?;
     user.state.generation = random_secret()?;
@@ -246,7 +296,7 @@ async fn change_password(journal: &Journal, name: &str, password: &str) -> Resul
 ///
 /// # Errors
 ///
-/// When there is no such user, or the store cannot be written.
+/// When there is no such user, the user has the roles of groups, or the store cannot be written.
 pub async fn set_role(journal: &Journal, name: &str, grants: Vec<Grant>) -> Result<UserDocument, OpsError> {
     let trail = trail(journal, Action::UsersRole, name);
     let set = change_role(trail.journal(), name, grants).await;
@@ -254,7 +304,7 @@ pub async fn set_role(journal: &Journal, name: &str, grants: Vec<Grant>) -> Resu
 }
 
 async fn change_role(journal: &Journal, name: &str, grants: Vec<Grant>) -> Result<UserDocument, OpsError> {
-    let mut user = known(journal, name).await?;
+    let mut user = own(journal, name).await?;
     changed(journal, json!({ "roles": words(&user.state.grants) }), json!({ "roles": words(&grants) }));
     user.state.grants = grants;
     store(journal, &user).await?;

@@ -6,6 +6,8 @@
 
 use axum::http::{HeaderMap, header};
 
+#[cfg(feature = "oidc")]
+use super::Attempt;
 use super::Auth;
 
 /// How long a browser keeps it, in seconds: as long as a session lives.
@@ -19,6 +21,21 @@ impl Auth {
         }
     }
 
+    /// The name of the cookie of an attempt to log in.
+    #[cfg(feature = "oidc")]
+    fn cookie_of_attempt(&self) -> String {
+        match self.is_https {
+            true => "__Host-taskflow_login".to_owned(),
+            false => format!("taskflow_login_{}", self.address.port()),
+        }
+    }
+
+    /// The attempt to log in of the browser that has sent a request.
+    #[cfg(feature = "oidc")]
+    pub(in crate::server) fn attempt(&self, headers: &HeaderMap, now: crate::base::Timestamp) -> Option<Attempt> {
+        Attempt::of_text(&value(headers, &self.cookie_of_attempt())?, now)
+    }
+
     fn attributes(&self) -> &'static str {
         match self.is_https {
             true => "Path=/; HttpOnly; SameSite=Lax; Secure",
@@ -26,16 +43,19 @@ impl Auth {
         }
     }
 
-    /// The secret in the cookie of a request. If there are several, there is none: one of them may
-    /// be another server's.
+    /// The secret in the cookie of a request.
     pub(in crate::server) fn presented(&self, headers: &HeaderMap) -> Option<String> {
-        let name = self.cookie();
-        let values = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-        let pairs = values.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
-        let mut found = pairs.filter(|(known, _)| *known == name).map(|(_, value)| value);
-        let secret = found.next().filter(|secret| !secret.is_empty())?;
-        found.next().is_none().then(|| secret.to_owned())
+        value(headers, &self.cookie())
     }
+}
+
+/// The value of a cookie. If there are several, there is none: one of them may be another server's.
+fn value(headers: &HeaderMap, name: &str) -> Option<String> {
+    let values = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let pairs = values.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    let mut found = pairs.filter(|(known, _)| *known == name).map(|(_, value)| value);
+    let value = found.next().filter(|value| !value.is_empty())?;
+    found.next().is_none().then(|| value.to_owned())
 }
 
 /// The value of `Set-Cookie` that begins a session.
@@ -46,6 +66,19 @@ pub(in crate::server) fn session_cookie(auth: &Auth, secret: &str) -> String {
 /// The value of `Set-Cookie` that ends it.
 pub(in crate::server) fn drop_cookie(auth: &Auth) -> String {
     format!("{}=; Max-Age=0; {}", auth.cookie(), auth.attributes())
+}
+
+/// The value of `Set-Cookie` that keeps an attempt to log in.
+#[cfg(feature = "oidc")]
+pub(in crate::server) fn attempt_cookie(auth: &Auth, attempt: &Attempt) -> String {
+    let (name, age) = (auth.cookie_of_attempt(), super::oidc::PATIENCE);
+    format!("{name}={}; Max-Age={age}; {}", attempt.text(), auth.attributes())
+}
+
+/// The value of `Set-Cookie` that ends it.
+#[cfg(feature = "oidc")]
+pub(in crate::server) fn drop_attempt_cookie(auth: &Auth) -> String {
+    format!("{}=; Max-Age=0; {}", auth.cookie_of_attempt(), auth.attributes())
 }
 
 #[cfg(test)]

@@ -19,8 +19,14 @@ use crate::server::{ServerState, base_path};
 const PUBLIC: [&str; 5] = ["/favicon.ico", "/health/live", "/health/ready", "/login", "/setup"];
 const STATIC: &str = "/static/";
 
+/// The way to a provider and back.
+#[cfg(feature = "oidc")]
+const PROVIDER: [&str; 2] = ["/login/oidc", "/login/oidc/callback"];
+#[cfg(not(feature = "oidc"))]
+const PROVIDER: [&str; 0] = [];
+
 fn is_public(path: &str) -> bool {
-    PUBLIC.contains(&path) || path.starts_with(STATIC)
+    PUBLIC.contains(&path) || PROVIDER.contains(&path) || path.starts_with(STATIC)
 }
 
 /// What a request was authenticated by.
@@ -128,7 +134,8 @@ async fn find(state: &ServerState, peer: Option<Peer>, headers: &HeaderMap) -> R
             by_cookie: true,
         }));
     }
-    if auth.setup.is_none() && auth.is_local(peer, headers) && !accounts::has_users(journal).await? {
+    let knows_nobody = auth.setup.is_none() && auth.oidc.is_none();
+    if knows_nobody && auth.is_local(peer, headers) && !accounts::has_users(journal).await? {
         return Ok(known(Principal::anybody(false)));
     }
     Ok(None)

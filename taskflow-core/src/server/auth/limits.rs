@@ -2,6 +2,7 @@
 //!
 //! - A user is tried 5 times a minute from one network, and all users together 50 times.
 //! - A network presents 20 wrong tokens a minute.
+//! - A network comes back from a provider 60 times a minute: an office may have one address.
 //!
 //! A network is a /24 of IPv4 or a /64 of IPv6: whoever has one address there may have all. At most
 //! [`KEYS`] counters are kept; when there are more, the oldest are forgotten.
@@ -26,6 +27,8 @@ enum Key {
     LogIns,
     LogIn(String, Source),
     Tokens(Source),
+    #[cfg(feature = "oidc")]
+    Codes(Source),
 }
 
 /// The network that an address is in.
@@ -64,6 +67,16 @@ impl Limits {
         let user = user.chars().take(64).collect::<String>().to_lowercase();
         self.count(Key::LogIn(user, Source::of(address)), 5, now)?;
         self.count(Key::LogIns, 50, now)
+    }
+
+    /// Counts an attempt to log in with the code of a provider.
+    ///
+    /// # Errors
+    ///
+    /// When there were too many: how long to wait.
+    #[cfg(feature = "oidc")]
+    pub(in crate::server) fn code(&self, address: IpAddr, now: Instant) -> Result<(), Duration> {
+        self.count(Key::Codes(Source::of(address)), 60, now)
     }
 
     /// Counts a token that is not valid.

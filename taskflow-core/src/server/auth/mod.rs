@@ -6,8 +6,9 @@
 //! |---|---|
 //! | `Authorization: Bearer` | Always. A token that is not valid is refused, whatever else the request has. |
 //! | the session cookie | Always. |
+//! | OpenID Connect | `[serve.oidc]` is set: a provider authenticates who logs in, and the session cookie is one of ours. `oidc` has the protocol. |
 //! | a header of a proxy | `auth.proxy_header` is set, and the connection comes from `auth.proxy_trusted`. |
-//! | this machine | The server is bound to a loopback address, there are no users and no proxy, and the request names a loopback host and has not passed a proxy. |
+//! | this machine | The server is bound to a loopback address, there are no users, no provider and no proxy, and the request names a loopback host and has not passed a proxy. |
 //!
 //! So the rule of loopback is: without users nobody logs in, with users everybody does.
 //!
@@ -34,6 +35,11 @@ mod current;
 mod layer;
 mod limits;
 mod log_ins;
+#[cfg(not(feature = "oidc"))]
+mod no_oidc;
+#[cfg(feature = "oidc")]
+mod oidc;
+mod oidc_error;
 mod principal;
 mod proxy;
 mod setup;
@@ -42,11 +48,20 @@ mod visitor;
 
 pub(super) use assets::AssetRights;
 pub(super) use attempts::record;
+#[cfg(feature = "oidc")]
+pub(super) use cookie::{attempt_cookie, drop_attempt_cookie};
 pub(super) use cookie::{drop_cookie, session_cookie};
 pub(super) use current::{current, note_of_current};
 pub(super) use layer::{authenticate, too_many};
 pub(super) use limits::Limits;
 pub(super) use log_ins::LogIns;
+#[cfg(not(feature = "oidc"))]
+pub use no_oidc::Oidc;
+#[cfg(feature = "oidc")]
+pub use oidc::Oidc;
+#[cfg(feature = "oidc")]
+pub(super) use oidc::{Attempt, LogInError, Person, ProviderError};
+pub use oidc_error::OidcError;
 pub(super) use principal::Principal;
 pub(super) use proxy::ProxyAuth;
 pub(super) use setup::SetupToken;
@@ -78,6 +93,8 @@ pub(super) struct Auth {
     /// Whether everybody may do everything: `--insecure-no-auth`.
     pub(super) is_off: bool,
     proxy: Option<ProxyAuth>,
+    /// Authenticates users who have no password here.
+    pub(super) oidc: Option<Oidc>,
     /// Creates the first user.
     pub(super) setup: Option<SetupToken>,
     /// Limits how often passwords and tokens are tried.
@@ -96,12 +113,18 @@ impl Auth {
             is_https: settings.public_url().is_some_and(|url| url.starts_with("https://")),
             is_off,
             proxy: ProxyAuth::of(settings),
+            oidc: None,
             setup,
             limits: Limits::default(),
             refusals: Refusals::default(),
             failures: Sparse::default(),
             confirm_after: settings.confirm_after().unwrap_or(CONFIRM_AFTER),
         }
+    }
+
+    /// Lets a provider authenticate users too.
+    pub(super) fn with(self, oidc: Option<Oidc>) -> Self {
+        Auth { oidc, ..self }
     }
 
     /// Whether it listens on this machine only.

@@ -8,7 +8,7 @@ use axum::http::HeaderMap;
 use super::{Peer, Principal};
 use crate::config::{GroupRole, Network, Settings};
 use crate::journal::Journal;
-use crate::ops::accounts::{self, Access, DagPattern, Grant, Role};
+use crate::ops::accounts::{self, Access, DagPattern, Grant, GroupRoles, Role};
 use crate::server::problem::Problem;
 
 /// The proxies that are believed.
@@ -19,7 +19,7 @@ pub(in crate::server) struct ProxyAuth {
     /// The role of those who are no users here.
     role: Option<Role>,
     /// The header with groups, and what members of each may do.
-    groups: Option<(String, Vec<(String, Grant)>)>,
+    groups: Option<(String, GroupRoles)>,
 }
 
 impl ProxyAuth {
@@ -27,8 +27,7 @@ impl ProxyAuth {
     pub(super) fn of(settings: &Settings) -> Option<Self> {
         let header = settings.proxy_header()?.to_owned();
         let role = settings.proxy_role().and_then(|name| name.parse().ok());
-        let grants = settings.proxy_groups().iter().filter_map(|group| Some((group.group().to_owned(), grant(group)?)));
-        let groups = settings.proxy_groups_header().map(|header| (header.to_owned(), grants.collect()));
+        let groups = settings.proxy_groups_header().map(|header| (header.to_owned(), roles(settings.proxy_groups())));
         Some(ProxyAuth { header, trusted: settings.proxy_trusted().to_vec(), role, groups })
     }
 
@@ -38,9 +37,9 @@ impl ProxyAuth {
 
     /// What members of the groups that a request names may do.
     fn grants(&self, headers: &HeaderMap) -> Vec<Grant> {
-        let Some((header, grants)) = &self.groups else { return Vec::new() };
-        let named: Vec<&str> = only(headers, header).unwrap_or_default().split(',').map(str::trim).collect();
-        grants.iter().filter(|(group, _)| named.contains(&&**group)).map(|(_, grant)| grant.clone()).collect()
+        let Some((header, roles)) = &self.groups else { return Vec::new() };
+        let named = only(headers, header).unwrap_or_default().split(',').map(|group| group.trim().to_owned());
+        roles.of(&named.collect::<Vec<_>>())
     }
 
     /// The principal of a request that a proxy has authenticated. A user of this server has the
@@ -72,10 +71,14 @@ fn only<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
     (values.next().is_none() && !value.is_empty()).then_some(value)
 }
 
-/// What members of a group may do. The configuration has checked the words.
-fn grant(group: &GroupRole) -> Option<Grant> {
-    let dags = group.dags().map_or(Some(DagPattern::All), |pattern| pattern.parse().ok());
-    Some(Grant::new(group.role().parse().ok()?, dags?))
+/// What members of groups may do. The configuration has checked the words.
+fn roles(groups: &[GroupRole]) -> GroupRoles {
+    let mut roles = GroupRoles::default();
+    for GroupRole { group, role, dags } in groups {
+        let grants = role.parse().and_then(|role| Grant::of_role(role, dags.iter().map(String::as_str)));
+        roles.add(group, grants.unwrap_or_default());
+    }
+    roles
 }
 
 #[cfg(test)]
@@ -83,10 +86,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_configured_group_has_its_grant() {
-        for text in ["a = viewer", "a = operator of daily", "a = admin of team_a.*", "a = viewer of tag:finance"] {
-            let grant = grant(&text.parse().unwrap()).expect("the configuration has accepted it");
-            assert_eq!(format!("a = {grant}"), text);
+    fn every_configured_group_has_its_grants() {
+        for text in ["a = viewer", "a = operator of daily", "a = admin of team_a.*", "a = viewer of tag:finance b"] {
+            let roles = roles(&[text.parse().unwrap()]);
+            let grants: Vec<_> = roles.of(&["a".to_owned()]).iter().map(|grant| format!("a = {grant}")).collect();
+            match grants.as_slice() {
+                [grant] => assert_eq!(grant, text),
+                grants => assert_eq!(grants, ["a = viewer of tag:finance", "a = viewer of b"]),
+            }
         }
     }
 }

@@ -51,8 +51,8 @@ pub enum ServerError {
     #[error(
         "{address} is reachable from other machines, and nothing says who may use the server; add a user with `users \
          add NAME`, or create the first one in a browser with `serve --setup`, or let a proxy name the users with \
-         `proxy_header` in [auth] of taskflow.toml; without any of them, bind a loopback address such as \
-         127.0.0.1:{}, or give everybody all rights with --insecure-no-auth",
+         `proxy_header` in [auth] of taskflow.toml, or a provider of OpenID Connect with [serve.oidc]; without any of \
+         them, bind a loopback address such as 127.0.0.1:{}, or give everybody all rights with --insecure-no-auth",
         address.port()
     )]
     Public {
@@ -143,8 +143,12 @@ impl Server {
         let hosts = Hosts::new(state.home.config().settings(), address);
         let streams = Arc::clone(&state.streams);
         let main = move || {
-            // It ends with the runtime.
+            // They end with the runtime.
             runtime.spawn(watch_home(state.clone()));
+            #[cfg(feature = "oidc")]
+            if let Some(oidc) = state.auth.oidc.clone() {
+                runtime.spawn(async move { oidc.prepare().await });
+            }
             runtime.block_on(accept(self.listener, super::router(state), hosts, LIMITS, stopped));
         };
         let thread = std::thread::Builder::new().name("taskflow-http".to_owned()).spawn(main);

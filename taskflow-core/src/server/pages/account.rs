@@ -40,6 +40,8 @@ struct AccountPage {
     /// How they are known, in words.
     via: &'static str,
     roles: String,
+    /// The subject and the issuer of somebody whom a provider authenticates.
+    identity: Option<(String, String)>,
     /// Whether they have a password here.
     has_password: bool,
     tokens: Vec<TokenRow>,
@@ -94,7 +96,13 @@ async fn page(state: &Visitor, created: String, error: String) -> Result<Respons
         Managed::None => Vec::new(),
     };
     let can_create = managed.may_create(state) && !state.options.read_only;
+    let user = match principal.user() {
+        Some(user) => accounts::user(&state.journal, user).await?,
+        None => None,
+    };
+    let identity = user.and_then(|user| user.identity);
     let via = match principal.actor().map(|actor| actor.via) {
+        Some(crate::ops::Via::Session) if identity.is_some() => "logged in with OpenID Connect",
         Some(crate::ops::Via::Session) => "logged in here",
         Some(crate::ops::Via::Token) => "by a token",
         Some(crate::ops::Via::Proxy) => "named by the proxy in front of this server",
@@ -106,7 +114,8 @@ async fn page(state: &Visitor, created: String, error: String) -> Result<Respons
         name: principal.actor().map(|actor| actor.name.clone()).unwrap_or_default(),
         via,
         roles: bounds.join("; within: "),
-        has_password: principal.has_session() && !state.options.read_only,
+        identity: identity.as_ref().map(|identity| (identity.subject.clone(), identity.issuer.clone())),
+        has_password: principal.has_session() && identity.is_none() && !state.options.read_only,
         tokens: tokens.into_iter().map(|token| row(token, &request.clock)).collect(),
         is_all: managed == Managed::All,
         can_create: can_create && state.is_confirmed(),

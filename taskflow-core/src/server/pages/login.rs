@@ -35,6 +35,10 @@ struct LogInPage {
     name: String,
     next: String,
     error: String,
+    /// What people call the provider that authenticates them, and the address that leads there.
+    provider: Option<(String, String)>,
+    /// Whether somebody has a password here.
+    has_form: bool,
     /// Whether the password crosses the network in plain text.
     is_plain: bool,
 }
@@ -68,18 +72,28 @@ pub(super) fn way_back(next: &str) -> &str {
     if is_ours && is_plain && is_page && is_straight { next } else { "/" }
 }
 
-fn page(state: &Visitor, name: &str, next: &str, error: &str) -> Html<String> {
+async fn page(state: &Visitor, name: &str, next: &str, error: &str) -> Result<Html<String>, PageProblem> {
     let frame = Frame::new(&request(None), Place::Nowhere, "Log in", Vec::new());
     let is_plain = !state.auth.is_https && !state.auth.is_loopback();
-    Html(html(&LogInPage { frame, name: name.to_owned(), next: next.to_owned(), error: error.to_owned(), is_plain }))
+    let provider = state.auth.oidc.as_ref().map(|oidc| {
+        let query = if next == "/" { "" } else { next };
+        (oidc.name().to_owned(), address::with("/login/oidc", &[("next", query)]))
+    });
+    let has_form = provider.is_none() || accounts::has_passwords(&state.journal).await?;
+    let (name, next, error) = (name.to_owned(), next.to_owned(), error.to_owned());
+    Ok(Html(html(&LogInPage { frame, name, next, error, provider, has_form, is_plain })))
 }
 
-pub(super) async fn show(state: Visitor, Query(query): Asked) -> Response {
+pub(super) async fn show(state: Visitor, Query(query): Asked) -> Sent {
     let next = way_back(asked(&query, "next"));
-    match state.principal().actor() {
-        Some(_) => below(next).into_response(),
-        None => page(&state, "", next, "").into_response(),
+    if state.principal().actor().is_some() {
+        return Ok(below(next).into_response());
     }
+    #[cfg(feature = "oidc")]
+    let error = super::oidc::sentence_of(&state, asked(&query, "refused"));
+    #[cfg(not(feature = "oidc"))]
+    let error = String::new();
+    Ok(page(&state, "", next, &error).await?.into_response())
 }
 
 /// The values of a form of somebody unknown.
@@ -102,7 +116,7 @@ pub(super) async fn send(
     let attempts = LogIns { state: &state, service: &service, peer };
     match attempts.log_in(name, values.raw("password")).await? {
         Some(session) => Ok(entered(&state, &session, next)),
-        None => Ok((StatusCode::UNAUTHORIZED, page(&state, name, next, WRONG)).into_response()),
+        None => Ok((StatusCode::UNAUTHORIZED, page(&state, name, next, WRONG).await?).into_response()),
     }
 }
 
@@ -111,10 +125,10 @@ pub(super) fn entered(state: &Visitor, session: &NewSession, next: &str) -> Resp
     with_cookie(below(next).into_response(), &session_cookie(&state.auth, &session.secret))
 }
 
-fn with_cookie(mut response: Response, cookie: &str) -> Response {
+pub(super) fn with_cookie(mut response: Response, cookie: &str) -> Response {
     // The secret has letters and digits only.
     if let Ok(cookie) = HeaderValue::from_str(cookie) {
-        response.headers_mut().insert(header::SET_COOKIE, cookie);
+        response.headers_mut().append(header::SET_COOKIE, cookie);
     }
     response
 }

@@ -39,7 +39,7 @@
 //! | `audit`, `audit_words` | Who has changed what. |
 //! | `settings` | The configuration of the program, and what it works with. |
 //! | `form`, `trigger`, `changes` | The forms that change something. |
-//! | `login`, `account`, `users` | Log-in, set-up, one's own tokens, users. |
+//! | `login`, `oidc`, `account`, `users` | Log-in, set-up, one's own tokens, users. |
 //! | `log`, `log_lines`, `ansi` | The log of an attempt. |
 //! | `attempt_pair` | The logs of two attempts side by side. |
 //! | `routes`, `reply`, `address` | Addresses, what handlers read and answer. |
@@ -84,6 +84,8 @@ mod login;
 mod mapped;
 mod marks;
 mod needs;
+#[cfg(feature = "oidc")]
+mod oidc;
 mod overview;
 mod pool_list;
 mod problem;

@@ -66,10 +66,14 @@ fn views() -> Router<ServerState> {
 
 /// Coming and going, also where nothing else can be changed.
 fn doors() -> Router<ServerState> {
-    Router::new()
+    let doors = Router::new()
         .route("/login", get(login::show).post(login::send))
         .route("/setup", get(login::show_setup).post(login::send_setup))
-        .route("/logout", post(login::leave))
+        .route("/logout", post(login::leave));
+    #[cfg(feature = "oidc")]
+    let doors =
+        doors.route("/login/oidc", get(super::oidc::begin)).route("/login/oidc/callback", get(super::oidc::arrive));
+    doors
 }
 
 fn forms() -> Router<ServerState> {

@@ -24,6 +24,8 @@ use crate::server::problem::Problem;
 struct UsersPage {
     frame: Frame,
     rows: Vec<UserRow>,
+    /// Those with a password: their password and their role are decided here.
+    own: Vec<String>,
     can_change: bool,
     /// The page itself, if it asks for the password before it has forms.
     confirm: String,
@@ -38,6 +40,8 @@ struct UserRow {
     name: String,
     roles: String,
     created: Moment,
+    /// The provider that authenticates them; empty if they have a password.
+    issuer: String,
 }
 
 async fn page(state: &Visitor, values: &Values, error: String) -> Result<Response, PageProblem> {
@@ -45,12 +49,15 @@ async fn page(state: &Visitor, values: &Values, error: String) -> Result<Respons
     let rows = accounts::users(&state.journal).await?.into_iter().map(|user| UserRow {
         roles: roles(&user.grants),
         created: request.clock.at(user.created),
+        issuer: user.identity.map(|identity| identity.issuer).unwrap_or_default(),
         name: user.name,
     });
+    let rows: Vec<UserRow> = rows.collect();
     let can_change = !state.options.read_only;
     let page = UsersPage {
         frame: Frame::new(&request, Place::Users, "Users", vec![Crumb::here("Users")]),
-        rows: rows.collect(),
+        own: rows.iter().filter(|row| row.issuer.is_empty()).map(|row| row.name.clone()).collect(),
+        rows,
         can_change: can_change && state.is_confirmed(),
         confirm: if can_change && !state.is_confirmed() { "/users".to_owned() } else { String::new() },
         error,

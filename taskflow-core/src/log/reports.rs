@@ -1,0 +1,33 @@
+//! What the server says outside of attempts.
+//!
+//! Events outside of attempts have no log. Those of the server are for whoever runs it: why a
+//! request could not be answered, or why somebody could not log in.
+
+use tracing::{Event, Subscriber};
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::Context;
+use tracing_subscriber::registry::LookupSpan;
+
+use super::fields::Fields;
+
+/// A layer that passes on what the server warns of, one line each.
+pub(super) fn reports<S, F>(report: F) -> impl Layer<S>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    F: Fn(&str) + Send + Sync + 'static,
+{
+    Reports(report).with_filter(Targets::new().with_target("taskflow_core::server", LevelFilter::WARN))
+}
+
+struct Reports<F>(F);
+
+impl<S: Subscriber, F: Fn(&str) + 'static> Layer<S> for Reports<F> {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        let mut fields = Fields::default();
+        event.record(&mut fields);
+        let request = fields.map.get("request_id").and_then(serde_json::Value::as_str);
+        let request = request.map(|id| format!("request {id}: ")).unwrap_or_default();
+        (self.0)(&format!("{request}{}", fields.message));
+    }
+}
