@@ -12,6 +12,7 @@ mod foreign;
 mod grids;
 mod guard;
 mod home;
+mod hooks;
 mod metrics;
 mod pages;
 mod reads;

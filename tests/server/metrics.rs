@@ -12,7 +12,7 @@ use taskflow_tests::common::eventually;
 use crate::home::Service;
 
 /// The names of all metrics with the names of their labels. Dashboards and alerts depend on them.
-const KNOWN: [&str; 32] = [
+const KNOWN: [&str; 33] = [
     "process_cpu_seconds_total{}",
     "process_max_fds{}",
     "process_open_fds{}",
@@ -45,6 +45,7 @@ const KNOWN: [&str; 32] = [
     "taskflow_tasks{state}",
     "taskflow_watcher_errors_total",
     "taskflow_watcher_events_total",
+    "taskflow_webhook_deliveries_total",
 ];
 
 /// A service that has something to count: runs that have ended and one that has not, a backfill

@@ -11,8 +11,8 @@ use super::spec::{Extra, Spec};
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Entry {
-    /// The table it belongs to: `run`, `store`, `log`, `pools`, `variables`, `connections` or
-    /// `secrets`.
+    /// The table it belongs to: `run`, `serve`, `auth`, `store`, `log`, `pools`, `variables`,
+    /// `connections`, `secrets` or `webhooks`.
     pub section: &'static str,
     /// Its name there.
     pub name: String,
@@ -46,6 +46,10 @@ pub(super) fn entries(layer: &Layer) -> Vec<Entry> {
     }
     for (name, given) in layer.secrets.iter() {
         entries.push(entry("secrets", name, given.value.to_string().into(), given));
+    }
+    for (name, given) in layer.webhooks.iter() {
+        let has_secret = layer.secrets.get(&given.value.secret).is_some();
+        entries.push(entry("webhooks", name, given.value.shown(has_secret), given));
     }
     entries
 }

@@ -8,6 +8,7 @@
 //! - `typed`: conversion of variables to the requested type.
 //! - [`Connection`]; `spec`, `uri`: the forms in which it is defined.
 //! - [`Secret`]; `source`: where its text is stored. `hidden`: secrets recognised by name only.
+//! - `webhook`: which deliveries of other systems become events.
 //! - `entry`: all entries for display. `error`: errors.
 
 mod builder;
@@ -32,6 +33,7 @@ mod source;
 mod spec;
 mod typed;
 mod uri;
+mod webhook;
 
 pub use builder::ConfigBuilder;
 pub use config::Config;
@@ -43,3 +45,5 @@ pub use network::Network;
 pub use origin::Origin;
 pub use secret::Secret;
 pub use settings::Settings;
+#[cfg(feature = "server")]
+pub(crate) use webhook::{Webhook, WebhookScheme};

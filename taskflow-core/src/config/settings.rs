@@ -160,6 +160,11 @@ impl Settings {
         }
     }
 
+    /// `serve.webhook_limit`: the most bytes in the body of a delivery to a webhook.
+    pub fn webhook_limit(&self) -> Option<u64> {
+        self.size("serve.webhook_limit")
+    }
+
     /// `auth.proxy_header`: the header in which a proxy names the user.
     pub fn proxy_header(&self) -> Option<&str> {
         self.text("auth.proxy_header")

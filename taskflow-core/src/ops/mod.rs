@@ -44,6 +44,7 @@
 //! | `queue_wait` | Why a queued run has not started: [`queue_wait()`]. |
 //! | `pools` | The pools and limits of a home, and who waits for them: [`limits`]. |
 //! | `similar_failures` | Which earlier runs failed with the same message: [`similar_failures()`]. |
+//! | `webhooks` | The webhooks of the configuration, checked against the program. |
 //! | `versions` | The graphs of a DAG and what changed between them: [`versions()`]. |
 //! | `run_events` | The events of a run, and the runs on their other sides: [`run_events()`]. |
 //! | `tasks_changed` | What the audit trail says of tasks. |
@@ -103,6 +104,8 @@ mod triggered;
 mod upkeep;
 mod value;
 mod versions;
+#[cfg(feature = "server")]
+mod webhooks;
 
 pub use actor::{Actor, Via};
 pub use answer_form::AnswerForm;
@@ -178,3 +181,5 @@ pub use upkeep::check;
 pub use upkeep::{Checked, Pruned, Vacuumed, prune, vacuum, would_prune, would_prune_audit, would_prune_events};
 pub use value::{ValueDocument, ValuePreview, ValuePreviews, value, value_preview, value_previews, values};
 pub use versions::{DagVersion, versions};
+#[cfg(feature = "server")]
+pub(crate) use webhooks::check_webhooks;

@@ -21,16 +21,19 @@ pub(super) struct Acting(pub(super) Journal);
 
 impl Acting {
     pub(super) fn of(state: &ServerState, parts: &Parts) -> Acting {
-        let peer = parts.extensions.get::<Peer>().map(|Peer(address)| address.to_string());
-        let request = parts.headers.get("x-request-id").and_then(|id| id.to_str().ok());
-        let is_valid =
-            |id: &&str| (1..=REQUEST_ID).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic());
-        let request = request.filter(is_valid).map(str::to_owned);
         let known = parts.extensions.get::<Arc<Principal>>().and_then(|principal| principal.actor().cloned());
         // Only those who log in are not known, and they change nothing in this way.
         let actor = known.unwrap_or_else(|| Actor { name: "nobody".to_owned(), via: Via::Loopback });
-        Acting(acting_from(&state.service, &actor, Client { peer, request }))
+        Acting(acting_from(&state.service, &actor, client(parts)))
     }
+}
+
+/// Where a request comes from.
+pub(super) fn client(parts: &Parts) -> Client {
+    let peer = parts.extensions.get::<Peer>().map(|Peer(address)| address.to_string());
+    let request = parts.headers.get("x-request-id").and_then(|id| id.to_str().ok());
+    let is_valid = |id: &&str| (1..=REQUEST_ID).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic());
+    Client { peer, request: request.filter(is_valid).map(str::to_owned) }
 }
 
 impl FromRequestParts<ServerState> for Acting {

@@ -128,6 +128,12 @@ impl Metrics {
         series.observe("taskflow_http_request_seconds", route, took);
     }
 
+    /// Counts a delivery to a webhook of the configuration, or to `other`.
+    pub(super) fn delivery(&self, webhook: &str, outcome: &'static str) {
+        let labels = labels(&[("webhook", webhook), ("outcome", outcome)]);
+        self.series().count("taskflow_webhook_deliveries_total", labels, 1);
+    }
+
     /// Counts what the service did.
     pub(super) fn observe(&self, event: &ServiceEvent) {
         let mut series = self.series();
@@ -272,13 +278,14 @@ async fn running_tasks(journal: &Journal) -> Result<BTreeMap<String, f64>, Probl
     Ok(tasks)
 }
 
-const COUNTERS: [(&str, &str); 8] = [
+const COUNTERS: [(&str, &str); 9] = [
     ("taskflow_slots_total", "Slots by what became of them."),
     ("taskflow_runs_total", "Runs of this service that have ended, by state."),
     ("taskflow_task_attempts_total", "Attempts of tasks in runs of this service that have ended."),
     ("taskflow_deadlines_missed_total", "Slots that have missed their deadlines."),
     ("taskflow_watcher_events_total", "Events that watchers have stored."),
     ("taskflow_watcher_errors_total", "Failures of watchers."),
+    ("taskflow_webhook_deliveries_total", "Deliveries to webhooks, by what became of them."),
     ("taskflow_clock_went_back_total", "Reports that the clock is behind the schedules."),
     ("taskflow_http_requests_total", "HTTP requests by route and class of status."),
 ];

@@ -19,6 +19,7 @@
 //!    them (404); what they may see and not do is forbidden (403).
 //!    `acting` is the journal of the service under the name of whoever has sent the request: what
 //!    changes with it is in the audit trail.
+//!    A delivery to a webhook is checked in `hooks` instead, by its signature.
 //! 7. The handler in `api` calls one operation and returns its document, which is the one that
 //!    `--output json` prints. Errors become documents in `problem`.
 //!
@@ -39,6 +40,7 @@ mod auth;
 mod base_path;
 mod call;
 mod ends;
+mod hooks;
 mod http;
 mod keys;
 mod metrics;
@@ -121,7 +123,7 @@ impl ServerState {
     ///
     /// # Errors
     ///
-    /// When the home cannot be opened.
+    /// When the home cannot be opened, or a webhook of the configuration cannot work.
     pub async fn new(
         home: &Home,
         service: &Journal,
@@ -130,6 +132,7 @@ impl ServerState {
         options: ServerOptions,
         address: SocketAddr,
     ) -> Result<(Self, Option<String>), OpsError> {
+        hooks::check(home.config())?;
         let journal = home.open(SyncMode::Full).await?;
         let watched = home.open(SyncMode::Full).await?;
         let (setup, text) = match options.setup && !ops::accounts::has_users(&journal).await? {

@@ -61,7 +61,7 @@ pub(crate) fn acting_from(journal: &Journal, actor: &Actor, client: Client) -> J
 }
 
 impl Via {
-    const ALL: [Via; 6] = [Via::Loopback, Via::Session, Via::Token, Via::Proxy, Via::Cli, Via::Service];
+    const ALL: [Via; 7] = [Via::Loopback, Via::Session, Via::Token, Via::Proxy, Via::Cli, Via::Service, Via::Webhook];
 
     /// The name in documents.
     pub const fn name(&self) -> &'static str {
@@ -72,6 +72,7 @@ impl Via {
             Via::Proxy => "proxy",
             Via::Cli => "cli",
             Via::Service => "service",
+            Via::Webhook => "webhook",
         }
     }
 

@@ -12,7 +12,7 @@ use super::{Peer, Principal, current};
 use crate::ops::accounts;
 use crate::server::pages::problem_page;
 use crate::server::problem::Problem;
-use crate::server::{ServerState, base_path};
+use crate::server::{ServerState, base_path, hooks};
 
 /// The addresses that nobody has to be known for. Below `/static/` there are only files of the
 /// binary.
@@ -21,6 +21,11 @@ const STATIC: &str = "/static/";
 
 fn is_public(path: &str) -> bool {
     PUBLIC.contains(&path) || path.starts_with(STATIC)
+}
+
+/// Whether it is the address of a webhook, which is authenticated by its signature alone.
+fn is_webhook(path: &str) -> bool {
+    path.strip_prefix(hooks::PATH).is_some_and(|name| !name.is_empty() && !name.contains('/'))
 }
 
 /// What a request was authenticated by.
@@ -89,7 +94,7 @@ async fn admit(
     is_safe: bool,
     headers: &HeaderMap,
 ) -> Result<Option<Principal>, Problem> {
-    if path.starts_with(STATIC) {
+    if path.starts_with(STATIC) || is_webhook(path) {
         return Ok(Some(Principal::nobody()));
     }
     let Some(Known { principal, by_cookie }) = find(state, peer, headers).await? else {
