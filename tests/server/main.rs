@@ -20,4 +20,6 @@ mod rights;
 mod start;
 mod streams;
 mod threats;
+#[cfg(feature = "tls")]
+mod tls;
 mod writes;

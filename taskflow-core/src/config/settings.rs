@@ -90,10 +90,7 @@ impl Settings {
 
     /// `store.home`: the directory of the runs.
     pub fn home(&self) -> Option<&Path> {
-        match self.datum("store.home") {
-            Some(Datum::Path(path)) => Some(path),
-            _ => None,
-        }
+        self.path("store.home")
     }
 
     /// `store.sync`: `full` or `normal`.
@@ -160,6 +157,16 @@ impl Settings {
         }
     }
 
+    /// `serve.tls_cert`: the file with the certificate of the server.
+    pub fn tls_cert(&self) -> Option<&Path> {
+        self.path("serve.tls_cert")
+    }
+
+    /// `serve.tls_key`: the file with the key of the certificate.
+    pub fn tls_key(&self) -> Option<&Path> {
+        self.path("serve.tls_key")
+    }
+
     /// `serve.webhook_limit`: the most bytes in the body of a delivery to a webhook.
     pub fn webhook_limit(&self) -> Option<u64> {
         self.size("serve.webhook_limit")
@@ -182,6 +189,13 @@ impl Settings {
     /// `viewer`, `operator` or `admin`.
     pub fn proxy_role(&self) -> Option<&'static str> {
         self.word("auth.proxy_role")
+    }
+
+    fn path(&self, name: &str) -> Option<&Path> {
+        match self.datum(name) {
+            Some(Datum::Path(path)) => Some(path),
+            _ => None,
+        }
     }
 
     fn text(&self, name: &str) -> Option<&str> {

@@ -194,6 +194,12 @@ impl Metrics {
         text.gauge("taskflow_journal_bytes", "The size of the store.", bytes(state.home.store_bytes()));
         let help = "What is left for the home in its file system.";
         text.gauge("taskflow_disk_free_bytes", help, bytes(state.home.free_space()));
+        #[cfg(feature = "tls")]
+        if let Some(tls) = &state.options.tls {
+            let help = "When the certificate of the server expires.";
+            let expires = tls.expires().map(|expires| (labels(&[]), seconds(expires)));
+            text.gauge("taskflow_tls_certificate_expiry_timestamp_seconds", help, expires);
+        }
         process::expose(&mut text);
         let series = self.series();
         for &(name, help) in &COUNTERS {

@@ -62,6 +62,8 @@ use self::metrics::Metrics;
 use self::streams::Streams;
 pub use base_path::{BasePath, InvalidBasePath};
 pub use http::{RunningServer, Server, ServerError};
+#[cfg(feature = "tls")]
+pub use http::{Tls, TlsError};
 
 use crate::dag::DagDef;
 use crate::journal::Journal;
@@ -108,6 +110,20 @@ pub struct ServerOptions {
     pub setup: bool,
     /// The path below which everything lies.
     pub base_path: BasePath,
+    /// The certificate of a server that speaks HTTPS, and not HTTP.
+    #[cfg(feature = "tls")]
+    pub tls: Option<Tls>,
+}
+
+impl ServerOptions {
+    /// Whether the server speaks HTTPS.
+    pub fn is_tls(&self) -> bool {
+        #[cfg(feature = "tls")]
+        let is_tls = self.tls.is_some();
+        #[cfg(not(feature = "tls"))]
+        let is_tls = false;
+        is_tls
+    }
 }
 
 impl fmt::Debug for ServerState {
@@ -142,7 +158,7 @@ impl ServerState {
             }
             false => (None, None),
         };
-        let auth = Arc::new(Auth::new(home.config().settings(), address, options.insecure_no_auth, setup));
+        let auth = Arc::new(Auth::new(home.config().settings(), address, &options, setup));
         let (home, service) = (home.clone(), service.clone());
         let state = ServerState {
             journal,

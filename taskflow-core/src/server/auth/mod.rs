@@ -46,6 +46,7 @@ pub(super) use visitor::Visitor;
 
 use std::net::{IpAddr, SocketAddr};
 
+use super::ServerOptions;
 use super::http::Hosts;
 use crate::config::Settings;
 
@@ -70,11 +71,17 @@ pub(super) struct Auth {
 }
 
 impl Auth {
-    pub(super) fn new(settings: &Settings, address: SocketAddr, is_off: bool, setup: Option<SetupToken>) -> Self {
+    pub(super) fn new(
+        settings: &Settings,
+        address: SocketAddr,
+        options: &ServerOptions,
+        setup: Option<SetupToken>,
+    ) -> Self {
+        let is_proxied = settings.public_url().is_some_and(|url| url.starts_with("https://"));
         Auth {
             address,
-            is_https: settings.public_url().is_some_and(|url| url.starts_with("https://")),
-            is_off,
+            is_https: is_proxied || options.is_tls(),
+            is_off: options.insecure_no_auth,
             proxy: ProxyAuth::of(settings),
             setup,
             limits: Limits::default(),
