@@ -13,6 +13,7 @@ mod grids;
 mod guard;
 mod home;
 mod hooks;
+mod limits;
 mod metrics;
 mod pages;
 mod reads;

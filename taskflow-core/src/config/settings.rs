@@ -157,6 +157,11 @@ impl Settings {
         }
     }
 
+    /// `serve.rate_limit`: how many requests a second somebody may send to the server.
+    pub fn rate_limit(&self) -> Option<NonZeroUsize> {
+        self.count("serve.rate_limit")
+    }
+
     /// `serve.tls_cert`: the file with the certificate of the server.
     pub fn tls_cert(&self) -> Option<&Path> {
         self.path("serve.tls_cert")

@@ -134,6 +134,11 @@ impl Metrics {
         self.series().count("taskflow_webhook_deliveries_total", labels, 1);
     }
 
+    /// Counts a request that was refused because there were too many.
+    pub(super) fn limited(&self) {
+        self.series().count("taskflow_http_requests_limited_total", labels(&[]), 1);
+    }
+
     /// Counts what the service did.
     pub(super) fn observe(&self, event: &ServiceEvent) {
         let mut series = self.series();
@@ -284,7 +289,7 @@ async fn running_tasks(journal: &Journal) -> Result<BTreeMap<String, f64>, Probl
     Ok(tasks)
 }
 
-const COUNTERS: [(&str, &str); 9] = [
+const COUNTERS: [(&str, &str); 10] = [
     ("taskflow_slots_total", "Slots by what became of them."),
     ("taskflow_runs_total", "Runs of this service that have ended, by state."),
     ("taskflow_task_attempts_total", "Attempts of tasks in runs of this service that have ended."),
@@ -293,6 +298,7 @@ const COUNTERS: [(&str, &str); 9] = [
     ("taskflow_watcher_errors_total", "Failures of watchers."),
     ("taskflow_webhook_deliveries_total", "Deliveries to webhooks, by what became of them."),
     ("taskflow_clock_went_back_total", "Reports that the clock is behind the schedules."),
+    ("taskflow_http_requests_limited_total", "Requests that were refused because somebody sent too many."),
     ("taskflow_http_requests_total", "HTTP requests by route and class of status."),
 ];
 

@@ -8,6 +8,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 
+use super::rates::Key;
 use super::{Peer, Principal, current};
 use crate::ops::accounts;
 use crate::server::pages::problem_page;
@@ -18,6 +19,7 @@ use crate::server::{ServerState, base_path, hooks};
 /// binary.
 const PUBLIC: [&str; 5] = ["/favicon.ico", "/health/live", "/health/ready", "/login", "/setup"];
 const STATIC: &str = "/static/";
+const HEALTH: &str = "/health/";
 
 fn is_public(path: &str) -> bool {
     PUBLIC.contains(&path) || path.starts_with(STATIC)
@@ -65,7 +67,12 @@ pub(in crate::server) async fn authenticate(
         true => problem_page(problem),
         false => problem.into_response(),
     };
-    let mut response = match admit(&state, peer, &path, request.method().is_safe(), request.headers()).await {
+    let admitted = admit(&state, peer, &path, request.method().is_safe(), request.headers()).await;
+    let admitted = admitted.and_then(|principal| {
+        limited(&state, &path, principal.as_ref(), peer)?;
+        Ok(principal)
+    });
+    let mut response = match admitted {
         Ok(Some(principal)) => {
             let principal = Arc::new(principal);
             let presented = Presented { peer, headers: request.headers().clone() };
@@ -84,6 +91,18 @@ pub(in crate::server) async fn authenticate(
         response.headers_mut().append(header::VARY, HeaderValue::from_static("Cookie, Authorization"));
     }
     response
+}
+
+/// Takes a token from whoever asks.
+fn limited(state: &ServerState, path: &str, principal: Option<&Principal>, peer: Option<Peer>) -> Result<(), Problem> {
+    if path.starts_with(STATIC) || path.starts_with(HEALTH) {
+        return Ok(());
+    }
+    let Some(who) = Key::of(principal, peer) else { return Ok(()) };
+    state.auth.rates.take(who, Instant::now()).map_err(|rest| {
+        state.metrics.limited();
+        too_many("too many requests", rest)
+    })
 }
 
 /// The principal that may go on; `None` if somebody has to be known.

@@ -34,10 +34,10 @@ enum Key {
 
 /// The network that an address is in.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Source([u8; 8]);
+pub(super) struct Source([u8; 8]);
 
 impl Source {
-    fn of(address: IpAddr) -> Self {
+    pub(super) fn of(address: IpAddr) -> Self {
         let mut network = [0; 8];
         match address.to_canonical() {
             // Its length tells it apart from IPv6, in which no network begins with 0xff 0xff.

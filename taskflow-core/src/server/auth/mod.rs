@@ -18,11 +18,12 @@
 //!    ended is refused at once.
 //! 2. A request without a principal gets no further than [`PUBLIC`]: 401, or the way to the
 //!    log-in page. The body has not been read.
-//! 3. A request that a cookie authenticates and that changes something must say where it comes
+//! 3. A request of somebody who sends too many is refused (429): [`rates`].
+//! 4. A request that a cookie authenticates and that changes something must say where it comes
 //!    from, in `Origin` or `Sec-Fetch-Site`. Browsers do.
-//! 4. Handlers get a [`Visitor`]: the state of the server with the principal. There is no other way
+//! 5. Handlers get a [`Visitor`]: the state of the server with the principal. There is no other way
 //!    to the state, and a run or a DAG needs a [`Permit`](super::permit::Permit) besides.
-//! 5. What is answered to a principal is no other's: `Vary` names what it depends on.
+//! 6. What is answered to a principal is no other's: `Vary` names what it depends on.
 
 mod assets;
 mod cookie;
@@ -31,6 +32,7 @@ mod layer;
 mod limits;
 mod principal;
 mod proxy;
+mod rates;
 mod setup;
 mod visitor;
 
@@ -46,6 +48,7 @@ pub(super) use visitor::Visitor;
 
 use std::net::{IpAddr, SocketAddr};
 
+use self::rates::Rates;
 use super::ServerOptions;
 use super::http::Hosts;
 use crate::config::Settings;
@@ -68,6 +71,8 @@ pub(super) struct Auth {
     pub(super) setup: Option<SetupToken>,
     /// Limits how often passwords and tokens are tried.
     pub(super) limits: Limits,
+    /// Limits how many requests somebody sends.
+    rates: Rates,
 }
 
 impl Auth {
@@ -85,6 +90,7 @@ impl Auth {
             proxy: ProxyAuth::of(settings),
             setup,
             limits: Limits::default(),
+            rates: Rates::new(settings.rate_limit()),
         }
     }
 
