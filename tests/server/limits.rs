@@ -1,4 +1,5 @@
-//! How many requests somebody may send. The buckets themselves are tested with a clock of their own.
+//! How many requests somebody may send. The buckets are tested with a clock of their own, beside
+//! them.
 
 use crate::home::{Response, Service};
 

@@ -189,9 +189,9 @@ pub(super) async fn start(
     Ok(server)
 }
 
-/// Waits for a signal that asks the program to end. Meanwhile a server over HTTPS looks every second
-/// whether its certificate has changed; SIGHUP makes it read the files in any case, unless the
-/// program was started on a terminal, where SIGHUP says that the terminal is gone.
+/// Waits for a signal that asks the program to end. Meanwhile a server over HTTPS looks every
+/// second whether its certificate has changed; SIGHUP makes it read the files in any case, unless
+/// the program was started on a terminal, where SIGHUP says that the terminal is gone.
 #[cfg(feature = "tls")]
 pub(super) async fn until_signal(
     signals: &mut Signals,

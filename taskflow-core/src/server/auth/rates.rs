@@ -6,10 +6,11 @@
 //!   to protect from them, and they could stop the process too.
 //! - Static files and `/health` take nothing.
 //!
-//! A bucket is a moment: the one at which it will be full again. A request moves it by the time that
-//! a token takes to come back, and is refused if the bucket would be full only after longer than a
-//! whole bucket takes. So nothing has to be filled while nobody asks, and a bucket that is full is
-//! forgotten without a loss. At most [`BUCKETS`] are kept; beyond that the fullest is forgotten.
+//! A bucket is a moment: the one at which it will be full again. A request moves it by the time
+//! that a token takes to come back, and is refused if the bucket would be full only after longer
+//! than a whole bucket takes. So nothing has to be filled while nobody asks, and a bucket that is
+//! full is forgotten without a loss. At most [`BUCKETS`] are kept; beyond that the fullest is
+//! forgotten.
 
 use std::collections::HashMap;
 use std::net::IpAddr;

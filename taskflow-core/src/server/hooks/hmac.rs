@@ -17,7 +17,7 @@ pub(super) fn hmac_sha256(key: &[u8], parts: &[&[u8]]) -> Mac {
         false => block[..key.len()].copy_from_slice(key),
     }
     let inner = Sha256::new().chain_update(block.map(|byte| byte ^ 0x36));
-    let inner = parts.iter().fold(inner, |inner, part| inner.chain_update(part)).finalize();
+    let inner = parts.iter().fold(inner, Sha256::chain_update).finalize();
     Sha256::new().chain_update(block.map(|byte| byte ^ 0x5c)).chain_update(inner).finalize().into()
 }
 

@@ -4,17 +4,17 @@
 //!
 //! 1. `POST /api/v1/hooks/NAME` needs nobody who is known: the layer of authentication lets it pass
 //!    as nobody, and looks at no token and no cookie.
-//! 2. What can be refused without the name is refused first: a server that changes nothing now (403,
-//!    503), a body that is not JSON (415), or too large (413). The answer is the same for every
-//!    name.
+//! 2. What can be refused without the name is refused first: a server that changes nothing now
+//!    (403, 503), a body that is not JSON (415), or too large (413). The answer is the same for
+//!    every name.
 //! 3. The webhook is found by its name, and its secret is read. A secret in a file is read each
 //!    time, so a new one counts at once. Where either is missing, the check goes on with a secret
 //!    that nobody has.
 //! 4. [`scheme`] checks the signature of the raw body, and the time that is signed with it.
-//! 5. Whatever is wrong in 3 and 4, the answer is the same (401), and so is the work on the body: a stranger
-//!    learns neither names nor what is missing. The audit trail says which it was, at most once a
-//!    minute for a network. Wrong signatures lock nobody out, because a stranger could
-//!    send them through the addresses of the real sender: an account on GitHub is enough.
+//! 5. Whatever is wrong in 3 and 4, the answer is the same (401), and so is the work on the body: a
+//!    stranger learns neither names nor what is missing. The audit trail says which it was, at most
+//!    once a minute for a network. Wrong signatures lock nobody out, because a stranger could send
+//!    them through the addresses of the real sender: an account on GitHub is enough.
 //! 6. The body is parsed, and its type is that of the asset, or the event is refused (400, 422). A
 //!    kind that the webhook does not want, and the `ping` of GitHub, are accepted and emit nothing.
 //! 7. [`ops::emit`] stores the event with the key `NAME:ID`, where `ID` is that of the delivery. A
