@@ -83,9 +83,9 @@ fn time(bytes: &[u8]) -> Option<(Timestamp, &[u8])> {
         return None;
     }
     let at = DateTime::new(year, part(0)?, part(1)?, part(2)?, part(3)?, part(4)?, 0).ok()?;
-    let at = at.to_zoned(TimeZone::UTC).ok()?.timestamp();
-    // Far ahead is never: some certificates are valid until 9999.
-    Some((Timestamp::from_jiff(at).unwrap_or(Timestamp::MAX), rest))
+    let at = at.to_zoned(TimeZone::UTC).ok().and_then(|at| Timestamp::from_jiff(at.timestamp()));
+    // Far ahead is never: some certificates are valid until the end of 9999.
+    Some((at.unwrap_or(Timestamp::MAX), rest))
 }
 
 #[cfg(test)]
