@@ -78,6 +78,10 @@ fn everything_is_shown_with_its_origin_and_without_secrets() {
     serve.max_active_runs 1000 default
     serve.public_url none default
     serve.hosts loopback names and the bound address default
+    serve.rate_limit 50 default
+    serve.tls_cert none default
+    serve.tls_key none default
+    serve.webhook_limit 1.0 MiB default
     auth.proxy_header none default
     auth.proxy_trusted none default
     auth.proxy_role none default

@@ -161,13 +161,14 @@ fn each_route_that_changes_something_leaves_one_row_also_if_it_is_refused() {
 }
 
 /// Routes that leave a row for each run or DAG that they change, and those about who may use the
-/// server, which have a test of their own.
-const ELSEWHERE: [(&str, &str); 11] = [
+/// server, which have a test of their own. Those of webhooks are signed: `hooks` tests them.
+const ELSEWHERE: [(&str, &str); 12] = [
     ("PUT", "/api/v1/pauses"),
     ("DELETE", "/api/v1/pauses"),
     ("POST", "/api/v1/runs:cancel"),
     ("POST", "/api/v1/runs:clear"),
     ("POST", "/api/v1/runs:mark"),
+    ("POST", "/api/v1/hooks/{hook}"),
     ("POST", "/api/v1/tokens"),
     ("DELETE", "/api/v1/tokens/{token}"),
     ("POST", "/api/v1/users"),

@@ -60,6 +60,9 @@ fn the_lines_with_curl_in_the_documentation_are_answered() {
     service.wait(run, "failed");
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/server.md");
     let document = std::fs::read_to_string(path).expect("it is there").replace("\\\n", " ");
+    // `hooks` tests the lines about webhooks, which need a configuration.
+    let (before, rest) = document.split_once("\n## Webhooks\n").expect("a section");
+    let document = format!("{before}{}", rest.split_once("\n## ").expect("another section").1);
     let commands = document.lines().filter_map(|line| line.trim().strip_prefix("$ "));
     let (aliases, calls): (Vec<&str>, Vec<&str>) = commands
         .filter(|line| ["curl ", "post ", "alias "].iter().any(|word| line.starts_with(word)))

@@ -98,7 +98,8 @@ impl Service {
         let address = loop {
             let line = lines.next().unwrap_or_else(|| panic!("it does not listen: {printed}")).expect("it is UTF-8");
             printed += &format!("{line}\n");
-            let address = line.split_once("http://").map(|(_, rest)| rest.split([',', '/']).next().unwrap_or_default());
+            let listens = line.strip_prefix("listening on ").and_then(|rest| rest.split_once("://"));
+            let address = listens.map(|(_, rest)| rest.split([',', '/']).next().unwrap_or_default());
             if let Some(address) = address {
                 break address.trim().parse().expect("an address");
             }
@@ -112,6 +113,12 @@ impl Service {
     /// The next line that it prints.
     pub(crate) fn next_line(&mut self) -> String {
         self.later.get_mut().expect("no test panics with it").recv_timeout(PATIENCE).expect("it prints a line")
+    }
+
+    /// The next line that it prints with this text.
+    #[cfg(feature = "tls")]
+    pub(crate) fn next_line_with(&mut self, text: &str) -> String {
+        std::iter::repeat_with(|| self.next_line()).find(|line| line.contains(text)).expect("lines do not end")
     }
 
     pub(crate) fn home(&self) -> PathBuf {

@@ -12,6 +12,8 @@ mod foreign;
 mod grids;
 mod guard;
 mod home;
+mod hooks;
+mod limits;
 mod metrics;
 #[cfg(feature = "oidc")]
 mod oidc;
@@ -23,4 +25,6 @@ mod rights;
 mod start;
 mod streams;
 mod threats;
+#[cfg(feature = "tls")]
+mod tls;
 mod writes;

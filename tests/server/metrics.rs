@@ -12,7 +12,7 @@ use taskflow_tests::common::eventually;
 use crate::home::Service;
 
 /// The names of all metrics with the names of their labels. Dashboards and alerts depend on them.
-const KNOWN: [&str; 37] = [
+const KNOWN: [&str; 39] = [
     "process_cpu_seconds_total{}",
     "process_max_fds{}",
     "process_open_fds{}",
@@ -30,6 +30,7 @@ const KNOWN: [&str; 37] = [
     "taskflow_disk_free_bytes{}",
     "taskflow_events_pending{dag}",
     "taskflow_http_request_seconds{method,route}",
+    "taskflow_http_requests_limited_total",
     "taskflow_http_requests_total{method,route,status}",
     "taskflow_journal_batch_entries{}",
     "taskflow_journal_batch_seconds{}",
@@ -50,6 +51,7 @@ const KNOWN: [&str; 37] = [
     "taskflow_tasks{state}",
     "taskflow_watcher_errors_total",
     "taskflow_watcher_events_total",
+    "taskflow_webhook_deliveries_total",
 ];
 
 /// A service that has something to count: runs that have ended and one that has not, a backfill

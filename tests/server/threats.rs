@@ -159,7 +159,9 @@ fn ids_in_bodies_are_those_of_addresses() {
 #[test]
 fn a_change_takes_json_and_nothing_else() {
     let service = service();
-    for Operation { method, path, .. } in operations(&service).into_iter().filter(|all| all.method != "GET") {
+    // A body of a webhook is not read without a signature.
+    let changes = operations(&service).into_iter();
+    for Operation { method, path, .. } in changes.filter(|all| all.method != "GET" && !all.path.contains("{hook}")) {
         let path = filled(&path);
         for media_type in [
             "text/plain",

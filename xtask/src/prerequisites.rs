@@ -34,6 +34,8 @@ const NEEDED: &[Needed] = &[
     #[cfg(target_os = "linux")]
     Needed { program: "curl", package: "curl", why: "for the lines with curl in the documentation" },
     #[cfg(target_os = "linux")]
+    Needed { program: "openssl", package: "openssl", why: "to sign webhooks and make certificates in tests" },
+    #[cfg(target_os = "linux")]
     Needed { program: "javac", package: "default-jdk-headless", why: "for the tests that use Spark" },
     #[cfg(target_os = "linux")]
     Needed {

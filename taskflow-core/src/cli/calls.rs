@@ -104,6 +104,7 @@ mod tests {
         ("GET /metrics", "for Prometheus"),
         ("GET /api/v1/version", "the client asks it before anything else"),
         ("GET /api/v1/openapi.json", "for those who write clients"),
+        ("POST /api/v1/hooks/{hook}", "for other systems, which sign what they send"),
         ("GET /api/v1/me", "for the pages, and for those who write clients"),
         ("GET /api/v1/stream", "for the pages, and for those who write clients"),
         ("GET /api/v1/runs/{run}/stream", "for those who write clients"),

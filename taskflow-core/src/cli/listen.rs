@@ -1,16 +1,22 @@
 //! The HTTP server of `serve`: its flags, and its life beside the service.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use super::error::CliError;
 use super::home::Home;
+use super::live::{Signal, Signals};
 use super::terminal::Terminal;
+#[cfg(feature = "tls")]
+use crate::base::Timestamp;
 use crate::dag::DagDef;
 use crate::journal::Journal;
 use crate::ops;
 use crate::server::{BasePath, Oidc, RunningServer, Server, ServerError, ServerOptions, ServerState};
+#[cfg(feature = "tls")]
+use crate::server::{Tls, TlsError};
 use crate::service::ServiceHandle;
 
 /// Where the server listens unless an address is chosen.
@@ -26,8 +32,13 @@ pub(super) fn options(command: Command) -> Command {
             text.parse::<SocketAddr>().map_err(|_| "not an address and a port such as 127.0.0.1:8090")
         })
         .help(format!("Answer HTTP requests at this address; port 0 takes a free one [default: {DEFAULT}]"));
+    let file = |name: &'static str, help: &'static str| {
+        Arg::new(name).long(name).value_name("FILE").value_parser(clap::value_parser!(PathBuf)).help(help)
+    };
     command
         .arg(bind)
+        .arg(file("tls-cert", "Answer over HTTPS with this certificate, in PEM"))
+        .arg(file("tls-key", "The private key of the certificate, in PEM"))
         .arg(
             Arg::new("base-path")
                 .long("base-path")
@@ -42,6 +53,8 @@ pub(super) fn options(command: Command) -> Command {
         .arg(flag("insecure-no-auth", "Let everybody who reaches the server do everything").conflicts_with("setup"))
         .arg(flag("no-server", "Answer no HTTP requests").conflicts_with_all([
             "bind",
+            "tls-cert",
+            "tls-key",
             "base-path",
             "open",
             "no-ui",
@@ -57,8 +70,7 @@ pub(super) struct Listener {
     server: Server,
     /// Whether it has another port than the default one, because that is in use.
     is_moved: bool,
-    base_path: BasePath,
-    oidc: Option<Oidc>,
+    options: ServerOptions,
 }
 
 /// Takes the address of the server. Nothing is answered yet. `None` with `--no-server`.
@@ -69,19 +81,59 @@ pub(super) fn bind(matches: &ArgMatches, home: &Home) -> Result<Option<Listener>
     if matches.get_flag("no-server") {
         return Ok(None);
     }
-    let base_path = matches.get_one::<BasePath>("base-path").cloned().unwrap_or_default();
-    let oidc = Oidc::of(home.config(), &base_path).map_err(|error| CliError::usage(error.to_string()))?;
+    let options = server_options(matches, home)?;
     let chosen = matches.get_one::<SocketAddr>("bind").copied().or_else(|| home.config().settings().bind());
     let address = chosen.unwrap_or(DEFAULT);
-    let bound = match address.ip().is_loopback() || oidc.is_none() && !is_protected(matches, home)? {
+    let bound = match address.ip().is_loopback() || options.oidc.is_none() && !is_protected(matches, home)? {
         true => Server::bind(address),
         false => Server::bind_public(address),
     };
     let is_moved = chosen.is_none() && matches!(bound, Err(ServerError::Taken { .. }));
     let bound = if is_moved { Server::bind(SocketAddr::new(DEFAULT.ip(), 0)) } else { bound };
-    bound.map(|server| Some(Listener { server, is_moved, base_path, oidc })).map_err(|error| match error {
+    bound.map(|server| Some(Listener { server, is_moved, options })).map_err(|error| match error {
         ServerError::Public { .. } | ServerError::Taken { .. } => CliError::usage(error.to_string()),
         error => CliError::Failure(error.to_string()),
+    })
+}
+
+/// The options of the server, with its certificate.
+fn server_options(matches: &ArgMatches, home: &Home) -> Result<ServerOptions, CliError> {
+    let settings = home.config().settings();
+    let file = |flag: &str, setting: Option<&Path>| {
+        matches.get_one::<PathBuf>(flag).cloned().or_else(|| setting.map(Path::to_owned))
+    };
+    let missing = |has: &str, lacks: &str| {
+        let setting = lacks.trim_start_matches('-').replace('-', "_");
+        CliError::usage(format!("{has} needs {lacks}, or `{setting}` in [serve] of taskflow.toml"))
+    };
+    let files = match (file("tls-cert", settings.tls_cert()), file("tls-key", settings.tls_key())) {
+        (Some(certificate), Some(key)) => Some((certificate, key)),
+        (Some(_), None) => return Err(missing("a certificate", "--tls-key")),
+        (None, Some(_)) => return Err(missing("the key of a certificate", "--tls-cert")),
+        (None, None) => None,
+    };
+    #[cfg(not(feature = "tls"))]
+    if files.is_some() {
+        return Err(CliError::usage(
+            "this program is built without the feature `tls` of taskflow, which HTTPS needs; add it in Cargo.toml, or \
+             put a proxy with HTTPS in front of the server",
+        ));
+    }
+    let base_path = matches.get_one::<BasePath>("base-path").cloned().unwrap_or_default();
+    Ok(ServerOptions {
+        read_only: matches.get_flag("read-only"),
+        no_ui: matches.get_flag("no-ui"),
+        insecure_no_auth: matches.get_flag("insecure-no-auth"),
+        setup: matches.get_flag("setup"),
+        oidc: Oidc::of(home.config(), &base_path).map_err(|error| CliError::usage(error.to_string()))?,
+        base_path,
+        #[cfg(feature = "tls")]
+        tls: match files {
+            Some((certificate, key)) => {
+                Some(Tls::load(certificate, key).map_err(|error| CliError::usage(error.to_string()))?)
+            }
+            None => None,
+        },
     })
 }
 
@@ -104,7 +156,7 @@ fn is_protected(matches: &ArgMatches, home: &Home) -> Result<bool, CliError> {
 
 /// Answers requests from now on, and prints the address.
 pub(super) async fn start(
-    Listener { server, is_moved, base_path, oidc }: Listener,
+    Listener { server, is_moved, options }: Listener,
     matches: &ArgMatches,
     home: &Home,
     journal: &Journal,
@@ -112,24 +164,21 @@ pub(super) async fn start(
     dags: &[&'static DagDef],
     terminal: &Terminal,
 ) -> Result<RunningServer, CliError> {
-    let insecure_no_auth = matches.get_flag("insecure-no-auth");
-    let options = ServerOptions {
-        read_only: matches.get_flag("read-only"),
-        no_ui: matches.get_flag("no-ui"),
-        insecure_no_auth,
-        setup: matches.get_flag("setup"),
-        base_path: base_path.clone(),
-        oidc,
-    };
+    let ServerOptions { base_path, insecure_no_auth, .. } = options.clone();
+    let scheme = if options.is_tls() { "https" } else { "http" };
+    #[cfg(feature = "tls")]
+    if let Some(warning) = options.tls.as_ref().and_then(|tls| tls.warning(Timestamp::now())) {
+        terminal.warn(&warning);
+    }
     let dags = dags.to_vec();
     let (state, setup) = ServerState::new(home.home(), journal, handle, dags, options, server.address()).await?;
     let server = server.serve(state).map_err(|error| CliError::Failure(error.to_string()))?;
     if !matches.get_flag("quiet") {
         let why = if is_moved { format!(", because port {} is in use", DEFAULT.port()) } else { String::new() };
-        terminal.note(&format!("listening on http://{}{}{why}", server.address(), base_path.as_str()));
+        terminal.note(&format!("listening on {scheme}://{}{}{why}", server.address(), base_path.as_str()));
     }
     if matches.get_flag("open") {
-        super::browser::open(&format!("http://{}{}/", server.address(), base_path.as_str()), terminal);
+        super::browser::open(&format!("{scheme}://{}{}/", server.address(), base_path.as_str()), terminal);
     }
     if let Some(token) = setup {
         terminal.note(&format!(
@@ -140,4 +189,56 @@ pub(super) async fn start(
         terminal.warn("everybody who reaches the server may do everything, because of --insecure-no-auth");
     }
     Ok(server)
+}
+
+/// Waits for a signal that asks the program to end. Meanwhile a server over HTTPS looks every
+/// second whether its certificate has changed; SIGHUP makes it read the files in any case, unless
+/// the program was started on a terminal, where SIGHUP says that the terminal is gone.
+#[cfg(feature = "tls")]
+pub(super) async fn until_signal(
+    signals: &mut Signals,
+    server: Option<&RunningServer>,
+    terminal: &Terminal,
+    shows: bool,
+) -> Signal {
+    use std::io::IsTerminal as _;
+
+    let Some(server) = server.filter(|server| server.is_tls()) else { return signals.next().await };
+    let is_on_terminal = std::io::stderr().is_terminal();
+    let mut look = tokio::time::interval(std::time::Duration::from_secs(1));
+    loop {
+        let is_asked = tokio::select! {
+            signal = signals.next() => match signal {
+                Signal::HangUp if !is_on_terminal => true,
+                signal => return signal,
+            },
+            _ = look.tick() => false,
+        };
+        match server.renew_certificate(is_asked) {
+            Some(Ok(tls)) => report_new(tls, terminal, shows),
+            Some(Err(error)) => report_unusable(&error, terminal),
+            None => {}
+        }
+    }
+}
+
+#[cfg(feature = "tls")]
+fn report_new(tls: &Tls, terminal: &Terminal, shows: bool) {
+    if shows {
+        terminal.note(&format!("the certificate {} was read again", tls.certificate().display()));
+    }
+    if let Some(warning) = tls.warning(Timestamp::now()) {
+        terminal.warn(&warning);
+    }
+}
+
+#[cfg(feature = "tls")]
+fn report_unusable(error: &TlsError, terminal: &Terminal) {
+    terminal.error(&format!("the server keeps its certificate: {error}"));
+}
+
+/// Waits for a signal that asks the program to end.
+#[cfg(not(feature = "tls"))]
+pub(super) async fn until_signal(signals: &mut Signals, _: Option<&RunningServer>, _: &Terminal, _: bool) -> Signal {
+    signals.next().await
 }

@@ -87,6 +87,9 @@ pub(super) fn serve(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> R
         let server = ();
         let mut exit = Exit::Success;
         let stop = async {
+            #[cfg(feature = "server")]
+            let signal = super::listen::until_signal(&mut signals, server.as_ref(), terminal, !flags.quiet).await;
+            #[cfg(not(feature = "server"))]
             let signal = signals.next().await;
             notify_systemd("STOPPING=1");
             #[cfg(feature = "server")]

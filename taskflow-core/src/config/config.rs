@@ -15,6 +15,8 @@ use super::layer::{Layer, Variable};
 use super::name::Named;
 use super::secret::Secret;
 use super::settings::Settings;
+#[cfg(feature = "server")]
+use super::{origin::Origin, webhook::Webhook};
 use super::{overrides, typed};
 use crate::base::{did_you_mean, nearest};
 use crate::log::Redactor;
@@ -150,6 +152,36 @@ impl Config {
         let secrets = &self.inner.layer.secrets;
         let given = secrets.get(name).ok_or_else(|| missing(ItemKind::Secret, name, secrets))?;
         given.value.resolve(&self.inner.environment, || format!("the secret `{name}`"), &given.origin)
+    }
+
+    /// The webhook with this name, and the name as it is written.
+    #[cfg(feature = "server")]
+    pub(crate) fn webhook(&self, name: &str) -> Option<(&str, &Webhook)> {
+        let webhooks = &self.inner.layer.webhooks;
+        Some((webhooks.written(name)?, &webhooks.get(name)?.value))
+    }
+
+    /// All webhooks, with where they are defined.
+    #[cfg(feature = "server")]
+    pub(crate) fn webhooks(&self) -> impl Iterator<Item = (&str, &Webhook, &Origin)> {
+        self.inner.layer.webhooks.iter().map(|(name, given)| (name, &given.value, &given.origin))
+    }
+
+    /// The secret that the deliveries of a webhook are signed with. If it is stored in a file, the
+    /// file is read now.
+    ///
+    /// # Errors
+    ///
+    /// If it is not set or cannot be read. What `secret` says is not shown: it may be the secret
+    /// itself, by mistake.
+    #[cfg(feature = "server")]
+    pub(crate) fn webhook_secret(&self, webhook: &Webhook) -> Result<Secret, String> {
+        match self.inner.layer.secrets.get(&webhook.secret) {
+            Some(_) => self.secret(&webhook.secret).map_err(|error| error.to_string()),
+            None => Err("`secret` is not the name of a secret; define it in [secrets] of taskflow.toml, or as \
+                         TASKFLOW_SECRET_<NAME> (or TASKFLOW_SECRET_<NAME>_FILE) in the environment"
+                .to_owned()),
+        }
     }
 
     /// The settings of the command line.

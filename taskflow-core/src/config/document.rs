@@ -1,6 +1,7 @@
 //! Parses `taskflow.toml`: its tables and keys, with their lines.
 
 use std::borrow::Cow;
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Number, Value};
@@ -15,9 +16,11 @@ use super::origin::{Given, Origin};
 use super::setting::SETTINGS;
 use super::source::Source;
 use super::spec::Spec;
+use super::webhook::Webhook;
 use crate::base::did_you_mean;
 
-const TABLES: [&str; 9] = ["run", "serve", "auth", "store", "log", "pools", "variables", "connections", "secrets"];
+const TABLES: [&str; 10] =
+    ["run", "serve", "auth", "store", "log", "pools", "variables", "connections", "secrets", "webhooks"];
 
 /// A text in the format of `taskflow.toml`.
 pub(super) struct Document<'t> {
@@ -95,6 +98,11 @@ impl Document<'_> {
                     add(&mut layer.connections, ItemKind::Connection, name, spec, origin, mistakes);
                 }
             }
+            "webhooks" => {
+                if let Some(webhook) = self.webhook(name, (value, json), &origin, mistakes) {
+                    add(&mut layer.webhooks, "webhook", name, webhook, origin, mistakes);
+                }
+            }
             "secrets" => {
                 let source = self.secret(name, &json, &origin);
                 if let Some(source) = mistakes.ok(&origin, source) {
@@ -146,12 +154,45 @@ impl Document<'_> {
                 Some(spec)
             }
             Err(reasons) => {
-                for reason in reasons {
-                    let origin = self.line_of_key(value, &reason).unwrap_or_else(|| origin.clone());
-                    mistakes.add(&origin, format!("the connection `{name}`: {reason}"));
-                }
+                self.mistakes_of("connection", name, value, reasons, origin, mistakes);
                 None
             }
+        }
+    }
+
+    fn webhook(
+        &self,
+        name: &str,
+        (value, json): (&Spanned<DeValue<'_>>, Value),
+        origin: &Origin,
+        mistakes: &mut Mistakes,
+    ) -> Option<Webhook> {
+        let read = match json {
+            Value::Object(table) => Webhook::of_table(name, table),
+            _ => Err(vec![format!("it must be a table: `[webhooks.{name}]`")]),
+        };
+        match read {
+            Ok(webhook) => Some(webhook),
+            Err(reasons) => {
+                self.mistakes_of("webhook", name, value, reasons, origin, mistakes);
+                None
+            }
+        }
+    }
+
+    /// Records what is wrong with a table, at the lines of its keys.
+    fn mistakes_of(
+        &self,
+        kind: &str,
+        name: &str,
+        value: &Spanned<DeValue<'_>>,
+        reasons: Vec<String>,
+        origin: &Origin,
+        mistakes: &mut Mistakes,
+    ) {
+        for reason in reasons {
+            let origin = self.line_of_key(value, &reason).unwrap_or_else(|| origin.clone());
+            mistakes.add(&origin, format!("the {kind} `{name}`: {reason}"));
         }
     }
 
@@ -189,7 +230,14 @@ impl Document<'_> {
 const REFERENCES: &str = "`{ env = \"NAME\" }` or `{ file = \"PATH\" }`";
 
 /// Adds a named value, unless the name exists in another spelling.
-fn add<T>(named: &mut Named<Given<T>>, kind: ItemKind, name: &str, value: T, origin: Origin, mistakes: &mut Mistakes) {
+fn add<T>(
+    named: &mut Named<Given<T>>,
+    kind: impl Display,
+    name: &str,
+    value: T,
+    origin: Origin,
+    mistakes: &mut Mistakes,
+) {
     match named.written(name) {
         Some(written) => {
             mistakes.add(

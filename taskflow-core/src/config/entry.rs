@@ -11,8 +11,8 @@ use super::{hidden, oidc};
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Entry {
-    /// The table it belongs to: `run`, `serve.oidc`, `store`, `log`, `pools`, `variables`,
-    /// `connections` or `secrets`.
+    /// The table it belongs to: `run`, `serve`, `serve.oidc`, `auth`, `store`, `log`, `pools`,
+    /// `variables`, `connections`, `secrets` or `webhooks`.
     pub section: &'static str,
     /// Its name there.
     pub name: String,
@@ -51,6 +51,10 @@ pub(super) fn entries(layer: &Layer) -> Vec<Entry> {
     }
     for (name, given) in layer.secrets.iter() {
         entries.push(entry("secrets", name, given.value.to_string().into(), given));
+    }
+    for (name, given) in layer.webhooks.iter() {
+        let has_secret = layer.secrets.get(&given.value.secret).is_some();
+        entries.push(entry("webhooks", name, given.value.shown(has_secret), given));
     }
     entries
 }

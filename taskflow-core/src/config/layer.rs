@@ -9,6 +9,7 @@ use super::setting::Datum;
 use super::settings::Settings;
 use super::source::Source;
 use super::spec::Spec;
+use super::webhook::Webhook;
 
 /// All values, by kind.
 #[derive(Clone, Debug, Default)]
@@ -18,6 +19,7 @@ pub(super) struct Layer {
     pub(super) variables: Named<Given<Variable>>,
     pub(super) connections: Named<Given<Spec>>,
     pub(super) secrets: Named<Given<Source>>,
+    pub(super) webhooks: Named<Given<Webhook>>,
 }
 
 /// The value of a variable.

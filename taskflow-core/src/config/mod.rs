@@ -9,6 +9,7 @@
 //! - `typed`: conversion of variables to the requested type.
 //! - [`Connection`]; `spec`, `uri`: the forms in which it is defined.
 //! - [`Secret`]; `source`: where its text is stored. `hidden`: secrets recognised by name only.
+//! - `webhook`: which deliveries of other systems become events.
 //! - `entry`: all entries for display. `error`: errors.
 
 mod builder;
@@ -35,6 +36,7 @@ mod source;
 mod spec;
 mod typed;
 mod uri;
+mod webhook;
 
 pub use builder::ConfigBuilder;
 pub use config::Config;
@@ -48,3 +50,5 @@ pub use oidc::OidcSettings;
 pub use origin::Origin;
 pub use secret::Secret;
 pub use settings::Settings;
+#[cfg(feature = "server")]
+pub(crate) use webhook::{Webhook, WebhookScheme};

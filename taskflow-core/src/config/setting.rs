@@ -56,7 +56,7 @@ const fn setting(name: &'static str, variable: &'static str, kind: Kind, default
     Setting { name, variable, kind, default }
 }
 
-pub(super) static SETTINGS: [Setting; 32] = [
+pub(super) static SETTINGS: [Setting; 36] = [
     setting("run.jobs", "TASKFLOW_JOBS", Kind::Count, "no limit"),
     setting("run.workers", "TASKFLOW_WORKERS", Kind::Count, "one per core"),
     setting("run.grace", "TASKFLOW_GRACE", Kind::Span, "10s"),
@@ -66,6 +66,10 @@ pub(super) static SETTINGS: [Setting; 32] = [
     setting("serve.max_active_runs", "TASKFLOW_MAX_ACTIVE_RUNS", Kind::Count, "1000"),
     setting("serve.public_url", "TASKFLOW_PUBLIC_URL", Kind::Url, "none"),
     setting("serve.hosts", "TASKFLOW_HOSTS", Kind::Hosts, "loopback names and the bound address"),
+    setting("serve.rate_limit", "TASKFLOW_RATE_LIMIT", Kind::Count, "50"),
+    setting("serve.tls_cert", "TASKFLOW_TLS_CERT", Kind::Path, "none"),
+    setting("serve.tls_key", "TASKFLOW_TLS_KEY", Kind::Path, "none"),
+    setting("serve.webhook_limit", "TASKFLOW_WEBHOOK_LIMIT", Kind::Size, "1.0 MiB"),
     setting("serve.oidc.issuer", "TASKFLOW_OIDC_ISSUER", Kind::Text, "none"),
     setting("serve.oidc.name", "TASKFLOW_OIDC_NAME", Kind::Text, "the host of the issuer"),
     setting("serve.oidc.client_id", "TASKFLOW_OIDC_CLIENT_ID", Kind::Text, "none"),

@@ -91,10 +91,7 @@ impl Settings {
 
     /// `store.home`: the directory of the runs.
     pub fn home(&self) -> Option<&Path> {
-        match self.datum("store.home") {
-            Some(Datum::Path(path)) => Some(path),
-            _ => None,
-        }
+        self.path("store.home")
     }
 
     /// `store.sync`: `full` or `normal`.
@@ -161,6 +158,26 @@ impl Settings {
         }
     }
 
+    /// `serve.rate_limit`: how many requests a second somebody may send to the server.
+    pub fn rate_limit(&self) -> Option<NonZeroUsize> {
+        self.count("serve.rate_limit")
+    }
+
+    /// `serve.tls_cert`: the file with the certificate of the server.
+    pub fn tls_cert(&self) -> Option<&Path> {
+        self.path("serve.tls_cert")
+    }
+
+    /// `serve.tls_key`: the file with the key of the certificate.
+    pub fn tls_key(&self) -> Option<&Path> {
+        self.path("serve.tls_key")
+    }
+
+    /// `serve.webhook_limit`: the most bytes in the body of a delivery to a webhook.
+    pub fn webhook_limit(&self) -> Option<u64> {
+        self.size("serve.webhook_limit")
+    }
+
     /// `auth.proxy_header`: the header in which a proxy names the user.
     pub fn proxy_header(&self) -> Option<&str> {
         self.text("auth.proxy_header")
@@ -199,6 +216,13 @@ impl Settings {
     pub fn confirm_after(&self) -> Option<Duration> {
         match self.datum("auth.confirm_after") {
             Some(&Datum::Span(span)) => Some(span),
+            _ => None,
+        }
+    }
+
+    fn path(&self, name: &str) -> Option<&Path> {
+        match self.datum(name) {
+            Some(Datum::Path(path)) => Some(path),
             _ => None,
         }
     }

@@ -27,4 +27,6 @@ pub enum Via {
     Cli,
     /// The service itself.
     Service,
+    /// A signed delivery to a webhook: the name of the webhook.
+    Webhook,
 }

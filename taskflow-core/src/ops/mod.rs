@@ -46,6 +46,7 @@
 //! | `pools` | The pools and limits of a home, and who waits for them: [`limits`]. |
 //! | `pruned_dag` | What is known of a DAG that is gone with its runs: [`pruned_dag()`]. |
 //! | `similar_failures` | Which earlier runs failed with the same message: [`similar_failures()`]. |
+//! | `webhooks` | The webhooks of the configuration, checked against the program. |
 //! | `versions` | The graphs of a DAG and what changed between them: [`versions()`]. |
 //! | `run_events` | The events of a run, and the runs on their other sides: [`run_events()`]. |
 //! | `tasks_changed` | What the audit trail says of tasks. |
@@ -107,6 +108,8 @@ mod triggered;
 mod upkeep;
 mod value;
 mod versions;
+#[cfg(feature = "server")]
+mod webhooks;
 
 pub use actor::{Actor, Via};
 pub use answer_form::AnswerForm;
@@ -184,3 +187,5 @@ pub use upkeep::check;
 pub use upkeep::{Checked, Pruned, Vacuumed, prune, vacuum, would_prune, would_prune_audit, would_prune_events};
 pub use value::{ValueDocument, ValuePreview, ValuePreviews, value, value_preview, value_previews, values};
 pub use versions::{DagVersion, versions};
+#[cfg(feature = "server")]
+pub(crate) use webhooks::check_webhooks;

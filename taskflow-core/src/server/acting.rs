@@ -30,13 +30,16 @@ impl Acting {
 
     /// The journal for somebody else than the principal of the request.
     pub(super) fn of_actor(state: &ServerState, actor: &Actor, headers: &HeaderMap, extensions: &Extensions) -> Acting {
-        let peer = extensions.get::<Peer>().map(|Peer(address)| address.to_string());
-        let request = headers.get("x-request-id").and_then(|id| id.to_str().ok());
-        let is_valid =
-            |id: &&str| (1..=REQUEST_ID).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic());
-        let request = request.filter(is_valid).map(str::to_owned);
-        Acting(acting_from(&state.service, actor, Client { peer, request }))
+        Acting(acting_from(&state.service, actor, client(headers, extensions)))
     }
+}
+
+/// Where a request comes from.
+pub(super) fn client(headers: &HeaderMap, extensions: &Extensions) -> Client {
+    let peer = extensions.get::<Peer>().map(|Peer(address)| address.to_string());
+    let request = headers.get("x-request-id").and_then(|id| id.to_str().ok());
+    let is_valid = |id: &&str| (1..=REQUEST_ID).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic());
+    Client { peer, request: request.filter(is_valid).map(str::to_owned) }
 }
 
 impl FromRequestParts<ServerState> for Acting {

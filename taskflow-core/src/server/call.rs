@@ -4,6 +4,7 @@
 //! 2. Parameters of the query that the route does not have are refused, with the nearest one.
 //! 3. The body of a request that changes something is a JSON object of at most 1 MiB. It may be
 //!    left out. Members that the route does not have are refused.
+//!    A route that is raw takes the bytes of a JSON body of any type: its signature is checked.
 //! 4. Each value has the type of its field from then on.
 
 use std::time::Duration;
@@ -14,16 +15,17 @@ use axum::http::{HeaderMap, Method, StatusCode, header};
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
-use super::acting::Acting;
-use super::auth::{Visitor, note_of_current};
+use super::acting::{Acting, client};
+use super::auth::{Peer, Visitor, note_of_current};
+use super::hooks;
 use super::keys::{DagKey, RunKey, TaskKey};
 use super::permit::{Permit, Right};
 use super::problem::Problem;
 use super::routes::{Field, Kind, Route};
-use crate::base::{Timestamp, did_you_mean};
+use crate::base::{Timestamp, did_you_mean, units};
 use crate::dag::DagDef;
 use crate::journal::{Journal, Note, RunSummary};
-use crate::ops::BackfillStatus;
+use crate::ops::{BackfillStatus, Client};
 
 /// The most bytes of a body.
 const BODY: usize = 1 << 20;
@@ -42,6 +44,10 @@ pub(super) struct Call {
     pub(super) headers: HeaderMap,
     /// The path, without the query.
     pub(super) path: String,
+    /// The body as it was sent, of a route that is [`raw`](Route::is_raw).
+    pub(super) raw: Vec<u8>,
+    pub(super) client: Client,
+    pub(super) peer: Option<Peer>,
     params: Vec<(String, String)>,
     args: Map<String, Value>,
 }
@@ -56,7 +62,11 @@ pub(super) async fn read(
     let (head, body) = request.into_parts();
     let mut args = Map::new();
     query(route.query, head.uri.query().unwrap_or_default(), &mut args)?;
-    if head.method != Method::GET && head.method != Method::HEAD {
+    let mut raw = Vec::new();
+    if route.is_raw {
+        let limit = state.home.config().settings().webhook_limit().unwrap_or(hooks::LIMIT);
+        raw = json_body(&head.headers, body, usize::try_from(limit).unwrap_or(usize::MAX)).await?;
+    } else if head.method != Method::GET && head.method != Method::HEAD {
         members(route.body, object(&head.headers, body).await?, &mut args)?;
     }
     for field in route.query.iter().chain(route.body) {
@@ -65,7 +75,18 @@ pub(super) async fn read(
         }
     }
     let Acting(service) = Acting::of(&state, &head.headers, &head.extensions);
-    Ok(Call { state, service, headers: head.headers, path: head.uri.path().to_owned(), params, args })
+    let (client, peer) = (client(&head.headers, &head.extensions), head.extensions.get::<Peer>().copied());
+    Ok(Call {
+        state,
+        service,
+        headers: head.headers,
+        path: head.uri.path().to_owned(),
+        raw,
+        client,
+        peer,
+        params,
+        args,
+    })
 }
 
 fn query(fields: &[Field], text: &str, args: &mut Map<String, Value>) -> Result<(), Problem> {
@@ -98,28 +119,37 @@ fn decoded(text: &str) -> Result<String, Problem> {
 
 /// The body as an object; empty if there is none.
 async fn object(headers: &HeaderMap, body: Body) -> Result<Map<String, Value>, Problem> {
-    let too_large = || Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "a body has at most 1 MiB");
+    let bytes = json_body(headers, body, BODY).await?;
+    if bytes.is_empty() {
+        return Ok(Map::new());
+    }
+    serde_json::from_slice(&bytes)
+        .map_err(|error| Problem::bad_request(format!("the body is not a JSON object: {error}")))
+}
+
+/// The bytes of a body of this media type; empty if there is none.
+async fn json_body(headers: &HeaderMap, body: Body, most: usize) -> Result<Vec<u8>, Problem> {
+    let too_large = || {
+        let most = units::bytes(most as u64).replace(".0 ", " ");
+        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, format!("a body has at most {most}"))
+    };
     let declared = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-    if declared.is_some_and(|length| length > BODY as u64) {
+    if declared.is_some_and(|length| length > most as u64) {
         return Err(too_large().header(header::CONNECTION, "close"));
     }
     let is_json = headers.get(header::CONTENT_TYPE).map(|media_type| {
         let media_type = media_type.to_str().unwrap_or_default();
         media_type.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json")
     });
-    let read = tokio::time::timeout(PATIENCE, to_bytes(body, BODY)).await;
+    let read = tokio::time::timeout(PATIENCE, to_bytes(body, most)).await;
     let read = read.map_err(|_| Problem::new(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in 30 seconds"))?;
     // A client that is gone does not see the answer.
     let bytes = read.map_err(|_| too_large().header(header::CONNECTION, "close"))?;
-    if bytes.is_empty() {
-        return Ok(Map::new());
-    }
-    if is_json != Some(true) {
+    if !bytes.is_empty() && is_json != Some(true) {
         let problem = Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "a body must be JSON");
         return Err(problem.next("send the header `Content-Type: application/json`"));
     }
-    serde_json::from_slice(&bytes)
-        .map_err(|error| Problem::bad_request(format!("the body is not a JSON object: {error}")))
+    Ok(bytes.into())
 }
 
 /// Reads `30s`, `15m`, `12h`, `30d`, `2w`.

@@ -103,6 +103,17 @@ impl Metrics {
         self.series().count("taskflow_log_ins_total", labels(&[("outcome", outcome)]), 1);
     }
 
+    /// Counts a delivery to a webhook of the configuration, or to `other`.
+    pub(super) fn delivery(&self, webhook: &str, outcome: &'static str) {
+        let labels = labels(&[("webhook", webhook), ("outcome", outcome)]);
+        self.series().count("taskflow_webhook_deliveries_total", labels, 1);
+    }
+
+    /// Counts a request that was refused because there were too many.
+    pub(super) fn limited(&self) {
+        self.series().count("taskflow_http_requests_limited_total", labels(&[]), 1);
+    }
+
     /// Counts what the service did.
     pub(super) fn observe(&self, event: &ServiceEvent) {
         let mut series = self.series();
@@ -166,6 +177,12 @@ impl Metrics {
         let Batches { seconds, entries } = state.service.batches();
         text.histogram("taskflow_journal_batch_seconds", "How long the store took for a batch.", [("", &seconds)]);
         text.histogram("taskflow_journal_batch_entries", "How many entries a batch had.", [("", &entries)]);
+        #[cfg(feature = "tls")]
+        if let Some(tls) = &state.options.tls {
+            let help = "When the certificate of the server expires.";
+            let expires = tls.expires().map(|expires| (labels(&[]), seconds(expires)));
+            text.gauge("taskflow_tls_certificate_expiry_timestamp_seconds", help, expires);
+        }
         process::expose(&mut text);
         let series = self.series();
         for &(name, help) in &COUNTERS {
@@ -251,14 +268,16 @@ async fn running_tasks(journal: &Journal) -> Result<BTreeMap<String, f64>, Probl
     Ok(tasks)
 }
 
-const COUNTERS: [(&str, &str); 9] = [
+const COUNTERS: [(&str, &str); 11] = [
     ("taskflow_slots_total", "Slots by what became of them."),
     ("taskflow_runs_total", "Runs of this service that have ended, by state."),
     ("taskflow_task_attempts_total", "Attempts of tasks in runs of this service that have ended."),
     ("taskflow_deadlines_missed_total", "Slots that have missed their deadlines."),
     ("taskflow_watcher_events_total", "Events that watchers have stored."),
     ("taskflow_watcher_errors_total", "Failures of watchers."),
+    ("taskflow_webhook_deliveries_total", "Deliveries to webhooks, by what became of them."),
     ("taskflow_clock_went_back_total", "Reports that the clock is behind the schedules."),
+    ("taskflow_http_requests_limited_total", "Requests that were refused because somebody sent too many."),
     ("taskflow_http_requests_total", "HTTP requests by route and class of status."),
     ("taskflow_log_ins_total", "Attempts to log in by outcome."),
 ];

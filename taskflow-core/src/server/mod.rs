@@ -19,6 +19,7 @@
 //!    them (404); what they may see and not do is forbidden (403).
 //!    `acting` is the journal of the service under the name of whoever has sent the request: what
 //!    changes with it is in the audit trail.
+//!    A delivery to a webhook is checked in `hooks` instead, by its signature.
 //! 7. The handler in `api` calls one operation and returns its document, which is the one that
 //!    `--output json` prints. Errors become documents in `problem`.
 //!
@@ -39,6 +40,7 @@ mod auth;
 mod base_path;
 mod call;
 mod ends;
+mod hooks;
 mod http;
 mod keys;
 mod metrics;
@@ -61,6 +63,8 @@ use self::metrics::Metrics;
 use self::streams::Streams;
 pub use base_path::{BasePath, InvalidBasePath};
 pub use http::{RunningServer, Server, ServerError};
+#[cfg(feature = "tls")]
+pub use http::{Tls, TlsError};
 
 use crate::dag::DagDef;
 use crate::journal::Journal;
@@ -109,6 +113,20 @@ pub struct ServerOptions {
     pub base_path: BasePath,
     /// Authenticates users who have no password here.
     pub oidc: Option<Oidc>,
+    /// The certificate of a server that speaks HTTPS, and not HTTP.
+    #[cfg(feature = "tls")]
+    pub tls: Option<Tls>,
+}
+
+impl ServerOptions {
+    /// Whether the server speaks HTTPS.
+    pub fn is_tls(&self) -> bool {
+        #[cfg(feature = "tls")]
+        let is_tls = self.tls.is_some();
+        #[cfg(not(feature = "tls"))]
+        let is_tls = false;
+        is_tls
+    }
 }
 
 impl fmt::Debug for ServerState {
@@ -124,7 +142,7 @@ impl ServerState {
     ///
     /// # Errors
     ///
-    /// When the home cannot be opened.
+    /// When the home cannot be opened, or a webhook of the configuration cannot work.
     pub async fn new(
         home: &Home,
         service: &Journal,
@@ -133,6 +151,7 @@ impl ServerState {
         options: ServerOptions,
         address: SocketAddr,
     ) -> Result<(Self, Option<String>), OpsError> {
+        hooks::check(home.config())?;
         let journal = home.open(SyncMode::Full).await?;
         let watched = home.open(SyncMode::Full).await?;
         let (setup, text) = match options.setup && !ops::accounts::has_users(&journal).await? {
@@ -145,7 +164,7 @@ impl ServerState {
         let provider = options.oidc.as_ref().map(|oidc| (oidc.issuer(), oidc.roles()));
         // The groups may have other roles than when the users have logged in.
         ops::accounts::apply_groups(service, provider).await?;
-        let auth = Auth::new(home.config().settings(), address, options.insecure_no_auth, setup);
+        let auth = Auth::new(home.config().settings(), address, &options, setup);
         let auth = Arc::new(auth.with(options.oidc.clone()));
         let (home, service) = (home.clone(), service.clone());
         let state = ServerState {

@@ -55,6 +55,9 @@ fn operation(route: &Route) -> Value {
             "default": problem,
         },
     });
+    if route.is_raw {
+        operation["requestBody"] = json!({ "required": true, "content": { "application/json": { "schema": {} } } });
+    }
     if !route.body.is_empty() {
         let properties: Map<String, Value> =
             route.body.iter().map(|field| (field.name.to_owned(), described(field))).collect();
@@ -92,6 +95,7 @@ fn segment(name: &str) -> Value {
         "task" => ("The id of the task", "string"),
         "attempt" => ("The number of the attempt, from 1", "integer"),
         "asset" => ("The name of the asset", "string"),
+        "hook" => ("The name of the webhook, as the configuration has it", "string"),
         "event" => ("The number of the event", "integer"),
         "token" => ("The name of the token", "string"),
         "user" => ("The name of the user", "string"),

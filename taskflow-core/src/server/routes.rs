@@ -15,6 +15,7 @@ use super::api::{
 };
 use super::auth::Visitor;
 use super::call::{self, Call};
+use super::hooks;
 use super::problem::Problem;
 use super::streams;
 
@@ -35,6 +36,8 @@ pub(super) struct Route {
     pub(super) body: &'static [Field],
     /// The media type of the response.
     pub(super) media_type: &'static str,
+    /// Whether the handler gets the bytes of the body, and no members.
+    pub(super) is_raw: bool,
     handler: Handler,
 }
 
@@ -102,6 +105,10 @@ impl Route {
         Route { body, ..self }
     }
 
+    const fn raw(self) -> Self {
+        Route { is_raw: true, ..self }
+    }
+
     const fn media_type(self, media_type: &'static str) -> Self {
         Route { media_type, ..self }
     }
@@ -127,6 +134,7 @@ macro_rules! route {
             query: &[],
             body: &[],
             media_type: "application/json",
+            is_raw: false,
             handler: |call| Box::pin($handler(call)),
         }
     };
@@ -345,6 +353,8 @@ pub(super) static ROUTES: &[Route] = &[
         field("key", Kind::Text, "The idempotency key: the asset has one event with it"),
         BY,
     ]),
+    route!(Post "/api/v1/hooks/{hook}", hooks::receive, "Receives a signed delivery of another system, which emits an event")
+        .raw(),
     route!(Get "/api/v1/events/{event}", assets::event, "An event with its payload"),
     route!(Get "/api/v1/consumers", assets::consumers, "The DAGs that consume events, and what is pending for them")
         .query(&[DAG]),

@@ -269,8 +269,11 @@ fn encrypted(
         .http_status_as_error(false)
         .max_redirects(0)
         .timeout_connect(Some(CONNECT))
-        .timeout_global(Some(ANSWER))
-        .build();
+        .timeout_global(Some(ANSWER));
+    let config = match authorities()? {
+        Some(roots) => config.tls_config(ureq::tls::TlsConfig::builder().root_certs(roots).build()).build(),
+        None => config.build(),
+    };
     let request = request.uri(format!("https://{}{target}", address.authority)).body(body);
     let request = request.map_err(|error| error.to_string())?;
     let response = ureq::Agent::from(config).run(request).map_err(|error| error.to_string())?;
@@ -279,6 +282,29 @@ fn encrypted(
     let media_type = media_type.unwrap_or_default().to_owned();
     let body = body.with_config().limit(u64::MAX).read_to_vec().map_err(|error| error.to_string())?;
     Ok(Reply { status: head.status, media_type, body })
+}
+
+/// The authorities in the file of `SSL_CERT_FILE`, as other programs have it, such as that of a
+/// certificate of one's own; in place of those that browsers trust.
+#[cfg(feature = "http")]
+fn authorities() -> Result<Option<ureq::tls::RootCerts>, String> {
+    use ureq::tls::PemItem;
+
+    let Some(path) = std::env::var_os("SSL_CERT_FILE").filter(|path| !path.is_empty()) else { return Ok(None) };
+    let path = std::path::PathBuf::from(path);
+    let cannot = |reason: String| format!("SSL_CERT_FILE: {}: {reason}", path.display());
+    let text = std::fs::read(&path).map_err(|error| cannot(error.to_string()))?;
+    let items = ureq::tls::parse_pem(&text).filter_map(Result::ok);
+    let authorities: Vec<_> = items
+        .filter_map(|item| match item {
+            PemItem::Certificate(certificate) => Some(certificate),
+            _ => None,
+        })
+        .collect();
+    match authorities.is_empty() {
+        true => Err(cannot("it has no certificate in PEM".to_owned())),
+        false => Ok(Some(ureq::tls::RootCerts::new_with_certs(&authorities))),
+    }
 }
 
 #[cfg(not(feature = "http"))]

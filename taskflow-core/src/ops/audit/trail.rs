@@ -73,7 +73,7 @@ pub(in crate::ops) fn acting_instead(journal: &Journal, actor: &Actor) -> Journa
 }
 
 impl Via {
-    const ALL: [Via; 6] = [Via::Loopback, Via::Session, Via::Token, Via::Proxy, Via::Cli, Via::Service];
+    const ALL: [Via; 7] = [Via::Loopback, Via::Session, Via::Token, Via::Proxy, Via::Cli, Via::Service, Via::Webhook];
 
     /// The name in documents.
     pub const fn name(&self) -> &'static str {
@@ -84,6 +84,7 @@ impl Via {
             Via::Proxy => "proxy",
             Via::Cli => "cli",
             Via::Service => "service",
+            Via::Webhook => "webhook",
         }
     }
 

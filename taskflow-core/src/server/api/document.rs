@@ -17,7 +17,7 @@ pub(super) fn document(call: &Call, document: &impl Serialize) -> Answer {
 }
 
 /// The answer to a request that has changed something.
-pub(super) fn changed(status: StatusCode, document: &impl Serialize) -> Answer {
+pub(in crate::server) fn changed(status: StatusCode, document: &impl Serialize) -> Answer {
     let json = json(document)?;
     Ok((status, [(header::CONTENT_TYPE, "application/json")], json).into_response())
 }

@@ -87,10 +87,11 @@ mod tests {
 
     use super::*;
     use crate::config::Config;
+    use crate::server::ServerOptions;
 
     fn auth(port: u16) -> Auth {
         let config = Config::builder().build().unwrap();
-        Auth::new(config.settings(), ([127, 0, 0, 1], port).into(), false, None)
+        Auth::new(config.settings(), ([127, 0, 0, 1], port).into(), &ServerOptions::default(), None)
     }
 
     fn presented(auth: &Auth, cookie: &'static str) -> Option<String> {

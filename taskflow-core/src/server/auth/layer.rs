@@ -8,16 +8,18 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 
+use super::rates::Key;
 use super::{Peer, Principal, current};
 use crate::ops::accounts;
 use crate::server::pages::problem_page;
 use crate::server::problem::Problem;
-use crate::server::{ServerState, base_path};
+use crate::server::{ServerState, base_path, hooks};
 
 /// The addresses that nobody has to be known for. Below `/static/` there are only files of the
 /// binary.
 const PUBLIC: [&str; 5] = ["/favicon.ico", "/health/live", "/health/ready", "/login", "/setup"];
 const STATIC: &str = "/static/";
+const HEALTH: &str = "/health/";
 
 /// The way to a provider and back.
 #[cfg(feature = "oidc")]
@@ -27,6 +29,11 @@ const PROVIDER: [&str; 0] = [];
 
 fn is_public(path: &str) -> bool {
     PUBLIC.contains(&path) || PROVIDER.contains(&path) || path.starts_with(STATIC)
+}
+
+/// Whether it is the address of a webhook, which is authenticated by its signature alone.
+fn is_webhook(path: &str) -> bool {
+    path.strip_prefix(hooks::PATH).is_some_and(|name| !name.is_empty() && !name.contains('/'))
 }
 
 /// What a request was authenticated by.
@@ -66,7 +73,12 @@ pub(in crate::server) async fn authenticate(
         true => problem_page(problem),
         false => problem.into_response(),
     };
-    let mut response = match admit(&state, peer, &path, request.method().is_safe(), request.headers()).await {
+    let admitted = admit(&state, peer, &path, request.method().is_safe(), request.headers()).await;
+    let admitted = admitted.and_then(|principal| {
+        limited(&state, &path, principal.as_ref(), peer)?;
+        Ok(principal)
+    });
+    let mut response = match admitted {
         Ok(Some(principal)) => {
             let principal = Arc::new(principal);
             let presented = Presented { peer, headers: request.headers().clone() };
@@ -87,6 +99,18 @@ pub(in crate::server) async fn authenticate(
     response
 }
 
+/// Takes a token from whoever asks.
+fn limited(state: &ServerState, path: &str, principal: Option<&Principal>, peer: Option<Peer>) -> Result<(), Problem> {
+    if path.starts_with(STATIC) || path.starts_with(HEALTH) {
+        return Ok(());
+    }
+    let Some(who) = Key::of(principal, peer) else { return Ok(()) };
+    state.auth.rates.take(who, Instant::now()).map_err(|rest| {
+        state.metrics.limited();
+        too_many("too many requests", rest)
+    })
+}
+
 /// The principal that may go on; `None` if somebody has to be known.
 async fn admit(
     state: &ServerState,
@@ -95,7 +119,7 @@ async fn admit(
     is_safe: bool,
     headers: &HeaderMap,
 ) -> Result<Option<Principal>, Problem> {
-    if path.starts_with(STATIC) {
+    if path.starts_with(STATIC) || is_webhook(path) {
         return Ok(Some(Principal::nobody()));
     }
     let Some(Known { principal, by_cookie }) = find(state, peer, headers).await? else {

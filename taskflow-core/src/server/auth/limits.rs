@@ -3,6 +3,8 @@
 //! - A user is tried 5 times a minute from one network, and all users together 50 times.
 //! - A network presents 20 wrong tokens a minute.
 //! - A network comes back from a provider 60 times a minute: an office may have one address.
+//! - Of deliveries to webhooks that are not signed, one a minute of a network is noted, and 50 of
+//!   all networks.
 //!
 //! A network is a /24 of IPv4 or a /64 of IPv6: whoever has one address there may have all. At most
 //! [`KEYS`] counters are kept; when there are more, the oldest are forgotten.
@@ -29,6 +31,8 @@ enum Key {
     Tokens(Source),
     #[cfg(feature = "oidc")]
     Codes(Source),
+    Deliveries,
+    Delivery(Source),
 }
 
 /// The network that an address is in.
@@ -95,6 +99,11 @@ impl Limits {
             Some(counter) if counter.count >= 20 => counter.rest(now).map_or(Ok(()), Err),
             _ => Ok(()),
         }
+    }
+
+    /// Counts a delivery to a webhook that was refused. Returns whether it is to be noted.
+    pub(in crate::server) fn refused_delivery(&self, address: IpAddr, now: Instant) -> bool {
+        self.count(Key::Delivery(Source::of(address)), 1, now).is_ok() && self.count(Key::Deliveries, 50, now).is_ok()
     }
 
     fn count(&self, key: Key, most: u32, now: Instant) -> Result<(), Duration> {
@@ -169,6 +178,17 @@ mod tests {
         assert!(limits.may_present(address("2001:db8::2"), now).is_err(), "the same network");
         assert_eq!(limits.may_present(address("2001:db8:0:1::2"), now), Ok(()));
         assert_eq!(limits.may_present(one, now + MINUTE), Ok(()));
+    }
+
+    #[test]
+    fn a_refused_delivery_of_a_network_is_noted_once_a_minute() {
+        let (limits, now) = (Limits::default(), Instant::now());
+        assert!(limits.refused_delivery(address("192.0.2.1"), now));
+        assert!(!limits.refused_delivery(address("192.0.2.2"), now + Duration::from_secs(59)));
+        assert!(limits.refused_delivery(address("198.51.100.1"), now), "another network");
+        assert!(limits.refused_delivery(address("192.0.2.2"), now + MINUTE));
+        let noted = (0..100).filter(|at| limits.refused_delivery(address(&format!("10.0.{at}.1")), now + MINUTE));
+        assert_eq!(noted.count(), 49, "of all networks");
     }
 
     #[test]

@@ -19,13 +19,14 @@
 //!    ended is refused at once.
 //! 2. A request without a principal gets no further than [`PUBLIC`]: 401, or the way to the
 //!    log-in page. The body has not been read.
-//! 3. A request that a cookie authenticates and that changes something must say where it comes
+//! 3. A request of somebody who sends too many is refused (429): [`rates`].
+//! 4. A request that a cookie authenticates and that changes something must say where it comes
 //!    from, in `Origin` or `Sec-Fetch-Site`. Browsers do.
-//! 4. Handlers get a [`Visitor`]: the state of the server with the principal. There is no other way
+//! 5. Handlers get a [`Visitor`]: the state of the server with the principal. There is no other way
 //!    to the state, and a run or a DAG needs a [`Permit`](super::permit::Permit) besides.
-//! 5. A change for which a right is missing leaves a row in the audit trail, at most one a minute
+//! 6. A change for which a right is missing leaves a row in the audit trail, at most one a minute
 //!    for each principal and action.
-//! 6. What is answered to a principal is no other's: `Vary` names what it depends on.
+//! 7. What is answered to a principal is no other's: `Vary` names what it depends on.
 
 mod actions;
 mod assets;
@@ -42,6 +43,7 @@ mod oidc;
 mod oidc_error;
 mod principal;
 mod proxy;
+mod rates;
 mod setup;
 mod sparse;
 mod visitor;
@@ -72,7 +74,9 @@ use std::time::Duration;
 
 use self::attempts::Refusals;
 use self::limits::Source;
+use self::rates::Rates;
 use self::sparse::Sparse;
+use super::ServerOptions;
 use super::http::Hosts;
 use crate::config::Settings;
 
@@ -104,14 +108,22 @@ pub(super) struct Auth {
     failures: Sparse<Source>,
     /// How long a password counts for sensitive changes.
     confirm_after: Duration,
+    /// Limits how many requests somebody sends.
+    rates: Rates,
 }
 
 impl Auth {
-    pub(super) fn new(settings: &Settings, address: SocketAddr, is_off: bool, setup: Option<SetupToken>) -> Self {
+    pub(super) fn new(
+        settings: &Settings,
+        address: SocketAddr,
+        options: &ServerOptions,
+        setup: Option<SetupToken>,
+    ) -> Self {
+        let is_proxied = settings.public_url().is_some_and(|url| url.starts_with("https://"));
         Auth {
             address,
-            is_https: settings.public_url().is_some_and(|url| url.starts_with("https://")),
-            is_off,
+            is_https: is_proxied || options.is_tls(),
+            is_off: options.insecure_no_auth,
             proxy: ProxyAuth::of(settings),
             oidc: None,
             setup,
@@ -119,6 +131,7 @@ impl Auth {
             refusals: Refusals::default(),
             failures: Sparse::default(),
             confirm_after: settings.confirm_after().unwrap_or(CONFIRM_AFTER),
+            rates: Rates::new(settings.rate_limit()),
         }
     }
 

@@ -14,8 +14,10 @@ use crate::config::Settings;
 pub(in crate::server) struct Hosts {
     /// In lower case, with or without a port.
     names: Vec<String>,
-    /// The addresses of pages of this server, besides `http://` and the host.
+    /// The addresses of pages of this server, besides the scheme and the host.
     origins: Vec<String>,
+    /// `http://` or `https://`
+    scheme: &'static str,
 }
 
 impl Hosts {
@@ -34,7 +36,12 @@ impl Hosts {
                 IpAddr::V6(address) => format!("[{address}]"),
             });
         }
-        Hosts { names, origins }
+        Hosts { names, origins, scheme: "http://" }
+    }
+
+    /// The same for a server that speaks TLS.
+    pub(in crate::server) fn over_tls(self, is_tls: bool) -> Self {
+        Hosts { scheme: if is_tls { "https://" } else { "http://" }, ..self }
     }
 
     /// Whether a host, perhaps with a port, is a name of this server.
@@ -45,7 +52,7 @@ impl Hosts {
 
     /// Whether pages of this origin are pages of this server, which was asked as `host`.
     pub(super) fn is_own_origin(&self, origin: &str, host: Option<&str>) -> bool {
-        let is_host = origin.strip_prefix("http://").is_some_and(|origin| Some(origin) == host);
+        let is_host = origin.strip_prefix(self.scheme).is_some_and(|origin| Some(origin) == host);
         is_host || self.origins.iter().any(|own| own.eq_ignore_ascii_case(origin))
     }
 
@@ -107,5 +114,8 @@ mod tests {
         assert!(hosts.is_own_origin("https://flow.example.com", Some("flow.example.com")));
         assert!(!hosts.is_own_origin("https://evil.example.com", Some("flow.example.com")));
         assert!(hosts.is_own_origin("http://x:81", Some("x:81")) && !hosts.is_own_origin("null", Some("x:81")));
+        assert!(!hosts.is_own_origin("https://x:81", Some("x:81")));
+        let hosts = hosts.over_tls(true);
+        assert!(hosts.is_own_origin("https://x:81", Some("x:81")) && !hosts.is_own_origin("http://x:81", Some("x:81")));
     }
 }

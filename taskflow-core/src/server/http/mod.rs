@@ -1,8 +1,13 @@
 //! Serving over sockets. Only this module and the handlers name axum and hyper.
 
+mod connection;
 mod guard;
 mod hosts;
 mod raw;
+#[cfg(feature = "tls")]
+mod tls;
+#[cfg(feature = "tls")]
+mod validity;
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -11,24 +16,19 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use axum::Router;
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::{Service, service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::sync::{Semaphore, watch};
 
+use self::connection::{Connection, Secure};
 pub(super) use self::hosts::Hosts;
-use self::raw::Raw;
+#[cfg(feature = "tls")]
+pub use self::tls::{Tls, TlsError};
 use super::ServerState;
 use super::auth::Peer;
 use super::ends::Ends;
 use super::metrics::Metrics;
 use super::streams::{Streams, watch_home};
 use crate::service::ServiceEvent;
-
-/// The most bytes of the head of a request.
-const HEAD_SIZE: usize = 16 * 1024;
 
 /// What a client may take.
 #[derive(Clone, Copy, Debug)]
@@ -140,7 +140,10 @@ impl Server {
         let (stop, stopped) = watch::channel(());
         let (draining, metrics, ends) = (Arc::clone(&state.draining), state.metrics.clone(), state.ends.clone());
         let address = self.address;
-        let hosts = Hosts::new(state.home.config().settings(), address);
+        let hosts = Hosts::new(state.home.config().settings(), address).over_tls(state.options.is_tls());
+        let secure = Secure::of(&state.options);
+        #[cfg(feature = "tls")]
+        let tls = state.options.tls.clone();
         let streams = Arc::clone(&state.streams);
         let main = move || {
             // They end with the runtime.
@@ -149,7 +152,7 @@ impl Server {
             if let Some(oidc) = state.auth.oidc.clone() {
                 runtime.spawn(async move { oidc.prepare().await });
             }
-            runtime.block_on(accept(self.listener, super::router(state), hosts, LIMITS, stopped));
+            runtime.block_on(accept(self.listener, super::router(state), hosts, secure, LIMITS, stopped));
         };
         let thread = std::thread::Builder::new().name("taskflow-http".to_owned()).spawn(main);
         Ok(RunningServer {
@@ -159,6 +162,8 @@ impl Server {
             streams,
             metrics,
             ends,
+            #[cfg(feature = "tls")]
+            tls,
             thread: Some(thread.map_err(ServerError::Thread)?),
         })
     }
@@ -173,6 +178,8 @@ pub struct RunningServer {
     streams: Arc<Streams>,
     metrics: Metrics,
     ends: Ends,
+    #[cfg(feature = "tls")]
+    tls: Option<Tls>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -189,6 +196,21 @@ impl RunningServer {
         if let ServiceEvent::Ended { number, .. } = event {
             self.ends.report(*number);
         }
+    }
+
+    /// Whether it speaks HTTPS.
+    #[cfg(feature = "tls")]
+    pub fn is_tls(&self) -> bool {
+        self.tls.is_some()
+    }
+
+    /// Reads the certificate again if its files have changed, or in any case if `is_asked`.
+    /// Connections that are accepted from then on have the new one. `None`: there is nothing new.
+    /// After an error the server keeps the certificate that it has.
+    #[cfg(feature = "tls")]
+    pub fn renew_certificate(&self, is_asked: bool) -> Option<Result<&Tls, TlsError>> {
+        let tls = self.tls.as_ref()?;
+        Some(tls.renew(is_asked)?.map(|()| tls))
     }
 
     /// From now on it refuses requests that change something: the service is about to end.
@@ -210,7 +232,14 @@ impl Drop for RunningServer {
     }
 }
 
-async fn accept(listener: TcpListener, router: Router, hosts: Hosts, limits: Limits, mut stopped: watch::Receiver<()>) {
+async fn accept(
+    listener: TcpListener,
+    router: Router,
+    hosts: Hosts,
+    secure: Secure,
+    limits: Limits,
+    mut stopped: watch::Receiver<()>,
+) {
     let listener = match tokio::net::TcpListener::from_std(listener) {
         Ok(listener) => listener,
         Err(error) => return tracing::error!("the server cannot listen: {error}"),
@@ -235,23 +264,11 @@ async fn accept(listener: TcpListener, router: Router, hosts: Hosts, limits: Lim
                 }
             },
         };
-        let (app, mut stopped) = (TowerToHyperService::new(app.clone()), stopped.clone());
-        let service = service_fn(move |mut request: hyper::Request<Incoming>| {
-            request.extensions_mut().insert(peer);
-            app.call(request)
-        });
+        let app = TowerToHyperService::new(app.clone());
+        let connection = Connection { app, peer, limits, stopped: stopped.clone() };
+        let secure = secure.clone();
         tokio::spawn(async move {
-            let mut http = http1::Builder::new();
-            http.timer(TokioTimer::new()).header_read_timeout(limits.head).max_buf_size(HEAD_SIZE).max_headers(64);
-            let mut connection = std::pin::pin!(http.serve_connection(TokioIo::new(Raw::new(stream)), service));
-            tokio::select! {
-                // Its client is gone, or has sent what is not HTTP.
-                _ = connection.as_mut() => {}
-                _ = stopped.changed() => {
-                    connection.as_mut().graceful_shutdown();
-                    let _ = connection.await;
-                }
-            }
+            secure.converse(stream, connection).await;
             drop(slot);
         });
     }

@@ -92,7 +92,19 @@ fn answer(status: StatusCode) -> Vec<u8> {
         StatusCode::URI_TOO_LONG => "the address is too long",
         _ => "this is not an HTTP request",
     };
-    let body = Problem::new(status, detail).json();
+    written(status, &Problem::new(status, detail))
+}
+
+/// The answer to a client that does not speak TLS.
+#[cfg(feature = "tls")]
+pub(super) fn speaks_tls() -> Vec<u8> {
+    let problem = Problem::bad_request("this address speaks HTTPS only").next("begin the address with https://");
+    written(StatusCode::BAD_REQUEST, &problem)
+}
+
+/// A whole answer, after which the connection ends.
+fn written(status: StatusCode, problem: &Problem) -> Vec<u8> {
+    let body = problem.json();
     let reason = status.canonical_reason().unwrap_or("Error");
     let mut head = format!(
         "HTTP/1.1 {} {reason}\r\ncontent-type: application/problem+json\r\ncontent-length: {}\r\nconnection: close\r\n",

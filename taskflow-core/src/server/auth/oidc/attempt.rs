@@ -1,7 +1,6 @@
 //! An attempt to log in, which a cookie keeps.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64ct::{Base64UrlUnpadded, Encoding as _};
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use sha2::{Digest as _, Sha256};
 
@@ -75,11 +74,11 @@ impl Attempt {
 
     /// What the provider is told of the verifier.
     pub(super) fn challenge(&self) -> String {
-        URL_SAFE_NO_PAD.encode(Sha256::digest(self.verifier()))
+        Base64UrlUnpadded::encode_string(&Sha256::digest(self.verifier()))
     }
 
     fn digest(&self, label: &str) -> String {
-        URL_SAFE_NO_PAD.encode(Sha256::digest(format!("taskflow {label} {}", self.text())))
+        Base64UrlUnpadded::encode_string(&Sha256::digest(format!("taskflow {label} {}", self.text())))
     }
 }
 

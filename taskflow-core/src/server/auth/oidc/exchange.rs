@@ -1,7 +1,6 @@
 //! The exchange of a code for an ID token (RFC 6749, 4.1.3; RFC 7636).
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64ct::{Base64, Encoding as _};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 
@@ -49,7 +48,7 @@ impl Client {
         match &self.secret {
             Some(secret) if document.takes_basic() => {
                 let pair = format!("{}:{}", encode(&self.id), encode(secret.expose()));
-                authorization = Some(format!("Basic {}", STANDARD.encode(pair)));
+                authorization = Some(format!("Basic {}", Base64::encode_string(pair.as_bytes())));
             }
             Some(secret) => form.extend([("client_id", &*self.id), ("client_secret", secret.expose())]),
             None => form.push(("client_id", &self.id)),

@@ -129,8 +129,7 @@ fn shown(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use base64::Engine as _;
-    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    use base64ct::{Base64UrlUnpadded, Encoding as _};
     use ring::rand::SystemRandom;
     use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
     use serde_json::json;
@@ -138,7 +137,7 @@ mod tests {
     use super::*;
 
     fn part(value: &Value) -> String {
-        URL_SAFE_NO_PAD.encode(value.to_string())
+        Base64UrlUnpadded::encode_string(value.to_string().as_bytes())
     }
 
     /// A key, and what signs with it.
@@ -147,7 +146,7 @@ mod tests {
         let pkcs8 = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random).unwrap();
         let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8.as_ref(), &random).unwrap();
         let point = pair.public_key().as_ref();
-        let [x, y] = [&point[1..33], &point[33..]].map(|half| URL_SAFE_NO_PAD.encode(half));
+        let [x, y] = [&point[1..33], &point[33..]].map(Base64UrlUnpadded::encode_string);
         let set = json!({"keys": [{"kty": "EC", "crv": "P-256", "kid": "a", "x": x, "y": y}]});
         (pair, Key::of_set(&set).unwrap())
     }
@@ -155,7 +154,7 @@ mod tests {
     fn signed(pair: &EcdsaKeyPair, header: &Value, claims: &Value) -> String {
         let message = format!("{}.{}", part(header), part(claims));
         let signature = pair.sign(&SystemRandom::new(), message.as_bytes()).unwrap();
-        format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))
+        format!("{message}.{}", Base64UrlUnpadded::encode_string(signature.as_ref()))
     }
 
     fn expected() -> Expected<'static> {
