@@ -11,13 +11,11 @@ use crate::journal::Journal;
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct DagDocument {
-    /// Its schedule and its last run.
+    /// Its tags, its schedule and its last run.
     #[serde(flatten)]
     pub status: DagStatus,
     /// The doc comment.
     pub description: &'static str,
-    /// The tags.
-    pub tags: &'static [&'static str],
     /// The structural hash of its graph; none if the graph has mistakes.
     pub version: Option<String>,
     /// The ids of its tasks, in the order of the graph.
@@ -80,7 +78,6 @@ pub async fn dag(journal: Option<&Journal>, dag: &'static DagDef) -> Result<DagD
     Ok(DagDocument {
         status,
         description: dag.doc,
-        tags: dag.options.tags,
         version: plan.as_ref().map(|plan| plan.hash().to_owned()),
         tasks: tasks.collect(),
         params: (dag.params)().iter().map(ParamDocument::of).collect(),
