@@ -15,6 +15,7 @@ mod home;
 mod metrics;
 mod pages;
 mod reads;
+mod recipes;
 mod rights;
 mod start;
 mod streams;

@@ -34,6 +34,10 @@ const NEEDED: &[Needed] = &[
     #[cfg(target_os = "linux")]
     Needed { program: "curl", package: "curl", why: "for the lines with curl in the documentation" },
     #[cfg(target_os = "linux")]
+    Needed { program: "nginx", package: "nginx", why: "for the proxy of the documentation" },
+    #[cfg(target_os = "linux")]
+    Needed { program: "systemd-analyze", package: "systemd", why: "for the units of the documentation" },
+    #[cfg(target_os = "linux")]
     Needed { program: "javac", package: "default-jdk-headless", why: "for the tests that use Spark" },
     #[cfg(target_os = "linux")]
     Needed {
