@@ -56,6 +56,13 @@ const NEEDED: &[Needed] = &[
 /// What `cargo xtask instructions` counts with.
 const VALGRIND: Needed = Needed { program: "valgrind", package: "valgrind", why: "to count instructions" };
 
+/// What `cargo xtask screenshots` draws with.
+const SCREENSHOTS: [Needed; 3] = [
+    Needed { program: "chromium", package: "chromium", why: "to draw the pages" },
+    Needed { program: "faketime", package: "faketime", why: "so that the pages show fixed times" },
+    Needed { program: "pngquant", package: "pngquant", why: "to make the pictures small" },
+];
+
 /// On Debian, its package does not include `venv`.
 const PYTHON: &str = "python3";
 /// On Debian, its package does not include the standard types.
@@ -84,6 +91,15 @@ pub(crate) fn ensure_valgrind() -> Result<(), Failure> {
     install(&missing(&[VALGRIND], on_path), "valgrind is missing, which counts instructions")
 }
 
+/// Installs what is missing of [`SCREENSHOTS`].
+///
+/// # Errors
+///
+/// As [`ensure`].
+pub(crate) fn ensure_screenshots() -> Result<(), Failure> {
+    install(&missing(&SCREENSHOTS, on_path), "programs that the pictures need are missing")
+}
+
 fn install(missing: &[Needed], problem: &str) -> Result<(), Failure> {
     if missing.is_empty() {
         return Ok(());
@@ -104,6 +120,8 @@ fn install(missing: &[Needed], problem: &str) -> Result<(), Failure> {
     Step::program("packages", Path::new("apt-get"), ["install", "--yes", "--no-install-recommends"])
         .args(packages)
         .env("DEBIAN_FRONTEND", "noninteractive")
+        // No service of a package is started: invoke-rc.d knows no service for this level.
+        .env("RUNLEVEL", "1")
         .run()
 }
 
