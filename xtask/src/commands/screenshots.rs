@@ -63,16 +63,16 @@ const fn dark(name: &'static str, address: &'static str, height: u32) -> Picture
 }
 
 const PICTURES: [Picture; 11] = [
-    light("home", "/", 700),
+    light("home", "/", 880),
     light("dags", "/dags", 620),
     dark("dags-dark", "/dags", 620),
     light("dag", "/dags/daily_report", 800),
     light("trigger", "/dags/mapped/trigger", 720),
-    light("run", "/runs/FAILED", 700),
-    dark("run-dark", "/runs/FAILED", 700),
+    light("run", "/runs/FAILED", 690),
+    dark("run-dark", "/runs/FAILED", 690),
     light("clear", "/runs/FAILED/clear?which=failed", 620),
     light("log", "/runs/TALKING/tasks/writes_much/1?q=line%3D42", 560),
-    light("mapped", "/runs/MAPPED/tasks/square", 720),
+    light("mapped", "/runs/MAPPED/tasks/square", 690),
     light("backfill", "/backfills/1", 620),
 ];
 
@@ -180,7 +180,8 @@ impl Stage {
         }
         let paused = ["pause", "ledger_sync", "--reason", "the ledger moves to another region", "--by", "kim"];
         self.call(NOW, &paused)?;
-        let slots = ["backfill", DAG, "2025-12-20/2026-01-08", "--reason", "the report has a new column", "--by", "kim"];
+        let slots =
+            ["backfill", DAG, "2025-12-20/2026-01-08", "--reason", "the report has a new column", "--by", "kim"];
         self.call(NOW, &slots)?;
         wait("half of the backfill", || {
             let pending = self.document(&["backfills"])?[0]["pending"].as_i64();

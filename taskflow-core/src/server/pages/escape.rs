@@ -53,7 +53,9 @@ impl Sentence {
             return Sentence(escaped);
         }
         let parts = escaped.split('`').enumerate();
-        Sentence(parts.map(|(at, part)| if at % 2 == 1 { format!("<code>{part}</code>") } else { part.into() }).collect())
+        Sentence(
+            parts.map(|(at, part)| if at % 2 == 1 { format!("<code>{part}</code>") } else { part.into() }).collect(),
+        )
     }
 }
 
