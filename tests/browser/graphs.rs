@@ -78,7 +78,8 @@ fn the_bars_of_a_run_are_its_attempts_and_the_critical_path_is_what_it_waited_fo
         bars.as_array().expect("a list").iter().map(bar).collect()
     };
     let whole = millis(&run, &run["ended"]);
-    // A bar that is too short to be seen is four thousandths wide, and so is a rounding at each end.
+    // A bar that is too short to be seen is four thousandths wide, and so is a rounding at each
+    // end.
     let is_near = |one: f64, other: f64| (one - other).abs() <= 6.0;
     for task in run["tasks"].as_array().expect("a list") {
         let id = task["id"].as_str().expect("an id");

@@ -1,7 +1,7 @@
 //! The pages of the server in a real Chromium, over the protocol of its developer tools.
 //!
-//! [`page`] has what a test says to a page, [`site`] the servers and their homes, [`proxy`] what can
-//! stand between the two.
+//! [`page`] has what a test says to a page, [`site`] the servers and their homes, [`proxy`] what
+//! can stand between the two.
 //!
 //! A comment of each test says which of these it proves:
 //!

@@ -21,6 +21,7 @@ mod pages;
 #[cfg(feature = "oidc")]
 mod provider;
 mod reads;
+mod recipes;
 mod rights;
 mod start;
 mod streams;

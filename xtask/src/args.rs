@@ -9,27 +9,31 @@ pub(crate) enum Command {
     Ci,
     Columns,
     Layers,
+    Links,
     Heavy,
     Advisories,
     Bench,
     Instructions,
     Spark,
     Clients,
+    Screenshots,
 }
 
 impl Command {
     /// All commands, in the order of the help.
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 12] = [
         Self::Test,
         Self::Ci,
         Self::Columns,
         Self::Layers,
+        Self::Links,
         Self::Heavy,
         Self::Advisories,
         Self::Bench,
         Self::Instructions,
         Self::Spark,
         Self::Clients,
+        Self::Screenshots,
     ];
 
     /// Its name on the command line.
@@ -39,12 +43,14 @@ impl Command {
             Self::Ci => "ci",
             Self::Columns => "columns",
             Self::Layers => "layers",
+            Self::Links => "links",
             Self::Heavy => "heavy",
             Self::Advisories => "advisories",
             Self::Bench => "bench",
             Self::Instructions => "instructions",
             Self::Spark => "spark",
             Self::Clients => "clients",
+            Self::Screenshots => "screenshots",
         }
     }
 
@@ -64,6 +70,7 @@ impl Command {
             Self::Ci => "run what CI runs: format, prose, layers, lints, docs, features, dependencies, tests",
             Self::Columns => "check the width of comments and Markdown, or with --fix re-wrap them",
             Self::Layers => "check that each layer of taskflow-core imports only lower ones",
+            Self::Links => "check that the links in the Markdown files lead somewhere",
             Self::Heavy => "lint and test the packages outside the workspace, under examples/: a quarter of an hour",
             Self::Advisories => "check the dependencies against known security advisories (needs the network)",
             Self::Bench => "run the benchmarks",
@@ -72,6 +79,7 @@ impl Command {
             }
             Self::Spark => "install Spark for the tests that use it, into target/spark-venv (needs the network)",
             Self::Clients => "install what tests the server, from PyPI into target/clients-venv (needs the network)",
+            Self::Screenshots => "take the pictures of the documentation again, into docs/images",
         }
     }
 
@@ -81,7 +89,14 @@ impl Command {
             Self::Test | Self::Bench => Arguments::OfCargo,
             Self::Columns => Arguments::Only("--fix"),
             Self::Instructions => Arguments::Only("--record"),
-            Self::Ci | Self::Layers | Self::Heavy | Self::Advisories | Self::Spark | Self::Clients => Arguments::None,
+            Self::Ci
+            | Self::Layers
+            | Self::Links
+            | Self::Heavy
+            | Self::Advisories
+            | Self::Spark
+            | Self::Clients
+            | Self::Screenshots => Arguments::None,
         }
     }
 }
@@ -241,7 +256,7 @@ mod tests {
     fn an_unknown_command_is_rejected_with_a_suggestion_and_the_list() {
         assert_eq!(
             parse_line("advisory"),
-            Err("no command `advisory`; did you mean `advisories`?\nThe commands are: test, ci, columns, layers, heavy, advisories, bench, instructions, spark, clients."
+            Err("no command `advisory`; did you mean `advisories`?\nThe commands are: test, ci, columns, layers, links, heavy, advisories, bench, instructions, spark, clients, screenshots."
                 .to_owned())
         );
     }
@@ -250,7 +265,7 @@ mod tests {
     fn a_word_unlike_any_command_gets_no_suggestion() {
         assert_eq!(
             parse_line("frobnicate"),
-            Err("no command `frobnicate`\nThe commands are: test, ci, columns, layers, heavy, advisories, bench, instructions, spark, clients."
+            Err("no command `frobnicate`\nThe commands are: test, ci, columns, layers, links, heavy, advisories, bench, instructions, spark, clients, screenshots."
                 .to_owned())
         );
     }

@@ -15,6 +15,7 @@
 //! | [`heavy`] | packages with a workspace of their own, and the steps that check them |
 //! | [`layers`] | checks the order of the layers of taskflow-core |
 //! | [`leak_check`] | checks that the tests leave no file and no process behind |
+//! | [`links`] | finds links in the Markdown files that lead nowhere |
 //! | [`prerequisites`] | the programs that the tests need from the operating system |
 //! | [`reading`] | counts test results in the output of cargo |
 //! | [`relay`] | passes the output of a child through and counts its test results |
@@ -36,6 +37,7 @@ mod features;
 mod heavy;
 mod layers;
 mod leak_check;
+mod links;
 mod prerequisites;
 mod reading;
 mod relay;

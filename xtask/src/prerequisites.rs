@@ -36,6 +36,10 @@ const NEEDED: &[Needed] = &[
     #[cfg(target_os = "linux")]
     Needed { program: "openssl", package: "openssl", why: "to sign webhooks and make certificates in tests" },
     #[cfg(target_os = "linux")]
+    Needed { program: "nginx", package: "nginx", why: "for the proxy of the documentation" },
+    #[cfg(target_os = "linux")]
+    Needed { program: "systemd-analyze", package: "systemd", why: "for the units of the documentation" },
+    #[cfg(target_os = "linux")]
     Needed { program: "javac", package: "default-jdk-headless", why: "for the tests that use Spark" },
     #[cfg(target_os = "linux")]
     Needed {
@@ -53,6 +57,13 @@ const NEEDED: &[Needed] = &[
 
 /// What `cargo xtask instructions` counts with.
 const VALGRIND: Needed = Needed { program: "valgrind", package: "valgrind", why: "to count instructions" };
+
+/// What `cargo xtask screenshots` draws with.
+const SCREENSHOTS: [Needed; 3] = [
+    Needed { program: "chromium", package: "chromium", why: "to draw the pages" },
+    Needed { program: "faketime", package: "faketime", why: "so that the pages show fixed times" },
+    Needed { program: "pngquant", package: "pngquant", why: "to make the pictures small" },
+];
 
 /// On Debian, its package does not include `venv`.
 const PYTHON: &str = "python3";
@@ -82,6 +93,15 @@ pub(crate) fn ensure_valgrind() -> Result<(), Failure> {
     install(&missing(&[VALGRIND], on_path), "valgrind is missing, which counts instructions")
 }
 
+/// Installs what is missing of [`SCREENSHOTS`].
+///
+/// # Errors
+///
+/// As [`ensure`].
+pub(crate) fn ensure_screenshots() -> Result<(), Failure> {
+    install(&missing(&SCREENSHOTS, on_path), "programs that the pictures need are missing")
+}
+
 fn install(missing: &[Needed], problem: &str) -> Result<(), Failure> {
     if missing.is_empty() {
         return Ok(());
@@ -102,6 +122,8 @@ fn install(missing: &[Needed], problem: &str) -> Result<(), Failure> {
     Step::program("packages", Path::new("apt-get"), ["install", "--yes", "--no-install-recommends"])
         .args(packages)
         .env("DEBIAN_FRONTEND", "noninteractive")
+        // No service of a package is started: invoke-rc.d knows no service for this level.
+        .env("RUNLEVEL", "1")
         .run()
 }
 

@@ -1,6 +1,6 @@
 //! `cargo xtask ci`: the steps of CI, up to the first failure.
 
-use crate::commands::{columns, instructions, layers, test};
+use crate::commands::{columns, instructions, layers, links, test};
 use crate::deny;
 use crate::failure::Failure;
 use crate::features;
@@ -18,6 +18,7 @@ pub(crate) fn run(tally: &mut Tally) -> Result<(), Failure> {
 
     Step::cargo("columns", ["xtask", "columns"]).run_here(|| columns::run(&[]))?;
     Step::cargo("layers", ["xtask", "layers"]).run_here(layers::run)?;
+    Step::cargo("links", ["xtask", "links"]).run_here(links::run)?;
 
     let deny = deny::prepare()?;
 

@@ -4,6 +4,8 @@ mod ci;
 mod columns;
 mod instructions;
 mod layers;
+mod links;
+mod screenshots;
 mod test;
 
 use std::process::ExitCode;
@@ -25,12 +27,14 @@ pub(crate) fn run(command: Command, rest: &[String]) -> ExitCode {
         Command::Ci => counted(ci::run),
         Command::Columns => exit_code(columns::run(rest)),
         Command::Layers => exit_code(layers::run()),
+        Command::Links => exit_code(links::run()),
         Command::Heavy => counted(heavy),
         Command::Advisories => exit_code(deny::advisories()),
         Command::Bench => exit_code(bench(rest)),
         Command::Instructions => exit_code(instructions::run(rest)),
         Command::Spark => exit_code(spark::ensure()),
         Command::Clients => exit_code(clients::ensure()),
+        Command::Screenshots => exit_code(screenshots::run()),
     }
 }
 

@@ -77,7 +77,8 @@ pub(crate) static SCRIPT: LazyLock<Asset> = LazyLock::new(|| {
 
 /// A script without the lines that are comments, without indentation, without the spaces beside
 /// signs, and with `let` for `const`, which is shorter. The script has no text of several lines or
-/// with these words, no regular expression with a space or a quotation mark, and no empty statement.
+/// with these words, no regular expression with a space or a quotation mark, and no empty
+/// statement.
 fn stripped(script: &str) -> String {
     let lines = script.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("//"));
     let text: String = lines.flat_map(|line| [line, "\n"]).collect();

@@ -214,8 +214,25 @@ async fn clear_form(state: &Visitor, permit: &RunPermit, tasks: &str, which: &st
         }
         Err(error) => page.error = super::problem::sentence(&error.to_string()),
     }
+    let words = clear_words(run.number, tasks, which);
+    page.command = Program::of(&state.home).line(&words.iter().map(String::as_str).collect::<Vec<_>>());
     page.lead = "These tasks run again, in this run. Their earlier attempts stay in the history.".to_owned();
     Ok(page)
+}
+
+/// The verb that clears the same.
+fn clear_words(run: i64, tasks: &str, which: &str) -> Vec<String> {
+    let tasks: Vec<&str> = tasks.lines().collect();
+    let number = run.to_string();
+    let flags: &[&str] = match which {
+        "failed" => &["--failed", "--downstream"],
+        "only" => &[],
+        // All tasks have nothing downstream of them.
+        _ if tasks.is_empty() => &[],
+        _ => &["--downstream"],
+    };
+    let words = ["clear", &number].into_iter().chain(tasks).chain(flags.iter().copied());
+    words.map(str::to_owned).collect()
 }
 
 fn words(tasks: &str) -> String {
@@ -277,5 +294,19 @@ impl FormPage {
     fn with(mut self, values: &Values) -> FormPage {
         self.fields = self.fields.into_iter().map(|field| field.with(values)).collect();
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::clear_words;
+
+    #[test]
+    fn the_command_of_the_form_clears_what_the_form_clears() {
+        let line = |tasks, which| clear_words(12, tasks, which).join(" ");
+        assert_eq!(line("", ""), "clear 12");
+        assert_eq!(line("", "failed"), "clear 12 --failed --downstream");
+        assert_eq!(line("load\nreport", "downstream"), "clear 12 load report --downstream");
+        assert_eq!(line("load", "only"), "clear 12 load");
     }
 }

@@ -4,7 +4,7 @@ use askama::Template;
 use axum::http::StatusCode;
 use axum::response::Html;
 
-use super::escape::html;
+use super::escape::{Sentence, html};
 use super::frame::{Crumb, Frame, Place};
 use super::marks::Mark;
 use super::reply::{Page, request};
@@ -12,6 +12,9 @@ use crate::ops::accounts::Right;
 use crate::ops::{self, Severity};
 use crate::server::auth::Visitor;
 use crate::server::problem::Problem;
+
+/// The mark of what is no problem, and good to know.
+const NOTICE: Mark = Mark { family: "wait", glyph: "dash", words: "notice", hollow: false };
 
 #[derive(Debug, Template)]
 #[template(path = "doctor.html")]
@@ -24,8 +27,8 @@ struct DoctorPage {
 #[derive(Debug)]
 struct FindingRow {
     mark: Mark,
-    message: String,
-    next: String,
+    message: Sentence,
+    next: Option<Sentence>,
 }
 
 pub(super) async fn show(state: Visitor) -> Page {
@@ -40,13 +43,13 @@ pub(super) async fn show(state: Visitor) -> Page {
     let mut findings = diagnosis.findings;
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     let rows = findings.iter().map(|finding| FindingRow {
-        mark: Mark::of(match finding.severity {
-            Severity::Ok => "success",
-            Severity::Notice => "none",
-            Severity::Problem => "failed",
-        }),
-        message: finding.message.clone(),
-        next: finding.next_step.clone().unwrap_or_default(),
+        mark: match finding.severity {
+            Severity::Ok => Mark::of("success"),
+            Severity::Notice => NOTICE,
+            Severity::Problem => Mark::of("failed"),
+        },
+        message: Sentence::new(&finding.message),
+        next: finding.next_step.as_deref().map(Sentence::new),
     });
     Ok(Html(html(&DoctorPage {
         frame: Frame::new(&request, Place::Doctor, "Doctor", vec![Crumb::here("Doctor")]),

@@ -39,6 +39,32 @@ pub(crate) fn html(template: &impl askama::Template) -> String {
     out
 }
 
+/// A sentence with code between backticks, as HTML: for the filter `safe` of templates.
+#[derive(Clone, Debug)]
+pub(crate) struct Sentence(String);
+
+impl Sentence {
+    pub(crate) fn new(text: &str) -> Sentence {
+        let mut escaped = String::with_capacity(text.len());
+        // Writing to a string does not fail.
+        let _ = PageText.write_escaped_str(&mut escaped, text);
+        if escaped.matches('`').count() % 2 == 1 {
+            // One of them is a backtick of a message.
+            return Sentence(escaped);
+        }
+        let parts = escaped.split('`').enumerate();
+        Sentence(
+            parts.map(|(at, part)| if at % 2 == 1 { format!("<code>{part}</code>") } else { part.into() }).collect(),
+        )
+    }
+}
+
+impl fmt::Display for Sentence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 /// A text as a segment of a path in an address.
 pub(crate) fn segment(text: &str) -> String {
     use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -66,6 +92,13 @@ mod tests {
         assert_eq!(escaped(r#"<a b="c" d='e'>&"#), "&lt;a b=&#34;c&#34; d=&#39;e&#39;&gt;&amp;");
         assert_eq!(escaped("a\u{202e}b\u{1b}[1m"), r"a\u{202e}b\u{1b}[1m");
         assert_eq!(escaped("größe 日本語"), "größe 日本語");
+    }
+
+    #[test]
+    fn code_of_a_sentence_is_an_element_and_the_rest_is_text() {
+        let html = |text: &str| Sentence::new(text).to_string();
+        assert_eq!(html("`a<b>` failed, `c` did not"), "<code>a&lt;b&gt;</code> failed, <code>c</code> did not");
+        assert_eq!(html("it said `<i>"), "it said `&lt;i&gt;");
     }
 
     #[test]

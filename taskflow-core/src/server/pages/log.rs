@@ -134,7 +134,9 @@ pub(super) async fn show(state: Visitor, Path(path): Path<(String, String, Strin
         lines.retain(|line| line.is_at_least(severity) && line.has(&lower));
         let matching = lines.len();
         lines.truncate(HITS);
-        lines.iter_mut().for_each(|line| line.is_hit = !text.is_empty());
+        if !text.is_empty() {
+            lines.iter_mut().for_each(|line| line.mark(&lower));
+        }
         let first = if matching > HITS { format!("the first {HITS} of ") } else { String::new() };
         (vec![Part { gap: 0, gap_href: String::new(), lines }], format!("{first}{matching} of {total} lines match"))
     } else {

@@ -20,9 +20,8 @@ pub(crate) struct Line {
     pub(crate) clock: String,
     /// `info`; empty for a further line.
     pub(crate) level: &'static str,
+    /// The message, and the fields of the record with the class `fields`: `rows=3`.
     pub(crate) pieces: Vec<Piece>,
-    /// The fields of the record: `rows=3`.
-    pub(crate) fields: String,
     /// Whether it is about the log itself, such as lines that were dropped.
     pub(crate) is_gap: bool,
     /// Whether it matches the search.
@@ -41,11 +40,36 @@ impl Line {
         self.text().to_lowercase().contains(lower)
     }
 
+    /// Makes it a hit of the search for a text, which is in lower case: the text gets the class
+    /// `found`.
+    pub(crate) fn mark(&mut self, lower: &str) {
+        self.is_hit = true;
+        let pieces = std::mem::take(&mut self.pieces).into_iter();
+        self.pieces = pieces.flat_map(|piece| parts(&piece, lower).unwrap_or_else(|| vec![piece])).collect();
+    }
+
     /// The text without colours.
     fn text(&self) -> String {
-        let message: String = self.pieces.iter().map(|piece| &*piece.text).collect();
-        if self.fields.is_empty() { message } else { format!("{message} {}", self.fields) }
+        self.pieces.iter().map(|piece| &*piece.text).collect()
     }
+}
+
+/// A piece, split around a text. Nothing if places in lower case are not those in the piece.
+fn parts(piece: &Piece, lower: &str) -> Option<Vec<Piece>> {
+    let folded = piece.text.to_lowercase();
+    if folded.len() != piece.text.len() {
+        return None;
+    }
+    let part = |class, place: std::ops::Range<usize>| Some(Piece { class, text: piece.text.get(place)?.to_owned() });
+    let (mut parts, mut end) = (Vec::new(), 0);
+    for (at, _) in folded.match_indices(lower) {
+        parts.push(part(piece.class, end..at)?);
+        end = at + lower.len();
+        parts.push(part("found", at..end)?);
+    }
+    parts.push(part(piece.class, end..folded.len())?);
+    parts.retain(|part| !part.text.is_empty());
+    Some(parts)
 }
 
 /// The records of a log as lines.
@@ -77,13 +101,17 @@ fn numbered(records: &[LogRecord], start: Option<Timestamp>, before: usize) -> V
         let message = record.message.trim_end_matches('\n');
         for (at, text) in message.split('\n').enumerate() {
             let is_first = at == 0;
+            let mut pieces = pieces(&bounded(text.trim_end_matches('\r'), LINE));
+            let fields = if is_first { fields(record) } else { String::new() };
+            if !fields.is_empty() {
+                pieces.push(Piece { class: "fields", text: format!(" {fields}") });
+            }
             lines.push(Line {
                 number: before + lines.len() + 1,
                 offset: if is_first { offset(start, record.at) } else { String::new() },
                 clock: if is_first { record.at.to_string() } else { String::new() },
                 level: if is_first { name(record.level) } else { "" },
-                pieces: pieces(&bounded(text.trim_end_matches('\r'), LINE)),
-                fields: if is_first { fields(record) } else { String::new() },
+                pieces,
                 is_gap: record.dropped > 0,
                 is_hit: false,
                 severity: record.level,
@@ -145,7 +173,21 @@ mod tests {
         let lines = lines(&[text.parse().unwrap()]);
         assert_eq!(lines.iter().map(|line| line.number).collect::<Vec<_>>(), [1, 2]);
         assert_eq!((lines[0].level, lines[1].level), ("warn", ""));
-        assert_eq!((&*lines[0].fields, &*lines[1].pieces[0].text), ("n=1", "b"));
+        assert_eq!((&*lines[0].pieces[1].text, &*lines[1].pieces[0].text), (" n=1", "b"));
         assert!(lines[1].is_at_least(LogLevel::Warn) && lines[1].has("b"));
+    }
+
+    #[test]
+    fn what_was_searched_for_is_marked_and_the_text_stays() {
+        let text = r#"{"at":"2026-01-31T06:00:00Z","level":"INFO","message":"Reset: \u001b[31mreset\u001b[0m by K","fields":{"reset":1}}"#;
+        let mut line = lines(&[text.parse().unwrap()]).remove(0);
+        let before = line.text();
+        line.mark("reset");
+        let found = line.pieces.iter().filter(|piece| piece.class == "found").map(|piece| &*piece.text);
+        assert_eq!(found.collect::<Vec<_>>(), ["Reset", "reset", "reset"]);
+        assert!(line.is_hit && line.text() == before);
+        // In lower case this letter has another length.
+        let long = Piece { class: "", text: "İ reset".to_owned() };
+        assert_eq!(parts(&long, "reset"), None);
     }
 }

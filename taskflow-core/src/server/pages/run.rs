@@ -11,7 +11,7 @@ use super::audit::AuditSection;
 use super::command::Program;
 use super::critical_path::CriticalPath;
 use super::dag_list::Filter;
-use super::escape::html;
+use super::escape::{Sentence, html};
 use super::failures::Failures;
 use super::frame::{Crumb, Frame, Place};
 use super::graph::{Graph, states};
@@ -86,7 +86,7 @@ struct Wait {
     mark: Mark,
     task: String,
     href: String,
-    why: String,
+    why: Sentence,
 }
 
 #[derive(Debug)]
@@ -236,7 +236,7 @@ fn waits(history: &RunHistory) -> Vec<Wait> {
     let shown = open.into_iter().take(SHOWN).map(|task| Wait {
         mark: Mark::of(task.state.name()),
         href: address::task(history.number, &task.task),
-        why: task.why.join("; "),
+        why: Sentence::new(&task.why.join("; ")),
         task: task.task,
     });
     shown.collect()

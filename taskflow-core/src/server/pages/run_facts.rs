@@ -61,9 +61,9 @@ pub(crate) fn facts(history: &RunHistory, clock: &Clock) -> Vec<Fact> {
         Some(started) => {
             let waited = started.since(history.created);
             let at = clock.at(started);
-            facts.push(Fact::new("Started", format!("{}, {}", at.text, at.relative)).hint(match waited.as_secs() {
-                0 => String::new(),
-                _ => format!("waited {}", took_for(waited)),
+            facts.push(Fact::new("Started", at.text).hint(match waited.as_secs() {
+                0 => at.relative,
+                _ => format!("{}, waited {}", at.relative, took_for(waited)),
             }));
         }
         None => facts.push(Fact::new("Queued", created.text).hint(created.relative)),

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use super::address;
 use super::attempt_pair::{PairRow, side_by_side, texts};
 use super::command::Program;
-use super::escape::html;
+use super::escape::{Sentence, html};
 use super::failures::message;
 use super::frame::{Crumb, Frame, Place};
 use super::marks::Mark;
@@ -44,7 +44,7 @@ struct TaskPage {
     run: i64,
     mark: Mark,
     since: Option<Moment>,
-    why: Vec<String>,
+    why: Vec<Sentence>,
     question: String,
     message: String,
     causes: Vec<String>,
@@ -193,7 +193,7 @@ pub(super) async fn show(state: Visitor, Path((run, task)): Path<(String, String
         since: known.since.map(|since| clock.at(since)),
         question: wait.and_then(|wait| wait.question.clone()).unwrap_or_default(),
         commands: commands(&history, known, &Program::of(&state.home)),
-        why,
+        why: why.iter().map(|why| Sentence::new(why)).collect(),
         message: message(known.failure.as_ref().filter(|_| known.state != TaskState::Skipped)),
         causes: reason
             .iter()
