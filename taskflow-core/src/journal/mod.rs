@@ -96,8 +96,6 @@ mod writer;
 pub(crate) use adopted::AdoptedRun;
 pub(crate) use audit::Signature;
 pub(crate) use backfills::{NewBackfill, OwnRuns, StoredBackfill};
-#[cfg_attr(not(feature = "server"), allow(unused_imports, reason = "for the metrics of the server"))]
-pub(crate) use batches::Batches;
 pub(crate) use deadlines::StoredDeadlines;
 pub use deliveries::Delivery;
 pub(crate) use edit::Cancellation;

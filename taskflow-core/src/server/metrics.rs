@@ -22,7 +22,7 @@ use axum::http::StatusCode;
 use super::ServerState;
 use super::problem::Problem;
 use crate::base::{Histogram, Timestamp};
-use crate::journal::{Batches, Journal};
+use crate::journal::Journal;
 use crate::ops;
 use crate::run::RunState;
 use crate::service::ServiceEvent;
@@ -174,9 +174,13 @@ impl Metrics {
         text.gauge("taskflow_journal_bytes", "The size of the store.", bytes(state.home.store_bytes()));
         let help = "What is left for the home in its file system.";
         text.gauge("taskflow_disk_free_bytes", help, bytes(state.home.free_space()));
-        let Batches { seconds, entries } = state.service.batches();
-        text.histogram("taskflow_journal_batch_seconds", "How long the store took for a batch.", [("", &seconds)]);
-        text.histogram("taskflow_journal_batch_entries", "How many entries a batch had.", [("", &entries)]);
+        let batches = state.service.batches();
+        text.histogram(
+            "taskflow_journal_batch_seconds",
+            "How long the store took for a batch.",
+            [("", &batches.seconds)],
+        );
+        text.histogram("taskflow_journal_batch_entries", "How many entries a batch had.", [("", &batches.entries)]);
         #[cfg(feature = "tls")]
         if let Some(tls) = &state.options.tls {
             let help = "When the certificate of the server expires.";

@@ -68,9 +68,10 @@ impl<R: Right> Permit<R, RunSummary> {
         let run = match visitor.journal.find(name).await {
             Ok(run) => run,
             // The message names runs, perhaps of other DAGs.
-            Err(JournalError::AmbiguousRun { .. }) if !sees_all => return Err(unknown()),
-            // Nobody knows any more of which DAG it was.
-            Err(JournalError::PrunedRun { .. }) if !sees_all => return Err(unknown()),
+            // Nobody knows any more of which DAG a pruned run was.
+            Err(JournalError::AmbiguousRun { .. } | JournalError::PrunedRun { .. }) if !sees_all => {
+                return Err(unknown());
+            }
             Err(error) => return Err(error.into()),
         };
         visitor.check(R::NAME, &run.info.dag_id, || AuditTarget::run(&run.info, Some(run.number)), unknown)?;

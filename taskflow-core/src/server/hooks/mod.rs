@@ -177,7 +177,7 @@ async fn note_refusal(call: &Call, name: &str, webhook: Option<&Webhook>, refusa
     let service = acting_from(&call.state.service, &actor, call.client.clone());
     let target = webhook.map(|webhook| AuditTarget::asset(&webhook.asset)).unwrap_or_default();
     let error = format!("the delivery to the webhook `{name}` was refused: {refusal}");
-    if let Err(error) = ops::audit_refusal(&service, Action::Emit, target, &error).await {
+    if let Err(error) = ops::audit_refusal(&service, Action::Emit, target, &error, 0).await {
         tracing::warn!("a refused delivery is not in the audit trail: {error}");
     }
 }

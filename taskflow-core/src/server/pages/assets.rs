@@ -175,11 +175,6 @@ mod tests {
         assert_eq!(of(header::IF_NONE_MATCH, tag).status(), StatusCode::NOT_MODIFIED);
         assert_eq!(of(header::IF_NONE_MATCH, "\"another\"").status(), StatusCode::OK);
     }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
 
     #[test]
     fn a_script_is_stripped_of_what_only_its_readers_need() {
