@@ -15,7 +15,7 @@ const CELLS: &str = r"
     const runs = Array.from(document.querySelectorAll('.grid thead tr:last-child th[scope=col]'),
         head => head.querySelector('a')?.getAttribute('href') ?? '');
     return Array.from(document.querySelectorAll('.grid tbody tr:not(.group)'), row =>
-        Array.from(row.cells).slice(1).map((cell, at) => {
+        Array.from(row.cells).slice(2).map((cell, at) => {
             const state = cell.querySelector('a')?.title.split(',')[0].replaceAll(' ', '_') ?? '';
             return `${row.dataset.key} of ${runs[at]}: ${state}`;
         })).flat();
@@ -105,7 +105,7 @@ fn the_focus_stays_with_its_run_when_columns_move() {
     page.hasten();
     page.open("/dags/skipping/grid?runs=10");
     let focus = "document.activeElement.getAttribute('href')";
-    page.eval("document.querySelector('.grid tbody tr').cells[5].querySelector('a').focus()");
+    page.eval("document.querySelector('.grid tbody tr').cells[6].querySelector('a').focus()");
     let cell = page.eval(focus);
     assert_eq!(cell, "/runs/5/tasks/skips");
     let run = service.trigger("skipping", &json!({}));

@@ -18,7 +18,7 @@ const PASSWORD: &str = "several good words";
 /// The configuration of a server whose users this provider knows.
 fn text(provider: &Provider, public: &str, groups: &str) -> String {
     format!(
-        "[serve]\npublic_url = \"{public}\"\n[serve.oidc]\nname = \"Keycloak\"\nissuer = \"{}\"\n\
+        "[serve]\npublic_url = \"{public}\"\nrate_limit = 10000\n[serve.oidc]\nname = \"Keycloak\"\nissuer = \"{}\"\n\
          client_id = \"{CLIENT}\"\nclient_secret = \"oidc\"\n[serve.oidc.groups]\n{groups}\n\
          [secrets]\noidc = {{ file = \"secret\" }}\n",
         provider.issuer()

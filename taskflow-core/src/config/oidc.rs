@@ -106,7 +106,7 @@ mod tests {
             "{ a = { role = \"viewer\", dags = [\"*\"] } }",
         ] {
             let refused = Config::from_toml(&format!("[serve.oidc]\ngroups = {groups}")).unwrap_err().to_string();
-            assert!(refused.contains(":2: `groups` must be roles of groups"), "{groups}: {refused}");
+            assert!(refused.contains("line 2 of the text: `groups` must be roles of groups"), "{groups}: {refused}");
         }
         let unknown = Config::from_toml("[serve.oidc]\nissuers = \"x\"").unwrap_err().to_string();
         assert!(unknown.contains("unknown key `issuers` in [serve.oidc]; did you mean `issuer`?"), "{unknown}");

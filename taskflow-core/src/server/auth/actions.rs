@@ -20,6 +20,7 @@ const ACTIONS: &[(&str, &str, Action)] = &[
     ("POST", "/api/v1/runs/{run}/mark", Action::Mark),
     ("POST", "/api/v1/runs/{run}/release", Action::Release),
     ("POST", "/api/v1/events", Action::Emit),
+    ("POST", "/api/v1/hooks/{hook}", Action::Emit),
     ("POST", "/api/v1/backfills", Action::Backfill),
     ("POST", "/api/v1/backfills/{backfill}/pause", Action::BackfillsPause),
     ("POST", "/api/v1/backfills/{backfill}/resume", Action::BackfillsResume),

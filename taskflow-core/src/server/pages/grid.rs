@@ -22,8 +22,9 @@ use crate::store::{RunFilter, RunOrder};
 
 /// The most tasks that are shown without collapsed groups.
 const COLLAPSED: usize = 200;
-/// The most cells of a page: its HTML has some 110 bytes for each, and a page has at most 400 KB.
-const CELLS: usize = 3_200;
+/// The most cells of a page: its HTML has some 130 bytes for each, and a page has at most 400 KB. The
+/// head of a row counts as two.
+const CELLS: usize = 3_000;
 
 /// What of a grid is shown.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -284,9 +285,13 @@ async fn grid_and_families(
 
 /// The rows of the page that has this row.
 fn window(rows: usize, columns: usize, from: usize) -> Range<usize> {
-    let most = (CELLS / columns.max(1)).max(20);
     let from = if from < rows { from } else { 0 };
-    from..(from + most).min(rows)
+    from..(from + most_rows(columns)).min(rows)
+}
+
+/// The most rows of a page.
+pub(super) fn most_rows(columns: usize) -> usize {
+    (CELLS / (columns + 2)).max(20)
 }
 
 /// The ids of the tasks of all runs with their groups, in the order of the graphs: tasks that the

@@ -199,12 +199,21 @@ pub(super) async fn image(
 
 #[cfg(test)]
 mod tests {
-    use super::super::grid::{Cell, Row};
+    use super::super::grid::{Cell, Row, most_rows};
     use super::super::marks::Mark;
     use super::*;
 
     #[test]
     fn the_largest_page_has_at_most_400_kilobytes() {
+        for columns in [1, 3, 10, FEW, 50] {
+            let page = page(columns);
+            assert!(page.matches("<use href=").count() >= most_rows(columns) * columns, "it has all cells");
+            assert!(page.len() <= 400_000, "{columns} columns have {} bytes", page.len());
+        }
+    }
+
+    /// As many rows of this many columns as a page has.
+    fn page(columns: usize) -> String {
         let request = request(None);
         let cell = |run: usize, task: &str| Cell {
             mark: Some(Mark::of(if run.is_multiple_of(10) { "failed" } else { "success" })),
@@ -215,11 +224,11 @@ mod tests {
         };
         let row = |at: usize| {
             let id = format!("warehouse.load_{at:04}");
-            let cells = (0..FEW).map(|run| cell(run, &id)).collect();
+            let cells = (0..columns).map(|run| cell(run, &id)).collect();
             let (href, usual) = (address::task_of_dag("daily_report", &id), "1 m 12 s".to_owned());
             Row { href, id, group: None, is_open: false, is_inside: true, usual, cells }
         };
-        let rows: Vec<Row> = (0..128).map(row).collect();
+        let rows: Vec<Row> = (0..most_rows(columns)).map(row).collect();
         let page = GridPage {
             frame: Frame::new(&request, Place::Dags, "Grid", Vec::new()),
             id: "daily_report".to_owned(),
@@ -243,10 +252,8 @@ mod tests {
             is_filtered: false,
         };
         // Without columns there would be no table.
-        let columns = Grid { columns: vec![column()], ..page.grid };
-        let page = html(&GridPage { grid: columns, ..page });
-        assert!(page.matches("<use href=").count() >= 128 * FEW, "it has all cells");
-        assert!(page.len() <= 400_000, "{} bytes", page.len());
+        let grid = Grid { columns: vec![column()], ..page.grid };
+        html(&GridPage { grid, ..page })
     }
 
     fn column() -> super::super::grid_columns::Column {

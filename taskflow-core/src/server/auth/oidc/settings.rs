@@ -102,11 +102,6 @@ mod tests {
             ("public_url = \"https://flow.example.com\"", "", "`public_url` in [serve]"),
             ("\"oidc-client\"\n", "\"s3cr3t-text\"\n", "`client_secret` in [serve.oidc] must be the name of a secret"),
             ("= \"correct horse\"", "= { env = \"NONE\" }", "the environment variable NONE is not set"),
-            (
-                "\"admin\" }",
-                "{ role = \"viewer\", dags = [\"*\"] } }",
-                "the group `admins` in [serve.oidc.groups]: `*`",
-            ),
         ] {
             let error = read_text(&GOOD.replacen(from, to, 1)).err().unwrap_or_default();
             assert!(error.contains(expected) && !error.contains("s3cr3t"), "{from}: {error}");
