@@ -225,7 +225,7 @@ async fn runs_are_listed_read_replayed_and_pruned() -> Result<(), BoxError> {
         Prune { older_than: std::time::Duration::ZERO, dag: None, states: vec![RunState::Failed], audit: false };
     assert_eq!(ops::would_prune(&journal, &failed).await?.len(), 1);
     assert_eq!(ops::prune(&journal, &failed, None).await?.pruned, 1);
-    assert_kind(ops::would_clear(&journal, "1", &TaskFilter::all()).await, ErrorKind::NotFound, "there is no run");
+    assert_kind(ops::would_clear(&journal, "1", &TaskFilter::all()).await, ErrorKind::NotFound, "run `1` was pruned");
     Ok(())
 }
 
