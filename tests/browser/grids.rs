@@ -12,7 +12,7 @@ use crate::site::{empty, large};
 /// The cells of a grid as `task of /runs/N: state`.
 const CELLS: &str = r"
 (() => {
-    const runs = Array.from(document.querySelectorAll('.grid thead tr:last-child th[scope=col]'),
+    const runs = Array.from(document.querySelectorAll('.grid thead tr:last-child th[scope=col]:not(.p50)'),
         head => head.querySelector('a')?.getAttribute('href') ?? '');
     return Array.from(document.querySelectorAll('.grid tbody tr:not(.group)'), row =>
         Array.from(row.cells).slice(2).map((cell, at) => {
