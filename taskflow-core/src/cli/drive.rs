@@ -239,6 +239,7 @@ pub(super) fn capture_for_server(home: &ops::Home, echo: bool, terminal: Termina
     Ok(sink)
 }
 
+#[cfg(feature = "sqlite")]
 fn report_taken(installed: Result<(), AlreadyInstalled>, echo: bool, terminal: &Terminal) {
     match installed {
         // The program has its own subscriber, which decides what is shown.
