@@ -458,9 +458,9 @@ mod tests {
     #[test]
     fn a_window_has_rows_for_a_bounded_number_of_cells() {
         assert_eq!(window(10, 25, 0), 0..10);
-        assert_eq!(window(5_000, 25, 0), 0..128);
+        assert_eq!(window(5_000, 25, 0), 0..111);
         assert_eq!(window(5_000, 25, 4_900), 4_900..5_000);
-        assert_eq!(window(5_000, 25, 9_000), 0..128);
+        assert_eq!(window(5_000, 25, 9_000), 0..111);
         assert_eq!(window(5_000, 1_000, 0), 0..20);
     }
 
