@@ -129,12 +129,11 @@ impl Metrics {
                 series.count("taskflow_slots_total", labels, record.count);
             }
             ServiceEvent::Started { run, resumed: false, .. } => {
-                self.ended().begin(run.number);
                 let delay = Timestamp::now().since(run.created);
                 series.observe("taskflow_run_start_delay_seconds", labels(&[]), delay);
             }
-            ServiceEvent::Ended { number, dag_id, state, took } => {
-                self.ended().push(*number, *took);
+            ServiceEvent::Ended { number, dag_id, state, started, took } => {
+                self.ended().push(*number, *started);
                 let dag = series.dag(dag_id);
                 let labels = labels(&[("dag", &dag), ("state", state.name())]);
                 series.count("taskflow_runs_total", labels.clone(), 1);

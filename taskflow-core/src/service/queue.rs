@@ -28,6 +28,7 @@ use tokio::sync::mpsc;
 
 use super::backfills::{Reprocess, Reprocessed};
 use super::serving::{ServiceEvent, ServiceOptions};
+use crate::base::Timestamp;
 use crate::dag::DagDef;
 use crate::engine::{Engine, RunRequest};
 use crate::journal::{Journal, Note, RunSummary};
@@ -45,6 +46,7 @@ pub(super) struct Ended {
     pub(super) number: i64,
     pub(super) dag_id: String,
     pub(super) state: RunState,
+    pub(super) started: Timestamp,
     pub(super) took: Duration,
 }
 
@@ -373,12 +375,12 @@ impl RunQueue {
     }
 
     fn run(&self, request: RunRequest<()>, number: i64, dag_id: &str) -> Result<(), OpsError> {
-        let started = Instant::now();
+        let (started, since) = (Timestamp::now(), Instant::now());
         let handle = request.grace(self.options.grace).engine(&self.engine).start()?;
         let (ended, dag_id) = (self.ended.clone(), dag_id.to_owned());
         tokio::spawn(async move {
             let report = handle.await;
-            let ended_run = Ended { number, dag_id, state: report.state(), took: started.elapsed() };
+            let ended_run = Ended { number, dag_id, state: report.state(), started, took: since.elapsed() };
             // The service is gone: nobody needs to know.
             let _ = ended.send(ended_run);
         });

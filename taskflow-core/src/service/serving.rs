@@ -85,6 +85,8 @@ pub enum ServiceEvent {
         dag_id: String,
         /// Its state.
         state: RunState,
+        /// When this service began to run it.
+        started: Timestamp,
         /// How long this service ran it.
         took: Duration,
     },
@@ -328,11 +330,11 @@ impl Service {
 
     fn ended(&mut self, ended: Option<Ended>) {
         // The queue holds a sender, so there is always one.
-        let Some(Ended { number, dag_id, state, took }) = ended else { return };
+        let Some(Ended { number, dag_id, state, started, took }) = ended else { return };
         self.queue.ended(number, state);
         self.schedules.run_ended(&dag_id);
         self.consumers.run_ended(&dag_id);
-        self.events.push(ServiceEvent::Ended { number, dag_id, state, took });
+        self.events.push(ServiceEvent::Ended { number, dag_id, state, started, took });
     }
 
     /// How long to sleep if nothing happens.

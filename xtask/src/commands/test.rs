@@ -1,5 +1,7 @@
 //! `cargo xtask test`: all tests of the project.
 
+use std::thread;
+
 use crate::clients;
 use crate::failure::Failure;
 use crate::heavy;
@@ -23,6 +25,9 @@ const LONG: [(&str, &str); 5] = [
     ("TASKFLOW_TIMETABLES", "1"),
     ("PROPTEST_CASES", "2000"),
 ];
+
+/// Many tests wait for other processes or for a time, so fewer cores have room for as many tests.
+const THREADS: usize = 4;
 
 /// The tests of compiler messages. They run one compiler at a time, with their own target
 /// directory, and take longer than all other tests together, so they run in the background.
@@ -61,6 +66,10 @@ pub(crate) fn run(words: &[String], tally: &mut Tally) -> Result<(), Failure> {
     let tests = match long.is_empty() {
         true => tests,
         false => LONG.into_iter().fold(tests, |tests, (variable, value)| tests.env(variable, value)),
+    };
+    let tests = match thread::available_parallelism() {
+        Ok(cores) if cores.get() < THREADS => tests.env("RUST_TEST_THREADS", "4"),
+        _ => tests,
     };
     let tests = tests.temporary(leaks.dir()).run_counting(tally);
     if tests.is_err() && tally.failed == 0 {

@@ -1,7 +1,6 @@
 //! The tasks of runs that have ended.
 //!
-//! 1. When a run of the service ends, its number is kept, and since when the service ran it:
-//!    always, if the service started it. A short run has ended before the service says that it has.
+//! 1. When a run of the service ends, its number is kept, and when the service began to run it.
 //! 2. Who asks for the metrics reads the histories of those runs and counts their attempts. The
 //!    engine does nothing for it.
 //! 3. Attempts that had ended before the service ran the run belong to another process or to an
@@ -9,8 +8,7 @@
 //!
 //! If nobody asks for long, the oldest runs are left out.
 
-use std::collections::{HashSet, VecDeque};
-use std::time::Duration;
+use std::collections::VecDeque;
 
 use super::{Series, labels};
 use crate::base::Timestamp;
@@ -25,23 +23,15 @@ const AT_ONCE: usize = 100;
 #[derive(Debug, Default)]
 pub(super) struct Ended {
     runs: VecDeque<(i64, Timestamp)>,
-    /// The runs that the service has started, and that have not ended.
-    started: HashSet<i64>,
 }
 
 impl Ended {
-    /// The service has started a run, and not resumed it.
-    pub(super) fn begin(&mut self, number: i64) {
-        self.started.insert(number);
-    }
-
-    /// Adds a run that has ended now, after the service ran it for this long.
-    pub(super) fn push(&mut self, number: i64, took: Duration) {
+    /// Adds a run that has ended now, and that the service began to run then.
+    pub(super) fn push(&mut self, number: i64, started: Timestamp) {
         if self.runs.len() == KEPT {
             self.runs.pop_front();
         }
-        let is_new = self.started.remove(&number);
-        self.runs.push_back((number, if is_new { Timestamp::EPOCH } else { Timestamp::now() - took }));
+        self.runs.push_back((number, started));
     }
 
     pub(super) fn take(&mut self) -> Vec<(i64, Timestamp)> {
