@@ -38,7 +38,7 @@ use crate::store::AuditRow;
 /// # async fn example() -> Result<()> {
 /// let journal = Journal::in_memory()?;
 /// let kim = ops::acting_as(&journal, &Actor { name: "kim".to_owned(), via: Via::Cli });
-/// ops::pause(&kim, greets::dag(), &Note::by_user("the source is down"), None).await?;
+/// ops::pause(&kim, greets::def(), &Note::by_user("the source is down"), None).await?;
 /// let trail = ops::audit(&journal, &AuditQuery::default()).await?;
 /// assert_eq!(trail.entries[0].sentence, "kim paused `greets`, because the source is down");
 /// # Ok(()) }
