@@ -26,7 +26,7 @@ pub(crate) use http::Verb;
 #[cfg(feature = "http")]
 pub(crate) use http::{Address, Answer};
 pub(crate) use panics::{QUIET, Quietly, catch, drop_quietly, install_hook};
-pub(crate) use paths::{hex, safe_name};
+pub(crate) use paths::{from_hex, hex, safe_name};
 pub use source::SourceLocation;
 pub(crate) use suggest::{did_you_mean, nearest};
 pub use time::{Date, Interval, Timestamp};

@@ -214,7 +214,7 @@ pub(super) async fn until_signal(
             },
             _ = look.tick() => false,
         };
-        match server.renew_certificate(is_asked) {
+        match server.renew_certificate(is_asked).await {
             Some(Ok(tls)) => report_new(tls, terminal, shows),
             Some(Err(error)) => report_unusable(&error, terminal),
             None => {}

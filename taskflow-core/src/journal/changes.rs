@@ -11,6 +11,11 @@ impl Journal {
         Ok(self.inner.store.data_version().await?)
     }
 
+    /// The number of the newest run that there has been; 0 if there was none.
+    pub(crate) async fn last_number(&self) -> Result<i64, JournalError> {
+        Ok(self.inner.store.last_number().await?)
+    }
+
     /// The heads of active runs, of runs with a higher number than `after`, and of these runs.
     pub(crate) async fn run_heads(&self, after: i64, also: &[i64]) -> Result<Vec<RunHead>, JournalError> {
         Ok(self.inner.store.run_heads(after, also).await?)

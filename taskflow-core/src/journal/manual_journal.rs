@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Waker};
 
 use super::clock::JournalClock;
 use super::graph::Graph;
-use super::run_log::RunLog;
+use super::run_log::{RunLog, Taken};
 use super::writer::Queue;
 use super::{Journal, JournalError, Note, RunHistory, TaskFilter};
 use crate::base::Timestamp;
@@ -82,8 +82,8 @@ impl ManualJournal {
     /// Takes what waits to be stored.
     pub(crate) fn take(&mut self) {
         for log in self.queue.take() {
-            if let (_, Some((append, entries))) = log.take() {
-                self.batch.push((log, append, *entries.end()));
+            if let (_, Some(Taken { append, last, .. })) = log.take() {
+                self.batch.push((log, append, last));
             }
         }
     }

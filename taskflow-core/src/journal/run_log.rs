@@ -4,7 +4,6 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -49,14 +48,22 @@ pub(super) struct RunLog {
     journal: Journal,
 }
 
+/// What the writer takes of a log at a time.
+pub(super) struct Taken {
+    pub(super) append: Append,
+    /// The number of its last entry.
+    pub(super) last: u64,
+    /// How many entries it has.
+    pub(super) entries: u64,
+}
+
 pub(super) struct LogState {
     target: AppendTarget,
     /// The number of the next segment.
     next: u32,
     buffer: Buffer,
-    /// The number of the last entry, and of the last one that the writer has taken.
+    /// The number of the last entry.
     recorded: u64,
-    taken: u64,
     /// Whether it is in the queue of the writer.
     pub(super) queued: bool,
     update: Option<RunUpdate>,
@@ -146,7 +153,6 @@ impl RunLog {
             next,
             buffer,
             recorded: 1,
-            taken: 0,
             queued: false,
             update,
             events: Vec::new(),
@@ -211,9 +217,9 @@ impl RunLog {
         self.lock().commits.clone()
     }
 
-    /// Takes what is to be stored, with the numbers of its entries. Also returns the bytes that
+    /// Takes what is to be stored, with the number of its last entry. Also returns the bytes that
     /// leave the backlog, including those that are never stored.
-    pub(super) fn take(&self) -> (usize, Option<(Append, RangeInclusive<u64>)>) {
+    pub(super) fn take(&self) -> (usize, Option<Taken>) {
         let mut state = self.lock();
         state.queued = false;
         let size = state.size();
@@ -222,13 +228,12 @@ impl RunLog {
         if buffer.is_empty() || state.given_up {
             return (size, None);
         }
+        let entries = buffer.count;
         let segment = Some(Segment { number: state.next, events: buffer.events, data: buffer.data });
         state.next += 1;
         let audit = state.audit_row();
         let append = Append { run: state.target.clone(), segment, update: state.update.take(), events, audit };
-        let (first, last) = (state.taken + 1, state.recorded);
-        state.taken = last;
-        (size, Some((append, first..=last)))
+        (size, Some(Taken { append, last: state.recorded, entries }))
     }
 
     /// Whether everything that was recorded is stored. Only the writer may ask: nobody else knows

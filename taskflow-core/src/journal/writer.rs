@@ -43,7 +43,7 @@ use super::batches::Batches;
 use super::edit::reason_by;
 use super::graph::Graph;
 use super::rollup_writer::RollupWriter;
-use super::run_log::{LogState, RunLog};
+use super::run_log::{LogState, RunLog, Taken};
 use super::shared_pools::SharedPools;
 use crate::store::{Append, Appended, RequestKind, Store, StoreError, StoreRuntime};
 
@@ -309,12 +309,12 @@ impl Writer {
                 has_changed |= self.admissions.add(log);
                 continue;
             }
-            let (taken, append) = log.take();
-            size += taken;
-            let Some((append, of_run)) = append else { continue };
+            let (bytes, taken) = log.take();
+            size += bytes;
+            let Some(Taken { append, last, entries: count }) = taken else { continue };
             has_changed |= append.update.as_ref().is_some_and(|update| update.state.is_terminal());
-            entries += (of_run.end() + 1).saturating_sub(*of_run.start());
-            logs.push((log, *of_run.end()));
+            entries += count;
+            logs.push((log, last));
             batch.push(append);
         }
         if !batch.is_empty() {

@@ -1,7 +1,11 @@
 //! What the server says outside of attempts.
 //!
 //! Events outside of attempts have no log. Those of the server are for whoever runs it: why a
-//! request could not be answered, or why somebody could not log in.
+//! request could not be answered, or why somebody could not log in. A line that is repeated, such as
+//! that of a home that cannot be read, is passed on once a minute.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use tracing::{Event, Subscriber};
 use tracing_subscriber::Layer;
@@ -17,10 +21,18 @@ where
     S: Subscriber + for<'a> LookupSpan<'a>,
     F: Fn(&str) + Send + Sync + 'static,
 {
-    Reports(report).with_filter(Targets::new().with_target("taskflow_core::server", LevelFilter::WARN))
+    Reports { report, last: Mutex::new(None) }
+        .with_filter(Targets::new().with_target("taskflow_core::server", LevelFilter::WARN))
 }
 
-struct Reports<F>(F);
+/// How often the same line is passed on.
+const REPEATED: Duration = Duration::from_secs(60);
+
+struct Reports<F> {
+    report: F,
+    /// The last line that was passed on, and when.
+    last: Mutex<Option<(String, Instant)>>,
+}
 
 impl<S: Subscriber, F: Fn(&str) + 'static> Layer<S> for Reports<F> {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
@@ -28,6 +40,12 @@ impl<S: Subscriber, F: Fn(&str) + 'static> Layer<S> for Reports<F> {
         event.record(&mut fields);
         let request = fields.map.get("request_id").and_then(serde_json::Value::as_str);
         let request = request.map(|id| format!("request {id}: ")).unwrap_or_default();
-        (self.0)(&format!("{request}{}", fields.message));
+        let line = format!("{request}{}", fields.message);
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.as_ref().is_some_and(|(known, at)| *known == line && at.elapsed() < REPEATED) {
+            return;
+        }
+        (self.report)(&line);
+        *last = Some((line, Instant::now()));
     }
 }

@@ -23,14 +23,9 @@ pub(super) struct Acting(pub(super) Journal);
 impl Acting {
     pub(super) fn of(state: &ServerState, headers: &HeaderMap, extensions: &Extensions) -> Acting {
         let known = extensions.get::<Arc<Principal>>().and_then(|principal| principal.actor().cloned());
-        // Only those who log in are not known.
+        // Those who log in, and the senders of deliveries, are not known yet.
         let actor = known.unwrap_or_else(|| Actor { name: "somebody".to_owned(), via: Via::Session });
-        Acting::of_actor(state, &actor, headers, extensions)
-    }
-
-    /// The journal for somebody else than the principal of the request.
-    pub(super) fn of_actor(state: &ServerState, actor: &Actor, headers: &HeaderMap, extensions: &Extensions) -> Acting {
-        Acting(acting_from(&state.service, actor, client(headers, extensions)))
+        Acting(acting_from(&state.service, &actor, client(headers, extensions)))
     }
 }
 

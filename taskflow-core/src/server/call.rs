@@ -4,7 +4,7 @@
 //! 2. Parameters of the query that the route does not have are refused, with the nearest one.
 //! 3. The body of a request that changes something is a JSON object of at most 1 MiB. It may be
 //!    left out. Members that the route does not have are refused.
-//!    A route that is raw takes the bytes of a JSON body of any type: its signature is checked.
+//!    A raw route takes the body as bytes, because its signature covers them.
 //! 4. Each value has the type of its field from then on.
 
 use std::time::Duration;
@@ -130,7 +130,7 @@ async fn object(headers: &HeaderMap, body: Body) -> Result<Map<String, Value>, P
 /// The bytes of a body of this media type; empty if there is none.
 async fn json_body(headers: &HeaderMap, body: Body, most: usize) -> Result<Vec<u8>, Problem> {
     let too_large = || {
-        let most = units::bytes(most as u64).replace(".0 ", " ");
+        let most = units::bytes(most as u64);
         Problem::new(StatusCode::PAYLOAD_TOO_LARGE, format!("a body has at most {most}"))
     };
     let declared = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());

@@ -164,8 +164,7 @@ impl ServerState {
         let provider = options.oidc.as_ref().map(|oidc| (oidc.issuer(), oidc.roles()));
         // The groups may have other roles than when the users have logged in.
         ops::accounts::apply_groups(service, provider).await?;
-        let auth = Auth::new(home.config().settings(), address, &options, setup);
-        let auth = Arc::new(auth.with(options.oidc.clone()));
+        let auth = Arc::new(Auth::new(home.config().settings(), address, &options, setup));
         let (home, service) = (home.clone(), service.clone());
         let state = ServerState {
             journal,

@@ -18,7 +18,7 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::base::{failpoint, hex, private, safe_name};
+use crate::base::{failpoint, from_hex, hex, private, safe_name};
 
 /// The suffix of a file that is still being written.
 const UNFINISHED: &str = "tmp";
@@ -203,7 +203,7 @@ impl ValueFiles {
             for path in entries(&shard)? {
                 let name = path.file_name().and_then(|name| name.to_str());
                 // Anything else is an unfinished file.
-                if let Some(sha256) = name.and_then(sha256_of) {
+                if let Some(sha256) = name.and_then(from_hex) {
                     files.push(FileRef { sha256, len: fs::metadata(&path)?.len() });
                 }
             }
@@ -329,17 +329,6 @@ fn unfinished(path: &Path) -> PathBuf {
     static SERIAL: AtomicU64 = AtomicU64::new(0);
     let (process, serial) = (std::process::id(), SERIAL.fetch_add(1, Ordering::Relaxed));
     path.with_extension(format!("{process}-{serial}.{UNFINISHED}"))
-}
-
-/// The hash that is the name of a file.
-#[cfg_attr(not(test), allow(dead_code, reason = "see `BlobStore::list`"))]
-fn sha256_of(name: &str) -> Option<[u8; 32]> {
-    let digits = Some(name).filter(|name| name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_hexdigit()))?;
-    let mut sha256 = [0; 32];
-    for (place, byte) in sha256.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(&digits[2 * place..2 * place + 2], 16).ok()?;
-    }
-    Some(sha256)
 }
 
 /// What lies in a directory; nothing if there is none.

@@ -1,5 +1,6 @@
 //! `cargo xtask test`: all tests of the project.
 
+use std::num::NonZeroUsize;
 use std::thread;
 
 use crate::clients;
@@ -59,17 +60,14 @@ pub(crate) fn run(words: &[String], tally: &mut Tally) -> Result<(), Failure> {
     let tests = Step::cargo("tests", ["test", "--tests", "--no-fail-fast"]).args(ALL).args(&words);
     let (tests, compilers) = match words.is_empty() {
         true => {
-            (tests.arg("--").args(COMPILERS.into_iter().flat_map(|test| ["--skip", test])), Some(compilers(&leaks)?))
+            let skipped = COMPILERS.into_iter().flat_map(|test| ["--skip", test]);
+            (tests.arg("--").arg(threads()).args(skipped), Some(compilers(&leaks)?))
         }
         false => (tests, None),
     };
     let tests = match long.is_empty() {
         true => tests,
         false => LONG.into_iter().fold(tests, |tests, (variable, value)| tests.env(variable, value)),
-    };
-    let tests = match thread::available_parallelism() {
-        Ok(cores) if cores.get() < THREADS => tests.env("RUST_TEST_THREADS", "4"),
-        _ => tests,
     };
     let tests = tests.temporary(leaks.dir()).run_counting(tally);
     if tests.is_err() && tally.failed == 0 {
@@ -95,6 +93,12 @@ pub(crate) fn heavy(words: &[String], tally: &mut Tally) -> Result<(), Failure> 
     let leaks = LeakCheck::start()?;
     let tests = heavy::tests(words).map(|step| step.temporary(leaks.dir()).run_counting(tally)).fold(Ok(()), both);
     both(tests, leaks.finish())
+}
+
+/// How many tests run at a time: one a core, and at least [`THREADS`].
+fn threads() -> String {
+    let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    format!("--test-threads={}", cores.max(THREADS))
 }
 
 /// Combines two results. The error contains the failures of both.

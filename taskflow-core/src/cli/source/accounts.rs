@@ -72,6 +72,7 @@ impl Source {
                 added
             }
             Source::Server(client) => {
+                client.check_private()?;
                 let body = with_grants(&grants, json!({ "name": name, "password": password }));
                 client.send("POST", "/users", &[], &body, None)
             }
@@ -89,6 +90,7 @@ impl Source {
         match self {
             Source::Home(home) => home.wait(accounts::set_password(&home.journal()?, name, password)),
             Source::Server(client) => {
+                client.check_private()?;
                 let path = format!("{}/password", user_path(name));
                 client.send("PUT", &path, &[], &json!({ "password": password }), None)
             }

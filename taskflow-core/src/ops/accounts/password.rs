@@ -10,6 +10,7 @@ use tokio::sync::Semaphore;
 
 use super::error::AccountError;
 use super::secret::random;
+use crate::base::{from_hex, hex};
 
 /// The least characters, and the most bytes: longer ones would only cost time.
 const LEAST: usize = 12;
@@ -152,24 +153,9 @@ impl Stored {
             found?.parse::<u32>().ok()
         };
         let costs = (cost("m")?, cost("t")?, cost("p")?);
-        let (salt, hash) = (bytes(parts.next()?)?, bytes(parts.next()?)?);
+        let (salt, hash) = (from_hex(parts.next()?)?, from_hex(parts.next()?)?);
         parts.next().is_none().then_some(Stored { costs, salt, hash })
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn bytes<const N: usize>(hex: &str) -> Option<[u8; N]> {
-    if hex.len() != 2 * N || !hex.is_ascii() {
-        return None;
-    }
-    let mut bytes = [0; N];
-    for (at, byte) in bytes.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).ok()?;
-    }
-    Some(bytes)
 }
 
 /// Compares without telling by the time where the difference is.

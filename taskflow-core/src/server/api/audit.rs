@@ -15,25 +15,31 @@ use crate::server::routes::Answer;
 pub(in crate::server) async fn list(call: Call) -> Answer {
     let journal = &call.state.journal;
     // Entries about no DAG, and the trail of all, are for those who may read all of it.
-    match (call.text("run"), call.text("dag")) {
-        (run, dag) if call.text("about").is_some() && (run.is_some() || dag.is_some()) => {
-            return Err(Problem::invalid("`about` is a DAG or a run: leave out `dag` and `run`").at("about"));
+    let (run, dag) = (call.text("run"), call.text("dag"));
+    if call.text("about").is_some() && (run.is_some() || dag.is_some()) {
+        return Err(Problem::invalid("`about` is a DAG or a run: leave out `dag` and `run`").at("about"));
+    }
+    if !call.state.principal().may_everywhere(Right::Audit) {
+        if run.is_none() && dag.is_none() {
+            // What it is about is found in the trail itself.
+            call.state.check_everywhere(Right::Audit)?;
         }
-        _ if call.state.principal().may_everywhere(Right::Audit) => {}
-        (_, Some(dag)) => _ = call.dag_named::<Audit>(dag)?,
-        (Some(run), None) => _ = call.run_named::<Audit>(run).await?,
-        // What it is about is found in the trail itself.
-        (None, None) => call.state.check_everywhere(Right::Audit)?,
+        if let Some(dag) = dag {
+            call.dag_named::<Audit>(dag)?;
+        }
+        if let Some(run) = run {
+            call.run_named::<Audit>(run).await?;
+        }
     }
     let action = call
         .text("action")
         .map(|name| name.parse::<Action>().map_err(|error| Problem::bad_request(error).at("action")));
-    let mut query = match (call.text("about"), call.text("run")) {
+    let mut query = match (call.text("about"), run) {
         (Some(word), _) => AuditQuery::about(journal, word).await?,
         (None, Some(run)) => AuditQuery::about_run(journal, run).await?,
         (None, None) => AuditQuery::default(),
     };
-    query.dag = query.dag.or_else(|| call.text("dag").map(str::to_owned));
+    query.dag = query.dag.or_else(|| dag.map(str::to_owned));
     query.by = call.text("by").map(str::to_owned);
     query.action = action.transpose()?;
     query.since = call.time("since");

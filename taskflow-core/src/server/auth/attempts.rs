@@ -78,7 +78,7 @@ pub(in crate::server) async fn record(State(state): State<ServerState>, mut requ
         if let Some(count) = due
             && let Err(error) = ops::audit_refusal(&journal, action, target, &error, count - 1).await
         {
-            tracing::warn!(target: "taskflow", "a refused change is not in the audit trail: {error}");
+            tracing::warn!("a refused change is not in the audit trail: {error}");
         }
     }
     response

@@ -125,7 +125,7 @@ impl Auth {
             is_https: is_proxied || options.is_tls(),
             is_off: options.insecure_no_auth,
             proxy: ProxyAuth::of(settings),
-            oidc: None,
+            oidc: options.oidc.clone(),
             setup,
             limits: Limits::default(),
             refusals: Refusals::default(),
@@ -133,11 +133,6 @@ impl Auth {
             confirm_after: settings.confirm_after().unwrap_or(CONFIRM_AFTER),
             rates: Rates::new(settings.rate_limit()),
         }
-    }
-
-    /// Lets a provider authenticate users too.
-    pub(super) fn with(self, oidc: Option<Oidc>) -> Self {
-        Auth { oidc, ..self }
     }
 
     /// Whether it listens on this machine only.

@@ -26,7 +26,6 @@
 //! neither a time nor the id: there the id protects from deliveries that are repeated, and TLS from
 //! those that are recorded.
 
-mod hmac;
 mod scheme;
 
 use std::time::Instant;

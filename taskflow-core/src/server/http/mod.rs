@@ -208,9 +208,12 @@ impl RunningServer {
     /// Connections that are accepted from then on have the new one. `None`: there is nothing new.
     /// After an error the server keeps the certificate that it has.
     #[cfg(feature = "tls")]
-    pub fn renew_certificate(&self, is_asked: bool) -> Option<Result<&Tls, TlsError>> {
+    pub async fn renew_certificate(&self, is_asked: bool) -> Option<Result<&Tls, TlsError>> {
         let tls = self.tls.as_ref()?;
-        Some(tls.renew(is_asked)?.map(|()| tls))
+        let files = tls.clone();
+        // The files may be on a network that is slow. The task fails only if the runtime ends.
+        let renewed = tokio::task::spawn_blocking(move || files.renew(is_asked)).await.ok()?;
+        Some(renewed?.map(|()| tls))
     }
 
     /// From now on it refuses requests that change something: the service is about to end.

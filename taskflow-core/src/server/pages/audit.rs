@@ -2,7 +2,7 @@
 
 use super::address;
 use super::audit_words::{changes, details};
-use super::escape::html;
+use super::escape::{Sentence, html};
 use super::frame::{Crumb, Frame, Place};
 use super::reply::{Asked, Page, asked, request};
 use super::times::{Clock, Moment};
@@ -41,7 +41,7 @@ pub(crate) struct AuditRow {
     pub(crate) at: Moment,
     /// Who, and what: together, a sentence.
     pub(crate) who: String,
-    pub(crate) did: String,
+    pub(crate) did: Sentence,
     /// What it is about: the DAG, the run, the backfill or the asset.
     pub(crate) about: Vec<Crumb>,
     /// What became of it, unless it was done.
@@ -138,7 +138,7 @@ fn row(entry: &AuditEntry, clock: &Clock) -> AuditRow {
     AuditRow {
         at: clock.at(entry.at),
         who: if did.len() < entry.sentence.len() { entry.actor.name.clone() } else { String::new() },
-        did: did.to_owned(),
+        did: Sentence::new(did),
         about,
         outcome: if is_done { "" } else { entry.outcome.words() },
         changes: if is_done { changes(entry, clock) } else { Vec::new() },

@@ -11,7 +11,7 @@
 //! 4. A home that cannot be read is asked again a second later.
 //! 5. While nobody reads the feed, nothing is asked. The next look compares with the one before the
 //!    pause, so a page that was read in between learns of everything after it. Only if there were
-//!    more events than can be told apart, the feed forgets its places, and pages are read again.
+//!    more runs or events than are looked at, the feed forgets its places, and pages are read again.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -61,6 +61,8 @@ async fn feed_while_read(feed: &Feed, home: &mut impl Look) {
             Err(error) => {
                 tracing::warn!("streams cannot read what changed: {error}");
                 tokio::time::sleep(WIDE).await;
+                // Readers may come meanwhile: they would miss what changes before a first look.
+                continue;
             }
         }
         tokio::time::sleep(OFTEN).await;
@@ -111,14 +113,17 @@ impl Look for Watcher {
         let is_same = version.is_some() && version == self.version;
         let (mut facts, mut is_all) = (Vec::new(), true);
         if !is_same || (is_wide && self.is_wide_due) {
-            let after = self.known.newest - if is_wide { NEWEST_WIDE } else { NEWEST };
+            let newest = self.journal.last_number().await?;
+            is_all = newest - self.known.newest <= NEWEST_WIDE;
+            let known = self.known.newest.max(newest - NEWEST_WIDE);
+            let after = known - if is_wide { NEWEST_WIDE } else { NEWEST };
             let heads = self.journal.run_heads(after.max(0), &self.known.to_look_at()).await?;
             facts = self.known.runs(heads, after);
             let (of_tables, events_after) = self.known.tables(self.journal.table_versions().await?);
             facts.extend(of_tables);
             if let Some(after) = events_after.filter(|_| !is_first) {
                 let events = self.events(after).await?;
-                is_all = events.len() < EVENTS as usize;
+                is_all &= events.len() < EVENTS as usize;
                 facts.extend(events);
             }
             self.is_wide_due = !is_wide;
@@ -130,7 +135,7 @@ impl Look for Watcher {
         self.version = version;
         facts.dedup();
         if is_first {
-            facts.clear();
+            (facts, is_all) = (Vec::new(), true);
         }
         Ok(Seen { facts, is_all })
     }
