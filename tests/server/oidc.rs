@@ -140,6 +140,9 @@ fn whoever_the_provider_knows_gets_to_the_page_that_they_wanted() {
     assert_eq!(started.status, 201, "{started:?}");
     let audit = service.call(&["audit", "--output", "json"]).json();
     assert_eq!(audit["entries"][0]["actor"], json!({"name": name, "via": "session"}), "{audit}");
+    let actions: Vec<_> = audit["entries"].as_array().expect("a list").iter().map(|row| &row["action"]).collect();
+    assert_eq!(actions, ["trigger", "log-in", "users add"], "a new person is in the trail: {audit}");
+    assert!(audit["entries"].as_array().expect("a list").iter().all(|row| row["actor"]["name"] == name), "{audit}");
     let users = service.call(&["users", "list", "--output", "json"]).json();
     let identity = json!({"issuer": provider.issuer(), "subject": "248289761001", "groups": ["dev", "everybody"]});
     assert_eq!((&users[0]["name"], &users[0]["identity"]), (&json!(name), &identity));

@@ -30,8 +30,9 @@ pub(crate) struct Relayed {
 }
 
 /// Runs `command` and copies its output to the streams of this program.
-pub(crate) fn run(command: Command) -> io::Result<Relayed> {
-    run_into(command, io::stdout(), io::stderr(), PATIENCE)
+/// If it prints nothing for `silence`, what it runs is killed; see [`stall`].
+pub(crate) fn run(command: Command, silence: Duration) -> io::Result<Relayed> {
+    run_into(command, io::stdout(), io::stderr(), PATIENCE, silence)
 }
 
 fn run_into(
@@ -39,6 +40,7 @@ fn run_into(
     out: impl Write + Send + 'static,
     err: impl Write + Send + 'static,
     patience: Duration,
+    silence: Duration,
 ) -> io::Result<Relayed> {
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
 
@@ -55,7 +57,7 @@ fn run_into(
 
     let (running, over) = mpsc::channel::<Never>();
     let pid = child.id();
-    let watched = thread::spawn(move || stall::watch(pid, &progress, stall::SILENCE, &over));
+    let watched = thread::spawn(move || stall::watch(pid, &progress, silence, &over));
     let status = child.wait();
     drop(running);
     // It prints and starts `kill`: if it panics, only the watch is lost.
@@ -161,7 +163,7 @@ mod tests {
             echo 'test result: ok. 1 passed; 0 failed; 0 ignored' >&2
             printf 'test result: ok. 4 passed; 0 failed; 0 ignored'
             exit 3";
-        let relayed = run_into(shell(script), out.clone(), err.clone(), LONG).expect("sh runs");
+        let relayed = run_into(shell(script), out.clone(), err.clone(), LONG, LONG).expect("sh runs");
 
         assert_eq!(relayed.status.code(), Some(3));
         assert_eq!(relayed.tally, passed(7));
@@ -174,7 +176,8 @@ mod tests {
     fn a_process_left_behind_does_not_delay_the_end() {
         let script = "echo 'test result: ok. 5 passed; 0 failed; 0 ignored'; sleep 20 & exit 0";
         let began = Instant::now();
-        let relayed = run_into(shell(script), io::sink(), io::sink(), Duration::from_millis(200)).expect("sh runs");
+        let relayed =
+            run_into(shell(script), io::sink(), io::sink(), Duration::from_millis(200), LONG).expect("sh runs");
 
         assert!(relayed.status.success());
         assert!(relayed.left_open);
@@ -194,7 +197,7 @@ mod tests {
             }
         }
         let script = "echo 'test result: ok. 6 passed; 0 failed; 0 ignored'";
-        let relayed = run_into(shell(script), Closed, Closed, LONG).expect("sh runs");
+        let relayed = run_into(shell(script), Closed, Closed, LONG, LONG).expect("sh runs");
         assert_eq!(relayed.tally, passed(6));
     }
 }

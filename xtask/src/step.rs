@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use crate::failure::Failure;
 use crate::reading::Reading;
 use crate::relay;
+use crate::stall;
 use crate::tally::Tally;
 use crate::workspace;
 
@@ -25,6 +26,8 @@ pub(crate) struct Step {
     env: Vec<(&'static str, &'static str)>,
     /// The directory for its temporary files, if not the system's.
     temporary: Option<PathBuf>,
+    /// How long its tests may print nothing.
+    silence: Duration,
 }
 
 impl Step {
@@ -37,6 +40,7 @@ impl Step {
             args: Vec::new(),
             env: Vec::new(),
             temporary: None,
+            silence: stall::SILENCE,
         }
         .args(args)
     }
@@ -48,8 +52,16 @@ impl Step {
         args: impl IntoIterator<Item = A>,
     ) -> Self {
         let shown = program.strip_prefix(workspace::root()).unwrap_or(program).into();
-        Self { name: name.into(), program: program.into(), shown, args: Vec::new(), env: Vec::new(), temporary: None }
-            .args(args)
+        Self {
+            name: name.into(),
+            program: program.into(),
+            shown,
+            args: Vec::new(),
+            env: Vec::new(),
+            temporary: None,
+            silence: stall::SILENCE,
+        }
+        .args(args)
     }
 
     pub(crate) fn arg(mut self, arg: impl Into<OsString>) -> Self {
@@ -70,6 +82,12 @@ impl Step {
     /// Sets the directory for its temporary files. [`Step::by_hand`] does not mention it.
     pub(crate) fn temporary(mut self, dir: &Path) -> Self {
         self.temporary = Some(dir.to_path_buf());
+        self
+    }
+
+    /// Lets its tests print nothing for as long as they like.
+    pub(crate) fn silent(mut self) -> Self {
+        self.silence = Duration::MAX;
         self
     }
 
@@ -108,7 +126,7 @@ impl Step {
         let began = self.announce();
         let mut command = self.command();
         command.env("CARGO_TERM_COLOR", "never");
-        let status = relay::run(command).map(|relayed| {
+        let status = relay::run(command, self.silence).map(|relayed| {
             *tally += relayed.tally;
             if relayed.left_open {
                 eprintln!("warning: `{}` left a process behind that still holds its output open", self.name);

@@ -32,7 +32,14 @@ pub(super) fn entries(layer: &Layer) -> Vec<Entry> {
             continue;
         }
         let (section, name) = setting.table_and_key();
-        let value = given.map_or_else(|| setting.default.to_owned(), |given| given.value.to_string());
+        let value = match given {
+            // Perhaps the secret itself, by mistake.
+            Some(given) if setting.name == oidc::SECRET && layer.secrets.get(&given.value.to_string()).is_none() => {
+                hidden::MASK.to_owned()
+            }
+            Some(given) => given.value.to_string(),
+            None => setting.default.to_owned(),
+        };
         let origin = given.map(|given| given.origin.clone());
         entries.push(Entry { section, name: name.to_owned(), value: value.into(), origin });
     }

@@ -5,6 +5,9 @@ use serde_json::Value;
 
 use crate::log::{Redactor, mask};
 
+/// What is shown in place of a secret.
+pub(super) const MASK: &str = "***";
+
 /// Registers the texts and numbers under secret names, at any depth; all of them if `named`.
 pub(super) fn register(value: &Value, named: bool) {
     match value {
@@ -21,7 +24,7 @@ pub(super) fn register(value: &Value, named: bool) {
 /// The value for display: `***` if the name marks a secret.
 pub(super) fn masked(name: &str, value: &Value) -> Value {
     if Redactor::is_secret_name(name) {
-        return "***".into();
+        return MASK.into();
     }
     let mut shown = value.clone();
     Redactor::current().json(&mut shown);

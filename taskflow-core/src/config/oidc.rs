@@ -6,6 +6,8 @@ use super::group::GroupRole;
 use super::setting::Datum;
 use super::settings::Settings;
 
+/// The setting that names the secret of the client.
+pub(super) const SECRET: &str = "serve.oidc.client_secret";
 /// The names of its settings begin with this.
 pub(super) const PREFIX: &str = "serve.oidc.";
 
@@ -40,21 +42,15 @@ impl Settings {
             issuer: self.text("serve.oidc.issuer"),
             name: self.text("serve.oidc.name"),
             client_id: self.text("serve.oidc.client_id"),
-            client_secret: self.text("serve.oidc.client_secret"),
+            client_secret: self.text(SECRET),
             scopes: match self.datum("serve.oidc.scopes") {
                 Some(Datum::Texts(scopes)) => Some(scopes.iter().map(String::as_str).collect()),
                 _ => None,
             },
             name_claim: self.text("serve.oidc.name_claim"),
             groups_claim: self.text("serve.oidc.groups_claim"),
-            groups: match self.datum("serve.oidc.groups") {
-                Some(Datum::Groups(groups)) => groups,
-                _ => &[],
-            },
-            session: match self.datum("serve.oidc.session") {
-                Some(&Datum::Span(span)) => Some(span),
-                _ => None,
-            },
+            groups: self.groups("serve.oidc.groups"),
+            session: self.span("serve.oidc.session"),
         })
     }
 

@@ -65,10 +65,7 @@ impl Settings {
 
     /// `run.grace`: how long running tasks may take to end after Ctrl-C.
     pub fn grace(&self) -> Option<Duration> {
-        match self.datum("run.grace") {
-            Some(&Datum::Span(span)) => Some(span),
-            _ => None,
-        }
+        self.span("run.grace")
     }
 
     /// `run.fail_fast`: whether a run ends when the first task fails.
@@ -205,18 +202,26 @@ impl Settings {
 
     /// `auth.proxy_groups`: the roles of groups.
     pub fn proxy_groups(&self) -> &[GroupRole] {
-        match self.datum("auth.proxy_groups") {
-            Some(Datum::Groups(groups)) => groups,
-            _ => &[],
-        }
+        self.groups("auth.proxy_groups")
     }
 
     /// `auth.confirm_after`: how long the password of a session counts for changes of users and
     /// tokens.
     pub fn confirm_after(&self) -> Option<Duration> {
-        match self.datum("auth.confirm_after") {
+        self.span("auth.confirm_after")
+    }
+
+    pub(super) fn span(&self, name: &str) -> Option<Duration> {
+        match self.datum(name) {
             Some(&Datum::Span(span)) => Some(span),
             _ => None,
+        }
+    }
+
+    pub(super) fn groups(&self, name: &str) -> &[GroupRole] {
+        match self.datum(name) {
+            Some(Datum::Groups(groups)) => groups,
+            _ => &[],
         }
     }
 

@@ -4,6 +4,8 @@
 //! slot: the timetable is a pure function, which names them. A timetable that has changed since
 //! names others; then the record stays one entry.
 
+use std::collections::HashSet;
+
 use serde::Serialize;
 
 use super::error::OpsError;
@@ -143,6 +145,8 @@ pub(crate) async fn slots_without_runs(
     };
     let schedule = schedule_of_any(dag)?;
     let first_seen = stored_state(journal, dag).await?.map_or(from, |(state, _)| state.first_seen);
+    // A backfill has run some of those that had no run.
+    let has_run: HashSet<Timestamp> = past.iter().filter(|slot| slot.run.is_some()).map(|slot| slot.last).collect();
     let mut slots: Vec<SlotStatus> = Vec::new();
     let overlapping = past
         .into_iter()
@@ -180,6 +184,7 @@ pub(crate) async fn slots_without_runs(
             break;
         }
     }
+    slots.retain(|slot| slot.count > 1 || !has_run.contains(&slot.at));
     slots.sort_by_key(|slot| slot.at);
     slots.drain(..slots.len().saturating_sub(limit));
     Ok(slots)

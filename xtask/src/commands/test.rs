@@ -67,7 +67,7 @@ pub(crate) fn run(words: &[String], tally: &mut Tally) -> Result<(), Failure> {
     };
     let tests = match long.is_empty() {
         true => tests,
-        false => LONG.into_iter().fold(tests, |tests, (variable, value)| tests.env(variable, value)),
+        false => LONG.into_iter().fold(tests.silent(), |tests, (variable, value)| tests.env(variable, value)),
     };
     let tests = tests.temporary(leaks.dir()).run_counting(tally);
     if tests.is_err() && tally.failed == 0 {
@@ -112,7 +112,7 @@ fn both(one: Result<(), Failure>, other: Result<(), Failure>) -> Result<(), Fail
 /// Builds all tests, then starts those of [`COMPILERS`], which would otherwise wait for the build.
 fn compilers(leaks: &LeakCheck) -> Result<Started, Failure> {
     Step::cargo("build of the tests", ["test", "--tests", "--no-run"]).args(ALL).run()?;
-    let log = workspace::root().join("target/compiler-messages.log");
+    let log = workspace::target().join("compiler-messages.log");
     let step = Step::cargo("compiler messages", ["test", "--test", "ui"]).args(ALL).plain().temporary(leaks.dir());
     step.start(log).map_err(|error| Failure::new(format!("the tests of compiler messages cannot be started: {error}")))
 }

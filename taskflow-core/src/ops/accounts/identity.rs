@@ -14,19 +14,21 @@
 //!    do not work until there is one again.
 //! 5. There is no password, and roles cannot be given by hand.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use super::error::AccountError;
 use super::rights::Grant;
 use super::secret::{digest, random_secret};
 use super::sessions::{NewSession, begin, by_session};
-use super::users::{StoredUser, UserState, encode, find_identity, store, stored_users, trail};
-use crate::journal::{Journal, JournalError};
-use crate::ops::OpsError;
-use crate::ops::audit::{Action, acting_instead};
+use super::users::{StoredUser, UserState, encode, find_identity, store, stored_users, trail, words};
+use crate::base::account;
+use crate::journal::Journal;
+use crate::ops::audit::{Action, acting_as, acting_instead, changed};
+use crate::ops::{Actor, OpsError, Via};
 use crate::store::{AccountKind, AccountRow};
 
 /// How many digits of the digest are part of the name.
@@ -49,6 +51,8 @@ pub struct Identity {
 impl Identity {
     /// A person of a provider, who is in these groups.
     pub fn new(issuer: impl Into<String>, subject: impl Into<String>, groups: Vec<String>) -> Self {
+        // Providers name them in any order.
+        let groups = groups.into_iter().collect::<BTreeSet<_>>().into_iter().collect();
         Identity { issuer: issuer.into(), subject: subject.into(), groups }
     }
 
@@ -128,6 +132,8 @@ pub async fn enter(
 ) -> Result<Option<NewSession>, OpsError> {
     let grants = roles.of(&identity.groups);
     let known = find_identity(journal, &identity.digest()).await?;
+    let name = known.as_ref().map_or_else(|| identity.user_name(called), |user| user.name().to_owned());
+    let journal = &acting_instead(journal, &by_session(&name));
     let user = match known {
         Some(user) => update(journal, user, identity, grants).await?,
         None if grants.is_empty() => return Ok(None),
@@ -136,7 +142,7 @@ pub async fn enter(
     if user.state.is_nobody() {
         return Ok(None);
     }
-    let trail = trail(&acting_instead(journal, &by_session(user.name())), Action::LogIn, user.name());
+    let trail = trail(journal, Action::LogIn, user.name());
     let begun = begin(trail.journal(), &user, Some(lasts)).await;
     trail.end(begun).await.map(Some)
 }
@@ -148,12 +154,27 @@ async fn update(
     identity: &Identity,
     grants: Vec<Grant>,
 ) -> Result<StoredUser, OpsError> {
-    if user.state.identity.as_ref() != Some(identity) || user.state.grants != grants {
-        user.state.identity = Some(identity.clone());
-        user.state.grants = grants;
+    if user.state.identity.as_ref() == Some(identity) && user.state.grants == grants {
+        return Ok(user);
+    }
+    user.state.identity = Some(identity.clone());
+    if user.state.grants == grants {
+        // Groups without a role are no change that the trail has to know.
         store(journal, &user).await?;
+    } else {
+        set_grants(journal, &mut user, grants).await?;
     }
     Ok(user)
+}
+
+/// Gives a user other roles.
+async fn set_grants(journal: &Journal, user: &mut StoredUser, grants: Vec<Grant>) -> Result<(), OpsError> {
+    let trail = trail(journal, Action::UsersRole, user.name());
+    let roles = |grants: &[Grant]| json!({ "roles": words(grants) });
+    changed(trail.journal(), roles(&user.state.grants), roles(&grants));
+    user.state.grants = grants;
+    let stored = store(trail.journal(), user).await;
+    trail.end(stored).await
 }
 
 async fn add(journal: &Journal, identity: &Identity, called: &str, grants: Vec<Grant>) -> Result<StoredUser, OpsError> {
@@ -174,7 +195,9 @@ async fn add(journal: &Journal, identity: &Identity, called: &str, grants: Vec<G
         state: encode(&state),
         used: now,
     };
-    if journal.accounts().add_account(&row, None).await.map_err(JournalError::from)? {
+    let trail = trail(journal, Action::UsersAdd, &row.name);
+    changed(trail.journal(), json!({}), json!({ "roles": words(&grants) }));
+    if trail.journal().add_account(&row).await? {
         return Ok(StoredUser { row, state });
     }
     // Another log-in of this person was faster.
@@ -191,7 +214,9 @@ async fn add(journal: &Journal, identity: &Identity, called: &str, grants: Vec<G
 ///
 /// When the store cannot be read or written.
 pub async fn apply_groups(journal: &Journal, provider: Option<(&str, &GroupRoles)>) -> Result<u64, OpsError> {
-    let mut changed = 0;
+    let service = Actor { name: account(), via: Via::Service };
+    let journal = &acting_as(journal, &service);
+    let mut count = 0;
     for mut user in stored_users(journal).await? {
         let Some(identity) = &user.state.identity else { continue };
         let grants = match provider {
@@ -199,12 +224,11 @@ pub async fn apply_groups(journal: &Journal, provider: Option<(&str, &GroupRoles
             _ => Vec::new(),
         };
         if user.state.grants != grants {
-            user.state.grants = grants;
-            store(journal, &user).await?;
-            changed += 1;
+            set_grants(journal, &mut user, grants).await?;
+            count += 1;
         }
     }
-    Ok(changed)
+    Ok(count)
 }
 
 #[cfg(test)]

@@ -47,3 +47,5 @@ pub use users::{
 };
 
 pub(crate) use secret::{digest, random_secret};
+#[cfg(feature = "server")]
+pub(crate) use users::words as roles_in_words;

@@ -10,7 +10,7 @@ use super::error::AccountError;
 use super::rights::{Access, Grant, Right};
 use super::secret::{digest, is_token, new_token};
 use super::sessions::Authenticated;
-use super::users::{check_name, decode, encode, find, trail, words};
+use super::users::{StoredUser, check_name, decode, encode, find, trail, words};
 use crate::base::Timestamp;
 use crate::journal::{Journal, JournalError};
 use crate::ops::audit::{Action, changed};
@@ -125,10 +125,11 @@ async fn create(journal: &Journal, new: NewToken) -> Result<CreatedToken, OpsErr
         None => None,
     };
     let is_limited = expires_after.is_some_and(|span| span <= Duration::from_secs(MOST_DAYS * 86_400));
-    let may_last = || {
-        let bounds = user.as_ref().map(|user| user.state.grants.clone());
-        bounds.is_none_or(|grants| Access::of(grants).may_everywhere(Right::Admin))
+    // The groups of somebody who has left a provider are never read again.
+    let is_trusted = |user: &StoredUser| {
+        user.state.identity.is_none() && Access::of(user.state.grants.clone()).may_everywhere(Right::Admin)
     };
+    let may_last = || user.as_ref().is_none_or(is_trusted);
     if !is_limited && (expires_after.is_some() || !may_last()) {
         return Err(AccountError::InvalidExpiry { most: MOST_DAYS }.into());
     }

@@ -94,8 +94,11 @@ pub(super) fn trail(journal: &Journal, action: Action, name: &str) -> Trail {
     trail
 }
 
-/// Roles in words, for the trail: `operator of delays, viewer of tag:finance`.
-pub(super) fn words(grants: &[Grant]) -> String {
+/// Roles in words: `operator of delays, viewer of tag:finance`.
+pub(crate) fn words(grants: &[Grant]) -> String {
+    if grants.is_empty() {
+        return "no role".to_owned();
+    }
     let words = grants.iter().map(Grant::to_string).collect::<Vec<_>>().join(", ");
     bounded(&words, 500).into_owned()
 }

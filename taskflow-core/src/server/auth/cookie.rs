@@ -33,7 +33,7 @@ impl Auth {
     /// The attempt to log in of the browser that has sent a request.
     #[cfg(feature = "oidc")]
     pub(in crate::server) fn attempt(&self, headers: &HeaderMap, now: crate::base::Timestamp) -> Option<Attempt> {
-        Attempt::of_text(&value(headers, &self.cookie_of_attempt())?, now)
+        Attempt::of_text(&cookie_value(headers, &self.cookie_of_attempt())?, now)
     }
 
     fn attributes(&self) -> &'static str {
@@ -45,12 +45,12 @@ impl Auth {
 
     /// The secret in the cookie of a request.
     pub(in crate::server) fn presented(&self, headers: &HeaderMap) -> Option<String> {
-        value(headers, &self.cookie())
+        cookie_value(headers, &self.cookie())
     }
 }
 
 /// The value of a cookie. If there are several, there is none: one of them may be another server's.
-fn value(headers: &HeaderMap, name: &str) -> Option<String> {
+pub(in crate::server) fn cookie_value(headers: &HeaderMap, name: &str) -> Option<String> {
     let values = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     let pairs = values.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
     let mut found = pairs.filter(|(known, _)| *known == name).map(|(_, value)| value);

@@ -74,10 +74,8 @@ pub(in crate::server) async fn authenticate(
         false => problem.into_response(),
     };
     let admitted = admit(&state, peer, &path, request.method().is_safe(), request.headers()).await;
-    let admitted = admitted.and_then(|principal| {
-        limited(&state, &path, principal.as_ref(), peer)?;
-        Ok(principal)
-    });
+    let who = admitted.as_ref().ok().and_then(Option::as_ref);
+    let admitted = limited(&state, &path, who, peer).and(admitted);
     let mut response = match admitted {
         Ok(Some(principal)) => {
             let principal = Arc::new(principal);

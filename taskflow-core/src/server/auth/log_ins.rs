@@ -56,6 +56,27 @@ impl LogIns<'_> {
         Err(too_many("there were too many attempts to log in", rest))
     }
 
+    /// Counts the way back from a provider.
+    ///
+    /// # Errors
+    ///
+    /// When there were too many.
+    #[cfg(feature = "oidc")]
+    pub(in crate::server) async fn may_answer(&self) -> Result<(), Problem> {
+        let Peer(address) = self.peer;
+        let Err(rest) = self.state.auth.limits.code(address, Instant::now()) else { return Ok(()) };
+        self.state.metrics.log_in("limited");
+        self.failed(None, "there were too many attempts").await?;
+        Err(too_many("there were too many attempts to log in", rest))
+    }
+
+    /// Counts and records a log-in at a provider that has failed.
+    #[cfg(feature = "oidc")]
+    pub(in crate::server) async fn refused(&self, why: &str) -> Result<(), OpsError> {
+        self.state.metrics.log_in("failed");
+        self.failed(None, why).await
+    }
+
     /// Records an attempt that has failed, if it is time for a row.
     pub(in crate::server) async fn failed(&self, user: Option<&str>, why: &str) -> Result<(), OpsError> {
         let Peer(address) = self.peer;

@@ -52,7 +52,7 @@ pub(super) use assets::AssetRights;
 pub(super) use attempts::record;
 #[cfg(feature = "oidc")]
 pub(super) use cookie::{attempt_cookie, drop_attempt_cookie};
-pub(super) use cookie::{drop_cookie, session_cookie};
+pub(super) use cookie::{cookie_value, drop_cookie, session_cookie};
 pub(super) use current::{current, note_of_current};
 pub(super) use layer::{authenticate, too_many};
 pub(super) use limits::Limits;

@@ -1,7 +1,6 @@
 //! What is wrong with the settings of `[serve.oidc]`.
 
 use crate::config::ConfigError;
-use crate::ops::accounts::AccountError;
 
 /// Why no provider can be asked: what is wrong with the settings of `[serve.oidc]`.
 #[derive(Debug, thiserror::Error)]
@@ -45,14 +44,6 @@ pub enum OidcError {
     /// The secret cannot be read.
     #[error("`client_secret` in [serve.oidc]: {0}")]
     Secret(#[source] ConfigError),
-    /// A pattern over DAGs is none.
-    #[error("the group `{group}` in [serve.oidc.groups]: {reason}")]
-    Group {
-        /// The group.
-        group: String,
-        /// What is wrong.
-        reason: AccountError,
-    },
 }
 
 impl OidcError {

@@ -53,7 +53,7 @@ impl Principal {
         self.is_everybody
     }
 
-    /// Whether they have logged in with a password.
+    /// Whether they have logged in, with a password or at a provider.
     pub(in crate::server) fn has_session(&self) -> bool {
         self.actor.as_ref().is_some_and(|actor| actor.via == Via::Session)
     }

@@ -72,7 +72,7 @@ fn only<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
 }
 
 /// What members of groups may do. The configuration has checked the words.
-fn roles(groups: &[GroupRole]) -> GroupRoles {
+pub(super) fn roles(groups: &[GroupRole]) -> GroupRoles {
     let mut roles = GroupRoles::default();
     for GroupRole { group, role, dags } in groups {
         let grants = role.parse().and_then(|role| Grant::of_role(role, dags.iter().map(String::as_str)));

@@ -66,17 +66,9 @@ struct TokenRow {
     expired: bool,
 }
 
-/// Roles in words: `operator of delays, viewer of tag:finance`.
-pub(super) fn roles(grants: &[Grant]) -> String {
-    match grants {
-        [] => "no role".to_owned(),
-        grants => grants.iter().map(Grant::to_string).collect::<Vec<_>>().join(", "),
-    }
-}
-
 fn row(token: TokenDocument, clock: &Clock) -> TokenRow {
     TokenRow {
-        roles: roles(&token.grants),
+        roles: accounts::roles_in_words(&token.grants),
         created: clock.at(token.created),
         expires: token.expires.map(|at| clock.at(at)),
         used: token.last_used.map(|at| clock.at(at)),
@@ -108,7 +100,7 @@ async fn page(state: &Visitor, created: String, error: String) -> Result<Respons
         Some(crate::ops::Via::Proxy) => "named by the proxy in front of this server",
         _ => "everybody who reaches this server, because it has no users",
     };
-    let bounds = principal.access().bounds().iter().map(|grants| roles(grants)).collect::<Vec<_>>();
+    let bounds = principal.access().bounds().iter().map(|grants| accounts::roles_in_words(grants)).collect::<Vec<_>>();
     let page = AccountPage {
         frame: Frame::new(&request, Place::Nowhere, "Account", vec![Crumb::here("Account")]),
         name: principal.actor().map(|actor| actor.name.clone()).unwrap_or_default(),
@@ -153,9 +145,9 @@ pub(super) fn grants(values: &Values) -> Result<Vec<Grant>, AccountError> {
 
 /// The user who has logged in with a password.
 fn with_password<'v>(state: &'v Visitor, to: &str) -> Result<&'v str, Problem> {
-    let user = state.principal().user().filter(|_| state.principal().has_session());
+    let user = state.principal().user().filter(|_| state.principal().confirmed().is_some());
     user.ok_or_else(|| {
-        let problem = Problem::forbidden(format!("only who has logged in with a password can {to}"));
+        let problem = Problem::forbidden(format!("only those who log in with a password can {to}"));
         state.refused(AuditTarget::default(), problem)
     })
 }

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::times::Clock;
 use crate::base::Timestamp;
 use crate::base::text::bounded;
-use crate::ops::{Action, AuditEntry};
+use crate::ops::{Action, AuditEntry, Via};
 
 /// The most bytes of a setting that are shown.
 const SETTING: usize = 200;
@@ -16,8 +16,11 @@ const DETAILS: [(&str, &str); 4] =
 
 /// What has changed, as texts such as `failed → success`.
 pub(super) fn changes(entry: &AuditEntry, clock: &Clock) -> Vec<String> {
-    let AuditEntry { before, after, .. } = entry;
-    if entry.action == Action::DbPrune {
+    changes_of(entry.action, &entry.before, &entry.after, clock)
+}
+
+fn changes_of(action: Action, before: &Map<String, Value>, after: &Map<String, Value>, clock: &Clock) -> Vec<String> {
+    if action == Action::DbPrune {
         // The sentence has all of it.
         return Vec::new();
     }
@@ -97,7 +100,7 @@ fn task_state(after: &Map<String, Value>) -> String {
 /// Names and values for those who look closer.
 pub(super) fn details(entry: &AuditEntry, clock: &Clock) -> Vec<(&'static str, String)> {
     let mut all = vec![("Entry", entry.number.to_string()), ("When", clock.at(entry.at).full)];
-    all.push(("Known by", via_words(entry.actor.via.name()).to_owned()));
+    all.push(("Known by", via_words(entry.actor.via).to_owned()));
     let optional = [
         ("Address", &entry.peer),
         ("Request", &entry.request_id),
@@ -126,15 +129,15 @@ fn ranged(name: &str, value: &Value, clock: &Clock) -> String {
 }
 
 /// How it was established who somebody is.
-fn via_words(via: &str) -> &str {
+fn via_words(via: Via) -> &'static str {
     match via {
-        "cli" => "the account of the command line",
-        "loopback" => "a request from this machine",
-        "session" => "a log-in",
-        "token" => "a token",
-        "proxy" => "a header of the proxy",
-        "service" => "the service",
-        via => via,
+        Via::Cli => "the account of the command line",
+        Via::Loopback => "a request from this machine",
+        Via::Session => "a log-in",
+        Via::Token => "a token",
+        Via::Proxy => "a header of the proxy",
+        Via::Service => "the service",
+        Via::Webhook => "the signature of a webhook",
     }
 }
 
@@ -148,11 +151,7 @@ mod tests {
     fn of(before: Value, after: Value) -> Vec<String> {
         let clock = Clock::new("2026-03-03T06:00:00Z".parse().unwrap(), TimeZone::UTC);
         let (Value::Object(before), Value::Object(after)) = (before, after) else { panic!("objects") };
-        let names: Vec<String> = after.keys().cloned().collect();
-        match before.get("tasks").and_then(Value::as_object) {
-            Some(states) => vec![format!("{} → {}", counts(states), task_state(&after))],
-            None => names.iter().filter_map(|name| change(name, before.get(name), &after[name], &clock)).collect(),
-        }
+        changes_of(Action::Clear, &before, &after, &clock)
     }
 
     #[test]

@@ -14,6 +14,8 @@ use axum::middleware::Next;
 use axum::response::Response;
 use jiff::tz::TimeZone;
 
+use crate::server::auth::cookie_value;
+
 /// The name of the cookie of the zone, and of the parameter.
 const NAME: &str = "tz";
 /// The name of the cookie of the theme.
@@ -75,16 +77,9 @@ fn in_query(query: &str) -> (Option<ZoneChoice>, String) {
     (chosen, rest.join("&"))
 }
 
-/// The value of a cookie.
-fn cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
-    let cookies = headers.get_all(header::COOKIE).into_iter().filter_map(|value| value.to_str().ok());
-    let mut pairs = cookies.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.find(|(known, _)| *known == name).map(|(_, value)| value)
-}
-
 /// The theme that a cookie names; empty for that of the system.
 fn theme_in(headers: &HeaderMap) -> &'static str {
-    match cookie(headers, THEME) {
+    match cookie_value(headers, THEME).as_deref() {
         Some("light") => "light",
         Some("dark") => "dark",
         _ => "",
@@ -95,7 +90,7 @@ impl Chosen {
     /// What a request says, and whether its query says it.
     fn of(uri: &Uri, headers: &HeaderMap) -> (Chosen, bool) {
         let (asked, query) = in_query(uri.query().unwrap_or_default());
-        let in_cookie = || cookie(headers, NAME).and_then(ZoneChoice::named);
+        let in_cookie = || cookie_value(headers, NAME).as_deref().and_then(ZoneChoice::named);
         let choice = asked.or_else(in_cookie).unwrap_or_default();
         let mark = if query.is_empty() { "?".to_owned() } else { format!("?{query}&") };
         // A reference to the present path: it needs no base path.

@@ -22,7 +22,8 @@ use crate::store::{RunFilter, RunOrder};
 
 /// The most tasks that are shown without collapsed groups.
 const COLLAPSED: usize = 200;
-/// The most cells of a page: its HTML has some 130 bytes for each, and a page has at most 400 KB.
+/// The most cells of a page: its HTML has some 130 bytes for each, and a page with ids of usual
+/// length at most 400 KB.
 /// The head of a row counts as two.
 const CELLS: usize = 3_000;
 

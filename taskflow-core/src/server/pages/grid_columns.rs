@@ -55,9 +55,7 @@ pub(super) fn columns<'r>(
 ) -> (Vec<Column>, Vec<Option<&'r RunSummary>>) {
     let mut places: Vec<(Timestamp, Option<&RunSummary>, Option<&SlotStatus>)> =
         runs.iter().map(|run| (run.info.logical_date, Some(run), None)).collect();
-    // A backfill has run some of those that had no run.
-    let has_run = |slot: &&SlotStatus| runs.iter().any(|run| run.info.logical_date == slot.at);
-    places.extend(slots.iter().filter(|slot| !has_run(slot)).map(|slot| (slot.at, None, Some(slot))));
+    places.extend(slots.iter().map(|slot| (slot.at, None, Some(slot))));
     places.sort_by_key(|&(at, run, _)| (at, run.map(|run| run.number)));
     places.drain(..places.len().saturating_sub(most));
     let longest = runs.iter().filter_map(|run| Some(run.ended?.since(run.created).as_millis())).max();

@@ -11,7 +11,7 @@ use super::dag::{Tab, find, tabs};
 use super::dag_list::Filter;
 use super::escape::html;
 use super::frame::{Crumb, Frame, Place};
-use super::grid::{Choice, Grid, GridOf, Rows, families, grid};
+use super::grid::{Choice, Grid, GridOf, Rows, families, grid, most_rows};
 use super::overview::overview;
 use super::reply::{Asked, Page, PageProblem, asked, request};
 use super::run::svg;
@@ -160,7 +160,7 @@ pub(super) async fn show(state: Visitor, Path(dag): Path<String>, Query(query): 
         latest: if until.is_empty() { String::new() } else { with(&[("until", "")]) },
         previous: match grid.from {
             0 => String::new(),
-            from => page_from(from.saturating_sub(grid.rows.len().max(20))),
+            from => page_from(from.saturating_sub(most_rows(grid.columns.len()))),
         },
         next: if end < grid.all { page_from(end) } else { String::new() },
         groups: match has_groups {
@@ -199,7 +199,7 @@ pub(super) async fn image(
 
 #[cfg(test)]
 mod tests {
-    use super::super::grid::{Cell, Row, most_rows};
+    use super::super::grid::{Cell, Row};
     use super::super::marks::Mark;
     use super::*;
 

@@ -90,8 +90,9 @@ pub(super) async fn show(state: Visitor) -> Page {
     let program = Program::of(&state.home);
     let recent = recent(&state).await?;
     let mut needs = needs(&state.journal, &recent, &program, &request.clock).await?;
+    let is_gone = |dag: &str| recent.iter().any(|of| of.dag.is_gone && of.dag.dag_id == dag);
     for need in &mut needs {
-        if state.options.read_only || !state.may(Right::Operate, &need.title) {
+        if state.options.read_only || is_gone(&need.dag) || !state.may(Right::Operate, &need.dag) {
             need.action = None;
         }
     }

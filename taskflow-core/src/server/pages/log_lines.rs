@@ -54,6 +54,9 @@ impl Line {
     }
 }
 
+/// The most places of a piece that are marked: a line may be one letter, ten thousand times.
+const MARKS: usize = 20;
+
 /// A piece, split around a text. Nothing if places in lower case are not those in the piece.
 fn parts(piece: &Piece, lower: &str) -> Option<Vec<Piece>> {
     let folded = piece.text.to_lowercase();
@@ -62,7 +65,7 @@ fn parts(piece: &Piece, lower: &str) -> Option<Vec<Piece>> {
     }
     let part = |class, place: std::ops::Range<usize>| Some(Piece { class, text: piece.text.get(place)?.to_owned() });
     let (mut parts, mut end) = (Vec::new(), 0);
-    for (at, _) in folded.match_indices(lower) {
+    for (at, _) in folded.match_indices(lower).take(MARKS) {
         parts.push(part(piece.class, end..at)?);
         end = at + lower.len();
         parts.push(part("found", at..end)?);

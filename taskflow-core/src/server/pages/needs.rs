@@ -21,7 +21,7 @@ const HISTORIES: usize = 20;
 #[derive(Clone, Debug)]
 pub(crate) struct Need {
     pub(crate) mark: Mark,
-    pub(crate) title: String,
+    pub(crate) dag: String,
     pub(crate) href: String,
     /// What it is about: the run, the task.
     pub(crate) about: String,
@@ -46,7 +46,7 @@ pub(crate) async fn needs(
         if let Some(error) = &dag.error {
             needs.push(Need {
                 mark: Mark::of("interrupted"),
-                title: dag.dag_id.clone(),
+                dag: dag.dag_id.clone(),
                 href: address::dag(&dag.dag_id),
                 about: "its schedule or its events cannot be served".to_owned(),
                 detail: error.clone(),
@@ -60,7 +60,7 @@ pub(crate) async fn needs(
         {
             needs.push(Need {
                 mark: Mark::of_slot("paused"),
-                title: dag.dag_id.clone(),
+                dag: dag.dag_id.clone(),
                 href: address::dag(&dag.dag_id),
                 about: format!("paused by {}", pause.by),
                 detail: pause.reason.clone(),
@@ -97,7 +97,7 @@ async fn of_run(
     let number = run.number.to_string();
     let mut need = Need {
         mark: Mark::of(run.state.name()),
-        title: run.info.dag_id.clone(),
+        dag: run.info.dag_id.clone(),
         href: address::run(run.number),
         about: format!("run {number}"),
         detail: String::new(),
@@ -157,7 +157,7 @@ async fn questions(
         let words: Vec<&str> = answer.iter().map(String::as_str).collect();
         needs.push(Need {
             mark: Mark::of("deferred"),
-            title: run.info.dag_id.clone(),
+            dag: run.info.dag_id.clone(),
             href: address::task(run.number, &task.id),
             about: format!("{} in run {} asks", task.id, run.number),
             detail: question.trim().to_owned(),

@@ -2,7 +2,6 @@
 //! `auth::oidc`.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
 
 use axum::Extension;
 use axum::extract::Query;
@@ -15,9 +14,11 @@ use super::form::{Sent, below};
 use super::login::{entered, way_back, with_cookie};
 use super::reply::{Asked, PageProblem, asked};
 use crate::base::Timestamp;
+use crate::journal::Journal;
 use crate::ops::accounts::{self, NewSession};
+use crate::server::acting::Acting;
 use crate::server::auth::{
-    Attempt, LogInError, Oidc, Peer, Person, ProviderError, Visitor, attempt_cookie, drop_attempt_cookie, too_many,
+    Attempt, LogInError, LogIns, Oidc, Peer, Person, ProviderError, Visitor, attempt_cookie, drop_attempt_cookie,
 };
 
 /// Why nobody was let in, for the person. The log of the server says more.
@@ -113,29 +114,35 @@ pub(super) async fn begin(state: Visitor, Query(query): Asked) -> Sent {
 /// Where the provider leads back to.
 pub(super) async fn arrive(
     state: Visitor,
-    Extension(Peer(peer)): Extension<Peer>,
+    Acting(service): Acting,
+    Extension(peer): Extension<Peer>,
     headers: HeaderMap,
     Query(query): Asked,
 ) -> Sent {
     let Some(oidc) = &state.auth.oidc else { return Ok(below("/login").into_response()) };
-    if let Err(rest) = state.auth.limits.code(peer, Instant::now()) {
-        return Err(too_many("there were too many attempts to log in", rest).into());
-    }
+    let log_ins = LogIns { state: &state, service: &service, peer };
+    log_ins.may_answer().await?;
     let attempt = state.auth.attempt(&headers, Timestamp::now());
     let Some(attempt) = attempt.filter(|attempt| attempt.is_answered_by(asked(&query, "state"))) else {
         return Ok(never_kept(refused(&state, "/", Refusal::Late)));
     };
     let next = way_back(attempt.next());
-    let response = match admitted(&state, oidc, &attempt, &query).await? {
-        Ok(session) => with_cookie(entered(&state, &session, next), &drop_attempt_cookie(&state.auth)),
-        Err(refusal) => refused(&state, next, refusal),
+    let response = match admitted(&service, oidc, &attempt, &query).await? {
+        Ok(session) => {
+            state.metrics.log_in("succeeded");
+            with_cookie(entered(&state, &session, next), &drop_attempt_cookie(&state.auth))
+        }
+        Err(refusal) => {
+            log_ins.refused(&refusal.sentence(oidc.name())).await?;
+            refused(&state, next, refusal)
+        }
     };
     Ok(never_kept(response))
 }
 
 /// The session of whom an answer of the provider is about, if they may come in.
 async fn admitted(
-    state: &Visitor,
+    service: &Journal,
     oidc: &Oidc,
     attempt: &Attempt,
     query: &BTreeMap<String, String>,
@@ -145,7 +152,7 @@ async fn admitted(
         Err(refusal) => return Ok(Err(refusal)),
     };
     let Person { identity, called } = &person;
-    let session = accounts::enter(&state.service, identity, called, oidc.roles(), oidc.session()).await?;
+    let session = accounts::enter(service, identity, called, oidc.roles(), oidc.session()).await?;
     if session.is_none() {
         tracing::warn!(
             "{called:?}, {:?} at {}, may not log in: none of the groups {:?} has a role in [serve.oidc.groups]",

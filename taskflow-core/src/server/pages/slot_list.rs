@@ -27,7 +27,7 @@ use crate::server::keys::DagKey;
 const SLOTS: u32 = 50;
 const NEXT: usize = 5;
 /// How many records of slots without a run are counted.
-const COUNTED: u32 = 500;
+const COUNTED: usize = 500;
 /// The time in which they are counted.
 const DAY: std::time::Duration = std::time::Duration::from_secs(86_400);
 
@@ -110,7 +110,11 @@ pub(super) async fn show(state: Visitor, Path(dag): Path<String>, Query(query): 
     let here = address::dag(&id) + "/slots";
     let at = |show: &str, before: &str| address::with(&here, &[("show", show), ("before", before)]);
     let is_more = slots.len() > SLOTS as usize;
-    slots.truncate(SLOTS as usize);
+    if let Some(rest) = slots.get(SLOTS as usize).map(|slot| slot.last) {
+        // The next page begins before the last one of this page, so a page ends where the time changes.
+        let whole = slots.partition_point(|slot| slot.last > rest);
+        slots.truncate(if whole == 0 { SLOTS as usize } else { whole });
+    }
     let last = slots.last().filter(|_| is_more).map(|slot| at(choice.0, &slot.last.to_string()));
     let filters = CHOICES.iter().map(|(name, words, _)| Filter {
         words: (*words).to_owned(),
@@ -126,7 +130,9 @@ pub(super) async fn show(state: Visitor, Path(dag): Path<String>, Query(query): 
     facts.extend(status.schedule.map(|schedule| Fact::new("Schedule", schedule)));
     facts.extend(status.waits_for.map(|waits_for| Fact::new("The next run waits for", waits_for)));
     facts.extend(lateness(&slots));
-    facts.extend(lost(journal, def, clock).await?);
+    if before.is_none() && choice.0.is_empty() {
+        facts.extend(lost(journal, def).await?);
+    }
     let path = vec![Crumb::link("DAGs", "/dags"), Crumb::link(id.clone(), address::dag(&id)), Crumb::here("Slots")];
     let frame = Frame::new(&request, Place::Dags, format!("Slots · {id}"), path).live(format!("dag:{id}"), as_of);
     Ok(Html(html(&SlotListPage {
@@ -167,18 +173,18 @@ fn lateness(slots: &[PastSlots]) -> Option<Fact> {
 }
 
 /// How many slots had no run lately.
-async fn lost(journal: &Journal, def: &DagDef, clock: &Clock) -> Result<Option<Fact>, PageProblem> {
-    let fates = WITHOUT_A_RUN.iter().map(|fate| (*fate).to_owned()).collect();
-    let query = SlotQuery { fates, before: None, limit: Some(COUNTED) };
-    let slots = ops::slots(journal, def, &query).await?;
-    let lately = || slots.iter().filter(|slot| clock.since(slot.last) < DAY);
-    let count = |fate: &str| lately().filter(|slot| slot.fate == fate).map(|slot| slot.count).sum::<u64>();
+async fn lost(journal: &Journal, def: &DagDef) -> Result<Option<Fact>, PageProblem> {
+    let since = Timestamp::now() - DAY;
+    let mut slots = ops::slots_without_runs(journal, def, since, Timestamp::MAX, COUNTED + 1).await?;
+    let at_least = if slots.len() > COUNTED { "at least " } else { "" };
+    slots.retain(|slot| WITHOUT_A_RUN.contains(&&*slot.fate));
+    let count = |fate: &str| slots.iter().filter(|slot| slot.fate == fate).map(|slot| slot.count).sum::<u64>();
     let counts = WITHOUT_A_RUN.iter().map(|fate| (count(fate), fate)).filter(|(count, _)| *count > 0);
-    let words: Vec<String> = counts.map(|(count, fate)| format!("{count} {fate}")).collect();
+    let words: Vec<String> = counts.map(|(count, fate)| format!("{at_least}{count} {fate}")).collect();
     if words.is_empty() {
         return Ok(None);
     }
-    let reason = lately().map(|slot| &*slot.reason).find(|reason| !reason.is_empty()).unwrap_or_default();
+    let reason = slots.iter().rev().map(|slot| &*slot.reason).find(|reason| !reason.is_empty()).unwrap_or_default();
     Ok(Some(Fact::new("Without a run in 24 h", words.join(", ")).hint(reason)))
 }
 

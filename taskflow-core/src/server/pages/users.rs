@@ -5,7 +5,7 @@ use axum::body::Bytes;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{Html, IntoResponse, Response};
 
-use super::account::{grants, mistake, never_kept, roles};
+use super::account::{grants, mistake, never_kept};
 use super::escape::html;
 use super::form::below;
 use super::form::{Sent, Values};
@@ -47,7 +47,7 @@ struct UserRow {
 async fn page(state: &Visitor, values: &Values, error: String) -> Result<Response, PageProblem> {
     let request = request(None);
     let rows = accounts::users(&state.journal).await?.into_iter().map(|user| UserRow {
-        roles: roles(&user.grants),
+        roles: accounts::roles_in_words(&user.grants),
         created: request.clock.at(user.created),
         issuer: user.identity.map(|identity| identity.issuer).unwrap_or_default(),
         name: user.name,

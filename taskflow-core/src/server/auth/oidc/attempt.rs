@@ -1,5 +1,7 @@
 //! An attempt to log in, which a cookie keeps.
 
+use std::fmt;
+
 use base64ct::{Base64UrlUnpadded, Encoding as _};
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use sha2::{Digest as _, Sha256};
@@ -11,13 +13,19 @@ use crate::ops::accounts::{AccountError, random_secret};
 pub(in crate::server) const PATIENCE: u64 = 600;
 
 /// An attempt to log in.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(in crate::server) struct Attempt {
     secret: String,
     /// When it began, in seconds.
     since: u64,
     /// The page to go to afterwards.
     next: String,
+}
+
+impl fmt::Debug for Attempt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Attempt").field("since", &self.since).finish_non_exhaustive()
+    }
 }
 
 impl Attempt {

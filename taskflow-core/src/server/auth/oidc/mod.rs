@@ -6,11 +6,11 @@
 //!    `form-action` would stop the redirect that follows.
 //! 2. [`Attempt::new`] draws a secret of 256 bits. A cookie keeps it, with the time and the way
 //!    back, for ten minutes. *State*, *nonce* and *verifier* are digests of that cookie, each with
-//!    a label of its own, so the server keeps nothing, and who sees one of them learns no other.
+//!    a label of its own, so the server keeps nothing, and whoever sees one learns no other.
 //! 3. The browser is led to the provider with the state, the nonce, and the digest of the verifier.
 //!    The address of the provider comes from its discovery document, never from the request.
 //! 4. The provider leads back to `/login/oidc/callback` below `public_url` with a code and the
-//!    state. The cookie ends there, whatever comes of it. The state must be that of the cookie: the
+//!    state. The cookie ends there, unless there were too many attempts. The state must be that of the cookie: the
 //!    log-in has begun in this browser, and nobody has changed the cookie. An `iss` must be that of
 //!    the provider.
 //! 5. The server exchanges the code, with the verifier, for an ID token. A stolen code is worth

@@ -13,8 +13,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// How many there are at once.
 static ASKING: Semaphore = Semaphore::const_new(4);
 
-/// A request.
-#[derive(Clone, Debug)]
+/// A request. It has secrets, so it is not for debug output.
 pub(super) enum Outgoing {
     Get {
         url: String,

@@ -117,8 +117,9 @@ impl Provider {
         {
             return Ok(Arc::clone(known));
         }
+        let known = self.fetch(&mut state).await?;
         state.anew = Some(Instant::now());
-        self.fetch(&mut state).await
+        Ok(known)
     }
 
     async fn fetch(&self, state: &mut State) -> Result<Arc<Known>, ProviderError> {

@@ -7,8 +7,9 @@ use super::outgoing::is_safe;
 use super::provider::Provider;
 use super::{Inner, OidcError};
 use crate::config::{Config, ConfigError, GroupRole, Secret};
-use crate::ops::accounts::{Grant, GroupRoles};
+use crate::ops::accounts::GroupRoles;
 use crate::server::BasePath;
+use crate::server::auth::proxy::roles;
 
 const SESSION: Duration = Duration::from_secs(12 * 3_600);
 
@@ -31,7 +32,7 @@ pub(super) fn read(config: &Config, base_path: &BasePath) -> Result<Option<Inner
         scopes: scopes.collect::<Vec<_>>().join(" "),
         name_claim: oidc.name_claim.unwrap_or("preferred_username").to_owned(),
         groups_claim: oidc.groups_claim.unwrap_or("groups").to_owned(),
-        roles: roles(oidc.groups)?,
+        roles: roles_of(oidc.groups)?,
         session: oidc.session.unwrap_or(SESSION),
     }))
 }
@@ -45,22 +46,18 @@ fn secret(config: &Config, name: &str) -> Result<Secret, OidcError> {
 }
 
 /// What each group may do. Without any group nobody could log in.
-fn roles(groups: &[GroupRole]) -> Result<GroupRoles, OidcError> {
-    let mut roles = GroupRoles::default();
-    for GroupRole { group, role, dags } in groups {
-        let grants = role.parse().and_then(|role| Grant::of_role(role, dags.iter().map(String::as_str)));
-        roles.add(group, grants.map_err(|reason| OidcError::Group { group: group.clone(), reason })?);
-    }
-    if groups.is_empty() {
-        Err(OidcError::missing("groups", "a role for each group that may log in"))
-    } else {
-        Ok(roles)
+fn roles_of(groups: &[GroupRole]) -> Result<GroupRoles, OidcError> {
+    match groups {
+        [] => Err(OidcError::missing("groups", "a role for each group that may log in")),
+        groups => Ok(roles(groups)),
     }
 }
 
 /// Where the provider leads back to. `public_url` may have the base path, or leave it to us.
 fn redirect(public_url: &str, base_path: &BasePath) -> String {
-    let base = if public_url.ends_with(base_path.as_str()) { "" } else { base_path.as_str() };
+    let host = public_url.split_once("://").map_or(public_url, |(_, host)| host);
+    let path = host.find('/').map_or("", |at| &host[at..]);
+    let base = if path.ends_with(base_path.as_str()) { "" } else { base_path.as_str() };
     format!("{public_url}{base}/login/oidc/callback")
 }
 
@@ -114,6 +111,7 @@ mod tests {
         let callback = |public: &str, path: &str| redirect(public, &base(path));
         assert_eq!(callback("https://a", ""), "https://a/login/oidc/callback");
         assert_eq!(callback("https://a", "/team/dags"), "https://a/team/dags/login/oidc/callback");
+        assert_eq!(callback("https://flow", "/flow"), "https://flow/flow/login/oidc/callback");
         assert_eq!(callback("https://a/team/dags", "/team/dags"), "https://a/team/dags/login/oidc/callback");
     }
 }

@@ -159,7 +159,7 @@ const refresh = async () => {
     const response = await fetch(location);
     // Whoever is not known any more is led to the log-in, and sees no more of what was here.
     if (response.redirected) location.replace(response.url);
-    else if (response.ok || /40[34]/.test(response.status)) show(parse(await response.text()));
+    else if (response.ok || /40[34]|410/.test(response.status)) show(parse(await response.text()));
   } catch { later = true; }
   busy = false; took = Date.now() - started;
   if (wanted) changed();
@@ -423,7 +423,7 @@ const begin = () => {
   setInterval(() => {
     if (document.hidden) return;
     ago(); indicate();
-    if (later && !busy && !held && getSelection().isCollapsed && !$(USED)) changed();
+    if (later && !lostAt && !busy && !held && getSelection().isCollapsed && !$(USED)) changed();
   }, 1000);
 };
 addEventListener("DOMContentLoaded", begin);
