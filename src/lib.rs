@@ -38,7 +38,10 @@
 //!
 //! - `cli` (default): the command line of [`main!`]. Without it taskflow is a library for runs
 //!   inside your own program.
-//! - `server`: the HTTP API and the pages of `serve`.
+//! - `sqlite` (default): runs are kept in a SQLite file.
+//! - `server` (default): the HTTP API and the pages of `serve`.
+//! - `tls`, `oidc`: HTTPS, and log-in with OpenID Connect, for `serve`.
+//! - `arrow`, `spark`: tables as values, and jobs on Apache Spark.
 //! - `http`: webhooks ([`notify`]) and the sensor for endpoints ([`sensors`]).
 //! - `testing`: the test kit, `taskflow::testing`, for dev-dependencies: virtual time, stubs,
 //!   faults.

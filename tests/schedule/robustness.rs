@@ -150,7 +150,7 @@ fn a_run_that_a_crash_interrupts_holds_up_the_next_slot() {
     assert_eq!(service.stop(), Some(0));
 }
 
-/// The next midnight in Seoul, a slot of `days`.
+/// A midnight in Seoul to come, a slot of `days`.
 #[cfg(feature = "failpoints")]
 fn midnight() -> Timestamp {
     format!("{}T15:00:00Z", Timestamp::now().date().tomorrow()).parse().expect("a time")
@@ -178,7 +178,8 @@ fn a_slot_that_passes_during_a_restart_is_said_to_be_late() {
     let service = Service(child);
     let said = lines.find(|line| line.as_ref().is_ok_and(|line| line.contains("late")));
     let said = said.expect("it goes on until it says so").expect("it writes text");
-    assert!(said.contains(" days: the slot ") && said.contains(" is 20 m ") && said.ends_with(" s late"), "{said}");
+    let late = said.split_once(" is ").and_then(|(_, late)| late.split_once(" m ")?.0.parse::<u32>().ok());
+    assert!(said.contains(" days: the slot ") && late.is_some_and(|minutes| minutes >= 20), "{said}");
     eventually("the slot runs", || home.count("days", "success") == 1);
     assert_eq!(time(&home.runs("days")[0]["logical_date"]), midnight);
     assert!(home.slots("days").iter().all(|slot| slot["fate"] == "success"), "{:?}", home.slots("days"));
@@ -194,7 +195,6 @@ fn a_suspended_machine_has_missed_its_slots() {
     home.move_clock(0);
     let service = home.serve("tides");
     eventually("it runs", || home.count("tides", "success") > 0);
-    let awake = Timestamp::now() + Duration::from_secs(8 * 3_600);
     home.move_clock(8 * 3_600);
     let missed = || home.slots("tides").into_iter().find(|slot| slot["fate"] == "missed");
     eventually("the slots are recorded", || missed().is_some());
@@ -202,11 +202,14 @@ fn a_suspended_machine_has_missed_its_slots() {
     assert_eq!(missed["reason"], "no service was running");
     let count = missed["count"].as_u64().expect("a number");
     assert!((8 * 3_600 - 120..=8 * 3_600).contains(&count), "{count}");
-    // The slots of the last minute are on time.
-    assert!(time(&missed["last"]) <= awake + Duration::from_secs(30) - Duration::from_secs(60), "{missed}");
     let runs = home.runs("tides").len();
     eventually("it runs again", || home.runs("tides").len() > runs + 1);
     assert_eq!(service.stop(), Some(0));
+    // The slots of the last minute were on time when the service noticed it.
+    let runs = home.runs("tides");
+    let after = runs.iter().filter(|run| time(&run["logical_date"]) > time(&missed["last"]));
+    let first = after.min_by_key(|run| time(&run["logical_date"])).expect("it runs again");
+    assert!(time(&first["created"]).since(time(&first["logical_date"])) <= Duration::from_secs(60), "{first}");
     let is_slot = |slot: &&Value| slot["fate"] != "note" && slot["fate"] != "waiting";
     let slots = home.slots("tides");
     let spans = slots.iter().rev().filter(is_slot).map(|slot| (time(&slot["first"]), time(&slot["last"])));

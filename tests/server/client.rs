@@ -361,6 +361,10 @@ fn users_and_tokens_are_managed_over_a_service_as_on_its_machine() {
     // A password is not typed for nothing, and crosses no network as plain text.
     let unknown = run(&service, true, &["users", "password", "eve", "--password-stdin"], password);
     assert!(unknown.code == Some(2) && unknown.stderr.contains("there is no user `eve`"), "{unknown:?}");
+    let mut command = program("server");
+    command.env("TASKFLOW_SERVER", "http://192.0.2.1:9").args(["users", "password", "eve", "--password-stdin"]);
+    let plain: ProgramOutput = command.output().expect("a built program starts").into();
+    assert!(plain.code == Some(2) && plain.stderr.contains("as plain text"), "{plain:?}");
 }
 
 #[test]

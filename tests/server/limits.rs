@@ -28,7 +28,7 @@ fn whoever_sends_too_many_requests_is_told_when_to_come_back() {
     let (ci, other) = (token("ci"), token("other"));
     let ask = |path: &str, bearer: &str| service.send("GET", path, &[("authorization", bearer)], "");
     let refused = exhaust(|| ask("/api/v1/dags", &ci));
-    refused.assert_problem(429, "too many requests; try again in 1 seconds");
+    refused.assert_problem(429, "too many requests; try again in 1 second");
     assert_eq!(refused.header("retry-after"), "1");
     assert!(refused.header("vary").contains("Authorization"), "{refused:?}");
     let page = exhaust(|| ask("/dags", &ci));

@@ -7,8 +7,8 @@
 //! 3. If there is no such process, or the silence continues, the test program is killed, with all
 //!    that it started. Cargo reports it as failed and goes on with the next program.
 //!
-//! Compilers are left alone. Only Linux tells which processes descend from one; elsewhere nothing is
-//! killed. The step that runs beside the others, in the background, is not watched.
+//! Compilers are left alone. Only Linux tells which processes descend from one; elsewhere nothing
+//! is killed. The step that runs beside the others, in the background, is not watched.
 
 use std::fs;
 use std::process::{Command, Stdio};

@@ -1,8 +1,8 @@
 //! What the server says outside of attempts.
 //!
 //! Events outside of attempts have no log. Those of the server are for whoever runs it: why a
-//! request could not be answered, or why somebody could not log in. A line that is repeated, such as
-//! that of a home that cannot be read, is passed on once a minute.
+//! request could not be answered, or why somebody could not log in. A line that is repeated, such
+//! as that of a home that cannot be read, is passed on once a minute.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};

@@ -184,8 +184,10 @@ async fn bearer(state: &ServerState, peer: Option<Peer>, header: &HeaderValue) -
 
 /// The answer to too many attempts.
 pub(in crate::server) fn too_many(what: &str, rest: std::time::Duration) -> Problem {
-    let seconds = rest.as_secs().max(1);
-    Problem::new(StatusCode::TOO_MANY_REQUESTS, format!("{what}; try again in {seconds} seconds"))
+    // Whoever comes a moment too early is refused again.
+    let seconds = rest.as_millis().div_ceil(1_000).max(1);
+    let unit = if seconds == 1 { "second" } else { "seconds" };
+    Problem::new(StatusCode::TOO_MANY_REQUESTS, format!("{what}; try again in {seconds} {unit}"))
         .header(header::RETRY_AFTER, seconds.to_string())
 }
 

@@ -14,10 +14,10 @@ use crate::server::problem::Problem;
 /// The most bytes of an address.
 const LONGEST: usize = 8 * 1024;
 
-/// On each response, errors included.
 /// The policy of a picture that is opened by itself: its style sheet is within it.
 const IMAGE: &str = "default-src 'none'; style-src 'unsafe-inline'; sandbox; frame-ancestors 'none'";
 
+/// On each response, errors included.
 const HEADERS: [(&str, &str); 6] = [
     (
         "content-security-policy",

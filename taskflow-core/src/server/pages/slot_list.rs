@@ -111,7 +111,8 @@ pub(super) async fn show(state: Visitor, Path(dag): Path<String>, Query(query): 
     let at = |show: &str, before: &str| address::with(&here, &[("show", show), ("before", before)]);
     let is_more = slots.len() > SLOTS as usize;
     if let Some(rest) = slots.get(SLOTS as usize).map(|slot| slot.last) {
-        // The next page begins before the last one of this page, so a page ends where the time changes.
+        // The next page begins before the last one of this page, so a page ends where the time
+        // changes.
         let whole = slots.partition_point(|slot| slot.last > rest);
         slots.truncate(if whole == 0 { SLOTS as usize } else { whole });
     }

@@ -11,7 +11,8 @@
 //! 4. A home that cannot be read is asked again a second later.
 //! 5. While nobody reads the feed, nothing is asked. The next look compares with the one before the
 //!    pause, so a page that was read in between learns of everything after it. Only if there were
-//!    more runs or events than are looked at, the feed forgets its places, and pages are read again.
+//!    more runs or events than are looked at, the feed forgets its places, and pages are read
+//!    again.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};

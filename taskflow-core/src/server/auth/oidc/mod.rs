@@ -10,9 +10,9 @@
 //! 3. The browser is led to the provider with the state, the nonce, and the digest of the verifier.
 //!    The address of the provider comes from its discovery document, never from the request.
 //! 4. The provider leads back to `/login/oidc/callback` below `public_url` with a code and the
-//!    state. The cookie ends there, unless there were too many attempts. The state must be that of the cookie: the
-//!    log-in has begun in this browser, and nobody has changed the cookie. An `iss` must be that of
-//!    the provider.
+//!    state. The cookie ends there, unless there were too many attempts. The state must be that of
+//!    the cookie: the log-in has begun in this browser, and nobody has changed the cookie. An `iss`
+//!    must be that of the provider.
 //! 5. The server exchanges the code, with the verifier, for an ID token. A stolen code is worth
 //!    nothing without the verifier, and the provider takes a code once.
 //! 6. [`id_token`] checks the token, in this order: its signature, by a key of the provider and an

@@ -365,7 +365,7 @@ const cell = (event, table) => {
     if (link) { link.focus(); return true; }
   }
 };
-// A grid is one stop of the tabulator; arrows lead from cell to cell.
+// A grid is one tab stop; arrows lead from cell to cell.
 const rove = (of, href = $(".grid a[tabindex='0']")?.href) => {
   const links = $$(".grid a", of), at = links.find(link => link.href === href) || $(".grid tbody a", of);
   for (const link of links) link.tabIndex = (link === at) - 1;
