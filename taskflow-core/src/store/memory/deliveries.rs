@@ -1,0 +1,66 @@
+//! Notifications in memory: which runs have some to deliver, and the last attempt of each.
+
+use super::MemoryStore;
+use crate::callback::DeliveryAttempt;
+use crate::run::RunState;
+use crate::store::ownership::RunGuard;
+use crate::store::traits::{Outbox, StoreFuture};
+
+impl Outbox for MemoryStore {
+    fn outbox_add<'a>(&'a self, run_id: &'a str) -> StoreFuture<'a, ()> {
+        self.with(|data| {
+            data.outbox.insert(run_id.to_owned());
+        })
+    }
+
+    fn outbox_pending(&self) -> StoreFuture<'_, Vec<String>> {
+        self.with(|data| data.outbox.iter().cloned().collect())
+    }
+
+    fn outbox_done<'a>(&'a self, run_id: &'a str) -> StoreFuture<'a, ()> {
+        self.with(|data| {
+            let run = data.by_id.get(run_id).and_then(|number| data.runs.get(number));
+            if !run.is_some_and(|run| matches!(run.row.state, RunState::Running | RunState::Queued)) {
+                data.outbox.remove(run_id);
+            }
+        })
+    }
+
+    fn claim_deliveries<'a>(&'a self, run_id: &'a str) -> StoreFuture<'a, Option<RunGuard>> {
+        self.with(|_| {
+            if self.owned.lock().contains(run_id) {
+                return None;
+            }
+            self.owned.reserve(format!("{run_id}.notifications"))
+        })
+    }
+
+    fn record_deliveries<'a>(&'a self, run_id: &'a str, attempts: &'a [DeliveryAttempt]) -> StoreFuture<'a, ()> {
+        self.with(|data| {
+            if data.by_id.contains_key(run_id) {
+                let by_key = |attempt: &DeliveryAttempt| ((run_id.to_owned(), attempt.key.clone()), attempt.clone());
+                data.deliveries.extend(attempts.iter().map(by_key));
+            }
+        })
+    }
+
+    fn deliveries<'a>(&'a self, run_id: &'a str) -> StoreFuture<'a, Vec<DeliveryAttempt>> {
+        self.with(|data| {
+            let from = (run_id.to_owned(), String::new());
+            let of_run = data.deliveries.range(from..).take_while(|((of, _), _)| of == run_id);
+            let mut attempts: Vec<DeliveryAttempt> = of_run.map(|(_, attempt)| attempt.clone()).collect();
+            attempts.sort_by(|one, other| (one.at, &one.key).cmp(&(other.at, &other.key)));
+            attempts
+        })
+    }
+
+    fn failed_deliveries(&self, limit: u32) -> StoreFuture<'_, Vec<(String, DeliveryAttempt)>> {
+        self.with(|data| {
+            let failed = data.deliveries.iter().filter(|(_, attempt)| attempt.error.is_some());
+            let mut failed: Vec<_> = failed.map(|((run_id, _), attempt)| (run_id.clone(), attempt.clone())).collect();
+            failed.sort_by(|(_, one), (_, other)| (other.at, &other.key).cmp(&(one.at, &one.key)));
+            failed.truncate(limit as usize);
+            failed
+        })
+    }
+}

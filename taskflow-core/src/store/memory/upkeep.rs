@@ -1,0 +1,67 @@
+//! Deleting runs and events in memory.
+
+use std::collections::btree_map::Entry;
+use std::sync::PoisonError;
+
+use super::{Data, MemoryStore};
+use crate::run::{RunInfo, RunState};
+use crate::store::audit_rows::AuditRow;
+use crate::store::event_rows::DeletedEvents;
+use crate::store::traits::{Maintenance, StoreFuture, store_future};
+
+impl Maintenance for MemoryStore {
+    fn delete<'a>(&'a self, runs: &'a [i64], audit: Option<&'a AuditRow>) -> StoreFuture<'a, u64> {
+        self.with(|data| {
+            let deleted = runs.iter().map(|&run| u64::from(data.delete(run))).sum();
+            data.audit(audit.filter(|_| deleted > 0));
+            deleted
+        })
+    }
+
+    fn delete_events<'a>(&'a self, numbers: &'a [i64], audit: Option<&'a AuditRow>) -> StoreFuture<'a, DeletedEvents> {
+        self.with(|data| {
+            let deleted = data.delete_events(numbers);
+            data.audit(audit.filter(|_| deleted.count > 0));
+            deleted
+        })
+    }
+
+    fn vacuum(&self) -> StoreFuture<'_, (u64, u64)> {
+        self.with(|_| (0, 0))
+    }
+
+    fn check(&self) -> StoreFuture<'_, Vec<String>> {
+        self.with(|_| Vec::new())
+    }
+
+    fn close(&self) -> StoreFuture<'_, ()> {
+        self.data.lock().unwrap_or_else(PoisonError::into_inner).closed = true;
+        store_future(std::future::ready(Ok(())))
+    }
+}
+
+impl Data {
+    fn delete(&mut self, number: i64) -> bool {
+        let Entry::Occupied(run) = self.runs.entry(number) else { return false };
+        if matches!(run.get().row.state, RunState::Running | RunState::Queued) {
+            return false;
+        }
+        let run = run.remove();
+        let RunInfo { run_id, dag_id, logical_date, .. } = &run.row.info;
+        self.by_id.remove(run_id);
+        if let Some(of_dag) = self.by_date.get_mut(dag_id) {
+            of_dag.remove(&(*logical_date, number));
+        }
+        self.open.remove(&number);
+        self.rollups.remove(&number);
+        self.outbox.remove(run_id);
+        self.deliveries.retain(|(of, _), _| of != run_id);
+        self.requests.retain(|_, request| request.run != number);
+        for graph in run.former.iter().chain([&run.row.graph]) {
+            if !self.runs.values().any(|run| run.row.graph == *graph || run.former.contains(graph)) {
+                self.graphs.remove(graph);
+            }
+        }
+        true
+    }
+}
