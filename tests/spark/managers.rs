@@ -230,6 +230,28 @@ fn inconclusive_answers_do_not_end_the_wait() {
     assert!(locked(&manager.known).instead.is_empty());
 }
 
+/// C2: cluster managers that redirect a question, whose headers may carry a token, to another server.
+#[test]
+fn redirects_of_a_cluster_manager_are_not_followed() {
+    let other = Server::start(|_| Answer::Of(200, r#"{"app": {"state": "FAILED", "finalStatus": "FAILED"}}"#.into()));
+    let redirects =
+        || [301, 302, 307].map(|status| Answer::Redirect(status, format!("http://127.0.0.1:{}/", other.port)));
+
+    let manager = Manager::start([json!({"state": "FINISHED", "finalStatus": "SUCCEEDED"})], yarn);
+    locked(&manager.known).instead.extend(redirects());
+    let spark = manager.submitter("spark.yarn.tags", 0);
+    awaited(on_yarn(&manager, &spark), &Config::builder().build().unwrap()).unwrap();
+    assert!(locked(&manager.known).instead.is_empty());
+
+    let manager = Manager::start([pod("Succeeded", &json!({"terminated": {"exitCode": 0}}))], kubernetes);
+    locked(&manager.known).instead.extend(redirects());
+    let spark = manager.submitter("spark.kubernetes.driver.pod.name", 0);
+    on_kubernetes(&manager, &spark).unwrap();
+    assert!(locked(&manager.known).instead.is_empty());
+
+    assert!(other.requests().is_empty(), "{:?}", other.requests());
+}
+
 #[test]
 fn denied_access_and_a_missing_cluster_are_reported_before_anything_is_submitted() {
     let config = Config::builder().build().unwrap();

@@ -265,6 +265,21 @@ fn denied_access_and_a_server_that_is_not_a_master_are_reported_at_once() {
     }
 }
 
+/// C2: a master that redirects to another server what carries the token and the secrets of a job.
+#[test]
+fn a_submission_follows_no_redirect() {
+    for status in [301, 302, 303, 307, 308] {
+        let other = FakeMaster::start(&["FINISHED"]);
+        let (spark, master) = (Spark::of("exit 0"), FakeMaster::start(&["FINISHED"]));
+        let elsewhere = format!("http://127.0.0.1:{}/v1/submissions/create?token=hidden", other.server.port);
+        locked(&master.state).instead.push_back(("/v1/submissions/create", Answer::Redirect(status, elsewhere)));
+        let (chain, retryable) = node(in_the_cluster(&spark, &master)).unwrap_err();
+        let wanted = format!("a redirect to http://127.0.0.1:{} that is not followed", other.server.port);
+        assert!(chain[0].contains(&wanted) && !chain[0].contains("hidden") && !retryable, "{status}: {chain:?}");
+        assert_eq!((other.server.requests().len(), master.submissions()), (0, 1), "{status}");
+    }
+}
+
 #[test]
 fn a_submission_whose_answer_is_lost_is_found_by_its_tag_and_not_repeated() {
     let (spark, master) = (Spark::of("exit 0"), FakeMaster::start(&["RUNNING", "FINISHED"]));

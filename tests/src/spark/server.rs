@@ -22,6 +22,8 @@ pub struct Request {
 #[derive(Clone, Debug)]
 pub enum Answer {
     Of(u16, String),
+    /// A status and the address in `Location`.
+    Redirect(u16, String),
     /// The same, but not at once.
     Late(Duration, u16, String),
     /// The connection is closed without a word.
@@ -67,17 +69,19 @@ fn serve(mut socket: TcpStream, requests: &Mutex<Vec<Request>>, answer: &dyn Fn(
     // A connection without a request only checks whether the port is open.
     let Some(request) = read(&mut socket) else { return };
     locked(requests).push(request.clone());
-    let (status, body) = match answer(&request) {
-        Answer::Of(status, body) => (status, body),
+    let (status, location, body) = match answer(&request) {
+        Answer::Of(status, body) => (status, String::new(), body),
+        Answer::Redirect(status, address) => (status, format!("Location: {address}\r\n"), String::new()),
         Answer::Late(after, status, body) => {
             std::thread::sleep(after);
-            (status, body)
+            (status, String::new(), body)
         }
         Answer::Cut => return,
         Answer::Silence => return std::thread::sleep(Duration::from_secs(60)),
     };
     let length = body.len();
-    let head = format!("HTTP/1.1 {status} ProgramOutput\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n");
+    let head =
+        format!("HTTP/1.1 {status} ProgramOutput\r\n{location}Content-Length: {length}\r\nConnection: close\r\n\r\n");
     let _ = socket.write_all((head + &body).as_bytes());
 }
 

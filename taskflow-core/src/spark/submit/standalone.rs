@@ -92,7 +92,8 @@ impl Standalone {
     fn json_of(&self, base: &str, answer: &Answer) -> Result<Value, BackendError> {
         let Answer { status, body, .. } = answer;
         let json: Option<Value> = serde_json::from_str(body).ok().filter(|json: &Value| json["action"].is_string());
-        let not_a_master = || SparkError::NotAMaster { endpoint: base.to_owned(), got: answer.excerpt() };
+        let got = || format!(" with status {status}{}", answer.excerpt());
+        let not_a_master = || SparkError::NotAMaster { endpoint: base.to_owned(), got: got() };
         let refused = |message: String, retryable| SparkError::SubmitRejected {
             app: self.app.clone(),
             endpoint: base.to_owned(),
@@ -119,7 +120,7 @@ impl Standalone {
             }
             (400..=499, Some(json)) => Err(BackendError::Permanent(refused(message(&json), false))),
             // The page of another server, or of a proxy.
-            (400..=499, None) => Err(BackendError::Permanent(not_a_master())),
+            (300..=499, None) => Err(BackendError::Permanent(not_a_master())),
             (200, None) if body.trim_start().starts_with('<') => Err(BackendError::Permanent(not_a_master())),
             (status, _) => {
                 Err(BackendError::Transient(format!("{base} answered with status {status}{}", answer.excerpt())))
