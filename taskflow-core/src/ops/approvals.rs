@@ -208,11 +208,11 @@ fn deadlines(history: &RunHistory, task: &TaskHistory, dag: &'static DagDef) -> 
     let of_run = dag.options.deadline.map(|deadline| (deadline, dag.options.callbacks, "the run"));
     for (deadline, callbacks, whose) in of_task.into_iter().chain(of_run) {
         let Some(at) = deadline.due(&times) else { continue };
-        let told = match callbacks.on_deadline_missed {
+        let notified = match callbacks.on_deadline_missed {
             Some(callback) => format!(", and {} is notified", callback.name()),
             None => String::new(),
         };
-        all.push(AnswerDeadline { at, then: format!("{whose} misses its deadline{told}; it still waits") });
+        all.push(AnswerDeadline { at, then: format!("{whose} misses its deadline{notified}; it still waits") });
     }
     all.sort_by_key(|deadline| deadline.at);
     all

@@ -266,7 +266,7 @@ impl Trail {
         };
         if let Some(outcome) = outcome.filter(|_| self.is_own) {
             self.journal.amend_audit(|row| {
-                (row.outcome, row.error) = (outcome.name().to_owned(), told(&error));
+                (row.outcome, row.error) = (outcome.name().to_owned(), message(&error));
             });
             let settled: Result<(), JournalError> = self.journal.settle_audit().await;
             if let Err(unsettled) = settled {
@@ -279,7 +279,7 @@ impl Trail {
 }
 
 /// What the trail says of an error. Those about values quote them, and the trail has no values.
-fn told(error: &OpsError) -> String {
+fn message(error: &OpsError) -> String {
     let of_param = |error: &ParamError| format!("the parameter `{}` is not valid", error.param);
     match error {
         OpsError::Param(error) => of_param(error),

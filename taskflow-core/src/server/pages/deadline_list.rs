@@ -59,12 +59,12 @@ struct MissedRow {
     reason: String,
     run: Option<i64>,
     run_href: String,
-    told: Told,
+    notified: Notified,
 }
 
 /// Who was notified of a missed deadline.
 #[derive(Debug)]
-struct Told {
+struct Notified {
     mark: Option<Mark>,
     words: String,
     error: String,
@@ -137,20 +137,20 @@ fn missed_row(row: &MissedSlotDeadline, clock: &Clock) -> MissedRow {
         reason: missed.reason.clone(),
         run: missed.run,
         run_href: missed.run.map(address::run).unwrap_or_default(),
-        told: told(row, clock),
+        notified: notified(row, clock),
     }
 }
 
-fn told(row: &MissedSlotDeadline, clock: &Clock) -> Told {
+fn notified(row: &MissedSlotDeadline, clock: &Clock) -> Notified {
     let missed = &row.missed;
     let Some(callback) = &row.callback else {
         let words = "nobody: the DAG has no on_deadline_missed".to_owned();
-        return Told { mark: None, words, error: String::new() };
+        return Notified { mark: None, words, error: String::new() };
     };
     if row.is_told {
         let late = took_for(missed.noticed.since(missed.deadline));
         let words = format!("{callback}, noticed after {late}");
-        return Told { mark: Some(Mark::of("success")), words, error: String::new() };
+        return Notified { mark: Some(Mark::of("success")), words, error: String::new() };
     }
     let tries = match missed.attempts {
         0 => "not yet".to_owned(),
@@ -160,7 +160,7 @@ fn told(row: &MissedSlotDeadline, clock: &Clock) -> Told {
     let next = missed.retry_at.map(|at| format!(", next {}", clock.at(at).relative)).unwrap_or_default();
     let mark = Mark::of(if missed.attempts == 0 { "queued" } else { "up_for_retry" });
     let error = bounded(missed.error.as_deref().unwrap_or_default(), ERROR).into_owned();
-    Told { mark: Some(mark), words: format!("{callback}: {tries}{next}"), error }
+    Notified { mark: Some(mark), words: format!("{callback}: {tries}{next}"), error }
 }
 
 fn delivery_row(row: &FailedDelivery, clock: &Clock) -> DeliveryRow {

@@ -94,29 +94,29 @@ type Answer = (String, Result<Vec<String>, StoreError>);
 
 /// What a store answers to every question.
 async fn answers(path: &Path) -> Result<Vec<Answer>, StoreError> {
-    fn said<T: Debug>(answer: Result<impl IntoIterator<Item = T>, StoreError>) -> Result<Vec<String>, StoreError> {
+    fn answer_of<T: Debug>(answer: Result<impl IntoIterator<Item = T>, StoreError>) -> Result<Vec<String>, StoreError> {
         answer.map(|rows| rows.into_iter().map(|row| format!("{row:?}")).collect())
     }
 
     let store = SqliteStore::open_existing(path, SyncMode::Normal).await?;
     let Some(store) = store else { return Ok(Vec::new()) };
     let mut answers = vec![
-        ("runs".to_owned(), said(store.runs(&RunFilter::default()).await)),
-        ("outbox".to_owned(), said(store.outbox_pending().await)),
-        ("requests".to_owned(), said(store.requests(&[1, 2, 3]).await)),
-        ("graph".to_owned(), said(store.graph("graph-1").await)),
+        ("runs".to_owned(), answer_of(store.runs(&RunFilter::default()).await)),
+        ("outbox".to_owned(), answer_of(store.outbox_pending().await)),
+        ("requests".to_owned(), answer_of(store.requests(&[1, 2, 3]).await)),
+        ("graph".to_owned(), answer_of(store.graph("graph-1").await)),
     ];
     for (number, id) in [(1, "first"), (2, "second"), (3, "third")] {
-        answers.push((format!("run {number}"), said(store.run(number).await)));
-        answers.push((format!("run {id}"), said(store.run_by_id(id).await)));
-        answers.push((format!("find {id}"), said(store.find(id, 5).await)));
-        answers.push((format!("params of {number}"), said(store.params(number).await)));
-        answers.push((format!("deliveries of {id}"), said(store.deliveries(id).await)));
-        answers.push((format!("segments of {number}"), said(store.segments(number, 1).await)));
-        answers.push((format!("last segment of {number}"), said(store.segments(number, 5).await)));
+        answers.push((format!("run {number}"), answer_of(store.run(number).await)));
+        answers.push((format!("run {id}"), answer_of(store.run_by_id(id).await)));
+        answers.push((format!("find {id}"), answer_of(store.find(id, 5).await)));
+        answers.push((format!("params of {number}"), answer_of(store.params(number).await)));
+        answers.push((format!("deliveries of {id}"), answer_of(store.deliveries(id).await)));
+        answers.push((format!("segments of {number}"), answer_of(store.segments(number, 1).await)));
+        answers.push((format!("last segment of {number}"), answer_of(store.segments(number, 5).await)));
         for segment in 1..=6 {
             let data = store.data(number, segment, 0..2).await;
-            answers.push((format!("data of {number}, {segment}"), said(data)));
+            answers.push((format!("data of {number}, {segment}"), answer_of(data)));
         }
     }
     Ok(answers)

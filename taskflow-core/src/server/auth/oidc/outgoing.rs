@@ -35,17 +35,17 @@ impl Outgoing {
     pub(super) async fn send(self) -> Result<Answer, String> {
         // It is never closed.
         let turn = ASKING.acquire().await.map_err(|error| error.to_string())?;
-        let (tell, told) = oneshot::channel();
+        let (sender, answered) = oneshot::channel();
         let work = move || {
             // It may be longer than who waits for it.
             let _turn = turn;
-            let _ = tell.send(self.ask());
+            let _ = sender.send(self.ask());
         };
         std::thread::Builder::new()
             .name("taskflow-oidc".to_owned())
             .spawn(work)
             .map_err(|error| format!("no thread can be started: {error}"))?;
-        told.await.unwrap_or_else(|_| Err("the request was not sent".to_owned()))
+        answered.await.unwrap_or_else(|_| Err("the request was not sent".to_owned()))
     }
 
     fn ask(self) -> Result<Answer, String> {
