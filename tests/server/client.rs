@@ -361,9 +361,11 @@ fn users_and_tokens_are_managed_over_a_service_as_on_its_machine() {
     // A password is not typed for nothing, and crosses no network as plain text.
     let unknown = run(&service, true, &["users", "password", "eve", "--password-stdin"], password);
     assert!(unknown.code == Some(2) && unknown.stderr.contains("there is no user `eve`"), "{unknown:?}");
-    let mut command = program("server");
-    command.env("TASKFLOW_SERVER", "http://192.0.2.1:9").args(["users", "password", "eve", "--password-stdin"]);
-    let plain: ProgramOutput = command.output().expect("a built program starts").into();
+    let elsewhere = impostor(
+        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 31\r\nconnection: close\r\n\r\n\
+         {\"api\": 1, \"taskflow\": \"0.1.0\"}",
+    );
+    let plain = ask_at(&elsewhere.replace("127.0.0.1", "0.0.0.0"), &["users", "password", "eve", "--password-stdin"]);
     assert!(plain.code == Some(2) && plain.stderr.contains("as plain text"), "{plain:?}");
 }
 

@@ -125,7 +125,7 @@ fn bodies_have_a_limit() {
     let service = Service::new();
     let path = "/api/v1/dags/greeting/runs";
     let large = format!("{{\"params\": {{\"name\": \"{}\"}}}}", "a".repeat(1 << 20));
-    service.send("POST", path, &[("content-type", "application/json")], &large).assert_problem(413, "at most 1 MiB");
+    service.send("POST", path, &[("content-type", "application/json")], &large).assert_problem(413, "at most 1.0 MiB");
     // Without a length.
     let chunk = "a".repeat(1 << 16);
     let mut chunked = format!(
@@ -135,7 +135,7 @@ fn bodies_have_a_limit() {
         chunked += &format!("{:x}\r\n{chunk}\r\n", chunk.len());
     }
     chunked += "0\r\n\r\n";
-    service.raw(chunked.as_bytes()).assert_problem(413, "at most 1 MiB");
+    service.raw(chunked.as_bytes()).assert_problem(413, "at most 1.0 MiB");
     assert_eq!(service.json("/api/v1/runs"), json!([]));
     let broken = service.send("POST", path, &[("content-type", "application/json")], "{\"params\": ");
     broken.assert_problem(400, "the body is not a JSON object");

@@ -286,18 +286,18 @@ fn a_body_that_is_too_large_is_refused_whatever_the_name() {
     let long = format!("{}7", " ".repeat(2047));
     let longer = format!("{}7", " ".repeat(2048));
     for name in ["partner", "none"] {
-        deliver(&service, name, &standard("a", now(), &longer), &longer).assert_problem(413, "at most 2 KiB");
+        deliver(&service, name, &standard("a", now(), &longer), &longer).assert_problem(413, "at most 2.0 KiB");
         let head = format!(
             "POST /api/v1/hooks/{name} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n\
              content-length: 1073741824\r\n\r\n{{"
         );
-        service.raw(head.as_bytes()).assert_problem(413, "at most 2 KiB");
+        service.raw(head.as_bytes()).assert_problem(413, "at most 2.0 KiB");
         let chunks = format!(
             "POST /api/v1/hooks/{name} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n\
              transfer-encoding: chunked\r\n\r\n1000\r\n{}\r\n0\r\n\r\n",
             " ".repeat(4096)
         );
-        service.raw(chunks.as_bytes()).assert_problem(413, "at most 2 KiB");
+        service.raw(chunks.as_bytes()).assert_problem(413, "at most 2.0 KiB");
     }
     assert_eq!(deliver(&service, "partner", &standard("a", now(), &long), &long).status, 201);
 }

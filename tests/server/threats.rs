@@ -194,7 +194,7 @@ fn a_body_that_is_too_large_is_refused_before_it_is_sent() {
             "{method} {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n\
              content-length: 1073741824\r\n\r\n{{"
         );
-        service.raw(head.as_bytes()).assert_problem(413, "at most 1 MiB");
+        service.raw(head.as_bytes()).assert_problem(413, "at most 1.0 MiB");
     }
 }
 
