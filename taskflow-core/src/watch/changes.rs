@@ -140,7 +140,7 @@ mod linux {
         }
     }
 
-    /// Takes all reports. Returns whether one of them is of interest; `None` if they cannot be read.
+    /// Takes all reports. Returns whether one is of interest; `None` if they cannot be read.
     fn news(reports: &OwnedFd) -> Option<bool> {
         let mut buffer = [MaybeUninit::uninit(); 4_096];
         let mut reader = Reader::new(reports, &mut buffer);
