@@ -418,8 +418,7 @@ fn one_run_can_cover_the_whole_range() {
 }
 
 /// Case 64: the data interval of the run is the whole range, so what reads the interval reads all
-/// of it. Whether a DAG does is not known, since a task may ask its context: what is refused is a
-/// schedule whose slots have no intervals.
+/// of it. A DAG that does not read it is refused, unless one of its tasks could ask its context.
 #[test]
 fn one_run_for_a_range_has_the_interval_of_the_range() {
     let home = Home::new();
@@ -434,6 +433,8 @@ fn one_run_for_a_range_has_the_interval_of_the_range() {
     assert_eq!(service.stop(), Some(0));
     let refused = home.refused(&["backfill", "spring", "2026-01-01/2026-12-31", "--as-one-run"]);
     assert!(refused.contains("the slots have no data intervals, so one run cannot cover a range of them"), "{refused}");
+    let refused = home.refused(&["backfill", "guarded", range, "--as-one-run"]);
+    assert!(refused.contains("nothing in it takes the data interval"), "{refused}");
 }
 
 #[test]

@@ -44,3 +44,6 @@ mod timetables;
 mod turns_served;
 mod virtual_events;
 mod virtual_time;
+#[cfg(target_os = "linux")]
+mod watched_files;
+mod whole_ranges;

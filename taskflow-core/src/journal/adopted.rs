@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use super::deliveries::CallbackFold;
 use super::error::JournalError;
+use super::graph::Graph;
 use super::history::RunHistory;
 use super::journal::Journal;
 use super::resume::dag_of;
@@ -67,7 +68,10 @@ impl Journal {
         match self.inner.store.claim(row.number, &worker()).await? {
             Claim::Claimed(row, guard) => {
                 let mut callbacks = plan.and_then(|plan| CallbackFold::new(plan, &row.info));
-                let history = self.history_with(*row, callbacks.as_mut()).await?;
+                // A run that has not started has the graph of this program unless that has changed.
+                let known = plan.filter(|plan| row.state == RunState::Queued && plan.hash() == row.graph);
+                let known = known.map(|plan| (row.graph.clone(), Arc::new(Graph::of(plan))));
+                let history = self.history_with(*row, callbacks.as_mut(), known.into_iter().collect()).await?;
                 let is_backfill = history.info.run_type == RunType::Backfill;
                 Ok(AdoptedRun { journal: self.clone(), history, guard, callbacks, at: None, is_backfill })
             }

@@ -147,7 +147,7 @@ impl Journal {
         plan: &Arc<Plan>,
     ) -> Result<Vec<PendingCallback>, JournalError> {
         let Some(mut callbacks) = CallbackFold::new(plan, &row.info) else { return Ok(Vec::new()) };
-        let history = self.history_with(row, Some(&mut callbacks)).await?;
+        let history = self.history_with(row, Some(&mut callbacks), HashMap::new()).await?;
         Ok(callbacks.pending(&history))
     }
 }

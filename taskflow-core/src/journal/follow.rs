@@ -92,7 +92,16 @@ impl Journal {
 impl RunFollower {
     /// A follower that has read nothing yet.
     pub(super) async fn new(store: &Arc<dyn Store>, row: RunRow, after: u64) -> Result<Self, JournalError> {
-        let mut graphs = HashMap::new();
+        RunFollower::with_graphs(store, row, after, HashMap::new()).await
+    }
+
+    /// As [`RunFollower::new`], without reading the graphs that are known.
+    pub(super) async fn with_graphs(
+        store: &Arc<dyn Store>,
+        row: RunRow,
+        after: u64,
+        mut graphs: HashMap<String, Arc<Graph>>,
+    ) -> Result<Self, JournalError> {
         let graph = load_graph(&**store, &row, &mut graphs, &row.graph).await?;
         let history = RunHistory::of_row(row, &graph);
         let stored_state = history.state;

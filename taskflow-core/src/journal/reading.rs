@@ -1,8 +1,12 @@
 //! Reads stored runs: lists them, finds one, folds its history.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use super::deliveries::CallbackFold;
 use super::error::JournalError;
 use super::follow::RunFollower;
+use super::graph::Graph;
 use super::history::RunHistory;
 use super::journal::Journal;
 use crate::base::Timestamp;
@@ -89,16 +93,18 @@ impl Journal {
     }
 
     pub(super) async fn history_of(&self, row: RunRow) -> Result<RunHistory, JournalError> {
-        self.history_with(row, None).await
+        self.history_with(row, None, HashMap::new()).await
     }
 
-    /// As [`Journal::history_of`]. The callbacks see each entry in the same pass.
+    /// As [`Journal::history_of`]. The callbacks see each entry in the same pass. The `graphs` that
+    /// are known by their hashes are not read.
     pub(super) async fn history_with(
         &self,
         row: RunRow,
         mut callbacks: Option<&mut CallbackFold>,
+        graphs: HashMap<String, Arc<Graph>>,
     ) -> Result<RunHistory, JournalError> {
-        let mut follower = RunFollower::new(&self.inner.store, row, 0).await?;
+        let mut follower = RunFollower::with_graphs(&self.inner.store, row, 0, graphs).await?;
         let each = |history: &RunHistory, at, entry: &Entry| {
             if let Some(callbacks) = &mut callbacks {
                 callbacks.observe(history, at, entry);

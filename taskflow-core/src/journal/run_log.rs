@@ -309,6 +309,13 @@ impl RunLog {
         self.lock().graph.take()
     }
 
+    /// Whether the store has the graph, because the row of the run refers to it.
+    pub(super) fn has_stored_graph(&self) -> bool {
+        let state = self.lock();
+        let is_new = state.update.as_ref().is_some_and(|update| update.graph.is_some());
+        matches!(state.target, AppendTarget::Existing { .. }) && !is_new
+    }
+
     /// A batch with entries of this run is stored.
     pub(super) fn stored(&self, number: i64) -> Option<Commits> {
         let mut state = self.lock();

@@ -370,6 +370,9 @@ impl Writer {
         if plan.has_callbacks() {
             self.handle.block_on(self.store.outbox_add(log.run_id()))?;
         }
+        if log.has_stored_graph() {
+            return Ok(());
+        }
         self.handle.block_on(self.store.put_graph(plan.hash(), &Graph::of(&plan).encode()))
     }
 

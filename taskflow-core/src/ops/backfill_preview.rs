@@ -13,12 +13,13 @@ use sha2::{Digest, Sha256};
 
 use super::error::OpsError;
 use super::schedules::schedule_of;
+use super::takes_interval::takes_interval;
 use crate::base::Timestamp;
 use crate::dag::DagDef;
 use crate::journal::{Journal, StoredBackfill};
 use crate::schedule::{
-    BackfillFate, BackfillOrder, BackfillPlan, BackfillRequest, BackfillScope, FutureSlots, LeftAlone, Schedule,
-    SharedSlots, SlotRange, SlotRuns,
+    BackfillError, BackfillFate, BackfillOrder, BackfillPlan, BackfillRequest, BackfillScope, FutureSlots, LeftAlone,
+    Schedule, SharedSlots, SlotRange, SlotRuns,
 };
 
 /// How many slots are decided at a time, which bounds the memory of a preview.
@@ -154,6 +155,9 @@ impl Survey {
         let mut request = request.clone();
         request.limit = limited(dag, request.limit);
         let (plan, future) = BackfillPlan::new(&schedule, request, now).map_err(refused)?;
+        if plan.request.as_one_run && !takes_interval(dag, now)? {
+            return Err(refused(BackfillError::IntervalNotTaken));
+        }
         let mut hash = Sha256::new();
         hash.update(serde_json::to_vec(&(dag.id, &plan.request.params, plan.request.as_one_run)).unwrap_or_default());
         let mut fates: Vec<BackfillFateCount> = Vec::new();

@@ -50,6 +50,7 @@
 //! | `versions` | The graphs of a DAG and what changed between them: [`versions()`]. |
 //! | `run_events` | The events of a run, and the runs on their other sides: [`run_events()`]. |
 //! | `tasks_changed` | What the audit trail says of tasks. |
+//! | `takes_interval` | Whether a DAG takes the data interval of its run. |
 //! | `triggered` | The runs that a run has triggered: [`triggered_runs`]. |
 //! | `value` | Reads what tasks returned: [`value()`], [`values`]; their beginnings: [`value_preview`], [`value_previews`]. |
 //! | `upkeep` | Keeps the store in order: [`prune`], [`would_prune`], [`would_prune_events`], [`would_prune_audit`], [`check`], [`vacuum`]. |
@@ -103,6 +104,7 @@ mod slot_span;
 mod slots;
 mod start;
 mod status;
+mod takes_interval;
 mod tasks_changed;
 mod triggered;
 mod upkeep;

@@ -9,12 +9,15 @@
 //!    a run that would only wait for its [admission](crate::store::Admission) takes no place from
 //!    other DAGs. The runs of other processes, and those that tasks have triggered, count against
 //!    the limit of their DAG. All other runs stay queued.
-//! 3. A run that cannot be started leaves its place to the next one, and is tried again after a
+//! 3. The runs that were picked are claimed, up to [`CLAIMS`] of them at the same time, and then
+//!    started in the order in which they were picked. Claims are commits that do not wait for the
+//!    disk, but take turns with those that do: one at a time, each would wait for the first entries
+//!    of the run before it.
+//! 4. A run that cannot be started leaves its place to the next one, and is tried again after a
 //!    minute.
-//! 4. A run that is to be reprocessed is cleared only when it may start: it gets a *permit*, which
+//! 5. A run that is to be reprocessed is cleared only when it may start: it gets a *permit*, which
 //!    takes a place. The backfill uses it in the next turn, which follows at once, or loses it.
-//!
-//! 5. A queued run that a task of this process waits for starts before all others, and beyond
+//! 6. A queued run that a task of this process waits for starts before all others, and beyond
 //!    `max_active_runs`: see the protocol of the [service](super). Only the limit of its DAG holds
 //!    it up.
 //!
@@ -25,6 +28,7 @@ use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 
 use super::backfills::{Reprocess, Reprocessed};
 use super::serving::{ServiceEvent, ServiceOptions};
@@ -39,6 +43,12 @@ use crate::store::{RunFilter, RunOrder};
 
 /// A run that could not be started is tried again after this time.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How many runs are claimed at the same time.
+const CLAIMS: usize = 32;
+
+/// A run that is claimed, or why it cannot be.
+type Claimed = Result<RunRequest<()>, OpsError>;
 
 /// A run of the service that has ended.
 #[derive(Debug)]
@@ -174,11 +184,8 @@ impl RunQueue {
                 break;
             }
             let mut left: Vec<Option<Candidate>> = candidates.into_iter().map(Some).collect();
-            for at in picked {
-                if let Some(candidate) = left[at].take() {
-                    self.start(journal, candidate, events).await;
-                }
-            }
+            let picked = picked.into_iter().filter_map(|at| left[at].take()).collect();
+            self.start_all(journal, picked, events).await;
             candidates = left.into_iter().flatten().collect();
         }
         if self.places() > 0 || candidates.is_empty() {
@@ -344,19 +351,62 @@ impl RunQueue {
         }
     }
 
-    /// Starts a run whose turn has come, or lets its backfill clear it first.
+    /// Starts runs whose turn has come, in their order. Some are claimed at a time, since the store
+    /// makes one commit of what the others record meanwhile.
+    async fn start_all(&mut self, journal: &Journal, picked: Vec<Candidate>, events: &mut Vec<ServiceEvent>) {
+        let mut picked = picked.into_iter();
+        loop {
+            let some: Vec<Candidate> = picked.by_ref().take(CLAIMS).collect();
+            if some.is_empty() {
+                return;
+            }
+            let mut claims = JoinSet::new();
+            for (at, candidate) in some.iter().enumerate() {
+                let claim = self.claim(journal, candidate);
+                claims.spawn(async move { (at, claim.await) });
+            }
+            let mut claimed = claims.join_all().await;
+            claimed.sort_unstable_by_key(|&(at, _)| at);
+            for (candidate, (_, claimed)) in some.into_iter().zip(claimed) {
+                self.start_claimed(journal, candidate, claimed, events).await;
+            }
+        }
+    }
+
+    /// Starts a run whose turn has come.
     async fn start(&mut self, journal: &Journal, candidate: Candidate, events: &mut Vec<ServiceEvent>) {
-        let Candidate { run, waiting: WaitingRun { dag, is_backfill, is_interrupted, .. }, is_reprocessed } = candidate;
+        let claimed = self.claim(journal, &candidate).await;
+        self.start_claimed(journal, candidate, claimed, events).await;
+    }
+
+    /// Claims a run; `None` if its backfill clears it first.
+    fn claim(&self, journal: &Journal, candidate: &Candidate) -> impl Future<Output = Option<Claimed>> + Send + use<> {
+        let (journal, run_id) = (journal.clone(), candidate.run.info.run_id.clone());
+        let (is_reprocessed, is_backfill) = (candidate.is_reprocessed, candidate.waiting.is_backfill);
+        let durability = self.options.durability;
+        async move {
+            match is_reprocessed {
+                true => None,
+                false => Some(ops::resume_for(&journal, &run_id, durability, is_backfill).await),
+            }
+        }
+    }
+
+    /// Starts a run that is claimed, or lets its backfill clear it first.
+    async fn start_claimed(
+        &mut self,
+        journal: &Journal,
+        candidate: Candidate,
+        claimed: Option<Claimed>,
+        events: &mut Vec<ServiceEvent>,
+    ) {
+        let Candidate { run, waiting: WaitingRun { dag, is_backfill, is_interrupted, .. }, .. } = candidate;
         let (number, active) = (run.number, Active { dag, is_backfill });
-        if is_reprocessed {
+        let Some(claimed) = claimed else {
             self.permits.insert(number, active);
             return;
-        }
-        let durability = self.options.durability;
-        let started = match ops::resume_for(journal, &run.info.run_id, durability, is_backfill).await {
-            Ok(request) => self.run(request, number, dag),
-            Err(error) => Err(error),
         };
+        let started = claimed.and_then(|request| self.run(request, number, dag));
         match started {
             Ok(()) => {
                 self.interrupted.remove(&number);

@@ -1,8 +1,15 @@
 //! A watcher of files.
 //!
-//! It lists the files that match, again and again. The kernel could report changes (inotify), but
-//! not on network file systems, and it drops reports when there are too many: a list is needed all
-//! the same. Listing 10 000 files takes some milliseconds.
+//! # Protocol
+//!
+//! 1. It lists the files that match, and compares the list with the one before. Listing 10 000
+//!    files takes some milliseconds.
+//! 2. It lists them again when the kernel [reports a change](super::changes) in one of the
+//!    directories, when a file may have become complete, and in any case after `every`: the kernel
+//!    reports nothing about network file systems, and it drops reports when there are too many.
+//! 3. Between two lists it rests for nine times as long as the last one took, unless `every` is
+//!    shorter. So a directory in which many files are written costs a tenth of a core at most.
+//!    Reports wait meanwhile, and many of them are one list.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -11,6 +18,7 @@ use std::time::{Duration, Instant, SystemTime};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::changes::Changes;
 use super::glob;
 use crate::asset::{Batch, Cursor, Watch, WatchError};
 use crate::base::units::read_duration;
@@ -18,6 +26,9 @@ use crate::base::{Timestamp, hex};
 
 /// The longest key of an event.
 const KEY: usize = 512;
+
+/// How much longer than a list the rest after it is.
+const REST: u32 = 9;
 
 /// A file that has landed: the payload of [`files`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -34,6 +45,9 @@ pub struct FileLanded {
 /// Watches for files that match a pattern, such as `landing/*.csv`: an event for each file, once it
 /// is complete. `*` and `?` match within a name, a part `**` any directories; hidden files match
 /// only a pattern with a dot.
+///
+/// A change is noticed within milliseconds on Linux, elsewhere and on network file systems within a
+/// second ([`every`](FilesWatch::every)).
 ///
 /// A file that is there when the watcher first runs is an event as well, and so is a file that is
 /// written again: what counts is its path, its size and the time of its last change. A file that is
@@ -56,6 +70,9 @@ pub fn files(pattern: impl Into<String>) -> FilesWatch {
         every: Duration::from_secs(1),
         mistake: None,
         known: HashMap::new(),
+        next_settles: None,
+        took: Duration::ZERO,
+        changes: Changes::default(),
         is_first: true,
     }
 }
@@ -69,6 +86,11 @@ pub struct FilesWatch {
     /// What is wrong with an option.
     mistake: Option<String>,
     known: HashMap<PathBuf, Known>,
+    /// How long after the last list the next file may be complete.
+    next_settles: Option<Duration>,
+    /// How long the last list took.
+    took: Duration,
+    changes: Changes,
     is_first: bool,
 }
 
@@ -91,7 +113,9 @@ impl FilesWatch {
         self
     }
 
-    /// How often the files are listed. Default: every second.
+    /// How often the files are listed if no change is reported. Default: every second. On Linux the
+    /// system reports files at once unless another machine writes them, so that a longer time saves
+    /// work in large directories.
     #[must_use]
     pub fn every(mut self, time: &str) -> Self {
         self.every = self.option("every", time).max(Duration::from_millis(10));
@@ -109,9 +133,12 @@ impl FilesWatch {
     fn scan(&mut self) -> Result<Vec<FileLanded>, WatchError> {
         let (now, wall) = (Instant::now(), SystemTime::now());
         let mut found = Vec::new();
-        glob::find(&self.pattern, &mut |path| found.push(path))?;
+        let changes = &mut self.changes;
+        glob::find(&self.pattern, &mut |directory| changes.cover(directory), &mut |path| found.push(path))?;
+        changes.drop_others();
         let mut present = HashMap::with_capacity(found.len());
         let mut landed = Vec::new();
+        self.next_settles = None;
         for path in found {
             // It may be gone by now.
             let Ok(meta) = std::fs::metadata(&path) else { continue };
@@ -119,17 +146,36 @@ impl FilesWatch {
             let before = self.known.get(&path).filter(|known| (known.size, known.modified) == (size, modified));
             let mut known = before.copied().unwrap_or(Known { size, modified, since: now, is_reported: false });
             // The clock of a file server may differ: what was seen counts as well.
-            let is_old = wall.duration_since(modified).is_ok_and(|age| age >= self.settle);
-            let is_seen = now.duration_since(known.since) >= self.settle;
-            if !known.is_reported && (is_old || is_seen) {
+            let age = wall.duration_since(modified).unwrap_or_default();
+            let unchanged = age.max(now.duration_since(known.since));
+            if !known.is_reported && unchanged >= self.settle {
                 known.is_reported = true;
                 landed.push(FileLanded { path: path.clone(), size, modified: timestamp(modified) });
+            } else if !known.is_reported {
+                let settles = self.settle - unchanged;
+                self.next_settles = Some(self.next_settles.map_or(settles, |next| next.min(settles)));
             }
             present.insert(path, known);
         }
         self.known = present;
+        self.took = now.elapsed();
         landed.sort_by(|one, other| (one.modified, &one.path).cmp(&(other.modified, &other.path)));
         Ok(landed)
+    }
+
+    /// Waits until the files should be listed again.
+    async fn wait(&mut self) {
+        let rest = self.took * REST;
+        let pause = self.next_settles.map_or(self.every, |settles| settles.max(rest).min(self.every));
+        let changes = &mut self.changes;
+        let reported = async {
+            tokio::time::sleep(rest).await;
+            changes.reported().await;
+        };
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = reported => {}
+        }
     }
 }
 
@@ -158,8 +204,10 @@ impl Watch for FilesWatch {
             return Err(WatchError::new(mistake.clone()));
         }
         loop {
-            if !std::mem::take(&mut self.is_first) {
-                tokio::time::sleep(self.every).await;
+            if std::mem::take(&mut self.is_first) {
+                self.changes.open();
+            } else {
+                self.wait().await;
             }
             // The list of a directory on a slow network must not hold up other watchers.
             let mut own = std::mem::replace(self, files(""));

@@ -3,6 +3,7 @@
 //! `taskflow::watch!` declares a watcher, and `serve` runs it. [`Watch`](crate::asset::Watch) is
 //! the trait for watchers of one's own.
 
+mod changes;
 mod files;
 mod glob;
 #[cfg(feature = "http")]

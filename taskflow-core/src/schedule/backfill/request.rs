@@ -102,6 +102,14 @@ pub enum BackfillError {
     /// One run for a range needs a data interval.
     #[error("the slots have no data intervals, so one run cannot cover a range of them")]
     WithoutIntervals,
+    /// One run for a range needs something that takes the data interval of the run. It would do the
+    /// work of the last slot otherwise.
+    #[error(
+        "nothing in it takes the data interval, so one run for a range would only do the work of the last slot; \
+         give it a parameter such as `#[param(default = |run| run.data_interval())] span: Interval`, or make a run for \
+         each slot"
+    )]
+    IntervalNotTaken,
     /// One run covers one range.
     #[error("one run can cover one range, not several")]
     SeveralRanges,

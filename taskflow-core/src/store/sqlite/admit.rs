@@ -1,9 +1,10 @@
 //! Admitting runs of DAGs with `max_active_runs`: see [`admission`](crate::store::admission).
 
+use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
-use sqlx::{Connection, Row};
 
 use super::SqliteStore;
+use super::append::Script;
 use super::read::{Question, get};
 use super::row_checksums;
 use super::run_locks::blocking;
@@ -44,19 +45,22 @@ async fn write(
     connection: &mut SqliteConnection,
     request: &AdmissionRequest,
 ) -> Result<sqlx::Result<Admission>, StoreError> {
-    let mut transaction = match connection.begin_with("BEGIN IMMEDIATE").await {
-        Ok(transaction) => transaction,
-        Err(error) => return Ok(Err(error)),
-    };
     let rows = async {
+        let mut script = Script::new();
+        script.sql += "BEGIN IMMEDIATE;";
         if request.is_first {
             let (state, counts) = (RunState::Running.name(), "[]");
-            let sql = "UPDATE runs SET state = ?, ended = NULL, counts = ?, checksum_state = ? \
-                 WHERE number = ? AND token = ?";
-            let query = sqlx::query(sql).bind(state).bind(counts).bind(row_checksums::state(state, None, counts));
-            query.bind(request.run).bind(request.token.cast_signed()).execute(&mut *transaction).await?;
+            script.sql += "UPDATE runs SET state = ?, ended = NULL, counts = ?, checksum_state = ? \
+                 WHERE number = ? AND token = ?;";
+            script.give(state)?;
+            script.give(counts)?;
+            script.give(row_checksums::state(state, None, counts))?;
+            script.give(request.run)?;
+            script.give(request.token.cast_signed())?;
         }
-        sqlx::query(TICKETS).bind(request.run).fetch_all(&mut *transaction).await
+        script.sql += TICKETS;
+        script.give(request.run)?;
+        script.send(connection).await
     };
     let rows = match rows.await {
         Ok(rows) => rows,
@@ -66,20 +70,18 @@ async fn write(
     let admission = decide(request, own, &others);
     let stored = async {
         let token = request.token.cast_signed();
-        let sql = "INSERT INTO admissions (run, token, ticket, admitted, backfill) \
+        let mut script = Script::new();
+        script.sql += "INSERT INTO admissions (run, token, ticket, admitted, backfill) \
              SELECT number, token, (SELECT coalesce(max(ticket), 0) + 1 FROM admissions), ?3, ?4 FROM runs \
              WHERE number = ?1 AND token = ?2 AND state = 'running' \
              ON CONFLICT (run) DO UPDATE SET admitted = excluded.admitted, token = excluded.token, \
              backfill = excluded.backfill, \
-             ticket = CASE WHEN token = excluded.token THEN ticket ELSE excluded.ticket END";
-        let query = sqlx::query(sql)
-            .bind(request.run)
-            .bind(token)
-            .bind(admission == Admission::Admitted)
-            .bind(request.is_backfill);
-        let changed = query.execute(&mut *transaction).await?.rows_affected();
-        transaction.commit().await?;
-        Ok(changed == 1)
+             ticket = CASE WHEN token = excluded.token THEN ticket ELSE excluded.ticket END RETURNING run; COMMIT";
+        script.give(request.run)?;
+        script.give(token)?;
+        script.give(admission == Admission::Admitted)?;
+        script.give(request.is_backfill)?;
+        Ok(script.send(connection).await?.len() == 1)
     };
     Ok(stored.await.map(|stored| if stored { admission } else { Admission::Fenced }))
 }

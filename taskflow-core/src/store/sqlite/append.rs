@@ -26,6 +26,14 @@ use crate::store::traits::StoreError;
 /// SQLite allows 32 766 parameters in a statement; a segment takes seven.
 const ROWS: usize = 4_500;
 
+/// How many runs one statement can store: each takes twenty parameters.
+pub(super) const RUNS: usize = 1_000;
+
+/// The beginning of a statement that stores new runs, and the values of each.
+const NEW_RUN: &str = "INSERT INTO runs (run_id, dag_id, graph, state, run_type, logical_date, created, ended, build, owner, \
+     token, tasks, info, counts, params, checksum_info, checksum_params, checksum_state, checksum_owner, checksum_graph) VALUES ";
+const RUN_VALUES: &str = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+
 /// A script is sent when it reaches this length: SQLite refuses texts of a megabyte.
 const SCRIPT: usize = 100_000;
 
@@ -74,8 +82,9 @@ async fn store_batch(store: &SqliteStore, batch: &[Append]) -> Result<Vec<Append
     Ok(answers)
 }
 
+/// The runs that refer to the graph are stored later, and wait for the disk.
 pub(super) async fn put_graph(store: &SqliteStore, hash: &str, snapshot: &[u8]) -> Result<(), StoreError> {
-    let mut guard = store.writer.acquire().await?;
+    let mut guard = store.writer.acquire_lazily().await?;
     let sql = "INSERT OR IGNORE INTO graphs (hash, snapshot, checksum) VALUES (?, ?, ?)";
     let query = sqlx::query(sql).bind(hash).bind(snapshot).bind(checksum::of_graph(hash, snapshot));
     query.execute(guard.connection()).await.map_err(|error| guard.explain(&error))?;
@@ -223,6 +232,15 @@ impl Script {
         for row in sqlx::query(sql).bind(hashes).fetch_all(&mut *connection).await? {
             missing.remove(row.try_get::<&str, _>(0)?);
         }
+        self.insert_graphs(connection, missing).await
+    }
+
+    /// Stores graphs that the store does not have.
+    pub(super) async fn insert_graphs(
+        &mut self,
+        connection: &mut SqliteConnection,
+        missing: BTreeMap<&str, &NewGraph>,
+    ) -> sqlx::Result<()> {
         for (hash, graph) in missing {
             let snapshot = (graph.encode)();
             self.sql += "INSERT INTO graphs (hash, checksum, snapshot) VALUES (?, ?, ?);";
@@ -298,12 +316,45 @@ impl Script {
         update: Option<&RunUpdate>,
         beside: Beside<'_>,
     ) -> sqlx::Result<()> {
+        self.sql += NEW_RUN;
+        self.sql += RUN_VALUES;
+        self.sql += " ON CONFLICT (run_id) DO NOTHING RETURNING ?, number;";
+        self.run_values(run, update)?;
+        self.give(at)?;
+        if let Some((segment, checksums)) = segment {
+            self.sql += "INSERT INTO segments (id, events, data, checksum, data_checksum) \
+                         SELECT (last_insert_rowid() << 32) + 1, ?, ?, ?, ? WHERE changes() = 1;";
+            self.give(&segment.events)?;
+            self.give(&segment.data)?;
+            self.give(checksums.segment)?;
+            self.give(checksums.data)?;
+        }
+        if beside.is_empty() {
+            return Ok(());
+        }
+        // The last statement has stored the segment or, without one, the run.
+        self.note_segment(at)?;
+        self.beside(at, beside)
+    }
+
+    /// Adds runs without segments, at most [`RUNS`] of them, as one statement to parse. It returns
+    /// the ids and the numbers of those that are new.
+    pub(super) fn queued_runs(&mut self, runs: &[&NewRun]) -> sqlx::Result<()> {
+        for (at, run) in runs.iter().enumerate() {
+            self.sql += if at == 0 { NEW_RUN } else { ", " };
+            self.sql += RUN_VALUES;
+            self.run_values(run, None)?;
+        }
+        if !runs.is_empty() {
+            self.sql += " ON CONFLICT (run_id) DO NOTHING RETURNING run_id, number;";
+        }
+        Ok(())
+    }
+
+    /// Gives the values of a new run.
+    fn run_values(&mut self, run: &NewRun, update: Option<&RunUpdate>) -> sqlx::Result<()> {
         let info = &run.info;
         let (graph, tasks) = update.and_then(|update| update.graph.as_ref()).map_or((&run.graph, run.tasks), named);
-        self.sql += "INSERT INTO runs (run_id, dag_id, graph, state, run_type, logical_date, created, ended, build, owner, \
-                     token, tasks, info, counts, params, checksum_info, checksum_params, checksum_state, checksum_owner, checksum_graph) \
-                     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) \
-                     ON CONFLICT (run_id) DO NOTHING RETURNING ?, number;";
         self.give(&info.run_id)?;
         self.give(&info.dag_id)?;
         self.give(graph)?;
@@ -344,21 +395,7 @@ impl Script {
         for checksum in checksums {
             self.give(checksum)?;
         }
-        self.give(at)?;
-        if let Some((segment, checksums)) = segment {
-            self.sql += "INSERT INTO segments (id, events, data, checksum, data_checksum) \
-                         SELECT (last_insert_rowid() << 32) + 1, ?, ?, ?, ? WHERE changes() = 1;";
-            self.give(&segment.events)?;
-            self.give(&segment.data)?;
-            self.give(checksums.segment)?;
-            self.give(checksums.data)?;
-        }
-        if beside.is_empty() {
-            return Ok(());
-        }
-        // The last statement has stored the segment or, without one, the run.
-        self.note_segment(at)?;
-        self.beside(at, beside)
+        Ok(())
     }
 
     /// Adds what is stored beside a part, which is noted.
@@ -468,6 +505,6 @@ fn note(answers: &mut [Appended], rows: &[SqliteRow]) -> sqlx::Result<()> {
     Ok(())
 }
 
-fn json(value: &impl serde::Serialize) -> sqlx::Result<String> {
+pub(super) fn json(value: &impl serde::Serialize) -> sqlx::Result<String> {
     serde_json::to_string(value).map_err(|error| sqlx::Error::Encode(error.into()))
 }

@@ -6,8 +6,9 @@
 //!
 //! A write is one call, which SQLite executes on the thread of the connection whether or not
 //! anything drives the future that waits for it. So no process keeps the lock of the file while it
-//! is busy with something else. (Only a script longer than 100 kB takes several calls, and the
-//! migration of an older schema.)
+//! is busy with something else. (Steps of schedules and admissions take two calls, because they
+//! depend on what they find; a script longer than 100 kB takes several, and so does the migration
+//! of an older schema.)
 //!
 //! A commit of the connection for writing waits until the disk has it, if the store was opened so.
 //! Some writes need not wait, because nothing depends on them before a later commit, which does:

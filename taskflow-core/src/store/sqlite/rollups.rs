@@ -62,7 +62,8 @@ pub(super) async fn put(store: &SqliteStore, rollups: &[RollupRow]) -> Result<()
         return Ok(());
     }
     store.hit("store.rollups")?;
-    let mut guard = store.writer.acquire().await?;
+    // One that is lost is made again by whoever reads it first.
+    let mut guard = store.writer.acquire_lazily().await?;
     let mut script = Script::new();
     let sent = async {
         script.sql += "BEGIN IMMEDIATE;";

@@ -1,18 +1,23 @@
 //! The states of schedules, of consumers and of the deadlines of slots, and the slots that became
 //! no runs.
 
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
-use sqlx::{AssertSqlSafe, Connection, Row};
 
 use super::SqliteStore;
-use super::append::{Beside, Script};
+use super::append::{RUNS, Script, json};
 use super::audit::AuditOf;
 use super::read::{Question, get};
 use crate::base::Timestamp;
 use crate::store::checksum::{Checksum, of_columns};
-use crate::store::rows::Appended;
+use crate::store::rows::{Appended, NewGraph, NewRun};
 use crate::store::schedule_rows::{DamagedRow, NoteRow, ScheduleRow, ScheduleStep, SlotRow, Stepped};
 use crate::store::traits::StoreError;
+
+/// How many rows one statement stores: each takes five parameters.
+const ROWS: usize = 4_000;
 
 pub(super) async fn steps(store: &SqliteStore) -> Result<i64, StoreError> {
     let rows = Question::new("SELECT coalesce(sum(version), 0) FROM schedules").ask(store).await?;
@@ -173,56 +178,101 @@ pub(super) async fn step(
 }
 
 async fn write(connection: &mut SqliteConnection, table: Table, steps: &[ScheduleStep]) -> sqlx::Result<Vec<Stepped>> {
-    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
-    let mut versions = std::collections::HashMap::new();
-    let sql = AssertSqlSafe(format!("SELECT dag, version FROM {}", table.name()));
-    for row in sqlx::query(sql).fetch_all(&mut *transaction).await? {
-        versions.insert(row.try_get::<String, _>(0)?, row.try_get::<i64, _>(1)?);
-    }
+    let graphs = steps.iter().flat_map(|step| &step.graphs).map(|graph| (&*graph.hash, graph));
+    let mut graphs: BTreeMap<&str, &NewGraph> = graphs.collect();
     let mut script = Script::new();
-    let next = |dag: &str| versions.get(dag).map_or(1, |version| version + 1);
-    let stored = steps.iter().filter(|step| next(&step.row.dag) == step.row.version);
-    script.new_graphs(&mut transaction, stored.flat_map(|step| &step.graphs)).await?;
-    let mut outcomes = Vec::with_capacity(steps.len());
-    let mut runs: Vec<Appended> = Vec::new();
-    for step in steps {
-        let next = versions.get(&step.row.dag).map_or(1, |version| version + 1);
-        if next != step.row.version {
-            outcomes.push(None);
-            continue;
-        }
-        versions.insert(step.row.dag.clone(), next);
-        script.step(table, step)?;
-        let first = runs.len();
-        for run in &step.runs {
-            script.new_run(runs.len() as i64, run, None, None, Beside::default())?;
-            runs.push(Appended::Taken);
-        }
-        outcomes.push(Some(first..runs.len()));
-        if script.is_full() {
-            script.send_and_note(&mut transaction, &mut runs).await?;
+    // In one call, as each is a round trip through the thread of the connection.
+    script.sql += &format!(
+        "BEGIN IMMEDIATE; SELECT dag, version FROM {} WHERE dag IN (SELECT value FROM json_each(?));",
+        table.name()
+    );
+    script.give(json(&steps.iter().map(|step| &step.row.dag).collect::<Vec<_>>())?)?;
+    if !graphs.is_empty() {
+        script.sql += "SELECT hash, 0 FROM graphs WHERE hash IN (SELECT value FROM json_each(?));";
+        script.give(json(&graphs.keys().collect::<Vec<_>>())?)?;
+    }
+    let mut versions = HashMap::new();
+    for row in script.send(connection).await? {
+        match row.try_get::<i64, _>(1)? {
+            // No DAG has this version.
+            0 => drop(graphs.remove(row.try_get::<&str, _>(0)?)),
+            version => drop(versions.insert(row.try_get::<String, _>(0)?, version)),
         }
     }
-    script.send_and_note(&mut transaction, &mut runs).await?;
-    transaction.commit().await?;
-    let outcome =
-        |of: Option<std::ops::Range<usize>>| of.map_or(Stepped::Conflict, |of| Stepped::Stored(runs[of].to_vec()));
-    Ok(outcomes.into_iter().map(outcome).collect())
+    let is_next =
+        |step: &ScheduleStep| versions.get(&step.row.dag).map_or(1, |version| version + 1) == step.row.version;
+    let stored = steps.iter().filter(|step| is_next(step)).flat_map(|step| &step.graphs);
+    let wanted: HashSet<&str> = stored.map(|graph| &*graph.hash).collect();
+    graphs.retain(|hash, _| wanted.contains(hash));
+    script.insert_graphs(connection, graphs).await?;
+    let stored: Vec<&ScheduleStep> = steps.iter().filter(|step| is_next(step)).collect();
+    let runs: Vec<&NewRun> = stored.iter().flat_map(|step| &step.runs).collect();
+    let mut numbers = HashMap::new();
+    for some in stored.chunks(ROWS) {
+        script.rows(table, some)?;
+        script.send_full(connection, &mut numbers).await?;
+    }
+    for some in runs.chunks(RUNS) {
+        script.queued_runs(some)?;
+        script.send_full(connection, &mut numbers).await?;
+    }
+    for step in stored {
+        script.records(step)?;
+        script.send_full(connection, &mut numbers).await?;
+    }
+    script.sql += "COMMIT";
+    script.send_runs(connection, &mut numbers).await?;
+    let mut appended = |run: &NewRun| numbers.remove(&run.info.run_id).map_or(Appended::Taken, Appended::Stored);
+    let outcome = |step: &ScheduleStep| match is_next(step) {
+        true => Stepped::Stored(step.runs.iter().map(&mut appended).collect()),
+        false => Stepped::Conflict,
+    };
+    Ok(steps.iter().map(outcome).collect())
 }
 
 impl Script {
-    fn step(&mut self, table: Table, step: &ScheduleStep) -> sqlx::Result<()> {
-        let ScheduleRow { dag, version, state, updated } = &step.row;
+    /// Sends the statements if it is time to, and records the numbers of new runs by their ids.
+    async fn send_full(
+        &mut self,
+        connection: &mut SqliteConnection,
+        numbers: &mut HashMap<String, i64>,
+    ) -> sqlx::Result<()> {
+        if self.is_full() { self.send_runs(connection, numbers).await } else { Ok(()) }
+    }
+
+    /// Sends the statements, and records the numbers of new runs by their ids.
+    async fn send_runs(
+        &mut self,
+        connection: &mut SqliteConnection,
+        numbers: &mut HashMap<String, i64>,
+    ) -> sqlx::Result<()> {
+        for row in self.send(connection).await? {
+            numbers.insert(row.try_get(0)?, row.try_get(1)?);
+        }
+        Ok(())
+    }
+
+    /// Adds the rows of some steps, in one statement.
+    fn rows(&mut self, table: Table, steps: &[&ScheduleStep]) -> sqlx::Result<()> {
         self.sql += "INSERT INTO ";
         self.sql += table.name();
-        self.sql += " (dag, version, state, updated, checksum) VALUES (?, ?, ?, ?, ?) \
-                     ON CONFLICT (dag) DO UPDATE SET version = excluded.version, state = excluded.state, \
+        self.sql += " (dag, version, state, updated, checksum) VALUES ";
+        for (at, step) in steps.iter().enumerate() {
+            let ScheduleRow { dag, version, state, updated } = &step.row;
+            self.sql += if at == 0 { "(?, ?, ?, ?, ?)" } else { ", (?, ?, ?, ?, ?)" };
+            self.give(dag)?;
+            self.give(*version)?;
+            self.give(state)?;
+            self.give(updated.as_nanos())?;
+            self.give(state_checksum(table, dag, *version, state, updated.as_nanos()))?;
+        }
+        self.sql += " ON CONFLICT (dag) DO UPDATE SET version = excluded.version, state = excluded.state, \
                      updated = excluded.updated, checksum = excluded.checksum;";
-        self.give(dag)?;
-        self.give(*version)?;
-        self.give(state)?;
-        self.give(updated.as_nanos())?;
-        self.give(state_checksum(table, dag, *version, state, updated.as_nanos()))?;
+        Ok(())
+    }
+
+    /// Adds what is stored beside the row and the runs of a step.
+    fn records(&mut self, step: &ScheduleStep) -> sqlx::Result<()> {
         for slot in &step.slots {
             self.sql += "INSERT INTO slots (dag, first, last, count, fate, reason, decided, checksum) \
                          VALUES (?, ?, ?, ?, ?, ?, ?, ?);";
