@@ -4,6 +4,7 @@
 
 mod access;
 mod audit;
+mod backfills;
 mod below;
 mod calls;
 mod client;

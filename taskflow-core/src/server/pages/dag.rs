@@ -7,6 +7,7 @@ use axum::response::{Html, Response};
 use super::action::Action;
 use super::address;
 use super::audit::AuditSection;
+use super::backfill_form::has_slots;
 use super::command::Program;
 use super::escape::html;
 use super::frame::{Crumb, Frame, Place};
@@ -180,7 +181,7 @@ pub(super) async fn show(state: Visitor, Path(dag): Path<String>) -> Page {
         pause: pause.unwrap_or_default(),
         first: Program::of(&state.home).line(&["run", &status.dag_id]),
         graph,
-        actions: if !may_change || def.is_none() { Vec::new() } else { actions(&status) },
+        actions: def.filter(|_| may_change).map(|def| actions(&status, def)).unwrap_or_default(),
         runs_href: address::with("/runs", &[("dag", &status.dag_id)]),
         tabs: tabs(&status.dag_id, def, ""),
         versions_href: address::dag(&status.dag_id) + "/versions",
@@ -239,9 +240,12 @@ fn param_row(param: &crate::render::ParamView<'_>) -> ParamRow {
     }
 }
 
-fn actions(status: &DagStatus) -> Vec<Action> {
+fn actions(status: &DagStatus, def: &DagDef) -> Vec<Action> {
     let here = address::dag(&status.dag_id);
     let mut actions = vec![Action::form("Trigger…", format!("{here}/trigger"))];
+    if has_slots(def) {
+        actions.push(Action::form("Backfill…", format!("{here}/backfill")));
+    }
     if status.pause.is_some() {
         actions.push(Action::form("Unpause…", format!("{here}/unpause")));
     } else if status.schedule.is_some() || !status.consumes.is_empty() {

@@ -32,6 +32,8 @@
 //! | `graph` | The graph of a DAG or of a run, inside the page. |
 //! | `task`, `task_runs` | A task of a run, and of a DAG in its last runs. |
 //! | `run_list`, `asset_list`, `backfill_list`, `doctor` | Lists. |
+//! | `backfill`, `backfill_form`, `backfill_changes` | A backfill, the form that starts one, and those that change one. |
+//! | `slot_table` | Many slots as a small table. |
 //! | `approval_list`, `approval` | The questions that tasks ask people, and one of them. |
 //! | `deadline_list` | What is due, what was missed, what could not be delivered. |
 //! | `pool_list` | Who holds the slots of pools, and who waits for them. |
@@ -57,6 +59,9 @@ mod assets;
 mod attempt_pair;
 mod audit;
 mod audit_words;
+mod backfill;
+mod backfill_changes;
+mod backfill_form;
 mod backfill_list;
 mod calendar;
 mod changes;
@@ -100,6 +105,7 @@ mod run_tasks;
 mod run_values;
 mod settings;
 mod slot_list;
+mod slot_table;
 mod slots;
 mod strip;
 mod task;
