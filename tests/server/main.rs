@@ -21,6 +21,7 @@ mod oidc;
 mod pages;
 #[cfg(feature = "oidc")]
 mod provider;
+mod readers;
 mod reads;
 mod recipes;
 mod rights;

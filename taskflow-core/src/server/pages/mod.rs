@@ -29,7 +29,7 @@
 //! | `grid_page`, `grid`, `grid_columns`, `overview` | The slots and the tasks of a DAG as a grid. |
 //! | `durations`, `calendar` | How long runs took; a month of slots. |
 //! | `mapped` | The elements of a mapped task. |
-//! | `graph` | The graph of a DAG or of a run, inside the page. |
+//! | `graph`, `graph_page` | The graph of a DAG or of a run: inside the page, and a large one by its parts. |
 //! | `task`, `task_runs` | A task of a run, and of a DAG in its last runs. |
 //! | `run_list`, `asset_list`, `backfill_list`, `doctor` | Lists. |
 //! | `backfill`, `backfill_form`, `backfill_changes` | A backfill, the form that starts one, and those that change one. |
@@ -79,6 +79,7 @@ mod failures;
 mod form;
 mod frame;
 mod graph;
+mod graph_page;
 mod grid;
 mod grid_columns;
 mod grid_page;

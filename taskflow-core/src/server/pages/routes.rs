@@ -9,8 +9,9 @@ use axum::routing::{get, post};
 use super::assets::{ICON, assets};
 use super::{
     account, approval, approval_list, asset_list, audit, backfill, backfill_changes, backfill_form, backfill_list,
-    calendar, changes, choices, counts, dag, dag_list, deadline_list, doctor, durations, grid_page, home, log, login,
-    pool_list, run, run_events, run_list, run_values, settings, slot_list, task, task_runs, trigger, users, versions,
+    calendar, changes, choices, counts, dag, dag_list, deadline_list, doctor, durations, graph_page, grid_page, home,
+    log, login, pool_list, run, run_events, run_list, run_values, settings, slot_list, task, task_runs, trigger, users,
+    versions,
 };
 use crate::server::ServerState;
 
@@ -33,6 +34,7 @@ fn views() -> Router<ServerState> {
         .route("/dags", get(dag_list::show))
         .route("/dags/{dag}", get(dag::show))
         .route("/dags/{dag}/graph.svg", get(dag::graph))
+        .route("/dags/{dag}/graph", get(graph_page::of_dag))
         .route("/dags/{dag}/calendar", get(calendar::show))
         .route("/dags/{dag}/slots", get(slot_list::show))
         .route("/dags/{dag}/durations", get(durations::show))
@@ -43,6 +45,7 @@ fn views() -> Router<ServerState> {
         .route("/runs/{run}", get(run::show))
         .route("/runs/{run}/values", get(run_values::show))
         .route("/runs/{run}/events", get(run_events::show))
+        .route("/runs/{run}/graph", get(graph_page::of_run))
         .route("/runs/{run}/graph.svg", get(run::graph))
         .route("/runs/{run}/tasks/{task}", get(task::show))
         .route("/runs/{run}/tasks/{task}/{attempt}", get(log::show))
