@@ -38,7 +38,7 @@ fn a_preview_is_started_as_it_was_shown_or_not_at_all() {
     let service = Service::new();
     let fields = "from=2026-01-01&to=2026-01-05&scope=missing&order=newest&limit=2&reason=new+%3Cb%3Erates";
     let preview = page(&service, &format!("{FORM}?{fields}"));
-    assert_has(&preview, &["5 slots, ", "5 without a run: run", "Run 5 slots", "new &lt;b&gt;rates"]);
+    assert_has(&preview, &["5 slots, ", "5 new: has no run yet", "Run 5 slots", "new &lt;b&gt;rates"]);
     assert_has(&preview, &["backfill daily 2026-01-01/2026-01-05 --order newest --limit 2"]);
     assert_eq!(backfills(&service), 0, "a preview starts nothing");
     // Somebody else has run one of the slots meanwhile.
@@ -177,7 +177,7 @@ fn slots_of_the_grid_and_days_of_the_calendar_lead_to_the_preview_of_their_range
     assert_has(&page(&service, "/dags/daily/backfill?from=2026-01-05&to=2026-01-09"), &["Run 5 slots"]);
     // Slots that were run before are run once more.
     let all = page(&service, "/dags/daily/backfill?from=2026-01-02&to=2026-01-05&scope=all");
-    assert_has(&all, &["2 run again: its run is cleared", "2 without a run: run", "Run 4 slots"]);
+    assert_has(&all, &["2 run again: its run is cleared", "2 new: has no run yet", "Run 4 slots"]);
     let failed = page(&service, "/dags/daily/backfill?from=2026-01-02&to=2026-01-05&scope=failed");
     assert_has(&failed, &["2 left alone: has no run", "2 left alone: its run has not failed"]);
 }

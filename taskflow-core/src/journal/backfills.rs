@@ -113,8 +113,8 @@ impl Journal {
         Ok(own)
     }
 
-    /// The number and the state of the run that each slot of a plan has: of two, that which the plan
-    /// has made beside the one of the slot. An interrupted run is running.
+    /// The number and the state of the run that each slot of a plan has: of two, that which the
+    /// plan has made beside the one of the slot. An interrupted run is running.
     pub(crate) async fn runs_of_plan(
         &self,
         stored: &StoredBackfill,

@@ -51,8 +51,8 @@ pub struct BackfillPreview {
     pub totals: BackfillTotals,
     /// The slots by what becomes of them.
     pub fates: Vec<BackfillFateCount>,
-    /// The first slots, and what becomes of each: `new`, `reprocessed` or `left_alone`. Documents do
-    /// not have them.
+    /// The first slots, and what becomes of each: `new`, `reprocessed` or `left_alone`. Documents
+    /// do not have them.
     #[serde(skip)]
     pub first_slots: Vec<(Timestamp, &'static str)>,
     /// Slots that lie in the future, and are left out.

@@ -38,8 +38,8 @@ pub struct BackfillSlot {
     pub is_pending: bool,
 }
 
-/// The first slots of a backfill of a DAG, at most `limit`. One that makes a single run of all slots
-/// has none.
+/// The first slots of a backfill of a DAG, at most `limit`. One that makes a single run of all
+/// slots has none.
 ///
 /// # Errors
 ///

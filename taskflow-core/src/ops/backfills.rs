@@ -346,8 +346,8 @@ fn check_params(dag: &'static DagDef, params: &BTreeMap<String, Vec<String>>) ->
     }
 }
 
-/// What is wrong with the parameters of a backfill: at most one error for each of them. Defaults may
-/// depend on the slot, so they show when runs are made.
+/// What is wrong with the parameters of a backfill: at most one error for each of them. Defaults
+/// may depend on the slot, so they show when runs are made.
 pub(crate) fn invalid_params(
     dag: &'static DagDef,
     defs: &[ParamDef],

@@ -1,10 +1,10 @@
 //! The form that starts a backfill: first a preview, then exactly what it has shown.
 //!
-//! 1. The form is sent with GET for a preview, so that a preview has an address: links from the grid
-//!    and the calendar lead to the preview of a range.
+//! 1. The form is sent with GET for a preview, so that a preview has an address: links from the
+//!    grid and the calendar lead to the preview of a range.
 //! 2. The preview has a token. The button that starts the backfill sends it with POST.
-//! 3. If the slots, their runs or the fields have changed since, nothing is started. The response is
-//!    412 with the preview of now, whose button starts that.
+//! 3. If the slots, their runs or the fields have changed since, nothing is started. The response
+//!    is 412 with the preview of now, whose button starts that.
 
 use std::collections::BTreeMap;
 
@@ -346,7 +346,7 @@ fn shown(dag: &DagDef, preview: &BackfillPreview, usual: Option<u64>, clock: &Cl
         mark: mark_of(&fate.fate),
         what: match (&*fate.fate, &*fate.reason) {
             ("new", _) if preview.as_one_run => format!("{} in one run", slots(fate.count)),
-            ("new", _) => format!("{} without a run: run", fate.count),
+            ("new", _) => format!("{} new: has no run yet", fate.count),
             ("reprocessed", reason) => format!("{} run again: {reason}", fate.count),
             (_, reason) => format!("{} left alone: {reason}", fate.count),
         },

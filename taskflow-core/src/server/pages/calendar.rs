@@ -47,7 +47,8 @@ struct CalendarPage {
 #[derive(Debug, Default)]
 struct Range {
     words: String,
-    /// The form with the preview of the chosen days, or else of the month; empty without a past day.
+    /// The form with the preview of the chosen days, or else of the month; empty without a past
+    /// day.
     backfill: String,
     backfill_words: &'static str,
     /// The link that chooses no day.

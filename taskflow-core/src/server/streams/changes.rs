@@ -17,8 +17,8 @@ use crate::server::routes::Answer;
 /// How many facts are taken from the ring at once, and how many topics a stream has.
 const AT_ONCE: usize = 256;
 const TOPICS: usize = 100;
-/// After how much silence a stream says that it is there. A page that hears nothing for longer knows
-/// that a proxy holds its stream back, and asks for itself.
+/// After how much silence a stream says that it is there. A page that hears nothing for longer
+/// knows that a proxy holds its stream back, and asks for itself.
 const BEAT: Duration = Duration::from_secs(10);
 
 struct Changes {
