@@ -47,7 +47,7 @@ fn a_preview_is_started_as_it_was_shown_or_not_at_all() {
     eventually("the other is done", || service.json("/api/v1/backfills/1")["state"] == "done");
     let stale = send(&service, FORM, &format!("{fields}&token={}", hidden(&preview, "token")));
     assert_eq!(stale.status, 412, "{stale:?}");
-    assert_has(&stale.body, &["since the preview", "Run 4 slots", "1 left alone: has a run", "value=\"2026-01-05\""]);
+    assert_has(&stale.body, &["since its preview", "Run 4 slots", "1 left alone: has a run", "value=\"2026-01-05\""]);
     assert_eq!(backfills(&service), 1, "nothing was started");
     let token = hidden(&stale.body, "token");
     // A field that was changed after the preview is a change, too.

@@ -334,8 +334,8 @@ const graphs = () => {
 
 // --- Keys
 const KEYS = [["/", "Search"], ["g h, d, r, a, b", "Home, DAGs, runs, assets, backfills"], ["j, k", "Next, previous row"],
-  [".", "Actions"], ["[, ]", "Previous, next"], ["Space", "Hold the page still"], ["z", "Time zone"], ["T", "Theme"],
-  ["n, N", "Log: next, previous hit or error"], ["f, 0, G", "Log: follow, start, end. Graph: fit"], ["+, −", "Graph: zoom"],
+  [".", "Actions"], ["[, ]", "Previous, next"], ["Space", "Hold still"], ["z", "Time zone"], ["T", "Theme"],
+  ["n, N", "Log: next, previous hit"], ["f, 0, G", "Log: follow, start, end. Graph: fit"], ["+, −", "Graph: zoom"],
   ["?", "This list"], ["Esc", "Close"]];
 const PLACES = { h: "/", d: "/dags", r: "/runs", a: "/assets", b: "/backfills", p: "/pools" };
 const legend = () => {
