@@ -166,10 +166,10 @@ pub mod ops {
         would_prune_events,
     };
     pub use taskflow_core::ops::{
-        BackfillFateCount, BackfillOverlap, BackfillPreview, BackfillRun, BackfillStatus, BackfillTotals,
-        CancelledBackfill, ExtendedBackfill, StartedBackfill, backfill_status, cancel_backfill, extend_backfill,
-        limit_backfill, list_backfills, pause_backfill, preview_backfill, resume_backfill, retry_backfill,
-        start_backfill,
+        BackfillFateCount, BackfillOverlap, BackfillPreview, BackfillRun, BackfillSlot, BackfillSlots, BackfillStatus,
+        BackfillTotals, CancelledBackfill, ExtendedBackfill, StartedBackfill, backfill_slots, backfill_status,
+        cancel_backfill, extend_backfill, limit_backfill, list_backfills, pause_backfill, preview_backfill,
+        resume_backfill, retry_backfill, start_backfill,
     };
     pub use taskflow_core::ops::{DagStatus, LastRun, ResetSchedule, dags, pause_of, reset_schedule};
     #[cfg(feature = "sqlite")]

@@ -1,11 +1,12 @@
-//! The page of a backfill follows it.
+//! Backfills by hand: the form, the preview, the page that follows, and what can be done with it.
 
 use serde_json::json;
+use taskflow_tests::common::eventually;
 
 use crate::home::Service;
 use crate::page::Page;
 
-/// A part of number 10: there is no form for backfills yet.
+/// A part of number 10.
 #[test]
 fn the_page_of_a_backfill_has_the_fates_of_its_slots_and_follows_it() {
     let service = Service::new();
@@ -51,4 +52,71 @@ fn the_page_of_a_backfill_has_the_fates_of_its_slots_and_follows_it() {
     page.wait_for("document.querySelector('.sub').innerText === 'done · 28 of 28 slots'");
     assert_eq!(page.eval("window.isFirst"), true, "it was not loaded again");
     page.assert_clean();
+}
+
+/// Number 10.
+#[test]
+fn days_of_the_calendar_become_a_backfill_that_is_watched_and_changed_by_dialogs() {
+    let service = Service::new();
+    let page = Page::new(service.address);
+    page.hasten();
+    // Two links choose a range.
+    page.open("/dags/daily/calendar?month=2026-01");
+    page.follow(".month a.day:has([datetime='2026-01-20'])");
+    page.follow(".month a.day:has([datetime='2026-01-10'])");
+    assert_eq!(page.count(".month .chosen"), 11);
+    page.eval("window.isFirst = true");
+    page.click(".chosen-days a.button");
+    page.wait_for("document.querySelector('dialog .preview h2')?.innerText.startsWith('11 slots') === true");
+    page.fill("dialog [name=to]", "2026-01-12");
+    page.fill("dialog [name=reason]", "new <b>rates");
+    page.click("dialog button[formmethod=get]");
+    page.wait_for("document.querySelector('dialog button.primary')?.innerText === 'Run 3 slots'");
+    // Somebody else runs one of them meanwhile.
+    let other = json!({ "dag": "daily", "slots": ["2026-01-11"] });
+    assert_eq!(service.post("/api/v1/backfills", &other).status, 201);
+    eventually("the other is done", || service.json("/api/v1/backfills/1")["state"] == "done");
+    page.click("dialog button.primary");
+    page.wait_for("document.querySelector('dialog .banner')?.innerText.includes('since its preview') === true");
+    assert_eq!(page.text("dialog button.primary"), "Run 2 slots");
+    assert_eq!(page.eval("document.querySelector('dialog [name=reason]').value"), "new <b>rates");
+    assert_eq!(page.texts("dialog .fates .state").len(), 2, "what runs, and what is left alone");
+    page.click("dialog button.primary");
+    page.wait_for("location.pathname === '/backfills/2'");
+    page.wait_for("document.querySelector('.sub')?.innerText === 'done · 3 of 3 slots'");
+    assert_eq!(page.texts(".marks .state"), ["3 success"]);
+    assert_eq!(page.count(".slots-of tbody a"), 3, "each slot leads to its run");
+    assert!(page.text(".history").contains("new <b>rates"));
+
+    // A long one: paused, limited and cancelled, in dialogs and without a script.
+    let problems = page.problems();
+    assert!(problems.iter().all(|problem| problem.contains("412")), "{problems:?}");
+    page.open("/dags/daily/backfill?from=2020-01-01&to=2025-12-31&limit=1");
+    page.follow(".form button.primary");
+    let here = page.address();
+    page.eval("window.isFirst = true");
+    let ask = |verb: &str| {
+        page.click(&format!("main .actions a[href$='/{verb}']"));
+        page.wait_for("document.querySelector('dialog')?.open === true");
+    };
+    ask("pause");
+    page.fill("dialog [name=reason]", "lunch");
+    page.click("dialog button.primary");
+    page.wait_for("document.querySelector('main .banner')?.innerText.includes('lunch') === true");
+    assert_eq!(page.eval("window.isFirst"), true, "the page was not loaded again");
+    ask("limit");
+    page.fill("dialog [name=limit]", "7");
+    page.click("dialog button.primary");
+    eventually("the limit is another one", || service.json(&format!("/api/v1{here}"))["limit"] == 7);
+    let plain = Page::new(service.address);
+    plain.without_scripts();
+    plain.open(&here);
+    assert!(plain.text(".sub").starts_with("paused"), "{}", plain.text(".sub"));
+    plain.follow("main .actions a[href$='/cancel']");
+    plain.follow(".form button.danger");
+    assert_eq!(plain.address(), here);
+    assert!(plain.text(".sub").starts_with("cancelled"), "{}", plain.text(".sub"));
+    page.wait_for("document.querySelector('.sub').innerText.startsWith('cancelled')");
+    assert_eq!(page.count("main .actions a"), 0, "nothing is left to do");
+    plain.assert_clean();
 }

@@ -24,7 +24,16 @@ fn compressed(text: &str) -> usize {
 #[test]
 fn pages_of_large_runs_are_small() {
     let service = large(&["warehouse=3"]);
-    for path in ["/", "/dags", "/dags/warehouse", "/dags/warehouse/grid?open=area_03", "/runs", "/runs/1"] {
+    for path in [
+        "/",
+        "/dags",
+        "/dags/warehouse",
+        "/dags/warehouse/grid?open=area_03",
+        "/dags/warehouse/graph?open=area_03",
+        "/runs",
+        "/runs/1",
+        "/runs/1/graph?open=area_03",
+    ] {
         assert_small(&service, path);
     }
     let service = large(&["elements=1"]);

@@ -35,22 +35,67 @@ fn the_states_of_a_graph_change_and_no_node_moves() {
     page.assert_clean();
 }
 
+/// The names of the boxes of the graph.
+const BOXES: &str = "Array.from(document.querySelectorAll('.graph g.task'), node => node.dataset.task)";
+
 /// A part of number 17.
 #[test]
-fn the_graph_of_5_000_tasks_is_an_image_and_its_page_is_small() {
+fn the_graph_of_5_000_tasks_has_its_groups_as_boxes_that_open() {
     let service = large(&["warehouse=3"]);
     let page = Page::new(service.address);
-    for path in ["/dags/warehouse", "/runs/1"] {
+    // What is drawn opens group by group, without a script.
+    page.without_scripts();
+    for (path, states) in [("/dags/warehouse", false), ("/runs/1", true)] {
         page.open(path);
-        assert_eq!(page.eval("document.querySelector('.graph img').naturalWidth > 0"), true, "{path}");
+        let boxes = page.strings(BOXES);
+        assert_eq!((boxes.len(), &*boxes[0], &*boxes[1]), (101, "orders", "area_00"), "{path}");
+        let known =
+            page.strings("Array.from(document.querySelectorAll('.graph g[data-state]'), node => node.dataset.state)");
+        assert_eq!(known.len(), if states { 101 } else { 0 });
         let elements = page.count("*");
-        assert!(elements < 6_000, "{elements} elements at {path}");
+        assert!(elements < 8_000, "{elements} elements at {path}");
+        page.follow(".graph a:has([data-task=area_07])");
+        let boxes = page.strings(BOXES);
+        assert_eq!(boxes.len(), 150, "a group is open: {}", page.address());
+        assert!(boxes.contains(&"area_07.step_49".to_owned()) && !boxes.contains(&"area_07".to_owned()), "{boxes:?}");
+        // Two open groups are more than a page draws.
+        page.follow(".graph a:has([data-task=area_08])");
+        assert_eq!(page.strings(BOXES), Vec::<String>::new());
+        assert!(page.text("main .empty").contains("Find a task"), "{}", page.text("main"));
+        page.follow("main .pages a[href*='open=area_07']");
+        assert_eq!(page.strings(BOXES).len(), 150, "the other is closed");
         page.assert_clean();
     }
-    // The last of its tasks is a page further.
-    page.fill("main .find [name=q]", "area_99.");
-    page.press("Enter");
-    page.wait_for("document.querySelectorAll('.tasks tbody tr').length === 50");
+}
+
+/// A part of number 17.
+#[test]
+fn a_task_of_a_large_graph_is_found_with_what_is_near_it_and_its_state_is_live() {
+    let service = large(&["warehouse=3"]);
+    let page = Page::new(service.address);
+    page.hasten();
+    page.open("/runs/1/graph?q=AREA_42.step_1");
+    assert_eq!(page.count(".found-tasks a"), 10);
+    page.follow(".found-tasks a[href$='area_42.step_12']");
+    // Two steps upstream, two downstream.
+    let near = ["area_42.step_10", "area_42.step_11", "area_42.step_12", "area_42.step_13", "area_42.step_14"];
+    assert_eq!(page.strings(BOXES), near);
+    let states = "Array.from(document.querySelectorAll('.graph g.task'), node => node.dataset.state)";
+    let places = "Array.from(document.querySelectorAll('.graph g.task'), node => { \
+                  const { x, y } = node.getBoundingClientRect(); return [x, y].map(Math.round).join(); })";
+    let (before, known) = (page.strings(places), page.strings(states));
+    assert_eq!(known.len(), 5);
+    page.eval("window.isFirst = true");
+    let mark = json!({ "state": "failed", "tasks": ["area_42.step_12"] });
+    assert_eq!(service.post("/api/v1/runs/1/mark", &mark).status, 200);
+    page.wait_for(&format!("{states}[2] === 'failed'"));
+    assert_eq!(page.strings(places), before, "no box has moved");
+    assert_eq!(page.eval("window.isFirst"), true, "it was not loaded again");
+    page.follow("main .chips a[href$='depth=5']");
+    assert_eq!(page.strings(BOXES).len(), 11);
+    page.follow("main h2 a[href$='area_42.step_12']");
+    assert_eq!(page.address(), "/runs/1/tasks/area_42.step_12");
+    page.assert_clean();
 }
 
 /// The milliseconds from the start of a run to a time in its document.

@@ -14,14 +14,14 @@
 //! 7. What is cleared is what the form has shown.
 //! 8. What has changed since a preview is shown, and nothing is done.
 //! 9. Forms work without scripts.
-//! 10. The page of a backfill has the fates of its slots, and follows it.
+//! 10. The form of a backfill shows the fates of its slots; its page has them, and follows it.
 //! 11. The form of parameters shows mistakes at their fields.
 //! 12. The log of a running attempt is followed until somebody scrolls up.
 //! 13. A log whose stream is cut has each line once.
 //! 14. A long log is found by the browser, and by the server.
 //! 15. A hostile log is text.
 //! 16. A task with 100,000 elements has the right numbers.
-//! 17. The states of a graph change, and no node moves.
+//! 17. The states of a graph change, and no node moves; a large one is opened by its groups.
 //! 18. The bars of a run are its attempts; the critical path is what it waited for.
 //! 19. The calendar is right where clocks change.
 //! 20. Every time has a zone.

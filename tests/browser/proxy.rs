@@ -1,4 +1,4 @@
-//! A proxy between the browser and the server, which cuts connections.
+//! A proxy between the browser and the server, which cuts connections or holds streams back.
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -13,6 +13,10 @@ pub(crate) struct Proxy {
 
 /// After how many bytes of a stream of events its connection is cut.
 struct Cuts {
+    /// Whether events are held back instead: some proxies send a response when it is complete.
+    holds: bool,
+    /// How many bytes of events were held back.
+    held: usize,
     left: usize,
     lengths: Range<usize>,
     dice: fastrand::Rng,
@@ -29,9 +33,19 @@ impl Proxy {
     /// A proxy in front of a server, which cuts that many streams of events after some bytes, the
     /// head of the response included.
     pub(crate) fn cutting(streams: usize, lengths: Range<usize>, server: SocketAddr) -> Proxy {
+        let dice = fastrand::Rng::with_seed(29);
+        Proxy::before(server, Cuts { holds: false, held: 0, left: streams, lengths, dice })
+    }
+
+    /// A proxy that sends the head of a stream of events, and none of the events.
+    pub(crate) fn holding(server: SocketAddr) -> Proxy {
+        Proxy::before(server, Cuts { holds: true, held: 0, left: 0, lengths: 0..1, dice: fastrand::Rng::with_seed(29) })
+    }
+
+    fn before(server: SocketAddr, cuts: Cuts) -> Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
         let address = listener.local_addr().expect("it is bound");
-        let cuts = Arc::new(Mutex::new(Cuts { left: streams, lengths, dice: fastrand::Rng::with_seed(29) }));
+        let cuts = Arc::new(Mutex::new(cuts));
         let shared = Arc::clone(&cuts);
         std::thread::spawn(move || {
             for client in listener.incoming().map_while(Result::ok) {
@@ -42,6 +56,11 @@ impl Proxy {
             }
         });
         Proxy { address, cuts }
+    }
+
+    /// How many bytes of events were held back.
+    pub(crate) fn held(&self) -> usize {
+        self.cuts.lock().unwrap_or_else(PoisonError::into_inner).held
     }
 
     /// How many streams are yet to be cut.
@@ -77,7 +96,20 @@ fn answer(mut server: TcpStream, mut client: &TcpStream, cuts: &Mutex<Cuts>) -> 
             return Ok(());
         }
         if rest.is_none() && part.windows(17).any(|window| window == b"text/event-stream") {
-            rest = cuts.lock().unwrap_or_else(PoisonError::into_inner).next();
+            let known = || cuts.lock().unwrap_or_else(PoisonError::into_inner);
+            if known().holds {
+                let head = part.windows(4).position(|four| four == b"\r\n\r\n").map_or(part.len(), |end| end + 4);
+                client.write_all(&part[..head])?;
+                known().held += part.len() - head;
+                let mut part = [0; 4 << 10];
+                loop {
+                    match server.read(&mut part)? {
+                        0 => return Ok(()),
+                        more => known().held += more,
+                    }
+                }
+            }
+            rest = known().next();
         }
         if let Some(left) = &mut rest {
             if read >= *left {

@@ -1,6 +1,7 @@
 //! The server ends and another one takes its place; connections end early.
 
 use serde_json::json;
+use taskflow_tests::common::eventually;
 
 use crate::home::Service;
 use crate::page::Page;
@@ -54,4 +55,27 @@ fn a_page_below_a_base_path_is_live_through_a_proxy_that_ends_streams() {
     page.follow("main tbody .name");
     page.wait_for("document.title.startsWith('✓')");
     assert!(page.address().starts_with("/team/dags/runs/"), "{}", page.address());
+}
+
+/// A part of number 29.
+#[test]
+fn a_page_behind_a_proxy_that_holds_streams_back_asks_for_itself() {
+    let service = Service::new();
+    let proxy = Proxy::holding(service.address);
+    let page = Page::new(proxy.address);
+    page.hasten();
+    page.open("/runs");
+    page.eval("window.isFirst = true");
+    eventually("it has a stream", || proxy.held() > 0);
+    let before = proxy.held();
+    let run = service.trigger("greeting", &json!({}));
+    service.wait(run, "success");
+    eventually("the stream has told of it", || proxy.held() > before + 100);
+    assert_eq!(page.count("main tbody tr"), 0, "the page was not told");
+    // No word of the stream for half a minute.
+    page.eval("(() => { const now = Date.now; Date.now = () => now() + 30000; })()");
+    page.wait_for("document.querySelectorAll('main tbody tr').length === 1");
+    page.wait_for("document.querySelector('#live').textContent === '◌ every 5 s'");
+    assert_eq!(page.eval("window.isFirst"), true, "it was not loaded again");
+    page.assert_clean();
 }

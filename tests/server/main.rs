@@ -4,6 +4,7 @@
 
 mod access;
 mod audit;
+mod backfills;
 mod below;
 mod calls;
 mod client;
@@ -20,6 +21,7 @@ mod oidc;
 mod pages;
 #[cfg(feature = "oidc")]
 mod provider;
+mod readers;
 mod reads;
 mod recipes;
 mod rights;

@@ -62,7 +62,7 @@ fn trigger(service: &Service, dag: &str, body: &str) -> i64 {
 }
 
 /// The value of a hidden field.
-fn hidden(html: &str, name: &str) -> String {
+pub(crate) fn hidden(html: &str, name: &str) -> String {
     let (_, rest) = html.split_once(&format!("name=\"{name}\" value=\"")).expect("the form has the field");
     rest.split('"').next().unwrap_or_default().to_owned()
 }

@@ -8,7 +8,7 @@ use super::journal::Journal;
 use super::schedules::with_graphs;
 use crate::base::Timestamp;
 use crate::run::{RunInfo, RunState};
-use crate::schedule::{ActiveSlot, BackfillPlan, SlotRange, SlotRun, SlotRunState, SlotRuns};
+use crate::schedule::{ActiveRun, ActiveSlot, BackfillPlan, SlotRange, SlotRun, SlotRunState, SlotRuns};
 use crate::store::{BackfillChange, BackfillRow, Changed, SlotRunRow, StoreError};
 
 /// A stored plan, and the version to change it from.
@@ -111,6 +111,26 @@ impl Journal {
             own.numbers.insert(row.logical_date, row.number);
         }
         Ok(own)
+    }
+
+    /// The number and the state of the run that each slot of a plan has: of two, that which the
+    /// plan has made beside the one of the slot. An interrupted run is running.
+    pub(crate) async fn runs_of_plan(
+        &self,
+        stored: &StoredBackfill,
+        within: SlotRange,
+    ) -> Result<BTreeMap<Timestamp, (i64, RunState)>, JournalError> {
+        let mut runs = BTreeMap::new();
+        for row in self.slot_rows(&stored.dag, &[within]).await? {
+            let id =
+                |run| RunInfo::id_of_backfill(&stored.dag, stored.number, &ActiveSlot { at: row.logical_date, run });
+            if row.run_id == id(ActiveRun::Sibling) {
+                runs.insert(row.logical_date, (row.number, row.state));
+            } else if row.run_id == id(ActiveRun::New) {
+                runs.entry(row.logical_date).or_insert((row.number, row.state));
+            }
+        }
+        Ok(runs)
     }
 
     async fn slot_rows(&self, dag: &str, ranges: &[SlotRange]) -> Result<Vec<SlotRunRow>, JournalError> {

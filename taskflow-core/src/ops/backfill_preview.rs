@@ -24,6 +24,8 @@ use crate::schedule::{
 
 /// How many slots are decided at a time, which bounds the memory of a preview.
 const WINDOW: usize = 10_000;
+/// How many slots a preview names one by one.
+const NAMED: usize = 10_000;
 
 /// What a backfill would do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,6 +52,10 @@ pub struct BackfillPreview {
     pub totals: BackfillTotals,
     /// The slots by what becomes of them.
     pub fates: Vec<BackfillFateCount>,
+    /// The first slots, and what becomes of each: `new`, `reprocessed` or `left_alone`. Documents
+    /// do not have them.
+    #[serde(skip)]
+    pub first_slots: Vec<(Timestamp, &'static str)>,
     /// Slots that lie in the future, and are left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub future: Option<FutureSlots>,
@@ -139,6 +145,7 @@ pub(super) struct Survey {
     pub(super) totals: BackfillTotals,
     pub(super) token: Token,
     fates: Vec<BackfillFateCount>,
+    first_slots: Vec<(Timestamp, &'static str)>,
     future: Option<FutureSlots>,
 }
 
@@ -161,6 +168,7 @@ impl Survey {
         let mut hash = Sha256::new();
         hash.update(serde_json::to_vec(&(dag.id, &plan.request.params, plan.request.as_one_run)).unwrap_or_default());
         let mut fates: Vec<BackfillFateCount> = Vec::new();
+        let mut first_slots = Vec::new();
         // What becomes of a slot does not depend on the order.
         let mut walk = plan.clone();
         walk.request.order = BackfillOrder::Oldest;
@@ -174,6 +182,9 @@ impl Survey {
                 let (name, reason) = named(fate);
                 hash.update(at.as_nanos().to_be_bytes());
                 hash.update(name);
+                if first_slots.len() < NAMED {
+                    first_slots.push((at, name));
+                }
                 match fates.iter_mut().find(|found| (&*found.fate, &*found.reason) == (name, reason)) {
                     Some(found) => (found.count, found.last) = (found.count + 1, at),
                     None => fates.push(BackfillFateCount {
@@ -197,7 +208,7 @@ impl Survey {
         let mut first = [0; 8];
         first.copy_from_slice(&digest[..8]);
         let token = Token { at: now, totals, hash: u64::from_be_bytes(first) };
-        Ok(Survey { schedule, plan: plan.counted(totals.slots), totals, token, fates, future })
+        Ok(Survey { schedule, plan: plan.counted(totals.slots), totals, token, fates, first_slots, future })
     }
 
     /// Why no slot would be run.
@@ -227,6 +238,7 @@ impl Survey {
             as_one_run,
             totals: self.totals,
             fates: self.fates,
+            first_slots: self.first_slots,
             future: self.future,
             overlaps,
             token: self.token.to_string(),

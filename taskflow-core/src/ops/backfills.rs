@@ -17,7 +17,7 @@ use super::error::OpsError;
 use super::schedules::schedule_of;
 use crate::base::Timestamp;
 use crate::config::Config;
-use crate::dag::{DagDef, ParamDef, Registry};
+use crate::dag::{DagDef, ParamDef, ParamError, Registry};
 use crate::journal::{Journal, NewBackfill, Note, QueuedRun, StoredBackfill};
 use crate::run::RunInfo;
 use crate::schedule::{
@@ -334,21 +334,31 @@ pub(crate) fn run_of_backfill(
     QueuedRun::of_dag(dag, info, &HashMap::new(), given, now)
 }
 
-/// Checks the parameters that were given. Defaults may depend on the slot, so they show when runs
-/// are made.
+/// Checks the parameters that were given.
 fn check_params(dag: &'static DagDef, params: &BTreeMap<String, Vec<String>>) -> Result<(), OpsError> {
     let plan = dag.plan()?;
     if let Some(name) = params.keys().find(|name| !plan.params().iter().any(|def| def.name == **name)) {
         return Err(OpsError::UnknownParam { dag: dag.id.to_owned(), param: name.clone() });
     }
-    for def in plan.params() {
-        match params.get(def.name) {
-            Some(texts) => drop(def.parse_all(&texts.iter().map(String::as_str).collect::<Vec<_>>())?),
-            None if def.has_default() => {}
-            None => drop(def.value_of_default(&RunInfo::manual(dag.id, Timestamp::EPOCH))?),
-        }
+    match invalid_params(dag, plan.params(), params).into_iter().next() {
+        Some(error) => Err(error.into()),
+        None => Ok(()),
     }
-    Ok(())
+}
+
+/// What is wrong with the parameters of a backfill: at most one error for each of them. Defaults
+/// may depend on the slot, so they show when runs are made.
+pub(crate) fn invalid_params(
+    dag: &'static DagDef,
+    defs: &[ParamDef],
+    params: &BTreeMap<String, Vec<String>>,
+) -> Vec<ParamError> {
+    let check = |def: &ParamDef| match params.get(def.name) {
+        Some(texts) => def.parse_all(&texts.iter().map(String::as_str).collect::<Vec<_>>()).err(),
+        None if def.has_default() => None,
+        None => def.value_of_default(&RunInfo::manual(dag.id, Timestamp::EPOCH)).err(),
+    };
+    defs.iter().filter_map(check).collect()
 }
 
 /// Changes a plan until nobody else was faster.

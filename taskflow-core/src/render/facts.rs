@@ -8,6 +8,9 @@ use super::view::NodeView;
 pub(super) fn facts(node: &NodeView<'_>) -> Vec<String> {
     let option = |name: &str| node.options.get(name).map(text::plain);
     let mut facts = Vec::new();
+    if let Some(tasks) = option("tasks") {
+        return vec![if tasks == "1" { "1 task".to_owned() } else { format!("{tasks} tasks") }];
+    }
     if node.built_in {
         facts.push(node.task.to_owned());
     } else if node.calls_another_name() {

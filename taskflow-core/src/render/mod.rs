@@ -9,6 +9,8 @@
 //! 4. The private module `layout` knows nothing of tasks: it places boxes on a plane so that the
 //!    edges between them can be followed. Only `svg` needs it.
 //!
+//! 5. The private module `part` makes a smaller view of a large one, for pages.
+//!
 //! No format fails, on no plan: where a graph is too large to be drawn well it is drawn plainly.
 //!
 //! ```
@@ -24,6 +26,8 @@ mod layout;
 mod mermaid;
 mod nest;
 pub(crate) mod palette;
+#[cfg(feature = "server")]
+pub(crate) mod part;
 mod svg;
 mod text;
 mod topo;

@@ -187,6 +187,10 @@ fn row(facts: Vec<String>, room: i64) -> Vec<(String, i64)> {
 fn about_task(node: &NodeView<'_>, state: Option<&str>) -> String {
     let mut lines = vec![node.id.to_owned()];
     lines.extend(state.map(|state| format!("state: {state}")));
+    if node.options.get("tasks").is_some() {
+        lines.extend(facts(node));
+        return lines.join("\n");
+    }
     lines.push(match node.built_in {
         true => format!("{} -> {}", node.task, node.output),
         false => format!("{} fn {} -> {}", node.kind, node.task, node.output),

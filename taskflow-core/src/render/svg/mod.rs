@@ -51,6 +51,7 @@ const BESIDE_NAME: i64 = 22;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SvgOptions<'a> {
     states: Option<&'a [&'a str]>,
+    links: &'a [String],
     without_params: bool,
     without_style: bool,
 }
@@ -61,6 +62,12 @@ impl<'a> SvgOptions<'a> {
     #[must_use]
     pub fn states(self, states: &'a [&'a str]) -> Self {
         SvgOptions { states: Some(states), ..self }
+    }
+
+    /// The addresses that the nodes lead to, in their order; an empty one leads nowhere.
+    #[must_use]
+    pub fn links(self, links: &'a [String]) -> Self {
+        SvgOptions { links, ..self }
     }
 
     /// Leaves out the parameters of the DAG.
@@ -154,9 +161,11 @@ impl<'v, 'p> Drawing<'v, 'p> {
         let name = format!("taskflow-{}", self.view.hash.get(..12).unwrap_or_default());
         writeln!(
             out,
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"taskflow-dag\" role=\"img\" \
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"taskflow-dag\" role=\"{}\" \
              aria-labelledby=\"{name}-title {name}-desc\" \
              width=\"{}\" height=\"{}\" viewBox=\"0 0 {width} {height}\">",
+            // What is in an image cannot be reached.
+            if self.options.links.is_empty() { "img" } else { "group" },
             shown(width),
             shown(height),
         )?;
@@ -180,8 +189,15 @@ impl<'v, 'p> Drawing<'v, 'p> {
             }
         }
         writeln!(out, "</g>")?;
-        for (card, rect) in self.cards.iter().zip(&self.layout.nodes) {
-            card.write(out, rect)?;
+        for (at, (card, rect)) in self.cards.iter().zip(&self.layout.nodes).enumerate() {
+            match self.options.links.get(at).filter(|link| !link.is_empty()) {
+                Some(link) => {
+                    write!(out, "<a href=\"{}\">", escape(link))?;
+                    card.write(out, rect)?;
+                    writeln!(out, "</a>")?;
+                }
+                None => card.write(out, rect)?,
+            }
         }
         legend.write(out, self.layout.height)?;
         writeln!(out, "</g>\n</svg>")

@@ -19,6 +19,14 @@ use crate::task::{
 pub struct OptionList(Vec<(&'static str, Value)>);
 
 impl OptionList {
+    /// What a group that is drawn as one node says of itself.
+    #[cfg(feature = "server")]
+    pub(in crate::render) fn of_group(tasks: usize) -> Self {
+        let mut list = OptionList::default();
+        list.push("tasks", tasks);
+        list
+    }
+
     /// Whether every option has its default.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

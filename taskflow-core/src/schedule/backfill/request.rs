@@ -60,7 +60,7 @@ impl SlotRange {
         SlotRange { from: at, to: at }
     }
 
-    fn span(self) -> Span {
+    pub(super) fn span(self) -> Span {
         Span::new(just_before(self.from), self.to)
     }
 }

@@ -42,6 +42,21 @@ impl BackfillWindow {
 }
 
 impl BackfillPlan {
+    /// Its slots in ascending order, decided or not: at most `count`, from the first on.
+    pub fn slots(&self, schedule: &Schedule, count: usize) -> Vec<Timestamp> {
+        let all = self.request.ranges.iter().flat_map(|range| slots_in(schedule, range.span()));
+        all.take(count).map(|slot| slot.at).collect()
+    }
+
+    /// Whether a slot has yet to be decided. A plan in random order does not record which slots it
+    /// has come by: there, a slot without a run is taken for one.
+    pub fn is_pending(&self, slot: Timestamp, has_run: bool) -> bool {
+        match self.shuffle {
+            Some(_) => !has_run && self.remaining() > 0,
+            None => self.pending.iter().any(|span| span.after < slot && slot <= span.until),
+        }
+    }
+
     /// Its next slots, at most `count`.
     pub fn window(&self, schedule: &Schedule, count: usize) -> BackfillWindow {
         let mut slots = Vec::new();

@@ -7,6 +7,7 @@ use jiff::civil::Date as Day;
 use jiff::tz::TimeZone;
 
 use super::address;
+use super::backfill_form::{address_of, has_slots};
 use super::dag::{Tab, find, tabs};
 use super::escape::html;
 use super::frame::{Crumb, Frame, Place};
@@ -14,6 +15,7 @@ use super::marks::Mark;
 use super::reply::{Asked, Page, asked, not_found, request};
 use super::times::Clock;
 use crate::base::{Date, Timestamp};
+use crate::ops::accounts::Right;
 use crate::ops::{self, CalendarDay, SlotStatus};
 use crate::server::auth::Visitor;
 use crate::server::keys::DagKey;
@@ -37,6 +39,20 @@ struct CalendarPage {
     today: String,
     weeks: Vec<Vec<DayCell>>,
     more: bool,
+    /// For those who may start a backfill.
+    range: Option<Range>,
+}
+
+/// The days that are chosen for a backfill: links choose the first one, then the last one.
+#[derive(Debug, Default)]
+struct Range {
+    words: String,
+    /// The form with the preview of the chosen days, or else of the month; empty without a past
+    /// day.
+    backfill: String,
+    backfill_words: &'static str,
+    /// The link that chooses no day.
+    clear: String,
 }
 
 /// A day; one of another month is empty.
@@ -45,6 +61,9 @@ struct DayCell {
     number: i8,
     iso: String,
     is_today: bool,
+    /// The link that chooses it, or empty.
+    choose: String,
+    is_chosen: bool,
     slots: Vec<SlotMark>,
     /// `19 success, 1 failed`, if there are many.
     counts: Vec<(Mark, usize)>,
@@ -77,12 +96,23 @@ pub(super) async fn show(state: Visitor, Path(dag): Path<String>, Query(query): 
         ops::calendar(&state.journal, def, Date::from_jiff(first).unwrap_or_else(|| Timestamp::now().date())).await?;
     let id = status.dag_id;
     let here = address::dag(&id) + "/calendar";
-    let to = |day: Day| address::with(&here, &[("month", &day.strftime("%Y-%m").to_string())]);
+    let (from, until) = (asked(&query, "from"), asked(&query, "to"));
+    let to = |day: Day| {
+        let month = day.strftime("%Y-%m").to_string();
+        address::with(&here, &[("month", &month), ("from", from), ("to", until)])
+    };
     let is_near = |day: &Day| (day.year() - today.year()).abs() <= YEARS;
     // The week begins on Monday.
     let before = usize::try_from(first.weekday().to_monday_zero_offset()).unwrap_or(0);
     let mut cells: Vec<DayCell> = (0..before).map(|_| DayCell::default()).collect();
     cells.extend(calendar.days.iter().map(|day| DayCell::of(day, today, &days, clock)));
+    let may_change = state.may(Right::Operate, def.id) && !state.options.read_only;
+    let range = (may_change && has_slots(def)).then(|| {
+        let chosen =
+            Chosen { here: &here, month: first, today, days: [day(asked(&query, "from")), day(asked(&query, "to"))] };
+        chosen.mark(&mut cells);
+        chosen.range(def.id)
+    });
     while !cells.len().is_multiple_of(7) {
         cells.push(DayCell::default());
     }
@@ -101,9 +131,76 @@ pub(super) async fn show(state: Visitor, Path(dag): Path<String>, Query(query): 
         next: first.last_of_month().tomorrow().ok().filter(is_near).map(to).unwrap_or_default(),
         today: if first == today.first_of_month() { String::new() } else { here.clone() },
         weeks,
+        range,
         more: calendar.more,
         id,
     })))
+}
+
+/// A day such as `2026-01-31`.
+fn day(text: &str) -> Option<Day> {
+    text.parse().ok()
+}
+
+/// What is chosen in a month.
+struct Chosen<'a> {
+    here: &'a str,
+    /// The first day of the month that is shown.
+    month: Day,
+    today: Day,
+    /// The first and the last day.
+    days: [Option<Day>; 2],
+}
+
+impl Chosen<'_> {
+    /// Days that have passed are links: the first choice is one end, the second the other.
+    fn mark(&self, cells: &mut [DayCell]) {
+        let month = self.month.strftime("%Y-%m").to_string();
+        for cell in cells.iter_mut() {
+            let Some(own) = day(&cell.iso) else { continue };
+            cell.is_chosen = match self.days {
+                [Some(from), to] => (from..=to.unwrap_or(from)).contains(&own),
+                _ => false,
+            };
+            if own > self.today {
+                continue;
+            }
+            let (from, to) = match self.days {
+                [Some(from), None] => (from.min(own), Some(from.max(own))),
+                _ => (own, None),
+            };
+            let to = to.map(|to| to.to_string()).unwrap_or_default();
+            cell.choose = address::with(self.here, &[("month", &month), ("from", &from.to_string()), ("to", &to)]);
+        }
+    }
+
+    fn range(&self, dag: &str) -> Range {
+        let format = |day: Day| day.strftime("%-d %b %Y").to_string();
+        let month = self.month.strftime("%Y-%m").to_string();
+        let clear = address::with(self.here, &[("month", &month)]);
+        let of = |from: Day, to: Day| address_of(dag, &from.to_string(), &to.to_string());
+        match self.days {
+            [Some(from), Some(to)] => Range {
+                words: if from == to { format(from) } else { format!("{} to {}", format(from), format(to)) },
+                backfill: of(from, to),
+                backfill_words: "Backfill these days…",
+                clear,
+            },
+            [Some(from), None] => Range {
+                words: format!("From {}: choose the other end", format(from)),
+                backfill: of(from, from),
+                backfill_words: "Backfill this day…",
+                clear,
+            },
+            _ if self.month > self.today => Range::default(),
+            _ => Range {
+                words: "To backfill some days, choose the first one and the last one.".to_owned(),
+                backfill: of(self.month, self.month.last_of_month().min(self.today)),
+                backfill_words: "Backfill this month…",
+                clear: String::new(),
+            },
+        }
+    }
 }
 
 /// The first day of a month such as `2026-01`.
@@ -127,6 +224,8 @@ impl DayCell {
             number: day.day.day(),
             iso: day.day.to_string(),
             is_today: day.day.to_jiff() == today,
+            choose: String::new(),
+            is_chosen: false,
             slots: if is_few {
                 day.slots.iter().map(|slot| SlotMark::of(slot, days, clock)).collect()
             } else {

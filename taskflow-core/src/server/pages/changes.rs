@@ -289,14 +289,6 @@ fn hand_over(state: &Visitor, permit: &RunPermit, request: RunRequest<()>) -> Se
     Err(Problem::new(axum::http::StatusCode::SERVICE_UNAVAILABLE, detail).into())
 }
 
-impl FormPage {
-    /// With what was typed.
-    fn with(mut self, values: &Values) -> FormPage {
-        self.fields = self.fields.into_iter().map(|field| field.with(values)).collect();
-        self
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::clear_words;

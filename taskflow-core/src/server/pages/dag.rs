@@ -7,10 +7,11 @@ use axum::response::{Html, Response};
 use super::action::Action;
 use super::address;
 use super::audit::AuditSection;
+use super::backfill_form::has_slots;
 use super::command::Program;
 use super::escape::html;
 use super::frame::{Crumb, Frame, Place};
-use super::graph::Graph;
+use super::graph::{Graph, GraphOf};
 use super::grid::{Choice, Grid, GridOf, grid};
 use super::grid_page::present_tasks;
 use super::reply::{Page, PageProblem, not_found, request};
@@ -81,8 +82,14 @@ pub(super) struct Tab {
 pub(super) fn tabs(dag: &str, def: Option<&'static DagDef>, here: &str) -> Vec<Tab> {
     let has_slots = def
         .is_some_and(|def| def.options.schedule.is_some() || def.consumer().is_ok_and(|consumer| consumer.is_some()));
-    let all =
-        [("", "Overview"), ("grid", "Grid"), ("slots", "Slots"), ("durations", "Durations"), ("calendar", "Calendar")];
+    let all = [
+        ("", "Overview"),
+        ("grid", "Grid"),
+        ("graph", "Graph"),
+        ("slots", "Slots"),
+        ("durations", "Durations"),
+        ("calendar", "Calendar"),
+    ];
     let all = all.into_iter().filter(|&(name, _)| has_slots || !matches!(name, "slots" | "calendar"));
     let tab = |(name, words): (&str, &'static str)| Tab {
         words,
@@ -129,8 +136,9 @@ pub(super) async fn show(state: Visitor, Path(dag): Path<String>) -> Page {
             Ok(plan) => {
                 let view = View::of(&plan);
                 params = view.params.iter().map(param_row).collect();
-                let (image, words) = (address::dag(def.id) + "/graph.svg", format!("The graph of {}", def.id));
-                graph = Some(Graph::of(&plan, None, image, words));
+                let words = format!("The graph of {}", def.id);
+                let of = GraphOf { base: &request.base, here: address::dag(def.id), words };
+                graph = Some(Graph::of(&plan, None, of));
             }
             Err(errors) => error = errors.to_string(),
         }
@@ -180,7 +188,7 @@ pub(super) async fn show(state: Visitor, Path(dag): Path<String>) -> Page {
         pause: pause.unwrap_or_default(),
         first: Program::of(&state.home).line(&["run", &status.dag_id]),
         graph,
-        actions: if !may_change || def.is_none() { Vec::new() } else { actions(&status) },
+        actions: def.filter(|_| may_change).map(|def| actions(&status, def)).unwrap_or_default(),
         runs_href: address::with("/runs", &[("dag", &status.dag_id)]),
         tabs: tabs(&status.dag_id, def, ""),
         versions_href: address::dag(&status.dag_id) + "/versions",
@@ -239,9 +247,12 @@ fn param_row(param: &crate::render::ParamView<'_>) -> ParamRow {
     }
 }
 
-fn actions(status: &DagStatus) -> Vec<Action> {
+fn actions(status: &DagStatus, def: &DagDef) -> Vec<Action> {
     let here = address::dag(&status.dag_id);
     let mut actions = vec![Action::form("Trigger…", format!("{here}/trigger"))];
+    if has_slots(def) {
+        actions.push(Action::form("Backfill…", format!("{here}/backfill")));
+    }
     if status.pause.is_some() {
         actions.push(Action::form("Unpause…", format!("{here}/unpause")));
     } else if status.schedule.is_some() || !status.consumes.is_empty() {

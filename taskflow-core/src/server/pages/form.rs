@@ -51,6 +51,22 @@ impl Values {
         pairs.map(Values).map_err(|_| Problem::bad_request("the form is not UTF-8"))
     }
 
+    /// The values of an address, which a form was sent to with GET.
+    pub(crate) fn asked(query: &BTreeMap<String, String>) -> Values {
+        let values = query.iter().map(|(name, value)| (name.clone(), value.replace("\r\n", "\n")));
+        Values(values.collect())
+    }
+
+    /// Whether nothing was sent.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether a field was sent, perhaps empty.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
     /// A value without spaces around it; empty if the field is missing.
     pub(crate) fn get(&self, name: &str) -> &str {
         self.0.get(name).map_or("", |value| value.trim())
@@ -118,6 +134,22 @@ impl Field {
     }
 }
 
+/// Says at a field what is wrong with it.
+pub(crate) fn wrong(fields: &mut [Field], name: &str, error: impl Into<String>) {
+    if let Some(field) = fields.iter_mut().find(|field| field.name == name) {
+        field.error = error.into();
+    }
+}
+
+/// How many fields are wrong, in a sentence; `None` if all are right.
+pub(crate) fn wrong_fields(fields: &[Field]) -> Option<Problem> {
+    match fields.iter().filter(|field| !field.error.is_empty()).count() {
+        0 => None,
+        1 => Some(Problem::invalid("a field is not valid")),
+        several => Some(Problem::invalid(format!("{several} fields are not valid"))),
+    }
+}
+
 /// A page with a form.
 #[derive(Clone, Debug, Template)]
 #[template(path = "form.html")]
@@ -143,6 +175,13 @@ pub(crate) struct FormPage {
 }
 
 impl FormPage {
+    /// With what was typed.
+    #[must_use]
+    pub(crate) fn with(mut self, values: &Values) -> FormPage {
+        self.fields = self.fields.into_iter().map(|field| field.with(values)).collect();
+        self
+    }
+
     pub(crate) fn html(&self) -> Html<String> {
         Html(html(self))
     }

@@ -7,6 +7,7 @@ use axum::extract::{Path, Query};
 use axum::response::{Html, Response};
 
 use super::address;
+use super::backfill_form::{address_of, has_slots};
 use super::dag::{Tab, find, tabs};
 use super::dag_list::Filter;
 use super::escape::html;
@@ -17,6 +18,7 @@ use super::reply::{Asked, Page, PageProblem, asked, request};
 use super::run::svg;
 use super::times::Clock;
 use crate::base::Timestamp;
+use crate::ops::accounts::Right;
 use crate::render::View;
 use crate::server::auth::Visitor;
 use crate::server::keys::DagKey;
@@ -52,6 +54,8 @@ struct GridPage {
     groups_words: &'static str,
     overview: String,
     is_filtered: bool,
+    /// The form that backfills the slots that are shown, for those who may.
+    backfill: String,
 }
 
 const ROWS: [(Rows, &str, &str); 3] = [
@@ -134,6 +138,9 @@ pub(super) async fn show(state: Visitor, Path(dag): Path<String>, Query(query): 
         1 => "1 task".to_owned(),
         tasks => format!("{tasks} tasks"),
     };
+    let may_change = state.may(Right::Operate, &id) && !state.options.read_only;
+    let ends = grid.columns.first().zip(grid.columns.last()).filter(|_| may_change && def.is_some_and(has_slots));
+    let backfill = ends.map(|(first, last)| address_of(&id, &first.at.to_string(), &last.at.to_string()));
     let has_groups = grid.rows.iter().any(|row| row.group.is_some());
     let is_open = grid.rows.iter().any(|row| row.is_open);
     let path = vec![Crumb::link("DAGs", "/dags"), Crumb::link(id.clone(), address::dag(&id)), Crumb::here("Grid")];
@@ -176,6 +183,7 @@ pub(super) async fn show(state: Visitor, Path(dag): Path<String>, Query(query): 
             false => String::new(),
         },
         is_filtered: !task.is_empty() || choice.rows != Rows::All,
+        backfill: backfill.unwrap_or_default(),
         id,
         grid,
         here,
@@ -250,6 +258,7 @@ mod tests {
             groups_words: "",
             overview: String::new(),
             is_filtered: false,
+            backfill: String::new(),
         };
         // Without columns there would be no table.
         let grid = Grid { columns: vec![column()], ..page.grid };

@@ -29,9 +29,11 @@
 //! | `grid_page`, `grid`, `grid_columns`, `overview` | The slots and the tasks of a DAG as a grid. |
 //! | `durations`, `calendar` | How long runs took; a month of slots. |
 //! | `mapped` | The elements of a mapped task. |
-//! | `graph` | The graph of a DAG or of a run, inside the page. |
+//! | `graph`, `graph_page` | The graph of a DAG or of a run: inside the page, and a large one by its parts. |
 //! | `task`, `task_runs` | A task of a run, and of a DAG in its last runs. |
 //! | `run_list`, `asset_list`, `backfill_list`, `doctor` | Lists. |
+//! | `backfill`, `backfill_form`, `backfill_changes` | A backfill, the form that starts one, and those that change one. |
+//! | `slot_table` | Many slots as a small table. |
 //! | `approval_list`, `approval` | The questions that tasks ask people, and one of them. |
 //! | `deadline_list` | What is due, what was missed, what could not be delivered. |
 //! | `pool_list` | Who holds the slots of pools, and who waits for them. |
@@ -57,6 +59,9 @@ mod assets;
 mod attempt_pair;
 mod audit;
 mod audit_words;
+mod backfill;
+mod backfill_changes;
+mod backfill_form;
 mod backfill_list;
 mod calendar;
 mod changes;
@@ -74,6 +79,7 @@ mod failures;
 mod form;
 mod frame;
 mod graph;
+mod graph_page;
 mod grid;
 mod grid_columns;
 mod grid_page;
@@ -100,6 +106,7 @@ mod run_tasks;
 mod run_values;
 mod settings;
 mod slot_list;
+mod slot_table;
 mod slots;
 mod strip;
 mod task;

@@ -8,9 +8,10 @@ use axum::routing::{get, post};
 
 use super::assets::{ICON, assets};
 use super::{
-    account, approval, approval_list, asset_list, audit, backfill_list, calendar, changes, choices, counts, dag,
-    dag_list, deadline_list, doctor, durations, grid_page, home, log, login, pool_list, run, run_events, run_list,
-    run_values, settings, slot_list, task, task_runs, trigger, users, versions,
+    account, approval, approval_list, asset_list, audit, backfill, backfill_changes, backfill_form, backfill_list,
+    calendar, changes, choices, counts, dag, dag_list, deadline_list, doctor, durations, graph_page, grid_page, home,
+    log, login, pool_list, run, run_events, run_list, run_values, settings, slot_list, task, task_runs, trigger, users,
+    versions,
 };
 use crate::server::ServerState;
 
@@ -33,6 +34,7 @@ fn views() -> Router<ServerState> {
         .route("/dags", get(dag_list::show))
         .route("/dags/{dag}", get(dag::show))
         .route("/dags/{dag}/graph.svg", get(dag::graph))
+        .route("/dags/{dag}/graph", get(graph_page::of_dag))
         .route("/dags/{dag}/calendar", get(calendar::show))
         .route("/dags/{dag}/slots", get(slot_list::show))
         .route("/dags/{dag}/durations", get(durations::show))
@@ -43,6 +45,7 @@ fn views() -> Router<ServerState> {
         .route("/runs/{run}", get(run::show))
         .route("/runs/{run}/values", get(run_values::show))
         .route("/runs/{run}/events", get(run_events::show))
+        .route("/runs/{run}/graph", get(graph_page::of_run))
         .route("/runs/{run}/graph.svg", get(run::graph))
         .route("/runs/{run}/tasks/{task}", get(task::show))
         .route("/runs/{run}/tasks/{task}/{attempt}", get(log::show))
@@ -51,7 +54,7 @@ fn views() -> Router<ServerState> {
         .route("/assets", get(asset_list::show))
         .route("/events", get(asset_list::events))
         .route("/backfills", get(backfill_list::list))
-        .route("/backfills/{number}", get(backfill_list::show))
+        .route("/backfills/{number}", get(backfill::show))
         .route("/approvals", get(approval_list::show))
         .route("/approvals/{run}/{task}", get(approval::show))
         .route("/deadlines", get(deadline_list::show))
@@ -81,6 +84,13 @@ fn forms() -> Router<ServerState> {
         .route("/dags/{dag}/trigger", get(trigger::show).post(trigger::send))
         .route("/dags/{dag}/pause", get(changes::ask_pause).post(changes::pause))
         .route("/dags/{dag}/unpause", get(changes::ask_unpause).post(changes::unpause))
+        .route("/dags/{dag}/backfill", get(backfill_form::show).post(backfill_form::send))
+        .route("/backfills/{number}/pause", get(backfill_changes::ask_pause).post(backfill_changes::pause))
+        .route("/backfills/{number}/resume", get(backfill_changes::ask_resume).post(backfill_changes::resume))
+        .route("/backfills/{number}/limit", get(backfill_changes::ask_limit).post(backfill_changes::set_limit))
+        .route("/backfills/{number}/extend", get(backfill_changes::ask_extend).post(backfill_changes::extend))
+        .route("/backfills/{number}/retry", get(backfill_changes::ask_retry).post(backfill_changes::retry))
+        .route("/backfills/{number}/cancel", get(backfill_changes::ask_cancel).post(backfill_changes::cancel))
         .route("/approvals/{run}/{task}/answer", post(approval::answer))
         .route("/runs/{run}/cancel", get(changes::ask_cancel).post(changes::cancel))
         .route("/runs/{run}/clear", get(changes::ask_clear).post(changes::clear))

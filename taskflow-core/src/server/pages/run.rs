@@ -14,7 +14,7 @@ use super::dag_list::Filter;
 use super::escape::{Sentence, html};
 use super::failures::Failures;
 use super::frame::{Crumb, Frame, Place};
-use super::graph::{Graph, states};
+use super::graph::{Graph, GraphOf, states};
 use super::marks::Mark;
 use super::reply::{Asked, Page, PageProblem, asked, request};
 use super::run_facts::{Event, Fact, events, facts};
@@ -193,7 +193,8 @@ pub(super) async fn show(state: Visitor, Path(run): Path<String>, Query(query): 
             state: chosen.clone(),
             graph: def.and_then(|def| def.plan().ok()).map(|plan| {
                 let words = format!("The graph of {} with the states of run {number}", history.info.dag_id);
-                Graph::of(&plan, Some(&history), format!("{here}/graph.svg"), words)
+                let of = GraphOf { base: &request.base, here: here.clone(), words };
+                Graph::of(&plan, Some(&history), of)
             }),
             triggered: below(triggered),
             events: events(&history, &emitted, &clock),

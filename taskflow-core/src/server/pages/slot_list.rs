@@ -6,6 +6,7 @@ use axum::extract::{Path, Query};
 use axum::response::Html;
 
 use super::address;
+use super::backfill_form::{address_of, has_slots};
 use super::dag::{Tab, find, tabs};
 use super::dag_list::Filter;
 use super::escape::html;
@@ -18,6 +19,7 @@ use super::times::{Clock, Moment, took_for};
 use crate::base::{ErrorKind, Timestamp};
 use crate::dag::DagDef;
 use crate::journal::Journal;
+use crate::ops::accounts::Right;
 use crate::ops::{self, PastSlots, SlotQuery};
 use crate::run::RunType;
 use crate::server::auth::Visitor;
@@ -46,6 +48,8 @@ struct SlotListPage {
     zone: String,
     first: String,
     older: String,
+    /// The form that backfills the slots that are shown, for those who may.
+    backfill: String,
 }
 
 /// A slot, some slots in a row, or an entry in the history of the schedule.
@@ -136,6 +140,11 @@ pub(super) async fn show(state: Visitor, Path(dag): Path<String>, Query(query): 
     }
     let path = vec![Crumb::link("DAGs", "/dags"), Crumb::link(id.clone(), address::dag(&id)), Crumb::here("Slots")];
     let frame = Frame::new(&request, Place::Dags, format!("Slots · {id}"), path).live(format!("dag:{id}"), as_of);
+    let may_change = state.may(Right::Operate, def.id) && !state.options.read_only && choice.0 == "lost";
+    let without_run = slots.iter().filter(|slot| slot.run.is_none() && slot.note.is_none());
+    let ends = without_run.clone().map(|slot| slot.first).min().zip(without_run.map(|slot| slot.last).max());
+    let ends = ends.filter(|_| may_change && has_slots(def));
+    let backfill = ends.map(|(first, last)| address_of(def.id, &first.to_string(), &last.to_string()));
     Ok(Html(html(&SlotListPage {
         frame,
         tabs: tabs(&id, Some(def), "slots"),
@@ -147,6 +156,7 @@ pub(super) async fn show(state: Visitor, Path(dag): Path<String>, Query(query): 
         zone: clock.zone_words(),
         first: if before.is_some() { at(choice.0, "") } else { String::new() },
         older: last.unwrap_or_default(),
+        backfill: backfill.unwrap_or_default(),
         here,
         id,
     })))

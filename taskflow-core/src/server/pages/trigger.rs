@@ -1,6 +1,6 @@
 //! The form that starts a run, made from the parameters of the DAG.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use axum::body::Bytes;
 use axum::extract::Path;
@@ -9,10 +9,10 @@ use axum::response::Html;
 
 use super::address;
 use super::command::Program;
-use super::form::{Field, FormPage, Input, Sent, Values, done};
+use super::form::{Field, FormPage, Input, Sent, Values, done, wrong, wrong_fields};
 use super::frame::{Crumb, Frame, Place};
 use super::reply::{Page, request};
-use crate::base::Timestamp;
+use crate::base::{ErrorKind, Timestamp};
 use crate::dag::{DagDef, ParamDef, ParamDefault, Params};
 use crate::ops::{self, OpsError};
 use crate::server::acting::Acting;
@@ -23,7 +23,7 @@ use crate::server::problem::Problem;
 use crate::value::AnyValue;
 
 /// The prefix of the fields of parameters: a parameter may have the name of another field.
-const PARAM: &str = "p.";
+pub(super) const PARAM: &str = "p.";
 
 pub(super) async fn show(state: Visitor, Path(dag): Path<String>) -> Page {
     let dag = Permit::<Operate, _>::of_dag(&state, &DagKey::parse(dag)?)?.dag();
@@ -48,8 +48,8 @@ pub(super) async fn send(
         text => match text.parse::<Timestamp>() {
             Ok(date) => Some(date),
             Err(error) => {
-                page.fields[0].error = error.to_string();
-                return page.refused(Problem::invalid("the logical date is not a point in time"));
+                wrong(&mut page.fields, "logical_date", error.to_string());
+                None
             }
         },
     };
@@ -60,6 +60,8 @@ pub(super) async fn send(
     let given: HashMap<&str, Vec<&str>> =
         plan.params().iter().filter_map(|param| Some((param.name, texts(param, &values)?))).collect();
     let mut known: HashMap<&'static str, AnyValue> = HashMap::new();
+    // Parameters whose events cannot be found.
+    let mut lost: HashSet<&'static str> = HashSet::new();
     for param in plan.params() {
         let value = match given.get(param.name) {
             Some(texts) => ops::stored_events(&state.journal, param, texts).await,
@@ -67,32 +69,41 @@ pub(super) async fn send(
         };
         match value {
             Ok(value) => known.extend(value.map(|value| (param.name, value))),
-            Err(error) => return page.refused(error),
+            Err(error) if matches!(error.kind(), ErrorKind::Invalid | ErrorKind::NotFound) => {
+                lost.insert(param.name);
+                wrong(&mut page.fields, &name_of(param), error.to_string());
+            }
+            Err(error) => return Err(error.into()),
         }
     }
     let params = Params::from_text(plan.params(), draft.info(), &known, |param| given.get(param.name).cloned());
     let params = match params {
-        Ok(params) => params,
+        Ok(params) => Some(params),
         Err(errors) => {
-            for error in &errors {
-                let name = format!("{PARAM}{}", error.param);
-                if let Some(field) = page.fields.iter_mut().find(|field| field.name == name) {
-                    field.error = error.to_string();
-                }
+            for error in errors.iter().filter(|error| !lost.contains(error.param)) {
+                wrong(&mut page.fields, &format!("{PARAM}{}", error.param), error.to_string());
             }
-            let detail = if errors.len() == 1 { "a parameter is not valid" } else { "some parameters are not valid" };
-            return page.refused(Problem::invalid(detail));
+            None
         }
     };
+    if let Some(problem) = wrong_fields(&page.fields) {
+        return page.refused(problem);
+    }
+    let Some(params) = params else { return page.refused(Problem::invalid("a parameter is not valid")) };
     match ops::trigger(draft.params(params), &service).await {
         Ok(run) => done(&state, &address::run(run.number)),
         Err(error) => page.refused(error),
     }
 }
 
+/// The name of the field of a parameter.
+pub(super) fn name_of(param: &ParamDef) -> String {
+    format!("{PARAM}{}", param.name)
+}
+
 /// The texts of a parameter, if it is given. A list has one a line.
-fn texts<'v>(param: &ParamDef, values: &'v Values) -> Option<Vec<&'v str>> {
-    let text = values.get(&format!("{PARAM}{}", param.name));
+pub(super) fn texts<'v>(param: &ParamDef, values: &'v Values) -> Option<Vec<&'v str>> {
+    let text = values.get(&name_of(param));
     match text {
         "" => None,
         text if param.is_list() => Some(text.lines().map(str::trim).filter(|line| !line.is_empty()).collect()),
@@ -134,8 +145,9 @@ async fn form(
     })
 }
 
-fn field(param: &ParamDef) -> Field {
-    let mut field = Field::line(&format!("{PARAM}{}", param.name), param.name, param.help.trim());
+/// The field of a parameter, as its type has it.
+pub(super) fn field(param: &ParamDef) -> Field {
+    let mut field = Field::line(&name_of(param), param.name, param.help.trim());
     field.ty = param.ty.short();
     field.is_required = !param.has_default();
     let default = param.default_view().filter(|default| *default != ParamDefault::Value(serde_json::Value::Null));

@@ -1,8 +1,10 @@
 //! What changes in the home, for pages and for clients that keep a copy: small facts from a ring.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::feed::{Feed, Lost, Watched};
 use super::source::{Batch, Source};
@@ -15,6 +17,9 @@ use crate::server::routes::Answer;
 /// How many facts are taken from the ring at once, and how many topics a stream has.
 const AT_ONCE: usize = 256;
 const TOPICS: usize = 100;
+/// After how much silence a stream says that it is there. A page that hears nothing for longer
+/// knows that a proxy holds its stream back, and asks for itself.
+const BEAT: Duration = Duration::from_secs(10);
 
 struct Changes {
     visitor: Visitor,
@@ -23,6 +28,8 @@ struct Changes {
     last: watch::Receiver<u64>,
     /// The number of the last fact that was seen; `Err` if those after it are gone.
     at: Result<u64, Lost>,
+    /// When it says that it is there, unless it says something else before.
+    beat: Instant,
     _watched: Vec<Watched>,
 }
 
@@ -46,7 +53,10 @@ pub(in crate::server) async fn changes(call: Call) -> Answer {
         "" => Ok(feed.last()),
         place => feed.number_of(place),
     };
-    super::answer(&call.state, Changes { visitor: call.state.clone(), feed, topics, last, at, _watched: watched })
+    super::answer(
+        &call.state,
+        Changes { visitor: call.state.clone(), feed, topics, last, at, beat: Instant::now() + BEAT, _watched: watched },
+    )
 }
 
 impl Source for Changes {
@@ -70,6 +80,7 @@ impl Source for Changes {
                     }
                     self.at = Ok(at);
                     if !batch.is_empty() {
+                        self.beat = Instant::now() + BEAT;
                         return Some(batch);
                     }
                     if !facts.is_empty() {
@@ -77,8 +88,14 @@ impl Source for Changes {
                     }
                 }
             }
-            if self.last.changed().await.is_err() {
-                return None;
+            match tokio::time::timeout_at(self.beat, self.last.changed()).await {
+                Ok(Ok(())) => {}
+                Ok(Err(_)) => return None,
+                Err(_) => {
+                    self.beat = Instant::now() + BEAT;
+                    batch.named("beat", "{}");
+                    return Some(batch);
+                }
             }
         }
     }

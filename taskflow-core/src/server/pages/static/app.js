@@ -130,14 +130,15 @@ const turn = () => {
 // --- Live: one stream for a visible tab says that something on the page has changed. Then the page
 // is read again and morphed, at most five times a second.
 let topics, base, after, source, following, timer, started = 0, took = 0, busy = false, wanted = false;
-let held = false, missed = 0, lostAt = 0, delay = 1000, retry;
+let held = false, missed = 0, lostAt = 0, heard, delay = 1000, retry;
 const indicate = () => {
   const mark = $("#live");
   if (!mark) return;
   mark.hidden = !topics;
   const lost = lostAt && Date.now() - lostAt;
   const [state, text] = held ? ["held", `‖ held${missed ? `, ${missed} changes` : ""}`]
-    : lost > 3000 ? ["lost", `◌ reconnecting since ${coarse(Math.floor(lost / 1000))}`] : ["on", later ? "● live, changes wait" : "● live"];
+    : lost > 3000 ? ["lost", `◌ reconnecting since ${coarse(Math.floor(lost / 1000))}`]
+    : heard < Date.now() - 15000 ? ["lost", "◌ every 5 s"] : ["on", later ? "● live, changes wait" : "● live"];
   write(mark, text);
   mark.dataset.state = state;
   mark.setAttribute("aria-pressed", held);
@@ -182,12 +183,15 @@ const again = () => {
   // A stream ends when rights do. Then the page is another one.
   changed();
 };
+const hear = event => { after = event.lastEventId; heard = Date.now(); changed(); };
 const open = () => {
   if (source || !topics || document.hidden) return;
   source = new EventSource(`${base}/api/v1/stream?topics=${encodeURIComponent(topics)}&after=${after}`);
+  heard = Date.now();
   source.onopen = () => { lostAt = 0; delay = 1000; indicate(); };
-  source.onmessage = event => { after = event.lastEventId; changed(); };
-  source.addEventListener("reset", event => { after = event.lastEventId; changed(); });
+  source.onmessage = hear;
+  source.addEventListener("reset", hear);
+  source.addEventListener("beat", () => { heard = Date.now(); });
   source.addEventListener("bye", again);
   source.onerror = again;
   follow();
@@ -330,8 +334,8 @@ const graphs = () => {
 
 // --- Keys
 const KEYS = [["/", "Search"], ["g h, d, r, a, b", "Home, DAGs, runs, assets, backfills"], ["j, k", "Next, previous row"],
-  [".", "Actions"], ["[, ]", "Previous, next"], ["Space", "Hold the page still"], ["z", "Time zone"], ["T", "Theme"],
-  ["n, N", "Log: next, previous hit or error"], ["f, 0, G", "Log: follow, start, end. Graph: fit"], ["+, −", "Graph: zoom"],
+  [".", "Actions"], ["[, ]", "Previous, next"], ["Space", "Hold still"], ["z", "Time zone"], ["T", "Theme"],
+  ["n, N", "Log: next, previous hit"], ["f, 0, G", "Log: follow, start, end. Graph: fit"], ["+, −", "Graph: zoom"],
   ["?", "This list"], ["Esc", "Close"]];
 const PLACES = { h: "/", d: "/dags", r: "/runs", a: "/assets", b: "/backfills", p: "/pools" };
 const legend = () => {
@@ -422,9 +426,11 @@ const begin = () => {
   $$(".grid a").find(link => link.href === history.state)?.focus();
   setInterval(() => {
     if (document.hidden) return;
+    // A stream is never silent for so long: a proxy keeps it for itself.
+    if (source && heard < Date.now() - 20000) { heard += 5000; changed(); }
     ago(); indicate();
     if (later && !lostAt && !busy && !held && getSelection().isCollapsed && !$(USED)) changed();
   }, 1000);
 };
-addEventListener("DOMContentLoaded", begin);
+begin();
 })();
