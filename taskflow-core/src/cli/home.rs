@@ -193,12 +193,9 @@ impl Home {
         self.wait(journal.find(name))
     }
 
-    /// Closes a journal that was written to, at the end of the process.
+    /// Closes a journal that was written to.
     pub(super) fn close(&self, journal: &Journal) {
         self.runtime.block_on(self.home.close(journal));
-        // If the last connection is closed, SQLite merges the log into the store and waits for the
-        // disk. A long log has just been merged; a short one can wait for another process.
-        journal.leave_store_open();
     }
 
     /// What is printed where there are no runs.

@@ -320,12 +320,6 @@ impl Journal {
         self.inner.queue.settle().await;
         Ok(self.inner.store.close().await?)
     }
-
-    /// Leaves the store open until the process ends, also when nothing uses it any more.
-    #[cfg(feature = "sqlite")]
-    pub(crate) fn leave_store_open(&self) {
-        std::mem::forget(Arc::clone(&self.inner.store));
-    }
 }
 
 impl fmt::Debug for Journal {
