@@ -56,7 +56,7 @@ fn mistakes<T: taskflow::Value>(body: impl FnOnce() -> Output<T>) -> BuildErrors
 }
 
 fn ids(plan: &Plan) -> Vec<&str> {
-    plan.nodes().iter().map(Node::id).collect()
+    plan.nodes().map(Node::id).collect()
 }
 
 /// The order edges, `a>b`, sorted.
@@ -116,7 +116,7 @@ fn a_loop_adds_a_node_per_iteration() {
 fn a_node_has_the_source_line_of_its_call() {
     let line = line!() + 1;
     let dag = Dag::build("graph", || clean(extract().id("renamed"))).expect("the graph is sound");
-    let place = dag.plan().nodes()[0].location();
+    let place = dag.plan().node(NodeIndex::new(0)).location();
     assert_eq!((place.file, place.line), (file!(), line));
     assert_eq!(dag.plan().location().line, line);
 }
@@ -128,7 +128,7 @@ fn a_node_inside_a_helper_function_has_the_line_inside_it() {
         clean(extract())
     }
     let dag = build(helper);
-    assert!(dag.plan().nodes().iter().all(|node| node.location().line == LINE));
+    assert!(dag.plan().nodes().all(|node| node.location().line == LINE));
 }
 
 // Groups.
@@ -141,7 +141,7 @@ fn a_group_prefixes_ids_with_its_name() {
     });
     assert_eq!(ids(dag.plan()), ["extract", "warehouse.clean", "warehouse.last"]);
     let warehouse = dag.plan().group_indices().next();
-    let groups: Vec<_> = dag.plan().nodes().iter().map(Node::group).collect();
+    let groups: Vec<_> = dag.plan().nodes().map(Node::group).collect();
     assert_eq!(groups, [None, warehouse, warehouse]);
 }
 

@@ -94,7 +94,7 @@ fn a_dag_is_registered_with_its_graph() {
     assert_eq!(def.options.schedule, Some("0 6 * * *".into()));
     assert_eq!(def.options.catchup, Some(taskflow::schedule::Catchup::All));
     let plan = def.plan().expect("the graph is sound");
-    let ids: Vec<_> = plan.nodes().iter().map(taskflow::graph::Node::id).collect();
+    let ids: Vec<_> = plan.nodes().map(taskflow::graph::Node::id).collect();
     assert_eq!(ids, ["extract", "clean", "load", "clean-up"]);
     let params = (def.params)();
     assert_eq!(params[0].default_text, Some("|run| run.data_interval().start_date()"));

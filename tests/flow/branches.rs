@@ -438,7 +438,7 @@ fn arms_are_named_after_the_task_they_branch_on() {
         })
     };
     let dag = Dag::build("names", build).unwrap();
-    let ids: Vec<&str> = dag.plan().nodes().iter().map(taskflow::graph::Node::id).collect();
+    let ids: Vec<&str> = dag.plan().nodes().map(taskflow::graph::Node::id).collect();
     let expected = [
         "route",
         "route.Small",

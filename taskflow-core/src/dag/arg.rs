@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 use super::builder::Handle;
 use super::output::Output;
@@ -47,23 +48,22 @@ pub struct Arg(pub(super) ArgDraft);
 
 #[derive(Debug)]
 pub(super) enum ArgDraft {
+    /// A plain value.
     Constant(Box<Constant>),
-    One {
-        from: Handle,
-        kind: EdgeKind,
-        assemble: Option<Assemble>,
-    },
-    Many {
-        from: Vec<Handle>,
-        kind: EdgeKind,
-        assemble: Assemble,
-    },
-    /// As `Many`, from every element of a mapping.
-    Mapped {
-        from: Handle,
-        kind: EdgeKind,
-        assemble: Assemble,
-    },
+    /// The unchanged value of an upstream that must succeed: the common case.
+    Value(Handle),
+    /// All else. Boxed, so that the other arguments stay small.
+    Edges(Box<EdgesDraft>),
+}
+
+/// The edges of an argument that is not the unchanged value of one upstream.
+#[derive(Debug)]
+pub(super) struct EdgesDraft {
+    pub(super) from: SmallVec<[Handle; 1]>,
+    pub(super) kind: EdgeKind,
+    pub(super) assemble: Assemble,
+    /// Whether there is an edge from each element of the mapping that the upstream is in.
+    pub(super) is_mapped: bool,
 }
 
 /// Makes the parameter's value of what its upstreams delivered.
@@ -155,7 +155,7 @@ borrowed! {
 #[diagnostic::do_not_recommend]
 impl<T: Value> IntoArg<T> for Output<T> {
     fn into_arg(self) -> Arg {
-        Arg(ArgDraft::One { from: self.handle(), kind: EdgeKind::Required, assemble: None })
+        Arg(ArgDraft::Value(self.handle()))
     }
 }
 
@@ -213,11 +213,11 @@ many! {
 }
 
 fn one<T>(from: Output<T>, kind: EdgeKind, assemble: Assemble) -> Arg {
-    Arg(ArgDraft::One { from: from.handle(), kind, assemble: Some(assemble) })
+    Arg::edges([from.handle()], kind, assemble)
 }
 
 fn many<T>(from: impl IntoIterator<Item = Output<T>>, kind: EdgeKind, assemble: Assemble) -> Arg {
-    Arg(ArgDraft::Many { from: from.into_iter().map(Output::handle).collect(), kind, assemble })
+    Arg::edges(from.into_iter().map(Output::handle), kind, assemble)
 }
 
 /// The unchanged value of the first upstream that has one, for example of the arms of a branch.
@@ -262,15 +262,33 @@ impl Arg {
     pub(crate) fn constant(constant: Constant) -> Self {
         Arg(ArgDraft::Constant(Box::new(constant)))
     }
+
+    /// Takes the argument. What it leaves behind is one of no graph.
+    #[inline]
+    pub(super) fn take(&mut self) -> ArgDraft {
+        std::mem::replace(&mut self.0, ArgDraft::Value(Handle::NOWHERE))
+    }
+
+    pub(super) fn edges(from: impl IntoIterator<Item = Handle>, kind: EdgeKind, assemble: Assemble) -> Self {
+        let from = from.into_iter().collect();
+        Arg(ArgDraft::Edges(Box::new(EdgesDraft { from, kind, assemble, is_mapped: false })))
+    }
+
+    /// Edges from each element of the mapping that a node is in.
+    pub(super) fn mapped(from: Handle, kind: EdgeKind, assemble: Assemble) -> Self {
+        let from = SmallVec::from([from]);
+        Arg(ArgDraft::Edges(Box::new(EdgesDraft { from, kind, assemble, is_mapped: true })))
+    }
 }
 
 impl ArgDraft {
     /// The handles it takes values from.
+    #[inline]
     pub(super) fn handles(&self) -> &[Handle] {
         match self {
             ArgDraft::Constant(_) => &[],
-            ArgDraft::One { from, .. } | ArgDraft::Mapped { from, .. } => std::slice::from_ref(from),
-            ArgDraft::Many { from, .. } => from,
+            ArgDraft::Value(from) => std::slice::from_ref(from),
+            ArgDraft::Edges(edges) => &edges.from,
         }
     }
 
@@ -278,18 +296,17 @@ impl ArgDraft {
     pub(super) fn kind(&self) -> Option<EdgeKind> {
         match self {
             ArgDraft::Constant(_) => None,
-            ArgDraft::One { kind, .. } | ArgDraft::Many { kind, .. } | ArgDraft::Mapped { kind, .. } => Some(*kind),
+            ArgDraft::Value(_) => Some(EdgeKind::Required),
+            ArgDraft::Edges(edges) => Some(edges.kind),
         }
     }
 
     /// Whether a node with this argument is skipped if all nodes that are `inside` are skipped.
     pub(super) fn is_held_by(&self, inside: impl Fn(&Handle) -> bool) -> bool {
-        match self {
-            ArgDraft::One { from, kind: EdgeKind::Required, .. }
-            | ArgDraft::Mapped { from, kind: EdgeKind::Required, .. } => inside(from),
-            ArgDraft::Many { from, kind: EdgeKind::Required, .. } => from.iter().any(inside),
-            ArgDraft::Many { from, kind: EdgeKind::First, .. } => from.iter().all(inside),
-            ArgDraft::Constant(_) | ArgDraft::One { .. } | ArgDraft::Many { .. } | ArgDraft::Mapped { .. } => false,
+        match self.kind() {
+            Some(EdgeKind::Required) => self.handles().iter().any(inside),
+            Some(EdgeKind::First) => self.handles().iter().all(inside),
+            Some(EdgeKind::Optional | EdgeKind::Outcome) | None => false,
         }
     }
 }

@@ -20,7 +20,7 @@ use std::marker::PhantomData;
 use std::panic::Location;
 use std::sync::Arc;
 
-use super::arg::{Arg, ArgDraft, Assemble, Delivery, IntoArg, collect};
+use super::arg::{Arg, Assemble, Delivery, IntoArg, collect};
 use super::builder::{self, Handle};
 use super::error::BuildError;
 use super::label::Labels;
@@ -253,7 +253,7 @@ impl<T: Value + Clone> IntoArg<Vec<Result<T, Failure>>> for Mapped<T> {
 }
 
 fn mapped<T>(from: Mapped<T>, kind: EdgeKind, assemble: Assemble) -> Arg {
-    Arg(ArgDraft::Mapped { from: from.handle, kind, assemble })
+    Arg::mapped(from.handle, kind, assemble)
 }
 
 fn list_len<T: Value>(list: &AnyValue) -> usize {

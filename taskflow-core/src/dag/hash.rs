@@ -33,9 +33,9 @@ pub(super) fn structural(plan: &Plan) -> String {
         hasher.line(format_args!("group {id} {concurrency:?} {retries} {retry_delay:?}"));
     }
     let mut order: Vec<NodeIndex> = plan.node_indices().collect();
-    order.sort_by_key(|&node| plan.nodes[node].id());
+    order.sort_by_key(|&node| plan.node(node).id());
     for node in order {
-        let id = plan.nodes[node].id();
+        let id = plan.node(node).id();
         let def = plan.def(node);
         let inputs: Vec<String> = def.inputs.iter().map(|input| input.ty.short()).collect();
         let (inputs, output) = (inputs.join(", "), def.output.short());
@@ -59,17 +59,17 @@ pub(super) fn structural(plan: &Plan) -> String {
             }
         }
         if let Some(gate) = plan.gate(node) {
-            hasher.line(format_args!("  gate {}", plan.nodes[gate].id()));
+            hasher.line(format_args!("  gate {}", plan.node(gate).id()));
         }
         if let Some(mapping) = plan.place(node).mapping {
             let mapping = plan.mapping(mapping);
-            let (list, concurrency, limit) = (&plan.nodes[mapping.expand].id, mapping.concurrency, mapping.limit);
+            let (list, concurrency, limit) = (plan.node(mapping.expand).id(), mapping.concurrency, mapping.limit);
             hasher.line(format_args!("  each {list} {concurrency:?} {limit:?}"));
             if let Some(rate) = mapping.rate {
                 hasher.line(format_args!("  rate {rate}"));
             }
         }
-        let mut upstreams: Vec<&str> = plan.orders(node).iter().map(|&(up, _)| plan.nodes[up].id()).collect();
+        let mut upstreams: Vec<&str> = plan.orders(node).iter().map(|&(up, _)| plan.node(up).id()).collect();
         upstreams.sort_unstable();
         for upstream in upstreams {
             hasher.line(format_args!("  after {upstream}"));
@@ -182,7 +182,7 @@ impl Lines {
 
 fn name(plan: &Plan, source: Source) -> String {
     match (source.as_task(), source.as_param()) {
-        (Some(task), _) => format!("task {}", plan.nodes[task].id()),
+        (Some(task), _) => format!("task {}", plan.node(task).id()),
         (None, Some(param)) => format!("param {}", plan.params[param as usize].name),
         (None, None) => unreachable!("a source is a task or a parameter"),
     }

@@ -6,7 +6,6 @@ use super::arg::{Arg, ArgDraft};
 use super::builder::{self, GroupWish};
 use super::def::DagDef;
 use super::output::Output;
-use super::plan::EdgeKind;
 use crate::task::{Body, InputDef, RetryPolicy, TaskDef, pass_on};
 use crate::value::{TypeInfo, Value};
 
@@ -50,7 +49,7 @@ pub fn draw_inside<R>(def: &'static DagDef, body: impl FnOnce() -> R) -> R {
 /// the parameter.
 #[track_caller]
 pub(crate) fn given<T: Value>(arg: Arg, param: &'static str) -> Output<T> {
-    if let ArgDraft::One { from, kind: EdgeKind::Required, assemble: None } = arg.0 {
+    if let ArgDraft::Value(from) = arg.0 {
         return Output::new(from);
     }
     match builder::add_named(const { &Of::<T>::GIVEN }, [arg], param.to_owned(), Location::caller()) {

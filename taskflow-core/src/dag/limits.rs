@@ -21,7 +21,7 @@ impl Plan {
         let mappings = mappings.map(before);
 
         let outer = |&group: &GroupIndex| self.groups[group].parent;
-        let groups = std::iter::successors(self.nodes[node].group, outer);
+        let groups = std::iter::successors(self.node(node).group(), outer);
         let groups = groups.filter(|&group| self.groups[group].concurrency.is_some());
         let before =
             |until: GroupIndex| self.groups.iter().take(until.as_usize()).filter(|it| it.concurrency.is_some()).count();

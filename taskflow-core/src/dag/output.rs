@@ -57,8 +57,8 @@ impl<T> Output<T> {
     /// digits, `_`, `-` and `.`, and is unique in the DAG.
     #[track_caller]
     pub fn id(self, id: impl Into<String>) -> Self {
-        let id = id.into();
-        with_node(self.handle, Location::caller(), |node| node.explicit_id = Some(id));
+        let id: String = id.into();
+        with_node(self.handle, Location::caller(), |node| node.explicit_id = Some(id.into()));
         self
     }
 

@@ -69,7 +69,7 @@ impl Selection {
 
 fn find(plan: &Plan, task: &str) -> Result<NodeIndex, SelectionError> {
     plan.find(task).ok_or_else(|| {
-        let nearest = nearest(task, plan.nodes().iter().map(super::plan::Node::id)).map(str::to_owned);
+        let nearest = nearest(task, plan.nodes().map(super::plan::Node::id)).map(str::to_owned);
         SelectionError { dag: plan.id().to_owned(), task: task.to_owned(), nearest }
     })
 }

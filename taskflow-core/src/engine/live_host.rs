@@ -55,7 +55,7 @@ impl LiveHost {
         let plan = &*self.run.plan;
         let (base, path) = task.split_at(node_id_of(task).len());
         let Some(node) = plan.find(base) else {
-            let nearest = nearest(base, plan.nodes().iter().map(crate::dag::Node::id)).map(str::to_owned);
+            let nearest = nearest(base, plan.nodes().map(crate::dag::Node::id)).map(str::to_owned);
             return Err(XComError::NoTask { task: task.to_owned(), dag: plan.id().to_owned(), nearest });
         };
         if !upstreams(plan, self.node).contains(&node) {

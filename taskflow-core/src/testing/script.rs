@@ -115,7 +115,7 @@ impl Script {
                 if let Some(found) = plan.find(node) {
                     return (!behaviour.applies_to(plan.def(found))).then(|| Behaviour::no_sensor(id));
                 }
-                let ids = || plan.nodes().iter().map(crate::dag::Node::id);
+                let ids = || plan.nodes().map(crate::dag::Node::id);
                 let similar = nearest(node, ids()).map(|similar| format!("; did you mean `{similar}`?"));
                 let all: Vec<&str> = ids().take(40).collect();
                 let hint = similar.unwrap_or_else(|| format!("; its tasks are {}", all.join(", ")));

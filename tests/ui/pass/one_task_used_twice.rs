@@ -16,6 +16,6 @@ fn example() -> usize {
 
 fn main() {
     let plan = example::def().plan().unwrap();
-    let ids: Vec<_> = plan.nodes().iter().map(|node| node.id()).collect();
+    let ids: Vec<_> = plan.nodes().map(|node| node.id()).collect();
     assert_eq!(ids, ["convert", "second", "convert_2"]);
 }

@@ -119,7 +119,7 @@ mod tests {
 
     use super::*;
     use crate::base::SourceLocation;
-    use crate::dag::{Dag, add_task};
+    use crate::dag::{Dag, NodeIndex, add_task};
     use crate::task::{Body, Kind, TaskDef, TaskOptions};
     use crate::value::TypeInfo;
 
@@ -156,7 +156,7 @@ mod tests {
 
     /// `load`, `load_2`, .. and the last one with a long name.
     fn id(task: u32) -> String {
-        plan().nodes()[task as usize].id().to_owned()
+        plan().node(NodeIndex::new(task)).id().to_owned()
     }
 
     fn running(task: u32, millis: u64) -> Running {

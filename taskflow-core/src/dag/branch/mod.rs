@@ -17,7 +17,7 @@ use std::cell::RefCell;
 use std::panic::Location;
 
 use self::nodes::{Case, NotTaken};
-use super::arg::{Arg, ArgDraft, IntoArg, first_as_it_is};
+use super::arg::{Arg, IntoArg, first_as_it_is};
 use super::builder::{self, Before, Handle};
 use super::output::Output;
 use super::plan::EdgeKind;
@@ -82,8 +82,8 @@ impl<V: Value> Branch<V> {
                 builder::add_built_in(nodes::pass::<T>(), [result.into_arg()], (arm.source, "value"), at)
             }
         };
-        let from = arms.into_iter().zip(results).map(inside).collect();
-        let arg = Arg(ArgDraft::Many { from, kind: EdgeKind::First, assemble: first_as_it_is });
+        let from: Vec<Handle> = arms.into_iter().zip(results).map(inside).collect();
+        let arg = Arg::edges(from, EdgeKind::First, first_as_it_is);
         Output::new(builder::add_built_in(nodes::join::<T>(), [arg], (self.on.handle().source, "joined"), at))
     }
 }

@@ -145,9 +145,18 @@ pub(in crate::dag) fn reopen_mapping(
 }
 
 impl Draft {
-    /// Reports arguments of a new node that it cannot take.
-    pub(super) fn check(&mut self, arg: &ArgDraft, at: SourceLocation) {
-        let (from, mapped) = (arg.handles(), matches!(arg, ArgDraft::Mapped { .. }));
+    /// Reports an argument of a new node that it cannot take.
+    #[inline]
+    pub(super) fn check(&mut self, arg: &ArgDraft, at: &'static Location<'static>) {
+        // Without mappings, which most graphs do not have, a value is there for every node.
+        if !self.mappings.is_empty() || arg.handles().iter().any(|handle| handle.scope != self.scope) {
+            self.check_sources(arg, at.into());
+        }
+    }
+
+    /// Reports the argument if it comes from a graph or an element that the new node cannot see.
+    fn check_sources(&mut self, arg: &ArgDraft, at: SourceLocation) {
+        let (from, mapped) = (arg.handles(), matches!(arg, ArgDraft::Edges(edges) if edges.is_mapped));
         if from.iter().any(|handle| handle.scope != self.scope) {
             return self.errors.push(BuildError::ForeignOutput { at });
         }

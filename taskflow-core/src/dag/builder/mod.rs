@@ -43,6 +43,10 @@ pub struct Handle {
 }
 
 impl Handle {
+    /// A handle of no graph: using it is reported as using one of another graph.
+    pub(super) const NOWHERE: Handle =
+        Handle { scope: u32::MAX, source: Source::task(NodeIndex::new(0)), projection: None };
+
     pub(super) fn new(scope: u32, source: Source) -> Self {
         Handle { scope, source, projection: None }
     }
@@ -108,7 +112,7 @@ pub(super) struct Named {
 #[derive(Debug)]
 pub(super) struct NodeDraft {
     pub(super) def: &'static TaskDef,
-    pub(super) explicit_id: Option<String>,
+    pub(super) explicit_id: Option<Box<str>>,
     /// Boxed because most nodes have none.
     pub(super) options: Option<Box<TaskOptions>>,
     /// The first of its arguments; they end where those of the next node begin.
@@ -218,8 +222,8 @@ fn with_draft<R>(change: impl FnOnce(&mut Draft) -> R) -> Option<R> {
 /// Outside a `#[dag]` function, with the location of the call and what to do instead.
 #[doc(hidden)]
 #[track_caller]
-pub fn add_task<T, const N: usize>(def: &'static TaskDef, args: [Arg; N]) -> Output<T> {
-    match add_node(def, &mut args.into_iter(), Location::caller()) {
+pub fn add_task<T, const N: usize>(def: &'static TaskDef, mut args: [Arg; N]) -> Output<T> {
+    match add_node(def, &mut args, Location::caller()) {
         Some(handle) => Output::new(handle),
         None if def.module == TaskDef::TRIGGER => panic!(
             "`{id}::trigger(..)` adds a node to a graph: call it inside a `#[dag]` function; inside a task, use \
@@ -237,24 +241,22 @@ pub fn add_task<T, const N: usize>(def: &'static TaskDef, args: [Arg; N]) -> Out
 /// Adds a node with an id of its own. `None` outside a `#[dag]` function.
 pub(crate) fn add_named<T, const N: usize>(
     def: &'static TaskDef,
-    args: [Arg; N],
+    mut args: [Arg; N],
     id: String,
     at: &'static Location<'static>,
 ) -> Option<Output<T>> {
-    let handle = add_node(def, &mut args.into_iter(), at)?;
-    with_node(handle, at, |node| node.explicit_id = Some(id));
+    let handle = add_node(def, &mut args, at)?;
+    with_node(handle, at, |node| node.explicit_id = Some(id.into()));
     Some(Output::new(handle))
 }
 
-fn add_node(
-    def: &'static TaskDef,
-    args: &mut dyn Iterator<Item = Arg>,
-    at: &'static Location<'static>,
-) -> Option<Handle> {
+/// Adds a node. Takes its arguments out of `args`.
+fn add_node(def: &'static TaskDef, args: &mut [Arg], at: &'static Location<'static>) -> Option<Handle> {
     with_draft(|draft| {
         let first_arg = index(draft.args.len());
-        for Arg(arg) in args {
-            draft.check(&arg, at.into());
+        for arg in args {
+            let arg = arg.take();
+            draft.check(&arg, at);
             draft.args.push(arg);
         }
         let node = draft.nodes.next_index();
@@ -283,11 +285,11 @@ fn add_node(
 #[track_caller]
 pub(super) fn add_built_in<const N: usize>(
     def: &'static TaskDef,
-    args: [Arg; N],
+    mut args: [Arg; N],
     (base, label): (Source, &'static str),
     at: &'static Location<'static>,
 ) -> Handle {
-    let Some(handle) = add_node(def, &mut args.into_iter(), at) else {
+    let Some(handle) = add_node(def, &mut args, at) else {
         panic!("`branch!`, `when`, `only_if` and `each` add parts to a graph: call them inside a `#[dag]` function");
     };
     with_draft(|draft| draft.named.extend(handle.source.as_task().map(|node| Named { node, base, label })));
@@ -296,12 +298,9 @@ pub(super) fn add_built_in<const N: usize>(
 
 /// The handle of the value of `handle` after the projection `step`.
 pub(super) fn add_projection(handle: Handle, step: Step) -> Handle {
-    /// The scope of no graph: using a handle of it is reported as using one of another graph.
-    const NOWHERE: u32 = u32::MAX;
-
     OPEN.with_borrow_mut(|open| {
         let Some(draft) = open.iter_mut().rev().find(|draft| draft.scope == handle.scope) else {
-            return Handle { scope: NOWHERE, ..handle };
+            return Handle { scope: Handle::NOWHERE.scope, ..handle };
         };
         draft.projections.push((handle.projection, step));
         Handle { projection: NonZeroU32::new(index(draft.projections.len())), ..handle }

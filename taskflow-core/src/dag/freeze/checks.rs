@@ -5,12 +5,12 @@ use petgraph::graph::{DiGraph, NodeIndex as Vertex};
 
 use super::arg_range;
 use crate::base::SourceLocation;
-use crate::base::index::{IndexVec, indices};
+use crate::base::index::{IndexVec, Indexing as _, indices};
 use crate::dag::arg::ArgDraft;
 use crate::dag::builder::{Draft, NodeDraft, Order};
 use crate::dag::error::BuildError;
 use crate::dag::fitness::Fitness;
-use crate::dag::plan::{MappingIndex, NodeIndex, NodeOptions};
+use crate::dag::plan::{Ids, MappingIndex, NodeIndex, NodeOptions};
 use crate::dag::pool::PoolDef;
 use crate::task::{TaskDef, TriggerRule};
 
@@ -61,7 +61,7 @@ pub(super) fn executor(
 }
 
 /// Data edges lead forward, so only order edges can close a cycle.
-pub(super) fn cycles(draft: &Draft, ids: &IndexVec<NodeIndex, Box<str>>, errors: &mut Vec<BuildError>) {
+pub(super) fn cycles(draft: &Draft, ids: &Ids, errors: &mut Vec<BuildError>) {
     if draft.orders.iter().all(|order| order.upstream < order.downstream) {
         return;
     }
@@ -92,7 +92,7 @@ pub(super) fn cycles(draft: &Draft, ids: &IndexVec<NodeIndex, Box<str>>, errors:
         let is_loop = component.len() == 1 && graph.contains_edge(component[0], component[0]);
         if component.len() > 1 || is_loop {
             errors.push(BuildError::Cycle {
-                members: component.iter().map(|node| ids.as_slice()[node.index()].to_string()).collect(),
+                members: component.iter().map(|node| ids[NodeIndex::at(node.index())].to_owned()).collect(),
                 edges: draft.orders.iter().filter(within).map(|order| order.at.into()).collect(),
             });
         }
@@ -154,7 +154,7 @@ pub(super) fn units(draft: &Draft, errors: &mut Vec<BuildError>) {
 /// Explicit rules on nodes that have upstreams, but none by order.
 pub(super) fn idle_rules(
     draft: &Draft,
-    ids: &IndexVec<NodeIndex, Box<str>>,
+    ids: &Ids,
     sets: &[NodeOptions],
     options_of: &IndexVec<NodeIndex, u32>,
     errors: &mut Vec<BuildError>,
@@ -168,7 +168,7 @@ pub(super) fn idle_rules(
         let ordered = draft.orders.binary_search_by_key(&position, |order| order.downstream).is_ok();
         let has_data = draft.args[arg_range(draft, position)].iter().any(|arg| !matches!(arg, ArgDraft::Constant(_)));
         if rule != TriggerRule::AllSuccess && own.trigger_rule.is_some() && has_data && !ordered {
-            let (task, rule) = (ids[position].to_string(), rule.to_string());
+            let (task, rule) = (ids[position].to_owned(), rule.to_string());
             errors.push(BuildError::RuleWithoutOrder { task, rule, at: node.at.into() });
         }
     }

@@ -8,14 +8,14 @@ mod wire;
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
-use super::arg::{ArgDraft, Assemble, as_it_is};
+use super::arg::{ArgDraft, Assemble, EdgesDraft, as_it_is};
 use super::builder::{self, Draft, Handle, index};
 use super::def::{DagDef, DagInputs};
 use super::error::{BuildError, BuildErrors};
 use super::options::DagOptions;
 use super::param::ParamDef;
 use super::plan::{
-    ArgCell, Call, ClusterIndex, EdgeCell, EdgeKind, GroupIndex, JoinIndex, Mapping, MappingIndex, Node, NodeIndex,
+    ArgCell, Call, ClusterIndex, EdgeCell, EdgeKind, GroupIndex, Ids, JoinIndex, Mapping, MappingIndex, NodeIndex,
     NodeOptions, Place, Plainness, Plan, Source, Teardown, Wiring,
 };
 use super::pool::PoolDef;
@@ -23,7 +23,7 @@ use super::projection::Projection;
 use super::registry::Registry;
 use super::units::Units;
 use crate::base::SourceLocation;
-use crate::base::index::IndexVec;
+use crate::base::index::{IndexVec, Indexing as _};
 use crate::base::panics;
 use crate::schedule::SlotDeadline;
 use crate::task::{Deadline, DeadlineReference, TaskDef, TaskOptions};
@@ -123,17 +123,10 @@ impl Freezer<'_> {
             return Err(BuildErrors::new(self.header.id, self.errors));
         }
 
-        let mut nodes = IndexVec::with_capacity(draft.nodes.len());
-        let mut wiring = IndexVec::with_capacity(draft.nodes.len());
-        for (node, id) in draft.nodes.iter().zip(ids) {
-            let position = nodes.push(Node { id, group: node.group, at: node.at });
-            wiring.push(Wiring {
-                def: def_of[position],
-                options: options_of[position],
-                first_arg: node.first_arg,
-                first_join: JoinIndex::default(),
-            });
-        }
+        let wiring = draft.nodes.iter().zip(&def_of).zip(&options_of).map(|((node, &def), &options)| {
+            let (first_arg, first_join) = (node.first_arg, JoinIndex::default());
+            Wiring { def, options, first_arg, first_join }
+        });
         let mut plan = Plan {
             id: self.header.id.to_owned(),
             doc: self.header.doc,
@@ -160,14 +153,16 @@ impl Freezer<'_> {
             joins: IndexVec::new(),
             successors: Vec::new(),
             successor_offsets: IndexVec::new(),
-            consumers: vec![0; nodes.len()].into(),
+            consumers: vec![0; draft.nodes.len()].into(),
             mappings: mappings(&draft),
             places: places(&draft),
             cluster_of: cluster_of(&draft),
             clusters: std::mem::take(&mut draft.clusters),
             units: Units::of_draft(&draft),
-            nodes,
-            wiring,
+            ids,
+            locations: draft.nodes.iter().map(|node| node.at).collect(),
+            group_of: group_of(&draft),
+            wiring: wiring.collect(),
             plainness: Plainness::default(),
             hash: OnceLock::new(),
         };
@@ -177,21 +172,16 @@ impl Freezer<'_> {
     }
 
     /// Deadlines that are relative to a slot need a schedule.
-    fn deadlines(
-        &mut self,
-        draft: &Draft,
-        ids: &IndexVec<NodeIndex, Box<str>>,
-        sets: &[NodeOptions],
-        options_of: &IndexVec<NodeIndex, u32>,
-    ) {
-        if self.header.options.schedule.is_some() {
+    fn deadlines(&mut self, draft: &Draft, ids: &Ids, sets: &[NodeOptions], options_of: &IndexVec<NodeIndex, u32>) {
+        let has_any = self.header.options.deadline.is_some() || sets.iter().any(|set| set.deadline.is_some());
+        if self.header.options.schedule.is_some() || !has_any {
             return;
         }
         let dag = self.header.id;
         let own = self.header.options.deadline.map(|deadline| (deadline, "the DAG".to_owned(), self.header.location));
         let of_task = draft.nodes.enumerated().filter_map(|(position, node)| {
             let deadline = sets[options_of[position] as usize].deadline?;
-            Some((deadline, format!("task `{}`", ids[position]), node.at.into()))
+            Some((deadline, format!("task `{}`", &ids[position]), node.at.into()))
         });
         let mistakes = own.into_iter().chain(of_task).filter_map(|(deadline, subject, at)| {
             let after = match deadline.of_slot()? {
@@ -205,30 +195,31 @@ impl Freezer<'_> {
         self.errors.extend(mistakes);
     }
 
-    fn arguments(&mut self, draft: &mut Draft, ids: &IndexVec<NodeIndex, Box<str>>) -> Arguments {
-        let mut all = Arguments { cells: Vec::with_capacity(draft.args.len()), ..Arguments::default() };
-        let ranges: Vec<std::ops::Range<usize>> = ids.indices().map(|node| arg_range(draft, node)).collect();
-        let mut args = std::mem::take(&mut draft.args).into_iter();
-        for ((node, id), range) in ids.enumerated().zip(ranges) {
-            for (place, arg) in args.by_ref().take(range.len()).enumerate() {
-                let input = || {
-                    let input = draft.nodes[node].def.inputs.get(place);
-                    input.map_or_else(String::new, |input| input.name.to_owned())
-                };
-                let (task, at) = (|| id.to_string(), draft.nodes[node].at.into());
-                match &arg {
-                    ArgDraft::Constant(constant) => {
-                        if let Err(message) = constant.json() {
-                            let message = message.to_owned();
-                            self.errors.push(BuildError::Constant { task: task(), input: input(), message, at });
-                        }
-                    }
-                    ArgDraft::Many { from, kind: EdgeKind::First, .. } if from.is_empty() => {
-                        self.errors.push(BuildError::EmptyAnyOf { task: task(), input: input(), at });
-                    }
-                    ArgDraft::One { .. } | ArgDraft::Many { .. } | ArgDraft::Mapped { .. } => {}
+    fn arguments(&mut self, draft: &mut Draft, ids: &Ids) -> Arguments {
+        let mut args = std::mem::take(&mut draft.args);
+        let mut all = Arguments { cells: Vec::with_capacity(args.len()), ..Arguments::default() };
+        for (place, arg) in args.drain(..).enumerate() {
+            match arg {
+                ArgDraft::Value(from) if from.projection.is_none() => all.cells.push(ArgCell::Value(from.source)),
+                ArgDraft::Value(from) => {
+                    all.edges(&[from], EdgeKind::Required, as_it_is, |handle| projection(handle, draft, ids));
                 }
-                all.push(arg, |handle| projection(handle, draft, ids));
+                ArgDraft::Constant(constant) => {
+                    if let Err(message) = constant.json() {
+                        let ((task, input, at), message) = (input(draft, ids, place), message.to_owned());
+                        self.errors.push(BuildError::Constant { task, input, message, at });
+                    }
+                    all.cells.push(ArgCell::Constant(index(all.constants.len())));
+                    all.constants.push(*constant);
+                }
+                ArgDraft::Edges(edges) => {
+                    let EdgesDraft { from, kind, assemble, .. } = *edges;
+                    if kind == EdgeKind::First && from.is_empty() {
+                        let (task, input, at) = input(draft, ids, place);
+                        self.errors.push(BuildError::EmptyAnyOf { task, input, at });
+                    }
+                    all.edges(&from, kind, assemble, |handle| projection(handle, draft, ids));
+                }
             }
         }
         all
@@ -246,7 +237,7 @@ impl Freezer<'_> {
     fn options(
         &mut self,
         draft: &Draft,
-        ids: &IndexVec<NodeIndex, Box<str>>,
+        ids: &Ids,
         def_of: &IndexVec<NodeIndex, u32>,
     ) -> (Vec<NodeOptions>, IndexVec<NodeIndex, u32>) {
         let mut sets: Vec<NodeOptions> = Vec::new();
@@ -254,7 +245,7 @@ impl Freezer<'_> {
         // By task, for its last call without options of its own: where it was and what it resolved
         // to. The next call in the same place resolves to the same, without mistakes.
         let mut known: Vec<Option<Resolved>> = Vec::new();
-        for ((node, id), &def) in draft.nodes.iter().zip(ids).zip(def_of) {
+        for ((position, node), &def) in draft.nodes.enumerated().zip(def_of) {
             if known.len() <= def as usize {
                 known.resize(def as usize + 1, None);
             }
@@ -275,15 +266,16 @@ impl Freezer<'_> {
                 waiting: node.def.waiting,
                 teardown: node.teardown,
             });
+            let id = &ids[position];
             checks::pool(&options, &self.pools, id, node.at.into(), &mut self.errors);
             checks::executor(&options, node.def, id, node.at.into(), &mut self.errors);
-            let position = sets.iter().rposition(|set| *set == options).unwrap_or_else(|| {
+            let set = sets.iter().rposition(|set| *set == options).unwrap_or_else(|| {
                 sets.push(options);
                 sets.len() - 1
             });
-            of.push(index(position));
+            of.push(index(set));
             if is_plain && self.errors.len() == mistakes {
-                known[def as usize] = Some((node.group, node.teardown, index(position)));
+                known[def as usize] = Some((node.group, node.teardown, index(set)));
             }
         }
         (sets, of)
@@ -304,29 +296,13 @@ struct Arguments {
 }
 
 impl Arguments {
-    fn push(&mut self, arg: ArgDraft, projection: impl Fn(Handle) -> Option<Arc<Projection>>) {
-        let cell = match arg {
-            ArgDraft::Constant(constant) => {
-                self.constants.push(*constant);
-                ArgCell::Constant(index(self.constants.len() - 1))
-            }
-            ArgDraft::One { from, assemble: None, .. } if from.projection.is_none() => ArgCell::Value(from.source),
-            ArgDraft::One { from, kind, assemble } => {
-                self.edges(&[from], kind, assemble.unwrap_or(as_it_is), projection)
-            }
-            ArgDraft::Many { from, kind, assemble } => self.edges(&from, kind, assemble, projection),
-            ArgDraft::Mapped { from, kind, assemble } => self.edges(&[from], kind, assemble, projection),
-        };
-        self.cells.push(cell);
-    }
-
     fn edges(
         &mut self,
         from: &[Handle],
         kind: EdgeKind,
         assemble: Assemble,
         projection: impl Fn(Handle) -> Option<Arc<Projection>>,
-    ) -> ArgCell {
+    ) {
         let first = index(self.sources.len());
         self.sources.extend(from.iter().map(|handle| handle.source));
         let mut projected = EdgeCell::PLAIN;
@@ -334,9 +310,18 @@ impl Arguments {
             projected = index(self.projected.len());
             self.projected.extend(from.iter().map(|handle| projection(*handle)));
         }
+        self.cells.push(ArgCell::Edges(index(self.edges.len())));
         self.edges.push(EdgeCell { kind, first, count: index(from.len()), projected, assemble });
-        ArgCell::Edges(index(self.edges.len() - 1))
     }
+}
+
+/// For messages: the node that has this argument, the name of its input, and where it is.
+fn input(draft: &Draft, ids: &Ids, arg: usize) -> (String, String, SourceLocation) {
+    let node = NodeIndex::at(draft.nodes.as_slice().partition_point(|node| node.first_arg as usize <= arg) - 1);
+    let drawn = &draft.nodes[node];
+    let input = drawn.def.inputs.get(arg - drawn.first_arg as usize);
+    let input = input.map_or_else(String::new, |input| input.name.to_owned());
+    (ids[node].to_owned(), input, drawn.at.into())
 }
 
 fn arg_range(draft: &Draft, node: NodeIndex) -> std::ops::Range<usize> {
@@ -345,7 +330,7 @@ fn arg_range(draft: &Draft, node: NodeIndex) -> std::ops::Range<usize> {
 }
 
 /// The projection of the value of `handle`; messages name its origin.
-fn projection(handle: Handle, draft: &Draft, ids: &IndexVec<NodeIndex, Box<str>>) -> Option<Arc<Projection>> {
+fn projection(handle: Handle, draft: &Draft, ids: &Ids) -> Option<Arc<Projection>> {
     let origin = || match (handle.source.as_task(), handle.source.as_param()) {
         (Some(task), _) => ids.get(task).map(|id| format!("task `{id}`")).unwrap_or_default(),
         (None, param) => {
@@ -403,6 +388,13 @@ fn mappings(draft: &Draft) -> IndexVec<MappingIndex, Mapping> {
         }
     }
     mappings
+}
+
+fn group_of(draft: &Draft) -> IndexVec<NodeIndex, Option<GroupIndex>> {
+    if draft.groups.is_empty() {
+        return IndexVec::new();
+    }
+    draft.nodes.iter().map(|node| node.group).collect()
 }
 
 fn cluster_of(draft: &Draft) -> IndexVec<NodeIndex, Option<ClusterIndex>> {

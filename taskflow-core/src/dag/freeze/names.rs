@@ -1,13 +1,14 @@
 //! The ids of nodes and groups.
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::hash::Hash;
 
 use crate::base::SourceLocation;
 use crate::base::index::IndexVec;
 use crate::dag::builder::{Draft, GroupDraft, Named};
 use crate::dag::error::BuildError;
-use crate::dag::plan::{GroupIndex, GroupPlan, NodeIndex};
+use crate::dag::plan::{GroupIndex, GroupPlan, Ids, NodeIndex};
 
 /// The groups with their full names; a name used twice in one place gets a number.
 pub(super) fn groups(draft: &Draft, errors: &mut Vec<BuildError>) -> IndexVec<GroupIndex, GroupPlan> {
@@ -33,41 +34,41 @@ pub(super) fn ids(
     groups: &IndexVec<GroupIndex, GroupPlan>,
     def_of: &IndexVec<NodeIndex, u32>,
     errors: &mut Vec<BuildError>,
-) -> IndexVec<NodeIndex, Box<str>> {
+) -> Ids {
     let mut used = Used::default();
     let (mut named, mut labels) = (draft.named.iter().peekable(), HashMap::new());
-    let mut ids: IndexVec<NodeIndex, Box<str>> = IndexVec::with_capacity(draft.nodes.len());
+    let mut ids = Ids::with_capacity(draft.nodes.len());
     for ((place, node), &def) in draft.nodes.enumerated().zip(def_of) {
         let after = named.next_if(|named| named.node == place);
         if let (Some(&Named { base, label, .. }), None) = (after, &node.explicit_id) {
             let label = numbered(&mut labels, Some(base), label);
             let base = match (base.as_task(), base.as_param()) {
                 // A base of another graph has been reported; it has no name here.
-                (Some(task), _) => ids.get(task).map(|id| &**id),
-                (None, param) => param.and_then(|param| draft.params.get(param as usize).copied()),
+                (Some(task), _) => ids.get(task).map(str::to_owned),
+                (None, param) => param.and_then(|param| draft.params.get(param as usize).map(|&name| name.to_owned())),
             };
-            ids.push(format!("{}.{label}", base.unwrap_or("branch")).into_boxed_str());
+            ids.push(&[base.as_deref().unwrap_or("branch"), ".", &label]);
             continue;
         }
         let own = match &node.explicit_id {
             Some(id) => {
                 check(id, node.at.into(), errors);
-                id.clone()
+                id
             }
-            None => with_number(node.def.id, used.count(def, node.group, node.def.id)),
+            None => used.next(def, node.group, node.def.id),
         };
-        let id = match node.group {
-            Some(group) => format!("{}.{own}", groups[group].id),
-            None => own,
-        };
-        ids.push(id.into_boxed_str());
+        match node.group {
+            Some(group) => ids.push(&[&groups[group].id, ".", own]),
+            None => ids.push(&[own]),
+        }
     }
+    ids.shrink();
     if could_clash(draft) {
-        let mut seen: HashMap<&str, NodeIndex> = HashMap::with_capacity(ids.len());
-        for (position, id) in ids.enumerated() {
-            if let Some(&first) = seen.get(&**id) {
+        let mut seen: HashMap<&str, NodeIndex> = HashMap::with_capacity(draft.nodes.len());
+        for (position, id) in draft.nodes.indices().zip(ids.iter()) {
+            if let Some(&first) = seen.get(id) {
                 errors.push(BuildError::DuplicateId {
-                    id: id.to_string(),
+                    id: id.to_owned(),
                     first: draft.nodes[first].at.into(),
                     second: draft.nodes[position].at.into(),
                 });
@@ -87,7 +88,7 @@ fn could_clash(draft: &Draft) -> bool {
         || draft.groups.iter().any(|group| looks_numbered(&group.name))
         || draft.nodes.iter().any(|node| {
             // Neighbours mostly call the same task.
-            let seen = last.replace(node.def.id) == Some(node.def.id);
+            let seen = last.replace(std::ptr::from_ref(node.def)) == Some(std::ptr::from_ref(node.def));
             node.explicit_id.is_some() || (!seen && looks_numbered(node.def.id))
         })
 }
@@ -101,47 +102,61 @@ fn check(id: &str, at: SourceLocation, errors: &mut Vec<BuildError>) {
 
 /// `name` the first time in a group, `name_2` the second.
 fn numbered<'a, P: Eq + Hash>(
-    used: &mut HashMap<(Option<P>, &'a str), u32>,
+    used: &mut HashMap<(Option<P>, &'a str), Numbered>,
     group: Option<P>,
     name: &'a str,
 ) -> String {
-    let count = used.entry((group, name)).or_insert(0);
-    *count += 1;
-    with_number(name, *count)
+    used.entry((group, name)).or_default().next(name).to_owned()
 }
 
-/// `name` for 1, `name_2` for 2.
-fn with_number(name: &str, count: u32) -> String {
-    if count == 1 {
-        return name.to_owned();
+/// The uses of a name in one place.
+#[derive(Default)]
+struct Numbered {
+    count: u32,
+    /// The id of the last use.
+    last: String,
+}
+
+impl Numbered {
+    /// `name` the first time, `name_2` the second.
+    #[inline]
+    fn next(&mut self, name: &str) -> &str {
+        self.count += 1;
+        // Formatting takes several times as long as counting on in the text, and a large graph has
+        // a task that is called for nearly each of its nodes.
+        match self.last.as_bytes().last() {
+            Some(&digit) if self.count > 2 && digit < b'9' => {
+                self.last.pop();
+                self.last.push(char::from(digit + 1));
+            }
+            _ => self.write(name),
+        }
+        &self.last
     }
-    // Formatting would take several times as long, for every node of a large graph.
-    let mut digits = [0; 10];
-    let (mut first, mut rest) = (digits.len(), count);
-    while rest > 0 {
-        first -= 1;
-        digits[first] = b'0' + (rest % 10) as u8;
-        rest /= 10;
+
+    #[cold]
+    fn write(&mut self, name: &str) {
+        self.last.clear();
+        self.last.push_str(name);
+        if self.count > 1 {
+            // Writing to a `String` cannot fail.
+            let _ = write!(self.last, "_{}", self.count);
+        }
     }
-    let mut numbered = String::with_capacity(name.len() + 1 + digits.len() - first);
-    numbered.push_str(name);
-    numbered.push('_');
-    numbered.extend(digits[first..].iter().map(|&digit| char::from(digit)));
-    numbered
 }
 
 /// How often each name was used in each group.
 #[derive(Default)]
 struct Used<'a> {
-    counts: Vec<u32>,
+    names: Vec<Numbered>,
     place_of: HashMap<(Option<GroupIndex>, &'a str), usize>,
-    /// By task: the group of its last call, and the place of its count.
+    /// By task: the group of its last call, and the place of its name.
     recent: Vec<Option<(Option<GroupIndex>, usize)>>,
 }
 
 impl<'a> Used<'a> {
-    /// Counts another use of the name of a task.
-    fn count(&mut self, def: u32, group: Option<GroupIndex>, name: &'a str) -> u32 {
+    /// The id of the next use of the name of a task.
+    fn next(&mut self, def: u32, group: Option<GroupIndex>, name: &'a str) -> &str {
         let def = def as usize;
         if self.recent.len() <= def {
             self.recent.resize(def + 1, None);
@@ -149,12 +164,11 @@ impl<'a> Used<'a> {
         let place = match self.recent[def] {
             Some((last, place)) if last == group => place,
             _ => *self.place_of.entry((group, name)).or_insert_with(|| {
-                self.counts.push(0);
-                self.counts.len() - 1
+                self.names.push(Numbered::default());
+                self.names.len() - 1
             }),
         };
         self.recent[def] = Some((group, place));
-        self.counts[place] += 1;
-        self.counts[place]
+        self.names[place].next(name)
     }
 }

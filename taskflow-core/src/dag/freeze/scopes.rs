@@ -6,15 +6,15 @@ use std::ops::Range;
 
 use super::arg_range;
 use crate::base::SourceLocation;
-use crate::base::index::{IndexVec, indices};
+use crate::base::index::indices;
 use crate::dag::arg::ArgDraft;
 use crate::dag::builder::{Draft, GroupDraft, Handle, Order, ScopeDraft};
 use crate::dag::error::BuildError;
-use crate::dag::plan::{EdgeKind, NodeIndex, ScopePlan};
+use crate::dag::plan::{EdgeKind, Ids, NodeIndex, ScopePlan};
 
 /// Draws the edges from the last nodes of the work of each scope to its teardown. Inner scopes come
 /// before outer ones, whose work they are.
-pub(super) fn close(draft: &mut Draft, ids: &IndexVec<NodeIndex, Box<str>>, errors: &mut Vec<BuildError>) {
+pub(super) fn close(draft: &mut Draft, ids: &Ids, errors: &mut Vec<BuildError>) {
     let scopes = std::mem::take(&mut draft.scopes);
     let mut incoming = Incoming::default();
     for scope in &scopes {
@@ -168,15 +168,15 @@ fn upstreams(draft: &Draft, node: NodeIndex) -> impl Iterator<Item = NodeIndex> 
 }
 
 /// Checks that no teardown requires a success that would keep it from running.
-fn check(draft: &Draft, scope: &ScopeDraft, ids: &IndexVec<NodeIndex, Box<str>>, errors: &mut Vec<BuildError>) {
+fn check(draft: &Draft, scope: &ScopeDraft, ids: &Ids, errors: &mut Vec<BuildError>) {
     if scope.teardown.is_empty() {
-        let (setup, at) = (ids[scope.setup].to_string(), draft.nodes[scope.setup].at.into());
+        let (setup, at) = (ids[scope.setup].to_owned(), draft.nodes[scope.setup].at.into());
         errors.push(BuildError::EmptyTeardown { setup, at });
     }
     for node in indices(scope.teardown.clone()) {
         let drawn = &draft.nodes[node];
         let at: SourceLocation = drawn.at.into();
-        let task = || ids[node].to_string();
+        let task = || ids[node].to_owned();
         if drawn.options.as_ref().is_some_and(|options| options.trigger_rule.is_some()) {
             errors.push(BuildError::TeardownRule { task: task(), at });
         }
@@ -186,7 +186,7 @@ fn check(draft: &Draft, scope: &ScopeDraft, ids: &IndexVec<NodeIndex, Box<str>>,
             if arg.kind().is_some_and(|kind| kind != EdgeKind::Outcome)
                 && let Some(work) = work.next()
             {
-                errors.push(BuildError::TeardownNeeds { task: task(), work: ids[work].to_string(), at });
+                errors.push(BuildError::TeardownNeeds { task: task(), work: ids[work].to_owned(), at });
             }
         }
     }

@@ -39,11 +39,11 @@ pub(super) fn gates(
 /// them), one for all that may be skipped, one for all that only must end, one for each `AnyOf`,
 /// and one for its order edges when they have a rule of their own.
 pub(super) fn wire(plan: &mut Plan) {
-    let mut joins: IndexVec<JoinIndex, Join> = IndexVec::with_capacity(plan.nodes.len());
+    let mut joins: IndexVec<JoinIndex, Join> = IndexVec::with_capacity(plan.len());
     let of_scopes = plan.rest_of_work.len() + plan.rest_of_setups.len();
     // (upstream, join), grouped by join; turned around below.
     let mut edges: Vec<(NodeIndex, JoinIndex)> =
-        Vec::with_capacity(plan.sources.len() + plan.orders.len() + plan.gates.len() + of_scopes);
+        Vec::with_capacity(plan.args.len() + plan.sources.len() + plan.orders.len() + plan.gates.len() + of_scopes);
 
     // Nothing waits for anything but the values that it takes.
     let is_simple = of_scopes == 0 && plan.orders.is_empty() && plan.gates.is_empty() && plan.mappings.is_empty();
@@ -97,7 +97,7 @@ pub(super) fn wire(plan: &mut Plan) {
 
     wire_mappings(plan, &joins, &edges);
 
-    let mut offsets = vec![0u32; plan.nodes.len() + 1];
+    let mut offsets = vec![0u32; plan.len() + 1];
     for &(upstream, _) in &edges {
         offsets[upstream.as_usize() + 1] += 1;
     }
@@ -138,7 +138,11 @@ fn wire_required(
     for cell in plan.arg_cells(node) {
         match *cell {
             ArgCell::Constant(_) => {}
-            ArgCell::Value(source) => edges.extend(source.as_task().map(|upstream| (upstream, join))),
+            ArgCell::Value(source) => {
+                if let Some(upstream) = source.as_task() {
+                    edges.push((upstream, join));
+                }
+            }
             ArgCell::Edges(place) => {
                 let (kind, sources) = plan.edge_sources(place);
                 if kind != EdgeKind::Required {

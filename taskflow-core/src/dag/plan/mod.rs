@@ -7,6 +7,7 @@
 mod args;
 mod cluster;
 mod group;
+mod ids;
 mod index;
 mod joins;
 mod mapping;
@@ -23,6 +24,7 @@ pub(in crate::dag) use self::args::EdgeCell;
 pub use self::args::{ArgPlan, EdgeArg};
 pub(crate) use self::cluster::{Cluster, ClusterKind};
 pub use self::group::GroupPlan;
+pub(in crate::dag) use self::ids::Ids;
 pub(crate) use self::index::{ClusterIndex, MappingIndex};
 pub use self::index::{GroupIndex, JoinIndex, NodeIndex};
 pub use self::joins::Join;

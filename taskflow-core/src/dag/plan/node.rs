@@ -1,6 +1,7 @@
 //! Nodes: what each one calls, and with which options.
 
 use std::collections::HashMap;
+use std::fmt;
 
 use super::index::{GroupIndex, JoinIndex, NodeIndex};
 use super::options::NodeOptions;
@@ -9,11 +10,10 @@ use crate::base::SourceLocation;
 use crate::task::{Executor, Kind, TaskDef};
 
 /// A task instance: one call of a task in a DAG.
-#[derive(Debug)]
-pub struct Node {
-    pub(in crate::dag) id: Box<str>,
-    pub(in crate::dag) group: Option<GroupIndex>,
-    pub(in crate::dag) at: &'static std::panic::Location<'static>,
+#[derive(Clone, Copy)]
+pub struct Node<'a> {
+    plan: &'a Plan,
+    index: NodeIndex,
 }
 
 /// Where the data of a node is in the index vectors. Its arguments and joins end where those of the
@@ -26,20 +26,26 @@ pub(in crate::dag) struct Wiring {
     pub(in crate::dag) first_join: JoinIndex,
 }
 
-impl Node {
+impl<'a> Node<'a> {
     /// Its id, unique in the DAG.
-    pub fn id(&self) -> &str {
-        &self.id
+    pub fn id(self) -> &'a str {
+        &self.plan.ids[self.index]
     }
 
     /// The call that made it.
-    pub fn location(&self) -> SourceLocation {
-        self.at.into()
+    pub fn location(self) -> SourceLocation {
+        self.plan.locations[self.index].into()
     }
 
     /// The index of the group it is in.
-    pub fn group(&self) -> Option<GroupIndex> {
-        self.group
+    pub fn group(self) -> Option<GroupIndex> {
+        self.plan.group_of.get(self.index).copied().flatten()
+    }
+}
+
+impl fmt::Debug for Node<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Node").field("id", &self.id()).field("group", &self.group()).finish_non_exhaustive()
     }
 }
 
@@ -94,42 +100,42 @@ impl Plan {
     }
 
     /// The nodes, in the order of the calls.
-    pub fn nodes(&self) -> &[Node] {
-        self.nodes.as_slice()
+    pub fn nodes(&self) -> impl ExactSizeIterator<Item = Node<'_>> + DoubleEndedIterator + Clone {
+        self.node_indices().map(|node| self.node(node))
     }
 
     /// A node.
-    pub fn node(&self, node: NodeIndex) -> &Node {
-        &self.nodes[node]
+    pub fn node(&self, node: NodeIndex) -> Node<'_> {
+        Node { plan: self, index: node }
     }
 
     /// The indices of the nodes.
     pub fn node_indices(&self) -> impl ExactSizeIterator<Item = NodeIndex> + DoubleEndedIterator + Clone + use<> {
-        self.nodes.indices()
+        self.wiring.indices()
     }
 
     /// How many nodes it has.
     pub fn len(&self) -> usize {
-        self.nodes.len()
+        self.wiring.len()
     }
 
     /// Whether it has no node.
     pub fn is_empty(&self) -> bool {
-        self.nodes.is_empty()
+        self.wiring.is_empty()
     }
 
     /// How many tasks a run has before any list is expanded: the nodes outside every `each`.
     pub fn task_count(&self) -> usize {
-        self.nodes.len() - self.mappings.iter().map(|mapping| mapping.nodes.len()).sum::<usize>()
+        self.wiring.len() - self.mappings.iter().map(|mapping| mapping.nodes.len()).sum::<usize>()
     }
 
     /// The index of each node, by id.
     pub(crate) fn by_id(&self) -> HashMap<&str, NodeIndex> {
-        self.node_indices().map(|node| (&*self.nodes[node].id, node)).collect()
+        self.ids.iter().zip(self.node_indices()).collect()
     }
 
     /// The index of the node with this id. Searches the whole plan.
     pub fn find(&self, id: &str) -> Option<NodeIndex> {
-        self.node_indices().find(|&node| &*self.nodes[node].id == id)
+        self.ids.iter().zip(self.node_indices()).find(|&(known, _)| known == id).map(|(_, node)| node)
     }
 }

@@ -1,7 +1,6 @@
 //! Plain nodes: those that need nothing but to be called once with their inputs.
 
 use super::index::NodeIndex;
-use super::node::Node;
 use super::options::NodeOptions;
 use super::plan::Plan;
 use crate::base::index::IndexVec;
@@ -41,8 +40,8 @@ impl Plan {
     pub(in crate::dag) fn find_plain_nodes(&mut self) {
         let mut kinds = Vec::new();
         let mut plain: Vec<Option<bool>> = vec![None; self.node_options.len() * self.defs.len()];
-        let nodes = self.nodes.enumerated().map(|(node, _): (NodeIndex, &Node)| {
-            let (options, def) = (self.options_index(node), self.def_index(node));
+        let nodes = self.wiring.enumerated().map(|(node, wiring)| {
+            let (options, def) = (wiring.options as usize, wiring.def as usize);
             *plain[options * self.defs.len() + def].get_or_insert_with(|| {
                 kinds.push(node);
                 is_plain(&self.node_options[options], self.defs[def])

@@ -1,15 +1,17 @@
 //! The frozen graph, and the properties of the whole DAG.
 
 use std::fmt;
+use std::panic::Location;
 use std::sync::{Arc, OnceLock};
 
 use super::args::{ArgCell, EdgeCell};
 use super::cluster::Cluster;
 use super::group::GroupPlan;
+use super::ids::Ids;
 use super::index::{ClusterIndex, GroupIndex, JoinIndex, MappingIndex, NodeIndex};
 use super::joins::Join;
 use super::mapping::{Mapping, Place};
-use super::node::{Node, Wiring};
+use super::node::Wiring;
 use super::options::NodeOptions;
 use super::plain::Plainness;
 use super::scope::ScopePlan;
@@ -35,7 +37,11 @@ pub struct Plan {
     pub(in crate::dag) result_projection: Option<Arc<Projection>>,
     pub(in crate::dag) result_type: TypeInfo,
 
-    pub(in crate::dag) nodes: IndexVec<NodeIndex, Node>,
+    pub(in crate::dag) ids: Ids,
+    /// The calls that made the nodes.
+    pub(in crate::dag) locations: IndexVec<NodeIndex, &'static Location<'static>>,
+    /// The group of each node; empty in a plan without any.
+    pub(in crate::dag) group_of: IndexVec<NodeIndex, Option<GroupIndex>>,
     /// The part of each node that the engine reads, kept small: four of them fit a cache line.
     pub(in crate::dag) wiring: IndexVec<NodeIndex, Wiring>,
     pub(in crate::dag) node_options: Vec<NodeOptions>,
@@ -156,6 +162,6 @@ impl Plan {
 
 impl fmt::Debug for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Plan({}, {} nodes)", self.id, self.nodes.len())
+        write!(f, "Plan({}, {} nodes)", self.id, self.len())
     }
 }

@@ -12,7 +12,7 @@ pub struct Source(u32);
 impl Source {
     const PARAM: u32 = 1 << 31;
 
-    pub(crate) fn task(node: NodeIndex) -> Self {
+    pub(crate) const fn task(node: NodeIndex) -> Self {
         let index = node.as_u32();
         assert!(index < Source::PARAM, "a graph has fewer than 2^31 nodes");
         Source(index)
