@@ -230,7 +230,7 @@ fn inconclusive_answers_do_not_end_the_wait() {
     assert!(locked(&manager.known).instead.is_empty());
 }
 
-/// C2: cluster managers that redirect a question, whose headers may carry a token, to another server.
+/// C2: cluster managers that redirect a question, which may carry a token, to another server.
 #[test]
 fn redirects_of_a_cluster_manager_are_not_followed() {
     let other = Server::start(|_| Answer::Of(200, r#"{"app": {"state": "FAILED", "finalStatus": "FAILED"}}"#.into()));
