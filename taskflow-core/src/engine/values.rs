@@ -107,7 +107,7 @@ impl Values {
                     let winner = winner(machine, task, &edges);
                     let deliver = |&source: &Source| {
                         let delivery = self.deliver(machine, source, edges.kind(), last);
-                        // Of an `AnyOf` only the first success counts, even if others have followed.
+                        // Of an `AnyOf` only the first success counts, even if others follow.
                         let lost = winner.is_some_and(|winner| winner != source);
                         if lost { Delivery::Absent } else { delivery }
                     };
@@ -172,8 +172,8 @@ impl Values {
         }
     }
 
-    /// As [`gather`](Values::gather), for a plan with mappings: a value may come from outside an element, or from all
-    /// elements.
+    /// As [`gather`](Values::gather), for a plan with mappings: a value may come from outside an
+    /// element, or from all elements.
     fn gather_among_elements(&mut self, machine: &Machine, task: TaskIndex, last: bool) -> Gathered {
         let layout = machine.layout();
         let mut gathered = Gathered::default();

@@ -85,7 +85,8 @@ pub(crate) fn call_as(
     outcome.unwrap_or_else(Outcome::from)
 }
 
-/// As [`call_as`], for a task without a context whose inputs are complete: they stay where they are.
+/// As [`call_as`], for a task without a context whose inputs are complete: they stay where they
+/// are.
 #[inline]
 pub(crate) fn call_in_place(
     body: impl FnOnce(&mut Inputs, Option<&TaskContext>) -> Produced,

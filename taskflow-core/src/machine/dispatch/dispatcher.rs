@@ -145,8 +145,8 @@ impl Dispatcher {
         Some((key, task))
     }
 
-    /// Other tasks of this run, out of turn, for a worker that takes several at once: until there is
-    /// none, or `take` returns `false`.
+    /// Other tasks of this run, out of turn, for a worker that takes several at once: until there
+    /// is none, or `take` returns `false`.
     #[inline]
     pub(crate) fn pop_while(&mut self, key: RunKey, lane: Lane, mut take: impl FnMut(TaskIndex) -> bool) {
         if self.pop_unlimited(key, lane, &mut take) {
@@ -158,9 +158,9 @@ impl Dispatcher {
         {}
     }
 
-    /// As [`pop_while`](Dispatcher::pop_while), for a run whose tasks are all in one bucket, without
-    /// a pool or a group with a limit: then nothing but its number holds a task back, and they are
-    /// counted together. `false`, without an effect, for other runs.
+    /// As [`pop_while`](Dispatcher::pop_while), for a run whose tasks are all in one bucket,
+    /// without a pool or a group with a limit: then nothing but its number holds a task back, and
+    /// they are counted together. `false`, without an effect, for other runs.
     #[inline]
     fn pop_unlimited(&mut self, key: RunKey, lane: Lane, take: &mut impl FnMut(TaskIndex) -> bool) -> bool {
         let Some(run) = self.runs[key.0 as usize].as_mut() else { return false };
