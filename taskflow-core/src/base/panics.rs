@@ -1,5 +1,6 @@
 //! Catches panics of user code, with their message and location.
 
+use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::ops::Deref;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -13,6 +14,8 @@ thread_local! {
     static DEPTH: Cell<u32> = const { Cell::new(0) };
     /// The location of the last panic inside one.
     static PLACE: RefCell<Option<String>> = const { RefCell::new(None) };
+    /// Whether there may be a location: reading this costs less than looking.
+    static HAS_PLACE: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Whether the previous panic hook is bypassed for panics inside tasks. The command line sets it,
@@ -23,21 +26,33 @@ pub(crate) static QUIET: AtomicBool = AtomicBool::new(false);
 ///
 /// Only a panic hook sees the location, so taskflow installs one for the process. It records the
 /// location of panics inside tasks and calls the previous hook.
+#[inline]
 pub(crate) fn catch<R>(function: impl FnOnce() -> R) -> Result<R, Failure> {
-    DEPTH.set(DEPTH.get() + 1);
+    let depth = DEPTH.get();
+    DEPTH.set(depth + 1);
     // Not every panic runs the hook, so an earlier location must not remain.
-    let outer = PLACE.take();
+    let outer = if HAS_PLACE.get() { replace_place(None) } else { None };
     let result = catch_unwind(AssertUnwindSafe(function));
-    let location = PLACE.replace(outer);
-    DEPTH.set(DEPTH.get() - 1);
-    result.map_err(|payload| {
-        let panic = Failure::Panic { message: panic_message(&*payload), location };
-        // The payload is user data: if its destructor panics, leak the second payload.
-        if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
-            std::mem::forget(second);
-        }
-        panic
-    })
+    DEPTH.set(depth);
+    let location = if HAS_PLACE.get() || outer.is_some() { replace_place(outer) } else { None };
+    result.map_err(|payload| failure(payload, location))
+}
+
+/// Replaces the location of the last panic of this thread.
+#[cold]
+fn replace_place(place: Option<String>) -> Option<String> {
+    HAS_PLACE.set(place.is_some());
+    PLACE.replace(place)
+}
+
+#[cold]
+fn failure(payload: Box<dyn Any + Send>, location: Option<String>) -> Failure {
+    let panic = Failure::Panic { message: panic_message(&*payload), location };
+    // The payload is user data: if its destructor panics, leak the second payload.
+    if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+        std::mem::forget(second);
+    }
+    panic
 }
 
 /// Drops a value of the user; a panic of its destructor is only reported by the panic hook.
@@ -73,7 +88,7 @@ pub(crate) fn install_hook() {
         std::panic::set_hook(Box::new(move |info| {
             let inside = DEPTH.get() > 0;
             if inside {
-                PLACE.set(info.location().map(ToString::to_string));
+                replace_place(info.location().map(ToString::to_string));
             }
             if !(inside && QUIET.load(Ordering::Relaxed)) {
                 previous(info);
@@ -83,7 +98,7 @@ pub(crate) fn install_hook() {
 }
 
 /// The text of a panic payload.
-fn panic_message(payload: &(dyn std::any::Any + Send)) -> String {
+fn panic_message(payload: &(dyn Any + Send)) -> String {
     let text = payload.downcast_ref::<&str>().copied().or_else(|| payload.downcast_ref::<String>().map(String::as_str));
     text.unwrap_or("the panic payload is not text").to_owned()
 }

@@ -24,28 +24,34 @@ use crate::task::{
 };
 use crate::value::AnyValue;
 
-/// Permission to run one attempt, with everything it needs.
+/// Permission to run one attempt, with everything it needs. Kept small: it is moved a few times.
 #[derive(Debug)]
 pub(crate) struct StartPermit {
     pub(crate) task: TaskIndex,
     /// The node of the task instance.
     pub(crate) node: NodeIndex,
-    /// Its id, where it is not that of the node.
-    pub(crate) id: Option<Arc<str>>,
     pub(crate) attempt: u32,
+    /// How long tasks of this definition take, in nanoseconds, if a worker may take it together
+    /// with others; 0 otherwise.
+    pub(crate) expected: u32,
+    pub(crate) def: &'static TaskDef,
+    pub(crate) gathered: Gathered,
+    /// `None` if the task is plain: nothing of its run looks at the attempt.
+    pub(crate) details: Option<Box<Details>>,
+}
+
+/// What there is to an attempt of a task that is not plain.
+#[derive(Debug, Default)]
+pub(crate) struct Details {
+    /// The id of the task, where it is not that of the node.
+    pub(crate) id: Option<Arc<str>>,
     /// Earlier attempts that do not count against the retries.
     pub(crate) uncounted_attempts: u32,
     /// How often the task was retried with its group or its run.
     pub(crate) rounds: u32,
-    pub(crate) def: &'static TaskDef,
-    pub(crate) gathered: Gathered,
     /// `None` for sync tasks without a context: they cannot be notified.
     pub(crate) control: Option<Arc<AttemptControl>>,
-    /// Whether the task is plain: nothing of its run looks at the attempt.
-    pub(crate) plain: bool,
-    /// Whether tasks of this definition have proven short.
-    pub(crate) short: bool,
-    /// For a task that may wait. Boxed, because a permit is moved a few times.
+    /// For a task that may wait.
     pub(crate) wait_state: Option<Box<WaitState>>,
 }
 
@@ -73,13 +79,19 @@ pub(crate) struct Done {
     pub(crate) outcome: Outcome<Returned>,
 }
 
-/// The value of a success. Boxes keep it small: it is moved a few times, and most runs need none
-/// of them.
+/// The value of a success. Kept small: it is moved a few times.
 #[derive(Debug)]
 pub(crate) struct Returned {
     pub(crate) value: AnyValue,
+    /// What comes with it. Most runs without a journal need none of it.
+    pub(crate) more: Option<Box<More>>,
+}
+
+/// What comes with the value of a success.
+#[derive(Debug, Default)]
+pub(crate) struct More {
     /// The value as the journal stores it.
-    pub(crate) stored: Option<Box<Stored>>,
+    pub(crate) stored: Option<Stored>,
     /// The elements of the value, if the task is an expand node.
     pub(crate) elements: Option<Box<Elements>>,
     /// What the success emits.
@@ -100,12 +112,30 @@ impl Done {
 impl StartPermit {
     /// Which task it is, for use after the permit is consumed.
     pub(crate) fn place(&self) -> Instance {
-        Instance { task: self.task, node: self.node, id: self.id.clone() }
+        let id = self.details.as_ref().and_then(|details| details.id.clone());
+        Instance { task: self.task, node: self.node, id }
+    }
+
+    /// How the attempt is notified, if it can be.
+    pub(crate) fn control(&self) -> Option<&Arc<AttemptControl>> {
+        self.details.as_ref()?.control.as_ref()
+    }
+
+    /// What the task finds when it is called again after a wait.
+    pub(crate) fn wait_state(&self) -> Option<&WaitState> {
+        self.details.as_ref()?.wait_state.as_deref()
+    }
+
+    /// Whether the task is known to be short, and may be taken together with others.
+    #[inline]
+    pub(crate) fn is_short(&self) -> bool {
+        const SHORT: u32 = 50_000;
+        self.expected > 0 && self.expected < SHORT
     }
 
     /// The context of the attempt, if its task takes one.
     pub(crate) fn context(&self, run: &Arc<RunShared>) -> Option<TaskContext> {
-        let control = self.control.as_ref().filter(|_| self.def.takes_context)?;
+        let control = self.control().filter(|_| self.def.takes_context)?;
         Some(TaskContext::new(self.identity(run), Arc::clone(control)))
     }
 
@@ -113,6 +143,8 @@ impl StartPermit {
     fn identity(&self, run: &Arc<RunShared>) -> Identity {
         let instance = self.place();
         let id = instance.id(&run.plan);
+        let (uncounted_attempts, rounds) =
+            self.details.as_ref().map_or((0, 0), |details| (details.uncounted_attempts, details.rounds));
         let retries = run.plan.node_options(self.node).retry.retries;
         let live_host = LiveHost {
             run: Arc::clone(run),
@@ -120,7 +152,7 @@ impl StartPermit {
             node: self.node,
             id: id.to_owned(),
             attempt: self.attempt,
-            counted: self.attempt.saturating_sub(self.uncounted_attempts).max(1),
+            counted: self.attempt.saturating_sub(uncounted_attempts).max(1),
             triggered: AtomicU32::new(0),
             links: Mutex::default(),
         };
@@ -128,9 +160,9 @@ impl StartPermit {
             run: Arc::clone(&run.info),
             task_id: id.to_owned(),
             attempt: self.attempt,
-            max_attempts: retries.saturating_add(1).saturating_add(self.uncounted_attempts),
-            generation: run.recorder.as_ref().map_or(0, |recorder| recorder.generation(id)) + self.rounds,
-            wait_state: self.wait_state.as_deref().cloned(),
+            max_attempts: retries.saturating_add(1).saturating_add(uncounted_attempts),
+            generation: run.recorder.as_ref().map_or(0, |recorder| recorder.generation(id)) + rounds,
+            wait_state: self.wait_state().cloned(),
             config: run.config.clone(),
             around: Arc::new(live_host),
         }
@@ -151,15 +183,24 @@ pub(crate) fn call_as(
     context: Option<&TaskContext>,
     body: impl FnOnce(&mut Inputs, Option<&TaskContext>) -> Produced,
 ) -> Outcome {
-    let StartPermit { gathered, control, .. } = permit;
+    let StartPermit { gathered, details, .. } = permit;
+    let control = details.and_then(|details| details.control);
     masked(task::call_as(body, || gathered.assemble(), context, control.as_deref()))
 }
 
-/// Runs a plain task to its end, on this thread: it has no context, no span and no journal.
-pub(crate) fn call_plain(permit: StartPermit) -> Outcome<Returned> {
-    let StartPermit { def, gathered, .. } = permit;
-    let Body::Sync(body) = def.body else { unreachable!("a plain task is a sync task") };
-    match task::call_as(body, || gathered.assemble(), None, None) {
+/// Runs a plain task to its end, on this thread: it has no context, no span and no journal. Its
+/// inputs are taken out of the permit.
+#[inline]
+pub(crate) fn call_plain(permit: &mut StartPermit) -> Outcome<Returned> {
+    let Body::Sync(body) = permit.def.body else { unreachable!("a plain task is a sync task") };
+    let outcome = match permit.gathered.complete() {
+        Some(inputs) => task::call_in_place(body, inputs),
+        None => {
+            let gathered = std::mem::take(&mut permit.gathered);
+            task::call_as(body, || gathered.assemble(), None, None)
+        }
+    };
+    match outcome {
         Outcome::Success(value) => Outcome::Success(unstored(value)),
         other => masked(other).map(unstored),
     }
@@ -173,14 +214,16 @@ pub(crate) fn is_silent() -> bool {
 
 /// Runs an async task to its end.
 pub(crate) async fn call_async(permit: StartPermit, context: Option<TaskContext>) -> Outcome {
-    let StartPermit { def, gathered, control, .. } = permit;
+    let StartPermit { def, gathered, details, .. } = permit;
+    let control = details.and_then(|details| details.control);
     masked(task::call_async(def, || gathered.assemble(), context, control).await)
 }
 
 /// Runs an attempt in a process of its own.
 pub(crate) async fn call_isolated(permit: StartPermit, run: &Arc<RunShared>, isolation: Isolation) -> Outcome {
     let identity = permit.identity(run);
-    let StartPermit { def, gathered, control, .. } = permit;
+    let StartPermit { def, gathered, details, .. } = permit;
+    let control = details.and_then(|details| details.control);
     let inputs = catch(|| gathered.assemble()).and_then(std::convert::identity);
     masked(match inputs {
         Ok(inputs) => process::run_isolated(def, isolation, inputs, identity, control.unwrap_or_default()).await,
@@ -191,7 +234,8 @@ pub(crate) async fn call_isolated(permit: StartPermit, run: &Arc<RunShared>, iso
 /// Runs an attempt on an executor.
 pub(crate) async fn call_on_executor(permit: StartPermit, run: Arc<RunShared>, executor: Executor) -> Outcome {
     let identity = permit.identity(&run);
-    let StartPermit { def, gathered, control, .. } = permit;
+    let StartPermit { def, gathered, details, .. } = permit;
+    let control = details.and_then(|details| details.control);
     let inputs = catch(|| gathered.assemble()).and_then(std::convert::identity);
     masked(match inputs {
         Ok(inputs) => {
@@ -270,7 +314,9 @@ pub(crate) fn store(run: &RunShared, task: &Instance, outcome: Outcome) -> Outco
         Encoded::Large(bytes) => recorder.spill(id, &bytes),
     });
     match (returned(run, task, value, stored.and_then(std::convert::identity).map(Some)), expands) {
-        (Outcome::Success(Returned { value, stored, .. }), Some(mapping)) => expanded(run, mapping, value, stored),
+        (Outcome::Success(Returned { value, more }), Some(mapping)) => {
+            expanded(run, mapping, value, more.and_then(|more| more.stored))
+        }
         (outcome, _) => outcome,
     }
 }
@@ -309,7 +355,7 @@ pub(crate) async fn store_async(run: &Arc<RunShared>, task: &Instance, outcome: 
 }
 
 fn unstored(value: AnyValue) -> Returned {
-    Returned { value, stored: None, elements: None, emits: None }
+    Returned { value, more: None }
 }
 
 fn returned(
@@ -321,7 +367,8 @@ fn returned(
     let emitted = stored.and_then(|stored| Ok((emits(run, task, &value, stored.as_ref())?, stored)));
     match emitted {
         Ok((emits, stored)) => {
-            Outcome::Success(Returned { value, stored: stored.map(Box::new), elements: None, emits })
+            let more = More { stored, elements: None, emits };
+            Outcome::Success(Returned { value, more: Some(Box::new(more)) })
         }
         Err(failure) => {
             drop_quietly(value);
@@ -334,7 +381,7 @@ fn returned(
 const LABEL: usize = 256;
 
 /// A list with the number of its elements, and their labels if it is labelled.
-fn expanded(run: &RunShared, mapping: MappingIndex, list: AnyValue, stored: Option<Box<Stored>>) -> Outcome<Returned> {
+fn expanded(run: &RunShared, mapping: MappingIndex, list: AnyValue, stored: Option<Stored>) -> Outcome<Returned> {
     let mapping = run.plan.mapping(mapping);
     let labels = match mapping.labels.as_ref().map(|labels| catch(|| labels.of(&list))).transpose() {
         Ok(labels) => labels.map(|mut labels| {
@@ -353,10 +400,6 @@ fn expanded(run: &RunShared, mapping: MappingIndex, list: AnyValue, stored: Opti
         }
     };
     let count = u32::try_from((mapping.split.len)(&list)).unwrap_or(u32::MAX);
-    Outcome::Success(Returned {
-        value: list,
-        stored,
-        elements: Some(Box::new(Elements { count, labels })),
-        emits: None,
-    })
+    let more = More { stored, elements: Some(Box::new(Elements { count, labels })), emits: None };
+    Outcome::Success(Returned { value: list, more: Some(Box::new(more)) })
 }

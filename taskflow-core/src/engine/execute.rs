@@ -49,10 +49,7 @@ impl EngineState {
                 if run.finish(done, &mut commands, &mut effects.unused) {
                     if let [Command::Settled(_), Command::Ready(ready)] | [Command::Ready(ready)] = commands[..]
                         && self.reclaimed.is_empty()
-                        && !run.machine.drains()
-                        && !run.holds()
-                        && run.lingering.is_empty()
-                        && run.held.in_flight.is_empty()
+                        && run.starts_at_once()
                         && self.dispatcher.hand_over(key, run.machine.layout(), task, ready)
                         && let Some(Some(slot)) = self.slots.get_mut(me)
                     {
@@ -85,7 +82,17 @@ impl EngineState {
         self.execute(key, commands, false, now, effects);
     }
 
-    fn execute(
+    /// Carries out the commands of a run, and keeps the empty list for the next ones.
+    #[inline]
+    fn execute(&mut self, key: RunKey, commands: Vec<Command>, next: bool, now: Timestamp, effects: &mut Effects) {
+        if commands.is_empty() {
+            self.commands = commands;
+        } else {
+            self.execute_all(key, commands, next, now, effects);
+        }
+    }
+
+    fn execute_all(
         &mut self,
         key: RunKey,
         mut commands: Vec<Command>,
@@ -94,13 +101,13 @@ impl EngineState {
         effects: &mut Effects,
     ) {
         let mut halted = false;
-        if commands.is_empty() {
-            self.commands = commands;
-            return;
-        }
         for &command in &commands {
             let Some(Some(run)) = self.runs.get_mut(key.0 as usize) else { break };
             match command {
+                Command::Ready(task) if run.starts_at_once() => {
+                    self.dispatcher.push(key, run.machine.layout(), task, next);
+                    next = false;
+                }
                 Command::Ready(_) if run.machine.drains() => {}
                 Command::Ready(task) if run.holds() => run.held.ready.push_back((run.held.recorded, task)),
                 Command::Ready(task) => {

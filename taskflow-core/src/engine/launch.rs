@@ -34,7 +34,7 @@ fn launch(shared: &Arc<Shared>, key: RunKey, run: Arc<RunShared>, permit: StartP
         return report.close(Failure::Error { chain, retryable: false }.into());
     };
     let context = permit.context(&report.run);
-    let control = permit.control.clone();
+    let control = permit.control().cloned();
     let span = span(&report.run, &permit);
     let isolation = permit.def.isolation.filter(|_| !report.run.in_process);
     let spawned = if let Some(executor) = report.run.executor(permit.node) {

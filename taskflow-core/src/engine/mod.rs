@@ -4,8 +4,8 @@
 //! - `engine_state`: what the threads of an engine share; states the protocol of the live driver.
 //!   `execute`: carrying out the commands of state machines. `worker`, `share`, `launch`,
 //!   `timekeeper`: the threads. `effects`: what is done after the lock is released.
-//! - `run`: a live run. `run_shared`: the part of it that needs no lock. `values`: returned values
-//!   until their last consumer. `held`: what waits until it is stored.
+//! - `run`: a live run. `run_shared`: the part of it that needs no lock. `clock`: its clock.
+//!   `values`: returned values until their last consumer. `held`: what waits until it is stored.
 //! - `attempt`: calling a task. `live_host`: what a running task reaches of its run. `notes`: its
 //!   links and XComs; states their protocol. `emissions`: the events of assets that attempts emit;
 //!   states their protocol. `sessions`: executors.
@@ -22,6 +22,7 @@ mod archive;
 mod attempt;
 mod blocking_calls;
 mod children;
+mod clock;
 mod effects;
 mod emissions;
 #[allow(clippy::module_inception, reason = "the module is named after its type")]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use super::attempt::{Done, StartPermit};
+use super::attempt::{Details, Done, More, Returned, StartPermit};
 use super::engine::Engine;
 use super::held::Held;
 use super::lingering::Lingering;
@@ -149,6 +149,19 @@ impl Run {
         self.held.result = result.and_then(|result| self.shared.encoded_result(&result)).ok().flatten();
     }
 
+    /// Whether a task starts as soon as it is ready and has its slot.
+    #[inline]
+    pub(super) fn starts_at_once(&self) -> bool {
+        let has_short_path = self.plain && self.machine.has_short_path();
+        // The tasks with a short path may be beside others, whose processes linger.
+        (has_short_path || self.holds_nothing_back()) && self.lingering.is_empty()
+    }
+
+    /// Whether it neither drains nor waits for entries to be stored.
+    fn holds_nothing_back(&self) -> bool {
+        !self.machine.drains() && !self.holds() && self.held.in_flight.is_empty()
+    }
+
     /// Starts an attempt of a task that has its slot.
     #[inline]
     pub(crate) fn permit(&mut self, task: TaskIndex, now: Timestamp, commands: &mut Vec<Command>) -> StartPermit {
@@ -169,16 +182,11 @@ impl Run {
         StartPermit {
             task,
             node,
-            id: None,
             attempt,
-            uncounted_attempts: 0,
-            rounds: 0,
+            expected: self.costs[place],
             def: self.shared.plan.defs()[place],
             gathered: self.values.gather_plain(&self.machine, node),
-            control: None,
-            plain: true,
-            short: is_short(self.costs[place]),
-            wait_state: None,
+            details: None,
         }
     }
 
@@ -204,41 +212,39 @@ impl Run {
         if let Some(control) = &control {
             self.attempts.insert(task, Arc::clone(control));
         }
-        let short = self.is_shareable(task);
-        let (attempt, uncounted_attempts) = (self.machine.attempt(task), self.machine.uncounted_attempts(task));
-        let rounds = self.machine.rounds(task);
-        let wait_state = self.machine.wait_state(task, now);
+        let details = Details {
+            id,
+            uncounted_attempts: self.machine.uncounted_attempts(task),
+            rounds: self.machine.rounds(task),
+            control,
+            wait_state: self.machine.wait_state(task, now),
+        };
         StartPermit {
             task,
             node,
-            id,
-            attempt,
-            uncounted_attempts,
-            rounds,
+            attempt: self.machine.attempt(task),
+            expected: if self.is_shareable(node) { self.cost(node) } else { 0 },
             def,
             gathered,
-            control,
-            plain: false,
-            short,
-            wait_state,
+            details: Some(Box::new(details)),
         }
     }
 
     /// Closes an attempt. Returns `false`, without an effect, if it is not the running one.
     #[inline]
     pub(crate) fn finish(&mut self, done: Done, commands: &mut Vec<Command>, unused: &mut Vec<AnyValue>) -> bool {
-        let Done { task, attempt, started, ended, .. } = done;
-        if self.plain
-            && let Outcome::Success(_) = done.outcome
-            && self.machine.succeed_plain((task, attempt), started, ended, commands)
-        {
-            self.learn(task, started, ended);
-            if let Some(value) = done.into_value() {
+        let Done { task, attempt, started, ended, outcome } = done;
+        match outcome {
+            Outcome::Success(Returned { value, more: None })
+                if self.plain && self.machine.succeed_plain((task, attempt), started, ended, commands) =>
+            {
+                // It is not a task of an element.
+                self.learn(NodeIndex::new(task.as_u32()), started, ended);
                 self.values.put(task, value, unused);
+                true
             }
-            return true;
+            outcome => self.finish_any(Done { task, attempt, started, ended, outcome }, commands, unused),
         }
-        self.finish_any(done, commands, unused)
     }
 
     fn finish_any(&mut self, done: Done, commands: &mut Vec<Command>, unused: &mut Vec<AnyValue>) -> bool {
@@ -250,17 +256,18 @@ impl Run {
         if !self.attempts.is_empty() {
             self.attempts.remove(&task);
         }
-        self.learn(task, started, ended);
+        self.learn(self.machine.layout().node(task), started, ended);
         let noted = self.take_notes(task, attempt);
         let mut attached = Attached::default();
         let outcome = outcome.map(|returned| {
             self.values.put(task, returned.value, unused);
-            attached = Attached { value: returned.stored.map(|stored| *stored), emissions: noted };
-            if let Some(emits) = returned.emits {
+            let More { stored, elements, emits } = returned.more.map_or_else(More::default, |more| *more);
+            attached = Attached { value: stored, emissions: noted };
+            if let Some(emits) = emits {
                 attached.emissions.extend(emits.produced);
                 self.held.result = emits.result.or(self.held.result.take());
             }
-            returned.elements
+            elements
         });
         if let Some(emitted) = &mut self.emitted {
             emitted.extend(attached.emissions.iter().cloned());
@@ -320,38 +327,30 @@ impl Run {
         });
     }
 
-    /// The expected duration of a task of this definition, in nanoseconds; 0 if unknown.
-    pub(crate) fn cost(&self, task: TaskIndex) -> u32 {
-        self.costs[self.shared.plan.def_index(self.machine.layout().node(task))]
+    /// The expected duration of a task of the definition of this node, in nanoseconds; 0 if
+    /// unknown.
+    fn cost(&self, node: NodeIndex) -> u32 {
+        self.costs[self.shared.plan.def_index(node)]
     }
 
     #[inline]
-    fn learn(&mut self, task: TaskIndex, started: Timestamp, ended: Timestamp) {
+    fn learn(&mut self, node: NodeIndex, started: Timestamp, ended: Timestamp) {
         let took = ended.as_nanos().saturating_sub(started.as_nanos()).clamp(1, i64::from(u32::MAX)) as u32;
-        let cost = &mut self.costs[self.shared.plan.def_index(self.machine.layout().node(task))];
+        let cost = &mut self.costs[self.shared.plan.def_index(node)];
         // Adapts at once to longer tasks and slowly to shorter ones.
         *cost = if *cost == 0 || took > *cost { took } else { *cost - (*cost - took) / 8 };
     }
 
-    /// Whether a worker may take the task together with others: it is known to be short, and its
-    /// start need not be exact.
-    pub(crate) fn is_shareable(&self, task: TaskIndex) -> bool {
+    /// Whether a worker may take a task of this node together with others: its start need not be
+    /// exact.
+    fn is_shareable(&self, node: NodeIndex) -> bool {
         let plan = &self.shared.plan;
-        let node = self.machine.layout().node(task);
         let (def, options) = (plan.def(node), plan.node_options(node));
-        let plain = !def.takes_context
+        !def.takes_context
             && options.timeout.is_none()
             && options.total_timeout.is_none()
-            && options.waiting == Waiting::Never;
-        is_short(self.cost(task)) && plain
+            && options.waiting == Waiting::Never
     }
-}
-
-/// Whether a task of this expected duration, in nanoseconds, is short.
-#[inline]
-fn is_short(cost: u32) -> bool {
-    const SHORT: u32 = 50_000;
-    cost > 0 && cost < SHORT
 }
 
 impl std::fmt::Debug for Run {

@@ -1,18 +1,18 @@
 //! The part of a run that its threads share without the lock of the engine.
 
 use std::sync::{Arc, OnceLock, Weak};
-use std::time::Instant;
 
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use super::children::Children;
+use super::clock::Clock;
 use super::engine::{Engine, WeakEngine};
 use super::engine_state::Shared;
 use super::notes::Notes;
 use super::recorder::Recorder;
 use super::sessions::Sessions;
-use crate::base::{Quietly, Timestamp};
+use crate::base::Quietly;
 use crate::callback::CallbackDispatcher;
 use crate::config::Config;
 use crate::dag::{NodeIndex, Plan};
@@ -60,24 +60,6 @@ pub(crate) struct EngineRef {
     pub(crate) key: RunKey,
     /// Weak, so that leftovers of a run do not keep the engine alive.
     pub(crate) engine: WeakEngine,
-}
-
-/// Wall-clock time that never goes back: the wall clock is read once, then elapsed time is added.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Clock {
-    base: Timestamp,
-    origin: Instant,
-}
-
-impl Clock {
-    pub(crate) fn start() -> Self {
-        Clock { base: Timestamp::now(), origin: Instant::now() }
-    }
-
-    #[inline]
-    pub(crate) fn now(&self) -> Timestamp {
-        self.base + self.origin.elapsed()
-    }
 }
 
 impl RunShared {

@@ -100,10 +100,10 @@ impl EngineState {
             run.keep_start(permit);
         };
 
-        let cost = u64::from(run.cost(first));
+        let cost = u64::from(first_permit.expected);
         let ready = self.dispatcher.ready_sync_of(key) as u64;
         let most = match () {
-            () if ready == 0 || !first_permit.short => 1,
+            () if ready == 0 || !first_permit.is_short() => 1,
             () if (ready + 1) * cost <= WAKING => MOST,
             () => ((ready + 1).div_ceil(workers as u64) as usize).min(MOST),
         };
@@ -118,18 +118,18 @@ impl EngineState {
         let mut share = lock(&slot.share);
         share.queue.push_back(first_permit);
         let mut expected = cost;
-        while share.queue.len() < most && expected < LONG {
-            let Some(task) = self.dispatcher.pop_from(key, Lane::Sync) else { break };
+        self.dispatcher.pop_while(key, Lane::Sync, |task| {
             let is_kept = run.keeps_start(task);
             let permit = run.permit(task, now, &mut commands);
             if is_kept {
                 run.keep_start(permit);
-                continue;
+                return true;
             }
             // A task that is not known to be short ends the share.
-            expected += if permit.short { u64::from(run.cost(task)) } else { LONG };
+            expected += if permit.is_short() { u64::from(permit.expected) } else { LONG };
             share.queue.push_back(permit);
-        }
+            share.queue.len() < most && expected < LONG
+        });
         share.worth_sharing = expected > WAKING;
         self.watching = true;
         self.commands = commands;

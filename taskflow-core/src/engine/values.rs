@@ -100,14 +100,19 @@ impl Values {
             }
             (assemble, sources) => {
                 let Some(assemble) = assemble else { return };
-                let winner = winner(machine, task, &edges);
-                let deliver = |&source: &Source| {
-                    let delivery = self.deliver(machine, source, edges.kind(), last);
-                    // Of an `AnyOf` only the first success counts, even if others have followed.
-                    let lost = winner.is_some_and(|winner| winner != source);
-                    if lost { Delivery::Absent } else { delivery }
+                let delivered = if edges.kind() == EdgeKind::Required && last {
+                    // The inputs of a sum, of which there may be very many.
+                    sources.iter().map(|&source| self.deliver_success(source)).collect()
+                } else {
+                    let winner = winner(machine, task, &edges);
+                    let deliver = |&source: &Source| {
+                        let delivery = self.deliver(machine, source, edges.kind(), last);
+                        // Of an `AnyOf` only the first success counts, even if others follow.
+                        let lost = winner.is_some_and(|winner| winner != source);
+                        if lost { Delivery::Absent } else { delivery }
+                    };
+                    sources.iter().map(deliver).collect()
                 };
-                let delivered = sources.iter().map(deliver).collect();
                 let projections = edges.projections().to_vec();
                 let pending = Pending { position, assemble, delivered, projections };
                 gathered.pending.get_or_insert_default().push(pending);
@@ -158,8 +163,17 @@ impl Values {
         if slot.consumers == 0 { slot.value.take() } else { slot.value.clone() }
     }
 
-    /// As above, for a plan with mappings: a value may come from outside an element, or from all
-    /// elements.
+    /// What a source that had to succeed passes to the last possible attempt of a consumer.
+    #[inline]
+    fn deliver_success(&mut self, source: Source) -> Delivery {
+        match source.as_task() {
+            Some(node) => self.take(node.task()).map_or(Delivery::Absent, Delivery::Value),
+            None => self.param(source),
+        }
+    }
+
+    /// As [`gather`](Values::gather), for a plan with mappings: a value may come from outside an
+    /// element, or from all elements.
     fn gather_among_elements(&mut self, machine: &Machine, task: TaskIndex, last: bool) -> Gathered {
         let layout = machine.layout();
         let mut gathered = Gathered::default();
@@ -407,6 +421,12 @@ fn outcome_of(machine: &Machine, task: TaskIndex) -> Arc<Failure> {
 }
 
 impl Gathered {
+    /// The inputs, if none is left to assemble.
+    #[inline]
+    pub(crate) fn complete(&mut self) -> Option<&mut Inputs> {
+        if self.pending.is_none() { Some(&mut self.inputs) } else { None }
+    }
+
     /// Puts the inputs from several upstreams together, and applies projections. A closure of the
     /// user may panic here.
     ///

@@ -19,6 +19,7 @@ pub(super) fn spawn(shared: &Arc<Shared>, state: &mut EngineState) {
         me,
         share: Arc::clone(&share),
         of: None,
+        last: None,
         finished: Vec::new(),
         effects: Effects::default(),
         now: None,
@@ -42,7 +43,9 @@ struct Worker {
     share: Arc<Mutex<Share>>,
     /// The run of its last share.
     of: Of,
-    /// Results to report.
+    /// The result of its last task, if that was a single one.
+    last: Option<Done>,
+    /// The results of its share.
     finished: Vec<Done>,
     effects: Effects,
     /// When its last task ended: precise enough as the start of the next one.
@@ -66,9 +69,7 @@ impl Worker {
                 Taken::Nothing => false,
                 Taken::One => {
                     let now = self.now.get_or_insert_with(|| run.clock.now());
-                    if let Some(permit) = self.next.take() {
-                        self.finished.push(attempt(run, permit, now));
-                    }
+                    self.last = attempt(run, &mut self.next, now);
                     false
                 }
                 Taken::Several => {
@@ -83,7 +84,7 @@ impl Worker {
     /// Reports, takes the next share, and sleeps while there is none. `None` when the thread is to
     /// end.
     fn come_back(&mut self, mut several: bool) -> Option<Taken> {
-        let Worker { shared, me, share, of, finished, effects, now, next, working } = self;
+        let Worker { shared, me, share, of, last, finished, effects, now, next, working } = self;
         let me = *me;
         let mut state = shared.lock();
         state.working -= usize::from(std::mem::take(working));
@@ -96,9 +97,7 @@ impl Worker {
                 rest = !share.queue.is_empty();
             }
             // The path of a chain: one lock, no queue, no wake-up.
-            if !several
-                && let [_] = finished[..]
-                && let Some(done) = finished.pop()
+            if let Some(done) = last.take()
                 && state.follow_on(me, of, done, next, effects)
             {
                 state.working += 1;
@@ -157,40 +156,53 @@ impl Worker {
 
 /// Runs the tasks of the share until it is empty or an early report is due. Returns the time.
 fn run_share(shared: &Shared, run: &Arc<RunShared>, share: &Mutex<Share>) -> Timestamp {
-    /// How long a result may wait for the rest of its share.
-    const LATE: std::time::Duration = std::time::Duration::from_micros(100);
+    /// How long a result may wait for the rest of its share, in nanoseconds.
+    const LATE: i64 = 100_000;
 
     let first = run.clock.now();
     let mut now = first;
     let mut last: Option<Done> = None;
     loop {
-        let permit = {
+        let mut next = {
             let mut share = lock(share);
             share.current = None;
-            share.done.extend(last.take());
+            if let Some(done) = last {
+                share.done.push(done);
+            }
             if !share.done.is_empty() {
                 let someone_sleeps = share.worth_sharing && shared.sleeping.load(Ordering::Relaxed) > 0;
-                let next_is_long = share.queue.front().is_some_and(|permit| !permit.short);
-                if someone_sleeps || next_is_long || now.since(first) > LATE {
+                let next_is_long = share.queue.front().is_some_and(|permit| !permit.is_short());
+                if someone_sleeps || next_is_long || now.as_nanos() - first.as_nanos() > LATE {
                     return now;
                 }
             }
-            let Some(permit) = share.queue.pop_front() else { return now };
+            let next = share.queue.pop_front();
+            let Some(permit) = &next else { return now };
             share.current = Some((permit.task, now));
-            permit
+            next
         };
-        last = Some(attempt(run, permit, &mut now));
+        last = attempt(run, &mut next, &mut now);
     }
 }
 
-/// Runs one task. `now` is read once: the end of one task is the start of the next.
-pub(super) fn attempt(run: &Arc<RunShared>, permit: StartPermit, now: &mut Timestamp) -> Done {
-    if permit.plain && is_silent() {
+/// Runs the next task, if there is one. `now` is read once: the end of one task is the start of the
+/// next.
+#[inline]
+fn attempt(run: &Arc<RunShared>, next: &mut Option<StartPermit>, now: &mut Timestamp) -> Option<Done> {
+    if let Some(permit) = next
+        && permit.details.is_none()
+        && is_silent()
+    {
         let (task, attempt, started) = (permit.task, permit.attempt, *now);
         let outcome = call_plain(permit);
+        *next = None;
         *now = run.clock.now();
-        return Done { task, attempt, started, ended: *now, outcome };
+        return Some(Done { task, attempt, started, ended: *now, outcome });
     }
+    Some(attempt_any(run, next.take()?, now))
+}
+
+fn attempt_any(run: &Arc<RunShared>, permit: StartPermit, now: &mut Timestamp) -> Done {
     let (task, attempt, started) = (permit.place(), permit.attempt, *now);
     let context = permit.context(run);
     let span = span(run, &permit);

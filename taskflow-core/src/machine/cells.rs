@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use crate::base::Timestamp;
 use crate::base::index::{IndexVec, indices};
-use crate::dag::{GroupIndex, Join, JoinIndex, NodeIndex, Plan, Selection};
+use crate::dag::{GroupIndex, Join, JoinIndex, NodeIndex, Plan, RunJoinIndex, Selection};
 use crate::run::{RunState, TaskIndex, TaskState, Transition, WaitRecord};
 use crate::task::TriggerRule;
 
@@ -48,25 +48,44 @@ impl TaskCell {
 
     /// The tasks of a run that has not started, in which all nodes take part.
     pub(super) fn all(plan: &Plan) -> IndexVec<TaskIndex, TaskCell> {
-        let cell = |node| {
+        let cell = |&plain: &bool| TaskCell { plain, ..TaskCell::default() };
+        let mut tasks: IndexVec<TaskIndex, TaskCell> = plan.plain_nodes().iter().map(cell).collect();
+        if !plan.mappings().is_empty() {
             // A mapped node has no task instance yet: they come with the elements.
-            let state = if plan.is_mapped(node) { TaskState::Removed } else { TaskState::None };
-            TaskCell { state, plain: plan.is_plain(node), ..TaskCell::default() }
-        };
-        let mut tasks: IndexVec<TaskIndex, TaskCell> = plan.node_indices().map(cell).collect();
+            for node in plan.node_indices().filter(|&node| plan.is_mapped(node)) {
+                tasks[node.task()].state = TaskState::Removed;
+            }
+        }
         for join in plan.joins().iter().filter(|join| waits(join) && join.upstreams > 0) {
             tasks[join.node.task()].undecided += 1;
         }
         tasks
     }
+
+    /// Makes the transition if it is legal, and returns the state before it.
+    #[inline]
+    pub(super) fn make(&mut self, transition: Transition) -> Option<TaskState> {
+        let next = self.state.after(transition)?;
+        Some(std::mem::replace(&mut self.state, next))
+    }
 }
 
 impl JoinCell {
+    /// The joins of a run that has not started, in which all nodes take part.
+    pub(super) fn all(plan: &Plan) -> IndexVec<RunJoinIndex, JoinCell> {
+        plan.joins().iter().map(|join| JoinCell::of(join, join.upstreams)).collect()
+    }
+
     /// A join none of whose upstreams has ended.
     #[inline]
     pub(super) fn new(plan: &Plan, join: JoinIndex, selection: Option<&Selection>) -> Self {
         let join = plan.join(join);
-        let upstreams = join.upstreams - left_out(plan, join, selection);
+        JoinCell::of(join, join.upstreams - left_out(plan, join, selection))
+    }
+
+    /// A join that so many upstreams take part in.
+    #[inline]
+    fn of(join: &Join, upstreams: u32) -> Self {
         let pending = if waits(join) && upstreams > 0 { upstreams } else { DECIDED };
         JoinCell { pending, success: 0, failed: 0, skipped: 0 }
     }

@@ -74,15 +74,17 @@ pub(super) struct Core {
 impl Core {
     /// The core of a run that has not started.
     pub(super) fn new(plan: &Plan, selection: Option<&Selection>, settings: Settings) -> Self {
-        let joins = plan.join_indices().map(|join| JoinCell::new(plan, join, selection)).collect();
-        let cell = |node| {
-            let cell = TaskCell::new(plan, node, selection);
-            // A mapped node has no task instance yet: they come with the elements.
-            if plan.is_mapped(node) { TaskCell { state: TaskState::Removed, ..cell } } else { cell }
-        };
-        let tasks: IndexVec<TaskIndex, TaskCell> = match selection {
-            Some(_) => plan.node_indices().map(cell).collect(),
-            None => TaskCell::all(plan),
+        let (tasks, joins): (IndexVec<_, TaskCell>, IndexVec<_, JoinCell>) = match selection {
+            Some(_) => {
+                let cell = |node| {
+                    let cell = TaskCell::new(plan, node, selection);
+                    // A mapped node has no task instance yet: they come with the elements.
+                    if plan.is_mapped(node) { TaskCell { state: TaskState::Removed, ..cell } } else { cell }
+                };
+                let joins = plan.join_indices().map(|join| JoinCell::new(plan, join, selection));
+                (plan.node_indices().map(cell).collect(), joins.collect())
+            }
+            None => (TaskCell::all(plan), JoinCell::all(plan)),
         };
         let open = tasks.iter().filter(|task| !task.state.is_terminal()).count() as u32;
         Core {
@@ -122,12 +124,11 @@ impl Core {
         }
     }
 
-    /// Makes the transition if it is legal; every change of a task's state goes through here.
+    /// Makes the transition if it is legal, and reports it. Every change of a task's state goes
+    /// through here, except on the short path, where nothing is reported.
     #[inline]
     pub(super) fn apply(&mut self, task: TaskIndex, transition: Transition, now: Timestamp) -> bool {
-        let cell = &mut self.tasks[task];
-        let Some(next) = cell.state.after(transition) else { return false };
-        let from = std::mem::replace(&mut cell.state, next);
+        let Some(from) = self.tasks[task].make(transition) else { return false };
         if self.settings.observed || self.settings.recorded {
             self.report(task, transition, from, now);
         }

@@ -5,8 +5,9 @@
 //! when the plan is frozen, and [`Core::plain`] the runs that do not at present. For a plain task
 //! of such a run the functions below do what [`step`](super::Machine::step) does, and nothing else:
 //!
-//! 1. They change the same data. An input that they do not handle (a failure, a report of an
-//!    attempt that is not the running one) takes the usual path.
+//! 1. They change the same data, by the same table of transitions ([`TaskState::after`]), and
+//!    report nothing, because nobody listens. An input that they do not handle (a failure, a report
+//!    of an attempt that is not the running one) takes the usual path.
 //! 2. A run that is observed, ends early, drains or waits leaves the short path and does not return
 //!    to it. A resumed run never takes it.
 //! 3. There is no command that the inputs of the task can be dropped: its only attempt took them.
@@ -21,20 +22,26 @@ use crate::run::{TaskIndex, TaskState, Transition};
 use crate::task::TriggerRule;
 
 impl Machine {
+    /// Whether plain tasks take the short path at present. Then nothing holds back a task that
+    /// becomes ready: the run neither drains nor is recorded.
+    #[inline]
+    pub(crate) fn has_short_path(&self) -> bool {
+        self.core.plain
+    }
+
     /// Starts a plain task. `None`, without an effect, if it has to take the usual path.
     #[inline]
     pub(crate) fn start_plain(&mut self, task: TaskIndex, now: Timestamp) -> Option<u32> {
         let core = &mut self.core;
-        let cell = core.tasks.get(task).filter(|cell| cell.plain && cell.state == TaskState::Scheduled)?;
+        let cell = core.tasks.get_mut(task).filter(|cell| cell.plain && cell.state == TaskState::Scheduled)?;
         if !core.plain {
             return None;
         }
-        let attempt = cell.attempt + 1;
-        let now = core.advance(now);
-        let cell = &mut core.tasks[task];
-        (cell.attempt, cell.started) = (attempt, now);
-        core.apply(task, Transition::Start, now);
-        Some(attempt)
+        cell.make(Transition::Start)?;
+        cell.attempt += 1;
+        core.latest = now.max(core.latest);
+        cell.started = core.latest;
+        Some(cell.attempt)
     }
 
     /// The running attempt of a plain task succeeded. `false`, without an effect, if the report has
@@ -48,29 +55,23 @@ impl Machine {
         commands: &mut Vec<Command>,
     ) -> bool {
         let Machine { layout, core } = self;
-        let takes_it = core.plain && core.is_running(task, attempt) && core.tasks[task].plain;
-        if takes_it {
-            core.succeed_plain(layout, task, started, now, commands);
+        let Some(cell) = core.tasks.get_mut(task) else { return false };
+        let is_running = cell.state == TaskState::Running && cell.attempt == attempt;
+        if !(core.plain && cell.plain && is_running) || cell.make(Transition::Succeed).is_none() {
+            return false;
         }
-        takes_it
+        core.latest = now.max(core.latest);
+        (cell.started, cell.ended) = (cell.started.max(started), core.latest);
+        core.succeeded_plain(layout, task, core.latest, commands);
+        true
     }
 }
 
 impl Core {
+    /// What follows from the success of a plain task.
     #[inline]
-    fn succeed_plain(
-        &mut self,
-        graph: &Layout,
-        task: TaskIndex,
-        started: Timestamp,
-        now: Timestamp,
-        commands: &mut Vec<Command>,
-    ) {
-        let now = self.advance(now);
+    fn succeeded_plain(&mut self, graph: &Layout, task: TaskIndex, now: Timestamp, commands: &mut Vec<Command>) {
         let plan = graph.plan();
-        self.apply(task, Transition::Succeed, now);
-        let cell = &mut self.tasks[task];
-        (cell.started, cell.ended) = (cell.started.max(started), now);
         self.open -= 1;
         // The numbers of its task and joins are those of the plan: there are no elements.
         for &below in plan.successors(NodeIndex::new(task.as_u32())) {
@@ -99,7 +100,7 @@ impl Core {
             }
             if cell.skip {
                 self.settle(graph, target, Transition::Skip, now, commands);
-            } else if self.apply(target, Transition::Schedule, now) {
+            } else if cell.make(Transition::Schedule).is_some() {
                 commands.push(Command::Ready(target));
             }
         }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use super::{
     Abort, AttemptControl, Body, BoxFuture, Inputs, Interrupt, JudgedError, Produced, Retry, TaskContext, TaskDef, Wait,
 };
-use crate::base::{BoxError, Failure, catch};
+use crate::base::{BoxError, Failure, catch, drop_quietly};
 use crate::value::AnyValue;
 
 /// How an attempt ended; `V` is what a success carries.
@@ -83,6 +83,25 @@ pub(crate) fn call_as(
         Err(failure) => failure.into(),
     });
     outcome.unwrap_or_else(Outcome::from)
+}
+
+/// As [`call_as`], for a task without a context whose inputs are complete: they stay where they
+/// are.
+#[inline]
+pub(crate) fn call_in_place(
+    body: impl FnOnce(&mut Inputs, Option<&TaskContext>) -> Produced,
+    inputs: &mut Inputs,
+) -> Outcome {
+    let outcome = catch(|| {
+        let outcome = judge(body(inputs, None), None);
+        // Destructors are user code as well.
+        inputs.clear();
+        outcome
+    });
+    outcome.unwrap_or_else(|panic| {
+        drop_quietly(std::mem::take(inputs));
+        panic.into()
+    })
 }
 
 /// Runs an async task. `inputs` is called inside the panic handler.

@@ -28,6 +28,12 @@ impl Inputs {
         self.0.push(Some(value));
     }
 
+    /// Drops the inputs that were not taken.
+    #[inline]
+    pub(crate) fn clear(&mut self) {
+        self.0.clear();
+    }
+
     /// Replaces the `index`-th input.
     pub(crate) fn replace(&mut self, index: usize, value: AnyValue) {
         if let Some(slot) = self.0.get_mut(index) {

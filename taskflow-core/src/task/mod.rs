@@ -27,7 +27,7 @@ mod wait_state;
 mod waiting;
 mod xcom;
 
-pub(crate) use call::{Outcome, call_as, call_async, call_sync};
+pub(crate) use call::{Outcome, call_as, call_async, call_in_place, call_sync};
 pub use callback::{Callback, CallbackKind, CallbackResult, Callbacks, Notifier};
 pub(crate) use cause::because_of;
 pub(crate) use context::Identity;

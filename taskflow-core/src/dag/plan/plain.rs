@@ -23,6 +23,11 @@ impl Plan {
         self.plainness.nodes[node]
     }
 
+    /// Whether each node is plain.
+    pub(crate) fn plain_nodes(&self) -> &[bool] {
+        self.plainness.nodes.as_slice()
+    }
+
     /// The first node of each combination of a task and an option set.
     pub(crate) fn kinds(&self) -> &[NodeIndex] {
         &self.plainness.kinds

@@ -16,6 +16,7 @@ pub(super) use prepare::Prepared;
 use prepare::final_params;
 
 use super::children::Children;
+use super::clock::Clock;
 use super::engine::Engine;
 use super::handle::{FutureState, RunFuture, RunHandle};
 use super::needs;
@@ -25,7 +26,7 @@ use super::recorder::Recorder;
 use super::recorder_error::RecorderError;
 use super::report::RunReport;
 use super::run::Run;
-use super::run_shared::{Clock, RunShared};
+use super::run_shared::RunShared;
 use super::sessions::Sessions;
 use crate::base::{Quietly, Timestamp};
 use crate::callback::{CallbackDispatcher, PendingCallback};

@@ -47,7 +47,7 @@ impl Driver<'_> {
             node: shared.plan.node(permit.node).id(),
             def: permit.def,
             counted: permit.attempt.saturating_sub(lost).max(1),
-            waits: permit.wait_state.as_ref().map_or(0, |state| state.waits),
+            waits: permit.wait_state().map_or(0, |state| state.waits),
         };
         let part = self.world.behaviour(&starting);
         let attempt = permit.attempt;

@@ -95,13 +95,14 @@ impl Dispatcher {
     }
 
     /// Queues a ready task; `next` puts it before those in the queue, unless it is in a pool.
+    #[inline]
     pub(crate) fn push(&mut self, key: RunKey, layout: &Layout, task: TaskIndex, next: bool) {
         let Some(run) = &mut self.runs[key.0 as usize] else { return };
         self.serial += 1;
         let place = run.bucket_index(layout.plan(), layout.node(task));
+        let is_suspect = run.is_suspect(task);
         let bucket = &mut run.buckets[place];
-        let first = next && bucket.pool.is_none();
-        if first || (!run.suspects.is_empty() && run.suspects.contains(&task)) {
+        if is_suspect || (next && bucket.pool.is_none()) {
             bucket.queue.push_front((-self.serial, task));
         } else {
             bucket.queue.push_back((self.serial, task));
@@ -144,38 +145,50 @@ impl Dispatcher {
         Some((key, task))
     }
 
-    /// Another task of this run, out of turn, for a worker that takes several at once.
+    /// Other tasks of this run, out of turn, for a worker that takes several at once: until there
+    /// is none, or `take` returns `false`.
     #[inline]
-    pub(crate) fn pop_from(&mut self, key: RunKey, lane: Lane) -> Option<TaskIndex> {
-        if let Some(task) = self.take_unlimited(key, lane) {
-            return Some(task);
+    pub(crate) fn pop_while(&mut self, key: RunKey, lane: Lane, mut take: impl FnMut(TaskIndex) -> bool) {
+        if self.pop_unlimited(key, lane, &mut take) {
+            return;
         }
-        let bucket = self.best(key, lane, usize::MAX, &Reserved::default())?;
-        self.take(key, bucket)
+        while let Some(bucket) = self.best(key, lane, usize::MAX, &Reserved::default())
+            && let Some(task) = self.take(key, bucket)
+            && take(task)
+        {}
     }
 
-    /// The next task of a run whose tasks are all in one bucket, without a pool or a group with a
-    /// limit: then nothing but its number can hold it back.
+    /// As [`pop_while`](Dispatcher::pop_while), for a run whose tasks are all in one bucket,
+    /// without a pool or a group with a limit: then nothing but its number holds a task back, and
+    /// they are counted together. `false`, without an effect, for other runs.
     #[inline]
-    fn take_unlimited(&mut self, key: RunKey, lane: Lane) -> Option<TaskIndex> {
-        let run = self.runs[key.0 as usize].as_mut()?;
-        let [bucket] = &mut run.buckets[..] else { return None };
-        let is_unlimited = bucket.pool.is_none() && bucket.limits.is_empty() && run.suspects.is_empty();
-        if !is_unlimited || bucket.lane != lane || self.active >= self.limit || run.active >= run.limit {
-            return None;
+    fn pop_unlimited(&mut self, key: RunKey, lane: Lane, take: &mut impl FnMut(TaskIndex) -> bool) -> bool {
+        let Some(run) = self.runs[key.0 as usize].as_mut() else { return false };
+        let [bucket] = &mut run.buckets[..] else { return false };
+        if !run.is_unlimited || !run.suspects.is_empty() || bucket.lane != lane {
+            return false;
         }
-        let (_, task) = bucket.queue.pop_front()?;
-        run.ready -= 1;
-        run.active += 1;
-        self.active += 1;
+        let room = self.limit.saturating_sub(self.active).min(run.limit.saturating_sub(run.active));
+        let mut taken = 0;
+        while taken < room
+            && let Some((_, task)) = bucket.queue.pop_front()
+        {
+            taken += 1;
+            if !take(task) {
+                break;
+            }
+        }
+        run.ready -= taken;
+        run.active += taken;
+        self.active += taken;
         match lane {
             Lane::Sync => {
-                run.ready_sync -= 1;
-                self.ready_sync -= 1;
+                run.ready_sync -= taken;
+                self.ready_sync -= taken;
             }
-            Lane::Runtime => self.ready_runtime -= 1,
+            Lane::Runtime => self.ready_runtime -= taken,
         }
-        Some(task)
+        true
     }
 
     /// Whether a worker thread would get a task now.
@@ -298,17 +311,33 @@ impl Dispatcher {
 
     /// Whether `next` can take the slot of `ended` at once because no other ready task can have a
     /// better claim: both are for workers and in no pool, and nothing else is ready.
+    #[inline]
     pub(crate) fn hand_over(&self, key: RunKey, layout: &Layout, ended: TaskIndex, next: TaskIndex) -> bool {
         let Some(run) = &self.runs[key.0 as usize] else { return false };
-        let free = |task| {
+        if self.ready_sync + self.ready_runtime > 0 || !run.suspects.is_empty() {
+            return false;
+        }
+        let is_free = |task| {
             let bucket = &run.buckets[run.bucket_index(layout.plan(), layout.node(task))];
-            bucket.lane == Lane::Sync && bucket.pool.is_none() && bucket.limits.is_empty()
+            bucket.lane == Lane::Sync && (run.is_unlimited || (bucket.pool.is_none() && bucket.limits.is_empty()))
         };
-        self.ready_sync + self.ready_runtime == 0 && run.suspects.is_empty() && free(ended) && free(next)
+        is_free(next) && is_free(ended)
     }
 
     /// Returns the slots of a task.
+    #[inline]
     pub(crate) fn release(&mut self, key: RunKey, layout: &Layout, task: TaskIndex) {
+        let Some(run) = &mut self.runs[key.0 as usize] else { return };
+        run.active -= 1;
+        self.active -= 1;
+        run.clears(task);
+        if !run.is_unlimited {
+            self.release_limits(key, layout, task);
+        }
+    }
+
+    /// Returns the slots of a task in its pool and in the limits of groups.
+    fn release_limits(&mut self, key: RunKey, layout: &Layout, task: TaskIndex) {
         let Some(run) = &mut self.runs[key.0 as usize] else { return };
         let place = run.bucket_index(layout.plan(), layout.node(task));
         let bucket = &run.buckets[place];
@@ -316,9 +345,6 @@ impl Dispatcher {
             self.pools[pool].release(bucket.slots);
         }
         bucket.limits.iter().for_each(|&limit| run.limits[limit as usize].0 -= 1);
-        run.active -= 1;
-        run.clears(task);
-        self.active -= 1;
     }
 
     /// Runs without ready tasks lose their turn.

@@ -13,6 +13,8 @@ use crate::run::TaskIndex;
 #[derive(Debug)]
 pub(super) struct RunQueue {
     pub(super) buckets: Vec<Bucket>,
+    /// Whether none of its tasks is in a pool, or in a group or mapping with a limit.
+    pub(super) is_unlimited: bool,
     /// The bucket of each (option set, task definition).
     pub(super) bucket_of: Vec<u32>,
     /// The bucket of each node under the limit of a group or mapping.
@@ -80,6 +82,7 @@ impl RunQueue {
         buckets.sort_by_key(|bucket| std::cmp::Reverse(bucket.priority));
 
         RunQueue {
+            is_unlimited: buckets.iter().all(|bucket| bucket.pool.is_none() && bucket.limits.is_empty()),
             buckets,
             bucket_of,
             bucket_in,
@@ -99,9 +102,16 @@ impl RunQueue {
         if self.suspects.is_empty() { self.limit } else { 1 }
     }
 
-    /// The task is over for now: it has not killed the process.
-    pub(super) fn clears(&mut self, task: TaskIndex) {
+    /// Whether the task may have killed earlier processes.
+    #[inline]
+    pub(super) fn is_suspect(&self, task: TaskIndex) -> bool {
         // A lookup in an empty set would hash the task.
+        !self.suspects.is_empty() && self.suspects.contains(&task)
+    }
+
+    /// The task is over for now: it has not killed the process.
+    #[inline]
+    pub(super) fn clears(&mut self, task: TaskIndex) {
         if !self.suspects.is_empty() {
             self.suspects.remove(&task);
         }
@@ -110,9 +120,10 @@ impl RunQueue {
     #[inline]
     pub(super) fn bucket_index(&self, plan: &Plan, node: NodeIndex) -> usize {
         // Most plans have one bucket.
-        if self.buckets.len() == 1 {
-            return 0;
-        }
+        if self.buckets.len() == 1 { 0 } else { self.bucket_index_of_several(plan, node) }
+    }
+
+    fn bucket_index_of_several(&self, plan: &Plan, node: NodeIndex) -> usize {
         if !self.bucket_in.is_empty()
             && let Some(&bucket) = self.bucket_in.get(&node)
         {
