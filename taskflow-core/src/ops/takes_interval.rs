@@ -21,7 +21,7 @@ pub(super) fn takes_interval(dag: &'static DagDef, at: Timestamp) -> Result<bool
     let asks = |def: &&TaskDef| def.takes_context && def.module != TaskDef::BUILT_IN && def.module != TaskDef::TRIGGER;
     let is_interval = |def: &ParamDef| def.ty.path() == std::any::type_name::<Interval>();
     Ok(plan.params().iter().any(|def| is_interval(def) || depends_on_interval(def, dag, at))
-        || plan.defs().iter().any(|def| asks(&def)))
+        || plan.defs().iter().any(asks))
 }
 
 /// Whether the default of a parameter is another one if the interval begins earlier.

@@ -280,9 +280,8 @@ impl<'v> Form<'v> {
             (from, to) => format!("{from}/{to}"),
         };
         let mut line = vec!["backfill".to_owned(), self.dag.id.to_owned(), range];
-        match values.get("scope") {
-            scope @ ("failed" | "all") => line.push(format!("--{scope}")),
-            _ => {}
+        if let scope @ ("failed" | "all") = values.get("scope") {
+            line.push(format!("--{scope}"));
         }
         if let order @ ("newest" | "random") = values.get("order") {
             line.extend(["--order".to_owned(), order.to_owned()]);

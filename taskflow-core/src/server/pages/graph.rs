@@ -61,7 +61,7 @@ impl Graph {
         let view = View::of(plan);
         let states = history.map(|history| states(&view, history));
         if view.nodes.len() <= INLINE {
-            return Graph::whole(&view, states, of);
+            return Graph::whole(&view, states.as_deref(), of);
         }
         let part = view.collapsed(|_| false);
         let (image, more) = (of.here.clone() + "/graph.svg", of.here.clone() + "/graph");
@@ -71,14 +71,14 @@ impl Graph {
         Graph { more, tasks: view.nodes.len(), ..Graph::part(&part, states.as_deref(), &BTreeSet::new(), of) }
     }
 
-    fn whole(view: &View<'_>, states: Option<Vec<&'static str>>, of: GraphOf<'_>) -> Graph {
+    fn whole(view: &View<'_>, states: Option<&[&'static str]>, of: GraphOf<'_>) -> Graph {
         let options = SvgOptions::default().without_style();
-        let options = match &states {
+        let options = match states {
             Some(states) => options.states(states).without_params(),
             None => options,
         };
         Graph {
-            list: list(view, states.as_deref()),
+            list: list(view, states),
             svg: visible(&svg(view, &options)).into_owned(),
             image: of.here + "/graph.svg",
             more: String::new(),
