@@ -342,9 +342,10 @@ async fn an_element_is_marked_with_a_value_and_the_run_goes_on_with_it() -> Resu
     let mark = |value| journal.mark("last", &pick, TaskState::Success, value, &note);
     let missing = mark(None).await.unwrap_err().to_string();
     assert!(missing.contains("other tasks need the value of `priced[1]`"), "{missing}");
-    let wrong = mark(Some(&"seven".into())).await.unwrap_err().to_string();
+    let (text, number) = ("seven".into(), 7.into());
+    let wrong = mark(Some(&text)).await.unwrap_err().to_string();
     assert!(wrong.contains("the JSON is not a valid u32"), "{wrong}");
-    assert_eq!(mark(Some(&7.into())).await?, ["priced[1]"]);
+    assert_eq!(mark(Some(&number)).await?, ["priced[1]"]);
     let report = journal.resume("last").await?.await?;
     assert_eq!(report.state(), RunState::Success);
     let history = journal.history("last").await?;

@@ -112,7 +112,7 @@ fn many_causes(dag: &DagBuilder, size: u32) {
     }
 }
 
-/// D1, D2: the history, the explanations and selections of runs with many elements, lists, tasks
+/// The history, the explanations and selections of runs with many elements, lists, tasks
 /// and causes.
 #[tokio::test]
 async fn the_steps_of_a_fold_grow_with_the_size_of_the_run_and_not_with_its_square() {

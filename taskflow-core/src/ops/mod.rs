@@ -34,6 +34,7 @@
 //! | `backfill_preview` | What a backfill would do: [`preview_backfill`]. |
 //! | `backfills` | Starts backfills and changes them: [`start_backfill`], [`pause_backfill`], [`resume_backfill`], [`cancel_backfill`], [`limit_backfill`], [`extend_backfill`], [`retry_backfill`]. |
 //! | `backfill_status` | Backfills as documents: [`backfill_status()`], [`list_backfills`]. |
+//! | `condition` | What the next run needs that events start, as a tree. |
 //! | `consumers` | The DAGs with event parameters: [`consumers()`], [`stored_events`], [`seen_event`]. |
 //! | `event_groups` | The groups of pending events: keys and periods. |
 //! | `assets` | The assets of the program: [`assets()`]. |
@@ -69,6 +70,7 @@ mod backfill_status;
 mod backfills;
 mod cancel;
 mod clear;
+mod condition;
 mod consumers;
 mod dag_document;
 mod dags;
@@ -128,6 +130,7 @@ pub use backfills::{
 pub use cancel::{CancelledRun, ExternalJob, ExternalJobState, cancel, cancel_and_wait};
 pub(crate) use clear::reprocess;
 pub use clear::{ClearPreview, Cleared, Rerun, clear, clear_and_run, clear_previewed, preview_clear, would_clear};
+pub use condition::{Condition, ConditionKind};
 pub(crate) use consumers::raw as raw_event;
 pub use consumers::{ConsumerInput, ConsumerStatus, consumers, seen_event, stored_events};
 pub use dag_document::{DagDocument, ParamDocument, dag};
