@@ -38,7 +38,8 @@ impl Connection {
                 1 => {
                     let _ = stream.write_all(&raw::speaks_tls()).await;
                     let _ = stream.shutdown().await;
-                    // With unread bytes, the connection would be reset, and the answer perhaps lost.
+                    // With unread bytes, the connection would be reset, and the answer perhaps
+                    // lost.
                     let mut rest = [0; 1024];
                     while matches!(stream.read(&mut rest).await, Ok(1..)) {}
                     None
