@@ -1,5 +1,5 @@
-//! Who waits for room: queued runs, and the pools; and the tasks of running runs, which come from the
-//! same histories.
+//! Who waits for room: queued runs, and the pools; and the tasks of running runs, which come from
+//! the same histories.
 
 use std::collections::BTreeMap;
 

@@ -1,7 +1,7 @@
 //! Searches a log for lines with a text, or of a level.
 //!
-//! Most lines of the file are not parsed. A line is left out by its bytes only if it is certain that
-//! the page would not show the text in it: whatever may be shown in another form than it is
+//! Most lines of the file are not parsed. A line is left out by its bytes only if it is certain
+//! that the page would not show the text in it: whatever may be shown in another form than it is
 //! written, is parsed.
 
 use std::io;
