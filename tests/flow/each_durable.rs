@@ -323,3 +323,44 @@ async fn a_projected_list_is_projected_again() -> Result<(), BoxError> {
     assert_eq!((report.state(), report.result()), (RunState::Success, Some(&78)));
     Ok(())
 }
+
+#[task]
+fn priced(n: u32) -> Result<u32> {
+    if n == 1 { Err("no price")? } else { Ok(n * 10) }
+}
+
+#[dag]
+fn prices() -> u32 {
+    total("prices", numbers("prices", 3).each(priced))
+}
+
+#[tokio::test]
+async fn an_element_is_marked_with_a_value_and_the_run_goes_on_with_it() -> Result<(), BoxError> {
+    let journal = Journal::in_memory()?;
+    assert_eq!(prices::run().journal(&journal).await?.state(), RunState::Failed);
+    let (pick, note) = (TaskFilter::tasks(["priced[1]"]), Note::default());
+    let mark = |value| journal.mark("last", &pick, TaskState::Success, value, &note);
+    let missing = mark(None).await.unwrap_err().to_string();
+    assert!(missing.contains("other tasks need the value of `priced[1]`"), "{missing}");
+    let (text, number) = ("seven".into(), 7.into());
+    let wrong = mark(Some(&text)).await.unwrap_err().to_string();
+    assert!(wrong.contains("the JSON is not a valid u32"), "{wrong}");
+    assert_eq!(mark(Some(&number)).await?, ["priced[1]"]);
+    let report = journal.resume("last").await?.await?;
+    assert_eq!(report.state(), RunState::Success);
+    let history = journal.history("last").await?;
+    assert_eq!(journal.value(&history, "priced[1]").await?.unwrap().json()?, 7);
+    assert_eq!(journal.value(&history, "total").await?.unwrap().json()?, 27);
+    assert_eq!(history.task("priced[0]").unwrap().attempts.len(), 1);
+    // The name of the template means all of its elements.
+    journal.mark("last", &TaskFilter::tasks(["priced"]), TaskState::Success, Some(&5.into()), &note).await?;
+    journal.clear("last", &TaskFilter::tasks(["total"]), &note).await?;
+    journal.resume("last").await?.await?;
+    let history = journal.history("last").await?;
+    assert_eq!(journal.value(&history, "total").await?.unwrap().json()?, 15);
+    // A list is that of the task that returns it.
+    let list = TaskFilter::tasks(["numbers.each"]);
+    let passed_on = journal.mark("last", &list, TaskState::Success, Some(&5.into()), &note).await.unwrap_err();
+    assert!(passed_on.to_string().contains("mark the task that returns the list"), "{passed_on}");
+    Ok(())
+}

@@ -1,10 +1,12 @@
 //! The command line as a client: with `--server`, it prints what it prints on the machine of the
 //! service.
 
-use std::io::Write as _;
-use std::process::Stdio;
+use std::io::{BufRead as _, BufReader, Read, Write as _, copy};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::process::{Child, Stdio};
 
 use serde_json::json;
+use taskflow::log::LogFiles;
 use taskflow_tests::binaries::{ProgramOutput, masked, program};
 use taskflow_tests::common::eventually;
 
@@ -403,7 +405,7 @@ fn verbs_that_need_this_machine_say_why() {
 
 #[test]
 fn an_address_without_a_server_is_named() {
-    let closed = std::net::TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a port");
+    let closed = TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a port");
     let refused = ask_at(&format!("http://{closed}"), &["runs"]);
     assert_eq!(refused.code, Some(1), "{refused:?}");
     assert!(refused.stderr.contains(&format!("http://{closed} cannot be asked: ")), "{refused:?}");
@@ -423,10 +425,100 @@ fn an_address_without_a_server_is_named() {
     assert!(refused.code == Some(2) && refused.stderr.contains("TASKFLOW_TOKEN is not sent"), "{refused:?}");
 }
 
+/// Passes each connection on to a service, and cuts it after so many bytes of the answer.
+fn cutting_proxy(service: &Service, after: u64) -> String {
+    let socket = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let (address, server) = (socket.local_addr().expect("an address"), service.address);
+    std::thread::spawn(move || {
+        for client in socket.incoming() {
+            let (Ok(mut client), Ok(mut server)) = (client, TcpStream::connect(server)) else { return };
+            let (mut asks, mut asked) = (client.try_clone().expect("a socket"), server.try_clone().expect("a socket"));
+            std::thread::spawn(move || copy(&mut asks, &mut asked));
+            std::thread::spawn(move || {
+                let _ = copy(&mut Read::by_ref(&mut server).take(after), &mut client);
+                let _ = client.shutdown(Shutdown::Both);
+                let _ = server.shutdown(Shutdown::Both);
+            });
+        }
+    });
+    format!("http://{address}")
+}
+
+/// Appends lines to the log of the first attempt of a task.
+fn log_of(service: &Service, run: i64, task: &str, messages: impl Iterator<Item = String>) {
+    let id = service.json(&format!("/api/v1/runs/{run}"))["run_id"].as_str().expect("an id").to_owned();
+    let path = LogFiles::new(service.home().join("logs")).path(&id, task, 1);
+    std::fs::create_dir_all(path.parent().expect("a directory")).expect("a home can be written");
+    let lines = messages
+        .map(|message| format!("{}\n", json!({"at": "2099-01-31T06:00:00Z", "level": "INFO", "message": message})));
+    let mut file = std::fs::OpenOptions::new().create(true).append(true).open(&path).expect("a home can be written");
+    file.write_all(lines.collect::<String>().as_bytes()).expect("a home can be written");
+}
+
+/// Follows the log of a run.
+fn follow(address: &str, words: &[&str]) -> Child {
+    let mut command = program("server");
+    command.env("TASKFLOW_SERVER", address).args(["logs", "1", "--follow"]).args(words);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("a built program starts")
+}
+
+#[test]
+fn a_log_is_followed_over_connections_that_are_lost_without_a_gap_or_a_repetition() {
+    let service = Service::new();
+    let run = service.trigger("gated", &json!({}));
+    service.wait(run, "failed");
+    log_of(&service, run, "gate", (0..2_000).map(|line| format!("line {line} {}", "x".repeat(40))));
+    let expected = service.call(&["logs", "1"]);
+    assert!(expected.stdout.lines().count() >= 2_000, "{}", expected.stdout.lines().count());
+    let followed: ProgramOutput =
+        follow(&cutting_proxy(&service, 150_000), &[]).wait_with_output().expect("it ends").into();
+    let difference = followed.stdout.lines().zip(expected.stdout.lines()).find(|(one, other)| one != other);
+    assert_eq!(difference, None);
+    assert_eq!(followed.stdout.lines().count(), expected.stdout.lines().count());
+    assert_eq!((followed.code, &followed.stderr), (expected.code, &expected.stderr));
+}
+
+#[test]
+fn a_log_is_followed_over_a_restart_of_the_service_and_ends_with_the_run() {
+    let service = Service::new();
+    let run = service.trigger("approval", &json!({}));
+    eventually("it waits", || service.json(&format!("/api/v1/runs/{run}/tasks/approved"))["state"] == "deferred");
+    log_of(&service, run, "approved", std::iter::once("one".to_owned()));
+    let address = service.address.to_string();
+    let mut child = follow(&format!("http://{address}"), &[]);
+    let mut lines = BufReader::new(child.stdout.take().expect("it is piped"));
+    let mut line = String::new();
+    lines.read_line(&mut line).expect("it is text");
+    assert!(line.ends_with("INFO  approved: one\n"), "{line}");
+    let (code, directory) = service.stop();
+    assert_eq!(code, Some(0));
+    let service = Service::over(directory, &["--bind", &address]);
+    log_of(&service, run, "approved", std::iter::once("two".to_owned()));
+    line.clear();
+    lines.read_line(&mut line).expect("it is text");
+    assert!(line.ends_with("INFO  approved: two\n"), "{line}");
+    let sent = service.post(&format!("/api/v1/runs/{run}/release"), &json!({"key": "approval", "value": "yes"}));
+    assert_eq!(sent.status, 200, "{sent:?}");
+    let mut rest = String::new();
+    lines.read_to_string(&mut rest).expect("it is text");
+    assert_eq!((child.wait().expect("it ends").code(), &*rest), (Some(0), ""));
+}
+
+#[test]
+fn following_ends_when_the_run_is_deleted() {
+    let service = Service::new();
+    let run = service.trigger("greeting", &json!({}));
+    service.wait(run, "success");
+    let pruned = service.call(&["db", "prune", "--older-than", "0s"]);
+    assert_eq!(pruned.code, Some(0), "{pruned:?}");
+    let output: ProgramOutput =
+        follow(&format!("http://{}", service.address), &[]).wait_with_output().expect("it ends").into();
+    assert!(output.code == Some(2) && output.stderr.contains("run `1`"), "{output:?}");
+}
+
 /// Answers each connection with these bytes.
 fn impostor(answers: &'static str) -> String {
-    use std::io::{Read as _, Write as _};
-    let socket = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let socket = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = format!("http://{}", socket.local_addr().expect("an address"));
     std::thread::spawn(move || {
         for stream in socket.incoming() {

@@ -1,6 +1,10 @@
 //! How many requests somebody may send. The buckets are tested with a clock of their own, beside
 //! them.
 
+use serde_json::json;
+use taskflow::log::LogFiles;
+use taskflow_tests::common::eventually;
+
 use crate::home::{Response, Service};
 
 /// A service at which a bucket has four requests, and gets one a second.
@@ -45,13 +49,13 @@ fn whoever_sends_too_many_requests_is_told_when_to_come_back() {
 #[test]
 fn those_who_are_not_known_share_the_limit_of_their_network() {
     let service = service();
-    let added = service
-        .post("/api/v1/users", &serde_json::json!({"name": "kim", "password": "several good words", "role": "admin"}));
+    let added =
+        service.post("/api/v1/users", &json!({"name": "kim", "password": "several good words", "role": "admin"}));
     assert_eq!(added.status, 201, "{added:?}");
     exhaust(|| service.get("/api/v1/dags")).assert_problem(429, "too many requests");
     // Also those who are not refused otherwise.
     exhaust(|| service.get("/login"));
-    exhaust(|| service.post("/api/v1/hooks/none", &serde_json::json!(1))).assert_problem(429, "too many requests");
+    exhaust(|| service.post("/api/v1/hooks/none", &json!(1))).assert_problem(429, "too many requests");
 }
 
 #[test]
@@ -60,4 +64,39 @@ fn without_users_nothing_of_this_machine_is_limited() {
     for _ in 0..50 {
         assert_eq!(service.get("/api/v1/dags").status, 200);
     }
+}
+
+#[test]
+fn costly_requests_are_answered_a_few_at_a_time_and_others_meanwhile() {
+    let service = Service::new();
+    let run = service.trigger("greeting", &json!({}));
+    service.wait(run, "success");
+    let id = service.json(&format!("/api/v1/runs/{run}"))["run_id"].as_str().expect("an id").to_owned();
+    let path = LogFiles::new(service.home().join("logs")).path(&id, "greet", 1);
+    eventually("the log is written", || std::fs::read_to_string(&path).is_ok_and(|log| log.lines().count() == 2));
+    // Who opens a pipe waits until somebody writes to it.
+    std::fs::remove_file(&path).expect("a home can be written");
+    let made = std::process::Command::new("mkfifo").arg(&path).status().expect("mkfifo is installed");
+    assert!(made.success());
+    let log = format!("/api/v1/runs/{run}/tasks/greet/attempts/1/log");
+    std::thread::scope(|scope| {
+        let (sender, answers) = std::sync::mpsc::channel();
+        for _ in 0..5 {
+            let (sender, service, log) = (sender.clone(), &service, &log);
+            scope.spawn(move || sender.send(service.get(log)).expect("the test waits for it"));
+        }
+        let first = answers.recv().expect("an answer");
+        first.assert_problem(503, "busy with other requests that cost as much");
+        assert_eq!(first.header("retry-after"), "5");
+        // The others are still being answered.
+        let other = service.get("/api/v1/runs");
+        assert_eq!(other.status, 200, "{other:?}");
+        let counted = service.get("/metrics").body;
+        assert!(counted.contains("\ntaskflow_http_requests_busy_total 1\n"), "{counted}");
+        drop(std::fs::OpenOptions::new().write(true).open(&path).expect("it has readers"));
+        // A pipe cannot be read from a place, which is another matter.
+        for _ in 0..4 {
+            assert_ne!(answers.recv().expect("an answer").status, 503);
+        }
+    });
 }

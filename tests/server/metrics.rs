@@ -12,7 +12,7 @@ use taskflow_tests::common::eventually;
 use crate::home::Service;
 
 /// The names of all metrics with the names of their labels. Dashboards and alerts depend on them.
-const KNOWN: [&str; 39] = [
+const KNOWN: [&str; 40] = [
     "process_cpu_seconds_total{}",
     "process_max_fds{}",
     "process_open_fds{}",
@@ -30,6 +30,7 @@ const KNOWN: [&str; 39] = [
     "taskflow_disk_free_bytes{}",
     "taskflow_events_pending{dag}",
     "taskflow_http_request_seconds{method,route}",
+    "taskflow_http_requests_busy_total",
     "taskflow_http_requests_limited_total",
     "taskflow_http_requests_total{method,route,status}",
     "taskflow_journal_batch_entries{}",

@@ -253,3 +253,25 @@ fn every_documented_read_answers() {
     }
     assert!(count > 20, "{count}");
 }
+
+#[test]
+fn a_dag_with_events_shows_what_its_next_run_needs() {
+    let service = Service::with_schedules();
+    let condition = || service.json("/api/v1/dags/reported")["condition"].clone();
+    eventually("the service knows the DAG", || !condition().is_null());
+    let event = json!({"param": "report", "asset": "reports", "pending": 0, "since": null, "lacks": "an event"});
+    assert_eq!(condition(), json!({"met": false, "event": event}));
+    assert_eq!(service.json("/api/v1/consumers?dag=reported")[0]["condition"], condition());
+    let page = service.get("/dags/reported").body;
+    assert!(page.contains("What the next run needs") && page.contains("needs an event"), "{page}");
+    // While the DAG is paused, an event stays pending.
+    assert_eq!(service.call(&["pause", "reported"]).code, Some(0));
+    let emitted = service.post("/api/v1/events", &json!({"asset": "reports", "payload": 3}));
+    assert_eq!(emitted.status, 201, "{emitted:?}");
+    let pending = condition();
+    assert_eq!((&pending["met"], &pending["event"]["pending"]), (&json!(true), &json!(1)), "{pending}");
+    assert!(pending["event"]["since"].is_string() && pending["event"].get("lacks").is_none(), "{pending}");
+    let page = service.get("/dags/reported").body;
+    assert!(page.contains("1 pending"), "{page}");
+    assert!(service.json("/api/v1/dags/greeting").get("condition").is_none());
+}

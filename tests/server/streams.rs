@@ -77,7 +77,8 @@ fn add(event: &mut Event, line: &str) -> bool {
         ("", _) => return !event.data.is_empty(),
         ("id", id) => event.id = id.to_owned(),
         ("event", name) => event.name = name.to_owned(),
-        ("data", data) => event.data += data,
+        ("data", data) if event.data.is_empty() => data.clone_into(&mut event.data),
+        ("data", data) => event.data += &format!("\n{data}"),
         _ => {}
     }
     false
@@ -199,6 +200,82 @@ fn a_stream_of_a_log_that_is_cut_at_every_byte_and_resumed_equals_the_file() {
     }
     service.send("GET", &format!("{path}?follow=true&after=x"), &[], "").assert_problem(400, "not a place in a log");
     service.get(&format!("{path}?after=3")).assert_problem(400, "`after` is a place for `follow`");
+}
+
+/// A line of a log.
+fn line_at(second: usize, message: &str) -> String {
+    let at = format!("2026-01-31T06:{:02}:{:02}Z", second / 60, second % 60);
+    format!("{}\n", json!({"at": at, "level": "INFO", "message": message}))
+}
+
+#[test]
+fn the_stream_of_the_log_of_a_run_that_is_cut_and_resumed_has_each_line_once() {
+    let service = Service::new();
+    let run = service.trigger("gated", &json!({}));
+    service.wait(run, "failed");
+    service.open_gate();
+    assert_eq!(service.post(&format!("/api/v1/runs/{run}/retry"), &json!({})).status, 202);
+    service.wait(run, "success");
+    // Two attempts of one task, and one of another, whose lines belong between each other.
+    let id = service.json(&format!("/api/v1/runs/{run}"))["run_id"].as_str().expect("an id").to_owned();
+    for (at, (task, attempt)) in [("gate", 1), ("gate", 2), ("after", 1)].into_iter().enumerate() {
+        let path = LogFiles::new(service.home().join("logs")).path(&id, task, attempt);
+        let lines: String = (0..600).map(|line| line_at(line * 3 + at, &format!("line {line}"))).collect();
+        std::fs::create_dir_all(path.parent().expect("a directory")).expect("a home can be written");
+        std::fs::write(path, lines).expect("a home can be written");
+    }
+    let path = format!("/api/v1/runs/{run}/log");
+    let lines = |text: &str| -> Vec<Value> { text.lines().map(|line| line.parse().expect("JSON")).collect() };
+    let expected = lines(&service.get(&path).body);
+    assert_eq!(expected.len(), 1_800);
+    let mut text = String::new();
+    let mut whole = Stream::open(&service, &format!("{path}?follow=true"), None);
+    whole.lines.read_to_string(&mut text).expect("events are text");
+    let ends: Vec<usize> = text.match_indices("\n\n").map(|(at, _)| at).collect();
+    assert!(ends.len() >= 5, "{}", ends.len());
+    // Before, within and after the end of each event, and within its lines.
+    let cuts = ends.iter().flat_map(|end| [end - 5_000.min(*end), end - 20.min(*end), *end, end + 1, end + 2]);
+    for cut in cuts {
+        let mut seen = events(&text[..cut]);
+        seen.retain(|event| event.name.is_empty());
+        let mut rest =
+            Stream::open(&service, &format!("{path}?follow=true"), seen.last().map(|event| &*event.id)).all();
+        let end = rest.pop().expect("an ended run has an end");
+        assert_eq!((&*end.name, &*end.data), ("end", r#"{"state":"success"}"#));
+        seen.extend(rest);
+        let data: Vec<Value> = seen.iter().flat_map(|event| lines(&event.data)).collect();
+        assert!(data == expected, "cut after {cut} bytes: {} lines", data.len());
+    }
+    let only = Stream::open(&service, &format!("{path}?follow=true&task=gate&attempt=2"), None).all();
+    let expected: Vec<Value> = expected.into_iter().filter(|line| line["attempt"] == 2).collect();
+    assert_eq!(only.iter().flat_map(|event| lines(&event.data)).take(600).collect::<Vec<_>>(), expected);
+    service.get(&format!("{path}?follow=true&after=x")).assert_problem(400, "not a place in the log of a run");
+    service.get(&format!("{path}?after=3")).assert_problem(400, "`after` is a place for `follow`");
+    service.get(&format!("{path}?follow=true&task=gat")).assert_problem(404, "did you mean `gate`?");
+}
+
+#[test]
+fn the_log_of_a_run_is_followed_until_the_run_ends() {
+    let service = Service::new();
+    let run = service.trigger("forever", &json!({}));
+    eventually("it runs", || service.json(&format!("/api/v1/runs/{run}/tasks/endless"))["state"] == "running");
+    let path = format!("/api/v1/runs/{run}/log?follow=true");
+    let mut stream = Stream::open(&service, &path, None);
+    let file = file_of(&service, run, "endless");
+    std::fs::create_dir_all(file.parent().expect("a directory")).expect("a home can be written");
+    let (one, two) = (line_at(1, "one"), line_at(2, "two"));
+    // A half line is not a line.
+    std::fs::write(&file, format!("{one}{}", &two[..9])).expect("a home can be written");
+    let first = stream.wait();
+    assert!(first.data.contains("one") && !first.data.contains("two"), "{first:?}");
+    let mut log = std::fs::OpenOptions::new().append(true).open(&file).expect("it was written");
+    log.write_all(&two.as_bytes()[9..]).expect("a home can be written");
+    let second = stream.wait();
+    assert!(second.data.contains("two"), "{second:?}");
+    assert_eq!(Stream::open(&service, &path, Some(&first.id)).wait(), second);
+    assert_eq!(service.post(&format!("/api/v1/runs/{run}/cancel"), &json!({})).status, 200);
+    let end = stream.last().expect("it ends");
+    assert_eq!((&*end.name, &*end.data), ("end", r#"{"state":"cancelled"}"#));
 }
 
 fn file_of(service: &Service, run: i64, task: &str) -> PathBuf {

@@ -11,6 +11,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use clap::{Arg, ArgAction, ArgMatches};
+#[cfg(feature = "sqlite")]
+use tracing_subscriber::filter::Targets;
 
 use super::error::{CliError, Exit};
 use super::live::{self, Echo, Ended, Signals, Stopping, Watcher};
@@ -220,22 +222,26 @@ pub(super) fn quiet_panics() {
 /// Writes what tasks log to the files of the home.
 #[cfg(feature = "sqlite")]
 pub(super) fn capture(home: &ops::Home, echo: bool, terminal: &Terminal) -> std::io::Result<LogSink> {
-    let sink = home.log_sink()?;
-    let installed = match home.config().settings().log_filter() {
-        Some(filter) => log::init_with(sink.clone(), filter.clone()),
-        None => log::init(sink.clone()),
-    };
-    report_taken(installed, echo, terminal);
-    Ok(sink)
+    capture_with(home, echo, terminal, log::init_with)
 }
 
 /// Like [`capture`], for a process with a server: what it warns of goes to the terminal.
 #[cfg(feature = "server")]
 pub(super) fn capture_for_server(home: &ops::Home, echo: bool, terminal: Terminal) -> std::io::Result<LogSink> {
+    let warn = move |line: &str| terminal.warn(line);
+    capture_with(home, echo, &terminal, |sink, filter| log::init_for_server(sink, filter, warn))
+}
+
+#[cfg(feature = "sqlite")]
+fn capture_with(
+    home: &ops::Home,
+    echo: bool,
+    terminal: &Terminal,
+    install: impl FnOnce(LogSink, Targets) -> Result<(), AlreadyInstalled>,
+) -> std::io::Result<LogSink> {
     let sink = home.log_sink()?;
     let filter = home.config().settings().log_filter().cloned().unwrap_or_else(log::default_targets);
-    let installed = log::init_for_server(sink.clone(), filter, move |line| terminal.warn(line));
-    report_taken(installed, echo, &terminal);
+    report_taken(install(sink.clone(), filter), echo, terminal);
     Ok(sink)
 }
 

@@ -9,14 +9,11 @@ use super::error::CliError;
 use super::home::Home;
 use super::live::{Signal, Signals};
 use super::terminal::Terminal;
-#[cfg(feature = "tls")]
 use crate::base::Timestamp;
 use crate::dag::DagDef;
 use crate::journal::Journal;
 use crate::ops;
-use crate::server::{BasePath, Oidc, RunningServer, Server, ServerError, ServerOptions, ServerState};
-#[cfg(feature = "tls")]
-use crate::server::{Tls, TlsError};
+use crate::server::{BasePath, Oidc, RunningServer, Server, ServerError, ServerOptions, ServerState, Tls, TlsError};
 use crate::service::ServiceHandle;
 
 /// Where the server listens unless an address is chosen.
@@ -112,13 +109,6 @@ fn server_options(matches: &ArgMatches, home: &Home) -> Result<ServerOptions, Cl
         (None, Some(_)) => return Err(missing("the key of a certificate", "--tls-cert")),
         (None, None) => None,
     };
-    #[cfg(not(feature = "tls"))]
-    if files.is_some() {
-        return Err(CliError::usage(
-            "this program is built without the feature `tls` of taskflow, which HTTPS needs; add it in Cargo.toml, or \
-             put a proxy with HTTPS in front of the server",
-        ));
-    }
     let base_path = matches.get_one::<BasePath>("base-path").cloned().unwrap_or_default();
     Ok(ServerOptions {
         read_only: matches.get_flag("read-only"),
@@ -127,7 +117,6 @@ fn server_options(matches: &ArgMatches, home: &Home) -> Result<ServerOptions, Cl
         setup: matches.get_flag("setup"),
         oidc: Oidc::of(home.config(), &base_path).map_err(|error| CliError::usage(error.to_string()))?,
         base_path,
-        #[cfg(feature = "tls")]
         tls: match files {
             Some((certificate, key)) => {
                 Some(Tls::load(certificate, key).map_err(|error| CliError::usage(error.to_string()))?)
@@ -166,7 +155,6 @@ pub(super) async fn start(
 ) -> Result<RunningServer, CliError> {
     let ServerOptions { base_path, insecure_no_auth, .. } = options.clone();
     let scheme = if options.is_tls() { "https" } else { "http" };
-    #[cfg(feature = "tls")]
     if let Some(warning) = options.tls.as_ref().and_then(|tls| tls.warning(Timestamp::now())) {
         terminal.warn(&warning);
     }
@@ -194,7 +182,6 @@ pub(super) async fn start(
 /// Waits for a signal that asks the program to end. Meanwhile a server over HTTPS looks every
 /// second whether its certificate has changed; SIGHUP makes it read the files in any case, unless
 /// the program was started on a terminal, where SIGHUP says that the terminal is gone.
-#[cfg(feature = "tls")]
 pub(super) async fn until_signal(
     signals: &mut Signals,
     server: Option<&RunningServer>,
@@ -222,7 +209,6 @@ pub(super) async fn until_signal(
     }
 }
 
-#[cfg(feature = "tls")]
 fn report_new(tls: &Tls, terminal: &Terminal, shows: bool) {
     if shows {
         terminal.note(&format!("the certificate {} was read again", tls.certificate().display()));
@@ -232,13 +218,6 @@ fn report_new(tls: &Tls, terminal: &Terminal, shows: bool) {
     }
 }
 
-#[cfg(feature = "tls")]
 fn report_unusable(error: &TlsError, terminal: &Terminal) {
     terminal.error(&format!("the server keeps its certificate: {error}"));
-}
-
-/// Waits for a signal that asks the program to end.
-#[cfg(not(feature = "tls"))]
-pub(super) async fn until_signal(signals: &mut Signals, _: Option<&RunningServer>, _: &Terminal, _: bool) -> Signal {
-    signals.next().await
 }

@@ -57,8 +57,6 @@ const LEVELS: [(&str, LogLevel); 5] = [
 
 /// Between two reads of growing files.
 const PACE: Duration = Duration::from_millis(100);
-/// Between two requests for a growing log.
-const PACE_OF_SERVER: Duration = Duration::from_millis(500);
 /// Between two checks whether the run has ended.
 const STATE: Duration = Duration::from_millis(250);
 
@@ -84,11 +82,12 @@ pub(super) fn logs(matches: &ArgMatches, source: &Source, terminal: &Terminal) -
             logs: home.journal()?.logs().unwrap_or_else(|| Arc::new(home.log_files())),
             open: HashMap::new(),
         },
-        Source::Server(client) => Feed::Server { client, seen: HashMap::new() },
+        Source::Server(client) => Feed::Server(client),
     };
-    let written = match matches.get_flag("follow") {
-        true => selection.follow(&mut feed, source, terminal)?,
-        false => selection.print(&mut feed, source, terminal)?,
+    let written = match (matches.get_flag("follow"), &mut feed) {
+        (true, Feed::Server(client)) => selection.follow_service(client, source, terminal)?,
+        (true, Feed::Files { logs, open }) => selection.follow(logs, open, source, terminal)?,
+        (false, feed) => selection.print(feed, source, terminal)?,
     };
     if !written {
         let of = selection.task.as_ref().map(|task| format!("task `{task}` of ")).unwrap_or_default();
@@ -178,8 +177,30 @@ impl Selection {
         Ok(!text.is_empty())
     }
 
+    /// Prints the records that a service sends, until no process runs the run.
+    fn follow_service(&mut self, client: &Client, source: &Source, terminal: &Terminal) -> Result<bool, CliError> {
+        let mut events = client.follow_log(&self.run, self.task.as_deref(), self.attempt, self.level);
+        let mut written = false;
+        while let Some(data) = events.next()? {
+            let records = parsed(&data)?;
+            self.learn_names(&records, source)?;
+            let text = self.lines(records, terminal);
+            written |= !text.is_empty();
+            if !text.is_empty() && !self.offer(&text, terminal)? {
+                break;
+            }
+        }
+        Ok(written)
+    }
+
     /// Prints the records, and new ones until no process runs the run.
-    fn follow(&mut self, feed: &mut Feed<'_>, source: &Source, terminal: &Terminal) -> Result<bool, CliError> {
+    fn follow(
+        &mut self,
+        logs: &Arc<dyn LogStore>,
+        open: &mut HashMap<(String, u32), Follow>,
+        source: &Source,
+        terminal: &Terminal,
+    ) -> Result<bool, CliError> {
         let mut written = false;
         let (mut asked, mut ended): (Option<Instant>, Option<Instant>) = (None, None);
         loop {
@@ -190,7 +211,7 @@ impl Selection {
             }
             // The end of a run is stored shortly before its last log records are written.
             let is_last = ended.is_some_and(|ended| ended.elapsed() >= STATE / 2);
-            let records = feed.news(self)?;
+            let records = news(logs, open, self)?;
             self.learn_names(&records, source)?;
             let text = self.lines(records, terminal);
             written |= !text.is_empty();
@@ -200,7 +221,7 @@ impl Selection {
             if is_last {
                 return Ok(written);
             }
-            std::thread::sleep(feed.pace());
+            std::thread::sleep(PACE);
         }
     }
 }
@@ -216,15 +237,8 @@ struct Line {
 
 /// Where the records come from.
 enum Feed<'s> {
-    Files {
-        logs: Arc<dyn LogStore>,
-        open: HashMap<(String, u32), Follow>,
-    },
-    Server {
-        client: &'s Client,
-        /// How many records of an attempt were returned.
-        seen: HashMap<(String, u32), usize>,
-    },
+    Files { logs: Arc<dyn LogStore>, open: HashMap<(String, u32), Follow> },
+    Server(&'s Client),
 }
 
 impl Feed<'_> {
@@ -232,7 +246,9 @@ impl Feed<'_> {
     fn all(&mut self, selection: &Selection) -> Result<Vec<Line>, CliError> {
         let logs = match self {
             Feed::Files { logs, .. } => logs,
-            Feed::Server { client, .. } => return sent(client, selection),
+            Feed::Server(client) => {
+                return parsed(&client.log(&selection.run, selection.task.as_deref(), selection.attempt)?);
+            }
         };
         let mut records = Vec::new();
         for (task, attempt) in attempts(&**logs, selection)? {
@@ -243,45 +259,25 @@ impl Feed<'_> {
         }
         Ok(records)
     }
+}
 
-    /// The records since the last call.
-    fn news(&mut self, selection: &Selection) -> Result<Vec<Line>, CliError> {
-        let (logs, open) = match self {
-            Feed::Files { logs, open } => (logs, open),
-            Feed::Server { client, seen } => {
-                let mut counts: HashMap<(String, u32), usize> = HashMap::new();
-                let mut lines = sent(client, selection)?;
-                lines.retain(|line| {
-                    let attempt = (line.task.clone(), line.attempt);
-                    let known = seen.get(&attempt).copied().unwrap_or(0);
-                    let count = counts.entry(attempt).or_default();
-                    *count += 1;
-                    *count > known
-                });
-                *seen = counts;
-                return Ok(lines);
-            }
-        };
-        for attempt in attempts(&**logs, selection)? {
-            let follow = || follow_log(logs, selection.name(&attempt.0, attempt.1));
-            open.entry(attempt.clone()).or_insert_with(follow);
-        }
-        let mut records = Vec::new();
-        for ((task, attempt), follow) in open {
-            let news = follow.poll();
-            let news = news.map_err(|error| unreadable(&format!("the log of task `{task}`"), &error))?;
-            records.extend(news.into_iter().map(|record| Line { task: task.clone(), attempt: *attempt, record }));
-        }
-        Ok(records)
+/// The records of files since the last call.
+fn news(
+    logs: &Arc<dyn LogStore>,
+    open: &mut HashMap<(String, u32), Follow>,
+    selection: &Selection,
+) -> Result<Vec<Line>, CliError> {
+    for attempt in attempts(&**logs, selection)? {
+        let follow = || follow_log(logs, selection.name(&attempt.0, attempt.1));
+        open.entry(attempt.clone()).or_insert_with(follow);
     }
-
-    /// Between two looks.
-    fn pace(&self) -> Duration {
-        match self {
-            Feed::Files { .. } => PACE,
-            Feed::Server { .. } => PACE_OF_SERVER,
-        }
+    let mut records = Vec::new();
+    for ((task, attempt), follow) in open {
+        let news = follow.poll();
+        let news = news.map_err(|error| unreadable(&format!("the log of task `{task}`"), &error))?;
+        records.extend(news.into_iter().map(|record| Line { task: task.clone(), attempt: *attempt, record }));
     }
+    Ok(records)
 }
 
 /// The attempts that have a log.
@@ -301,9 +297,8 @@ fn attempts(logs: &dyn LogStore, selection: &Selection) -> Result<Vec<(String, u
     Ok(attempts)
 }
 
-/// The records that a service sends.
-fn sent(client: &Client, selection: &Selection) -> Result<Vec<Line>, CliError> {
-    let text = client.log(&selection.run, selection.task.as_deref(), selection.attempt)?;
+/// The records of lines of JSON.
+fn parsed(text: &str) -> Result<Vec<Line>, CliError> {
     let lines = text.lines().map(|line| {
         let broken = |error| CliError::Failure(format!("a line of the log cannot be read: {error}"));
         serde_json::from_str(line).map_err(broken)

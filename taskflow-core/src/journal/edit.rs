@@ -303,7 +303,9 @@ fn encode(history: &RunHistory, tasks: &[u32], value: &serde_json::Value) -> Res
             task: id.to_owned(),
             reason,
         };
-        let &node = nodes.get(id).ok_or_else(|| failed("this program no longer has the task".to_owned()))?;
+        // The plan has the template of an element.
+        let node = nodes.get(node_id_of(id));
+        let &node = node.ok_or_else(|| failed("this program no longer has the task".to_owned()))?;
         if plan.place(node).expands.is_some() {
             return Err(failed("it passes on a list; mark the task that returns the list".to_owned()));
         }

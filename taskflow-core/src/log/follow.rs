@@ -37,8 +37,6 @@ pub struct Follow {
     skips: bool,
     /// Whether the offset may be within a line.
     is_unsure: bool,
-    /// Whether the last line was incomplete at the last poll.
-    is_torn: bool,
     lines: Lines,
 }
 
@@ -48,8 +46,8 @@ pub struct Follow {
 /// and the number of bytes in it, as in `2.1024`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct LogPosition {
-    segment: u32,
-    offset: u64,
+    pub(super) segment: u32,
+    pub(super) offset: u64,
 }
 
 impl fmt::Display for LogPosition {
@@ -83,8 +81,8 @@ pub(crate) enum Followed {
 
 impl Follow {
     pub(super) fn new(store: Arc<dyn LogStore>, log: LogName) -> Self {
-        let (skips, is_unsure, is_torn) = (false, false, false);
-        Follow { store, log, segment: 0, offset: 0, skips, is_unsure, is_torn, lines: Lines::new() }
+        let (skips, is_unsure) = (false, false);
+        Follow { store, log, segment: 0, offset: 0, skips, is_unsure, lines: Lines::new() }
     }
 
     /// Continues at a place. If that is within a line, continues after the line.
@@ -92,18 +90,6 @@ impl Follow {
     pub(crate) fn after(self, LogPosition { segment, offset }: LogPosition) -> Self {
         let (is_unsure, skips) = (offset > 0, offset == 0 && has_header(segment));
         Follow { segment, offset, is_unsure, skips, ..self }
-    }
-
-    /// The place after the last record that was returned.
-    #[cfg(feature = "server")]
-    pub(crate) fn position(&self) -> LogPosition {
-        LogPosition { segment: self.segment, offset: self.offset }
-    }
-
-    /// Whether the log ended within a line at the last poll.
-    #[cfg(feature = "server")]
-    pub(crate) fn is_torn(&self) -> bool {
-        self.is_torn
     }
 
     /// Returns the records appended since the last call; none if the file does not exist (yet).
@@ -156,7 +142,8 @@ impl Follow {
     fn read(&mut self, records: &mut Vec<Followed>) -> io::Result<bool> {
         // The byte before the place tells whether the place is the beginning of a line.
         let before = u64::from(self.is_unsure);
-        let Some(LogChunk { from, bytes }) = self.store.read(&self.log, self.segment, self.offset - before)? else {
+        let read = self.store.read(&self.log, self.segment, self.offset - before, u64::MAX)?;
+        let Some(LogChunk { from, bytes }) = read else {
             return Ok(false);
         };
         if from < self.offset - before {
@@ -183,7 +170,6 @@ impl Follow {
                 records.extend(self.lines.record(line).map(|record| Followed::Record(record, place)));
             }
         }
-        self.is_torn = !rest.is_empty();
         Ok(true)
     }
 }

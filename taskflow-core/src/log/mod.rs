@@ -33,6 +33,8 @@ mod fields;
 mod follow;
 mod init;
 mod layer;
+#[cfg(feature = "server")]
+mod lines_index;
 mod page;
 mod patterns;
 mod queue;
@@ -56,10 +58,14 @@ pub(crate) use backpressure::with_backpressure;
 pub use follow::Follow;
 #[cfg(feature = "server")]
 pub(crate) use follow::{Followed, LogPosition};
-pub use init::{AlreadyInstalled, init, init_with};
+#[cfg(all(feature = "cli", feature = "sqlite"))]
+pub(crate) use init::default_targets;
 #[cfg(all(feature = "cli", feature = "server"))]
-pub(crate) use init::{default_targets, init_for_server};
+pub(crate) use init::init_for_server;
+pub use init::{AlreadyInstalled, init, init_with};
 pub use layer::{layer, layer_with};
+#[cfg(feature = "server")]
+pub(crate) use lines_index::LinesIndex;
 pub use read::{AttemptLog, LogFiles, RunLogRecord};
 #[cfg(any(feature = "cli", feature = "server"))]
 #[cfg_attr(not(feature = "sqlite"), allow(unused_imports, reason = "only the verbs about stored runs use it"))]

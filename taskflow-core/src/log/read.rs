@@ -145,13 +145,13 @@ impl LogStore for LogFiles {
         segments::tail(&self.path(&log.run, &log.task, log.attempt))
     }
 
-    fn read(&self, log: &LogName, segment: u32, from: u64) -> io::Result<Option<LogChunk>> {
+    fn read(&self, log: &LogName, segment: u32, from: u64, most: u64) -> io::Result<Option<LogChunk>> {
         let path = segments::path(&self.path(&log.run, &log.task, log.attempt), segment);
         let Some(mut file) = found(File::open(path))? else { return Ok(None) };
         let from = if file.metadata()?.len() < from { 0 } else { from };
         file.seek(SeekFrom::Start(from))?;
         let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes)?;
+        file.take(most).read_to_end(&mut bytes)?;
         Ok(Some(LogChunk { from, bytes }))
     }
 
@@ -173,6 +173,12 @@ pub(super) struct Lines {
 impl Lines {
     pub(super) fn new() -> Self {
         Lines { last: Timestamp::EPOCH }
+    }
+
+    /// Lines after this time, if they are known to be.
+    #[cfg(feature = "server")]
+    pub(super) fn after(time: Option<Timestamp>) -> Self {
+        Lines { last: time.unwrap_or(Timestamp::EPOCH) }
     }
 
     /// The record of a line without its line feed; `None` for an empty line.

@@ -96,6 +96,12 @@ pub(crate) struct LogLine<'a> {
 }
 
 impl LogRecord {
+    /// The lines of the message: at least one.
+    #[cfg(feature = "server")]
+    pub(crate) fn lines(&self) -> impl Iterator<Item = &str> {
+        self.message.trim_end_matches('\n').split('\n')
+    }
+
     /// A record about the log itself, with the current time.
     pub(super) fn own(message: String, dropped: u64) -> Self {
         LogRecord {

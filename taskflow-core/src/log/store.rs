@@ -23,7 +23,7 @@ pub(crate) struct LogName {
 pub(crate) struct LogChunk {
     /// Where it begins. Smaller than requested if the segment is shorter: it was replaced.
     pub(crate) from: u64,
-    /// Everything from there on. The last line may be incomplete.
+    /// What follows. The last line may be incomplete.
     pub(crate) bytes: Vec<u8>,
 }
 
@@ -52,12 +52,12 @@ pub(crate) trait LogStore: Send + Sync + fmt::Debug {
     /// If they cannot be listed.
     fn tail(&self, log: &LogName) -> io::Result<Vec<u32>>;
 
-    /// A segment from an offset on; `None` if there is no such segment.
+    /// At most so many bytes of a segment from an offset on; `None` if there is no such segment.
     ///
     /// # Errors
     ///
     /// If it cannot be read.
-    fn read(&self, log: &LogName, segment: u32, from: u64) -> io::Result<Option<LogChunk>>;
+    fn read(&self, log: &LogName, segment: u32, from: u64, most: u64) -> io::Result<Option<LogChunk>>;
 
     /// Deletes the logs of a run.
     ///
@@ -73,7 +73,7 @@ pub(crate) fn read_log(store: &dyn LogStore, log: &LogName) -> io::Result<Attemp
     let mut is_first_of_tail = true;
     for segment in std::iter::once(0).chain(store.tail(log)?) {
         // It may have been deleted since.
-        let Some(LogChunk { bytes, .. }) = store.read(log, segment, 0)? else { continue };
+        let Some(LogChunk { bytes, .. }) = store.read(log, segment, 0, u64::MAX)? else { continue };
         let mut text = &bytes[..];
         // The records before the first segment of the tail were cut; later headers repeat that.
         if has_header(segment) && !std::mem::replace(&mut is_first_of_tail, false) {

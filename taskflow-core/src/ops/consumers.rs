@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::audit::changed;
+use super::condition::Condition;
 use super::error::OpsError;
 use super::event_groups::GroupReader;
 use super::schedules::asking;
@@ -42,6 +43,9 @@ pub struct ConsumerStatus {
     /// What the next run waits for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub waits_for: Option<String>,
+    /// What the next run needs, and what of it is there. `None` if no service has seen the DAG.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub condition: Option<Condition>,
     /// Slots of its schedule that wait for events.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub open_slots: Vec<Timestamp>,
@@ -115,9 +119,10 @@ pub(super) async fn status(
     let situation = loaded.situation(now, &active);
     let step = asking(|| consume(consumer, Some(&loaded.state), &situation))?;
     let waits_for = step.waits.map(|waits| in_words(&waits));
-    let Loaded { state, version, pending, groups, .. } = loaded;
+    let Loaded { state, version, pending, groups, .. } = &loaded;
+    let is_known = *version > 0;
     let inputs = consumer.inputs.iter().map(|input| {
-        let cursor = state.cursor(&input.asset).filter(|_| version > 0 && input.takes != Takes::Seen);
+        let cursor = state.cursor(&input.asset).filter(|_| is_known && input.takes != Takes::Seen);
         let pending = cursor.and_then(|_| pending.get(&input.asset)).map_or(&[][..], Vec::as_slice);
         let groups = groups.groups().get(&input.asset);
         ConsumerInput {
@@ -139,14 +144,20 @@ pub(super) async fn status(
             periods: groups.map(|groups| groups.pending_periods(pending)).unwrap_or_default(),
         }
     });
+    let inputs: Vec<ConsumerInput> = inputs.collect();
+    let condition = match is_known {
+        true => Some(asking(|| Condition::of(consumer, state, &situation, &inputs))?),
+        false => None,
+    };
     Ok(ConsumerStatus {
         dag_id: dag.id.to_owned(),
         active_runs: active.count,
-        waits_for: if version > 0 { waits_for } else { Some("a service that serves the DAG".to_owned()) },
+        waits_for: if is_known { waits_for } else { Some("a service that serves the DAG".to_owned()) },
+        condition,
         open_slots: state.open.iter().map(|slot| slot.at).collect(),
-        inputs: inputs.collect(),
-        schedule_pause: state.schedule.and_then(|schedule| schedule.pause),
-        pause: state.pause,
+        inputs,
+        schedule_pause: state.schedule.as_ref().and_then(|schedule| schedule.pause.clone()),
+        pause: state.pause.clone(),
     })
 }
 

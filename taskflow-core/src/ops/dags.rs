@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::condition::Condition;
 use super::consumers;
 use super::error::OpsError;
 use super::schedules::{next_slots, pause_of};
@@ -44,6 +45,9 @@ pub struct DagStatus {
     /// What the next run of its events waits for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub waits_for: Option<String>,
+    /// What the next run of its events needs, and what of it is there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub condition: Option<Condition>,
     /// The slots that wait, if its schedule falls behind.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub behind: Option<Backlog>,
@@ -160,7 +164,8 @@ impl DagStatus {
             Err(error) => return Err(error),
         };
         self.pending_events = Some(status.inputs.iter().map(|input| input.pending).sum());
-        (self.waits_for, self.pause) = (status.waits_for, status.pause.or(status.schedule_pause));
+        (self.waits_for, self.condition) = (status.waits_for, status.condition);
+        self.pause = status.pause.or(status.schedule_pause);
         Ok(())
     }
 }
@@ -182,6 +187,7 @@ fn status(dag: &str, last_run: Option<RunSummary>) -> DagStatus {
         consumes: Vec::new(),
         pending_events: None,
         waits_for: None,
+        condition: None,
         behind: None,
         queued: 0,
         last_run: last_run.map(LastRun::from),

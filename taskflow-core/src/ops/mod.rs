@@ -35,6 +35,7 @@
 //! | `backfills` | Starts backfills and changes them: [`start_backfill`], [`pause_backfill`], [`resume_backfill`], [`cancel_backfill`], [`limit_backfill`], [`extend_backfill`], [`retry_backfill`]. |
 //! | `backfill_slots` | The slots of a backfill, and what has become of each: [`backfill_slots()`]. |
 //! | `backfill_status` | Backfills as documents: [`backfill_status()`], [`list_backfills`]. |
+//! | `condition` | What the next run needs that events start, as a tree. |
 //! | `consumers` | The DAGs with event parameters: [`consumers()`], [`stored_events`], [`seen_event`]. |
 //! | `event_groups` | The groups of pending events: keys and periods. |
 //! | `assets` | The assets of the program: [`assets()`]. |
@@ -72,6 +73,7 @@ mod backfill_status;
 mod backfills;
 mod cancel;
 mod clear;
+mod condition;
 mod consumers;
 mod dag_document;
 mod dags;
@@ -135,6 +137,7 @@ pub use backfills::{
 pub use cancel::{CancelledRun, ExternalJob, ExternalJobState, cancel, cancel_and_wait};
 pub(crate) use clear::reprocess;
 pub use clear::{ClearPreview, Cleared, Rerun, clear, clear_and_run, clear_previewed, preview_clear, would_clear};
+pub use condition::{Condition, ConditionKind};
 pub(crate) use consumers::raw as raw_event;
 pub use consumers::{ConsumerInput, ConsumerStatus, consumers, seen_event, stored_events};
 pub use dag_document::{DagDocument, ParamDocument, dag};

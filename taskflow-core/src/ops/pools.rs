@@ -1,6 +1,6 @@
 //! The pools of a home and the limit of its service: who holds slots, and who waits for them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use serde::Serialize;
@@ -148,27 +148,33 @@ pub async fn limits(
     Ok(LimitStatus { pools, service, active_runs, running_tasks, queued, queued_runs })
 }
 
-/// The pools of a home, without the reasons why tasks wait.
+/// The pools of a home, without the reasons why tasks wait; and how many tasks of running runs are
+/// in which state, which the same histories tell.
 ///
 /// # Errors
 ///
 /// When the store cannot be read.
 #[cfg_attr(not(feature = "server"), allow(dead_code, reason = "for the metrics of the server"))]
-pub(crate) async fn pools(journal: &Journal, config: &Config) -> Result<Vec<PoolStatus>, OpsError> {
-    let mut pools = declared(config);
-    if pools.is_empty() {
-        return Ok(Vec::new());
-    }
+pub(crate) async fn pools(
+    journal: &Journal,
+    config: &Config,
+) -> Result<(Vec<PoolStatus>, HashMap<TaskState, u64>), OpsError> {
+    let (mut pools, mut tasks) = (declared(config), HashMap::new());
     let running = RunFilter { states: vec![RunState::Running], limit: Some(RUNNING), ..RunFilter::default() };
     for run in journal.runs(&running).await? {
         match journal.history(&run.info.run_id).await {
-            Ok(history) => add(&mut pools, &history, None),
+            Ok(history) => {
+                add(&mut pools, &history, None);
+                for (state, count) in history.counts() {
+                    *tasks.entry(state).or_default() += u64::from(count);
+                }
+            }
             // It was pruned meanwhile, or one damaged run hides the others.
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Damaged) => {}
             Err(error) => return Err(error.into()),
         }
     }
-    Ok(pools.into_values().collect())
+    Ok((pools.into_values().collect(), tasks))
 }
 
 /// The pools of the program, with the sizes of the configuration.

@@ -34,11 +34,11 @@ pub use backfill::{
     FutureSlots, LeftAlone, MAX_FAILURES, SharedSlots, Shuffle, SlotRange, SlotRun, SlotRunState, SlotRuns,
 };
 pub use clock_time::ClockTime;
-pub(crate) use consume::is_of_events;
 pub use consume::{
     Consumer, ConsumerDecision, ConsumerState, ConsumerStep, EventGroup, EventGroups, EventInput, EventRun,
     EventSituation, EventWaits, PendingEvent, PendingPeriod, Takes, consume, unpause_consumer,
 };
+pub(crate) use consume::{Offered, is_of_events, offers};
 pub use cron::{Cron, CronError};
 pub use deadline::{DeadlineState, MissedSlots, SETTLING, SlotDeadline, SlotStanding};
 pub use decision::{Decision, FailedRun, Situation, SlotFate, SlotRecord, Step, Waits};

@@ -22,10 +22,15 @@ pub(super) struct Acting(pub(super) Journal);
 
 impl Acting {
     pub(super) fn of(state: &ServerState, headers: &HeaderMap, extensions: &Extensions) -> Acting {
+        Acting::from(state, client(headers, extensions), extensions)
+    }
+
+    /// For a request that comes from there.
+    pub(super) fn from(state: &ServerState, client: Client, extensions: &Extensions) -> Acting {
         let known = extensions.get::<Arc<Principal>>().and_then(|principal| principal.actor().cloned());
         // Those who log in, and the senders of deliveries, are not known yet.
         let actor = known.unwrap_or_else(|| Actor { name: "somebody".to_owned(), via: Via::Session });
-        Acting(acting_from(&state.service, &actor, client(headers, extensions)))
+        Acting(acting_from(&state.service, &actor, client))
     }
 }
 

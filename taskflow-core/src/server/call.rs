@@ -7,6 +7,7 @@
 //!    A raw route takes the body as bytes, because its signature covers them.
 //! 4. Each value has the type of its field from then on.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
@@ -17,6 +18,7 @@ use serde_json::{Map, Value};
 
 use super::acting::{Acting, client};
 use super::auth::{Peer, Visitor, note_of_current};
+use super::costly::Turn;
 use super::hooks;
 use super::keys::{DagKey, RunKey, TaskKey};
 use super::permit::{Permit, Right};
@@ -48,6 +50,8 @@ pub(super) struct Call {
     pub(super) raw: Vec<u8>,
     pub(super) client: Client,
     pub(super) peer: Option<Peer>,
+    /// Of a request that costs much. A thread that works for it holds it too.
+    pub(super) turn: Option<Arc<Turn>>,
     params: Vec<(String, String)>,
     args: Map<String, Value>,
 }
@@ -74,8 +78,8 @@ pub(super) async fn read(
             return Err(Problem::invalid(format!("`{}` is needed", field.name)).at(field.name));
         }
     }
-    let Acting(service) = Acting::of(&state, &head.headers, &head.extensions);
     let (client, peer) = (client(&head.headers, &head.extensions), head.extensions.get::<Peer>().copied());
+    let Acting(service) = Acting::from(&state, client.clone(), &head.extensions);
     Ok(Call {
         state,
         service,
@@ -84,6 +88,7 @@ pub(super) async fn read(
         raw,
         client,
         peer,
+        turn: None,
         params,
         args,
     })

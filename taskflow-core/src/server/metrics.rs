@@ -22,7 +22,6 @@ use axum::http::StatusCode;
 use super::ServerState;
 use super::problem::Problem;
 use crate::base::{Histogram, Timestamp};
-use crate::journal::Journal;
 use crate::ops;
 use crate::run::RunState;
 use crate::service::ServiceEvent;
@@ -30,8 +29,6 @@ use crate::store::RunFilter;
 
 /// The most values of a label `dag`.
 const DAGS: usize = 1_000;
-/// The most running runs whose tasks are counted.
-const RUNNING: u32 = 100;
 
 /// The metrics of a server. Cheap to clone.
 #[derive(Clone, Debug, Default)]
@@ -114,6 +111,11 @@ impl Metrics {
         self.series().count("taskflow_http_requests_limited_total", labels(&[]), 1);
     }
 
+    /// Counts a costly request that found no turn in time.
+    pub(super) fn busy(&self) {
+        self.series().count("taskflow_http_requests_busy_total", labels(&[]), 1);
+    }
+
     /// Counts what the service did.
     pub(super) fn observe(&self, event: &ServiceEvent) {
         let mut series = self.series();
@@ -180,7 +182,6 @@ impl Metrics {
             [("", &batches.seconds)],
         );
         text.histogram("taskflow_journal_batch_entries", "How many entries a batch had.", [("", &batches.entries)]);
-        #[cfg(feature = "tls")]
         if let Some(tls) = &state.options.tls {
             let help = "When the certificate of the server expires.";
             let expires = tls.expires().map(|expires| (labels(&[]), seconds(expires)));
@@ -240,7 +241,6 @@ impl Metrics {
         }
         text.gauge("taskflow_runs", "Runs that have not ended, by state.", open);
         queues::expose(state, text).await?;
-        text.gauge("taskflow_tasks", "Tasks of running runs, by state.", running_tasks(journal).await?);
         let undelivered = journal.undelivered().await?;
         let help = "Runs with callbacks that have not been delivered.";
         text.gauge("taskflow_deliveries_pending", help, [(labels(&[]), undelivered as f64)]);
@@ -258,20 +258,7 @@ impl Metrics {
     }
 }
 
-/// How many tasks of the running runs are in which state.
-async fn running_tasks(journal: &Journal) -> Result<BTreeMap<String, f64>, Problem> {
-    let mut tasks: BTreeMap<String, f64> = BTreeMap::new();
-    let filter = RunFilter { states: vec![RunState::Running], limit: Some(RUNNING), ..RunFilter::default() };
-    for run in journal.runs(&filter).await? {
-        let Some(history) = tasks::history(journal, run.number).await? else { continue };
-        for (state, count) in history.counts() {
-            *tasks.entry(labels(&[("state", state.name())])).or_default() += f64::from(count);
-        }
-    }
-    Ok(tasks)
-}
-
-const COUNTERS: [(&str, &str); 11] = [
+const COUNTERS: [(&str, &str); 12] = [
     ("taskflow_slots_total", "Slots by what became of them."),
     ("taskflow_runs_total", "Runs of this service that have ended, by state."),
     ("taskflow_task_attempts_total", "Attempts of tasks in runs of this service that have ended."),
@@ -281,6 +268,7 @@ const COUNTERS: [(&str, &str); 11] = [
     ("taskflow_webhook_deliveries_total", "Deliveries to webhooks, by what became of them."),
     ("taskflow_clock_went_back_total", "Reports that the clock is behind the schedules."),
     ("taskflow_http_requests_limited_total", "Requests that were refused because somebody sent too many."),
+    ("taskflow_http_requests_busy_total", "Costly requests that were refused because others took too long."),
     ("taskflow_http_requests_total", "HTTP requests by route and class of status."),
     ("taskflow_log_ins_total", "Attempts to log in by outcome."),
 ];

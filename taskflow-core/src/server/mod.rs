@@ -9,10 +9,10 @@
 //!    response.
 //! 3. `base_path` takes the base path off the address, and answers what lies outside (404).
 //! 4. `auth` finds out who asks, and refuses those who are not known (401) before anything is read.
-//! 4. `routes` finds the route by path and method. `call` checks the query and the body against the
+//! 5. `routes` finds the route by path and method. `call` checks the query and the body against the
 //!    fields that the route declares. Requests that change something are refused here if the server
 //!    is read-only (403) or the service is about to end (503).
-//! 5. `keys` parses the segments of the path. Whatever cannot be an id is refused before the store
+//! 6. `keys` parses the segments of the path. Whatever cannot be an id is refused before the store
 //!    is touched.
 //! 7. `permit` finds the run, and decides by its DAG. A handler gets the state of the server only
 //!    with who asks, and a run only with a permit. What somebody may not see does not exist for
@@ -20,7 +20,8 @@
 //!    `acting` is the journal of the service under the name of whoever has sent the request: what
 //!    changes with it is in the audit trail.
 //!    A delivery to a webhook is checked in `hooks` instead, by its signature.
-//! 7. The handler in `api` calls one operation and returns its document, which is the one that
+//! 8. `costly`: the dearest requests are answered in a bounded number at a time.
+//! 9. The handler in `api` calls one operation and returns its document, which is the one that
 //!    `--output json` prints. Errors become documents in `problem`.
 //!
 //! Reading uses connections of the server's own. What changes something is written with the journal
@@ -39,6 +40,7 @@ mod api;
 mod auth;
 mod base_path;
 mod call;
+mod costly;
 mod ends;
 mod hooks;
 mod http;
@@ -58,13 +60,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use self::auth::{Auth, SetupToken};
 pub use self::auth::{Oidc, OidcError};
+use self::costly::Costly;
 use self::ends::Ends;
 use self::metrics::Metrics;
 use self::streams::Streams;
 pub use base_path::{BasePath, InvalidBasePath};
-pub use http::{RunningServer, Server, ServerError};
-#[cfg(feature = "tls")]
-pub use http::{Tls, TlsError};
+pub use http::{RunningServer, Server, ServerError, Tls, TlsError};
 
 use crate::dag::DagDef;
 use crate::journal::Journal;
@@ -94,8 +95,10 @@ pub struct ServerState {
     draining: Arc<AtomicBool>,
     auth: Arc<Auth>,
     streams: Arc<Streams>,
+    costly: Arc<Costly>,
     /// What waits for people, for the rail of the pages.
     counts: pages::CountCache,
+    log_indexes: pages::LogIndexes,
 }
 
 /// The options of a server.
@@ -114,18 +117,13 @@ pub struct ServerOptions {
     /// Authenticates users who have no password here.
     pub oidc: Option<Oidc>,
     /// The certificate of a server that speaks HTTPS, and not HTTP.
-    #[cfg(feature = "tls")]
     pub tls: Option<Tls>,
 }
 
 impl ServerOptions {
     /// Whether the server speaks HTTPS.
     pub fn is_tls(&self) -> bool {
-        #[cfg(feature = "tls")]
-        let is_tls = self.tls.is_some();
-        #[cfg(not(feature = "tls"))]
-        let is_tls = false;
-        is_tls
+        self.tls.is_some()
     }
 }
 
@@ -180,7 +178,9 @@ impl ServerState {
             draining: Arc::default(),
             auth,
             counts: pages::CountCache::default(),
+            log_indexes: pages::LogIndexes::default(),
             streams: Arc::new(Streams::new()),
+            costly: Arc::new(Costly::new()),
         };
         Ok((state, text))
     }

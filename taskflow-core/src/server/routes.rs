@@ -38,6 +38,8 @@ pub(super) struct Route {
     pub(super) media_type: &'static str,
     /// Whether the handler gets the bytes of the body, and no members.
     pub(super) is_raw: bool,
+    /// Whether it is answered in its turn: it reads, or computes, much.
+    is_costly: bool,
     handler: Handler,
 }
 
@@ -109,6 +111,10 @@ impl Route {
         Route { is_raw: true, ..self }
     }
 
+    const fn costly(self) -> Self {
+        Route { is_costly: true, ..self }
+    }
+
     const fn media_type(self, media_type: &'static str) -> Self {
         Route { media_type, ..self }
     }
@@ -135,6 +141,7 @@ macro_rules! route {
             body: &[],
             media_type: "application/json",
             is_raw: false,
+            is_costly: false,
             handler: |call| Box::pin($handler(call)),
         }
     };
@@ -181,7 +188,7 @@ pub(super) static ROUTES: &[Route] = &[
     route!(Get "/metrics", health::metrics, "Metrics in the text format of Prometheus").media_type("text/plain"),
     route!(Get "/api/v1/version", health::version, "The versions of the API and of taskflow"),
     route!(Get "/api/v1/openapi.json", health::openapi_document, "This document"),
-    route!(Get "/api/v1/doctor", health::doctor, "What keeps the home from working"),
+    route!(Get "/api/v1/doctor", health::doctor, "What keeps the home from working").costly(),
     route!(Get "/api/v1/dags", dags::list, "The DAGs with their schedules and last runs"),
     route!(Get "/api/v1/dags/{dag}", dags::dag, "A DAG with its parameters and tasks"),
     route!(Get "/api/v1/dags/{dag}/graph", dags::graph, "The graph of a DAG").query(&[field(
@@ -234,11 +241,14 @@ pub(super) static ROUTES: &[Route] = &[
         field("after", Kind::Text, "The place where the page begins, as the header Link has it"),
     ]),
     route!(Post "/api/v1/runs:cancel", bulk::cancel, "Ends several runs early, with an answer for each")
+        .costly()
         .body(&[RUNS, DAG, STATE, RUN_TYPE, SINCE, BEFORE, REASON, BY]),
     route!(Post "/api/v1/runs:clear", bulk::clear, "Clears tasks of several runs, with an answer for each")
+        .costly()
         .query(&[DRY_RUN])
         .body(&[RUNS, DAG, STATE, RUN_TYPE, SINCE, BEFORE, TASKS, FAILED, UPSTREAM, DOWNSTREAM, REASON, BY]),
     route!(Post "/api/v1/runs:mark", bulk::mark, "Sets the state of tasks of several runs, with an answer for each")
+        .costly()
         .body(&[
             RUNS,
             DAG,
@@ -275,26 +285,32 @@ pub(super) static ROUTES: &[Route] = &[
     route!(Get "/api/v1/runs/{run}/tasks/{task}/attempts/{attempt}/log", logs::attempt, "The log of an attempt")
         .query(&[
             LEVEL,
-            field("follow", Kind::Switch, "Sends the lines as server-sent events, as they are written"),
-            field("after", Kind::Text, "With `follow`: begins after this place, the `id` of an event"),
+            FOLLOW,
+            AFTER_EVENT,
         ])
-        .media_type(JSON_LINES),
+        .media_type(JSON_LINES)
+        .costly(),
     route!(Get "/api/v1/runs/{run}/log", logs::run, "The logs of all attempts of a run, by time")
         .query(&[
             LEVEL,
             field("task", Kind::Text, "Only of this task"),
             field("attempt", Kind::Number(1, u32::MAX as i64), "Only of this attempt"),
+            FOLLOW,
+            AFTER_EVENT,
         ])
-        .media_type(JSON_LINES),
+        .media_type(JSON_LINES)
+        .costly(),
     route!(Get "/api/v1/runs/{run}/explain", runs::explain, "Why the open tasks of a run are in their states"),
     route!(Get "/api/v1/runs/{run}/lineage", runs::lineage, "The events and runs that a run comes from, and what comes from it"),
     route!(Get "/api/v1/runs/{run}/values", runs::values, "The values that the tasks of a run returned")
-        .query(&[PREVIEW, field("limit", Kind::Number(1, 100_000), "With `preview`: at most this many. Default: all")]),
+        .query(&[PREVIEW, field("limit", Kind::Number(1, 100_000), "With `preview`: at most this many. Default: all")])
+        .costly(),
     route!(Get "/api/v1/runs/{run}/values/{task}", runs::value, "The value that a task returned").query(&[PREVIEW]),
     route!(Post "/api/v1/runs/{run}/cancel", changes::cancel, "Ends a run early, whichever process runs it").body(NOTE),
     route!(Post "/api/v1/runs/{run}/resume", changes::resume, "Continues an interrupted run").body(&[]),
     route!(Post "/api/v1/runs/{run}/retry", changes::retry, "Runs the failed tasks of a run again").body(NOTE),
     route!(Post "/api/v1/runs/{run}/clear", changes::clear, "Clears tasks, so that they run again")
+        .costly()
         .query(&[DRY_RUN])
         .body(&[
             TASKS,
@@ -370,6 +386,7 @@ pub(super) static ROUTES: &[Route] = &[
     ]),
     route!(Get "/api/v1/backfills", backfills::list, "Backfills, the latest first").query(&[DAG, LIMIT]),
     route!(Post "/api/v1/backfills", backfills::start, "Starts a backfill, which the service carries out")
+        .costly()
         .query(&[DRY_RUN])
         .body(&[
             field("dag", Kind::Text, "The DAG").required(),
@@ -398,6 +415,7 @@ pub(super) static ROUTES: &[Route] = &[
     route!(Post "/api/v1/backfills/{backfill}/cancel", backfills::cancel, "Drops the pending slots of a backfill")
         .body(&[field("running", Kind::Switch, "Cancels its active runs too"), REASON, BY]),
     route!(Post "/api/v1/db/prune", prune::prune, "Deletes old runs that have ended, and old events")
+        .costly()
         .query(&[DRY_RUN])
         .body(&[
             field("older_than", Kind::Span(u64::MAX), "Only what was created longer ago").required(),
@@ -446,6 +464,10 @@ const LEVEL: Field = field(
     "Only records of this level and above. Default: trace",
 );
 
+const FOLLOW: Field = field("follow", Kind::Switch, "Sends the lines as server-sent events, as they are written");
+
+const AFTER_EVENT: Field = field("after", Kind::Text, "With `follow`: begins after this place, the `id` of an event");
+
 /// The router of the table.
 pub(super) fn router() -> Router<ServerState> {
     let mut router = Router::new();
@@ -483,7 +505,7 @@ async fn answer(path: &'static str, state: Visitor, params: Vec<(String, String)
     }
     let started = std::time::Instant::now();
     let answered = match call::read(route, state.clone(), params, request).await {
-        Ok(call) => (route.handler)(call).await,
+        Ok(call) => in_turn(route, call).await,
         Err(problem) => Err(problem),
     };
     let response = answered.into_response();
@@ -492,6 +514,17 @@ async fn answer(path: &'static str, state: Visitor, params: Vec<(String, String)
     }
     state.metrics.request(route.method.name(), path, response.status(), started.elapsed());
     Ok(response)
+}
+
+/// Calls the handler, once there is a turn for it. A stream needs none.
+async fn in_turn(route: &Route, mut call: Call) -> Answer {
+    if route.is_costly && !call.switch("follow") {
+        call.turn = Some(call.state.turn(call.state.principal()).await?);
+    }
+    let turn = call.turn.clone();
+    let answered = (route.handler)(call).await;
+    drop(turn);
+    answered
 }
 
 /// Whether requests may change something now.

@@ -8,11 +8,12 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::reads::given;
-use super::{Client, Source, own_dag, segment};
+use super::{Client, Events, Source, own_dag, segment};
 use crate::base::{Interval, Timestamp};
 use crate::cli::error::CliError;
 use crate::cli::schedules;
 use crate::journal::{Note, Prune, TaskFilter};
+use crate::log::LogLevel;
 use crate::ops::{
     self, AssetEmission, BackfillPreview, BackfillStatus, CancelledBackfill, CancelledRun, ClearPreview, Cleared,
     ExtendedBackfill, Marked, NewAssetEvent, PastSlots, Pruned, ResetSchedule, RunStatus, RunSummaryDocument,
@@ -489,5 +490,22 @@ impl Client {
     ) -> Result<String, CliError> {
         let query = given([("task", task.map(str::to_owned)), ("attempt", attempt.map(|attempt| attempt.to_string()))]);
         self.text(&format!("/runs/{}/log", segment(run_id)), &query)
+    }
+
+    /// The same lines as events, several in each, and new ones until the run has ended.
+    pub(in crate::cli) fn follow_log(
+        &self,
+        run_id: &str,
+        task: Option<&str>,
+        attempt: Option<u32>,
+        level: LogLevel,
+    ) -> Events<'_> {
+        let query = given([
+            ("follow", Some("true".to_owned())),
+            ("task", task.map(str::to_owned)),
+            ("attempt", attempt.map(|attempt| attempt.to_string())),
+            ("level", Some(level.as_str().to_ascii_lowercase())),
+        ]);
+        self.events(format!("/runs/{}/log", segment(run_id)), query)
     }
 }

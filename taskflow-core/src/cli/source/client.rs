@@ -10,10 +10,12 @@
 //! `http` is spoken by hyper, which the server has brought: it costs a program nothing. `https`
 //! needs the feature `http`, whose client has TLS.
 
-use std::time::Duration;
+use std::pin::Pin;
+use std::time::{Duration, Instant};
 
-use axum::body::{Body, to_bytes};
-use axum::http::{Request, StatusCode, header};
+use axum::body::Body;
+use axum::http::{Request, StatusCode, header, response};
+use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
@@ -24,6 +26,7 @@ use tokio::runtime::{Builder, Runtime};
 use super::super::error::CliError;
 use super::super::format;
 use super::address::Address;
+use super::events::Events;
 use crate::base::text::one_line;
 
 /// The version of the API that this program speaks.
@@ -209,14 +212,65 @@ impl Client {
         body: Option<&Value>,
         headers: &[(&str, String)],
     ) -> Result<Reply, CliError> {
+        let read = || {
+            let mut bytes = Vec::new();
+            if let Some(body) = body {
+                bytes = serde_json::to_vec(body).map_err(|error| error.to_string())?;
+            }
+            let is_json = body.is_some().then(|| ("content-type", "application/json".to_owned()));
+            let headers: Vec<_> = headers.iter().cloned().chain(is_json).collect();
+            let deadline = Instant::now() + ANSWER;
+            self.ask(method, path, query, bytes, &headers, None)?.reply(self, deadline)
+        };
+        read().map_err(|why: String| self.unreachable(&why))
+    }
+
+    /// The events of a stream, from its beginning, over connections that are lost.
+    pub(super) fn events(&self, path: String, query: Vec<(&'static str, String)>) -> Events<'_> {
+        Events::new(self, path, query)
+    }
+
+    /// Opens a stream after a place. It may be silent so long.
+    pub(super) fn open(
+        &self,
+        path: &str,
+        query: &[(&str, String)],
+        after: Option<&str>,
+        silence: Duration,
+    ) -> Result<Opened, String> {
+        let after = after.map(|place| ("last-event-id", place.to_owned()));
+        self.ask("GET", path, query, Vec::new(), &after.into_iter().collect::<Vec<_>>(), Some(silence))
+    }
+
+    /// The error of a stream that the service refuses.
+    pub(super) fn refusal(&self, opened: Opened) -> CliError {
+        match opened.reply(self, Instant::now() + ANSWER) {
+            Ok(reply) => reply.error(self),
+            Err(why) => self.unreachable(&why),
+        }
+    }
+
+    /// The error of a service that does not answer.
+    pub(super) fn unreachable(&self, why: &str) -> CliError {
+        CliError::Failure(format!("{} cannot be asked: {why}; is `serve` running there?", self.shown))
+    }
+
+    /// Sends a request, and reads the head of the answer. The answer is a stream that may be silent
+    /// so long, or is to be there in time.
+    fn ask(
+        &self,
+        method: &str,
+        path: &str,
+        query: &[(&str, String)],
+        body: Vec<u8>,
+        headers: &[(&str, String)],
+        silence: Option<Duration>,
+    ) -> Result<Opened, String> {
         let mut target = format!("{}/api/v1{path}", self.address.base);
         for (place, (name, value)) in query.iter().enumerate() {
             target.push(if place == 0 { '?' } else { '&' });
             target += &format!("{name}={}", segment(value));
         }
-        let cannot = |error: &dyn std::fmt::Display| {
-            CliError::Failure(format!("{} cannot be asked: {error}; is `serve` running there?", self.shown))
-        };
         let mut request = Request::builder().method(method);
         for (name, value) in headers {
             request = request.header(*name, value);
@@ -224,38 +278,106 @@ impl Client {
         if let Some(token) = &self.token {
             request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
         }
-        let mut bytes = Vec::new();
-        if let Some(body) = body {
-            request = request.header(header::CONTENT_TYPE, "application/json");
-            bytes = serde_json::to_vec(body).map_err(|error| cannot(&error))?;
-        }
         if self.address.is_https {
-            return encrypted(&self.address, &target, request, bytes).map_err(|error| cannot(&error));
+            return encrypted(&self.address, &target, request, body, silence);
         }
-        let request = request.uri(target).header(header::HOST, &self.address.authority).body(Body::from(bytes));
-        let request = request.map_err(|error| cannot(&error))?;
-        self.runtime.block_on(exchange(&self.address, request)).map_err(|error| cannot(&error))
+        let request = request.uri(target).header(header::HOST, &self.address.authority).body(Body::from(body));
+        self.runtime.block_on(exchange(&self.address, request.map_err(|error| error.to_string())?))
     }
 }
 
-/// Sends a request and reads the answer, on a connection of its own.
-async fn exchange(address: &Address, request: Request<Body>) -> Result<Reply, String> {
-    let late = |_| "there was no answer in time".to_owned();
+/// An answer whose head was read.
+pub(super) struct Opened {
+    head: response::Parts,
+    body: Unread,
+}
+
+/// The rest of an answer.
+enum Unread {
+    /// On a connection of its own, which ends with it.
+    Plain { body: Incoming, _conversation: Conversation },
+    #[cfg(feature = "http")]
+    Encrypted(ureq::BodyReader<'static>),
+}
+
+/// Ends a connection that nobody reads any more.
+struct Conversation(tokio::task::JoinHandle<Result<(), hyper::Error>>);
+
+impl Drop for Conversation {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// How much of an encrypted answer is read at once.
+#[cfg(feature = "http")]
+const PART: usize = 64 * 1024;
+
+fn late() -> String {
+    "there was no answer in time".to_owned()
+}
+
+impl Opened {
+    pub(super) fn status(&self) -> StatusCode {
+        self.head.status
+    }
+
+    /// How long the service asks to wait.
+    pub(super) fn retry_after(&self) -> Option<Duration> {
+        let seconds = self.head.headers.get(header::RETRY_AFTER)?.to_str().ok()?;
+        seconds.parse().ok().map(Duration::from_secs)
+    }
+
+    /// Waits for the next bytes; none at the end. An encrypted connection has a time limit of its
+    /// own.
+    pub(super) fn read(&mut self, client: &Client, most: Duration) -> Result<Vec<u8>, String> {
+        match &mut self.body {
+            Unread::Plain { body, .. } => client.runtime.block_on(async {
+                let frames =
+                    std::future::poll_fn(|context| hyper::body::Body::poll_frame(Pin::new(&mut *body), context));
+                match tokio::time::timeout(most, frames).await.map_err(|_| late())? {
+                    None => Ok(Vec::new()),
+                    // Trailers are no bytes.
+                    Some(Ok(frame)) => Ok(frame.into_data().map(Into::into).unwrap_or_default()),
+                    Some(Err(error)) => Err(error.to_string()),
+                }
+            }),
+            #[cfg(feature = "http")]
+            Unread::Encrypted(body) => {
+                let mut bytes = vec![0; PART];
+                let read = std::io::Read::read(body, &mut bytes).map_err(|error| error.to_string())?;
+                bytes.truncate(read);
+                Ok(bytes)
+            }
+        }
+    }
+
+    /// Reads the rest.
+    fn reply(mut self, client: &Client, deadline: Instant) -> Result<Reply, String> {
+        let mut body = Vec::new();
+        loop {
+            let part = self.read(client, deadline.saturating_duration_since(Instant::now()))?;
+            if part.is_empty() {
+                break;
+            }
+            body.extend(part);
+        }
+        let media_type = self.head.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        Ok(Reply { status: self.head.status, media_type: media_type.unwrap_or_default().to_owned(), body })
+    }
+}
+
+/// Sends a request and reads the head of the answer, on a connection of its own.
+async fn exchange(address: &Address, request: Request<Body>) -> Result<Opened, String> {
     let stream = tokio::net::TcpStream::connect((&*address.host, address.port));
-    let stream = tokio::time::timeout(CONNECT, stream).await.map_err(late)?.map_err(|error| error.to_string())?;
+    let stream = tokio::time::timeout(CONNECT, stream).await.map_err(|_| late())?;
+    let stream = stream.map_err(|error| error.to_string())?;
     let handshake = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await;
     let (mut sender, connection) = handshake.map_err(|error| error.to_string())?;
-    let connection = tokio::spawn(connection);
-    let answered = async {
-        let response = sender.send_request(request).await.map_err(|error| error.to_string())?;
-        let (head, body) = response.into_parts();
-        let body = to_bytes(Body::new(body), usize::MAX).await.map_err(|error| error.to_string())?;
-        let media_type = head.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        Ok(Reply { status: head.status, media_type: media_type.unwrap_or_default().to_owned(), body: body.to_vec() })
-    };
-    let answered = tokio::time::timeout(ANSWER, answered).await.map_err(late)?;
-    connection.abort();
-    answered
+    let conversation = Conversation(tokio::spawn(connection));
+    let answered = tokio::time::timeout(ANSWER, sender.send_request(request)).await.map_err(|_| late())?;
+    let (head, body) = answered.map_err(|error| error.to_string())?.into_parts();
+    Ok(Opened { head, body: Unread::Plain { body, _conversation: conversation } })
 }
 
 #[cfg(feature = "http")]
@@ -264,12 +386,14 @@ fn encrypted(
     target: &str,
     request: axum::http::request::Builder,
     body: Vec<u8>,
-) -> Result<Reply, String> {
+    silence: Option<Duration>,
+) -> Result<Opened, String> {
     let config = ureq::Agent::config_builder()
         .http_status_as_error(false)
         .max_redirects(0)
         .timeout_connect(Some(CONNECT))
-        .timeout_global(Some(ANSWER));
+        .timeout_per_read(silence)
+        .timeout_global(silence.is_none().then_some(ANSWER));
     let config = match authorities()? {
         Some(roots) => config.tls_config(ureq::tls::TlsConfig::builder().root_certs(roots).build()).build(),
         None => config.build(),
@@ -277,11 +401,8 @@ fn encrypted(
     let request = request.uri(format!("https://{}{target}", address.authority)).body(body);
     let request = request.map_err(|error| error.to_string())?;
     let response = ureq::Agent::from(config).run(request).map_err(|error| error.to_string())?;
-    let (head, mut body) = response.into_parts();
-    let media_type = head.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let media_type = media_type.unwrap_or_default().to_owned();
-    let body = body.with_config().limit(u64::MAX).read_to_vec().map_err(|error| error.to_string())?;
-    Ok(Reply { status: head.status, media_type, body })
+    let (head, body) = response.into_parts();
+    Ok(Opened { head, body: Unread::Encrypted(body.into_with_config().limit(u64::MAX).reader()) })
 }
 
 /// The authorities in the file of `SSL_CERT_FILE`, as other programs have it, such as that of a
@@ -308,7 +429,13 @@ fn authorities() -> Result<Option<ureq::tls::RootCerts>, String> {
 }
 
 #[cfg(not(feature = "http"))]
-fn encrypted(_: &Address, _: &str, _: axum::http::request::Builder, _: Vec<u8>) -> Result<Reply, String> {
+fn encrypted(
+    _: &Address,
+    _: &str,
+    _: axum::http::request::Builder,
+    _: Vec<u8>,
+    _: Option<Duration>,
+) -> Result<Opened, String> {
     Err("this program is built without the feature `http`, which has TLS; an SSH tunnel needs none".to_owned())
 }
 

@@ -9,7 +9,7 @@
 //! - This file: the choice between the two, and the verbs that have none.
 //! - `reads`: the documents. `changes`: the operations that change something.
 //! - `accounts`: users and tokens.
-//! - `client`: requests and answers. `address`: the address of a service.
+//! - `client`: requests and answers. `events`: streams. `address`: the address of a service.
 //!
 //! What a service has and this program has not, such as a DAG of a later build, is named by its id:
 //! a source takes ids, not definitions.
@@ -21,6 +21,8 @@ mod address;
 mod changes;
 #[cfg(feature = "server")]
 mod client;
+#[cfg(feature = "server")]
+mod events;
 #[cfg(not(feature = "server"))]
 mod no_client;
 mod reads;
@@ -32,10 +34,12 @@ pub(super) use self::changes::{BackfillAsked, ClearAsked, TriggerAsked};
 pub(super) use self::client::Client;
 #[cfg(feature = "server")]
 use self::client::segment;
+#[cfg(feature = "server")]
+use self::events::Events;
 #[cfg(not(feature = "server"))]
 pub(super) use self::no_client::Client;
 #[cfg(not(feature = "server"))]
-use self::no_client::segment;
+use self::no_client::{Events, segment};
 pub(super) use self::reads::{Run, RunPage};
 use super::calls::{self, Calls};
 use super::choose::Dags;

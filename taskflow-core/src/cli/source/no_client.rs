@@ -27,6 +27,10 @@ impl Client {
         match *self {}
     }
 
+    pub(super) fn events(&self, _: String, _: Vec<(&'static str, String)>) -> Events<'_> {
+        match *self {}
+    }
+
     pub(super) fn text(&self, _: &str, _: &[(&str, String)]) -> Result<String, CliError> {
         match *self {}
     }
@@ -44,6 +48,16 @@ impl Client {
 
     pub(super) fn run_name(&self, _: &str) -> Result<String, CliError> {
         match *self {}
+    }
+}
+
+/// There are none.
+#[allow(dead_code, reason = "as the client with the feature")]
+pub(in crate::cli) struct Events<'c>(&'c Client);
+
+impl Events<'_> {
+    pub(in crate::cli) fn next(&mut self) -> Result<Option<String>, CliError> {
+        match *self.0 {}
     }
 }
 

@@ -24,7 +24,7 @@ use super::error::AccountError;
 use super::rights::Grant;
 use super::secret::{digest, random_secret};
 use super::sessions::{NewSession, begin, by_session};
-use super::users::{StoredUser, UserState, encode, find_identity, store, stored_users, trail, words};
+use super::users::{StoredUser, UserState, change, encode, find_identity, stored_users, trail, words};
 use crate::base::account;
 use crate::journal::Journal;
 use crate::ops::audit::{Action, acting_as, acting_instead, changed};
@@ -157,23 +157,31 @@ async fn update(
     if user.state.identity.as_ref() == Some(identity) && user.state.grants == grants {
         return Ok(user);
     }
-    user.state.identity = Some(identity.clone());
+    // The log-in that is stored last counts.
+    let enter = |state: &mut UserState| {
+        state.identity = Some(identity.clone());
+        state.grants.clone_from(&grants);
+    };
     if user.state.grants == grants {
         // Groups without a role are no change that the trail has to know.
-        store(journal, &user).await?;
+        change(journal, &mut user, enter).await?;
     } else {
-        set_grants(journal, &mut user, grants).await?;
+        set_grants(journal, &mut user, &grants, enter).await?;
     }
     Ok(user)
 }
 
-/// Gives a user other roles.
-async fn set_grants(journal: &Journal, user: &mut StoredUser, grants: Vec<Grant>) -> Result<(), OpsError> {
+/// Gives a user other roles, with a change that does so.
+async fn set_grants(
+    journal: &Journal,
+    user: &mut StoredUser,
+    grants: &[Grant],
+    set: impl Fn(&mut UserState),
+) -> Result<(), OpsError> {
     let trail = trail(journal, Action::UsersRole, user.name());
     let roles = |grants: &[Grant]| json!({ "roles": words(grants) });
-    changed(trail.journal(), roles(&user.state.grants), roles(&grants));
-    user.state.grants = grants;
-    let stored = store(trail.journal(), user).await;
+    changed(trail.journal(), roles(&user.state.grants), roles(grants));
+    let stored = change(trail.journal(), user, set).await;
     trail.end(stored).await
 }
 
@@ -224,7 +232,7 @@ pub async fn apply_groups(journal: &Journal, provider: Option<(&str, &GroupRoles
             _ => Vec::new(),
         };
         if user.state.grants != grants {
-            set_grants(journal, &mut user, grants).await?;
+            set_grants(journal, &mut user, &grants, |state| state.grants.clone_from(&grants)).await?;
             count += 1;
         }
     }
@@ -357,5 +365,23 @@ mod tests {
             tokio::join!(enter(&journal, &kim, "kim", &map, LASTS), enter(&journal, &kim, unnamed, &map, LASTS));
         assert_eq!(one.unwrap().unwrap().user, other.unwrap().unwrap().user);
         assert_eq!(users(&journal).await.unwrap().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn log_ins_of_one_person_at_once_all_succeed() {
+        let journal = Journal::in_memory().unwrap();
+        let roles = roles(&[("a", Role::Viewer), ("b", Role::Operator)]);
+        enter(&journal, &kim(&["a"]), "kim", &roles, LASTS).await.unwrap().unwrap();
+        let stale = find_identity(&journal, &kim(&[]).digest()).await.unwrap().unwrap();
+        // Two others come first: one with the same role, one with another.
+        enter(&journal, &kim(&["a", "x"]), "kim", &roles, LASTS).await.unwrap().unwrap();
+        enter(&journal, &kim(&["b"]), "kim", &roles, LASTS).await.unwrap().unwrap();
+        for groups in [&["a", "y"][..], &["b", "z"]] {
+            let kim = kim(groups);
+            let updated = update(&journal, stale.clone(), &kim, roles.of(&kim.groups)).await.unwrap();
+            assert_eq!(updated.state.grants, roles.of(&kim.groups));
+            let stored = find_identity(&journal, &kim.digest()).await.unwrap().unwrap();
+            assert_eq!(stored.state.identity, Some(kim));
+        }
     }
 }

@@ -46,6 +46,8 @@ pub use users::{
     set_password, set_role, user, users,
 };
 
+#[cfg(feature = "oidc")]
+pub(crate) use secret::is_same_secret;
 pub(crate) use secret::{digest, random_secret};
 #[cfg(feature = "server")]
 pub(crate) use users::words as roles_in_words;

@@ -9,7 +9,7 @@ use argon2::{Algorithm, Argon2, Params, Version};
 use tokio::sync::Semaphore;
 
 use super::error::AccountError;
-use super::secret::random;
+use super::secret::{is_same_secret, random};
 use crate::base::{from_hex, hex};
 
 /// The least characters, and the most bytes: longer ones would only cost time.
@@ -112,7 +112,7 @@ pub(super) async fn verify(password: &str, stored: Option<&str>) -> bool {
     let bounded = if password.len() > MOST { "" } else { password };
     let derived = derive(bounded, salt, costs).await;
     match (known, derived) {
-        (Some(stored), Some(derived)) => is_equal(&stored.hash, &derived) && password.len() <= MOST,
+        (Some(stored), Some(derived)) => is_same_secret(stored.hash, derived) && password.len() <= MOST,
         _ => false,
     }
 }
@@ -156,11 +156,6 @@ impl Stored {
         let (salt, hash) = (from_hex(parts.next()?)?, from_hex(parts.next()?)?);
         parts.next().is_none().then_some(Stored { costs, salt, hash })
     }
-}
-
-/// Compares without telling by the time where the difference is.
-fn is_equal(one: &[u8; HASH], other: &[u8; HASH]) -> bool {
-    one.iter().zip(other).fold(0, |difference, (a, b)| difference | (a ^ b)) == 0
 }
 
 #[cfg(test)]

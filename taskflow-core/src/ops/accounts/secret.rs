@@ -46,6 +46,12 @@ pub(crate) fn digest(secret: &str) -> String {
     Sha256::digest(secret.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// Whether two secrets are the same. Their digests are compared: the time that it takes tells
+/// nothing that helps to guess one.
+pub(crate) fn is_same_secret(one: impl AsRef<[u8]>, other: impl AsRef<[u8]>) -> bool {
+    Sha256::digest(one) == Sha256::digest(other)
+}
+
 fn checksum(secret: &str) -> String {
     let hash = Sha256::digest(secret.as_bytes());
     let mut first = [0; 4];

@@ -158,6 +158,25 @@ pub(super) async fn store(journal: &Journal, user: &StoredUser) -> Result<(), Op
     }
 }
 
+/// How often a change is tried again that meets another one.
+const TRIES: usize = 5;
+
+/// Changes a user. If somebody else has changed the user meanwhile, what is there then is changed.
+pub(super) async fn change(
+    journal: &Journal,
+    user: &mut StoredUser,
+    change: impl Fn(&mut UserState),
+) -> Result<(), OpsError> {
+    for _ in 0..TRIES {
+        change(&mut user.state);
+        match store(journal, user).await {
+            Err(OpsError::Account(AccountError::Changed { .. })) => *user = known(journal, user.name()).await?,
+            stored => return stored,
+        }
+    }
+    Err(AccountError::Changed { name: user.name().to_owned() }.into())
+}
+
 /// Whether there are users.
 ///
 /// # Errors
@@ -329,8 +348,13 @@ pub(super) async fn verified(journal: &Journal, name: &str, given: &str) -> Resu
     let is_right = password::verify(given, user.as_ref().map(|user| &*user.state.password)).await;
     let Some(mut user) = user.filter(|_| is_right) else { return Ok(None) };
     if password::is_outdated(&user.state.password) {
-        user.state.password = password::hash(given).await?;
-        store(journal, &user).await?;
+        let (before, hash) = (user.state.password.clone(), password::hash(given).await?);
+        // Another log-in may have done the same, or somebody has set another password meanwhile.
+        let renew = |state: &mut UserState| match state.password == before {
+            true => state.password.clone_from(&hash),
+            false => {}
+        };
+        change(journal, &mut user, renew).await?;
     }
     Ok(Some(user))
 }

@@ -28,6 +28,7 @@ use std::collections::BTreeMap;
 mod consumer;
 mod events;
 mod groups;
+mod offers;
 mod pending;
 mod slots;
 mod state;
@@ -36,6 +37,7 @@ mod stepper;
 mod unpause;
 
 pub use consumer::{Consumer, EventInput, Takes};
+pub(crate) use offers::{Offered, offers};
 pub(crate) use pending::is_of_events;
 use pending::{move_cursors, undecided};
 pub use state::ConsumerState;

@@ -12,7 +12,7 @@ use crate::server::call::Call;
 use crate::server::permit::ViewLogs;
 use crate::server::problem::Problem;
 use crate::server::routes::Answer;
-use crate::server::streams::{self, JsonLines};
+use crate::server::streams::{self, JsonLines, Wanted};
 
 /// The records of an attempt.
 struct Records {
@@ -35,11 +35,17 @@ pub(in crate::server) async fn attempt(call: Call) -> Answer {
         let (state, lines) = (&call.state, JsonLines { task: name.task.clone(), attempt, level: level(&call) });
         return streams::answer(state, state.follow_log(name, streams::place_in_log(call.place())?, lines).await?);
     }
-    if call.text("after").is_some() {
-        let problem = Problem::bad_request("`after` is a place for `follow`").at("after");
-        return Err(problem.next("add `follow=true`"));
-    }
+    no_place(&call)?;
     answer(&call, move |logs| Ok(vec![of_attempt(logs, name)?])).await
+}
+
+/// Refuses a place where nothing is followed.
+fn no_place(call: &Call) -> Result<(), Problem> {
+    if call.text("after").is_none() {
+        return Ok(());
+    }
+    let problem = Problem::bad_request("`after` is a place for `follow`").at("after");
+    Err(problem.next("add `follow=true`"))
 }
 
 pub(in crate::server) async fn run(call: Call) -> Answer {
@@ -50,6 +56,12 @@ pub(in crate::server) async fn run(call: Call) -> Answer {
         permit.history(&call.state).await?.place(task)?;
     }
     let number = call.number("attempt").and_then(|number| u32::try_from(number).ok());
+    if call.switch("follow") {
+        let (state, after) = (&call.state, streams::place_in_run_log(call.place())?);
+        let wanted = Wanted { task: only, attempt: number, level: level(&call) };
+        return streams::answer(state, state.follow_run_log(&run, permit.run().number, after, wanted).await?);
+    }
+    no_place(&call)?;
     answer(&call, move |logs| {
         let mut all = Vec::new();
         for task in only.map_or_else(|| logs.tasks(&run), |task| Ok(vec![task]))? {
@@ -84,8 +96,12 @@ async fn answer(call: &Call, read: impl FnOnce(&dyn LogStore) -> io::Result<Vec<
     let level = level(call);
     let accept = call.header("accept").unwrap_or_default();
     let is_plain = accept.contains("text/plain") && !accept.contains("json");
-    let logs = call.state.logs();
-    let text = tokio::task::spawn_blocking(move || Ok::<_, io::Error>(lines(&read(&*logs)?, level, is_plain)));
+    let (logs, turn) = (call.state.logs(), call.turn.clone());
+    let text = tokio::task::spawn_blocking(move || {
+        let text = lines(&read(&*logs)?, level, is_plain);
+        drop(turn);
+        Ok::<_, io::Error>(text)
+    });
     let text = text.await.map_err(|error| Problem::internal(&error))?;
     let text = text.map_err(|error| Problem::internal(&format!("a log cannot be read: {error}")))?;
     let media_type = if is_plain { "text/plain; charset=utf-8" } else { "application/jsonl" };

@@ -4,7 +4,7 @@
 //! 2. Some actions need more than a session that somebody may have left open: the password must
 //!    have been given a short while ago. Otherwise nothing is done, and the answer is a form that
 //!    asks for it.
-//! 3. An [`Attempt`] goes with the request. Handlers reach it through their
+//! 3. An [`ChangeRequest`] goes with the request. Handlers reach it through their
 //!    [`Visitor`](super::Visitor) only: where a right is missing, it notes that.
 //! 4. Once the request is answered, what was noted becomes a row in the audit trail: of a request
 //!    about several objects the first one, with the number of the others.
@@ -33,7 +33,7 @@ pub(in crate::server) type Refusals = Sparse<(Actor, Action)>;
 
 /// A request for a change.
 #[derive(Debug, Default)]
-pub(super) struct Attempt(Mutex<Option<Refusal>>);
+pub(super) struct ChangeRequest(Mutex<Option<Refusal>>);
 
 /// A right that was missing.
 #[derive(Debug)]
@@ -44,7 +44,7 @@ struct Refusal {
     others: u64,
 }
 
-impl Attempt {
+impl ChangeRequest {
     /// Notes that a right is missing.
     pub(super) fn note(&self, target: AuditTarget, error: &str) {
         let mut noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -70,7 +70,7 @@ pub(in crate::server) async fn record(State(state): State<ServerState>, mut requ
         return unconfirmed(&state, &path);
     }
     let Acting(journal) = Acting::of(&state, request.headers(), request.extensions());
-    let attempt = Arc::new(Attempt::default());
+    let attempt = Arc::new(ChangeRequest::default());
     request.extensions_mut().insert(Arc::clone(&attempt));
     let response = next.run(request).await;
     if let Some(Refusal { target, error, others }) = attempt.taken() {

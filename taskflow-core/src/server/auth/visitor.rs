@@ -7,7 +7,7 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 
 use super::Principal;
-use super::attempts::Attempt;
+use super::attempts::ChangeRequest;
 use super::layer::Presented;
 use crate::dag::DagDef;
 use crate::ops::accounts::Right;
@@ -23,7 +23,7 @@ pub(in crate::server) struct Visitor {
     principal: Arc<Principal>,
     presented: Option<Arc<Presented>>,
     /// What they ask for, if it changes something.
-    attempt: Option<Arc<Attempt>>,
+    attempt: Option<Arc<ChangeRequest>>,
 }
 
 impl Deref for Visitor {
@@ -40,7 +40,7 @@ impl Visitor {
         let known = extensions.get::<Arc<Principal>>().cloned();
         let principal = known.unwrap_or_else(|| Arc::new(Principal::nobody()));
         let presented = extensions.get::<Arc<Presented>>().cloned();
-        Visitor { state, principal, presented, attempt: extensions.get::<Arc<Attempt>>().cloned() }
+        Visitor { state, principal, presented, attempt: extensions.get::<Arc<ChangeRequest>>().cloned() }
     }
 
     pub(in crate::server) fn principal(&self) -> &Principal {

@@ -6,76 +6,16 @@ use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 
-use super::Limits;
-use super::raw::Raw;
-#[cfg(feature = "tls")]
-use super::{Tls, raw};
-use crate::server::ServerOptions;
+use super::raw::{self, Raw};
+use super::{Limits, Tls};
 use crate::server::auth::Peer;
 
 /// The most bytes of the head of a request.
 const HEAD_SIZE: usize = 16 * 1024;
-
-/// How connections are encrypted, if they are.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Secure {
-    #[cfg(feature = "tls")]
-    tls: Option<Tls>,
-}
-
-impl Secure {
-    #[cfg_attr(not(feature = "tls"), allow(unused_variables, reason = "there is nothing to take"))]
-    pub(super) fn of(options: &ServerOptions) -> Self {
-        Secure {
-            #[cfg(feature = "tls")]
-            tls: options.tls.clone(),
-        }
-    }
-
-    /// Answers the requests of a connection until it ends.
-    pub(super) async fn converse(self, stream: TcpStream, connection: Connection) {
-        #[cfg(feature = "tls")]
-        if let Some(tls) = self.tls {
-            return encrypted(&tls, stream, connection).await;
-        }
-        connection.converse(stream).await;
-    }
-}
-
-/// Answers the requests of a client that speaks TLS; one that does not is told so.
-#[cfg(feature = "tls")]
-async fn encrypted(tls: &Tls, mut stream: TcpStream, connection: Connection) {
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-
-    let mut stopped = connection.stopped.clone();
-    let begin = async {
-        // The first byte of a TLS handshake.
-        let mut first = [0];
-        match stream.peek(&mut first).await.ok()? {
-            1 if first == [22] => tls.acceptor().accept(stream).await.ok(),
-            1 => {
-                let _ = stream.write_all(&raw::speaks_tls()).await;
-                let _ = stream.shutdown().await;
-                // With unread bytes, the connection would be reset, and the answer perhaps lost.
-                let mut rest = [0; 1024];
-                while matches!(stream.read(&mut rest).await, Ok(1..)) {}
-                None
-            }
-            _ => None,
-        }
-    };
-    let stream = tokio::select! {
-        _ = stopped.changed() => return,
-        begun = tokio::time::timeout(connection.limits.head, begin) => begun,
-    };
-    if let Ok(Some(stream)) = stream {
-        connection.converse(stream).await;
-    }
-}
 
 /// What the connections of a server share.
 #[derive(Clone)]
@@ -87,8 +27,37 @@ pub(super) struct Connection {
 }
 
 impl Connection {
+    /// Answers the requests of a client that speaks TLS; one that does not is told so.
+    pub(super) async fn converse_over(self, tls: &Tls, mut stream: TcpStream) {
+        let mut stopped = self.stopped.clone();
+        let begin = async {
+            // The first byte of a TLS handshake.
+            let mut first = [0];
+            match stream.peek(&mut first).await.ok()? {
+                1 if first == [22] => tls.accept(stream).await,
+                1 => {
+                    let _ = stream.write_all(&raw::speaks_tls()).await;
+                    let _ = stream.shutdown().await;
+                    // With unread bytes, the connection would be reset, and the answer perhaps
+                    // lost.
+                    let mut rest = [0; 1024];
+                    while matches!(stream.read(&mut rest).await, Ok(1..)) {}
+                    None
+                }
+                _ => None,
+            }
+        };
+        let stream = tokio::select! {
+            _ = stopped.changed() => return,
+            begun = tokio::time::timeout(self.limits.head, begin) => begun,
+        };
+        if let Ok(Some(stream)) = stream {
+            self.converse(stream).await;
+        }
+    }
+
     /// Answers requests until the client is gone, or the server stops.
-    async fn converse(self, stream: impl AsyncRead + AsyncWrite + Unpin) {
+    pub(super) async fn converse(self, stream: impl AsyncRead + AsyncWrite + Unpin) {
         let Connection { app, peer, limits, mut stopped } = self;
         let service = service_fn(move |mut request: hyper::Request<Incoming>| {
             request.extensions_mut().insert(peer);

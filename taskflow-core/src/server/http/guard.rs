@@ -40,7 +40,11 @@ pub(super) fn headers() -> impl Iterator<Item = (&'static str, &'static str)> {
     HEADERS.into_iter().chain([("cache-control", CACHE)])
 }
 
+/// How long browsers ask a host with TLS only, on all of its ports: a year.
+const STRICT: &str = "max-age=31536000";
+
 pub(super) async fn guard(State(hosts): State<Arc<Hosts>>, request: Request, next: Next) -> Response {
+    let is_https_only = host(request.headers()).is_some_and(|host| hosts.answers_to(host) && hosts.is_https_only(host));
     let mut response = match check(&hosts, &request) {
         Ok(()) => caught(request, next).await,
         Err(problem) => problem.into_response(),
@@ -51,6 +55,9 @@ pub(super) async fn guard(State(hosts): State<Arc<Hosts>>, request: Request, nex
     }
     if is_image {
         response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(IMAGE));
+    }
+    if is_https_only {
+        response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(STRICT));
     }
     response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static(CACHE));
     response

@@ -56,6 +56,15 @@ impl Hosts {
         is_host || self.origins.iter().any(|own| own.eq_ignore_ascii_case(origin))
     }
 
+    /// Whether browsers may be told never to ask this host without TLS: it is `public_url` with
+    /// https, or the server speaks nothing else. Loopback names are also those of other programs of
+    /// the machine.
+    pub(super) fn is_https_only(&self, host: &str) -> bool {
+        let is_public =
+            |own: &String| own.strip_prefix("https://").is_some_and(|public| public.eq_ignore_ascii_case(host));
+        !is_loopback(host) && (self.scheme == "https://" || self.origins.iter().any(is_public))
+    }
+
     /// Whether a request names a loopback host.
     pub(in crate::server) fn is_loopback_host(headers: &HeaderMap) -> bool {
         host(headers).is_some_and(is_loopback)
@@ -115,7 +124,10 @@ mod tests {
         assert!(!hosts.is_own_origin("https://evil.example.com", Some("flow.example.com")));
         assert!(hosts.is_own_origin("http://x:81", Some("x:81")) && !hosts.is_own_origin("null", Some("x:81")));
         assert!(!hosts.is_own_origin("https://x:81", Some("x:81")));
+        assert!(hosts.is_https_only("Flow.example.com"));
+        assert!(!hosts.is_https_only("other.example.com") && !hosts.is_https_only("localhost"));
         let hosts = hosts.over_tls(true);
+        assert!(hosts.is_https_only("other.example.com:80") && !hosts.is_https_only("localhost:8090"));
         assert!(hosts.is_own_origin("https://x:81", Some("x:81")) && !hosts.is_own_origin("http://x:81", Some("x:81")));
     }
 }

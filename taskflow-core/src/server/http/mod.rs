@@ -3,9 +3,12 @@
 mod connection;
 mod guard;
 mod hosts;
+#[cfg(not(feature = "tls"))]
+mod no_tls;
 mod raw;
 #[cfg(feature = "tls")]
 mod tls;
+mod tls_error;
 #[cfg(feature = "tls")]
 mod validity;
 
@@ -19,10 +22,13 @@ use axum::Router;
 use hyper_util::service::TowerToHyperService;
 use tokio::sync::{Semaphore, watch};
 
-use self::connection::{Connection, Secure};
+use self::connection::Connection;
 pub(super) use self::hosts::Hosts;
+#[cfg(not(feature = "tls"))]
+pub use self::no_tls::Tls;
 #[cfg(feature = "tls")]
-pub use self::tls::{Tls, TlsError};
+pub use self::tls::Tls;
+pub use self::tls_error::TlsError;
 use super::ServerState;
 use super::auth::Peer;
 use super::ends::Ends;
@@ -131,8 +137,8 @@ impl Server {
     pub fn serve(self, state: ServerState) -> Result<RunningServer, ServerError> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
-            // They read logs.
-            .max_blocking_threads(4)
+            // They read logs: those of costly requests, of streams, and of pages.
+            .max_blocking_threads(8)
             .thread_name("taskflow-http")
             .enable_all()
             .build()
@@ -141,9 +147,7 @@ impl Server {
         let (draining, metrics, ends) = (Arc::clone(&state.draining), state.metrics.clone(), state.ends.clone());
         let address = self.address;
         let hosts = Hosts::new(state.home.config().settings(), address).over_tls(state.options.is_tls());
-        let secure = Secure::of(&state.options);
-        #[cfg(feature = "tls")]
-        let tls = state.options.tls.clone();
+        let (tls, secure) = (state.options.tls.clone(), state.options.tls.clone());
         let streams = Arc::clone(&state.streams);
         let main = move || {
             // They end with the runtime.
@@ -162,7 +166,6 @@ impl Server {
             streams,
             metrics,
             ends,
-            #[cfg(feature = "tls")]
             tls,
             thread: Some(thread.map_err(ServerError::Thread)?),
         })
@@ -178,7 +181,6 @@ pub struct RunningServer {
     streams: Arc<Streams>,
     metrics: Metrics,
     ends: Ends,
-    #[cfg(feature = "tls")]
     tls: Option<Tls>,
     thread: Option<JoinHandle<()>>,
 }
@@ -199,7 +201,6 @@ impl RunningServer {
     }
 
     /// Whether it speaks HTTPS.
-    #[cfg(feature = "tls")]
     pub fn is_tls(&self) -> bool {
         self.tls.is_some()
     }
@@ -207,7 +208,6 @@ impl RunningServer {
     /// Reads the certificate again if its files have changed, or in any case if `is_asked`.
     /// Connections that are accepted from then on have the new one. `None`: there is nothing new.
     /// After an error the server keeps the certificate that it has.
-    #[cfg(feature = "tls")]
     pub async fn renew_certificate(&self, is_asked: bool) -> Option<Result<&Tls, TlsError>> {
         let tls = self.tls.as_ref()?;
         let files = tls.clone();
@@ -239,7 +239,7 @@ async fn accept(
     listener: TcpListener,
     router: Router,
     hosts: Hosts,
-    secure: Secure,
+    tls: Option<Tls>,
     limits: Limits,
     mut stopped: watch::Receiver<()>,
 ) {
@@ -269,9 +269,12 @@ async fn accept(
         };
         let app = TowerToHyperService::new(app.clone());
         let connection = Connection { app, peer, limits, stopped: stopped.clone() };
-        let secure = secure.clone();
+        let tls = tls.clone();
         tokio::spawn(async move {
-            secure.converse(stream, connection).await;
+            match tls {
+                Some(tls) => connection.converse_over(&tls, stream).await,
+                None => connection.converse(stream).await,
+            }
             drop(slot);
         });
     }

@@ -96,7 +96,6 @@ fn answer(status: StatusCode) -> Vec<u8> {
 }
 
 /// The answer to a client that does not speak TLS.
-#[cfg(feature = "tls")]
 pub(super) fn speaks_tls() -> Vec<u8> {
     let problem = Problem::bad_request("this address speaks HTTPS only").next("begin the address with https://");
     written(StatusCode::BAD_REQUEST, &problem)

@@ -23,7 +23,7 @@ async fn serve(limits: Limits) -> Running {
     let config = crate::config::Config::builder().build().unwrap();
     let hosts = Hosts::new(config.settings(), address);
     let (stop, stopped) = watch::channel(());
-    let accepting = tokio::spawn(accept(listener, router, hosts, Secure::default(), limits, stopped));
+    let accepting = tokio::spawn(accept(listener, router, hosts, None, limits, stopped));
     Running { address, stop, accepting }
 }
 

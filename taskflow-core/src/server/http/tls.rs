@@ -17,8 +17,11 @@ use std::time::SystemTime;
 use rustls::ServerConfig;
 use rustls::pki_types::pem::{self, PemObject as _};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
+use super::tls_error::TlsError;
 use super::validity::{Validity, validity};
 use crate::base::Timestamp;
 
@@ -42,53 +45,6 @@ struct Current {
 
 /// What changes when a file does.
 type Seen = Option<(SystemTime, u64)>;
-
-/// Why a certificate cannot be used.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum TlsError {
-    /// A file cannot be read.
-    #[error("the {what} {} cannot be read: {source}", path.display())]
-    Unreadable {
-        /// What it should be: `certificate` or `key`.
-        what: &'static str,
-        /// The file.
-        path: PathBuf,
-        /// The error of the operating system.
-        source: std::io::Error,
-    },
-    /// A file is not what it should be.
-    #[error("{} is not a {what} in PEM: {reason}", path.display())]
-    NotPem {
-        /// What it should be: `certificate` or `key`.
-        what: &'static str,
-        /// The file.
-        path: PathBuf,
-        /// What is wrong, and what helps.
-        reason: String,
-    },
-    /// The key is not that of the certificate.
-    #[error(
-        "the key {} does not belong to the certificate {}; the first certificate of the file must be that of the server",
-        key.display(), certificate.display()
-    )]
-    Mismatch {
-        /// The file of the certificate.
-        certificate: PathBuf,
-        /// The file of the key.
-        key: PathBuf,
-    },
-    /// The certificate or the key has a form that is not supported.
-    #[error("the certificate {} and the key {} cannot be used: {reason}", certificate.display(), key.display())]
-    Unsupported {
-        /// The file of the certificate.
-        certificate: PathBuf,
-        /// The file of the key.
-        key: PathBuf,
-        /// What is wrong.
-        reason: String,
-    },
-}
 
 impl Tls {
     /// Reads a certificate, followed by those that lead to its root, and its key; both in PEM.
@@ -120,8 +76,9 @@ impl Tls {
         self.0.current.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    pub(super) fn acceptor(&self) -> TlsAcceptor {
-        TlsAcceptor::from(self.current().config)
+    /// The encrypted connection, once both sides agree on one.
+    pub(super) async fn accept(&self, stream: TcpStream) -> Option<TlsStream<TcpStream>> {
+        TlsAcceptor::from(self.current().config).accept(stream).await.ok()
     }
 
     /// The file of the certificate.

@@ -9,6 +9,7 @@ use super::address;
 use super::audit::AuditSection;
 use super::backfill_form::has_slots;
 use super::command::Program;
+use super::condition::{Needs, needs};
 use super::escape::html;
 use super::frame::{Crumb, Frame, Place};
 use super::graph::{Graph, GraphOf};
@@ -45,6 +46,7 @@ struct DagPage {
     id: String,
     doc: String,
     facts: Vec<Fact>,
+    needs: Option<Needs>,
     /// Why its schedule, its events or its graph cannot be used.
     error: String,
     pause: String,
@@ -184,6 +186,7 @@ pub(super) async fn show(state: Visitor, Path(dag): Path<String>) -> Page {
         audit,
         doc: def.map(|def| def.doc.trim().to_owned()).unwrap_or_default(),
         facts: facts(&status, usual, next.first()),
+        needs: status.condition.as_ref().map(|condition| needs(condition, clock)),
         error,
         pause: pause.unwrap_or_default(),
         first: Program::of(&state.home).line(&["run", &status.dag_id]),

@@ -1,8 +1,11 @@
 //! The log of an attempt.
 
+use std::io;
 use std::ops::Range;
+use std::sync::Arc;
 
 use askama::Template;
+use axum::Extension;
 use axum::extract::{Path, Query};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
@@ -12,14 +15,17 @@ use super::dag_list::Filter;
 use super::escape::html;
 use super::failures::message;
 use super::frame::{Crumb, Frame, Place};
-use super::log_lines::{Line, Numbers, lines};
+use super::log_indexes::LogIndexes;
+use super::log_lines::{Line, Numbers, lines_at};
+use super::log_search::{Found, search};
 use super::marks::Mark;
 use super::reply::{Asked, Page, PageProblem, asked, not_found, request};
 use super::times::took_for;
 use crate::journal::RunHistory;
-use crate::log::{Followed, LogLevel, LogName, LogPosition, LogRecord, follow_log};
+use crate::log::{LinesIndex, LogLevel, LogName, LogPosition, LogRecord, LogStore, read_log};
 use crate::ops::OpsError;
 use crate::server::auth::Visitor;
+use crate::server::costly::Turn;
 use crate::server::keys::{RunKey, TaskKey};
 use crate::server::permit::{Permit, ViewLogs};
 use crate::server::problem::Problem;
@@ -31,8 +37,7 @@ const HEAD: usize = 200;
 const TAIL: usize = 1_000;
 /// The most lines of a page that somebody asks for.
 const MOST: usize = 20_000;
-/// How many lines a search shows, and how many lines a link from it shows around one.
-const HITS: usize = 500;
+/// How many lines a link from a search shows around one.
 const AROUND: usize = 200;
 
 #[derive(Debug, Template)]
@@ -94,55 +99,79 @@ async fn find(
     Ok((history, place, attempt))
 }
 
-/// The records of a log, the place after them, and whether there is a part of another one.
-struct Records {
-    records: Vec<LogRecord>,
-    end: LogPosition,
-    is_torn: bool,
-}
-
-async fn read(state: &Visitor, run: &str, task: &str, attempt: u32) -> Result<Records, PageProblem> {
-    let name = LogName { run: run.to_owned(), task: task.to_owned(), attempt };
-    let mut follow = follow_log(&state.logs(), name);
-    let read = move || {
-        let records = follow.poll()?;
-        Ok::<_, std::io::Error>(Records { records, end: follow.position(), is_torn: follow.is_torn() })
-    };
-    let read = tokio::task::spawn_blocking(read).await;
-    let failed = |error: String| {
+/// Reads a log on a thread that may block.
+async fn read<T: Send + 'static>(
+    state: &Visitor,
+    turn: Option<Arc<Turn>>,
+    read: impl FnOnce(&dyn LogStore, &LogIndexes) -> io::Result<T> + Send + 'static,
+) -> Result<T, Problem> {
+    let (logs, indexes) = (state.logs(), state.log_indexes.clone());
+    let read = tokio::task::spawn_blocking(move || {
+        let read = read(&*logs, &indexes);
+        drop(turn);
+        read
+    });
+    let failed = |error: &dyn std::fmt::Display| {
         tracing::error!("a log cannot be read: {error}");
         Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the log cannot be read")
     };
-    Ok(read.map_err(|error| failed(error.to_string()))?.map_err(|error| failed(error.to_string()))?)
+    read.await.map_err(|error| failed(&error))?.map_err(|error| failed(&error))
 }
 
-pub(super) async fn show(state: Visitor, Path(path): Path<(String, String, String)>, Query(query): Asked) -> Page {
+/// What a page shows of a log.
+struct Shown {
+    index: LinesIndex,
+    lines: ShownLines,
+}
+
+enum ShownLines {
+    Found(Found),
+    /// Ranges, with their lines.
+    Parts(Vec<(Range<usize>, Vec<Line>)>),
+}
+
+pub(super) async fn show(
+    state: Visitor,
+    turn: Option<Extension<Arc<Turn>>>,
+    Path(path): Path<(String, String, String)>,
+    Query(query): Asked,
+) -> Page {
     let as_of = state.streams.place();
     let (history, place, attempt) = find(&state, path).await?;
     let task = &history.tasks[place];
-    let log = read(&state, &history.info.run_id, &task.id, attempt).await?;
     let request = request(history.info.timezone_name());
     let (text, level) = (asked(&query, "q"), asked(&query, "level"));
     let (number, here) = (history.number, address::log(history.number, &task.id, attempt));
-    let mut lines = lines(&log.records);
-    let total = lines.len();
     let severity = LEVELS.iter().find(|known| known.0 == level).map_or(LogLevel::Trace, |known| known.2);
     let shows_end = !["q", "level", "from", "to"].iter().any(|name| query.contains_key(*name));
     let is_search = !text.is_empty() || severity > LogLevel::Trace;
-    let (parts, count) = if is_search {
-        let lower = text.to_lowercase();
-        lines.retain(|line| line.is_at_least(severity) && line.has(&lower));
-        let matching = lines.len();
-        lines.truncate(HITS);
-        if !text.is_empty() {
-            lines.iter_mut().for_each(|line| line.mark(&lower));
+    let name = LogName { run: history.info.run_id.clone(), task: task.id.to_string(), attempt };
+    let (from, to) = (asked(&query, "from").parse().ok(), asked(&query, "to").parse().ok());
+    let searched = text.to_owned();
+    let read = read(&state, turn.map(|Extension(turn)| turn), move |logs, indexes| {
+        let index = indexes.of(logs, &name)?;
+        let lines = match is_search {
+            true => ShownLines::Found(search(&index, logs, &name, &searched, severity)?),
+            false => {
+                let part = |range: Range<usize>| {
+                    let lines = lines_at(&index, logs, &name, range.clone())?;
+                    Ok((range, lines))
+                };
+                ShownLines::Parts(ranges(index.lines(), from, to).into_iter().map(part).collect::<io::Result<_>>()?)
+            }
+        };
+        Ok(Shown { index, lines })
+    });
+    let Shown { index, lines } = read.await?;
+    let total = index.lines();
+    let (parts, count) = match lines {
+        ShownLines::Found(found) => {
+            let count = found.words(total);
+            (vec![Part { gap: 0, gap_href: String::new(), lines: found.lines }], count)
         }
-        let first = if matching > HITS { format!("the first {HITS} of ") } else { String::new() };
-        (vec![Part { gap: 0, gap_href: String::new(), lines }], format!("{first}{matching} of {total} lines match"))
-    } else {
-        let ranges = ranges(total, asked(&query, "from").parse().ok(), asked(&query, "to").parse().ok());
-        let words = if total == 1 { "1 line".to_owned() } else { format!("{total} lines") };
-        (parts(lines, &ranges, &here), words)
+        ShownLines::Parts(read) => {
+            (parts(total, read, &here), if total == 1 { "1 line".to_owned() } else { format!("{total} lines") })
+        }
     };
     let of = task.attempts.iter().find(|known| known.number == attempt);
     let is_running = of.is_some_and(|attempt| attempt.ended.is_none()) && !history.state.is_terminal();
@@ -187,9 +216,9 @@ pub(super) async fn show(state: Visitor, Path(path): Path<(String, String, Strin
         raw: format!("{here}/raw"),
         here,
         is_running,
-        follows: (is_running && shows_end).then_some(log.end),
+        follows: (is_running && shows_end).then_some(index.end()),
         is_empty: total == 0,
-        torn: log.is_torn && !is_running,
+        torn: index.is_torn() && !is_running,
         is_search,
     })))
 }
@@ -209,18 +238,14 @@ fn ranges(total: usize, from: Option<usize>, to: Option<usize>) -> Vec<Range<usi
 }
 
 /// The lines of these ranges; links lead to what is between them.
-fn parts(lines: Vec<Line>, ranges: &[Range<usize>], here: &str) -> Vec<Part> {
-    let total = lines.len();
+fn parts(total: usize, ranges: Vec<(Range<usize>, Vec<Line>)>, here: &str) -> Vec<Part> {
     let (mut parts, mut before) = (Vec::new(), 0);
     let link = |from: usize, to: usize| {
         let from = from.max(to.saturating_sub(MOST));
         address::with(here, &[("from", &(from + 1).to_string()), ("to", &to.to_string())])
     };
-    let mut rest = lines.into_iter();
-    for range in ranges {
-        let gap = range.start - before;
-        let lines = rest.by_ref().skip(gap).take(range.len()).collect();
-        parts.push(Part { gap, gap_href: link(before, range.start), lines });
+    for (range, lines) in ranges {
+        parts.push(Part { gap: range.start - before, gap_href: link(before, range.start), lines });
         before = range.end;
     }
     if before < total {
@@ -258,36 +283,37 @@ pub(super) async fn stream(
     let header = headers.get("last-event-id").and_then(|value| value.to_str().ok());
     let after = place_in_log(header.unwrap_or_else(|| asked(&query, "after")))?;
     let name = LogName { run: history.info.run_id.clone(), task: history.tasks[place].id.to_string(), attempt };
-    let mut follow = follow_log(&state.logs(), name.clone());
+    let log = name.clone();
     // The lines before the place have the numbers up to it.
-    let numbered = tokio::task::spawn_blocking(move || {
-        let mut numbers = Numbers::default();
-        let before = |followed| match followed {
-            Followed::Record(record, end) if end <= after => Some(record),
-            _ => None,
-        };
-        let records: Vec<_> = follow.poll_places()?.into_iter().filter_map(before).collect();
-        let _ = numbers.lines(&records);
-        Ok::<_, std::io::Error>(numbers)
+    let numbered = read(&state, None, move |logs, indexes| {
+        let index = indexes.of(logs, &log)?;
+        Ok(Numbers::after(index.line_after(logs, &log, after)?, index.start()))
     });
-    let failed = |error: &dyn std::fmt::Display| Problem::internal(&format!("a log cannot be read: {error}"));
-    let mut numbers = numbered.await.map_err(|error| failed(&error))?.map_err(|error| failed(&error))?;
+    let mut numbers = numbered.await?;
     let lines = HtmlLines(move |records: Vec<LogRecord>| html(&NewLines { lines: numbers.lines(&records) }));
     Ok(streams::answer(&state, state.follow_log(name, after, lines).await?)?)
 }
 
 /// The whole log as text.
-pub(super) async fn raw(state: Visitor, Path(path): Path<(String, String, String)>) -> Result<Response, PageProblem> {
+pub(super) async fn raw(
+    state: Visitor,
+    turn: Option<Extension<Arc<Turn>>>,
+    Path(path): Path<(String, String, String)>,
+) -> Result<Response, PageProblem> {
     let (history, place, attempt) = find(&state, path).await?;
-    let log = read(&state, &history.info.run_id, &history.tasks[place].id, attempt).await?;
-    let mut text = String::new();
-    for record in &log.records {
-        text.push_str(&format!("{} {:5} {}", record.at, record.level.as_str(), record.message));
-        for (name, value) in &record.fields {
-            text.push_str(&format!(" {name}={value}"));
+    let name = LogName { run: history.info.run_id.clone(), task: history.tasks[place].id.to_string(), attempt };
+    let read = read(&state, turn.map(|Extension(turn)| turn), move |logs, _| {
+        let mut text = String::new();
+        for record in &read_log(logs, &name)?.records {
+            text.push_str(&format!("{} {:5} {}", record.at, record.level.as_str(), record.message));
+            for (name, value) in &record.fields {
+                text.push_str(&format!(" {name}={value}"));
+            }
+            text.push('\n');
         }
-        text.push('\n');
-    }
+        Ok(text)
+    });
+    let text = read.await?;
     Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response())
 }
 

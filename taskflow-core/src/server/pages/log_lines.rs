@@ -1,9 +1,12 @@
 //! The lines of a log: numbered, with their colours, and without what a terminal would do.
 
+use std::io;
+use std::ops::Range;
+
 use super::ansi::{Piece, pieces};
 use crate::base::Timestamp;
 use crate::base::text::bounded;
-use crate::log::{LogLevel, LogRecord};
+use crate::log::{LinesIndex, LogLevel, LogName, LogRecord, LogStore};
 use crate::ops::Home;
 
 /// The most bytes of a line that a page shows; the whole line is in the raw log.
@@ -63,7 +66,7 @@ fn parts(piece: &Piece, lower: &str) -> Option<Vec<Piece>> {
     if folded.len() != piece.text.len() {
         return None;
     }
-    let part = |class, place: std::ops::Range<usize>| Some(Piece { class, text: piece.text.get(place)?.to_owned() });
+    let part = |class, place: Range<usize>| Some(Piece { class, text: piece.text.get(place)?.to_owned() });
     let (mut parts, mut end) = (Vec::new(), 0);
     for (at, _) in folded.match_indices(lower).take(MARKS) {
         parts.push(part(piece.class, end..at)?);
@@ -75,11 +78,6 @@ fn parts(piece: &Piece, lower: &str) -> Option<Vec<Piece>> {
     Some(parts)
 }
 
-/// The records of a log as lines.
-pub(crate) fn lines(records: &[LogRecord]) -> Vec<Line> {
-    Numbers::default().lines(records)
-}
-
 /// Numbers the lines of a log that comes in parts.
 #[derive(Debug, Default)]
 pub(crate) struct Numbers {
@@ -89,39 +87,43 @@ pub(crate) struct Numbers {
 }
 
 impl Numbers {
+    /// The numbers of what follows so many lines of a log that begins then.
+    pub(crate) fn after(before: usize, start: Option<Timestamp>) -> Self {
+        Numbers { start, before }
+    }
+
     /// The next records as lines.
     pub(crate) fn lines(&mut self, records: &[LogRecord]) -> Vec<Line> {
-        self.start = self.start.or_else(|| records.first().map(|record| record.at));
-        let lines = numbered(records, self.start, self.before);
-        self.before += lines.len();
+        let mut lines = Vec::with_capacity(records.len());
+        for record in records {
+            self.start.get_or_insert(record.at);
+            lines.extend(of_record(record, self.before, self.start));
+            self.before = lines.last().map_or(self.before, |line: &Line| line.number);
+        }
         lines
     }
 }
 
-fn numbered(records: &[LogRecord], start: Option<Timestamp>, before: usize) -> Vec<Line> {
-    let mut lines = Vec::with_capacity(records.len());
-    for record in records {
-        let message = record.message.trim_end_matches('\n');
-        for (at, text) in message.split('\n').enumerate() {
-            let is_first = at == 0;
-            let mut pieces = pieces(&bounded(text.trim_end_matches('\r'), LINE));
-            let fields = if is_first { fields(record) } else { String::new() };
-            if !fields.is_empty() {
-                pieces.push(Piece { class: "fields", text: format!(" {fields}") });
-            }
-            lines.push(Line {
-                number: before + lines.len() + 1,
-                offset: if is_first { offset(start, record.at) } else { String::new() },
-                clock: if is_first { record.at.to_string() } else { String::new() },
-                level: if is_first { name(record.level) } else { "" },
-                pieces,
-                is_gap: record.dropped > 0,
-                is_hit: false,
-                severity: record.level,
-            });
+/// The lines of a record, of a log that begins then. So many lines come before it.
+pub(crate) fn of_record(record: &LogRecord, before: usize, start: Option<Timestamp>) -> impl Iterator<Item = Line> {
+    record.lines().enumerate().map(move |(at, text)| {
+        let is_first = at == 0;
+        let mut pieces = pieces(&bounded(text.trim_end_matches('\r'), LINE));
+        let fields = if is_first { fields(record) } else { String::new() };
+        if !fields.is_empty() {
+            pieces.push(Piece { class: "fields", text: format!(" {fields}") });
         }
-    }
-    lines
+        Line {
+            number: before + at + 1,
+            offset: if is_first { offset(start, record.at) } else { String::new() },
+            clock: if is_first { record.at.to_string() } else { String::new() },
+            level: if is_first { name(record.level) } else { "" },
+            pieces,
+            is_gap: record.dropped > 0,
+            is_hit: false,
+            severity: record.level,
+        }
+    })
 }
 
 fn offset(start: Option<Timestamp>, at: Timestamp) -> String {
@@ -160,14 +162,37 @@ fn pairs(fields: &serde_json::Map<String, serde_json::Value>) -> String {
 
 /// The end of the log of an attempt; nothing if it cannot be read.
 pub(crate) fn last_lines(home: &Home, run: &str, task: &str, attempt: u32, most: usize) -> Vec<Line> {
-    let records = home.logs().read(run, task, attempt).map(|log| log.records).unwrap_or_default();
-    let mut lines = lines(&records);
-    lines.split_off(lines.len().saturating_sub(most))
+    let (logs, name) = (home.logs(), LogName { run: run.to_owned(), task: task.to_owned(), attempt });
+    let mut index = LinesIndex::default();
+    let read = index.update(&logs, &name);
+    let lines = index.lines().saturating_sub(most)..index.lines();
+    read.and_then(|()| lines_at(&index, &logs, &name, lines)).unwrap_or_default()
+}
+
+/// Lines of a log.
+///
+/// # Errors
+///
+/// If it cannot be read.
+pub(crate) fn lines_at(
+    index: &LinesIndex,
+    logs: &dyn LogStore,
+    name: &LogName,
+    range: Range<usize>,
+) -> io::Result<Vec<Line>> {
+    let records = index.records(logs, name, range.clone())?;
+    let lines = records.iter().flat_map(|(before, record)| of_record(record, *before, index.start()));
+    // A record is read as a whole.
+    Ok(lines.filter(|line| range.contains(&(line.number - 1))).collect())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn lines(records: &[LogRecord]) -> Vec<Line> {
+        Numbers::default().lines(records)
+    }
 
     #[test]
     fn a_record_of_several_lines_has_one_number_each() {

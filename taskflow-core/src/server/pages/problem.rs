@@ -30,7 +30,7 @@ impl ProblemPage {
         let heading = match shown.status {
             404 => "Not found",
             410 => "No longer here",
-            409 => "Not possible now",
+            409 | 503 => "Not possible now",
             400 | 422 => "Not valid",
             status if status >= 500 => "Something went wrong",
             _ => "Not possible",

@@ -13,14 +13,20 @@ use super::{
     log, login, pool_list, run, run_events, run_list, run_values, settings, slot_list, task, task_runs, trigger, users,
     versions,
 };
-use crate::server::ServerState;
+use crate::server::{ServerState, costly};
 
 /// The pages, and the static files that they need; also the forms that change something, unless the
 /// server is read-only.
 pub(in crate::server) fn routes(state: &ServerState) -> Router<ServerState> {
     // Browsers ask for it where a document has no head: the graph, the text of a log.
     let icon = get(|| async { ([(header::CONTENT_TYPE, ICON.media_type)], ICON.content) });
-    let pages = if state.options.read_only { views() } else { views().merge(forms()) };
+    let views = views().merge(costly_views().route_layer(from_fn_with_state(state.clone(), costly::in_turn)));
+    let pages = match state.options.read_only {
+        true => views,
+        false => {
+            views.merge(forms()).merge(costly_forms().route_layer(from_fn_with_state(state.clone(), costly::in_turn)))
+        }
+    };
     let pages = pages.layer(from_fn_with_state(state.clone(), counts::for_request)).merge(doors());
     let pages = pages.layer(from_fn(choices::for_request)).route("/favicon.ico", icon);
     assets().into_iter().fold(pages, |router, asset| {
@@ -38,8 +44,6 @@ fn views() -> Router<ServerState> {
         .route("/dags/{dag}/calendar", get(calendar::show))
         .route("/dags/{dag}/slots", get(slot_list::show))
         .route("/dags/{dag}/durations", get(durations::show))
-        .route("/dags/{dag}/grid", get(grid_page::show))
-        .route("/dags/{dag}/grid.svg", get(grid_page::image))
         .route("/dags/{dag}/tasks/{task}", get(task_runs::show))
         .route("/runs", get(run_list::show))
         .route("/runs/{run}", get(run::show))
@@ -48,8 +52,6 @@ fn views() -> Router<ServerState> {
         .route("/runs/{run}/graph", get(graph_page::of_run))
         .route("/runs/{run}/graph.svg", get(run::graph))
         .route("/runs/{run}/tasks/{task}", get(task::show))
-        .route("/runs/{run}/tasks/{task}/{attempt}", get(log::show))
-        .route("/runs/{run}/tasks/{task}/{attempt}/raw", get(log::raw))
         .route("/runs/{run}/tasks/{task}/{attempt}/stream", get(log::stream))
         .route("/assets", get(asset_list::show))
         .route("/events", get(asset_list::events))
@@ -62,9 +64,23 @@ fn views() -> Router<ServerState> {
         .route("/dags/{dag}/versions", get(versions::show))
         .route("/settings", get(settings::show))
         .route("/audit", get(audit::show))
-        .route("/doctor", get(doctor::show))
         .route("/account", get(account::show))
         .route("/users", get(users::show))
+}
+
+/// Views that read much.
+fn costly_views() -> Router<ServerState> {
+    Router::new()
+        .route("/dags/{dag}/grid", get(grid_page::show))
+        .route("/dags/{dag}/grid.svg", get(grid_page::image))
+        .route("/runs/{run}/tasks/{task}/{attempt}", get(log::show))
+        .route("/runs/{run}/tasks/{task}/{attempt}/raw", get(log::raw))
+        .route("/doctor", get(doctor::show))
+}
+
+/// Forms with a preview.
+fn costly_forms() -> Router<ServerState> {
+    Router::new().route("/runs/{run}/clear", get(changes::ask_clear).post(changes::clear))
 }
 
 /// Coming and going, also where nothing else can be changed.
@@ -93,7 +109,6 @@ fn forms() -> Router<ServerState> {
         .route("/backfills/{number}/cancel", get(backfill_changes::ask_cancel).post(backfill_changes::cancel))
         .route("/approvals/{run}/{task}/answer", post(approval::answer))
         .route("/runs/{run}/cancel", get(changes::ask_cancel).post(changes::cancel))
-        .route("/runs/{run}/clear", get(changes::ask_clear).post(changes::clear))
         .route("/runs/{run}/retry", post(changes::retry))
         .route("/runs/{run}/resume", post(changes::resume))
         .route("/account/confirm", post(account::confirm))

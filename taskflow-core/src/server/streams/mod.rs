@@ -3,7 +3,7 @@
 //! - `feed`: what changed in the home, in a ring that all streams read. `topics`: what of it a
 //!   stream wants. `watcher`: finds out what changed.
 //! - `source`: where the events of a stream come from. `wire`: sends them.
-//! - `run`, `log`, `asset`, `changes`: the streams.
+//! - `run`, `log`, `run_log`, `asset`, `changes`: the streams.
 //!
 //! # Protocol
 //!
@@ -25,6 +25,7 @@ mod changes;
 mod feed;
 mod log;
 mod run;
+mod run_log;
 mod source;
 mod topics;
 mod watcher;
@@ -41,6 +42,7 @@ pub(super) use changes::changes;
 use feed::Feed;
 pub(super) use log::{HtmlLines, JsonLines, place_in_log};
 pub(super) use run::run;
+pub(super) use run_log::{Wanted, place_in_run_log};
 use source::Source;
 pub(super) use watcher::watch as watch_home;
 
