@@ -386,7 +386,7 @@ mod tests {
         ");
     }
 
-    /// A table with reasons on a narrow terminal.
+    /// B12: a table with reasons on a narrow terminal.
     #[test]
     fn a_reason_that_cannot_be_read_has_lines_of_its_own() {
         insta::assert_snapshot!(shown(60), @r"
@@ -419,7 +419,7 @@ mod tests {
         ");
     }
 
-    /// A table on terminals of every width.
+    /// B12: a table on terminals of every width.
     #[test]
     fn no_line_is_wider_than_the_terminal() {
         for width in 4..120 {

@@ -341,7 +341,7 @@ mod tests {
         ]
     }
 
-    /// The process dies after the wait and before the next start, and the clock of the next
+    /// A14: the process dies after the wait and before the next start, and the clock of the next
     /// process is behind. Its history had no state for the task, which waited.
     #[test]
     fn a_task_whose_wait_was_over_waits_again_in_the_next_process() {

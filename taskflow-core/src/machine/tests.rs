@@ -423,7 +423,7 @@ fn a_group_with_retries_is_retried_as_a_whole() {
     assert_eq!([run.state("g.b"), run.state("c")], [TaskState::Failed, TaskState::UpstreamFailed]);
 }
 
-/// A task of the group was deferred when its process died, and the clock was set back. It had
+/// A14: a task of the group was deferred when its process died, and the clock was set back. It had
 /// no state until the delay of the group was over once more.
 #[test]
 fn the_delay_of_a_group_does_not_hold_up_a_task_that_was_deferred_after_it() {

@@ -299,7 +299,7 @@ mod tests {
         }
     }
 
-    /// As Airflow's `TriggerRuleDep`: only `one_done` tells the two apart.
+    /// A19: as Airflow's `TriggerRuleDep`: only `one_done` tells the two apart.
     #[test]
     fn upstream_failed_counts_as_failed_except_for_one_done() {
         for rule in TriggerRule::ALL {

@@ -40,7 +40,7 @@ fn states_are_attributes_that_a_script_can_change() {
     let view = View::of(&plan);
     let states: Vec<&str> = STATES.iter().copied().take(plan.len()).collect();
     let text = svg(&view, &SvgOptions::default().states(&states));
-    for (node, state) in plan.nodes().iter().zip(&states) {
+    for (node, state) in plan.nodes().zip(&states) {
         assert!(text.contains(&format!("data-task=\"{}\" data-state=\"{state}\"", node.id())), "{state}");
     }
     for family in ["ok", "bad", "blocked", "run", "other", "wait"] {

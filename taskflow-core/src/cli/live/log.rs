@@ -178,7 +178,7 @@ mod tests {
     use crate::dag::{Dag, DagBuilder, DagOptions, scope};
     use crate::engine::LiveFollower;
 
-    /// Only the work fails, in the first try.
+    /// A12: only the work fails, in the first try.
     #[test]
     fn an_attempt_that_succeeded_before_its_run_is_retried_is_reported_as_success() {
         static CALLS: AtomicU32 = AtomicU32::new(0);

@@ -120,7 +120,7 @@ fn the_highest_priority_starts_first() {
     assert_eq!(runs.pop_all(), ["high", "middle", "low"]);
 }
 
-/// Turns are counted where no thread can lose its core.
+/// F1: turns are counted where no thread can lose its core.
 #[test]
 fn runs_take_turns_whatever_their_priorities() {
     let mut runs = Runs::new(usize::MAX, 4);

@@ -350,9 +350,10 @@ pub(super) async fn verified(journal: &Journal, name: &str, given: &str) -> Resu
     if password::is_outdated(&user.state.password) {
         let (before, hash) = (user.state.password.clone(), password::hash(given).await?);
         // Another log-in may have done the same, or somebody has set another password meanwhile.
-        let renew = |state: &mut UserState| match state.password == before {
-            true => state.password.clone_from(&hash),
-            false => {}
+        let renew = |state: &mut UserState| {
+            if state.password == before {
+                state.password.clone_from(&hash);
+            }
         };
         change(journal, &mut user, renew).await?;
     }

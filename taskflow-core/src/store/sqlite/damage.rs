@@ -122,7 +122,7 @@ async fn answers(path: &Path) -> Result<Vec<Answer>, StoreError> {
     Ok(answers)
 }
 
-/// Every byte range of a small store is changed, one at a time.
+/// B5: every byte range of a small store is changed, one at a time.
 #[tokio::test]
 async fn damage_that_changes_an_answer_is_refused_and_named_by_a_check() {
     let dir = tempfile::tempdir().unwrap();

@@ -30,7 +30,7 @@ async fn execute(connection: &mut SqliteConnection, sql: &'static str) {
     sqlx::raw_sql(sql).execute(connection).await.unwrap();
 }
 
-/// The state of a process that was killed while it created a store: a transaction that has
+/// B4: the state of a process that was killed while it created a store: a transaction that has
 /// reached the file in part, and the journal that undoes it.
 #[tokio::test]
 async fn a_store_whose_creation_was_interrupted_counts_as_none() {
@@ -82,7 +82,7 @@ async fn a_run_does_not_end_in_a_store_that_was_replaced() {
     assert!(store.append(&[end]).await.is_err());
 }
 
-/// `rm taskflow.db` between two runs.
+/// B2: `rm taskflow.db` between two runs.
 #[tokio::test]
 async fn an_empty_store_beside_values_is_an_error() {
     for length in [None, Some(0)] {
@@ -103,7 +103,7 @@ async fn an_empty_store_beside_values_is_an_error() {
     }
 }
 
-/// Another program has the lock of the file.
+/// B3: another program has the lock of the file.
 #[tokio::test]
 async fn who_has_locked_a_store_is_named() {
     super::connection::be_impatient();
@@ -138,7 +138,7 @@ async fn without_a_lock<T>(path: &Path, future: impl Future<Output = T>) -> T {
 /// How long a writer may have the lock.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A transaction of several calls kept the lock of the file as long as nothing drove the future
+/// B3: a transaction of several calls kept the lock of the file as long as nothing drove the future
 /// between two of them, as in a runtime that a task blocks.
 #[tokio::test]
 async fn no_lock_is_kept_while_nothing_drives_a_writer() {

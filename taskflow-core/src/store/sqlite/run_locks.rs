@@ -231,7 +231,7 @@ mod tests {
         assert!(!ours.is_left_behind("run"));
     }
 
-    /// `ulimit -n 1024` and a thousand live runs: each held a descriptor.
+    /// B8: `ulimit -n 1024` and a thousand live runs: each held a descriptor.
     #[cfg(target_os = "linux")]
     #[test]
     fn runs_hold_no_descriptors() {
