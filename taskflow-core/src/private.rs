@@ -441,3 +441,9 @@ pub fn fuzz_entries(bytes: &[u8]) {
 pub fn fuzz_value(bytes: &[u8]) {
     crate::value::read_any(bytes);
 }
+
+/// For fuzzing: reads untrusted bytes as all parts of a request.
+#[cfg(feature = "server")]
+pub fn fuzz_request(bytes: &[u8]) {
+    crate::server::read_any(bytes);
+}

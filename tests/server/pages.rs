@@ -1,6 +1,6 @@
 //! The pages: their texts, their links, their forms. `fixtures/pages.rs` is the program.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use taskflow_tests::binaries::{call_at, program};
 use taskflow_tests::common::eventually;
@@ -207,6 +207,17 @@ fn other_origins_and_read_only_servers_change_nothing() {
     assert_has(&page(&service, "/runs"), &["Nothing has run"]);
 }
 
+/// How many links to one page are followed that differ in their values only: days that a calendar
+/// can choose, tasks that a graph can show.
+const ALIKE: usize = 25;
+
+/// A link without the values of its query.
+fn shape(link: &str) -> String {
+    let (path, query) = link.split_once('?').unwrap_or((link, ""));
+    let names: Vec<&str> = query.split('&').map(|pair| pair.split('=').next().unwrap_or_default()).collect();
+    format!("{path}?{}", names.join("&"))
+}
+
 #[test]
 fn every_link_of_every_page_leads_somewhere() {
     let directory = tempfile::tempdir().expect("temporary directories can be made");
@@ -230,6 +241,7 @@ fn every_link_of_every_page_leads_somewhere() {
     let mut known = BTreeSet::from(["/".to_owned()]);
     let mut next = VecDeque::from(["/".to_owned()]);
     let mut pages = 0;
+    let mut shapes: BTreeMap<String, usize> = BTreeMap::new();
     while let Some(path) = next.pop_front() {
         let response = service.get(&path);
         assert_eq!(response.status, 200, "{path}: {}", response.body);
@@ -246,7 +258,11 @@ fn every_link_of_every_page_leads_somewhere() {
                 // The months of one DAG are like those of the others.
                 let is_like_others = link.contains("/calendar?month=") && !link.contains("/daily_report/");
                 if !is_like_others && known.insert(link.clone()) {
-                    next.push_back(link);
+                    let alike = shapes.entry(shape(&link)).or_insert(0);
+                    *alike += 1;
+                    if *alike <= ALIKE {
+                        next.push_back(link);
+                    }
                 }
             }
         }

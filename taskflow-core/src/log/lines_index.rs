@@ -48,6 +48,17 @@ struct Block {
     line: usize,
 }
 
+/// A line of the file: a record.
+#[derive(Clone, Copy, Debug)]
+struct LineOfFile<'a> {
+    line: &'a [u8],
+    /// The number of the first line that people see of it, and how many there are.
+    number: usize,
+    lines: usize,
+    /// The place after it.
+    end: LogPosition,
+}
+
 impl LinesIndex {
     /// How many lines there are.
     pub(crate) fn lines(&self) -> usize {
@@ -153,7 +164,7 @@ impl LinesIndex {
         let first = self.blocks.partition_point(|block| block.line <= range.start).saturating_sub(1);
         let last = self.blocks.partition_point(|block| block.line < range.end);
         let mut parse = Lines::after(self.start);
-        self.each(store, log, first..last, |number, lines, line| {
+        self.each(store, log, first..last, |LineOfFile { number, lines, line, .. }| {
             if number < range.end && number + lines > range.start {
                 records.extend(parse.record(line).map(|record| (number, record)));
             }
@@ -176,7 +187,7 @@ impl LinesIndex {
         mut found: impl FnMut(usize, LogRecord) -> ControlFlow<()>,
     ) -> io::Result<()> {
         let mut parse = Lines::after(self.start);
-        self.each(store, log, 0..self.blocks.len(), |number, _, line| match may_be(line) {
+        self.each(store, log, 0..self.blocks.len(), |LineOfFile { number, line, .. }| match may_be(line) {
             true => parse.record(line).map_or(ControlFlow::Continue(()), |record| found(number, record)),
             false => ControlFlow::Continue(()),
         })
@@ -194,27 +205,23 @@ impl LinesIndex {
         let is_before = |block: &Block| LogPosition { segment: block.segment, offset: block.offset } <= place;
         let Some(block) = self.blocks.partition_point(is_before).checked_sub(1) else { return Ok(0) };
         let mut count = self.blocks[block].line;
-        let Block { segment, offset, .. } = self.blocks[block];
-        let mut at = offset;
-        self.each(store, log, block..block + 1, |number, lines, line| {
-            at += line.len() as u64;
-            if (LogPosition { segment, offset: at }) > place {
+        self.each(store, log, block..block + 1, |line| {
+            if line.end > place {
                 return ControlFlow::Break(());
             }
-            count = number + lines;
+            count = line.number + line.lines;
             ControlFlow::Continue(())
         })?;
         Ok(count)
     }
 
-    /// Calls `each` with the lines of the file in these blocks: with the number of the first line
-    /// of the record, and how many lines it has.
+    /// Calls `each` with the lines of the file in these blocks, until it breaks.
     fn each(
         &self,
         store: &dyn LogStore,
         log: &LogName,
         blocks: Range<usize>,
-        mut each: impl FnMut(usize, usize, &[u8]) -> ControlFlow<()>,
+        mut each: impl FnMut(LineOfFile<'_>) -> ControlFlow<()>,
     ) -> io::Result<()> {
         for place in blocks {
             let Block { segment, offset, line } = self.blocks[place];
@@ -228,12 +235,13 @@ impl LinesIndex {
             if from < offset {
                 continue;
             }
-            let (mut number, mut rest) = (line, &bytes[..]);
+            let (mut number, mut offset, mut rest) = (line, from, &bytes[..]);
             while let Some(end) = line_end(rest) {
                 let (line, after) = rest.split_at(end);
                 rest = after;
-                let lines = lines_of(line);
-                if lines > 0 && each(number, lines, line).is_break() {
+                offset += end as u64;
+                let (lines, end) = (lines_of(line), LogPosition { segment, offset });
+                if lines > 0 && each(LineOfFile { line, number, lines, end }).is_break() {
                     return Ok(());
                 }
                 number += lines;

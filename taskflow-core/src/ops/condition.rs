@@ -112,3 +112,81 @@ impl Condition {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::borrow::Cow;
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::schedule::PendingEvent;
+
+    /// The condition of a consumer with so many pending events of each asset, without the moments.
+    fn condition(consumer: &Consumer, pending: &[(&str, i64)]) -> Value {
+        let (now, groups, running) = (Timestamp::EPOCH, BTreeMap::new(), BTreeSet::new());
+        let events = |count: i64| (1..=count).map(|number| PendingEvent { number, at: now }).collect::<Vec<_>>();
+        let pending = pending.iter().map(|&(asset, count)| (asset.to_owned(), events(count))).collect();
+        let situation = EventSituation {
+            now,
+            active: 0,
+            unsuccessful: None,
+            last_event: 9,
+            pending: &pending,
+            groups: &groups,
+            running: &running,
+            failures: Vec::new(),
+        };
+        let state = ConsumerState::first_seen(consumer, now, 0, false);
+        let inputs: Vec<ConsumerInput> = consumer
+            .inputs
+            .iter()
+            .map(|input| ConsumerInput {
+                param: input.param.clone(),
+                asset: input.asset.clone(),
+                takes: Cow::Borrowed("one"),
+                required: input.required,
+                cursor: Some(0),
+                pending: pending.get(&input.asset).map_or(0, |events| events.len() as u64),
+                first_pending: None,
+                since: None,
+                keys: None,
+                periods: Vec::new(),
+            })
+            .collect();
+        serde_json::to_value(Condition::of(consumer, &state, &situation, &inputs)).unwrap()
+    }
+
+    fn event(asset: &str, pending: u64) -> Value {
+        let mut event = json!({ "param": asset, "asset": asset, "pending": pending, "since": null });
+        if pending == 0 {
+            event["lacks"] = json!("an event");
+        }
+        json!({ "met": pending > 0, "event": event })
+    }
+
+    fn optional(asset: &str) -> EventInput {
+        EventInput { required: false, ..EventInput::new(asset, asset, Takes::One) }
+    }
+
+    #[test]
+    fn a_run_needs_all_required_events_and_none_of_the_others() {
+        let required = |asset: &str| EventInput::new(asset, asset, Takes::One);
+        let consumer = Consumer::new(vec![required("a"), required("b"), optional("c")]);
+        let expected = json!({ "met": false, "all": [event("a", 2), event("b", 0)] });
+        assert_eq!(condition(&consumer, &[("a", 2)]), expected);
+        let expected = json!({ "met": true, "all": [event("a", 2), event("b", 1)] });
+        assert_eq!(condition(&consumer, &[("a", 2), ("b", 1)]), expected);
+        assert_eq!(condition(&Consumer::new(vec![required("a")]), &[]), event("a", 0));
+        let read: Condition = serde_json::from_value(expected).unwrap();
+        assert!(matches!(read.kind, ConditionKind::All(of) if of.len() == 2));
+    }
+
+    #[test]
+    fn any_event_is_enough_if_none_is_required() {
+        let consumer = Consumer::new(vec![optional("a"), optional("b")]);
+        let expected = json!({ "met": true, "any": [event("a", 0), event("b", 1)] });
+        assert_eq!(condition(&consumer, &[("b", 1)]), expected);
+    }
+}

@@ -23,7 +23,7 @@ use super::hooks;
 use super::keys::{DagKey, RunKey, TaskKey};
 use super::permit::{Permit, Right};
 use super::problem::Problem;
-use super::routes::{Field, Kind, Route};
+use super::routes::{Field, Kind, ROUTES, Route};
 use crate::base::{Timestamp, did_you_mean, units};
 use crate::dag::DagDef;
 use crate::journal::{Journal, Note, RunSummary};
@@ -155,6 +155,17 @@ async fn json_body(headers: &HeaderMap, body: Body, most: usize) -> Result<Vec<u
         return Err(problem.next("send the header `Content-Type: application/json`"));
     }
     Ok(bytes.into())
+}
+
+/// For fuzzing: reads a text as the query, the body and the spans of all routes.
+pub(super) fn read_any(text: &str) {
+    let _ = span(text);
+    for route in ROUTES {
+        let _ = query(route.query, text, &mut Map::new());
+        if let Ok(Value::Object(body)) = serde_json::from_str(text) {
+            let _ = members(route.body, body, &mut Map::new());
+        }
+    }
 }
 
 /// Reads `30s`, `15m`, `12h`, `30d`, `2w`.

@@ -42,6 +42,7 @@ mod base_path;
 mod call;
 mod costly;
 mod ends;
+mod fuzz;
 mod hooks;
 mod http;
 mod keys;
@@ -65,6 +66,7 @@ use self::ends::Ends;
 use self::metrics::Metrics;
 use self::streams::Streams;
 pub use base_path::{BasePath, InvalidBasePath};
+pub(crate) use fuzz::read_any;
 pub use http::{RunningServer, Server, ServerError, Tls, TlsError};
 
 use crate::dag::DagDef;

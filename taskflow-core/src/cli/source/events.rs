@@ -98,11 +98,11 @@ impl<'c> Events<'c> {
 
     /// Reads the next event, or more of it.
     fn read(&mut self, mut connection: Connection) -> Read {
-        while let Some(said) = connection.parser.next() {
-            match said {
-                Said::Retry(pause) => self.pause = pause.clamp(PAUSE, LONGEST),
-                Said::Comment => self.heard = Instant::now(),
-                Said::Event { id, name, data } => {
+        while let Some(item) = connection.parser.next() {
+            match item {
+                Item::Retry(pause) => self.pause = pause.clamp(PAUSE, LONGEST),
+                Item::Comment => self.heard = Instant::now(),
+                Item::Event { id, name, data } => {
                     self.heard = Instant::now();
                     self.place = id.or(self.place.take());
                     match &*name {
@@ -137,9 +137,9 @@ enum Read {
     Lost(String),
 }
 
-/// What a stream says.
+/// One item of a stream.
 #[derive(Debug, PartialEq, Eq)]
-enum Said {
+enum Item {
     Event { id: Option<String>, name: String, data: String },
     Comment,
     Retry(Duration),
@@ -172,21 +172,21 @@ impl Parser {
         Some(line)
     }
 
-    /// What is said next, if all of it was received.
-    fn next(&mut self) -> Option<Said> {
+    /// The next item, if all of it was received.
+    fn next(&mut self) -> Option<Item> {
         loop {
             let line = self.line()?;
             if line.is_empty() {
                 let (id, name) = (self.id.take(), std::mem::take(&mut self.name));
                 match self.data.take() {
-                    Some(data) => return Some(Said::Event { id, name, data }),
+                    Some(data) => return Some(Item::Event { id, name, data }),
                     None => continue,
                 }
             }
             let (field, value) = line.split_once(':').unwrap_or((&line, ""));
             let value = value.strip_prefix(' ').unwrap_or(value);
             match field {
-                "" => return Some(Said::Comment),
+                "" => return Some(Item::Comment),
                 "id" => self.id = Some(value.to_owned()),
                 "event" => value.clone_into(&mut self.name),
                 "data" => match &mut self.data {
@@ -198,7 +198,7 @@ impl Parser {
                 },
                 "retry" => {
                     if let Ok(millis) = value.parse() {
-                        return Some(Said::Retry(Duration::from_millis(millis)));
+                        return Some(Item::Retry(Duration::from_millis(millis)));
                     }
                 }
                 _ => {}
@@ -215,24 +215,24 @@ mod tests {
     fn events_are_the_same_wherever_a_connection_cuts_their_bytes() {
         let text =
             "retry: 1000\n\n:\n\nid: 7\ndata: {\"a\":\"é\"}\ndata: b\n\nevent: end\r\ndata:{}\r\n\r\nid: 8\ndata: la";
-        let event = |id: Option<&str>, name: &str, data: &str| Said::Event {
+        let event = |id: Option<&str>, name: &str, data: &str| Item::Event {
             id: id.map(str::to_owned),
             name: name.to_owned(),
             data: data.to_owned(),
         };
         let expected = [
-            Said::Retry(Duration::from_secs(1)),
-            Said::Comment,
+            Item::Retry(Duration::from_secs(1)),
+            Item::Comment,
             event(Some("7"), "", "{\"a\":\"é\"}\nb"),
             event(None, "end", "{}"),
         ];
         for cut in 0..=text.len() {
-            let (mut parser, mut said) = (Parser::default(), Vec::new());
+            let (mut parser, mut items) = (Parser::default(), Vec::new());
             for part in [&text.as_bytes()[..cut], &text.as_bytes()[cut..]] {
                 parser.push(part);
-                said.extend(std::iter::from_fn(|| parser.next()));
+                items.extend(std::iter::from_fn(|| parser.next()));
             }
-            assert_eq!(said, expected, "cut at {cut}");
+            assert_eq!(items, expected, "cut at {cut}");
         }
     }
 }

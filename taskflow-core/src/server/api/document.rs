@@ -43,7 +43,7 @@ pub(super) fn tagged(request: &HeaderMap, media_type: &'static str, content: Vec
 
 /// A content of which the client may want a part: `Range: bytes=100-`. `If-Range` with an old tag
 /// gets the whole.
-pub(super) fn ranged(request: &HeaderMap, media_type: &'static str, content: Vec<u8>) -> Response {
+pub(in crate::server) fn ranged(request: &HeaderMap, media_type: &'static str, content: Vec<u8>) -> Response {
     let whole = content.len() as u64;
     let wanted = request.get(header::RANGE).and_then(|range| range.to_str().ok());
     let is_current = request.get(header::IF_RANGE).is_none_or(|known| known.as_bytes() == tag(&content).as_bytes());

@@ -235,6 +235,15 @@ impl Drop for RunningServer {
     }
 }
 
+/// For fuzzing: reads the headers that say for whom a request is.
+pub(super) fn read_any(headers: &axum::http::HeaderMap) {
+    if let Some(host) = hosts::host(headers) {
+        let hosts = Hosts::new(&crate::config::Settings::default(), SocketAddr::from(([127, 0, 0, 1], 8090)));
+        let _ = (hosts.answers_to(host), hosts.is_own_origin(host, Some(host)), hosts.is_https_only(host));
+    }
+    let _ = Hosts::is_loopback_host(headers);
+}
+
 async fn accept(
     listener: TcpListener,
     router: Router,

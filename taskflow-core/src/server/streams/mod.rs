@@ -92,6 +92,12 @@ impl Streams {
     }
 }
 
+/// For fuzzing: reads a text as the places and the topics of streams.
+pub(super) fn read_any(text: &str) {
+    let _ = (place_in_log(text), place_in_run_log(text));
+    let _ = (Feed::new().number_of(text), topics::Topic::parse(text));
+}
+
 /// The response with the events of a source.
 /// It ends when the rights of who asked do.
 pub(super) fn answer(visitor: &Visitor, source: impl Source) -> Result<Response, Problem> {

@@ -1,0 +1,115 @@
+//! All that a server reads of a request, given bytes that may be any: for the fuzz target, and for
+//! proptest among the unit tests.
+
+use std::time::Duration;
+
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
+
+use super::api::ranged;
+use super::auth::cookie_value;
+use super::keys::{DagKey, RunKey, TaskKey};
+use super::{call, hooks, http, pages, streams};
+use crate::base::Timestamp;
+use crate::log::LogPosition;
+use crate::store::RunCursor;
+
+/// The headers that are parsed.
+const HEADERS: [&str; 14] = [
+    "accept",
+    "cookie",
+    "host",
+    "if-match",
+    "if-none-match",
+    "if-range",
+    "last-event-id",
+    "origin",
+    "range",
+    "stripe-signature",
+    "webhook-id",
+    "webhook-signature",
+    "webhook-timestamp",
+    "x-hub-signature-256",
+];
+
+/// Reads bytes that may be any as all parts of a request: nothing may panic.
+pub(crate) fn read_any(bytes: &[u8]) {
+    let text = &*String::from_utf8_lossy(bytes);
+    // Places, and the ids of events.
+    let _ = text.parse::<LogPosition>();
+    let _ = RunCursor::decode(text);
+    streams::read_any(text);
+    // Addresses, queries and bodies.
+    let _ = (RunKey::parse(text.to_owned()), DagKey::parse(text.to_owned()), TaskKey::parse(text.to_owned()));
+    call::read_any(text);
+    // Times, and parts of them.
+    let _ = text.parse::<Timestamp>();
+    // What tasks have logged.
+    pages::read_any(text);
+    let Ok(value) = HeaderValue::from_bytes(bytes) else { return };
+    let headers: HeaderMap = HEADERS.map(|name| (HeaderName::from_static(name), value.clone())).into_iter().collect();
+    let _ = cookie_value(&headers, "taskflow_8090");
+    let _ = ranged(&headers, "text/plain", vec![0; 100]);
+    http::read_any(&headers);
+    hooks::read_any(&headers, bytes, Duration::from_secs(300));
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// What is right, or nearly.
+    const SEEDS: &[&str] = &[
+        "17,3:2.1048,9:0",
+        "2.1024",
+        "1700000000000000000.7",
+        "0badcafe.12",
+        "run:7",
+        "asset:a/b",
+        "limit=3&state=failed,queued&all&after=1.2&since=2026-01-31T06:00:00Z&wait=30s",
+        "{\"tasks\": [\"a\"], \"reason\": null, \"params\": {\"day\": \"2026-01-31\"}, \"older_than\": \"30d\"}",
+        "taskflow_8090=abc; theme=dark",
+        "bytes=2-9",
+        "W/\"abc\", \"def\", *",
+        "127.0.0.1:8090",
+        "[::1]:8090",
+        "https://flow.example.com",
+        "t=1700000000,v1=00ff,v1=1",
+        "v1,AAAA v1,BBBB= v2,x",
+        "sha256=00ff",
+        "2026-01-31T06:00:00+09:00[Asia/Seoul]",
+        "2026-01",
+        "\u{1b}[31;1mred\u{1b}]8;;x\u{7}",
+    ];
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_a_parser_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            read_any(&bytes);
+        }
+
+        #[test]
+        fn nothing_that_is_nearly_right_makes_a_parser_panic(
+            seed in 0..SEEDS.len(),
+            changes in proptest::collection::vec((any::<u16>(), 0..4_u8, any::<u8>()), 0..4),
+        ) {
+            let mut bytes = SEEDS[seed].as_bytes().to_vec();
+            for (at, how, byte) in changes {
+                let at = usize::from(at) % (bytes.len() + 1);
+                match how {
+                    0 => bytes.truncate(at),
+                    1 => bytes.insert(at, byte),
+                    2 if at < bytes.len() => bytes[at] = byte,
+                    _ => bytes.extend_from_within(at..),
+                }
+            }
+            read_any(&bytes);
+        }
+    }
+
+    #[test]
+    fn what_is_right_is_read() {
+        SEEDS.iter().for_each(|seed| read_any(seed.as_bytes()));
+    }
+}
