@@ -63,6 +63,10 @@ struct Seen {
 pub(super) fn measure() -> Result<Vec<Fact>, Problem> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let folder = scratch("service")?;
+    // A home that has been served before would catch up on the slots since then.
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder)?;
+    }
     let idle = |dags: usize| runtime.block_on(idle(&folder.join(format!("idle{dags}")), dags));
     // Before anything else has taken memory.
     let idle_hundred = idle(100)?;
