@@ -5,7 +5,7 @@
 //!
 //! ```sh
 //! mkdir -p target/logs && for n in $(seq 1000); do cp examples/data/access.log.gz target/logs/$n.log.gz; done
-//! TASKFLOW_SPARK=off cargo run --release --features spark --example clicks_at_scale -- run --logs-in target/logs
+//! TASKFLOW_SPARK=off cargo run --profile bench --features spark --example clicks_at_scale -- run --logs-in target/logs
 //! ```
 //!
 //! To run on a cluster, whose machines must share the directory (or on local Spark, with
@@ -13,7 +13,7 @@
 //!
 //! ```sh
 //! export TASKFLOW_CONN_SPARK_DEFAULT='spark://host:7077'
-//! cargo run --release --features spark --example clicks_at_scale -- run --logs-in /shared/logs
+//! cargo run --profile bench --features spark --example clicks_at_scale -- run --logs-in /shared/logs
 //! ```
 //!
 //! Each log is reduced to its figures before they are added up, so that values between tasks stay
