@@ -206,7 +206,7 @@ impl Selection {
         loop {
             if ended.is_none() && asked.is_none_or(|asked| asked.elapsed() >= STATE) {
                 let now = Instant::now();
-                let is_open = matches!(source.run_state(&self.run)?, RunState::Queued | RunState::Running);
+                let is_open = source.run_state(&self.run)?.is_active();
                 (asked, ended) = (Some(now), (!is_open).then_some(now));
             }
             // The end of a run is stored shortly before its last log records are written.

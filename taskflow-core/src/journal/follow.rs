@@ -186,7 +186,7 @@ impl RunFollower {
             if !changes.is_empty() {
                 return Ok(Some(changes));
             }
-            if !matches!(self.history.state, RunState::Running | RunState::Queued) {
+            if !self.history.state.is_active() {
                 return Ok(None);
             }
             tokio::time::sleep(pause).await;

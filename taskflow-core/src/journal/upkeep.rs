@@ -47,10 +47,7 @@ impl Journal {
         let mut runs = self.runs(&filter).await?;
         // An interrupted run can be resumed, so it is deleted only if the state is named.
         let interrupted = prune.states.contains(&RunState::Interrupted);
-        runs.retain(|run| {
-            !matches!(run.state, RunState::Queued | RunState::Running)
-                && (run.state != RunState::Interrupted || interrupted)
-        });
+        runs.retain(|run| !run.state.is_active() && (run.state != RunState::Interrupted || interrupted));
         Ok(runs)
     }
 

@@ -167,6 +167,11 @@ impl RunState {
         RunState::Interrupted,
     ];
 
+    /// Whether a process runs it, or is to run it. An interrupted run waits for somebody to resume it.
+    pub const fn is_active(self) -> bool {
+        matches!(self, RunState::Queued | RunState::Running)
+    }
+
     /// Whether the run has ended. An interrupted run has not: it can be resumed.
     pub const fn is_terminal(self) -> bool {
         matches!(self, RunState::Success | RunState::Failed | RunState::Cancelled)

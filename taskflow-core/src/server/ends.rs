@@ -62,7 +62,7 @@ impl Ends {
         let mut news = self.0.subscribe();
         loop {
             let run = journal.find(run_id).await?;
-            if !matches!(run.state, RunState::Queued | RunState::Running) || Instant::now() >= until {
+            if !run.state.is_active() || Instant::now() >= until {
                 return Ok(());
             }
             let look = (Instant::now() + pause).min(until);

@@ -205,7 +205,7 @@ impl Source {
             loop {
                 let wait = [("wait", "30s".to_owned())];
                 let status: RunStatus = client.get(&format!("/runs/{run}"), &wait)?;
-                if !matches!(status.state, RunState::Running | RunState::Queued) {
+                if !status.state.is_active() {
                     (cancelled.state, cancelled.worker) = (status.state, None);
                     break;
                 }

@@ -71,7 +71,7 @@ pub(super) async fn show(state: Visitor, Path(number): Path<String>) -> Page {
     let backfill = Permit::<View, _>::of_backfill(&state, number_of(&number)?).await?.backfill();
     let request = request(Some(backfill.timezone));
     let clock = &request.clock;
-    let parsed = backfill.number;
+    let number = backfill.number;
     let slots = slots_of(&state, &backfill).await?;
     let active = backfill.active.iter().take(ACTIVE).map(|run| {
         let words =
@@ -93,8 +93,8 @@ pub(super) async fn show(state: Visitor, Path(number): Path<String>) -> Page {
         _ => None,
     };
     let row = row(&backfill, clock);
-    let path = vec![Crumb::link("Backfills", "/backfills"), Crumb::here(format!("Backfill {parsed}"))];
-    let title = format!("Backfill {parsed} · {}", backfill.dag_id);
+    let path = vec![Crumb::link("Backfills", "/backfills"), Crumb::here(format!("Backfill {number}"))];
+    let title = format!("Backfill {number} · {}", backfill.dag_id);
     let topics = format!("backfills,dag:{}", backfill.dag_id);
     let may_change = state.may(Right::Operate, &backfill.dag_id) && !state.options.read_only;
     let is_known = state.dags.iter().any(|dag| dag.id == backfill.dag_id);
@@ -112,7 +112,7 @@ pub(super) async fn show(state: Visitor, Path(number): Path<String>) -> Page {
         more_active: backfill.active.len().saturating_sub(ACTIVE),
         more_failed: backfill.failed.len().saturating_sub(failed.len()),
         failed,
-        retry: Program::of(&state.home).line(&["backfills", "retry", &number]),
+        retry: Program::of(&state.home).line(&["backfills", "retry", &number.to_string()]),
         events: events.collect(),
         row,
     })))

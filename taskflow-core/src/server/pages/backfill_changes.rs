@@ -150,12 +150,13 @@ async fn ask(state: Visitor, number: &str, verb: Verb) -> Page {
     Ok(form(&state, &backfill, dag, verb).html())
 }
 
-/// What the fields of a form say, or the form with what is wrong.
+/// What the fields of a form say: the limit and the end, where the form asks for them.
 struct Asked {
     limit: u32,
     to: Timestamp,
 }
 
+/// Reads the fields; those that are wrong say so.
 fn read(page: &mut FormPage, dag: &DagDef, values: &Values, verb: Verb) -> Result<Asked, Problem> {
     let mut asked = Asked { limit: 1, to: Timestamp::EPOCH };
     match verb {

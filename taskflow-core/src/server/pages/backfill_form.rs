@@ -20,7 +20,7 @@ use super::backfill_changes::limit;
 use super::backfill_list::{Part, parts};
 use super::command::Program;
 use super::escape::html;
-use super::form::{Field, Input, Sent, Values, done, wrong, wrong_fields};
+use super::form::{Field, Input, Sent, Values, done, refusal, wrong, wrong_fields};
 use super::frame::{Crumb, Frame, Place};
 use super::marks::Mark;
 use super::problem::sentence;
@@ -123,14 +123,10 @@ pub(super) async fn send(
         }
         None => wrong_fields(&form.page.fields).unwrap_or_else(|| Problem::invalid("a field is not valid")),
     };
-    let shown = problem.shown();
-    if shown.status >= 500 || shown.status == 404 {
-        return Err(problem.into());
-    }
-    let status = StatusCode::from_u16(shown.status).unwrap_or(StatusCode::UNPROCESSABLE_ENTITY);
+    let (status, error) = refusal(problem)?;
     // The new preview shows what has changed.
     form.preview().await?;
-    form.page.error = sentence(&shown.detail);
+    form.page.error = error;
     Ok((status, Html(html(&form.page))).into_response())
 }
 
@@ -247,11 +243,7 @@ impl<'v> Form<'v> {
             }
             Err(error) => {
                 self.point_at(&error);
-                let problem = Problem::from(error);
-                if problem.shown().status >= 500 {
-                    return Err(problem);
-                }
-                self.page.error = sentence(&problem.shown().detail);
+                (_, self.page.error) = refusal(error.into())?;
                 Ok(())
             }
         }
@@ -263,7 +255,7 @@ impl<'v> Form<'v> {
         let field = match source {
             BackfillError::EmptyRange { .. } => "to",
             BackfillError::AfterPrevious(_) => "order",
-            BackfillError::WithoutIntervals => "as_one_run",
+            BackfillError::WithoutIntervals | BackfillError::IntervalNotTaken => "as_one_run",
             BackfillError::NoLimit => "limit",
             BackfillError::NotASlot { .. } | BackfillError::NoSlots { .. } => "from",
             _ => return,

@@ -18,6 +18,7 @@ use percent_encoding::percent_decode_str;
 use super::escape::html;
 use super::frame::{Frame, Place};
 use super::marks::Mark;
+use super::problem::sentence;
 use super::reply::PageProblem;
 use crate::journal::Note;
 use crate::server::auth::note_of_current;
@@ -188,15 +189,24 @@ impl FormPage {
 
     /// The form again, after it was refused. Only what the user can change is a reason to show it.
     pub(crate) fn refused(mut self, problem: impl Into<Problem>) -> Sent {
-        let problem: Problem = problem.into();
-        let shown = problem.shown();
-        if shown.status >= 500 || shown.status == 404 {
-            return Err(problem.into());
-        }
-        let status = StatusCode::from_u16(shown.status).unwrap_or(StatusCode::UNPROCESSABLE_ENTITY);
-        self.error = super::problem::sentence(&shown.detail);
+        let (status, error) = refusal(problem.into())?;
+        self.error = error;
         Ok((status, self.html()).into_response())
     }
+}
+
+/// The status of a form that is shown again, and the sentence that says why.
+///
+/// # Errors
+///
+/// The problem, if the user cannot change its reason in the form.
+pub(crate) fn refusal(problem: Problem) -> Result<(StatusCode, String), Problem> {
+    let shown = problem.shown();
+    if shown.status >= 500 || shown.status == 404 {
+        return Err(problem);
+    }
+    let status = StatusCode::from_u16(shown.status).unwrap_or(StatusCode::UNPROCESSABLE_ENTITY);
+    Ok((status, sentence(&shown.detail)))
 }
 
 /// The way to another page.

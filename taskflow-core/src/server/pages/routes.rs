@@ -56,7 +56,6 @@ fn views() -> Router<ServerState> {
         .route("/assets", get(asset_list::show))
         .route("/events", get(asset_list::events))
         .route("/backfills", get(backfill_list::list))
-        .route("/backfills/{number}", get(backfill::show))
         .route("/approvals", get(approval_list::show))
         .route("/approvals/{run}/{task}", get(approval::show))
         .route("/deadlines", get(deadline_list::show))
@@ -75,12 +74,15 @@ fn costly_views() -> Router<ServerState> {
         .route("/dags/{dag}/grid.svg", get(grid_page::image))
         .route("/runs/{run}/tasks/{task}/{attempt}", get(log::show))
         .route("/runs/{run}/tasks/{task}/{attempt}/raw", get(log::raw))
+        .route("/backfills/{number}", get(backfill::show))
         .route("/doctor", get(doctor::show))
 }
 
 /// Forms with a preview.
 fn costly_forms() -> Router<ServerState> {
-    Router::new().route("/runs/{run}/clear", get(changes::ask_clear).post(changes::clear))
+    Router::new()
+        .route("/runs/{run}/clear", get(changes::ask_clear).post(changes::clear))
+        .route("/dags/{dag}/backfill", get(backfill_form::show).post(backfill_form::send))
 }
 
 /// Coming and going, also where nothing else can be changed.
@@ -100,7 +102,6 @@ fn forms() -> Router<ServerState> {
         .route("/dags/{dag}/trigger", get(trigger::show).post(trigger::send))
         .route("/dags/{dag}/pause", get(changes::ask_pause).post(changes::pause))
         .route("/dags/{dag}/unpause", get(changes::ask_unpause).post(changes::unpause))
-        .route("/dags/{dag}/backfill", get(backfill_form::show).post(backfill_form::send))
         .route("/backfills/{number}/pause", get(backfill_changes::ask_pause).post(backfill_changes::pause))
         .route("/backfills/{number}/resume", get(backfill_changes::ask_resume).post(backfill_changes::resume))
         .route("/backfills/{number}/limit", get(backfill_changes::ask_limit).post(backfill_changes::set_limit))

@@ -82,7 +82,7 @@ impl<L: Lines> LogStream<L> {
         let attempt = task.and_then(|task| task.attempts.iter().find(|known| known.number == self.name.attempt));
         match attempt.and_then(|attempt| attempt.ended) {
             Some(ended) => Some(Timestamp::now().since(ended)),
-            None if matches!(history.state, RunState::Running | RunState::Queued) => None,
+            None if history.state.is_active() => None,
             None => Some(Duration::ZERO),
         }
     }

@@ -69,7 +69,7 @@ impl Source for Entries {
             let state = self.follower.history().state;
             if !changes.is_empty() {
                 self.changes = changes.into_iter();
-            } else if !self.follower.is_behind() && !matches!(state, RunState::Running | RunState::Queued) {
+            } else if !self.follower.is_behind() && !state.is_active() {
                 self.has_ended = true;
                 batch.named_at("end", self.follower.position(), &serde_json::json!({ "state": state }).to_string());
                 return Some(batch);

@@ -29,7 +29,6 @@ use super::topics::Fact;
 use crate::base::Timestamp;
 use crate::journal::{JournalError, RunFollower};
 use crate::log::{Follow, Followed, LogLevel, LogLine, LogName, LogPosition, LogRecord, LogStore, follow_log};
-use crate::run::RunState;
 use crate::server::ServerState;
 use crate::server::problem::Problem;
 
@@ -186,7 +185,7 @@ impl RunLog {
             let attempt = task.and_then(|task| task.attempts.iter().find(|known| known.number == log.name.attempt));
             let ended = match attempt.and_then(|attempt| attempt.ended) {
                 Some(ended) => Timestamp::now().since(ended),
-                None if is_open(history.state) => continue,
+                None if history.state.is_active() => continue,
                 None => Duration::ZERO,
             };
             let over_at = Instant::now() + GRACE.saturating_sub(ended);
@@ -300,11 +299,6 @@ impl RunLog {
     }
 }
 
-/// Whether a process runs a run in this state, or is to run it.
-fn is_open(state: RunState) -> bool {
-    matches!(state, RunState::Running | RunState::Queued)
-}
-
 impl Source for RunLog {
     async fn next(&mut self) -> Option<Batch> {
         loop {
@@ -331,7 +325,7 @@ impl Source for RunLog {
             }
             self.poll().await?;
             let state = self.run.history().state;
-            if self.read.is_empty() && self.open.is_empty() && self.begun.is_empty() && !is_open(state) {
+            if self.read.is_empty() && self.open.is_empty() && self.begun.is_empty() && !state.is_active() {
                 self.is_over = true;
                 let mut batch = Batch::default();
                 batch.named_at("end", self.place(), &serde_json::json!({ "state": state }).to_string());

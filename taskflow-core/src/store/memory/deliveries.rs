@@ -20,7 +20,7 @@ impl Outbox for MemoryStore {
     fn outbox_done<'a>(&'a self, run_id: &'a str) -> StoreFuture<'a, ()> {
         self.with(|data| {
             let run = data.by_id.get(run_id).and_then(|number| data.runs.get(number));
-            if !run.is_some_and(|run| matches!(run.row.state, RunState::Running | RunState::Queued)) {
+            if !run.is_some_and(|run| run.row.state.is_active()) {
                 data.outbox.remove(run_id);
             }
         })

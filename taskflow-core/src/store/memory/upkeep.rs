@@ -43,7 +43,7 @@ impl Maintenance for MemoryStore {
 impl Data {
     fn delete(&mut self, number: i64) -> bool {
         let Entry::Occupied(run) = self.runs.entry(number) else { return false };
-        if matches!(run.get().row.state, RunState::Running | RunState::Queued) {
+        if run.get().row.state.is_active() {
             return false;
         }
         let run = run.remove();
