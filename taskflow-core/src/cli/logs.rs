@@ -14,7 +14,6 @@ use super::terminal::Terminal;
 use super::{format, record, run_args};
 use crate::log::{Follow, LogLevel, LogLine, LogName, LogRecord, LogStore, follow_log, read_log};
 use crate::ops::TaskStatus;
-use crate::run::RunState;
 
 pub(super) fn command() -> Command {
     Command::new("logs")

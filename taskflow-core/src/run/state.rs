@@ -167,7 +167,8 @@ impl RunState {
         RunState::Interrupted,
     ];
 
-    /// Whether a process runs it, or is to run it. An interrupted run waits for somebody to resume it.
+    /// Whether a process runs it, or is to run it. An interrupted run waits for somebody to resume
+    /// it.
     pub const fn is_active(self) -> bool {
         matches!(self, RunState::Queued | RunState::Running)
     }

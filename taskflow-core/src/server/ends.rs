@@ -14,7 +14,6 @@ use tokio::sync::broadcast::{self, error::RecvError};
 use tokio::time::{Instant, timeout_at};
 
 use crate::journal::{Journal, JournalError};
-use crate::run::RunState;
 
 /// Further ends than this are not kept for a request that is slow to look: it reads the store.
 const KEPT: usize = 256;

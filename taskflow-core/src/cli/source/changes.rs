@@ -19,7 +19,6 @@ use crate::ops::{
     ExtendedBackfill, Marked, NewAssetEvent, PastSlots, Pruned, ResetSchedule, RunStatus, RunSummaryDocument,
     SentEvent, StartedBackfill,
 };
-use crate::run::RunState;
 use crate::schedule::{BackfillRequest, Catchup, Pause, Unpause};
 use crate::store::SyncMode;
 

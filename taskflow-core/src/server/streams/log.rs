@@ -13,7 +13,6 @@ use super::source::{Batch, Source};
 use crate::base::Timestamp;
 use crate::journal::RunFollower;
 use crate::log::{Follow, Followed, LogLevel, LogLine, LogName, LogPosition, LogRecord, LogStore, follow_log};
-use crate::run::RunState;
 use crate::server::ServerState;
 use crate::server::problem::Problem;
 

@@ -6,7 +6,6 @@ use super::feed::Changed;
 use super::source::{Batch, Source};
 use super::topics::Fact;
 use crate::journal::{RunChange, RunFollower};
-use crate::run::RunState;
 use crate::server::call::Call;
 use crate::server::permit::View;
 use crate::server::problem::Problem;

@@ -2,7 +2,6 @@
 
 use super::MemoryStore;
 use crate::callback::DeliveryAttempt;
-use crate::run::RunState;
 use crate::store::ownership::RunGuard;
 use crate::store::traits::{Outbox, StoreFuture};
 

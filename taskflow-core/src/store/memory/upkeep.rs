@@ -4,7 +4,7 @@ use std::collections::btree_map::Entry;
 use std::sync::PoisonError;
 
 use super::{Data, MemoryStore};
-use crate::run::{RunInfo, RunState};
+use crate::run::RunInfo;
 use crate::store::audit_rows::AuditRow;
 use crate::store::event_rows::DeletedEvents;
 use crate::store::traits::{Maintenance, StoreFuture, store_future};
