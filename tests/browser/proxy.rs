@@ -15,8 +15,8 @@ pub(crate) struct Proxy {
 struct Cuts {
     /// Whether events are held back instead: some proxies send a response when it is complete.
     holds: bool,
-    /// How many bytes of events were held back.
-    held: usize,
+    /// The events that were held back.
+    held: Vec<u8>,
     left: usize,
     lengths: Range<usize>,
     dice: fastrand::Rng,
@@ -34,12 +34,15 @@ impl Proxy {
     /// head of the response included.
     pub(crate) fn cutting(streams: usize, lengths: Range<usize>, server: SocketAddr) -> Proxy {
         let dice = fastrand::Rng::with_seed(29);
-        Proxy::before(server, Cuts { holds: false, held: 0, left: streams, lengths, dice })
+        Proxy::before(server, Cuts { holds: false, held: Vec::new(), left: streams, lengths, dice })
     }
 
     /// A proxy that sends the head of a stream of events, and none of the events.
     pub(crate) fn holding(server: SocketAddr) -> Proxy {
-        Proxy::before(server, Cuts { holds: true, held: 0, left: 0, lengths: 0..1, dice: fastrand::Rng::with_seed(29) })
+        Proxy::before(
+            server,
+            Cuts { holds: true, held: Vec::new(), left: 0, lengths: 0..1, dice: fastrand::Rng::with_seed(29) },
+        )
     }
 
     fn before(server: SocketAddr, cuts: Cuts) -> Proxy {
@@ -58,9 +61,10 @@ impl Proxy {
         Proxy { address, cuts }
     }
 
-    /// How many bytes of events were held back.
-    pub(crate) fn held(&self) -> usize {
-        self.cuts.lock().unwrap_or_else(PoisonError::into_inner).held
+    /// The events that were held back.
+    pub(crate) fn held(&self) -> String {
+        let cuts = self.cuts.lock().unwrap_or_else(PoisonError::into_inner);
+        String::from_utf8_lossy(&cuts.held).into_owned()
     }
 
     /// How many streams are yet to be cut.
@@ -100,12 +104,12 @@ fn answer(mut server: TcpStream, mut client: &TcpStream, cuts: &Mutex<Cuts>) -> 
             if known().holds {
                 let head = part.windows(4).position(|four| four == b"\r\n\r\n").map_or(part.len(), |end| end + 4);
                 client.write_all(&part[..head])?;
-                known().held += part.len() - head;
+                known().held.extend_from_slice(&part[head..]);
                 let mut part = [0; 4 << 10];
                 loop {
                     match server.read(&mut part)? {
                         0 => return Ok(()),
-                        more => known().held += more,
+                        more => known().held.extend_from_slice(&part[..more]),
                     }
                 }
             }
