@@ -175,12 +175,16 @@ fn every_success_has_exactly_one_event_despite_kills_around_commits() {
             let mut program = program("assets");
             program.args(["run", "steps", "--size", &STEPS.to_string(), "-q"]).env("TASKFLOW_HOME", home.path());
             let killed = program.env("TASKFLOW_FAILPOINTS", format!("{name}=kill")).output().expect("it starts");
+            // On a busy machine few commits hold everything: a beginning, a part, the end.
+            if hit > 3 && killed.status.success() {
+                break;
+            }
             assert_eq!(killed.status.signal(), Some(9), "{name}: {killed:?}");
             let stored = home.call(&["runs", "--output", "json"]);
             // At the first commit there is no run to be resumed.
             let is_there = stored.code == Some(0) && !stored.json()[0].is_null();
             let words: &[&str] = if is_there { &["resume", "-q"] } else { &["run", "steps", "--size", "30", "-q"] };
-            // On a busy machine few commits hold everything, and the run has ended before the kill.
+            // The run may have ended before the kill.
             if !is_there || stored.json()[0]["state"] != "success" {
                 let output = home.call(words);
                 assert_eq!(output.code, Some(0), "{name}: {output:?}");

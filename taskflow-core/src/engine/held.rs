@@ -71,21 +71,23 @@ impl Run {
         // Most DAGs have no callbacks.
         let pending = if self.callback_projection.is_some() { self.project_callbacks() } else { Vec::new() };
         if let Some(recorder) = &self.shared.recorder {
+            let tasks_wait = recorder.is_strict() && !self.machine.drains();
             let entries = self.machine.entries();
             if self.held.given_up {
                 entries.clear();
             } else if !entries.is_empty() {
                 let waits = |command: &Command| match command {
-                    Command::Ready(_) => recorder.is_strict(),
+                    Command::Ready(_) => tasks_wait,
                     Command::Ended(_) => true,
                     _ => false,
                 };
                 attached.emissions.extend(result);
-                self.held.recorded = recorder.record(
-                    entries,
-                    attached,
-                    std::mem::take(&mut self.held.urgent) || commands.iter().any(waits),
-                );
+                let start_waits = std::mem::take(&mut self.held.urgent);
+                let urgent = start_waits || commands.iter().any(waits);
+                self.held.recorded = recorder.record(entries, attached, urgent);
+                if start_waits {
+                    recorder.hurry();
+                }
                 self.held.pending.extend(pending.into_iter().map(|pending| (self.held.recorded, pending)));
             }
         } else if !pending.is_empty() {

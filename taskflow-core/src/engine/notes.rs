@@ -176,6 +176,9 @@ impl Run {
             if let Some(recorder) = self.shared.recorder.as_ref().filter(|_| !self.held.given_up) {
                 let urgent = matches!(entry, Entry::TaskStateSet { .. });
                 self.held.recorded = recorder.record(&mut vec![(at, entry)], stored.into(), urgent);
+                if urgent {
+                    recorder.hurry();
+                }
             }
         }
         emissions

@@ -10,7 +10,10 @@
 //!    its last entry is stored. Nothing waits for the entry of a start.
 //! 3. The recorder calls [`Commits::stored`] from a thread of its own, or [`Commits::failed`] once:
 //!    then nothing more starts, running attempts are asked to stop, and the run is `interrupted`.
-//!    It can be resumed from what was stored before.
+//!    It can be resumed from what was stored before. The engine wakes that thread with
+//!    [`Recorder::hurry`] after it has released its lock. A worker that has no other task lends its
+//!    own thread instead, with [`Recorder::store_here`]: in a strict chain, whose tasks wait for
+//!    each other's entries, no other thread is woken then.
 //! 4. A run with `max_active_runs` may have to wait before it starts: see [`Recorder::waits`]. It
 //!    begins with [`Commits::admitted`]. Until then nothing that it records is stored, unless the
 //!    run has ended.
@@ -41,9 +44,18 @@ pub(crate) trait Recorder: Send + Sync + fmt::Debug {
     fn attach(&self, commits: Commits);
 
     /// Takes entries in order, empties the list, and returns the number of the last entry. What is
-    /// attached is stored together with them. `urgent` means that something waits for the entries.
-    /// Called under the lock of the engine: must not wait.
+    /// attached is stored together with them. `urgent` means that something waits for the entries:
+    /// [`Recorder::hurry`] or [`Recorder::store_here`] follows. Called under the lock of the
+    /// engine: must not wait.
     fn record(&self, entries: &mut Vec<(Timestamp, Entry)>, attached: Attached, urgent: bool) -> u64;
+
+    /// Has the urgent entries stored as soon as possible. Does not wait.
+    fn hurry(&self);
+
+    /// Stores the urgent entries on this thread, which belongs to a worker of this engine, and
+    /// reports them. Leaves them to the recorder's own thread if that is at work. Waits for the
+    /// store; not called under a lock.
+    fn store_here(&self, engine: usize);
 
     /// Encodes a value. Called by the thread that has produced it; `task` is the id of the task.
     ///
@@ -123,13 +135,20 @@ impl Commits {
         Commits { shared: Arc::downgrade(shared), key, run: Arc::downgrade(run) }
     }
 
-    /// Everything up to this entry is stored.
-    pub(crate) fn stored(&self, entry: u64) {
+    /// Everything up to this entry is stored. `here`: the engine whose worker this thread is, and
+    /// looks for tasks next.
+    pub(crate) fn stored(&self, entry: u64, here: Option<usize>) {
         let (Some(shared), Some(of)) = (self.shared.upgrade(), self.run.upgrade()) else { return };
         let mut effects = Effects::default();
         let mut state = shared.lock();
         state.stored(self.key, &of, entry, &mut effects);
-        shared.leave(state, &mut effects);
+        if here == Some(engine_id(&shared)) {
+            // It takes a task before it wakes others for the rest.
+            state.launch(&mut effects);
+            drop(state);
+        } else {
+            shared.leave(state, &mut effects);
+        }
         effects.carry_out(&shared);
     }
 
@@ -221,6 +240,11 @@ impl Commits {
         shared.leave(state, &mut effects);
         effects.carry_out(&shared);
     }
+}
+
+/// A number for an engine, for as long as it lives.
+pub(super) fn engine_id(shared: &Arc<Shared>) -> usize {
+    Arc::as_ptr(shared) as usize
 }
 
 impl fmt::Debug for Commits {

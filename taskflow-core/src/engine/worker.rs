@@ -138,7 +138,7 @@ impl Worker {
             }
             if !effects.is_empty() {
                 drop(state);
-                effects.carry_out(shared);
+                effects.carry_out_idle(shared);
                 *now = None;
                 state = shared.lock();
             } else if !state.take_back(false, effects) {

@@ -4,8 +4,9 @@
 use std::collections::HashSet;
 use std::sync::{Arc, Weak};
 
+use super::queue::Queue;
 use super::run_log::{AdmissionState, RunLog};
-use super::writer::{Queue, stopped};
+use super::writer::stopped;
 use crate::base::Timestamp;
 use crate::store::{Admission, AdmissionRequest, Append, AppendTarget, Appended, Store, StoreError};
 

@@ -9,8 +9,8 @@ use std::task::{Context, Poll, Waker};
 
 use super::clock::JournalClock;
 use super::graph::Graph;
+use super::queue::Queue;
 use super::run_log::{RunLog, Taken};
-use super::writer::Queue;
 use super::{Journal, JournalError, Note, RunHistory, TaskFilter};
 use crate::base::Timestamp;
 use crate::callback::{DeliveryAttempt, PendingCallback};

@@ -3,8 +3,8 @@
 //! - [`Journal`]: the public API. `reading`: finds and reads runs. `error`: what can go wrong.
 //! - `segment`: entries of a run as bytes. `graph`, `params`: what else is stored of a run.
 //!   `graph_diff`: what differs between two graphs, in words.
-//! - `writer`: the thread that stores entries, and its protocol. `run_log`: where the entries of a
-//!   run wait for it.
+//! - `writer`: stores entries, and its protocol. `queue`: what waits for it. `run_log`: where the
+//!   entries of a run wait for it.
 //! - `run_history`: what is known of a run. `history`: folds the entries of a run into it.
 //!   `elements`: numbers of mapped tasks, expanded from the graph as `drawn`. `id_index`: finds
 //!   tasks by id. `values`: reads stored values.
@@ -69,6 +69,7 @@ mod params;
 #[cfg(feature = "sqlite")]
 mod permissions;
 mod pruned;
+mod queue;
 mod reading;
 mod reopened;
 mod replay;

@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::audit::PendingAudit;
 use super::events::PAYLOADS;
 use super::journal::Journal;
+use super::queue::Queue;
 use super::segment::Buffer;
-use super::writer::Queue;
 use crate::base::{Failure, Timestamp, units};
 use crate::callback::DeliveryLog;
 use crate::dag::Plan;
@@ -359,6 +359,7 @@ impl Recorder for Log {
         // retry. Without an admission nothing happens at all.
         let (size, urgent) = (state.buffer.size(), state.admission.is_some());
         self.0.queue.announce(&self.0, state, size, urgent);
+        self.0.queue.hurry();
     }
 
     fn record(&self, entries: &mut Vec<(Timestamp, Entry)>, attached: Attached, urgent: bool) -> u64 {
@@ -381,6 +382,14 @@ impl Recorder for Log {
         let recorded = state.recorded;
         log.queue.announce(log, state, grown, urgent);
         recorded
+    }
+
+    fn hurry(&self) {
+        self.0.queue.hurry();
+    }
+
+    fn store_here(&self, engine: usize) {
+        self.0.queue.store_here(engine);
     }
 
     fn encode(&self, task: &str, ty: TypeInfo, value: &AnyValue) -> Result<Encoded, Failure> {

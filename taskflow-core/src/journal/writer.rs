@@ -1,15 +1,19 @@
 //! The thread that stores entries, and its protocol with the runs.
 //!
 //! 1. Under the lock of the engine a run appends entries to the buffer of its [`RunLog`]. If the
-//!    buffer was empty, the log joins the queue of the writer. If something waits for the entries,
-//!    the writer is woken at once; otherwise it comes within [`LAZY`], so that other processes can
-//!    follow the run. After a batch it naps that long before it sleeps: an entry that can wait then
-//!    wakes nobody, and in most runs such an entry comes next.
+//!    buffer was empty, the log joins the [queue](Queue). If something waits for the entries, the
+//!    engine wakes the thread of the writer once it has released its lock; otherwise the thread
+//!    comes within [`LAZY`], so that other processes can follow the run. After a batch it naps that
+//!    long before it sleeps: an entry that can wait then wakes nobody, and in most runs such an
+//!    entry comes next.
 //! 2. The writer takes the whole buffer of every log in the queue and stores all of it as one
 //!    batch. Entries that arrive in the meantime are the next batch: the busier the engine, the
-//!    larger the batches (group commit).
+//!    larger the batches (group commit). It has a lock, which is held while a batch is stored. A
+//!    worker of an engine with nothing else to do takes it if it is free and stores the batch
+//!    itself ([`Queue::store_here`]), unless a run begins in it; everything else is for the thread
+//!    of the writer.
 //! 3. After a batch the writer reports to every run in it up to which entry it is stored. That
-//!    takes the lock of its engine, so the writer holds no other lock.
+//!    takes the lock of its engine, so the writer holds no other lock but its own.
 //! 4. If a batch cannot be stored, nothing of it is. The runs in it are interrupted, with the
 //!    reason.
 //! 5. While more than [`CONGESTED`] bytes wait, the engines start no tasks.
@@ -29,177 +33,26 @@
 //! 10. The writer waits for the store on its own thread. The [runtime of the store](StoreRuntime)
 //!     drives sockets and timers.
 //!
-//! Locks are taken in this order: engine, log, queue. A log is dropped under none of them, because
-//! the last log drops the journal, which takes the lock of the queue.
+//! Locks are taken in this order: writer, engine, log, queue. A log is dropped under none of the
+//! last three, because the last log drops the journal, which takes the lock of the queue.
 
-use std::fmt;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, MutexGuard, Weak};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{oneshot, watch};
-
 use super::admissions::Admissions;
-use super::batches::Batches;
 use super::edit::reason_by;
 use super::graph::Graph;
+use super::queue::{CONGESTED, LAZY, Queue, Waiting};
 use super::rollup_writer::RollupWriter;
-use super::run_log::{LogState, RunLog, Taken};
+use super::run_log::{RunLog, Taken};
 use super::shared_pools::SharedPools;
-use crate::store::{Append, Appended, RequestKind, Store, StoreError, StoreRuntime};
+use crate::store::{Append, Appended, RequestKind, Store, StoreError};
 
-/// How long an entry may wait if nothing waits for it.
-const LAZY: Duration = Duration::from_millis(5);
-/// How many bytes may wait to be stored.
-const CONGESTED: usize = 32 << 20;
 /// The interval of looking for requests.
 const REQUEST_INTERVAL: Duration = Duration::from_millis(250);
 
-/// Shared by the writer and the logs.
-pub(super) struct Queue {
-    state: Mutex<Waiting>,
-    wake: Condvar,
-    /// How often events were stored.
-    events: watch::Sender<u64>,
-    batches: Mutex<Batches>,
-}
-
-#[derive(Default)]
-struct Waiting {
-    /// Logs with something to store, each once.
-    dirty: Vec<Arc<RunLog>>,
-    urgent: bool,
-    /// When the first waiting entry arrived.
-    since: Option<Instant>,
-    /// Bytes that wait, including those being stored.
-    backlog: usize,
-    congested: bool,
-    /// Whether the writer wakes up by itself within [`LAZY`].
-    naps: bool,
-    /// Live runs.
-    live: Vec<Weak<RunLog>>,
-    /// Callers that close the journal and wait until everything is stored.
-    closing: Vec<oneshot::Sender<()>>,
-    shutdown: bool,
-}
-
-impl Queue {
-    fn new() -> Self {
-        let (state, batches) = (Mutex::default(), Mutex::default());
-        Queue { state, wake: Condvar::new(), events: watch::Sender::new(0), batches }
-    }
-
-    /// Starts the writer of a store. It ends after [`Queue::shut_down`], once everything is stored.
-    pub(super) fn start(store: Arc<dyn Store>, runtime: StoreRuntime) -> std::io::Result<Arc<Self>> {
-        let queue = Arc::new(Queue::new());
-        let of = Arc::clone(&queue);
-        let handle = runtime.start()?;
-        let rollups = RollupWriter::new(Arc::clone(&store), handle.clone());
-        std::thread::Builder::new().name("taskflow-journal".to_owned()).spawn(move || {
-            let mut writer = Writer {
-                store,
-                handle,
-                carried_out: Vec::new(),
-                requests_read: Instant::now(),
-                admissions: Admissions::default(),
-                pools: SharedPools::new(),
-                rollups,
-            };
-            writer.write(&of);
-            writer.rollups.close();
-            // Its runtime must outlive the writer.
-            drop(runtime);
-        })?;
-        Ok(queue)
-    }
-
-    /// A queue without a thread: its owner calls [`Queue::take`].
-    #[cfg(feature = "testing")]
-    pub(super) fn manual_journal() -> Arc<Self> {
-        Arc::new(Queue::new())
-    }
-
-    /// The logs with something to store.
-    #[cfg(feature = "testing")]
-    pub(super) fn take(&self) -> Vec<Arc<RunLog>> {
-        let mut waiting = self.lock();
-        waiting.live.clear();
-        waiting.backlog = 0;
-        std::mem::take(&mut waiting.dirty)
-    }
-
-    pub(super) fn shut_down(&self) {
-        self.lock().shutdown = true;
-        self.wake.notify_one();
-    }
-
-    /// Stores what waits, and interrupts live runs.
-    pub(super) async fn settle(&self) {
-        let (done, settled) = oneshot::channel();
-        self.lock().closing.push(done);
-        self.wake.notify_one();
-        // The writer outlives every journal that can be closed.
-        let _ = settled.await;
-    }
-
-    /// Wakes those who follow events: some were stored.
-    pub(super) fn announce_events(&self) {
-        self.events.send_modify(|stored| *stored = stored.wrapping_add(1));
-    }
-
-    /// Changes whenever events were stored.
-    pub(super) fn events_stored(&self) -> watch::Receiver<u64> {
-        self.events.subscribe()
-    }
-
-    /// The batches that were stored.
-    pub(super) fn batches(&self) -> Batches {
-        self.batches.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// How engines know the store.
-    pub(super) fn store_id(&self) -> usize {
-        std::ptr::from_ref(self) as usize
-    }
-
-    /// Adds a live run.
-    pub(super) fn follow(&self, log: &Arc<RunLog>) {
-        self.lock().live.push(Arc::downgrade(log));
-    }
-
-    /// Notifies the writer that the buffer of a log, whose lock the caller holds, has grown by this
-    /// many bytes.
-    pub(super) fn announce(&self, log: &Arc<RunLog>, mut state: MutexGuard<'_, LogState>, grown: usize, urgent: bool) {
-        let joins = !std::mem::replace(&mut state.queued, true);
-        let mut queue = self.lock();
-        queue.backlog += grown;
-        if joins {
-            queue.dirty.push(Arc::clone(log));
-            queue.since.get_or_insert_with(Instant::now);
-        }
-        let too_much = queue.backlog > CONGESTED;
-        let becomes_urgent = (urgent || too_much) && !queue.urgent;
-        queue.urgent |= urgent || too_much;
-        let wake = becomes_urgent || (joins && queue.dirty.len() == 1 && !queue.naps);
-        drop(queue);
-        // The writer takes both locks when it wakes up.
-        drop(state);
-        if wake {
-            self.wake.notify_one();
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl fmt::Debug for Queue {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Queue")
-    }
-}
-
-struct Writer {
+/// Stores batches, and does what else the journal has to do while runs are live.
+pub(super) struct Writer {
     store: Arc<dyn Store>,
     /// Of the runtime of the store.
     handle: tokio::runtime::Handle,
@@ -211,14 +64,43 @@ struct Writer {
     rollups: RollupWriter,
 }
 
+/// The thread of the writer. It ends after [`Queue::shut_down`], once everything is stored.
+pub(super) fn write(queue: &Queue) {
+    loop {
+        let mut lent = queue.writer();
+        let Some(writer) = &mut *lent else { return };
+        let Some((waiting, longest)) = writer.work(queue) else {
+            writer.rollups.close();
+            lent.take();
+            return;
+        };
+        // From here on workers may store batches.
+        drop(lent);
+        queue.sleep(waiting, longest);
+    }
+}
+
 impl Writer {
-    fn write(&mut self, queue: &Queue) {
+    pub(super) fn new(store: Arc<dyn Store>, handle: tokio::runtime::Handle) -> Self {
+        Writer {
+            rollups: RollupWriter::new(Arc::clone(&store), handle.clone()),
+            store,
+            handle,
+            carried_out: Vec::new(),
+            requests_read: Instant::now(),
+            admissions: Admissions::default(),
+            pools: SharedPools::new(),
+        }
+    }
+
+    /// Does what is due. Returns how long to sleep at most, with the lock that nothing can be added
+    /// under meanwhile; `None` when the thread is to end.
+    fn work<'q>(&mut self, queue: &'q Queue) -> Option<(MutexGuard<'q, Waiting>, Option<Duration>)> {
         let mut waiting = queue.lock();
-        let mut stored = false;
         loop {
             waiting.live.retain(|log| log.strong_count() > 0);
             if !waiting.live.is_empty() && self.requests_read.elapsed() >= REQUEST_INTERVAL {
-                let live: Vec<Arc<RunLog>> = waiting.live.iter().filter_map(Weak::upgrade).collect();
+                let live = waiting.live();
                 drop(waiting);
                 self.serve_requests(&live);
                 self.admissions.ask(&*self.store, &self.handle, queue);
@@ -232,7 +114,7 @@ impl Writer {
             }
             if waiting.dirty.is_empty() && !waiting.closing.is_empty() {
                 let closing = std::mem::take(&mut waiting.closing);
-                let live: Vec<Arc<RunLog>> = waiting.live.iter().filter_map(Weak::upgrade).collect();
+                let live = waiting.live();
                 drop(waiting);
                 live.iter()
                     .for_each(|log| log.give_up("its journal was closed; `resume` continues from what is stored"));
@@ -245,56 +127,49 @@ impl Writer {
                 continue;
             }
             let closing = !waiting.closing.is_empty();
-            let patience = match waiting.since {
-                Some(_) if waiting.urgent || waiting.shutdown || closing => Some(Duration::ZERO),
-                Some(since) => Some(LAZY.saturating_sub(since.elapsed())),
-                None if waiting.shutdown => return,
-                None => None,
-            };
-            match patience {
-                Some(Duration::ZERO) => {
-                    stored = true;
-                    waiting.urgent = false;
-                    waiting.since = None;
-                    let dirty = std::mem::take(&mut waiting.dirty);
-                    let turns = waiting.backlog > CONGESTED && !std::mem::replace(&mut waiting.congested, true);
-                    let live: Vec<Arc<RunLog>> = match turns {
-                        true => waiting.live.iter().filter_map(Weak::upgrade).collect(),
-                        false => Vec::new(),
-                    };
+            let at_once = waiting.urgent || waiting.shutdown || closing;
+            let patience = match waiting.since.map(|since| LAZY.saturating_sub(since.elapsed())) {
+                Some(rest) if at_once || rest.is_zero() => {
                     drop(waiting);
-                    congest(&live, true);
-                    let size = self.store(queue, &dirty);
-                    drop((live, dirty));
+                    self.store_waiting(queue);
                     waiting = queue.lock();
-                    waiting.backlog = waiting.backlog.saturating_sub(size);
-                    if waiting.congested && waiting.backlog <= CONGESTED / 2 {
-                        waiting.congested = false;
-                        let live: Vec<Arc<RunLog>> = waiting.live.iter().filter_map(Weak::upgrade).collect();
-                        drop(waiting);
-                        congest(&live, false);
-                        drop(live);
-                        waiting = queue.lock();
-                    }
+                    continue;
                 }
-                patience => {
-                    waiting.naps = std::mem::take(&mut stored) && patience.is_none();
-                    let patience = if waiting.naps { Some(LAZY) } else { patience };
-                    let until_requests = (!waiting.live.is_empty())
-                        .then(|| REQUEST_INTERVAL.saturating_sub(self.requests_read.elapsed()));
-                    let wait = [patience, until_requests, self.pools.until_due()].into_iter().flatten().min();
-                    waiting = match wait {
-                        Some(wait) => queue.wake.wait_timeout(waiting, wait).unwrap_or_else(PoisonError::into_inner).0,
-                        None => queue.wake.wait(waiting).unwrap_or_else(PoisonError::into_inner),
-                    };
-                    waiting.naps = false;
-                }
-            }
+                None if waiting.shutdown => return None,
+                None => std::mem::take(&mut waiting.stored).then_some(LAZY),
+                rest => rest,
+            };
+            waiting.naps = patience.is_some();
+            let until_requests =
+                (!waiting.live.is_empty()).then(|| REQUEST_INTERVAL.saturating_sub(self.requests_read.elapsed()));
+            let longest = [patience, until_requests, self.pools.until_due()].into_iter().flatten().min();
+            return Some((waiting, longest));
         }
     }
 
-    /// Stores what the logs hold, reports to their runs, and returns the number of bytes.
-    fn store(&mut self, queue: &Queue, dirty: &[Arc<RunLog>]) -> usize {
+    /// Stores what waits. Engines start nothing while too much does.
+    fn store_waiting(&mut self, queue: &Queue) {
+        let mut waiting = queue.lock();
+        let dirty = waiting.take_dirty();
+        let turns = waiting.backlog > CONGESTED && !std::mem::replace(&mut waiting.congested, true);
+        let live = if turns { waiting.live() } else { Vec::new() };
+        drop(waiting);
+        congest(&live, true);
+        let size = self.store(queue, &dirty, None);
+        drop((live, dirty));
+        let mut waiting = queue.lock();
+        waiting.backlog = waiting.backlog.saturating_sub(size);
+        if waiting.congested && waiting.backlog <= CONGESTED / 2 {
+            waiting.congested = false;
+            let live = waiting.live();
+            drop(waiting);
+            congest(&live, false);
+        }
+    }
+
+    /// Stores what the logs hold, reports to their runs, and returns the number of bytes. `here`:
+    /// the engine whose worker this thread is.
+    pub(super) fn store(&mut self, queue: &Queue, dirty: &[Arc<RunLog>], here: Option<usize>) -> usize {
         let (mut logs, mut batch) = (Vec::with_capacity(dirty.len()), Vec::with_capacity(dirty.len()));
         // Whether somebody may be admitted now.
         let (mut size, mut entries, mut has_changed) = (0, 0, false);
@@ -318,7 +193,7 @@ impl Writer {
             batch.push(append);
         }
         if !batch.is_empty() {
-            self.store_batch(queue, logs, &batch, entries);
+            self.store_batch(queue, logs, &batch, entries, here);
         }
         if has_changed {
             self.admissions.ask(&*self.store, &self.handle, queue);
@@ -326,11 +201,18 @@ impl Writer {
         size
     }
 
-    fn store_batch(&self, queue: &Queue, logs: Vec<(&Arc<RunLog>, u64)>, batch: &[Append], entries: u64) {
+    fn store_batch(
+        &self,
+        queue: &Queue,
+        logs: Vec<(&Arc<RunLog>, u64)>,
+        batch: &[Append],
+        entries: u64,
+        here: Option<usize>,
+    ) {
         let begun = Instant::now();
         match self.handle.block_on(self.store.append(batch)) {
             Ok(appended) => {
-                queue.batches.lock().unwrap_or_else(PoisonError::into_inner).add(entries, begun.elapsed());
+                queue.count_batch(entries, begun.elapsed());
                 if batch.iter().any(|part| !part.events.is_empty()) {
                     queue.announce_events();
                 }
@@ -344,7 +226,7 @@ impl Writer {
                     match appended {
                         Appended::Stored(number) => {
                             if let Some(commits) = log.stored(number) {
-                                commits.stored(last);
+                                commits.stored(last, here);
                             }
                         }
                         Appended::Fenced => log.give_up("another process has taken over this run"),
@@ -359,7 +241,7 @@ impl Writer {
 
     /// Adjusts what the engines of live runs hold of pools.
     fn lease_pools(&mut self, queue: &Queue) {
-        let live: Vec<Arc<RunLog>> = queue.lock().live.iter().filter_map(Weak::upgrade).collect();
+        let live = queue.lock().live();
         self.pools.adjust(&*self.store, &self.handle, queue.store_id(), &live);
     }
 
