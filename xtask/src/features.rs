@@ -57,7 +57,7 @@ fn check(package: &str, feature: Option<&str>) -> Step {
         Some(feature) => format!("features: {package} with {feature} alone"),
     };
     let common = ["check", "--locked", "--package", package];
-    let step = Step::cargo(name, common).arg("--no-default-features");
+    let step = Step::cargo(name, common).arg("--no-default-features").with_clippy();
     match feature {
         None => step,
         Some(feature) => step.arg("--features").arg(OsString::from(feature)),

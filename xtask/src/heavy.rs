@@ -17,12 +17,7 @@ pub(crate) fn formats() -> impl Iterator<Item = Step> {
 /// Steps that run clippy as the compiler of a test build. `cargo clippy` would compile all
 /// dependencies a second time.
 pub(crate) fn lints() -> impl Iterator<Item = Step> {
-    // The variables that `cargo clippy -- -D warnings` sets.
-    let with_clippy = |step: Step| {
-        let step = step.env("RUSTC_WORKSPACE_WRAPPER", "clippy-driver");
-        step.env("CLIPPY_ARGS", "-Dwarnings__CLIPPY_HACKERY__")
-    };
-    steps("lints", ["test", "--no-run", "--locked"]).map(with_clippy)
+    steps("lints", ["test", "--no-run", "--locked"]).map(Step::with_clippy)
 }
 
 /// Steps that run all tests. `words` are passed to cargo.

@@ -79,6 +79,14 @@ impl Step {
         self
     }
 
+    /// Lints the packages of the workspace while they are checked, and fails at a warning. Unlike
+    /// `cargo clippy` it compiles no dependency a second time.
+    pub(crate) fn with_clippy(self) -> Self {
+        // The variables that `cargo clippy -- -D warnings` sets.
+        let step = self.env("RUSTC_WORKSPACE_WRAPPER", "clippy-driver");
+        step.env("CLIPPY_ARGS", "-Dwarnings__CLIPPY_HACKERY__")
+    }
+
     /// Sets the directory for its temporary files. [`Step::by_hand`] does not mention it.
     pub(crate) fn temporary(mut self, dir: &Path) -> Self {
         self.temporary = Some(dir.to_path_buf());

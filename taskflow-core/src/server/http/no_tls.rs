@@ -1,5 +1,6 @@
 //! Without the feature `tls` there is no certificate.
 
+use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 
 use tokio::net::TcpStream;
@@ -9,7 +10,10 @@ use crate::base::Timestamp;
 
 /// The certificate of a server; without the feature `tls` there is none.
 #[derive(Clone, Debug)]
-pub enum Tls {}
+pub struct Tls {
+    /// Private: to an empty enum, the compiler takes the code that uses it for unreachable.
+    never: Infallible,
+}
 
 impl Tls {
     /// Always an error.
@@ -22,24 +26,24 @@ impl Tls {
     }
 
     pub(crate) fn renew(&self, _: bool) -> Option<Result<(), TlsError>> {
-        match *self {}
+        match self.never {}
     }
 
     pub(super) async fn accept(&self, _: TcpStream) -> Option<TcpStream> {
-        match *self {}
+        match self.never {}
     }
 
     /// The file of the certificate.
     pub fn certificate(&self) -> &Path {
-        match *self {}
+        match self.never {}
     }
 
     pub(crate) fn expires(&self) -> Option<Timestamp> {
-        match *self {}
+        match self.never {}
     }
 
     /// What clients will say about the certificate at this time, if it is not valid then.
     pub fn warning(&self, _: Timestamp) -> Option<String> {
-        match *self {}
+        match self.never {}
     }
 }
