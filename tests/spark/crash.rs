@@ -103,10 +103,32 @@ fn the_limit_over_all_attempts_kills_the_driver_of_a_deferred_task() {
             continue;
         }
         assert!(run.stderr.contains(&format!("took longer than {limit}s in all, in one attempt")), "{run:?}");
-        eventually("the driver is killed", || locked(&master.state).drivers[0].state() == "KILLED");
+        assert_eq!(locked(&master.state).drivers[0].state(), "KILLED");
         return;
     }
     panic!("the job was never followed");
+}
+
+/// The end of the run is the end of the program, so it must not come before the master was asked to
+/// kill the job. The siblings: a task that waits without a slot, and one that waits in its attempt.
+#[test]
+fn a_program_ends_after_its_request_to_kill_a_job_was_answered() {
+    const KILL: &str = "/v1/submissions/kill";
+
+    for (dag, variable) in [("load", "TOTAL_SECONDS"), ("load_awaited", "TIMEOUT_SECONDS")] {
+        // On a busy machine the job may not be there within the first limits.
+        let followed = ["1", "4", "16", "64"].into_iter().any(|limit| {
+            let (home, master) = (tempfile::tempdir().unwrap(), FakeMaster::start(&["RUNNING"]));
+            let late = Answer::Late(Duration::from_secs(1), 200, json!({"success": true}).to_string());
+            locked(&master.state).instead.push_back((KILL, late));
+            let run = output_of(spawn_with(home.path(), &master, &["run", dag], &[(variable, limit)]));
+            assert_eq!(run.code, Some(1), "{run:?}");
+            let followed = master.server.count("/v1/submissions/status") > 0;
+            assert!(!followed || master.server.answered(KILL) > 0, "{dag}: {run:?}");
+            followed
+        });
+        assert!(followed, "{dag}: the job was never followed");
+    }
 }
 
 /// A run whose program has died while its job was on the cluster.

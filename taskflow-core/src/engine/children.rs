@@ -83,11 +83,17 @@ impl Children {
         }
     }
 
-    /// Kills the external work of a task that has ended while the run continues. Must not be called
-    /// under the engine's lock.
-    pub(super) fn kill_work_of(&self, task: &str) {
+    /// Whether there is external work, of a task or of any.
+    pub(super) fn has_work_of(&self, task: Option<&str>) -> bool {
+        locked(&self.outside).values().any(|(of, _)| task.is_none_or(|task| of == task))
+    }
+
+    /// Kills the external work of a task that has ended, or of all. Waits until that is requested.
+    /// Must not be called under the engine's lock.
+    pub(super) fn kill_work_of(&self, task: Option<&str>) {
+        let is_of_task = |of: &str| task.is_none_or(|task| of == task);
         let of_task: Vec<(String, OnKill)> =
-            locked(&self.outside).extract_if(|_, (of, _)| of == task).map(|(_, ended)| ended).collect();
+            locked(&self.outside).extract_if(|_, (of, _)| is_of_task(of)).map(|(_, ended)| ended).collect();
         of_task.iter().for_each(|(_, end)| end());
     }
 

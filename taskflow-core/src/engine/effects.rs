@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::attempt::StartPermit;
 use super::engine_state::Shared;
+use super::recorder::{Recorder, engine_id};
 use super::run::Run;
 use super::run_shared::RunShared;
 use crate::base::drop_quietly;
@@ -21,9 +22,13 @@ pub(crate) struct Effects {
     pub(super) over: Vec<Run>,
     /// Runs that end early: the runs that they wait for end as well.
     pub(super) halted: Vec<Arc<RunShared>>,
-    /// Tasks that have ended while they had something running outside the process, by id.
-    pub(super) ended_work: Vec<(Arc<RunShared>, String)>,
+    /// Tasks that have ended while they have something running outside the process, by id; `None`:
+    /// all tasks of a run that ends early.
+    pub(super) ended_work: Vec<(RunKey, Arc<RunShared>, Option<String>)>,
+    /// Recorders with entries that something waits for.
+    pub(super) awaited: Vec<Arc<dyn Recorder>>,
 }
+
 impl Effects {
     pub(super) fn is_empty(&self) -> bool {
         self.launches.is_empty()
@@ -33,6 +38,25 @@ impl Effects {
             && self.over.is_empty()
             && self.halted.is_empty()
             && self.ended_work.is_empty()
+            && self.awaited.is_empty()
+    }
+
+    /// Something waits until what the run has recorded is stored.
+    pub(super) fn await_entries(&mut self, run: &RunShared) {
+        if let Some(recorder) = &run.recorder
+            && self.awaited.last().is_none_or(|last| !Arc::ptr_eq(last, recorder))
+        {
+            self.awaited.push(Arc::clone(recorder));
+        }
+    }
+
+    /// As [`carry_out`](Effects::carry_out), by a worker without another task: it stores what is
+    /// waited for itself, because handing it to the recorder's thread and being woken by it takes
+    /// longer than many tasks.
+    pub(super) fn carry_out_idle(&mut self, shared: &Arc<Shared>) {
+        let awaited = std::mem::take(&mut self.awaited);
+        self.carry_out(shared);
+        awaited.iter().for_each(|recorder| recorder.store_here(engine_id(shared)));
     }
 
     /// Carries out what was collected, and what follows from it. Any of it may run user code or
@@ -45,9 +69,13 @@ impl Effects {
                     control.abort();
                 }
             }
-            for (run, task) in self.ended_work.drain(..) {
-                run.children.kill_work_of(&task);
-            }
+            let ended_work = std::mem::take(&mut self.ended_work);
+            let killed = ended_work.into_iter().map(|(key, run, task)| {
+                run.children.kill_work_of(task.as_deref());
+                (key, run)
+            });
+            shared.work_killed(killed.collect(), self);
+            self.awaited.drain(..).for_each(|recorder| recorder.hurry());
             // After the attempts are cancelled: one that starts a run meanwhile ends it itself.
             for run in self.halted.drain(..) {
                 run.end_children();

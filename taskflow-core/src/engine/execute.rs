@@ -109,7 +109,10 @@ impl EngineState {
                     next = false;
                 }
                 Command::Ready(_) if run.machine.drains() => {}
-                Command::Ready(task) if run.holds() => run.held.ready.push_back((run.held.recorded, task)),
+                Command::Ready(task) if run.holds() => {
+                    run.held.ready.push_back((run.held.recorded, task));
+                    effects.await_entries(&run.shared);
+                }
                 Command::Ready(task) => {
                     if run.lingering.holds(task) {
                         continue;
@@ -125,12 +128,19 @@ impl EngineState {
                 Command::Abandon(task) => self.abandon(key, task, effects),
                 Command::EndWork(task) => {
                     let id = run.machine.layout().id(task).into_owned();
-                    effects.ended_work.push((Arc::clone(&run.shared), id));
+                    if run.shared.children.has_work_of(Some(&id)) {
+                        run.lingering.add_kill();
+                        effects.ended_work.push((key, Arc::clone(&run.shared), Some(id)));
+                    }
                 }
                 Command::Halt => {
                     let continues = run.machine.drains() || run.machine.ends_as() == Some(RunState::Interrupted);
                     if !continues {
                         effects.halted.push(Arc::clone(&run.shared));
+                        if run.shared.children.has_work_of(None) {
+                            run.lingering.add_kill();
+                            effects.ended_work.push((key, Arc::clone(&run.shared), None));
+                        }
                     }
                     run.held.ready.clear();
                     run.lingering.forget_ready();
@@ -139,6 +149,7 @@ impl EngineState {
                 }
                 Command::Ended(_) => {
                     run.held.end = Some(if run.shared.recorder.is_some() { run.held.recorded } else { 0 });
+                    effects.await_entries(&run.shared);
                     if run.is_over() {
                         self.end(key, effects);
                     }

@@ -1,10 +1,14 @@
-//! Attempts that are over and whose processes still have to end.
+//! What is left of attempts that are over: processes that still have to end, and work outside the
+//! process, such as jobs on a cluster, that still has to be killed.
 //!
 //! When its time limit or the grace time of its run has passed, an attempt is closed at once, and
 //! its processes are asked to end. They have a moment to do so. Until the last of them is gone, the
 //! attempt keeps its slots, the next attempt of the task does not start, and the run does not end:
 //! two attempts of a task never run at once, and no process is killed before its grace time because
 //! its program has nothing left to do.
+//!
+//! A run that ends while work outside is being killed waits until the cluster was asked to: its
+//! program may leave as soon as it has the report.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,30 +20,39 @@ use super::run_shared::RunShared;
 use crate::machine::RunKey;
 use crate::run::TaskIndex;
 
-/// The tasks of a run whose closed attempts still have processes, and whether the task is ready
-/// again.
+/// What is left of the closed attempts of a run.
 #[derive(Debug, Default)]
-pub(crate) struct Lingering(HashMap<TaskIndex, bool>);
+pub(crate) struct Lingering {
+    /// The tasks whose attempts still have processes, and whether the task is ready again.
+    processes: HashMap<TaskIndex, bool>,
+    /// How many threads kill work outside the process.
+    kills: u32,
+}
 
 impl Lingering {
     pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.processes.is_empty() && self.kills == 0
+    }
+
+    /// A thread is about to kill work: [`Shared::work_killed`] follows.
+    pub(super) fn add_kill(&mut self) {
+        self.kills += 1;
     }
 
     /// A task is ready. Returns whether it has to wait for the processes of its last attempt.
     pub(super) fn holds(&mut self, task: TaskIndex) -> bool {
         // A lookup in an empty map would hash the key.
-        !self.0.is_empty() && self.0.get_mut(&task).map(|ready| *ready = true).is_some()
+        !self.processes.is_empty() && self.processes.get_mut(&task).map(|ready| *ready = true).is_some()
     }
 
     /// Nothing more starts.
     pub(super) fn forget_ready(&mut self) {
-        self.0.values_mut().for_each(|ready| *ready = false);
+        self.processes.values_mut().for_each(|ready| *ready = false);
     }
 }
 
 impl Run {
-    /// Whether the run has ended: its last entry is stored and its processes are gone.
+    /// Whether the run has ended: its last entry is stored, and nothing lingers.
     pub(super) fn is_over(&self) -> bool {
         let is_stored = self.held.end.is_some_and(|end| self.held.given_up || end <= self.held.stored);
         is_stored && self.lingering.is_empty()
@@ -66,7 +79,7 @@ impl EngineState {
             effects.cancels.push((control, true));
         }
         if lingers {
-            run.lingering.0.insert(task, false);
+            run.lingering.processes.insert(task, false);
         } else {
             self.dispatcher.release(key, run.machine.layout(), task);
         }
@@ -78,7 +91,7 @@ impl EngineState {
         if !Arc::ptr_eq(&run.shared, of) {
             return;
         }
-        let Some(ready) = run.lingering.0.remove(&task) else { return };
+        let Some(ready) = run.lingering.processes.remove(&task) else { return };
         self.dispatcher.release(key, run.machine.layout(), task);
         if ready {
             self.dispatcher.push(key, run.machine.layout(), task, false);
@@ -90,6 +103,22 @@ impl EngineState {
 }
 
 impl Shared {
+    /// The clusters were asked to kill the work of these runs.
+    pub(super) fn work_killed(self: &Arc<Self>, runs: Vec<(RunKey, Arc<RunShared>)>, effects: &mut Effects) {
+        if runs.is_empty() {
+            return;
+        }
+        let mut state = self.lock();
+        for (key, of) in runs {
+            let Some(run) = state.run(key).filter(|run| Arc::ptr_eq(&run.shared, &of)) else { continue };
+            run.lingering.kills -= 1;
+            if run.is_over() {
+                state.end(key, effects);
+            }
+        }
+        self.leave(state, effects);
+    }
+
     /// The last process of a closed attempt is gone.
     fn processes_ended(self: &Arc<Self>, key: RunKey, of: &Arc<RunShared>, task: TaskIndex) {
         let mut effects = Effects::default();

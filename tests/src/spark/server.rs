@@ -37,18 +37,20 @@ pub enum Answer {
 pub struct Server {
     pub port: u16,
     requests: Arc<Mutex<Vec<Request>>>,
+    /// The paths of the requests that were answered.
+    answered: Arc<Mutex<Vec<String>>>,
 }
 
 impl Server {
     pub fn start(answer: impl Fn(&Request) -> Answer + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
         let port = listener.local_addr().expect("it is bound").port();
-        let server = Server { port, requests: Arc::default() };
-        let (requests, answer) = (Arc::clone(&server.requests), Arc::new(answer));
+        let server = Server { port, requests: Arc::default(), answered: Arc::default() };
+        let (of, answer) = (server.clone(), Arc::new(answer));
         std::thread::spawn(move || {
             for socket in listener.incoming().flatten() {
-                let (requests, answer) = (Arc::clone(&requests), Arc::clone(&answer));
-                std::thread::spawn(move || serve(socket, &requests, &*answer));
+                let (of, answer) = (of.clone(), Arc::clone(&answer));
+                std::thread::spawn(move || of.serve(socket, &*answer));
             }
         });
         server
@@ -63,26 +65,34 @@ impl Server {
     pub fn count(&self, path: &str) -> usize {
         self.requests().iter().filter(|request| request.path.starts_with(path)).count()
     }
-}
 
-fn serve(mut socket: TcpStream, requests: &Mutex<Vec<Request>>, answer: &dyn Fn(&Request) -> Answer) {
-    // A connection without a request only checks whether the port is open.
-    let Some(request) = read(&mut socket) else { return };
-    locked(requests).push(request.clone());
-    let (status, location, body) = match answer(&request) {
-        Answer::Of(status, body) => (status, String::new(), body),
-        Answer::Redirect(status, address) => (status, format!("Location: {address}\r\n"), String::new()),
-        Answer::Late(after, status, body) => {
-            std::thread::sleep(after);
-            (status, String::new(), body)
-        }
-        Answer::Cut => return,
-        Answer::Silence => return std::thread::sleep(Duration::from_secs(60)),
-    };
-    let length = body.len();
-    let head =
-        format!("HTTP/1.1 {status} ProgramOutput\r\n{location}Content-Length: {length}\r\nConnection: close\r\n\r\n");
-    let _ = socket.write_all((head + &body).as_bytes());
+    /// How many of these have their answer.
+    pub fn answered(&self, path: &str) -> usize {
+        locked(&self.answered).iter().filter(|answered| answered.starts_with(path)).count()
+    }
+
+    fn serve(&self, mut socket: TcpStream, answer: &dyn Fn(&Request) -> Answer) {
+        // A connection without a request only checks whether the port is open.
+        let Some(request) = read(&mut socket) else { return };
+        locked(&self.requests).push(request.clone());
+        let (status, location, body) = match answer(&request) {
+            Answer::Of(status, body) => (status, String::new(), body),
+            Answer::Redirect(status, address) => (status, format!("Location: {address}\r\n"), String::new()),
+            Answer::Late(after, status, body) => {
+                std::thread::sleep(after);
+                (status, String::new(), body)
+            }
+            Answer::Cut => return,
+            Answer::Silence => return std::thread::sleep(Duration::from_secs(60)),
+        };
+        // Whoever has the answer may ask at once.
+        locked(&self.answered).push(request.path);
+        let length = body.len();
+        let head = format!(
+            "HTTP/1.1 {status} ProgramOutput\r\n{location}Content-Length: {length}\r\nConnection: close\r\n\r\n"
+        );
+        let _ = socket.write_all((head + &body).as_bytes());
+    }
 }
 
 fn read(socket: &mut TcpStream) -> Option<Request> {

@@ -52,7 +52,7 @@ pub(super) async fn run(spec: &Spec, place: Place, context: &TaskContext) -> Res
         let (job, place, backend) = (job.clone(), place.clone(), Arc::clone(&backend));
         blocking(move || preflight::check(&job.spec, &place).and_then(|()| backend.reach(&job))).await??;
     }
-    let job_guard = JobGuard::new(Arc::clone(&backend), job.clone(), record.record.since);
+    let job_guard = JobGuard::new(Arc::clone(&backend), job.clone(), record.record.since, context.hold());
     let mut following = Following { spec, context, backend, job, record, job_guard, progress: None, ui_searches: 0 };
     let ended = following.run_to_the_end().await;
     let waits = matches!(ended, Err(SparkError::Waits(_)));

@@ -6,16 +6,23 @@ use std::time::{Duration, Instant};
 
 use super::backend::{Backend, BackendError, Found, Job};
 use crate::base::Timestamp;
-use crate::task::OnKill;
+use crate::task::{OnKill, ProcessHold};
 
 /// The default time to wait for a killed job to end.
 pub(super) const KILL: Duration = Duration::from_secs(30);
+/// The longest time that a program waits for its request to kill a job.
+const REQUEST: Duration = Duration::from_secs(5);
 /// The interval between status checks.
 const CHECK_INTERVAL: Duration = Duration::from_millis(500);
 
 /// A job on a cluster that is killed when this is dropped, unless it was released.
 #[derive(Debug)]
-pub(super) struct JobGuard(Arc<JobGuardInner>);
+pub(super) struct JobGuard {
+    inner: Arc<JobGuardInner>,
+    /// The attempt is not gone until the kill of its job was requested: otherwise the program could
+    /// leave before.
+    hold: Option<ProcessHold>,
+}
 
 /// The job.
 #[derive(Debug)]
@@ -41,22 +48,23 @@ enum Id {
 }
 
 impl JobGuard {
-    pub(super) fn new(backend: Arc<dyn Backend>, job: Job, since: Timestamp) -> Self {
+    pub(super) fn new(backend: Arc<dyn Backend>, job: Job, since: Timestamp, hold: Option<ProcessHold>) -> Self {
         let detached = job.spec.detach;
-        JobGuard(Arc::new(JobGuardInner {
+        let inner = JobGuardInner {
             backend,
             job,
             since,
             released: AtomicBool::new(detached),
             abandoned: AtomicBool::new(false),
             id: Mutex::new(Id::None),
-        }))
+        };
+        JobGuard { inner: Arc::new(inner), hold }
     }
 
     /// Submits the job, unless it was abandoned before. Blocks; the caller may be dropped
     /// meanwhile.
     pub(super) fn submitter(&self) -> impl FnOnce() -> Result<String, BackendError> + Send + 'static {
-        let inner = Arc::clone(&self.0);
+        let inner = Arc::clone(&self.inner);
         move || {
             let mut id = inner.id.lock().unwrap_or_else(PoisonError::into_inner);
             if inner.abandoned.load(Ordering::Acquire) {
@@ -74,29 +82,29 @@ impl JobGuard {
 
     /// Sets the id of the job.
     pub(super) fn set_id(&self, id: &str) {
-        *self.0.id.lock().unwrap_or_else(PoisonError::into_inner) = Id::Known(id.to_owned());
+        *self.inner.id.lock().unwrap_or_else(PoisonError::into_inner) = Id::Known(id.to_owned());
     }
 
     /// Marks the job as possibly submitted.
     pub(super) fn set_unclear(&self) {
-        *self.0.id.lock().unwrap_or_else(PoisonError::into_inner) = Id::Unclear;
+        *self.inner.id.lock().unwrap_or_else(PoisonError::into_inner) = Id::Unclear;
     }
 
     /// Releases the job: it has ended or is left running.
     pub(super) fn release(&self) {
-        self.0.released.store(true, Ordering::Release);
+        self.inner.released.store(true, Ordering::Release);
     }
 
     /// Kills the job and returns whether the cluster confirms its end. Blocks.
     pub(super) fn end(&self) -> impl FnOnce() -> bool + Send + 'static {
         self.release();
-        let inner = Arc::clone(&self.0);
+        let inner = Arc::clone(&self.inner);
         move || inner.end()
     }
 
     /// Returns a function that kills the job if the run ends early while the task waits.
     pub(super) fn on_kill(&self) -> OnKill {
-        let inner = Arc::clone(&self.0);
+        let inner = Arc::clone(&self.inner);
         Arc::new(move || {
             let inner = Arc::clone(&inner);
             let (sender, requested) = std::sync::mpsc::channel();
@@ -106,18 +114,20 @@ impl JobGuard {
                 inner.verify();
             });
             // This process may end at once; wait until the cluster has received the request.
-            let _ = requested.recv_timeout(Duration::from_secs(2));
+            let _ = requested.recv_timeout(REQUEST);
         })
     }
 }
 
 impl Drop for JobGuard {
     fn drop(&mut self) {
-        if !self.0.released.swap(true, Ordering::AcqRel) {
-            let inner = Arc::clone(&self.0);
+        if !self.inner.released.swap(true, Ordering::AcqRel) {
+            let (inner, hold) = (Arc::clone(&self.inner), self.hold.take());
             // It may be dropped by async code, which must not block.
             in_a_thread(move || {
-                let _ = inner.end();
+                inner.request_kill();
+                drop(hold);
+                inner.verify();
             });
         }
     }

@@ -43,7 +43,7 @@ impl UnattendedJob {
         let place = Place::of(&spec, |name| config()?.connection(name))?;
         let backend = backend::open(&spec, &place)?;
         let job = Job { spec, settings: Settings::default(), tag, since };
-        let job_guard = JobGuard::new(backend, job, since);
+        let job_guard = JobGuard::new(backend, job, since, None);
         match state {
             SubmissionState::Submitted { id, .. } => job_guard.set_id(&id),
             _ => job_guard.set_unclear(),
