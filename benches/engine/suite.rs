@@ -208,6 +208,10 @@ fn measure(process: &Process<'_>, limit: Duration, findings: &mut Findings) {
         drop(facts);
         stopped.unwrap_or(if ended.success() && process.is_measured(findings) { End::Complete } else { End::Failed })
     });
+    if findings.end == End::Failed {
+        // Runs before a crash or a wrong result are no figures.
+        findings.runs.clear();
+    }
 }
 
 /// Adds the findings of a process until it ends. Otherwise returns why it has to stop.
