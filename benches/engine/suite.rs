@@ -206,7 +206,11 @@ fn measure(process: &Process<'_>, limit: Duration, findings: &mut Findings) {
         }
         let ended = child.wait().expect("the child is ours");
         drop(facts);
-        stopped.unwrap_or(if ended.success() && process.is_measured(findings) { End::Complete } else { End::Failed })
+        if stopped.is_none() && !process.is_measured(findings) {
+            eprintln!("\n{} ends without a finding: {ended}", process.contender.name());
+            return End::Failed;
+        }
+        stopped.unwrap_or(if ended.success() { End::Complete } else { End::Failed })
     });
     if findings.end == End::Failed {
         // Runs before a crash or a wrong result are no figures.

@@ -45,7 +45,9 @@ impl Program {
         }
         let file = path::absolute(file).map_err(|error| format!("the file in `--program {text}`: {error}"))?;
         let shown = file.display();
-        let metadata = file.metadata().map_err(|error| format!("the program {name}, {shown}: {error}"))?;
+        let metadata = file
+            .metadata()
+            .map_err(|error| format!("the program {name}, {shown}: {error}; build it, or correct the path"))?;
         if !metadata.is_file() || metadata.permissions().mode() & 0o111 == 0 {
             return Err(format!("the program {name}, {shown}, is not an executable file; name the built program"));
         }
