@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::cell::Cell;
 use crate::durable;
-use crate::rivals::Rival;
+use crate::rivals::{Contender, Program, Rival};
 use crate::shape::Shape;
 use crate::suite;
 
@@ -40,7 +40,7 @@ pub(crate) enum Request {
 pub(crate) struct Options {
     pub(crate) shapes: Vec<Shape>,
     pub(crate) sizes: Vec<usize>,
-    pub(crate) rivals: Vec<Rival>,
+    pub(crate) contenders: Vec<Contender>,
     /// The number of processes for each cell.
     pub(crate) rounds: usize,
     /// How long each process measures.
@@ -62,6 +62,8 @@ Options that can be repeated:
   --shape NAME      chain, fan, layers, diamond, tree, random
   --n NUMBER        number of tasks (default 1000, 100000 and 1000000)
   --rival NAME      taskflow, taskflow-async, bare-loop, tokio-counters, tokio-spawn, rusty-taskflow, dagx, dagrs
+  --program NAME=FILE
+                    also measure the program FILE, as NAME; docs/performance.md says how it works
 Other options:
   --rounds NUMBER   number of processes per cell (default 3)
   --limit SECONDS   time limit of a contender (default 20)
@@ -80,7 +82,7 @@ impl Options {
         Options {
             shapes: Vec::new(),
             sizes: Vec::new(),
-            rivals: Vec::new(),
+            contenders: Vec::new(),
             rounds: 3,
             budget: Duration::from_millis(1_000),
             slow: suite::SLOW,
@@ -110,6 +112,7 @@ pub(crate) fn parse(args: impl IntoIterator<Item = String>) -> Result<Request, S
         _ => {}
     }
     let mut options = Options::new();
+    let (mut rivals, mut programs) = (Vec::new(), Vec::new());
     let mut quick = false;
     while let Some(arg) = args.next() {
         let mut value = || args.next().ok_or_else(|| format!("`{arg}` needs a value"));
@@ -117,7 +120,8 @@ pub(crate) fn parse(args: impl IntoIterator<Item = String>) -> Result<Request, S
             "-h" | "--help" => return Ok(Request::Help),
             "--shape" => options.shapes.push(shape(&value()?)?),
             "--n" => options.sizes.push(number(&value()?)?),
-            "--rival" => options.rivals.push(rival(&value()?)?),
+            "--rival" => rivals.push(rival(&value()?)?),
+            "--program" => programs.push(Program::parse(&value()?)?),
             "--rounds" => options.rounds = number(&value()?)?,
             "--limit" => options.limit = Duration::from_secs(number(&value()?)? as u64),
             "--markdown" => options.markdown = Some(value()?.into()),
@@ -133,7 +137,9 @@ pub(crate) fn parse(args: impl IntoIterator<Item = String>) -> Result<Request, S
     let sizes: &[usize] = if quick { &[1_000, 100_000] } else { &[1_000, 100_000, 1_000_000] };
     fill(&mut options.sizes, sizes);
     fill(&mut options.shapes, &Shape::ALL);
-    fill(&mut options.rivals, &Rival::ALL);
+    fill(&mut rivals, &Rival::ALL);
+    let rivals = rivals.into_iter().map(Contender::Rival);
+    options.contenders = rivals.chain(programs.into_iter().map(Contender::Program)).collect();
     Ok(Request::Suite(options))
 }
 

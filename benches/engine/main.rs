@@ -5,7 +5,7 @@
 //! lists the options. `docs/performance.md` explains the numbers.
 //!
 //! - `graph`, `shape`: the graphs and their expected results. A wrong result is a failure.
-//! - `rivals`: taskflow and the others, one file each.
+//! - `rivals`: taskflow and the others, one file each, and programs that the command line names.
 //! - `cell`: the measurement of one contender on one graph. This program starts itself as a
 //!   separate process for each cell, because an allocator that has served one graph behaves
 //!   differently for the next.
@@ -80,6 +80,6 @@ fn print_tables(options: &Options) -> ExitCode {
         eprintln!("cannot write {}: {error}", file.display());
         return ExitCode::FAILURE;
     }
-    let failed = rows.iter().flat_map(|row| &row.rivals).any(|(_, findings)| findings.end == suite::End::Failed);
+    let failed = rows.iter().flat_map(|row| &row.contenders).any(|(_, findings)| findings.end == suite::End::Failed);
     if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }

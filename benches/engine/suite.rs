@@ -1,14 +1,15 @@
 //! Measures all cells in child processes. The contenders take turns.
 
-use std::collections::HashMap;
-use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
+use std::io::{self, BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::args::Options;
 use crate::cell::{self, Cell, Fact};
-use crate::rivals::Rival;
+use crate::graph::Graph;
+use crate::rivals::{Contender, Program, program};
 use crate::shape::Shape;
 use crate::table;
 
@@ -41,7 +42,7 @@ pub(crate) enum End {
 pub(crate) struct Row {
     pub(crate) shape: Shape,
     pub(crate) n: usize,
-    pub(crate) rivals: Vec<(Rival, Findings)>,
+    pub(crate) contenders: Vec<(Contender, Findings)>,
 }
 
 /// Measures everything that the options select, and reports each row when it is complete.
@@ -61,28 +62,29 @@ pub(crate) fn run(options: &Options) -> Vec<Row> {
 /// Noise on the machine changes within seconds. The contenders take turns, so that it affects all
 /// of them equally.
 fn measure_row(shape: Shape, n: usize, options: &Options) -> Row {
-    let mut findings: HashMap<&'static str, Findings> = HashMap::new();
+    let contenders = &options.contenders;
+    let mut findings = vec![Findings::default(); contenders.len()];
     for round in 0..options.rounds {
-        for turn in 0..options.rivals.len() {
-            let rival = options.rivals[(round + turn) % options.rivals.len()];
-            let of = findings.entry(rival.name()).or_default();
+        for turn in 0..contenders.len() {
+            let place = (round + turn) % contenders.len();
+            let (contender, of) = (&contenders[place], &mut findings[place]);
             if of.is_settled(options) {
                 continue;
             }
-            eprint!(" {}", rival.name());
-            measure(Cell { shape, n, rival }, What::Time(options.budget), options, of);
+            eprint!(" {}", contender.name());
+            measure(&Process { contender, shape, n, what: What::Time(options.budget) }, options.limit, of);
         }
     }
     // In small graphs the pages of the process outweigh the tasks.
-    for &rival in options.rivals.iter().filter(|_| n >= MEMORABLE) {
-        let of = findings.entry(rival.name()).or_default();
-        if of.end == End::Complete {
-            eprint!(" {} (memory)", rival.name());
-            measure(Cell { shape, n, rival }, What::Memory, options, of);
+    if n >= MEMORABLE {
+        for (contender, of) in contenders.iter().zip(&mut findings) {
+            if of.end == End::Complete {
+                eprint!(" {} (memory)", contender.name());
+                measure(&Process { contender, shape, n, what: What::Memory }, options.limit, of);
+            }
         }
     }
-    let rivals = options.rivals.iter().map(|&rival| (rival, findings.remove(rival.name()).unwrap_or_default()));
-    Row { shape, n, rivals: rivals.collect() }
+    Row { shape, n, contenders: contenders.iter().cloned().zip(findings).collect() }
 }
 
 impl Findings {
@@ -111,56 +113,125 @@ enum What {
     Memory,
 }
 
-/// Runs one process for a cell and adds its findings. Kills it after the time limit.
-fn measure(cell: Cell, what: What, options: &Options, findings: &mut Findings) {
-    let program = std::env::current_exe().expect("the path of this program is known");
-    let mut command = Command::new(program);
-    match what {
-        What::Time(budget) => command.args(Options::for_cell(cell, Some(budget))),
-        What::Memory => {
+/// One process for a cell.
+#[derive(Debug)]
+struct Process<'a> {
+    contender: &'a Contender,
+    shape: Shape,
+    n: usize,
+    what: What,
+}
+
+impl Process<'_> {
+    fn start(&self) -> io::Result<Child> {
+        let budget = match self.what {
+            What::Time(budget) => Some(budget),
+            What::Memory => None,
+        };
+        let (mut command, input) = match self.contender {
+            &Contender::Rival(rival) => {
+                let mut command = Command::new(std::env::current_exe()?);
+                command.args(Options::for_cell(Cell { shape: self.shape, n: self.n, rival }, budget));
+                (command, Stdio::null())
+            }
+            Contender::Program(program) => (program.command(budget), Stdio::piped()),
+        };
+        if budget.is_none() {
             let (name, value) = cell::ALLOCATOR;
-            command.args(Options::for_cell(cell, None)).env(name, value)
+            command.env(name, value);
+        }
+        command.stdin(input).stdout(Stdio::piped()).spawn()
+    }
+
+    /// Whether there is a finding of what the process measures.
+    fn is_measured(&self, findings: &Findings) -> bool {
+        match self.what {
+            What::Time(_) => !findings.runs.is_empty(),
+            What::Memory => findings.run_memory.is_some(),
+        }
+    }
+
+    /// What a program is given and what its results are compared with. A rival has its own.
+    fn given(&self) -> Option<Given<'_>> {
+        let Contender::Program(program) = self.contender else { return None };
+        let graph = self.shape.graph(self.n);
+        Some(Given { program, expected: self.shape.expected(self.n, &graph), graph })
+    }
+}
+
+/// The graph for a program, and the result of it.
+#[derive(Debug)]
+struct Given<'a> {
+    program: &'a Program,
+    graph: Graph,
+    expected: u64,
+}
+
+/// Runs one process and adds its findings. Kills it after the time limit.
+fn measure(process: &Process<'_>, limit: Duration, findings: &mut Findings) {
+    let given = process.given();
+    let mut child = match process.start() {
+        Ok(child) => child,
+        Err(error) => {
+            eprintln!("\ncannot start {}: {error}", process.contender.name());
+            findings.end = End::Failed;
+            return;
         }
     };
-    command.stdin(Stdio::null()).stdout(Stdio::piped());
-    let mut child = command.spawn().expect("this program can be started again");
-    let output = child.stdout.take().expect("its output is piped");
-
+    let (input, output) = (child.stdin.take(), child.stdout.take().expect("its output is piped"));
     let (sender, facts) = mpsc::channel();
-    let reader = std::thread::spawn(move || {
-        let lines = BufReader::new(output).lines().map_while(Result::ok);
-        for fact in lines.filter_map(|line| Fact::parse(&line)) {
-            // The receiver may have stopped after the time limit.
-            if sender.send(fact).is_err() {
-                return;
-            }
+    findings.end = thread::scope(|scope| {
+        let given = given.as_ref();
+        if let (Some(input), Some(given)) = (input, given) {
+            // A program that ends before it has read everything has failed or says why.
+            scope.spawn(move || program::write(&given.graph, input));
         }
+        scope.spawn(move || {
+            let lines = BufReader::new(output).lines().map_while(Result::ok);
+            let facts = lines.filter_map(|line| match given {
+                None => Fact::parse(&line).map(Ok),
+                Some(Given { program, expected, .. }) => Some(program.read(&line, *expected)),
+            });
+            for fact in facts {
+                // The receiver may have stopped after the time limit.
+                if sender.send(fact).is_err() {
+                    return;
+                }
+            }
+        });
+        let stopped = receive(&facts, Instant::now() + limit, findings);
+        if stopped.is_some() {
+            // The process may have ended in the meantime.
+            let _ = child.kill();
+        }
+        let ended = child.wait().expect("the child is ours");
+        drop(facts);
+        if stopped.is_none() && !process.is_measured(findings) {
+            eprintln!("\n{} ends without a finding: {ended}", process.contender.name());
+            return End::Failed;
+        }
+        stopped.unwrap_or(if ended.success() { End::Complete } else { End::Failed })
     });
+    if findings.end == End::Failed {
+        // Runs before a crash or a wrong result are no figures.
+        findings.runs.clear();
+    }
+}
 
-    let deadline = Instant::now() + options.limit;
-    let mut in_time = true;
+/// Adds the findings of a process until it ends. Otherwise returns why it has to stop.
+fn receive(facts: &mpsc::Receiver<Result<Fact, String>>, deadline: Instant, findings: &mut Findings) -> Option<End> {
     loop {
         match facts.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-            Ok(fact) => findings.add(fact),
-            Err(mpsc::RecvTimeoutError::Disconnected) => break,
-            Err(mpsc::RecvTimeoutError::Timeout) => {
-                in_time = false;
-                break;
+            Ok(Ok(fact)) => findings.add(fact),
+            Ok(Err(message)) => {
+                eprintln!("\n{message}");
+                return Some(End::Failed);
             }
+            Err(mpsc::RecvTimeoutError::Disconnected) => return None,
+            Err(mpsc::RecvTimeoutError::Timeout) if findings.runs.is_empty() => return Some(End::CutOff),
+            Err(mpsc::RecvTimeoutError::Timeout) => return Some(End::Complete),
         }
     }
-    if !in_time {
-        // The process may have ended in the meantime.
-        let _ = child.kill();
-    }
-    let ended = child.wait().expect("the child is ours");
-    drop(facts);
-    reader.join().expect("reading lines does not panic");
-    findings.end = match (in_time, ended.success()) {
-        (false, _) if findings.runs.is_empty() => End::CutOff,
-        (false, _) | (true, true) => End::Complete,
-        (true, false) => End::Failed,
-    };
 }
 
 /// The minimum and the median of some numbers, or `None` without numbers.

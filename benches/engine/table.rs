@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 
-use crate::rivals::Rival;
 use crate::shape::Shape;
 use crate::suite::{End, Findings, Row, least_and_median};
 
@@ -10,9 +9,9 @@ use crate::suite::{End, Findings, Row, least_and_median};
 /// in the fastest run, and in parentheses the duration of the run relative to taskflow.
 pub(crate) fn overview(rows: &[Row], limit: u64) -> String {
     let Some(first) = rows.first() else { return String::new() };
-    let names = first.rivals.iter().map(|(rival, _)| rival.name());
+    let names = first.contenders.iter().map(|(contender, _)| contender.name());
     let mut text = format!("| shape | n | {} |\n", names.collect::<Vec<_>>().join(" | "));
-    let _ = writeln!(text, "|---|---:|{}", "---:|".repeat(first.rivals.len()));
+    let _ = writeln!(text, "|---|---:|{}", "---:|".repeat(first.contenders.len()));
     for row in rows {
         text.push_str(&overview_line(row, limit));
     }
@@ -23,9 +22,9 @@ pub(crate) fn overview(rows: &[Row], limit: u64) -> String {
 pub(crate) fn overview_line(row: &Row, limit: u64) -> String {
     let reference = row.reference();
     let mut text = format!("| {} | {} |", row.shape.name(), thousands(row.n as u64));
-    for (rival, findings) in &row.rivals {
+    for (contender, findings) in &row.contenders {
         let cell = match (findings.least_run(), findings.end) {
-            (Some(run), _) => match reference.filter(|_| *rival != Rival::Taskflow) {
+            (Some(run), _) => match reference.filter(|_| !contender.is_taskflow()) {
                 Some(reference) => format!("{} ({})", findings.a_task(run), ratio(run, reference)),
                 None => findings.a_task(run),
             },
@@ -46,8 +45,8 @@ pub(crate) fn details(rows: &[Row], limit: u64) -> String {
     );
     for row in rows {
         let reference = row.reference();
-        for (rival, findings) in &row.rivals {
-            let start = format!("| {} | {} | {} |", row.shape.name(), thousands(row.n as u64), rival.name());
+        for (contender, findings) in &row.contenders {
+            let start = format!("| {} | {} | {} |", row.shape.name(), thousands(row.n as u64), contender.name());
             let Some((least, median)) = least_and_median(&findings.runs) else {
                 let why = if findings.end == End::Failed { "failed".to_owned() } else { format!("> {limit} s") };
                 let build = least_and_median(&findings.builds).map(|(build, _)| findings.a_task(build));
@@ -82,8 +81,8 @@ pub(crate) fn legend(rows: &[Row]) -> String {
         let _ = writeln!(text, "- {}: {}", shape.name(), shape.description());
     }
     text.push('\n');
-    for (rival, _) in rows.first().map_or(&[][..], |row| &row.rivals) {
-        let _ = writeln!(text, "- {}: {}", rival.name(), rival.description());
+    for (contender, _) in rows.first().map_or(&[][..], |row| &row.contenders) {
+        let _ = writeln!(text, "- {}: {}", contender.name(), contender.description());
     }
     text
 }
@@ -91,7 +90,7 @@ pub(crate) fn legend(rows: &[Row]) -> String {
 impl Row {
     /// The fastest run of taskflow.
     fn reference(&self) -> Option<u64> {
-        let (_, findings) = self.rivals.iter().find(|(rival, _)| *rival == Rival::Taskflow)?;
+        let (_, findings) = self.contenders.iter().find(|(contender, _)| contender.is_taskflow())?;
         findings.least_run()
     }
 }

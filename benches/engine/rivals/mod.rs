@@ -2,10 +2,13 @@
 //!
 //! Each builds the same graph as its documentation recommends, and passes values of type `u64`
 //! along the edges. All that use threads have two.
+//!
+//! [`Program`] is a contender that is not part of this program.
 
 mod bare;
 mod dagrs;
 mod dagx;
+pub(crate) mod program;
 mod rusty_taskflow;
 pub(crate) mod taskflow;
 mod tokio_counters;
@@ -13,8 +16,38 @@ mod tokio_spawn;
 
 use crate::graph::Graph;
 
+pub(crate) use program::Program;
+
 /// The number of threads that run tasks.
 const WORKERS: usize = 2;
+
+/// A column of the table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Contender {
+    Rival(Rival),
+    Program(Program),
+}
+
+impl Contender {
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Contender::Rival(rival) => rival.name(),
+            Contender::Program(program) => program.name(),
+        }
+    }
+
+    /// The description for the report.
+    pub(crate) fn description(&self) -> &str {
+        match self {
+            Contender::Rival(rival) => rival.description(),
+            Contender::Program(_) => "a program of the command line",
+        }
+    }
+
+    pub(crate) fn is_taskflow(&self) -> bool {
+        *self == Contender::Rival(Rival::Taskflow)
+    }
+}
 
 /// A system that can run a graph.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
