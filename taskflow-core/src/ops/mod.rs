@@ -174,6 +174,8 @@ pub(crate) use resume::resume_for;
 pub use resume::{interrupted, resume};
 pub use retry::retry;
 pub use run_events::{NeighbourRun, RunEvents, run_events};
+#[cfg(feature = "cli")]
+pub(crate) use schedules::schedule_note;
 pub use schedules::{NextSlot, NextSlots, ResetSchedule, next_slots, pause, pause_of, reset_schedule, unpause};
 pub use send_event::{SentEvent, send_event};
 pub(crate) use served::{SERVE_DAGS, SERVE_LIMIT, SERVE_LOCK};
