@@ -4,15 +4,16 @@
 //! `TASKFLOW_CRASHES=1000` kills that often instead of fifty times, `TASKFLOW_CRASH_SEED=7` chooses
 //! other places.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::os::unix::process::ExitStatusExt as _;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use taskflow::{Date, Timestamp};
-use taskflow_tests::common::eventually;
+use taskflow_tests::common::{PATIENCE, eventually};
 use taskflow_tests::worker::Random;
 
+use crate::deadlines_served::told;
 use crate::serve::{Home, time};
 
 fn variable(name: &str) -> Option<u64> {
@@ -35,15 +36,31 @@ const PLACES: [(&str, u64); 6] = [
     ("store.appended", 12),
 ];
 
-/// Around the transaction of a step of a backfill: its plan and its runs.
-const BACKFILL: [(&str, u64); 2] = [("store.backfill", 3), ("store.backfilled", 3)];
+/// Where it comes by in the second test only.
+const MORE_PLACES: [(&str, u64); 5] = [
+    // Around the transaction of a step of a backfill: its plan and its runs. While there are slots
+    // left, so they are the first.
+    ("store.backfill", 3),
+    ("store.backfilled", 3),
+    // Before a run of a DAG with `max_active_runs` is admitted.
+    ("store.admit", 3),
+    // Around what is stored of a callback that was called.
+    ("store.note", 3),
+    ("store.noted", 3),
+];
 
-/// Kills services of these DAGs. Returns how many slots have come by the clock, at least.
+/// Kills services of these DAGs, at each place at least once. Returns how many slots have come by
+/// the clock, at least.
 fn kill_services(home: &Home, only: &str, places: &[(&str, u64)], wanted: u64, seed: u64) -> i64 {
     let mut random = Random(seed);
-    let (mut kills, mut clock) = (0, 0);
-    while kills < wanted {
-        let (place, most) = places[random.below(places.len() as u64) as usize];
+    let (mut fired, mut clock): (BTreeMap<&str, u64>, i64) = (BTreeMap::new(), 0);
+    for kill in 0..wanted.max(places.len() as u64) {
+        // First each place in turn: it comes by there sooner or later, however slow the machine is.
+        let turn = usize::try_from(kill).ok().and_then(|turn| places.get(turn));
+        let ((place, most), patience) = match turn {
+            Some(&(place, _)) => ((place, 1), PATIENCE * 4),
+            None => (places[random.below(places.len() as u64) as usize], Duration::from_secs(4)),
+        };
         let failpoint = format!("{place}@{}=kill", 1 + random.below(most));
         // Slots wait for each process, so that it need not wait for one.
         clock += 1 + random.below(3) as i64;
@@ -54,16 +71,19 @@ fn kill_services(home: &Home, only: &str, places: &[(&str, u64)], wanted: u64, s
             match service.0.try_wait().expect("it is our child") {
                 Some(status) => break Some(status),
                 // It came by less often.
-                None if start.elapsed() > Duration::from_secs(4) => break None,
+                None if start.elapsed() > patience => break None,
                 None => std::thread::sleep(Duration::from_millis(2)),
             }
         };
         match ended {
-            Some(status) => assert_eq!(status.signal(), Some(9), "seed {seed}, {failpoint}: {status}"),
+            Some(status) => {
+                assert_eq!(status.signal(), Some(9), "seed {seed}, {failpoint}: {status}");
+                *fired.entry(place).or_default() += 1;
+            }
             None => service.kill(),
         }
-        kills += 1;
     }
+    assert!(places.iter().all(|(place, _)| fired.contains_key(place)), "seed {seed}: {fired:?}");
     clock
 }
 
@@ -125,8 +145,9 @@ fn each_slot_is_one_run_wherever_the_service_is_killed() {
     assert_eq!(check.code, Some(0), "seed {seed}: {}", check.stdout);
 }
 
-/// Cases 61 and 65, and the consumption of events: a DAG consumes the results of another one while
-/// a backfill runs, and the service dies around each of their transactions.
+/// Cases 61 and 65, the consumption of events, callbacks and deadlines: a DAG consumes the results
+/// of another one while a backfill runs and slots of a third DAG are late, and the service dies
+/// around each of their transactions.
 #[test]
 fn each_event_and_each_slot_of_a_backfill_is_one_run_wherever_the_service_is_killed() {
     let wanted = variable("TASKFLOW_CRASHES").unwrap_or(50);
@@ -137,9 +158,10 @@ fn each_event_and_each_slot_of_a_backfill_is_one_run_wherever_the_service_is_kil
     let range = format!("{first}/{last}");
     let started = home.call(&["backfill", "days", &range, "--limit", "2", "--output", "json"]);
     assert_eq!(started.json()["slots"].as_u64(), Some(wanted), "{}", started.stderr);
-    let places = [&PLACES[..], &BACKFILL].concat();
-    let clock = kill_services(&home, "seconds,echoes,days", &places, wanted, seed);
-    let service = home.serve("seconds,echoes,days");
+    let places = [&MORE_PLACES[..], &PLACES].concat();
+    let only = "seconds,echoes,days,tardy";
+    let clock = kill_services(&home, only, &places, wanted, seed);
+    let service = home.serve(only);
     run_up_to(&home, Timestamp::now() + Duration::from_secs(clock.unsigned_abs()));
     let plan = || home.call(&["backfills", "show", "1", "--output", "json"]).json();
     let ended = || ["success", "failed"].iter().filter_map(|state| plan()["counts"][state].as_u64()).sum();
@@ -171,4 +193,19 @@ fn each_event_and_each_slot_of_a_backfill_is_one_run_wherever_the_service_is_kil
     assert_eq!((count("new"), count("success") + count("failed")), (wanted, wanted), "seed {seed}: {counts}");
     let check = home.call(&["db", "check"]);
     assert_eq!(check.code, Some(0), "seed {seed}: {}", check.stdout);
+
+    // No slot is said to be late twice, and no process calls a callback twice.
+    let late = home.slots_up_to("tardy", 10_000).into_iter().map(|slot| slot["note"].clone());
+    let late: Vec<Value> = late.filter(|note| note["kind"] == "deadline_missed").collect();
+    let mut spans: Vec<_> = late.iter().map(|note| (time(&note["first"]), time(&note["last"]))).collect();
+    spans.sort_unstable();
+    assert!(!spans.is_empty(), "seed {seed}: no slot was late");
+    assert!(spans.windows(2).all(|pair| pair[0].1 < pair[1].0), "seed {seed}: {spans:?}");
+    let mut calls: HashMap<(String, String), u32> = HashMap::new();
+    told(&home).into_iter().for_each(|call| *calls.entry(call).or_default() += 1);
+    for kind in ["__tardy/deadline_missed", "__echoes/success/1"] {
+        assert!(calls.keys().any(|(_, key)| key.ends_with(kind)), "seed {seed}: {kind}: {calls:?}");
+    }
+    calls.retain(|_, count| *count > 1);
+    assert!(calls.is_empty(), "seed {seed}: {calls:?}");
 }

@@ -7,8 +7,8 @@ use taskflow_tests::common::eventually;
 
 use crate::serve::Home;
 
-/// What `on_deadline_missed` of the fixture was called with: the process and the key.
-fn told(home: &Home) -> Vec<(String, String)> {
+/// What the callbacks of the fixture were called with: the process and the key.
+pub(crate) fn told(home: &Home) -> Vec<(String, String)> {
     let text = std::fs::read_to_string(home.hold().with_extension("told")).unwrap_or_default();
     let pair = |line: &str| line.split_once(' ').map(|(process, key)| (process.to_owned(), key.to_owned()));
     text.lines().filter_map(pair).collect()

@@ -146,6 +146,27 @@ fn an_interrupted_run_is_a_problem_unless_a_service_resumes_it() {
     assert_eq!(interrupted["next_step"], "`resume 1`, or `cancel 1`");
 }
 
+/// Case 20: `*/7` is due at minute 56 and at minute 0. `next`, `show` and `doctor` say so.
+#[test]
+fn a_step_that_does_not_divide_its_range_is_said() {
+    let home = Home::new();
+    let said = "`*/7` begins again with each hour: 4 minutes lie between its last minute, 56, and the next hour";
+    for words in [&["next", "uneven"][..], &["show", "uneven"], &["show", "uneven", "--format", "dot"]] {
+        let output = home.call(words);
+        let note = output.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert_eq!((output.code, note), (Some(0), format!("`uneven`: {said}")), "{words:?}");
+    }
+    // Programs read these documents.
+    let document = home.call(&["next", "uneven", "--output", "json"]);
+    assert_eq!((&document.json()[0]["note"], &*document.stderr), (&said.into(), ""));
+    assert_eq!(home.call(&["show", "uneven", "--output", "json"]).stderr, "");
+    assert_eq!(home.call(&["show", "minutes"]).stderr, "");
+    let findings = examine(&home).1;
+    let [finding] = of(&findings, "schedule_note")[..] else { panic!("{findings:?}") };
+    assert_eq!((&finding["dag"], &finding["severity"]), (&"uneven".into(), &"notice".into()));
+    assert_eq!((&finding["note"], &finding["next_step"]), (&said.into(), &"`next uneven -n 20` shows it".into()));
+}
+
 /// Case 42.
 #[cfg(feature = "failpoints")]
 #[test]

@@ -37,6 +37,7 @@ mod robustness;
 #[cfg(all(feature = "cli", feature = "sqlite", unix))]
 mod serve;
 mod service;
+mod spread;
 mod steps;
 mod support;
 mod timetables;

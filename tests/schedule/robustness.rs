@@ -1,12 +1,12 @@
 //! What a service survives: processes that die, stores in trouble, locks that vanish, machines that
 //! sleep.
 
+use std::collections::HashSet;
 use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;
 use std::time::Duration;
 
 use rustix::process::Signal;
-#[cfg(feature = "failpoints")]
 use serde_json::Value;
 use taskflow::Timestamp;
 #[cfg(feature = "failpoints")]
@@ -112,6 +112,60 @@ fn two_services_of_a_home_make_no_slot_twice() {
     let slots: Vec<Timestamp> = home.runs("seconds").iter().map(|run| time(&run["logical_date"])).collect();
     assert!(slots.windows(2).all(|pair| pair[1].since(pair[0]).as_secs() == 1), "none twice, none lost: {slots:?}");
     assert_eq!(home.call(&["db", "check"]).code, Some(0));
+}
+
+/// The same for events, for the slots of a backfill and for queued runs.
+#[test]
+fn two_services_of_a_home_run_no_event_no_backfill_and_no_queued_run_twice() {
+    const DAYS: u64 = 20;
+
+    let (home, only) = (Home::new(), "seconds,echoes,days,manual");
+    let first = home.serve(only);
+    eventually("events run", || home.count("echoes", "success") > 0);
+    std::fs::remove_file(home.path().join("serve.lock")).expect("it is there");
+    let second = home.serve(only);
+    let own = format!(":{}", second.0.id());
+    let lock = || std::fs::read_to_string(home.path().join("serve.lock")).unwrap_or_default();
+    eventually("both serve", || lock().lines().next().is_some_and(|worker| worker.ends_with(&own)));
+    let before = home.runs("echoes").len();
+    let started = home.call(&["backfill", "days", "2025-12-01/2025-12-20", "--limit", "4", "--output", "json"]);
+    assert_eq!(started.json()["slots"], DAYS, "{}", started.stderr);
+    for name in ["ada", "grace", "edsger", "barbara", "donald"] {
+        assert_eq!(home.call(&["trigger", "manual", "--name", name]).code, Some(0));
+    }
+    let backfill = || home.call(&["backfills", "show", "1", "--output", "json"]).json();
+    eventually("the backfill is done", || backfill()["state"] == "done");
+    eventually("queued runs end", || home.count("manual", "success") == 5);
+    eventually("events run", || home.runs("echoes").len() > before + 3);
+    assert_eq!((first.stop(), second.stop()), (Some(0), Some(0)));
+
+    let made = home.runs("days").into_iter().filter(|run| run["run_type"] == "backfill").collect::<Vec<Value>>();
+    let slots: HashSet<Timestamp> = made.iter().map(|run| time(&run["logical_date"])).collect();
+    assert_eq!((made.len() as u64, slots.len() as u64), (DAYS, DAYS));
+    let counts = &backfill()["counts"];
+    assert_eq!((&counts["new"], &counts["success"]), (&DAYS.into(), &DAYS.into()), "{counts}");
+    // The processes have not ended before these runs.
+    let queued = home.runs("manual");
+    assert_eq!(queued.len(), 5);
+    for run in queued.iter().chain(&made) {
+        let status = home.call(&["status", &run["number"].to_string(), "--output", "json"]).json();
+        for task in status["tasks"].as_array().expect("a list") {
+            assert_eq!(task["attempts"].as_array().map(Vec::len), Some(1), "{status}");
+        }
+    }
+    // What the stopped services have not consumed any more.
+    let events = home.call(&["events", "dag:seconds", "--limit", "1000", "--output", "json"]).json();
+    let mut numbers: Vec<i64> =
+        events.as_array().expect("a list").iter().map(|event| event["number"].as_i64().expect("a number")).collect();
+    numbers.reverse();
+    let service = home.serve("echoes");
+    eventually("each event has a run", || home.count("echoes", "success") >= numbers.len());
+    assert_eq!(service.stop(), Some(0));
+    let consumed = home.runs("echoes").into_iter().map(|run| run["run_id"].as_str().expect("an id").to_owned());
+    let expected: Vec<String> = numbers.iter().map(|number| format!("event__{number}__echoes")).collect();
+    assert_eq!(consumed.collect::<Vec<String>>(), expected, "in order, and each once");
+    let check = home.call(&["db", "check"]);
+    assert_eq!(check.code, Some(0), "{}", check.stdout);
 }
 
 #[test]

@@ -397,6 +397,29 @@ fn all_dags_are_paused_and_unpaused_at_once() {
     assert_eq!(home.call(&["pause", "seconds", "--all"]).code, Some(2));
 }
 
+/// Of the DAGs with the tag, `manual` has neither a schedule nor events: there is nothing to pause.
+#[test]
+fn dags_with_a_tag_are_paused() {
+    let home = Home::new();
+    let ids = |answer: &Value| answer.as_object().expect("an object").keys().cloned().collect::<Vec<_>>();
+    let paused = home.call(&["pause", "--tag", "warehouse", "--by", "ada", "--output", "json"]);
+    assert_eq!((paused.code, &*paused.stderr), (Some(0), ""));
+    assert_eq!(ids(&paused.json()), ["chained", "counts", "days"]);
+    let dags = || home.call(&["dags", "--output", "json"]).json().as_array().expect("a list").clone();
+    let by_ada = |dags: &[Value]| dags.iter().filter(|dag| dag["pause"]["by"] == "ada").count();
+    assert_eq!(by_ada(&dags()), 3);
+    let again = home.call(&["pause", "--tag", "warehouse"]);
+    assert_eq!((again.code, again.stderr.contains("nothing to do")), (Some(0), true), "{}", again.stderr);
+    let unpaused = home.call(&["unpause", "--tag", "warehouse"]);
+    assert_eq!(unpaused.code, Some(0), "{}", unpaused.stderr);
+    assert!(unpaused.stderr.contains("`chained` is unpaused") && !unpaused.stderr.contains("`manual`"));
+    assert_eq!(by_ada(&dags()), 0);
+    // It is not said to be in that state.
+    let none = home.call(&["pause", "--tag", "by_hand"]);
+    let error = "error: no DAG with the tag `by_hand` has a schedule or event parameters\n";
+    assert_eq!((none.code, &*none.stderr), (Some(2), error));
+}
+
 /// Case 48: a DAG that was removed or renamed is shown with what is left of it.
 #[test]
 fn the_dags_of_a_home_are_listed_with_those_that_are_gone() {

@@ -177,6 +177,7 @@ fn errors_have_the_sentence_and_the_exit_code_of_the_machine_of_the_service() {
         &["next", "greeting"],
         &["reset-schedule", "greeting"],
         &["unpause", "--tag", "rude"],
+        &["unpause", "--tag", "polite"],
         &["audit", "greetin"],
         &["users", "remove", "lee"],
         &["users", "role", "lee", "viewer"],

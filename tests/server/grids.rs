@@ -180,6 +180,49 @@ fn slots_have_their_fates_their_times_and_filters() {
     assert!(none.status == 404 && none.body.contains("neither a schedule nor event parameters"), "{none:?}");
 }
 
+/// Case 52: a number of slots without a run says little without the number of all.
+#[test]
+fn the_slots_without_a_run_are_counted_with_their_share() {
+    let service = Service::with_schedules_of("large");
+    let slots = || service.json("/api/v1/dags/crowded/slots?limit=1000").as_array().expect("a list").clone();
+    let count = |slots: &[Value]| slots.iter().map(|slot| slot["count"].as_u64().expect("a number")).sum::<u64>();
+    let skipped = |slots: &[Value]| -> u64 {
+        let skipped: Vec<Value> = slots.iter().filter(|slot| slot["fate"] == "skipped").cloned().collect();
+        count(&skipped)
+    };
+    let finding = || {
+        let findings = service.json("/api/v1/doctor")["findings"].as_array().expect("a list").clone();
+        findings.into_iter().find(|finding| finding["finding"] == "skips_slots")
+    };
+    assert_eq!(finding(), None);
+    // The run of the first slot has not ended when the others are due.
+    eventually("slots are skipped", || skipped(&slots()) >= 3);
+    let headers = [("content-type", "application/json")];
+    assert_eq!(service.send("PUT", "/api/v1/dags/crowded/pause", &headers, "{}").status, 200);
+    service.open_gate();
+    eventually("the run has ended", || slots().iter().any(|slot| slot["fate"] == "success"));
+    let (lost, all) = (skipped(&slots()), count(&slots()));
+    let body = page(&service, "/dags/crowded/slots");
+    assert!(body.contains(&format!("<dd>{lost} skipped of {all} slots<small>a run was active")), "{body}");
+    let found = finding().expect("more than half of them");
+    assert_eq!((&found["dag"], &found["severity"]), (&json!("crowded"), &json!("notice")));
+    assert_eq!((&found["skipped"], &found["slots"]), (&json!(lost), &json!(all)));
+    let message = found["message"].as_str().expect("a sentence");
+    assert!(message.starts_with(&format!("of {all} slots of `crowded` since 2")), "{message}");
+    assert!(message.ends_with(&format!(", {lost} were skipped or superseded")), "{message}");
+    // A backfill runs all but one: those have a run.
+    let span = "from=2026-01-01T00:00:00Z&to=2099-01-01T00:00:00Z&limit=500";
+    let span = service.json(&format!("/api/v1/dags/crowded/slots?{span}"))["slots"].clone();
+    let of_span = span.as_array().expect("a list").iter().filter(|slot| slot["fate"] == "skipped");
+    let chosen: Vec<&Value> = of_span.map(|slot| &slot["at"]).skip(1).collect();
+    let backfill = service.post("/api/v1/backfills", &json!({ "dag": "crowded", "slots": chosen }));
+    assert_eq!(backfill.status, 201, "{backfill:?}");
+    eventually("the backfill is done", || service.json("/api/v1/backfills/1")["state"] == "done");
+    let body = page(&service, "/dags/crowded/slots");
+    assert!(body.contains(&format!("<dd>1 skipped of {all} slots<small>")), "{body}");
+    assert_eq!(finding(), None);
+}
+
 #[test]
 fn durations_and_the_calendar_of_a_dag_are_pages() {
     let service = pages();

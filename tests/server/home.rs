@@ -91,6 +91,23 @@ impl Service {
         Service::start(serve(program, directory.path()), directory, &["--bind", "127.0.0.1:0"])
     }
 
+    /// The same, of some of its DAGs and with a clock that [`move_clock`](Service::move_clock)
+    /// moves.
+    #[cfg(feature = "failpoints")]
+    pub(crate) fn with_a_clock_of(program: &str, only: &str) -> Self {
+        let directory = tempfile::tempdir().expect("temporary directories can be made");
+        let mut command = serve(program, directory.path());
+        command.env("TASKFLOW_CLOCK", directory.path().join("clock"));
+        Service::start(command, directory, &["--bind", "127.0.0.1:0", "--only", only])
+    }
+
+    /// Moves its clock, by seconds from that of the machine.
+    #[cfg(feature = "failpoints")]
+    pub(crate) fn move_clock(&self, seconds: i64) {
+        let [next, clock] = ["clock.next", "clock"].map(|name| self.directory.path().join(name));
+        std::fs::write(&next, seconds.to_string()).and_then(|()| std::fs::rename(next, clock)).expect("it is a file");
+    }
+
     fn start(mut command: Command, directory: TempDir, flags: &[&str]) -> Self {
         let mut child = command.args(flags).spawn().expect("a built program starts");
         let mut lines = BufReader::new(child.stderr.take().expect("it is piped")).lines();

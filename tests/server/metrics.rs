@@ -166,6 +166,38 @@ fn pools_and_the_queue_are_gauges_and_batches_are_counted() {
     assert_eq!(batches, value("taskflow_journal_batch_entries_count"));
 }
 
+/// Each schedule notes it. It is one clock.
+#[cfg(feature = "failpoints")]
+#[test]
+fn a_clock_that_goes_back_is_counted_once() {
+    let service = Service::with_a_clock_of("serves", "seconds,tides");
+    let value = |series: &str| -> u64 {
+        let text = service.get("/metrics").body;
+        let line = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' ').map(str::to_owned));
+        line.map_or(0, |value| value.parse().expect("a number"))
+    };
+    let counted = || value("taskflow_clock_went_back_total");
+    let runs =
+        || ["seconds", "tides"].map(|dag| value(&format!("taskflow_runs_total{{dag=\"{dag}\",state=\"success\"}}")));
+    let notes = |dag: &str| {
+        let notes = service.json(&format!("/api/v1/dags/{dag}/slots?fate=note"));
+        let notes = notes.as_array().expect("a list").iter();
+        notes.filter(|entry| entry["note"]["kind"] == "clock_went_back").count() as u64
+    };
+    for times in 1..=2 {
+        let before = runs();
+        eventually("slots run", || runs().iter().zip(before).all(|(now, before)| *now > before));
+        assert_eq!(counted(), times - 1);
+        service.move_clock(-4 * i64::try_from(times).expect("it is small"));
+        eventually("both note it", || notes("seconds") == times && notes("tides") == times);
+        eventually("it is counted", || counted() == times);
+    }
+    // The slots after the second time show that all of it was reported.
+    let before = runs();
+    eventually("slots run", || runs().iter().zip(before).all(|(now, before)| *now > before));
+    assert_eq!((counted(), notes("seconds"), notes("tides")), (2, 2, 2));
+}
+
 #[test]
 fn a_parser_of_prometheus_reads_the_metrics() {
     const PARSE: &str = "

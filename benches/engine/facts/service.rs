@@ -1,5 +1,5 @@
 //! The service: from a slot to its run, from an event to the next DAG, what it costs when nothing
-//! happens, and the pure step.
+//! happens, the preview of a backfill, and the pure step.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,13 +8,15 @@ use std::time::{Duration, Instant};
 
 use taskflow::graph::{DagDef, DagOptions};
 use taskflow::journal::Journal;
+use taskflow::ops::preview_backfill;
 use taskflow::prelude::*;
-use taskflow::schedule::{Recurrence, Schedule, ScheduleSource, Situation, Zone, step};
+use taskflow::schedule::{BackfillRequest, Recurrence, Schedule, ScheduleSource, Situation, Zone, step};
 use taskflow::service::{Service, ServiceEvent, ServiceOptions};
 use taskflow::{Durability, Engine, Registry};
 
 use super::process::scratch;
 use super::{Fact, Problem, round};
+use crate::machine;
 
 #[task]
 fn nothing() {}
@@ -69,6 +71,7 @@ pub(super) fn measure() -> Result<Vec<Fact>, Problem> {
     }
     let idle = |dags: usize| runtime.block_on(idle(&folder.join(format!("idle{dags}")), dags));
     // Before anything else has taken memory.
+    let preview = runtime.block_on(preview(&folder.join("preview")))?;
     let idle_hundred = idle(100)?;
     let one = runtime.block_on(served(&folder.join("one"), 1, "every 1s", Duration::from_secs(30)))?;
     let many = runtime.block_on(served(&folder.join("many"), 1_000, "every 10s", Duration::from_secs(45)))?;
@@ -98,6 +101,11 @@ pub(super) fn measure() -> Result<Vec<Fact>, Problem> {
         },
         Fact { what: "an idle service of 100 DAGs", measured: idle_hundred, budget: "1 % of a core, 60 MB" },
         Fact { what: "an idle service of 10,000 DAGs", measured: idle(10_000)?, budget: "" },
+        Fact {
+            what: "a preview of a backfill over five years of minutes",
+            measured: preview,
+            budget: "3 s of the processor, 20 MB",
+        },
         Fact {
             what: "a day of minute slots of 1,000 DAGs, decided by the pure step",
             measured: round(decided(1_000, Duration::from_secs(86_400))),
@@ -223,6 +231,26 @@ async fn idle(home: &Path, count: usize) -> Result<String, Problem> {
     let (used, resident) = *used.lock().unwrap_or_else(PoisonError::into_inner);
     let percent = 100.0 * used.as_secs_f64() / TIME.as_secs_f64();
     Ok(format!("{percent:.2} % of a core, {} MB", resident / 1_000_000))
+}
+
+/// What a preview of a backfill of 2,629,440 slots without runs costs: time of the processor, time,
+/// and the memory of the process at the peak.
+async fn preview(home: &Path) -> Result<String, Problem> {
+    const SLOTS: u64 = 2_629_440;
+
+    let journal = Journal::open(home).await?;
+    let dag = dags(1, "* * * * *")[0];
+    let ranges = vec![dag.options.slot_range("2021-03-01/2026-02-28")?];
+    let request = BackfillRequest { ranges, ..BackfillRequest::default() };
+    machine::forget_peak();
+    let (before, started) = (cpu(), Instant::now());
+    let preview = preview_backfill(Some(&journal), dag, &request).await?;
+    let (used, took, peak) = (cpu().saturating_sub(before), started.elapsed(), machine::peak());
+    journal.close().await?;
+    if preview.totals.new != SLOTS {
+        return Err(format!("the preview has {} new slots, not {SLOTS}", preview.totals.new).into());
+    }
+    Ok(format!("{} of the processor, {}, {} MB at the peak", round(used), round(took), peak / 1_000_000))
 }
 
 /// The memory that this process uses at present, in bytes.

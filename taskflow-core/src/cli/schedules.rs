@@ -139,7 +139,11 @@ pub(super) fn reset_command() -> Command {
 }
 
 fn tag() -> Arg {
-    Arg::new("tag").long("tag").value_name("TAG").conflicts_with_all(["dag", "all"]).help("All DAGs with this tag")
+    Arg::new("tag")
+        .long("tag")
+        .value_name("TAG")
+        .conflicts_with_all(["dag", "all"])
+        .help("All DAGs with this tag that have a schedule or event parameters")
 }
 
 fn chosen(matches: &ArgMatches, source: &Source) -> Result<String, CliError> {

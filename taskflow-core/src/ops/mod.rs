@@ -20,6 +20,7 @@
 //! | `replay` | Runs one task again without storing anything: [`replay()`]. |
 //! | `schedules` | The slots of schedules to come: [`next_slots`]; [`pause`], [`unpause`], [`reset_schedule`]. |
 //! | `slots` | What became of slots, and when: [`slots()`], [`past_slots`]. |
+//! | `slot_counts` | How many of the last slots have no run. |
 //! | `slot_span` | The slots in a span of time, past and to come: [`slots_between`], [`calendar`]. |
 //! | `deadlines` | The deadlines of slots: [`missed_deadlines`], and the [`history`] of a run with it. |
 //! | `accounts` | Users, sessions, tokens and rights: [`accounts`]. |
@@ -104,6 +105,8 @@ mod served;
 mod settings;
 mod similar_failures;
 mod situation;
+#[cfg(feature = "sqlite")]
+mod slot_counts;
 mod slot_span;
 mod slots;
 mod start;
@@ -174,6 +177,8 @@ pub(crate) use resume::resume_for;
 pub use resume::{interrupted, resume};
 pub use retry::retry;
 pub use run_events::{NeighbourRun, RunEvents, run_events};
+#[cfg(feature = "cli")]
+pub(crate) use schedules::schedule_note;
 pub use schedules::{NextSlot, NextSlots, ResetSchedule, next_slots, pause, pause_of, reset_schedule, unpause};
 pub use send_event::{SentEvent, send_event};
 pub(crate) use served::{SERVE_DAGS, SERVE_LIMIT, SERVE_LOCK};
@@ -185,6 +190,8 @@ pub use similar_failures::{SimilarFailures, similar_failures};
 pub(crate) use situation::{
     ActiveEventRuns, CONSUMING, active_event_runs, active_runs, failures, runs_of_backfills, unsuccessful,
 };
+#[cfg(feature = "server")]
+pub(crate) use slot_counts::slot_counts;
 #[cfg_attr(not(feature = "server"), allow(unused_imports, reason = "for the grid of the server"))]
 pub(crate) use slot_span::slots_without_runs;
 pub use slot_span::{CalendarDay, CalendarMonth, SlotSpan, SlotStatus, calendar, slots_between};

@@ -112,6 +112,14 @@ pub async fn next_slots(
     })
 }
 
+/// What the schedule of a DAG may not be meant to say. `None` without a schedule, and of one that
+/// cannot be made, which [`next_slots`] reports.
+#[cfg(feature = "cli")]
+pub(crate) fn schedule_note(dag: &DagDef) -> Option<String> {
+    let schedule = schedule_of(dag).ok()?;
+    asking(|| schedule.recurrence.note()).ok()?
+}
+
 /// Asks a timetable, which may be code of the user: a panic is an error.
 pub(super) fn asking<T>(question: impl FnOnce() -> T) -> Result<T, OpsError> {
     install_hook();

@@ -191,14 +191,14 @@ pub(crate) async fn slots_without_runs(
 }
 
 /// The schedule of a DAG, also of one with events.
-fn schedule_of_any(dag: &DagDef) -> Result<Option<Schedule>, OpsError> {
+pub(super) fn schedule_of_any(dag: &DagDef) -> Result<Option<Schedule>, OpsError> {
     Ok(match dag.consumer()? {
         Some(consumer) => consumer.schedule,
         None => schedule_of(dag).ok(),
     })
 }
 
-fn just_before(moment: Timestamp) -> Timestamp {
+pub(super) fn just_before(moment: Timestamp) -> Timestamp {
     Timestamp::from_nanos(moment.as_nanos().saturating_sub(1))
 }
 

@@ -14,7 +14,7 @@ use crate::schedule::{Note, Schedule, ScheduleState, SlotFate, SlotRecord, Waits
 use crate::store::{RunFilter, RunOrder};
 
 /// What slots that wait and entries in the history of the schedule are called.
-const WAITING: &str = "waiting";
+pub(super) const WAITING: &str = "waiting";
 const NOTE: &str = "note";
 /// How many records and notes are searched for those that a query selects.
 const SEARCHED: u32 = 2_000;

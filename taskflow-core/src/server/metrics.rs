@@ -24,6 +24,7 @@ use super::problem::Problem;
 use crate::base::{Histogram, Timestamp};
 use crate::ops;
 use crate::run::RunState;
+use crate::schedule::Note;
 use crate::service::ServiceEvent;
 use crate::store::RunFilter;
 
@@ -50,6 +51,8 @@ struct Series {
     counters: BTreeMap<(&'static str, String), u64>,
     histograms: BTreeMap<(&'static str, String), Histogram>,
     dags: BTreeSet<String>,
+    /// The DAGs whose schedules have noted that the clock went back, since it was last counted.
+    clock_noted_by: BTreeSet<&'static str>,
 }
 
 impl Series {
@@ -59,6 +62,16 @@ impl Series {
 
     fn observe(&mut self, name: &'static str, labels: String, value: Duration) {
         self.histograms.entry((name, labels)).or_insert_with(Histogram::of_seconds).observe(value.as_secs_f64());
+    }
+
+    /// Counts that the clock went back, once for all schedules: each of them notes it once, and
+    /// again only when the clock has been there again in between.
+    fn clock_went_back(&mut self, dag: &'static str) {
+        if self.clock_noted_by.is_empty() || self.clock_noted_by.contains(dag) {
+            self.clock_noted_by.clear();
+            self.count("taskflow_clock_went_back_total", labels(&[]), 1);
+        }
+        self.clock_noted_by.insert(dag);
     }
 
     /// The value of the label for a DAG.
@@ -141,7 +154,7 @@ impl Metrics {
                 series.count("taskflow_runs_total", labels.clone(), 1);
                 series.observe("taskflow_run_duration_seconds", labels, *took);
             }
-            ServiceEvent::Noted { dag, note: crate::schedule::Note::DeadlineMissed(missed), .. } => {
+            ServiceEvent::Noted { dag, note: Note::DeadlineMissed(missed), .. } => {
                 let dag = series.dag(dag);
                 series.count("taskflow_deadlines_missed_total", labels(&[("dag", &dag)]), missed.count);
             }
@@ -151,6 +164,7 @@ impl Metrics {
             ServiceEvent::WatchFailed { source, .. } => {
                 series.count("taskflow_watcher_errors_total", labels(&[("watcher", source)]), 1);
             }
+            ServiceEvent::Noted { dag, note: Note::ClockWentBack { .. }, .. } => series.clock_went_back(dag),
             ServiceEvent::ClockBehind { .. } => series.count("taskflow_clock_went_back_total", labels(&[]), 1),
             ServiceEvent::Trouble { .. } => self.inner.in_trouble.store(true, Ordering::Relaxed),
             ServiceEvent::Recovered { .. } => self.inner.in_trouble.store(false, Ordering::Relaxed),
@@ -266,7 +280,7 @@ const COUNTERS: [(&str, &str); 12] = [
     ("taskflow_watcher_events_total", "Events that watchers have stored."),
     ("taskflow_watcher_errors_total", "Failures of watchers."),
     ("taskflow_webhook_deliveries_total", "Deliveries to webhooks, by what became of them."),
-    ("taskflow_clock_went_back_total", "Reports that the clock is behind the schedules."),
+    ("taskflow_clock_went_back_total", "How often the clock was behind the schedules."),
     ("taskflow_http_requests_limited_total", "Requests that were refused because somebody sent too many."),
     ("taskflow_http_requests_busy_total", "Costly requests that were refused because others took too long."),
     ("taskflow_http_requests_total", "HTTP requests by route and class of status."),

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use taskflow::notify::{Notification, CallbackKind, log_line};
 use taskflow::prelude::*;
-use taskflow::schedule::{Catchup, Crons, Shift};
+use taskflow::schedule::{Catchup, Combine, Crons, First, Overlap, Shift};
 
 fn tell(notification: &Notification) -> Result<()> {
     println!("{notification}");
@@ -52,7 +52,13 @@ taskflow::pool!("warehouse", slots = 8);
     shift = "previous_day",
     start = "2026-01-01",
     end = "2026-12-31T23:59:59-05:00",
+    first = "last",
     catchup = true,
+    catchup_window = "3d",
+    overlap = "skip",
+    after_previous,
+    spread = "10m",
+    paused,
     pause_after_failures = 3,
     max_active_runs = 1,
     priority = -10,
@@ -94,6 +100,26 @@ fn own() {
     none()
 }
 
+#[task]
+fn count(rows: &Events<u32>) -> usize {
+    rows.len()
+}
+
+#[dag]
+fn rows() -> u32 {
+    one()
+}
+
+#[task]
+fn one() -> u32 {
+    1
+}
+
+#[dag(schedule = "@daily", wait = "3h", events = "and")]
+fn after_events(#[event(rows)] rows: Events<u32>) -> usize {
+    count(rows)
+}
+
 fn holidays() -> Vec<Date> {
     Vec::new()
 }
@@ -129,6 +155,12 @@ fn main() {
     assert_eq!(options.timezone, Some("America/New_York"));
     assert_eq!(options.start, Some("2026-01-01"));
     assert_eq!(options.end, Some("2026-12-31T23:59:59-05:00"));
+    assert!(options.paused);
+    let schedule = options.schedule("everything").unwrap().unwrap();
+    assert_eq!((schedule.first, schedule.catchup, schedule.overlap), (First::Last, Catchup::All, Overlap::Skip));
+    assert_eq!(schedule.catchup_window, Duration::from_secs(3 * 86_400));
+    assert_eq!((schedule.after_previous, schedule.max_active_runs), (true, 1));
+    assert!(schedule.offset > Duration::ZERO && schedule.offset < Duration::from_secs(600));
     assert_eq!((options.catchup, options.fail_fast), (Some(Catchup::All), true));
     assert_eq!((options.max_active_runs, options.max_active_tasks), (Some(1), Some(16)));
     assert_eq!((options.priority, options.weight), (Some(-10), Some(3)));
@@ -144,6 +176,10 @@ fn main() {
     assert_eq!(options.task_defaults.backoff, Some(Backoff::Exponential { factor: 2.5 }));
     assert_eq!(options.task_defaults.tags, ["y"]);
     everything::def().plan().unwrap();
+    let options = after_events::def().options;
+    assert_eq!((options.wait, options.events), (Some(Duration::from_secs(3 * 3600)), Some(Combine::And)));
+    assert!(after_events::def().consumer().unwrap().is_some());
+    after_events::def().plan().unwrap();
     assert_eq!(own::def().options.schedule.unwrap().text(), "Crons::new([])");
     assert_eq!(own::def().options.schedule("own").unwrap().unwrap().start, None);
 }

@@ -61,11 +61,20 @@ impl Source {
         Ok(dags.filter(|dag| dag.schedule.is_some() && !dag.is_gone).map(|dag| dag.dag_id).collect())
     }
 
-    /// The ids of the DAGs with a tag.
+    /// The ids of the DAGs with a tag that can be paused. The others start no runs by themselves.
     pub(in crate::cli) fn tagged(&self, tag: &str) -> Result<Vec<String>, CliError> {
-        let dags = self.dags()?.into_iter().filter(|dag| !dag.is_gone && dag.tags.iter().any(|known| known == tag));
-        let dags: Vec<String> = dags.map(|dag| dag.dag_id).collect();
-        if dags.is_empty() { Err(CliError::usage(format!("no DAG has the tag `{tag}`"))) } else { Ok(dags) }
+        let mut dags = self.dags()?;
+        dags.retain(|dag| !dag.is_gone && dag.tags.iter().any(|known| known == tag));
+        if dags.is_empty() {
+            return Err(CliError::usage(format!("no DAG has the tag `{tag}`")));
+        }
+        // One with an error has a schedule or events, and the error is said.
+        dags.retain(|dag| dag.schedule.is_some() || !dag.consumes.is_empty() || dag.error.is_some());
+        if dags.is_empty() {
+            let error = format!("no DAG with the tag `{tag}` has a schedule or event parameters");
+            return Err(CliError::usage(error));
+        }
+        Ok(dags.into_iter().map(|dag| dag.dag_id).collect())
     }
 
     /// The time zone of a DAG, if its schedule has one.

@@ -12,13 +12,17 @@ use crate::ops::consumers;
 use crate::ops::deadlines::{damaged_deadlines, missed_deadlines, untold};
 use crate::ops::schedules::{asking, next_slots};
 use crate::ops::situation::{queued_runs, waits};
+use crate::ops::slot_counts::slot_counts;
 use crate::ops::{Home, OpsError, serving_process};
 use crate::run::{RunInfo, RunState};
-use crate::schedule::Waits;
+use crate::schedule::{SlotFate, Waits};
 use crate::store::{RunFilter, SyncMode};
 
 /// A store whose last entry is older than this was idle for long, or the clock is ahead.
 const IDLE: Duration = Duration::from_secs(400 * 86_400);
+
+/// The slots that are looked at for those that were skipped.
+const DAY: Duration = Duration::from_secs(86_400);
 
 /// Checks the store, the service, the clock and the disk of a home, and the schedules of these
 /// DAGs. Each finding has the next step. Changes nothing.
@@ -146,6 +150,7 @@ impl Findings {
         match journal {
             Some(journal) => {
                 self.deadlines(journal, dag).await?;
+                self.skipped(journal, dag, now).await?;
                 self.waiting(journal, dag, now).await
             }
             None => Ok(()),
@@ -206,6 +211,17 @@ impl Findings {
                 let (dag, slot) = (dag.id.to_owned(), missed.last);
                 self.add(FindingKind::DeadlineUntold { dag, slot, error });
             }
+        }
+        Ok(())
+    }
+
+    /// Whether most of the last slots were skipped.
+    async fn skipped(&mut self, journal: &Journal, dag: &DagDef, now: Timestamp) -> Result<(), OpsError> {
+        let counts = slot_counts(journal, dag, now - DAY).await?;
+        let skipped = counts.of(SlotFate::Skipped.name()) + counts.of(SlotFate::Superseded.name());
+        if skipped * 2 > counts.slots {
+            let (dag, slots, since) = (dag.id.to_owned(), counts.slots, counts.since);
+            self.add(FindingKind::SkipsSlots { dag, skipped, slots, since });
         }
         Ok(())
     }

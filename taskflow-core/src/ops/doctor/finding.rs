@@ -108,6 +108,17 @@ pub enum FindingKind {
         /// How many runs are active.
         active: u32,
     },
+    /// More than half of the last slots of a DAG were skipped or superseded.
+    SkipsSlots {
+        /// The DAG.
+        dag: String,
+        /// How many were skipped or superseded.
+        skipped: u64,
+        /// How many slots have passed since then, with and without a run.
+        slots: u64,
+        /// Since when: 24 hours, or less if there are too many slots.
+        since: Timestamp,
+    },
     /// So many slots of a DAG wait that its schedule falls behind.
     FallsBehind {
         /// The DAG.
@@ -206,6 +217,7 @@ impl FindingKind {
             | FindingKind::ClockAhead { .. }
             | FindingKind::ScheduleNote { .. }
             | FindingKind::WaitsForRoom { .. }
+            | FindingKind::SkipsSlots { .. }
             | FindingKind::RunsQueued { .. }
             | FindingKind::PendingEvents { .. }
             | FindingKind::Interrupted { is_resumed: true, .. } => Severity::Notice,
@@ -247,6 +259,10 @@ impl FindingKind {
                 "`runs --state queued` lists them, and `explain RUN` says what each waits for".to_owned()
             }
             FindingKind::WaitsForRoom { dag, .. } => format!("`runs --dag {dag} --state running` lists them"),
+            FindingKind::SkipsSlots { dag, .. } => format!(
+                "`slots {dag} --fate skipped,superseded` says why; make its runs shorter, its period longer, or set \
+                 `overlap` or `max_active_runs`"
+            ),
             FindingKind::FallsBehind { dag, .. } => format!(
                 "`slots {dag}` lists them; make its runs shorter, its period longer, or set `overlap` or \
                  `max_active_runs`"
@@ -336,6 +352,14 @@ impl fmt::Display for FindingKind {
             FindingKind::WaitsForRoom { dag, active: 1 } => write!(f, "a slot of `{dag}` waits for the end of its run"),
             FindingKind::WaitsForRoom { dag, active } => {
                 write!(f, "a slot of `{dag}` waits for the end of one of its {active} runs")
+            }
+            FindingKind::SkipsSlots { dag, skipped, slots, since } => {
+                let (s, were) = (if *slots == 1 { "" } else { "s" }, if *skipped == 1 { "was" } else { "were" });
+                write!(
+                    f,
+                    "of {slots} slot{s} of `{dag}` since {}, {skipped} {were} skipped or superseded",
+                    shown(*since)
+                )
             }
             FindingKind::FallsBehind { dag, backlog: Backlog { slots, first } } => {
                 write!(f, "`{dag}` falls behind its schedule: {slots} slots wait since {}", shown(*first))

@@ -28,9 +28,7 @@ use crate::server::keys::DagKey;
 /// How many slots a page has, and how many of those to come.
 const SLOTS: u32 = 50;
 const NEXT: usize = 5;
-/// How many records of slots without a run are counted.
-const COUNTED: usize = 500;
-/// The time in which they are counted.
+/// The time in which slots without a run are counted.
 const DAY: std::time::Duration = std::time::Duration::from_secs(86_400);
 
 #[derive(Debug, Template)]
@@ -183,20 +181,24 @@ fn lateness(slots: &[PastSlots]) -> Option<Fact> {
     Some(Fact::new("Usually late by", took_for(*median)).hint(format!("at most {}", took_for(*most))))
 }
 
-/// How many slots had no run lately.
+/// How many slots had no run lately, and of how many.
 async fn lost(journal: &Journal, def: &DagDef) -> Result<Option<Fact>, PageProblem> {
     let since = Timestamp::now() - DAY;
-    let mut slots = ops::slots_without_runs(journal, def, since, Timestamp::MAX, COUNTED + 1).await?;
-    let at_least = if slots.len() > COUNTED { "at least " } else { "" };
-    slots.retain(|slot| WITHOUT_A_RUN.contains(&&*slot.fate));
-    let count = |fate: &str| slots.iter().filter(|slot| slot.fate == fate).map(|slot| slot.count).sum::<u64>();
-    let counts = WITHOUT_A_RUN.iter().map(|fate| (count(fate), fate)).filter(|(count, _)| *count > 0);
-    let words: Vec<String> = counts.map(|(count, fate)| format!("{at_least}{count} {fate}")).collect();
+    let counts = ops::slot_counts(journal, def, since).await?;
+    let fates = WITHOUT_A_RUN.iter().map(|fate| (counts.of(fate), fate)).filter(|(count, _)| *count > 0);
+    let words: Vec<String> = fates.map(|(count, fate)| format!("{count} {fate}")).collect();
     if words.is_empty() {
         return Ok(None);
     }
-    let reason = slots.iter().rev().map(|slot| &*slot.reason).find(|reason| !reason.is_empty()).unwrap_or_default();
-    Ok(Some(Fact::new("Without a run in 24 h", words.join(", ")).hint(reason)))
+    let share = match counts.slots {
+        // It has events only.
+        0 => String::new(),
+        1 => " of 1 slot".to_owned(),
+        // There are more than are counted.
+        all if counts.since > since => format!(" of the last {all} slots"),
+        all => format!(" of {all} slots"),
+    };
+    Ok(Some(Fact::new("Without a run in 24 h", words.join(", ") + &share).hint(counts.reason)))
 }
 
 impl Row {
