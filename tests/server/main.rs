@@ -18,6 +18,7 @@ mod limits;
 mod metrics;
 #[cfg(feature = "oidc")]
 mod oidc;
+mod openapi;
 mod pages;
 #[cfg(feature = "oidc")]
 mod provider;
@@ -25,6 +26,7 @@ mod readers;
 mod reads;
 mod recipes;
 mod rights;
+mod schema;
 mod start;
 mod streams;
 mod threats;
