@@ -8,6 +8,7 @@ mod backfills;
 mod below;
 mod calls;
 mod client;
+mod compatibility;
 mod control;
 mod foreign;
 mod grids;
