@@ -28,7 +28,9 @@ mod reads;
 mod recipes;
 mod rights;
 mod schema;
+mod secrets;
 mod start;
+mod stream_rights;
 mod streams;
 mod threats;
 #[cfg(feature = "tls")]
