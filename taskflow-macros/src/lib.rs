@@ -26,6 +26,7 @@ mod errors;
 mod function;
 mod option;
 mod schedule;
+mod schema;
 mod size;
 mod source_text;
 mod spans;
@@ -59,6 +60,13 @@ pub fn dag(options: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro]
 pub fn branch(input: TokenStream) -> TokenStream {
     drive(|_, input| branch::expand(input), TokenStream::new(), input)
+}
+
+/// What a document of the API looks like. For the core, which has the trait.
+#[doc(hidden)]
+#[proc_macro_derive(Schema, attributes(schema))]
+pub fn schema(item: TokenStream) -> TokenStream {
+    drive(|_, item| schema::expand(item), TokenStream::new(), item)
 }
 
 type Expand = fn(proc_macro2::TokenStream, proc_macro2::TokenStream) -> proc_macro2::TokenStream;

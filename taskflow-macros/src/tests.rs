@@ -180,3 +180,108 @@ fn an_invalid_branch_keeps_its_type() {
 fn an_unparsable_branch_expands_to_a_placeholder() {
     assert_snapshot!(branch(quote!(route(order))));
 }
+
+/// The expansion of `#[derive(Schema)]` without spaces.
+fn schema(item: TokenStream) -> String {
+    crate::schema::expand(item).to_string().replace(' ', "")
+}
+
+#[test]
+fn a_schema_has_what_serde_writes() {
+    let text = schema(quote! {
+        /// A run, see [`Runs`](crate::Runs).
+        ///
+        /// More about it.
+        #[schema(name = "RunDocument")]
+        struct Run<'r> {
+            /// The type.
+            #[serde(rename = "type")]
+            ty: &'r str,
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            ended: Option<Timestamp>,
+            #[serde(skip)]
+            hidden: Hidden,
+            #[serde(flatten)]
+            info: Info,
+            #[schema(as = "BTreeMap<String, u32>")]
+            counts: Map<String, Value>,
+        }
+    });
+    for part in [
+        r#"name:"RunDocument",about:"Arun,see`Runs`.""#,
+        r#"name:"type",about:"Thetype.",is_required:true,shape:<&'rstraswritten::Schema>::shape"#,
+        r#"name:"ended",about:"",is_required:false,shape:<Option<Timestamp>aswritten::Schema>::shape"#,
+        r#"name:"counts",about:"",is_required:true,shape:<BTreeMap<String,u32>aswritten::Schema>::shape"#,
+        "flattened:&[<Infoaswritten::Schema>::shape,]",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert!(!text.contains("Hidden"), "{text}");
+    let text = schema(quote! {
+        #[serde(tag = "state", rename_all = "snake_case")]
+        enum Phase {
+            UpForRetry,
+            Paused { by: String },
+            Of(Inner),
+        }
+    });
+    for part in [
+        r#"tag:Some("state")"#,
+        r#"word:"up_for_retry",members:&[],flattened:&[]"#,
+        r#"word:"paused",members:&[written::Member{name:"by""#,
+        r#"word:"of",members:&[],flattened:&[<Inneraswritten::Schema>::shape]"#,
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    let text = schema(quote! {
+        #[serde(rename_all = "snake_case")]
+        enum State {
+            None,
+            Done,
+        }
+    });
+    assert!(text.contains(r#"words:&["none","done"]"#), "{text}");
+}
+
+#[test]
+fn what_a_schema_would_not_say_is_an_error() {
+    for (item, expected) in [
+        (
+            quote!(
+                struct A {
+                    #[serde(getter = "x")]
+                    a: u32,
+                }
+            ),
+            "does not know this attribute",
+        ),
+        (
+            quote!(
+                struct A {
+                    #[serde(with = "hex")]
+                    a: Vec<u8>,
+                }
+            ),
+            "says what is written here",
+        ),
+        (
+            quote!(
+                #[serde(rename_all = "camelCase")]
+                enum A {
+                    One,
+                }
+            ),
+            "only `snake_case`",
+        ),
+        (
+            quote!(
+                struct A(u32);
+            ),
+            "members need names",
+        ),
+        (quote!(union A { a: u32 }), "a union has no schema"),
+    ] {
+        let text = crate::schema::expand(item).to_string();
+        assert!(text.contains("compile_error") && text.contains(expected), "{text}");
+    }
+}

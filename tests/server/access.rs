@@ -39,7 +39,7 @@ fn with_kim() -> TempDir {
 }
 
 impl Service {
-    fn log_in(&self, name: &str, password: &str, next: &str) -> Response {
+    pub(crate) fn log_in(&self, name: &str, password: &str, next: &str) -> Response {
         let encode = |text: &str| text.bytes().map(|byte| format!("%{byte:02x}")).collect::<String>();
         let body = format!("name={}&password={}&next={}", encode(name), encode(password), encode(next));
         self.send("POST", "/login", &[("content-type", FORM)], &body)
@@ -47,7 +47,7 @@ impl Service {
 
     /// The value of `Cookie` of a new session.
     #[track_caller]
-    fn session(&self, name: &str, password: &str) -> String {
+    pub(crate) fn session(&self, name: &str, password: &str) -> String {
         let response = self.log_in(name, password, "");
         assert_eq!(response.status, 303, "{response:?}");
         response.header("set-cookie").split(';').next().expect("a cookie").to_owned()
@@ -57,7 +57,7 @@ impl Service {
         self.send("GET", "/api/v1/dags", &[header], "").status
     }
 
-    fn post_form(&self, path: &str, cookie: &str, body: &str) -> Response {
+    pub(crate) fn post_form(&self, path: &str, cookie: &str, body: &str) -> Response {
         let origin = format!("http://{}", self.address);
         self.send("POST", path, &[("content-type", FORM), ("cookie", cookie), ("origin", &origin)], body)
     }

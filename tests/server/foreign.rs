@@ -1,5 +1,5 @@
-//! Programs that nobody here wrote, and that use the API: schemathesis by its document, curl by the
-//! lines of the documentation.
+//! Programs that nobody here wrote, and that use the API: schemathesis by its document, a client
+//! that is generated from it, curl by the lines of the documentation.
 
 use std::path::Path;
 use std::process::Command;
@@ -38,6 +38,78 @@ fn schemathesis_finds_no_request_that_the_document_does_not_explain() {
     let methods = ["get", "post", "put", "patch", "delete"];
     let operations: usize = paths.map(|path| methods.iter().filter(|method| path.get(method).is_some()).count()).sum();
     assert!(report.contains(&format!("Tested: {operations}")), "{report}");
+}
+
+/// Starts a run, waits for it and reads what it has done, with the types of the client. A token
+/// that was used is refused.
+const USE: &str = r#"
+import sys
+from client import Client
+from client.api.default import get_runs, get_runs_run, post_dags_dag_runs, post_runs_run_clear
+from client.api.default import get_runs_run_tasks_task_attempts_attempt_log as get_log
+from client.models import ClearPreview, Cleared, PostDagsDagRunsBody, PostDagsDagRunsBodyParams
+from client.models import PostRunsRunClearBody, Problem, RunState, RunStatus, RunSummaryDocument, TaskState
+
+def ended(client, run, attempts):
+    while True:
+        status = get_runs_run.sync(run, client=client, wait="30s")
+        assert isinstance(status, RunStatus), status
+        if status.state == RunState.SUCCESS and len(status.tasks[0].attempts) == attempts:
+            return status
+
+with Client(base_url=sys.argv[1]) as client:
+    params = PostDagsDagRunsBodyParams.from_dict({"name": "ada", "times": 3})
+    started = post_dags_dag_runs.sync("greeting", client=client, body=PostDagsDagRunsBody(params=params))
+    assert isinstance(started, RunSummaryDocument), started
+    run = str(started.number)
+    status = ended(client, run, 1)
+    assert status.run_id == started.run_id and status.ended >= status.created, status
+    task = status.tasks[0]
+    assert (task.id, task.attempts[0].state) == ("greet", TaskState.SUCCESS), task
+    assert [run.run_id for run in get_runs.sync(client=client, dag="greeting")] == [started.run_id]
+    log = get_log.sync(run, task.id, 1, client=client)
+    assert "greeting <b>ada</b>" in log, log
+
+    body = PostRunsRunClearBody(tasks=[task.id], reason="again")
+    preview = post_runs_run_clear.sync(run, client=client, body=body, dry_run=True)
+    assert isinstance(preview, ClearPreview) and preview.tasks == [task.id], preview
+    token = f'"{preview.token}"'
+    done = post_runs_run_clear.sync(run, client=client, body=body, if_match=token)
+    assert isinstance(done, Cleared) and done.tasks == preview.tasks, done
+    assert ended(client, run, 2).edits[0].reason == "again"
+    late = post_runs_run_clear.sync_detailed(run, client=client, body=body, if_match=token)
+    assert late.status_code == 412 and isinstance(late.parsed, Problem), late
+    print(late.parsed.detail)
+"#;
+
+#[test]
+fn a_generated_client_starts_a_run_and_reads_it() {
+    let service = Service::new();
+    let origin = format!("http://{}", service.address);
+    let folder = tempfile::tempdir().expect("temporary directories can be made");
+    // Formatting what nobody reads takes a program of its own.
+    let config = folder.path().join("config.yml");
+    std::fs::write(&config, "post_hooks: []\n").expect("temporary files can be written");
+    let generated = Command::new(Clients::find().program("openapi-python-client"))
+        .args(["generate", "--url", &format!("{origin}/api/v1/openapi.json"), "--meta", "none"])
+        .arg("--config")
+        .arg(&config)
+        .arg("--output-path")
+        .arg(folder.path().join("client"))
+        .output()
+        .expect("the generator starts");
+    // It says what it leaves out.
+    let said = String::from_utf8_lossy(&generated.stdout);
+    assert!(generated.status.success() && !said.contains("WARNING"), "{said}");
+    let used = Command::new(Clients::find().program("python"))
+        .args(["-c", USE, &origin])
+        .env("PYTHONPATH", folder.path())
+        .output()
+        .expect("Python starts");
+    let said = String::from_utf8_lossy(&used.stdout);
+    assert!(used.status.success(), "{said}{}", String::from_utf8_lossy(&used.stderr));
+    assert!(said.trim().ends_with("preview it again"), "{said}");
+    assert_eq!(service.json("/api/v1/runs/1")["edits"].as_array().map(Vec::len), Some(1));
 }
 
 /// The documents with such lines. An alias holds for those after it.

@@ -3,8 +3,9 @@
 use std::io::{Read as _, Write as _};
 
 use serde_json::json;
+use sqlx::Connection as _;
 
-use crate::home::Service;
+use crate::home::{Response, Service};
 
 #[test]
 fn every_response_has_the_security_headers() {
@@ -21,18 +22,62 @@ fn every_response_has_the_security_headers() {
         service.raw(format!("GET / HTTP/1.1\r\nhost: localhost\r\nx: {}\r\n\r\n", "y".repeat(100_000)).as_bytes()),
     ];
     for response in responses {
-        for (name, value) in [
-            ("x-content-type-options", "nosniff"),
-            ("referrer-policy", "same-origin"),
-            ("cross-origin-opener-policy", "same-origin"),
-            ("cross-origin-resource-policy", "same-origin"),
-            ("cache-control", "private, no-cache"),
-        ] {
-            assert_eq!(response.header(name), value, "{name}: {response:?}");
-        }
-        let policy = response.header("content-security-policy");
-        assert!(policy.starts_with("default-src 'none'") && policy.contains("frame-ancestors 'none'"), "{response:?}");
+        assert_has_security_headers(&response);
+        assert_eq!(response.header("cache-control"), "private, no-cache", "{response:?}");
     }
+    // Files, also ones that do not exist, and pictures.
+    let page = service.get("/");
+    let (_, rest) = page.body.split_once("<script defer src=\"").expect("it has a script");
+    let script = rest.split('"').next().expect("it ends").to_owned();
+    for path in [&*script, "/static/nothing.js", "/dags/greeting/graph.svg", "/favicon.ico"] {
+        assert_has_security_headers(&service.get(path));
+    }
+}
+
+/// What every answer has, whatever it says. `rights` looks at those of all routes.
+#[track_caller]
+pub(crate) fn assert_has_security_headers(response: &Response) {
+    for (name, value) in [
+        ("x-content-type-options", "nosniff"),
+        ("referrer-policy", "same-origin"),
+        ("cross-origin-opener-policy", "same-origin"),
+        ("cross-origin-resource-policy", "same-origin"),
+        ("permissions-policy", "camera=(), microphone=(), geolocation=(), payment=()"),
+    ] {
+        assert_eq!(response.header(name), value, "{name}: {response:?}");
+    }
+    let policy = response.header("content-security-policy");
+    assert!(policy.starts_with("default-src 'none'") && policy.contains("frame-ancestors 'none'"), "{response:?}");
+    let is_strict = !policy.contains("unsafe") || response.header("content-type") == "image/svg+xml";
+    assert!(is_strict && !policy.contains("script-src 'unsafe"), "{response:?}");
+}
+
+#[test]
+fn the_page_of_an_internal_error_has_the_security_headers() {
+    let service = Service::new();
+    let run = service.trigger("greeting", &json!({}));
+    service.wait(run, "success");
+    let (code, directory) = service.stop();
+    assert_eq!(code, Some(0));
+    damage(&directory.path().join("home"));
+    let service = Service::over(directory, &["--bind", "127.0.0.1:0"]);
+    let page = service.get("/runs/1");
+    assert_eq!((page.status, page.header("content-type")), (500, "text/html; charset=utf-8"), "{page:?}");
+    assert_has_security_headers(&page);
+    let document = service.get("/api/v1/runs/1");
+    document.assert_problem(500, "");
+    assert_has_security_headers(&document);
+}
+
+/// Writes nonsense over the entries of all runs.
+fn damage(home: &std::path::Path) {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(async {
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(home.join("taskflow.db"));
+        let mut connection = sqlx::SqliteConnection::connect_with(&options).await.expect("it can be opened");
+        let damaged = sqlx::query("UPDATE segments SET events = x'ff'").execute(&mut connection).await;
+        assert!(damaged.expect("it can be written").rows_affected() > 0);
+    });
 }
 
 #[test]

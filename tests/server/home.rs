@@ -80,6 +80,13 @@ impl Service {
         Service::start(command, directory, flags)
     }
 
+    /// A service of a fixture with these variables in its environment.
+    pub(crate) fn with_environment(program: &str, directory: TempDir, variables: &[(&str, &str)]) -> Self {
+        let mut command = command_of(program, directory.path());
+        command.envs(variables.iter().copied());
+        Service::start(command, directory, &["--bind", "127.0.0.1:0"])
+    }
+
     /// A service that also starts the runs of schedules and events.
     pub(crate) fn with_schedules() -> Self {
         Service::with_schedules_of("server")
@@ -132,6 +139,11 @@ impl Service {
         self.later.get_mut().expect("no test panics with it").recv_timeout(PATIENCE).expect("it prints a line")
     }
 
+    /// What it has printed since, without waiting.
+    pub(crate) fn lines_so_far(&mut self) -> Vec<String> {
+        self.later.get_mut().expect("no test panics with it").try_iter().collect()
+    }
+
     /// The next line that it prints with this text.
     #[cfg(feature = "tls")]
     pub(crate) fn next_line_with(&mut self, text: &str) -> String {
@@ -149,7 +161,12 @@ impl Service {
 
     /// What the command line says about the home.
     pub(crate) fn call(&self, words: &[&str]) -> ProgramOutput {
-        call_at(&self.home(), "server", words)
+        self.call_of("server", words)
+    }
+
+    /// The same, of a fixture.
+    pub(crate) fn call_of(&self, program: &str, words: &[&str]) -> ProgramOutput {
+        call_at(&self.home(), program, words)
     }
 
     pub(crate) fn get(&self, path: &str) -> Response {

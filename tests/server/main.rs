@@ -8,6 +8,7 @@ mod backfills;
 mod below;
 mod calls;
 mod client;
+mod compatibility;
 mod control;
 mod foreign;
 mod grids;
@@ -18,6 +19,7 @@ mod limits;
 mod metrics;
 #[cfg(feature = "oidc")]
 mod oidc;
+mod openapi;
 mod pages;
 #[cfg(feature = "oidc")]
 mod provider;
@@ -25,7 +27,10 @@ mod readers;
 mod reads;
 mod recipes;
 mod rights;
+mod schema;
+mod secrets;
 mod start;
+mod stream_rights;
 mod streams;
 mod threats;
 #[cfg(feature = "tls")]

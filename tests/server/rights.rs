@@ -8,7 +8,9 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 use taskflow_tests::common::eventually;
 
+use crate::guard::assert_has_security_headers;
 use crate::home::{Response, Service};
+use crate::schema::mistakes;
 
 /// What a route needs.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -363,6 +365,7 @@ fn check(case: &Case, asker: Option<&Asker>, response: &Response) {
     assert!(response.header("vary").contains("Cookie, Authorization"), "{about}");
     let cache = response.header("cache-control");
     assert!(cache.contains("private") || cache.contains("no-store"), "{about}");
+    assert_has_security_headers(response);
 }
 
 /// A service with objects of `daily` and an event of `reports`, and a user, so that others have to
@@ -423,14 +426,20 @@ fn matrix(cases: &[Case]) {
     let admin = askers.iter().find(|asker| asker.role == "admin" && asker.dags.is_empty()).expect("an admin");
     let everyone: Vec<Option<&Asker>> = std::iter::once(None).chain(askers.iter().map(Some)).collect();
     let changeable = ["/api/v1/runs", "/api/v1/runs/1", "/api/v1/backfills", "/api/v1/users", "/api/v1/events"];
-    let state = || changeable.map(|path| service.ask(&get("/api", Known, path), Some(admin)).body);
+    let read = |path| service.ask(&get("/api", Known, path), Some(admin));
+    let state = || changeable.map(|path| read(path).body);
+    let document = read("/api/v1/openapi.json").json();
     let before = state();
     for is_allowed in [false, true] {
         for case in cases {
             // A cookie is not involved, so nothing has to log out.
             for asker in &everyone {
                 if matches!(expected(case.need, *asker), Expected::Allowed(_)) == is_allowed {
-                    check(case, *asker, &service.ask(case, *asker));
+                    let response = service.ask(case, *asker);
+                    check(case, *asker, &response);
+                    if case.route.starts_with("/api") {
+                        assert_eq!(mistakes(&document, case.method, case.route, &response), [""; 0], "{response:?}");
+                    }
                 }
             }
         }

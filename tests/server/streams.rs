@@ -16,24 +16,29 @@ use taskflow_tests::common::eventually;
 use crate::home::{Response, Service};
 
 /// An open stream.
-struct Stream {
+pub(crate) struct Stream {
     head: String,
     lines: BufReader<TcpStream>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
-struct Event {
+pub(crate) struct Event {
     id: String,
-    name: String,
-    data: String,
+    pub(crate) name: String,
+    pub(crate) data: String,
 }
 
 impl Stream {
-    /// Asks with HTTP/1.0, in which a body is what comes until the connection ends.
     fn open(service: &Service, path: &str, last: Option<&str>) -> Self {
+        let headers: Vec<_> = last.map(|id| ("last-event-id", id)).into_iter().collect();
+        Stream::open_with(service, path, &headers)
+    }
+
+    /// Asks with HTTP/1.0, in which a body is what comes until the connection ends.
+    pub(crate) fn open_with(service: &Service, path: &str, headers: &[(&str, &str)]) -> Self {
         let mut socket = service.connect();
-        let last = last.map(|id| format!("last-event-id: {id}\r\n")).unwrap_or_default();
-        write!(socket, "GET {path} HTTP/1.0\r\nhost: {}\r\n{last}\r\n", service.address).expect("it listens");
+        let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        write!(socket, "GET {path} HTTP/1.0\r\nhost: {}\r\n{headers}\r\n", service.address).expect("it listens");
         let mut lines = BufReader::new(socket);
         let mut head = String::new();
         while !head.ends_with("\r\n\r\n") {
@@ -44,7 +49,7 @@ impl Stream {
     }
 
     /// All events up to the end of the stream.
-    fn all(self) -> Vec<Event> {
+    pub(crate) fn all(self) -> Vec<Event> {
         self.collect()
     }
 

@@ -190,3 +190,50 @@ fn a_backfill_does_what_its_preview_has_shown_and_is_changed() {
     let reversed = service.post("/api/v1/backfills", &json!({"dag": "daily", "slots": ["2026-02-01/2026-01-01"]}));
     reversed.assert_problem(422, "before it starts");
 }
+
+/// Only what starts something new has an `Idempotency-Key`: the rest names what it changes, and a
+/// token binds it to what its client has seen.
+#[test]
+fn a_change_that_is_sent_again_is_not_made_again() {
+    let service = Service::new();
+    let send = |path: &str, token: &str, body: &str| {
+        let headers = [("content-type", "application/json"), ("if-match", token)];
+        service.send("POST", &format!("/api/v1{path}"), &headers, body)
+    };
+    let preview = |path: &str, body: &str| {
+        let shown = service.post(&format!("/api/v1{path}?dry_run=true"), &body.parse().expect("JSON")).json();
+        format!("\"{}\"", shown["token"].as_str().expect("a token"))
+    };
+    let good = service.trigger("greeting", &json!({}));
+    service.wait(good, "success");
+    let (clear, body) = (format!("/runs/{good}/clear"), r#"{"tasks": ["greet"], "reason": "once"}"#);
+    let token = preview(&clear, body);
+    assert_eq!(send(&clear, &token, body).status, 202);
+    service.wait(good, "success");
+    send(&clear, &token, body).assert_problem(412, "preview it again");
+    let run = service.json(&format!("/api/v1/runs/{good}"));
+    assert_eq!(run["edits"].as_array().map(Vec::len), Some(1), "{run}");
+    assert_eq!(run["tasks"][0]["attempts"].as_array().map(Vec::len), Some(2), "{run}");
+
+    let (backfill, body) = ("/backfills", r#"{"dag": "daily", "slots": ["2026-01-01/2026-01-02"]}"#);
+    let token = preview(backfill, body);
+    assert_eq!(send(backfill, &token, body).status, 201);
+    eventually("the backfill is done", || service.json("/api/v1/backfills/1")["state"] == "done");
+    send(backfill, &token, body).assert_problem(412, "the backfill has changed since its preview");
+    assert_eq!(service.json("/api/v1/backfills").as_array().map(Vec::len), Some(1));
+
+    // Without a token, the state does not allow it again.
+    let bad = service.trigger("gated", &json!({}));
+    service.wait(bad, "failed");
+    service.open_gate();
+    let retry = || service.post(&format!("/api/v1/runs/{bad}/retry"), &json!({}));
+    assert_eq!(retry().status, 202);
+    service.wait(bad, "success");
+    retry().assert_problem(409, "");
+    let endless = service.trigger("forever", &json!({}));
+    service.wait(endless, "running");
+    let cancel = || service.post(&format!("/api/v1/runs/{endless}/cancel"), &json!({}));
+    assert_eq!(cancel().status, 200);
+    service.wait(endless, "cancelled");
+    cancel().assert_problem(409, "");
+}

@@ -8,9 +8,9 @@ use crate::failure::Failure;
 use crate::step::Step;
 use crate::workspace;
 
-/// A parser of metrics, a tester of APIs by their `OpenAPI` document, and the rules of axe for
-/// pages, which that package contains as a file.
-const PACKAGES: [&str; 2] = ["prometheus-client==0.26.0", "schemathesis==4.32.5"];
+/// A generator of clients and a tester of APIs by their `OpenAPI` document, a parser of metrics,
+/// and the rules of axe for pages, which that package contains as a file.
+const PACKAGES: [&str; 3] = ["openapi-python-client==0.29.1", "prometheus-client==0.26.0", "schemathesis==4.32.5"];
 /// Without what it depends on: the tests have a browser.
 const AXE: &str = "axe-playwright-python==0.1.8";
 

@@ -11,6 +11,7 @@ pub(crate) mod index;
 pub(crate) mod panics;
 pub(crate) mod paths;
 pub(crate) mod private;
+pub(crate) mod schema;
 mod source;
 pub(crate) mod suggest;
 pub(crate) mod text;

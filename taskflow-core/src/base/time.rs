@@ -11,6 +11,7 @@ use std::time::{Duration, SystemTime};
 use serde::{Deserialize, Serialize};
 
 use super::failpoint;
+use super::schema::Schema;
 
 /// A point in time: nanoseconds since 1970-01-01T00:00:00Z, from 1678 to 2261. Written as RFC 3339.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -182,7 +183,7 @@ impl FromStr for Date {
 }
 
 /// A half-open span of time, `start <= t < end`: the data interval of a scheduled run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, Schema)]
 pub struct Interval {
     /// The first point inside.
     pub start: Timestamp,

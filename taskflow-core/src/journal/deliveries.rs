@@ -28,6 +28,7 @@ use super::history::RunHistory;
 use super::journal::{Inner, Journal};
 use super::resume::dag_of;
 use crate::base::Timestamp;
+use crate::base::schema::Schema;
 use crate::callback::{CallbackProjection, DeliveryAttempt, DeliveryLog, Names, PendingCallback};
 use crate::dag::{Plan, node_id_of};
 use crate::run::{Entry, RunInfo, TaskIndex};
@@ -35,7 +36,7 @@ use crate::store::RunRow;
 use crate::task::Callbacks;
 
 /// The delivery of a notification to a callback of a stored run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
 #[non_exhaustive]
 pub struct Delivery {
     /// Its key; see [`Notification::key`](crate::task::Notification::key).

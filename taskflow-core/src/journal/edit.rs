@@ -15,6 +15,7 @@ use super::task_filter::TaskFilter;
 use crate::base::account;
 use crate::dag::node_id_of;
 use crate::engine::RunRequest;
+use crate::log::Redactor;
 use crate::run::{Entry, RunState, Stored, TaskIndex, TaskState, ValueRef};
 use crate::store::{Request, RequestKind, RunRow};
 
@@ -28,9 +29,11 @@ pub struct Note {
 }
 
 impl Note {
-    /// A note by the account that the process runs as.
+    /// A note by the account that the process runs as. [Secrets](crate::log::mask) in the reason are
+    /// masked: whoever sees the run is shown it.
     pub fn by_user(reason: impl Into<String>) -> Self {
-        Note { by: account(), reason: reason.into() }
+        let reason = reason.into();
+        Note { by: account(), reason: Redactor::current().text(&reason).into_owned() }
     }
 
     /// The note, by the account of the process if it does not say by whom.

@@ -9,12 +9,13 @@ use super::graph::{EdgeRule, GraphNode};
 use super::history::RunHistory;
 use super::steps;
 use super::task_history::TaskHistory;
+use crate::base::schema::Schema;
 use crate::base::{Failure, Timestamp};
 use crate::run::{RUN_ENDED, RunState, TaskState};
 use crate::task::TriggerRule;
 
 /// Why a task is in its state.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
 #[non_exhaustive]
 pub struct Explanation {
     /// The task.

@@ -9,6 +9,7 @@ use super::elements::Numbers;
 use super::graph::Graph;
 use super::steps;
 use super::task_history::TaskHistory;
+use crate::base::schema::Schema;
 use crate::base::{Failure, Timestamp};
 use crate::run::{EventPayload, RunInfo, RunState, TaskIndex, TaskState};
 use crate::store::RunRow;
@@ -89,7 +90,7 @@ pub struct RunHistory {
 }
 
 /// A process that ran a run or a part of it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
 #[non_exhaustive]
 pub struct SessionHistory {
     /// When it took the run.
@@ -105,7 +106,7 @@ pub struct SessionHistory {
 }
 
 /// A retry of a whole run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
 #[non_exhaustive]
 pub struct RunRetry {
     /// Which retry, counted from 1.
@@ -119,7 +120,7 @@ pub struct RunRetry {
 }
 
 /// A deadline that a run missed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
 #[non_exhaustive]
 pub struct MissedDeadline {
     /// The deadline.
@@ -132,7 +133,7 @@ pub struct MissedDeadline {
 }
 
 /// A deadline that a task missed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
 #[non_exhaustive]
 pub struct MissedTaskDeadline {
     /// The task; inside of an `each`, all of its elements.
@@ -146,7 +147,7 @@ pub struct MissedTaskDeadline {
 }
 
 /// A manual change to a run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
 #[non_exhaustive]
 pub struct Edit {
     /// When.

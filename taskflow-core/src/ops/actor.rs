@@ -1,9 +1,10 @@
 //! Who acts.
 
+use crate::base::schema::Schema;
 use serde::{Deserialize, Serialize};
 
 /// Who acts, and how that was established.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, Schema)]
 pub struct Actor {
     /// The name of a person, a token or a program.
     pub name: String,
@@ -12,7 +13,7 @@ pub struct Actor {
 }
 
 /// How the name of an [`Actor`] was established.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, Schema)]
 #[serde(rename_all = "snake_case")]
 pub enum Via {
     /// A request from this machine, without a log-in: the account of the server.

@@ -8,6 +8,7 @@ use super::answer_form::AnswerForm;
 use super::error::OpsError;
 use crate::approval::asks;
 use crate::base::Timestamp;
+use crate::base::schema::Schema;
 use crate::dag::{DagDef, node_id_of};
 use crate::journal::{Journal, RunHistory, RunSummary, TaskHistory};
 use crate::run::{RunInfo, RunState, RunType};
@@ -18,7 +19,7 @@ use crate::task::DeadlineTimes;
 const PREVIEW: usize = 2_000;
 
 /// A question that a task asks people. It is answered with [`send_event`](super::send_event()).
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Schema)]
 #[non_exhaustive]
 pub struct Approval {
     /// The number of the run.
@@ -50,7 +51,7 @@ pub struct Approval {
 }
 
 /// A value that a question is about.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Schema)]
 #[non_exhaustive]
 pub struct ApprovalInput {
     /// The task that returned it.
@@ -63,7 +64,7 @@ pub struct ApprovalInput {
 }
 
 /// A point in time at which something happens if nobody has answered.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Schema)]
 #[non_exhaustive]
 pub struct AnswerDeadline {
     /// When.

@@ -8,12 +8,13 @@ use super::error::OpsError;
 use super::events::EventDocument;
 use crate::asset::{AssetDef, Assets, of_dag};
 use crate::base::nearest;
+use crate::base::schema::Schema;
 use crate::dag::{DagDef, Registry};
 use crate::journal::Journal;
 use crate::store::EventFilter;
 
 /// An asset of the program, as JSON documents have it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Schema)]
 #[non_exhaustive]
 pub struct AssetDocument {
     /// The name.

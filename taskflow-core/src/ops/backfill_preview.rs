@@ -15,6 +15,7 @@ use super::error::OpsError;
 use super::schedules::schedule_of;
 use super::takes_interval::takes_interval;
 use crate::base::Timestamp;
+use crate::base::schema::Schema;
 use crate::dag::DagDef;
 use crate::journal::{Journal, StoredBackfill};
 use crate::schedule::{
@@ -28,7 +29,7 @@ const WINDOW: usize = 10_000;
 const NAMED: usize = 10_000;
 
 /// What a backfill would do.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
 #[non_exhaustive]
 pub struct BackfillPreview {
     /// The DAG.
@@ -67,7 +68,7 @@ pub struct BackfillPreview {
 }
 
 /// How many slots a backfill has, and what becomes of them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Schema)]
 #[non_exhaustive]
 pub struct BackfillTotals {
     /// All slots.
@@ -88,7 +89,7 @@ impl fmt::Display for BackfillTotals {
 }
 
 /// The slots of a backfill that share their fate.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
 #[non_exhaustive]
 pub struct BackfillFateCount {
     /// `new`, `reprocessed` or `left_alone`.
@@ -105,7 +106,7 @@ pub struct BackfillFateCount {
 }
 
 /// Another backfill with pending slots in common.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
 #[non_exhaustive]
 pub struct BackfillOverlap {
     /// Its number.

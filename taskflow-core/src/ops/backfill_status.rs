@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::OpsError;
 use crate::base::Timestamp;
+use crate::base::schema::Schema;
 use crate::dag::Registry;
 use crate::journal::{Journal, OwnRuns, StoredBackfill};
 use crate::run::RunInfo;
@@ -14,7 +15,7 @@ use crate::schedule::{
 };
 
 /// A backfill, as JSON documents have it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
 #[non_exhaustive]
 pub struct BackfillStatus {
     /// Its number.
@@ -60,7 +61,7 @@ pub struct BackfillStatus {
 }
 
 /// An active run of a backfill.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
 #[non_exhaustive]
 pub struct BackfillRun {
     /// The slot.

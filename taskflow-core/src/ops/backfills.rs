@@ -16,6 +16,7 @@ use super::cancel::{CancelledRun, cancel};
 use super::error::OpsError;
 use super::schedules::schedule_of;
 use crate::base::Timestamp;
+use crate::base::schema::Schema;
 use crate::config::Config;
 use crate::dag::{DagDef, ParamDef, ParamError, Registry};
 use crate::journal::{Journal, NewBackfill, Note, QueuedRun, StoredBackfill};
@@ -26,7 +27,7 @@ use crate::schedule::{
 };
 
 /// A backfill that was started.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
 #[non_exhaustive]
 pub struct StartedBackfill {
     /// The backfill.
@@ -148,7 +149,7 @@ pub async fn limit_backfill(
 }
 
 /// A backfill with a later end.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
 #[non_exhaustive]
 pub struct ExtendedBackfill {
     /// How many slots were added.
@@ -199,7 +200,7 @@ async fn extend(journal: &Journal, number: i64, to: Timestamp, note: &Note) -> R
 }
 
 /// A backfill that was cancelled.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
 #[non_exhaustive]
 pub struct CancelledBackfill {
     /// How many pending slots were dropped.

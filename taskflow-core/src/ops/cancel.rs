@@ -13,6 +13,7 @@ use serde_json::json;
 
 use super::audit::{Action, Trail, changed};
 use super::error::OpsError;
+use crate::base::schema::Schema;
 use crate::config::Config;
 use crate::journal::{Cancellation, Journal, Note, RunHistory};
 use crate::run::RunState;
@@ -23,7 +24,7 @@ use crate::task::OnKillResolver;
 const INTERVAL: Duration = Duration::from_millis(50);
 
 /// A run that was cancelled, or that will be.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
 #[non_exhaustive]
 pub struct CancelledRun {
     /// The number of the run.
@@ -46,7 +47,7 @@ pub struct CancelledRun {
 }
 
 /// A job that a task has submitted to another system.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
 #[non_exhaustive]
 pub struct ExternalJob {
     /// The task.
@@ -61,7 +62,7 @@ pub struct ExternalJob {
 }
 
 /// Whether a job in another system has ended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
 #[serde(tag = "state", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ExternalJobState {

@@ -9,12 +9,13 @@ use super::audit::{Action, Trail};
 use super::error::OpsError;
 use super::resume::resume_adopted;
 use super::tasks_changed::tasks_changed;
+use crate::base::schema::Schema;
 use crate::engine::RunRequest;
 use crate::journal::{AdoptedRun, Journal, JournalError, Note, RunHistory, TaskFilter};
 use crate::run::Durability;
 
 /// The tasks of a run that were cleared, or would be.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
 #[non_exhaustive]
 pub struct Cleared {
     /// The number of the run.
@@ -29,7 +30,7 @@ pub struct Cleared {
 }
 
 /// What [`clear_previewed`] clears.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
 #[non_exhaustive]
 pub struct ClearPreview {
     /// The number of the run.

@@ -5,13 +5,14 @@ use serde::{Deserialize, Serialize};
 
 use super::consumers::ConsumerInput;
 use crate::base::Timestamp;
+use crate::base::schema::Schema;
 use crate::schedule::{Combine, Consumer, ConsumerState, EventInput, EventSituation, Offered, Takes, offers};
 
 /// What the next run needs. Events that a run takes if there are any, and does not need, are no
 /// part of it.
 ///
 /// As JSON: `{"met": false, "all": [{"met": true, "event": {..}}, {"met": false, "slot": {..}}]}`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
 #[non_exhaustive]
 pub struct Condition {
     /// Whether it is there.
@@ -22,7 +23,7 @@ pub struct Condition {
 }
 
 /// What a run needs.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ConditionKind {

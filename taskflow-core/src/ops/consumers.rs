@@ -15,6 +15,7 @@ use super::situation::{ActiveEventRuns, active_event_runs, backfilled};
 use super::slots::PastSlots;
 use crate::asset::RawEvent;
 use crate::base::Timestamp;
+use crate::base::schema::Schema;
 use crate::dag::{DagDef, ParamDef, ParamError};
 use crate::journal::{Journal, NewConsumption, Note, StepOutcome, StoredConsumer, StoredEvent};
 use crate::schedule::{
@@ -27,7 +28,7 @@ use crate::value::AnyValue;
 const BATCH: u32 = 10_000;
 
 /// A DAG with event parameters: what is pending for it, and what its next run waits for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
 #[non_exhaustive]
 pub struct ConsumerStatus {
     /// The DAG.
@@ -54,7 +55,7 @@ pub struct ConsumerStatus {
 }
 
 /// An event parameter of a DAG.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
 #[non_exhaustive]
 pub struct ConsumerInput {
     /// The parameter.

@@ -4,11 +4,12 @@ use serde::Serialize;
 
 use super::dags::{DagStatus, dags};
 use super::error::OpsError;
+use crate::base::schema::Schema;
 use crate::dag::{BuildError, DagDef, ParamDef, ParamDefault};
 use crate::journal::Journal;
 
 /// A DAG with its schedule, parameters and tasks, as JSON documents have it.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Schema)]
 #[non_exhaustive]
 pub struct DagDocument {
     /// Its tags, its schedule and its last run.
@@ -27,7 +28,7 @@ pub struct DagDocument {
 }
 
 /// A parameter of a DAG, as JSON documents have it.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Schema)]
 #[non_exhaustive]
 pub struct ParamDocument {
     /// The name.

@@ -10,6 +10,7 @@ use super::consumers;
 use super::error::OpsError;
 use super::schedules::{next_slots, pause_of};
 use super::situation::queued_runs;
+use crate::base::schema::Schema;
 use crate::base::{ErrorKind, Timestamp};
 use crate::dag::DagDef;
 use crate::journal::{Journal, RunSummary};
@@ -17,7 +18,7 @@ use crate::run::RunState;
 use crate::schedule::{Backlog, Pause};
 
 /// A DAG, its schedule and its last run.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Schema)]
 #[non_exhaustive]
 pub struct DagStatus {
     /// The DAG.
@@ -61,7 +62,7 @@ pub struct DagStatus {
 }
 
 /// The last run of a DAG.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Schema)]
 #[non_exhaustive]
 pub struct LastRun {
     /// The number of the run.

@@ -9,6 +9,7 @@ use super::deadlines::{due_slots, missed_deadlines, untold};
 use super::error::OpsError;
 use super::schedules::next_slots;
 use crate::base::Timestamp;
+use crate::base::schema::Schema;
 use crate::dag::DagDef;
 use crate::journal::{Journal, RunSummary};
 use crate::run::{RunInfo, RunState, RunType};
@@ -28,7 +29,7 @@ const MISSED: usize = 100;
 const NEWS: Duration = Duration::from_secs(86_400);
 
 /// The deadlines of a home.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Schema)]
 #[non_exhaustive]
 pub struct DeadlineList {
     /// When the list was made.
@@ -41,7 +42,7 @@ pub struct DeadlineList {
 }
 
 /// A deadline to come.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Schema)]
 #[non_exhaustive]
 pub struct DueDeadline {
     /// The DAG.
@@ -68,7 +69,7 @@ pub struct DueDeadline {
 }
 
 /// A deadline that slots of a DAG have missed.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Schema)]
 #[non_exhaustive]
 pub struct MissedSlotDeadline {
     /// The DAG.

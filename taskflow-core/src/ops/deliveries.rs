@@ -3,10 +3,11 @@
 use serde::Serialize;
 
 use super::error::OpsError;
+use crate::base::schema::Schema;
 use crate::journal::{Delivery, Journal};
 
 /// A notification of a run that was not delivered.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Schema)]
 #[non_exhaustive]
 pub struct FailedDelivery {
     /// The number of the run.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::error::OpsError;
+use crate::base::schema::Schema;
 use crate::journal::{Journal, JournalError, Rollup, RollupNode, RunSummary};
 use crate::run::TaskState;
 
@@ -18,7 +19,7 @@ const BARS: usize = 40;
 const PARTS: usize = 1_000;
 
 /// What the elements of a mapped task have come to.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Schema)]
 #[non_exhaustive]
 pub struct ElementsSummary {
     /// The number of the run.
@@ -39,7 +40,7 @@ pub struct ElementsSummary {
 }
 
 /// How many elements are in a state.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Schema)]
 #[non_exhaustive]
 pub struct StateCount {
     /// The state.
@@ -49,7 +50,7 @@ pub struct StateCount {
 }
 
 /// How long elements took, in milliseconds.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Schema)]
 #[non_exhaustive]
 pub struct Durations {
     /// How many have ended.
@@ -67,7 +68,7 @@ pub struct Durations {
 }
 
 /// A bar of a histogram.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Schema)]
 #[non_exhaustive]
 pub struct Bar {
     /// Its elements took so many milliseconds or more.
@@ -79,7 +80,7 @@ pub struct Bar {
 }
 
 /// Elements that failed with the same message.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Schema)]
 #[non_exhaustive]
 pub struct ElementFailures {
     /// The message, with `#` for numbers.
@@ -93,7 +94,7 @@ pub struct ElementFailures {
 }
 
 /// An element of a mapped task.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Schema)]
 #[non_exhaustive]
 pub struct Element {
     /// The id of the task instance: `fetch[733]`.
@@ -134,7 +135,7 @@ pub struct ElementQuery {
 }
 
 /// Some elements of a mapped task.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Schema)]
 #[non_exhaustive]
 pub struct ElementList {
     /// How many fit.

@@ -8,6 +8,7 @@ use super::audit::{Action, AuditTarget, Trail, changed};
 use super::error::OpsError;
 use crate::asset::check_partition;
 use crate::base::Timestamp;
+use crate::base::schema::Schema;
 use crate::base::text::bounded;
 use crate::journal::{Journal, Note, RunHistory};
 use crate::run::Stored;
@@ -37,7 +38,7 @@ impl NewAssetEvent {
 }
 
 /// An event that was emitted.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
 #[non_exhaustive]
 pub struct AssetEmission {
     /// The number of the event: with a key that is known, that of the earlier event.
@@ -56,7 +57,7 @@ pub struct AssetEmission {
 }
 
 /// An event of an asset, as JSON documents have it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Schema)]
 #[non_exhaustive]
 pub struct EventDocument {
     /// Its number. Later events have higher numbers.

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::OpsError;
 use super::events::EventDocument;
+use crate::base::schema::Schema;
 use crate::journal::{Journal, JournalError, RunSummary};
 use crate::run::{ConsumedEvents, RunInfo, RunState, RunType};
 use crate::store::{EventFilter, RunFilter};
@@ -19,7 +20,7 @@ const RUNS: usize = 500;
 const EVENTS: u32 = 1_000;
 
 /// Where a run comes from, and what comes from it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Schema)]
 #[non_exhaustive]
 pub struct Lineage {
     /// The number of the run.
@@ -39,7 +40,7 @@ pub struct Lineage {
 }
 
 /// A run in a lineage.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
 #[non_exhaustive]
 pub struct LineageRun {
     /// Its number.

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 use super::error::OpsError;
 use crate::base::Timestamp;
+use crate::base::schema::Schema;
 use crate::journal::{Journal, RunSummary};
 use crate::run::{RunState, RunType};
 use crate::store::RunFilter;
@@ -35,7 +36,7 @@ pub async fn list_runs(journal: &Journal, filter: &RunFilter) -> Result<RunList,
 }
 
 /// A run in a list, as JSON documents have it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Schema)]
 #[non_exhaustive]
 pub struct RunSummaryDocument {
     /// The number of the run.
@@ -57,6 +58,7 @@ pub struct RunSummaryDocument {
     /// How many tasks its graph has.
     pub tasks: u32,
     /// How many tasks are in which state; empty until the run has ended.
+    #[schema(as = "std::collections::BTreeMap<String, u32>")]
     pub counts: Map<String, Value>,
     /// The process that ran it last, `host:process`.
     pub worker: String,

@@ -8,6 +8,7 @@ use super::audit::{Action, Trail};
 use super::error::OpsError;
 use super::resume::resume_adopted;
 use super::tasks_changed::tasks_changed;
+use crate::base::schema::Schema;
 use crate::engine::RunRequest;
 use crate::journal::{AdoptedRun, Journal, Note, TaskFilter};
 use crate::run::{Durability, TaskState};
@@ -23,7 +24,7 @@ pub struct Mark {
 }
 
 /// The tasks of a run that were marked.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, Schema)]
 #[non_exhaustive]
 pub struct Marked {
     /// The number of the run.

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::error::OpsError;
 use super::queue_wait::queue_wait;
 use super::served::{ServingProcess, serving_process};
+use crate::base::schema::Schema;
 use crate::base::{ErrorKind, Timestamp};
 use crate::config::Config;
 use crate::dag::{DagDef, Plan, Registry, node_id_of};
@@ -21,7 +22,7 @@ const RUNNING: u32 = 100;
 const QUEUED: usize = 20;
 
 /// What limits the runs of a home, and what is at the limits.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Schema)]
 #[non_exhaustive]
 pub struct LimitStatus {
     /// The pools, by name.
@@ -39,7 +40,7 @@ pub struct LimitStatus {
 }
 
 /// A pool.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Schema)]
 #[non_exhaustive]
 pub struct PoolStatus {
     /// Its name.
@@ -57,7 +58,7 @@ pub struct PoolStatus {
 }
 
 /// A task that holds slots of a pool.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Schema)]
 #[non_exhaustive]
 pub struct SlotHolder {
     /// The number of its run.
@@ -73,7 +74,7 @@ pub struct SlotHolder {
 }
 
 /// A task that waits for slots of a pool.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Schema)]
 #[non_exhaustive]
 pub struct SlotWaiter {
     /// The number of its run.
@@ -93,7 +94,7 @@ pub struct SlotWaiter {
 }
 
 /// A queued run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Schema)]
 #[non_exhaustive]
 pub struct QueuedRunStatus {
     /// Its number.

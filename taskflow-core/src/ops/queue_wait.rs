@@ -14,13 +14,14 @@ use serde::{Deserialize, Serialize};
 use super::error::OpsError;
 use super::served::{ServingProcess, serving_process};
 use super::situation::backfilled;
+use crate::base::schema::Schema;
 use crate::dag::DagDef;
 use crate::journal::{Journal, RunHistory, RunSummary};
 use crate::run::{AdmissionWait, RunState, RunType};
 use crate::store::RunFilter;
 
 /// What a queued run waits for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
 #[serde(tag = "cause", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum QueueWait {
@@ -67,7 +68,7 @@ pub enum QueueWait {
 }
 
 /// A DAG whose runs wait for the same service.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
 #[non_exhaustive]
 pub struct QueuedDag {
     /// The DAG.

@@ -5,9 +5,10 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use crate::base::Failure;
+use crate::base::schema::Schema;
 
 /// A failure, or another reason why a task did not succeed, as JSON documents have it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
 #[non_exhaustive]
 pub struct Reason {
     /// One word: see [`Failure::kind`].

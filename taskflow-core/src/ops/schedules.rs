@@ -10,6 +10,7 @@ use super::consumers;
 use super::deadlines::{damaged_deadlines, deadline_of};
 use super::error::OpsError;
 use super::slots::PastSlots;
+use crate::base::schema::Schema;
 use crate::base::{ErrorKind, Interval, Timestamp, catch, install_hook};
 use crate::dag::{DagDef, ScheduleError};
 use crate::journal::{DamagedSchedule, Journal, NewStep, Note, StepOutcome, StoredSchedule};
@@ -21,7 +22,7 @@ use crate::schedule::{
 use crate::store::{RunFilter, RunOrder};
 
 /// The slots of a DAG to come.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
 #[non_exhaustive]
 pub struct NextSlots {
     /// The DAG.
@@ -47,7 +48,7 @@ pub struct NextSlots {
 }
 
 /// A slot to come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
 #[non_exhaustive]
 pub struct NextSlot {
     /// The logical date of its run.
@@ -243,7 +244,7 @@ pub(super) async fn stored_schedule(journal: &Journal, dag: &str) -> Result<Opti
 }
 
 /// A schedule that was reset.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
 #[non_exhaustive]
 pub struct ResetSchedule {
     /// The DAG.

@@ -5,10 +5,11 @@ use serde_json::json;
 
 use super::audit::{Action, Trail, changed};
 use super::error::OpsError;
+use crate::base::schema::Schema;
 use crate::journal::{EventDelivery, Journal, Note, RunHistory};
 
 /// An event that was sent to a run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
 #[non_exhaustive]
 pub struct SentEvent {
     /// The number of the run.

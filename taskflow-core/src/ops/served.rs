@@ -6,6 +6,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::base::schema::Schema;
 use crate::base::{Timestamp, private};
 
 /// The file that the service of a home locks. It holds the name of the process, and its limit of
@@ -19,7 +20,7 @@ pub(crate) const SERVE_LIMIT: &str = "max_active_runs = ";
 pub(crate) const SERVE_DAGS: &str = "dags = ";
 
 /// The process that serves a home.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
 #[non_exhaustive]
 pub struct ServingProcess {
     /// `host:process`.

@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::error::OpsError;
 use super::schedules::{asking, schedule_of, stored_state};
 use super::slots::past_slots;
+use crate::base::schema::Schema;
 use crate::base::{Date, ErrorKind, Interval, Timestamp};
 use crate::dag::DagDef;
 use crate::journal::Journal;
@@ -22,7 +23,7 @@ use crate::store::{RunFilter, RunOrder};
 const RECORDS: u32 = 2_000;
 
 /// The slots of a DAG from a point in time to another.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Schema)]
 #[non_exhaustive]
 pub struct SlotSpan {
     /// The DAG.
@@ -36,7 +37,7 @@ pub struct SlotSpan {
 }
 
 /// A slot, and what became of it. Or the run of an event.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Schema)]
 #[non_exhaustive]
 pub struct SlotStatus {
     /// The slot; of several, the last.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::error::OpsError;
 use super::schedules::{asking, schedule_of, stored_state};
 use super::situation::waits;
+use crate::base::schema::Schema;
 use crate::base::{Timestamp, did_you_mean};
 use crate::dag::DagDef;
 use crate::journal::{Journal, RunSummary};
@@ -21,7 +22,7 @@ const SEARCHED: u32 = 2_000;
 
 /// A slot that passed: a run, or a record of why there is none. Or an entry in the history of the
 /// schedule between them.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
 #[non_exhaustive]
 pub struct PastSlots {
     /// The first slot.
@@ -51,7 +52,7 @@ pub struct PastSlots {
 }
 
 /// From a slot to the end of its run. How late a run is follows from two of the times.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Schema)]
 #[non_exhaustive]
 pub struct SlotTimes {
     /// When the schedule is to start the run: the slot, or later with `spread`. Other runs than

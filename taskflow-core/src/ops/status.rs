@@ -7,6 +7,7 @@ use super::events::EventDocument;
 use super::queue_wait::QueueWait;
 use super::reason::Reason;
 use super::triggered::TriggeredRun;
+use crate::base::schema::Schema;
 use crate::base::{Failure, Timestamp};
 use crate::journal::{
     AttemptHistory, Delivery, Edit, LinkHistory, MissedDeadline, MissedTaskDeadline, PushedHistory, RunHistory,
@@ -15,7 +16,7 @@ use crate::journal::{
 use crate::run::{RunState, RunType, TaskState, TriggeredBy, TriggeringEvents};
 
 /// A run, as JSON documents have it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, Schema)]
 #[non_exhaustive]
 pub struct RunStatus {
     /// The number of the run.
@@ -46,6 +47,7 @@ pub struct RunStatus {
     /// The structural hash of its graph.
     pub version: String,
     /// How many tasks are in which state.
+    #[schema(as = "std::collections::BTreeMap<String, u32>")]
     pub counts: Map<String, Value>,
     /// The processes that have run it.
     pub sessions: Vec<SessionHistory>,
@@ -77,7 +79,7 @@ pub struct RunStatus {
 }
 
 /// A group of tasks that was retried as a whole.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
 #[non_exhaustive]
 pub struct GroupRetry {
     /// The group.
@@ -107,7 +109,7 @@ fn is_zero(count: &u32) -> bool {
 }
 
 /// A task of a run, as JSON documents have it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, Schema)]
 #[non_exhaustive]
 pub struct TaskStatus {
     /// Its id.
@@ -146,7 +148,7 @@ pub struct TaskStatus {
 }
 
 /// An attempt of a task, as JSON documents have it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, Schema)]
 #[non_exhaustive]
 pub struct AttemptStatus {
     /// Its number, from 1.

@@ -5,12 +5,13 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 
 use super::error::OpsError;
+use crate::base::schema::Schema;
 use crate::journal::{Journal, RunHistory, RunSummary};
 use crate::run::{RunState, RunType};
 use crate::store::RunFilter;
 
 /// A run that a task of another run has triggered, with those that it has triggered itself.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
 #[non_exhaustive]
 pub struct TriggeredRun {
     /// The task that triggered it.

@@ -11,6 +11,7 @@ use super::cancel::end_jobs;
 use super::error::OpsError;
 #[cfg(feature = "sqlite")]
 use super::home::Home;
+use crate::base::schema::Schema;
 use crate::base::units;
 use crate::config::Config;
 #[cfg(feature = "sqlite")]
@@ -21,7 +22,7 @@ use crate::run::RunState;
 use crate::store::SyncMode;
 
 /// What was deleted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
 #[non_exhaustive]
 pub struct Pruned {
     /// How many runs.

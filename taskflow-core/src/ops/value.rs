@@ -3,10 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::error::OpsError;
+use crate::base::schema::Schema;
 use crate::journal::{Journal, RunHistory, StoredValue};
 
 /// A stored value, as JSON documents have it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Schema)]
 #[non_exhaustive]
 pub struct ValueDocument {
     /// The task.
@@ -70,7 +71,7 @@ pub async fn values(journal: &Journal, history: &RunHistory) -> Result<Vec<Value
 }
 
 /// The beginnings of the values of a run, for people.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Schema)]
 #[non_exhaustive]
 pub struct ValuePreviews {
     /// What the tasks returned, in the order of the graph, then their named values (XComs).
@@ -80,7 +81,7 @@ pub struct ValuePreviews {
 }
 
 /// The beginning of a value, with everything that looks like a secret masked.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
 #[non_exhaustive]
 pub struct ValuePreview {
     /// The task.

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::error::OpsError;
 use crate::base::Timestamp;
+use crate::base::schema::Schema;
 use crate::dag::DagDef;
 use crate::journal::{Graph, Journal, RunSummary, differences};
 use crate::schedule::Note;
@@ -16,7 +17,7 @@ const RUNS: u32 = 1_000;
 const NOTES: u32 = 100;
 
 /// A graph of a DAG.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Schema)]
 #[non_exhaustive]
 pub struct DagVersion {
     /// Its structural hash.

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::{Deserialize, Serialize};
 
+use crate::base::schema::Schema;
 use crate::base::{Date, Interval, Timestamp};
 use crate::schedule::{ActiveRun, ActiveSlot, Slot, Zone};
 
@@ -37,7 +38,7 @@ pub struct RunInfo {
 }
 
 /// The events that a run consumes.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, Schema)]
 #[non_exhaustive]
 pub struct TriggeringEvents {
     /// By parameter, in their order. A parameter that took nothing is left out.
@@ -50,7 +51,7 @@ pub struct TriggeringEvents {
 }
 
 /// The events of an asset that a run consumes.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, Schema)]
 #[non_exhaustive]
 pub struct ConsumedEvents {
     /// The parameter that receives them.
@@ -75,7 +76,7 @@ impl ConsumedEvents {
 }
 
 /// The task that triggered a run of another DAG.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, Schema)]
 #[non_exhaustive]
 pub struct TriggeredBy {
     /// The id of its run.
@@ -101,7 +102,7 @@ fn waits() -> bool {
 }
 
 /// How a run came about. Who asked for it is a separate question: see [`RunInfo::triggered_by`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, Schema)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum RunType {

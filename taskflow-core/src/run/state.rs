@@ -2,11 +2,12 @@
 
 use std::fmt;
 
+use crate::base::schema::Schema;
 use serde::{Deserialize, Serialize};
 
 // Stored entries hold the index of a variant: append new ones.
 /// The state of a task instance. Names are Airflow's, plus `cancelled`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, Schema)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum TaskState {
@@ -134,7 +135,7 @@ impl TaskState {
 
 /// The state of a run.
 // Stored entries hold the index of a variant: append new ones.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, Schema)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum RunState {

@@ -22,6 +22,7 @@ use serde::{Deserialize, Serialize};
 use super::clock_time::ClockTime;
 use super::zone::Zone;
 use crate::base::Timestamp;
+use crate::base::schema::Schema;
 
 /// How long after it is due a deadline is judged.
 pub const SETTLING: Duration = Duration::from_secs(1);
@@ -82,7 +83,7 @@ pub struct DeadlineState {
 }
 
 /// Slots that have missed their deadlines.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
 pub struct MissedSlots {
     /// The first slot.
     pub first: Timestamp,

@@ -8,10 +8,12 @@ use super::deadline::MissedSlots;
 use super::policy::Catchup;
 use super::state::Pause;
 use crate::base::Timestamp;
+use crate::base::schema::Schema;
 
 /// An entry in the history of a schedule.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
+#[schema(name = "ScheduleNote")]
 pub enum Note {
     /// The timetable differs from that of the last step. Slots that waited are dropped, and no slot
     /// is repeated.

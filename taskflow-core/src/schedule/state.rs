@@ -11,6 +11,7 @@ use super::spec::{Recurrence, Schedule, just_before};
 use super::step::CLOCK_TOLERANCE;
 use super::zone_rules::ZoneRules;
 use crate::base::Timestamp;
+use crate::base::schema::Schema;
 
 /// What is stored of the schedule of a DAG: which of its slots are decided.
 ///
@@ -53,7 +54,7 @@ pub struct ScheduleState {
 pub const BEHIND: u64 = 10;
 
 /// The slots of a schedule that wait, if it falls [behind](BEHIND).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, Schema)]
 pub struct Backlog {
     /// How many they are; 10,000 stands for more.
     pub slots: u64,
@@ -176,7 +177,7 @@ impl Span {
 }
 
 /// Who paused a DAG, and why.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
 pub struct Pause {
     /// Who.
     pub by: String,

@@ -52,6 +52,7 @@ mod pages;
 mod permit;
 mod problem;
 mod routes;
+mod schema;
 mod streams;
 
 use std::fmt;

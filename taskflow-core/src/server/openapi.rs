@@ -2,14 +2,19 @@
 
 use serde_json::{Map, Value, json};
 
-use super::routes::{Field, Kind, ROUTES, Route, Verb};
+use super::problem::Document;
+use super::routes::{Field, JSON_LINES, Kind, ROUTES, Route, Verb};
+use super::schema::Components;
+use crate::base::schema::Schema as _;
 
 /// The document as JSON, of a server below a base path.
 pub(super) fn openapi(base: &str) -> String {
+    let mut components = Components::default();
+    components.answer(&[Document::shape]);
     let mut paths = Map::new();
     for route in ROUTES {
         let operations = paths.entry(route.path).or_insert_with(|| json!({}));
-        operations[route.method.name().to_ascii_lowercase()] = operation(route);
+        operations[route.method.name().to_ascii_lowercase()] = operation(route, &mut components);
     }
     let mut document = json!({
         "openapi": "3.1.0",
@@ -20,7 +25,7 @@ pub(super) fn openapi(base: &str) -> String {
                             with `--output json`.",
         },
         "paths": paths,
-        "components": { "schemas": { "Problem": problem() } },
+        "components": { "schemas": components.into_schemas() },
     });
     if !base.is_empty() {
         document["servers"] = json!([{ "url": base }]);
@@ -30,7 +35,7 @@ pub(super) fn openapi(base: &str) -> String {
     text
 }
 
-fn operation(route: &Route) -> Value {
+fn operation(route: &Route, components: &mut Components) -> Value {
     let mut parameters: Vec<Value> = segments(route.path).map(segment).collect();
     parameters.extend(route.query.iter().map(|field| parameter(field, "query")));
     if route.method == Verb::Post && route.path.ends_with("/dags/{dag}/runs") {
@@ -51,7 +56,7 @@ fn operation(route: &Route) -> Value {
         "summary": route.about,
         "parameters": parameters,
         "responses": {
-            "2XX": { "description": "Success", "content": { route.media_type: {} } },
+            "2XX": { "description": "Success", "content": content(route, components) },
             "default": problem,
         },
     });
@@ -72,6 +77,17 @@ fn operation(route: &Route) -> Value {
         });
     }
     operation
+}
+
+/// What is known of the content of an answer. Of what is not JSON, that it is text.
+fn content(route: &Route, components: &mut Components) -> Value {
+    let text = json!({ "schema": { "type": "string" } });
+    match route.media_type {
+        "application/json" => json!({ "application/json": { "schema": components.answer(route.answers) } }),
+        // Clients that ask for text get text.
+        JSON_LINES => json!({ JSON_LINES: text, "text/plain": text }),
+        other => json!({ other: text }),
+    }
 }
 
 /// `get_runs_run_tasks`
@@ -137,23 +153,4 @@ fn schema(kind: Kind) -> Value {
         Kind::Json => json!({}),
         Kind::Object => json!({ "type": "object" }),
     }
-}
-
-fn problem() -> Value {
-    let text = json!({ "type": "string" });
-    json!({
-        "type": "object",
-        "description": "An error (RFC 9457)",
-        "properties": {
-            "type": text,
-            "title": text,
-            "status": { "type": "integer" },
-            "detail": { "type": "string", "description": "The sentence that the command line prints" },
-            "place": { "type": "string", "description": "The parameter or the member that is wrong" },
-            "candidates": { "type": "array", "items": text, "description": "What the id may have meant" },
-            "next": { "type": "string", "description": "What to do" },
-            "request_id": text,
-        },
-        "required": ["type", "title", "status", "detail", "request_id"],
-    })
 }

@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use crate::base::ErrorKind;
+use crate::base::schema::Schema;
 use crate::journal::JournalError;
 use crate::ops::OpsError;
 
@@ -18,12 +19,15 @@ use crate::ops::OpsError;
 #[derive(Debug)]
 pub(super) struct Problem(Box<Document>);
 
-#[derive(Debug, Serialize)]
+/// An error (RFC 9457).
+#[derive(Debug, Serialize, Schema)]
+#[schema(name = "Problem")]
 pub(super) struct Document {
     #[serde(rename = "type")]
     ty: &'static str,
     title: &'static str,
     pub(super) status: u16,
+    /// The sentence that the command line prints.
     pub(super) detail: String,
     /// The parameter or the member of the body that is wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -31,8 +35,10 @@ pub(super) struct Document {
     /// What the id may have meant.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) candidates: Vec<String>,
+    /// What to do.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) next: Option<String>,
+    /// The name of the request in the log of the server.
     pub(super) request_id: String,
     /// A header that goes with the status.
     #[serde(skip)]

@@ -8,6 +8,7 @@ use axum::extract::{RawPathParams, Request, State};
 use axum::http::{Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
+use serde_json::{Map, Value};
 
 use super::ServerState;
 use super::api::{
@@ -18,6 +19,12 @@ use super::call::{self, Call};
 use super::hooks;
 use super::problem::Problem;
 use super::streams;
+use crate::base::schema::{Of, Schema};
+use crate::journal::Explanation;
+use crate::ops;
+use crate::ops::accounts::{CreatedToken, EndedCredentials, TokenDocument, UserDocument};
+use crate::render::View;
+use crate::schedule::Pause;
 
 /// The response of a handler.
 pub(super) type Answer = Result<Response, Problem>;
@@ -36,6 +43,8 @@ pub(super) struct Route {
     pub(super) body: &'static [Field],
     /// The media type of the response.
     pub(super) media_type: &'static str,
+    /// The documents that it may answer with.
+    pub(super) answers: &'static [Of],
     /// Whether the handler gets the bytes of the body, and no members.
     pub(super) is_raw: bool,
     /// Whether it is answered in its turn: it reads, or computes, much.
@@ -130,9 +139,10 @@ const fn field(name: &'static str, kind: Kind, about: &'static str) -> Field {
     Field { name, kind, is_required: false, about }
 }
 
-/// `route!(Get "/runs", runs::list, "Lists runs")`
+/// `route!(Get "/runs", runs::list, "Lists runs" => Vec<Run>)`: the documents that it may answer
+/// with come last.
 macro_rules! route {
-    ($method:ident $path:literal, $handler:path, $about:literal) => {
+    ($method:ident $path:literal, $handler:path, $about:literal $(=> $($answer:ty),+)?) => {
         Route {
             method: Verb::$method,
             path: $path,
@@ -140,6 +150,7 @@ macro_rules! route {
             query: &[],
             body: &[],
             media_type: "application/json",
+            answers: &[$($(<$answer as Schema>::shape),+)?],
             is_raw: false,
             is_costly: false,
             handler: |call| Box::pin($handler(call)),
@@ -178,57 +189,73 @@ const LONGEST_WAIT: u64 = 60;
 const ROLE: Field = field("role", Kind::Word(&["viewer", "operator", "admin"]), "The role").required();
 const DAG_PATTERNS: Field =
     field("dags", Kind::Texts, "Only for these DAGs: ids, `team_a.*` or `tag:finance`. Default: all DAGs");
-const JSON_LINES: &str = "application/jsonl";
+pub(super) const JSON_LINES: &str = "application/jsonl";
 const EVENT_STREAM: &str = "text/event-stream";
 
 /// All routes.
 pub(super) static ROUTES: &[Route] = &[
-    route!(Get "/health/live", health::live, "Whether the server answers"),
-    route!(Get "/health/ready", health::ready, "Whether the service works, and why not"),
-    route!(Get "/metrics", health::metrics, "Metrics in the text format of Prometheus").media_type("text/plain"),
-    route!(Get "/api/v1/version", health::version, "The versions of the API and of taskflow"),
-    route!(Get "/api/v1/openapi.json", health::openapi_document, "This document"),
-    route!(Get "/api/v1/doctor", health::doctor, "What keeps the home from working").costly(),
-    route!(Get "/api/v1/dags", dags::list, "The DAGs with their schedules and last runs"),
-    route!(Get "/api/v1/dags/{dag}", dags::dag, "A DAG with its parameters and tasks"),
-    route!(Get "/api/v1/dags/{dag}/graph", dags::graph, "The graph of a DAG").query(&[field(
+    route!(Get "/health/live", health::live, "Whether the server answers" => health::Liveness),
+    route!(Get "/health/ready", health::ready, "Whether the service works, and why not" => health::Readiness),
+    route!(Get "/metrics", health::metrics,
+        "Metrics in the text format of Prometheus")
+    .media_type("text/plain"),
+    route!(Get "/api/v1/version", health::version, "The versions of the API and of taskflow"
+        => health::Versions),
+    route!(Get "/api/v1/openapi.json", health::openapi_document, "This document" => Map<String, Value>),
+    route!(Get "/api/v1/doctor", health::doctor,
+        "What keeps the home from working" => ops::Diagnosis)
+    .costly(),
+    route!(Get "/api/v1/dags", dags::list, "The DAGs with their schedules and last runs"
+        => Vec<ops::DagStatus>),
+    route!(Get "/api/v1/dags/{dag}", dags::dag, "A DAG with its parameters and tasks" => ops::DagDocument),
+    route!(Get "/api/v1/dags/{dag}/graph", dags::graph, "The graph of a DAG" => View<'static>).query(&[field(
         "format",
         Kind::Word(&["tree", "dot", "mermaid", "json", "svg"]),
         "The format of the picture. Default: json",
     )]),
-    route!(Get "/api/v1/dags/{dag}/next", dags::next, "The next slots of a schedule").query(&[field(
-        "count",
-        Kind::Number(1, 1_000),
-        "How many. Default: 10",
-    )]),
-    route!(Get "/api/v1/dags/{dag}/slots", dags::slots, "The last slots and events of a DAG, and what became of them")
-        .query(&[
-            field("from", Kind::Time, "With `to`: the slots from this time on, past and to come"),
-            field("to", Kind::Time, "With `from`: the slots before this time"),
-            field("fate", Kind::Texts, "Only with these fates: states of runs, `missed`, `skipped`, `waiting`, `note`"),
-            field("before", Kind::Time, "Only slots before this time: the next page"),
-            LIMIT,
-        ]),
-    route!(Get "/api/v1/dags/{dag}/versions", dags::versions, "The graphs of a DAG by its last runs, and what changed"),
-    route!(Put "/api/v1/dags/{dag}/pause", changes::pause, "Pauses the schedule and the events of a DAG")
-        .body(&[REASON, BY, UNTIL]),
-    route!(Delete "/api/v1/dags/{dag}/pause", changes::unpause, "Ends the pause of a DAG")
-        .body(&[REASON, BY, CATCHUP, EVENTS]),
-    route!(Put "/api/v1/pauses", pauses::pause, "Pauses several DAGs, with an answer for each")
-        .body(&[DAGS, TAG, ALL, REASON, BY, UNTIL]),
-    route!(Delete "/api/v1/pauses", pauses::unpause, "Ends the pauses of several DAGs, with an answer for each")
-        .body(&[DAGS, TAG, ALL, REASON, BY, CATCHUP, EVENTS]),
+    route!(Get "/api/v1/dags/{dag}/next", dags::next,
+        "The next slots of a schedule" => ops::NextSlots)
+    .query(&[field("count", Kind::Number(1, 1_000), "How many. Default: 10")]),
+    route!(Get "/api/v1/dags/{dag}/slots", dags::slots,
+        "The last slots and events of a DAG, and what became of them"
+        => Vec<ops::PastSlots>, ops::SlotSpan)
+    .query(&[
+        field("from", Kind::Time, "With `to`: the slots from this time on, past and to come"),
+        field("to", Kind::Time, "With `from`: the slots before this time"),
+        field("fate", Kind::Texts, "Only with these fates: states of runs, `missed`, `skipped`, `waiting`, `note`"),
+        field("before", Kind::Time, "Only slots before this time: the next page"),
+        LIMIT,
+    ]),
+    route!(Get "/api/v1/dags/{dag}/versions", dags::versions,
+        "The graphs of a DAG by its last runs, and what changed"
+        => Vec<ops::DagVersion>),
+    route!(Put "/api/v1/dags/{dag}/pause", changes::pause, "Pauses the schedule and the events of a DAG"
+        => Pause)
+    .body(&[REASON, BY, UNTIL]),
+    route!(Delete "/api/v1/dags/{dag}/pause", changes::unpause, "Ends the pause of a DAG"
+        => Vec<ops::PastSlots>)
+    .body(&[REASON, BY, CATCHUP, EVENTS]),
+    route!(Put "/api/v1/pauses", pauses::pause, "Pauses several DAGs, with an answer for each"
+        => Vec<pauses::Item<()>>)
+    .body(&[DAGS, TAG, ALL, REASON, BY, UNTIL]),
+    route!(Delete "/api/v1/pauses", pauses::unpause,
+        "Ends the pauses of several DAGs, with an answer for each"
+        => Vec<pauses::Item<()>>)
+    .body(&[DAGS, TAG, ALL, REASON, BY, CATCHUP, EVENTS]),
     route!(Post "/api/v1/dags/{dag}/reset-schedule", changes::reset_schedule,
-        "Lets a schedule continue from now, after the clock was ahead")
+        "Lets a schedule continue from now, after the clock was ahead"
+        => ops::ResetSchedule)
     .body(NOTE),
-    route!(Post "/api/v1/dags/{dag}/runs", changes::trigger, "Queues a run, which the service starts").body(&[
+    route!(Post "/api/v1/dags/{dag}/runs", changes::trigger, "Queues a run, which the service starts"
+        => ops::RunSummaryDocument)
+    .body(&[
         field("params", Kind::Object, "The values of parameters, by name. Others have their defaults"),
         field("logical_date", Kind::Time, "The logical date. Default: now, or the end of the interval"),
         field("interval_start", Kind::Time, "The start of the data interval"),
         field("interval_end", Kind::Time, "The end of the data interval"),
         field("run_id", Kind::Text, "The id of the run. Default: a new one"),
     ]),
-    route!(Get "/api/v1/runs", runs::list, "Runs, the newest first").query(&[
+    route!(Get "/api/v1/runs", runs::list, "Runs, the newest first" => Vec<ops::RunSummaryDocument>).query(&[
         DAG,
         STATE,
         RUN_TYPE,
@@ -240,38 +267,44 @@ pub(super) static ROUTES: &[Route] = &[
         LIMIT,
         field("after", Kind::Text, "The place where the page begins, as the header Link has it"),
     ]),
-    route!(Post "/api/v1/runs:cancel", bulk::cancel, "Ends several runs early, with an answer for each")
-        .costly()
-        .body(&[RUNS, DAG, STATE, RUN_TYPE, SINCE, BEFORE, REASON, BY]),
-    route!(Post "/api/v1/runs:clear", bulk::clear, "Clears tasks of several runs, with an answer for each")
-        .costly()
-        .query(&[DRY_RUN])
-        .body(&[RUNS, DAG, STATE, RUN_TYPE, SINCE, BEFORE, TASKS, FAILED, UPSTREAM, DOWNSTREAM, REASON, BY]),
-    route!(Post "/api/v1/runs:mark", bulk::mark, "Sets the state of tasks of several runs, with an answer for each")
-        .costly()
-        .body(&[
-            RUNS,
-            DAG,
-            STATE,
-            RUN_TYPE,
-            SINCE,
-            BEFORE,
-            field("as", MARK, "The state").required(),
-            field("tasks", Kind::Texts, "Tasks and groups").required(),
-            VALUE,
-            REASON,
-            BY,
-        ]),
-    route!(Get "/api/v1/runs/{run}", runs::run, "A run with its tasks").query(&[
+    route!(Post "/api/v1/runs:cancel", bulk::cancel, "Ends several runs early, with an answer for each"
+        => bulk::Outcomes)
+    .costly()
+    .body(&[RUNS, DAG, STATE, RUN_TYPE, SINCE, BEFORE, REASON, BY]),
+    route!(Post "/api/v1/runs:clear", bulk::clear, "Clears tasks of several runs, with an answer for each"
+        => bulk::Outcomes)
+    .costly()
+    .query(&[DRY_RUN])
+    .body(&[RUNS, DAG, STATE, RUN_TYPE, SINCE, BEFORE, TASKS, FAILED, UPSTREAM, DOWNSTREAM, REASON, BY]),
+    route!(Post "/api/v1/runs:mark", bulk::mark,
+        "Sets the state of tasks of several runs, with an answer for each"
+        => bulk::Outcomes)
+    .costly()
+    .body(&[
+        RUNS,
+        DAG,
+        STATE,
+        RUN_TYPE,
+        SINCE,
+        BEFORE,
+        field("as", MARK, "The state").required(),
+        field("tasks", Kind::Texts, "Tasks and groups").required(),
+        VALUE,
+        REASON,
+        BY,
+    ]),
+    route!(Get "/api/v1/runs/{run}", runs::run, "A run with its tasks" => ops::RunStatus).query(&[
         field("wait", Kind::Span(LONGEST_WAIT), "Answers once the run has ended, or after this time"),
         field("until", Kind::Word(&["ended"]), "What `wait` waits for. Default: ended"),
     ]),
     route!(Get "/api/v1/runs/{run}/stream", streams::run, "The journal of a run, as server-sent events")
         .query(&[field("after", Kind::Text, "The number of an entry: begins after it. Default: 0")])
         .media_type(EVENT_STREAM),
-    route!(Get "/api/v1/runs/{run}/tasks", runs::tasks, "The tasks of a run"),
-    route!(Get "/api/v1/runs/{run}/tasks/{task}", runs::task, "A task of a run"),
-    route!(Get "/api/v1/runs/{run}/tasks/{task}/elements", elements::list, "Elements of a mapped task").query(&[
+    route!(Get "/api/v1/runs/{run}/tasks", runs::tasks, "The tasks of a run" => Vec<ops::TaskStatus>),
+    route!(Get "/api/v1/runs/{run}/tasks/{task}", runs::task, "A task of a run" => ops::TaskStatus),
+    route!(Get "/api/v1/runs/{run}/tasks/{task}/elements", elements::list, "Elements of a mapped task"
+        => ops::ElementList)
+    .query(&[
         field("state", Kind::Texts, "Only in these states"),
         field("label", Kind::Text, "Only with this text in the label"),
         field("message", Kind::Text, "Only with this text in the message, in which numbers are #"),
@@ -280,16 +313,16 @@ pub(super) static ROUTES: &[Route] = &[
         field("skip", Kind::Number(0, u32::MAX as i64), "Without so many of those that fit: the next page"),
         LIMIT,
     ]),
-    route!(Get "/api/v1/runs/{run}/tasks/{task}/elements/summary", elements::summary, "What the elements of a mapped task have come to"),
-    route!(Get "/api/v1/runs/{run}/tasks/{task}/explain", runs::explain_task, "Why a task is in its state"),
-    route!(Get "/api/v1/runs/{run}/tasks/{task}/attempts/{attempt}/log", logs::attempt, "The log of an attempt")
-        .query(&[
-            LEVEL,
-            FOLLOW,
-            AFTER_EVENT,
-        ])
-        .media_type(JSON_LINES)
-        .costly(),
+    route!(Get "/api/v1/runs/{run}/tasks/{task}/elements/summary", elements::summary,
+        "What the elements of a mapped task have come to"
+        => ops::ElementsSummary),
+    route!(Get "/api/v1/runs/{run}/tasks/{task}/explain", runs::explain_task, "Why a task is in its state"
+        => Explanation),
+    route!(Get "/api/v1/runs/{run}/tasks/{task}/attempts/{attempt}/log", logs::attempt,
+        "The log of an attempt")
+    .query(&[LEVEL, FOLLOW, AFTER_EVENT])
+    .media_type(JSON_LINES)
+    .costly(),
     route!(Get "/api/v1/runs/{run}/log", logs::run, "The logs of all attempts of a run, by time")
         .query(&[
             LEVEL,
@@ -300,51 +333,75 @@ pub(super) static ROUTES: &[Route] = &[
         ])
         .media_type(JSON_LINES)
         .costly(),
-    route!(Get "/api/v1/runs/{run}/explain", runs::explain, "Why the open tasks of a run are in their states"),
-    route!(Get "/api/v1/runs/{run}/lineage", runs::lineage, "The events and runs that a run comes from, and what comes from it"),
-    route!(Get "/api/v1/runs/{run}/values", runs::values, "The values that the tasks of a run returned")
-        .query(&[PREVIEW, field("limit", Kind::Number(1, 100_000), "With `preview`: at most this many. Default: all")])
-        .costly(),
-    route!(Get "/api/v1/runs/{run}/values/{task}", runs::value, "The value that a task returned").query(&[PREVIEW]),
-    route!(Post "/api/v1/runs/{run}/cancel", changes::cancel, "Ends a run early, whichever process runs it").body(NOTE),
-    route!(Post "/api/v1/runs/{run}/resume", changes::resume, "Continues an interrupted run").body(&[]),
-    route!(Post "/api/v1/runs/{run}/retry", changes::retry, "Runs the failed tasks of a run again").body(NOTE),
-    route!(Post "/api/v1/runs/{run}/clear", changes::clear, "Clears tasks, so that they run again")
-        .costly()
-        .query(&[DRY_RUN])
-        .body(&[
-            TASKS,
-            FAILED,
-            UPSTREAM,
-            DOWNSTREAM,
-            field("run", Kind::Switch, "Whether the service runs them at once. Default: true"),
-            REASON,
-            BY,
-        ]),
-    route!(Post "/api/v1/runs/{run}/mark", changes::mark, "Sets the state of tasks").body(&[
+    route!(Get "/api/v1/runs/{run}/explain", runs::explain, "Why the open tasks of a run are in their states"
+        => Vec<Explanation>),
+    route!(Get "/api/v1/runs/{run}/lineage", runs::lineage,
+        "The events and runs that a run comes from, and what comes from it"
+        => ops::Lineage),
+    route!(Get "/api/v1/runs/{run}/values", runs::values, "The values that the tasks of a run returned"
+        => Vec<ops::ValueDocument>, ops::ValuePreviews)
+    .query(&[PREVIEW, field("limit", Kind::Number(1, 100_000), "With `preview`: at most this many. Default: all")])
+    .costly(),
+    route!(Get "/api/v1/runs/{run}/values/{task}", runs::value,
+        "The value that a task returned" => Value)
+    .query(&[PREVIEW]),
+    route!(Post "/api/v1/runs/{run}/cancel", changes::cancel, "Ends a run early, whichever process runs it"
+        => ops::CancelledRun)
+    .body(NOTE),
+    route!(Post "/api/v1/runs/{run}/resume", changes::resume, "Continues an interrupted run"
+        => ops::RunSummaryDocument)
+    .body(&[]),
+    route!(Post "/api/v1/runs/{run}/retry", changes::retry, "Runs the failed tasks of a run again"
+        => ops::Cleared)
+    .body(NOTE),
+    route!(Post "/api/v1/runs/{run}/clear", changes::clear, "Clears tasks, so that they run again"
+        => ops::ClearPreview, ops::Cleared)
+    .costly()
+    .query(&[DRY_RUN])
+    .body(&[
+        TASKS,
+        FAILED,
+        UPSTREAM,
+        DOWNSTREAM,
+        field("run", Kind::Switch, "Whether the service runs them at once. Default: true"),
+        REASON,
+        BY,
+    ]),
+    route!(Post "/api/v1/runs/{run}/mark", changes::mark, "Sets the state of tasks" => ops::Marked).body(&[
         field("state", MARK, "The state").required(),
         field("tasks", Kind::Texts, "Tasks and groups").required(),
         VALUE,
         REASON,
         BY,
     ]),
-    route!(Post "/api/v1/runs/{run}/release", changes::release, "Sends an event that tasks wait for").body(&[
+    route!(Post "/api/v1/runs/{run}/release", changes::release, "Sends an event that tasks wait for"
+        => ops::SentEvent)
+    .body(&[
         field("key", Kind::Text, "The key of the event").required(),
         field("value", Kind::Json, "Its value. Default: null"),
         REASON,
         BY,
     ]),
-    route!(Get "/api/v1/approvals", approvals::list, "The questions that tasks ask people now"),
-    route!(Get "/api/v1/approvals/{run}/{task}", approvals::approval, "The question that a task asks now"),
-    route!(Get "/api/v1/deadlines", approvals::deadlines, "The deadlines that are due next, and those that were missed"),
-    route!(Get "/api/v1/deliveries", approvals::deliveries, "The notifications that could not be delivered")
-        .query(&[LIMIT]),
-    route!(Get "/api/v1/pools", approvals::limits, "The pools and limits, and who waits for them"),
-    route!(Get "/api/v1/pools/{pool}", approvals::pool, "A pool: who holds its slots, and who waits for them"),
-    route!(Get "/api/v1/assets", assets::list, "The assets of the program, and their last events"),
-    route!(Get "/api/v1/assets/{asset}/stream", streams::asset, "The events of an asset, as server-sent events")
-        .query(&[field("after", Kind::Text, "The number of an event: begins after it. Default: the last one")])
-        .media_type(EVENT_STREAM),
+    route!(Get "/api/v1/approvals", approvals::list, "The questions that tasks ask people now"
+        => Vec<ops::Approval>),
+    route!(Get "/api/v1/approvals/{run}/{task}", approvals::approval, "The question that a task asks now"
+        => ops::Approval),
+    route!(Get "/api/v1/deadlines", approvals::deadlines,
+        "The deadlines that are due next, and those that were missed"
+        => ops::DeadlineList),
+    route!(Get "/api/v1/deliveries", approvals::deliveries, "The notifications that could not be delivered"
+        => Vec<ops::FailedDelivery>)
+    .query(&[LIMIT]),
+    route!(Get "/api/v1/pools", approvals::limits, "The pools and limits, and who waits for them"
+        => ops::LimitStatus),
+    route!(Get "/api/v1/pools/{pool}", approvals::pool, "A pool: who holds its slots, and who waits for them"
+        => ops::PoolStatus),
+    route!(Get "/api/v1/assets", assets::list, "The assets of the program, and their last events"
+        => Vec<ops::AssetDocument>),
+    route!(Get "/api/v1/assets/{asset}/stream", streams::asset,
+        "The events of an asset, as server-sent events")
+    .query(&[field("after", Kind::Text, "The number of an event: begins after it. Default: the last one")])
+    .media_type(EVENT_STREAM),
     route!(Get "/api/v1/stream", streams::changes, "What changes in the home, as server-sent events")
         .query(&[
             field(
@@ -355,26 +412,34 @@ pub(super) static ROUTES: &[Route] = &[
             field("after", Kind::Text, "Begins after this place, the `id` of an event. Default: now"),
         ])
         .media_type(EVENT_STREAM),
-    route!(Get "/api/v1/events", assets::events, "The events of assets, the newest first").query(&[
+    route!(Get "/api/v1/events", assets::events, "The events of assets, the newest first"
+        => Vec<ops::EventDocument>)
+    .query(&[
         field("asset", Kind::Text, "Only of this asset"),
         field("partition", Kind::Text, "Only of this partition"),
         field("run", Kind::Text, "Only emitted by the run with this id"),
         LIMIT,
         field("before", Kind::Number(1, i64::MAX), "Only with a lower number: the next page"),
     ]),
-    route!(Post "/api/v1/events", changes::emit, "Emits an event of an asset").body(&[
+    route!(Post "/api/v1/events", changes::emit, "Emits an event of an asset" => ops::AssetEmission).body(&[
         field("asset", Kind::Text, "The asset").required(),
         field("payload", Kind::Json, "The payload, which has the type of the asset. Default: null"),
         field("partition", Kind::Text, "The partition"),
         field("key", Kind::Text, "The idempotency key: the asset has one event with it"),
         BY,
     ]),
-    route!(Post "/api/v1/hooks/{hook}", hooks::receive, "Receives a signed delivery of another system, which emits an event")
-        .raw(),
-    route!(Get "/api/v1/events/{event}", assets::event, "An event with its payload"),
-    route!(Get "/api/v1/consumers", assets::consumers, "The DAGs that consume events, and what is pending for them")
-        .query(&[DAG]),
-    route!(Get "/api/v1/audit", audit::list, "Who has changed what, the newest first").query(&[
+    route!(Post "/api/v1/hooks/{hook}", hooks::receive,
+        "Receives a signed delivery of another system, which emits an event"
+        => ops::AssetEmission, hooks::Ignored)
+    .raw(),
+    route!(Get "/api/v1/events/{event}", assets::event, "An event with its payload" => ops::EventDocument),
+    route!(Get "/api/v1/consumers", assets::consumers,
+        "The DAGs that consume events, and what is pending for them"
+        => Vec<ops::ConsumerStatus>)
+    .query(&[DAG]),
+    route!(Get "/api/v1/audit", audit::list,
+        "Who has changed what, the newest first" => ops::AuditList)
+    .query(&[
         DAG,
         field("run", Kind::Text, "Only about the run with this number or id"),
         field("about", Kind::Text, "Only about this DAG, or this run, also one that was deleted"),
@@ -384,48 +449,63 @@ pub(super) static ROUTES: &[Route] = &[
         LIMIT,
         field("before", Kind::Number(1, i64::MAX), "Only with a lower number: the next page"),
     ]),
-    route!(Get "/api/v1/backfills", backfills::list, "Backfills, the latest first").query(&[DAG, LIMIT]),
-    route!(Post "/api/v1/backfills", backfills::start, "Starts a backfill, which the service carries out")
-        .costly()
-        .query(&[DRY_RUN])
-        .body(&[
-            field("dag", Kind::Text, "The DAG").required(),
-            field("slots", Kind::Texts, "Ranges such as 2026-01-01/2026-01-31, days, or times of slots").required(),
-            field("scope", Kind::Word(&["missing", "failed", "all"]), "The slots that run. Default: missing"),
-            field("order", Kind::Word(&["oldest", "newest", "random"]), "Which slots come first. Default: oldest"),
-            field("seed", Kind::Number(0, i64::MAX), "Seeds the random order"),
-            field("limit", Kind::Number(1, u32::MAX as i64), "How many of its runs may be active at once"),
-            field("as_one_run", Kind::Switch, "Makes one run of all slots"),
-            field("params", Kind::Object, "The values of parameters, by name"),
-            REASON,
-            BY,
-        ]),
-    route!(Get "/api/v1/backfills/{backfill}", backfills::backfill, "A backfill"),
-    route!(Post "/api/v1/backfills/{backfill}/pause", backfills::pause, "Starts no more runs of a backfill").body(NOTE),
-    route!(Post "/api/v1/backfills/{backfill}/resume", backfills::resume, "Continues a paused backfill").body(NOTE),
-    route!(Post "/api/v1/backfills/{backfill}/limit", backfills::limit, "Changes how many runs may be active at once")
-        .body(&[field("limit", Kind::Number(1, u32::MAX as i64), "How many").required(), REASON, BY]),
-    route!(Post "/api/v1/backfills/{backfill}/extend", backfills::extend, "Extends a backfill to a later end").body(&[
-        field("to", Kind::Text, "The new end, a day or a time; inclusive").required(),
+    route!(Get "/api/v1/backfills", backfills::list, "Backfills, the latest first"
+        => Vec<ops::BackfillStatus>)
+    .query(&[DAG, LIMIT]),
+    route!(Post "/api/v1/backfills", backfills::start, "Starts a backfill, which the service carries out"
+        => ops::StartedBackfill, ops::BackfillPreview)
+    .costly()
+    .query(&[DRY_RUN])
+    .body(&[
+        field("dag", Kind::Text, "The DAG").required(),
+        field("slots", Kind::Texts, "Ranges such as 2026-01-01/2026-01-31, days, or times of slots").required(),
+        field("scope", Kind::Word(&["missing", "failed", "all"]), "The slots that run. Default: missing"),
+        field("order", Kind::Word(&["oldest", "newest", "random"]), "Which slots come first. Default: oldest"),
+        field("seed", Kind::Number(0, i64::MAX), "Seeds the random order"),
+        field("limit", Kind::Number(1, u32::MAX as i64), "How many of its runs may be active at once"),
+        field("as_one_run", Kind::Switch, "Makes one run of all slots"),
+        field("params", Kind::Object, "The values of parameters, by name"),
         REASON,
         BY,
     ]),
-    route!(Post "/api/v1/backfills/{backfill}/retry", backfills::retry, "Starts another one for the failed slots")
-        .body(NOTE),
-    route!(Post "/api/v1/backfills/{backfill}/cancel", backfills::cancel, "Drops the pending slots of a backfill")
-        .body(&[field("running", Kind::Switch, "Cancels its active runs too"), REASON, BY]),
-    route!(Post "/api/v1/db/prune", prune::prune, "Deletes old runs that have ended, and old events")
-        .costly()
-        .query(&[DRY_RUN])
-        .body(&[
-            field("older_than", Kind::Span(u64::MAX), "Only what was created longer ago").required(),
-            DAG,
-            STATE,
-            field("audit", Kind::Switch, "Also old entries of the audit trail"),
-        ]),
-    route!(Get "/api/v1/me", accounts::me, "Who asks, and what they may do"),
-    route!(Get "/api/v1/tokens", accounts::tokens, "One's own tokens; all of them for an admin"),
-    route!(Post "/api/v1/tokens", accounts::create_token, "Creates a token, which is shown once").body(&[
+    route!(Get "/api/v1/backfills/{backfill}", backfills::backfill, "A backfill" => ops::BackfillStatus),
+    route!(Post "/api/v1/backfills/{backfill}/pause", backfills::pause, "Starts no more runs of a backfill"
+        => ops::BackfillStatus)
+    .body(NOTE),
+    route!(Post "/api/v1/backfills/{backfill}/resume", backfills::resume, "Continues a paused backfill"
+        => ops::BackfillStatus)
+    .body(NOTE),
+    route!(Post "/api/v1/backfills/{backfill}/limit", backfills::limit,
+        "Changes how many runs may be active at once"
+        => ops::BackfillStatus)
+    .body(&[field("limit", Kind::Number(1, u32::MAX as i64), "How many").required(), REASON, BY]),
+    route!(Post "/api/v1/backfills/{backfill}/extend", backfills::extend, "Extends a backfill to a later end"
+        => ops::ExtendedBackfill)
+    .body(&[field("to", Kind::Text, "The new end, a day or a time; inclusive").required(), REASON, BY]),
+    route!(Post "/api/v1/backfills/{backfill}/retry", backfills::retry,
+        "Starts another one for the failed slots"
+        => ops::StartedBackfill)
+    .body(NOTE),
+    route!(Post "/api/v1/backfills/{backfill}/cancel", backfills::cancel,
+        "Drops the pending slots of a backfill"
+        => ops::CancelledBackfill)
+    .body(&[field("running", Kind::Switch, "Cancels its active runs too"), REASON, BY]),
+    route!(Post "/api/v1/db/prune", prune::prune, "Deletes old runs that have ended, and old events"
+        => ops::Pruned, Vec<ops::RunSummaryDocument>)
+    .costly()
+    .query(&[DRY_RUN])
+    .body(&[
+        field("older_than", Kind::Span(u64::MAX), "Only what was created longer ago").required(),
+        DAG,
+        STATE,
+        field("audit", Kind::Switch, "Also old entries of the audit trail"),
+    ]),
+    route!(Get "/api/v1/me", accounts::me, "Who asks, and what they may do" => accounts::Me<'static>),
+    route!(Get "/api/v1/tokens", accounts::tokens, "One's own tokens; all of them for an admin"
+        => Vec<TokenDocument>),
+    route!(Post "/api/v1/tokens", accounts::create_token, "Creates a token, which is shown once"
+        => CreatedToken)
+    .body(&[
         field("name", Kind::Text, "The name of the token").required(),
         ROLE,
         DAG_PATTERNS,
@@ -434,22 +514,27 @@ pub(super) static ROUTES: &[Route] = &[
         field("lasts", Kind::Switch, "It does not expire, which only an admin of all DAGs can choose"),
         field("user", Kind::Text, "The user that it belongs to, for an admin. Default: whoever asks"),
     ]),
-    route!(Delete "/api/v1/tokens/{token}", accounts::revoke_token, "Ends a token").body(&[]),
-    route!(Get "/api/v1/users", accounts::users, "The users and their roles"),
-    route!(Post "/api/v1/users", accounts::add_user, "Adds a user").body(&[
+    route!(Delete "/api/v1/tokens/{token}", accounts::revoke_token,
+        "Ends a token" => accounts::Revoked)
+    .body(&[]),
+    route!(Get "/api/v1/users", accounts::users, "The users and their roles" => Vec<UserDocument>),
+    route!(Post "/api/v1/users", accounts::add_user, "Adds a user" => UserDocument).body(&[
         field("name", Kind::Text, "The name of the user").required(),
         field("password", Kind::Text, "The password, of at least 12 characters").required(),
         ROLE,
         DAG_PATTERNS,
     ]),
-    route!(Delete "/api/v1/users/{user}", accounts::remove_user, "Removes a user, with all sessions and tokens")
-        .body(&[]),
-    route!(Put "/api/v1/users/{user}/role", accounts::set_role, "Gives a user another role").body(&[
-        ROLE,
-        DAG_PATTERNS,
-    ]),
-    route!(Put "/api/v1/users/{user}/password", accounts::set_password, "Gives a user another password; all sessions and tokens of the user end")
-        .body(&[field("password", Kind::Text, "The password, of at least 12 characters").required()]),
+    route!(Delete "/api/v1/users/{user}", accounts::remove_user,
+        "Removes a user, with all sessions and tokens"
+        => EndedCredentials)
+    .body(&[]),
+    route!(Put "/api/v1/users/{user}/role", accounts::set_role,
+        "Gives a user another role" => UserDocument)
+    .body(&[ROLE, DAG_PATTERNS]),
+    route!(Put "/api/v1/users/{user}/password", accounts::set_password,
+        "Gives a user another password; all sessions and tokens of the user end"
+        => EndedCredentials)
+    .body(&[field("password", Kind::Text, "The password, of at least 12 characters").required()]),
 ];
 
 const PREVIEW: Field = field(

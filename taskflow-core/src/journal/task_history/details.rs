@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::place::Place;
 use crate::base::Timestamp;
+use crate::base::schema::Schema;
 use crate::run::{TaskState, WaitRecord, WaitView};
 
 /// What few task instances of a stored run have. A [`TaskHistory`](super::TaskHistory) dereferences
@@ -111,7 +112,7 @@ impl Serialize for Details {
 }
 
 /// What a task waits for without holding a slot.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
 #[non_exhaustive]
 pub struct WaitHistory {
     /// When the wait began; for a sensor, its first poke.
@@ -148,7 +149,7 @@ impl WaitHistory {
 }
 
 /// A link of a task.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
 #[non_exhaustive]
 pub struct LinkHistory {
     /// Its name.
@@ -158,7 +159,7 @@ pub struct LinkHistory {
 }
 
 /// An XCom that a task has pushed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
 #[non_exhaustive]
 pub struct PushedHistory {
     /// Its key.

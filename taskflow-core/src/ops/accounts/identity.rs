@@ -26,6 +26,7 @@ use super::secret::{digest, random_secret};
 use super::sessions::{NewSession, begin, by_session};
 use super::users::{StoredUser, UserState, change, encode, find_identity, stored_users, trail, words};
 use crate::base::account;
+use crate::base::schema::Schema;
 use crate::journal::Journal;
 use crate::ops::audit::{Action, acting_as, acting_instead, changed};
 use crate::ops::{Actor, OpsError, Via};
@@ -37,7 +38,7 @@ const DIGITS: usize = 12;
 const LONGEST: usize = 48;
 
 /// Who somebody is to a provider.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
 #[non_exhaustive]
 pub struct Identity {
     /// The provider.

@@ -6,9 +6,10 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::error::AccountError;
+use crate::base::schema::Schema;
 
 /// A right to a DAG and its runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Schema)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Right {
@@ -64,7 +65,7 @@ impl Right {
 }
 
 /// A set of rights.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, Schema)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Role {
@@ -115,7 +116,7 @@ impl FromStr for Role {
 }
 
 /// The DAGs that a grant is for. No text means all of them, so no DAG can be called so.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum DagPattern {
@@ -169,7 +170,7 @@ impl fmt::Display for DagPattern {
 }
 
 /// A role for some DAGs.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
 #[non_exhaustive]
 pub struct Grant {
     /// The role.

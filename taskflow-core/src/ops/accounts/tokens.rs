@@ -12,6 +12,7 @@ use super::secret::{digest, is_token, new_token};
 use super::sessions::Authenticated;
 use super::users::{StoredUser, check_name, decode, encode, find, trail, words};
 use crate::base::Timestamp;
+use crate::base::schema::Schema;
 use crate::journal::{Journal, JournalError};
 use crate::ops::audit::{Action, changed};
 use crate::ops::{Actor, OpsError, Via};
@@ -40,7 +41,7 @@ pub struct NewToken {
 }
 
 /// A token as people see it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
 #[non_exhaustive]
 pub struct TokenDocument {
     /// The name.
@@ -63,7 +64,7 @@ pub struct TokenDocument {
 }
 
 /// A token that was created.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize, Schema)]
 #[non_exhaustive]
 pub struct CreatedToken {
     /// What programs present. It is nowhere else.

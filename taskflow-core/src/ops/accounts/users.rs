@@ -9,6 +9,7 @@ use super::password;
 use super::rights::Grant;
 use super::secret::random_secret;
 use crate::base::Timestamp;
+use crate::base::schema::Schema;
 use crate::base::text::bounded;
 use crate::journal::{Journal, JournalError};
 use crate::ops::OpsError;
@@ -16,7 +17,7 @@ use crate::ops::audit::{Action, AuditTarget, Trail, changed};
 use crate::store::{AccountKind, AccountRow};
 
 /// A user.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
 #[non_exhaustive]
 pub struct UserDocument {
     /// The name.
@@ -31,7 +32,7 @@ pub struct UserDocument {
 }
 
 /// What has ended with a user or a password.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Schema)]
 #[non_exhaustive]
 pub struct EndedCredentials {
     /// How many sessions.

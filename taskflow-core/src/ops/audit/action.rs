@@ -6,6 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::base::did_you_mean;
+use crate::base::schema::Schema;
 
 macro_rules! actions {
     ($($(#[$doc:meta])* $variant:ident = $name:literal, $to:literal, $done:literal;)*) => {
@@ -15,6 +16,17 @@ macro_rules! actions {
         #[non_exhaustive]
         pub enum Action {
             $($(#[$doc])* $variant,)*
+        }
+
+        #[cfg(feature = "server")]
+        impl crate::base::schema::Schema for Action {
+            fn shape() -> crate::base::schema::Shape {
+                crate::base::schema::Shape::Words(&crate::base::schema::Words {
+                    name: "Action",
+                    about: "What somebody asks for.",
+                    words: &[$($name),*],
+                })
+            }
         }
 
         impl Action {
@@ -131,7 +143,7 @@ impl<'de> Deserialize<'de> for Action {
 }
 
 /// How an action ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Outcome {

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use super::action::{Action, Outcome};
 use super::sentence;
 use crate::base::Timestamp;
+use crate::base::schema::Schema;
 use crate::dag::Registry;
 use crate::journal::{Journal, JournalError};
 use crate::ops::actor::{Actor, Via};
@@ -13,7 +14,7 @@ use crate::ops::error::OpsError;
 use crate::store::{AuditFilter, AuditRow, StoreError};
 
 /// A change that somebody asked for.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Schema)]
 #[non_exhaustive]
 pub struct AuditEntry {
     /// Its number. Later entries have higher numbers.
@@ -170,7 +171,7 @@ async fn any(journal: &Journal, query: &AuditQuery) -> Result<bool, OpsError> {
 }
 
 /// Entries of the audit trail.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, Schema)]
 #[non_exhaustive]
 pub struct AuditList {
     /// The newest come first.

@@ -6,12 +6,13 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::Severity;
+use crate::base::schema::Schema;
 use crate::base::{Timestamp, units};
 use crate::ops::served::ServingProcess;
 use crate::schedule::{Backlog, Pause, Zone};
 
 /// What was found.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Schema)]
 #[serde(tag = "finding", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum FindingKind {

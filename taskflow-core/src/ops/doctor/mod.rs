@@ -8,6 +8,7 @@ mod finding;
 
 use std::path::PathBuf;
 
+use crate::base::schema::Schema;
 use serde::{Deserialize, Serialize};
 
 #[cfg(feature = "sqlite")]
@@ -15,7 +16,7 @@ pub use self::examination::doctor;
 pub use self::finding::FindingKind;
 
 /// The outcome of [`doctor`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Schema)]
 #[non_exhaustive]
 pub struct Diagnosis {
     /// The directory of the home.
@@ -27,7 +28,7 @@ pub struct Diagnosis {
 }
 
 /// A finding.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Schema)]
 #[non_exhaustive]
 pub struct Finding {
     /// Whether somebody has to act.
@@ -43,7 +44,7 @@ pub struct Finding {
 }
 
 /// Whether somebody has to act.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Schema)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Severity {

@@ -9,13 +9,15 @@ mod options;
 
 use serde::{Serialize, Serializer};
 
+use crate::base::schema::Schema;
 use crate::dag::ParamDefault;
 use crate::task::TriggerRule;
 
 pub use self::options::OptionList;
 
 /// A [`Plan`](crate::dag::Plan) ready to be drawn. As JSON it is `taskflow show --format json`.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Schema)]
+#[schema(name = "DagGraph")]
 #[non_exhaustive]
 pub struct View<'p> {
     /// The id of the DAG.
@@ -57,6 +59,13 @@ pub struct Ref<'p> {
     pub id: &'p str,
 }
 
+#[cfg(feature = "server")]
+impl Schema for Ref<'_> {
+    fn shape() -> crate::base::schema::Shape {
+        crate::base::schema::Shape::Text
+    }
+}
+
 impl Serialize for Ref<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.id)
@@ -64,7 +73,7 @@ impl Serialize for Ref<'_> {
 }
 
 /// Where an edge begins. As JSON `{"task": "extract"}` or `{"param": "day"}`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Schema)]
 #[serde(rename_all = "snake_case")]
 pub enum Endpoint<'p> {
     /// At a parameter of the DAG.
@@ -74,7 +83,7 @@ pub enum Endpoint<'p> {
 }
 
 /// A parameter of the DAG.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Schema)]
 #[non_exhaustive]
 pub struct ParamView<'p> {
     /// Its name.
@@ -113,7 +122,7 @@ impl ParamView<'_> {
 }
 
 /// A box around nodes.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize, Schema)]
 #[non_exhaustive]
 pub struct GroupView<'p> {
     /// Its full name.
@@ -126,7 +135,7 @@ pub struct GroupView<'p> {
 }
 
 /// A part of the graph that pictures draw a box around.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Schema)]
 #[non_exhaustive]
 pub struct ClusterView<'p> {
     /// What drew it.
@@ -143,7 +152,7 @@ pub struct ClusterView<'p> {
 }
 
 /// What drew a cluster.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Schema)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ClusterKind {
@@ -170,7 +179,7 @@ impl ClusterKind {
 }
 
 /// A node.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Schema)]
 #[non_exhaustive]
 pub struct NodeView<'p> {
     /// Its id.
@@ -221,7 +230,7 @@ impl NodeView<'_> {
 }
 
 /// An argument of a node.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Schema)]
 #[non_exhaustive]
 pub struct ArgView<'p> {
     /// The name of the parameter.
@@ -235,7 +244,7 @@ pub struct ArgView<'p> {
 }
 
 /// What an argument is given.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Schema)]
 #[serde(untagged)]
 pub enum ArgValue<'p> {
     /// A plain value.
@@ -256,8 +265,9 @@ pub enum ArgValue<'p> {
 }
 
 /// What an edge asks of its upstream.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Schema)]
 #[serde(rename_all = "snake_case")]
+#[schema(name = "EdgeKind")]
 pub enum Link {
     /// A value: `T`.
     Required,
@@ -299,7 +309,7 @@ impl Link {
 }
 
 /// An edge.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize, Schema)]
 #[non_exhaustive]
 pub struct EdgeView<'p> {
     /// Where it begins.
@@ -310,6 +320,7 @@ pub struct EdgeView<'p> {
     pub kind: Link,
     /// On order edges the trigger rule of the node where it ends.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "rule_name")]
+    #[schema(as = "String")]
     pub rule: Option<TriggerRule>,
 }
 
@@ -326,7 +337,7 @@ fn rule_name<S: Serializer>(rule: &Option<TriggerRule>, serializer: S) -> Result
 }
 
 /// The result of a run of the DAG.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Schema)]
 #[non_exhaustive]
 pub struct ResultView<'p> {
     /// Where the value comes from.

@@ -283,6 +283,13 @@ fn backoff_text(backoff: Backoff) -> String {
     }
 }
 
+#[cfg(feature = "server")]
+impl crate::base::schema::Schema for OptionList {
+    fn shape() -> crate::base::schema::Shape {
+        crate::base::schema::Shape::Map(<Value as crate::base::schema::Schema>::shape)
+    }
+}
+
 impl Serialize for OptionList {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(self.0.len()))?;

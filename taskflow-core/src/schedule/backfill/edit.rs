@@ -6,13 +6,14 @@ use super::plan::{BackfillPhase, BackfillPlan};
 use super::request::{BackfillError, SlotRange};
 use super::slots::{FutureSlots, future_of, slots_in};
 use crate::base::Timestamp;
+use crate::base::schema::Schema;
 use crate::schedule::policy::BackfillOrder;
 use crate::schedule::slot::Slot;
 use crate::schedule::spec::Schedule;
 use crate::schedule::state::Span;
 
 /// Slots that two plans share.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
 pub struct SharedSlots {
     /// The first of them.
     pub first: Timestamp,

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::fate::{BackfillFate, LeftAlone};
 use super::order::Shuffle;
 use super::request::BackfillRequest;
+use crate::base::schema::Schema;
 use crate::base::{Interval, Timestamp};
 use crate::schedule::policy::BackfillOrder;
 use crate::schedule::state::Span;
@@ -43,7 +44,7 @@ pub struct BackfillPlan {
 }
 
 /// Something that somebody did with a plan.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
 pub struct BackfillAction {
     /// When.
     pub at: Timestamp,
@@ -56,7 +57,7 @@ pub struct BackfillAction {
 }
 
 /// Whether a plan is carried out.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum BackfillPhase {
     /// A service carries it out.
@@ -129,7 +130,7 @@ pub enum ActiveRun {
 
 /// What became of the slots that are decided. The counts of slots are `new`, `again`, `left` and
 /// `dropped`; the others count ends.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Schema)]
 #[serde(default)]
 pub struct BackfillCounts {
     /// They became new runs.

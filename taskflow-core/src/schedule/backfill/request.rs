@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::plan::{BackfillCounts, BackfillPhase, BackfillPlan};
 use super::slots::{FutureSlots, after, before, first_in, future_of};
 use crate::base::Timestamp;
+use crate::base::schema::Schema;
 use crate::schedule::policy::{BackfillOrder, BackfillScope};
 use crate::schedule::spec::{Recurrence, Schedule, just_before};
 use crate::schedule::state::Span;
@@ -46,7 +47,7 @@ impl Default for BackfillRequest {
 }
 
 /// A range of slots. Both ends are inclusive.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, Schema)]
 pub struct SlotRange {
     /// No slot before this time.
     pub from: Timestamp,

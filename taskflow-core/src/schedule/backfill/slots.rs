@@ -4,12 +4,13 @@ use serde::{Deserialize, Serialize};
 
 use super::request::SlotRange;
 use crate::base::Timestamp;
+use crate::base::schema::Schema;
 use crate::schedule::slot::Slot;
 use crate::schedule::spec::{Schedule, just_before};
 use crate::schedule::state::Span;
 
 /// The slots of a request that lie in the future, and are no part of its plan.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
 pub struct FutureSlots {
     /// The first of them.
     pub first: Timestamp,

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::state::ConsumerState;
 use crate::base::Timestamp;
+use crate::base::schema::Schema;
 use crate::schedule::decision::{FailedRun, SlotRecord};
 use crate::schedule::note::Note;
 use crate::schedule::slot::Slot;
@@ -127,7 +128,7 @@ impl EventRun {
 }
 
 /// A period of which some parts have a pending event.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
 pub struct PendingPeriod {
     /// The period.
     pub period: String,

@@ -9,6 +9,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 
 use super::document::{changed, document};
+use crate::base::schema::Schema;
 use crate::ops::accounts::{self, DEFAULT_EXPIRY, Grant, NewToken, Right, Role};
 use crate::ops::{Actor, AuditTarget, Via};
 use crate::server::auth::Visitor;
@@ -17,8 +18,8 @@ use crate::server::problem::Problem;
 use crate::server::routes::Answer;
 
 /// Who asks, and what they may do.
-#[derive(Debug, Serialize)]
-struct Me<'v> {
+#[derive(Debug, Serialize, Schema)]
+pub(in crate::server) struct Me<'v> {
     name: Option<&'v str>,
     via: Option<Via>,
     user: Option<&'v str>,
@@ -30,7 +31,7 @@ struct Me<'v> {
     dags: Vec<DagRights>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Schema)]
 struct DagRights {
     dag_id: &'static str,
     rights: Vec<Right>,
@@ -137,11 +138,19 @@ fn expiry(call: &Call) -> Result<Option<Duration>, Problem> {
     }
 }
 
+/// A token that was ended.
+#[derive(Debug, Serialize, Schema)]
+#[schema(name = "RevokedToken")]
+pub(in crate::server) struct Revoked {
+    /// Its name.
+    revoked: String,
+}
+
 pub(in crate::server) async fn revoke_token(call: Call) -> Answer {
     let name = call.param("token");
     let owner = check_managed(&call.state, &name)?;
     accounts::revoke_token(&call.service, &name, owner).await?;
-    changed(StatusCode::OK, &serde_json::json!({ "revoked": name }))
+    changed(StatusCode::OK, &Revoked { revoked: name })
 }
 
 pub(in crate::server) async fn users(call: Call) -> Answer {

@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::changes::{self, RunPermit};
 use super::document::{changed, digest, document};
 use super::runs;
+use crate::base::schema::Schema;
 use crate::journal::JournalError;
 use crate::ops::{self, ClearPreview, OpsError};
 use crate::server::call::Call;
@@ -22,8 +23,9 @@ use crate::store::RunFilter;
 const MOST: usize = 1_000;
 
 /// What became of several runs.
-#[derive(Debug, Default, Serialize)]
-struct Outcomes {
+#[derive(Debug, Default, Serialize, Schema)]
+#[schema(name = "BulkOutcomes")]
+pub(in crate::server) struct Outcomes {
     /// For `If-Match`, in a preview.
     #[serde(skip_serializing_if = "Option::is_none")]
     token: Option<String>,
@@ -34,7 +36,8 @@ struct Outcomes {
 }
 
 /// What became of a run.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Schema)]
+#[schema(name = "BulkRun")]
 struct Item {
     /// As it was named; its id, if a filter selected it.
     run: String,
@@ -47,8 +50,9 @@ struct Item {
     detail: Option<String>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Schema)]
 #[serde(rename_all = "snake_case")]
+#[schema(name = "BulkOutcome")]
 enum Outcome {
     /// It was changed; in a preview, it would be.
     Applied,

@@ -3,11 +3,11 @@
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use serde::Serialize;
-use serde_json::json;
 use tokio::runtime::Handle;
 
 use super::document::{changed, document, tagged};
 use crate::base::Timestamp;
+use crate::base::schema::Schema;
 use crate::ops;
 use crate::ops::accounts::Right;
 use crate::server::base_path;
@@ -19,13 +19,28 @@ use crate::server::routes::Answer;
 /// A service that has not looked for work for this long is stuck.
 const STUCK: std::time::Duration = std::time::Duration::from_secs(60);
 
+/// That the server answers.
+#[derive(Debug, Serialize, Schema)]
+pub(in crate::server) struct Liveness {
+    live: bool,
+}
+
+/// The versions.
+#[derive(Debug, Serialize, Schema)]
+pub(in crate::server) struct Versions {
+    /// That of the API, which is in its addresses.
+    api: u32,
+    /// That of taskflow.
+    taskflow: &'static str,
+}
+
 pub(in crate::server) async fn live(_call: Call) -> Answer {
-    changed(StatusCode::OK, &json!({ "live": true }))
+    changed(StatusCode::OK, &Liveness { live: true })
 }
 
 /// Whether the service works.
-#[derive(Debug, Serialize)]
-struct Readiness {
+#[derive(Debug, Serialize, Schema)]
+pub(in crate::server) struct Readiness {
     ready: bool,
     /// Why not.
     reasons: Vec<String>,
@@ -73,7 +88,7 @@ pub(in crate::server) async fn metrics(call: Call) -> Answer {
 }
 
 pub(in crate::server) async fn version(call: Call) -> Answer {
-    document(&call, &json!({ "api": 1, "taskflow": env!("CARGO_PKG_VERSION") }))
+    document(&call, &Versions { api: 1, taskflow: env!("CARGO_PKG_VERSION") })
 }
 
 pub(in crate::server) async fn openapi_document(call: Call) -> Answer {

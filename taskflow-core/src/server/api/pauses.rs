@@ -4,6 +4,7 @@ use axum::http::StatusCode;
 use serde::Serialize;
 
 use super::document::changed;
+use crate::base::schema::Schema;
 use crate::dag::DagDef;
 use crate::ops::accounts::Right;
 use crate::ops::{self, OpsError};
@@ -14,13 +15,15 @@ use crate::server::problem::Problem;
 use crate::server::routes::Answer;
 
 /// What became of a DAG.
-#[derive(Debug, Serialize)]
-struct Item<T> {
+#[derive(Debug, Serialize, Schema)]
+#[schema(name = "BulkPause")]
+pub(in crate::server) struct Item<T> {
     dag_id: &'static str,
     /// `applied`, `unchanged` if it was in that state, or `refused`.
     outcome: &'static str,
     /// The document that the change of one DAG returns.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(as = "serde_json::Value")]
     answer: Option<T>,
     /// Why it was not changed.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -41,6 +41,7 @@ use super::call::Call;
 use super::problem::Problem;
 use super::routes::Answer;
 use crate::base::ErrorKind;
+use crate::base::schema::Schema;
 use crate::base::text::{bounded, one_line};
 use crate::config::{Config, ConfigError, Webhook, WebhookScheme};
 use crate::journal::Note;
@@ -63,8 +64,10 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
 }
 
 /// The answer to a delivery that emits nothing.
-#[derive(Debug, Serialize)]
-struct Ignored {
+#[derive(Debug, Serialize, Schema)]
+#[schema(name = "IgnoredDelivery")]
+pub(super) struct Ignored {
+    /// The kind of the delivery.
     ignored: String,
 }
 
