@@ -11,6 +11,7 @@ use taskflow::schedule::{
     Catchup, Crons, Every, First, Note, Overlap, Pause, Recurrence, Schedule, ScheduleState, Slot, SlotFate, Timetable,
     Waits, Zone, ZoneRules, unpause,
 };
+use taskflow_tests::common::cases;
 
 use crate::service::Service;
 use crate::support::{cron, utc};
@@ -549,7 +550,7 @@ fn the_next_slot_of_every_minute_is_found_in_turn() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases(128))]
 
     /// Each slot becomes one run or one record, whatever happens to the service and to its clock.
     #[test]

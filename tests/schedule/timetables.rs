@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use taskflow::schedule::{Calendar, Cron, Crons, Dates, Every, Exceptions, Shift, Timetable, Zone};
 use taskflow::testing::check_timetable;
 use taskflow::{Date, Interval, Timestamp};
+use taskflow_tests::common::cases;
 
 use crate::support::{between, cron, on_all_cores, utc};
 
@@ -246,7 +247,7 @@ fn slots_follow_the_rules_around_every_change_of_the_clocks() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases(64))]
 
     #[test]
     fn periods_and_exceptions_follow_the_rules(
