@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 use taskflow::RunState;
 use taskflow::asset::{Day, Event, Events, Latest};
+use taskflow::notify::Notification;
 use taskflow::prelude::*;
 use taskflow::schedule::{BackfillOrder, BackfillRequest, BackfillScope, Catchup, SlotRange, Unpause};
 use taskflow::testing::{ServiceTest, Test};
@@ -16,6 +17,8 @@ taskflow::asset! {
     RATES: Asset<u64> = "virtual/rates";
     READINGS: Asset<u64> = "virtual/readings";
 }
+
+fn tell(_: &Notification) {}
 
 #[task(produces = LOADED)]
 fn load(day: Date) -> u64 {
@@ -62,7 +65,7 @@ fn fresh(#[event(RATES, max_age = "2h")] rates: Events<u64>) -> Vec<u64> {
     rate(rates)
 }
 
-#[dag(schedule = "0 6 * * *", wait = "3h")]
+#[dag(schedule = "0 6 * * *", wait = "3h", deadline = "by 09:30", on_deadline_missed = tell)]
 fn waiting(#[event(RATES)] rates: Events<u64>) -> Vec<u64> {
     rate(rates)
 }
@@ -200,6 +203,24 @@ fn a_slot_waits_for_events_and_expires() {
     let expired = service.slots("waiting").into_iter().find(|slots| slots.fate == "expired").expect("a record");
     assert_eq!(expired.first.to_string(), "2026-01-03T06:00:00Z");
     assert!(service.event_log().contains("2026-01-03T09:00:00Z waiting: 1 slot from 2026-01-03T06:00:00Z expired"));
+}
+
+/// Case 71, its deadline: that of a slot without events is told once, and that of a slot whose run
+/// came later is met.
+#[test]
+fn a_slot_that_expires_without_events_misses_its_deadline_once() {
+    let mut service = Test::service().dag(waiting {});
+    service
+        .at("2026-01-01T12:00:00Z")
+        .run_until("2026-01-02T06:40:00Z")
+        .emit(&RATES, 7)
+        .run_until("2026-01-03T12:00:00Z");
+    let log = service.event_log();
+    let told: Vec<&str> = log.lines().filter(|line| line.contains("notified that")).collect();
+    let [told] = told[..] else { panic!("{log}") };
+    let slot = "2026-01-03T09:30:01Z waiting: notified that slot 2026-01-03T06:00:00Z of waiting has missed its \
+                deadline of 2026-01-03T09:30:00Z: the slot was expired: ";
+    assert!(told.starts_with(slot), "{told}");
 }
 
 /// Case 68.
