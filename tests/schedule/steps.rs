@@ -123,7 +123,9 @@ fn the_catchup_policy_decides_about_downtime() {
     let (why, too_old) = ("no service was running", "no service was running; the slot is older than `catchup_window`");
     assert_eq!(three_days(Catchup::Last, None), outcome(1, 71, why));
     assert_eq!(three_days(Catchup::All, None), outcome(72, 0, ""));
-    assert_eq!(three_days(Catchup::All, Some(24)), outcome(24, 48, too_old), "the window of 24 hours holds 24 slots");
+    let why_24 =
+        "of the 72 slots, the window of 24 hours at 12:30 holds those from 13:00 on the 3rd to 12:00 on the 4th";
+    assert_eq!(three_days(Catchup::All, Some(24)), outcome(24, 48, too_old), "{why_24}");
     assert_eq!(three_days(Catchup::None, None), outcome(0, 72, why));
     assert_eq!(three_days(Catchup::Last, Some(0)), outcome(0, 72, too_old), "the last slot is half an hour old");
 }
