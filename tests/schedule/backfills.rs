@@ -11,6 +11,7 @@ use taskflow::schedule::{
     MAX_FAILURES, Recurrence, Schedule, SlotRange, SlotRun, SlotRunState, SlotRuns, Zone,
 };
 use taskflow::{Interval, Timestamp};
+use taskflow_tests::common::cases;
 
 use crate::support::{cron, utc};
 
@@ -556,7 +557,7 @@ fn a_plan_over_years_of_minutes_is_small() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases(128))]
 
     /// Each slot is decided once, whatever the order, the limit, the runs that there are, and the
     /// pauses on the way.

@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use taskflow::schedule::{
     Combine, Consumer, Crons, EventInput, EventWaits, Note, Overlap, Schedule, SlotFate, Takes, Unpause,
 };
+use taskflow_tests::common::cases;
 
 use crate::consumer::Consuming;
 use crate::support::{cron, utc};
@@ -378,7 +379,7 @@ fn any_input(asset: &'static str) -> impl Strategy<Value = EventInput> {
 const ASSETS: [&str; 3] = ["a", "b", "c"];
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases(512))]
 
     /// Each event is consumed once or recorded once for each parameter, whatever happens to the
     /// service; and each run has what the types of its parameters ask for.

@@ -42,6 +42,12 @@ fn silent(#[param(default = |run| run.day())] day: Date) -> usize {
     load(extract(day))
 }
 
+/// The deadline of a slot is later than the next two slots.
+#[dag(schedule = "0 * * * *", deadline = "3h after slot", on_deadline_missed = tell)]
+fn patient(#[param(default = |run| run.day())] day: Date) -> usize {
+    load(extract(day))
+}
+
 #[dag(schedule = "0 6 * * *", deadline = "by 09:00", on_deadline_missed = tell)]
 fn no_second(
     #[param(default = |run| if run.day().day() == 2 { panic!("no value") } else { run.day() })] day: Date,
@@ -170,6 +176,25 @@ fn slots_that_pass_during_a_pause_have_no_deadline() {
     service.run_until("2026-01-03T12:00:00Z").unpause("silent", taskflow::schedule::Catchup::None);
     service.run_until("2026-01-03T13:00:00Z");
     assert!(missed(&service).is_empty(), "{}", service.event_log());
+}
+
+/// The slots of 10:00 and 11:00 do not run, though their deadlines are after the end of the pause.
+#[test]
+fn of_the_slots_of_a_pause_only_the_one_that_runs_has_a_deadline() {
+    let mut service = Test::service().dag_with(patient {}, |test| test.takes(extract {}, 4 * HOUR));
+    service.at("2026-01-01T09:10:00Z").run_until("2026-01-01T09:30:00Z").pause("patient", "the warehouse moves");
+    service.run_until("2026-01-01T12:30:00Z").unpause("patient", taskflow::schedule::Catchup::Last);
+    service.run_until("2026-01-01T15:30:00Z");
+    service.assert_slots("patient", &["2026-01-01T12:00:00Z"]);
+    let slots = service.slots("patient");
+    let paused: Vec<_> = slots.iter().filter(|slots| slots.fate == "paused").collect();
+    let [paused] = &paused[..] else { panic!("{slots:?}") };
+    assert_eq!((paused.count, &*paused.reason), (2, "paused by the test: the warehouse moves"));
+    let lines = missed(&service);
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    let why = "2026-01-01T15:00:01Z patient: the slot 2026-01-01T12:00:00Z missed the deadline 2026-01-01T15:00:00Z: run 1 \
+               is running";
+    assert!(lines[0].starts_with(why) && lines[1].contains("notified that slot 2026-01-01T12:00:00Z"), "{lines:?}");
 }
 
 /// Case 51: the run of the second of January cannot be made.

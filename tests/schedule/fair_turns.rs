@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 use taskflow::schedule::{FairTurns, PASSED_OVER, WaitingRun};
+use taskflow_tests::common::cases;
 
 const DAGS: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
 
@@ -193,7 +194,7 @@ impl Queue {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(cases(400))]
 
     /// B14: nothing bounded the wait. The limits hold whatever happens, a place is never left free
     /// while a run may start, and no flow waits longer than the bound.

@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
-use taskflow::asset::{Event, Events, Latest};
+use taskflow::asset::{Day, Event, Events, Hour, Latest, Seen};
 use taskflow::engine::RunType;
 use taskflow::journal::RunSummary;
 use taskflow::notify::Notification;
@@ -19,11 +19,14 @@ use taskflow::schedule::{
 use taskflow::testing::{ServiceTest, Test};
 use taskflow::{Registry, RunState};
 
+use crate::support::on_all_cores;
+
 const DAY: Duration = Duration::from_secs(86_400);
 
 taskflow::asset! {
     LOADED: Asset<String> = "random/loaded";
     NUMBERS: Asset<u64> = "random/numbers";
+    PARTS: Asset<u64, Hour> = "random/parts";
 }
 
 #[task]
@@ -64,7 +67,7 @@ fn skipping(#[param(default = |run| run.day())] day: Date) -> String {
     extract(day)
 }
 
-#[dag(schedule = every("20m"), overlap = "queue_one", deadline = "1h after slot", on_deadline_missed = tell)]
+#[dag(schedule = every("20m"), overlap = "queue_one", spread = "7m", deadline = "1h after slot", on_deadline_missed = tell)]
 fn queue_one(#[param(default = |run| run.day())] day: Date) -> String {
     extract(day)
 }
@@ -120,14 +123,15 @@ fn settled(
 }
 
 #[task]
-fn last(ctx: &TaskContext, number: &Latest<u64>) -> u64 {
+fn last(ctx: &TaskContext, number: &Latest<u64>, loaded: &Seen<String>) -> u64 {
     receive(ctx, [number.number]);
-    number.value
+    number.value + loaded.iter().count() as u64
 }
 
+/// It looks at what is loaded, and consumes none of it.
 #[dag]
-fn latest_only(#[event(NUMBERS, max_age = "5h")] number: Latest<u64>) -> u64 {
-    last(number)
+fn latest_only(#[event(NUMBERS, max_age = "5h")] number: Latest<u64>, #[event(LOADED)] loaded: Seen<String>) -> u64 {
+    last(number, loaded)
 }
 
 /// Consumes the results of another one.
@@ -148,15 +152,59 @@ fn timed(#[event(NUMBERS)] numbers: Events<u64>) -> u64 {
     after(numbers)
 }
 
+#[task]
+fn perhaps(ctx: &TaskContext, numbers: &Option<Events<u64>>) -> u64 {
+    receive(ctx, numbers.iter().flat_map(|numbers| numbers.iter()).map(|event| event.number));
+    numbers.iter().count() as u64
+}
+
+/// A slot or events.
+#[dag(schedule = every("3h"), events = "or")]
+fn either(#[event(NUMBERS)] numbers: Option<Events<u64>>) -> u64 {
+    perhaps(numbers)
+}
+
+/// How many keys the numbers have.
+const KEYS: u64 = 3;
+
+#[task]
+fn of_key(ctx: &TaskContext, numbers: &Events<u64>) -> u64 {
+    receive(ctx, numbers.iter().map(|event| event.number));
+    numbers.values().sum()
+}
+
+#[dag]
+fn by_key(#[event(NUMBERS, max = 4, key = |number| number.value % KEYS)] numbers: Events<u64>) -> u64 {
+    of_key(numbers)
+}
+
+/// Each of these days may become complete.
+const DAYS: [&str; 2] = ["2026-03-05", "2026-03-06"];
+
+#[task]
+fn whole(ctx: &TaskContext, hours: &Complete<Day, u64>) -> u64 {
+    let mut numbers: Vec<i64> = hours.iter().map(|event| event.number).collect();
+    numbers.sort_unstable();
+    receive(ctx, numbers);
+    hours.values().sum()
+}
+
+#[dag]
+fn whole_days(#[event(PARTS)] hours: Complete<Day, u64>) -> u64 {
+    whole(hours)
+}
+
 const SCHEDULED: [&str; 8] =
     ["emitting", "complete", "cancelled", "skipping", "queue_one", "beside", "dormant", "ordered"];
-const CONSUMERS: [&str; 5] = ["each", "settled", "latest_only", "chained", "timed"];
+const CONSUMERS: [&str; 8] = ["each", "settled", "latest_only", "chained", "timed", "either", "by_key", "whole_days"];
 
 /// A service to which anything happens.
 struct Life {
     seed: u64,
     rng: fastrand::Rng,
     service: ServiceTest,
+    /// How many runs it may have at once.
+    limit: usize,
     now: Timestamp,
     /// How far the clock of the machine is ahead, in seconds.
     clock_error: i64,
@@ -175,8 +223,9 @@ struct Life {
 fn live_through(seed: u64) {
     let mut rng = fastrand::Rng::with_seed(seed);
     let mut takes = || Duration::from_secs(rng.u64(..5_400));
-    let takes: [Duration; 13] = std::array::from_fn(|_| takes());
+    let takes: [Duration; 16] = std::array::from_fn(|_| takes());
     let fails = rng.u32(..3);
+    let limit = rng.usize(2..20);
     let behave = |at: usize| move |test: Test<String>| test.takes(extract {}, takes[at]);
     let service = Test::service()
         .dag_with(emitting {}, |test| test.takes(load {}, takes[0]).fail_times(load {}, fails, "at random"))
@@ -191,11 +240,16 @@ fn live_through(seed: u64) {
         .dag_with(settled {}, |test| test.takes(several {}, takes[9]))
         .dag_with(latest_only {}, |test| test.takes(last {}, takes[10]))
         .dag_with(chained {}, |test| test.takes(after {}, takes[11]))
-        .dag_with(timed {}, |test| test.takes(after {}, takes[12]));
+        .dag_with(timed {}, |test| test.takes(after {}, takes[12]))
+        .dag_with(either {}, |test| test.takes(perhaps {}, takes[13]))
+        .dag_with(by_key {}, |test| test.takes(of_key {}, takes[14]))
+        .dag_with(whole_days {}, |test| test.takes(whole {}, takes[15]))
+        .max_active_runs(limit);
     let mut life = Life {
         seed,
         rng,
         service,
+        limit,
         now: "2026-03-06T12:00:01Z".parse().expect("a time"),
         clock_error: 0,
         was_clock_set: false,
@@ -221,7 +275,7 @@ impl Life {
         self.now = self.now + Duration::from_millis(self.rng.u64(..6 * 3_600_000));
         let now = self.now.to_string();
         let dags: Vec<&'static str> = SCHEDULED.into_iter().chain(CONSUMERS).collect();
-        match self.rng.u8(..20) {
+        match self.rng.u8(..23) {
             0..4 => drop(self.service.run_until(&now)),
             4..8 => {
                 for _ in 0..self.rng.usize(1..4) {
@@ -252,7 +306,7 @@ impl Life {
             }
             12 => drop(self.service.trigger(SCHEDULED[self.rng.usize(..SCHEDULED.len())])),
             13..16 => {
-                for _ in 0..self.rng.usize(1..5) {
+                for _ in 0..self.rng.usize(1..9) {
                     self.number += 1;
                     match self.rng.u8(..4) {
                         0 => self.service.emit_once(&NUMBERS, &format!("{}", self.number / 2), self.number),
@@ -262,7 +316,19 @@ impl Life {
                 }
             }
             16 | 17 => self.start_backfill(),
+            18..21 => self.emit_parts(),
             _ => self.change_backfill(),
+        }
+    }
+
+    /// Emits the events of some hours of a day.
+    fn emit_parts(&mut self) {
+        let midnight: Timestamp = DAYS[self.rng.usize(..DAYS.len())].parse().expect("a day");
+        let hours = [0..12, 12..24, 0..24, 0..24][self.rng.usize(..4)].clone();
+        for hour in hours {
+            self.number += 1;
+            let hour = Hour::of(midnight + Duration::from_secs(3_600 * hour));
+            self.service.emit_partition(&PARTS, hour, self.number);
         }
     }
 
@@ -312,24 +378,40 @@ impl Life {
         }
     }
 
-    /// Ends the pauses, and serves until nothing is left to do but the slots to come.
+    /// Ends the pauses and serves for a day. Then no slot becomes a run any more, and the service
+    /// does what is left.
     fn end(&mut self) {
         for dag in self.paused.clone() {
             self.unpause(dag);
         }
+        self.serve_for_a_day();
+        for dag in SCHEDULED.into_iter().chain(["timed", "either"]) {
+            self.service.pause(dag, "this is the end");
+        }
+        let mut days = 0;
+        while let Some(left) = self.left() {
+            assert!(days < 60, "{}", self.broken(&format!("{left} does not end")));
+            self.serve_for_a_day();
+            days += 1;
+        }
+        self.check_cursors();
+    }
+
+    fn serve_for_a_day(&mut self) {
         self.now = self.now + DAY;
         self.service.run_until(&self.now.to_string());
-        let mut days = 0;
-        while let Some(&(number, _)) = self.backfills.iter().find(|&&(number, _)| self.is_open(number)) {
+    }
+
+    /// A backfill or a run that has not ended. Resumes a backfill that is paused.
+    fn left(&mut self) -> Option<String> {
+        if let Some(&(number, _)) = self.backfills.iter().find(|&&(number, _)| self.is_open(number)) {
             if self.service.backfill_status(number).phase.name() == "paused" {
                 self.service.resume_backfill(number);
             }
-            self.now = self.now + DAY;
-            self.service.run_until(&self.now.to_string());
-            days += 1;
-            assert!(days < 60, "{}", self.broken(&format!("backfill {number} does not end")));
+            return Some(format!("backfill {number}"));
         }
-        self.check_cursors();
+        let mut runs = SCHEDULED.into_iter().chain(CONSUMERS).flat_map(|dag| self.service.runs(dag));
+        runs.find(|run| !run.state.is_terminal()).map(|run| format!("the {} run {}", run.state, run.info.run_id))
     }
 
     fn broken(&self, what: &str) -> String {
@@ -340,6 +422,10 @@ impl Life {
     fn check_cursors(&mut self) {
         for dag in CONSUMERS {
             for input in self.service.consumer(dag).inputs {
+                if input.takes == "seen" {
+                    assert_eq!((input.cursor, input.pending), (None, 0), "{}", self.broken(dag));
+                    continue;
+                }
                 let cursor = input.cursor.unwrap_or_else(|| panic!("{}", self.broken("a consumer is new")));
                 let (_, before) = self.cursors.entry((dag, input.asset.clone())).or_insert((cursor, cursor));
                 let before = std::mem::replace(before, cursor);
@@ -355,13 +441,10 @@ impl Life {
         }
         let reprocessed = self.reprocessed();
         for dag in SCHEDULED.into_iter().chain(CONSUMERS) {
-            let runs = self.service.runs(dag);
-            self.check_limit(dag, &runs, &reprocessed);
-            for run in &runs {
-                let is_open = matches!(run.state, RunState::Interrupted | RunState::Queued);
-                assert!(!is_open, "{}", self.broken(&format!("{} is {}", run.info.run_id, run.state)));
-            }
+            self.check_limit(dag, &self.service.runs(dag), &reprocessed);
         }
+        self.check_limit_of_service();
+        self.check_groups();
         for ((dag, asset), &(first, last)) in &self.cursors {
             self.check_events(dag, asset, first, last);
         }
@@ -439,7 +522,12 @@ impl Life {
         if self.was_clock_set {
             return;
         }
-        let limit = if dag == "beside" { 3 } else { 1 };
+        let limit = match dag {
+            "beside" => 3,
+            "by_key" => KEYS as usize,
+            "whole_days" => DAYS.len(),
+            _ => 1,
+        };
         let is_whole = |run: &&RunSummary| !reprocessed.contains(&run.info.run_id);
         let of_type = |types: &[RunType]| {
             runs.iter().filter(|run| types.contains(&run.info.run_type)).filter(is_whole).collect::<Vec<_>>()
@@ -450,6 +538,52 @@ impl Life {
         let limit = plans.map(|&(number, _)| self.service.backfill_status(number).limit as usize).max().unwrap_or(0);
         let active = most_active(&of_type(&[RunType::Backfill]));
         assert!(active <= limit, "{}", self.broken(&format!("{dag} has {active} active runs of backfills")));
+    }
+
+    /// Checks how many runs of all DAGs were active at once.
+    fn check_limit_of_service(&self) {
+        let log = self.service.event_log();
+        let mut active = BTreeSet::new();
+        for line in log.lines() {
+            match line.split(' ').skip(1).collect::<Vec<_>>()[..] {
+                ["the", "service", "dies"] => active.clear(),
+                [dag, run, "starts" | "resumed"] | [dag, run, "is", "reprocessed"] if dag.ends_with(':') => {
+                    active.insert(run);
+                }
+                [_, run, "ends:", _] | [_, run, "is", "cancelled"] => {
+                    active.remove(run);
+                }
+                _ => {}
+            }
+            let limit = self.limit;
+            assert!(active.len() <= limit, "{}", self.broken(&format!("{line}: {active:?}, and the limit is {limit}")));
+        }
+    }
+
+    /// Checks that a key has one run at a time, and a period one run with all its parts.
+    fn check_groups(&self) {
+        let runs_by_key = |dag| {
+            let mut by_key: BTreeMap<String, Vec<RunSummary>> = BTreeMap::new();
+            for run in self.service.runs(dag) {
+                let key = run.info.triggering_events.as_ref().and_then(|events| events.key.clone());
+                let key = key.unwrap_or_else(|| panic!("{}", self.broken("a run has no key")));
+                by_key.entry(key).or_default().push(run);
+            }
+            by_key
+        };
+        for (key, runs) in runs_by_key("by_key") {
+            let active = most_active(&runs.iter().collect::<Vec<_>>());
+            assert!(
+                self.was_clock_set || active <= 1,
+                "{}",
+                self.broken(&format!("{active} active runs of key {key}"))
+            );
+        }
+        for (day, runs) in runs_by_key("whole_days") {
+            let events = runs.iter().filter_map(|run| run.info.triggering_events.as_ref());
+            let parts: Vec<u64> = events.map(|events| events.consumed[0].count).collect();
+            assert_eq!(parts, [24], "{}", self.broken(&day));
+        }
     }
 
     /// The runs that ran again after their end. A service that dies after it has cleared one leaves
@@ -471,39 +605,50 @@ impl Life {
         reprocessed
     }
 
-    /// Checks that each event up to the cursor was consumed once, in order, or is recorded once.
-    fn check_events(&self, dag: &str, asset: &str, first: i64, last: i64) {
-        let all: BTreeSet<i64> = self.service.events(asset).iter().map(|event| event.number).collect();
-        let decided: BTreeSet<i64> = all.iter().copied().filter(|&number| first < number && number <= last).collect();
+    /// Checks that each event is consumed once, recorded once or pending, that a run takes events of
+    /// its own key, and that those of a key are consumed in order. No pending event is before the
+    /// cursor.
+    fn check_events(&self, dag: &str, asset: &str, first: i64, cursor: i64) {
+        let events: BTreeMap<i64, Option<u64>> = self
+            .service
+            .events(asset)
+            .iter()
+            .filter(|event| event.number > first)
+            .map(|event| (event.number, event.payload.as_ref().and_then(serde_json::Value::as_u64)))
+            .collect();
         let wrong = |what: &str| self.broken(&format!("{dag}, {asset}: {what}"));
-        let mut consumed = BTreeSet::new();
+        let (mut consumed, mut last_of_key) = (BTreeSet::new(), BTreeMap::new());
         let mut runs = self.service.runs(dag);
         runs.sort_by_key(|run| run.number);
-        for run in runs.iter().filter_map(|run| Some((run, run.info.triggering_events.as_ref()?))) {
-            let (run, events) = run;
-            for events in events.consumed.iter().filter(|events| events.asset == *asset) {
-                let received = RECEIVED.with_borrow(|received| received.get(&run.info.run_id).cloned());
-                let received: Vec<i64> = match received {
-                    Some(numbers) => numbers.into_iter().filter(|number| all.contains(number)).collect(),
-                    // It has been cancelled before it started.
-                    None => all.range(events.first..=events.last).copied().collect(),
-                };
-                assert_eq!(received.len() as u64, events.count, "{}", wrong(&run.info.run_id));
+        for (run, started_by) in runs.iter().filter_map(|run| Some((run, run.info.triggering_events.as_ref()?))) {
+            let run_id = &run.info.run_id;
+            for of_asset in started_by.consumed.iter().filter(|of_asset| of_asset.asset == *asset) {
+                let received = RECEIVED.with_borrow(|received| received.get(run_id).cloned()).unwrap_or_default();
+                let received: Vec<i64> = received.into_iter().filter(|number| events.contains_key(number)).collect();
+                assert_eq!(received.len() as u64, of_asset.count, "{}", wrong(run_id));
                 for number in received {
-                    let is_next = consumed.last().is_none_or(|&last| last < number);
+                    let last = last_of_key.insert(&started_by.key, number);
+                    let is_next = consumed.insert(number) && last.is_none_or(|last| last < number);
                     assert!(is_next, "{}", wrong(&format!("{number} is consumed twice or late")));
-                    consumed.insert(number);
+                    if dag == "by_key" {
+                        let key = events[&number].map(|payload| (payload % KEYS).to_string());
+                        assert_eq!(started_by.key, key, "{}", wrong(run_id));
+                    }
                 }
             }
         }
-        let mut left: BTreeSet<i64> = decided.difference(&consumed).copied().collect();
-        assert_eq!(decided.len(), consumed.len() + left.len(), "{}", wrong("what is consumed is not decided"));
+        let inputs = self.service.consumer(dag).inputs;
+        let pending = inputs.iter().find(|input| input.asset == *asset).map_or(0, |input| input.pending);
         let records = self.service.slots(dag).into_iter().filter_map(|slots| numbers_of(&slots, asset));
         let records: Vec<((i64, i64), u64)> = records.collect();
         let recorded: u64 = records.iter().map(|(_, count)| count).sum();
-        assert_eq!(recorded, left.len() as u64, "{}", wrong(&format!("{left:?}, {records:?}")));
-        left.retain(|number| !records.iter().any(|((first, last), _)| (first..=last).contains(&number)));
-        assert!(left.is_empty(), "{}", wrong(&format!("no record of {left:?}")));
+        let decided = consumed.len() as u64 + recorded;
+        let left: Vec<i64> = events.keys().copied().filter(|number| !consumed.contains(number)).collect();
+        assert_eq!(decided + pending, events.len() as u64, "{}", wrong(&format!("{pending}, {left:?}, {records:?}")));
+        for number in left.into_iter().filter(|&number| number <= cursor) {
+            let is_recorded = records.iter().any(|&((first, last), _)| (first..=last).contains(&number));
+            assert!(is_recorded, "{}", wrong(&format!("no record of {number}")));
+        }
     }
 
     /// Checks that the counts of a plan add up, and that each of its slots has one run.
@@ -562,10 +707,10 @@ fn numbers_of(slots: &PastSlots, asset: &str) -> Option<((i64, i64), u64)> {
 fn whatever_happens_slots_events_and_backfills_are_done_once() {
     let variable = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
     let first = variable("TASKFLOW_FIRST_SERVICE").unwrap_or(0);
-    let seeds = variable("TASKFLOW_SERVICE_SEED")
-        .map_or_else(|| (first..first + variable("TASKFLOW_SERVICES").unwrap_or(60)).collect(), |seed| vec![seed]);
-    for seed in seeds {
-        println!("seed {seed}");
-        live_through(seed);
-    }
+    let count = variable("TASKFLOW_SERVICES").unwrap_or(50);
+    let seeds: Vec<u64> = match variable("TASKFLOW_SERVICE_SEED") {
+        Some(seed) => vec![seed],
+        None => (first..first + count).collect(),
+    };
+    on_all_cores(&seeds, |&seed| live_through(seed));
 }

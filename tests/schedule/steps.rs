@@ -11,6 +11,7 @@ use taskflow::schedule::{
     Catchup, Crons, Every, First, Note, Overlap, Pause, Recurrence, Schedule, ScheduleState, Slot, SlotFate, Timetable,
     Waits, Zone, ZoneRules, unpause,
 };
+use taskflow_tests::common::cases;
 
 use crate::service::Service;
 use crate::support::{cron, utc};
@@ -115,14 +116,18 @@ fn the_catchup_policy_decides_about_downtime() {
         let missed = service.count(SlotFate::Missed);
         // One line for all of them, with the reason.
         assert_eq!(service.records.len(), usize::from(missed > 0), "{:?}", service.records);
-        assert!(service.records.iter().all(|(_, _, reason)| reason.starts_with("no service was running")));
-        (service.runs.len() - 1, missed)
+        let reason = service.records.first().map_or("", |(_, _, reason)| reason).to_owned();
+        (service.runs.len() - 1, missed, reason)
     };
-    assert_eq!(three_days(Catchup::Last, None), (1, 71));
-    assert_eq!(three_days(Catchup::All, None), (72, 0));
-    assert_eq!(three_days(Catchup::All, Some(24)), (24, 48), "the window of 24 hours holds 24 slots");
-    assert_eq!(three_days(Catchup::None, None), (0, 72));
-    assert_eq!(three_days(Catchup::Last, Some(0)), (0, 72), "the last slot is half an hour old");
+    let outcome = |runs, missed, reason: &str| (runs, missed, reason.to_owned());
+    let (why, too_old) = ("no service was running", "no service was running; the slot is older than `catchup_window`");
+    assert_eq!(three_days(Catchup::Last, None), outcome(1, 71, why));
+    assert_eq!(three_days(Catchup::All, None), outcome(72, 0, ""));
+    let why_24 =
+        "of the 72 slots, the window of 24 hours at 12:30 holds those from 13:00 on the 3rd to 12:00 on the 4th";
+    assert_eq!(three_days(Catchup::All, Some(24)), outcome(24, 48, too_old), "{why_24}");
+    assert_eq!(three_days(Catchup::None, None), outcome(0, 72, why));
+    assert_eq!(three_days(Catchup::Last, Some(0)), outcome(0, 72, too_old), "the last slot is half an hour old");
 }
 
 /// Case 34. The macro refuses a window that is shorter than the grace: `catchup_window_invalid` of
@@ -151,22 +156,31 @@ fn paused(until: Option<&str>) -> Service {
 /// Cases 35 and 36.
 #[test]
 fn unpausing_runs_what_is_asked_for() {
-    let unpaused = |catchup| {
+    let unpaused = |catchup, window: Option<u64>| {
         let mut service = paused(None);
+        if let Some(hours) = window {
+            service.schedule.catchup_window = Duration::from_secs(hours * 3_600);
+        }
         assert_eq!((service.runs.len(), service.waits.clone()), (0, Some(Waits::Paused)));
         let state = service.state.take().expect("a state");
         let (state, records) = unpause(&service.schedule, &state, service.now, catchup);
         service.state = Some(state);
+        service.until("2026-03-04T15:01:00Z");
+        assert_eq!(service.records, [], "the records are those of the end of the pause");
+        let runs = service.runs.len();
         service.until("2026-03-04T16:00:01Z");
+        assert_eq!(service.runs.len(), runs + 1, "and that of 16:00");
         let records: Vec<_> = records.into_iter().map(|record| (record.fate, record.count, record.reason)).collect();
-        (service.runs.len(), records)
+        (runs, records)
     };
-    let record = |fate, count, reason: &str| vec![(fate, count, reason.to_owned())];
-    let (runs, records) = unpaused(Catchup::None);
-    assert_eq!((runs, records), (1, record(SlotFate::Paused, 72, "paused by mina: migration")), "only that of 16:00");
-    let (runs, records) = unpaused(Catchup::Last);
-    assert_eq!((runs, records[0].1), (2, 71));
-    assert_eq!(unpaused(Catchup::All), (73, vec![]));
+    let record = |count, reason: &str| vec![(SlotFate::Paused, count, reason.to_owned())];
+    let (why, too_old) =
+        ("paused by mina: migration", "paused by mina: migration; the slot is older than `catchup_window`");
+    assert_eq!(unpaused(Catchup::None, None), (0, record(72, why)));
+    assert_eq!(unpaused(Catchup::Last, None), (1, record(71, why)));
+    assert_eq!(unpaused(Catchup::All, None), (72, vec![]));
+    assert_eq!(unpaused(Catchup::All, Some(24)), (24, record(48, too_old)));
+    assert_eq!(unpaused(Catchup::Last, Some(0)), (0, record(72, too_old)), "the last slot is 700 ms old");
 }
 
 /// Case 37, also if no service ran when the pause ended.
@@ -538,7 +552,7 @@ fn the_next_slot_of_every_minute_is_found_in_turn() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases(128))]
 
     /// Each slot becomes one run or one record, whatever happens to the service and to its clock.
     #[test]

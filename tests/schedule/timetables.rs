@@ -1,13 +1,15 @@
 //! Timetables other than one cron expression, and the rules that all of them follow.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use proptest::prelude::*;
 use taskflow::schedule::{Calendar, Cron, Crons, Dates, Every, Exceptions, Shift, Timetable, Zone};
 use taskflow::testing::check_timetable;
 use taskflow::{Date, Interval, Timestamp};
+use taskflow_tests::common::cases;
 
-use crate::support::{between, cron, utc};
+use crate::support::{between, cron, on_all_cores, utc};
 
 fn every(text: &str, zone: &str) -> Every {
     Every::parse(text, Zone::named(zone).expect("a known zone")).expect("a period")
@@ -194,35 +196,58 @@ fn slots_follow_the_rules_in_all_zones() {
     }
 }
 
+/// How far around a change of the clocks the rules are checked. The slots of a day can be moved, and
+/// those of a day before it.
+const AROUND: Duration = Duration::from_secs(27 * 3_600);
+
+/// The same for slots every few minutes: each of them is a look at the clock.
+const AROUND_MINUTES: Duration = Duration::from_secs(3 * 3_600);
+
+/// The slots around a change of the clocks follow the rules of [`Timetable`]: at least four of them,
+/// of which at least one is after the change.
+#[track_caller]
+fn follows_the_rules_around(timetable: &dyn Timetable, change: Timestamp) {
+    let slots = |from| std::iter::successors(timetable.after(from), |slot| timetable.after(slot.at));
+    let two: Vec<Timestamp> = slots(change - AROUND).map(|slot| slot.at).take(2).collect();
+    let is_of_minutes = two[1].since(two[0]) <= Duration::from_secs(300);
+    let around = if is_of_minutes { AROUND_MINUTES } else { AROUND };
+    let fourth = slots(change - around).nth(3).expect("a fourth slot").at;
+    let end = (change + around).max(Timestamp::from_nanos(fourth.as_nanos() + 1));
+    let after = timetable.after(change).expect("a slot after the change").at;
+    assert!(after < end, "no slot is checked after the change at {change}: the next one is {after}");
+    assert!(check_timetable(timetable, change - around..end) >= 4);
+}
+
 /// The same around each change of the clocks: there the rules are at risk. Zones with the same
 /// rules are looked at once.
 ///
 /// `TASKFLOW_TIMETABLES=1` looks at each change with each expression, instead of every 20th with
-/// every third.
+/// every seventh.
 #[test]
 fn slots_follow_the_rules_around_every_change_of_the_clocks() {
-    let day = 86_400 * 1_000_000_000;
     let is_long = std::env::var_os("TASKFLOW_TIMETABLES").is_some();
-    let (every_change, every_text) = if is_long { (1, 1) } else { (20, 3) };
-    let mut seen = std::collections::HashSet::new();
-    for (place, zone) in Zone::all().enumerate() {
-        let changes = zone.changes(utc("1970-01-01"), utc("2050-01-01"));
+    let (every_change, every_text) = if is_long { (1, 1) } else { (20, 7) };
+    let changes = |zone: &Zone| zone.changes(utc("1970-01-01"), utc("2050-01-01"));
+    let mut seen = HashSet::new();
+    let is_new = |zone: &Zone| {
         let noon = Cron::parse("0 12 * * *", zone.clone()).expect("an expression");
-        let rules: Vec<_> = changes.iter().map(|&change| (change, noon.after(change))).collect();
-        if !seen.insert(rules) {
-            continue;
-        }
-        for change in changes.into_iter().skip(place % every_change).step_by(every_change) {
-            for text in EXPRESSIONS.iter().skip(place % every_text).step_by(every_text) {
-                let crons = Crons::from(Cron::parse(text, zone.clone()).expect("an expression"));
-                follows_the_rules(&crons, Timestamp::from_nanos(change.as_nanos() - day), 4);
+        seen.insert(changes(zone).into_iter().map(|change| (change, noon.after(change))).collect::<Vec<_>>())
+    };
+    let zones: Vec<(usize, Zone)> = Zone::all().filter(is_new).enumerate().collect();
+    on_all_cores(&zones, |(place, zone)| {
+        let texts = EXPRESSIONS.iter().skip(place % every_text).step_by(every_text);
+        let crons = texts.map(|text| Crons::from(Cron::parse(text, zone.clone()).expect("an expression")));
+        let crons: Vec<Crons> = crons.collect();
+        for change in changes(zone).into_iter().skip(place % every_change).step_by(every_change) {
+            for crons in &crons {
+                follows_the_rules_around(crons, change);
             }
         }
-    }
+    });
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases(64))]
 
     #[test]
     fn periods_and_exceptions_follow_the_rules(

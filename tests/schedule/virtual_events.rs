@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use serde_json::json;
 use taskflow::RunState;
 use taskflow::asset::{Day, Event, Events, Latest};
+use taskflow::notify::Notification;
 use taskflow::prelude::*;
 use taskflow::schedule::{BackfillOrder, BackfillRequest, BackfillScope, Catchup, SlotRange, Unpause};
 use taskflow::testing::{ServiceTest, Test};
@@ -13,7 +15,10 @@ const HOUR: Duration = Duration::from_secs(3_600);
 taskflow::asset! {
     LOADED: Asset<u64, Day> = "virtual/loaded";
     RATES: Asset<u64> = "virtual/rates";
+    READINGS: Asset<u64> = "virtual/readings";
 }
+
+fn tell(_: &Notification) {}
 
 #[task(produces = LOADED)]
 fn load(day: Date) -> u64 {
@@ -60,7 +65,7 @@ fn fresh(#[event(RATES, max_age = "2h")] rates: Events<u64>) -> Vec<u64> {
     rate(rates)
 }
 
-#[dag(schedule = "0 6 * * *", wait = "3h")]
+#[dag(schedule = "0 6 * * *", wait = "3h", deadline = "by 09:30", on_deadline_missed = tell)]
 fn waiting(#[event(RATES)] rates: Events<u64>) -> Vec<u64> {
     rate(rates)
 }
@@ -73,6 +78,48 @@ fn last(rate: &Latest<u64>) -> u64 {
 #[dag]
 fn newest_rate(#[event(RATES)] rate: Latest<u64>) -> u64 {
     last(rate)
+}
+
+#[task]
+fn adjust(readings: &Events<u64>, rate: &Option<Latest<u64>>) -> (Vec<u64>, Option<u64>) {
+    (readings.values().copied().collect(), rate.as_ref().map(|rate| rate.value))
+}
+
+/// Starts with readings, with a rate or without.
+#[dag]
+fn adjusted(
+    #[event(READINGS)] readings: Events<u64>,
+    #[event(RATES)] rate: Option<Latest<u64>>,
+) -> (Vec<u64>, Option<u64>) {
+    adjust(readings, rate)
+}
+
+/// Two events in one success.
+#[task]
+fn measure(ctx: &TaskContext, day: Date) -> Result<u64> {
+    let day = u64::from(day.day().unsigned_abs());
+    ctx.emit(&READINGS, day)?;
+    ctx.emit(&RATES, 10 * day)?;
+    Ok(day)
+}
+
+#[dag(schedule = "@daily")]
+fn measures(#[param(default = |run| run.day())] day: Date) -> u64 {
+    measure(day)
+}
+
+#[task]
+fn pair(readings: &Option<Events<u64>>, rates: &Option<Events<u64>>) -> [Vec<u64>; 2] {
+    [readings, rates].map(|events| events.iter().flat_map(Events::values).copied().collect())
+}
+
+/// Starts with either of them.
+#[dag]
+fn paired(
+    #[event(READINGS)] readings: Option<Events<u64>>,
+    #[event(RATES)] rates: Option<Events<u64>>,
+) -> [Vec<u64>; 2] {
+    pair(readings, rates)
 }
 
 fn created(service: &ServiceTest, dag: &str) -> Vec<String> {
@@ -156,6 +203,49 @@ fn a_slot_waits_for_events_and_expires() {
     let expired = service.slots("waiting").into_iter().find(|slots| slots.fate == "expired").expect("a record");
     assert_eq!(expired.first.to_string(), "2026-01-03T06:00:00Z");
     assert!(service.event_log().contains("2026-01-03T09:00:00Z waiting: 1 slot from 2026-01-03T06:00:00Z expired"));
+}
+
+/// Case 71, its deadline: that of a slot without events is told once, and that of a slot whose run
+/// came later is met.
+#[test]
+fn a_slot_that_expires_without_events_misses_its_deadline_once() {
+    let mut service = Test::service().dag(waiting {});
+    service
+        .at("2026-01-01T12:00:00Z")
+        .run_until("2026-01-02T06:40:00Z")
+        .emit(&RATES, 7)
+        .run_until("2026-01-03T12:00:00Z");
+    let log = service.event_log();
+    let told: Vec<&str> = log.lines().filter(|line| line.contains("notified that")).collect();
+    let [told] = told[..] else { panic!("{log}") };
+    let slot = "2026-01-03T09:30:01Z waiting: notified that slot 2026-01-03T06:00:00Z of waiting has missed its \
+                deadline of 2026-01-03T09:30:00Z: the slot was expired: ";
+    assert!(told.starts_with(slot), "{told}");
+}
+
+/// Case 68.
+#[test]
+fn a_required_event_starts_a_run_with_or_without_an_optional_one() {
+    let mut service = Test::service().dag(adjusted {});
+    service.at("2026-01-01").run_until("2026-01-01T01:00:00Z").emit(&READINGS, 1).run_until("2026-01-01T02:00:00Z");
+    assert_eq!(results(&service, "adjusted"), [json!([[1], null])]);
+    service.emit(&RATES, 107).emit(&RATES, 108).run_until("2026-01-01T03:00:00Z");
+    assert_eq!((service.runs("adjusted").len(), service.pending("adjusted")), (1, 2), "rates start no run");
+    service.emit(&READINGS, 2).run_until("2026-01-01T04:00:00Z").emit(&READINGS, 3).run_until("2026-01-01T05:00:00Z");
+    // The rate is consumed.
+    assert_eq!(results(&service, "adjusted"), [json!([[1], null]), json!([[2], 108]), json!([[3], null])]);
+}
+
+/// Case 69.
+#[test]
+fn two_events_of_one_task_start_one_run_of_a_dag_that_takes_either() {
+    let mut service = Test::service().dag_with(measures {}, |test| test.takes(measure {}, HOUR)).dag(paired {});
+    service.at("2026-01-01T12:00:00Z").run_until("2026-01-03T12:00:00Z");
+    assert_eq!(created(&service, "paired"), ["2026-01-02T01:00:00Z", "2026-01-03T01:00:00Z"]);
+    assert_eq!(results(&service, "paired"), [json!([[2], [20]]), json!([[3], [30]])]);
+    service.emit(&RATES, 8).run_until("2026-01-03T13:00:00Z").emit(&READINGS, 9).run_until("2026-01-03T14:00:00Z");
+    assert_eq!(results(&service, "paired")[2..], [json!([[], [8]]), json!([[9], []])]);
+    assert_eq!(service.pending("paired"), 0);
 }
 
 #[test]

@@ -229,6 +229,12 @@ impl Pause {
         Pause { by: BY_EVENTS.to_owned(), reason, since: now, until: None }
     }
 
+    /// The reason in the records of the slots that pass meanwhile.
+    pub(super) fn why(&self) -> String {
+        let Pause { by, reason, .. } = self;
+        if reason.is_empty() { format!("paused by {by}") } else { format!("paused by {by}: {reason}") }
+    }
+
     /// Whether the service paused the DAG, because something is wrong with it.
     pub fn is_report(&self) -> bool {
         [BY_FAILURES, BY_SERVICE, BY_EVENTS].contains(&&*self.by)

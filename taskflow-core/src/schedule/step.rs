@@ -63,8 +63,9 @@ pub fn step(schedule: &Schedule, state: Option<&ScheduleState>, situation: &Situ
     Step { state, decisions, wake, waits }
 }
 
-/// Ends a pause. Slots that passed during the pause are recorded as paused with
-/// [`Catchup::None`]; otherwise they are treated as those that passed while no service was running.
+/// Ends a pause. Of the slots that passed during the pause, the last one runs with
+/// [`Catchup::Last`], and with [`Catchup::All`] all that are not older than `catchup_window`. The
+/// others are recorded as paused.
 pub fn unpause(
     schedule: &Schedule,
     state: &ScheduleState,
@@ -77,7 +78,8 @@ pub fn unpause(
     if catchup == Catchup::None {
         stepper.record_pause(&pause, now);
     } else {
-        stepper.take_up(catchup, now - schedule.offset, now - schedule.offset);
+        let due = now - schedule.offset;
+        stepper.take_up(catchup, due, due, SlotFate::Paused, &pause.why());
     }
     let records = stepper.decisions.into_iter().filter_map(|decision| match decision {
         Decision::Record(record) => Some(record),
@@ -142,11 +144,7 @@ impl<'a> Stepper<'a> {
         let due = end - self.schedule.offset;
         let passed = Span::new(self.state.noticed, due);
         let spans: Vec<Span> = std::mem::take(&mut self.state.pending).into_iter().chain([passed]).collect();
-        let reason = match (&*pause.reason, &*pause.by) {
-            ("", by) => format!("paused by {by}"),
-            (reason, by) => format!("paused by {by}: {reason}"),
-        };
-        self.record(&spans, SlotFate::Paused, &reason);
+        self.record(&spans, SlotFate::Paused, &pause.why());
         self.state.noticed = self.state.noticed.max(due);
     }
 
@@ -154,12 +152,13 @@ impl<'a> Stepper<'a> {
     fn notice(&mut self) {
         let due = self.situation.now - self.schedule.offset;
         let on_time = due - GRACE;
-        self.take_up(self.schedule.catchup, on_time, due);
+        self.take_up(self.schedule.catchup, on_time, due, SlotFate::Missed, "no service was running");
     }
 
     /// Takes up the slots that were not noticed yet: those at or before `late` as `catchup` says,
-    /// and all later ones up to `due`.
-    fn take_up(&mut self, catchup: Catchup, late: Timestamp, due: Timestamp) {
+    /// and all later ones up to `due`. The others are recorded with the fate, and with the reason
+    /// why they passed.
+    fn take_up(&mut self, catchup: Catchup, late: Timestamp, due: Timestamp, fate: SlotFate, why: &str) {
         let noticed = self.state.noticed;
         if due <= noticed {
             return;
@@ -171,21 +170,19 @@ impl<'a> Stepper<'a> {
         let late = late.max(noticed);
         let oldest = due - self.schedule.catchup_window;
         let on_time = Span::new(late, due);
-        let kept = match catchup {
-            Catchup::All => Span::new(noticed.max(just_before(oldest)), late),
+        let (kept, is_too_old) = match catchup {
+            Catchup::All => (Span::new(noticed.max(just_before(oldest)), late), true),
             Catchup::Last if self.first_in(on_time).is_none() => match self.search.before(late) {
-                Some(last) if last.at > noticed && last.at >= oldest => Span::new(just_before(last.at), late),
-                _ => Span::new(late, late),
+                Some(last) if last.at > noticed && last.at >= oldest => (Span::new(just_before(last.at), late), false),
+                // Those before it are older still.
+                Some(last) => (Span::new(late, late), last.at > noticed),
+                None => (Span::new(late, late), false),
             },
-            Catchup::Last | Catchup::None => Span::new(late, late),
+            Catchup::Last | Catchup::None => (Span::new(late, late), false),
         };
-        let missed = Span::new(noticed, kept.after);
-        let reason = if kept.after == just_before(oldest) && catchup == Catchup::All {
-            "no service was running, and the slot is older than `catchup_window`"
-        } else {
-            "no service was running"
-        };
-        self.record(&[missed], SlotFate::Missed, reason);
+        let reason =
+            if is_too_old { format!("{why}; the slot is older than `catchup_window`") } else { why.to_owned() };
+        self.record(&[Span::new(noticed, kept.after)], fate, &reason);
         for span in [kept, on_time] {
             if let Some(slot) = self.first_in(span) {
                 self.state.pending.push(Span { first: Some(slot.at), ..span });

@@ -39,12 +39,14 @@ pub(super) struct Rerun {
 /// The runs that backfills have cleared in a turn.
 pub(super) struct Reruns<'j> {
     journal: &'j ManualJournal,
+    /// How many runs may be cleared. A backfill asks again for those that were not.
+    places: usize,
     runs: Vec<Rerun>,
 }
 
 impl<'j> Reruns<'j> {
-    pub(super) fn new(journal: &'j ManualJournal) -> Self {
-        Reruns { journal, runs: Vec::new() }
+    pub(super) fn new(journal: &'j ManualJournal, places: usize) -> Self {
+        Reruns { journal, places, runs: Vec::new() }
     }
 
     pub(super) fn into_runs(self) -> Vec<Rerun> {
@@ -64,6 +66,9 @@ impl Reprocess for Reruns<'_> {
         // The journal that the run stores its entries with.
         let own = self.journal.beside();
         Box::pin(async move {
+            if self.runs.len() >= self.places {
+                return Ok(());
+            }
             let ops::Rerun { request, .. } =
                 ops::reprocess(own.journal(), run_id, failed, note, Durability::Strict).await?;
             let run = own.journal().find(run_id).await?;

@@ -55,8 +55,8 @@ impl ServiceTest {
 
     /// The runs in these states, oldest first.
     #[track_caller]
-    fn in_state(&self, state: RunState) -> Result<Vec<RunSummary>, Died> {
-        let filter = RunFilter { states: vec![state], order: RunOrder::Number, ..RunFilter::default() };
+    fn in_states(&self, states: &[RunState]) -> Result<Vec<RunSummary>, Died> {
+        let filter = RunFilter { states: states.to_vec(), order: RunOrder::Number, ..RunFilter::default() };
         let mut runs = self.alive(at_once(self.journal.journal().runs(&filter)))?;
         runs.reverse();
         Ok(runs)
@@ -78,14 +78,14 @@ impl ServiceTest {
         self.up = Some(Up { schedules, consumers, backfills, deadlines, turns, running: Vec::new() });
         self.note("a service starts");
         self.report(events);
-        self.start_waiting(RunState::Interrupted)
+        self.start_waiting(&[RunState::Interrupted])
     }
 
-    /// Starts the runs in this state whose turn it is.
+    /// Starts the runs in these states whose turn it is.
     #[track_caller]
-    fn start_waiting(&mut self, state: RunState) -> Result<(), Died> {
+    fn start_waiting(&mut self, states: &[RunState]) -> Result<(), Died> {
         loop {
-            let runs = self.in_state(state)?;
+            let runs = self.in_states(states)?;
             let Some(up) = &mut self.up else { return Ok(()) };
             let backfilled = up.backfills.runs();
             let mut active: HashMap<(&str, bool), u32> = HashMap::new();
@@ -120,7 +120,7 @@ impl ServiceTest {
         let clock = self.clock();
         let Some(up) = &mut self.up else { return Ok(None) };
         let (journal, mut events, mut notified) = (self.journal.journal(), Vec::new(), Vec::new());
-        let mut reruns = Reruns::new(&self.journal);
+        let mut reruns = Reruns::new(&self.journal, self.max_active_runs.saturating_sub(up.running.len()));
         let turned = at_once(async {
             // A live service knows them from the turn before.
             up.backfills.load(journal).await?;
@@ -141,7 +141,7 @@ impl ServiceTest {
             self.rerun(rerun)?;
         }
         self.cancel_runs()?;
-        self.start_waiting(RunState::Queued)?;
+        self.start_waiting(&[RunState::Interrupted, RunState::Queued])?;
         Ok(self.next())
     }
 
