@@ -234,6 +234,8 @@ const PAGES: &[Case] = &[
     case("POST", "/runs/{run}/cancel", OPERATE, "/runs/1/cancel", ""),
     get("/runs/{run}/clear", OPERATE, "/runs/1/clear"),
     case("POST", "/runs/{run}/clear", OPERATE, "/runs/1/clear", "token=x"),
+    get("/runs/{run}/mark", Dag("mark"), "/runs/1/mark"),
+    case("POST", "/runs/{run}/mark", Dag("mark"), "/runs/1/mark", "token=x&tasks=of_day&state=failed&reason=y"),
     case("POST", "/runs/{run}/retry", OPERATE, "/runs/1/retry", ""),
     case("POST", "/runs/{run}/resume", OPERATE, "/runs/1/resume", ""),
     case("POST", "/account/confirm", Session, "/account/confirm", "password=x"),

@@ -40,7 +40,7 @@
 //! | `versions` | The graphs of a DAG, and what changed between them. |
 //! | `audit`, `audit_words` | Who has changed what. |
 //! | `settings` | The configuration of the program, and what it works with. |
-//! | `form`, `trigger`, `changes` | The forms that change something. |
+//! | `form`, `trigger`, `changes`, `mark_form`, `preview` | The forms that change something. |
 //! | `login`, `oidc`, `account`, `users` | Log-in, set-up, one's own tokens, users. |
 //! | `log`, `log_lines`, `ansi` | The log of an attempt. |
 //! | `attempt_pair` | The logs of two attempts side by side. |
@@ -91,12 +91,14 @@ mod log_lines;
 mod log_search;
 mod login;
 mod mapped;
+mod mark_form;
 mod marks;
 mod needs;
 #[cfg(feature = "oidc")]
 mod oidc;
 mod overview;
 mod pool_list;
+mod preview;
 mod problem;
 mod reply;
 mod routes;
