@@ -1,5 +1,7 @@
 //! The forms, by hand: what they show is what happens, with scripts and without.
 
+use std::collections::BTreeMap;
+
 use serde_json::json;
 
 use crate::home::Service;
@@ -11,6 +13,16 @@ fn states(service: &Service, run: i64) -> Vec<(String, String)> {
     let tasks = service.json(&format!("/api/v1/runs/{run}"))["tasks"].clone();
     let text = |task: &serde_json::Value, name: &str| task[name].as_str().unwrap_or_default().to_owned();
     tasks.as_array().expect("a list").iter().map(|task| (text(task, "id"), text(task, "state"))).collect()
+}
+
+/// How many attempts each task of a run has, as the API has them.
+fn attempts(service: &Service, run: i64) -> BTreeMap<String, usize> {
+    let tasks = service.json(&format!("/api/v1/runs/{run}"))["tasks"].clone();
+    let of = |task: &serde_json::Value| {
+        let id = task["id"].as_str().unwrap_or_default().to_owned();
+        (id, task["attempts"].as_array().map_or(0, Vec::len))
+    };
+    tasks.as_array().expect("a list").iter().map(of).collect()
 }
 
 /// The only entry of the audit trail about an action on a run.
@@ -26,22 +38,38 @@ fn audited(service: &Service, run: i64, action: &str) -> serde_json::Value {
 fn clear_by_hand(service: &Service, page: &Page) {
     let run = service.trigger("mapped", &json!({ "count": 20 }));
     service.wait(run, "failed");
-    let before = states(service, run);
+    let (before, attempts_before) = (states(service, run), attempts(service, run));
     page.open(&format!("/runs/{run}"));
     // With scripts the link opens a dialog; the form has an address of its own.
     let form = page.eval("document.querySelector(\"a[href$='/clear'], a[href*='/clear?']\").getAttribute('href')");
     page.open(form.as_str().expect("a link to the form"));
+    page.eval("document.querySelector('[name=which]').value = 'failed'");
+    page.follow(".form button[formmethod=get]");
     let preview = page.texts(".affected li .state");
-    assert!(!preview.is_empty(), "the form shows what is cleared");
+    assert_eq!(preview, ["square[13]", "total"], "the form shows what is cleared");
+    assert_eq!(page.texts(".affected li .soft"), ["failed → runs again", "upstream failed → runs again"]);
+    let notes = page.text(".notes");
+    assert!(notes.contains(&format!("{} other tasks stay as they are", before.len() - 2)), "{notes}");
+    let token = page.eval("document.querySelector('[name=token]').value");
     assert_eq!(states(service, run), before, "a preview changes nothing");
     page.fill("[name=reason]", "the customer \u{201c}13\u{201d} is back");
     page.follow(".form button");
     assert_eq!(page.address(), format!("/runs/{run}"));
     service.wait(run, "failed");
-    let history = service.json(&format!("/api/v1/runs/{run}"))["history"].to_string();
-    assert!(page.text("main").contains("the customer \u{201c}13\u{201d} is back"), "{history}");
+    // The task after the failed one cannot run this time either.
+    let mut expected = attempts_before;
+    *expected.get_mut("square[13]").expect("it has run") += 1;
+    assert_eq!(attempts(service, run), expected, "what was shown has run again, and nothing else");
+    assert_eq!(states(service, run), before, "it has failed for the same reason");
+    let entry = audited(service, run, "clear");
+    assert_eq!((&entry["token"], &entry["outcome"]), (&token, &json!("applied")), "{entry}");
+    assert_eq!(entry["reason"], "the customer \u{201c}13\u{201d} is back", "{entry}");
+    assert_eq!(entry["after"]["named"], json!(preview), "{entry}");
+    page.open(&format!("/runs/{run}"));
+    let history = page.text("#history");
+    assert!(history.contains("the customer \u{201c}13\u{201d} is back"), "{history}");
     for task in &preview {
-        assert!(page.text("main").contains(task.as_str()), "{task} is not in the history");
+        assert!(history.contains(task.as_str()), "{task} is not in the history");
     }
     page.assert_clean();
 }
