@@ -25,6 +25,7 @@ mod readers;
 mod reads;
 mod recipes;
 mod rights;
+mod run_log;
 mod start;
 mod streams;
 mod threats;

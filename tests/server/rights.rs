@@ -184,6 +184,7 @@ const PAGES: &[Case] = &[
     get("/runs/{run}", VIEW, "/runs/1"),
     get("/runs/{run}/graph", VIEW, "/runs/1/graph"),
     get("/runs/{run}/graph.svg", VIEW, "/runs/1/graph.svg"),
+    get("/runs/{run}/log", LOGS, "/runs/1/log"),
     get("/runs/{run}/values", VALUES, "/runs/1/values"),
     get("/runs/{run}/events", VIEW, "/runs/1/events"),
     get("/runs/{run}/tasks/{task}", VIEW, "/runs/1/tasks/of_day"),

@@ -42,7 +42,8 @@
 //! | `settings` | The configuration of the program, and what it works with. |
 //! | `form`, `trigger`, `changes`, `mark_form`, `preview` | The forms that change something. |
 //! | `login`, `oidc`, `account`, `users` | Log-in, set-up, one's own tokens, users. |
-//! | `log`, `log_lines`, `ansi` | The log of an attempt. |
+//! | `log`, `log_lines`, `log_search`, `ansi` | The log of an attempt. |
+//! | `run_log` | The search of the logs of a run. |
 //! | `attempt_pair` | The logs of two attempts side by side. |
 //! | `routes`, `reply`, `address` | Addresses, what handlers read and answer. |
 //! | `frame`, `who`, `marks`, `times`, `action`, `command`, `escape`, `assets`, `problem` | What pages share. |
@@ -106,6 +107,7 @@ mod run;
 mod run_events;
 mod run_facts;
 mod run_list;
+mod run_log;
 mod run_tabs;
 mod run_tasks;
 mod run_values;
@@ -126,6 +128,7 @@ mod who;
 pub(super) use account::confirm_page;
 pub(super) use counts::CountCache;
 pub(super) use log_indexes::LogIndexes;
+pub(super) use log_search::is_found;
 pub(super) use login::log_in_address;
 pub(super) use reply::{no_route, problem_page};
 pub(super) use routes::routes;

@@ -121,7 +121,7 @@ pub(super) async fn show(state: Visitor, Path(run): Path<String>, Query(query): 
         _ => Vec::new(),
     };
     let longest = asked(&query, "order") == "longest";
-    let parts = tabs(history.number, "Tasks", state.may(Right::ViewValues, &history.info.dag_id));
+    let parts = tabs(&state, &history, "Tasks");
     // Reads logs.
     let page = move || {
         let (number, mark) = (history.number, Mark::of(history.state.name()));
