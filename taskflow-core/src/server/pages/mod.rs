@@ -32,7 +32,7 @@
 //! | `graph`, `graph_page` | The graph of a DAG or of a run: inside the page, and a large one by its parts. |
 //! | `task`, `task_runs` | A task of a run, and of a DAG in its last runs. |
 //! | `run_list`, `asset_list`, `backfill_list`, `doctor` | Lists. |
-//! | `backfill`, `backfill_form`, `backfill_changes` | A backfill, the form that starts one, and those that change one. |
+//! | `backfill`, `backfill_failures`, `backfill_form`, `backfill_changes` | A backfill, what failed in it, the form that starts one, and those that change one. |
 //! | `slot_table` | Many slots as a small table. |
 //! | `approval_list`, `approval` | The questions that tasks ask people, and one of them. |
 //! | `deadline_list` | What is due, what was missed, what could not be delivered. |
@@ -62,6 +62,7 @@ mod audit;
 mod audit_words;
 mod backfill;
 mod backfill_changes;
+mod backfill_failures;
 mod backfill_form;
 mod backfill_list;
 mod calendar;
