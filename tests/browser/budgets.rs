@@ -9,11 +9,13 @@ use flate2::write::GzEncoder;
 
 use crate::home::Service;
 use crate::page::Page;
-use crate::site::large;
+use crate::site::{large, thousand};
 
 /// The most bytes of a page, as they are and compressed.
 const PLAIN: usize = 400_000;
 const COMPRESSED: usize = 60_000;
+/// The most elements of a list. A browser lays out so many in a moment.
+const ELEMENTS: u64 = 5_000;
 
 fn compressed(text: &str) -> usize {
     let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
@@ -46,6 +48,51 @@ fn pages_of_large_runs_are_small() {
     }
 }
 
+/// Each DAG of the first page has as many runs as its row shows.
+#[test]
+fn a_list_of_1_000_dags_is_small() {
+    let service = thousand();
+    for path in ["/dags", "/", "/dags?show=failed", "/runs"] {
+        assert_small(&service, path);
+    }
+    let page = Page::new(service.address);
+    page.open("/dags");
+    let mut listed = Vec::new();
+    loop {
+        assert!(page.count("*") < ELEMENTS, "{} elements at {}", page.count("*"), page.address());
+        listed.extend(page.texts("main tbody .name"));
+        if page.count(".pages a[rel=next]") == 0 {
+            break;
+        }
+        page.follow(".pages a[rel=next]");
+    }
+    assert_eq!(page.text(".pages span"), "1001 to 1001 of 1001 DAGs");
+    let known = service.json("/api/v1/dags");
+    let known: Vec<&str> = known.as_array().expect("a list").iter().filter_map(|dag| dag["dag_id"].as_str()).collect();
+    assert_eq!(listed, known, "each DAG is on one page");
+    page.follow(".pages a[rel=prev]");
+    assert_eq!(page.texts("main tbody .name"), known[900..1_000]);
+
+    // The bars of a row are its runs. Those that did not succeed are links with names.
+    page.open("/dags?q=orders_of_shop_003");
+    let runs = service.json("/api/v1/runs?dag=orders_of_shop_003&limit=25");
+    let runs: Vec<_> = runs.as_array().expect("a list").iter().rev().collect();
+    let bars = "Array.from(document.querySelectorAll('.strip path:not(.base)'), path => \
+                [path.getAttribute('class'), path.getAttribute('d').split('M').length - 1].join(' '))";
+    let count = |state: &str| runs.iter().filter(|run| run["state"] == state).count();
+    let mut drawn = page.strings(bars);
+    drawn.sort();
+    assert_eq!(drawn, [format!("bad {}", count("failed")), format!("ok {}", count("success"))]);
+    let failed = runs.iter().filter(|run| run["state"] == "failed").map(|run| format!("/runs/{}", run["number"]));
+    let links = page.strings("Array.from(document.querySelectorAll('.strip a'), a => a.getAttribute('href'))");
+    let all = std::iter::once("/runs?dag=orders_of_shop_003".to_owned());
+    assert_eq!(links, all.chain(failed).collect::<Vec<_>>());
+    let names = page.strings("Array.from(document.querySelectorAll('.strip a title'), title => title.textContent)");
+    assert_eq!(names[0], "All runs of orders_of_shop_003");
+    assert!(names[1..].iter().all(|name| name.starts_with("Run ") && name.contains(": failed, ")), "{names:?}");
+    page.assert_clean();
+}
+
 #[track_caller]
 fn assert_small(service: &Service, path: &str) {
     let page = service.get(path);
@@ -70,7 +117,9 @@ fn number(variable: &str, otherwise: usize) -> usize {
 fn the_cost_of_pages() {
     let (runs, times) = (number("TASKFLOW_GRID_RUNS", 50), number("TASKFLOW_TIMES", 9));
     let service = large(&[&format!("warehouse={runs}"), "elements=1", "talking=1"]);
+    let dags = thousand();
     let (elements, talking) = (runs + 1, runs + 2);
+    let of_dags = ["/".to_owned(), "/dags".to_owned()].map(|path| (&dags, path));
     let pages = [
         "/".to_owned(),
         "/dags".to_owned(),
@@ -86,9 +135,10 @@ fn the_cost_of_pages() {
         format!("/runs/{talking}/tasks/talk/1"),
         format!("/runs/{talking}/tasks/talk/1?from=1&to=20000"),
     ];
+    let pages = pages.map(|path| (&service, path)).into_iter().chain(of_dags);
     println!("| page | bytes | compressed | elements | requests, cold | warm | server, ms | first paint, ms |");
     println!("|---|---|---|---|---|---|---|---|");
-    for path in pages {
+    for (service, path) in pages {
         let body = service.get(&path).body;
         let server = median(times, |_| {
             let start = Instant::now();

@@ -32,6 +32,7 @@ fn every_page_opens_without_a_message_in_both_themes_and_runs_nothing_that_peopl
             "/runs/{}",
             "/runs/{}/cancel",
             "/runs/{}/clear",
+            "/runs/{}/mark?tasks",
             "/runs/{}/tasks/{}",
             "/runs/{}/tasks/{}/{}",
             "/assets",

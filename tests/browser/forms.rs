@@ -1,5 +1,7 @@
 //! The forms, by hand: what they show is what happens, with scripts and without.
 
+use std::collections::BTreeMap;
+
 use serde_json::json;
 
 use crate::home::Service;
@@ -13,26 +15,61 @@ fn states(service: &Service, run: i64) -> Vec<(String, String)> {
     tasks.as_array().expect("a list").iter().map(|task| (text(task, "id"), text(task, "state"))).collect()
 }
 
+/// How many attempts each task of a run has, as the API has them.
+fn attempts(service: &Service, run: i64) -> BTreeMap<String, usize> {
+    let tasks = service.json(&format!("/api/v1/runs/{run}"))["tasks"].clone();
+    let of = |task: &serde_json::Value| {
+        let id = task["id"].as_str().unwrap_or_default().to_owned();
+        (id, task["attempts"].as_array().map_or(0, Vec::len))
+    };
+    tasks.as_array().expect("a list").iter().map(of).collect()
+}
+
+/// The only entry of the audit trail about an action on a run.
+fn audited(service: &Service, run: i64, action: &str) -> serde_json::Value {
+    let trail = service.json(&format!("/api/v1/audit?run={run}&action={action}"));
+    match trail["entries"].as_array().map(Vec::as_slice) {
+        Some([entry]) => entry.clone(),
+        _ => panic!("{trail}"),
+    }
+}
+
 /// Clears the failed tasks of a run by the form and checks the effect against the preview.
 fn clear_by_hand(service: &Service, page: &Page) {
     let run = service.trigger("mapped", &json!({ "count": 20 }));
     service.wait(run, "failed");
-    let before = states(service, run);
+    let (before, attempts_before) = (states(service, run), attempts(service, run));
     page.open(&format!("/runs/{run}"));
     // With scripts the link opens a dialog; the form has an address of its own.
     let form = page.eval("document.querySelector(\"a[href$='/clear'], a[href*='/clear?']\").getAttribute('href')");
     page.open(form.as_str().expect("a link to the form"));
+    page.eval("document.querySelector('[name=which]').value = 'failed'");
+    page.follow(".form button[formmethod=get]");
     let preview = page.texts(".affected li .state");
-    assert!(!preview.is_empty(), "the form shows what is cleared");
+    assert_eq!(preview, ["square[13]", "total"], "the form shows what is cleared");
+    assert_eq!(page.texts(".affected li .soft"), ["failed → runs again", "upstream failed → runs again"]);
+    let notes = page.text(".notes");
+    assert!(notes.contains(&format!("{} other tasks stay as they are", before.len() - 2)), "{notes}");
+    let token = page.eval("document.querySelector('[name=token]').value");
     assert_eq!(states(service, run), before, "a preview changes nothing");
     page.fill("[name=reason]", "the customer \u{201c}13\u{201d} is back");
     page.follow(".form button");
     assert_eq!(page.address(), format!("/runs/{run}"));
     service.wait(run, "failed");
-    let history = service.json(&format!("/api/v1/runs/{run}"))["history"].to_string();
-    assert!(page.text("main").contains("the customer \u{201c}13\u{201d} is back"), "{history}");
+    // The task after the failed one cannot run this time either.
+    let mut expected = attempts_before;
+    *expected.get_mut("square[13]").expect("it has run") += 1;
+    assert_eq!(attempts(service, run), expected, "what was shown has run again, and nothing else");
+    assert_eq!(states(service, run), before, "it has failed for the same reason");
+    let entry = audited(service, run, "clear");
+    assert_eq!((&entry["token"], &entry["outcome"]), (&token, &json!("applied")), "{entry}");
+    assert_eq!(entry["reason"], "the customer \u{201c}13\u{201d} is back", "{entry}");
+    assert_eq!(entry["after"]["named"], json!(preview), "{entry}");
+    page.open(&format!("/runs/{run}"));
+    let history = page.text("#history");
+    assert!(history.contains("the customer \u{201c}13\u{201d} is back"), "{history}");
     for task in &preview {
-        assert!(page.text("main").contains(task.as_str()), "{task} is not in the history");
+        assert!(history.contains(task.as_str()), "{task} is not in the history");
     }
     page.assert_clean();
 }
@@ -100,6 +137,51 @@ fn what_has_changed_since_the_preview_is_shown_before_it_is_cleared() {
     let page = Page::new(service.address);
     page.without_scripts();
     clear_what_has_changed(&service, &page, "main .form");
+}
+
+/// Marks the failed task of a run by the form and checks the effect against the preview.
+fn mark_by_hand(service: &Service, page: &Page) {
+    let run = service.trigger("mapped", &json!({ "count": 20 }));
+    service.wait(run, "failed");
+    let before = states(service, run);
+    page.open(&format!("/runs/{run}"));
+    let form = page.eval("document.querySelector(\"main a[href*='/mark']\").getAttribute('href')");
+    page.open(form.as_str().expect("a link to the form"));
+    assert_eq!(page.eval("document.querySelector('[name=tasks]').value"), "square[13]", "it begins with what failed");
+    let wrong = "document.querySelector('[aria-invalid]')?.getAttribute('name')";
+    assert_eq!(page.eval(wrong), "value", "other tasks take its value");
+    page.fill("[name=value]", "169");
+    page.follow(".form button[formmethod=get]");
+    assert_eq!(page.texts(".affected li"), ["square[13] failed → success"]);
+    let notes = page.text(".notes");
+    assert!(notes.contains(&format!("{} other tasks stay as they are", before.len() - 1)), "{notes}");
+    assert!(notes.contains("total did not run because of these"), "{notes}");
+    assert_eq!(states(service, run), before, "a preview changes nothing");
+    // The browser asks for a reason before it sends anything.
+    assert_eq!(page.eval("document.querySelector('.form').checkValidity()"), false);
+    page.fill("[name=reason]", "counted by hand");
+    page.follow(".form button.primary");
+    assert_eq!(page.address(), format!("/runs/{run}"));
+    let mut expected = before;
+    let marked = expected.iter_mut().find(|(task, _)| task == "square[13]").expect("it has run");
+    marked.1 = "success".to_owned();
+    assert_eq!(states(service, run), expected, "what was shown is marked, and nothing else");
+    let entry = audited(service, run, "mark");
+    assert_eq!((&entry["reason"], &entry["outcome"]), (&json!("counted by hand"), &json!("applied")), "{entry}");
+    // What follows is decided anew.
+    page.follow("main form[action$='/resume'] button");
+    service.wait(run, "success");
+    page.assert_clean();
+}
+
+/// Numbers 7 and 9, of marks.
+#[test]
+fn what_is_marked_is_what_the_form_has_shown() {
+    let service = empty();
+    mark_by_hand(&service, &Page::new(service.address));
+    let page = Page::new(service.address);
+    page.without_scripts();
+    mark_by_hand(&service, &page);
 }
 
 /// Number 9.

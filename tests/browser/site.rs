@@ -25,7 +25,7 @@ fn over(directory: TempDir) -> Service {
     Service::of("pages", directory, &["--bind", "127.0.0.1:0"])
 }
 
-/// Homes of `fixtures/large.rs`, which are made once for this test program.
+/// Homes of programs with much of something, which are made once for this test program.
 static HOMES: LazyLock<Homes> = LazyLock::new(Homes::new);
 
 struct Homes {
@@ -51,16 +51,16 @@ impl Homes {
         Homes { directory, made: Mutex::default(), _guard: shell.stdin.take().expect("it is piped") }
     }
 
-    /// The home with these runs.
-    fn with(&self, runs: &[&str]) -> PathBuf {
-        let name = runs.join("-");
+    /// The home that a program fills with these runs.
+    fn of(&self, filler: &str, runs: &[&str]) -> PathBuf {
+        let name = format!("{filler}-{}", runs.join("-"));
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         let once = Arc::clone(made.entry(name.clone()).or_default());
         // Others may be made beside it.
         drop(made);
         let make = || {
             let home = self.directory.join(name);
-            let filled = program("large").arg("fill").arg(&home).args(runs).status().expect("a built program starts");
+            let filled = program(filler).arg("fill").arg(&home).args(runs).status().expect("a built program starts");
             assert!(filled.success(), "{runs:?}");
             home
         };
@@ -70,11 +70,20 @@ impl Homes {
 
 /// The server of `fixtures/large.rs` over a home of its own, which has runs such as `warehouse=3`.
 pub(crate) fn large(runs: &[&str]) -> Service {
+    filled("large", runs)
+}
+
+/// The server of `fixtures/thousand.rs`, over a home of its own in which each DAG has run.
+pub(crate) fn thousand() -> Service {
+    filled("thousand", &[])
+}
+
+fn filled(program: &str, runs: &[&str]) -> Service {
     let directory = tempfile::tempdir().expect("temporary directories can be made");
     let mut copy = Command::new("cp");
-    copy.args(["-r", "--reflink=auto"]).arg(HOMES.with(runs)).arg(directory.path().join("home"));
+    copy.args(["-r", "--reflink=auto"]).arg(HOMES.of(program, runs)).arg(directory.path().join("home"));
     assert!(copy.status().expect("`cp` starts").success());
-    Service::of("large", directory, &["--bind", "127.0.0.1:0"])
+    Service::of(program, directory, &["--bind", "127.0.0.1:0"])
 }
 
 /// A server whose runs have succeeded, failed, been cancelled, and wait; with events, a backfill

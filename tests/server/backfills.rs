@@ -191,3 +191,25 @@ fn a_server_that_is_read_only_offers_no_backfill() {
     }
     assert_eq!(service.get(FORM).status, 404);
 }
+
+#[test]
+fn slots_that_failed_with_one_message_are_one_row() {
+    let directory = tempfile::tempdir().expect("temporary directories can be made");
+    let fails = |day: u32| directory.path().join(format!("hold.fail.2026-01-{day:02}"));
+    (2..=8).for_each(|day| std::fs::write(fails(day), "").expect("temporary files can be written"));
+    let service = Service::of("serves", directory, &["--bind", "127.0.0.1:0"]);
+    let body = json!({ "dag": "days", "slots": ["2026-01-01/2026-01-09"], "limit": 3 });
+    assert_eq!(service.post("/api/v1/backfills", &body).status, 201);
+    eventually("the backfill is done", || service.json("/api/v1/backfills/1")["state"] == "done");
+    let shown = page(&service, "/backfills/1");
+    assert_has(&shown, &["labelled: a file says so", ">7 slots<", "and 2 more"]);
+    assert_eq!(shown.matches("a file says so").count(), 2, "a row, and its key: {shown}");
+    // The slots that are named lead to their runs.
+    let section = shown.split("id=\"failed\"").nth(1).and_then(|rest| rest.split("</section>").next());
+    let links = section.expect("a section").split("<a href=\"/runs/").skip(1);
+    let runs: Vec<&str> = links.map(|link| link.split('"').next().expect("it ends")).collect();
+    assert_eq!(runs.len(), 5, "{runs:?}");
+    for run in runs {
+        assert_eq!(service.json(&format!("/api/v1/runs/{run}"))["state"], "failed", "{run}");
+    }
+}

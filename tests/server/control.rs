@@ -59,6 +59,95 @@ fn deadlines_deliveries_pools_and_settings_have_pages_and_documents() {
     assert_has(&page(&service, "/settings"), &["Schema of the store", "store.home", "default"]);
 }
 
+/// The rows of the table below a heading, as texts.
+fn rows(page: &str, heading: &str) -> Vec<String> {
+    let section = page.split("<h2>").find(|part| part.starts_with(heading)).unwrap_or_default();
+    let table = section.split("</section>").next().unwrap_or_default();
+    let rows = table.split("<tr").skip(1).filter(|row| row.contains("<td"));
+    rows.map(|row| text_of(&format!("<tr{row}"))).collect()
+}
+
+/// The words of a piece of HTML, with the names of its marks.
+fn text_of(html: &str) -> String {
+    let mut text = String::new();
+    for part in html.split('<').skip(1) {
+        let (_, words) = part.split_once('>').expect("a tag ends");
+        text += " ";
+        text += words;
+    }
+    text.split_whitespace().collect::<Vec<_>>().join(" ").replace("&#39;", "'")
+}
+
+#[test]
+fn the_page_of_pools_says_who_holds_slots_who_waits_and_why() {
+    let directory = tempfile::tempdir().expect("temporary directories can be made");
+    let service = Service::of("limits", directory, &["--bind", "127.0.0.1:0"]);
+    let (log, go) = (service.home().join("log").display().to_string(), service.home().join("go").display().to_string());
+    let seated = service.trigger("seated", &json!({ "names": ["a", "b", "c"], "log": &log, "go": &go }));
+    let first = service.trigger("alone", &json!({ "name": "d", "log": &log, "go": &go }));
+    service.wait(seated, "running");
+    service.wait(first, "running");
+    let second = service.trigger("alone", &json!({ "name": "e", "log": &log, "go": &go }));
+    let desk = || service.json("/api/v1/pools/desk");
+    eventually("two of three tasks have the slots", || {
+        let desk = desk();
+        desk["taken"] == 2 && desk["waiting"].as_array().is_some_and(|waiting| waiting.len() == 1)
+    });
+    let shown = page(&service, "/pools");
+    assert_has(&shown, &["<h2>desk ", "2 of 2 slots taken"]);
+    let of_desk = rows(&shown, "desk");
+    assert_eq!(of_desk.len(), 3, "{of_desk:?}");
+    let held = |row: &String| row.starts_with("running ") && row.contains(&format!("seated, run {seated} 1 slot"));
+    assert!(of_desk[..2].iter().all(held), "{of_desk:?}");
+    let why = desk()["waiting"][0]["why"].as_str().expect("a reason").to_owned();
+    assert!(of_desk[2].starts_with("scheduled ") && of_desk[2].ends_with(&why), "{why}: {of_desk:?}");
+    let parts = shown.matches("<rect class=\"run\"").count();
+    assert_eq!(parts, 2, "the bar has a part for each holder");
+    // A run waits for another one of its DAG.
+    let queued = rows(&shown, "Queued runs");
+    assert!(queued.len() == 1 && queued[0].contains(&format!("alone run {second} ")), "{queued:?}");
+    let why = service.json("/api/v1/pools")["queued"][0]["why"].as_str().expect("a reason").to_owned();
+    assert!(queued[0].ends_with(&why), "{why}: {queued:?}");
+    std::fs::write(go, "").expect("temporary files can be written");
+    service.wait(second, "success");
+    let shown = page(&service, "/pools");
+    assert_has(&shown, &["0 of 2 slots taken", "No task holds a slot or waits for one."]);
+    assert!(!shown.contains("Queued runs</h2>"), "{shown}");
+}
+
+#[test]
+fn a_deadline_that_was_missed_is_listed_with_who_was_told_and_counted() {
+    let service = Service::held("serves", "tardy");
+    let deadlines = || service.json("/api/v1/deadlines");
+    eventually("a missed deadline is told", || deadlines()["missed"][0]["is_told"] == true);
+    let known = deadlines();
+    let shown = page(&service, "/deadlines");
+    // Another slot may have missed its deadline since.
+    let missed = rows(&shown, "Missed");
+    let reason = known["missed"][0]["reason"].as_str().expect("a reason");
+    let is_known = |row: &String| row.starts_with("tardy ") && row.contains(reason);
+    let row = missed.iter().find(|row| is_known(row)).unwrap_or_else(|| panic!("{reason}: {missed:?}"));
+    assert!(row.contains(" success ") && row.contains("tell, noticed after "), "{row}");
+    let due = rows(&shown, "Due next");
+    let rule = known["due"][0]["rule"].as_str().expect("a rule");
+    assert!(!due.is_empty() && due.iter().all(|row| row.contains(&format!("tardy {rule} "))), "{rule}: {due:?}");
+    eventually("the rail counts it", || page(&service, "/").contains("Deadlines <b class=\"badge\">"));
+}
+
+#[test]
+fn a_notification_that_was_not_delivered_is_listed_with_its_error() {
+    let directory = tempfile::tempdir().expect("temporary directories can be made");
+    let service = Service::of("cli_callbacks", directory, &["--bind", "127.0.0.1:0"]);
+    let run = service.trigger("ignored", &json!({}));
+    service.wait(run, "success");
+    eventually("a delivery fails", || service.json("/api/v1/deliveries").as_array().is_some_and(|all| all.len() == 1));
+    let shown = page(&service, "/deadlines");
+    let failed = rows(&shown, "Notifications of runs that failed");
+    assert_eq!(failed.len(), 1, "{failed:?}");
+    assert!(failed[0].starts_with("up for retry ") && failed[0].contains(&format!("ignored run {run} ")), "{failed:?}");
+    assert!(failed[0].contains(" refuses ") && failed[0].ends_with("nobody is at the desk"), "{failed:?}");
+}
+
 #[test]
 fn a_failure_says_in_which_earlier_runs_its_message_was_seen() {
     let service = pages();

@@ -53,6 +53,7 @@ fn serve(program: &str, directory: &Path) -> Command {
     let mut command = program_with_signals(program);
     command.arg("serve").env("TASKFLOW_HOME", directory.join("home"));
     command.env("SERVER_GATE", directory.join("gate")).env_remove("TASKFLOW_BIND");
+    command.env("SERVES_HOLD", directory.join("hold"));
     // An attempt has an eighth of it: enough for the longest log, so that no record is dropped.
     command.env("TASKFLOW_LOG_QUEUE_RECORDS", "65536");
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
@@ -113,6 +114,15 @@ impl Service {
     pub(crate) fn move_clock(&self, seconds: i64) {
         let [next, clock] = ["clock.next", "clock"].map(|name| self.directory.path().join(name));
         std::fs::write(&next, seconds.to_string()).and_then(|()| std::fs::rename(next, clock)).expect("it is a file");
+    }
+
+    /// The same, with the schedule of one DAG of a fixture whose tasks do not end.
+    #[allow(dead_code, reason = "the tests of the pages use the rest")]
+    pub(crate) fn held(program: &str, dag: &str) -> Self {
+        let directory = tempfile::tempdir().expect("temporary directories can be made");
+        std::fs::write(directory.path().join("hold"), "").expect("temporary files can be written");
+        let flags = ["--only", dag, "--bind", "127.0.0.1:0"];
+        Service::start(serve(program, directory.path()), directory, &flags)
     }
 
     fn start(mut command: Command, directory: TempDir, flags: &[&str]) -> Self {

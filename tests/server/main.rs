@@ -27,6 +27,7 @@ mod readers;
 mod reads;
 mod recipes;
 mod rights;
+mod run_log;
 mod schema;
 mod secrets;
 mod start;

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use serde_json::json;
 use taskflow_tests::binaries::{call_at, program};
 use taskflow_tests::common::eventually;
 
@@ -167,7 +168,7 @@ fn forms_change_runs_and_dags() {
     service.wait(failed, "failed");
     let path = format!("/runs/{failed}/clear");
     let form = page(&service, &format!("{path}?tasks=fails&which=only"));
-    assert_has(&form, &["Clear 1 task", "failed now, runs again"]);
+    assert_has(&form, &["Clear 1 task", "failed → runs again", "2 other tasks stay as they are"]);
     let stale = send(&service, &path, "tasks=fails&which=only&token=0000");
     assert_eq!(stale.status, 412, "{stale:?}");
     let token = hidden(&form, "token");
@@ -183,6 +184,57 @@ fn forms_change_runs_and_dags() {
     let again = send(&service, "/dags/daily_report/pause", "");
     assert_eq!(again.status, 409, "{again:?}");
     assert_eq!(send(&service, "/dags/daily_report/unpause", "catchup=none").status, 303);
+}
+
+#[test]
+fn tasks_are_marked_as_the_form_has_shown() {
+    let service = service(&[]);
+    let run = trigger(&service, "hostile", "");
+    service.wait(run, "failed");
+    let path = format!("/runs/{run}/mark");
+    assert_has(&page(&service, &format!("/runs/{run}")), &["Mark…", "/mark?tasks=fails"]);
+    assert_has(&page(&service, &format!("/runs/{run}/tasks/fails")), &["Mark…", "/clear?tasks=fails"]);
+    // Other tasks take its value.
+    let missing = page(&service, &format!("{path}?tasks=fails&state=success"));
+    assert_has(&missing, &["pass a u32 as JSON", "aria-invalid=\"true\""]);
+    assert!(!missing.contains("name=\"token\""), "{missing}");
+    let form = page(&service, &format!("{path}?tasks=fails&state=success&value=7"));
+    assert_has(&form, &["failed → success", "Mark 1 task as success", "2 other tasks stay as they are"]);
+    assert_has(&form, &["after did not run because of these", "mark success"]);
+    let token = hidden(&form, "token");
+
+    let before = service.json(&format!("/api/v1/runs/{run}"))["tasks"].clone();
+    for (body, wrong) in [
+        ("tasks=&state=failed&reason=x", "Name at least one task."),
+        ("tasks=fails&state=failed&reason=", "Say why"),
+        ("tasks=fials&state=failed&reason=x", "did you mean `fails`"),
+        ("tasks=fails&state=success&value=seven&reason=x", "This is not JSON"),
+        ("tasks=fails&state=success&value=-7&reason=x", "is not a valid u32"),
+        ("tasks=fails&state=skipped&value=7&reason=x", "value"),
+    ] {
+        let refused = send(&service, &path, &format!("{body}&token={token}"));
+        assert_eq!(refused.status, 422, "{body}: {refused:?}");
+        assert_has(&refused.body, &[wrong, "aria-invalid=\"true\""]);
+    }
+    // The token is of another state, and of other tasks.
+    for body in ["tasks=fails&state=failed", "tasks=fails+after&state=success&value=7", "tasks=fails&state=skipped"] {
+        let stale = send(&service, &path, &format!("{body}&reason=x&token={token}"));
+        assert_eq!(stale.status, 412, "{body}: {stale:?}");
+        assert_has(&stale.body, &["have changed since the preview", "value=\"x\""]);
+    }
+    assert_eq!(service.json(&format!("/api/v1/runs/{run}"))["tasks"], before, "nothing was done");
+
+    let marked = send(&service, &path, &format!("tasks=fails&state=success&value=7&token={token}&reason=by+hand"));
+    assert_eq!((marked.status, marked.header("location")), (303, &*format!("/runs/{run}")), "{marked:?}");
+    assert_eq!(service.json(&format!("/api/v1/runs/{run}/values/fails")), 7);
+    assert_has(&page(&service, &format!("/runs/{run}")), &["marked fails", "by hand", "Resume"]);
+    assert_eq!(send(&service, &format!("/runs/{run}/resume"), "").status, 303);
+    service.wait(run, "success");
+    let trail = service.json(&format!("/api/v1/audit?run={run}&action=mark"));
+    let entries = trail["entries"].as_array().expect("a list");
+    let applied: Vec<_> = entries.iter().filter(|entry| entry["outcome"] == "applied").collect();
+    assert_eq!(applied.len(), 1, "{trail}");
+    assert_eq!((&applied[0]["reason"], &applied[0]["token"]), (&json!("by hand"), &json!(token)), "{trail}");
 }
 
 #[test]

@@ -104,11 +104,6 @@ impl AdoptedRun {
         self.history.row.token
     }
 
-    /// That the run does not allow something.
-    pub(super) fn refused(&self, reason: impl Into<String>) -> JournalError {
-        JournalError::Nothing { run: self.history.info.run_id.clone(), reason: reason.into() }
-    }
-
     /// The state after an edit: a run that has ended is open again, and a queued one still waits
     /// for a process.
     pub(super) fn edited_state(&self) -> RunState {

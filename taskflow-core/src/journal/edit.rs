@@ -193,37 +193,8 @@ impl AdoptedRun {
         value: Option<&serde_json::Value>,
         note: &Note,
     ) -> Result<Vec<String>, JournalError> {
-        if !matches!(state, TaskState::Success | TaskState::Failed | TaskState::Skipped) {
-            return Err(self.refused(format!("a task cannot be marked as {state}, only as success, failed or skipped")));
-        }
         let history = &self.history;
-        let tasks = pick.of(history)?;
-        if tasks.is_empty() {
-            return Err(self.refused("no task is selected"));
-        }
-        let value = match value {
-            Some(value) => Some(encode(history, &tasks, value)?),
-            None => None,
-        };
-        if state == TaskState::Success && value.is_none() {
-            // Also what only elements take that do not exist yet.
-            let drawn = history.drawn();
-            let inputs = drawn.nodes.iter().flat_map(|node| node.inputs.iter());
-            let taken = inputs.filter(|(_, edge)| !edge.is_without_value()).map(|&(upstream, _)| upstream);
-            let taken: HashSet<&str> = taken.map(|upstream| &*drawn.nodes[upstream as usize].id).collect();
-            let taken = |task: &&u32| {
-                let taken = taken.contains(node_id_of(history.id(**task)));
-                let unit = history.shape.kind(**task).output == "()";
-                !history.tasks[**task as usize].has_value() && !unit && (taken || history.shape.result == Some(**task))
-            };
-            if let Some(&task) = tasks.iter().find(taken) {
-                return Err(self.refused(format!(
-                    "other tasks need the value of `{}`, but it has none: pass a {} as JSON",
-                    history.id(task),
-                    history.shape.kind(task).output
-                )));
-            }
-        }
+        let (tasks, value) = to_mark(history, pick, state, value)?;
         let ids = tasks.iter().map(|&task| history.id(task).to_owned()).collect();
         let Note { by, reason } = note.clone();
         let unit = || Stored::Inline(vec![0xc0]);
@@ -274,7 +245,57 @@ impl AdoptedRun {
     }
 }
 
-fn would_clear(history: &RunHistory, pick: &TaskFilter) -> Result<Vec<String>, JournalError> {
+/// The tasks that a mark would change, in the order of the graph. Changes nothing.
+pub(crate) fn would_mark(
+    history: &RunHistory,
+    pick: &TaskFilter,
+    state: TaskState,
+    value: Option<&serde_json::Value>,
+) -> Result<Vec<String>, JournalError> {
+    let (tasks, _) = to_mark(history, pick, state, value)?;
+    Ok(tasks.into_iter().map(|task| history.id(task).to_owned()).collect())
+}
+
+/// The tasks to mark, and the value that they get.
+fn to_mark(
+    history: &RunHistory,
+    pick: &TaskFilter,
+    state: TaskState,
+    value: Option<&serde_json::Value>,
+) -> Result<(Vec<u32>, Option<Stored>), JournalError> {
+    let run = || history.info.run_id.clone();
+    let refused = |reason: String| JournalError::Nothing { run: run(), reason };
+    if !matches!(state, TaskState::Success | TaskState::Failed | TaskState::Skipped) {
+        return Err(refused(format!("a task cannot be marked as {state}, only as success, failed or skipped")));
+    }
+    let tasks = pick.of(history)?;
+    if tasks.is_empty() {
+        return Err(refused("no task is selected".to_owned()));
+    }
+    let value = match value {
+        Some(value) => Some(encode(history, &tasks, value)?),
+        None => None,
+    };
+    if state == TaskState::Success && value.is_none() {
+        // Also what only elements take that do not exist yet.
+        let drawn = history.drawn();
+        let inputs = drawn.nodes.iter().flat_map(|node| node.inputs.iter());
+        let taken = inputs.filter(|(_, edge)| !edge.is_without_value()).map(|&(upstream, _)| upstream);
+        let taken: HashSet<&str> = taken.map(|upstream| &*drawn.nodes[upstream as usize].id).collect();
+        let taken = |task: &&u32| {
+            let taken = taken.contains(node_id_of(history.id(**task)));
+            let unit = history.shape.kind(**task).output == "()";
+            !history.tasks[**task as usize].has_value() && !unit && (taken || history.shape.result == Some(**task))
+        };
+        if let Some(&task) = tasks.iter().find(taken) {
+            let (task, ty) = (history.id(task).to_owned(), history.shape.kind(task).output.to_owned());
+            return Err(JournalError::MissingValue { run: run(), task, ty });
+        }
+    }
+    Ok((tasks, value))
+}
+
+pub(crate) fn would_clear(history: &RunHistory, pick: &TaskFilter) -> Result<Vec<String>, JournalError> {
     let tasks = to_clear(history, pick)?;
     Ok(tasks.into_iter().map(|task| history.id(task).to_owned()).collect())
 }

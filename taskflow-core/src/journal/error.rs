@@ -110,6 +110,16 @@ pub enum JournalError {
         /// Why not.
         reason: String,
     },
+    /// A task cannot be marked as a success, because other tasks need its value.
+    #[error("run `{run}`: other tasks need the value of `{task}`, but it has none: pass a {ty} as JSON")]
+    MissingValue {
+        /// The run.
+        run: String,
+        /// The task.
+        task: String,
+        /// The type of the value.
+        ty: String,
+    },
     /// Its process has died several times while the same task ran alone.
     #[error(
         "run `{run}` is not resumed: its process has died {deaths} times while {} ran; `clear` runs the task again all \
@@ -193,6 +203,7 @@ impl JournalError {
             | JournalError::UnknownDag { .. }
             | JournalError::Changed { .. }
             | JournalError::Deadly { .. }
+            | JournalError::MissingValue { .. }
             | JournalError::Nothing { .. } => ErrorKind::Conflict,
             JournalError::AmbiguousRun { .. } | JournalError::Answer { .. } | JournalError::InvalidValue { .. } => {
                 ErrorKind::Invalid
@@ -284,6 +295,7 @@ mod tests {
             (JournalError::UnknownTask { run: run(), task: text(), nearest: None }, NotFound),
             (JournalError::Changed { run: run(), reason: reason() }, Conflict),
             (JournalError::Nothing { run: run(), reason: reason() }, Conflict),
+            (JournalError::MissingValue { run: run(), task: text(), ty: text() }, Conflict),
             (JournalError::Deadly { run: run(), tasks: Vec::new(), deaths: 3 }, Conflict),
             (JournalError::Answer { run: run(), key: text(), reason: reason() }, Invalid),
             (JournalError::Files(io()), Unavailable),

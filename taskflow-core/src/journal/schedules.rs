@@ -112,6 +112,21 @@ impl Journal {
         Ok(self.inner.store.last_runs().await?.into_iter().map(RunSummary::of).collect())
     }
 
+    /// At most `each` runs of each of these DAGs that were created last, the latest first. A DAG
+    /// without runs is left out.
+    #[cfg_attr(not(feature = "server"), allow(dead_code, reason = "only the pages ask for them"))]
+    pub(crate) async fn last_runs_of(
+        &self,
+        dags: &[&str],
+        each: u32,
+    ) -> Result<HashMap<String, Vec<RunSummary>>, JournalError> {
+        let mut runs: HashMap<String, Vec<RunSummary>> = HashMap::new();
+        for run in self.inner.store.last_runs_of(dags, each).await?.into_iter().map(RunSummary::of) {
+            runs.entry(run.info.dag_id.clone()).or_default().push(run);
+        }
+        Ok(runs)
+    }
+
     /// Stores steps of different DAGs in one transaction; each of them whole, or as a conflict.
     pub(crate) async fn store_steps(
         &self,

@@ -81,7 +81,7 @@ pub async fn preview_clear(journal: &Journal, run: &str, filter: &TaskFilter) ->
     let history = journal.history(run).await?;
     let (number, run_id) = (history.number, history.info.run_id.clone());
     let tasks = journal.would_clear(&run_id, filter).await?;
-    let token = token(&history, &tasks);
+    let token = token(&history, "clear", &tasks);
     Ok(ClearPreview { number, run_id, tasks, dry_run: true, token })
 }
 
@@ -115,17 +115,19 @@ async fn clear_as_previewed(
 ) -> Result<Rerun, OpsError> {
     let mut adopted = journal.adopt_to_resume(run).await?;
     let tasks = adopted.would_clear(filter)?;
-    if self::token(adopted.history(), &tasks) != token {
+    if self::token(adopted.history(), "clear", &tasks) != token {
         return Err(OpsError::ClearChanged { number: adopted.history().number, now: tasks });
     }
     let cleared = clear_adopted(&mut adopted, filter, note).await?;
     Ok(Rerun { cleared, request: resume_adopted(adopted, durability).await? })
 }
 
-/// A checksum of the tasks that would be cleared, and of the states that they are in.
-fn token(history: &RunHistory, tasks: &[String]) -> String {
+/// A checksum of what is to become of tasks, of these tasks, and of the states that they are in.
+pub(super) fn token(history: &RunHistory, what: &str, tasks: &[String]) -> String {
     let mut hash = Sha256::new();
     hash.update(&history.info.run_id);
+    hash.update([0]);
+    hash.update(what);
     for id in tasks {
         let Some(task) = history.task(id) else { continue };
         hash.update([0]);

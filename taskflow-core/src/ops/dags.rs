@@ -1,19 +1,20 @@
 //! The DAGs of a program and of a home.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::{Deserialize, Serialize};
 
 use super::condition::Condition;
 use super::consumers;
+use super::deadlines::damaged_deadlines;
 use super::error::OpsError;
-use super::schedules::{next_slots, pause_of};
+use super::schedules::{NextSlots, next_slots, next_slots_of, pause_of, schedule_of};
 use super::situation::queued_runs;
 use crate::base::schema::Schema;
 use crate::base::{ErrorKind, Timestamp};
 use crate::dag::DagDef;
-use crate::journal::{Journal, RunSummary};
+use crate::journal::{DamagedSchedule, Journal, JournalError, RunSummary, StoredSchedule};
 use crate::run::RunState;
 use crate::schedule::{Backlog, Pause};
 
@@ -91,10 +92,11 @@ impl From<RunSummary> for LastRun {
 /// When the store cannot be read.
 pub async fn dags(journal: Option<&Journal>, dags: &[&'static DagDef]) -> Result<Vec<DagStatus>, OpsError> {
     let now = Timestamp::now();
-    let (mut last, mut seen) = (BTreeMap::new(), BTreeSet::new());
+    let (mut last, mut seen, mut stored) = (BTreeMap::new(), BTreeSet::new(), StoredSchedules::default());
     if let Some(journal) = journal {
         last.extend(journal.last_runs().await?.into_iter().map(|run| (run.info.dag_id.clone(), run)));
-        seen.extend(journal.schedules().await?.into_keys());
+        stored = StoredSchedules::read(journal).await?;
+        seen.extend(stored.schedules.keys().cloned());
         seen.extend(journal.consumers().await?.into_keys());
     }
     let mut all = Vec::with_capacity(dags.len());
@@ -104,7 +106,7 @@ pub async fn dags(journal: Option<&Journal>, dags: &[&'static DagDef]) -> Result
         seen.remove(dag.id);
         if dag.options.schedule.is_some() {
             status.timezone = Some(dag.options.timezone.unwrap_or("UTC").into());
-            match next_slots(journal, dag, now, 1).await {
+            match stored.next_slot(journal, dag, now).await {
                 Ok(next) => {
                     status.schedule = Some(next.schedule);
                     status.next = next.slots.first().map(|slot| slot.at);
@@ -141,6 +143,40 @@ pub async fn dags(journal: Option<&Journal>, dags: &[&'static DagDef]) -> Result
     seen.extend(last.keys().cloned());
     all.extend(seen.into_iter().map(|dag| DagStatus { is_gone: true, ..status(&dag, last.remove(&dag)) }));
     Ok(all)
+}
+
+/// What the store has of all schedules, read at once: a program may have a thousand.
+#[derive(Debug, Default)]
+struct StoredSchedules {
+    schedules: HashMap<String, Result<StoredSchedule, DamagedSchedule>>,
+    damaged_deadlines: HashMap<String, JournalError>,
+}
+
+impl StoredSchedules {
+    async fn read(journal: &Journal) -> Result<Self, OpsError> {
+        let damaged_deadlines = damaged_deadlines(journal).await?;
+        Ok(StoredSchedules { schedules: journal.schedules().await?, damaged_deadlines })
+    }
+
+    async fn next_slot(
+        &mut self,
+        journal: Option<&Journal>,
+        dag: &DagDef,
+        now: Timestamp,
+    ) -> Result<NextSlots, OpsError> {
+        // The schedule of a DAG with event parameters is stored with them.
+        if !matches!(dag.consumer(), Ok(None)) {
+            return next_slots(journal, dag, now, 1).await;
+        }
+        let schedule = schedule_of(dag)?;
+        let state = match self.schedules.remove(dag.id) {
+            Some(Ok(stored)) => Some(stored.state),
+            Some(Err(damaged)) => return Err(OpsError::unreadable_schedule(dag.id, &damaged.error)),
+            None => None,
+        };
+        let damage = self.damaged_deadlines.get(dag.id).filter(|_| dag.options.deadline.is_some());
+        next_slots_of(dag, &schedule, state, damage, now, 1)
+    }
 }
 
 impl DagStatus {

@@ -151,6 +151,17 @@ pub enum OpsError {
         /// The tasks that would be cleared now.
         now: Vec<String>,
     },
+    /// Marking would change other tasks than a preview has shown.
+    #[error(
+        "the tasks to mark of run {number} have changed since the preview: now they are {}; preview it again",
+        now.join(", ")
+    )]
+    MarkChanged {
+        /// The number of the run.
+        number: i64,
+        /// The tasks that would be marked now.
+        now: Vec<String>,
+    },
     /// The text is no token of a preview.
     #[error("`{token}` is not the token of a preview")]
     InvalidToken {
@@ -333,6 +344,7 @@ impl OpsError {
             | OpsError::BackfillOverlap { .. }
             | OpsError::BackfillChanged { .. }
             | OpsError::ClearChanged { .. }
+            | OpsError::MarkChanged { .. }
             | OpsError::ForeignBackfill { .. }
             | OpsError::BackfillState { .. }
             | OpsError::NothingFailedInBackfill { .. } => ErrorKind::Conflict,

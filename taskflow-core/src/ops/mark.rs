@@ -1,16 +1,18 @@
 //! Setting the state of tasks.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use super::audit::{Action, Trail};
+use super::clear::token;
 use super::error::OpsError;
 use super::resume::resume_adopted;
 use super::tasks_changed::tasks_changed;
 use crate::base::schema::Schema;
 use crate::engine::RunRequest;
-use crate::journal::{AdoptedRun, Journal, Note, TaskFilter};
+use crate::journal::{Journal, JournalError, Note, RunHistory, TaskFilter, TaskHistory, would_clear, would_mark};
 use crate::run::{Durability, TaskState};
 
 /// The state that tasks are set to.
@@ -51,6 +53,81 @@ impl fmt::Debug for Marked {
     }
 }
 
+/// What [`mark_previewed`] changes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct MarkPreview {
+    /// The number of the run.
+    pub number: i64,
+    /// The id of the run.
+    #[serde(skip)]
+    pub run_id: String,
+    /// The ids of the tasks, in the order of the graph.
+    pub tasks: Vec<String>,
+    /// The state that they would be set to.
+    pub state: TaskState,
+    /// The tasks downstream whose states followed from the earlier states of these:
+    /// [`resume`](super::resume()) decides about them anew.
+    pub undecided: Vec<String>,
+    /// Whether no task is left to run, so that the run ends.
+    pub ends: bool,
+    /// That nothing was changed.
+    pub dry_run: bool,
+    /// For [`mark_previewed`], which then marks exactly this.
+    pub token: String,
+}
+
+/// Reports what [`mark`] would change. Changes nothing, and works for a running run too.
+///
+/// # Errors
+///
+/// As [`mark`], except that the run may be running.
+pub async fn preview_mark(
+    journal: &Journal,
+    run: &str,
+    filter: &TaskFilter,
+    mark: &Mark,
+) -> Result<MarkPreview, OpsError> {
+    let Mark { state, value } = mark;
+    check(mark)?;
+    let history = journal.history(run).await?;
+    let tasks = would_mark(&history, filter, *state, value.as_ref())?;
+    let undecided = undecided(&history, &tasks)?;
+    let of_marked: HashSet<&str> = tasks.iter().map(String::as_str).collect();
+    let is_open = |task: &TaskHistory| !task.state.is_terminal() && !of_marked.contains(&*task.id);
+    let ends = undecided.is_empty() && !history.tasks.iter().any(is_open);
+    Ok(MarkPreview {
+        number: history.number,
+        run_id: history.info.run_id.clone(),
+        ends,
+        undecided,
+        dry_run: true,
+        token: token(&history, state.name(), &tasks),
+        state: *state,
+        tasks,
+    })
+}
+
+/// Marks exactly the tasks that a preview has shown, as [`mark`].
+///
+/// # Errors
+///
+/// With [`OpsError::MarkChanged`] when other tasks would be marked, or one of them has changed
+/// since the preview; otherwise as [`mark`].
+pub async fn mark_previewed(
+    journal: &Journal,
+    run: &str,
+    filter: &TaskFilter,
+    mark: &Mark,
+    token: &str,
+    note: &Note,
+    durability: Durability,
+) -> Result<Marked, OpsError> {
+    let trail = Trail::of_run(journal, Action::Mark, run, &note.reason).await.with_token(Some(token));
+    let marked = mark_tasks(trail.journal(), run, filter, mark, Some(token), note, durability).await;
+    trail.end(marked).await
+}
+
 /// Sets the state of tasks of a run that is not running: see [`Journal::mark`]. If no task is left
 /// to run, the answer holds the request that ends the run.
 ///
@@ -67,7 +144,7 @@ pub async fn mark(
     durability: Durability,
 ) -> Result<Marked, OpsError> {
     let trail = Trail::of_run(journal, Action::Mark, run, &note.reason).await;
-    let marked = mark_tasks(trail.journal(), run, filter, mark, note, durability).await;
+    let marked = mark_tasks(trail.journal(), run, filter, mark, None, note, durability).await;
     trail.end(marked).await
 }
 
@@ -76,34 +153,54 @@ async fn mark_tasks(
     run: &str,
     filter: &TaskFilter,
     mark: &Mark,
+    token: Option<&str>,
     note: &Note,
     durability: Durability,
 ) -> Result<Marked, OpsError> {
     let Mark { state, value } = mark;
-    if value.is_some() && *state != TaskState::Success {
-        return Err(OpsError::ValueWithoutSuccess { state: *state });
-    }
+    check(mark)?;
     let mut adopted = journal.adopt(run).await?;
+    if let Some(token) = token {
+        let tasks = would_mark(adopted.history(), filter, *state, value.as_ref())?;
+        if self::token(adopted.history(), state.name(), &tasks) != token {
+            return Err(OpsError::MarkChanged { number: adopted.history().number, now: tasks });
+        }
+    }
     tasks_changed(&adopted, || adopted.selected(filter), state.name());
     let tasks = adopted.mark(filter, *state, value.as_ref(), note).await?;
     let (number, run_id) = (adopted.history().number, adopted.history().info.run_id.clone());
-    let request = match is_settled(&adopted, &tasks)? {
+    let request = match is_settled(adopted.history(), &tasks)? {
         true => Some(resume_adopted(adopted, durability).await?),
         false => None,
     };
     Ok(Marked { number, run_id, tasks, state: *state, request })
 }
 
-/// Whether no task is left to run, so that the run only has to be ended.
-fn is_settled(adopted: &AdoptedRun, marked: &[String]) -> Result<bool, OpsError> {
-    let history = adopted.history();
-    if history.tasks.iter().any(|task| !task.state.is_terminal()) {
-        return Ok(false);
+fn check(mark: &Mark) -> Result<(), OpsError> {
+    match mark {
+        Mark { state, value: Some(_) } if *state != TaskState::Success => {
+            Err(OpsError::ValueWithoutSuccess { state: *state })
+        }
+        _ => Ok(()),
     }
-    // The states downstream followed from the earlier states of the marked tasks, unless those
-    // tasks ran or were marked.
-    let downstream = TaskFilter::tasks(marked.to_vec()).downstream();
-    let downstream = adopted.would_clear(&downstream)?;
-    let derived = |id: &String| history.task(id).is_some_and(|task| task.cause.is_some() && !task.marked);
-    Ok(!downstream.iter().any(derived))
+}
+
+/// Whether no task is left to run, so that the run only has to be ended.
+fn is_settled(history: &RunHistory, marked: &[String]) -> Result<bool, OpsError> {
+    let is_open = history.tasks.iter().any(|task| !task.state.is_terminal());
+    Ok(!is_open && undecided(history, marked)?.is_empty())
+}
+
+/// The tasks downstream whose states followed from the earlier states of the marked tasks: those
+/// that neither ran nor were marked.
+fn undecided(history: &RunHistory, marked: &[String]) -> Result<Vec<String>, OpsError> {
+    let of_marked: HashSet<&str> = marked.iter().map(String::as_str).collect();
+    let mut downstream = match would_clear(history, &TaskFilter::tasks(marked.to_vec()).downstream()) {
+        // Nothing of it has run.
+        Err(JournalError::Nothing { .. }) => Vec::new(),
+        downstream => downstream?,
+    };
+    let derived = |id: &str| history.task(id).is_some_and(|task| task.cause.is_some() && !task.marked);
+    downstream.retain(|id| derived(id) && !of_marked.contains(&**id));
+    Ok(downstream)
 }

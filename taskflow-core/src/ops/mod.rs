@@ -12,7 +12,7 @@
 //! | `resume` | Continues runs that were interrupted: [`interrupted`], [`resume()`]. |
 //! | `clear` | Clears tasks so that they run again: [`clear()`], [`would_clear`], [`clear_and_run`]; [`preview_clear`], [`clear_previewed`]. |
 //! | `retry` | Runs failed tasks again: [`retry()`]. |
-//! | `mark` | Sets the state of tasks: [`mark()`]. |
+//! | `mark` | Sets the state of tasks: [`mark()`], [`preview_mark`], [`mark_previewed`]. |
 //! | `cancel` | Ends a run early, with its jobs on clusters: [`cancel()`], [`cancel_and_wait`]. |
 //! | `send_event` | Sends an event that tasks wait for: [`send_event()`]. |
 //! | `approvals` | The questions that tasks ask people: [`approvals()`], [`approval`]. |
@@ -165,7 +165,7 @@ pub(crate) use events::{check_asset, events_after};
 pub use home::Home;
 pub use lineage::{Lineage, LineageRun, lineage};
 pub use list::{RunList, RunSummaryDocument, list_runs};
-pub use mark::{Mark, Marked, mark};
+pub use mark::{Mark, MarkPreview, Marked, mark, mark_previewed, preview_mark};
 #[cfg_attr(not(feature = "server"), allow(unused_imports, reason = "for the metrics of the server"))]
 pub(crate) use pools::pools;
 pub use pools::{LimitStatus, PoolStatus, QueuedRunStatus, SlotHolder, SlotWaiter, limits};

@@ -13,7 +13,7 @@ use super::slots::PastSlots;
 use crate::base::schema::Schema;
 use crate::base::{ErrorKind, Interval, Timestamp, catch, install_hook};
 use crate::dag::{DagDef, ScheduleError};
-use crate::journal::{DamagedSchedule, Journal, NewStep, Note, StepOutcome, StoredSchedule};
+use crate::journal::{DamagedSchedule, Journal, JournalError, NewStep, Note, StepOutcome, StoredSchedule};
 use crate::run::RunType;
 use crate::schedule::{
     Backlog, Catchup, ConsumerState, DeadlineState, Note as ScheduleNote, Pause, Schedule, ScheduleState,
@@ -80,13 +80,25 @@ pub async fn next_slots(
         Some(journal) => stored_state(journal, dag).await?.map(|(state, _)| state),
         None => None,
     };
-    let first_seen = state.as_ref().map_or(after, |state| state.first_seen);
-    // A slot that was noticed is decided, or waits.
-    let from = state.as_ref().map_or(after, |state| after.max(state.noticed));
     let damage = match journal {
         Some(journal) if dag.options.deadline.is_some() => damaged_deadlines(journal).await?.remove(dag.id),
         _ => None,
     };
+    next_slots_of(dag, &schedule, state, damage.as_ref(), after, count)
+}
+
+/// The same, when the state of the schedule and the damage of its deadlines were read before.
+pub(super) fn next_slots_of(
+    dag: &DagDef,
+    schedule: &Schedule,
+    state: Option<ScheduleState>,
+    damage: Option<&JournalError>,
+    after: Timestamp,
+    count: usize,
+) -> Result<NextSlots, OpsError> {
+    let first_seen = state.as_ref().map_or(after, |state| state.first_seen);
+    // A slot that was noticed is decided, or waits.
+    let from = state.as_ref().map_or(after, |state| after.max(state.noticed));
     let (slots, words, note, behind) = asking(|| {
         let first = schedule.after(from, first_seen);
         let slots = std::iter::successors(first, |slot| schedule.after(slot.at, first_seen)).take(count);
@@ -98,7 +110,7 @@ pub async fn next_slots(
                 deadline: deadline_of(dag, slot.at),
             })
             .collect();
-        let behind = state.as_ref().and_then(|state| state.backlog(&schedule));
+        let behind = state.as_ref().and_then(|state| state.backlog(schedule));
         (slots, schedule.recurrence.describe(), schedule.recurrence.note(), behind)
     })?;
     Ok(NextSlots {
@@ -108,7 +120,7 @@ pub async fn next_slots(
         pause: state.and_then(|state| state.pause),
         behind,
         note,
-        damage: damage.map(|error| OpsError::unreadable_schedule(dag.id, &error).to_string()),
+        damage: damage.map(|error| OpsError::unreadable_schedule(dag.id, error).to_string()),
         slots,
     })
 }

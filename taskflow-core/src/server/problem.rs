@@ -145,7 +145,7 @@ impl From<OpsError> for Problem {
             return several_runs(&run, runs);
         }
         let (status, is_public) = match (&error, error.kind()) {
-            (OpsError::ClearChanged { .. } | OpsError::BackfillChanged { .. }, _) => {
+            (OpsError::ClearChanged { .. } | OpsError::MarkChanged { .. } | OpsError::BackfillChanged { .. }, _) => {
                 (StatusCode::PRECONDITION_FAILED, true)
             }
             (OpsError::Journal(JournalError::PrunedRun { .. }) | OpsError::PrunedDag { .. }, _) => {

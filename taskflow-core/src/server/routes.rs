@@ -328,6 +328,12 @@ pub(super) static ROUTES: &[Route] = &[
             LEVEL,
             field("task", Kind::Text, "Only of this task"),
             field("attempt", Kind::Number(1, u32::MAX as i64), "Only of this attempt"),
+            field(
+                "q",
+                Kind::Text,
+                "Only records with this text in a line of the message or in the fields; case does not matter",
+            ),
+            field("limit", Kind::Number(1, 100_000), "How many records at most. Default: all"),
             FOLLOW,
             AFTER_EVENT,
         ])

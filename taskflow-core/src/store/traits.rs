@@ -152,6 +152,11 @@ pub(crate) trait RunStore: Send + Sync {
     /// The run of each DAG that was created last, by the id of the DAG.
     fn last_runs(&self) -> StoreFuture<'_, Vec<RunRow>>;
 
+    /// The runs of each of these DAGs that were created last, at most `each` of one and at least
+    /// one, by the id of the DAG and then the latest first.
+    #[cfg_attr(not(feature = "server"), allow(dead_code, reason = "only the pages ask for them"))]
+    fn last_runs_of<'a>(&'a self, dags: &'a [&'a str], each: u32) -> StoreFuture<'a, Vec<RunRow>>;
+
     /// The encoded parameters that a run was created with.
     fn params(&self, run: i64) -> StoreFuture<'_, Option<Vec<u8>>>;
 }

@@ -9,6 +9,7 @@ use super::document::ranged;
 use crate::base::text::one_line;
 use crate::log::{LogLevel, LogLine, LogName, LogRecord, LogStore, read_log};
 use crate::server::call::Call;
+use crate::server::pages::is_found;
 use crate::server::permit::ViewLogs;
 use crate::server::problem::Problem;
 use crate::server::routes::Answer;
@@ -48,6 +49,13 @@ fn no_place(call: &Call) -> Result<(), Problem> {
     Err(problem.next("add `follow=true`"))
 }
 
+/// Refuses a search of what is followed.
+fn no_search(call: &Call) -> Result<(), Problem> {
+    let Some(field) = ["q", "limit"].into_iter().find(|field| call.value(field).is_some()) else { return Ok(()) };
+    let problem = Problem::bad_request(format!("`{field}` is for logs that are not followed")).at(field);
+    Err(problem.next("leave out `follow`, or search what it sends"))
+}
+
 pub(in crate::server) async fn run(call: Call) -> Answer {
     let permit = call.run::<ViewLogs>().await?;
     let run = permit.run_id().to_owned();
@@ -57,6 +65,7 @@ pub(in crate::server) async fn run(call: Call) -> Answer {
     }
     let number = call.number("attempt").and_then(|number| u32::try_from(number).ok());
     if call.switch("follow") {
+        no_search(&call)?;
         let (state, after) = (&call.state, streams::place_in_run_log(call.place())?);
         let wanted = Wanted { task: only, attempt: number, level: level(&call) };
         return streams::answer(state, state.follow_run_log(&run, permit.run().number, after, wanted).await?);
@@ -93,12 +102,13 @@ fn level(call: &Call) -> LogLevel {
 
 /// Reads logs on a thread that may block, and answers with their lines in the order of time.
 async fn answer(call: &Call, read: impl FnOnce(&dyn LogStore) -> io::Result<Vec<Records>> + Send + 'static) -> Answer {
-    let level = level(call);
+    let (level, text) = (level(call), call.text("q").unwrap_or_default().to_lowercase());
+    let limit = call.number("limit").and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX);
     let accept = call.header("accept").unwrap_or_default();
     let is_plain = accept.contains("text/plain") && !accept.contains("json");
     let (logs, turn) = (call.state.logs(), call.turn.clone());
     let text = tokio::task::spawn_blocking(move || {
-        let text = lines(&read(&*logs)?, level, is_plain);
+        let text = lines(&read(&*logs)?, level, &text, limit, is_plain);
         drop(turn);
         Ok::<_, io::Error>(text)
     });
@@ -110,23 +120,24 @@ async fn answer(call: &Call, read: impl FnOnce(&dyn LogStore) -> io::Result<Vec<
     Ok(response)
 }
 
-fn lines(all: &[Records], level: LogLevel, is_plain: bool) -> String {
+fn lines(all: &[Records], level: LogLevel, text: &str, limit: usize, is_plain: bool) -> String {
     let mut lines: Vec<LogLine<'_>> = Vec::new();
     for Records { task, attempt, records } in all {
-        let wanted = records.iter().filter(|record| record.level >= level);
+        let has_text = |record: &LogRecord| text.is_empty() || is_found(record, text, level);
+        let wanted = records.iter().filter(|record| record.level >= level && has_text(record));
         lines.extend(wanted.map(|record| LogLine { task, attempt: *attempt, record }));
     }
     // Stable: records of an attempt with the same time keep their order.
     lines.sort_by_key(|line| line.record.at);
-    let mut text = String::new();
-    for line in &lines {
+    let mut answer = String::new();
+    for line in lines.iter().take(limit) {
         match is_plain {
-            true => plain(&mut text, line),
-            false => text += &serde_json::to_string(line).unwrap_or_default(),
+            true => plain(&mut answer, line),
+            false => answer += &serde_json::to_string(line).unwrap_or_default(),
         }
-        text.push('\n');
+        answer.push('\n');
     }
-    text
+    answer
 }
 
 /// `2026-01-31T06:00:00Z INFO load#1: read rows=3`

@@ -48,6 +48,7 @@ const ACTIONS: &[(&str, &str, Action)] = &[
     ("POST", "/approvals/{run}/{task}/answer", Action::Release),
     ("POST", "/runs/{run}/cancel", Action::Cancel),
     ("POST", "/runs/{run}/clear", Action::Clear),
+    ("POST", "/runs/{run}/mark", Action::Mark),
     ("POST", "/runs/{run}/retry", Action::Retry),
     ("POST", "/runs/{run}/resume", Action::Resume),
     ("POST", "/account/confirm", Action::LogIn),

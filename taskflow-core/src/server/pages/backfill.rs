@@ -6,6 +6,7 @@ use axum::response::Html;
 
 use super::action::Action;
 use super::address;
+use super::backfill_failures::FailedSlots;
 use super::backfill_list::{BackfillRow, row, span};
 use super::command::Program;
 use super::escape::html;
@@ -25,9 +26,8 @@ use crate::server::auth::Visitor;
 use crate::server::permit::{Permit, View};
 use crate::store::RunFilter;
 
-/// How many slots the table is made of, and how many runs that failed are named.
+/// How many slots the table is made of.
 const SLOTS: usize = 10_000;
-const FAILED: usize = 20;
 /// How many active runs are named.
 const ACTIVE: usize = 20;
 /// From how many runs the usual time is.
@@ -49,21 +49,9 @@ struct BackfillPage {
     more: u64,
     active: Vec<Crumb>,
     more_active: usize,
-    failed: Vec<FailedSlot>,
-    more_failed: usize,
+    failed: FailedSlots,
     retry: String,
     events: Vec<Event>,
-}
-
-/// A slot whose run failed or could not be made.
-#[derive(Debug)]
-struct FailedSlot {
-    slot: String,
-    /// Its run, unless it could not be made.
-    run: String,
-    href: String,
-    /// `load: connection reset by peer`
-    message: String,
 }
 
 pub(super) async fn show(state: Visitor, Path(number): Path<String>) -> Page {
@@ -82,7 +70,7 @@ pub(super) async fn show(state: Visitor, Path(number): Path<String>) -> Page {
         }
     });
     let active = active.collect();
-    let failed = failed(&state.journal, &backfill, &slots.slots, clock).await?;
+    let failed = FailedSlots::of(&state.journal, &backfill, &slots.slots, clock).await?;
     let events = backfill.history.iter().map(|action| {
         let at = clock.at(action.at);
         let what = format!("{} by {}", action.what, action.by);
@@ -110,7 +98,6 @@ pub(super) async fn show(state: Visitor, Path(number): Path<String>) -> Page {
         slots: SlotTable::of(&marks(&slots.slots), clock, |month| address::with(&calendar, &[("month", month)])),
         active,
         more_active: backfill.active.len().saturating_sub(ACTIVE),
-        more_failed: backfill.failed.len().saturating_sub(failed.len()),
         failed,
         retry: Program::of(&state.home).line(&["backfills", "retry", &number.to_string()]),
         events: events.collect(),
@@ -150,35 +137,6 @@ fn marks(slots: &[BackfillSlot]) -> Vec<SlotMark> {
         href: slot.run.map(address::run).unwrap_or_default(),
     };
     slots.iter().map(of).collect()
-}
-
-/// The slots that failed, the first ones with their messages.
-async fn failed(
-    journal: &Journal,
-    backfill: &BackfillStatus,
-    slots: &[BackfillSlot],
-    clock: &Clock,
-) -> Result<Vec<FailedSlot>, OpsError> {
-    let named = &backfill.failed[..backfill.failed.len().min(FAILED)];
-    let run_of = |at| slots.iter().find(|slot| slot.at == at && slot.state != "success").and_then(|slot| slot.run);
-    let numbers: Vec<i64> = named.iter().filter_map(|&at| run_of(at)).collect();
-    let rollups = journal.rollups(&numbers).await?;
-    let failed = named.iter().map(|&at| {
-        let run = run_of(at);
-        let rollup = run.and_then(|run| rollups.get(&run));
-        let first = rollup.and_then(|rollup| {
-            let failure = rollup.failures().first()?;
-            let task = failure.tasks.first().map_or(0, |&first| first as usize);
-            Some(format!("{}: {}", rollup.id_of(task), failure.sample))
-        });
-        FailedSlot {
-            slot: clock.at(at).text,
-            run: run.map(|run| format!("run {run}")).unwrap_or_default(),
-            href: run.map(address::run).unwrap_or_default(),
-            message: first.unwrap_or_default(),
-        }
-    });
-    Ok(failed.collect())
 }
 
 /// How long a run of a DAG usually takes, in milliseconds.

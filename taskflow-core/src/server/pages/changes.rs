@@ -8,21 +8,19 @@ use super::address;
 use super::command::Program;
 use super::form::{Field, FormPage, Sent, Values, done};
 use super::frame::{Crumb, Frame, Place};
-use super::marks::Mark;
+use super::preview::Preview;
 use super::reply::{Asked, Page, asked, request};
 use crate::dag::DagDef;
 use crate::engine::RunRequest;
 use crate::journal::{RunSummary, TaskFilter};
 use crate::ops;
+use crate::run::RunState;
 use crate::schedule::{Catchup, Unpause};
 use crate::server::acting::Acting;
 use crate::server::auth::Visitor;
 use crate::server::keys::{DagKey, RunKey};
 use crate::server::permit::{Operate, Permit};
 use crate::server::problem::Problem;
-
-/// How many tasks a preview names.
-const NAMED: usize = 200;
 
 type RunPermit = Permit<Operate, RunSummary>;
 
@@ -49,8 +47,7 @@ fn dag_form(state: &Visitor, dag: &'static DagDef, verb: &'static str) -> FormPa
         error: String::new(),
         fields: vec![reason()],
         hidden: Vec::new(),
-        affected: Vec::new(),
-        more: 0,
+        preview: None,
         button: verb.to_owned(),
         is_danger: false,
         action: format!("{here}/{name}"),
@@ -124,7 +121,7 @@ pub(super) async fn unpause(
     }
 }
 
-fn run_form(state: &Visitor, run: &RunSummary, verb: &'static str) -> FormPage {
+pub(super) fn run_form(state: &Visitor, run: &RunSummary, verb: &'static str) -> FormPage {
     let (here, request) = (address::run(run.number), request(run.info.timezone_name()));
     let (number, name) = (run.number.to_string(), verb.to_lowercase());
     let path = vec![
@@ -139,8 +136,7 @@ fn run_form(state: &Visitor, run: &RunSummary, verb: &'static str) -> FormPage {
         error: String::new(),
         fields: vec![reason()],
         hidden: Vec::new(),
-        affected: Vec::new(),
-        more: 0,
+        preview: None,
         button: format!("{verb} run {number}"),
         is_danger: false,
         action: format!("{here}/{name}"),
@@ -200,6 +196,7 @@ async fn clear_form(state: &Visitor, permit: &RunPermit, tasks: &str, which: &st
     let mut names = Field::line("tasks", "Tasks", "Their ids, separated by spaces. Without one, all tasks.");
     (names.value, names.placeholder) = (tasks.replace('\n', " "), "all".to_owned());
     page.fields.splice(0..0, [names, Field { value: which.to_owned(), ..which_field }]);
+    page.preview = Some(Preview::default());
     let history = permit.history(state).await?;
     match ops::preview_clear(&state.journal, permit.run_id(), &filter(tasks, which)).await {
         Ok(preview) => {
@@ -207,9 +204,7 @@ async fn clear_form(state: &Visitor, permit: &RunPermit, tasks: &str, which: &st
                 1 => "Clear 1 task".to_owned(),
                 count => format!("Clear {count} tasks"),
             };
-            page.more = preview.tasks.len().saturating_sub(NAMED);
-            let state_of = |id: &String| history.task(id).map_or("none", |task| task.state.name());
-            page.affected = preview.tasks.iter().take(NAMED).map(|id| (Mark::of(state_of(id)), id.clone())).collect();
+            page.preview = Some(Preview::of(&history, &preview.tasks, "runs again").note(stops(run)));
             page.hidden = vec![("token", preview.token)];
         }
         Err(error) => page.error = super::problem::sentence(&error.to_string()),
@@ -218,6 +213,14 @@ async fn clear_form(state: &Visitor, permit: &RunPermit, tasks: &str, which: &st
     page.command = Program::of(&state.home).line(&words.iter().map(String::as_str).collect::<Vec<_>>());
     page.lead = "These tasks run again, in this run. Their earlier attempts stay in the history.".to_owned();
     Ok(page)
+}
+
+/// What a form about the tasks of a run stops.
+pub(super) fn stops(run: &RunSummary) -> &'static str {
+    match run.state {
+        RunState::Running => "The run is running and is not stopped: wait for its end, or cancel it first.",
+        _ => "Nothing stops: no task of the run is running.",
+    }
 }
 
 /// The verb that clears the same.
@@ -235,7 +238,7 @@ fn clear_words(run: i64, tasks: &str, which: &str) -> Vec<String> {
     words.map(str::to_owned).collect()
 }
 
-fn words(tasks: &str) -> String {
+pub(super) fn words(tasks: &str) -> String {
     tasks.split_whitespace().collect::<Vec<_>>().join("\n")
 }
 
@@ -259,7 +262,7 @@ pub(super) async fn clear(
     let rerun =
         ops::clear_previewed(&service, permit.run_id(), &filter, token, &values.note(), state.durability()).await;
     match rerun {
-        Ok(rerun) => hand_over(&state, &permit, rerun.request),
+        Ok(rerun) => hand_over(&state, permit.run(), rerun.request),
         // The new preview shows what has changed.
         Err(error) => clear_form(&state, &permit, &tasks, &which).await?.with(&values).refused(error),
     }
@@ -270,18 +273,17 @@ pub(super) async fn retry(state: Visitor, Acting(service): Acting, Path(run): Pa
     let permit = run_of(&state, run).await?;
     let note = crate::server::auth::note_of_current("");
     let rerun = ops::retry(&service, permit.run_id(), &note, state.durability()).await?;
-    hand_over(&state, &permit, rerun.request)
+    hand_over(&state, permit.run(), rerun.request)
 }
 
 pub(super) async fn resume(state: Visitor, Acting(service): Acting, Path(run): Path<String>) -> Sent {
     let permit = run_of(&state, run).await?;
     let request = ops::resume(&service, permit.run_id(), state.durability()).await?;
-    hand_over(&state, &permit, request)
+    hand_over(&state, permit.run(), request)
 }
 
 /// Hands a run to the service.
-fn hand_over(state: &Visitor, permit: &RunPermit, request: RunRequest<()>) -> Sent {
-    let run = permit.run();
+pub(super) fn hand_over(state: &Visitor, run: &RunSummary, request: RunRequest<()>) -> Sent {
     if state.handle.run(run.clone(), request) {
         return done(state, &address::run(run.number));
     }

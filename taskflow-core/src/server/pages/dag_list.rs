@@ -1,4 +1,6 @@
-//! The list of DAGs.
+//! The list of DAGs, by pages: a program may have a thousand.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use askama::Template;
 use axum::extract::Query;
@@ -7,12 +9,18 @@ use axum::response::Html;
 use super::address;
 use super::escape::html;
 use super::frame::{Crumb, Frame, Place};
-use super::home::{Recent, recent};
 use super::marks::Mark;
 use super::reply::{Asked, Page, asked, request};
-use super::strip::{Strip, typical};
+use super::strip::{self, Strip, typical};
 use super::times::{Clock, Moment, took};
+use crate::journal::RunSummary;
+use crate::ops::accounts::Right;
+use crate::ops::{self, DagStatus, OpsError};
+use crate::run::RunType;
 use crate::server::auth::Visitor;
+
+/// How many DAGs a page has.
+const DAGS: usize = 100;
 
 #[derive(Debug, Template)]
 #[template(path = "dag_list.html")]
@@ -24,6 +32,10 @@ struct DagListPage {
     text: String,
     show: String,
     is_filtered: bool,
+    /// `101 to 200 of 1000 DAGs`; empty if one page has them all.
+    pages: String,
+    previous: String,
+    next: String,
 }
 
 /// A choice of what is shown.
@@ -46,6 +58,8 @@ struct DagRow {
     note: String,
     note_class: &'static str,
     strip: Strip,
+    /// The address of all its runs.
+    runs: String,
     last: Option<LastRow>,
     usual: String,
 }
@@ -61,32 +75,83 @@ struct LastRow {
 const CHOICES: [(&str, &str); 5] =
     [("", "All"), ("failed", "Last run failed"), ("active", "Active"), ("paused", "Paused"), ("gone", "Removed")];
 
-fn is_in(choice: &str, of: &Recent) -> bool {
-    match choice {
-        "" => true,
-        "failed" => of.runs.first().is_some_and(|run| matches!(Mark::of(run.state.name()).family, "bad" | "blocked")),
-        "active" => of.runs.iter().any(|run| matches!(run.state.name(), "running" | "queued")),
-        "paused" => of.dag.pause.is_some(),
-        "gone" => of.dag.is_gone,
-        _ => false,
+/// The DAGs that the visitor may see, and which of them have a run that is queued or running.
+pub(super) struct SeenDags {
+    pub(super) dags: Vec<DagStatus>,
+    active: BTreeSet<String>,
+}
+
+impl SeenDags {
+    pub(super) async fn of(state: &Visitor) -> Result<SeenDags, OpsError> {
+        let mut dags = ops::dags(Some(&state.journal), &state.dags).await?;
+        dags.retain(|dag| state.may(Right::View, &dag.dag_id));
+        let active = ops::active_runs(&state.journal, &RunType::ALL, &HashSet::new()).await?;
+        Ok(SeenDags { dags, active: active.into_keys().collect() })
     }
+
+    pub(super) fn is_active(&self, dag: &DagStatus) -> bool {
+        self.active.contains(&dag.dag_id)
+    }
+
+    fn has(&self, choice: &str, dag: &DagStatus) -> bool {
+        let family = || dag.last_run.as_ref().map(|run| Mark::of(run.state.name()).family);
+        match choice {
+            "" => true,
+            "failed" => matches!(family(), Some("bad" | "blocked")),
+            "active" => self.is_active(dag),
+            "paused" => dag.pause.is_some(),
+            "gone" => dag.is_gone,
+            _ => false,
+        }
+    }
+}
+
+/// The last runs of some DAGs, the newest first.
+pub(super) async fn recent(
+    state: &Visitor,
+    dags: impl Iterator<Item = &DagStatus>,
+) -> Result<HashMap<String, Vec<RunSummary>>, OpsError> {
+    let with_runs: Vec<&str> = dags.filter(|dag| dag.last_run.is_some()).map(|dag| &*dag.dag_id).collect();
+    Ok(state.journal.last_runs_of(&with_runs, strip::RUNS).await?)
 }
 
 pub(super) async fn show(state: Visitor, Query(query): Asked) -> Page {
     let as_of = state.streams.place();
     let request = request(None);
-    let (text, show) = (asked(&query, "q"), asked(&query, "show"));
-    let all = recent(&state).await?;
+    let (text, show, after) = (asked(&query, "q"), asked(&query, "show"), asked(&query, "after"));
+    let seen = SeenDags::of(&state).await?;
     let filters = CHOICES.iter().map(|&(choice, words)| Filter {
         words: words.to_owned(),
-        count: Some(all.iter().filter(|of| is_in(choice, of)).count()),
+        count: Some(seen.dags.iter().filter(|dag| seen.has(choice, dag)).count()),
         href: address::with("/dags", &[("show", choice), ("q", text)]),
         is_chosen: choice == show,
     });
     let filters =
         filters.filter(|filter| filter.is_chosen || filter.words == "All" || filter.count != Some(0)).collect();
-    let is_shown = |of: &&Recent| is_in(show, of) && of.dag.dag_id.to_lowercase().contains(&text.to_lowercase());
-    let rows = all.iter().filter(is_shown).map(|of| row(of, &request.clock)).collect();
+    let is_shown = |dag: &&DagStatus| seen.has(show, dag) && dag.dag_id.to_lowercase().contains(&text.to_lowercase());
+    let shown: Vec<&DagStatus> = seen.dags.iter().filter(is_shown).collect();
+    // The DAG may have left the filter: its place is that among all.
+    let passed = seen.dags.iter().position(|dag| dag.dag_id == after).map_or(0, |place| place + 1);
+    let first = Some(seen.dags[..passed].iter().filter(is_shown).count()).filter(|&first| first < shown.len());
+    let first = first.unwrap_or(0);
+    let last = (first + DAGS).min(shown.len());
+    let of_page = &shown[first..last];
+    let runs = recent(&state, of_page.iter().copied()).await?;
+    let rows = of_page.iter().map(|dag| row(dag, runs.get(&dag.dag_id).map_or(&[], Vec::as_slice), &request.clock));
+    let rows = rows.collect();
+    // The page after a number of DAGs.
+    let page = |passed: usize| {
+        let after = passed.checked_sub(1).map_or("", |last| &*shown[last].dag_id);
+        address::with("/dags", &[("show", show), ("q", text), ("after", after)])
+    };
+    let pages = match shown.len() {
+        all if all > DAGS => format!("{} to {last} of {all} DAGs", first + 1),
+        _ => String::new(),
+    };
+    let (previous, next) = (
+        if first > 0 { page(first.saturating_sub(DAGS)) } else { String::new() },
+        if last < shown.len() { page(last) } else { String::new() },
+    );
     let path = vec![Crumb::here("DAGs")];
     Ok(Html(html(&DagListPage {
         frame: Frame::new(&request, Place::Dags, "DAGs", path).live("runs,dags", as_of),
@@ -95,10 +160,13 @@ pub(super) async fn show(state: Visitor, Query(query): Asked) -> Page {
         text: text.to_owned(),
         show: show.to_owned(),
         is_filtered: !(text.is_empty() && show.is_empty()),
+        pages,
+        previous,
+        next,
     })))
 }
 
-fn row(Recent { dag, runs }: &Recent, clock: &Clock) -> DagRow {
+fn row(dag: &DagStatus, runs: &[RunSummary], clock: &Clock) -> DagRow {
     let (note, note_class) = match (&dag.error, &dag.pause, dag.pending_events) {
         (Some(error), ..) => (error.clone(), "bad-text"),
         (None, Some(pause), _) if pause.reason.is_empty() => (format!("Paused by {}", pause.by), "soft"),
@@ -121,6 +189,7 @@ fn row(Recent { dag, runs }: &Recent, clock: &Clock) -> DagRow {
         note,
         note_class,
         strip: Strip::of(runs, clock),
+        runs: address::with("/runs", &[("dag", &dag.dag_id)]),
         last: runs.first().map(|run| LastRow {
             mark: Mark::of(run.state.name()),
             href: address::run(run.number),

@@ -17,7 +17,7 @@ use percent_encoding::percent_decode_str;
 
 use super::escape::html;
 use super::frame::{Frame, Place};
-use super::marks::Mark;
+use super::preview::Preview;
 use super::problem::sentence;
 use super::reply::PageProblem;
 use crate::journal::Note;
@@ -164,9 +164,8 @@ pub(crate) struct FormPage {
     pub(crate) fields: Vec<Field>,
     /// Hidden values.
     pub(crate) hidden: Vec<(&'static str, String)>,
-    /// The tasks that are affected, in their present states.
-    pub(crate) affected: Vec<(Mark, String)>,
-    pub(crate) more: usize,
+    /// Which tasks are affected, if it is about tasks: it can be shown again for other fields.
+    pub(crate) preview: Option<Preview>,
     pub(crate) button: String,
     pub(crate) is_danger: bool,
     pub(crate) action: String,

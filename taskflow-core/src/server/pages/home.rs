@@ -5,12 +5,13 @@ use axum::response::Html;
 
 use super::address;
 use super::command::Program;
+use super::dag_list::{SeenDags, recent};
 use super::escape::html;
 use super::frame::{Crumb, Frame, Place};
 use super::marks::Mark;
 use super::needs::{Need, needs};
 use super::reply::{Page, request};
-use super::strip::{self, typical};
+use super::strip::typical;
 use super::times::{Clock, Moment, took, took_for};
 use crate::journal::{Journal, RunSummary};
 use crate::ops::accounts::Right;
@@ -21,12 +22,16 @@ use crate::store::RunFilter;
 
 /// How many runs that are active are shown, and how many slots.
 const SHOWN: u32 = 12;
+/// How many of the things that need a person are shown.
+const NEEDS: usize = 50;
 
 #[derive(Debug, Template)]
 #[template(path = "home.html")]
 struct HomePage {
     frame: Frame,
+    /// The most urgent of those that there are.
     needs: Vec<Need>,
+    all_needs: usize,
     active: Vec<ActiveRun>,
     more_active: bool,
     next: Vec<Upcoming>,
@@ -63,34 +68,21 @@ struct Upcoming {
     at: Moment,
 }
 
-/// A DAG with its last runs, the newest first.
-pub(super) struct Recent {
-    pub(super) dag: DagStatus,
-    pub(super) runs: Vec<RunSummary>,
-}
-
-/// The DAGs that the visitor may see, with their last runs.
-pub(super) async fn recent(state: &Visitor) -> Result<Vec<Recent>, OpsError> {
-    let mut all = Vec::new();
-    let dags = ops::dags(Some(&state.journal), &state.dags).await?;
-    for dag in dags.into_iter().filter(|dag| state.may(Right::View, &dag.dag_id)) {
-        let filter = RunFilter { dag: Some(dag.dag_id.clone()), limit: Some(strip::RUNS), ..RunFilter::default() };
-        let runs = match dag.last_run {
-            Some(_) => state.journal.runs(&filter).await?,
-            None => Vec::new(),
-        };
-        all.push(Recent { dag, runs });
-    }
-    Ok(all)
-}
-
 pub(super) async fn show(state: Visitor) -> Page {
     let as_of = state.streams.place();
     let request = request(None);
     let program = Program::of(&state.home);
-    let recent = recent(&state).await?;
-    let mut needs = needs(&state.journal, &recent, &program, &request.clock).await?;
-    let is_gone = |dag: &str| recent.iter().any(|of| of.dag.is_gone && of.dag.dag_id == dag);
+    let seen = SeenDags::of(&state).await?;
+    let dags = &seen.dags;
+    // Nobody is needed where the last run succeeded and none is active.
+    let is_calm = |dag: &&DagStatus| {
+        !seen.is_active(dag) && dag.last_run.as_ref().is_none_or(|run| run.state == RunState::Success)
+    };
+    let recent = recent(&state, dags.iter().filter(|dag| !is_calm(dag))).await?;
+    let mut needs = needs(&state.journal, dags, &recent, &program, &request.clock).await?;
+    let all_needs = needs.len();
+    needs.truncate(NEEDS);
+    let is_gone = |dag: &str| dags.iter().any(|known| known.is_gone && known.dag_id == dag);
     for need in &mut needs {
         if state.options.read_only || is_gone(&need.dag) || !state.may(Right::Operate, &need.dag) {
             need.action = None;
@@ -101,24 +93,25 @@ pub(super) async fn show(state: Visitor) -> Page {
     let list = ops::list_runs(&state.journal, &state.visible().await?.runs(filter)).await?;
     let mut active = Vec::new();
     for run in &list.runs {
-        let usual = recent.iter().find(|of| of.dag.dag_id == run.info.dag_id).and_then(|of| typical(&of.runs));
+        let usual = recent.get(&run.info.dag_id).and_then(|runs| typical(runs));
         active.push(active_run(&state.journal, run, usual, &request.clock).await?);
     }
-    let first = recent.iter().find(|of| !of.dag.is_gone).map_or("DAG", |of| &of.dag.dag_id);
+    let first = dags.iter().find(|dag| !dag.is_gone).map_or("DAG", |dag| &dag.dag_id);
     let first = [program.line(&["list"]), program.line(&["show", first]), program.line(&["run", first])];
     let mut frame =
         Frame::new(&request, Place::Home, "Home", vec![Crumb::here("Home")]).live("runs,dags,backfills", as_of);
     if !needs.is_empty() {
-        frame.title = format!("({}) {}", needs.len(), frame.title);
+        frame.title = format!("({all_needs}) {}", frame.title);
     }
     Ok(Html(html(&HomePage {
         frame,
         needs,
+        all_needs,
         active,
         more_active: list.more,
-        next: upcoming(&recent, &request.clock),
-        dags: recent.iter().filter(|of| !of.dag.is_gone).count(),
-        runs: recent.iter().any(|of| !of.runs.is_empty()),
+        next: upcoming(dags, &request.clock),
+        dags: dags.iter().filter(|dag| !dag.is_gone).count(),
+        runs: dags.iter().any(|dag| dag.last_run.is_some()),
         first,
     })))
 }
@@ -155,9 +148,9 @@ async fn active_run(
 }
 
 /// The next slots of all DAGs, the earliest first.
-fn upcoming(recent: &[Recent], clock: &Clock) -> Vec<Upcoming> {
+fn upcoming(dags: &[DagStatus], clock: &Clock) -> Vec<Upcoming> {
     let mut slots: Vec<_> =
-        recent.iter().filter(|of| of.dag.pause.is_none()).filter_map(|of| Some((of.dag.next?, &of.dag))).collect();
+        dags.iter().filter(|dag| dag.pause.is_none()).filter_map(|dag| Some((dag.next?, dag))).collect();
     slots.sort_by_key(|&(at, _)| at);
     let shown = slots.into_iter().take(SHOWN as usize).map(|(at, dag)| Upcoming {
         dag: dag.dag_id.clone(),

@@ -17,7 +17,7 @@ use super::failures::message;
 use super::frame::{Crumb, Frame, Place};
 use super::log_indexes::LogIndexes;
 use super::log_lines::{Line, Numbers, lines_at};
-use super::log_search::{Found, search};
+use super::log_search::{Found, HITS, search};
 use super::marks::Mark;
 use super::reply::{Asked, Page, PageProblem, asked, not_found, request};
 use super::times::took_for;
@@ -77,7 +77,7 @@ struct Part {
     lines: Vec<Line>,
 }
 
-const LEVELS: [(&str, &str, LogLevel); 4] = [
+pub(super) const LEVELS: [(&str, &str, LogLevel); 4] = [
     ("", "All levels", LogLevel::Trace),
     ("info", "Info", LogLevel::Info),
     ("warn", "Warnings", LogLevel::Warn),
@@ -99,8 +99,8 @@ async fn find(
     Ok((history, place, attempt))
 }
 
-/// Reads a log on a thread that may block.
-async fn read<T: Send + 'static>(
+/// Reads logs on a thread that may block.
+pub(super) async fn read<T: Send + 'static>(
     state: &Visitor,
     turn: Option<Arc<Turn>>,
     read: impl FnOnce(&dyn LogStore, &LogIndexes) -> io::Result<T> + Send + 'static,
@@ -151,7 +151,7 @@ pub(super) async fn show(
     let read = read(&state, turn.map(|Extension(turn)| turn), move |logs, indexes| {
         let index = indexes.of(logs, &name)?;
         let lines = match is_search {
-            true => ShownLines::Found(search(&index, logs, &name, &searched, severity)?),
+            true => ShownLines::Found(search(&index, logs, &name, &searched, severity, HITS)?),
             false => {
                 let part = |range: Range<usize>| {
                     let lines = lines_at(&index, logs, &name, range.clone())?;
@@ -260,9 +260,14 @@ impl LogPage {
         if !self.is_search {
             return format!("#L{number}");
         }
-        let (from, to) = (number.saturating_sub(AROUND).max(1), number + AROUND);
-        address::with(&self.here, &[("from", &from.to_string()), ("to", &to.to_string())]) + &format!("#L{number}")
+        around(&self.here, *number)
     }
+}
+
+/// Where a line of the log at an address is shown with those around it.
+pub(super) fn around(here: &str, number: usize) -> String {
+    let (from, to) = (number.saturating_sub(AROUND).max(1), number + AROUND);
+    address::with(here, &[("from", &from.to_string()), ("to", &to.to_string())]) + &format!("#L{number}")
 }
 
 /// Lines that follow those of a page.

@@ -8,10 +8,10 @@ use std::io;
 use std::ops::ControlFlow;
 
 use super::log_lines::{Line, of_record};
-use crate::log::{LinesIndex, LogLevel, LogName, LogStore};
+use crate::log::{LinesIndex, LogLevel, LogName, LogRecord, LogStore};
 
-/// How many lines a search shows, and how many it counts.
-const HITS: usize = 500;
+/// How many lines the search of a log shows, and how many it counts.
+pub(super) const HITS: usize = 500;
 const COUNTED: usize = 10_000;
 
 /// The lines that were searched for.
@@ -33,7 +33,8 @@ impl Found {
     }
 }
 
-/// The lines with a text, in which case does not matter, of this level and above.
+/// The lines with a text, in which case does not matter, of this level and above: the first `most`
+/// of them, and how many there are.
 ///
 /// # Errors
 ///
@@ -44,6 +45,7 @@ pub(super) fn search(
     name: &LogName,
     text: &str,
     level: LogLevel,
+    most: usize,
 ) -> io::Result<Found> {
     let lower = text.to_lowercase();
     let mut sieve = Sieve::new(&lower, level);
@@ -58,7 +60,7 @@ pub(super) fn search(
                     continue;
                 }
                 found.count += 1;
-                if found.count <= HITS {
+                if found.count <= most {
                     if !lower.is_empty() {
                         line.mark(&lower);
                     }
@@ -71,8 +73,13 @@ pub(super) fn search(
     Ok(found)
 }
 
+/// Whether a record has a line that the search for this text would find. The text is in lower case.
+pub(in crate::server) fn is_found(record: &LogRecord, lower: &str, level: LogLevel) -> bool {
+    of_record(record, 0, None).any(|line| line.is_at_least(level) && line.has(lower))
+}
+
 /// Leaves out lines of the file by their bytes.
-struct Sieve<'t> {
+pub(super) struct Sieve<'t> {
     /// The letters and digits of the text that follow each other: nothing changes them between the
     /// file and the page.
     words: Vec<&'t str>,
@@ -81,12 +88,12 @@ struct Sieve<'t> {
 }
 
 impl<'t> Sieve<'t> {
-    fn new(lower: &'t str, level: LogLevel) -> Self {
+    pub(super) fn new(lower: &'t str, level: LogLevel) -> Self {
         let words = lower.split(|letter: char| !letter.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
         Sieve { words: words.collect(), level, lower: String::new() }
     }
 
-    fn may_match(&mut self, line: &[u8]) -> bool {
+    pub(super) fn may_match(&mut self, line: &[u8]) -> bool {
         // Some letters beyond ASCII have ASCII letters in lower case, and colours may be within a
         // word.
         let Some(line) = std::str::from_utf8(line).ok().filter(|line| line.is_ascii() && !line.contains("\\u")) else {
@@ -123,7 +130,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::log::LogRecord;
 
     fn line(level: &str, message: &str) -> String {
         let record = json!({"at": "2026-01-31T06:00:00Z", "level": level, "message": message, "fields": {"rows": 3}});

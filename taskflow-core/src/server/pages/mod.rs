@@ -32,7 +32,7 @@
 //! | `graph`, `graph_page` | The graph of a DAG or of a run: inside the page, and a large one by its parts. |
 //! | `task`, `task_runs` | A task of a run, and of a DAG in its last runs. |
 //! | `run_list`, `asset_list`, `backfill_list`, `doctor` | Lists. |
-//! | `backfill`, `backfill_form`, `backfill_changes` | A backfill, the form that starts one, and those that change one. |
+//! | `backfill`, `backfill_failures`, `backfill_form`, `backfill_changes` | A backfill, what failed in it, the form that starts one, and those that change one. |
 //! | `slot_table` | Many slots as a small table. |
 //! | `approval_list`, `approval` | The questions that tasks ask people, and one of them. |
 //! | `deadline_list` | What is due, what was missed, what could not be delivered. |
@@ -40,9 +40,10 @@
 //! | `versions` | The graphs of a DAG, and what changed between them. |
 //! | `audit`, `audit_words` | Who has changed what. |
 //! | `settings` | The configuration of the program, and what it works with. |
-//! | `form`, `trigger`, `changes` | The forms that change something. |
+//! | `form`, `trigger`, `changes`, `mark_form`, `preview` | The forms that change something. |
 //! | `login`, `oidc`, `account`, `users` | Log-in, set-up, one's own tokens, users. |
-//! | `log`, `log_lines`, `ansi` | The log of an attempt. |
+//! | `log`, `log_lines`, `log_search`, `ansi` | The log of an attempt. |
+//! | `run_log` | The search of the logs of a run. |
 //! | `attempt_pair` | The logs of two attempts side by side. |
 //! | `routes`, `reply`, `address` | Addresses, what handlers read and answer. |
 //! | `frame`, `who`, `marks`, `times`, `action`, `command`, `escape`, `assets`, `problem` | What pages share. |
@@ -61,6 +62,7 @@ mod audit;
 mod audit_words;
 mod backfill;
 mod backfill_changes;
+mod backfill_failures;
 mod backfill_form;
 mod backfill_list;
 mod calendar;
@@ -91,12 +93,14 @@ mod log_lines;
 mod log_search;
 mod login;
 mod mapped;
+mod mark_form;
 mod marks;
 mod needs;
 #[cfg(feature = "oidc")]
 mod oidc;
 mod overview;
 mod pool_list;
+mod preview;
 mod problem;
 mod reply;
 mod routes;
@@ -104,6 +108,7 @@ mod run;
 mod run_events;
 mod run_facts;
 mod run_list;
+mod run_log;
 mod run_tabs;
 mod run_tasks;
 mod run_values;
@@ -124,6 +129,7 @@ mod who;
 pub(super) use account::confirm_page;
 pub(super) use counts::CountCache;
 pub(super) use log_indexes::LogIndexes;
+pub(super) use log_search::is_found;
 pub(super) use login::log_in_address;
 pub(super) use reply::{no_route, problem_page};
 pub(super) use routes::routes;

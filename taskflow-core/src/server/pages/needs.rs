@@ -1,15 +1,15 @@
 //! What needs a person: runs that failed or stopped, questions, DAGs that nothing starts.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use super::action::Action;
 use super::address;
 use super::command::Program;
-use super::home::Recent;
 use super::marks::Mark;
 use super::times::{Clock, Moment};
 use crate::journal::{Journal, RunSummary};
-use crate::ops::OpsError;
+use crate::ops::{DagStatus, OpsError};
 use crate::run::{RunState, TaskState};
 
 /// A pause that is older may have been forgotten.
@@ -34,15 +34,18 @@ pub(crate) struct Need {
     pub(crate) command: String,
 }
 
-/// What needs a person, the most urgent first.
+/// What needs a person, the most urgent first. `recent` has the last runs of the DAGs that may need
+/// one, the newest first.
 pub(crate) async fn needs(
     journal: &Journal,
-    recent: &[Recent],
+    dags: &[DagStatus],
+    recent: &HashMap<String, Vec<RunSummary>>,
     program: &Program,
     clock: &Clock,
 ) -> Result<Vec<Need>, OpsError> {
     let (mut needs, mut read) = (Vec::new(), 0);
-    for Recent { dag, runs } in recent {
+    for dag in dags {
+        let runs = recent.get(&dag.dag_id).map_or(&[][..], Vec::as_slice);
         if let Some(error) = &dag.error {
             needs.push(Need {
                 mark: Mark::of("interrupted"),

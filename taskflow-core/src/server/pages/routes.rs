@@ -10,8 +10,8 @@ use super::assets::{ICON, assets};
 use super::{
     account, approval, approval_list, asset_list, audit, backfill, backfill_changes, backfill_form, backfill_list,
     calendar, changes, choices, counts, dag, dag_list, deadline_list, doctor, durations, graph_page, grid_page, home,
-    log, login, pool_list, run, run_events, run_list, run_values, settings, slot_list, task, task_runs, trigger, users,
-    versions,
+    log, login, mark_form, pool_list, run, run_events, run_list, run_log, run_values, settings, slot_list, task,
+    task_runs, trigger, users, versions,
 };
 use crate::server::{ServerState, costly};
 
@@ -72,6 +72,7 @@ fn costly_views() -> Router<ServerState> {
     Router::new()
         .route("/dags/{dag}/grid", get(grid_page::show))
         .route("/dags/{dag}/grid.svg", get(grid_page::image))
+        .route("/runs/{run}/log", get(run_log::show))
         .route("/runs/{run}/tasks/{task}/{attempt}", get(log::show))
         .route("/runs/{run}/tasks/{task}/{attempt}/raw", get(log::raw))
         .route("/backfills/{number}", get(backfill::show))
@@ -82,6 +83,7 @@ fn costly_views() -> Router<ServerState> {
 fn costly_forms() -> Router<ServerState> {
     Router::new()
         .route("/runs/{run}/clear", get(changes::ask_clear).post(changes::clear))
+        .route("/runs/{run}/mark", get(mark_form::ask).post(mark_form::send))
         .route("/dags/{dag}/backfill", get(backfill_form::show).post(backfill_form::send))
 }
 

@@ -112,7 +112,8 @@ pub(super) async fn show(state: Visitor, Path(run): Path<String>, Query(query): 
     let triggered = state.visible().await?.triggered(triggered);
     let emitted = ops::emitted_by(&state.journal, &history).await?;
     let home = state.home.clone();
-    let may_change = state.may(Right::Operate, &history.info.dag_id) && !state.options.read_only;
+    let may = |right| state.may(right, &history.info.dag_id) && !state.options.read_only;
+    let (may_operate, may_mark) = (may(Right::Operate), may(Right::Mark));
     let def = state.dags.iter().copied().find(|dag| dag.id == history.info.dag_id);
     let is_known = def.is_some();
     let similar = match history.state {
@@ -120,7 +121,7 @@ pub(super) async fn show(state: Visitor, Path(run): Path<String>, Query(query): 
         _ => Vec::new(),
     };
     let longest = asked(&query, "order") == "longest";
-    let parts = tabs(history.number, "Tasks", state.may(Right::ViewValues, &history.info.dag_id));
+    let parts = tabs(&state, &history, "Tasks");
     // Reads logs.
     let page = move || {
         let (number, mark) = (history.number, Mark::of(history.state.name()));
@@ -199,7 +200,10 @@ pub(super) async fn show(state: Visitor, Path(run): Path<String>, Query(query): 
             triggered: below(triggered),
             events: events(&history, &emitted, &clock),
             audit,
-            actions: if !may_change || !is_known { Vec::new() } else { actions(&history, &here) },
+            actions: match is_known {
+                true => actions(&history, may_operate, may_mark),
+                false => Vec::new(),
+            },
             frame: Frame::new(&request, Place::Runs, title, path).with_sign(mark).live(format!("run:{number}"), as_of),
         };
         html(&page)
@@ -277,20 +281,30 @@ fn below(runs: Vec<TriggeredRun>) -> Vec<Triggered> {
     all
 }
 
-fn actions(history: &RunHistory, here: &str) -> Vec<Action> {
+fn actions(history: &RunHistory, may_operate: bool, may_mark: bool) -> Vec<Action> {
+    /// The most tasks that the form begins with.
+    const NAMED: usize = 20;
+
+    let here = address::run(history.number);
+    let failed: Vec<&str> =
+        history.tasks.iter().filter(|task| task.state == TaskState::Failed).map(|task| &*task.id).collect();
     let clear = || Action::form("Clear…", format!("{here}/clear"));
-    match history.state {
+    let cancel = || Action::form("Cancel…", format!("{here}/cancel"));
+    let mut actions = match history.state {
+        _ if !may_operate => Vec::new(),
         RunState::Failed => {
-            let has_failed = history.tasks.iter().any(|task| task.state == TaskState::Failed);
-            let retry = has_failed.then(|| Action::direct("Retry failed", format!("{here}/retry")));
+            let retry = (!failed.is_empty()).then(|| Action::direct("Retry failed", format!("{here}/retry")));
             retry.into_iter().chain([clear()]).collect()
         }
-        RunState::Interrupted => {
-            vec![Action::direct("Resume", format!("{here}/resume")), Action::form("Cancel…", format!("{here}/cancel"))]
-        }
+        RunState::Interrupted => vec![Action::direct("Resume", format!("{here}/resume")), cancel()],
         RunState::Success | RunState::Cancelled => vec![clear()],
-        RunState::Running | RunState::Queued => vec![Action::form("Cancel…", format!("{here}/cancel"))],
+        RunState::Running | RunState::Queued => vec![cancel()],
+    };
+    if may_mark && !matches!(history.state, RunState::Running | RunState::Queued) {
+        let tasks = if failed.len() > NAMED { String::new() } else { failed.join(" ") };
+        actions.push(Action::form("Mark…", address::with(&format!("{here}/mark"), &[("tasks", &tasks)])));
     }
+    actions
 }
 
 /// The graph of a run with the states of its tasks, as an image.

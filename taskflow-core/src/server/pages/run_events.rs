@@ -13,7 +13,6 @@ use super::reply::{Page, request};
 use super::run_tabs::{path, tabs};
 use super::times::{Clock, Moment};
 use crate::base::text::bounded;
-use crate::ops::accounts::Right;
 use crate::ops::{self, EventDocument, NeighbourRun};
 use crate::server::auth::{AssetRights, Visitor};
 use crate::server::keys::RunKey;
@@ -83,7 +82,7 @@ pub(super) async fn show(state: Visitor, Path(run): Path<String>) -> Page {
         number,
         dag: history.info.dag_id.clone(),
         mark,
-        tabs: tabs(number, "Events", state.may(Right::ViewValues, &history.info.dag_id)),
+        tabs: tabs(&state, &history, "Events"),
         key: events.key.unwrap_or_default(),
         consumed: events.consumed.iter().map(|event| event_row(event, clock)).collect(),
         emitted: events.emitted.iter().map(|event| event_row(event, clock)).collect(),

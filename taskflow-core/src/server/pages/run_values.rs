@@ -92,7 +92,7 @@ pub(super) async fn show(state: Visitor, Path(run): Path<String>) -> Page {
         number,
         dag: history.info.dag_id.clone(),
         mark,
-        tabs: tabs(number, "Values", true),
+        tabs: tabs(&state, &history, "Values"),
         params,
         values,
         more,

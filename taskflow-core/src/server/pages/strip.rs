@@ -1,4 +1,9 @@
 //! The last runs of a DAG as bars: a row of the list of DAGs.
+//!
+//! A list has a hundred strips. The bars of a family are one path, and only the runs that did not
+//! succeed are links of their own: the strip is a link to all runs of its DAG.
+
+use std::fmt::Write as _;
 
 use super::address;
 use super::marks::Mark;
@@ -15,19 +20,20 @@ const HEIGHT: u32 = 24;
 /// The last runs of a DAG, the newest on the right.
 #[derive(Clone, Debug)]
 pub(crate) struct Strip {
-    pub(crate) bars: Vec<Bar>,
+    /// The bars of each family of states, as the data of a path. Where colours cannot be told
+    /// apart, the height of a bar says that its run failed.
+    pub(crate) paths: Vec<(&'static str, String)>,
+    /// The runs that did not succeed, the oldest first.
+    pub(crate) links: Vec<BarLink>,
     /// The strip in words.
     pub(crate) words: String,
     pub(crate) width: usize,
 }
 
-/// A run. Where colours cannot be told apart, its height says that it failed.
+/// The place of a bar, and the run that it leads to.
 #[derive(Clone, Debug)]
-pub(crate) struct Bar {
+pub(crate) struct BarLink {
     pub(crate) x: usize,
-    pub(crate) y: u32,
-    pub(crate) height: u32,
-    pub(crate) family: &'static str,
     pub(crate) href: String,
     pub(crate) title: String,
 }
@@ -37,7 +43,8 @@ impl Strip {
     pub(crate) fn of(runs: &[RunSummary], clock: &Clock) -> Strip {
         let most = RUNS as usize;
         let longest = runs.iter().filter_map(took_of).max().unwrap_or_default().max(1);
-        let bars = runs.iter().take(most).enumerate().map(|(at, run)| {
+        let (mut paths, mut links): (Vec<(&str, String)>, _) = (Vec::new(), Vec::new());
+        for (at, run) in runs.iter().take(most).enumerate().rev() {
             let mark = Mark::of(run.state.name());
             let took = took_of(run);
             let height = match mark.family {
@@ -45,25 +52,21 @@ impl Strip {
                 "blocked" => 16,
                 _ => took.map_or(7, |took| 4 + scaled(took, longest)),
             };
-            let duration = run.ended.map(|ended| format!(", {}", took_for(ended.since(run.created))));
-            Bar {
-                x: (most - 1 - at) * STEP,
-                y: HEIGHT - 1 - height,
-                height,
-                family: mark.family,
-                href: address::run(run.number),
-                title: format!(
-                    "Run {}, {}: {}{}",
-                    run.number,
-                    clock.at(run.info.logical_date).text,
-                    mark.words,
-                    duration.unwrap_or_default()
-                ),
+            let x = (most - 1 - at) * STEP;
+            let place = paths.iter().position(|(family, _)| *family == mark.family).unwrap_or_else(|| {
+                paths.push((mark.family, String::new()));
+                paths.len() - 1
+            });
+            // Writing to a string cannot fail.
+            let _ = write!(paths[place].1, "M{x} {}h5v{height}h-5z", HEIGHT - 1 - height);
+            if run.state != RunState::Success {
+                let duration = run.ended.map(|ended| format!(", {}", took_for(ended.since(run.created))));
+                let (about, duration) = (clock.at(run.info.logical_date).text, duration.unwrap_or_default());
+                let title = format!("Run {}, {about}: {}{duration}", run.number, mark.words);
+                links.push(BarLink { x, href: address::run(run.number), title });
             }
-        });
-        let mut bars: Vec<Bar> = bars.collect();
-        bars.reverse();
-        Strip { bars, words: in_words(runs), width: most * STEP - 2 }
+        }
+        Strip { paths, links, words: in_words(runs), width: most * STEP - 2 }
     }
 }
 

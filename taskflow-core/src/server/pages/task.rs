@@ -7,6 +7,7 @@ use axum::extract::{Path, Query};
 use axum::response::Html;
 use sha2::{Digest, Sha256};
 
+use super::action::Action;
 use super::address;
 use super::attempt_pair::{PairRow, side_by_side, texts};
 use super::command::Program;
@@ -22,7 +23,7 @@ use crate::journal::{RunHistory, TaskHistory};
 use crate::log::LogRecord;
 use crate::ops::accounts::Right;
 use crate::ops::{self, OpsError, Reason};
-use crate::run::TaskState;
+use crate::run::{RunState, TaskState};
 use crate::server::auth::Visitor;
 use crate::server::keys::{RunKey, TaskKey};
 use crate::server::permit::{Permit, View};
@@ -63,6 +64,7 @@ struct TaskPage {
     links: Vec<TaskLink>,
     elements: String,
     history_href: String,
+    actions: Vec<Action>,
 }
 
 #[derive(Debug)]
@@ -215,6 +217,7 @@ pub(super) async fn show(state: Visitor, Path((run, task)): Path<(String, String
             _ => address::with(&address::run(number), &[("q", &format!("{}[", known.id))]) + "#tasks",
         },
         history_href: address::task_of_dag(&history.info.dag_id, &super::failures::base_id(&known.id)),
+        actions: actions(&state, &history, known),
     })))
 }
 
@@ -270,6 +273,20 @@ fn hash(bytes: &[u8]) -> String {
 
 fn short(build: &str) -> String {
     build.get(..12).unwrap_or(build).to_owned()
+}
+
+/// What the visitor may do with the task, once its run has ended or stopped.
+fn actions(state: &Visitor, history: &RunHistory, task: &TaskHistory) -> Vec<Action> {
+    let dag = &*history.info.dag_id;
+    let is_known = state.dags.iter().any(|known| known.id == dag);
+    if !is_known || state.options.read_only || matches!(history.state, RunState::Running | RunState::Queued) {
+        return Vec::new();
+    }
+    let form = |verb: &str| address::with(&format!("{}/{verb}", address::run(history.number)), &[("tasks", &task.id)]);
+    let has_run = task.state != TaskState::None || !task.attempts.is_empty();
+    let clear = (has_run && state.may(Right::Operate, dag)).then(|| Action::form("Clear…", form("clear")));
+    let mark = state.may(Right::Mark, dag).then(|| Action::form("Mark…", form("mark")));
+    clear.into_iter().chain(mark).collect()
 }
 
 fn commands(history: &RunHistory, task: &TaskHistory, program: &Program) -> Vec<Command> {

@@ -7,7 +7,7 @@ use super::of_every_store;
 use super::parts::queued;
 use crate::base::Timestamp;
 use crate::run::RunState;
-use crate::store::rows::{AppendTarget, Appended, NewGraph, NewRun};
+use crate::store::rows::{AppendTarget, Appended, NewGraph, NewRun, RunRow};
 use crate::store::schedule_rows::{DamagedRow, NoteRow, ScheduleRow, ScheduleStep, SlotRow, Stepped};
 use crate::store::traits::Store;
 
@@ -198,7 +198,10 @@ async fn the_last_run_of_each_dag_is_found(store: &dyn Store) {
     };
     let runs = vec![of("b", "b1", 20), of("a", "a1", 30), of("b", "b2", 10), of("a", "a2", 40), of("c", "c1", 5)];
     stored(store, step("etl", 1, vec![], runs)).await;
-    let last = store.last_runs().await.unwrap();
-    let ids: Vec<&str> = last.iter().map(|row| &*row.info.run_id).collect();
-    assert_eq!(ids, ["a2", "b1", "c1"]);
+    let ids = |rows: Vec<RunRow>| rows.into_iter().map(|row| row.info.run_id).collect::<Vec<_>>();
+    assert_eq!(ids(store.last_runs().await.unwrap()), ["a2", "b1", "c1"]);
+    assert_eq!(ids(store.last_runs_of(&["c", "a"], 2).await.unwrap()), ["a2", "a1", "c1"]);
+    assert_eq!(ids(store.last_runs_of(&["b", "none"], 1).await.unwrap()), ["b1"]);
+    assert_eq!(ids(store.last_runs_of(&["a", "b"], 9).await.unwrap()), ["a2", "a1", "b1", "b2"]);
+    assert_eq!(store.last_runs_of(&[], 9).await.unwrap(), []);
 }

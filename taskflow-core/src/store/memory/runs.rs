@@ -1,6 +1,6 @@
 //! The runs in memory: their owners, their admission, and searches for them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Data, MemoryStore, Owned, Run};
 use crate::base::Timestamp;
@@ -104,6 +104,18 @@ impl RunStore for MemoryStore {
                 }
             }
             last.into_values().map(|run| self.owned.row(run)).collect()
+        })
+    }
+
+    fn last_runs_of<'a>(&'a self, dags: &'a [&'a str], each: u32) -> StoreFuture<'a, Vec<RunRow>> {
+        self.with(|data| {
+            let by_id: BTreeSet<&str> = dags.iter().copied().collect();
+            let last = by_id.into_iter().flat_map(|dag| {
+                let mut runs: Vec<&Run> = data.of_dag(dag, dates(&RunFilter::default())).collect();
+                runs.sort_by_key(|run| std::cmp::Reverse((run.row.created, run.row.number)));
+                runs.into_iter().take(each as usize)
+            });
+            last.map(|run| self.owned.row(run)).collect()
         })
     }
 

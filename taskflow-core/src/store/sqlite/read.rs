@@ -172,6 +172,28 @@ pub(super) async fn last_runs(store: &SqliteStore) -> Result<Vec<RunRow>, StoreE
     runs(store, Question::new(sql)).await
 }
 
+/// The runs of some DAGs that were created last. Jumps in the index from one run of a DAG to the
+/// one before.
+pub(super) fn last_of(dags: &[&str], each: u32) -> Question {
+    let next = |column: &str, of: &str| {
+        format!("(SELECT {column} FROM runs WHERE dag_id = {of} ORDER BY created DESC, number DESC LIMIT 1)")
+    };
+    let before = "last.dag AND (created, number) < (last.at, last.found)";
+    let [at, found] = ["created", "number"].map(|column| next(column, "value"));
+    let [at_before, found_before] = ["created", "number"].map(|column| next(column, before));
+    let sql = format!(
+        "WITH RECURSIVE last (dag, at, found, place) AS (SELECT value, {at}, {found}, 1 FROM json_each(?1) UNION ALL \
+         SELECT dag, {at_before}, {found_before}, place + 1 FROM last WHERE found IS NOT NULL AND place < ?2) \
+         SELECT {COLUMNS} FROM last LEFT JOIN runs ON runs.number = found WHERE found IS NOT NULL \
+         ORDER BY dag, at DESC, found DESC"
+    );
+    Question::new(sql).give(serde_json::json!(dags).to_string()).give(i64::from(each))
+}
+
+pub(super) async fn last_runs_of(store: &SqliteStore, dags: &[&str], each: u32) -> Result<Vec<RunRow>, StoreError> {
+    runs(store, last_of(dags, each)).await
+}
+
 /// The stored rows that match a filter, which are to be what its index says.
 async fn page_of(store: &SqliteStore, filter: &RunFilter) -> Result<Vec<RunRow>, StoreError> {
     let rows = runs(store, filtered(filter)).await?;

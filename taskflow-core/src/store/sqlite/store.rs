@@ -71,6 +71,10 @@ impl RunStore for SqliteStore {
         store_future(read::last_runs(self))
     }
 
+    fn last_runs_of<'a>(&'a self, dags: &'a [&'a str], each: u32) -> StoreFuture<'a, Vec<RunRow>> {
+        store_future(read::last_runs_of(self, dags, each))
+    }
+
     fn params(&self, run: i64) -> StoreFuture<'_, Option<Vec<u8>>> {
         store_future(read::params(self, run))
     }

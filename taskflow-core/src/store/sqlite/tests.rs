@@ -410,6 +410,7 @@ async fn no_query_scans_all_runs() {
     ];
     let mut questions: Vec<String> = filters.iter().map(|filter| super::read::filtered(filter).text()).collect();
     questions.extend([true, false].map(|beginning| super::read::searched("a", beginning, 10).text()));
+    questions.push(super::read::last_of(&["etl"], 10).text());
     questions.push(super::backfills::SLOT_RUNS.to_owned());
     for question in questions {
         let plan = sqlx::query(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {question}")));
