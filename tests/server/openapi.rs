@@ -111,8 +111,7 @@ pub(crate) fn filled(read: &dyn Fn(&str) -> Value, route: &str) -> Vec<String> {
     });
     let queries: &[&str] = match route {
         "/api/v1/dags/{dag}/slots" => &["", "?from=2026-01-01T00:00:00Z&to=2026-01-20T00:00:00Z"],
-        "/api/v1/runs/{run}/values" => &["", "?preview=20"],
-        "/api/v1/runs/{run}/values/{task}" => &["", "?preview=20"],
+        "/api/v1/runs/{run}/values" | "/api/v1/runs/{run}/values/{task}" => &["", "?preview=20"],
         "/api/v1/audit" => &["", "?limit=2"],
         _ => &[""],
     };

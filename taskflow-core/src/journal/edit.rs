@@ -29,8 +29,8 @@ pub struct Note {
 }
 
 impl Note {
-    /// A note by the account that the process runs as. [Secrets](crate::log::mask) in the reason are
-    /// masked: whoever sees the run is shown it.
+    /// A note by the account that the process runs as. [Secrets](crate::log::mask) in the reason
+    /// are masked: whoever sees the run is shown it.
     pub fn by_user(reason: impl Into<String>) -> Self {
         let reason = reason.into();
         Note { by: account(), reason: Redactor::current().text(&reason).into_owned() }
