@@ -196,7 +196,7 @@ fn tasks_are_marked_as_the_form_has_shown() {
     assert_has(&page(&service, &format!("/runs/{run}/tasks/fails")), &["Mark…", "/clear?tasks=fails"]);
     // Other tasks take its value.
     let missing = page(&service, &format!("{path}?tasks=fails&state=success"));
-    assert_has(&missing, &["pass a u32 as JSON", "aria-invalid=\"true\""]);
+    assert_has(&missing, &["fails, which has none: give a u32 as JSON.", "aria-invalid=\"true\""]);
     assert!(!missing.contains("name=\"token\""), "{missing}");
     let form = page(&service, &format!("{path}?tasks=fails&state=success&value=7"));
     assert_has(&form, &["failed → success", "Mark 1 task as success", "2 other tasks stay as they are"]);

@@ -288,7 +288,7 @@ fn to_mark(
             !history.tasks[**task as usize].has_value() && !unit && (taken || history.shape.result == Some(**task))
         };
         if let Some(&task) = tasks.iter().find(taken) {
-            let (task, ty) = (history.id(task).to_owned(), history.shape.kind(task).output.to_owned());
+            let (task, ty) = (history.id(task).to_owned(), history.shape.kind(task).output.clone());
             return Err(JournalError::MissingValue { run: run(), task, ty });
         }
     }

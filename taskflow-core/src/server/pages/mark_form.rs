@@ -131,18 +131,20 @@ fn show(page: &mut FormPage, run: &RunSummary, history: &RunHistory, preview: Ma
 
 /// Says at its field why a form is refused, or above all of them.
 fn refuse(page: &mut FormPage, error: OpsError) -> Result<(), Problem> {
-    let field = match &error {
-        OpsError::Journal(JournalError::UnknownTask { .. }) => "tasks",
-        OpsError::Journal(JournalError::MissingValue { .. } | JournalError::InvalidValue { .. })
-        | OpsError::ValueWithoutSuccess { .. } => "value",
-        _ => "",
+    let (field, why) = match &error {
+        OpsError::Journal(JournalError::UnknownTask { .. }) => ("tasks", sentence(&error.to_string())),
+        OpsError::Journal(JournalError::MissingValue { task, ty, .. }) => {
+            ("value", format!("Other tasks take the value of {task}, which has none: give a {ty} as JSON."))
+        }
+        // The form says which run it is about.
+        OpsError::Journal(JournalError::InvalidValue { task, reason, .. }) => ("value", format!("{task}: {reason}.")),
+        OpsError::ValueWithoutSuccess { .. } => ("value", sentence(&error.to_string())),
+        _ => {
+            (_, page.error) = super::form::refusal(error.into())?;
+            return Ok(());
+        }
     };
-    if field.is_empty() {
-        let (_, why) = super::form::refusal(error.into())?;
-        page.error = why;
-    } else {
-        wrong(&mut page.fields, field, sentence(&error.to_string()));
-    }
+    wrong(&mut page.fields, field, why);
     Ok(())
 }
 
