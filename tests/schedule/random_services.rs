@@ -605,9 +605,9 @@ impl Life {
         reprocessed
     }
 
-    /// Checks that each event is consumed once, recorded once or pending, that a run takes events of
-    /// its own key, and that those of a key are consumed in order. No pending event is before the
-    /// cursor.
+    /// Checks that each event is consumed once, recorded once or pending, that a run takes events
+    /// of its own key, and that those of a key are consumed in order. No pending event is before
+    /// the cursor.
     fn check_events(&self, dag: &str, asset: &str, first: i64, cursor: i64) {
         let events: BTreeMap<i64, Option<u64>> = self
             .service

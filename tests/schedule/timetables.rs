@@ -196,15 +196,15 @@ fn slots_follow_the_rules_in_all_zones() {
     }
 }
 
-/// How far around a change of the clocks the rules are checked. The slots of a day can be moved, and
-/// those of a day before it.
+/// How far around a change of the clocks the rules are checked. The slots of a day can be moved,
+/// and those of a day before it.
 const AROUND: Duration = Duration::from_secs(27 * 3_600);
 
 /// The same for slots every few minutes: each of them is a look at the clock.
 const AROUND_MINUTES: Duration = Duration::from_secs(3 * 3_600);
 
-/// The slots around a change of the clocks follow the rules of [`Timetable`]: at least four of them,
-/// of which at least one is after the change.
+/// The slots around a change of the clocks follow the rules of [`Timetable`]: at least four of
+/// them, of which at least one is after the change.
 #[track_caller]
 fn follows_the_rules_around(timetable: &dyn Timetable, change: Timestamp) {
     let slots = |from| std::iter::successors(timetable.after(from), |slot| timetable.after(slot.at));
