@@ -9,6 +9,7 @@ use super::document::ranged;
 use crate::base::text::one_line;
 use crate::log::{LogLevel, LogLine, LogName, LogRecord, LogStore, read_log};
 use crate::server::call::Call;
+use crate::server::json;
 use crate::server::permit::ViewLogs;
 use crate::server::problem::Problem;
 use crate::server::routes::Answer;
@@ -122,7 +123,7 @@ fn lines(all: &[Records], level: LogLevel, is_plain: bool) -> String {
     for line in &lines {
         match is_plain {
             true => plain(&mut text, line),
-            false => text += &serde_json::to_string(line).unwrap_or_default(),
+            false => text += &json::line(line),
         }
         text.push('\n');
     }
