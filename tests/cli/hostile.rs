@@ -7,12 +7,8 @@ use std::process::{Command, Output, Stdio};
 use crate::verbs::verbs;
 use taskflow_tests::binaries::{ProgramOutput, program};
 use taskflow_tests::common::eventually;
+use taskflow_tests::hostile::{HOSTILE, is_unsafe};
 use tempfile::TempDir;
-
-/// The text of the fixture, as somebody gives it for a reason, a name or a value.
-const HOSTILE: &str = "Evil\x1b[2J\x1b]52;c;ZXZpbA==\x07\x1b]8;;http://evil\x1b\\link\x1b]8;;\x1b\\\x1b[31mFORGED\x1b[0m\
-    \rFORGED\nFORGED\x08\x7f\u{9b}31m\u{9d}0;t\u{9c}\u{202e}\u{2066}\u{61c}\u{200b}\u{feff}\u{2028}FORGED\u{e0041}\
-    \x0b\x0cEnd";
 
 /// What stdout is, and what is asked for.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -138,13 +134,6 @@ enum Value {
     Alone,
 }
 
-/// Whether a terminal or its reader could be misled by the character.
-fn is_unsafe(c: char) -> bool {
-    (c.is_control() && !matches!(c, '\n' | '\t'))
-        || matches!(c, '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}')
-        || matches!(c, '\u{2028}' | '\u{2029}' | '\u{2066}'..='\u{2069}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
-}
-
 #[track_caller]
 fn check_plain(words: &[&str], text: &str) {
     if let Some(at) = text.find(is_unsafe) {
@@ -202,7 +191,15 @@ fn calls(verb: &str) -> Vec<Vec<&'static str>> {
 
     let calls: &[&[&'static str]] = match verb {
         "list" => &[&[], &[HOSTILE]],
-        "show" => &[&["bad"], &[HOSTILE], &["bad", "--format", HOSTILE], &["bad", "--format", "svg"]],
+        "show" => &[
+            &["bad"],
+            &[HOSTILE],
+            &["bad", "--format", HOSTILE],
+            &["bad", "--format", "svg"],
+            &["bad", "--format", "dot"],
+            &["bad", "--format", "mermaid"],
+            &["bad", "--format", "json"],
+        ],
         "run" => &[
             &["bad", "--text", HOSTILE],
             &["bad", "--logs"],
@@ -252,8 +249,24 @@ fn calls(verb: &str) -> Vec<Vec<&'static str>> {
         "runs" => &[&[], &["--dag", HOSTILE], &["--since", HOSTILE], &["--state", HOSTILE]],
         "status" => &[&[BAD], &[BAD, "--all"], &[WAITING], &[ENDLESS], &[HOSTILE]],
         "explain" => &[&[BAD], &[BAD, "fails"], &[WAITING], &[WAITING, "consent"], &[ENDLESS], &[BAD, HOSTILE]],
-        "values" => &[&[BAD], &[BAD, "--all"], &[BAD, "list"], &[BAD, HOSTILE], &[BAD, "fails"], &[HOSTILE]],
-        "logs" => &[&[BAD], &[BAD, "logs"], &[ENDLESS, "--follow"], &[BAD, HOSTILE], &[BAD, "--level", HOSTILE]],
+        "values" => &[
+            &[BAD],
+            &[BAD, "--all"],
+            &[BAD, "list"],
+            &[BAD, HOSTILE],
+            &[BAD, "fails"],
+            &[HOSTILE],
+            &[BAD, "--json"],
+            &[BAD, "list", "--json"],
+        ],
+        "logs" => &[
+            &[BAD],
+            &[BAD, "--json"],
+            &[BAD, "logs"],
+            &[ENDLESS, "--follow"],
+            &[BAD, HOSTILE],
+            &[BAD, "--level", HOSTILE],
+        ],
         "lineage" => &[&[], &[BAD], &[HOSTILE]],
         "resume" => &[&[BAD], &[HOSTILE], &[GOOD]],
         "retry" => &[&[BAD], &[HOSTILE]],

@@ -94,19 +94,22 @@ fn a_home_is_private_whatever_the_umask() {
     }
 }
 
-/// C4: `runs` after `chmod 755` on the home, 644 on its database and 777 on its values.
+/// C4: `runs` after `chmod 755` on the home, 644 on its database, and 777 on its logs and values.
 #[test]
 fn an_open_home_is_closed_and_says_so_once() {
     let home = Home::new();
     home.fail();
-    let parts = [("", 0o755), ("taskflow.db", 0o644), ("logs", 0o777)];
+    // As after a value that was too large for the store, and after `serve`.
+    fs::create_dir_all(home.path().join("values")).expect("it is ours");
+    fs::write(home.path().join("serve.lock"), "").expect("it is ours");
+    let parts = [("", 0o755), ("taskflow.db", 0o644), ("logs", 0o777), ("values", 0o777)];
     parts.iter().for_each(|(part, mode)| home.set_mode(part, *mode));
     let path = home.path().display().to_string();
     assert_eq!(
         home.call(&["runs"]).stderr,
         format!("warning: {path} was open to other users (mode 0755); now it is closed to them\n")
     );
-    assert_eq!(parts.map(|(part, _)| home.mode(part)), [0o700, 0o600, 0o700]);
+    assert_eq!(parts.map(|(part, _)| home.mode(part)), [0o700, 0o600, 0o700, 0o700]);
     assert_eq!(home.call(&["runs"]).stderr, "");
 }
 

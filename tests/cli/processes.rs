@@ -6,7 +6,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions as _, Connection as _};
 use taskflow_tests::binaries::{ProgramOutput, call_at, masked, program};
 use tempfile::TempDir;
 
@@ -318,4 +321,64 @@ fn programs_that_start_together_in_a_new_home_all_store_their_runs() {
         assert_eq!(end(child), ProgramOutput { code: Some(0), stdout: "28\n".to_owned(), stderr: String::new() });
     }
     assert_eq!(home.json(&["runs"]).as_array().map(Vec::len), Some(3));
+}
+
+// Locks: B3.
+
+/// B3: SIGSTOP of a run that stores something all the time, 20 times; `run small` beside it failed
+/// in 9 of them. If the signal hits a commit, the lock is kept until the process continues: then
+/// the run says which process has it.
+#[test]
+fn a_run_that_is_stopped_holds_up_no_other_run() {
+    let home = Home::new();
+    let mut program = program("cli_history");
+    program.args(["run", "ticks", "--count", "200000", "-q"]).env("TASKFLOW_HOME", home.path());
+    // A commit that waits for the disk is hit more often.
+    program.env("TASKFLOW_SYNC", "normal").stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = program.spawn().expect("a built program starts");
+    let pid = Pid::from_child(&child);
+    eventually("it stores elements", || home.call(&["status", "1"]).stdout.contains(" success"));
+    let mut succeeded = 0;
+    for round in 0..20 {
+        kill_process(pid, Signal::STOP).expect("it is running");
+        let output = home.call(&["run", "small", "-q"]);
+        kill_process(pid, Signal::CONT).expect("it is stopped");
+        if output.code == Some(0) {
+            succeeded += 1;
+        } else {
+            let named = format!("process {} (cli_history), which is stopped", child.id());
+            assert!(output.code == Some(1) && output.stderr.contains(&named), "{round}: {output:?}");
+        }
+        let output = home.call(&["run", "small", "-q"]);
+        assert_eq!((output.code, &*output.stdout), (Some(0), "28\n"), "{round}: it goes on again: {output:?}");
+    }
+    assert!(succeeded > 0);
+    assert_eq!(child.try_wait().expect("a child can be asked"), None, "it stored all the time");
+    child.kill().and_then(|()| child.wait()).expect("it can be killed");
+    assert_eq!(home.call(&["db", "check"]).stderr, "no damage found\n");
+}
+
+/// B3: another program has the lock of `taskflow.db`, and keeps it.
+#[test]
+fn a_locked_store_is_an_error_that_names_the_process_with_the_lock() {
+    let home = Home::new();
+    assert_eq!(home.call(&["run", "small", "-q"]).code, Some(0));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    // The first keeps readers out too, the second only writers.
+    for (how, words) in [("exclusive", &["runs"][..]), ("exclusive", &["run", "small"]), ("normal", &["run", "small"])]
+    {
+        let options = SqliteConnectOptions::new().filename(home.path().join("taskflow.db"));
+        let mut connection =
+            runtime.block_on(options.pragma("locking_mode", how).connect()).expect("the store can be opened");
+        let locked = runtime.block_on(sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut connection));
+        locked.expect("nobody else writes");
+        let output = home.call(words);
+        assert_eq!(output.code, Some(1), "{how} {words:?} {output:?}");
+        let named = format!("process {} (", std::process::id());
+        assert!(output.stderr.contains(&named), "{how} {words:?} {output:?}");
+        runtime.block_on(connection.close()).expect("it can be closed");
+        assert_eq!(home.call(&["runs"]).code, Some(0), "the lock is gone");
+    }
+    let runs = home.json(&["runs"]);
+    assert_eq!(runs.as_array().map(Vec::len), Some(1), "what could not be stored did not run: {runs}");
 }

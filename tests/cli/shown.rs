@@ -204,6 +204,8 @@ fn elements_have_their_labels_everywhere() {
 
 // Counts and durations: A18.
 
+/// A18: `run labelled`, whose 3 tasks have 11 instances with the elements of its lists, in the
+/// summary, `status`, `show` and `list`; `run parent --only child`, 1 of 3 tasks.
 #[test]
 fn there_is_one_count_of_tasks_with_words_for_the_others() {
     let home = Home::new();
@@ -232,6 +234,7 @@ fn there_is_one_count_of_tasks_with_words_for_the_others() {
     assert!(runs.trim_end().ends_with("  1 of 3"), "{runs}");
 }
 
+/// A18: `run labelled` and `status 1`.
 #[test]
 fn the_summary_and_the_status_have_the_same_duration() {
     let home = Home::new();
@@ -263,6 +266,7 @@ fn a_result_that_json_does_not_have_is_text_with_a_note() {
 
 // Changed graphs: E14.
 
+/// E14: `run grown` with three steps; `resume` with four and a check, then without the check.
 #[test]
 fn resuming_after_a_change_of_the_graph_says_what_is_new_or_gone() {
     let home = Home::new();
@@ -289,6 +293,7 @@ fn resuming_after_a_change_of_the_graph_says_what_is_new_or_gone() {
 
 // Triggered runs: E11.
 
+/// E11: `status` of a run that triggers a run that triggers another one, and one more.
 #[test]
 fn the_status_of_a_run_shows_the_runs_that_it_has_triggered() {
     let home = Home::new();

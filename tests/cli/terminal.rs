@@ -4,7 +4,8 @@ use std::io::{Read, Write};
 use std::path::Path;
 use std::process::{Child, Stdio};
 
-use taskflow_tests::binaries;
+use taskflow_tests::binaries::{self, ProgramOutput};
+use tempfile::TempDir;
 
 /// A fixture on its own terminal, provided by `script`: what is written to its stdin is typed
 /// there.
@@ -19,9 +20,17 @@ impl Session {
     }
 
     fn start_with(words: &str, variables: &[(&str, &str)]) -> Self {
-        let mut fixture = binaries::program("cli_single");
+        Session::of("cli_single", 80, words, variables)
+    }
+
+    /// A fixture on a terminal that has this many columns.
+    fn of(program: &str, columns: u16, words: &str, variables: &[(&str, &str)]) -> Self {
+        let mut fixture = binaries::program(program);
         fixture.env("LC_ALL", "C.UTF-8").envs(variables.iter().copied());
-        let line = format!("{} {words}", fixture.get_program().display());
+        let path = Path::new(fixture.get_program());
+        let directory = path.parent().expect("it is in a directory").display();
+        // By its name alone, as people call it: the calls that it shows are as long as its name.
+        let line = format!("stty cols {columns} rows 50; PATH={directory}:$PATH exec {program} {words}");
         let mut command = binaries::with_signals();
         command.args(["script", "--quiet", "--return", "--command", &line, "/dev/null"]);
         for (name, value) in fixture.get_envs() {
@@ -112,4 +121,162 @@ fn a_terminal_without_utf_8_gets_ascii() {
     let (_, seen) = Session::start_with("run", &[("LC_ALL", "C")]).end();
     assert!(seen.contains("\x1b[32m+\x1b[0m success") && seen.contains("-----"), "{seen:?}");
     assert!(seen.is_ascii(), "{seen:?}");
+}
+
+// A home for `cli_shown`.
+
+struct Home(TempDir);
+
+impl Home {
+    fn new() -> Self {
+        Home(tempfile::tempdir().expect("temporary directories can be made"))
+    }
+
+    fn path(&self) -> String {
+        self.0.path().join("home").display().to_string()
+    }
+
+    fn call_with(&self, words: &[&str], input: &str) -> ProgramOutput {
+        let mut program = binaries::program("cli_shown");
+        program.args(words).env("TASKFLOW_HOME", self.path()).stdin(Stdio::piped());
+        let mut child = program.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("a built program starts");
+        // It may not read it.
+        let _ = child.stdin.take().expect("it is piped").write_all(input.as_bytes());
+        child.wait_with_output().expect("it ends").into()
+    }
+
+    fn call(&self, words: &[&str]) -> ProgramOutput {
+        self.call_with(words, "")
+    }
+
+    /// What a call sends to a terminal with this many columns.
+    fn shown(&self, columns: u16, words: &str) -> String {
+        let (_, seen) = Session::of("cli_shown", columns, words, &[("TASKFLOW_HOME", &self.path())]).end();
+        seen
+    }
+}
+
+/// B10: `run review` on a terminal: the view says what the run waits for and how to answer.
+#[test]
+fn the_view_shows_a_question_and_how_to_answer_it() {
+    let home = Home::new();
+    for columns in [160, 60] {
+        let mut session = Session::of("cli_shown", columns, "run review", &[("TASKFLOW_HOME", &home.path())]);
+        session.wait_for("start_review waits: \"score 96: review?\"");
+        session.wait_for("answer with: ");
+        session.wait_for("approved");
+        let run = home.call(&["runs", "--output", "json"]).json()[0]["number"].to_string();
+        let released = home.call(&["release", &run, "start_review", "--value", "\"approved\"", "--by", "ada"]);
+        assert_eq!(released.code, Some(0), "{released:?}");
+        let (code, seen) = session.end();
+        assert_eq!(code, Some(0), "{seen}");
+        assert!(seen.contains("Approved by ada"), "{seen}");
+    }
+}
+
+/// How many cells of a terminal a character has.
+fn cells(c: char) -> usize {
+    match c {
+        '\u{300}'..='\u{36f}' | '\u{200b}'..='\u{200f}' => 0,
+        '\u{1100}'..='\u{115f}' | '\u{2e80}'..='\u{a4cf}' | '\u{ac00}'..='\u{d7a3}' | '\u{ff00}'..='\u{ff60}' => 2,
+        _ => 1,
+    }
+}
+
+/// The lines that a terminal shows, without colours.
+fn lines(seen: &str) -> Vec<String> {
+    let mut plain = String::new();
+    let mut rest = seen;
+    while let Some(at) = rest.find('\x1b') {
+        plain += &rest[..at];
+        let sequence = &rest[at..];
+        let end = sequence.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(sequence.len() - 1);
+        rest = &sequence[end + 1..];
+    }
+    plain += rest;
+    plain.split(['\n', '\r']).map(str::to_owned).collect()
+}
+
+/// B12: terminals of 60, 80, 120 and 200 columns, with long names, long reasons and wide
+/// characters.
+#[test]
+fn no_line_is_wider_than_the_terminal() {
+    const WIDE: &str = "flights_that_have_landed_at_each_airport";
+    const EVENTS: &str = "flights_that_have_landed_since_the_last_run";
+    const ASSET: &str = "warehouse/operations/flights_landed_at_airports";
+    const REASON: &str =
+        "1월 31일의 항공편 파일이 아직 도착하지 않아서 다시 실행하며, and the operator on duty was told of it";
+    let home = Home::new();
+    home.call(&["run", "long_names", "-q"]);
+    home.call(&["run", WIDE, "-q"]);
+    home.call(&["run", "parent", "-q"]);
+    let by = ["--by", "김민준 (데이터 플랫폼)", "--reason", REASON];
+    for words in [
+        &["clear", "1", "--no-run"][..],
+        &["mark", "failed", "2", "collected"],
+        &["unpause", WIDE],
+        &["pause", WIDE],
+        &["pause", EVENTS],
+        &["backfill", WIDE, "2026-01-01/2026-01-02"],
+        &["unpause", WIDE],
+    ] {
+        let output = home.call(&[words, &by[..if words[0] == "unpause" { 2 } else { 4 }]].concat());
+        // A run that goes on may fail.
+        assert_ne!(output.code, Some(2), "{words:?}: {output:?}");
+    }
+    let payload = format!("\"{REASON}\"");
+    let emitted = home.call(&["emit", ASSET, &payload, "--by", "김민준", "--key", "인천국제공항/2026-01-31"]);
+    assert_eq!(emitted.code, Some(0), "{emitted:?}");
+    #[cfg(feature = "server")]
+    for name in ["kim", "somebody.with-a-name.that-is-as-long-as-names-get@example.com"] {
+        home.call_with(
+            &["users", "add", name, "--role", "operator", "--dags", WIDE, "--password-stdin"],
+            "a good password\n",
+        );
+    }
+    let mut wider = Vec::new();
+    for words in [
+        "list",
+        "dags",
+        "runs",
+        "status 1",
+        "status 2",
+        "status 2 --all",
+        "status 3",
+        "explain 1",
+        "explain 2",
+        "explain 2 collected",
+        "values 2",
+        "values 3",
+        "next",
+        &format!("slots {WIDE}"),
+        "backfills",
+        "backfills show 1",
+        "assets",
+        "events",
+        "events @1",
+        "consumers",
+        &format!("consumers {EVENTS}"),
+        "lineage 2",
+        "audit",
+        "doctor",
+        "config show",
+        #[cfg(feature = "server")]
+        "users list",
+        #[cfg(feature = "server")]
+        "tokens list",
+    ] {
+        for columns in [60, 80, 120, 200] {
+            let seen = home.shown(columns, words);
+            assert!(!seen.trim().is_empty(), "{words} shows nothing");
+            for line in lines(&seen) {
+                let width: usize = line.trim_end().chars().map(cells).sum();
+                // A name is never broken.
+                if width > usize::from(columns) && line.trim().contains(' ') {
+                    wider.push(format!("{words} at {columns} has {width}: {line}"));
+                }
+            }
+        }
+    }
+    assert!(wider.is_empty(), "{} lines:\n{}", wider.len(), wider.join("\n"));
 }

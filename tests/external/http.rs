@@ -225,6 +225,23 @@ fn a_sensor_follows_redirects_within_the_same_origin_only() {
     assert!(other.requests().is_empty());
 }
 
+/// C2: a watcher, whose address may have a token: to another server and to the same one.
+#[test]
+fn a_watcher_follows_no_redirect() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    for status in [301, 302, 303, 307, 308] {
+        let other = Server::start(vec![(200, "elsewhere")]).unwrap();
+        for place in [&*other.url, "/elsewhere"] {
+            let server = redirecting(status, place);
+            let mut watch = watch::http(server.url.clone()).every("10ms");
+            let error = runtime.block_on(watch.next(None)).unwrap_err().to_string();
+            assert!(error.contains(&format!(" answers {status}, a redirect to http://127.0.0.1:")), "{error}");
+            assert!(!error.contains("hidden"), "{error}");
+            assert_eq!((other.requests().len(), server.requests().len()), (0, 1), "{status} {place}");
+        }
+    }
+}
+
 #[test]
 fn each_new_response_of_a_watched_endpoint_is_an_event() {
     let etag = |version: &str| format!("ETag: \"{version}\"\r\n");

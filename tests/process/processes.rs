@@ -322,27 +322,31 @@ fn no_line_of_a_command_is_lost_and_its_log_keeps_the_first_and_the_last() {
     assert_eq!((&*messages[0].2, &*messages[messages.len() - 1].2), ("1", "100000"));
 }
 
-/// B7: `std::process::exit(7)` in a task: the process dies with it, whoever resumes the run.
+/// B7: a task that ends the process, whoever resumes the run: by `std::process::exit(7)`, `abort`,
+/// an overflow of its stack, or as a process that the system kills for its memory.
 #[test]
 fn a_run_whose_process_dies_three_times_in_one_task_is_not_resumed_again() {
-    let home = Home::new();
-    assert_eq!(home.call(&["run", "booms"]).code, Some(7));
-    // Whether the first start was stored depends on how fast the process died. Later ones are.
-    for _ in 0..2 {
-        assert_eq!(home.call(&["resume", "1"]).code, Some(7));
-        assert_eq!(home.json(&["status", "1"])["tasks"][0]["state"], "running");
+    // A process that a signal ended has no code.
+    for (how, code) in [("exit", Some(7)), ("abort", None), ("overflow", None), ("kill", None)] {
+        let home = Home::new();
+        assert_eq!(home.call(&["run", "booms", "--how", how]).code, code, "{how}");
+        // Whether the first start was stored depends on how fast the process died. Later ones are.
+        for _ in 0..2 {
+            assert_eq!(home.call(&["resume", "1"]).code, code, "{how}");
+            assert_eq!(home.json(&["status", "1"])["tasks"][0]["state"], "running", "{how}");
+        }
+        let mut refused = home.call(&["resume", "1"]);
+        if refused.code == code {
+            refused = home.call(&["resume", "1"]);
+        }
+        assert_eq!(refused.code, Some(2), "{how}: {refused:?}");
+        let reason =
+            "is not resumed: its process has died 3 times while `boom` ran; `clear` runs the task again all the same";
+        assert!(refused.stderr.contains(reason), "{how}: {refused:?}");
+        assert_eq!(home.json(&["status", "1"])["state"], "interrupted", "{how}");
+        assert_eq!(home.call(&["clear", "1", "boom"]).code, code, "{how}");
+        assert_eq!(home.call(&["resume", "1"]).code, code, "{how}");
     }
-    let mut refused = home.call(&["resume", "1"]);
-    if refused.code == Some(7) {
-        refused = home.call(&["resume", "1"]);
-    }
-    assert_eq!(refused.code, Some(2), "{refused:?}");
-    let reason =
-        "is not resumed: its process has died 3 times while `boom` ran; `clear` runs the task again all the same";
-    assert!(refused.stderr.contains(reason), "{refused:?}");
-    assert_eq!(home.json(&["status", "1"])["state"], "interrupted");
-    assert_eq!(home.call(&["clear", "1", "boom"]).code, Some(7));
-    assert_eq!(home.call(&["resume", "1"]).code, Some(7));
 }
 
 /// B7: one of several tasks ends the process: it is found, and none of the others is blamed.
@@ -407,6 +411,23 @@ fn commands_wait_for_descriptors() {
     let output: ProgramOutput = shell.output().expect("there is a shell").into();
     assert_eq!(output.code, Some(0), "{output:?}");
     assert!(!output.stderr.contains("no guard"), "{output:?}");
+}
+
+/// B8: `ulimit -S -n 64`: the soft limit is raised for the program, and a command has it back.
+#[test]
+fn a_soft_limit_of_descriptors_is_raised_but_not_for_commands() {
+    let home = Home::new();
+    // The limit of a command is set when it has been started.
+    let script = "for n in {1..1000}; do [ $(ulimit -S -n) = 64 ] && break; sleep 0.01; done; \
+                  echo \"$(ulimit -S -n) $(awk '/^Max open files/ { print $4, $5 }' /proc/$PPID/limits)\"";
+    let mut program = program("processes");
+    program.args(["run", "shell", "--script", script]);
+    let mut shell = std::process::Command::new("sh");
+    shell.args(["-c", r#"ulimit -S -n 64; ulimit -H -n 900; exec "$0" "$@""#]);
+    shell.arg(program.get_program()).args(program.get_args());
+    shell.env("TASKFLOW_HOME", home.0.path().join("home"));
+    let output: ProgramOutput = shell.output().expect("there is a shell").into();
+    assert_eq!((output.code, &*output.stdout), (Some(0), "64 900 900\n"), "{output:?}");
 }
 
 /// B15: a command with a progress bar, whose lines end with `\r`.
@@ -489,4 +510,18 @@ fn commands_inherit_secrets_only_if_they_are_asked_to() {
     // What the command itself sets stays.
     let expected = "TASKFLOW_SECRET_SET / TASKFLOW_CONN_DB TASKFLOW_SECRET_KEY TASKFLOW_SECRET_PIN_FILE \n";
     assert_eq!(output.stdout.replace("  ", " "), expected, "{output:?}");
+}
+
+/// C6: the command of a callback, in the same program.
+#[test]
+fn the_command_of_a_callback_inherits_no_secrets() {
+    let home = Home::new();
+    let names = home.file("names");
+    let mut program = program("processes");
+    program.args(["run", "tells_all", "-q"]).env("TASKFLOW_HOME", home.0.path().join("home")).env("NAMES", &names);
+    program.env("TASKFLOW_SECRET_KEY", "swordfish").env("TASKFLOW_SECRET_PIN_FILE", "/run/pin");
+    program.env("TASKFLOW_CONN_DB", "postgres://me:hunter-22@db");
+    let output = ProgramOutput::from(program.output().expect("a built program starts"));
+    assert_eq!(output.code, Some(0), "{output:?}");
+    assert_eq!(std::fs::read_to_string(names).expect("the callback has run"), "of tells\n");
 }

@@ -426,6 +426,27 @@ fn an_address_without_a_server_is_named() {
     assert!(refused.code == Some(2) && refused.stderr.contains("TASKFLOW_TOKEN is not sent"), "{refused:?}");
 }
 
+/// C2: a server that sends the client, with its token, to another one.
+#[test]
+fn a_redirect_of_a_server_is_not_followed() {
+    for status in [301, 302, 303, 307, 308] {
+        let other = TcpListener::bind("127.0.0.1:0").expect("a port");
+        other.set_nonblocking(true).expect("a socket need not wait");
+        let elsewhere = other.local_addr().expect("an address");
+        let answer = format!(
+            "HTTP/1.1 {status} X\r\nlocation: http://{elsewhere}/api/v1/version\r\ncontent-length: 0\r\n\
+             connection: close\r\n\r\n"
+        );
+        let mut command = program("server");
+        command.env("TASKFLOW_SERVER", impostor(answer.leak())).env("TASKFLOW_TOKEN", "secret");
+        let refused: ProgramOutput = command.args(["runs"]).output().expect("a built program starts").into();
+        assert_ne!(refused.code, Some(0), "{status}: {refused:?}");
+        assert!(refused.stderr.contains(&status.to_string()), "{status}: {refused:?}");
+        let asked = other.accept().expect_err("nobody asks the other server");
+        assert_eq!(asked.kind(), std::io::ErrorKind::WouldBlock, "{status}: {asked}");
+    }
+}
+
 /// Passes each connection on to a service, and cuts it after so many bytes of the answer.
 fn cutting_proxy(service: &Service, after: u64) -> String {
     let socket = TcpListener::bind("127.0.0.1:0").expect("a port");

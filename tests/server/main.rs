@@ -15,6 +15,7 @@ mod grids;
 mod guard;
 mod home;
 mod hooks;
+mod hostile_json;
 mod limits;
 mod metrics;
 #[cfg(feature = "oidc")]

@@ -380,6 +380,28 @@ fn a_group_that_has_lost_its_role_lets_nobody_in_after_the_next_start() {
     asks(&service).assert_problem(401, "has to know who asks");
 }
 
+/// C2: a provider that sends the server elsewhere, with the code and the secret of the client.
+#[test]
+fn a_redirect_of_a_provider_is_not_followed() {
+    for path in ["/.well-known/openid-configuration", "/token", "/keys"] {
+        let (provider, other) = (Provider::new(), Provider::new());
+        let service = start(&provider);
+        provider.shared().redirected = Some((path, format!("{}{path}", other.issuer())));
+        let mut kim = Browser::new(&service);
+        let begun = kim.get("/login/oidc?next=%2F");
+        let answer = match begun.header("location") {
+            refused if refused.starts_with("/login?") => begun,
+            address => {
+                let back = provider.follow(address);
+                kim.get(back.strip_prefix(PUBLIC).unwrap_or_else(|| panic!("{back}")))
+            }
+        };
+        kim.assert_refused(path, &answer, "role=\"alert\"");
+        assert!(provider.count(path) > 0, "{path} was asked for");
+        assert_eq!(other.count("/"), 0, "{path}");
+    }
+}
+
 /// Threat 16: a log-in leads to a page of ours, whatever the address says.
 #[test]
 fn a_log_in_with_a_provider_leads_to_own_pages_only() {

@@ -38,6 +38,8 @@ pub(crate) struct Shared {
     pub(crate) error: Option<&'static str>,
     /// The `iss` of its answers.
     pub(crate) iss: Option<String>,
+    /// A path that it answers with a redirect, and where to.
+    pub(crate) redirected: Option<(&'static str, String)>,
     /// It accepts connections and says nothing.
     pub(crate) is_down: bool,
     /// What was asked for, in order.
@@ -104,6 +106,7 @@ impl Provider {
             signing: Signing::Right,
             error: None,
             iss: Some(format!("http://{address}")),
+            redirected: None,
             is_down: false,
             asked: Vec::new(),
         }));
@@ -202,7 +205,9 @@ fn answer(shared: &Mutex<Shared>, address: SocketAddr, mut stream: TcpStream) {
     shared.asked.push(format!("{target} {body}"));
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let issuer = format!("http://{address}");
+    let elsewhere = shared.redirected.as_ref().filter(|(of, _)| *of == path).map(|(_, to)| to.clone());
     let (status, extra, body) = match path {
+        _ if elsewhere.is_some() => (307, format!("location: {}\r\n", elsewhere.unwrap_or_default()), Value::Null),
         "/.well-known/openid-configuration" => (200, String::new(), discovery(&issuer)),
         "/keys" => (200, String::new(), json!({"keys": [shared.key.jwk(), {"kty": "oct", "k": "AA"}]})),
         "/authorize" => (302, format!("location: {}\r\n", shared.authorize(&pairs(query))), Value::Null),

@@ -8,6 +8,7 @@ use taskflow::Config;
 use taskflow::engine::TaskState;
 use taskflow::prelude::*;
 use taskflow::spark::{DeployMode, Limit, SparkError, SparkJob, SparkSubmit, spark_submit};
+use taskflow_tests::binaries::{ProgramOutput, program};
 use taskflow_tests::common::{eventually, finish, live, locked};
 use taskflow_tests::spark::fake_master::FakeMaster;
 use taskflow_tests::spark::fake_spark::Spark;
@@ -82,6 +83,20 @@ fn a_job_gets_its_arguments_and_properties_without_secrets_on_the_command_line()
         assert!(conf.lines().any(|known| known == line), "{line} is not in {conf}");
     }
     assert_eq!((read("mode").trim(), read("token").trim()), ("600", "hunter2-secret"));
+}
+
+/// C6: `spark-submit` in a program with secrets and connections in its environment.
+#[test]
+fn a_driver_inherits_no_secrets() {
+    let names = r"sed -n 's/^\(TASKFLOW_[SC][A-Z]*_[A-Z_]*\)=.*/\1/p'";
+    let spark = Spark::of(&format!("env | {names} | tr '\\n' ' '; echo \"inherited, and $OTHER\""));
+    let mut program = program("spark_job");
+    program.args(["run", "load_here", "-q"]).env("TASKFLOW_HOME", spark.path("runs"));
+    program.env("SPARK_HOME", spark.path("")).env("JOB_FILE", spark.path("job.py")).env("OTHER", "the rest");
+    program.env("TASKFLOW_SECRET_KEY", "swordfish").env("TASKFLOW_SECRET_PIN_FILE", "/run/pin");
+    program.env("TASKFLOW_CONN_DB", "postgres://me:hunter-22@db");
+    let output = ProgramOutput::from(program.output().expect("a built program starts"));
+    assert_eq!((output.code, &*output.stdout), (Some(0), "inherited, and the rest\n"), "{output:?}");
 }
 
 #[test]

@@ -16,4 +16,6 @@ mod stored_values;
 #[cfg(all(feature = "cli", feature = "sqlite"))]
 mod stores;
 #[cfg(feature = "sqlite")]
+mod value_files;
+#[cfg(feature = "sqlite")]
 mod xcom;

@@ -36,7 +36,7 @@ pub(super) fn command(name: &str, program: Program, dags: &Dags) -> Command {
         .subcommand(Command::new("list").about("List the DAGs of this binary"))
         .subcommand(rejecting_empty(show()))
         .subcommand(run(dags))
-        .subcommand(super::config::command())
+        .subcommand(rejecting_empty(super::config::command()))
         .subcommand(completions())
         .arg(super::setup::arg());
     #[cfg(feature = "server")]

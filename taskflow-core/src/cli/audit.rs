@@ -15,7 +15,13 @@ pub(super) fn command() -> Command {
         .about("List who has changed what, the newest first")
         .after_help("Refused changes are listed too. What schedules and events start is in `runs`.")
         .arg(Arg::new("about").value_name("DAG|RUN").help("Only about this DAG or this run, also one that was deleted"))
-        .arg(Arg::new("by").long("by").value_name("NAME").help("Only by this account, user or token"))
+        .arg(
+            Arg::new("by")
+                .long("by")
+                .value_name("NAME")
+                .value_parser(clap::builder::NonEmptyStringValueParser::new())
+                .help("Only by this account, user or token"),
+        )
         .arg(
             Arg::new("action")
                 .long("action")

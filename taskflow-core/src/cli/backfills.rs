@@ -3,6 +3,7 @@
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
 use super::error::{CliError, Exit};
+use super::fit;
 use super::grid::{Cell, Column, Table};
 use super::source::Source;
 use super::terminal::Terminal;
@@ -210,7 +211,7 @@ fn show(matches: &ArgMatches, number: i64, source: &Source, terminal: &Terminal)
         lines.push(format!("{} {what} by {by}{reason}", format::moment(*at)));
     }
     let lines: String = lines.iter().map(|line| format!("{}\n", one_line(line))).collect();
-    terminal.print(&lines)?;
+    terminal.print(&fit::prose(&lines, terminal.width_stdout(), 2))?;
     if !status.active.is_empty() {
         let mut table = Table::new([Column::new("slot"), Column::number("run"), Column::reason("")]);
         for run in &status.active {

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use clap::{Arg, ArgMatches, Command};
 
 use super::error::{CliError, Exit};
+use super::fit;
 use super::grid::{Cell, Column, Table};
 use super::home::Home;
 use super::source::Source;
@@ -37,25 +38,26 @@ pub(super) fn consumers(matches: &ArgMatches, source: &Source, terminal: &Termin
         return Ok(Exit::Success);
     }
     terminal.print(&table(&all, terminal))?;
+    let note = |text: &str| terminal.note(&fit::prose(text, terminal.width_stderr(), 2));
     for ConsumerStatus { dag_id, pause, waits_for, inputs, .. } in &all {
         match (pause, waits_for) {
             (Some(Pause { by, reason, until, .. }), _) => {
                 let until = until.map(|until| format!(" until {}", format::moment(until))).unwrap_or_default();
                 let reason = if reason.is_empty() { String::new() } else { format!(": {reason}") };
-                terminal.note(&format!(
+                note(&format!(
                     "`{dag_id}` is paused by {by}{until}{reason}\nits events stay pending; `unpause {dag_id}` ends that"
                 ));
             }
-            (None, Some(waits_for)) => terminal.note(&format!("`{dag_id}` waits for {waits_for}")),
+            (None, Some(waits_for)) => note(&format!("`{dag_id}` waits for {waits_for}")),
             (None, None) => {}
         }
         for ConsumerInput { param, keys, periods, .. } in inputs {
             if let Some(keys) = keys.filter(|&keys| keys > 0) {
                 let keys = format::count(keys as usize, "key");
-                terminal.note(&format!("`{param}` of `{dag_id}` has events of {keys}, each with a run of its own"));
+                note(&format!("`{param}` of `{dag_id}` has events of {keys}, each with a run of its own"));
             }
             for period in periods {
-                terminal.note(&format!("`{param}` of `{dag_id}`: {period}"));
+                note(&format!("`{param}` of `{dag_id}`: {period}"));
             }
         }
     }

@@ -3,6 +3,7 @@
 use clap::{Arg, ArgMatches, Command, value_parser};
 
 use super::error::{CliError, Exit};
+use super::fit;
 use super::grid::{Cell, Column, SPARE, Table};
 use super::source::Source;
 use super::terminal::Terminal;
@@ -126,13 +127,14 @@ pub(super) fn events(matches: &ArgMatches, source: &Source, terminal: &Terminal)
 /// One event, with its whole payload on stdout.
 fn one(event: &EventDocument, terminal: &Terminal) -> Result<Exit, CliError> {
     let partition = event.partition.as_ref().map(|partition| format!(" {partition}")).unwrap_or_default();
-    terminal.note(&format!(
+    let note = format!(
         "event {} of {}{partition}, emitted {} by {}",
         event.number,
         event.asset,
         format::time(event.emitted),
         emitter(event)
-    ));
+    );
+    terminal.note(&fit::prose(&note, terminal.width_stderr(), 2));
     run_args::print_json(&event.payload, terminal)
 }
 

@@ -3,6 +3,7 @@
 use clap::{ArgMatches, Command};
 
 use super::error::{CliError, Exit};
+use super::fit;
 use super::grid;
 use super::source::Source;
 use super::terminal::{Paint, Terminal};
@@ -25,7 +26,8 @@ pub(super) fn lineage(matches: &ArgMatches, source: &Source, terminal: &Terminal
     if args::wants_json(matches) {
         return run_args::print_json(&lineage, terminal);
     }
-    terminal.print(&text(&lineage, terminal.paint_stdout()))?;
+    let text = text(&lineage, terminal.paint_stdout());
+    terminal.print(&fit::prose(&text, terminal.width_stdout(), 4))?;
     Ok(Exit::Success)
 }
 

@@ -38,8 +38,8 @@ pub(super) fn status(matches: &ArgMatches, source: &Source, terminal: &Terminal)
     let wait = status.queue_wait.as_ref();
     header += &wait.map(|wait| format!("  {} {wait}\n", paint.faint("queued"))).unwrap_or_default();
     let mut text = fit::prose(&header, terminal.width_stdout(), 4);
-    text += &tree(&status.triggered, 2, paint);
-    text += &emitted(&status.events, every, paint);
+    text += &fit::prose(&tree(&status.triggered, 2, paint), terminal.width_stdout(), 4);
+    text += &fit::prose(&emitted(&status.events, every, paint), terminal.width_stdout(), 4);
     if !shown.is_empty() {
         text += "\n";
         text += &table(&run, &shown, terminal)?;

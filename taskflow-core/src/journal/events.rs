@@ -238,6 +238,38 @@ impl Journal {
         }
     }
 
+    /// Looks for damage of the payloads that are in files. Each finding is a sentence.
+    pub(super) async fn check_payloads(&self) -> Result<Vec<String>, JournalError> {
+        /// How many events are read at once.
+        const ROWS: u32 = 100;
+
+        let mut findings = Vec::new();
+        let mut filter = EventFilter { limit: Some(ROWS), with_values: true, ..EventFilter::default() };
+        loop {
+            // The check of the store names the row that cannot be read.
+            let Ok(rows) = self.inner.store.events(&filter).await else { return Ok(findings) };
+            for row in rows.iter().filter(|row| matches!(row.value, Some(Stored::File(_)))) {
+                if let Err(error) = self.payload(row).await
+                    && !self.has_lost_its_run(row).await
+                {
+                    findings.push(error.to_string());
+                }
+            }
+            match rows.last() {
+                Some(last) if rows.len() == ROWS as usize => filter.after = Some(last.number),
+                _ => return Ok(findings),
+            }
+        }
+    }
+
+    /// Whether the event is the result of a run that was deleted, with the file of its payload.
+    async fn has_lost_its_run(&self, row: &EventRow) -> bool {
+        match &row.run {
+            Some(run) if row.asset.starts_with("dag:") => matches!(self.inner.store.run_by_id(run).await, Ok(None)),
+            _ => false,
+        }
+    }
+
     /// The number of the last event; 0 before the first. A new consumer begins after it.
     pub(crate) async fn last_event(&self) -> Result<i64, JournalError> {
         Ok(self.inner.store.last_event().await?)

@@ -5,7 +5,8 @@ use std::path::Path;
 use crate::base::private;
 
 /// What a home consists of.
-const OWN: [&str; 7] = ["taskflow.db", "taskflow.db-wal", "taskflow.db-shm", "values", "logs", "artifacts", "live"];
+const OWN: [&str; 8] =
+    ["taskflow.db", "taskflow.db-wal", "taskflow.db-shm", "values", "logs", "artifacts", "live", "serve.lock"];
 
 /// Takes away the permissions of others on the parts of a home, and on the directory unless it
 /// contains other things too. Returns a sentence about it if there were any.

@@ -141,6 +141,7 @@ impl Journal {
                 }
             }
         }
+        findings.extend(self.check_payloads().await?);
         let mut named = HashSet::new();
         findings.retain(|finding| named.insert(finding.clone()));
         Ok(findings)

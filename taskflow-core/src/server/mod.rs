@@ -45,6 +45,7 @@ mod ends;
 mod fuzz;
 mod hooks;
 mod http;
+mod json;
 mod keys;
 mod metrics;
 mod openapi;

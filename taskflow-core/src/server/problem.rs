@@ -133,9 +133,7 @@ impl Problem {
 
     /// The document.
     pub(super) fn json(&self) -> Vec<u8> {
-        let mut json = serde_json::to_vec_pretty(&self.0).unwrap_or_default();
-        json.push(b'\n');
-        json
+        super::json::pretty(&self.0).unwrap_or_default().into_bytes()
     }
 }
 

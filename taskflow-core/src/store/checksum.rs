@@ -25,7 +25,8 @@
 //!    checksum. A run that was begun since then has all its checksums, or it is damaged.
 //! 8. What living processes tell each other has none: [admissions](super::admission) and
 //!    [leases](super::pool_leases). It means nothing once they have ended, and wrong bytes in it
-//!    can only start something too early or too late.
+//!    can only start something too early or too late. The test of damage lists the few other
+//!    columns without one, each with the reason.
 //!
 //! Checksums protect against accidents, not against somebody who computes them.
 

@@ -4,13 +4,14 @@
 //! - Work runs between the setup and the teardown of its scope.
 //! - The input of an element is that of the list it was expanded from.
 //! - A wait never outlasts its delay, wherever the clock stands when a run is resumed.
-//! - Each attempt has its start and its end in order, and none panics inside of this crate.
+//! - Each attempt has its start and its end, in order, and starts after the one before; none panics
+//!   inside of this crate.
 
 use std::collections::HashMap;
 
 use crate::base::{Failure, Timestamp};
 use crate::engine::{RunReport, Values};
-use crate::journal::{Rollup, RunHistory, TaskHistory};
+use crate::journal::{AttemptHistory, Rollup, RunHistory, TaskHistory};
 use crate::machine::Machine;
 use crate::run::{TaskIndex, TaskState};
 use crate::value::AnyValue;
@@ -87,13 +88,9 @@ pub(super) fn differences<T>(history: &RunHistory, report: &RunReport<T>, is_ove
         wrong.extend(panics);
         let live = task.attempts().into_iter().filter(|attempt| has_ended(attempt.number));
         let live = live.map(|attempt| (attempt.number, attempt.started, attempt.ended));
-        let stored = known.attempts.iter().map(|attempt| (attempt.number, attempt.started, attempt.ended));
-        let stored = stored.filter_map(|(number, started, ended)| Some((number, started, ended?)));
-        wrong.extend(live.chain(stored).filter(|(_, started, ended)| ended < started).map(
-            |(number, started, ended)| {
-                format!("attempt {number} of `{id}` starts at {started:?} and ends at {ended:?}")
-            },
-        ));
+        wrong.extend(live.filter(|(_, started, ended)| ended < started).map(|(number, started, ended)| {
+            format!("attempt {number} of `{id}` starts at {started:?} and ends at {ended:?}")
+        }));
         let attempts = known.attempts.iter().map(|attempt| attempt.number).max().unwrap_or(0);
         differ(format!("attempts of `{id}`"), attempts.to_string(), task.attempt_count().to_string());
         if is_over && task.state() != TaskState::Removed {
@@ -109,6 +106,36 @@ pub(super) fn differences<T>(history: &RunHistory, report: &RunReport<T>, is_ove
         }
     }
     found.append(&mut wrong);
+    found
+}
+
+/// What is wrong about the stored attempts of a task. `is_in_order` says that the clock was not set
+/// within a session.
+pub(super) fn of_attempts(id: &str, attempts: &[AttemptHistory], is_over: bool, is_in_order: bool) -> Vec<String> {
+    let mut found = Vec::new();
+    for attempt in attempts {
+        let AttemptHistory { number, started, .. } = attempt;
+        match attempt.ended {
+            Some(ended) if ended < *started => {
+                found.push(format!("attempt {number} of `{id}` starts at {started:?} and ends at {ended:?}"));
+            }
+            None if is_over => found.push(format!("attempt {number} of `{id}` has no end, but the run is over")),
+            _ => {}
+        }
+    }
+    for (one, next) in attempts.iter().zip(attempts.iter().skip(1)) {
+        if next.number <= one.number {
+            found.push(format!("attempt {} of `{id}` follows attempt {}", next.number, one.number));
+        }
+        // Another process has another clock.
+        let is_one_clock = is_in_order && one.session == next.session;
+        if is_one_clock && one.ended.is_none_or(|ended| next.started < ended) {
+            let (number, started, ended) = (next.number, next.started, one.ended);
+            found.push(format!(
+                "attempt {number} of `{id}` starts at {started:?}, and the one before ends at {ended:?}"
+            ));
+        }
+    }
     found
 }
 
@@ -191,4 +218,38 @@ pub(super) fn of_waits(machine: &Machine, now: Timestamp) -> Vec<String> {
     let run = machine.run_retry().map(|(_, due)| (due, machine.plan().options().wait_before_retry()));
     let run = run.filter(|&(due, delay)| due > now + delay);
     outlasts.chain(run.map(|(due, delay)| format!("the run waits for {:?}, not {delay:?}", due.since(now)))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn attempt(number: u32, session: usize, started: i64, ended: Option<i64>) -> AttemptHistory {
+        let state = if ended.is_some() { TaskState::Failed } else { TaskState::Running };
+        let (started, ended) = (Timestamp::from_nanos(started), ended.map(Timestamp::from_nanos));
+        AttemptHistory { number, started, ended, state, failure: None, session }
+    }
+
+    fn broken(attempts: &[AttemptHistory], is_over: bool) -> usize {
+        of_attempts("load", attempts, is_over, true).len()
+    }
+
+    #[test]
+    fn attempts_that_a_broken_machine_would_store_are_found() {
+        let first = attempt(1, 0, 10, Some(20));
+        assert_eq!(broken(&[first.clone(), attempt(2, 0, 20, Some(30))], true), 0);
+        // The clock of another process may be behind.
+        assert_eq!(broken(&[first.clone(), attempt(2, 1, 5, Some(6))], true), 0);
+        assert_eq!(broken(&[first.clone(), attempt(2, 0, 20, None)], false), 0);
+        for (what, second, is_over) in [
+            ("no end", attempt(2, 0, 20, None), true),
+            ("an end before its start", attempt(2, 0, 30, Some(29)), false),
+            ("the number of the one before", attempt(1, 0, 20, Some(30)), false),
+            ("a start before the end of the one before", attempt(2, 0, 19, Some(30)), false),
+        ] {
+            assert_eq!(broken(&[first.clone(), second], is_over), 1, "{what}");
+        }
+        let open = [attempt(1, 0, 10, None), attempt(2, 0, 20, Some(30))];
+        assert_eq!(broken(&open, false), 1, "a start while the one before runs");
+    }
 }

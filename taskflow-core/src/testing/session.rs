@@ -11,7 +11,7 @@
 
 use std::sync::Arc;
 
-use super::invariants::{differences, rollup_differences};
+use super::invariants::{differences, of_attempts, rollup_differences};
 use super::test_world::TestWorld;
 use crate::base::Timestamp;
 use crate::dag::{BuildErrors, Params, Plan};
@@ -157,6 +157,10 @@ fn remember<T>(
     world.broken.extend(rollup_differences(&history));
     if let Some(report) = whole {
         world.broken.extend(differences(&history, report, is_over));
+        let is_in_order = !world.clock_was_set;
+        let attempts =
+            history.tasks.iter().flat_map(|task| of_attempts(&task.id, &task.attempts, is_over, is_in_order));
+        world.broken.extend(attempts);
     }
     let succeeded = history.tasks.iter().filter(|task| task.state == TaskState::Success);
     world.succeeded.extend(succeeded.map(|task| task.id.to_string()));

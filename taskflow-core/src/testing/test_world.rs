@@ -40,6 +40,8 @@ pub(super) struct TestWorld {
     pub(super) steps: u64,
     /// Whether tasks were cleared or marked after the run had ended.
     pub(super) is_edited: bool,
+    /// Whether the clock was set during a session.
+    pub(super) clock_was_set: bool,
     pub(super) start: Timestamp,
     /// What the run has stored, and when: the test of a service stores it at that time.
     pub(super) later: Option<Vec<(Timestamp, Append)>>,
@@ -69,6 +71,7 @@ impl TestWorld {
             broken: Vec::new(),
             steps: 0,
             is_edited: false,
+            clock_was_set: false,
             start,
             later: None,
             now: start,
@@ -190,6 +193,7 @@ impl SimHooks for TestWorld {
             && self.start + after <= now
         {
             self.faults.clock_jumps.remove(0);
+            self.clock_was_set = true;
             return Some(Interference::Jump(by));
         }
         let start = self.start;

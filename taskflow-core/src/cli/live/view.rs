@@ -2,6 +2,7 @@
 
 use console::{measure_text_width, truncate_str};
 
+use super::super::fit::wrapped;
 use super::super::format;
 use super::super::terminal::Paint;
 use super::sample::{Retry, Running, Sample, Wait};
@@ -11,6 +12,10 @@ use crate::run::TaskState;
 
 /// How many tasks are named.
 pub(super) const NAMED: usize = 8;
+
+/// The indentation of an answer that has lines of its own, and how many of them it may have.
+const ANSWER: usize = 4;
+const ANSWER_LINES: usize = 4;
 
 /// The view, for a terminal of this width.
 pub(super) fn lines(sample: &Sample, plan: &Plan, width: usize, paint: Paint) -> Vec<String> {
@@ -47,7 +52,12 @@ pub(super) fn lines(sample: &Sample, plan: &Plan, width: usize, paint: Paint) ->
         let fits = |answer: &String| measure_text_width(&line) + 2 + measure_text_width(answer) <= width;
         match answer {
             Some(answer) if fits(answer) => lines.push(format!("{line}  {}", paint.faint(answer))),
-            Some(answer) => lines.extend([line, paint.faint(&format!("    {answer}"))]),
+            // Somebody types it: nothing of it is cut.
+            Some(answer) => {
+                lines.push(line);
+                let answer = wrapped(answer, width.saturating_sub(ANSWER), ANSWER_LINES);
+                lines.extend(answer.iter().map(|part| format!("{}{}", " ".repeat(ANSWER), paint.faint(part))));
+            }
             None => lines.push(line),
         }
     }
@@ -192,6 +202,41 @@ mod tests {
   load_3    in 4 s  attempt 3/4"
         );
         assert!(shown(&sample, 120).starts_with("delays ━━━━━━━━──────────────────────── 10/40  12 s  3 running"));
+    }
+
+    fn wait(id: &str, subject: &str, answer: Option<&str>) -> Wait {
+        Wait { id: id.to_owned(), subject: subject.to_owned(), answer: answer.map(str::to_owned) }
+    }
+
+    /// B10: the view says what a task waits for and how to answer.
+    #[test]
+    fn a_question_is_shown_with_its_answer_beside_it_or_below() {
+        let answer = "answer with: features release 7 start_review --value '\"Approved\"'";
+        let waits = vec![wait("start_review", "score 96: review?", Some(answer))];
+        let sample = Sample { total: 3, done: 1, idle: 1, waits, ..Sample::default() };
+        assert_eq!(
+            shown(&sample, 120).lines().nth(1),
+            Some(&*format!("  start_review waits: score 96: review?  {answer}"))
+        );
+        assert_eq!(
+            shown(&sample, 60).lines().skip(1).collect::<Vec<_>>(),
+            [
+                "  start_review waits: score 96: review?",
+                "    answer with: features release 7 start_review --value",
+                "    '\"Approved\"'"
+            ]
+        );
+    }
+
+    /// B10: so many that they would fill the screen.
+    #[test]
+    fn the_number_of_other_tasks_that_wait_is_shown() {
+        let waits = vec![wait("landed", "the next poke", None), wait("told", "event `go`", None)];
+        let sample = Sample { total: 9, idle: 7, waits, ..Sample::default() };
+        assert_eq!(
+            shown(&sample, 60).lines().skip(1).collect::<Vec<_>>(),
+            ["  landed waits: the next poke", "  told waits: event `go`", "  … and 5 more that wait"]
+        );
     }
 
     #[test]

@@ -64,6 +64,7 @@ pub(super) fn arg() -> clap::Arg {
     clap::Arg::new("server")
         .long("server")
         .value_name("URL")
+        .value_parser(clap::builder::NonEmptyStringValueParser::new())
         .global(true)
         .display_order(903)
         .help("Service to ask [default: $TASKFLOW_SERVER]")

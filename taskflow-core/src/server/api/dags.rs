@@ -6,6 +6,7 @@ use crate::ops::accounts::Right;
 use crate::ops::{self, OpsError, SlotQuery};
 use crate::render::{Format, render};
 use crate::server::call::Call;
+use crate::server::json;
 use crate::server::permit::View;
 use crate::server::problem::Problem;
 use crate::server::routes::Answer;
@@ -40,7 +41,9 @@ pub(in crate::server) async fn graph(call: Call) -> Answer {
         Format::Svg => "image/svg+xml",
         _ => "text/plain; charset=utf-8",
     };
-    Ok(tagged(&call.headers, media_type, render(&plan, format).into_bytes()))
+    let picture = render(&plan, format);
+    let picture = if format == Format::Json { json::safe(&picture) } else { picture };
+    Ok(tagged(&call.headers, media_type, picture.into_bytes()))
 }
 
 pub(in crate::server) async fn next(call: Call) -> Answer {

@@ -6,26 +6,26 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::server::call::Call;
+use crate::server::json;
 use crate::server::problem::Problem;
 use crate::server::routes::Answer;
 
 /// A document as the command line prints it. For a request that reads, with an `ETag`: a client
 /// that has it gets 304.
 pub(super) fn document(call: &Call, document: &impl Serialize) -> Answer {
-    let json = json(document)?;
+    let json = written(document)?;
     Ok(tagged(&call.headers, "application/json", json))
 }
 
 /// The answer to a request that has changed something.
 pub(in crate::server) fn changed(status: StatusCode, document: &impl Serialize) -> Answer {
-    let json = json(document)?;
+    let json = written(document)?;
     Ok((status, [(header::CONTENT_TYPE, "application/json")], json).into_response())
 }
 
-fn json(document: &impl Serialize) -> Result<Vec<u8>, Problem> {
-    let mut json = serde_json::to_vec_pretty(document).map_err(|error| Problem::internal(&error))?;
-    json.push(b'\n');
-    Ok(json)
+fn written(document: &impl Serialize) -> Result<Vec<u8>, Problem> {
+    let json = json::pretty(document).map_err(|error| Problem::internal(&error))?;
+    Ok(json.into_bytes())
 }
 
 /// A content with an `ETag` that is a checksum of it.

@@ -9,6 +9,7 @@ use super::document::ranged;
 use crate::base::text::one_line;
 use crate::log::{LogLevel, LogLine, LogName, LogRecord, LogStore, read_log};
 use crate::server::call::Call;
+use crate::server::json;
 use crate::server::pages::is_found;
 use crate::server::permit::ViewLogs;
 use crate::server::problem::Problem;
@@ -133,7 +134,7 @@ fn lines(all: &[Records], level: LogLevel, text: &str, limit: usize, is_plain: b
     for line in lines.iter().take(limit) {
         match is_plain {
             true => plain(&mut answer, line),
-            false => answer += &serde_json::to_string(line).unwrap_or_default(),
+            false => answer += &json::line(line),
         }
         answer.push('\n');
     }

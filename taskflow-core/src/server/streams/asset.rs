@@ -9,6 +9,7 @@ use crate::journal::Journal;
 use crate::ops::{self, OpsError};
 use crate::server::auth::{AssetRights, Visitor};
 use crate::server::call::Call;
+use crate::server::json;
 use crate::server::problem::Problem;
 use crate::server::routes::Answer;
 
@@ -59,7 +60,7 @@ impl Source for Events {
             for document in documents {
                 self.after = self.after.max(document.number);
                 let document = AssetRights::of(&self.visitor).shown(document);
-                batch.event(document.number, &serde_json::to_string(&document).unwrap_or_default());
+                batch.event(document.number, &json::line(&document));
             }
             if !batch.is_empty() {
                 return Some(batch);

@@ -11,6 +11,7 @@ use super::source::{Batch, Source};
 use super::topics::Topic;
 use crate::server::auth::Visitor;
 use crate::server::call::Call;
+use crate::server::json;
 use crate::server::problem::Problem;
 use crate::server::routes::Answer;
 
@@ -74,8 +75,7 @@ impl Source for Changes {
                     let first = at - facts.len() as u64 + 1;
                     for (number, fact) in (first..).zip(&facts) {
                         if self.topics.iter().any(|topic| topic.has(fact)) && fact.is_visible(&self.visitor) {
-                            let fact = serde_json::to_string(&**fact).unwrap_or_default();
-                            batch.event(self.feed.place_of(number), &fact);
+                            batch.event(self.feed.place_of(number), &json::line(&**fact));
                         }
                     }
                     self.at = Ok(at);

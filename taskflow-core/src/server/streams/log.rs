@@ -14,6 +14,7 @@ use crate::base::Timestamp;
 use crate::journal::RunFollower;
 use crate::log::{Follow, Followed, LogLevel, LogLine, LogName, LogPosition, LogRecord, LogStore, follow_log};
 use crate::server::ServerState;
+use crate::server::json;
 use crate::server::problem::Problem;
 
 /// The pause between polls.
@@ -160,7 +161,7 @@ impl Lines for JsonLines {
     fn records(&mut self, batch: &mut Batch, records: Vec<(LogRecord, LogPosition)>) {
         for (record, place) in records.iter().filter(|(record, _)| record.level >= self.level) {
             let line = LogLine { task: &self.task, attempt: self.attempt, record };
-            batch.event(place, &serde_json::to_string(&line).unwrap_or_default());
+            batch.event(place, &json::line(&line));
         }
     }
 }

@@ -7,6 +7,7 @@ use super::source::{Batch, Source};
 use super::topics::Fact;
 use crate::journal::{RunChange, RunFollower};
 use crate::server::call::Call;
+use crate::server::json;
 use crate::server::permit::View;
 use crate::server::problem::Problem;
 use crate::server::routes::Answer;
@@ -49,8 +50,7 @@ impl Source for Entries {
             while batch.len() < BATCH
                 && let Some(change) = self.changes.next()
             {
-                // A document of the journal can be written.
-                batch.event(change.entry, &serde_json::to_string(&change).unwrap_or_default());
+                batch.event(change.entry, &json::line(&change));
             }
             if !batch.is_empty() {
                 return Some(batch);

@@ -30,6 +30,7 @@ use crate::base::Timestamp;
 use crate::journal::{JournalError, RunFollower};
 use crate::log::{Follow, Followed, LogLevel, LogLine, LogName, LogPosition, LogRecord, LogStore, follow_log};
 use crate::server::ServerState;
+use crate::server::json;
 use crate::server::problem::Problem;
 
 /// The most logs that are read at once. Their places fit into a header.
@@ -282,8 +283,7 @@ impl RunLog {
             log.sent = place;
             if record.level >= self.wanted.level {
                 let line = LogLine { task: &log.name.task, attempt: log.name.attempt, record: &record };
-                // A record has texts for keys.
-                lines.push(serde_json::to_string(&line).unwrap_or_default());
+                lines.push(json::line(&line));
             }
         }
         if !lines.is_empty() {

@@ -11,6 +11,8 @@ of_every_store! {
     runs_come_newest_first,
     a_filter_requires_all_of_its_conditions,
     a_limit_keeps_the_newest,
+    runs_by_number_ignore_a_clock_that_was_set_back,
+    the_last_run_is_never_a_triggered_one,
     an_exact_id_is_found_before_prefix_and_substring_matches,
     pattern_characters_are_literal,
     segments_are_read_from_a_given_number,
@@ -63,6 +65,38 @@ async fn a_limit_keeps_the_newest(store: &dyn Store) {
     assert_eq!(ids(&store.runs(&limit(2)).await.unwrap()), ["c", "b"]);
     assert_eq!(ids(&store.runs(&limit(0)).await.unwrap()), [""; 0]);
     assert_eq!(ids(&store.runs(&limit(u32::MAX)).await.unwrap()), ["c", "b", "a"]);
+}
+
+/// What `last` names, as the journal asks for it.
+fn last() -> RunFilter {
+    let run_types = vec![RunType::Manual, RunType::Scheduled, RunType::Backfill, RunType::Event];
+    RunFilter { run_types, order: RunOrder::Number, limit: Some(1), ..Default::default() }
+}
+
+/// A14: the clock was set back between the runs, and `last` named the first one.
+async fn runs_by_number_ignore_a_clock_that_was_set_back(store: &dyn Store) {
+    for (id, at) in [("a", 30), ("b", 20), ("c", 10)] {
+        ok(store, &[new(id, at)]).await;
+    }
+    let by_number = RunFilter { order: RunOrder::Number, ..Default::default() };
+    assert_eq!(ids(&store.runs(&by_number).await.unwrap()), ["c", "b", "a"]);
+    assert_eq!(ids(&store.runs(&last()).await.unwrap()), ["c"]);
+    assert_eq!(ids(&store.runs(&RunFilter::default()).await.unwrap()), ["a", "b", "c"]);
+}
+
+/// A13: a triggered run has a higher number than the run that has triggered it.
+async fn the_last_run_is_never_a_triggered_one(store: &dyn Store) {
+    assert_eq!(store.runs(&last()).await.unwrap(), []);
+    let types = [RunType::Manual, RunType::Triggered, RunType::Scheduled, RunType::Triggered, RunType::Backfill];
+    let types = [&types[..], &[RunType::Triggered, RunType::Event, RunType::Triggered, RunType::Triggered]].concat();
+    let mut expected = "";
+    for (run_type, id) in types.into_iter().zip(["a", "b", "c", "d", "e", "f", "g", "h", "i"]) {
+        ok(store, &[dated(100, run_type, new(id, 10))]).await;
+        if run_type != RunType::Triggered {
+            expected = id;
+        }
+        assert_eq!(ids(&store.runs(&last()).await.unwrap()), [expected], "{run_type:?}");
+    }
 }
 
 async fn an_exact_id_is_found_before_prefix_and_substring_matches(store: &dyn Store) {

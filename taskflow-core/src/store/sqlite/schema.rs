@@ -8,8 +8,8 @@ use std::borrow::Cow;
 use std::path::Path;
 
 use sqlx::migrate::{Migration, MigrationType, Migrator};
-use sqlx::sqlite::SqliteConnection;
-use sqlx::{Connection, Row, SqlSafeStr};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection, Row, SqlSafeStr};
 
 use super::error::{Doing, explain, stopped};
 use crate::base::failpoint;
@@ -114,6 +114,24 @@ pub(super) async fn migrate(path: &Path, connection: &mut SqliteConnection) -> R
         error => StoreError::Open { place: path.display().to_string(), reason: error.to_string() },
     })?;
     transaction.commit().await.map_err(failed)
+}
+
+/// Compares the tables, indexes and triggers with those that the migrations make: a trigger whose
+/// text has changed is one that SQLite obeys. Each finding is a sentence. Others may have added
+/// some of their own.
+pub(super) async fn check(connection: &mut SqliteConnection) -> sqlx::Result<Vec<String>> {
+    // The text of the table of migrations is that of the sqlx which has made it.
+    let sql = format!("SELECT type, name, tbl_name, coalesce(sql, '') FROM sqlite_schema WHERE name <> '{NOTES}'");
+    let sql = || AssertSqlSafe(sql.clone());
+    let mut model = SqliteConnectOptions::new().in_memory(true).connect().await?;
+    for &(_, _, migration) in FILES {
+        sqlx::raw_sql(migration).execute(&mut model).await?;
+    }
+    let expected: Vec<(String, String, String, String)> = sqlx::query_as(sql()).fetch_all(&mut model).await?;
+    model.close().await?;
+    let found: Vec<(String, String, String, String)> = sqlx::query_as(sql()).fetch_all(connection).await?;
+    let lost = expected.into_iter().filter(|one| !found.contains(one));
+    Ok(lost.map(|(kind, name, ..)| format!("the {kind} {name} is not the one of this schema")).collect())
 }
 
 /// Records the migrations up to a version as applied: for tests that build the store of an earlier

@@ -103,6 +103,17 @@ const QUESTIONS: &[&str] = &[
     "SELECT 'run ' || number || ', column `token`: ' || token || ' is not a token' FROM runs WHERE token < (state <> 'queued')",
     "SELECT 'request ' || requests.number || ' is for run ' || run || ', which does not exist' \
      FROM requests WHERE NOT EXISTS (SELECT 1 FROM runs WHERE number = run)",
+    "SELECT 'the record of the last segment of run ' || run || ' is of a run that does not exist' \
+     FROM heads WHERE run <> 0 AND NOT EXISTS (SELECT 1 FROM runs WHERE number = run)",
+    "SELECT 'the record of the last run without checksums is damaged' \
+     WHERE NOT EXISTS (SELECT 1 FROM heads WHERE run = 0 AND checksum = 0 AND last >= 0)",
+    "SELECT 'audit row ' || audit.number || ': the number of its run is not the one of its id' \
+     FROM audit JOIN runs ON runs.run_id = audit.run_id WHERE audit.run <> runs.number",
+    // SQLite takes the next number from there, so that none is used twice.
+    "SELECT 'the record of the last number in ' || name || ' is damaged' FROM (\
+     SELECT 'runs' AS name, max(number) AS last FROM runs UNION ALL SELECT 'requests', max(number) FROM requests \
+     UNION ALL SELECT 'events', max(number) FROM events UNION ALL SELECT 'audit', max(number) FROM audit) AS used \
+     WHERE last > coalesce((SELECT max(seq) FROM sqlite_sequence WHERE sqlite_sequence.name = used.name), 0)",
 ];
 
 /// Looks for damage of the file, without comparing indexes and contents.
@@ -119,6 +130,12 @@ pub(super) async fn check(store: &SqliteStore) -> Result<Vec<String>, StoreError
     let mut guard = store.reader.acquire().await?;
     let pages = sqlx::query("PRAGMA integrity_check(100)").fetch_all(guard.connection()).await;
     findings.extend(sentences(store, pages)?.into_iter().filter(|finding| finding != "ok"));
+    match super::schema::check(guard.connection()).await {
+        Ok(sentences) => findings.extend(sentences),
+        // The check of the pages names it.
+        Err(error) if matches!(code(&error), Some(CORRUPT | NOT_A_DATABASE)) => {}
+        Err(error) => return Err(explain(&store.path, Doing::Read, &error)),
+    }
     for question in QUESTIONS {
         let query = sqlx::query(AssertSqlSafe(format!("{question} LIMIT {FINDINGS}")));
         findings.extend(sentences(store, query.fetch_all(guard.connection()).await)?);

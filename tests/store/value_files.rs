@@ -1,0 +1,116 @@
+//! Damage of the files of values and of payloads of events.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use taskflow::journal::{Journal, Prune};
+use taskflow::ops::{self, EventQuery};
+use taskflow::prelude::*;
+
+taskflow::asset! {
+    ROWS: Asset<Vec<u64>> = "store/value_files";
+}
+
+/// Returns a value that goes to a file, and emits another one that does.
+#[task]
+fn rows(ctx: &TaskContext) -> Result<Vec<u64>> {
+    ctx.emit(&ROWS, (0..9_000).map(|number| number * 1_000_003).collect())?;
+    Ok((0..8_000).map(|number| number * 1_000_003).collect())
+}
+
+#[task]
+fn count(rows: &[u64]) -> usize {
+    rows.len()
+}
+
+#[dag]
+fn counted() -> usize {
+    count(rows())
+}
+
+/// The files below a directory.
+fn files(directory: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(directory).expect("it can be listed").flatten().map(|entry| entry.path());
+    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+}
+
+/// B5: every byte range of the files is changed, one at a time; then they are cut, extended and
+/// removed. `db check` names each damage, and nobody gets what was not stored.
+#[tokio::test]
+async fn a_damaged_file_of_a_value_is_refused_and_named_by_a_check() -> Result<()> {
+    /// How many bytes are changed at once.
+    const RANGE: usize = 1024;
+
+    let home = tempfile::tempdir()?;
+    let journal = Journal::open(home.path()).await?;
+    counted::run().journal(&journal).await?;
+    assert_eq!(journal.check().await?, [""; 0]);
+    let mut query = EventQuery::default();
+    query.asset = Some("store/value_files".to_owned());
+    let emitted = ops::events(&journal, &query).await?[0].number;
+    let files = files(&home.path().join("values"));
+    assert_eq!(files.len(), 2, "{files:?}");
+    for file in files {
+        let sound = fs::read(&file)?;
+        let is_value = file.display().to_string().contains("manual__");
+        let ranges = (0..sound.len()).step_by(RANGE).map(|from| {
+            let mut bytes = sound.clone();
+            bytes[from..(from + RANGE).min(sound.len())].iter_mut().for_each(|byte| *byte ^= 0x25);
+            Some(bytes)
+        });
+        let others =
+            [Some(sound[..sound.len() / 2].to_vec()), Some(Vec::new()), Some([&sound[..], b"0"].concat()), None];
+        for (number, bytes) in ranges.chain(others).enumerate() {
+            match bytes {
+                Some(bytes) => fs::write(&file, bytes)?,
+                None => fs::remove_file(&file)?,
+            }
+            let findings = journal.check().await?;
+            let history = journal.history("1").await?;
+            let value = journal.value(&history, "rows").await;
+            let event = ops::event(&journal, emitted).await;
+            match is_value {
+                true => {
+                    assert!(findings.iter().any(|finding| finding.contains("`rows`")), "{number}: {findings:?}");
+                    assert!(value.is_err(), "{number}");
+                }
+                false => {
+                    assert!(
+                        findings.iter().any(|finding| finding.contains("payload of event")),
+                        "{number}: {findings:?}"
+                    );
+                    assert!(value.is_ok(), "{number}");
+                    assert!(event.is_err(), "{number}: {event:?}");
+                }
+            }
+        }
+        fs::write(&file, &sound)?;
+        assert_eq!(journal.check().await?, [""; 0]);
+    }
+    Ok(())
+}
+
+#[task]
+fn large() -> Vec<u64> {
+    (0..8_000).map(|number| number * 1_000_003).collect()
+}
+
+/// Its result, which is an event, stays with the run.
+#[dag]
+fn large_result_of_a_run() -> Vec<u64> {
+    large()
+}
+
+/// The file of a result is deleted with its run, the event is not.
+#[tokio::test]
+async fn a_result_whose_run_was_deleted_is_no_damage() -> Result<()> {
+    let home = tempfile::tempdir()?;
+    let journal = Journal::open(home.path()).await?;
+    large_result_of_a_run::run().journal(&journal).await?;
+    assert_eq!(journal.check().await?, [""; 0]);
+    let all = Prune { older_than: Duration::ZERO, dag: None, states: Vec::new(), audit: false };
+    assert_eq!(journal.prune(&all).await?, 1);
+    assert_eq!(journal.check().await?, [""; 0]);
+    Ok(())
+}
