@@ -10,6 +10,8 @@ mod audit;
 mod callbacks;
 #[cfg(all(feature = "cli", feature = "sqlite"))]
 mod config;
+#[cfg(all(feature = "cli", feature = "sqlite", unix))]
+mod damage;
 #[cfg(all(feature = "cli", feature = "sqlite"))]
 mod history;
 #[cfg(all(feature = "cli", feature = "sqlite", target_os = "linux"))]

@@ -1,6 +1,8 @@
 //! Whatever converts into a boxed error may be the error of a task; a `Result` may be an alias.
+use taskflow::config::ConfigError;
 use taskflow::dag;
 use taskflow::task;
+use taskflow::tasks::{Interrupt, TaskContext};
 
 #[derive(Debug, thiserror::Error)]
 enum MyError {
@@ -64,6 +66,28 @@ fn never_fails() -> Result<u32, std::convert::Infallible> {
     Ok(1)
 }
 
+/// An error of one's own, for everything that a context may answer with.
+#[derive(Debug, thiserror::Error)]
+enum LoadError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    Interrupt(#[from] Interrupt),
+    #[error("there is no page {0}")]
+    NoPage(u32),
+}
+
+#[task]
+fn load(page: u32, ctx: &TaskContext) -> Result<u32, LoadError> {
+    match page {
+        0 => Err(ctx.skip("nothing has landed"))?,
+        1 => Err(ctx.fail("a retry will not help"))?,
+        2 => Err(ctx.skip_with(LoadError::NoPage(page))),
+        3 => Err(LoadError::NoPage(page)),
+        _ => Ok(ctx.connection("dwh")?.host().map_or(0, |host| host.len() as u32)),
+    }
+}
+
 #[task]
 fn add(all: &[u32]) -> u32 {
     all.iter().sum()
@@ -72,7 +96,7 @@ fn add(all: &[u32]) -> u32 {
 #[dag]
 fn example() -> u32 {
     unit();
-    add([own(), io(), any(), text(), literal(), boxed(), ours(), hidden(), never_fails()])
+    add([own(), io(), any(), text(), literal(), boxed(), ours(), hidden(), never_fails(), load(4)])
 }
 
 fn main() {
