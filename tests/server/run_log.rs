@@ -57,6 +57,9 @@ fn the_page_groups_what_it_finds_by_task_and_leads_to_the_place_in_the_log() {
     let log = format!("/runs/{run}/log");
     assert_has(&page(&service, &format!("/runs/{run}")), &[&format!("href=\"{log}\"")]);
     // A log that is written this fast may have gaps, and its end may still be on the way to it.
+    eventually("lines are written", || {
+        page(&service, &format!("{log}?q=Read+a+ROW")).contains(" lines of 1 task match")
+    });
     let found = page(&service, &format!("{log}?q=Read+a+ROW"));
     let (before, _) = found.split_once(" lines of 1 task match").expect("there are lines");
     let lines: usize = before.rsplit('>').next().and_then(|lines| lines.parse().ok()).expect("a number");

@@ -325,5 +325,12 @@ fn statements_are_made_of_constants() {
 }
 
 /// By file.
-const KNOWN: &[(&str, usize)] =
-    &[("append.rs", 2), ("claim.rs", 1), ("damage.rs", 1), ("deliveries.rs", 1), ("read.rs", 1), ("upkeep.rs", 1)];
+const KNOWN: &[(&str, usize)] = &[
+    ("append.rs", 2),
+    ("claim.rs", 1),
+    ("damage.rs", 3),
+    ("deliveries.rs", 1),
+    ("read.rs", 1),
+    ("schema.rs", 1),
+    ("upkeep.rs", 1),
+];
