@@ -21,13 +21,20 @@ mod linux {
 
     use crate::store::sqlite::presence::with_suffix;
 
+    /// How often the locks are read. The system lists them in pieces, and skips some if others go
+    /// in between.
+    const READS: usize = 5;
+
     pub(super) fn holder(path: &Path) -> Option<String> {
         // The lock for writing is on the shared memory of the write-ahead log. Without one it is
         // on the database.
         let files = [with_suffix(path, "-shm"), path.to_owned()];
         let inodes = files.iter().filter_map(|file| Some(std::fs::metadata(file).ok()?.ino().to_string()));
-        let locks = std::fs::read_to_string("/proc/locks").ok()?;
-        let pid = inodes.into_iter().find_map(|inode| writer(&locks, &inode))?;
+        let inodes: Vec<String> = inodes.collect();
+        let pid = (0..READS).find_map(|_| {
+            let locks = std::fs::read_to_string("/proc/locks").ok()?;
+            inodes.iter().find_map(|inode| writer(&locks, inode))
+        })?;
         let about = |file: &str| std::fs::read_to_string(format!("/proc/{pid}/{file}")).ok();
         let name = about("comm").map(|name| format!(" ({})", name.trim_end())).unwrap_or_default();
         // The state follows the name, which can contain anything.
