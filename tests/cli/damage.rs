@@ -7,7 +7,6 @@ use crate::verbs::verbs;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _};
 use taskflow_tests::binaries::{ProgramOutput, call_at, masked};
-use tempfile::TempDir;
 
 /// What is damaged.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -61,11 +60,15 @@ fn database(home: &Path) -> PathBuf {
     home.join("taskflow.db")
 }
 
-/// A home with something of everything. The runs: 1 of `orders`, 2 of `parts`, 3 of `wide`.
+/// A home with something of everything, made once for the tests of this file. The runs: 1 of
+/// `orders`, 2 of `parts`, 3 of `wide`.
 fn sound() -> &'static Path {
-    static HOME: OnceLock<TempDir> = OnceLock::new();
+    static HOME: OnceLock<PathBuf> = OnceLock::new();
     let make = || {
-        let home = tempfile::tempdir().expect("temporary directories can be made");
+        // Nothing is dropped at the end of a test program, so the directory is below that of cargo.
+        let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join("damage");
+        let _ = std::fs::remove_dir_all(&home);
+        std::fs::create_dir_all(&home).expect("a directory can be made");
         for words in [
             &["run", "orders", "-q", "--logical-date", "2026-02-02T20:00:00Z"][..],
             &["run", "parts", "-q"],
@@ -76,12 +79,12 @@ fn sound() -> &'static Path {
             #[cfg(feature = "server")]
             &["users", "add", "kim", "--role", "viewer", "--password-stdin"],
         ] {
-            let output = call_with_input(&home.path().join("home"), words, "several good words\n");
+            let output = call_with_input(&home.join("home"), words, "several good words\n");
             assert_eq!(output.code, Some(0), "{words:?}: {output:?}");
         }
         home
     };
-    HOME.get_or_init(make).path()
+    HOME.get_or_init(make)
 }
 
 fn call_with_input(home: &Path, words: &[&str], input: &str) -> ProgramOutput {
