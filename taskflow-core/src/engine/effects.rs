@@ -52,17 +52,26 @@ impl Effects {
 
     /// As [`carry_out`](Effects::carry_out), by a worker without another task: it stores what is
     /// waited for itself, because handing it to the recorder's thread and being woken by it takes
-    /// longer than many tasks.
+    /// longer than many tasks. If there is anything else to do that something may wait for, the
+    /// recorder's thread stores meanwhile.
     pub(super) fn carry_out_idle(&mut self, shared: &Arc<Shared>) {
         let awaited = std::mem::take(&mut self.awaited);
-        self.carry_out(shared);
-        awaited.iter().for_each(|recorder| recorder.store_here(engine_id(shared)));
+        let unused = std::mem::take(&mut self.unused);
+        if self.is_empty() {
+            awaited.iter().for_each(|recorder| recorder.store_here(engine_id(shared)));
+            unused.into_iter().for_each(drop_quietly);
+        } else {
+            (self.awaited, self.unused) = (awaited, unused);
+            self.carry_out(shared);
+        }
     }
 
     /// Carries out what was collected, and what follows from it. Any of it may run user code or
     /// wait.
     pub(super) fn carry_out(&mut self, shared: &Arc<Shared>) {
         while !self.is_empty() {
+            // First of all: what follows may wait, as for a cluster.
+            self.awaited.drain(..).for_each(|recorder| recorder.hurry());
             for (control, drop_it) in self.cancels.drain(..) {
                 control.cancel();
                 if drop_it {
@@ -75,7 +84,6 @@ impl Effects {
                 (key, run)
             });
             shared.work_killed(killed.collect(), self);
-            self.awaited.drain(..).for_each(|recorder| recorder.hurry());
             // After the attempts are cancelled: one that starts a run meanwhile ends it itself.
             for run in self.halted.drain(..) {
                 run.end_children();

@@ -135,14 +135,14 @@ impl Commits {
         Commits { shared: Arc::downgrade(shared), key, run: Arc::downgrade(run) }
     }
 
-    /// Everything up to this entry is stored. `here`: the engine whose worker this thread is, and
-    /// looks for tasks next.
-    pub(crate) fn stored(&self, entry: u64, here: Option<usize>) {
+    /// Everything up to this entry is stored. `worker_of`: the engine whose worker this thread is,
+    /// and looks for tasks next.
+    pub(crate) fn stored(&self, entry: u64, worker_of: Option<usize>) {
         let (Some(shared), Some(of)) = (self.shared.upgrade(), self.run.upgrade()) else { return };
         let mut effects = Effects::default();
         let mut state = shared.lock();
         state.stored(self.key, &of, entry, &mut effects);
-        if here == Some(engine_id(&shared)) {
+        if worker_of == Some(engine_id(&shared)) {
             // It takes a task before it wakes others for the rest.
             state.launch(&mut effects);
             drop(state);

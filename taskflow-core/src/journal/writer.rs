@@ -167,9 +167,9 @@ impl Writer {
         }
     }
 
-    /// Stores what the logs hold, reports to their runs, and returns the number of bytes. `here`:
-    /// the engine whose worker this thread is.
-    pub(super) fn store(&mut self, queue: &Queue, dirty: &[Arc<RunLog>], here: Option<usize>) -> usize {
+    /// Stores what the logs hold, reports to their runs, and returns the number of bytes.
+    /// `worker_of`: the engine whose worker this thread is.
+    pub(super) fn store(&mut self, queue: &Queue, dirty: &[Arc<RunLog>], worker_of: Option<usize>) -> usize {
         let (mut logs, mut batch) = (Vec::with_capacity(dirty.len()), Vec::with_capacity(dirty.len()));
         // Whether somebody may be admitted now.
         let (mut size, mut entries, mut has_changed) = (0, 0, false);
@@ -193,7 +193,7 @@ impl Writer {
             batch.push(append);
         }
         if !batch.is_empty() {
-            self.store_batch(queue, logs, &batch, entries, here);
+            self.store_batch(queue, logs, &batch, entries, worker_of);
         }
         if has_changed {
             self.admissions.ask(&*self.store, &self.handle, queue);
@@ -207,7 +207,7 @@ impl Writer {
         logs: Vec<(&Arc<RunLog>, u64)>,
         batch: &[Append],
         entries: u64,
-        here: Option<usize>,
+        worker_of: Option<usize>,
     ) {
         let begun = Instant::now();
         match self.handle.block_on(self.store.append(batch)) {
@@ -226,7 +226,7 @@ impl Writer {
                     match appended {
                         Appended::Stored(number) => {
                             if let Some(commits) = log.stored(number) {
-                                commits.stored(last, here);
+                                commits.stored(last, worker_of);
                             }
                         }
                         Appended::Fenced => log.give_up("another process has taken over this run"),
