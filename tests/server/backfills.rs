@@ -4,16 +4,9 @@ use serde_json::json;
 use taskflow_tests::common::eventually;
 
 use crate::home::{Response, Service};
-use crate::pages::{assert_has, hidden, send};
+use crate::pages::{assert_has, hidden, page, send};
 
 const FORM: &str = "/dags/daily/backfill";
-
-#[track_caller]
-fn page(service: &Service, path: &str) -> String {
-    let response = service.get(path);
-    assert_eq!(response.status, 200, "{path}: {response:?}");
-    response.body
-}
 
 /// Starts a backfill by the form, and returns its address.
 #[track_caller]

@@ -5,18 +5,11 @@ use serde_json::json;
 use taskflow_tests::common::eventually;
 
 use crate::home::Service;
-use crate::pages::{assert_has, send};
+use crate::pages::{assert_has, page, send};
 
 fn pages() -> Service {
     let directory = tempfile::tempdir().expect("temporary directories can be made");
     Service::of("pages", directory, &["--bind", "127.0.0.1:0"])
-}
-
-#[track_caller]
-fn page(service: &Service, path: &str) -> String {
-    let response = service.get(path);
-    assert_eq!((response.status, response.header("content-type")), (200, "text/html; charset=utf-8"), "{path}");
-    response.body
 }
 
 #[test]

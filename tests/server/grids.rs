@@ -7,17 +7,10 @@ use serde_json::{Value, json};
 use taskflow_tests::common::eventually;
 
 use crate::home::Service;
+use crate::pages::page;
 
 fn pages() -> Service {
     Service::of("pages", tempfile::tempdir().expect("temporary directories can be made"), &["--bind", "127.0.0.1:0"])
-}
-
-/// The page at an address.
-#[track_caller]
-fn page(service: &Service, path: &str) -> String {
-    let response = service.get(path);
-    assert_eq!(response.status, 200, "{path}: {response:?}");
-    response.body
 }
 
 /// How often each state is in the documents of the tasks of a run, elements of one task only.

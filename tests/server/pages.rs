@@ -19,7 +19,7 @@ fn service(flags: &[&str]) -> Service {
 
 /// A page, which is there and complete.
 #[track_caller]
-fn page(service: &Service, path: &str) -> String {
+pub(crate) fn page(service: &Service, path: &str) -> String {
     let response = service.get(path);
     assert_eq!((response.status, response.header("content-type")), (200, "text/html; charset=utf-8"), "{path}");
     assert!(response.body.contains("</html>"), "{path} is cut");

@@ -7,22 +7,17 @@ use taskflow_tests::common::eventually;
 use tempfile::tempdir;
 
 use crate::home::Service;
-use crate::pages::assert_has;
+use crate::pages::{assert_has, page};
 
 fn service() -> Service {
     Service::of("pages", tempdir().expect("temporary directories can be made"), &["--bind", "127.0.0.1:0"])
 }
 
 #[track_caller]
-fn page(service: &Service, path: &str) -> String {
+fn records(service: &Service, path: &str) -> Vec<Value> {
     let response = service.get(path);
     assert_eq!(response.status, 200, "{path}: {response:?}");
-    response.body
-}
-
-#[track_caller]
-fn records(service: &Service, path: &str) -> Vec<Value> {
-    page(service, path).lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect()
+    response.body.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect()
 }
 
 #[test]

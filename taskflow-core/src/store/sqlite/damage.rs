@@ -73,7 +73,7 @@ impl Damaged for DamagedFile {
 const RANGE: usize = 32;
 
 /// What no check can find damaged, with the reason: a column of a table, or all of it (`*`).
-/// `docs/durability.md` names them for users.
+/// `docs/durability.md` names those that users know of.
 const UNCHECKED: &[(&str, &str, &str)] = &[
     ("admissions", "*", "living processes tell each other; it means nothing once they have ended"),
     ("pool_leases", "*", "living processes tell each other; it means nothing once they have ended"),
