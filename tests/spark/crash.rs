@@ -131,6 +131,23 @@ fn a_program_ends_after_its_request_to_kill_a_job_was_answered() {
     }
 }
 
+/// The attempt is dropped while it ends its job itself: it was cancelled, and the grace time is over.
+#[test]
+fn a_program_whose_grace_time_is_over_ends_after_its_request_to_kill_a_job_was_answered() {
+    const KILL: &str = "/v1/submissions/kill";
+
+    let (home, master) = (tempfile::tempdir().unwrap(), FakeMaster::start(&["RUNNING"]));
+    let late = Answer::Late(Duration::from_secs(2), 200, json!({"success": true}).to_string());
+    locked(&master.state).instead.push_back((KILL, late));
+    let run = spawn_with(home.path(), &master, &["run", "load_awaited"], &[("TASKFLOW_GRACE", "100ms")]);
+    eventually("the job is followed", || master.server.count("/v1/submissions/status") > 0);
+    let cancelled = output_of(spawn(home.path(), &master, &["cancel", "last"]));
+    assert_eq!(cancelled.code, Some(0), "{cancelled:?}");
+    let run = output_of(run);
+    assert_eq!(run.code, Some(1), "{run:?}");
+    assert!(master.server.answered(KILL) > 0, "{run:?}");
+}
+
 /// A run whose program has died while its job was on the cluster.
 fn left_behind(words: &[(&str, &str)], dag: &str) -> (tempfile::TempDir, FakeMaster) {
     let (home, master) =

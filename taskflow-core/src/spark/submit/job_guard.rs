@@ -20,8 +20,8 @@ const CHECK_INTERVAL: Duration = Duration::from_millis(500);
 pub(super) struct JobGuard {
     inner: Arc<JobGuardInner>,
     /// The attempt is not gone until the kill of its job was requested: otherwise the program could
-    /// leave before.
-    hold: Option<ProcessHold>,
+    /// leave before. Shared with the request, which goes on when the attempt is dropped meanwhile.
+    hold: Option<Arc<ProcessHold>>,
 }
 
 /// The job.
@@ -58,7 +58,7 @@ impl JobGuard {
             abandoned: AtomicBool::new(false),
             id: Mutex::new(Id::None),
         };
-        JobGuard { inner: Arc::new(inner), hold }
+        JobGuard { inner: Arc::new(inner), hold: hold.map(Arc::new) }
     }
 
     /// Submits the job, unless it was abandoned before. Blocks; the caller may be dropped
@@ -95,11 +95,12 @@ impl JobGuard {
         self.inner.released.store(true, Ordering::Release);
     }
 
-    /// Kills the job and returns whether the cluster confirms its end. Blocks.
+    /// Kills the job and returns whether the cluster confirms its end. Blocks; the caller may be
+    /// dropped meanwhile.
     pub(super) fn end(&self) -> impl FnOnce() -> bool + Send + 'static {
         self.release();
-        let inner = Arc::clone(&self.inner);
-        move || inner.end()
+        let (inner, hold) = (Arc::clone(&self.inner), self.hold.clone());
+        move || inner.end(hold)
     }
 
     /// Returns a function that kills the job if the run ends early while the task waits.
@@ -125,9 +126,7 @@ impl Drop for JobGuard {
             let (inner, hold) = (Arc::clone(&self.inner), self.hold.take());
             // It may be dropped by async code, which must not block.
             in_a_thread(move || {
-                inner.request_kill();
-                drop(hold);
-                inner.verify();
+                inner.end(hold);
             });
         }
     }
@@ -172,8 +171,9 @@ impl JobGuardInner {
         }
     }
 
-    fn end(&self) -> bool {
+    fn end(&self, hold: Option<Arc<ProcessHold>>) -> bool {
         self.request_kill();
+        drop(hold);
         self.verify()
     }
 

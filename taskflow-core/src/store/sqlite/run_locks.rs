@@ -122,7 +122,9 @@ impl RunLocks {
 
     /// Whether the process that held the name has died and left its file behind. Blocks.
     pub(super) fn is_left_behind(&self, name: &str) -> bool {
-        self.dir.join(safe_name(name)).exists() && self.holder(name).is_none()
+        // In this order, for the reason of step 4: an owner removes the file before it is seen as
+        // gone, so a file that is there afterwards was not removed by its owner.
+        self.holder(name).is_none() && self.dir.join(safe_name(name)).exists()
     }
 
     /// Removes the file of a name that nobody holds and nobody will hold again. Blocks.
@@ -245,6 +247,25 @@ mod tests {
         assert_eq!(dir.path().read_dir().unwrap().count(), 101);
         drop(guards);
         assert_eq!(dir.path().read_dir().unwrap().count(), 0);
+    }
+
+    /// Otherwise the service would resume a run that a person has just interrupted.
+    #[test]
+    fn a_run_that_is_released_all_the_time_is_never_left_behind() {
+        let dir = tempfile::tempdir().unwrap();
+        let (owner, reader) =
+            (RunLocks::in_directory(dir.path().to_owned()), RunLocks::in_directory(dir.path().to_owned()));
+        let names: Vec<String> = (0..2_000).map(|run| format!("run {run}")).collect();
+        let guards: Vec<RunGuard> = names.iter().map(|name| owner.reserve(name).unwrap()).collect();
+        assert!(names.iter().all(|name| owner.lock(name).unwrap()));
+        std::thread::scope(|scope| {
+            scope.spawn(|| guards.into_iter().for_each(drop));
+            for name in &names {
+                while dir.path().join(safe_name(name)).exists() {
+                    assert!(!reader.is_left_behind(name), "{name}");
+                }
+            }
+        });
     }
 
     /// A process that opened the file before its owner removed it must not own the run by a file
