@@ -41,14 +41,13 @@
 //! rejected, and the error lists the valid ones.
 
 use std::panic::Location;
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::base::Timestamp;
 use crate::dag::{IntoArg, Output, Plan, add_named, node_id_of};
 use crate::task::{Body, InputDef, Inputs, Interrupt, Produced, TaskContext, TaskDef, Waiting};
-use crate::value::{TypeInfo, Value};
+use crate::value::{AnyValue, TypeInfo, Value};
 
 /// The answer of a person.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -143,13 +142,13 @@ fn draw<T>(
 }
 
 fn answered<T: Value>(inputs: &mut Inputs, context: Option<&TaskContext>) -> Produced {
-    Ok(Arc::new(wait::<T>(inputs, context)?))
+    Ok(AnyValue::new(wait::<T>(inputs, context)?))
 }
 
 fn approved(inputs: &mut Inputs, context: Option<&TaskContext>) -> Produced {
     let answer = wait::<Decision>(inputs, context)?;
     match answer.answer {
-        Decision::Approved => Ok(Arc::new(answer)),
+        Decision::Approved => Ok(AnyValue::new(answer)),
         Decision::Rejected => {
             let by = if answer.by.is_empty() { String::new() } else { format!(" by {}", answer.by) };
             let why = if answer.reason.is_empty() { String::new() } else { format!(": {}", answer.reason) };

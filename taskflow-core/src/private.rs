@@ -42,13 +42,13 @@ pub const fn spark() -> crate::task::Executor {
 
 /// The result of a task whose function returns a plain value.
 pub fn produce<T: Value>(value: T) -> Produced {
-    Ok(Arc::new(value))
+    Ok(AnyValue::new(value))
 }
 
 /// The result of a task whose function returns a `Result`.
 pub fn produce_result<T: Value, E: IntoTaskError, R: TaskResult<Ok = T, Err = E>>(result: R) -> Produced {
     match result.into_result() {
-        Ok(value) => Ok(Arc::new(value)),
+        Ok(value) => Ok(AnyValue::new(value)),
         Err(error) => Err(error.into_task_error()),
     }
 }
@@ -59,7 +59,7 @@ pub fn produce_judged<T: Value, E: IntoTaskError, R: TaskResult<Ok = T, Err = E>
     judge: impl FnOnce(&E) -> A,
 ) -> Produced {
     match result.into_result() {
-        Ok(value) => Ok(Arc::new(value)),
+        Ok(value) => Ok(AnyValue::new(value)),
         Err(error) => {
             let retry = judge(&error).into();
             Err(JudgedError { error: error.into_task_error(), retry }.into())
@@ -92,7 +92,7 @@ pub fn calendar<C: Calendar>(calendar: C) -> Arc<dyn Calendar> {
 /// The result of a sensor.
 pub fn produce_sensed<T: Value>(found: Option<T>) -> Produced {
     match found {
-        Some(value) => Ok(Arc::new(value)),
+        Some(value) => Ok(AnyValue::new(value)),
         None => Err(Interrupt::not_yet().into()),
     }
 }
@@ -229,7 +229,7 @@ pub fn dag_input<T>(inputs: &mut DagInputs) -> Output<T> {
 /// What generated code does with the type of a parameter. This function reports a type that is not
 /// a [`Value`] once.
 pub fn param_type<T: Value>() -> ParamType<T> {
-    ParamType { named: Param::new, erase: |value| Arc::new(value), given: crate::dag::given::<T> }
+    ParamType { named: Param::new, erase: AnyValue::new, given: crate::dag::given::<T> }
 }
 
 /// See [`param_type`].
@@ -405,7 +405,7 @@ where
     let request = triggered_request::<T>(def, inputs);
     Box::pin(async move {
         let context = context.ok_or("a node that triggers a run receives a context")?;
-        Ok(crate::engine::trigger(&context, request).await? as AnyValue)
+        Ok(crate::engine::trigger(&context, request).await?)
     })
 }
 
@@ -417,7 +417,7 @@ where
     let request = triggered_request::<T>(def, inputs);
     Box::pin(async move {
         let context = context.ok_or("a node that triggers a run receives a context")?;
-        Ok(Arc::new(context.trigger_detached(request).await?) as AnyValue)
+        Ok(AnyValue::new(context.trigger_detached(request).await?))
     })
 }
 

@@ -195,7 +195,7 @@ where
     let events = raw.into_iter().map(event_of::<T, P>).collect::<Result<Vec<_>, _>>()?;
     let count = events.len();
     let value = V::of_events(events).ok_or_else(|| format!("the parameter does not take {count} events"))?;
-    Ok(Arc::new(value))
+    Ok(AnyValue::new(value))
 }
 
 fn event_of<T: Value, P: Partition>(raw: RawEvent) -> Result<Event<T, P>, String> {

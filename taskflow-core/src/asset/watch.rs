@@ -5,7 +5,6 @@
 
 use std::fmt;
 use std::pin::Pin;
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -247,7 +246,7 @@ impl<W: Watch> AnyWatch for W {
             let Batch { cursor, events } = Watch::next(self, cursor).await?;
             let ty = TypeInfo::of_value::<W::Event>();
             let encode = |(key, payload)| {
-                let bytes = ty.encode(&(Arc::new(payload) as AnyValue));
+                let bytes = ty.encode(&AnyValue::new(payload));
                 Ok((key, bytes.map_err(|reason| format!("an event cannot be stored: {reason}"))?))
             };
             let events = events.into_iter().map(encode).collect::<Result<_, WatchError>>()?;

@@ -162,14 +162,14 @@ impl<T: Value> IntoArg<T> for Output<T> {
 #[diagnostic::do_not_recommend]
 impl<T: Value + Clone> IntoArg<Option<T>> for Output<T> {
     fn into_arg(self) -> Arg {
-        one(self, EdgeKind::Optional, |delivered| Arc::new(single(delivered).into_option::<T>()))
+        one(self, EdgeKind::Optional, |delivered| AnyValue::new(single(delivered).into_option::<T>()))
     }
 }
 
 #[diagnostic::do_not_recommend]
 impl<T: Value + Clone> IntoArg<Result<T, Failure>> for Output<T> {
     fn into_arg(self) -> Arg {
-        one(self, EdgeKind::Outcome, |delivered| Arc::new(single(delivered).into_result::<T>()))
+        one(self, EdgeKind::Outcome, |delivered| AnyValue::new(single(delivered).into_result::<T>()))
     }
 }
 
@@ -201,7 +201,7 @@ macro_rules! many {
         #[diagnostic::do_not_recommend]
         impl<T: Value + Clone, $($generics)*> IntoArg<AnyOf<T>> for $from {
             fn into_arg(self) -> Arg {
-                many(self, EdgeKind::First, |delivered| Arc::new(first::<T>(delivered)))
+                many(self, EdgeKind::First, |delivered| AnyValue::new(first::<T>(delivered)))
             }
         }
     )*};
@@ -241,7 +241,7 @@ pub(crate) fn as_it_is(delivered: Vec<Delivery>) -> AnyValue {
 }
 
 pub(super) fn collect<T: Send + Sync + 'static>(delivered: Vec<Delivery>, convert: fn(Delivery) -> T) -> AnyValue {
-    Arc::new(delivered.into_iter().map(convert).collect::<Vec<T>>())
+    AnyValue::new(delivered.into_iter().map(convert).collect::<Vec<T>>())
 }
 
 fn single(mut delivered: Vec<Delivery>) -> Delivery {

@@ -18,7 +18,6 @@
 use std::fmt;
 use std::marker::PhantomData;
 use std::panic::Location;
-use std::sync::Arc;
 
 use super::arg::{Arg, Assemble, Delivery, IntoArg, collect};
 use super::builder::{self, Handle};
@@ -262,7 +261,7 @@ fn list_len<T: Value>(list: &AnyValue) -> usize {
 
 fn list_item<T: Value + Clone>(list: &AnyValue, place: usize) -> Option<AnyValue> {
     let list = list.downcast_ref::<Vec<T>>()?;
-    Some(Arc::new(list.get(place)?.clone()))
+    Some(AnyValue::new(list.get(place)?.clone()))
 }
 
 /// The built-in tasks that a mapping consists of.

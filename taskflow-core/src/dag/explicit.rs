@@ -1,7 +1,6 @@
 //! The traditional style: nodes added one by one, with closures, names, and order by `>>`.
 
 use std::panic::Location;
-use std::sync::Arc;
 
 use super::arg::{Arg, ArgDraft};
 use super::builder;
@@ -11,7 +10,7 @@ use super::options::DagOptions;
 use super::output::Output;
 use crate::base::BoxError;
 use crate::task::{Body, InputDef, Inputs, Produced, TaskContext, TaskDef};
-use crate::value::{Constant, TypeInfo, Value};
+use crate::value::{AnyValue, Constant, TypeInfo, Value};
 
 /// Builds a graph node by node: Airflow's operators, `with DAG(..)` and `>>`.
 ///
@@ -124,5 +123,5 @@ impl<T: Value> Of<T> {
 fn run<T: Value>(inputs: &mut Inputs, context: Option<&TaskContext>) -> Produced {
     let body = inputs.shared::<Closure<T>>(0);
     let context = context.ok_or("the context is missing")?;
-    Ok(Arc::new(body(context)?))
+    Ok(AnyValue::new(body(context)?))
 }

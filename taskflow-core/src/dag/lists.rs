@@ -2,7 +2,6 @@
 
 use std::marker::PhantomData;
 use std::panic::Location;
-use std::sync::Arc;
 
 use super::arg::{Arg, IntoArg};
 use super::builder;
@@ -10,7 +9,7 @@ use super::error::BuildError;
 use super::output::Output;
 use crate::base::BoxError;
 use crate::task::{Body, InputDef, Inputs, Produced, TaskContext, TaskDef};
-use crate::value::{TypeInfo, Value};
+use crate::value::{AnyValue, TypeInfo, Value};
 
 impl<T: Value + Clone> Output<Vec<T>> {
     /// The elements for which the closure returns `true`, in their order. Like [`Output::map`],
@@ -168,17 +167,17 @@ fn zip<T: Value + Clone, U: Value + Clone>(inputs: &mut Inputs, _: Option<&TaskC
             "lists of different lengths cannot be zipped: one has {lengths} has the other"
         )));
     }
-    Ok(Arc::new(one.into_iter().zip(other).collect::<Vec<(T, U)>>()))
+    Ok(AnyValue::new(one.into_iter().zip(other).collect::<Vec<(T, U)>>()))
 }
 
 fn concat<T: Value + Clone>(inputs: &mut Inputs, _: Option<&TaskContext>) -> Produced {
     let mut list = inputs.owned::<Vec<T>>(0);
     list.extend(inputs.owned::<Vec<T>>(1));
-    Ok(Arc::new(list))
+    Ok(AnyValue::new(list))
 }
 
 fn cross<T: Value + Clone, U: Value + Clone>(inputs: &mut Inputs, _: Option<&TaskContext>) -> Produced {
     let (one, other) = (inputs.shared::<Vec<T>>(0), inputs.shared::<Vec<U>>(1));
     let pairs = one.iter().flat_map(|one| other.iter().map(|other| (one.clone(), other.clone())));
-    Ok(Arc::new(pairs.collect::<Vec<(T, U)>>()))
+    Ok(AnyValue::new(pairs.collect::<Vec<(T, U)>>()))
 }

@@ -134,7 +134,7 @@ fn project<T: Value, U: Value>(
     let apply = move |value: &AnyValue| {
         // The types of the handles guarantee the type of the value.
         let value = value.downcast_ref::<T>().expect("a projection is applied to the type it was made for");
-        apply(value).map(|made| Arc::new(made) as AnyValue)
+        apply(value).map(|made| AnyValue::new(made))
     };
     let step = Step { kind, from: TypeInfo::of::<T>(), to: TypeInfo::of::<U>(), apply: Arc::new(apply) };
     Output::new(builder::add_projection(output.handle(), step))

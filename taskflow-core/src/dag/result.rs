@@ -5,14 +5,13 @@
 //! them, so a run has one result, which is stored and passed on like any other.
 
 use std::marker::PhantomData;
-use std::sync::Arc;
 
 use super::arg::IntoArg;
 use super::builder;
 use super::each::Mapped;
 use super::output::Output;
 use crate::task::{Body, InputDef, TaskDef};
-use crate::value::{TypeInfo, Value};
+use crate::value::{AnyValue, TypeInfo, Value};
 
 /// What a `#[dag]` function can end with if its result is a tuple or a list.
 ///
@@ -63,7 +62,7 @@ macro_rules! tuples {
                 doc: "The parts of the result of a DAG, as a tuple.",
                 inputs: const { &[$(InputDef { name: $label, ty: TypeInfo::of::<$name>() }),+] },
                 output: TypeInfo::of_value::<($($name,)+)>(),
-                body: Body::Sync(|inputs, _| Ok(Arc::new(($(inputs.owned::<$name>($item),)+)))),
+                body: Body::Sync(|inputs, _| Ok(AnyValue::new(($(inputs.owned::<$name>($item),)+)))),
                 ..TaskDef::OWN
             };
         }

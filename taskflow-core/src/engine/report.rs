@@ -103,7 +103,7 @@ impl<T> RunReport<T> {
     where
         T: Value,
     {
-        self.result.clone().map(|result| result as AnyValue)
+        self.result.clone().map(AnyValue::from)
     }
 
     /// The result, or the failure of the run as an error: for `?`.

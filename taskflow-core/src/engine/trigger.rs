@@ -163,7 +163,7 @@ impl TaskContext {
 }
 
 /// Starts a run and waits for its result.
-pub(crate) async fn trigger<T: Value>(context: &TaskContext, request: RunRequest<T>) -> Result<Arc<T>, TriggerError> {
+pub(crate) async fn trigger<T: Value>(context: &TaskContext, request: RunRequest<T>) -> Result<AnyValue, TriggerError> {
     // Before anything is started: whoever cannot wait would start it in vain.
     context.may_wait().map_err(TriggerError::Waits)?;
     let triggering = Triggering::new(context, &request)?;
@@ -171,7 +171,7 @@ pub(crate) async fn trigger<T: Value>(context: &TaskContext, request: RunRequest
     let (ended, run_id) = triggering.find(context, request, true).await?;
     let Some(ended) = ended else { return Err(TriggerError::Waits(context.wait_for_run(&run_id, None))) };
     let result = if ended.state == RunState::Success { ended.result } else { None };
-    result.and_then(|value| value.downcast::<T>().ok()).ok_or(TriggerError::Failed { run_id, dag, why: ended.why })
+    result.filter(AnyValue::is::<T>).ok_or(TriggerError::Failed { run_id, dag, why: ended.why })
 }
 
 /// A task that asks for a run of a DAG.
@@ -389,9 +389,9 @@ fn outcome<T: Value>(report: RunReport<T>) -> EndedRun {
     // A DAG that returns nothing has nothing to miss.
     let unit = report.plan().result().is_none();
     match report.into_result() {
-        Ok(value) => EndedRun { state, result: Some(value), why: String::new() },
+        Ok(value) => EndedRun { state, result: Some(value.into()), why: String::new() },
         Err(_) if unit && state == RunState::Success => {
-            EndedRun { state, result: Some(Arc::new(())), why: String::new() }
+            EndedRun { state, result: Some(AnyValue::new(())), why: String::new() }
         }
         Err(failed) => EndedRun { state, result: None, why: failed.story() },
     }

@@ -89,7 +89,7 @@ impl Values {
         gathered: &mut Gathered,
     ) {
         let edges = match arg {
-            ArgPlan::Constant(constant) => return gathered.inputs.push(Arc::clone(constant.value())),
+            ArgPlan::Constant(constant) => return gathered.inputs.push(constant.value().clone()),
             ArgPlan::Edges(edges) => edges,
         };
         match (edges.assemble, edges.sources()) {
@@ -117,7 +117,7 @@ impl Values {
                 let pending = Pending { position, assemble, delivered, projections };
                 gathered.pending.get_or_insert_default().push(pending);
                 // A placeholder until it is assembled.
-                gathered.inputs.push(Arc::new(()));
+                gathered.inputs.push(AnyValue::new(()));
             }
         }
     }
@@ -128,7 +128,7 @@ impl Values {
         let mut inputs = Inputs::default();
         for (position, cell) in machine.plan().arg_cells(node).iter().enumerate() {
             let value = match *cell {
-                ArgCell::Constant(index) => Arc::clone(machine.plan().constant(index).value()),
+                ArgCell::Constant(index) => machine.plan().constant(index).value().clone(),
                 ArgCell::Value(source) => match source.as_task() {
                     Some(upstream) => match self.take(upstream.task()) {
                         Some(value) => value,
@@ -180,7 +180,7 @@ impl Values {
         for (position, arg) in layout.plan().args(layout.node(task)).enumerate() {
             let edges = match arg {
                 ArgPlan::Constant(constant) => {
-                    gathered.inputs.push(Arc::clone(constant.value()));
+                    gathered.inputs.push(constant.value().clone());
                     continue;
                 }
                 ArgPlan::Edges(edges) => edges,
@@ -209,12 +209,12 @@ impl Values {
                 }
             }
             match (edges.assemble, &delivered[..]) {
-                (None, [Delivery::Value(value)]) => gathered.inputs.push(Arc::clone(value)),
+                (None, [Delivery::Value(value)]) => gathered.inputs.push(value.clone()),
                 (assemble, _) => {
                     let assemble = assemble.unwrap_or(as_it_is);
                     let pending = Pending { position, assemble, delivered, projections };
                     gathered.pending.get_or_insert_default().push(pending);
-                    gathered.inputs.push(Arc::new(()));
+                    gathered.inputs.push(AnyValue::new(()));
                 }
             }
         }
@@ -223,7 +223,7 @@ impl Values {
 
     fn param(&self, source: Source) -> Delivery {
         let param = source.as_param().and_then(|index| self.params.get(index as usize));
-        param.map_or(Delivery::Absent, |value| Delivery::Value(Arc::clone(value)))
+        param.map_or(Delivery::Absent, |value| Delivery::Value(value.clone()))
     }
 
     /// One element of a list. The thread that runs the task takes it out: this can be a clone,
@@ -439,7 +439,7 @@ impl Gathered {
                 delivered.iter_mut().try_for_each(Delivery::take_out)?;
                 for (delivery, projection) in delivered.iter_mut().zip(&projections) {
                     if let (Delivery::Value(value), Some(projection)) = (&*delivery, projection) {
-                        *delivery = Delivery::Value(projection.apply(Arc::clone(value))?);
+                        *delivery = Delivery::Value(projection.apply(value.clone())?);
                     }
                 }
                 self.inputs.replace(position, assemble(delivered));

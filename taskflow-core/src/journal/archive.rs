@@ -22,7 +22,7 @@ fn boxed<'a, T>(future: impl Future<Output = Result<T, JournalError>> + Send + '
 impl Journal {
     /// The result of a successful run; `None` if the task that makes it has no value.
     async fn result_of(&self, history: &RunHistory, plan: &Plan) -> Result<Option<AnyValue>, JournalError> {
-        let Some(source) = plan.result() else { return Ok(Some(Arc::new(()))) };
+        let Some(source) = plan.result() else { return Ok(Some(AnyValue::new(()))) };
         let run = &history.info.run_id;
         if let Some(place) = source.as_param() {
             let damaged = |what| JournalError::DamagedRun { run: run.clone(), what };

@@ -1,14 +1,13 @@
 //! A sensor that waits for a file.
 
 use std::io;
-use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::SENSOR;
 use crate::base::BoxError;
 use crate::dag::{IntoArg, Output, add_task};
 use crate::task::{Body, InputDef, Inputs, Interrupt, Produced, TaskContext, TaskDef};
-use crate::value::TypeInfo;
+use crate::value::{AnyValue, TypeInfo};
 
 static DEF: TaskDef = TaskDef {
     id: "file_landed",
@@ -43,5 +42,5 @@ fn poke(inputs: &mut Inputs, _: Option<&TaskContext>) -> Produced {
     };
     // A time in the future, from a file server with its own clock, counts as now.
     let quiet = SystemTime::now().duration_since(written).unwrap_or_default();
-    if quiet >= *settle { Ok(Arc::new(String::clone(&path))) } else { Err(Interrupt::not_yet().into()) }
+    if quiet >= *settle { Ok(AnyValue::new(String::clone(&path))) } else { Err(Interrupt::not_yet().into()) }
 }

@@ -1,7 +1,6 @@
 //! Sensors that wait for an HTTP endpoint.
 
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
@@ -11,7 +10,7 @@ use super::SENSOR;
 use crate::base::{Address, Answer, BoxError, http};
 use crate::dag::{Arg, IntoArg, Output, add_task};
 use crate::task::{Body, InputDef, Inputs, Interrupt, Produced, TaskContext, TaskDef};
-use crate::value::{Constant, TypeInfo};
+use crate::value::{AnyValue, Constant, TypeInfo};
 
 /// The time limit of a request.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -100,7 +99,7 @@ fn ask(inputs: &mut Inputs, _: Option<&TaskContext>) -> Produced {
     let reason = answer.redirect.is_some().then(|| answer.excerpt());
     let answer = HttpAnswer { status: answer.status, body: answer.body };
     match reason {
-        _ if (wanted.0)(&answer) => Ok(Arc::new(answer)),
+        _ if (wanted.0)(&answer) => Ok(AnyValue::new(answer)),
         Some(reason) => Err(BoxError::from(format!("{address} answered with status {}{reason}", answer.status))),
         None => Err(Interrupt::not_yet().into()),
     }

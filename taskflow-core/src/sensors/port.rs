@@ -1,13 +1,12 @@
 //! A sensor that waits for an open port.
 
 use std::net::{TcpStream, ToSocketAddrs};
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::SENSOR;
 use crate::dag::{IntoArg, Output, add_task};
 use crate::task::{Body, InputDef, Inputs, Interrupt, Produced, TaskContext, TaskDef};
-use crate::value::TypeInfo;
+use crate::value::{AnyValue, TypeInfo};
 
 /// The time limit of a connection attempt.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -38,7 +37,7 @@ fn connect(inputs: &mut Inputs, _: Option<&TaskContext>) -> Produced {
     }
     let mut found = address.to_socket_addrs().into_iter().flatten();
     if found.any(|place| TcpStream::connect_timeout(&place, TIMEOUT).is_ok()) {
-        return Ok(Arc::new(String::clone(&address)));
+        return Ok(AnyValue::new(String::clone(&address)));
     }
     Err(Interrupt::not_yet().into())
 }

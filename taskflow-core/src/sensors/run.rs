@@ -1,7 +1,5 @@
 //! A sensor that waits for a run of another DAG.
 
-use std::sync::Arc;
-
 use serde::{Deserialize, Serialize};
 
 use super::SENSOR;
@@ -9,7 +7,7 @@ use crate::base::{BoxError, Timestamp};
 use crate::dag::{Arg, IntoArg, Output, add_task};
 use crate::run::{RunState, TaskState};
 use crate::task::{Body, BoxFuture, InputDef, Inputs, Interrupt, Kind, Produced, TaskContext, TaskDef};
-use crate::value::TypeInfo;
+use crate::value::{AnyValue, TypeInfo};
 
 const WANTED: InputDef = InputDef { name: "run", ty: TypeInfo::of_value::<Wanted>() };
 
@@ -143,7 +141,7 @@ fn poke(mut inputs: Inputs, context: Option<TaskContext>, date: Option<Timestamp
         };
         let is_upstream_failed = task.is_some() && state == TaskState::UpstreamFailed.name();
         if allowed.iter().any(|allowed| allowed == state) {
-            Ok(Arc::new(run_id) as _)
+            Ok(AnyValue::new(run_id))
         } else if is_upstream_failed || failed.iter().any(|failed| failed == state) {
             Err(context.fail(format!("{what} is {state}")).into())
         } else {

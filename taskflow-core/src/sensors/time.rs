@@ -1,12 +1,10 @@
 //! A sensor that waits for a time.
 
-use std::sync::Arc;
-
 use super::SENSOR;
 use crate::base::Timestamp;
 use crate::dag::{IntoArg, Output, add_task};
 use crate::task::{Body, InputDef, Inputs, Kind, Produced, TaskContext, TaskDef, Waiting};
-use crate::value::TypeInfo;
+use crate::value::{AnyValue, TypeInfo};
 
 static DEF: TaskDef = TaskDef {
     id: "time_reached",
@@ -31,5 +29,5 @@ fn wait(inputs: &mut Inputs, context: Option<&TaskContext>) -> Produced {
     if let Some(context) = context {
         context.defer_until(*time)?;
     }
-    Ok(Arc::new(*time))
+    Ok(AnyValue::new(*time))
 }

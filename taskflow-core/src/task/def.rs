@@ -1,12 +1,11 @@
 //! The definition of a task: one static per `#[task]` function.
 
 use std::fmt;
-use std::sync::Arc;
 
 use super::invoke::{BoxFuture, Inputs, Produced};
 use super::{Production, TaskContext, TaskOptions, Waiting};
 use crate::base::SourceLocation;
-use crate::value::TypeInfo;
+use crate::value::{AnyValue, TypeInfo};
 
 /// Everything the graph and the engine know about a `#[task]` function.
 ///
@@ -63,7 +62,7 @@ impl TaskDef {
         isolation: None,
         waiting: Waiting::Never,
         produces: None,
-        body: Body::Sync(|_, _| Ok(Arc::new(()))),
+        body: Body::Sync(|_, _| Ok(AnyValue::new(()))),
     };
 
     /// Whether the task is built in, like the nodes of a branch.

@@ -9,7 +9,7 @@ use super::host::{DetachedHost, Pushed};
 use crate::asset::{Asset, Partition};
 use crate::base::Failure;
 use crate::base::text::bounded;
-use crate::value::{TypeInfo, Value};
+use crate::value::{AnyValue, TypeInfo, Value};
 
 /// The most bytes of a key or a partition, and how many of a longer one are shown.
 const KEY: usize = 512;
@@ -165,7 +165,7 @@ impl TaskContext {
             None => tracing::info!(target: "taskflow", "emits an event of {}", asset.name()),
             Some(partition) => tracing::info!(target: "taskflow", "emits an event of {} {partition}", asset.name()),
         }
-        let value = Pushed::Live(TypeInfo::of_value::<T>(), Arc::new(payload));
+        let value = Pushed::Live(TypeInfo::of_value::<T>(), AnyValue::new(payload));
         let (asset, key) = (asset.name().to_owned(), key.map(str::to_owned));
         self.host().emit(EmitRequest { asset, partition, key, value, on_change: false }).map_err(failed)
     }

@@ -2,7 +2,7 @@
 
 use super::TaskContext;
 use super::host::{DetachedHost, PARAMS, Pushed, Unfit};
-use crate::value::{TypeInfo, Value, into_owned};
+use crate::value::{AnyValue, TypeInfo, Value, into_owned};
 
 /// Why a parameter of the run could not be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -121,7 +121,7 @@ impl TaskContext {
         let around: &dyn std::any::Any = &**self.host();
         let detached_host = around.downcast_ref::<DetachedHost>();
         let detached_host = detached_host.expect("`with_param` is for contexts made with `TaskContext::detached`");
-        detached_host.put(PARAMS, name, Pushed::Live(TypeInfo::of_value::<T>(), std::sync::Arc::new(value)));
+        detached_host.put(PARAMS, name, Pushed::Live(TypeInfo::of_value::<T>(), AnyValue::new(value)));
         self.clone()
     }
 }

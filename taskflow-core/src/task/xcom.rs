@@ -8,7 +8,7 @@ use super::host::{DetachedHost, Pushed, Unfit};
 use crate::base::Failure;
 use crate::base::text::bounded;
 use crate::run::{QUESTION, Question};
-use crate::value::{TypeInfo, Value, into_owned};
+use crate::value::{AnyValue, TypeInfo, Value, into_owned};
 
 /// Why a named value could not be pushed or pulled.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -148,7 +148,7 @@ impl TaskContext {
         if let Some(reason) = too_long(key) {
             return Err(failed(Failure::Error { chain: vec![reason], retryable: false }));
         }
-        let value = Pushed::Live(TypeInfo::of_value::<T>(), std::sync::Arc::new(value));
+        let value = Pushed::Live(TypeInfo::of_value::<T>(), AnyValue::new(value));
         self.host().push(key, value).map_err(failed)
     }
 
@@ -209,7 +209,7 @@ impl TaskContext {
         let around: &dyn std::any::Any = &**self.host();
         let detached_host = around.downcast_ref::<DetachedHost>();
         let detached_host = detached_host.expect("`with_pushed` is for contexts made with `TaskContext::detached`");
-        detached_host.put(task, key, Pushed::Live(TypeInfo::of_value::<T>(), std::sync::Arc::new(value)));
+        detached_host.put(task, key, Pushed::Live(TypeInfo::of_value::<T>(), AnyValue::new(value)));
         self.clone()
     }
 

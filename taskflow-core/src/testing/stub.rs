@@ -1,10 +1,8 @@
 //! Closures that replace tasks.
 
-use std::sync::Arc;
-
 use crate::base::Result;
 use crate::task::{Inputs, Produced};
-use crate::value::Value;
+use crate::value::{AnyValue, Value};
 
 /// A closure that can replace a task with the inputs `Args` and the value `Output`.
 ///
@@ -32,7 +30,7 @@ macro_rules! stubs {
             $($arg: Clone + Send + Sync + 'static,)*
         {
             fn call(&self, _inputs: &mut Inputs) -> Produced {
-                Ok(Arc::new(self($(_inputs.owned::<$arg>($place)),*)?))
+                Ok(AnyValue::new(self($(_inputs.owned::<$arg>($place)),*)?))
             }
         }
     };

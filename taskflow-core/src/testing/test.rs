@@ -109,7 +109,7 @@ impl<T> Test<T> {
     pub fn param<V: Value>(mut self, name: &str, value: V) -> Self {
         let given = std::any::type_name::<V>();
         self.set_param(name, |param| match param.ty.path() == given {
-            true => Ok(Arc::new(value)),
+            true => Ok(AnyValue::new(value)),
             false => Err(format!("is a {}, not a {}", param.ty.short(), crate::value::TypeInfo::of::<V>().short())),
         });
         self

@@ -9,7 +9,6 @@
 //! values that would double the cost of storing; their mistake is found when the value is read.
 
 use std::any::Any;
-use std::sync::Arc;
 
 use serde::de::{Deserialize, IgnoredAny};
 use serde::{Serialize, Serializer};
@@ -69,11 +68,11 @@ fn encode<T: Value>(value: &AnyValue) -> Result<Vec<u8>, String> {
 fn decode<T: Value>(bytes: &[u8]) -> Result<AnyValue, String> {
     #[cfg(feature = "arrow")]
     let read = match super::is_table(bytes) && std::any::TypeId::of::<T>() == std::any::TypeId::of::<super::Frame>() {
-        true => super::frame::decode(bytes).map(|frame| Arc::new(frame) as AnyValue),
-        false => read::<T>(bytes).map(|value| Arc::new(value) as AnyValue),
+        true => super::frame::decode(bytes).map(AnyValue::new),
+        false => read::<T>(bytes).map(AnyValue::new),
     };
     #[cfg(not(feature = "arrow"))]
-    let read = read::<T>(bytes).map(|value| Arc::new(value) as AnyValue);
+    let read = read::<T>(bytes).map(AnyValue::new);
     match read {
         Ok(value) => Ok(value),
         Err(error) => Err(format!(
@@ -89,7 +88,7 @@ fn from_json<T: Value>(json: &serde_json::Value) -> Result<AnyValue, String> {
         return Err(not(format!("the JSON is nested deeper than {MAX_DEPTH} levels")));
     }
     match T::deserialize(json) {
-        Ok(value) => Ok(Arc::new(value)),
+        Ok(value) => Ok(AnyValue::new(value)),
         Err(error) => Err(not(error.to_string())),
     }
 }
@@ -136,6 +135,7 @@ mod tests {
     use std::collections::{BTreeMap, HashMap, HashSet};
     use std::fmt::Debug;
     use std::net::IpAddr;
+    use std::sync::Arc;
 
     use proptest::prelude::*;
     use serde::{Deserialize, Serialize};
@@ -143,7 +143,7 @@ mod tests {
     use super::*;
 
     fn encode<T: Value>(value: T) -> Result<Vec<u8>, String> {
-        let value: AnyValue = Arc::new(value);
+        let value = AnyValue::new(value);
         TypeInfo::of_value::<T>().encode(&value)
     }
 
@@ -334,7 +334,7 @@ mod tests {
 
     #[test]
     fn a_value_of_another_type_and_a_bare_name_are_rejected() {
-        let value: AnyValue = Arc::new(1_u8);
+        let value = AnyValue::new(1_u8);
         assert_eq!(TypeInfo::of_value::<u16>().encode(&value).unwrap_err(), "not a u16");
         assert_eq!(TypeInfo::of::<u8>().encode(&value).unwrap_err(), "only the name of u8 is known");
         assert_eq!(TypeInfo::of::<u8>().decode(&[1]).unwrap_err(), "only the name of u8 is known");

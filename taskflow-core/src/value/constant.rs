@@ -1,7 +1,6 @@
 //! A constant in the graph: a literal argument, or the default of a parameter.
 
 use std::fmt;
-use std::sync::Arc;
 
 use super::{AnyValue, TypeInfo, Value};
 
@@ -21,13 +20,13 @@ impl Constant {
     /// Creates a constant.
     pub fn new<T: Value>(value: T) -> Self {
         let json = serde_json::to_value(&value).map_err(|error| error.to_string());
-        Constant { value: Arc::new(value), json, ty: TypeInfo::of_value::<T>() }
+        Constant { value: AnyValue::new(value), json, ty: TypeInfo::of_value::<T>() }
     }
 
     /// Creates a constant from something that is not data, such as a function; the plan, its hash
     /// and its renderings show `label`.
     pub(crate) fn opaque<T: Send + Sync + 'static>(value: T, label: &str) -> Self {
-        Constant { value: Arc::new(value), json: Ok(label.into()), ty: TypeInfo::of::<T>() }
+        Constant { value: AnyValue::new(value), json: Ok(label.into()), ty: TypeInfo::of::<T>() }
     }
 
     /// The value.

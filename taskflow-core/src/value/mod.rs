@@ -1,10 +1,11 @@
 //! Values passed between tasks: Airflow's XCom, typed.
 //!
-//! Within the process a value is an `Arc<T>` behind [`AnyValue`]: a task that takes `&T` copies
+//! Within the process a value is behind [`AnyValue`], which shares it: a task that takes `&T` copies
 //! nothing, and the last task that takes `T` receives it by move if it cannot be needed again.
 //! Values that must outlive the process are stored as MessagePack ([`TypeInfo::encode`]); previews
 //! are created from those bytes, without the type.
 
+mod any;
 mod codec;
 mod constant;
 mod files;
@@ -16,12 +17,10 @@ mod preview;
 mod probe;
 mod table_file;
 
-use std::any::Any;
-use std::sync::Arc;
-
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+pub use any::{AnyValue, into_owned, into_shared};
 use codec::Codec;
 pub use constant::Constant;
 pub(crate) use files::{FileRef, ValueFileError, ValueFiles};
@@ -60,28 +59,6 @@ pub trait Value: Serialize + DeserializeOwned + Send + Sync + 'static {}
 // implementations.
 #[diagnostic::do_not_recommend]
 impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Value for T {}
-
-/// A value whose type the graph knows, but the engine does not.
-pub type AnyValue = Arc<dyn Any + Send + Sync>;
-
-/// Takes the value: moved if this is the last handle, cloned otherwise.
-///
-/// # Panics
-///
-/// If the value is not a `T`; the types of [`Output`](crate::dag::Output) and
-/// [`IntoArg`](crate::dag::IntoArg) rule that out.
-pub fn into_owned<T: Clone + Send + Sync + 'static>(value: AnyValue) -> T {
-    Arc::unwrap_or_clone(into_shared(value))
-}
-
-/// The value as a typed handle.
-///
-/// # Panics
-///
-/// Like [`into_owned`].
-pub fn into_shared<T: Send + Sync + 'static>(value: AnyValue) -> Arc<T> {
-    value.downcast().unwrap_or_else(|_| panic!("an edge carries a value that is not a {}", std::any::type_name::<T>()))
-}
 
 /// A type by name, for plans, messages and stored values. Types with the same name are not
 /// distinguished.

@@ -1,9 +1,7 @@
 //! The internal tasks of a branch.
 
-use std::sync::Arc;
-
 use crate::task::{Body, InputDef, Inputs, Interrupt, Produced, TaskContext, TaskDef, pass_on};
-use crate::value::{TypeInfo, Value};
+use crate::value::{AnyValue, TypeInfo, Value};
 
 /// The constant that the node of an arm takes: which arm it is, and how to decide whether it is
 /// taken. Pictures and the structural hash contain only its label.
@@ -76,7 +74,7 @@ fn run_arm<V: Value, P: Value>(inputs: &mut Inputs, _: Option<&TaskContext>) -> 
     let chosen = (case.choose)(&value);
     let taken = if chosen == case.place { (case.take)(&value) } else { None };
     match taken {
-        Some(payload) => Ok(Arc::new(payload)),
+        Some(payload) => Ok(AnyValue::new(payload)),
         None => Err(Box::new(Interrupt::skip(case.not_taken.reason(chosen, case.labels)))),
     }
 }

@@ -34,9 +34,9 @@ impl<T: Value> Param<T> {
             default: None,
             default_is_from_run: false,
             in_range: None,
-            parse: |texts| text::parse::<T>(texts).map(|value| Arc::new(value) as AnyValue),
+            parse: |texts| text::parse::<T>(texts).map(AnyValue::new),
         };
-        Param { def, erase: |value| Arc::new(value) }
+        Param { def, erase: AnyValue::new }
     }
 }
 
@@ -134,12 +134,12 @@ impl<T: 'static> Param<T> {
                 Some(_) => format!("it takes one event of each part of a period, and these are {count}"),
                 None => format!("it takes one event, not {count}"),
             })?;
-            Ok(Arc::new(value) as AnyValue)
+            Ok(AnyValue::new(value))
         };
         if !T::is_required() {
             self.def.default = Some(Arc::new(|_| {
                 let absent = T::of_events(Vec::new()).ok_or("an optional event parameter is absent without events")?;
-                Ok(Arc::new(absent) as AnyValue)
+                Ok(AnyValue::new(absent))
             }));
         }
         self

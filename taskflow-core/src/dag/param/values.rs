@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::Arc;
 
 use super::{ParamDef, ParamError};
 use crate::run::RunInfo;
@@ -16,7 +15,7 @@ impl Params {
     /// Adds the value of the next parameter.
     #[must_use]
     pub fn with<T: Value>(mut self, value: T) -> Self {
-        self.0.push(Arc::new(value));
+        self.0.push(AnyValue::new(value));
         self
     }
 

@@ -123,7 +123,7 @@ impl<T> RunRequest<T> {
     /// A request with some values; the others are the defaults for the run.
     pub(crate) fn of_some(def: &'static DagDef, values: Vec<Option<AnyValue>>) -> Self {
         let defaults = values.iter().enumerate().filter(|(_, value)| value.is_none()).map(|(place, _)| place).collect();
-        let values = values.into_iter().map(|value| value.unwrap_or_else(|| Arc::new(()))).collect();
+        let values = values.into_iter().map(|value| value.unwrap_or_else(|| AnyValue::new(()))).collect();
         RunRequest { defaults, ..RunRequest::of(def, Params::of(values)) }
     }
 

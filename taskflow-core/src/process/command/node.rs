@@ -7,7 +7,7 @@ use super::{Command, CommandOutput};
 use crate::base::BoxError;
 use crate::dag::{Arg, IntoArg, Output, add_named};
 use crate::task::{Body, BoxFuture, InputDef, Inputs, Kind, Produced, TaskContext, TaskDef};
-use crate::value::TypeInfo;
+use crate::value::{AnyValue, TypeInfo};
 
 /// The task of every command node. It is not a structural node: the task defaults of the DAG apply
 /// to it.
@@ -56,6 +56,6 @@ fn run(mut inputs: Inputs, context: Option<TaskContext>) -> BoxFuture<Produced> 
     Box::pin(async move {
         let context = context.expect("a task that takes a context receives one");
         let output: CommandOutput = spec.run(&context).await.map_err(BoxError::from)?;
-        Ok(std::sync::Arc::new(output) as _)
+        Ok(AnyValue::new(output))
     })
 }

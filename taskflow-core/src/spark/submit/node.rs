@@ -2,14 +2,13 @@
 
 use std::marker::PhantomData;
 use std::panic::Location;
-use std::sync::Arc;
 
 use super::spec::Spec;
 use super::{SparkJob, SparkSubmit, check, run};
 use crate::base::BoxError;
 use crate::dag::{Arg, BuildError, IntoArg, Output, add_named, report_mistake};
 use crate::task::{Body, BoxFuture, InputDef, Inputs, Kind, Produced, TaskContext, TaskDef, Waiting};
-use crate::value::{TypeInfo, Value};
+use crate::value::{AnyValue, TypeInfo, Value};
 
 /// The task behind nodes whose job returns an `R`.
 struct Node<R>(PhantomData<R>);
@@ -68,6 +67,6 @@ fn submit<R: Value>(mut inputs: Inputs, context: Option<TaskContext>) -> BoxFutu
     Box::pin(async move {
         let context = context.expect("the definition declares that the task takes its context");
         let job: SparkJob<R> = run::run(&spec, &context).await.map_err(BoxError::from)?;
-        Ok(Arc::new(job) as _)
+        Ok(AnyValue::new(job))
     })
 }

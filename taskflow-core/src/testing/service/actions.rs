@@ -1,7 +1,6 @@
 //! What people do while a service runs in virtual time.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use super::turn::recorded;
 use super::{ServiceTest, done, time};
@@ -185,7 +184,7 @@ impl ServiceTest {
         key: Option<&str>,
         payload: T,
     ) -> &mut Self {
-        let (ty, payload): (TypeInfo, AnyValue) = (TypeInfo::of_value::<T>(), Arc::new(payload));
+        let (ty, payload) = (TypeInfo::of_value::<T>(), AnyValue::new(payload));
         let event = NewEvent {
             asset: asset.name().to_owned(),
             partition: partition.key(),
