@@ -11,10 +11,8 @@ use serde_json::{Value, json};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _};
 use taskflow_tests::binaries::{ProgramOutput, call_at, masked, program};
+use taskflow_tests::common::PATIENCE;
 use tempfile::TempDir;
-
-/// How long anything may take before a test gives up.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 struct Home {
     directory: TempDir,

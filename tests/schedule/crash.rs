@@ -58,7 +58,7 @@ fn kill_services(home: &Home, only: &str, places: &[(&str, u64)], wanted: u64, s
         // First each place in turn: it comes by there sooner or later, however slow the machine is.
         let turn = usize::try_from(kill).ok().and_then(|turn| places.get(turn));
         let ((place, most), patience) = match turn {
-            Some(&(place, _)) => ((place, 1), PATIENCE * 4),
+            Some(&(place, _)) => ((place, 1), PATIENCE),
             None => (places[random.below(places.len() as u64) as usize], Duration::from_secs(4)),
         };
         let failpoint = format!("{place}@{}=kill", 1 + random.below(most));

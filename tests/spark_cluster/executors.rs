@@ -16,8 +16,8 @@ use taskflow::prelude::*;
 use taskflow::spark::Executors;
 use taskflow::tasks::Executor;
 use taskflow_tests::binaries::{ProgramOutput, program};
+use taskflow_tests::common::PATIENCE;
 use taskflow_tests::spark::cluster::{Cluster, children_of, kill};
-use taskflow_tests::spark::daemon::PATIENCE;
 use taskflow_tests::spark::installed::{Spark, java};
 use tempfile::TempDir;
 

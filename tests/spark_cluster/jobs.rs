@@ -371,7 +371,7 @@ fn active(wanted: usize) {
         if running == wanted {
             return;
         }
-        assert!(start.elapsed() < common::PATIENCE * 4, "{running} drivers run, and not {wanted}: {active:?}");
+        assert!(start.elapsed() < common::PATIENCE, "{running} drivers run, and not {wanted}: {active:?}");
         std::thread::sleep(Duration::from_millis(200));
     }
 }

@@ -126,6 +126,12 @@ impl StartPermit {
         self.details.as_ref()?.wait_state.as_deref()
     }
 
+    /// Whether its attempt was plain and is over: nothing of it is left to drop.
+    #[inline]
+    pub(crate) fn is_used_up(&self) -> bool {
+        self.details.is_none() && self.gathered.is_empty()
+    }
+
     /// Whether the task is known to be short, and may be taken together with others.
     #[inline]
     pub(crate) fn is_short(&self) -> bool {

@@ -58,7 +58,7 @@ impl EngineState {
                         }
                         commands.clear();
                         slot.single = Some(ready);
-                        *next = Some(run.permit(ready, now, &mut commands));
+                        run.permit_in_place(ready, now, &mut commands, next);
                         // A start has no commands.
                         debug_assert!(commands.is_empty());
                         self.commands = commands;

@@ -13,7 +13,7 @@ use super::observer::{LastReport, Observers};
 use super::recorder::Attached;
 use super::report;
 use super::run_shared::RunShared;
-use super::values::Values;
+use super::values::{Gathered, Values};
 use crate::base::{Timestamp, drop_quietly};
 use crate::callback::{CallbackFailure, CallbackProjection, PendingCallback};
 use crate::dag::{NodeIndex, Source};
@@ -168,14 +168,45 @@ impl Run {
         if self.plain
             && let Some(attempt) = self.machine.start_plain(task, now)
         {
-            return self.permit_plain(task, attempt);
+            let mut permit = self.permit_plain(task, attempt);
+            self.values.gather_plain(&self.machine, permit.node, &mut permit.gathered);
+            return permit;
         }
         self.permit_any(task, now, commands)
     }
 
-    /// The permit of a plain task, whose attempt has started.
+    /// As [`permit`](Run::permit), into the place of a permit that is used up: a permit is large,
+    /// and would be moved more than once.
     #[inline]
-    fn permit_plain(&mut self, task: TaskIndex, attempt: u32) -> StartPermit {
+    pub(super) fn permit_in_place(
+        &mut self,
+        task: TaskIndex,
+        now: Timestamp,
+        commands: &mut Vec<Command>,
+        place: &mut Option<StartPermit>,
+    ) {
+        if self.plain
+            && let Some(attempt) = self.machine.start_plain(task, now)
+        {
+            let permit = match place {
+                Some(used) if used.is_used_up() => {
+                    let StartPermit { task, node, attempt, expected, def, gathered: _, details: _ } =
+                        self.permit_plain(task, attempt);
+                    (used.task, used.node, used.attempt, used.expected, used.def) =
+                        (task, node, attempt, expected, def);
+                    used
+                }
+                _ => place.insert(self.permit_plain(task, attempt)),
+            };
+            self.values.gather_plain(&self.machine, permit.node, &mut permit.gathered);
+        } else {
+            *place = Some(self.permit_any(task, now, commands));
+        }
+    }
+
+    /// The permit of a plain task, whose attempt has started, without its inputs.
+    #[inline]
+    fn permit_plain(&self, task: TaskIndex, attempt: u32) -> StartPermit {
         // It is not a task of an element.
         let node = NodeIndex::new(task.as_u32());
         let place = self.shared.plan.def_index(node);
@@ -185,7 +216,7 @@ impl Run {
             attempt,
             expected: self.costs[place],
             def: self.shared.plan.defs()[place],
-            gathered: self.values.gather_plain(&self.machine, node),
+            gathered: Gathered::default(),
             details: None,
         }
     }

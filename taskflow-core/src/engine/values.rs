@@ -124,8 +124,7 @@ impl Values {
 
     /// As above, for a plain task: its only attempt takes its inputs, and there are no lists.
     #[inline]
-    pub(crate) fn gather_plain(&mut self, machine: &Machine, node: NodeIndex) -> Gathered {
-        let mut inputs = Inputs::default();
+    pub(crate) fn gather_plain(&mut self, machine: &Machine, node: NodeIndex, gathered: &mut Gathered) {
         for (position, cell) in machine.plan().arg_cells(node).iter().enumerate() {
             let value = match *cell {
                 ArgCell::Constant(index) => machine.plan().constant(index).value().clone(),
@@ -139,20 +138,17 @@ impl Values {
                         Delivery::Element { .. } | Delivery::Absent | Delivery::Failure(_) => continue,
                     },
                 },
-                ArgCell::Edges(_) => return self.gather_edges(machine, node, position, inputs),
+                ArgCell::Edges(_) => return self.gather_edges(machine, node, position, gathered),
             };
-            inputs.push(value);
+            gathered.inputs.push(value);
         }
-        Gathered { inputs, pending: None }
     }
 
     /// The rest of the inputs of a plain task, from the first that is made of several.
-    fn gather_edges(&mut self, machine: &Machine, node: NodeIndex, first: usize, inputs: Inputs) -> Gathered {
-        let mut gathered = Gathered { inputs, pending: None };
+    fn gather_edges(&mut self, machine: &Machine, node: NodeIndex, first: usize, gathered: &mut Gathered) {
         for (position, arg) in machine.plan().args(node).enumerate().skip(first) {
-            self.gather_arg(machine, node.task(), (position, arg), true, &mut gathered);
+            self.gather_arg(machine, node.task(), (position, arg), true, gathered);
         }
-        gathered
     }
 
     /// Takes the value of an upstream for one of its consumers: by move for the last one.
@@ -421,6 +417,12 @@ fn outcome_of(machine: &Machine, task: TaskIndex) -> Arc<Failure> {
 }
 
 impl Gathered {
+    /// Whether nothing is in it.
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.inputs.is_empty() && self.pending.is_none()
+    }
+
     /// The inputs, if none is left to assemble.
     #[inline]
     pub(crate) fn complete(&mut self) -> Option<&mut Inputs> {

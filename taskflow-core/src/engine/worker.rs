@@ -50,8 +50,8 @@ struct Worker {
     effects: Effects,
     /// When its last task ended: precise enough as the start of the next one.
     now: Option<Timestamp>,
-    /// The single task that it runs next. A field, because a permit is large and would be moved by
-    /// each function that returns it.
+    /// The single task that it runs next, or what is left of the last one. A field, because a permit
+    /// is large and would be moved by each function that returns it.
     next: Option<StartPermit>,
     /// Whether it is counted as working.
     working: bool,
@@ -185,7 +185,7 @@ fn run_share(shared: &Shared, run: &Arc<RunShared>, share: &Mutex<Share>) -> Tim
     }
 }
 
-/// Runs the next task, if there is one. `now` is read once: the end of one task is the start of the
+/// Runs the next task, if there is one; its permit may stay, used up. `now` is read once: the end of one task is the start of the
 /// next.
 #[inline]
 fn attempt(run: &Arc<RunShared>, next: &mut Option<StartPermit>, now: &mut Timestamp) -> Option<Done> {
@@ -195,7 +195,6 @@ fn attempt(run: &Arc<RunShared>, next: &mut Option<StartPermit>, now: &mut Times
     {
         let (task, attempt, started) = (permit.task, permit.attempt, *now);
         let outcome = call_plain(permit);
-        *next = None;
         *now = run.clock.now();
         return Some(Done { task, attempt, started, ended: *now, outcome });
     }

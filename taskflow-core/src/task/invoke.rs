@@ -28,6 +28,12 @@ impl Inputs {
         self.0.push(Some(value));
     }
 
+    /// Whether there are none.
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Drops the inputs that were not taken.
     #[inline]
     pub(crate) fn clear(&mut self) {

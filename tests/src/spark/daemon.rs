@@ -8,8 +8,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
-/// How long Spark may take for anything, on a machine that has other things to do.
-pub const PATIENCE: Duration = Duration::from_secs(240);
+use crate::common::PATIENCE;
 
 /// A process group that ends with this.
 pub struct Daemon {

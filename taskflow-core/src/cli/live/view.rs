@@ -131,7 +131,7 @@ mod tests {
     use crate::base::SourceLocation;
     use crate::dag::{Dag, NodeIndex, add_task};
     use crate::task::{Body, Kind, TaskDef, TaskOptions};
-    use crate::value::TypeInfo;
+    use crate::value::{AnyValue, TypeInfo};
 
     static LOAD: TaskDef = TaskDef {
         id: "load",
@@ -150,7 +150,7 @@ mod tests {
         waiting: crate::task::Waiting::Never,
         kind: Kind::Sync,
         produces: None,
-        body: Body::Sync(|_, _| Ok(Arc::new(()))),
+        body: Body::Sync(|_, _| Ok(AnyValue::new(()))),
     };
 
     /// Tasks `load`, `load_2`, .. and the last one with a long name.
