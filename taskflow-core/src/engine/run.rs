@@ -19,7 +19,7 @@ use crate::callback::{CallbackFailure, CallbackProjection, PendingCallback};
 use crate::dag::{NodeIndex, Source};
 use crate::machine::{Command, Input, Machine};
 use crate::run::{Emission, Restored, RestoredState, RunState, TaskIndex, TaskState};
-use crate::task::{AttemptControl, Kind, Outcome, Waiting};
+use crate::task::{AttemptControl, Kind, Outcome, TaskDef, Waiting};
 use crate::value::AnyValue;
 
 /// A live run.
@@ -190,8 +190,7 @@ impl Run {
         {
             let permit = match place {
                 Some(used) if used.is_used_up() => {
-                    let StartPermit { task, node, attempt, expected, def, gathered: _, details: _ } =
-                        self.permit_plain(task, attempt);
+                    let (node, expected, def) = self.known(task);
                     (used.task, used.node, used.attempt, used.expected, used.def) =
                         (task, node, attempt, expected, def);
                     used
@@ -207,18 +206,17 @@ impl Run {
     /// The permit of a plain task, whose attempt has started, without its inputs.
     #[inline]
     fn permit_plain(&self, task: TaskIndex, attempt: u32) -> StartPermit {
+        let (node, expected, def) = self.known(task);
+        StartPermit { task, node, attempt, expected, def, gathered: Gathered::default(), details: None }
+    }
+
+    /// What is known of a plain task: its node, the expected duration and the definition.
+    #[inline]
+    fn known(&self, task: TaskIndex) -> (NodeIndex, u32, &'static TaskDef) {
         // It is not a task of an element.
         let node = NodeIndex::new(task.as_u32());
         let place = self.shared.plan.def_index(node);
-        StartPermit {
-            task,
-            node,
-            attempt,
-            expected: self.costs[place],
-            def: self.shared.plan.defs()[place],
-            gathered: Gathered::default(),
-            details: None,
-        }
+        (node, self.costs[place], self.shared.plan.defs()[place])
     }
 
     fn permit_any(&mut self, task: TaskIndex, now: Timestamp, commands: &mut Vec<Command>) -> StartPermit {

@@ -50,8 +50,8 @@ struct Worker {
     effects: Effects,
     /// When its last task ended: precise enough as the start of the next one.
     now: Option<Timestamp>,
-    /// The single task that it runs next, or what is left of the last one. A field, because a permit
-    /// is large and would be moved by each function that returns it.
+    /// The single task that it runs next, or what is left of the last one. A field, because a
+    /// permit is large and would be moved by each function that returns it.
     next: Option<StartPermit>,
     /// Whether it is counted as working.
     working: bool,
@@ -185,8 +185,8 @@ fn run_share(shared: &Shared, run: &Arc<RunShared>, share: &Mutex<Share>) -> Tim
     }
 }
 
-/// Runs the next task, if there is one; its permit may stay, used up. `now` is read once: the end of one task is the start of the
-/// next.
+/// Runs the next task, if there is one; its permit may stay, used up. `now` is read once: the end
+/// of one task is the start of the next.
 #[inline]
 fn attempt(run: &Arc<RunShared>, next: &mut Option<StartPermit>, now: &mut Timestamp) -> Option<Done> {
     if let Some(permit) = next

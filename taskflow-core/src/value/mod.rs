@@ -1,9 +1,9 @@
 //! Values passed between tasks: Airflow's XCom, typed.
 //!
-//! Within the process a value is behind [`AnyValue`], which shares it: a task that takes `&T` copies
-//! nothing, and the last task that takes `T` receives it by move if it cannot be needed again.
-//! Values that must outlive the process are stored as MessagePack ([`TypeInfo::encode`]); previews
-//! are created from those bytes, without the type.
+//! Within the process a value is behind [`AnyValue`], which shares it: a task that takes `&T`
+//! copies nothing, and the last task that takes `T` receives it by move if it cannot be needed
+//! again. Values that must outlive the process are stored as MessagePack ([`TypeInfo::encode`]);
+//! previews are created from those bytes, without the type.
 
 mod any;
 mod codec;
