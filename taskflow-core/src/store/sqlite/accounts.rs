@@ -4,9 +4,9 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Encode, Row as _, Sqlite, Type};
 
 use super::SqliteStore;
-use super::append::Script;
 use super::audit::AuditOf;
 use super::read::{Question, get};
+use super::script::Script;
 use crate::base::Timestamp;
 use crate::store::account_rows::{AccountKind, AccountRow};
 use crate::store::audit_rows::AuditRow;

@@ -4,10 +4,10 @@ use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use super::SqliteStore;
-use super::append::Script;
 use super::read::{Question, get};
 use super::row_checksums;
 use super::run_locks::blocking;
+use super::script::Script;
 use crate::run::RunState;
 use crate::store::admission::{Admission, AdmissionRequest, Ticket, decide};
 use crate::store::traits::StoreError;

@@ -7,8 +7,8 @@ use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
 use super::SqliteStore;
-use super::append::Script;
 use super::read::{Question, get};
+use super::script::Script;
 use crate::base::Timestamp;
 use crate::store::audit_rows::{AuditFilter, AuditRow};
 use crate::store::checksum::{Checksum, of_columns};

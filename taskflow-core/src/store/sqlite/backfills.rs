@@ -4,10 +4,10 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{Connection, Row};
 
 use super::SqliteStore;
-use super::append::{Beside, Script};
 use super::audit::AuditOf;
 use super::read::{Question, fits, get, word};
 use super::row_checksums::{self, InfoColumns};
+use super::script::{Beside, Script};
 use crate::base::Timestamp;
 use crate::store::audit_rows::AuditRow;
 use crate::store::backfill_rows::{BackfillChange, BackfillRow, Changed, SlotRunRow};

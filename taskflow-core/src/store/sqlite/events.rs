@@ -4,9 +4,9 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{Connection, Row};
 
 use super::SqliteStore;
-use super::append::Script;
 use super::audit::AuditOf;
 use super::read::{Question, get};
+use super::script::Script;
 use crate::base::Timestamp;
 use crate::run::Stored;
 use crate::store::audit_rows::AuditRow;

@@ -46,6 +46,7 @@ mod row_checksums;
 mod run_locks;
 mod schedules;
 mod schema;
+mod script;
 mod segments;
 mod store;
 #[cfg(test)]

@@ -3,9 +3,9 @@
 use sqlx::sqlite::SqliteRow;
 
 use super::SqliteStore;
-use super::append::Script;
 use super::audit::AuditOf;
 use super::read::{Question, get, numbers, word};
+use super::script::Script;
 use crate::base::Timestamp;
 use crate::store::audit_rows::AuditRow;
 use crate::store::checksum::{Checksum, of_columns};

@@ -4,8 +4,8 @@
 //! it anew. Only a check names it.
 
 use super::SqliteStore;
-use super::append::Script;
 use super::read::{Question, get};
+use super::script::Script;
 use crate::store::checksum::{Checksum, of_columns};
 use crate::store::rollup_rows::RollupRow;
 use crate::store::traits::StoreError;

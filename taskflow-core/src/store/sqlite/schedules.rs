@@ -7,9 +7,9 @@ use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use super::SqliteStore;
-use super::append::{RUNS, Script, json};
 use super::audit::AuditOf;
 use super::read::{Question, get};
+use super::script::{RUNS, Script, json};
 use crate::base::Timestamp;
 use crate::store::checksum::{Checksum, of_columns};
 use crate::store::rows::{Appended, NewGraph, NewRun};

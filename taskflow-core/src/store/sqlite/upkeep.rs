@@ -3,10 +3,10 @@
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{AssertSqlSafe, Connection, Row};
 
-use super::append::Script;
 use super::audit::AuditOf;
 use super::error::{CORRUPT, Doing, NOT_A_DATABASE, code, explain};
 use super::read::{Question, get};
+use super::script::Script;
 use super::{SqliteStore, segment_id};
 use crate::store::audit_rows::AuditRow;
 use crate::store::traits::StoreError;
