@@ -2,23 +2,27 @@
 //!
 //! [`writer`](super::writer) states the protocol.
 
+mod admission;
+mod recorder;
+
 use std::collections::HashMap;
 use std::fmt;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+pub(super) use admission::AdmissionState;
+use admission::AwaitedAdmission;
+pub(super) use recorder::Log;
+
 use super::audit::PendingAudit;
-use super::events::PAYLOADS;
 use super::journal::Journal;
 use super::queue::Queue;
 use super::segment::Buffer;
-use crate::base::{Failure, Timestamp, units};
+use crate::base::Timestamp;
 use crate::callback::DeliveryLog;
 use crate::dag::Plan;
-use crate::engine::{Archive, Attached, Commits, Recorder};
-use crate::run::{AdmissionWait, Durability, Emission, Encoded, Entry, Stored, TaskState};
+use crate::engine::Commits;
+use crate::run::{AdmissionWait, Durability, Entry, TaskState};
 use crate::store::{Append, AppendTarget, AuditRow, BlobStore, NewEvent, RunGuard, RunUpdate, Segment};
-use crate::value::{AnyValue, TypeInfo};
 
 /// How a run is stored.
 #[derive(Clone, Debug)]
@@ -86,30 +90,6 @@ pub(super) struct LogState {
     mapped: Option<String>,
     /// The row of the audit trail about the start, until it is stored.
     audit: Option<Arc<PendingAudit>>,
-}
-
-/// The admission that a run waits for.
-struct AwaitedAdmission {
-    wait: AdmissionWait,
-    /// The first entry of the session: it has the time of the admission.
-    session: Entry,
-    /// The runs that wait for this one, once the writer has looked for them.
-    ancestors: Option<Vec<i64>>,
-    /// Whether the store knows that the run waits.
-    has_asked: bool,
-    /// Whether the run counts in the share of backfills.
-    is_backfill: bool,
-}
-
-/// What the writer asks the store for an admission with.
-pub(super) struct AdmissionState {
-    pub(super) target: AppendTarget,
-    pub(super) dag_id: String,
-    pub(super) limit: u32,
-    pub(super) ancestors: Option<Vec<i64>>,
-    pub(super) has_asked: bool,
-    pub(super) is_backfill: bool,
-    pub(super) audit: Option<Box<AuditRow>>,
 }
 
 /// What a log starts from.
@@ -243,62 +223,6 @@ impl RunLog {
         state.buffer.is_empty() && !state.given_up
     }
 
-    /// Whether nothing of the run is stored yet because it waits for its admission. A run that has
-    /// ended meanwhile needs none.
-    pub(super) fn awaits_admission(&self) -> bool {
-        let mut state = self.lock();
-        let ends = state.update.as_ref().is_some_and(|update| update.state.is_terminal());
-        if ends || state.given_up {
-            state.admission = None;
-        }
-        let awaits = state.admission.is_some();
-        state.queued &= !awaits;
-        awaits
-    }
-
-    /// What to ask the store with, if the run waits for its admission.
-    pub(super) fn admission(&self) -> Option<AdmissionState> {
-        if !self.awaits_admission() {
-            return None;
-        }
-        let state = self.lock();
-        let awaited = state.admission.as_ref()?;
-        Some(AdmissionState {
-            target: state.target.clone(),
-            dag_id: awaited.wait.dag_id.clone(),
-            limit: awaited.wait.limit,
-            ancestors: awaited.ancestors.clone(),
-            has_asked: awaited.has_asked,
-            is_backfill: awaited.is_backfill,
-            audit: state.audit_row(),
-        })
-    }
-
-    /// The runs that wait for this one.
-    pub(super) fn set_ancestors(&self, ancestors: Vec<i64>) {
-        if let Some(awaited) = &mut self.lock().admission {
-            awaited.ancestors = Some(ancestors);
-        }
-    }
-
-    /// The store has not admitted the run.
-    pub(super) fn keep_waiting(&self, active: Vec<i64>, ahead: Vec<i64>) {
-        if let Some(awaited) = &mut self.lock().admission {
-            (awaited.wait.active, awaited.wait.ahead, awaited.has_asked) = (active, ahead, true);
-        }
-    }
-
-    /// The store has admitted the run. Returns where to report it.
-    pub(super) fn admitted(&self, at: Timestamp) -> Option<Commits> {
-        let mut state = self.lock();
-        let awaited = state.admission.take()?;
-        if state.recorded == 1 {
-            state.buffer = Buffer::default();
-            state.buffer.push(at, awaited.session, None);
-        }
-        state.commits.clone()
-    }
-
     /// Whether the writer has not seen it yet.
     pub(super) fn is_new(&self) -> bool {
         self.lock().graph.is_some()
@@ -345,144 +269,6 @@ impl fmt::Debug for RunLog {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "RunLog({})", self.run_id)
     }
-}
-
-/// What the engine has of a log. The queue holds the `Arc` as well.
-#[derive(Debug)]
-pub(super) struct Log(pub(super) Arc<RunLog>);
-
-impl Recorder for Log {
-    fn attach(&self, commits: Commits) {
-        let mut state = self.0.lock();
-        state.commits = Some(commits);
-        // The owner of the run is to be visible even if nothing happens for a while, as before a
-        // retry. Without an admission nothing happens at all.
-        let (size, urgent) = (state.buffer.size(), state.admission.is_some());
-        self.0.queue.announce(&self.0, state, size, urgent);
-        self.0.queue.hurry();
-    }
-
-    fn record(&self, entries: &mut Vec<(Timestamp, Entry)>, attached: Attached, urgent: bool) -> u64 {
-        let Attached { mut value, emissions } = attached;
-        let log = &self.0;
-        let mut state = log.lock();
-        let before = state.size();
-        for (at, entry) in entries.drain(..) {
-            state.note(at, &entry);
-            let has_value = matches!(entry, Entry::Succeeded { .. } | Entry::Pushed { .. });
-            let value = if has_value { value.take() } else { None };
-            state.buffer.push(at, entry, value);
-            state.recorded += 1;
-        }
-        for emission in emissions {
-            state.events_size += size_of_val(&emission) + emission.value.inline_len();
-            state.events.push(new_event(&log.run_id, emission));
-        }
-        let grown = state.size() - before;
-        let recorded = state.recorded;
-        log.queue.announce(log, state, grown, urgent);
-        recorded
-    }
-
-    fn hurry(&self) {
-        self.0.queue.hurry();
-    }
-
-    fn store_here(&self, engine: usize) {
-        self.0.queue.store_here(engine);
-    }
-
-    fn encode(&self, task: &str, ty: TypeInfo, value: &AnyValue) -> Result<Encoded, Failure> {
-        let options = &self.0.options;
-        let refuse = |reason: String| Failure::Error { chain: vec![reason], retryable: false };
-        let bytes = ty.encode(value).map_err(|error| {
-            refuse(format!("the value of task `{task}`, a {}, cannot be stored: {error}", ty.short()))
-        })?;
-        if bytes.len() > options.value_limit {
-            return Err(refuse(format!(
-                "the value of task `{task}`, a {}, takes {} to store, and the limit is {}: return something smaller, such as \
-                 the path of a file that holds it, or raise the limit",
-                ty.short(),
-                units::bytes(bytes.len() as u64),
-                units::bytes(options.value_limit as u64)
-            )));
-        }
-        Ok(match options.blobs {
-            Some(_) if bytes.len() > options.inline_limit => Encoded::Large(bytes),
-            _ => Encoded::Inline(bytes),
-        })
-    }
-
-    fn spill(&self, task: &str, bytes: &[u8]) -> Result<Stored, Failure> {
-        let Some(blobs) = &self.0.options.blobs else { return Ok(Stored::Inline(bytes.to_vec())) };
-        blobs.put(&self.0.run_id, bytes).map(Stored::File).map_err(|error| {
-            let reason = format!("the value of task `{task}` cannot be written: {error}");
-            // A full disk is not the fault of the task: the run stops, and resuming it runs the
-            // task again.
-            self.0.give_up(&reason);
-            Failure::Cancelled { reason }
-        })
-    }
-
-    fn spill_payload(&self, event: &str, bytes: &[u8]) -> Result<Stored, Failure> {
-        let Some(blobs) = &self.0.options.blobs else { return Ok(Stored::Inline(bytes.to_vec())) };
-        blobs.put_shared(PAYLOADS, bytes).map(Stored::File).map_err(|error| {
-            let reason = format!("the payload of event `{event}` cannot be written: {error}");
-            // As a value that cannot be written.
-            self.0.give_up(&reason);
-            Failure::Cancelled { reason }
-        })
-    }
-
-    fn pools_of(&self) -> Option<usize> {
-        self.0.shares_pools.then(|| self.0.queue.store_id())
-    }
-
-    fn waits(&self) -> Option<AdmissionWait> {
-        Some(self.0.lock().admission.as_ref()?.wait.clone())
-    }
-
-    fn over(&self) {
-        // From here on another process may claim the run. The lock goes before the guard.
-        let guard = {
-            let mut state = self.0.lock();
-            // A run that leaves before its admission leaves no trace of this process.
-            state.given_up |= state.admission.is_some();
-            state.guard.take()
-        };
-        drop(guard);
-    }
-
-    fn is_strict(&self) -> bool {
-        self.0.options.durability.is_strict()
-    }
-
-    fn generation(&self, task: &str) -> u32 {
-        self.0.generations.get(task).copied().unwrap_or(0)
-    }
-
-    fn number(&self) -> Option<i64> {
-        self.0.number()
-    }
-
-    fn delivery_log(&self) -> Arc<dyn DeliveryLog> {
-        Arc::clone(&self.0.delivery_log)
-    }
-
-    fn artifacts(&self) -> Option<PathBuf> {
-        self.0.journal.artifacts_of(&self.0.run_id)
-    }
-
-    fn archive(&self) -> Option<Arc<dyn Archive>> {
-        Some(Arc::new(self.0.journal.clone()))
-    }
-}
-
-/// An event of a run as it is stored.
-fn new_event(run_id: &str, emission: Emission) -> NewEvent {
-    let Emission { asset, partition, key, ty, value, task, at, on_change } = emission;
-    let (run, by) = (Some(run_id.to_owned()), String::new());
-    NewEvent { asset, partition, key, ty, value, emitted: at, run, task, by, on_change }
 }
 
 impl LogState {
