@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::attempt::{Done, StartPermit};
 use super::effects::Effects;
 use super::engine_state::EngineState;
+use super::run::Run;
 use super::run_shared::RunShared;
 use super::share::{Of, lock};
 use crate::base::{Failure, Timestamp};
@@ -28,6 +29,44 @@ impl EngineState {
             _ => effects.unused.extend(done.into_value()),
         }
         self.execute(key, commands, next, now, effects);
+    }
+
+    /// As [`apply`](EngineState::apply), for the results of a share. The tasks that become ready by
+    /// them are queued together.
+    pub(super) fn apply_all(
+        &mut self,
+        key: RunKey,
+        of: &Arc<RunShared>,
+        finished: &mut Vec<Done>,
+        effects: &mut Effects,
+    ) {
+        let Some(last) = finished.pop() else { return };
+        let has_equal_slots = self.dispatcher.has_equal_slots(key);
+        let (mut commands, mut released, mut now) = (std::mem::take(&mut self.commands), 0, last.ended);
+        for done in finished.drain(..) {
+            let (task, before) = (done.task, commands.len());
+            now = done.ended;
+            let Some(Some(run)) = self.runs.get_mut(key.0 as usize).filter(|run| is_of(run.as_ref(), of)) else {
+                effects.unused.extend(done.into_value());
+                continue;
+            };
+            if run.finish(done, &mut commands, &mut effects.unused) {
+                if has_equal_slots {
+                    released += 1;
+                } else {
+                    self.dispatcher.release(key, run.machine.layout(), task);
+                }
+            }
+            // Whatever else it commands comes before the next result.
+            if !(commands[before..].iter().all(is_ready) && run.starts_at_once()) {
+                self.dispatcher.release_count(key, std::mem::take(&mut released));
+                self.execute(key, commands, false, now, effects);
+                commands = std::mem::take(&mut self.commands);
+            }
+        }
+        self.dispatcher.release_count(key, released);
+        self.execute(key, commands, false, now, effects);
+        self.apply(key, of, last, true, effects);
     }
 
     /// As [`apply`](EngineState::apply), for a worker that ran one task: if this made exactly one
@@ -100,6 +139,16 @@ impl EngineState {
         now: Timestamp,
         effects: &mut Effects,
     ) {
+        if commands.len() > 1
+            && let Some(Some(run)) = self.runs.get(key.0 as usize)
+            && run.starts_at_once()
+            && commands.iter().all(is_ready)
+        {
+            let ready = commands.drain(..).filter_map(Command::ready);
+            self.dispatcher.push_all(key, run.machine.layout(), ready, next);
+            self.commands = commands;
+            return;
+        }
         let mut halted = false;
         for &command in &commands {
             let Some(Some(run)) = self.runs.get_mut(key.0 as usize) else { break };
@@ -280,4 +329,13 @@ impl EngineState {
             }
         }
     }
+}
+
+fn is_ready(command: &Command) -> bool {
+    command.ready().is_some()
+}
+
+/// Whether a key still stands for this run: another one may have the key of a run that has ended.
+fn is_of(run: Option<&Run>, of: &Arc<RunShared>) -> bool {
+    run.is_some_and(|run| Arc::ptr_eq(&run.shared, of))
 }

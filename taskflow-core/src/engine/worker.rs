@@ -106,10 +106,7 @@ impl Worker {
             }
             several = rest;
             if let Some((key, run)) = &*of {
-                let count = finished.len();
-                for (position, done) in finished.drain(..).enumerate() {
-                    state.apply(*key, run, done, position + 1 == count, effects);
-                }
+                state.apply_all(*key, run, finished, effects);
             }
             if let Some(Some(slot)) = state.slots.get_mut(me) {
                 slot.single = None;

@@ -20,3 +20,14 @@ pub(crate) enum Command {
     /// The run is over.
     Ended(RunState),
 }
+
+impl Command {
+    /// The task that may start.
+    #[inline]
+    pub(crate) fn ready(self) -> Option<TaskIndex> {
+        match self {
+            Command::Ready(task) => Some(task),
+            _ => None,
+        }
+    }
+}

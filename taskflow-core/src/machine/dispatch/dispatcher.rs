@@ -120,6 +120,42 @@ impl Dispatcher {
         }
     }
 
+    /// Queues ready tasks, in this order. `next` puts the first before those in the queue, unless it
+    /// is in a pool.
+    pub(crate) fn push_all(
+        &mut self,
+        key: RunKey,
+        layout: &Layout,
+        mut tasks: impl Iterator<Item = TaskIndex>,
+        next: bool,
+    ) {
+        if next && let Some(first) = tasks.next() {
+            self.push(key, layout, first, true);
+        }
+        let run = self.runs[key.0 as usize].as_mut();
+        let Some(run) = run.filter(|run| run.buckets.len() == 1 && run.suspects.is_empty()) else {
+            return tasks.for_each(|task| self.push(key, layout, task, false));
+        };
+        let (bucket, serial) = (&mut run.buckets[0], &mut self.serial);
+        let before = bucket.queue.len();
+        bucket.queue.extend(tasks.map(|task| {
+            *serial += 1;
+            (*serial, task)
+        }));
+        let count = bucket.queue.len() - before;
+        run.ready += count;
+        if bucket.lane == Lane::Sync {
+            run.ready_sync += count;
+            self.ready_sync += count;
+        } else {
+            self.ready_runtime += count;
+        }
+        if count > 0 && !run.in_turn {
+            run.in_turn = true;
+            self.turns.push_back(key);
+        }
+    }
+
     /// The task whose turn it is, with its slots taken. `rivals` is how many tasks of the other
     /// lane could start now: where slots are scarce, those with a better claim to one are not
     /// overtaken.
@@ -334,6 +370,18 @@ impl Dispatcher {
         if !run.is_unlimited {
             self.release_limits(key, layout, task);
         }
+    }
+
+    /// Whether it makes no difference which task of a run returns its slots.
+    pub(crate) fn has_equal_slots(&self, key: RunKey) -> bool {
+        self.runs[key.0 as usize].as_ref().is_some_and(|run| run.is_unlimited && run.suspects.is_empty())
+    }
+
+    /// Returns the slots of so many tasks of a run with equal slots.
+    pub(crate) fn release_count(&mut self, key: RunKey, count: usize) {
+        let Some(run) = &mut self.runs[key.0 as usize] else { return };
+        run.active -= count;
+        self.active -= count;
     }
 
     /// Returns the slots of a task in its pool and in the limits of groups.
