@@ -120,8 +120,8 @@ impl Dispatcher {
         }
     }
 
-    /// Queues ready tasks, in this order. `next` puts the first before those in the queue, unless it
-    /// is in a pool.
+    /// Queues ready tasks, in this order. `next` puts the first before those in the queue, unless
+    /// it is in a pool.
     pub(crate) fn push_all(
         &mut self,
         key: RunKey,
