@@ -22,6 +22,7 @@ mod metrics;
 mod oidc;
 mod openapi;
 mod pages;
+mod pages_bulk;
 #[cfg(feature = "oidc")]
 mod provider;
 mod readers;

@@ -131,7 +131,8 @@ fn a_program_ends_after_its_request_to_kill_a_job_was_answered() {
     }
 }
 
-/// The attempt is dropped while it ends its job itself: it was cancelled, and the grace time is over.
+/// The attempt is dropped while it ends its job itself: it was cancelled, and the grace time is
+/// over.
 #[test]
 fn a_program_whose_grace_time_is_over_ends_after_its_request_to_kill_a_job_was_answered() {
     const KILL: &str = "/v1/submissions/kill";

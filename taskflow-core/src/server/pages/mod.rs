@@ -41,6 +41,7 @@
 //! | `audit`, `audit_words` | Who has changed what. |
 //! | `settings` | The configuration of the program, and what it works with. |
 //! | `form`, `trigger`, `changes`, `mark_form`, `preview` | The forms that change something. |
+//! | `bulk_runs`, `bulk_dags` | Those that change several runs or DAGs. |
 //! | `login`, `oidc`, `account`, `users` | Log-in, set-up, one's own tokens, users. |
 //! | `log`, `log_lines`, `log_search`, `ansi` | The log of an attempt. |
 //! | `run_log` | The search of the logs of a run. |
@@ -65,6 +66,8 @@ mod backfill_changes;
 mod backfill_failures;
 mod backfill_form;
 mod backfill_list;
+mod bulk_dags;
+mod bulk_runs;
 mod calendar;
 mod changes;
 mod choices;
