@@ -23,6 +23,7 @@ mod oidc;
 mod openapi;
 mod pages;
 mod pages_bulk;
+mod pages_emit;
 #[cfg(feature = "oidc")]
 mod provider;
 mod readers;

@@ -195,6 +195,8 @@ const PAGES: &[Case] = &[
     get("/runs/{run}/tasks/{task}/{attempt}/raw", LOGS, "/runs/1/tasks/of_day/1/raw"),
     get("/assets", List, "/assets"),
     get("/events", List, "/events"),
+    get("/events/emit", Dag("emit"), "/events/emit?asset=reports"),
+    case("POST", "/events/emit", Dag("emit"), "/events/emit", "asset=reports&payload=1&key=b"),
     get("/backfills", List, "/backfills"),
     get("/backfills/{number}", VIEW, "/backfills/1"),
     get("/approvals", List, "/approvals"),

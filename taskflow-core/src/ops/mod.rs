@@ -40,7 +40,7 @@
 //! | `consumers` | The DAGs with event parameters: [`consumers()`], [`stored_events`], [`seen_event`]. |
 //! | `event_groups` | The groups of pending events: keys and periods. |
 //! | `assets` | The assets of the program: [`assets()`]. |
-//! | `events` | The events of assets: [`emit`], [`events()`], [`event`], [`emitted_by`]. |
+//! | `events`, `emit_preview` | The events of assets: [`emit`], [`preview_emit`], [`events()`], [`event`], [`emitted_by`]. |
 //! | `lineage` | Where a run comes from, and what comes from it: [`lineage()`]. |
 //! | `list` | Lists runs: [`list_runs`]. |
 //! | `elements` | The elements of a mapped task: [`elements_summary`], [`elements()`]. |
@@ -83,6 +83,7 @@ mod deadlines;
 mod deliveries;
 mod doctor;
 mod elements;
+mod emit_preview;
 mod error;
 mod event_groups;
 mod events;
@@ -156,6 +157,7 @@ pub use elements::{
     Bar, Durations, Element, ElementFailures, ElementList, ElementQuery, ElementsSummary, StateCount, elements,
     elements_summary, is_mapped,
 };
+pub use emit_preview::{EmitEffect, EventEffect, preview_emit};
 pub use error::OpsError;
 pub(crate) use event_groups::GroupReader;
 pub use events::{AssetEmission, EventDocument, EventQuery, NewAssetEvent, emit, emitted_by, event, events};

@@ -49,6 +49,7 @@ const ACTIONS: &[(&str, &str, Action)] = &[
     ("POST", "/backfills/{number}/extend", Action::BackfillsExtend),
     ("POST", "/backfills/{number}/retry", Action::BackfillsRetry),
     ("POST", "/backfills/{number}/cancel", Action::BackfillsCancel),
+    ("POST", "/events/emit", Action::Emit),
     ("POST", "/approvals/{run}/{task}/answer", Action::Release),
     ("POST", "/runs/{run}/cancel", Action::Cancel),
     ("POST", "/runs/{run}/clear", Action::Clear),

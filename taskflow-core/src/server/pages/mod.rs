@@ -40,7 +40,7 @@
 //! | `versions` | The graphs of a DAG, and what changed between them. |
 //! | `audit`, `audit_words` | Who has changed what. |
 //! | `settings` | The configuration of the program, and what it works with. |
-//! | `form`, `trigger`, `changes`, `mark_form`, `preview` | The forms that change something. |
+//! | `form`, `trigger`, `changes`, `mark_form`, `emit`, `preview` | The forms that change something. |
 //! | `bulk_runs`, `bulk_dags` | Those that change several runs or DAGs. |
 //! | `login`, `oidc`, `account`, `users` | Log-in, set-up, one's own tokens, users. |
 //! | `log`, `log_lines`, `log_search`, `ansi` | The log of an attempt. |
@@ -80,6 +80,7 @@ mod dag_list;
 mod deadline_list;
 mod doctor;
 mod durations;
+mod emit;
 pub(in crate::server) mod escape;
 mod failures;
 mod form;

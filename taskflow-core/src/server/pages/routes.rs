@@ -9,7 +9,7 @@ use axum::routing::{get, post};
 use super::assets::{ICON, assets};
 use super::{
     account, approval, approval_list, asset_list, audit, backfill, backfill_changes, backfill_form, backfill_list,
-    bulk_dags, bulk_runs, calendar, changes, choices, counts, dag, dag_list, deadline_list, doctor, durations,
+    bulk_dags, bulk_runs, calendar, changes, choices, counts, dag, dag_list, deadline_list, doctor, durations, emit,
     graph_page, grid_page, home, log, login, mark_form, pool_list, run, run_events, run_list, run_log, run_values,
     settings, slot_list, task, task_runs, trigger, users, versions,
 };
@@ -114,6 +114,7 @@ fn forms() -> Router<ServerState> {
         .route("/backfills/{number}/extend", get(backfill_changes::ask_extend).post(backfill_changes::extend))
         .route("/backfills/{number}/retry", get(backfill_changes::ask_retry).post(backfill_changes::retry))
         .route("/backfills/{number}/cancel", get(backfill_changes::ask_cancel).post(backfill_changes::cancel))
+        .route("/events/emit", get(emit::show).post(emit::send))
         .route("/approvals/{run}/{task}/answer", post(approval::answer))
         .route("/runs/{run}/cancel", get(changes::ask_cancel).post(changes::cancel))
         .route("/runs/{run}/retry", post(changes::retry))
