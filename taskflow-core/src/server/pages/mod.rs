@@ -43,7 +43,7 @@
 //! | `form`, `trigger`, `changes`, `mark_form`, `emit`, `preview` | The forms that change something. |
 //! | `bulk_runs`, `bulk_dags` | Those that change several runs or DAGs. |
 //! | `login`, `oidc`, `account`, `users` | Log-in, set-up, one's own tokens, users. |
-//! | `log`, `log_lines`, `log_search`, `ansi` | The log of an attempt. |
+//! | `log`, `log_lines`, `log_histogram`, `log_search`, `ansi` | The log of an attempt. |
 //! | `run_log` | The search of the logs of a run. |
 //! | `attempt_pair` | The logs of two attempts side by side. |
 //! | `routes`, `reply`, `address` | Addresses, what handlers read and answer. |
@@ -92,6 +92,7 @@ mod grid_columns;
 mod grid_page;
 mod home;
 mod log;
+mod log_histogram;
 mod log_indexes;
 mod log_lines;
 mod log_search;
