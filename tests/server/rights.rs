@@ -256,6 +256,7 @@ const PAGES: &[Case] = &[
     get("/login/oidc", Public, "/login/oidc"),
     get("/login/oidc/callback", Public, "/login/oidc/callback"),
     case("POST", "/account/password", Session, "/account/password", "current=x&password=y"),
+    case("POST", "/account/sessions/end", Session, "/account/sessions/end", "id=x"),
     case("POST", "/account/tokens", ADMIN, "/account/tokens", "name=page&role=viewer"),
     case("POST", "/account/tokens/revoke", ADMIN, "/account/tokens/revoke", "name=none"),
     case("POST", "/users/add", ADMIN, "/users/add", "name=page&role=viewer&password=several+good+words"),

@@ -58,6 +58,7 @@ const ACTIONS: &[(&str, &str, Action)] = &[
     ("POST", "/runs/{run}/resume", Action::Resume),
     ("POST", "/account/confirm", Action::LogIn),
     ("POST", "/account/password", Action::UsersPassword),
+    ("POST", "/account/sessions/end", Action::LogOut),
     ("POST", "/account/tokens", Action::TokensCreate),
     ("POST", "/account/tokens/revoke", Action::TokensRevoke),
     ("POST", "/users/add", Action::UsersAdd),

@@ -121,6 +121,7 @@ fn forms() -> Router<ServerState> {
         .route("/runs/{run}/resume", post(changes::resume))
         .route("/account/confirm", post(account::confirm))
         .route("/account/password", post(account::password))
+        .route("/account/sessions/end", post(account::end_session))
         .route("/account/tokens", post(account::create))
         .route("/account/tokens/revoke", post(account::revoke))
         .route("/users/add", post(users::add))
