@@ -24,6 +24,7 @@ mod openapi;
 mod pages;
 mod pages_bulk;
 mod pages_emit;
+mod pages_trigger;
 #[cfg(feature = "oidc")]
 mod provider;
 mod readers;

@@ -21,7 +21,7 @@
 //! | `schedules` | The slots of schedules to come: [`next_slots`]; [`pause`], [`unpause`], [`reset_schedule`]. |
 //! | `slots` | What became of slots, and when: [`slots()`], [`past_slots`]. |
 //! | `slot_counts` | How many of the last slots have no run. |
-//! | `slot_span` | The slots in a span of time, past and to come: [`slots_between`], [`calendar`]. |
+//! | `slot_span` | The slots in a span of time, past and to come: [`slots_between`], [`calendar`], [`past_intervals`]. |
 //! | `deadlines` | The deadlines of slots: [`missed_deadlines`], and the [`history`] of a run with it. |
 //! | `accounts` | Users, sessions, tokens and rights: [`accounts`]. |
 //! | `actor` | Who does something: [`Actor`]. |
@@ -196,7 +196,7 @@ pub(crate) use situation::{
 pub(crate) use slot_counts::slot_counts;
 #[cfg_attr(not(feature = "server"), allow(unused_imports, reason = "for the grid of the server"))]
 pub(crate) use slot_span::slots_without_runs;
-pub use slot_span::{CalendarDay, CalendarMonth, SlotSpan, SlotStatus, calendar, slots_between};
+pub use slot_span::{CalendarDay, CalendarMonth, SlotSpan, SlotStatus, calendar, past_intervals, slots_between};
 pub use slots::{PastSlots, SlotQuery, SlotTimes, past_slots, slots};
 pub use start::{Draft, draft, draft_of_interval, start, trigger};
 pub use status::{AttemptStatus, GroupRetry, RunStatus, TaskStatus};

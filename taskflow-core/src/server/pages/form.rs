@@ -122,6 +122,8 @@ pub(crate) enum Input {
     Lines,
     /// Values with their words.
     Choice(Vec<(String, String)>),
+    /// A line, with some values and their words to choose from.
+    Suggested(Vec<(String, String)>),
 }
 
 impl Field {
