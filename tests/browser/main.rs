@@ -36,6 +36,7 @@
 //! 29. Pages are live below a base path, and through proxies.
 //! 30. A page that changes often does not grow.
 //! 31. A run is printed.
+//! 32. What is selected in a list is changed at once.
 
 #![cfg(unix)]
 
@@ -51,6 +52,7 @@ mod home;
 mod access;
 mod backfills;
 mod budgets;
+mod bulk;
 mod calendars;
 mod colours;
 mod everywhere;

@@ -129,8 +129,16 @@ fn change(service: &Service, method: &str, path: &str, body: &Value) {
 const OF_A_KIND: usize = 2;
 
 /// Where a walk through a [`full`] server begins: at home, at a DAG that is paused, at a run that
-/// has failed and at one that has not ended.
-pub(crate) const BEGINNINGS: [&str; 4] = ["/", "/dags/orders_hourly", "/runs/1", "/runs/5"];
+/// has failed and at one that has not ended, and at pages that forms lead to.
+pub(crate) const BEGINNINGS: [&str; 7] = [
+    "/",
+    "/dags/orders_hourly",
+    "/runs/1",
+    "/runs/5",
+    "/runs:clear?run=1&run=2&run=99",
+    "/runs:cancel?of=all&dag=waiting",
+    "/dags:pause?dag=ad_spend&dag=orders_hourly",
+];
 
 /// Opens these pages of a server and those that their links lead to, and so on, and calls `look` on
 /// each. Of pages of one kind, such as runs, it opens a few. Returns the kinds.

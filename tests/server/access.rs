@@ -92,6 +92,45 @@ fn users_log_in_and_out() {
 }
 
 #[test]
+fn one_session_is_ended_and_the_others_go_on() {
+    let directory = with_kim();
+    let added = call(&directory, &["users", "add", "lee", "--role", "viewer", "--password-stdin"], PASSWORD);
+    assert_eq!(added.0, Some(0), "{added:?}");
+    let service = Service::over(directory, &["--bind", "127.0.0.1:0"]);
+    let (here, there) = (service.session("kim", PASSWORD), service.session("kim", PASSWORD));
+    let lee = service.session("lee", PASSWORD);
+    let ids = |cookie: &str| {
+        let account = service.send("GET", "/account", &[("cookie", cookie)], "").body;
+        assert_eq!(account.matches("this browser").count(), 1, "{account}");
+        let (mine, others): (Vec<String>, Vec<String>) = account
+            .split("<span class=\"name\">127.0.0.1</span>")
+            .skip(1)
+            .map(|row| row.split("</tr>").next().unwrap_or_default().to_owned())
+            .partition(|row| row.contains("this browser"));
+        let id = |row: &String| {
+            let (_, rest) = row.split_once("name=\"id\" value=\"").expect("it can be ended");
+            rest.split('"').next().unwrap_or_default().to_owned()
+        };
+        (mine.iter().map(id).collect::<Vec<_>>(), others.iter().map(id).collect::<Vec<_>>())
+    };
+    let (mine, others) = ids(&here);
+    assert_eq!((mine.len(), others.len()), (1, 1), "those of lee are not shown");
+    let not_mine = service.post_form("/account/sessions/end", &lee, &format!("id={}", others[0]));
+    assert_eq!(not_mine.status, 422, "{not_mine:?}");
+    assert_eq!(service.status(("cookie", &there)), 200);
+
+    let ended = service.post_form("/account/sessions/end", &here, &format!("id={}", others[0]));
+    assert_eq!((ended.status, ended.header("location")), (303, "/account"), "{ended:?}");
+    let states = [&here, &there, &lee].map(|cookie| service.status(("cookie", cookie)));
+    assert_eq!(states, [200, 401, 200]);
+    let again = service.post_form("/account/sessions/end", &here, &format!("id={}", others[0]));
+    assert!(again.status == 422 && again.body.contains("has ended already"), "{again:?}");
+    assert_eq!(ids(&here).1, Vec::<String>::new());
+    assert_eq!(service.post_form("/account/sessions/end", &here, &format!("id={}", mine[0])).status, 303);
+    assert_eq!(service.status(("cookie", &here)), 401);
+}
+
+#[test]
 fn unknown_users_and_wrong_passwords_get_the_same_answer() {
     let service = Service::over(with_kim(), &["--bind", "127.0.0.1:0"]);
     let answer = |name: &str, password: &str| {

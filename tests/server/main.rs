@@ -22,6 +22,9 @@ mod metrics;
 mod oidc;
 mod openapi;
 mod pages;
+mod pages_bulk;
+mod pages_emit;
+mod pages_trigger;
 #[cfg(feature = "oidc")]
 mod provider;
 mod readers;

@@ -12,7 +12,7 @@ use crate::home::{Response, Service};
 const NEVER: [&str; 8] =
     ["<script>", "<style", " style=", " onerror=alert(1)>\"", "<img src=x", "<b>markup", "\u{202e}", "javascript:"];
 
-fn service(flags: &[&str]) -> Service {
+pub(crate) fn service(flags: &[&str]) -> Service {
     let flags = [&["--bind", "127.0.0.1:0"], flags].concat();
     Service::of("pages", tempfile::tempdir().expect("temporary directories can be made"), &flags)
 }
@@ -55,7 +55,7 @@ pub(crate) fn send(service: &Service, path: &str, body: &str) -> Response {
 
 /// Starts a run by the form, and returns its number.
 #[track_caller]
-fn trigger(service: &Service, dag: &str, body: &str) -> i64 {
+pub(crate) fn trigger(service: &Service, dag: &str, body: &str) -> i64 {
     let sent = send(service, &format!("/dags/{dag}/trigger"), body);
     assert_eq!(sent.status, 303, "{sent:?}");
     let number = sent.header("location").strip_prefix("/runs/").and_then(|number| number.parse().ok());
@@ -240,10 +240,11 @@ fn tasks_are_marked_as_the_form_has_shown() {
 #[test]
 fn other_origins_and_read_only_servers_change_nothing() {
     let service = service(&["--read-only"]);
-    for path in ["/dags/hostile/trigger", "/dags/daily_report/pause"] {
+    for path in ["/dags/hostile/trigger", "/dags/daily_report/pause", "/runs:clear", "/dags:pause"] {
         assert_eq!(service.get(path).status, 404, "{path}");
         assert_eq!(send(&service, path, "").status, 404, "{path}");
     }
+    assert!(!page(&service, "/dags").contains("type=\"checkbox\""), "nothing can be selected");
     assert!(!page(&service, "/dags/daily_report").contains("Pause…"), "there is no button");
     drop(service);
     let service = self::service(&[]);
@@ -308,7 +309,8 @@ fn every_link_of_every_page_leads_somewhere() {
                     rest.split(['"', '#']).next().unwrap_or_default().replace("&#38;", "&").replace("&amp;", "&");
                 let link = format!("/{link}");
                 // The months of one DAG are like those of the others.
-                let is_like_others = link.contains("/calendar?month=") && !link.contains("/daily_report/");
+                let is_month = link.contains("/calendar?") && link.contains("month=");
+                let is_like_others = is_month && !link.contains("/daily_report/");
                 if !is_like_others && known.insert(link.clone()) {
                     let alike = shapes.entry(shape(&link)).or_insert(0);
                     *alike += 1;

@@ -13,7 +13,7 @@ use clap::{Arg, Command, value_parser};
 
 use super::choose::Dags;
 use super::{Program, drive, flags, help, moment};
-use crate::dag::Registry;
+use crate::dag::{Registry, TAKEN_FLAGS};
 use crate::render::Format;
 
 /// The name by which the program was called.
@@ -186,28 +186,9 @@ fn add_flags(command: Command, taken: &[&str]) -> Command {
     }
 }
 
-/// Names that no parameter can have as a flag. The same for every set of features, so that scripts
-/// work with all.
+/// Names that no parameter can have as a flag.
 pub(super) fn taken() -> Vec<&'static str> {
-    vec![
-        "output",
-        "help",
-        "version",
-        "home",
-        "config",
-        "server",
-        "logical-date",
-        "at",
-        "interval",
-        "jobs",
-        "only",
-        "from",
-        "fail-fast",
-        "quiet",
-        "logs",
-        "durability",
-        "sync",
-    ]
+    TAKEN_FLAGS.to_vec()
 }
 
 fn run_options() -> Vec<Arg> {

@@ -11,28 +11,14 @@ use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use serde_json::Value;
 
-use crate::dag::{ParamDef, ParamDefault, ParamError, Params};
+use crate::dag::{ParamDef, ParamDefault, ParamError, Params, flag_names};
 use crate::run::RunInfo;
 use crate::value::AnyValue;
 
 /// The flags of these parameters; those that clash with `taken` are renamed.
 pub(super) fn of_params(params: &[ParamDef], taken: &[&str]) -> Vec<Arg> {
-    let names = names(params, taken);
+    let names = flag_names(params, taken);
     params.iter().zip(names).map(|(param, name)| flag(param, name)).collect()
-}
-
-/// The names of the flags, without the dashes.
-pub(super) fn names(params: &[ParamDef], taken: &[&str]) -> Vec<String> {
-    let mut names: Vec<String> = Vec::with_capacity(params.len());
-    for param in params {
-        // A leading underscore means "unused" in Rust and nothing to the person who runs the DAG.
-        let mut name = param.name.trim_start_matches('_').replace('_', "-");
-        while name.is_empty() || taken.contains(&&*name) || names.contains(&name) {
-            name.insert_str(0, "param-");
-        }
-        names.push(name);
-    }
-    names
 }
 
 fn flag(param: &ParamDef, name: String) -> Arg {
@@ -116,7 +102,7 @@ pub(super) fn read(
     known: &HashMap<&'static str, AnyValue>,
 ) -> Result<(Params, Vec<String>), Vec<String>> {
     let texts = |param: &ParamDef| texts(matches, param);
-    let names = names(params, taken);
+    let names = flag_names(params, taken);
     let flags = |(param, name): (&ParamDef, &String)| {
         let flag = |text: &str| format!("--{name}={text}");
         texts(param).into_iter().flatten().map(flag).collect::<Vec<_>>()

@@ -19,6 +19,8 @@ mod each;
 mod error;
 mod explicit;
 mod fitness;
+#[cfg(any(feature = "cli", feature = "server"))]
+mod flag_names;
 mod freeze;
 mod group;
 mod hash;
@@ -55,6 +57,8 @@ pub use def::{Dag, DagDef, DagEvents, DagFn, DagInputs, PlanCell};
 pub use each::{EachResult, Mapped};
 pub use error::{BuildError, BuildErrors};
 pub use explicit::DagBuilder;
+#[cfg(any(feature = "cli", feature = "server"))]
+pub(crate) use flag_names::{TAKEN_FLAGS, flag_names};
 pub use group::{Group, group};
 pub use inside::draw_inside;
 pub(crate) use inside::given;

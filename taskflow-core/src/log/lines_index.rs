@@ -15,6 +15,7 @@ use std::io::{self, BufRead as _};
 use std::ops::{ControlFlow, Range};
 
 use super::follow::LogPosition;
+use super::histogram::LogHistogram;
 use super::read::Lines;
 use super::record::LogRecord;
 use super::segments::has_header;
@@ -36,6 +37,7 @@ pub(crate) struct LinesIndex {
     end: LogPosition,
     /// The time of the first record.
     start: Option<Timestamp>,
+    histogram: LogHistogram,
     is_torn: bool,
 }
 
@@ -73,6 +75,11 @@ impl LinesIndex {
     /// Whether a part of another line follows.
     pub(crate) fn is_torn(&self) -> bool {
         self.is_torn
+    }
+
+    /// Its lines by time.
+    pub(crate) fn histogram(&self) -> &LogHistogram {
+        &self.histogram
     }
 
     /// The time of the first record.
@@ -142,6 +149,7 @@ impl LinesIndex {
         if self.start.is_none() {
             self.start = Lines::new().record(line).map(|record| record.at);
         }
+        self.histogram.add(line, self.lines, lines);
         self.in_last += 1;
         self.lines += lines;
     }

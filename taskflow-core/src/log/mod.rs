@@ -31,6 +31,8 @@ mod backpressure;
 pub(crate) mod encodings;
 mod fields;
 mod follow;
+#[cfg(feature = "server")]
+mod histogram;
 mod init;
 mod layer;
 #[cfg(feature = "server")]
@@ -58,6 +60,8 @@ pub(crate) use backpressure::with_backpressure;
 pub use follow::Follow;
 #[cfg(feature = "server")]
 pub(crate) use follow::{Followed, LogPosition};
+#[cfg(feature = "server")]
+pub(crate) use histogram::LogHistogram;
 #[cfg(all(feature = "cli", feature = "sqlite"))]
 pub(crate) use init::default_targets;
 #[cfg(all(feature = "cli", feature = "server"))]

@@ -169,7 +169,8 @@ fn keys_of(groups: &EventGroups, events: &[PendingEvent]) -> u64 {
     keys.len() as u64
 }
 
-fn in_words(waits: &EventWaits) -> String {
+/// What a run waits for, in words.
+pub(super) fn in_words(waits: &EventWaits) -> String {
     match waits {
         EventWaits::ForRoom { active: 1 } => "the end of the active run".to_owned(),
         EventWaits::ForRoom { active } => format!("the end of one of {active} active runs"),
@@ -184,10 +185,10 @@ fn in_words(waits: &EventWaits) -> String {
 }
 
 /// A consumer as stored, with its pending events.
-struct Loaded {
-    state: ConsumerState,
+pub(super) struct Loaded {
+    pub(super) state: ConsumerState,
     /// 0 if no service has seen the DAG.
-    version: i64,
+    pub(super) version: i64,
     last_event: i64,
     /// Those that are decided although they are after the cursor are not among them.
     pending: BTreeMap<String, Vec<PendingEvent>>,
@@ -200,7 +201,7 @@ impl Loaded {
         Loaded { state, version: 0, last_event, pending: BTreeMap::new(), groups: GroupReader::default() }
     }
 
-    async fn load(journal: &Journal, dag: &DagDef, consumer: &Consumer) -> Result<Self, OpsError> {
+    pub(super) async fn load(journal: &Journal, dag: &DagDef, consumer: &Consumer) -> Result<Self, OpsError> {
         let stored = journal.consumer(dag.id).await?;
         let last_event = journal.last_event().await?;
         let Some(StoredConsumer { state, version }) = stored else {
@@ -229,7 +230,14 @@ impl Loaded {
         Ok(Loaded { state, version, last_event, pending, groups })
     }
 
-    fn situation<'a>(&'a self, now: Timestamp, active: &'a ActiveEventRuns) -> EventSituation<'a> {
+    /// Adds an event that was not emitted, as the last one, and returns its number.
+    pub(super) fn add(&mut self, asset: &str, at: Timestamp) -> i64 {
+        self.last_event += 1;
+        self.pending.entry(asset.to_owned()).or_default().push(PendingEvent { number: self.last_event, at });
+        self.last_event
+    }
+
+    pub(super) fn situation<'a>(&'a self, now: Timestamp, active: &'a ActiveEventRuns) -> EventSituation<'a> {
         EventSituation {
             now,
             active: active.count,

@@ -21,7 +21,7 @@
 //! | `schedules` | The slots of schedules to come: [`next_slots`]; [`pause`], [`unpause`], [`reset_schedule`]. |
 //! | `slots` | What became of slots, and when: [`slots()`], [`past_slots`]. |
 //! | `slot_counts` | How many of the last slots have no run. |
-//! | `slot_span` | The slots in a span of time, past and to come: [`slots_between`], [`calendar`]. |
+//! | `slot_span` | The slots in a span of time, past and to come: [`slots_between`], [`calendar`], [`past_intervals`]. |
 //! | `deadlines` | The deadlines of slots: [`missed_deadlines`], and the [`history`] of a run with it. |
 //! | `accounts` | Users, sessions, tokens and rights: [`accounts`]. |
 //! | `actor` | Who does something: [`Actor`]. |
@@ -40,7 +40,7 @@
 //! | `consumers` | The DAGs with event parameters: [`consumers()`], [`stored_events`], [`seen_event`]. |
 //! | `event_groups` | The groups of pending events: keys and periods. |
 //! | `assets` | The assets of the program: [`assets()`]. |
-//! | `events` | The events of assets: [`emit`], [`events()`], [`event`], [`emitted_by`]. |
+//! | `events`, `emit_preview` | The events of assets: [`emit`], [`preview_emit`], [`events()`], [`event`], [`emitted_by`]. |
 //! | `lineage` | Where a run comes from, and what comes from it: [`lineage()`]. |
 //! | `list` | Lists runs: [`list_runs`]. |
 //! | `elements` | The elements of a mapped task: [`elements_summary`], [`elements()`]. |
@@ -83,6 +83,7 @@ mod deadlines;
 mod deliveries;
 mod doctor;
 mod elements;
+mod emit_preview;
 mod error;
 mod event_groups;
 mod events;
@@ -156,6 +157,7 @@ pub use elements::{
     Bar, Durations, Element, ElementFailures, ElementList, ElementQuery, ElementsSummary, StateCount, elements,
     elements_summary, is_mapped,
 };
+pub use emit_preview::{EmitEffect, EventEffect, preview_emit};
 pub use error::OpsError;
 pub(crate) use event_groups::GroupReader;
 pub use events::{AssetEmission, EventDocument, EventQuery, NewAssetEvent, emit, emitted_by, event, events};
@@ -194,7 +196,7 @@ pub(crate) use situation::{
 pub(crate) use slot_counts::slot_counts;
 #[cfg_attr(not(feature = "server"), allow(unused_imports, reason = "for the grid of the server"))]
 pub(crate) use slot_span::slots_without_runs;
-pub use slot_span::{CalendarDay, CalendarMonth, SlotSpan, SlotStatus, calendar, slots_between};
+pub use slot_span::{CalendarDay, CalendarMonth, SlotSpan, SlotStatus, calendar, past_intervals, slots_between};
 pub use slots::{PastSlots, SlotQuery, SlotTimes, past_slots, slots};
 pub use start::{Draft, draft, draft_of_interval, start, trigger};
 pub use status::{AttemptStatus, GroupRetry, RunStatus, TaskStatus};

@@ -199,6 +199,22 @@ pub(super) fn schedule_of_any(dag: &DagDef) -> Result<Option<Schedule>, OpsError
     })
 }
 
+/// The data intervals of the last slots of a DAG that have passed, the newest first.
+///
+/// # Errors
+///
+/// When the schedule is not valid, or the store cannot be read.
+pub async fn past_intervals(journal: &Journal, dag: &DagDef, count: usize) -> Result<Vec<Interval>, OpsError> {
+    let Some(schedule) = schedule_of_any(dag)? else { return Ok(Vec::new()) };
+    let now = journal.now();
+    let first_seen = stored_state(journal, dag).await?.map_or(now, |(state, _)| state.first_seen);
+    asking(|| {
+        let last = schedule.before(now, first_seen);
+        let all = std::iter::successors(last, |slot| schedule.before(just_before(slot.at), first_seen));
+        all.take(count).filter_map(|slot| slot.interval).collect()
+    })
+}
+
 pub(super) fn just_before(moment: Timestamp) -> Timestamp {
     Timestamp::from_nanos(moment.as_nanos().saturating_sub(1))
 }

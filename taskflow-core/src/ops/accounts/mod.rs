@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `rights` | [`Right`], [`Role`], [`DagPattern`], [`Grant`]; [`Access`] decides. |
 //! | `users` | [`add_user`], [`users()`], [`remove_user`], [`set_password`], [`set_role`]. |
-//! | `sessions` | [`log_in`], [`session`], [`confirm_session`], [`log_out`]. |
+//! | `sessions` | [`log_in`], [`session`], [`sessions()`], [`confirm_session`], [`end_session`], [`log_out`]. |
 //! | `identity` | Users of a provider of OpenID Connect: [`Identity`], [`GroupRoles`], [`enter`]. |
 //! | `tokens` | [`create_token`], [`tokens()`], [`revoke_token`], [`token`]. |
 //! | `password` | Hashes passwords, and refuses weak ones. |
@@ -39,7 +39,9 @@ mod users;
 pub use error::AccountError;
 pub use identity::{GroupRoles, Identity, apply_groups, enter};
 pub use rights::{Access, DagPattern, Grant, Right, Role};
-pub use sessions::{Authenticated, NewSession, confirm_session, log_in, log_out, session};
+pub use sessions::{
+    Authenticated, NewSession, SessionDocument, confirm_session, end_session, log_in, log_out, session, sessions,
+};
 pub use tokens::{CreatedToken, DEFAULT_EXPIRY, NewToken, TokenDocument, create_token, revoke_token, token, tokens};
 pub use users::{
     EndedCredentials, UserDocument, add_user, check_name, has_password, has_passwords, has_users, remove_user,

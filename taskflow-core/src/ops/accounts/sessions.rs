@@ -63,6 +63,41 @@ struct SessionState {
     /// When it ends at the latest, if that is before [`LONGEST`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     ends: Option<Timestamp>,
+    /// The address that the user has logged in from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    from: Option<String>,
+}
+
+impl SessionState {
+    /// When the session ends at the latest, however it is used.
+    fn last(&self) -> Timestamp {
+        let longest = self.created + LONGEST;
+        self.ends.map_or(longest, |ends| ends.min(longest))
+    }
+
+    /// Whether it has ended by itself.
+    fn has_ended(&self, used: Timestamp, now: Timestamp) -> bool {
+        // A time in the future is that of a clock that went back.
+        now.since(used) > IDLE || now.since(self.created) > LONGEST || self.ends.is_some_and(|ends| ends <= now)
+    }
+}
+
+/// A session of a user, as it is shown to them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SessionDocument {
+    /// What [`end_session`] ends it by. It is no secret: nobody is known by it.
+    pub id: String,
+    /// When it began.
+    pub created: Timestamp,
+    /// When it was last used, to the minute.
+    pub used: Timestamp,
+    /// When it ends at the latest. One that is not used for 12 hours ends earlier.
+    pub ends: Timestamp,
+    /// The address that the user has logged in from, if it is known.
+    pub from: Option<String>,
+    /// Whether it is the one that was asked with.
+    pub is_current: bool,
 }
 
 /// Begins a session of a user. `None` if there is no such user or the password is wrong, which take
@@ -94,7 +129,8 @@ pub(super) async fn begin(
     accounts.remove_unused(AccountKind::Session, oldest).await.map_err(JournalError::from)?;
     let secret = random_secret()?;
     let ends = lasts.map(|lasts| Timestamp::from_nanos(now.as_nanos().saturating_add(nanos(lasts))));
-    let state = SessionState { created: now, generation: user.state.generation.clone(), confirmed: None, ends };
+    let from = journal.signature().and_then(|signature| signature.peer.clone());
+    let state = SessionState { created: now, generation: user.state.generation.clone(), confirmed: None, ends, from };
     let row = AccountRow {
         kind: AccountKind::Session,
         name: random_secret()?,
@@ -122,15 +158,13 @@ pub async fn session(journal: &Journal, secret: &str) -> Result<Option<Authentic
     let found = accounts.account_of_secret(AccountKind::Session, &digest(secret)).await.map_err(JournalError::from)?;
     let Some(row) = found else { return Ok(None) };
     let state: SessionState = decode(&row)?;
-    // A time in the future is that of a clock that went back.
-    let (idle, age) = (now.since(row.used), now.since(state.created));
-    if idle > IDLE || age > LONGEST || state.ends.is_some_and(|ends| ends <= now) {
+    if state.has_ended(row.used, now) {
         accounts.remove_account(AccountKind::Session, &row.name, None).await.map_err(JournalError::from)?;
         return Ok(None);
     }
     let user = find(journal, &row.owner).await?.filter(|user| user.state.generation == state.generation);
     let Some(user) = user.filter(|user| !user.state.is_nobody()) else { return Ok(None) };
-    if idle >= NOTED {
+    if now.since(row.used) >= NOTED {
         accounts.use_account(AccountKind::Session, &row.name, now).await.map_err(JournalError::from)?;
     }
     // A user of a provider has no password to confirm anything with.
@@ -162,6 +196,52 @@ pub async fn confirm_session(journal: &Journal, secret: &str, password: &str) ->
     // Whoever was faster has confirmed it too.
     accounts.change_account(&row, &encode(&state), None).await.map_err(JournalError::from)?;
     Ok(true)
+}
+
+/// The sessions of a user that have not ended, the one that was used last first. `secret` is that
+/// of the session that asks.
+///
+/// # Errors
+///
+/// When the store cannot be read.
+pub async fn sessions(journal: &Journal, user: &str, secret: &str) -> Result<Vec<SessionDocument>, OpsError> {
+    let (now, current) = (journal.now(), digest(secret));
+    let Some(owner) = find(journal, user).await? else { return Ok(Vec::new()) };
+    let mut documents = Vec::new();
+    for row in journal.accounts().accounts(AccountKind::Session).await.map_err(JournalError::from)? {
+        if row.owner != user {
+            continue;
+        }
+        let state: SessionState = decode(&row)?;
+        if state.generation != owner.state.generation || state.has_ended(row.used, now) {
+            continue;
+        }
+        documents.push(SessionDocument {
+            created: state.created,
+            used: row.used,
+            ends: state.last(),
+            from: state.from,
+            is_current: row.secret.as_ref() == Some(&current),
+            id: row.name,
+        });
+    }
+    documents.sort_by(|one, other| other.used.cmp(&one.used).then_with(|| one.id.cmp(&other.id)));
+    Ok(documents)
+}
+
+/// Ends one session of a user. Returns whether there was one.
+///
+/// # Errors
+///
+/// When the store cannot be read or written.
+pub async fn end_session(journal: &Journal, user: &str, id: &str) -> Result<bool, OpsError> {
+    let found = journal.accounts().account(AccountKind::Session, id).await.map_err(JournalError::from)?;
+    if found.is_none_or(|row| row.owner != user) {
+        return Ok(false);
+    }
+    let trail = trail(journal, Action::LogOut, user);
+    let ended = trail.journal().remove_account(AccountKind::Session, id).await;
+    trail.end(ended.map_err(OpsError::from)).await
 }
 
 /// Ends all sessions of a user, in all browsers. Returns how many there were.

@@ -44,6 +44,9 @@ struct AccountPage {
     identity: Option<(String, String)>,
     /// Whether they have a password here.
     has_password: bool,
+    /// Where they are logged in.
+    sessions: Vec<SessionRow>,
+    can_end: bool,
     tokens: Vec<TokenRow>,
     /// Whether the tokens are those of all.
     is_all: bool,
@@ -66,6 +69,31 @@ struct TokenRow {
     expired: bool,
 }
 
+#[derive(Debug)]
+struct SessionRow {
+    id: String,
+    from: String,
+    is_current: bool,
+    created: Moment,
+    used: Moment,
+    ends: Moment,
+}
+
+async fn session_rows(state: &Visitor, headers: &HeaderMap, clock: &Clock) -> Result<Vec<SessionRow>, OpsError> {
+    let user = state.principal().user().filter(|_| state.principal().has_session());
+    let (Some(user), Some(secret)) = (user, state.auth.presented(headers)) else { return Ok(Vec::new()) };
+    let sessions = accounts::sessions(&state.journal, user, &secret).await?.into_iter();
+    let rows = sessions.map(|session| SessionRow {
+        id: session.id,
+        from: session.from.unwrap_or_else(|| "an unknown address".to_owned()),
+        is_current: session.is_current,
+        created: clock.at(session.created),
+        used: clock.at(session.used),
+        ends: clock.at(session.ends),
+    });
+    Ok(rows.collect())
+}
+
 fn row(token: TokenDocument, clock: &Clock) -> TokenRow {
     TokenRow {
         roles: accounts::roles_in_words(&token.grants),
@@ -78,7 +106,7 @@ fn row(token: TokenDocument, clock: &Clock) -> TokenRow {
     }
 }
 
-async fn page(state: &Visitor, created: String, error: String) -> Result<Response, PageProblem> {
+async fn page(state: &Visitor, headers: &HeaderMap, created: String, error: String) -> Result<Response, PageProblem> {
     let request = request(None);
     let principal = state.principal();
     let managed = Managed::by(state);
@@ -108,6 +136,8 @@ async fn page(state: &Visitor, created: String, error: String) -> Result<Respons
         roles: bounds.join("; within: "),
         identity: identity.as_ref().map(|identity| (identity.subject.clone(), identity.issuer.clone())),
         has_password: principal.has_session() && identity.is_none() && !state.options.read_only,
+        sessions: session_rows(state, headers, &request.clock).await?,
+        can_end: !state.options.read_only,
         tokens: tokens.into_iter().map(|token| row(token, &request.clock)).collect(),
         is_all: managed == Managed::All,
         can_create: can_create && state.is_confirmed(),
@@ -133,8 +163,22 @@ pub(super) fn mistake(error: OpsError) -> Result<String, PageProblem> {
     }
 }
 
-pub(super) async fn show(state: Visitor) -> Sent {
-    page(&state, String::new(), String::new()).await
+pub(super) async fn show(state: Visitor, headers: HeaderMap) -> Sent {
+    page(&state, &headers, String::new(), String::new()).await
+}
+
+/// Ends one of their own sessions.
+pub(super) async fn end_session(state: Visitor, Acting(service): Acting, headers: HeaderMap, body: Bytes) -> Sent {
+    let values = Values::of(&headers, &body)?;
+    let user = state.principal().user().filter(|_| state.principal().has_session());
+    let user = user.ok_or_else(|| {
+        let problem = Problem::forbidden("only those who log in here have sessions");
+        state.refused(AuditTarget::default(), problem)
+    })?;
+    match accounts::end_session(&service, user, values.get("id")).await? {
+        true => Ok(below("/account").into_response()),
+        false => page(&state, &headers, String::new(), "This session has ended already.".to_owned()).await,
+    }
 }
 
 /// The roles of a form. The patterns are separated by spaces.
@@ -198,10 +242,10 @@ pub(super) async fn password(
     }
     if !accounts::has_password(&service, user, values.raw("current")).await? {
         state.note_refusal(AuditTarget::account(user), "the present password is wrong");
-        return page(&state, String::new(), "The present password is wrong.".to_owned()).await;
+        return page(&state, &headers, String::new(), "The present password is wrong.".to_owned()).await;
     }
     if let Err(error) = accounts::set_password(&service, user, values.raw("password")).await {
-        return page(&state, String::new(), mistake(error)?).await;
+        return page(&state, &headers, String::new(), mistake(error)?).await;
     }
     match accounts::log_in(&service, user, values.raw("password")).await? {
         Some(session) => Ok(super::login::entered(&state, &session, "/account")),
@@ -216,7 +260,7 @@ pub(super) async fn create(state: Visitor, Acting(service): Acting, headers: Hea
     let days = values.get("days").parse::<u64>().ok().filter(|days| (1..=3_660).contains(days));
     let grants = match grants(&values) {
         Ok(grants) => grants,
-        Err(error) => return page(&state, String::new(), sentence(&error.to_string())).await,
+        Err(error) => return page(&state, &headers, String::new(), sentence(&error.to_string())).await,
     };
     let new = NewToken {
         name: values.get("name").to_owned(),
@@ -225,8 +269,8 @@ pub(super) async fn create(state: Visitor, Acting(service): Acting, headers: Hea
         expires_after: Some(days.map_or(accounts::DEFAULT_EXPIRY, |days| Duration::from_secs(days * 86_400))),
     };
     match accounts::create_token(&service, new).await {
-        Ok(created) => page(&state, created.token, String::new()).await,
-        Err(error) => page(&state, String::new(), mistake(error)?).await,
+        Ok(created) => page(&state, &headers, created.token, String::new()).await,
+        Err(error) => page(&state, &headers, String::new(), mistake(error)?).await,
     }
 }
 
@@ -235,6 +279,6 @@ pub(super) async fn revoke(state: Visitor, Acting(service): Acting, headers: Hea
     let owner = check_managed(&state, values.get("name"))?;
     match accounts::revoke_token(&service, values.get("name"), owner).await {
         Ok(()) => Ok(below("/account").into_response()),
-        Err(error) => page(&state, String::new(), mistake(error)?).await,
+        Err(error) => page(&state, &headers, String::new(), mistake(error)?).await,
     }
 }

@@ -6,7 +6,9 @@ use askama::Template;
 use axum::extract::Query;
 use axum::response::Html;
 
+use super::action::Action;
 use super::address;
+use super::emit;
 use super::escape::{html, segment};
 use super::frame::{Crumb, Frame, Place};
 use super::reply::{Asked, Page, asked, request};
@@ -104,6 +106,7 @@ pub(super) async fn show(state: Visitor) -> Page {
 struct EventsPage {
     frame: Frame,
     asset: String,
+    actions: Vec<Action>,
     rows: Vec<EventRow>,
     next: String,
 }
@@ -156,5 +159,13 @@ pub(super) async fn events(state: Visitor, Query(query): Asked) -> Page {
     let here = if asset.is_empty() { "Events" } else { asset };
     let path = vec![Crumb::link("Assets", "/assets"), Crumb::here(here)];
     let frame = Frame::new(&request, Place::Assets, format!("Events {asset}"), path).live("assets", as_of);
-    Ok(Html(html(&EventsPage { frame, asset: asset.to_owned(), rows: rows.collect(), next: next.unwrap_or_default() })))
+    let is_declared = ops::assets(None).await?.iter().any(|known| known.name == asset);
+    let may_emit = is_declared && !state.options.read_only && rights.check_emit(asset).is_ok();
+    Ok(Html(html(&EventsPage {
+        frame,
+        asset: asset.to_owned(),
+        actions: may_emit.then(|| Action::form("Emit an event…", emit::address_of(asset))).into_iter().collect(),
+        rows: rows.collect(),
+        next: next.unwrap_or_default(),
+    })))
 }

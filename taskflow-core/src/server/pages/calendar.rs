@@ -9,10 +9,12 @@ use jiff::tz::TimeZone;
 use super::address;
 use super::backfill_form::{address_of, has_slots};
 use super::dag::{Tab, find, tabs};
+use super::dag_list::Filter;
 use super::escape::html;
 use super::frame::{Crumb, Frame, Place};
 use super::marks::Mark;
 use super::reply::{Asked, Page, asked, not_found, request};
+use super::slot_table::{self, SlotTable};
 use super::times::Clock;
 use crate::base::{Date, Timestamp};
 use crate::ops::accounts::Right;
@@ -38,6 +40,10 @@ struct CalendarPage {
     next: String,
     today: String,
     weeks: Vec<Vec<DayCell>>,
+    /// By day and by hour.
+    views: Vec<Filter>,
+    /// The slots by hour, if they are asked for in place of the weeks.
+    hours: Option<SlotTable>,
     more: bool,
     /// For those who may start a backfill.
     range: Option<Range>,
@@ -97,17 +103,30 @@ pub(super) async fn show(state: Visitor, Path(dag): Path<String>, Query(query): 
     let id = status.dag_id;
     let here = address::dag(&id) + "/calendar";
     let (from, until) = (asked(&query, "from"), asked(&query, "to"));
+    let by = if asked(&query, "by") == "hour" { "hour" } else { "" };
     let to = |day: Day| {
         let month = day.strftime("%Y-%m").to_string();
-        address::with(&here, &[("month", &month), ("from", from), ("to", until)])
+        address::with(&here, &[("by", by), ("month", &month), ("from", from), ("to", until)])
     };
+    let this_month = first.strftime("%Y-%m").to_string();
+    let views = [("", "By day"), ("hour", "By hour")].map(|(name, words)| Filter {
+        words: words.to_owned(),
+        count: None,
+        href: address::with(&here, &[("by", name), ("month", &this_month)]),
+        is_chosen: name == by,
+    });
+    let hours = (by == "hour").then(|| {
+        let slots: Vec<slot_table::SlotMark> = calendar.days.iter().flat_map(|day| &day.slots).map(of_table).collect();
+        // An hour is one of the schedule, as a day is.
+        SlotTable::by_hour(&slots, &days)
+    });
     let is_near = |day: &Day| (day.year() - today.year()).abs() <= YEARS;
     // The week begins on Monday.
     let before = usize::try_from(first.weekday().to_monday_zero_offset()).unwrap_or(0);
     let mut cells: Vec<DayCell> = (0..before).map(|_| DayCell::default()).collect();
     cells.extend(calendar.days.iter().map(|day| DayCell::of(day, today, &days, clock)));
     let may_change = state.may(Right::Operate, def.id) && !state.options.read_only;
-    let range = (may_change && has_slots(def)).then(|| {
+    let range = (may_change && has_slots(def) && hours.is_none()).then(|| {
         let chosen =
             Chosen { here: &here, month: first, today, days: [day(asked(&query, "from")), day(asked(&query, "to"))] };
         chosen.mark(&mut cells);
@@ -129,8 +148,10 @@ pub(super) async fn show(state: Visitor, Path(dag): Path<String>, Query(query): 
         zone: days.zone_words(),
         previous: first.yesterday().ok().filter(is_near).map(|day| to(day.first_of_month())).unwrap_or_default(),
         next: first.last_of_month().tomorrow().ok().filter(is_near).map(to).unwrap_or_default(),
-        today: if first == today.first_of_month() { String::new() } else { here.clone() },
+        today: if first == today.first_of_month() { String::new() } else { address::with(&here, &[("by", by)]) },
         weeks,
+        views: views.into(),
+        hours,
         range,
         more: calendar.more,
         id,
@@ -236,6 +257,12 @@ impl DayCell {
             clock_change: day.clock_change.clone().unwrap_or_default(),
         }
     }
+}
+
+/// A slot of the table by hour.
+fn of_table(slot: &SlotStatus) -> slot_table::SlotMark {
+    let href = slot.run.map(address::run).unwrap_or_default();
+    slot_table::SlotMark { at: slot.at, mark: mark_of(slot), note: "", href }
 }
 
 /// The mark of a slot: of its run, or hollow.

@@ -56,30 +56,36 @@ fn dag_form(state: &Visitor, dag: &'static DagDef, verb: &'static str) -> FormPa
     }
 }
 
+/// What a pause means.
+pub(super) const PAUSED: &str = "Schedules and events start no run until the pause ends. Runs that are active go on, runs \
+                                 can be started by hand, and events stay pending.";
+
 fn pause_form(state: &Visitor, dag: &'static DagDef) -> FormPage {
-    let lead = "Its schedule and its events start no run until it is unpaused. Runs that are active go on, runs can be \
-                started by hand, and events stay pending.";
-    FormPage { lead: lead.to_owned(), ..dag_form(state, dag, "Pause") }
+    FormPage { lead: PAUSED.to_owned(), ..dag_form(state, dag, "Pause") }
 }
 
-fn unpause_form(state: &Visitor, dag: &'static DagDef) -> FormPage {
-    let catchup = Field::choice(
+/// What becomes of the slots that passed during a pause.
+pub(super) fn catchup_field() -> Field {
+    Field::choice(
         "catchup",
         "Slots that passed during the pause",
         &[("none", "Run none of them"), ("last", "Run the last one"), ("all", "Run all of them")],
-    );
-    let events = Field::choice(
+    )
+}
+
+/// What becomes of the events that came during a pause.
+pub(super) fn pending_field() -> Field {
+    Field::choice(
         "events",
         "Events that are pending",
         &[("all", "Consume all of them"), ("newest", "Consume the newest of each asset"), ("skip", "Skip them")],
-    );
+    )
+}
+
+fn unpause_form(state: &Visitor, dag: &'static DagDef) -> FormPage {
     let mut page = dag_form(state, dag, "Unpause");
-    if dag.options.schedule.is_some() {
-        page.fields.push(catchup);
-    }
-    if matches!(dag.consumer(), Ok(Some(_))) {
-        page.fields.push(events);
-    }
+    page.fields.extend(dag.options.schedule.is_some().then(catchup_field));
+    page.fields.extend(matches!(dag.consumer(), Ok(Some(_))).then(pending_field));
     page
 }
 

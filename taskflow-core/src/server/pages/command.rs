@@ -30,7 +30,8 @@ impl Program {
     }
 }
 
-fn quoted(word: &str) -> String {
+/// A word as a shell of Unix reads it.
+pub(crate) fn quoted(word: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@+,".contains(c);
     match !word.is_empty() && word.chars().all(is_plain) {
         true => word.to_owned(),

@@ -32,6 +32,8 @@ struct DagListPage {
     text: String,
     show: String,
     is_filtered: bool,
+    /// Whether DAGs can be selected, to pause them.
+    can_change: bool,
     /// `101 to 200 of 1000 DAGs`; empty if one page has them all.
     pages: String,
     previous: String,
@@ -50,6 +52,7 @@ pub(crate) struct Filter {
 #[derive(Debug)]
 struct DagRow {
     id: String,
+    can_select: bool,
     href: String,
     /// The schedule in words, or what its runs wait for.
     schedule: String,
@@ -75,6 +78,28 @@ struct LastRow {
 const CHOICES: [(&str, &str); 5] =
     [("", "All"), ("failed", "Last run failed"), ("active", "Active"), ("paused", "Paused"), ("gone", "Removed")];
 
+/// Whether a schedule or events start its runs: others cannot be paused, nor can those that the
+/// program does not have any more.
+pub(super) fn starts_by_itself(dag: &DagStatus) -> bool {
+    !dag.is_gone && (dag.schedule.is_some() || !dag.consumes.is_empty())
+}
+
+/// Which DAGs a list has.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct DagFilter<'q> {
+    /// What is in their ids.
+    pub(super) text: &'q str,
+    /// One of the choices.
+    pub(super) show: &'q str,
+}
+
+impl DagFilter<'_> {
+    /// Whether it leaves no DAG out.
+    pub(super) fn is_all(&self) -> bool {
+        self.text.is_empty() && self.show.is_empty()
+    }
+}
+
 /// The DAGs that the visitor may see, and which of them have a run that is queued or running.
 pub(super) struct SeenDags {
     pub(super) dags: Vec<DagStatus>,
@@ -91,6 +116,11 @@ impl SeenDags {
 
     pub(super) fn is_active(&self, dag: &DagStatus) -> bool {
         self.active.contains(&dag.dag_id)
+    }
+
+    /// Whether a list with this filter has the DAG.
+    pub(super) fn shows(&self, filter: &DagFilter<'_>, dag: &DagStatus) -> bool {
+        self.has(filter.show, dag) && dag.dag_id.to_lowercase().contains(&filter.text.to_lowercase())
     }
 
     fn has(&self, choice: &str, dag: &DagStatus) -> bool {
@@ -128,7 +158,8 @@ pub(super) async fn show(state: Visitor, Query(query): Asked) -> Page {
     });
     let filters =
         filters.filter(|filter| filter.is_chosen || filter.words == "All" || filter.count != Some(0)).collect();
-    let is_shown = |dag: &&DagStatus| seen.has(show, dag) && dag.dag_id.to_lowercase().contains(&text.to_lowercase());
+    let filter = DagFilter { text, show };
+    let is_shown = |dag: &&DagStatus| seen.shows(&filter, dag);
     let shown: Vec<&DagStatus> = seen.dags.iter().filter(is_shown).collect();
     // The DAG may have left the filter: its place is that among all.
     let passed = seen.dags.iter().position(|dag| dag.dag_id == after).map_or(0, |place| place + 1);
@@ -137,8 +168,13 @@ pub(super) async fn show(state: Visitor, Query(query): Asked) -> Page {
     let last = (first + DAGS).min(shown.len());
     let of_page = &shown[first..last];
     let runs = recent(&state, of_page.iter().copied()).await?;
-    let rows = of_page.iter().map(|dag| row(dag, runs.get(&dag.dag_id).map_or(&[], Vec::as_slice), &request.clock));
-    let rows = rows.collect();
+    let may_pause =
+        |dag: &DagStatus| !state.options.read_only && starts_by_itself(dag) && state.may(Right::Operate, &dag.dag_id);
+    let rows = of_page.iter().map(|dag| DagRow {
+        can_select: may_pause(dag),
+        ..row(dag, runs.get(&dag.dag_id).map_or(&[], Vec::as_slice), &request.clock)
+    });
+    let rows: Vec<DagRow> = rows.collect();
     // The page after a number of DAGs.
     let page = |passed: usize| {
         let after = passed.checked_sub(1).map_or("", |last| &*shown[last].dag_id);
@@ -155,11 +191,12 @@ pub(super) async fn show(state: Visitor, Query(query): Asked) -> Page {
     let path = vec![Crumb::here("DAGs")];
     Ok(Html(html(&DagListPage {
         frame: Frame::new(&request, Place::Dags, "DAGs", path).live("runs,dags", as_of),
+        can_change: rows.iter().any(|row| row.can_select),
         rows,
         filters,
         text: text.to_owned(),
         show: show.to_owned(),
-        is_filtered: !(text.is_empty() && show.is_empty()),
+        is_filtered: !filter.is_all(),
         pages,
         previous,
         next,
@@ -183,6 +220,7 @@ fn row(dag: &DagStatus, runs: &[RunSummary], clock: &Clock) -> DagRow {
     };
     DagRow {
         id: dag.dag_id.clone(),
+        can_select: false,
         href: address::dag(&dag.dag_id),
         schedule,
         next: dag.next.filter(|_| dag.pause.is_none()).map(|next| clock.at(next)),

@@ -28,9 +28,9 @@ use crate::server::{ServerState, base_path};
 /// The response to a form.
 pub(crate) type Sent = Result<Response, PageProblem>;
 
-/// The values of a form by the names of their fields.
+/// The values of a form by the names of their fields. A name may have several.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Values(BTreeMap<String, String>);
+pub(crate) struct Values(BTreeMap<String, Vec<String>>);
 
 impl Values {
     /// The values of a form that was sent.
@@ -41,21 +41,31 @@ impl Values {
             let detail = "a form is sent as application/x-www-form-urlencoded";
             return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
         }
-        let text = std::str::from_utf8(body).map_err(|_| Problem::bad_request("the form is not UTF-8"))?;
-        let decoded =
-            |part: &str| percent_decode_str(&part.replace('+', " ")).decode_utf8().map(std::borrow::Cow::into_owned);
-        let pairs = text.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            Ok((decoded(name)?, decoded(value)?.replace("\r\n", "\n")))
-        });
-        let pairs: Result<_, std::str::Utf8Error> = pairs.collect();
-        pairs.map(Values).map_err(|_| Problem::bad_request("the form is not UTF-8"))
+        Values::encoded(std::str::from_utf8(body).map_err(|_| Problem::bad_request("the form is not UTF-8"))?)
     }
 
     /// The values of an address, which a form was sent to with GET.
     pub(crate) fn asked(query: &BTreeMap<String, String>) -> Values {
-        let values = query.iter().map(|(name, value)| (name.clone(), value.replace("\r\n", "\n")));
+        let values = query.iter().map(|(name, value)| (name.clone(), vec![value.replace("\r\n", "\n")]));
         Values(values.collect())
+    }
+
+    /// The values of the query of an address as it was sent, also those of a name that is repeated.
+    pub(crate) fn of_query(query: Option<&str>) -> Result<Values, Problem> {
+        Values::encoded(query.unwrap_or_default())
+    }
+
+    fn encoded(text: &str) -> Result<Values, Problem> {
+        let decoded = |part: &str| {
+            let decoded = percent_decode_str(&part.replace('+', " ")).decode_utf8().map(std::borrow::Cow::into_owned);
+            decoded.map_err(|_| Problem::bad_request("the form is not UTF-8"))
+        };
+        let mut values = Values::default();
+        for pair in text.split('&').filter(|pair| !pair.is_empty()) {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            values.0.entry(decoded(name)?).or_default().push(decoded(value)?.replace("\r\n", "\n"));
+        }
+        Ok(values)
     }
 
     /// Whether nothing was sent.
@@ -68,14 +78,19 @@ impl Values {
         self.0.contains_key(name)
     }
 
-    /// A value without spaces around it; empty if the field is missing.
+    /// A value without spaces around it; empty if the field is missing. Of several, the last.
     pub(crate) fn get(&self, name: &str) -> &str {
-        self.0.get(name).map_or("", |value| value.trim())
+        self.raw(name).trim()
+    }
+
+    /// The words of a field, which may have been sent several times.
+    pub(crate) fn words(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.0.get(name).into_iter().flatten().flat_map(|value| value.split_whitespace())
     }
 
     /// A value as it was typed, with spaces around it: a password.
     pub(crate) fn raw(&self, name: &str) -> &str {
-        self.0.get(name).map_or("", String::as_str)
+        self.0.get(name).and_then(|values| values.last()).map_or("", String::as_str)
     }
 
     /// Whoever has sent the form, with its reason.
@@ -107,6 +122,8 @@ pub(crate) enum Input {
     Lines,
     /// Values with their words.
     Choice(Vec<(String, String)>),
+    /// A line, with some values and their words to choose from.
+    Suggested(Vec<(String, String)>),
 }
 
 impl Field {
@@ -234,6 +251,9 @@ mod tests {
         let known = values(b"p.a=1+2%2B3&p.b=%2526&reason=%0D%0Ax&empty").unwrap();
         assert_eq!((known.get("p.a"), known.get("p.b"), known.get("reason")), ("1 2+3", "%26", "x"));
         assert_eq!((known.get("empty"), known.get("missing")), ("", ""));
+        let several = values(b"run=7&run=9+11&run=&a=1&a=2").unwrap();
+        assert_eq!(several.words("run").collect::<Vec<_>>(), ["7", "9", "11"]);
+        assert_eq!((several.get("a"), several.words("missing").count()), ("2", 0));
         assert!(values(b"a=%ff").is_err() && values(b"\xff").is_err());
         assert!(Values::of(&HeaderMap::new(), &Bytes::new()).is_err());
     }

@@ -1,7 +1,7 @@
 //! The log of an attempt.
 
 use std::io;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 use std::sync::Arc;
 
 use askama::Template;
@@ -14,12 +14,14 @@ use super::address;
 use super::dag_list::Filter;
 use super::escape::html;
 use super::failures::message;
+use super::form::below;
 use super::frame::{Crumb, Frame, Place};
+use super::log_histogram::Picture;
 use super::log_indexes::LogIndexes;
 use super::log_lines::{Line, Numbers, lines_at};
 use super::log_search::{Found, HITS, search};
 use super::marks::Mark;
-use super::reply::{Asked, Page, PageProblem, asked, not_found, request};
+use super::reply::{Asked, PageProblem, asked, not_found, request};
 use super::times::took_for;
 use crate::journal::RunHistory;
 use crate::log::{LinesIndex, LogLevel, LogName, LogPosition, LogRecord, LogStore, read_log};
@@ -66,6 +68,11 @@ struct LogPage {
     torn: bool,
     /// Whether only matching lines are shown.
     is_search: bool,
+    /// Its lines over time.
+    picture: Option<Picture>,
+    /// The lines that the address names, from 1; and what it says about them.
+    chosen: Option<RangeInclusive<usize>>,
+    chosen_words: String,
 }
 
 /// Lines that follow each other, and what is left out before them.
@@ -135,18 +142,26 @@ pub(super) async fn show(
     turn: Option<Extension<Arc<Turn>>>,
     Path(path): Path<(String, String, String)>,
     Query(query): Asked,
-) -> Page {
+) -> Result<Response, PageProblem> {
     let as_of = state.streams.place();
     let (history, place, attempt) = find(&state, path).await?;
     let task = &history.tasks[place];
     let request = request(history.info.timezone_name());
     let (text, level) = (asked(&query, "q"), asked(&query, "level"));
     let (number, here) = (history.number, address::log(history.number, &task.id, attempt));
+    // The form does not know to which part of the page it leads.
+    if let Some(lines) = chosen_lines(asked(&query, "go")) {
+        return Ok(below(&address_of_lines(&here, &lines)).into_response());
+    }
+    let chosen = chosen_lines(asked(&query, "lines"));
     let severity = LEVELS.iter().find(|known| known.0 == level).map_or(LogLevel::Trace, |known| known.2);
-    let shows_end = !["q", "level", "from", "to"].iter().any(|name| query.contains_key(*name));
+    let shows_end = !["q", "level", "from", "to", "lines"].iter().any(|name| query.contains_key(*name));
     let is_search = !text.is_empty() || severity > LogLevel::Trace;
     let name = LogName { run: history.info.run_id.clone(), task: task.id.to_string(), attempt };
-    let (from, to) = (asked(&query, "from").parse().ok(), asked(&query, "to").parse().ok());
+    let (from, to) = match &chosen {
+        Some(lines) => (Some(lines.start().saturating_sub(AROUND).max(1)), Some(lines.end().saturating_add(AROUND))),
+        None => (asked(&query, "from").parse().ok(), asked(&query, "to").parse().ok()),
+    };
     let searched = text.to_owned();
     let read = read(&state, turn.map(|Extension(turn)| turn), move |logs, indexes| {
         let index = indexes.of(logs, &name)?;
@@ -199,7 +214,12 @@ pub(super) async fn show(
         Crumb::here(format!("Attempt {attempt}")),
     ];
     let title = format!("{} · log of run {number}", task.id);
-    Ok(Html(html(&LogPage {
+    let is_whole = !is_search && parts.iter().all(|part| part.gap == 0);
+    let line = |number: usize| if is_whole { format!("#L{number}") } else { around(&here, number) };
+    let page = Html(html(&LogPage {
+        picture: Picture::of(index.histogram(), total, line),
+        chosen_words: chosen.as_ref().map(lines_in_words).unwrap_or_default(),
+        chosen,
         frame: Frame::new(&request, Place::Runs, title, path).with_sign(mark).live(format!("run:{number}"), as_of),
         task: task.id.to_string(),
         task_href: address::task(number, &task.id),
@@ -220,7 +240,35 @@ pub(super) async fn show(
         is_empty: total == 0,
         torn: index.is_torn() && !is_running,
         is_search,
-    })))
+    }));
+    Ok(page.into_response())
+}
+
+/// The lines that somebody names: `17`, `10-20`, `L10-L20`.
+fn chosen_lines(text: &str) -> Option<RangeInclusive<usize>> {
+    let number = |text: &str| text.trim().trim_start_matches(['L', 'l']).parse::<usize>().ok().filter(|&line| line > 0);
+    match text.split_once(['-', '–']) {
+        None => number(text).map(|line| line..=line),
+        Some((first, last)) => {
+            let (first, last) = (number(first)?, number(last)?);
+            Some(first.min(last)..=first.max(last))
+        }
+    }
+}
+
+/// `Line 17`, `Lines 10 to 20`.
+fn lines_in_words(lines: &RangeInclusive<usize>) -> String {
+    match (lines.start(), lines.end()) {
+        (first, last) if first == last => format!("Line {first}"),
+        (first, last) => format!("Lines {first} to {last}"),
+    }
+}
+
+/// Where lines are marked, with those around them.
+fn address_of_lines(here: &str, lines: &RangeInclusive<usize>) -> String {
+    let (first, last) = (lines.start(), lines.end());
+    let named = if first == last { first.to_string() } else { format!("{first}-{last}") };
+    address::with(here, &[("lines", &named)]) + &format!("#L{first}")
 }
 
 /// Which lines are shown: the chosen ones, all of a short log, the first and the last of a long
@@ -255,12 +303,25 @@ fn parts(total: usize, ranges: Vec<(Range<usize>, Vec<Line>)>, here: &str) -> Ve
 }
 
 impl LogPage {
-    /// Where a line is shown with those around it.
+    /// Where the number of a line leads: where some are marked, it becomes their other end.
     fn around(&self, number: &usize) -> String {
-        if !self.is_search {
-            return format!("#L{number}");
+        match &self.chosen {
+            _ if self.is_search => around(&self.here, *number),
+            Some(lines) => {
+                let first = *lines.start();
+                address_of_lines(&self.here, &(first.min(*number)..=first.max(*number)))
+            }
+            None => format!("#L{number}"),
         }
-        around(&self.here, *number)
+    }
+
+    /// Whether its links to lines lead to addresses, not to places of the page.
+    fn leads_away(&self) -> bool {
+        self.is_search || self.chosen.is_some()
+    }
+
+    fn is_chosen(&self, number: &usize) -> bool {
+        self.chosen.as_ref().is_some_and(|lines| lines.contains(number))
     }
 }
 
@@ -325,6 +386,17 @@ pub(super) async fn raw(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lines_are_named_by_their_numbers() {
+        assert_eq!(chosen_lines("17"), Some(17..=17));
+        assert_eq!(chosen_lines(" L20 - L10 "), Some(10..=20));
+        for text in ["", "0", "-", "1-", "x", "1-2-3", "99999999999999999999"] {
+            assert_eq!(chosen_lines(text), None, "{text:?}");
+        }
+        assert_eq!(address_of_lines("/log", &(10..=20)), "/log?lines=10-20#L10");
+        assert_eq!((lines_in_words(&(3..=3)), lines_in_words(&(3..=4))), ("Line 3".into(), "Lines 3 to 4".into()));
+    }
 
     #[test]
     fn a_long_log_has_its_head_and_its_tail() {

@@ -40,9 +40,10 @@
 //! | `versions` | The graphs of a DAG, and what changed between them. |
 //! | `audit`, `audit_words` | Who has changed what. |
 //! | `settings` | The configuration of the program, and what it works with. |
-//! | `form`, `trigger`, `changes`, `mark_form`, `preview` | The forms that change something. |
+//! | `form`, `trigger`, `changes`, `mark_form`, `emit`, `preview` | The forms that change something. |
+//! | `bulk_runs`, `bulk_dags` | Those that change several runs or DAGs. |
 //! | `login`, `oidc`, `account`, `users` | Log-in, set-up, one's own tokens, users. |
-//! | `log`, `log_lines`, `log_search`, `ansi` | The log of an attempt. |
+//! | `log`, `log_lines`, `log_histogram`, `log_search`, `ansi` | The log of an attempt. |
 //! | `run_log` | The search of the logs of a run. |
 //! | `attempt_pair` | The logs of two attempts side by side. |
 //! | `routes`, `reply`, `address` | Addresses, what handlers read and answer. |
@@ -65,6 +66,8 @@ mod backfill_changes;
 mod backfill_failures;
 mod backfill_form;
 mod backfill_list;
+mod bulk_dags;
+mod bulk_runs;
 mod calendar;
 mod changes;
 mod choices;
@@ -77,6 +80,7 @@ mod dag_list;
 mod deadline_list;
 mod doctor;
 mod durations;
+mod emit;
 pub(in crate::server) mod escape;
 mod failures;
 mod form;
@@ -88,6 +92,7 @@ mod grid_columns;
 mod grid_page;
 mod home;
 mod log;
+mod log_histogram;
 mod log_indexes;
 mod log_lines;
 mod log_search;

@@ -9,9 +9,9 @@ use axum::routing::{get, post};
 use super::assets::{ICON, assets};
 use super::{
     account, approval, approval_list, asset_list, audit, backfill, backfill_changes, backfill_form, backfill_list,
-    calendar, changes, choices, counts, dag, dag_list, deadline_list, doctor, durations, graph_page, grid_page, home,
-    log, login, mark_form, pool_list, run, run_events, run_list, run_log, run_values, settings, slot_list, task,
-    task_runs, trigger, users, versions,
+    bulk_dags, bulk_runs, calendar, changes, choices, counts, dag, dag_list, deadline_list, doctor, durations, emit,
+    graph_page, grid_page, home, log, login, mark_form, pool_list, run, run_events, run_list, run_log, run_values,
+    settings, slot_list, task, task_runs, trigger, users, versions,
 };
 use crate::server::{ServerState, costly};
 
@@ -82,6 +82,8 @@ fn costly_views() -> Router<ServerState> {
 /// Forms with a preview.
 fn costly_forms() -> Router<ServerState> {
     Router::new()
+        .route("/runs:clear", get(bulk_runs::ask_clear).post(bulk_runs::clear))
+        .route("/runs:cancel", get(bulk_runs::ask_cancel).post(bulk_runs::cancel))
         .route("/runs/{run}/clear", get(changes::ask_clear).post(changes::clear))
         .route("/runs/{run}/mark", get(mark_form::ask).post(mark_form::send))
         .route("/dags/{dag}/backfill", get(backfill_form::show).post(backfill_form::send))
@@ -102,6 +104,8 @@ fn doors() -> Router<ServerState> {
 fn forms() -> Router<ServerState> {
     Router::new()
         .route("/dags/{dag}/trigger", get(trigger::show).post(trigger::send))
+        .route("/dags:pause", get(bulk_dags::ask_pause).post(bulk_dags::pause))
+        .route("/dags:unpause", get(bulk_dags::ask_unpause).post(bulk_dags::unpause))
         .route("/dags/{dag}/pause", get(changes::ask_pause).post(changes::pause))
         .route("/dags/{dag}/unpause", get(changes::ask_unpause).post(changes::unpause))
         .route("/backfills/{number}/pause", get(backfill_changes::ask_pause).post(backfill_changes::pause))
@@ -110,12 +114,14 @@ fn forms() -> Router<ServerState> {
         .route("/backfills/{number}/extend", get(backfill_changes::ask_extend).post(backfill_changes::extend))
         .route("/backfills/{number}/retry", get(backfill_changes::ask_retry).post(backfill_changes::retry))
         .route("/backfills/{number}/cancel", get(backfill_changes::ask_cancel).post(backfill_changes::cancel))
+        .route("/events/emit", get(emit::show).post(emit::send))
         .route("/approvals/{run}/{task}/answer", post(approval::answer))
         .route("/runs/{run}/cancel", get(changes::ask_cancel).post(changes::cancel))
         .route("/runs/{run}/retry", post(changes::retry))
         .route("/runs/{run}/resume", post(changes::resume))
         .route("/account/confirm", post(account::confirm))
         .route("/account/password", post(account::password))
+        .route("/account/sessions/end", post(account::end_session))
         .route("/account/tokens", post(account::create))
         .route("/account/tokens/revoke", post(account::revoke))
         .route("/users/add", post(users::add))

@@ -33,7 +33,10 @@ struct RunListPage {
     dags: Vec<&'static str>,
     dag: String,
     state: String,
+    run_type: String,
     is_filtered: bool,
+    /// Whether runs can be selected, to change them.
+    can_change: bool,
     first: String,
     next: String,
 }
@@ -50,6 +53,7 @@ struct RunRow {
     took: String,
     /// `8 tasks`, or how many did not succeed.
     tasks: String,
+    can_select: bool,
 }
 
 /// The states as filters: what still changes, what needs attention, what is done.
@@ -62,10 +66,43 @@ const STATES: [RunState; 6] = [
     RunState::Success,
 ];
 
+/// Which runs a list has. An empty text stands for any.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Listed<'q> {
+    pub(super) dag: &'q str,
+    pub(super) state: &'q str,
+    pub(super) run_type: &'q str,
+}
+
+impl Listed<'_> {
+    /// The newest first.
+    pub(super) fn filter(&self) -> RunFilter {
+        RunFilter {
+            dag: (!self.dag.is_empty()).then(|| self.dag.to_owned()),
+            states: STATES.into_iter().filter(|state| state.name() == self.state).collect(),
+            run_types: RunType::ALL.into_iter().filter(|known| known.name() == self.run_type).collect(),
+            order: RunOrder::Number,
+            ..RunFilter::default()
+        }
+    }
+
+    /// Whether it leaves no run out. A state that does not exist leaves none out.
+    pub(super) fn is_all(&self) -> bool {
+        self.filter() == Listed::default().filter()
+    }
+
+    /// The list from its beginning, or after a run.
+    pub(super) fn address(&self, after: &str) -> String {
+        let Listed { dag, state, run_type } = self;
+        address::with("/runs", &[("state", state), ("dag", dag), ("type", run_type), ("after", after)])
+    }
+}
+
 pub(super) async fn show(state: Visitor, Query(query): Asked) -> Page {
     let as_of = state.streams.place();
     let request = request(None);
     let (dag, chosen, run_type) = (asked(&query, "dag"), asked(&query, "state"), asked(&query, "type"));
+    let listed = Listed { dag, state: chosen, run_type };
     let after = match asked(&query, "after") {
         "" => None,
         // The place of a run that was pruned meanwhile is not known.
@@ -73,19 +110,9 @@ pub(super) async fn show(state: Visitor, Query(query): Asked) -> Page {
             Permit::<View, _>::of_run(&state, &RunKey::parse(run.to_owned())?).await?.run().cursor(RunOrder::Number),
         ),
     };
-    let filter = RunFilter {
-        dag: (!dag.is_empty()).then(|| dag.to_owned()),
-        states: STATES.into_iter().filter(|state| state.name() == chosen).collect(),
-        run_types: RunType::ALL.into_iter().filter(|known| known.name() == run_type).collect(),
-        order: RunOrder::Number,
-        after,
-        limit: Some(RUNS),
-        ..RunFilter::default()
-    };
+    let filter = RunFilter { after, limit: Some(RUNS), ..listed.filter() };
     let list = ops::list_runs(&state.journal, &state.visible().await?.runs(filter)).await?;
-    let at = |state: &str, after: &str| {
-        address::with("/runs", &[("state", state), ("dag", dag), ("type", run_type), ("after", after)])
-    };
+    let at = |state: &str, after: &str| Listed { state, ..listed }.address(after);
     let all = Filter { words: "All".to_owned(), count: None, href: at("", ""), is_chosen: chosen.is_empty() };
     let states = STATES.iter().map(|state| Filter {
         words: Mark::of(state.name()).words.to_owned(),
@@ -95,15 +122,20 @@ pub(super) async fn show(state: Visitor, Query(query): Asked) -> Page {
     });
     let next = list.runs.last().filter(|_| list.more).map(|run| at(chosen, &run.number.to_string()));
     let path = vec![Crumb::here("Runs")];
+    let may_change = |run: &RunSummary| !state.options.read_only && state.may(Right::Operate, &run.info.dag_id);
+    let rows = list.runs.iter().map(|run| RunRow { can_select: may_change(run), ..row(run, &request.clock) });
+    let rows: Vec<RunRow> = rows.collect();
     Ok(Html(html(&RunListPage {
         frame: Frame::new(&request, Place::Runs, "Runs", path).live("runs", as_of),
-        rows: list.runs.iter().map(|run| row(run, &request.clock)).collect(),
+        can_change: rows.iter().any(|row| row.can_select),
+        rows,
         filters: std::iter::once(all).chain(states).collect(),
         types: RunType::ALL.iter().map(|known| (known.name(), known.name() == run_type)).collect(),
         dags: state.dags.iter().map(|dag| dag.id).filter(|dag| state.may(Right::View, dag)).collect(),
         dag: dag.to_owned(),
         state: chosen.to_owned(),
-        is_filtered: !(dag.is_empty() && chosen.is_empty() && run_type.is_empty()),
+        run_type: run_type.to_owned(),
+        is_filtered: !listed.is_all(),
         first: if after.is_some() { at(chosen, "") } else { String::new() },
         next: next.unwrap_or_default(),
     })))
@@ -128,5 +160,6 @@ fn row(run: &RunSummary, clock: &Clock) -> RunRow {
             None => String::new(),
         },
         tasks: if is_plain { tasks } else { counts.collect::<Vec<_>>().join(", ") },
+        can_select: false,
     }
 }

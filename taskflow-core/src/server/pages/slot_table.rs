@@ -50,7 +50,7 @@ pub(crate) struct SlotCell {
 /// What a cell stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Unit {
-    /// A slot at a full hour; a day is a row.
+    /// An hour, mostly with a slot at its beginning; a day is a row.
     Hour,
     /// A slot; a day is a row.
     Slot,
@@ -107,9 +107,14 @@ impl Unit {
         }
     }
 
-    /// The days or the month of a cell of several slots.
+    /// The hour, the day or the month of a cell of several slots.
     fn several(self, time: &Zoned) -> String {
-        time.strftime(if self == Unit::Month { "%B %Y" } else { "%-d %b %Y" }).to_string()
+        let format = match self {
+            Unit::Hour => "%-d %b %Y, %H:00 to %H:59",
+            Unit::Slot | Unit::Day => "%-d %b %Y",
+            Unit::Month => "%B %Y",
+        };
+        time.strftime(format).to_string()
     }
 }
 
@@ -117,8 +122,23 @@ impl SlotTable {
     /// A table of slots, in ascending order. `month` is the address of the slots of a month such as
     /// `2026-01`, for cells of several slots.
     pub(crate) fn of(slots: &[SlotMark], clock: &Clock, month: impl Fn(&str) -> String) -> SlotTable {
-        let times: Vec<Zoned> = slots.iter().map(|slot| slot.at.to_jiff().to_zoned(clock.zone.clone())).collect();
-        let unit = Unit::of(&times);
+        let times = times(slots, clock);
+        SlotTable::in_unit(slots, &times, Unit::of(&times), clock, month)
+    }
+
+    /// The same with a row for each day and a column for each hour. The cell of several slots leads
+    /// nowhere.
+    pub(crate) fn by_hour(slots: &[SlotMark], clock: &Clock) -> SlotTable {
+        SlotTable::in_unit(slots, &times(slots, clock), Unit::Hour, clock, |_| String::new())
+    }
+
+    fn in_unit(
+        slots: &[SlotMark],
+        times: &[Zoned],
+        unit: Unit,
+        clock: &Clock,
+        month: impl Fn(&str) -> String,
+    ) -> SlotTable {
         let mut rows: BTreeMap<jiff::civil::Date, Vec<Vec<usize>>> = BTreeMap::new();
         for (at, time) in times.iter().enumerate() {
             let (row, column) = unit.place(time);
@@ -176,6 +196,11 @@ impl SlotCell {
     }
 }
 
+/// When slots are, in the zone of a clock.
+fn times(slots: &[SlotMark], clock: &Clock) -> Vec<Zoned> {
+    slots.iter().map(|slot| slot.at.to_jiff().to_zoned(clock.zone.clone())).collect()
+}
+
 /// How often each mark is there, the most urgent first.
 fn counted(marks: impl Iterator<Item = Mark>) -> Vec<(Mark, usize)> {
     let mut counts: Vec<(Mark, usize)> = Vec::new();
@@ -219,6 +244,25 @@ mod tests {
             year.counts.iter().map(|(mark, count)| (mark.words, *count)).collect::<Vec<_>>(),
             [("failed", 1), ("success", 364)]
         );
+    }
+
+    #[test]
+    fn by_hour_the_slots_of_an_hour_are_one_cell() {
+        let clock = Clock::new("2026-12-01T00:00:00Z".parse().unwrap(), TimeZone::UTC);
+        let from: Timestamp = "2026-01-01T05:00:00Z".parse().unwrap();
+        let slot = |at: u64| SlotMark {
+            at: from + std::time::Duration::from_secs(at * 1_800),
+            mark: Mark::of(if at == 1 { "failed" } else { "success" }),
+            note: "",
+            href: format!("/runs/{at}"),
+        };
+        let slots: Vec<SlotMark> = (0..3).map(slot).collect();
+        let table = SlotTable::by_hour(&slots, &clock);
+        let cells = &table.rows[0].cells;
+        assert_eq!((table.rows.len(), table.heads.len(), cells.len()), (1, 24, 7));
+        let (both, one) = (cells[5].as_ref().unwrap(), cells[6].as_ref().unwrap());
+        assert_eq!((&*both.title, &*both.href), ("1 Jan 2026, 05:00 to 05:59: 1 failed, 1 success", ""));
+        assert_eq!((both.mark.words, &*one.href), ("failed", "/runs/2"));
     }
 
     #[test]
