@@ -207,7 +207,10 @@ fn calls(verb: &str) -> &'static [Call] {
         "status" => &[("1", STATUS), ("2", &[Part::Run]), ("3", &[])],
         "explain" | "logs" => &[("1", STATUS), ("3", &[])],
         "values" => &[
+            ("1", &[Part::Graph, Part::Entries, Part::Event, Part::Data]),
+            ("1 --json", &[Part::Graph, Part::Entries, Part::Event, Part::Data]),
             ("1 load", &[Part::Graph, Part::Entries, Part::Event, Part::Data]),
+            ("3", &[Part::ValueFile]),
             ("3 total", &[]),
             ("3 large", &[Part::ValueFile]),
         ],

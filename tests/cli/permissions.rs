@@ -148,8 +148,41 @@ fn a_link_in_the_home_is_not_followed() {
     assert_eq!(fs::read_to_string(&victim).expect("it is there"), "precious");
 
     fs::remove_file(link).expect("it is ours");
-    symlink(&victim, home.path().join("logs").join(&run).join("gate/2.jsonl")).expect("it is ours");
+    let logs = home.path().join("logs").join(&run);
+    symlink(&victim, logs.join("gate/2.jsonl")).expect("it is ours");
     let output = home.call(&["retry", "1", "-q"]);
     assert!(output.stderr.contains("gate/2.jsonl is a symbolic link, which is not followed: remove it"), "{output:?}");
     assert_eq!(fs::read_to_string(&victim).expect("it is there"), "precious");
+
+    // The directory of the task, then that of the run.
+    let elsewhere = home.0.path().join("elsewhere");
+    fs::create_dir_all(elsewhere.join("gate")).expect("temporary directories can be made");
+    for (link, to) in [(logs.join("gate"), elsewhere.join("gate")), (logs, elsewhere.clone())] {
+        fs::remove_dir_all(&link).expect("it is ours");
+        symlink(to, &link).expect("it is ours");
+        let output = home.call(&["retry", "1", "-q"]);
+        let expected = format!("{} is a symbolic link, which is not followed: remove it", link.display());
+        assert!(output.stderr.contains(&expected), "{output:?}");
+    }
+    let output = home.call(&["db", "prune", "--older-than", "0s"]);
+    assert_eq!(output.code, Some(0), "{output:?}");
+    assert_eq!(all(&elsewhere), [elsewhere.clone(), elsewhere.join("gate")], "it is as it was");
+}
+
+/// The other side of C5: all logs may be on another disk, whose permissions are not ours to change.
+#[test]
+fn the_directory_of_all_logs_may_be_a_link() {
+    let home = Home::new();
+    let disk = home.0.path().join("disk");
+    fs::create_dir(&disk).expect("temporary directories can be made");
+    fs::set_permissions(&disk, Permissions::from_mode(0o755)).expect("it is ours");
+    fs::create_dir_all(home.path()).expect("temporary directories can be made");
+    symlink(&disk, home.path().join("logs")).expect("it is ours");
+    home.fail();
+    assert!(disk.join(home.run_file()).join("gate/1.jsonl").exists());
+    let log = home.call(&["logs", "1", "gate"]);
+    assert_eq!((log.code, log.stdout.is_empty()), (Some(0), false), "{log:?}");
+    assert_eq!(mode(&disk), 0o755);
+    assert_eq!(home.call(&["db", "prune", "--older-than", "0s"]).code, Some(0));
+    assert_eq!(all(&disk), [disk.clone()]);
 }

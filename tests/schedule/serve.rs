@@ -263,8 +263,10 @@ fn a_timetable_that_panics_pauses_its_dag_and_no_other() {
     assert!(reason.ends_with(": no tide tables"), "{reason}");
     assert_eq!(pause()["by"], "the service");
     eventually("the other one runs", || home.count("seconds", "success") > 1);
-    let late = |run: &Value| time(&run["created"]).since(time(&run["logical_date"]));
-    assert!(home.runs("seconds").iter().all(|run| late(run) < Duration::from_secs(1)), "on time");
+    // On a busy machine it falls behind, but loses nothing.
+    let mut slots = home.slots("seconds");
+    slots.retain(|slot| slot["fate"] != "waiting" && slot["fate"] != "note");
+    assert!(slots.iter().all(|slot| slot["run"].is_i64()), "{slots:?}");
     // The next process has the same timetable.
     assert_eq!(service.stop(), Some(0));
     let service = home.serve("tides,seconds");

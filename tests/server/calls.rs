@@ -77,13 +77,15 @@ fn a_wait_that_is_too_short_answers_with_what_there_is() {
 
 #[test]
 fn waits_end_when_the_service_is_about_to_end() {
-    let service = Service::new();
+    let service = Service::reluctant();
     let run = service.trigger("slow_to_end", &json!({}));
     service.wait(run, "running");
     std::thread::scope(|scope| {
         let waiting = scope.spawn(|| service.json(&format!("/api/v1/runs/{run}?wait={WAIT}")));
         std::thread::sleep(Duration::from_millis(200));
         service.signal(Signal::TERM);
+        eventually("it drains", || service.get("/health/ready").status == 503);
+        service.let_go();
         let state = waiting.join().expect("a client ends")["state"].clone();
         assert!(state == "running" || state == "interrupted", "{state}");
     });

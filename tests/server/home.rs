@@ -125,6 +125,21 @@ impl Service {
         Service::start(serve(program, directory.path()), directory, &flags)
     }
 
+    /// A service whose reluctant tasks do not end before [`let_go`](Service::let_go), and have the
+    /// time that this takes.
+    #[allow(dead_code, reason = "the tests of the pages use the rest")]
+    pub(crate) fn reluctant() -> Self {
+        let directory = tempfile::tempdir().expect("temporary directories can be made");
+        std::fs::write(directory.path().join("hold"), "").expect("temporary files can be written");
+        Service::with_environment("server", directory, &[("TASKFLOW_GRACE", "10m")])
+    }
+
+    /// Lets them end.
+    #[allow(dead_code, reason = "the tests of the pages use the rest")]
+    pub(crate) fn let_go(&self) {
+        std::fs::remove_file(self.directory.path().join("hold")).expect("it is there");
+    }
+
     fn start(mut command: Command, directory: TempDir, flags: &[&str]) -> Self {
         let mut child = command.args(flags).spawn().expect("a built program starts");
         let mut lines = BufReader::new(child.stderr.take().expect("it is piped")).lines();

@@ -62,18 +62,24 @@ pub(super) fn measure() -> Result<Vec<Fact>, Problem> {
         }
         let call = |arguments: &[&str]| measured(Command::new(&program).args(arguments).env("TASKFLOW_HOME", &home));
         call(&[&["run"], run].concat())?;
-        let commands: [(&str, &[&str]); 5] = [
+        let commands: [(&str, &[&str]); 6] = [
             ("status", &["status", "last"]),
             ("explain", &["explain", "last", task]),
             ("values", &["values", "last"]),
             ("clear --downstream", &["clear", "last", task, "--downstream", "--dry-run"]),
             ("db check", &["db", "check"]),
+            ("replay", &["replay", "last", task]),
         ];
         let mut texts = Vec::new();
-        for (name, arguments) in commands {
-            let (took, peak) = call(arguments)?;
+        let mut add = |name: &str, (took, peak): (Duration, u64)| {
             texts.push(format!("`{name}` {}, {:.0} MB", round(took), peak as f64 / 1e6));
+        };
+        for (name, arguments) in commands {
+            add(name, call(arguments)?);
         }
+        // The last task is left to run, which takes the values of all others.
+        call(&["clear", "last", "sum", "--no-run"])?;
+        add("resume", call(&["resume", "last"])?);
         facts.push(Fact { what, measured: texts.join("; "), budget });
     }
     Ok(facts)

@@ -16,8 +16,11 @@ SQL = Path(__file__).resolve().parent.parent / "sql"
 
 
 def read_csv(spark, name, path):
-    """Reads all columns as text, because the queries cast them. A row of the wrong length fails the query."""
-    spark.read.csv(path, header=True, mode="FAILFAST").createOrReplaceTempView(name)
+    """Reads all columns as text, because the queries cast them. A row of the wrong length fails the query.
+
+    A quote within quotes is doubled: Spark expects a backslash unless it is told.
+    """
+    spark.read.csv(path, header=True, mode="FAILFAST", escape='"').createOrReplaceTempView(name)
 
 
 def load(spark, table, directory):

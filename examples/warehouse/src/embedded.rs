@@ -1,7 +1,6 @@
 //! Runs the queries with DataFusion in this process, over CSV and Parquet files.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
 use std::path::Path;
 
 use datafusion::arrow::datatypes::{DataType, Field, Schema};
@@ -10,6 +9,7 @@ use datafusion::prelude::{CsvReadOptions, ParquetReadOptions, SessionContext};
 use taskflow::Result;
 
 use super::month::{Month, at};
+use super::source::columns_of;
 use super::table::{Definition, Table};
 
 /// A session where queries can read these tables, and the month as `this_month`.
@@ -57,8 +57,6 @@ fn failed(table: &Definition, from: &[Table], error: impl std::fmt::Display) -> 
 
 /// The columns of the header, all as text. The queries cast them, in the same way for both engines.
 fn text_schema(csv: &Path) -> Result<Schema> {
-    let mut header = String::new();
-    let file = fs::File::open(csv).map_err(|error| at(csv, error))?;
-    BufReader::new(file).read_line(&mut header).map_err(|error| at(csv, error))?;
-    Ok(Schema::new(header.trim_end().split(',').map(|name| Field::new(name, DataType::Utf8, true)).collect::<Vec<_>>()))
+    let columns = columns_of(csv)?.into_iter();
+    Ok(Schema::new(columns.map(|name| Field::new(name, DataType::Utf8, true)).collect::<Vec<_>>()))
 }

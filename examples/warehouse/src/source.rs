@@ -1,9 +1,10 @@
 //! Finds, checks and unpacks the CSV files.
 
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader, BufWriter, Write};
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
+use csv::{ByteRecord, Reader, ReaderBuilder, Writer, WriterBuilder};
 use flate2::read::MultiGzDecoder;
 use taskflow::Result;
 
@@ -54,29 +55,50 @@ pub fn unpack(name: &str, data: &str, month: &Month) -> Result<Table> {
     let source =
         SOURCES.iter().find(|source| source.name == name).ok_or_else(|| format!("there is no source {name}"))?;
     let path = find(source, Path::new(data), month)?;
-    let mut lines = open(&path)?;
-    let mut header = String::new();
-    lines.read_line(&mut header).map_err(|error| at(&path, error))?;
-    check(source, &path, &header)?;
+    let mut rows = open(&path)?;
+    let columns = columns(&mut rows, &path)?;
+    check(source, &path, &columns)?;
 
     let unpacked = month.staging().join("csv").join(format!("{name}.csv"));
     fs::create_dir_all(unpacked.parent().unwrap_or(&unpacked)).map_err(|error| at(&unpacked, error))?;
-    let mut file = BufWriter::new(File::create(&unpacked).map_err(|error| at(&unpacked, error))?);
-    file.write_all(header.as_bytes())?;
-    let rows = copy(&mut lines, &path, &mut file, &unpacked)?;
+    let file = File::create(&unpacked).map_err(|error| at(&unpacked, error))?;
+    let mut written = WriterBuilder::new().flexible(true).from_writer(file);
+    written.write_record(&columns).map_err(|error| at(&unpacked, error))?;
+    let rows = copy(&mut rows, &path, &mut written, &unpacked)?;
     if rows == 0 {
         return Err(format!("{}: no rows after the header", path.display()).into());
     }
     Ok(Table { name: format!("{name}_csv"), path: unpacked, rows })
 }
 
-/// Copies line by line. Returns the number of lines that are not blank.
-fn copy(from: &mut dyn BufRead, path: &Path, to: &mut dyn Write, unpacked: &Path) -> Result<u64> {
-    let (mut line, mut rows) = (Vec::new(), 0);
-    while from.read_until(b'\n', &mut line).map_err(|error| at(path, error))? > 0 {
-        rows += u64::from(!line.trim_ascii().is_empty());
-        to.write_all(&line).map_err(|error| at(unpacked, error))?;
-        line.clear();
+/// The names of the columns of a CSV file.
+pub fn columns_of(path: &Path) -> Result<Vec<String>> {
+    columns(&mut open(path)?, path)
+}
+
+/// The same, of rows that are read.
+fn columns(rows: &mut Reader<impl Read>, path: &Path) -> Result<Vec<String>> {
+    let header = rows.headers().map_err(|error| at(path, error))?;
+    Ok(header.iter().map(str::to_owned).collect())
+}
+
+/// Copies row by row. Returns their number. A row of another length than the header is left to the
+/// engines, which name the table that it is for.
+fn copy(from: &mut Reader<impl Read>, path: &Path, to: &mut Writer<impl Write>, unpacked: &Path) -> Result<u64> {
+    let (mut row, mut rows) = (ByteRecord::new(), 0);
+    while from.read_byte_record(&mut row).map_err(|error| at(path, error))? {
+        // Parts of a file are read in parallel, and begin at the ends of lines.
+        if let Some(column) = row.iter().position(|value| value.contains(&b'\n') || value.contains(&b'\r')) {
+            let line = row.position().map_or(0, csv::Position::line);
+            let column = column + 1;
+            return Err(format!(
+                "{}: line {line}: the value of column {column} has a line break; replace it by a space",
+                path.display()
+            )
+            .into());
+        }
+        to.write_byte_record(&row).map_err(|error| at(unpacked, error))?;
+        rows += 1;
     }
     to.flush().map_err(|error| at(unpacked, error))?;
     Ok(rows)
@@ -101,9 +123,9 @@ fn find(source: &Source, data: &Path, month: &Month) -> Result<PathBuf> {
     Err(format!("{}: no {wanted}.csv[.gz], found {found}; {day}--data DIR another directory", data.display()).into())
 }
 
-fn check(source: &Source, path: &Path, header: &str) -> Result<()> {
-    let found: Vec<&str> = header.trim_end().split(',').collect();
-    let missing: Vec<&str> = source.columns.iter().copied().filter(|column| !found.contains(column)).collect();
+fn check(source: &Source, path: &Path, found: &[String]) -> Result<()> {
+    let is_found = |column: &str| found.iter().any(|found| found == column);
+    let missing: Vec<&str> = source.columns.iter().copied().filter(|column| !is_found(column)).collect();
     if missing.is_empty() {
         return Ok(());
     }
@@ -111,13 +133,53 @@ fn check(source: &Source, path: &Path, header: &str) -> Result<()> {
         "{}: the header has no column {}; its columns are {}",
         path.display(),
         missing.join(", "),
-        if header.trim().is_empty() { "none: the file is empty".to_owned() } else { found.join(", ") }
+        if found.is_empty() { "none: the file is empty".to_owned() } else { found.join(", ") }
     )
     .into())
 }
 
-fn open(path: &Path) -> Result<Box<dyn BufRead>> {
-    let file = BufReader::new(File::open(path).map_err(|error| at(path, error))?);
+fn open(path: &Path) -> Result<Reader<Box<dyn Read>>> {
+    let file = File::open(path).map_err(|error| at(path, error))?;
     let is_gzipped = path.extension().is_some_and(|extension| extension == "gz");
-    Ok(if is_gzipped { Box::new(BufReader::new(MultiGzDecoder::new(file))) } else { Box::new(file) })
+    let bytes: Box<dyn Read> = if is_gzipped { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) };
+    Ok(ReaderBuilder::new().flexible(true).from_reader(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use taskflow::Date;
+
+    use super::*;
+
+    /// Unpacks a file of airlines, and returns its rows as the engines read them.
+    fn unpacked(airlines: &str) -> Result<(u64, String)> {
+        let directory = tempfile::tempdir()?;
+        fs::write(directory.path().join("airlines.csv"), airlines)?;
+        let path = directory.path().to_str().ok_or("temporary paths are text")?;
+        let month = Month::of("2013-01-31".parse::<Date>()?, path, "run")?;
+        let Table { path, rows, .. } = unpack("airlines", path, &month)?;
+        assert_eq!(columns_of(&path)?, ["carrier", "name"]);
+        Ok((rows, fs::read_to_string(path)?))
+    }
+
+    #[test]
+    fn a_quoted_comma_or_quote_splits_no_value() -> Result<()> {
+        let quoted = "\"carrier\",\"name\"\r\n\"9E\",\"Endeavor, Inc.\"\r\n\r\nAA,\"The \"\"American\"\"\"";
+        let expected = "carrier,name\n9E,\"Endeavor, Inc.\"\nAA,\"The \"\"American\"\"\"\n";
+        assert_eq!(unpacked(quoted)?, (2, expected.to_owned()));
+        Ok(())
+    }
+
+    #[test]
+    fn a_line_break_in_a_value_is_refused_with_its_line() {
+        let error = unpacked("carrier,name\nAA,American\n9E,\"Endeavor\nInc.\"\n").expect_err("it is two lines");
+        let error = error.to_string();
+        assert!(error.ends_with("airlines.csv: line 3: the value of column 2 has a line break; replace it by a space"));
+    }
+
+    #[test]
+    fn a_short_row_is_left_to_the_engines() -> Result<()> {
+        assert_eq!(unpacked("carrier,name\nAA\n")?, (1, "carrier,name\nAA\n".to_owned()));
+        Ok(())
+    }
 }

@@ -1,5 +1,6 @@
 //! Files and directories that only their owner can read, whatever the umask: runs hold values and
-//! logs. No symbolic link is followed where a file is opened for writing.
+//! logs. No symbolic link is followed where a file is opened for writing, or on the way to it below
+//! a directory of the home. Such a directory itself may be a link: `logs` may be on another disk.
 
 use std::fs::OpenOptions;
 use std::io;
@@ -39,12 +40,28 @@ pub(crate) fn options() -> OpenOptions {
 
 /// Opens a file with [`options`], and explains what a link in its place means.
 pub(crate) fn open(options: &OpenOptions, path: &Path) -> io::Result<std::fs::File> {
-    options.open(path).map_err(|error| match std::fs::symlink_metadata(path) {
-        Ok(found) if found.is_symlink() => {
-            io::Error::other(format!("{} is a symbolic link, which is not followed: remove it", path.display()))
-        }
-        _ => error,
-    })
+    options.open(path).map_err(|error| if is_link(path) { link_error(path) } else { error })
+}
+
+/// Whether there is a symbolic link.
+pub(crate) fn is_link(path: &Path) -> bool {
+    std::fs::symlink_metadata(path).is_ok_and(|found| found.is_symlink())
+}
+
+/// Checks that none of the last `own` directories of a path is a symbolic link.
+///
+/// # Errors
+///
+/// With the directory that is one.
+pub(crate) fn refuse_links(directory: &Path, own: usize) -> io::Result<()> {
+    match directory.ancestors().take(own).find(|directory| is_link(directory)) {
+        Some(link) => Err(link_error(link)),
+        None => Ok(()),
+    }
+}
+
+fn link_error(path: &Path) -> io::Error {
+    io::Error::other(format!("{} is a symbolic link, which is not followed: remove it", path.display()))
 }
 
 /// Takes away the permissions of others on a file or directory. Returns the previous ones if there

@@ -21,6 +21,8 @@ const ROWS: usize = 50;
 const IN_A_ROW: usize = 100;
 /// How much of a single value is shown.
 const ALONE: usize = 4000;
+/// What is shown of a value that cannot be read.
+const UNREADABLE: &str = "cannot be read";
 
 pub(super) fn command() -> Command {
     Command::new("values")
@@ -60,14 +62,28 @@ fn table(run: &Run<'_>, every: bool, source: &Source, terminal: &Terminal) -> Re
     }
     let ValuePreviews { values, more, .. } = source.value_previews(run, room(&names.values, terminal), most)?;
     let mut table = Table::new([Column::new("task"), Column::text("type").rank(1), Column::text("value")]);
-    for value in values {
-        table.add_row([Cell::new(name(&value)), Cell::new(&value.ty), Cell::new(&value.preview)]);
+    for value in &values {
+        let shown = if value.error.is_some() { UNREADABLE } else { &value.preview };
+        table.add_row([Cell::new(name(value)), Cell::new(&value.ty), Cell::new(shown)]);
     }
     terminal.print(&table.render(terminal.width_stdout(), terminal.paint_stdout()))?;
     if more > 0 {
         terminal.note(&format!("and {more} more; --all shows them"));
     }
-    Ok(Exit::Success)
+    match unreadable(&values) {
+        Some(error) => Err(CliError::Failure(error)),
+        None => Ok(Exit::Success),
+    }
+}
+
+/// What is said of values that cannot be read: the reason of the first one, and their number.
+fn unreadable(values: &[ValuePreview]) -> Option<String> {
+    let mut wrong = values.iter().filter_map(|value| value.error.as_deref());
+    let first = wrong.next()?;
+    Some(match wrong.count() {
+        0 => first.to_owned(),
+        others => format!("{first}; and {} cannot be read", format::count(others, "other value")),
+    })
 }
 
 /// `load[3] (2013-03)`, and the key of a named value.

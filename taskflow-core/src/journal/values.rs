@@ -17,6 +17,9 @@ pub struct StoredValue {
     pub bytes: Vec<u8>,
 }
 
+/// Of a larger value only the beginning is read for a preview, and not compared with its hash.
+const COMPARED: u64 = 8 << 20;
+
 /// A preview with secrets masked.
 fn shown(bytes: &[u8], ty: &str, limit: usize) -> String {
     let shown = crate::value::preview(bytes, ty, limit).json;
@@ -85,8 +88,8 @@ impl Journal {
         Ok(bytes.map(|bytes| StoredValue { ty: ty.to_owned(), bytes }))
     }
 
-    /// The value as JSON, cut to about `limit` characters. Of a large value only the beginning is
-    /// read.
+    /// The value as JSON, cut to about `limit` characters. Of a value of more than 8 MiB only the
+    /// beginning is read, which cannot show damage.
     ///
     /// # Errors
     ///
@@ -100,7 +103,9 @@ impl Journal {
         let place = history.place(task)?;
         let known = &history.tasks[place];
         let ty = history.shape.nodes.get(place).map_or("?", |_| &history.shape.kind(place as u32).output);
-        if let (Some(Place::File { file, .. }), Some(blobs)) = (&known.value, &self.inner.blobs) {
+        if let (Some(Place::File { file, .. }), Some(blobs)) = (&known.value, &self.inner.blobs)
+            && file.len > COMPARED
+        {
             let failed = |reason: String| JournalError::Value {
                 run: history.info.run_id.clone(),
                 task: task.to_owned(),

@@ -201,6 +201,8 @@ impl Page {
 
 /// Opens a file for appending, at the beginning of a line.
 fn open(path: &Path, task: &str) -> io::Result<File> {
+    // Those of the run and of the task.
+    path.parent().map_or(Ok(()), |directory| private::refuse_links(directory, 2))?;
     let mut options = private::options();
     options.read(true).append(true).create(true);
     let mut file = match private::open(&options, path) {

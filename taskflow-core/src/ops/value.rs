@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::OpsError;
 use crate::base::schema::Schema;
-use crate::journal::{Journal, RunHistory, StoredValue};
+use crate::journal::{Journal, JournalError, RunHistory, StoredValue};
 
 /// A stored value, as JSON documents have it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Schema)]
@@ -95,13 +95,16 @@ pub struct ValuePreview {
     /// The type, without modules.
     #[serde(rename = "type")]
     pub ty: String,
-    /// The beginning of the value, or why it cannot be read. Empty if none was asked for.
+    /// The beginning of the value. Empty if none was asked for, or the value cannot be read.
     pub preview: String,
+    /// Why the value cannot be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
 }
 
 /// The beginnings of the values of a run: at most `most` of tasks and as many named ones, each of
 /// at most `size` characters. With a size of 0, no value is read. A task that returns nothing has
-/// no value to show.
+/// no value to show. A value that cannot be read hides no other: its row says why.
 pub async fn value_previews(
     journal: &Journal,
     history: &RunHistory,
@@ -113,13 +116,9 @@ pub async fn value_previews(
     let mut rows = tasks().filter(|&(place, task)| task.has_value() && history.type_at(place) != "()");
     let mut values = Vec::new();
     for (place, task) in rows.by_ref().take(most) {
-        let preview = match size {
-            0 => String::new(),
-            // The other values are still shown.
-            size => match journal.preview(history, &task.id, size).await {
-                Ok(preview) => preview.unwrap_or_default(),
-                Err(error) => error.to_string(),
-            },
+        let (preview, error) = match size {
+            0 => (String::new(), None),
+            size => shown(journal.preview(history, &task.id, size).await),
         };
         values.push(ValuePreview {
             task: task.id.to_string(),
@@ -127,6 +126,7 @@ pub async fn value_previews(
             key: None,
             ty: history.type_at(place).to_owned(),
             preview,
+            error,
         });
     }
     let more = rows.count();
@@ -136,12 +136,12 @@ pub async fn value_previews(
     }
     pushed.truncate(most);
     for (task, pushed) in pushed {
-        let preview = match size {
-            0 => String::new(),
-            size => match journal.pushed(history, &task.id, &pushed.key).await {
-                Ok(value) => value.map(|value| value.preview(size)).unwrap_or_default(),
-                Err(error) => error.to_string(),
-            },
+        let (preview, error) = match size {
+            0 => (String::new(), None),
+            size => {
+                let value = journal.pushed(history, &task.id, &pushed.key).await;
+                shown(value.map(|value| value.map(|value| value.preview(size))))
+            }
         };
         values.push(ValuePreview {
             task: task.id.to_string(),
@@ -149,9 +149,18 @@ pub async fn value_previews(
             key: Some(pushed.key.clone()),
             ty: pushed.ty.clone(),
             preview,
+            error,
         });
     }
     ValuePreviews { values, more }
+}
+
+/// A preview, or why there is none.
+fn shown(preview: Result<Option<String>, JournalError>) -> (String, Option<String>) {
+    match preview {
+        Ok(preview) => (preview.unwrap_or_default(), None),
+        Err(error) => (String::new(), Some(error.to_string())),
+    }
 }
 
 /// The beginning of the value that a task returned, with everything that looks like a secret

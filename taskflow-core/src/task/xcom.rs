@@ -5,8 +5,8 @@ use serde::de::DeserializeOwned;
 
 use super::TaskContext;
 use super::host::{DetachedHost, Pushed, Unfit};
-use crate::base::Failure;
 use crate::base::text::bounded;
+use crate::base::{Failure, private};
 use crate::run::{QUESTION, Question};
 use crate::value::{AnyValue, TypeInfo, Value, into_owned};
 
@@ -318,7 +318,8 @@ impl TaskContext {
     /// If it cannot be created.
     pub fn artifact_dir(&self) -> std::io::Result<std::path::PathBuf> {
         let path = self.host().artifact_path()?;
-        crate::base::private::create_dir_all(&path)?;
+        private::refuse_links(&path, 1)?;
+        private::create_dir_all(&path)?;
         Ok(path)
     }
 }

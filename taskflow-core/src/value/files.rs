@@ -104,6 +104,8 @@ impl ValueFiles {
         let file = FileRef::of(bytes);
         let path = self.path(run, &file);
         let directory = path.parent().unwrap_or(&self.root);
+        // Those of the run and of the first digits.
+        private::refuse_links(directory, 2)?;
         private::create_dir_all(directory)?;
         if has_content(&path, bytes) {
             // Its writer may have died before it reached the disk.
@@ -132,7 +134,8 @@ impl ValueFiles {
     pub(crate) fn put_shared(&self, run: &str, bytes: &[u8]) -> io::Result<FileRef> {
         let file = self.put(run, bytes)?;
         let path = self.path(run, &file);
-        let touched = File::options().write(true).open(&path).and_then(|file| file.set_modified(SystemTime::now()));
+        let opened = private::open(private::options().write(true), &path);
+        let touched = opened.and_then(|file| file.set_modified(SystemTime::now()));
         match touched {
             // It may have been removed between the two.
             Ok(()) if path.exists() => Ok(file),
@@ -233,8 +236,9 @@ impl ValueFiles {
     /// is not an error.
     pub(crate) fn sweep(&self, older_than: SystemTime) -> io::Result<usize> {
         let mut removed = 0;
-        for run in entries(&self.root)? {
-            for shard in entries(&run)? {
+        let is_own = |directory: &PathBuf| !private::is_link(directory);
+        for run in entries(&self.root)?.into_iter().filter(is_own) {
+            for shard in entries(&run)?.into_iter().filter(is_own) {
                 for path in entries(&shard)? {
                     if path.extension().is_some_and(|extension| extension == UNFINISHED) {
                         removed += usize::from(remove_older(&path, older_than)?);
@@ -303,10 +307,11 @@ impl ValueFiles {
     }
 }
 
-/// Whether the file has exactly this content. An unreadable file does not.
+/// Whether the file has exactly this content. An unreadable file does not, nor does a link, which
+/// is replaced.
 fn has_content(path: &Path, bytes: &[u8]) -> bool {
     let compare = || -> io::Result<bool> {
-        let mut file = File::open(path)?;
+        let mut file = private::options().read(true).open(path)?;
         if file.metadata()?.len() != bytes.len() as u64 {
             return Ok(false);
         }
@@ -502,6 +507,63 @@ mod tests {
         assert_eq!(files.sweep(at(20)).unwrap(), 0);
         assert_eq!(all_files(&files.root).len(), 2);
         assert_eq!(files.get(RUN, &file).unwrap(), b"abc");
+    }
+
+    /// C5: links in the place of a value, and of the directories of a run and of the first digits.
+    #[test]
+    #[cfg(unix)]
+    fn no_link_below_the_values_is_followed() {
+        use std::os::unix::fs::symlink;
+
+        let (directory, files) = files(true);
+        let (victim, elsewhere) = (directory.path().join("victim"), directory.path().join("elsewhere"));
+        fs::create_dir_all(elsewhere.join("ba")).unwrap();
+        let theirs = elsewhere.join("ba/precious.tmp");
+        File::create_new(&theirs).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
+
+        // The link is replaced, whatever it leads to.
+        let file = files.put(RUN, b"abc").unwrap();
+        let path = files.path(RUN, &file);
+        for content in ["precious", "abc"] {
+            fs::write(&victim, content).unwrap();
+            fs::remove_file(&path).unwrap();
+            symlink(&victim, &path).unwrap();
+            files.put_shared(RUN, b"abc").unwrap();
+            assert!(!private::is_link(&path));
+            assert_eq!(files.get(RUN, &file).unwrap(), b"abc");
+            assert_eq!(fs::read_to_string(&victim).unwrap(), content);
+        }
+
+        let (run, shard) = (files.run_directory(RUN), path.parent().unwrap());
+        for (link, to) in [(shard, elsewhere.join("ba")), (&run, elsewhere.clone())] {
+            fs::remove_dir_all(link).unwrap();
+            symlink(to, link).unwrap();
+            let refused = files.put(RUN, b"abc").unwrap_err().to_string();
+            let expected = format!("{} is a symbolic link, which is not followed: remove it", link.display());
+            assert_eq!(refused, expected);
+            assert_eq!(files.sweep(SystemTime::now()).unwrap(), 0);
+            files.remove_run(RUN).unwrap();
+            assert!(!run.exists());
+            fs::create_dir_all(shard).unwrap();
+            assert_eq!(all_files(&elsewhere), [theirs.as_path()], "it is as it was");
+        }
+    }
+
+    /// The other side of it: all values may be on another disk.
+    #[test]
+    #[cfg(unix)]
+    fn the_directory_of_all_values_may_be_a_link() {
+        let (directory, files) = files(true);
+        let disk = directory.path().join("disk");
+        fs::create_dir(&disk).unwrap();
+        std::os::unix::fs::symlink(&disk, &files.root).unwrap();
+        let file = files.put(RUN, b"abc").unwrap();
+        assert_eq!(files.get(RUN, &file).unwrap(), b"abc");
+        assert_eq!(all_files(&disk).len(), 1);
+        File::create_new(unfinished(&files.path(RUN, &file))).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
+        assert_eq!(files.sweep(SystemTime::now()).unwrap(), 1);
+        files.remove_run(RUN).unwrap();
+        assert!(all_files(&disk).is_empty() && disk.exists());
     }
 
     #[test]
