@@ -20,7 +20,7 @@ use crate::dag::{DagDef, ParamDef, ParamError};
 use crate::journal::{Journal, NewConsumption, Note, StepOutcome, StoredConsumer, StoredEvent};
 use crate::schedule::{
     Catchup, Consumer, ConsumerState, EventGroups, EventSituation, EventWaits, Pause, PendingEvent, PendingPeriod,
-    SlotRecord, Takes, Unpause, consume, unpause_consumer,
+    SlotRecord, Takes, Unpause, consume, end_consumer_pause, unpause_consumer,
 };
 use crate::value::AnyValue;
 
@@ -158,7 +158,7 @@ pub(super) async fn status(
         open_slots: state.open.iter().map(|slot| slot.at).collect(),
         inputs,
         schedule_pause: state.schedule.as_ref().and_then(|schedule| schedule.pause.clone()),
-        pause: state.pause.clone(),
+        pause: state.pause.clone().filter(|pause| !pause.is_over(now)),
     })
 }
 
@@ -260,14 +260,15 @@ pub(super) async fn pause(
     now: Timestamp,
 ) -> Result<Pause, OpsError> {
     loop {
-        let Loaded { mut state, version, .. } = Loaded::load(journal, dag, consumer).await?;
+        let Loaded { state, version, .. } = Loaded::load(journal, dag, consumer).await?;
+        let (mut state, records) = asking(|| end_consumer_pause(consumer, &state, now))?;
         if let Some(pause) = state.pause {
             return Err(OpsError::Paused { dag: dag.id.to_owned(), by: pause.by });
         }
         let pause = Pause { by: note.by.clone(), reason: note.reason.clone(), since: now, until };
         state.pause = Some(pause.clone());
         changed(journal, json!({ "paused": false }), json!({}));
-        if store(journal, dag, version, &state, Vec::new(), now).await? {
+        if store(journal, dag, version, &state, records, now).await? {
             return Ok(pause);
         }
     }
@@ -285,7 +286,7 @@ pub(super) async fn unpause(
     loop {
         let loaded = Loaded::load(journal, dag, consumer).await?;
         let of_schedule = loaded.state.schedule.as_ref().and_then(|schedule| schedule.pause.as_ref());
-        if loaded.state.pause.is_none() && of_schedule.is_none() {
+        if loaded.state.pause.as_ref().is_none_or(|pause| pause.is_over(now)) && of_schedule.is_none() {
             return Err(OpsError::NotPaused { dag: dag.id.to_owned() });
         }
         let active = ActiveEventRuns::default();

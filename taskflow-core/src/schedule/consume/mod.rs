@@ -46,6 +46,7 @@ pub use step::{
     PendingPeriod,
 };
 use stepper::Stepper;
+pub(crate) use unpause::end_consumer_pause;
 pub use unpause::unpause_consumer;
 
 /// Decides which runs start now. `None` as the state is a DAG that no service has seen before.
