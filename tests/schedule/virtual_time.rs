@@ -7,7 +7,7 @@ use taskflow::engine::RunType;
 use taskflow::notify::Notification;
 use taskflow::ops::PastSlots;
 use taskflow::prelude::*;
-use taskflow::schedule::{Catchup, Note as ScheduleNote};
+use taskflow::schedule::{BackfillRequest, Catchup, Note as ScheduleNote, SlotRange};
 use taskflow::testing::{ServiceTest, Test};
 use taskflow::{RunState, TaskState, Timestamp};
 #[cfg(target_os = "linux")]
@@ -340,6 +340,38 @@ fn a_backfill_of_years_of_minutes_is_previewed_in_little_memory_and_starts_at_on
         let status = service.backfill_status(backfill);
         assert_eq!(status.active.len(), status.limit as usize, "its first runs are active");
     });
+}
+
+#[dag(schedule = "@daily", max_active_runs = 4)]
+fn wide(#[param(default = |run| run.day())] day: Date) -> String {
+    extract(day)
+}
+
+/// Case 55.
+#[test]
+fn a_live_slot_starts_at_once_beside_a_backfill_of_a_month() {
+    let mut service = Test::service().dag_with(wide {}, |test| test.takes(extract {}, 5 * HOUR));
+    service.at("2026-01-01T12:00:00Z").run_until("2026-01-01T12:00:00Z");
+    let request = BackfillRequest {
+        ranges: vec![SlotRange { from: at("2025-12-01"), to: at("2025-12-31") }],
+        limit: 4,
+        ..BackfillRequest::default()
+    };
+    let backfill = service.backfill_with("wide", &request);
+    service.run_until("2026-01-02T00:00:00Z");
+    assert_eq!(service.backfill_status(backfill).active.len(), 4, "the backfill has all its runs");
+    service.run_until("2026-01-05T12:00:00Z");
+    let live = service.runs("wide").into_iter().filter(|run| run.info.run_type == RunType::Scheduled);
+    for run in live {
+        assert_eq!((run.created, run.ended), (run.info.logical_date, Some(run.info.logical_date + 5 * HOUR)));
+    }
+    service.assert_slots("wide", &["2026-01-02", "2026-01-03", "2026-01-04", "2026-01-05"]);
+    let counts = service.backfill_status(backfill).counts;
+    assert_eq!((counts.new, counts.success), (31, 31));
+}
+
+fn at(text: &str) -> Timestamp {
+    text.parse().expect("a time")
 }
 
 #[dag(schedule = every("10m"), overlap = "allow", max_active_runs = 1_000, weight = 3)]
