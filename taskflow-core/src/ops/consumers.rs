@@ -78,7 +78,7 @@ pub struct ConsumerInput {
     /// How many keys the pending events have, if a run takes those of one key.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub keys: Option<u64>,
-    /// The periods that have pending events and are not complete, if a run takes a whole period.
+    /// The periods with pending events of which more parts are needed, if a run takes a period.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub periods: Vec<PendingPeriod>,
 }
@@ -142,7 +142,7 @@ pub(super) async fn status(
             first_pending: pending.first().map(|event| event.number),
             since: pending.first().map(|event| event.at),
             keys: groups.filter(|_| input.by_key).map(|groups| keys_of(groups, pending)),
-            periods: groups.map(|groups| groups.pending_periods(pending)).unwrap_or_default(),
+            periods: groups.map(|groups| groups.pending_periods(pending, input.parts)).unwrap_or_default(),
         }
     });
     let inputs: Vec<ConsumerInput> = inputs.collect();

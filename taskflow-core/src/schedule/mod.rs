@@ -36,7 +36,7 @@ pub use backfill::{
 pub use clock_time::ClockTime;
 pub use consume::{
     Consumer, ConsumerDecision, ConsumerState, ConsumerStep, EventGroup, EventGroups, EventInput, EventRun,
-    EventSituation, EventWaits, PendingEvent, PendingPeriod, Takes, consume, unpause_consumer,
+    EventSituation, EventWaits, PartsNeeded, PendingEvent, PendingPeriod, Takes, consume, unpause_consumer,
 };
 pub(crate) use consume::{Offered, end_consumer_pause, is_of_events, offers};
 pub use cron::{Cron, CronError};
