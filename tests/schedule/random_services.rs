@@ -563,10 +563,10 @@ impl Life {
         }
     }
 
-    /// Checks that slots are recorded as paused up to the end of a pause, and not beyond, and that a
-    /// pause that nobody has ended has ended once, which is noted. Slots that were not decided when
-    /// a pause began are recorded with those of the pause. Times cannot be compared across a clock
-    /// that was set.
+    /// Checks that slots are recorded as paused up to the end of a pause, and not beyond, and that
+    /// a pause that nobody has ended has ended once, which is noted. Slots that were not decided
+    /// when a pause began are recorded with those of the pause. Times cannot be compared across a
+    /// clock that was set.
     fn check_paused_slots(&self, dag: &str) {
         let def = Registry::dags().into_iter().find(|def| def.id == dag).expect("the DAG");
         let offset = def.options.schedule(dag).expect("a valid schedule").expect("a schedule").offset;
@@ -597,8 +597,8 @@ impl Life {
         }
     }
 
-    /// Checks that neither the schedule nor events have started a run during a pause. Times cannot be
-    /// compared across a clock that was set.
+    /// Checks that neither the schedule nor events have started a run during a pause. Times cannot
+    /// be compared across a clock that was set.
     fn check_pauses(&self, dag: &str) {
         if self.was_clock_set {
             return;
@@ -690,7 +690,8 @@ impl Life {
         }
     }
 
-    /// Checks that a key has one run at a time, and a period one run with as many parts as are needed.
+    /// Checks that a key has one run at a time, and a period one run with as many parts as are
+    /// needed.
     fn check_groups(&self) {
         let runs_by_key = |dag| {
             let mut by_key: BTreeMap<String, Vec<RunSummary>> = BTreeMap::new();
