@@ -202,10 +202,11 @@ pub mod schedule {
         BEHIND, Backlog, CATCHUP_WINDOW, CLOCK_TOLERANCE, Calendar, Catchup, ClockTime, Combine, Consumer,
         ConsumerDecision, ConsumerState, ConsumerStep, Cron, CronError, Crons, Dates, DeadlineState, Decision,
         EventGroup, EventGroups, EventInput, EventRun, EventSituation, EventWaits, Every, EveryError, Exceptions,
-        FailedRun, FairTurns, First, GRACE, MissedSlots, Note, OnUpdate, Overlap, PASSED_OVER, Pause, PendingEvent,
-        PendingPeriod, Recurrence, RecurrenceError, SETTLING, Schedule, ScheduleState, ScheduleTraces, Shift,
-        Situation, Slot, SlotDeadline, SlotFate, SlotRecord, SlotStanding, Span, Step, Takes, Timetable, UnknownPolicy,
-        Unpause, WaitingRun, Waits, Zone, ZoneError, ZoneRules, consume, step, unpause, unpause_consumer,
+        FailedRun, FairTurns, First, GRACE, MissedSlots, Note, OnUpdate, Overlap, PASSED_OVER, PartsNeeded, Pause,
+        PendingEvent, PendingPeriod, Recurrence, RecurrenceError, SETTLING, Schedule, ScheduleState, ScheduleTraces,
+        Shift, Situation, Slot, SlotDeadline, SlotFate, SlotRecord, SlotStanding, Span, Step, Takes, Timetable,
+        UnknownPolicy, Unpause, WaitingRun, Waits, Zone, ZoneError, ZoneRules, consume, step, unpause,
+        unpause_consumer,
     };
 }
 

@@ -1,5 +1,7 @@
 //! The verb `doctor`.
 
+#[cfg(feature = "failpoints")]
+use std::io::Read as _;
 use std::process::Stdio;
 
 use serde_json::Value;
@@ -74,7 +76,7 @@ fn a_schedule_that_falls_behind_is_said_by_every_view() {
     let home = Home::new();
     std::fs::write(home.hold(), "").expect("temporary files can be written");
     home.move_clock(0);
-    let service = home.serve("seconds");
+    let (service, mut log) = home.serve_aloud("seconds");
     eventually("it runs", || home.count("seconds", "running") == 1);
     // Its run takes longer than thirty periods.
     home.move_clock(30);
@@ -97,6 +99,9 @@ fn a_schedule_that_falls_behind_is_said_by_every_view() {
     assert_eq!(notes, 1, "it is noted once");
     std::fs::remove_file(home.hold()).expect("it is there");
     assert_eq!(service.stop(), Some(0));
+    let mut said = String::new();
+    log.read_to_string(&mut said).expect("it writes text");
+    assert_eq!(said.matches("it falls behind its schedule: 10 slots wait, the first is ").count(), 1, "{said}");
 }
 
 /// DAGs with event parameters are in the views of all DAGs.

@@ -6,8 +6,8 @@ use std::time::Duration;
 use proptest::prelude::*;
 use taskflow::asset::{Month, Period};
 use taskflow::schedule::{
-    Consumer, Crons, EventInput, EventWaits, FailedRun, Note, OnUpdate, PendingPeriod, Schedule, SlotFate, Takes,
-    Unpause,
+    Consumer, Crons, EventInput, EventWaits, FailedRun, Note, OnUpdate, PartsNeeded, PendingPeriod, Schedule, SlotFate,
+    Takes, Unpause,
 };
 
 use crate::consumer::Consuming;
@@ -140,6 +140,7 @@ fn february_2028_needs_29_days() {
     let period = PendingPeriod {
         period: FEBRUARY.to_owned(),
         present: 27,
+        needed: 29,
         missing: vec!["2028-02-03".to_owned(), "2028-02-29".to_owned()],
     };
     assert_eq!(period.to_string(), "2028-02: 27 of 29, missing 2028-02-03, 2028-02-29");
@@ -157,6 +158,54 @@ fn february_2028_needs_29_days() {
     );
     let state = consuming.state.as_ref().expect("a state");
     assert_eq!((state.cursor("a"), &state.decided["a"][..]), (Some(27), &[(29, 31)][..]), "March waits");
+}
+
+/// Airflow's `MinimumCount`: the rest of the period comes too late, or starts another run.
+#[test]
+fn fewer_parts_than_all_may_be_enough() {
+    let started = |parts, on_update, count: usize| {
+        let mut consuming = whole(on_update);
+        consuming.consumer.inputs[0].parts = parts;
+        for day in &days()[..count] {
+            consuming.emit_of("a", FEBRUARY, Some(day));
+        }
+        consuming.pass(3600);
+        consuming
+    };
+    let sizes = |consuming: &Consuming| consuming.taken_of_one().iter().map(Vec::len).collect::<Vec<_>>();
+    let waiting = started(PartsNeeded::AtLeast(25), OnUpdate::Ignore, 24);
+    assert!(waiting.runs.is_empty());
+    let Some(EventWaits::ForParts { period, .. }) = &waiting.waits else { panic!("{:?}", waiting.waits) };
+    let missing = "2028-02-25, 2028-02-26, 2028-02-27, 2028-02-28, 2028-02-29";
+    assert_eq!(period.to_string(), format!("2028-02: 24 of 29, 25 needed, missing {missing}"));
+    let mut late = started(PartsNeeded::AtLeast(25), OnUpdate::Ignore, 25);
+    assert_eq!((sizes(&late), keys(&late)), (vec![25], vec![FEBRUARY]));
+    late.emit_of("a", FEBRUARY, Some("2028-02-29")).pass(3600);
+    let reason = "event 26 of `a`: an update of 2028-02, which has had its run";
+    assert_eq!((sizes(&late), &late.records[..]), (vec![25], &[(SlotFate::Skipped, 1, reason.to_owned())][..]));
+    let mut again = started(PartsNeeded::AllBut(2), OnUpdate::Rerun, 27);
+    assert_eq!(sizes(&again), [27]);
+    again.emit_of("a", FEBRUARY, Some("2028-02-29")).pass(3600);
+    assert!(again.runs[1].0.again);
+    assert_eq!((sizes(&again), again.state.as_ref().expect("a state").cursor("a")), (vec![27, 1], Some(28)));
+    // No period needs more parts than it has, and none runs without an event.
+    let sizes = |parts, count| sizes(&started(parts, OnUpdate::Ignore, count));
+    assert_eq!((sizes(PartsNeeded::AtLeast(40), 28), sizes(PartsNeeded::AtLeast(40), 29)), (vec![], vec![29]));
+    assert_eq!(sizes(PartsNeeded::AllBut(29), 1), [1]);
+}
+
+/// `settle` gives the other parts time.
+#[test]
+fn a_period_with_enough_parts_waits_until_it_has_settled() {
+    let mut consuming = whole(OnUpdate::Ignore);
+    let input = &mut consuming.consumer.inputs[0];
+    (input.parts, input.settle) = (PartsNeeded::AtLeast(25), Some(Duration::from_secs(600)));
+    for day in &days()[..27] {
+        consuming.emit_of("a", FEBRUARY, Some(day)).pass(60);
+    }
+    assert!(matches!(consuming.waits, Some(EventWaits::ForSettling { .. })), "{:?}", consuming.waits);
+    consuming.pass(600);
+    assert_eq!(consuming.taken_of_one()[0].len(), 27);
 }
 
 /// Case 75: a late correction.

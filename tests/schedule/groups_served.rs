@@ -38,6 +38,16 @@ fn corrected(#[event(SALES, on_update = "rerun")] days: Complete<Month, u64>) ->
 }
 
 #[task]
+fn outline(days: &Complete<Month, u64>) -> (String, usize, Vec<Day>) {
+    (days.period().to_string(), days.len(), days.missing())
+}
+
+#[dag]
+fn outlined(#[event(SALES, all_but = 2, on_update = "rerun")] days: Complete<Month, u64>) -> (String, usize, Vec<Day>) {
+    outline(days)
+}
+
+#[task]
 fn bill(orders: &Events<Order>) -> (String, u64) {
     (orders[0].customer.clone(), orders.values().map(|order| order.price).sum())
 }
@@ -123,6 +133,28 @@ async fn a_month_runs_when_all_its_days_are_there() {
     assert_eq!(home.values(&runs).await[1], json!(["2028-03", 31, 1_030]));
     let again = home.succeeded("corrected", 4).await;
     assert!(home.values(&again).await.contains(&json!(["2028-02", 29, 635])));
+    serving.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_month_runs_when_enough_of_its_days_are_there() {
+    let home = Home::new().await;
+    let serving = home.serve(&[outlined::def()]).await;
+    for day in (1..=28).filter(|day| ![3, 7].contains(day)) {
+        sell(&home, &format!("2028-02-{day:02}"), day).await;
+    }
+    eventually("the service waits for the rest", async || {
+        let rest = "the rest of groups/sales, 2028-02: 26 of 29, 27 needed, missing 2028-02-03, 2028-02-07, 2028-02-29";
+        home.status(outlined::def()).await.waits_for.as_deref() == Some(rest)
+    })
+    .await;
+    sell(&home, "2028-02-29", 29).await;
+    let runs = home.succeeded("outlined", 1).await;
+    assert_eq!(home.values(&runs).await, [json!(["2028-02", 27, ["2028-02-03", "2028-02-07"]])]);
+    assert_eq!(home.status(outlined::def()).await.inputs[0].periods, []);
+    sell(&home, "2028-02-07", 7).await;
+    let runs = home.succeeded("outlined", 2).await;
+    assert_eq!(home.values(&runs).await[1], json!(["2028-02", 28, ["2028-02-03"]]));
     serving.stop().await;
 }
 

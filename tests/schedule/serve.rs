@@ -3,7 +3,9 @@
 use std::collections::HashSet;
 use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
-use std::process::{Child, Stdio};
+#[cfg(feature = "failpoints")]
+use std::process::ChildStderr;
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -69,9 +71,21 @@ impl Home {
 
     /// A service of some DAGs that dies or fails where the failpoints say.
     pub(crate) fn serve_with(&self, only: &str, failpoints: &str) -> Service {
+        let mut program = self.serving(only, failpoints);
+        Service(program.arg("--quiet").spawn().expect("a built program starts"))
+    }
+
+    /// A service of some DAGs, and its log.
+    #[cfg(feature = "failpoints")]
+    pub(crate) fn serve_aloud(&self, only: &str) -> (Service, ChildStderr) {
+        let mut service = self.serving(only, "").stderr(Stdio::piped()).spawn().expect("a built program starts");
+        let log = service.stderr.take().expect("it is piped");
+        (Service(service), log)
+    }
+
+    fn serving(&self, only: &str, failpoints: &str) -> Command {
         let mut program = program_with_signals("serves");
-        program.env("TASKFLOW_FAILPOINTS", failpoints);
-        program.args(["serve", "--quiet", "--only", only]).env("TASKFLOW_HOME", self.path());
+        program.args(["serve", "--only", only]).env("TASKFLOW_HOME", self.path());
         program
             .env("SERVES_HOLD", self.hold())
             .env("SERVES_PANIC", self.panic())
@@ -79,7 +93,7 @@ impl Home {
             .env("TASKFLOW_FAILPOINTS", failpoints)
             .stdin(Stdio::null())
             .stdout(Stdio::null());
-        Service(program.spawn().expect("a built program starts"))
+        program
     }
 
     pub(crate) fn slots(&self, dag: &str) -> Vec<Value> {

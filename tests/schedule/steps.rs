@@ -459,7 +459,9 @@ fn a_schedule_that_falls_behind_by_ten_slots_notes_it_once() {
     let mut service = until(Overlap::Queue, 1, "2026-03-01T12:10:00Z");
     let [Note::FallsBehind { first }] = service.notes[..] else { panic!("{:?}", service.notes) };
     let late = service.runs.iter().find(|(slot, _)| *slot == first).map(|(slot, started)| started.since(*slot));
-    assert!(late.is_none_or(|late| late > Duration::from_secs(180)), "ten periods: {late:?}");
+    assert!(late.is_some_and(|late| late > Duration::from_secs(180)), "ten periods: {late:?}");
+    let grows = service.late.windows(2).all(|pair| pair[1] == pair[0] + Duration::from_secs(30));
+    assert!(grows, "each run starts 50 s after the one before, and its slot is 20 s later: {:?}", service.late);
     let backlog = service.backlog().expect("it is behind");
     assert!(backlog.slots > 10 && backlog.first > first, "{backlog:?}");
     // It has caught up when no slot waits, and may fall behind again.

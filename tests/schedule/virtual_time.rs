@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use taskflow::asset::Events;
 use taskflow::engine::RunType;
 use taskflow::notify::Notification;
+use taskflow::ops::PastSlots;
 use taskflow::prelude::*;
-use taskflow::schedule::Catchup;
+use taskflow::schedule::{BackfillRequest, Catchup, Note as ScheduleNote, SlotRange};
 use taskflow::testing::{ServiceTest, Test};
 use taskflow::{RunState, TaskState, Timestamp};
 #[cfg(target_os = "linux")]
@@ -50,6 +52,21 @@ fn asleep(#[param(default = |run| run.day())] day: Date) -> String {
 #[dag(schedule = "@daily", after_previous, deadline = "by 01:00", on_deadline_missed = tell)]
 fn in_order(#[param(default = |run| run.day())] day: Date) -> String {
     extract(day)
+}
+
+taskflow::asset! {
+    RATES: Asset<u64> = "virtual_time/rates";
+}
+
+#[task]
+fn convert(rates: &Option<Events<u64>>) -> usize {
+    rates.iter().count()
+}
+
+/// A slot or events.
+#[dag(schedule = "@hourly", events = "or")]
+fn rates(#[event(RATES)] rates: Option<Events<u64>>) -> usize {
+    convert(rates)
 }
 
 #[dag]
@@ -141,6 +158,76 @@ fn slots_of_a_pause_pass_and_those_of_an_unpaused_dag_run() {
     service.assert_slots("hourly", &["2026-01-01T01:00:00Z", "2026-01-01T02:00:00Z", "2026-01-04T16:00:00Z"]);
     let paused = service.slots("hourly").into_iter().find(|slots| slots.fate == "paused").expect("a record");
     assert_eq!((paused.count, &*paused.reason), (85, "paused by the test: the warehouse moves"));
+}
+
+/// Case 37: whether a service runs when the pause ends or not.
+#[test]
+fn a_pause_with_an_end_ends_by_itself() {
+    let paused = || {
+        let mut service = Test::service().dag(hourly {});
+        service.at("2026-01-01T00:30:00Z").run_until("2026-01-01T02:30:00Z");
+        service.pause_until("hourly", "the warehouse moves", "2026-01-01T05:00:00Z");
+        service
+    };
+    let record = |service: &ServiceTest, fate: &str| {
+        let slots = service.slots("hourly").into_iter().find(|slots| slots.fate == fate).expect("a record");
+        (slots.count, slots.last.to_string(), slots.reason)
+    };
+    let because = |reason: &str| reason.to_owned();
+    let of_pause = (3, "2026-01-01T05:00:00Z".to_owned(), because("paused by the test: the warehouse moves"));
+    let mut service = paused();
+    assert_eq!(
+        service.run_until("2026-01-01T04:59:00Z").pause_of("hourly").map(|pause| pause.by),
+        Some(because("the test"))
+    );
+    service.run_until("2026-01-01T06:30:00Z");
+    service.assert_slots("hourly", &["2026-01-01T01:00:00Z", "2026-01-01T02:00:00Z", "2026-01-01T06:00:00Z"]);
+    assert_eq!((record(&service, "paused"), service.pause_of("hourly")), (of_pause.clone(), None));
+    // The slots after its end passed because no service was running.
+    let mut service = paused();
+    service.down_until("2026-01-01T08:30:00Z").run_until("2026-01-01T08:40:00Z");
+    service.assert_slots("hourly", &["2026-01-01T01:00:00Z", "2026-01-01T02:00:00Z", "2026-01-01T08:00:00Z"]);
+    assert_eq!(record(&service, "paused"), of_pause);
+    assert_eq!(record(&service, "missed").0, 2);
+}
+
+/// The next service would end the pause, and nobody has to wait for it.
+#[test]
+fn a_dag_whose_pause_has_ended_is_paused_again() {
+    let mut service = Test::service().dag(hourly {}).dag(rates {});
+    service.at("2026-01-01T00:30:00Z").run_until("2026-01-01T02:30:00Z");
+    for dag in ["hourly", "rates"] {
+        service.pause_until(dag, "the warehouse moves", "2026-01-01T05:00:00Z");
+    }
+    service.down_until("2026-01-01T06:30:00Z");
+    for dag in ["hourly", "rates"] {
+        assert_eq!(service.pause_of(dag), None, "{dag}");
+        service.pause(dag, "it moves again");
+        assert!(service.pause_of(dag).is_some_and(|pause| pause.reason == "it moves again"), "{dag}");
+    }
+    service.run_until("2026-01-01T07:30:00Z").unpause("hourly", Catchup::None).unpause("rates", Catchup::None);
+    for dag in ["hourly", "rates"] {
+        let slots = service.slots(dag);
+        let reasons: Vec<(u64, &str)> =
+            slots.iter().filter(|slots| slots.fate == "paused").map(|slots| (slots.count, &*slots.reason)).collect();
+        let expected = [(2, "paused by the test: it moves again"), (3, "paused by the test: the warehouse moves")];
+        assert_eq!(reasons, expected, "{dag}");
+    }
+    let is_end = |slots: &PastSlots| matches!(slots.note, Some(ScheduleNote::PauseEnded(_)));
+    assert_eq!(service.slots("hourly").iter().filter(|slots| is_end(slots)).count(), 1);
+}
+
+#[test]
+fn a_pause_that_has_ended_cannot_be_ended() {
+    let panicked = std::panic::catch_unwind(|| {
+        let mut service = Test::service().dag(hourly {});
+        service.at("2026-01-01T00:30:00Z").run_until("2026-01-01T02:30:00Z");
+        service.pause_until("hourly", "the warehouse moves", "2026-01-01T05:00:00Z");
+        service.down_until("2026-01-01T06:30:00Z").unpause("hourly", Catchup::All);
+    });
+    let message = panicked.expect_err("it is not paused");
+    let message = message.downcast_ref::<String>().expect("a message");
+    assert_eq!(message, "the DAG `hourly` is not paused");
 }
 
 #[test]
@@ -253,6 +340,38 @@ fn a_backfill_of_years_of_minutes_is_previewed_in_little_memory_and_starts_at_on
         let status = service.backfill_status(backfill);
         assert_eq!(status.active.len(), status.limit as usize, "its first runs are active");
     });
+}
+
+#[dag(schedule = "@daily", max_active_runs = 4)]
+fn wide(#[param(default = |run| run.day())] day: Date) -> String {
+    extract(day)
+}
+
+/// Case 55.
+#[test]
+fn a_live_slot_starts_at_once_beside_a_backfill_of_a_month() {
+    let mut service = Test::service().dag_with(wide {}, |test| test.takes(extract {}, 5 * HOUR));
+    service.at("2026-01-01T12:00:00Z").run_until("2026-01-01T12:00:00Z");
+    let request = BackfillRequest {
+        ranges: vec![SlotRange { from: at("2025-12-01"), to: at("2025-12-31") }],
+        limit: 4,
+        ..BackfillRequest::default()
+    };
+    let backfill = service.backfill_with("wide", &request);
+    service.run_until("2026-01-02T00:00:00Z");
+    assert_eq!(service.backfill_status(backfill).active.len(), 4, "the backfill has all its runs");
+    service.run_until("2026-01-05T12:00:00Z");
+    let live = service.runs("wide").into_iter().filter(|run| run.info.run_type == RunType::Scheduled);
+    for run in live {
+        assert_eq!((run.created, run.ended), (run.info.logical_date, Some(run.info.logical_date + 5 * HOUR)));
+    }
+    service.assert_slots("wide", &["2026-01-02", "2026-01-03", "2026-01-04", "2026-01-05"]);
+    let counts = service.backfill_status(backfill).counts;
+    assert_eq!((counts.new, counts.success), (31, 31));
+}
+
+fn at(text: &str) -> Timestamp {
+    text.parse().expect("a time")
 }
 
 #[dag(schedule = every("10m"), overlap = "allow", max_active_runs = 1_000, weight = 3)]

@@ -9,7 +9,7 @@ use super::event::{Event, EventSource, TakesEvents};
 use super::partition::Partition;
 use super::period::PeriodRules;
 use crate::base::{Timestamp, catch};
-use crate::schedule::{EventGroup, EventInput, OnUpdate, Takes};
+use crate::schedule::{EventGroup, EventInput, OnUpdate, PartsNeeded, Takes};
 use crate::value::{AnyValue, TypeInfo, Value};
 
 /// How many events a run takes if `max` is not set: enough for any batch, and a bound on what a run
@@ -30,11 +30,32 @@ pub struct EventOptions {
     pub key: Option<&'static str>,
     /// What an event of a period does that has had its run.
     pub on_update: Option<OnUpdate>,
+    /// A run of a period starts when so many parts have an event.
+    pub at_least: Option<u32>,
+    /// A run of a period starts when all parts but so many have an event.
+    pub all_but: Option<u32>,
 }
 
 impl EventOptions {
     /// No option is set.
-    pub const NONE: EventOptions = EventOptions { max_age: None, settle: None, max: None, key: None, on_update: None };
+    pub const NONE: EventOptions = EventOptions {
+        max_age: None,
+        settle: None,
+        max: None,
+        key: None,
+        on_update: None,
+        at_least: None,
+        all_but: None,
+    };
+
+    /// How many parts of a period must have an event.
+    fn parts(&self) -> PartsNeeded {
+        match (self.at_least, self.all_but) {
+            (Some(least), _) => PartsNeeded::AtLeast(least),
+            (None, Some(missing)) => PartsNeeded::AllBut(missing),
+            (None, None) => PartsNeeded::All,
+        }
+    }
 }
 
 /// What an event parameter is bound to.
@@ -159,6 +180,7 @@ impl EventBinding {
         input.max_age = self.options.max_age;
         input.settle = self.options.settle;
         input.by_key = self.is_grouped_by_payload();
+        input.parts = self.options.parts();
         input.on_update = self.options.on_update.unwrap_or_default();
         input
     }
@@ -171,7 +193,21 @@ impl EventBinding {
     /// and both types. When they are not as many as the parameter takes.
     pub(crate) fn value(&self, events: Vec<RawEvent>) -> Result<AnyValue, String> {
         events.iter().try_for_each(|event| self.check_type(event))?;
+        self.check_parts(&events)?;
         (self.assemble)(events).map_err(|reason| format!("{reason} of `{}`", self.asset))
+    }
+
+    /// Checks that they are as many parts of a period as are needed.
+    fn check_parts(&self, events: &[RawEvent]) -> Result<(), String> {
+        let (Some(Grouping::Period(_)), Some(first)) = (&self.grouping, events.first()) else { return Ok(()) };
+        let period = self.group(first.clone())?.key;
+        let parts = self.parts(&period)?.len();
+        let (count, needed) = (events.len(), self.options.parts().of(parts));
+        if count >= needed {
+            return Ok(());
+        }
+        let asset = &self.asset;
+        Err(format!("{count} of the {parts} parts of {period} are events of `{asset}`, and {needed} are needed"))
     }
 
     fn check_type(&self, event: &RawEvent) -> Result<(), String> {

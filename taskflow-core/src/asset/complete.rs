@@ -18,6 +18,9 @@ use crate::value::Value;
 /// comes later is recorded or, with `#[event(ASSET, on_update = "rerun")]`, starts another run of
 /// the period.
 ///
+/// With `#[event(ASSET, at_least = 25)]` or `#[event(ASSET, all_but = 2)]` fewer parts are enough,
+/// and [`Complete::missing`] returns the others.
+///
 /// It dereferences to [`Events`].
 ///
 /// ```
@@ -47,9 +50,35 @@ impl<P: Period, T> Complete<P, T> {
         Complete { period, events }
     }
 
+    /// As [`Complete::new`], without the parts for which `value` returns `None`.
+    ///
+    /// ```
+    /// use taskflow::asset::{Complete, Day, Month};
+    ///
+    /// let month: Month = "2028-02".parse()?;
+    /// let worked = |day: &Day| (day.date().day() != 3).then_some(8);
+    /// let hours = Complete::partial(month, worked);
+    /// assert_eq!((hours.len(), hours.missing()), (28, vec!["2028-02-03".parse()?]));
+    /// # Ok::<(), taskflow::asset::PartitionError>(())
+    /// ```
+    pub fn partial(period: P, mut value: impl FnMut(&P::Part) -> Option<T>) -> Self {
+        let parts = period.parts().into_iter();
+        let events = parts.filter_map(|part| Some((value(&part)?, part)));
+        let events = events.map(|(value, part)| Event::of_partition(part, value));
+        let events = events.collect();
+        Complete { period, events }
+    }
+
     /// The period.
     pub fn period(&self) -> &P {
         &self.period
+    }
+
+    /// The parts without an event, in order. None, unless fewer parts are enough.
+    pub fn missing(&self) -> Vec<P::Part> {
+        let mut parts = self.period.parts();
+        parts.retain(|part| self.get(part).is_none());
+        parts
     }
 
     /// The event of a part.
@@ -105,8 +134,10 @@ impl<P: Period, T: Value> TakesEvents<T, P::Part> for Complete<P, T> {
     fn of_events(mut events: Vec<Event<T, P::Part>>) -> Option<Self> {
         let period = P::containing(&events.first()?.partition);
         events.sort_by(|one, other| one.partition.cmp(&other.partition));
+        // One of each part, and of no other period; how many are needed is up to the caller.
         let parts = period.parts();
-        let is_complete = events.iter().map(|event| &event.partition).eq(&parts);
-        is_complete.then(|| Complete { period, events: events.into_iter().collect() })
+        let mut parts = parts.iter();
+        let are_parts = events.iter().all(|event| parts.any(|part| *part == event.partition));
+        are_parts.then(|| Complete { period, events: events.into_iter().collect() })
     }
 }

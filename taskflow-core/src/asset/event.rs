@@ -180,7 +180,7 @@ impl<T, P> Deref for Seen<T, P> {
 /// | [`Event`] | one event is pending | it | it |
 /// | [`Events`] | at least one is pending | all pending, at most `max` | those |
 /// | [`Latest`] | at least one is pending | the newest | all up to it |
-/// | [`Complete`](super::Complete) | each part of a period has an event | the newest of each part | those of the period |
+/// | [`Complete`](super::Complete) | each part of a period has an event, or as many as `at_least` or `all_but` ask for | the newest of each part | those of the period |
 /// | `Option` of the first three | it does not wait; if all are optional, any one starts a run | what is there | that |
 /// | [`Seen`] | it never starts one | the newest event, consumed or not | nothing |
 #[diagnostic::on_unimplemented(
@@ -208,8 +208,8 @@ pub trait TakesEvents<T, P>: Value + Sized {
         true
     }
 
-    /// The value for these events. `None` if they are not as many as [`takes`](TakesEvents::takes)
-    /// asks for.
+    /// The value for these events. `None` if they are not what [`takes`](TakesEvents::takes) asks
+    /// for.
     #[doc(hidden)]
     fn of_events(events: Vec<Event<T, P>>) -> Option<Self>;
 }

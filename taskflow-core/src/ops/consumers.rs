@@ -20,7 +20,7 @@ use crate::dag::{DagDef, ParamDef, ParamError};
 use crate::journal::{Journal, NewConsumption, Note, StepOutcome, StoredConsumer, StoredEvent};
 use crate::schedule::{
     Catchup, Consumer, ConsumerState, EventGroups, EventSituation, EventWaits, Pause, PendingEvent, PendingPeriod,
-    SlotRecord, Takes, Unpause, consume, unpause_consumer,
+    SlotRecord, Takes, Unpause, consume, end_consumer_pause, unpause_consumer,
 };
 use crate::value::AnyValue;
 
@@ -78,7 +78,7 @@ pub struct ConsumerInput {
     /// How many keys the pending events have, if a run takes those of one key.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub keys: Option<u64>,
-    /// The periods that have pending events and are not complete, if a run takes a whole period.
+    /// The periods with pending events of which more parts are needed, if a run takes a period.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub periods: Vec<PendingPeriod>,
 }
@@ -142,7 +142,7 @@ pub(super) async fn status(
             first_pending: pending.first().map(|event| event.number),
             since: pending.first().map(|event| event.at),
             keys: groups.filter(|_| input.by_key).map(|groups| keys_of(groups, pending)),
-            periods: groups.map(|groups| groups.pending_periods(pending)).unwrap_or_default(),
+            periods: groups.map(|groups| groups.pending_periods(pending, input.parts)).unwrap_or_default(),
         }
     });
     let inputs: Vec<ConsumerInput> = inputs.collect();
@@ -158,7 +158,7 @@ pub(super) async fn status(
         open_slots: state.open.iter().map(|slot| slot.at).collect(),
         inputs,
         schedule_pause: state.schedule.as_ref().and_then(|schedule| schedule.pause.clone()),
-        pause: state.pause.clone(),
+        pause: state.pause.clone().filter(|pause| !pause.is_over(now)),
     })
 }
 
@@ -268,14 +268,15 @@ pub(super) async fn pause(
     now: Timestamp,
 ) -> Result<Pause, OpsError> {
     loop {
-        let Loaded { mut state, version, .. } = Loaded::load(journal, dag, consumer).await?;
+        let Loaded { state, version, .. } = Loaded::load(journal, dag, consumer).await?;
+        let (mut state, records) = asking(|| end_consumer_pause(consumer, &state, now))?;
         if let Some(pause) = state.pause {
             return Err(OpsError::Paused { dag: dag.id.to_owned(), by: pause.by });
         }
         let pause = Pause { by: note.by.clone(), reason: note.reason.clone(), since: now, until };
         state.pause = Some(pause.clone());
         changed(journal, json!({ "paused": false }), json!({}));
-        if store(journal, dag, version, &state, Vec::new(), now).await? {
+        if store(journal, dag, version, &state, records, now).await? {
             return Ok(pause);
         }
     }
@@ -293,7 +294,7 @@ pub(super) async fn unpause(
     loop {
         let loaded = Loaded::load(journal, dag, consumer).await?;
         let of_schedule = loaded.state.schedule.as_ref().and_then(|schedule| schedule.pause.as_ref());
-        if loaded.state.pause.is_none() && of_schedule.is_none() {
+        if loaded.state.pause.as_ref().is_none_or(|pause| pause.is_over(now)) && of_schedule.is_none() {
             return Err(OpsError::NotPaused { dag: dag.id.to_owned() });
         }
         let active = ActiveEventRuns::default();

@@ -16,8 +16,8 @@ use crate::dag::{DagDef, ScheduleError};
 use crate::journal::{DamagedSchedule, Journal, JournalError, NewStep, Note, StepOutcome, StoredSchedule};
 use crate::run::RunType;
 use crate::schedule::{
-    Backlog, Catchup, ConsumerState, DeadlineState, Note as ScheduleNote, Pause, Schedule, ScheduleState,
-    ScheduleTraces, Slot, SlotRecord, Unpause, unpause as unpaused,
+    Backlog, Catchup, ConsumerState, DeadlineState, Decision, Note as ScheduleNote, Pause, Schedule, ScheduleState,
+    ScheduleTraces, Slot, SlotRecord, Unpause, end_pause, unpause as unpaused,
 };
 use crate::store::{RunFilter, RunOrder};
 
@@ -117,7 +117,7 @@ pub(super) fn next_slots_of(
         dag_id: dag.id.to_owned(),
         schedule: words,
         timezone: dag.options.timezone.unwrap_or("UTC").to_owned(),
-        pause: state.and_then(|state| state.pause),
+        pause: state.and_then(|state| state.pause).filter(|pause| !pause.is_over(after)),
         behind,
         note,
         damage: damage.map(|error| OpsError::unreadable_schedule(dag.id, error).to_string()),
@@ -159,15 +159,25 @@ async fn pause_dag(journal: &Journal, dag: &DagDef, note: &Note, until: Option<T
     }
     let schedule = schedule_of(dag)?;
     loop {
-        let StoredSchedule { mut state, version } = state_of(journal, dag, &schedule, now).await?;
+        let StoredSchedule { state, version } = state_of(journal, dag, &schedule, now).await?;
+        let (mut state, ended) = asking(|| end_pause(&schedule, &state, now))?;
         if let Some(pause) = state.pause {
             return Err(OpsError::Paused { dag: dag.id.to_owned(), by: pause.by });
         }
         let pause = Pause { by: note.by.clone(), reason: note.reason.clone(), since: now, until };
         state.pause = Some(pause.clone());
         changed(journal, json!({ "paused": false }), json!({}));
-        let note = ScheduleNote::Paused(pause.clone());
-        if store(journal, dag, version, state, Vec::new(), note, now).await? {
+        // What has become of a pause whose time has come while no service was running.
+        let (mut records, mut notes) = (Vec::new(), Vec::new());
+        for decision in ended {
+            match decision {
+                Decision::Record(record) => records.push(record),
+                Decision::Note(note) => notes.push(note),
+                Decision::Start { .. } | Decision::CancelActive => {}
+            }
+        }
+        notes.push(ScheduleNote::Paused(pause.clone()));
+        if store(journal, dag, version, state, records, notes, now).await? {
             return Ok(pause);
         }
     }
@@ -181,7 +191,7 @@ async fn pause_dag(journal: &Journal, dag: &DagDef, note: &Note, until: Option<T
 pub async fn pause_of(journal: &Journal, dag: &str) -> Result<Option<Pause>, OpsError> {
     let pause = stored_schedule(journal, dag).await?.and_then(|stored| stored.state.pause);
     let now = journal.now();
-    Ok(pause.filter(|pause| pause.until.is_none_or(|until| until > now)))
+    Ok(pause.filter(|pause| !pause.is_over(now)))
 }
 
 /// Ends the pause of a DAG. The slots that passed meanwhile are recorded as paused; with `catchup`,
@@ -221,13 +231,13 @@ async fn unpause_dag(
     let schedule = schedule_of(dag)?;
     loop {
         let StoredSchedule { state, version } = state_of(journal, dag, &schedule, now).await?;
-        if state.pause.is_none() {
+        if state.pause.as_ref().is_none_or(|pause| pause.is_over(now)) {
             return Err(OpsError::NotPaused { dag: dag.id.to_owned() });
         }
         let (state, records) = asking(|| unpaused(&schedule, &state, now, catchup))?;
         changed(journal, json!({ "paused": true }), json!({}));
         let unpaused = ScheduleNote::Unpaused { by: note.by.clone(), reason: note.reason.clone(), catchup };
-        if store(journal, dag, version, state, records.clone(), unpaused, now).await? {
+        if store(journal, dag, version, state, records.clone(), vec![unpaused], now).await? {
             return Ok(records.into_iter().map(PastSlots::from).collect());
         }
     }
@@ -310,7 +320,7 @@ async fn reset(journal: &Journal, dag: &DagDef, note: &Note) -> Result<ResetSche
         let to = reset.noticed;
         changed(journal, json!({ "decided_until": from }), json!({ "decided_until": to }));
         let note = ScheduleNote::Reset { by: note.by.clone(), reason: note.reason.clone(), from, to };
-        if store(journal, dag, version, reset, Vec::new(), note, now).await? {
+        if store(journal, dag, version, reset, Vec::new(), vec![note], now).await? {
             return Ok(ResetSchedule { dag_id: dag.id.to_owned(), from, to });
         }
     }
@@ -361,10 +371,10 @@ async fn store(
     version: i64,
     state: ScheduleState,
     records: Vec<SlotRecord>,
-    note: ScheduleNote,
+    notes: Vec<ScheduleNote>,
     now: Timestamp,
 ) -> Result<bool, OpsError> {
-    let (dag, notes) = (dag.id.to_owned(), vec![note]);
+    let dag = dag.id.to_owned();
     let step = NewStep { dag, version, state, records, notes, runs: Vec::new() };
     let outcome = journal.store_steps(vec![step], now).await?;
     Ok(outcome.iter().all(|outcome| *outcome != StepOutcome::Conflict))

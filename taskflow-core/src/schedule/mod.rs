@@ -36,9 +36,9 @@ pub use backfill::{
 pub use clock_time::ClockTime;
 pub use consume::{
     Consumer, ConsumerDecision, ConsumerState, ConsumerStep, EventGroup, EventGroups, EventInput, EventRun,
-    EventSituation, EventWaits, PendingEvent, PendingPeriod, Takes, consume, unpause_consumer,
+    EventSituation, EventWaits, PartsNeeded, PendingEvent, PendingPeriod, Takes, consume, unpause_consumer,
 };
-pub(crate) use consume::{Offered, is_of_events, offers};
+pub(crate) use consume::{Offered, end_consumer_pause, is_of_events, offers};
 pub use cron::{Cron, CronError};
 pub use deadline::{DeadlineState, MissedSlots, SETTLING, SlotDeadline, SlotStanding};
 pub use decision::{Decision, FailedRun, Situation, SlotFate, SlotRecord, Step, Waits};
@@ -50,6 +50,7 @@ pub use rebuild::ScheduleTraces;
 pub use slot::Slot;
 pub use spec::{CATCHUP_WINDOW, Recurrence, Schedule};
 pub use state::{BEHIND, Backlog, Pause, ScheduleState, Span};
+pub(crate) use step::end_pause;
 pub use step::{CLOCK_TOLERANCE, GRACE, step, unpause};
 pub use timetable::Timetable;
 pub use timetables::{Calendar, Crons, Dates, Every, EveryError, Exceptions, Shift};

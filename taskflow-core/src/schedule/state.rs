@@ -235,6 +235,11 @@ impl Pause {
         if reason.is_empty() { format!("paused by {by}") } else { format!("paused by {by}: {reason}") }
     }
 
+    /// Whether its time has come. The next step of the service ends it, if none has yet.
+    pub fn is_over(&self, now: Timestamp) -> bool {
+        self.until.is_some_and(|until| until <= now)
+    }
+
     /// Whether the service paused the DAG, because something is wrong with it.
     pub fn is_report(&self) -> bool {
         [BY_FAILURES, BY_SERVICE, BY_EVENTS].contains(&&*self.by)

@@ -88,6 +88,16 @@ pub fn unpause(
     (stepper.state, records.collect())
 }
 
+/// Ends a pause whose time has come, as the next step would: the slots up to its end are recorded
+/// as paused, and those that follow are left to the next step. Changes nothing if there is no such
+/// pause.
+pub(crate) fn end_pause(schedule: &Schedule, state: &ScheduleState, now: Timestamp) -> (ScheduleState, Vec<Decision>) {
+    let situation = Situation { now, active: 0, unsuccessful: None, failures: Vec::new() };
+    let mut stepper = Stepper::new(schedule, &situation, state.clone());
+    stepper.is_paused();
+    (stepper.state, stepper.decisions)
+}
+
 /// A step that is being made.
 pub(super) struct Stepper<'a> {
     pub(super) schedule: &'a Schedule,
@@ -128,7 +138,7 @@ impl<'a> Stepper<'a> {
     fn is_paused(&mut self) -> bool {
         let Some(pause) = &self.state.pause else { return false };
         match pause.until {
-            Some(until) if until <= self.situation.now => {
+            Some(until) if pause.is_over(self.situation.now) => {
                 let pause = pause.clone();
                 self.state.pause = None;
                 self.record_pause(&pause, until);

@@ -52,9 +52,16 @@ pub(super) fn read(attr: &Attribute, ty: &Type, errors: &mut Errors) -> Option<E
             "on_update" if !names(ty, &["Complete"]) => {
                 "it is about periods that have had their run; take `Complete<..>` to wait for whole periods"
             }
+            "at_least" | "all_but" if !names(ty, &["Complete"]) => {
+                "it is about the parts of a period; take `Complete<..>` to wait for them"
+            }
             _ => continue,
         };
         errors.on(&item.name, format!("`{name}` has no effect on this parameter: {why}"));
+    }
+    let option = |name: &str| items.iter().find(|item| item.name == name);
+    if let (Some(_), Some(all_but)) = (option("at_least"), option("all_but")) {
+        errors.on(&all_but.name, "both `at_least` and `all_but` say how many parts are needed; remove one of the two");
     }
     Some(Event { source, options: option::read(items, Place::Event, errors) })
 }

@@ -278,6 +278,10 @@ options! {
     key: kind::KeyFunction, [Event], "key = |order| order.customer.clone()", also ["by", "partition_by", "group_by"];
     /// What an event of a period does that has had its run.
     on_update: kind::OnUpdate, [Event], r#"on_update = "rerun""#, also ["on_late", "late"] => on_update;
+    /// How many parts of a period must have an event.
+    at_least: kind::PositiveInteger, [Event], "at_least = 25", also ["minimum", "min", "minimum_count"] => at_least;
+    /// How many parts of a period may be without an event.
+    all_but: kind::PositiveInteger, [Event], "all_but = 2", also ["may_miss"] => all_but;
     /// The path of the facade, for crates that re-export it to their own macros. Last, because
     /// rarely needed.
     krate as "crate": kind::CratePath, [Task, Sensor, Dag], "crate = ::path::to::taskflow";

@@ -72,8 +72,10 @@ fn grouped(
     #[event(RATES, key = "customer")] b: Events<f64>,
     #[event(RATES, key = |rate| rate.value)] c: Option<Events<f64>>,
     #[event(DAYS, key = |day| day.value, max = 3, on_update = "again")] d: Complete<Month, f64>,
+    #[event(DAYS, at_least = 25, all_but = 2)] e: Complete<Month, f64>,
+    #[event(RATES, all_but = 2)] f: Events<f64>,
 ) -> u32 {
-    let _ = (a, b, c, d);
+    let _ = (a, b, c, d, e, f);
     number()
 }
 

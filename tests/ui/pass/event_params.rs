@@ -83,9 +83,20 @@ fn monthly(#[event(ORDERS, on_update = "rerun")] month: Complete<Month, Vec<u32>
     days(month)
 }
 
+#[dag]
+fn most(#[event(ORDERS, at_least = 20, settle = "1h")] month: Complete<Month, Vec<u32>>) -> usize {
+    days(month)
+}
+
+#[dag]
+fn nearly(#[event(ORDERS, all_but = 2)] month: Complete<Month, Vec<u32>>) -> usize {
+    days(month)
+}
+
 fn main() {
     let month = Complete::new("2028-02".parse().unwrap(), |_| Vec::new());
     assert_eq!(monthly::run(month).wait().unwrap().success().unwrap(), &29);
+    assert!(most::def().consumer().is_ok() && nearly::def().consumer().is_ok());
     assert!(each::def().consumer().is_ok() && each_first::def().consumer().is_ok());
     let date = "2026-02-03".parse().unwrap();
     let orders = taskflow::asset::Latest(Event::of_partition(Day(date), vec![1, 2]));

@@ -211,6 +211,14 @@ impl ParamDef {
         {
             mistakes.push(format!("`max` limits how many events `Events` takes, and its type is {}", self.ty.short()));
         }
+        if let Some(EventBinding { takes, options: EventOptions { at_least, all_but, .. }, .. }) = &self.event
+            && (at_least.is_some() || all_but.is_some())
+            && *takes != Takes::Period
+        {
+            let ty = self.ty.short();
+            mistakes
+                .push(format!("`at_least` and `all_but` are about the parts of a `Complete`, and its type is {ty}"));
+        }
         // A default computed from the run may be allowed for some runs only; it is checked at each
         // start.
         if !self.default_is_from_run && mistakes.is_empty() {

@@ -137,6 +137,8 @@ pub struct EventInput {
     pub settle: Option<Duration>,
     /// Whether a run takes the events of one key only, as the groups of the asset say.
     pub by_key: bool,
+    /// How many parts of a period must have an event, for one that takes periods.
+    pub parts: PartsNeeded,
     /// What an event of a period does that has had its run.
     pub on_update: OnUpdate,
 }
@@ -152,6 +154,7 @@ impl EventInput {
             max_age: None,
             settle: None,
             by_key: false,
+            parts: PartsNeeded::All,
             on_update: OnUpdate::Ignore,
         }
     }
@@ -159,6 +162,32 @@ impl EventInput {
     /// Whether its events are in groups, by key or by period.
     pub(super) fn is_grouped(&self) -> bool {
         self.by_key || self.takes == Takes::Period
+    }
+}
+
+/// How many parts of a period must have an event before its run starts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum PartsNeeded {
+    /// All.
+    #[default]
+    All,
+    /// So many, or all of a period that has fewer.
+    AtLeast(u32),
+    /// All but so many, and at least one.
+    AllBut(u32),
+}
+
+impl PartsNeeded {
+    /// How many of these parts are needed.
+    pub fn of(self, parts: usize) -> usize {
+        let count = |count: u32| usize::try_from(count).unwrap_or(usize::MAX);
+        let needed = match self {
+            PartsNeeded::All => parts,
+            PartsNeeded::AtLeast(least) => parts.min(count(least)),
+            PartsNeeded::AllBut(missing) => parts.saturating_sub(count(missing)),
+        };
+        needed.max(1)
     }
 }
 
@@ -175,8 +204,8 @@ pub enum Takes {
     },
     /// The newest. Older ones are superseded.
     Newest,
-    /// The newest event of each part of a period, when all of them are there. Older ones are
-    /// superseded.
+    /// The newest event of each part of a period, when as many of them are there as are
+    /// [needed](PartsNeeded). Older ones are superseded.
     Period,
     /// Looks at the newest event, consumed or not. It consumes nothing and starts nothing.
     Seen,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::consumer::{EventInput, Takes};
+use super::consumer::{EventInput, PartsNeeded, Takes};
 use super::events::Offer;
 use super::pending::record;
 use super::step::{ConsumerDecision, EventGroups, EventSituation, EventWaits, PendingEvent, PendingPeriod};
@@ -131,9 +131,9 @@ impl<'a> Stepper<'a> {
             Takes::All { .. } => numbers(&events[..events.len().min(max)]),
             Takes::Newest => numbers(&events[events.len().saturating_sub(1)..]),
             Takes::Period => {
-                let (newest, period) = pending_period(self.situation.groups.get(&input.asset), key, events);
-                let is_complete = period.missing.is_empty() && period.present > 0;
-                if !is_complete && !again {
+                let groups = self.situation.groups.get(&input.asset);
+                let (newest, period) = pending_period(groups, key, events, input.parts);
+                if !period.is_enough() && !again {
                     return Err(EventWaits::ForParts { asset: input.asset.clone(), period });
                 }
                 newest
@@ -171,7 +171,12 @@ fn key_of<'a>(situation: &EventSituation<'a>, asset: &str, event: &PendingEvent)
 
 /// The newest of some events of a period for each of its parts, in ascending order, and the parts
 /// that have none.
-fn pending_period(groups: Option<&EventGroups>, key: &str, events: &[PendingEvent]) -> (Vec<i64>, PendingPeriod) {
+fn pending_period(
+    groups: Option<&EventGroups>,
+    key: &str,
+    events: &[PendingEvent],
+    needed: PartsNeeded,
+) -> (Vec<i64>, PendingPeriod) {
     let mut newest: BTreeMap<&str, i64> = BTreeMap::new();
     for event in events {
         let part = groups.and_then(|groups| groups.events.get(&event.number)?.part.as_deref());
@@ -181,13 +186,20 @@ fn pending_period(groups: Option<&EventGroups>, key: &str, events: &[PendingEven
     let missing: Vec<String> = parts.iter().filter(|part| !newest.contains_key(part.as_str())).cloned().collect();
     let mut numbers: Vec<i64> = newest.into_values().collect();
     numbers.sort_unstable();
-    let period = PendingPeriod { period: key.to_owned(), present: parts.len() - missing.len(), missing };
-    (numbers, period)
+    let (present, needed) = (parts.len() - missing.len(), needed.of(parts.len()));
+    (numbers, PendingPeriod { period: key.to_owned(), present, needed, missing })
+}
+
+impl PendingPeriod {
+    /// Whether its run can start.
+    fn is_enough(&self) -> bool {
+        self.present >= self.needed
+    }
 }
 
 impl EventGroups {
-    /// The periods of these events that are not complete, in order.
-    pub fn pending_periods(&self, events: &[PendingEvent]) -> Vec<PendingPeriod> {
+    /// The periods of these events of which more parts are needed, in order.
+    pub fn pending_periods(&self, events: &[PendingEvent], needed: PartsNeeded) -> Vec<PendingPeriod> {
         let mut by_period: BTreeMap<&str, Vec<PendingEvent>> = BTreeMap::new();
         for event in events {
             if let Some(group) = self.events.get(&event.number) {
@@ -195,7 +207,7 @@ impl EventGroups {
             }
         }
         let periods = by_period.into_iter().filter(|(key, _)| self.parts.contains_key(*key));
-        let periods = periods.map(|(key, events)| pending_period(Some(self), key, &events).1);
-        periods.filter(|period| !period.missing.is_empty()).collect()
+        let periods = periods.map(|(key, events)| pending_period(Some(self), key, &events, needed).1);
+        periods.filter(|period| !period.is_enough()).collect()
     }
 }

@@ -15,10 +15,10 @@
 //! 5. Otherwise a run starts when each required input has what it takes, or when any input has
 //!    something if none is required. A run takes from every input, and moves the cursors over what
 //!    it takes. Events that an input passes over are superseded, with a record.
-//! 6. With a key, or of whole periods, a run is about one group of events: one run for each key at
-//!    a time, and one for each period, when each of its parts has an event. Groups do not wait for
-//!    each other, so what is decided after the cursor is noted as well. A later update of a period
-//!    is recorded, or starts another run of it.
+//! 6. With a key, or of periods, a run is about one group of events: one run for each key at a
+//!    time, and one for each period, when each of its parts has an event, or as many as are needed.
+//!    Groups do not wait for each other, so what is decided after the cursor is noted as well. A
+//!    later event of a period is recorded, or starts another run of it.
 //! 7. The caller stores the new state, the records and the runs in one transaction. A crash before
 //!    that repeats the step; the id of a run derives from its slot, or from the last event that it
 //!    consumes, so that no second process can make a run twice.
@@ -36,7 +36,7 @@ mod step;
 mod stepper;
 mod unpause;
 
-pub use consumer::{Consumer, EventInput, Takes};
+pub use consumer::{Consumer, EventInput, PartsNeeded, Takes};
 pub(crate) use offers::{Offered, offers};
 pub(crate) use pending::is_of_events;
 use pending::{move_cursors, undecided};
@@ -46,6 +46,7 @@ pub use step::{
     PendingPeriod,
 };
 use stepper::Stepper;
+pub(crate) use unpause::end_consumer_pause;
 pub use unpause::unpause_consumer;
 
 /// Decides which runs start now. `None` as the state is a DAG that no service has seen before.

@@ -134,6 +134,9 @@ pub struct PendingPeriod {
     pub period: String,
     /// How many of its parts have one.
     pub present: usize,
+    /// How many of its parts need one, before a run starts.
+    #[serde(default)]
+    pub needed: usize,
     /// The parts without one, in order.
     pub missing: Vec<String>,
 }
@@ -144,8 +147,13 @@ impl fmt::Display for PendingPeriod {
         /// How many of the missing parts are named.
         const NAMED: usize = 5;
 
-        let PendingPeriod { period, present, missing } = self;
-        write!(f, "{period}: {present} of {}", present + missing.len())?;
+        let PendingPeriod { period, present, needed, missing } = self;
+        let parts = present + missing.len();
+        write!(f, "{period}: {present} of {parts}")?;
+        // A server of an earlier version does not say how many are needed.
+        if (1..parts).contains(needed) {
+            write!(f, ", {needed} needed")?;
+        }
         let (named, others) = missing.split_at(missing.len().min(NAMED));
         if !named.is_empty() {
             write!(f, ", missing {}", named.join(", "))?;

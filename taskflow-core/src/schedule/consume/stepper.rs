@@ -65,7 +65,7 @@ impl<'a> Stepper<'a> {
     /// Ends a pause whose time has come.
     pub(super) fn is_paused(&mut self) -> bool {
         let Some(pause) = self.state.pause.take() else { return false };
-        if pause.until.is_none_or(|until| until > self.situation.now) {
+        if !pause.is_over(self.situation.now) {
             self.wake_at(pause.until);
             self.state.pause = Some(pause);
             return true;

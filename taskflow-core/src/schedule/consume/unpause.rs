@@ -6,10 +6,11 @@ use super::consumer::{Consumer, Takes};
 use super::pending::{move_cursors, pending, record, undecided};
 use super::state::ConsumerState;
 use super::step::{EventGroups, EventSituation, PendingEvent};
-use crate::schedule::decision::{SlotFate, SlotRecord};
+use crate::base::Timestamp;
+use crate::schedule::decision::{Decision, SlotFate, SlotRecord};
 use crate::schedule::policy::{Catchup, Unpause};
 use crate::schedule::state::ScheduleState;
-use crate::schedule::step::unpause;
+use crate::schedule::step::{end_pause, unpause};
 
 /// All events but the newest, or but the newest of each key and each part of a period.
 fn but_newest(events: &[PendingEvent], groups: Option<&EventGroups>) -> Vec<PendingEvent> {
@@ -22,6 +23,30 @@ fn but_newest(events: &[PendingEvent], groups: Option<&EventGroups>) -> Vec<Pend
         events.iter().rev().filter(|event| !newer.insert(group(event))).copied().collect();
     older.reverse();
     older
+}
+
+/// Ends a pause of a consumer whose time has come, as the next step would: the slots up to its end
+/// are recorded as paused, and the events stay pending. Changes nothing if there is no such pause.
+pub(crate) fn end_consumer_pause(
+    consumer: &Consumer,
+    state: &ConsumerState,
+    now: Timestamp,
+) -> (ConsumerState, Vec<SlotRecord>) {
+    let mut state = state.clone();
+    let Some(pause) = state.pause.take_if(|pause| pause.is_over(now)) else { return (state, Vec::new()) };
+    let (Some(schedule), Some(before)) = (&consumer.schedule, &state.schedule) else { return (state, Vec::new()) };
+    if before.pause.is_some() {
+        // Its timetable panics.
+        return (state, Vec::new());
+    }
+    let paused = ScheduleState { pause: Some(pause), ..before.clone() };
+    let (slots, decisions) = end_pause(schedule, &paused, now);
+    state.schedule = Some(slots);
+    let records = decisions.into_iter().filter_map(|decision| match decision {
+        Decision::Record(record) => Some(record),
+        Decision::Start { .. } | Decision::Note(_) | Decision::CancelActive => None,
+    });
+    (state, records.collect())
 }
 
 /// Ends a pause: `which` decides what happens to the events of the pause, and `catchup` what

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::turn::recorded;
 use super::{ServiceTest, done, time};
 use crate::asset::{Asset, Partition};
+use crate::base::Timestamp;
 use crate::dag::{ParamError, Params};
 use crate::engine::RunRequest;
 use crate::journal::{Note, TaskFilter, at_once};
@@ -42,10 +43,37 @@ impl ServiceTest {
     /// Pauses a DAG, until it is unpaused. Its slots pass, and its events stay pending.
     #[track_caller]
     pub fn pause(&mut self, dag: &str, reason: &str) -> &mut Self {
-        let note = by_the_test(reason);
-        let Pause { .. } = done(at_once(ops::pause(self.journal.journal(), self.served(dag), &note, None)));
+        self.pause_dag(dag, reason, None);
         self.note(&format!("{dag}: paused"));
         self
+    }
+
+    /// Pauses a DAG until a time of the machine's clock: the service then ends the pause, or the
+    /// next one, if it is down. The slots up to there are recorded as paused.
+    ///
+    /// ```
+    /// # use taskflow::prelude::*;
+    /// # use taskflow::testing::Test;
+    /// # #[task] fn load(day: Date) -> String { format!("{day}") }
+    /// # #[dag(schedule = "@daily")]
+    /// # fn daily(#[param(default = |run| run.day())] day: Date) -> String { load(day) }
+    /// let mut service = Test::service().dag(daily {});
+    /// service.run_until("2026-01-01T12:00:00Z").pause_until("daily", "the warehouse moves", "2026-01-03T12:00:00Z");
+    /// service.run_until("2026-01-05T12:00:00Z");
+    /// service.assert_slots("daily", &["2026-01-04", "2026-01-05"]);
+    /// assert_eq!(service.pause_of("daily"), None);
+    /// ```
+    #[track_caller]
+    pub fn pause_until(&mut self, dag: &str, reason: &str, until: &str) -> &mut Self {
+        self.pause_dag(dag, reason, Some(time(until)));
+        self.note(&format!("{dag}: paused until {until}"));
+        self
+    }
+
+    #[track_caller]
+    fn pause_dag(&mut self, dag: &str, reason: &str, until: Option<Timestamp>) {
+        let (served, note) = (self.served(dag), by_the_test(reason));
+        let Pause { .. } = done(at_once(ops::pause(self.journal.journal(), served, &note, until)));
     }
 
     /// Unpauses a DAG. `catchup` decides about the slots that passed; the events of the pause are

@@ -5,6 +5,7 @@ use crate::base::Timestamp;
 use crate::journal::{RunHistory, RunSummary, at_once};
 use crate::ops::{self, BackfillStatus, ConsumerStatus, EventDocument, EventQuery, PastSlots};
 use crate::run::{ConsumedEvents, RunType};
+use crate::schedule::Pause;
 use crate::store::{RunFilter, RunOrder};
 
 /// What happened.
@@ -55,6 +56,16 @@ impl ServiceTest {
     #[track_caller]
     pub fn slots(&self, dag: &str) -> Vec<PastSlots> {
         done(at_once(ops::past_slots(self.journal.journal(), self.served(dag), u32::MAX)))
+    }
+
+    /// Who has paused a DAG, if it is paused now.
+    #[track_caller]
+    pub fn pause_of(&self, dag: &str) -> Option<Pause> {
+        let (journal, served) = (self.journal.journal(), self.served(dag));
+        match done(at_once(ops::consumers(Some(journal), &[served]))).pop() {
+            Some(consumer) => consumer.pause,
+            None => done(at_once(ops::pause_of(journal, served.id))),
+        }
     }
 
     /// Asserts that exactly these slots of the schedule of a DAG have become runs.
