@@ -124,6 +124,9 @@ fn every_verb_that_reads_prints_the_same_bytes_with_and_without_a_server() {
         "show gated --format svg",
         "clear 1 --dry-run",
         "clear 2 --failed --dry-run",
+        "retry 2 --dry-run",
+        "mark success 2 gate --value 3 --dry-run",
+        "mark skipped 2 gate after --dry-run",
         "backfill daily 2026-02-01/2026-02-03 --all --dry-run",
         "db prune --older-than 0s --dag gated --dry-run",
     ] {
@@ -164,7 +167,13 @@ fn errors_have_the_sentence_and_the_exit_code_of_the_machine_of_the_service() {
         &["lineage", "99"],
         &["clear", "2", "gat", "--dry-run"],
         &["cancel", "1"],
+        &["cancel", "1", "--dry-run"],
+        &["cancel", "1", "--token", "0000"],
         &["retry", "1"],
+        &["retry", "1", "--dry-run"],
+        &["retry", "2", "--token", "0000"],
+        &["mark", "failed", "2", "gat", "--dry-run"],
+        &["mark", "failed", "2", "gate", "--token", "0000"],
         &["release", "1", "approval"],
         &["mark", "failed", "2", "gat"],
         &["events", "@99"],
@@ -242,7 +251,7 @@ fn runs_are_started_cleared_marked_and_cancelled_by_the_service() {
     });
     service.wait(2, "success");
     let stale = ask(&service, &["clear", "2", "after", "--token", token]);
-    assert!(stale.code == Some(2) && stale.stderr.contains("preview it again"), "{stale:?}");
+    assert!(stale.code == Some(2) && stale.stderr.contains("now they are after (success)"), "{stale:?}");
     let cleared = good(&service, &["clear", "2", "--only", "after", "--no-run"]);
     assert_eq!(cleared.stderr, "cleared 1 task of run 2: after; `resume 2` runs them\n");
     let marked = good(&service, &["mark", "success", "2", "after", "--value", "5"]);
@@ -251,7 +260,13 @@ fn runs_are_started_cleared_marked_and_cancelled_by_the_service() {
     assert_eq!(service.json("/api/v1/runs/2/values/after"), 5);
     good(&service, &["trigger", "forever"]);
     service.wait(3, "running");
-    let cancelled = good(&service, &["cancel", "3", "--reason", "enough"]);
+    eventually("its task runs", || service.json("/api/v1/runs/3/tasks/endless")["state"] == "running");
+    let preview = good(&service, &["cancel", "3", "--dry-run"]);
+    assert_eq!(preview.stdout, "endless\n");
+    assert!(preview.stderr.contains(", which ends 1 task that it runs now\n"), "{preview:?}");
+    let preview = good(&service, &["cancel", "3", "--dry-run", "--output", "json"]).json();
+    let token = preview["token"].as_str().expect("a token");
+    let cancelled = good(&service, &["cancel", "3", "--reason", "enough", "--token", token]);
     assert!(cancelled.stderr.contains("was asked to cancel it"), "{cancelled:?}");
     assert!(cancelled.stderr.ends_with("run 3 is cancelled\n"), "{cancelled:?}");
     good(&service, &["trigger", "approval"]);

@@ -100,7 +100,7 @@ pub(crate) use backfills::{NewBackfill, OwnRuns, StoredBackfill};
 pub(crate) use deadlines::StoredDeadlines;
 pub use deliveries::Delivery;
 pub use edit::Note;
-pub(crate) use edit::{Cancellation, would_clear, would_mark};
+pub(crate) use edit::{Cancellation, would_cancel, would_clear, would_mark};
 pub(crate) use enqueue::QueuedRun;
 pub use error::JournalError;
 pub(crate) use error::pruning;

@@ -11,9 +11,10 @@
 //! | `start` | Starts or queues a run: [`draft`], [`draft_of_interval`], [`start()`], [`trigger()`]. |
 //! | `resume` | Continues runs that were interrupted: [`interrupted`], [`resume()`]. |
 //! | `clear` | Clears tasks so that they run again: [`clear()`], [`would_clear`], [`clear_and_run`]; [`preview_clear`], [`clear_previewed`]. |
-//! | `retry` | Runs failed tasks again: [`retry()`]. |
+//! | `retry` | Runs failed tasks again: [`retry()`], [`preview_retry`], [`retry_previewed`]. |
 //! | `mark` | Sets the state of tasks: [`mark()`], [`preview_mark`], [`mark_previewed`]. |
-//! | `cancel` | Ends a run early, with its jobs on clusters: [`cancel()`], [`cancel_and_wait`]. |
+//! | `cancel` | Ends a run early, with its jobs on clusters: [`cancel()`], [`cancel_and_wait`], [`preview_cancel`], [`cancel_previewed`]. |
+//! | `preview` | What the previews of changes to a run share. |
 //! | `send_event` | Sends an event that tasks wait for: [`send_event()`]. |
 //! | `approvals` | The questions that tasks ask people: [`approvals()`], [`approval`]. |
 //! | `answer_form` | How a question can be answered: [`AnswerForm`]. |
@@ -92,6 +93,7 @@ mod lineage;
 mod list;
 mod mark;
 mod pools;
+mod preview;
 mod pruned_dag;
 mod queue_wait;
 mod reason;
@@ -137,7 +139,10 @@ pub use backfills::{
     CancelledBackfill, ExtendedBackfill, StartedBackfill, cancel_backfill, extend_backfill, limit_backfill,
     pause_backfill, resume_backfill, retry_backfill, start_backfill,
 };
-pub use cancel::{CancelledRun, ExternalJob, ExternalJobState, cancel, cancel_and_wait};
+pub use cancel::{
+    CancelPreview, CancelledRun, ExternalJob, ExternalJobState, cancel, cancel_and_wait, cancel_previewed,
+    preview_cancel,
+};
 pub(crate) use clear::reprocess;
 pub use clear::{ClearPreview, Cleared, Rerun, clear, clear_and_run, clear_previewed, preview_clear, would_clear};
 pub use condition::{Condition, ConditionKind};
@@ -175,7 +180,7 @@ pub use reason::Reason;
 pub use replay::{Replayed, replay};
 pub(crate) use resume::resume_for;
 pub use resume::{interrupted, resume};
-pub use retry::retry;
+pub use retry::{preview_retry, retry, retry_previewed};
 pub use run_events::{NeighbourRun, RunEvents, run_events};
 #[cfg(feature = "cli")]
 pub(crate) use schedules::schedule_note;

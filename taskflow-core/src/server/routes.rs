@@ -270,6 +270,7 @@ pub(super) static ROUTES: &[Route] = &[
     route!(Post "/api/v1/runs:cancel", bulk::cancel, "Ends several runs early, with an answer for each"
         => bulk::Outcomes)
     .costly()
+    .query(&[DRY_RUN])
     .body(&[RUNS, DAG, STATE, RUN_TYPE, SINCE, BEFORE, REASON, BY]),
     route!(Post "/api/v1/runs:clear", bulk::clear, "Clears tasks of several runs, with an answer for each"
         => bulk::Outcomes)
@@ -280,6 +281,7 @@ pub(super) static ROUTES: &[Route] = &[
         "Sets the state of tasks of several runs, with an answer for each"
         => bulk::Outcomes)
     .costly()
+    .query(&[DRY_RUN])
     .body(&[
         RUNS,
         DAG,
@@ -352,13 +354,16 @@ pub(super) static ROUTES: &[Route] = &[
         "The value that a task returned" => Value)
     .query(&[PREVIEW]),
     route!(Post "/api/v1/runs/{run}/cancel", changes::cancel, "Ends a run early, whichever process runs it"
-        => ops::CancelledRun)
+        => changes::Cancelled)
+    .query(&[DRY_RUN])
     .body(NOTE),
     route!(Post "/api/v1/runs/{run}/resume", changes::resume, "Continues an interrupted run"
         => ops::RunSummaryDocument)
     .body(&[]),
     route!(Post "/api/v1/runs/{run}/retry", changes::retry, "Runs the failed tasks of a run again"
         => ops::Cleared)
+    .costly()
+    .query(&[DRY_RUN])
     .body(NOTE),
     route!(Post "/api/v1/runs/{run}/clear", changes::clear, "Clears tasks, so that they run again"
         => ops::ClearPreview, ops::Cleared)
@@ -373,7 +378,10 @@ pub(super) static ROUTES: &[Route] = &[
         REASON,
         BY,
     ]),
-    route!(Post "/api/v1/runs/{run}/mark", changes::mark, "Sets the state of tasks" => ops::Marked).body(&[
+    route!(Post "/api/v1/runs/{run}/mark", changes::mark, "Sets the state of tasks"
+        => changes::Marked)
+    .query(&[DRY_RUN])
+    .body(&[
         field("state", MARK, "The state").required(),
         field("tasks", Kind::Texts, "Tasks and groups").required(),
         VALUE,
