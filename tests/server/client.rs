@@ -466,6 +466,47 @@ fn a_redirect_of_a_server_is_not_followed() {
     }
 }
 
+/// Answers requests by their path and query.
+fn server_of(answer: impl Fn(&str) -> (String, String) + Send + 'static) -> String {
+    let socket = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = format!("http://{}", socket.local_addr().expect("an address"));
+    std::thread::spawn(move || {
+        for client in socket.incoming() {
+            let Ok(mut client) = client else { return };
+            let mut line = String::new();
+            let _ = BufReader::new(&client).read_line(&mut line);
+            let (headers, body) = answer(line.split(' ').nth(1).unwrap_or_default());
+            let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n";
+            let _ = write!(client, "{head}content-length: {}\r\n{headers}\r\n{body}", body.len());
+            let _ = client.shutdown(Shutdown::Write);
+            let _ = client.read_to_end(&mut Vec::new());
+        }
+    });
+    address
+}
+
+#[test]
+fn the_pages_of_a_list_are_followed_to_the_last_one() {
+    let version = json!({"api": 1, "taskflow": "0.1.0"}).to_string();
+    let address = server_of(move |path| match path.split_once("after=") {
+        _ if path.ends_with("/version") => (String::new(), version.clone()),
+        None if path.contains("/tokens") => {
+            ("link: <http://evil.test/api/v1/tokens?after=1>; rel=\"next\"\r\n".to_owned(), "[]".to_owned())
+        }
+        after => {
+            let after = after.map_or(0, |(_, number)| number.parse::<i64>().expect("a number"));
+            let users: Vec<_> = (after + 1..=after + 2)
+                .map(|number| json!({"name": format!("user{number}"), "grants": [], "created": "2026-01-31T06:00:00Z"}))
+                .collect();
+            let next = format!("link: </api/v1/users?after={}>; rel=\"next\"\r\n", after + 2);
+            (if after < 4 { next } else { String::new() }, json!(users).to_string())
+        }
+    });
+    let listed = ask_at(&address, &["users", "list"]);
+    let names: Vec<&str> = listed.stdout.lines().filter_map(|line| line.split_whitespace().next()).collect();
+    assert!(names.ends_with(&["user1", "user2", "user3", "user4", "user5", "user6"]), "{listed:?}");
+}
+
 /// Passes each connection on to a service, and cuts it after so many bytes of the answer.
 fn cutting_proxy(service: &Service, after: u64) -> String {
     let socket = TcpListener::bind("127.0.0.1:0").expect("a port");

@@ -22,6 +22,7 @@ mod metrics;
 mod oidc;
 mod openapi;
 mod pages;
+mod paging;
 #[cfg(feature = "oidc")]
 mod provider;
 mod readers;
