@@ -42,7 +42,7 @@
 //! | `settings` | The configuration of the program, and what it works with. |
 //! | `form`, `trigger`, `changes`, `mark_form`, `preview` | The forms that change something. |
 //! | `login`, `oidc`, `account`, `users` | Log-in, set-up, one's own tokens, users. |
-//! | `log`, `log_lines`, `log_search`, `ansi` | The log of an attempt. |
+//! | `log` | The log of an attempt. |
 //! | `run_log` | The search of the logs of a run. |
 //! | `attempt_pair` | The logs of two attempts side by side. |
 //! | `routes`, `reply`, `address` | Addresses, what handlers read and answer. |
@@ -52,7 +52,6 @@
 mod account;
 mod action;
 mod address;
-mod ansi;
 mod approval;
 mod approval_list;
 mod asset_list;
@@ -89,8 +88,6 @@ mod grid_page;
 mod home;
 mod log;
 mod log_indexes;
-mod log_lines;
-mod log_search;
 mod login;
 mod mapped;
 mod mark_form;
@@ -129,12 +126,6 @@ mod who;
 pub(super) use account::confirm_page;
 pub(super) use counts::CountCache;
 pub(super) use log_indexes::LogIndexes;
-pub(super) use log_search::is_found;
 pub(super) use login::log_in_address;
 pub(super) use reply::{no_route, problem_page};
 pub(super) use routes::routes;
-
-/// For fuzzing: reads a text as what a task has logged.
-pub(super) fn read_any(text: &str) {
-    let _ = ansi::pieces(text);
-}
