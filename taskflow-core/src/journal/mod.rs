@@ -85,6 +85,8 @@ mod scopes;
 mod segment;
 mod send_event;
 mod shared_pools;
+#[cfg(feature = "server")]
+mod starts;
 mod steps;
 mod task_filter;
 mod task_history;
@@ -120,6 +122,8 @@ pub(crate) use rollup::{Rollup, RollupFailure, RollupNode, normalised};
 pub use run_history::{Edit, MissedDeadline, MissedTaskDeadline, RunHistory, RunRetry, SessionHistory};
 pub(crate) use schedules::{DamagedSchedule, NewStep, StepOutcome, StoredSchedule};
 pub use send_event::EventDelivery;
+#[cfg(feature = "server")]
+pub(crate) use starts::Start;
 pub use task_filter::TaskFilter;
 pub use task_history::{AttemptHistory, Attempts, LinkHistory, PushedHistory, TaskDetails, TaskHistory, WaitHistory};
 pub use upkeep::Prune;
