@@ -97,7 +97,8 @@ fn calls_with_an_empty_name(verb: &str) -> Vec<Vec<&'static str>> {
         "status" => &[&[""]],
         "explain" | "values" | "logs" => &[&[""], &["1", ""]],
         "lineage" => &[&[""]],
-        "resume" | "retry" | "cancel" => &[&[""]],
+        "resume" => &[&[""]],
+        "retry" | "cancel" => &[&[""], &["1", "--token", ""]],
         "clear" => &[
             &["", "gate"],
             &["1", ""],
@@ -108,7 +109,12 @@ fn calls_with_an_empty_name(verb: &str) -> Vec<Vec<&'static str>> {
             &["1", "gate", "--by", ""],
             &[" ", "gate"],
         ],
-        "mark" => &[&["", "1", "gate"], &["success", "", "gate"], &["failed", "1", ""]],
+        "mark" => &[
+            &["", "1", "gate"],
+            &["success", "", "gate"],
+            &["failed", "1", ""],
+            &["failed", "1", "gate", "--token", ""],
+        ],
         "release" => &[&["", "key"], &["1", ""]],
         "replay" => &[&["", "gate"], &["1", ""], &["1", "--task", ""]],
         "emit" => &[&["", "1"], &["evil", "1", "--partition", ""], &["evil", "1", "--key", ""]],
@@ -564,6 +570,72 @@ fn a_dry_run_lists_what_would_run_and_changes_nothing() {
     let token = previewed["token"].as_str().expect("a token");
     assert_eq!(previewed, json!({"number": 1, "tasks": ["gate", "report"], "dry_run": true, "token": token}));
     assert_eq!(home.json(&["status", "1"])["edits"], json!([]));
+}
+
+#[test]
+fn retry_and_mark_do_what_their_previews_have_shown_or_nothing() {
+    let home = failed();
+    let previewed = home.good(&["retry", "1", "--dry-run"]);
+    assert_eq!(previewed.stdout, "gate\nreport\n");
+    let retry = home.json(&["retry", "1", "--dry-run"]);
+    let token = retry["token"].as_str().expect("a token");
+    assert_eq!(previewed.stderr, format!("nothing was retried; --token {token} retries exactly this\n"));
+    let words = ["mark", "success", "1", "gate", "--value", "12"];
+    let previewed = home.good(&[&words[..], &["--dry-run"]].concat());
+    assert_eq!(previewed.stdout, "gate\n");
+    let mark = home.json(&[&words[..], &["--dry-run"]].concat());
+    let mark_token = mark["token"].as_str().expect("a token");
+    assert_eq!(
+        previewed.stderr,
+        format!(
+            "`resume 1` decides anew about what follows from them: report\nnothing was marked; --token {mark_token} \
+             marks exactly this\n"
+        )
+    );
+    assert_eq!(home.json(&["status", "1"])["edits"], json!([]));
+    // The other value is another matter of the same tasks, and the token of one verb is not that of
+    // another.
+    let refused = |words: &[&str], why: &str| {
+        let refusal = home.refusal(words);
+        assert!(refusal.contains(why), "{words:?}: {refusal}");
+    };
+    refused(&["retry", "1", "--token", mark_token], "now they are gate (failed), report (upstream_failed); preview");
+    refused(&["mark", "skipped", "1", "gate", "--token", mark_token], "now they are gate (failed); preview");
+    let marked = home.good(&[&words[..], &["--token", mark_token]].concat());
+    assert_eq!(marked.stderr, "marked as success: 1 task of run 1: gate; `resume 1` runs what is left\n");
+    refused(&["retry", "1", "--token", token], "the tasks to retry of run 1 have changed since the preview");
+    refused(&[&words[..], &["--token", mark_token]].concat(), "now they are gate (success); preview it again");
+    refused(&["retry", "1", "--token", token, "--dry-run"], "cannot be used with");
+}
+
+#[test]
+fn a_retry_with_the_token_of_its_preview_runs_the_failed_tasks() {
+    let home = failed();
+    let token = home.json(&["retry", "1", "--dry-run"])["token"].as_str().map(str::to_owned).expect("a token");
+    home.land();
+    let retried = home.good(&["retry", "1", "--token", &token, "-q"]);
+    assert_eq!((&*retried.stdout, home.state_of("1", "gate")), ("3 rows\n", "success".into()));
+    let refusal = home.refusal(&["retry", "1", "--token", &token]);
+    assert!(refusal.contains("now there are none; preview it again"), "{refusal}");
+}
+
+#[test]
+fn cancel_ends_what_its_preview_has_shown_or_nothing() {
+    let home = failed();
+    home.good(&["clear", "1", "gate", "report", "--no-run"]);
+    let previewed = home.good(&["cancel", "1", "--dry-run"]);
+    assert_eq!(previewed.stdout, "gate\nreport\n");
+    let preview = home.json(&["cancel", "1", "--dry-run"]);
+    let token = preview["token"].as_str().expect("a token");
+    assert_eq!(previewed.stderr, format!("nothing was cancelled; --token {token} cancels exactly this\n"));
+    home.good(&["mark", "skipped", "1", "report"]);
+    let refusal = home.refusal(&["cancel", "1", "--token", token]);
+    assert!(refusal.contains("no process runs it, and its open tasks are gate (none); preview it again"), "{refusal}");
+    let preview = home.json(&["cancel", "1", "--dry-run"]);
+    let token = preview["token"].as_str().expect("a token");
+    assert_eq!(home.good(&["cancel", "1", "--token", token]).stderr, "run 1 is cancelled\n");
+    let refusal = home.refusal(&["cancel", "1", "--token", token, "--no-wait"]);
+    assert!(refusal.contains("run 1 has changed since the preview: it has ended (state: cancelled)"), "{refusal}");
 }
 
 #[test]

@@ -269,7 +269,7 @@ fn calls(verb: &str) -> Vec<Vec<&'static str>> {
         ],
         "lineage" => &[&[], &[BAD], &[HOSTILE]],
         "resume" => &[&[BAD], &[HOSTILE], &[GOOD]],
-        "retry" => &[&[BAD], &[HOSTILE]],
+        "retry" => &[&[BAD, "--dry-run"], &[BAD, "--token", HOSTILE], &[BAD], &[HOSTILE]],
         "clear" => &[
             &[BAD, "skips", "--reason", HOSTILE],
             &[BAD, "--dry-run"],
@@ -278,6 +278,8 @@ fn calls(verb: &str) -> Vec<Vec<&'static str>> {
             &[BAD, HOSTILE],
         ],
         "mark" => &[
+            &["success", BAD, "fails", "--value", "7", "--dry-run"],
+            &["success", BAD, "fails", "--value", "7", "--token", HOSTILE],
             &["success", BAD, "fails", "--reason", HOSTILE, "--value", "7"],
             &["success", BAD, HOSTILE],
             &["success", BAD, "fails", "--value", HOSTILE],
@@ -290,7 +292,13 @@ fn calls(verb: &str) -> Vec<Vec<&'static str>> {
             &[WAITING, "another", "--value", HOSTILE],
             &[WAITING, "consent", "--value", "\"Maybe\"", "--reason", HOSTILE],
         ],
-        "cancel" => &[&[ENDLESS, "--reason", HOSTILE], &[GOOD, "--reason", HOSTILE], &[HOSTILE]],
+        "cancel" => &[
+            &[ENDLESS, "--dry-run"],
+            &[ENDLESS, "--token", HOSTILE],
+            &[ENDLESS, "--reason", HOSTILE],
+            &[GOOD, "--reason", HOSTILE],
+            &[HOSTILE],
+        ],
         "replay" => &[
             &[BAD, "fails"],
             &[BAD, "skips"],

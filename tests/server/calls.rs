@@ -172,6 +172,52 @@ fn tasks_of_several_runs_are_marked() {
 }
 
 #[test]
+fn several_runs_are_cancelled_or_marked_as_their_preview_has_shown_or_not_at_all() {
+    let service = Service::new();
+    let json_type = ("content-type", "application/json");
+    let change = |path: &str, headers: &[(&str, &str)], body: &Value| {
+        service.send("POST", path, &[&[json_type][..], headers].concat(), &body.to_string())
+    };
+    let token = |preview: &Response| format!("\"{}\"", preview.json()["token"].as_str().expect("a token"));
+    let endless = [(); 2].map(|()| service.trigger("forever", &json!({})));
+    for run in endless {
+        let task = format!("/api/v1/runs/{run}/tasks/endless");
+        eventually("its task runs", || service.json(&task)["state"] == "running");
+    }
+    let body = json!({"dag": "forever"});
+    let preview = change("/api/v1/runs:cancel?dry_run=true", &[], &body);
+    let shown = preview.json();
+    assert_eq!((&shown["applied"], &shown["runs"][1]["tasks"]), (&json!(2), &json!(["endless"])), "{shown}");
+    assert_eq!(service.post(&format!("/api/v1/runs/{}/cancel", endless[0]), &json!({})).status, 200);
+    service.wait(endless[0], "cancelled");
+    let stale = change("/api/v1/runs:cancel", &[("if-match", &token(&preview))], &body);
+    stale.assert_problem(412, "the runs have changed since the preview");
+    assert_eq!(service.json(&format!("/api/v1/runs/{}", endless[1]))["state"], "running");
+    let preview = change("/api/v1/runs:cancel?dry_run=true", &[], &body);
+    assert_eq!((&preview.json()["applied"], &preview.json()["unchanged"]), (&json!(1), &json!(1)), "{preview:?}");
+    let cancelled = change("/api/v1/runs:cancel", &[("if-match", &token(&preview))], &body);
+    assert_eq!((cancelled.status, &cancelled.json()["applied"]), (200, &json!(1)), "{cancelled:?}");
+    service.wait(endless[1], "cancelled");
+
+    let gated = [(); 2].map(|()| service.trigger("gated", &json!({})));
+    for run in gated {
+        service.wait(run, "failed");
+    }
+    let body = json!({"dag": "gated", "as": "success", "tasks": ["gate", "after"], "value": 3});
+    let preview = change("/api/v1/runs:mark?dry_run=true", &[], &body);
+    assert_eq!(preview.json()["runs"][0]["tasks"], json!(["gate", "after"]), "{preview:?}");
+    let other = json!({"dag": "gated", "as": "skipped", "tasks": ["gate", "after"]});
+    let stale = change("/api/v1/runs:mark", &[("if-match", &token(&preview))], &other);
+    stale.assert_problem(412, "the runs have changed since the preview");
+    assert_eq!(service.json(&format!("/api/v1/runs/{}", gated[0]))["state"], "failed");
+    let marked = change("/api/v1/runs:mark", &[("if-match", &token(&preview))], &body);
+    assert_eq!((marked.status, &marked.json()["applied"]), (200, &json!(2)), "{marked:?}");
+    for run in gated {
+        service.wait(run, "success");
+    }
+}
+
+#[test]
 fn several_dags_are_paused_by_name_by_tag_or_all() {
     let service = Service::new();
     let put = |body: &Value| {

@@ -124,6 +124,9 @@ fn every_verb_that_reads_prints_the_same_bytes_with_and_without_a_server() {
         "show gated --format svg",
         "clear 1 --dry-run",
         "clear 2 --failed --dry-run",
+        "retry 2 --dry-run",
+        "mark success 2 gate --value 3 --dry-run",
+        "mark skipped 2 gate after --dry-run",
         "backfill daily 2026-02-01/2026-02-03 --all --dry-run",
         "db prune --older-than 0s --dag gated --dry-run",
     ] {
@@ -164,7 +167,13 @@ fn errors_have_the_sentence_and_the_exit_code_of_the_machine_of_the_service() {
         &["lineage", "99"],
         &["clear", "2", "gat", "--dry-run"],
         &["cancel", "1"],
+        &["cancel", "1", "--dry-run"],
+        &["cancel", "1", "--token", "0000"],
         &["retry", "1"],
+        &["retry", "1", "--dry-run"],
+        &["retry", "2", "--token", "0000"],
+        &["mark", "failed", "2", "gat", "--dry-run"],
+        &["mark", "failed", "2", "gate", "--token", "0000"],
         &["release", "1", "approval"],
         &["mark", "failed", "2", "gat"],
         &["events", "@99"],
@@ -242,7 +251,7 @@ fn runs_are_started_cleared_marked_and_cancelled_by_the_service() {
     });
     service.wait(2, "success");
     let stale = ask(&service, &["clear", "2", "after", "--token", token]);
-    assert!(stale.code == Some(2) && stale.stderr.contains("preview it again"), "{stale:?}");
+    assert!(stale.code == Some(2) && stale.stderr.contains("now they are after (success)"), "{stale:?}");
     let cleared = good(&service, &["clear", "2", "--only", "after", "--no-run"]);
     assert_eq!(cleared.stderr, "cleared 1 task of run 2: after; `resume 2` runs them\n");
     let marked = good(&service, &["mark", "success", "2", "after", "--value", "5"]);
@@ -251,7 +260,13 @@ fn runs_are_started_cleared_marked_and_cancelled_by_the_service() {
     assert_eq!(service.json("/api/v1/runs/2/values/after"), 5);
     good(&service, &["trigger", "forever"]);
     service.wait(3, "running");
-    let cancelled = good(&service, &["cancel", "3", "--reason", "enough"]);
+    eventually("its task runs", || service.json("/api/v1/runs/3/tasks/endless")["state"] == "running");
+    let preview = good(&service, &["cancel", "3", "--dry-run"]);
+    assert_eq!(preview.stdout, "endless\n");
+    assert!(preview.stderr.contains(", which ends 1 task that it runs now\n"), "{preview:?}");
+    let preview = good(&service, &["cancel", "3", "--dry-run", "--output", "json"]).json();
+    let token = preview["token"].as_str().expect("a token");
+    let cancelled = good(&service, &["cancel", "3", "--reason", "enough", "--token", token]);
     assert!(cancelled.stderr.contains("was asked to cancel it"), "{cancelled:?}");
     assert!(cancelled.stderr.ends_with("run 3 is cancelled\n"), "{cancelled:?}");
     good(&service, &["trigger", "approval"]);
@@ -449,6 +464,47 @@ fn a_redirect_of_a_server_is_not_followed() {
         let asked = other.accept().expect_err("nobody asks the other server");
         assert_eq!(asked.kind(), std::io::ErrorKind::WouldBlock, "{status}: {asked}");
     }
+}
+
+/// Answers requests by their path and query.
+fn server_of(answer: impl Fn(&str) -> (String, String) + Send + 'static) -> String {
+    let socket = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = format!("http://{}", socket.local_addr().expect("an address"));
+    std::thread::spawn(move || {
+        for client in socket.incoming() {
+            let Ok(mut client) = client else { return };
+            let mut line = String::new();
+            let _ = BufReader::new(&client).read_line(&mut line);
+            let (headers, body) = answer(line.split(' ').nth(1).unwrap_or_default());
+            let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n";
+            let _ = write!(client, "{head}content-length: {}\r\n{headers}\r\n{body}", body.len());
+            let _ = client.shutdown(Shutdown::Write);
+            let _ = client.read_to_end(&mut Vec::new());
+        }
+    });
+    address
+}
+
+#[test]
+fn the_pages_of_a_list_are_followed_to_the_last_one() {
+    let version = json!({"api": 1, "taskflow": "0.1.0"}).to_string();
+    let address = server_of(move |path| match path.split_once("after=") {
+        _ if path.ends_with("/version") => (String::new(), version.clone()),
+        None if path.contains("/tokens") => {
+            ("link: <http://evil.test/api/v1/tokens?after=1>; rel=\"next\"\r\n".to_owned(), "[]".to_owned())
+        }
+        after => {
+            let after = after.map_or(0, |(_, number)| number.parse::<i64>().expect("a number"));
+            let users: Vec<_> = (after + 1..=after + 2)
+                .map(|number| json!({"name": format!("user{number}"), "grants": [], "created": "2026-01-31T06:00:00Z"}))
+                .collect();
+            let next = format!("link: </api/v1/users?after={}>; rel=\"next\"\r\n", after + 2);
+            (if after < 4 { next } else { String::new() }, json!(users).to_string())
+        }
+    });
+    let listed = ask_at(&address, &["users", "list"]);
+    let names: Vec<&str> = listed.stdout.lines().filter_map(|line| line.split_whitespace().next()).collect();
+    assert!(names.ends_with(&["user1", "user2", "user3", "user4", "user5", "user6"]), "{listed:?}");
 }
 
 /// Passes each connection on to a service, and cuts it after so many bytes of the answer.

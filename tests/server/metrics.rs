@@ -12,7 +12,7 @@ use taskflow_tests::common::eventually;
 use crate::home::Service;
 
 /// The names of all metrics with the names of their labels. Dashboards and alerts depend on them.
-const KNOWN: [&str; 40] = [
+const KNOWN: [&str; 44] = [
     "process_cpu_seconds_total{}",
     "process_max_fds{}",
     "process_open_fds{}",
@@ -44,11 +44,15 @@ const KNOWN: [&str; 40] = [
     "taskflow_run_start_delay_seconds{}",
     "taskflow_runs_total{dag,state}",
     "taskflow_runs{dag,state}",
+    "taskflow_scheduler_lag_seconds{}",
     "taskflow_scheduler_last_tick_timestamp_seconds{}",
     "taskflow_slot_to_run_seconds",
     "taskflow_slots_total",
+    "taskflow_sse_clients{}",
+    "taskflow_sse_resets_total",
     "taskflow_task_attempts_total{dag,outcome}",
     "taskflow_task_duration_seconds{dag}",
+    "taskflow_task_queue_seconds{}",
     "taskflow_tasks{state}",
     "taskflow_watcher_errors_total",
     "taskflow_watcher_events_total",
@@ -164,6 +168,69 @@ fn pools_and_the_queue_are_gauges_and_batches_are_counted() {
     let batches = value("taskflow_journal_batch_seconds_count");
     assert!(batches > 0.0 && batches <= value("taskflow_journal_batch_entries_sum"));
     assert_eq!(batches, value("taskflow_journal_batch_entries_count"));
+    // The third had to wait for a slot, and the run behind it to be started.
+    std::fs::write(service.home().join("go"), "").expect("temporary files can be written");
+    (1..=3).for_each(|run| service.wait(run, "success"));
+    eventually("the starts are counted", || {
+        let text = service.get("/metrics").body;
+        text.lines().any(|line| line == "taskflow_task_queue_seconds_count{pool=\"desk\"} 3")
+    });
+    let text = service.get("/metrics").body;
+    let sum = text.lines().find_map(|line| line.strip_prefix("taskflow_task_queue_seconds_sum{pool=\"desk\"} "));
+    assert!(sum.is_some_and(|sum| sum.parse::<f64>().is_ok_and(|sum| sum > 0.0)), "{text}");
+}
+
+#[test]
+fn open_streams_are_counted() {
+    let service = Service::new();
+    let clients = || {
+        let text = service.get("/metrics").body;
+        let count = text.lines().find_map(|line| line.strip_prefix("taskflow_sse_clients ")?.parse::<u64>().ok());
+        count.unwrap_or_else(|| panic!("{text}"))
+    };
+    assert_eq!(clients(), 0);
+    let mut streams: Vec<_> = (0..3).map(|_| service.connect()).collect();
+    for stream in &mut streams {
+        write!(stream, "GET /api/v1/stream HTTP/1.1\r\nhost: localhost\r\n\r\n").expect("it reads");
+    }
+    eventually("all are open", || clients() == 3);
+    streams.pop();
+    eventually("one is gone", || clients() == 2);
+    drop(streams);
+    eventually("all are gone", || clients() == 0);
+    // The place of another process of the service, or of long ago.
+    let lost = service.send("GET", "/api/v1/stream", &[("last-event-id", "0.1")], "");
+    assert_eq!(lost.status, 200, "{lost:?}");
+    eventually("it is counted", || service.get("/metrics").body.contains("\ntaskflow_sse_resets_total 1\n"));
+}
+
+/// A slot that is due and that no service has decided.
+#[cfg(feature = "failpoints")]
+#[test]
+fn the_lag_of_the_scheduler_is_the_age_of_the_oldest_slot_without_a_decision() {
+    let lag = |service: &Service| {
+        let text = service.get("/metrics").body;
+        let lag =
+            text.lines().find_map(|line| line.strip_prefix("taskflow_scheduler_lag_seconds ")?.parse::<f64>().ok());
+        lag.unwrap_or_else(|| panic!("{text}"))
+    };
+    let service = Service::with_schedules();
+    eventually("the schedule is known", || {
+        let next = service.json("/api/v1/dags/daily")["next"].is_string();
+        next && service.get("/metrics").body.contains("taskflow_scheduler_last_tick_timestamp_seconds ")
+    });
+    assert!(lag(&service) < 0.001, "{}", lag(&service));
+    let (code, directory) = service.stop();
+    assert_eq!(code, Some(0));
+    // Two days later nobody has served it.
+    let clock = directory.path().join("clock");
+    std::fs::write(&clock, (2 * 86_400).to_string()).expect("temporary files can be written");
+    let clock = clock.display().to_string();
+    let service = Service::with_environment("server", directory, &[("TASKFLOW_CLOCK", &clock)]);
+    let late = lag(&service);
+    assert!((86_400.0..=2.0 * 86_400.0).contains(&late), "{late}");
+    assert_eq!(service.call(&["pause", "daily"]).code, Some(0));
+    assert!(lag(&service) < 0.001, "the slots of a DAG that is paused pass");
 }
 
 /// Each schedule notes it. It is one clock.

@@ -157,7 +157,9 @@ fn answers_are_what_the_document_says() {
     let until = json!({"reason": "a", "until": "2099-01-01T00:00:00Z"});
     walk.change(&service, "PUT", "/dags/{dag}/pause", "/dags/daily/pause", &until);
     walk.change(&service, "PUT", "/pauses", "/pauses", &json!({"dags": ["daily", "reported"]}));
-    walk.change(&service, "POST", "/runs/{run}/cancel", &format!("/runs/{stopped}/cancel"), &json!({}));
+    let cancel = format!("/runs/{stopped}/cancel");
+    walk.change(&service, "POST", "/runs/{run}/cancel", &format!("{cancel}?dry_run=true"), &json!({}));
+    walk.change(&service, "POST", "/runs/{run}/cancel", &cancel, &json!({}));
     service.wait(stopped, "cancelled");
     let of_asking = format!("/runs/{asking}/release");
     walk.change(&service, "POST", "/runs/{run}/release", &of_asking, &json!({"key": "other"}));
@@ -169,9 +171,12 @@ fn answers_are_what_the_document_says() {
     walk.change(&service, "POST", "/runs/{run}/resume", &format!("/runs/{good}/resume"), &json!({}));
     service.wait(good, "success");
     service.open_gate();
-    walk.change(&service, "POST", "/runs/{run}/retry", &format!("/runs/{mended}/retry"), &json!({"reason": "b"}));
+    let retry = format!("/runs/{mended}/retry");
+    walk.change(&service, "POST", "/runs/{run}/retry", &format!("{retry}?dry_run=true"), &json!({}));
+    walk.change(&service, "POST", "/runs/{run}/retry", &retry, &json!({"reason": "b"}));
     service.wait(mended, "success");
     let mark = json!({"state": "skipped", "tasks": ["gate"], "reason": "c"});
+    walk.change(&service, "POST", "/runs/{run}/mark", &format!("/runs/{bad}/mark?dry_run=true"), &mark);
     walk.change(&service, "POST", "/runs/{run}/mark", &format!("/runs/{bad}/mark"), &mark);
     let all = json!({"runs": [good.to_string(), bad.to_string(), "none"], "failed": true});
     walk.change(&service, "POST", "/runs:clear", "/runs:clear?dry_run=true", &all);

@@ -101,6 +101,159 @@ fn clearing_does_what_its_preview_has_shown_or_nothing() {
     unknown.assert_problem(404, "did you mean `gate`?");
 }
 
+/// Sends a change with the token of a preview.
+fn as_previewed(service: &Service, path: &str, preview: &Value, body: &Value) -> Response {
+    let token = format!("\"{}\"", preview["token"].as_str().expect("a token"));
+    let headers = [("content-type", "application/json"), ("if-match", &*token)];
+    service.send("POST", path, &headers, &body.to_string())
+}
+
+/// What a change would do.
+fn previewed(service: &Service, path: &str, body: &Value) -> Value {
+    let preview = service.post(&format!("{path}?dry_run=true"), body);
+    assert_eq!(preview.status, 200, "{preview:?}");
+    assert_eq!(preview.json()["dry_run"], true, "{preview:?}");
+    preview.json()
+}
+
+/// The tokens of the changes of a run that its trail has, the newest first.
+fn tokens_in_the_trail(service: &Service, run: i64, action: &str) -> Vec<(Value, Value)> {
+    let trail = service.json(&format!("/api/v1/audit?run={run}&action={action}"));
+    let entries = trail["entries"].as_array().expect("a list").iter();
+    entries.map(|entry| (entry["outcome"].clone(), entry["token"].clone())).collect()
+}
+
+#[test]
+fn retrying_does_what_its_preview_has_shown_or_nothing() {
+    let service = Service::new();
+    let run = service.trigger("gated", &json!({}));
+    service.wait(run, "failed");
+    let path = format!("/api/v1/runs/{run}/retry");
+    let preview = previewed(&service, &path, &json!({}));
+    let token = &preview["token"];
+    assert_eq!(preview, json!({"number": run, "tasks": ["gate", "after"], "dry_run": true, "token": token}));
+    assert_eq!(service.json(&format!("/api/v1/runs/{run}"))["edits"], json!([]));
+    // Somebody else marks one of them.
+    let mark = json!({"state": "skipped", "tasks": ["after"]});
+    assert_eq!(service.post(&format!("/api/v1/runs/{run}/mark"), &mark).status, 200);
+    eventually("the run ends", || {
+        let state = service.json(&format!("/api/v1/runs/{run}"))["state"].clone();
+        state == "failed" || state == "success"
+    });
+    let stale = as_previewed(&service, &path, &preview, &json!({}));
+    stale.assert_problem(412, "now they are gate (failed), after (skipped); preview it again");
+    // The token of another change of the same tasks.
+    let clear = json!({"failed": true, "downstream": true});
+    let other = previewed(&service, &format!("/api/v1/runs/{run}/clear"), &clear);
+    as_previewed(&service, &path, &other, &json!({})).assert_problem(412, "now they are gate (failed)");
+    let preview = previewed(&service, &path, &json!({}));
+    service.open_gate();
+    let retried = as_previewed(&service, &path, &preview, &json!({"reason": "open"}));
+    assert_eq!((retried.status, &retried.json()["tasks"]), (202, &preview["tasks"]), "{retried:?}");
+    assert_eq!(retried.json().get("token"), None, "{retried:?}");
+    service.wait(run, "success");
+    let gone = as_previewed(&service, &path, &preview, &json!({}));
+    gone.assert_problem(412, "now there are none; preview it again");
+    service.post(&format!("{path}?dry_run=true"), &json!({})).assert_problem(409, "has no failed task");
+    let trail = tokens_in_the_trail(&service, run, "retry");
+    let outcomes: Vec<&Value> = trail.iter().map(|(outcome, _)| outcome).collect();
+    assert_eq!(outcomes, ["refused_state", "applied", "refused_state", "refused_state"], "{trail:?}");
+    assert_eq!(trail[1].1, preview["token"], "{trail:?}");
+}
+
+#[test]
+fn marking_does_what_its_preview_has_shown_or_nothing() {
+    let service = Service::new();
+    let run = service.trigger("gated", &json!({}));
+    service.wait(run, "failed");
+    let path = format!("/api/v1/runs/{run}/mark");
+    let body = json!({"state": "success", "tasks": ["gate"], "value": 41});
+    let preview = previewed(&service, &path, &body);
+    let token = &preview["token"];
+    let expected = json!({
+        "number": run, "tasks": ["gate"], "state": "success", "undecided": ["after"], "ends": false,
+        "dry_run": true, "token": token,
+    });
+    assert_eq!(preview, expected);
+    assert_eq!(service.json(&format!("/api/v1/runs/{run}/tasks/gate"))["state"], "failed");
+    // A preview refuses what the change would refuse.
+    service
+        .post(&format!("{path}?dry_run=true"), &json!({"state": "success", "tasks": ["gate"]}))
+        .assert_problem(409, "other tasks need the value of `gate`");
+    // Another state, and other tasks.
+    for other in
+        [json!({"state": "skipped", "tasks": ["gate"]}), json!({"state": "success", "tasks": ["after"], "value": 1})]
+    {
+        as_previewed(&service, &path, &preview, &other).assert_problem(412, "have changed since the preview");
+    }
+    // Somebody else marks it.
+    assert_eq!(service.post(&path, &json!({"state": "skipped", "tasks": ["gate"]})).status, 200);
+    let stale = as_previewed(&service, &path, &preview, &body);
+    stale.assert_problem(412, "now they are gate (skipped); preview it again");
+    assert_eq!(service.json(&format!("/api/v1/runs/{run}/tasks/gate"))["state"], "skipped");
+    let preview = previewed(&service, &path, &body);
+    let marked = as_previewed(&service, &path, &preview, &body);
+    assert_eq!((marked.status, &marked.json()["tasks"]), (200, &json!(["gate"])), "{marked:?}");
+    let rest = json!({"state": "success", "tasks": ["after"], "value": 42});
+    let preview = previewed(&service, &path, &rest);
+    assert_eq!((&preview["ends"], &preview["undecided"]), (&json!(true), &json!([])), "{preview}");
+    assert_eq!(as_previewed(&service, &path, &preview, &rest).status, 200);
+    service.wait(run, "success");
+    let trail = tokens_in_the_trail(&service, run, "mark");
+    assert_eq!(trail[0], (json!("applied"), preview["token"].clone()), "{trail:?}");
+}
+
+#[test]
+fn cancelling_ends_what_its_preview_has_shown_or_nothing() {
+    let service = Service::new();
+    let run = service.trigger("forever", &json!({}));
+    eventually("its task runs", || service.json(&format!("/api/v1/runs/{run}/tasks/endless"))["state"] == "running");
+    let path = format!("/api/v1/runs/{run}/cancel");
+    let preview = previewed(&service, &path, &json!({}));
+    let worker = preview["worker"].as_str().expect("the service runs it");
+    let expected = json!({
+        "number": run, "state": "running", "worker": worker, "tasks": ["endless"], "running": ["endless"],
+        "dry_run": true, "token": preview["token"],
+    });
+    assert_eq!(preview, expected);
+    assert_eq!(service.json(&format!("/api/v1/runs/{run}"))["state"], "running");
+    let other = as_previewed(&service, &path, &json!({"token": "0000"}), &json!({}));
+    other.assert_problem(412, &format!("process {worker} runs it, and its open tasks are endless (running)"));
+    let cancelled = as_previewed(&service, &path, &preview, &json!({"reason": "enough"}));
+    assert_eq!((cancelled.status, &cancelled.json()["worker"]), (200, &json!(worker)), "{cancelled:?}");
+    service.wait(run, "cancelled");
+    let again = as_previewed(&service, &path, &preview, &json!({}));
+    again.assert_problem(412, "it has ended (state: cancelled); preview it again");
+    service.post(&format!("{path}?dry_run=true"), &json!({})).assert_problem(409, "already ended (state: cancelled)");
+    let trail = tokens_in_the_trail(&service, run, "cancel");
+    assert_eq!(trail[1], (json!("applied"), preview["token"].clone()), "{trail:?}");
+}
+
+#[test]
+fn a_run_that_no_process_runs_is_cancelled_as_its_preview_has_shown() {
+    let service = Service::new();
+    let run = service.trigger("gated", &json!({}));
+    service.wait(run, "failed");
+    assert_eq!(service.post(&format!("/api/v1/runs/{run}/clear"), &json!({"run": false})).status, 200);
+    let path = format!("/api/v1/runs/{run}/cancel");
+    let preview = previewed(&service, &path, &json!({}));
+    let expected = json!({
+        "number": run, "state": "interrupted", "tasks": ["gate", "after"], "running": [], "dry_run": true,
+        "token": preview["token"],
+    });
+    assert_eq!(preview, expected);
+    let mark = json!({"state": "success", "tasks": ["gate"], "value": 3});
+    assert_eq!(service.post(&format!("/api/v1/runs/{run}/mark"), &mark).status, 200);
+    let stale = as_previewed(&service, &path, &preview, &json!({}));
+    stale.assert_problem(412, "no process runs it, and its open tasks are after (none); preview it again");
+    assert_eq!(service.json(&format!("/api/v1/runs/{run}"))["state"], "interrupted");
+    let preview = previewed(&service, &path, &json!({}));
+    let cancelled = as_previewed(&service, &path, &preview, &json!({}));
+    assert_eq!((cancelled.status, &cancelled.json()["state"]), (200, &json!("cancelled")), "{cancelled:?}");
+    let task = |task: &str| service.json(&format!("/api/v1/runs/{run}/tasks/{task}"))["state"].clone();
+    assert_eq!((task("gate"), task("after")), (json!("success"), json!("cancelled")));
+}
+
 #[test]
 fn a_run_is_cancelled_and_one_that_is_running_is_not_cleared() {
     let service = Service::new();

@@ -167,12 +167,13 @@ async fn a_running_run_is_cancelled_by_its_process_and_waited_for() -> Result<()
         tokio::time::sleep(std::time::Duration::from_millis(1)).await;
     }
     let mut asked = Vec::new();
-    let cancelled = ops::cancel_and_wait(&journal, "1", &note(), None, |run| asked.push(run.worker.clone())).await?;
+    let cancelled =
+        ops::cancel_and_wait(&journal, "1", None, &note(), None, |run| asked.push(run.worker.clone())).await?;
     assert_eq!((cancelled.state, cancelled.jobs.len(), asked.len()), (RunState::Cancelled, 0, 1));
     assert_eq!(handle.await.state(), RunState::Cancelled);
     let again = ops::cancel(&journal, "1", &note(), None).await;
     assert_kind(again, ErrorKind::Conflict, "run 1 has already ended (state: cancelled)");
-    let again = ops::cancel_and_wait(&journal, "1", &note(), None, |_| {}).await;
+    let again = ops::cancel_and_wait(&journal, "1", None, &note(), None, |_| {}).await;
     assert_kind(again, ErrorKind::Conflict, "run 1 has already ended (state: cancelled)");
     Ok(())
 }

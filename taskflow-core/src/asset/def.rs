@@ -27,7 +27,7 @@ pub(crate) fn of_dag(dag: &str) -> String {
 }
 
 /// The DAG whose result is the asset with this name.
-#[cfg(all(feature = "cli", feature = "sqlite"))]
+#[cfg(any(feature = "server", all(feature = "cli", feature = "sqlite")))]
 pub(crate) fn dag_of(asset: &str) -> Option<&str> {
     asset.strip_prefix(DAG)
 }

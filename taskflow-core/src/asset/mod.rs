@@ -27,7 +27,7 @@ pub(crate) use binding::RawEvent;
 pub use binding::{EventBinding, EventOptions};
 pub use complete::Complete;
 pub use def::AssetDef;
-#[cfg(all(feature = "cli", feature = "sqlite"))]
+#[cfg(any(feature = "server", all(feature = "cli", feature = "sqlite")))]
 pub(crate) use def::dag_of;
 pub(crate) use def::of_dag;
 pub use event::{Event, EventSource, Events, Latest, Seen, TakesEvents};

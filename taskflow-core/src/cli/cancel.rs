@@ -5,8 +5,8 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use super::error::{CliError, Exit};
 use super::source::Source;
 use super::terminal::Terminal;
-use super::{args, run_args};
-use crate::ops::{CancelledRun, ExternalJob, ExternalJobState};
+use super::{args, format, run_args};
+use crate::ops::{CancelPreview, CancelledRun, ExternalJob, ExternalJobState};
 use crate::run::RunState;
 
 pub(super) fn command() -> Command {
@@ -16,16 +16,22 @@ pub(super) fn command() -> Command {
         .arg(run_args::reason())
         .arg(run_args::by())
         .arg(Arg::new("no-wait").long("no-wait").action(ArgAction::SetTrue).help("Do not wait until the run has ended"))
+        .arg(run_args::dry_run("List the tasks that would end early or not run at all, and change nothing"))
+        .arg(run_args::token("Cancel the run only as a preview with this token has shown"))
 }
 
 pub(super) fn cancel(matches: &ArgMatches, source: &Source, terminal: &Terminal) -> Result<Exit, CliError> {
     let (run, note) = (run_args::run_name(matches), run_args::note(matches));
+    if matches.get_flag("dry-run") {
+        return preview(&source.preview_cancel(run)?, matches, terminal);
+    }
     let requested = |run: &CancelledRun| {
         if let CancelledRun { number, worker: Some(worker), .. } = run {
             terminal.note(&format!("run {number} is running in process {worker}, which was asked to cancel it"));
         }
     };
-    let cancelled = source.cancel(run, &note, !matches.get_flag("no-wait"), requested)?;
+    let (token, waits) = (run_args::token_of(matches), !matches.get_flag("no-wait"));
+    let cancelled = source.cancel(run, token, &note, waits, requested)?;
     requested(&cancelled);
     let number = cancelled.number;
     for job in &cancelled.jobs {
@@ -46,8 +52,29 @@ pub(super) fn cancel(matches: &ArgMatches, source: &Source, terminal: &Terminal)
     Ok(Exit::Success)
 }
 
+fn preview(preview: &CancelPreview, matches: &ArgMatches, terminal: &Terminal) -> Result<Exit, CliError> {
+    if args::wants_json(matches) {
+        return run_args::print_json(preview, terminal);
+    }
+    let CancelPreview { number, worker, tasks, running, teardowns, jobs, token, .. } = preview;
+    run_args::print_tasks(tasks, terminal)?;
+    if let Some(worker) = worker {
+        let running = format::count(running.len(), "task");
+        terminal.note(&format!("run {number} is running in process {worker}, which ends {running} that it runs now"));
+    }
+    if !teardowns.is_empty() {
+        terminal.note(&format!("its teardowns are left to run: {}", format::some(teardowns, 10)));
+    }
+    for job in jobs {
+        terminal.note(&about(job));
+    }
+    terminal.note(&format!("nothing was cancelled; --token {token} cancels exactly this"));
+    Ok(Exit::Success)
+}
+
 fn about(ExternalJob { task, system, job, state, .. }: &ExternalJob) -> String {
     match state {
+        ExternalJobState::Open => format!("the job of `{task}` on {system}, {job}, would be ended"),
         ExternalJobState::Ended => format!("the job of `{task}` on {system}, {job}, has ended"),
         ExternalJobState::Unconfirmed => {
             format!(

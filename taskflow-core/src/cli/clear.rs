@@ -8,7 +8,6 @@ use super::resume::{handed_over, run_rest};
 use super::source::{ClearAsked, Source};
 use super::terminal::Terminal;
 use super::{args, run_args};
-use crate::base::text::one_line;
 use crate::ops::{self, Rerun};
 
 pub(super) fn command() -> Command {
@@ -25,15 +24,9 @@ pub(super) fn command() -> Command {
         .arg(switch("upstream", "Also clear everything upstream of them").conflicts_with_all(["only", "from"]))
         .arg(switch("downstream", "Also clear everything downstream of them").conflicts_with_all(["only", "from"]))
         .arg(switch("failed", "Clear only those that failed or did not run because another task failed"))
-        .arg(switch("dry-run", "List the tasks that would run again, and change nothing"))
+        .arg(run_args::dry_run("List the tasks that would run again, and change nothing"))
         .arg(switch("no-run", "Do not run them now; `resume` does"))
-        .arg(
-            Arg::new("token")
-                .long("token")
-                .value_name("TOKEN")
-                .conflicts_with_all(["dry-run", "no-run"])
-                .help("Clear only what a preview with this token has shown"),
-        )
+        .arg(run_args::token("Clear only what a preview with this token has shown").conflicts_with("no-run"))
         .arg(run_args::reason())
         .arg(run_args::by());
     run_args::run_options(command)
@@ -54,15 +47,14 @@ fn asked(matches: &ArgMatches) -> ClearAsked {
 
 pub(super) fn clear(matches: &ArgMatches, source: &Source, terminal: &Terminal) -> Result<Exit, CliError> {
     let (run, asked, note) = (run_args::run_name(matches), asked(matches), run_args::note(matches));
-    let token = matches.get_one::<String>("token").map(String::as_str);
+    let token = run_args::token_of(matches);
     let json = args::wants_json(matches);
     if matches.get_flag("dry-run") {
         let preview = source.preview_clear(run, &asked)?;
         if json {
             return run_args::print_json(&preview, terminal);
         }
-        let lines: String = preview.tasks.iter().map(|task| format!("{}\n", one_line(task))).collect();
-        terminal.print(&lines)?;
+        run_args::print_tasks(&preview.tasks, terminal)?;
         terminal.note(&format!("nothing was cleared; --token {} clears exactly this", preview.token));
         return Ok(Exit::Success);
     }

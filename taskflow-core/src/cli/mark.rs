@@ -7,9 +7,9 @@ use super::home;
 use super::resume::run_rest;
 use super::source::Source;
 use super::terminal::Terminal;
-use super::{args, run_args};
+use super::{args, format, run_args};
 use crate::journal::TaskFilter;
-use crate::ops::{self, Mark};
+use crate::ops::{self, Mark, MarkPreview};
 use crate::run::TaskState;
 
 const STATES: [TaskState; 3] = [TaskState::Success, TaskState::Failed, TaskState::Skipped];
@@ -27,6 +27,8 @@ pub(super) fn command() -> Command {
         .arg(run_args::run())
         .arg(Arg::new("tasks").value_name("TASK|GROUP").num_args(1..).required(true).help("Tasks and groups to mark"))
         .arg(run_args::json_value().help("Value that they returned, with `mark success`"))
+        .arg(run_args::dry_run("List the tasks that would be marked, and change nothing"))
+        .arg(run_args::token("Mark only what a preview with this token has shown"))
         .arg(run_args::reason())
         .arg(run_args::by());
     run_args::run_options(command)
@@ -40,10 +42,14 @@ pub(super) fn mark(matches: &ArgMatches, source: &Source, terminal: &Terminal) -
     let mark = Mark { state, value: matches.get_one::<serde_json::Value>("value").cloned() };
     let tasks: Vec<String> = matches.get_many::<String>("tasks").unwrap_or_default().cloned().collect();
     let (run, note) = (run_args::run_name(matches), run_args::note(matches));
+    let token = run_args::token_of(matches);
+    if matches.get_flag("dry-run") {
+        return preview(&source.preview_mark(run, &tasks, &mark)?, matches, terminal);
+    }
     let home = match source {
         Source::Home(home) => home,
         Source::Server(client) => {
-            let marked = client.mark(run, &tasks, &mark, &note)?;
+            let marked = client.mark(run, &tasks, &mark, token, &note)?;
             if args::wants_json(matches) {
                 return run_args::print_json(&marked, terminal);
             }
@@ -54,7 +60,10 @@ pub(super) fn mark(matches: &ArgMatches, source: &Source, terminal: &Terminal) -
     let journal = home.journal_with(home::sync(matches, home.config()))?;
     let filter = TaskFilter::tasks(tasks);
     let durability = home::durability(matches, home.config());
-    let mut marked = home.wait(ops::mark(&journal, run, &filter, &mark, &note, durability))?;
+    let mut marked = match token {
+        Some(token) => home.wait(ops::mark_previewed(&journal, run, &filter, &mark, token, &note, durability))?,
+        None => home.wait(ops::mark(&journal, run, &filter, &mark, &note, durability))?,
+    };
     let (number, tasks) = (marked.number, run_args::tasks_of(marked.number, &marked.tasks));
     if let Some(request) = marked.request.take() {
         terminal.note(&format!("marked as {state}: {tasks}"));
@@ -64,5 +73,22 @@ pub(super) fn mark(matches: &ArgMatches, source: &Source, terminal: &Terminal) -
         return run_args::print_json(&marked, terminal);
     }
     terminal.note(&format!("marked as {state}: {tasks}; `resume {number}` runs what is left"));
+    Ok(Exit::Success)
+}
+
+fn preview(preview: &MarkPreview, matches: &ArgMatches, terminal: &Terminal) -> Result<Exit, CliError> {
+    if args::wants_json(matches) {
+        return run_args::print_json(preview, terminal);
+    }
+    let MarkPreview { number, tasks, undecided, ends, token, .. } = preview;
+    run_args::print_tasks(tasks, terminal)?;
+    if !undecided.is_empty() {
+        let tasks = format::some(undecided, 10);
+        terminal.note(&format!("`resume {number}` decides anew about what follows from them: {tasks}"));
+    }
+    if *ends {
+        terminal.note(&format!("nothing is left to run then: run {number} ends"));
+    }
+    terminal.note(&format!("nothing was marked; --token {token} marks exactly this"));
     Ok(Exit::Success)
 }

@@ -5,6 +5,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use super::error::{CliError, Exit};
 use super::terminal::Terminal;
 use super::{drive, format, home};
+use crate::base::text::one_line;
 use crate::journal::Note;
 use crate::run::{Durability, RunState};
 
@@ -56,6 +57,27 @@ pub(super) fn json_value() -> Arg {
         serde_json::from_str::<serde_json::Value>(text)
             .map_err(|error| format!("not valid JSON ({error}); a string needs quotes: '\"text\"'"))
     })
+}
+
+/// `--dry-run`, which shows what the verb would change.
+pub(super) fn dry_run(help: &'static str) -> Arg {
+    Arg::new("dry-run").long("dry-run").action(ArgAction::SetTrue).help(help)
+}
+
+/// `--token`, which binds the verb to what `--dry-run` has shown.
+pub(super) fn token(help: &'static str) -> Arg {
+    Arg::new("token").long("token").value_name("TOKEN").conflicts_with("dry-run").help(help)
+}
+
+/// The given token.
+pub(super) fn token_of(matches: &ArgMatches) -> Option<&str> {
+    matches.get_one::<String>("token").map(String::as_str)
+}
+
+/// Prints tasks, one a line.
+pub(super) fn print_tasks(tasks: &[String], terminal: &Terminal) -> Result<(), CliError> {
+    let lines: String = tasks.iter().map(|task| format!("{}\n", one_line(task))).collect();
+    Ok(terminal.print(&lines)?)
 }
 
 /// The user and the reason.

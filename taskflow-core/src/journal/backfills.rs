@@ -51,13 +51,15 @@ impl Journal {
         self.inner.store.open_backfills().await?.into_iter().map(stored).collect()
     }
 
-    /// At most `limit` plans, of one DAG or of all, the latest first.
+    /// At most `limit` plans, of one DAG or of all, the latest first: those before the plan with
+    /// the number `before`, if there is one.
     pub(crate) async fn backfills(
         &self,
         dag: Option<&str>,
+        before: Option<i64>,
         limit: Option<u32>,
     ) -> Result<Vec<StoredBackfill>, JournalError> {
-        self.inner.store.backfills(dag, limit).await?.into_iter().map(stored).collect()
+        self.inner.store.backfills(dag, before, limit).await?.into_iter().map(stored).collect()
     }
 
     /// The plan with this number.

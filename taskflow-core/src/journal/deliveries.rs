@@ -32,7 +32,7 @@ use crate::base::schema::Schema;
 use crate::callback::{CallbackProjection, DeliveryAttempt, DeliveryLog, Names, PendingCallback};
 use crate::dag::{Plan, node_id_of};
 use crate::run::{Entry, RunInfo, TaskIndex};
-use crate::store::RunRow;
+use crate::store::{DeliveryPlace, RunRow};
 use crate::task::Callbacks;
 
 /// The delivery of a notification to a callback of a stored run.
@@ -120,9 +120,14 @@ impl Journal {
         Ok(self.inner.store.outbox_pending().await?.len())
     }
 
-    /// The deliveries whose last attempt failed, with the ids of their runs, the latest first.
-    pub(crate) async fn failed_deliveries(&self, limit: u32) -> Result<Vec<(String, Delivery)>, JournalError> {
-        let failed = self.inner.store.failed_deliveries(limit).await?;
+    /// The deliveries whose last attempt failed, with the ids of their runs, the latest first:
+    /// those after a place, if there is one.
+    pub(crate) async fn failed_deliveries(
+        &self,
+        after: Option<&DeliveryPlace>,
+        limit: u32,
+    ) -> Result<Vec<(String, Delivery)>, JournalError> {
+        let failed = self.inner.store.failed_deliveries(after, limit).await?;
         Ok(failed.into_iter().map(|(run_id, tried)| (run_id, tried.into())).collect())
     }
 

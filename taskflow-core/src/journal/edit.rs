@@ -12,6 +12,7 @@ use super::history::RunHistory;
 use super::journal::Journal;
 use super::scopes::{set_up, with_scopes};
 use super::task_filter::TaskFilter;
+use super::task_history::TaskHistory;
 use crate::base::account;
 use crate::dag::node_id_of;
 use crate::engine::RunRequest;
@@ -218,21 +219,17 @@ impl AdoptedRun {
         let reason = reason_by(if note.reason.is_empty() { "cancelled" } else { &note.reason }, &note.by);
         let mut entries = vec![(Entry::Halted { reason, state }, None)];
         let history = &self.history;
-        let left: HashSet<u32> = set_up(history).into_iter().collect();
+        let (ends, left) = to_cancel(history);
         let numbers = history.numbers.by_place();
         let number = |task: u32| match &numbers {
             Some(numbers) => numbers.get(&task).copied(),
             None => Some(TaskIndex::new(task)),
         };
-        for (task, known) in (0..history.shape.nodes.len() as u32).zip(&history.tasks) {
-            if !known.state.is_terminal() && !left.contains(&task) {
-                let attempt = known.attempts.last().map_or(0, |attempt| attempt.number);
-                entries.extend(number(task).map(|task| (Entry::Cancelled { task, attempt, took: 0 }, None)));
-            }
+        for task in ends {
+            let attempt = history.tasks[task as usize].attempts.last().map_or(0, |attempt| attempt.number);
+            entries.extend(number(task).map(|task| (Entry::Cancelled { task, attempt, took: 0 }, None)));
         }
         if !left.is_empty() {
-            let mut left: Vec<u32> = left.into_iter().collect();
-            left.sort_unstable();
             let tasks = left.into_iter().map(|task| history.id(task).to_owned()).collect();
             self.append(entries, RunState::Running).await?;
             // An earlier request to cancel must not stop the teardowns when they run.
@@ -243,6 +240,29 @@ impl AdoptedRun {
         self.append(entries, state).await?;
         Ok(Cancellation::Cancelled { history: Box::new(self.history) })
     }
+}
+
+/// The tasks that cancelling a run would end or not start, and the teardowns that would still run,
+/// in the order of the graph. Changes nothing.
+pub(crate) fn would_cancel(history: &RunHistory) -> (Vec<String>, Vec<String>) {
+    let (ends, left) = to_cancel(history);
+    let ids = |places: Vec<u32>| {
+        let places: HashSet<u32> = places.into_iter().collect();
+        let in_order = history.in_order().map(|place| place as u32).filter(|place| places.contains(place));
+        in_order.map(|place| history.id(place).to_owned()).collect()
+    };
+    (ids(ends), ids(left))
+}
+
+/// The open tasks that end with the run, and the teardowns that are left to run.
+fn to_cancel(history: &RunHistory) -> (Vec<u32>, Vec<u32>) {
+    let mut left = set_up(history);
+    left.sort_unstable();
+    let is_left: HashSet<u32> = left.iter().copied().collect();
+    let tasks = (0..history.shape.nodes.len() as u32).zip(&history.tasks);
+    let is_open = |(task, known): &(u32, &TaskHistory)| !known.state.is_terminal() && !is_left.contains(task);
+    let ends = tasks.filter(is_open).map(|(task, _)| task).collect();
+    (ends, left)
 }
 
 /// The tasks that a mark would change, in the order of the graph. Changes nothing.

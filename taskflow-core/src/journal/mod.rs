@@ -85,6 +85,8 @@ mod scopes;
 mod segment;
 mod send_event;
 mod shared_pools;
+#[cfg(feature = "server")]
+mod starts;
 mod steps;
 mod task_filter;
 mod task_history;
@@ -100,7 +102,7 @@ pub(crate) use backfills::{NewBackfill, OwnRuns, StoredBackfill};
 pub(crate) use deadlines::StoredDeadlines;
 pub use deliveries::Delivery;
 pub use edit::Note;
-pub(crate) use edit::{Cancellation, would_clear, would_mark};
+pub(crate) use edit::{Cancellation, would_cancel, would_clear, would_mark};
 pub(crate) use enqueue::QueuedRun;
 pub use error::JournalError;
 pub(crate) use error::pruning;
@@ -120,6 +122,8 @@ pub(crate) use rollup::{Rollup, RollupFailure, RollupNode, normalised};
 pub use run_history::{Edit, MissedDeadline, MissedTaskDeadline, RunHistory, RunRetry, SessionHistory};
 pub(crate) use schedules::{DamagedSchedule, NewStep, StepOutcome, StoredSchedule};
 pub use send_event::EventDelivery;
+#[cfg(feature = "server")]
+pub(crate) use starts::Start;
 pub use task_filter::TaskFilter;
 pub use task_history::{AttemptHistory, Attempts, LinkHistory, PushedHistory, TaskDetails, TaskHistory, WaitHistory};
 pub use upkeep::Prune;

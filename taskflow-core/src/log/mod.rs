@@ -26,6 +26,8 @@
 //! [`init`] sets all of this up in a program without a subscriber; a program that has one adds the
 //! [`layer`] to it.
 
+#[cfg(feature = "server")]
+pub(crate) mod ansi;
 mod attempt;
 mod backpressure;
 pub(crate) mod encodings;
@@ -35,6 +37,8 @@ mod follow;
 mod histogram;
 mod init;
 mod layer;
+#[cfg(feature = "server")]
+pub(crate) mod lines;
 #[cfg(feature = "server")]
 mod lines_index;
 mod page;
@@ -47,6 +51,8 @@ mod registered;
 pub(crate) mod relay;
 #[cfg(all(feature = "cli", feature = "server"))]
 mod reports;
+#[cfg(feature = "server")]
+pub(crate) mod search;
 mod segments;
 mod sink;
 pub(crate) mod span;

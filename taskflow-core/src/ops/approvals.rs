@@ -87,7 +87,8 @@ pub async fn approvals(journal: &Journal, dags: &[&'static DagDef]) -> Result<Ve
             all.push(document(journal, &history, task, dag).await?);
         }
     }
-    all.sort_by_key(|approval| (approval.since, approval.number));
+    let place = |approval: &Approval| (approval.since, approval.number, approval.task.clone());
+    all.sort_by_cached_key(place);
     Ok(all)
 }
 

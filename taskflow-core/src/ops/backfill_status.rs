@@ -143,8 +143,22 @@ pub async fn list_backfills(
     dag: Option<&str>,
     limit: Option<u32>,
 ) -> Result<Vec<BackfillStatus>, OpsError> {
+    list_backfills_after(journal, dag, None, limit).await
+}
+
+/// The backfills that come after this one in the list, which has the latest first.
+///
+/// # Errors
+///
+/// As [`list_backfills`].
+pub async fn list_backfills_after(
+    journal: &Journal,
+    dag: Option<&str>,
+    after: Option<i64>,
+    limit: Option<u32>,
+) -> Result<Vec<BackfillStatus>, OpsError> {
     let mut list = Vec::new();
-    for stored in journal.backfills(dag, limit).await? {
+    for stored in journal.backfills(dag, after, limit).await? {
         list.push(status_of(journal, stored).await?);
     }
     Ok(list)

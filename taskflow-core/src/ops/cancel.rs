@@ -13,12 +13,13 @@ use serde_json::json;
 
 use super::audit::{Action, Trail, changed};
 use super::error::OpsError;
+use super::preview::{few, token, with_states};
 use crate::base::schema::Schema;
 use crate::config::Config;
-use crate::journal::{Cancellation, Journal, Note, RunHistory};
-use crate::run::RunState;
+use crate::journal::{Cancellation, Journal, JournalError, Note, RunHistory, would_cancel};
+use crate::run::{RunState, TaskState};
 use crate::store::RunRow;
-use crate::task::OnKillResolver;
+use crate::task::{OnKillResolver, UnattendedWork};
 
 /// Between two checks whether the run has ended.
 const INTERVAL: Duration = Duration::from_millis(50);
@@ -66,6 +67,8 @@ pub struct ExternalJob {
 #[serde(tag = "state", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ExternalJobState {
+    /// Nobody has asked the system to end it, in a preview.
+    Open,
     /// The system confirms that it has ended.
     Ended,
     /// The system was asked to end it and has not confirmed it.
@@ -75,6 +78,114 @@ pub enum ExternalJobState {
         /// Why.
         reason: String,
     },
+}
+
+/// What [`cancel_previewed`] ends.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
+#[non_exhaustive]
+pub struct CancelPreview {
+    /// The number of the run.
+    pub number: i64,
+    /// The id of the run.
+    #[serde(skip)]
+    pub run_id: String,
+    /// The state that it is in.
+    pub state: RunState,
+    /// The process that runs it and would be asked to end it, `host:process`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub worker: Option<String>,
+    /// The ids of the tasks that would end early or not run at all, in the order of the graph.
+    pub tasks: Vec<String>,
+    /// Those of them that are running.
+    pub running: Vec<String>,
+    /// Teardowns of what the run has set up, which run nevertheless: by the process that runs the
+    /// run, or by [`resume`](super::resume()).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub teardowns: Vec<String>,
+    /// The jobs of its tasks on clusters, which would be ended.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub jobs: Vec<ExternalJob>,
+    /// That nothing was changed.
+    pub dry_run: bool,
+    /// For [`cancel_previewed`], which then ends exactly this.
+    pub token: String,
+}
+
+impl CancelPreview {
+    /// Of a run that this process runs, if it is one of them.
+    fn of(history: &RunHistory, worker: Option<&str>, config: Option<&Config>) -> Result<Self, OpsError> {
+        if history.state.is_terminal() {
+            return Err(OpsError::Ended { number: history.number, state: history.state });
+        }
+        let (tasks, teardowns) = would_cancel(history);
+        let is_running = |id: &&String| history.task(id).is_some_and(|task| task.state == TaskState::Running);
+        let jobs = jobs(history, &teardowns, config).map(|(job, _)| job).collect();
+        let open: Vec<String> = tasks.iter().chain(&teardowns).cloned().collect();
+        Ok(CancelPreview {
+            number: history.number,
+            run_id: history.info.run_id.clone(),
+            state: history.state,
+            worker: worker.map(str::to_owned),
+            running: tasks.iter().filter(is_running).cloned().collect(),
+            token: token(history, &format!("cancel {}", worker.unwrap_or_default()), &open),
+            tasks,
+            teardowns,
+            jobs,
+            dry_run: true,
+        })
+    }
+
+    /// Checks that it is what another preview with this token has shown.
+    fn check(&self, history: &RunHistory, token: &str) -> Result<(), OpsError> {
+        if self.token == token {
+            return Ok(());
+        }
+        let whose = match &self.worker {
+            Some(worker) => format!("process {worker} runs it"),
+            None => "no process runs it".to_owned(),
+        };
+        let tasks = match &*with_states(history, &self.tasks) {
+            [] => "it has no open tasks".to_owned(),
+            tasks => format!("its open tasks are {}", few(tasks)),
+        };
+        Err(OpsError::CancelChanged { number: self.number, now: format!("{whose}, and {tasks}") })
+    }
+}
+
+/// Reports what [`cancel`] would end. Changes nothing.
+///
+/// # Errors
+///
+/// As [`cancel`].
+pub async fn preview_cancel(journal: &Journal, run: &str, config: Option<&Config>) -> Result<CancelPreview, OpsError> {
+    let history = journal.history(run).await?;
+    CancelPreview::of(&history, history.row.live_owner(), config)
+}
+
+/// Cancels a run if cancelling it ends exactly what a preview has shown, without waiting for a
+/// process that runs it: as [`cancel`].
+///
+/// A process that runs the run goes on meanwhile: a task that starts or ends between the check and
+/// the request is not seen. A run without a process is claimed before the check.
+///
+/// # Errors
+///
+/// With [`OpsError::CancelChanged`] when the run has ended, another process runs it, or other tasks
+/// are open than the preview has shown, or in other states; otherwise as [`cancel`].
+pub async fn cancel_previewed(
+    journal: &Journal,
+    run: &str,
+    token: &str,
+    note: &Note,
+    config: Option<&Config>,
+) -> Result<CancelledRun, OpsError> {
+    let trail = Trail::of_run(journal, Action::Cancel, run, &note.reason).await.with_token(Some(token));
+    let cancelled = async {
+        let run = trail.journal().row(run).await?;
+        once_as_previewed(trail.journal(), &run, token, note, config).await
+    };
+    let cancelled = cancelled.await;
+    trail.end(cancelled).await
 }
 
 /// Cancels a run, without waiting for a process that runs it. Connections to clusters are those of
@@ -102,29 +213,31 @@ pub async fn cancel(
     trail.end(cancelled).await
 }
 
-/// Cancels a run and waits until it has ended. If a process runs it, `requested` is called once
-/// that process was asked to end it.
+/// Cancels a run and waits until it has ended; with the token of a preview, only what that has
+/// shown. If a process runs it, `requested` is called once that process was asked to end it.
 ///
 /// Dropping the future ends the waiting and leaves the request in place.
 ///
 /// # Errors
 ///
-/// As [`cancel`].
+/// As [`cancel`], and with a token as [`cancel_previewed`].
 pub async fn cancel_and_wait(
     journal: &Journal,
     run: &str,
+    token: Option<&str>,
     note: &Note,
     config: Option<&Config>,
     requested: impl FnOnce(&CancelledRun) + Send,
 ) -> Result<CancelledRun, OpsError> {
-    let trail = Trail::of_run(journal, Action::Cancel, run, &note.reason).await;
-    let cancelled = until_ended(trail.journal(), run, note, config, requested).await;
+    let trail = Trail::of_run(journal, Action::Cancel, run, &note.reason).await.with_token(token);
+    let cancelled = until_ended(trail.journal(), run, token, note, config, requested).await;
     trail.end(cancelled).await
 }
 
 async fn until_ended(
     journal: &Journal,
     run: &str,
+    mut token: Option<&str>,
     note: &Note,
     config: Option<&Config>,
     requested: impl FnOnce(&CancelledRun) + Send,
@@ -132,7 +245,12 @@ async fn until_ended(
     let mut run = journal.row(run).await?;
     let mut requested = Some(requested);
     loop {
-        let cancelled = match once(journal, &run, note, config).await? {
+        // What was agreed to is asked for once. The rest is the same end of the same run.
+        let step = match token.take() {
+            Some(token) => Step::Cancelled(once_as_previewed(journal, &run, token, note, config).await?),
+            None => once(journal, &run, note, config).await?,
+        };
+        let cancelled = match step {
             Step::Ended(state) if requested.is_none() => return Ok(answer(&run, state)),
             Step::Ended(state) => return Err(OpsError::Ended { number: run.number, state }),
             Step::Cancelled(cancelled) => cancelled,
@@ -165,7 +283,11 @@ fn answer(run: &RunRow, state: RunState) -> CancelledRun {
 
 async fn once(journal: &Journal, run: &RunRow, note: &Note, config: Option<&Config>) -> Result<Step, OpsError> {
     changed(journal, json!({}), json!({ "state": RunState::Cancelled }));
-    Ok(match journal.cancel(run, note).await? {
+    step(run, journal.cancel(run, note).await?, config).await
+}
+
+async fn step(run: &RunRow, cancellation: Cancellation, config: Option<&Config>) -> Result<Step, OpsError> {
+    Ok(match cancellation {
         Cancellation::Ended(state) => Step::Ended(state),
         Cancellation::Requested { worker } => {
             Step::Cancelled(CancelledRun { worker: Some(worker), ..answer(run, RunState::Running) })
@@ -181,25 +303,81 @@ async fn once(journal: &Journal, run: &RunRow, note: &Note, config: Option<&Conf
     })
 }
 
-/// Ends the jobs of the tasks of a run, except those of `teardowns`.
-pub(super) async fn end_jobs(history: &RunHistory, teardowns: &[String], config: Option<&Config>) -> Vec<ExternalJob> {
-    let mut jobs = Vec::new();
-    let teardowns: HashSet<&str> = teardowns.iter().map(String::as_str).collect();
-    for task in history.tasks.iter().filter(|task| !teardowns.contains(&*task.id)) {
-        for (key, text) in &task.task_state {
-            let Some(job) = OnKillResolver::job(key, text, config) else { continue };
-            let (system, id) = (job.system().to_owned(), job.to_string());
-            let ended = tokio::task::spawn_blocking(move || job.end()).await;
-            let state = match ended {
-                Ok(Ok(true)) => ExternalJobState::Ended,
-                Ok(Ok(false)) => ExternalJobState::Unconfirmed,
-                Ok(Err(error)) => ExternalJobState::Unreachable { reason: error.to_string() },
-                Err(error) => ExternalJobState::Unreachable { reason: error.to_string() },
-            };
-            jobs.push(ExternalJob { task: task.id.to_string(), system, job: id, state });
+/// One attempt to cancel a run, if it is as the preview has shown it.
+async fn once_as_previewed(
+    journal: &Journal,
+    run: &RunRow,
+    token: &str,
+    note: &Note,
+    config: Option<&Config>,
+) -> Result<CancelledRun, OpsError> {
+    let check = |history: &RunHistory, worker: Option<&str>| match CancelPreview::of(history, worker, config) {
+        Err(OpsError::Ended { number, state }) => Err(ended_since(number, state)),
+        preview => preview?.check(history, token),
+    };
+    let mut step = None;
+    if !run.state.is_terminal() && run.live_owner().is_none() {
+        match journal.adopt(&run.info.run_id).await {
+            // A process has claimed it since.
+            Err(JournalError::Live { .. }) => {}
+            adopted => {
+                let adopted = adopted?;
+                check(adopted.history(), None)?;
+                changed(journal, json!({}), json!({ "state": RunState::Cancelled }));
+                step = Some(self::step(run, adopted.cancel(note).await?, config).await?);
+            }
         }
     }
-    jobs
+    let step = match step {
+        Some(step) => step,
+        None => {
+            let history = journal.history(&run.info.run_id).await?;
+            check(&history, history.row.live_owner())?;
+            once(journal, run, note, config).await?
+        }
+    };
+    match step {
+        Step::Ended(state) => Err(ended_since(run.number, state)),
+        Step::Cancelled(cancelled) => Ok(cancelled),
+    }
+}
+
+fn ended_since(number: i64, state: RunState) -> OpsError {
+    OpsError::CancelChanged { number, now: format!("it has ended (state: {state})") }
+}
+
+/// Ends the jobs of the tasks of a run, except those of `teardowns`.
+pub(super) async fn end_jobs(history: &RunHistory, teardowns: &[String], config: Option<&Config>) -> Vec<ExternalJob> {
+    let mut ended_jobs = Vec::new();
+    let open: Vec<_> = jobs(history, teardowns, config).collect();
+    for (shown, job) in open {
+        let ended = tokio::task::spawn_blocking(move || job.end()).await;
+        let state = match ended {
+            Ok(Ok(true)) => ExternalJobState::Ended,
+            Ok(Ok(false)) => ExternalJobState::Unconfirmed,
+            Ok(Err(error)) => ExternalJobState::Unreachable { reason: error.to_string() },
+            Err(error) => ExternalJobState::Unreachable { reason: error.to_string() },
+        };
+        ended_jobs.push(ExternalJob { state, ..shown });
+    }
+    ended_jobs
+}
+
+/// The jobs of the tasks of a run, except those of `teardowns`.
+fn jobs<'h>(
+    history: &'h RunHistory,
+    teardowns: &'h [String],
+    config: Option<&'h Config>,
+) -> impl Iterator<Item = (ExternalJob, Box<dyn UnattendedWork>)> + 'h {
+    let teardowns: HashSet<&str> = teardowns.iter().map(String::as_str).collect();
+    let tasks = history.tasks.iter().filter(move |task| !teardowns.contains(&*task.id));
+    tasks.flat_map(move |task| {
+        let jobs = task.task_state.iter().filter_map(move |(key, text)| OnKillResolver::job(key, text, config));
+        jobs.map(|job| {
+            let (task, system, id) = (task.id.to_string(), job.system().to_owned(), job.to_string());
+            (ExternalJob { task, system, job: id, state: ExternalJobState::Open }, job)
+        })
+    })
 }
 
 /// Waits until the process that runs the run has ended it, or has died.

@@ -3,15 +3,15 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use super::audit::{Action, Trail};
 use super::error::OpsError;
+use super::preview::{token, with_states};
 use super::resume::resume_adopted;
 use super::tasks_changed::tasks_changed;
 use crate::base::schema::Schema;
 use crate::engine::RunRequest;
-use crate::journal::{AdoptedRun, Journal, JournalError, Note, RunHistory, TaskFilter};
+use crate::journal::{self, AdoptedRun, Journal, JournalError, Note, TaskFilter};
 use crate::run::Durability;
 
 /// The tasks of a run that were cleared, or would be.
@@ -27,7 +27,14 @@ pub struct Cleared {
     pub tasks: Vec<String>,
     /// Whether nothing was changed.
     pub dry_run: bool,
+    /// For [`retry_previewed`](super::retry_previewed), which then clears exactly this; in a
+    /// preview of [`retry`](super::retry()).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
 }
+
+/// What the token of a preview says of the tasks.
+const CLEAR: &str = "clear";
 
 /// What [`clear_previewed`] clears.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
@@ -69,7 +76,7 @@ impl fmt::Debug for Rerun {
 pub async fn would_clear(journal: &Journal, run: &str, filter: &TaskFilter) -> Result<Cleared, OpsError> {
     let found = journal.find(run).await?;
     let tasks = journal.would_clear(&found.info.run_id, filter).await?;
-    Ok(Cleared { number: found.number, run_id: found.info.run_id, tasks, dry_run: true })
+    Ok(Cleared { number: found.number, run_id: found.info.run_id, tasks, dry_run: true, token: None })
 }
 
 /// As [`would_clear`], with a token for [`clear_previewed`].
@@ -79,10 +86,9 @@ pub async fn would_clear(journal: &Journal, run: &str, filter: &TaskFilter) -> R
 /// As [`would_clear`].
 pub async fn preview_clear(journal: &Journal, run: &str, filter: &TaskFilter) -> Result<ClearPreview, OpsError> {
     let history = journal.history(run).await?;
-    let (number, run_id) = (history.number, history.info.run_id.clone());
-    let tasks = journal.would_clear(&run_id, filter).await?;
-    let token = token(&history, "clear", &tasks);
-    Ok(ClearPreview { number, run_id, tasks, dry_run: true, token })
+    let tasks = journal::would_clear(&history, filter)?;
+    let (number, token) = (history.number, token(&history, CLEAR, &tasks));
+    Ok(ClearPreview { number, run_id: history.info.run_id, tasks, dry_run: true, token })
 }
 
 /// Clears exactly the tasks that a preview has shown, and returns the request that runs them: as
@@ -114,30 +120,12 @@ async fn clear_as_previewed(
     durability: Durability,
 ) -> Result<Rerun, OpsError> {
     let mut adopted = journal.adopt_to_resume(run).await?;
-    let tasks = adopted.would_clear(filter)?;
-    if self::token(adopted.history(), "clear", &tasks) != token {
-        return Err(OpsError::ClearChanged { number: adopted.history().number, now: tasks });
+    let (history, tasks) = (adopted.history(), adopted.would_clear(filter)?);
+    if self::token(history, CLEAR, &tasks) != token {
+        return Err(OpsError::ClearChanged { number: history.number, now: with_states(history, &tasks) });
     }
     let cleared = clear_adopted(&mut adopted, filter, note).await?;
     Ok(Rerun { cleared, request: resume_adopted(adopted, durability).await? })
-}
-
-/// A checksum of what is to become of tasks, of these tasks, and of the states that they are in.
-pub(super) fn token(history: &RunHistory, what: &str, tasks: &[String]) -> String {
-    let mut hash = Sha256::new();
-    hash.update(&history.info.run_id);
-    hash.update([0]);
-    hash.update(what);
-    for id in tasks {
-        let Some(task) = history.task(id) else { continue };
-        hash.update([0]);
-        hash.update(id);
-        hash.update([0]);
-        hash.update(task.state.name());
-        hash.update((task.attempts.len() as u64).to_be_bytes());
-        hash.update(u64::from(task.cleared).to_be_bytes());
-    }
-    hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Clears tasks of a run that is not running; [`resume`](super::resume()) runs them. Their earlier
@@ -206,5 +194,6 @@ pub(super) async fn clear_adopted(
     tasks_changed(adopted, || adopted.would_clear(filter), "none");
     let tasks = adopted.clear(filter, note).await?;
     let history = adopted.history();
-    Ok(Cleared { number: history.number, run_id: history.info.run_id.clone(), tasks, dry_run: false })
+    let (number, run_id) = (history.number, history.info.run_id.clone());
+    Ok(Cleared { number, run_id, tasks, dry_run: false, token: None })
 }

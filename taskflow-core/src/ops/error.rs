@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::backfill_preview::BackfillTotals;
+use super::preview::they_are;
 use crate::base::{BoxError, ErrorKind, Interval, Timestamp};
 use crate::config::ConfigError;
 use crate::dag::{BuildErrors, ParamError, ScheduleError, SelectionError};
@@ -142,24 +143,43 @@ pub enum OpsError {
     },
     /// Other tasks would be cleared than the preview has shown, or they have changed since.
     #[error(
-        "the tasks to clear of run {number} have changed since the preview: now they are {}; preview it again",
-        now.join(", ")
+        "the tasks to clear of run {number} have changed since the preview: now {}; preview it again",
+        they_are(now)
     )]
     ClearChanged {
         /// The number of the run.
         number: i64,
-        /// The tasks that would be cleared now.
+        /// The tasks that would be cleared now, with their states.
         now: Vec<String>,
+    },
+    /// Other tasks would be retried than the preview has shown, or they have changed since.
+    #[error(
+        "the tasks to retry of run {number} have changed since the preview: now {}; preview it again",
+        they_are(now)
+    )]
+    RetryChanged {
+        /// The number of the run.
+        number: i64,
+        /// The tasks that would be retried now, with their states.
+        now: Vec<String>,
+    },
+    /// The run has ended since the preview, another process runs it, or other tasks are open.
+    #[error("run {number} has changed since the preview: {now}; preview it again")]
+    CancelChanged {
+        /// The number of the run.
+        number: i64,
+        /// The state that it is in now, in words.
+        now: String,
     },
     /// Marking would change other tasks than a preview has shown.
     #[error(
-        "the tasks to mark of run {number} have changed since the preview: now they are {}; preview it again",
-        now.join(", ")
+        "the tasks to mark of run {number} have changed since the preview: now {}; preview it again",
+        they_are(now)
     )]
     MarkChanged {
         /// The number of the run.
         number: i64,
-        /// The tasks that would be marked now.
+        /// The tasks that would be marked now, with their states.
         now: Vec<String>,
     },
     /// The text is no token of a preview.
@@ -344,6 +364,8 @@ impl OpsError {
             | OpsError::BackfillOverlap { .. }
             | OpsError::BackfillChanged { .. }
             | OpsError::ClearChanged { .. }
+            | OpsError::RetryChanged { .. }
+            | OpsError::CancelChanged { .. }
             | OpsError::MarkChanged { .. }
             | OpsError::ForeignBackfill { .. }
             | OpsError::BackfillState { .. }

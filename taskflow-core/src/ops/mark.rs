@@ -6,8 +6,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::audit::{Action, Trail};
-use super::clear::token;
 use super::error::OpsError;
+use super::preview::{token, with_states};
 use super::resume::resume_adopted;
 use super::tasks_changed::tasks_changed;
 use crate::base::schema::Schema;
@@ -54,7 +54,7 @@ impl fmt::Debug for Marked {
 }
 
 /// What [`mark_previewed`] changes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
 #[non_exhaustive]
 pub struct MarkPreview {
     /// The number of the run.
@@ -88,24 +88,28 @@ pub async fn preview_mark(
     filter: &TaskFilter,
     mark: &Mark,
 ) -> Result<MarkPreview, OpsError> {
-    let Mark { state, value } = mark;
     check(mark)?;
-    let history = journal.history(run).await?;
-    let tasks = would_mark(&history, filter, *state, value.as_ref())?;
-    let undecided = undecided(&history, &tasks)?;
-    let of_marked: HashSet<&str> = tasks.iter().map(String::as_str).collect();
-    let is_open = |task: &TaskHistory| !task.state.is_terminal() && !of_marked.contains(&*task.id);
-    let ends = undecided.is_empty() && !history.tasks.iter().any(is_open);
-    Ok(MarkPreview {
-        number: history.number,
-        run_id: history.info.run_id.clone(),
-        ends,
-        undecided,
-        dry_run: true,
-        token: token(&history, state.name(), &tasks),
-        state: *state,
-        tasks,
-    })
+    MarkPreview::of(&journal.history(run).await?, filter, mark)
+}
+
+impl MarkPreview {
+    fn of(history: &RunHistory, filter: &TaskFilter, Mark { state, value }: &Mark) -> Result<Self, OpsError> {
+        let tasks = would_mark(history, filter, *state, value.as_ref())?;
+        let undecided = undecided(history, &tasks)?;
+        let of_marked: HashSet<&str> = tasks.iter().map(String::as_str).collect();
+        let is_open = |task: &TaskHistory| !task.state.is_terminal() && !of_marked.contains(&*task.id);
+        let ends = undecided.is_empty() && !history.tasks.iter().any(is_open);
+        Ok(MarkPreview {
+            number: history.number,
+            run_id: history.info.run_id.clone(),
+            ends,
+            undecided,
+            dry_run: true,
+            token: token(history, state.name(), &tasks),
+            state: *state,
+            tasks,
+        })
+    }
 }
 
 /// Marks exactly the tasks that a preview has shown, as [`mark`].
@@ -160,20 +164,16 @@ async fn mark_tasks(
     let Mark { state, value } = mark;
     check(mark)?;
     let mut adopted = journal.adopt(run).await?;
-    if let Some(token) = token {
-        let tasks = would_mark(adopted.history(), filter, *state, value.as_ref())?;
-        if self::token(adopted.history(), state.name(), &tasks) != token {
-            return Err(OpsError::MarkChanged { number: adopted.history().number, now: tasks });
-        }
+    let preview = MarkPreview::of(adopted.history(), filter, mark)?;
+    if token.is_some_and(|token| preview.token != token) {
+        let now = with_states(adopted.history(), &preview.tasks);
+        return Err(OpsError::MarkChanged { number: preview.number, now });
     }
     tasks_changed(&adopted, || adopted.selected(filter), state.name());
     let tasks = adopted.mark(filter, *state, value.as_ref(), note).await?;
-    let (number, run_id) = (adopted.history().number, adopted.history().info.run_id.clone());
-    let request = match is_settled(adopted.history(), &tasks)? {
-        true => Some(resume_adopted(adopted, durability).await?),
-        false => None,
-    };
-    Ok(Marked { number, run_id, tasks, state: *state, request })
+    let request = if preview.ends { Some(resume_adopted(adopted, durability).await?) } else { None };
+    let MarkPreview { number, run_id, state, .. } = preview;
+    Ok(Marked { number, run_id, tasks, state, request })
 }
 
 fn check(mark: &Mark) -> Result<(), OpsError> {
@@ -183,12 +183,6 @@ fn check(mark: &Mark) -> Result<(), OpsError> {
         }
         _ => Ok(()),
     }
-}
-
-/// Whether no task is left to run, so that the run only has to be ended.
-fn is_settled(history: &RunHistory, marked: &[String]) -> Result<bool, OpsError> {
-    let is_open = history.tasks.iter().any(|task| !task.state.is_terminal());
-    Ok(!is_open && undecided(history, marked)?.is_empty())
 }
 
 /// The tasks downstream whose states followed from the earlier states of the marked tasks: those

@@ -11,13 +11,15 @@
 //! | `start` | Starts or queues a run: [`draft`], [`draft_of_interval`], [`start()`], [`trigger()`]. |
 //! | `resume` | Continues runs that were interrupted: [`interrupted`], [`resume()`]. |
 //! | `clear` | Clears tasks so that they run again: [`clear()`], [`would_clear`], [`clear_and_run`]; [`preview_clear`], [`clear_previewed`]. |
-//! | `retry` | Runs failed tasks again: [`retry()`]. |
+//! | `retry` | Runs failed tasks again: [`retry()`], [`preview_retry`], [`retry_previewed`]. |
 //! | `mark` | Sets the state of tasks: [`mark()`], [`preview_mark`], [`mark_previewed`]. |
-//! | `cancel` | Ends a run early, with its jobs on clusters: [`cancel()`], [`cancel_and_wait`]. |
+//! | `cancel` | Ends a run early, with its jobs on clusters: [`cancel()`], [`cancel_and_wait`], [`preview_cancel`], [`cancel_previewed`]. |
+//! | `preview` | What the previews of changes to a run share. |
 //! | `send_event` | Sends an event that tasks wait for: [`send_event()`]. |
 //! | `approvals` | The questions that tasks ask people: [`approvals()`], [`approval`]. |
 //! | `answer_form` | How a question can be answered: [`AnswerForm`]. |
 //! | `replay` | Runs one task again without storing anything: [`replay()`]. |
+//! | `schedule_lag` | How far the service is behind the schedules. |
 //! | `schedules` | The slots of schedules to come: [`next_slots`]; [`pause`], [`unpause`], [`reset_schedule`]. |
 //! | `slots` | What became of slots, and when: [`slots()`], [`past_slots`]. |
 //! | `slot_counts` | How many of the last slots have no run. |
@@ -35,7 +37,7 @@
 //! | `backfill_preview` | What a backfill would do: [`preview_backfill`]. |
 //! | `backfills` | Starts backfills and changes them: [`start_backfill`], [`pause_backfill`], [`resume_backfill`], [`cancel_backfill`], [`limit_backfill`], [`extend_backfill`], [`retry_backfill`]. |
 //! | `backfill_slots` | The slots of a backfill, and what has become of each: [`backfill_slots()`]. |
-//! | `backfill_status` | Backfills as documents: [`backfill_status()`], [`list_backfills`]. |
+//! | `backfill_status` | Backfills as documents: [`backfill_status()`], [`list_backfills`], [`list_backfills_after`]. |
 //! | `condition` | What the next run needs that events start, as a tree. |
 //! | `consumers` | The DAGs with event parameters: [`consumers()`], [`stored_events`], [`seen_event`]. |
 //! | `event_groups` | The groups of pending events: keys and periods. |
@@ -93,6 +95,7 @@ mod lineage;
 mod list;
 mod mark;
 mod pools;
+mod preview;
 mod pruned_dag;
 mod queue_wait;
 mod reason;
@@ -100,6 +103,8 @@ mod replay;
 mod resume;
 mod retry;
 mod run_events;
+#[cfg(feature = "server")]
+mod schedule_lag;
 mod schedules;
 mod send_event;
 mod served;
@@ -130,7 +135,7 @@ pub use audit::{Action, AuditEntry, AuditList, AuditQuery, AuditTarget, Outcome,
 pub(crate) use audit::{Client, acting_from};
 pub use backfill_preview::{BackfillFateCount, BackfillOverlap, BackfillPreview, BackfillTotals, preview_backfill};
 pub use backfill_slots::{BackfillSlot, BackfillSlots, backfill_slots};
-pub use backfill_status::{BackfillRun, BackfillStatus, backfill_status, list_backfills};
+pub use backfill_status::{BackfillRun, BackfillStatus, backfill_status, list_backfills, list_backfills_after};
 #[cfg(feature = "server")]
 pub(crate) use backfills::invalid_params;
 pub(crate) use backfills::run_of_backfill;
@@ -138,7 +143,10 @@ pub use backfills::{
     CancelledBackfill, ExtendedBackfill, StartedBackfill, cancel_backfill, extend_backfill, limit_backfill,
     pause_backfill, resume_backfill, retry_backfill, start_backfill,
 };
-pub use cancel::{CancelledRun, ExternalJob, ExternalJobState, cancel, cancel_and_wait};
+pub use cancel::{
+    CancelPreview, CancelledRun, ExternalJob, ExternalJobState, cancel, cancel_and_wait, cancel_previewed,
+    preview_cancel,
+};
 pub(crate) use clear::reprocess;
 pub use clear::{ClearPreview, Cleared, Rerun, clear, clear_and_run, clear_previewed, preview_clear, would_clear};
 pub use condition::{Condition, ConditionKind};
@@ -177,8 +185,10 @@ pub use reason::Reason;
 pub use replay::{Replayed, replay};
 pub(crate) use resume::resume_for;
 pub use resume::{interrupted, resume};
-pub use retry::retry;
+pub use retry::{preview_retry, retry, retry_previewed};
 pub use run_events::{NeighbourRun, RunEvents, run_events};
+#[cfg(feature = "server")]
+pub(crate) use schedule_lag::oldest_undecided;
 #[cfg(feature = "cli")]
 pub(crate) use schedules::schedule_note;
 pub use schedules::{NextSlot, NextSlots, ResetSchedule, next_slots, pause, pause_of, reset_schedule, unpause};

@@ -8,9 +8,10 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use super::api::ranged;
 use super::auth::cookie_value;
 use super::keys::{DagKey, RunKey, TaskKey};
-use super::{call, hooks, http, pages, streams};
+use super::{call, hooks, http, streams};
 use crate::base::Timestamp;
 use crate::log::LogPosition;
+use crate::log::ansi::pieces;
 use crate::store::RunCursor;
 
 /// The headers that are parsed.
@@ -44,7 +45,7 @@ pub(crate) fn read_any(bytes: &[u8]) {
     // Times, and parts of them.
     let _ = text.parse::<Timestamp>();
     // What tasks have logged.
-    pages::read_any(text);
+    let _ = pieces(text);
     let Ok(value) = HeaderValue::from_bytes(bytes) else { return };
     let headers: HeaderMap = HEADERS.map(|name| (HeaderName::from_static(name), value.clone())).into_iter().collect();
     let _ = cookie_value(&headers, "taskflow_8090");

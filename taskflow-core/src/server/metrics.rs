@@ -124,6 +124,11 @@ impl Metrics {
         self.series().count("taskflow_http_requests_limited_total", labels(&[]), 1);
     }
 
+    /// Counts a stream whose reader was away for too long.
+    pub(super) fn reset(&self) {
+        self.series().count("taskflow_sse_resets_total", labels(&[]), 1);
+    }
+
     /// Counts a costly request that found no turn in time.
     pub(super) fn busy(&self) {
         self.series().count("taskflow_http_requests_busy_total", labels(&[]), 1);
@@ -183,6 +188,12 @@ impl Metrics {
         text.gauge("taskflow_build_info", "The version of taskflow.", [(build, 1.0)]);
         let turn = state.handle.last_turn().map(|turn| (labels(&[]), seconds(turn)));
         text.gauge("taskflow_scheduler_last_tick_timestamp_seconds", "When the service last looked for work.", turn);
+        let due = ops::oldest_undecided(&state.journal, &state.dags).await?;
+        let lag = due.map_or(0.0, |due| state.journal.now().since(due).as_secs_f64());
+        let help = "How long the slot is due that waits for the longest time for a decision; 0 if none is.";
+        text.gauge("taskflow_scheduler_lag_seconds", help, [(labels(&[]), lag)]);
+        let clients = state.streams.open() as f64;
+        text.gauge("taskflow_sse_clients", "Open streams of server-sent events.", [(labels(&[]), clients)]);
         self.gauges(state, &mut text).await?;
         self.count_attempts(state).await?;
         let bytes = |value: Option<u64>| value.map(|value| (labels(&[]), value as f64));
@@ -218,8 +229,10 @@ impl Metrics {
     async fn count_attempts(&self, state: &ServerState) -> Result<(), Problem> {
         let ended = self.ended().take();
         for (number, since) in ended {
-            if let Some(run) = tasks::history(&state.journal, number).await? {
-                self.series().attempts(&run, since);
+            if let Some((run, waits)) = tasks::ended(&state.journal, number, since).await? {
+                let mut series = self.series();
+                series.attempts(&run, since);
+                series.waits(waits);
             }
         }
         Ok(())
@@ -272,7 +285,7 @@ impl Metrics {
     }
 }
 
-const COUNTERS: [(&str, &str); 12] = [
+const COUNTERS: [(&str, &str); 13] = [
     ("taskflow_slots_total", "Slots by what became of them."),
     ("taskflow_runs_total", "Runs of this service that have ended, by state."),
     ("taskflow_task_attempts_total", "Attempts of tasks in runs of this service that have ended."),
@@ -284,14 +297,16 @@ const COUNTERS: [(&str, &str); 12] = [
     ("taskflow_http_requests_limited_total", "Requests that were refused because somebody sent too many."),
     ("taskflow_http_requests_busy_total", "Costly requests that were refused because others took too long."),
     ("taskflow_http_requests_total", "HTTP requests by route and class of status."),
+    ("taskflow_sse_resets_total", "Streams of changes whose reader was away for too long."),
     ("taskflow_log_ins_total", "Attempts to log in by outcome."),
 ];
 
-const HISTOGRAMS: [(&str, &str); 5] = [
+const HISTOGRAMS: [(&str, &str); 6] = [
     ("taskflow_slot_to_run_seconds", "From a slot to its stored run."),
     ("taskflow_run_start_delay_seconds", "From the creation of a run to its start."),
     ("taskflow_run_duration_seconds", "How long runs took."),
     ("taskflow_task_duration_seconds", "How long attempts of tasks took."),
+    ("taskflow_task_queue_seconds", "How long tasks were ready before they started."),
     ("taskflow_http_request_seconds", "How long HTTP requests took."),
 ];
 

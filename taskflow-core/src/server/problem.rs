@@ -143,9 +143,14 @@ impl From<OpsError> for Problem {
             return several_runs(&run, runs);
         }
         let (status, is_public) = match (&error, error.kind()) {
-            (OpsError::ClearChanged { .. } | OpsError::MarkChanged { .. } | OpsError::BackfillChanged { .. }, _) => {
-                (StatusCode::PRECONDITION_FAILED, true)
-            }
+            (
+                OpsError::ClearChanged { .. }
+                | OpsError::RetryChanged { .. }
+                | OpsError::CancelChanged { .. }
+                | OpsError::MarkChanged { .. }
+                | OpsError::BackfillChanged { .. },
+                _,
+            ) => (StatusCode::PRECONDITION_FAILED, true),
             (OpsError::Journal(JournalError::PrunedRun { .. }) | OpsError::PrunedDag { .. }, _) => {
                 (StatusCode::GONE, true)
             }

@@ -159,6 +159,10 @@ macro_rules! route {
 }
 
 const LIMIT: Field = field("limit", Kind::Number(1, 1_000), "At most this many. Default: 50");
+const LIMIT_OF_ALL: Field = field("limit", Kind::Number(1, 1_000), "At most this many. Default: all");
+const AFTER: Field = field("after", Kind::Text, "The place where the page begins, as the header Link has it");
+/// The pages of a list that is answered as a whole unless a limit is named.
+const PAGES: &[Field] = &[LIMIT_OF_ALL, AFTER];
 const DAG: Field = field("dag", Kind::Text, "Only of this DAG");
 const REASON: Field = field("reason", Kind::Text, "Why, for the history");
 const BY: Field = field("by", Kind::Text, "Who, for the history. Default: the account of the server");
@@ -206,7 +210,8 @@ pub(super) static ROUTES: &[Route] = &[
         "What keeps the home from working" => ops::Diagnosis)
     .costly(),
     route!(Get "/api/v1/dags", dags::list, "The DAGs with their schedules and last runs"
-        => Vec<ops::DagStatus>),
+        => Vec<ops::DagStatus>)
+    .query(PAGES),
     route!(Get "/api/v1/dags/{dag}", dags::dag, "A DAG with its parameters and tasks" => ops::DagDocument),
     route!(Get "/api/v1/dags/{dag}/graph", dags::graph, "The graph of a DAG" => View<'static>).query(&[field(
         "format",
@@ -265,11 +270,12 @@ pub(super) static ROUTES: &[Route] = &[
         field("logical_before", Kind::Time, "Only with an earlier logical date"),
         field("order", Kind::Word(&["created", "logical_date"]), "The order. Default: created"),
         LIMIT,
-        field("after", Kind::Text, "The place where the page begins, as the header Link has it"),
+        AFTER,
     ]),
     route!(Post "/api/v1/runs:cancel", bulk::cancel, "Ends several runs early, with an answer for each"
         => bulk::Outcomes)
     .costly()
+    .query(&[DRY_RUN])
     .body(&[RUNS, DAG, STATE, RUN_TYPE, SINCE, BEFORE, REASON, BY]),
     route!(Post "/api/v1/runs:clear", bulk::clear, "Clears tasks of several runs, with an answer for each"
         => bulk::Outcomes)
@@ -280,6 +286,7 @@ pub(super) static ROUTES: &[Route] = &[
         "Sets the state of tasks of several runs, with an answer for each"
         => bulk::Outcomes)
     .costly()
+    .query(&[DRY_RUN])
     .body(&[
         RUNS,
         DAG,
@@ -300,7 +307,7 @@ pub(super) static ROUTES: &[Route] = &[
     route!(Get "/api/v1/runs/{run}/stream", streams::run, "The journal of a run, as server-sent events")
         .query(&[field("after", Kind::Text, "The number of an entry: begins after it. Default: 0")])
         .media_type(EVENT_STREAM),
-    route!(Get "/api/v1/runs/{run}/tasks", runs::tasks, "The tasks of a run" => Vec<ops::TaskStatus>),
+    route!(Get "/api/v1/runs/{run}/tasks", runs::tasks, "The tasks of a run" => Vec<ops::TaskStatus>).query(PAGES),
     route!(Get "/api/v1/runs/{run}/tasks/{task}", runs::task, "A task of a run" => ops::TaskStatus),
     route!(Get "/api/v1/runs/{run}/tasks/{task}/elements", elements::list, "Elements of a mapped task"
         => ops::ElementList)
@@ -352,13 +359,16 @@ pub(super) static ROUTES: &[Route] = &[
         "The value that a task returned" => Value)
     .query(&[PREVIEW]),
     route!(Post "/api/v1/runs/{run}/cancel", changes::cancel, "Ends a run early, whichever process runs it"
-        => ops::CancelledRun)
+        => changes::Cancelled)
+    .query(&[DRY_RUN])
     .body(NOTE),
     route!(Post "/api/v1/runs/{run}/resume", changes::resume, "Continues an interrupted run"
         => ops::RunSummaryDocument)
     .body(&[]),
     route!(Post "/api/v1/runs/{run}/retry", changes::retry, "Runs the failed tasks of a run again"
         => ops::Cleared)
+    .costly()
+    .query(&[DRY_RUN])
     .body(NOTE),
     route!(Post "/api/v1/runs/{run}/clear", changes::clear, "Clears tasks, so that they run again"
         => ops::ClearPreview, ops::Cleared)
@@ -373,7 +383,10 @@ pub(super) static ROUTES: &[Route] = &[
         REASON,
         BY,
     ]),
-    route!(Post "/api/v1/runs/{run}/mark", changes::mark, "Sets the state of tasks" => ops::Marked).body(&[
+    route!(Post "/api/v1/runs/{run}/mark", changes::mark, "Sets the state of tasks"
+        => changes::Marked)
+    .query(&[DRY_RUN])
+    .body(&[
         field("state", MARK, "The state").required(),
         field("tasks", Kind::Texts, "Tasks and groups").required(),
         VALUE,
@@ -389,7 +402,8 @@ pub(super) static ROUTES: &[Route] = &[
         BY,
     ]),
     route!(Get "/api/v1/approvals", approvals::list, "The questions that tasks ask people now"
-        => Vec<ops::Approval>),
+        => Vec<ops::Approval>)
+    .query(PAGES),
     route!(Get "/api/v1/approvals/{run}/{task}", approvals::approval, "The question that a task asks now"
         => ops::Approval),
     route!(Get "/api/v1/deadlines", approvals::deadlines,
@@ -397,13 +411,14 @@ pub(super) static ROUTES: &[Route] = &[
         => ops::DeadlineList),
     route!(Get "/api/v1/deliveries", approvals::deliveries, "The notifications that could not be delivered"
         => Vec<ops::FailedDelivery>)
-    .query(&[LIMIT]),
+    .query(&[LIMIT, AFTER]),
     route!(Get "/api/v1/pools", approvals::limits, "The pools and limits, and who waits for them"
         => ops::LimitStatus),
     route!(Get "/api/v1/pools/{pool}", approvals::pool, "A pool: who holds its slots, and who waits for them"
         => ops::PoolStatus),
     route!(Get "/api/v1/assets", assets::list, "The assets of the program, and their last events"
-        => Vec<ops::AssetDocument>),
+        => Vec<ops::AssetDocument>)
+    .query(PAGES),
     route!(Get "/api/v1/assets/{asset}/stream", streams::asset,
         "The events of an asset, as server-sent events")
     .query(&[field("after", Kind::Text, "The number of an event: begins after it. Default: the last one")])
@@ -442,7 +457,7 @@ pub(super) static ROUTES: &[Route] = &[
     route!(Get "/api/v1/consumers", assets::consumers,
         "The DAGs that consume events, and what is pending for them"
         => Vec<ops::ConsumerStatus>)
-    .query(&[DAG]),
+    .query(&[DAG, LIMIT_OF_ALL, AFTER]),
     route!(Get "/api/v1/audit", audit::list,
         "Who has changed what, the newest first" => ops::AuditList)
     .query(&[
@@ -457,7 +472,7 @@ pub(super) static ROUTES: &[Route] = &[
     ]),
     route!(Get "/api/v1/backfills", backfills::list, "Backfills, the latest first"
         => Vec<ops::BackfillStatus>)
-    .query(&[DAG, LIMIT]),
+    .query(&[DAG, LIMIT, AFTER]),
     route!(Post "/api/v1/backfills", backfills::start, "Starts a backfill, which the service carries out"
         => ops::StartedBackfill, ops::BackfillPreview)
     .costly()
@@ -508,7 +523,8 @@ pub(super) static ROUTES: &[Route] = &[
     ]),
     route!(Get "/api/v1/me", accounts::me, "Who asks, and what they may do" => accounts::Me<'static>),
     route!(Get "/api/v1/tokens", accounts::tokens, "One's own tokens; all of them for an admin"
-        => Vec<TokenDocument>),
+        => Vec<TokenDocument>)
+    .query(PAGES),
     route!(Post "/api/v1/tokens", accounts::create_token, "Creates a token, which is shown once"
         => CreatedToken)
     .body(&[
@@ -523,7 +539,7 @@ pub(super) static ROUTES: &[Route] = &[
     route!(Delete "/api/v1/tokens/{token}", accounts::revoke_token,
         "Ends a token" => accounts::Revoked)
     .body(&[]),
-    route!(Get "/api/v1/users", accounts::users, "The users and their roles" => Vec<UserDocument>),
+    route!(Get "/api/v1/users", accounts::users, "The users and their roles" => Vec<UserDocument>).query(PAGES),
     route!(Post "/api/v1/users", accounts::add_user, "Adds a user" => UserDocument).body(&[
         field("name", Kind::Text, "The name of the user").required(),
         field("password", Kind::Text, "The password, of at least 12 characters").required(),

@@ -54,7 +54,7 @@ pub(crate) use rollup_rows::RollupRow;
 pub(crate) use rows::{
     Append, AppendTarget, Appended, NewGraph, NewRun, Request, RequestKind, RunRow, RunUpdate, Segment, SegmentRow,
 };
-pub use rows::{RunCursor, RunFilter, RunOrder};
+pub use rows::{DeliveryPlace, RunCursor, RunFilter, RunOrder};
 pub(crate) use runtime::StoreRuntime;
 pub(crate) use schedule_rows::{DamagedRow, NoteRow, ScheduleRow, ScheduleStep, SlotRow, Stepped};
 #[cfg(feature = "sqlite")]

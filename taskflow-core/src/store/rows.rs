@@ -264,6 +264,11 @@ impl RunCursor {
     }
 }
 
+/// A place in the list of the deliveries that failed: when the last attempt was made, the key of
+/// the notification, and the id of the run.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct DeliveryPlace(pub(crate) Timestamp, pub(crate) String, pub(crate) String);
+
 impl RunRow {
     /// Its place in an order.
     pub(super) fn cursor(&self, order: RunOrder) -> RunCursor {

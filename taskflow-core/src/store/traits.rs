@@ -44,7 +44,7 @@ use super::event_rows::{DeletedEvents, Emitted, EventFilter, EventProgress, Even
 use super::ownership::{Claim, RunGuard};
 use super::pool_leases::{PoolDemand, PoolGrant};
 use super::rollup_rows::RollupRow;
-use super::rows::{Append, Appended, Request, RunFilter, RunRow, SegmentRow};
+use super::rows::{Append, Appended, DeliveryPlace, Request, RunFilter, RunRow, SegmentRow};
 use super::schedule_rows::{DamagedRow, NoteRow, ScheduleRow, ScheduleStep, SlotRow, Stepped};
 use crate::base::{ErrorKind, Timestamp};
 use crate::callback::DeliveryAttempt;
@@ -318,8 +318,14 @@ pub(crate) trait BackfillStore: Send + Sync {
     /// The plans that may have something left to do, by number.
     fn open_backfills(&self) -> StoreFuture<'_, Vec<BackfillRow>>;
 
-    /// At most `limit` plans, of one DAG or of all, the latest first.
-    fn backfills<'a>(&'a self, dag: Option<&'a str>, limit: Option<u32>) -> StoreFuture<'a, Vec<BackfillRow>>;
+    /// At most `limit` plans, of one DAG or of all, the latest first: those with a lower number
+    /// than `before`, if there is one.
+    fn backfills<'a>(
+        &'a self,
+        dag: Option<&'a str>,
+        before: Option<i64>,
+        limit: Option<u32>,
+    ) -> StoreFuture<'a, Vec<BackfillRow>>;
 
     /// The plan with this number.
     fn backfill(&self, number: i64) -> StoreFuture<'_, Option<BackfillRow>>;
@@ -412,8 +418,13 @@ pub(crate) trait Outbox: Send + Sync {
     /// The last attempt of each notification of a run, oldest first.
     fn deliveries<'a>(&'a self, run_id: &'a str) -> StoreFuture<'a, Vec<DeliveryAttempt>>;
 
-    /// The last attempts that failed, with the ids of their runs, the latest first.
-    fn failed_deliveries(&self, limit: u32) -> StoreFuture<'_, Vec<(String, DeliveryAttempt)>>;
+    /// The last attempts that failed, with the ids of their runs, the latest first: those after a
+    /// place, if there is one.
+    fn failed_deliveries<'a>(
+        &'a self,
+        after: Option<&'a DeliveryPlace>,
+        limit: u32,
+    ) -> StoreFuture<'a, Vec<(String, DeliveryAttempt)>>;
 }
 
 /// Keeping a store in order.

@@ -47,9 +47,7 @@ pub use interrupt::{Abort, Interrupt};
 pub(crate) use invoke::pass_on;
 pub use invoke::{BoxFuture, Inputs, Produced};
 pub use notification::{Notification, TaskNotification};
-#[cfg(feature = "spark")]
-pub(crate) use on_kill::UnattendedWork;
-pub(crate) use on_kill::{OnKill, OnKillResolver};
+pub(crate) use on_kill::{OnKill, OnKillResolver, UnattendedWork};
 pub use options::TaskOptions;
 pub(crate) use options::task_options;
 pub use params::ParamsError;

@@ -33,7 +33,7 @@ impl Source {
                 Some(journal) => home.wait(accounts::users(&journal)),
                 None => Ok(Vec::new()),
             },
-            Source::Server(client) => client.get("/users", &[]),
+            Source::Server(client) => client.list("/users", &[], usize::MAX),
         }
     }
 
@@ -113,7 +113,7 @@ impl Source {
                 Some(journal) => home.wait(accounts::tokens(&journal, None)),
                 None => Ok(Vec::new()),
             },
-            Source::Server(client) => client.get("/tokens", &[]),
+            Source::Server(client) => client.list("/tokens", &[], usize::MAX),
         }
     }
 

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::reads::given;
@@ -15,9 +16,9 @@ use crate::cli::schedules;
 use crate::journal::{Note, Prune, TaskFilter};
 use crate::log::LogLevel;
 use crate::ops::{
-    self, AssetEmission, BackfillPreview, BackfillStatus, CancelledBackfill, CancelledRun, ClearPreview, Cleared,
-    ExtendedBackfill, Marked, NewAssetEvent, PastSlots, Pruned, ResetSchedule, RunStatus, RunSummaryDocument,
-    SentEvent, StartedBackfill,
+    self, AssetEmission, BackfillPreview, BackfillStatus, CancelPreview, CancelledBackfill, CancelledRun, ClearPreview,
+    Cleared, ExtendedBackfill, MarkPreview, Marked, NewAssetEvent, PastSlots, Pruned, ResetSchedule, RunStatus,
+    RunSummaryDocument, SentEvent, StartedBackfill,
 };
 use crate::schedule::{BackfillRequest, Catchup, Pause, Unpause};
 use crate::store::SyncMode;
@@ -156,10 +157,38 @@ impl Source {
     pub(in crate::cli) fn preview_clear(&self, run: &str, asked: &ClearAsked) -> Result<ClearPreview, CliError> {
         match self {
             Source::Home(home) => home.wait(ops::preview_clear(&home.journal()?, run, &asked.filter())),
-            Source::Server(client) => {
-                let path = format!("/runs/{}/clear", segment(&client.run_name(run)?));
-                client.send("POST", &path, &[("dry_run", "true".to_owned())], &asked.body(), None)
+            Source::Server(client) => preview(client, run, "clear", &asked.body()),
+        }
+    }
+
+    /// What retrying would clear, with a token for exactly that.
+    pub(in crate::cli) fn preview_retry(&self, run: &str) -> Result<Cleared, CliError> {
+        match self {
+            Source::Home(home) => home.wait(ops::preview_retry(&home.journal()?, run)),
+            Source::Server(client) => preview(client, run, "retry", &json!({})),
+        }
+    }
+
+    /// What marking would change, with a token for exactly that.
+    pub(in crate::cli) fn preview_mark(
+        &self,
+        run: &str,
+        tasks: &[String],
+        mark: &ops::Mark,
+    ) -> Result<MarkPreview, CliError> {
+        match self {
+            Source::Home(home) => {
+                home.wait(ops::preview_mark(&home.journal()?, run, &TaskFilter::tasks(tasks.to_vec()), mark))
             }
+            Source::Server(client) => preview(client, run, "mark", &marks(tasks, mark)),
+        }
+    }
+
+    /// What cancelling would end, with a token for exactly that.
+    pub(in crate::cli) fn preview_cancel(&self, run: &str) -> Result<CancelPreview, CliError> {
+        match self {
+            Source::Home(home) => home.wait(ops::preview_cancel(&home.journal()?, run, Some(home.config()))),
+            Source::Server(client) => preview(client, run, "cancel", &json!({})),
         }
     }
 
@@ -175,11 +204,12 @@ impl Source {
         }
     }
 
-    /// Cancels a run. Unless `waits` is unset, waits until it has ended; `requested` is called once
-    /// a process was asked to end it.
+    /// Cancels a run; with the token of a preview, exactly that. Unless `waits` is unset, waits
+    /// until it has ended; `requested` is called once a process was asked to end it.
     pub(in crate::cli) fn cancel(
         &self,
         run: &str,
+        token: Option<&str>,
         note: &Note,
         waits: bool,
         requested: impl FnOnce(&CancelledRun) + Send,
@@ -187,16 +217,17 @@ impl Source {
         let client = match self {
             Source::Home(home) => {
                 let (journal, config) = (home.journal()?, Some(home.config()));
-                return match waits {
-                    true => home.wait(ops::cancel_and_wait(&journal, run, note, config, requested)),
-                    false => home.wait(ops::cancel(&journal, run, note, config)),
+                return match (waits, token) {
+                    (true, _) => home.wait(ops::cancel_and_wait(&journal, run, token, note, config, requested)),
+                    (false, Some(token)) => home.wait(ops::cancel_previewed(&journal, run, token, note, config)),
+                    (false, None) => home.wait(ops::cancel(&journal, run, note, config)),
                 };
             }
             Source::Server(client) => client,
         };
         let run = segment(&client.run_name(run)?);
         let cancelled = |client: &Client| -> Result<CancelledRun, CliError> {
-            client.send("POST", &format!("/runs/{run}/cancel"), &[], &noted(note, json!({})), None)
+            client.send("POST", &format!("/runs/{run}/cancel"), &[], &noted(note, json!({})), token)
         };
         let mut cancelled = cancelled(client)?;
         if waits && cancelled.worker.is_some() {
@@ -419,6 +450,21 @@ impl Source {
     }
 }
 
+/// Asks a service what a change of a run would do.
+fn preview<T: DeserializeOwned>(client: &Client, run: &str, verb: &str, body: &Value) -> Result<T, CliError> {
+    let path = format!("/runs/{}/{verb}", segment(&client.run_name(run)?));
+    client.send("POST", &path, &[("dry_run", "true".to_owned())], body, None)
+}
+
+/// The members of a body about the tasks to mark.
+fn marks(tasks: &[String], mark: &ops::Mark) -> Value {
+    let mut body = json!({ "state": mark.state.name(), "tasks": tasks });
+    if let Some(value) = &mark.value {
+        body["value"] = value.clone();
+    }
+    body
+}
+
 fn prune_body(prune: &Prune) -> Value {
     let states: Vec<&str> = prune.states.iter().map(|state| state.name()).collect();
     json!({
@@ -454,25 +500,23 @@ impl Client {
         self.send("POST", &path, &[], &noted(note, asked.body()), token)
     }
 
-    /// Clears failed tasks, which the service runs.
-    pub(in crate::cli) fn retry(&self, run: &str, note: &Note) -> Result<Cleared, CliError> {
+    /// Clears failed tasks, which the service runs; with the token of a preview, exactly that.
+    pub(in crate::cli) fn retry(&self, run: &str, token: Option<&str>, note: &Note) -> Result<Cleared, CliError> {
         let path = format!("/runs/{}/retry", segment(&self.run_name(run)?));
-        self.send("POST", &path, &[], &noted(note, json!({})), None)
+        self.send("POST", &path, &[], &noted(note, json!({})), token)
     }
 
-    /// Sets the state of tasks.
+    /// Sets the state of tasks; with the token of a preview, exactly that.
     pub(in crate::cli) fn mark(
         &self,
         run: &str,
         tasks: &[String],
         mark: &ops::Mark,
+        token: Option<&str>,
         note: &Note,
     ) -> Result<Marked, CliError> {
-        let mut body = noted(note, json!({ "state": mark.state.name(), "tasks": tasks }));
-        if let Some(value) = &mark.value {
-            body["value"] = value.clone();
-        }
-        self.send("POST", &format!("/runs/{}/mark", segment(&self.run_name(run)?)), &[], &body, None)
+        let body = noted(note, marks(tasks, mark));
+        self.send("POST", &format!("/runs/{}/mark", segment(&self.run_name(run)?)), &[], &body, token)
     }
 
     /// Continues a run.

@@ -55,6 +55,8 @@ pub(in crate::cli) struct Client {
 struct Reply {
     status: StatusCode,
     media_type: String,
+    /// The address of the next page, of a list that has one.
+    next: Option<String>,
     body: Vec<u8>,
 }
 
@@ -137,6 +139,29 @@ impl Client {
     pub(super) fn get<T: DeserializeOwned>(&self, path: &str, query: &[(&str, String)]) -> Result<T, CliError> {
         let reply = self.good(self.request("GET", path, query, None, &[])?)?;
         self.read(&reply.body)
+    }
+
+    /// The entries of the list at an address below `/api/v1`, page by page; at most so many.
+    pub(super) fn list<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &[(&str, String)],
+        most: usize,
+    ) -> Result<Vec<T>, CliError> {
+        let mut all: Vec<T> = Vec::new();
+        let mut reply = self.good(self.request("GET", path, query, None, &[])?)?;
+        loop {
+            let page: Vec<T> = self.read(&reply.body)?;
+            let is_last = page.is_empty() || all.len() + page.len() >= most;
+            all.extend(page);
+            let Some(next) = reply.next.filter(|_| !is_last) else { break };
+            let root = format!("{}/api/v1", self.address.base);
+            let elsewhere = || self.unreadable(&format!("the next page is at {}", one_line(&next)));
+            let path = next.strip_prefix(&*root).ok_or_else(elsewhere)?;
+            reply = self.good(self.request("GET", path, &[], None, &[])?)?;
+        }
+        all.truncate(most);
+        Ok(all)
     }
 
     /// The text at an address below `/api/v1`.
@@ -362,8 +387,11 @@ impl Opened {
             }
             body.extend(part);
         }
-        let media_type = self.head.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        Ok(Reply { status: self.head.status, media_type: media_type.unwrap_or_default().to_owned(), body })
+        let header = |name| self.head.headers.get(name).and_then(|value| value.to_str().ok());
+        let link = header(header::LINK).and_then(|link| link.strip_prefix('<')?.strip_suffix(">; rel=\"next\""));
+        let next = link.map(str::to_owned);
+        let media_type = header(header::CONTENT_TYPE).unwrap_or_default().to_owned();
+        Ok(Reply { status: self.head.status, media_type, next, body })
     }
 }
 

@@ -27,6 +27,15 @@ impl Client {
         match *self {}
     }
 
+    pub(super) fn list<T: DeserializeOwned>(
+        &self,
+        _: &str,
+        _: &[(&str, String)],
+        _: usize,
+    ) -> Result<Vec<T>, CliError> {
+        match *self {}
+    }
+
     pub(super) fn events(&self, _: String, _: Vec<(&'static str, String)>) -> Events<'_> {
         match *self {}
     }

@@ -51,7 +51,7 @@ impl Source {
                 let dags: Vec<&'static DagDef> = Dags::of_binary().by_id().collect();
                 home.wait(ops::dags(journal.as_ref(), &dags))
             }
-            Source::Server(client) => client.get("/dags", &[]),
+            Source::Server(client) => client.list("/dags", &[], usize::MAX),
         }
     }
 
@@ -188,7 +188,7 @@ impl Source {
     pub(in crate::cli) fn assets(&self) -> Result<Vec<AssetDocument>, CliError> {
         match self {
             Source::Home(home) => home.wait(ops::assets(home.existing_journal()?.as_ref())),
-            Source::Server(client) => client.get("/assets", &[]),
+            Source::Server(client) => client.list("/assets", &[], usize::MAX),
         }
     }
 
@@ -207,7 +207,7 @@ impl Source {
                     ("before", query.before.map(number)),
                     ("limit", query.limit.map(|limit| limit.min(PAGE).to_string())),
                 ];
-                client.get("/events", &given(all))
+                client.list("/events", &given(all), most(query.limit))
             }
         }
     }
@@ -230,7 +230,7 @@ impl Source {
                 };
                 home.wait(ops::consumers(home.existing_journal()?.as_ref(), &dags))
             }
-            Source::Server(client) => client.get("/consumers", &given([("dag", dag.map(str::to_owned))])),
+            Source::Server(client) => client.list("/consumers", &given([("dag", dag.map(str::to_owned))]), usize::MAX),
         }
     }
 
@@ -262,9 +262,9 @@ impl Source {
                 None => Ok(Vec::new()),
             },
             Source::Server(client) => {
-                let limit = limit.unwrap_or(PAGE).min(PAGE).to_string();
-                let query = given([("dag", dag.map(str::to_owned)), ("limit", Some(limit))]);
-                let list: Vec<BackfillStatus> = client.get("/backfills", &query)?;
+                let page = limit.unwrap_or(PAGE).min(PAGE).to_string();
+                let query = given([("dag", dag.map(str::to_owned)), ("limit", Some(page))]);
+                let list: Vec<BackfillStatus> = client.list("/backfills", &query, most(limit))?;
                 Ok(list.into_iter().map(BackfillStatus::in_own_zone).collect())
             }
         }
@@ -386,6 +386,11 @@ impl Run<'_> {
             },
         }
     }
+}
+
+/// At most how many entries are wanted.
+fn most(limit: Option<u32>) -> usize {
+    limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX)
 }
 
 /// The runs that match a filter, page by page.

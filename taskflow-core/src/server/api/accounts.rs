@@ -9,6 +9,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 
 use super::document::{changed, document};
+use super::paging::Page;
 use crate::base::schema::Schema;
 use crate::ops::accounts::{self, DEFAULT_EXPIRY, Grant, NewToken, Right, Role};
 use crate::ops::{Actor, AuditTarget, Via};
@@ -105,7 +106,8 @@ pub(in crate::server) fn check_create(visitor: &Visitor, token: &str) -> Result<
 
 pub(in crate::server) async fn tokens(call: Call) -> Answer {
     let owner = check_managed(&call.state, "")?;
-    never_kept(document(&call, &accounts::tokens(&call.state.journal, owner).await?))
+    let tokens = accounts::tokens(&call.state.journal, owner).await?;
+    never_kept(Page::of(&call, tokens, |token| token.name.clone())?.answer(&call))
 }
 
 /// A token belongs to the user who creates it, and may do no more than this user. An admin may name
@@ -155,7 +157,8 @@ pub(in crate::server) async fn revoke_token(call: Call) -> Answer {
 
 pub(in crate::server) async fn users(call: Call) -> Answer {
     call.state.check_everywhere(Right::Admin)?;
-    never_kept(document(&call, &accounts::users(&call.state.journal).await?))
+    let users = accounts::users(&call.state.journal).await?;
+    never_kept(Page::of(&call, users, |user| user.name.clone())?.answer(&call))
 }
 
 /// Checks that they may change the user with this name.

@@ -3,6 +3,7 @@
 use axum::http::{HeaderValue, header};
 
 use super::document::document;
+use super::paging::{Page, place};
 use crate::ops::accounts::Right;
 use crate::ops::{self, Approval, FailedDelivery, OpsError};
 use crate::server::auth::Visitor;
@@ -10,12 +11,15 @@ use crate::server::call::Call;
 use crate::server::permit::View;
 use crate::server::problem::Problem;
 use crate::server::routes::Answer;
+use crate::store::DeliveryPlace;
 
 /// The most deliveries that are read for those who see a part of them.
 const DELIVERIES: u32 = 100_000;
 
 pub(in crate::server) async fn list(call: Call) -> Answer {
-    never_kept(document(&call, &seen_approvals(&call.state).await?))
+    let approvals = seen_approvals(&call.state).await?;
+    let place = |approval: &Approval| (approval.since, approval.number, approval.task.clone());
+    never_kept(Page::of(&call, approvals, place)?.answer(&call))
 }
 
 pub(in crate::server) async fn approval(call: Call) -> Answer {
@@ -55,15 +59,26 @@ pub(in crate::server) async fn deadlines(call: Call) -> Answer {
 }
 
 pub(in crate::server) async fn deliveries(call: Call) -> Answer {
-    document(&call, &seen_deliveries(&call.state, call.limit()).await?)
+    let after: Option<DeliveryPlace> = place(&call)?;
+    // One more shows whether there are more.
+    let deliveries = seen_after(&call.state, after.as_ref(), call.limit() + 1).await?;
+    Page::first(deliveries, call.limit() as usize, FailedDelivery::place).answer(&call)
 }
 
-/// The failed notifications of the DAGs that somebody sees. It reads more of them until there are
-/// enough.
+/// The latest failed notifications of the DAGs that somebody sees.
 pub(in crate::server) async fn seen_deliveries(state: &Visitor, limit: u32) -> Result<Vec<FailedDelivery>, OpsError> {
+    seen_after(state, None, limit).await
+}
+
+/// Those after a place. It reads more of them until there are enough.
+async fn seen_after(
+    state: &Visitor,
+    after: Option<&DeliveryPlace>,
+    limit: u32,
+) -> Result<Vec<FailedDelivery>, OpsError> {
     let mut read = limit;
     loop {
-        let mut deliveries = ops::deliveries(&state.journal, read).await?;
+        let mut deliveries = ops::deliveries(&state.journal, after, read).await?;
         let is_all = deliveries.len() < read as usize || read >= DELIVERIES;
         deliveries.retain(|delivery| state.may(Right::View, &delivery.dag_id));
         if is_all || deliveries.len() >= limit as usize {

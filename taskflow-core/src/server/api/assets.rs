@@ -1,9 +1,11 @@
 //! Assets, their events and their consumers.
 
 use super::document::document;
+use super::paging::{Page, linked};
+use crate::asset::dag_of;
 use crate::dag::DagDef;
 use crate::ops::accounts::Right;
-use crate::ops::{self, EventQuery, OpsError};
+use crate::ops::{self, AssetDocument, EventQuery, OpsError};
 use crate::server::auth::AssetRights;
 use crate::server::call::Call;
 use crate::server::permit::View;
@@ -13,7 +15,9 @@ pub(in crate::server) async fn list(call: Call) -> Answer {
     let rights = AssetRights::of(&call.state);
     let mut assets = ops::assets(Some(&call.state.journal)).await?;
     assets.retain(|asset| rights.sees(&asset.name));
-    document(&call, &assets)
+    // Those of the program come first, then the results of DAGs.
+    let place = |asset: &AssetDocument| (dag_of(&asset.name).is_some(), asset.name.clone());
+    Page::of(&call, assets, place)?.answer(&call)
 }
 
 pub(in crate::server) async fn events(call: Call) -> Answer {
@@ -27,8 +31,11 @@ pub(in crate::server) async fn events(call: Call) -> Answer {
         before: call.number("before"),
         limit: Some(call.limit()),
     };
+    let query = EventQuery { limit: query.limit.map(|limit| limit + 1), ..query };
     let events = ops::events(&call.state.journal, &query).await?;
-    document(&call, &events.into_iter().map(|event| rights.shown(event)).collect::<Vec<_>>())
+    let page = Page::first(events, call.limit() as usize, |event| event.number.to_string());
+    let shown: Vec<_> = page.entries.into_iter().map(|event| rights.shown(event)).collect();
+    linked(&call, document(&call, &shown), "before", page.next)
 }
 
 pub(in crate::server) async fn event(call: Call) -> Answer {
@@ -47,5 +54,6 @@ pub(in crate::server) async fn consumers(call: Call) -> Answer {
         Some(dag) => vec![dag],
         None => call.state.dags.iter().copied().filter(|dag| call.state.may(Right::View, dag.id)).collect(),
     };
-    document(&call, &ops::consumers(Some(&call.state.journal), &dags).await?)
+    let consumers = ops::consumers(Some(&call.state.journal), &dags).await?;
+    Page::of(&call, consumers, |consumer| consumer.dag_id.clone())?.answer(&call)
 }

@@ -1,9 +1,7 @@
 //! The audit trail.
 
-use axum::http::{HeaderValue, header};
-
 use super::document::document;
-use super::runs::next_page;
+use super::paging::linked;
 use crate::ops::accounts::Right;
 use crate::ops::{self, Action, AuditQuery};
 use crate::server::call::Call;
@@ -46,11 +44,5 @@ pub(in crate::server) async fn list(call: Call) -> Answer {
     query.before = call.number("before");
     query.limit = Some(call.limit());
     let list = ops::audit(journal, &query).await?;
-    let mut response = document(&call, &list)?;
-    if let Some(next) = list.next
-        && let Ok(link) = HeaderValue::from_str(&next_page(&call, "before", &next.to_string()))
-    {
-        response.headers_mut().insert(header::LINK, link);
-    }
-    Ok(response)
+    linked(&call, document(&call, &list), "before", list.next.map(|next| next.to_string()))
 }

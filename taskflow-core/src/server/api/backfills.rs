@@ -3,6 +3,7 @@
 use axum::http::StatusCode;
 
 use super::document::{changed, document};
+use super::paging::{Page, place};
 use super::params::texts;
 use crate::dag::DagDef;
 use crate::ops::{self, OpsError};
@@ -14,11 +15,11 @@ use crate::server::routes::Answer;
 
 pub(in crate::server) async fn list(call: Call) -> Answer {
     let visible = call.state.visible().await?;
-    let limit = visible.has_all().then(|| call.limit());
-    let mut list = ops::list_backfills(&call.state.journal, call.text("dag"), limit).await?;
+    // One more shows whether there are more.
+    let limit = visible.has_all().then(|| call.limit() + 1);
+    let mut list = ops::list_backfills_after(&call.state.journal, call.text("dag"), place(&call)?, limit).await?;
     list.retain(|backfill| visible.has(&backfill.dag_id));
-    list.truncate(call.limit() as usize);
-    document(&call, &list)
+    Page::first(list, call.limit() as usize, |backfill| backfill.number).answer(&call)
 }
 
 pub(in crate::server) async fn backfill(call: Call) -> Answer {

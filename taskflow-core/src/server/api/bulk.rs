@@ -1,8 +1,8 @@
 //! The same change to several runs, named or selected by a filter, with an answer for each.
 //!
-//! A run that does not allow the change does not hold up the others. With `dry_run`, clearing
+//! A run that does not allow the change does not hold up the others. With `dry_run`, the answer
 //! shows what would happen to each, and a token of all of them: with it in `If-Match`, exactly that
-//! is cleared, or nothing.
+//! is done, or nothing.
 
 use axum::http::StatusCode;
 use serde::Serialize;
@@ -12,9 +12,9 @@ use super::document::{changed, digest, document};
 use super::runs;
 use crate::base::schema::Schema;
 use crate::journal::JournalError;
-use crate::ops::{self, ClearPreview, OpsError};
+use crate::ops::{self, OpsError};
 use crate::server::call::Call;
-use crate::server::permit::{Mark, Operate};
+use crate::server::permit::Mark;
 use crate::server::problem::Problem;
 use crate::server::routes::Answer;
 use crate::store::RunFilter;
@@ -42,7 +42,7 @@ struct Item {
     /// As it was named; its id, if a filter selected it.
     run: String,
     outcome: Outcome,
-    /// The tasks that were cleared or marked.
+    /// The tasks that were cleared or marked; in a preview of the end, those that would end.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     tasks: Vec<String>,
     /// Why it was not changed.
@@ -126,113 +126,154 @@ async fn chosen(call: &Call) -> Result<Vec<String>, Problem> {
     }
 }
 
+/// A change to several runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Change {
+    Cancel,
+    Clear,
+    Mark,
+}
+
+/// What a change would do to a run.
+struct Preview {
+    run_id: String,
+    token: String,
+    tasks: Vec<String>,
+}
+
 pub(in crate::server) async fn cancel(call: Call) -> Answer {
-    let (note, config) = (call.note(), Some(call.state.home.config()));
-    let mut outcomes = Outcomes::default();
-    for run in chosen(&call).await? {
-        let done = async {
-            let permit = call.run_named::<Operate>(&run).await?;
-            ops::cancel(&call.service, permit.run_id(), &note, config).await.map_err(refusal)?;
-            Ok(Vec::new())
-        };
-        let done = done.await;
-        outcomes.add(run, done);
-    }
-    changed(StatusCode::OK, &outcomes)
+    Change::Cancel.answer(&call).await
 }
 
 pub(in crate::server) async fn mark(call: Call) -> Answer {
-    let (mark, filter, note) = (changes::mark_of(&call), changes::tasks_of(&call), call.note());
-    let mut outcomes = Outcomes::default();
-    for run in chosen(&call).await? {
-        let done = async {
-            call.run_named::<Mark>(&run).await?;
-            let permit: RunPermit = call.run_named(&run).await?;
-            let (service, durability) = (&call.service, call.state.durability());
-            let marked = ops::mark(service, permit.run_id(), &filter, &mark, &note, durability).await;
-            let mut marked = marked.map_err(refusal)?;
-            if let Some(request) = marked.request.take() {
-                changes::hand_over(&call, &permit, request)?;
-            }
-            Ok(marked.tasks)
-        };
-        let done = done.await;
-        outcomes.add(run, done);
-    }
-    changed(StatusCode::OK, &outcomes)
+    Change::Mark.answer(&call).await
 }
 
 pub(in crate::server) async fn clear(call: Call) -> Answer {
-    let runs = chosen(&call).await?;
-    if call.switch("dry_run") || call.token().is_some() {
+    Change::Clear.answer(&call).await
+}
+
+impl Change {
+    async fn answer(self, call: &Call) -> Answer {
+        let runs = chosen(call).await?;
+        let (is_dry_run, known) = (call.switch("dry_run"), call.token());
+        if !is_dry_run && known.is_none() {
+            let mut outcomes = Outcomes::default();
+            for run in runs {
+                let done = self.apply(call, &run, None).await;
+                outcomes.add(run, done);
+            }
+            return changed(self.status(), &outcomes);
+        }
         let mut previews = Vec::with_capacity(runs.len());
         for run in &runs {
-            previews.push(preview(&call, run).await);
+            previews.push(self.preview(call, run).await);
         }
         let token = token(&previews);
-        match call.token() {
-            // What was shown is what there is.
-            Some(known) if known == token && !call.switch("dry_run") => return apply(&call, runs, previews).await,
-            Some(_) if !call.switch("dry_run") => {
-                let problem = Problem::new(StatusCode::PRECONDITION_FAILED, "the runs have changed since the preview");
-                return Err(problem.next("preview it again"));
+        let previews = runs.into_iter().zip(previews);
+        if is_dry_run {
+            let mut outcomes = Outcomes { token: Some(token), ..Outcomes::default() };
+            previews.for_each(|(run, preview)| outcomes.add(run, preview.map(|preview| preview.tasks)));
+            return document(call, &outcomes);
+        }
+        if known.is_some_and(|known| known != token) {
+            let problem = Problem::new(StatusCode::PRECONDITION_FAILED, "the runs have changed since the preview");
+            return Err(problem.next("preview it again"));
+        }
+        // What was shown is what there is. A run that changes in this moment is refused.
+        let mut outcomes = Outcomes::default();
+        for (run, preview) in previews {
+            let done = match preview {
+                Ok(preview) => self.apply(call, &preview.run_id, Some(&preview.token)).await,
+                Err(refusal) => Err(refusal),
+            };
+            outcomes.add(run, done);
+        }
+        changed(self.status(), &outcomes)
+    }
+
+    /// The service runs what was cleared.
+    fn status(self) -> StatusCode {
+        if self == Change::Clear { StatusCode::ACCEPTED } else { StatusCode::OK }
+    }
+
+    async fn permit(self, call: &Call, run: &str) -> Result<RunPermit, Problem> {
+        if self == Change::Mark {
+            call.run_named::<Mark>(run).await?;
+        }
+        call.run_named(run).await
+    }
+
+    async fn preview(self, call: &Call, run: &str) -> Result<Preview, Refusal> {
+        let (journal, filter) = (&call.state.journal, changes::tasks_of(call));
+        let permit = self.permit(call, run).await?;
+        let (run_id, token, tasks) = match self {
+            Change::Cancel => {
+                let config = Some(call.state.home.config());
+                let preview = ops::preview_cancel(journal, permit.run_id(), config).await.map_err(refusal)?;
+                (preview.run_id, preview.token, preview.tasks)
             }
-            _ => {}
-        }
-        let mut outcomes = Outcomes { token: Some(token), ..Outcomes::default() };
-        for (run, preview) in runs.into_iter().zip(previews) {
-            outcomes.add(run, preview.map(|preview| preview.tasks));
-        }
-        return document(&call, &outcomes);
-    }
-    let (filter, note) = (changes::tasks_of(&call), call.note());
-    let mut outcomes = Outcomes::default();
-    for run in runs {
-        let done = async {
-            let permit: RunPermit = call.run_named(&run).await?;
-            let (service, durability) = (&call.service, call.state.durability());
-            let rerun = ops::clear_and_run(service, permit.run_id(), &filter, &note, durability).await;
-            let rerun = rerun.map_err(refusal)?;
-            changes::hand_over(&call, &permit, rerun.request)?;
-            Ok(rerun.cleared.tasks)
+            Change::Clear => {
+                let preview = ops::preview_clear(journal, permit.run_id(), &filter).await.map_err(refusal)?;
+                (preview.run_id, preview.token, preview.tasks)
+            }
+            Change::Mark => {
+                let mark = changes::mark_of(call);
+                let preview = ops::preview_mark(journal, permit.run_id(), &filter, &mark).await.map_err(refusal)?;
+                (preview.run_id, preview.token, preview.tasks)
+            }
         };
-        let done = done.await;
-        outcomes.add(run, done);
+        Ok(Preview { run_id, token, tasks })
     }
-    changed(StatusCode::ACCEPTED, &outcomes)
-}
 
-async fn preview(call: &Call, run: &str) -> Result<ClearPreview, Refusal> {
-    let permit: RunPermit = call.run_named(run).await?;
-    ops::preview_clear(&call.state.journal, permit.run_id(), &changes::tasks_of(call)).await.map_err(refusal)
-}
-
-/// Clears what the previews show. A run that changes in this moment is refused.
-async fn apply(call: &Call, runs: Vec<String>, previews: Vec<Result<ClearPreview, Refusal>>) -> Answer {
-    let (filter, note) = (changes::tasks_of(call), call.note());
-    let mut outcomes = Outcomes::default();
-    for (run, preview) in runs.into_iter().zip(previews) {
-        let done = async {
-            let preview = preview?;
-            let permit: RunPermit = call.run_named(&run).await?;
-            let (service, durability) = (&call.service, call.state.durability());
-            let rerun = ops::clear_previewed(service, &preview.run_id, &filter, &preview.token, &note, durability);
-            let rerun = rerun.await.map_err(refusal)?;
-            changes::hand_over(call, &permit, rerun.request)?;
-            Ok(rerun.cleared.tasks)
-        };
-        let done = done.await;
-        outcomes.add(run, done);
+    /// Changes a run; with the token of a preview, as that has shown. Returns the tasks that were
+    /// cleared or marked.
+    async fn apply(self, call: &Call, run: &str, token: Option<&str>) -> Result<Vec<String>, Refusal> {
+        let (service, durability) = (&call.service, call.state.durability());
+        let (filter, note) = (changes::tasks_of(call), call.note());
+        let permit = self.permit(call, run).await?;
+        let run_id = permit.run_id();
+        match self {
+            Change::Cancel => {
+                let config = Some(call.state.home.config());
+                let cancelled = match token {
+                    Some(token) => ops::cancel_previewed(service, run_id, token, &note, config).await,
+                    None => ops::cancel(service, run_id, &note, config).await,
+                };
+                cancelled.map_err(refusal)?;
+                Ok(Vec::new())
+            }
+            Change::Clear => {
+                let rerun = match token {
+                    Some(token) => ops::clear_previewed(service, run_id, &filter, token, &note, durability).await,
+                    None => ops::clear_and_run(service, run_id, &filter, &note, durability).await,
+                };
+                let rerun = rerun.map_err(refusal)?;
+                changes::hand_over(call, &permit, rerun.request)?;
+                Ok(rerun.cleared.tasks)
+            }
+            Change::Mark => {
+                let mark = changes::mark_of(call);
+                let marked = match token {
+                    Some(token) => ops::mark_previewed(service, run_id, &filter, &mark, token, &note, durability).await,
+                    None => ops::mark(service, run_id, &filter, &mark, &note, durability).await,
+                };
+                let mut marked = marked.map_err(refusal)?;
+                if let Some(request) = marked.request.take() {
+                    changes::hand_over(call, &permit, request)?;
+                }
+                Ok(marked.tasks)
+            }
+        }
     }
-    changed(StatusCode::ACCEPTED, &outcomes)
 }
 
 /// A checksum of the previews.
-fn token(previews: &[Result<ClearPreview, Refusal>]) -> String {
+fn token(previews: &[Result<Preview, Refusal>]) -> String {
     let mut all = Vec::new();
     for preview in previews {
         match preview {
-            Ok(preview) => all.extend_from_slice(format!("{} {}\n", preview.number, preview.token).as_bytes()),
+            Ok(Preview { run_id, token, .. }) => all.extend_from_slice(format!("{run_id} {token}\n").as_bytes()),
             Err(_) => all.extend_from_slice(b"-\n"),
         }
     }

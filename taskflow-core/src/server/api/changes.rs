@@ -3,14 +3,16 @@
 
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
+use serde::Serialize;
 
 use super::document::{changed, digest, document};
 use super::params::values;
 use crate::base::Interval;
+use crate::base::schema::Schema;
 use crate::dag::DagDef;
 use crate::engine::RunRequest;
 use crate::journal::{JournalError, TaskFilter};
-use crate::ops::{self, NewAssetEvent, OpsError, RunSummaryDocument};
+use crate::ops::{self, CancelPreview, CancelledRun, MarkPreview, NewAssetEvent, OpsError, RunSummaryDocument};
 use crate::run::TaskState;
 use crate::schedule::{Catchup, Unpause};
 use crate::server::auth::AssetRights;
@@ -127,10 +129,42 @@ impl IdempotencyKey {
     }
 }
 
+/// A run that was cancelled, or that would be.
+///
+/// The preview is a kind of the same document: a client that knows no previews reads the document
+/// as before.
+#[derive(Serialize, Schema)]
+#[serde(untagged)]
+#[schema(name = "CancelledRun")]
+pub(in crate::server) enum Cancelled {
+    Now(CancelledRun),
+    Preview(CancelPreview),
+}
+
+/// The tasks of a run that were marked, or that would be. The preview is a kind of the same
+/// document.
+#[derive(Serialize, Schema)]
+#[serde(untagged)]
+#[schema(name = "Marked")]
+#[allow(clippy::large_enum_variant, reason = "there is one for an answer")]
+pub(in crate::server) enum Marked {
+    Now(ops::Marked),
+    Preview(MarkPreview),
+}
+
+/// With `dry_run`, the preview. With the token of a preview in `If-Match`, exactly that.
 pub(in crate::server) async fn cancel(call: Call) -> Answer {
     let permit = call.run::<Operate>().await?;
-    let config = Some(call.state.home.config());
-    changed(StatusCode::OK, &ops::cancel(&call.service, permit.run_id(), &call.note(), config).await?)
+    let (run, note, config) = (permit.run_id(), call.note(), Some(call.state.home.config()));
+    if call.switch("dry_run") {
+        let preview = ops::preview_cancel(&call.state.journal, run, config).await?;
+        return document(&call, &Cancelled::Preview(preview));
+    }
+    let cancelled = match call.token() {
+        Some(token) => ops::cancel_previewed(&call.service, run, token, &note, config).await?,
+        None => ops::cancel(&call.service, run, &note, config).await?,
+    };
+    changed(StatusCode::OK, &Cancelled::Now(cancelled))
 }
 
 /// Hands a run to the service.
@@ -152,10 +186,18 @@ pub(in crate::server) async fn resume(call: Call) -> Answer {
     changed(StatusCode::ACCEPTED, &RunSummaryDocument::of(permit.run()))
 }
 
+/// With `dry_run`, the preview. With the token of a preview in `If-Match`, exactly that.
 pub(in crate::server) async fn retry(call: Call) -> Answer {
     let permit: RunPermit = call.run().await?;
-    let service = &call.service;
-    let rerun = ops::retry(service, permit.run_id(), &call.note(), call.state.durability()).await?;
+    let (service, run, note) = (&call.service, permit.run_id(), call.note());
+    if call.switch("dry_run") {
+        return document(&call, &ops::preview_retry(&call.state.journal, run).await?);
+    }
+    let durability = call.state.durability();
+    let rerun = match call.token() {
+        Some(token) => ops::retry_previewed(service, run, token, &note, durability).await?,
+        None => ops::retry(service, run, &note, durability).await?,
+    };
     hand_over(&call, &permit, rerun.request)?;
     changed(StatusCode::ACCEPTED, &rerun.cleared)
 }
@@ -197,15 +239,24 @@ pub(super) fn tasks_of(call: &Call) -> TaskFilter {
     filter
 }
 
+/// With `dry_run`, the preview. With the token of a preview in `If-Match`, exactly that.
 pub(in crate::server) async fn mark(call: Call) -> Answer {
     let run = call.run::<Mark>().await?.run_id().to_owned();
-    let (filter, durability) = (tasks_of(&call), call.state.durability());
-    let mut marked = ops::mark(&call.service, &run, &filter, &mark_of(&call), &call.note(), durability).await?;
+    let (filter, mark, note) = (tasks_of(&call), mark_of(&call), call.note());
+    if call.switch("dry_run") {
+        let preview = ops::preview_mark(&call.state.journal, &run, &filter, &mark).await?;
+        return document(&call, &Marked::Preview(preview));
+    }
+    let (service, durability) = (&call.service, call.state.durability());
+    let mut marked = match call.token() {
+        Some(token) => ops::mark_previewed(service, &run, &filter, &mark, token, &note, durability).await?,
+        None => ops::mark(service, &run, &filter, &mark, &note, durability).await?,
+    };
     if let Some(request) = marked.request.take() {
         // Nothing is left to run: the service ends the run.
         hand_over(&call, &call.run().await?, request)?;
     }
-    changed(StatusCode::OK, &marked)
+    changed(StatusCode::OK, &Marked::Now(marked))
 }
 
 /// The state that a request sets.

@@ -1,6 +1,7 @@
 //! DAGs and their schedules.
 
 use super::document::{document, tagged};
+use super::paging::Page;
 use crate::base::Timestamp;
 use crate::ops::accounts::Right;
 use crate::ops::{self, OpsError, SlotQuery};
@@ -14,7 +15,7 @@ use crate::server::routes::Answer;
 pub(in crate::server) async fn list(call: Call) -> Answer {
     let mut dags = ops::dags(Some(&call.state.journal), &call.state.dags).await?;
     dags.retain(|dag| call.state.may(Right::View, &dag.dag_id));
-    document(&call, &dags)
+    Page::of(&call, dags, |dag| (dag.is_gone, dag.dag_id.clone()))?.answer(&call)
 }
 
 pub(in crate::server) async fn dag(call: Call) -> Answer {

@@ -7,10 +7,10 @@ use axum::http::{HeaderValue, header};
 
 use super::document::ranged;
 use crate::base::text::one_line;
+use crate::log::search::is_found;
 use crate::log::{LogLevel, LogLine, LogName, LogRecord, LogStore, read_log};
 use crate::server::call::Call;
 use crate::server::json;
-use crate::server::pages::is_found;
 use crate::server::permit::ViewLogs;
 use crate::server::problem::Problem;
 use crate::server::routes::Answer;

@@ -14,6 +14,7 @@ pub(super) use document::{changed, ranged};
 pub(super) mod elements;
 pub(super) mod health;
 pub(super) mod logs;
+mod paging;
 mod params;
 pub(super) mod pauses;
 pub(super) mod prune;

@@ -1,14 +1,11 @@
 //! Runs and their tasks.
 
 use axum::http::{HeaderValue, header};
-use axum::response::IntoResponse;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use serde_json::Value;
 
 use super::document::document;
+use super::paging::{Page, linked, no_place};
 use crate::ops::{self, RunList, RunStatus, RunSummaryDocument, TaskStatus};
 use crate::run::{RunState, RunType};
-use crate::server::base_path;
 use crate::server::call::Call;
 use crate::server::permit::{View, ViewValues};
 use crate::server::problem::Problem;
@@ -22,9 +19,7 @@ pub(in crate::server) async fn list(call: Call) -> Answer {
         _ => RunOrder::Created,
     };
     let after = match call.text("after") {
-        Some(text) => Some(RunCursor::decode(text).ok_or_else(|| {
-            Problem::bad_request("`after` is not a place of a page").at("after").next("leave it out for the first page")
-        })?),
+        Some(text) => Some(RunCursor::decode(text).ok_or_else(no_place)?),
         None => None,
     };
     let filter = RunFilter {
@@ -37,13 +32,9 @@ pub(in crate::server) async fn list(call: Call) -> Answer {
     };
     let RunList { runs, more, .. } =
         ops::list_runs(&call.state.journal, &call.state.visible().await?.runs(filter)).await?;
-    let mut response = document(&call, &runs.iter().map(RunSummaryDocument::of).collect::<Vec<_>>())?.into_response();
-    if let Some(last) = runs.last().filter(|_| more)
-        && let Ok(link) = HeaderValue::from_str(&next_page(&call, "after", &last.cursor(order).encode()))
-    {
-        response.headers_mut().insert(header::LINK, link);
-    }
-    Ok(response)
+    let page = document(&call, &runs.iter().map(RunSummaryDocument::of).collect::<Vec<_>>());
+    let next = runs.last().filter(|_| more).map(|last| last.cursor(order).encode());
+    linked(&call, page, "after", next)
 }
 
 /// The runs that the fields about DAGs, states, types and times of creation select.
@@ -56,23 +47,6 @@ pub(super) fn filter_of(call: &Call) -> Result<RunFilter, Problem> {
         before: call.time("before"),
         ..RunFilter::default()
     })
-}
-
-/// The link to the page at this place, which a parameter names, with the other parameters as they
-/// are.
-pub(super) fn next_page(call: &Call, parameter: &str, place: &str) -> String {
-    let mut query = String::new();
-    let mut add = |name: &str, text: &str| {
-        query += &format!("{name}={}&", utf8_percent_encode(text, NON_ALPHANUMERIC));
-    };
-    for (name, value) in call.args().iter().filter(|(name, _)| *name != parameter) {
-        match value {
-            Value::Array(items) => items.iter().filter_map(Value::as_str).for_each(|text| add(name, text)),
-            Value::String(text) => add(name, text),
-            value => add(name, &value.to_string()),
-        }
-    }
-    format!("<{}{}?{query}{parameter}={place}>; rel=\"next\"", base_path::current(), call.path)
 }
 
 /// The values whose names a parameter has.
@@ -110,7 +84,14 @@ pub(in crate::server) async fn run(call: Call) -> Answer {
 
 pub(in crate::server) async fn tasks(call: Call) -> Answer {
     let history = call.run::<View>().await?.history(&call.state).await?;
-    document(&call, &RunStatus::of(&history).tasks)
+    let mut tasks = RunStatus::of(&history).tasks;
+    // In the order of the graph, which no name tells: the page begins behind the task.
+    if let Some(after) = call.text("after") {
+        let last = tasks.iter().position(|task| task.id == after).ok_or_else(no_place)?;
+        tasks.drain(..=last);
+    }
+    let page = Page::first(tasks, call.size("limit").unwrap_or(usize::MAX), |task| task.id.clone());
+    linked(&call, document(&call, &page.entries), "after", page.next)
 }
 
 pub(in crate::server) async fn task(call: Call) -> Answer {

@@ -8,11 +8,12 @@
 //!
 //! If nobody asks for long, the oldest runs are left out.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
 
 use super::{Series, labels};
 use crate::base::Timestamp;
-use crate::journal::{AttemptHistory, Journal, JournalError, RunHistory};
+use crate::journal::{AttemptHistory, Journal, JournalError, RunHistory, Start};
 
 /// The most runs that wait to be counted.
 const KEPT: usize = 10_000;
@@ -39,9 +40,33 @@ impl Ended {
     }
 }
 
+/// How long tasks were ready before they started, by pool.
+pub(super) type Waits = BTreeMap<Option<String>, Vec<Duration>>;
+
 /// The history of a run; `None` if it has been pruned, or cannot be read in one piece.
 pub(super) async fn history(journal: &Journal, number: i64) -> Result<Option<RunHistory>, JournalError> {
-    match journal.history(&number.to_string()).await {
+    readable(journal.history(&number.to_string()).await)
+}
+
+/// The history of a run that has ended, and how long those of its tasks waited that have started
+/// since then.
+pub(super) async fn ended(
+    journal: &Journal,
+    number: i64,
+    since: Timestamp,
+) -> Result<Option<(RunHistory, Waits)>, JournalError> {
+    let mut waits = Waits::new();
+    let each = |start: Start<'_>| {
+        if start.at >= since {
+            waits.entry(start.pool.map(str::to_owned)).or_default().push(start.waited);
+        }
+    };
+    let history = readable(journal.history_with_starts(&number.to_string(), each).await)?;
+    Ok(history.map(|history| (history, waits)))
+}
+
+fn readable(history: Result<RunHistory, JournalError>) -> Result<Option<RunHistory>, JournalError> {
+    match history {
         Ok(history) => Ok(Some(history)),
         Err(
             JournalError::UnknownRun { .. }
@@ -63,6 +88,18 @@ impl Series {
             let by_outcome = labels(&[("dag", &dag), ("outcome", outcome(attempt))]);
             self.count("taskflow_task_attempts_total", by_outcome, 1);
             self.observe("taskflow_task_duration_seconds", duration.clone(), ended.since(attempt.started));
+        }
+    }
+}
+
+impl Series {
+    /// Observes how long tasks waited. Those without a pool have no label.
+    pub(super) fn waits(&mut self, waits: Waits) {
+        for (pool, waits) in waits {
+            let labels = pool.map_or_else(String::new, |pool| labels(&[("pool", &pool)]));
+            for waited in waits {
+                self.observe("taskflow_task_queue_seconds", labels.clone(), waited);
+            }
         }
     }
 }

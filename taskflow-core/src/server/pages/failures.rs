@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::address;
-use super::log_lines::{Line, last_lines};
 use super::marks::Mark;
 use super::times::{Clock, Moment};
 use crate::base::Failure;
 use crate::base::text::bounded;
 use crate::journal::{RunHistory, TaskHistory, normalised};
+use crate::log::LogName;
+use crate::log::lines::{Line, last_lines};
 use crate::ops::{Home, Reason, SimilarFailures};
 use crate::run::TaskState;
 
@@ -167,7 +168,10 @@ impl FailureGroup {
             causes: reason.iter().flat_map(|reason| &reason.causes).map(|cause| short(cause)).collect(),
             location: reason.and_then(|reason| reason.location).unwrap_or_default(),
             last_lines: match has_attempt {
-                true => last_lines(home, &history.info.run_id, &task.id, attempt, LAST_LINES),
+                true => {
+                    let (run, task) = (history.info.run_id.clone(), task.id.to_string());
+                    last_lines(&home.logs(), &LogName { run, task, attempt }, LAST_LINES)
+                }
                 false => Vec::new(),
             },
             log: if has_attempt { address::log(history.number, &task.id, attempt) } else { String::new() },

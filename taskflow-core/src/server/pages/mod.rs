@@ -43,7 +43,7 @@
 //! | `form`, `trigger`, `changes`, `mark_form`, `emit`, `preview` | The forms that change something. |
 //! | `bulk_runs`, `bulk_dags` | Those that change several runs or DAGs. |
 //! | `login`, `oidc`, `account`, `users` | Log-in, set-up, one's own tokens, users. |
-//! | `log`, `log_lines`, `log_histogram`, `log_search`, `ansi` | The log of an attempt. |
+//! | `log`, `log_histogram` | The log of an attempt. |
 //! | `run_log` | The search of the logs of a run. |
 //! | `attempt_pair` | The logs of two attempts side by side. |
 //! | `routes`, `reply`, `address` | Addresses, what handlers read and answer. |
@@ -53,7 +53,6 @@
 mod account;
 mod action;
 mod address;
-mod ansi;
 mod approval;
 mod approval_list;
 mod asset_list;
@@ -94,8 +93,6 @@ mod home;
 mod log;
 mod log_histogram;
 mod log_indexes;
-mod log_lines;
-mod log_search;
 mod login;
 mod mapped;
 mod mark_form;
@@ -134,12 +131,6 @@ mod who;
 pub(super) use account::confirm_page;
 pub(super) use counts::CountCache;
 pub(super) use log_indexes::LogIndexes;
-pub(super) use log_search::is_found;
 pub(super) use login::log_in_address;
 pub(super) use reply::{no_route, problem_page};
 pub(super) use routes::routes;
-
-/// For fuzzing: reads a text as what a task has logged.
-pub(super) fn read_any(text: &str) {
-    let _ = ansi::pieces(text);
-}

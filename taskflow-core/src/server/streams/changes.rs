@@ -68,6 +68,7 @@ impl Source for Changes {
             match self.at.and_then(|at| self.feed.after(at, AT_ONCE)) {
                 Err(Lost) => {
                     self.at = Ok(newest);
+                    self.visitor.metrics.reset();
                     batch.named_at("reset", self.feed.place_of(newest), "{}");
                     return Some(batch);
                 }

@@ -73,6 +73,11 @@ impl Streams {
         self.feed.place()
     }
 
+    /// How many are open.
+    pub(super) fn open(&self) -> usize {
+        STREAMS - self.free.available_permits()
+    }
+
     /// Ends all streams, and refuses others.
     pub(super) fn end(&self) {
         self.ends.send_replace(true);

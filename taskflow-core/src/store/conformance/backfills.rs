@@ -125,8 +125,11 @@ async fn plans_come_latest_first_and_open_ones_by_number(store: &dyn Store) {
     stored(store, done).await;
     let numbers = |rows: Vec<BackfillRow>| rows.into_iter().map(|row| row.number).collect::<Vec<_>>();
     assert_eq!(numbers(store.open_backfills().await.unwrap()), [1, 2, 4]);
-    assert_eq!(numbers(store.backfills(None, None).await.unwrap()), [4, 3, 2, 1]);
-    assert_eq!(numbers(store.backfills(Some("etl"), Some(2)).await.unwrap()), [4, 3]);
+    assert_eq!(numbers(store.backfills(None, None, None).await.unwrap()), [4, 3, 2, 1]);
+    assert_eq!(numbers(store.backfills(Some("etl"), None, Some(2)).await.unwrap()), [4, 3]);
+    assert_eq!(numbers(store.backfills(None, Some(4), Some(2)).await.unwrap()), [3, 2]);
+    assert_eq!(numbers(store.backfills(Some("etl"), Some(3), None).await.unwrap()), [1]);
+    assert_eq!(numbers(store.backfills(None, Some(1), None).await.unwrap()), [0; 0]);
 }
 
 async fn slots_have_the_runs_of_their_logical_dates(store: &dyn Store) {

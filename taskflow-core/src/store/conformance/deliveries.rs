@@ -5,12 +5,13 @@ use super::parts::{known, new, ok, owned, update};
 use crate::base::Timestamp;
 use crate::callback::DeliveryAttempt;
 use crate::run::RunState;
-use crate::store::rows::Append;
+use crate::store::rows::{Append, DeliveryPlace};
 use crate::store::traits::Store;
 
 of_every_store! {
     a_run_is_in_the_outbox_until_it_has_ended_and_is_done,
     the_last_attempt_of_each_notification_is_kept,
+    failed_deliveries_have_pages,
     a_deleted_run_leaves_the_outbox,
     one_process_delivers_the_callbacks_of_an_unowned_run,
 }
@@ -42,6 +43,26 @@ async fn a_run_is_in_the_outbox_until_it_has_ended_and_is_done(store: &dyn Store
     assert_eq!(store.outbox_pending().await.unwrap(), Vec::<String>::new());
 }
 
+async fn failed_deliveries_have_pages(store: &dyn Store) {
+    ok(store, &[new("a", 10), new("b", 10)]).await;
+    // At the same time, and about the same.
+    for run in ["a", "b"] {
+        let failed = [tried("one", 3, Some("no")), tried("two", 3, Some("no")), tried("new", 7, Some("no"))];
+        store.record_deliveries(run, &failed).await.unwrap();
+    }
+    let mut places = Vec::new();
+    loop {
+        let page = store.failed_deliveries(places.last(), 4).await.unwrap();
+        let is_last = page.len() < 4;
+        places.extend(page.into_iter().map(|(run, tried)| DeliveryPlace(tried.at, tried.key, run)));
+        if is_last {
+            break;
+        }
+    }
+    let named: Vec<String> = places.iter().map(|DeliveryPlace(_, key, run)| format!("{key} {run}")).collect();
+    assert_eq!(named, ["new b", "new a", "two b", "two a", "one b", "one a"]);
+}
+
 async fn the_last_attempt_of_each_notification_is_kept(store: &dyn Store) {
     ok(store, &[new("a", 10), new("b", 10)]).await;
     store.record_deliveries("a", &[tried("one", 3, Some("no")), tried("two", 2, None)]).await.unwrap();
@@ -49,7 +70,7 @@ async fn the_last_attempt_of_each_notification_is_kept(store: &dyn Store) {
     store.record_deliveries("nobody", &[tried("one", 1, None)]).await.unwrap();
     assert_eq!(store.deliveries("a").await.unwrap(), [tried("two", 2, None), tried("one", 3, Some("no"))]);
     let again = DeliveryAttempt { attempts: 2, ..tried("one", 20, None) };
-    assert_eq!(store.failed_deliveries(9).await.unwrap(), [("a".to_owned(), tried("one", 3, Some("no")))]);
+    assert_eq!(store.failed_deliveries(None, 9).await.unwrap(), [("a".to_owned(), tried("one", 3, Some("no")))]);
     store.record_deliveries("a", std::slice::from_ref(&again)).await.unwrap();
     assert_eq!(store.deliveries("a").await.unwrap(), [tried("two", 2, None), again]);
     assert_eq!(store.deliveries("b").await.unwrap().len(), 1);

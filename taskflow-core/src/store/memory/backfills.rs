@@ -12,9 +12,15 @@ impl BackfillStore for MemoryStore {
         self.with(|data| data.backfills.values().filter(|row| row.is_open).cloned().collect())
     }
 
-    fn backfills<'a>(&'a self, dag: Option<&'a str>, limit: Option<u32>) -> StoreFuture<'a, Vec<BackfillRow>> {
+    fn backfills<'a>(
+        &'a self,
+        dag: Option<&'a str>,
+        before: Option<i64>,
+        limit: Option<u32>,
+    ) -> StoreFuture<'a, Vec<BackfillRow>> {
         self.with(|data| {
-            let rows = data.backfills.values().rev().filter(|row| dag.is_none_or(|dag| row.dag == dag));
+            let rows = data.backfills.range(..before.unwrap_or(i64::MAX)).rev().map(|(_, row)| row);
+            let rows = rows.filter(|row| dag.is_none_or(|dag| row.dag == dag));
             rows.take(limit.map_or(usize::MAX, |limit| limit as usize)).cloned().collect()
         })
     }

@@ -3,6 +3,7 @@
 use super::MemoryStore;
 use crate::callback::DeliveryAttempt;
 use crate::store::ownership::RunGuard;
+use crate::store::rows::DeliveryPlace;
 use crate::store::traits::{Outbox, StoreFuture};
 
 impl Outbox for MemoryStore {
@@ -53,13 +54,19 @@ impl Outbox for MemoryStore {
         })
     }
 
-    fn failed_deliveries(&self, limit: u32) -> StoreFuture<'_, Vec<(String, DeliveryAttempt)>> {
+    fn failed_deliveries<'a>(
+        &'a self,
+        after: Option<&'a DeliveryPlace>,
+        limit: u32,
+    ) -> StoreFuture<'a, Vec<(String, DeliveryAttempt)>> {
         self.with(|data| {
             let failed = data.deliveries.iter().filter(|(_, attempt)| attempt.error.is_some());
-            let mut failed: Vec<_> = failed.map(|((run_id, _), attempt)| (run_id.clone(), attempt.clone())).collect();
-            failed.sort_by(|(_, one), (_, other)| (other.at, &other.key).cmp(&(one.at, &one.key)));
-            failed.truncate(limit as usize);
-            failed
+            let places = failed.map(|((run_id, key), attempt)| {
+                (DeliveryPlace(attempt.at, key.clone(), run_id.clone()), (run_id.clone(), attempt.clone()))
+            });
+            let mut failed: Vec<_> = places.filter(|(place, _)| after.is_none_or(|after| place < after)).collect();
+            failed.sort_by(|(one, _), (other, _)| other.cmp(one));
+            failed.into_iter().take(limit as usize).map(|(_, failed)| failed).collect()
         })
     }
 }

@@ -24,16 +24,18 @@ pub(super) async fn open(store: &SqliteStore) -> Result<Vec<BackfillRow>, StoreE
 pub(super) async fn latest(
     store: &SqliteStore,
     dag: Option<&str>,
+    before: Option<i64>,
     limit: Option<u32>,
 ) -> Result<Vec<BackfillRow>, StoreError> {
     let question = match dag {
         Some(dag) => {
-            Question::new(format!("{COLUMNS} WHERE dag = ? ORDER BY number DESC LIMIT ?")).give(dag.to_owned())
+            let text = format!("{COLUMNS} WHERE dag = ? AND number < ? ORDER BY number DESC LIMIT ?");
+            Question::new(text).give(dag.to_owned())
         }
-        None => Question::new(format!("{COLUMNS} ORDER BY number DESC LIMIT ?")),
+        None => Question::new(format!("{COLUMNS} WHERE number < ? ORDER BY number DESC LIMIT ?")),
     };
     // A negative limit means no limit.
-    rows(store, question.give(limit.map_or(-1, i64::from))).await
+    rows(store, question.give(before.unwrap_or(i64::MAX)).give(limit.map_or(-1, i64::from))).await
 }
 
 pub(super) async fn one(store: &SqliteStore, number: i64) -> Result<Option<BackfillRow>, StoreError> {

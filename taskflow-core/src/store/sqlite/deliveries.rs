@@ -9,6 +9,7 @@ use super::read::get;
 use crate::base::Timestamp;
 use crate::callback::DeliveryAttempt;
 use crate::store::checksum::{Checksum, of_columns};
+use crate::store::rows::DeliveryPlace;
 use crate::store::traits::StoreError;
 
 pub(super) async fn outbox_add(store: &SqliteStore, run_id: &str) -> Result<(), StoreError> {
@@ -98,11 +99,19 @@ pub(super) async fn deliveries(store: &SqliteStore, run_id: &str) -> Result<Vec<
     rows.iter().map(|row| whole(store, run_id, row)).collect()
 }
 
-pub(super) async fn failed(store: &SqliteStore, limit: u32) -> Result<Vec<(String, DeliveryAttempt)>, StoreError> {
+pub(super) async fn failed(
+    store: &SqliteStore,
+    after: Option<&DeliveryPlace>,
+    limit: u32,
+) -> Result<Vec<(String, DeliveryAttempt)>, StoreError> {
+    // Nothing was tried at the end of time.
+    let (at, key, run_id) = after.map_or((i64::MAX, "", ""), |place| (place.0.as_nanos(), &place.1, &place.2));
     let mut guard = store.reader.acquire().await?;
     let sql = "SELECT key, notification, callback, at, attempts, error, next, checksum, run_id FROM deliveries \
-               WHERE error IS NOT NULL ORDER BY at DESC, key DESC LIMIT ?";
-    let rows = sqlx::query(sql).bind(i64::from(limit)).fetch_all(guard.connection()).await;
+               WHERE error IS NOT NULL AND (at, key, run_id) < (?, ?, ?) \
+               ORDER BY at DESC, key DESC, run_id DESC LIMIT ?";
+    let query = sqlx::query(sql).bind(at).bind(key).bind(run_id).bind(i64::from(limit));
+    let rows = query.fetch_all(guard.connection()).await;
     let rows = rows.map_err(|error| guard.explain(&error))?;
     guard.release();
     let of_run = |row: &SqliteRow| {

@@ -19,7 +19,7 @@ use crate::store::event_rows::{DeletedEvents, Emitted, EventFilter, EventProgres
 use crate::store::ownership::{Claim, RunGuard};
 use crate::store::pool_leases::{PoolDemand, PoolGrant};
 use crate::store::rollup_rows::RollupRow;
-use crate::store::rows::{Append, Appended, Request, RunFilter, RunRow, SegmentRow};
+use crate::store::rows::{Append, Appended, DeliveryPlace, Request, RunFilter, RunRow, SegmentRow};
 use crate::store::schedule_rows::{DamagedRow, NoteRow, ScheduleRow, ScheduleStep, SlotRow, Stepped};
 use crate::store::traits::{
     AuditStore, BackfillStore, ChangeStore, EventStore, GraphStore, Maintenance, Outbox, PoolStore, RequestStore,
@@ -209,8 +209,13 @@ impl BackfillStore for SqliteStore {
         store_future(backfills::open(self))
     }
 
-    fn backfills<'a>(&'a self, dag: Option<&'a str>, limit: Option<u32>) -> StoreFuture<'a, Vec<BackfillRow>> {
-        store_future(backfills::latest(self, dag, limit))
+    fn backfills<'a>(
+        &'a self,
+        dag: Option<&'a str>,
+        before: Option<i64>,
+        limit: Option<u32>,
+    ) -> StoreFuture<'a, Vec<BackfillRow>> {
+        store_future(backfills::latest(self, dag, before, limit))
     }
 
     fn backfill(&self, number: i64) -> StoreFuture<'_, Option<BackfillRow>> {
@@ -357,8 +362,12 @@ impl Outbox for SqliteStore {
         store_future(deliveries::deliveries(self, run_id))
     }
 
-    fn failed_deliveries(&self, limit: u32) -> StoreFuture<'_, Vec<(String, DeliveryAttempt)>> {
-        store_future(deliveries::failed(self, limit))
+    fn failed_deliveries<'a>(
+        &'a self,
+        after: Option<&'a DeliveryPlace>,
+        limit: u32,
+    ) -> StoreFuture<'a, Vec<(String, DeliveryAttempt)>> {
+        store_future(deliveries::failed(self, after, limit))
     }
 }
 

@@ -4,10 +4,11 @@ use std::io;
 use std::ops::Range;
 
 use super::ansi::{Piece, pieces};
+use super::lines_index::LinesIndex;
+use super::record::{LogLevel, LogRecord};
+use super::store::{LogName, LogStore};
 use crate::base::Timestamp;
 use crate::base::text::bounded;
-use crate::log::{LinesIndex, LogLevel, LogName, LogRecord, LogStore};
-use crate::ops::Home;
 
 /// The most bytes of a line that a page shows; the whole line is in the raw log.
 const LINE: usize = 10_000;
@@ -161,12 +162,11 @@ fn pairs(fields: &serde_json::Map<String, serde_json::Value>) -> String {
 }
 
 /// The end of the log of an attempt; nothing if it cannot be read.
-pub(crate) fn last_lines(home: &Home, run: &str, task: &str, attempt: u32, most: usize) -> Vec<Line> {
-    let (logs, name) = (home.logs(), LogName { run: run.to_owned(), task: task.to_owned(), attempt });
+pub(crate) fn last_lines(logs: &dyn LogStore, name: &LogName, most: usize) -> Vec<Line> {
     let mut index = LinesIndex::default();
-    let read = index.update(&logs, &name);
+    let read = index.update(logs, name);
     let lines = index.lines().saturating_sub(most)..index.lines();
-    read.and_then(|()| lines_at(&index, &logs, &name, lines)).unwrap_or_default()
+    read.and_then(|()| lines_at(&index, logs, name, lines)).unwrap_or_default()
 }
 
 /// Lines of a log.

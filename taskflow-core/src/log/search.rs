@@ -7,24 +7,26 @@
 use std::io;
 use std::ops::ControlFlow;
 
-use super::log_lines::{Line, of_record};
-use crate::log::{LinesIndex, LogLevel, LogName, LogRecord, LogStore};
+use super::lines::{Line, of_record};
+use super::lines_index::LinesIndex;
+use super::record::{LogLevel, LogRecord};
+use super::store::{LogName, LogStore};
 
 /// How many lines the search of a log shows, and how many it counts.
-pub(super) const HITS: usize = 500;
+pub(crate) const HITS: usize = 500;
 const COUNTED: usize = 10_000;
 
 /// The lines that were searched for.
 #[derive(Debug)]
-pub(super) struct Found {
+pub(crate) struct Found {
     /// The first ones.
-    pub(super) lines: Vec<Line>,
-    pub(super) count: usize,
+    pub(crate) lines: Vec<Line>,
+    pub(crate) count: usize,
 }
 
 impl Found {
     /// `3 of 18,204 lines match`
-    pub(super) fn words(&self, total: usize) -> String {
+    pub(crate) fn words(&self, total: usize) -> String {
         match self.count {
             count if count >= COUNTED => format!("the first {HITS} of more than {COUNTED} of {total} lines"),
             count if count > HITS => format!("the first {HITS} of {count} of {total} lines match"),
@@ -39,7 +41,7 @@ impl Found {
 /// # Errors
 ///
 /// If the log cannot be read.
-pub(super) fn search(
+pub(crate) fn search(
     index: &LinesIndex,
     logs: &dyn LogStore,
     name: &LogName,
@@ -74,12 +76,12 @@ pub(super) fn search(
 }
 
 /// Whether a record has a line that the search for this text would find. The text is in lower case.
-pub(in crate::server) fn is_found(record: &LogRecord, lower: &str, level: LogLevel) -> bool {
+pub(crate) fn is_found(record: &LogRecord, lower: &str, level: LogLevel) -> bool {
     of_record(record, 0, None).any(|line| line.is_at_least(level) && line.has(lower))
 }
 
 /// Leaves out lines of the file by their bytes.
-pub(super) struct Sieve<'t> {
+pub(crate) struct Sieve<'t> {
     /// The letters and digits of the text that follow each other: nothing changes them between the
     /// file and the page.
     words: Vec<&'t str>,
@@ -88,12 +90,12 @@ pub(super) struct Sieve<'t> {
 }
 
 impl<'t> Sieve<'t> {
-    pub(super) fn new(lower: &'t str, level: LogLevel) -> Self {
+    pub(crate) fn new(lower: &'t str, level: LogLevel) -> Self {
         let words = lower.split(|letter: char| !letter.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
         Sieve { words: words.collect(), level, lower: String::new() }
     }
 
-    pub(super) fn may_match(&mut self, line: &[u8]) -> bool {
+    pub(crate) fn may_match(&mut self, line: &[u8]) -> bool {
         // Some letters beyond ASCII have ASCII letters in lower case, and colours may be within a
         // word.
         let Some(line) = std::str::from_utf8(line).ok().filter(|line| line.is_ascii() && !line.contains("\\u")) else {
