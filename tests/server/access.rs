@@ -108,6 +108,52 @@ fn unknown_users_and_wrong_passwords_get_the_same_answer() {
     assert_eq!(answer("kim", &"x".repeat(1_500)), wrong);
 }
 
+/// Threat 21. The time of a machine that has other things to do says little; the work says more.
+#[cfg(target_os = "linux")]
+#[test]
+fn an_unknown_user_costs_as_much_work_as_a_wrong_password() {
+    let service = Service::over(with_kim(), &["--bind", "127.0.0.1:0"]);
+    let token = service.call(&["tokens", "create", "metrics", "--role", "viewer"]).stdout;
+    let bearer = format!("Bearer {}", token.trim());
+    let spent = || -> f64 {
+        let text = service.send("GET", "/metrics", &[("authorization", &bearer)], "").body;
+        let seconds = text.lines().find_map(|line| line.strip_prefix("process_cpu_seconds_total "));
+        seconds.unwrap_or_else(|| panic!("{text}")).parse().expect("a number")
+    };
+    let cost = |names: &[&str]| {
+        let before = spent();
+        for name in names {
+            assert_eq!(service.log_in(name, "several wrong words", "").status, 401, "{name}");
+        }
+        spent() - before
+    };
+    // The first one reads what is read once.
+    cost(&["bob"]);
+    let (known, unknown) = (cost(&["kim"; 4]), cost(&["lee", "max", "sam", "eve"]));
+    assert!(known > 0.04, "{known} s: a password is made slow to try");
+    assert!((0.5..2.0).contains(&(unknown / known)), "{unknown} s in place of {known} s");
+}
+
+/// Threat 28.
+#[test]
+fn sessions_that_nobody_uses_any_more_are_gone_with_the_next_log_in() {
+    const MANY: usize = 10_000;
+    let service = Service::over(with_kim(), &["--bind", "127.0.0.1:0"]);
+    let cookie = service.session("kim", PASSWORD);
+    let copy = format!(
+        "WITH RECURSIVE copies(number) AS (SELECT 1 UNION ALL SELECT number + 1 FROM copies WHERE number < {MANY}) \
+         INSERT INTO accounts (kind, name, secret, owner, state, used, checksum) \
+         SELECT kind, name || number, secret || number, owner, state, used - 13 * 3600 * 1000000000, checksum \
+         FROM accounts, copies WHERE kind = 'session'"
+    );
+    assert_eq!(crate::home::sql(&service.home(), &copy), MANY as u64);
+    // It is known still, and so is the next one.
+    assert_eq!(service.status(("cookie", &cookie)), 200);
+    let next = service.session("kim", PASSWORD);
+    assert_eq!(crate::home::sql(&service.home(), "UPDATE accounts SET kind = kind WHERE kind = 'session'"), 2);
+    assert_eq!((service.status(("cookie", &cookie)), service.status(("cookie", &next))), (200, 200));
+}
+
 #[test]
 fn passwords_are_not_tried_often() {
     let service = Service::over(with_kim(), &["--bind", "127.0.0.1:0"]);

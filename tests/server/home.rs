@@ -263,6 +263,20 @@ impl Service {
     }
 }
 
+/// Changes the store of a home, and returns how many rows that were.
+#[allow(dead_code, reason = "the tests of the pages use the rest")]
+pub(crate) fn sql(home: &Path, statement: &str) -> u64 {
+    use sqlx::Connection as _;
+
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime starts");
+    runtime.block_on(async {
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(home.join("taskflow.db"));
+        let mut connection = sqlx::SqliteConnection::connect_with(&options).await.expect("it can be opened");
+        let done = sqlx::query(sqlx::AssertSqlSafe(statement.to_owned())).execute(&mut connection).await;
+        done.expect("it can be written").rows_affected()
+    })
+}
+
 impl Drop for Service {
     fn drop(&mut self) {
         let _ = self.child.kill();

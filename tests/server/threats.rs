@@ -291,6 +291,92 @@ fn no_request_hides_behind_another() {
     assert_eq!(service.get("/health/live").status, 200);
 }
 
+/// Threat 19. Each of them has a socket and has sent half of a head.
+#[test]
+fn a_thousand_clients_that_send_their_heads_slowly_keep_nobody_out() {
+    const CLIENTS: usize = 1_000;
+    let service = service();
+    let half = "GET /api/v1/dags HTTP/1.1\r\nhost: local";
+    let mut slow: Vec<_> = (0..CLIENTS).map(|_| service.connect()).collect();
+    for stream in &mut slow {
+        stream.write_all(half.as_bytes()).expect("it reads");
+    }
+    // Others are answered, and work goes on.
+    let run = service.trigger("greeting", &json!({}));
+    service.wait(run, "success");
+    assert_eq!(service.get("/health/live").status, 200);
+    // Each is asked to go, at the latest after the limit for the head of a request.
+    for stream in &mut slow {
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer);
+        assert!(!answer.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&answer));
+    }
+    drop(slow);
+    assert_eq!(service.get("/api/v1/dags").status, 200);
+}
+
+/// Threat 19. What is searched for is text: there is no pattern that takes for ever.
+#[test]
+fn a_search_takes_text_and_no_pattern() {
+    let service = service();
+    let long = service.trigger("greeting", &json!({"name": "a".repeat(5_000)}));
+    service.wait(long, "success");
+    for (text, is_found) in [
+        ("greeting", true),
+        ("%3Cb%3Ea", true),
+        ("(a%2B)%2B%24", false),
+        ("(a%7Ca)*b", false),
+        (".*", false),
+        ("%5Cw", false),
+        ("%5B", false),
+        (&*"a".repeat(4_000), true),
+        (&*"a%2B".repeat(1_000), false),
+    ] {
+        let found = service.get(&format!("/api/v1/runs/{long}/log?q={text}"));
+        assert_eq!((found.status, found.body.is_empty()), (200, !is_found), "{text}: {}", found.body.len());
+        let page = service.get(&format!("/runs/{long}/log?q={text}"));
+        assert_eq!(page.status, 200, "{text}");
+    }
+}
+
+/// Threat 22. A spreadsheet would calculate with what begins with `=`: there is no answer that it
+/// opens. Whoever adds one quotes such cells, and says so here.
+#[test]
+fn no_answer_is_a_table_for_a_spreadsheet() {
+    const KINDS: [&str; 6] = [
+        "application/json",
+        "application/jsonl",
+        "application/problem+json",
+        "image/svg+xml",
+        "text/event-stream",
+        "text/plain",
+    ];
+    let service = service();
+    let document = service.json("/api/v1/openapi.json");
+    let mut kinds = BTreeMap::new();
+    for (path, operations) in document["paths"].as_object().expect("an object") {
+        for operation in operations.as_object().expect("an object").values() {
+            for response in operation["responses"].as_object().expect("an object").values() {
+                for kind in response["content"].as_object().into_iter().flat_map(serde_json::Map::keys) {
+                    kinds.insert(kind.clone(), path.clone());
+                }
+            }
+        }
+    }
+    assert!(kinds.len() > 3, "{kinds:?}");
+    for (kind, path) in &kinds {
+        assert!(KINDS.contains(&&**kind), "{path} answers with {kind}");
+    }
+    // Whatever a client would like to have.
+    for path in ["/api/v1/runs", "/api/v1/audit", "/api/v1/runs/1/log", "/runs", "/audit"] {
+        for wanted in ["text/csv", "application/vnd.ms-excel"] {
+            let answer = service.send("GET", path, &[("accept", wanted)], "");
+            let kind = answer.header("content-type");
+            assert!(!kind.contains("csv") && !kind.contains("excel"), "{path}: {kind}");
+        }
+    }
+}
+
 /// The statements of the store are constants, or are put together of constants: sqlx takes a text
 /// that is made at run time only in `AssertSqlSafe`. Whoever adds one looks at it, and counts it
 /// here.
