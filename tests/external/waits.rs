@@ -252,6 +252,25 @@ fn a_cancelled_run_does_not_wait_for_deferred_tasks() {
     assert_eq!(report.task("never").unwrap().state(), TaskState::Cancelled);
 }
 
+/// A8: the stored attempt of a sensor that is cancelled between two pokes began when it ended.
+#[tokio::test]
+async fn an_attempt_that_is_cancelled_while_it_waits_keeps_its_start() -> Result<(), BoxError> {
+    let home = tempfile::tempdir()?;
+    let journal = Journal::open(home.path()).await?;
+    let dag = Dag::build("kept_start", || double(never("kept start")))?;
+    let handle = dag.run().journal(&journal).start()?;
+    let waits =
+        |history: &RunHistory| history.task("never").is_some_and(|task| task.state == TaskState::UpForReschedule);
+    let before = history(&journal, waits).await;
+    handle.control().cancel("enough");
+    let report = tokio::time::timeout(PATIENCE, handle).await?;
+    assert_eq!(report.state(), RunState::Cancelled);
+    let after = journal.history("last").await?;
+    let start = |history: &RunHistory| history.task("never").map(|task| task.attempts[0].started);
+    assert_eq!(start(&after), start(&before));
+    Ok(())
+}
+
 /// Takes longer than it may at its second poke.
 #[sensor(poke_interval = "1ms", execution_timeout = "2s", retries = 1, retry_delay = "0s")]
 async fn slow(name: &str) -> Option<u32> {

@@ -196,9 +196,17 @@ struct Sketch<'a> {
     count: u32,
     /// The name of the group that is being drawn, and a dot.
     group: String,
+    /// The seed of the dice for limits, which are of their own, so that the graphs stay what they
+    /// were.
+    limits: u64,
 }
 
 impl Sketch<'_> {
+    /// The dice for the limits of the next group.
+    fn limits(&self) -> Dice {
+        Dice(self.limits ^ (u64::from(self.count) << 32))
+    }
+
     fn any(&mut self) -> Option<Output<u64>> {
         let picked = self.dice.roll(self.outputs.len().max(1) as u64) as usize;
         self.outputs.get(picked).copied()
@@ -259,6 +267,7 @@ impl Sketch<'_> {
             tweaks: &mut *self.tweaks,
             count: self.count,
             group: String::new(),
+            limits: self.limits,
         };
         let outside = self.outputs.clone();
         let mapped = of.each(|element| {
@@ -330,6 +339,8 @@ impl Sketch<'_> {
                 self.group = format!("{name}.");
                 let unit = Group::new(&name).retries(1 + self.dice.roll(2) as u32);
                 let unit = unit.retry_delay(Duration::from_secs(self.dice.roll(60)));
+                let mut limits = self.limits();
+                let unit = if limits.one_in(2) { unit.concurrency(1 + limits.roll(2) as u32) } else { unit };
                 let output = unit.draw(|| {
                     let known = self.outputs.len();
                     for _ in 0..self.dice.roll(3) {
@@ -389,8 +400,14 @@ fn draw(graph: u64) -> (Dag<u64>, Vec<(String, Tweak)>) {
     watched(graph, &mut options);
     let nodes = 2 + dice.roll(7);
     let dag = Dag::build_with(&format!("graph_{graph}"), options, || {
-        let mut sketch =
-            Sketch { dice: &mut dice, outputs: Vec::new(), tweaks: &mut tweaks, count: 0, group: String::new() };
+        let mut sketch = Sketch {
+            dice: &mut dice,
+            outputs: Vec::new(),
+            tweaks: &mut tweaks,
+            count: 0,
+            group: String::new(),
+            limits: graph ^ 0x006c_696d_6974,
+        };
         for _ in 0..nodes {
             let output = sketch.node();
             sketch.outputs.push(output);

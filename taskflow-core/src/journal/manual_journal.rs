@@ -16,9 +16,9 @@ use crate::base::Timestamp;
 use crate::callback::{DeliveryAttempt, PendingCallback};
 use crate::dag::Plan;
 use crate::engine::{Recorder, RecorderError, RunRequest, RunStart};
-use crate::run::{Emission, TaskState};
+use crate::run::{Emission, RunInfo, TaskState, TriggeredBy};
 use crate::store::{
-    Append, AppendTarget, Appended, EventFilter, EventRow, MemoryStore, Request, RequestKind, RunGuard, Store,
+    Append, AppendTarget, Appended, EventFilter, EventRow, MemoryStore, NewRun, Request, RequestKind, RunGuard, Store,
     StoreRuntime,
 };
 
@@ -178,6 +178,30 @@ impl ManualJournal {
             Err(JournalError::UnknownRun { .. }) => Ok(None),
             history => history.map(Some),
         }
+    }
+
+    /// Stores a newer run that a task of this one is said to have triggered, unless it is stored
+    /// already. Returns the id of the run that is `last` then.
+    pub(crate) fn last_after_triggering(&self, info: &RunInfo, at: Timestamp) -> Result<String, JournalError> {
+        let by = TriggeredBy {
+            run_id: info.run_id.clone(),
+            task_id: String::new(),
+            path: vec![info.dag_id.clone()],
+            through_events: 0,
+            waits: false,
+        };
+        let new = NewRun {
+            info: RunInfo::triggered(&info.dag_id, info.logical_date, by, &info.run_id),
+            graph: String::new(),
+            build: String::new(),
+            owner: None,
+            params: Vec::new(),
+            tasks: 0,
+            created: at,
+        };
+        let run = AppendTarget::New(Box::new(new));
+        at_once(self.store.append(&[Append { run, segment: None, update: None, events: Vec::new(), audit: None }]))?;
+        Ok(at_once(self.journal.find("last"))?.info.run_id)
     }
 
     /// The stored events of assets, in order.

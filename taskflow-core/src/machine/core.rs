@@ -153,8 +153,9 @@ impl Core {
         let cell = &self.tasks[task];
         let attempt = cell.attempt;
         let under_way = match from {
-            TaskState::Running => true,
-            TaskState::Deferred | TaskState::UpForReschedule => transition == Transition::Fail,
+            TaskState::Running | TaskState::Deferred | TaskState::UpForReschedule => true,
+            // Its wait is over, and its attempt was to go on.
+            TaskState::Scheduled => self.waiters.get(&task).is_some_and(|waiter| waiter.waits),
             _ => false,
         };
         let took = if under_way { nanos(now.since(cell.started)) } else { 0 };

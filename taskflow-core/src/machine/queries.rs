@@ -9,6 +9,8 @@ use super::core::seed_of;
 use super::machine::Machine;
 use super::timer::Timer;
 use crate::base::{Failure, Timestamp};
+#[cfg(feature = "testing")]
+use crate::dag::GroupIndex;
 use crate::dag::{Layout, NodeOptions, Plan, RunJoinIndex};
 use crate::run::{AttemptRecord, Entry, Event, RunState, TaskIndex, TaskState, WaitRecord, within};
 use crate::task::{WaitState, Waiting, because_of};
@@ -171,6 +173,13 @@ impl Machine {
     #[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "the command line is what uses it"))]
     pub(crate) fn run_retry(&self) -> Option<(u32, Timestamp)> {
         self.core.run_retry
+    }
+
+    /// The groups with open tasks that have been retried, and since when.
+    #[cfg(feature = "testing")]
+    pub(crate) fn group_retries(&self) -> impl Iterator<Item = (GroupIndex, Timestamp)> + '_ {
+        let open = self.core.group_retries.all.iter().filter(|(_, unit)| unit.open > 0);
+        open.filter_map(|(&group, unit)| Some((group, unit.due?)))
     }
 
     /// When the retry of a task is due that is `up_for_retry`.

@@ -4,12 +4,16 @@
 //! - Work runs between the setup and the teardown of its scope.
 //! - The input of an element is that of the list it was expanded from.
 //! - A wait never outlasts its delay, wherever the clock stands when a run is resumed.
-//! - Each attempt has its start and its end, in order, and starts after the one before; none panics
-//!   inside of this crate.
+//! - No limit is exceeded: active tasks, slots of pools, tasks of a list or group at once, attempts
+//!   of a task.
+//! - Each attempt has its start and its end, in order, starts when it was called, and after the one
+//!   before; none panics inside of this crate.
+//! - `last` never means a run that another one has triggered.
 
 use std::collections::HashMap;
 
 use crate::base::{Failure, Timestamp};
+use crate::dag::Registry;
 use crate::engine::{RunReport, Values};
 use crate::journal::{AttemptHistory, Rollup, RunHistory, TaskHistory};
 use crate::machine::Machine;
@@ -139,6 +143,55 @@ pub(super) fn of_attempts(id: &str, attempts: &[AttemptHistory], is_over: bool, 
     found
 }
 
+/// The attempts of a task, by number and start, that began at another time than those that were
+/// called.
+pub(super) fn of_starts(
+    id: &str,
+    attempts: impl IntoIterator<Item = (u32, Timestamp)>,
+    called: &HashMap<String, Vec<(u32, Timestamp)>>,
+) -> Vec<String> {
+    let called = called.get(id).map_or(&[][..], Vec::as_slice);
+    let wrong = attempts.into_iter().filter(|attempt| !called.contains(attempt));
+    wrong
+        .map(|(number, started)| {
+            let own = called.iter().filter(|(called, _)| *called == number);
+            let at: Vec<String> = own.map(|(_, at)| at.to_string()).collect();
+            format!("attempt {number} of `{id}` starts at {started:?}, but was called at {}", at.join(" and "))
+        })
+        .collect()
+}
+
+/// What is wrong about the limits of a task whose attempt has just started.
+pub(super) fn of_limits(machine: &Machine, task: TaskIndex) -> Vec<String> {
+    let (layout, plan) = (machine.layout(), machine.plan());
+    let (id, node, options) = (layout.id(task), layout.node(task), layout.options(task));
+    let running: Vec<TaskIndex> =
+        layout.tasks().filter(|&task| machine.task_state(task) == TaskState::Running).collect();
+    let mut found = Vec::new();
+    let mut exceeds = |what: &str, found_to_be: usize, limit: u32| {
+        if found_to_be > limit as usize {
+            found.push(format!("`{id}` starts although {what}: {found_to_be}, and the limit is {limit}"));
+        }
+    };
+    exceeds("it makes too many attempts", machine.attempt(task) as usize, machine.max_attempts(task));
+    if let Some(limit) = plan.options().max_active_tasks {
+        exceeds("too many tasks are active", running.len(), limit);
+    }
+    let of_pool = |name| Registry::pools().into_iter().find(|pool| pool.name == name);
+    if let Some(pool) = options.pool.and_then(of_pool) {
+        let theirs = running.iter().map(|&other| layout.options(other));
+        let taken = theirs.filter(|other| other.pool == options.pool).map(|other| other.pool_slots as usize);
+        exceeds("its pool has too few slots", taken.sum(), pool.slots);
+    }
+    let limits: Vec<u32> = plan.limits().collect();
+    for limit in plan.limits_of(node) {
+        let is_under = |other: &&TaskIndex| plan.limits_of(layout.node(**other)).any(|own| own == limit);
+        let active = running.iter().filter(is_under).count();
+        exceeds("too many tasks of its list or group are active", active, limits[limit as usize]);
+    }
+    found
+}
+
 /// What is wrong about the scopes of a task whose attempt has just started: no task of a scope runs
 /// or will run when its teardown starts, and none runs in a scope that is not set up or is torn
 /// down.
@@ -216,8 +269,14 @@ pub(super) fn of_waits(machine: &Machine, now: Timestamp) -> Vec<String> {
         format!("`{task}` waits for {wait:?} after a restart, although its delay is at most {delay:?}")
     });
     let run = machine.run_retry().map(|(_, due)| (due, machine.plan().options().wait_before_retry()));
-    let run = run.filter(|&(due, delay)| due > now + delay);
-    outlasts.chain(run.map(|(due, delay)| format!("the run waits for {:?}, not {delay:?}", due.since(now)))).collect()
+    let run = run.into_iter().map(|(due, delay)| ("the run".to_owned(), due, delay));
+    let groups = machine.group_retries().map(|(group, due)| {
+        let options = machine.plan().group(group);
+        (format!("the group `{}`", options.id), due, options.retry_delay)
+    });
+    let whole = run.chain(groups).filter(|&(_, due, delay)| due > now + delay);
+    let whole = whole.map(|(what, due, delay)| format!("{what} waits for {:?}, not {delay:?}", due.since(now)));
+    outlasts.chain(whole).collect()
 }
 
 #[cfg(test)]
@@ -232,6 +291,18 @@ mod tests {
 
     fn broken(attempts: &[AttemptHistory], is_over: bool) -> usize {
         of_attempts("load", attempts, is_over, true).len()
+    }
+
+    #[test]
+    fn a_start_at_which_nothing_was_called_is_found() {
+        let at = Timestamp::from_nanos;
+        // The first call was lost with its process.
+        let called = HashMap::from([("load".to_owned(), vec![(1, at(10)), (1, at(12)), (2, at(20))])]);
+        assert!(of_starts("load", [(1, at(12)), (2, at(20))], &called).is_empty());
+        for wrong in [(2, at(12)), (1, at(20)), (3, at(20))] {
+            assert_eq!(of_starts("load", [(1, at(12)), wrong], &called).len(), 1, "{wrong:?}");
+        }
+        assert_eq!(of_starts("other", [(1, at(12))], &called).len(), 1);
     }
 
     #[test]

@@ -8,10 +8,11 @@
 //!    what that opens.
 //! 4. After each session the journal is folded and compared with the state of the session, if all
 //!    of it was stored. Stored successes are remembered, because those tasks must not run again.
+//! 5. After its first session the store has a newer run, which this one is said to have triggered.
 
 use std::sync::Arc;
 
-use super::invariants::{differences, of_attempts, rollup_differences};
+use super::invariants::{differences, of_attempts, of_starts, rollup_differences};
 use super::test_world::TestWorld;
 use crate::base::Timestamp;
 use crate::dag::{BuildErrors, Params, Plan};
@@ -85,7 +86,7 @@ pub(super) fn run_sessions<T: Value>(options: &SimOptions, world: &mut TestWorld
             End::Stuck(_) => false,
         };
         world.end_session();
-        remember(options, world, is_whole.then_some(&report), end == End::Over)?;
+        remember(options, world, is_whole.then_some(&report), end == End::Over, now)?;
         if !world.broken.is_empty() {
             return Err(TestError::Broken { broken: std::mem::take(&mut world.broken), log: world.log.text() });
         }
@@ -144,6 +145,7 @@ fn remember<T>(
     world: &mut TestWorld,
     whole: Option<&RunReport<T>>,
     is_over: bool,
+    now: Timestamp,
 ) -> Result<(), TestError> {
     let Some(journal) = &world.journal else { return Ok(()) };
     let Some(history) = journal.history(&options.info.run_id)? else {
@@ -153,6 +155,10 @@ fn remember<T>(
         }
         return Ok(());
     };
+    let last = journal.last_after_triggering(&options.info, now)?;
+    if last != options.info.run_id {
+        world.broken.push(format!("`last` is {last}, which {} has triggered", options.info.run_id));
+    }
     world.resend_lost_events(&history.events);
     world.broken.extend(rollup_differences(&history));
     if let Some(report) = whole {
@@ -161,6 +167,14 @@ fn remember<T>(
         let attempts =
             history.tasks.iter().flat_map(|task| of_attempts(&task.id, &task.attempts, is_over, is_in_order));
         world.broken.extend(attempts);
+        for task in report.tasks() {
+            let attempts = task.attempts().into_iter().map(|attempt| (attempt.number, attempt.started));
+            world.broken.extend(of_starts(&task.id(), attempts, &world.called));
+        }
+    }
+    for task in &history.tasks {
+        let attempts = task.attempts.iter().map(|attempt| (attempt.number, attempt.started));
+        world.broken.extend(of_starts(&task.id, attempts, &world.called));
     }
     let succeeded = history.tasks.iter().filter(|task| task.state == TaskState::Success);
     world.succeeded.extend(succeeded.map(|task| task.id.to_string()));

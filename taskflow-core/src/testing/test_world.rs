@@ -33,6 +33,8 @@ pub(super) struct TestWorld {
     pub(super) notifications: Vec<Notification>,
     /// The events that tasks emitted, whether they were stored or not.
     emissions: Vec<Emission>,
+    /// By task, the number and the start of each attempt that was called, stored or not.
+    pub(super) called: HashMap<String, Vec<(u32, Timestamp)>>,
     /// Tasks whose success is stored: they must not run again.
     pub(super) succeeded: HashSet<String>,
     /// Violated invariants.
@@ -67,6 +69,7 @@ impl TestWorld {
             values: HashMap::new(),
             notifications: Vec::new(),
             emissions: Vec::new(),
+            called: HashMap::new(),
             succeeded: HashSet::new(),
             broken: Vec::new(),
             steps: 0,
@@ -168,11 +171,20 @@ impl SimHooks for TestWorld {
     }
 
     fn on_begin(&mut self, machine: &Machine, now: Timestamp) {
+        // The clock of the process in which it began may have been ahead.
+        let layout = machine.layout();
+        for task in layout.tasks().filter(|&task| machine.wait(task).is_some()) {
+            let called = self.called.entry(layout.id(task).into_owned()).or_default();
+            called.push((machine.attempt(task), machine.times(task).0));
+        }
         self.broken.extend(invariants::of_waits(machine, now));
     }
 
     fn on_start(&mut self, machine: &Machine, values: &Values, task: TaskIndex) {
         self.renew_elements(machine, task);
+        let called = self.called.entry(machine.layout().id(task).into_owned()).or_default();
+        called.push((machine.attempt(task), machine.times(task).0));
+        self.broken.extend(invariants::of_limits(machine, task));
         self.broken.extend(invariants::of_scopes(machine, task));
         self.broken.extend(invariants::of_lists(machine, values, task, &self.values));
     }
