@@ -164,12 +164,13 @@ async fn mark_tasks(
     let Mark { state, value } = mark;
     check(mark)?;
     let mut adopted = journal.adopt(run).await?;
+    // First, so that the trail names the tasks also when the mark is refused.
+    tasks_changed(&adopted, || adopted.selected(filter), state.name());
     let preview = MarkPreview::of(adopted.history(), filter, mark)?;
     if token.is_some_and(|token| preview.token != token) {
         let now = with_states(adopted.history(), &preview.tasks);
         return Err(OpsError::MarkChanged { number: preview.number, now });
     }
-    tasks_changed(&adopted, || adopted.selected(filter), state.name());
     let tasks = adopted.mark(filter, *state, value.as_ref(), note).await?;
     let request = if preview.ends { Some(resume_adopted(adopted, durability).await?) } else { None };
     let MarkPreview { number, run_id, state, .. } = preview;
