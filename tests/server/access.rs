@@ -101,7 +101,7 @@ fn one_session_is_ended_and_the_others_go_on() {
     let lee = service.session("lee", PASSWORD);
     let ids = |cookie: &str| {
         let account = service.send("GET", "/account", &[("cookie", cookie)], "").body;
-        assert_eq!(account.matches("this browser").count(), 1, "{account}");
+        assert_eq!(account.matches(">this browser<").count(), 1, "{account}");
         let (mine, others): (Vec<String>, Vec<String>) = account
             .split("<span class=\"name\">127.0.0.1</span>")
             .skip(1)

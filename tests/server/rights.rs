@@ -507,6 +507,7 @@ fn action(case: &Case) -> String {
             "confirm" => "log-in",
             "password" => "users password",
             "revoke" => "tokens revoke",
+            "end" => "log-out",
             _ => "tokens create",
         }
         .to_owned(),

@@ -412,11 +412,12 @@ fn statements_are_made_of_constants() {
 
 /// By file.
 const KNOWN: &[(&str, usize)] = &[
-    ("append.rs", 2),
+    ("append.rs", 1),
     ("claim.rs", 1),
     ("damage.rs", 3),
     ("deliveries.rs", 1),
     ("read.rs", 1),
     ("schema.rs", 1),
+    ("script.rs", 1),
     ("upkeep.rs", 1),
 ];

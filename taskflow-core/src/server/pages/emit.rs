@@ -100,7 +100,7 @@ async fn form(state: &Visitor, asset: &AssetDocument, values: &Values) -> Result
         preview: Some(preview),
         button: "Emit the event".to_owned(),
         is_danger: false,
-        action: "/events/emit".to_owned(),
+        action: address_of(&asset.name),
         back: here,
         command: Program::of(&state.home).line(&line),
     };
