@@ -53,7 +53,7 @@ fn the_selected_runs_are_cleared_as_the_form_has_shown() {
         eventually("it has run again", || attempts(&service, run, "fails") == 2);
         service.wait(run, "failed");
         assert_has(&page(&service, &format!("/runs/{run}")), &["disk is back"]);
-        let trail = service.json(&format!("/api/v1/audit?run={run}&action=clear"));
+        let trail = service.json(&format!("/api/v1/audit?run={run}&action=retry"));
         assert_eq!(trail["entries"][0]["outcome"], "applied", "{trail}");
     }
     assert_eq!(attempts(&service, good, "skips"), 1);
@@ -74,7 +74,7 @@ fn all_runs_that_match_a_filter_are_cancelled_and_those_that_start_later_are_not
     shown.iter().for_each(|&run| service.wait(run, "cancelled"));
     assert_ne!(service.json(&format!("/api/v1/runs/{later}"))["state"], "cancelled");
     // They have ended: there is nothing to do, and nothing to refuse.
-    assert_has(&page(&service, &format!("/runs:cancel?run={}", shown[0])), &["has ended: cancelled"]);
+    assert_has(&page(&service, &format!("/runs:cancel?run={}", shown[0])), &["has already ended (state: cancelled)"]);
     assert_eq!(send(&service, "/runs:cancel", &body).status, 303);
 }
 

@@ -19,14 +19,12 @@ impl EngineState {
     pub(super) fn apply(&mut self, key: RunKey, of: &Arc<RunShared>, done: Done, next: bool, effects: &mut Effects) {
         let mut commands = std::mem::take(&mut self.commands);
         let (task, now) = (done.task, done.ended);
-        match self.runs.get_mut(key.0 as usize) {
-            // Another run may have the key of one that has ended.
-            Some(Some(run)) if Arc::ptr_eq(&run.shared, of) => {
-                if run.finish(done, &mut commands, &mut effects.unused) {
-                    self.dispatcher.release(key, run.machine.layout(), task);
-                }
+        if let Some(run) = live(&mut self.runs, key, of) {
+            if run.finish(done, &mut commands, &mut effects.unused) {
+                self.dispatcher.release(key, run.machine.layout(), task);
             }
-            _ => effects.unused.extend(done.into_value()),
+        } else {
+            effects.unused.extend(done.into_value());
         }
         self.execute(key, commands, next, now, effects);
     }
@@ -46,7 +44,7 @@ impl EngineState {
         for done in finished.drain(..) {
             let (task, before) = (done.task, commands.len());
             now = done.ended;
-            let Some(Some(run)) = self.runs.get_mut(key.0 as usize).filter(|run| is_of(run.as_ref(), of)) else {
+            let Some(run) = live(&mut self.runs, key, of) else {
                 effects.unused.extend(done.into_value());
                 continue;
             };
@@ -83,8 +81,8 @@ impl EngineState {
         let Some((key, shared)) = of else { return false };
         let (key, task, now) = (*key, done.task, done.ended);
         let mut commands = std::mem::take(&mut self.commands);
-        match self.runs.get_mut(key.0 as usize) {
-            Some(Some(run)) if Arc::ptr_eq(&run.shared, shared) => {
+        match live(&mut self.runs, key, shared) {
+            Some(run) => {
                 if run.finish(done, &mut commands, &mut effects.unused) {
                     if let [Command::Settled(_), Command::Ready(ready)] | [Command::Ready(ready)] = commands[..]
                         && self.reclaimed.is_empty()
@@ -106,7 +104,7 @@ impl EngineState {
                     self.dispatcher.release(key, run.machine.layout(), task);
                 }
             }
-            _ => effects.unused.extend(done.into_value()),
+            None => effects.unused.extend(done.into_value()),
         }
         self.execute(key, commands, true, now, effects);
         false
@@ -335,7 +333,7 @@ fn is_ready(command: &Command) -> bool {
     command.ready().is_some()
 }
 
-/// Whether a key still stands for this run: another one may have the key of a run that has ended.
-fn is_of(run: Option<&Run>, of: &Arc<RunShared>) -> bool {
-    run.is_some_and(|run| Arc::ptr_eq(&run.shared, of))
+/// The run of a key, if it is still this one: another may have the key of a run that has ended.
+fn live<'r>(runs: &'r mut [Option<Run>], key: RunKey, of: &Arc<RunShared>) -> Option<&'r mut Run> {
+    runs.get_mut(key.0 as usize)?.as_mut().filter(|run| Arc::ptr_eq(&run.shared, of))
 }

@@ -133,25 +133,13 @@ pub async fn backfill_status(journal: &Journal, number: i64) -> Result<BackfillS
     status_of(journal, stored).await
 }
 
-/// The latest backfills, of one DAG or of all, the latest first: at most `limit`.
+/// The backfills, of one DAG or of all, the latest first: at most `limit`, and only those after the
+/// backfill `after`, if there is one.
 ///
 /// # Errors
 ///
 /// When the store cannot be read.
 pub async fn list_backfills(
-    journal: &Journal,
-    dag: Option<&str>,
-    limit: Option<u32>,
-) -> Result<Vec<BackfillStatus>, OpsError> {
-    list_backfills_after(journal, dag, None, limit).await
-}
-
-/// The backfills that come after this one in the list, which has the latest first.
-///
-/// # Errors
-///
-/// As [`list_backfills`].
-pub async fn list_backfills_after(
     journal: &Journal,
     dag: Option<&str>,
     after: Option<i64>,

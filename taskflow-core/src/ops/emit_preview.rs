@@ -69,8 +69,9 @@ async fn effect(journal: &Journal, dag: &DagDef, consumer: &Consumer, asset: &st
     if loaded.version == 0 {
         return Ok(EventEffect::Unserved);
     }
+    let is_paused = loaded.state.pause.as_ref().is_some_and(|pause| !pause.is_over(journal.now()));
     // The group of an event is read from its payload, which there is not yet.
-    if of_asset.any(|input| input.by_key || input.takes == Takes::Period) && loaded.state.pause.is_none() {
+    if of_asset.any(|input| input.by_key || input.takes == Takes::Period) && !is_paused {
         return Ok(EventEffect::Joins);
     }
     let active = active_event_runs(journal, Some(dag.id), &backfilled(journal).await?).await?.remove(dag.id);

@@ -37,7 +37,7 @@
 //! | `backfill_preview` | What a backfill would do: [`preview_backfill`]. |
 //! | `backfills` | Starts backfills and changes them: [`start_backfill`], [`pause_backfill`], [`resume_backfill`], [`cancel_backfill`], [`limit_backfill`], [`extend_backfill`], [`retry_backfill`]. |
 //! | `backfill_slots` | The slots of a backfill, and what has become of each: [`backfill_slots()`]. |
-//! | `backfill_status` | Backfills as documents: [`backfill_status()`], [`list_backfills`], [`list_backfills_after`]. |
+//! | `backfill_status` | Backfills as documents: [`backfill_status()`], [`list_backfills`]. |
 //! | `condition` | What the next run needs that events start, as a tree. |
 //! | `consumers` | The DAGs with event parameters: [`consumers()`], [`stored_events`], [`seen_event`]. |
 //! | `event_groups` | The groups of pending events: keys and periods. |
@@ -135,7 +135,7 @@ pub use audit::{Action, AuditEntry, AuditList, AuditQuery, AuditTarget, Outcome,
 pub(crate) use audit::{Client, acting_from};
 pub use backfill_preview::{BackfillFateCount, BackfillOverlap, BackfillPreview, BackfillTotals, preview_backfill};
 pub use backfill_slots::{BackfillSlot, BackfillSlots, backfill_slots};
-pub use backfill_status::{BackfillRun, BackfillStatus, backfill_status, list_backfills, list_backfills_after};
+pub use backfill_status::{BackfillRun, BackfillStatus, backfill_status, list_backfills};
 #[cfg(feature = "server")]
 pub(crate) use backfills::invalid_params;
 pub(crate) use backfills::run_of_backfill;

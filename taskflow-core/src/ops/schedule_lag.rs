@@ -1,10 +1,11 @@
 //! How far the service is behind the schedules.
 
 use super::error::OpsError;
-use super::schedules::{asking, schedule_of, stored_state};
-use crate::base::{ErrorKind, Timestamp};
+use super::schedules::{asking, schedule_in, schedule_of};
+use crate::base::Timestamp;
 use crate::dag::DagDef;
 use crate::journal::Journal;
+use crate::schedule::ScheduleState;
 
 /// When the slot was due that has waited for the longest time for a decision of the service. A slot
 /// whose run waits for room is decided, and so are those of a DAG that is paused. A schedule that
@@ -18,24 +19,24 @@ pub(crate) async fn oldest_undecided(
     dags: &[&'static DagDef],
 ) -> Result<Option<Timestamp>, OpsError> {
     let now = journal.now();
-    let mut oldest: Option<Timestamp> = None;
-    for dag in dags.iter().filter(|dag| dag.options.schedule.is_some()) {
-        match due(journal, dag, now).await {
-            Ok(due) => oldest = oldest.into_iter().chain(due).min(),
-            Err(error) if error.kind() == ErrorKind::Damaged || matches!(error, OpsError::Schedule(_)) => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(oldest)
+    // All at once: a program may have a thousand.
+    let (mut schedules, mut consumers) = (journal.schedules().await?, journal.consumers().await?);
+    let due = |dag: &&'static DagDef| {
+        let state = match dag.consumer().ok()? {
+            Some(_) => schedule_in(consumers.remove(dag.id)?.ok()?.state)?.0,
+            None => schedules.remove(dag.id)?.ok()?.state,
+        };
+        due(dag, &state, now)
+    };
+    Ok(dags.iter().filter(|dag| dag.options.schedule.is_some()).filter_map(due).min())
 }
 
 /// When the first slot was due that the stored state of a schedule does not know.
-async fn due(journal: &Journal, dag: &'static DagDef, now: Timestamp) -> Result<Option<Timestamp>, OpsError> {
-    let schedule = schedule_of(dag)?;
-    let Some((state, _)) = stored_state(journal, dag).await? else { return Ok(None) };
-    if state.pause.is_some() {
-        return Ok(None);
+fn due(dag: &'static DagDef, state: &ScheduleState, now: Timestamp) -> Option<Timestamp> {
+    if state.pause.as_ref().is_some_and(|pause| !pause.is_over(now)) {
+        return None;
     }
-    let slot = asking(|| schedule.after(state.noticed, state.first_seen))?;
-    Ok(slot.map(|slot| slot.at + schedule.offset).filter(|due| *due <= now))
+    let schedule = schedule_of(dag).ok()?;
+    let slot = asking(|| schedule.after(state.noticed, state.first_seen)).ok()??;
+    Some(slot.at + schedule.offset).filter(|due| *due <= now)
 }

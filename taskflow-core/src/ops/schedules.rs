@@ -249,12 +249,16 @@ pub(super) async fn stored_state(
     dag: &DagDef,
 ) -> Result<Option<(ScheduleState, Vec<Slot>)>, OpsError> {
     match consumers::state_of(journal, dag).await? {
-        Some((_, state)) => {
-            let ConsumerState { schedule, open, pause, .. } = state;
-            Ok(schedule.map(|state| (ScheduleState { pause: pause.or(state.pause.clone()), ..state }, open)))
-        }
+        Some((_, state)) => Ok(schedule_in(state)),
         None => Ok(stored_schedule(journal, dag.id).await?.map(|stored| (stored.state, Vec::new()))),
     }
+}
+
+/// The schedule of a DAG with event parameters, which is stored with them, and its slots that wait
+/// for events. A pause of the DAG is one of the schedule.
+pub(super) fn schedule_in(state: ConsumerState) -> Option<(ScheduleState, Vec<Slot>)> {
+    let ConsumerState { schedule, open, pause, .. } = state;
+    schedule.map(|state| (ScheduleState { pause: pause.or(state.pause.clone()), ..state }, open))
 }
 
 /// The stored schedule of a DAG.

@@ -13,6 +13,8 @@ mod deadline;
 mod decision;
 mod describe;
 mod fair_turns;
+#[cfg(any(feature = "cli", feature = "server"))]
+mod moment;
 mod note;
 mod parse;
 mod policy;
@@ -43,6 +45,8 @@ pub use cron::{Cron, CronError};
 pub use deadline::{DeadlineState, MissedSlots, SETTLING, SlotDeadline, SlotStanding};
 pub use decision::{Decision, FailedRun, Situation, SlotFate, SlotRecord, Step, Waits};
 pub use fair_turns::{FairTurns, PASSED_OVER, WaitingRun};
+#[cfg(any(feature = "cli", feature = "server"))]
+pub(crate) use moment::Moment;
 pub use note::Note;
 pub use parse::RecurrenceError;
 pub use policy::{BackfillOrder, BackfillScope, Catchup, Combine, First, OnUpdate, Overlap, UnknownPolicy, Unpause};

@@ -272,7 +272,7 @@ impl Metrics {
         let help = "Runs with callbacks that have not been delivered.";
         text.gauge("taskflow_deliveries_pending", help, [(labels(&[]), undelivered as f64)]);
         let mut slots = Vec::new();
-        for backfill in ops::list_backfills(journal, None, Some(100)).await? {
+        for backfill in ops::list_backfills(journal, None, None, Some(100)).await? {
             let number = backfill.number.to_string();
             let open = [("pending", backfill.pending), ("active", backfill.active.len() as u64)];
             if open.iter().all(|(_, count)| *count == 0) {

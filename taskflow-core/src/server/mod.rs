@@ -53,6 +53,7 @@ mod pages;
 mod permit;
 mod problem;
 mod routes;
+mod run_changes;
 mod schema;
 mod streams;
 

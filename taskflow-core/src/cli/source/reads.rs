@@ -258,7 +258,7 @@ impl Source {
     ) -> Result<Vec<BackfillStatus>, CliError> {
         match self {
             Source::Home(home) => match home.existing_journal()? {
-                Some(journal) => home.wait(ops::list_backfills(&journal, dag, limit)),
+                Some(journal) => home.wait(ops::list_backfills(&journal, dag, None, limit)),
                 None => Ok(Vec::new()),
             },
             Source::Server(client) => {

@@ -107,17 +107,8 @@ impl Dispatcher {
         } else {
             bucket.queue.push_back((self.serial, task));
         }
-        run.ready += 1;
-        if bucket.lane == Lane::Sync {
-            run.ready_sync += 1;
-            self.ready_sync += 1;
-        } else {
-            self.ready_runtime += 1;
-        }
-        if !run.in_turn {
-            run.in_turn = true;
-            self.turns.push_back(key);
-        }
+        let lane = bucket.lane;
+        self.queued(key, lane, 1);
     }
 
     /// Queues ready tasks, in this order. `next` puts the first before those in the queue, unless
@@ -142,13 +133,21 @@ impl Dispatcher {
             *serial += 1;
             (*serial, task)
         }));
-        let count = bucket.queue.len() - before;
+        let (lane, count) = (bucket.lane, bucket.queue.len() - before);
+        self.queued(key, lane, count);
+    }
+
+    /// Counts tasks that were queued.
+    #[inline]
+    fn queued(&mut self, key: RunKey, lane: Lane, count: usize) {
+        let Some(run) = &mut self.runs[key.0 as usize] else { return };
         run.ready += count;
-        if bucket.lane == Lane::Sync {
-            run.ready_sync += count;
-            self.ready_sync += count;
-        } else {
-            self.ready_runtime += count;
+        match lane {
+            Lane::Sync => {
+                run.ready_sync += count;
+                self.ready_sync += count;
+            }
+            Lane::Runtime => self.ready_runtime += count,
         }
         if count > 0 && !run.in_turn {
             run.in_turn = true;

@@ -29,9 +29,9 @@ pub(in crate::server) async fn events(call: Call) -> Answer {
         partition: text("partition"),
         run_id: text("run"),
         before: call.number("before"),
-        limit: Some(call.limit()),
+        // One more shows whether there are more.
+        limit: Some(call.limit() + 1),
     };
-    let query = EventQuery { limit: query.limit.map(|limit| limit + 1), ..query };
     let events = ops::events(&call.state.journal, &query).await?;
     let page = Page::first(events, call.limit() as usize, |event| event.number.to_string());
     let shown: Vec<_> = page.entries.into_iter().map(|event| rights.shown(event)).collect();

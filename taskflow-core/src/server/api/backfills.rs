@@ -17,7 +17,7 @@ pub(in crate::server) async fn list(call: Call) -> Answer {
     let visible = call.state.visible().await?;
     // One more shows whether there are more.
     let limit = visible.has_all().then(|| call.limit() + 1);
-    let mut list = ops::list_backfills_after(&call.state.journal, call.text("dag"), place(&call)?, limit).await?;
+    let mut list = ops::list_backfills(&call.state.journal, call.text("dag"), place(&call)?, limit).await?;
     list.retain(|backfill| visible.has(&backfill.dag_id));
     Page::first(list, call.limit() as usize, |backfill| backfill.number).answer(&call)
 }

@@ -10,7 +10,6 @@ use super::params::values;
 use crate::base::Interval;
 use crate::base::schema::Schema;
 use crate::dag::DagDef;
-use crate::engine::RunRequest;
 use crate::journal::{JournalError, TaskFilter};
 use crate::ops::{self, CancelPreview, CancelledRun, MarkPreview, NewAssetEvent, OpsError, RunSummaryDocument};
 use crate::run::TaskState;
@@ -20,6 +19,7 @@ use crate::server::call::Call;
 use crate::server::permit::{Mark, Operate};
 use crate::server::problem::Problem;
 use crate::server::routes::Answer;
+use crate::server::run_changes::RunPermit;
 
 pub(in crate::server) async fn pause(call: Call) -> Answer {
     let dag = call.dag::<Operate>()?.dag();
@@ -167,22 +167,10 @@ pub(in crate::server) async fn cancel(call: Call) -> Answer {
     changed(StatusCode::OK, &Cancelled::Now(cancelled))
 }
 
-/// Hands a run to the service.
-pub(super) fn hand_over(call: &Call, permit: &RunPermit, request: RunRequest<()>) -> Result<(), Problem> {
-    if call.state.handle.run(permit.run().clone(), request) {
-        return Ok(());
-    }
-    let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "the service has ended; the next one runs the tasks");
-    Err(problem)
-}
-
-/// The permit for changing a run.
-pub(super) type RunPermit = crate::server::permit::Permit<Operate, crate::journal::RunSummary>;
-
 pub(in crate::server) async fn resume(call: Call) -> Answer {
     let permit: RunPermit = call.run().await?;
     let request = ops::resume(&call.service, permit.run_id(), call.state.durability()).await?;
-    hand_over(&call, &permit, request)?;
+    call.state.hand_over(permit.run(), request)?;
     changed(StatusCode::ACCEPTED, &RunSummaryDocument::of(permit.run()))
 }
 
@@ -198,7 +186,7 @@ pub(in crate::server) async fn retry(call: Call) -> Answer {
         Some(token) => ops::retry_previewed(service, run, token, &note, durability).await?,
         None => ops::retry(service, run, &note, durability).await?,
     };
-    hand_over(&call, &permit, rerun.request)?;
+    call.state.hand_over(permit.run(), rerun.request)?;
     changed(StatusCode::ACCEPTED, &rerun.cleared)
 }
 
@@ -220,7 +208,7 @@ pub(in crate::server) async fn clear(call: Call) -> Answer {
         Some(token) => ops::clear_previewed(service, run, &filter, token, &note, durability).await?,
         None => ops::clear_and_run(service, run, &filter, &note, durability).await?,
     };
-    hand_over(&call, &permit, rerun.request)?;
+    call.state.hand_over(permit.run(), rerun.request)?;
     changed(StatusCode::ACCEPTED, &rerun.cleared)
 }
 
@@ -254,7 +242,8 @@ pub(in crate::server) async fn mark(call: Call) -> Answer {
     };
     if let Some(request) = marked.request.take() {
         // Nothing is left to run: the service ends the run.
-        hand_over(&call, &call.run().await?, request)?;
+        let permit: RunPermit = call.run().await?;
+        call.state.hand_over(permit.run(), request)?;
     }
     changed(StatusCode::OK, &Marked::Now(marked))
 }

@@ -70,7 +70,7 @@ fn tag(content: &[u8]) -> String {
 }
 
 /// The first bytes of a checksum, as hexadecimal digits.
-pub(super) fn digest(bytes: &[u8], length: usize) -> String {
+pub(in crate::server) fn digest(bytes: &[u8], length: usize) -> String {
     Sha256::digest(bytes).iter().take(length).map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -53,7 +53,7 @@ pub(super) async fn list(state: Visitor) -> Page {
     let request = request(None);
     let visible = state.visible().await?;
     let limit = visible.has_all().then_some(BACKFILLS);
-    let mut backfills = ops::list_backfills(&state.journal, None, limit).await?;
+    let mut backfills = ops::list_backfills(&state.journal, None, None, limit).await?;
     backfills.retain(|backfill| visible.has(&backfill.dag_id));
     backfills.truncate(BACKFILLS as usize);
     let rows = backfills.iter().map(|backfill| row(backfill, &request.clock)).collect();

@@ -21,8 +21,7 @@ use crate::server::auth::Visitor;
 use crate::server::keys::{DagKey, RunKey};
 use crate::server::permit::{Operate, Permit};
 use crate::server::problem::Problem;
-
-type RunPermit = Permit<Operate, RunSummary>;
+use crate::server::run_changes::RunPermit;
 
 async fn run_of(state: &Visitor, run: String) -> Result<RunPermit, Problem> {
     Permit::of_run(state, &RunKey::parse(run)?).await
@@ -290,11 +289,8 @@ pub(super) async fn resume(state: Visitor, Acting(service): Acting, Path(run): P
 
 /// Hands a run to the service.
 pub(super) fn hand_over(state: &Visitor, run: &RunSummary, request: RunRequest<()>) -> Sent {
-    if state.handle.run(run.clone(), request) {
-        return done(state, &address::run(run.number));
-    }
-    let detail = "the service has ended; the next one runs the tasks";
-    Err(Problem::new(axum::http::StatusCode::SERVICE_UNAVAILABLE, detail).into())
+    state.hand_over(run, request)?;
+    done(state, &address::run(run.number))
 }
 
 #[cfg(test)]

@@ -17,11 +17,11 @@ use super::marks::Mark;
 use super::preview::Preview;
 use super::problem::sentence;
 use super::reply::{Page, request};
-use crate::base::{Date, ErrorKind, Interval, Timestamp};
+use crate::base::{ErrorKind, Interval};
 use crate::dag::{DagDef, ParamDef, ParamDefault, Params, TAKEN_FLAGS, flag_names};
 use crate::journal::RunSummary;
 use crate::ops::{self, Draft, OpsError};
-use crate::schedule::Zone;
+use crate::schedule::{Moment, Zone};
 use crate::server::acting::Acting;
 use crate::server::auth::Visitor;
 use crate::server::base_path;
@@ -92,16 +92,12 @@ fn draft(dag: &'static DagDef, values: &Values, fields: &mut [Field]) -> Result<
     let zone = dag.options.timezone().unwrap_or(Zone::UTC);
     let date = match values.get("logical_date") {
         "" => Ok(None),
-        text => moment(text, &zone).map(Some),
+        text => text.parse::<Moment>().and_then(|date| date.in_zone(&zone)).map(Some),
     };
     let interval = match values.get("interval") {
         "" => Ok(None),
-        text => match text.split_once('/') {
-            Some((start, end)) => {
-                moment(start, &zone).and_then(|start| moment(end, &zone).map(|end| Some(Interval { start, end })))
-            }
-            None => Err("an interval is two times or days with `/` between them".to_owned()),
-        },
+        text => Moment::interval(text)
+            .and_then(|(from, to)| Ok(Some(Interval { start: from.in_zone(&zone)?, end: to.in_zone(&zone)? }))),
     };
     let (date, interval) = match (date, interval) {
         (Ok(date), Ok(interval)) => (date, interval),
@@ -125,15 +121,6 @@ fn draft(dag: &'static DagDef, values: &Values, fields: &mut [Field]) -> Result<
             Ok(None)
         }
         Err(error) => Err(error.into()),
-    }
-}
-
-/// A time, or the beginning of a day of the DAG.
-fn moment(text: &str, zone: &Zone) -> Result<Timestamp, String> {
-    let text = text.trim();
-    match text.parse::<Date>() {
-        Ok(day) => zone.start_of(day).ok_or_else(|| format!("there is no {day} in the time zone {}", zone.name())),
-        Err(_) => text.parse::<Timestamp>().map_err(|error| error.to_string()),
     }
 }
 
