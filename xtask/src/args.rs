@@ -10,6 +10,7 @@ pub(crate) enum Command {
     Columns,
     Layers,
     Links,
+    Features,
     Heavy,
     Advisories,
     Bench,
@@ -21,12 +22,13 @@ pub(crate) enum Command {
 
 impl Command {
     /// All commands, in the order of the help.
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 13] = [
         Self::Test,
         Self::Ci,
         Self::Columns,
         Self::Layers,
         Self::Links,
+        Self::Features,
         Self::Heavy,
         Self::Advisories,
         Self::Bench,
@@ -44,6 +46,7 @@ impl Command {
             Self::Columns => "columns",
             Self::Layers => "layers",
             Self::Links => "links",
+            Self::Features => "features",
             Self::Heavy => "heavy",
             Self::Advisories => "advisories",
             Self::Bench => "bench",
@@ -71,6 +74,7 @@ impl Command {
             Self::Columns => "check the width of comments and Markdown, or with --fix re-wrap them",
             Self::Layers => "check that each layer of taskflow-core imports only lower ones",
             Self::Links => "check that the links in the Markdown files lead somewhere",
+            Self::Features => "check each published package without features and with each of them alone",
             Self::Heavy => "lint and test the packages outside the workspace, under examples/: a quarter of an hour",
             Self::Advisories => "check the dependencies against known security advisories (needs the network)",
             Self::Bench => "run the benchmarks",
@@ -92,6 +96,7 @@ impl Command {
             Self::Ci
             | Self::Layers
             | Self::Links
+            | Self::Features
             | Self::Heavy
             | Self::Advisories
             | Self::Spark

@@ -1,12 +1,30 @@
 //! The published packages and their features, from `cargo metadata`.
 
 use std::ffi::OsString;
+use std::fs;
 
 use serde_json::Value;
 
 use crate::failure::Failure;
-use crate::step::Step;
+use crate::step::{Started, Step};
 use crate::workspace;
+
+/// Where the checks are compiled, so that they can run beside other builds.
+const TARGET: &str = "target/features";
+
+/// Runs all steps.
+pub(crate) fn run() -> Result<(), Failure> {
+    steps()?.iter().try_for_each(Step::run)
+}
+
+/// Runs all steps in the background. Most of each compiles the core, which keeps one core busy.
+pub(crate) fn start() -> Result<Started, Failure> {
+    let failed = |error| Failure::new(format!("the check of the features cannot be started: {error}"));
+    let this = std::env::current_exe().map_err(failed)?;
+    let target = workspace::root().join(TARGET);
+    fs::create_dir_all(&target).map_err(failed)?;
+    Step::program("features", &this, ["features"]).plain().start(target.join("features.log")).map_err(failed)
+}
 
 /// A published package with its features.
 #[derive(Debug, PartialEq, Eq)]
@@ -27,7 +45,7 @@ struct Feature {
 ///
 /// The list comes from the manifests, so new features are included. A feature that another package
 /// only forwards is checked there.
-pub(crate) fn steps() -> Result<Vec<Step>, Failure> {
+fn steps() -> Result<Vec<Step>, Failure> {
     let mut packages = published(&workspace::metadata()?);
     packages.sort_by(|a, b| a.name.cmp(&b.name));
     if packages.is_empty() {
@@ -56,7 +74,7 @@ fn is_forwarded(packages: &[Package], package: &str, feature: &str) -> bool {
 
 /// A build with the default features, in which a warning is an error.
 fn default_features() -> Step {
-    Step::cargo("features: the default ones", ["check", "--locked", "--package", "taskflow"])
+    Step::cargo("features: the default ones", ["check", "--target-dir", TARGET, "--locked", "--package", "taskflow"])
 }
 
 fn check(package: &str, feature: Option<&str>) -> Step {
@@ -64,7 +82,7 @@ fn check(package: &str, feature: Option<&str>) -> Step {
         None => format!("features: {package} without any"),
         Some(feature) => format!("features: {package} with {feature} alone"),
     };
-    let common = ["check", "--locked", "--package", package];
+    let common = ["check", "--target-dir", TARGET, "--locked", "--package", package];
     let step = Step::cargo(name, common).arg("--no-default-features");
     match feature {
         None => step,
@@ -151,7 +169,7 @@ mod tests {
     fn a_feature_is_checked_without_the_default_features() {
         assert_eq!(
             check("taskflow", Some("cli")).by_hand(),
-            "cargo check --locked --package taskflow --no-default-features --features cli"
+            "cargo check --target-dir target/features --locked --package taskflow --no-default-features --features cli"
         );
     }
 }

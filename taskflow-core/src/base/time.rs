@@ -4,6 +4,7 @@
 //! taskflow.
 
 use std::fmt;
+use std::num::NonZeroU64;
 use std::ops::{Add, Sub};
 use std::str::FromStr;
 use std::time::{Duration, SystemTime};
@@ -13,16 +14,23 @@ use serde::{Deserialize, Serialize};
 use super::failpoint;
 use super::schema::Schema;
 
+/// The bit that makes an `i64` a `u64` of the same order, by `xor`.
+const SIGN: u64 = 1 << 63;
+
 /// A point in time: nanoseconds since 1970-01-01T00:00:00Z, from 1678 to 2261. Written as RFC 3339.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Timestamp(i64);
+pub struct Timestamp(
+    /// The nanoseconds since the first representable point, counted from 1, so that an
+    /// `Option<Timestamp>` needs no more memory: a run can have a million tasks.
+    NonZeroU64,
+);
 
 impl Timestamp {
     /// 1970-01-01T00:00:00Z.
-    pub const EPOCH: Timestamp = Timestamp(0);
+    pub const EPOCH: Timestamp = Timestamp::from_nanos(0);
     /// The last representable point, for "never".
-    pub const MAX: Timestamp = Timestamp(i64::MAX);
+    pub const MAX: Timestamp = Timestamp::from_nanos(i64::MAX);
 
     /// The current time of the system clock.
     pub fn now() -> Self {
@@ -30,22 +38,26 @@ impl Timestamp {
             Ok(since) => Timestamp::EPOCH + since,
             Err(before) => Timestamp::EPOCH - before.duration(),
         };
-        Timestamp(now.0.saturating_add(failpoint::clock_offset()))
+        Timestamp::from_nanos(now.as_nanos().saturating_add(failpoint::clock_offset()))
     }
 
-    /// The point that lies `nanos` nanoseconds after the epoch.
+    /// The point that lies `nanos` nanoseconds after the epoch. `i64::MIN` is taken for the point
+    /// after it, the first one.
     pub const fn from_nanos(nanos: i64) -> Self {
-        Timestamp(nanos)
+        match NonZeroU64::new(nanos.cast_unsigned() ^ SIGN) {
+            Some(point) => Timestamp(point),
+            None => Timestamp(NonZeroU64::MIN),
+        }
     }
 
     /// Nanoseconds since the epoch.
     pub const fn as_nanos(self) -> i64 {
-        self.0
+        (self.0.get() ^ SIGN).cast_signed()
     }
 
     /// The time that passed since `earlier`; zero if `earlier` is later.
     pub fn since(self, earlier: Timestamp) -> Duration {
-        Duration::from_nanos(self.0.saturating_sub(earlier.0).max(0).unsigned_abs())
+        Duration::from_nanos(self.as_nanos().saturating_sub(earlier.as_nanos()).max(0).unsigned_abs())
     }
 
     /// The day in UTC.
@@ -58,14 +70,15 @@ impl Timestamp {
     }
 
     pub(crate) fn to_jiff(self) -> jiff::Timestamp {
-        jiff::Timestamp::from_nanosecond(i128::from(self.0)).expect("the years 1678 to 2261 lie within jiff's range")
+        jiff::Timestamp::from_nanosecond(i128::from(self.as_nanos()))
+            .expect("the years 1678 to 2261 lie within jiff's range")
     }
 }
 
 impl Timestamp {
     /// `None` outside the years 1678 to 2261.
     pub(crate) fn from_jiff(timestamp: jiff::Timestamp) -> Option<Self> {
-        i64::try_from(timestamp.as_nanosecond()).ok().map(Timestamp)
+        i64::try_from(timestamp.as_nanosecond()).ok().map(Timestamp::from_nanos)
     }
 }
 
@@ -74,7 +87,7 @@ impl Add<Duration> for Timestamp {
     /// Saturates at [`Timestamp::MAX`].
     fn add(self, duration: Duration) -> Timestamp {
         let nanos = i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX);
-        Timestamp(self.0.saturating_add(nanos))
+        Timestamp::from_nanos(self.as_nanos().saturating_add(nanos))
     }
 }
 
@@ -83,7 +96,20 @@ impl Sub<Duration> for Timestamp {
     /// Saturates at the first representable point.
     fn sub(self, duration: Duration) -> Timestamp {
         let nanos = i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX);
-        Timestamp(self.0.saturating_sub(nanos))
+        Timestamp::from_nanos(self.as_nanos().saturating_sub(nanos))
+    }
+}
+
+impl Default for Timestamp {
+    /// [`Timestamp::EPOCH`].
+    fn default() -> Self {
+        Timestamp::EPOCH
+    }
+}
+
+impl fmt::Debug for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Timestamp").field(&self.as_nanos()).finish()
     }
 }
 
@@ -158,7 +184,8 @@ impl Date {
     pub fn midnight_utc(self) -> Timestamp {
         let seconds = self.0.to_datetime(jiff::civil::Time::midnight());
         let zoned = jiff::tz::TimeZone::UTC.to_timestamp(seconds).expect("a civil day is within jiff's range");
-        Timestamp(i64::try_from(zoned.as_nanosecond()).expect("`Date` holds the years 1678 to 2261 only"))
+        let nanos = i64::try_from(zoned.as_nanosecond()).expect("`Date` holds the years 1678 to 2261 only");
+        Timestamp::from_nanos(nanos)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
-use super::graph::{Graph, GraphMapping, GraphNode};
+use super::graph::{Edges, Graph, GraphMapping, GraphNode};
 
 /// A graph as drawn, with what every expansion looks up in it.
 #[derive(Debug)]
@@ -19,6 +19,8 @@ pub(super) struct Drawn {
     collectors: Vec<Vec<u32>>,
     /// Whether a node has the same edges in every element of its list: none within the element.
     equal_edges: Vec<bool>,
+    /// Those of every copy until it is connected.
+    no_edges: Arc<Edges>,
 }
 
 impl Drawn {
@@ -31,6 +33,7 @@ impl Drawn {
             expands: vec![None; nodes],
             collectors: vec![Vec::new(); mappings.len()],
             equal_edges: vec![true; nodes],
+            no_edges: Arc::default(),
         };
         let mut depths: Vec<usize> = Vec::with_capacity(mappings.len());
         for (index, mapping) in (0..).zip(mappings) {
@@ -116,7 +119,7 @@ impl Drawn {
     /// A node without its edges.
     pub(super) fn copy(&self, node: u32, id: Arc<str>) -> GraphNode {
         let GraphNode { kind, group, .. } = self.graph.nodes[node as usize];
-        GraphNode { id, kind, group, inputs: Arc::default(), after: Arc::default() }
+        GraphNode { id, kind, group, edges: Arc::clone(&self.no_edges) }
     }
 }
 

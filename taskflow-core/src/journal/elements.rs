@@ -13,7 +13,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use super::drawn::Drawn;
-use super::graph::{EdgeRule, Graph, GraphNode, shared};
+use super::graph::{EdgeRule, Edges, Graph};
 use super::history::RunHistory;
 use super::id_index::IdIndex;
 use super::steps;
@@ -107,9 +107,7 @@ impl Numbers {
     fn wire(&self, shape: &mut Graph, node: u32, place: usize, path: &str, like: Option<u32>) {
         let Some(base) = &self.base else { return };
         if let Some(like) = like.filter(|_| base.has_equal_edges(node)) {
-            let GraphNode { inputs, after, .. } = &shape.nodes[like as usize];
-            let (inputs, after) = (Arc::clone(inputs), Arc::clone(after));
-            (shape.nodes[place].inputs, shape.nodes[place].after) = (inputs, after);
+            shape.nodes[place].edges = Arc::clone(&shape.nodes[like as usize].edges);
             return;
         }
         let mut id = String::new();
@@ -124,7 +122,7 @@ impl Numbers {
         inputs.extend(drawn.inputs.iter().filter_map(|&(upstream, rule)| Some((find(upstream)?, rule))));
         let mut after: SmallVec<[u32; 8]> = SmallVec::new();
         after.extend(drawn.after.iter().filter_map(|&upstream| find(upstream)));
-        (shape.nodes[place].inputs, shape.nodes[place].after) = (shared(&inputs), shared(&after));
+        shape.nodes[place].edges = Edges::shared(&inputs, &after, None);
     }
 }
 
@@ -277,8 +275,7 @@ impl RunHistory {
             collectors.iter_mut().for_each(|collector| collector.add(&base, &fresh));
         }
         for Collector { place, inputs, after, .. } in collectors {
-            let node = &mut shape.nodes[place as usize];
-            (node.inputs, node.after) = (inputs.into(), after.into());
+            shape.nodes[place as usize].edges = Arc::new(Edges { inputs: inputs.into(), after: after.into() });
         }
         path.truncate(around);
         // The list may have become shorter.
@@ -364,7 +361,7 @@ impl Numbers {
         let id_at = |place: u32| &*shape.nodes[place as usize].id;
         let collector = |&node: &u32| {
             let place = self.places.get(&base.id(node, around), id_at)?;
-            let GraphNode { inputs, after, .. } = &shape.nodes[place as usize];
+            let Edges { inputs, after } = &*shape.nodes[place as usize].edges;
             Some(Collector { node, place, inputs: inputs.to_vec(), after: after.to_vec() })
         };
         base.collectors(mapping).iter().filter_map(collector).collect()

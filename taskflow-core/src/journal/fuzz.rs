@@ -33,7 +33,7 @@ pub(super) fn three_tasks() -> (RunHistory, Arc<graph::Graph>) {
         pool_slots: 1,
         rule: "all_success".to_owned(),
     };
-    let node = |id: &str| graph::GraphNode { id: id.into(), kind: 0, group: None, inputs: [].into(), after: [].into() };
+    let node = |id: &str| graph::GraphNode { id: id.into(), kind: 0, group: None, edges: Arc::default() };
     let nodes = vec![node("a"), node("b"), node("c")];
     let dag = "dag".to_owned();
     let shape = graph::Graph {

@@ -1,5 +1,6 @@
 //! The stored graph of a run: enough to show and explain the run after the program has changed.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -66,11 +67,41 @@ pub(crate) struct GraphNode {
     pub(crate) id: Arc<str>,
     pub(crate) kind: u32,
     pub(crate) group: Option<u32>,
+    /// Its edges, to which a node dereferences. Nodes share them where they are equal: a graph can
+    /// have a million nodes.
+    pub(crate) edges: Arc<Edges>,
+}
+
+impl Deref for GraphNode {
+    type Target = Edges;
+
+    fn deref(&self) -> &Edges {
+        &self.edges
+    }
+}
+
+/// The edges from the upstreams of a node.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Edges {
     /// Upstream nodes whose values it takes, each with the trigger rule of its edge, and the gate.
-    /// The elements of a list share them where they are equal.
-    pub(crate) inputs: Arc<[(u32, EdgeRule)]>,
-    /// Upstream nodes by order-only edges, and all work of the scope of a teardown; shared, too.
-    pub(crate) after: Arc<[u32]>,
+    pub(crate) inputs: Box<[(u32, EdgeRule)]>,
+    /// Upstream nodes by order-only edges, and all work of the scope of a teardown.
+    pub(crate) after: Box<[u32]>,
+}
+
+impl Edges {
+    /// Edges in memory of their own, unless those of another node are the same.
+    pub(super) fn shared(inputs: &[(u32, EdgeRule)], after: &[u32], other: Option<&Arc<Edges>>) -> Arc<Edges> {
+        match other.filter(|other| *other.inputs == *inputs && *other.after == *after) {
+            Some(other) => Arc::clone(other),
+            None => Arc::new(Edges { inputs: inputs.into(), after: after.into() }),
+        }
+    }
+
+    /// The nodes directly above.
+    pub(crate) fn upstreams(&self) -> impl Iterator<Item = u32> + '_ {
+        self.inputs.iter().map(|&(upstream, _)| upstream).chain(self.after.iter().copied())
+    }
 }
 
 /// The nodes directly below each node of a graph.
@@ -104,13 +135,6 @@ pub(crate) enum EdgeRule {
     Scope,
 }
 
-impl GraphNode {
-    /// The nodes directly above it.
-    pub(crate) fn upstreams(&self) -> impl Iterator<Item = u32> + '_ {
-        self.inputs.iter().map(|&(upstream, _)| upstream).chain(self.after.iter().copied())
-    }
-}
-
 impl From<EdgeKind> for EdgeRule {
     fn from(kind: EdgeKind) -> Self {
         match kind {
@@ -139,11 +163,6 @@ impl EdgeRule {
     }
 }
 
-/// The items in memory that can be shared; without items, none is taken.
-pub(super) fn shared<T: Copy>(items: &[T]) -> Arc<[T]> {
-    if items.is_empty() { Arc::default() } else { Arc::from(items) }
-}
-
 impl Graph {
     /// The snapshot of a plan.
     pub(crate) fn of(plan: &Plan) -> Self {
@@ -153,6 +172,7 @@ impl Graph {
         setups.sort_unstable();
         let mut place = vec![u32::MAX; plan.defs().len() * sets];
         let mut kinds: Vec<GraphKind> = Vec::new();
+        let mut last: Option<Arc<Edges>> = None;
         let nodes = plan.node_indices().map(|node| {
             let slot = &mut place[plan.def_index(node) * sets + plan.options_index(node)];
             if *slot == u32::MAX {
@@ -192,9 +212,10 @@ impl Graph {
             }
             let after = plan.orders(node).iter().chain(plan.rest_of_work(node));
             let after: SmallVec<[u32; 8]> = after.map(|&(upstream, _)| upstream.as_u32()).collect();
-            let (inputs, after) = (shared(&inputs), shared(&after));
+            let edges = Edges::shared(&inputs, &after, last.as_ref());
+            last = Some(Arc::clone(&edges));
             let (id, group) = (Arc::from(plan.node(node).id()), plan.node(node).group().map(GroupIndex::as_u32));
-            GraphNode { id, kind: *slot, group, inputs, after }
+            GraphNode { id, kind: *slot, group, edges }
         });
         let nodes = nodes.collect();
         Graph {
@@ -260,13 +281,25 @@ impl Graph {
         {
             return Err("the snapshot refers to tasks that it does not contain".to_owned());
         }
+        graph.share_edges();
         Ok(graph)
+    }
+
+    /// Lets neighbours with the same edges share them: a fan has the same ones a million times.
+    fn share_edges(&mut self) {
+        for node in 1..self.nodes.len() {
+            let (before, from) = self.nodes.split_at_mut(node);
+            let (last, node) = (&before[node - 1].edges, &mut from[0].edges);
+            if last == node {
+                *node = Arc::clone(last);
+            }
+        }
     }
 
     /// The nodes directly below each node.
     pub(crate) fn successors(&self) -> Successors {
         let mut ends = vec![0; self.nodes.len() + 1];
-        for upstream in self.nodes.iter().flat_map(GraphNode::upstreams) {
+        for upstream in self.nodes.iter().flat_map(|node| node.upstreams()) {
             ends[upstream as usize + 1] += 1;
         }
         for node in 1..ends.len() {

@@ -294,7 +294,8 @@ pub(super) async fn unpause(
     loop {
         let loaded = Loaded::load(journal, dag, consumer).await?;
         let of_schedule = loaded.state.schedule.as_ref().and_then(|schedule| schedule.pause.as_ref());
-        if loaded.state.pause.as_ref().is_none_or(|pause| pause.is_over(now)) && of_schedule.is_none() {
+        let mut pauses = loaded.state.pause.iter().chain(of_schedule);
+        if pauses.all(|pause| pause.is_over(now)) {
             return Err(OpsError::NotPaused { dag: dag.id.to_owned() });
         }
         let active = ActiveEventRuns::default();

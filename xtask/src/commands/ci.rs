@@ -21,6 +21,7 @@ pub(crate) fn run(tally: &mut Tally) -> Result<(), Failure> {
     Step::cargo("links", ["xtask", "links"]).run_here(links::run)?;
 
     let deny = deny::prepare()?;
+    let features = features::start()?;
 
     Step::cargo("lints", ["clippy", "--workspace", "--all-targets"])
         .args(["--all-features", "--locked", "--", "-D", "warnings"])
@@ -33,10 +34,7 @@ pub(crate) fn run(tally: &mut Tally) -> Result<(), Failure> {
 
     Step::cargo("instructions", ["xtask", "instructions"]).run_here(|| instructions::run(&[]))?;
 
-    for step in features::steps()? {
-        step.run()?;
-    }
-
+    features.finish()?;
     deny.map_or(Ok(()), Started::finish)?;
     deny::offline_checks()?.run()?;
 

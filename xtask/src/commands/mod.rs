@@ -14,6 +14,7 @@ use crate::args::Command;
 use crate::clients;
 use crate::deny;
 use crate::failure::Failure;
+use crate::features;
 use crate::heavy;
 use crate::prerequisites;
 use crate::spark;
@@ -28,6 +29,7 @@ pub(crate) fn run(command: Command, rest: &[String]) -> ExitCode {
         Command::Columns => exit_code(columns::run(rest)),
         Command::Layers => exit_code(layers::run()),
         Command::Links => exit_code(links::run()),
+        Command::Features => exit_code(features::run()),
         Command::Heavy => counted(heavy),
         Command::Advisories => exit_code(deny::advisories()),
         Command::Bench => exit_code(bench(rest)),
