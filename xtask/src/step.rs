@@ -156,6 +156,9 @@ impl Step {
         let mut command = Command::new(&self.program);
         command.args(&self.args).envs(self.env.iter().copied()).current_dir(workspace::root()).stdin(Stdio::null());
         command.envs(self.temporary.iter().map(|dir| ("TMPDIR", dir)));
+        for (name, _) in std::env::vars_os().filter(|(name, _)| is_of_this_package(name)) {
+            command.env_remove(name);
+        }
         command
     }
 
@@ -223,6 +226,15 @@ impl Drop for Started {
     }
 }
 
+/// Whether cargo has set this variable for xtask. Build scripts of dependencies read such variables:
+/// they would run again, and all that needs them be compiled again, after each call of cargo by
+/// hand.
+fn is_of_this_package(variable: &OsStr) -> bool {
+    let variable = variable.to_string_lossy();
+    variable.starts_with("CARGO_PKG_")
+        || ["CARGO_MANIFEST_DIR", "CARGO_MANIFEST_PATH", "CARGO_MANIFEST_LINKS"].contains(&&*variable)
+}
+
 /// Quotes a word for a POSIX shell.
 fn quote(word: &OsStr) -> String {
     let word = word.to_string_lossy();
@@ -263,6 +275,16 @@ mod tests {
         let tool = workspace::root().join("target/tools/bin/tool");
         let step = Step::program("tool", &tool, ["check"]);
         assert_eq!(step.by_hand(), "target/tools/bin/tool check");
+    }
+
+    #[test]
+    fn cargo_is_called_as_by_hand() {
+        let command = Step::cargo("build", ["build"]).command();
+        let removed: Vec<&OsStr> =
+            command.get_envs().filter(|(_, value)| value.is_none()).map(|(name, _)| name).collect();
+        for variable in ["CARGO_MANIFEST_DIR", "CARGO_PKG_NAME"] {
+            assert!(removed.contains(&OsStr::new(variable)), "{variable}: {removed:?}");
+        }
     }
 
     #[test]
