@@ -19,7 +19,7 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use serde_json::{Value, json};
-use taskflow_tests::common::PATIENCE;
+use taskflow_tests::common::{PATIENCE, pauses};
 
 use crate::chromium::{Browser, browser};
 
@@ -198,7 +198,7 @@ impl Page {
     /// Waits until an expression is true in the page. It may be loading another page meanwhile.
     #[track_caller]
     pub(crate) fn wait_for(&self, expression: &str) {
-        let start = Instant::now();
+        let (start, mut pauses) = (Instant::now(), pauses());
         let params = json!({ "expression": expression, "returnByValue": true, "awaitPromise": true });
         while !self
             .browser
@@ -206,7 +206,7 @@ impl Page {
             .is_ok_and(|answer| answer["result"]["value"] == true)
         {
             assert!(start.elapsed() < PATIENCE, "`{expression}` does not come true at {}", self.address());
-            std::thread::yield_now();
+            std::thread::sleep(pauses());
         }
     }
 

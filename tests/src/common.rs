@@ -71,9 +71,20 @@ pub fn patiently<R: Send + 'static>(function: impl FnOnce() -> R + Send + 'stati
 #[track_caller]
 pub fn eventually(what: &str, condition: impl Fn() -> bool) {
     let start = std::time::Instant::now();
+    let mut pauses = pauses();
     while !condition() {
         assert!(start.elapsed() < PATIENCE, "{what} does not come true");
-        std::thread::yield_now();
+        std::thread::sleep(pauses());
+    }
+}
+
+/// The pauses between two looks at something. Without them, a test takes the processor from what it
+/// waits for. They grow from 1 to 25 milliseconds, as most things come true at once.
+pub fn pauses() -> impl FnMut() -> Duration {
+    let mut pause = Duration::from_micros(500);
+    move || {
+        pause = (pause * 2).min(Duration::from_millis(25));
+        pause
     }
 }
 
