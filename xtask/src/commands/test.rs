@@ -3,6 +3,8 @@
 use std::num::NonZeroUsize;
 use std::thread;
 
+use serde_json::Value;
+
 use crate::clients;
 use crate::failure::Failure;
 use crate::heavy;
@@ -30,9 +32,13 @@ const LONG: [(&str, &str); 5] = [
 /// Many tests wait for other processes or for a time, so fewer cores have room for as many tests.
 const THREADS: usize = 4;
 
-/// The tests of compiler messages. They run one compiler at a time, with their own target
-/// directory, and take longer than all other tests together, so they run in the background.
-const COMPILERS: [&str; 2] = ["invalid_programs_are_explained", "valid_programs_compile_and_run"];
+/// The test program of compiler messages. It runs one compiler at a time, with a target directory
+/// of its own, and takes longer than all others, so it runs in the background.
+const COMPILERS: &str = "ui";
+
+/// Test programs that wait for virtual machines of Java most of the time. They run in the
+/// background as well.
+const SPARK: [&str; 2] = ["examples", "spark_cluster"];
 
 /// Runs all tests and counts the results. `words` except `--long` are passed to cargo, as a filter
 /// for example.
@@ -54,16 +60,13 @@ pub(crate) fn run(words: &[String], tally: &mut Tally) -> Result<(), Failure> {
     Step::cargo("example programs", ["build", "--examples"]).args(ALL).run()?;
     let leaks = LeakCheck::start()?;
 
-    // `--tests` includes libraries, binaries and integration tests. `--all-targets` would also run
-    // the benchmarks.
     let (long, words): (Vec<&String>, Vec<&String>) = words.iter().partition(|word| *word == LONG_WORD);
-    let tests = Step::cargo("tests", ["test", "--tests", "--no-fail-fast"]).args(ALL).args(&words);
-    let (tests, compilers) = match words.is_empty() {
-        true => {
-            let skipped = COMPILERS.into_iter().flat_map(|test| ["--skip", test]);
-            (tests.arg("--").arg(threads()).args(skipped), Some(compilers(&leaks)?))
-        }
-        false => (tests, None),
+    let tests = Step::cargo("tests", ["test", "--no-fail-fast"]).args(ALL);
+    let (tests, beside) = match words.is_empty() {
+        true => (tests.args(rest()?).arg("--").arg(threads()), beside(&leaks)?),
+        // `--tests` includes libraries, binaries and integration tests. `--all-targets` would also
+        // run the benchmarks.
+        false => (tests.arg("--tests").args(&words), Vec::new()),
     };
     let tests = match long.is_empty() {
         true => tests,
@@ -74,8 +77,6 @@ pub(crate) fn run(words: &[String], tally: &mut Tally) -> Result<(), Failure> {
         // No test failed, so the build did, and the next steps would fail likewise.
         return tests;
     }
-    let compilers = compilers.map_or(Ok(()), |step| step.finish_counting(tally));
-    let tests = both(tests, compilers);
 
     // The facade tests the examples of the macros, which need it; `--doc` ignores
     // `doctest = false`.
@@ -85,7 +86,8 @@ pub(crate) fn run(words: &[String], tally: &mut Tally) -> Result<(), Failure> {
         .args(words)
         .temporary(leaks.dir())
         .run_counting(tally);
-    both(both(tests, docs), leaks.finish())
+    let tests = beside.into_iter().map(|step| step.finish_counting(tally)).fold(both(tests, docs), both);
+    both(tests, leaks.finish())
 }
 
 /// Runs the tests of the packages with a workspace of their own. `words` are passed to cargo.
@@ -109,10 +111,49 @@ fn both(one: Result<(), Failure>, other: Result<(), Failure>) -> Result<(), Fail
     }
 }
 
-/// Builds all tests, then starts those of [`COMPILERS`], which would otherwise wait for the build.
-fn compilers(leaks: &LeakCheck) -> Result<Started, Failure> {
+/// Builds all tests, then starts those that run in the background, which would otherwise wait for
+/// the build.
+fn beside(leaks: &LeakCheck) -> Result<Vec<Started>, Failure> {
     Step::cargo("build of the tests", ["test", "--tests", "--no-run"]).args(ALL).run()?;
-    let log = workspace::target().join("compiler-messages.log");
-    let step = Step::cargo("compiler messages", ["test", "--test", "ui"]).args(ALL).plain().temporary(leaks.dir());
-    step.start(log).map_err(|error| Failure::new(format!("the tests of compiler messages cannot be started: {error}")))
+    let start = |name: &'static str, programs: &[&str]| {
+        let programs = programs.iter().flat_map(|program| ["--test", program]);
+        let step = Step::cargo(name, ["test", "--no-fail-fast"]).args(ALL).args(programs).arg("--").arg(threads());
+        let log = workspace::target().join(format!("{}.log", name.replace(' ', "-")));
+        let started = step.plain().temporary(leaks.dir()).start(log);
+        started.map_err(|error| Failure::new(format!("the step `{name}` cannot be started: {error}")))
+    };
+    Ok(vec![start("compiler messages", &[COMPILERS])?, start("tests with Spark", &SPARK)?])
+}
+
+/// Selects all other tests.
+fn rest() -> Result<Vec<String>, Failure> {
+    let is_other = |program: &String| program != COMPILERS && !SPARK.contains(&&**program);
+    let programs = test_programs(&workspace::metadata()?).into_iter().filter(is_other);
+    let targets = ["--lib", "--bins"].map(str::to_owned).into_iter();
+    Ok(targets.chain(programs.flat_map(|program| ["--test".to_owned(), program])).collect())
+}
+
+/// The test programs of the workspace, from `cargo metadata`.
+fn test_programs(metadata: &Value) -> Vec<String> {
+    let packages = metadata["packages"].as_array().into_iter().flatten();
+    let targets = packages.flat_map(|package| package["targets"].as_array().into_iter().flatten());
+    let is_test = |target: &&Value| target["kind"].as_array().is_some_and(|kinds| kinds.contains(&"test".into()));
+    targets.filter(is_test).filter_map(|target| Some(target["name"].as_str()?.to_owned())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_test_program_runs_once() {
+        let mut all = test_programs(&workspace::metadata().expect("the workspace is readable"));
+        let rest = rest().expect("the workspace is readable");
+        let mut run: Vec<String> = rest.into_iter().filter(|word| !word.starts_with("--")).collect();
+        run.push(COMPILERS.to_owned());
+        run.extend(SPARK.map(str::to_owned));
+        all.sort_unstable();
+        run.sort_unstable();
+        assert_eq!(run, all);
+    }
 }
