@@ -261,7 +261,7 @@ mod tests {
     fn an_unknown_command_is_rejected_with_a_suggestion_and_the_list() {
         assert_eq!(
             parse_line("advisory"),
-            Err("no command `advisory`; did you mean `advisories`?\nThe commands are: test, ci, columns, layers, links, heavy, advisories, bench, instructions, spark, clients, screenshots."
+            Err("no command `advisory`; did you mean `advisories`?\nThe commands are: test, ci, columns, layers, links, features, heavy, advisories, bench, instructions, spark, clients, screenshots."
                 .to_owned())
         );
     }
@@ -270,7 +270,7 @@ mod tests {
     fn a_word_unlike_any_command_gets_no_suggestion() {
         assert_eq!(
             parse_line("frobnicate"),
-            Err("no command `frobnicate`\nThe commands are: test, ci, columns, layers, links, heavy, advisories, bench, instructions, spark, clients, screenshots."
+            Err("no command `frobnicate`\nThe commands are: test, ci, columns, layers, links, features, heavy, advisories, bench, instructions, spark, clients, screenshots."
                 .to_owned())
         );
     }

@@ -226,9 +226,9 @@ impl Drop for Started {
     }
 }
 
-/// Whether cargo has set this variable for xtask. Build scripts of dependencies read such variables:
-/// they would run again, and all that needs them be compiled again, after each call of cargo by
-/// hand.
+/// Whether cargo has set this variable for xtask. Build scripts of dependencies read such
+/// variables: they would run again, and all that needs them be compiled again, after each call of
+/// cargo by hand.
 fn is_of_this_package(variable: &OsStr) -> bool {
     let variable = variable.to_string_lossy();
     variable.starts_with("CARGO_PKG_")
