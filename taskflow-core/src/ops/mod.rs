@@ -19,7 +19,7 @@
 //! | `approvals` | The questions that tasks ask people: [`approvals()`], [`approval`]. |
 //! | `answer_form` | How a question can be answered: [`AnswerForm`]. |
 //! | `replay` | Runs one task again without storing anything: [`replay()`]. |
-//! | `schedule_lag` | How far the service is behind the schedules. |
+//! | `schedule_lag` | How far the service is behind the schedules, and which slots wait. |
 //! | `schedules` | The slots of schedules to come: [`next_slots`]; [`pause`], [`unpause`], [`reset_schedule`]. |
 //! | `slots` | What became of slots, and when: [`slots()`], [`past_slots`]. |
 //! | `slot_counts` | How many of the last slots have no run. |
@@ -188,7 +188,7 @@ pub use resume::{interrupted, resume};
 pub use retry::{preview_retry, retry, retry_previewed};
 pub use run_events::{NeighbourRun, RunEvents, run_events};
 #[cfg(feature = "server")]
-pub(crate) use schedule_lag::oldest_undecided;
+pub(crate) use schedule_lag::ScheduleStates;
 #[cfg(feature = "cli")]
 pub(crate) use schedules::schedule_note;
 pub use schedules::{NextSlot, NextSlots, ResetSchedule, next_slots, pause, pause_of, reset_schedule, unpause};
