@@ -15,7 +15,7 @@ use crate::store::backfill_rows::{BackfillChange, BackfillRow};
 use crate::store::conformance::{claim, known, new, ok, plain, segment, update};
 use crate::store::ownership::{Claim, Liveness};
 use crate::store::pool_leases::PoolDemand;
-use crate::store::rows::{Appended, RunFilter, RunOrder};
+use crate::store::rows::{Appended, RunCursor, RunFilter, RunOrder};
 use crate::store::schedule_rows::{NoteRow, ScheduleRow, ScheduleStep, SlotRow};
 use crate::store::sync_mode::SyncMode;
 use crate::store::traits::{
@@ -421,6 +421,23 @@ async fn no_query_scans_all_runs() {
     }
 }
 
+/// A page far behind the first one is found, and not counted to.
+#[tokio::test]
+async fn a_page_of_runs_begins_in_an_index() {
+    let (_dir, path) = place();
+    filled(&path).await;
+    let mut connection = raw(&path).await;
+    for order in [RunOrder::Created, RunOrder::LogicalDate, RunOrder::Number] {
+        let after = Some(RunCursor::of(order, Timestamp::EPOCH, Timestamp::EPOCH, 7));
+        let question = super::read::filtered(&RunFilter { order, after, limit: Some(10), ..Default::default() }).text();
+        let plan = sqlx::query(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {question}")));
+        let steps = plan.fetch_all(&mut connection).await.unwrap();
+        let steps: Vec<String> = steps.iter().map(|row| row.try_get("detail").unwrap()).collect();
+        let begins = |step: &String| step.starts_with("SEARCH runs USING") && step.contains("<?)");
+        assert!(steps.iter().any(begins), "{question}: {steps:?}");
+    }
+}
+
 #[tokio::test]
 async fn another_process_owns_a_run_while_it_holds_the_lock() {
     let (_dir, path) = place();
@@ -706,7 +723,12 @@ async fn no_page_of_the_audit_trail_scans_all_rows() {
         AuditFilter { run_id: text("run 77"), ..page() },
         AuditFilter { actor: text("ann"), below: Some(50_000), ..page() },
         AuditFilter { action: text("clear"), ..page() },
+        AuditFilter { actor: text("nobody"), ..page() },
+        AuditFilter { actor: text("ann"), action: text("mark"), ..page() },
+        AuditFilter { actor: text("ann"), dag: text("dag 3"), below: Some(50_000), ..page() },
+        AuditFilter { action: text("clear"), dag: text("dag 3"), run_id: text("run 77"), ..page() },
         AuditFilter { since: Some(Timestamp::from_nanos(90_000)), ..page() },
+        AuditFilter { since: Some(Timestamp::from_nanos(90_000)), actor: text("ann"), ..page() },
     ] {
         let mut plan = Vec::new();
         let question = super::audit::selected(&filter).text();
@@ -727,28 +749,6 @@ async fn no_page_of_the_audit_trail_scans_all_rows() {
     }
 }
 
-#[tokio::test]
-async fn rows_of_the_audit_trail_never_change_and_damage_is_noticed() {
-        AuditFilter { actor: text("nobody"), ..page() },
-        AuditFilter { actor: text("ann"), action: text("mark"), ..page() },
-        AuditFilter { actor: text("ann"), dag: text("dag 3"), below: Some(50_000), ..page() },
-        AuditFilter { action: text("clear"), dag: text("dag 3"), run_id: text("run 77"), ..page() },
-    let (_dir, path) = place();
-        AuditFilter { since: Some(Timestamp::from_nanos(90_000)), actor: text("ann"), ..page() },
-    let store = open(&path).await;
-    for actor in ["ann", "bob"] {
-        store.record_audit(&crate::store::conformance::audit::row(actor, 5)).await.unwrap();
-    }
-    store.close().await.unwrap();
-    let mut connection = raw(&path).await;
-    let changed = sqlx::query("UPDATE audit SET actor = 'eve'").execute(&mut connection).await;
-    assert!(changed.unwrap_err().to_string().contains("never changes"));
-    edit(&path, "DROP TRIGGER audit_is_append_only; UPDATE audit SET actor = 'eve' WHERE number = 2").await;
-    let store = open(&path).await;
-    let error = store.audit(&AuditFilter::default()).await.unwrap_err().to_string();
-    assert!(error.contains("audit row 2: its checksum does not match"), "{error}");
-    let lost = "the trigger audit_is_append_only is not the one of this schema";
-    assert_eq!(store.check().await.unwrap(), [lost, "audit row 2: its checksum does not match"]);
 /// Fills the audit trail with rows whose times are their numbers.
 async fn filled_trail(path: &Path, rows: i64) {
     open(path).await.close().await.unwrap();
@@ -807,4 +807,21 @@ async fn rows_that_are_stored_while_others_are_deleted_stay_whatever_their_time_
     assert_eq!(left_of_trail(&path).await, (1_002, 8_001));
 }
 
+#[tokio::test]
+async fn rows_of_the_audit_trail_never_change_and_damage_is_noticed() {
+    let (_dir, path) = place();
+    let store = open(&path).await;
+    for actor in ["ann", "bob"] {
+        store.record_audit(&crate::store::conformance::audit::row(actor, 5)).await.unwrap();
+    }
+    store.close().await.unwrap();
+    let mut connection = raw(&path).await;
+    let changed = sqlx::query("UPDATE audit SET actor = 'eve'").execute(&mut connection).await;
+    assert!(changed.unwrap_err().to_string().contains("never changes"));
+    edit(&path, "DROP TRIGGER audit_is_append_only; UPDATE audit SET actor = 'eve' WHERE number = 2").await;
+    let store = open(&path).await;
+    let error = store.audit(&AuditFilter::default()).await.unwrap_err().to_string();
+    assert!(error.contains("audit row 2: its checksum does not match"), "{error}");
+    let lost = "the trigger audit_is_append_only is not the one of this schema";
+    assert_eq!(store.check().await.unwrap(), [lost, "audit row 2: its checksum does not match"]);
 }
