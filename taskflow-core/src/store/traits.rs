@@ -395,8 +395,8 @@ pub(crate) trait AuditStore: Send + Sync {
     /// How many rows there are before a point in time.
     fn count_audit(&self, before: Timestamp) -> StoreFuture<'_, u64>;
 
-    /// Deletes the rows before a point in time, the oldest first, and stores the row about that with
-    /// the first of them. Others can write meanwhile; what they store stays. Returns how many.
+    /// Deletes the rows before a point in time, the oldest first, and stores the row about that
+    /// with the first of them. Others can write meanwhile; what they store stays. Returns how many.
     fn delete_audit<'a>(&'a self, before: Timestamp, audit: Option<&'a AuditRow>) -> StoreFuture<'a, u64>;
 }
 

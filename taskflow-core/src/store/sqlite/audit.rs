@@ -103,7 +103,8 @@ pub(super) async fn rows(store: &SqliteStore, filter: &AuditFilter) -> Result<Ve
 }
 
 /// A walk along one index, from the newest row on: that of the condition which is likely to select
-/// the fewest rows. The `+` keeps SQLite, which does not know how many they select, from the others.
+/// the fewest rows. The `+` keeps SQLite, which does not know how many they select, from the
+/// others.
 pub(super) fn selected(filter: &AuditFilter) -> Question {
     let mut question = Question::new(format!("SELECT {COLUMNS} FROM audit WHERE true"));
     let texts =
