@@ -161,8 +161,11 @@ pub(crate) fn walk(page: &Page, beginnings: &[&str], mut look: impl FnMut(&str))
             page.assert_clean();
             continue;
         }
-        let links =
-            page.strings("Array.from(document.links, a => a.origin === location.origin ? a.pathname + a.search : '')");
+        // What a browser saves is no page.
+        let links = page.strings(
+            "Array.from(document.links, a => a.origin === location.origin && !a.hasAttribute('download') \
+             ? a.pathname + a.search : '')",
+        );
         next.extend(links.into_iter().filter(|link| !link.is_empty() && known.insert(link.clone())));
     }
     kinds.into_keys().collect()

@@ -93,7 +93,7 @@ fn calls_with_an_empty_name(verb: &str) -> Vec<Vec<&'static str>> {
         "backfills show" | "backfills pause" | "backfills resume" | "backfills retry" | "backfills cancel" => &[&[""]],
         "backfills limit" => &[&[""], &["1", ""]],
         "backfills extend" => &[&[""], &["1", ""]],
-        "runs" => &[&["--dag", ""], &["--state", ""], &["--since", ""], &["--limit", ""]],
+        "runs" => &[&["--dag", ""], &["--state", ""], &["--since", ""], &["--limit", ""], &["--format", ""]],
         "status" => &[&[""]],
         "explain" | "values" | "logs" => &[&[""], &["1", ""]],
         "lineage" => &[&[""]],

@@ -246,7 +246,15 @@ fn calls(verb: &str) -> Vec<Vec<&'static str>> {
         "backfills extend" => &[&["1", "2026-01-01T00:00:09Z", "--reason", HOSTILE], &["1", HOSTILE]],
         "backfills retry" => &[&["1"]],
         "backfills cancel" => &[&["1", "--by", HOSTILE, "--reason", HOSTILE], &["1", "--running"]],
-        "runs" => &[&[], &["--dag", HOSTILE], &["--since", HOSTILE], &["--state", HOSTILE]],
+        "runs" => &[
+            &[],
+            &["--format", "csv"],
+            &["--format", "jsonl"],
+            &["--format", HOSTILE],
+            &["--dag", HOSTILE],
+            &["--since", HOSTILE],
+            &["--state", HOSTILE],
+        ],
         "status" => &[&[BAD], &[BAD, "--all"], &[WAITING], &[ENDLESS], &[HOSTILE]],
         "explain" => &[&[BAD], &[BAD, "fails"], &[WAITING], &[WAITING, "consent"], &[ENDLESS], &[BAD, HOSTILE]],
         "values" => &[

@@ -383,6 +383,22 @@ fn a_dag_that_is_gone_with_its_runs_says_so() {
     assert_eq!(service.get("/dags/mappe").status, 404);
 }
 
+/// The entry about the pruning is older than its end, when the trail is pruned.
+#[test]
+fn pruning_everything_leaves_the_entry_that_says_so() {
+    let service = Service::new();
+    let run = service.trigger("greeting", &json!({}));
+    service.wait(run, "success");
+    let pruned = service.post("/api/v1/db/prune", &json!({"older_than": "0s", "audit": true}));
+    let counts = ["pruned", "audit"].map(|name| pruned.json()[name].clone());
+    assert_eq!((pruned.status, counts), (200, [json!(1), json!(1)]), "{pruned:?}");
+    let left = service.json("/api/v1/audit")["entries"].as_array().expect("a list").clone();
+    let actions: Vec<_> = left.iter().map(|entry| entry["action"].as_str().unwrap_or_default()).collect();
+    assert_eq!(actions, ["db prune"], "{left:?}");
+    let sentence = left[0]["sentence"].as_str().expect("a sentence");
+    assert!(sentence.contains("1 entry of the audit trail"), "{sentence}");
+}
+
 const LOOPBACK: &[&str] = &["--bind", "127.0.0.1:0"];
 
 /// Sends a form.

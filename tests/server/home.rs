@@ -292,6 +292,23 @@ pub(crate) fn sql(home: &Path, statement: &str) -> u64 {
     })
 }
 
+/// A body without the lengths of its chunks. One that is broken off is left as it is.
+fn unchunked(body: &str) -> String {
+    let (mut text, mut rest) = (String::new(), body);
+    while let Some((length, after)) = rest.split_once("\r\n") {
+        let length = usize::from_str_radix(length, 16).unwrap_or(usize::MAX);
+        match (length, after.get(..length), after.get(length..).and_then(|rest| rest.strip_prefix("\r\n"))) {
+            (0, ..) => return text,
+            (_, Some(chunk), Some(next)) => {
+                text += chunk;
+                rest = next;
+            }
+            _ => break,
+        }
+    }
+    body.to_owned()
+}
+
 impl Drop for Service {
     fn drop(&mut self) {
         let _ = self.child.kill();
@@ -310,12 +327,16 @@ impl Response {
             Some((name.to_ascii_lowercase(), value.trim().to_owned()))
         };
         let headers: Vec<(String, String)> = lines.filter_map(header).collect();
+        let is_chunked = headers.iter().any(|(name, value)| name == "transfer-encoding" && value == "chunked");
         Response {
             status,
             #[cfg(feature = "oidc")]
             cookies: headers.iter().filter(|(name, _)| name == "set-cookie").map(|(_, value)| value.clone()).collect(),
             headers: headers.into_iter().collect(),
-            body: body.to_owned(),
+            body: match is_chunked {
+                true => unchunked(body),
+                false => body.to_owned(),
+            },
         }
     }
 

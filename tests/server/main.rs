@@ -10,6 +10,7 @@ mod calls;
 mod client;
 mod compatibility;
 mod control;
+mod exports;
 mod foreign;
 mod grids;
 mod guard;

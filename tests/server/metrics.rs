@@ -12,7 +12,7 @@ use taskflow_tests::common::eventually;
 use crate::home::Service;
 
 /// The names of all metrics with the names of their labels. Dashboards and alerts depend on them.
-const KNOWN: [&str; 44] = [
+const KNOWN: [&str; 48] = [
     "process_cpu_seconds_total{}",
     "process_max_fds{}",
     "process_open_fds{}",
@@ -29,6 +29,7 @@ const KNOWN: [&str; 44] = [
     "taskflow_deliveries_pending{}",
     "taskflow_disk_free_bytes{}",
     "taskflow_events_pending{dag}",
+    "taskflow_events_total{asset}",
     "taskflow_http_request_seconds{method,route}",
     "taskflow_http_requests_busy_total",
     "taskflow_http_requests_limited_total",
@@ -36,6 +37,7 @@ const KNOWN: [&str; 44] = [
     "taskflow_journal_batch_entries{}",
     "taskflow_journal_batch_seconds{}",
     "taskflow_journal_bytes{}",
+    "taskflow_log_dropped_total{}",
     "taskflow_log_ins_total",
     "taskflow_pool_slots",
     "taskflow_queue_oldest_seconds{}",
@@ -48,6 +50,7 @@ const KNOWN: [&str; 44] = [
     "taskflow_scheduler_last_tick_timestamp_seconds{}",
     "taskflow_slot_to_run_seconds",
     "taskflow_slots_total",
+    "taskflow_slots_waiting",
     "taskflow_sse_clients{}",
     "taskflow_sse_resets_total",
     "taskflow_task_attempts_total{dag,outcome}",
@@ -56,6 +59,7 @@ const KNOWN: [&str; 44] = [
     "taskflow_tasks{state}",
     "taskflow_watcher_errors_total",
     "taskflow_watcher_events_total",
+    "taskflow_watcher_last_poll_timestamp_seconds",
     "taskflow_webhook_deliveries_total",
 ];
 
@@ -202,6 +206,71 @@ fn open_streams_are_counted() {
     let lost = service.send("GET", "/api/v1/stream", &[("last-event-id", "0.1")], "");
     assert_eq!(lost.status, 200, "{lost:?}");
     eventually("it is counted", || service.get("/metrics").body.contains("\ntaskflow_sse_resets_total 1\n"));
+}
+
+#[test]
+fn slots_that_wait_are_counted_by_what_they_wait_for() {
+    // Its tasks do not end, and it is due every second.
+    let service = Service::held("serves", "seconds");
+    let waiting = |because: &str| -> u64 {
+        let series = format!("taskflow_slots_waiting{{dag=\"seconds\",because=\"{because}\"}} ");
+        let text = service.get("/metrics").body;
+        text.lines().find_map(|line| line.strip_prefix(&series)?.parse().ok()).unwrap_or(0)
+    };
+    eventually("two slots wait for the end of the run", || waiting("overlap") >= 2);
+    assert_eq!(service.call_of("serves", &["pause", "seconds"]).code, Some(0));
+    eventually("they wait for the end of the pause", || waiting("paused") >= 2 && waiting("overlap") == 0);
+}
+
+/// Events are counted whichever process stores them, and those that are there already are not.
+#[test]
+fn events_are_counted_by_asset_from_the_start_of_the_server() {
+    let emit = |service: &Service, key: &str| {
+        let emitted = service.call(&["emit", "reports", "1", "--key", key]);
+        assert_eq!(emitted.code, Some(0), "{emitted:?}");
+    };
+    let counted = |service: &Service| -> u64 {
+        let text = service.get("/metrics").body;
+        let of_asset = |line: &str| line.strip_prefix("taskflow_events_total{asset=\"reports\"} ")?.parse().ok();
+        text.lines().find_map(of_asset).unwrap_or_else(|| panic!("{text}"))
+    };
+    let service = Service::new();
+    assert_eq!(counted(&service), 0);
+    emit(&service, "a");
+    let known = service.post("/api/v1/events", &json!({ "asset": "reports", "payload": 1, "key": "a" }));
+    assert_eq!(known.status, 200, "{known:?}");
+    assert_eq!(counted(&service), 1);
+    let new = service.post("/api/v1/events", &json!({ "asset": "reports", "payload": 2, "key": "b" }));
+    assert_eq!(new.status, 201, "{new:?}");
+    assert_eq!([counted(&service), counted(&service)], [2, 2]);
+    let (code, directory) = service.stop();
+    assert_eq!(code, Some(0));
+    let service = Service::over(directory, &["--bind", "127.0.0.1:0"]);
+    assert_eq!(counted(&service), 0);
+    emit(&service, "c");
+    assert_eq!(counted(&service), 1);
+}
+
+/// One has a source in which nothing happens, the other looks for files that are not there.
+#[test]
+fn a_watcher_that_looks_and_finds_nothing_is_seen_to_look() {
+    let service = Service::with_schedules_of("assets");
+    let polls = || -> BTreeMap<String, f64> {
+        let text = service.get("/metrics").body;
+        let poll = |line: &str| {
+            let rest = line.strip_prefix("taskflow_watcher_last_poll_timestamp_seconds{watcher=\"")?;
+            let (source, last) = rest.split_once("\"} ")?;
+            Some((source.to_owned(), last.parse().ok()?))
+        };
+        text.lines().filter_map(poll).collect()
+    };
+    let sources = |polls: &BTreeMap<String, f64>| polls.keys().cloned().collect::<Vec<_>>();
+    let known = ["files:/nowhere/**/*.csv", "queue"];
+    eventually("both have looked", || sources(&polls()) == known);
+    let first = polls();
+    eventually("both look again", || polls().iter().all(|(source, last)| *last > first[source]));
+    let text = service.get("/metrics").body;
+    assert!(!text.contains("taskflow_watcher_events_total{"), "{text}");
 }
 
 /// A slot that is due and that no service has decided.

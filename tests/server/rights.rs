@@ -59,6 +59,8 @@ const OPERATE: Need = Dag("operate");
 const ADMIN: Need = All("admin");
 
 const API: &[Case] = &[
+    get("/api/v1/runs.csv", List, "/api/v1/runs.csv"),
+    get("/api/v1/runs.jsonl", List, "/api/v1/runs.jsonl"),
     get("/health/live", Public, "/health/live"),
     get("/health/ready", Public, "/health/ready"),
     get("/metrics", All("view"), "/metrics"),

@@ -35,5 +35,5 @@ pub(crate) use partition::check as check_partition;
 pub use partition::{Day, Hour, Month, Partition, PartitionError, RunPartition};
 pub use period::{Period, PeriodRules, Week, Year};
 pub use registry::{AssetEntry, Assets};
-pub(crate) use watch::{AnyBatch, AnyWatch};
+pub(crate) use watch::{AnyBatch, AnyWatch, WatchFuture};
 pub use watch::{Batch, Cursor, Watch, WatchError, Watcher, WatcherEntry};

@@ -2,6 +2,7 @@
 //! names, the account of the process.
 
 mod account;
+pub(crate) mod csv;
 pub mod error;
 pub(crate) mod failpoint;
 mod histogram;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgMatches, Command, value_parser};
 
 use super::error::{CliError, Exit};
@@ -11,7 +12,7 @@ use super::terminal::Terminal;
 use super::{args, format, run_args};
 use crate::base::{Timestamp, nearest};
 use crate::dag::Registry;
-use crate::ops::RunSummaryDocument;
+use crate::ops::{RunListFormat, RunSummaryDocument};
 use crate::run::{RunState, TaskState};
 use crate::store::RunFilter;
 
@@ -32,7 +33,14 @@ pub(super) fn command() -> Command {
                 .long("limit")
                 .value_name("N")
                 .value_parser(value_parser!(u32))
-                .help("Show at most N runs; 0 shows all [default: 20]"),
+                .help("Show at most N runs; 0 shows all [default: 20, with --format all]"),
+        )
+        .arg(
+            Arg::new("format")
+                .long("format")
+                .value_name("FORMAT")
+                .value_parser(PossibleValuesParser::new(RunListFormat::ALL.map(RunListFormat::name)))
+                .help("Print the runs as a file: `csv` for spreadsheets, `jsonl` with a JSON document a line"),
         )
 }
 
@@ -45,7 +53,9 @@ pub(super) fn since(text: &str) -> Result<Timestamp, String> {
 }
 
 pub(super) fn runs(matches: &ArgMatches, source: &Source, terminal: &Terminal) -> Result<Exit, CliError> {
-    let limit = matches.get_one::<u32>("limit").copied().unwrap_or(20);
+    let format = matches.get_one::<String>("format");
+    let format = format.and_then(|name| RunListFormat::ALL.into_iter().find(|format| format.name() == name));
+    let limit = matches.get_one::<u32>("limit").copied().unwrap_or(if format.is_some() { 0 } else { 20 });
     let filter = RunFilter {
         dag: matches.get_one::<String>("dag").cloned(),
         states: run_args::given_states(matches),
@@ -53,6 +63,9 @@ pub(super) fn runs(matches: &ArgMatches, source: &Source, terminal: &Terminal) -
         limit: (limit > 0).then_some(limit),
         ..RunFilter::default()
     };
+    if let Some(format) = format {
+        return export(format, &filter, source, terminal);
+    }
     let RunPage { runs, more } = source.runs(&filter)?;
     if args::wants_json(matches) {
         run_args::print_json(&runs, terminal)?;
@@ -63,6 +76,18 @@ pub(super) fn runs(matches: &ArgMatches, source: &Source, terminal: &Terminal) -
         terminal.note(&nothing(source, &filter));
     } else if more {
         terminal.note(&format!("and older runs; --limit {} shows more, --limit 0 shows all", limit.saturating_mul(5)));
+    }
+    Ok(Exit::Success)
+}
+
+/// Prints runs page by page: there may be a million.
+fn export(format: RunListFormat, filter: &RunFilter, source: &Source, terminal: &Terminal) -> Result<Exit, CliError> {
+    let offer = |text: &str| match format {
+        RunListFormat::Csv => terminal.offer_value(text),
+        RunListFormat::JsonLines => terminal.offer_json(text),
+    };
+    if offer(&format.head())? {
+        source.each_page_of_runs(filter, |runs| Ok(offer(&format.lines(runs))?))?;
     }
     Ok(Exit::Success)
 }

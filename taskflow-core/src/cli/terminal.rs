@@ -72,10 +72,15 @@ impl Terminal {
     /// Writes a text that is a value of a task to stdout: unchanged, except for secrets, to a file
     /// or a pipe.
     pub(super) fn print_value(&self, text: &str) -> io::Result<()> {
+        self.offer_value(text).map(drop)
+    }
+
+    /// The same for a part of a long output; `false` when the reader is gone.
+    pub(super) fn offer_value(&self, text: &str) -> io::Result<bool> {
         if io::stdout().is_terminal() {
-            return self.print(text);
+            return self.offer(text);
         }
-        self.write(&Redactor::current().registered(text)).map(drop)
+        self.write(&Redactor::current().registered(text))
     }
 
     /// Writes a part of a long output to stdout; `false` when the reader is gone.

@@ -13,6 +13,7 @@
 //! 5. An operation that ends with the row left stores it by itself, with the reason.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
@@ -166,26 +167,37 @@ impl Journal {
         Ok(self.inner.store.audit(filter).await?)
     }
 
-    /// How many rows are older than this.
+    /// How many rows [`Journal::prune_audit`] would delete.
     ///
     /// # Errors
     ///
     /// When the store cannot be read.
-    pub(crate) async fn count_audit(&self, before: Timestamp) -> Result<u64, JournalError> {
-        Ok(self.inner.store.count_audit(before).await?)
+    pub(crate) async fn count_audit(&self, older_than: Duration) -> Result<u64, JournalError> {
+        Ok(self.inner.store.count_audit(self.audit_before(older_than)).await?)
     }
 
-    /// Deletes the rows that are older than this.
+    /// Deletes the rows that are older than this, but for the one about this act. If it fails or is
+    /// dropped, the oldest of them may be gone.
     ///
     /// # Errors
     ///
     /// When the store cannot be written.
-    pub(crate) async fn prune_audit(&self, before: Timestamp) -> Result<u64, JournalError> {
+    pub(crate) async fn prune_audit(&self, older_than: Duration) -> Result<u64, JournalError> {
+        let before = self.audit_before(older_than);
         let deleted = self.inner.store.delete_audit(before, self.audit_row().as_ref()).await?;
         if deleted > 0 {
             self.audit_stored();
         }
         Ok(deleted)
+    }
+}
+
+impl Journal {
+    /// The rows before this time are older than that, and older than the row about the present act,
+    /// which may be stored already.
+    fn audit_before(&self, older_than: Duration) -> Timestamp {
+        let before = self.now() - older_than;
+        self.acting.pending.as_ref().map_or(before, |pending| before.min(pending.lock().row.at))
     }
 }
 

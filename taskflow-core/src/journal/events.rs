@@ -275,6 +275,12 @@ impl Journal {
         Ok(self.inner.store.last_event().await?)
     }
 
+    /// How many events with numbers above `after` and up to `until` are stored, by asset.
+    #[cfg(feature = "server")]
+    pub(crate) async fn count_events(&self, after: i64, until: i64) -> Result<Vec<(String, u64)>, JournalError> {
+        Ok(self.inner.store.count_events(after, until).await?)
+    }
+
     /// How far events and consumers are. Both numbers only grow, so that equal ones mean that no
     /// process has stored anything.
     pub(crate) async fn event_progress(&self) -> Result<EventProgress, JournalError> {

@@ -82,6 +82,8 @@ pub use read::{AttemptLog, LogFiles, RunLogRecord};
 pub(crate) use record::LogLine;
 pub use record::{LogLevel, LogRecord, LogSpan};
 pub use redact::{Redactor, mask, redact};
+#[cfg(feature = "server")]
+pub(crate) use sink::dropped_records;
 pub use sink::{LogError, LogOptions, LogSink, LogStatus};
 pub(crate) use span::attempt_span;
 pub use spawn::{carry, spawn, spawn_blocking};

@@ -15,6 +15,15 @@ use super::writer::Writer;
 
 const MIB: usize = 1024 * 1024;
 
+/// What the sinks of this process have dropped.
+static DROPPED: AtomicU64 = AtomicU64::new(0);
+
+/// How many records this process has dropped because the queue of their attempt was full.
+#[cfg(feature = "server")]
+pub(crate) fn dropped_records() -> u64 {
+    DROPPED.load(Ordering::Relaxed)
+}
+
 /// Where logs are written, and their limits.
 ///
 /// ```no_run
@@ -169,7 +178,10 @@ impl Destination for LogSink {
     fn send(&self, attempt: &Arc<Attempt>, record: impl FnOnce() -> LogRecord) {
         attempt.used.store(true, Ordering::Relaxed);
         let received = self.shared.queue.offer(attempt, record());
-        self.shared.dropped.fetch_add(received.dropped, Ordering::Relaxed);
+        if received.dropped > 0 {
+            self.shared.dropped.fetch_add(received.dropped, Ordering::Relaxed);
+            DROPPED.fetch_add(received.dropped, Ordering::Relaxed);
+        }
         if received.pressed {
             notice(&self.shared.queue, attempt);
         }

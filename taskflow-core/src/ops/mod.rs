@@ -19,7 +19,7 @@
 //! | `approvals` | The questions that tasks ask people: [`approvals()`], [`approval`]. |
 //! | `answer_form` | How a question can be answered: [`AnswerForm`]. |
 //! | `replay` | Runs one task again without storing anything: [`replay()`]. |
-//! | `schedule_lag` | How far the service is behind the schedules. |
+//! | `schedule_lag` | How far the service is behind the schedules, and which slots wait. |
 //! | `schedules` | The slots of schedules to come: [`next_slots`]; [`pause`], [`unpause`], [`reset_schedule`]. |
 //! | `slots` | What became of slots, and when: [`slots()`], [`past_slots`]. |
 //! | `slot_counts` | How many of the last slots have no run. |
@@ -45,6 +45,7 @@
 //! | `events`, `emit_preview` | The events of assets: [`emit`], [`preview_emit`], [`events()`], [`event`], [`emitted_by`]. |
 //! | `lineage` | Where a run comes from, and what comes from it: [`lineage()`]. |
 //! | `list` | Lists runs: [`list_runs`]. |
+//! | `run_export` | A list of runs as text, page by page: [`RunPages`], [`RunListFormat`]. |
 //! | `elements` | The elements of a mapped task: [`elements_summary`], [`elements()`]. |
 //! | `status` | A run and its tasks as a document: [`RunStatus`]. |
 //! | `queue_wait` | Why a queued run has not started: [`queue_wait()`]. |
@@ -103,6 +104,7 @@ mod replay;
 mod resume;
 mod retry;
 mod run_events;
+mod run_export;
 #[cfg(feature = "server")]
 mod schedule_lag;
 mod schedules;
@@ -187,8 +189,9 @@ pub(crate) use resume::resume_for;
 pub use resume::{interrupted, resume};
 pub use retry::{preview_retry, retry, retry_previewed};
 pub use run_events::{NeighbourRun, RunEvents, run_events};
+pub use run_export::{RunListFormat, RunPages};
 #[cfg(feature = "server")]
-pub(crate) use schedule_lag::oldest_undecided;
+pub(crate) use schedule_lag::ScheduleStates;
 #[cfg(feature = "cli")]
 pub(crate) use schedules::schedule_note;
 pub use schedules::{NextSlot, NextSlots, ResetSchedule, next_slots, pause, pause_of, reset_schedule, unpause};

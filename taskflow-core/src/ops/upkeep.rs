@@ -67,7 +67,7 @@ pub async fn would_prune_events(journal: &Journal, prune: &Prune) -> Result<u64,
 /// When the store cannot be read.
 pub async fn would_prune_audit(journal: &Journal, prune: &Prune) -> Result<u64, OpsError> {
     match prune.audit {
-        true => Ok(journal.count_audit(journal.now() - prune.older_than).await?),
+        true => Ok(journal.count_audit(prune.older_than).await?),
         false => Ok(0),
     }
 }
@@ -81,7 +81,7 @@ pub async fn would_prune_audit(journal: &Journal, prune: &Prune) -> Result<u64, 
 /// # Errors
 ///
 /// When the store cannot be written, files cannot be removed, or the state of a consumer is
-/// damaged. Some runs may have been deleted then.
+/// damaged. Some of them may have been deleted then, the oldest entries first.
 pub async fn prune(journal: &Journal, prune: &Prune, config: Option<&Config>) -> Result<Pruned, OpsError> {
     let trail = Trail::begin(journal, Action::DbPrune, AuditTarget::default(), "");
     let pruned = prune_all(trail.journal(), prune, config).await;
@@ -116,7 +116,7 @@ async fn prune_all(journal: &Journal, prune: &Prune, config: Option<&Config>) ->
         false => 0,
     };
     let audit = match prune.audit {
-        true => journal.prune_audit(journal.now() - prune.older_than).await?,
+        true => journal.prune_audit(prune.older_than).await?,
         false => 0,
     };
     Ok(Pruned { pruned, events, audit })

@@ -44,8 +44,17 @@ impl<'a> SlotSearch<'a> {
     /// How many slots wait in some spans, at most `most`, and the first of them. Spans that
     /// `catchup_window` does not bound do not count.
     pub(super) fn count_waiting(&self, spans: &[Span], most: u64) -> (u64, Option<Timestamp>) {
+        self.count_in(spans.iter().filter(|span| !span.unbounded), most)
+    }
+
+    /// How many slots are in some spans, at most `most`, and the first of them.
+    pub(super) fn count_in<'s>(
+        &self,
+        spans: impl IntoIterator<Item = &'s Span>,
+        most: u64,
+    ) -> (u64, Option<Timestamp>) {
         let (mut count, mut earliest) = (0, None);
-        for span in spans.iter().filter(|span| !span.unbounded) {
+        for span in spans {
             let mut slot = self.first_in(*span);
             while let Some(Slot { at, .. }) = slot.filter(|_| count < most) {
                 count += 1;

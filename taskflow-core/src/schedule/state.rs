@@ -98,6 +98,11 @@ impl ScheduleState {
         first.filter(|_| slots >= BEHIND).map(|first| Backlog { slots, first })
     }
 
+    /// How many slots wait, at most `most`.
+    pub fn count_pending(&self, schedule: &Schedule, most: u64) -> u64 {
+        SlotSearch::new(schedule, self.first_seen).count_in(&self.pending, most).0
+    }
+
     /// By how much a clock is behind the last step, if that is more than [`CLOCK_TOLERANCE`].
     pub fn clock_is_behind(&self, now: Timestamp) -> Option<Duration> {
         Some(self.clock.since(now)).filter(|&by| by > CLOCK_TOLERANCE)

@@ -2,11 +2,13 @@
 //!
 //! - Counters and histograms are kept here, from the events of the service and the requests.
 //! - Gauges are read from the store when somebody asks for the metrics; so are the attempts of the
-//!   runs that have ended since ([`tasks`]).
+//!   runs that have ended since ([`tasks`]), and the events that were stored since ([`events`]).
 //!
-//! Labels are ids of DAGs, states, and the paths of routes with their names in braces. Of DAGs
-//! there are at most [`DAGS`]; further ones are `other`. Ids of runs and tasks are no labels.
+//! Labels are ids of DAGs, names of assets, states, and the paths of routes with their names in
+//! braces. Of DAGs there are at most [`DAGS`], and of assets [`ASSETS`]; further ones are `other`.
+//! Ids of runs and tasks are no labels.
 
+mod events;
 mod process;
 mod queues;
 mod tasks;
@@ -21,8 +23,10 @@ use axum::http::StatusCode;
 
 use super::ServerState;
 use super::problem::Problem;
+use crate::asset::Assets;
 use crate::base::{Histogram, Timestamp};
-use crate::ops;
+use crate::log;
+use crate::ops::{self, ScheduleStates};
 use crate::run::RunState;
 use crate::schedule::Note;
 use crate::service::ServiceEvent;
@@ -30,6 +34,8 @@ use crate::store::RunFilter;
 
 /// The most values of a label `dag`.
 const DAGS: usize = 1_000;
+/// The most values of a label `asset`.
+const ASSETS: usize = 1_000;
 
 /// The metrics of a server. Cheap to clone.
 #[derive(Clone, Debug, Default)]
@@ -41,6 +47,8 @@ pub(super) struct Metrics {
 struct Inner {
     series: Mutex<Series>,
     ended: Mutex<tasks::Ended>,
+    /// The number of the last event that is counted.
+    counted_event: tokio::sync::Mutex<i64>,
     /// Whether the store was in trouble when the service last used it.
     in_trouble: AtomicBool,
 }
@@ -51,6 +59,7 @@ struct Series {
     counters: BTreeMap<(&'static str, String), u64>,
     histograms: BTreeMap<(&'static str, String), Histogram>,
     dags: BTreeSet<String>,
+    assets: BTreeSet<String>,
     /// The DAGs whose schedules have noted that the clock went back, since it was last counted.
     clock_noted_by: BTreeSet<&'static str>,
 }
@@ -76,15 +85,38 @@ impl Series {
 
     /// The value of the label for a DAG.
     fn dag(&mut self, dag: &str) -> String {
-        if self.dags.contains(dag) || self.dags.len() < DAGS {
-            self.dags.insert(dag.to_owned());
-            return dag.to_owned();
-        }
-        "other".to_owned()
+        among(&mut self.dags, DAGS, dag)
+    }
+
+    /// The value of the label for an asset.
+    fn asset(&mut self, asset: &str) -> String {
+        among(&mut self.assets, ASSETS, asset)
     }
 }
 
+/// The name, if it is one of the first so many; `other` otherwise.
+fn among(known: &mut BTreeSet<String>, most: usize, name: &str) -> String {
+    if known.contains(name) || known.len() < most {
+        known.insert(name.to_owned());
+        return name.to_owned();
+    }
+    "other".to_owned()
+}
+
 impl Metrics {
+    /// The metrics of a server that starts when the last event has this number. The events of the
+    /// assets of the program are counted from 0, so that the first one is seen to come.
+    pub(super) fn new(last_event: i64) -> Self {
+        let metrics = Metrics { inner: Arc::new(Inner { counted_event: last_event.into(), ..Inner::default() }) };
+        let mut series = metrics.series();
+        for asset in Assets::all() {
+            let asset = series.asset(asset.name);
+            series.count("taskflow_events_total", labels(&[("asset", &asset)]), 0);
+        }
+        drop(series);
+        metrics
+    }
+
     fn series(&self) -> std::sync::MutexGuard<'_, Series> {
         self.inner.series.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -188,14 +220,16 @@ impl Metrics {
         text.gauge("taskflow_build_info", "The version of taskflow.", [(build, 1.0)]);
         let turn = state.handle.last_turn().map(|turn| (labels(&[]), seconds(turn)));
         text.gauge("taskflow_scheduler_last_tick_timestamp_seconds", "When the service last looked for work.", turn);
-        let due = ops::oldest_undecided(&state.journal, &state.dags).await?;
-        let lag = due.map_or(0.0, |due| state.journal.now().since(due).as_secs_f64());
-        let help = "How long the slot is due that waits for the longest time for a decision; 0 if none is.";
-        text.gauge("taskflow_scheduler_lag_seconds", help, [(labels(&[]), lag)]);
+        self.schedules(state, &mut text).await?;
+        let polls = state.handle.last_polls().into_iter();
+        let polls = polls.map(|(source, last)| (labels(&[("watcher", &source)]), seconds(last)));
+        let help = "When the watcher has last looked at its source, or was told of something new.";
+        text.gauge("taskflow_watcher_last_poll_timestamp_seconds", help, polls);
         let clients = state.streams.open() as f64;
         text.gauge("taskflow_sse_clients", "Open streams of server-sent events.", [(labels(&[]), clients)]);
         self.gauges(state, &mut text).await?;
         self.count_attempts(state).await?;
+        self.count_events(&state.journal).await?;
         let bytes = |value: Option<u64>| value.map(|value| (labels(&[]), value as f64));
         text.gauge("taskflow_journal_bytes", "The size of the store.", bytes(state.home.store_bytes()));
         let help = "What is left for the home in its file system.";
@@ -212,6 +246,8 @@ impl Metrics {
             let expires = tls.expires().map(|expires| (labels(&[]), seconds(expires)));
             text.gauge("taskflow_tls_certificate_expiry_timestamp_seconds", help, expires);
         }
+        let help = "Records that were not logged because their attempt emitted them too fast.";
+        text.counter("taskflow_log_dropped_total", help, [(labels(&[]), log::dropped_records())]);
         process::expose(&mut text);
         let series = self.series();
         for &(name, help) in &COUNTERS {
@@ -223,6 +259,21 @@ impl Metrics {
             text.histogram(name, help, of_name.map(|((_, labels), value)| (labels.as_str(), value)));
         }
         Ok(text.0)
+    }
+
+    /// The gauges about slots that are due.
+    async fn schedules(&self, state: &ServerState, text: &mut Exposition) -> Result<(), Problem> {
+        let states = ScheduleStates::read(&state.journal, &state.dags).await?;
+        let lag = states.oldest_undecided().map_or(0.0, |due| state.journal.now().since(due).as_secs_f64());
+        let help = "How long the slot is due that waits for the longest time for a decision; 0 if none is.";
+        text.gauge("taskflow_scheduler_lag_seconds", help, [(labels(&[]), lag)]);
+        let mut waiting: BTreeMap<String, f64> = BTreeMap::new();
+        for ((dag, wait), slots) in states.waiting() {
+            let dag = self.series().dag(dag);
+            *waiting.entry(labels(&[("dag", &dag), ("because", wait.name())])).or_default() += slots as f64;
+        }
+        text.gauge("taskflow_slots_waiting", "Slots that are due and wait; 1000 stands for more.", waiting);
+        Ok(())
     }
 
     /// Counts the attempts of the runs that have ended since somebody last asked.
@@ -285,11 +336,12 @@ impl Metrics {
     }
 }
 
-const COUNTERS: [(&str, &str); 13] = [
+const COUNTERS: [(&str, &str); 14] = [
     ("taskflow_slots_total", "Slots by what became of them."),
     ("taskflow_runs_total", "Runs of this service that have ended, by state."),
     ("taskflow_task_attempts_total", "Attempts of tasks in runs of this service that have ended."),
     ("taskflow_deadlines_missed_total", "Slots that have missed their deadlines."),
+    ("taskflow_events_total", "Events that were stored, by asset."),
     ("taskflow_watcher_events_total", "Events that watchers have stored."),
     ("taskflow_watcher_errors_total", "Failures of watchers."),
     ("taskflow_webhook_deliveries_total", "Deliveries to webhooks, by what became of them."),

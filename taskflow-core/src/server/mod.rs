@@ -167,6 +167,7 @@ impl ServerState {
         let provider = options.oidc.as_ref().map(|oidc| (oidc.issuer(), oidc.roles()));
         // The groups may have other roles than when the users have logged in.
         ops::accounts::apply_groups(service, provider).await?;
+        let metrics = Metrics::new(journal.last_event().await?);
         let auth = Arc::new(Auth::new(home.config().settings(), address, &options, setup));
         let (home, service) = (home.clone(), service.clone());
         let state = ServerState {
@@ -177,7 +178,7 @@ impl ServerState {
             dags: dags.into(),
             options,
             handle,
-            metrics: Metrics::default(),
+            metrics,
             ends: Ends::default(),
             keys: Arc::default(),
             draining: Arc::default(),

@@ -84,9 +84,12 @@ fn content(route: &Route, components: &mut Components) -> Value {
     let text = json!({ "schema": { "type": "string" } });
     match route.media_type {
         "application/json" => json!({ "application/json": { "schema": components.answer(route.answers) } }),
-        // Clients that ask for text get text.
-        JSON_LINES => json!({ JSON_LINES: text, "text/plain": text }),
-        other => json!({ other: text }),
+        // Clients that ask for text get the text of a log.
+        JSON_LINES if route.path.ends_with("/log") => json!({ JSON_LINES: text, "text/plain": text }),
+        other => {
+            let media_type = other.split(';').next().unwrap_or(other);
+            json!({ media_type: text })
+        }
     }
 }
 

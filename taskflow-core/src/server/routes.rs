@@ -12,7 +12,8 @@ use serde_json::{Map, Value};
 
 use super::ServerState;
 use super::api::{
-    accounts, approvals, assets, audit, backfills, bulk, changes, dags, elements, health, logs, pauses, prune, runs,
+    accounts, approvals, assets, audit, backfills, bulk, changes, dags, elements, health, logs, pauses, prune,
+    run_export, runs,
 };
 use super::auth::Visitor;
 use super::call::{self, Call};
@@ -194,6 +195,22 @@ const ROLE: Field = field("role", Kind::Word(&["viewer", "operator", "admin"]), 
 const DAG_PATTERNS: Field =
     field("dags", Kind::Texts, "Only for these DAGs: ids, `team_a.*` or `tag:finance`. Default: all DAGs");
 pub(super) const JSON_LINES: &str = "application/jsonl";
+pub(super) const CSV: &str = "text/csv; charset=utf-8";
+const LOGICAL_SINCE: Field = field("logical_since", Kind::Time, "Only with this logical date or a later one");
+const LOGICAL_BEFORE: Field = field("logical_before", Kind::Time, "Only with an earlier logical date");
+const ORDER: Field = field("order", Kind::Word(&["created", "logical_date"]), "The order. Default: created");
+/// The fields of a list of runs that is a file.
+const EXPORT: &[Field] = &[
+    DAG,
+    STATE,
+    RUN_TYPE,
+    SINCE,
+    BEFORE,
+    LOGICAL_SINCE,
+    LOGICAL_BEFORE,
+    ORDER,
+    field("limit", Kind::Number(1, u32::MAX as i64), "At most this many. Default: all"),
+];
 const EVENT_STREAM: &str = "text/event-stream";
 
 /// All routes.
@@ -266,12 +283,18 @@ pub(super) static ROUTES: &[Route] = &[
         RUN_TYPE,
         SINCE,
         BEFORE,
-        field("logical_since", Kind::Time, "Only with this logical date or a later one"),
-        field("logical_before", Kind::Time, "Only with an earlier logical date"),
-        field("order", Kind::Word(&["created", "logical_date"]), "The order. Default: created"),
+        LOGICAL_SINCE,
+        LOGICAL_BEFORE,
+        ORDER,
         LIMIT,
         AFTER,
     ]),
+    route!(Get "/api/v1/runs.csv", run_export::csv, "Runs as a file of CSV, the newest first")
+        .query(EXPORT)
+        .media_type(CSV),
+    route!(Get "/api/v1/runs.jsonl", run_export::json_lines, "Runs as a file with a document a line, the newest first")
+        .query(EXPORT)
+        .media_type(JSON_LINES),
     route!(Post "/api/v1/runs:cancel", bulk::cancel, "Ends several runs early, with an answer for each"
         => bulk::Outcomes)
     .costly()

@@ -1,11 +1,13 @@
 //! What other parts of the process do with a service: hand it runs, and ask whether it is alive.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use tokio::sync::Notify;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
+use super::watchers::LastPolls;
 use crate::base::Timestamp;
 use crate::engine::RunRequest;
 use crate::journal::RunSummary;
@@ -23,12 +25,14 @@ pub struct ServiceHandle {
     /// In nanoseconds; 0 before the first turn.
     last_turn: Arc<AtomicI64>,
     woken: Arc<Notify>,
+    polls: LastPolls,
 }
 
 impl ServiceHandle {
     pub(super) fn new() -> (Self, UnboundedReceiver<ClaimedRun>) {
         let (claimed, receiver) = unbounded_channel();
-        (ServiceHandle { claimed, last_turn: Arc::default(), woken: Arc::default() }, receiver)
+        let (last_turn, woken, polls) = (Arc::default(), Arc::default(), LastPolls::default());
+        (ServiceHandle { claimed, last_turn, woken, polls }, receiver)
     }
 
     /// Lets the service continue a run that is claimed: one whose tasks were cleared, or that was
@@ -53,6 +57,18 @@ impl ServiceHandle {
     pub fn last_turn(&self) -> Option<Timestamp> {
         let nanos = self.last_turn.load(Ordering::Relaxed);
         (nanos != 0).then(|| Timestamp::from_nanos(nanos))
+    }
+
+    /// When each watcher of the service has run last, by its source: it has looked for something
+    /// new, or was told of it. A watcher that only waits for its source runs when that has
+    /// something.
+    pub fn last_polls(&self) -> BTreeMap<String, Timestamp> {
+        self.polls.all()
+    }
+
+    /// Where watchers note that they run.
+    pub(super) fn polls(&self) -> &LastPolls {
+        &self.polls
     }
 
     pub(super) fn turned(&self, now: Timestamp) {

@@ -258,7 +258,7 @@ impl Service {
         self.events.push(ServiceEvent::Ready { dags, schedules, consumers });
         let mut stored = self.journal.events_stored();
         let (sender, mut watched) = unbounded_channel();
-        let watchers = self.watches.then(|| Watchers::start(&self.journal, &sender));
+        let watchers = self.watches.then(|| Watchers::start(&self.journal, &sender, self.handle.polls()));
         let reason = loop {
             let turn = self.turn(&mut report).await;
             self.handle.turned(Timestamp::now());

@@ -362,6 +362,10 @@ pub(crate) trait EventStore: Send + Sync {
     /// The events that match the filter, in its order.
     fn events<'a>(&'a self, filter: &'a EventFilter) -> StoreFuture<'a, Vec<EventRow>>;
 
+    /// How many events with numbers above `after` and up to `until` the store has, by asset.
+    #[cfg_attr(not(feature = "server"), allow(dead_code, reason = "for the metrics of a server"))]
+    fn count_events(&self, after: i64, until: i64) -> StoreFuture<'_, Vec<(String, u64)>>;
+
     /// The highest number that an event has had; 0 before the first.
     fn last_event(&self) -> StoreFuture<'_, i64>;
 
@@ -391,8 +395,8 @@ pub(crate) trait AuditStore: Send + Sync {
     /// How many rows there are before a point in time.
     fn count_audit(&self, before: Timestamp) -> StoreFuture<'_, u64>;
 
-    /// Deletes the rows before a point in time, and stores the row about that if there were any.
-    /// Returns how many.
+    /// Deletes the rows before a point in time, the oldest first, and stores the row about that
+    /// with the first of them. Others can write meanwhile; what they store stays. Returns how many.
     fn delete_audit<'a>(&'a self, before: Timestamp, audit: Option<&'a AuditRow>) -> StoreFuture<'a, u64>;
 }
 

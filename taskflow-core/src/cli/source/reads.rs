@@ -10,7 +10,8 @@ use crate::dag::DagDef;
 use crate::journal::{Explanation, RunHistory};
 use crate::ops::{
     self, AssetDocument, AuditList, AuditQuery, BackfillStatus, ConsumerStatus, DagStatus, Diagnosis, EventDocument,
-    EventQuery, Lineage, NextSlots, PastSlots, RunStatus, RunSummaryDocument, SlotQuery, ValueDocument, ValuePreviews,
+    EventQuery, Lineage, NextSlots, PastSlots, RunPages, RunStatus, RunSummaryDocument, SlotQuery, ValueDocument,
+    ValuePreviews,
 };
 use crate::render::{Format, render};
 use crate::run::RunState;
@@ -142,6 +143,28 @@ impl Source {
                 Ok(RunPage { runs: list.runs.iter().map(RunSummaryDocument::of).collect(), more: list.more })
             }
             Source::Server(client) => runs_of(client, filter),
+        }
+    }
+
+    /// Calls a function with the runs that match such a filter, page by page, until it returns
+    /// `false`.
+    pub(in crate::cli) fn each_page_of_runs(
+        &self,
+        filter: &RunFilter,
+        mut each: impl FnMut(&[RunSummaryDocument]) -> Result<bool, CliError>,
+    ) -> Result<(), CliError> {
+        match self {
+            Source::Home(home) => {
+                let Some(journal) = home.existing_journal()? else { return Ok(()) };
+                let mut pages = RunPages::new(&journal, filter.clone());
+                while let Some(page) = home.wait(pages.next())? {
+                    if !each(&page)? {
+                        break;
+                    }
+                }
+                Ok(())
+            }
+            Source::Server(client) => each_page_of(client, filter, &mut each),
         }
     }
 
@@ -396,31 +419,45 @@ fn most(limit: Option<u32>) -> usize {
 /// The runs that match a filter, page by page.
 fn runs_of(client: &Client, filter: &RunFilter) -> Result<RunPage, CliError> {
     let most = filter.limit.map_or(usize::MAX, |limit| limit as usize);
+    // One more shows whether there are more.
+    let wanted = RunFilter { limit: filter.limit.map(|limit| limit.saturating_add(1)), ..filter.clone() };
+    let mut runs: Vec<RunSummaryDocument> = Vec::new();
+    each_page_of(client, &wanted, &mut |page| {
+        runs.extend_from_slice(page);
+        Ok(true)
+    })?;
+    let more = runs.len() > most;
+    runs.truncate(most);
+    Ok(RunPage { runs, more })
+}
+
+/// Calls a function with each page of the runs that match a filter, until it returns `false`.
+fn each_page_of(
+    client: &Client,
+    filter: &RunFilter,
+    each: &mut dyn FnMut(&[RunSummaryDocument]) -> Result<bool, CliError>,
+) -> Result<(), CliError> {
     let states = filter.states.iter().map(|state| state.name()).collect::<Vec<_>>().join(",");
-    let (mut runs, mut before): (Vec<RunSummaryDocument>, Option<String>) = (Vec::new(), None);
+    let (mut left, mut after): (Option<u32>, Option<String>) = (filter.limit, None);
     loop {
-        // One more shows whether there are more.
-        let wanted = most.saturating_add(1).saturating_sub(runs.len()).min(PAGE as usize);
+        let wanted = left.map_or(PAGE, |left| left.min(PAGE));
         let query = given([
             ("dag", filter.dag.clone()),
             ("state", Some(states.clone()).filter(|states| !states.is_empty())),
             ("since", filter.since.map(|since| since.to_string())),
             ("limit", Some(wanted.to_string())),
-            ("after", before.take()),
+            ("after", after.take()),
         ]);
         let page: Vec<RunSummaryDocument> = client.get("/runs", &query)?;
-        let is_last = page.len() < wanted;
-        before = page.last().map(|last| {
+        after = page.last().map(|last| {
             crate::store::RunCursor::of(filter.order, last.created, last.logical_date, last.number).encode()
         });
-        runs.extend(page);
-        if is_last || runs.len() > most {
-            break;
+        left = left.map(|left| left.saturating_sub(wanted));
+        let is_last = page.len() < wanted as usize || left == Some(0);
+        if !each(&page)? || is_last {
+            return Ok(());
         }
     }
-    let more = runs.len() > most;
-    runs.truncate(most);
-    Ok(RunPage { runs, more })
 }
 
 /// Entries of the audit trail, page by page.

@@ -18,4 +18,5 @@ mod paging;
 mod params;
 pub(super) mod pauses;
 pub(super) mod prune;
+pub(super) mod run_export;
 pub(super) mod runs;

@@ -14,27 +14,31 @@ use crate::store::{RunCursor, RunFilter, RunOrder};
 
 /// A page of runs. The header `Link` leads to the next page.
 pub(in crate::server) async fn list(call: Call) -> Answer {
-    let order = match call.text("order") {
-        Some("logical_date") => RunOrder::LogicalDate,
-        _ => RunOrder::Created,
-    };
     let after = match call.text("after") {
         Some(text) => Some(RunCursor::decode(text).ok_or_else(no_place)?),
         None => None,
     };
-    let filter = RunFilter {
-        logical_since: call.time("logical_since"),
-        logical_before: call.time("logical_before"),
-        order,
-        after,
-        limit: Some(call.limit()),
-        ..filter_of(&call)?
-    };
+    let filter = RunFilter { after, limit: Some(call.limit()), ..listed(&call)? };
+    let order = filter.order;
     let RunList { runs, more, .. } =
         ops::list_runs(&call.state.journal, &call.state.visible().await?.runs(filter)).await?;
     let page = document(&call, &runs.iter().map(RunSummaryDocument::of).collect::<Vec<_>>());
     let next = runs.last().filter(|_| more).map(|last| last.cursor(order).encode());
     linked(&call, page, "after", next)
+}
+
+/// The runs that a request for a list selects, in its order.
+pub(super) fn listed(call: &Call) -> Result<RunFilter, Problem> {
+    let order = match call.text("order") {
+        Some("logical_date") => RunOrder::LogicalDate,
+        _ => RunOrder::Created,
+    };
+    Ok(RunFilter {
+        logical_since: call.time("logical_since"),
+        logical_before: call.time("logical_before"),
+        order,
+        ..filter_of(call)?
+    })
 }
 
 /// The runs that the fields about DAGs, states, types and times of creation select.

@@ -12,8 +12,8 @@ use super::marks::Mark;
 use super::reply::{Asked, Page, asked, request};
 use super::times::{Clock, Moment, took_for};
 use crate::journal::RunSummary;
-use crate::ops;
 use crate::ops::accounts::Right;
+use crate::ops::{self, RunListFormat};
 use crate::run::{RunState, RunType, TaskState};
 use crate::server::auth::Visitor;
 use crate::server::keys::RunKey;
@@ -39,6 +39,8 @@ struct RunListPage {
     can_change: bool,
     first: String,
     next: String,
+    /// The list as files, with all its pages.
+    files: [(&'static str, String); 2],
 }
 
 #[derive(Debug)]
@@ -96,6 +98,15 @@ impl Listed<'_> {
         let Listed { dag, state, run_type } = self;
         address::with("/runs", &[("state", state), ("dag", dag), ("type", run_type), ("after", after)])
     }
+
+    /// All of the list, as a file of the API.
+    fn file(&self, format: RunListFormat) -> String {
+        let filter = self.filter();
+        let state = filter.states.first().map_or("", |state| state.name());
+        let run_type = filter.run_types.first().map_or("", |run_type| run_type.name());
+        let path = format!("/api/v1/runs.{}", format.name());
+        address::with(&path, &[("state", state), ("dag", self.dag), ("run_type", run_type)])
+    }
 }
 
 pub(super) async fn show(state: Visitor, Query(query): Asked) -> Page {
@@ -138,6 +149,8 @@ pub(super) async fn show(state: Visitor, Query(query): Asked) -> Page {
         is_filtered: !listed.is_all(),
         first: if after.is_some() { at(chosen, "") } else { String::new() },
         next: next.unwrap_or_default(),
+        files: [("CSV", RunListFormat::Csv), ("JSON Lines", RunListFormat::JsonLines)]
+            .map(|(words, format)| (words, listed.file(format))),
     })))
 }
 

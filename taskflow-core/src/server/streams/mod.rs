@@ -4,6 +4,7 @@
 //!   stream wants. `watcher`: finds out what changed.
 //! - `source`: where the events of a stream come from. `wire`: sends them.
 //! - `run`, `log`, `run_log`, `asset`, `changes`: the streams.
+//! - `download`: what is no stream of events, but may be as long: a file.
 //!
 //! # Protocol
 //!
@@ -22,6 +23,7 @@
 
 mod asset;
 mod changes;
+mod download;
 mod feed;
 mod log;
 mod run;
@@ -39,6 +41,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 pub(super) use asset::asset;
 pub(super) use changes::changes;
+pub(super) use download::{File, Parts, download};
 use feed::Feed;
 pub(super) use log::{HtmlLines, JsonLines, place_in_log};
 pub(super) use run::run;

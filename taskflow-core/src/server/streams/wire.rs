@@ -110,7 +110,7 @@ async fn send(
 }
 
 /// Waits until the service begins to stop.
-async fn end(ends: &mut watch::Receiver<bool>) {
+pub(super) async fn end(ends: &mut watch::Receiver<bool>) {
     let _ = ends.wait_for(|ends| *ends).await;
 }
 

@@ -12,6 +12,7 @@ use crate::value::FileRef;
 
 of_every_store! {
     events_are_numbered_and_read_back,
+    events_are_counted_by_asset,
     the_same_key_is_the_same_event,
     an_unchanged_payload_is_left_out,
     events_are_stored_with_their_segment,
@@ -53,6 +54,23 @@ fn on_change(event: NewEvent) -> NewEvent {
 
 fn with(events: Vec<NewEvent>, part: Append) -> Append {
     Append { events, ..part }
+}
+
+async fn events_are_counted_by_asset(store: &dyn Store) {
+    let names = ["orders", "rates", "orders", "orders"];
+    store.emit(&names.map(|name| event(name, b"\x01")), None, None).await.unwrap();
+    // What is left out has no number.
+    store.emit(&[on_change(event("orders", b"\x01"))], None, None).await.unwrap();
+    let count = async |after, until| store.count_events(after, until).await.unwrap();
+    let of = |counts: &[(&str, u64)]| -> Vec<(String, u64)> {
+        counts.iter().map(|&(asset, count)| (asset.to_owned(), count)).collect()
+    };
+    assert_eq!(count(0, 4).await, of(&[("orders", 3), ("rates", 1)]));
+    assert_eq!(count(1, 3).await, of(&[("orders", 1), ("rates", 1)]));
+    assert_eq!(count(4, 4).await, of(&[]));
+    assert_eq!(count(4, 9).await, of(&[]));
+    store.delete_events(&[1], None).await.unwrap();
+    assert_eq!(count(0, 4).await, of(&[("orders", 2), ("rates", 1)]));
 }
 
 async fn all(store: &dyn Store) -> Vec<EventRow> {

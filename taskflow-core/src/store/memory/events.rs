@@ -1,5 +1,7 @@
 //! Events in memory.
 
+use std::collections::BTreeMap;
+
 use super::{Data, MemoryStore};
 use crate::run::Stored;
 use crate::store::audit_rows::AuditRow;
@@ -46,6 +48,16 @@ impl EventStore for MemoryStore {
                 true => events.rev().filter(wanted).take(limit).map(row).collect(),
                 false => events.filter(wanted).take(limit).map(row).collect(),
             }
+        })
+    }
+
+    fn count_events(&self, after: i64, until: i64) -> StoreFuture<'_, Vec<(String, u64)>> {
+        self.with(|data| {
+            let mut counts: BTreeMap<String, u64> = BTreeMap::new();
+            for event in data.events.iter().filter(|event| event.number > after && event.number <= until) {
+                *counts.entry(event.asset.clone()).or_default() += 1;
+            }
+            counts.into_iter().collect()
         })
     }
 

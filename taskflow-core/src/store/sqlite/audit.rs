@@ -3,11 +3,14 @@
 //! A row is stored by the statement that follows the one of its change, in the same transaction:
 //! [`Script::audit`]. So neither is there without the other.
 
+use std::time::{Duration, Instant};
+
 use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use super::SqliteStore;
 use super::read::{Question, get};
+use super::run_locks::blocking;
 use super::script::Script;
 use crate::base::Timestamp;
 use crate::store::audit_rows::{AuditFilter, AuditRow};
@@ -16,6 +19,12 @@ use crate::store::traits::StoreError;
 
 const COLUMNS: &str = "number, at, actor, via, peer, request, action, dag, run_id, run, task, backfill, asset, reason, \
                        before, after, token, outcome, error, checksum";
+
+/// How many rows a transaction deletes, so that others can write in between.
+const AT_ONCE: u64 = 2_000;
+
+/// The longest rest between two such transactions: as often another process asks for the file.
+const REST: Duration = Duration::from_millis(100);
 
 /// On which condition a row is stored.
 #[derive(Clone, Copy, Debug)]
@@ -93,18 +102,18 @@ pub(super) async fn rows(store: &SqliteStore, filter: &AuditFilter) -> Result<Ve
     rows.iter().map(|row| audit_row(store, row)).collect()
 }
 
-/// A walk along one index, from the newest row on.
+/// A walk along one index, from the newest row on: that of the condition which is likely to select
+/// the fewest rows. The `+` keeps SQLite, which does not know how many they select, from the
+/// others.
 pub(super) fn selected(filter: &AuditFilter) -> Question {
     let mut question = Question::new(format!("SELECT {COLUMNS} FROM audit WHERE true"));
-    let texts = [
-        (" AND dag = ?", &filter.dag),
-        (" AND run_id = ?", &filter.run_id),
-        (" AND actor = ?", &filter.actor),
-        (" AND action = ?", &filter.action),
-    ];
-    for (condition, text) in texts {
+    let texts =
+        [("run_id", &filter.run_id), ("dag", &filter.dag), ("actor", &filter.actor), ("action", &filter.action)];
+    let mut indexed = " AND ";
+    for (column, text) in texts {
         if let Some(text) = text {
-            question = question.and(condition, text.clone());
+            question = question.and(&format!("{indexed}{column} = ?"), text.clone());
+            indexed = " AND +";
         }
     }
     if let Some(since) = filter.since {
@@ -120,23 +129,56 @@ pub(super) fn selected(filter: &AuditFilter) -> Question {
 }
 
 /// Deletes the rows before a point in time, and stores the row about that.
+///
+/// 1. The oldest rows are deleted first, [`AT_ONCE`] in a transaction. The first transaction also
+///    stores the row about the deletion.
+/// 2. After each of them, those who wait in this process write. Another process does not wait in a
+///    queue, but asks for the file again and again: so the file rests for as long as it was in use.
+/// 3. Rows that are stored meanwhile stay, whatever their time is.
+///
+/// If it ends in between, the oldest rows are gone, the trail says who wanted it, and another
+/// deletion goes on.
 pub(super) async fn delete(store: &SqliteStore, before: Timestamp, row: Option<&AuditRow>) -> Result<u64, StoreError> {
-    store.hit("store.delete")?;
-    let mut guard = store.writer.acquire().await?;
-    let deleted = async {
-        let mut script = Script::new();
-        script.sql += "BEGIN IMMEDIATE; DELETE FROM audit WHERE at < ?; SELECT changes();";
-        script.give(before.as_nanos())?;
-        if let Some(row) = row {
-            script.audit(row, AuditOf::LastStatement)?;
+    let (mut deleted, mut newest) = (0, i64::MAX);
+    loop {
+        store.hit("store.delete")?;
+        let mut guard = store.writer.acquire().await?;
+        let begun = Instant::now();
+        let row = row.filter(|_| deleted == 0);
+        let some = delete_some(guard.connection(), before, newest, row).await;
+        let (some, last) = some.map_err(|error| guard.explain(&error))?;
+        guard.release();
+        (deleted, newest) = (deleted + some, newest.min(last));
+        if some < AT_ONCE {
+            return Ok(deleted);
         }
-        script.sql += "COMMIT";
-        let rows = script.send(guard.connection()).await?;
-        rows.first().map_or(Ok(0), |row| row.try_get::<i64, _>(0))
-    };
-    let deleted = deleted.await.map_err(|error: sqlx::Error| guard.explain(&error))?;
-    guard.release();
-    Ok(deleted.cast_unsigned())
+        let rest = begun.elapsed().min(REST);
+        // The runtime need not have a clock. Without the rest, others wait longer.
+        let _ = blocking(move || std::thread::sleep(rest)).await;
+    }
+}
+
+/// Returns how many rows were deleted, and the number of the last row that there was before.
+async fn delete_some(
+    connection: &mut SqliteConnection,
+    before: Timestamp,
+    newest: i64,
+    row: Option<&AuditRow>,
+) -> sqlx::Result<(u64, i64)> {
+    let mut script = Script::new();
+    script.sql += "BEGIN IMMEDIATE; SELECT coalesce(max(number), 0) FROM audit; \
+                   DELETE FROM audit WHERE number IN (SELECT number FROM audit INDEXED BY audit_by_time \
+                   WHERE at < ? AND number <= ? ORDER BY at LIMIT ?); SELECT changes();";
+    script.give(before.as_nanos())?;
+    script.give(newest)?;
+    script.give(AT_ONCE.cast_signed())?;
+    if let Some(row) = row {
+        script.audit(row, AuditOf::LastStatement)?;
+    }
+    script.sql += "COMMIT";
+    let rows = script.send(connection).await?;
+    let number = |at: usize| rows.get(at).map_or(Ok(0), |row| row.try_get::<i64, _>(0));
+    Ok((number(1)?.cast_unsigned(), number(0)?))
 }
 
 pub(super) async fn count(store: &SqliteStore, before: Timestamp) -> Result<u64, StoreError> {

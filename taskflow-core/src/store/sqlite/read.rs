@@ -119,20 +119,25 @@ pub(super) fn filtered(filter: &RunFilter) -> Question {
             question = question.and(condition, time.as_nanos());
         }
     }
-    let column = match filter.order {
-        RunOrder::Created => "created",
-        RunOrder::LogicalDate => "logical_date",
-        RunOrder::Number => "0",
+    // The number decides between equal times.
+    let time = match filter.order {
+        RunOrder::Created => Some("created"),
+        RunOrder::LogicalDate => Some("logical_date"),
+        RunOrder::Number => None,
     };
-    if let Some(cursor) = filter.after {
-        question = question.and(&format!(" AND ({column}, number) < (?"), cursor.at.as_nanos());
-        question = question.and(", ?)", cursor.number);
+    match (filter.after, time) {
+        (Some(cursor), None) => question = question.and(" AND number < ?", cursor.number),
+        (Some(cursor), Some(time)) => {
+            question = question.and(&format!(" AND ({time}, number) < (?"), cursor.at.as_nanos());
+            question = question.and(", ?)", cursor.number);
+        }
+        (None, _) => {}
     }
     // A negative limit means no limit.
     let limit = filter.limit.map_or(-1, i64::from);
-    let order = match filter.order {
-        RunOrder::Number => "ORDER BY number DESC".to_owned(),
-        _ => format!("ORDER BY {column} DESC, number DESC"),
+    let order = match time {
+        None => "ORDER BY number DESC".to_owned(),
+        Some(time) => format!("ORDER BY {time} DESC, number DESC"),
     };
     question.and(&format!(" {order} LIMIT ?) LEFT JOIN runs ON runs.number = found {order}"), limit)
 }

@@ -249,6 +249,10 @@ impl EventStore for SqliteStore {
         store_future(events::events(self, filter))
     }
 
+    fn count_events(&self, after: i64, until: i64) -> StoreFuture<'_, Vec<(String, u64)>> {
+        store_future(events::count(self, after, until))
+    }
+
     fn last_event(&self) -> StoreFuture<'_, i64> {
         store_future(events::last(self))
     }

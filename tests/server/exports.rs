@@ -1,0 +1,129 @@
+//! The list of runs as a file: CSV for spreadsheets, JSON Lines for programs.
+
+use serde_json::{Value, json};
+
+use crate::home::{Response, Service};
+
+/// A service with two runs that succeeded and one that failed. The id of one is a formula to a
+/// spreadsheet.
+fn service() -> Service {
+    let service = Service::new();
+    for (dag, run_id, state) in [
+        ("greeting", "=HYPERLINK(\"x\",1)", "success"),
+        ("gated", "plain", "failed"),
+        ("greeting", "@SUM(A1)", "success"),
+    ] {
+        let started = service.post(&format!("/api/v1/dags/{dag}/runs"), &json!({ "run_id": run_id }));
+        assert_eq!(started.status, 201, "{started:?}");
+        service.wait(started.json()["number"].as_i64().expect("a number"), state);
+    }
+    service
+}
+
+/// A file that a browser saves under this name.
+#[track_caller]
+fn file(response: &Response, media_type: &str, name: &str) -> String {
+    assert_eq!((response.status, response.header("content-type")), (200, media_type), "{response:?}");
+    assert_eq!(response.header("content-disposition"), format!("attachment; filename=\"{name}\""));
+    response.body.clone()
+}
+
+/// The names of the columns, and the rows.
+fn table(text: &str) -> (Vec<String>, Vec<Vec<String>>) {
+    let mut reader = csv::Reader::from_reader(text.as_bytes());
+    let names = reader.headers().expect("it has names").iter().map(str::to_owned).collect();
+    let cells = |row: Result<csv::StringRecord, csv::Error>| {
+        row.expect("rows are as long as the names").iter().map(str::to_owned).collect()
+    };
+    (names, reader.records().map(cells).collect())
+}
+
+fn lines(text: &str) -> Vec<Value> {
+    text.lines().map(|line| serde_json::from_str(line).expect("a line is JSON")).collect()
+}
+
+#[test]
+fn a_list_of_runs_is_the_same_as_a_document_and_as_a_file() {
+    let service = service();
+    for query in ["", "?dag=greeting", "?state=failed,cancelled", "?order=logical_date&limit=2", "?run_type=scheduled"]
+    {
+        let runs = service.json(&format!("/api/v1/runs{query}"));
+        let runs = runs.as_array().expect("a list");
+        let jsonl = service.get(&format!("/api/v1/runs.jsonl{query}"));
+        assert_eq!(&lines(&file(&jsonl, "application/jsonl", "runs.jsonl")), runs, "{query}");
+        let csv = file(&service.get(&format!("/api/v1/runs.csv{query}")), "text/csv; charset=utf-8", "runs.csv");
+        let (names, rows) = table(&csv);
+        assert_eq!(rows.len(), runs.len(), "{query}: {csv}");
+        for (row, run) in rows.iter().zip(runs) {
+            for (name, cell) in names.iter().zip(row) {
+                let shown = match &run[name] {
+                    Value::Null => String::new(),
+                    Value::String(text) if text.starts_with(['=', '@']) => format!("'{text}"),
+                    Value::String(text) => text.clone(),
+                    Value::Object(counts) => {
+                        counts.iter().map(|(state, count)| format!("{state}={count}")).collect::<Vec<_>>().join(" ")
+                    }
+                    other => other.to_string(),
+                };
+                assert_eq!(*cell, shown, "{name} of {run}");
+            }
+        }
+    }
+    // All of them, where a page has 50.
+    assert_eq!(service.get("/api/v1/runs.csv").body.lines().count(), 4);
+    assert!(!service.get("/api/v1/runs.csv").body.contains("\n="));
+    service.get("/api/v1/runs.csv?state=faild").assert_problem(400, "did you mean `failed`");
+    service.get("/api/v1/runs.csv?after=1.1").assert_problem(400, "there is no query parameter `after`");
+    let head = service.send("HEAD", "/api/v1/runs.csv", &[], "");
+    assert_eq!((head.status, &*head.body), (200, ""));
+}
+
+#[test]
+fn the_page_of_runs_leads_to_the_files_of_what_it_shows() {
+    let service = service();
+    let page = service.get("/runs?state=failed&dag=gated&type=manual").body;
+    for (ending, words) in [("csv", "CSV"), ("jsonl", "JSON Lines")] {
+        let address = format!("/api/v1/runs.{ending}?state=failed&dag=gated&run_type=manual");
+        let link = format!("<a download href=\"{}\">{words}</a>", address.replace('&', "&amp;"));
+        assert!(page.contains(&link), "{link}: {page}");
+        let file = service.get(&address);
+        assert!(file.status == 200 && file.body.contains("plain") && !file.body.contains("greeting"), "{file:?}");
+    }
+    // A state that does not exist leaves nothing out there, and would be an error here.
+    assert!(service.get("/runs?state=faild").body.contains("href=\"/api/v1/runs.csv\""));
+    assert!(!service.get("/runs?state=queued").body.contains("/api/v1/runs.csv"), "there is nothing to save");
+}
+
+#[test]
+fn the_command_line_prints_the_same_files() {
+    let service = service();
+    let server = format!("http://{}", service.address);
+    for format in ["csv", "jsonl"] {
+        for (words, query) in [(&[][..], ""), (&["--dag", "greeting", "--limit", "1"], "?dag=greeting&limit=1")] {
+            let expected = service.get(&format!("/api/v1/runs.{format}{query}")).body;
+            let words = [&["runs", "--format", format], words].concat();
+            for words in [words.clone(), [&*words, &["--server", &server]].concat()] {
+                let printed = service.call(&words);
+                assert_eq!((printed.code, &printed.stdout), (Some(0), &expected), "{words:?} {printed:?}");
+            }
+        }
+    }
+}
+
+/// Whoever sees some DAGs gets a file of their runs.
+#[test]
+fn a_file_has_the_runs_that_whoever_asks_may_see() {
+    let service = service();
+    let created = service.call(&["tokens", "create", "few", "--role", "viewer", "--dags", "gated"]);
+    let bearer = format!("Bearer {}", created.stdout.trim());
+    let ask = |path: &str| service.send("GET", path, &[("authorization", &bearer)], "");
+    for path in ["/api/v1/runs.csv", "/api/v1/runs.jsonl"] {
+        let seen = ask(path);
+        assert!(seen.status == 200 && seen.body.contains("plain"), "{path}: {seen:?}");
+        for hidden in ["greeting", "HYPERLINK", "SUM"] {
+            assert!(!seen.body.contains(hidden), "{path}: {seen:?}");
+        }
+        let other = ask(&format!("{path}?dag=greeting"));
+        assert!(!other.body.contains("HYPERLINK"), "{other:?}");
+    }
+}
