@@ -123,6 +123,10 @@ impl Browser {
         self.inbox().events.get(session).map_or_else(Vec::new, |events| events[from.min(events.len())..].to_vec())
     }
 
+    pub(crate) fn count_events(&self, session: &str) -> usize {
+        self.inbox().events.get(session).map_or(0, Vec::len)
+    }
+
     pub(crate) fn forget(&self, session: &str) {
         self.inbox().events.remove(session);
     }

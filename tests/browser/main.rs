@@ -37,6 +37,7 @@
 //! 30. A page that changes often does not grow.
 //! 31. A run is printed.
 //! 32. What is selected in a list is changed at once.
+//! 33. Each role is shown what it may do, and nothing that it would be refused.
 
 #![cfg(unix)]
 
@@ -64,6 +65,7 @@ mod live;
 mod logs;
 mod mapped;
 mod restarts;
+mod roles;
 mod self_check;
 mod sessions;
 mod times;

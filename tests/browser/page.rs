@@ -319,7 +319,7 @@ impl Page {
 
     /// How many events of the protocol there were.
     pub(crate) fn count_events(&self) -> usize {
-        self.browser.events(&self.session, 0).len()
+        self.browser.count_events(&self.session)
     }
 }
 
