@@ -38,6 +38,7 @@
 //! 31. A run is printed.
 //! 32. What is selected in a list is changed at once.
 //! 33. Each role is shown what it may do, and nothing that it would be refused.
+//! 34. A page of another origin reads and changes nothing; a foreign name is not answered.
 
 #![cfg(unix)]
 
@@ -64,6 +65,7 @@ mod layout;
 mod live;
 mod logs;
 mod mapped;
+mod origins;
 mod restarts;
 mod roles;
 mod self_check;

@@ -64,6 +64,11 @@ impl Page {
         Page::within(Rc::clone(&self.context), self.origin.clone(), true)
     }
 
+    /// The same, for another server.
+    pub(crate) fn beside_at(&self, server: SocketAddr) -> Page {
+        Page::within(Rc::clone(&self.context), format!("http://{server}"), true)
+    }
+
     /// Another tab in the window of this one, which it hides.
     pub(crate) fn tab(&self) -> Page {
         Page::within(Rc::clone(&self.context), self.origin.clone(), false)
