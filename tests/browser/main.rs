@@ -39,6 +39,7 @@
 //! 32. What is selected in a list is changed at once.
 //! 33. Each role is shown what it may do, and nothing that it would be refused.
 //! 34. A page of another origin reads and changes nothing; a foreign name is not answered.
+//! 35. Who knows no address runs an example, repairs it, and asks for a year of it.
 
 #![cfg(unix)]
 
@@ -61,6 +62,7 @@ mod everywhere;
 mod forms;
 mod graphs;
 mod grids;
+mod journey;
 mod layout;
 mod live;
 mod logs;
