@@ -81,7 +81,8 @@ impl Service {
         Service::start(command, directory, flags)
     }
 
-    /// A service of a fixture or an example that is started in a directory, over an empty home there.
+    /// A service of a fixture or an example that is started in a directory, over an empty home
+    /// there.
     #[allow(dead_code, reason = "the tests of the API use the rest")]
     pub(crate) fn started_in(directory: TempDir, program: &str) -> Self {
         let mut command = command_of(program, directory.path());
