@@ -1,5 +1,7 @@
 //! Whether everybody can use the pages: the rules of axe, and the keyboard.
 
+use std::sync::LazyLock;
+
 use taskflow_tests::clients::Clients;
 
 use crate::page::Page;
@@ -16,18 +18,27 @@ axe.run(document, {
     .map(node =>
     `${rule.id}: ${node.html.slice(0, 200)} ${node.failureSummary}`)))"#;
 
+/// The script of axe.
+static AXE: LazyLock<String> = LazyLock::new(|| {
+    std::fs::read_to_string(Clients::find().file("axe_playwright_python/axe.min.js")).expect("it is text")
+});
+
+/// What a page breaks of these rules.
+pub(crate) fn axe_violations(page: &Page) -> Vec<String> {
+    page.eval(&format!("{}; true", *AXE));
+    page.strings(RULES)
+}
+
 /// A part of number 27: the rules of axe.
 #[test]
 fn no_page_breaks_a_rule_of_axe() {
-    let axe = std::fs::read_to_string(Clients::find().file("axe_playwright_python/axe.min.js")).expect("it is text");
     let service = full();
     for theme in ["light", "dark"] {
         let page = Page::new(service.address);
         page.media("prefers-color-scheme", theme);
         let mut broken = Vec::new();
         walk(&page, &BEGINNINGS, |path| {
-            page.eval(&format!("{axe}; true"));
-            broken.extend(page.strings(RULES).into_iter().map(|rule| format!("{path} in {theme}: {rule}")));
+            broken.extend(axe_violations(&page).into_iter().map(|rule| format!("{path} in {theme}: {rule}")));
         });
         assert!(broken.is_empty(), "{} in all: {broken:#?}", broken.len());
     }

@@ -26,7 +26,7 @@ const SHELL: &str = r#"profile=$1; shift; mkdir -p "$profile"
 exec >&- 2>&-; rm -rf "$profile""#;
 
 /// A test has no use for these, and the pages must look the same on each machine.
-const FLAGS: [&str; 12] = [
+const FLAGS: [&str; 13] = [
     "--remote-debugging-pipe",
     "--headless",
     // The sandbox refuses to run as root, and nothing but our own pages is shown.
@@ -40,6 +40,8 @@ const FLAGS: [&str; 12] = [
     "--no-default-browser-check",
     "--hide-scrollbars",
     "--lang=en-US",
+    // As if somebody let their name lead to this machine.
+    "--host-resolver-rules=MAP evil.test 127.0.0.1",
 ];
 
 static BROWSER: LazyLock<Browser> = LazyLock::new(Browser::start);
@@ -121,6 +123,10 @@ impl Browser {
     /// The events of a session from number `from` on.
     pub(crate) fn events(&self, session: &str, from: usize) -> Vec<Value> {
         self.inbox().events.get(session).map_or_else(Vec::new, |events| events[from.min(events.len())..].to_vec())
+    }
+
+    pub(crate) fn count_events(&self, session: &str) -> usize {
+        self.inbox().events.get(session).map_or(0, Vec::len)
     }
 
     pub(crate) fn forget(&self, session: &str) {

@@ -3,6 +3,13 @@
 use crate::page::Page;
 use crate::site::{BEGINNINGS, full, walk};
 
+/// Checks that what people have written is text.
+#[track_caller]
+pub(crate) fn assert_nothing_was_made_of_texts(page: &Page, path: &str) {
+    let foreign = "script:not([src]), [onerror], [onfocus], img[src=x], a[href^=javascript]";
+    assert_eq!(page.count(foreign), 0, "{path} has elements that a text has made");
+}
+
 /// Numbers 1 and 26.
 #[test]
 fn every_page_opens_without_a_message_in_both_themes_and_runs_nothing_that_people_wrote() {
@@ -13,8 +20,7 @@ fn every_page_opens_without_a_message_in_both_themes_and_runs_nothing_that_peopl
         let kinds = walk(&page, &BEGINNINGS, |path| {
             let problems = page.problems();
             assert!(problems.is_empty(), "{path} in {theme}: {problems:#?}");
-            let foreign = "script:not([src]), [onerror], [onfocus], img[src=x], a[href^=javascript]";
-            assert_eq!(page.count(foreign), 0, "{path} has elements that a text has made");
+            assert_nothing_was_made_of_texts(&page, path);
             // The ground of the theme is there, so the style sheet is.
             let ground = page.eval("getComputedStyle(document.body).backgroundColor");
             let expected = if theme == "light" { "rgb(255, 255, 255)" } else { "rgb(13, 17, 23)" };

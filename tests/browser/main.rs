@@ -37,6 +37,9 @@
 //! 30. A page that changes often does not grow.
 //! 31. A run is printed.
 //! 32. What is selected in a list is changed at once.
+//! 33. Each role is shown what it may do, and nothing that it would be refused.
+//! 34. A page of another origin reads and changes nothing; a foreign name is not answered.
+//! 35. Who knows no address runs an example, repairs it, and asks for a year of it.
 
 #![cfg(unix)]
 
@@ -59,11 +62,14 @@ mod everywhere;
 mod forms;
 mod graphs;
 mod grids;
+mod journey;
 mod layout;
 mod live;
 mod logs;
 mod mapped;
+mod origins;
 mod restarts;
+mod roles;
 mod self_check;
 mod sessions;
 mod times;

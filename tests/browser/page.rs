@@ -64,6 +64,11 @@ impl Page {
         Page::within(Rc::clone(&self.context), self.origin.clone(), true)
     }
 
+    /// The same, for another server.
+    pub(crate) fn beside_at(&self, server: SocketAddr) -> Page {
+        Page::within(Rc::clone(&self.context), format!("http://{server}"), true)
+    }
+
     /// Another tab in the window of this one, which it hides.
     pub(crate) fn tab(&self) -> Page {
         Page::within(Rc::clone(&self.context), self.origin.clone(), false)
@@ -111,16 +116,38 @@ impl Page {
     /// Clicks what leads to another page, and waits until that is loaded.
     #[track_caller]
     pub(crate) fn follow(&self, css: &str) {
+        self.follow_element(&the(css));
+    }
+
+    /// The same, of what has these words for a person.
+    #[track_caller]
+    pub(crate) fn follow_words(&self, words: &str) {
+        self.follow_element(&the_control(words));
+    }
+
+    #[track_caller]
+    fn follow_element(&self, element: &str) {
         let from = self.count_events();
-        self.click(css);
+        self.click_element(element);
         self.browser
-            .event(&self.session, from, &format!("`{css}` leads to a page"), |event| is_load(event).then_some(()));
+            .event(&self.session, from, &format!("{element} leads to a page"), |event| is_load(event).then_some(()));
     }
 
     /// Clicks the middle of the first element, as a mouse does.
     #[track_caller]
     pub(crate) fn click(&self, css: &str) {
-        let middle = self.middle(css);
+        self.click_element(&the(css));
+    }
+
+    /// Clicks the first link or button that has these words for a person.
+    #[track_caller]
+    pub(crate) fn click_words(&self, words: &str) {
+        self.click_element(&the_control(words));
+    }
+
+    #[track_caller]
+    fn click_element(&self, element: &str) {
+        let middle = self.middle(element);
         for kind in ["mousePressed", "mouseReleased"] {
             let event = json!({ "type": kind, "x": middle[0], "y": middle[1], "button": "left", "clickCount": 1 });
             self.call("Input.dispatchMouseEvent", event);
@@ -130,24 +157,34 @@ impl Page {
     /// Moves the mouse over the middle of the first element.
     #[track_caller]
     pub(crate) fn hover(&self, css: &str) {
-        let middle = self.middle(css);
+        let middle = self.middle(&the(css));
         self.call("Input.dispatchMouseEvent", json!({ "type": "mouseMoved", "x": middle[0], "y": middle[1] }));
     }
 
-    /// Scrolls to the first element, and returns where its middle is in the window.
+    /// Scrolls to an element, and returns where its middle is in the window.
     #[track_caller]
-    fn middle(&self, css: &str) -> Value {
+    fn middle(&self, element: &str) -> Value {
         self.eval(&format!(
-            "(() => {{ const e = {}; e.scrollIntoView({{block: 'center', behavior: 'instant'}}); \
-             const r = e.getClientRects()[0]; return [r.x + r.width / 2, r.y + r.height / 2]; }})()",
-            the(css)
+            "(() => {{ const e = {element}; e.scrollIntoView({{block: 'center', behavior: 'instant'}}); \
+             const r = e.getClientRects()[0]; return [r.x + r.width / 2, r.y + r.height / 2]; }})()"
         ))
     }
 
     /// Replaces what is typed into a field.
     #[track_caller]
     pub(crate) fn fill(&self, css: &str, text: &str) {
-        self.eval(&format!("{{ const e = {}; e.focus(); e.select?.(); }}", the(css)));
+        self.fill_element(&the(css), text);
+    }
+
+    /// The same, of the field with this label.
+    #[track_caller]
+    pub(crate) fn fill_field(&self, label: &str, text: &str) {
+        self.fill_element(&the_field(label), text);
+    }
+
+    #[track_caller]
+    fn fill_element(&self, element: &str, text: &str) {
+        self.eval(&format!("{{ const e = {element}; e.focus(); e.select?.(); }}"));
         self.call("Input.insertText", json!({ "text": text }));
     }
 
@@ -319,7 +356,7 @@ impl Page {
 
     /// How many events of the protocol there were.
     pub(crate) fn count_events(&self) -> usize {
-        self.browser.events(&self.session, 0).len()
+        self.browser.count_events(&self.session)
     }
 }
 
@@ -349,6 +386,27 @@ const TEXT: &str = "(e.innerText || e.textContent).replace(/\\s+/g, ' ').trim()"
 fn the(css: &str) -> String {
     let css = Value::from(css);
     format!("(document.querySelector({css}) ?? (() => {{ throw new Error('no element ' + {css}); }})())")
+}
+
+/// An expression for the first visible link or button with these words on it, or to whoever hears
+/// it; that of the open dialog, if there is one.
+fn the_control(words: &str) -> String {
+    let words = Value::from(words);
+    format!(
+        "(Array.from((document.querySelector('dialog[open]') ?? document).querySelectorAll('a[href], button'))\
+         .find(e => e.checkVisibility() && [{TEXT}, e.ariaLabel].includes({words})) \
+         ?? (() => {{ throw new Error('nothing to click says ' + {words}); }})())"
+    )
+}
+
+/// An expression for the field with this label, whatever follows it there.
+fn the_field(label: &str) -> String {
+    let label = Value::from(label);
+    format!(
+        "(Array.from((document.querySelector('dialog[open]') ?? document).querySelectorAll('input, select, textarea'))\
+         .find(e => e.checkVisibility() && (e.ariaLabel ?? e.labels[0]?.innerText ?? '').startsWith({label})) \
+         ?? (() => {{ throw new Error('no field has the label ' + {label}); }})())"
+    )
 }
 
 fn is_load(event: &Value) -> bool {

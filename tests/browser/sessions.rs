@@ -4,9 +4,7 @@ use serde_json::json;
 
 use crate::home::Service;
 use crate::page::Page;
-use crate::site::walk;
-
-const PASSWORD: &str = "several good words";
+use crate::site::{PASSWORD, log_in, walk};
 
 /// A server with a run, and the admin `kim`, so that everybody has to be known.
 fn with_kim() -> Service {
@@ -18,21 +16,12 @@ fn with_kim() -> Service {
     service
 }
 
-fn log_in(page: &Page, wanted: &str) {
-    page.open(wanted);
-    assert!(page.address().starts_with("/login"), "{}", page.address());
-    page.fill("[name=name]", "kim");
-    page.fill("[name=password]", PASSWORD);
-    page.follow(".form button");
-    assert_eq!(page.address(), wanted);
-}
-
 /// A part of number 24.
 #[test]
 fn a_log_out_ends_all_tabs_and_the_way_back_shows_nothing() {
     let service = with_kim();
     let page = Page::new(service.address);
-    log_in(&page, "/runs/1");
+    log_in(&page, "kim", "/runs/1");
     let other = page.beside();
     other.open("/runs");
     assert!(other.text("main").contains("greeting"));
@@ -53,7 +42,7 @@ fn a_log_out_ends_all_tabs_and_the_way_back_shows_nothing() {
 fn a_role_that_is_taken_away_is_gone_from_an_open_page() {
     let service = with_kim();
     let page = Page::new(service.address);
-    log_in(&page, "/runs/1");
+    log_in(&page, "kim", "/runs/1");
     assert_eq!(page.count("main a[href$='/clear']"), 1);
     // Without a user, nobody would have to be known.
     let lee = json!({ "name": "lee", "password": PASSWORD, "role": "admin" });

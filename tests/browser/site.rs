@@ -125,6 +125,20 @@ fn change(service: &Service, method: &str, path: &str, body: &Value) {
     assert!((200..300).contains(&response.status), "{path}: {response:?}");
 }
 
+/// The password of all users of these tests.
+pub(crate) const PASSWORD: &str = "several good words";
+
+/// Opens an address as a user, who has to log in first.
+#[track_caller]
+pub(crate) fn log_in(page: &Page, name: &str, wanted: &str) {
+    page.open(wanted);
+    assert!(page.address().starts_with("/login"), "{}", page.address());
+    page.fill("[name=name]", name);
+    page.fill("[name=password]", PASSWORD);
+    page.follow(".form button");
+    assert_eq!(page.address(), wanted);
+}
+
 /// How many addresses of one kind a walk opens: the first is often a special case.
 const OF_A_KIND: usize = 2;
 
@@ -172,7 +186,7 @@ pub(crate) fn walk(page: &Page, beginnings: &[&str], mut look: impl FnMut(&str))
 }
 
 /// An address without what its names are: `/runs/{}/tasks/{}?q`.
-fn kind(path: &str) -> String {
+pub(crate) fn kind(path: &str) -> String {
     let (path, query) = path.split_once('?').unwrap_or((path, ""));
     let mut kind = String::new();
     let mut after_list = false;

@@ -81,6 +81,21 @@ impl Service {
         Service::start(command, directory, flags)
     }
 
+    /// A service of a fixture or an example that is started in a directory, over an empty home
+    /// there.
+    #[allow(dead_code, reason = "the tests of the API use the rest")]
+    pub(crate) fn started_in(directory: TempDir, program: &str) -> Self {
+        let mut command = command_of(program, directory.path());
+        command.current_dir(directory.path());
+        Service::start(command, directory, &["--bind", "127.0.0.1:0"])
+    }
+
+    /// The directory of the home, the gate and whatever a test keeps beside them.
+    #[allow(dead_code, reason = "the tests of the API use the rest")]
+    pub(crate) fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
     /// A service of a fixture with these variables in its environment.
     pub(crate) fn with_environment(program: &str, directory: TempDir, variables: &[(&str, &str)]) -> Self {
         let mut command = command_of(program, directory.path());

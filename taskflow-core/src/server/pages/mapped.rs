@@ -14,9 +14,10 @@ use super::marks::Mark;
 use super::reply::{Page, asked, request};
 use super::times::took;
 use crate::journal::RunSummary;
+use crate::ops::accounts::Right;
 use crate::ops::{self, Durations, Element, ElementQuery, ElementsSummary};
 use crate::run::TaskState;
-use crate::server::ServerState;
+use crate::server::auth::Visitor;
 
 /// How many elements a page of the table has.
 const ROWS: usize = 100;
@@ -114,7 +115,7 @@ impl ElementRow {
     }
 }
 
-pub(super) async fn show(state: &ServerState, run: &RunSummary, task: &str, query: &BTreeMap<String, String>) -> Page {
+pub(super) async fn show(state: &Visitor, run: &RunSummary, task: &str, query: &BTreeMap<String, String>) -> Page {
     let summary = ops::elements_summary(&state.journal, run, task).await?;
     let some = |name: &str| Some(asked(query, name).to_owned()).filter(|text| !text.is_empty());
     let number = |name: &str| asked(query, name).parse::<usize>().ok();
@@ -140,12 +141,16 @@ pub(super) async fn show(state: &ServerState, run: &RunSummary, task: &str, quer
     let worst = summary.strip.iter().map(|state| Mark::of(state.name())).min_by_key(|mark| mark.urgency());
     let mark = worst.unwrap_or(Mark::of("none"));
     let failed = summary.states.iter().find(|known| known.state == TaskState::Failed).map_or(0, |known| known.count);
-    let can_change = !state.options.read_only && !matches!(run.state.name(), "running" | "queued");
+    let dag = &*run.info.dag_id;
+    let is_known = state.dags.iter().any(|known| known.id == dag);
+    let can_change = is_known
+        && !state.options.read_only
+        && !matches!(run.state.name(), "running" | "queued")
+        && state.may(Right::Operate, dag);
     let end = wanted.skip + list.elements.len();
     let rows: Vec<ElementRow> = list.elements.iter().map(|element| ElementRow::of(run.number, element)).collect();
-    let dag = &run.info.dag_id;
     let path = vec![
-        Crumb::link(dag.clone(), address::dag(dag)),
+        Crumb::link(dag, address::dag(dag)),
         Crumb::link(format!("Run {}", run.number), address::run(run.number)),
         Crumb::here(task),
     ];
