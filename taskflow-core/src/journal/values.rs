@@ -1,5 +1,6 @@
 //! Reads stored values.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::error::JournalError;
@@ -202,13 +203,10 @@ impl RunHistory {
     /// parameters; none if the present graph does not have it.
     pub(crate) fn inputs_of(&self, place: usize) -> Vec<usize> {
         let Some(node) = self.shape.nodes.get(place) else { return Vec::new() };
-        let mut places = Vec::new();
-        for &(upstream, edge) in node.inputs.iter() {
-            if !edge.is_without_value() && !places.contains(&(upstream as usize)) {
-                places.push(upstream as usize);
-            }
-        }
-        places
+        // It can take the values of a million elements.
+        let mut seen = HashSet::with_capacity(node.inputs.len());
+        let with_values = node.inputs.iter().filter(|(_, edge)| !edge.is_without_value());
+        with_values.map(|&(upstream, _)| upstream as usize).filter(|&place| seen.insert(place)).collect()
     }
 
     /// The place of a task in the list of tasks.
