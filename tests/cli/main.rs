@@ -16,6 +16,8 @@ mod damage;
 mod history;
 #[cfg(all(feature = "cli", feature = "sqlite", target_os = "linux"))]
 mod hostile;
+#[cfg(all(feature = "cli", feature = "sqlite", target_os = "linux"))]
+mod memory;
 #[cfg(all(feature = "cli", feature = "sqlite", unix))]
 mod permissions;
 #[cfg(all(feature = "cli", feature = "sqlite", unix))]

@@ -1,6 +1,6 @@
 //! `explain RUN [TASK]`: explains the states of tasks.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use clap::{ArgMatches, Command};
 
@@ -37,7 +37,7 @@ pub(super) fn explain(matches: &ArgMatches, source: &Source, terminal: &Terminal
         terminal.print(&fit::prose(&wait, terminal.width_stdout(), 4))?;
     }
     if explanations.is_empty() {
-        terminal.print(&format!("run {number}: {}; nothing to explain\n", status::counts(&run.status)))?;
+        terminal.print(&format!("run {number}: {}; nothing to explain\n", status::counts(&run)))?;
         return Ok(Exit::Success);
     }
     if let Some(missed) = &run.status.missed_deadline {
@@ -52,11 +52,13 @@ pub(super) fn explain(matches: &ArgMatches, source: &Source, terminal: &Terminal
             status::open(missed)
         ))?;
     }
-    let tasks: HashMap<&str, &TaskStatus> = run.status.tasks.iter().map(|task| (&*task.id, task)).collect();
+    let of_interest: HashSet<&str> = explanations.iter().take(SHOWN).map(|explanation| &*explanation.task).collect();
+    let found = run.tasks().filter(|task| of_interest.contains(task.id));
+    let tasks: HashMap<&str, TaskStatus> = found.map(|task| (task.id, run.task(task.place))).collect();
     let shown: String = explanations
         .iter()
         .take(SHOWN)
-        .map(|explanation| paragraph(explanation, tasks.get(&*explanation.task).copied(), terminal.paint_stdout()))
+        .map(|explanation| paragraph(explanation, tasks.get(&*explanation.task), terminal.paint_stdout()))
         .map(|paragraph| fit::prose(&paragraph, terminal.width_stdout(), 4))
         .collect();
     terminal.print(&shown)?;

@@ -13,7 +13,6 @@ use super::source::{Client, Source};
 use super::terminal::Terminal;
 use super::{format, record, run_args};
 use crate::log::{Follow, LogLevel, LogLine, LogName, LogRecord, LogStore, follow_log, read_log};
-use crate::ops::TaskStatus;
 
 pub(super) fn command() -> Command {
     Command::new("logs")
@@ -157,9 +156,9 @@ impl Selection {
     fn learn_names(&mut self, lines: &[Line], source: &Source) -> Result<(), CliError> {
         let is_new = |line: &Line| line.task.ends_with(']') && !self.names.contains_key(&line.task);
         if !self.json && lines.iter().any(is_new) {
-            let named = |task: &TaskStatus| (task.id.clone(), format::task(&task.id, task.label.as_deref()));
-            let tasks = source.run(&self.run)?.status.tasks;
-            self.names = tasks.iter().filter(|task| task.id.ends_with(']')).map(named).collect();
+            let run = source.run(&self.run)?;
+            let elements = run.tasks().filter(|task| task.id.ends_with(']'));
+            self.names = elements.map(|task| (task.id.to_owned(), format::task(task.id, task.label))).collect();
             for line in lines {
                 self.names.entry(line.task.clone()).or_insert_with(|| line.task.clone());
             }

@@ -29,12 +29,11 @@ pub(super) fn command() -> Command {
 pub(super) fn status(matches: &ArgMatches, source: &Source, terminal: &Terminal) -> Result<Exit, CliError> {
     let run = source.run(run_args::run_name(matches))?;
     if args::wants_json(matches) {
-        return run_args::print_json(&run.status, terminal);
+        return run_args::print_json(&run.whole(), terminal);
     }
     let (status, every, paint) = (&run.status, matches.get_flag("all"), terminal.paint_stdout());
-    let shown = rows(status, every);
-    let hidden = taking_part(status) - shown.len();
-    let mut header = header(status, paint);
+    let (shown, hidden) = rows(&run, every);
+    let mut header = header(&run, paint);
     let wait = status.queue_wait.as_ref();
     header += &wait.map(|wait| format!("  {} {wait}\n", paint.faint("queued"))).unwrap_or_default();
     let mut text = fit::prose(&header, terminal.width_stdout(), 4);
@@ -55,14 +54,14 @@ pub(super) fn status(matches: &ArgMatches, source: &Source, terminal: &Terminal)
 
 /// `run 12 of delays: failed in 1.23 s, 40 tasks: 38 success, 2 failed`, and the facts about the
 /// whole run.
-fn header(run: &RunStatus, paint: Paint) -> String {
+fn header(run: &Run<'_>, paint: Paint) -> String {
     let mut text = String::new();
     // Writing to a string does not fail.
-    let _ = write_header(&mut text, run, paint);
+    let _ = write_header(&mut text, &run.status, &counts(run), paint);
     text
 }
 
-fn write_header(text: &mut String, run: &RunStatus, paint: Paint) -> std::fmt::Result {
+fn write_header(text: &mut String, run: &RunStatus, counts: &str, paint: Paint) -> std::fmt::Result {
     let started = run.started.unwrap_or(run.created);
     let took = match (run.state, run.ended) {
         (RunState::Running, _) => format!(" for {}", format::duration(Timestamp::now().since(started))),
@@ -71,7 +70,7 @@ fn write_header(text: &mut String, run: &RunStatus, paint: Paint) -> std::fmt::R
     };
     let (number, dag) = (run.number, paint.strong(&run.dag_id));
     let state = grid::painted(run.state, paint);
-    writeln!(text, "run {number} of {dag}: {state}{took}, {}", counts(run))?;
+    writeln!(text, "run {number} of {dag}: {state}{took}, {counts}")?;
     if let Some(reason) = &run.halt_reason {
         writeln!(text, "  {} {}", paint.faint("reason:"), one_line(reason))?;
     }
@@ -149,10 +148,10 @@ fn write_deliveries(text: &mut String, run: &RunStatus, paint: Paint) -> std::fm
 }
 
 /// `40 tasks: 38 success, 2 failed`, without those that are not part of the run.
-pub(super) fn counts(run: &RunStatus) -> String {
+pub(super) fn counts(run: &Run<'_>) -> String {
     let mut counts: Vec<(TaskState, usize)> = Vec::new();
     let (mut drawn, mut removed, mut elements) = (0, 0, 0);
-    for task in &run.tasks {
+    for task in run.tasks() {
         let is_removed = task.state == TaskState::Removed;
         if task.id.ends_with(']') {
             elements += usize::from(!is_removed);
@@ -193,27 +192,22 @@ fn edited(edit: &Edit, paint: Paint) -> String {
     format!("{} {} {}{note}", paint.faint(&what), format::time(edit.at), format::some(&edit.tasks, 5))
 }
 
-/// The tasks to show; of many, those that need attention first.
-fn rows(run: &RunStatus, all: bool) -> Vec<&TaskStatus> {
-    let rows = run.tasks.iter().filter(|task| task.state != TaskState::Removed);
-    if all || taking_part(run) <= ROWS {
-        return rows.collect();
+/// The tasks to show, and how many are not shown; of many, those that need attention first.
+fn rows(run: &Run<'_>, all: bool) -> (Vec<TaskStatus>, usize) {
+    let taking_part = || run.tasks().filter(|task| task.state != TaskState::Removed);
+    let total = taking_part().count();
+    if all || total <= ROWS {
+        return (taking_part().map(|task| run.task(task.place)).collect(), 0);
     }
-    let mut by_urgency: [Vec<&TaskStatus>; URGENCY.len() + 1] = Default::default();
-    for task in rows {
+    let mut by_urgency: [Vec<usize>; URGENCY.len() + 1] = Default::default();
+    for task in taking_part() {
         let equal = &mut by_urgency[urgency(task.state)];
         if equal.len() < ROWS {
-            equal.push(task);
+            equal.push(task.place);
         }
     }
-    let mut rows = by_urgency.concat();
-    rows.truncate(ROWS);
-    rows
-}
-
-/// How many tasks are part of the run.
-fn taking_part(run: &RunStatus) -> usize {
-    run.tasks.iter().filter(|task| task.state != TaskState::Removed).count()
+    let places = by_urgency.into_iter().flatten().take(ROWS);
+    (places.map(|place| run.task(place)).collect(), total - ROWS)
 }
 
 /// The states by how much they need attention.
@@ -235,7 +229,7 @@ fn urgency(state: TaskState) -> usize {
     URGENCY.iter().position(|&known| known == state).unwrap_or(URGENCY.len())
 }
 
-fn table(run: &Run<'_>, rows: &[&TaskStatus], terminal: &Terminal) -> Result<String, CliError> {
+fn table(run: &Run<'_>, rows: &[TaskStatus], terminal: &Terminal) -> Result<String, CliError> {
     let mut table = Table::new([
         Column::new("task"),
         Column::new("state"),
@@ -297,7 +291,7 @@ fn emitted(events: &[EventDocument], all: bool, paint: Paint) -> String {
 }
 
 /// How to send what tasks wait for.
-fn waiting(run: &RunStatus, rows: &[&TaskStatus], flags: &[String]) -> String {
+fn waiting(run: &RunStatus, rows: &[TaskStatus], flags: &[String]) -> String {
     if run.state.is_terminal() {
         return String::new();
     }
@@ -313,7 +307,7 @@ fn waiting(run: &RunStatus, rows: &[&TaskStatus], flags: &[String]) -> String {
 }
 
 /// The links of the tasks, a line each; of many, the first unless all are wanted.
-fn links(rows: &[&TaskStatus], all: bool, paint: Paint) -> String {
+fn links(rows: &[TaskStatus], all: bool, paint: Paint) -> String {
     let links = rows.iter().flat_map(|task| task.links.iter().map(move |link| (task, link)));
     let lines = links.map(|(task, link)| {
         let (name, url) = (one_line(&link.name), one_line(&link.url));
@@ -340,7 +334,7 @@ fn took(run: &RunStatus, started: Timestamp, attempt: &AttemptStatus) -> Option<
 }
 
 /// A short reason for the state of each task, by id, unless the state needs none.
-fn reasons<'r>(run: &Run<'_>, rows: &[&'r TaskStatus]) -> Result<HashMap<&'r str, String>, CliError> {
+fn reasons<'r>(run: &Run<'_>, rows: &'r [TaskStatus]) -> Result<HashMap<&'r str, String>, CliError> {
     const LONGEST: usize = 160;
     let (mut reasons, mut others) = (HashMap::new(), Vec::new());
     for task in rows {

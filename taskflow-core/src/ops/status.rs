@@ -169,6 +169,11 @@ impl RunStatus {
     /// The document of a run, without the runs that it has triggered and the events that its
     /// tasks emitted.
     pub fn of(history: &RunHistory) -> Self {
+        RunStatus::without_tasks(history).with_tasks(history)
+    }
+
+    /// The same without the tasks: a run can have a million of them.
+    pub fn without_tasks(history: &RunHistory) -> Self {
         let counts = history.counts();
         RunStatus {
             number: history.number,
@@ -195,12 +200,17 @@ impl RunStatus {
             triggered: Vec::new(),
             queue_wait: None,
             events: Vec::new(),
-            tasks: history.in_order().map(|place| TaskStatus::of(&history.tasks[place], history.number)).collect(),
+            tasks: Vec::new(),
         }
     }
-}
 
-impl RunStatus {
+    /// With its tasks.
+    #[must_use]
+    pub fn with_tasks(self, history: &RunHistory) -> Self {
+        let tasks = history.in_order().map(|place| TaskStatus::of(&history.tasks[place], history.number));
+        RunStatus { tasks: tasks.collect(), ..self }
+    }
+
     /// With why it has not started.
     #[must_use]
     pub fn with_queue_wait(self, queue_wait: Option<QueueWait>) -> Self {

@@ -8,7 +8,7 @@
 //!
 //! - This file: the choice between the two, and the verbs that have none.
 //! - `reads`: the documents. `changes`: the operations that change something.
-//! - `accounts`: users and tokens.
+//! - `tasks`: the tasks of a run, one by one. `accounts`: users and tokens.
 //! - `client`: requests and answers. `events`: streams. `address`: the address of a service.
 //!
 //! What a service has and this program has not, such as a DAG of a later build, is named by its id:
@@ -26,6 +26,7 @@ mod events;
 #[cfg(not(feature = "server"))]
 mod no_client;
 mod reads;
+mod tasks;
 
 use clap::ArgMatches;
 

@@ -28,14 +28,15 @@ pub(in crate::cli) struct RunPage {
 /// A run, read once.
 #[derive(Debug)]
 pub(in crate::cli) struct Run<'s> {
-    /// With the runs that it has triggered, its events, and why it is queued.
+    /// With the runs that it has triggered, its events, and why it is queued. Its tasks are asked
+    /// of the run.
     pub(in crate::cli) status: RunStatus,
-    place: Place<'s>,
+    pub(super) place: Place<'s>,
 }
 
 /// Where the rest of a run is.
 #[derive(Debug)]
-enum Place<'s> {
+pub(super) enum Place<'s> {
     Here(Box<RunHistory>),
     There(&'s Client),
 }
@@ -178,7 +179,7 @@ impl Source {
                 let events = home.wait(ops::emitted_by(&journal, &history))?;
                 let dags: Vec<&'static DagDef> = Dags::of_binary().by_id().collect();
                 let wait = home.wait(ops::queue_wait(&journal, home.path(), &dags, &history))?;
-                let status = RunStatus::of(&history).with_triggered(triggered).with_events(events);
+                let status = RunStatus::without_tasks(&history).with_triggered(triggered).with_events(events);
                 Ok(Run { status: status.with_queue_wait(wait), place: Place::Here(Box::new(history)) })
             }
             Source::Server(client) => {
