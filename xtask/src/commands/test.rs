@@ -125,20 +125,23 @@ fn beside(leaks: &LeakCheck) -> Result<Vec<Started>, Failure> {
     Ok(vec![start("compiler messages", &[COMPILERS])?, start("tests with Spark", &SPARK)?])
 }
 
-/// Selects all other tests.
+/// Selects all other tests: libraries, and the programs that `--tests` would select.
 fn rest() -> Result<Vec<String>, Failure> {
+    let metadata = workspace::metadata()?;
     let is_other = |program: &String| program != COMPILERS && !SPARK.contains(&&**program);
-    let programs = test_programs(&workspace::metadata()?).into_iter().filter(is_other);
-    let targets = ["--lib", "--bins"].map(str::to_owned).into_iter();
-    Ok(targets.chain(programs.flat_map(|program| ["--test".to_owned(), program])).collect())
+    let tests = tested(&metadata, "test").into_iter().filter(is_other).flat_map(|name| ["--test".to_owned(), name]);
+    let bins = tested(&metadata, "bin").into_iter().flat_map(|name| ["--bin".to_owned(), name]);
+    Ok(["--lib".to_owned()].into_iter().chain(bins).chain(tests).collect())
 }
 
-/// The test programs of the workspace, from `cargo metadata`.
-fn test_programs(metadata: &Value) -> Vec<String> {
+/// The targets of a kind in the workspace that have tests, from `cargo metadata`.
+fn tested(metadata: &Value, kind: &str) -> Vec<String> {
     let packages = metadata["packages"].as_array().into_iter().flatten();
     let targets = packages.flat_map(|package| package["targets"].as_array().into_iter().flatten());
-    let is_test = |target: &&Value| target["kind"].as_array().is_some_and(|kinds| kinds.contains(&"test".into()));
-    targets.filter(is_test).filter_map(|target| Some(target["name"].as_str()?.to_owned())).collect()
+    let is_tested = |target: &&Value| {
+        target["test"] == true && target["kind"].as_array().is_some_and(|kinds| kinds.contains(&kind.into()))
+    };
+    targets.filter(is_tested).filter_map(|target| Some(target["name"].as_str()?.to_owned())).collect()
 }
 
 #[cfg(test)]
@@ -147,7 +150,8 @@ mod tests {
 
     #[test]
     fn every_test_program_runs_once() {
-        let mut all = test_programs(&workspace::metadata().expect("the workspace is readable"));
+        let metadata = workspace::metadata().expect("the workspace is readable");
+        let mut all: Vec<String> = ["bin", "test"].iter().flat_map(|kind| tested(&metadata, kind)).collect();
         let rest = rest().expect("the workspace is readable");
         let mut run: Vec<String> = rest.into_iter().filter(|word| !word.starts_with("--")).collect();
         run.push(COMPILERS.to_owned());
@@ -155,5 +159,6 @@ mod tests {
         all.sort_unstable();
         run.sort_unstable();
         assert_eq!(run, all);
+        assert!(all.contains(&"xtask".to_owned()) && !all.contains(&"pages".to_owned()), "{all:?}");
     }
 }
