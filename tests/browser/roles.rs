@@ -113,7 +113,8 @@ const OUTLINE: &str = r"
 ].join(' ')))].sort().join()";
 
 /// Everything on a page that sends a request, one text for each: the method, the address, the body
-/// and the words of its button, with tabs between them. All rows of a list are selected first.
+/// and the words of its button, with tabs between them. All rows of a list are selected first. The
+/// word of a link to a file is `file`.
 const CONTROLS: &str = r"
 (() => {
     const found = [];
@@ -124,7 +125,7 @@ const CONTROLS: &str = r"
         found.push([method, url.pathname + url.search, method === 'GET' ? '' : body, words].join('\t'));
     };
     for (const link of document.querySelectorAll('a[href]'))
-        add('GET', link.getAttribute('href'), '', '');
+        add('GET', link.getAttribute('href'), '', link.hasAttribute('download') ? 'file' : '');
     for (const box of document.querySelectorAll('.pick input')) box.checked = true;
     for (const form of document.forms) {
         const buttons = Array.from(form.elements).filter(e => e.type === 'submit');
@@ -244,7 +245,9 @@ fn walk_as(page: &Page, walker: Walker, alike: &mut BTreeSet<String>) -> Walk {
             };
             let asks: Vec<Control> = asks.into_iter().filter(is_new).collect();
             wrong.extend(refused(page, &asks));
-            next.extend(asks.into_iter().map(|control| control.address));
+            // A browser saves a file, and opens no page.
+            let pages = asks.into_iter().filter(|control| control.words != "file");
+            next.extend(pages.map(|control| control.address));
             let changes = changes.into_iter().filter(|control| !control.ends_session());
             forms.extend(changes.map(|control| ((control.kind(), control.words.clone()), control)));
         }
