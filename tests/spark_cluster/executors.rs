@@ -139,7 +139,7 @@ fn losing_an_executor_neither_loses_nor_duplicates_results() {
     let _alone = alone(&cluster);
     let marks = home.marks();
     let words =
-        ["run", "dawdles", "--count", "16", "--millis", "300", "--directory", marks.to_str().expect("it is text")];
+        ["run", "dawdles", "--count", "16", "--millis", "1500", "--directory", marks.to_str().expect("it is text")];
     let run = on(&cluster, &home, "", &words).env("SPARK_TEST_PARTITIONS", "4").spawn().expect("it starts");
     eventually("some elements run", || home.marked().len() >= 3);
     kill(*cluster.executors().first().expect("there are executors"));

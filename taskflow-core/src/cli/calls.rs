@@ -107,6 +107,8 @@ mod tests {
         ("POST /api/v1/hooks/{hook}", "for other systems, which sign what they send"),
         ("GET /api/v1/me", "for the pages, and for those who write clients"),
         ("GET /api/v1/stream", "for the pages, and for those who write clients"),
+        ("GET /api/v1/runs.csv", "`runs --format csv` makes the file from pages of the list"),
+        ("GET /api/v1/runs.jsonl", "`runs --format jsonl` makes the file from pages of the list"),
         ("GET /api/v1/runs/{run}/stream", "for those who write clients"),
         ("GET /api/v1/assets/{asset}/stream", "for those who write clients"),
         ("GET /api/v1/runs/{run}/tasks/{task}/elements", "`status` shows the elements of a list"),
