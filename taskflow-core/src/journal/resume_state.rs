@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::history::RunHistory;
+use super::steps;
 use super::task_history::{AttemptHistory, TaskHistory};
 use crate::base::index::{IndexVec, indices};
 use crate::base::{Failure, Timestamp};
@@ -153,12 +154,12 @@ impl<'a> ResumeState<'a> {
         let result = self.plan.result().and_then(Source::as_task);
         // A run that may be retried needs what any task may take.
         let may_fail = self.plan.options().retries.unwrap_or(0) > 0;
-        let is_wanted = |node: NodeIndex| {
-            let below = self.plan.successors(node).iter().map(|&join| self.plan.join(join).node);
-            let taken = |below: NodeIndex| (open[below] || may_fail) && takes(self.plan, below, node);
-            result == Some(node) || below.into_iter().any(taken)
-        };
-        let wanted: IndexVec<NodeIndex, bool> = self.plan.node_indices().map(is_wanted).collect();
+        let takers = self.plan.node_indices().filter(|&node| open[node] || may_fail);
+        let mut wanted = IndexVec::from(vec![false; self.plan.len()]);
+        for node in takers.flat_map(|node| taken_by(self.plan, node)).chain(result) {
+            steps::count(1);
+            wanted[node] = true;
+        }
         let succeeded = |task: &TaskIndex| match self.kept(*task) {
             // The list of an expand node is stored only if it is not simply the value of its
             // upstream.
@@ -358,9 +359,11 @@ fn restored(task: TaskIndex, state: RestoredState, known: &TaskHistory) -> Resto
     RestoredTask { task, state, attempts, uncounted_attempts, rounds, started, ended, retried, wait, events_seen }
 }
 
-fn takes(plan: &Plan, node: NodeIndex, upstream: NodeIndex) -> bool {
-    plan.args(node).any(|arg| match arg {
-        ArgPlan::Constant(_) => false,
-        ArgPlan::Edges(edges) => edges.sources().iter().any(|source| source.as_task() == Some(upstream)),
-    })
+/// The nodes whose values a node takes.
+fn taken_by(plan: &Plan, node: NodeIndex) -> impl Iterator<Item = NodeIndex> + '_ {
+    let edges = plan.args(node).filter_map(|arg| match arg {
+        ArgPlan::Constant(_) => None,
+        ArgPlan::Edges(edges) => Some(edges),
+    });
+    edges.flat_map(|edges| edges.sources().iter().filter_map(|source| source.as_task()))
 }
