@@ -262,3 +262,20 @@ macro_rules! text_form {
 }
 
 text_form!(Timestamp, Date);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_ordered_as_its_nanoseconds_and_none_of_it_needs_no_room() {
+        let nanos = [i64::MIN + 1, -1_000_000_000, -1, 0, 1, 1_000_000_000, i64::MAX - 1, i64::MAX];
+        let times = nanos.map(Timestamp::from_nanos);
+        assert!(times.is_sorted_by(|one, other| one < other), "{times:?}");
+        assert_eq!(times.map(Timestamp::as_nanos), nanos);
+        assert_eq!(Timestamp::from_nanos(i64::MIN), times[0]);
+        assert_eq!(times[3], Timestamp::EPOCH);
+        assert_eq!(times[7], Timestamp::MAX);
+        assert_eq!(size_of::<Option<Timestamp>>(), size_of::<i64>());
+    }
+}

@@ -161,8 +161,8 @@ impl RunHistory {
         let around = std::iter::successors(node.group, |&group| groups.get(group as usize)?.1);
         let known = around.filter_map(|group| {
             let id = groups.get(group as usize)?.0.as_str();
-            let &(retry, due) = self.groups.get(id)?;
-            Some((id, retry, due))
+            let retried = self.groups.get(id)?;
+            (!retried.has_begun).then_some((id, retried.retry, retried.due))
         });
         known.into_iter().find(|&(_, _, due)| due > Timestamp::now())
     }

@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 use super::elements::Numbers;
 use super::graph::{Graph, GraphNode};
 pub(super) use super::run_history::RunHistory;
-use super::run_history::{Edit, MissedDeadline, MissedTaskDeadline, RunRetry, SessionHistory};
+use super::run_history::{Edit, MissedDeadline, MissedTaskDeadline, RetriedGroup, RunRetry, SessionHistory};
 use super::steps;
 use super::task_history::{Place, TaskHistory};
 use crate::base::{Failure, Timestamp};
@@ -18,6 +18,22 @@ impl RunHistory {
     /// The task with this number.
     fn numbered(&mut self, number: TaskIndex) -> Option<&mut TaskHistory> {
         self.numbers.place(number).and_then(|place| self.tasks.get_mut(place))
+    }
+
+    /// A task may run, so the retry delay of each group around it is over.
+    fn group_begins(&mut self, task: TaskIndex) {
+        if self.groups.is_empty() {
+            return;
+        }
+        let of_groups = &self.shape.groups;
+        let place = self.numbers.place(task);
+        let first = place.and_then(|place| self.shape.nodes.get(place)?.group);
+        let around = std::iter::successors(first, |&group| of_groups.get(group as usize)?.1);
+        for (id, _) in around.filter_map(|group| of_groups.get(group as usize)) {
+            if let Some(retried) = self.groups.get_mut(id) {
+                retried.has_begun = true;
+            }
+        }
     }
 
     /// Applies the next entry. `graph` returns the snapshot of a graph that a new session uses.
@@ -82,10 +98,12 @@ impl RunHistory {
                 for task in tasks {
                     self.numbered(task)?.again(events);
                 }
-                self.groups.insert(group, (retry, Timestamp::from_nanos(due)));
+                let due = Timestamp::from_nanos(due);
+                self.groups.insert(group, RetriedGroup { retry, due, has_begun: false });
             }
             Entry::Removed { task } => self.numbered(task)?.settle(at, TaskState::Removed),
             Entry::Scheduled { task } => {
+                self.group_begins(task);
                 let task = self.numbered(task)?;
                 if task.state == TaskState::Running {
                     task.interrupt(at);
@@ -93,6 +111,7 @@ impl RunHistory {
                 task.settle(at, TaskState::Scheduled);
             }
             Entry::Started { task, attempt: number } => {
+                self.group_begins(task);
                 let entry = in_a_task(self.entries);
                 let task = self.numbered(task)?;
                 task.start(at, number, session);
@@ -367,6 +386,36 @@ mod tests {
             assert_eq!(task.waits_for.as_ref().map(|wait| wait.until), Some(Some(at(until))));
             assert_eq!(task.wait.as_ref().map(|wait| wait.until), Some(Some(at(until))));
         }
+    }
+
+    /// A14: a task of the group had run again when the process died, and the clock of the next
+    /// process is behind. The group waited for its delay once more.
+    #[test]
+    fn the_delay_of_a_group_is_over_once_a_task_of_it_may_run() {
+        let at = |second: i64| Timestamp::from_nanos(second * 1_000_000_000);
+        let (mut history, shape) = three_tasks();
+        let mut shape = Graph::clone(&shape);
+        shape.groups = vec![("outer".to_owned(), None), ("inner".to_owned(), Some(0)), ("other".to_owned(), None)];
+        (shape.nodes[0].group, shape.nodes[1].group) = (Some(1), Some(2));
+        let shape = Arc::new(shape);
+        let task = TaskIndex::new;
+        let regrouped = |group: &str, number: u32| Entry::Regrouped {
+            group: group.to_owned(),
+            retry: 1,
+            due: at(10).as_nanos(),
+            tasks: vec![task(number)],
+            were: vec![(TaskState::Failed, 1)],
+        };
+        let mut begun = |second: i64, entry: Entry| {
+            history.apply(1, at(second), entry, |_| Ok(Arc::clone(&shape))).unwrap();
+            ["outer", "other"].map(|group| history.groups.get(group).map(|retried| retried.has_begun))
+        };
+        begun(0, session(1));
+        begun(0, regrouped("outer", 0));
+        assert_eq!(begun(0, regrouped("other", 1)), [Some(false); 2]);
+        assert_eq!(begun(10, Entry::Scheduled { task: task(0) }), [Some(true), Some(false)]);
+        assert_eq!(begun(10, Entry::Started { task: task(1), attempt: 2 }), [Some(true); 2]);
+        assert_eq!(begun(11, regrouped("outer", 0)), [Some(false), Some(true)]);
     }
 
     proptest! {

@@ -260,10 +260,10 @@ impl<'a> ResumeState<'a> {
                 .history
                 .groups
                 .iter()
-                .map(|(group, &(retries, due))| {
+                .map(|(group, retried)| {
                     let options = self.plan.groups().iter().find(|options| options.id == *group);
-                    let due = self.no_later(due, options.map(|options| options.retry_delay));
-                    (group.clone(), (retries, Some(due)))
+                    let due = self.no_later(retried.due, options.map(|options| options.retry_delay));
+                    (group.clone(), (retried.retry, (!retried.has_begun).then_some(due)))
                 })
                 .collect(),
             queued: Some(self.history.created),

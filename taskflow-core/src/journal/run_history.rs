@@ -51,9 +51,9 @@ pub struct RunHistory {
     /// The events sent to it, in order, with their keys.
     #[serde(skip)]
     pub(crate) events: Vec<(String, EventPayload)>,
-    /// Groups that were retried as a whole: how often, and since when for the last time.
+    /// The last retries of groups that were retried as a whole.
     #[serde(skip)]
-    pub(crate) groups: HashMap<String, (u32, Timestamp)>,
+    pub(crate) groups: HashMap<String, RetriedGroup>,
     /// How often it ended, ends before a retry of the run included.
     #[serde(skip)]
     pub(crate) run_ends: u32,
@@ -117,6 +117,18 @@ pub struct RunRetry {
     pub due: Timestamp,
     /// When the retry started, if it has.
     pub started: Option<Timestamp>,
+}
+
+/// The last retry of a group that was retried as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct RetriedGroup {
+    /// Which retry, counted from 1.
+    pub(crate) retry: u32,
+    /// When it was due.
+    pub(crate) due: Timestamp,
+    /// Whether a task of the group may have run since: the delay is over, also for a process whose
+    /// clock is behind.
+    pub(crate) has_begun: bool,
 }
 
 /// A deadline that a run missed.

@@ -8,11 +8,12 @@ use super::rollup::Rollup;
 use super::{Journal, JournalError, Note, RunHistory, TaskFilter, steps};
 use crate::base::Timestamp;
 use crate::callback::notify::log_line;
-use crate::dag::{Dag, DagBuilder, DagOptions};
+use crate::dag::{Dag, DagBuilder, DagOptions, IntoArg, Output, add_task};
 use crate::engine::RunRequest;
 use crate::run::RunState;
 use crate::store::{MemoryStore, RollupRow};
-use crate::task::Callback;
+use crate::task::{Body, Callback, InputDef, TaskDef, pass_on};
+use crate::value::TypeInfo;
 
 /// A DAG whose only task fails, with a callback.
 fn failing() -> Dag<()> {
@@ -82,11 +83,11 @@ async fn fold(draw: impl Fn(&DagBuilder, u32), size: u32) -> Result<(RunHistory,
     Ok((history, steps::taken()))
 }
 
-fn list(dag: &DagBuilder, size: u32) -> crate::dag::Output<Vec<u32>> {
+fn list(dag: &DagBuilder, size: u32) -> Output<Vec<u32>> {
     dag.add("list", move |_| Ok((0..size).collect()))
 }
 
-fn work(dag: &DagBuilder) -> crate::dag::Output<()> {
+fn work(dag: &DagBuilder) -> Output<()> {
     dag.add("work", |_| Ok(()))
 }
 
@@ -95,7 +96,7 @@ fn one_list(dag: &DagBuilder, size: u32) {
 }
 
 fn many_lists(dag: &DagBuilder, size: u32) {
-    list(dag, size).each(|_| dag.add("inner", |_| Ok(vec![1, 2])).each(|_: crate::dag::Output<u32>| work(dag)));
+    list(dag, size).each(|_| dag.add("inner", |_| Ok(vec![1, 2])).each(|_: Output<u32>| work(dag)));
 }
 
 fn many_tasks(dag: &DagBuilder, size: u32) {
@@ -125,6 +126,41 @@ async fn the_steps_of_a_fold_grow_with_the_size_of_the_run_and_not_with_its_squa
         let (_, large) = fold(draw, 800).await.unwrap();
         assert!(large < 12 * small, "{name}: {small} steps for 100, {large} for 800");
     }
+}
+
+/// The steps that it takes to resume a run whose last task, which takes the values of all others,
+/// was cleared.
+async fn resume(size: u32) -> usize {
+    const COLLECT: TaskDef = TaskDef {
+        id: "collect",
+        module: "tests",
+        inputs: const { &[InputDef { name: "values", ty: TypeInfo::of::<Vec<u32>>() }] },
+        output: TypeInfo::of_value::<Vec<u32>>(),
+        body: Body::Sync(pass_on),
+        ..TaskDef::OWN
+    };
+    let journal = Journal::in_memory().unwrap();
+    let dag = Dag::draw("drawn_fan", |dag| {
+        let values: Vec<_> = (0..size).map(|number| dag.add(&format!("task_{number}"), move |_| Ok(number))).collect();
+        let _: Output<Vec<u32>> = add_task(const { &COLLECT }, [IntoArg::<Vec<u32>>::into_arg(values)]);
+    });
+    let dag = dag.unwrap();
+    dag.run().journal(&journal).await.unwrap();
+    journal.clear("last", &TaskFilter::tasks(["collect"]), &Note::default()).await.unwrap();
+    steps::taken();
+    let request = journal.resume_dag("last", &dag).await.unwrap();
+    let steps = steps::taken();
+    let report = request.await.unwrap();
+    assert_eq!(report.state(), RunState::Success);
+    steps
+}
+
+/// D1: whose values are still taken was asked of each of them, by looking through all values that
+/// the task takes.
+#[tokio::test]
+async fn the_steps_of_a_resume_grow_with_the_values_that_are_taken() {
+    let (small, large) = (resume(100).await, resume(800).await);
+    assert!(large < 12 * small, "{small} steps for 100, {large} for 800");
 }
 
 /// A run of a DAG whose tasks fail in two ways, in a list and outside of it.

@@ -15,7 +15,8 @@
 //! 4. Otherwise the group is over: the ends of its tasks are propagated outside, and their inputs
 //!    are dropped. Under `fail_fast`, a failure halts the run only now.
 //! 5. A halt ends the tasks of a group like others, and a group that ends in a halted run is over.
-//! 6. A resumed run knows how often each group was retried. A group whose tasks have all ended is
+//! 6. A resumed run knows how often each group was retried, and whether the last retry had begun:
+//!    then its delay is over, wherever the clock stands now. A group whose tasks have all ended is
 //!    over: the consequences were recorded with its end. The tasks of other groups keep their
 //!    inputs.
 
@@ -69,11 +70,6 @@ impl Core {
 
     /// Whether this task is waiting for the retry of its group.
     pub(super) fn group_waits(&self, graph: &Layout, task: TaskIndex, now: Timestamp) -> bool {
-        // Before the run was resumed, it has begun: the delay was over, by a clock that may have
-        // been ahead.
-        if self.past.waits.contains_key(&task) || self.past.retries.contains_key(&task) {
-            return false;
-        }
         let unit = self.open_group(graph, task).and_then(|group| self.group_retries.all.get(&group));
         unit.and_then(|unit| unit.due).is_some_and(|due| due > now)
     }

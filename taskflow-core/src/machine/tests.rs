@@ -1,4 +1,3 @@
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -421,27 +420,6 @@ fn a_group_with_retries_is_retried_as_a_whole() {
     run.attempt("g.a", Outcome::Success(None));
     run.attempt("g.b", failed());
     assert_eq!([run.state("g.b"), run.state("c")], [TaskState::Failed, TaskState::UpstreamFailed]);
-}
-
-/// A14: a task of the group was deferred when its process died, and the clock was set back. It had
-/// no state until the delay of the group was over once more.
-#[test]
-fn the_delay_of_a_group_does_not_hold_up_a_task_that_was_deferred_after_it() {
-    let draw = |dag: &DagBuilder| {
-        let group = Group::new("g").retries(1).retry_delay(Duration::from_secs(60));
-        group.draw(|| tasks(dag, ["a", "b"]));
-    };
-    let mut run = Run::unstarted(plan(draw), Settings::default());
-    let due = Timestamp::EPOCH + Duration::from_secs(60);
-    let wait = WaitRecord { since: due, count: 1, until: None, event: Some(("go".to_owned(), 0)) };
-    let deferred =
-        RestoredTask { wait: Some(Box::new(wait)), ..ended(run.task("g.a"), RestoredState::Waits { poke: false }) };
-    let units = HashMap::from([("g".to_owned(), (1, Some(due)))]);
-    run.machine.restore(&Restored { tasks: vec![deferred], units, ..Restored::default() });
-    run.step(Input::Start);
-    assert_eq!([run.state("g.a"), run.state("g.b")], [TaskState::Deferred, TaskState::None]);
-    run.wait();
-    assert_eq!((run.now, run.ready()), (due, vec!["g.b".to_owned()]));
 }
 
 #[test]

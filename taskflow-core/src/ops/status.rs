@@ -92,12 +92,10 @@ pub struct GroupRetry {
 
 impl GroupRetry {
     fn of(history: &RunHistory) -> Vec<Self> {
-        let retry = |(group, (number, due)): (&String, &(u32, Timestamp))| GroupRetry {
-            group: group.clone(),
-            number: *number,
-            due: *due,
-        };
-        let mut retries: Vec<GroupRetry> = history.groups.iter().map(retry).collect();
+        let retries = history.groups.iter();
+        let mut retries: Vec<GroupRetry> = retries
+            .map(|(group, retried)| GroupRetry { group: group.clone(), number: retried.retry, due: retried.due })
+            .collect();
         retries.sort_unstable_by(|one, other| one.group.cmp(&other.group));
         retries
     }

@@ -65,9 +65,11 @@ impl Faults {
         if rng.u32(0..3) == 0 {
             faults.edits = rng.u32(1..3);
         }
-        if rng.bool() {
-            faults.restart_gap = rng.i64(-HOUR..48 * HOUR);
-        }
+        faults.restart_gap = match rng.u32(0..4) {
+            0 => rng.i64(-HOUR..0),
+            1 => rng.i64(0..48 * HOUR),
+            _ => 0,
+        };
         faults
     }
 }

@@ -34,10 +34,9 @@ const THREADS: usize = 4;
 
 /// The test program of compiler messages. It runs one compiler at a time, with a target directory
 /// of its own, and takes longer than all others, so it runs in the background.
-const COMPILERS: &str = "ui";
+const COMPILER_MESSAGES: &str = "ui";
 
-/// Test programs that wait for virtual machines of Java most of the time. They run in the
-/// background as well.
+/// Test programs that mostly wait for Java virtual machines. They run in the background as well.
 const SPARK: [&str; 2] = ["examples", "spark_cluster"];
 
 /// Runs all tests and counts the results. `words` except `--long` are passed to cargo, as a filter
@@ -122,13 +121,13 @@ fn beside(leaks: &LeakCheck) -> Result<Vec<Started>, Failure> {
         let started = step.plain().temporary(leaks.dir()).start(log);
         started.map_err(|error| Failure::new(format!("the step `{name}` cannot be started: {error}")))
     };
-    Ok(vec![start("compiler messages", &[COMPILERS])?, start("tests with Spark", &SPARK)?])
+    Ok(vec![start("compiler messages", &[COMPILER_MESSAGES])?, start("tests with Spark", &SPARK)?])
 }
 
 /// Selects all other tests: libraries, and the programs that `--tests` would select.
 fn rest() -> Result<Vec<String>, Failure> {
     let metadata = workspace::metadata()?;
-    let is_other = |program: &String| program != COMPILERS && !SPARK.contains(&&**program);
+    let is_other = |program: &String| program != COMPILER_MESSAGES && !SPARK.contains(&&**program);
     let tests = tested(&metadata, "test").into_iter().filter(is_other).flat_map(|name| ["--test".to_owned(), name]);
     let bins = tested(&metadata, "bin").into_iter().flat_map(|name| ["--bin".to_owned(), name]);
     Ok(["--lib".to_owned()].into_iter().chain(bins).chain(tests).collect())
@@ -154,7 +153,7 @@ mod tests {
         let mut all: Vec<String> = ["bin", "test"].iter().flat_map(|kind| tested(&metadata, kind)).collect();
         let rest = rest().expect("the workspace is readable");
         let mut run: Vec<String> = rest.into_iter().filter(|word| !word.starts_with("--")).collect();
-        run.push(COMPILERS.to_owned());
+        run.push(COMPILER_MESSAGES.to_owned());
         run.extend(SPARK.map(str::to_owned));
         all.sort_unstable();
         run.sort_unstable();

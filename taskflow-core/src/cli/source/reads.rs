@@ -10,8 +10,8 @@ use crate::dag::DagDef;
 use crate::journal::{Explanation, RunHistory};
 use crate::ops::{
     self, AssetDocument, AuditList, AuditQuery, BackfillStatus, ConsumerStatus, DagStatus, Diagnosis, EventDocument,
-    EventQuery, Lineage, NextSlots, PastSlots, RunPages, RunStatus, RunSummaryDocument, SlotQuery, ValueDocument,
-    ValuePreviews,
+    EventQuery, Lineage, NextSlots, PastSlots, RunPages, RunStatus, RunSummaryDocument, SlotQuery, TaskStatus,
+    ValueDocument, ValuePreviews,
 };
 use crate::render::{Format, render};
 use crate::run::RunState;
@@ -28,8 +28,8 @@ pub(in crate::cli) struct RunPage {
 /// A run, read once.
 #[derive(Debug)]
 pub(in crate::cli) struct Run<'s> {
-    /// With the runs that it has triggered, its events, and why it is queued. Its tasks are asked
-    /// of the run.
+    /// With the runs that it has triggered, its events, and why it is queued, and without tasks:
+    /// they are asked of the run.
     pub(in crate::cli) status: RunStatus,
     pub(super) place: Place<'s>,
 }
@@ -38,7 +38,8 @@ pub(in crate::cli) struct Run<'s> {
 #[derive(Debug)]
 pub(super) enum Place<'s> {
     Here(Box<RunHistory>),
-    There(&'s Client),
+    /// At a service, which has sent the tasks with the status.
+    There(&'s Client, Vec<TaskStatus>),
 }
 
 /// The most entries of a page of the API.
@@ -184,7 +185,9 @@ impl Source {
             }
             Source::Server(client) => {
                 let run = segment(&client.run_name(name)?);
-                Ok(Run { status: client.get(&format!("/runs/{run}"), &[])?, place: Place::There(client) })
+                let mut status: RunStatus = client.get(&format!("/runs/{run}"), &[])?;
+                let tasks = std::mem::take(&mut status.tasks);
+                Ok(Run { status, place: Place::There(client, tasks) })
             }
         }
     }
@@ -366,7 +369,7 @@ impl Run<'_> {
     /// A document below the address of the run. Of a run of a home there is none.
     fn part<T: serde::de::DeserializeOwned>(&self, path: &str, query: &[(&str, String)]) -> Result<T, CliError> {
         match &self.place {
-            Place::There(client) => client.get(&format!("/runs/{}{path}", segment(&self.status.run_id)), query),
+            Place::There(client, _) => client.get(&format!("/runs/{}{path}", segment(&self.status.run_id)), query),
             Place::Here(_) => Err(CliError::Failure("a run of a home has no address".to_owned())),
         }
     }
@@ -375,7 +378,7 @@ impl Run<'_> {
     pub(in crate::cli) fn explain(&self, task: &str) -> Result<Explanation, CliError> {
         match &self.place {
             Place::Here(history) => Ok(history.explain_at(history.place(task)?)),
-            Place::There(_) => self.part(&format!("/tasks/{}/explain", segment(task)), &[]),
+            Place::There(..) => self.part(&format!("/tasks/{}/explain", segment(task)), &[]),
         }
     }
 
@@ -383,7 +386,7 @@ impl Run<'_> {
     pub(in crate::cli) fn explain_open(&self) -> Result<Vec<Explanation>, CliError> {
         match &self.place {
             Place::Here(history) => Ok(history.explain_open()),
-            Place::There(_) => self.part("/explain", &[]),
+            Place::There(..) => self.part("/explain", &[]),
         }
     }
 
@@ -392,7 +395,7 @@ impl Run<'_> {
         match &self.place {
             Place::Here(_) => tasks.iter().map(|task| self.explain(task)).collect(),
             // One request is cheaper than one for each.
-            Place::There(_) => {
+            Place::There(..) => {
                 let mut open = self.explain_open()?;
                 open.retain(|explanation| tasks.contains(&&*explanation.task));
                 Ok(open)
@@ -404,7 +407,7 @@ impl Run<'_> {
     pub(in crate::cli) fn check_task(&self, task: &str) -> Result<(), CliError> {
         match &self.place {
             Place::Here(history) => history.place(task).map(drop).map_err(CliError::from),
-            Place::There(_) => match self.status.tasks.iter().any(|known| known.id == task) {
+            Place::There(_, tasks) => match tasks.iter().any(|known| known.id == task) {
                 true => Ok(()),
                 false => self.part::<Value>(&format!("/tasks/{}", segment(task)), &[]).map(drop),
             },

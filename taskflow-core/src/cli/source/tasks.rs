@@ -23,7 +23,7 @@ impl Run<'_> {
                 let task = &history.tasks[place];
                 KnownTask { id: &task.id, label: task.label.as_deref(), state: task.state, place }
             })),
-            Place::There(_) => Box::new(self.status.tasks.iter().enumerate().map(|(place, task)| KnownTask {
+            Place::There(_, tasks) => Box::new(tasks.iter().enumerate().map(|(place, task)| KnownTask {
                 id: &task.id,
                 label: task.label.as_deref(),
                 state: task.state,
@@ -36,7 +36,7 @@ impl Run<'_> {
     pub(in crate::cli) fn task(&self, place: usize) -> TaskStatus {
         match &self.place {
             Place::Here(history) => TaskStatus::of(&history.tasks[place], history.number),
-            Place::There(_) => self.status.tasks[place].clone(),
+            Place::There(_, tasks) => tasks[place].clone(),
         }
     }
 
@@ -44,7 +44,7 @@ impl Run<'_> {
     pub(in crate::cli) fn whole(self) -> RunStatus {
         match self.place {
             Place::Here(history) => self.status.with_tasks(&history),
-            Place::There(_) => self.status,
+            Place::There(_, tasks) => RunStatus { tasks, ..self.status },
         }
     }
 }
