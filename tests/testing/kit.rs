@@ -4,7 +4,6 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use taskflow::Group;
 use taskflow::engine::{RunState, TaskState};
 use taskflow::prelude::*;
 use taskflow::testing::{Test, TestError, check_dags, explore};
@@ -437,22 +436,4 @@ fn never() -> Option<()> {
 fn no_wait_outlasts_its_delay_when_the_clock_was_set_back() {
     let dag = Dag::build("waits", || flaky() >> never()).expect("no mistake");
     explore(0..300, || Test::new(&dag).fail_times(flaky {}, 2, "not yet"));
-}
-
-#[task]
-fn prepare() {}
-
-#[task]
-fn publish() {}
-
-/// A14: the process dies while the group runs again after its delay. The group waited for the whole
-/// delay once more if the clock of the next process was behind.
-#[test]
-fn the_delay_of_a_group_is_not_repeated_when_the_clock_was_set_back() {
-    let draw = || {
-        let group = Group::new("g").retries(1).retry_delay(Duration::from_secs(60));
-        group.draw(|| prepare() >> publish())
-    };
-    let dag = Dag::build("retried_group", draw).expect("no mistake");
-    explore(0..300, || Test::new(&dag).fail_times("g.publish", 1, "not yet"));
 }

@@ -163,9 +163,8 @@ fn remember<T>(
     world.broken.extend(rollup_differences(&history));
     if let Some(report) = whole {
         world.broken.extend(differences(&history, report, is_over));
-        let is_in_order = !world.clock_was_set;
-        let attempts =
-            history.tasks.iter().flat_map(|task| of_attempts(&task.id, &task.attempts, is_over, is_in_order));
+        let called = Some(&world.called).filter(|_| !world.clock_was_set);
+        let attempts = history.tasks.iter().flat_map(|task| of_attempts(&task.id, &task.attempts, is_over, called));
         world.broken.extend(attempts);
         for task in report.tasks() {
             let attempts = task.attempts().into_iter().map(|attempt| (attempt.number, attempt.started));
