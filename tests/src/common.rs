@@ -14,9 +14,7 @@ use proptest::test_runner::{Config as ProptestConfig, RngSeed};
 use taskflow::engine::{Event, RunHandle, RunReport, RunRequest, TaskIndex, TaskState};
 use taskflow::{Dag, Value};
 
-/// How long anything may take before a test gives up. Far more than anything needs, also on a
-/// machine that has thirty other things to do: it only turns a hang into a failure.
-pub const PATIENCE: Duration = Duration::from_secs(240);
+pub use crate::patience::PATIENCE;
 
 /// Runs it on the live engine.
 pub fn live<T: Value>(request: RunRequest<T>) -> RunReport<T> {

@@ -11,6 +11,7 @@ pub mod binaries;
 pub mod clients;
 pub mod common;
 pub mod hostile;
+pub mod patience;
 /// What has no public name. The version in the name is that of the package.
 pub use taskflow::__private_0_1_0 as private;
 #[cfg(all(feature = "spark", unix))]

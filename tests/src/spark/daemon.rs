@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
-use crate::common::PATIENCE;
+use crate::patience::PATIENCE;
 
 /// A process group that ends with this.
 pub struct Daemon {

@@ -20,6 +20,8 @@ mod model;
 mod on_one_machine;
 #[path = "../../src/visits.rs"]
 mod on_spark;
+#[path = "../../../../tests/src/patience.rs"]
+mod patience;
 
 mod cancelling;
 mod errors;

@@ -11,8 +11,9 @@ use serde::Deserialize;
 use taskflow::{Config, Engine};
 use tempfile::TempDir;
 
-use crate::daemon::{Daemon, PATIENCE};
+use crate::daemon::Daemon;
 use crate::installed::{Spark, java};
+use crate::patience::PATIENCE;
 
 const CLASS: &str = "org.apache.spark.sql.connect.service.SparkConnectServer";
 

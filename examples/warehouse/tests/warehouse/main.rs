@@ -7,4 +7,7 @@ mod engines;
 mod figures;
 mod loads;
 mod mistakes;
+#[path = "../../../../tests/src/patience.rs"]
+#[allow(unreachable_pub, reason = "the tests of the workspace use it")]
+mod patience;
 mod spark;

@@ -128,6 +128,8 @@ pub(super) async fn quick_check(store: &SqliteStore) -> Result<Vec<String>, Stor
 pub(super) async fn check(store: &SqliteStore) -> Result<Vec<String>, StoreError> {
     let mut findings = Vec::new();
     let mut guard = store.reader.acquire().await?;
+    // A check reads everything once, so a cache would only fill up.
+    let _ = sqlx::query("PRAGMA cache_size = -1000").execute(guard.connection()).await;
     let pages = sqlx::query("PRAGMA integrity_check(100)").fetch_all(guard.connection()).await;
     findings.extend(sentences(store, pages)?.into_iter().filter(|finding| finding != "ok"));
     match super::schema::check(guard.connection()).await {
