@@ -60,6 +60,11 @@ fn settling(#[event(RATES, settle = "30m", max = 3)] rates: Events<u64>) -> Vec<
     rate(rates)
 }
 
+#[dag(max_active_runs = 2)]
+fn by_parity(#[event(RATES, key = |rate| rate.value % 2)] rates: Events<u64>) -> Vec<u64> {
+    rate(rates)
+}
+
 #[dag]
 fn fresh(#[event(RATES, max_age = "2h")] rates: Events<u64>) -> Vec<u64> {
     rate(rates)
@@ -177,6 +182,38 @@ fn an_asset_settles_in_virtual_time() {
     service.emit(&RATES, 3).emit(&RATES, 4).emit(&RATES, 5).run_until("2026-01-01T02:00:01Z");
     service.assert_started_by("settling", &["events 1 to 2 of virtual/rates", "events 4 to 6 of virtual/rates"]);
     assert_eq!(service.pending("settling"), 0);
+}
+
+/// Nobody else wants these events, so the service had forgotten them, and no run took them: only
+/// `unpause` made it read them again.
+#[test]
+fn events_of_a_pause_start_a_run_when_its_time_has_come() {
+    let mut service = Test::service().dag(adjusted {});
+    service.at("2026-01-01").run_until("2026-01-01T01:00:00Z");
+    service.pause_until("adjusted", "the warehouse moves", "2026-01-01T03:00:00Z");
+    service.emit(&READINGS, 1).run_until("2026-01-01T02:00:00Z").emit(&READINGS, 2);
+    service.run_until("2026-01-01T02:30:00Z");
+    assert_eq!((service.pending("adjusted"), created(&service, "adjusted")), (2, vec![]));
+    service.run_until("2026-01-01T04:00:00Z");
+    service.assert_started_by("adjusted", &["events 1 to 2 of virtual/readings"]);
+    assert_eq!(created(&service, "adjusted"), ["2026-01-01T03:00:00Z"]);
+}
+
+/// The second event waits for the run of its key, and the third one has had its run. `unpause`
+/// forgot that, and it had another one.
+#[test]
+fn an_event_that_was_taken_before_others_is_not_taken_again_after_a_pause() {
+    let mut service = Test::service().dag_with(by_parity {}, |test| test.takes(rate {}, 2 * HOUR));
+    service.at("2026-01-01").run_until("2026-01-01T01:00:00Z").emit(&RATES, 1).run_until("2026-01-01T01:10:00Z");
+    service.emit(&RATES, 3).emit(&RATES, 2).run_until("2026-01-01T01:20:00Z");
+    let status = service.consumer("by_parity").inputs.remove(0);
+    assert_eq!((status.cursor, status.pending, status.first_pending), (Some(1), 1, Some(2)));
+    service.pause("by_parity", "the warehouse moves").run_until("2026-01-01T01:30:00Z");
+    assert_eq!(service.pending("by_parity"), 1);
+    service.unpause("by_parity", Catchup::None);
+    assert_eq!(service.pending("by_parity"), 1);
+    service.run_until("2026-01-01T12:00:00Z");
+    assert_eq!(results(&service, "by_parity"), [json!([1]), json!([2]), json!([3])]);
 }
 
 #[test]

@@ -125,6 +125,8 @@ pub(super) async fn status(
     let inputs = consumer.inputs.iter().map(|input| {
         let cursor = state.cursor(&input.asset).filter(|_| is_known && input.takes != Takes::Seen);
         let pending = cursor.and_then(|_| pending.get(&input.asset)).map_or(&[][..], Vec::as_slice);
+        let is_pending = |event: &&PendingEvent| !state.has_decided(&input.asset, event.number);
+        let pending: Vec<PendingEvent> = pending.iter().filter(is_pending).copied().collect();
         let groups = groups.groups().get(&input.asset);
         ConsumerInput {
             param: input.param.clone(),
@@ -141,8 +143,8 @@ pub(super) async fn status(
             pending: pending.len() as u64,
             first_pending: pending.first().map(|event| event.number),
             since: pending.first().map(|event| event.at),
-            keys: groups.filter(|_| input.by_key).map(|groups| keys_of(groups, pending)),
-            periods: groups.map(|groups| groups.pending_periods(pending, input.parts)).unwrap_or_default(),
+            keys: groups.filter(|_| input.by_key).map(|groups| keys_of(groups, &pending)),
+            periods: groups.map(|groups| groups.pending_periods(&pending, input.parts)).unwrap_or_default(),
         }
     });
     let inputs: Vec<ConsumerInput> = inputs.collect();
@@ -184,13 +186,13 @@ pub(super) fn in_words(waits: &EventWaits) -> String {
     }
 }
 
-/// A consumer as stored, with its pending events.
+/// A consumer as stored, with the events after its cursors.
 pub(super) struct Loaded {
     pub(super) state: ConsumerState,
     /// 0 if no service has seen the DAG.
     pub(super) version: i64,
     last_event: i64,
-    /// Those that are decided although they are after the cursor are not among them.
+    /// With those that are decided: whoever changes the state keeps what it says about them.
     pending: BTreeMap<String, Vec<PendingEvent>>,
     groups: GroupReader,
 }
@@ -215,10 +217,8 @@ impl Loaded {
             let is_last = heads.len() < BATCH as usize;
             after = heads.last().map_or(after, |head| head.number);
             for head in heads {
-                if !state.has_decided(&head.asset, head.number) {
-                    let event = PendingEvent { number: head.number, at: head.emitted };
-                    pending.entry(head.asset).or_default().push(event);
-                }
+                let event = PendingEvent { number: head.number, at: head.emitted };
+                pending.entry(head.asset).or_default().push(event);
             }
             if is_last {
                 break;

@@ -194,7 +194,9 @@ impl Consumers {
             None if dag.options.paused => Some(ConsumerState::first_seen(consumer, now, last_event, true)),
             None => None,
         };
-        if let Some(state) = state.as_ref().filter(|state| state.pause.is_none()) {
+        // A pause whose time has come ends with this step.
+        let is_paused = |state: &ConsumerState| state.pause.as_ref().is_some_and(|pause| !pause.is_over(now));
+        if let Some(state) = state.as_ref().filter(|state| !is_paused(state)) {
             self.heads.reach(&state.cursors, journal).await?;
             if let Err(reason) = self.list[at].groups.read(state, journal).await? {
                 return self.list[at].refuse(state.clone(), reason, now);
