@@ -247,6 +247,26 @@ fn a_slot_that_waits_when_its_dag_is_paused_is_paused() {
     assert_eq!(service.slots(), ["2026-03-01T12:00:00Z", "2026-03-01T17:00:00Z"]);
 }
 
+/// One record from the slot that waited to the last one of the pause would include those that were
+/// missed in between, which have a record of their own.
+#[test]
+fn slots_between_those_of_a_record_are_not_part_of_it() {
+    let mut service = Service::new(hourly(), "2026-03-01T11:30:00Z");
+    service.takes = Duration::from_secs(24 * 3_600);
+    service.until("2026-03-01T13:10:00Z").down_until("2026-03-01T18:30:00Z").until("2026-03-01T18:31:00Z");
+    let [(SlotFate::Missed, 4, _)] = &service.records[..] else { panic!("{:?}", service.records) };
+    assert_eq!(service.runs.len(), 1, "the slots from 14:00 to 17:00 were missed, the others wait");
+    let state = service.state.as_mut().expect("a state");
+    state.pause = Some(Pause { by: "mina".to_owned(), reason: String::new(), since: service.now, until: None });
+    service.until("2026-03-01T20:30:00Z");
+    let state = service.state.take().expect("a state");
+    let (_, records) = unpause(&service.schedule, &state, service.now, Catchup::None);
+    let spans: Vec<_> = records.iter().map(|record| (record.first, record.last, record.count)).collect();
+    let waited = (utc("2026-03-01T13:00:00Z"), utc("2026-03-01T13:00:00Z"), 1);
+    assert_eq!(spans, [waited, (utc("2026-03-01T18:00:00Z"), utc("2026-03-01T20:00:00Z"), 3)]);
+    assert!(records.iter().all(|record| record.fate == SlotFate::Paused), "{records:?}");
+}
+
 /// Case 41.
 #[test]
 fn a_clock_that_goes_back_repeats_no_slot() {

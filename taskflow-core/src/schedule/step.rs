@@ -302,11 +302,15 @@ impl<'a> Stepper<'a> {
         None
     }
 
-    /// Records the slots of some spans, as one record.
+    /// Records the slots of some spans: as one record, unless other slots lie between them.
     fn record(&mut self, spans: &[Span], fate: SlotFate, reason: &str) {
         let mut record: Option<SlotRecord> = None;
         for &span in spans {
             let mut slot = self.first_in(span);
+            let next = record.as_ref().zip(slot).and_then(|(record, _)| self.search.after(record.last));
+            if next.is_some_and(|next| slot.is_some_and(|slot| slot.at != next.at)) {
+                self.decisions.extend(record.take().map(Decision::Record));
+            }
             while let Some(Slot { at, .. }) = slot {
                 let reason = || reason.to_owned();
                 let record =
