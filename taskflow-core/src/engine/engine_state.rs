@@ -191,10 +191,11 @@ impl Shared {
         self.lock().draining.is_some()
     }
 
-    /// Sends an input to a run, unless it is over.
-    pub(super) fn send(self: &Arc<Self>, key: RunKey, run_id: &str, input: Input) {
+    /// Sends an input to a run, unless it is over. Returns whether the run was there.
+    pub(super) fn send(self: &Arc<Self>, key: RunKey, run_id: &str, input: Input) -> bool {
         let mut effects = Effects::default();
         let mut state = self.lock();
+        let mut is_there = false;
         // A key is reused after a run has ended.
         if let Some(run) = state.run(key)
             && run.shared.info.run_id == run_id
@@ -206,9 +207,11 @@ impl Shared {
                 state.start(key, now, &mut effects);
             }
             state.send(key, input, now, &mut effects);
+            is_there = true;
         }
         self.leave(state, &mut effects);
         effects.carry_out(self);
+        is_there
     }
 
     /// Records the links that running tasks have added.
