@@ -105,8 +105,8 @@ pub(in crate::server) fn check_create(visitor: &Visitor, token: &str) -> Result<
 }
 
 /// Checks that a token belongs to somebody. Whom a proxy names is known only while the proxy says
-/// so: a token without an owner would outlive them, and end with nobody. On the machine of the home,
-/// and where nobody has to be known, tokens belong to the instance.
+/// so: a token without an owner would outlive them, and end with nobody. On the machine of the
+/// home, and where nobody has to be known, tokens belong to the instance.
 pub(in crate::server) fn check_owner(visitor: &Visitor, token: &str, owner: Option<&str>) -> Result<(), Problem> {
     let actor = visitor.principal().actor().filter(|actor| owner.is_none() && actor.via == Via::Proxy);
     let Some(Actor { name, .. }) = actor else { return Ok(()) };
