@@ -410,6 +410,34 @@ fn a_trusted_proxy_names_the_user() {
 }
 
 #[test]
+fn whom_a_proxy_names_makes_no_token_that_belongs_to_nobody() {
+    let text = "[auth]\nproxy_header = \"X-User\"\nproxy_trusted = [\"127.0.0.0/8\"]\nproxy_role = \"admin\"\n";
+    let (directory, file) = configured(text);
+    let added = call(&directory, &["users", "add", "kim", "--role", "admin", "--password-stdin"], PASSWORD);
+    assert_eq!(added.0, Some(0), "{added:?}");
+    let service = Service::over(directory, &["--bind", "127.0.0.1:0", "--config", &file]);
+    let send = |user: &str, path: &str, media_type: &str, body: &str| {
+        let headers = [("x-user", user), ("content-type", media_type), ("sec-fetch-site", "same-origin")];
+        service.send("POST", path, &headers, body)
+    };
+    let api = |user: &str, body: Value| send(user, "/api/v1/tokens", "application/json", &body.to_string());
+    let refused = api("lee", json!({"name": "own", "role": "admin"}));
+    refused.assert_problem(403, "the proxy names `lee`, who is no user here");
+    assert_eq!(refused.json()["next"], "add a user of that name first");
+    let page = send("lee", "/account/tokens", "application/x-www-form-urlencoded", "name=page&role=admin");
+    assert!(page.status == 403 && page.body.to_lowercase().contains("add a user of that name first"), "{page:?}");
+    // For a user it may be one, and a user whom the proxy names has their own.
+    assert_eq!(api("lee", json!({"name": "theirs", "role": "viewer", "user": "kim"})).status, 201);
+    assert_eq!(api("kim", json!({"name": "ours", "role": "viewer"})).status, 201);
+    let tokens = service.send("GET", "/api/v1/tokens", &[("x-user", "lee")], "").json();
+    let owners: Vec<_> = tokens.as_array().expect("a list").iter().map(|token| &token["owner"]).collect();
+    assert_eq!(owners, [&json!("kim"); 2], "{tokens}");
+    // On the machine of the home, a token may belong to the instance.
+    let here = service.call(&["tokens", "create", "here", "--role", "viewer"]);
+    assert_eq!(here.code, Some(0), "{here:?}");
+}
+
+#[test]
 fn a_trusted_proxy_names_the_groups_of_the_user() {
     let text = "[auth]\nproxy_header = \"X-User\"\nproxy_trusted = [\"127.0.0.0/8\"]\nproxy_role = \"viewer\"\n\
                 proxy_groups_header = \"X-Groups\"\n\

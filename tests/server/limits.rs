@@ -1,7 +1,10 @@
 //! How many requests somebody may send. The buckets are tested with a clock of their own, beside
 //! them.
 
-use serde_json::json;
+use std::io::Write as _;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
 use taskflow::log::LogFiles;
 use taskflow_tests::common::eventually;
 
@@ -64,6 +67,56 @@ fn without_users_nothing_of_this_machine_is_limited() {
     for _ in 0..50 {
         assert_eq!(service.get("/api/v1/dags").status, 200);
     }
+}
+
+#[test]
+fn a_form_whose_body_does_not_come_holds_up_no_other() {
+    let service = Service::new();
+    let head = "POST /runs:clear HTTP/1.1\r\nhost: localhost\r\nsec-fetch-site: same-origin\r\n\
+                content-type: application/x-www-form-urlencoded\r\ncontent-length: 10\r\n\r\n";
+    // More than are answered at a time.
+    let silent: Vec<_> = (0..8)
+        .map(|_| {
+            let mut stream = service.connect();
+            stream.write_all(head.as_bytes()).expect("the server reads");
+            stream
+        })
+        .collect();
+    // They have arrived: the server answers those that come after them.
+    assert_eq!(service.get("/runs").status, 200);
+    let began = Instant::now();
+    let form = [("content-type", "application/x-www-form-urlencoded"), ("sec-fetch-site", "same-origin")];
+    for answer in [service.get("/runs:clear?run=1"), service.send("POST", "/runs:clear", &form, "run=1&reason=x")] {
+        assert!(![408, 503].contains(&answer.status), "{answer:?}");
+    }
+    assert!(began.elapsed() < Duration::from_secs(8), "{:?}: they wait for no turn", began.elapsed());
+    drop(silent);
+}
+
+#[test]
+fn several_tokens_of_a_user_give_no_larger_share() {
+    let service = service();
+    let added = service.call(&["tokens", "create", "admin", "--role", "admin"]);
+    let admin = format!("Bearer {}", added.stdout.trim());
+    let create = |path: &str, body: &Value| {
+        let headers = [("authorization", &*admin), ("content-type", "application/json")];
+        let created = service.send("POST", path, &headers, &body.to_string());
+        assert_eq!(created.status, 201, "{created:?}");
+        created.json()
+    };
+    create("/api/v1/users", &json!({"name": "kim", "password": "several good words", "role": "viewer"}));
+    let [one, two] = ["one", "two"].map(|name| {
+        let token = create("/api/v1/tokens", &json!({"name": name, "role": "viewer", "user": "kim"}));
+        format!("Bearer {}", token["token"].as_str().expect("a token"))
+    });
+    let other = service.call(&["tokens", "create", "other", "--role", "viewer"]);
+    let other = format!("Bearer {}", other.stdout.trim());
+    let ask = |bearer: &str| service.send("GET", "/api/v1/dags", &[("authorization", bearer)], "");
+    exhaust(|| ask(&one));
+    // A request comes back each second; a bucket of its own has four.
+    let answered = (0..4).filter(|_| ask(&two).status == 200).count();
+    assert!(answered < 4, "{answered}");
+    assert_eq!(ask(&other).status, 200);
 }
 
 #[test]

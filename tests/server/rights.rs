@@ -631,6 +631,39 @@ fn a_viewer_is_shown_no_action_and_no_value() {
 }
 
 #[test]
+fn an_asset_names_no_dag_that_may_not_be_seen() {
+    let service = Service::new();
+    let run = service.trigger("reporter", &json!({}));
+    service.wait(run, "success");
+    let id = service.json(&format!("/api/v1/runs/{run}"))["run_id"].as_str().expect("an id").to_owned();
+    let kim = json!({"name": "kim", "password": "several good words", "role": "admin"});
+    assert_eq!(service.post("/api/v1/users", &kim).status, 201);
+    let (all, some) = (service.token("viewer", ""), service.token("viewer", "reported"));
+    let ask = |asker: &Asker, path: &'static str| service.ask(&get("/api", Known, path), Some(asker));
+    for path in ["/api/v1/assets", "/api/v1/events", "/api/v1/events/1", "/assets", "/events"] {
+        let (whole, part) = (ask(&all, path), ask(&some, path));
+        assert_eq!((whole.status, part.status), (200, 200), "{path}: {part:?}");
+        assert!(whole.body.contains("count_reports"), "{path}: {whole:?}");
+        for name in ["reporter", "count_reports", &id] {
+            assert!(!part.body.contains(name), "{name}: {path}: {part:?}");
+        }
+    }
+}
+
+#[test]
+fn both_the_dag_and_the_run_of_a_trail_have_to_be_seen() {
+    let service = service();
+    let run = service.call(&["trigger", "greeting"]);
+    assert_eq!(run.code, Some(0), "{run:?}");
+    let admin = service.token("admin", OUT);
+    let status = |path: &'static str| service.ask(&get("/page", Known, path), Some(&admin)).status;
+    assert_eq!(status("/audit?dag=greeting"), 200);
+    // A run of `daily`.
+    assert_eq!((status("/audit?run=1"), status("/audit?dag=greeting&run=1")), (404, 404));
+    assert_eq!(status("/audit?dag=daily"), 404);
+}
+
+#[test]
 fn no_handler_gets_the_state_without_who_asks() {
     let server = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../taskflow-core/src/server");
     let mut read = 0;

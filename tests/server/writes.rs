@@ -201,10 +201,12 @@ fn marking_does_what_its_preview_has_shown_or_nothing() {
     service
         .post(&format!("{path}?dry_run=true"), &json!({"state": "success", "tasks": ["gate"]}))
         .assert_problem(409, "other tasks need the value of `gate`");
-    // Another state, and other tasks.
-    for other in
-        [json!({"state": "skipped", "tasks": ["gate"]}), json!({"state": "success", "tasks": ["after"], "value": 1})]
-    {
+    // Another state, other tasks, and another value.
+    for other in [
+        json!({"state": "skipped", "tasks": ["gate"]}),
+        json!({"state": "success", "tasks": ["after"], "value": 1}),
+        json!({"state": "success", "tasks": ["gate"], "value": 42}),
+    ] {
         as_previewed(&service, &path, &preview, &other).assert_problem(412, "have changed since the preview");
     }
     // Somebody else marks it.
@@ -349,9 +351,18 @@ fn a_backfill_does_what_its_preview_has_shown_and_is_changed() {
     assert_eq!((&preview["slots"], &preview["new"]), (&json!(20), &json!(20)), "{preview}");
     assert_eq!(service.json("/api/v1/backfills"), json!([]));
     let token = format!("\"{}\"", preview["token"].as_str().expect("a token"));
-    let fewer = json!({"dag": "daily", "slots": ["2026-01-01/2026-01-10"]}).to_string();
-    let changed = service.send("POST", "/api/v1/backfills", &[json_type, ("if-match", &token)], &fewer);
-    changed.assert_problem(412, "the backfill has changed since its preview");
+    // Other slots; and what changes no slot, but how they run.
+    for (name, other) in [
+        ("slots", json!(["2026-01-01/2026-01-10"])),
+        ("limit", json!(2)),
+        ("order", json!("newest")),
+        ("seed", json!(7)),
+    ] {
+        let mut body = body.clone();
+        body[name] = other;
+        let send = |body: &str| service.send("POST", "/api/v1/backfills", &[json_type, ("if-match", &token)], body);
+        send(&body.to_string()).assert_problem(412, "the backfill has changed since its preview");
+    }
     let started = service.send("POST", "/api/v1/backfills", &[json_type, ("if-match", &token)], &body.to_string());
     assert_eq!((started.status, started.json()["number"].clone()), (201, json!(1)), "{started:?}");
     let act = |verb: &str| service.post(&format!("/api/v1/backfills/1/{verb}"), &json!({}));

@@ -2,8 +2,8 @@
 //!
 //! A preview and the start of a backfill are one computation: both decide every slot with the
 //! functions that carry the backfill out. A preview returns a token, which names its time and a
-//! checksum of everything that it decided. A start with the token repeats the computation for that
-//! time, and is refused if the outcome differs.
+//! checksum of the request and of everything that it decided. A start with the token repeats the
+//! computation for that time, and is refused if the request or the outcome differs.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -167,7 +167,7 @@ impl Survey {
             return Err(refused(BackfillError::IntervalNotTaken));
         }
         let mut hash = Sha256::new();
-        hash.update(serde_json::to_vec(&(dag.id, &plan.request.params, plan.request.as_one_run)).unwrap_or_default());
+        hash.update(serde_json::to_vec(&(dag.id, &plan.request)).unwrap_or_default());
         let mut fates: Vec<BackfillFateCount> = Vec::new();
         let mut first_slots = Vec::new();
         // What becomes of a slot does not depend on the order.

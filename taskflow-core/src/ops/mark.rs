@@ -105,7 +105,7 @@ impl MarkPreview {
             ends,
             undecided,
             dry_run: true,
-            token: token(history, state.name(), &tasks),
+            token: token(history, &becomes(*state, value.as_ref()), &tasks),
             state: *state,
             tasks,
         })
@@ -175,6 +175,15 @@ async fn mark_tasks(
     let request = if preview.ends { Some(resume_adopted(adopted, durability).await?) } else { None };
     let MarkPreview { number, run_id, state, .. } = preview;
     Ok(Marked { number, run_id, tasks, state, request })
+}
+
+/// What becomes of the tasks, for the token: the state, and the value if one is given. No state has
+/// a space in its name.
+fn becomes(state: TaskState, value: Option<&serde_json::Value>) -> String {
+    match value {
+        Some(value) => format!("{} {value}", state.name()),
+        None => state.name().to_owned(),
+    }
 }
 
 fn check(mark: &Mark) -> Result<(), OpsError> {

@@ -62,6 +62,10 @@ pub enum QueueWait {
         first: Vec<QueuedDag>,
         /// The other DAGs whose runs take turns with those of this one.
         in_turn: Vec<QueuedDag>,
+        /// How many other DAGs have runs that start first or take turns, which whoever asks may not
+        /// see.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        hidden: usize,
     },
     /// No limit holds it up: the service starts it within a second.
     Next,
@@ -177,8 +181,27 @@ impl<'a> RunsOfHome<'a> {
             if rank(other) > rank(flow) { first.push(queued) } else { in_turn.push(queued) }
         }
         let older = self.of_flow(flow, false).filter(|run| run.number < number).count();
-        Some(QueueWait::ServiceLimit { limit, active, older, first, in_turn })
+        Some(QueueWait::ServiceLimit { limit, active, older, first, in_turn, hidden: 0 })
     }
+}
+
+impl QueueWait {
+    /// The same for somebody who sees these DAGs only: the others are counted.
+    #[must_use]
+    pub fn seen_by(mut self, sees: impl Fn(&str) -> bool) -> Self {
+        if let QueueWait::ServiceLimit { first, in_turn, hidden, .. } = &mut self {
+            let others: HashSet<&str> = first.iter().chain(&*in_turn).map(|queued| &*queued.dag_id).collect();
+            *hidden += others.into_iter().filter(|dag| !sees(dag)).count();
+            first.retain(|queued| sees(&queued.dag_id));
+            in_turn.retain(|queued| sees(&queued.dag_id));
+        }
+        self
+    }
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 impl fmt::Display for QueueWait {
@@ -194,7 +217,7 @@ impl fmt::Display for QueueWait {
                 let (dag_id, limit, active, ahead) = (dag_id.clone(), *limit, active.clone(), ahead.clone());
                 write!(f, "{}", AdmissionWait { dag_id, limit, active, ahead })
             }
-            QueueWait::ServiceLimit { limit, active, older, first, in_turn } => {
+            QueueWait::ServiceLimit { limit, active, older, first, in_turn, hidden } => {
                 write!(f, "waits for a place: the service runs {}, max_active_runs = {limit}", counted(*active))?;
                 if *older > 0 {
                     write!(f, "; after {} of the same DAG", counted(*older))?;
@@ -207,7 +230,11 @@ impl fmt::Display for QueueWait {
                     let all: Vec<String> = in_turn.iter().map(QueuedDag::with_weight).collect();
                     write!(f, "; in turn with {}", all.join(", "))?;
                 }
-                Ok(())
+                match hidden {
+                    0 => Ok(()),
+                    1 => f.write_str("; and runs of another DAG, which is not shown"),
+                    hidden => write!(f, "; and runs of {hidden} other DAGs, which are not shown"),
+                }
             }
             QueueWait::Next => f.write_str("starts within a second"),
         }
@@ -234,4 +261,27 @@ impl QueuedDag {
 /// `1 run`, `2 runs`
 fn counted(runs: usize) -> String {
     if runs == 1 { "1 run".to_owned() } else { format!("{runs} runs") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn queued(dag: &str, is_backfill: bool) -> QueuedDag {
+        QueuedDag { dag_id: dag.to_owned(), is_backfill, priority: 0, weight: 1, runs: 2 }
+    }
+
+    #[test]
+    fn dags_that_may_not_be_seen_are_counted_and_not_named() {
+        let (first, in_turn) = (vec![queued("seen", false), queued("secret", false)], vec![queued("secret", true)]);
+        let wait = QueueWait::ServiceLimit { limit: 1, active: 1, older: 0, first, in_turn, hidden: 0 };
+        assert_eq!(wait.clone().seen_by(|_| true), wait);
+        let shown = wait.seen_by(|dag| dag == "seen");
+        let expected = "waits for a place: the service runs 1 run, max_active_runs = 1; after 2 runs of `seen` \
+                        (priority 0); and runs of another DAG, which is not shown";
+        assert_eq!(shown.to_string(), expected);
+        let document = serde_json::to_string(&shown).unwrap();
+        assert!(document.contains(r#""hidden":1"#) && !document.contains("secret"), "{document}");
+        assert_eq!(serde_json::from_str::<QueueWait>(&document).unwrap(), shown);
+    }
 }

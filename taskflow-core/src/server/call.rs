@@ -10,7 +10,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use percent_encoding::percent_decode_str;
@@ -18,21 +18,20 @@ use serde_json::{Map, Value};
 
 use super::acting::{Acting, client};
 use super::auth::{Peer, Visitor, note_of_current};
+use super::bodies;
 use super::costly::Turn;
 use super::hooks;
 use super::keys::{DagKey, RunKey, TaskKey};
 use super::permit::{Permit, Right};
 use super::problem::Problem;
 use super::routes::{Field, Kind, ROUTES, Route};
-use crate::base::{Timestamp, did_you_mean, units};
+use crate::base::{Timestamp, did_you_mean};
 use crate::dag::DagDef;
 use crate::journal::{Journal, Note, RunSummary};
 use crate::ops::{BackfillStatus, Client};
 
 /// The most bytes of a body.
 const BODY: usize = 1 << 20;
-/// How long a client may take to send it.
-const PATIENCE: Duration = Duration::from_secs(30);
 /// The most characters of a text in the history.
 const TEXT: usize = 10_000;
 /// The most parameters of a query.
@@ -134,22 +133,11 @@ async fn object(headers: &HeaderMap, body: Body) -> Result<Map<String, Value>, P
 
 /// The bytes of a body of this media type; empty if there is none.
 async fn json_body(headers: &HeaderMap, body: Body, most: usize) -> Result<Vec<u8>, Problem> {
-    let too_large = || {
-        let most = units::bytes(most as u64);
-        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, format!("a body has at most {most}"))
-    };
-    let declared = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-    if declared.is_some_and(|length| length > most as u64) {
-        return Err(too_large().header(header::CONNECTION, "close"));
-    }
     let is_json = headers.get(header::CONTENT_TYPE).map(|media_type| {
         let media_type = media_type.to_str().unwrap_or_default();
         media_type.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json")
     });
-    let read = tokio::time::timeout(PATIENCE, to_bytes(body, most)).await;
-    let read = read.map_err(|_| Problem::new(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in 30 seconds"))?;
-    // A client that is gone does not see the answer.
-    let bytes = read.map_err(|_| too_large().header(header::CONNECTION, "close"))?;
+    let bytes = bodies::read(headers, body, most).await?;
     if !bytes.is_empty() && is_json != Some(true) {
         let problem = Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "a body must be JSON");
         return Err(problem.next("send the header `Content-Type: application/json`"));

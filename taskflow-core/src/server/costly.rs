@@ -1,16 +1,17 @@
 //! Requests that cost much: whole logs, searches, previews, checks of the home.
 //!
 //! 1. At most [`AT_ONCE`] of them are answered at a time, and [`EACH`] of somebody who is known by
-//!    name: however many ask, the engine keeps its cores.
+//!    name, by however many tokens: however many ask, the engine keeps its cores.
 //! 2. Others wait for their turn, for [`PATIENCE`] at most. Whoever has to wait longer, or comes
 //!    when [`PLACES`] wait already, gets 503 with `Retry-After`, and has cost nothing.
 //! 3. A [`Turn`] lasts as long as the work. A client that goes away does not end what a thread has
 //!    begun for it, so that thread holds the turn too.
+//! 4. A request waits for its turn once its body is there. No client holds a turn that it does
+//!    nothing with.
 //!
 //! Streams are no such requests: they read little at a time, and have a limit of their own.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{Request, State};
@@ -21,10 +22,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 
 use super::ServerState;
-use super::auth::{Principal, Visitor};
+use super::auth::{Owner, Principal, Visitor};
 use super::pages::problem_page;
 use super::problem::Problem;
-use crate::ops::Actor;
+use super::shares::Shares;
 
 /// How many are answered at a time.
 const AT_ONCE: usize = 4;
@@ -40,7 +41,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(super) struct Costly {
     places: Arc<Semaphore>,
     free: Arc<Semaphore>,
-    of: Mutex<HashMap<Actor, Arc<Semaphore>>>,
+    own: Shares,
 }
 
 /// The right to answer a costly request now. Ends when it is dropped.
@@ -58,10 +59,10 @@ struct Busy;
 impl Costly {
     pub(super) fn new() -> Self {
         let semaphore = |permits| Arc::new(Semaphore::new(permits));
-        Costly { places: semaphore(PLACES), free: semaphore(AT_ONCE), of: Mutex::default() }
+        Costly { places: semaphore(PLACES), free: semaphore(AT_ONCE), own: Shares::new(EACH) }
     }
 
-    async fn turn(&self, actor: Option<&Actor>) -> Result<Turn, Busy> {
+    async fn turn(&self, owner: Option<&Owner>) -> Result<Turn, Busy> {
         let busy = |_| Busy;
         let place = Arc::clone(&self.places).try_acquire_owned().map_err(busy)?;
         let deadline = Instant::now() + PATIENCE;
@@ -71,29 +72,18 @@ impl Costly {
             turn.map_err(|_| Busy)
         };
         // One's own first: whoever waits for it holds up nobody else.
-        let own = match actor {
-            Some(actor) => Some(wait(self.turns_of(actor)).await?),
+        let own = match owner {
+            Some(owner) => Some(wait(self.own.of(owner)).await?),
             None => None,
         };
         Ok(Turn { _place: place, _own: own, _free: wait(Arc::clone(&self.free)).await? })
-    }
-
-    /// The turns of somebody who is known by name.
-    fn turns_of(&self, actor: &Actor) -> Arc<Semaphore> {
-        let mut of = self.of.lock().unwrap_or_else(PoisonError::into_inner);
-        if !of.contains_key(actor) {
-            // Nobody holds or waits for the others.
-            of.retain(|_, turns| Arc::strong_count(turns) > 1);
-        }
-        Arc::clone(of.entry(actor.clone()).or_insert_with(|| Arc::new(Semaphore::new(EACH))))
     }
 }
 
 impl ServerState {
     /// Waits for a turn.
     pub(super) async fn turn(&self, principal: &Principal) -> Result<Arc<Turn>, Problem> {
-        let actor = principal.actor().filter(|_| principal.is_named());
-        self.costly.turn(actor).await.map(Arc::new).map_err(|Busy| {
+        self.costly.turn(principal.owner().as_ref()).await.map(Arc::new).map_err(|Busy| {
             self.metrics.busy();
             let detail = "the server is busy with other requests that cost as much";
             let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail);
@@ -119,11 +109,6 @@ pub(super) async fn in_turn(State(state): State<ServerState>, mut request: Reque
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ops::Via;
-
-    fn ada() -> Actor {
-        Actor { name: "ada".to_owned(), via: Via::Session }
-    }
 
     #[tokio::test(start_paused = true)]
     async fn whoever_finds_no_turn_in_time_is_told_so_and_costs_nothing() {
@@ -150,7 +135,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn nobody_takes_all_turns() {
         let costly = Costly::new();
-        let ada = ada();
+        let ada = Owner::User("ada".to_owned());
         let _both = (costly.turn(Some(&ada)).await.unwrap(), costly.turn(Some(&ada)).await.unwrap());
         let began = Instant::now();
         let (third, other) = tokio::join!(costly.turn(Some(&ada)), async {
@@ -170,15 +155,5 @@ mod tests {
         let began = Instant::now();
         assert_eq!(costly.turn(None).await.unwrap_err(), Busy);
         assert_eq!(began.elapsed(), Duration::ZERO);
-    }
-
-    #[tokio::test]
-    async fn names_are_forgotten_when_nobody_needs_them() {
-        let costly = Costly::new();
-        for name in 0..100 {
-            let actor = Actor { name: name.to_string(), via: Via::Session };
-            drop(costly.turn(Some(&actor)).await.unwrap());
-        }
-        assert!(costly.of.lock().unwrap().len() <= 1);
     }
 }

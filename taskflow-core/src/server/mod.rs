@@ -10,7 +10,8 @@
 //! 3. `base_path` takes the base path off the address, and answers what lies outside (404).
 //! 4. `auth` finds out who asks, and refuses those who are not known (401) before anything is read.
 //! 5. `routes` finds the route by path and method. `call` checks the query and the body against the
-//!    fields that the route declares. Requests that change something are refused here if the server
+//!    fields that the route declares; `bodies` reads the bodies, also those of forms, within a
+//!    time. Requests that change something are refused here if the server
 //!    is read-only (403) or the service is about to end (503).
 //! 6. `keys` parses the segments of the path. Whatever cannot be an id is refused before the store
 //!    is touched.
@@ -20,7 +21,8 @@
 //!    `acting` is the journal of the service under the name of whoever has sent the request: what
 //!    changes with it is in the audit trail.
 //!    A delivery to a webhook is checked in `hooks` instead, by its signature.
-//! 8. `costly`: the dearest requests are answered in a bounded number at a time.
+//! 8. `costly`: the dearest requests, which are there as a whole now, are answered in a bounded
+//!    number at a time. `shares`: nobody takes all turns or streams alone.
 //! 9. The handler in `api` calls one operation and returns its document, which is the one that
 //!    `--output json` prints. Errors become documents in `problem`.
 //!
@@ -39,6 +41,7 @@ mod acting;
 mod api;
 mod auth;
 mod base_path;
+mod bodies;
 mod call;
 mod costly;
 mod ends;
@@ -55,6 +58,7 @@ mod problem;
 mod routes;
 mod run_changes;
 mod schema;
+mod shares;
 mod streams;
 
 use std::fmt;

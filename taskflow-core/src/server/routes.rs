@@ -373,7 +373,8 @@ pub(super) static ROUTES: &[Route] = &[
         => Vec<Explanation>),
     route!(Get "/api/v1/runs/{run}/lineage", runs::lineage,
         "The events and runs that a run comes from, and what comes from it"
-        => ops::Lineage),
+        => ops::Lineage)
+    .costly(),
     route!(Get "/api/v1/runs/{run}/values", runs::values, "The values that the tasks of a run returned"
         => Vec<ops::ValueDocument>, ops::ValuePreviews)
     .query(&[PREVIEW, field("limit", Kind::Number(1, 100_000), "With `preview`: at most this many. Default: all")])

@@ -104,6 +104,18 @@ pub(in crate::server) fn check_create(visitor: &Visitor, token: &str) -> Result<
     Err(visitor.refused(AuditTarget::account(token), problem))
 }
 
+/// Checks that a token belongs to somebody. Whom a proxy names is known only while the proxy says
+/// so: a token without an owner would outlive them, and end with nobody. On the machine of the
+/// home, and where nobody has to be known, tokens belong to the instance.
+pub(in crate::server) fn check_owner(visitor: &Visitor, token: &str, owner: Option<&str>) -> Result<(), Problem> {
+    let actor = visitor.principal().actor().filter(|actor| owner.is_none() && actor.via == Via::Proxy);
+    let Some(Actor { name, .. }) = actor else { return Ok(()) };
+    let problem =
+        Problem::forbidden(format!("the proxy names `{name}`, who is no user here: the token would be nobody's"));
+    let problem = problem.next("add a user of that name first");
+    Err(visitor.refused(AuditTarget::account(token), problem))
+}
+
 pub(in crate::server) async fn tokens(call: Call) -> Answer {
     let owner = check_managed(&call.state, "")?;
     let tokens = accounts::tokens(&call.state.journal, owner).await?;
@@ -111,7 +123,7 @@ pub(in crate::server) async fn tokens(call: Call) -> Answer {
 }
 
 /// A token belongs to the user who creates it, and may do no more than this user. An admin may name
-/// another user.
+/// another user, and has to if they are none themselves and a proxy names them.
 pub(in crate::server) async fn create_token(call: Call) -> Answer {
     let name = call.text("name").unwrap_or_default().to_owned();
     check_create(&call.state, &name)?;
@@ -124,6 +136,7 @@ pub(in crate::server) async fn create_token(call: Call) -> Answer {
         Some(user) => Some(user),
         None => own,
     };
+    check_owner(&call.state, &name, owner)?;
     let new = NewToken { owner: owner.map(str::to_owned), grants: grants(&call)?, expires_after: expiry(&call)?, name };
     never_kept(changed(StatusCode::CREATED, &accounts::create_token(&call.service, new).await?))
 }

@@ -13,8 +13,10 @@ use crate::server::routes::Answer;
 
 pub(in crate::server) async fn list(call: Call) -> Answer {
     let rights = AssetRights::of(&call.state);
-    let mut assets = ops::assets(Some(&call.state.journal)).await?;
-    assets.retain(|asset| rights.sees(&asset.name));
+    let mut assets = Vec::new();
+    for asset in ops::assets(Some(&call.state.journal)).await?.into_iter().filter(|asset| rights.sees(&asset.name)) {
+        assets.push(rights.shown_asset(asset).await?);
+    }
     // Those of the program come first, then the results of DAGs.
     let place = |asset: &AssetDocument| (dag_of(&asset.name).is_some(), asset.name.clone());
     Page::of(&call, assets, place)?.answer(&call)
@@ -34,8 +36,7 @@ pub(in crate::server) async fn events(call: Call) -> Answer {
     };
     let events = ops::events(&call.state.journal, &query).await?;
     let page = Page::first(events, call.limit() as usize, |event| event.number.to_string());
-    let shown: Vec<_> = page.entries.into_iter().map(|event| rights.shown(event)).collect();
-    linked(&call, document(&call, &shown), "before", page.next)
+    linked(&call, document(&call, &rights.all_shown(page.entries).await?), "before", page.next)
 }
 
 pub(in crate::server) async fn event(call: Call) -> Answer {
@@ -45,7 +46,7 @@ pub(in crate::server) async fn event(call: Call) -> Answer {
     if !rights.sees(&event.asset) {
         return Err(OpsError::UnknownEvent { number }.into());
     }
-    document(&call, &rights.shown(event))
+    document(&call, &rights.shown(event).await?)
 }
 
 pub(in crate::server) async fn consumers(call: Call) -> Answer {

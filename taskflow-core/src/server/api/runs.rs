@@ -83,7 +83,7 @@ pub(in crate::server) async fn run(call: Call) -> Answer {
     let events = ops::emitted_by(&call.state.journal, &history).await?;
     let wait = ops::queue_wait(&call.state.journal, call.state.home.path(), &call.state.dags, &history).await?;
     let status = RunStatus::of(&history).with_triggered(triggered).with_events(events);
-    document(&call, &status.with_queue_wait(wait))
+    document(&call, &status.with_queue_wait(wait.map(|wait| wait.seen_by(|dag| visible.has(dag)))))
 }
 
 pub(in crate::server) async fn tasks(call: Call) -> Answer {

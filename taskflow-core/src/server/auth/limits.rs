@@ -6,8 +6,11 @@
 //! - Of deliveries to webhooks that are not signed, one a minute of a network is noted, and 50 of
 //!   all networks.
 //!
-//! A network is a /24 of IPv4 or a /64 of IPv6: whoever has one address there may have all. At most
-//! [`KEYS`] counters are kept; when there are more, the oldest are forgotten.
+//! A network is a /24 of IPv4 or a /64 of IPv6: whoever has one address there may have all. Of the
+//! counters of users and networks, at most [`KEYS`] are kept; when there are more, the oldest are
+//! forgotten. Strangers make these counters. So the two of all networks are kept beside them, and
+//! are asked first: whatever many networks send, they are not forgotten, and what they refuse makes
+//! no other counter.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -21,17 +24,22 @@ const KEYS: usize = 10_000;
 /// Counters of the last minute.
 #[derive(Debug, Default)]
 pub(in crate::server) struct Limits {
+    /// Log-ins of all users from all networks.
+    log_ins: Mutex<Option<Counter>>,
+    /// Refused deliveries of all networks.
+    deliveries: Mutex<Option<Counter>>,
     counters: Mutex<HashMap<Key, Counter>>,
 }
 
+/// The most log-ins of all users, and refused deliveries of all networks that are noted.
+const OF_ALL: u32 = 50;
+
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Key {
-    LogIns,
     LogIn(String, Source),
     Tokens(Source),
     #[cfg(feature = "oidc")]
     Codes(Source),
-    Deliveries,
     Delivery(Source),
 }
 
@@ -62,15 +70,20 @@ struct Counter {
 }
 
 impl Limits {
-    /// Counts an attempt to log in.
+    /// Counts an attempt to log in. What a user or a network is refused does not count for all:
+    /// whoever tries one user again and again locks out nobody else.
     ///
     /// # Errors
     ///
     /// When there were too many: how long to wait.
     pub(in crate::server) fn log_in(&self, user: &str, address: IpAddr, now: Instant) -> Result<(), Duration> {
         let user = user.chars().take(64).collect::<String>().to_lowercase();
+        let mut all = self.log_ins.lock().unwrap_or_else(PoisonError::into_inner);
+        let all = Counter::of_minute(&mut all, now);
+        all.may_count(OF_ALL, now)?;
         self.count(Key::LogIn(user, Source::of(address)), 5, now)?;
-        self.count(Key::LogIns, 50, now)
+        all.count += 1;
+        Ok(())
     }
 
     /// Counts an attempt to log in with the code of a provider.
@@ -103,7 +116,12 @@ impl Limits {
 
     /// Counts a delivery to a webhook that was refused. Returns whether it is to be noted.
     pub(in crate::server) fn refused_delivery(&self, address: IpAddr, now: Instant) -> bool {
-        self.count(Key::Delivery(Source::of(address)), 1, now).is_ok() && self.count(Key::Deliveries, 50, now).is_ok()
+        let mut all = self.deliveries.lock().unwrap_or_else(PoisonError::into_inner);
+        let all = Counter::of_minute(&mut all, now);
+        let is_noted =
+            all.may_count(OF_ALL, now).is_ok() && self.count(Key::Delivery(Source::of(address)), 1, now).is_ok();
+        all.count += u32::from(is_noted);
+        is_noted
     }
 
     fn count(&self, key: Key, most: u32, now: Instant) -> Result<(), Duration> {
@@ -117,19 +135,32 @@ impl Limits {
                 counters.remove(&oldest);
             }
         }
-        let counter = counters.entry(key).or_insert(Counter { since: now, count: 0 });
+        let counter = counters.entry(key).or_insert_with(|| Counter::new(now));
         if counter.rest(now).is_none() {
-            *counter = Counter { since: now, count: 0 };
+            *counter = Counter::new(now);
         }
-        if counter.count >= most {
-            return Err(counter.rest(now).unwrap_or(MINUTE));
-        }
+        counter.may_count(most, now)?;
         counter.count += 1;
         Ok(())
     }
 }
 
 impl Counter {
+    fn new(now: Instant) -> Self {
+        Counter { since: now, count: 0 }
+    }
+
+    /// The counter of the minute that is now.
+    fn of_minute(kept: &mut Option<Counter>, now: Instant) -> &mut Counter {
+        let counter = kept.take().filter(|counter| counter.rest(now).is_some());
+        kept.insert(counter.unwrap_or_else(|| Counter::new(now)))
+    }
+
+    /// How long to wait if it has counted as many.
+    fn may_count(&self, most: u32, now: Instant) -> Result<(), Duration> {
+        if self.count < most { Ok(()) } else { Err(self.rest(now).unwrap_or(MINUTE)) }
+    }
+
     /// How long its minute still is.
     fn rest(&self, now: Instant) -> Option<Duration> {
         MINUTE.checked_sub(now.saturating_duration_since(self.since)).filter(|rest| !rest.is_zero())
@@ -189,6 +220,31 @@ mod tests {
         assert!(limits.refused_delivery(address("192.0.2.2"), now + MINUTE));
         let noted = (0..100).filter(|at| limits.refused_delivery(address(&format!("10.0.{at}.1")), now + MINUTE));
         assert_eq!(noted.count(), 49, "of all networks");
+    }
+
+    #[test]
+    fn strangers_do_not_make_it_forget_what_all_have_tried() {
+        let (limits, now) = (Limits::default(), Instant::now());
+        for at in 0..50 {
+            assert_eq!(limits.log_in(&format!("user{at}"), address(&format!("10.0.{at}.1")), now), Ok(()));
+            assert!(limits.refused_delivery(address(&format!("10.0.{at}.1")), now));
+        }
+        let later = now + Duration::from_secs(1);
+        for at in 0..u32::try_from(KEYS).unwrap() + 100 {
+            limits.wrong_token(IpAddr::from((at << 8).to_be_bytes()), later);
+        }
+        assert_eq!(limits.log_in("another", address("10.1.0.1"), later), Err(Duration::from_secs(59)));
+        assert!(!limits.refused_delivery(address("10.1.0.1"), later));
+        let counters = limits.counters.lock().unwrap();
+        assert!(!counters.contains_key(&Key::LogIn("another".to_owned(), Source::of(address("10.1.0.1")))));
+    }
+
+    #[test]
+    fn what_one_user_is_refused_locks_out_nobody_else() {
+        let (limits, now) = (Limits::default(), Instant::now());
+        let tried = (0..500).filter(|_| limits.log_in("kim", address("192.0.2.1"), now).is_ok());
+        assert_eq!(tried.count(), 5);
+        assert_eq!(limits.log_in("lee", address("192.0.2.1"), now), Ok(()));
     }
 
     #[test]

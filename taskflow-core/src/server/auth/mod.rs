@@ -64,7 +64,7 @@ pub use oidc::Oidc;
 #[cfg(feature = "oidc")]
 pub(super) use oidc::{Attempt, LogInError, Person, ProviderError};
 pub use oidc_error::OidcError;
-pub(super) use principal::Principal;
+pub(super) use principal::{Owner, Principal};
 pub(super) use proxy::ProxyAuth;
 pub(super) use setup::SetupToken;
 pub(super) use visitor::Visitor;

@@ -16,6 +16,15 @@ pub(in crate::server) struct Principal {
     confirmed: Option<Timestamp>,
 }
 
+/// Whose requests are counted together. A user is the same whether a session, a token or a proxy
+/// says so: whoever makes several tokens has no larger share of the server.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(in crate::server) enum Owner {
+    User(String),
+    /// Somebody who is no user here: whom a proxy names, or a token that belongs to nobody.
+    Other(Actor),
+}
+
 impl Principal {
     /// Nobody, who may do nothing.
     pub(in crate::server) fn nobody() -> Self {
@@ -41,6 +50,15 @@ impl Principal {
     /// The user that the session or the token belongs to.
     pub(in crate::server) fn user(&self) -> Option<&str> {
         self.user.as_deref()
+    }
+
+    /// Whose share of the server their requests take from, if they are known by name.
+    pub(in crate::server) fn owner(&self) -> Option<Owner> {
+        let actor = self.actor.as_ref().filter(|_| self.is_named())?;
+        Some(match &self.user {
+            Some(user) => Owner::User(user.clone()),
+            None => Owner::Other(actor.clone()),
+        })
     }
 
     /// Whether it is somebody with a name of their own, not just whoever uses this machine.

@@ -1,6 +1,7 @@
 //! How many requests somebody sends: 50 a second, and 200 at once after a pause.
 //!
-//! - Whoever is known by name has a bucket of tokens, from wherever the requests come.
+//! - Whoever is known by name has a bucket of tokens, from wherever the requests come. A user has
+//!   one, however many sessions and API tokens they have.
 //! - All others of a network share one, also those whose requests are refused.
 //! - Whoever is only known to use this machine has none: on a server without users there is nobody
 //!   to protect from them, and they could stop the process too.
@@ -19,7 +20,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::limits::Source;
-use super::{Peer, Principal};
+use super::{Owner, Peer, Principal};
 
 /// Requests a second, unless another number is configured.
 const RATE: u32 = 50;
@@ -41,8 +42,7 @@ pub(in crate::server) struct Rates {
 /// Who has a bucket.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Key {
-    /// How they are known, and their name.
-    Named(&'static str, String),
+    Named(Owner),
     Network(Source),
 }
 
@@ -50,13 +50,11 @@ impl Key {
     /// Whose bucket a request takes from; `None`: nobody's.
     pub(super) fn of(principal: Option<&Principal>, peer: Option<Peer>) -> Option<Key> {
         let network = || peer.map(|Peer(address): Peer| Key::network(address));
-        let Some((principal, actor)) = principal.and_then(|known| Some((known, known.actor()?))) else {
-            return network();
-        };
-        match principal.is_named() {
-            true => Some(Key::Named(actor.via.name(), actor.name.clone())),
-            false if principal.is_everybody() => network(),
-            false => None,
+        let Some(principal) = principal.filter(|known| known.actor().is_some()) else { return network() };
+        match principal.owner() {
+            Some(owner) => Some(Key::Named(owner)),
+            None if principal.is_everybody() => network(),
+            None => None,
         }
     }
 
@@ -106,10 +104,11 @@ fn make_room(full_at: &mut HashMap<Key, Instant>, now: Instant) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ops::accounts::Access;
+    use crate::ops::accounts::{Access, Authenticated};
+    use crate::ops::{Actor, Via};
 
     fn named(name: &str) -> Key {
-        Key::Named("token", name.to_owned())
+        Key::Named(Owner::User(name.to_owned()))
     }
 
     fn peer(text: &str) -> Option<Peer> {
@@ -152,7 +151,8 @@ mod tests {
     fn one_does_not_take_from_another() {
         let (rates, now) = (Rates::new(None), Instant::now());
         answered(&rates, &named("a"), 500, now);
-        for other in [named("b"), Key::Named("session", "a".to_owned()), Key::network("192.0.2.1".parse().unwrap())] {
+        let token = Owner::Other(Actor { name: "a".to_owned(), via: Via::Token });
+        for other in [named("b"), Key::Named(token), Key::network("192.0.2.1".parse().unwrap())] {
             assert_eq!(answered(&rates, &other, 500, now), 200, "{other:?}");
         }
     }
@@ -189,6 +189,23 @@ mod tests {
         // Buckets that are full make room.
         assert_eq!(rates.take(named("new"), now + Duration::from_secs(10)), Ok(()));
         assert_eq!(rates.full_at.lock().unwrap().len(), 1);
+    }
+
+    #[test]
+    fn a_user_has_one_bucket_for_all_tokens_and_sessions() {
+        let known = |name: &str, via, user: Option<&str>| {
+            let actor = Actor { name: name.to_owned(), via };
+            let user = user.map(str::to_owned);
+            let principal = Authenticated { actor, user, access: Access::default(), confirmed: None }.into();
+            Key::of(Some(&principal), None)
+        };
+        let kim = known("kim", Via::Session, Some("kim"));
+        for (token, via) in [("ci", Via::Token), ("laptop", Via::Token), ("kim", Via::Proxy)] {
+            assert_eq!(known(token, via, Some("kim")), kim);
+        }
+        // A token that belongs to nobody is not a user of its name.
+        assert_ne!(known("kim", Via::Token, None), kim);
+        assert_ne!(known("ci", Via::Token, None), known("laptop", Via::Token, None));
     }
 
     #[test]

@@ -1,4 +1,8 @@
 //! A connection, with TLS or without, from its beginning to its end.
+//!
+//! A server has a bounded number of them, so a client does not hold one that it does nothing with:
+//! the head of a request has a time limit here, a body has one in `bodies`, and what is written has
+//! one in [`raw`].
 
 use axum::Router;
 use hyper::body::Incoming;
@@ -65,9 +69,10 @@ impl Connection {
         });
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new()).header_read_timeout(limits.head).max_buf_size(HEAD_SIZE).max_headers(64);
-        let mut connection = std::pin::pin!(http.serve_connection(TokioIo::new(Raw::new(stream)), service));
+        let mut connection =
+            std::pin::pin!(http.serve_connection(TokioIo::new(Raw::new(stream, limits.write)), service));
         tokio::select! {
-            // Its client is gone, or has sent what is not HTTP.
+            // Its client is gone, does not read, or has sent what is not HTTP.
             _ = connection.as_mut() => {}
             _ = stopped.changed() => {
                 connection.as_mut().graceful_shutdown();

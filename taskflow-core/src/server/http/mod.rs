@@ -41,13 +41,20 @@ use crate::service::ServiceEvent;
 struct Limits {
     /// How long it may take to send the head of a request.
     head: Duration,
+    /// For how long it may read nothing of what there is to send to it.
+    write: Duration,
     /// How long open requests may take once the server stops.
     grace: Duration,
     /// The most connections. Further ones wait to be accepted.
     connections: usize,
 }
 
-const LIMITS: Limits = Limits { head: Duration::from_secs(10), grace: Duration::from_secs(10), connections: 1024 };
+const LIMITS: Limits = Limits {
+    head: Duration::from_secs(10),
+    write: Duration::from_secs(30),
+    grace: Duration::from_secs(10),
+    connections: 1024,
+};
 
 /// Why the server cannot start.
 #[derive(Debug, thiserror::Error)]

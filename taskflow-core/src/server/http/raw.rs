@@ -3,13 +3,24 @@
 //! hyper answers a head that it cannot parse (400), or that is too long (431), by itself: without a
 //! body and without our headers. [`Raw`] recognises such an answer when it is written, and writes
 //! a problem document in its place.
+//!
+//! hyper has no time limit for writing. A client that never reads would hold its connection, one of
+//! a bounded number, for as long as it likes. So [`Raw`] measures for how long a write waits:
+//!
+//! 1. The time begins when the stream takes nothing more, and ends with the next bytes that it
+//!    takes. However slowly a client reads, it is not disconnected while it does.
+//! 2. When it is over, the write fails, and hyper ends the connection.
+//! 3. While there is nothing to write, such as on a stream of events in which nothing happens, no
+//!    time is measured.
 
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use axum::http::StatusCode;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::Sleep;
 
 use super::guard;
 use crate::server::problem::Problem;
@@ -22,18 +33,35 @@ pub(super) struct Raw<S> {
     stream: S,
     /// What is written before anything else.
     pending: Vec<u8>,
+    /// How long a write may wait.
+    patience: Duration,
+    /// The end of the present wait, if something waits to be written.
+    wait: Option<Pin<Box<Sleep>>>,
 }
 
 impl<S> Raw<S> {
-    pub(super) fn new(stream: S) -> Self {
-        Raw { stream, pending: Vec::new() }
+    /// A connection on which nothing that is written may wait for longer than that.
+    pub(super) fn new(stream: S, patience: Duration) -> Self {
+        Raw { stream, pending: Vec::new(), patience, wait: None }
+    }
+
+    /// What the stream has answered to a write, or an error when it has waited for too long.
+    fn in_time<T>(&mut self, cx: &mut Context<'_>, answer: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if answer.is_ready() {
+            self.wait = None;
+            return answer;
+        }
+        let patience = self.patience;
+        let wait = self.wait.get_or_insert_with(|| Box::pin(tokio::time::sleep(patience)));
+        wait.as_mut().poll(cx).map(|()| Err(io::Error::new(io::ErrorKind::TimedOut, "the client does not read")))
     }
 }
 
 impl<S: AsyncWrite + Unpin> Raw<S> {
     fn poll_pending(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.pending.is_empty() {
-            let written = ready!(Pin::new(&mut self.stream).poll_write(cx, &self.pending))?;
+            let answer = Pin::new(&mut self.stream).poll_write(cx, &self.pending);
+            let written = ready!(self.in_time(cx, answer))?;
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
@@ -58,17 +86,20 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Raw<S> {
             let _ = self.poll_pending(cx)?;
             return Poll::Ready(Ok(bytes.len()));
         }
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
+        let answer = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        self.in_time(cx, answer)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.poll_pending(cx))?;
-        Pin::new(&mut self.stream).poll_flush(cx)
+        let answer = Pin::new(&mut self.stream).poll_flush(cx);
+        self.in_time(cx, answer)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.poll_pending(cx))?;
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        let answer = Pin::new(&mut self.stream).poll_shutdown(cx);
+        self.in_time(cx, answer)
     }
 }
 
@@ -119,7 +150,42 @@ fn written(status: StatusCode, problem: &Problem) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::time::Instant;
+
     use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(30);
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_does_not_read_is_waited_for_so_long() {
+        let (near, _far) = tokio::io::duplex(10);
+        let mut raw = Raw::new(near, PATIENCE);
+        raw.write_all(&[0; 10]).await.unwrap();
+        // Nothing has to be written.
+        tokio::time::sleep(2 * PATIENCE).await;
+        let began = Instant::now();
+        assert_eq!(raw.write_all(&[0; 10]).await.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        assert_eq!(began.elapsed(), PATIENCE);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_reads_slowly_gets_all() {
+        let (near, mut far) = tokio::io::duplex(10);
+        let mut raw = Raw::new(near, PATIENCE);
+        let (written, read) = tokio::join!(raw.write_all(&[7; 100]), async {
+            let mut read = Vec::new();
+            while read.len() < 100 {
+                tokio::time::sleep(PATIENCE - Duration::from_secs(1)).await;
+                let mut part = [0; 10];
+                let count = far.read(&mut part).await.unwrap();
+                read.extend_from_slice(&part[..count]);
+            }
+            read
+        });
+        written.unwrap();
+        assert_eq!(read, [7; 100]);
+    }
 
     #[test]
     fn only_answers_of_hyper_are_replaced() {

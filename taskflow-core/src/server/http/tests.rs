@@ -15,6 +15,7 @@ async fn serve(limits: Limits) -> Running {
     let router = Router::new()
         .route("/panics", get(|| async { panic!("a secret") as &'static str }))
         .route("/never", get(std::future::pending::<&'static str>))
+        .route("/much", get(|| async { vec![0; 64 << 20] }))
         .route("/works", get(|| async { "yes" }))
         .route("/changes", post(|| async { "yes" }));
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -62,6 +63,16 @@ async fn a_client_that_sends_its_head_slowly_is_disconnected() {
     let mut answer = Vec::new();
     let read = tokio::time::timeout(Duration::from_secs(20), stream.read_to_end(&mut answer)).await;
     assert!(read.is_ok(), "the connection has ended");
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_gives_its_connection_back() {
+    let server = serve(Limits { write: Duration::from_millis(100), connections: 1, ..LIMITS }).await;
+    let mut idle = connect(&server).await;
+    ask(&mut idle, "/much", "200 OK").await;
+    let mut other = connect(&server).await;
+    let answered = tokio::time::timeout(Duration::from_secs(20), ask(&mut other, "/works", "yes")).await;
+    assert!(answered.is_ok_and(|answer| answer.starts_with("HTTP/1.1 200 ")), "it got the connection");
 }
 
 #[tokio::test]

@@ -19,7 +19,7 @@ use super::times::{Clock, Moment};
 use crate::ops::accounts::{self, AccountError, Grant, NewToken, Role, TokenDocument};
 use crate::ops::{AuditTarget, OpsError};
 use crate::server::acting::Acting;
-use crate::server::api::accounts::{Managed, check_create, check_managed};
+use crate::server::api::accounts::{Managed, check_create, check_managed, check_owner};
 use crate::server::auth::{Peer, Visitor, too_many};
 use crate::server::problem::Problem;
 
@@ -257,6 +257,7 @@ pub(super) async fn password(
 pub(super) async fn create(state: Visitor, Acting(service): Acting, headers: HeaderMap, body: Bytes) -> Sent {
     let values = Values::of(&headers, &body)?;
     check_create(&state, values.get("name"))?;
+    check_owner(&state, values.get("name"), state.principal().user())?;
     let days = values.get("days").parse::<u64>().ok().filter(|days| (1..=3_660).contains(days));
     let grants = match grants(&values) {
         Ok(grants) => grants,

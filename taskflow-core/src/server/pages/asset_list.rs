@@ -76,27 +76,27 @@ pub(super) async fn show(state: Visitor) -> Page {
             }));
         }
     }
-    let assets =
-        ops::assets(Some(&state.journal)).await?.into_iter().filter(|asset| rights.sees(&asset.name)).map(|asset| {
-            AssetRow {
-                href: address::asset(&asset.name),
-                doc: asset.doc.trim().lines().next().unwrap_or_default().to_owned(),
-                ty: match asset.partition {
-                    Some(partition) => format!("{}, {partition}", asset.ty),
-                    None => asset.ty,
-                },
-                last: asset.last.as_ref().map(|event| request.clock.at(event.emitted)),
-                partition: asset.last.and_then(|event| event.partition).unwrap_or_default(),
-                producers: asset.producers.join(", "),
-                consumers: rows
-                    .iter()
-                    .filter(|row| row.asset == asset.name)
-                    .map(|row| Crumb::link(row.dag.clone(), row.href.clone()))
-                    .collect(),
-                name: asset.name,
-            }
+    let mut assets = Vec::new();
+    for asset in ops::assets(Some(&state.journal)).await?.into_iter().filter(|asset| rights.sees(&asset.name)) {
+        let asset = rights.shown_asset(asset).await?;
+        assets.push(AssetRow {
+            href: address::asset(&asset.name),
+            doc: asset.doc.trim().lines().next().unwrap_or_default().to_owned(),
+            ty: match asset.partition {
+                Some(partition) => format!("{}, {partition}", asset.ty),
+                None => asset.ty,
+            },
+            last: asset.last.as_ref().map(|event| request.clock.at(event.emitted)),
+            partition: asset.last.and_then(|event| event.partition).unwrap_or_default(),
+            producers: asset.producers.join(", "),
+            consumers: rows
+                .iter()
+                .filter(|row| row.asset == asset.name)
+                .map(|row| Crumb::link(row.dag.clone(), row.href.clone()))
+                .collect(),
+            name: asset.name,
         });
-    let assets = assets.collect();
+    }
     let frame = Frame::new(&request, Place::Assets, "Assets", vec![Crumb::here("Assets")]).live("assets,dags", as_of);
     Ok(Html(html(&AssetListPage { frame, assets, consumers: rows })))
 }
@@ -140,7 +140,7 @@ pub(super) async fn events(state: Visitor, Query(query): Asked) -> Page {
     events.truncate(EVENTS as usize);
     let last = events.last().filter(|_| more).map(|event| event.number.to_string());
     let next = last.map(|last| address::with("/events", &[("asset", asset), ("before", &last)]));
-    let rows = events.into_iter().map(|event| rights.shown(event)).map(|event| {
+    let rows = rights.all_shown(events).await?.into_iter().map(|event| {
         let EventDocument { number, asset, partition, emitted, run_id, task, by, payload, .. } = event;
         EventRow {
             number,

@@ -13,7 +13,7 @@ use super::{
     graph_page, grid_page, home, log, login, mark_form, pool_list, run, run_events, run_list, run_log, run_values,
     settings, slot_list, task, task_runs, trigger, users, versions,
 };
-use crate::server::{ServerState, costly};
+use crate::server::{ServerState, bodies, costly};
 
 /// The pages, and the static files that they need; also the forms that change something, unless the
 /// server is read-only.
@@ -28,6 +28,8 @@ pub(in crate::server) fn routes(state: &ServerState) -> Router<ServerState> {
         }
     };
     let pages = pages.layer(from_fn_with_state(state.clone(), counts::for_request)).merge(doors());
+    // Around all others: a form has no turn and no handler before it is there.
+    let pages = pages.layer(from_fn(bodies::read_first));
     let pages = pages.layer(from_fn(choices::for_request)).route("/favicon.ico", icon);
     assets().into_iter().fold(pages, |router, asset| {
         router.route(&asset.address, get(move |headers: HeaderMap| async move { asset.answer(&headers) }))

@@ -70,7 +70,7 @@ pub(super) async fn show(state: Visitor, Path(run): Path<String>) -> Page {
     let rights = AssetRights::of(&state);
     for list in [&mut events.consumed, &mut events.emitted] {
         list.retain(|event| rights.sees(&event.asset));
-        *list = std::mem::take(list).into_iter().map(|event| rights.shown(event)).collect();
+        *list = rights.all_shown(std::mem::take(list)).await?;
     }
     let request = request(history.info.timezone_name());
     let (number, mark, clock) = (history.number, Mark::of(history.state.name()), &request.clock);

@@ -59,8 +59,13 @@ impl Source for Events {
             let mut batch = Batch::default();
             for document in documents {
                 self.after = self.after.max(document.number);
-                let document = AssetRights::of(&self.visitor).shown(document);
-                batch.event(document.number, &json::line(&document));
+                match AssetRights::of(&self.visitor).shown(document).await {
+                    Ok(document) => batch.event(document.number, &json::line(&document)),
+                    Err(error) => {
+                        tracing::warn!("the stream of asset {} ends: {error}", self.asset);
+                        return None;
+                    }
+                }
             }
             if !batch.is_empty() {
                 return Some(batch);

@@ -18,7 +18,7 @@ use axum::body::Body;
 use axum::http::{HeaderValue, header};
 use axum::response::Response;
 use hyper::body::{Bytes, Frame};
-use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 
 use super::wire::{Rights, end};
 use crate::server::auth::Visitor;
@@ -51,10 +51,10 @@ pub(in crate::server) async fn download(
     file: File,
     mut parts: impl Parts,
 ) -> Result<Response, Problem> {
-    let slot = visitor.streams.slot()?;
+    let place = visitor.streams.take(visitor.principal().owner().as_ref())?;
     let first = parts.next().await?;
     let ends = visitor.streams.ends.subscribe();
-    let mut response = Response::new(body(first, parts, visitor.clone(), slot, ends));
+    let mut response = Response::new(body(first, parts, visitor.clone(), place, ends));
     for (name, value) in [(header::CONTENT_TYPE, file.media_type), (header::CONTENT_DISPOSITION, file.disposition)] {
         response.headers_mut().insert(name, HeaderValue::from_static(value));
     }
@@ -65,7 +65,7 @@ fn body(
     first: Option<String>,
     parts: impl Parts,
     rights: impl Rights,
-    slot: OwnedSemaphorePermit,
+    place: impl Send + 'static,
     ends: watch::Receiver<bool>,
 ) -> Body {
     let (queue, receiver) = mpsc::channel(QUEUE);
@@ -73,7 +73,7 @@ fn body(
     // The queue is empty.
     let _ = queue.try_send(first.map(Bytes::from));
     if !is_whole {
-        tokio::spawn(send(parts, rights, queue, ends, slot));
+        tokio::spawn(send(parts, rights, queue, ends, place));
     }
     Body::new(Queued(receiver))
 }
@@ -83,7 +83,7 @@ async fn send(
     rights: impl Rights,
     queue: mpsc::Sender<Option<Bytes>>,
     mut ends: watch::Receiver<bool>,
-    _slot: OwnedSemaphorePermit,
+    _place: impl Send + 'static,
 ) {
     loop {
         if !rights.still_hold().await {

@@ -18,7 +18,7 @@ use axum::body::Body;
 use axum::http::{HeaderValue, header};
 use axum::response::Response;
 use hyper::body::{Bytes, Frame};
-use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 
 use super::source::{Batch, Source};
@@ -58,7 +58,7 @@ impl Rights for Visitor {
 pub(super) fn response(
     source: impl Source,
     rights: impl Rights,
-    slot: OwnedSemaphorePermit,
+    place: impl Send + 'static,
     ends: watch::Receiver<bool>,
 ) -> Response {
     let (sender, receiver) = mpsc::channel(QUEUE);
@@ -66,7 +66,7 @@ pub(super) fn response(
     first.retry(RETRY);
     // The queue is empty.
     let _ = sender.try_send(Bytes::from(first.into_text()));
-    tokio::spawn(send(source, rights, sender, ends, slot));
+    tokio::spawn(send(source, rights, sender, ends, place));
     let mut response = Response::new(Body::new(Events(receiver)));
     for (name, value) in HEADERS {
         response.headers_mut().insert(name, HeaderValue::from_static(value));
@@ -79,7 +79,7 @@ async fn send(
     rights: impl Rights,
     queue: mpsc::Sender<Bytes>,
     mut ends: watch::Receiver<bool>,
-    _slot: OwnedSemaphorePermit,
+    _place: impl Send + 'static,
 ) {
     let (mut rest, mut asked) = (interval(HEARTBEAT), interval(RIGHTS));
     loop {
