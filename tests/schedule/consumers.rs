@@ -1,5 +1,6 @@
 //! DAGs that consume events, with a service in this process.
 
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -167,7 +168,12 @@ impl Home {
 
     /// A service of these DAGs, which has seen them.
     pub(crate) async fn serve(&self, dags: &[&'static DagDef]) -> Serving {
-        let serving = self.start(dags);
+        self.serve_at_most(dags, ops::DEFAULT_MAX_ACTIVE_RUNS).await
+    }
+
+    /// The same, which runs so many runs at once.
+    pub(crate) async fn serve_at_most(&self, dags: &[&'static DagDef], max_active_runs: NonZeroUsize) -> Serving {
+        let serving = self.start_at_most(dags, max_active_runs);
         for dag in dags {
             eventually("the service has seen its DAGs", async || {
                 let status = self.consumers(dag).await;
@@ -183,11 +189,15 @@ impl Home {
 
     /// A service of these DAGs.
     pub(crate) fn start(&self, dags: &[&'static DagDef]) -> Serving {
+        self.start_at_most(dags, ops::DEFAULT_MAX_ACTIVE_RUNS)
+    }
+
+    fn start_at_most(&self, dags: &[&'static DagDef], max_active_runs: NonZeroUsize) -> Serving {
         let options = ServiceOptions {
             with_schedules: true,
             grace: Duration::from_secs(5),
             durability: Durability::Strict,
-            max_active_runs: ops::DEFAULT_MAX_ACTIVE_RUNS,
+            max_active_runs,
         };
         // A service drains its engine.
         let engine = Engine::builder().build().expect("an engine");

@@ -43,6 +43,8 @@ mod support;
 mod timetables;
 #[cfg(all(feature = "cli", feature = "sqlite", unix))]
 mod turns_served;
+#[cfg(feature = "sqlite")]
+mod unheard_ends;
 mod virtual_events;
 mod virtual_time;
 #[cfg(target_os = "linux")]

@@ -549,6 +549,20 @@ fn once_and_continuous_depend_on_no_clock() {
     assert_eq!(starts(&continuous), [0, 25, 50]);
 }
 
+/// A slot is not repeated, so the next one follows when the time of the last one has passed. The
+/// schedule never went on.
+#[test]
+fn a_continuous_schedule_goes_on_after_its_clock_went_back() {
+    let mut service = Service::new(Schedule::new(Recurrence::Continuous), "2026-03-01T12:00:00Z");
+    service.takes = Duration::from_secs(5);
+    service.until("2026-03-01T12:00:07Z");
+    assert_eq!(starts(&service), [0, 5]);
+    service.active.clear();
+    service.down_until("2026-03-01T12:00:03Z").until("2026-03-01T12:00:12Z");
+    assert_eq!(starts(&service), [0, 5, 5, 10]);
+    assert!(service.runs.windows(2).all(|two| two[0].0 < two[1].0), "{:?}", service.runs);
+}
+
 #[test]
 fn the_spread_of_a_dag_is_stable_and_smaller_than_a_period() {
     let offset = |dag: &str, spread| hourly().spread(dag, Duration::from_secs(spread)).offset;

@@ -216,6 +216,21 @@ fn an_event_that_was_taken_before_others_is_not_taken_again_after_a_pause() {
     assert_eq!(results(&service, "by_parity"), [json!([1]), json!([2]), json!([3])]);
 }
 
+/// Nobody else wants the events, so the service forgets them while the DAG is paused. A run that
+/// ended in the pause made it forget which ones had had their run.
+#[test]
+fn what_was_taken_before_others_stays_taken_when_a_run_ends_in_a_pause() {
+    let mut service = Test::service().dag_with(by_parity {}, |test| test.takes(rate {}, 2 * HOUR));
+    service.at("2026-01-01").run_until("2026-01-01T01:00:00Z").emit(&RATES, 1).run_until("2026-01-01T01:10:00Z");
+    service.emit(&RATES, 3).emit(&RATES, 2).run_until("2026-01-01T01:20:00Z");
+    service.pause("by_parity", "the warehouse moves").run_until("2026-01-01T05:00:00Z");
+    assert_eq!(results(&service, "by_parity"), [json!([1]), json!([2])]);
+    service.emit(&RATES, 4).unpause("by_parity", Catchup::None).run_until("2026-01-01T12:00:00Z");
+    let mut all = results(&service, "by_parity");
+    all.sort_by_key(ToString::to_string);
+    assert_eq!(all, [json!([1]), json!([2]), json!([3]), json!([4])]);
+}
+
 #[test]
 fn events_expire_while_the_service_is_down() {
     let mut service = Test::service().dag(fresh {});

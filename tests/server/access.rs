@@ -325,7 +325,9 @@ fn wrong_tokens_are_refused_also_where_nobody_has_to_be_known() {
     for _ in 0..15 {
         assert_eq!(get("Bearer x").status, 401);
     }
-    assert_eq!(get(&valid).status, 429);
+    assert_eq!(get("Bearer x").status, 429);
+    // Behind a proxy, everybody is of one network.
+    assert_eq!(get(&valid).status, 200);
 }
 
 #[test]

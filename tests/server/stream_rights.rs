@@ -1,5 +1,8 @@
 //! Who hears what on open streams, and until when.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
 use serde_json::json;
 use taskflow_tests::common::eventually;
 
@@ -151,5 +154,27 @@ fn a_user_has_twenty_streams_over_all_tokens() {
     open.pop();
     eventually("one that has ended makes room", || {
         service.send("GET", path, &[("authorization", &tokens[0])], "").status == 200
+
+/// Whether a stream goes on was asked as a request is, which is refused for another reason than the
+/// token when a network has presented too many wrong ones.
+#[test]
+fn a_revoked_token_ends_its_stream_whatever_its_network_presents() {
+    let (service, admin) = service();
+    let alone = token(&service, "alone", &["--role", "viewer"]);
+    let stream = Stream::open_with(&service, "/api/v1/stream", &[("authorization", &alone)]);
+    let wrong = || service.send("GET", "/api/v1/me", &[("authorization", "Bearer x")], "").status;
+    let has_ended = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        while wrong() != 429 {}
+        scope.spawn(|| {
+            while !has_ended.load(Ordering::Relaxed) {
+                wrong();
+                std::thread::sleep(Duration::from_millis(50));
+            }
+        });
+        ask(&service, &admin, "DELETE", "/tokens/alone", "{}");
+        let last = stream.last();
+        has_ended.store(true, Ordering::Relaxed);
+        assert!(last.is_none_or(|event| event.name != "bye"), "the service goes on");
     });
 }

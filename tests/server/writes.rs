@@ -25,6 +25,27 @@ fn a_run_is_triggered_with_parameters() {
     service.post(path, &json!({"run_id": "../x"})).assert_problem(400, "not the id of a run");
 }
 
+/// A run with such an id would take the place of a run to come, also of a DAG that its maker may
+/// not even see: the slot, the events or the request would be lost.
+#[test]
+fn the_ids_that_taskflow_makes_are_reserved() {
+    let service = Service::new();
+    let of_key = with_key(&service, "order-1", &json!({})).json()["run_id"].as_str().expect("an id").to_owned();
+    for id in [
+        "scheduled__2026-12-01T06:00:00Z__daily",
+        "event__7__daily",
+        "backfill__2026-01-01__2026-02-01__daily__b1",
+        "triggered__daily",
+        "manual__2026-12-01T06:00:00Z__daily",
+        &of_key,
+        &format!("x{of_key}"),
+    ] {
+        let answer = service.post("/api/v1/dags/greeting/runs", &json!({"run_id": id}));
+        answer.assert_problem(422, "are those that taskflow makes");
+        assert_eq!(answer.json()["place"], "run_id", "{id}");
+    }
+}
+
 fn with_key(service: &Service, key: &str, body: &Value) -> Response {
     let headers = [("content-type", "application/json"), ("idempotency-key", key)];
     service.send("POST", "/api/v1/dags/greeting/runs", &headers, &body.to_string())

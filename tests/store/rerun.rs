@@ -204,6 +204,31 @@ async fn a_replay_runs_one_task_from_its_stored_inputs_and_leaves_no_trace() -> 
     Ok(())
 }
 
+/// Succeeds when it is called for the first time in a test.
+#[task]
+fn publish(test: &str) -> Result<u32> {
+    match called(test, "publish") {
+        1 => Ok(1),
+        _ => Err("the site is down")?,
+    }
+}
+
+#[dag(retries = 1, retry_delay = "1h")]
+fn published(test: String) -> u32 {
+    publish(test)
+}
+
+/// It waited for the retry of the run, and called the task once more.
+#[tokio::test]
+async fn a_replay_calls_its_task_once_whatever_retries_the_run_has() -> Result<(), BoxError> {
+    let journal = Journal::in_memory()?;
+    published::run("published".to_owned()).journal(&journal).await?;
+    let replay = journal.replay("last", "publish").await?;
+    assert_eq!(replay.report.state(), RunState::Failed);
+    assert_eq!(calls("published"), [("publish".to_owned(), 2)]);
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_cleared_run_can_be_cancelled_instead() -> Result<(), BoxError> {
     let journal = Journal::in_memory()?;

@@ -61,6 +61,9 @@ pub(crate) struct EngineState {
     pub(super) slots: Vec<Option<Slot>>,
     /// Tasks and results taken back from a share.
     pub(super) reclaimed: VecDeque<(RunKey, Arc<RunShared>, StartPermit)>,
+    /// At least as many as there are attempts that have started and are not called before that is
+    /// stored.
+    pub(super) kept_starts: usize,
     /// The maximum number of workers, the number of threads, and how many of them have work.
     pub(super) workers: usize,
     pub(super) threads: usize,
@@ -97,6 +100,7 @@ impl Shared {
             runs: Vec::new(),
             slots: Vec::new(),
             reclaimed: VecDeque::new(),
+            kept_starts: 0,
             workers,
             threads: 0,
             working: 0,
@@ -191,10 +195,11 @@ impl Shared {
         self.lock().draining.is_some()
     }
 
-    /// Sends an input to a run, unless it is over.
-    pub(super) fn send(self: &Arc<Self>, key: RunKey, run_id: &str, input: Input) {
+    /// Sends an input to a run, unless it is over. Returns whether the run was there.
+    pub(super) fn send(self: &Arc<Self>, key: RunKey, run_id: &str, input: Input) -> bool {
         let mut effects = Effects::default();
         let mut state = self.lock();
+        let mut is_there = false;
         // A key is reused after a run has ended.
         if let Some(run) = state.run(key)
             && run.shared.info.run_id == run_id
@@ -206,9 +211,11 @@ impl Shared {
                 state.start(key, now, &mut effects);
             }
             state.send(key, input, now, &mut effects);
+            is_there = true;
         }
         self.leave(state, &mut effects);
         effects.carry_out(self);
+        is_there
     }
 
     /// Records the links that running tasks have added.

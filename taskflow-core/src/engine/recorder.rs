@@ -219,16 +219,16 @@ impl Commits {
         effects.carry_out(&shared);
     }
 
-    /// Another process asked for the end of the run.
-    pub(crate) fn cancel(&self, reason: &str) {
-        let (Some(shared), Some(of)) = (self.shared.upgrade(), self.run.upgrade()) else { return };
-        shared.send(self.key, &of.info.run_id, Input::Cancel { reason: reason.to_owned() });
+    /// Another process asked for the end of the run. Returns whether the run has heard it.
+    pub(crate) fn cancel(&self, reason: &str) -> bool {
+        let (Some(shared), Some(of)) = (self.shared.upgrade(), self.run.upgrade()) else { return false };
+        shared.send(self.key, &of.info.run_id, Input::Cancel { reason: reason.to_owned() })
     }
 
-    /// Another process sent an event.
-    pub(crate) fn send_event(&self, key: String, value: Arc<str>, by: String, reason: String) {
-        let (Some(shared), Some(of)) = (self.shared.upgrade(), self.run.upgrade()) else { return };
-        shared.send(self.key, &of.info.run_id, Input::Event { key, value, by, reason });
+    /// Another process sent an event. Returns whether the run has heard it.
+    pub(crate) fn send_event(&self, key: String, value: Arc<str>, by: String, reason: String) -> bool {
+        let (Some(shared), Some(of)) = (self.shared.upgrade(), self.run.upgrade()) else { return false };
+        shared.send(self.key, &of.info.run_id, Input::Event { key, value, by, reason })
     }
 
     /// Sets whether too much waits to be stored.

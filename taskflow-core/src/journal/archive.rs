@@ -108,7 +108,7 @@ impl Archive for Journal {
     }
 
     fn resume<'a>(&'a self, run_id: &'a str, plan: &'a Arc<Plan>) -> ArchiveFuture<'a, RunRequest<()>> {
-        boxed(self.resume_plan(run_id, plan, Timestamp::now()))
+        boxed(self.resume_unless_deadly(run_id, plan, Timestamp::now()))
     }
 
     fn retry<'a>(

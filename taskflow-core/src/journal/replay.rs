@@ -78,7 +78,8 @@ impl Journal {
         let notes = self.notes_of(&history).await?;
         let mut restored = known.restore(values, notes);
         restored.halted = None;
-        // No group is retried.
+        // Neither the run nor a group is retried.
+        (restored.run_retry, restored.run_retries) = (None, u32::MAX - 1);
         restored.units = plan.groups().iter().map(|group| (group.id.clone(), (u32::MAX, None))).collect();
         restored.tasks.retain(|task| wanted.binary_search(&task.task).is_ok());
         let state = |task, state, attempts| RestoredTask {

@@ -84,7 +84,20 @@ impl Journal {
     ///
     /// As [`Journal::resume`].
     pub async fn resume_dag<T: Value>(&self, run: &str, dag: &Dag<T>) -> Result<RunRequest<T>, JournalError> {
-        self.resume_plan(run, dag.plan(), self.now()).await
+        self.resume_unless_deadly(run, dag.plan(), self.now()).await
+    }
+
+    /// As [`Journal::resume_plan`], unless the process would die again.
+    pub(super) async fn resume_unless_deadly<T>(
+        &self,
+        run: &str,
+        plan: &Arc<Plan>,
+        at: Timestamp,
+    ) -> Result<RunRequest<T>, JournalError> {
+        let row = self.row(run).await?;
+        let adopted = self.adopt_row(&row, Some(plan)).await?;
+        adopted.refuse_deadly()?;
+        adopted.resume_plan(plan, at).await
     }
 
     /// `at` is the present time: what was in flight counts as lost since then.

@@ -277,13 +277,15 @@ impl Writer {
             }
             let Some(log) = live.iter().find(|log| log.number() == Some(request.run)) else { continue };
             let Some(commits) = log.commits() else { continue };
-            match request.what {
+            let is_heard = match request.what {
                 RequestKind::Cancel => commits.cancel(&reason_by(&request.reason, &request.by)),
-                RequestKind::Event { key, value } => {
-                    commits.send_event(key, value.into(), request.by, request.reason);
-                }
+                RequestKind::Event { key, value } => commits.send_event(key, value.into(), request.by, request.reason),
+            };
+            // A run that was drained leaves it to its next owner, also while callbacks of the run
+            // are under way here.
+            if is_heard {
+                self.carried_out.push((id, Arc::downgrade(log)));
             }
-            self.carried_out.push((id, Arc::downgrade(log)));
         }
     }
 

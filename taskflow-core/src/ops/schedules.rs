@@ -13,7 +13,9 @@ use super::slots::PastSlots;
 use crate::base::schema::Schema;
 use crate::base::{ErrorKind, Interval, Timestamp, catch, install_hook};
 use crate::dag::{DagDef, ScheduleError};
-use crate::journal::{DamagedSchedule, Journal, JournalError, NewStep, Note, StepOutcome, StoredSchedule};
+use crate::journal::{
+    DamagedSchedule, Journal, JournalError, NewStep, Note, StepOutcome, StoredDeadlines, StoredSchedule,
+};
 use crate::run::RunType;
 use crate::schedule::{
     Backlog, Catchup, ConsumerState, DeadlineState, Decision, Note as ScheduleNote, Pause, Schedule, ScheduleState,
@@ -345,13 +347,17 @@ async fn traces(journal: &Journal, dag: &str) -> Result<ScheduleTraces, OpsError
     Ok(ScheduleTraces { last_run, last_record, notes })
 }
 
-/// Replaces the deadlines of a DAG if they are damaged: those up to now are judged. Returns whether
-/// they were.
+/// Replaces the deadlines of a DAG if they are damaged, or ahead of the clock: those up to now are
+/// judged. Returns whether they were.
 async fn deadlines_anew(journal: &Journal, dag: &str, now: Timestamp) -> Result<bool, OpsError> {
-    let Some(Err(DamagedSchedule { version, .. })) = journal.slot_deadlines().await?.remove(dag) else {
-        return Ok(false);
+    let (version, state) = match journal.slot_deadlines().await?.remove(dag) {
+        Some(Err(DamagedSchedule { version, .. })) => (version, DeadlineState::first_seen(now)),
+        Some(Ok(StoredDeadlines { version, state })) if state.judged > now => {
+            let struck = state.struck.filter(|&struck| struck <= now);
+            (version, DeadlineState { judged: now, struck, ..state })
+        }
+        Some(Ok(_)) | None => return Ok(false),
     };
-    let state = DeadlineState::first_seen(now);
     Ok(journal.store_slot_deadlines(dag, version, &state, &[], now).await?)
 }
 

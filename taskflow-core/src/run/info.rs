@@ -203,6 +203,17 @@ impl RunInfo {
         RunInfo { run_id, run_type: RunType::Scheduled, interval, ..RunInfo::manual(dag_id, at) }
     }
 
+    /// The part of an id that only ids made by this crate have, if it has one: a run with such an
+    /// id would take the place of a run of a slot, of an event or of a request to come, perhaps of
+    /// another DAG. Airflow reserves the beginnings as well.
+    #[cfg(feature = "server")]
+    pub(crate) fn reserved_part(id: &str) -> Option<&'static str> {
+        const BEGINNINGS: [&str; 5] = ["scheduled__", "event__", "backfill__", "triggered__", "manual__"];
+        let beginning = BEGINNINGS.into_iter().find(|beginning| id.starts_with(beginning));
+        // Requests with a key look for its digest anywhere in an id.
+        beginning.or_else(|| id.contains("__key_").then_some("__key_"))
+    }
+
     /// The id of the run of a slot.
     pub(crate) fn id_of_slot(dag_id: &str, at: Timestamp) -> String {
         format!("scheduled__{at}__{dag_id}")

@@ -342,7 +342,10 @@ impl<'a> Stepper<'a> {
             return pause.until;
         }
         if matches!(self.schedule.recurrence, Recurrence::Continuous) {
-            return self.schedule.start.filter(|&start| start > self.situation.now);
+            let now = self.situation.now;
+            // After the clock went back, the next slot waits for the time of the last one.
+            let again = self.state.last_run.filter(|&last| last >= now).map(|last| last + Duration::from_nanos(1));
+            return self.schedule.start.filter(|&start| start > now).or(again);
         }
         let next = self.search.after(self.state.noticed).map(|slot| slot.at + self.schedule.offset);
         let oldest = self.state.pending.iter().find(|span| !span.unbounded).and_then(|&span| self.first_in(span));

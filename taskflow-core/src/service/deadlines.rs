@@ -24,7 +24,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::serving::ServiceEvent;
 use super::wake::Wake;
-use crate::base::{Timestamp, catch};
+use crate::base::{ErrorKind, Timestamp, catch};
 use crate::callback::{DeliveryAttempt, PendingCallback};
 use crate::dag::DagDef;
 use crate::journal::{DamagedSchedule, Journal, StoredDeadlines};
@@ -113,8 +113,8 @@ impl Deadlines {
         for at in due {
             match self.judge(journal, at, now, events).await {
                 // Without its schedule it is not known which slots are due. The damage is reported
-                // with the schedules.
-                Err(OpsError::UnreadableSchedule { .. }) => self.dags[at].wake = Wake::At(now + AGAIN),
+                // with the schedules and consumers, and holds up no other DAG.
+                Err(error) if error.kind() == ErrorKind::Damaged => self.dags[at].wake = Wake::At(now + AGAIN),
                 judged => judged?,
             }
         }

@@ -323,11 +323,24 @@ impl RunQueue {
             self.to_reprocess.push((run, dag));
             return Ok(());
         }
-        let ops::Rerun { cleared, request, .. } =
-            ops::reprocess(journal, run_id, failed, note, self.options.durability).await?;
-        let run = journal.find(run_id).await?;
-        self.run(request, cleared.number, dag.id)?;
+        let rerun = ops::reprocess(journal, run_id, failed, note, self.options.durability).await;
+        let started = rerun.and_then(|ops::Rerun { cleared, request, .. }| {
+            self.run(request, cleared.number, dag.id)?;
+            Ok(cleared)
+        });
+        let cleared = match started {
+            Ok(cleared) => cleared,
+            Err(error) => {
+                let now = journal.find(run_id).await;
+                if now.is_ok_and(|now| now.state == RunState::Interrupted && !now.is_owned) {
+                    // It was cleared and does not run: the backfill does not ask for it again.
+                    self.interrupted.insert(run.number);
+                }
+                return Err(error);
+            }
+        };
         self.running.insert(cleared.number, Active { dag: dag.id, is_backfill: true });
+        let run = journal.find(run_id).await?;
         events.push(ServiceEvent::Started { run, resumed: true });
         Ok(())
     }
@@ -418,6 +431,10 @@ impl RunQueue {
                 let now = journal.find(&run.info.run_id).await;
                 if !now.is_ok_and(|now| now.is_owned || now.state.is_terminal()) {
                     self.refused.insert(number, Instant::now());
+                    if is_interrupted {
+                        // The claim has taken over what told that its process had died.
+                        self.interrupted.insert(number);
+                    }
                     events.push(ServiceEvent::Refused { run, reason: error.to_string() });
                 }
             }

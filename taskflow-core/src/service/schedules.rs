@@ -12,7 +12,8 @@ use crate::journal::{DamagedSchedule, Journal, NewStep, Note, QueuedRun, StepOut
 use crate::ops::{self, OpsError, active_runs, failures, unsuccessful};
 use crate::run::{RunInfo, RunState, RunType};
 use crate::schedule::{
-    Decision, Note as ScheduleNote, Schedule, ScheduleState, Situation, SlotFate, SlotRecord, Step, step,
+    Decision, Note as ScheduleNote, Overlap, Schedule, ScheduleState, Situation, SlotFate, SlotRecord, Step, Waits,
+    step,
 };
 use crate::store::RunFilter;
 
@@ -98,6 +99,11 @@ impl Schedules {
         is_held
     }
 
+    /// Counts the active runs again where something waits for their end.
+    pub(super) fn look_again(&mut self) {
+        self.dags.iter_mut().for_each(|scheduled| scheduled.wake.look_again());
+    }
+
     /// Steps the schedules that are due or were changed, and stores the outcome. `backfilled` are
     /// the ids of the runs of backfills, which take no room from the schedule.
     pub(crate) async fn turn(
@@ -159,12 +165,15 @@ impl Schedules {
         let outcomes = journal.store_steps(steps, now).await?;
         for ((at, wake, stored, decisions), outcome) in decided.into_iter().zip(outcomes) {
             // After a conflict it stays due, and its state is read again.
-            if matches!(outcome, StepOutcome::Stored(_)) {
+            if let StepOutcome::Stored(runs) = outcome {
                 let scheduled = &mut self.dags[at];
                 scheduled.stored = Some(stored);
-                scheduled.wake = wake;
+                // The slot of a run that a backfill has made leaves its place to the next one.
+                scheduled.wake = if runs.iter().any(Option::is_none) { Wake::Now } else { wake };
                 self.steps = self.steps.map(|steps| steps + 1);
-                report(journal, scheduled.dag.id, decisions, backfilled, events).await?;
+                if report(journal, scheduled.dag.id, decisions, backfilled, events).await? {
+                    self.dags[at].wake = Wake::Now;
+                }
             }
         }
         Ok(())
@@ -233,12 +242,18 @@ impl Scheduled {
             Err(crash) => return self.paused_by(&crash.to_string(), state, situation.now, events),
         };
         let is_to_be_stored = step.is_to_be_stored(stored.map(|stored| &stored.state));
-        let Step { state, mut decisions, wake, .. } = step;
-        let wake = wake.map_or(Wake::Never, Wake::At);
+        let Step { state, mut decisions, wake, waits } = step;
+        let mut wake = wake.map_or(Wake::Never, Wake::At);
+        // With `cancel`, each step asks the active runs to end.
+        if matches!(waits, Some(Waits::ForRoom { .. } | Waits::ForPrevious { .. }))
+            && schedule.overlap != Overlap::Cancel
+        {
+            wake = wake.after_run();
+        }
         if !is_to_be_stored {
             return (wake, None);
         }
-        let (mut runs, mut records, mut notes, mut wake) = (Vec::new(), Vec::new(), Vec::new(), wake);
+        let (mut runs, mut records, mut notes) = (Vec::new(), Vec::new(), Vec::new());
         for decision in &mut decisions {
             if let Decision::Start { slot, .. } = *decision {
                 let info = RunInfo::scheduled(dag.id, slot.at, slot.interval);
@@ -288,32 +303,35 @@ impl Scheduled {
     }
 }
 
-/// Carries out decisions that are stored, and reports them.
+/// Carries out decisions that are stored, and reports them. Returns whether a run has ended by that
+/// which was not running, so that nobody else will say so.
 async fn report(
     journal: &Journal,
     dag: &'static str,
     decisions: Vec<Decision>,
     backfilled: &HashSet<String>,
     events: &mut Vec<ServiceEvent>,
-) -> Result<(), OpsError> {
+) -> Result<bool, OpsError> {
+    let mut has_ended = false;
     for decision in decisions {
         match decision {
             Decision::Start { slot, late } => events.push(ServiceEvent::Due { dag, slot: slot.at, late }),
             Decision::Record(record) => events.push(ServiceEvent::Recorded { dag, record }),
             Decision::Note(note) => events.push(ServiceEvent::Noted { dag, note }),
-            Decision::CancelActive => cancel_active(journal, dag, backfilled, events).await?,
+            Decision::CancelActive => has_ended |= cancel_active(journal, dag, backfilled, events).await?,
         }
     }
-    Ok(())
+    Ok(has_ended)
 }
 
 /// Cancels the active runs of a schedule, and those of events if the DAG has event parameters.
+/// Returns whether one has ended at once, because it was not running.
 pub(super) async fn cancel_active(
     journal: &Journal,
     dag: &'static str,
     backfilled: &HashSet<String>,
     events: &mut Vec<ServiceEvent>,
-) -> Result<(), OpsError> {
+) -> Result<bool, OpsError> {
     let filter = RunFilter {
         dag: Some(dag.to_owned()),
         states: vec![RunState::Queued, RunState::Running],
@@ -323,15 +341,17 @@ pub(super) async fn cancel_active(
     };
     let note = Note::by_user("the next slot is due, and overlap = \"cancel\"");
     let runs = journal.runs(&filter).await?.into_iter();
+    let mut has_ended = false;
     for run in runs.filter(|run| !backfilled.contains(&run.info.run_id)) {
         match ops::cancel(journal, &run.info.run_id, &note, None).await {
-            // It may have ended meanwhile.
-            Ok(_) | Err(OpsError::Ended { .. }) => {}
+            Ok(cancelled) => has_ended |= cancelled.state.is_terminal(),
+            // It has ended meanwhile.
+            Err(OpsError::Ended { .. }) => {}
             Err(error) => {
                 let (run, error) = (run.number, error.to_string());
                 events.push(ServiceEvent::NotCancelled { dag, run, error });
             }
         }
     }
-    Ok(())
+    Ok(has_ended)
 }

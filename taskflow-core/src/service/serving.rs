@@ -2,7 +2,7 @@
 
 use std::num::NonZeroUsize;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
@@ -25,6 +25,8 @@ use crate::schedule::{BackfillCounts, BackfillPhase, Note, SlotRecord};
 
 /// How often a service looks at what other processes have stored.
 const POLL: Duration = Duration::from_secs(1);
+/// How often it is asked whether a run has ended elsewhere that a slot or an event waits for.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
 /// Something that a service did or noticed.
 #[derive(Clone, Debug)]
@@ -193,6 +195,8 @@ pub struct Service {
     /// Whether the runs that were interrupted before it started are resumed.
     has_resumed: bool,
     trouble: Trouble,
+    /// When the active runs were last counted again.
+    looked: Instant,
     _lock: ServeLock,
 }
 
@@ -238,6 +242,7 @@ impl Service {
             watches,
             has_resumed: false,
             trouble: Trouble::default(),
+            looked: Instant::now(),
             _lock: lock,
         })
     }
@@ -305,6 +310,11 @@ impl Service {
         if !self.has_resumed {
             self.resume().await?;
             self.has_resumed = true;
+        }
+        if self.looked.elapsed() >= LOOK_AGAIN {
+            self.looked = Instant::now();
+            self.schedules.look_again();
+            self.consumers.look_again();
         }
         // Trouble with one of them does not hold up the others.
         let now = Timestamp::now();

@@ -69,7 +69,8 @@ pub fn consume(consumer: &Consumer, state: Option<&ConsumerState>, situation: &E
     };
     stepper.fit_cursors();
     stepper.pause_after_failures();
-    let waits = if stepper.is_paused() {
+    let is_paused = stepper.is_paused();
+    let waits = if is_paused {
         Some(EventWaits::Paused)
     } else {
         stepper.expire();
@@ -81,6 +82,9 @@ pub fn consume(consumer: &Consumer, state: Option<&ConsumerState>, situation: &E
         }
     };
     let Stepper { mut state, passed, decisions, wake, schedule_changed, .. } = stepper;
-    move_cursors(&mut state, all, &passed);
+    // Of a paused DAG, not all events after its cursors are known.
+    if !is_paused {
+        move_cursors(&mut state, all, &passed);
+    }
     ConsumerStep { state, decisions, wake, waits, schedule_changed }
 }

@@ -12,7 +12,7 @@ use crate::base::schema::Schema;
 use crate::dag::DagDef;
 use crate::journal::{JournalError, TaskFilter};
 use crate::ops::{self, CancelPreview, CancelledRun, MarkPreview, NewAssetEvent, OpsError, RunSummaryDocument};
-use crate::run::TaskState;
+use crate::run::{RunInfo, TaskState};
 use crate::schedule::{Catchup, Unpause};
 use crate::server::auth::AssetRights;
 use crate::server::call::Call;
@@ -67,6 +67,13 @@ pub(in crate::server) async fn trigger(call: Call) -> Answer {
     if let Some(id) = id {
         // The same ids that an address can name.
         crate::server::keys::RunKey::parse(id.clone()).map_err(|problem| problem.at("run_id"))?;
+        // The id of a key is made here.
+        if key.is_none()
+            && let Some(reserved) = RunInfo::reserved_part(&id)
+        {
+            let detail = format!("run ids with `{reserved}` are those that taskflow makes, for slots and events too");
+            return Err(Problem::invalid(detail).at("run_id").next("choose another id"));
+        }
         draft = draft.run_id(id);
     }
     let params = values(&call, draft.plan().params(), draft.info()).await?;
@@ -115,7 +122,7 @@ impl IdempotencyKey {
             Err(JournalError::AmbiguousRun { .. }) => return Err(Self::reused()),
             Err(error) => return Err(error.into()),
         };
-        if run.info.run_id != self.run_id() {
+        if run.info.run_id != self.run_id() || run.info.dag_id != self.dag {
             return Err(Self::reused());
         }
         let mut response = changed(StatusCode::OK, &RunSummaryDocument::of(&run))?;

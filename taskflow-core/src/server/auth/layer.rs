@@ -46,12 +46,20 @@ pub(super) struct Presented {
 impl Presented {
     /// Whether it makes somebody the same principal now. While the store cannot be read, it does.
     pub(super) async fn still_is(&self, state: &ServerState, principal: &Principal) -> bool {
-        match find(state, self.peer, &self.headers).await {
+        match find(state, self.peer, &self.headers, Counting::Nothing).await {
             Ok(Some(known)) => known.principal.is_same(principal),
             Ok(None) => false,
             Err(problem) => problem.shown().status != StatusCode::UNAUTHORIZED.as_u16(),
         }
     }
+}
+
+/// Whether a wrong token counts against its network. One that was valid when a stream began does
+/// not, and whoever has spent the attempts of a network must not keep a stream by that.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Counting {
+    WrongTokens,
+    Nothing,
 }
 
 /// Who a request comes from, and whether a cookie says so.
@@ -120,7 +128,7 @@ async fn admit(
     if path.starts_with(STATIC) || is_webhook(path) {
         return Ok(Some(Principal::nobody()));
     }
-    let Some(Known { principal, by_cookie }) = find(state, peer, headers).await? else {
+    let Some(Known { principal, by_cookie }) = find(state, peer, headers, Counting::WrongTokens).await? else {
         return Ok(is_public(path).then(Principal::nobody));
     };
     if by_cookie && !is_safe && !says_origin(headers) {
@@ -135,11 +143,17 @@ fn says_origin(headers: &HeaderMap) -> bool {
     headers.contains_key(header::ORIGIN) || headers.contains_key("sec-fetch-site")
 }
 
-async fn find(state: &ServerState, peer: Option<Peer>, headers: &HeaderMap) -> Result<Option<Known>, Problem> {
+async fn find(
+    state: &ServerState,
+    peer: Option<Peer>,
+    headers: &HeaderMap,
+    counting: Counting,
+) -> Result<Option<Known>, Problem> {
     let (auth, journal) = (&state.auth, &state.journal);
     let known = |principal| Some(Known { principal, by_cookie: false });
     if let Some(header) = headers.get(header::AUTHORIZATION) {
-        return bearer(state, peer, header).await.map(known);
+        let source = peer.filter(|_| counting == Counting::WrongTokens);
+        return bearer(state, source, header).await.map(known);
     }
     if auth.is_off {
         return Ok(known(Principal::anybody(true)));
@@ -164,18 +178,17 @@ async fn find(state: &ServerState, peer: Option<Peer>, headers: &HeaderMap) -> R
 }
 
 /// The principal of a token. One that is not valid is refused, even where nobody has to be known.
-async fn bearer(state: &ServerState, peer: Option<Peer>, header: &HeaderValue) -> Result<Principal, Problem> {
-    let (limits, now) = (&state.auth.limits, Instant::now());
-    if let Some(Peer(address)) = peer {
-        limits.may_present(address, now).map_err(|rest| too_many("too many wrong tokens", rest))?;
-    }
+/// A valid one works whatever others of its network present: behind a proxy, that is everybody.
+async fn bearer(state: &ServerState, source: Option<Peer>, header: &HeaderValue) -> Result<Principal, Problem> {
     let text = header.to_str().unwrap_or_default();
     let token = text.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
     let token = token.map(|(_, token)| token.trim()).unwrap_or_default();
     if let Some(authenticated) = accounts::token(&state.journal, token).await? {
         return Ok(authenticated.into());
     }
-    if let Some(Peer(address)) = peer {
+    if let Some(Peer(address)) = source {
+        let (limits, now) = (&state.auth.limits, Instant::now());
+        limits.may_present(address, now).map_err(|rest| too_many("too many wrong tokens", rest))?;
         limits.wrong_token(address, now);
     }
     let problem = Problem::new(StatusCode::UNAUTHORIZED, "the token is not valid: it is unknown, expired or revoked");

@@ -101,7 +101,7 @@ impl Limits {
         let _ = self.count(Key::Tokens(Source::of(address)), u32::MAX, now);
     }
 
-    /// Whether an address may present tokens.
+    /// Whether an address may present another wrong token.
     ///
     /// # Errors
     ///

@@ -6,7 +6,10 @@ use crate::base::Timestamp;
 use crate::dag::DagDef;
 use crate::journal::{Journal, NewConsumption, QueuedRun, StoredConsumer};
 use crate::ops::{GroupReader, OpsError};
-use crate::schedule::{Consumer, ConsumerDecision, ConsumerState, ConsumerStep, Note, Pause, SlotFate, SlotRecord};
+use crate::schedule::{
+    Consumer, ConsumerDecision, ConsumerState, ConsumerStep, EventWaits, Note, Overlap, Pause, SlotFate, SlotRecord,
+};
+use crate::service::schedules::cancel_active;
 use crate::service::serving::ServiceEvent;
 use crate::service::wake::Wake;
 
@@ -92,8 +95,16 @@ impl Consuming {
         journal: &Journal,
     ) -> Result<Stepped, OpsError> {
         let is_to_be_stored = step.is_to_be_stored(self.state());
-        let ConsumerStep { state, mut decisions, wake, .. } = step;
-        let wake = wake.map_or(Wake::Never, Wake::At);
+        let ConsumerStep { state, mut decisions, wake, waits, .. } = step;
+        let mut wake = wake.map_or(Wake::Never, Wake::At);
+        let waits_for_runs = |waits: &EventWaits| {
+            matches!(waits, EventWaits::ForRoom { .. } | EventWaits::ForPrevious { .. } | EventWaits::ForKey { .. })
+        };
+        // With `cancel`, each step asks the active runs to end.
+        let cancels = self.consumer.schedule.as_ref().is_some_and(|schedule| schedule.overlap == Overlap::Cancel);
+        if !cancels && waits.as_ref().is_some_and(waits_for_runs) {
+            wake = wake.after_run();
+        }
         let mut runs = Vec::new();
         for decision in &mut decisions {
             if let ConsumerDecision::Start(run) = decision {
@@ -105,6 +116,8 @@ impl Consuming {
                         let (first, count, fate) =
                             (run.at, run.taken.iter().flatten().count() as u64, SlotFate::Failed);
                         *decision = ConsumerDecision::Record(SlotRecord { first, last: first, count, fate, reason });
+                        // Its place is free, and no run will end.
+                        wake = Wake::Now;
                     }
                     Err(reason) => return self.refuse(before.unwrap_or(state), reason, now),
                 }
@@ -163,14 +176,16 @@ impl Consuming {
     }
 }
 
-/// Carries out decisions that are stored, and reports them.
+/// Carries out decisions that are stored, and reports them. Returns whether a run has ended by that
+/// which was not running, so that nobody else will say so.
 pub(super) async fn report(
     journal: &Journal,
     dag: &'static str,
     reports: Vec<Report>,
     backfilled: &HashSet<String>,
     events: &mut Vec<ServiceEvent>,
-) -> Result<(), OpsError> {
+) -> Result<bool, OpsError> {
+    let mut has_ended = false;
     for report in reports {
         match report {
             Report::Paused(reason) => events.push(ServiceEvent::Paused { dag, reason }),
@@ -178,9 +193,9 @@ pub(super) async fn report(
             Report::Decision(ConsumerDecision::Record(record)) => events.push(ServiceEvent::Recorded { dag, record }),
             Report::Decision(ConsumerDecision::Note(note)) => events.push(ServiceEvent::Noted { dag, note }),
             Report::Decision(ConsumerDecision::CancelActive) => {
-                crate::service::schedules::cancel_active(journal, dag, backfilled, events).await?;
+                has_ended |= cancel_active(journal, dag, backfilled, events).await?;
             }
         }
     }
-    Ok(())
+    Ok(has_ended)
 }

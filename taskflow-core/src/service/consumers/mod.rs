@@ -78,6 +78,11 @@ impl Consumers {
         });
     }
 
+    /// Counts the active runs again where something waits for their end.
+    pub(super) fn look_again(&mut self) {
+        self.list.iter_mut().for_each(|consuming| consuming.wake.look_again());
+    }
+
     /// When the next one is due.
     pub(crate) fn wake(&self) -> Option<Timestamp> {
         self.list.iter().filter(|consuming| !consuming.is_damaged()).filter_map(|consuming| consuming.wake.at()).min()
@@ -130,14 +135,18 @@ impl Consumers {
             let outcomes = journal.store_consumptions(steps, now).await?;
             for ((at, wake, cursors, stored, reports), outcome) in decided.into_iter().zip(outcomes) {
                 // After a conflict it stays due, and its state is read again.
-                if matches!(outcome, StepOutcome::Stored(_)) {
+                if let StepOutcome::Stored(runs) = outcome {
                     let consuming = &mut self.list[at];
                     consuming.stored = Ok(Some(stored));
+                    // The slot of a run that a backfill has made leaves its place to the next one.
+                    let wake = if runs.iter().any(Option::is_none) { Wake::Now } else { wake };
                     (consuming.wake, consuming.cursors) = (wake, cursors);
                     if let Some(progress) = &mut self.progress {
                         progress.steps += 1;
                     }
-                    report(journal, consuming.dag.id, reports, backfilled, events).await?;
+                    if report(journal, consuming.dag.id, reports, backfilled, events).await? {
+                        self.list[at].wake = Wake::Now;
+                    }
                 }
             }
         }
@@ -191,7 +200,13 @@ impl Consumers {
         let dag = *dag;
         let state = match self.list[at].state() {
             Some(state) => Some(state.clone()),
-            None if dag.options.paused => Some(ConsumerState::first_seen(consumer, now, last_event, true)),
+            None if dag.options.paused => {
+                // It asks the timetable, which is code of the user.
+                match catch(AssertUnwindSafe(|| ConsumerState::first_seen(consumer, now, last_event, true))) {
+                    Ok(state) => Some(state),
+                    Err(crash) => return self.list[at].pause_schedule(None, last_event, &crash.to_string(), now),
+                }
+            }
             None => None,
         };
         // A pause whose time has come ends with this step.
@@ -208,11 +223,12 @@ impl Consumers {
             true => crate::ops::unsuccessful(journal, dag.id).await?,
             false => None,
         };
-        let pending = self.heads.lend(&consumer.assets());
         let failures = match consumer.pause_after_failures {
             Some(limit) => crate::ops::failures(journal, dag.id, &CONSUMING, limit).await?,
             None => Vec::new(),
         };
+        // Nothing may fail until they are given back: they would be lost.
+        let pending = self.heads.lend(&consumer.assets());
         let situation = EventSituation {
             now,
             active: active.count,
