@@ -154,6 +154,8 @@ fn a_user_has_twenty_streams_over_all_tokens() {
     open.pop();
     eventually("one that has ended makes room", || {
         service.send("GET", path, &[("authorization", &tokens[0])], "").status == 200
+    });
+}
 
 /// Whether a stream goes on was asked as a request is, which is refused for another reason than the
 /// token when a network has presented too many wrong ones.

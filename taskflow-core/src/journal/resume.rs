@@ -87,7 +87,8 @@ impl Journal {
         self.resume_unless_deadly(run, dag.plan(), self.now()).await
     }
 
-    /// As [`Journal::resume_plan`], unless the process would die again.
+    /// The run with this graph, unless the process would die again. `at` is the present time: what
+    /// was in flight counts as lost since then.
     pub(super) async fn resume_unless_deadly<T>(
         &self,
         run: &str,
@@ -100,7 +101,8 @@ impl Journal {
         adopted.resume_plan(plan, at).await
     }
 
-    /// `at` is the present time: what was in flight counts as lost since then.
+    /// The same for a simulated run, which dies as often as its test says.
+    #[cfg(feature = "testing")]
     pub(super) async fn resume_plan<T>(
         &self,
         run: &str,
