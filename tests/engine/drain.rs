@@ -1,5 +1,6 @@
 //! Leaving without losing work: `Engine::drain`.
 
+use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -175,7 +176,7 @@ async fn the_tasks_of_a_resumed_run_start_when_a_worker_is_free() -> Result<(), 
         GO.pass();
     }
     #[task(timeout = "1s")]
-    fn short(_: u32) -> u32 {
+    fn short(_number: u32) -> u32 {
         CALLS.fetch_add(1, Ordering::SeqCst);
         std::thread::sleep(Duration::from_millis(50));
         1
@@ -185,7 +186,7 @@ async fn the_tasks_of_a_resumed_run_start_when_a_worker_is_free() -> Result<(), 
         all.len()
     }
     let journal = Journal::in_memory()?;
-    let engine = || Engine::builder().workers(1).build().expect("no pool is named");
+    let engine = || Engine::builder().workers(NonZeroUsize::MIN).build().expect("no pool is named");
     let dag = Dag::build("fan", || {
         let _ = holds_the_worker().priority(1);
         count((0..40).map(short).collect::<Vec<_>>())
