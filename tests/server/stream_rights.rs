@@ -136,6 +136,27 @@ fn an_open_stream_ends_when_its_rights_do() {
     assert!(both.last().is_none_or(|event| event.name != "end"), "the tokens of the user end too");
 }
 
+#[test]
+fn a_user_has_twenty_streams_over_all_tokens() {
+    let (service, other) = service();
+    let tokens = ["one", "two"].map(|name| token(&service, name, &["--user", "kim"]));
+    let path = "/api/v1/stream";
+    let mut open: Vec<Stream> =
+        (0..20).map(|at| Stream::open_with(&service, path, &[("authorization", &tokens[at % 2])])).collect();
+    for bearer in &tokens {
+        let refused = service.send("GET", path, &[("authorization", bearer)], "");
+        refused.assert_problem(429, "you have 20 open streams");
+        assert_eq!(refused.header("retry-after"), "30");
+        // A download is one, too.
+        service.send("GET", "/api/v1/runs.csv", &[("authorization", bearer)], "").assert_problem(429, "");
+    }
+    drop(Stream::open_with(&service, path, &[("authorization", &other)]));
+    open.pop();
+    eventually("one that has ended makes room", || {
+        service.send("GET", path, &[("authorization", &tokens[0])], "").status == 200
+    });
+}
+
 /// Whether a stream goes on was asked as a request is, which is refused for another reason than the
 /// token when a network has presented too many wrong ones.
 #[test]
