@@ -182,7 +182,7 @@ async fn the_tasks_of_a_resumed_run_start_when_a_worker_is_free() -> Result<(), 
         1
     }
     #[task]
-    fn count(all: Vec<u32>) -> usize {
+    fn count(all: &[u32]) -> usize {
         all.len()
     }
     let journal = Journal::in_memory()?;
