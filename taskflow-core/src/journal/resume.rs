@@ -84,7 +84,7 @@ impl Journal {
     ///
     /// As [`Journal::resume`].
     pub async fn resume_dag<T: Value>(&self, run: &str, dag: &Dag<T>) -> Result<RunRequest<T>, JournalError> {
-        self.resume_unless_deadly(run, dag.plan(), self.now()).await
+        self.resume_plan(run, dag.plan(), self.now()).await
     }
 
     /// The run with this graph, unless the process would die again. `at` is the present time: what
@@ -101,8 +101,7 @@ impl Journal {
         adopted.resume_plan(plan, at).await
     }
 
-    /// The same for a simulated run, which dies as often as its test says.
-    #[cfg(feature = "testing")]
+    /// The same, however often its process has died.
     pub(super) async fn resume_plan<T>(
         &self,
         run: &str,
