@@ -61,9 +61,6 @@ pub(crate) struct EngineState {
     pub(super) slots: Vec<Option<Slot>>,
     /// Tasks and results taken back from a share.
     pub(super) reclaimed: VecDeque<(RunKey, Arc<RunShared>, StartPermit)>,
-    /// At least as many as there are attempts that have started and are not called before that is
-    /// stored.
-    pub(super) kept_starts: usize,
     /// The maximum number of workers, the number of threads, and how many of them have work.
     pub(super) workers: usize,
     pub(super) threads: usize,
@@ -100,7 +97,6 @@ impl Shared {
             runs: Vec::new(),
             slots: Vec::new(),
             reclaimed: VecDeque::new(),
-            kept_starts: 0,
             workers,
             threads: 0,
             working: 0,

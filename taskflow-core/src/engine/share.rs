@@ -79,13 +79,6 @@ impl EngineState {
         if self.congested {
             return Taken::Nothing;
         }
-        if self.kept_starts > 0 {
-            self.kept_starts = self.runs.iter().flatten().map(|run| run.held.starts.len()).sum();
-            // The others start when a worker is free: their time limits begin with their starts.
-            if self.kept_starts >= workers {
-                return Taken::Nothing;
-            }
-        }
         let mut commands = std::mem::take(&mut self.commands);
         let (key, run, first, first_permit, now) = loop {
             let Some((key, first)) = self.dispatcher.pop(Lane::Sync, usize::MAX) else {
@@ -105,11 +98,6 @@ impl EngineState {
                 break (key, run, first, permit, now);
             }
             run.keep_start(permit);
-            self.kept_starts += 1;
-            if self.kept_starts >= workers {
-                self.commands = commands;
-                return Taken::Nothing;
-            }
         };
 
         let cost = u64::from(first_permit.expected);
@@ -135,8 +123,7 @@ impl EngineState {
             let permit = run.permit(task, now, &mut commands);
             if is_kept {
                 run.keep_start(permit);
-                self.kept_starts += 1;
-                return self.kept_starts < workers;
+                return true;
             }
             // A task that is not known to be short ends the share.
             expected += if permit.is_short() { u64::from(permit.expected) } else { LONG };
