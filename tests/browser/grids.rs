@@ -165,7 +165,9 @@ fn a_grid_is_used_with_the_keyboard() {
         page.back();
         page.wait_for("document.readyState === 'complete'");
     }
-    page.wait_for(&format!("location.pathname === '/dags/talking/grid' && {focus} === '{cell}'"));
+    // Whether the cell has the focus again is up to the browser: it has if the page was kept whole.
+    page.wait_for("location.pathname === '/dags/talking/grid'");
+    tab_until(is_in);
     page.assert_clean();
 }
 
