@@ -165,9 +165,7 @@ fn a_grid_is_used_with_the_keyboard() {
         page.back();
         page.wait_for("document.readyState === 'complete'");
     }
-    // Whether the cell has the focus again is up to the browser: it has if the page was kept whole.
-    page.wait_for("location.pathname === '/dags/talking/grid'");
-    tab_until(is_in);
+    page.wait_for(&format!("location.pathname === '/dags/talking/grid' && {focus} === '{cell}'"));
     page.assert_clean();
 }
 

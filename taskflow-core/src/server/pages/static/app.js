@@ -421,9 +421,9 @@ const begin = () => {
   addEventListener("scroll", () => { stuck = innerHeight + scrollY >= root.scrollHeight - 48; if (unseen && stuck) { unseen = 0; count(); } }, { passive: true });
   addEventListener("visibilitychange", () => document.hidden ? close() : open());
   addEventListener("pagehide", close);
-  addEventListener("pageshow", open);
+  // Also when the browser has kept the whole page.
+  addEventListener("pageshow", () => { open(); $$(".grid a").find(link => link.href === history.state)?.focus(); });
   graphs(); zones(); ago(); indicate(); rove(document); open();
-  $$(".grid a").find(link => link.href === history.state)?.focus();
   setInterval(() => {
     if (document.hidden) return;
     // A stream is never silent for so long: a proxy keeps it for itself.
