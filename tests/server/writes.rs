@@ -41,7 +41,7 @@ fn the_ids_that_taskflow_makes_are_reserved() {
         &format!("x{of_key}"),
     ] {
         let answer = service.post("/api/v1/dags/greeting/runs", &json!({"run_id": id}));
-        answer.assert_problem(422, "are those that taskflow makes");
+        answer.assert_problem(422, "are reserved for those that taskflow makes");
         assert_eq!(answer.json()["place"], "run_id", "{id}");
     }
 }

@@ -188,12 +188,15 @@ impl Run {
     /// sender is dropped.
     pub(super) fn store_task_state(&mut self, stored: oneshot::Sender<()>) {
         self.take_early();
+        if self.held.given_up {
+            return;
+        }
         // Another task may have recorded the state with its own notes, and it is stored already: no
         // later entry might come.
         if self.shared.recorder.is_none() || self.held.recorded <= self.held.stored {
             // The attempt may be over.
             let _ = stored.send(());
-        } else if !self.held.given_up {
+        } else {
             self.held.task_states.push_back((self.held.recorded, stored));
         }
     }

@@ -108,7 +108,12 @@ impl Archive for Journal {
     }
 
     fn resume<'a>(&'a self, run_id: &'a str, plan: &'a Arc<Plan>) -> ArchiveFuture<'a, RunRequest<()>> {
-        boxed(self.resume_unless_deadly(run_id, plan, Timestamp::now()))
+        boxed(async move {
+            let row = self.row(run_id).await?;
+            let adopted = self.adopt_row(&row, Some(plan)).await?;
+            adopted.refuse_deadly()?;
+            adopted.resume_plan(plan, Timestamp::now()).await
+        })
     }
 
     fn retry<'a>(

@@ -157,14 +157,9 @@ impl RunHistory {
     /// The group around a node whose retry is not due yet, the number of the retry, and when it is
     /// due.
     fn group_that_waits(&self, node: &GraphNode) -> Option<(&str, u32, Timestamp)> {
-        let groups = &self.shape.groups;
-        let around = std::iter::successors(node.group, |&group| groups.get(group as usize)?.1);
-        let known = around.filter_map(|group| {
-            let id = groups.get(group as usize)?.0.as_str();
-            let retried = self.groups.get(id)?;
-            (!retried.has_begun).then_some((id, retried.retry, retried.due))
-        });
-        known.into_iter().find(|&(_, _, due)| due > Timestamp::now())
+        let retried = self.shape.groups_around(node.group).filter_map(|id| Some((id, self.groups.get(id)?)));
+        let mut waiting = retried.filter(|(_, retried)| !retried.has_begun && retried.due > Timestamp::now());
+        waiting.next().map(|(id, retried)| (id, retried.retry, retried.due))
     }
 
     /// `waits for 2 of 3 upstream tasks: a (running), b (none); all must succeed`

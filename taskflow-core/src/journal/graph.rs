@@ -164,6 +164,13 @@ impl EdgeRule {
 }
 
 impl Graph {
+    /// The ids of a group and of those that it is in, the innermost first.
+    pub(super) fn groups_around(&self, group: Option<u32>) -> impl Iterator<Item = &str> {
+        let group_at = |at: u32| self.groups.get(at as usize);
+        let around = std::iter::successors(group.and_then(group_at), move |(_, parent)| group_at((*parent)?));
+        around.map(|(id, _)| id.as_str())
+    }
+
     /// The snapshot of a plan.
     pub(crate) fn of(plan: &Plan) -> Self {
         let sets = plan.option_sets().len();

@@ -25,11 +25,9 @@ impl RunHistory {
         if self.groups.is_empty() {
             return;
         }
-        let of_groups = &self.shape.groups;
         let place = self.numbers.place(task);
-        let first = place.and_then(|place| self.shape.nodes.get(place)?.group);
-        let around = std::iter::successors(first, |&group| of_groups.get(group as usize)?.1);
-        for (id, _) in around.filter_map(|group| of_groups.get(group as usize)) {
+        let group = place.and_then(|place| self.shape.nodes.get(place)?.group);
+        for id in self.shape.groups_around(group) {
             if let Some(retried) = self.groups.get_mut(id) {
                 retried.has_begun = true;
             }

@@ -87,21 +87,7 @@ impl Journal {
         self.resume_plan(run, dag.plan(), self.now()).await
     }
 
-    /// The run with this graph, unless the process would die again. `at` is the present time: what
-    /// was in flight counts as lost since then.
-    pub(super) async fn resume_unless_deadly<T>(
-        &self,
-        run: &str,
-        plan: &Arc<Plan>,
-        at: Timestamp,
-    ) -> Result<RunRequest<T>, JournalError> {
-        let row = self.row(run).await?;
-        let adopted = self.adopt_row(&row, Some(plan)).await?;
-        adopted.refuse_deadly()?;
-        adopted.resume_plan(plan, at).await
-    }
-
-    /// The same, however often its process has died.
+    /// `at` is the present time: what was in flight counts as lost since then.
     pub(super) async fn resume_plan<T>(
         &self,
         run: &str,
@@ -130,7 +116,7 @@ impl Journal {
 
 impl AdoptedRun {
     /// Refuses a run whose process would die again.
-    fn refuse_deadly(&self) -> Result<(), JournalError> {
+    pub(super) fn refuse_deadly(&self) -> Result<(), JournalError> {
         /// How often a process may die while the same task runs.
         const DEATHS: u32 = 3;
 

@@ -208,7 +208,7 @@ impl DagStatus {
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes it like this")]
-fn is_zero(count: &usize) -> bool {
+pub(super) fn is_zero(count: &usize) -> bool {
     *count == 0
 }
 

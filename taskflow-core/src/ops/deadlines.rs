@@ -83,7 +83,7 @@ pub(crate) async fn due_slots(
         let reason = "it waits for events that are not there yet".to_owned();
         add(&mut found, slot.at, SlotStanding::Open { run: None, reason });
     }
-    if state.pause.as_ref().is_some_and(|pause| !pause.is_over(now)) {
+    if state.is_paused(now) {
         return Ok(DueSlots { slots: found, until });
     }
     let pending = asking(|| state.pending.iter().flat_map(|&span| slots(span, first_seen)).collect::<Vec<_>>())?;

@@ -69,7 +69,7 @@ async fn effect(journal: &Journal, dag: &DagDef, consumer: &Consumer, asset: &st
     if loaded.version == 0 {
         return Ok(EventEffect::Unserved);
     }
-    let is_paused = loaded.state.pause.as_ref().is_some_and(|pause| !pause.is_over(journal.now()));
+    let is_paused = loaded.state.is_paused(journal.now());
     // The group of an event is read from its payload, which there is not yet.
     if of_asset.any(|input| input.by_key || input.takes == Takes::Period) && !is_paused {
         return Ok(EventEffect::Joins);

@@ -11,6 +11,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use super::dags::is_zero;
 use super::error::OpsError;
 use super::served::{ServingProcess, serving_process};
 use super::situation::backfilled;
@@ -197,11 +198,6 @@ impl QueueWait {
         }
         self
     }
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
-fn is_zero(count: &usize) -> bool {
-    *count == 0
 }
 
 impl fmt::Display for QueueWait {

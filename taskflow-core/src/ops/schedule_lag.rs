@@ -90,7 +90,7 @@ impl ScheduleStates {
         for of in &self.all {
             // A timetable that panics names no slots.
             let pending = asking(|| of.state.count_pending(&of.schedule, COUNTED)).unwrap_or(0);
-            let events = if of.is_paused(self.now) { SlotWait::Paused } else { SlotWait::Events };
+            let events = if of.state.is_paused(self.now) { SlotWait::Paused } else { SlotWait::Events };
             for (wait, slots) in [(of.wait_for_room(self.now), pending), (events, of.open)] {
                 if slots > 0 {
                     *waiting.entry((of.dag, wait)).or_default() += slots;
@@ -102,13 +102,9 @@ impl ScheduleStates {
 }
 
 impl StateOfDag {
-    fn is_paused(&self, now: Timestamp) -> bool {
-        self.state.pause.as_ref().is_some_and(|pause| !pause.is_over(now))
-    }
-
     /// When the first slot was due that the stored state does not know.
     fn first_undecided(&self, now: Timestamp) -> Option<Timestamp> {
-        if self.is_paused(now) {
+        if self.state.is_paused(now) {
             return None;
         }
         let slot = asking(|| self.schedule.after(self.state.noticed, self.state.first_seen)).ok()??;
@@ -118,7 +114,7 @@ impl StateOfDag {
     /// Why its pending slots wait. A step makes runs of them while there is room, so that those
     /// that are left have none: the runs need not be read.
     fn wait_for_room(&self, now: Timestamp) -> SlotWait {
-        if self.is_paused(now) {
+        if self.state.is_paused(now) {
             SlotWait::Paused
         } else if self.schedule.after_previous {
             SlotWait::Previous

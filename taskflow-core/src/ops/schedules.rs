@@ -233,7 +233,7 @@ async fn unpause_dag(
     let schedule = schedule_of(dag)?;
     loop {
         let StoredSchedule { state, version } = state_of(journal, dag, &schedule, now).await?;
-        if state.pause.as_ref().is_none_or(|pause| pause.is_over(now)) {
+        if !state.is_paused(now) {
             return Err(OpsError::NotPaused { dag: dag.id.to_owned() });
         }
         let (state, records) = asking(|| unpaused(&schedule, &state, now, catchup))?;
@@ -287,7 +287,8 @@ pub struct ResetSchedule {
 /// because its stored state is damaged.
 ///
 /// A clock that jumps years ahead makes the service decide the slots up to there. When the clock is
-/// right again, the service would wait for years. A state that is damaged is replaced by one that
+/// right again, the service would wait for years. Deadlines that were judged up to there are judged
+/// from now on. A state that is damaged is replaced by one that
 /// is made of the last run, the last record of a slot and the history of the schedule: the slots
 /// since then passed while no service was running, and the DAG is paused if it was. Runs stay as
 /// they are.

@@ -103,6 +103,12 @@ impl ScheduleState {
         SlotSearch::new(schedule, self.first_seen).count_in(&self.pending, most).0
     }
 
+    /// Whether it is paused at this time. A pause whose end has come is over, though no step may have
+    /// ended it yet.
+    pub fn is_paused(&self, now: Timestamp) -> bool {
+        self.pause.as_ref().is_some_and(|pause| !pause.is_over(now))
+    }
+
     /// By how much a clock is behind the last step, if that is more than [`CLOCK_TOLERANCE`].
     pub fn clock_is_behind(&self, now: Timestamp) -> Option<Duration> {
         Some(self.clock.since(now)).filter(|&by| by > CLOCK_TOLERANCE)

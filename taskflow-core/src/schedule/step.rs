@@ -307,8 +307,9 @@ impl<'a> Stepper<'a> {
         let mut record: Option<SlotRecord> = None;
         for &span in spans {
             let mut slot = self.first_in(span);
-            let next = record.as_ref().zip(slot).and_then(|(record, _)| self.search.after(record.last));
-            if next.is_some_and(|next| slot.is_some_and(|slot| slot.at != next.at)) {
+            if let (Some(last), Some(first)) = (record.as_ref().map(|record| record.last), slot)
+                && self.search.after(last).is_some_and(|next| next.at < first.at)
+            {
                 self.decisions.extend(record.take().map(Decision::Record));
             }
             while let Some(Slot { at, .. }) = slot {

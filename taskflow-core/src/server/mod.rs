@@ -10,9 +10,9 @@
 //! 3. `base_path` takes the base path off the address, and answers what lies outside (404).
 //! 4. `auth` finds out who asks, and refuses those who are not known (401) before anything is read.
 //! 5. `routes` finds the route by path and method. `call` checks the query and the body against the
-//!    fields that the route declares; `bodies` reads the bodies, also those of forms, within a
-//!    time. Requests that change something are refused here if the server
-//!    is read-only (403) or the service is about to end (503).
+//!    fields that the route declares; `bodies` reads the bodies, also those of forms, within a time
+//!    limit. Requests that change something are refused here if the server is read-only (403) or
+//!    the service is about to end (503).
 //! 6. `keys` parses the segments of the path. Whatever cannot be an id is refused before the store
 //!    is touched.
 //! 7. `permit` finds the run, and decides by its DAG. A handler gets the state of the server only
@@ -21,8 +21,8 @@
 //!    `acting` is the journal of the service under the name of whoever has sent the request: what
 //!    changes with it is in the audit trail.
 //!    A delivery to a webhook is checked in `hooks` instead, by its signature.
-//! 8. `costly`: the dearest requests, which are there as a whole now, are answered in a bounded
-//!    number at a time. `shares`: nobody takes all turns or streams alone.
+//! 8. `costly`: of the requests that cost most, a bounded number is answered at a time. Their bodies
+//!    have arrived by now. `shares`: nobody takes all turns or streams alone.
 //! 9. The handler in `api` calls one operation and returns its document, which is the one that
 //!    `--output json` prints. Errors become documents in `problem`.
 //!

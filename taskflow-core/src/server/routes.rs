@@ -275,7 +275,11 @@ pub(super) static ROUTES: &[Route] = &[
         field("logical_date", Kind::Time, "The logical date. Default: now, or the end of the interval"),
         field("interval_start", Kind::Time, "The start of the data interval"),
         field("interval_end", Kind::Time, "The end of the data interval"),
-        field("run_id", Kind::Text, "The id of the run. Default: a new one"),
+        field(
+            "run_id",
+            Kind::Text,
+            "The id of the run, unlike those that taskflow makes, such as `manual__..`. Default: a new one",
+        ),
     ]),
     route!(Get "/api/v1/runs", runs::list, "Runs, the newest first" => Vec<ops::RunSummaryDocument>).query(&[
         DAG,

@@ -303,8 +303,8 @@ impl Scheduled {
     }
 }
 
-/// Carries out decisions that are stored, and reports them. Returns whether a run has ended by that
-/// which was not running, so that nobody else will say so.
+/// Carries out decisions that are stored, and reports them. Returns whether that has ended a queued
+/// run: the service does not hear of such an end otherwise.
 async fn report(
     journal: &Journal,
     dag: &'static str,
@@ -325,7 +325,7 @@ async fn report(
 }
 
 /// Cancels the active runs of a schedule, and those of events if the DAG has event parameters.
-/// Returns whether one has ended at once, because it was not running.
+/// Returns whether one has ended at once, because it was queued.
 pub(super) async fn cancel_active(
     journal: &Journal,
     dag: &'static str,

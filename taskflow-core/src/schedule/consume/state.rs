@@ -63,22 +63,28 @@ impl ConsumerState {
     }
 
     /// The state of a DAG whose timetable panicked: its schedule is paused, and its events are not.
-    /// The pause is `None` if the schedule is paused already, and the state as before.
+    /// The pause is `None` if the schedule is paused already, and the state as before. A DAG without
+    /// a state can be `paused` as a whole.
     pub fn after_panic(
         consumer: &Consumer,
         state: Option<Self>,
-        last_event: i64,
+        (last_event, paused): (i64, bool),
         panic: &str,
         now: Timestamp,
     ) -> (Self, Option<Pause>) {
         // The timetable is not asked for its first slot.
         let new = || {
             let consumer = Consumer { schedule: None, ..consumer.clone() };
-            ConsumerState::first_seen(&consumer, now, last_event, false)
+            ConsumerState::first_seen(&consumer, now, last_event, paused)
         };
         let state = state.unwrap_or_else(new);
         let (schedule, pause) = ScheduleState::after_panic(state.schedule.clone(), panic, now);
         (ConsumerState { schedule: Some(schedule), ..state }, pause)
+    }
+
+    /// Whether it is paused at this time: see [`ScheduleState::is_paused`].
+    pub fn is_paused(&self, now: Timestamp) -> bool {
+        self.pause.as_ref().is_some_and(|pause| !pause.is_over(now))
     }
 
     /// The cursor of an asset.

@@ -71,7 +71,7 @@ pub(in crate::server) async fn trigger(call: Call) -> Answer {
         if key.is_none()
             && let Some(reserved) = RunInfo::reserved_part(&id)
         {
-            let detail = format!("run ids with `{reserved}` are those that taskflow makes, for slots and events too");
+            let detail = format!("run ids with `{reserved}` are reserved for those that taskflow makes");
             return Err(Problem::invalid(detail).at("run_id").next("choose another id"));
         }
         draft = draft.run_id(id);

@@ -54,8 +54,9 @@ impl Presented {
     }
 }
 
-/// Whether a wrong token counts against its network. One that was valid when a stream began does
-/// not, and whoever has spent the attempts of a network must not keep a stream by that.
+/// Whether a wrong token counts against its network, which may present no more of them for a while.
+/// That of an open stream does not count: the answer would be "too many" instead of "not valid", and
+/// the stream of a revoked token would go on.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Counting {
     WrongTokens,

@@ -144,7 +144,8 @@ impl Consuming {
         panic: &str,
         now: Timestamp,
     ) -> Result<Stepped, OpsError> {
-        let (state, pause) = ConsumerState::after_panic(&self.consumer, before, last_event, panic, now);
+        let (state, pause) =
+            ConsumerState::after_panic(&self.consumer, before, (last_event, self.dag.options.paused), panic, now);
         let Some(pause) = pause else {
             let outcome = Outcome::Unserved(format!("its timetable {panic}"));
             return Ok(Stepped { wake: Wake::Never, cursors: None, outcome });
@@ -176,8 +177,8 @@ impl Consuming {
     }
 }
 
-/// Carries out decisions that are stored, and reports them. Returns whether a run has ended by that
-/// which was not running, so that nobody else will say so.
+/// Carries out decisions that are stored, and reports them. Returns whether that has ended a queued
+/// run: the service does not hear of such an end otherwise.
 pub(super) async fn report(
     journal: &Journal,
     dag: &'static str,

@@ -210,8 +210,7 @@ impl Consumers {
             None => None,
         };
         // A pause whose time has come ends with this step.
-        let is_paused = |state: &ConsumerState| state.pause.as_ref().is_some_and(|pause| !pause.is_over(now));
-        if let Some(state) = state.as_ref().filter(|state| !is_paused(state)) {
+        if let Some(state) = state.as_ref().filter(|state| !state.is_paused(now)) {
             self.heads.reach(&state.cursors, journal).await?;
             if let Err(reason) = self.list[at].groups.read(state, journal).await? {
                 return self.list[at].refuse(state.clone(), reason, now);
