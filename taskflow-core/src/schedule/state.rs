@@ -103,8 +103,8 @@ impl ScheduleState {
         SlotSearch::new(schedule, self.first_seen).count_in(&self.pending, most).0
     }
 
-    /// Whether it is paused at this time. A pause whose end has come is over, though no step may have
-    /// ended it yet.
+    /// Whether it is paused at this time. A pause whose end has come is over, though no step may
+    /// have ended it yet.
     pub fn is_paused(&self, now: Timestamp) -> bool {
         self.pause.as_ref().is_some_and(|pause| !pause.is_over(now))
     }

@@ -21,8 +21,8 @@
 //!    `acting` is the journal of the service under the name of whoever has sent the request: what
 //!    changes with it is in the audit trail.
 //!    A delivery to a webhook is checked in `hooks` instead, by its signature.
-//! 8. `costly`: of the requests that cost most, a bounded number is answered at a time. Their bodies
-//!    have arrived by now. `shares`: nobody takes all turns or streams alone.
+//! 8. `costly`: of the requests that cost most, a bounded number is answered at a time. Their
+//!    bodies have arrived by now. `shares`: nobody takes all turns or streams alone.
 //! 9. The handler in `api` calls one operation and returns its document, which is the one that
 //!    `--output json` prints. Errors become documents in `problem`.
 //!

@@ -63,8 +63,8 @@ impl ConsumerState {
     }
 
     /// The state of a DAG whose timetable panicked: its schedule is paused, and its events are not.
-    /// The pause is `None` if the schedule is paused already, and the state as before. A DAG without
-    /// a state can be `paused` as a whole.
+    /// The pause is `None` if the schedule is paused already, and the state as before. A DAG
+    /// without a state can be `paused` as a whole.
     pub fn after_panic(
         consumer: &Consumer,
         state: Option<Self>,

@@ -55,8 +55,8 @@ impl Presented {
 }
 
 /// Whether a wrong token counts against its network, which may present no more of them for a while.
-/// That of an open stream does not count: the answer would be "too many" instead of "not valid", and
-/// the stream of a revoked token would go on.
+/// That of an open stream does not count: the answer would be "too many" instead of "not valid",
+/// and the stream of a revoked token would go on.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Counting {
     WrongTokens,
