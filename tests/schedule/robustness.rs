@@ -57,8 +57,8 @@ fn a_run_whose_process_died_is_resumed_by_the_service() {
 fn a_run_that_somebody_interrupted_is_left_to_that_person() {
     let home = held();
     let service = home.serve("manual,seconds");
-    // A service resumes what was interrupted before it began.
-    eventually("the service works", || home.count("seconds", "success") > 0);
+    // A service resumes what was interrupted before it began. No run ends as long as it is held.
+    eventually("the service works", || home.count("seconds", "running") > 0);
     let run = run_by_hand(&home);
     eventually("it runs", || home.count("manual", "running") == 1);
     run.signal(Signal::INT);
