@@ -1,12 +1,13 @@
 //! What a journal knows of a run: the same as the engine's report, and enough to resume it.
 
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use taskflow::engine::{RunReport, RunState, TaskState};
 use taskflow::journal::{Journal, RunFilter};
 use taskflow::prelude::*;
-use taskflow::{BoxError, Durability};
-use taskflow_tests::common;
+use taskflow::{BoxError, Durability, Engine};
+use taskflow_tests::common::{self, PATIENCE};
 
 #[task]
 pub(crate) fn numbers(n: u32) -> Vec<u32> {
@@ -166,12 +167,11 @@ async fn closing_a_journal_interrupts_its_live_runs() -> Result<(), BoxError> {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         journal.close().await?;
-        let report = tokio::time::timeout(common::PATIENCE, handle).await.expect("the run ends");
+        let report = tokio::time::timeout(PATIENCE, handle).await.expect("the run ends");
         assert_eq!(report.state(), RunState::Interrupted);
         assert!(report.halt_reason().unwrap().contains("its journal was closed"), "{:?}", report.halt_reason());
         // And nothing more can be done with it.
-        let report =
-            tokio::time::timeout(common::PATIENCE, dag.run().journal(&journal)).await.expect("the run ends")?;
+        let report = tokio::time::timeout(PATIENCE, dag.run().journal(&journal)).await.expect("the run ends")?;
         assert_eq!(report.state(), RunState::Interrupted);
         assert!(report.halt_reason().unwrap().contains("it was closed"), "{:?}", report.halt_reason());
         journal.close().await?;
@@ -199,4 +199,23 @@ fn the_thread_of_a_journal_ends_with_its_last_handle_and_its_last_run() {
         }
         common::eventually("the end of every thread", || threads() == 0);
     });
+}
+
+#[task]
+fn text(length: usize) -> String {
+    "x".repeat(length)
+}
+
+/// The engine started nothing more when the run that had filled the queue of the store ended with
+/// the batch that did so.
+#[tokio::test]
+async fn a_run_that_ends_with_more_than_may_wait_to_be_stored_does_not_hold_up_the_next_one() -> Result<(), BoxError> {
+    let journal = Journal::in_memory()?;
+    let engine = Engine::builder().workers(NonZeroUsize::MIN).build()?;
+    for length in [40 << 20, 1] {
+        let dag = Dag::build("text", || text(length))?;
+        let report = tokio::time::timeout(PATIENCE, dag.run().engine(&engine).journal(&journal)).await??;
+        assert_eq!(report.result().map(String::len), Some(length));
+    }
+    Ok(())
 }

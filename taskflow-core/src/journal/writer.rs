@@ -46,6 +46,7 @@ use super::queue::{CONGESTED, LAZY, Queue, Waiting};
 use super::rollup_writer::RollupWriter;
 use super::run_log::{RunLog, Taken};
 use super::shared_pools::SharedPools;
+use crate::engine::Commits;
 use crate::store::{Append, Appended, RequestKind, Store, StoreError};
 
 /// The interval of looking for requests.
@@ -62,6 +63,9 @@ pub(super) struct Writer {
     admissions: Admissions,
     pools: SharedPools,
     rollups: RollupWriter,
+    /// The engines that start no tasks while too much waits, by runs of them. Such a run may end
+    /// meanwhile.
+    held_up: Vec<Commits>,
 }
 
 /// The thread of the writer. It ends after [`Queue::shut_down`], once everything is stored.
@@ -90,6 +94,7 @@ impl Writer {
             requests_read: Instant::now(),
             admissions: Admissions::default(),
             pools: SharedPools::new(),
+            held_up: Vec::new(),
         }
     }
 
@@ -154,16 +159,18 @@ impl Writer {
         let turns = waiting.backlog > CONGESTED && !std::mem::replace(&mut waiting.congested, true);
         let live = if turns { waiting.live() } else { Vec::new() };
         drop(waiting);
-        congest(&live, true);
+        if turns {
+            self.held_up = live.iter().filter_map(|log| log.commits()).collect();
+            self.held_up.iter().for_each(|commits| commits.set_congested(true));
+        }
         let size = self.store(queue, &dirty, None);
         drop((live, dirty));
         let mut waiting = queue.lock();
         waiting.backlog = waiting.backlog.saturating_sub(size);
         if waiting.congested && waiting.backlog <= CONGESTED / 2 {
             waiting.congested = false;
-            let live = waiting.live();
             drop(waiting);
-            congest(&live, false);
+            self.held_up.drain(..).for_each(|commits| commits.set_congested(false));
         }
     }
 
@@ -299,10 +306,6 @@ impl Writer {
             self.carried_out.retain(|(id, _)| !ids.contains(id));
         }
     }
-}
-
-fn congest(logs: &[Arc<RunLog>], congested: bool) {
-    logs.iter().filter_map(|log| log.commits()).for_each(|commits| commits.set_congested(congested));
 }
 
 pub(super) fn stopped(error: &StoreError) -> String {
