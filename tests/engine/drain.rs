@@ -1,5 +1,6 @@
 //! Leaving without losing work: `Engine::drain`.
 
+use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -158,5 +159,46 @@ async fn without_a_journal_a_drained_run_is_cancelled() -> Result<(), BoxError> 
     let report = dag.run().journal(&journal).engine(&engine).await?;
     assert_eq!(report.state(), RunState::Interrupted);
     assert_eq!(journal.resume_dag("last", &dag).await?.await?.result(), Some(&2));
+    Ok(())
+}
+
+/// The tasks that waited for the only worker were in flight, as far as another process knows, so
+/// each start is stored before the call. All of them started at once, and their time limits ended
+/// before a worker came to them.
+#[tokio::test]
+async fn the_tasks_of_a_resumed_run_start_when_a_worker_is_free() -> Result<(), BoxError> {
+    static STARTED: Gate = Gate::new();
+    static GO: Gate = Gate::new();
+    static CALLS: AtomicUsize = AtomicUsize::new(0);
+    #[task]
+    fn holds_the_worker() {
+        STARTED.open();
+        GO.pass();
+    }
+    #[task(timeout = "1s")]
+    fn short(_number: u32) -> u32 {
+        CALLS.fetch_add(1, Ordering::SeqCst);
+        std::thread::sleep(Duration::from_millis(50));
+        1
+    }
+    #[task]
+    fn count(all: &[u32]) -> usize {
+        all.len()
+    }
+    let journal = Journal::in_memory()?;
+    let engine = || Engine::builder().workers(NonZeroUsize::MIN).build().expect("no pool is named");
+    let dag = Dag::build("fan", || {
+        let _ = holds_the_worker().priority(1);
+        count((0..40).map(short).collect::<Vec<_>>())
+    })?;
+    let first = engine();
+    let handle = dag.run().journal(&journal).engine(&first).grace(Duration::from_secs(60)).start()?;
+    STARTED.pass_async().await;
+    first.drain("terminated");
+    GO.open();
+    assert_eq!((handle.await.state(), CALLS.load(Ordering::SeqCst)), (RunState::Interrupted, 0));
+    let report = journal.resume_dag("last", &dag).await?.engine(&engine()).await?;
+    assert_eq!((report.state(), report.result()), (RunState::Success, Some(&40)), "{}", states(&report));
+    assert_eq!(CALLS.load(Ordering::SeqCst), 40);
     Ok(())
 }

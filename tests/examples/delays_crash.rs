@@ -48,18 +48,18 @@ async fn a_killed_and_resumed_run_writes_the_same_report() -> Result<()> {
 
     // Dies before one of its first commits, again and again: every process goes a little further.
     // Before, and not after: after the commit that ends the run there is nothing to resume. Every
-    // third process gets further than one task, because a task with which three die is not run
+    // second process gets further than one task, because a task with which three die is not run
     // again.
     let mut crashes = 0;
     let mut output = delays(broken.path(), &words, "store.append@2=kill");
     while output.status.signal() == Some(9) {
         crashes += 1;
         assert!(crashes < 50, "it comes to no end: {output:?}");
-        let failpoint = ["store.append@3=kill", "store.append@8=kill", "store.append@4=kill"][crashes % 3];
+        let failpoint = ["store.append@14=kill", "store.append@4=kill"][crashes % 2];
         output = delays(broken.path(), &["resume", "last"], if crashes < 12 { failpoint } else { "" });
     }
     assert!(output.status.success(), "{output:?}");
-    assert!(crashes >= 3, "it was killed {crashes} times only");
+    assert!(crashes >= 2, "it was killed {crashes} times only");
     assert_eq!(String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&expected.stdout));
     assert_eq!(rows(broken.path()).await?, rows(unbroken.path()).await?);
 

@@ -61,6 +61,9 @@ pub(crate) struct EngineState {
     pub(super) slots: Vec<Option<Slot>>,
     /// Tasks and results taken back from a share.
     pub(super) reclaimed: VecDeque<(RunKey, Arc<RunShared>, StartPermit)>,
+    /// How many attempts have started and are not called before that is stored: a bound, which
+    /// [`keeps_starts`](EngineState::keeps_starts) makes exact.
+    pub(super) kept_starts: usize,
     /// The maximum number of workers, the number of threads, and how many of them have work.
     pub(super) workers: usize,
     pub(super) threads: usize,
@@ -97,6 +100,7 @@ impl Shared {
             runs: Vec::new(),
             slots: Vec::new(),
             reclaimed: VecDeque::new(),
+            kept_starts: 0,
             workers,
             threads: 0,
             working: 0,
@@ -271,7 +275,8 @@ impl Shared {
     /// As [`wake`](Shared::wake); returns whether a sleeping worker is to be notified.
     pub(super) fn attend(self: &Arc<Self>, state: &mut EngineState) -> bool {
         let mut call = false;
-        if (!state.congested && state.dispatcher.has_sync()) || !state.reclaimed.is_empty() {
+        let has_work = !state.congested && state.dispatcher.has_sync() && !state.keeps_starts();
+        if has_work || !state.reclaimed.is_empty() {
             call = self.sleeping.load(Ordering::Relaxed) > 0;
             if !call && state.threads < self.workers + state.lost {
                 super::worker::spawn(self, state);
@@ -318,9 +323,24 @@ impl EngineState {
         runs.filter_map(|run| Some(run.machine.next_deadline()?.since(run.shared.clock.now()))).min()
     }
 
+    /// How many workers have nothing to do.
+    pub(super) fn free_workers(&self) -> usize {
+        (self.workers + self.lost).saturating_sub(self.working)
+    }
+
+    /// Whether as many attempts as there are free workers wait until their starts are stored. No
+    /// others start before: their time limits would begin with their starts.
+    pub(super) fn keeps_starts(&mut self) -> bool {
+        if self.kept_starts == 0 {
+            return false;
+        }
+        self.kept_starts = self.runs.iter().flatten().map(|run| run.held.starts.len()).sum();
+        self.kept_starts >= self.free_workers().max(1)
+    }
+
     /// Grants every async and blocking task that has room.
     pub(super) fn launch(&mut self, effects: &mut Effects) {
-        let free_workers = (self.workers + self.lost).saturating_sub(self.working);
+        let free_workers = self.free_workers();
         while !self.congested
             && let Some((key, task)) = self.dispatcher.pop(Lane::Runtime, free_workers)
         {

@@ -68,6 +68,11 @@ impl EngineState {
         if let Some(place) = run.held.starts.iter().position(|(_, permit)| permit.task == task) {
             effects.refused.extend(run.held.starts.remove(place).map(|(_, permit)| permit));
         }
+        let is_its =
+            |(of, _, permit): &(RunKey, Arc<RunShared>, super::attempt::StartPermit)| *of == key && permit.task == task;
+        if let Some(place) = self.reclaimed.iter().position(is_its) {
+            effects.refused.extend(self.reclaimed.remove(place).map(|(_, _, permit)| permit));
+        }
         let mut lingers = false;
         if let Some(control) = run.attempts.remove(&task) {
             let of = Arc::downgrade(&shared);

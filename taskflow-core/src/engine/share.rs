@@ -67,6 +67,7 @@ impl EngineState {
         const WAKING: u64 = 10_000;
         const MOST: usize = 64;
 
+        let (free, is_full) = (self.free_workers().max(1), self.keeps_starts());
         let Some(Some(slot)) = self.slots.get_mut(me) else { return Taken::Nothing };
         if let Some((key, shared, permit)) = self.reclaimed.pop_front() {
             *of = Some((key, shared));
@@ -76,7 +77,7 @@ impl EngineState {
             *next = Some(permit);
             return Taken::One;
         }
-        if self.congested {
+        if self.congested || is_full {
             return Taken::Nothing;
         }
         let mut commands = std::mem::take(&mut self.commands);
@@ -98,6 +99,11 @@ impl EngineState {
                 break (key, run, first, permit, now);
             }
             run.keep_start(permit);
+            self.kept_starts += 1;
+            if self.kept_starts >= free {
+                self.commands = commands;
+                return Taken::Nothing;
+            }
         };
 
         let cost = u64::from(first_permit.expected);
@@ -123,7 +129,8 @@ impl EngineState {
             let permit = run.permit(task, now, &mut commands);
             if is_kept {
                 run.keep_start(permit);
-                return true;
+                self.kept_starts += 1;
+                return self.kept_starts < free;
             }
             // A task that is not known to be short ends the share.
             expected += if permit.is_short() { u64::from(permit.expected) } else { LONG };
