@@ -9,7 +9,7 @@ use taskflow::engine::{RunState, TaskState};
 use taskflow::journal::{Journal, Note, RunFilter, RunHistory, TaskFilter};
 use taskflow::prelude::*;
 use taskflow::tasks::RunType;
-use taskflow::{BoxError, DagOptions, Engine, Group, Value};
+use taskflow::{BoxError, DagOptions, Engine, Group, Value, ops};
 use taskflow_tests::common::{
     self, PATIENCE, eventually, failure_of, finish, live, locked, on_both_drivers, reference,
 };
@@ -283,6 +283,24 @@ async fn interrupt<T: Value>(
     Ok(run)
 }
 
+/// It was left for whoever resumes interrupted runs.
+#[tokio::test]
+async fn cancelling_an_interrupted_run_cancels_the_run_it_waits_for() -> Result<(), BoxError> {
+    let home = tempfile::tempdir()?;
+    let dag = Dag::build("parent", || plus_one(asking::trigger("never again")))?;
+    let parent = interrupt(home.path(), &dag, is_deferred("asking")).await?;
+    let journal = Journal::open(home.path()).await?;
+    let runs = run_of(&journal, "asking").await?;
+    let child = journal.history(&runs[0]).await?;
+    assert_eq!(child.state, RunState::Interrupted);
+    let cancelled = ops::cancel(&journal, &parent, &Note::default(), None).await?;
+    assert_eq!((cancelled.state, cancelled.triggered), (RunState::Cancelled, vec![child.number]));
+    let child = journal.history(&runs[0]).await?;
+    let reason = child.halt_reason.ok_or("it was cancelled")?;
+    assert!(child.state == RunState::Cancelled && reason.contains("which waits for it, is cancelled"), "{reason}");
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_resumed_run_resumes_the_run_it_triggered() -> Result<(), BoxError> {
     let home = tempfile::tempdir()?;
@@ -509,7 +527,7 @@ async fn the_last_run_is_never_one_that_a_task_has_triggered() -> Result<(), Box
     let child = run_of(&journal, "asking").await?.remove(0);
     assert_eq!(journal.find("last").await?.info.run_id, parent);
     // Without a name, all interrupted runs are resumed: the one that waits before the other one.
-    let interrupted = taskflow::ops::interrupted(&journal).await?;
+    let interrupted = ops::interrupted(&journal).await?;
     let ids: Vec<&str> = interrupted.iter().map(|run| &*run.info.run_id).collect();
     assert_eq!(ids, [&*parent, &*child]);
     Ok(())

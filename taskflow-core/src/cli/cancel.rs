@@ -37,6 +37,11 @@ pub(super) fn cancel(matches: &ArgMatches, source: &Source, terminal: &Terminal)
     for job in &cancelled.jobs {
         terminal.note(&about(job));
     }
+    match &cancelled.triggered[..] {
+        [] => {}
+        [run] => terminal.note(&format!("run {run}, which a task waited for, is cancelled as well")),
+        runs => terminal.note(&format!("runs {}, which tasks waited for, are cancelled as well", listed(runs))),
+    }
     match cancelled.state {
         RunState::Running if !cancelled.teardowns.is_empty() => terminal.note(&format!(
             "run {number} is cancelled except for its teardowns: `resume {number}` runs {}",
@@ -56,7 +61,7 @@ fn preview(preview: &CancelPreview, matches: &ArgMatches, terminal: &Terminal) -
     if args::wants_json(matches) {
         return run_args::print_json(preview, terminal);
     }
-    let CancelPreview { number, worker, tasks, running, teardowns, jobs, token, .. } = preview;
+    let CancelPreview { number, worker, tasks, running, teardowns, jobs, triggered, token, .. } = preview;
     run_args::print_tasks(tasks, terminal)?;
     if let Some(worker) = worker {
         let running = format::count(running.len(), "task");
@@ -68,8 +73,17 @@ fn preview(preview: &CancelPreview, matches: &ArgMatches, terminal: &Terminal) -
     for job in jobs {
         terminal.note(&about(job));
     }
+    match &triggered[..] {
+        [] => {}
+        [run] => terminal.note(&format!("run {run}, which a task waits for, would be cancelled as well")),
+        runs => terminal.note(&format!("runs {}, which tasks wait for, would be cancelled as well", listed(runs))),
+    }
     terminal.note(&format!("nothing was cancelled; --token {token} cancels exactly this"));
     Ok(Exit::Success)
+}
+
+fn listed(runs: &[i64]) -> String {
+    runs.iter().map(i64::to_string).collect::<Vec<_>>().join(", ")
 }
 
 fn about(ExternalJob { task, system, job, state, .. }: &ExternalJob) -> String {

@@ -3,7 +3,8 @@
 //! A run that a process runs is cancelled by that process, which ends the jobs that its tasks have
 //! on clusters. For a run that no process runs, this operation ends the jobs: their tasks have
 //! stored what is needed to find them, and an [`OnKillResolver`] of the feature that started a job
-//! knows how to end it. Jobs of teardowns that are still to run are left alone.
+//! knows how to end it. It cancels the runs that its tasks have triggered and wait for as well.
+//! Jobs and runs of teardowns that are still to run are left alone.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -16,9 +17,9 @@ use super::error::OpsError;
 use super::preview::{few, token, with_states};
 use crate::base::schema::Schema;
 use crate::config::Config;
-use crate::journal::{Cancellation, Journal, JournalError, Note, RunHistory, would_cancel};
-use crate::run::{RunState, TaskState};
-use crate::store::RunRow;
+use crate::journal::{Cancellation, Journal, JournalError, Note, RunHistory, RunSummary, would_cancel};
+use crate::run::{RunState, RunType, TaskState};
+use crate::store::{RunFilter, RunRow};
 use crate::task::{OnKillResolver, UnattendedWork};
 
 /// Between two checks whether the run has ended.
@@ -45,6 +46,10 @@ pub struct CancelledRun {
     /// The jobs of its tasks on clusters, if no process was running the run.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub jobs: Vec<ExternalJob>,
+    /// The numbers of the runs that its tasks waited for and that were cancelled with it, if no
+    /// process was running the run. A process cancels them itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub triggered: Vec<i64>,
 }
 
 /// A job that a task has submitted to another system.
@@ -105,6 +110,9 @@ pub struct CancelPreview {
     /// The jobs of its tasks on clusters, which would be ended.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub jobs: Vec<ExternalJob>,
+    /// The numbers of the runs that its tasks wait for, which would be cancelled.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub triggered: Vec<i64>,
     /// That nothing was changed.
     pub dry_run: bool,
     /// For [`cancel_previewed`], which then ends exactly this.
@@ -131,6 +139,7 @@ impl CancelPreview {
             tasks,
             teardowns,
             jobs,
+            triggered: Vec::new(),
             dry_run: true,
         })
     }
@@ -159,7 +168,9 @@ impl CancelPreview {
 /// As [`cancel`].
 pub async fn preview_cancel(journal: &Journal, run: &str, config: Option<&Config>) -> Result<CancelPreview, OpsError> {
     let history = journal.history(run).await?;
-    CancelPreview::of(&history, history.row.live_owner(), config)
+    let preview = CancelPreview::of(&history, history.row.live_owner(), config)?;
+    let triggered = awaited(journal, &history, &preview.teardowns).await?.into_iter().map(|run| run.number).collect();
+    Ok(CancelPreview { triggered, ..preview })
 }
 
 /// Cancels a run if cancelling it ends exactly what a preview has shown, without waiting for a
@@ -278,29 +289,85 @@ enum Step {
 
 fn answer(run: &RunRow, state: RunState) -> CancelledRun {
     let (number, run_id) = (run.number, run.info.run_id.clone());
-    CancelledRun { number, run_id, state, worker: None, teardowns: Vec::new(), jobs: Vec::new() }
+    let (teardowns, jobs, triggered) = (Vec::new(), Vec::new(), Vec::new());
+    CancelledRun { number, run_id, state, worker: None, teardowns, jobs, triggered }
 }
 
 async fn once(journal: &Journal, run: &RunRow, note: &Note, config: Option<&Config>) -> Result<Step, OpsError> {
     changed(journal, json!({}), json!({ "state": RunState::Cancelled }));
-    step(run, journal.cancel(run, note).await?, config).await
+    step(journal, run, journal.cancel(run, note).await?, note, config).await
 }
 
-async fn step(run: &RunRow, cancellation: Cancellation, config: Option<&Config>) -> Result<Step, OpsError> {
+async fn step(
+    journal: &Journal,
+    run: &RunRow,
+    cancellation: Cancellation,
+    note: &Note,
+    config: Option<&Config>,
+) -> Result<Step, OpsError> {
     Ok(match cancellation {
         Cancellation::Ended(state) => Step::Ended(state),
         Cancellation::Requested { worker } => {
             Step::Cancelled(CancelledRun { worker: Some(worker), ..answer(run, RunState::Running) })
         }
         Cancellation::Cancelled { history } => {
-            let jobs = end_jobs(&history, &[], config).await;
-            Step::Cancelled(CancelledRun { jobs, ..answer(run, RunState::Cancelled) })
+            let mut cancelled = answer(run, RunState::Cancelled);
+            cancelled.end_work(journal, &history, note, config).await?;
+            Step::Cancelled(cancelled)
         }
         Cancellation::LeavesTeardowns { tasks, history } => {
-            let jobs = end_jobs(&history, &tasks, config).await;
-            Step::Cancelled(CancelledRun { jobs, teardowns: tasks, ..answer(run, RunState::Running) })
+            let mut cancelled = CancelledRun { teardowns: tasks, ..answer(run, RunState::Running) };
+            cancelled.end_work(journal, &history, note, config).await?;
+            Step::Cancelled(cancelled)
         }
     })
+}
+
+impl CancelledRun {
+    /// Ends what the tasks of the run wait for, except its teardowns: their jobs, and the runs that
+    /// they have triggered.
+    async fn end_work(
+        &mut self,
+        journal: &Journal,
+        history: &RunHistory,
+        note: &Note,
+        config: Option<&Config>,
+    ) -> Result<(), OpsError> {
+        self.jobs = end_jobs(history, &self.teardowns, config).await;
+        let reason = format!("run {}, which waits for it, is cancelled", history.number);
+        let note = Note { by: note.by.clone(), reason };
+        let mut outcome = Ok(());
+        for run in awaited(journal, history, &self.teardowns).await? {
+            let run = journal.row(&run.info.run_id).await?;
+            // It may wait for a run in turn.
+            match Box::pin(once(journal, &run, &note, config)).await {
+                Ok(Step::Cancelled(cancelled)) => {
+                    self.triggered.push(cancelled.number);
+                    self.triggered.extend(cancelled.triggered);
+                    self.jobs.extend(cancelled.jobs);
+                }
+                Ok(Step::Ended(_)) => {}
+                // The others are cancelled all the same.
+                Err(error) => outcome = outcome.and(Err(error)),
+            }
+        }
+        outcome
+    }
+}
+
+/// The runs that tasks of a run have triggered, and wait for, except those of `teardowns`. In the
+/// order of their numbers.
+async fn awaited(journal: &Journal, history: &RunHistory, teardowns: &[String]) -> Result<Vec<RunSummary>, OpsError> {
+    let (run_types, since) = (vec![RunType::Triggered], Some(history.created));
+    let mut runs = journal.runs(&RunFilter { run_types, since, ..RunFilter::default() }).await?;
+    let is_awaited = |run: &RunSummary| {
+        let by = run.info.triggered_by.as_ref();
+        let is_of_run = by.is_some_and(|by| by.waits && by.run_id == history.info.run_id);
+        is_of_run && !run.state.is_terminal() && by.is_some_and(|by| !teardowns.contains(&by.task_id))
+    };
+    runs.retain(is_awaited);
+    runs.sort_by_key(|run| run.number);
+    Ok(runs)
 }
 
 /// One attempt to cancel a run, if it is as the preview has shown it.
@@ -324,7 +391,8 @@ async fn once_as_previewed(
                 let adopted = adopted?;
                 check(adopted.history(), None)?;
                 changed(journal, json!({}), json!({ "state": RunState::Cancelled }));
-                step = Some(self::step(run, adopted.cancel(note).await?, config).await?);
+                let cancellation = adopted.cancel(note).await?;
+                step = Some(self::step(journal, run, cancellation, note, config).await?);
             }
         }
     }
