@@ -136,6 +136,52 @@ fn tasks_skipped_by_fail_fast_run_in_the_next_attempt() {
     assert!(report.halt_reason().is_none());
 }
 
+#[sensor(poke_interval = "1h", timeout = "2d")]
+fn landed() -> Option<u32> {
+    Some(7)
+}
+
+/// What `fail_fast` skipped while it waited used to stay skipped, as if it had skipped itself.
+#[test]
+fn a_sensor_skipped_by_fail_fast_waits_again_in_the_next_attempt() {
+    let mut options = retried(1, Duration::from_secs(3600));
+    options.fail_fast = true;
+    let dag = Dag::build_with("fast_wait", options, || {
+        let loaded = extract("fast wait");
+        total(vec![landed()]).after(loaded)
+    });
+    let dag = dag.unwrap();
+    let test = || {
+        Test::new(&dag).not_yet("landed", 2).takes("extract", Duration::from_secs(600)).fail_times(
+            "extract",
+            1,
+            "the file is locked",
+        )
+    };
+    let outcome = test().run();
+    outcome.assert_success().assert_attempts("landed", 2).assert_attempts("extract", 2);
+    assert_eq!(outcome.result(), &7);
+    for entries in 1..30 {
+        let outcome = test().crash_after(entries).run();
+        outcome.assert_success();
+        assert_eq!(outcome.result(), &7);
+    }
+    explore(0..100, test);
+}
+
+/// A task that skips itself stays skipped, also with `fail_fast`.
+#[test]
+fn a_task_that_skipped_itself_is_not_retried_with_the_run() {
+    let mut options = retried(1, Duration::from_millis(1));
+    options.fail_fast = true;
+    let dag = Dag::build_with("self_skipped", options, || {
+        let skipped = extract("self skipped");
+        load("self skipped", vec![1], 2).after(skipped).trigger_rule(TriggerRule::AllDone)
+    });
+    let outcome = Test::new(&dag.unwrap()).skips("extract", "nothing new").run();
+    outcome.assert_success().assert_state("extract", TaskState::Skipped).assert_attempts("extract", 1);
+}
+
 #[task]
 fn create(name: &str) -> u32 {
     call(&format!("create {name}"))

@@ -1,6 +1,7 @@
 //! Waiting without a slot: sensors, and tasks that are deferred for a time or an event.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{LazyLock, Mutex};
 use std::time::Duration;
 
@@ -268,6 +269,40 @@ async fn an_attempt_that_is_cancelled_while_it_waits_keeps_its_start() -> Result
     let after = journal.history("last").await?;
     let start = |history: &RunHistory| history.task("never").map(|task| task.attempts[0].started);
     assert_eq!(start(&after), start(&before));
+    Ok(())
+}
+
+#[sensor(poke_interval = "1h")]
+fn second_poke() -> Option<u32> {
+    (call("second poke") > 1).then_some(7)
+}
+
+/// A task that `fail_fast` skipped while it waited has not skipped itself: it has to run again.
+#[tokio::test]
+async fn a_sensor_that_fail_fast_skipped_is_retried_with_the_tasks_that_failed() -> Result<(), BoxError> {
+    static WAITS: AtomicBool = AtomicBool::new(false);
+    #[task]
+    async fn fails_once() -> Result<u32> {
+        while !WAITS.load(Ordering::SeqCst) {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        if call("fails once") == 1 { Err("no")? } else { Ok(1) }
+    }
+    let journal = Journal::in_memory()?;
+    let dag = Dag::build("cut_wait", || total(vec![second_poke(), fails_once()]))?;
+    let handle = dag.run().journal(&journal).fail_fast(true).start()?;
+    history(&journal, |history| {
+        history.task("second_poke").is_some_and(|task| task.state == TaskState::UpForReschedule)
+    })
+    .await;
+    WAITS.store(true, Ordering::SeqCst);
+    let report = tokio::time::timeout(PATIENCE, handle).await?;
+    assert_eq!(report.task("second_poke").unwrap().state(), TaskState::Skipped);
+    let mut cleared = journal.clear("last", &TaskFilter::all().failed(), &Note::default()).await?;
+    cleared.sort();
+    assert_eq!(cleared, ["fails_once", "second_poke", "total"]);
+    let report = journal.resume_dag("last", &dag).await?.await?;
+    assert_eq!((report.state(), report.result()), (RunState::Success, Some(&8)));
     Ok(())
 }
 

@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{LazyLock, Mutex};
 use std::time::Duration;
 
-use taskflow::BoxError;
 use taskflow::engine::{RunState, TaskState};
 use taskflow::journal::{Journal, Note, RunHistory, TaskFilter};
 use taskflow::prelude::*;
+use taskflow::{BoxError, Selection};
 use taskflow_tests::common::{PATIENCE, locked};
 
 static CALLS: LazyLock<Mutex<HashMap<String, u32>>> = LazyLock::new(Mutex::default);
@@ -256,7 +256,60 @@ async fn elements_are_kept_when_the_graph_changes() -> Result<(), BoxError> {
     assert_eq!((calls("changed double 0"), calls("changed double 1"), calls("changed numbers")), (1, 2, 1));
     let history = journal.history("last").await?;
     assert_eq!(history.task("double[0]").unwrap().attempts.len(), 1);
+    // It used to be said that its process was asked to leave.
+    let first = &history.task("double[1]").unwrap().attempts[0];
+    assert_eq!(first.failure.as_ref().map(|failure| failure.kind()), Some("lost"));
     assert_eq!(history.tasks.len(), report.tasks().count());
+    Ok(())
+}
+
+/// The selection of a run used to be forgotten inside an `each` when the run was resumed.
+#[tokio::test]
+async fn elements_that_a_selection_leaves_out_stay_out_when_the_run_is_resumed() -> Result<(), BoxError> {
+    let (journal, test) = (Journal::in_memory()?, "selected");
+    let dag = Dag::build(test, || {
+        let doubled = numbers(test, 2).each(|n| {
+            let twice = double(test, n, 99);
+            total(test, vec![n]).after(&twice);
+            twice
+        });
+        total(test, doubled)
+    })?;
+    let only = Selection::only(dag.plan(), "double")?;
+    dag.run().select(only).journal(&journal).await?;
+    journal.clear("last", &TaskFilter::tasks(["double[1]"]), &Note::default()).await?;
+    let is_out = |history: &RunHistory| state(history, "total[1]") == TaskState::Removed;
+    assert!(is_out(&journal.history("last").await?));
+    let report = journal.resume_dag("last", &dag).await?.await?;
+    assert_eq!((report.state(), calls("selected double 1"), calls("selected total")), (RunState::Success, 2, 0));
+    assert!(is_out(&journal.history("last").await?));
+    Ok(())
+}
+
+/// It used to be forgotten by the second resume after a change of the graph.
+#[tokio::test]
+async fn tasks_that_a_selection_leaves_out_stay_out_when_the_graph_changes() -> Result<(), BoxError> {
+    let (journal, test) = (Journal::in_memory()?, "reselected");
+    let draw = |name: &'static str| {
+        Dag::build(test, move || {
+            let one = plus(1, 1).id("one");
+            plus(one, 1).id(name);
+            let values = numbers(test, 1).each(|n| double(test, n, 99));
+            total(test, values)
+        })
+    };
+    let before = draw("early")?;
+    let only = Selection::only(before.plan(), "one")?;
+    before.run().select(only).journal(&journal).await?;
+    let after = draw("late")?;
+    for _ in 0..2 {
+        journal.clear("last", &TaskFilter::tasks(["one"]), &Note::default()).await?;
+        let report = journal.resume_dag("last", &after).await?.await?;
+        let history = journal.history("last").await?;
+        let states = ["one", "numbers", "total"].map(|task| state(&history, task));
+        assert_eq!(states, [TaskState::Success, TaskState::Removed, TaskState::Removed], "{:?}", report.state());
+    }
+    assert_eq!((calls("reselected numbers"), calls("reselected double 0"), calls("reselected total")), (0, 0, 0));
     Ok(())
 }
 

@@ -237,6 +237,8 @@ impl RunHistory {
         let outer = self.tasks[place].label.clone();
         let around = path.len();
         let mut collectors = self.numbers.collectors(shape, index, &path);
+        let left_out = &self.left_out;
+        let is_out = |node: u32| !left_out.is_empty() && left_out.contains(&base.nodes[node as usize].id);
         let (mut id, mut fresh, mut last) = (String::new(), Vec::new(), Vec::new());
         for element in 0..count {
             path.truncate(around);
@@ -263,8 +265,10 @@ impl RunHistory {
                 if task.label.is_none() {
                     task.label.clone_from(&outer);
                 }
-                if task.state == TaskState::Removed {
-                    task.settle(at, TaskState::None);
+                match is_out(node) {
+                    true => task.settle(at, TaskState::Removed),
+                    false if task.state == TaskState::Removed => task.settle(at, TaskState::None),
+                    false => {}
                 }
                 self.numbers.known.push((node, place));
             }

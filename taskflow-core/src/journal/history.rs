@@ -50,6 +50,8 @@ impl RunHistory {
         if let Entry::Session(session) = &entry
             && session.graph != self.shape.hash
         {
+            // Elements are among the tasks only as long as the graph stays.
+            self.leave_off(at);
             self.reshape(&graph(&session.graph)?);
         }
         self.entries += 1;
@@ -67,8 +69,12 @@ impl RunHistory {
         known.extend(std::mem::take(&mut self.tasks).into_iter().map(|task| (Arc::clone(&task.id), task)));
         let kept = |node: &GraphNode| known.remove(&node.id).unwrap_or_else(|| TaskHistory::new(Arc::clone(&node.id)));
         self.tasks = shape.nodes.iter().map(kept).collect();
-        for task in self.tasks.iter_mut().filter(|task| task.state == TaskState::Removed) {
-            task.rejoin();
+        for task in &mut self.tasks {
+            match self.left_out.contains(&task.id) {
+                true => task.state = TaskState::Removed,
+                false if task.state == TaskState::Removed => task.rejoin(),
+                false => {}
+            }
         }
         for task in known.values_mut() {
             if task.state != TaskState::Removed {
@@ -99,7 +105,13 @@ impl RunHistory {
                 let due = Timestamp::from_nanos(due);
                 self.groups.insert(group, RetriedGroup { retry, due, has_begun: false });
             }
-            Entry::Removed { task } => self.numbered(task)?.settle(at, TaskState::Removed),
+            Entry::Removed { task } => {
+                let task = self.numbered(task)?;
+                task.settle(at, TaskState::Removed);
+                let id = Arc::clone(&task.id);
+                self.left_out.insert(id);
+            }
+            Entry::LeftOut { nodes } => self.left_out.extend(nodes.into_iter().map(Arc::from)),
             Entry::Scheduled { task } => {
                 self.group_begins(task);
                 let task = self.numbered(task)?;
@@ -187,10 +199,15 @@ impl RunHistory {
             Entry::Skipped { task, took, reason, cause, .. } => {
                 let end = self.next_end();
                 let cause = cause.map(|cause| (self.id_of(cause), self.state_of(cause)));
+                let is_halted = self.halt_reason.is_some();
                 let task = self.numbered(task)?;
+                let by_halt = is_halted && cause.is_none() && task.state != TaskState::Running;
                 task.began(at, took);
                 task.close(at, TaskState::Skipped, reason.clone());
                 task.settle(at, TaskState::Skipped);
+                if by_halt {
+                    task.details().by_halt = true;
+                }
                 (task.failure, task.order) = (reason, end);
                 match cause {
                     Some((cause, state)) => task.decided_by(cause, state),
@@ -277,7 +294,8 @@ impl RunHistory {
         }
     }
 
-    fn begin(&mut self, at: Timestamp, session: Session) {
+    /// A process takes the run at this time: what its tasks were about to do is decided anew.
+    fn leave_off(&mut self, at: Timestamp) {
         self.lose(at);
         for task in &mut self.tasks {
             match task.state {
@@ -287,6 +305,10 @@ impl RunHistory {
                 _ => {}
             }
         }
+    }
+
+    fn begin(&mut self, at: Timestamp, session: Session) {
+        self.leave_off(at);
         self.numbers.restart();
         let Session { worker, build, token, graph, .. } = session;
         self.sessions.push(SessionHistory { at, worker, build, token, graph });

@@ -78,6 +78,7 @@ impl RunHistory {
             | Entry::Happened { .. }
             | Entry::DeadlineMissed { .. }
             | Entry::TaskDeadlineMissed { .. }
+            | Entry::LeftOut { .. }
             | Entry::TriedAgain { .. } => Vec::new(),
         };
         Touched::Numbers(numbers)

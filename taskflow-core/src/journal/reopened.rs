@@ -49,7 +49,7 @@ impl<'a> ResumeState<'a> {
     /// one.
     fn reopen_lists(&self, reopened: &mut BTreeSet<usize>) {
         let mut wanted: BTreeSet<TaskIndex> = BTreeSet::new();
-        for task in self.layout.tasks().filter(|&task| self.kept(task).is_none()) {
+        for task in self.layout.tasks().filter(|&task| self.is_open(task)) {
             let mut at = self.layout.at(task);
             while let Some(element) = at
                 && wanted.insert(self.layout.expand_at(element))

@@ -182,9 +182,15 @@ impl AdoptedRun {
         let mut count: HashMap<TaskState, u32> = HashMap::new();
         counts.for_each(|(state, one)| *count.entry(state).or_default() += one);
         if let Some(selection) = &selection {
-            let out = |task: &TaskIndex| !selection.contains(known.layout.node(*task));
+            // As for a run that begins: elements that are left out are not counted.
+            let out = |task: &TaskIndex| {
+                let node = known.layout.node(*task);
+                !selection.contains(node) && !plan.is_mapped(node)
+            };
             let removed = known.layout.tasks().filter(out).count() as u32;
-            count.insert(TaskState::Removed, removed);
+            if removed > 0 {
+                count.insert(TaskState::Removed, removed);
+            }
         }
         let generations = known.generations();
         let graph = (history.graph != plan.hash()).then(|| (plan.hash().to_owned(), plan.task_count() as u32));
@@ -287,7 +293,7 @@ pub(super) fn dag_of(info: &RunInfo) -> Result<&'static DagDef, JournalError> {
 fn ended(state: &RestoredState) -> Option<TaskState> {
     Some(match state {
         RestoredState::Success(_) => TaskState::Success,
-        RestoredState::Skipped(_) => TaskState::Skipped,
+        RestoredState::Skipped { .. } => TaskState::Skipped,
         RestoredState::Failed(_) => TaskState::Failed,
         RestoredState::Cancelled(_) => TaskState::Cancelled,
         RestoredState::Because { state, .. } => *state,

@@ -114,11 +114,21 @@ impl<'a> ResumeState<'a> {
         if mistakes.is_empty() { Ok(()) } else { Err(mistakes.join("; ")) }
     }
 
+    /// Whether the task is still to run, or may be.
+    pub(super) fn is_open(&self, task: TaskIndex) -> bool {
+        self.kept(task).is_none() && !self.is_left_out(self.layout.node(task))
+    }
+
+    /// Whether the selection of the run has left out the node.
+    fn is_left_out(&self, node: NodeIndex) -> bool {
+        self.history.left_out.contains(self.plan.node(node).id())
+    }
+
     /// The nodes with instances that are still to run, or that may get some; and the expand nodes
     /// of such elements.
     fn open(&self) -> IndexVec<NodeIndex, bool> {
         let mut open = IndexVec::from(vec![false; self.plan.len()]);
-        for task in self.layout.tasks().filter(|&task| self.kept(task).is_none()) {
+        for task in self.layout.tasks().filter(|&task| self.is_open(task)) {
             let node = self.layout.node(task);
             open[node] = true;
             if let Some(mapping) = self.plan.place(node).expands {
@@ -173,10 +183,7 @@ impl<'a> ResumeState<'a> {
 
     /// The tasks of the run, if the run was started with a selection.
     pub(super) fn selection(&self) -> Option<Selection> {
-        let out = |node: NodeIndex| {
-            !self.plan.is_mapped(node) && self.task(node.task()).is_some_and(|task| task.state == TaskState::Removed)
-        };
-        let taken: IndexVec<NodeIndex, bool> = self.plan.node_indices().map(|node| !out(node)).collect();
+        let taken: IndexVec<NodeIndex, bool> = self.plan.node_indices().map(|node| !self.is_left_out(node)).collect();
         taken.as_slice().contains(&false).then(|| Selection::of(taken))
     }
 
@@ -213,7 +220,9 @@ impl<'a> ResumeState<'a> {
                 (Some((_, TaskState::Success)), _) => RestoredState::Success(values.remove(&number)),
                 (Some((_, TaskState::Failed)), _) => RestoredState::Failed(failure()),
                 (Some((_, TaskState::Cancelled)), _) if task.failure.is_some() => RestoredState::Cancelled(failure()),
-                (Some((_, TaskState::Skipped)), _) if task.cause.is_none() => RestoredState::Skipped(failure()),
+                (Some((_, TaskState::Skipped)), _) if task.cause.is_none() => {
+                    RestoredState::Skipped { reason: failure(), by_halt: task.by_halt }
+                }
                 (Some((_, state)), _) => RestoredState::Because { state, cause: cause() },
                 (None, _) if self.is_reopened(number) => RestoredState::Open,
                 (None, TaskState::UpForRetry) => {

@@ -1,6 +1,6 @@
 //! What is known of a stored run. [`history`](super::history) builds it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, OnceLock};
 
 use serde::{Deserialize, Serialize};
@@ -51,6 +51,10 @@ pub struct RunHistory {
     /// The events sent to it, in order, with their keys.
     #[serde(skip)]
     pub(crate) events: Vec<(String, EventPayload)>,
+    /// The nodes that the selection of the run has left out, by their ids. A graph without some of
+    /// them may be followed by one that has them again.
+    #[serde(skip)]
+    pub(super) left_out: HashSet<Arc<str>>,
     /// The last retries of groups that were retried as a whole.
     #[serde(skip)]
     pub(crate) groups: HashMap<String, RetriedGroup>,
@@ -194,6 +198,7 @@ impl RunHistory {
             missed_task_deadlines: Vec::new(),
             deliveries: Vec::new(),
             events: Vec::new(),
+            left_out: HashSet::new(),
             groups: HashMap::new(),
             run_ends: 0,
             began: None,

@@ -127,8 +127,7 @@ impl TaskFilter {
 fn has_failed(task: &TaskHistory) -> bool {
     match task.state {
         TaskState::Failed | TaskState::UpstreamFailed | TaskState::Cancelled => true,
-        // Skipped before it could start, because of `fail_fast`.
-        TaskState::Skipped => task.attempts.is_empty() && task.cause.is_none() && !task.marked,
+        TaskState::Skipped => task.by_halt,
         _ => false,
     }
 }

@@ -1,6 +1,6 @@
 //! Everything that changes in a run, and the one function that changes the state of a task.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::cells::{Draining, ElementStarts, GroupRetries, Halted, JoinCell, TaskCell, Waiter};
@@ -31,6 +31,9 @@ pub(super) struct Core {
     /// The earliest of the deadlines of tasks among them.
     pub(super) task_deadline: Option<Timestamp>,
     pub(super) failures: HashMap<TaskIndex, Arc<Failure>>,
+    /// Tasks skipped by the early end of the run. They run again in a retry of the run, unlike
+    /// those that skipped themselves.
+    pub(super) skipped_by_halt: HashSet<TaskIndex>,
     /// Closed attempts that a retry followed.
     pub(super) retried: HashMap<TaskIndex, Vec<AttemptRecord>>,
     /// The upstream whose success decided the join of an `AnyOf`.
@@ -100,6 +103,7 @@ impl Core {
             timers: BTreeSet::new(),
             task_deadline: None,
             failures: HashMap::new(),
+            skipped_by_halt: HashSet::new(),
             retried: HashMap::new(),
             winners: HashMap::new(),
             halted: None,

@@ -202,6 +202,7 @@ impl Core {
     fn reopen(&mut self, graph: &Layout, task: TaskIndex, due: Timestamp, now: Timestamp) {
         let (plan, node, cell) = (graph.plan(), graph.node(task), self.tasks[task]);
         let failure = self.failures.remove(&task);
+        self.skipped_by_halt.remove(&task);
         let retried = self.retried.entry(task).or_default();
         if cell.attempt as usize > retried.len() {
             retried.push(AttemptRecord { started: cell.started, ended: cell.ended, failure, due: Some(due) });

@@ -44,6 +44,9 @@ impl Core {
                 _ if self.is_spared(graph, task) => {}
                 _ => {
                     self.failures.insert(task, Arc::clone(&shared));
+                    if transition == Transition::Skip {
+                        self.skipped_by_halt.insert(task);
+                    }
                     self.settle(graph, task, transition, now, commands);
                 }
             }

@@ -47,7 +47,7 @@ impl Machine {
         (self.core.past.queued, self.core.past.past_deadline) = (restored.queued, restored.past_deadline);
         (self.core.past.was_over, self.core.past.missed) =
             (restored.was_over, restored.missed.iter().map(|task| NodeIndex::new(task.as_u32())).collect());
-        let Core { tasks, past, failures, retried, open, waiters, .. } = &mut self.core;
+        let Core { tasks, past, failures, skipped_by_halt, retried, open, waiters, .. } = &mut self.core;
         past.started = restored.started;
         for known in &restored.tasks {
             let task = known.task;
@@ -71,8 +71,11 @@ impl Machine {
             }
             let state = match &known.state {
                 RestoredState::Success(_) => TaskState::Success,
-                RestoredState::Skipped(reason) => {
+                RestoredState::Skipped { reason, by_halt } => {
                     failures.insert(task, Arc::clone(reason));
+                    if *by_halt {
+                        skipped_by_halt.insert(task);
+                    }
                     TaskState::Skipped
                 }
                 RestoredState::Failed(failure) => {

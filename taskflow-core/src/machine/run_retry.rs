@@ -75,7 +75,7 @@ impl Core {
             // Skipped because of a failed task, or because the run failed fast.
             TaskState::Skipped => match self.failures.get(&task) {
                 None => self.tasks[cell.cause].state.is_failure(),
-                Some(_) => self.retried.get(&task).map_or(0, Vec::len) == cell.attempt as usize,
+                Some(_) => self.skipped_by_halt.contains(&task),
             },
             _ => false,
         }
@@ -213,7 +213,10 @@ impl Machine {
                 _ if is_open => RestoredState::Open,
                 TaskState::Success => RestoredState::Success(None),
                 state => match failure.filter(|_| state == TaskState::Skipped) {
-                    Some(failure) => RestoredState::Skipped(Arc::clone(failure)),
+                    Some(failure) => {
+                        let by_halt = core.skipped_by_halt.contains(&task);
+                        RestoredState::Skipped { reason: Arc::clone(failure), by_halt }
+                    }
                     None => RestoredState::Because { state, cause: cell.cause },
                 },
             };

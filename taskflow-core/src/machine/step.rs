@@ -83,6 +83,7 @@ impl Core {
         if self.settings.recorded && self.past.started.is_none() {
             let removed = graph.tasks().filter(|&task| self.tasks[task].state == TaskState::Removed);
             self.entries.extend(removed.map(|task| (now, Entry::Removed { task })));
+            self.note_left_out(graph, now);
         }
         if self.settings.recorded {
             let lists = std::mem::take(&mut self.past.expansions).into_iter();
@@ -99,6 +100,16 @@ impl Core {
             if cell.undecided == 0 && cell.state == TaskState::None {
                 self.ready(graph, task, now, commands);
             }
+        }
+    }
+
+    /// Records which nodes inside an `each` take no part. They have no tasks yet.
+    fn note_left_out(&mut self, graph: &Layout, now: Timestamp) {
+        let (plan, Some(selection)) = (graph.plan(), &self.selection) else { return };
+        let nodes = plan.node_indices().filter(|&node| plan.is_mapped(node) && !selection.contains(node));
+        let nodes: Vec<String> = nodes.map(|node| plan.node(node).id().to_owned()).collect();
+        if !nodes.is_empty() {
+            self.entries.push((now, Entry::LeftOut { nodes }));
         }
     }
 

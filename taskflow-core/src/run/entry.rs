@@ -75,6 +75,9 @@ pub(crate) enum Entry {
     /// The task with this id in the graph missed its deadline. `open` of its task instances have
     /// not succeeded.
     TaskDeadlineMissed { task: String, due: i64, open: u32 },
+    /// These nodes, inside an `each`, are not part of this run, so none of their tasks will be. By
+    /// their ids in the graph.
+    LeftOut { nodes: Vec<String> },
 }
 
 /// What a task waits for.

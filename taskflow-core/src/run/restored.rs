@@ -90,8 +90,9 @@ pub(crate) struct RestoredTask {
 pub(crate) enum RestoredState {
     /// It succeeded; with its value, if a consumer needs it.
     Success(Option<AnyValue>),
-    /// It skipped itself, or was marked `skipped`.
-    Skipped(Arc<Failure>),
+    /// It skipped itself, or was marked `skipped`. Or it was skipped by the early end of its run,
+    /// which a retry of the run undoes.
+    Skipped { reason: Arc<Failure>, by_halt: bool },
     /// It failed without a retry left.
     Failed(Arc<Failure>),
     /// It was stopped with its run, or did not start, for this reason.

@@ -63,6 +63,10 @@ pub struct TaskDetails {
     /// The labels of its list, if it is an expand node.
     #[serde(skip)]
     pub(crate) labels: Option<Arc<[String]>>,
+    /// Whether the early end of the run skipped it before it could end. A retry of the run undoes
+    /// that.
+    #[serde(skip)]
+    pub(crate) by_halt: bool,
     /// Its state when a later graph no longer had it.
     #[serde(skip)]
     pub(in crate::journal) gone_as: Option<TaskState>,
@@ -88,6 +92,7 @@ impl TaskDetails {
         length: None,
         list: None,
         labels: None,
+        by_halt: false,
         gone_as: None,
     };
 }

@@ -130,7 +130,7 @@ impl TaskHistory {
     pub(super) fn settle(&mut self, at: Timestamp, state: TaskState) {
         (self.state, self.since) = (state, Some(at));
         let Some(details) = self.own_details() else { return };
-        details.retry_at = None;
+        (details.retry_at, details.by_halt) = (None, false);
         // See `unschedule`.
         if state != TaskState::Scheduled && state != TaskState::None {
             details.waits_for = None;
