@@ -109,3 +109,51 @@ async fn events_are_served_while_the_timetable_panics() {
     assert_eq!(pauses.count(), 1, "{events:?}");
     assert!(!events.iter().any(|event| matches!(event, ServiceEvent::Unserved { .. } | ServiceEvent::Trouble { .. })));
 }
+
+/// Panics whenever it is asked.
+#[derive(Debug)]
+struct Broken;
+
+impl Timetable for Broken {
+    fn after(&self, _: Timestamp) -> Option<Slot> {
+        panic!("no tide tables")
+    }
+
+    fn before(&self, _: Timestamp) -> Option<Slot> {
+        panic!("no tide tables")
+    }
+
+    fn describe(&self) -> String {
+        "never".to_owned()
+    }
+}
+
+#[dag(schedule = Broken, events = "or", paused)]
+fn paused_and_broken(#[event(READINGS)] readings: Option<Events<u64>>) -> u64 {
+    sum(readings)
+}
+
+#[dag]
+fn each_reading(#[event(READINGS)] readings: Option<Events<u64>>) -> u64 {
+    sum(readings)
+}
+
+/// The pause of its schedule took the place of the pause that the DAG begins with, and its events
+/// started runs.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dag_that_begins_paused_stays_paused_though_its_timetable_panics() {
+    let home = Home::new().await;
+    let (paused, served) = (paused_and_broken::def(), each_reading::def());
+    // What is shown of the other one asks its timetable.
+    let serving = home.start(&[paused, served]);
+    eventually("the service has seen it", async || {
+        home.consumers(served).await.iter().flat_map(|status| &status.inputs).all(|input| input.cursor.is_some())
+    })
+    .await;
+    for number in 1..=2 {
+        home.emit("fragile/readings", json!(number)).await;
+        eventually("the other DAG runs", async || home.runs(served.id).await.len() == number).await;
+    }
+    assert_eq!(home.runs(paused.id).await.len(), 0);
+    serving.stop().await;
+}

@@ -521,6 +521,29 @@ fn a_service_whose_clock_is_far_behind_schedules_nothing() {
     assert_eq!(home.call(&["reset-schedule", "--all"]).code, Some(0), "`morning` is ahead, too");
 }
 
+/// The same for a DAG with event parameters: its slots did not run until the clock was there again,
+/// and `reset-schedule` refused it.
+#[cfg(feature = "failpoints")]
+#[test]
+fn the_schedule_of_a_dag_with_events_is_reset_after_a_clock_that_was_ahead() {
+    let home = Home::new();
+    home.move_clock(10 * 365 * 86_400);
+    let service = home.serve("ticking");
+    eventually("slots of the future run", || home.count("ticking", "success") > 1);
+    assert_eq!(service.stop(), Some(0));
+    home.move_clock(0);
+    let doctor = home.call(&["doctor"]);
+    assert!(format!("{}{}", doctor.stdout, doctor.stderr).contains("behind"), "{}{}", doctor.stdout, doctor.stderr);
+    let before = home.runs("ticking").len();
+    let reset = home.call(&["reset-schedule", "ticking", "--by", "mina"]);
+    assert_eq!(reset.code, Some(0), "{}", reset.stderr);
+    let service = home.serve("ticking");
+    eventually("slots of today run", || home.runs("ticking").len() > before + 1);
+    assert_eq!(service.stop(), Some(0));
+    let again = home.call(&["reset-schedule", "ticking"]);
+    assert_eq!((again.code, again.stderr.contains("is not ahead of the clock")), (Some(2), true), "{}", again.stderr);
+}
+
 /// Case 39.
 #[test]
 fn a_dag_that_fails_again_and_again_is_paused() {

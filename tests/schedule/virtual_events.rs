@@ -127,12 +127,37 @@ fn paired(
     pair(readings, rates)
 }
 
+/// A slot takes what is there.
+#[dag(schedule = "@daily")]
+fn daily_rates(#[event(RATES)] rates: Option<Events<u64>>) -> Vec<u64> {
+    rates_of_day(rates)
+}
+
+#[task]
+fn rates_of_day(rates: &Option<Events<u64>>) -> Vec<u64> {
+    rates.iter().flat_map(Events::values).copied().collect()
+}
+
 fn created(service: &ServiceTest, dag: &str) -> Vec<String> {
     service.runs(dag).iter().map(|run| run.created.to_string()).collect()
 }
 
 fn results(service: &ServiceTest, dag: &str) -> Vec<serde_json::Value> {
     service.events(&format!("dag:{dag}")).into_iter().filter_map(|event| event.payload).collect()
+}
+
+/// The first slot after the pause used to take the event, though its run was there already.
+#[test]
+fn slots_whose_runs_a_backfill_has_made_leave_the_events_to_the_next_slot() {
+    let mut service = Test::service().dag(daily_rates {});
+    service.at("2026-01-01T12:00:00Z").run_until("2026-01-01T13:00:00Z");
+    service.pause("daily_rates", "repair").run_until("2026-01-03T12:00:00Z").emit(&RATES, 5);
+    service.backfill("daily_rates", "2026-01-02", "2026-01-03T00:00:01Z");
+    service.run_until("2026-01-03T13:00:00Z");
+    let before = service.runs("daily_rates").len();
+    service.unpause("daily_rates", Catchup::All).run_until("2026-01-04T12:00:00Z");
+    assert_eq!(results(&service, "daily_rates").last(), Some(&serde_json::json!([5])), "{}", service.event_log());
+    assert_eq!(service.runs("daily_rates").len(), before + 1);
 }
 
 #[test]

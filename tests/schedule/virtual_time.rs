@@ -230,6 +230,26 @@ fn a_pause_that_has_ended_cannot_be_ended() {
     assert_eq!(message, "the DAG `hourly` is not paused");
 }
 
+#[task]
+fn keep(text: &str) -> usize {
+    text.len()
+}
+
+#[dag(schedule = "@continuous")]
+fn restless(#[param(default = |_| panic!("no address"))] address: String) -> usize {
+    keep(address)
+}
+
+/// The service used to make and record the next one at once, thousands of them a second.
+#[test]
+fn a_continuous_schedule_waits_for_a_minute_after_a_run_that_cannot_be_made() {
+    let mut service = Test::service().dag(restless {});
+    service.at("2026-01-01T00:00:00Z").run_until("2026-01-01T00:10:30Z");
+    let slots = service.slots("restless");
+    assert!(slots.iter().all(|slots| slots.fate == "failed" && slots.reason.contains("no address")), "{slots:?}");
+    assert_eq!(slots.iter().map(|slots| slots.count).sum::<u64>(), 11, "{slots:?}");
+}
+
 #[test]
 fn a_clock_that_is_set_back_repeats_no_slot() {
     let mut service = Test::service().dag(hourly {});

@@ -24,6 +24,9 @@ use crate::schedule::{
 };
 use crate::value::AnyValue;
 
+/// What is shown of a consumer does not ask which slots have a run of a backfill.
+static NONE_MADE: BTreeSet<Timestamp> = BTreeSet::new();
+
 /// How many heads of events are read at once.
 const BATCH: u32 = 10_000;
 
@@ -246,6 +249,7 @@ impl Loaded {
             pending: &self.pending,
             groups: self.groups.groups(),
             running: &active.last_events,
+            made: &NONE_MADE,
             failures: Vec::new(),
         }
     }
@@ -304,6 +308,24 @@ pub(super) async fn unpause(
         changed(journal, json!({ "paused": true }), json!({}));
         if store(journal, dag, loaded.version, &state, records.clone(), now).await? {
             return Ok(records.into_iter().map(PastSlots::from).collect());
+        }
+    }
+}
+
+/// Resets the schedule of a DAG with event parameters. Returns up to where its slots were decided,
+/// and up to where they are now; `None` if it is not ahead of this time.
+pub(super) async fn reset_schedule(
+    journal: &Journal,
+    dag: &DagDef,
+    consumer: &Consumer,
+    now: Timestamp,
+) -> Result<Option<(Timestamp, Timestamp)>, OpsError> {
+    loop {
+        let Loaded { state, version, .. } = Loaded::load(journal, dag, consumer).await?;
+        let Some(reset) = state.reset(now) else { return Ok(None) };
+        let noticed = |state: &ConsumerState| state.schedule.as_ref().map(|schedule| schedule.noticed);
+        if store(journal, dag, version, &reset, Vec::new(), now).await? {
+            return Ok(noticed(&state).zip(noticed(&reset)));
         }
     }
 }

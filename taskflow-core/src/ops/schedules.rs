@@ -307,8 +307,16 @@ async fn reset(journal: &Journal, dag: &DagDef, note: &Note) -> Result<ResetSche
     schedule_of(dag)?;
     let now = journal.now();
     let has_deadlines_anew = deadlines_anew(journal, dag.id, now).await?;
+    let not_ahead = || OpsError::NotAhead { dag: dag.id.to_owned() };
+    if let Some(consumer) = dag.consumer()? {
+        let decided = consumers::reset_schedule(journal, dag, &consumer, now).await?;
+        if let Some((from, to)) = decided {
+            changed(journal, json!({ "decided_until": from }), json!({ "decided_until": to }));
+        }
+        let (from, to) = decided.or(has_deadlines_anew.then_some((now, now))).ok_or_else(not_ahead)?;
+        return Ok(ResetSchedule { dag_id: dag.id.to_owned(), from, to });
+    }
     loop {
-        let not_ahead = || OpsError::NotAhead { dag: dag.id.to_owned() };
         let stored = journal.schedules().await?.remove(dag.id).ok_or_else(not_ahead)?;
         let (version, from, reset) = match stored {
             Ok(StoredSchedule { state, version }) => match state.reset(now) {

@@ -12,10 +12,13 @@ use crate::journal::{DamagedSchedule, Journal, NewStep, Note, QueuedRun, StepOut
 use crate::ops::{self, OpsError, active_runs, failures, unsuccessful};
 use crate::run::{RunInfo, RunState, RunType};
 use crate::schedule::{
-    Decision, Note as ScheduleNote, Overlap, Schedule, ScheduleState, Situation, SlotFate, SlotRecord, Step, Waits,
-    step,
+    Decision, Note as ScheduleNote, Overlap, Recurrence, Schedule, ScheduleState, Situation, SlotFate, SlotRecord,
+    Step, Waits, step,
 };
 use crate::store::RunFilter;
+
+/// How long `@continuous` waits after a slot whose run could not be made.
+const CONTINUOUS_PAUSE: Duration = Duration::from_secs(60);
 
 /// The schedules of the DAGs that a service serves.
 #[derive(Debug)]
@@ -262,8 +265,12 @@ impl Scheduled {
                     Err(reason) => {
                         let (at, fate) = (slot.at, SlotFate::Failed);
                         *decision = Decision::Record(SlotRecord { first: at, last: at, count: 1, fate, reason });
-                        // Its place is free for the next slot, and no run will end.
-                        wake = Wake::Now;
+                        // Its place is free for the next slot, and no run will end. Another slot of
+                        // `@continuous` would be due at once, and fail again.
+                        wake = match schedule.recurrence {
+                            Recurrence::Continuous => Wake::At(situation.now + CONTINUOUS_PAUSE),
+                            _ => Wake::Now,
+                        };
                     }
                 }
             }

@@ -323,7 +323,8 @@ impl Service {
         let consumers = self.consumers.turn(&self.journal, self.backfills.runs(), &mut self.events).await;
         // Without them it is not known what has become of a slot.
         let mut deadlines = Ok(());
-        if schedules.is_ok() && consumers.is_ok() && !self.schedules.is_held() {
+        let is_held = self.schedules.is_held() || self.consumers.is_held();
+        if schedules.is_ok() && consumers.is_ok() && !is_held {
             deadlines = self.deadlines.turn(&self.journal, now, &mut self.events).await;
             self.deadlines.call(now);
         }

@@ -93,10 +93,17 @@ impl Findings {
             }
         }
         if let Some(journal) = journal {
-            let stored = journal.schedules().await?;
-            let ours = dags.iter().filter_map(|dag| stored.get(dag.id)?.as_ref().ok());
-            let behind = ours.filter_map(|stored| stored.state.clock_is_behind(now)).max();
-            let ahead = stored.values().flatten().map(|stored| now.since(stored.state.clock)).min();
+            let schedules = journal.schedules().await?;
+            let consumers = journal.consumers().await?;
+            let of_schedules = schedules.iter().filter_map(|(dag, stored)| Some((dag, &stored.as_ref().ok()?.state)));
+            let of_consumers = consumers
+                .iter()
+                .filter_map(|(dag, stored)| Some((dag, stored.as_ref().ok()?.state.schedule.as_ref()?)));
+            let stored: Vec<_> = of_schedules.chain(of_consumers).collect();
+            let is_ours = |id: &str| dags.iter().any(|dag| dag.id == id);
+            let ours = stored.iter().filter(|(dag, _)| is_ours(dag));
+            let behind = ours.filter_map(|(_, state)| state.clock_is_behind(now)).max();
+            let ahead = stored.iter().map(|(_, state)| now.since(state.clock)).min();
             self.add(match (behind, ahead.filter(|&by| by > IDLE)) {
                 (Some(by), _) => FindingKind::ClockBehind { by },
                 (None, Some(by)) => FindingKind::ClockAhead { by },

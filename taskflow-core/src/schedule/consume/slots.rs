@@ -60,6 +60,12 @@ impl Stepper<'_> {
     fn start_open(&mut self) -> Option<EventWaits> {
         let offset = self.consumer.schedule.as_ref().map_or(Duration::ZERO, |schedule| schedule.offset);
         while let Some(&slot) = self.state.open.first() {
+            if self.situation.made.contains(&slot.at) {
+                self.state.open.remove(0);
+                // It leaves its place to the next one.
+                self.wake_at(Some(self.situation.now));
+                continue;
+            }
             let end = self.consumer.wait.map(|wait| slot.at + offset + wait);
             match self.offers(end) {
                 Ok(offers) => {

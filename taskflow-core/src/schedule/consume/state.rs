@@ -1,6 +1,7 @@
 //! What is stored of a consumer.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -80,6 +81,23 @@ impl ConsumerState {
         let state = state.unwrap_or_else(new);
         let (schedule, pause) = ScheduleState::after_panic(state.schedule.clone(), panic, now);
         (ConsumerState { schedule: Some(schedule), ..state }, pause)
+    }
+
+    /// By how much a clock is behind the last step of the schedule: see
+    /// [`ScheduleState::clock_is_behind`].
+    pub fn clock_is_behind(&self, now: Timestamp) -> Option<Duration> {
+        self.schedule.as_ref()?.clock_is_behind(now)
+    }
+
+    /// The same consumer with its schedule as [`ScheduleState::reset`] has it, and without open
+    /// slots after this time. Events stay as they are. `None` if there is no schedule, or it is not
+    /// ahead of this time.
+    pub fn reset(&self, now: Timestamp) -> Option<Self> {
+        let schedule = self.schedule.as_ref()?.reset(now)?;
+        let mut state = ConsumerState { schedule: Some(schedule), ..self.clone() };
+        state.open.retain(|slot| slot.at <= now);
+        state.failures_until = state.failures_until.filter(|&until| until <= now);
+        Some(state)
     }
 
     /// Whether it is paused at this time: see [`ScheduleState::is_paused`].

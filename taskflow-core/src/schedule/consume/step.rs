@@ -57,6 +57,8 @@ pub struct EventSituation<'a> {
     pub groups: &'a BTreeMap<String, EventGroups>,
     /// The last event of each active run: keys and periods have one run at a time.
     pub running: &'a BTreeSet<i64>,
+    /// The slots that have a run already, one of a backfill for example. They take no events.
+    pub made: &'a BTreeSet<Timestamp>,
     /// The runs that have failed since the last one that succeeded, the latest first. No more of
     /// them are needed than `pause_after_failures` says.
     pub failures: Vec<FailedRun>,

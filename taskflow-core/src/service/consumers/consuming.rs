@@ -26,6 +26,8 @@ pub(super) struct Consuming {
     pub(super) cursors: Option<BTreeMap<String, i64>>,
     /// When to step it again.
     pub(super) wake: Wake,
+    /// Whether the clock is far behind its schedule.
+    pub(super) is_held: bool,
 }
 
 /// The outcome of a step.
@@ -56,7 +58,8 @@ pub(super) enum Report {
 
 impl Consuming {
     pub(super) fn new(dag: &'static DagDef, consumer: Consumer) -> Self {
-        Consuming { dag, consumer, groups: GroupReader::of(dag), stored: Ok(None), cursors: None, wake: Wake::Now }
+        let groups = GroupReader::of(dag);
+        Consuming { dag, consumer, groups, stored: Ok(None), cursors: None, wake: Wake::Now, is_held: false }
     }
 
     /// The state in the store; `None` for a DAG that is new.

@@ -15,6 +15,9 @@ pub(super) struct Heads {
     assets: BTreeMap<String, AssetHeads>,
     /// Events up to here were read.
     read: i64,
+    /// The assets of events that were read, and whose consumers have yet to hear of them: the store
+    /// can fail between two batches.
+    fresh: HashSet<String>,
 }
 
 /// The events of an asset.
@@ -29,14 +32,13 @@ impl Heads {
     /// The heads of these assets, of which those after `from` are read.
     pub(super) fn after(assets: impl IntoIterator<Item = String>, from: i64) -> Self {
         let heads = |asset| (asset, AssetHeads { from, events: Vec::new() });
-        Heads { assets: assets.into_iter().map(heads).collect(), read: from }
+        Heads { assets: assets.into_iter().map(heads).collect(), read: from, fresh: HashSet::new() }
     }
 
     /// Reads the heads of new events. Returns their assets.
     pub(super) async fn read(&mut self, last_event: i64, journal: &Journal) -> Result<HashSet<String>, OpsError> {
-        let mut fresh = HashSet::new();
         if self.read >= last_event {
-            return Ok(fresh);
+            return Ok(std::mem::take(&mut self.fresh));
         }
         let assets: Vec<String> = self.assets.keys().cloned().collect();
         loop {
@@ -46,7 +48,7 @@ impl Heads {
             for EventHead { number, asset, emitted, .. } in heads {
                 if let Some(heads) = self.assets.get_mut(&asset) {
                     heads.events.push(PendingEvent { number, at: emitted });
-                    fresh.insert(asset);
+                    self.fresh.insert(asset);
                 }
             }
             if is_last {
@@ -54,7 +56,7 @@ impl Heads {
             }
         }
         self.read = self.read.max(last_event);
-        Ok(fresh)
+        Ok(std::mem::take(&mut self.fresh))
     }
 
     /// Reads again what was dropped after some cursors: their consumer was paused meanwhile, or its

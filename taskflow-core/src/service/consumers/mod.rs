@@ -11,6 +11,7 @@
 //!    made of them. The new state with its cursors, the records and the runs, which are queued, are
 //!    one transaction. If another process has stored a step of the same DAG meanwhile, nothing of
 //!    the step is stored, and it is made again.
+//!    A slot whose run exists, because a backfill has made it, takes no events.
 //! 4. If a run cannot be made, because a payload has another type than the parameter, a default
 //!    fails, or the runs start each other in a cycle, nothing of the step is stored but a pause of
 //!    the DAG, with the reason. Its events stay pending.
@@ -25,7 +26,7 @@ mod consuming;
 mod heads;
 mod runs;
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::panic::AssertUnwindSafe;
 
 use self::consuming::{Consuming, Outcome, Stepped, report};
@@ -47,6 +48,8 @@ pub(crate) struct Consumers {
     /// How far the store was when it was read, with the steps that were stored since; `None` before
     /// the first turn.
     progress: Option<EventProgress>,
+    /// Whether the clock is so far behind that the schedules of some are not stepped.
+    is_held: bool,
 }
 
 impl Consumers {
@@ -85,7 +88,32 @@ impl Consumers {
 
     /// When the next one is due.
     pub(crate) fn wake(&self) -> Option<Timestamp> {
-        self.list.iter().filter(|consuming| !consuming.is_damaged()).filter_map(|consuming| consuming.wake.at()).min()
+        // The clock is looked at again at the next turn.
+        let sound = self.list.iter().filter(|consuming| !consuming.is_damaged() && !consuming.is_held);
+        sound.filter_map(|consuming| consuming.wake.at()).min()
+    }
+
+    /// Whether the clock is far behind the schedules of some of them.
+    pub(super) fn is_held(&self) -> bool {
+        self.is_held
+    }
+
+    /// Finds those whose schedules the clock is far behind, as
+    /// [`Schedules`](super::schedules::Schedules) does. They start no runs, not even of events,
+    /// until the clock is right.
+    fn hold(&mut self, now: Timestamp, events: &mut Vec<ServiceEvent>) {
+        let mut behind = Vec::new();
+        for consuming in &mut self.list {
+            let has_schedule = consuming.consumer.schedule.is_some();
+            let by = consuming.state().filter(|_| has_schedule).and_then(|state| state.clock_is_behind(now));
+            consuming.is_held = by.is_some();
+            behind.extend(by.map(|by| (by, consuming.dag.id)));
+        }
+        if let (Some(&(by, _)), false) = (behind.iter().max(), self.is_held) {
+            let dags = behind.iter().map(|&(_, dag)| dag).collect();
+            events.push(ServiceEvent::ClockBehind { now, by, dags });
+        }
+        self.is_held = !behind.is_empty();
     }
 
     /// Steps the consumers that are due, that were changed or that have new events, and stores the
@@ -101,7 +129,9 @@ impl Consumers {
         }
         let last_event = self.read_changes(journal, events).await?;
         let now = journal.now();
-        let is_due = |consuming: &Consuming| !consuming.is_damaged() && consuming.wake.is_due(now);
+        self.hold(now, events);
+        let is_due =
+            |consuming: &Consuming| !consuming.is_damaged() && !consuming.is_held && consuming.wake.is_due(now);
         let due: Vec<usize> = (0..self.list.len()).filter(|&at| is_due(&self.list[at])).collect();
         if due.is_empty() {
             return Ok(());
@@ -226,24 +256,35 @@ impl Consumers {
             Some(limit) => crate::ops::failures(journal, dag.id, &CONSUMING, limit).await?,
             None => Vec::new(),
         };
-        // Nothing may fail until they are given back: they would be lost.
-        let pending = self.heads.lend(&consumer.assets());
-        let situation = EventSituation {
-            now,
-            active: active.count,
-            unsuccessful,
-            last_event,
-            pending: &pending,
-            groups: consuming.groups.groups(),
-            running: &active.last_events,
-            failures,
-        };
-        // A timetable is code of the user.
-        let stepped = catch(AssertUnwindSafe(|| consume(consumer, state.as_ref(), &situation)));
-        self.heads.give_back(pending);
-        match stepped {
-            Ok(step) => consuming.outcome(step, state, now, journal).await,
-            Err(crash) => consuming.pause_schedule(state, last_event, &crash.to_string(), now),
+        let mut made = BTreeSet::new();
+        loop {
+            // Nothing may fail until they are given back: they would be lost.
+            let pending = self.heads.lend(&consumer.assets());
+            let situation = EventSituation {
+                now,
+                active: active.count,
+                unsuccessful: unsuccessful.clone(),
+                last_event,
+                pending: &pending,
+                groups: consuming.groups.groups(),
+                running: &active.last_events,
+                made: &made,
+                failures: failures.clone(),
+            };
+            // A timetable is code of the user.
+            let stepped = catch(AssertUnwindSafe(|| consume(consumer, state.as_ref(), &situation)));
+            self.heads.give_back(pending);
+            let step = match stepped {
+                Ok(step) => step,
+                Err(crash) => return consuming.pause_schedule(state, last_event, &crash.to_string(), now),
+            };
+            // The events of a run that is not new would be lost. At most every slot of the step is
+            // among them once.
+            let taken = consuming.made_before(&step, journal).await?;
+            if taken.is_empty() {
+                return consuming.outcome(step, state, now, journal).await;
+            }
+            made.extend(taken);
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::base::{ErrorKind, Timestamp};
 use crate::journal::{Journal, QueuedRun};
 use crate::ops::{OpsError, raw_event as raw};
 use crate::run::{ConsumedEvents, RunInfo};
-use crate::schedule::{EventRun, Takes};
+use crate::schedule::{ConsumerDecision, ConsumerStep, EventRun, Takes};
 
 /// How many runs may start each other through events, one after the other.
 const DEPTH: usize = 100;
@@ -18,6 +18,19 @@ const DEPTH: usize = 100;
 const ASKED: usize = 20;
 
 impl Consuming {
+    /// The slots whose run a step starts, and which have a run already.
+    pub(super) async fn made_before(&self, step: &ConsumerStep, journal: &Journal) -> Result<Vec<Timestamp>, OpsError> {
+        let mut made = Vec::new();
+        for decision in &step.decisions {
+            let ConsumerDecision::Start(EventRun { slot: Some(slot), .. }) = decision else { continue };
+            let info = RunInfo::scheduled(self.dag.id, slot.at, slot.interval);
+            if journal.run_info(&info.run_id).await?.is_some() {
+                made.push(slot.at);
+            }
+        }
+        Ok(made)
+    }
+
     /// The run of some events, with the defaults of its other parameters; or why it cannot be made.
     pub(super) async fn run_of(
         &self,
