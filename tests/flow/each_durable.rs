@@ -270,7 +270,7 @@ async fn elements_that_a_selection_leaves_out_stay_out_when_the_run_is_resumed()
     let dag = Dag::build(test, || {
         let doubled = numbers(test, 2).each(|n| {
             let twice = double(test, n, 99);
-            total(test, vec![n]).after(&twice);
+            total(test, vec![n]).after(twice);
             twice
         });
         total(test, doubled)
