@@ -20,10 +20,11 @@ use std::time::Instant;
 use serde_json::{Value, json};
 use taskflow_tests::common::PATIENCE;
 
-/// Starts the browser, and removes its profile when it has ended.
-const SHELL: &str = r#"profile=$1; shift; mkdir -p "$profile"
-"$@" --user-data-dir="$profile" 3<&0 4>&1 </dev/null >/dev/null 2>"$profile/messages"
-exec >&- 2>&-; rm -rf "$profile""#;
+/// Starts the browser, and removes its profile and its temporary files when it has ended: it leaves
+/// some at times. They lie apart, since the path of a socket is short.
+const SHELL: &str = r#"profile=$1; shift; mkdir -p "$profile"; temporary=$(mktemp -d)
+TMPDIR="$temporary" "$@" --user-data-dir="$profile" 3<&0 4>&1 </dev/null >/dev/null 2>"$profile/messages"
+exec >&- 2>&-; rm -rf "$profile" "$temporary""#;
 
 /// A test has no use for these, and the pages must look the same on each machine.
 const FLAGS: [&str; 13] = [
