@@ -46,6 +46,20 @@ fn the_ids_that_taskflow_makes_are_reserved() {
     }
 }
 
+/// Whoever asked for such a run got another one: rights on one DAG were rights on all runs. The
+/// files of `(events)` were the payloads of events, and were deleted with it.
+#[test]
+fn ids_that_name_something_else_are_refused() {
+    let service = Service::new();
+    let first = service.trigger("greeting", &json!({"name": "ada"}));
+    service.wait(first, "success");
+    for id in [&*first.to_string(), "999", "+1", "-1", "last", "(events)", " "] {
+        let answer = service.post("/api/v1/dags/greeting/runs", &json!({"run_id": id}));
+        assert!(matches!(answer.status, 400 | 422), "{id}: {}", answer.status);
+    }
+    assert_eq!(service.json("/api/v1/runs").as_array().map(Vec::len), Some(1));
+}
+
 fn with_key(service: &Service, key: &str, body: &Value) -> Response {
     let headers = [("content-type", "application/json"), ("idempotency-key", key)];
     service.send("POST", "/api/v1/dags/greeting/runs", &headers, &body.to_string())

@@ -4,9 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use taskflow::journal::{Journal, Prune};
+use taskflow::journal::{Journal, Prune, RunHistory};
 use taskflow::ops::{self, EventQuery};
 use taskflow::prelude::*;
+use taskflow::{RunState, TaskState};
 
 taskflow::asset! {
     ROWS: Asset<Vec<u64>> = "store/value_files";
@@ -112,5 +113,40 @@ async fn a_result_whose_run_was_deleted_is_no_damage() -> Result<()> {
     let all = Prune { older_than: Duration::ZERO, dag: None, states: Vec::new(), audit: false };
     assert_eq!(journal.prune(&all).await?, 1);
     assert_eq!(journal.check().await?, [""; 0]);
+    Ok(())
+}
+
+#[task]
+async fn holds(_cluster: &[u64], ctx: &TaskContext) -> Result<u64> {
+    ctx.cancelled().await;
+    Err("stopped")?
+}
+
+#[task]
+fn tear_down(cluster: &[u64]) -> usize {
+    cluster.len()
+}
+
+/// Its files were deleted, although the run stays until its teardown has run.
+#[tokio::test]
+async fn a_run_whose_teardown_is_left_keeps_its_values_when_it_is_pruned() -> Result<()> {
+    let home = tempfile::tempdir()?;
+    let dag = Dag::build("left", || scope(large(), |cluster| holds(cluster), |cluster| tear_down(cluster)))?;
+    let journal = Journal::open(home.path()).await?;
+    let handle = dag.run().journal(&journal).grace(Duration::from_secs(5)).start()?;
+    let is_running = |history: RunHistory| history.task("holds").is_some_and(|task| task.state == TaskState::Running);
+    while !journal.history("last").await.is_ok_and(is_running) {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    journal.close().await?;
+    assert_eq!(handle.await.state(), RunState::Interrupted);
+
+    let journal = Journal::open(home.path()).await?;
+    let states = vec![RunState::Interrupted];
+    let interrupted = Prune { older_than: Duration::ZERO, dag: None, states, audit: false };
+    assert_eq!(journal.prune(&interrupted).await?, 0);
+    let report = journal.resume_dag("last", &dag).await?.await?;
+    let state = |task: &str| report.task(task).map(|task| task.state());
+    assert_eq!((state("holds"), state("tear_down")), (Some(TaskState::Cancelled), Some(TaskState::Success)));
     Ok(())
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::error::JournalError;
 use super::graph::Graph;
 use super::journal::Journal;
-use super::{RunSummary, params};
+use super::{RunSummary, params, run_ids};
 use crate::base::{Timestamp, catch};
 use crate::dag::{DagDef, ParamDef, ParamError, Params, Plan};
 use crate::engine::RunRequest;
@@ -94,6 +94,9 @@ impl QueuedRun {
     pub(crate) fn new<T>(request: RunRequest<T>, created: Timestamp) -> Result<Self, JournalError> {
         let (plan, info, values) = request.checked().map_err(|error| JournalError::Start(Box::new(error)))?;
         let refused = |reason: String| JournalError::Nothing { run: info.run_id.clone(), reason };
+        if let Some(reason) = run_ids::refused(&info.run_id) {
+            return Err(refused(reason));
+        }
         let new = NewRun {
             info: (*info).clone(),
             graph: plan.hash().to_owned(),

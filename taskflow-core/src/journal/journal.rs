@@ -10,10 +10,10 @@ use super::awaited::AwaitedRuns;
 use super::clock::JournalClock;
 use super::deliveries::StoreDeliveryLog;
 use super::error::JournalError;
-use super::params;
 use super::queue::Queue;
 use super::rollups::RollupCache;
 use super::run_log::{Log, RecordOptions, RunLog, RunLogInit};
+use super::{params, run_ids};
 use crate::base::{ErrorKind, Timestamp};
 use crate::engine::{Recorder, RecorderError, RunRequest, RunStart};
 use crate::log::LogStore;
@@ -225,6 +225,9 @@ impl Journal {
     /// Opens the log of a new run.
     pub(super) fn begin(&self, run: &RunStart<'_>) -> Result<Arc<dyn Recorder>, RecorderError> {
         let run_id = &run.info.run_id;
+        if let Some(reason) = run_ids::refused(run_id) {
+            return Err(RecorderError::new(ErrorKind::Invalid, reason));
+        }
         let params = params::encode(run.plan.params(), run.params);
         let params = params.map_err(|reason| RecorderError::new(ErrorKind::Invalid, reason))?;
         let guard = self.inner.store.reserve(run_id).ok_or_else(|| {

@@ -79,6 +79,7 @@ mod rollup;
 mod rollup_writer;
 mod rollups;
 mod run_history;
+mod run_ids;
 mod run_log;
 mod schedules;
 mod scopes;
@@ -120,6 +121,8 @@ pub use replay::Replay;
 #[cfg_attr(not(feature = "server"), allow(unused_imports, reason = "for the pages of the server"))]
 pub(crate) use rollup::{Rollup, RollupFailure, RollupNode, normalised};
 pub use run_history::{Edit, MissedDeadline, MissedTaskDeadline, RunHistory, RunRetry, SessionHistory};
+#[cfg(feature = "server")]
+pub(crate) use run_ids::unusable_id;
 pub(crate) use schedules::{DamagedSchedule, NewStep, StepOutcome, StoredSchedule};
 pub use send_event::EventDelivery;
 #[cfg(feature = "server")]
@@ -127,6 +130,7 @@ pub(crate) use starts::Start;
 pub use task_filter::TaskFilter;
 pub use task_history::{AttemptHistory, Attempts, LinkHistory, PushedHistory, TaskDetails, TaskHistory, WaitHistory};
 pub use upkeep::Prune;
+pub(crate) use upkeep::pruned_note;
 pub use values::{RunParam, StoredValue};
 #[cfg(feature = "testing")]
 pub(crate) use {

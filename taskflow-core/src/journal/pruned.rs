@@ -8,6 +8,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::RunSummary;
 use super::error::JournalError;
 use super::journal::Journal;
 use crate::base::Timestamp;
@@ -22,7 +23,8 @@ const ROWS: u32 = 1_000;
 
 impl Journal {
     /// Adds the numbers of runs that are about to be deleted to the row of the audit trail.
-    pub(super) fn note_pruned(&self, numbers: Vec<i64>) {
+    pub(crate) fn note_pruned(&self, runs: &[RunSummary]) {
+        let numbers: Vec<i64> = runs.iter().map(|run| run.number).collect();
         if numbers.is_empty() {
             return;
         }

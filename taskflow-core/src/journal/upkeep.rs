@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use super::edit::Note;
 use super::error::JournalError;
 use super::history::RunHistory;
 use super::journal::Journal;
@@ -29,6 +30,11 @@ impl Prune {
     pub(crate) fn is_of_all(&self) -> bool {
         self.dag.is_none() && self.states.is_empty()
     }
+}
+
+/// Why interrupted runs end before they are deleted.
+pub(crate) fn pruned_note() -> Note {
+    Note { by: String::new(), reason: "pruned".to_owned() }
 }
 
 impl Journal {
@@ -59,27 +65,43 @@ impl Journal {
     /// When the store cannot be written, or files cannot be removed.
     pub async fn prune(&self, prune: &Prune) -> Result<u64, JournalError> {
         let runs = self.would_prune(prune).await?;
-        self.note_pruned(runs.iter().map(|run| run.number).collect());
-        let mut gone = 0;
-        for some in runs.chunks(500) {
-            for run in some.iter().filter(|run| run.state == RunState::Interrupted) {
-                // Only a run that has ended can be deleted.
-                let row = self.row(&run.info.run_id).await?;
-                self.cancel(&row, &super::Note { by: String::new(), reason: "pruned".to_owned() }).await?;
+        self.note_pruned(&runs);
+        for run in runs.iter().filter(|run| run.state == RunState::Interrupted) {
+            // Only a run that has ended can be deleted. One that a process has claimed since stays.
+            match self.adopt(&run.number.to_string()).await {
+                Err(JournalError::Live { .. } | JournalError::UnknownRun { .. } | JournalError::PrunedRun { .. }) => {}
+                adopted => drop(adopted?.cancel(&pruned_note()).await?),
             }
+        }
+        self.delete_runs(&runs).await
+    }
+
+    /// Deletes those of some runs that have ended, with their values, logs and artifacts, and
+    /// returns how many.
+    pub(crate) async fn delete_runs(&self, runs: &[super::RunSummary]) -> Result<u64, JournalError> {
+        let mut gone = 0;
+        let mut outcome = Ok(());
+        for some in runs.chunks(500) {
             let numbers: Vec<i64> = some.iter().map(|run| run.number).collect();
             let deleted = self.inner.store.delete(&numbers, self.audit_row().as_ref()).await?;
-            if deleted > 0 {
+            if !deleted.is_empty() {
                 self.audit_stored();
             }
-            gone += deleted;
+            gone += deleted.len() as u64;
             let Some(blobs) = self.inner.blobs.clone() else { continue };
-            let ids: Vec<String> = some.iter().map(|run| run.info.run_id.clone()).collect();
-            let deleted = tokio::task::spawn_blocking(move || ids.iter().try_for_each(|id| blobs.delete_run(id))).await;
-            deleted.map_err(std::io::Error::other).and_then(std::convert::identity).map_err(JournalError::Files)?;
+            // A run that somebody has retried or resumed since is still there, and needs its files.
+            let deleted: HashSet<i64> = deleted.into_iter().collect();
+            let of_deleted = some.iter().filter(|run| deleted.contains(&run.number));
+            let ids: Vec<String> = of_deleted.map(|run| run.info.run_id.clone()).collect();
+            // What cannot be removed of one run does not keep the files of the others.
+            let removed = tokio::task::spawn_blocking(move || {
+                ids.iter().map(|id| blobs.delete_run(id)).fold(Ok(()), std::io::Result::and)
+            });
+            let removed = removed.await.map_err(std::io::Error::other).and_then(std::convert::identity);
+            outcome = outcome.and(removed.map_err(JournalError::Files));
         }
         self.sweep().await?;
-        Ok(gone)
+        outcome.map(|()| gone)
     }
 
     /// Removes temporary files of writes that a crash interrupted.

@@ -370,6 +370,26 @@ async fn awaited(journal: &Journal, history: &RunHistory, teardowns: &[String]) 
     Ok(runs)
 }
 
+/// Cancels a run that no process runs, as [`cancel`]. One that a process has claimed since, or that
+/// somebody has deleted, is left alone.
+pub(super) async fn cancel_unowned(
+    journal: &Journal,
+    number: i64,
+    note: &Note,
+    config: Option<&Config>,
+) -> Result<(), OpsError> {
+    // Not by its id, which can be a part of that of another run.
+    let adopted = match journal.adopt(&number.to_string()).await {
+        Err(JournalError::Live { .. } | JournalError::UnknownRun { .. } | JournalError::PrunedRun { .. }) => {
+            return Ok(());
+        }
+        adopted => adopted?,
+    };
+    let row = adopted.history().row.clone();
+    step(journal, &row, adopted.cancel(note).await?, note, config).await?;
+    Ok(())
+}
+
 /// One attempt to cancel a run, if it is as the preview has shown it.
 async fn once_as_previewed(
     journal: &Journal,
@@ -415,7 +435,7 @@ fn ended_since(number: i64, state: RunState) -> OpsError {
 }
 
 /// Ends the jobs of the tasks of a run, except those of `teardowns`.
-pub(super) async fn end_jobs(history: &RunHistory, teardowns: &[String], config: Option<&Config>) -> Vec<ExternalJob> {
+async fn end_jobs(history: &RunHistory, teardowns: &[String], config: Option<&Config>) -> Vec<ExternalJob> {
     let mut ended_jobs = Vec::new();
     let open: Vec<_> = jobs(history, teardowns, config).collect();
     for (shown, job) in open {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::audit::{Action, AuditTarget, Trail, changed};
-use super::cancel::end_jobs;
+use super::cancel::cancel_unowned;
 use super::error::OpsError;
 #[cfg(feature = "sqlite")]
 use super::home::Home;
@@ -16,7 +16,7 @@ use crate::base::units;
 use crate::config::Config;
 #[cfg(feature = "sqlite")]
 use crate::journal::DamagedSchedule;
-use crate::journal::{Journal, Prune, RunSummary};
+use crate::journal::{Journal, Prune, RunSummary, pruned_note};
 use crate::run::RunState;
 #[cfg(feature = "sqlite")]
 use crate::store::SyncMode;
@@ -105,12 +105,13 @@ async fn prune_all(journal: &Journal, prune: &Prune, config: Option<&Config>) ->
         changed(journal, json!({}), after);
         journal.amend_audit(|row| row.dag.clone_from(&prune.dag));
     }
-    for run in runs {
-        if run.state == RunState::Interrupted {
-            end_jobs(&journal.history(&run.info.run_id).await?, &[], config).await;
-        }
+    journal.note_pruned(&runs);
+    // A run that cannot be cancelled, because it is damaged for example, stays and is reported.
+    let mut cancelled = Ok(());
+    for run in runs.iter().filter(|run| run.state == RunState::Interrupted) {
+        cancelled = cancelled.and(cancel_unowned(journal, run.number, &pruned_note(), config).await);
     }
-    let pruned = journal.prune(prune).await?;
+    let pruned = journal.delete_runs(&runs).await?;
     let events = match prune.is_of_all() {
         true => journal.prune_events(prune.older_than).await?,
         false => 0,
@@ -119,7 +120,7 @@ async fn prune_all(journal: &Journal, prune: &Prune, config: Option<&Config>) ->
         true => journal.prune_audit(prune.older_than).await?,
         false => 0,
     };
-    Ok(Pruned { pruned, events, audit })
+    cancelled.map(|()| Pruned { pruned, events, audit })
 }
 
 /// How much space the store took.

@@ -434,10 +434,10 @@ pub(crate) trait Outbox: Send + Sync {
 /// Keeping a store in order.
 pub(crate) trait Maintenance: Send + Sync {
     /// Deletes runs with everything that belongs to them, and graphs that no run refers to
-    /// afterwards. Keeps runs that are stored as queued or running. Returns how many runs were
-    /// deleted. Not atomic: after an error some runs may be gone. The row of the audit trail is
-    /// stored with the first deletion.
-    fn delete<'a>(&'a self, runs: &'a [i64], audit: Option<&'a AuditRow>) -> StoreFuture<'a, u64>;
+    /// afterwards. Keeps runs that are stored as queued or running. Returns the numbers of those
+    /// that were deleted. Not atomic: after an error some runs may be gone. The row of the audit
+    /// trail is stored with the first deletion.
+    fn delete<'a>(&'a self, runs: &'a [i64], audit: Option<&'a AuditRow>) -> StoreFuture<'a, Vec<i64>>;
 
     /// Deletes events. Their numbers are not used again, and their keys can be. Returns how many
     /// were deleted, and the payloads in files that no event has any more. Not atomic: after an

@@ -10,7 +10,7 @@ use super::params::values;
 use crate::base::Interval;
 use crate::base::schema::Schema;
 use crate::dag::DagDef;
-use crate::journal::{JournalError, TaskFilter};
+use crate::journal::{JournalError, TaskFilter, unusable_id};
 use crate::ops::{self, CancelPreview, CancelledRun, MarkPreview, NewAssetEvent, OpsError, RunSummaryDocument};
 use crate::run::{RunInfo, TaskState};
 use crate::schedule::{Catchup, Unpause};
@@ -72,6 +72,10 @@ pub(in crate::server) async fn trigger(call: Call) -> Answer {
             && let Some(reserved) = RunInfo::reserved_part(&id)
         {
             let detail = format!("run ids with `{reserved}` are reserved for those that taskflow makes");
+            return Err(Problem::invalid(detail).at("run_id").next("choose another id"));
+        }
+        if let Some(reason) = unusable_id(&id) {
+            let detail = format!("a run cannot have the id `{id}`: {reason}");
             return Err(Problem::invalid(detail).at("run_id").next("choose another id"));
         }
         draft = draft.run_id(id);

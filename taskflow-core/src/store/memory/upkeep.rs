@@ -10,10 +10,10 @@ use crate::store::event_rows::DeletedEvents;
 use crate::store::traits::{Maintenance, StoreFuture, store_future};
 
 impl Maintenance for MemoryStore {
-    fn delete<'a>(&'a self, runs: &'a [i64], audit: Option<&'a AuditRow>) -> StoreFuture<'a, u64> {
+    fn delete<'a>(&'a self, runs: &'a [i64], audit: Option<&'a AuditRow>) -> StoreFuture<'a, Vec<i64>> {
         self.with(|data| {
-            let deleted = runs.iter().map(|&run| u64::from(data.delete(run))).sum();
-            data.audit(audit.filter(|_| deleted > 0));
+            let deleted: Vec<i64> = runs.iter().copied().filter(|&run| data.delete(run)).collect();
+            data.audit(audit.filter(|_| !deleted.is_empty()));
             deleted
         })
     }

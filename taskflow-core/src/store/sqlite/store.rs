@@ -376,7 +376,7 @@ impl Outbox for SqliteStore {
 }
 
 impl Maintenance for SqliteStore {
-    fn delete<'a>(&'a self, runs: &'a [i64], audit: Option<&'a AuditRow>) -> StoreFuture<'a, u64> {
+    fn delete<'a>(&'a self, runs: &'a [i64], audit: Option<&'a AuditRow>) -> StoreFuture<'a, Vec<i64>> {
         store_future(upkeep::delete(self, runs, audit))
     }
 

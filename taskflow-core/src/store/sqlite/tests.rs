@@ -367,7 +367,7 @@ async fn vacuuming_shrinks_the_file() {
     filled(&path).await;
     let store = open(&path).await;
     ok(&store, &[known(1, 1, None, Some(update(RunState::Success)))]).await;
-    store.delete(&[1], None).await.unwrap();
+    assert_eq!(store.delete(&[1], None).await.unwrap(), [1]);
     let (before, after) = store.vacuum().await.unwrap();
     assert!(after * 3 < before, "{before} {after}");
     assert_eq!(store.check().await.unwrap(), [""; 0]);

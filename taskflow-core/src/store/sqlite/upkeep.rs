@@ -17,14 +17,18 @@ const AT_ONCE: usize = 20;
 /// The limit of findings of a kind.
 const FINDINGS: i64 = 100;
 
-pub(super) async fn delete(store: &SqliteStore, runs: &[i64], audit: Option<&AuditRow>) -> Result<u64, StoreError> {
-    let mut deleted = 0;
+pub(super) async fn delete(
+    store: &SqliteStore,
+    runs: &[i64],
+    audit: Option<&AuditRow>,
+) -> Result<Vec<i64>, StoreError> {
+    let mut deleted = Vec::new();
     for runs in runs.chunks(AT_ONCE) {
         store.hit("store.delete")?;
         let mut guard = store.writer.acquire().await?;
-        let audit = audit.filter(|_| deleted == 0);
+        let audit = audit.filter(|_| deleted.is_empty());
         let some = delete_some(guard.connection(), runs, audit).await;
-        deleted += some.map_err(|error| guard.explain(&error))?;
+        deleted.extend(some.map_err(|error| guard.explain(&error))?);
         guard.release();
     }
     Ok(deleted)
@@ -32,7 +36,11 @@ pub(super) async fn delete(store: &SqliteStore, runs: &[i64], audit: Option<&Aud
 
 /// Deletes in one call: between two calls of a transaction, the lock of the file would be kept as
 /// long as nothing drives this future.
-async fn delete_some(connection: &mut SqliteConnection, runs: &[i64], audit: Option<&AuditRow>) -> sqlx::Result<u64> {
+async fn delete_some(
+    connection: &mut SqliteConnection,
+    runs: &[i64],
+    audit: Option<&AuditRow>,
+) -> sqlx::Result<Vec<i64>> {
     const ENDED: &str = "state NOT IN ('queued', 'running')";
     let all = format!("[{}]", runs.iter().map(i64::to_string).collect::<Vec<_>>().join(","));
     // A run that has ended keeps its graphs, so they are known before the transaction. Those that
@@ -74,7 +82,7 @@ async fn delete_some(connection: &mut SqliteConnection, runs: &[i64], audit: Opt
             AND NOT EXISTS (SELECT 1 FROM former_graphs WHERE graph = hash);";
     script.give(&graphs)?;
     script.sql += "COMMIT";
-    Ok(script.send(connection).await?.len() as u64)
+    script.send(connection).await?.iter().map(|row| row.try_get(0)).collect()
 }
 
 pub(super) async fn vacuum(store: &SqliteStore) -> Result<(u64, u64), StoreError> {
