@@ -199,7 +199,7 @@ impl Commits {
         let Some(shared) = self.shared.upgrade() else { return true };
         let mut effects = Effects::default();
         let mut state = shared.lock();
-        let ends = forced || state.dispatcher.pool_uses().is_empty();
+        let ends = forced || !state.dispatcher.has_pool_tasks();
         if ends {
             state.pools_of = None;
             state.dispatcher.open_pools();

@@ -46,11 +46,18 @@ use super::queue::{CONGESTED, LAZY, Queue, Waiting};
 use super::rollup_writer::RollupWriter;
 use super::run_log::{RunLog, Taken};
 use super::shared_pools::SharedPools;
+use crate::dag::Plan;
 use crate::engine::Commits;
 use crate::store::{Append, Appended, RequestKind, Store, StoreError};
 
 /// The interval of looking for requests.
 const REQUEST_INTERVAL: Duration = Duration::from_millis(250);
+
+/// A graph whose snapshot was stored before the run that refers to it.
+struct StoredGraph {
+    plan: Arc<Plan>,
+    snapshot: Vec<u8>,
+}
 
 /// Stores batches, and does what else the journal has to do while runs are live.
 pub(super) struct Writer {
@@ -183,9 +190,11 @@ impl Writer {
         if dirty.iter().any(|log| log.is_new() && log.shares_pools()) {
             self.lease_pools(queue);
         }
+        let mut graphs = Vec::new();
         for log in dirty {
-            if let Err(error) = self.store_graph(log) {
-                log.give_up(&stopped(&error));
+            match self.store_graph(log) {
+                Ok(graph) => graphs.extend(graph),
+                Err(error) => log.give_up(&stopped(&error)),
             }
             if log.awaits_admission() {
                 has_changed |= self.admissions.add(log);
@@ -203,7 +212,13 @@ impl Writer {
             self.store_batch(queue, logs, &batch, entries, worker_of);
         }
         if has_changed {
+            // Stores the rows of runs that wait for their admission.
             self.admissions.ask(&*self.store, &self.handle, queue);
+        }
+        for StoredGraph { plan, snapshot } in graphs {
+            // A deletion may have removed it before the run referred to it. If it cannot be stored
+            // now, nothing else can either.
+            let _ = self.handle.block_on(self.store.put_graph(plan.hash(), &snapshot));
         }
         size
     }
@@ -254,15 +269,17 @@ impl Writer {
 
     /// Stores the snapshot of a graph before its run. Encoding it here keeps graphs of a million
     /// tasks from delaying the start of their run.
-    fn store_graph(&self, log: &RunLog) -> Result<(), StoreError> {
-        let Some(plan) = log.take_graph() else { return Ok(()) };
+    fn store_graph(&self, log: &RunLog) -> Result<Option<StoredGraph>, StoreError> {
+        let Some(plan) = log.take_graph() else { return Ok(None) };
         if plan.has_callbacks() {
             self.handle.block_on(self.store.outbox_add(log.run_id()))?;
         }
         if log.has_stored_graph() {
-            return Ok(());
+            return Ok(None);
         }
-        self.handle.block_on(self.store.put_graph(plan.hash(), &Graph::of(&plan).encode()))
+        let snapshot = Graph::of(&plan).encode();
+        self.handle.block_on(self.store.put_graph(plan.hash(), &snapshot))?;
+        Ok(Some(StoredGraph { plan, snapshot }))
     }
 
     /// Carries out what other processes ask of the owner of these runs, and acknowledges what is

@@ -18,19 +18,35 @@ pub(crate) struct PoolUse {
 }
 
 impl Dispatcher {
-    /// How the pools that tasks of runs are in are used.
+    /// Whether a task of a run is in a pool.
+    pub(crate) fn has_pool_tasks(&self) -> bool {
+        self.runs.iter().flatten().flat_map(|run| &run.buckets).any(|bucket| bucket.pool.is_some())
+    }
+
+    /// How the pools are used that tasks of runs are in, and those that have slots left from runs
+    /// that have ended: others may want them.
     pub(crate) fn pool_uses(&self) -> Vec<PoolUse> {
+        let unused = |Pool { name, slots, taken, size, .. }: &Pool| PoolUse {
+            name: name.clone(),
+            size: *size,
+            slots: *slots,
+            taken: *taken,
+            ready: 0,
+            largest: 0,
+        };
         let mut uses: Vec<Option<PoolUse>> = vec![None; self.pools.len()];
         for bucket in self.runs.iter().flatten().flat_map(|run| &run.buckets) {
             let Some(place) = bucket.pool else { continue };
-            let Pool { name, slots, taken, size, .. } = &self.pools[place];
-            let new =
-                || PoolUse { name: name.clone(), size: *size, slots: *slots, taken: *taken, ready: 0, largest: 0 };
-            let pool = uses[place].get_or_insert_with(new);
+            let pool = uses[place].get_or_insert_with(|| unused(&self.pools[place]));
             let ready = u32::try_from(bucket.queue.len()).unwrap_or(u32::MAX);
             if ready > 0 {
                 pool.ready = pool.ready.saturating_add(ready.saturating_mul(bucket.slots));
                 pool.largest = pool.largest.max(bucket.slots);
+            }
+        }
+        for (pool, used) in self.pools.iter().zip(&mut uses) {
+            if used.is_none() && pool.slots > 0 {
+                *used = Some(unused(pool));
             }
         }
         uses.into_iter().flatten().collect()

@@ -576,3 +576,25 @@ fn a_pool_that_is_shared_shrinks_as_tasks_end() {
     runs.dispatcher.open_pools();
     assert_eq!(runs.pop_all(), ["d", "e", "f"]);
 }
+
+/// An engine that went on with tasks in other pools kept the slots of this one, and another process
+/// waited for them without end.
+#[test]
+fn the_slots_that_are_left_of_a_run_that_has_ended_are_listed() {
+    let mut runs = Runs::new(usize::MAX, 4);
+    let run = runs.add(usize::MAX, |dag| {
+        for task in tasks(dag, ["a"]) {
+            task.pool(POOL);
+        }
+    });
+    runs.dispatcher.close_pools();
+    runs.dispatcher.set_pool(POOL, 3, 0);
+    assert_eq!(runs.pop_all(), ["a"]);
+    runs.release(run, "a");
+    runs.dispatcher.remove_run(runs.runs[run].0);
+    assert!(!runs.dispatcher.has_pool_tasks());
+    let used = runs.dispatcher.pool_uses();
+    assert_eq!((used[0].slots, used[0].taken, used[0].ready), (3, 0, 0));
+    runs.dispatcher.set_pool(POOL, 0, 0);
+    assert_eq!(runs.dispatcher.pool_uses(), []);
+}

@@ -71,7 +71,14 @@ pub(super) fn is_alive(dir: &Path, name: &str) -> bool {
     if !name.starts_with(PREFIX) || name.contains(['/', '\\']) {
         return false;
     }
-    let Ok(file) = private::options().read(true).open(dir.join(name)) else { return false };
+    let file = match private::options().read(true).open(dir.join(name)) {
+        Ok(file) => file,
+        // Without descriptors, for example, it is not known, and it may be alive.
+        Err(error) => {
+            use io::ErrorKind::{InvalidFilename, InvalidInput, NotFound};
+            return !matches!(error.kind(), NotFound | InvalidInput | InvalidFilename);
+        }
+    };
     matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
 }
 

@@ -137,7 +137,13 @@ impl RunLocks {
         if self.is_ours(name) {
             return Some(worker());
         }
-        let mut file = private::options().read(true).open(self.dir.join(safe_name(name))).ok()?;
+        let mut file = match private::options().read(true).open(self.dir.join(safe_name(name))) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
+            // This process has no descriptors left, for example. Nobody may take a holder for dead
+            // who is not.
+            Err(_) => return Some(String::new()),
+        };
         match file.try_lock_shared() {
             // Somebody takes the run at this moment. That there is an owner matters more than its
             // name.
