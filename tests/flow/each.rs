@@ -2,7 +2,9 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use taskflow::Selection;
 use taskflow::engine::{RunReport, RunState, TaskState};
+use taskflow::graph::BuildError;
 use taskflow::prelude::*;
 use taskflow_tests::common::{self, live, on_both_drivers};
 
@@ -110,6 +112,33 @@ fn a_closure_can_have_several_tasks_and_take_outer_values() {
 fn a_closure_can_ignore_its_element() {
     let dag = Dag::build("constant", || list(count_to(3).each(|_| square(7)))).unwrap();
     on_both_drivers(&dag, |report| assert_eq!(report.result(), Some(&vec![49, 49, 49])));
+}
+
+/// An element waits for its list, also if it does not take it: the list was left out, and the run
+/// never ended, or succeeded without a call.
+#[test]
+fn a_part_of_a_graph_has_the_list_of_elements_that_ignore_it() {
+    let dag = Dag::build("part", || list(count_to(3).each(|_| square(7)))).unwrap();
+    for part in [Selection::only(dag.plan(), "list"), Selection::from(dag.plan(), "square")] {
+        let report = live(dag.run().select(part.expect("there is such a task")));
+        assert_eq!(report.result(), Some(&vec![49, 49, 49]));
+    }
+    let report = live(dag.run().select(Selection::only(dag.plan(), "square").expect("there is such a task")));
+    assert_eq!(report.task("square[2]").map(|task| task.state()), Some(TaskState::Success));
+}
+
+/// The graph was accepted, and its runs never ended.
+#[test]
+fn a_cycle_through_a_list_that_its_elements_ignore_is_a_mistake() {
+    let errors = Dag::build("ignored", || {
+        let list = count_to(3);
+        let total = sum(list.each(|_| square(7)));
+        list.after(total);
+        total
+    });
+    let errors = errors.expect_err("there is a cycle");
+    let [BuildError::Cycle { members, .. }] = errors.errors() else { panic!("{errors}") };
+    assert_eq!(members.len(), 4, "{errors}");
 }
 
 /// E3: `each` with a closure that returns a tuple: one list for each part, also of tasks of

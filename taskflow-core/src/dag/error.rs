@@ -218,6 +218,23 @@ pub enum BuildError {
         /// The group's place.
         at: SourceLocation,
     },
+    /// A group with retries whose tasks wait for tasks that wait for the group.
+    #[error(
+        "the group `{group}` (at {at}) has retries, so what follows its tasks waits until the whole group has ended, and {} \
+             would wait for it and be waited for; draw that in the group, or remove one of the edges created at {}",
+        list(others),
+        list(edges)
+    )]
+    GroupLeft {
+        /// The group.
+        group: String,
+        /// The tasks, or the other groups with retries, on the way out of the group and back.
+        others: Vec<String>,
+        /// Where the order edges on that way are written.
+        edges: Vec<SourceLocation>,
+        /// The group's place.
+        at: SourceLocation,
+    },
     /// A group with retries that contains a part of a scope.
     #[error(
         "the group `{group}` (at {at}) has retries, and contains a part of the scope of `{setup}`; draw the whole scope in the \

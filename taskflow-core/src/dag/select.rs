@@ -47,7 +47,9 @@ impl Selection {
             let work = if is_teardown { plan.orders(node) } else { &[] };
             let is_work =
                 |upstream: &NodeIndex| work.iter().chain(plan.rest_of_work(node)).any(|(known, _)| known == upstream);
-            for next in plan.upstreams(node).filter(|upstream| !is_work(upstream)).chain(own) {
+            // An element waits for its list, also if it does not take it.
+            let list = plan.place(node).mapping.map(|mapping| plan.mapping(mapping).expand);
+            for next in plan.upstreams(node).filter(|upstream| !is_work(upstream)).chain(own).chain(list) {
                 if !std::mem::replace(&mut selected[next], true) {
                     open.push(next);
                 }

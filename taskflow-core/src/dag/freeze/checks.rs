@@ -7,7 +7,7 @@ use super::arg_range;
 use crate::base::SourceLocation;
 use crate::base::index::{IndexVec, Indexing as _, indices};
 use crate::dag::arg::ArgDraft;
-use crate::dag::builder::{Draft, NodeDraft, Order};
+use crate::dag::builder::{Draft, GroupDraft, NodeDraft, Order};
 use crate::dag::error::BuildError;
 use crate::dag::fitness::Fitness;
 use crate::dag::plan::{Ids, MappingIndex, NodeIndex, NodeOptions};
@@ -60,43 +60,85 @@ pub(super) fn executor(
     errors.push(BuildError::NotElsewhere { task, executor, reason, at });
 }
 
-/// Data edges lead forward, so only order edges can close a cycle.
+/// Data edges lead forward, so only order edges can close a cycle. A group with retries is one
+/// vertex where the single tasks have none: what follows a task of it waits for all of it.
 pub(super) fn cycles(draft: &Draft, ids: &Ids, errors: &mut Vec<BuildError>) {
     if draft.orders.iter().all(|order| order.upstream < order.downstream) {
         return;
     }
-    let mut graph: DiGraph<(), ()> = DiGraph::with_capacity(draft.nodes.len(), draft.args.len());
+    let waits = waits(draft);
+    let edges_within = |component: &[NodeIndex], vertex: &dyn Fn(NodeIndex) -> NodeIndex| {
+        let inside = |node: NodeIndex| component.binary_search(&vertex(node)).is_ok();
+        let within = |order: &&Order| inside(order.upstream) && inside(order.downstream);
+        draft.orders.iter().filter(within).map(|order| order.at.into()).collect()
+    };
+    let cycles = components(draft, &waits, &|node| node);
+    let has_cycle = !cycles.is_empty();
+    errors.extend(cycles.into_iter().map(|component| BuildError::Cycle {
+        members: component.iter().map(|&node| ids[node].to_owned()).collect(),
+        edges: edges_within(&component, &|node| node),
+    }));
+    let units: Vec<&GroupDraft> = draft.groups.iter().filter(|group| group.retries > 0).collect();
+    if has_cycle || units.is_empty() {
+        return;
+    }
+    let unit_of = |node: NodeIndex| units.iter().find(|unit| unit.nodes.contains(&node));
+    let vertex = |node: NodeIndex| unit_of(node).map_or(node, |unit| unit.nodes.start);
+    for component in components(draft, &waits, &vertex) {
+        let Some(unit) = component.iter().find_map(|&node| unit_of(node)) else { continue };
+        let others = component.iter().filter(|&&node| node != unit.nodes.start);
+        let name = |&node: &NodeIndex| unit_of(node).map_or_else(|| ids[node].to_owned(), |unit| unit.name.clone());
+        errors.push(BuildError::GroupLeft {
+            group: unit.name.clone(),
+            others: others.map(name).collect(),
+            edges: edges_within(&component, &vertex),
+            at: unit.at.into(),
+        });
+    }
+}
+
+/// Which node waits for which, as `(upstream, downstream)`.
+fn waits(draft: &Draft) -> Vec<(NodeIndex, NodeIndex)> {
+    let mut waits: Vec<(NodeIndex, NodeIndex)> = Vec::with_capacity(draft.args.len());
+    waits.extend(draft.orders.iter().map(|order| (order.upstream, order.downstream)));
+    waits.extend(draft.gates.iter().copied());
+    for node in draft.nodes.indices() {
+        for arg in &draft.args[arg_range(draft, node)] {
+            let own = arg.handles().iter().filter(|handle| handle.scope == draft.scope);
+            waits.extend(own.filter_map(|handle| handle.source.as_task()).map(|upstream| (upstream, node)));
+        }
+        // An element waits for its list, also if it does not take it.
+        waits.extend(draft.nodes[node].mapping.map(|mapping| (draft.mappings[mapping].expand, node)));
+    }
+    waits
+}
+
+/// The vertices that wait for each other, in order. Several nodes can be one vertex, and do not
+/// wait for themselves then.
+fn components(
+    draft: &Draft,
+    waits: &[(NodeIndex, NodeIndex)],
+    vertex: &dyn Fn(NodeIndex) -> NodeIndex,
+) -> Vec<Vec<NodeIndex>> {
+    let mut graph: DiGraph<(), ()> = DiGraph::with_capacity(draft.nodes.len(), waits.len());
     for _ in &draft.nodes {
         graph.add_node(());
     }
-    let at = |node: NodeIndex| Vertex::new(node.as_usize());
-    for order in &draft.orders {
-        graph.add_edge(at(order.upstream), at(order.downstream), ());
-    }
-    for &(gate, node) in &draft.gates {
-        graph.add_edge(at(gate), at(node), ());
-    }
-    for node in draft.nodes.indices() {
-        for arg in &draft.args[arg_range(draft, node)] {
-            for upstream in arg.handles().iter().filter(|handle| handle.scope == draft.scope) {
-                if let Some(upstream) = upstream.source.as_task() {
-                    graph.add_edge(at(upstream), at(node), ());
-                }
-            }
+    for &(upstream, downstream) in waits {
+        let (from, to) = (vertex(upstream), vertex(downstream));
+        if from != to || upstream == downstream {
+            graph.add_edge(Vertex::new(from.as_usize()), Vertex::new(to.as_usize()), ());
         }
     }
+    let mut found = Vec::new();
     for mut component in tarjan_scc(&graph) {
         component.sort();
-        let inside = |node: NodeIndex| component.binary_search(&at(node)).is_ok();
-        let within = |order: &&Order| inside(order.upstream) && inside(order.downstream);
         let is_loop = component.len() == 1 && graph.contains_edge(component[0], component[0]);
         if component.len() > 1 || is_loop {
-            errors.push(BuildError::Cycle {
-                members: component.iter().map(|node| ids[NodeIndex::at(node.index())].to_owned()).collect(),
-                edges: draft.orders.iter().filter(within).map(|order| order.at.into()).collect(),
-            });
+            found.push(component.into_iter().map(|vertex| NodeIndex::at(vertex.index())).collect());
         }
     }
+    found
 }
 
 /// Order edges between two mappings of which neither is inside the other.
