@@ -431,6 +431,40 @@ fn any_of_keeps_the_first_success() {
     on_both_drivers(&dag.expect("the graph is sound"), |report| {
         assert_eq!(report.result(), Some(&(10, 2, 20, 1)));
     });
+    // In the other order, the second one got what had decided the first.
+    let dag = Dag::build("late", || {
+        let (early, late, last) = (is(10).id("early"), is(20).id("late"), is(30).id("last"));
+        chain((early, late, last));
+        first_and_gate([last, late], [last, late, early], gate().after(last))
+    });
+    on_both_drivers(&dag.expect("the graph is sound"), |report| {
+        assert_eq!(report.result(), Some(&(20, 1, 10, 2)));
+    });
+}
+
+/// The elements of a list got what came later, if it lay before the first in the list.
+#[test]
+fn any_of_keeps_the_first_success_for_the_elements_of_a_list() {
+    #[task]
+    fn is(number: u32) -> u32 {
+        number
+    }
+    #[task]
+    fn names(count: u32) -> Vec<u32> {
+        (0..count).collect()
+    }
+    #[task]
+    fn pick(number: AnyOf<u32>, _of: u32) -> usize {
+        number.index()
+    }
+    let dag = Dag::build("elements", || {
+        let (early, late) = (is(10).id("early"), is(20).id("late"));
+        chain((early, late));
+        let list = names(2);
+        list.after(late);
+        list.each(|name| pick([late, early], name)).collect()
+    });
+    on_both_drivers(&dag.expect("the graph is sound"), |report| assert_eq!(report.result(), Some(&vec![1, 1])));
 }
 
 #[test]

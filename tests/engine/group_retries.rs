@@ -10,7 +10,7 @@ use taskflow::graph::BuildError;
 use taskflow::journal::{Journal, Note, TaskFilter};
 use taskflow::prelude::*;
 use taskflow::testing::{Test, explore};
-use taskflow::{BoxError, BuildErrors, Group};
+use taskflow::{BoxError, BuildErrors, Group, Selection};
 use taskflow_tests::common::{self, live, locked, reference, state_of, states};
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -238,6 +238,30 @@ fn a_scope_in_a_group_is_set_up_and_torn_down_in_each_attempt() {
     assert_eq!((calls["open scoped"], calls["close scoped"]), (3, 3));
 }
 
+/// As at the end of a run: the failure of a teardown that does not fail the run was one of its
+/// group, and the work ran three times.
+#[test]
+fn a_teardown_that_fails_quietly_does_not_fail_its_group() {
+    let dag = Dag::build("quiet", || {
+        let group = Group::new("load").retries(2).retry_delay(HOUR);
+        group.draw(|| scope(open("quiet"), |_| stage("quiet", 1), |name| close(name)))
+    });
+    let outcome = Test::new(&dag.expect("no mistake")).always_fails("load.close", "away").run();
+    outcome.assert_success().assert_attempts("load.stage", 1).assert_attempts("load.close", 1);
+}
+
+/// The failure counted as handled by a task that took no part.
+#[test]
+fn a_group_is_retried_also_if_a_part_of_it_runs_only() {
+    let dag = Dag::build("part", || {
+        Group::new("load").retries(2).retry_delay(HOUR).draw(|| publish("part", swap("part twice", 1)))
+    });
+    let dag = dag.expect("no mistake");
+    let only = Selection::only(dag.plan(), "load.swap").expect("there is such a task");
+    let report = reference(dag.run().select(only));
+    assert_eq!((report.state(), state_of(&report, "load.swap")), (RunState::Success, TaskState::Success));
+}
+
 #[task]
 fn double(n: u32) -> u32 {
     n * 2
@@ -314,6 +338,26 @@ fn a_group_that_cannot_be_retried_as_a_whole_is_a_mistake() {
         scope(name, |_| unit().draw(|| double(1)), |name| unit().draw(|| close(name)))
     }));
     assert!(matches!(&error, BuildError::GroupCutsScope { setup, .. } if setup == "open"), "{error}");
+    // The end of a task of the group is known when all of the group has ended.
+    let error = mistake(Dag::build("left", || {
+        let refreshed = rows(1);
+        unit().draw(|| {
+            let staged = stage("left", 1);
+            chain((staged, refreshed));
+            publish("left", staged).after(refreshed)
+        })
+    }));
+    let BuildError::GroupLeft { group, others, edges, .. } = &error else { panic!("{error}") };
+    assert_eq!((&**group, &others[..], edges.len()), ("unit", &["rows".to_owned()][..], 2), "{error}");
+    let error = mistake(Dag::build("crossed", || {
+        let (one, two) = Group::new("one").retries(1).draw(|| (rows(1), rows(2)));
+        Group::new("two").retries(1).draw(|| {
+            let (three, four) = (rows(3).after(one), rows(4));
+            two.after(four);
+            add(three, four)
+        })
+    }));
+    assert!(matches!(&error, BuildError::GroupLeft { .. }), "{error}");
     // All of the group in the work of a scope is well.
     let within = Dag::build("within", || scope(open("within"), |_| unit().draw(|| double(1)), |name| close(name)));
     assert!(within.is_ok());

@@ -372,3 +372,58 @@ async fn elements_of_a_list_that_a_setup_has_returned_again_are_those_of_the_new
     assert_eq!(journal.find("last").await?.counts, [(TaskState::Success, 7)]);
     Ok(())
 }
+
+#[task]
+fn resources(cluster: &u32) -> Vec<u32> {
+    vec![*cluster, *cluster + 1]
+}
+
+#[task]
+fn delete_one(resource: u32) -> u32 {
+    resource
+}
+
+#[task]
+fn report(deleted: Vec<Option<u32>>) -> usize {
+    deleted.into_iter().flatten().count()
+}
+
+/// The list of the elements before the retry was left, and the run never ended.
+#[test]
+fn a_teardown_of_many_elements_runs_again_with_its_scope() {
+    let dag = Dag::build_with("many", retried(1, Duration::from_secs(3600)), || {
+        let work = scope(
+            create("many"),
+            |cluster| on_cluster(cluster, "many"),
+            |cluster| report(resources(cluster).each(delete_one)),
+        );
+        total(vec![work])
+    });
+    let dag = dag.unwrap();
+    let test = || {
+        let test =
+            Test::new(&dag).stub(create {}, |_: String| Ok(7)).fail_times("on_cluster", 1, "the cluster is slow");
+        test.stub(on_cluster {}, |cluster: u32, _: String| Ok(cluster)).fail_times("delete_one[1]", 1, "it is busy")
+    };
+    let outcome = test().run();
+    outcome.assert_success();
+    let ids: Vec<String> = outcome.report().tasks().map(|task| task.id().into_owned()).collect();
+    let once: std::collections::HashSet<&String> = ids.iter().collect();
+    assert_eq!(once.len(), ids.len(), "{ids:?}");
+    explore(0..50, test);
+}
+
+/// A process that took up the run in the wait counted the wait against the time limit of the run,
+/// and ended it without its retry.
+#[test]
+fn the_wait_for_a_retry_does_not_count_against_the_timeout_after_a_crash() {
+    let mut options = retried(1, Duration::from_secs(3600));
+    options.timeout = Some(Duration::from_secs(600));
+    let dag = Dag::build_with("limited", options, || total(extract("limited"))).unwrap();
+    for entries in 1..12 {
+        let test = Test::new(&dag).fail_times("total", 1, "no network").crash_after(entries);
+        let outcome = test.run();
+        outcome.assert_success();
+        assert_eq!(outcome.result(), &6, "after {entries} entries");
+    }
+}

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use crate::base::index::{IndexVec, indices};
 use crate::base::{Failure, catch};
 use crate::dag::{
-    ArgCell, ArgPlan, At, Delivery, EdgeArg, EdgeKind, Layout, NodeIndex, Plan, Projection, Source, as_it_is,
+    ArgCell, ArgPlan, At, Delivery, EdgeArg, EdgeKind, Layout, NodeIndex, Plan, Projection, RunJoinIndex, Source,
+    as_it_is,
 };
 use crate::machine::Machine;
 use crate::run::{TaskIndex, TaskState};
@@ -104,7 +105,7 @@ impl Values {
                     // The inputs of a sum, of which there may be very many.
                     sources.iter().map(|&source| self.deliver_success(source)).collect()
                 } else {
-                    let winner = winner(machine, task, &edges);
+                    let winner = winner(machine, task, position, &edges);
                     let deliver = |&source: &Source| {
                         let delivery = self.deliver(machine, source, edges.kind(), last);
                         // Of an `AnyOf` only the first success counts, even if others follow.
@@ -181,13 +182,14 @@ impl Values {
                 }
                 ArgPlan::Edges(edges) => edges,
             };
-            let winner = winner(machine, task, &edges);
+            let winner = winner(machine, task, position, &edges);
             let mut delivered = Vec::with_capacity(edges.sources().len());
             let mut projections = Vec::new();
             for (index, &source) in edges.sources().iter().enumerate() {
                 let lost = winner.is_some_and(|winner| winner != source);
                 match origin(layout, task, source) {
                     Origin::Param => delivered.push(self.param(source)),
+                    Origin::Element { .. } | Origin::Around(_) if lost => delivered.push(Delivery::Absent),
                     Origin::Element { expand, element } => delivered.push(self.element(layout, expand, element)),
                     Origin::Around(upstream) => {
                         delivered.push(self.deliver_task(machine, upstream, edges.kind(), false));
@@ -389,21 +391,29 @@ fn origin(layout: &Layout, task: TaskIndex, source: Source) -> Origin {
     }
 }
 
-/// The upstream that made an `AnyOf` argument run. A parameter of the DAG is there before any task.
-fn winner(machine: &Machine, task: TaskIndex, edges: &EdgeArg<'_>) -> Option<Source> {
+/// The upstream that made an `AnyOf` argument run, the one at this position. A parameter of the DAG
+/// is there before any task.
+fn winner(machine: &Machine, task: TaskIndex, position: usize, edges: &EdgeArg<'_>) -> Option<Source> {
     if edges.kind() != EdgeKind::First {
         return None;
     }
     if let Some(&param) = edges.sources().iter().find(|source| source.as_param().is_some()) {
         return Some(param);
     }
-    // The joins of several `AnyOf` parameters are told apart by their winners being among the
-    // sources.
+    // The joins of the `AnyOf` arguments of a task are its last ones, in order. An argument with a
+    // parameter of the DAG has none.
+    let has_join = |arg: &ArgPlan<'_>| match arg {
+        ArgPlan::Edges(edges) => {
+            edges.kind() == EdgeKind::First && edges.sources().iter().all(|source| source.as_task().is_some())
+        }
+        ArgPlan::Constant(_) => false,
+    };
     let layout = machine.layout();
-    let winners = layout.joins_of(task).filter_map(|join| machine.winner(join)).map(|winner| layout.node(winner));
-    let mut sources =
-        winners.filter_map(|winner| edges.sources().iter().find(|source| source.as_task() == Some(winner)).copied());
-    sources.next()
+    let from_here = layout.plan().args(layout.node(task)).skip(position).filter(has_join).count();
+    let joins: Vec<RunJoinIndex> = layout.joins_of(task).collect();
+    let join = *joins.get(joins.len().checked_sub(from_here)?)?;
+    let winner = layout.node(machine.winner(join)?);
+    edges.sources().iter().find(|source| source.as_task() == Some(winner)).copied()
 }
 
 fn outcome_of(machine: &Machine, task: TaskIndex) -> Arc<Failure> {

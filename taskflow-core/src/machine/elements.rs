@@ -6,7 +6,7 @@ use super::core::Core;
 use super::joins::Recipients;
 use crate::base::Timestamp;
 use crate::base::index::indices;
-use crate::dag::{At, Block, Layout, RunJoinIndex};
+use crate::dag::{At, Block, JoinIndex, Layout, RunJoinIndex};
 use crate::run::{TaskIndex, TaskState};
 
 impl Core {
@@ -122,11 +122,15 @@ impl Core {
             }
         }
         let around = graph.at(block.expand);
-        for &(upstream, join) in &mapping.captured {
-            let Some(upstream) = graph.task(upstream, around) else { continue };
-            if !self.tasks[upstream].state.is_terminal() || self.open_group(graph, upstream).is_some() {
-                continue;
-            }
+        let captured = mapping.captured.iter();
+        let captured = captured.filter_map(|&(upstream, join)| Some((graph.task(upstream, around)?, join)));
+        let has_ended = |&(upstream, _): &(TaskIndex, JoinIndex)| {
+            self.tasks[upstream].state.is_terminal() && self.open_group(graph, upstream).is_none()
+        };
+        let mut captured: Vec<(TaskIndex, JoinIndex)> = captured.filter(has_ended).collect();
+        // In the order of their ends: the first success decides an `AnyOf`.
+        captured.sort_by_key(|&(upstream, _)| (self.tasks[upstream].ended, upstream));
+        for (upstream, join) in captured {
             let own = graph.block_of(block.expand).map(|_| graph.elements(block.mapping, around)).unwrap_or_default();
             self.late.extend(own.into_iter().filter_map(|at: At| Some((upstream, graph.join(join, Some(at))?))));
         }

@@ -29,7 +29,7 @@ use super::joins::Recipients;
 use super::timer::Timer;
 use crate::base::Timestamp;
 use crate::base::index::indices;
-use crate::dag::{GroupIndex, JoinIndex, Layout, NodeIndex, RunJoinIndex};
+use crate::dag::{GroupIndex, JoinIndex, Layout, NodeIndex, RunJoinIndex, Teardown};
 use crate::run::{AttemptRecord, Entry, Event, RunState, TaskIndex, TaskState, Transition};
 
 impl Core {
@@ -123,12 +123,16 @@ impl Core {
         let is_inside = |node: NodeIndex| plan.units().of(node) == Some(group);
         let deals_with = |join: &JoinIndex| {
             let below = plan.join(*join).node;
-            is_inside(below) && plan.node_options(below).teardown.is_none()
+            let takes_part = self.selection.as_ref().is_none_or(|selection| selection.contains(below));
+            takes_part && is_inside(below) && plan.node_options(below).teardown.is_none()
         };
         let state = |task: &TaskIndex| self.tasks[*task].state;
         let has_failed = |task: &TaskIndex| matches!(state(task), TaskState::Failed | TaskState::UpstreamFailed);
         let is_last = |task: &TaskIndex| !plan.successors(graph.node(*task)).iter().any(deals_with);
-        let mut unhandled: Vec<TaskIndex> = plan.units().tasks(group).filter(has_failed).filter(is_last).collect();
+        // As at the end of a run, the failure of a teardown is one of the group only if it says so.
+        let counts = |task: &TaskIndex| plan.node_options(graph.node(*task)).teardown != Some(Teardown::Quiet);
+        let failed = plan.units().tasks(group).filter(has_failed).filter(counts);
+        let mut unhandled: Vec<TaskIndex> = failed.filter(is_last).collect();
         let mut found: BTreeSet<TaskIndex> = unhandled.iter().copied().collect();
         while let Some(task) = unhandled.pop() {
             if state(&task) == TaskState::UpstreamFailed {
@@ -213,6 +217,9 @@ impl Core {
             self.past.events_seen.insert(task, self.event_count);
         }
         self.waiters.remove(&task);
+        // What it was to go on with when the run was resumed.
+        self.past.waits.remove(&task);
+        self.past.retries.remove(&task);
         for join in indices(plan.joins_of(node)) {
             let own = RunJoinIndex::of(join);
             self.winners.remove(&own);

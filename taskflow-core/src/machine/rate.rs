@@ -20,8 +20,17 @@ impl Core {
         if self.tasks[task].attempt > 0 {
             return false;
         }
+        let is_known = self.element_starts.get(&at.block).is_some_and(|starts| starts.begins.contains_key(&at.element));
+        // By a task that ran in an earlier session, or before a retry of the run.
+        let has_begun = !is_known && {
+            let nodes = &graph.plan().mapping(graph.mapping_at(at)).nodes;
+            nodes.iter().filter_map(|&node| graph.task(node, Some(at))).any(|task| self.tasks[task].attempt > 0)
+        };
         let starts = self.element_starts.entry(at.block).or_default();
         let begins = *starts.begins.entry(at.element).or_insert_with(|| {
+            if has_begun {
+                return now;
+            }
             let begins = starts.next.max(now);
             starts.next = begins + rate.interval();
             begins

@@ -31,6 +31,8 @@ impl Core {
             if let Some((_, due)) = self.run_retry {
                 // The same timer each time, unless the run has just been resumed.
                 self.timers.insert((due, Timer::TryAgain));
+                // The wait does not count against the time limit of the run.
+                self.timers.retain(|&(_, timer)| timer != Timer::Run);
             }
             return true;
         }
@@ -95,7 +97,11 @@ impl Machine {
         let now = now.max(core.latest);
         let tasks: Vec<TaskIndex> = self.layout.tasks().filter(|&task| core.is_to_run_again(task)).collect();
         let mut tasks = self.with_scopes(tasks);
-        let lists = self.changed_lists(&tasks);
+        let mut lists = self.changed_lists(&tasks);
+        // An expand node of a teardown is open again, and its elements are those of a list to come.
+        lists.extend(tasks.iter().copied().filter(|&task| self.layout.block_of(task).is_some()));
+        lists.sort_unstable();
+        lists.dedup();
         let elements: Vec<TaskIndex> = match &lists[..] {
             [] => Vec::new(),
             lists => {
@@ -105,6 +111,7 @@ impl Machine {
         tasks.retain(|task| elements.binary_search(task).is_err());
         tasks.extend(lists.iter().filter(|list| elements.binary_search(list).is_err()));
         tasks.sort_unstable();
+        tasks.dedup();
         let mut all: Vec<TaskIndex> = tasks.iter().chain(&elements).copied().collect();
         all.sort_unstable();
         commands.extend(all.iter().map(|&task| Command::Forget(task)));
