@@ -283,7 +283,7 @@ async fn interrupt<T: Value>(
     Ok(run)
 }
 
-/// It was left for whoever resumes interrupted runs.
+/// The run that was waited for stayed interrupted, and `serve` went on with it.
 #[tokio::test]
 async fn cancelling_an_interrupted_run_cancels_the_run_it_waits_for() -> Result<(), BoxError> {
     let home = tempfile::tempdir()?;

@@ -278,8 +278,7 @@ impl Consumers {
                 Ok(step) => step,
                 Err(crash) => return consuming.pause_schedule(state, last_event, &crash.to_string(), now),
             };
-            // The events of a run that is not new would be lost. At most every slot of the step is
-            // among them once.
+            // A run that exists would not get these events. Each round adds a slot, so this ends.
             let taken = consuming.made_before(&step, journal).await?;
             if taken.is_empty() {
                 return consuming.outcome(step, state, now, journal).await;
