@@ -1,163 +1,29 @@
 //! The table of routes. The router, the checks of requests and the `OpenAPI` document are made
 //! from it, so a route without a description does not exist.
 
-use std::pin::Pin;
+mod field;
+mod route;
+mod router;
 
-use axum::Router;
-use axum::extract::{RawPathParams, Request, State};
-use axum::http::{Method, StatusCode, header};
-use axum::response::{IntoResponse, Response};
-use axum::routing::any;
 use serde_json::{Map, Value};
 
-use super::ServerState;
+use self::field::field;
+pub(super) use self::field::{Field, Kind};
+use self::route::route;
+pub(super) use self::route::{Answer, Route, Verb};
+pub(super) use self::router::router;
 use super::api::{
     accounts, approvals, assets, audit, backfills, bulk, changes, dags, elements, health, logs, pauses, prune,
     run_export, runs,
 };
-use super::auth::Visitor;
-use super::call::{self, Call};
 use super::hooks;
-use super::problem::Problem;
 use super::streams;
-use crate::base::schema::{Of, Schema};
+use crate::base::schema::Schema;
 use crate::journal::Explanation;
 use crate::ops;
 use crate::ops::accounts::{CreatedToken, EndedCredentials, TokenDocument, UserDocument};
 use crate::render::View;
 use crate::schedule::Pause;
-
-/// The response of a handler.
-pub(super) type Answer = Result<Response, Problem>;
-
-type Handler = fn(Call) -> Pin<Box<dyn Future<Output = Answer> + Send>>;
-
-/// A method of an address.
-#[derive(Clone, Copy)]
-pub(super) struct Route {
-    pub(super) method: Verb,
-    pub(super) path: &'static str,
-    pub(super) about: &'static str,
-    /// The parameters of the query.
-    pub(super) query: &'static [Field],
-    /// The members of the body.
-    pub(super) body: &'static [Field],
-    /// The media type of the response.
-    pub(super) media_type: &'static str,
-    /// The documents that it may answer with.
-    pub(super) answers: &'static [Of],
-    /// Whether the handler gets the bytes of the body, and no members.
-    pub(super) is_raw: bool,
-    /// Whether it is answered in its turn: it reads, or computes, much.
-    is_costly: bool,
-    handler: Handler,
-}
-
-/// The methods of routes. `HEAD` is `GET` without the body.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verb {
-    Get,
-    Post,
-    Put,
-    Delete,
-}
-
-/// A parameter of a query, or a member of a body.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Field {
-    pub(super) name: &'static str,
-    pub(super) kind: Kind,
-    pub(super) is_required: bool,
-    pub(super) about: &'static str,
-}
-
-/// The type of a field.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Kind {
-    Text,
-    /// One of these texts.
-    Word(&'static [&'static str]),
-    /// A whole number, from the first to the second.
-    Number(i64, i64),
-    Switch,
-    /// A point in time or a day, as text.
-    Time,
-    /// A duration such as `30s`, of at most so many seconds.
-    Span(u64),
-    /// Texts. In a query, repeated or separated by commas.
-    Texts,
-    /// Any JSON value. Not in a query.
-    Json,
-    /// An object. Not in a query.
-    Object,
-}
-
-impl Verb {
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Verb::Get => "GET",
-            Verb::Post => "POST",
-            Verb::Put => "PUT",
-            Verb::Delete => "DELETE",
-        }
-    }
-}
-
-impl Route {
-    /// Whether it changes something.
-    pub(super) fn changes(&self) -> bool {
-        self.method != Verb::Get
-    }
-
-    const fn query(self, query: &'static [Field]) -> Self {
-        Route { query, ..self }
-    }
-
-    const fn body(self, body: &'static [Field]) -> Self {
-        Route { body, ..self }
-    }
-
-    const fn raw(self) -> Self {
-        Route { is_raw: true, ..self }
-    }
-
-    const fn costly(self) -> Self {
-        Route { is_costly: true, ..self }
-    }
-
-    const fn media_type(self, media_type: &'static str) -> Self {
-        Route { media_type, ..self }
-    }
-}
-
-impl Field {
-    const fn required(self) -> Self {
-        Field { is_required: true, ..self }
-    }
-}
-
-const fn field(name: &'static str, kind: Kind, about: &'static str) -> Field {
-    Field { name, kind, is_required: false, about }
-}
-
-/// `route!(Get "/runs", runs::list, "Lists runs" => Vec<Run>)`: the documents that it may answer
-/// with come last.
-macro_rules! route {
-    ($method:ident $path:literal, $handler:path, $about:literal $(=> $($answer:ty),+)?) => {
-        Route {
-            method: Verb::$method,
-            path: $path,
-            about: $about,
-            query: &[],
-            body: &[],
-            media_type: "application/json",
-            answers: &[$($(<$answer as Schema>::shape),+)?],
-            is_raw: false,
-            is_costly: false,
-            handler: |call| Box::pin($handler(call)),
-        }
-    };
-}
 
 const LIMIT: Field = field("limit", Kind::Number(1, 1_000), "At most this many. Default: 50");
 const LIMIT_OF_ALL: Field = field("limit", Kind::Number(1, 1_000), "At most this many. Default: all");
@@ -602,78 +468,6 @@ const LEVEL: Field = field(
 const FOLLOW: Field = field("follow", Kind::Switch, "Sends the lines as server-sent events, as they are written");
 
 const AFTER_EVENT: Field = field("after", Kind::Text, "With `follow`: begins after this place, the `id` of an event");
-
-/// The router of the table.
-pub(super) fn router() -> Router<ServerState> {
-    let mut router = Router::new();
-    let mut paths: Vec<&'static str> = ROUTES.iter().map(|route| route.path).collect();
-    paths.dedup();
-    for path in paths {
-        let answer = move |state: State<ServerState>, params: Result<RawPathParams, _>, request: Request| async move {
-            let params = params.map_err(|_: axum::extract::rejection::RawPathParamsRejection| {
-                Problem::bad_request("the address is not percent-encoded UTF-8")
-            })?;
-            let params = params.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-            answer(path, Visitor::new(state.0, request.extensions()), params, request).await
-        };
-        router = router.route(path, any(answer));
-    }
-    router
-}
-
-/// Finds the route of a path by the method, checks the request and calls the handler.
-async fn answer(path: &'static str, state: Visitor, params: Vec<(String, String)>, request: Request) -> Answer {
-    let of_path = || ROUTES.iter().filter(|route| route.path == path);
-    let method = match request.method() {
-        &Method::HEAD => "GET",
-        method => method.as_str(),
-    };
-    let Some(route) = of_path().find(|route| route.method.name() == method) else {
-        let mut allowed: Vec<&str> = of_path().map(|route| route.method.name()).collect();
-        if allowed.contains(&"GET") {
-            allowed.push("HEAD");
-        }
-        return Err(Problem::method_not_allowed(&allowed.join(", ")));
-    };
-    if route.changes() {
-        may_change(&state)?;
-    }
-    let started = std::time::Instant::now();
-    let answered = match call::read(route, state.clone(), params, request).await {
-        Ok(call) => in_turn(route, call).await,
-        Err(problem) => Err(problem),
-    };
-    let response = answered.into_response();
-    if route.changes() && response.status().is_success() {
-        state.handle.wake();
-    }
-    state.metrics.request(route.method.name(), path, response.status(), started.elapsed());
-    Ok(response)
-}
-
-/// Calls the handler, once there is a turn for it. A stream needs none.
-async fn in_turn(route: &Route, mut call: Call) -> Answer {
-    if route.is_costly && !call.switch("follow") {
-        call.turn = Some(call.state.turn(call.state.principal()).await?);
-    }
-    let turn = call.turn.clone();
-    let answered = (route.handler)(call).await;
-    drop(turn);
-    answered
-}
-
-/// Whether requests may change something now.
-fn may_change(state: &ServerState) -> Result<(), Problem> {
-    if state.options.read_only {
-        let problem = Problem::new(StatusCode::FORBIDDEN, "the server is read-only");
-        return Err(problem.next("use the command line, or a server without --read-only"));
-    }
-    if state.is_draining() {
-        let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "the service is about to end");
-        return Err(problem.header(header::RETRY_AFTER, "10"));
-    }
-    Ok(())
-}
 
 #[cfg(test)]
 mod tests {
