@@ -24,7 +24,7 @@ use super::hooks;
 use super::keys::{DagKey, RunKey, TaskKey};
 use super::permit::{Permit, Right};
 use super::problem::Problem;
-use super::routes::{Field, Kind, ROUTES, Route};
+use super::routes::{self, Field, Kind, Route};
 use crate::base::{Timestamp, did_you_mean};
 use crate::dag::DagDef;
 use crate::journal::{Journal, Note, RunSummary};
@@ -148,7 +148,7 @@ async fn json_body(headers: &HeaderMap, body: Body, most: usize) -> Result<Vec<u
 /// For fuzzing: reads a text as the query, the body and the spans of all routes.
 pub(super) fn read_any(text: &str) {
     let _ = span(text);
-    for route in ROUTES {
+    for route in routes::all() {
         let _ = query(route.query, text, &mut Map::new());
         if let Ok(Value::Object(body)) = serde_json::from_str(text) {
             let _ = members(route.body, body, &mut Map::new());

@@ -209,7 +209,7 @@ impl ServerState {
 /// The routes of the API: `GET /api/v1/dags`.
 #[cfg(all(test, feature = "cli"))]
 pub(crate) fn route_names() -> impl Iterator<Item = String> {
-    routes::ROUTES.iter().map(|route| format!("{} {}", route.method.name(), route.path))
+    routes::all().map(|route| format!("{} {}", route.method.name(), route.path))
 }
 
 /// All routes: the API, and the pages unless they are left out.

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::problem::Document;
-use super::routes::{Field, JSON_LINES, Kind, ROUTES, Route, Verb};
+use super::routes::{self, Field, JSON_LINES, Kind, Route, Verb};
 use super::schema::Components;
 use crate::base::schema::Schema as _;
 
@@ -12,7 +12,7 @@ pub(super) fn openapi(base: &str) -> String {
     let mut components = Components::default();
     components.answer(&[Document::shape]);
     let mut paths = Map::new();
-    for route in ROUTES {
+    for route in routes::all() {
         let operations = paths.entry(route.path).or_insert_with(|| json!({}));
         operations[route.method.name().to_ascii_lowercase()] = operation(route, &mut components);
     }

@@ -39,3 +39,16 @@ impl Field {
 pub(super) const fn field(name: &'static str, kind: Kind, about: &'static str) -> Field {
     Field { name, kind, is_required: false, about }
 }
+
+pub(super) const LIMIT: Field = field("limit", Kind::Number(1, 1_000), "At most this many. Default: 50");
+pub(super) const LIMIT_OF_ALL: Field = field("limit", Kind::Number(1, 1_000), "At most this many. Default: all");
+pub(super) const AFTER: Field =
+    field("after", Kind::Text, "The place where the page begins, as the header Link has it");
+/// The pages of a list that is answered as a whole unless a limit is named.
+pub(super) const PAGES: &[Field] = &[LIMIT_OF_ALL, AFTER];
+pub(super) const DAG: Field = field("dag", Kind::Text, "Only of this DAG");
+pub(super) const REASON: Field = field("reason", Kind::Text, "Why, for the history");
+pub(super) const BY: Field = field("by", Kind::Text, "Who, for the history. Default: the account of the server");
+pub(super) const NOTE: &[Field] = &[REASON, BY];
+pub(super) const DRY_RUN: Field = field("dry_run", Kind::Switch, "Shows what would change, and changes nothing");
+pub(super) const STATE: Field = field("state", Kind::Texts, "Only in these states");

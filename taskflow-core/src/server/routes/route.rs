@@ -9,6 +9,10 @@ use crate::base::schema::Of;
 use crate::server::call::Call;
 use crate::server::problem::Problem;
 
+pub(in crate::server) const JSON_LINES: &str = "application/jsonl";
+pub(in crate::server) const CSV: &str = "text/csv; charset=utf-8";
+pub(super) const EVENT_STREAM: &str = "text/event-stream";
+
 /// The response of a handler.
 pub(in crate::server) type Answer = Result<Response, Problem>;
 

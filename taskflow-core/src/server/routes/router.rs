@@ -6,7 +6,7 @@ use axum::http::{Method, StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::any;
 
-use super::ROUTES;
+use super::all;
 use super::route::{Answer, Route};
 use crate::server::ServerState;
 use crate::server::auth::Visitor;
@@ -16,7 +16,7 @@ use crate::server::problem::Problem;
 /// The router of the table.
 pub(in crate::server) fn router() -> Router<ServerState> {
     let mut router = Router::new();
-    let mut paths: Vec<&'static str> = ROUTES.iter().map(|route| route.path).collect();
+    let mut paths: Vec<&'static str> = all().map(|route| route.path).collect();
     paths.dedup();
     for path in paths {
         let answer = move |state: State<ServerState>, params: Result<RawPathParams, _>, request: Request| async move {
@@ -33,7 +33,7 @@ pub(in crate::server) fn router() -> Router<ServerState> {
 
 /// Finds the route of a path by the method, checks the request and calls the handler.
 async fn answer(path: &'static str, state: Visitor, params: Vec<(String, String)>, request: Request) -> Answer {
-    let of_path = || ROUTES.iter().filter(|route| route.path == path);
+    let of_path = || all().filter(|route| route.path == path);
     let method = match request.method() {
         &Method::HEAD => "GET",
         method => method.as_str(),

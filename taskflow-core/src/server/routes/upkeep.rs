@@ -1,0 +1,32 @@
+//! The audit trail, and deleting what is old.
+
+use super::field::{DAG, DRY_RUN, Kind, LIMIT, STATE, field};
+use super::route::{Route, Verb, route};
+use crate::base::schema::Schema;
+use crate::ops;
+use crate::server::api::{audit, prune};
+
+pub(super) static ROUTES: &[Route] = &[
+    route!(Get "/api/v1/audit", audit::list,
+        "Who has changed what, the newest first" => ops::AuditList)
+    .query(&[
+        DAG,
+        field("run", Kind::Text, "Only about the run with this number or id"),
+        field("about", Kind::Text, "Only about this DAG, or this run, also one that was deleted"),
+        field("by", Kind::Text, "Only by this actor"),
+        field("action", Kind::Text, "Only of this kind: a verb of the command line, such as clear"),
+        field("since", Kind::Time, "Not older than this"),
+        LIMIT,
+        field("before", Kind::Number(1, i64::MAX), "Only with a lower number: the next page"),
+    ]),
+    route!(Post "/api/v1/db/prune", prune::prune, "Deletes old runs that have ended, and old events"
+        => ops::Pruned, Vec<ops::RunSummaryDocument>)
+    .costly()
+    .query(&[DRY_RUN])
+    .body(&[
+        field("older_than", Kind::Span(u64::MAX), "Only what was created longer ago").required(),
+        DAG,
+        STATE,
+        field("audit", Kind::Switch, "Also old entries of the audit trail"),
+    ]),
+];
