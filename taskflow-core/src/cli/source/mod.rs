@@ -7,7 +7,8 @@
 //! same bytes.
 //!
 //! - This file: the choice between the two, and the verbs that have none.
-//! - `reads`: the documents. `changes`: the operations that change something.
+//! - `reads`: the documents. `logs`: the lines of logs. `changes`: the operations that change
+//!   something.
 //! - `tasks`: the tasks of a run, one by one. `accounts`: users and tokens.
 //! - `client`: requests and answers. `events`: streams. `address`: the address of a service.
 //!
@@ -23,6 +24,7 @@ mod changes;
 mod client;
 #[cfg(feature = "server")]
 mod events;
+mod logs;
 #[cfg(not(feature = "server"))]
 mod no_client;
 mod reads;
