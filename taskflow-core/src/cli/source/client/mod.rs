@@ -10,21 +10,25 @@
 //! `http` is spoken by hyper, which the server has brought: it costs a program nothing. `https`
 //! needs the feature `http`, whose client has TLS.
 
-use std::pin::Pin;
+mod connection;
+mod encrypted;
+mod reply;
+
 use std::time::{Duration, Instant};
 
 use axum::body::Body;
-use axum::http::{Request, StatusCode, header, response};
-use hyper::body::Incoming;
-use hyper_util::rt::TokioIo;
+use axum::http::{Request, StatusCode, header};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::runtime::{Builder, Runtime};
 
+pub(super) use self::connection::Opened;
+use self::connection::exchange;
+use self::encrypted::encrypted;
+use self::reply::{Problem, Reply};
 use super::super::error::CliError;
-use super::super::format;
 use super::address::Address;
 use super::events::Events;
 use crate::base::text::one_line;
@@ -50,29 +54,10 @@ pub(in crate::cli) struct Client {
     runtime: Runtime,
 }
 
-/// An answer.
-#[derive(Debug)]
-struct Reply {
-    status: StatusCode,
-    media_type: String,
-    /// The address of the next page, of a list that has one.
-    next: Option<String>,
-    body: Vec<u8>,
-}
-
 #[derive(Debug, Deserialize)]
 struct Version {
     api: u64,
     taskflow: String,
-}
-
-/// What is read of a problem document.
-#[derive(Debug, Deserialize)]
-struct Problem {
-    detail: String,
-    #[serde(default)]
-    candidates: Vec<String>,
-    next: Option<String>,
 }
 
 /// A segment of an address.
@@ -308,201 +293,5 @@ impl Client {
         }
         let request = request.uri(target).header(header::HOST, &self.address.authority).body(Body::from(body));
         self.runtime.block_on(exchange(&self.address, request.map_err(|error| error.to_string())?))
-    }
-}
-
-/// An answer whose head was read.
-pub(super) struct Opened {
-    head: response::Parts,
-    body: Unread,
-}
-
-/// The rest of an answer.
-enum Unread {
-    /// On a connection of its own, which ends with it.
-    Plain { body: Incoming, _conversation: Conversation },
-    #[cfg(feature = "http")]
-    Encrypted(ureq::BodyReader<'static>),
-}
-
-/// Ends a connection that nobody reads any more.
-struct Conversation(tokio::task::JoinHandle<Result<(), hyper::Error>>);
-
-impl Drop for Conversation {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
-
-/// How much of an encrypted answer is read at once.
-#[cfg(feature = "http")]
-const PART: usize = 64 * 1024;
-
-fn late() -> String {
-    "there was no answer in time".to_owned()
-}
-
-impl Opened {
-    pub(super) fn status(&self) -> StatusCode {
-        self.head.status
-    }
-
-    /// How long the service asks to wait.
-    pub(super) fn retry_after(&self) -> Option<Duration> {
-        let seconds = self.head.headers.get(header::RETRY_AFTER)?.to_str().ok()?;
-        seconds.parse().ok().map(Duration::from_secs)
-    }
-
-    /// Waits for the next bytes; none at the end. An encrypted connection has a time limit of its
-    /// own.
-    pub(super) fn read(&mut self, client: &Client, most: Duration) -> Result<Vec<u8>, String> {
-        match &mut self.body {
-            Unread::Plain { body, .. } => client.runtime.block_on(async {
-                let frames =
-                    std::future::poll_fn(|context| hyper::body::Body::poll_frame(Pin::new(&mut *body), context));
-                match tokio::time::timeout(most, frames).await.map_err(|_| late())? {
-                    None => Ok(Vec::new()),
-                    // Trailers are no bytes.
-                    Some(Ok(frame)) => Ok(frame.into_data().map(Into::into).unwrap_or_default()),
-                    Some(Err(error)) => Err(error.to_string()),
-                }
-            }),
-            #[cfg(feature = "http")]
-            Unread::Encrypted(body) => {
-                let mut bytes = vec![0; PART];
-                let read = std::io::Read::read(body, &mut bytes).map_err(|error| error.to_string())?;
-                bytes.truncate(read);
-                Ok(bytes)
-            }
-        }
-    }
-
-    /// Reads the rest.
-    fn reply(mut self, client: &Client, deadline: Instant) -> Result<Reply, String> {
-        let mut body = Vec::new();
-        loop {
-            let part = self.read(client, deadline.saturating_duration_since(Instant::now()))?;
-            if part.is_empty() {
-                break;
-            }
-            body.extend(part);
-        }
-        let header = |name| self.head.headers.get(name).and_then(|value| value.to_str().ok());
-        let link = header(header::LINK).and_then(|link| link.strip_prefix('<')?.strip_suffix(">; rel=\"next\""));
-        let next = link.map(str::to_owned);
-        let media_type = header(header::CONTENT_TYPE).unwrap_or_default().to_owned();
-        Ok(Reply { status: self.head.status, media_type, next, body })
-    }
-}
-
-/// Sends a request and reads the head of the answer, on a connection of its own.
-async fn exchange(address: &Address, request: Request<Body>) -> Result<Opened, String> {
-    let stream = tokio::net::TcpStream::connect((&*address.host, address.port));
-    let stream = tokio::time::timeout(CONNECT, stream).await.map_err(|_| late())?;
-    let stream = stream.map_err(|error| error.to_string())?;
-    let handshake = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await;
-    let (mut sender, connection) = handshake.map_err(|error| error.to_string())?;
-    let conversation = Conversation(tokio::spawn(connection));
-    let answered = tokio::time::timeout(ANSWER, sender.send_request(request)).await.map_err(|_| late())?;
-    let (head, body) = answered.map_err(|error| error.to_string())?.into_parts();
-    Ok(Opened { head, body: Unread::Plain { body, _conversation: conversation } })
-}
-
-#[cfg(feature = "http")]
-fn encrypted(
-    address: &Address,
-    target: &str,
-    request: axum::http::request::Builder,
-    body: Vec<u8>,
-    silence: Option<Duration>,
-) -> Result<Opened, String> {
-    let config = ureq::Agent::config_builder()
-        .http_status_as_error(false)
-        .max_redirects(0)
-        .timeout_connect(Some(CONNECT))
-        .timeout_per_read(silence)
-        .timeout_global(silence.is_none().then_some(ANSWER));
-    let config = match authorities()? {
-        Some(roots) => config.tls_config(ureq::tls::TlsConfig::builder().root_certs(roots).build()).build(),
-        None => config.build(),
-    };
-    let request = request.uri(format!("https://{}{target}", address.authority)).body(body);
-    let request = request.map_err(|error| error.to_string())?;
-    let response = ureq::Agent::from(config).run(request).map_err(|error| error.to_string())?;
-    let (head, body) = response.into_parts();
-    Ok(Opened { head, body: Unread::Encrypted(body.into_with_config().limit(u64::MAX).reader()) })
-}
-
-/// The authorities in the file of `SSL_CERT_FILE`, as other programs have it, such as that of a
-/// certificate of one's own; in place of those that browsers trust.
-#[cfg(feature = "http")]
-fn authorities() -> Result<Option<ureq::tls::RootCerts>, String> {
-    use ureq::tls::PemItem;
-
-    let Some(path) = std::env::var_os("SSL_CERT_FILE").filter(|path| !path.is_empty()) else { return Ok(None) };
-    let path = std::path::PathBuf::from(path);
-    let cannot = |reason: String| format!("SSL_CERT_FILE: {}: {reason}", path.display());
-    let text = std::fs::read(&path).map_err(|error| cannot(error.to_string()))?;
-    let items = ureq::tls::parse_pem(&text).filter_map(Result::ok);
-    let authorities: Vec<_> = items
-        .filter_map(|item| match item {
-            PemItem::Certificate(certificate) => Some(certificate),
-            _ => None,
-        })
-        .collect();
-    match authorities.is_empty() {
-        true => Err(cannot("it has no certificate in PEM".to_owned())),
-        false => Ok(Some(ureq::tls::RootCerts::new_with_certs(&authorities))),
-    }
-}
-
-#[cfg(not(feature = "http"))]
-fn encrypted(
-    _: &Address,
-    _: &str,
-    _: axum::http::request::Builder,
-    _: Vec<u8>,
-    _: Option<Duration>,
-) -> Result<Opened, String> {
-    Err("this program is built without the feature `http`, which has TLS; an SSH tunnel needs none".to_owned())
-}
-
-impl Reply {
-    fn is_problem(&self) -> bool {
-        self.media_type.starts_with("application/problem+json")
-    }
-
-    fn problem(&self) -> Option<Problem> {
-        if self.is_problem() { serde_json::from_slice(&self.body).ok() } else { None }
-    }
-
-    /// The error that the answer is.
-    fn error(&self, client: &Client) -> CliError {
-        let Some(Problem { detail, candidates, next }) = self.problem() else {
-            return CliError::Failure(format!("{} answers {}, without a reason", client.shown, self.status));
-        };
-        let mut message = detail;
-        match &*candidates {
-            [] => {}
-            [only] => message += &format!("; did you mean `{only}`?"),
-            several => message += &format!("; there are {}", format::some(several, 10)),
-        }
-        if let Some(next) = next {
-            message += &format!("; {next}");
-        }
-        let message = one_line(&message).into_owned();
-        let is_usage = self.status.is_client_error()
-            && !matches!(
-                self.status,
-                StatusCode::UNAUTHORIZED
-                    | StatusCode::FORBIDDEN
-                    | StatusCode::REQUEST_TIMEOUT
-                    | StatusCode::MISDIRECTED_REQUEST
-                    | StatusCode::TOO_MANY_REQUESTS
-            );
-        if self.status == StatusCode::CONFLICT {
-            return CliError::Conflict(message);
-        }
-        if is_usage { CliError::usage(message) } else { CliError::Failure(message) }
     }
 }
