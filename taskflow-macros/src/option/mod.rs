@@ -1,9 +1,10 @@
 //! The options of `#[task]`, `#[sensor]`, `#[dag]`, its `default(..)`, `#[param]` and `#[event]`.
 //!
-//! [`list`] parses the syntax of an option list. [`table`] has one row for each option: its name,
-//! the kind of its value, the attributes that take it, an example for messages, the names it has
-//! elsewhere, and the field that it sets in the generated constant. [`kind`] reads values and turns
-//! them into code. [`rules`] rejects options that contradict each other.
+//! [`list`] parses the syntax of an option list, and [`lookup`] finds the rows of its options.
+//! [`table`] has one [`row`] for each option: its name, the kind of its value, the [places](place)
+//! that take it, an example for messages, the names it has elsewhere, and the field that it sets in
+//! the generated constant. [`kind`] reads values and turns them into code; [`constant`] makes the
+//! generated constant of them. [`rules`] rejects options that contradict each other.
 //!
 //! # Adding an option
 //!
@@ -20,16 +21,22 @@
 //! module of `task` or `dag`. An option without `=> field` concerns the function rather than
 //! `TaskOptions` or `DagOptions`: `expand` reads its field of [`Options`] directly.
 
+mod constant;
 mod kind;
 mod list;
+mod lookup;
+mod place;
 mod reader;
+mod row;
 mod rules;
 mod table;
 
 pub(crate) use list::parse;
+pub(crate) use lookup::read;
+pub(crate) use place::Place;
 pub(crate) use reader::ungroup;
 pub(crate) use rules::{StartsWith, Written, check_dag, check_deadline_of_task, check_task};
-pub(crate) use table::{Options, Place, read};
+pub(crate) use table::Options;
 
 use proc_macro2::Span;
 

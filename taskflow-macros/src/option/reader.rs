@@ -8,7 +8,7 @@ use syn::{Expr, Lit};
 
 use super::Spanned;
 use super::list::{Item, Value};
-use super::table::Row;
+use super::row::Row;
 use crate::errors::Errors;
 
 /// An option as written, its row, and where to report mistakes.

@@ -1,73 +1,11 @@
-//! The table of options, and the lookup of a written option in it.
-
-use std::fmt::Write as _;
+//! The table of options.
 
 use proc_macro2::TokenStream;
-use quote::{format_ident, quote};
+use quote::quote;
 
 use super::kind::{self, Initializer, Kind};
-use super::list::{Item, Value};
-use super::reader::Reader;
-use crate::errors::Errors;
-use crate::suggest::nearest;
-
-/// Where an option list is written.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Place {
-    /// `#[task(..)]`
-    Task,
-    /// `#[sensor(..)]`
-    Sensor,
-    /// `#[dag(..)]`
-    Dag,
-    /// `#[dag(default(..))]`
-    TaskDefaults,
-    /// `#[param(..)]`
-    Param,
-    /// `#[event(..)]`
-    Event,
-}
-
-impl Place {
-    const ALL: [Place; 6] = [Place::Task, Place::Sensor, Place::Dag, Place::TaskDefaults, Place::Param, Place::Event];
-
-    /// The name in messages.
-    pub(crate) fn text(self) -> &'static str {
-        match self {
-            Place::Task => "`#[task]`",
-            Place::Sensor => "`#[sensor]`",
-            Place::Dag => "`#[dag]`",
-            Place::TaskDefaults => "`default(..)` of `#[dag]`",
-            Place::Param => "`#[param]`",
-            Place::Event => "`#[event]`",
-        }
-    }
-}
-
-/// How an option is written.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Form {
-    /// `name = value`
-    Value,
-    /// `name` or `name = value`
-    Flag,
-    /// `name(..)`
-    List,
-}
-
-/// An option.
-pub(crate) struct Row {
-    pub(crate) name: &'static str,
-    form: Form,
-    places: &'static [Place],
-    /// The option with a value, for messages.
-    pub(crate) example: &'static str,
-    /// Names of the option in Airflow and other systems. The message for such a name shows
-    /// `example`.
-    aliases: &'static [&'static str],
-    /// Stores the value in the field of the option.
-    read: fn(&mut Options, &mut Reader<'_>),
-}
+use super::place::Place;
+use super::row::Row;
 
 /// Expands the table to [`Options`], `OPTIONS` and `Options::assignments`.
 ///
@@ -88,7 +26,7 @@ macro_rules! options {
             $($(#[$doc])+ pub(crate) $field: Option<<$kind as Kind>::Value>,)+
         }
 
-        const OPTIONS: &[Row] = &[$(
+        pub(super) const OPTIONS: &[Row] = &[$(
             Row {
                 name: name_or_field!($field $($name)?),
                 form: <$kind as Kind>::FORM,
@@ -101,7 +39,7 @@ macro_rules! options {
 
         impl Options {
             /// Assigns each option that is present to its field of the generated constant.
-            fn assignments(&self, private: &TokenStream) -> Vec<TokenStream> {
+            pub(super) fn assignments(&self, private: &TokenStream) -> Vec<TokenStream> {
                 let mut assignments = Vec::new();
                 $($(
                     let value = self.$field.as_ref();
@@ -287,149 +225,9 @@ options! {
     krate as "crate": kind::CratePath, [Task, Sensor, Dag], "crate = ::path::to::taskflow";
 }
 
-/// Explanations for names that are not another name of one option.
-fn explanation(name: &str, place: Place) -> Option<&'static str> {
-    Some(match (name, place) {
-        ("dag_id" | "id" | "name", Place::Dag) => "the id of a DAG is the name of its function",
-        ("description" | "doc" | "doc_md", Place::Dag) => "the description of a DAG is its doc comment",
-        ("weight", Place::Task | Place::Sensor | Place::TaskDefaults) => {
-            "the ready task with the highest `priority` starts first; only DAGs have weights"
-        }
-        ("doc_md" | "description", Place::Task | Place::Sensor) => "write a doc comment, or `doc = \"..\"`",
-        ("mode", Place::Sensor) => {
-            "a sensor never holds a slot between pokes, as with `mode=\"reschedule\"` in Airflow"
-        }
-        ("on_skip", Place::Dag) => {
-            "only tasks are skipped, not runs; write `default(on_skip = ..)` to set it for all tasks"
-        }
-        ("inlets", Place::Task | Place::Sensor) => {
-            "a DAG consumes an asset by a parameter, and its tasks take that parameter as an argument"
-        }
-        ("params", Place::Dag) => "the parameters of a DAG are those of its function",
-        _ => return None,
-    })
-}
-
-/// Reads the options written at `place`. Reports options that are unknown, repeated or invalid, and
-/// omits them.
-pub(crate) fn read(items: Vec<Item>, place: Place, errors: &mut Errors) -> Options {
-    let mut options = Options::default();
-    let mut seen = Vec::new();
-    for item in items {
-        if let Some(row) = look_up(&item, place, &mut seen, errors) {
-            (row.read)(&mut options, &mut Reader { row, item: &item, errors });
-        }
-    }
-    options
-}
-
-/// The row of an item, unless the option is unknown here, repeated, or written in the wrong form.
-fn look_up(item: &Item, place: Place, seen: &mut Vec<&'static str>, errors: &mut Errors) -> Option<&'static Row> {
-    let name = item.name.to_string();
-    let Some(row) = OPTIONS.iter().find(|row| row.name == name && row.places.contains(&place)) else {
-        errors.at(item.name.span(), unknown(&name, place));
-        return None;
-    };
-    if seen.contains(&row.name) {
-        errors.at(item.name.span(), format!("`{name}` is set twice; remove one of the two"));
-        return None;
-    }
-    seen.push(row.name);
-    if let Value::Invalid(error) = &item.value {
-        errors.syntax(error.clone());
-        return None;
-    }
-    let fits = match (&item.value, row.form) {
-        (Value::Expr(_), Form::Value | Form::Flag) => true,
-        (Value::Flag, form) => form == Form::Flag,
-        (Value::List(_), form) => form == Form::List,
-        (Value::Missing | Value::Invalid(_), _) | (Value::Expr(_), Form::List) => false,
-    };
-    if !fits {
-        let example = row.example;
-        let message = match (row.form, &item.value) {
-            (Form::Value, Value::Flag | Value::Missing) => format!("`{name}` needs a value, as in `{example}`"),
-            (Form::Value, _) => format!("`{name}` takes its value after `=`, as in `{example}`"),
-            (Form::Flag, _) => flag_form(&name),
-            (Form::List, _) => format!("`{name}` takes options in parentheses, as in `{example}`"),
-        };
-        errors.at(item.value.span(&item.name), message);
-    }
-    fits.then_some(row)
-}
-
-/// The message for a flag with a value that is not a boolean.
-pub(crate) fn flag_form(name: &str) -> String {
-    format!("`{name}` is a flag: write `{name}`, `{name} = true` or `{name} = false`")
-}
-
-fn unknown(name: &str, place: Place) -> String {
-    let here = place.text();
-    let mut message = format!("{here} has no option `{name}`");
-    let alias = rows(place).find(|row| row.aliases.contains(&name));
-    let owners: Vec<_> =
-        Place::ALL.into_iter().filter(|&place| rows(place).any(|row| row.name == name)).map(Place::text).collect();
-    if let Some(explanation) = explanation(name, place) {
-        let _ = write!(message, ": {explanation}");
-    } else if let Some(row) = alias {
-        let _ = write!(message, "; write `{}`", row.example);
-    } else if !owners.is_empty() {
-        message = format!("`{name}` is an option of {}, not of {here}", enumerate(&owners));
-    } else if let Some(nearest) = nearest(name, rows(place).map(|row| row.name)) {
-        let _ = write!(message, "; did you mean `{nearest}`?");
-    }
-    let valid: Vec<_> = rows(place).map(|row| row.name).collect();
-    let _ = write!(message, "\nvalid options for {here}: {}", valid.join(", "));
-    message
-}
-
-/// `a`, `a and b`, `a, b and c`.
-fn enumerate(words: &[&str]) -> String {
-    match words {
-        [] => String::new(),
-        [only] => (*only).to_owned(),
-        [first @ .., last] => format!("{} and {last}", first.join(", ")),
-    }
-}
-
-fn rows(place: Place) -> impl Iterator<Item = &'static Row> {
+/// The options that are written at a place.
+pub(super) fn rows(place: Place) -> impl Iterator<Item = &'static Row> {
     OPTIONS.iter().filter(move |row| row.places.contains(&place))
-}
-
-impl Options {
-    /// The options as an expression of the type `TaskOptions`.
-    pub(crate) fn task_options(&self, private: &TokenStream) -> TokenStream {
-        self.constant("TaskOptions", private)
-    }
-
-    /// The options as an expression of the type `EventOptions`.
-    pub(crate) fn event_options(&self, private: &TokenStream) -> TokenStream {
-        self.constant("EventOptions", private)
-    }
-
-    /// The options as an expression of the type `DagOptions`.
-    pub(crate) fn dag_options(&self, private: &TokenStream) -> TokenStream {
-        self.constant("DagOptions", private)
-    }
-
-    /// A constant expression: `NONE` with the assigned fields.
-    fn constant(&self, ty: &str, private: &TokenStream) -> TokenStream {
-        let ty = format_ident!("{ty}");
-        let assignments = self.assignments(private);
-        if assignments.is_empty() {
-            return quote!(#private::#ty::NONE);
-        }
-        quote!({
-            let mut options = #private::#ty::NONE;
-            #(#assignments)*
-            options
-        })
-    }
-
-    /// Whether the schedule has data intervals. `false` without a schedule.
-    pub(crate) fn has_intervals(&self) -> bool {
-        self.schedule.as_ref().is_some_and(|schedule| schedule.value.without_days().is_none())
-    }
 }
 
 #[cfg(test)]
@@ -464,24 +262,6 @@ mod tests {
                 assert!(rows(place).all(|row| row.name != **alias), "{alias}");
             }
         }
-    }
-
-    #[test]
-    fn misspelled_options_are_recognized() {
-        let misspelled = [
-            ("retires", Place::Task, "retries"),
-            ("retrydelay", Place::Task, "retry_delay"),
-            ("prio", Place::Task, "priority"),
-            ("triger_rule", Place::TaskDefaults, "trigger_rule"),
-            ("Timezone", Place::Dag, "timezone"),
-            ("max_active_task", Place::Dag, "max_active_tasks"),
-            ("chioces", Place::Param, "choices"),
-            ("maxage", Place::Event, "max_age"),
-        ];
-        for (word, place, meant) in misspelled {
-            assert_eq!(nearest(word, rows(place).map(|row| row.name)), Some(meant));
-        }
-        assert_eq!(nearest("colour", rows(Place::Task).map(|row| row.name)), None);
     }
 
     /// The documentation of each attribute has a table of its options.

@@ -7,8 +7,11 @@ use syn::{Expr, Path};
 
 use super::{Initializer, Kind, some};
 use crate::option::list::{self, Value};
+use crate::option::lookup;
+use crate::option::place::Place;
 use crate::option::reader::{Reader, ungroup};
-use crate::option::table::{self, Form, Options, Place};
+use crate::option::row::Form;
+use crate::option::table::Options;
 use crate::spans;
 
 /// Any expression.
@@ -133,7 +136,7 @@ impl Kind for TaskDefaults {
     fn read(reader: &mut Reader<'_>) -> Option<Box<Options>> {
         let Value::List(group) = &reader.item.value else { return None };
         let items = list::parse(group.stream(), reader.errors);
-        Some(Box::new(table::read(items, Place::TaskDefaults, reader.errors)))
+        Some(Box::new(lookup::read(items, Place::TaskDefaults, reader.errors)))
     }
 }
 

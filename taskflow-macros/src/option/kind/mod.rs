@@ -22,8 +22,9 @@ use syn::Lit;
 
 use super::Spanned;
 use super::list::Value;
+use super::lookup::flag_form;
 use super::reader::Reader;
-use super::table::{Form, flag_form};
+use super::row::Form;
 
 /// A kind of value.
 pub(crate) trait Kind {

@@ -9,7 +9,7 @@ use super::{Initializer, Kind, some};
 use crate::option::Spanned;
 use crate::option::list::Value;
 use crate::option::reader::{Reader, ungroup};
-use crate::option::table::Form;
+use crate::option::row::Form;
 use crate::schedule;
 use crate::source_text;
 use crate::spans;
