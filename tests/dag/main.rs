@@ -1,8 +1,15 @@
 //! Building DAGs: edges, groups, projections, and the errors found in a graph.
 
 mod dag_inside;
+mod defaults;
 mod edges;
 mod explicit;
 mod graph;
+mod hash;
+mod mistakes;
+mod order;
+mod parts;
 mod pictures;
 mod projections;
+mod results;
+mod support;
