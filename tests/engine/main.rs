@@ -7,9 +7,15 @@ mod event_log;
 mod group_retries;
 mod limits;
 mod panics;
+mod pools;
+mod priorities;
 mod retries;
 #[cfg(all(feature = "sqlite", feature = "testing"))]
 mod run_retries;
+mod starvation;
 mod subscriptions;
+mod support;
 mod timeouts;
+mod turns;
 mod values;
+mod workers;
