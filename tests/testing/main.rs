@@ -2,8 +2,12 @@
 
 #[cfg(feature = "testing")]
 mod assets;
+mod comparison;
 #[cfg(feature = "testing")]
 mod kit;
+mod model;
 mod properties;
+mod random_graphs;
+mod scripted_tasks;
 #[cfg(feature = "testing")]
 mod simulation;
