@@ -13,7 +13,13 @@ mod config;
 #[cfg(all(feature = "cli", feature = "sqlite", unix))]
 mod damage;
 #[cfg(all(feature = "cli", feature = "sqlite"))]
+mod db;
+#[cfg(all(feature = "cli", feature = "sqlite"))]
+mod empty_words;
+#[cfg(all(feature = "cli", feature = "sqlite"))]
 mod history;
+#[cfg(all(feature = "cli", feature = "sqlite"))]
+mod homes;
 #[cfg(all(feature = "cli", feature = "sqlite", target_os = "linux"))]
 mod hostile;
 #[cfg(all(feature = "cli", feature = "sqlite", target_os = "linux"))]
@@ -25,11 +31,15 @@ mod processes;
 #[cfg(all(feature = "cli", feature = "sqlite", unix))]
 mod reaches;
 #[cfg(all(feature = "cli", feature = "sqlite"))]
+mod rerun;
+#[cfg(all(feature = "cli", feature = "sqlite"))]
 mod run;
 #[cfg(all(feature = "cli", feature = "sqlite"))]
 mod shown;
 #[cfg(all(feature = "cli", unix))]
 mod signals;
+#[cfg(all(feature = "cli", feature = "sqlite"))]
+mod support;
 #[cfg(all(feature = "cli", target_os = "linux"))]
 mod terminal;
 #[cfg(all(feature = "cli", feature = "sqlite"))]

@@ -1,0 +1,66 @@
+//! `db`: pruning, and checks for damage.
+
+use serde_json::json;
+
+use crate::support::{Home, failed};
+
+#[test]
+fn old_runs_are_pruned_with_their_logs() {
+    let home = failed();
+    home.good(&["run", "small", "-q"]);
+    let logs = |home: &Home| std::fs::read_dir(home.path().join("logs")).map_or(0, Iterator::count);
+    assert_eq!(logs(&home), 1);
+    let output = home.good(&["db", "prune", "--older-than", "1d"]);
+    assert_eq!(output.stderr, "0 runs deleted\n");
+    let output = home.good(&["db", "prune", "--older-than", "0s", "--state", "failed", "--dry-run"]);
+    assert!(output.stdout.contains("gated") && !output.stdout.contains("small"), "{output:?}");
+    assert_eq!(output.stderr, "1 run would be deleted\n");
+    let output = home.good(&["db", "prune", "--older-than", "0s", "--dag", "gated"]);
+    assert_eq!(output.stderr, "1 run deleted; `db vacuum` returns the space to the file system\n");
+    assert_eq!((home.json(&["runs"]).as_array().map(Vec::len), logs(&home)), (Some(1), 0));
+    assert!(home.good(&["db", "vacuum"]).stderr.starts_with("size of the store: "));
+    assert_eq!(home.json(&["db", "prune", "--older-than", "0s"]), json!({"pruned": 1, "events": 0}));
+}
+
+#[test]
+fn a_check_reports_what_is_damaged() {
+    let home = failed();
+    let output = home.good(&["db", "check"]);
+    assert_eq!((&*output.stdout, &*output.stderr), ("", "no damage found\n"));
+    assert_eq!(home.json(&["db", "check"]), json!([]));
+}
+
+#[test]
+fn a_check_reports_the_damage_of_a_store_that_cannot_be_opened() {
+    let home = failed();
+    let (file, log) = (home.path().join("taskflow.db"), home.path().join("taskflow.db-wal"));
+    // What lies beside the file would mend it.
+    home.good(&["db", "vacuum"]);
+    std::fs::remove_file(log).ok();
+    let whole = std::fs::read(&file).unwrap();
+    let mut garbled = whole.clone();
+    garbled[100..4096].fill(0xa5);
+    let damages: [(&[u8], &str); 4] = [
+        (b"no database at all, and too long to be an empty file", "are not those of a SQLite database"),
+        (&whole[..50], "it ends within its header, after 50 of 100 bytes"),
+        (&whole[..4096], "it was cut off: it has 4.0 KiB, and the last "),
+        (&garbled, "its list of tables cannot be read"),
+    ];
+    for (bytes, finding) in damages {
+        std::fs::write(&file, bytes).unwrap();
+        let output = home.call(&["runs"]);
+        assert_eq!(output.code, Some(1), "{finding}: {output:?}");
+        assert!(output.stderr.contains("`db check` lists the damage"), "{output:?}");
+        let output = home.call(&["db", "check"]);
+        assert_eq!(output.code, Some(1), "{output:?}");
+        assert!(output.stdout.contains("taskflow.db is damaged: ") && output.stdout.contains(finding), "{output:?}");
+        assert!(output.stderr.starts_with("error: 1 finding in "), "{output:?}");
+    }
+}
+
+#[test]
+fn an_invalid_age_is_rejected() {
+    let refusal = Home::new().refusal(&["db", "prune", "--older-than", "month"]);
+    assert!(refusal.contains("`month` is not a duration such as 90s, 15m, 12h, 30d or 2w"), "{refusal}");
+    assert!(Home::new().refusal(&["db", "prune"]).contains("--older-than <DURATION>"));
+}
