@@ -209,6 +209,28 @@ fn a_crash_during_an_attempt_loses_it() {
     outcome.assert_success().assert_attempts("load", 2);
 }
 
+#[task(retries = 3, retry_delay = "25s", total_timeout = "60s")]
+fn limited() -> u32 {
+    1
+}
+
+/// Two attempts of 20 s with 25 s between them are over after 65 s. The limit counted from the
+/// attempt after the crash, so the run succeeded if its process died in one.
+#[test]
+fn a_crash_does_not_renew_the_limit_over_all_attempts() {
+    let dag = Dag::build("crashes_within_a_limit", limited).expect("the graph is sound");
+    // session, scheduled, running, up_for_retry, scheduled, running
+    for entries in 1..=6 {
+        let test = Test::new(&dag).takes(limited {}, Duration::from_secs(20)).fail_times(limited {}, 1, "not yet");
+        let outcome = test.crash_after(entries).run();
+        outcome.assert_run(RunState::Failed);
+        assert!(outcome.event_log().contains("the process dies"), "{}", outcome.event_log());
+        assert_eq!(outcome.elapsed(), Duration::from_secs(60), "after {entries} entries");
+        let failure = outcome.report().task("limited").and_then(|task| task.failure());
+        assert_eq!(failure.map(|failure| failure.kind()), Some("out_of_time"), "after {entries} entries");
+    }
+}
+
 #[test]
 fn a_lost_worker_is_detected_by_the_timeout() {
     let outcome = stubbed().lost_worker(load {}).run();

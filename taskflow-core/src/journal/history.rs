@@ -380,6 +380,23 @@ mod tests {
         ]
     }
 
+    #[test]
+    fn lost_attempts_are_not_earlier_ones_but_those_before_a_clear_are() {
+        let task = TaskIndex::new(0);
+        let (mut history, shape) = three_tasks();
+        let mut attempts = |entry: Entry| {
+            history.apply(1, Timestamp::EPOCH, entry, |_| Ok(Arc::clone(&shape))).unwrap();
+            let task = history.task("a").unwrap();
+            (task.uncounted_attempts, task.earlier_attempts)
+        };
+        attempts(session(1));
+        attempts(Entry::Started { task, attempt: 1 });
+        assert_eq!(attempts(session(2)), (1, 0));
+        assert_eq!(attempts(Entry::Started { task, attempt: 2 }), (1, 0));
+        let (by, reason) = (String::new(), String::new());
+        assert_eq!(attempts(Entry::Cleared { tasks: vec![task], by, reason }), (2, 2));
+    }
+
     /// A14: the process dies after the wait and before the next start, and the clock of the next
     /// process is behind. Its history had no state for the task, which waited.
     #[test]

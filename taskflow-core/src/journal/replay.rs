@@ -87,6 +87,7 @@ impl Journal {
             state,
             attempts,
             uncounted_attempts: 0,
+            earlier_attempts: 0,
             rounds: 0,
             started: Timestamp::EPOCH,
             ended: Timestamp::EPOCH,

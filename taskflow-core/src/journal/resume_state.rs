@@ -309,8 +309,9 @@ impl<'a> ResumeState<'a> {
     /// A task that runs again after it had ended: as [`TaskHistory::again`] has it.
     fn anew(&self, known: RestoredTask) -> RestoredTask {
         let events_seen = if known.attempts > 0 { self.history.events.len() as u64 } else { known.events_seen };
-        let (uncounted_attempts, rounds) = (known.attempts, known.rounds + u32::from(known.attempts > 0));
-        RestoredTask { uncounted_attempts, rounds, wait: None, events_seen, ..known }
+        let (earlier_attempts, rounds) = (known.attempts, known.rounds + u32::from(known.attempts > 0));
+        let uncounted_attempts = earlier_attempts;
+        RestoredTask { uncounted_attempts, earlier_attempts, rounds, wait: None, events_seen, ..known }
     }
 
     fn labels(&self) -> HashMap<TaskIndex, Arc<[String]>> {
@@ -362,10 +363,19 @@ fn restored(task: TaskIndex, state: RestoredState, known: &TaskHistory) -> Resto
     let retried = earlier.iter().map(record).collect();
     let attempts = known.attempts.iter().map(|attempt| attempt.number).max().unwrap_or(0);
     let started = last.map_or(Timestamp::EPOCH, |attempt| attempt.started);
-    let (uncounted_attempts, rounds, ended) =
-        (known.uncounted_attempts.min(attempts), known.rounds, known.since.unwrap_or(started));
-    let (wait, events_seen) = (known.wait.clone(), known.events_seen);
-    RestoredTask { task, state, attempts, uncounted_attempts, rounds, started, ended, retried, wait, events_seen }
+    RestoredTask {
+        task,
+        state,
+        attempts,
+        uncounted_attempts: known.uncounted_attempts.min(attempts),
+        earlier_attempts: known.earlier_attempts.min(attempts),
+        rounds: known.rounds,
+        started,
+        ended: known.since.unwrap_or(started),
+        retried,
+        wait: known.wait.clone(),
+        events_seen: known.events_seen,
+    }
 }
 
 /// The nodes whose values a node takes.

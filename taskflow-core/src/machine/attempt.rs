@@ -34,11 +34,14 @@ impl Core {
     }
 
     /// The limit over all attempts of a task, and when it is reached. Attempts before the task was
-    /// cleared, or retried with its group or run, do not count.
+    /// cleared, or retried with its group or run, do not count; lost ones do, like the time without
+    /// a process after them.
     pub(super) fn end_of_attempts(&self, graph: &Layout, task: TaskIndex) -> Option<(Duration, Timestamp)> {
         let limit = graph.options(task).total_timeout?;
-        let earlier = self.retried.get(&task).and_then(|all| all.get(self.uncounted_attempts(task) as usize));
-        let started = earlier.map_or(self.tasks[task].started, |first| first.started);
+        let first = self.retried.get(&task).and_then(|all| all.get(self.earlier_attempts(task) as usize));
+        let started = self.tasks[task].started;
+        // The clock of the process that started the first one may have been ahead.
+        let started = first.map_or(started, |first| first.started.min(started));
         Some((limit, started + limit))
     }
 
@@ -67,7 +70,7 @@ impl Core {
             }
             _ => return,
         }
-        let attempts = cell.attempt - self.uncounted_attempts(task);
+        let attempts = cell.attempt - self.earlier_attempts(task);
         self.attempt_failed(graph, task, Failure::OutOfTime { limit, attempts }, None, now, commands);
     }
 

@@ -192,6 +192,12 @@ impl Core {
         }
     }
 
+    /// The number of attempts before the task was last cleared, or retried with its group or its
+    /// run. Lost ones since then are not among them.
+    pub(super) fn earlier_attempts(&self, task: TaskIndex) -> u32 {
+        self.past.earlier_attempts.get(&task).copied().unwrap_or(0)
+    }
+
     #[inline]
     pub(super) fn is_running(&self, task: TaskIndex, attempt: u32) -> bool {
         let cell = &self.tasks[task];

@@ -113,6 +113,7 @@ impl Core {
                 let Some(known) = self.past.later.remove(&*graph.id(task)) else { continue };
                 self.tasks[task].attempt = known.attempts;
                 self.past.uncounted_attempts.insert(task, known.uncounted_attempts);
+                self.past.earlier_attempts.insert(task, known.earlier_attempts);
                 if known.rounds > 0 {
                     self.past.rounds.insert(task, known.rounds);
                 }

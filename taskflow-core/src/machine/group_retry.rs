@@ -213,6 +213,7 @@ impl Core {
         }
         if cell.attempt > 0 {
             self.past.uncounted_attempts.insert(task, cell.attempt);
+            self.past.earlier_attempts.insert(task, cell.attempt);
             *self.past.rounds.entry(task).or_default() += 1;
             self.past.events_seen.insert(task, self.event_count);
         }

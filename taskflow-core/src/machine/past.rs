@@ -19,6 +19,8 @@ pub(super) struct Past {
     pub(super) waits: HashMap<TaskIndex, bool>,
     /// Attempts that do not count against the retries.
     pub(super) uncounted_attempts: HashMap<TaskIndex, u32>,
+    /// Attempts before a task was last cleared, or retried with its group or its run.
+    pub(super) earlier_attempts: HashMap<TaskIndex, u32>,
     /// How often tasks were run again with their group or their run.
     pub(super) rounds: HashMap<TaskIndex, u32>,
     /// The number of the last event that a task ignores, because it was cleared after it.

@@ -56,6 +56,9 @@ impl Machine {
             if known.uncounted_attempts > 0 {
                 past.uncounted_attempts.insert(task, known.uncounted_attempts);
             }
+            if known.earlier_attempts > 0 {
+                past.earlier_attempts.insert(task, known.earlier_attempts);
+            }
             if known.rounds > 0 {
                 past.rounds.insert(task, known.rounds);
             }

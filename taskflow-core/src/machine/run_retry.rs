@@ -239,6 +239,7 @@ impl Machine {
                 attempts: cell.attempt,
                 // Attempts before the retry of the run do not count.
                 uncounted_attempts: if is_open { cell.attempt } else { core.uncounted_attempts(task) },
+                earlier_attempts: if is_open { cell.attempt } else { core.earlier_attempts(task) },
                 rounds: core.past.rounds.get(&task).copied().unwrap_or(0) + u32::from(is_open && cell.attempt > 0),
                 started: cell.started,
                 ended: cell.ended,

@@ -4,7 +4,7 @@ use std::time::Duration;
 use super::{Command, Elements, Input, Machine, Settings};
 use crate::base::{Failure, Timestamp};
 use crate::dag::{Dag, DagBuilder, Group, Layout, Output, Plan, chain, scope};
-use crate::run::{Restored, RestoredState, RestoredTask, RunState, TaskIndex, TaskState, WaitRecord};
+use crate::run::{AttemptRecord, Restored, RestoredState, RestoredTask, RunState, TaskIndex, TaskState, WaitRecord};
 use crate::task::{Outcome, TriggerRule, Wait};
 
 type Ended = Outcome<Option<Box<Elements>>>;
@@ -121,6 +121,7 @@ fn ended(task: TaskIndex, state: RestoredState) -> RestoredTask {
         state,
         attempts: 1,
         uncounted_attempts: 0,
+        earlier_attempts: 0,
         rounds: 0,
         started: Timestamp::EPOCH,
         ended: Timestamp::EPOCH,
@@ -289,6 +290,7 @@ fn a_resumed_wait_keeps_the_limit_over_all_attempts() {
         state: RestoredState::Waits { poke: false },
         attempts: 1,
         uncounted_attempts: 0,
+        earlier_attempts: 0,
         rounds: 0,
         started,
         ended: started,
@@ -302,6 +304,33 @@ fn a_resumed_wait_keeps_the_limit_over_all_attempts() {
     run.wait();
     assert_eq!(run.now.since(Timestamp::EPOCH), Duration::from_secs(70));
     assert_eq!(run.machine.failure(run.task("a")).as_deref(), Some(&out_of_time(1)));
+}
+
+/// One attempt was lost after 10 s, and the run is resumed after 30 s. The limit counted from the
+/// attempt after the lost one.
+#[test]
+fn the_limit_over_all_attempts_counts_lost_ones_but_not_those_before_a_clear() {
+    let at = |seconds: u64| Timestamp::EPOCH + Duration::from_secs(seconds);
+    for (earlier_attempts, end, attempts) in [(0, 70, 2), (1, 90, 1)] {
+        let mut run = Run::unstarted(plan(one_with_a_total_limit), Settings::default());
+        let failure = Arc::new(Failure::Lost { worker: "host:1".to_owned() });
+        let lost = AttemptRecord { started: at(10), ended: at(30), failure: Some(failure), due: None };
+        let open = RestoredTask {
+            uncounted_attempts: 1,
+            earlier_attempts,
+            started: at(10),
+            ended: at(30),
+            retried: vec![lost],
+            ..ended(run.task("a"), RestoredState::Open)
+        };
+        run.machine.restore(&Restored { tasks: vec![open], ..Restored::default() });
+        run.now = at(30);
+        run.step(Input::Start);
+        run.begin("a");
+        run.wait();
+        assert_eq!(run.now, at(end));
+        assert_eq!(run.machine.failure(run.task("a")).as_deref(), Some(&out_of_time(attempts)));
+    }
 }
 
 #[test]

@@ -73,6 +73,9 @@ pub(crate) struct RestoredTask {
     pub(crate) attempts: u32,
     /// Those that do not count against the retries: lost ones, and all before it was cleared.
     pub(crate) uncounted_attempts: u32,
+    /// Those before it was last cleared, or retried with its group or its run. Unlike lost ones,
+    /// they do not count against the limit over all attempts either.
+    pub(crate) earlier_attempts: u32,
     /// How often it was retried with its group or its run.
     pub(crate) rounds: u32,
     pub(crate) started: Timestamp,

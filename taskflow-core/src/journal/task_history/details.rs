@@ -37,9 +37,13 @@ pub struct TaskDetails {
     /// Its present or last wait, as recorded.
     #[serde(skip)]
     pub(crate) wait: Option<Box<WaitRecord>>,
-    /// Attempts before it was last cleared.
+    /// Attempts that do not count against the retries: lost ones, and all before it was last
+    /// cleared.
     #[serde(skip)]
     pub(crate) uncounted_attempts: u32,
+    /// Attempts before it was last cleared, or retried with its group or its run.
+    #[serde(skip)]
+    pub(crate) earlier_attempts: u32,
     /// How many processes have died while it was running, since it was last cleared or an attempt
     /// of it ended.
     #[serde(skip)]
@@ -85,6 +89,7 @@ impl TaskDetails {
         task_state: BTreeMap::new(),
         wait: None,
         uncounted_attempts: 0,
+        earlier_attempts: 0,
         deaths: 0,
         died_alone: false,
         rounds: 0,

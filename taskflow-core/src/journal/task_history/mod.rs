@@ -283,7 +283,7 @@ impl TaskHistory {
 
     /// Clears the task: only its attempts remain, and it ignores earlier events.
     pub(super) fn reset(&mut self, events: u64) {
-        let uncounted_attempts = self.attempts.iter().map(|attempt| attempt.number).max().unwrap_or(0);
+        let earlier_attempts = self.attempts.iter().map(|attempt| attempt.number).max().unwrap_or(0);
         let (cleared, rounds) = (self.cleared + 1, self.rounds);
         *self = TaskHistory {
             attempts: std::mem::take(&mut self.attempts),
@@ -292,7 +292,14 @@ impl TaskHistory {
             last_success: self.last_success,
             ..TaskHistory::new(Arc::clone(&self.id))
         };
-        *self.details() = TaskDetails { uncounted_attempts, rounds, cleared, events_seen: events, ..TaskDetails::NONE };
+        *self.details() = TaskDetails {
+            uncounted_attempts: earlier_attempts,
+            earlier_attempts,
+            rounds,
+            cleared,
+            events_seen: events,
+            ..TaskDetails::NONE
+        };
     }
 
     /// A task that was not part of the run, or is in its graph again: only its attempts remain.
