@@ -343,6 +343,33 @@ fn a_task_whose_failure_was_told_misses_no_deadline() {
     outcome.assert_notified(&[(CallbackKind::Failure, "slow"), (CallbackKind::DeadlineMissed, "bare")]);
 }
 
+#[task]
+fn uses(n: u64) -> u64 {
+    n
+}
+
+#[task]
+fn frees(n: u64) {
+    assert_eq!(n, 1);
+}
+
+#[dag(retries = 1, retry_delay = "1h")]
+fn tried_again() -> u64 {
+    scope(slow(1), uses, frees)
+}
+
+/// The setup meets its deadline of 30 minutes, and runs again with its run after an hour. It was
+/// said then that it had missed the deadline.
+#[test]
+fn a_deadline_that_was_met_is_not_missed_by_the_retry_of_the_run() {
+    let test = || Test::new(tried_again {}).takes(slow {}, MINUTE).fail_times(uses {}, 1, "no");
+    let outcome = test().run();
+    outcome.assert_success().assert_attempts("slow", 2).assert_notified(&[]);
+    for entries in 1..20 {
+        test().crash_after(entries).run().assert_success().assert_notified(&[]);
+    }
+}
+
 #[dag(default(on_deadline_missed = tell))]
 fn side_by_side() -> u64 {
     bare(7);

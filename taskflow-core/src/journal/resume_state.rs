@@ -280,6 +280,7 @@ impl<'a> ResumeState<'a> {
             run_retry,
             past_deadline: self.history.missed_deadline.is_some(),
             was_over,
+            judged: self.history.run_retries.iter().rev().find_map(|retry| retry.started),
             missed: self
                 .history
                 .missed_task_deadlines

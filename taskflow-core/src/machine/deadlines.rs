@@ -8,6 +8,8 @@
 //!    count.
 //! 3. A deadline that passed while no process ran the run is missed when it is resumed. A run that
 //!    was over, and of which tasks were cleared, keeps the deadlines that are still to come.
+//! 4. A deadline that passed before the run was retried was judged then. The tasks that run again
+//!    with the run do not miss it: they had met it, or it was reported.
 
 use super::core::Core;
 use super::timer::Timer;
@@ -35,16 +37,15 @@ impl Core {
             return;
         }
         let takes_part = |node| self.selection.as_ref().is_none_or(|selection| selection.contains(node));
-        let timed: Vec<(NodeIndex, Deadline)> = plan
+        let is_judged = |due: Timestamp| self.past.judged.is_some_and(|judged| due <= judged);
+        let counts = |due: &Timestamp| !is_judged(*due) && (*due > now || !self.past.was_over);
+        let timed: Vec<(NodeIndex, Timestamp)> = plan
             .node_indices()
             .filter(|&node| takes_part(node) && !self.past.missed.contains(&node))
             .filter_map(|node| Some((node, plan.node_options(node).deadline?)))
+            .filter_map(|(node, deadline)| Some((node, self.due(deadline).filter(counts)?)))
             .collect();
-        for (node, deadline) in timed {
-            if let Some(due) = self.due(deadline).filter(|due| *due > now || !self.past.was_over) {
-                self.timers.insert((due, Timer::TaskDeadline(node)));
-            }
-        }
+        self.timers.extend(timed.into_iter().map(|(node, due)| (due, Timer::TaskDeadline(node))));
         self.next_task_deadline();
         self.task_deadlines(graph, now);
     }

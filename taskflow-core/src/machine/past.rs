@@ -45,6 +45,8 @@ pub(super) struct Past {
     pub(super) past_deadline: bool,
     /// It was over before, so deadlines that have passed since do not apply.
     pub(super) was_over: bool,
+    /// The deadlines of tasks up to then were judged before the run was retried.
+    pub(super) judged: Option<Timestamp>,
     /// The tasks that have missed their deadlines.
     pub(super) missed: BTreeSet<NodeIndex>,
 }

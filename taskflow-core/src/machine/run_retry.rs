@@ -132,6 +132,7 @@ impl Machine {
         };
         restored.outdated = kept.filter(is_outdated).collect();
         restored.retired = self.layout.retired().into_iter().chain(lists).collect();
+        restored.judged = Some(now);
         restored.run_retries = core.run_retry.map_or(core.run_retries, |(retry, _)| retry);
         let plan = Arc::clone(self.layout.plan());
         let mut next = Machine::new(plan, core.selection.as_ref(), core.settings.clone());

@@ -52,6 +52,8 @@ pub(crate) struct Restored {
     pub(crate) past_deadline: bool,
     /// Whether it was over before, and tasks of it were cleared.
     pub(crate) was_over: bool,
+    /// When the run was last retried: the deadlines of tasks up to then were judged.
+    pub(crate) judged: Option<Timestamp>,
     /// The tasks that have missed their deadlines, as numbers of nodes.
     pub(crate) missed: Vec<TaskIndex>,
     /// How often it ended, ends before a retry of the run included.
