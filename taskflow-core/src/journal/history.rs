@@ -318,6 +318,7 @@ impl RunHistory {
     fn edit(&mut self, at: Timestamp, tasks: &[TaskIndex], marked: Option<TaskState>, by: String, reason: String) {
         let tasks = tasks.iter().map(|&task| self.id_of(task)).collect();
         self.edits.push(Edit { at, tasks, marked, by, reason });
+        self.retries_before_edit = self.run_retries.len();
         (self.edited, self.state, self.ended, self.halt_reason) = (true, RunState::Running, None, None);
     }
 
@@ -378,6 +379,30 @@ mod tests {
                 reason: String::new()
             }),
         ]
+    }
+
+    /// The clock of the process that cleared a task was behind, or ahead: a retry before it counted,
+    /// and one after it was forgotten.
+    #[test]
+    fn the_retries_of_a_run_after_an_edit_count_wherever_the_clocks_stand() {
+        let at = |second: i64| Timestamp::from_nanos(second * 1_000_000_000);
+        for edited in [50, 100, 200] {
+            let (mut history, shape) = three_tasks();
+            let mut made = |second: i64, entry: Entry| {
+                history.apply(1, at(second), entry, |_| Ok(Arc::clone(&shape))).unwrap();
+                history.retries_made()
+            };
+            let tried_again = |retry: u32| Entry::TriedAgain { retry, due: at(130).as_nanos() };
+            let again = || Entry::Again { tasks: vec![], were: vec![] };
+            made(90, session(1));
+            assert_eq!(made(100, tried_again(1)), (0, Some((1, at(130)))));
+            assert_eq!(made(110, again()), (1, None));
+            let (tasks, by, reason) = (vec![TaskIndex::new(0)], String::new(), String::new());
+            assert_eq!(made(edited, Entry::Cleared { tasks, by, reason }), (0, None), "{edited}");
+            made(120, session(2));
+            assert_eq!(made(120, tried_again(1)), (0, Some((1, at(130)))), "{edited}");
+            assert_eq!(made(130, again()), (1, None), "{edited}");
+        }
     }
 
     #[test]

@@ -61,6 +61,9 @@ pub struct RunHistory {
     /// How often it ended, ends before a retry of the run included.
     #[serde(skip)]
     pub(crate) run_ends: u32,
+    /// How many of the retries of the whole run were made before the last edit.
+    #[serde(skip)]
+    pub(super) retries_before_edit: usize,
     /// When its first process started its tasks.
     #[serde(skip)]
     pub(super) began: Option<Timestamp>,
@@ -201,6 +204,7 @@ impl RunHistory {
             left_out: HashSet::new(),
             groups: HashMap::new(),
             run_ends: 0,
+            retries_before_edit: 0,
             began: None,
             edited: false,
             halts_as: RunState::Cancelled,
@@ -273,10 +277,10 @@ impl RunHistory {
     /// The retries of the whole run since the last edit: the number started, and the pending one
     /// with its time.
     pub(crate) fn retries_made(&self) -> (u32, Option<(u32, Timestamp)>) {
-        let since = self.edits.last().map(|edit| edit.at);
-        let mut counted = self.run_retries.iter().filter(|retry| since.is_none_or(|since| retry.failed >= since));
-        let made = counted.clone().filter(|retry| retry.started.is_some()).count() as u32;
-        let waits = counted.next_back().filter(|retry| retry.started.is_none());
+        // By their order: the edit has the clock of another process.
+        let counted = self.run_retries.get(self.retries_before_edit..).unwrap_or_default();
+        let made = counted.iter().filter(|retry| retry.started.is_some()).count() as u32;
+        let waits = counted.last().filter(|retry| retry.started.is_none());
         (made, waits.map(|retry| (retry.number, retry.due)))
     }
 }
