@@ -126,6 +126,43 @@ fn a_run_on_one_thread_calls_its_callbacks() {
     assert_eq!(short(&told("in_order")), ["success in_order"]);
 }
 
+#[task(on_failure = tell)]
+fn unattended_work() -> Result<u32> {
+    Err("the disk is full")?
+}
+
+#[dag(on_failure = tell)]
+fn unattended() -> u32 {
+    unattended_work()
+}
+
+#[dag(on_failure = tell)]
+fn triggers_unattended() -> u32 {
+    unattended::trigger()
+}
+
+/// A task that fails, and one that triggers a run which fails. Both replays told of the failures of
+/// the task and of the run.
+#[tokio::test]
+async fn a_replay_calls_no_callbacks() -> Result<(), BoxError> {
+    let journal = Journal::in_memory()?;
+    let all = || [short(&told("unattended")), short(&told("triggers_unattended"))];
+    triggers_unattended::run().journal(&journal).await?;
+    let once = [
+        vec!["failure unattended_work".to_owned(), "failure unattended".to_owned()],
+        vec!["failure triggers_unattended".to_owned()],
+    ];
+    assert_eq!(all(), once);
+    let runs = journal.runs(&RunFilter::default()).await?;
+    let triggered = runs.iter().find(|run| run.info.dag_id == "unattended").ok_or("it has run")?;
+    for (run, task) in [(&*triggered.info.run_id, "unattended_work"), ("last", "unattended")] {
+        let replay = journal.replay(run, task).await?;
+        assert_eq!(replay.report.state(), RunState::Failed, "{task}");
+        assert_eq!(all(), once, "{task}");
+    }
+    Ok(())
+}
+
 // The test kit.
 
 #[task(retries = 2, retry_delay = "1h", on_retry = tell, on_failure = tell)]

@@ -77,7 +77,8 @@ impl Run {
             }
         }
         let costs = vec![0; shared.plan.defs().len()];
-        let callback_projection = CallbackProjection::new(&shared.plan, &shared.info);
+        let callback_projection =
+            CallbackProjection::new(&shared.plan, &shared.info).filter(|_| !shared.without_callbacks);
         let plain = !keeps && !shared.has_products && shared.recorder.is_none() && callback_projection.is_none();
         Run {
             shared,

@@ -35,6 +35,8 @@ pub(crate) struct RunShared {
     pub(crate) recorder: Option<Arc<dyn Recorder>>,
     /// Whether isolated tasks and tasks on executors run in this process.
     pub(crate) in_process: bool,
+    /// Whether callbacks are not called, also those of the runs that it triggers.
+    pub(crate) without_callbacks: bool,
     /// The variables, connections and secrets of its tasks; without it, those of the process.
     pub(crate) config: Option<Config>,
     /// Delivers notifications to its callbacks. Simulated runs have none.

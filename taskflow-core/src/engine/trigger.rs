@@ -349,7 +349,8 @@ impl Triggering {
     ) -> Result<(), TriggerError> {
         let run = &self.live_host.run;
         let engine = run.engine().ok_or(TriggerError::NoRun)?;
-        let started = request.engine(&engine).in_process(run.in_process).start();
+        let request = request.engine(&engine).in_process(run.in_process);
+        let started = request.without_callbacks(run.without_callbacks).start();
         let handle = started.map_err(|error| TriggerError::Start { dag: self.plan.id().to_owned(), error })?;
         if !waits {
             return Ok(());

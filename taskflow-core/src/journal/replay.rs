@@ -1,4 +1,5 @@
-//! Runs one task of a stored run again with its stored inputs, for a debugger. Stores nothing.
+//! Runs one task of a stored run again with its stored inputs, for a debugger. Stores nothing, and
+//! calls no callbacks: nobody is told of what is tried out.
 
 use super::error::JournalError;
 use super::journal::Journal;
@@ -24,7 +25,7 @@ pub struct Replay {
 
 impl Journal {
     /// Runs one task of a stored run in this process with its stored inputs: once, without retries,
-    /// and without recording it in this journal.
+    /// without calling callbacks, and without recording it in this journal.
     ///
     /// # Errors
     ///
@@ -108,7 +109,8 @@ impl Journal {
         let aside = Journal::in_memory()?;
         let info = history.info.clone();
         let request: RunRequest<()> = RunRequest::of_plan(plan, info.clone(), params);
-        let request = request.restored(restored).select(Selection::of(taken)).in_process(in_process).journal(&aside);
+        let request = request.restored(restored).select(Selection::of(taken)).in_process(in_process);
+        let request = request.without_callbacks(true).journal(&aside);
         let report = request.await.map_err(|error| JournalError::Start(Box::new(error)))?;
         // Not the last run: the task may have triggered one.
         let aside_history = aside.history(&info.run_id).await?;

@@ -33,8 +33,8 @@ pub struct Replayed {
 }
 
 /// Runs a task of a stored run in this process, once, with the inputs that it had. Nothing is
-/// stored. With `isolated`, a task that has a process of its own gets one here too: see
-/// [`Journal::replay_isolated`].
+/// stored, and no callback is called. With `isolated`, a task that has a process of its own gets
+/// one here too: see [`Journal::replay_isolated`].
 ///
 /// An async task needs a runtime with I/O and time.
 ///

@@ -69,6 +69,7 @@ pub struct RunRequest<T> {
     pending_callbacks: Vec<PendingCallback>,
     graph_changes: GraphChanges,
     in_process: bool,
+    without_callbacks: bool,
     result: PhantomData<fn() -> T>,
 }
 
@@ -112,6 +113,7 @@ impl<T> RunRequest<T> {
             pending_callbacks: Vec::new(),
             graph_changes: GraphChanges::default(),
             in_process: false,
+            without_callbacks: false,
             result: PhantomData,
         }
     }
@@ -189,6 +191,13 @@ impl<T> RunRequest<T> {
         self
     }
 
+    /// Whether to call no callbacks, neither of this run nor of the runs that it triggers. Default:
+    /// no.
+    pub(crate) fn without_callbacks(mut self, without_callbacks: bool) -> Self {
+        self.without_callbacks = without_callbacks;
+        self
+    }
+
     /// Sets the journal to open when the run starts.
     pub(crate) fn recorded(mut self, open_recorder: OpenRecorder) -> Self {
         self.open_recorder = Some(open_recorder);
@@ -213,7 +222,7 @@ impl<T> RunRequest<T> {
             Some(open) => Some(open(&RunStart { plan, info, params, durability, at }).map_err(RunError::Journal)?),
             None => None,
         };
-        let wants = prepared.plan.has_callbacks();
+        let wants = prepared.plan.has_callbacks() && !prepared.without_callbacks;
         let delivery_log = || recorder.as_ref().map(|recorder| recorder.delivery_log());
         let callback_dispatcher = if wants { Some(CallbackDispatcher::start(delivery_log())?) } else { None };
         let needs_runtime = prepared.plan.needs_runtime(!prepared.in_process);
@@ -226,6 +235,7 @@ impl<T> RunRequest<T> {
             runtime: if needs_runtime { Some(engine.runtime()?) } else { None },
             recorder,
             in_process: prepared.in_process,
+            without_callbacks: prepared.without_callbacks,
             config: engine.config().cloned(),
             callback_dispatcher,
             has_products,
@@ -344,6 +354,7 @@ impl<T> RunRequest<T> {
             pending_callbacks,
             graph_changes,
             in_process,
+            without_callbacks,
             result: _,
         } = self;
         RunRequest {
@@ -364,6 +375,7 @@ impl<T> RunRequest<T> {
             pending_callbacks,
             graph_changes,
             in_process,
+            without_callbacks,
             result: PhantomData,
         }
     }

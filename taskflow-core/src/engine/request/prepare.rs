@@ -27,6 +27,7 @@ pub(in crate::engine) struct Prepared {
     pub(in crate::engine) restored: Option<Restored>,
     pub(in crate::engine) pending_callbacks: Vec<PendingCallback>,
     pub(in crate::engine) in_process: bool,
+    pub(in crate::engine) without_callbacks: bool,
     pub(in crate::engine) durability: Durability,
 }
 
@@ -56,7 +57,7 @@ impl<T> RunRequest<T> {
             is_backfill: info.run_type == RunType::Backfill,
             zone: plan.options().timezone().unwrap_or(Zone::UTC),
             observed: !self.observers.is_empty(),
-            recorded: self.open_recorder.is_some() || plan.has_callbacks(),
+            recorded: self.open_recorder.is_some() || (plan.has_callbacks() && !self.without_callbacks),
         };
         let mut machine = Machine::new(Arc::clone(&plan), self.selection.as_ref(), settings);
         if let Some(restored) = &self.restored {
@@ -73,6 +74,7 @@ impl<T> RunRequest<T> {
             restored: self.restored,
             pending_callbacks: self.pending_callbacks,
             in_process: self.in_process,
+            without_callbacks: self.without_callbacks,
             durability: self.durability,
         })
     }

@@ -87,6 +87,7 @@ impl<T: Value> RunRequest<T> {
             restored,
             pending_callbacks,
             durability,
+            without_callbacks,
             ..
         } = self.prepare()?;
         crate::base::install_hook();
@@ -112,6 +113,7 @@ impl<T: Value> RunRequest<T> {
             recorder,
             config,
             in_process: true,
+            without_callbacks,
             callback_dispatcher: None,
             has_products,
             notes: Notes::default(),
