@@ -6,7 +6,7 @@
 //! therefore valid for one session only; ids are permanent. The graph of a history contains the
 //! elements as ordinary nodes, so its readers need not know about mappings.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -286,6 +286,25 @@ impl RunHistory {
         self.remove_elements(at, &base, index, &path, count);
         self.tasks[place].details().length = Some(count);
         Some(())
+    }
+
+    /// Gives elements the states back that they had with another graph, if the process that took
+    /// the run with the present one died before it had repeated the expansions. Without that they
+    /// would run again, though their lists are the same.
+    pub(super) fn regain_elements(&mut self) {
+        let behind = self.shape.nodes.len();
+        let Some(base) = self.numbers.base.clone().filter(|_| behind < self.tasks.len()) else { return };
+        steps::count(base.nodes.len() + self.tasks.len() - behind);
+        let nodes = (0..base.nodes.len() as u32).filter(|&node| base.mapping_of(node).is_some());
+        let mapped: HashSet<&str> = nodes.map(|node| &*base.nodes[node as usize].id).collect();
+        for task in &mut self.tasks[behind..] {
+            if task.state == TaskState::Removed
+                && let Some(state) = task.gone_as
+                && mapped.contains(node_id_of(&task.id))
+            {
+                task.state = state;
+            }
+        }
     }
 
     /// Removes the elements of a list from this one on, and the elements of lists in them.

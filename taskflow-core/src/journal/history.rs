@@ -50,7 +50,9 @@ impl RunHistory {
         if let Entry::Session(session) = &entry
             && session.graph != self.shape.hash
         {
-            // Elements are among the tasks only as long as the graph stays.
+            // With other edges, what follows from other tasks is decided anew. Elements are among
+            // the tasks only as long as the graph stays.
+            self.edited = true;
             self.leave_off(at);
             self.reshape(&graph(&session.graph)?);
         }
@@ -402,6 +404,34 @@ mod tests {
             made(120, session(2));
             assert_eq!(made(120, tried_again(1)), (0, Some((1, at(130)))), "{edited}");
             assert_eq!(made(130, again()), (1, None), "{edited}");
+        }
+    }
+
+    /// The next process may die before it has decided anything: the one after it took the end for
+    /// one by the graph that it has.
+    #[test]
+    fn what_follows_from_other_tasks_is_open_as_soon_as_a_process_has_another_graph() {
+        for (graph, state) in [("", TaskState::UpstreamFailed), ("another", TaskState::None)] {
+            let (mut history, shape) = three_tasks();
+            let [task, cause] = [TaskIndex::new(1), TaskIndex::new(0)];
+            let failure = Arc::new(Failure::Error { chain: vec!["no".to_owned()], retryable: false });
+            let of_graph = |token, graph: &str| match session(token) {
+                Entry::Session(known) => {
+                    Entry::Session(Box::new(Session { graph: graph.to_owned(), ..Session::clone(&known) }))
+                }
+                other => other,
+            };
+            let entries = [
+                of_graph(1, ""),
+                Entry::Failed { task: cause, attempt: 1, took: 0, failure, retry: None },
+                Entry::UpstreamFailed { task, cause },
+                of_graph(2, graph),
+            ];
+            for entry in entries {
+                history.apply(1, Timestamp::EPOCH, entry, |_| Ok(Arc::clone(&shape))).unwrap();
+            }
+            assert_eq!(history.tasks[0].state, TaskState::Failed);
+            assert_eq!(history.tasks[1].state, state, "{graph:?}");
         }
     }
 

@@ -162,6 +162,10 @@ impl AdoptedRun {
         } else {
             changes(history.numbers.drawn(&history.shape), &Graph::of(plan))
         };
+        if history.graph == plan.hash() {
+            // With another graph, the types of their values may be others.
+            history.regain_elements();
+        }
         // As the history will have it once the session of this process is stored.
         history.lose(at);
         let known = ResumeState::to_resume(&history, plan, at);

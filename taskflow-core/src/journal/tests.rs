@@ -4,14 +4,16 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
+use super::graph::Graph;
 use super::rollup::Rollup;
+use super::segment::Buffer;
 use super::{Journal, JournalError, Note, RunHistory, TaskFilter, steps};
 use crate::base::Timestamp;
 use crate::callback::notify::log_line;
 use crate::dag::{Dag, DagBuilder, DagOptions, IntoArg, Output, add_task};
 use crate::engine::RunRequest;
-use crate::run::RunState;
-use crate::store::{MemoryStore, RollupRow};
+use crate::run::{Durability, Entry, RunState, Session};
+use crate::store::{Append, AppendTarget, MemoryStore, RollupRow, RunUpdate, Segment};
 use crate::task::{Body, Callback, InputDef, TaskDef, pass_on};
 use crate::value::TypeInfo;
 
@@ -161,6 +163,55 @@ async fn resume(size: u32) -> usize {
 async fn the_steps_of_a_resume_grow_with_the_values_that_are_taken() {
     let (small, large) = (resume(100).await, resume(800).await);
     assert!(large < 12 * small, "{small} steps for 100, {large} for 800");
+}
+
+/// The process that took the run with another graph died when it had stored that and nothing else.
+/// The elements, which had succeeded, ran again.
+#[tokio::test]
+async fn elements_that_have_succeeded_stay_after_a_crash_at_the_first_entry_of_another_graph() {
+    let draw = |more: bool| {
+        Dag::draw("changes", |dag| {
+            one_list(dag, 3);
+            dag.add("fails", |_| Err::<(), _>("no".into()));
+            if more {
+                dag.add("more", |_| Ok(()));
+            }
+        })
+        .unwrap()
+    };
+    let journal = Journal::in_memory().unwrap();
+    draw(false).run().journal(&journal).await.unwrap();
+    journal.clear("last", &TaskFilter::tasks(["fails"]), &Note::default()).await.unwrap();
+
+    let other = draw(true);
+    let (plan, store) = (other.plan(), &journal.inner.store);
+    let row = journal.row("last").await.unwrap();
+    let adopted = journal.adopt_row(&row, None).await.unwrap();
+    store.put_graph(plan.hash(), &Graph::of(plan).encode()).await.unwrap();
+    let (token, durability) = (adopted.token(), Durability::Strict);
+    let (worker, build, graph) = ("host:1".to_owned(), "b".to_owned(), plan.hash().to_owned());
+    let mut buffer = Buffer::default();
+    buffer.push(Timestamp::now(), Entry::Session(Box::new(Session { worker, build, token, graph, durability })), None);
+    let (state, graph) = (RunState::Running, Some((plan.hash().to_owned(), plan.task_count() as u32)));
+    let number = adopted.history.segments + 1;
+    let append = Append {
+        run: AppendTarget::Existing { run: adopted.number(), token },
+        segment: Some(Segment { number, events: buffer.events, data: buffer.data }),
+        update: Some(RunUpdate { state, ended: None, counts: Vec::new(), graph }),
+        events: Vec::new(),
+        audit: None,
+    };
+    store.append(&[append]).await.unwrap();
+    drop(adopted);
+
+    let row = journal.row("last").await.unwrap();
+    let adopted = journal.adopt_row(&row, Some(plan)).await.unwrap();
+    let request: RunRequest<()> = adopted.resume_plan(plan, Timestamp::now()).await.unwrap();
+    assert_eq!(request.await.unwrap().state(), RunState::Failed);
+    let history = journal.history("last").await.unwrap();
+    let attempts = |id: &str| history.task(id).unwrap().attempts.len();
+    assert_eq!(["work[0]", "work[1]", "work[2]"].map(attempts), [1; 3]);
+    assert_eq!(["fails", "more"].map(attempts), [2, 1]);
 }
 
 /// A run of a DAG whose tasks fail in two ways, in a list and outside of it.
