@@ -367,6 +367,28 @@ fn failed_slots_are_retried_as_another_backfill() {
     assert_eq!(service.stop(), Some(0));
 }
 
+/// The last slot of the range has a run of its own, which succeeds. `retry` looked at that one, and
+/// retried nothing.
+#[test]
+fn the_failed_run_of_a_whole_range_is_retried() {
+    let home = Home::new();
+    let service = home.serve("days");
+    home.backfill(&["days", "2026-01-03/2026-01-04"]);
+    home.until(1, "done");
+    home.put("fail.2026-01-04");
+    home.backfill(&["days", "2026-01-01/2026-01-04", "--as-one-run"]);
+    assert_eq!(home.until(2, "done")["counts"]["failed"].as_u64(), Some(1));
+    home.remove("fail.2026-01-04");
+    let retry = home.json(&["backfills", "retry", "2"]);
+    assert_eq!((retry["number"].as_i64(), retry["slots"].as_u64()), (Some(3), Some(4)));
+    assert_eq!(home.until(3, "done")["counts"]["success"].as_u64(), Some(1));
+    // Its run succeeds at last.
+    let failed = home.made("days").into_keys().find(|run| run.ends_with("__days__b2")).expect("it was made");
+    assert_eq!(home.call(&["retry", &failed]).code, Some(0));
+    assert!(home.refused(&["backfills", "retry", "2"]).contains("no run of backfill 2 has failed"));
+    assert_eq!(service.stop(), Some(0));
+}
+
 /// Case 62, from the command line. Days are those of the zone of the schedule.
 #[test]
 fn the_future_is_left_out_and_said() {

@@ -115,6 +115,20 @@ impl Journal {
         Ok(own)
     }
 
+    /// The run of the whole range of a plan that makes one run, whose last slot is at this time. The
+    /// plan does not keep the interval of a run that has ended, and the timetable may be another
+    /// one by now.
+    pub(crate) async fn run_of_whole_backfill(
+        &self,
+        dag: &str,
+        number: i64,
+        at: Timestamp,
+    ) -> Result<Option<SlotRun>, JournalError> {
+        let rows = self.slot_rows(dag, &[SlotRange::slot(at)]).await?;
+        let whole = rows.iter().find(|row| RunInfo::is_of_whole_backfill(&row.run_id, dag, number));
+        Ok(whole.map(slot_run))
+    }
+
     /// The number and the state of the run that each slot of a plan has: of two, that which the
     /// plan has made beside the one of the slot. An interrupted run is running.
     pub(crate) async fn runs_of_plan(

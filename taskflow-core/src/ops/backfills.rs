@@ -23,7 +23,7 @@ use crate::journal::{Journal, NewBackfill, Note, QueuedRun, StoredBackfill};
 use crate::run::RunInfo;
 use crate::schedule::{
     ActiveRun, ActiveSlot, BackfillAction, BackfillError, BackfillPhase, BackfillPlan, BackfillRequest, BackfillScope,
-    FutureSlots, Schedule, Slot, SlotRange, SlotRunState,
+    FutureSlots, Schedule, Slot, SlotRange, SlotRun, SlotRunState,
 };
 
 /// A backfill that was started.
@@ -299,20 +299,26 @@ async fn retry(journal: &Journal, number: i64, note: &Note) -> Result<StartedBac
     about(journal, &stored);
     let dag = dag_of(&stored)?;
     let BackfillPlan { request, failed, .. } = &stored.plan;
-    let run = |at, run| ActiveSlot { at, run };
-    let own: Vec<ActiveSlot> = failed.iter().map(|&at| run(at, ActiveRun::New)).collect();
-    let siblings: Vec<ActiveSlot> = failed.iter().map(|&at| run(at, ActiveRun::Sibling)).collect();
-    let own = journal.runs_of_backfill(&stored.dag, number, &own).await?;
-    let siblings = journal.runs_of_backfill(&stored.dag, number, &siblings).await?;
-    let has_failed = |at: &&Timestamp| {
-        let run = siblings.runs.get(*at).or_else(|| own.runs.get(*at));
-        run.is_none_or(|run| run.state == SlotRunState::Failed)
+    let has_failed = |run: Option<&SlotRun>| run.is_none_or(|run| run.state == SlotRunState::Failed);
+    let ranges = match (request.as_one_run, failed.last()) {
+        (_, None) => Vec::new(),
+        (true, Some(&at)) => {
+            let run = journal.run_of_whole_backfill(&stored.dag, number, at).await?;
+            if has_failed(run.as_ref()) { request.ranges.clone() } else { Vec::new() }
+        }
+        (false, Some(_)) => {
+            let run = |at, run| ActiveSlot { at, run };
+            let own: Vec<ActiveSlot> = failed.iter().map(|&at| run(at, ActiveRun::New)).collect();
+            let siblings: Vec<ActiveSlot> = failed.iter().map(|&at| run(at, ActiveRun::Sibling)).collect();
+            let own = journal.runs_of_backfill(&stored.dag, number, &own).await?;
+            let siblings = journal.runs_of_backfill(&stored.dag, number, &siblings).await?;
+            let run = |at: &Timestamp| siblings.runs.get(at).or_else(|| own.runs.get(at));
+            failed.iter().filter(|&at| has_failed(run(at))).map(|&at| SlotRange::slot(at)).collect()
+        }
     };
-    let slots: Vec<SlotRange> = failed.iter().filter(has_failed).map(|&at| SlotRange::slot(at)).collect();
-    if slots.is_empty() {
+    if ranges.is_empty() {
         return Err(OpsError::NothingFailedInBackfill { number });
     }
-    let ranges = if request.as_one_run { request.ranges.clone() } else { slots };
     let request = BackfillRequest { ranges, scope: BackfillScope::All, ..request.clone() };
     let reason = match &*note.reason {
         "" => format!("retry of backfill {number}"),

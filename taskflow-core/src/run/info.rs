@@ -237,6 +237,11 @@ impl RunInfo {
         }
     }
 
+    /// Whether this is the id of the run that a backfill makes of its whole range.
+    pub(crate) fn is_of_whole_backfill(run_id: &str, dag_id: &str, backfill: i64) -> bool {
+        run_id.starts_with("backfill__") && run_id.ends_with(&format!("__{dag_id}__b{backfill}"))
+    }
+
     /// A run that events have started: `number` is that of the last one, and `at` is when it was
     /// emitted. The id derives from the number, so that no second process can make the run twice.
     pub(crate) fn event(dag_id: &str, at: Timestamp, number: i64) -> Self {
