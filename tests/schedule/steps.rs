@@ -183,6 +183,20 @@ fn unpausing_runs_what_is_asked_for() {
     assert_eq!(unpaused(Catchup::Last, Some(0)), (0, record(72, too_old)), "the last slot is 700 ms old");
 }
 
+/// The program has another timetable, which no service has stepped yet. Its first step took the
+/// slots that were to run for those of the old one, and dropped them.
+#[test]
+fn the_slots_of_a_pause_run_by_a_timetable_that_has_changed_meanwhile() {
+    let mut service = paused(None);
+    service.schedule = daily();
+    let state = service.state.take().expect("a state");
+    let (state, records) = unpause(&service.schedule, &state, service.now, Catchup::All);
+    assert!(records.is_empty(), "{records:?}");
+    service.state = Some(state);
+    service.until("2026-03-04T15:01:00Z");
+    assert_eq!(service.slots(), ["2026-03-02T00:00:00Z", "2026-03-03T00:00:00Z", "2026-03-04T00:00:00Z"]);
+}
+
 /// Case 37, also if no service ran when the pause ended.
 #[test]
 fn a_pause_ends_by_itself() {

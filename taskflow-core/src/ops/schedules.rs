@@ -19,7 +19,7 @@ use crate::journal::{
 use crate::run::RunType;
 use crate::schedule::{
     Backlog, Catchup, ConsumerState, DeadlineState, Decision, Note as ScheduleNote, Pause, Schedule, ScheduleState,
-    ScheduleTraces, Slot, SlotRecord, Unpause, end_pause, unpause as unpaused,
+    ScheduleTraces, Slot, SlotRecord, Unpause, end_pause, unpause_noted,
 };
 use crate::store::{RunFilter, RunOrder};
 
@@ -236,10 +236,10 @@ async fn unpause_dag(
         if !state.is_paused(now) {
             return Err(OpsError::NotPaused { dag: dag.id.to_owned() });
         }
-        let (state, records) = asking(|| unpaused(&schedule, &state, now, catchup))?;
+        let (state, records, mut notes) = asking(|| unpause_noted(&schedule, &state, now, catchup))?;
         changed(journal, json!({ "paused": true }), json!({}));
-        let unpaused = ScheduleNote::Unpaused { by: note.by.clone(), reason: note.reason.clone(), catchup };
-        if store(journal, dag, version, state, records.clone(), vec![unpaused], now).await? {
+        notes.push(ScheduleNote::Unpaused { by: note.by.clone(), reason: note.reason.clone(), catchup });
+        if store(journal, dag, version, state, records.clone(), notes, now).await? {
             return Ok(records.into_iter().map(PastSlots::from).collect());
         }
     }

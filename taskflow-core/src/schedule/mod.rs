@@ -54,7 +54,7 @@ pub use rebuild::ScheduleTraces;
 pub use slot::Slot;
 pub use spec::{CATCHUP_WINDOW, Recurrence, Schedule};
 pub use state::{BEHIND, Backlog, Pause, ScheduleState, Span};
-pub(crate) use step::end_pause;
+pub(crate) use step::{end_pause, unpause_noted};
 pub use step::{CLOCK_TOLERANCE, GRACE, step, unpause};
 pub use timetable::Timetable;
 pub use timetables::{Calendar, Crons, Dates, Every, EveryError, Exceptions, Shift};

@@ -72,20 +72,37 @@ pub fn unpause(
     now: Timestamp,
     catchup: Catchup,
 ) -> (ScheduleState, Vec<SlotRecord>) {
+    let (state, records, _) = unpause_noted(schedule, state, now, catchup);
+    (state, records)
+}
+
+/// As [`unpause`], with what is to be noted.
+pub(crate) fn unpause_noted(
+    schedule: &Schedule,
+    state: &ScheduleState,
+    now: Timestamp,
+    catchup: Catchup,
+) -> (ScheduleState, Vec<SlotRecord>, Vec<Note>) {
     let situation = Situation { now, active: 0, unsuccessful: None, failures: Vec::new() };
     let mut stepper = Stepper::new(schedule, &situation, state.clone());
-    let Some(pause) = stepper.state.pause.take() else { return (stepper.state, Vec::new()) };
+    let Some(pause) = stepper.state.pause.take() else { return (stepper.state, Vec::new(), Vec::new()) };
+    // Otherwise the next step would take the slots that are to run for those of the old timetable.
+    stepper.note_timetable();
     if catchup == Catchup::None {
         stepper.record_pause(&pause, now);
     } else {
         let due = now - schedule.offset;
         stepper.take_up(catchup, due, due, SlotFate::Paused, &pause.why());
     }
-    let records = stepper.decisions.into_iter().filter_map(|decision| match decision {
-        Decision::Record(record) => Some(record),
-        _ => None,
-    });
-    (stepper.state, records.collect())
+    let (mut records, mut notes) = (Vec::new(), Vec::new());
+    for decision in stepper.decisions {
+        match decision {
+            Decision::Record(record) => records.push(record),
+            Decision::Note(note) => notes.push(note),
+            Decision::Start { .. } | Decision::CancelActive => {}
+        }
+    }
+    (stepper.state, records, notes)
 }
 
 /// Ends a pause whose time has come, as the next step would: the slots up to its end are recorded
