@@ -57,6 +57,7 @@ impl Journal {
             slots: Vec::new(),
             notes,
             runs: Vec::new(),
+            fresh: Vec::new(),
             graphs: Vec::new(),
             audit: self.audit_row(),
         };

@@ -318,7 +318,8 @@ impl Journal {
             let NewConsumption { dag, version, state, records, runs } = step;
             (ScheduleRow { dag, version: version + 1, state, updated: now }, records, Vec::new(), runs)
         });
-        let prepared = super::schedules::Prepared::of(steps, now);
+        // A run that exists would not get the events that the step takes for it.
+        let prepared = super::schedules::Prepared::of(steps, now).with_new_slots();
         prepared.store(self, |store, rows| store.step_consumers(rows)).await
     }
 

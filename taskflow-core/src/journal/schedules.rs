@@ -10,6 +10,7 @@ use super::graph::Graph;
 use super::journal::Journal;
 use super::reading::RunSummary;
 use crate::base::Timestamp;
+use crate::run::RunType;
 use crate::schedule::{Note, ScheduleState, SlotRecord};
 use crate::store::{
     Appended, DamagedRow, NewGraph, NewRun, NoteRow, ScheduleRow, ScheduleStep, SlotRow, Stepped, Store, StoreError,
@@ -48,7 +49,8 @@ pub(crate) struct NewStep {
 pub(crate) enum StepOutcome {
     /// It is stored, with its runs. `None` is a run that existed already.
     Stored(Vec<Option<i64>>),
-    /// Another process was faster: nothing of it is stored.
+    /// Another process was faster, with a step or with the run of a slot that takes events: nothing
+    /// of it is stored.
     Conflict,
 }
 
@@ -159,9 +161,18 @@ impl Prepared {
         let rows = steps.into_iter().map(|(row, records, notes, runs)| {
             let (runs, graphs) = with_graphs(runs);
             let slots = records.into_iter().map(|record| slot_row(&row.dag, record, now)).collect();
-            ScheduleStep { row, slots, notes, runs, graphs, audit: None }
+            ScheduleStep { row, slots, notes, runs, fresh: Vec::new(), graphs, audit: None }
         });
         Prepared(rows.collect())
+    }
+
+    /// The same steps, each of which is a conflict if the run of one of its slots exists.
+    pub(super) fn with_new_slots(mut self) -> Self {
+        for step in &mut self.0 {
+            let of_slots = step.runs.iter().filter(|run| run.info.run_type == RunType::Scheduled);
+            step.fresh = of_slots.map(|run| run.info.run_id.clone()).collect();
+        }
+        self
     }
 
     /// Stores the steps.

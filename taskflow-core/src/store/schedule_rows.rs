@@ -40,6 +40,8 @@ pub(crate) struct ScheduleStep {
     pub(crate) notes: Vec<NoteRow>,
     /// Runs, which must be queued: they have no owner.
     pub(crate) runs: Vec<NewRun>,
+    /// The ids of those that must be new: if one exists, nothing of the step is stored.
+    pub(crate) fresh: Vec<String>,
     /// The graphs of the runs.
     pub(crate) graphs: Vec<NewGraph>,
     /// The row of the audit trail, if a person makes the step.
@@ -74,6 +76,6 @@ pub(crate) struct SlotRow {
 pub(crate) enum Stepped {
     /// It is stored, with one answer for each run.
     Stored(Vec<Appended>),
-    /// Another process has stored a step since: nothing is stored.
+    /// Another process has stored a step since, or a run that must be new: nothing is stored.
     Conflict,
 }

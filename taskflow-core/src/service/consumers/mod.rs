@@ -11,7 +11,8 @@
 //!    made of them. The new state with its cursors, the records and the runs, which are queued, are
 //!    one transaction. If another process has stored a step of the same DAG meanwhile, nothing of
 //!    the step is stored, and it is made again.
-//!    A slot whose run exists, because a backfill has made it, takes no events.
+//!    A slot whose run exists, because a backfill has made it, takes no events. If the backfill
+//!    makes it meanwhile, nothing of the step is stored either.
 //! 4. If a run cannot be made, because a payload has another type than the parameter, a default
 //!    fails, or the runs start each other in a cycle, nothing of the step is stored but a pause of
 //!    the DAG, with the reason. Its events stay pending.

@@ -91,7 +91,8 @@ async fn a_row_is_stored_with_the_step_of_a_schedule_or_not_at_all(store: &dyn S
         let (dag, state, updated) = ("etl".to_owned(), "{}".to_owned(), Timestamp::EPOCH);
         let row_of = ScheduleRow { dag, version, state, updated };
         let audit = Some(row(actor, 5));
-        ScheduleStep { row: row_of, slots: Vec::new(), notes: Vec::new(), runs: Vec::new(), graphs: Vec::new(), audit }
+        let (slots, notes, runs, fresh, graphs) = Default::default();
+        ScheduleStep { row: row_of, slots, notes, runs, fresh, graphs, audit }
     };
     assert_eq!(store.step_schedules(&[step("pauses", 1)]).await.unwrap(), [Stepped::Stored(vec![])]);
     assert_eq!(store.step_schedules(&[step("is late", 1)]).await.unwrap(), [Stepped::Conflict]);

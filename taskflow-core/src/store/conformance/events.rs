@@ -229,6 +229,7 @@ async fn a_consumption_is_stored_with_its_runs(store: &dyn Store) {
         slots: Vec::new(),
         notes: Vec::new(),
         runs,
+        fresh: Vec::new(),
         graphs: Vec::new(),
         audit: None,
     };

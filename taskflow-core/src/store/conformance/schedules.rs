@@ -16,6 +16,7 @@ of_every_store! {
     a_step_from_an_old_version_stores_nothing,
     steps_of_different_dags_do_not_depend_on_each_other,
     a_run_that_exists_does_not_hold_up_its_step,
+    a_run_that_must_be_new_and_exists_is_a_conflict,
     deleting_runs_leaves_schedules_alone,
     deadlines_are_apart_from_schedules,
     graphs_are_stored_with_their_runs,
@@ -47,7 +48,7 @@ fn slot(dag: &str, at: i64) -> SlotRow {
 fn step(dag: &str, version: i64, slots: Vec<SlotRow>, runs: Vec<NewRun>) -> ScheduleStep {
     let state = format!("{{\"version\":{version}}}");
     let row = ScheduleRow { dag: dag.to_owned(), version, state, updated: Timestamp::from_nanos(version) };
-    ScheduleStep { row, slots, notes: Vec::new(), runs, graphs: Vec::new(), audit: None }
+    ScheduleStep { row, slots, notes: Vec::new(), runs, fresh: Vec::new(), graphs: Vec::new(), audit: None }
 }
 
 async fn stored(store: &dyn Store, step: ScheduleStep) -> Vec<Appended> {
@@ -123,6 +124,22 @@ async fn a_run_that_exists_does_not_hold_up_its_step(store: &dyn Store) {
     let again = step("etl", 2, vec![], vec![run("a"), run("b")]);
     let stored = stored(store, again).await;
     assert!(matches!(stored[..], [Appended::Taken, Appended::Stored(number)] if number > 1), "{stored:?}");
+}
+
+async fn a_run_that_must_be_new_and_exists_is_a_conflict(store: &dyn Store) {
+    stored(store, step("etl", 1, vec![], vec![run("a")])).await;
+    let fresh = |dag: &str, version, run_id: &str| ScheduleStep {
+        fresh: vec![run_id.to_owned()],
+        ..step(dag, version, vec![slot(dag, 5)], vec![run(run_id)])
+    };
+    // Nothing of it is stored, and the others are.
+    let outcomes = store.step_consumers(&[fresh("etl", 1, "a"), fresh("log", 1, "b")]).await.unwrap();
+    assert_eq!(outcomes[0], Stepped::Conflict);
+    assert!(matches!(&outcomes[1], Stepped::Stored(runs) if matches!(runs[..], [Appended::Stored(_)])), "{outcomes:?}");
+    let dags: Vec<String> = sound(store.consumers().await.unwrap()).into_iter().map(|row| row.dag).collect();
+    assert_eq!((dags, store.slots("etl", 10).await.unwrap()), (vec!["log".to_owned()], vec![]));
+    let outcomes = store.step_consumers(&[fresh("etl", 1, "c")]).await.unwrap();
+    assert!(matches!(&outcomes[..], [Stepped::Stored(_)]), "{outcomes:?}");
 }
 
 async fn deleting_runs_leaves_schedules_alone(store: &dyn Store) {

@@ -67,7 +67,7 @@ impl Data {
     /// Stores a step in one of the tables of states.
     pub(super) fn step(&mut self, step: &ScheduleStep, table: fn(&mut Data) -> &mut States) -> Stepped {
         let version = table(self).get(&step.row.dag).map_or(0, |row| row.version);
-        if version + 1 != step.row.version {
+        if version + 1 != step.row.version || step.fresh.iter().any(|run_id| self.by_id.contains_key(run_id)) {
             return Stepped::Conflict;
         }
         table(self).insert(step.row.dag.clone(), step.row.clone());

@@ -153,7 +153,7 @@ async fn schedules_are_filled(store: &dyn Store) {
         let slot = SlotRow { dag: dag.clone(), first: at, last: at, count: 1, fate, reason, decided: at };
         let note = NoteRow { dag, at, note: "{\"paused\":\"by ann\"}".to_owned() };
         let (slots, notes) = (vec![slot], vec![note]);
-        ScheduleStep { row, slots, notes, runs: Vec::new(), graphs: Vec::new(), audit: None }
+        ScheduleStep { row, slots, notes, runs: Vec::new(), fresh: Vec::new(), graphs: Vec::new(), audit: None }
     };
     for version in [1, 2] {
         store.step_schedules(&[step("daily", version), step("hourly", version)]).await.unwrap();

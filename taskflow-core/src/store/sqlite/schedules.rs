@@ -154,7 +154,8 @@ fn note_row(store: &SqliteStore, row: &SqliteRow) -> Result<NoteRow, StoreError>
     Ok(row)
 }
 
-/// Stores steps in one transaction. A step whose version is not the next one stores nothing.
+/// Stores steps in one transaction. A step whose version is not the next one stores nothing, nor
+/// does one with a run that must be new and exists.
 pub(super) async fn step(
     store: &SqliteStore,
     table: Table,
@@ -191,16 +192,24 @@ async fn write(connection: &mut SqliteConnection, table: Table, steps: &[Schedul
         script.sql += "SELECT hash, 0 FROM graphs WHERE hash IN (SELECT value FROM json_each(?));";
         script.give(json(&graphs.keys().collect::<Vec<_>>())?)?;
     }
-    let mut versions = HashMap::new();
+    let fresh: Vec<&String> = steps.iter().flat_map(|step| &step.fresh).collect();
+    if !fresh.is_empty() {
+        script.sql += "SELECT run_id, -1 FROM runs WHERE run_id IN (SELECT value FROM json_each(?));";
+        script.give(json(&fresh)?)?;
+    }
+    let (mut versions, mut taken) = (HashMap::new(), HashSet::new());
     for row in script.send(connection).await? {
         match row.try_get::<i64, _>(1)? {
-            // No DAG has this version.
+            // No DAG has these versions.
+            -1 => drop(taken.insert(row.try_get::<String, _>(0)?)),
             0 => drop(graphs.remove(row.try_get::<&str, _>(0)?)),
             version => drop(versions.insert(row.try_get::<String, _>(0)?, version)),
         }
     }
-    let is_next =
-        |step: &ScheduleStep| versions.get(&step.row.dag).map_or(1, |version| version + 1) == step.row.version;
+    let is_next = |step: &ScheduleStep| {
+        let next = versions.get(&step.row.dag).map_or(1, |version| version + 1);
+        next == step.row.version && !step.fresh.iter().any(|run_id| taken.contains(run_id))
+    };
     let stored = steps.iter().filter(|step| is_next(step)).flat_map(|step| &step.graphs);
     let wanted: HashSet<&str> = stored.map(|graph| &*graph.hash).collect();
     graphs.retain(|hash, _| wanted.contains(hash));

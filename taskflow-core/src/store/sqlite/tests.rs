@@ -643,8 +643,8 @@ async fn a_damaged_schedule_is_noticed() {
     let (fate, reason) = ("missed".to_owned(), String::new());
     let slot = SlotRow { dag: "etl".to_owned(), first: at, last: at, count: 1, fate, reason, decided: at };
     let note = NoteRow { dag: "etl".to_owned(), at, note: "{}".to_owned() };
-    let step =
-        ScheduleStep { row, slots: vec![slot], notes: vec![note], runs: Vec::new(), graphs: Vec::new(), audit: None };
+    let (runs, fresh, graphs) = (Vec::new(), Vec::new(), Vec::new());
+    let step = ScheduleStep { row, slots: vec![slot], notes: vec![note], runs, fresh, graphs, audit: None };
     let deadlines = ScheduleStep { slots: Vec::new(), notes: Vec::new(), ..step.clone() };
     store.step_schedules(&[step]).await.unwrap();
     store.step_slot_deadlines(&[deadlines]).await.unwrap();
