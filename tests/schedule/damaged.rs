@@ -30,6 +30,32 @@ fn rotten() -> String {
     say("rotten".to_owned())
 }
 
+taskflow::asset! {
+    BOTTLES: Asset<u64> = "damaged/bottles";
+}
+
+#[task]
+fn sum(bottles: &Option<Events<u64>>) -> u64 {
+    bottles.iter().flat_map(Events::values).sum()
+}
+
+/// Its schedule is stored with its events.
+#[dag(schedule = every("1s"), deadline = "1s after slot", on_deadline_missed = tell)]
+fn adrift(#[event(BOTTLES)] bottles: Option<Events<u64>>) -> u64 {
+    sum(bottles)
+}
+
+#[task]
+fn fail() -> Result<u64> {
+    Err("the disk is full")?
+}
+
+/// Each of its slots misses its deadline.
+#[dag(schedule = every("1s"), deadline = "1s after slot", on_deadline_missed = tell)]
+fn hapless() -> u64 {
+    fail()
+}
+
 /// What a service reported as unserved.
 fn unserved(events: &[ServiceEvent]) -> Vec<(&'static str, &str)> {
     let unserved = events.iter().filter_map(|event| match event {
@@ -105,6 +131,28 @@ async fn damaged_deadlines_hold_up_no_others() {
     let serving = home.start(&dags);
     runs(&home, "rotten", 1).await;
     assert!(unserved(&serving.stop().await).is_empty());
+}
+
+/// The slots of `adrift` are not known without what it has consumed. That was an error of all: the
+/// deadlines of the DAGs after it were not judged.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_consumer_does_not_hold_up_the_deadlines_of_others() {
+    let home = Home::new().await;
+    let dags = [adrift::def(), hapless::def()];
+    let missed =
+        async || ops::missed_deadlines(&home.journal, "hapless", 1_000).await.expect("the store can be read").len();
+    let serving = home.serve(&dags).await;
+    runs(&home, "adrift", 1).await;
+    eventually("a deadline is judged", async || missed().await > 0).await;
+    serving.stop().await;
+    home.edit("UPDATE consumers SET version = version + 1 WHERE dag = 'adrift'").await;
+    let before = missed().await;
+    let serving = home.start(&dags);
+    eventually("deadlines of the other DAG are judged", async || missed().await > before + 2).await;
+    let events = serving.stop().await;
+    let [("adrift", reason)] = unserved(&events)[..] else { panic!("{events:?}") };
+    assert!(reason.contains("the consumer of `adrift`: its checksum does not match"), "{reason}");
+    assert!(!events.iter().any(|event| matches!(event, ServiceEvent::Trouble { .. })), "{events:?}");
 }
 
 /// A state is made anew of what is left, with the pause of before.

@@ -50,3 +50,27 @@ fn a_missed_deadline_is_told_again_with_the_same_key_after_a_crash() {
     told(&home).into_iter().for_each(|call| *calls.entry(call).or_default() += 1);
     assert!(calls.values().all(|count| *count == 1), "{calls:?}");
 }
+
+/// The clock was ten years ahead, and is right again. The schedule was brought back; of its
+/// deadlines, none was judged until the clock had reached them.
+#[cfg(feature = "failpoints")]
+#[test]
+fn deadlines_are_judged_again_after_the_schedule_is_reset() {
+    let home = Home::new();
+    let missed = || home.notes("tardy").into_iter().filter(|note| note["kind"] == "deadline_missed").count();
+    std::fs::write(home.hold(), "").expect("temporary files can be written");
+    home.move_clock(10 * 365 * 86_400);
+    let service = home.serve("tardy");
+    eventually("a slot of the future misses its deadline", || missed() > 0);
+    std::fs::remove_file(home.hold()).expect("it is there");
+    eventually("its run succeeds", || home.count("tardy", "success") > 0);
+    assert_eq!(service.stop(), Some(0));
+    home.move_clock(0);
+    let reset = home.call(&["reset-schedule", "tardy", "--by", "mina"]);
+    assert_eq!(reset.code, Some(0), "{}", reset.stderr);
+    std::fs::write(home.hold(), "").expect("temporary files can be written");
+    let before = missed();
+    let service = home.serve("tardy");
+    eventually("a slot of today misses its deadline", || missed() > before);
+    assert_eq!(service.stop(), Some(0));
+}
