@@ -1,8 +1,10 @@
-//! How much a journal reads, and how many steps it takes.
+//! How much a journal reads, how many steps it takes, and when it has stored the state of a task.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::Duration;
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
 
 use super::graph::Graph;
 use super::rollup::Rollup;
@@ -212,6 +214,37 @@ async fn elements_that_have_succeeded_stay_after_a_crash_at_the_first_entry_of_a
     let attempts = |id: &str| history.task(id).unwrap().attempts.len();
     assert_eq!(["work[0]", "work[1]", "work[2]"].map(attempts), [1; 3]);
     assert_eq!(["fails", "more"].map(attempts), [2, 1]);
+}
+
+/// Polls a future until it is ready, for a minute at most.
+fn wait_for<T>(mut future: impl Future<Output = T> + Unpin) -> Option<T> {
+    let (since, mut context) = (Instant::now(), Context::from_waker(Waker::noop()));
+    while since.elapsed() < Duration::from_secs(60) {
+        if let Poll::Ready(value) = Pin::new(&mut future).poll(&mut context) {
+            return Some(value);
+        }
+        std::thread::yield_now();
+    }
+    None
+}
+
+/// The state under `page` is recorded and stored with that under `line`, as that of another task
+/// can be that calls meanwhile. It waited for the next entry, which here is the end of the task.
+/// Only the core sees the time between a call and its first poll.
+#[tokio::test]
+async fn task_state_that_was_stored_with_other_state_does_not_wait_for_the_next_entry() {
+    let journal = Journal::in_memory().unwrap();
+    let dag = Dag::draw("overtaken", |dag| {
+        dag.add("sets", |ctx| {
+            let page = ctx.host().set_state("page", "1".to_owned());
+            let line = ctx.host().set_state("line", "2".to_owned());
+            let line = wait_for(line).is_some_and(|stored| stored.is_ok());
+            let page = wait_for(page).is_some_and(|stored| stored.is_ok());
+            if line && page { Ok(()) } else { Err(format!("line: {line}, page: {page}").into()) }
+        });
+    });
+    let report = dag.unwrap().run().journal(&journal).await.unwrap();
+    assert_eq!(report.state(), RunState::Success, "{:?}", report.task("sets").and_then(|task| task.failure()));
 }
 
 /// A run of a DAG whose tasks fail in two ways, in a list and outside of it.
