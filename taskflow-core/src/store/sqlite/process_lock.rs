@@ -143,4 +143,16 @@ mod tests {
         assert!(!is_alive(&inner, &format!("../{}", lock.name())));
         assert!(!is_alive(&inner, &format!("%process-/../../{}", lock.name())));
     }
+
+    /// A link to itself cannot be opened by anybody, as no file can by a process without
+    /// descriptors. The process of such a file was taken for dead.
+    #[cfg(unix)]
+    #[test]
+    fn a_process_whose_file_cannot_be_opened_is_not_taken_for_dead() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("%process-1-0-0");
+        std::os::unix::fs::symlink(&path, &path).unwrap();
+        assert!(is_alive(dir.path(), "%process-1-0-0"));
+        assert!(!is_alive(dir.path(), "%process-1-0-1"), "there is no such file");
+    }
 }

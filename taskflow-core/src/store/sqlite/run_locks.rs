@@ -239,6 +239,25 @@ mod tests {
         assert!(!ours.is_left_behind("run"));
     }
 
+    /// Links to themselves cannot be opened by anybody, as no file can by a process without
+    /// descriptors. The holders of such files were taken for dead.
+    #[cfg(unix)]
+    #[test]
+    fn nobody_is_taken_for_dead_whose_file_cannot_be_opened() {
+        let dir = tempfile::tempdir().unwrap();
+        let locks = RunLocks::in_directory(dir.path().to_owned());
+        let path = dir.path().join(safe_name("run"));
+        std::os::unix::fs::symlink(&path, &path).unwrap();
+        assert!(locks.holder("run").is_some());
+        assert!(!locks.is_left_behind("run"));
+        // The file of the run can be read, and that of its process cannot.
+        let process = dir.path().join("%process-1-0-0");
+        std::os::unix::fs::symlink(&process, &process).unwrap();
+        std::fs::write(dir.path().join(safe_name("other")), "%process-1-0-0\nhost:1").unwrap();
+        assert_eq!(locks.holder("other"), Some("host:1".to_owned()));
+        assert!(!locks.is_left_behind("other"));
+    }
+
     /// B8: `ulimit -n 1024` and a thousand live runs: each held a descriptor.
     #[cfg(target_os = "linux")]
     #[test]
