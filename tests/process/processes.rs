@@ -383,6 +383,31 @@ fn of_several_running_tasks_the_one_that_ends_the_process_is_found() {
     }
 }
 
+/// B7: the task that ends the process is one of a run that another run waits for, and that is
+/// resumed with it. It was resumed again and again.
+#[test]
+fn a_triggered_run_whose_process_dies_three_times_in_one_task_is_not_resumed_again() {
+    let home = Home::new();
+    assert_eq!(home.call(&["run", "waits_for_boom"]).code, Some(7));
+    let mut deaths = 1;
+    let failed = loop {
+        let resumed = home.call(&["resume", "1"]);
+        if resumed.code != Some(7) {
+            break resumed;
+        }
+        deaths += 1;
+        // The first start may not have been stored.
+        assert!(deaths <= 4, "it is resumed again and again");
+    };
+    assert!(deaths >= 3, "{deaths} {failed:?}");
+    assert_eq!(failed.code, Some(1), "{failed:?}");
+    let status = home.json(&["status", "1"]);
+    assert_eq!(status["state"], "failed", "{status}");
+    let reason = "its process has died 3 times while `boom_later` ran";
+    assert!(status.to_string().contains(reason), "{status}");
+    assert_eq!(home.json(&["status", "2"])["state"], "interrupted");
+}
+
 /// B17: `std::thread::sleep` in four async tasks.
 #[test]
 fn a_blocking_call_in_an_async_task_is_one_warning() {
