@@ -5,13 +5,13 @@ use std::collections::HashMap;
 use std::sync::{LazyLock, Mutex};
 use std::time::Duration;
 
-use taskflow::engine::{RunState, TaskState};
+use taskflow::engine::{Engine, RunState, TaskState};
 use taskflow::graph::BuildError;
 use taskflow::journal::{Journal, Note, TaskFilter};
 use taskflow::prelude::*;
 use taskflow::testing::{Test, explore};
 use taskflow::{BoxError, BuildErrors, Group, Selection};
-use taskflow_tests::common::{self, live, locked, reference, state_of, states};
+use taskflow_tests::common::{self, PATIENCE, live, locked, reference, state_of, states};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -260,6 +260,50 @@ fn a_group_is_retried_also_if_a_part_of_it_runs_only() {
     let only = Selection::only(dag.plan(), "load.swap").expect("there is such a task");
     let report = reference(dag.run().select(only));
     assert_eq!((report.state(), state_of(&report, "load.swap")), (RunState::Success, TaskState::Success));
+}
+
+/// Fails at its second call.
+#[task]
+fn fails_later() -> Result<u32> {
+    match call("stale fails_later") {
+        2 => Err("the table is locked")?,
+        count => Ok(count),
+    }
+}
+
+/// Finds something at its second poke.
+#[sensor(poke_interval = "1h")]
+fn lands(rows: u32) -> Option<u32> {
+    (call("stale lands") > 1).then_some(rows)
+}
+
+/// `load.lands` waits when its process leaves. `load.fails_later` is cleared and fails, so the wait
+/// is never taken up, and the group is retried. Then the task took it up: it was put to sleep
+/// without anything that wakes it.
+#[tokio::test]
+async fn a_task_of_a_retried_group_does_not_go_on_with_a_wait_from_before() -> Result<(), BoxError> {
+    let (journal, engine) = (Journal::in_memory()?, Engine::builder().build()?);
+    let group = || Group::new("load").retries(1).retry_delay(Duration::from_millis(1));
+    let dag = Dag::build("stale", || group().draw(|| lands(fails_later())))?;
+    let handle = dag.run().journal(&journal).engine(&engine).start()?;
+    let waits = async || {
+        let history = journal.history("last").await.ok();
+        let state = history.and_then(|history| history.task("load.lands").map(|task| task.state));
+        state == Some(TaskState::UpForReschedule)
+    };
+    while !waits().await {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    engine.drain("terminated");
+    assert_eq!(handle.await.state(), RunState::Interrupted);
+
+    journal.clear("last", &TaskFilter::tasks(["load.fails_later"]), &Note::default()).await?;
+    let resumed = journal.resume_dag("last", &dag).await?.start()?;
+    let report = tokio::time::timeout(PATIENCE, resumed).await?;
+    assert_eq!((report.state(), report.result()), (RunState::Success, Some(&3)), "{}", states(&report));
+    let calls = ["fails_later", "lands"].map(|task| locked(&CALLS)[&format!("stale {task}")]);
+    assert_eq!(calls, [3, 2]);
+    Ok(())
 }
 
 #[task]

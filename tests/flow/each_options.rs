@@ -91,6 +91,23 @@ fn a_rate_limited_list_runs_on_the_live_engine() {
     on_both_drivers(&dag, |report| assert_eq!(report.result(), Some(&190)));
 }
 
+/// A list of three with a rate of one an hour, whose process dies after each of its entries. After a
+/// death, the second tasks of elements that had begun took times of the list, an hour each.
+#[test]
+fn elements_that_had_begun_before_a_crash_are_not_held_back_by_the_rate() {
+    let dag = Dag::build("crashed", || sum(numbers(3).each(|n| parse(fetch(n))).rate("1/h"))).unwrap();
+    for entries in 1..40 {
+        let test = Test::new(&dag).takes(fetch {}, Duration::from_secs(36_000)).workers(8).crash_after(entries);
+        let outcome = test.run();
+        outcome.assert_success();
+        for element in 0..3 {
+            let task = |name: &str| outcome.report().task(&format!("{name}[{element}]")).expect("it is there");
+            let (ended, started) = (task("fetch").ended(), task("parse").started());
+            assert_eq!(started, Some(ended), "element {element}, after {entries} entries");
+        }
+    }
+}
+
 #[test]
 fn an_invalid_rate_is_a_mistake_with_a_valid_example() {
     for rate in ["10", "0/s", "1/fortnight"] {
