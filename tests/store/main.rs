@@ -5,6 +5,8 @@ mod assets;
 mod follow;
 #[cfg(all(feature = "arrow", feature = "sqlite"))]
 mod frames;
+#[cfg(feature = "sqlite")]
+mod graphs;
 mod journal;
 mod ops;
 mod queued;
