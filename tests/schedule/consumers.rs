@@ -1,6 +1,7 @@
 //! DAGs that consume events, with a service in this process.
 
 use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -18,6 +19,7 @@ use taskflow::schedule::{Catchup, Pause, Unpause};
 use taskflow::service::{Service, ServiceEvent, ServiceOptions};
 use taskflow::tasks::SourceLocation;
 use taskflow::{Durability, Engine, Journal, RunState};
+use taskflow_tests::common::locked;
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -204,13 +206,13 @@ impl Home {
         let service = Service::new(self.directory.path(), &self.journal, &engine, dags.to_vec(), options);
         let service = service.expect("the home is free");
         let (stop, stopped) = oneshot::channel();
+        let events = Arc::new(Mutex::new(Vec::new()));
+        let reported = Arc::clone(&events);
         let served = tokio::spawn(async move {
-            let mut events = Vec::new();
             let stop = async { stopped.await.unwrap_or_default() };
-            service.run(stop, |event| events.push(event)).await;
-            events
+            service.run(stop, |event| locked(&reported).push(event)).await;
         });
-        Serving { stop, served }
+        Serving { stop, served, events }
     }
 
     /// Changes the store while nobody else does.
@@ -277,13 +279,20 @@ impl Home {
 
 pub(crate) struct Serving {
     stop: oneshot::Sender<String>,
-    served: JoinHandle<Vec<ServiceEvent>>,
+    served: JoinHandle<()>,
+    events: Arc<Mutex<Vec<ServiceEvent>>>,
 }
 
 impl Serving {
+    /// Whether the service has reported such an event.
+    pub(crate) fn has_reported(&self, is_it: impl Fn(&ServiceEvent) -> bool) -> bool {
+        locked(&self.events).iter().any(is_it)
+    }
+
     pub(crate) async fn stop(self) -> Vec<ServiceEvent> {
         self.stop.send("the test is over".to_owned()).expect("the service runs");
-        self.served.await.expect("the service does not panic")
+        self.served.await.expect("the service does not panic");
+        std::mem::take(&mut *locked(&self.events))
     }
 }
 

@@ -4,10 +4,46 @@
 use serde_json::json;
 use taskflow::journal::Note;
 use taskflow::ops;
+use taskflow::prelude::*;
 use taskflow::schedule::{Catchup, Unpause};
 use taskflow::service::ServiceEvent;
 
 use crate::consumers::{Home, all, eventually, one};
+
+taskflow::asset! {
+    LEVELS: Asset<u64> = "kept/levels";
+}
+
+#[task]
+fn take(level: &Event<u64>) -> u64 {
+    level.value
+}
+
+/// The service looks at its last runs before each step.
+#[dag(pause_after_failures = 3)]
+fn watched(#[event(LEVELS)] level: Event<u64>) -> u64 {
+    take(level)
+}
+
+/// The last run of the DAG is damaged when the service looks at it, and mended later. The events
+/// that were read before were lost until the next service.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_error_of_the_store_loses_no_event_of_a_dag_that_pauses_after_failures() {
+    let home = Home::new().await;
+    let serving = home.serve(&[watched::def()]).await;
+    home.emit("kept/levels", json!(1)).await;
+    home.succeeded("watched", 1).await;
+    serving.stop().await;
+    home.edit("UPDATE runs SET info = info || ' ' WHERE dag_id = 'watched'").await;
+    home.emit("kept/levels", json!(2)).await;
+    let serving = home.start(&[watched::def()]);
+    let is_trouble = |event: &ServiceEvent| matches!(event, ServiceEvent::Trouble { .. });
+    eventually("the run cannot be read", async || serving.has_reported(is_trouble)).await;
+    home.edit("UPDATE runs SET info = substr(info, 1, length(info) - 1) WHERE dag_id = 'watched'").await;
+    let runs = home.succeeded("watched", 2).await;
+    assert_eq!(home.values(&runs).await, [json!(1), json!(2)]);
+    assert!(serving.stop().await.iter().any(|event| matches!(event, ServiceEvent::Recovered { .. })));
+}
 
 /// One damaged row holds up no other DAG, and is reported once.
 #[tokio::test(flavor = "multi_thread")]
