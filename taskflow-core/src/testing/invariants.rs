@@ -295,7 +295,55 @@ pub(super) fn of_waits(machine: &Machine, now: Timestamp) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
     use super::*;
+    use crate::dag::{Dag, Group};
+    use crate::machine::{Input, Settings};
+    use crate::run::{Restored, RestoredState, RestoredTask};
+
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    /// What is found when a run is resumed whose task waits for its retry, and whose group for
+    /// that of its own, until so long after the restart. Their delays are a minute each.
+    fn found_of_waits(task: Duration, group: Duration) -> Vec<String> {
+        let dag = Dag::draw("waits", |dag| {
+            dag.add("load", |_| Ok(())).retries(1).retry_delay(MINUTE);
+            Group::new("unit").retries(1).retry_delay(MINUTE).draw(|| dag.add("swap", |_| Ok(())));
+        });
+        let plan = Arc::clone(dag.unwrap().plan());
+        let now = Timestamp::EPOCH + 60 * MINUTE;
+        let load = plan.find("load").unwrap().task();
+        let waits = RestoredTask {
+            task: load,
+            state: RestoredState::Retry(now + task),
+            attempts: 1,
+            uncounted_attempts: 0,
+            rounds: 0,
+            started: now,
+            ended: now,
+            retried: Vec::new(),
+            wait: None,
+            events_seen: 0,
+        };
+        let units = HashMap::from([("unit".to_owned(), (1, Some(now + group)))]);
+        let restored = Restored { tasks: vec![waits], units, ..Restored::default() };
+        let mut machine = Machine::new(plan, None, Settings::default());
+        machine.restore(&restored);
+        machine.step(Input::Start, now, &mut Vec::new());
+        assert_eq!(machine.task_state(load), TaskState::UpForRetry);
+        of_waits(&machine, now)
+    }
+
+    #[test]
+    fn waits_that_outlast_their_delays_after_a_restart_are_found() {
+        assert_eq!(found_of_waits(MINUTE, MINUTE), [""; 0]);
+        let found = found_of_waits(3 * MINUTE, MINUTE);
+        assert!(matches!(&found[..], [one] if one.starts_with("`load` waits for 180s after a restart")), "{found:?}");
+        let found = found_of_waits(MINUTE, 2 * MINUTE);
+        assert!(matches!(&found[..], [one] if one.starts_with("the group `unit` waits for 120s")), "{found:?}");
+    }
 
     fn attempt(number: u32, session: usize, started: i64, ended: Option<i64>) -> AttemptHistory {
         let state = if ended.is_some() { TaskState::Failed } else { TaskState::Running };
