@@ -20,4 +20,6 @@ mod stores;
 #[cfg(feature = "sqlite")]
 mod value_files;
 #[cfg(feature = "sqlite")]
+mod write_ahead_log;
+#[cfg(feature = "sqlite")]
 mod xcom;
