@@ -91,8 +91,8 @@ fn a_rate_limited_list_runs_on_the_live_engine() {
     on_both_drivers(&dag, |report| assert_eq!(report.result(), Some(&190)));
 }
 
-/// A list of three with a rate of one an hour, whose process dies after each of its entries. After a
-/// death, the second tasks of elements that had begun took times of the list, an hour each.
+/// A list of three with a rate of one an hour, whose process dies after each of its entries. The
+/// second tasks of elements that had begun took new times of the list then, an hour each.
 #[test]
 fn elements_that_had_begun_before_a_crash_are_not_held_back_by_the_rate() {
     let dag = Dag::build("crashed", || sum(numbers(3).each(|n| parse(fetch(n))).rate("1/h"))).unwrap();
