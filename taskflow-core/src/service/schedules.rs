@@ -93,13 +93,11 @@ impl Schedules {
             let by = scheduled.stored.as_ref().and_then(|stored| stored.state.clock_is_behind(now));
             behind.extend(by.map(|by| (by, scheduled.dag.id)));
         }
-        let is_held = !behind.is_empty();
-        if let (Some(&(by, _)), false) = (behind.iter().max(), self.is_held) {
-            let dags = behind.iter().map(|&(_, dag)| dag).collect();
-            events.push(ServiceEvent::ClockBehind { now, by, dags });
+        if !self.is_held {
+            events.extend(ServiceEvent::clock_behind(now, &behind));
         }
-        self.is_held = is_held;
-        is_held
+        self.is_held = !behind.is_empty();
+        self.is_held
     }
 
     /// Counts the active runs again where something waits for their end.

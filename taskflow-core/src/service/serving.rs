@@ -175,6 +175,14 @@ pub enum ServiceEvent {
     },
 }
 
+impl ServiceEvent {
+    /// That the clock is behind these DAGs, each with by how much; `None` if it is behind none.
+    pub(super) fn clock_behind(now: Timestamp, behind: &[(Duration, &'static str)]) -> Option<Self> {
+        let by = behind.iter().map(|&(by, _)| by).max()?;
+        Some(ServiceEvent::ClockBehind { now, by, dags: behind.iter().map(|&(_, dag)| dag).collect() })
+    }
+}
+
 /// A service of a home: see the [module](super).
 #[derive(Debug)]
 pub struct Service {

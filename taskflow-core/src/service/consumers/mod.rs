@@ -49,8 +49,6 @@ pub(crate) struct Consumers {
     /// How far the store was when it was read, with the steps that were stored since; `None` before
     /// the first turn.
     progress: Option<EventProgress>,
-    /// Whether the clock is so far behind that the schedules of some are not stepped.
-    is_held: bool,
 }
 
 impl Consumers {
@@ -96,13 +94,14 @@ impl Consumers {
 
     /// Whether the clock is far behind the schedules of some of them.
     pub(super) fn is_held(&self) -> bool {
-        self.is_held
+        self.list.iter().any(|consuming| consuming.is_held)
     }
 
     /// Finds those whose schedules the clock is far behind, as
     /// [`Schedules`](super::schedules::Schedules) does. They start no runs, not even of events,
     /// until the clock is right.
     fn hold(&mut self, now: Timestamp, events: &mut Vec<ServiceEvent>) {
+        let was_held = self.is_held();
         let mut behind = Vec::new();
         for consuming in &mut self.list {
             let has_schedule = consuming.consumer.schedule.is_some();
@@ -110,11 +109,9 @@ impl Consumers {
             consuming.is_held = by.is_some();
             behind.extend(by.map(|by| (by, consuming.dag.id)));
         }
-        if let (Some(&(by, _)), false) = (behind.iter().max(), self.is_held) {
-            let dags = behind.iter().map(|&(_, dag)| dag).collect();
-            events.push(ServiceEvent::ClockBehind { now, by, dags });
+        if !was_held {
+            events.extend(ServiceEvent::clock_behind(now, &behind));
         }
-        self.is_held = !behind.is_empty();
     }
 
     /// Steps the consumers that are due, that were changed or that have new events, and stores the
