@@ -124,7 +124,7 @@ impl Consuming {
             pending: &self.events,
             groups: &self.groups,
             running: &BTreeSet::new(),
-            made: &BTreeSet::new(),
+            slots_with_runs: &BTreeSet::new(),
             failures: Vec::new(),
         };
         let state = self.state.as_ref().expect("a state");
@@ -147,7 +147,7 @@ impl Consuming {
             pending: &self.events,
             groups: &self.groups,
             running: &running,
-            made: &BTreeSet::new(),
+            slots_with_runs: &BTreeSet::new(),
             failures: self.failures.clone(),
         };
         let step = consume(&self.consumer, self.state.as_ref(), &situation);

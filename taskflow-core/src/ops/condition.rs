@@ -137,7 +137,7 @@ mod tests {
             pending: &pending,
             groups: &groups,
             running: &running,
-            made: &BTreeSet::new(),
+            slots_with_runs: &BTreeSet::new(),
             failures: Vec::new(),
         };
         let state = ConsumerState::first_seen(consumer, now, 0, false);

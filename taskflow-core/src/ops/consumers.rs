@@ -25,7 +25,7 @@ use crate::schedule::{
 use crate::value::AnyValue;
 
 /// What is shown of a consumer does not ask which slots have a run of a backfill.
-static NONE_MADE: BTreeSet<Timestamp> = BTreeSet::new();
+static NO_SLOTS: BTreeSet<Timestamp> = BTreeSet::new();
 
 /// How many heads of events are read at once.
 const BATCH: u32 = 10_000;
@@ -249,7 +249,7 @@ impl Loaded {
             pending: &self.pending,
             groups: self.groups.groups(),
             running: &active.last_events,
-            made: &NONE_MADE,
+            slots_with_runs: &NO_SLOTS,
             failures: Vec::new(),
         }
     }

@@ -60,7 +60,7 @@ impl Stepper<'_> {
     fn start_open(&mut self) -> Option<EventWaits> {
         let offset = self.consumer.schedule.as_ref().map_or(Duration::ZERO, |schedule| schedule.offset);
         while let Some(&slot) = self.state.open.first() {
-            if self.situation.made.contains(&slot.at) {
+            if self.situation.slots_with_runs.contains(&slot.at) {
                 self.state.open.remove(0);
                 // It leaves its place to the next one.
                 self.wake_at(Some(self.situation.now));

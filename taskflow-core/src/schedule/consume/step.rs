@@ -58,7 +58,7 @@ pub struct EventSituation<'a> {
     /// The last event of each active run: keys and periods have one run at a time.
     pub running: &'a BTreeSet<i64>,
     /// The slots that have a run already, one of a backfill for example. They take no events.
-    pub made: &'a BTreeSet<Timestamp>,
+    pub slots_with_runs: &'a BTreeSet<Timestamp>,
     /// The runs that have failed since the last one that succeeded, the latest first. No more of
     /// them are needed than `pause_after_failures` says.
     pub failures: Vec<FailedRun>,

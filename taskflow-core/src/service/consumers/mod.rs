@@ -254,7 +254,7 @@ impl Consumers {
             Some(limit) => crate::ops::failures(journal, dag.id, &CONSUMING, limit).await?,
             None => Vec::new(),
         };
-        let mut made = BTreeSet::new();
+        let mut slots_with_runs = BTreeSet::new();
         loop {
             // Nothing may fail until they are given back: they would be lost.
             let pending = self.heads.lend(&consumer.assets());
@@ -266,7 +266,7 @@ impl Consumers {
                 pending: &pending,
                 groups: consuming.groups.groups(),
                 running: &active.last_events,
-                made: &made,
+                slots_with_runs: &slots_with_runs,
                 failures: failures.clone(),
             };
             // A timetable is code of the user.
@@ -277,11 +277,11 @@ impl Consumers {
                 Err(crash) => return consuming.pause_schedule(state, last_event, &crash.to_string(), now),
             };
             // A run that exists would not get these events. Each round adds a slot, so this ends.
-            let taken = consuming.made_before(&step, journal).await?;
-            if taken.is_empty() {
+            let found = consuming.slots_with_runs(&step, journal).await?;
+            if found.is_empty() {
                 return consuming.outcome(step, state, now, journal).await;
             }
-            made.extend(taken);
+            slots_with_runs.extend(found);
         }
     }
 }

@@ -19,16 +19,20 @@ const ASKED: usize = 20;
 
 impl Consuming {
     /// The slots whose run a step starts, and which have a run already.
-    pub(super) async fn made_before(&self, step: &ConsumerStep, journal: &Journal) -> Result<Vec<Timestamp>, OpsError> {
-        let mut made = Vec::new();
+    pub(super) async fn slots_with_runs(
+        &self,
+        step: &ConsumerStep,
+        journal: &Journal,
+    ) -> Result<Vec<Timestamp>, OpsError> {
+        let mut found = Vec::new();
         for decision in &step.decisions {
             let ConsumerDecision::Start(EventRun { slot: Some(slot), .. }) = decision else { continue };
             let info = RunInfo::scheduled(self.dag.id, slot.at, slot.interval);
             if journal.run_info(&info.run_id).await?.is_some() {
-                made.push(slot.at);
+                found.push(slot.at);
             }
         }
-        Ok(made)
+        Ok(found)
     }
 
     /// The run of some events, with the defaults of its other parameters; or why it cannot be made.
