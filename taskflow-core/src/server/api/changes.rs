@@ -75,8 +75,7 @@ pub(in crate::server) async fn trigger(call: Call) -> Answer {
             return Err(Problem::invalid(detail).at("run_id").next("choose another id"));
         }
         if let Some(reason) = unusable_id(&id) {
-            let detail = format!("a run cannot have the id `{id}`: {reason}");
-            return Err(Problem::invalid(detail).at("run_id").next("choose another id"));
+            return Err(Problem::invalid(reason).at("run_id").next("choose another id"));
         }
         draft = draft.run_id(id);
     }
