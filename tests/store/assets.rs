@@ -181,7 +181,7 @@ async fn a_large_result_stays_with_its_run() {
     assert_eq!(event.asset, "dag:large_result");
     assert_eq!(event.payload.and_then(|payload| payload.as_array().map(Vec::len)), Some(100_000));
     let all = Prune { older_than: std::time::Duration::ZERO, dag: None, states: Vec::new(), audit: false };
-    assert_eq!(journal.prune(&all).await.unwrap(), 1);
+    assert_eq!(ops::prune(&journal, &all, None).await.unwrap().pruned, 1);
     let error = ops::event(&journal, 1).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Damaged);
     assert!(error.to_string().starts_with("the payload of event 1 cannot be read: "), "{error}");

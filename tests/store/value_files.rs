@@ -111,7 +111,7 @@ async fn a_result_whose_run_was_deleted_is_no_damage() -> Result<()> {
     large_result_of_a_run::run().journal(&journal).await?;
     assert_eq!(journal.check().await?, [""; 0]);
     let all = Prune { older_than: Duration::ZERO, dag: None, states: Vec::new(), audit: false };
-    assert_eq!(journal.prune(&all).await?, 1);
+    assert_eq!(ops::prune(&journal, &all, None).await?.pruned, 1);
     assert_eq!(journal.check().await?, [""; 0]);
     Ok(())
 }
@@ -144,7 +144,7 @@ async fn a_run_whose_teardown_is_left_keeps_its_values_when_it_is_pruned() -> Re
     let journal = Journal::open(home.path()).await?;
     let states = vec![RunState::Interrupted];
     let interrupted = Prune { older_than: Duration::ZERO, dag: None, states, audit: false };
-    assert_eq!(journal.prune(&interrupted).await?, 0);
+    assert_eq!(ops::prune(&journal, &interrupted, None).await?.pruned, 0);
     let report = journal.resume_dag("last", &dag).await?.await?;
     let state = |task: &str| report.task(task).map(|task| task.state());
     assert_eq!((state("holds"), state("tear_down")), (Some(TaskState::Cancelled), Some(TaskState::Success)));

@@ -5,6 +5,7 @@ use std::time::Duration;
 use taskflow::BoxError;
 use taskflow::engine::{RunState, TaskState};
 use taskflow::journal::{Journal, Note, Prune, RunHistory, TaskFilter};
+use taskflow::ops;
 use taskflow::prelude::*;
 use taskflow_tests::common::{self, PATIENCE, failure_of, live, on_both_drivers};
 
@@ -398,7 +399,7 @@ async fn the_artifacts_of_a_run_are_kept_until_it_is_pruned() -> Result<(), BoxE
     assert!(dir.is_dir());
 
     let prune = Prune { older_than: Duration::ZERO, dag: None, states: Vec::new(), audit: false };
-    assert_eq!(journal.prune(&prune).await?, 1);
+    assert_eq!(ops::prune(&journal, &prune, None).await?.pruned, 1);
     assert!(!std::fs::exists(dir)?);
     Ok(())
 }

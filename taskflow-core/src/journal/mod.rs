@@ -130,7 +130,6 @@ pub(crate) use starts::Start;
 pub use task_filter::TaskFilter;
 pub use task_history::{AttemptHistory, Attempts, LinkHistory, PushedHistory, TaskDetails, TaskHistory, WaitHistory};
 pub use upkeep::Prune;
-pub(crate) use upkeep::pruned_note;
 pub use values::{RunParam, StoredValue};
 #[cfg(feature = "testing")]
 pub(crate) use {

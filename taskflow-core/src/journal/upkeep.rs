@@ -3,7 +3,6 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use super::edit::Note;
 use super::error::JournalError;
 use super::history::RunHistory;
 use super::journal::Journal;
@@ -32,18 +31,13 @@ impl Prune {
     }
 }
 
-/// Why interrupted runs end before they are deleted.
-pub(crate) fn pruned_note() -> Note {
-    Note { by: String::new(), reason: "pruned".to_owned() }
-}
-
 impl Journal {
-    /// The runs that [`Journal::prune`] would delete, newest first.
+    /// The runs that a prune would delete, newest first.
     ///
     /// # Errors
     ///
     /// When the store cannot be read.
-    pub async fn would_prune(&self, prune: &Prune) -> Result<Vec<super::RunSummary>, JournalError> {
+    pub(crate) async fn would_prune(&self, prune: &Prune) -> Result<Vec<super::RunSummary>, JournalError> {
         let filter = RunFilter {
             dag: prune.dag.clone(),
             states: prune.states.clone(),
@@ -57,27 +51,8 @@ impl Journal {
         Ok(runs)
     }
 
-    /// Deletes runs with their values, logs and artifacts, and returns how many. Runs that are
-    /// queued or running stay.
-    ///
-    /// # Errors
-    ///
-    /// When the store cannot be written, or files cannot be removed.
-    pub async fn prune(&self, prune: &Prune) -> Result<u64, JournalError> {
-        let runs = self.would_prune(prune).await?;
-        self.note_pruned(&runs);
-        for run in runs.iter().filter(|run| run.state == RunState::Interrupted) {
-            // Only a run that has ended can be deleted. One that a process has claimed since stays.
-            match self.adopt(&run.number.to_string()).await {
-                Err(JournalError::Live { .. } | JournalError::UnknownRun { .. } | JournalError::PrunedRun { .. }) => {}
-                adopted => drop(adopted?.cancel(&pruned_note()).await?),
-            }
-        }
-        self.delete_runs(&runs).await
-    }
-
     /// Deletes those of some runs that have ended, with their values, logs and artifacts, and
-    /// returns how many.
+    /// returns how many. Whoever has interrupted runs deleted cancels them first.
     pub(crate) async fn delete_runs(&self, runs: &[super::RunSummary]) -> Result<u64, JournalError> {
         let mut gone = 0;
         let mut outcome = Ok(());

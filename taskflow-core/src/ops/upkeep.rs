@@ -16,7 +16,7 @@ use crate::base::units;
 use crate::config::Config;
 #[cfg(feature = "sqlite")]
 use crate::journal::DamagedSchedule;
-use crate::journal::{Journal, Prune, RunSummary, pruned_note};
+use crate::journal::{Journal, Note, Prune, RunSummary};
 use crate::run::RunState;
 #[cfg(feature = "sqlite")]
 use crate::store::SyncMode;
@@ -108,8 +108,9 @@ async fn prune_all(journal: &Journal, prune: &Prune, config: Option<&Config>) ->
     journal.note_pruned(&runs);
     // A run that cannot be cancelled, because it is damaged for example, stays and is reported.
     let mut cancelled = Ok(());
+    let note = Note { by: String::new(), reason: "pruned".to_owned() };
     for run in runs.iter().filter(|run| run.state == RunState::Interrupted) {
-        cancelled = cancelled.and(cancel_unowned(journal, run.number, &pruned_note(), config).await);
+        cancelled = cancelled.and(cancel_unowned(journal, run.number, &note, config).await);
     }
     let pruned = journal.delete_runs(&runs).await?;
     let events = match prune.is_of_all() {
