@@ -393,6 +393,9 @@ fn a_group_that_cannot_be_retried_as_a_whole_is_a_mistake() {
     }));
     let BuildError::GroupLeft { group, others, edges, .. } = &error else { panic!("{error}") };
     assert_eq!((&**group, &others[..], edges.len()), ("unit", &["rows".to_owned()][..], 2), "{error}");
+    let sentence =
+        " is retried as a whole, and forms a cycle with `rows`; draw that in the group, or remove one of the edges";
+    assert!(error.to_string().contains(sentence), "{error}");
     let error = mistake(Dag::build("crossed", || {
         let (one, two) = Group::new("one").retries(1).draw(|| (rows(1), rows(2)));
         Group::new("two").retries(1).draw(|| {

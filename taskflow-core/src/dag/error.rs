@@ -220,8 +220,8 @@ pub enum BuildError {
     },
     /// A group with retries whose tasks wait for tasks that wait for the group.
     #[error(
-        "the group `{group}` (at {at}) has retries, so what follows its tasks waits until the whole group has ended, and {} \
-             would wait for it and be waited for; draw that in the group, or remove one of the edges created at {}",
+        "the group `{group}` (at {at}) is retried as a whole, and forms a cycle with {}; draw that in the group, or remove one \
+             of the edges created at {}",
         list(others),
         list(edges)
     )]
