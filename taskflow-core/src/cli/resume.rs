@@ -10,7 +10,7 @@ use super::source::{Client, Source};
 use super::terminal::Terminal;
 use super::{args, run_args};
 use crate::engine::RunRequest;
-use crate::journal::Journal;
+use crate::journal::{Journal, word_of};
 use crate::ops::{self, Cleared, OpsError};
 use crate::run::RunState;
 use crate::store::RunFilter;
@@ -46,13 +46,13 @@ pub(super) fn resume(matches: &ArgMatches, source: &Source, terminal: &Terminal)
     }
     let mut exit = Exit::Success;
     for run in runs {
-        let journal = open()?;
+        let (journal, word) = (open()?, word_of(run.number));
         // A task that waits for the run it has triggered has resumed it.
-        if home.find(&journal, &run.info.run_id)?.state != RunState::Interrupted {
+        if home.find(&journal, &word)?.state != RunState::Interrupted {
             home.close(&journal);
             continue;
         }
-        match home.wait(ops::resume(&journal, &run.info.run_id, durability)) {
+        match home.wait(ops::resume(&journal, &word, durability)) {
             Ok(request) => match run_rest(request, matches, &journal, home, terminal)? {
                 Exit::Success => {}
                 Exit::Failure => exit = Exit::Failure,

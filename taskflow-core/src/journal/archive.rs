@@ -81,7 +81,7 @@ impl Archive for Journal {
 
     fn end<'a>(&'a self, run_id: &'a str, plan: &'a Plan) -> ArchiveFuture<'a, EndedRun> {
         boxed(async move {
-            let history = self.history(run_id).await?;
+            let history = self.history_of(self.row_with_id(run_id).await?).await?;
             let state = history.state;
             if state != RunState::Success {
                 return Ok(EndedRun { state, result: None, why: story(&history) });
@@ -97,19 +97,22 @@ impl Archive for Journal {
     }
 
     fn task<'a>(&'a self, run_id: &'a str, task: &'a str) -> ArchiveFuture<'a, Option<TaskState>> {
-        boxed(async move { Ok(self.history(run_id).await?.task(task).map(|task| task.state)) })
+        boxed(async move {
+            let history = self.history_of(self.row_with_id(run_id).await?).await?;
+            Ok(history.task(task).map(|task| task.state))
+        })
     }
 
     fn value<'a>(&'a self, run_id: &'a str, task: &'a str) -> ArchiveFuture<'a, Option<(String, Vec<u8>)>> {
         boxed(async move {
-            let history = self.history(run_id).await?;
+            let history = self.history_of(self.row_with_id(run_id).await?).await?;
             Ok(Journal::value(self, &history, task).await?.map(|value| (value.ty, value.bytes)))
         })
     }
 
     fn resume<'a>(&'a self, run_id: &'a str, plan: &'a Arc<Plan>) -> ArchiveFuture<'a, RunRequest<()>> {
         boxed(async move {
-            let row = self.row(run_id).await?;
+            let row = self.row_with_id(run_id).await?;
             let adopted = self.adopt_row(&row, Some(plan)).await?;
             adopted.refuse_deadly()?;
             adopted.resume_plan(plan, Timestamp::now()).await
@@ -124,7 +127,7 @@ impl Archive for Journal {
         by: &'a str,
     ) -> ArchiveFuture<'a, Option<RunRequest<()>>> {
         boxed(async move {
-            let row = self.row(run_id).await?;
+            let row = self.row_with_id(run_id).await?;
             let stored = self.inner.store.params(row.number).await?;
             if params::encode(plan.params(), params).ok() != stored {
                 return Ok(None);

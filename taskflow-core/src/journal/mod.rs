@@ -123,6 +123,7 @@ pub(crate) use rollup::{Rollup, RollupFailure, RollupNode, normalised};
 pub use run_history::{Edit, MissedDeadline, MissedTaskDeadline, RunHistory, RunRetry, SessionHistory};
 #[cfg(feature = "server")]
 pub(crate) use run_ids::unusable_id;
+pub(crate) use run_ids::word_of;
 pub(crate) use schedules::{DamagedSchedule, NewStep, StepOutcome, StoredSchedule};
 pub use send_event::EventDelivery;
 #[cfg(feature = "server")]

@@ -26,7 +26,7 @@ impl Journal {
 
     /// The run with this number, this id, or a part of an id that no other run has; `last` is the
     /// newest run that no task of another run has triggered. A number is never taken as a part of
-    /// an id.
+    /// an id, and `#5` is always the number.
     ///
     /// # Errors
     ///
@@ -39,6 +39,30 @@ impl Journal {
     /// The run with this id, if it is in the store.
     pub(crate) async fn run_info(&self, run_id: &str) -> Result<Option<RunInfo>, JournalError> {
         Ok(self.inner.store.run_by_id(run_id).await?.map(|row| row.info))
+    }
+
+    /// The run with exactly this id.
+    ///
+    /// # Errors
+    ///
+    /// When there is none, or the store cannot be read.
+    pub(crate) async fn row_with_id(&self, run_id: &str) -> Result<RunRow, JournalError> {
+        match self.inner.store.run_by_id(run_id).await? {
+            Some(row) => Ok(row),
+            None => {
+                let pruned = self.pruned_run_with_id(run_id).await?;
+                Err(pruned.unwrap_or_else(|| JournalError::UnknownRun { run: run_id.to_owned() }))
+            }
+        }
+    }
+
+    /// The same without what only the journal needs.
+    ///
+    /// # Errors
+    ///
+    /// As [`Journal::row_with_id`].
+    pub(crate) async fn find_id(&self, run_id: &str) -> Result<RunSummary, JournalError> {
+        Ok(RunSummary::of(self.row_with_id(run_id).await?))
     }
 
     /// Whether the process that owned a run died, rather than released it.
@@ -64,7 +88,8 @@ impl Journal {
         {
             return Ok(row);
         }
-        if let Some(row) = store.run_by_id(word).await? {
+        let can_be_id = number.is_none() || !word.starts_with('#');
+        if can_be_id && let Some(row) = store.run_by_id(word).await? {
             return Ok(row);
         }
         if let Some(number) = number {

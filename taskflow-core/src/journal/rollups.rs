@@ -20,6 +20,7 @@ use super::follow::RunFollower;
 use super::graph::Graph;
 use super::journal::Journal;
 use super::rollup::{self, Rollup, Stored};
+use super::run_ids::word_of;
 use crate::base::ErrorKind;
 use crate::store::{Liveness, RollupRow};
 
@@ -131,7 +132,7 @@ impl Journal {
             return Ok(rollup);
         }
         // It says what is wrong.
-        let history = self.history(&run.to_string()).await?;
+        let history = self.history(&word_of(run)).await?;
         Ok(Arc::new(Rollup::of(&history)))
     }
 
@@ -153,7 +154,7 @@ impl Journal {
                 return Ok(labels);
             }
         }
-        let history = self.history(&run.to_string()).await?;
+        let history = self.history(&word_of(run)).await?;
         let labels = rollup::labels(&history);
         // A live run may have gone on.
         Ok(if labels.len() == of.len() { labels } else { Vec::new() })

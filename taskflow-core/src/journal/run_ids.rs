@@ -17,7 +17,13 @@ pub(crate) fn unusable_id(id: &str) -> Option<String> {
     Some(format!("a run cannot have the id `{id}`: {reason}"))
 }
 
-/// The same with the next step.
+/// The word that names the run with this number and no other, wherever a word names a run. Its id
+/// need not: it can be a part of another one, and those of old runs can be `5` or `last`.
+pub(crate) fn word_of(number: i64) -> String {
+    format!("#{number}")
+}
+
+/// Why a run cannot have this id, with the next step.
 pub(super) fn refused(id: &str) -> Option<String> {
     unusable_id(id).map(|reason| format!("{reason}; choose another id"))
 }

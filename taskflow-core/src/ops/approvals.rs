@@ -10,7 +10,7 @@ use crate::approval::asks;
 use crate::base::Timestamp;
 use crate::base::schema::Schema;
 use crate::dag::{DagDef, node_id_of};
-use crate::journal::{Journal, RunHistory, RunSummary, TaskHistory};
+use crate::journal::{Journal, RunHistory, RunSummary, TaskHistory, word_of};
 use crate::run::{RunInfo, RunState, RunType};
 use crate::store::RunFilter;
 use crate::task::DeadlineTimes;
@@ -82,7 +82,7 @@ pub struct AnswerDeadline {
 pub async fn approvals(journal: &Journal, dags: &[&'static DagDef]) -> Result<Vec<Approval>, OpsError> {
     let mut all = Vec::new();
     for (run, dag) in asking_runs(journal, dags).await? {
-        let history = journal.history(&run.info.run_id).await?;
+        let history = journal.history(&word_of(run.number)).await?;
         for task in questions(&history) {
             all.push(document(journal, &history, task, dag).await?);
         }

@@ -17,7 +17,7 @@ use super::error::OpsError;
 use super::preview::{few, token, with_states};
 use crate::base::schema::Schema;
 use crate::config::Config;
-use crate::journal::{Cancellation, Journal, JournalError, Note, RunHistory, RunSummary, would_cancel};
+use crate::journal::{Cancellation, Journal, JournalError, Note, RunHistory, RunSummary, word_of, would_cancel};
 use crate::run::{RunState, RunType, TaskState};
 use crate::store::{RunFilter, RunRow};
 use crate::task::{OnKillResolver, UnattendedWork};
@@ -274,7 +274,7 @@ async fn until_ended(
         }
         match ended(journal, &run).await? {
             // The process died before it could end the run.
-            RunState::Interrupted => run = journal.row(&run.info.run_id).await?,
+            RunState::Interrupted => run = journal.row(&word_of(run.number)).await?,
             state => return Ok(answer(&run, state)),
         }
     }
@@ -338,7 +338,7 @@ impl CancelledRun {
         let note = Note { by: note.by.clone(), reason };
         let mut outcome = Ok(());
         for run in awaited(journal, history, &self.teardowns).await? {
-            let run = journal.row(&run.info.run_id).await?;
+            let run = journal.row(&word_of(run.number)).await?;
             // It may wait for a run in turn.
             match Box::pin(once(journal, &run, &note, config)).await {
                 Ok(Step::Cancelled(cancelled)) => {
@@ -378,8 +378,7 @@ pub(super) async fn cancel_unowned(
     note: &Note,
     config: Option<&Config>,
 ) -> Result<(), OpsError> {
-    // Not by its id, which can be a part of that of another run.
-    let adopted = match journal.adopt(&number.to_string()).await {
+    let adopted = match journal.adopt(&word_of(number)).await {
         Err(JournalError::Live { .. } | JournalError::UnknownRun { .. } | JournalError::PrunedRun { .. }) => {
             return Ok(());
         }
@@ -404,7 +403,7 @@ async fn once_as_previewed(
     };
     let mut step = None;
     if !run.state.is_terminal() && run.live_owner().is_none() {
-        match journal.adopt(&run.info.run_id).await {
+        match journal.adopt(&word_of(run.number)).await {
             // A process has claimed it since.
             Err(JournalError::Live { .. }) => {}
             adopted => {
@@ -419,7 +418,7 @@ async fn once_as_previewed(
     let step = match step {
         Some(step) => step,
         None => {
-            let history = journal.history(&run.info.run_id).await?;
+            let history = journal.history(&word_of(run.number)).await?;
             check(&history, history.row.live_owner())?;
             once(journal, run, note, config).await?
         }
@@ -472,7 +471,7 @@ fn jobs<'h>(
 async fn ended(journal: &Journal, run: &RunRow) -> Result<RunState, OpsError> {
     loop {
         tokio::time::sleep(INTERVAL).await;
-        match journal.find(&run.info.run_id).await?.state {
+        match journal.find(&word_of(run.number)).await?.state {
             RunState::Running | RunState::Queued => {}
             state => return Ok(state),
         }

@@ -11,7 +11,7 @@ use super::resume::resume_adopted;
 use super::tasks_changed::tasks_changed;
 use crate::base::schema::Schema;
 use crate::engine::RunRequest;
-use crate::journal::{self, AdoptedRun, Journal, JournalError, Note, TaskFilter};
+use crate::journal::{self, AdoptedRun, Journal, JournalError, Note, TaskFilter, word_of};
 use crate::run::Durability;
 
 /// The tasks of a run that were cleared, or would be.
@@ -75,7 +75,7 @@ impl fmt::Debug for Rerun {
 /// When there is no such run or task, or none of the tasks has run.
 pub async fn would_clear(journal: &Journal, run: &str, filter: &TaskFilter) -> Result<Cleared, OpsError> {
     let found = journal.find(run).await?;
-    let tasks = journal.would_clear(&found.info.run_id, filter).await?;
+    let tasks = journal.would_clear(&word_of(found.number), filter).await?;
     Ok(Cleared { number: found.number, run_id: found.info.run_id, tasks, dry_run: true, token: None })
 }
 

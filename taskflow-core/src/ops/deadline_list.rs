@@ -11,7 +11,7 @@ use super::schedules::next_slots;
 use crate::base::Timestamp;
 use crate::base::schema::Schema;
 use crate::dag::DagDef;
-use crate::journal::{Journal, RunSummary};
+use crate::journal::{Journal, RunSummary, word_of};
 use crate::run::{RunInfo, RunState, RunType};
 use crate::schedule::{MissedSlots, SlotDeadline, SlotStanding, Zone};
 use crate::store::RunFilter;
@@ -209,7 +209,7 @@ async fn slots(
         let SlotStanding::Open { run, reason } = standing else { continue };
         let Some(due) = deadline.due(slot, zone) else { continue };
         let created = match run {
-            Some(run) => Some(journal.find(&run.to_string()).await?.created),
+            Some(run) => Some(journal.find(&word_of(run)).await?.created),
             None => None,
         };
         all.push(usual.due(at(slot, due, run, reason), created.unwrap_or(now), now));
@@ -241,7 +241,7 @@ async fn active(
     for run in journal.runs(&filter).await? {
         let started = match (deadline.reference, run.state) {
             (DeadlineReference::Started, RunState::Queued) => continue,
-            (DeadlineReference::Started, _) => journal.history(&run.info.run_id).await?.started(),
+            (DeadlineReference::Started, _) => journal.history(&word_of(run.number)).await?.started(),
             _ => None,
         };
         let info = &run.info;

@@ -7,7 +7,7 @@ use super::schedules::asking;
 use super::situation::waits;
 use crate::base::Timestamp;
 use crate::dag::DagDef;
-use crate::journal::{Journal, JournalError, MissedDeadline, RunHistory, RunSummary};
+use crate::journal::{Journal, JournalError, MissedDeadline, RunHistory, RunSummary, word_of};
 use crate::run::{RunInfo, RunState, RunType, TaskState};
 use crate::schedule::{
     MissedSlots, Note, Schedule, Slot, SlotDeadline, SlotFate, SlotStanding, Span, Waits, Zone, is_of_events,
@@ -150,7 +150,7 @@ async fn why_open(journal: &Journal, run: &RunSummary) -> Result<String, OpsErro
         RunState::Interrupted => return Ok(format!("run {number} is interrupted, and no process continues it")),
         _ => {}
     }
-    let mut explanations = journal.history(&run.info.run_id).await?.explain_open();
+    let mut explanations = journal.history(&word_of(run.number)).await?.explain_open();
     explanations.retain(|explanation| !explanation.state.is_terminal());
     // What waits for others says less than what they wait for.
     explanations.sort_by_key(|explanation| explanation.state == TaskState::None);

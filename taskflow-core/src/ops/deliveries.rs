@@ -44,7 +44,7 @@ pub async fn deliveries(
 ) -> Result<Vec<FailedDelivery>, OpsError> {
     let mut all = Vec::new();
     for (run_id, delivery) in journal.failed_deliveries(after, limit).await? {
-        let run = journal.find(&run_id).await?;
+        let run = journal.find_id(&run_id).await?;
         all.push(FailedDelivery { number: run.number, run_id, dag_id: run.info.dag_id, delivery });
     }
     Ok(all)

@@ -119,18 +119,13 @@ async fn behind(journal: &Journal, run: &RunSummary) -> Result<Vec<LineageRun>, 
             if found.len() == RUNS || !seen.insert(id.clone()) {
                 continue;
             }
-            match journal.find(&id).await {
-                Ok(parent) if parent.info.run_id == id => {
+            match journal.find_id(&id).await {
+                Ok(parent) => {
                     found.push(step(&parent, depth + 1, run.number, asset));
                     open.push_back((parent, depth + 1));
                 }
                 // It was deleted.
-                Ok(_)
-                | Err(
-                    JournalError::UnknownRun { .. }
-                    | JournalError::PrunedRun { .. }
-                    | JournalError::AmbiguousRun { .. },
-                ) => {}
+                Err(JournalError::UnknownRun { .. } | JournalError::PrunedRun { .. }) => {}
                 Err(error) => return Err(error.into()),
             }
         }

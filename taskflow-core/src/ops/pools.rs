@@ -12,7 +12,7 @@ use crate::base::schema::Schema;
 use crate::base::{ErrorKind, Timestamp};
 use crate::config::Config;
 use crate::dag::{DagDef, Plan, Registry, node_id_of};
-use crate::journal::{Journal, RunHistory};
+use crate::journal::{Journal, RunHistory, word_of};
 use crate::run::{RunState, RunType, TaskState};
 use crate::store::{RunFilter, RunOrder};
 
@@ -126,7 +126,7 @@ pub async fn limits(
     for run in journal.runs(&running).await? {
         let is_served = service.as_ref().is_some_and(|service| service.worker == run.worker);
         active_runs += usize::from(is_served && run.is_owned && run.info.run_type != RunType::Triggered);
-        let history = journal.history(&run.info.run_id).await?;
+        let history = journal.history(&word_of(run.number)).await?;
         running_tasks += history.running();
         let dag = dags.iter().find(|dag| dag.id == run.info.dag_id);
         add(&mut pools, &history, dag.and_then(|dag| dag.plan().ok()).as_deref());
@@ -140,7 +140,7 @@ pub async fn limits(
     let queued_runs = waiting.len();
     let mut queued = Vec::new();
     for run in waiting.into_iter().take(QUEUED) {
-        let history = journal.history(&run.info.run_id).await?;
+        let history = journal.history(&word_of(run.number)).await?;
         // It has started since.
         let Some(wait) = queue_wait(journal, home, dags, &history).await? else { continue };
         let (number, dag_id, since) = (run.number, run.info.dag_id, run.created);
@@ -163,7 +163,7 @@ pub(crate) async fn pools(
     let (mut pools, mut tasks) = (declared(config), HashMap::new());
     let running = RunFilter { states: vec![RunState::Running], limit: Some(RUNNING), ..RunFilter::default() };
     for run in journal.runs(&running).await? {
-        match journal.history(&run.info.run_id).await {
+        match journal.history(&word_of(run.number)).await {
             Ok(history) => {
                 add(&mut pools, &history, None);
                 for (state, count) in history.counts() {

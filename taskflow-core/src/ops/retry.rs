@@ -5,7 +5,7 @@ use super::clear::{Cleared, Rerun, clear_adopted};
 use super::error::OpsError;
 use super::preview::{token, with_states};
 use super::resume::resume_adopted;
-use crate::journal::{Journal, JournalError, Note, RunHistory, TaskFilter, would_clear};
+use crate::journal::{Journal, JournalError, Note, RunHistory, TaskFilter, word_of, would_clear};
 use crate::run::Durability;
 
 /// What the token of a preview says of the tasks.
@@ -67,7 +67,7 @@ async fn retry_run(
     durability: Durability,
 ) -> Result<Rerun, OpsError> {
     let found = journal.find(run).await?;
-    let mut adopted = journal.adopt_to_resume(&found.info.run_id).await?;
+    let mut adopted = journal.adopt_to_resume(&word_of(found.number)).await?;
     let (history, tasks) = (adopted.history(), would_retry(adopted.history())?);
     if token.is_some_and(|token| self::token(history, RETRY, &tasks) != token) {
         return Err(OpsError::RetryChanged { number: found.number, now: with_states(history, &tasks) });

@@ -108,7 +108,7 @@ async fn behind(
             continue;
         }
         // It may have been pruned.
-        if let Ok(run) = journal.find(run_id).await {
+        if let Ok(run) = journal.find_id(run_id).await {
             runs.push(NeighbourRun::of(run, through));
         }
     }

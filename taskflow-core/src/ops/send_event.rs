@@ -6,7 +6,7 @@ use serde_json::json;
 use super::audit::{Action, Trail, changed};
 use super::error::OpsError;
 use crate::base::schema::Schema;
-use crate::journal::{EventDelivery, Journal, Note, RunHistory};
+use crate::journal::{EventDelivery, Journal, Note, RunHistory, word_of};
 
 /// An event that was sent to a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
@@ -57,7 +57,7 @@ async fn send(
 ) -> Result<SentEvent, OpsError> {
     let history = journal.history(run).await?;
     let (number, run_id) = (history.number, history.info.run_id.clone());
-    let notified = match journal.send_event(&run_id, key, value, note).await? {
+    let notified = match journal.send_event(&word_of(number), key, value, note).await? {
         EventDelivery::Requested { worker } => Some(worker),
         EventDelivery::Stored => None,
     };

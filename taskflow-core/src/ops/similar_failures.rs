@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::error::OpsError;
-use crate::journal::{Journal, RunHistory, normalised};
+use crate::journal::{Journal, RunHistory, normalised, word_of};
 use crate::run::{RunState, TaskState};
 use crate::store::{RunFilter, RunOrder};
 
@@ -44,7 +44,7 @@ pub async fn similar_failures(journal: &Journal, history: &RunHistory) -> Result
     };
     let earlier = journal.runs(&filter).await?;
     for run in earlier.iter().filter(|run| run.state == RunState::Failed && run.number != history.number) {
-        let other = journal.history(&run.info.run_id).await?;
+        let other = journal.history(&word_of(run.number)).await?;
         for message in messages(&other) {
             if let Some(runs) = runs.get_mut(&message)
                 && runs.last() != Some(&run.number)

@@ -56,11 +56,11 @@ impl Ends {
     /// # Errors
     ///
     /// When there is no such run, or the store cannot be read.
-    pub(super) async fn wait(&self, journal: &Journal, run_id: &str, most: Duration) -> Result<(), JournalError> {
+    pub(super) async fn wait(&self, journal: &Journal, run: &str, most: Duration) -> Result<(), JournalError> {
         let (until, mut pause) = (Instant::now() + most, PAUSES.0);
         let mut news = self.0.subscribe();
         loop {
-            let run = journal.find(run_id).await?;
+            let run = journal.find(run).await?;
             if !run.state.is_active() || Instant::now() >= until {
                 return Ok(());
             }

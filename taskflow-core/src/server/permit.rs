@@ -9,7 +9,7 @@ use super::keys::{DagKey, RunKey};
 use super::problem::{Problem, several_runs};
 use crate::base::nearest;
 use crate::dag::DagDef;
-use crate::journal::{JournalError, RunHistory, RunSummary};
+use crate::journal::{JournalError, RunHistory, RunSummary, word_of};
 use crate::ops::accounts::Right as RightName;
 use crate::ops::{self, AuditTarget, BackfillStatus, OpsError};
 
@@ -86,13 +86,20 @@ impl<R: Right> Permit<R, RunSummary> {
         &self.target
     }
 
+    /// Its id, which is part of the names of its files. Operations take [its word](Self::word).
     pub(super) fn run_id(&self) -> &str {
         &self.target.info.run_id
     }
 
+    /// The word that names this run to operations. Its id can be the number of another run, perhaps
+    /// of another DAG: ids of old runs can.
+    pub(super) fn word(&self) -> String {
+        word_of(self.target.number)
+    }
+
     /// The history of the run, with the deadline that it missed.
     pub(super) async fn history(&self, state: &ServerState) -> Result<RunHistory, Problem> {
-        Ok(ops::history(&state.journal, self.run_id()).await?)
+        Ok(ops::history(&state.journal, &self.word()).await?)
     }
 }
 

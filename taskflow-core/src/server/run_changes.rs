@@ -80,22 +80,22 @@ impl RunChange {
             let detail = format!("run {number} is running; wait for its end, or cancel it first");
             return Err(Problem::invalid(detail).into());
         }
-        let (journal, run) = (&visitor.journal, permit.run_id());
+        let (journal, run) = (&visitor.journal, permit.word());
         let (token, tasks) = match self {
             RunChange::Cancel => {
-                let preview = ops::preview_cancel(journal, run, Some(visitor.home.config())).await.map_err(refusal)?;
+                let preview = ops::preview_cancel(journal, &run, Some(visitor.home.config())).await.map_err(refusal)?;
                 (preview.token, preview.tasks)
             }
             RunChange::Retry => {
-                let preview = ops::preview_retry(journal, run).await.map_err(refusal)?;
+                let preview = ops::preview_retry(journal, &run).await.map_err(refusal)?;
                 (preview.token.unwrap_or_default(), preview.tasks)
             }
             RunChange::Clear(filter) => {
-                let preview = ops::preview_clear(journal, run, filter).await.map_err(refusal)?;
+                let preview = ops::preview_clear(journal, &run, filter).await.map_err(refusal)?;
                 (preview.token, preview.tasks)
             }
             RunChange::Mark(filter, mark) => {
-                let preview = ops::preview_mark(journal, run, filter, mark).await.map_err(refusal)?;
+                let preview = ops::preview_mark(journal, &run, filter, mark).await.map_err(refusal)?;
                 (preview.token, preview.tasks)
             }
         };
@@ -133,21 +133,21 @@ impl RunChange {
         token: Option<&str>,
         note: &Note,
     ) -> Result<Vec<String>, Refusal> {
-        let (run, durability) = (permit.run_id(), visitor.durability());
+        let (run, durability) = (permit.word(), visitor.durability());
         let rerun = match (self, token) {
             (RunChange::Cancel, token) => {
                 let config = Some(visitor.home.config());
                 match token {
-                    Some(token) => ops::cancel_previewed(service, run, token, note, config).await,
-                    None => ops::cancel(service, run, note, config).await,
+                    Some(token) => ops::cancel_previewed(service, &run, token, note, config).await,
+                    None => ops::cancel(service, &run, note, config).await,
                 }
                 .map_err(refusal)?;
                 return Ok(Vec::new());
             }
             (RunChange::Mark(filter, mark), token) => {
                 let marked = match token {
-                    Some(token) => ops::mark_previewed(service, run, filter, mark, token, note, durability).await,
-                    None => ops::mark(service, run, filter, mark, note, durability).await,
+                    Some(token) => ops::mark_previewed(service, &run, filter, mark, token, note, durability).await,
+                    None => ops::mark(service, &run, filter, mark, note, durability).await,
                 };
                 let mut marked = marked.map_err(refusal)?;
                 if let Some(request) = marked.request.take() {
@@ -155,12 +155,12 @@ impl RunChange {
                 }
                 return Ok(marked.tasks);
             }
-            (RunChange::Retry, Some(token)) => ops::retry_previewed(service, run, token, note, durability).await,
-            (RunChange::Retry, None) => ops::retry(service, run, note, durability).await,
+            (RunChange::Retry, Some(token)) => ops::retry_previewed(service, &run, token, note, durability).await,
+            (RunChange::Retry, None) => ops::retry(service, &run, note, durability).await,
             (RunChange::Clear(filter), Some(token)) => {
-                ops::clear_previewed(service, run, filter, token, note, durability).await
+                ops::clear_previewed(service, &run, filter, token, note, durability).await
             }
-            (RunChange::Clear(filter), None) => ops::clear_and_run(service, run, filter, note, durability).await,
+            (RunChange::Clear(filter), None) => ops::clear_and_run(service, &run, filter, note, durability).await,
         };
         let rerun = rerun.map_err(refusal)?;
         visitor.hand_over(permit.run(), rerun.request)?;

@@ -277,7 +277,7 @@ async fn clear(
             // The next turn tries again.
             ErrorKind::Unavailable => return Err(error),
             // Somebody else runs it: a later turn sees how it ends.
-            _ if journal.find(&run_id).await.is_ok_and(|run| run.is_owned) => {}
+            _ if journal.find_id(&run_id).await.is_ok_and(|run| run.is_owned) => {}
             _ => plan.note_not_made(&backfilled.schedule, slot.at, error.to_string(), journal.now()),
         }
     }

@@ -35,7 +35,7 @@ use super::serving::{ServiceEvent, ServiceOptions};
 use crate::base::Timestamp;
 use crate::dag::DagDef;
 use crate::engine::{Engine, RunRequest};
-use crate::journal::{Journal, Note, RunSummary};
+use crate::journal::{Journal, Note, RunSummary, word_of};
 use crate::ops::{self, OpsError};
 use crate::run::RunState;
 use crate::schedule::{FairTurns, WaitingRun};
@@ -316,14 +316,15 @@ impl RunQueue {
         note: &Note,
         events: &mut Vec<ServiceEvent>,
     ) -> Result<(), OpsError> {
-        let run = journal.find(run_id).await?;
+        let run = journal.find_id(run_id).await?;
+        let word = word_of(run.number);
         let Some(dag) = self.dag(&run) else { return Ok(()) };
         // A run that somebody else runs is refused below.
         if self.permits.remove(&run.number).is_none() && !run.is_owned {
             self.to_reprocess.push((run, dag));
             return Ok(());
         }
-        let rerun = ops::reprocess(journal, run_id, failed, note, self.options.durability).await;
+        let rerun = ops::reprocess(journal, &word, failed, note, self.options.durability).await;
         let started = rerun.and_then(|ops::Rerun { cleared, request, .. }| {
             self.run(request, cleared.number, dag.id)?;
             Ok(cleared)
@@ -331,7 +332,7 @@ impl RunQueue {
         let cleared = match started {
             Ok(cleared) => cleared,
             Err(error) => {
-                let now = journal.find(run_id).await;
+                let now = journal.find(&word).await;
                 if now.is_ok_and(|now| now.state == RunState::Interrupted && !now.is_owned) {
                     // It was cleared and does not run: the backfill does not ask for it again.
                     self.interrupted.insert(run.number);
@@ -340,7 +341,7 @@ impl RunQueue {
             }
         };
         self.running.insert(cleared.number, Active { dag: dag.id, is_backfill: true });
-        let run = journal.find(run_id).await?;
+        let run = journal.find(&word).await?;
         events.push(ServiceEvent::Started { run, resumed: true });
         Ok(())
     }
@@ -394,13 +395,13 @@ impl RunQueue {
 
     /// Claims a run; `None` if its backfill clears it first.
     fn claim(&self, journal: &Journal, candidate: &Candidate) -> impl Future<Output = Option<Claimed>> + Send + use<> {
-        let (journal, run_id) = (journal.clone(), candidate.run.info.run_id.clone());
+        let (journal, run) = (journal.clone(), word_of(candidate.run.number));
         let (is_reprocessed, is_backfill) = (candidate.is_reprocessed, candidate.waiting.is_backfill);
         let durability = self.options.durability;
         async move {
             match is_reprocessed {
                 true => None,
-                false => Some(ops::resume_for(&journal, &run_id, durability, is_backfill).await),
+                false => Some(ops::resume_for(&journal, &run, durability, is_backfill).await),
             }
         }
     }
@@ -428,7 +429,7 @@ impl RunQueue {
             }
             Err(error) => {
                 // Another process may have been faster.
-                let now = journal.find(&run.info.run_id).await;
+                let now = journal.find(&word_of(number)).await;
                 if !now.is_ok_and(|now| now.is_owned || now.state.is_terminal()) {
                     self.refused.insert(number, Instant::now());
                     if is_interrupted {

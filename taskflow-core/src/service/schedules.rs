@@ -8,7 +8,7 @@ use super::serving::ServiceEvent;
 use super::wake::Wake;
 use crate::base::{Timestamp, catch};
 use crate::dag::{DagDef, ScheduleError};
-use crate::journal::{DamagedSchedule, Journal, NewStep, Note, QueuedRun, StepOutcome, StoredSchedule};
+use crate::journal::{DamagedSchedule, Journal, NewStep, Note, QueuedRun, StepOutcome, StoredSchedule, word_of};
 use crate::ops::{self, OpsError, active_runs, failures, unsuccessful};
 use crate::run::{RunInfo, RunState, RunType};
 use crate::schedule::{
@@ -348,7 +348,7 @@ pub(super) async fn cancel_active(
     let runs = journal.runs(&filter).await?.into_iter();
     let mut has_ended = false;
     for run in runs.filter(|run| !backfilled.contains(&run.info.run_id)) {
-        match ops::cancel(journal, &run.info.run_id, &note, None).await {
+        match ops::cancel(journal, &word_of(run.number), &note, None).await {
             Ok(cancelled) => has_ended |= cancelled.state.is_terminal(),
             // It has ended meanwhile.
             Err(OpsError::Ended { .. }) => {}

@@ -369,7 +369,7 @@ impl Run<'_> {
     /// A document below the address of the run. Of a run of a home there is none.
     fn part<T: serde::de::DeserializeOwned>(&self, path: &str, query: &[(&str, String)]) -> Result<T, CliError> {
         match &self.place {
-            Place::There(client, _) => client.get(&format!("/runs/{}{path}", segment(&self.status.run_id)), query),
+            Place::There(client, _) => client.get(&format!("/runs/{}{path}", self.status.number), query),
             Place::Here(_) => Err(CliError::Failure("a run of a home has no address".to_owned())),
         }
     }

@@ -25,7 +25,7 @@ pub(in crate::server) async fn list(call: Call) -> Answer {
 pub(in crate::server) async fn approval(call: Call) -> Answer {
     let (permit, task) = (call.run::<View>().await?, call.task()?);
     let state = &call.state;
-    let mut approval = ops::approval(&state.journal, &state.dags, permit.run_id(), task.as_str()).await?;
+    let mut approval = ops::approval(&state.journal, &state.dags, &permit.word(), task.as_str()).await?;
     hide_values(state, &mut approval);
     never_kept(document(&call, &approval))
 }

@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::document::{changed, document};
 use super::{changes, runs};
 use crate::base::schema::Schema;
+use crate::journal::{RunSummary, unusable_id};
 use crate::ops;
 use crate::server::call::Call;
 use crate::server::problem::Problem;
@@ -100,8 +101,17 @@ async fn chosen(call: &Call) -> Result<Vec<String>, Problem> {
             if list.more {
                 return Err(too_many("these"));
             }
-            Ok(list.runs.into_iter().rev().map(|run| run.info.run_id).collect())
+            Ok(list.runs.into_iter().rev().map(name_of).collect())
         }
+    }
+}
+
+/// How a run that a filter has selected is named: by its id, unless that names another run, as the
+/// ids of old runs can.
+fn name_of(run: RunSummary) -> String {
+    match unusable_id(&run.info.run_id) {
+        Some(_) => run.number.to_string(),
+        None => run.info.run_id,
     }
 }
 

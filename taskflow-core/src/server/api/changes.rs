@@ -165,21 +165,21 @@ pub(in crate::server) enum Marked {
 /// With `dry_run`, the preview. With the token of a preview in `If-Match`, exactly that.
 pub(in crate::server) async fn cancel(call: Call) -> Answer {
     let permit = call.run::<Operate>().await?;
-    let (run, note, config) = (permit.run_id(), call.note(), Some(call.state.home.config()));
+    let (run, note, config) = (permit.word(), call.note(), Some(call.state.home.config()));
     if call.switch("dry_run") {
-        let preview = ops::preview_cancel(&call.state.journal, run, config).await?;
+        let preview = ops::preview_cancel(&call.state.journal, &run, config).await?;
         return document(&call, &Cancelled::Preview(preview));
     }
     let cancelled = match call.token() {
-        Some(token) => ops::cancel_previewed(&call.service, run, token, &note, config).await?,
-        None => ops::cancel(&call.service, run, &note, config).await?,
+        Some(token) => ops::cancel_previewed(&call.service, &run, token, &note, config).await?,
+        None => ops::cancel(&call.service, &run, &note, config).await?,
     };
     changed(StatusCode::OK, &Cancelled::Now(cancelled))
 }
 
 pub(in crate::server) async fn resume(call: Call) -> Answer {
     let permit: RunPermit = call.run().await?;
-    let request = ops::resume(&call.service, permit.run_id(), call.state.durability()).await?;
+    let request = ops::resume(&call.service, &permit.word(), call.state.durability()).await?;
     call.state.hand_over(permit.run(), request)?;
     changed(StatusCode::ACCEPTED, &RunSummaryDocument::of(permit.run()))
 }
@@ -187,14 +187,14 @@ pub(in crate::server) async fn resume(call: Call) -> Answer {
 /// With `dry_run`, the preview. With the token of a preview in `If-Match`, exactly that.
 pub(in crate::server) async fn retry(call: Call) -> Answer {
     let permit: RunPermit = call.run().await?;
-    let (service, run, note) = (&call.service, permit.run_id(), call.note());
+    let (service, run, note) = (&call.service, permit.word(), call.note());
     if call.switch("dry_run") {
-        return document(&call, &ops::preview_retry(&call.state.journal, run).await?);
+        return document(&call, &ops::preview_retry(&call.state.journal, &run).await?);
     }
     let durability = call.state.durability();
     let rerun = match call.token() {
-        Some(token) => ops::retry_previewed(service, run, token, &note, durability).await?,
-        None => ops::retry(service, run, &note, durability).await?,
+        Some(token) => ops::retry_previewed(service, &run, token, &note, durability).await?,
+        None => ops::retry(service, &run, &note, durability).await?,
     };
     call.state.hand_over(permit.run(), rerun.request)?;
     changed(StatusCode::ACCEPTED, &rerun.cleared)
@@ -203,20 +203,20 @@ pub(in crate::server) async fn retry(call: Call) -> Answer {
 /// With `dry_run`, the preview. With the token of a preview in `If-Match`, exactly that.
 pub(in crate::server) async fn clear(call: Call) -> Answer {
     let permit: RunPermit = call.run().await?;
-    let (run, filter, note) = (permit.run_id(), tasks_of(&call), call.note());
+    let (run, filter, note) = (permit.word(), tasks_of(&call), call.note());
     if call.switch("dry_run") {
-        return document(&call, &ops::preview_clear(&call.state.journal, run, &filter).await?);
+        return document(&call, &ops::preview_clear(&call.state.journal, &run, &filter).await?);
     }
     let (service, durability) = (&call.service, call.state.durability());
     if call.value("run") == Some(&false.into()) {
         if call.token().is_some() {
             return Err(Problem::invalid("`run: false` cannot be combined with the token of a preview").at("run"));
         }
-        return changed(StatusCode::OK, &ops::clear(service, run, &filter, &note).await?);
+        return changed(StatusCode::OK, &ops::clear(service, &run, &filter, &note).await?);
     }
     let rerun = match call.token() {
-        Some(token) => ops::clear_previewed(service, run, &filter, token, &note, durability).await?,
-        None => ops::clear_and_run(service, run, &filter, &note, durability).await?,
+        Some(token) => ops::clear_previewed(service, &run, &filter, token, &note, durability).await?,
+        None => ops::clear_and_run(service, &run, &filter, &note, durability).await?,
     };
     call.state.hand_over(permit.run(), rerun.request)?;
     changed(StatusCode::ACCEPTED, &rerun.cleared)
@@ -239,7 +239,7 @@ pub(super) fn tasks_of(call: &Call) -> TaskFilter {
 
 /// With `dry_run`, the preview. With the token of a preview in `If-Match`, exactly that.
 pub(in crate::server) async fn mark(call: Call) -> Answer {
-    let run = call.run::<Mark>().await?.run_id().to_owned();
+    let run = call.run::<Mark>().await?.word();
     let (filter, mark, note) = (tasks_of(&call), mark_of(&call), call.note());
     if call.switch("dry_run") {
         let preview = ops::preview_mark(&call.state.journal, &run, &filter, &mark).await?;
@@ -277,7 +277,7 @@ pub(in crate::server) async fn release(call: Call) -> Answer {
     let permit = call.run::<Operate>().await?;
     let key = call.text("key").unwrap_or_default();
     let value = call.value("value").cloned().unwrap_or_default();
-    let sent = ops::send_event(&call.service, permit.run_id(), key, &value, &call.note()).await?;
+    let sent = ops::send_event(&call.service, &permit.word(), key, &value, &call.note()).await?;
     changed(StatusCode::OK, &sent)
 }
 

@@ -35,7 +35,8 @@ pub(in crate::server) async fn attempt(call: Call) -> Answer {
     let name = LogName { run: history.info.run_id.clone(), task: task.id.to_string(), attempt };
     if call.switch("follow") {
         let (state, lines) = (&call.state, JsonLines { task: name.task.clone(), attempt, level: level(&call) });
-        return streams::answer(state, state.follow_log(name, streams::place_in_log(call.place())?, lines).await?);
+        let (number, after) = (history.number, streams::place_in_log(call.place())?);
+        return streams::answer(state, state.follow_log(number, name, after, lines).await?);
     }
     no_place(&call)?;
     answer(&call, move |logs| Ok(vec![of_attempt(logs, name)?])).await
@@ -69,7 +70,7 @@ pub(in crate::server) async fn run(call: Call) -> Answer {
         no_search(&call)?;
         let (state, after) = (&call.state, streams::place_in_run_log(call.place())?);
         let wanted = Wanted { task: only, attempt: number, level: level(&call) };
-        return streams::answer(state, state.follow_run_log(&run, permit.run().number, after, wanted).await?);
+        return streams::answer(state, state.follow_run_log(permit.run().number, after, wanted).await?);
     }
     no_place(&call)?;
     answer(&call, move |logs| {

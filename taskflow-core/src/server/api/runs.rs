@@ -75,7 +75,7 @@ pub(super) fn chosen<T: Copy>(
 pub(in crate::server) async fn run(call: Call) -> Answer {
     let permit = call.run::<View>().await?;
     if let Some(most) = call.span("wait") {
-        call.state.ends.wait(&call.state.journal, permit.run_id(), most).await?;
+        call.state.ends.wait(&call.state.journal, &permit.word(), most).await?;
     }
     let history = permit.history(&call.state).await?;
     let visible = call.state.visible().await?;
@@ -120,7 +120,7 @@ pub(in crate::server) async fn explain_task(call: Call) -> Answer {
 pub(in crate::server) async fn lineage(call: Call) -> Answer {
     let permit = call.run::<View>().await?;
     let visible = call.state.visible().await?;
-    let mut lineage = ops::lineage(&call.state.journal, permit.run_id()).await?;
+    let mut lineage = ops::lineage(&call.state.journal, &permit.word()).await?;
     lineage.behind.retain(|run| visible.has(&run.dag_id));
     lineage.ahead.retain(|run| visible.has(&run.dag_id));
     document(&call, &lineage)

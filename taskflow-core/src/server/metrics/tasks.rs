@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use super::{Series, labels};
 use crate::base::Timestamp;
-use crate::journal::{AttemptHistory, Journal, JournalError, RunHistory, Start};
+use crate::journal::{AttemptHistory, Journal, JournalError, RunHistory, Start, word_of};
 
 /// The most runs that wait to be counted.
 const KEPT: usize = 10_000;
@@ -45,7 +45,7 @@ pub(super) type Waits = BTreeMap<Option<String>, Vec<Duration>>;
 
 /// The history of a run; `None` if it has been pruned, or cannot be read in one piece.
 pub(super) async fn history(journal: &Journal, number: i64) -> Result<Option<RunHistory>, JournalError> {
-    readable(journal.history(&number.to_string()).await)
+    readable(journal.history(&word_of(number)).await)
 }
 
 /// The history of a run that has ended, and how long those of its tasks waited that have started

@@ -74,7 +74,7 @@ pub(super) async fn show(state: Visitor, Path((run, task)): Path<(String, String
     let as_of = state.streams.place();
     let (run, task) = (RunKey::parse(run)?, TaskKey::parse(task)?);
     let permit = Permit::<View, _>::of_run(&state, &run).await?;
-    let mut approval = ops::approval(&state.journal, &state.dags, permit.run_id(), task.as_str()).await?;
+    let mut approval = ops::approval(&state.journal, &state.dags, &permit.word(), task.as_str()).await?;
     hide_values(&state, &mut approval);
     let mut page = ApprovalPage::of(&state, &approval);
     page.frame = page.frame.live(format!("run:{}", approval.number), as_of);
@@ -91,7 +91,7 @@ pub(super) async fn answer(
     let (run, task) = (RunKey::parse(run)?, TaskKey::parse(task)?);
     let permit = Permit::<Operate, _>::of_run(&state, &run).await?;
     let values = Values::of(&headers, &body)?;
-    let mut approval = ops::approval(&state.journal, &state.dags, permit.run_id(), task.as_str()).await?;
+    let mut approval = ops::approval(&state.journal, &state.dags, &permit.word(), task.as_str()).await?;
     hide_values(&state, &mut approval);
     let refused = |problem: Problem| {
         let shown = problem.shown();
@@ -107,7 +107,7 @@ pub(super) async fn answer(
         Ok(value) => value,
         Err(error) => return Ok(refused(Problem::invalid(error))),
     };
-    match ops::send_event(&service, permit.run_id(), &approval.key, &value, &values.note()).await {
+    match ops::send_event(&service, &permit.word(), &approval.key, &value, &values.note()).await {
         Ok(_) => {
             state.counts.forget().await;
             done(&state, &address::task(approval.number, &approval.task))

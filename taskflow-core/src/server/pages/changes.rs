@@ -168,7 +168,7 @@ pub(super) async fn cancel(
     body: Bytes,
 ) -> Sent {
     let (permit, values) = (run_of(&state, run).await?, Values::of(&headers, &body)?);
-    match ops::cancel(&service, permit.run_id(), &values.note(), Some(state.home.config())).await {
+    match ops::cancel(&service, &permit.word(), &values.note(), Some(state.home.config())).await {
         Ok(_) => done(&state, &address::run(permit.run().number)),
         Err(error) => cancel_form(&state, permit.run()).with(&values).refused(error),
     }
@@ -203,7 +203,7 @@ async fn clear_form(state: &Visitor, permit: &RunPermit, tasks: &str, which: &st
     page.fields.splice(0..0, [names, Field { value: which.to_owned(), ..which_field }]);
     page.preview = Some(Preview::default());
     let history = permit.history(state).await?;
-    match ops::preview_clear(&state.journal, permit.run_id(), &filter(tasks, which)).await {
+    match ops::preview_clear(&state.journal, &permit.word(), &filter(tasks, which)).await {
         Ok(preview) => {
             page.button = match preview.tasks.len() {
                 1 => "Clear 1 task".to_owned(),
@@ -265,7 +265,7 @@ pub(super) async fn clear(
     let filter = filter(&tasks, &which);
     let token = values.get("token");
     let rerun =
-        ops::clear_previewed(&service, permit.run_id(), &filter, token, &values.note(), state.durability()).await;
+        ops::clear_previewed(&service, &permit.word(), &filter, token, &values.note(), state.durability()).await;
     match rerun {
         Ok(rerun) => hand_over(&state, permit.run(), rerun.request),
         // The new preview shows what has changed.
@@ -277,13 +277,13 @@ pub(super) async fn clear(
 pub(super) async fn retry(state: Visitor, Acting(service): Acting, Path(run): Path<String>) -> Sent {
     let permit = run_of(&state, run).await?;
     let note = crate::server::auth::note_of_current("");
-    let rerun = ops::retry(&service, permit.run_id(), &note, state.durability()).await?;
+    let rerun = ops::retry(&service, &permit.word(), &note, state.durability()).await?;
     hand_over(&state, permit.run(), rerun.request)
 }
 
 pub(super) async fn resume(state: Visitor, Acting(service): Acting, Path(run): Path<String>) -> Sent {
     let permit = run_of(&state, run).await?;
-    let request = ops::resume(&service, permit.run_id(), state.durability()).await?;
+    let request = ops::resume(&service, &permit.word(), state.durability()).await?;
     hand_over(&state, permit.run(), request)
 }
 

@@ -357,7 +357,7 @@ pub(super) async fn stream(
     });
     let mut numbers = numbered.await?;
     let lines = HtmlLines(move |records: Vec<LogRecord>| html(&NewLines { lines: numbers.lines(&records) }));
-    Ok(streams::answer(&state, state.follow_log(name, after, lines).await?)?)
+    Ok(streams::answer(&state, state.follow_log(history.number, name, after, lines).await?)?)
 }
 
 /// The whole log as text.

@@ -99,7 +99,7 @@ async fn form(state: &Visitor, permit: &MarkPermit, values: &Values) -> Result<F
             return Ok(page);
         }
     };
-    match ops::preview_mark(&state.journal, permit.run_id(), &choice.filter(), &mark).await {
+    match ops::preview_mark(&state.journal, &permit.word(), &choice.filter(), &mark).await {
         Ok(preview) => show(&mut page, run, &history, preview),
         Err(error) => refuse(&mut page, error)?,
     }
@@ -179,7 +179,7 @@ pub(super) async fn send(
     // A value that is not JSON is wrong at its field.
     let Ok(mark) = choice.mark() else { return page.refused(Problem::invalid("the value is not JSON")) };
     let (filter, token, durability) = (choice.filter(), values.get("token"), state.durability());
-    match ops::mark_previewed(&service, permit.run_id(), &filter, &mark, token, &values.note(), durability).await {
+    match ops::mark_previewed(&service, &permit.word(), &filter, &mark, token, &values.note(), durability).await {
         Ok(mut marked) => match marked.request.take() {
             // Nothing is left to run: the service ends the run.
             Some(request) => hand_over(&state, permit.run(), request),

@@ -8,7 +8,7 @@ use super::address;
 use super::command::Program;
 use super::marks::Mark;
 use super::times::{Clock, Moment};
-use crate::journal::{Journal, RunSummary};
+use crate::journal::{Journal, RunSummary, word_of};
 use crate::ops::{DagStatus, OpsError};
 use crate::run::{RunState, TaskState};
 
@@ -152,7 +152,7 @@ async fn questions(
     if !rollup.is_some_and(|rollup| rollup.has(TaskState::Deferred)) {
         return Ok(());
     }
-    let history = journal.history(&run.info.run_id).await?;
+    let history = journal.history(&word_of(run.number)).await?;
     for task in &history.tasks {
         let Some(wait) = &task.waits_for else { continue };
         let Some(question) = &wait.question else { continue };

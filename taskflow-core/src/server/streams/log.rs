@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use super::source::{Batch, Source};
 use crate::base::Timestamp;
-use crate::journal::RunFollower;
+use crate::journal::{RunFollower, word_of};
 use crate::log::{Follow, Followed, LogLevel, LogLine, LogName, LogPosition, LogRecord, LogStore, follow_log};
 use crate::server::ServerState;
 use crate::server::json;
@@ -197,15 +197,16 @@ impl ServerState {
         }
     }
 
-    /// The log of an attempt, which exists, after a place.
+    /// The log of an attempt of the run with this number, which exists, after a place.
     pub(in crate::server) async fn follow_log<L: Lines>(
         &self,
+        number: i64,
         name: LogName,
         after: LogPosition,
         lines: L,
     ) -> Result<LogStream<L>, Problem> {
         // Only the state of the attempt is of interest.
-        let run = self.journal.follow(&name.run, u64::MAX).await?;
+        let run = self.journal.follow(&word_of(number), u64::MAX).await?;
         Ok(LogStream::new(&self.logs(), name, after, run, lines))
     }
 }

@@ -38,7 +38,7 @@ pub(in crate::server) async fn run(call: Call) -> Answer {
         })?,
     };
     let changed = Changed::of(&call.state.streams.feed, Some(number));
-    let follower = call.state.journal.follow(permit.run_id(), after).await?;
+    let follower = call.state.journal.follow(&permit.word(), after).await?;
     let entries = Entries { follower, changed, number, changes: Vec::new().into_iter(), has_ended: false };
     super::answer(&call.state, entries)
 }

@@ -27,7 +27,7 @@ use super::feed::Changed;
 use super::source::{Batch, Source};
 use super::topics::Fact;
 use crate::base::Timestamp;
-use crate::journal::{JournalError, RunFollower};
+use crate::journal::{JournalError, RunFollower, word_of};
 use crate::log::{Follow, Followed, LogLevel, LogLine, LogName, LogPosition, LogRecord, LogStore, follow_log};
 use crate::server::ServerState;
 use crate::server::json;
@@ -339,7 +339,6 @@ impl ServerState {
     /// The log of a run, which exists, after a place.
     pub(in crate::server) async fn follow_run_log(
         &self,
-        run: &str,
         number: i64,
         after: RunLogPlace,
         wanted: Wanted,
@@ -347,7 +346,7 @@ impl ServerState {
         let changed = Changed::of(&self.streams.feed, Some(number));
         Ok(RunLog {
             logs: self.logs(),
-            run: self.journal.follow(run, 0).await?,
+            run: self.journal.follow(&word_of(number), 0).await?,
             changed,
             number,
             wanted,
