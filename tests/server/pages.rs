@@ -186,6 +186,27 @@ fn forms_change_runs_and_dags() {
     assert_eq!(send(&service, "/dags/daily_report/unpause", "catchup=none").status, 303);
 }
 
+/// A task waits for another run, which ends with its own. The form said nothing of it.
+#[test]
+fn the_form_that_cancels_a_run_shows_what_ends_with_it() {
+    let directory = tempfile::tempdir().expect("temporary directories can be made");
+    let [hold, log] = ["turns.hold", "turns.log"].map(|name| directory.path().join(name).display().to_string());
+    std::fs::write(&hold, "").expect("temporary files can be written");
+    let service = Service::with_environment("turns", directory, &[("TURNS_HOLD", &hold), ("TURNS_LOG", &log)]);
+    let run = service.trigger("triggers", &json!({}));
+    let awaited = || service.json(&format!("/api/v1/runs/{run}"))["triggered"][0].clone();
+    eventually("the other run runs", || awaited()["state"] == "running");
+    let other = awaited()["number"].as_i64().expect("a number");
+    let path = format!("/runs/{run}/cancel");
+    let form = page(&service, &path);
+    assert_has(&form, &["are asked to end", "awaited</span>", "→ cancelled"]);
+    assert_has(&form, &[&format!("Run {other}, which a task waits for, is cancelled as well.")]);
+    assert_eq!(send(&service, &path, "").status, 303);
+    service.wait(run, "cancelled");
+    service.wait(other, "cancelled");
+    assert_has(&page(&service, &path), &["has already ended (state: cancelled)"]);
+}
+
 #[test]
 fn tasks_are_marked_as_the_form_has_shown() {
     let service = service(&[]);

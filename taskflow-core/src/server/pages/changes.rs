@@ -12,8 +12,8 @@ use super::preview::Preview;
 use super::reply::{Asked, Page, asked, request};
 use crate::dag::DagDef;
 use crate::engine::RunRequest;
-use crate::journal::{RunSummary, TaskFilter};
-use crate::ops;
+use crate::journal::{RunHistory, RunSummary, TaskFilter};
+use crate::ops::{self, CancelPreview, ExternalJob};
 use crate::run::RunState;
 use crate::schedule::{Catchup, Unpause};
 use crate::server::acting::Acting;
@@ -150,14 +150,55 @@ pub(super) fn run_form(state: &Visitor, run: &RunSummary, verb: &'static str) ->
     }
 }
 
-fn cancel_form(state: &Visitor, run: &RunSummary) -> FormPage {
+/// The form with what would end now. It has no token: whatever starts until it is sent is cancelled
+/// too.
+async fn cancel_form(state: &Visitor, permit: &RunPermit) -> Result<FormPage, Problem> {
     let lead = "Tasks that are running are asked to end, and their jobs on clusters are ended. What has ended stays as \
                 it is; what is cancelled can be cleared later.";
-    FormPage { lead: lead.to_owned(), is_danger: true, ..run_form(state, run, "Cancel") }
+    let mut page = run_form(state, permit.run(), "Cancel");
+    (page.lead, page.is_danger, page.preview) = (lead.to_owned(), true, Some(Preview::default()));
+    match ops::preview_cancel(&state.journal, &permit.word(), Some(state.home.config())).await {
+        Ok(preview) => page.preview = Some(ends(&permit.history(state).await?, &preview)),
+        Err(error) => page.error = super::problem::sentence(&error.to_string()),
+    }
+    Ok(page)
+}
+
+/// What ends with a run: its tasks, their jobs, and the runs that they wait for.
+fn ends(history: &RunHistory, preview: &CancelPreview) -> Preview {
+    let CancelPreview { worker, tasks, teardowns, jobs, triggered, .. } = preview;
+    let mut shown = Preview::of(history, &[&tasks[..], &teardowns[..]].concat(), "cancelled");
+    let runs = if worker.is_some() { "runs all the same" } else { "runs when the run is resumed" };
+    for task in shown.affected.iter_mut().filter(|task| teardowns.contains(&task.id)) {
+        task.to = runs.into();
+    }
+    let named: Vec<String> =
+        jobs.iter().map(|ExternalJob { task, system, job, .. }| format!("{job} of {task} on {system}")).collect();
+    match &named[..] {
+        [] => {}
+        [job] => shown = shown.note(format!("A job is ended: {job}.")),
+        jobs => shown = shown.note(format!("{} jobs are ended: {}.", jobs.len(), listed(jobs))),
+    }
+    let numbers: Vec<String> = triggered.iter().map(i64::to_string).collect();
+    match &numbers[..] {
+        [] => shown,
+        [run] => shown.note(format!("Run {run}, which a task waits for, is cancelled as well.")),
+        runs => shown.note(format!("Runs {}, which tasks wait for, are cancelled as well.", listed(runs))),
+    }
+}
+
+/// `7, 8, 9`, or the first ten of more.
+fn listed(all: &[String]) -> String {
+    const NAMED: usize = 10;
+
+    match all.len().saturating_sub(NAMED) {
+        0 => all.join(", "),
+        more => format!("{} and {more} more", all[..NAMED].join(", ")),
+    }
 }
 
 pub(super) async fn ask_cancel(state: Visitor, Path(run): Path<String>) -> Page {
-    Ok(cancel_form(&state, run_of(&state, run).await?.run()).html())
+    Ok(cancel_form(&state, &run_of(&state, run).await?).await?.html())
 }
 
 pub(super) async fn cancel(
@@ -170,7 +211,7 @@ pub(super) async fn cancel(
     let (permit, values) = (run_of(&state, run).await?, Values::of(&headers, &body)?);
     match ops::cancel(&service, &permit.word(), &values.note(), Some(state.home.config())).await {
         Ok(_) => done(&state, &address::run(permit.run().number)),
-        Err(error) => cancel_form(&state, permit.run()).with(&values).refused(error),
+        Err(error) => cancel_form(&state, &permit).await?.with(&values).refused(error),
     }
 }
 
