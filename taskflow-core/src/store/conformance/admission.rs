@@ -213,7 +213,7 @@ async fn a_deleted_run_takes_its_ticket_with_it(store: &dyn Store) {
     let _guards = owned(store, &[new("a", 10), new("b", 20)]).await;
     assert_eq!(admit(store, 1, 1).await, Admitted);
     ok(store, &[known(1, 1, None, Some(update(RunState::Success)))]).await;
-    assert_eq!(store.delete(&[1], None).await.unwrap().len(), 1);
+    assert_eq!(store.delete(&[1], None).await.unwrap(), [1]);
     assert_eq!(admit(store, 2, 1).await, Admitted);
     let findings = store.check().await.unwrap();
     assert_eq!(findings.iter().filter(|finding| !finding.contains("graph")).count(), 0, "{findings:?}");

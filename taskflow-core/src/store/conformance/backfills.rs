@@ -160,6 +160,6 @@ async fn deleting_runs_leaves_plans_alone(store: &dyn Store) {
     let (row, guard) = claim(store, 1, "host:1").await;
     ok(store, &[known(1, row.token, None, Some(update(RunState::Success)))]).await;
     drop(guard);
-    assert_eq!(store.delete(&[1], None).await.unwrap().len(), 1);
+    assert_eq!(store.delete(&[1], None).await.unwrap(), [1]);
     assert_eq!(store.backfill(1).await.unwrap().map(|row| row.version), Some(1));
 }

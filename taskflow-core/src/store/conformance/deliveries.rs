@@ -84,7 +84,7 @@ async fn a_deleted_run_leaves_the_outbox(store: &dyn Store) {
     ok(store, &[ended("a"), ended("b")]).await;
     store.record_deliveries("a", &[tried("one", 1, None)]).await.unwrap();
     store.record_deliveries("b", &[tried("one", 1, None)]).await.unwrap();
-    assert_eq!(store.delete(&[1], None).await.unwrap().len(), 1);
+    assert_eq!(store.delete(&[1], None).await.unwrap(), [1]);
     assert_eq!(store.outbox_pending().await.unwrap(), ["b"]);
     assert_eq!(store.deliveries("a").await.unwrap(), []);
     assert_eq!(store.deliveries("b").await.unwrap().len(), 1);

@@ -209,7 +209,7 @@ async fn filters_select_events(store: &dyn Store) {
 async fn deleting_runs_keeps_their_events(store: &dyn Store) {
     let ended = Append { update: Some(update(RunState::Success)), ..new("first", 10) };
     ok(store, &[with(vec![NewEvent { run: Some("first".to_owned()), ..event("a", b"1") }], ended)]).await;
-    assert_eq!(store.delete(&[1], None).await.unwrap().len(), 1);
+    assert_eq!(store.delete(&[1], None).await.unwrap(), [1]);
     assert_eq!(all(store).await[0].run.as_deref(), Some("first"));
 }
 

@@ -115,7 +115,7 @@ async fn a_queued_run_is_neither_running_nor_deleted(store: &dyn Store) {
         let filter = RunFilter { states: vec![state], ..Default::default() };
         assert_eq!(store.runs(&filter).await.unwrap().len(), expected, "{state}");
     }
-    assert_eq!(store.delete(&[1], None).await.unwrap().len(), 0);
+    assert_eq!(store.delete(&[1], None).await.unwrap(), [0; 0]);
     assert_eq!(store.check().await.unwrap().iter().filter(|finding| !finding.contains("graph")).count(), 0);
 }
 

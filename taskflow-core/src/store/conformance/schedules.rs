@@ -147,7 +147,7 @@ async fn deleting_runs_leaves_schedules_alone(store: &dyn Store) {
     let (row, guard) = super::claim(store, 1, "host:1").await;
     super::ok(store, &[super::known(1, row.token, None, Some(super::update(RunState::Success)))]).await;
     drop(guard);
-    assert_eq!(store.delete(&[1], None).await.unwrap().len(), 1);
+    assert_eq!(store.delete(&[1], None).await.unwrap(), [1]);
     assert_eq!(store.schedule("etl").await.unwrap().map(|row| row.version), Some(1));
     assert_eq!(store.slots("etl", 10).await.unwrap(), [slot("etl", 5)]);
 }

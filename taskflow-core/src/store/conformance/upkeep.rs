@@ -33,19 +33,19 @@ async fn a_run_is_deleted_with_everything_that_belongs_to_it(store: &dyn Store) 
     };
     store.ask(&request(1), None).await.unwrap();
     store.ask(&request(2), None).await.unwrap();
-    assert_eq!(store.delete(&[1], None).await.unwrap().len(), 1);
+    assert_eq!(store.delete(&[1], None).await.unwrap(), [1]);
     assert_eq!(store.run(1).await.unwrap(), None);
     assert_eq!(store.params(1).await.unwrap(), None);
     assert_eq!(store.segments(1, 0).await.unwrap(), []);
     assert_eq!(store.find("a", 9).await.unwrap(), []);
     assert_eq!(store.requests(&[1, 2]).await.unwrap(), [(2, request(2))]);
     assert_eq!(store.segments(2, 0).await.unwrap().len(), 2);
-    assert_eq!(store.delete(&[1], None).await.unwrap().len(), 0);
+    assert_eq!(store.delete(&[1], None).await.unwrap(), [0; 0]);
 }
 
 async fn a_running_run_is_not_deleted(store: &dyn Store) {
     ok(store, &[new("a", 10), ended("b")]).await;
-    assert_eq!(store.delete(&[1, 2], None).await.unwrap().len(), 1);
+    assert_eq!(store.delete(&[1, 2], None).await.unwrap(), [2]);
     assert!(store.run(1).await.unwrap().is_some());
     assert_eq!(store.segments(1, 0).await.unwrap().len(), 1);
 }
