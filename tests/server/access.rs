@@ -367,10 +367,12 @@ fn without_authentication_everybody_is_warned() {
     assert!(!Service::new().get("/").body.contains("class=\"alarm\""));
 }
 
+/// The headers of different proxies, each alone. Those about the scheme and the user were no sign of
+/// a proxy.
 #[test]
 fn requests_through_a_proxy_are_not_those_of_this_machine() {
     let service = Service::new();
-    for name in ["x-forwarded-for", "forwarded", "x-real-ip", "via"] {
+    for name in ["x-forwarded-for", "forwarded", "x-real-ip", "via", "x-forwarded-proto", "x-forwarded-user"] {
         let refused = service.send("GET", "/api/v1/dags", &[(name, "192.0.2.1")], "");
         refused.assert_problem(401, "has to know who asks");
     }

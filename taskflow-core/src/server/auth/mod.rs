@@ -142,10 +142,12 @@ impl Auth {
 
     /// Whether a request can only come from this machine, as far as it says itself.
     fn is_local(&self, peer: Option<Peer>, headers: &axum::http::HeaderMap) -> bool {
-        const PROXIED: [&str; 5] = ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via"];
+        // Each proxy sets others: only the scheme, or the user whom it has authenticated.
+        let is_of_proxy =
+            |name: &str| matches!(name, "forwarded" | "x-real-ip" | "via") || name.starts_with("x-forwarded-");
         self.address.ip().is_loopback()
             && peer.is_some_and(|Peer(address)| address.is_loopback())
             && Hosts::is_loopback_host(headers)
-            && !PROXIED.iter().any(|name| headers.contains_key(*name))
+            && !headers.keys().any(|name| is_of_proxy(name.as_str()))
     }
 }
