@@ -64,8 +64,16 @@ async fn store_batch(store: &SqliteStore, batch: &[Append]) -> Result<Vec<Append
     Ok(answers)
 }
 
-/// The runs that refer to the graph are stored later, and wait for the disk.
+/// Looks first: most graphs are there, and looking takes neither the lock of the file nor a
+/// checksum. The runs that refer to the graph are stored later, and wait for the disk.
 pub(super) async fn put_graph(store: &SqliteStore, hash: &str, snapshot: &[u8]) -> Result<(), StoreError> {
+    let mut guard = store.writer.acquire().await?;
+    let found = sqlx::query("SELECT 1 FROM graphs WHERE hash = ?").bind(hash).fetch_all(guard.connection()).await;
+    let is_there = !found.map_err(|error| guard.explain(&error))?.is_empty();
+    guard.release();
+    if is_there {
+        return Ok(());
+    }
     let mut guard = store.writer.acquire_lazily().await?;
     let sql = "INSERT OR IGNORE INTO graphs (hash, snapshot, checksum) VALUES (?, ?, ?)";
     let query = sqlx::query(sql).bind(hash).bind(snapshot).bind(checksum::of_graph(hash, snapshot));
