@@ -367,8 +367,8 @@ fn without_authentication_everybody_is_warned() {
     assert!(!Service::new().get("/").body.contains("class=\"alarm\""));
 }
 
-/// The headers of different proxies, each alone. Those about the scheme and the user were no sign of
-/// a proxy.
+/// The headers of different proxies, each alone. Those about the scheme and the user were no sign
+/// of a proxy.
 #[test]
 fn requests_through_a_proxy_are_not_those_of_this_machine() {
     let service = Service::new();

@@ -7,7 +7,7 @@ use serde_json::json;
 use taskflow::ErrorKind;
 use taskflow::engine::{RunState, TaskState};
 use taskflow::journal::{Journal, Note, Prune, RunFilter, TaskFilter};
-use taskflow::ops::{self, Mark, OpsError};
+use taskflow::ops::{self, Mark, OpsError, RunStatus};
 use taskflow::prelude::*;
 use taskflow::{BoxError, Config, DagDef, Durability, Registry};
 
@@ -274,5 +274,25 @@ async fn a_home_is_created_only_for_writing() -> Result<(), BoxError> {
     std::fs::write(&file, "not a directory")?;
     let blocked = Home::new(Some(file), Config::builder().build()?);
     assert_kind(blocked.create(SyncMode::Full).await, ErrorKind::Unavailable, "cannot open the store");
+    Ok(())
+}
+
+/// A run that has triggered 301 others, each of which has triggered one. Its document had all 602.
+#[tokio::test]
+async fn a_document_of_a_run_has_500_triggered_runs_and_says_how_many_are_left_off() -> Result<(), BoxError> {
+    let journal = Journal::in_memory()?;
+    gated_ops::run("many triggered".to_owned()).journal(&journal).await?;
+    let history = journal.history("last").await?;
+    let run = |number: usize, triggered: Vec<serde_json::Value>| {
+        let id = format!("run {number}");
+        json!({
+            "task_id": "t", "number": number, "run_id": id, "dag_id": "d", "state": "success", "triggered": triggered,
+        })
+    };
+    let all: Vec<_> = (0..301).map(|at| run(2 * at + 2, vec![run(2 * at + 3, Vec::new())])).collect();
+    let status = RunStatus::of(&history).with_triggered(serde_json::from_value(json!(all))?);
+    // Its own come first.
+    let inner = status.triggered.iter().filter(|run| !run.triggered.is_empty()).count();
+    assert_eq!((status.triggered.len(), inner, status.more_triggered), (301, 199, 102));
     Ok(())
 }

@@ -32,7 +32,7 @@ pub(super) fn lineage(matches: &ArgMatches, source: &Source, terminal: &Terminal
 }
 
 fn text(lineage: &Lineage, paint: Paint) -> String {
-    let Lineage { number, dag_id, consumed, emitted, behind, ahead, .. } = lineage;
+    let Lineage { number, dag_id, consumed, emitted, behind, ahead, more, .. } = lineage;
     let mut text = String::new();
     for run in behind.iter().take(SHOWN).rev() {
         let (indent, state) = (" ".repeat(2 * run.depth as usize), grid::painted(run.state, paint));
@@ -56,8 +56,12 @@ fn text(lineage: &Lineage, paint: Paint) -> String {
         text += &format!("{indent}run {number} of {dag_id} {how}: {state}\n");
     }
     let hidden = [behind.len(), emitted.len(), ahead.len()].map(|count| count.saturating_sub(SHOWN));
-    if hidden.iter().sum::<usize>() > 0 {
-        text += "and more; --output json shows all\n";
-    }
+    let is_cut = hidden.iter().sum::<usize>() > 0;
+    text += match (is_cut, *more) {
+        (false, false) => "",
+        (true, false) => "and more; --output json shows all\n",
+        (true, true) => "and more; --output json shows up to 500 runs each way\n",
+        (false, true) => "and perhaps more: a run has more events than are looked at\n",
+    };
     text
 }

@@ -38,6 +38,9 @@ pub(super) fn status(matches: &ArgMatches, source: &Source, terminal: &Terminal)
     header += &wait.map(|wait| format!("  {} {wait}\n", paint.faint("queued"))).unwrap_or_default();
     let mut text = fit::prose(&header, terminal.width_stdout(), 4);
     text += &fit::prose(&tree(&status.triggered, 2, paint), terminal.width_stdout(), 4);
+    if status.more_triggered > 0 {
+        text += &format!("  and {} more triggered runs\n", status.more_triggered);
+    }
     text += &fit::prose(&emitted(&status.events, every, paint), terminal.width_stdout(), 4);
     if !shown.is_empty() {
         text += "\n";

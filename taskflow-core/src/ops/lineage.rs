@@ -37,6 +37,9 @@ pub struct Lineage {
     pub behind: Vec<LineageRun>,
     /// The runs that come from it, the nearest first; at most 500.
     pub ahead: Vec<LineageRun>,
+    /// Whether some are left off: there are more runs, or a run has more events than are looked at.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub more: bool,
 }
 
 /// A run in a lineage.
@@ -68,13 +71,14 @@ pub struct LineageRun {
 pub async fn lineage(journal: &Journal, run: &str) -> Result<Lineage, OpsError> {
     let run = journal.find(run).await?;
     let emitted = emitted_by(journal, &run.info.run_id).await?;
-    let behind = behind(journal, &run).await?;
-    let ahead = ahead(journal, &run).await?;
+    let (behind, more_behind) = behind(journal, &run).await?;
+    let (ahead, more_ahead) = ahead(journal, &run).await?;
     Ok(Lineage {
         number: run.number,
         consumed: consumed(&run.info).to_vec(),
         run_id: run.info.run_id,
         dag_id: run.info.dag_id,
+        more: is_full(emitted.len()) || more_behind || more_ahead,
         emitted,
         behind,
         ahead,
@@ -92,14 +96,21 @@ async fn emitted_by(journal: &Journal, run_id: &str) -> Result<Vec<EventDocument
     Ok(rows.into_iter().map(|row| EventDocument::of(row, false)).collect())
 }
 
+/// Whether there may be more events than these.
+fn is_full(events: usize) -> bool {
+    events >= EVENTS as usize
+}
+
 fn step(run: &RunSummary, depth: u32, of: i64, asset: Option<String>) -> LineageRun {
     let (run_id, dag_id) = (run.info.run_id.clone(), run.info.dag_id.clone());
     LineageRun { number: run.number, run_id, dag_id, state: run.state, depth, of, asset }
 }
 
-/// Follows parents: the run that triggered a run, and those that emitted its events.
-async fn behind(journal: &Journal, run: &RunSummary) -> Result<Vec<LineageRun>, OpsError> {
+/// Follows parents: the run that triggered a run, and those that emitted its events. Says whether
+/// there may be more.
+async fn behind(journal: &Journal, run: &RunSummary) -> Result<(Vec<LineageRun>, bool), OpsError> {
     let (mut found, mut seen) = (Vec::new(), HashSet::from([run.info.run_id.clone()]));
+    let mut more = false;
     let mut open = VecDeque::from([(run.clone(), 0)]);
     while let Some((run, depth)) = open.pop_front() {
         let mut parents: Vec<(String, Option<String>)> = Vec::new();
@@ -113,10 +124,15 @@ async fn behind(journal: &Journal, run: &RunSummary) -> Result<Vec<LineageRun>, 
                 ..EventFilter::default()
             };
             let rows = journal.event_rows(&filter).await?;
+            more |= is_full(rows.len());
             parents.extend(rows.into_iter().filter_map(|row| Some((row.run?, Some(events.asset.clone())))));
         }
         for (id, asset) in parents {
-            if found.len() == RUNS || !seen.insert(id.clone()) {
+            if !seen.insert(id.clone()) {
+                continue;
+            }
+            if found.len() == RUNS {
+                more = true;
                 continue;
             }
             match journal.find_id(&id).await {
@@ -130,11 +146,12 @@ async fn behind(journal: &Journal, run: &RunSummary) -> Result<Vec<LineageRun>, 
             }
         }
     }
-    Ok(found)
+    Ok((found, more))
 }
 
-/// Follows children: the runs that a run triggered, and those that consume its events.
-async fn ahead(journal: &Journal, run: &RunSummary) -> Result<Vec<LineageRun>, OpsError> {
+/// Follows children: the runs that a run triggered, and those that consume its events. Says whether
+/// there may be more.
+async fn ahead(journal: &Journal, run: &RunSummary) -> Result<(Vec<LineageRun>, bool), OpsError> {
     let filter = RunFilter {
         run_types: vec![RunType::Triggered, RunType::Event],
         since: Some(run.created),
@@ -152,12 +169,15 @@ async fn ahead(journal: &Journal, run: &RunSummary) -> Result<Vec<LineageRun>, O
         }
     }
     let (mut found, mut seen) = (Vec::new(), HashSet::from([run.number]));
+    let mut more = false;
     let mut open = VecDeque::from([(run, 0)]);
     while let Some((run, depth)) = open.pop_front() {
         let mut children: Vec<(&RunSummary, Option<String>)> = Vec::new();
         children.extend(triggered.get(&*run.info.run_id).into_iter().flatten().map(|run| (*run, None)));
         if !consuming.is_empty() {
-            for event in emitted_by(journal, &run.info.run_id).await? {
+            let emitted = emitted_by(journal, &run.info.run_id).await?;
+            more |= is_full(emitted.len());
+            for event in emitted {
                 let takers = consuming.get(&*event.asset).into_iter().flatten();
                 let takers = takers.filter(|(events, _)| (events.first..=events.last).contains(&event.number));
                 children.extend(takers.map(|(_, run)| (*run, Some(event.asset.clone()))));
@@ -165,11 +185,16 @@ async fn ahead(journal: &Journal, run: &RunSummary) -> Result<Vec<LineageRun>, O
         }
         children.sort_by_key(|(run, _)| run.number);
         for (child, asset) in children {
-            if found.len() < RUNS && seen.insert(child.number) {
-                found.push(step(child, depth + 1, run.number, asset));
-                open.push_back((child, depth + 1));
+            if !seen.insert(child.number) {
+                continue;
             }
+            if found.len() == RUNS {
+                more = true;
+                continue;
+            }
+            found.push(step(child, depth + 1, run.number, asset));
+            open.push_back((child, depth + 1));
         }
     }
-    Ok(found)
+    Ok((found, more))
 }

@@ -213,6 +213,8 @@ pub use slot_span::{CalendarDay, CalendarMonth, SlotSpan, SlotStatus, calendar, 
 pub use slots::{PastSlots, SlotQuery, SlotTimes, past_slots, slots};
 pub use start::{Draft, draft, draft_of_interval, start, trigger};
 pub use status::{AttemptStatus, GroupRetry, RunStatus, TaskStatus};
+#[cfg(feature = "server")]
+pub(crate) use triggered::bounded as bounded_triggered;
 pub use triggered::{TriggeredRun, triggered_runs};
 #[cfg(feature = "sqlite")]
 pub use upkeep::check;

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use super::events::EventDocument;
 use super::queue_wait::QueueWait;
 use super::reason::Reason;
-use super::triggered::TriggeredRun;
+use super::triggered::{self, TriggeredRun};
 use crate::base::schema::Schema;
 use crate::base::{Failure, Timestamp};
 use crate::journal::{
@@ -65,9 +65,12 @@ pub struct RunStatus {
     pub missed_task_deadlines: Vec<MissedTaskDeadline>,
     /// The notifications of its callbacks.
     pub deliveries: Vec<Delivery>,
-    /// The runs that it has triggered: see [`triggered_runs`](super::triggered_runs).
+    /// The runs that it has triggered: see [`triggered_runs`](super::triggered_runs). At most 500.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub triggered: Vec<TriggeredRun>,
+    /// How many runs that it has triggered are left off.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub more_triggered: u32,
     /// Why it has not started, if it is queued: see [`queue_wait`](super::queue_wait()).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub queue_wait: Option<QueueWait>,
@@ -196,6 +199,7 @@ impl RunStatus {
             missed_task_deadlines: history.missed_task_deadlines.clone(),
             deliveries: history.deliveries.clone(),
             triggered: Vec::new(),
+            more_triggered: 0,
             queue_wait: None,
             events: Vec::new(),
             tasks: Vec::new(),
@@ -221,10 +225,11 @@ impl RunStatus {
         RunStatus { events, ..self }
     }
 
-    /// With the runs that it has triggered.
+    /// With the runs that it has triggered, the first 500 of them.
     #[must_use]
     pub fn with_triggered(self, triggered: Vec<TriggeredRun>) -> Self {
-        RunStatus { triggered, ..self }
+        let (triggered, more) = triggered::bounded(triggered);
+        RunStatus { triggered, more_triggered: u32::try_from(more).unwrap_or(u32::MAX), ..self }
     }
 }
 

@@ -28,6 +28,27 @@ pub struct TriggeredRun {
     pub triggered: Vec<TriggeredRun>,
 }
 
+/// The most triggered runs that a document or a page has.
+const MOST: usize = 500;
+
+/// The first of the runs, those that a run has triggered before those that they have triggered in
+/// turn, and how many are left off.
+pub(crate) fn bounded(mut runs: Vec<TriggeredRun>) -> (Vec<TriggeredRun>, usize) {
+    let mut room = MOST;
+    let left_off = leave_off(&mut runs, &mut room);
+    (runs, left_off)
+}
+
+fn leave_off(runs: &mut Vec<TriggeredRun>, room: &mut usize) -> usize {
+    let over = runs.split_off((*room).min(runs.len()));
+    *room -= runs.len();
+    count(&over) + runs.iter_mut().map(|run| leave_off(&mut run.triggered, room)).sum::<usize>()
+}
+
+fn count(runs: &[TriggeredRun]) -> usize {
+    runs.iter().map(|run| 1 + count(&run.triggered)).sum()
+}
+
 /// The runs that a run has triggered, in the order of their numbers.
 ///
 /// # Errors

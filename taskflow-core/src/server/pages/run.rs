@@ -68,6 +68,8 @@ struct RunPage {
     state: String,
     graph: Option<Graph>,
     triggered: Vec<Triggered>,
+    /// How many of these runs are not shown.
+    more_triggered: usize,
     events: Vec<Event>,
     actions: Vec<Action>,
     audit: AuditSection,
@@ -109,7 +111,7 @@ pub(super) async fn show(state: Visitor, Path(run): Path<String>, Query(query): 
     let first = asked(&query, "from").parse::<usize>().unwrap_or(0);
     let triggered = ops::triggered_runs(&state.journal, &history).await?;
     let audit = AuditSection::of_run(&state, &history.info.dag_id, permit.run_id(), history.number, &clock).await?;
-    let triggered = state.visible().await?.triggered(triggered);
+    let (triggered, more_triggered) = ops::bounded_triggered(state.visible().await?.triggered(triggered));
     let emitted = ops::emitted_by(&state.journal, &history).await?;
     let home = state.home.clone();
     let may = |right| state.may(right, &history.info.dag_id) && !state.options.read_only;
@@ -198,6 +200,7 @@ pub(super) async fn show(state: Visitor, Path(run): Path<String>, Query(query): 
                 Graph::of(&plan, Some(&history), of)
             }),
             triggered: below(triggered),
+            more_triggered,
             events: events(&history, &emitted, &clock),
             audit,
             actions: match is_known {
