@@ -66,7 +66,7 @@ impl Faults {
             faults.edits = rng.u32(1..3);
         }
         faults.restart_gap = match rng.u32(0..4) {
-            0 => rng.i64(-HOUR..0),
+            0 => rng.i64(-3 * HOUR..0),
             1 => rng.i64(0..48 * HOUR),
             _ => 0,
         };

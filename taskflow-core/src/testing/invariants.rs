@@ -274,8 +274,8 @@ pub(super) fn of_waits(machine: &Machine, now: Timestamp) -> Vec<String> {
     });
     let pokes = layout.tasks().filter(|&task| machine.task_state(task) == TaskState::UpForReschedule);
     let pokes = pokes.filter_map(|task| {
-        let policy = layout.options(task).sensor?;
-        Some((machine.wait(task)?.until?, task, policy.poke_interval.max(policy.max_poke_interval)))
+        let (policy, wait) = (layout.options(task).sensor?, machine.wait(task)?);
+        Some((wait.until?, task, policy.wait_after(wait.count, 0) * 2))
     });
     let too_long = retries.chain(pokes).filter(|&(due, _, delay)| due > now + delay);
     let outlasts = too_long.map(|(due, task, delay)| {
@@ -320,6 +320,7 @@ mod tests {
             state: RestoredState::Retry(now + task),
             attempts: 1,
             uncounted_attempts: 0,
+            earlier_attempts: 0,
             rounds: 0,
             started: now,
             ended: now,
