@@ -435,8 +435,9 @@ pub(crate) trait Outbox: Send + Sync {
 pub(crate) trait Maintenance: Send + Sync {
     /// Deletes runs with everything that belongs to them, and graphs that no run refers to
     /// afterwards. Keeps runs that are stored as queued or running. Returns the numbers of those
-    /// that were deleted. Not atomic: after an error some runs may be gone. The row of the audit
-    /// trail is stored with the first deletion.
+    /// that were deleted. Not atomic: after an error some runs may be gone, and parts of them may
+    /// still take space until the next call, which may be one without runs. Others can write
+    /// meanwhile. The row of the audit trail is stored with the first deletion.
     fn delete<'a>(&'a self, runs: &'a [i64], audit: Option<&'a AuditRow>) -> StoreFuture<'a, Vec<i64>>;
 
     /// Deletes events. Their numbers are not used again, and their keys can be. Returns how many

@@ -3,14 +3,14 @@
 //! A row is stored by the statement that follows the one of its change, in the same transaction:
 //! [`Script::audit`]. So neither is there without the other.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use super::SqliteStore;
 use super::read::{Question, get};
-use super::run_locks::blocking;
+use super::rests::Rests;
 use super::script::Script;
 use crate::base::Timestamp;
 use crate::store::audit_rows::{AuditFilter, AuditRow};
@@ -22,9 +22,6 @@ const COLUMNS: &str = "number, at, actor, via, peer, request, action, dag, run_i
 
 /// How many rows a transaction deletes, so that others can write in between.
 const AT_ONCE: u64 = 2_000;
-
-/// The longest rest between two such transactions: as often another process asks for the file.
-const REST: Duration = Duration::from_millis(100);
 
 /// On which condition a row is stored.
 #[derive(Clone, Copy, Debug)]
@@ -132,15 +129,15 @@ pub(super) fn selected(filter: &AuditFilter) -> Question {
 ///
 /// 1. The oldest rows are deleted first, [`AT_ONCE`] in a transaction. The first transaction also
 ///    stores the row about the deletion.
-/// 2. After each of them, those who wait in this process write. Another process does not wait in a
-///    queue, but asks for the file again and again: so the file rests for as long as it was in use.
+/// 2. After each of them, others write: see [`Rests`].
 /// 3. Rows that are stored meanwhile stay, whatever their time is.
 ///
 /// If it ends in between, the oldest rows are gone, the trail says who wanted it, and another
 /// deletion goes on.
 pub(super) async fn delete(store: &SqliteStore, before: Timestamp, row: Option<&AuditRow>) -> Result<u64, StoreError> {
-    let (mut deleted, mut newest) = (0, i64::MAX);
+    let (mut deleted, mut newest, mut rests) = (0, i64::MAX, Rests::default());
     loop {
+        rests.before().await;
         store.hit("store.delete")?;
         let mut guard = store.writer.acquire().await?;
         let begun = Instant::now();
@@ -148,13 +145,11 @@ pub(super) async fn delete(store: &SqliteStore, before: Timestamp, row: Option<&
         let some = delete_some(guard.connection(), before, newest, row).await;
         let (some, last) = some.map_err(|error| guard.explain(&error))?;
         guard.release();
+        rests.after(begun);
         (deleted, newest) = (deleted + some, newest.min(last));
         if some < AT_ONCE {
             return Ok(deleted);
         }
-        let rest = begun.elapsed().min(REST);
-        // The runtime need not have a clock. Without the rest, others wait longer.
-        let _ = blocking(move || std::thread::sleep(rest)).await;
     }
 }
 

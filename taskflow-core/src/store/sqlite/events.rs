@@ -1,11 +1,14 @@
 //! The events of assets.
 
+use std::time::Instant;
+
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{Connection, Row};
 
 use super::SqliteStore;
 use super::audit::AuditOf;
 use super::read::{Question, get};
+use super::rests::Rests;
 use super::script::Script;
 use crate::base::Timestamp;
 use crate::run::Stored;
@@ -232,14 +235,17 @@ pub(super) async fn delete(
     numbers: &[i64],
     audit: Option<&AuditRow>,
 ) -> Result<DeletedEvents, StoreError> {
-    let mut deleted = DeletedEvents::default();
+    let (mut deleted, mut rests) = (DeletedEvents::default(), Rests::default());
     for numbers in numbers.chunks(AT_ONCE) {
+        rests.before().await;
         store.hit("store.delete")?;
         let mut guard = store.writer.acquire().await?;
+        let begun = Instant::now();
         let audit = audit.filter(|_| deleted.count == 0);
         let some = delete_some(guard.connection(), numbers, audit).await;
         let some = some.map_err(|error| guard.explain(&error))?;
         guard.release();
+        rests.after(begun);
         deleted.count += some.count;
         deleted.files.extend(some.files);
     }

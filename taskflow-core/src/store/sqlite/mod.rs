@@ -9,6 +9,7 @@
 //!   `run_locks`: files by which `claim` and `read` know who owns a run, `process_lock`: whether
 //!   the owner is alive. `examine`: what is wrong with a file that cannot be opened. `presence`:
 //!   whether the file is still in its place. `lock_holder`: who has locked it.
+//!   `rests`: how others write while something large is deleted.
 //! - `chains`, `row_checksums`: the [checksums](super::checksum) of segments and of the rows of
 //!   runs.
 //!
@@ -41,6 +42,7 @@ mod presence;
 mod process_lock;
 mod read;
 mod requests;
+mod rests;
 mod rollups;
 mod row_checksums;
 mod run_locks;

@@ -34,6 +34,7 @@ const FILES: &[(i64, &str, &str)] = &[
     (11, "accounts", include_str!("migrations/0011_accounts.sql")),
     (12, "audit", include_str!("migrations/0012_audit.sql")),
     (13, "rollups", include_str!("migrations/0013_rollups.sql")),
+    (14, "deletions", include_str!("migrations/0014_deletions.sql")),
 ];
 
 /// The version of the schema that this program writes.

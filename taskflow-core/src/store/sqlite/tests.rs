@@ -807,6 +807,79 @@ async fn rows_that_are_stored_while_others_are_deleted_stay_whatever_their_time_
     assert_eq!(left_of_trail(&path).await, (1_002, 8_001));
 }
 
+/// Ten segments of a megabyte: more than a transaction deletes.
+async fn with_a_large_run(path: &Path) -> SqliteStore {
+    let store = open(path).await;
+    store.put_graph("graph-1", b"snapshot").await.unwrap();
+    ok(&store, &[new("large", 10), new("small", 20)]).await;
+    for number in 2..12 {
+        let mut large = segment(number);
+        large.data = vec![7; 1 << 20];
+        ok(&store, &[known(1, 1, Some(large), None)]).await;
+    }
+    ok(&store, &[known(1, 1, None, Some(update(RunState::Success)))]).await;
+    store
+}
+
+/// How many segments of run 1 are in the file.
+async fn left_of_run(path: &Path) -> i64 {
+    let mut connection = raw(path).await;
+    let left = sqlx::query("SELECT count(*) FROM segments WHERE id >> 32 = 1").fetch_one(&mut connection).await;
+    left.unwrap().get(0)
+}
+
+/// A prune of a large run: whoever wants to write waits for one piece of it. What is dropped between
+/// two pieces leaves a store without the run and without damage, and the next deletion goes on.
+#[tokio::test]
+async fn others_write_between_the_pieces_of_a_large_run_and_the_next_deletion_goes_on() {
+    let (_dir, path) = place();
+    let store = with_a_large_run(&path).await;
+    let batch = [plain(2, 1, 2)];
+    tokio::select! {
+        biased;
+        deleted = store.delete(&[1], None) => panic!("the segment waited for all of it: {deleted:?}"),
+        stored = store.append(&batch) => assert_eq!(stored.unwrap(), [Appended::Stored(2)]),
+    }
+    // The first five have more than 4 MiB.
+    assert_eq!(left_of_run(&path).await, 6);
+    assert_eq!(store.run(1).await.unwrap(), None);
+    assert!(store.segments(1, 0).await.unwrap().is_empty());
+    assert_eq!(store.check().await.unwrap(), [""; 0]);
+    assert_eq!(store.delete(&[], None).await.unwrap(), [0; 0]);
+    assert_eq!(left_of_run(&path).await, 0);
+    assert_eq!(store.segments(2, 0).await.unwrap().len(), 2);
+    assert_eq!(store.check().await.unwrap(), [""; 0]);
+}
+
+/// Rows that no deletion has written: a stored run, and numbers that no run can have, one of which
+/// is that of run 2 but for its upper bits.
+#[tokio::test]
+async fn a_damaged_list_of_deletions_deletes_nothing_of_a_stored_run() {
+    let (_dir, path) = place();
+    filled(&path).await;
+    edit(&path, "INSERT INTO deletions VALUES (1), (4294967298), (-1), (0), (9223372036854775807)").await;
+    let store = open(&path).await;
+    assert_eq!(store.delete(&[], None).await.unwrap(), [0; 0]);
+    assert_eq!((store.segments(1, 0).await.unwrap().len(), store.segments(2, 0).await.unwrap().len()), (99, 99));
+    assert_eq!(store.check().await.unwrap(), [""; 0]);
+    let mut connection = raw(&path).await;
+    let left = sqlx::query("SELECT count(*) FROM deletions").fetch_one(&mut connection).await.unwrap();
+    assert_eq!(left.get::<i64, _>(0), 0);
+}
+
+/// Deleting a piece of a run must not take longer the more runs there are.
+#[tokio::test]
+async fn a_piece_of_a_deletion_searches_the_segments_of_its_runs_only() {
+    let (_dir, path) = place();
+    filled(&path).await;
+    let mut connection = raw(&path).await;
+    let plan = sqlx::query(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {}", super::upkeep::some_segments())));
+    for row in plan.fetch_all(&mut connection).await.unwrap() {
+        let step: String = row.try_get("detail").unwrap();
+        assert!(!step.starts_with("SCAN segments") && !step.starts_with("SCAN runs"), "{step}");
+    }
+}
+
 #[tokio::test]
 async fn rows_of_the_audit_trail_never_change_and_damage_is_noticed() {
     let (_dir, path) = place();

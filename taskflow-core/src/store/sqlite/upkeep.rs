@@ -1,37 +1,75 @@
 //! Deletes runs, vacuums, and looks for damage.
 
+use std::time::Instant;
+
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{AssertSqlSafe, Connection, Row};
 
+use super::SqliteStore;
 use super::audit::AuditOf;
 use super::error::{CORRUPT, Doing, NOT_A_DATABASE, code, explain};
 use super::read::{Question, get};
+use super::rests::Rests;
 use super::script::Script;
-use super::{SqliteStore, segment_id};
 use crate::store::audit_rows::AuditRow;
 use crate::store::traits::StoreError;
 
 /// How many runs a transaction deletes, so that others can write in between.
 const AT_ONCE: usize = 20;
 
+/// How much of their segments it deletes: until this many bytes are reached, and at most this many
+/// rows. A segment is a row.
+const BYTES: i64 = 4 << 20;
+const ROWS: i64 = 2_000;
+
 /// The limit of findings of a kind.
 const FINDINGS: i64 = 100;
 
+/// Deletes runs in pieces.
+///
+/// 1. A transaction deletes the rows of some runs, and their segments up to [`BYTES`] and [`ROWS`].
+///    From then on the runs are gone for whoever reads. What is left of their segments is known by
+///    their numbers in `deletions`.
+/// 2. Further transactions delete the rest, as much at a time. Others write in between: see
+///    [`Rests`].
+///
+/// If it ends in between, the next deletion goes on, also one of no runs.
 pub(super) async fn delete(
     store: &SqliteStore,
     runs: &[i64],
     audit: Option<&AuditRow>,
 ) -> Result<Vec<i64>, StoreError> {
-    let mut deleted = Vec::new();
-    for runs in runs.chunks(AT_ONCE) {
+    let (mut deleted, mut rests) = (Vec::new(), Rests::default());
+    let rows = Question::new("SELECT EXISTS (SELECT 1 FROM deletions)").ask(store).await?;
+    let mut is_left = rows.first().map_or(Ok(false), |row| get(store, row, 0, || "a deletion".to_owned()))?;
+    let mut chunks = runs.chunks(AT_ONCE);
+    loop {
+        let runs: &[i64] = match is_left {
+            true => &[],
+            false => match chunks.next() {
+                Some(runs) => runs,
+                None => return Ok(deleted),
+            },
+        };
+        rests.before().await;
         store.hit("store.delete")?;
         let mut guard = store.writer.acquire().await?;
+        let begun = Instant::now();
         let audit = audit.filter(|_| deleted.is_empty());
         let some = delete_some(guard.connection(), runs, audit).await;
-        deleted.extend(some.map_err(|error| guard.explain(&error))?);
+        let some = some.map_err(|error| guard.explain(&error))?;
         guard.release();
+        rests.after(begun);
+        deleted.extend(some.runs);
+        is_left = some.is_left;
     }
-    Ok(deleted)
+}
+
+/// What a transaction has deleted.
+struct Deleted {
+    runs: Vec<i64>,
+    /// Whether segments of deleted runs are left.
+    is_left: bool,
 }
 
 /// Deletes in one call: between two calls of a transaction, the lock of the file would be kept as
@@ -40,49 +78,83 @@ async fn delete_some(
     connection: &mut SqliteConnection,
     runs: &[i64],
     audit: Option<&AuditRow>,
-) -> sqlx::Result<Vec<i64>> {
-    const ENDED: &str = "state NOT IN ('queued', 'running')";
-    let all = format!("[{}]", runs.iter().map(i64::to_string).collect::<Vec<_>>().join(","));
-    // A run that has ended keeps its graphs, so they are known before the transaction. Those that
-    // another run has by then stay.
-    let named = "SELECT json_group_array(graph) FROM (\
-                 SELECT graph FROM runs WHERE number IN (SELECT value FROM json_each(?1)) \
-                 UNION SELECT graph FROM former_graphs WHERE run IN (SELECT value FROM json_each(?1)))";
-    let graphs: String = sqlx::query_scalar(named).bind(&all).fetch_one(&mut *connection).await?;
-
+) -> sqlx::Result<Deleted> {
     let mut script = Script::new();
-    let ended = format!("FROM runs WHERE number IN (SELECT value FROM json_each(?)) AND {ENDED}");
-    script.sql += "BEGIN IMMEDIATE;";
-    for (table, column) in [
-        ("outbox", "run_id"),
-        ("deliveries", "run_id"),
-        ("requests", "number"),
-        ("admissions", "number"),
-        ("former_graphs", "number"),
-    ] {
-        let own = if column == "number" { "run" } else { column };
-        script.sql += &format!("DELETE FROM {table} WHERE {own} IN (SELECT {column} {ended});");
-        script.give(&all)?;
+    if runs.is_empty() {
+        script.sql += "BEGIN IMMEDIATE;";
+    } else {
+        script.delete_runs(connection, runs, audit).await?;
     }
-    for &run in runs {
-        if let (Some(first), Some(last)) = (segment_id(run, 0), segment_id(run, u32::MAX)) {
-            script.sql += &format!(
-                "DELETE FROM segments WHERE id BETWEEN {first} AND {last} \
-                 AND EXISTS (SELECT 1 FROM runs WHERE number = {run} AND {ENDED});"
-            );
+    script.sql += &some_segments();
+    script.sql += &format!(
+        "DELETE FROM deletions WHERE NOT ({IS_GONE}) OR NOT EXISTS (SELECT 1 FROM segments WHERE {IS_OF_RUN}); \
+         SELECT EXISTS (SELECT 1 FROM deletions); COMMIT"
+    );
+    let mut rows = script.send(connection).await?;
+    let is_left = rows.pop().map_or(Ok(false), |row| row.try_get(0))?;
+    Ok(Deleted { runs: rows.iter().map(|row| row.try_get(0)).collect::<sqlx::Result<_>>()?, is_left })
+}
+
+/// That a row of `deletions` is what it should be. It has no checksum: whatever is in it, no segment
+/// of a stored run is deleted.
+const IS_GONE: &str = "deletions.run BETWEEN 1 AND 2147483647 \
+                       AND NOT EXISTS (SELECT 1 FROM runs WHERE runs.number = deletions.run)";
+
+/// That a segment is of the run of a row of `deletions`.
+const IS_OF_RUN: &str = "segments.id BETWEEN (deletions.run << 32) AND (deletions.run << 32) + 4294967295";
+
+/// The statement that deletes some of the segments that are left, at least one.
+pub(super) fn some_segments() -> String {
+    // SQLite knows the length of a blob without reading it.
+    format!(
+        "DELETE FROM segments WHERE id IN (SELECT id FROM (SELECT id, sum(size) OVER (ORDER BY id) - size AS earlier FROM (\
+         SELECT segments.id AS id, length(segments.events) + length(segments.data) AS size \
+         FROM deletions CROSS JOIN segments ON {IS_OF_RUN} WHERE {IS_GONE} LIMIT {ROWS})) WHERE earlier < {BYTES});"
+    )
+}
+
+impl Script {
+    /// Begins a transaction that deletes those of some runs that have ended, with everything but
+    /// their segments. It returns their numbers.
+    async fn delete_runs(
+        &mut self,
+        connection: &mut SqliteConnection,
+        runs: &[i64],
+        audit: Option<&AuditRow>,
+    ) -> sqlx::Result<()> {
+        let all = format!("[{}]", runs.iter().map(i64::to_string).collect::<Vec<_>>().join(","));
+        // A run that has ended keeps its graphs, so they are known before the transaction. Those
+        // that another run has by then stay.
+        let named = "SELECT json_group_array(graph) FROM (\
+                     SELECT graph FROM runs WHERE number IN (SELECT value FROM json_each(?1)) \
+                     UNION SELECT graph FROM former_graphs WHERE run IN (SELECT value FROM json_each(?1)))";
+        let graphs: String = sqlx::query_scalar(named).bind(&all).fetch_one(connection).await?;
+
+        let ended = "FROM runs WHERE number IN (SELECT value FROM json_each(?)) AND state NOT IN ('queued', 'running')";
+        self.sql += "BEGIN IMMEDIATE;";
+        for (table, column) in [
+            ("outbox", "run_id"),
+            ("deliveries", "run_id"),
+            ("requests", "number"),
+            ("admissions", "number"),
+            ("former_graphs", "number"),
+        ] {
+            let own = if column == "number" { "run" } else { column };
+            self.sql += &format!("DELETE FROM {table} WHERE {own} IN (SELECT {column} {ended});");
+            self.give(&all)?;
         }
+        self.sql += &format!("INSERT OR IGNORE INTO deletions SELECT number {ended};");
+        self.give(&all)?;
+        self.sql += &format!("DELETE {ended} RETURNING number;");
+        self.give(&all)?;
+        if let Some(audit) = audit {
+            self.audit(audit, AuditOf::LastStatement)?;
+        }
+        self.sql += "DELETE FROM graphs WHERE hash IN (SELECT value FROM json_each(?)) \
+                AND NOT EXISTS (SELECT 1 FROM runs WHERE graph = hash) \
+                AND NOT EXISTS (SELECT 1 FROM former_graphs WHERE graph = hash);";
+        self.give(&graphs)
     }
-    script.sql += &format!("DELETE {ended} RETURNING number;");
-    script.give(&all)?;
-    if let Some(audit) = audit {
-        script.audit(audit, AuditOf::LastStatement)?;
-    }
-    script.sql += "DELETE FROM graphs WHERE hash IN (SELECT value FROM json_each(?)) \
-            AND NOT EXISTS (SELECT 1 FROM runs WHERE graph = hash) \
-            AND NOT EXISTS (SELECT 1 FROM former_graphs WHERE graph = hash);";
-    script.give(&graphs)?;
-    script.sql += "COMMIT";
-    script.send(connection).await?.iter().map(|row| row.try_get(0)).collect()
 }
 
 pub(super) async fn vacuum(store: &SqliteStore) -> Result<(u64, u64), StoreError> {
@@ -98,10 +170,12 @@ pub(super) async fn vacuum(store: &SqliteStore) -> Result<(u64, u64), StoreError
 /// Queries for damage in the tables. Each row is a sentence.
 const QUESTIONS: &[&str] = &[
     "SELECT 'segment ' || (id & 4294967295) || ' belongs to run ' || (id >> 32) || ', which does not exist' \
-     FROM segments WHERE NOT EXISTS (SELECT 1 FROM runs WHERE number = id >> 32)",
+     FROM segments WHERE NOT EXISTS (SELECT 1 FROM runs WHERE number = id >> 32) \
+     AND NOT EXISTS (SELECT 1 FROM deletions WHERE run = id >> 32)",
     "SELECT 'run ' || (id >> 32) || ' has a segment ' || (id & 4294967295) || ' but not the one before' \
      FROM segments AS this WHERE id & 4294967295 <> 1 \
-     AND NOT EXISTS (SELECT 1 FROM segments AS other WHERE other.id = this.id - 1)",
+     AND NOT EXISTS (SELECT 1 FROM segments AS other WHERE other.id = this.id - 1) \
+     AND NOT EXISTS (SELECT 1 FROM deletions WHERE run = this.id >> 32)",
     "SELECT 'run ' || number || ' has the graph ' || graph || ', whose snapshot is missing' \
      FROM runs WHERE NOT EXISTS (SELECT 1 FROM graphs WHERE hash = graph)",
     "SELECT 'run ' || number || ', column `info`: not valid JSON' FROM runs WHERE NOT json_valid(info)",
