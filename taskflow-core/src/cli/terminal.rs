@@ -121,8 +121,12 @@ impl Terminal {
 
     /// Prints a warning.
     pub(super) fn warn(&self, message: &str) {
-        let paint = self.paint_stderr();
-        self.note(&format!("{} {message}", paint.odd("warning:")));
+        self.note(&self.warning(message));
+    }
+
+    /// A warning as it is printed.
+    pub(super) fn warning(&self, message: &str) -> String {
+        format!("{} {message}", self.paint_stderr().odd("warning:"))
     }
 
     pub(super) fn error(&self, message: &str) {

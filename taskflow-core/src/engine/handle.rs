@@ -266,6 +266,12 @@ impl RunControl {
         self.shared.recorder.as_ref()?.waits()
     }
 
+    /// What to say while the store of the run is locked by another process.
+    #[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "the command line is what uses it"))]
+    pub(crate) fn store_wait(&self) -> Option<Arc<str>> {
+        self.shared.recorder.as_ref()?.store_wait()
+    }
+
     /// Whether the run has a journal.
     #[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "the command line is what uses it"))]
     pub(crate) fn is_recorded(&self) -> bool {

@@ -81,6 +81,10 @@ pub(crate) trait Recorder: Send + Sync + fmt::Debug {
     /// What the run waits for before it may start, if it does.
     fn waits(&self) -> Option<AdmissionWait>;
 
+    /// What to say while the store is locked by another process, and what is recorded waits for it.
+    #[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "the command line is what uses it"))]
+    fn store_wait(&self) -> Option<Arc<str>>;
+
     /// The store that the pools of the run are shared in, if processes share them and the run uses
     /// any. An engine shares its pools in one store, the first that it records such a run in.
     fn pools_of(&self) -> Option<usize>;

@@ -6,6 +6,7 @@ use std::sync::{Arc, Weak};
 
 use super::queue::Queue;
 use super::run_log::{AdmissionState, RunLog};
+use super::store_wait::StoreWait;
 use super::writer::stopped;
 use crate::base::Timestamp;
 use crate::store::{Admission, AdmissionRequest, Append, AppendTarget, Appended, Store, StoreError};
@@ -27,17 +28,25 @@ impl Admissions {
         is_new
     }
 
-    /// Asks for the admission of all runs, and starts those that have it.
-    pub(super) fn ask(&mut self, store: &dyn Store, handle: &tokio::runtime::Handle, queue: &Queue) {
+    /// Asks for the admission of all runs, and starts those that have it. If another process has
+    /// locked the store, they keep waiting.
+    pub(super) fn ask(
+        &mut self,
+        store: &dyn Store,
+        handle: &tokio::runtime::Handle,
+        wait: &mut StoreWait,
+        queue: &Queue,
+    ) {
         // Whoever waits behind a run of the same DAG and share need not ask, unless it may pass the
         // queue.
         let mut full: HashSet<(String, bool)> = HashSet::new();
         let waiting = std::mem::take(&mut self.waiting);
+        let mut is_locked = false;
         for log in waiting.iter().filter_map(Weak::upgrade) {
             let Some(state) = log.admission() else { continue };
             let may_pass = state.ancestors.as_ref().is_none_or(|ancestors| !ancestors.is_empty());
             let share = (state.dag_id.clone(), state.is_backfill);
-            if full.contains(&share) && state.has_asked && !may_pass {
+            if is_locked || (full.contains(&share) && state.has_asked && !may_pass) {
                 self.waiting.push(Arc::downgrade(&log));
                 continue;
             }
@@ -56,6 +65,10 @@ impl Admissions {
                 }
                 Ok(Some(Admission::Fenced)) => log.give_up("another process has taken over this run"),
                 Ok(None) => log.give_up("a run with this id already exists"),
+                Err(error) if wait.goes_on(queue, &error) => {
+                    is_locked = true;
+                    self.waiting.push(Arc::downgrade(&log));
+                }
                 Err(error) => log.give_up(&stopped(&error)),
             }
         }

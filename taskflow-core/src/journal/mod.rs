@@ -4,7 +4,7 @@
 //! - `segment`: entries of a run as bytes. `graph`, `params`: what else is stored of a run.
 //!   `graph_diff`: what differs between two graphs, in words.
 //! - `writer`: stores entries, and its protocol. `queue`: what waits for it. `run_log`: where the
-//!   entries of a run wait for it.
+//!   entries of a run wait for it. `store_wait`: how long it waits for a store that is locked.
 //! - `run_history`: what is known of a run. `history`: folds the entries of a run into it.
 //!   `elements`: numbers of mapped tasks, expanded from the graph as `drawn`. `id_index`: finds
 //!   tasks by id. `values`: reads stored values.
@@ -63,6 +63,8 @@ mod history_view;
 mod id_index;
 #[allow(clippy::module_inception, reason = "the type is the public API of the module")]
 mod journal;
+#[cfg(all(test, feature = "sqlite"))]
+mod locked_store_tests;
 #[cfg(feature = "testing")]
 mod manual_journal;
 mod params;
@@ -89,6 +91,7 @@ mod shared_pools;
 #[cfg(feature = "server")]
 mod starts;
 mod steps;
+mod store_wait;
 mod task_filter;
 mod task_history;
 #[cfg(test)]

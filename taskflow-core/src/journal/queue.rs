@@ -51,10 +51,12 @@ pub(super) struct Waiting {
     /// Callers that close the journal and wait until everything is stored.
     pub(super) closing: Vec<oneshot::Sender<()>>,
     pub(super) shutdown: bool,
+    /// What the writer says while another process has locked the store.
+    store_wait: Option<Arc<str>>,
 }
 
 impl Queue {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Queue {
             state: Mutex::default(),
             wake: Condvar::new(),
@@ -150,6 +152,9 @@ impl Queue {
             Err(TryLockError::WouldBlock) => return self.hurry(),
         };
         let Some(writer) = &mut *writer else { return };
+        if writer.keeps_batch() {
+            return self.hurry();
+        }
         let mut waiting = self.lock();
         let is_usual = waiting.closing.is_empty() && !waiting.shutdown && waiting.backlog <= CONGESTED;
         if !waiting.urgent || waiting.congested || !is_usual {
@@ -167,6 +172,33 @@ impl Queue {
         drop(dirty);
         let mut waiting = self.lock();
         waiting.backlog = waiting.backlog.saturating_sub(size);
+    }
+
+    /// Wakes the thread of the writer for a batch that a worker leaves to it.
+    pub(super) fn leave_batch(&self) {
+        self.wake.notify_one();
+    }
+
+    /// Whether nothing is worth a long wait for the store: the journal is being closed, or runs of it
+    /// were interrupted, as they are when their process is asked to leave.
+    pub(super) fn leaves(&self) -> bool {
+        let waiting = self.lock();
+        if waiting.shutdown || !waiting.closing.is_empty() {
+            return true;
+        }
+        let live = waiting.live();
+        drop(waiting);
+        live.iter().any(|log| log.is_interrupted())
+    }
+
+    /// Sets what the writer says while another process has locked the store.
+    pub(super) fn set_store_wait(&self, line: Option<Arc<str>>) {
+        self.lock().store_wait = line;
+    }
+
+    /// What the writer says while another process has locked the store.
+    pub(super) fn store_wait(&self) -> Option<Arc<str>> {
+        self.lock().store_wait.clone()
     }
 
     /// Notifies the writer that the buffer of a log, whose lock the caller holds, has grown by this

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use super::queue::Queue;
 use super::run_log::RunLog;
+use super::store_wait::StoreWait;
 use super::writer::stopped;
 use crate::base::Timestamp;
 use crate::engine::Commits;
@@ -47,14 +49,17 @@ impl SharedPools {
         (!self.engines.is_empty() || self.waits_for_engine).then(|| interval.saturating_sub(self.adjusted.elapsed()))
     }
 
-    /// Adjusts what the engines of live runs hold. `store_id` is how engines know the store.
+    /// Adjusts what the engines of live runs hold. If another process has locked the store, it stays
+    /// as it is.
     pub(super) fn adjust(
         &mut self,
         store: &dyn Store,
         handle: &tokio::runtime::Handle,
-        store_id: usize,
+        wait: &mut StoreWait,
+        queue: &Queue,
         live: &[Arc<RunLog>],
     ) {
+        let store_id = queue.store_id();
         self.adjusted = Instant::now();
         let runs: Vec<(&Arc<RunLog>, Commits)> =
             live.iter().filter(|log| log.shares_pools()).filter_map(|log| Some((log, log.commits()?))).collect();
@@ -92,6 +97,7 @@ impl SharedPools {
                     let pools = demands.iter().zip(&grants);
                     engine.commits.set_pools(pools.map(|(of, grant)| (&*of.pool, grant.held, grant.owed)));
                 }
+                Err(error) if wait.goes_on(queue, &error) => break,
                 Err(error) => {
                     let of_engine = runs.iter().filter(|(_, commits)| is_of(commits, engine));
                     of_engine.for_each(|(log, _)| log.give_up(&stopped(&error)));

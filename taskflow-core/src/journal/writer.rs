@@ -15,7 +15,8 @@
 //! 3. After a batch the writer reports to every run in it up to which entry it is stored. That
 //!    takes the lock of its engine, so the writer holds no other lock but its own.
 //! 4. If a batch cannot be stored, nothing of it is. The runs in it are interrupted, with the
-//!    reason.
+//!    reason. If another process has locked the store, the writer [waits](super::store_wait)
+//!    first: its thread tries again with the same batch, and a worker leaves the batch to it.
 //! 5. While more than [`CONGESTED`] bytes wait, the engines start no tasks.
 //! 6. While runs are live the writer looks every [`REQUEST_INTERVAL`] for requests to their owner
 //!    and carries them out. It acknowledges a request once what follows from it is stored, so a
@@ -46,9 +47,10 @@ use super::queue::{CONGESTED, LAZY, Queue, Waiting};
 use super::rollup_writer::RollupWriter;
 use super::run_log::{RunLog, Taken};
 use super::shared_pools::SharedPools;
+use super::store_wait::StoreWait;
 use crate::dag::Plan;
 use crate::engine::Commits;
-use crate::store::{Append, Appended, RequestKind, Store, StoreError};
+use crate::store::{Append, Appended, RequestKind, Store, StoreError, StoreFuture};
 
 /// The interval of looking for requests.
 const REQUEST_INTERVAL: Duration = Duration::from_millis(250);
@@ -57,6 +59,17 @@ const REQUEST_INTERVAL: Duration = Duration::from_millis(250);
 struct StoredGraph {
     plan: Arc<Plan>,
     snapshot: Vec<u8>,
+}
+
+/// What was taken of the logs, to be stored together.
+struct Batch {
+    /// Each with the number of its last entry.
+    logs: Vec<(Arc<RunLog>, u64)>,
+    /// One for each log.
+    parts: Vec<Append>,
+    entries: u64,
+    /// How many bytes no longer wait once it is stored.
+    size: usize,
 }
 
 /// Stores batches, and does what else the journal has to do while runs are live.
@@ -73,6 +86,10 @@ pub(super) struct Writer {
     /// The engines that start no tasks while too much waits, by runs of them. Such a run may end
     /// meanwhile.
     held_up: Vec<Commits>,
+    wait: StoreWait,
+    /// The batch that a worker has left to the thread, because another process has locked the store.
+    /// It is stored before all others.
+    kept: Option<Batch>,
 }
 
 /// The thread of the writer. It ends after [`Queue::shut_down`], once everything is stored.
@@ -102,7 +119,14 @@ impl Writer {
             admissions: Admissions::default(),
             pools: SharedPools::new(),
             held_up: Vec::new(),
+            wait: StoreWait::new(),
+            kept: None,
         }
+    }
+
+    /// Whether a batch is left to the thread.
+    pub(super) fn keeps_batch(&self) -> bool {
+        self.kept.is_some()
     }
 
     /// Does what is due. Returns how long to sleep at most, with the lock that nothing can be added
@@ -110,12 +134,19 @@ impl Writer {
     fn work<'q>(&mut self, queue: &'q Queue) -> Option<(MutexGuard<'q, Waiting>, Option<Duration>)> {
         let mut waiting = queue.lock();
         loop {
+            if let Some(batch) = self.kept.take() {
+                drop(waiting);
+                let size = self.store_batch(queue, batch, None);
+                self.no_longer_waits(queue, size);
+                waiting = queue.lock();
+                continue;
+            }
             waiting.live.retain(|log| log.strong_count() > 0);
             if !waiting.live.is_empty() && self.requests_read.elapsed() >= REQUEST_INTERVAL {
                 let live = waiting.live();
                 drop(waiting);
                 self.serve_requests(&live);
-                self.admissions.ask(&*self.store, &self.handle, queue);
+                self.admissions.ask(&*self.store, &self.handle, &mut self.wait, queue);
                 drop(live);
                 waiting = queue.lock();
             }
@@ -161,17 +192,27 @@ impl Writer {
 
     /// Stores what waits. Engines start nothing while too much does.
     fn store_waiting(&mut self, queue: &Queue) {
-        let mut waiting = queue.lock();
-        let dirty = waiting.take_dirty();
-        let turns = waiting.backlog > CONGESTED && !std::mem::replace(&mut waiting.congested, true);
-        let live = if turns { waiting.live() } else { Vec::new() };
-        drop(waiting);
-        if turns {
-            self.held_up = live.iter().filter_map(|log| log.commits()).collect();
-            self.held_up.iter().for_each(|commits| commits.set_congested(true));
-        }
+        let dirty = queue.lock().take_dirty();
+        self.hold_back(queue);
         let size = self.store(queue, &dirty, None);
-        drop((live, dirty));
+        drop(dirty);
+        self.no_longer_waits(queue, size);
+    }
+
+    /// Keeps the engines from starting tasks if too much waits.
+    fn hold_back(&mut self, queue: &Queue) {
+        let mut waiting = queue.lock();
+        if waiting.backlog <= CONGESTED || std::mem::replace(&mut waiting.congested, true) {
+            return;
+        }
+        let live = waiting.live();
+        drop(waiting);
+        self.held_up = live.iter().filter_map(|log| log.commits()).collect();
+        self.held_up.iter().for_each(|commits| commits.set_congested(true));
+    }
+
+    /// Counts bytes that no longer wait, and lets the engines go on.
+    fn no_longer_waits(&mut self, queue: &Queue, size: usize) {
         let mut waiting = queue.lock();
         waiting.backlog = waiting.backlog.saturating_sub(size);
         if waiting.congested && waiting.backlog <= CONGESTED / 2 {
@@ -181,10 +222,10 @@ impl Writer {
         }
     }
 
-    /// Stores what the logs hold, reports to their runs, and returns the number of bytes.
+    /// Stores what the logs hold, reports to their runs, and returns how many bytes no longer wait.
     /// `worker_of`: the engine whose worker this thread is.
     pub(super) fn store(&mut self, queue: &Queue, dirty: &[Arc<RunLog>], worker_of: Option<usize>) -> usize {
-        let (mut logs, mut batch) = (Vec::with_capacity(dirty.len()), Vec::with_capacity(dirty.len()));
+        let (mut logs, mut parts) = (Vec::with_capacity(dirty.len()), Vec::with_capacity(dirty.len()));
         // Whether somebody may be admitted now.
         let (mut size, mut entries, mut has_changed) = (0, 0, false);
         if dirty.iter().any(|log| log.is_new() && log.shares_pools()) {
@@ -192,7 +233,7 @@ impl Writer {
         }
         let mut graphs = Vec::new();
         for log in dirty {
-            match self.store_graph(log) {
+            match self.store_graph(queue, log) {
                 Ok(graph) => graphs.extend(graph),
                 Err(error) => log.give_up(&stopped(&error)),
             }
@@ -205,15 +246,15 @@ impl Writer {
             let Some(Taken { append, last, entries: count }) = taken else { continue };
             has_changed |= append.update.as_ref().is_some_and(|update| update.state.is_terminal());
             entries += count;
-            logs.push((log, last));
-            batch.push(append);
+            logs.push((Arc::clone(log), last));
+            parts.push(append);
         }
-        if !batch.is_empty() {
-            self.store_batch(queue, logs, &batch, entries, worker_of);
+        if !parts.is_empty() {
+            size = self.store_batch(queue, Batch { logs, parts, entries, size }, worker_of);
         }
-        if has_changed {
+        if has_changed && self.kept.is_none() {
             // Stores the rows of runs that wait for their admission.
-            self.admissions.ask(&*self.store, &self.handle, queue);
+            self.admissions.ask(&*self.store, &self.handle, &mut self.wait, queue);
         }
         for StoredGraph { plan, snapshot } in graphs {
             // A deletion may have removed it before the run referred to it. If it cannot be stored
@@ -223,19 +264,30 @@ impl Writer {
         size
     }
 
-    fn store_batch(
-        &self,
-        queue: &Queue,
-        logs: Vec<(&Arc<RunLog>, u64)>,
-        batch: &[Append],
-        entries: u64,
-        worker_of: Option<usize>,
-    ) {
-        let begun = Instant::now();
-        match self.handle.block_on(self.store.append(batch)) {
+    /// Stores a batch, reports to its runs, and returns how many bytes no longer wait: none if a
+    /// worker leaves it to the thread.
+    fn store_batch(&mut self, queue: &Queue, batch: Batch, worker_of: Option<usize>) -> usize {
+        let (stored, took) = loop {
+            let begun = Instant::now();
+            match self.handle.block_on(self.store.append(&batch.parts)) {
+                Err(error) if self.wait.goes_on(queue, &error) => {
+                    if worker_of.is_some() {
+                        // A worker has tasks to run.
+                        self.kept = Some(batch);
+                        queue.leave_batch();
+                        return 0;
+                    }
+                    self.hold_back(queue);
+                }
+                stored => break (stored, begun.elapsed()),
+            }
+        };
+        let Batch { logs, parts, entries, size } = batch;
+        match stored {
             Ok(appended) => {
-                queue.count_batch(entries, begun.elapsed());
-                if batch.iter().any(|part| !part.events.is_empty()) {
+                self.wait.over(queue);
+                queue.count_batch(entries, took);
+                if parts.iter().any(|part| !part.events.is_empty()) {
                     queue.announce_events();
                 }
                 let has_ended = |part: &Append| part.update.as_ref().is_some_and(|update| update.state.is_terminal());
@@ -243,7 +295,7 @@ impl Writer {
                     Appended::Stored(number) if has_ended(part) => Some(*number),
                     _ => None,
                 };
-                let ended: Vec<i64> = batch.iter().zip(&appended).filter_map(stored).collect();
+                let ended: Vec<i64> = parts.iter().zip(&appended).filter_map(stored).collect();
                 for ((log, last), appended) in logs.into_iter().zip(appended) {
                     match appended {
                         Appended::Stored(number) => {
@@ -259,26 +311,42 @@ impl Writer {
             }
             Err(error) => logs.iter().for_each(|(log, _)| log.give_up(&stopped(&error))),
         }
+        size
+    }
+
+    /// Writes to the store, and tries again while another process has locked it.
+    fn write_patiently<'a, T>(
+        &mut self,
+        queue: &Queue,
+        operation: impl Fn() -> StoreFuture<'a, T>,
+    ) -> Result<T, StoreError> {
+        loop {
+            match self.handle.block_on(operation()) {
+                Err(error) if self.wait.goes_on(queue, &error) => self.hold_back(queue),
+                written => return written,
+            }
+        }
     }
 
     /// Adjusts what the engines of live runs hold of pools.
     fn lease_pools(&mut self, queue: &Queue) {
         let live = queue.lock().live();
-        self.pools.adjust(&*self.store, &self.handle, queue.store_id(), &live);
+        self.pools.adjust(&*self.store, &self.handle, &mut self.wait, queue, &live);
     }
 
     /// Stores the snapshot of a graph before its run. Encoding it here keeps graphs of a million
     /// tasks from delaying the start of their run.
-    fn store_graph(&self, log: &RunLog) -> Result<Option<StoredGraph>, StoreError> {
+    fn store_graph(&mut self, queue: &Queue, log: &RunLog) -> Result<Option<StoredGraph>, StoreError> {
         let Some(plan) = log.take_graph() else { return Ok(None) };
+        let store = Arc::clone(&self.store);
         if plan.has_callbacks() {
-            self.handle.block_on(self.store.outbox_add(log.run_id()))?;
+            self.write_patiently(queue, || store.outbox_add(log.run_id()))?;
         }
         if log.has_stored_graph() {
             return Ok(None);
         }
         let snapshot = Graph::of(&plan).encode();
-        self.handle.block_on(self.store.put_graph(plan.hash(), &snapshot))?;
+        self.write_patiently(queue, || store.put_graph(plan.hash(), &snapshot))?;
         Ok(Some(StoredGraph { plan, snapshot }))
     }
 

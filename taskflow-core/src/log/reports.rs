@@ -1,8 +1,9 @@
 //! What the server says outside of attempts.
 //!
 //! Events outside of attempts have no log. Those of the server are for whoever runs it: why a
-//! request could not be answered, or why somebody could not log in. A line that is repeated, such
-//! as that of a home that cannot be read, is passed on once a minute.
+//! request could not be answered, or why somebody could not log in. So are those about runs that
+//! wait for the store. A line that is repeated, such as that of a home that cannot be read, is
+//! passed on once a minute.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -22,8 +23,11 @@ where
     F: Fn(&str) + Send + Sync + 'static,
 {
     Reports { report, last: Mutex::new(None) }
-        .with_filter(Targets::new().with_target("taskflow_core::server", LevelFilter::WARN))
+        .with_filter(Targets::new().with_targets(TARGETS.map(|target| (target, LevelFilter::WARN))))
 }
+
+/// Whose events are passed on.
+const TARGETS: [&str; 2] = ["taskflow_core::server", "taskflow_core::journal::store_wait"];
 
 /// How often the same line is passed on.
 const REPEATED: Duration = Duration::from_secs(60);

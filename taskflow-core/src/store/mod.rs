@@ -57,6 +57,8 @@ pub(crate) use rows::{
 pub use rows::{DeliveryPlace, RunCursor, RunFilter, RunOrder};
 pub(crate) use runtime::StoreRuntime;
 pub(crate) use schedule_rows::{DamagedRow, NoteRow, ScheduleRow, ScheduleStep, SlotRow, Stepped};
+#[cfg(all(test, feature = "sqlite"))]
+pub(crate) use sqlite::be_impatient;
 #[cfg(feature = "sqlite")]
 #[cfg_attr(not(feature = "server"), allow(unused_imports, reason = "only the server uses it"))]
 pub(crate) use sqlite::{SCHEMA, SqliteStore, examine};

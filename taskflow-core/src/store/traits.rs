@@ -486,13 +486,24 @@ pub enum StoreError {
         /// The last version that this build knows.
         known: i64,
     },
-    /// The store cannot be written: the disk is full, or it is read-only or locked.
+    /// The store cannot be written: the disk is full, or it is read-only.
     #[error("cannot write to the store {place}: {reason}")]
     Write {
         /// The file or address.
         place: String,
         /// Why.
         reason: String,
+    },
+    /// Another process has locked the store, and has not released it in time. What was to be written
+    /// is not.
+    #[error("cannot {doing} the store {place}: {}", locked(holder.as_deref()))]
+    Busy {
+        /// What cannot be done: `open`, `read` or `write to`.
+        doing: &'static str,
+        /// The file or address.
+        place: String,
+        /// The process that has locked it, if the system says which.
+        holder: Option<String>,
     },
     /// The store cannot be read.
     #[error("cannot read the store {place}: {reason}")]
@@ -519,8 +530,22 @@ impl StoreError {
             StoreError::Open { .. }
             | StoreError::TooNew { .. }
             | StoreError::Write { .. }
+            | StoreError::Busy { .. }
             | StoreError::Read { .. } => ErrorKind::Unavailable,
             StoreError::Damaged { .. } => ErrorKind::Damaged,
+        }
+    }
+}
+
+/// Why a store is busy, and what to do.
+fn locked(holder: Option<&str>) -> String {
+    match holder {
+        Some(process) => {
+            format!("{process} has locked it for more than ten seconds; let it continue or end it, then try again")
+        }
+        None => {
+            "another process has locked it for more than ten seconds; find out which one writes to it, and try again"
+                .to_owned()
         }
     }
 }

@@ -51,6 +51,8 @@ const INTERVAL: Duration = Duration::from_millis(100);
 const NUMBER_INTERVAL: Duration = Duration::from_millis(2);
 /// How long the first line waits for the number.
 const NUMBER_TIMEOUT: Duration = Duration::from_secs(1);
+/// Between two looks at a run of which nothing else is shown.
+const QUIET_INTERVAL: Duration = Duration::from_secs(1);
 /// A refresh takes at most this fraction of the time.
 const MAX_SHARE: u32 = 100;
 
@@ -66,7 +68,7 @@ pub(super) async fn follow(
 ) -> Ended {
     let control = handle.control();
     let mut about = RunName { number: None, home };
-    let (mut stopped_by, mut waits) = (None, None);
+    let (mut stopped_by, mut waits, mut store_wait) = (None, None, None);
     let mut finished = pin!(handle.finished());
     let start = Instant::now();
     // Follows from the first refresh on: nothing is collected for a short run.
@@ -89,8 +91,13 @@ pub(super) async fn follow(
                 stopping.engine.drain(signal.reason());
                 watcher.note(&message, terminal);
             }
-            () = sleep_until(next_look), if !watcher.is_quiet() || echo.is_some() => {
+            () = sleep_until(next_look) => {
                 let before = Instant::now();
+                watcher.store_waits(&control, &mut store_wait, terminal);
+                if watcher.is_quiet() && echo.is_none() {
+                    next_look = before + QUIET_INTERVAL;
+                    continue;
+                }
                 let awaits_number = watcher.awaits_opening() && control.is_recorded() && control.number().is_none();
                 if awaits_number && start.elapsed() < NUMBER_TIMEOUT {
                     next_look = before + NUMBER_INTERVAL;
@@ -299,6 +306,15 @@ impl Watcher {
             self.note(&wait.to_string(), terminal);
             *last = Some(wait);
         }
+    }
+
+    /// Warns when the run begins to wait for a store that another process has locked.
+    fn store_waits(&self, control: &RunControl, last: &mut Option<Arc<str>>, terminal: &Terminal) {
+        let wait = control.store_wait();
+        if let Some(line) = wait.as_ref().filter(|_| wait != *last) {
+            self.note(&terminal.warning(line), terminal);
+        }
+        *last = wait;
     }
 
     /// Whether it shows changes to this state one by one.

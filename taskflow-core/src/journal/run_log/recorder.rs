@@ -107,6 +107,10 @@ impl Recorder for Log {
         Some(self.0.lock().admission.as_ref()?.wait.clone())
     }
 
+    fn store_wait(&self) -> Option<Arc<str>> {
+        self.0.queue.store_wait()
+    }
+
     fn over(&self) {
         // From here on another process may claim the run. The lock goes before the guard.
         let guard = {

@@ -48,7 +48,7 @@ fn patience() -> Duration {
 
 /// Lets the stores that this thread opens wait for half a second only.
 #[cfg(test)]
-pub(super) fn be_impatient() {
+pub(crate) fn be_impatient() {
     IS_IMPATIENT.set(true);
 }
 

@@ -42,6 +42,14 @@ pub(super) fn explain(path: &Path, doing: Doing, error: &sqlx::Error) -> StoreEr
         }
         _ => {}
     }
+    if code(error) == Some(BUSY) {
+        let doing = match doing {
+            Doing::Open => "open",
+            Doing::Read => "read",
+            Doing::Write => "write to",
+        };
+        return StoreError::Busy { doing, place, holder: lock_holder(path) };
+    }
     let reason = match error.as_database_error() {
         Some(error) => error.message().to_owned(),
         None => error.to_string(),
@@ -59,10 +67,6 @@ pub(super) fn explain(path: &Path, doing: Doing, error: &sqlx::Error) -> StoreEr
             )
         }
         Some(NOT_A_DATABASE) => NO_DATABASE.to_owned(),
-        Some(BUSY) => match lock_holder(path) {
-            Some(process) => format!("{process} has locked it for more than ten seconds; let it continue or end it, then try again"),
-            None => "another process has locked it for more than ten seconds; find out which one writes to it, and try again".to_owned(),
-        },
         _ if reason.contains("no such table") || reason.contains("no such column") => {
             format!("its tables are not those of a taskflow store ({reason}); restore a backup or move the file away")
         }

@@ -15,7 +15,7 @@
 //!
 //! The file is in WAL mode: a read never waits for a write, and sees the last commit. Several
 //! processes can have the file open; a write waits up to ten seconds for the write of another
-//! process.
+//! process, and then fails with [`StoreError::Busy`]. The writer of runs tries again.
 
 mod accounts;
 mod admit;
@@ -55,6 +55,8 @@ mod store;
 mod tests;
 mod upkeep;
 
+#[cfg(test)]
+pub(crate) use connection::be_impatient;
 pub(crate) use schema::SCHEMA;
 use std::path::{Path, PathBuf};
 

@@ -74,9 +74,13 @@ impl RunLocks {
         lock(&self.ours).runs.contains_key(name)
     }
 
-    /// Writes the file of a name that this process has reserved. Returns `false` if another process
-    /// holds the name. Blocks.
+    /// Writes the file of a name that this process has reserved, unless it has done so before.
+    /// Returns `false` if another process holds the name. Blocks.
     pub(super) fn lock(&self, name: &str) -> io::Result<bool> {
+        // The run could not be stored then, and is stored now.
+        if lock(&self.ours).runs.get(name) == Some(&true) {
+            return Ok(true);
+        }
         // Not its parents: a home that was removed must not come back.
         private::create_dir(&self.dir)?;
         let path = self.dir.join(safe_name(name));
@@ -206,6 +210,7 @@ mod tests {
         assert!(locks.reserve("another").is_some());
         assert_eq!(locks.holder("manual__a:b"), Some(worker()));
         assert!(locks.lock("manual__a:b").unwrap());
+        assert!(locks.lock("manual__a:b").unwrap(), "a batch that is stored at the second try");
         drop(first);
         assert_eq!(locks.holder("manual__a:b"), None);
         assert_eq!(dir.path().join("live").read_dir().unwrap().count(), 0);

@@ -1,0 +1,124 @@
+//! Runs whose store another process has locked. They are here because a store waits for ten seconds
+//! before it says so, which only the core can shorten.
+
+use std::path::Path;
+use std::sync::Mutex;
+use std::sync::mpsc::{self, Sender};
+use std::time::Duration;
+
+use sqlx::ConnectOptions as _;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+
+use super::Journal;
+use crate::dag::{Dag, DagOptions};
+use crate::engine::Engine;
+use crate::run::RunState;
+use crate::store::be_impatient;
+
+/// A connection with the lock for writing, as another process has it.
+async fn locked(home: &Path) -> SqliteConnection {
+    let options = SqliteConnectOptions::new().filename(home.join("taskflow.db"));
+    let mut other = options.connect().await.unwrap();
+    sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
+    other
+}
+
+async fn release(mut lock: SqliteConnection) {
+    sqlx::raw_sql("ROLLBACK").execute(&mut lock).await.unwrap();
+}
+
+/// Two tasks, the first of which ends when it is told to.
+fn chain(options: DagOptions) -> (Dag<()>, Sender<()>) {
+    let (end, told) = mpsc::channel();
+    let told = Mutex::new(told);
+    let dag = Dag::draw_with("chain", options, move |dag| {
+        let first = dag.add("first", move |_| {
+            told.lock().unwrap().recv()?;
+            Ok(())
+        });
+        dag.add("second", |_| Ok(())).after(first);
+    });
+    (dag.unwrap(), end)
+}
+
+/// Waits until there is something.
+async fn until<T>(there_is: impl Fn() -> Option<T>) -> T {
+    loop {
+        if let Some(found) = there_is() {
+            return found;
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+/// `db vacuum`, or a process that was stopped while it wrote: the store is locked when the first of
+/// two tasks ends.
+#[tokio::test]
+async fn a_run_waits_for_a_locked_store_says_who_has_it_and_goes_on() {
+    be_impatient();
+    let home = tempfile::tempdir().unwrap();
+    let journal = Journal::open(home.path()).await.unwrap();
+    let (dag, end) = chain(DagOptions::NONE);
+    let handle = dag.run().journal(&journal).start().unwrap();
+    let control = handle.control();
+    until(|| control.number()).await;
+    let lock = locked(home.path()).await;
+    end.send(()).unwrap();
+    let line = until(|| control.store_wait()).await;
+    assert!(line.contains("taskflow.db is locked by "), "{line}");
+    if cfg!(target_os = "linux") {
+        assert!(line.contains(&format!("process {}", std::process::id())), "{line}");
+    }
+    release(lock).await;
+    assert_eq!(handle.await.state(), RunState::Success);
+    assert_eq!(control.store_wait(), None);
+    let history = journal.history("last").await.unwrap();
+    assert_eq!(history.tasks.iter().map(|task| task.attempts.len()).collect::<Vec<_>>(), [1, 1]);
+}
+
+/// Runs with and without an admission, none of which has written anything yet.
+#[tokio::test]
+async fn a_run_that_begins_while_the_store_is_locked_waits_too() {
+    be_impatient();
+    for limit in [None, Some(1)] {
+        let home = tempfile::tempdir().unwrap();
+        let journal = Journal::open(home.path()).await.unwrap();
+        let mut options = DagOptions::NONE;
+        options.max_active_runs = limit;
+        let (dag, end) = chain(options);
+        end.send(()).unwrap();
+        let lock = locked(home.path()).await;
+        let handle = dag.run().journal(&journal).start().unwrap();
+        let control = handle.control();
+        until(|| control.store_wait()).await;
+        release(lock).await;
+        assert_eq!(handle.await.state(), RunState::Success, "{limit:?}");
+    }
+}
+
+/// The other side of it: a signal, and a program that closes its journal, while the store is locked.
+#[tokio::test]
+async fn nobody_who_leaves_waits_for_a_locked_store() {
+    be_impatient();
+    for closes in [false, true] {
+        let home = tempfile::tempdir().unwrap();
+        let journal = Journal::open(home.path()).await.unwrap();
+        let engine = Engine::builder().build().unwrap();
+        let (dag, end) = chain(DagOptions::NONE);
+        let handle = dag.run().journal(&journal).engine(&engine).start().unwrap();
+        let control = handle.control();
+        until(|| control.number()).await;
+        let lock = locked(home.path()).await;
+        end.send(()).unwrap();
+        until(|| control.store_wait()).await;
+        if closes {
+            // What it says of the locked store does not matter here.
+            let _ = journal.close().await;
+        } else {
+            engine.drain("the machine is shut down");
+        }
+        assert_eq!(handle.await.state(), RunState::Interrupted, "closes: {closes}");
+        assert_eq!(control.store_wait(), None);
+        release(lock).await;
+    }
+}

@@ -1,0 +1,107 @@
+//! How long runs wait for a store that another process has locked.
+//!
+//! 1. The store itself waits some seconds for the lock, and then says [`StoreError::Busy`]. A verb
+//!    fails then: whoever has called it can repeat it.
+//! 2. Runs have done work that would be lost. So the writer keeps what it has and tries again, for
+//!    at most [`PATIENCE`]. That is longer than it takes to vacuum a large store, and it bounds how
+//!    long runs hang because somebody has stopped a process and forgotten it. After that they are
+//!    interrupted, and can be resumed.
+//! 3. The writer says so once for each wait, with the process that has the lock.
+//! 4. Meanwhile the engines are held back as they are whenever the writer is slow.
+//! 5. Nobody waits for runs that leave anyway: after the first refusal, a journal that is being
+//!    closed and a process that is asked to end leave what is not stored to `resume`.
+
+use std::time::{Duration, Instant};
+
+use super::queue::Queue;
+use crate::base::units;
+use crate::store::StoreError;
+
+/// How long runs wait at most.
+const PATIENCE: Duration = Duration::from_secs(60 * 60);
+
+/// The time between two refusals of one wait, at most: a store refuses after some seconds.
+const APART: Duration = Duration::from_secs(60);
+
+/// The wait of a writer.
+pub(super) struct StoreWait {
+    patience: Duration,
+    /// When it began, and when the store was found locked last.
+    since: Option<(Instant, Instant)>,
+}
+
+impl StoreWait {
+    pub(super) fn new() -> Self {
+        StoreWait { patience: PATIENCE, since: None }
+    }
+
+    /// Whether to try again after this error.
+    pub(super) fn goes_on(&mut self, queue: &Queue, error: &StoreError) -> bool {
+        let StoreError::Busy { place, holder, .. } = error else { return false };
+        let now = Instant::now();
+        let known = self.since.filter(|&(_, last)| now.duration_since(last) < APART).map(|(since, _)| since);
+        let since = known.unwrap_or(now);
+        self.since = Some((since, now));
+        if now.duration_since(since) >= self.patience || queue.leaves() {
+            queue.set_store_wait(None);
+            return false;
+        }
+        if known.is_none() {
+            let holder = holder.as_deref().unwrap_or("another process");
+            let patience = units::duration(self.patience);
+            let line = format!(
+                "the store {place} is locked by {holder}; the runs wait for it, for at most {patience}: let it continue or end it"
+            );
+            tracing::warn!("{line}");
+            queue.set_store_wait(Some(line.into()));
+        }
+        true
+    }
+
+    /// Something was written.
+    pub(super) fn over(&mut self, queue: &Queue) {
+        if self.since.take().is_some() {
+            queue.set_store_wait(None);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    fn busy() -> StoreError {
+        let holder = Some("process 7 (delays), which is stopped".to_owned());
+        StoreError::Busy { doing: "write to", place: "runs.db".to_owned(), holder }
+    }
+
+    /// A lock that is released in time, twice.
+    #[test]
+    fn each_wait_says_once_who_has_the_lock() {
+        let (queue, mut wait) = (Queue::new(), StoreWait::new());
+        assert!(wait.goes_on(&queue, &busy()));
+        let line = queue.store_wait().unwrap();
+        let expected = "the store runs.db is locked by process 7 (delays), which is stopped; the runs wait for it, for \
+                        at most 1h: let it continue or end it";
+        assert_eq!(&*line, expected);
+        assert!(wait.goes_on(&queue, &busy()));
+        assert!(Arc::ptr_eq(&queue.store_wait().unwrap(), &line), "it was said before");
+        wait.over(&queue);
+        assert_eq!(queue.store_wait(), None);
+        assert!(wait.goes_on(&queue, &busy()));
+        assert!(!Arc::ptr_eq(&queue.store_wait().unwrap(), &line), "another wait");
+    }
+
+    /// A lock that stays, and errors that waiting does not mend.
+    #[test]
+    fn a_wait_ends_with_the_patience_and_other_errors_are_not_waited_for() {
+        let (queue, mut wait) = (Queue::new(), StoreWait { patience: Duration::ZERO, since: None });
+        assert!(!wait.goes_on(&queue, &busy()));
+        assert!(!wait.goes_on(&queue, &busy()), "the next run has the same lock before it");
+        assert_eq!(queue.store_wait(), None);
+        let full = StoreError::Write { place: "runs.db".to_owned(), reason: "the disk is full".to_owned() };
+        assert!(!StoreWait::new().goes_on(&queue, &full));
+    }
+}
