@@ -1,7 +1,7 @@
 //! Delivers callbacks of stored runs, at least once.
 //!
-//! 1. Before the first entry of a run with callbacks is stored, the run is added to the *outbox*:
-//!    the list of runs that may have undelivered callbacks.
+//! 1. A run with callbacks is in the *outbox*, the list of runs that may have undelivered callbacks:
+//!    a new run from the moment it is stored, a stored one from before its next entry.
 //! 2. The notifications of a run follow from its entries ([`CallbackProjection`]). The store
 //!    records each delivery by the key of its notification. The difference is pending, whoever asks
 //!    and whenever.
@@ -12,8 +12,9 @@
 //!    due for runs that nobody owns. `Outbox::claim_deliveries`
 //!    keeps two processes from doing so at once. Even if it failed, a second delivery has the same
 //!    key.
-//! 5. A run that has ended and has nothing pending leaves the outbox. An interrupted run stays in
-//!    it, and so does a run whose DAG this program does not have.
+//! 5. A run that has ended and has nothing pending leaves the outbox, unless another process has
+//!    claimed it meanwhile. An interrupted run stays in it, and so does a run whose DAG this program
+//!    does not have.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -86,9 +87,10 @@ impl Journal {
         for run_id in store.outbox_pending().await? {
             let Some(_guard) = store.claim_deliveries(&run_id).await? else { continue };
             let Some(row) = store.run_by_id(&run_id).await? else {
-                store.outbox_done(&run_id).await?;
+                store.outbox_done(&run_id, None).await?;
                 continue;
             };
+            let token = row.token;
             let Some(plan) = dag_of(&row.info).ok().and_then(|dag| dag.plan().ok()) else { continue };
             // Reading the run reports its damage.
             let Ok(pending) = self.pending_callbacks(row, &plan).await else { continue };
@@ -108,7 +110,7 @@ impl Journal {
             }
             delivered += tried.iter().filter(|tried| tried.error.is_none()).count();
             if later.is_empty() && tried.iter().all(|tried| tried.next.is_none()) {
-                store.outbox_done(&run_id).await?;
+                store.outbox_done(&run_id, Some(token)).await?;
             }
         }
         Ok(delivered)
@@ -234,11 +236,13 @@ impl Names for HistoryNames<'_> {
 pub(super) struct StoreDeliveryLog {
     journal: Weak<Inner>,
     run_id: String,
+    /// Of the owner that delivers.
+    token: u64,
 }
 
 impl StoreDeliveryLog {
-    pub(super) fn of(journal: &Arc<Inner>, run_id: &str) -> Arc<dyn DeliveryLog> {
-        Arc::new(StoreDeliveryLog { journal: Arc::downgrade(journal), run_id: run_id.to_owned() })
+    pub(super) fn of(journal: &Arc<Inner>, run_id: &str, token: u64) -> Arc<dyn DeliveryLog> {
+        Arc::new(StoreDeliveryLog { journal: Arc::downgrade(journal), run_id: run_id.to_owned(), token })
     }
 }
 
@@ -258,6 +262,6 @@ impl DeliveryLog for StoreDeliveryLog {
     fn done(&self) {
         let Some(journal) = self.journal.upgrade() else { return };
         // If this fails the run stays in the outbox, and the next process finds nothing pending.
-        let _ = journal.runtime.block_on(journal.store.outbox_done(&self.run_id));
+        let _ = journal.runtime.block_on(journal.store.outbox_done(&self.run_id, Some(self.token)));
     }
 }

@@ -105,6 +105,8 @@ impl QueuedRun {
             params: params::encode(plan.params(), &values).map_err(refused)?,
             tasks: plan.task_count() as u32,
             created,
+            // Nothing happens before a process starts it, which marks it then.
+            has_callbacks: false,
         };
         Ok(QueuedRun { plan, new })
     }

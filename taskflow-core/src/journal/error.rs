@@ -269,6 +269,7 @@ mod tests {
             (StoreError::Open { place: text(), reason: text() }, Unavailable),
             (StoreError::TooNew { place: text(), found: 2, known: 1 }, Unavailable),
             (StoreError::Write { place: text(), reason: text() }, Unavailable),
+            (StoreError::Busy { doing: "read", place: text(), holder: None }, Unavailable),
             (StoreError::Read { place: text(), reason: text() }, Unavailable),
             (StoreError::Damaged { place: text(), what: text() }, Damaged),
         ];

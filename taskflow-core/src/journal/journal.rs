@@ -243,7 +243,9 @@ impl Journal {
             params,
             tasks: run.plan.task_count() as u32,
             created: at,
+            has_callbacks: run.plan.has_callbacks(),
         };
+        let delivery_log = StoreDeliveryLog::of(&self.inner, run_id, new.token());
         let init = RunLogInit {
             run_id: run_id.clone(),
             target: AppendTarget::New(Box::new(new)),
@@ -255,7 +257,7 @@ impl Journal {
             guard: Some(guard),
             graph: Arc::clone(run.plan),
             update: None,
-            delivery_log: StoreDeliveryLog::of(&self.inner, run_id),
+            delivery_log,
             is_backfill: run.info.run_type == RunType::Backfill,
             audit: self.pending_audit(),
         };

@@ -198,6 +198,7 @@ impl ManualJournal {
             params: Vec::new(),
             tasks: 0,
             created: at,
+            has_callbacks: false,
         };
         let run = AppendTarget::New(Box::new(new));
         at_once(self.store.append(&[Append { run, segment: None, update: None, events: Vec::new(), audit: None }]))?;

@@ -206,7 +206,7 @@ impl AdoptedRun {
             graph,
         });
         let next = history.segments + 1;
-        let delivery_log = StoreDeliveryLog::of(&journal.inner, &run);
+        let delivery_log = StoreDeliveryLog::of(&journal.inner, &run, token);
         let info = history.info.clone();
         let open = move |about: &RunStart<'_>| -> Result<Arc<dyn Recorder>, RecorderError> {
             let init = RunLogInit {

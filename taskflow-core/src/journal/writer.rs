@@ -339,7 +339,8 @@ impl Writer {
     fn store_graph(&mut self, queue: &Queue, log: &RunLog) -> Result<Option<StoredGraph>, StoreError> {
         let Some(plan) = log.take_graph() else { return Ok(None) };
         let store = Arc::clone(&self.store);
-        if plan.has_callbacks() {
+        // A new run is stored with its mark.
+        if plan.has_callbacks() && log.number().is_some() {
             self.write_patiently(queue, || store.outbox_add(log.run_id()))?;
         }
         if log.has_stored_graph() {

@@ -73,6 +73,8 @@ pub(crate) struct NewRun {
     /// The number of tasks in its graph.
     pub(crate) tasks: u32,
     pub(crate) created: Timestamp,
+    /// Whether it is stored with its mark in the [outbox](super::traits::Outbox).
+    pub(crate) has_callbacks: bool,
 }
 
 impl NewRun {

@@ -402,14 +402,17 @@ pub(crate) trait AuditStore: Send + Sync {
 
 /// Which runs may have undelivered callbacks, and what was delivered.
 pub(crate) trait Outbox: Send + Sync {
-    /// Marks the run as possibly having undelivered callbacks. It need not be stored yet.
+    /// Marks a run that this process owns as possibly having undelivered callbacks. A new run is
+    /// stored with its mark: see [`NewRun::has_callbacks`](super::rows::NewRun::has_callbacks).
     fn outbox_add<'a>(&'a self, run_id: &'a str) -> StoreFuture<'a, ()>;
 
     /// The ids of the runs that may have undelivered callbacks.
     fn outbox_pending(&self) -> StoreFuture<'_, Vec<String>>;
 
-    /// Removes the mark, unless the run has yet to end.
-    fn outbox_done<'a>(&'a self, run_id: &'a str) -> StoreFuture<'a, ()>;
+    /// Removes the mark, unless the run has yet to end, or has another token than the caller knows:
+    /// then somebody has claimed it since, and may have more to deliver. Without a token, there was
+    /// no such run.
+    fn outbox_done<'a>(&'a self, run_id: &'a str, token: Option<u64>) -> StoreFuture<'a, ()>;
 
     /// Takes the right to deliver the callbacks of a run that nobody owns. Returns `None` if a
     /// process owns the run or delivers its callbacks.

@@ -1,15 +1,18 @@
 //! The outbox of callbacks, and what was delivered.
 
 use super::of_every_store;
-use super::parts::{known, new, ok, owned, update};
+use super::parts::{claim, known, new, ok, owned, plain, queued, update, with_callbacks};
 use crate::base::Timestamp;
 use crate::callback::DeliveryAttempt;
-use crate::run::RunState;
-use crate::store::rows::{Append, DeliveryPlace};
+use crate::run::{RunState, Stored};
+use crate::store::event_rows::NewEvent;
+use crate::store::rows::{Append, Appended, DeliveryPlace};
 use crate::store::traits::Store;
 
 of_every_store! {
     a_run_is_in_the_outbox_until_it_has_ended_and_is_done,
+    a_new_run_is_stored_with_its_mark,
+    a_run_that_was_claimed_meanwhile_stays_in_the_outbox,
     the_last_attempt_of_each_notification_is_kept,
     failed_deliveries_have_pages,
     a_deleted_run_leaves_the_outbox,
@@ -35,11 +38,55 @@ async fn a_run_is_in_the_outbox_until_it_has_ended_and_is_done(store: &dyn Store
     ok(store, &[new("a", 10)]).await;
     assert_eq!(store.outbox_pending().await.unwrap(), ["a", "never stored"]);
     // Until the run has ended it may have more to deliver.
-    store.outbox_done("a").await.unwrap();
-    store.outbox_done("never stored").await.unwrap();
+    store.outbox_done("a", Some(1)).await.unwrap();
+    store.outbox_done("never stored", None).await.unwrap();
     assert_eq!(store.outbox_pending().await.unwrap(), ["a"]);
     ok(store, &[known(1, 1, None, Some(update(RunState::Failed)))]).await;
-    store.outbox_done("a").await.unwrap();
+    store.outbox_done("a", Some(1)).await.unwrap();
+    assert_eq!(store.outbox_pending().await.unwrap(), Vec::<String>::new());
+}
+
+/// Another process looks for undelivered callbacks when the run is about to be stored, finds no run
+/// and removes the mark that an earlier one with this id has left. The runs have segments, and one
+/// has events: all of it is stored with the mark, and nothing of a run whose id exists.
+async fn a_new_run_is_stored_with_its_mark(store: &dyn Store) {
+    store.outbox_add("a").await.unwrap();
+    store.outbox_done("a", None).await.unwrap();
+    store.outbox_add("b").await.unwrap();
+    let event = NewEvent {
+        asset: "orders".to_owned(),
+        partition: None,
+        key: None,
+        ty: "u64".to_owned(),
+        value: Stored::Inline(b"a payload".to_vec()),
+        emitted: Timestamp::from_nanos(5),
+        run: Some("b".to_owned()),
+        task: None,
+        by: String::new(),
+        on_change: false,
+    };
+    let emits = Append { events: vec![event], ..with_callbacks(new("b", 10)) };
+    ok(store, &[with_callbacks(new("a", 10)), emits, new("c", 10)]).await;
+    assert_eq!(store.outbox_pending().await.unwrap(), ["a", "b"]);
+    assert_eq!(store.last_event().await.unwrap(), 1);
+    assert_eq!(store.append(&[with_callbacks(new("c", 20))]).await.unwrap(), [Appended::Taken]);
+    assert_eq!(store.outbox_pending().await.unwrap(), ["a", "b"]);
+    ok(store, &[plain(1, 1, 2), plain(2, 1, 2)]).await;
+    ok(store, &[with_callbacks(queued("d", 30))]).await;
+    assert_eq!(store.outbox_pending().await.unwrap(), ["a", "b", "d"]);
+}
+
+/// A process finds nothing to deliver, and removes the mark when another one has resumed the run.
+async fn a_run_that_was_claimed_meanwhile_stays_in_the_outbox(store: &dyn Store) {
+    let ended = Append { update: Some(update(RunState::Failed)), ..with_callbacks(new("a", 10)) };
+    ok(store, &[ended]).await;
+    let (row, _guard) = claim(store, 1, "host:2").await;
+    store.outbox_add("a").await.unwrap();
+    for known in [None, Some(1)] {
+        store.outbox_done("a", known).await.unwrap();
+        assert_eq!(store.outbox_pending().await.unwrap(), ["a"], "{known:?}");
+    }
+    store.outbox_done("a", Some(row.token)).await.unwrap();
     assert_eq!(store.outbox_pending().await.unwrap(), Vec::<String>::new());
 }
 

@@ -23,6 +23,7 @@ pub(in crate::store) fn new(run_id: &str, at: i64) -> Append {
         params: b"params".to_vec(),
         tasks: 3,
         created,
+        has_callbacks: false,
     };
     Append {
         run: AppendTarget::New(Box::new(run)),
@@ -36,6 +37,14 @@ pub(in crate::store) fn new(run_id: &str, at: i64) -> Append {
 pub(in crate::store) fn of(dag: &str, mut run: Append) -> Append {
     if let AppendTarget::New(new) = &mut run.run {
         new.info.dag_id = dag.to_owned();
+    }
+    run
+}
+
+/// A new run that may have callbacks to deliver.
+pub(in crate::store) fn with_callbacks(mut run: Append) -> Append {
+    if let AppendTarget::New(new) = &mut run.run {
+        new.has_callbacks = true;
     }
     run
 }

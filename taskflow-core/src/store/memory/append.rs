@@ -63,6 +63,9 @@ impl Data {
         run.update(part.update.as_ref());
         run.former.clear();
         self.last_run += 1;
+        if new.has_callbacks {
+            self.outbox.insert(new.info.run_id.clone());
+        }
         self.by_id.insert(new.info.run_id.clone(), self.last_run);
         let of_dag = self.by_date.entry(new.info.dag_id.clone()).or_default();
         of_dag.insert((new.info.logical_date, self.last_run));

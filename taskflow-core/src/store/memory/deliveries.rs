@@ -17,10 +17,10 @@ impl Outbox for MemoryStore {
         self.with(|data| data.outbox.iter().cloned().collect())
     }
 
-    fn outbox_done<'a>(&'a self, run_id: &'a str) -> StoreFuture<'a, ()> {
+    fn outbox_done<'a>(&'a self, run_id: &'a str, token: Option<u64>) -> StoreFuture<'a, ()> {
         self.with(|data| {
             let run = data.by_id.get(run_id).and_then(|number| data.runs.get(number));
-            if !run.is_some_and(|run| run.row.state.is_active()) {
+            if !run.is_some_and(|run| run.row.state.is_active() || Some(run.row.token) != token) {
                 data.outbox.remove(run_id);
             }
         })

@@ -6,11 +6,23 @@ use sqlx::{Arguments as _, AssertSqlSafe, Row as _};
 use super::SqliteStore;
 use super::error::{Doing, explain};
 use super::read::get;
+use super::script::Script;
 use crate::base::Timestamp;
 use crate::callback::DeliveryAttempt;
 use crate::store::checksum::{Checksum, of_columns};
 use crate::store::rows::DeliveryPlace;
 use crate::store::traits::StoreError;
+
+impl Script {
+    /// Follows the statement that stores a new run or its segment: marks the run if that did. Changes
+    /// a row if, and only if, it did, as whatever comes next expects.
+    pub(super) fn outbox_mark(&mut self, run_id: &str) -> sqlx::Result<()> {
+        self.sql += "INSERT INTO outbox (run_id, checksum) SELECT ?, ? WHERE changes() = 1 \
+                     ON CONFLICT (run_id) DO UPDATE SET checksum = excluded.checksum;";
+        self.give(run_id)?;
+        self.give(of_columns("outbox", &[run_id.as_bytes()]))
+    }
+}
 
 pub(super) async fn outbox_add(store: &SqliteStore, run_id: &str) -> Result<(), StoreError> {
     let mut guard = store.writer.acquire().await?;
@@ -37,12 +49,12 @@ pub(super) async fn outbox_pending(store: &SqliteStore) -> Result<Vec<String>, S
     rows.iter().map(run_id).collect()
 }
 
-pub(super) async fn outbox_done(store: &SqliteStore, run_id: &str) -> Result<(), StoreError> {
+pub(super) async fn outbox_done(store: &SqliteStore, run_id: &str, token: Option<u64>) -> Result<(), StoreError> {
     let mut guard = store.writer.acquire().await?;
     // Until a run has ended it may have more to deliver.
-    let sql = "DELETE FROM outbox WHERE run_id = ?1 \
-               AND NOT EXISTS (SELECT 1 FROM runs WHERE run_id = ?1 AND state IN ('queued', 'running'))";
-    let query = sqlx::query(sql).bind(run_id);
+    let sql = "DELETE FROM outbox WHERE run_id = ?1 AND NOT EXISTS (\
+               SELECT 1 FROM runs WHERE run_id = ?1 AND (state IN ('queued', 'running') OR token IS NOT ?2))";
+    let query = sqlx::query(sql).bind(run_id).bind(token.map(u64::cast_signed));
     query.execute(guard.connection()).await.map_err(|error| guard.explain(&error))?;
     guard.release();
     Ok(())

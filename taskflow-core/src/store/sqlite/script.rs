@@ -192,10 +192,13 @@ impl Script {
             self.give(checksums.segment)?;
             self.give(checksums.data)?;
         }
+        // The last statement has stored the segment or, without one, the run.
+        if run.has_callbacks {
+            self.outbox_mark(&run.info.run_id)?;
+        }
         if beside.is_empty() {
             return Ok(());
         }
-        // The last statement has stored the segment or, without one, the run.
         self.note_segment(at)?;
         self.beside(at, beside)
     }

@@ -350,8 +350,8 @@ impl Outbox for SqliteStore {
         store_future(deliveries::outbox_pending(self))
     }
 
-    fn outbox_done<'a>(&'a self, run_id: &'a str) -> StoreFuture<'a, ()> {
-        store_future(deliveries::outbox_done(self, run_id))
+    fn outbox_done<'a>(&'a self, run_id: &'a str, token: Option<u64>) -> StoreFuture<'a, ()> {
+        store_future(deliveries::outbox_done(self, run_id, token))
     }
 
     fn claim_deliveries<'a>(&'a self, run_id: &'a str) -> StoreFuture<'a, Option<RunGuard>> {
