@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use taskflow::journal::{Journal, Prune, RunHistory};
 use taskflow::ops::{self, EventQuery};
@@ -112,6 +112,51 @@ async fn a_result_whose_run_was_deleted_is_no_damage() -> Result<()> {
     assert_eq!(journal.check().await?, [""; 0]);
     let all = Prune { older_than: Duration::ZERO, dag: None, states: Vec::new(), audit: false };
     assert_eq!(ops::prune(&journal, &all, None).await?.pruned, 1);
+    assert_eq!(journal.check().await?, [""; 0]);
+    Ok(())
+}
+
+/// What a prune leaves that dies between the rows and the files of runs: the files of a run that the
+/// store does not have. Those of a stored run, the payloads of events, and what somebody has written
+/// lately stay.
+#[tokio::test]
+async fn files_that_an_interrupted_prune_has_left_are_deleted_by_the_next_one() -> Result<()> {
+    let home = tempfile::tempdir()?;
+    let journal = Journal::open(home.path()).await?;
+    counted::run().journal(&journal).await?;
+    let stored = files(&home.path().join("values"));
+    assert_eq!(stored.len(), 2, "{stored:?}");
+    let make = |root: &str, run: &str| -> Result<PathBuf> {
+        let directory = home.path().join(root).join(run);
+        fs::create_dir_all(&directory)?;
+        fs::write(directory.join("left"), "text")?;
+        Ok(directory)
+    };
+    let mut left = Vec::new();
+    for root in ["values", "logs", "artifacts"] {
+        left.push(make(root, "scheduled__2026-02-01T00%3A00%3A00Z")?);
+    }
+    let kept = [make("logs", "new")?, make("values", "written")?, make("logs", "written")?];
+
+    let days = |days: u64| Duration::from_secs(days * 86_400);
+    let old = SystemTime::now() - days(3);
+    let age = |directory: &Path| fs::File::open(directory).and_then(|opened| opened.set_modified(old));
+    for run in fs::read_dir(home.path().join("values"))? {
+        age(&run?.path())?;
+    }
+    for directory in &left {
+        age(directory)?;
+    }
+    let prune = |older_than: Duration, dag: Option<&str>| {
+        Prune { older_than, dag: dag.map(str::to_owned), states: Vec::new(), audit: false }
+    };
+    for spares in [prune(days(4), None), prune(days(2), Some("counted"))] {
+        assert_eq!(journal.prune(&spares).await?, 0);
+        assert!(left.iter().all(|directory| directory.exists()), "{spares:?}");
+    }
+    assert_eq!(journal.prune(&prune(days(2), None)).await?, 0);
+    assert!(left.iter().all(|directory| !directory.exists()), "{left:?}");
+    assert!(kept.iter().chain(&stored).all(|path| path.exists()), "{kept:?} {stored:?}");
     assert_eq!(journal.check().await?, [""; 0]);
     Ok(())
 }

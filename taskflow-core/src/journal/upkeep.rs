@@ -1,12 +1,13 @@
 //! Keeps a journal in order: deletes old runs, finds damage, returns space.
 
 use std::collections::HashSet;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use super::error::JournalError;
 use super::history::RunHistory;
 use super::journal::Journal;
 use super::rollup::{self, Rollup};
+use super::run_ids::unusable_id;
 use crate::base::Timestamp;
 use crate::run::RunState;
 use crate::store::{RunFilter, StoreError};
@@ -56,6 +57,10 @@ impl Journal {
     pub(crate) async fn delete_runs(&self, runs: &[super::RunSummary]) -> Result<u64, JournalError> {
         let mut gone = 0;
         let mut outcome = Ok(());
+        if runs.is_empty() {
+            // Deletes what an interrupted deletion has left.
+            self.inner.store.delete(&[], None).await?;
+        }
         for some in runs.chunks(500) {
             let numbers: Vec<i64> = some.iter().map(|run| run.number).collect();
             let deleted = self.inner.store.delete(&numbers, self.audit_row().as_ref()).await?;
@@ -63,20 +68,57 @@ impl Journal {
                 self.audit_stored();
             }
             gone += deleted.len() as u64;
-            let Some(blobs) = self.inner.blobs.clone() else { continue };
             // A run that somebody has retried or resumed since is still there, and needs its files.
             let deleted: HashSet<i64> = deleted.into_iter().collect();
             let of_deleted = some.iter().filter(|run| deleted.contains(&run.number));
             let ids: Vec<String> = of_deleted.map(|run| run.info.run_id.clone()).collect();
-            // What cannot be removed of one run does not keep the files of the others.
-            let removed = tokio::task::spawn_blocking(move || {
-                ids.iter().map(|id| blobs.delete_run(id)).fold(Ok(()), std::io::Result::and)
-            });
-            let removed = removed.await.map_err(std::io::Error::other).and_then(std::convert::identity);
-            outcome = outcome.and(removed.map_err(JournalError::Files));
+            outcome = outcome.and(self.delete_files(ids, false).await);
         }
         self.sweep().await?;
         outcome.map(|()| gone)
+    }
+
+    /// Deletes the files of runs that the store does not have. No run with one of these ids begins
+    /// meanwhile. What belongs to a process or to a new run stays. `by_rows`: see `RunStore::without_run`.
+    async fn delete_files(&self, run_ids: Vec<String>, by_rows: bool) -> Result<(), JournalError> {
+        let Some(blobs) = self.inner.blobs.clone() else { return Ok(()) };
+        let (mut held, mut guards) = (Vec::with_capacity(run_ids.len()), Vec::with_capacity(run_ids.len()));
+        for run_id in run_ids {
+            if let Some(guard) = self.inner.store.hold_id(&run_id).await? {
+                held.push(run_id);
+                guards.push(guard);
+            }
+        }
+        let gone = self.inner.store.without_run(&held, by_rows).await?;
+        let removed = tokio::task::spawn_blocking(move || {
+            // What cannot be removed of one run does not keep the files of the others.
+            let removed = gone.iter().map(|id| blobs.delete_run(id)).fold(Ok(()), std::io::Result::and);
+            // Also if nobody waits for this thread any more.
+            drop(guards);
+            removed
+        });
+        let removed = removed.await.map_err(std::io::Error::other).and_then(std::convert::identity);
+        removed.map_err(JournalError::Files)
+    }
+
+    /// Deletes old files of runs that the store does not have, if the prune is about all runs: a
+    /// process may have died after it had deleted the rows of runs and before it deleted their
+    /// files.
+    pub(crate) async fn delete_left_files(&self, prune: &Prune) -> Result<(), JournalError> {
+        /// Longer than a run with files waits until it is stored, also for a store that is locked.
+        const IN_USE: Duration = Duration::from_secs(24 * 60 * 60);
+
+        let before = SystemTime::now().checked_sub(prune.older_than.max(IN_USE));
+        let (Some(blobs), Some(before)) = (self.inner.blobs.clone(), before.filter(|_| prune.is_of_all())) else {
+            return Ok(());
+        };
+        let found = tokio::task::spawn_blocking(move || blobs.runs(before)).await;
+        let mut found =
+            found.map_err(std::io::Error::other).and_then(std::convert::identity).map_err(JournalError::Files)?;
+        // The payloads of events are among the values.
+        found.retain(|run_id| unusable_id(run_id).is_none());
+        let left = self.inner.store.without_run(&found, false).await?;
+        if left.is_empty() { Ok(()) } else { self.delete_files(left, true).await }
     }
 
     /// Removes temporary files of writes that a crash interrupted.
@@ -85,7 +127,7 @@ impl Journal {
         const LEFT_BEHIND: Duration = Duration::from_secs(3600);
 
         let Some(blobs) = self.inner.blobs.clone() else { return Ok(()) };
-        let older_than = std::time::SystemTime::now() - LEFT_BEHIND;
+        let older_than = SystemTime::now() - LEFT_BEHIND;
         let swept = tokio::task::spawn_blocking(move || blobs.sweep(older_than)).await;
         swept.map_err(std::io::Error::other).and_then(std::convert::identity).map_err(JournalError::Files)?;
         Ok(())

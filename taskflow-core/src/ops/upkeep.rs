@@ -121,6 +121,7 @@ async fn prune_all(journal: &Journal, prune: &Prune, config: Option<&Config>) ->
         true => journal.prune_audit(prune.older_than).await?,
         false => 0,
     };
+    journal.delete_left_files(prune).await?;
     cancelled.map(|()| Pruned { pruned, events, audit })
 }
 

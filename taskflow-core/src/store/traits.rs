@@ -105,6 +105,14 @@ pub(crate) trait RunStore: Send + Sync {
     /// process owns such a run.
     fn reserve(&self, run_id: &str) -> Option<RunGuard>;
 
+    /// Takes an id that no run has any more, so that no run with it begins until the guard is
+    /// dropped. Returns `None` if a process has it.
+    fn hold_id<'a>(&'a self, run_id: &'a str) -> StoreFuture<'a, Option<RunGuard>>;
+
+    /// Those of these ids that no run has. `by_rows`: by reading the rows of all runs, because an
+    /// index that is damaged may lack one.
+    fn without_run<'a>(&'a self, run_ids: &'a [String], by_rows: bool) -> StoreFuture<'a, Vec<String>>;
+
     /// Makes this process, called `owner`, the owner of a stored run and raises the token. State
     /// and history of the run stay as they are; requests that nobody has acknowledged are left to
     /// the new owner. A claim may be lost with the power of the machine, but not without what the

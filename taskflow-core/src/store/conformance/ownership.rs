@@ -12,6 +12,8 @@ use Appended::{Fenced, Taken};
 of_every_store! {
     a_reserved_run_is_alive_until_its_guard_is_dropped,
     an_id_is_reserved_once,
+    an_id_that_is_held_belongs_to_nobody_else,
+    ids_without_a_run_are_found,
     a_claim_raises_the_token_and_fences_the_previous_owner,
     only_one_of_two_can_claim_a_run,
     a_claim_changes_nothing_but_owner_and_token,
@@ -35,6 +37,27 @@ async fn a_reserved_run_is_alive_until_its_guard_is_dropped(store: &dyn Store) {
     let row = store.run(1).await.unwrap().unwrap();
     assert_eq!((row.liveness, row.present_state()), (Liveness::Dead, RunState::Interrupted));
     assert_eq!((row.live_owner(), row.state), (None, RunState::Running));
+}
+
+async fn an_id_that_is_held_belongs_to_nobody_else(store: &dyn Store) {
+    let held = store.hold_id("a").await.unwrap();
+    assert!(held.is_some());
+    assert!(store.reserve("a").is_none());
+    assert!(store.hold_id("a").await.unwrap().is_none());
+    drop(held);
+    let guards = owned(store, &[new("a", 10)]).await;
+    assert!(store.hold_id("a").await.unwrap().is_none());
+    drop(guards);
+    assert!(store.hold_id("a").await.unwrap().is_some());
+}
+
+async fn ids_without_a_run_are_found(store: &dyn Store) {
+    ok(store, &[new("a", 10), new("b", 20)]).await;
+    let ids = ["b", "c", "it's \"d\""].map(str::to_owned);
+    for by_rows in [false, true] {
+        assert_eq!(store.without_run(&ids, by_rows).await.unwrap(), ["c", "it's \"d\""]);
+        assert!(store.without_run(&[], by_rows).await.unwrap().is_empty());
+    }
 }
 
 async fn an_id_is_reserved_once(store: &dyn Store) {

@@ -20,6 +20,14 @@ impl RunStore for MemoryStore {
         self.owned.reserve(run_id.to_owned())
     }
 
+    fn hold_id<'a>(&'a self, run_id: &'a str) -> StoreFuture<'a, Option<RunGuard>> {
+        self.with(|_| self.owned.reserve(run_id.to_owned()))
+    }
+
+    fn without_run<'a>(&'a self, run_ids: &'a [String], _: bool) -> StoreFuture<'a, Vec<String>> {
+        self.with(|data| run_ids.iter().filter(|run_id| !data.by_id.contains_key(*run_id)).cloned().collect())
+    }
+
     fn claim<'a>(&'a self, run: i64, owner: &'a str) -> StoreFuture<'a, Claim> {
         self.with(|data| {
             let Some(run) = data.runs.get_mut(&run) else { return Claim::Unknown };

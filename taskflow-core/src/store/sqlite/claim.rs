@@ -52,6 +52,13 @@ pub(super) async fn claim(store: &SqliteStore, run: i64, owner: &str) -> Result<
     Ok(Claim::Claimed(Box::new(row), guard))
 }
 
+pub(super) async fn hold_id(store: &SqliteStore, run_id: &str) -> Result<Option<RunGuard>, StoreError> {
+    let Some(guard) = store.locks.reserve(run_id) else { return Ok(None) };
+    // Without a lock it is left to whoever can take one.
+    let locked = lock(store, vec![run_id.to_owned()]).await.is_ok_and(|locked| !locked.contains(&false));
+    Ok(locked.then_some(guard))
+}
+
 pub(super) async fn claim_deliveries(store: &SqliteStore, run_id: &str) -> Result<Option<RunGuard>, StoreError> {
     if holder(store, run_id).await.is_some() {
         return Ok(None);

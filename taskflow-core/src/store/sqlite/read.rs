@@ -5,6 +5,8 @@
 //! that a damaged index does not name is not noticed here: that would take reading all rows, which
 //! a check does.
 
+use std::collections::HashSet;
+
 use serde::Deserialize;
 use serde::de::IntoDeserializer;
 use serde::de::value::Error as WordError;
@@ -13,7 +15,9 @@ use sqlx::{Arguments, AssertSqlSafe, Encode, Row, Sqlite, Type};
 
 use super::SqliteStore;
 use super::claim::with_liveness;
+use super::error::{Doing, explain};
 use super::row_checksums::{self, InfoColumns};
+use super::script::json;
 use crate::base::Timestamp;
 use crate::run::RunState;
 use crate::store::checksum::{Checksum, of_graph};
@@ -282,6 +286,20 @@ async fn is_missing(store: &SqliteStore, run: i64) -> Result<bool, StoreError> {
 pub(super) async fn run_by_id(store: &SqliteStore, run_id: &str) -> Result<Option<RunRow>, StoreError> {
     let question = Question::new(format!("SELECT {COLUMNS} FROM runs WHERE run_id = ?")).give(run_id);
     Ok(runs(store, question).await?.pop())
+}
+
+pub(super) async fn without_run(
+    store: &SqliteStore,
+    run_ids: &[String],
+    by_rows: bool,
+) -> Result<Vec<String>, StoreError> {
+    let index = if by_rows { " NOT INDEXED" } else { "" };
+    let sql = format!("SELECT run_id FROM runs{index} WHERE run_id IN (SELECT value FROM json_each(?))");
+    let ids = json(&run_ids).map_err(|error| explain(&store.path, Doing::Read, &error))?;
+    let rows = Question::new(sql).give(ids).ask(store).await?;
+    let known: HashSet<&str> =
+        rows.iter().map(|row| get(store, row, 0, || "the id of a run".to_owned())).collect::<Result<_, _>>()?;
+    Ok(run_ids.iter().filter(|run_id| !known.contains(run_id.as_str())).cloned().collect())
 }
 
 pub(super) async fn last_number(store: &SqliteStore) -> Result<i64, StoreError> {

@@ -35,6 +35,14 @@ impl RunStore for SqliteStore {
         self.locks.reserve(run_id)
     }
 
+    fn hold_id<'a>(&'a self, run_id: &'a str) -> StoreFuture<'a, Option<RunGuard>> {
+        store_future(claim::hold_id(self, run_id))
+    }
+
+    fn without_run<'a>(&'a self, run_ids: &'a [String], by_rows: bool) -> StoreFuture<'a, Vec<String>> {
+        store_future(read::without_run(self, run_ids, by_rows))
+    }
+
     fn claim<'a>(&'a self, run: i64, owner: &'a str) -> StoreFuture<'a, Claim> {
         store_future(claim::claim(self, run, owner))
     }

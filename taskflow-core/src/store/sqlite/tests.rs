@@ -459,6 +459,20 @@ async fn another_process_owns_a_run_while_it_holds_the_lock() {
     assert_eq!(one.run(1).await.unwrap().unwrap().live_owner(), Some("host:2"));
 }
 
+/// A prune deletes the files of a run, and another process begins one with the same id.
+#[tokio::test]
+async fn no_process_begins_a_run_whose_id_another_one_holds() {
+    let (_dir, path) = place();
+    let (one, two) = (open(&path).await, open(&path).await);
+    let held = one.hold_id("a").await.unwrap().unwrap();
+    assert!(two.hold_id("a").await.unwrap().is_none());
+    let refused = two.reserve("a").unwrap();
+    assert_eq!(two.append(&[new("a", 10)]).await.unwrap(), [Appended::Taken]);
+    drop((held, refused));
+    let _guard = two.reserve("a").unwrap();
+    ok(&two, &[new("a", 10)]).await;
+}
+
 #[tokio::test]
 async fn a_run_that_ends_while_its_row_is_read_is_not_interrupted() {
     let (_dir, path) = place();
