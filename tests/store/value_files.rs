@@ -147,8 +147,11 @@ async fn files_that_an_interrupted_prune_has_left_are_deleted_by_the_next_one() 
     for directory in &left {
         age(directory)?;
     }
-    let prune = |older_than: Duration, dag: Option<&str>| {
-        Prune { older_than, dag: dag.map(str::to_owned), states: Vec::new(), audit: false }
+    let prune = |older_than: Duration, dag: Option<&str>| Prune {
+        older_than,
+        dag: dag.map(str::to_owned),
+        states: Vec::new(),
+        audit: false,
     };
     for spares in [prune(days(4), None), prune(days(2), Some("counted"))] {
         assert_eq!(journal.prune(&spares).await?, 0);

@@ -227,6 +227,9 @@ pub(super) async fn progress(store: &SqliteStore) -> Result<EventProgress, Store
     Ok(EventProgress { steps, last_event: get(store, row, 1, || "the number of the last event".to_owned())? })
 }
 
+/// Whether an event has its payload in the file with this hash.
+pub(super) const HAS_FILE: &str = "SELECT EXISTS (SELECT 1 FROM events WHERE sha256 = ? AND value IS NULL)";
+
 /// How many events a transaction deletes, so that others can write in between.
 const AT_ONCE: usize = 500;
 
@@ -271,8 +274,7 @@ async fn delete_some(
     for row in rows {
         let (sha256, size, is_file): (Vec<u8>, i64, bool) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
         let Ok(hash) = sha256.clone().try_into() else { continue };
-        let sql = "SELECT EXISTS (SELECT 1 FROM events WHERE sha256 = ? AND value IS NULL)";
-        if is_file && !sqlx::query_scalar::<_, bool>(sql).bind(sha256).fetch_one(&mut *connection).await? {
+        if is_file && !sqlx::query_scalar::<_, bool>(HAS_FILE).bind(sha256).fetch_one(&mut *connection).await? {
             deleted.files.push(FileRef { sha256: hash, len: size.cast_unsigned() });
         }
     }

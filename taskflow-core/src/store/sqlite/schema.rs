@@ -35,6 +35,7 @@ const FILES: &[(i64, &str, &str)] = &[
     (12, "audit", include_str!("migrations/0012_audit.sql")),
     (13, "rollups", include_str!("migrations/0013_rollups.sql")),
     (14, "deletions", include_str!("migrations/0014_deletions.sql")),
+    (15, "event_files", include_str!("migrations/0015_event_files.sql")),
 ];
 
 /// The version of the schema that this program writes.

@@ -421,6 +421,20 @@ async fn no_query_scans_all_runs() {
     }
 }
 
+/// Each payload in a file whose event is deleted is searched for among those of all other events.
+#[tokio::test]
+async fn the_file_of_an_event_is_found_in_an_index() {
+    let (_dir, path) = place();
+    open(&path).await.close().await.unwrap();
+    let mut connection = raw(&path).await;
+    let plan = sqlx::query(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {}", super::events::HAS_FILE)));
+    let steps = plan.fetch_all(&mut connection).await.unwrap();
+    let steps: Vec<String> = steps.iter().map(|row| row.try_get("detail").unwrap()).collect();
+    let searched = |step: &String| step.starts_with("SEARCH events") && step.contains("events_by_file");
+    assert!(steps.iter().any(searched), "{steps:?}");
+    assert!(!steps.iter().any(|step| step.starts_with("SCAN events")), "{steps:?}");
+}
+
 /// A page far behind the first one is found, and not counted to.
 #[tokio::test]
 async fn a_page_of_runs_begins_in_an_index() {
