@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use taskflow::journal::{Journal, Prune, RunHistory};
+use taskflow::journal::{Journal, Note, Prune, RunHistory, SyncMode, TaskFilter};
 use taskflow::ops::{self, EventQuery};
 use taskflow::prelude::*;
 use taskflow::{RunState, TaskState};
@@ -160,6 +160,27 @@ async fn files_that_an_interrupted_prune_has_left_are_deleted_by_the_next_one() 
     assert_eq!(journal.prune(&prune(days(2), None)).await?, 0);
     assert!(left.iter().all(|directory| !directory.exists()), "{left:?}");
     assert!(kept.iter().chain(&stored).all(|path| path.exists()), "{kept:?} {stored:?}");
+    assert_eq!(journal.check().await?, [""; 0]);
+    Ok(())
+}
+
+/// What `sync = normal` promises: after a loss of power the file of a stored value may be empty.
+#[tokio::test]
+async fn a_value_whose_file_was_lost_with_the_power_is_named_and_made_again() -> Result<()> {
+    let home = tempfile::tempdir()?;
+    let journal = Journal::builder().sync(SyncMode::Normal).open(home.path()).await?;
+    counted::run().journal(&journal).await?;
+    let is_value = |file: &PathBuf| !file.to_string_lossy().contains("%28events%29");
+    let value = files(&home.path().join("values")).into_iter().find(is_value).ok_or("the value has no file")?;
+    fs::write(&value, "")?;
+    let findings = journal.check().await?;
+    assert!(findings.iter().any(|finding| finding.contains("the value is truncated")), "{findings:?}");
+    journal.clear("last", &TaskFilter::tasks(["count"]), &Note::default()).await?;
+    let refused = journal.resume("last").await.err().map(|error| error.to_string());
+    let is_named = |error: &String| error.contains("run the task that produced it again");
+    assert!(refused.as_ref().is_some_and(is_named), "{refused:?}");
+    journal.clear("last", &TaskFilter::tasks(["rows"]).downstream(), &Note::default()).await?;
+    assert_eq!(journal.resume("last").await?.await?.state(), RunState::Success);
     assert_eq!(journal.check().await?, [""; 0]);
     Ok(())
 }
