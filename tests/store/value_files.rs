@@ -116,9 +116,9 @@ async fn a_result_whose_run_was_deleted_is_no_damage() -> Result<()> {
     Ok(())
 }
 
-/// What a prune leaves that dies between the rows and the files of runs: the files of a run that the
-/// store does not have. Those of a stored run, the payloads of events, and what somebody has written
-/// lately stay.
+/// What a prune leaves that dies between the rows and the files of runs: the files of a run that
+/// the store does not have. Those of a stored run, the payloads of events, and what somebody has
+/// written lately stay.
 #[tokio::test]
 async fn files_that_an_interrupted_prune_has_left_are_deleted_by_the_next_one() -> Result<()> {
     let home = tempfile::tempdir()?;

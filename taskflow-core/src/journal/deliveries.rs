@@ -1,7 +1,7 @@
 //! Delivers callbacks of stored runs, at least once.
 //!
-//! 1. A run with callbacks is in the *outbox*, the list of runs that may have undelivered callbacks:
-//!    a new run from the moment it is stored, a stored one from before its next entry.
+//! 1. A run with callbacks is in the *outbox*, the list of runs that may have undelivered
+//!    callbacks: a new run from the moment it is stored, a stored one from before its next entry.
 //! 2. The notifications of a run follow from its entries ([`CallbackProjection`]). The store
 //!    records each delivery by the key of its notification. The difference is pending, whoever asks
 //!    and whenever.
@@ -13,8 +13,8 @@
 //!    keeps two processes from doing so at once. Even if it failed, a second delivery has the same
 //!    key.
 //! 5. A run that has ended and has nothing pending leaves the outbox, unless another process has
-//!    claimed it meanwhile. An interrupted run stays in it, and so does a run whose DAG this program
-//!    does not have.
+//!    claimed it meanwhile. An interrupted run stays in it, and so does a run whose DAG this
+//!    program does not have.
 
 use std::borrow::Cow;
 use std::collections::HashMap;

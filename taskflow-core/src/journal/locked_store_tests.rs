@@ -96,7 +96,8 @@ async fn a_run_that_begins_while_the_store_is_locked_waits_too() {
     }
 }
 
-/// The other side of it: a signal, and a program that closes its journal, while the store is locked.
+/// The other side of it: a signal, and a program that closes its journal, while the store is
+/// locked.
 #[tokio::test]
 async fn nobody_who_leaves_waits_for_a_locked_store() {
     be_impatient();

@@ -179,8 +179,8 @@ impl Queue {
         self.wake.notify_one();
     }
 
-    /// Whether nothing is worth a long wait for the store: the journal is being closed, or runs of it
-    /// were interrupted, as they are when their process is asked to leave.
+    /// Whether nothing is worth a long wait for the store: the journal is being closed, or runs of
+    /// it were interrupted, as they are when their process is asked to leave.
     pub(super) fn leaves(&self) -> bool {
         let waiting = self.lock();
         if waiting.shutdown || !waiting.closing.is_empty() {

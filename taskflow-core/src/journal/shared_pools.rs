@@ -49,8 +49,8 @@ impl SharedPools {
         (!self.engines.is_empty() || self.waits_for_engine).then(|| interval.saturating_sub(self.adjusted.elapsed()))
     }
 
-    /// Adjusts what the engines of live runs hold. If another process has locked the store, it stays
-    /// as it is.
+    /// Adjusts what the engines of live runs hold. If another process has locked the store, it
+    /// stays as it is.
     pub(super) fn adjust(
         &mut self,
         store: &dyn Store,

@@ -79,7 +79,8 @@ impl Journal {
     }
 
     /// Deletes the files of runs that the store does not have. No run with one of these ids begins
-    /// meanwhile. What belongs to a process or to a new run stays. `by_rows`: see `RunStore::without_run`.
+    /// meanwhile. What belongs to a process or to a new run stays. `by_rows`: see
+    /// `RunStore::without_run`.
     async fn delete_files(&self, run_ids: Vec<String>, by_rows: bool) -> Result<(), JournalError> {
         let Some(blobs) = self.inner.blobs.clone() else { return Ok(()) };
         let (mut held, mut guards) = (Vec::with_capacity(run_ids.len()), Vec::with_capacity(run_ids.len()));

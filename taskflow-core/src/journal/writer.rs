@@ -87,8 +87,8 @@ pub(super) struct Writer {
     /// meanwhile.
     held_up: Vec<Commits>,
     wait: StoreWait,
-    /// The batch that a worker has left to the thread, because another process has locked the store.
-    /// It is stored before all others.
+    /// The batch that a worker has left to the thread, because another process has locked the
+    /// store. It is stored before all others.
     kept: Option<Batch>,
 }
 

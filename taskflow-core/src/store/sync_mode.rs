@@ -9,8 +9,8 @@ pub enum SyncMode {
     #[default]
     Full,
     /// The death of the process, by whatever signal. After a loss of power the last moments may be
-    /// missing; what is there is in order (SQLite's `synchronous = NORMAL`). Large values, which are
-    /// in files, are not synced: one that is stored may be missing or incomplete then, which is
+    /// missing; what is there is in order (SQLite's `synchronous = NORMAL`). Large values, which
+    /// are in files, are not synced: one that is stored may be missing or incomplete then, which is
     /// noticed by its hash. Its task has to run again.
     Normal,
 }

@@ -505,8 +505,8 @@ pub enum StoreError {
         /// Why.
         reason: String,
     },
-    /// Another process has locked the store, and has not released it in time. What was to be written
-    /// is not.
+    /// Another process has locked the store, and has not released it in time. What was to be
+    /// written is not.
     #[error("cannot {doing} the store {place}: {}", locked(holder.as_deref()))]
     Busy {
         /// What cannot be done: `open`, `read` or `write to`.

@@ -226,7 +226,8 @@ impl RunLog {
         state.buffer.is_empty() && !state.given_up
     }
 
-    /// Whether the run was interrupted, and is not over because its last entries are not stored yet.
+    /// Whether the run was interrupted, and is not over because its last entries are not stored
+    /// yet.
     pub(super) fn is_interrupted(&self) -> bool {
         let state = self.lock();
         state.interrupted && state.guard.is_some() && !state.given_up

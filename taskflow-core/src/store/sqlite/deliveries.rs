@@ -14,8 +14,8 @@ use crate::store::rows::DeliveryPlace;
 use crate::store::traits::StoreError;
 
 impl Script {
-    /// Follows the statement that stores a new run or its segment: marks the run if that did. Changes
-    /// a row if, and only if, it did, as whatever comes next expects.
+    /// Follows the statement that stores a new run or its segment: marks the run if that did.
+    /// Changes a row if, and only if, it did, as whatever comes next expects.
     pub(super) fn outbox_mark(&mut self, run_id: &str) -> sqlx::Result<()> {
         self.sql += "INSERT INTO outbox (run_id, checksum) SELECT ?, ? WHERE changes() = 1 \
                      ON CONFLICT (run_id) DO UPDATE SET checksum = excluded.checksum;";

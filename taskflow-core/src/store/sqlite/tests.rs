@@ -856,8 +856,9 @@ async fn left_of_run(path: &Path) -> i64 {
     left.unwrap().get(0)
 }
 
-/// A prune of a large run: whoever wants to write waits for one piece of it. What is dropped between
-/// two pieces leaves a store without the run and without damage, and the next deletion goes on.
+/// A prune of a large run: whoever wants to write waits for one piece of it. What is dropped
+/// between two pieces leaves a store without the run and without damage, and the next deletion goes
+/// on.
 #[tokio::test]
 async fn others_write_between_the_pieces_of_a_large_run_and_the_next_deletion_goes_on() {
     let (_dir, path) = place();

@@ -95,8 +95,8 @@ async fn delete_some(
     Ok(Deleted { runs: rows.iter().map(|row| row.try_get(0)).collect::<sqlx::Result<_>>()?, is_left })
 }
 
-/// That a row of `deletions` is what it should be. It has no checksum: whatever is in it, no segment
-/// of a stored run is deleted.
+/// That a row of `deletions` is what it should be. It has no checksum: whatever is in it, no
+/// segment of a stored run is deleted.
 const IS_GONE: &str = "deletions.run BETWEEN 1 AND 2147483647 \
                        AND NOT EXISTS (SELECT 1 FROM runs WHERE runs.number = deletions.run)";
 

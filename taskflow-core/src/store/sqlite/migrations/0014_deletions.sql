@@ -1,7 +1,7 @@
 -- Schema 14. Deletions in pieces.
 
--- Runs that were deleted, and whose segments are not all deleted yet. Each was in `runs`, and no run
--- gets its number again.
+-- Runs that were deleted, and whose segments are not all deleted yet. Each was in `runs`, and no
+-- run gets its number again.
 CREATE TABLE deletions (
     run INTEGER PRIMARY KEY
 ) STRICT;
