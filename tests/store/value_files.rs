@@ -154,10 +154,10 @@ async fn files_that_an_interrupted_prune_has_left_are_deleted_by_the_next_one() 
         audit: false,
     };
     for spares in [prune(days(4), None), prune(days(2), Some("counted"))] {
-        assert_eq!(journal.prune(&spares).await?, 0);
+        assert_eq!(ops::prune(&journal, &spares, None).await?.pruned, 0);
         assert!(left.iter().all(|directory| directory.exists()), "{spares:?}");
     }
-    assert_eq!(journal.prune(&prune(days(2), None)).await?, 0);
+    assert_eq!(ops::prune(&journal, &prune(days(2), None), None).await?.pruned, 0);
     assert!(left.iter().all(|directory| !directory.exists()), "{left:?}");
     assert!(kept.iter().chain(&stored).all(|path| path.exists()), "{kept:?} {stored:?}");
     assert_eq!(journal.check().await?, [""; 0]);
