@@ -197,6 +197,20 @@ fn the_slots_of_a_pause_run_by_a_timetable_that_has_changed_meanwhile() {
     assert_eq!(service.slots(), ["2026-03-02T00:00:00Z", "2026-03-03T00:00:00Z", "2026-03-04T00:00:00Z"]);
 }
 
+/// Somebody unpauses with a new build, and the service that runs is one of the old build. Its next
+/// step took the slots that were to run for those of another timetable, and dropped them.
+#[test]
+fn the_slots_of_a_pause_run_by_a_service_that_has_the_old_timetable() {
+    let mut service = paused(None);
+    let state = service.state.take().expect("a state");
+    service.state = Some(unpause(&daily(), &state, service.now, Catchup::All).0);
+    service.until("2026-03-04T15:01:00Z");
+    let slots = service.slots();
+    for slot in ["2026-03-02T00:00:00Z", "2026-03-03T00:00:00Z", "2026-03-04T00:00:00Z"] {
+        assert!(slots.iter().any(|run| *run == slot), "{slot} is not in {slots:?}");
+    }
+}
+
 /// Case 37, also if no service ran when the pause ended.
 #[test]
 fn a_pause_ends_by_itself() {

@@ -162,8 +162,9 @@ impl AdoptedRun {
         } else {
             changes(history.numbers.drawn(&history.shape), &Graph::of(plan))
         };
-        if history.graph == plan.hash() {
-            // With another graph, the types of their values may be others.
+        if history.graph == plan.hash() && !history.edited {
+            // With another graph, the types of their values may be others. An edit did not see what
+            // the elements take, so that they run again after it.
             history.regain_elements();
         }
         // As the history will have it once the session of this process is stored.

@@ -19,7 +19,7 @@ use crate::base::Timestamp;
 use crate::base::schema::Schema;
 use crate::config::Config;
 use crate::dag::{DagDef, ParamDef, ParamError, Registry};
-use crate::journal::{Journal, NewBackfill, Note, QueuedRun, StoredBackfill};
+use crate::journal::{Journal, NewBackfill, Note, QueuedRun, StoredBackfill, word_of};
 use crate::run::RunInfo;
 use crate::schedule::{
     ActiveRun, ActiveSlot, BackfillAction, BackfillError, BackfillPhase, BackfillPlan, BackfillRequest, BackfillScope,
@@ -270,7 +270,12 @@ async fn cancel_plan(
     let mut runs = Vec::new();
     for slot in stored.plan.active.iter().filter(|_| running) {
         let run_id = RunInfo::id_of_backfill(&stored.dag, number, slot);
-        match cancel(journal, &run_id, note, config).await {
+        // Its id may be a part of the id of another run, which is not meant once it is deleted.
+        let cancelled = match journal.find_id(&run_id).await {
+            Ok(run) => cancel(journal, &word_of(run.number), note, config).await,
+            Err(error) => Err(error.into()),
+        };
+        match cancelled {
             Ok(run) => runs.push(run),
             // It has ended meanwhile, or was deleted.
             Err(error)

@@ -250,7 +250,7 @@ impl TaskStatus {
                 TaskState::UpstreamFailed => upstream(),
                 _ => task.failure.as_deref().map(Reason::of),
             },
-            uncounted_attempts: task.uncounted_attempts,
+            uncounted_attempts: task.earlier_attempts,
             cleared: task.cleared,
             marked: task.marked,
             has_value: task.has_value(),

@@ -87,7 +87,13 @@ pub(crate) fn unpause_noted(
     let mut stepper = Stepper::new(schedule, &situation, state.clone());
     let Some(pause) = stepper.state.pause.take() else { return (stepper.state, Vec::new(), Vec::new()) };
     // Otherwise the next step would take the slots that are to run for those of the old timetable.
+    let known = stepper.state.fingerprint.clone();
     stepper.note_timetable();
+    if stepper.state.fingerprint != known {
+        // Whoever makes the next step may be another build, with another timetable. The slots were
+        // asked for, and run by the one that it has.
+        stepper.state.fingerprint.clear();
+    }
     if catchup == Catchup::None {
         stepper.record_pause(&pause, now);
     } else {

@@ -76,7 +76,8 @@ impl<R: Right> Permit<R, RunSummary> {
         };
         visitor.check(R::NAME, &run.info.dag_id, || AuditTarget::run(&run.info, Some(run.number)), unknown)?;
         // The command line also accepts parts of ids.
-        if run.info.run_id != name && run.number.to_string() != name {
+        let number = name.strip_prefix('#').unwrap_or(name);
+        if run.info.run_id != name && run.number.to_string() != number {
             return Err(several_runs(name, vec![run.info.run_id]));
         }
         Ok(Permit { target: run, right: PhantomData })

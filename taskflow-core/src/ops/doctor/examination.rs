@@ -206,7 +206,7 @@ impl Findings {
             self.add(FindingKind::DeadlinesDamaged { dag: dag.id.to_owned(), error: error.to_string() });
         }
         if let Some(missed) = missed_deadlines(journal, dag.id, LOOKED_AT).await?.into_iter().next() {
-            let run = journal.find(&RunInfo::id_of_slot(dag.id, missed.last)).await.ok();
+            let run = journal.find_id(&RunInfo::id_of_slot(dag.id, missed.last)).await.ok();
             if run.as_ref().is_none_or(|run| run.state != RunState::Success) {
                 let (dag, slot, deadline) = (dag.id.to_owned(), missed.last, missed.deadline);
                 let (run, reason) = (run.map(|run| run.number), missed.reason);

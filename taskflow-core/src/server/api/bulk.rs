@@ -13,6 +13,7 @@ use crate::base::schema::Schema;
 use crate::journal::{RunSummary, unusable_id};
 use crate::ops;
 use crate::server::call::Call;
+use crate::server::keys::RunKey;
 use crate::server::problem::Problem;
 use crate::server::routes::Answer;
 use crate::server::run_changes::{Refusal, RunChange, token};
@@ -107,11 +108,12 @@ async fn chosen(call: &Call) -> Result<Vec<String>, Problem> {
 }
 
 /// How a run that a filter has selected is named: by its id, unless that names another run, as the
-/// ids of old runs can.
+/// ids of old runs can, or cannot stand in an address.
 fn name_of(run: RunSummary) -> String {
-    match unusable_id(&run.info.run_id) {
-        Some(_) => run.number.to_string(),
-        None => run.info.run_id,
+    let id = &run.info.run_id;
+    match unusable_id(id).is_some() || RunKey::parse(id.clone()).is_err() {
+        true => run.number.to_string(),
+        false => run.info.run_id,
     }
 }
 

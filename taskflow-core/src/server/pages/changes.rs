@@ -159,7 +159,7 @@ async fn cancel_form(state: &Visitor, permit: &RunPermit) -> Result<FormPage, Pr
     (page.lead, page.is_danger, page.preview) = (lead.to_owned(), true, Some(Preview::default()));
     match ops::preview_cancel(&state.journal, &permit.word(), Some(state.home.config())).await {
         Ok(preview) => page.preview = Some(ends(&permit.history(state).await?, &preview)),
-        Err(error) => page.error = super::problem::sentence(&error.to_string()),
+        Err(error) => page.error = super::problem::sentence(&Problem::from(error).shown().detail),
     }
     Ok(page)
 }
@@ -167,7 +167,8 @@ async fn cancel_form(state: &Visitor, permit: &RunPermit) -> Result<FormPage, Pr
 /// What ends with a run: its tasks, their jobs, and the runs that they wait for.
 fn ends(history: &RunHistory, preview: &CancelPreview) -> Preview {
     let CancelPreview { worker, tasks, teardowns, jobs, triggered, .. } = preview;
-    let mut shown = Preview::of(history, &[&tasks[..], &teardowns[..]].concat(), "cancelled");
+    // Few teardowns stand before many tasks, of which not all are shown.
+    let mut shown = Preview::of(history, &[&teardowns[..], &tasks[..]].concat(), "cancelled");
     let runs = if worker.is_some() { "runs all the same" } else { "runs when the run is resumed" };
     for task in shown.affected.iter_mut().filter(|task| teardowns.contains(&task.id)) {
         task.to = runs.into();
@@ -253,7 +254,7 @@ async fn clear_form(state: &Visitor, permit: &RunPermit, tasks: &str, which: &st
             page.preview = Some(Preview::of(&history, &preview.tasks, "runs again").note(stops(run)));
             page.hidden = vec![("token", preview.token)];
         }
-        Err(error) => page.error = super::problem::sentence(&error.to_string()),
+        Err(error) => page.error = super::problem::sentence(&Problem::from(error).shown().detail),
     }
     let words = clear_words(run.number, tasks, which);
     page.command = Program::of(&state.home).line(&words.iter().map(String::as_str).collect::<Vec<_>>());
