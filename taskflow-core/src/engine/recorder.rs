@@ -223,6 +223,16 @@ impl Commits {
         effects.carry_out(&shared);
     }
 
+    /// Whether the engine was asked to leave, and the run has ended but for its last entries, which
+    /// are not stored yet.
+    pub(crate) fn only_waits(&self) -> bool {
+        let (Some(shared), Some(of)) = (self.shared.upgrade(), self.run.upgrade()) else { return false };
+        let mut state = shared.lock();
+        let leaves = state.draining.is_some();
+        let run = state.run(self.key).filter(|run| leaves && Arc::ptr_eq(&run.shared, &of));
+        run.is_some_and(|run| !run.held.given_up && run.held.end.is_some_and(|end| end > run.held.stored))
+    }
+
     /// Another process asked for the end of the run. Returns whether the run has heard it.
     pub(crate) fn cancel(&self, reason: &str) -> bool {
         let (Some(shared), Some(of)) = (self.shared.upgrade(), self.run.upgrade()) else { return false };

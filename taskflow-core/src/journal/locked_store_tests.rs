@@ -12,7 +12,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use super::Journal;
 use crate::dag::{Dag, DagOptions};
 use crate::engine::Engine;
-use crate::run::RunState;
+use crate::run::{Durability, RunState};
 use crate::store::be_impatient;
 
 /// A connection with the lock for writing, as another process has it.
@@ -96,30 +96,45 @@ async fn a_run_that_begins_while_the_store_is_locked_waits_too() {
     }
 }
 
+/// How a process leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Leaves {
+    /// It closes its journal.
+    Closes,
+    /// It is asked to when the second task waits for the entry of the first one.
+    Drains,
+    /// It is asked to when all tasks have ended, and only the last entries are not stored.
+    DrainsAtTheEnd,
+}
+
 /// The other side of it: a signal, and a program that closes its journal, while the store is
 /// locked.
 #[tokio::test]
 async fn nobody_who_leaves_waits_for_a_locked_store() {
     be_impatient();
-    for closes in [false, true] {
+    for leaves in [Leaves::Closes, Leaves::Drains, Leaves::DrainsAtTheEnd] {
         let home = tempfile::tempdir().unwrap();
         let journal = Journal::open(home.path()).await.unwrap();
         let engine = Engine::builder().build().unwrap();
         let (dag, end) = chain(DagOptions::NONE);
-        let handle = dag.run().journal(&journal).engine(&engine).start().unwrap();
+        let durability = if leaves == Leaves::DrainsAtTheEnd { Durability::Relaxed } else { Durability::Strict };
+        let handle = dag.run().journal(&journal).engine(&engine).durability(durability).start().unwrap();
         let control = handle.control();
         until(|| control.number()).await;
         let lock = locked(home.path()).await;
         end.send(()).unwrap();
         until(|| control.store_wait()).await;
-        if closes {
+        match leaves {
             // What it says of the locked store does not matter here.
-            let _ = journal.close().await;
-        } else {
-            engine.drain("the machine is shut down");
+            Leaves::Closes => drop(journal.close().await),
+            Leaves::Drains => engine.drain("the machine is shut down"),
+            Leaves::DrainsAtTheEnd => {
+                until(|| control.view().filter(|view| view.state == RunState::Success)).await;
+                engine.drain("the machine is shut down");
+            }
         }
-        assert_eq!(handle.await.state(), RunState::Interrupted, "closes: {closes}");
-        assert_eq!(control.store_wait(), None);
+        assert_eq!(handle.await.state(), RunState::Interrupted, "{leaves:?}");
+        assert_eq!(control.store_wait(), None, "{leaves:?}");
         release(lock).await;
     }
 }

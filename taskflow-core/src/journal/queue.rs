@@ -179,8 +179,8 @@ impl Queue {
         self.wake.notify_one();
     }
 
-    /// Whether nothing is worth a long wait for the store: the journal is being closed, or runs of
-    /// it were interrupted, as they are when their process is asked to leave.
+    /// Whether nothing is worth a long wait for the store: the journal is being closed, or an engine
+    /// that was asked to leave waits for it only. Takes the locks of the engines.
     pub(super) fn leaves(&self) -> bool {
         let waiting = self.lock();
         if waiting.shutdown || !waiting.closing.is_empty() {
@@ -188,7 +188,7 @@ impl Queue {
         }
         let live = waiting.live();
         drop(waiting);
-        live.iter().any(|log| log.is_interrupted())
+        live.iter().filter_map(|log| log.commits()).any(|commits| commits.only_waits())
     }
 
     /// Sets what the writer says while another process has locked the store.

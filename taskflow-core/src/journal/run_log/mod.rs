@@ -21,7 +21,7 @@ use crate::base::Timestamp;
 use crate::callback::DeliveryLog;
 use crate::dag::Plan;
 use crate::engine::Commits;
-use crate::run::{AdmissionWait, Durability, Entry, RunState, TaskState};
+use crate::run::{AdmissionWait, Durability, Entry, TaskState};
 use crate::store::{Append, AppendTarget, AuditRow, BlobStore, NewEvent, RunGuard, RunUpdate, Segment};
 
 /// How a run is stored.
@@ -81,8 +81,6 @@ pub(super) struct LogState {
     guard: Option<RunGuard>,
     /// Nothing more is stored: another process may own the run by now.
     given_up: bool,
-    /// Whether the last entry is that of an interruption.
-    interrupted: bool,
     /// Set while the run waits for its admission.
     admission: Option<AwaitedAdmission>,
     /// The graph, until the writer stores its snapshot.
@@ -143,7 +141,6 @@ impl RunLog {
             commits: None,
             guard,
             given_up: false,
-            interrupted: false,
             admission,
             mapped: (!graph.mappings().is_empty()).then(|| graph.hash().to_owned()),
             graph: Some(graph),
@@ -224,13 +221,6 @@ impl RunLog {
     pub(super) fn is_stored(&self) -> bool {
         let state = self.lock();
         state.buffer.is_empty() && !state.given_up
-    }
-
-    /// Whether the run was interrupted, and is not over because its last entries are not stored
-    /// yet.
-    pub(super) fn is_interrupted(&self) -> bool {
-        let state = self.lock();
-        state.interrupted && state.guard.is_some() && !state.given_up
     }
 
     /// Whether the writer has not seen it yet.
@@ -314,7 +304,6 @@ impl LogState {
                 if let Some(hash) = &self.mapped {
                     graph = Some((hash.clone(), counts.iter().map(|&(_, count)| count).sum()));
                 }
-                self.interrupted = *state == RunState::Interrupted;
                 self.update = Some(RunUpdate { state: *state, ended: Some(at), counts, graph });
                 return;
             }
