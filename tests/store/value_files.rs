@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use taskflow::journal::{Journal, Note, Prune, RunHistory, SyncMode, TaskFilter};
 use taskflow::ops::{self, EventQuery};
 use taskflow::prelude::*;
-use taskflow::{RunState, TaskState};
+use taskflow::{Durability, RunState, TaskState};
 
 taskflow::asset! {
     ROWS: Asset<Vec<u64>> = "store/value_files";
@@ -116,51 +116,69 @@ async fn a_result_whose_run_was_deleted_is_no_damage() -> Result<()> {
     Ok(())
 }
 
-/// What a prune leaves that dies between the rows and the files of runs: the files of a run that
-/// the store does not have. Those of a stored run, the payloads of events, and what somebody has
-/// written lately stay.
+/// Runs `counted` with this id.
+async fn counted_as(id: &str, journal: &Journal) -> Result<()> {
+    let draft = ops::draft(counted::def(), None)?.run_id(id);
+    ops::start(draft, Some((journal, Durability::Strict))).await?;
+    Ok(())
+}
+
+/// A prune of everything, or of the runs of a DAG.
+fn prune_of(older_than: Duration, dag: Option<&str>) -> Prune {
+    Prune { older_than, dag: dag.map(str::to_owned), states: Vec::new(), audit: false }
+}
+
+/// What a prune leaves that dies between the rows and the files of a run, or cannot delete the
+/// files: here, a file is where the directory of the artifacts should be. Old directories that no
+/// run has made, such as those of a file system, stay.
 #[tokio::test]
-async fn files_that_an_interrupted_prune_has_left_are_deleted_by_the_next_one() -> Result<()> {
+async fn files_that_a_prune_could_not_delete_are_deleted_by_the_next_one() -> Result<()> {
     let home = tempfile::tempdir()?;
     let journal = Journal::open(home.path()).await?;
-    counted::run().journal(&journal).await?;
-    let stored = files(&home.path().join("values"));
-    assert_eq!(stored.len(), 2, "{stored:?}");
-    let make = |root: &str, run: &str| -> Result<PathBuf> {
-        let directory = home.path().join(root).join(run);
-        fs::create_dir_all(&directory)?;
-        fs::write(directory.join("left"), "text")?;
-        Ok(directory)
-    };
-    let mut left = Vec::new();
-    for root in ["values", "logs", "artifacts"] {
-        left.push(make(root, "scheduled__2026-02-01T00%3A00%3A00Z")?);
+    counted_as("counted once", &journal).await?;
+    let mut others = Vec::new();
+    for (root, name) in [("values", "lost+found"), ("logs", "backups"), ("artifacts", "scheduled__2026-02-01")] {
+        let other = home.path().join(root).join(name);
+        fs::create_dir_all(&other)?;
+        fs::write(other.join("of somebody else"), "text")?;
+        fs::File::open(&other)?.set_modified(SystemTime::now() - Duration::from_secs(3 * 86_400))?;
+        others.push(other);
     }
-    let kept = [make("logs", "new")?, make("values", "written")?, make("logs", "written")?];
+    let values = home.path().join("values/counted%20once");
+    assert!(values.is_dir());
+    let in_the_way = home.path().join("artifacts/counted%20once");
+    fs::write(&in_the_way, "text")?;
+    let failed = ops::prune(&journal, &prune_of(Duration::ZERO, None), None).await;
+    let failed = failed.err().map(|error| error.to_string()).unwrap_or_default();
+    assert!(failed.contains("run `counted once`: "), "{failed}");
+    assert!(failed.ends_with("; the next `db prune` tries again; deleted: 1 run"), "{failed}");
+    assert!(values.is_dir());
+    assert_eq!(journal.check().await?, [""; 0], "it is no damage");
 
-    let days = |days: u64| Duration::from_secs(days * 86_400);
-    let old = SystemTime::now() - days(3);
-    let age = |directory: &Path| fs::File::open(directory).and_then(|opened| opened.set_modified(old));
-    for run in fs::read_dir(home.path().join("values"))? {
-        age(&run?.path())?;
-    }
-    for directory in &left {
-        age(directory)?;
-    }
-    let prune = |older_than: Duration, dag: Option<&str>| Prune {
-        older_than,
-        dag: dag.map(str::to_owned),
-        states: Vec::new(),
-        audit: false,
-    };
-    for spares in [prune(days(4), None), prune(days(2), Some("counted"))] {
-        assert_eq!(ops::prune(&journal, &spares, None).await?.pruned, 0);
-        assert!(left.iter().all(|directory| directory.exists()), "{spares:?}");
-    }
-    assert_eq!(ops::prune(&journal, &prune(days(2), None), None).await?.pruned, 0);
-    assert!(left.iter().all(|directory| !directory.exists()), "{left:?}");
-    assert!(kept.iter().chain(&stored).all(|path| path.exists()), "{kept:?} {stored:?}");
+    fs::remove_file(&in_the_way)?;
+    assert_eq!(ops::prune(&journal, &prune_of(Duration::ZERO, Some("another")), None).await?.pruned, 0);
+    assert!(!values.exists());
+    assert!(others.iter().all(|other| other.join("of somebody else").exists()), "{others:?}");
     assert_eq!(journal.check().await?, [""; 0]);
+    Ok(())
+}
+
+/// The files of a deleted run could not be deleted, and a run with the same id has values by now.
+#[tokio::test]
+async fn files_of_a_run_that_has_the_id_of_a_deleted_one_stay() -> Result<()> {
+    let home = tempfile::tempdir()?;
+    let journal = Journal::open(home.path()).await?;
+    counted_as("again", &journal).await?;
+    fs::create_dir_all(home.path().join("artifacts"))?;
+    let in_the_way = home.path().join("artifacts/again");
+    fs::write(&in_the_way, "text")?;
+    assert!(ops::prune(&journal, &prune_of(Duration::ZERO, None), None).await.is_err());
+    counted_as("again", &journal).await?;
+    fs::remove_file(&in_the_way)?;
+    for _ in 0..2 {
+        assert_eq!(ops::prune(&journal, &prune_of(Duration::from_secs(86_400), None), None).await?.pruned, 0);
+        assert_eq!(journal.check().await?, [""; 0], "its values are there");
+    }
     Ok(())
 }
 

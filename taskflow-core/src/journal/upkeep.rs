@@ -4,10 +4,10 @@ use std::collections::HashSet;
 use std::time::{Duration, SystemTime};
 
 use super::error::JournalError;
+use super::events::PAYLOADS;
 use super::history::RunHistory;
 use super::journal::Journal;
 use super::rollup::{self, Rollup};
-use super::run_ids::unusable_id;
 use crate::base::Timestamp;
 use crate::run::RunState;
 use crate::store::{RunFilter, StoreError};
@@ -53,10 +53,11 @@ impl Journal {
     }
 
     /// Deletes those of some runs that have ended, with their values, logs and artifacts, and
-    /// returns how many. Whoever has interrupted runs deleted cancels them first.
+    /// returns how many. Whoever has interrupted runs deleted cancels them first, and calls
+    /// [`delete_left_files`](Journal::delete_left_files) afterwards: that says which files could
+    /// not be deleted.
     pub(crate) async fn delete_runs(&self, runs: &[super::RunSummary]) -> Result<u64, JournalError> {
         let mut gone = 0;
-        let mut outcome = Ok(());
         if runs.is_empty() {
             // Deletes what an interrupted deletion has left.
             self.inner.store.delete(&[], None).await?;
@@ -72,54 +73,63 @@ impl Journal {
             let deleted: HashSet<i64> = deleted.into_iter().collect();
             let of_deleted = some.iter().filter(|run| deleted.contains(&run.number));
             let ids: Vec<String> = of_deleted.map(|run| run.info.run_id.clone()).collect();
-            outcome = outcome.and(self.delete_files(ids, false).await);
+            // What fails is tried again at the end.
+            let _ = self.delete_files(ids, false).await;
         }
-        self.sweep().await?;
-        outcome.map(|()| gone)
+        Ok(gone)
     }
 
-    /// Deletes the files of runs that the store does not have. No run with one of these ids begins
-    /// meanwhile. What belongs to a process or to a new run stays. `by_rows`: see
-    /// `RunStore::without_run`.
+    /// Deletes the files of deleted runs that are still there: their rows were deleted, and the
+    /// process died before it had deleted their files, or could not. Also removes what interrupted
+    /// writes have left.
+    pub(crate) async fn delete_left_files(&self) -> Result<(), JournalError> {
+        let swept = self.sweep().await;
+        let left = self.inner.store.left_files().await?;
+        if !left.is_empty() {
+            self.delete_files(left, true).await?;
+        }
+        swept
+    }
+
+    /// Deletes the files of deleted runs. No run with one of these ids begins meanwhile. What
+    /// belongs to a process or to a new run stays. `by_rows`: see `RunStore::without_run`.
     async fn delete_files(&self, run_ids: Vec<String>, by_rows: bool) -> Result<(), JournalError> {
-        let Some(blobs) = self.inner.blobs.clone() else { return Ok(()) };
+        let store = &self.inner.store;
+        let Some(blobs) = self.inner.blobs.clone() else { return Ok(store.forget_files(&run_ids).await?) };
         let (mut held, mut guards) = (Vec::with_capacity(run_ids.len()), Vec::with_capacity(run_ids.len()));
         for run_id in run_ids {
-            if let Some(guard) = self.inner.store.hold_id(&run_id).await? {
+            if let Some(guard) = store.hold_id(&run_id).await? {
                 held.push(run_id);
                 guards.push(guard);
             }
         }
-        let gone = self.inner.store.without_run(&held, by_rows).await?;
+        let gone: HashSet<String> = store.without_run(&held, by_rows).await?.into_iter().collect();
         let removed = tokio::task::spawn_blocking(move || {
-            // What cannot be removed of one run does not keep the files of the others.
-            let removed = gone.iter().map(|id| blobs.delete_run(id)).fold(Ok(()), std::io::Result::and);
-            // Also if nobody waits for this thread any more.
-            drop(guards);
-            removed
+            let mut outcome: std::io::Result<()> = Ok(());
+            held.retain(|run_id| {
+                // It belongs to a new run. No run has ever had the name of the payloads of events.
+                if !gone.contains(run_id) || run_id.eq_ignore_ascii_case(PAYLOADS) {
+                    return true;
+                }
+                let removed = blobs.delete_run(run_id).map_err(|error| {
+                    let reason = format!("run `{run_id}`: {error}; the next `db prune` tries again");
+                    std::io::Error::new(error.kind(), reason)
+                });
+                let is_removed = removed.is_ok();
+                // What cannot be removed of one run does not keep the files of the others.
+                if outcome.is_ok() {
+                    outcome = removed;
+                }
+                is_removed
+            });
+            // The guards live as long as this thread, also if nobody waits for it any more.
+            (held, outcome, guards)
         });
-        let removed = removed.await.map_err(std::io::Error::other).and_then(std::convert::identity);
-        removed.map_err(JournalError::Files)
-    }
-
-    /// Deletes old files of runs that the store does not have, if the prune is about all runs: a
-    /// process may have died after it had deleted the rows of runs and before it deleted their
-    /// files.
-    pub(crate) async fn delete_left_files(&self, prune: &Prune) -> Result<(), JournalError> {
-        /// Longer than a run with files waits until it is stored, also for a store that is locked.
-        const IN_USE: Duration = Duration::from_secs(24 * 60 * 60);
-
-        let before = SystemTime::now().checked_sub(prune.older_than.max(IN_USE));
-        let (Some(blobs), Some(before)) = (self.inner.blobs.clone(), before.filter(|_| prune.is_of_all())) else {
-            return Ok(());
-        };
-        let found = tokio::task::spawn_blocking(move || blobs.runs(before)).await;
-        let mut found =
-            found.map_err(std::io::Error::other).and_then(std::convert::identity).map_err(JournalError::Files)?;
-        // The payloads of events are among the values.
-        found.retain(|run_id| unusable_id(run_id).is_none());
-        let left = self.inner.store.without_run(&found, false).await?;
-        if left.is_empty() { Ok(()) } else { self.delete_files(left, true).await }
+        let (done, outcome, guards) =
+            removed.await.map_err(|error| JournalError::Files(std::io::Error::other(error)))?;
+        store.forget_files(&done).await?;
+        drop(guards);
+        outcome.map_err(JournalError::Files)
     }
 
     /// Removes temporary files of writes that a crash interrupted.

@@ -49,7 +49,7 @@ pub(super) fn file(root: &Path, run: &str, task: &str, attempt: u32) -> PathBuf 
 pub(super) const ID_FILE: &str = "id.txt";
 
 /// The id that the name of a directory encodes, unless the name was shortened.
-pub(crate) fn id_of(name: &str) -> Option<String> {
+pub(super) fn id_of(name: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(name.len());
     let mut rest = name.as_bytes();
     while let [first, tail @ ..] = rest {

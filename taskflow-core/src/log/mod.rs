@@ -62,7 +62,6 @@ mod store;
 mod tests;
 mod writer;
 
-pub(crate) use attempt::id_of;
 pub(crate) use backpressure::with_backpressure;
 pub use follow::Follow;
 #[cfg(feature = "server")]

@@ -206,6 +206,14 @@ pub enum OpsError {
         /// By whom, if the audit trail has it.
         by: Option<String>,
     },
+    /// Something was pruned, and something else could not be, such as the files of a deleted run.
+    #[error("{error}; deleted: {}", pruned.counts())]
+    PrunedInPart {
+        /// What was deleted.
+        pruned: super::upkeep::Pruned,
+        /// Why the rest was not.
+        error: Box<OpsError>,
+    },
     /// There is no backfill with this number.
     #[error("there is no backfill {number}; `backfills` lists them")]
     UnknownBackfill {
@@ -346,6 +354,7 @@ impl OpsError {
             OpsError::Param(error) => error.kind(),
             OpsError::Selection(error) => error.kind(),
             OpsError::Pool(error) => error.kind(),
+            OpsError::PrunedInPart { error, .. } => error.kind(),
             OpsError::NoHome { .. }
             | OpsError::NoValue { .. }
             | OpsError::NoQuestion { .. }

@@ -34,6 +34,24 @@ pub struct Pruned {
     pub audit: u64,
 }
 
+impl Pruned {
+    fn is_nothing(self) -> bool {
+        self.pruned + self.events + self.audit == 0
+    }
+
+    /// `3 runs and 5 events`
+    pub(super) fn counts(self) -> String {
+        let counts = [
+            (self.pruned, "run", "runs"),
+            (self.events, "event", "events"),
+            (self.audit, "entry of the audit trail", "entries of the audit trail"),
+        ];
+        let counted = counts.into_iter().filter(|&(count, ..)| count > 0);
+        let words = counted.map(|(count, one, many)| format!("{count} {}", if count == 1 { one } else { many }));
+        words.collect::<Vec<_>>().join(" and ")
+    }
+}
+
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 fn is_zero(count: &u64) -> bool {
     *count == 0
@@ -72,7 +90,8 @@ pub async fn would_prune_audit(journal: &Journal, prune: &Prune) -> Result<u64, 
     }
 }
 
-/// Deletes old runs with their values, logs and artifacts, and old events of assets unless the
+/// Deletes old runs with their values, logs and artifacts, what earlier prunes have left of the
+/// files of runs that they deleted, and old events of assets unless the
 /// filter is about the runs of a DAG or in some states. Of interrupted runs, if the filter
 /// includes them, the jobs on clusters are ended first, as by [`cancel`](super::cancel()). Running
 /// runs stay, and so do the events that are pending for a consumer and the newest event of each
@@ -81,7 +100,8 @@ pub async fn would_prune_audit(journal: &Journal, prune: &Prune) -> Result<u64, 
 /// # Errors
 ///
 /// When the store cannot be written, files cannot be removed, or the state of a consumer is
-/// damaged. Some of them may have been deleted then, the oldest entries first.
+/// damaged. Some of them may have been deleted then, the oldest entries first; how many, if that is
+/// known, [`OpsError::PrunedInPart`] says.
 pub async fn prune(journal: &Journal, prune: &Prune, config: Option<&Config>) -> Result<Pruned, OpsError> {
     let trail = Trail::begin(journal, Action::DbPrune, AuditTarget::default(), "");
     let pruned = prune_all(trail.journal(), prune, config).await;
@@ -112,17 +132,25 @@ async fn prune_all(journal: &Journal, prune: &Prune, config: Option<&Config>) ->
     for run in runs.iter().filter(|run| run.state == RunState::Interrupted) {
         cancelled = cancelled.and(cancel_unowned(journal, run.number, &note, config).await);
     }
-    let pruned = journal.delete_runs(&runs).await?;
-    let events = match prune.is_of_all() {
-        true => journal.prune_events(prune.older_than).await?,
-        false => 0,
-    };
-    let audit = match prune.audit {
-        true => journal.prune_audit(prune.older_than).await?,
-        false => 0,
-    };
-    journal.delete_left_files(prune).await?;
-    cancelled.map(|()| Pruned { pruned, events, audit })
+    let mut pruned = Pruned { pruned: journal.delete_runs(&runs).await?, events: 0, audit: 0 };
+    let rest = prune_rest(journal, prune, &mut pruned).await;
+    match cancelled.and(rest) {
+        Ok(()) => Ok(pruned),
+        Err(error) if pruned.is_nothing() => Err(error),
+        Err(error) => Err(OpsError::PrunedInPart { pruned, error: Box::new(error) }),
+    }
+}
+
+/// Deletes what is not in the rows of runs, and counts it.
+async fn prune_rest(journal: &Journal, prune: &Prune, pruned: &mut Pruned) -> Result<(), OpsError> {
+    let files = journal.delete_left_files().await;
+    if prune.is_of_all() {
+        pruned.events = journal.prune_events(prune.older_than).await?;
+    }
+    if prune.audit {
+        pruned.audit = journal.prune_audit(prune.older_than).await?;
+    }
+    Ok(files?)
 }
 
 /// How much space the store took.

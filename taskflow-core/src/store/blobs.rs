@@ -13,7 +13,6 @@
 //! The methods block. Async code calls them on a thread for blocking work; a kind that waits for
 //! the network waits on the [runtime of the store](super::StoreRuntime).
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::ops::Range;
@@ -23,7 +22,7 @@ use std::time::SystemTime;
 
 use super::SyncMode;
 use crate::base::safe_name;
-use crate::log::{LogFiles, LogStore, id_of};
+use crate::log::{LogFiles, LogStore};
 use crate::value::{FileRef, ValueFileError, ValueFiles};
 
 /// A place for the large parts of runs.
@@ -75,14 +74,6 @@ pub(crate) trait BlobStore: Send + Sync + fmt::Debug {
     /// When something cannot be deleted; some of it may be gone then. Calling it again is safe.
     fn delete_run(&self, run: &str) -> io::Result<()>;
 
-    /// The runs that have values, logs or artifacts, and whose directories have not changed since
-    /// `before`. Leaves out those whose long ids cannot be told by their names.
-    ///
-    /// # Errors
-    ///
-    /// When they cannot be listed.
-    fn runs(&self, before: SystemTime) -> io::Result<Vec<String>>;
-
     /// Removes what writes left behind that a crash interrupted before `older_than`. Returns how
     /// much.
     ///
@@ -104,7 +95,6 @@ pub(crate) struct DirectoryBlobs {
     values: ValueFiles,
     logs: Arc<LogFiles>,
     artifacts: PathBuf,
-    home: PathBuf,
 }
 
 impl DirectoryBlobs {
@@ -114,7 +104,6 @@ impl DirectoryBlobs {
             values: ValueFiles::new(home.join("values"), sync == SyncMode::Full),
             logs: Arc::new(LogFiles::new(home.join("logs"))),
             artifacts: home.join("artifacts"),
-            home: home.to_owned(),
         }
     }
 }
@@ -151,30 +140,6 @@ impl BlobStore for DirectoryBlobs {
         }
         self.values.remove_run(run)?;
         self.logs.remove_run(run)
-    }
-
-    fn runs(&self, before: SystemTime) -> io::Result<Vec<String>> {
-        let mut changed: BTreeMap<String, SystemTime> = BTreeMap::new();
-        for root in ["values", "logs", "artifacts"] {
-            let entries = match std::fs::read_dir(self.home.join(root)) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-                entries => entries?,
-            };
-            for entry in entries {
-                let entry = entry?;
-                let found = match entry.metadata() {
-                    // It was deleted meanwhile.
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-                    found => found?,
-                };
-                // A link is none of ours.
-                if let Some(run) = entry.file_name().to_str().and_then(id_of).filter(|_| found.is_dir()) {
-                    let at = found.modified()?;
-                    changed.entry(run).and_modify(|last| *last = at.max(*last)).or_insert(at);
-                }
-            }
-        }
-        Ok(changed.into_iter().filter(|&(_, at)| at < before).map(|(run, _)| run).collect())
     }
 
     fn sweep(&self, older_than: SystemTime) -> io::Result<usize> {

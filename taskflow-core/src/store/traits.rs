@@ -451,6 +451,14 @@ pub(crate) trait Maintenance: Send + Sync {
     /// meanwhile. The row of the audit trail is stored with the first deletion.
     fn delete<'a>(&'a self, runs: &'a [i64], audit: Option<&'a AuditRow>) -> StoreFuture<'a, Vec<i64>>;
 
+    /// The ids of runs that were deleted and whose files have not been
+    /// [forgotten](Maintenance::forget_files) since, in order. Each is stored with the deletion of
+    /// its run. A run with the same id may have come meanwhile.
+    fn left_files(&self) -> StoreFuture<'_, Vec<String>>;
+
+    /// The files of deleted runs with these ids are gone. An unknown id is ignored.
+    fn forget_files<'a>(&'a self, run_ids: &'a [String]) -> StoreFuture<'a, ()>;
+
     /// Deletes events. Their numbers are not used again, and their keys can be. Returns how many
     /// were deleted, and the payloads in files that no event has any more. Not atomic: after an
     /// error some events may be gone. The row of the audit trail is stored with the first deletion.

@@ -14,6 +14,7 @@ of_every_store! {
     a_graph_is_deleted_with_its_last_run,
     an_earlier_graph_of_a_run_is_kept,
     many_runs_are_deleted,
+    the_files_of_a_deleted_run_are_left_until_they_are_forgotten,
     a_sound_store_has_no_findings,
     a_store_can_be_vacuumed_in_use,
     a_closed_store_rejects_every_call,
@@ -41,6 +42,24 @@ async fn a_run_is_deleted_with_everything_that_belongs_to_it(store: &dyn Store) 
     assert_eq!(store.requests(&[1, 2]).await.unwrap(), [(2, request(2))]);
     assert_eq!(store.segments(2, 0).await.unwrap().len(), 2);
     assert_eq!(store.delete(&[1], None).await.unwrap(), [0; 0]);
+}
+
+async fn the_files_of_a_deleted_run_are_left_until_they_are_forgotten(store: &dyn Store) {
+    store.put_graph("graph-1", b"one").await.unwrap();
+    ok(store, &[new("a", 10), ended("it's \"b\""), ended("c"), ended("d")]).await;
+    assert_eq!(store.left_files().await.unwrap(), [""; 0]);
+    assert_eq!(store.delete(&[1, 2, 3], None).await.unwrap(), [2, 3]);
+    assert_eq!(store.left_files().await.unwrap(), ["c", "it's \"b\""]);
+    assert_eq!(store.check().await.unwrap(), [""; 0]);
+    // A run with this id comes, and is deleted, too.
+    ok(store, &[ended("c")]).await;
+    assert_eq!(store.delete(&[5], None).await.unwrap(), [5]);
+    let forgotten = ["it's \"b\"", "never stored"].map(str::to_owned);
+    store.forget_files(&forgotten).await.unwrap();
+    assert_eq!(store.left_files().await.unwrap(), ["c"]);
+    store.forget_files(&[]).await.unwrap();
+    store.forget_files(&["c".to_owned()]).await.unwrap();
+    assert_eq!(store.left_files().await.unwrap(), [""; 0]);
 }
 
 async fn a_running_run_is_not_deleted(store: &dyn Store) {

@@ -100,6 +100,8 @@ struct Data {
     graphs: HashMap<String, Vec<u8>>,
     requests: BTreeMap<i64, Request>,
     outbox: BTreeSet<String>,
+    /// The ids of deleted runs whose files may still be there.
+    left_files: BTreeSet<String>,
     schedules: States,
     /// The records of each DAG, by their last slots.
     slots: HashMap<String, Vec<SlotRow>>,

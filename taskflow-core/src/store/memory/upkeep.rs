@@ -18,6 +18,14 @@ impl Maintenance for MemoryStore {
         })
     }
 
+    fn left_files(&self) -> StoreFuture<'_, Vec<String>> {
+        self.with(|data| data.left_files.iter().cloned().collect())
+    }
+
+    fn forget_files<'a>(&'a self, run_ids: &'a [String]) -> StoreFuture<'a, ()> {
+        self.with(|data| data.left_files.retain(|run_id| !run_ids.contains(run_id)))
+    }
+
     fn delete_events<'a>(&'a self, numbers: &'a [i64], audit: Option<&'a AuditRow>) -> StoreFuture<'a, DeletedEvents> {
         self.with(|data| {
             let deleted = data.delete_events(numbers);
@@ -49,6 +57,7 @@ impl Data {
         let run = run.remove();
         let RunInfo { run_id, dag_id, logical_date, .. } = &run.row.info;
         self.by_id.remove(run_id);
+        self.left_files.insert(run_id.clone());
         if let Some(of_dag) = self.by_date.get_mut(dag_id) {
             of_dag.remove(&(*logical_date, number));
         }

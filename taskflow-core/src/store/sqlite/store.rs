@@ -388,6 +388,14 @@ impl Maintenance for SqliteStore {
         store_future(upkeep::delete(self, runs, audit))
     }
 
+    fn left_files(&self) -> StoreFuture<'_, Vec<String>> {
+        store_future(upkeep::left_files(self))
+    }
+
+    fn forget_files<'a>(&'a self, run_ids: &'a [String]) -> StoreFuture<'a, ()> {
+        store_future(upkeep::forget_files(self, run_ids))
+    }
+
     fn delete_events<'a>(&'a self, numbers: &'a [i64], audit: Option<&'a AuditRow>) -> StoreFuture<'a, DeletedEvents> {
         store_future(events::delete(self, numbers, audit))
     }

@@ -10,7 +10,7 @@ use super::audit::AuditOf;
 use super::error::{CORRUPT, Doing, NOT_A_DATABASE, code, explain};
 use super::read::{Question, get};
 use super::rests::Rests;
-use super::script::Script;
+use super::script::{Script, json};
 use crate::store::audit_rows::AuditRow;
 use crate::store::traits::StoreError;
 
@@ -145,6 +145,8 @@ impl Script {
         }
         self.sql += &format!("INSERT OR IGNORE INTO deletions SELECT number {ended};");
         self.give(&all)?;
+        self.sql += &format!("INSERT OR IGNORE INTO left_files SELECT run_id {ended};");
+        self.give(&all)?;
         self.sql += &format!("DELETE {ended} RETURNING number;");
         self.give(&all)?;
         if let Some(audit) = audit {
@@ -155,6 +157,20 @@ impl Script {
                 AND NOT EXISTS (SELECT 1 FROM former_graphs WHERE graph = hash);";
         self.give(&graphs)
     }
+}
+
+pub(super) async fn left_files(store: &SqliteStore) -> Result<Vec<String>, StoreError> {
+    let rows = Question::new("SELECT run_id FROM left_files ORDER BY run_id").ask(store).await?;
+    rows.iter().map(|row| get(store, row, 0, || "the files of a deleted run".to_owned())).collect()
+}
+
+pub(super) async fn forget_files(store: &SqliteStore, run_ids: &[String]) -> Result<(), StoreError> {
+    let ids = json(&run_ids).map_err(|error| explain(&store.path, Doing::Write, &error))?;
+    let mut guard = store.writer.acquire().await?;
+    let query = sqlx::query("DELETE FROM left_files WHERE run_id IN (SELECT value FROM json_each(?))").bind(ids);
+    query.execute(guard.connection()).await.map_err(|error| guard.explain(&error))?;
+    guard.release();
+    Ok(())
 }
 
 pub(super) async fn vacuum(store: &SqliteStore) -> Result<(u64, u64), StoreError> {

@@ -5,3 +5,8 @@
 CREATE TABLE deletions (
     run INTEGER PRIMARY KEY
 ) STRICT;
+
+-- Runs that were deleted, and whose values, logs and artifacts are not all deleted yet.
+CREATE TABLE left_files (
+    run_id TEXT PRIMARY KEY
+) STRICT, WITHOUT ROWID;
