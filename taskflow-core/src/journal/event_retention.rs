@@ -19,8 +19,9 @@ use crate::store::{EventFilter, EventRow};
 /// How many events are read at once.
 const BATCH: u32 = 10_000;
 
-/// Longer than it takes from writing a payload to storing its event.
-const IN_USE: Duration = Duration::from_secs(3600);
+/// Longer than it takes from writing a payload to storing its event, which may wait for a store that
+/// another process has locked, for an hour and more.
+const IN_USE: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl Journal {
     /// How many events [`Journal::prune_events`] would delete.
