@@ -16,6 +16,8 @@ use crate::store::{Admission, AdmissionRequest, Append, AppendTarget, Appended, 
 pub(super) struct Admissions {
     /// In the order in which they asked.
     waiting: Vec<Weak<RunLog>>,
+    /// Whether another process had locked the store when it was asked last.
+    is_refused: bool,
 }
 
 impl Admissions {
@@ -41,12 +43,12 @@ impl Admissions {
         // queue.
         let mut full: HashSet<(String, bool)> = HashSet::new();
         let waiting = std::mem::take(&mut self.waiting);
-        let mut is_locked = false;
+        let was_refused = std::mem::take(&mut self.is_refused);
         for log in waiting.iter().filter_map(Weak::upgrade) {
             let Some(state) = log.admission() else { continue };
             let may_pass = state.ancestors.as_ref().is_none_or(|ancestors| !ancestors.is_empty());
             let share = (state.dag_id.clone(), state.is_backfill);
-            if is_locked || (full.contains(&share) && state.has_asked && !may_pass) {
+            if self.is_refused || (full.contains(&share) && state.has_asked && !may_pass) {
                 self.waiting.push(Arc::downgrade(&log));
                 continue;
             }
@@ -66,11 +68,15 @@ impl Admissions {
                 Ok(Some(Admission::Fenced)) => log.give_up("another process has taken over this run"),
                 Ok(None) => log.give_up("a run with this id already exists"),
                 Err(error) if wait.goes_on(queue, &error) => {
-                    is_locked = true;
+                    self.is_refused = true;
                     self.waiting.push(Arc::downgrade(&log));
                 }
                 Err(error) => log.give_up(&stopped(&error)),
             }
+        }
+        // Other answers say nothing of the lock: whoever waits is told so without writing.
+        if was_refused && !self.is_refused {
+            wait.over(queue);
         }
     }
 }

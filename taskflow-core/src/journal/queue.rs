@@ -52,7 +52,7 @@ pub(super) struct Waiting {
     pub(super) closing: Vec<oneshot::Sender<()>>,
     pub(super) shutdown: bool,
     /// What the writer says while another process has locked the store.
-    store_wait: Option<Arc<str>>,
+    pub(super) store_wait: Option<Arc<str>>,
 }
 
 impl Queue {

@@ -24,6 +24,8 @@ pub(super) struct SharedPools {
     engines: Vec<LeasedEngine>,
     /// Whether an engine of a live run still shares its pools in another store.
     waits_for_engine: bool,
+    /// Whether another process had locked the store when they were adjusted last.
+    is_refused: bool,
     adjusted: Instant,
 }
 
@@ -39,7 +41,7 @@ struct LeasedEngine {
 
 impl SharedPools {
     pub(super) fn new() -> Self {
-        SharedPools { engines: Vec::new(), waits_for_engine: false, adjusted: Instant::now() }
+        SharedPools { engines: Vec::new(), waits_for_engine: false, is_refused: false, adjusted: Instant::now() }
     }
 
     /// How long the leases may stay as they are; `None` if there is nothing to lease.
@@ -88,6 +90,7 @@ impl SharedPools {
                 Err(error) => log.give_up(&stopped(&error)),
             }
         }
+        let was_refused = std::mem::take(&mut self.is_refused);
         for engine in &mut self.engines {
             let Some(uses) = engine.commits.pool_uses(store_id) else { continue };
             let demands: Vec<PoolDemand> = uses.into_iter().map(demand).collect();
@@ -97,12 +100,19 @@ impl SharedPools {
                     let pools = demands.iter().zip(&grants);
                     engine.commits.set_pools(pools.map(|(of, grant)| (&*of.pool, grant.held, grant.owed)));
                 }
-                Err(error) if wait.goes_on(queue, &error) => break,
+                Err(error) if wait.goes_on(queue, &error) => {
+                    self.is_refused = true;
+                    break;
+                }
                 Err(error) => {
                     let of_engine = runs.iter().filter(|(_, commits)| is_of(commits, engine));
                     of_engine.for_each(|(log, _)| log.give_up(&stopped(&error)));
                 }
             }
+        }
+        // Leases that stay as they are say nothing of the lock.
+        if was_refused && !self.is_refused {
+            wait.over(queue);
         }
     }
 }

@@ -13,21 +13,19 @@
 
 use std::time::{Duration, Instant};
 
-use super::queue::Queue;
+use super::queue::{Queue, Waiting};
 use crate::base::units;
 use crate::store::StoreError;
 
 /// How long runs wait at most.
 const PATIENCE: Duration = Duration::from_secs(60 * 60);
 
-/// The time between two refusals of one wait, at most: a store refuses after some seconds.
-const APART: Duration = Duration::from_secs(60);
-
 /// The wait of a writer.
 pub(super) struct StoreWait {
     patience: Duration,
-    /// When it began, and when the store was found locked last.
-    since: Option<(Instant, Instant)>,
+    /// When the store was found locked first. Set until something is written: how often the writer
+    /// asks meanwhile depends on who else does.
+    since: Option<Instant>,
 }
 
 impl StoreWait {
@@ -38,15 +36,12 @@ impl StoreWait {
     /// Whether to try again after this error.
     pub(super) fn goes_on(&mut self, queue: &Queue, error: &StoreError) -> bool {
         let StoreError::Busy { place, holder, .. } = error else { return false };
-        let now = Instant::now();
-        let known = self.since.filter(|&(_, last)| now.duration_since(last) < APART).map(|(since, _)| since);
-        let since = known.unwrap_or(now);
-        self.since = Some((since, now));
-        if now.duration_since(since) >= self.patience || queue.leaves() {
+        let since = *self.since.get_or_insert_with(Instant::now);
+        if since.elapsed() >= self.patience || queue.leaves() {
             queue.set_store_wait(None);
             return false;
         }
-        if known.is_none() {
+        if queue.store_wait().is_none() {
             let holder = holder.as_deref().unwrap_or("another process");
             let patience = units::duration(self.patience);
             let line = format!(
@@ -62,6 +57,13 @@ impl StoreWait {
     pub(super) fn over(&mut self, queue: &Queue) {
         if self.since.take().is_some() {
             queue.set_store_wait(None);
+        }
+    }
+
+    /// No run is live, so nobody waits: the next wait is another one.
+    pub(super) fn forget(&mut self, waiting: &mut Waiting) {
+        if self.since.take().is_some() {
+            waiting.store_wait = None;
         }
     }
 }
@@ -92,6 +94,20 @@ mod tests {
         assert_eq!(queue.store_wait(), None);
         assert!(wait.goes_on(&queue, &busy()));
         assert!(!Arc::ptr_eq(&queue.store_wait().unwrap(), &line), "another wait");
+    }
+
+    /// A lock that the writer asks about once in a while, because others of its process ask, too.
+    #[test]
+    fn a_wait_lasts_until_something_is_written_or_nobody_waits() {
+        let long_ago = Instant::now().checked_sub(Duration::from_secs(90)).unwrap();
+        let (queue, mut wait) = (Queue::new(), StoreWait { patience: Duration::from_secs(60), since: Some(long_ago) });
+        assert!(!wait.goes_on(&queue, &busy()), "it is the wait that began 90 s ago");
+        wait.over(&queue);
+        assert!(wait.goes_on(&queue, &busy()));
+        wait.since = Some(long_ago);
+        wait.forget(&mut queue.lock());
+        assert_eq!(queue.store_wait(), None);
+        assert!(wait.goes_on(&queue, &busy()));
     }
 
     /// A lock that stays, and errors that waiting does not mend.

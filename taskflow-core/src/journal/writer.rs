@@ -142,6 +142,9 @@ impl Writer {
                 continue;
             }
             waiting.live.retain(|log| log.strong_count() > 0);
+            if waiting.live.is_empty() {
+                self.wait.forget(&mut waiting);
+            }
             if !waiting.live.is_empty() && self.requests_read.elapsed() >= REQUEST_INTERVAL {
                 let live = waiting.live();
                 drop(waiting);
@@ -323,7 +326,11 @@ impl Writer {
         loop {
             match self.handle.block_on(operation()) {
                 Err(error) if self.wait.goes_on(queue, &error) => self.hold_back(queue),
-                written => return written,
+                Ok(written) => {
+                    self.wait.over(queue);
+                    return Ok(written);
+                }
+                refused => return refused,
             }
         }
     }

@@ -311,7 +311,10 @@ impl Watcher {
     /// Warns when the run begins to wait for a store that another process has locked.
     fn store_waits(&self, control: &RunControl, last: &mut Option<Arc<str>>, terminal: &Terminal) {
         let wait = control.store_wait();
-        if let Some(line) = wait.as_ref().filter(|_| wait != *last) {
+        // The line of another wait can be the same.
+        if let Some(line) = wait.as_ref()
+            && last.as_ref().is_none_or(|last| !Arc::ptr_eq(last, line))
+        {
             self.note(&terminal.warning(line), terminal);
         }
         *last = wait;
