@@ -43,6 +43,8 @@ impl Admissions {
         // queue.
         let mut full: HashSet<(String, bool)> = HashSet::new();
         let waiting = std::mem::take(&mut self.waiting);
+        // Why nobody asks any more: the store is locked, and that is not waited for.
+        let mut locked: Option<String> = None;
         let was_refused = std::mem::take(&mut self.is_refused);
         for log in waiting.iter().filter_map(Weak::upgrade) {
             let Some(state) = log.admission() else { continue };
@@ -50,6 +52,10 @@ impl Admissions {
             let share = (state.dag_id.clone(), state.is_backfill);
             if self.is_refused || (full.contains(&share) && state.has_asked && !may_pass) {
                 self.waiting.push(Arc::downgrade(&log));
+                continue;
+            }
+            if let Some(reason) = &locked {
+                log.give_up(reason);
                 continue;
             }
             match handle.block_on(ask_for(store, &log, state)) {
@@ -71,11 +77,15 @@ impl Admissions {
                     self.is_refused = true;
                     self.waiting.push(Arc::downgrade(&log));
                 }
-                Err(error) => log.give_up(&stopped(&error)),
+                Err(error) => {
+                    let reason = stopped(&error);
+                    log.give_up(&reason);
+                    locked = matches!(error, StoreError::Busy { .. }).then_some(reason);
+                }
             }
         }
         // Other answers say nothing of the lock: whoever waits is told so without writing.
-        if was_refused && !self.is_refused {
+        if was_refused && !self.is_refused && locked.is_none() {
             wait.over(queue);
         }
     }

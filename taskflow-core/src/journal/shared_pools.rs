@@ -12,7 +12,7 @@ use super::writer::stopped;
 use crate::base::Timestamp;
 use crate::engine::Commits;
 use crate::machine::PoolUse;
-use crate::store::{PoolDemand, RunGuard, Store, worker};
+use crate::store::{PoolDemand, RunGuard, Store, StoreError, worker};
 
 /// The interval of adjusting leases.
 const INTERVAL: Duration = Duration::from_millis(250);
@@ -90,9 +90,16 @@ impl SharedPools {
                 Err(error) => log.give_up(&stopped(&error)),
             }
         }
+        // Why nobody asks any more: the store is locked, and that is not waited for.
+        let mut locked: Option<String> = None;
         let was_refused = std::mem::take(&mut self.is_refused);
         for engine in &mut self.engines {
             let Some(uses) = engine.commits.pool_uses(store_id) else { continue };
+            if let Some(reason) = &locked {
+                let of_engine = runs.iter().filter(|(_, commits)| is_of(commits, engine));
+                of_engine.for_each(|(log, _)| log.give_up(reason));
+                continue;
+            }
             let demands: Vec<PoolDemand> = uses.into_iter().map(demand).collect();
             match handle.block_on(store.lease_pools(&engine.holder, &demands)) {
                 Ok(grants) => {
@@ -105,13 +112,15 @@ impl SharedPools {
                     break;
                 }
                 Err(error) => {
+                    let reason = stopped(&error);
                     let of_engine = runs.iter().filter(|(_, commits)| is_of(commits, engine));
-                    of_engine.for_each(|(log, _)| log.give_up(&stopped(&error)));
+                    of_engine.for_each(|(log, _)| log.give_up(&reason));
+                    locked = matches!(error, StoreError::Busy { .. }).then_some(reason);
                 }
             }
         }
         // Leases that stay as they are say nothing of the lock.
-        if was_refused && !self.is_refused {
+        if was_refused && !self.is_refused && locked.is_none() {
             wait.over(queue);
         }
     }

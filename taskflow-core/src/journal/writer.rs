@@ -55,6 +55,10 @@ use crate::store::{Append, Appended, RequestKind, Store, StoreError, StoreFuture
 /// The interval of looking for requests.
 const REQUEST_INTERVAL: Duration = Duration::from_millis(250);
 
+/// The pause after a refusal of a locked store, which usually waits for the lock itself but can
+/// refuse at once.
+const PAUSE: Duration = Duration::from_millis(100);
+
 /// A graph whose snapshot was stored before the run that refers to it.
 struct StoredGraph {
     plan: Arc<Plan>,
@@ -136,6 +140,7 @@ impl Writer {
         loop {
             if let Some(batch) = self.kept.take() {
                 drop(waiting);
+                self.hold_back(queue);
                 let size = self.store_batch(queue, batch, None);
                 self.no_longer_waits(queue, size);
                 waiting = queue.lock();
@@ -235,10 +240,22 @@ impl Writer {
             self.lease_pools(queue);
         }
         let mut graphs = Vec::new();
+        // Why no graph is stored any more: the store is locked, and that is not waited for.
+        let mut locked: Option<String> = None;
         for log in dirty {
-            match self.store_graph(queue, log) {
-                Ok(graph) => graphs.extend(graph),
-                Err(error) => log.give_up(&stopped(&error)),
+            if let Some(reason) = &locked {
+                if log.take_graph().is_some() {
+                    log.give_up(reason);
+                }
+            } else {
+                match self.store_graph(queue, log) {
+                    Ok(graph) => graphs.extend(graph),
+                    Err(error) => {
+                        let reason = stopped(&error);
+                        log.give_up(&reason);
+                        locked = matches!(error, StoreError::Busy { .. }).then_some(reason);
+                    }
+                }
             }
             if log.awaits_admission() {
                 has_changed |= self.admissions.add(log);
@@ -262,7 +279,9 @@ impl Writer {
         for StoredGraph { plan, snapshot } in graphs {
             // A deletion may have removed it before the run referred to it. If it cannot be stored
             // now, nothing else can either.
-            let _ = self.handle.block_on(self.store.put_graph(plan.hash(), &snapshot));
+            if self.handle.block_on(self.store.put_graph(plan.hash(), &snapshot)).is_err() {
+                break;
+            }
         }
         size
     }
@@ -281,6 +300,7 @@ impl Writer {
                         return 0;
                     }
                     self.hold_back(queue);
+                    std::thread::sleep(PAUSE);
                 }
                 stored => break (stored, begun.elapsed()),
             }
@@ -325,7 +345,10 @@ impl Writer {
     ) -> Result<T, StoreError> {
         loop {
             match self.handle.block_on(operation()) {
-                Err(error) if self.wait.goes_on(queue, &error) => self.hold_back(queue),
+                Err(error) if self.wait.goes_on(queue, &error) => {
+                    self.hold_back(queue);
+                    std::thread::sleep(PAUSE);
+                }
                 Ok(written) => {
                     self.wait.over(queue);
                     return Ok(written);
