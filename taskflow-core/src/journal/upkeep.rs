@@ -52,31 +52,34 @@ impl Journal {
         Ok(runs)
     }
 
-    /// Deletes those of some runs that have ended, with their values, logs and artifacts, and
-    /// returns how many. Whoever has interrupted runs deleted cancels them first, and calls
-    /// [`delete_left_files`](Journal::delete_left_files) afterwards: that says which files could
-    /// not be deleted.
-    pub(crate) async fn delete_runs(&self, runs: &[super::RunSummary]) -> Result<u64, JournalError> {
-        let mut gone = 0;
-        if runs.is_empty() {
-            // Deletes what an interrupted deletion has left.
-            self.inner.store.delete(&[], None).await?;
-        }
+    /// Deletes those of some runs that have ended, with their values, logs and artifacts, and adds
+    /// to `gone` how many, also if it fails. Whoever has interrupted runs deleted cancels them
+    /// first, and calls [`delete_left_files`](Journal::delete_left_files) afterwards: that says
+    /// which files could not be deleted.
+    pub(crate) async fn delete_runs(&self, runs: &[super::RunSummary], gone: &mut u64) -> Result<(), JournalError> {
         for some in runs.chunks(500) {
-            let numbers: Vec<i64> = some.iter().map(|run| run.number).collect();
-            let deleted = self.inner.store.delete(&numbers, self.audit_row().as_ref()).await?;
-            if !deleted.is_empty() {
+            let mut left: Vec<i64> = some.iter().map(|run| run.number).collect();
+            let mut deleted: HashSet<i64> = HashSet::new();
+            // Until nothing more is deleted: an error may have ended a deletion early.
+            while !left.is_empty() {
+                let more = self.inner.store.delete(&left, self.audit_row().as_ref()).await?;
+                if more.is_empty() {
+                    break;
+                }
                 self.audit_stored();
+                *gone += more.len() as u64;
+                deleted.extend(more);
+                left.retain(|number| !deleted.contains(number));
             }
-            gone += deleted.len() as u64;
             // A run that somebody has retried or resumed since is still there, and needs its files.
-            let deleted: HashSet<i64> = deleted.into_iter().collect();
             let of_deleted = some.iter().filter(|run| deleted.contains(&run.number));
             let ids: Vec<String> = of_deleted.map(|run| run.info.run_id.clone()).collect();
             // What fails is tried again at the end.
             let _ = self.delete_files(ids, false).await;
         }
-        Ok(gone)
+        // Deletes what an interrupted deletion has left.
+        self.inner.store.delete(&[], None).await?;
+        Ok(())
     }
 
     /// Deletes the files of deleted runs that are still there: their rows were deleted, and the
@@ -91,8 +94,10 @@ impl Journal {
         swept
     }
 
-    /// Deletes the files of deleted runs. No run with one of these ids begins meanwhile. What
-    /// belongs to a process or to a new run stays. `by_rows`: see `RunStore::without_run`.
+    /// Deletes the files of deleted runs. Those of an id that a process has, or that a run has again,
+    /// stay. Meanwhile no run with one of these ids is stored; one that begins in another process
+    /// may have written files by then, and its values are gone with those of the deleted run.
+    /// `by_rows`: see `RunStore::without_run`.
     async fn delete_files(&self, run_ids: Vec<String>, by_rows: bool) -> Result<(), JournalError> {
         let store = &self.inner.store;
         let Some(blobs) = self.inner.blobs.clone() else { return Ok(store.forget_files(&run_ids).await?) };

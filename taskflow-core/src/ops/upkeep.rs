@@ -132,17 +132,18 @@ async fn prune_all(journal: &Journal, prune: &Prune, config: Option<&Config>) ->
     for run in runs.iter().filter(|run| run.state == RunState::Interrupted) {
         cancelled = cancelled.and(cancel_unowned(journal, run.number, &note, config).await);
     }
-    let mut pruned = Pruned { pruned: journal.delete_runs(&runs).await?, events: 0, audit: 0 };
-    let rest = prune_rest(journal, prune, &mut pruned).await;
-    match cancelled.and(rest) {
+    let mut pruned = Pruned { pruned: 0, events: 0, audit: 0 };
+    let deleted = delete(journal, prune, &runs, &mut pruned).await;
+    match cancelled.and(deleted) {
         Ok(()) => Ok(pruned),
         Err(error) if pruned.is_nothing() => Err(error),
         Err(error) => Err(OpsError::PrunedInPart { pruned, error: Box::new(error) }),
     }
 }
 
-/// Deletes what is not in the rows of runs, and counts it.
-async fn prune_rest(journal: &Journal, prune: &Prune, pruned: &mut Pruned) -> Result<(), OpsError> {
+/// Deletes, and counts what is gone also if it fails.
+async fn delete(journal: &Journal, prune: &Prune, runs: &[RunSummary], pruned: &mut Pruned) -> Result<(), OpsError> {
+    journal.delete_runs(runs, &mut pruned.pruned).await?;
     let files = journal.delete_left_files().await;
     if prune.is_of_all() {
         pruned.events = journal.prune_events(prune.older_than).await?;

@@ -105,8 +105,9 @@ pub(crate) trait RunStore: Send + Sync {
     /// process owns such a run.
     fn reserve(&self, run_id: &str) -> Option<RunGuard>;
 
-    /// Takes an id that no run has any more, so that no run with it begins until the guard is
-    /// dropped. Returns `None` if a process has it.
+    /// Takes an id that no run has any more, so that no run with it is stored until the guard is
+    /// dropped. Returns `None` if a process has it. Another process can still reserve it: what it
+    /// appends is answered with [`Appended::Taken`].
     fn hold_id<'a>(&'a self, run_id: &'a str) -> StoreFuture<'a, Option<RunGuard>>;
 
     /// Those of these ids that no run has. `by_rows`: by reading the rows of all runs, because an
@@ -446,9 +447,10 @@ pub(crate) trait Outbox: Send + Sync {
 pub(crate) trait Maintenance: Send + Sync {
     /// Deletes runs with everything that belongs to them, and graphs that no run refers to
     /// afterwards. Keeps runs that are stored as queued or running. Returns the numbers of those
-    /// that were deleted. Not atomic: after an error some runs may be gone, and parts of them may
-    /// still take space until the next call, which may be one without runs. Others can write
-    /// meanwhile. The row of the audit trail is stored with the first deletion.
+    /// that were deleted: none after an error. An error that comes after some were deleted is not
+    /// returned; the next call goes on, or has it. Parts of deleted runs may still take space until
+    /// the next call, which may be one without runs. Others can write meanwhile. The row of the
+    /// audit trail is stored with the first deletion.
     fn delete<'a>(&'a self, runs: &'a [i64], audit: Option<&'a AuditRow>) -> StoreFuture<'a, Vec<i64>>;
 
     /// The ids of runs that were deleted and whose files have not been

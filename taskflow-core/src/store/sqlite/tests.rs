@@ -880,6 +880,31 @@ async fn others_write_between_the_pieces_of_a_large_run_and_the_next_deletion_go
     assert_eq!(store.check().await.unwrap(), [""; 0]);
 }
 
+/// The second piece of a deletion cannot be written: whoever has asked knows what is gone, and that
+/// its row is in the audit trail.
+#[tokio::test]
+async fn a_deletion_that_fails_in_between_names_the_runs_that_are_gone() {
+    let (_dir, path) = place();
+    with_a_large_run(&path).await.close().await.unwrap();
+    edit(
+        &path,
+        "CREATE TRIGGER stop BEFORE DELETE ON segments WHEN OLD.id & 4294967295 > 8 \
+         BEGIN SELECT RAISE(ABORT, 'it fails'); END",
+    )
+    .await;
+    let store = open(&path).await;
+    let row = crate::store::conformance::audit::row("deletes", 5);
+    assert_eq!(store.delete(&[1], Some(&row)).await.unwrap(), [1]);
+    assert_eq!(store.left_files().await.unwrap(), ["large"]);
+    assert!(store.delete(&[], None).await.is_err());
+    edit(&path, "DROP TRIGGER stop").await;
+    assert_eq!(store.delete(&[], None).await.unwrap(), [0; 0]);
+    assert_eq!(left_of_run(&path).await, 0);
+    let mut connection = raw(&path).await;
+    let rows = sqlx::query("SELECT count(*) FROM audit").fetch_one(&mut connection).await.unwrap();
+    assert_eq!(rows.get::<i64, _>(0), 1);
+}
+
 /// Rows that no deletion has written: a stored run, and numbers that no run can have, one of which
 /// is that of run 2 but for its upper bits.
 #[tokio::test]

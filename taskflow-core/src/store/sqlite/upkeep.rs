@@ -51,18 +51,34 @@ pub(super) async fn delete(
                 None => return Ok(deleted),
             },
         };
-        rests.before().await;
-        store.hit("store.delete")?;
-        let mut guard = store.writer.acquire().await?;
-        let begun = Instant::now();
         let audit = audit.filter(|_| deleted.is_empty());
-        let some = delete_some(guard.connection(), runs, audit).await;
-        let some = some.map_err(|error| guard.explain(&error))?;
-        guard.release();
-        rests.after(begun);
+        let some = match delete_piece(store, runs, audit, &mut rests).await {
+            Ok(some) => some,
+            // The caller has to know of them. The next call goes on, or has the error.
+            Err(_) if !deleted.is_empty() => return Ok(deleted),
+            Err(error) => return Err(error),
+        };
         deleted.extend(some.runs);
         is_left = some.is_left;
     }
+}
+
+/// Deletes in one transaction, after a rest.
+async fn delete_piece(
+    store: &SqliteStore,
+    runs: &[i64],
+    audit: Option<&AuditRow>,
+    rests: &mut Rests,
+) -> Result<Deleted, StoreError> {
+    rests.before().await;
+    store.hit("store.delete")?;
+    let mut guard = store.writer.acquire().await?;
+    let begun = Instant::now();
+    let some = delete_some(guard.connection(), runs, audit).await;
+    let some = some.map_err(|error| guard.explain(&error))?;
+    guard.release();
+    rests.after(begun);
+    Ok(some)
 }
 
 /// What a transaction has deleted.
