@@ -225,11 +225,11 @@ pub(super) fn capture(home: &ops::Home, echo: bool, terminal: &Terminal) -> std:
     capture_with(home, echo, terminal, log::init_with)
 }
 
-/// Like [`capture`], for a process with a server: what it warns of goes to the terminal.
-#[cfg(feature = "server")]
-pub(super) fn capture_for_server(home: &ops::Home, echo: bool, terminal: Terminal) -> std::io::Result<LogSink> {
+/// Like [`capture`], for a service: what it warns of goes to the terminal.
+#[cfg(feature = "sqlite")]
+pub(super) fn capture_for_service(home: &ops::Home, echo: bool, terminal: Terminal) -> std::io::Result<LogSink> {
     let warn = move |line: &str| terminal.warn(line);
-    capture_with(home, echo, &terminal, |sink, filter| log::init_for_server(sink, filter, warn))
+    capture_with(home, echo, &terminal, |sink, filter| log::init_for_service(sink, filter, warn))
 }
 
 #[cfg(feature = "sqlite")]

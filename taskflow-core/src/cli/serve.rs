@@ -61,10 +61,7 @@ pub(super) fn serve(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> R
     let engine = flags.engine(config)?;
     drive::quiet_panics();
     let cannot = |error: std::io::Error| CliError::Failure(format!("cannot serve: {error}"));
-    #[cfg(feature = "server")]
-    let sink = drive::capture_for_server(home.home(), flags.shows_logs(), *terminal).map_err(cannot)?;
-    #[cfg(not(feature = "server"))]
-    let sink = drive::capture(home.home(), flags.shows_logs(), terminal).map_err(cannot)?;
+    let sink = drive::capture_for_service(home.home(), flags.shows_logs(), *terminal).map_err(cannot)?;
     let options = ServiceOptions {
         with_schedules: !matches.get_flag("no-schedule"),
         grace: ops::grace(config),

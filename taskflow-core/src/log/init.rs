@@ -58,13 +58,13 @@ pub fn init_with(sink: LogSink, targets: Targets) -> Result<(), AlreadyInstalled
     install(tracing_subscriber::registry().with(layer_with(sink, targets)))
 }
 
-/// Like [`init_with`], for a server: `report` gets what it warns of, line by line.
+/// Like [`init_with`], for a service: `report` gets what it and its server warn of, line by line.
 ///
 /// # Errors
 ///
 /// Like [`init`].
-#[cfg(all(feature = "cli", feature = "server"))]
-pub(crate) fn init_for_server(
+#[cfg(all(feature = "cli", feature = "sqlite"))]
+pub(crate) fn init_for_service(
     sink: LogSink,
     targets: Targets,
     report: impl Fn(&str) + Send + Sync + 'static,

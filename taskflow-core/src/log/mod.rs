@@ -49,7 +49,7 @@ mod record;
 mod redact;
 mod registered;
 pub(crate) mod relay;
-#[cfg(all(feature = "cli", feature = "server"))]
+#[cfg(all(feature = "cli", feature = "sqlite"))]
 mod reports;
 #[cfg(feature = "server")]
 pub(crate) mod search;
@@ -70,8 +70,8 @@ pub(crate) use follow::{Followed, LogPosition};
 pub(crate) use histogram::LogHistogram;
 #[cfg(all(feature = "cli", feature = "sqlite"))]
 pub(crate) use init::default_targets;
-#[cfg(all(feature = "cli", feature = "server"))]
-pub(crate) use init::init_for_server;
+#[cfg(all(feature = "cli", feature = "sqlite"))]
+pub(crate) use init::init_for_service;
 pub use init::{AlreadyInstalled, init, init_with};
 pub use layer::{layer, layer_with};
 #[cfg(feature = "server")]

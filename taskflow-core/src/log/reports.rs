@@ -1,6 +1,6 @@
-//! What the server says outside of attempts.
+//! What a service says outside of attempts.
 //!
-//! Events outside of attempts have no log. Those of the server are for whoever runs it: why a
+//! Events outside of attempts have no log. Those of its server are for whoever runs it: why a
 //! request could not be answered, or why somebody could not log in. So are those about runs that
 //! wait for the store. A line that is repeated, such as that of a home that cannot be read, is
 //! passed on once a minute.
@@ -16,7 +16,7 @@ use tracing_subscriber::registry::LookupSpan;
 
 use super::fields::Fields;
 
-/// A layer that passes on what the server warns of, one line each.
+/// A layer that passes on what the service warns of, one line each.
 pub(super) fn reports<S, F>(report: F) -> impl Layer<S>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
