@@ -6,10 +6,13 @@
 //!    at most [`PATIENCE`]. That is longer than it takes to vacuum a large store, and it bounds how
 //!    long runs hang because somebody has stopped a process and forgotten it. After that they are
 //!    interrupted, and can be resumed.
-//! 3. The writer says so once for each wait, with the process that has the lock.
+//! 3. The writer says so once for each wait, with the process that has the lock. A wait ends when
+//!    something is written, or when no run is live.
 //! 4. Meanwhile the engines are held back as they are whenever the writer is slow.
-//! 5. Nobody waits for runs that leave anyway: after the first refusal, a journal that is being
-//!    closed and a process that is asked to end leave what is not stored to `resume`.
+//! 5. Nobody waits for runs that leave anyway: after a refusal, a journal that is being closed
+//!    leaves what is not stored to `resume`, and so does an engine that was asked to leave, once a
+//!    run of it has nothing else to wait for. The grace time of its other runs ends with that.
+//! 6. What is not waited for is asked once, not for each run.
 
 use std::time::{Duration, Instant};
 
