@@ -11,7 +11,7 @@
 //! 4. Meanwhile the engines are held back as they are whenever the writer is slow.
 //! 5. Nobody waits for runs that leave anyway: after a refusal, a journal that is being closed
 //!    leaves what is not stored to `resume`, and so does an engine that was asked to leave, once a
-//!    run of it has nothing else to wait for. The grace time of its other runs ends with that.
+//!    run of it has nothing else to wait for. Runs whose entries are in the same batch end with it.
 //! 6. What is not waited for is asked once, not for each run.
 
 use std::time::{Duration, Instant};

@@ -99,6 +99,9 @@ impl Journal {
     /// may have written files by then, and its values are gone with those of the deleted run.
     /// `by_rows`: see `RunStore::without_run`.
     async fn delete_files(&self, run_ids: Vec<String>, by_rows: bool) -> Result<(), JournalError> {
+        if run_ids.is_empty() {
+            return Ok(());
+        }
         let store = &self.inner.store;
         let Some(blobs) = self.inner.blobs.clone() else { return Ok(store.forget_files(&run_ids).await?) };
         let (mut held, mut guards) = (Vec::with_capacity(run_ids.len()), Vec::with_capacity(run_ids.len()));
@@ -132,7 +135,9 @@ impl Journal {
         });
         let (done, outcome, guards) =
             removed.await.map_err(|error| JournalError::Files(std::io::Error::other(error)))?;
-        store.forget_files(&done).await?;
+        if !done.is_empty() {
+            store.forget_files(&done).await?;
+        }
         drop(guards);
         outcome.map_err(JournalError::Files)
     }
