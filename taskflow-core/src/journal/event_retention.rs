@@ -19,8 +19,8 @@ use crate::store::{EventFilter, EventRow};
 /// How many events are read at once.
 const BATCH: u32 = 10_000;
 
-/// Longer than it takes from writing a payload to storing its event, which may wait for a store that
-/// another process has locked, for an hour and more.
+/// Longer than it takes from writing a payload to storing its event, which may wait an hour and more
+/// for a store that another process has locked.
 const IN_USE: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl Journal {

@@ -179,8 +179,8 @@ impl Queue {
         self.wake.notify_one();
     }
 
-    /// Whether nothing is worth a long wait for the store: the journal is being closed, or an engine
-    /// that was asked to leave waits for it only. Takes the locks of the engines.
+    /// Whether nothing is worth a long wait for the store: the journal is being closed, or an
+    /// engine that was asked to leave waits for it only. Takes the locks of the engines.
     pub(super) fn leaves(&self) -> bool {
         let waiting = self.lock();
         if waiting.shutdown || !waiting.closing.is_empty() {

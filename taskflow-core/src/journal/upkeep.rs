@@ -94,9 +94,9 @@ impl Journal {
         swept
     }
 
-    /// Deletes the files of deleted runs. Those of an id that a process has, or that a run has again,
-    /// stay. Meanwhile no run with one of these ids is stored; one that begins in another process
-    /// may have written files by then, and its values are gone with those of the deleted run.
+    /// Deletes the files of deleted runs. Those of an id that a process has, or that a run has
+    /// again, stay. Meanwhile no run with one of these ids is stored; one that begins in another
+    /// process may have written files by then, which are deleted, too.
     /// `by_rows`: see `RunStore::without_run`.
     async fn delete_files(&self, run_ids: Vec<String>, by_rows: bool) -> Result<(), JournalError> {
         if run_ids.is_empty() {
