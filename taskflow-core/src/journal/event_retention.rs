@@ -19,9 +19,9 @@ use crate::store::{EventFilter, EventRow};
 /// How many events are read at once.
 const BATCH: u32 = 10_000;
 
-/// Longer than it takes from writing a payload to storing its event, which may wait an hour and more
-/// for a store that another process has locked.
-const IN_USE: Duration = Duration::from_secs(24 * 60 * 60);
+/// Longer than it takes from writing a payload to storing its event, which may wait an hour for a
+/// store that another process has locked.
+const IN_USE: Duration = Duration::from_secs(2 * 60 * 60);
 
 impl Journal {
     /// How many events [`Journal::prune_events`] would delete.

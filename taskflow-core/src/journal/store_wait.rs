@@ -11,7 +11,8 @@
 //! 4. Meanwhile the engines are held back as they are whenever the writer is slow.
 //! 5. Nobody waits for runs that leave anyway: after a refusal, a journal that is being closed
 //!    leaves what is not stored to `resume`, and so does an engine that was asked to leave, once a
-//!    run of it has nothing else to wait for. Runs whose entries are in the same batch end with it.
+//!    run of it has nothing else to wait for. Runs whose entries are in the same batch, or that ask
+//!    for the same at that moment, end with it, those of other engines too.
 //! 6. What is not waited for is asked once, not for each run.
 
 use std::time::{Duration, Instant};
@@ -26,21 +27,25 @@ const PATIENCE: Duration = Duration::from_secs(60 * 60);
 /// The wait of a writer.
 pub(super) struct StoreWait {
     patience: Duration,
-    /// When the store was found locked first. Set until something is written: how often the writer
-    /// asks meanwhile depends on who else does.
-    since: Option<Instant>,
+    /// When the store was found locked first and last. How often the writer asks in between depends
+    /// on who else does. The wait is over once something is written.
+    refused: Option<(Instant, Instant)>,
 }
 
 impl StoreWait {
     pub(super) fn new() -> Self {
-        StoreWait { patience: PATIENCE, since: None }
+        StoreWait { patience: PATIENCE, refused: None }
     }
 
     /// Whether to try again after this error.
     pub(super) fn goes_on(&mut self, queue: &Queue, error: &StoreError) -> bool {
         let StoreError::Busy { place, holder, .. } = error else { return false };
-        let since = *self.since.get_or_insert_with(Instant::now);
-        if since.elapsed() >= self.patience || queue.leaves() {
+        let now = Instant::now();
+        // A wait that was given up may not have ended by a write: a later refusal is another one's.
+        let known = self.refused.filter(|&(_, last)| now.duration_since(last) < self.patience);
+        let since = known.map_or(now, |(since, _)| since);
+        self.refused = Some((since, now));
+        if now.duration_since(since) >= self.patience || queue.leaves() {
             queue.set_store_wait(None);
             return false;
         }
@@ -58,14 +63,14 @@ impl StoreWait {
 
     /// Something was written.
     pub(super) fn over(&mut self, queue: &Queue) {
-        if self.since.take().is_some() {
+        if self.refused.take().is_some() {
             queue.set_store_wait(None);
         }
     }
 
     /// No run is live, so nobody waits: the next wait is another one.
     pub(super) fn forget(&mut self, waiting: &mut Waiting) {
-        if self.since.take().is_some() {
+        if self.refused.take().is_some() {
             waiting.store_wait = None;
         }
     }
@@ -103,20 +108,30 @@ mod tests {
     #[test]
     fn a_wait_lasts_until_something_is_written_or_nobody_waits() {
         let long_ago = Instant::now().checked_sub(Duration::from_secs(90)).unwrap();
-        let (queue, mut wait) = (Queue::new(), StoreWait { patience: Duration::from_secs(60), since: Some(long_ago) });
+        let under_way = Some((long_ago, Instant::now()));
+        let (queue, mut wait) = (Queue::new(), StoreWait { patience: Duration::from_secs(60), refused: under_way });
         assert!(!wait.goes_on(&queue, &busy()), "it is the wait that began 90 s ago");
         wait.over(&queue);
         assert!(wait.goes_on(&queue, &busy()));
-        wait.since = Some(long_ago);
+        wait.refused = under_way;
         wait.forget(&mut queue.lock());
         assert_eq!(queue.store_wait(), None);
+        assert!(wait.goes_on(&queue, &busy()));
+    }
+
+    /// Runs are given up after a wait, and nothing is written until another process takes the lock.
+    #[test]
+    fn a_refusal_long_after_a_wait_that_was_given_up_begins_another_one() {
+        let long_ago = Instant::now().checked_sub(Duration::from_secs(90)).unwrap();
+        let (queue, patience) = (Queue::new(), Duration::from_secs(60));
+        let mut wait = StoreWait { patience, refused: Some((long_ago, long_ago)) };
         assert!(wait.goes_on(&queue, &busy()));
     }
 
     /// A lock that stays, and errors that waiting does not mend.
     #[test]
     fn a_wait_ends_with_the_patience_and_other_errors_are_not_waited_for() {
-        let (queue, mut wait) = (Queue::new(), StoreWait { patience: Duration::ZERO, since: None });
+        let (queue, mut wait) = (Queue::new(), StoreWait { patience: Duration::ZERO, refused: None });
         assert!(!wait.goes_on(&queue, &busy()));
         assert!(!wait.goes_on(&queue, &busy()), "the next run has the same lock before it");
         assert_eq!(queue.store_wait(), None);

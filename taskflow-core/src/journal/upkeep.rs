@@ -115,8 +115,12 @@ impl Journal {
         let removed = tokio::task::spawn_blocking(move || {
             let mut outcome: std::io::Result<()> = Ok(());
             held.retain(|run_id| {
-                // It belongs to a new run. No run has ever had the name of the payloads of events.
-                if !gone.contains(run_id) || run_id.eq_ignore_ascii_case(PAYLOADS) {
+                // It belongs to a new run, whose deletion will look for the files again.
+                if !gone.contains(run_id) {
+                    return false;
+                }
+                // No run has ever had the name of the payloads of events.
+                if run_id.eq_ignore_ascii_case(PAYLOADS) {
                     return true;
                 }
                 let removed = blobs.delete_run(run_id).map_err(|error| {

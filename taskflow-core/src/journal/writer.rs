@@ -343,14 +343,19 @@ impl Writer {
         queue: &Queue,
         operation: impl Fn() -> StoreFuture<'a, T>,
     ) -> Result<T, StoreError> {
+        let mut was_refused = false;
         loop {
             match self.handle.block_on(operation()) {
                 Err(error) if self.wait.goes_on(queue, &error) => {
+                    was_refused = true;
                     self.hold_back(queue);
                     std::thread::sleep(PAUSE);
                 }
                 Ok(written) => {
-                    self.wait.over(queue);
+                    // Otherwise it may have found that there is nothing to write.
+                    if was_refused {
+                        self.wait.over(queue);
+                    }
                     return Ok(written);
                 }
                 refused => return refused,
