@@ -64,8 +64,11 @@ fn preview(preview: &CancelPreview, matches: &ArgMatches, terminal: &Terminal) -
     let CancelPreview { number, worker, tasks, running, teardowns, jobs, triggered, token, .. } = preview;
     run_args::print_tasks(tasks, terminal)?;
     if let Some(worker) = worker {
-        let running = format::count(running.len(), "task");
-        terminal.note(&format!("run {number} is running in process {worker}, which ends {running} that it runs now"));
+        let ends = match running.len() {
+            0 => "which runs none of its tasks now".to_owned(),
+            running => format!("which ends {} that it runs now", format::count(running, "task")),
+        };
+        terminal.note(&format!("run {number} is running in process {worker}, {ends}"));
     }
     if !teardowns.is_empty() {
         terminal.note(&format!("its teardowns are left to run: {}", format::some(teardowns, 10)));
