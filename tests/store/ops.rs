@@ -213,7 +213,7 @@ async fn runs_are_listed_read_replayed_and_pruned() -> Result<(), BoxError> {
 
     let history = journal.history("1").await?;
     assert_kind(ops::value(&journal, &history, "gate").await, ErrorKind::NotFound, "has no value (state: failed)");
-    let status = serde_json::to_value(ops::RunStatus::of(&history))?;
+    let status = serde_json::to_value(RunStatus::of(&history))?;
     assert_eq!(status["tasks"][0]["reason"]["message"], "the gate is closed");
     let values = ops::values(&journal, &journal.history("2").await?).await?;
     assert_eq!(values.iter().map(|value| &*value.task).collect::<Vec<_>>(), ["gate", "count"]);

@@ -115,9 +115,9 @@ impl Journal {
         Ok(own)
     }
 
-    /// The run of the whole range of a plan that makes one run, whose last slot is at this time. The
-    /// plan does not keep the interval of a run that has ended, and the timetable may be another
-    /// one by now.
+    /// The run of the whole range of a plan that makes one run, whose last slot is at this time.
+    /// The plan does not keep the interval of a run that has ended, and the timetable may be
+    /// another one by now.
     pub(crate) async fn run_of_whole_backfill(
         &self,
         dag: &str,

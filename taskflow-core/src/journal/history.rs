@@ -383,8 +383,8 @@ mod tests {
         ]
     }
 
-    /// The clock of the process that cleared a task was behind, or ahead: a retry before it counted,
-    /// and one after it was forgotten.
+    /// The clock of the process that cleared a task was behind, or ahead: a retry before it
+    /// counted, and one after it was forgotten.
     #[test]
     fn the_retries_of_a_run_after_an_edit_count_wherever_the_clocks_stand() {
         let at = |second: i64| Timestamp::from_nanos(second * 1_000_000_000);

@@ -28,10 +28,10 @@ async fn release(mut lock: SqliteConnection) {
 }
 
 /// Two tasks, the first of which ends when it is told to.
-fn chain(options: DagOptions) -> (Dag<()>, Sender<()>) {
+fn chain(options: &DagOptions) -> (Dag<()>, Sender<()>) {
     let (end, told) = mpsc::channel();
     let told = Mutex::new(told);
-    let dag = Dag::draw_with("chain", options, move |dag| {
+    let dag = Dag::draw_with("chain", options.clone(), move |dag| {
         let first = dag.add("first", move |_| {
             told.lock().unwrap().recv()?;
             Ok(())
@@ -58,7 +58,7 @@ async fn a_run_waits_for_a_locked_store_says_who_has_it_and_goes_on() {
     be_impatient();
     let home = tempfile::tempdir().unwrap();
     let journal = Journal::open(home.path()).await.unwrap();
-    let (dag, end) = chain(DagOptions::NONE);
+    let (dag, end) = chain(&DagOptions::NONE);
     let handle = dag.run().journal(&journal).start().unwrap();
     let control = handle.control();
     until(|| control.number()).await;
@@ -85,7 +85,7 @@ async fn a_run_that_begins_while_the_store_is_locked_waits_too() {
         let journal = Journal::open(home.path()).await.unwrap();
         let mut options = DagOptions::NONE;
         options.max_active_runs = limit;
-        let (dag, end) = chain(options);
+        let (dag, end) = chain(&options);
         end.send(()).unwrap();
         let lock = locked(home.path()).await;
         let handle = dag.run().journal(&journal).start().unwrap();
@@ -116,7 +116,7 @@ async fn nobody_who_leaves_waits_for_a_locked_store() {
         let home = tempfile::tempdir().unwrap();
         let journal = Journal::open(home.path()).await.unwrap();
         let engine = Engine::builder().build().unwrap();
-        let (dag, end) = chain(DagOptions::NONE);
+        let (dag, end) = chain(&DagOptions::NONE);
         let durability = if leaves == Leaves::DrainsAtTheEnd { Durability::Relaxed } else { Durability::Strict };
         let handle = dag.run().journal(&journal).engine(&engine).durability(durability).start().unwrap();
         let control = handle.control();

@@ -63,7 +63,8 @@ mod history_view;
 mod id_index;
 #[allow(clippy::module_inception, reason = "the type is the public API of the module")]
 mod journal;
-#[cfg(all(test, feature = "sqlite"))]
+#[cfg(test)]
+#[cfg(feature = "sqlite")]
 mod locked_store_tests;
 #[cfg(feature = "testing")]
 mod manual_journal;

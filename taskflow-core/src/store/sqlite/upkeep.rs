@@ -40,8 +40,8 @@ pub(super) async fn delete(
     audit: Option<&AuditRow>,
 ) -> Result<Vec<i64>, StoreError> {
     let (mut deleted, mut rests) = (Vec::new(), Rests::default());
-    // A piece that deletes runs finds what else is left. Without runs there is mostly nothing, which
-    // is read rather than written.
+    // A piece that deletes runs finds what else is left. Without runs there is mostly nothing,
+    // which is read rather than written.
     let mut is_left = runs.is_empty() && {
         let rows = Question::new("SELECT EXISTS (SELECT 1 FROM deletions)").ask(store).await?;
         rows.first().map_or(Ok(false), |row| get(store, row, 0, || "a deletion".to_owned()))?
