@@ -31,7 +31,7 @@ async fn release(mut lock: SqliteConnection) {
 fn chain(options: &DagOptions) -> (Dag<()>, Sender<()>) {
     let (end, told) = mpsc::channel();
     let told = Mutex::new(told);
-    let dag = Dag::draw_with("chain", options.clone(), move |dag| {
+    let dag = Dag::draw_with("chain", *options, move |dag| {
         let first = dag.add("first", move |_| {
             told.lock().unwrap().recv()?;
             Ok(())
