@@ -238,6 +238,11 @@ impl<'a> ResumeState<'a> {
             if let (RestoredState::Waits { poke: true }, Some(wait)) = (&known.state, &mut known.wait) {
                 let poked = task.since;
                 wait.until = wait.until.map(|until| self.no_later(until, poked.map(|poked| until.since(poked))));
+                // A process that went on with the wait, and died before it had stored more, has
+                // moved the time from which it is counted. The wait is at most twice its delay.
+                let policy = self.layout.options(number).sensor;
+                let longest = policy.map(|policy| policy.wait_after(wait.count, 0) * 2);
+                wait.until = wait.until.map(|until| self.no_later(until, longest));
             }
             if self.is_reopened(number) {
                 known = self.anew(known);
