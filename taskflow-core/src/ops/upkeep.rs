@@ -90,18 +90,17 @@ pub async fn would_prune_audit(journal: &Journal, prune: &Prune) -> Result<u64, 
     }
 }
 
-/// Deletes old runs with their values, logs and artifacts, what earlier prunes have left of the
-/// files of runs that they deleted, and old events of assets unless the
-/// filter is about the runs of a DAG or in some states. Of interrupted runs, if the filter
-/// includes them, the jobs on clusters are ended first, as by [`cancel`](super::cancel()). Running
-/// runs stay, and so do the events that are pending for a consumer and the newest event of each
-/// asset. Entries of the audit trail stay unless [`Prune::audit`] is set.
+/// Deletes old runs with their values, logs and artifacts, files that earlier prunes could not
+/// delete, and old events of assets unless the filter names a DAG or states. If the filter includes
+/// interrupted runs, their jobs on clusters are ended first, as by [`cancel`](super::cancel()).
+/// Running runs stay, and so do the events that are pending for a consumer and the newest event of
+/// each asset. Entries of the audit trail stay unless [`Prune::audit`] is set.
 ///
 /// # Errors
 ///
 /// When the store cannot be written, files cannot be removed, or the state of a consumer is
-/// damaged. Some of them may have been deleted then, the oldest entries first; how many, if that is
-/// known, [`OpsError::PrunedInPart`] says.
+/// damaged. If something was deleted before the error, [`OpsError::PrunedInPart`] says how much; of
+/// events and entries of the audit trail, that may be more.
 pub async fn prune(journal: &Journal, prune: &Prune, config: Option<&Config>) -> Result<Pruned, OpsError> {
     let trail = Trail::begin(journal, Action::DbPrune, AuditTarget::default(), "");
     let pruned = prune_all(trail.journal(), prune, config).await;
