@@ -236,13 +236,12 @@ impl<'a> ResumeState<'a> {
             };
             let mut known = restored(number, state, task);
             if let (RestoredState::Waits { poke: true }, Some(wait)) = (&known.state, &mut known.wait) {
-                let poked = task.since;
-                wait.until = wait.until.map(|until| self.no_later(until, poked.map(|poked| until.since(poked))));
-                // A process that went on with the wait, and died before it had stored more, has
-                // moved the time from which it is counted. The wait is at most twice its delay.
-                let policy = self.layout.options(number).sensor;
-                let longest = policy.map(|policy| policy.wait_after(wait.count, 0) * 2);
-                wait.until = wait.until.map(|until| self.no_later(until, longest));
+                let delay = |until: Timestamp| match task.state {
+                    // It was about to poke again: see `TaskHistory::unschedule`.
+                    TaskState::Scheduled => Some(Duration::ZERO),
+                    _ => task.since.map(|poked| until.since(poked)),
+                };
+                wait.until = wait.until.map(|until| self.no_later(until, delay(until)));
             }
             if self.is_reopened(number) {
                 known = self.anew(known);
