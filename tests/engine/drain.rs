@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use taskflow::BoxError;
 use taskflow::engine::{Engine, RunState};
-use taskflow::journal::Journal;
+use taskflow::journal::{Journal, Note};
+use taskflow::notify::Notification;
+use taskflow::ops;
 use taskflow::prelude::*;
 use taskflow_tests::common::{Gate, states};
 
@@ -200,5 +202,86 @@ async fn the_tasks_of_a_resumed_run_start_when_a_worker_is_free() -> Result<(), 
     let report = journal.resume_dag("last", &dag).await?.engine(&engine()).await?;
     assert_eq!((report.state(), report.result()), (RunState::Success, Some(&40)), "{}", states(&report));
     assert_eq!(CALLS.load(Ordering::SeqCst), 40);
+    Ok(())
+}
+
+/// Opened when the callback of `hopeless` is called, and when it may return.
+static TELLS: Gate = Gate::new();
+static TOLD: Gate = Gate::new();
+
+fn tell(_: &Notification) {
+    TELLS.open();
+    TOLD.pass();
+}
+
+#[task(on_failure = tell)]
+fn hopeless() -> Result<u32> {
+    Err("no")?
+}
+
+#[task]
+async fn until_cancelled(ctx: &TaskContext) -> Result<u32> {
+    ctx.cancelled().await;
+    Err("asked to stop")?
+}
+
+/// Has another run of this process cancelled by a request. When that has ended, the process has
+/// read all requests that were made before.
+async fn look_at_requests(journal: &Journal, engine: &Engine) -> Result<(), BoxError> {
+    let dag = Dag::build("other", until_cancelled)?;
+    let handle = dag.run().journal(journal).engine(engine).grace(Duration::from_secs(60)).start()?;
+    while handle.control().number().is_none() {
+        tokio::task::yield_now().await;
+    }
+    ops::cancel(journal, &handle.info().run_id, &Note::default(), None).await?;
+    assert_eq!(handle.await.state(), RunState::Cancelled);
+    Ok(())
+}
+
+/// A callback is under way when the run has ended here, so its process still owns it, and is asked
+/// to cancel it. The request was acknowledged although nobody heard it, and the run went on.
+#[tokio::test]
+async fn a_request_to_a_run_that_was_drained_is_left_to_the_next_process() -> Result<(), BoxError> {
+    static STARTED: Gate = Gate::new();
+    static GO: Gate = Gate::new();
+    static READ: Gate = Gate::new();
+    #[task]
+    fn first() -> u32 {
+        STARTED.open();
+        GO.pass();
+        6
+    }
+    #[task]
+    async fn second(_first: u32, ctx: &TaskContext) -> Result<u32> {
+        tokio::select! {
+            () = ctx.cancelled() => Err("asked to stop")?,
+            () = READ.pass_async() => Ok(7),
+        }
+    }
+    let (journal, drained, others) = (Journal::in_memory()?, engine(), engine());
+    let dag = Dag::build("drained", || (hopeless(), second(first())).1)?;
+    let handle = dag.run().journal(&journal).engine(&drained).grace(Duration::from_secs(60)).start()?;
+    let (control, id) = (handle.control(), handle.info().run_id.clone());
+    STARTED.pass_async().await;
+    TELLS.pass_async().await;
+    drained.drain("terminated");
+    GO.open();
+    while control.view().is_some() {
+        tokio::task::yield_now().await;
+    }
+    let asked = ops::cancel(&journal, &id, &Note::by_user("not now"), None).await?;
+    assert!(asked.worker.is_some(), "{asked:?}");
+    // What was carried out in one look is acknowledged in the next one.
+    look_at_requests(&journal, &others).await?;
+    look_at_requests(&journal, &others).await?;
+    TOLD.open();
+    assert_eq!(handle.await.state(), RunState::Interrupted);
+
+    let handle = journal.resume_dag(&id, &dag).await?.grace(Duration::from_secs(60)).start()?;
+    look_at_requests(&journal, &others).await?;
+    READ.open();
+    let report = handle.await;
+    assert_eq!(report.state(), RunState::Cancelled, "{}", states(&report));
+    assert!(report.halt_reason().is_some_and(|reason| reason.contains("not now")), "{:?}", report.halt_reason());
     Ok(())
 }
