@@ -50,7 +50,7 @@ use super::shared_pools::SharedPools;
 use super::store_wait::StoreWait;
 use crate::dag::Plan;
 use crate::engine::Commits;
-use crate::store::{Append, Appended, RequestKind, Store, StoreError, StoreFuture};
+use crate::store::{Append, Appended, Request, RequestKind, Store, StoreError, StoreFuture};
 
 /// The interval of looking for requests.
 const REQUEST_INTERVAL: Duration = Duration::from_millis(250);
@@ -403,15 +403,12 @@ impl Writer {
             if self.carried_out.iter().any(|&(known, _)| known == id) {
                 continue;
             }
-            let Some(log) = live.iter().find(|log| log.number() == Some(request.run)) else { continue };
-            let Some(commits) = log.commits() else { continue };
-            let is_heard = match request.what {
-                RequestKind::Cancel => commits.cancel(&reason_by(&request.reason, &request.by)),
-                RequestKind::Event { key, value } => commits.send_event(key, value.into(), request.by, request.reason),
-            };
             // A run that was drained leaves it to its next owner, also while callbacks of the run
-            // are under way here.
-            if is_heard {
+            // are under way here. That can be in this process, where whoever holds a handle of the
+            // drained run keeps its log.
+            let mut of_run = live.iter().filter(|log| log.number() == Some(request.run));
+            let heard_by = of_run.find(|log| log.commits().is_some_and(|commits| hears(&commits, &request)));
+            if let Some(log) = heard_by {
                 self.carried_out.push((id, Arc::downgrade(log)));
             }
         }
@@ -425,6 +422,16 @@ impl Writer {
         let ids: Vec<i64> = self.carried_out.iter().filter(|(_, log)| stored(log)).map(|&(id, _)| id).collect();
         if !ids.is_empty() && self.handle.block_on(self.store.acknowledge(&ids)).is_ok() {
             self.carried_out.retain(|(id, _)| !ids.contains(id));
+        }
+    }
+}
+
+/// Passes a request on to a run. Returns whether the run has heard it.
+fn hears(commits: &Commits, Request { what, by, reason, .. }: &Request) -> bool {
+    match what {
+        RequestKind::Cancel => commits.cancel(&reason_by(reason, by)),
+        RequestKind::Event { key, value } => {
+            commits.send_event(key.clone(), value.as_str().into(), by.clone(), reason.clone())
         }
     }
 }
