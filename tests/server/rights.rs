@@ -661,6 +661,35 @@ fn a_queued_run_whose_id_names_another_run_is_started() {
     assert_eq!(service.json("/api/v1/runs/2")["run_id"], "1");
 }
 
+/// Run 2 has the id `1`. It emitted an event and triggered run 3: the pages of both led to run 1.
+#[test]
+fn a_link_to_a_run_whose_id_names_another_run_leads_to_that_run() {
+    let service = Service::new();
+    assert_eq!(service.trigger("greeting", &json!({})), 1);
+    service.wait(1, "success");
+    let (code, directory) = service.stop();
+    assert_eq!(code, Some(0));
+    let home = directory.path().join("home");
+    let queued = call_at(&home, "server", &["trigger", "reporter"]);
+    assert_eq!(queued.code, Some(0), "{queued:?}");
+    give_id(&home, 2, "1");
+    let service = Service::over(directory, &["--bind", "127.0.0.1:0"]);
+    service.wait(2, "success");
+    assert_eq!(service.trigger("greeting", &json!({})), 3);
+    service.wait(3, "success");
+    give_id(&home, 3, "child");
+    let triggered_by = "UPDATE runs SET info = json_set(info, '$.triggered_by', \
+                        json('{\"run_id\": \"1\", \"task_id\": \"count_reports\"}')) WHERE number = 3";
+    assert_eq!(sql(&home, triggered_by), 1);
+    assert_eq!(service.json("/api/v1/runs/3")["triggered_by"]["run_id"], "1");
+    for path in ["/events", "/runs/3"] {
+        let page = service.get(path);
+        assert_eq!(page.status, 200, "{path}: {page:?}");
+        assert!(page.body.contains("href=\"/runs/2\""), "{path}: {page:?}");
+        assert!(!page.body.contains("href=\"/runs/1\""), "{path}: {page:?}");
+    }
+}
+
 #[test]
 fn pages_of_a_list_are_full_for_those_who_see_a_part_of_it() {
     let service = Service::new();

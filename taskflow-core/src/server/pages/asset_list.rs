@@ -9,9 +9,10 @@ use axum::response::Html;
 use super::action::Action;
 use super::address;
 use super::emit;
-use super::escape::{html, segment};
+use super::escape::html;
 use super::frame::{Crumb, Frame, Place};
 use super::reply::{Asked, Page, asked, request};
+use super::run_links::RunLinks;
 use super::times::Moment;
 use crate::base::text::bounded;
 use crate::ops::accounts::Right;
@@ -140,22 +141,26 @@ pub(super) async fn events(state: Visitor, Query(query): Asked) -> Page {
     events.truncate(EVENTS as usize);
     let last = events.last().filter(|_| more).map(|event| event.number.to_string());
     let next = last.map(|last| address::with("/events", &[("asset", asset), ("before", &last)]));
-    let rows = rights.all_shown(events).await?.into_iter().map(|event| {
+    let (mut rows, mut links) = (Vec::new(), RunLinks::of(&state));
+    for event in rights.all_shown(events).await? {
         let EventDocument { number, asset, partition, emitted, run_id, task, by, payload, .. } = event;
-        EventRow {
+        rows.push(EventRow {
             number,
             asset_href: address::asset(&asset),
             asset,
             at: request.clock.at(emitted),
             partition: partition.unwrap_or_default(),
             by: task.or_else(|| run_id.as_ref().map(|_| "the result of a run".to_owned())).unwrap_or(by),
-            href: run_id.map(|run| format!("/runs/{}", segment(&run))).unwrap_or_default(),
+            href: match &run_id {
+                Some(run) => links.to(run).await,
+                None => String::new(),
+            },
             payload: match payload {
                 Some(payload) => bounded(&payload.to_string(), PAYLOAD).into_owned(),
                 None => "not shown".to_owned(),
             },
-        }
-    });
+        });
+    }
     let here = if asset.is_empty() { "Events" } else { asset };
     let path = vec![Crumb::link("Assets", "/assets"), Crumb::here(here)];
     let frame = Frame::new(&request, Place::Assets, format!("Events {asset}"), path).live("assets", as_of);
@@ -165,7 +170,7 @@ pub(super) async fn events(state: Visitor, Query(query): Asked) -> Page {
         frame,
         asset: asset.to_owned(),
         actions: may_emit.then(|| Action::form("Emit an event…", emit::address_of(asset))).into_iter().collect(),
-        rows: rows.collect(),
+        rows,
         next: next.unwrap_or_default(),
     })))
 }

@@ -47,7 +47,7 @@
 //! | `run_log` | The search of the logs of a run. |
 //! | `attempt_pair` | The logs of two attempts side by side. |
 //! | `routes`, `reply`, `address` | Addresses, what handlers read and answer. |
-//! | `frame`, `who`, `marks`, `times`, `action`, `command`, `escape`, `assets`, `problem` | What pages share. |
+//! | `frame`, `who`, `marks`, `times`, `action`, `run_links`, `command`, `escape`, `assets`, `problem` | What pages share. |
 //! | `counts`, `choices` | What waits for people, and the zone and the theme that the reader has chosen. |
 
 mod account;
@@ -109,6 +109,7 @@ mod routes;
 mod run;
 mod run_events;
 mod run_facts;
+mod run_links;
 mod run_list;
 mod run_log;
 mod run_tabs;

@@ -18,6 +18,7 @@ use super::graph::{Graph, GraphOf, states};
 use super::marks::Mark;
 use super::reply::{Asked, Page, PageProblem, asked, request};
 use super::run_facts::{Event, Fact, events, facts};
+use super::run_links::RunLinks;
 use super::run_tabs::tabs;
 use super::run_tasks::{TaskRow, rows, total};
 use super::timeline::{Axis, Tick};
@@ -113,6 +114,10 @@ pub(super) async fn show(state: Visitor, Path(run): Path<String>, Query(query): 
     let audit = AuditSection::of_run(&state, &history.info.dag_id, permit.run_id(), history.number, &clock).await?;
     let (triggered, more_triggered) = ops::bounded_triggered(state.visible().await?.triggered(triggered));
     let emitted = ops::emitted_by(&state.journal, &history).await?;
+    let parent = match &history.info.triggered_by {
+        Some(by) => RunLinks::of(&state).to(&by.run_id).await,
+        None => String::new(),
+    };
     let home = state.home.clone();
     let may = |right| state.may(right, &history.info.dag_id) && !state.options.read_only;
     let (may_operate, may_mark) = (may(Right::Operate), may(Right::Mark));
@@ -168,7 +173,7 @@ pub(super) async fn show(state: Visitor, Path(run): Path<String>, Query(query): 
             dag: history.info.dag_id.clone(),
             heading: clock.at(history.info.logical_date).text,
             took: elapsed,
-            facts: facts(&history, &clock),
+            facts: facts(&history, &parent, &clock),
             is_wrong: matches!(history.state, RunState::Failed | RunState::Cancelled | RunState::Interrupted),
             halted: history.halt_reason.clone().unwrap_or_default(),
             commands: commands(&history, &failures, &program),

@@ -39,8 +39,9 @@ pub(crate) struct Event {
     pub(crate) detail: String,
 }
 
-/// The head of the page of a run.
-pub(crate) fn facts(history: &RunHistory, clock: &Clock) -> Vec<Fact> {
+/// The head of the page of a run. `parent` is the address of the run that has triggered it, or
+/// empty.
+pub(crate) fn facts(history: &RunHistory, parent: &str, clock: &Clock) -> Vec<Fact> {
     let info = &history.info;
     let date = clock.at(info.logical_date);
     let mut facts = vec![Fact::new("Logical date", date.text).hint(date.relative)];
@@ -50,9 +51,7 @@ pub(crate) fn facts(history: &RunHistory, clock: &Clock) -> Vec<Fact> {
     }
     let mut run_type = Fact::new("Run type", info.run_type.name());
     if let Some(by) = &info.triggered_by {
-        run_type = run_type
-            .hint(format!("by {} of another run", by.task_id))
-            .to(format!("/runs/{}", super::escape::segment(&by.run_id)));
+        run_type = run_type.hint(format!("by {} of another run", by.task_id)).to(parent.to_owned());
     }
     facts.push(run_type);
     let created = clock.at(history.created);
