@@ -47,6 +47,24 @@ fn reads_return_what_the_command_line_prints() {
     assert!(doctor["findings"].is_array(), "{doctor}");
 }
 
+/// A run that emits 600 events: its document and its page had all of them.
+#[test]
+fn a_run_with_many_events_shows_500_and_where_all_are() {
+    let directory = tempfile::tempdir().expect("temporary directories can be made");
+    let service = Service::of("assets", directory, &["--bind", "127.0.0.1:0"]);
+    let number = service.trigger("steps", &json!({"size": 600}));
+    service.wait(number, "success");
+    let run = service.json(&format!("/api/v1/runs/{number}"));
+    assert_eq!((run["events"].as_array().map(Vec::len), &run["more_events"]), (Some(500), &json!(100)));
+    let page = service.get(&format!("/runs/{number}"));
+    assert_eq!(page.status, 200, "{page:?}");
+    assert_eq!(page.body.matches(" emitted event ").count(), 500);
+    assert!(page.body.contains("and 100 more <a href=\"/events\">events</a>"), "{}", page.body);
+    let id = run["run_id"].as_str().expect("an id");
+    let all = service.json(&format!("/api/v1/events?asset=steps&run={id}&limit=1000"));
+    assert_eq!(all.as_array().map(Vec::len), Some(600));
+}
+
 #[test]
 fn a_dag_has_its_parameters_and_tasks() {
     let service = Service::new();

@@ -296,3 +296,21 @@ async fn a_document_of_a_run_has_500_triggered_runs_and_says_how_many_are_left_o
     assert_eq!((status.triggered.len(), inner, status.more_triggered), (301, 199, 102));
     Ok(())
 }
+
+/// A run that has emitted 700 events. Its document had all of them.
+#[tokio::test]
+async fn a_document_of_a_run_has_500_events_and_says_how_many_are_left_off() -> Result<(), BoxError> {
+    let journal = Journal::in_memory()?;
+    gated_ops::run("many events".to_owned()).journal(&journal).await?;
+    let history = journal.history("last").await?;
+    let event = |number: i64| {
+        json!({
+            "number": number, "asset": "a", "type": "u64", "emitted": "2026-01-01T00:00:00Z", "task": "t", "size": 1,
+        })
+    };
+    let all: Vec<_> = (1..=700).map(event).collect();
+    let status = RunStatus::of(&history).with_events(serde_json::from_value(json!(all))?);
+    let last = status.events.last().map(|event| event.number);
+    assert_eq!((status.events.len(), last, status.more_events), (500, Some(500), 200));
+    Ok(())
+}

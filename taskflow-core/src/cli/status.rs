@@ -41,7 +41,7 @@ pub(super) fn status(matches: &ArgMatches, source: &Source, terminal: &Terminal)
     if status.more_triggered > 0 {
         text += &format!("  and {} more triggered runs\n", status.more_triggered);
     }
-    text += &fit::prose(&emitted(&status.events, every, paint), terminal.width_stdout(), 4);
+    text += &fit::prose(&emitted(status, every, paint), terminal.width_stdout(), 4);
     if !shown.is_empty() {
         text += "\n";
         text += &table(&run, &shown, terminal)?;
@@ -278,7 +278,8 @@ fn tree(triggered: &[TriggeredRun], indent: usize, paint: Paint) -> String {
 }
 
 /// The events of assets, a line each; of many, the first unless all are wanted.
-fn emitted(events: &[EventDocument], all: bool, paint: Paint) -> String {
+fn emitted(status: &RunStatus, all: bool, paint: Paint) -> String {
+    let events = &status.events;
     let line = |event: &EventDocument| {
         let (number, asset) = (event.number, one_line(&event.asset));
         let partition = event.partition.as_ref().map(|partition| format!(" {}", one_line(partition)));
@@ -287,8 +288,11 @@ fn emitted(events: &[EventDocument], all: bool, paint: Paint) -> String {
     };
     let shown = if all { events.len() } else { events.len().min(ROWS) };
     let mut text: String = events[..shown].iter().map(line).collect();
-    if shown < events.len() {
-        text += &format!("  and {} more events; --all shows them\n", events.len() - shown);
+    let hidden = events.len() - shown;
+    match status.more_events as usize {
+        0 if hidden == 0 => {}
+        0 => text += &format!("  and {hidden} more events; --all shows them\n"),
+        more => text += &format!("  and {} more events; `events` lists all\n", hidden + more),
     }
     text
 }

@@ -14,6 +14,9 @@ use crate::journal::{Journal, Note, RunHistory};
 use crate::run::Stored;
 use crate::store::{Emitted, EventFilter, EventRow, NewEvent};
 
+/// The most events that the document or the page of a run has.
+const OF_RUN: usize = 500;
+
 /// The most bytes of a key or a partition, and how many of a longer one are shown.
 const KEY: usize = 512;
 const SHOWN: usize = 64;
@@ -262,4 +265,11 @@ pub async fn emitted_by(journal: &Journal, history: &RunHistory) -> Result<Vec<E
     let filter = EventFilter { run: Some(history.info.run_id.clone()), ..EventFilter::default() };
     let rows = journal.event_rows(&filter).await?.into_iter().filter(|row| row.task.is_some());
     Ok(rows.map(|row| EventDocument::of(row, false)).collect())
+}
+
+/// The first of the events that a run emitted, and how many are left off.
+pub(crate) fn bounded(mut events: Vec<EventDocument>) -> (Vec<EventDocument>, u32) {
+    let more = events.len().saturating_sub(OF_RUN);
+    events.truncate(OF_RUN);
+    (events, u32::try_from(more).unwrap_or(u32::MAX))
 }

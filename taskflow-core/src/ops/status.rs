@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::events::EventDocument;
+use super::events::{self, EventDocument};
 use super::queue_wait::QueueWait;
 use super::reason::Reason;
 use super::triggered::{self, TriggeredRun};
@@ -74,9 +74,13 @@ pub struct RunStatus {
     /// Why it has not started, if it is queued: see [`queue_wait`](super::queue_wait()).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub queue_wait: Option<QueueWait>,
-    /// The events of assets that its tasks emitted: see [`emitted_by`](super::emitted_by).
+    /// The events of assets that its tasks emitted: see [`emitted_by`](super::emitted_by). The first
+    /// 500.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub events: Vec<EventDocument>,
+    /// How many events that its tasks emitted are left off: [`events`](super::events()) has them.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub more_events: u32,
     /// Its tasks, in the order of the graph; elements in the place of their node.
     pub tasks: Vec<TaskStatus>,
 }
@@ -202,6 +206,7 @@ impl RunStatus {
             more_triggered: 0,
             queue_wait: None,
             events: Vec::new(),
+            more_events: 0,
             tasks: Vec::new(),
         }
     }
@@ -219,10 +224,11 @@ impl RunStatus {
         RunStatus { queue_wait, ..self }
     }
 
-    /// With the events that its tasks emitted.
+    /// With the events that its tasks emitted, the first 500 of them.
     #[must_use]
     pub fn with_events(self, events: Vec<EventDocument>) -> Self {
-        RunStatus { events, ..self }
+        let (events, more_events) = events::bounded(events);
+        RunStatus { events, more_events, ..self }
     }
 
     /// With the runs that it has triggered, the first 500 of them.
