@@ -1,0 +1,56 @@
+//! A run that cannot be started.
+
+use super::candidates::waiting;
+use super::*;
+use crate::base::SourceLocation;
+use crate::dag::{Dag, DagOptions, PlanCell};
+use crate::run::Durability;
+use crate::value::TypeInfo;
+
+static NIGHTLY: DagDef = DagDef {
+    id: "nightly",
+    module: "tests",
+    doc: "",
+    location: SourceLocation { file: file!(), line: line!(), column: column!() },
+    options: DagOptions::NONE,
+    params: Vec::new,
+    result: TypeInfo::of_value::<()>(),
+    trace: |_| None,
+    plan: PlanCell::new(),
+};
+
+fn engine() -> Engine {
+    Engine::builder().build().unwrap()
+}
+
+/// The claim of a run whose process has died removes what tells so. After an error that came
+/// later, the run was taken for one that a person has interrupted. A service would wait for a
+/// minute, so the test goes on as if it had.
+#[tokio::test]
+async fn an_interrupted_run_that_could_not_be_resumed_is_tried_again() {
+    let (journal, left) = (Journal::in_memory().unwrap(), engine());
+    left.drain("terminated");
+    let dag = Dag::draw(NIGHTLY.id, |dag| {
+        dag.add("load", |_| Ok(()));
+    });
+    dag.unwrap().run().journal(&journal).engine(&left).await.unwrap();
+    let run = journal.find("last").await.unwrap();
+    assert_eq!(run.state, RunState::Interrupted);
+
+    let options = ServiceOptions {
+        with_schedules: true,
+        grace: Duration::ZERO,
+        durability: Durability::Strict,
+        max_active_runs: ops::DEFAULT_MAX_ACTIVE_RUNS,
+    };
+    let (mut queue, _ended) = RunQueue::new(engine(), &options, vec![&NIGHTLY]);
+    // Nobody knows of its process.
+    assert!(queue.candidates(&journal, &HashSet::new()).await.unwrap().is_empty());
+    let candidate = Candidate { waiting: waiting(&run, &NIGHTLY, false), run, is_reprocessed: false };
+    let (error, mut events) = (OpsError::NotPaused { dag: NIGHTLY.id.to_owned() }, Vec::new());
+    queue.start_claimed(&journal, candidate, Some(Err(error)), &mut events).await;
+    assert!(matches!(&events[..], [ServiceEvent::Refused { .. }]), "{events:?}");
+    assert!(queue.candidates(&journal, &HashSet::new()).await.unwrap().is_empty(), "not at once");
+    queue.refused.clear();
+    assert_eq!(queue.candidates(&journal, &HashSet::new()).await.unwrap().len(), 1);
+}
