@@ -23,6 +23,9 @@
 //!
 //! Runs that somebody starts with `run` or `resume`, and those that tasks trigger, do not wait in
 //! the queue, and take no place.
+//!
+//! `candidates` finds what waits (1), `room` counts what may start (2), `starts` claims and starts
+//! (3, 4, 6), and `reprocess` is for backfills (5).
 
 mod candidates;
 mod reprocess;
