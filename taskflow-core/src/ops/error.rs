@@ -11,6 +11,7 @@ use crate::engine::{RunError, UnknownPool};
 use crate::journal::{JournalError, pruning};
 use crate::run::{RunState, TaskState};
 use crate::schedule::{BackfillError, SharedSlots};
+use crate::store::StoreError;
 
 /// Why an operation was not carried out. Unless the variant says otherwise, nothing has changed.
 #[derive(Debug, thiserror::Error)]
@@ -340,6 +341,12 @@ impl OpsError {
     /// The stored state of the schedule of a DAG, or its deadlines, cannot be read.
     pub(crate) fn unreadable_schedule(dag: &str, error: &JournalError) -> Self {
         OpsError::UnreadableSchedule { dag: dag.to_owned(), error: error.to_string() }
+    }
+
+    /// The store, and who has locked it, if another process has.
+    pub(crate) fn locked_store(&self) -> Option<(&str, Option<&str>)> {
+        let OpsError::Journal(JournalError::Store(StoreError::Busy { place, holder, .. })) = self else { return None };
+        Some((place, holder.as_deref()))
     }
 
     /// The class of the error.

@@ -113,10 +113,16 @@ impl Backfills {
         if open.is_empty() {
             return Ok(());
         }
+        let mut locked = Ok(());
         for at in 0..open.len() {
             match self.turn_of(journal, at, &open, reprocess, events).await {
                 // The next plan of the DAG counts its runs.
                 Ok(stepped) => open[at] = stepped,
+                // The others would wait for the store as well.
+                Err(error) if error.locked_store().is_some() => {
+                    locked = Err(error);
+                    break;
+                }
                 // Trouble with one plan does not hold up the others.
                 Err(error) => {
                     let error = format!("backfill {}: {error}", open[at].number);
@@ -126,7 +132,7 @@ impl Backfills {
         }
         // The new runs start in this turn.
         self.load(journal).await?;
-        Ok(())
+        locked
     }
 
     /// Steps one of the open plans, and clears the runs that it reprocesses. Returns the plan.

@@ -12,10 +12,14 @@
 //!    nothing. The key of the notification derives from the id that the run of the slot has or
 //!    would have.
 //! 4. When the callback returns, the entry is removed from the state. A failure is stored with the
-//!    time of the next attempt, as for other callbacks. A process that dies in between leaves the
-//!    entry, and the next service notifies the callback again, with the same key.
+//!    time of the next attempt, as for other callbacks. While another process has locked the store,
+//!    the outcome is kept, and the callback is not called again. A process that dies in between
+//!    leaves the entry, and the next service notifies the callback again, with the same key.
 
-use std::collections::HashSet;
+#[cfg(all(test, feature = "sqlite"))]
+mod tests;
+
+use std::collections::{HashSet, VecDeque};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -47,8 +51,11 @@ pub(crate) struct Deadlines {
     is_read: bool,
     /// When they are read again, because one of them is damaged.
     read_again: Option<Timestamp>,
-    /// The keys of the notifications that a callback is called with now.
+    /// The keys of the notifications that a callback is called with now, or whose outcome is not
+    /// stored yet.
     calling: HashSet<String>,
+    /// The outcomes that are to be stored, the first first.
+    unstored: VecDeque<Called>,
     sender: UnboundedSender<Called>,
     called: UnboundedReceiver<Called>,
 }
@@ -82,7 +89,8 @@ impl Deadlines {
             Some(Timed { dag, schedule, deadline, zone, callback, stored: None, damage: None, wake: Wake::Now })
         });
         let (sender, called) = unbounded_channel();
-        Deadlines { dags: timed.collect(), is_read: false, read_again: None, calling: HashSet::new(), sender, called }
+        let (calling, unstored) = (HashSet::new(), VecDeque::new());
+        Deadlines { dags: timed.collect(), is_read: false, read_again: None, calling, unstored, sender, called }
     }
 
     /// When the next one is due.
@@ -104,9 +112,20 @@ impl Deadlines {
         if !self.is_read || self.read_again.is_some_and(|at| at <= now) {
             self.read(journal, now, events).await?;
         }
-        while let Ok((dag, attempt)) = self.called.try_recv() {
-            self.calling.remove(&attempt.key);
-            self.returned(journal, dag, attempt, now).await?;
+        while let Ok(called) = self.called.try_recv() {
+            self.unstored.push_back(called);
+        }
+        while let Some((dag, attempt)) = self.unstored.front().cloned() {
+            let key = attempt.key.clone();
+            match self.returned(journal, dag, attempt, now).await {
+                // The next turn stores it. Until then the callback is not called again.
+                Err(error) if error.locked_store().is_some() => return Err(error),
+                stored => {
+                    self.unstored.pop_front();
+                    self.calling.remove(&key);
+                    stored?;
+                }
+            }
         }
         let is_due = |timed: &Timed| timed.damage.is_none() && timed.wake.is_due(now);
         let due: Vec<usize> = (0..self.dags.len()).filter(|&at| is_due(&self.dags[at])).collect();

@@ -44,6 +44,13 @@
 //!     its engine: running tasks have their grace time, their runs are interrupted, and the next
 //!     service resumes them.
 //!
+//! # While another process has locked the store
+//!
+//! A write waits ten seconds for the lock and fails. Each step is one transaction, so nothing of it
+//! is stored, and what it is about stays due: the next turn makes it again. The service reports
+//! once who has the lock, and later that it is over. Runs wait by themselves: the journal has that
+//! protocol.
+//!
 //! # From an event to the next DAG
 //!
 //! 1. The success of a task and its events are one commit, which waits for the disk. So are the end

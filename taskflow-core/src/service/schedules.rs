@@ -164,6 +164,7 @@ impl Schedules {
             return Ok(());
         }
         let outcomes = journal.store_steps(steps, now).await?;
+        let mut carried_out = Ok(());
         for ((at, wake, stored, decisions), outcome) in decided.into_iter().zip(outcomes) {
             // After a conflict it stays due, and its state is read again.
             if let StepOutcome::Stored(runs) = outcome {
@@ -172,12 +173,15 @@ impl Schedules {
                 // The slot of a run that a backfill has made leaves its place to the next one.
                 scheduled.wake = if runs.iter().any(Option::is_none) { Wake::Now } else { wake };
                 self.steps = self.steps.map(|steps| steps + 1);
-                if report(journal, scheduled.dag.id, decisions, backfilled, events).await? {
+                let reported = report(journal, scheduled.dag.id, decisions, backfilled, events).await;
+                // A run that could not be asked to end is asked by the next step.
+                if !matches!(reported, Ok(false)) {
                     self.dags[at].wake = Wake::Now;
                 }
+                carried_out = carried_out.and(reported.map(|_| ()));
             }
         }
-        Ok(())
+        carried_out
     }
 
     /// Reads the states again if another process has stored a step. Those that have changed are
@@ -317,20 +321,27 @@ async fn report(
     backfilled: &HashSet<String>,
     events: &mut Vec<ServiceEvent>,
 ) -> Result<bool, OpsError> {
-    let mut has_ended = false;
+    let mut cancels = false;
     for decision in decisions {
         match decision {
             Decision::Start { slot, late } => events.push(ServiceEvent::Due { dag, slot: slot.at, late }),
             Decision::Record(record) => events.push(ServiceEvent::Recorded { dag, record }),
             Decision::Note(note) => events.push(ServiceEvent::Noted { dag, note }),
-            Decision::CancelActive => has_ended |= cancel_active(journal, dag, backfilled, events).await?,
+            Decision::CancelActive => cancels = true,
         }
     }
-    Ok(has_ended)
+    match cancels {
+        true => cancel_active(journal, dag, backfilled, events).await,
+        false => Ok(false),
+    }
 }
 
 /// Cancels the active runs of a schedule, and those of events if the DAG has event parameters.
 /// Returns whether one has ended at once, because it was queued.
+///
+/// # Errors
+///
+/// When the runs cannot be read, or the store is locked: the next step asks again.
 pub(super) async fn cancel_active(
     journal: &Journal,
     dag: &'static str,
@@ -352,6 +363,7 @@ pub(super) async fn cancel_active(
             Ok(cancelled) => has_ended |= cancelled.state.is_terminal(),
             // It has ended meanwhile.
             Err(OpsError::Ended { .. }) => {}
+            Err(error) if error.locked_store().is_some() => return Err(error),
             Err(error) => {
                 let (run, error) = (run.number, error.to_string());
                 events.push(ServiceEvent::NotCancelled { dag, run, error });

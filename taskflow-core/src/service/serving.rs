@@ -154,7 +154,7 @@ pub enum ServiceEvent {
         dags: Vec<&'static str>,
     },
     /// The store could not be read or written. The service tries again every second, and reports
-    /// the same error again after a minute.
+    /// the same error again after a minute; that another process has locked the store, once.
     Trouble {
         /// What happened.
         error: String,

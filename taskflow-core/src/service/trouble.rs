@@ -15,6 +15,9 @@ pub(super) struct Trouble(Option<Present>);
 #[derive(Debug)]
 struct Present {
     error: String,
+    /// Whether it is that another process has locked the store. That is reported once: the system
+    /// does not always say which process it is, and it may take an hour.
+    is_locked: bool,
     since: Instant,
     reported: Instant,
 }
@@ -30,22 +33,40 @@ impl Trouble {
     pub(super) fn news(&mut self, turn: Result<(), OpsError>) -> Option<ServiceEvent> {
         let error = match turn {
             Ok(()) => return self.0.take().map(|present| ServiceEvent::Recovered { after: present.since.elapsed() }),
-            Err(error) => error.to_string(),
+            Err(error) => error,
+        };
+        let is_locked = error.locked_store().is_some();
+        let error = in_words(&error);
+        let is_known = |present: &Present| match is_locked {
+            true => present.is_locked,
+            false => present.error == error && present.reported.elapsed() < REMINDER,
         };
         let now = Instant::now();
         let since = match &self.0 {
-            Some(present) if present.error == error && present.reported.elapsed() < REMINDER => return None,
+            Some(present) if is_known(present) => return None,
             Some(present) => present.since,
             None => now,
         };
-        self.0 = Some(Present { error: error.clone(), since, reported: now });
+        self.0 = Some(Present { error: error.clone(), is_locked, since, reported: now });
         Some(ServiceEvent::Trouble { error })
     }
+}
+
+/// The error in words. Of a locked store it says what waits: whoever reads it need not try again.
+fn in_words(error: &OpsError) -> String {
+    let Some((place, holder)) = error.locked_store() else { return error.to_string() };
+    let holder = holder.unwrap_or("another process");
+    format!(
+        "the store {place} is locked by {holder}; slots, events and queued runs wait for it, and none is lost: let it \
+         continue or end it"
+    )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::journal::JournalError;
+    use crate::store::StoreError;
 
     #[test]
     fn an_error_is_reported_when_it_is_new() {
@@ -57,5 +78,25 @@ mod tests {
         assert!(matches!(trouble.news(failed("b")), Some(ServiceEvent::Trouble { .. })));
         assert!(matches!(trouble.news(Ok(())), Some(ServiceEvent::Recovered { .. })));
         assert!(trouble.news(Ok(())).is_none() && !trouble.is_present());
+    }
+
+    /// The system says now and then who has the lock, and the store what it was asked to do.
+    #[test]
+    fn a_locked_store_is_reported_once_with_what_waits_for_it() {
+        let locked = |doing: &'static str, holder: Option<&str>| {
+            let (place, holder) = ("runs.db".to_owned(), holder.map(str::to_owned));
+            Err(OpsError::from(JournalError::from(StoreError::Busy { doing, place, holder })))
+        };
+        let mut trouble = Trouble::default();
+        let Some(ServiceEvent::Trouble { error }) = trouble.news(locked("write to", Some("process 7 (delays)"))) else {
+            panic!("it is new");
+        };
+        let expected = "the store runs.db is locked by process 7 (delays); slots, events and queued runs wait for it, \
+                        and none is lost: let it continue or end it";
+        assert_eq!(error, expected);
+        assert!(trouble.news(locked("write to", None)).is_none());
+        assert!(trouble.news(locked("open", Some("process 8 (delays)"))).is_none() && trouble.is_present());
+        assert!(matches!(trouble.news(Ok(())), Some(ServiceEvent::Recovered { .. })));
+        assert!(matches!(trouble.news(locked("write to", None)), Some(ServiceEvent::Trouble { .. })), "another lock");
     }
 }

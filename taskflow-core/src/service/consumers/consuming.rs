@@ -189,17 +189,18 @@ pub(super) async fn report(
     backfilled: &HashSet<String>,
     events: &mut Vec<ServiceEvent>,
 ) -> Result<bool, OpsError> {
-    let mut has_ended = false;
+    let mut cancels = false;
     for report in reports {
         match report {
             Report::Paused(reason) => events.push(ServiceEvent::Paused { dag, reason }),
             Report::Decision(ConsumerDecision::Start(_)) => {}
             Report::Decision(ConsumerDecision::Record(record)) => events.push(ServiceEvent::Recorded { dag, record }),
             Report::Decision(ConsumerDecision::Note(note)) => events.push(ServiceEvent::Noted { dag, note }),
-            Report::Decision(ConsumerDecision::CancelActive) => {
-                has_ended |= cancel_active(journal, dag, backfilled, events).await?;
-            }
+            Report::Decision(ConsumerDecision::CancelActive) => cancels = true,
         }
     }
-    Ok(has_ended)
+    match cancels {
+        true => cancel_active(journal, dag, backfilled, events).await,
+        false => Ok(false),
+    }
 }

@@ -159,6 +159,7 @@ impl Consumers {
                 }
             }
         }
+        let mut carried_out = Ok(());
         if !steps.is_empty() {
             let outcomes = journal.store_consumptions(steps, now).await?;
             for ((at, wake, cursors, stored, reports), outcome) in decided.into_iter().zip(outcomes) {
@@ -172,14 +173,17 @@ impl Consumers {
                     if let Some(progress) = &mut self.progress {
                         progress.steps += 1;
                     }
-                    if report(journal, consuming.dag.id, reports, backfilled, events).await? {
+                    let reported = report(journal, consuming.dag.id, reports, backfilled, events).await;
+                    // A run that could not be asked to end is asked by the next step.
+                    if !matches!(reported, Ok(false)) {
                         self.list[at].wake = Wake::Now;
                     }
+                    carried_out = carried_out.and(reported.map(|_| ()));
                 }
             }
         }
         self.heads.forget(&self.list.iter().filter_map(|consuming| consuming.cursors.as_ref()));
-        Ok(())
+        carried_out
     }
 
     /// Reads what is new: the states if another process has stored a step, and the heads of events.

@@ -14,7 +14,8 @@
 //!    disk, but take turns with those that do: one at a time, each would wait for the first entries
 //!    of the run before it.
 //! 4. A run that cannot be started leaves its place to the next one, and is tried again after a
-//!    minute.
+//!    minute. If the reason is that another process has locked the store, no other run could start
+//!    either: the turn ends, and the next one tries again.
 //! 5. A run that is to be reprocessed is cleared only when it may start: it gets a *permit*, which
 //!    takes a place. The backfill uses it in the next turn, which follows at once, or loses it.
 //! 6. A queued run that a task of this process waits for starts before all others, and beyond
@@ -157,7 +158,7 @@ impl RunQueue {
         }
         let candidates = self.candidates(journal, backfilled).await?;
         let elsewhere = self.active_elsewhere(journal, backfilled, &candidates).await?;
-        let mut candidates = self.start_awaited(journal, candidates, &elsewhere, events).await;
+        let mut candidates = self.start_awaited(journal, candidates, &elsewhere, events).await?;
         loop {
             let waiting: Vec<WaitingRun> = candidates.iter().map(|candidate| candidate.waiting).collect();
             let room = self.room(&elsewhere);
@@ -168,7 +169,7 @@ impl RunQueue {
             }
             let mut left: Vec<Option<Candidate>> = candidates.into_iter().map(Some).collect();
             let picked = picked.into_iter().filter_map(|at| left[at].take()).collect();
-            self.start_all(journal, picked, events).await;
+            self.start_all(journal, picked, events).await?;
             candidates = left.into_iter().flatten().collect();
         }
         if self.places() > 0 || candidates.is_empty() {

@@ -22,13 +22,17 @@ type Claimed = Result<RunRequest<()>, OpsError>;
 
 impl RunQueue {
     /// Starts the runs that tasks wait for, and returns the others.
+    ///
+    /// # Errors
+    ///
+    /// When the store is locked. They still start before all others.
     pub(super) async fn start_awaited(
         &mut self,
         journal: &Journal,
         candidates: Vec<Candidate>,
         elsewhere: &ActiveRuns,
         events: &mut Vec<ServiceEvent>,
-    ) -> Vec<Candidate> {
+    ) -> Result<Vec<Candidate>, OpsError> {
         let mut awaited = std::mem::take(&mut self.awaited);
         let mut others = Vec::with_capacity(candidates.len());
         for candidate in candidates {
@@ -38,11 +42,12 @@ impl RunQueue {
             } else if self.room(elsewhere)(dag, is_backfill) == 0 {
                 self.awaited.extend(awaited.take(run_id));
                 others.push(candidate);
-            } else {
-                self.start(journal, candidate, events).await;
+            } else if let Err(error) = self.start(journal, candidate, events).await {
+                self.awaited.extend(awaited);
+                return Err(error);
             }
         }
-        others
+        Ok(others)
     }
 
     /// Continues a run that another part of the process has claimed, for a person who asked for it:
@@ -65,36 +70,50 @@ impl RunQueue {
     }
 
     /// Starts runs whose turn has come, in their order. Some are claimed at a time, since the store
-    /// makes one commit of what the others record meanwhile.
+    /// makes one commit of what the others record meanwhile. The first of them is claimed alone: if
+    /// another process has locked the store, each claim would wait for it, one after the other.
+    ///
+    /// # Errors
+    ///
+    /// When the store is locked. Those that are not claimed stay where they were.
     pub(super) async fn start_all(
         &mut self,
         journal: &Journal,
         picked: Vec<Candidate>,
         events: &mut Vec<ServiceEvent>,
-    ) {
+    ) -> Result<(), OpsError> {
         let mut picked = picked.into_iter();
         loop {
             let some: Vec<Candidate> = picked.by_ref().take(CLAIMS).collect();
-            if some.is_empty() {
-                return;
+            let [first, others @ ..] = &*some else { return Ok(()) };
+            let mut claimed = vec![self.claim(journal, first).await];
+            if !claimed.iter().any(is_locked_out) {
+                let mut claims = JoinSet::new();
+                for (at, candidate) in others.iter().enumerate() {
+                    let claim = self.claim(journal, candidate);
+                    claims.spawn(async move { (at, claim.await) });
+                }
+                let mut rest = claims.join_all().await;
+                rest.sort_unstable_by_key(|&(at, _)| at);
+                claimed.extend(rest.into_iter().map(|(_, claimed)| claimed));
             }
-            let mut claims = JoinSet::new();
-            for (at, candidate) in some.iter().enumerate() {
-                let claim = self.claim(journal, candidate);
-                claims.spawn(async move { (at, claim.await) });
+            let mut started = Ok(());
+            for (candidate, claimed) in some.into_iter().zip(claimed) {
+                started = started.and(self.start_claimed(journal, candidate, claimed, events).await);
             }
-            let mut claimed = claims.join_all().await;
-            claimed.sort_unstable_by_key(|&(at, _)| at);
-            for (candidate, (_, claimed)) in some.into_iter().zip(claimed) {
-                self.start_claimed(journal, candidate, claimed, events).await;
-            }
+            started?;
         }
     }
 
     /// Starts a run whose turn has come.
-    async fn start(&mut self, journal: &Journal, candidate: Candidate, events: &mut Vec<ServiceEvent>) {
+    async fn start(
+        &mut self,
+        journal: &Journal,
+        candidate: Candidate,
+        events: &mut Vec<ServiceEvent>,
+    ) -> Result<(), OpsError> {
         let claimed = self.claim(journal, &candidate).await;
-        self.start_claimed(journal, candidate, claimed, events).await;
+        self.start_claimed(journal, candidate, claimed, events).await
     }
 
     /// Claims a run; `None` if its backfill clears it first.
@@ -111,18 +130,22 @@ impl RunQueue {
     }
 
     /// Starts a run that is claimed, or lets its backfill clear it first.
+    ///
+    /// # Errors
+    ///
+    /// When the store is locked. The next turn tries again; every other error refuses the run.
     pub(super) async fn start_claimed(
         &mut self,
         journal: &Journal,
         candidate: Candidate,
         claimed: Option<Claimed>,
         events: &mut Vec<ServiceEvent>,
-    ) {
+    ) -> Result<(), OpsError> {
         let Candidate { run, waiting: WaitingRun { dag, is_backfill, is_interrupted, .. }, .. } = candidate;
         let (number, active) = (run.number, Active { dag, is_backfill });
         let Some(claimed) = claimed else {
             self.permits.insert(number, active);
-            return;
+            return Ok(());
         };
         let started = claimed.and_then(|request| self.run(request, number, dag));
         match started {
@@ -135,15 +158,19 @@ impl RunQueue {
                 // Another process may have been faster.
                 let now = journal.find(&word_of(number)).await;
                 if !now.is_ok_and(|now| now.is_owned || now.state.is_terminal()) {
-                    self.refused.insert(number, Instant::now());
                     if is_interrupted {
                         // The claim has taken over what told that its process had died.
                         self.interrupted.insert(number);
                     }
+                    if error.locked_store().is_some() {
+                        return Err(error);
+                    }
+                    self.refused.insert(number, Instant::now());
                     events.push(ServiceEvent::Refused { run, reason: error.to_string() });
                 }
             }
         }
+        Ok(())
     }
 
     pub(super) fn run(&self, request: RunRequest<()>, number: i64, dag_id: &str) -> Result<(), OpsError> {
@@ -158,4 +185,9 @@ impl RunQueue {
         });
         Ok(())
     }
+}
+
+/// Whether a run cannot be claimed because another process has locked the store.
+fn is_locked_out(claimed: &Option<Claimed>) -> bool {
+    matches!(claimed, Some(Err(error)) if error.locked_store().is_some())
 }
