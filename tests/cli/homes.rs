@@ -43,7 +43,7 @@ fn reading_creates_no_home() {
 #[test]
 fn the_home_flag_overrides_the_variable() {
     let home = Home::new();
-    let other = home.directory.path().join("other");
+    let other = home.beside("other");
     home.good(&["run", "small", "-q", "--home", other.to_str().unwrap()]);
     assert!(!home.path().exists());
     let listed = home.json(&["runs", "--home", other.to_str().unwrap()]);

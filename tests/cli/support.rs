@@ -1,52 +1,30 @@
 //! A home of its own for a test.
 
+use std::ops::Deref;
 use std::path::PathBuf;
 
 use serde_json::Value;
-use taskflow_tests::binaries::{ProgramOutput, call_at};
-use tempfile::TempDir;
+use taskflow_tests::binaries::ProgramOutput;
+use taskflow_tests::home::ProgramHome;
 
 /// A home of its own for a test, and the file that its DAGs look for.
-pub(crate) struct Home {
-    pub(crate) directory: TempDir,
+pub(crate) struct Home(ProgramHome);
+
+impl Deref for Home {
+    type Target = ProgramHome;
+
+    fn deref(&self) -> &ProgramHome {
+        &self.0
+    }
 }
 
 impl Home {
     pub(crate) fn new() -> Self {
-        Home { directory: tempfile::tempdir().expect("temporary directories can be made") }
-    }
-
-    pub(crate) fn path(&self) -> PathBuf {
-        self.directory.path().join("home")
+        Home(ProgramHome::new("cli_history"))
     }
 
     pub(crate) fn file(&self) -> PathBuf {
-        self.directory.path().join("file")
-    }
-
-    pub(crate) fn call(&self, words: &[&str]) -> ProgramOutput {
-        call_at(&self.path(), "cli_history", words)
-    }
-
-    /// Its stdout, if the call succeeds.
-    #[track_caller]
-    pub(crate) fn good(&self, words: &[&str]) -> ProgramOutput {
-        let output = self.call(words);
-        assert_eq!(output.code, Some(0), "{words:?} {output:?}");
-        output
-    }
-
-    #[track_caller]
-    pub(crate) fn json(&self, words: &[&str]) -> Value {
-        self.good(&[words, &["--output", "json"]].concat()).json()
-    }
-
-    /// What it refuses with.
-    #[track_caller]
-    pub(crate) fn refusal(&self, words: &[&str]) -> String {
-        let output = self.call(words);
-        assert_eq!((output.code, &*output.stdout), (Some(2), ""), "{words:?} {output:?}");
-        output.stderr
+        self.beside("file")
     }
 
     /// Runs the DAG that needs the file.

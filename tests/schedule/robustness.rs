@@ -310,7 +310,7 @@ fn a_dag_that_comes_back_has_missed_its_slots() {
     let other = |words: &[&str]| call_at(&home.path(), "turns", words);
     let mut program = program_with_signals("turns");
     program.args(["serve", "--quiet"]).env("TASKFLOW_HOME", home.path()).env("TASKFLOW_CLOCK", home.clock());
-    let program = program.env("TURNS_LOG", home.directory.path().join("log")).stdin(Stdio::null());
+    let program = program.env("TURNS_LOG", home.beside("log")).stdin(Stdio::null());
     let service = Service(program.stdout(Stdio::null()).spawn().expect("a built program starts"));
     assert_eq!(other(&["trigger", "seldom"]).code, Some(0));
     let first = || other(&["runs", "--output", "json"]).json()[0].clone();

@@ -1,6 +1,7 @@
 //! The verbs `serve`, `next`, `slots`, `pause`, `unpause` and `trigger`, with real processes.
 
 use std::collections::HashSet;
+use std::ops::Deref;
 use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
 #[cfg(feature = "failpoints")]
@@ -11,35 +12,38 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use taskflow::Timestamp;
-use taskflow_tests::binaries::{ProgramOutput, call_at, program_with_signals};
+use taskflow_tests::binaries::{call_at, program_with_signals};
 use taskflow_tests::common::eventually;
-use tempfile::TempDir;
+use taskflow_tests::home::ProgramHome;
 
-pub(crate) struct Home {
-    pub(crate) directory: TempDir,
+/// A home of its own for a test, and the files that steer the fixture.
+pub(crate) struct Home(ProgramHome);
+
+impl Deref for Home {
+    type Target = ProgramHome;
+
+    fn deref(&self) -> &ProgramHome {
+        &self.0
+    }
 }
 
 impl Home {
     pub(crate) fn new() -> Self {
-        Home { directory: tempfile::tempdir().expect("temporary directories can be made") }
-    }
-
-    pub(crate) fn path(&self) -> PathBuf {
-        self.directory.path().join("home")
+        Home(ProgramHome::new("serves"))
     }
 
     pub(crate) fn hold(&self) -> PathBuf {
-        self.directory.path().join("hold")
+        self.beside("hold")
     }
 
     pub(crate) fn panic(&self) -> PathBuf {
-        self.directory.path().join("panic")
+        self.beside("panic")
     }
 
     /// Moves the clocks of services.
     #[cfg(feature = "failpoints")]
     pub(crate) fn move_clock(&self, seconds: i64) {
-        let (next, clock) = (self.directory.path().join("next"), self.clock());
+        let (next, clock) = (self.beside("next"), self.clock());
         std::fs::write(&next, seconds.to_string()).and_then(|()| std::fs::rename(next, clock)).expect("it is a file");
     }
 
@@ -50,7 +54,7 @@ impl Home {
     }
 
     pub(crate) fn clock(&self) -> PathBuf {
-        self.directory.path().join("clock")
+        self.beside("clock")
     }
 
     /// The notes in the history of a schedule, oldest first. On a busy machine any schedule may
@@ -58,10 +62,6 @@ impl Home {
     pub(crate) fn notes(&self, dag: &str) -> Vec<Value> {
         let notes = self.slots(dag).into_iter().rev().map(|slot| slot["note"].clone());
         notes.filter(|note| note.is_object() && note["kind"] != "falls_behind").collect()
-    }
-
-    pub(crate) fn call(&self, words: &[&str]) -> ProgramOutput {
-        call_at(&self.path(), "serves", words)
     }
 
     /// A service of some DAGs.
@@ -613,7 +613,7 @@ fn a_manual_run_can_be_about_another_time_or_interval() {
 #[test]
 fn a_service_tells_systemd_when_it_is_ready_and_when_it_stops() {
     let home = Home::new();
-    let path = home.directory.path().join("notify");
+    let path = home.beside("notify");
     let socket = UnixDatagram::bind(&path).expect("temporary sockets can be bound");
     socket.set_read_timeout(Some(Duration::from_secs(60))).expect("it is not zero");
     let said = || {

@@ -10,6 +10,7 @@
 pub mod binaries;
 pub mod clients;
 pub mod common;
+pub mod home;
 pub mod hostile;
 pub mod patience;
 /// What has no public name. The version in the name is that of the package.
