@@ -346,7 +346,7 @@ impl OpsError {
     /// The store, and who has locked it, if another process has.
     pub(crate) fn locked_store(&self) -> Option<(&str, Option<&str>)> {
         let OpsError::Journal(JournalError::Store(StoreError::Busy { place, holder, .. })) = self else { return None };
-        Some((place, holder.as_deref()))
+        Some((place.as_str(), holder.as_deref()))
     }
 
     /// The class of the error.
