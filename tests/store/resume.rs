@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use taskflow::engine::{RunReport, RunState, TaskState};
 use taskflow::journal::{Journal, JournalError, RunHistory};
+use taskflow::notify::Notification;
 use taskflow::prelude::*;
 use taskflow::{BoxError, Value};
 use taskflow_tests::common::{PATIENCE, locked};
@@ -186,6 +187,55 @@ async fn a_pending_retry_keeps_its_time_after_a_resume() -> Result<(), BoxError>
     assert_eq!(handle.await.state(), RunState::Cancelled);
     assert_eq!(ends(&journal.history("last").await?, "fails_at_first"), ["1 error"]);
     assert_eq!(calls("waits", "fails"), 1);
+    Ok(())
+}
+
+fn tell(notification: &Notification) {
+    let failure = notification.failure.as_ref().map(ToString::to_string).unwrap_or_default();
+    call(&notification.run.dag_id, &format!("{}: {failure}", notification.kind));
+}
+
+/// Is running when the run is interrupted.
+#[task(on_failure = tell)]
+async fn hangs(test: &str, ctx: &TaskContext) -> Result<u32> {
+    call(test, "hangs");
+    ctx.cancelled().await;
+    Err("stopped")?
+}
+
+/// Waits for its retry when the run is interrupted.
+#[task(on_failure = tell, retries = 1, retry_delay = "1h")]
+fn fails_before(test: &str) -> Result<u32> {
+    call(test, "fails_before");
+    Err("not yet")?
+}
+
+/// The limit over all attempts has passed when the run is resumed: the program has another one by
+/// then, of a nanosecond. A lost attempt was followed by one more, and a retry that was due in an
+/// hour was waited for.
+#[tokio::test]
+async fn a_task_without_time_left_fails_without_another_call() -> Result<(), BoxError> {
+    let (long, short) = (Duration::from_secs(7200), Duration::from_nanos(1));
+    let lost = |limit: Duration| Dag::build("no_time", || hangs("no_time").total_timeout(limit));
+    let failed = |limit: Duration| Dag::build("no_time", || fails_before("no_time").total_timeout(limit));
+    let why = "took longer than 1ns in all, in one attempt";
+    for (task, before, after, state, ended) in [
+        ("hangs", lost(long)?, lost(short)?, TaskState::Running, "1 lost"),
+        ("fails_before", failed(long)?, failed(short)?, TaskState::UpForRetry, "1 error"),
+    ] {
+        let home = tempfile::tempdir()?;
+        interrupt(home.path(), &before, is(task, state)).await?;
+        let journal = Journal::open(home.path()).await?;
+        let handle = journal.resume_dag("last", &after).await?.start()?;
+        let report = tokio::time::timeout(PATIENCE, handle).await?;
+        assert_eq!(report.state(), RunState::Failed, "{task}");
+        let history = journal.history("last").await?;
+        let known = history.task(task).expect("there is such a task");
+        assert_eq!((known.state, ends(&history, task)), (TaskState::Failed, vec![ended.to_owned()]));
+        assert_eq!(known.failure.as_ref().map(ToString::to_string).as_deref(), Some(why), "{task}");
+    }
+    assert_eq!((calls("no_time", "hangs"), calls("no_time", "fails_before")), (1, 1));
+    assert_eq!(calls("no_time", &format!("failure: {why}")), 2, "one notification each");
     Ok(())
 }
 

@@ -202,7 +202,6 @@ impl<'a> ResumeState<'a> {
         }
         for number in self.layout.tasks() {
             let Some(task) = self.task(number) else { continue };
-            let is_lost = |attempt: &AttemptHistory| matches!(attempt.failure.as_deref(), Some(Failure::Lost { .. }));
             if task.state == TaskState::Scheduled || task.attempts.last().is_some_and(is_lost) {
                 in_flight.insert(number);
             }
@@ -346,6 +345,10 @@ fn own_texts(task: &TaskHistory) -> impl Iterator<Item = (String, String, String
     task.task_state.iter().map(|(key, text)| (task.id.to_string(), key.clone(), text.clone()))
 }
 
+fn is_lost(attempt: &AttemptHistory) -> bool {
+    matches!(attempt.failure.as_deref(), Some(Failure::Lost { .. }))
+}
+
 /// A task as the run restores it.
 fn restored(task: TaskIndex, state: RestoredState, known: &TaskHistory) -> RestoredTask {
     let open = matches!(state, RestoredState::Retry(_) | RestoredState::Open | RestoredState::Waits { .. });
@@ -353,7 +356,7 @@ fn restored(task: TaskIndex, state: RestoredState, known: &TaskHistory) -> Resto
     // The attempt with which a task ended is in its cell; all earlier ones were retried, lost or
     // cleared. A task that was marked, or did not run again, ended without one.
     let earlier = match known.attempts.split_last() {
-        Some((last, rest)) if !open && last.ended == known.since => rest,
+        Some((last, rest)) if !open && last.ended == known.since && !is_lost(last) => rest,
         _ => &known.attempts[..],
     };
     let record = |attempt: &AttemptHistory| AttemptRecord {
