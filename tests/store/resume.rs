@@ -289,6 +289,82 @@ async fn a_changed_graph_runs_new_tasks_and_drops_removed_ones() -> Result<(), B
     Ok(())
 }
 
+#[task]
+fn one_number(test: &str) -> Vec<u32> {
+    call(test, "one_number");
+    vec![1]
+}
+
+/// Fails when it is called for the first and the second time in a test.
+#[task(retries = 1, retry_delay = "1h")]
+fn fails_twice(test: &str, n: u32, ctx: &TaskContext) -> Result<String> {
+    if call(test, "fails_twice") < 3 {
+        return Err("not yet")?;
+    }
+    Ok(format!("{} {n}", ctx.idempotency_key()))
+}
+
+/// Resumes the last run with this graph until its history is as wanted, then closes its journal.
+async fn interrupt_again<T: Value>(
+    home: &std::path::Path,
+    dag: &Dag<T>,
+    wanted: impl Fn(&RunHistory) -> bool,
+) -> Result<(), BoxError> {
+    let journal = Journal::open(home).await?;
+    let handle = journal.resume_dag("last", dag).await?.grace(Duration::from_secs(5)).start()?;
+    until(&journal, wanted).await;
+    journal.close().await?;
+    assert_eq!(tokio::time::timeout(PATIENCE, handle).await?.state(), RunState::Interrupted);
+    Ok(())
+}
+
+/// Runs a task of three graphs, one after the other, of which the second lacks it: it waits for its
+/// retry when the first one is interrupted.
+async fn leave_and_rejoin<A: Value, B: Value>(
+    task: &'static str,
+    before: &Dag<A>,
+    without: &Dag<B>,
+    again: &Dag<A>,
+) -> Result<(), BoxError> {
+    let home = tempfile::tempdir()?;
+    interrupt(home.path(), before, is(task, TaskState::UpForRetry)).await?;
+    interrupt_again(home.path(), without, is("hangs", TaskState::Running)).await?;
+    let journal = Journal::open(home.path()).await?;
+    let report = journal.resume_dag("last", again).await?.await?;
+    let history = journal.history("last").await?;
+    assert_eq!(ends(&history, task), ["1 error", "2 error", "3 success"]);
+    assert_eq!(report.state(), RunState::Success);
+    // It was not cleared, so the key for its effects is the same.
+    let output = journal.value(&history, task).await?.unwrap().json()?;
+    assert_eq!(output, format!("{}/{task} 1", history.info.run_id));
+    Ok(())
+}
+
+/// A task, and an element. The attempt before the second graph counted as if it was of now, so the
+/// next one was the last.
+#[tokio::test]
+async fn a_task_that_is_in_the_graph_again_has_all_its_retries() -> Result<(), BoxError> {
+    let (hour, zero) = (Duration::from_secs(3600), Duration::ZERO);
+    let with = |delay: Duration| Dag::build("rejoins", || fails_twice("task", 1).retry_delay(delay));
+    let without = Dag::build("rejoins", || hangs("task"))?;
+    leave_and_rejoin("fails_twice", &with(hour)?, &without, &with(zero)?).await?;
+
+    let with = |delay: Duration| {
+        Dag::build("rejoins", || {
+            let all = one_number("element").each(|n| {
+                number("element", n);
+                fails_twice("element", n).retry_delay(delay)
+            });
+            all.collect()
+        })
+    };
+    let without = Dag::build("rejoins", || {
+        one_number("element").each(|n| number("element", n));
+        hangs("element")
+    })?;
+    leave_and_rejoin("fails_twice[0]", &with(hour)?, &without, &with(zero)?).await
+}
+
 #[tokio::test]
 async fn a_stored_value_of_another_type_is_rejected_by_its_consumer() -> Result<(), BoxError> {
     let home = tempfile::tempdir()?;

@@ -206,7 +206,8 @@ impl<'a> ResumeState<'a> {
                 in_flight.insert(number);
             }
             let kept = self.kept(number);
-            if kept.is_none() && task.deaths >= SUSPECT {
+            let rejoins = task.state == TaskState::Removed && !self.is_left_out(self.layout.node(number));
+            if kept.is_none() && !rejoins && task.deaths >= SUSPECT {
                 suspects.insert(number);
             }
             if kept.is_none() && task.attempts.is_empty() && !self.is_reopened(number) {
@@ -223,7 +224,7 @@ impl<'a> ResumeState<'a> {
                     RestoredState::Skipped { reason: failure(), by_halt: task.by_halt }
                 }
                 (Some((_, state)), _) => RestoredState::Because { state, cause: cause() },
-                (None, _) if self.is_reopened(number) => RestoredState::Open,
+                (None, _) if rejoins || self.is_reopened(number) => RestoredState::Open,
                 (None, TaskState::UpForRetry) => {
                     let (due, failed) = (task.retry_at.unwrap_or(Timestamp::EPOCH), task.since);
                     RestoredState::Retry(self.no_later(due, failed.map(|failed| due.since(failed))))
@@ -241,6 +242,9 @@ impl<'a> ResumeState<'a> {
                     _ => task.since.map(|poked| until.since(poked)),
                 };
                 wait.until = wait.until.map(|until| self.no_later(until, delay(until)));
+            }
+            if rejoins {
+                known = self.rejoined(known);
             }
             if self.is_reopened(number) {
                 known = self.anew(known);
@@ -312,10 +316,15 @@ impl<'a> ResumeState<'a> {
 
     /// A task that runs again after it had ended: as [`TaskHistory::again`] has it.
     fn anew(&self, known: RestoredTask) -> RestoredTask {
+        let rounds = known.rounds + u32::from(known.attempts > 0);
+        RestoredTask { rounds, ..self.rejoined(known) }
+    }
+
+    /// A task that the graph has again: as [`TaskHistory::rejoin`] has it.
+    fn rejoined(&self, known: RestoredTask) -> RestoredTask {
         let events_seen = if known.attempts > 0 { self.history.events.len() as u64 } else { known.events_seen };
-        let (earlier_attempts, rounds) = (known.attempts, known.rounds + u32::from(known.attempts > 0));
-        let uncounted_attempts = earlier_attempts;
-        RestoredTask { uncounted_attempts, earlier_attempts, rounds, wait: None, events_seen, ..known }
+        let (uncounted_attempts, earlier_attempts) = (known.attempts, known.attempts);
+        RestoredTask { uncounted_attempts, earlier_attempts, wait: None, events_seen, ..known }
     }
 
     fn labels(&self) -> HashMap<TaskIndex, Arc<[String]>> {
