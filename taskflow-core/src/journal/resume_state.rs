@@ -403,3 +403,54 @@ fn taken_by(plan: &Plan, node: NodeIndex) -> impl Iterator<Item = NodeIndex> + '
     });
     edges.flat_map(|edges| edges.sources().iter().filter_map(|source| source.as_task()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dag::Dag;
+    use crate::journal::fuzz::three_tasks;
+    use crate::machine::{Command, Input, Machine, Settings};
+    use crate::run::{Durability, Entry, Session, WaitRecord};
+
+    /// A14: the clock of the first process was ahead. The second one waited for the delay of 10 s by
+    /// its own clock, and died before it had poked, so that the stored time is still to come for the
+    /// third one. Its clock goes on, was set back, or is that of the first one.
+    #[test]
+    fn a_sensor_that_was_about_to_poke_pokes_at_once_wherever_the_clock_stands() {
+        let at = |second: i64| Timestamp::from_nanos(second * 1_000_000_000);
+        let session = |token: u64| {
+            let (worker, build, graph) = ("host:1".to_owned(), "b".to_owned(), String::new());
+            Entry::Session(Box::new(Session { worker, build, token, graph, durability: Durability::Strict }))
+        };
+        let dag = Dag::draw("dag", |dag| {
+            for id in ["a", "b", "c"] {
+                dag.add(id, |_| Ok(()));
+            }
+        });
+        let dag = dag.unwrap();
+        let task = TaskIndex::new(0);
+        for second in [61, 40, 200] {
+            let record = WaitRecord { since: at(100), count: 1, until: Some(at(110)), event: None };
+            let entries = [
+                (100, session(1)),
+                (100, Entry::Scheduled { task }),
+                (100, Entry::Started { task, attempt: 1 }),
+                (100, Entry::Waiting { task, attempt: 1, took: 0, poke: true, record: Box::new(record) }),
+                (50, session(2)),
+                (60, Entry::Scheduled { task }),
+            ];
+            let (mut history, shape) = three_tasks();
+            for (second, entry) in entries {
+                history.apply(1, at(second), entry, |_| Ok(Arc::clone(&shape))).unwrap();
+            }
+            history.lose(at(second));
+            let known = ResumeState::to_resume(&history, dag.plan(), at(second));
+            let mut machine = Machine::new(Arc::clone(dag.plan()), None, Settings::default());
+            machine.restore(&known.restore(HashMap::new(), Vec::new()));
+            let mut commands = Vec::new();
+            machine.step(Input::Start, at(second), &mut commands);
+            assert!(commands.contains(&Command::Ready(task)), "at {second} s: {commands:?}");
+            assert_eq!((machine.task_state(task), machine.attempt(task)), (TaskState::Scheduled, 1));
+        }
+    }
+}
