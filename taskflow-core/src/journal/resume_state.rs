@@ -412,9 +412,9 @@ mod tests {
     use crate::machine::{Command, Input, Machine, Settings};
     use crate::run::{Durability, Entry, Session, WaitRecord};
 
-    /// A14: the clock of the first process was ahead. The second one waited for the delay of 10 s by
-    /// its own clock, and died before it had poked, so that the stored time is still to come for the
-    /// third one. Its clock goes on, was set back, or is that of the first one.
+    /// A14: the clock of the first process was ahead. The second one waited for the delay of 10 s
+    /// by its own clock, and died before it had poked, so that the stored time is still to come for
+    /// the third one. Its clock goes on, was set back, or is that of the first one.
     #[test]
     fn a_sensor_that_was_about_to_poke_pokes_at_once_wherever_the_clock_stands() {
         let at = |second: i64| Timestamp::from_nanos(second * 1_000_000_000);

@@ -71,8 +71,8 @@ pub struct TaskDetails {
     /// that.
     #[serde(skip)]
     pub(crate) by_halt: bool,
-    /// Its state when the present graph no longer had it: that of elements whose lists are yet to be
-    /// expanded again.
+    /// Its state when the present graph no longer had it. Elements have it again when their lists
+    /// are expanded again.
     #[serde(skip)]
     pub(in crate::journal) gone_as: Option<TaskState>,
 }
