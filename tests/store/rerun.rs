@@ -229,6 +229,27 @@ async fn a_replay_calls_its_task_once_whatever_retries_the_run_has() -> Result<(
     Ok(())
 }
 
+#[task(retries = 2, total_timeout = "1h")]
+fn limited(test: &str) -> u32 {
+    called(test, "limited")
+}
+
+#[dag]
+fn limits(test: String) -> u32 {
+    limited(test)
+}
+
+/// Its time does not count from an attempt of the stored run.
+#[tokio::test]
+async fn a_replayed_task_has_its_whole_time() -> Result<(), BoxError> {
+    let journal = Journal::in_memory()?;
+    limits::run("limits".to_owned()).journal(&journal).await?;
+    let replay = journal.replay("last", "limited").await?;
+    assert_eq!(replay.report.state(), RunState::Success);
+    assert_eq!(calls("limits"), [("limited".to_owned(), 2)]);
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_cleared_run_can_be_cancelled_instead() -> Result<(), BoxError> {
     let journal = Journal::in_memory()?;

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use taskflow::engine::{RunReport, RunState, TaskState};
 use taskflow::journal::{Journal, JournalError, RunHistory};
+use taskflow::notify::Notification;
 use taskflow::prelude::*;
 use taskflow::{BoxError, Value};
 use taskflow_tests::common::{PATIENCE, locked};
@@ -189,6 +190,55 @@ async fn a_pending_retry_keeps_its_time_after_a_resume() -> Result<(), BoxError>
     Ok(())
 }
 
+fn tell(notification: &Notification) {
+    let failure = notification.failure.as_ref().map(ToString::to_string).unwrap_or_default();
+    call(&notification.run.dag_id, &format!("{}: {failure}", notification.kind));
+}
+
+/// Is running when the run is interrupted.
+#[task(on_failure = tell)]
+async fn hangs(test: &str, ctx: &TaskContext) -> Result<u32> {
+    call(test, "hangs");
+    ctx.cancelled().await;
+    Err("stopped")?
+}
+
+/// Waits for its retry when the run is interrupted.
+#[task(on_failure = tell, retries = 1, retry_delay = "1h")]
+fn fails_before(test: &str) -> Result<u32> {
+    call(test, "fails_before");
+    Err("not yet")?
+}
+
+/// The limit over all attempts has passed when the run is resumed: the program has another one by
+/// then, of a nanosecond. A lost attempt was followed by one more, and a retry that was due in an
+/// hour was waited for.
+#[tokio::test]
+async fn a_task_without_time_left_fails_without_another_call() -> Result<(), BoxError> {
+    let (long, short) = (Duration::from_secs(7200), Duration::from_nanos(1));
+    let lost = |limit: Duration| Dag::build("no_time", || hangs("no_time").total_timeout(limit));
+    let failed = |limit: Duration| Dag::build("no_time", || fails_before("no_time").total_timeout(limit));
+    let why = "took longer than 1ns in all, in one attempt";
+    for (task, before, after, state, ended) in [
+        ("hangs", lost(long)?, lost(short)?, TaskState::Running, "1 lost"),
+        ("fails_before", failed(long)?, failed(short)?, TaskState::UpForRetry, "1 error"),
+    ] {
+        let home = tempfile::tempdir()?;
+        interrupt(home.path(), &before, is(task, state)).await?;
+        let journal = Journal::open(home.path()).await?;
+        let handle = journal.resume_dag("last", &after).await?.start()?;
+        let report = tokio::time::timeout(PATIENCE, handle).await?;
+        assert_eq!(report.state(), RunState::Failed, "{task}");
+        let history = journal.history("last").await?;
+        let known = history.task(task).expect("there is such a task");
+        assert_eq!((known.state, ends(&history, task)), (TaskState::Failed, vec![ended.to_owned()]));
+        assert_eq!(known.failure.as_ref().map(ToString::to_string).as_deref(), Some(why), "{task}");
+    }
+    assert_eq!((calls("no_time", "hangs"), calls("no_time", "fails_before")), (1, 1));
+    assert_eq!(calls("no_time", &format!("failure: {why}")), 2, "one notification each");
+    Ok(())
+}
+
 /// As `number`, of another type.
 #[task]
 fn word(test: &str, n: u32) -> String {
@@ -237,6 +287,82 @@ async fn a_changed_graph_runs_new_tasks_and_drops_removed_ones() -> Result<(), B
     let summary = journal.find("last").await?;
     assert_eq!((summary.tasks, summary.counts), (4, vec![(TaskState::Success, 4)]));
     Ok(())
+}
+
+#[task]
+fn one_number(test: &str) -> Vec<u32> {
+    call(test, "one_number");
+    vec![1]
+}
+
+/// Fails when it is called for the first and the second time in a test.
+#[task(retries = 1, retry_delay = "1h")]
+fn fails_twice(test: &str, n: u32, ctx: &TaskContext) -> Result<String> {
+    if call(test, "fails_twice") < 3 {
+        return Err("not yet")?;
+    }
+    Ok(format!("{} {n}", ctx.idempotency_key()))
+}
+
+/// Resumes the last run with this graph until its history is as wanted, then closes its journal.
+async fn interrupt_again<T: Value>(
+    home: &std::path::Path,
+    dag: &Dag<T>,
+    wanted: impl Fn(&RunHistory) -> bool,
+) -> Result<(), BoxError> {
+    let journal = Journal::open(home).await?;
+    let handle = journal.resume_dag("last", dag).await?.grace(Duration::from_secs(5)).start()?;
+    until(&journal, wanted).await;
+    journal.close().await?;
+    assert_eq!(tokio::time::timeout(PATIENCE, handle).await?.state(), RunState::Interrupted);
+    Ok(())
+}
+
+/// Runs a task of three graphs, one after the other, of which the second lacks it: it waits for its
+/// retry when the first one is interrupted.
+async fn leave_and_rejoin<A: Value, B: Value>(
+    task: &'static str,
+    before: &Dag<A>,
+    without: &Dag<B>,
+    again: &Dag<A>,
+) -> Result<(), BoxError> {
+    let home = tempfile::tempdir()?;
+    interrupt(home.path(), before, is(task, TaskState::UpForRetry)).await?;
+    interrupt_again(home.path(), without, is("hangs", TaskState::Running)).await?;
+    let journal = Journal::open(home.path()).await?;
+    let report = journal.resume_dag("last", again).await?.await?;
+    let history = journal.history("last").await?;
+    assert_eq!(ends(&history, task), ["1 error", "2 error", "3 success"]);
+    assert_eq!(report.state(), RunState::Success);
+    // It was not cleared, so the key for its effects is the same.
+    let output = journal.value(&history, task).await?.unwrap().json()?;
+    assert_eq!(output, format!("{}/{task} 1", history.info.run_id));
+    Ok(())
+}
+
+/// A task, and an element. The attempt before the second graph counted as if it was of now, so the
+/// next one was the last.
+#[tokio::test]
+async fn a_task_that_is_in_the_graph_again_has_all_its_retries() -> Result<(), BoxError> {
+    let (hour, zero) = (Duration::from_secs(3600), Duration::ZERO);
+    let with = |delay: Duration| Dag::build("rejoins", || fails_twice("task", 1).retry_delay(delay));
+    let without = Dag::build("rejoins", || hangs("task"))?;
+    leave_and_rejoin("fails_twice", &with(hour)?, &without, &with(zero)?).await?;
+
+    let with = |delay: Duration| {
+        Dag::build("rejoins", || {
+            let all = one_number("element").each(|n| {
+                number("element", n);
+                fails_twice("element", n).retry_delay(delay)
+            });
+            all.collect()
+        })
+    };
+    let without = Dag::build("rejoins", || {
+        one_number("element").each(|n| number("element", n));
+        hangs("element")
+    })?;
+    leave_and_rejoin("fails_twice[0]", &with(hour)?, &without, &with(zero)?).await
 }
 
 #[tokio::test]

@@ -246,7 +246,7 @@ fn table(run: &Run<'_>, rows: &[TaskStatus], terminal: &Terminal) -> Result<Stri
     for task in rows {
         let last = task.attempts.last();
         // As in the summary of a run: all attempts, but those before it was cleared.
-        let first = task.attempts.iter().find(|attempt| attempt.number > task.uncounted_attempts).or(last);
+        let first = task.attempts.iter().find(|attempt| attempt.number > task.earlier_attempts).or(last);
         let took = last.zip(first).and_then(|(last, first)| took(run, first.started, last));
         table.add_row([
             Cell::new(named(task)),

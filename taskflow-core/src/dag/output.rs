@@ -108,8 +108,9 @@ impl<T> Output<T> {
     /// A running attempt is ended at the limit, as by its [`timeout`](Output::timeout), and a
     /// deferred task stops waiting: its job on a cluster is killed. The task fails with
     /// [`Failure::OutOfTime`](crate::base::Failure::OutOfTime). A failed attempt whose retry would
-    /// start at the limit or later is not retried. A task that is cleared, or retried with its
-    /// group or its run, has the whole time again.
+    /// start at the limit or later is not retried. If the limit passes while no process runs the
+    /// task, it fails when its run is resumed, without another call. A task that is cleared, or
+    /// retried with its group or its run, has the whole time again.
     ///
     /// For a sensor this is its `timeout`.
     #[track_caller]

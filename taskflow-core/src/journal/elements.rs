@@ -251,7 +251,7 @@ impl RunHistory {
                 let place = known.unwrap_or_else(|place| {
                     // Hashes nothing if nothing is gone.
                     let gone = if self.gone.is_empty() { None } else { self.gone.remove(&*id) };
-                    let task = gone.map_or_else(|| TaskHistory::new(Arc::from(&*id)), TaskHistory::back);
+                    let task = gone.map_or_else(|| TaskHistory::new(Arc::from(&*id)), |task| task.back(events));
                     shape.nodes.push(base.copy(node, Arc::clone(&task.id)));
                     self.tasks.push(task);
                     fresh.push((node, place));

@@ -55,6 +55,10 @@ impl RunHistory {
             self.edited = true;
             self.leave_off(at);
             self.reshape(&graph(&session.graph)?);
+        } else if matches!(entry, Entry::Session(_)) && self.edited {
+            // After an edit, elements that have yet to come back run again.
+            let behind = self.shape.nodes.len();
+            self.tasks[behind..].iter_mut().chain(self.gone.values_mut()).for_each(TaskHistory::leave_for_good);
         }
         self.entries += 1;
         steps::count(1);
@@ -71,19 +75,20 @@ impl RunHistory {
         known.extend(std::mem::take(&mut self.tasks).into_iter().map(|task| (Arc::clone(&task.id), task)));
         let kept = |node: &GraphNode| known.remove(&node.id).unwrap_or_else(|| TaskHistory::new(Arc::clone(&node.id)));
         self.tasks = shape.nodes.iter().map(kept).collect();
+        let events = self.events.len() as u64;
         for task in &mut self.tasks {
             match self.left_out.contains(&task.id) {
                 true => task.state = TaskState::Removed,
-                false if task.state == TaskState::Removed => task.rejoin(),
+                false if task.state == TaskState::Removed => task.rejoin(events),
                 false => {}
             }
         }
         for task in known.values_mut() {
-            if task.state != TaskState::Removed {
-                let state = task.state;
-                task.details().gone_as = Some(state);
+            if task.state == TaskState::Removed {
+                task.leave_for_good();
+            } else {
+                task.leave();
             }
-            task.state = TaskState::Removed;
         }
         self.gone = known;
         self.graph.clone_from(&shape.hash);
@@ -450,6 +455,32 @@ mod tests {
         assert_eq!(attempts(Entry::Started { task, attempt: 2 }), (1, 0));
         let (by, reason) = (String::new(), String::new());
         assert_eq!(attempts(Entry::Cleared { tasks: vec![task], by, reason }), (2, 2));
+    }
+
+    /// The second graph lacks the task, whose retry was pending, and the third one has it again.
+    #[test]
+    fn the_attempts_of_a_task_that_is_in_the_graph_again_are_earlier_ones() {
+        let task = TaskIndex::new(0);
+        let (mut history, shape) = three_tasks();
+        let mut without = Graph::clone(&shape);
+        without.nodes.remove(0);
+        let without = Arc::new(without);
+        let failure = Arc::new(Failure::Error { chain: vec!["no".to_owned()], retryable: true });
+        let entries = [
+            (&shape, session(1)),
+            (&shape, Entry::Started { task, attempt: 1 }),
+            (&shape, Entry::Failed { task, attempt: 1, took: 0, failure, retry: Some(10) }),
+            (&without, session(2)),
+            (&shape, session(3)),
+        ];
+        for (graph, entry) in entries {
+            history.apply(1, Timestamp::EPOCH, entry, |_| Ok(Arc::clone(graph))).unwrap();
+        }
+        let task = history.task("a").unwrap();
+        assert_eq!((task.state, task.retry_at, task.attempts.len()), (TaskState::None, None, 1));
+        assert_eq!((task.uncounted_attempts, task.earlier_attempts), (1, 1));
+        // It was not cleared: the key for its effects stays.
+        assert_eq!((task.cleared, task.rounds), (0, 0));
     }
 
     /// A14: the process dies after the wait and before the next start, and the clock of the next

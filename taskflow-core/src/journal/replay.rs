@@ -88,7 +88,8 @@ impl Journal {
             state,
             attempts,
             uncounted_attempts: 0,
-            earlier_attempts: 0,
+            // It has its whole time.
+            earlier_attempts: attempts,
             rounds: 0,
             started: Timestamp::EPOCH,
             ended: Timestamp::EPOCH,

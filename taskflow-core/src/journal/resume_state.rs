@@ -202,12 +202,12 @@ impl<'a> ResumeState<'a> {
         }
         for number in self.layout.tasks() {
             let Some(task) = self.task(number) else { continue };
-            let is_lost = |attempt: &AttemptHistory| matches!(attempt.failure.as_deref(), Some(Failure::Lost { .. }));
             if task.state == TaskState::Scheduled || task.attempts.last().is_some_and(is_lost) {
                 in_flight.insert(number);
             }
             let kept = self.kept(number);
-            if kept.is_none() && task.deaths >= SUSPECT {
+            let rejoins = task.state == TaskState::Removed && !self.is_left_out(self.layout.node(number));
+            if kept.is_none() && !rejoins && task.deaths >= SUSPECT {
                 suspects.insert(number);
             }
             if kept.is_none() && task.attempts.is_empty() && !self.is_reopened(number) {
@@ -224,7 +224,7 @@ impl<'a> ResumeState<'a> {
                     RestoredState::Skipped { reason: failure(), by_halt: task.by_halt }
                 }
                 (Some((_, state)), _) => RestoredState::Because { state, cause: cause() },
-                (None, _) if self.is_reopened(number) => RestoredState::Open,
+                (None, _) if rejoins || self.is_reopened(number) => RestoredState::Open,
                 (None, TaskState::UpForRetry) => {
                     let (due, failed) = (task.retry_at.unwrap_or(Timestamp::EPOCH), task.since);
                     RestoredState::Retry(self.no_later(due, failed.map(|failed| due.since(failed))))
@@ -242,6 +242,9 @@ impl<'a> ResumeState<'a> {
                     _ => task.since.map(|poked| until.since(poked)),
                 };
                 wait.until = wait.until.map(|until| self.no_later(until, delay(until)));
+            }
+            if rejoins {
+                known = self.rejoined(known);
             }
             if self.is_reopened(number) {
                 known = self.anew(known);
@@ -313,10 +316,15 @@ impl<'a> ResumeState<'a> {
 
     /// A task that runs again after it had ended: as [`TaskHistory::again`] has it.
     fn anew(&self, known: RestoredTask) -> RestoredTask {
+        let rounds = known.rounds + u32::from(known.attempts > 0);
+        RestoredTask { rounds, ..self.rejoined(known) }
+    }
+
+    /// A task that the graph has again: as [`TaskHistory::rejoin`] has it.
+    fn rejoined(&self, known: RestoredTask) -> RestoredTask {
         let events_seen = if known.attempts > 0 { self.history.events.len() as u64 } else { known.events_seen };
-        let (earlier_attempts, rounds) = (known.attempts, known.rounds + u32::from(known.attempts > 0));
-        let uncounted_attempts = earlier_attempts;
-        RestoredTask { uncounted_attempts, earlier_attempts, rounds, wait: None, events_seen, ..known }
+        let (uncounted_attempts, earlier_attempts) = (known.attempts, known.attempts);
+        RestoredTask { uncounted_attempts, earlier_attempts, wait: None, events_seen, ..known }
     }
 
     fn labels(&self) -> HashMap<TaskIndex, Arc<[String]>> {
@@ -346,6 +354,10 @@ fn own_texts(task: &TaskHistory) -> impl Iterator<Item = (String, String, String
     task.task_state.iter().map(|(key, text)| (task.id.to_string(), key.clone(), text.clone()))
 }
 
+fn is_lost(attempt: &AttemptHistory) -> bool {
+    matches!(attempt.failure.as_deref(), Some(Failure::Lost { .. }))
+}
+
 /// A task as the run restores it.
 fn restored(task: TaskIndex, state: RestoredState, known: &TaskHistory) -> RestoredTask {
     let open = matches!(state, RestoredState::Retry(_) | RestoredState::Open | RestoredState::Waits { .. });
@@ -353,7 +365,7 @@ fn restored(task: TaskIndex, state: RestoredState, known: &TaskHistory) -> Resto
     // The attempt with which a task ended is in its cell; all earlier ones were retried, lost or
     // cleared. A task that was marked, or did not run again, ended without one.
     let earlier = match known.attempts.split_last() {
-        Some((last, rest)) if !open && last.ended == known.since => rest,
+        Some((last, rest)) if !open && last.ended == known.since && !is_lost(last) => rest,
         _ => &known.attempts[..],
     };
     let record = |attempt: &AttemptHistory| AttemptRecord {
@@ -390,4 +402,55 @@ fn taken_by(plan: &Plan, node: NodeIndex) -> impl Iterator<Item = NodeIndex> + '
         ArgPlan::Edges(edges) => Some(edges),
     });
     edges.flat_map(|edges| edges.sources().iter().filter_map(|source| source.as_task()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dag::Dag;
+    use crate::journal::fuzz::three_tasks;
+    use crate::machine::{Command, Input, Machine, Settings};
+    use crate::run::{Durability, Entry, Session, WaitRecord};
+
+    /// A14: the clock of the first process was ahead. The second one waited for the delay of 10 s
+    /// by its own clock, and died before it had poked, so that the stored time is still to come for
+    /// the third one. Its clock goes on, was set back, or is that of the first one.
+    #[test]
+    fn a_sensor_that_was_about_to_poke_pokes_at_once_wherever_the_clock_stands() {
+        let at = |second: i64| Timestamp::from_nanos(second * 1_000_000_000);
+        let session = |token: u64| {
+            let (worker, build, graph) = ("host:1".to_owned(), "b".to_owned(), String::new());
+            Entry::Session(Box::new(Session { worker, build, token, graph, durability: Durability::Strict }))
+        };
+        let dag = Dag::draw("dag", |dag| {
+            for id in ["a", "b", "c"] {
+                dag.add(id, |_| Ok(()));
+            }
+        });
+        let dag = dag.unwrap();
+        let task = TaskIndex::new(0);
+        for second in [61, 40, 200] {
+            let record = WaitRecord { since: at(100), count: 1, until: Some(at(110)), event: None };
+            let entries = [
+                (100, session(1)),
+                (100, Entry::Scheduled { task }),
+                (100, Entry::Started { task, attempt: 1 }),
+                (100, Entry::Waiting { task, attempt: 1, took: 0, poke: true, record: Box::new(record) }),
+                (50, session(2)),
+                (60, Entry::Scheduled { task }),
+            ];
+            let (mut history, shape) = three_tasks();
+            for (second, entry) in entries {
+                history.apply(1, at(second), entry, |_| Ok(Arc::clone(&shape))).unwrap();
+            }
+            history.lose(at(second));
+            let known = ResumeState::to_resume(&history, dag.plan(), at(second));
+            let mut machine = Machine::new(Arc::clone(dag.plan()), None, Settings::default());
+            machine.restore(&known.restore(HashMap::new(), Vec::new()));
+            let mut commands = Vec::new();
+            machine.step(Input::Start, at(second), &mut commands);
+            assert!(commands.contains(&Command::Ready(task)), "at {second} s: {commands:?}");
+            assert_eq!((machine.task_state(task), machine.attempt(task)), (TaskState::Scheduled, 1));
+        }
+    }
 }

@@ -54,13 +54,12 @@ impl Core {
         commands: &mut Vec<Command>,
     ) {
         let Some((limit, end)) = self.end_of_attempts(graph, task) else { return };
-        let cell = self.tasks[task];
         // An earlier round of the task may have set the timer. A task that waits for a slot has its
         // own when it starts.
         if end > now {
             return;
         }
-        match cell.state {
+        match self.tasks[task].state {
             TaskState::Running => commands.extend([Command::Abandon(task), Command::EndWork(task)]),
             TaskState::Deferred | TaskState::UpForReschedule => {
                 if let Some(waiter) = self.waiters.get_mut(&task) {
@@ -70,7 +69,40 @@ impl Core {
             }
             _ => return,
         }
-        let attempts = cell.attempt - self.earlier_attempts(task);
+        self.out_of_time(graph, task, limit, now, commands);
+    }
+
+    /// Schedules a task. If the time over all its attempts has passed while none of them ran, as
+    /// without a process, it fails instead of being called once more.
+    pub(super) fn schedule(&mut self, graph: &Layout, task: TaskIndex, now: Timestamp, commands: &mut Vec<Command>) {
+        if let Some(limit) = self.passed_limit(graph, task, now) {
+            // A lost attempt may have left some.
+            commands.push(Command::EndWork(task));
+            self.out_of_time(graph, task, limit, now, commands);
+        } else if self.apply(task, Transition::Schedule, now) {
+            commands.push(Command::Ready(task));
+        }
+    }
+
+    /// The limit over all attempts of a task that is about to go on, if it has passed.
+    pub(super) fn passed_limit(&self, graph: &Layout, task: TaskIndex, now: Timestamp) -> Option<Duration> {
+        let attempt = self.tasks[task].attempt;
+        // The first one that counts sets the limit.
+        if attempt == 0 || attempt == self.earlier_attempts(task) || self.past.ends_early {
+            return None;
+        }
+        self.end_of_attempts(graph, task).filter(|&(_, end)| end <= now).map(|(limit, _)| limit)
+    }
+
+    fn out_of_time(
+        &mut self,
+        graph: &Layout,
+        task: TaskIndex,
+        limit: Duration,
+        now: Timestamp,
+        commands: &mut Vec<Command>,
+    ) {
+        let attempts = self.tasks[task].attempt - self.earlier_attempts(task);
         self.attempt_failed(graph, task, Failure::OutOfTime { limit, attempts }, None, now, commands);
     }
 

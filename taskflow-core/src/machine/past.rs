@@ -17,6 +17,8 @@ pub(super) struct Past {
     pub(super) retries: HashMap<TaskIndex, Timestamp>,
     /// Tasks that were waiting, and whether they are sensors.
     pub(super) waits: HashMap<TaskIndex, bool>,
+    /// It was ending early: its tasks end for that reason, right after the start.
+    pub(super) ends_early: bool,
     /// Attempts that do not count against the retries.
     pub(super) uncounted_attempts: HashMap<TaskIndex, u32>,
     /// Attempts before a task was last cleared, or retried with its group or its run.

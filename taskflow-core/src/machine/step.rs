@@ -148,15 +148,11 @@ impl Core {
             return self.restore_wait(graph, task, poke, now, commands);
         }
         match retry {
-            Some(due) if due > now => {
+            Some(due) if due > now && self.passed_limit(graph, task, now).is_none() => {
                 self.tasks[task].state = TaskState::UpForRetry;
                 self.timers.insert((due, Timer::Retry(task)));
             }
-            _ => {
-                if self.apply(task, Transition::Schedule, now) {
-                    commands.push(Command::Ready(task));
-                }
-            }
+            _ => self.schedule(graph, task, now, commands),
         }
     }
 
@@ -166,17 +162,15 @@ impl Core {
         {
             self.timers.pop_first();
             match timer {
-                Timer::Retry(task) => {
-                    if self.apply(task, Transition::Schedule, now) {
-                        commands.push(Command::Ready(task));
-                    }
+                Timer::Retry(task) if self.tasks[task].state == TaskState::UpForRetry => {
+                    self.schedule(graph, task, now, commands);
                 }
                 Timer::Wait(task) => self.wait_is_over(task, due, now, commands),
                 Timer::Begin(task) if self.tasks[task].state == TaskState::None => {
                     self.ready(graph, task, now, commands);
                 }
-                // Deadlines of tasks are judged before the input.
-                Timer::Begin(_) | Timer::TaskDeadline(_) => {}
+                // Their tasks have ended, or go on. Deadlines of tasks are judged before the input.
+                Timer::Retry(_) | Timer::Begin(_) | Timer::TaskDeadline(_) => {}
                 Timer::Group(group) => self.group_is_due(graph, group, now, commands),
                 Timer::Attempt { task, attempt } => {
                     let cell = &self.tasks[task];

@@ -333,6 +333,86 @@ fn the_limit_over_all_attempts_counts_lost_ones_but_not_those_before_a_clear() {
     }
 }
 
+/// A run that is resumed after so many seconds, whose task has made one attempt, from 10 s to 20 s.
+fn resumed_late(known: RestoredTask, earlier_attempts: u32, second: u64) -> Run {
+    let at = |seconds: u64| Timestamp::EPOCH + Duration::from_secs(seconds);
+    let mut run = Run::unstarted(plan(one_with_a_total_limit), Settings::default());
+    let known = RestoredTask { earlier_attempts, started: at(10), ended: at(20), ..known };
+    run.machine.restore(&Restored { tasks: vec![known], ..Restored::default() });
+    run.now = at(second);
+    run.step(Input::Start);
+    run
+}
+
+/// The tasks that go on with one attempt: a lost one, a failed one before its retry is due and
+/// after it, and one whose wait is over.
+fn with_one_attempt() -> [RestoredTask; 4] {
+    let at = |seconds: u64| Timestamp::EPOCH + Duration::from_secs(seconds);
+    let failure = Failure::Lost { worker: "host:1".to_owned() };
+    let record = AttemptRecord { started: at(10), ended: at(20), failure: Some(Arc::new(failure)), due: None };
+    let wait = WaitRecord { since: at(10), count: 1, until: Some(at(15)), event: None };
+    let after = |state| RestoredTask { retried: vec![record.clone()], ..ended(TaskIndex::default(), state) };
+    let waits = ended(TaskIndex::default(), RestoredState::Waits { poke: false });
+    [
+        after(RestoredState::Open),
+        after(RestoredState::Retry(at(90))),
+        after(RestoredState::Retry(at(45))),
+        RestoredTask { wait: Some(Box::new(wait)), ..waits },
+    ]
+}
+
+/// The limit of 60 s is reached at 70 s, and the run is resumed then. The task was called once more
+/// before it failed.
+#[test]
+fn a_task_whose_limit_over_all_attempts_passed_without_a_process_is_not_called_again() {
+    for known in with_one_attempt() {
+        let state = format!("{:?}", known.state);
+        let mut run = resumed_late(known, 0, 70);
+        let task = run.task("a");
+        assert_eq!(run.state("a"), TaskState::Failed, "{state}");
+        assert_eq!(run.machine.failure(task).as_deref(), Some(&out_of_time(1)), "{state}");
+        assert_eq!(run.machine.attempt(task), 1, "{state}");
+        assert_eq!(run.machine.state(), RunState::Failed, "{state}");
+        assert!(run.commands.contains(&Command::EndWork(task)), "{state}");
+        assert!(run.ready().is_empty(), "{state}");
+    }
+}
+
+/// The attempts before the clear are from an hour ago.
+#[test]
+fn a_cleared_task_is_called_however_long_ago_its_attempts_were() {
+    let [lost, ..] = with_one_attempt();
+    let mut run = resumed_late(lost, 1, 3600);
+    assert_eq!(run.ready(), ["a"]);
+}
+
+/// The driver is late, as after a machine has slept: the retry was due at 25 s, and it is 100 s.
+#[test]
+fn no_retry_starts_late_after_the_limit_over_all_attempts() {
+    let mut run = Run::of(one_with_a_total_limit);
+    run.attempt("a", failed());
+    run.ready();
+    run.now = run.now + Duration::from_secs(100);
+    run.step(Input::TimeReached);
+    assert_eq!(run.machine.failure(run.task("a")).as_deref(), Some(&out_of_time(1)));
+    assert!(run.ready().is_empty());
+}
+
+/// The limit passed before the run was resumed, which was being cancelled.
+#[test]
+fn a_run_that_was_ending_early_ends_a_task_for_its_own_reason() {
+    for known in with_one_attempt() {
+        let mut run = Run::unstarted(plan(one_with_a_total_limit), Settings::default());
+        let halted = Some(("enough".to_owned(), RunState::Cancelled));
+        run.machine.restore(&Restored { tasks: vec![known], halted, ..Restored::default() });
+        run.now = Timestamp::EPOCH + Duration::from_secs(3600);
+        run.step(Input::Start);
+        run.step(Input::Halt { reason: "enough".to_owned(), state: RunState::Cancelled });
+        assert_eq!(run.state("a"), TaskState::Cancelled);
+        assert_eq!(run.machine.state(), RunState::Cancelled);
+    }
+}
+
 #[test]
 fn a_skip_propagates_to_every_downstream_task() {
     let mut run = Run::of(|dag| {

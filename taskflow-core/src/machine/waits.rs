@@ -170,6 +170,9 @@ impl Core {
         // The clock of an earlier process may have been ahead.
         cell.started = cell.started.min(now);
         cell.state = if poke { TaskState::UpForReschedule } else { TaskState::Deferred };
+        if self.passed_limit(graph, task, now).is_some() {
+            return self.attempts_end(graph, task, now, commands);
+        }
         if let Some((_, end)) = self.end_of_attempts(graph, task) {
             self.timers.insert((end.max(now), Timer::Total(task)));
         }

@@ -137,9 +137,10 @@ pub struct TaskStatus {
     pub answer_with: Option<Vec<String>>,
     /// Why it did not succeed.
     pub reason: Option<Reason>,
-    /// How many of its attempts do not count, because it was cleared after them.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub uncounted_attempts: u32,
+    /// How many attempts it had before it was cleared, or retried with its group or run.
+    // The documents keep the name from their first version, although lost attempts are not in it.
+    #[serde(rename = "uncounted_attempts", default, skip_serializing_if = "is_zero")]
+    pub earlier_attempts: u32,
     /// How many times it was cleared.
     pub cleared: u32,
     /// Whether a user has set its state.
@@ -256,7 +257,7 @@ impl TaskStatus {
                 TaskState::UpstreamFailed => upstream(),
                 _ => task.failure.as_deref().map(Reason::of),
             },
-            uncounted_attempts: task.earlier_attempts,
+            earlier_attempts: task.earlier_attempts,
             cleared: task.cleared,
             marked: task.marked,
             has_value: task.has_value(),

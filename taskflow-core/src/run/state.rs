@@ -47,7 +47,8 @@ pub(crate) enum Transition {
     Start,
     /// Its attempt returned a value.
     Succeed,
-    /// Its attempt failed and is not retried.
+    /// Its attempt failed and is not retried, or the time for all its attempts passed while none of
+    /// them ran.
     Fail,
     /// Its attempt failed and another one follows.
     Retry,
@@ -96,7 +97,7 @@ impl TaskState {
             }
             (S::Scheduled, T::Start) => Some(S::Running),
             (S::Running, T::Succeed) => Some(S::Success),
-            (S::Running | S::UpForReschedule | S::Deferred, T::Fail) => Some(S::Failed),
+            (S::Running | S::UpForReschedule | S::Deferred | S::None | S::UpForRetry, T::Fail) => Some(S::Failed),
             (S::Running, T::Retry) => Some(S::UpForRetry),
             (S::Running, T::Reschedule) => Some(S::UpForReschedule),
             (S::Running, T::Defer) => Some(S::Deferred),

@@ -71,7 +71,8 @@ pub struct TaskDetails {
     /// that.
     #[serde(skip)]
     pub(crate) by_halt: bool,
-    /// Its state when a later graph no longer had it.
+    /// Its state when the present graph no longer had it. Elements have it again when their lists
+    /// are expanded again.
     #[serde(skip)]
     pub(in crate::journal) gone_as: Option<TaskState>,
 }

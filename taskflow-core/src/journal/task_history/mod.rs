@@ -250,10 +250,29 @@ impl TaskHistory {
         }
     }
 
-    /// Restores a task of an earlier graph that the present one has again.
-    pub(super) fn back(mut self) -> Self {
+    /// The graph no longer has it, unless it is an element whose list is yet to be expanded again.
+    pub(super) fn leave(&mut self) {
+        let state = self.state;
+        self.details().gone_as = Some(state);
+        self.state = TaskState::Removed;
+    }
+
+    /// The present graph does not have it, and has expanded its lists: should a later one have it
+    /// again, it [rejoins](TaskHistory::rejoin) the run.
+    pub(super) fn leave_for_good(&mut self) {
+        if let Some(details) = self.own_details() {
+            details.gone_as = None;
+        }
+    }
+
+    /// Restores an element that the present graph has as well: with the state that it had in the
+    /// graph before, if it was there.
+    pub(super) fn back(mut self, events: u64) -> Self {
         if self.state == TaskState::Removed {
-            (self.state, self.since) = (self.gone_as.unwrap_or_default(), None);
+            match self.gone_as {
+                Some(state) => (self.state, self.since) = (state, None),
+                None => self.rejoin(events),
+            }
         }
         self
     }
@@ -302,13 +321,12 @@ impl TaskHistory {
         };
     }
 
-    /// A task that was not part of the run, or is in its graph again: only its attempts remain.
-    pub(super) fn rejoin(&mut self) {
-        *self = TaskHistory {
-            attempts: std::mem::take(&mut self.attempts),
-            last_start: self.last_start,
-            last_success: self.last_success,
-            ..TaskHistory::new(Arc::clone(&self.id))
-        };
+    /// A task that was not part of the run, or is in its graph again: as
+    /// [`reset`](TaskHistory::reset), but neither cleared nor retried, so that the key for its
+    /// effects stays the same.
+    pub(super) fn rejoin(&mut self, events: u64) {
+        let rounds = self.rounds;
+        self.again(events);
+        self.details().rounds = rounds;
     }
 }
