@@ -195,14 +195,15 @@ impl Shared {
         self.lock().draining.is_some()
     }
 
-    /// Sends an input to a run, unless it is over. Returns whether the run was there.
+    /// Sends an input to a run, unless it has ended. Returns whether the run has heard it.
     pub(super) fn send(self: &Arc<Self>, key: RunKey, run_id: &str, input: Input) -> bool {
         let mut effects = Effects::default();
         let mut state = self.lock();
-        let mut is_there = false;
+        let mut is_heard = false;
         // A key is reused after a run has ended.
         if let Some(run) = state.run(key)
             && run.shared.info.run_id == run_id
+            && run.listens()
         {
             let now = run.shared.clock.now();
             if matches!(input, Input::Cancel { .. }) {
@@ -211,11 +212,11 @@ impl Shared {
                 state.start(key, now, &mut effects);
             }
             state.send(key, input, now, &mut effects);
-            is_there = true;
+            is_heard = true;
         }
         self.leave(state, &mut effects);
         effects.carry_out(self);
-        is_there
+        is_heard
     }
 
     /// Records the links that running tasks have added.

@@ -192,6 +192,13 @@ impl Run {
         self.held.starts.push_back((self.held.recorded, permit));
     }
 
+    /// Whether an input from outside still changes it. One that has ended only waits, until its
+    /// last entry is stored and the processes of its attempts are gone; if it was drained, the next
+    /// owner is to hear the input.
+    pub(super) fn listens(&self) -> bool {
+        self.held.end.is_none() && !self.held.given_up
+    }
+
     /// Whether a ready task has to wait until the entries before it are stored.
     pub(crate) fn holds(&self) -> bool {
         !self.held.given_up && self.shared.recorder.as_ref().is_some_and(|recorder| recorder.is_strict())

@@ -96,6 +96,33 @@ async fn a_run_that_begins_while_the_store_is_locked_waits_too() {
     }
 }
 
+/// A run that waits for its admission has found its graph in the store. The process that has locked
+/// the store deletes it with the last run that has it, as `db prune` does. The run could not be read
+/// any more.
+#[tokio::test]
+async fn a_graph_that_is_deleted_before_a_run_that_waits_for_a_locked_store_is_stored_again() {
+    be_impatient();
+    let home = tempfile::tempdir().unwrap();
+    let journal = Journal::open(home.path()).await.unwrap();
+    let mut options = DagOptions::NONE;
+    options.max_active_runs = Some(1);
+    let (dag, end) = chain(&options);
+    end.send(()).unwrap();
+    assert_eq!(dag.run().journal(&journal).await.unwrap().state(), RunState::Success);
+    let mut lock = locked(home.path()).await;
+    let handle = dag.run().journal(&journal).start().unwrap();
+    let control = handle.control();
+    until(|| control.store_wait()).await;
+    // When the run asks once more, what comes at its beginning is over.
+    journal.inner.queue.set_store_wait(None);
+    until(|| control.store_wait()).await;
+    let prune = "DELETE FROM runs; DELETE FROM segments; DELETE FROM graphs; COMMIT";
+    sqlx::raw_sql(prune).execute(&mut lock).await.unwrap();
+    end.send(()).unwrap();
+    assert_eq!(handle.await.state(), RunState::Success);
+    assert_eq!(journal.history("last").await.unwrap().state, RunState::Success);
+}
+
 /// How a process leaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Leaves {

@@ -76,6 +76,9 @@ mod queue;
 mod reading;
 mod reopened;
 mod replay;
+#[cfg(test)]
+#[cfg(unix)]
+mod request_tests;
 mod resume;
 mod resume_state;
 mod rollup;

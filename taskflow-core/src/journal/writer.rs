@@ -61,6 +61,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// A graph whose snapshot was stored before the run that refers to it.
 struct StoredGraph {
+    log: Weak<RunLog>,
     plan: Arc<Plan>,
     snapshot: Vec<u8>,
 }
@@ -87,6 +88,8 @@ pub(super) struct Writer {
     admissions: Admissions,
     pools: SharedPools,
     rollups: RollupWriter,
+    /// The graphs of runs whose rows do not refer to them yet.
+    graphs: Vec<StoredGraph>,
     /// The engines that start no tasks while too much waits, by runs of them. Such a run may end
     /// meanwhile.
     held_up: Vec<Commits>,
@@ -122,6 +125,7 @@ impl Writer {
             requests_read: Instant::now(),
             admissions: Admissions::default(),
             pools: SharedPools::new(),
+            graphs: Vec::new(),
             held_up: Vec::new(),
             wait: StoreWait::new(),
             kept: None,
@@ -155,6 +159,7 @@ impl Writer {
                 drop(waiting);
                 self.serve_requests(&live);
                 self.admissions.ask(&*self.store, &self.handle, &mut self.wait, queue);
+                self.keep_graphs();
                 drop(live);
                 waiting = queue.lock();
             }
@@ -239,7 +244,6 @@ impl Writer {
         if dirty.iter().any(|log| log.is_new() && log.shares_pools()) {
             self.lease_pools(queue);
         }
-        let mut graphs = Vec::new();
         // Why no graph is stored any more: the store is locked, and that is not waited for.
         let mut locked: Option<String> = None;
         for log in dirty {
@@ -249,7 +253,7 @@ impl Writer {
                 }
             } else {
                 match self.store_graph(queue, log) {
-                    Ok(graph) => graphs.extend(graph),
+                    Ok(graph) => self.graphs.extend(graph),
                     Err(error) => {
                         let reason = stopped(&error);
                         log.give_up(&reason);
@@ -276,14 +280,26 @@ impl Writer {
             // Stores the rows of runs that wait for their admission.
             self.admissions.ask(&*self.store, &self.handle, &mut self.wait, queue);
         }
-        for StoredGraph { plan, snapshot } in graphs {
-            // A deletion may have removed it before the run referred to it. If it cannot be stored
-            // now, nothing else can either.
-            if self.handle.block_on(self.store.put_graph(plan.hash(), &snapshot)).is_err() {
-                break;
+        self.keep_graphs();
+        size
+    }
+
+    /// Stores graphs again that their runs refer to by now: a deletion may have removed them before.
+    /// What a run with `max_active_runs` stores may wait, for a locked store or for its admission.
+    fn keep_graphs(&mut self) {
+        let mut is_refused = false;
+        for graph in std::mem::take(&mut self.graphs) {
+            let Some(log) = graph.log.upgrade() else { continue };
+            if log.has_stored_graph() {
+                if !is_refused {
+                    let StoredGraph { plan, snapshot, .. } = &graph;
+                    // If one cannot be stored now, no other can.
+                    is_refused = self.handle.block_on(self.store.put_graph(plan.hash(), snapshot)).is_err();
+                }
+            } else if !log.is_given_up() {
+                self.graphs.push(graph);
             }
         }
-        size
     }
 
     /// Stores a batch, reports to its runs, and returns how many bytes no longer wait: none if a
@@ -371,7 +387,7 @@ impl Writer {
 
     /// Stores the snapshot of a graph before its run. Encoding it here keeps graphs of a million
     /// tasks from delaying the start of their run.
-    fn store_graph(&mut self, queue: &Queue, log: &RunLog) -> Result<Option<StoredGraph>, StoreError> {
+    fn store_graph(&mut self, queue: &Queue, log: &Arc<RunLog>) -> Result<Option<StoredGraph>, StoreError> {
         let Some(plan) = log.take_graph() else { return Ok(None) };
         let store = Arc::clone(&self.store);
         // A new run is stored with its mark.
@@ -383,7 +399,7 @@ impl Writer {
         }
         let snapshot = Graph::of(&plan).encode();
         self.write_patiently(queue, || store.put_graph(plan.hash(), &snapshot))?;
-        Ok(Some(StoredGraph { plan, snapshot }))
+        Ok(Some(StoredGraph { log: Arc::downgrade(log), plan, snapshot }))
     }
 
     /// Carries out what other processes ask of the owner of these runs, and acknowledges what is

@@ -268,7 +268,7 @@ pub async fn emitted_by(journal: &Journal, history: &RunHistory) -> Result<Vec<E
 }
 
 /// The first of the events that a run emitted, and how many are left off.
-pub(crate) fn bounded(mut events: Vec<EventDocument>) -> (Vec<EventDocument>, u32) {
+pub(crate) fn first_events(mut events: Vec<EventDocument>) -> (Vec<EventDocument>, u32) {
     let more = events.len().saturating_sub(OF_RUN);
     events.truncate(OF_RUN);
     (events, u32::try_from(more).unwrap_or(u32::MAX))

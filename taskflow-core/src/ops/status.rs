@@ -228,7 +228,7 @@ impl RunStatus {
     /// With the events that its tasks emitted, the first 500 of them.
     #[must_use]
     pub fn with_events(self, events: Vec<EventDocument>) -> Self {
-        let (events, more_events) = events::bounded(events);
+        let (events, more_events) = events::first_events(events);
         RunStatus { events, more_events, ..self }
     }
 

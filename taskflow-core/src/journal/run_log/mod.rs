@@ -223,6 +223,11 @@ impl RunLog {
         state.buffer.is_empty() && !state.given_up
     }
 
+    /// Whether nothing more of it is stored.
+    pub(super) fn is_given_up(&self) -> bool {
+        self.lock().given_up
+    }
+
     /// Whether the writer has not seen it yet.
     pub(super) fn is_new(&self) -> bool {
         self.lock().graph.is_some()

@@ -1,0 +1,99 @@
+//! Requests to runs that cannot hear them any more. They are here because only the core can hold
+//! back the end of a run that has ended.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
+use std::time::Duration;
+
+use super::{Cancellation, Journal, Note};
+use crate::dag::Dag;
+use crate::engine::Engine;
+use crate::run::RunState;
+
+fn engine() -> Engine {
+    Engine::builder().build().unwrap()
+}
+
+/// Waits until there is something.
+async fn until<T>(there_is: impl Fn() -> Option<T>) -> T {
+    loop {
+        if let Some(found) = there_is() {
+            return found;
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Asks the process that runs a run to cancel it.
+async fn ask_to_cancel(journal: &Journal, run_id: &str) {
+    let row = journal.row_with_id(run_id).await.unwrap();
+    let note = Note { by: String::new(), reason: "not now".to_owned() };
+    let asked = journal.cancel(&row, &note).await.unwrap();
+    assert!(matches!(asked, Cancellation::Requested { .. }), "{asked:?}");
+}
+
+/// Has another run cancelled by a request. When that has ended, the process has read all requests
+/// that were made before.
+async fn look_at_requests(journal: &Journal) {
+    let dag = Dag::draw("other", |dag| {
+        dag.add("waits", |ctx| {
+            while !ctx.is_cancelled() {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            Err::<(), _>("asked to stop".into())
+        });
+    });
+    let handle = dag.unwrap().run().journal(journal).engine(&engine()).start().unwrap();
+    let control = handle.control();
+    until(|| control.number()).await;
+    ask_to_cancel(journal, &handle.info().run_id).await;
+    assert_eq!(handle.await.state(), RunState::Cancelled);
+}
+
+/// The grace time has passed, and a process of the only attempt has yet to end: its program may
+/// have ignored SIGTERM. The request was acknowledged although nobody heard it, and the run went
+/// on.
+#[tokio::test]
+async fn a_request_to_a_drained_run_whose_processes_have_yet_to_end_is_left_to_the_next_owner() {
+    let journal = Journal::in_memory().unwrap();
+    let (holds, held) = mpsc::channel();
+    let (end, told) = mpsc::channel::<()>();
+    let told = Mutex::new(told);
+    let may_end = Arc::new(AtomicBool::new(false));
+    let ends = Arc::clone(&may_end);
+    let dag = Dag::draw("drained", move |dag| {
+        dag.add("task", move |ctx| {
+            if ctx.attempt() == 1 {
+                holds.send(ctx.hold()).map_err(|_| "nobody waits for it")?;
+                // It does not stop when it is asked to.
+                told.lock().unwrap().recv()?;
+            }
+            while !ends.load(Ordering::SeqCst) {
+                if ctx.is_cancelled() {
+                    return Err("asked to stop".into());
+                }
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            Ok(())
+        });
+    });
+    let (dag, drained) = (dag.unwrap(), engine());
+    let request = dag.run().journal(&journal).engine(&drained).grace(Duration::from_millis(1));
+    let handle = request.start().unwrap();
+    let (control, run_id) = (handle.control(), handle.info().run_id.clone());
+    let process = until(|| held.try_recv().ok()).await;
+    assert!(process.is_some(), "the attempt has just begun");
+    drained.drain("terminated");
+    until(|| control.view().filter(|view| view.state == RunState::Interrupted)).await;
+    ask_to_cancel(&journal, &run_id).await;
+    // What was carried out in one look is acknowledged in the next one.
+    look_at_requests(&journal).await;
+    look_at_requests(&journal).await;
+    drop((process, end));
+    assert_eq!(handle.await.state(), RunState::Interrupted);
+
+    let handle = journal.resume_dag(&run_id, &dag).await.unwrap().engine(&engine()).start().unwrap();
+    look_at_requests(&journal).await;
+    may_end.store(true, Ordering::SeqCst);
+    assert_eq!(handle.await.state(), RunState::Cancelled);
+}
