@@ -15,7 +15,6 @@ use super::journal::Journal;
 use crate::base::Timestamp;
 use crate::schedule::ConsumerState;
 use crate::store::{EventFilter, EventRow};
-use crate::value::FileRef;
 
 /// How many events are read at once.
 const BATCH: u32 = 10_000;
@@ -45,29 +44,19 @@ impl Journal {
     /// store cannot be written, or files cannot be removed.
     pub async fn prune_events(&self, older_than: Duration) -> Result<u64, JournalError> {
         let old = self.old_events(older_than).await?;
-        let mut gone = 0;
-        // Until nothing more is deleted: an error may have ended a deletion early.
-        loop {
-            let deleted = self.inner.store.delete_events(&old, self.audit_row().as_ref()).await?;
-            if deleted.count > 0 {
-                self.audit_stored();
-            }
-            gone += deleted.count;
-            self.remove_payloads(deleted.files).await?;
-            if deleted.count == 0 || gone >= old.len() as u64 {
-                return Ok(gone);
-            }
+        let deleted = self.inner.store.delete_events(&old, self.audit_row().as_ref()).await?;
+        if deleted.count > 0 {
+            self.audit_stored();
         }
-    }
-
-    /// Removes the files of payloads that no event has any more.
-    async fn remove_payloads(&self, files: Vec<FileRef>) -> Result<(), JournalError> {
-        let Some(blobs) = self.inner.blobs.clone().filter(|_| !files.is_empty()) else { return Ok(()) };
-        let used_before = SystemTime::now() - IN_USE;
-        let remove =
-            move || files.iter().try_for_each(|file| blobs.remove_unused(PAYLOADS, file, used_before).map(drop));
-        let removed = tokio::task::spawn_blocking(remove).await;
-        removed.map_err(std::io::Error::other).and_then(std::convert::identity).map_err(JournalError::Files)
+        if let Some(blobs) = self.inner.blobs.clone().filter(|_| !deleted.files.is_empty()) {
+            let used_before = SystemTime::now() - IN_USE;
+            let remove = move || {
+                deleted.files.iter().try_for_each(|file| blobs.remove_unused(PAYLOADS, file, used_before).map(drop))
+            };
+            let removed = tokio::task::spawn_blocking(remove).await;
+            removed.map_err(std::io::Error::other).and_then(std::convert::identity).map_err(JournalError::Files)?;
+        }
+        Ok(deleted.count)
     }
 
     /// The numbers of the events that can be deleted, in ascending order.

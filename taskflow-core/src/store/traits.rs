@@ -462,9 +462,8 @@ pub(crate) trait Maintenance: Send + Sync {
     fn forget_files<'a>(&'a self, run_ids: &'a [String]) -> StoreFuture<'a, ()>;
 
     /// Deletes events. Their numbers are not used again, and their keys can be. Returns how many
-    /// were deleted, and the payloads in files that no event has any more. Not atomic: an error
-    /// after the first deletion ends it early, and the answer is what is gone. Another call goes
-    /// on, or has the error. The row of the audit trail is stored with the first deletion.
+    /// were deleted, and the payloads in files that no event has any more. Not atomic: after an
+    /// error some events may be gone. The row of the audit trail is stored with the first deletion.
     fn delete_events<'a>(&'a self, numbers: &'a [i64], audit: Option<&'a AuditRow>) -> StoreFuture<'a, DeletedEvents>;
 
     /// Returns the space of deleted rows to the file system. Returns the size of the store before

@@ -240,35 +240,19 @@ pub(super) async fn delete(
 ) -> Result<DeletedEvents, StoreError> {
     let (mut deleted, mut rests) = (DeletedEvents::default(), Rests::default());
     for numbers in numbers.chunks(AT_ONCE) {
+        rests.before().await;
+        store.hit("store.delete")?;
+        let mut guard = store.writer.acquire().await?;
+        let begun = Instant::now();
         let audit = audit.filter(|_| deleted.count == 0);
-        let some = match delete_piece(store, numbers, audit, &mut rests).await {
-            Ok(some) => some,
-            // The caller has to know of them. The next call goes on, or has the error.
-            Err(_) if deleted.count > 0 => return Ok(deleted),
-            Err(error) => return Err(error),
-        };
+        let some = delete_some(guard.connection(), numbers, audit).await;
+        let some = some.map_err(|error| guard.explain(&error))?;
+        guard.release();
+        rests.after(begun);
         deleted.count += some.count;
         deleted.files.extend(some.files);
     }
     Ok(deleted)
-}
-
-/// Deletes in one transaction, after a rest.
-async fn delete_piece(
-    store: &SqliteStore,
-    numbers: &[i64],
-    audit: Option<&AuditRow>,
-    rests: &mut Rests,
-) -> Result<DeletedEvents, StoreError> {
-    rests.before().await;
-    store.hit("store.delete")?;
-    let mut guard = store.writer.acquire().await?;
-    let begun = Instant::now();
-    let some = delete_some(guard.connection(), numbers, audit).await;
-    let some = some.map_err(|error| guard.explain(&error))?;
-    guard.release();
-    rests.after(begun);
-    Ok(some)
 }
 
 async fn delete_some(

@@ -19,8 +19,8 @@ use crate::store::rows::{Appended, RunCursor, RunFilter, RunOrder};
 use crate::store::schedule_rows::{NoteRow, ScheduleRow, ScheduleStep, SlotRow};
 use crate::store::sync_mode::SyncMode;
 use crate::store::traits::{
-    AuditStore, BackfillStore, EventStore, GraphStore, Maintenance, Outbox, PoolStore, RequestStore, RunStore,
-    ScheduleStore, SegmentStore, StoreError,
+    AuditStore, BackfillStore, GraphStore, Maintenance, Outbox, PoolStore, RequestStore, RunStore, ScheduleStore,
+    SegmentStore, StoreError,
 };
 
 fn place() -> (TempDir, PathBuf) {
@@ -900,43 +900,6 @@ async fn a_deletion_that_fails_in_between_names_the_runs_that_are_gone() {
     edit(&path, "DROP TRIGGER stop").await;
     assert_eq!(store.delete(&[], None).await.unwrap(), [0; 0]);
     assert_eq!(left_of_run(&path).await, 0);
-    let mut connection = raw(&path).await;
-    let rows = sqlx::query("SELECT count(*) FROM audit").fetch_one(&mut connection).await.unwrap();
-    assert_eq!(rows.get::<i64, _>(0), 1);
-}
-
-/// The same, for events.
-#[tokio::test]
-async fn a_deletion_that_fails_in_between_counts_the_events_that_are_gone() {
-    let (_dir, path) = place();
-    let store = open(&path).await;
-    let event = crate::store::event_rows::NewEvent {
-        asset: "orders".to_owned(),
-        partition: None,
-        key: None,
-        ty: "u64".to_owned(),
-        value: crate::run::Stored::Inline(vec![1]),
-        emitted: Timestamp::from_nanos(5),
-        run: None,
-        task: None,
-        by: "ann".to_owned(),
-        on_change: false,
-    };
-    let events: Vec<_> = std::iter::repeat_n(event, 700).collect();
-    store.emit(&events, None, None).await.unwrap();
-    store.close().await.unwrap();
-    edit(
-        &path,
-        "CREATE TRIGGER stop BEFORE DELETE ON events WHEN OLD.number > 600 BEGIN SELECT RAISE(ABORT, 'it fails'); END",
-    )
-    .await;
-    let store = open(&path).await;
-    let (numbers, row): (Vec<i64>, _) = ((1..=700).collect(), crate::store::conformance::audit::row("deletes", 5));
-    // A transaction deletes 500.
-    assert_eq!(store.delete_events(&numbers, Some(&row)).await.unwrap().count, 500);
-    assert!(store.delete_events(&numbers, None).await.is_err());
-    edit(&path, "DROP TRIGGER stop").await;
-    assert_eq!(store.delete_events(&numbers, None).await.unwrap().count, 200);
     let mut connection = raw(&path).await;
     let rows = sqlx::query("SELECT count(*) FROM audit").fetch_one(&mut connection).await.unwrap();
     assert_eq!(rows.get::<i64, _>(0), 1);
