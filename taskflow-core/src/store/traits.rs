@@ -40,7 +40,7 @@ use super::admission::{Admission, AdmissionRequest};
 use super::audit_rows::{AuditFilter, AuditRow};
 use super::backfill_rows::{BackfillChange, BackfillRow, Changed, SlotRunRow};
 use super::change_rows::{RunHead, TableVersion};
-use super::event_rows::{DeletedEvents, Emitted, EventFilter, EventProgress, EventRow, NewEvent, WatchCursor};
+use super::event_rows::{Emitted, EventFilter, EventProgress, EventRow, NewEvent, WatchCursor};
 use super::ownership::{Claim, RunGuard};
 use super::pool_leases::{PoolDemand, PoolGrant};
 use super::rollup_rows::RollupRow;
@@ -48,6 +48,7 @@ use super::rows::{Append, Appended, DeliveryPlace, Request, RunFilter, RunRow, S
 use super::schedule_rows::{DamagedRow, NoteRow, ScheduleRow, ScheduleStep, SlotRow, Stepped};
 use crate::base::{ErrorKind, Timestamp};
 use crate::callback::DeliveryAttempt;
+use crate::value::FileRef;
 
 /// A future of a store.
 pub(crate) type StoreFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
@@ -462,9 +463,18 @@ pub(crate) trait Maintenance: Send + Sync {
     fn forget_files<'a>(&'a self, run_ids: &'a [String]) -> StoreFuture<'a, ()>;
 
     /// Deletes events. Their numbers are not used again, and their keys can be. Returns how many
-    /// were deleted, and the payloads in files that no event has any more. Not atomic: after an
-    /// error some events may be gone. The row of the audit trail is stored with the first deletion.
-    fn delete_events<'a>(&'a self, numbers: &'a [i64], audit: Option<&'a AuditRow>) -> StoreFuture<'a, DeletedEvents>;
+    /// were deleted: none after an error. An error that comes after some were deleted is not
+    /// returned; the next call goes on, or has it. Others can write meanwhile. The row of the audit
+    /// trail is stored with the first deletion.
+    fn delete_events<'a>(&'a self, numbers: &'a [i64], audit: Option<&'a AuditRow>) -> StoreFuture<'a, u64>;
+
+    /// The payloads in files that deleted events had, that have not been
+    /// [forgotten](Maintenance::forget_payloads) since, and that no event has now. Each is stored
+    /// with the deletion of its event.
+    fn left_payloads(&self) -> StoreFuture<'_, Vec<FileRef>>;
+
+    /// The files of these payloads are gone. An unknown one is ignored.
+    fn forget_payloads<'a>(&'a self, files: &'a [FileRef]) -> StoreFuture<'a, ()>;
 
     /// Returns the space of deleted rows to the file system. Returns the size of the store before
     /// and after, in bytes.
