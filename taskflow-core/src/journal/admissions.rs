@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, Weak};
 
 use super::queue::Queue;
+use super::run_ids;
 use super::run_log::{AdmissionState, RunLog};
 use super::store_wait::StoreWait;
 use super::writer::stopped;
@@ -72,7 +73,7 @@ impl Admissions {
                     self.waiting.push(Arc::downgrade(&log));
                 }
                 Ok(Some(Admission::Fenced)) => log.give_up("another process has taken over this run"),
-                Ok(None) => log.give_up("a run with this id already exists"),
+                Ok(None) => log.give_up(&handle.block_on(run_ids::taken(store, log.run_id()))),
                 Err(error) if wait.goes_on(queue, &error) => {
                     self.is_refused = true;
                     self.waiting.push(Arc::downgrade(&log));

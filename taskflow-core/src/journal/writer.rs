@@ -45,6 +45,7 @@ use super::edit::reason_by;
 use super::graph::Graph;
 use super::queue::{CONGESTED, LAZY, Queue, Waiting};
 use super::rollup_writer::RollupWriter;
+use super::run_ids;
 use super::run_log::{RunLog, Taken};
 use super::shared_pools::SharedPools;
 use super::store_wait::StoreWait;
@@ -327,7 +328,9 @@ impl Writer {
                             }
                         }
                         Appended::Fenced => log.give_up("another process has taken over this run"),
-                        Appended::Taken => log.give_up("a run with this id already exists"),
+                        Appended::Taken => {
+                            log.give_up(&self.handle.block_on(run_ids::taken(&*self.store, log.run_id())));
+                        }
                     }
                 }
                 self.rollups.ended(ended);
