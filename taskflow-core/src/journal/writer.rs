@@ -48,7 +48,7 @@ use super::rollup_writer::RollupWriter;
 use super::run_ids;
 use super::run_log::{RunLog, Taken};
 use super::shared_pools::SharedPools;
-use super::store_wait::StoreWait;
+use super::store_wait::{Round, StoreWait, Turn};
 use crate::dag::Plan;
 use crate::engine::Commits;
 use crate::store::{Append, Appended, Request, RequestKind, Store, StoreError, StoreFuture};
@@ -241,22 +241,18 @@ impl Writer {
             self.lease_pools(queue);
         }
         let mut graphs = Vec::new();
-        // Why no graph is stored any more: the store is locked, and that is not waited for.
-        let mut locked: Option<String> = None;
+        let mut round = Round::default();
         for log in dirty {
-            if let Some(reason) = &locked {
-                if log.take_graph().is_some() {
-                    log.give_up(reason);
-                }
-            } else {
-                match self.store_graph(queue, log) {
-                    Ok(graph) => graphs.extend(graph),
-                    Err(error) => {
-                        let reason = stopped(&error);
+            match round.turn(None) {
+                Turn::GivesUp(reason) => {
+                    if log.take_graph().is_some() {
                         log.give_up(&reason);
-                        locked = matches!(error, StoreError::Busy { .. }).then_some(reason);
                     }
                 }
+                Turn::Asks | Turn::Waits => match self.store_graph(queue, log) {
+                    Ok(graph) => graphs.extend(graph),
+                    Err(error) => log.give_up(&round.given_up(&error)),
+                },
             }
             if log.awaits_admission() {
                 has_changed |= self.admissions.add(log);
