@@ -23,12 +23,13 @@ use crate::store::account_rows::{AccountKind, AccountRow};
 use crate::store::admission::Ticket;
 use crate::store::audit_rows::AuditRow;
 use crate::store::backfill_rows::BackfillRow;
+use crate::store::error::StoreError;
 use crate::store::event_rows::{EventRow, WatchCursor};
 use crate::store::ownership::{Liveness, RunGuard};
 use crate::store::rollup_rows::RollupRow;
 use crate::store::rows::{Request, RunRow, Segment, present_state};
 use crate::store::schedule_rows::{NoteRow, ScheduleRow, SlotRow};
-use crate::store::traits::{ChangeStore, PoolStore, StoreError, StoreFuture, store_future};
+use crate::store::traits::{ChangeStore, PoolStore, StoreFuture, store_future};
 use crate::value::FileRef;
 
 /// Runs in memory.

@@ -20,6 +20,7 @@ use crate::store::backfill_rows::{BackfillChange, BackfillRow, Changed};
 use crate::store::conformance::audit::row as audit_row;
 use crate::store::conformance::damage::{Damaged, Part};
 use crate::store::conformance::{claim, known, new, ok, plain, segment, update};
+use crate::store::error::StoreError;
 use crate::store::event_rows::{NewEvent, WatchCursor};
 use crate::store::pool_leases::PoolDemand;
 use crate::store::rollup_rows::RollupRow;
@@ -28,7 +29,6 @@ use crate::store::schedule_rows::{NoteRow, ScheduleRow, ScheduleStep, SlotRow};
 use crate::store::sync_mode::SyncMode;
 use crate::store::traits::{
     AuditStore, GraphStore, Maintenance, Outbox, PoolStore, RequestStore, RollupStore, RunStore, SegmentStore, Store,
-    StoreError,
 };
 use crate::value::FileRef;
 

@@ -14,9 +14,9 @@ use crate::base::{Timestamp, hex};
 use crate::run::Stored;
 use crate::store::audit_rows::AuditRow;
 use crate::store::checksum::{Checksum, of_columns};
+use crate::store::error::StoreError;
 use crate::store::event_rows::{Emitted, EventFilter, EventProgress, EventRow, NewEvent, WatchCursor};
 use crate::store::rows::Appended;
-use crate::store::traits::StoreError;
 use crate::value::FileRef;
 
 const COLUMNS: &str =

@@ -13,7 +13,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection, Row, SqlSafeStr};
 
 use super::error::{Doing, explain, stopped};
 use crate::base::failpoint;
-use crate::store::traits::StoreError;
+use crate::store::error::StoreError;
 
 /// The table of applied migrations has a name of its own: a program may use sqlx's migrations in
 /// the same file.

@@ -13,6 +13,7 @@ use crate::store::admission::{Admission, AdmissionRequest};
 use crate::store::audit_rows::AuditFilter;
 use crate::store::backfill_rows::{BackfillChange, BackfillRow};
 use crate::store::conformance::{claim, known, new, ok, plain, segment, update};
+use crate::store::error::StoreError;
 use crate::store::event_rows::NewEvent;
 use crate::store::ownership::{Claim, Liveness};
 use crate::store::pool_leases::PoolDemand;
@@ -21,7 +22,7 @@ use crate::store::schedule_rows::{NoteRow, ScheduleRow, ScheduleStep, SlotRow};
 use crate::store::sync_mode::SyncMode;
 use crate::store::traits::{
     AuditStore, BackfillStore, EventStore, GraphStore, Maintenance, Outbox, PoolStore, RequestStore, RunStore,
-    ScheduleStore, SegmentStore, StoreError,
+    ScheduleStore, SegmentStore,
 };
 use crate::value::FileRef;
 
