@@ -8,7 +8,9 @@ use crate::store::rows::DeliveryPlace;
 /// Which runs may have undelivered callbacks, and what was delivered.
 pub(crate) trait Outbox: Send + Sync {
     /// Marks a run that this process owns as possibly having undelivered callbacks. A new run is
-    /// stored with its mark: see [`NewRun::has_callbacks`](crate::store::rows::NewRun::has_callbacks).
+    /// stored with its mark: see [`NewRun::has_callbacks`].
+    ///
+    /// [`NewRun::has_callbacks`]: crate::store::rows::NewRun::has_callbacks
     fn outbox_add<'a>(&'a self, run_id: &'a str) -> StoreFuture<'a, ()>;
 
     /// The ids of the runs that may have undelivered callbacks.

@@ -20,8 +20,8 @@ pub(crate) trait ScheduleStore: Send + Sync {
 
     /// Stores steps of different DAGs in one transaction. Each step is stored whole, with its runs
     /// and its slots, or is a conflict: the version of its row is not the next one. A run whose id
-    /// exists is answered with [`Appended::Taken`](crate::store::rows::Appended::Taken) and does not
-    /// make its step a conflict.
+    /// exists is answered with [`Appended::Taken`](crate::store::rows::Appended::Taken) and does
+    /// not make its step a conflict.
     fn step_schedules<'a>(&'a self, steps: &'a [ScheduleStep]) -> StoreFuture<'a, Vec<Stepped>>;
 
     /// What is decided of the deadlines of slots, by DAG. Damage of one row hides no other.
