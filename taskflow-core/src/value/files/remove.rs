@@ -9,8 +9,8 @@ use super::{FileRef, UNFINISHED, ValueFiles, unfinished};
 use crate::base::{from_hex, private};
 
 impl ValueFiles {
-    /// Removes a shared value unless somebody has put it since `used_before`, and returns whether it
-    /// is gone, which it may have been before. It is moved away first: whoever puts it meanwhile
+    /// Removes a shared value unless somebody has put it since `used_before`, and returns whether
+    /// it is gone, which it may have been before. It is moved away first: whoever puts it meanwhile
     /// writes it again, or is seen to have used it.
     pub(crate) fn remove_unused(&self, run: &str, file: &FileRef, used_before: SystemTime) -> io::Result<bool> {
         let path = self.path(run, file);
