@@ -314,3 +314,20 @@ fn schedules_are_reset_and_old_runs_are_pruned() {
     service.post("/api/v1/db/prune", &json!({})).assert_problem(422, "`older_than` is needed");
     service.post("/api/v1/db/prune", &json!({"older_than": "old"})).assert_problem(400, "not a duration");
 }
+
+/// A file is where the artifacts of the run should be. The run is one of another process: the
+/// service may have its own runs for a moment after their ends.
+#[test]
+fn a_prune_that_cannot_delete_all_files_says_so_and_what_it_has_deleted() {
+    let service = Service::new();
+    service.call(&["run", "greeting"]);
+    service.wait(1, "success");
+    let id = service.json("/api/v1/runs/1")["run_id"].as_str().expect("an id").replace(':', "%3A");
+    let artifacts = service.home().join("artifacts");
+    std::fs::create_dir_all(&artifacts).expect("directories can be made");
+    std::fs::write(artifacts.join(id), "text").expect("files can be written");
+    let pruned = service.post("/api/v1/db/prune", &json!({"older_than": "0s"}));
+    pruned.assert_problem(503, "; the next `db prune` tries again; deleted: 1 run");
+    let again = service.post("/api/v1/db/prune", &json!({"older_than": "0s"}));
+    again.assert_problem(503, "files of what was deleted cannot be removed: run `manual__");
+}

@@ -4,8 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use serde_json::json;
 use taskflow::journal::{Journal, Note, Prune, RunHistory, SyncMode, TaskFilter};
-use taskflow::ops::{self, EventQuery};
+use taskflow::ops::{self, EventQuery, NewAssetEvent, OpsError};
 use taskflow::prelude::*;
 use taskflow::{Durability, RunState, TaskState};
 
@@ -179,6 +180,84 @@ async fn files_of_a_run_that_has_the_id_of_a_deleted_one_stay() -> Result<()> {
         assert_eq!(ops::prune(&journal, &prune_of(Duration::from_secs(86_400), None), None).await?.pruned, 0);
         assert_eq!(journal.check().await?, [""; 0], "its values are there");
     }
+    Ok(())
+}
+
+/// Emits an event with a payload that goes to a file.
+async fn emit(journal: &Journal, first: u64) -> Result<()> {
+    let rows: Vec<u64> = (first..first + 9_000).map(|number| number * 1_000_003).collect();
+    ops::emit(journal, "store/value_files", NewAssetEvent::new(json!(rows)), &Note::by_user("")).await?;
+    Ok(())
+}
+
+/// A journal with two events, and the files of their payloads.
+async fn with_two_payloads(home: &Path) -> Result<(Journal, PathBuf, PathBuf)> {
+    let journal = Journal::open(home).await?;
+    emit(&journal, 0).await?;
+    let values = home.join("values");
+    let first = files(&values).pop().ok_or("the first payload has no file")?;
+    emit(&journal, 1).await?;
+    let newest = files(&values).into_iter().find(|file| *file != first).ok_or("the other payload has no file")?;
+    Ok((journal, first, newest))
+}
+
+/// Nobody has used the file for three hours.
+fn age(file: &Path) -> Result<()> {
+    let opened = fs::File::options().write(true).open(file)?;
+    opened.set_modified(SystemTime::now() - Duration::from_secs(3 * 3_600))?;
+    Ok(())
+}
+
+/// A file is where the directory of the payload should be. The prune said that it had deleted
+/// nothing, and no other one deleted the payload.
+#[tokio::test]
+async fn a_prune_that_cannot_delete_the_payload_of_an_event_says_what_it_has_deleted() -> Result<()> {
+    let home = tempfile::tempdir()?;
+    let (journal, payload, newest) = with_two_payloads(home.path()).await?;
+    age(&payload)?;
+    let (directory, aside) = (payload.parent().ok_or("it has a directory")?, home.path().join("aside"));
+    fs::rename(directory, &aside)?;
+    fs::write(directory, "text")?;
+    let failed = ops::prune(&journal, &prune_of(Duration::ZERO, None), None).await.expect_err("a file stays");
+    let says_how_many = matches!(&failed, OpsError::PrunedInPart { pruned, .. } if pruned.events == 1);
+    assert!(says_how_many, "{failed:?}");
+    let failed = failed.to_string();
+    assert!(failed.contains("the payload "), "{failed}");
+    assert!(failed.ends_with("; the next `db prune` tries again; deleted: 1 event"), "{failed}");
+
+    fs::remove_file(directory)?;
+    fs::rename(&aside, directory)?;
+    assert_eq!(ops::prune(&journal, &prune_of(Duration::ZERO, Some("another")), None).await?.events, 0);
+    assert!(!payload.exists() && newest.exists());
+    assert_eq!(journal.check().await?, [""; 0]);
+    Ok(())
+}
+
+/// An event that was emitted just now, as with `--older-than 1h`. Its payload stayed for ever.
+#[tokio::test]
+async fn the_payload_of_a_young_event_is_deleted_by_a_later_prune() -> Result<()> {
+    let home = tempfile::tempdir()?;
+    let (journal, payload, newest) = with_two_payloads(home.path()).await?;
+    assert_eq!(ops::prune(&journal, &prune_of(Duration::ZERO, None), None).await?.events, 1);
+    assert!(payload.exists(), "a process may be about to store an event with it");
+    age(&payload)?;
+    ops::prune(&journal, &prune_of(Duration::ZERO, Some("another")), None).await?;
+    assert!(!payload.exists() && newest.exists());
+    assert_eq!(journal.check().await?, [""; 0]);
+    Ok(())
+}
+
+/// It was left because it was young, and is that of another event by the next prune.
+#[tokio::test]
+async fn the_payload_of_a_deleted_event_stays_if_another_event_has_it_again() -> Result<()> {
+    let home = tempfile::tempdir()?;
+    let (journal, payload, _) = with_two_payloads(home.path()).await?;
+    assert_eq!(ops::prune(&journal, &prune_of(Duration::ZERO, None), None).await?.events, 1);
+    emit(&journal, 0).await?;
+    age(&payload)?;
+    ops::prune(&journal, &prune_of(Duration::ZERO, Some("another")), None).await?;
+    assert!(payload.exists());
+    assert_eq!(journal.check().await?, [""; 0]);
     Ok(())
 }
 

@@ -5,9 +5,9 @@ use std::collections::HashSet;
 use std::sync::{Arc, Weak};
 
 use super::queue::Queue;
+use super::run_ids;
 use super::run_log::{AdmissionState, RunLog};
-use super::store_wait::StoreWait;
-use super::writer::stopped;
+use super::store_wait::{Round, StoreWait, Turn};
 use crate::base::Timestamp;
 use crate::store::{Admission, AdmissionRequest, Append, AppendTarget, Appended, Store, StoreError};
 
@@ -16,7 +16,7 @@ use crate::store::{Admission, AdmissionRequest, Append, AppendTarget, Appended, 
 pub(super) struct Admissions {
     /// In the order in which they asked.
     waiting: Vec<Weak<RunLog>>,
-    /// Whether another process had locked the store when it was asked last.
+    /// Whether they wait for a store that another process has locked.
     is_refused: bool,
 }
 
@@ -31,7 +31,7 @@ impl Admissions {
     }
 
     /// Asks for the admission of all runs, and starts those that have it. If another process has
-    /// locked the store, they keep waiting.
+    /// locked the store, they keep waiting, but for those whose engine leaves.
     pub(super) fn ask(
         &mut self,
         store: &dyn Store,
@@ -43,20 +43,22 @@ impl Admissions {
         // queue.
         let mut full: HashSet<(String, bool)> = HashSet::new();
         let waiting = std::mem::take(&mut self.waiting);
-        // Why nobody asks any more: the store is locked, and that is not waited for.
-        let mut locked: Option<String> = None;
-        let was_refused = std::mem::take(&mut self.is_refused);
+        let mut round = Round::default();
         for log in waiting.iter().filter_map(Weak::upgrade) {
             let Some(state) = log.admission() else { continue };
             let may_pass = state.ancestors.as_ref().is_none_or(|ancestors| !ancestors.is_empty());
             let share = (state.dag_id.clone(), state.is_backfill);
-            if self.is_refused || (full.contains(&share) && state.has_asked && !may_pass) {
-                self.waiting.push(Arc::downgrade(&log));
-                continue;
-            }
-            if let Some(reason) = &locked {
-                log.give_up(reason);
-                continue;
+            let engine = log.commits().map(|commits| commits.engine());
+            match round.turn(engine) {
+                Turn::Asks if !full.contains(&share) || !state.has_asked || may_pass => {}
+                Turn::Asks | Turn::Waits => {
+                    self.waiting.push(Arc::downgrade(&log));
+                    continue;
+                }
+                Turn::GivesUp(reason) => {
+                    log.give_up(&reason);
+                    continue;
+                }
             }
             match handle.block_on(ask_for(store, &log, state)) {
                 Ok(Some(Admission::Admitted)) => {
@@ -72,22 +74,14 @@ impl Admissions {
                     self.waiting.push(Arc::downgrade(&log));
                 }
                 Ok(Some(Admission::Fenced)) => log.give_up("another process has taken over this run"),
-                Ok(None) => log.give_up("a run with this id already exists"),
-                Err(error) if wait.goes_on(queue, &error) => {
-                    self.is_refused = true;
-                    self.waiting.push(Arc::downgrade(&log));
-                }
-                Err(error) => {
-                    let reason = stopped(&error);
-                    log.give_up(&reason);
-                    locked = matches!(error, StoreError::Busy { .. }).then_some(reason);
-                }
+                Ok(None) => log.give_up(&handle.block_on(run_ids::taken(store, log.run_id()))),
+                Err(error) => match round.refused(wait, queue, engine, &error) {
+                    Turn::GivesUp(reason) => log.give_up(&reason),
+                    Turn::Asks | Turn::Waits => self.waiting.push(Arc::downgrade(&log)),
+                },
             }
         }
-        // Other answers say nothing of the lock: whoever waits is told so without writing.
-        if was_refused && !self.is_refused && locked.is_none() {
-            wait.over(queue);
-        }
+        self.is_refused = round.end(wait, queue, self.is_refused);
     }
 }
 

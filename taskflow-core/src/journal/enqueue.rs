@@ -47,7 +47,7 @@ impl Journal {
                 let row = store.run(number).await?;
                 row.map(RunSummary::of).ok_or_else(|| JournalError::UnknownRun { run: run_id.clone() })
             }
-            _ => Err(refused("a run with this id already exists".to_owned())),
+            _ => Err(refused(run_ids::taken(&**store, &run_id).await)),
         }
     }
 }

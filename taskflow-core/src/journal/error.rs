@@ -143,8 +143,9 @@ pub enum JournalError {
         /// What is wrong with it, and what a valid answer is.
         reason: String,
     },
-    /// Files of a run cannot be removed.
-    #[error("files of deleted runs cannot be removed: {0}")]
+    /// Files of deleted runs, or payloads of deleted events, cannot be removed. The error names no
+    /// path, so that a server can say it.
+    #[error("files of what was deleted cannot be removed: {0}")]
     Files(std::io::Error),
     /// A run could not be started.
     #[error(transparent)]

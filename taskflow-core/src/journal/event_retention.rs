@@ -5,6 +5,10 @@
 //! asset stays: `Seen` looks at it, and `on_change` compares with it. What is decided never becomes
 //! pending again, and a consumer that is new begins after the last event, so that events can be
 //! emitted and consumed meanwhile.
+//!
+//! A large payload is in a file, which several events can have. The store notes it with the
+//! deletion of an event, and the file is deleted once no event has it and nobody has used it for
+//! [`IN_USE`]: by this prune or a later one, also if one is interrupted in between.
 
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, SystemTime};
@@ -12,7 +16,7 @@ use std::time::{Duration, SystemTime};
 use super::error::JournalError;
 use super::events::PAYLOADS;
 use super::journal::Journal;
-use crate::base::Timestamp;
+use crate::base::{Timestamp, hex};
 use crate::schedule::ConsumerState;
 use crate::store::{EventFilter, EventRow};
 
@@ -20,7 +24,8 @@ use crate::store::{EventFilter, EventRow};
 const BATCH: u32 = 10_000;
 
 /// Longer than it takes from writing a payload to storing its event, which may wait an hour for a
-/// store that another process has locked.
+/// store that another process has locked. The payload of an event that is younger stays for the
+/// next prune.
 const IN_USE: Duration = Duration::from_secs(2 * 60 * 60);
 
 impl Journal {
@@ -29,34 +34,73 @@ impl Journal {
     /// # Errors
     ///
     /// As [`Journal::prune_events`].
-    pub async fn would_prune_events(&self, older_than: Duration) -> Result<u64, JournalError> {
+    pub(crate) async fn would_prune_events(&self, older_than: Duration) -> Result<u64, JournalError> {
         Ok(self.old_events(older_than).await?.len() as u64)
     }
 
     /// Deletes events that are older than this and that every consumer has decided about, but for
-    /// the newest of each asset. Returns how many.
+    /// the newest of each asset, and adds to `gone` how many, also if it fails. Whoever calls it
+    /// calls [`delete_left_payloads`](Journal::delete_left_payloads) afterwards.
     ///
     /// The key of a deleted event can be used again.
     ///
     /// # Errors
     ///
     /// When the state of a consumer is damaged: then nobody knows what is pending for it. When the
-    /// store cannot be written, or files cannot be removed.
-    pub async fn prune_events(&self, older_than: Duration) -> Result<u64, JournalError> {
+    /// store cannot be written.
+    pub(crate) async fn prune_events(&self, older_than: Duration, gone: &mut u64) -> Result<(), JournalError> {
         let old = self.old_events(older_than).await?;
-        let deleted = self.inner.store.delete_events(&old, self.audit_row().as_ref()).await?;
-        if deleted.count > 0 {
+        let mut left = old.len() as u64;
+        // Until nothing more is deleted: an error may have ended a deletion early.
+        while left > 0 {
+            let deleted = self.inner.store.delete_events(&old, self.audit_row().as_ref()).await?;
+            if deleted == 0 {
+                // Another prune has deleted the rest.
+                break;
+            }
             self.audit_stored();
+            *gone += deleted;
+            left = left.saturating_sub(deleted);
         }
-        if let Some(blobs) = self.inner.blobs.clone().filter(|_| !deleted.files.is_empty()) {
-            let used_before = SystemTime::now() - IN_USE;
-            let remove = move || {
-                deleted.files.iter().try_for_each(|file| blobs.remove_unused(PAYLOADS, file, used_before).map(drop))
-            };
-            let removed = tokio::task::spawn_blocking(remove).await;
-            removed.map_err(std::io::Error::other).and_then(std::convert::identity).map_err(JournalError::Files)?;
+        Ok(())
+    }
+
+    /// Deletes the files of payloads that deleted events had, that no event has now, and that
+    /// nobody has used lately.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read or written, or a file cannot be removed. That of one payload
+    /// does not keep the others.
+    pub(crate) async fn delete_left_payloads(&self) -> Result<(), JournalError> {
+        let store = &self.inner.store;
+        // An event that is stored after the store was asked has used its payload since then.
+        let used_before = SystemTime::now() - IN_USE;
+        let mut left = store.left_payloads().await?;
+        if left.is_empty() {
+            return Ok(());
         }
-        Ok(deleted.count)
+        let Some(blobs) = self.inner.blobs.clone() else { return Ok(store.forget_payloads(&left).await?) };
+        let removed = tokio::task::spawn_blocking(move || {
+            let mut outcome: std::io::Result<()> = Ok(());
+            left.retain(|file| match blobs.remove_unused(PAYLOADS, file, used_before) {
+                Ok(is_gone) => is_gone,
+                Err(error) => {
+                    let payload = hex(&file.sha256);
+                    let reason = format!("the payload {payload} of an event: {error}; the next `db prune` tries again");
+                    if outcome.is_ok() {
+                        outcome = Err(std::io::Error::new(error.kind(), reason));
+                    }
+                    false
+                }
+            });
+            (left, outcome)
+        });
+        let (gone, outcome) = removed.await.map_err(|error| JournalError::Files(std::io::Error::other(error)))?;
+        if !gone.is_empty() {
+            store.forget_payloads(&gone).await?;
+        }
+        outcome.map_err(JournalError::Files)
     }
 
     /// The numbers of the events that can be deleted, in ascending order.

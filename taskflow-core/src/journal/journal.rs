@@ -231,7 +231,11 @@ impl Journal {
         let params = params::encode(run.plan.params(), run.params);
         let params = params.map_err(|reason| RecorderError::new(ErrorKind::Invalid, reason))?;
         let guard = self.inner.store.reserve(run_id).ok_or_else(|| {
-            RecorderError::new(ErrorKind::Conflict, format!("a run with the id `{run_id}` is already running"))
+            let reason = format!(
+                "this process has a run with the id `{run_id}`, or deletes the files of one; wait until that is over, or \
+                 choose another id"
+            );
+            RecorderError::new(ErrorKind::Conflict, reason)
         })?;
         self.amend_params(&params);
         let at = run.at;

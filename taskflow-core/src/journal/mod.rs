@@ -5,7 +5,8 @@
 //!   `graph_diff`: what differs between two graphs, in words.
 //! - `writer`: stores entries, and its protocol. `queue`: what waits for it. `run_log`: where the
 //!   entries of a run wait for it. `store_wait`: how long it waits for a store that is locked.
-//! - `run_history`: what is known of a run. `history`: folds the entries of a run into it.
+//! - `run_history`: what is known of a run. `history`: folds the entries of a run into it; in it,
+//!   `takeover`: what it means that a process takes the run.
 //!   `elements`: numbers of mapped tasks, expanded from the graph as `drawn`. `id_index`: finds
 //!   tasks by id. `values`: reads stored values.
 //! - `adopted`: a run that this process has claimed, and the protocol of claiming. On it work

@@ -11,6 +11,7 @@ use tokio::sync::{oneshot, watch};
 use super::batches::Batches;
 use super::run_log::{LogState, RunLog};
 use super::writer::{self, Writer};
+use crate::engine::Commits;
 use crate::store::{Store, StoreRuntime};
 
 /// How long an entry may wait if nothing waits for it.
@@ -179,16 +180,18 @@ impl Queue {
         self.wake.notify_one();
     }
 
-    /// Whether nothing is worth a long wait for the store: the journal is being closed, or an
-    /// engine that was asked to leave waits for it only. Takes the locks of the engines.
-    pub(super) fn leaves(&self) -> bool {
+    /// Whether the journal is being closed.
+    pub(super) fn is_closing(&self) -> bool {
         let waiting = self.lock();
-        if waiting.shutdown || !waiting.closing.is_empty() {
-            return true;
-        }
-        let live = waiting.live();
-        drop(waiting);
-        live.iter().filter_map(|log| log.commits()).any(|commits| commits.only_waits())
+        waiting.shutdown || !waiting.closing.is_empty()
+    }
+
+    /// The engines that were asked to leave, and that wait for the store only. Takes the locks of
+    /// the engines.
+    pub(super) fn leaving(&self) -> Vec<usize> {
+        let live = self.lock().live();
+        let commits = live.iter().filter_map(|log| log.commits());
+        commits.filter(Commits::only_waits).map(|commits| commits.engine()).collect()
     }
 
     /// Sets what the writer says while another process has locked the store.

@@ -1,6 +1,7 @@
 //! Which ids runs can have.
 
 use super::events::PAYLOADS;
+use crate::store::Store;
 
 /// Why a run cannot have this id, if it cannot: whoever names the run by it would get another one
 /// (see [`Journal::find`](super::Journal::find)), or its files would be among those of events.
@@ -26,4 +27,77 @@ pub(crate) fn word_of(number: i64) -> String {
 /// Why a run cannot have this id, with the next step.
 pub(super) fn refused(id: &str) -> Option<String> {
     unusable_id(id).map(|reason| format!("{reason}; choose another id"))
+}
+
+/// Why the store has refused a new run with an id that runs can have.
+pub(super) async fn taken(store: &dyn Store, run_id: &str) -> String {
+    // If the store cannot be read, the usual reason is the likely one.
+    if !matches!(store.run_by_id(run_id).await, Ok(None)) {
+        return "a run with this id already exists".to_owned();
+    }
+    // A prune holds the id of a run, which has no row any more, while it deletes the files.
+    let left = store.left_files().await.unwrap_or_default();
+    let reason = if left.iter().any(|id| id == run_id) {
+        "the files of a deleted run with this id are being deleted; try again when the prune is done, or choose \
+         another id"
+    } else {
+        "another process has just taken this id; choose another id"
+    };
+    reason.to_owned()
+}
+
+#[cfg(all(test, feature = "sqlite"))]
+mod tests {
+    use std::sync::Arc;
+
+    use crate::base::Timestamp;
+    use crate::dag::{Dag, DagOptions, Params};
+    use crate::engine::RunRequest;
+    use crate::journal::Journal;
+    use crate::run::{RunInfo, RunState};
+
+    /// A prune of another process is at the files of a run. A run with the same id begins, with and
+    /// without an admission.
+    #[tokio::test]
+    async fn a_run_whose_id_is_being_deleted_is_refused_with_the_next_step() {
+        for limit in [None, Some(1)] {
+            let home = tempfile::tempdir().unwrap();
+            // Two journals of one home stand for two processes.
+            let (journal, other) =
+                (Journal::open(home.path()).await.unwrap(), Journal::open(home.path()).await.unwrap());
+            let mut options = DagOptions::NONE;
+            options.max_active_runs = limit;
+            let dag: Dag<()> = Dag::draw_with("daily", options, |dag| {
+                dag.add("ends", |_| Ok(()));
+            })
+            .unwrap();
+            let run = || {
+                let info = RunInfo { run_id: "again".to_owned(), ..RunInfo::manual("daily", Timestamp::EPOCH) };
+                RunRequest::<()>::of_plan(Arc::clone(dag.plan()), info, Params::default()).journal(&journal)
+            };
+            assert_eq!(run().await.unwrap().state(), RunState::Success);
+            let store = &other.inner.store;
+            assert_eq!(store.delete(&[1], None).await.unwrap(), [1]);
+            // The process of the run has it for a moment after its end.
+            let held = loop {
+                if let Some(held) = store.hold_id("again").await.unwrap() {
+                    break held;
+                }
+            };
+            let refused = run().await.unwrap();
+            assert_eq!(refused.state(), RunState::Interrupted, "{limit:?}");
+            let reason = refused.halt_reason().unwrap_or_default();
+            assert!(reason.contains("are being deleted; try again when the prune is done"), "{limit:?}: {reason}");
+            store.forget_files(&["again".to_owned()]).await.unwrap();
+            drop(held);
+            // The refused run has the id for a moment after its end, too.
+            let retried = loop {
+                match run().await {
+                    Ok(report) => break report,
+                    Err(_) => tokio::task::yield_now().await,
+                }
+            };
+            assert_eq!(retried.state(), RunState::Success, "{limit:?}");
+        }
+    }
 }

@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 
 use super::queue::Queue;
 use super::run_log::RunLog;
-use super::store_wait::StoreWait;
+use super::store_wait::{Round, StoreWait, Turn};
 use super::writer::stopped;
 use crate::base::Timestamp;
 use crate::engine::Commits;
 use crate::machine::PoolUse;
-use crate::store::{PoolDemand, RunGuard, Store, StoreError, worker};
+use crate::store::{PoolDemand, RunGuard, Store, worker};
 
 /// The interval of adjusting leases.
 const INTERVAL: Duration = Duration::from_millis(250);
@@ -24,7 +24,7 @@ pub(super) struct SharedPools {
     engines: Vec<LeasedEngine>,
     /// Whether an engine of a live run still shares its pools in another store.
     waits_for_engine: bool,
-    /// Whether another process had locked the store when they were adjusted last.
+    /// Whether engines wait for a store that another process has locked.
     is_refused: bool,
     adjusted: Instant,
 }
@@ -90,39 +90,28 @@ impl SharedPools {
                 Err(error) => log.give_up(&stopped(&error)),
             }
         }
-        // Why nobody asks any more: the store is locked, and that is not waited for.
-        let mut locked: Option<String> = None;
-        let was_refused = std::mem::take(&mut self.is_refused);
+        let mut round = Round::default();
         for engine in &mut self.engines {
             let Some(uses) = engine.commits.pool_uses(store_id) else { continue };
-            if let Some(reason) = &locked {
+            let id = Some(engine.commits.engine());
+            let mut turn = round.turn(id);
+            if turn == Turn::Asks {
+                let demands: Vec<PoolDemand> = uses.into_iter().map(demand).collect();
+                match handle.block_on(store.lease_pools(&engine.holder, &demands)) {
+                    Ok(grants) => {
+                        engine.is_contended = grants.iter().any(|grant| grant.is_contended);
+                        let pools = demands.iter().zip(&grants);
+                        engine.commits.set_pools(pools.map(|(of, grant)| (&*of.pool, grant.held, grant.owed)));
+                    }
+                    Err(error) => turn = round.refused(wait, queue, id, &error),
+                }
+            }
+            if let Turn::GivesUp(reason) = turn {
                 let of_engine = runs.iter().filter(|(_, commits)| is_of(commits, engine));
-                of_engine.for_each(|(log, _)| log.give_up(reason));
-                continue;
-            }
-            let demands: Vec<PoolDemand> = uses.into_iter().map(demand).collect();
-            match handle.block_on(store.lease_pools(&engine.holder, &demands)) {
-                Ok(grants) => {
-                    engine.is_contended = grants.iter().any(|grant| grant.is_contended);
-                    let pools = demands.iter().zip(&grants);
-                    engine.commits.set_pools(pools.map(|(of, grant)| (&*of.pool, grant.held, grant.owed)));
-                }
-                Err(error) if wait.goes_on(queue, &error) => {
-                    self.is_refused = true;
-                    break;
-                }
-                Err(error) => {
-                    let reason = stopped(&error);
-                    let of_engine = runs.iter().filter(|(_, commits)| is_of(commits, engine));
-                    of_engine.for_each(|(log, _)| log.give_up(&reason));
-                    locked = matches!(error, StoreError::Busy { .. }).then_some(reason);
-                }
+                of_engine.for_each(|(log, _)| log.give_up(&reason));
             }
         }
-        // Leases that stay as they are say nothing of the lock.
-        if was_refused && !self.is_refused && locked.is_none() {
-            wait.over(queue);
-        }
+        self.is_refused = round.end(wait, queue, self.is_refused);
     }
 }
 

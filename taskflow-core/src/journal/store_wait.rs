@@ -11,13 +11,15 @@
 //! 4. Meanwhile the engines are held back as they are whenever the writer is slow.
 //! 5. Nobody waits for runs that leave anyway: after a refusal, a journal that is being closed
 //!    leaves what is not stored to `resume`, and so does an engine that was asked to leave, once a
-//!    run of it has nothing else to wait for. Runs whose entries are in the same batch, or that ask
-//!    for the same at that moment, end with it, those of other engines too.
-//! 6. What is not waited for is asked once, not for each run.
+//!    run of it has nothing else to wait for. Runs whose entries are in the same batch end with it,
+//!    those of other engines too, and so does a new run whose graph is not stored yet. Those that
+//!    ask for an admission or for slots of pools go on waiting.
+//! 6. A store that is locked is asked once in a [`Round`], not for each run.
 
 use std::time::{Duration, Instant};
 
 use super::queue::{Queue, Waiting};
+use super::writer::stopped;
 use crate::base::units;
 use crate::store::StoreError;
 
@@ -37,19 +39,33 @@ impl StoreWait {
         StoreWait { patience: PATIENCE, refused: None }
     }
 
-    /// Whether to try again after this error.
+    /// Whether to try again after this error what concerns runs of several engines: not if one of
+    /// these leaves.
     pub(super) fn goes_on(&mut self, queue: &Queue, error: &StoreError) -> bool {
-        let StoreError::Busy { place, holder, .. } = error else { return false };
+        match self.who_waits(queue, error) {
+            Patience::AllBut(leaving) if leaving.is_empty() => true,
+            Patience::AllBut(_) => {
+                queue.set_store_wait(None);
+                false
+            }
+            Patience::Nobody => false,
+        }
+    }
+
+    /// Who waits after this error.
+    fn who_waits(&mut self, queue: &Queue, error: &StoreError) -> Patience {
+        let StoreError::Busy { place, holder, .. } = error else { return Patience::Nobody };
         let now = Instant::now();
         // A wait that was given up may not have ended by a write: a later refusal is another one's.
         let known = self.refused.filter(|&(_, last)| now.duration_since(last) < self.patience);
         let since = known.map_or(now, |(since, _)| since);
         self.refused = Some((since, now));
-        if now.duration_since(since) >= self.patience || queue.leaves() {
+        if now.duration_since(since) >= self.patience || queue.is_closing() {
             queue.set_store_wait(None);
-            return false;
+            return Patience::Nobody;
         }
-        if queue.store_wait().is_none() {
+        let leaving = queue.leaving();
+        if leaving.is_empty() && queue.store_wait().is_none() {
             let holder = holder.as_deref().unwrap_or("another process");
             let patience = units::duration(self.patience);
             let line = format!(
@@ -58,7 +74,7 @@ impl StoreWait {
             tracing::warn!("{line}");
             queue.set_store_wait(Some(line.into()));
         }
-        true
+        Patience::AllBut(leaving)
     }
 
     /// Something was written.
@@ -72,6 +88,99 @@ impl StoreWait {
     pub(super) fn forget(&mut self, waiting: &mut Waiting) {
         if self.refused.take().is_some() {
             waiting.store_wait = None;
+        }
+    }
+}
+
+/// Who waits for a store that is locked.
+#[derive(Debug)]
+enum Patience {
+    /// The runs of all engines but of these, which leave.
+    AllBut(Vec<usize>),
+    Nobody,
+}
+
+/// Requests to the store for several runs, one after the other. Once the store is locked, it is not
+/// asked any more: each of the other runs waits for the next round, or is given up.
+#[derive(Debug, Default)]
+pub(super) struct Round {
+    locked: Option<Locked>,
+}
+
+/// What a store that is locked means for the rest of a round.
+#[derive(Debug)]
+struct Locked {
+    patience: Patience,
+    /// Why those are given up that do not wait.
+    reason: String,
+}
+
+/// What is to be done for a run.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// The store is asked.
+    Asks,
+    /// The run waits for the next round.
+    Waits,
+    /// The run is given up, for this reason.
+    GivesUp(String),
+}
+
+impl Locked {
+    fn turn(&self, engine: Option<usize>) -> Turn {
+        let waits = match &self.patience {
+            Patience::AllBut(leaving) => engine.is_none_or(|engine| !leaving.contains(&engine)),
+            Patience::Nobody => false,
+        };
+        if waits { Turn::Waits } else { Turn::GivesUp(self.reason.clone()) }
+    }
+}
+
+impl Round {
+    /// What is to be done for a run of this engine.
+    pub(super) fn turn(&self, engine: Option<usize>) -> Turn {
+        self.locked.as_ref().map_or(Turn::Asks, |locked| locked.turn(engine))
+    }
+
+    /// The store has refused what a run of this engine asked for. Returns what is to be done, which
+    /// is not to ask again.
+    pub(super) fn refused(
+        &mut self,
+        wait: &mut StoreWait,
+        queue: &Queue,
+        engine: Option<usize>,
+        error: &StoreError,
+    ) -> Turn {
+        let locked = Locked { patience: wait.who_waits(queue, error), reason: stopped(error) };
+        let turn = locked.turn(engine);
+        if let StoreError::Busy { .. } = error {
+            self.locked = Some(locked);
+        }
+        turn
+    }
+
+    /// The store has refused what was asked again and again until nobody waits for it any more.
+    /// Returns why the run is given up.
+    pub(super) fn given_up(&mut self, error: &StoreError) -> String {
+        let reason = stopped(error);
+        if let StoreError::Busy { .. } = error {
+            self.locked = Some(Locked { patience: Patience::Nobody, reason: reason.clone() });
+        }
+        reason
+    }
+
+    /// Ends the round, and returns whether runs wait for the next one. `had_waited`: what the last
+    /// round has returned.
+    pub(super) fn end(self, wait: &mut StoreWait, queue: &Queue, had_waited: bool) -> bool {
+        match self.locked {
+            Some(locked) => matches!(locked.patience, Patience::AllBut(_)),
+            None => {
+                // Other answers say nothing of the lock, because they need not write.
+                if had_waited {
+                    wait.over(queue);
+                }
+                false
+            }
         }
     }
 }
@@ -137,5 +246,51 @@ mod tests {
         assert_eq!(queue.store_wait(), None);
         let full = StoreError::Write { place: "runs.db".to_owned(), reason: "the disk is full".to_owned() };
         assert!(!StoreWait::new().goes_on(&queue, &full));
+    }
+
+    #[test]
+    fn a_locked_store_is_asked_once_in_a_round() {
+        let (queue, mut wait) = (Queue::new(), StoreWait::new());
+        let mut round = Round::default();
+        assert_eq!(round.turn(Some(1)), Turn::Asks);
+        assert_eq!(round.refused(&mut wait, &queue, Some(1), &busy()), Turn::Waits);
+        assert_eq!(
+            (round.turn(Some(1)), round.turn(Some(2)), round.turn(None)),
+            (Turn::Waits, Turn::Waits, Turn::Waits)
+        );
+        assert!(round.end(&mut wait, &queue, false));
+        assert!(queue.store_wait().is_some());
+        // The next one has another answer, which does not concern the others.
+        let full = StoreError::Write { place: "runs.db".to_owned(), reason: "the disk is full".to_owned() };
+        let mut round = Round::default();
+        assert_eq!(round.refused(&mut wait, &queue, Some(1), &full), Turn::GivesUp(stopped(&full)));
+        assert_eq!(round.turn(Some(2)), Turn::Asks);
+        assert!(!round.end(&mut wait, &queue, true));
+        assert_eq!(queue.store_wait(), None);
+    }
+
+    /// One engine was asked to leave while runs of two wait for their admissions, or for slots. The
+    /// runs of the other one were given up, too.
+    #[test]
+    fn a_round_gives_up_the_runs_of_an_engine_that_leaves_and_no_others() {
+        let patience = Patience::AllBut(vec![1]);
+        let round = Round { locked: Some(Locked { patience, reason: "it is locked".to_owned() }) };
+        assert_eq!(round.turn(Some(1)), Turn::GivesUp("it is locked".to_owned()));
+        assert_eq!((round.turn(Some(2)), round.turn(None)), (Turn::Waits, Turn::Waits));
+        assert!(round.end(&mut StoreWait::new(), &Queue::new(), true), "runs wait for the next round");
+    }
+
+    /// Nobody waits any more: the patience is over, or the journal is being closed.
+    #[test]
+    fn a_round_that_nobody_waits_for_gives_up_all_runs_for_the_same_reason() {
+        let (queue, mut wait) = (Queue::new(), StoreWait { patience: Duration::ZERO, refused: None });
+        let mut round = Round::default();
+        let given_up = Turn::GivesUp(stopped(&busy()));
+        assert_eq!(round.refused(&mut wait, &queue, Some(1), &busy()), given_up);
+        assert_eq!(round.turn(Some(2)), given_up);
+        assert!(!round.end(&mut wait, &queue, false));
+        let mut round = Round::default();
+        assert_eq!(Turn::GivesUp(round.given_up(&busy())), given_up);
+        assert_eq!(round.turn(None), given_up);
     }
 }

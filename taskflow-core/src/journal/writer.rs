@@ -45,9 +45,10 @@ use super::edit::reason_by;
 use super::graph::Graph;
 use super::queue::{CONGESTED, LAZY, Queue, Waiting};
 use super::rollup_writer::RollupWriter;
+use super::run_ids;
 use super::run_log::{RunLog, Taken};
 use super::shared_pools::SharedPools;
-use super::store_wait::StoreWait;
+use super::store_wait::{Round, StoreWait, Turn};
 use crate::dag::Plan;
 use crate::engine::Commits;
 use crate::store::{Append, Appended, Request, RequestKind, Store, StoreError, StoreFuture};
@@ -244,22 +245,18 @@ impl Writer {
         if dirty.iter().any(|log| log.is_new() && log.shares_pools()) {
             self.lease_pools(queue);
         }
-        // Why no graph is stored any more: the store is locked, and that is not waited for.
-        let mut locked: Option<String> = None;
+        let mut round = Round::default();
         for log in dirty {
-            if let Some(reason) = &locked {
-                if log.take_graph().is_some() {
-                    log.give_up(reason);
-                }
-            } else {
-                match self.store_graph(queue, log) {
-                    Ok(graph) => self.graphs.extend(graph),
-                    Err(error) => {
-                        let reason = stopped(&error);
+            match round.turn(None) {
+                Turn::GivesUp(reason) => {
+                    if log.take_graph().is_some() {
                         log.give_up(&reason);
-                        locked = matches!(error, StoreError::Busy { .. }).then_some(reason);
                     }
                 }
+                Turn::Asks | Turn::Waits => match self.store_graph(queue, log) {
+                    Ok(graph) => self.graphs.extend(graph),
+                    Err(error) => log.give_up(&round.given_up(&error)),
+                },
             }
             if log.awaits_admission() {
                 has_changed |= self.admissions.add(log);
@@ -343,7 +340,9 @@ impl Writer {
                             }
                         }
                         Appended::Fenced => log.give_up("another process has taken over this run"),
-                        Appended::Taken => log.give_up("a run with this id already exists"),
+                        Appended::Taken => {
+                            log.give_up(&self.handle.block_on(run_ids::taken(&*self.store, log.run_id())));
+                        }
                     }
                 }
                 self.rollups.ended(ended);

@@ -172,7 +172,7 @@ pub use error::OpsError;
 pub(crate) use event_groups::GroupReader;
 pub use events::{AssetEmission, EventDocument, EventQuery, NewAssetEvent, emit, emitted_by, event, events};
 #[cfg(feature = "server")]
-pub(crate) use events::{first_events, check_asset, events_after};
+pub(crate) use events::{check_asset, events_after, first_events};
 #[cfg(feature = "sqlite")]
 pub use home::Home;
 pub use lineage::{Lineage, LineageRun, lineage};

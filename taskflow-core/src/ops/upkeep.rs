@@ -40,7 +40,7 @@ impl Pruned {
     }
 
     /// `3 runs and 5 events`
-    pub(super) fn counts(self) -> String {
+    pub(crate) fn counts(self) -> String {
         let counts = [
             (self.pruned, "run", "runs"),
             (self.events, "event", "events"),
@@ -90,8 +90,8 @@ pub async fn would_prune_audit(journal: &Journal, prune: &Prune) -> Result<u64, 
     }
 }
 
-/// Deletes old runs with their values, logs and artifacts, files that earlier prunes could not
-/// delete, and old events of assets unless the filter names a DAG or states. If the filter includes
+/// Deletes old runs with their values, logs and artifacts, files that earlier prunes have left, and
+/// old events of assets unless the filter names a DAG or states. If the filter includes
 /// interrupted runs, their jobs on clusters are ended first, as by [`cancel`](super::cancel()).
 /// Running runs stay, and so do the events that are pending for a consumer and the newest event of
 /// each asset. Entries of the audit trail stay unless [`Prune::audit`] is set.
@@ -99,8 +99,8 @@ pub async fn would_prune_audit(journal: &Journal, prune: &Prune) -> Result<u64, 
 /// # Errors
 ///
 /// When the store cannot be written, files cannot be removed, or the state of a consumer is
-/// damaged. If something was deleted before the error, [`OpsError::PrunedInPart`] says how much; of
-/// events and entries of the audit trail, that may be more.
+/// damaged. If something was deleted all the same, [`OpsError::PrunedInPart`] says how much; of
+/// entries of the audit trail, that may be more.
 pub async fn prune(journal: &Journal, prune: &Prune, config: Option<&Config>) -> Result<Pruned, OpsError> {
     let trail = Trail::begin(journal, Action::DbPrune, AuditTarget::default(), "");
     let pruned = prune_all(trail.journal(), prune, config).await;
@@ -145,8 +145,9 @@ async fn delete(journal: &Journal, prune: &Prune, runs: &[RunSummary], pruned: &
     journal.delete_runs(runs, &mut pruned.pruned).await?;
     let files = journal.delete_left_files().await;
     if prune.is_of_all() {
-        pruned.events = journal.prune_events(prune.older_than).await?;
+        journal.prune_events(prune.older_than, &mut pruned.events).await?;
     }
+    let files = files.and(journal.delete_left_payloads().await);
     if prune.audit {
         pruned.audit = journal.prune_audit(prune.older_than).await?;
     }

@@ -142,25 +142,40 @@ impl From<OpsError> for Problem {
         if let OpsError::Journal(JournalError::AmbiguousRun { run, runs }) = error {
             return several_runs(&run, runs);
         }
-        let (status, is_public) = match (&error, error.kind()) {
-            (
-                OpsError::ClearChanged { .. }
-                | OpsError::RetryChanged { .. }
-                | OpsError::CancelChanged { .. }
-                | OpsError::MarkChanged { .. }
-                | OpsError::BackfillChanged { .. },
-                _,
-            ) => (StatusCode::PRECONDITION_FAILED, true),
-            (OpsError::Journal(JournalError::PrunedRun { .. }) | OpsError::PrunedDag { .. }, _) => {
-                (StatusCode::GONE, true)
-            }
-            (_, ErrorKind::NotFound) => (StatusCode::NOT_FOUND, !matches!(error, OpsError::NoHome { .. })),
-            (_, ErrorKind::Conflict) => (StatusCode::CONFLICT, true),
-            (_, ErrorKind::Invalid) => (StatusCode::UNPROCESSABLE_ENTITY, !matches!(error, OpsError::Config(_))),
-            (_, ErrorKind::Unavailable) => (StatusCode::SERVICE_UNAVAILABLE, false),
-            (_, ErrorKind::Damaged) => (StatusCode::INTERNAL_SERVER_ERROR, false),
-        };
-        if is_public { Problem::new(status, error.to_string()) } else { Problem::hidden(status, &error) }
+        let (status, is_public) = answer_to(&error);
+        if is_public {
+            return Problem::new(status, error.to_string());
+        }
+        let mut problem = Problem::hidden(status, &error);
+        if let OpsError::PrunedInPart { pruned, .. } = error {
+            let counts = pruned.counts();
+            problem.0.detail =
+                format!("not all could be deleted, and the log of the server says why; deleted: {counts}");
+        }
+        problem
+    }
+}
+
+/// The status of an error, and whether its sentence names nothing of this machine.
+fn answer_to(error: &OpsError) -> (StatusCode, bool) {
+    match (error, error.kind()) {
+        // What was deleted is said with why the rest was not.
+        (OpsError::PrunedInPart { error, .. }, _) => answer_to(error),
+        (
+            OpsError::ClearChanged { .. }
+            | OpsError::RetryChanged { .. }
+            | OpsError::CancelChanged { .. }
+            | OpsError::MarkChanged { .. }
+            | OpsError::BackfillChanged { .. },
+            _,
+        ) => (StatusCode::PRECONDITION_FAILED, true),
+        (OpsError::Journal(JournalError::PrunedRun { .. }) | OpsError::PrunedDag { .. }, _) => (StatusCode::GONE, true),
+        (OpsError::Journal(JournalError::Files(_)), _) => (StatusCode::SERVICE_UNAVAILABLE, true),
+        (_, ErrorKind::NotFound) => (StatusCode::NOT_FOUND, !matches!(error, OpsError::NoHome { .. })),
+        (_, ErrorKind::Conflict) => (StatusCode::CONFLICT, true),
+        (_, ErrorKind::Invalid) => (StatusCode::UNPROCESSABLE_ENTITY, !matches!(error, OpsError::Config(_))),
+        (_, ErrorKind::Unavailable) => (StatusCode::SERVICE_UNAVAILABLE, false),
+        (_, ErrorKind::Damaged) => (StatusCode::INTERNAL_SERVER_ERROR, false),
     }
 }
 

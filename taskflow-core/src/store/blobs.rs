@@ -38,7 +38,8 @@ pub(crate) trait BlobStore: Send + Sync + fmt::Debug {
     /// now.
     fn put_shared(&self, run: &str, bytes: &[u8]) -> io::Result<FileRef>;
 
-    /// Removes a shared value that was last put before `used_before`. Returns whether it did.
+    /// Removes a shared value that was last put before `used_before`. Returns whether it is gone,
+    /// which it may have been before.
     ///
     /// # Errors
     ///

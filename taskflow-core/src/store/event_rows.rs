@@ -86,15 +86,6 @@ pub(crate) struct WatchCursor {
     pub(crate) updated: Timestamp,
 }
 
-/// What became of events that were to be deleted.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct DeletedEvents {
-    /// How many were deleted.
-    pub(crate) count: u64,
-    /// The payloads in files that no event has any more.
-    pub(crate) files: Vec<FileRef>,
-}
-
 /// Two numbers that only grow, and tell whether there is anything new.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct EventProgress {

@@ -1,8 +1,9 @@
 //! Where runs are stored.
 //!
-//! - `traits`: what every kind of store can do, and what it guarantees. `rows`: what it takes and
-//!   returns, `schedule_rows` of schedules, `event_rows` of events, `audit_rows` of the audit
-//!   trail, `rollup_rows` of rollups, `account_rows` of users, `change_rows` of what others
+//! - `traits`: what every kind of store can do, and what it guarantees; a file each for runs, their
+//!   histories, schedules, events, and so on. `error`: why a store cannot be used. `rows`: what it
+//!   takes and returns, `schedule_rows` of schedules, `event_rows` of events, `audit_rows` of the
+//!   audit trail, `rollup_rows` of rollups, `account_rows` of users, `change_rows` of what others
 //!   changed. `ownership`: which process owns a run. `admission`: how many runs of a DAG are active
 //!   at once. `pool_leases`: how processes share the slots of pools. `conformance`: the tests that
 //!   every store passes.
@@ -23,6 +24,7 @@ mod change_rows;
 mod checksum;
 #[cfg(test)]
 mod conformance;
+mod error;
 mod event_rows;
 mod identity;
 mod memory;
@@ -45,6 +47,7 @@ pub(crate) use backfill_rows::{BackfillChange, BackfillRow, Changed, SlotRunRow}
 pub(crate) use blobs::{BlobStore, DirectoryBlobs};
 #[cfg(feature = "server")]
 pub(crate) use change_rows::{RunHead, Subject, TableVersion};
+pub use error::StoreError;
 pub(crate) use event_rows::{Emitted, EventFilter, EventProgress, EventRow, NewEvent, WatchCursor};
 pub(crate) use identity::{build_id, worker};
 pub(crate) use memory::MemoryStore;
@@ -63,5 +66,4 @@ pub(crate) use sqlite::be_impatient;
 #[cfg_attr(not(feature = "server"), allow(unused_imports, reason = "only the server uses it"))]
 pub(crate) use sqlite::{SCHEMA, SqliteStore, examine};
 pub use sync_mode::SyncMode;
-pub use traits::StoreError;
 pub(crate) use traits::{SEGMENTS, Store, StoreFuture};

@@ -1,8 +1,8 @@
 //! What a store takes and returns of schedules.
 
 use super::audit_rows::AuditRow;
+use super::error::StoreError;
 use super::rows::{Appended, NewGraph, NewRun};
-use super::traits::StoreError;
 use crate::base::Timestamp;
 
 /// The stored state of the schedule of a DAG.

@@ -3,8 +3,9 @@
 
 use super::parts::{known, new, ok, plain, segment, update};
 use crate::run::RunState;
+use crate::store::error::StoreError;
 use crate::store::rows::RunFilter;
-use crate::store::traits::{SEGMENTS, Store, StoreError};
+use crate::store::traits::{SEGMENTS, Store};
 
 /// A place with a store that a test damages.
 pub(in crate::store) trait Damaged: Default {

@@ -4,7 +4,7 @@ use super::of_every_store;
 use super::parts::{known, new, ok, plain, queued, segment, update};
 use crate::base::Timestamp;
 use crate::run::{RunState, Stored};
-use crate::store::event_rows::{DeletedEvents, Emitted, EventFilter, EventProgress, EventRow, NewEvent, WatchCursor};
+use crate::store::event_rows::{Emitted, EventFilter, EventProgress, EventRow, NewEvent, WatchCursor};
 use crate::store::rows::{Append, AppendTarget, Appended};
 use crate::store::schedule_rows::{ScheduleRow, ScheduleStep, Stepped};
 use crate::store::traits::Store;
@@ -23,6 +23,7 @@ of_every_store! {
     a_consumption_is_stored_with_its_runs,
     a_cursor_is_stored_with_its_events,
     deleted_events_leave_their_numbers_and_free_their_keys,
+    the_payload_of_a_deleted_event_is_left_until_it_is_forgotten_or_has_an_event,
 }
 
 fn event(asset: &str, value: &[u8]) -> NewEvent {
@@ -260,20 +261,37 @@ async fn a_cursor_is_stored_with_its_events(store: &dyn Store) {
 }
 
 async fn deleted_events_leave_their_numbers_and_free_their_keys(store: &dyn Store) {
-    let (shared, only) = (FileRef::of(b"shared"), FileRef::of(b"only"));
-    let in_file = |file| NewEvent { value: Stored::File(file), ..event("a", b"") };
+    let in_file = |bytes: &[u8]| NewEvent { value: Stored::File(FileRef::of(bytes)), ..event("a", b"") };
     let later = NewEvent { emitted: Timestamp::from_nanos(9), ..event("a", b"later") };
-    let events = [with_key("a", "key", b"1"), in_file(shared), in_file(only), later, in_file(shared)];
+    let events = [with_key("a", "key", b"1"), in_file(b"shared"), in_file(b"only"), later, in_file(b"shared")];
     store.emit(&events, None, None).await.unwrap();
     let old = EventFilter { emitted_before: Some(Timestamp::from_nanos(9)), ..EventFilter::default() };
     assert_eq!(store.events(&old).await.unwrap().iter().map(|event| event.number).collect::<Vec<_>>(), [1, 2, 3, 5]);
-    let deleted = store.delete_events(&[1, 2, 3, 77], None).await.unwrap();
-    assert_eq!(deleted, DeletedEvents { count: 3, files: vec![only] });
+    assert_eq!(store.delete_events(&[1, 2, 3, 77], None).await.unwrap(), 3);
     assert_eq!(all(store).await.iter().map(|event| event.number).collect::<Vec<_>>(), [4, 5]);
     assert_eq!(store.emit(&[with_key("a", "key", b"2")], None, None).await.unwrap(), [Emitted::Stored(6)]);
-    let deleted = store.delete_events(&[4, 5, 6], None).await.unwrap();
-    assert_eq!(deleted, DeletedEvents { count: 3, files: vec![shared] });
+    assert_eq!(store.delete_events(&[4, 5, 6], None).await.unwrap(), 3);
     assert_eq!(store.last_event().await.unwrap(), 6);
     assert_eq!(store.emit(&[event("a", b"3")], None, None).await.unwrap(), [Emitted::Stored(7)]);
+    assert_eq!(store.check().await.unwrap(), Vec::<String>::new());
+}
+
+async fn the_payload_of_a_deleted_event_is_left_until_it_is_forgotten_or_has_an_event(store: &dyn Store) {
+    let (shared, only) = (FileRef::of(b"shared"), FileRef::of(b"only"));
+    let in_file = |file| NewEvent { value: Stored::File(file), ..event("a", b"") };
+    store.emit(&[in_file(shared), in_file(only), in_file(shared), event("a", b"inline")], None, None).await.unwrap();
+    assert_eq!(store.left_payloads().await.unwrap(), []);
+    assert_eq!(store.delete_events(&[1, 2, 4], None).await.unwrap(), 3);
+    assert_eq!(store.left_payloads().await.unwrap(), [only], "event 3 has the other one");
+    assert_eq!(store.delete_events(&[3], None).await.unwrap(), 1);
+    let left = store.left_payloads().await.unwrap();
+    assert!(left.len() == 2 && left.contains(&shared) && left.contains(&only), "{left:?}");
+    store.emit(&[in_file(only)], None, None).await.unwrap();
+    assert_eq!(store.left_payloads().await.unwrap(), [shared], "an event has it again");
+    store.forget_payloads(&[shared, FileRef::of(b"unknown")]).await.unwrap();
+    store.forget_payloads(&[]).await.unwrap();
+    assert_eq!(store.left_payloads().await.unwrap(), []);
+    assert_eq!(store.delete_events(&[5], None).await.unwrap(), 1);
+    assert_eq!(store.left_payloads().await.unwrap(), [only]);
     assert_eq!(store.check().await.unwrap(), Vec::<String>::new());
 }

@@ -1,11 +1,11 @@
 //! Events in memory.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use super::{Data, MemoryStore};
 use crate::run::Stored;
 use crate::store::audit_rows::AuditRow;
-use crate::store::event_rows::{DeletedEvents, Emitted, EventFilter, EventProgress, EventRow, NewEvent, WatchCursor};
+use crate::store::event_rows::{Emitted, EventFilter, EventProgress, EventRow, NewEvent, WatchCursor};
 use crate::store::schedule_rows::{DamagedRow, ScheduleRow, ScheduleStep, Stepped};
 use crate::store::traits::{EventStore, StoreFuture};
 use crate::value::FileRef;
@@ -82,16 +82,19 @@ impl EventStore for MemoryStore {
 }
 
 impl Data {
-    pub(super) fn delete_events(&mut self, numbers: &[i64]) -> DeletedEvents {
+    pub(super) fn delete_events(&mut self, numbers: &[i64]) -> u64 {
         let (gone, left): (Vec<EventRow>, Vec<EventRow>) =
             std::mem::take(&mut self.events).into_iter().partition(|event| numbers.contains(&event.number));
-        let is_file = |event: &&EventRow| matches!(event.value, Some(Stored::File(_)));
-        let used = |file: &FileRef| left.iter().filter(is_file).any(|event| event.content == *file);
-        let mut files: Vec<FileRef> = gone.iter().filter(is_file).map(|event| event.content).collect();
-        files.retain(|file| !used(file));
-        let count = gone.len() as u64;
         self.events = left;
-        DeletedEvents { count, files }
+        let files = gone.iter().filter(is_file).map(|event| (event.content.sha256, event.content));
+        self.left_payloads.extend(files);
+        gone.len() as u64
+    }
+
+    /// The payloads of deleted events that no event has.
+    pub(super) fn left_payloads(&self) -> Vec<FileRef> {
+        let used: HashSet<[u8; 32]> = self.events.iter().filter(is_file).map(|event| event.content.sha256).collect();
+        self.left_payloads.values().filter(|file| !used.contains(&file.sha256)).copied().collect()
     }
 
     pub(super) fn emit(&mut self, new: &NewEvent) -> Emitted {
@@ -125,4 +128,9 @@ impl Data {
         });
         Emitted::Stored(self.last_event)
     }
+}
+
+/// Whether the payload of an event is in a file.
+fn is_file(event: &&EventRow) -> bool {
+    matches!(event.value, Some(Stored::File(_)))
 }

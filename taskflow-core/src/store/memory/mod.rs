@@ -23,12 +23,14 @@ use crate::store::account_rows::{AccountKind, AccountRow};
 use crate::store::admission::Ticket;
 use crate::store::audit_rows::AuditRow;
 use crate::store::backfill_rows::BackfillRow;
+use crate::store::error::StoreError;
 use crate::store::event_rows::{EventRow, WatchCursor};
 use crate::store::ownership::{Liveness, RunGuard};
 use crate::store::rollup_rows::RollupRow;
 use crate::store::rows::{Request, RunRow, Segment, present_state};
 use crate::store::schedule_rows::{NoteRow, ScheduleRow, SlotRow};
-use crate::store::traits::{ChangeStore, PoolStore, StoreError, StoreFuture, store_future};
+use crate::store::traits::{ChangeStore, PoolStore, StoreFuture, store_future};
+use crate::value::FileRef;
 
 /// Runs in memory.
 #[derive(Debug, Default)]
@@ -102,6 +104,8 @@ struct Data {
     outbox: BTreeSet<String>,
     /// The ids of deleted runs whose files may still be there.
     left_files: BTreeSet<String>,
+    /// The payloads in files of deleted events, by their hashes. Other events may have some.
+    left_payloads: BTreeMap<[u8; 32], FileRef>,
     schedules: States,
     /// The records of each DAG, by their last slots.
     slots: HashMap<String, Vec<SlotRow>>,

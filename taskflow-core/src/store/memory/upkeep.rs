@@ -6,8 +6,8 @@ use std::sync::PoisonError;
 use super::{Data, MemoryStore};
 use crate::run::RunInfo;
 use crate::store::audit_rows::AuditRow;
-use crate::store::event_rows::DeletedEvents;
 use crate::store::traits::{Maintenance, StoreFuture, store_future};
+use crate::value::FileRef;
 
 impl Maintenance for MemoryStore {
     fn delete<'a>(&'a self, runs: &'a [i64], audit: Option<&'a AuditRow>) -> StoreFuture<'a, Vec<i64>> {
@@ -26,12 +26,20 @@ impl Maintenance for MemoryStore {
         self.with(|data| data.left_files.retain(|run_id| !run_ids.contains(run_id)))
     }
 
-    fn delete_events<'a>(&'a self, numbers: &'a [i64], audit: Option<&'a AuditRow>) -> StoreFuture<'a, DeletedEvents> {
+    fn delete_events<'a>(&'a self, numbers: &'a [i64], audit: Option<&'a AuditRow>) -> StoreFuture<'a, u64> {
         self.with(|data| {
             let deleted = data.delete_events(numbers);
-            data.audit(audit.filter(|_| deleted.count > 0));
+            data.audit(audit.filter(|_| deleted > 0));
             deleted
         })
+    }
+
+    fn left_payloads(&self) -> StoreFuture<'_, Vec<FileRef>> {
+        self.with(|data| data.left_payloads())
+    }
+
+    fn forget_payloads<'a>(&'a self, files: &'a [FileRef]) -> StoreFuture<'a, ()> {
+        self.with(|data| data.left_payloads.retain(|_, left| !files.contains(left)))
     }
 
     fn vacuum(&self) -> StoreFuture<'_, (u64, u64)> {

@@ -11,7 +11,7 @@ use crate::base::Timestamp;
 use crate::store::account_rows::{AccountKind, AccountRow};
 use crate::store::audit_rows::AuditRow;
 use crate::store::checksum::{Checksum, of_columns};
-use crate::store::traits::StoreError;
+use crate::store::error::StoreError;
 
 const COLUMNS: &str = "SELECT kind, name, secret, owner, state, used, checksum FROM accounts";
 

@@ -10,7 +10,7 @@ use super::run_locks::blocking;
 use super::script::Script;
 use crate::run::RunState;
 use crate::store::admission::{Admission, AdmissionRequest, Ticket, decide};
-use crate::store::traits::StoreError;
+use crate::store::error::StoreError;
 
 /// The tickets of the running runs of the DAG of a run. The index of the states keeps it from
 /// reading all runs of the DAG.

@@ -13,8 +13,8 @@ use super::claim::lock_new;
 use super::script::{Script, add};
 use super::{SqliteStore, segment_id};
 use crate::store::checksum;
+use crate::store::error::StoreError;
 use crate::store::rows::{Append, AppendTarget, Appended, Segment};
-use crate::store::traits::StoreError;
 
 /// SQLite allows 32 766 parameters in a statement; a segment takes seven.
 const ROWS: usize = 4_500;

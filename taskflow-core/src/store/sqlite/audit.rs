@@ -15,7 +15,7 @@ use super::script::Script;
 use crate::base::Timestamp;
 use crate::store::audit_rows::{AuditFilter, AuditRow};
 use crate::store::checksum::{Checksum, of_columns};
-use crate::store::traits::StoreError;
+use crate::store::error::StoreError;
 
 const COLUMNS: &str = "number, at, actor, via, peer, request, action, dag, run_id, run, task, backfill, asset, reason, \
                        before, after, token, outcome, error, checksum";

@@ -12,8 +12,8 @@ use crate::base::Timestamp;
 use crate::store::audit_rows::AuditRow;
 use crate::store::backfill_rows::{BackfillChange, BackfillRow, Changed, SlotRunRow};
 use crate::store::checksum::{Checksum, of_columns};
+use crate::store::error::StoreError;
 use crate::store::rows::Appended;
-use crate::store::traits::StoreError;
 
 const COLUMNS: &str = "SELECT number, dag, version, open, plan, updated, checksum FROM backfills";
 

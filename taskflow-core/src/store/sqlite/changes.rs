@@ -5,7 +5,7 @@ use sqlx::sqlite::SqliteRow;
 use super::SqliteStore;
 use super::read::{Question, get};
 use crate::store::change_rows::{RunHead, Subject, TableVersion};
-use crate::store::traits::StoreError;
+use crate::store::error::StoreError;
 
 /// Reads no table: SQLite compares a number in the memory that the processes share.
 pub(super) async fn data_version(store: &SqliteStore) -> Result<Option<i64>, StoreError> {

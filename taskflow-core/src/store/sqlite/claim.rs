@@ -7,9 +7,9 @@ use super::read::{COLUMNS, rows_of, run_row};
 use super::row_checksums;
 use super::run_locks::blocking;
 use crate::run::RunState;
+use crate::store::error::StoreError;
 use crate::store::ownership::{Claim, Liveness, RunGuard};
 use crate::store::rows::{Append, AppendTarget, RunRow};
-use crate::store::traits::StoreError;
 
 pub(super) async fn claim(store: &SqliteStore, run: i64, owner: &str) -> Result<Claim, StoreError> {
     let Some(row) = super::read::run(store, run).await? else { return Ok(Claim::Unknown) };

@@ -28,8 +28,8 @@ use tokio::sync::{Mutex, MutexGuard};
 
 use super::error::{BUSY, Doing, code, explain};
 use super::run_locks::blocking;
+use crate::store::error::StoreError;
 use crate::store::sync_mode::SyncMode;
-use crate::store::traits::StoreError;
 
 /// How long a statement waits for another process.
 const PATIENCE: Duration = Duration::from_secs(10);

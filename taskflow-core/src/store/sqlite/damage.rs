@@ -20,6 +20,7 @@ use crate::store::backfill_rows::{BackfillChange, BackfillRow, Changed};
 use crate::store::conformance::audit::row as audit_row;
 use crate::store::conformance::damage::{Damaged, Part};
 use crate::store::conformance::{claim, known, new, ok, plain, segment, update};
+use crate::store::error::StoreError;
 use crate::store::event_rows::{NewEvent, WatchCursor};
 use crate::store::pool_leases::PoolDemand;
 use crate::store::rollup_rows::RollupRow;
@@ -28,7 +29,6 @@ use crate::store::schedule_rows::{NoteRow, ScheduleRow, ScheduleStep, SlotRow};
 use crate::store::sync_mode::SyncMode;
 use crate::store::traits::{
     AuditStore, GraphStore, Maintenance, Outbox, PoolStore, RequestStore, RollupStore, RunStore, SegmentStore, Store,
-    StoreError,
 };
 use crate::value::FileRef;
 
@@ -79,6 +79,7 @@ const UNCHECKED: &[(&str, &str, &str)] = &[
     ("pool_leases", "*", "living processes tell each other; it means nothing once they have ended"),
     ("deletions", "*", "what it names is deleted only if no run has it; usually it is empty"),
     ("left_files", "*", "the files of what it names are deleted only if no run has it; usually it is empty"),
+    ("left_payloads", "*", "what it names is deleted only if no event has it; usually it is empty"),
     ("accounts", "used", "written with every request; it only says when a session expires"),
     ("audit", "run", "only the store knows the number of a new run; the id, which is checked, says which run it is"),
     ("sqlite_sequence", "*", "the numbers of deleted rows are known nowhere else; those of others are compared"),

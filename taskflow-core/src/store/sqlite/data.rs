@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::read::{Question, get};
 use super::{SqliteStore, segment_id};
 use crate::store::checksum::{Checksum, of_data};
-use crate::store::traits::StoreError;
+use crate::store::error::StoreError;
 
 /// How many segments are kept.
 const SEGMENTS: usize = 4;

@@ -10,8 +10,8 @@ use super::script::Script;
 use crate::base::Timestamp;
 use crate::callback::DeliveryAttempt;
 use crate::store::checksum::{Checksum, of_columns};
+use crate::store::error::StoreError;
 use crate::store::rows::DeliveryPlace;
-use crate::store::traits::StoreError;
 
 impl Script {
     /// Follows the statement that stores a new run or its segment: marks the run if that did.

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::lock_holder::lock_holder;
-use crate::store::traits::StoreError;
+use crate::store::error::StoreError;
 
 /// The operation that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,14 +9,14 @@ use super::SqliteStore;
 use super::audit::AuditOf;
 use super::read::{Question, get};
 use super::rests::Rests;
-use super::script::Script;
-use crate::base::Timestamp;
+use super::script::{Script, json};
+use crate::base::{Timestamp, hex};
 use crate::run::Stored;
 use crate::store::audit_rows::AuditRow;
 use crate::store::checksum::{Checksum, of_columns};
-use crate::store::event_rows::{DeletedEvents, Emitted, EventFilter, EventProgress, EventRow, NewEvent, WatchCursor};
+use crate::store::error::StoreError;
+use crate::store::event_rows::{Emitted, EventFilter, EventProgress, EventRow, NewEvent, WatchCursor};
 use crate::store::rows::Appended;
-use crate::store::traits::StoreError;
 use crate::value::FileRef;
 
 const COLUMNS: &str =
@@ -227,31 +227,39 @@ pub(super) async fn progress(store: &SqliteStore) -> Result<EventProgress, Store
     Ok(EventProgress { steps, last_event: get(store, row, 1, || "the number of the last event".to_owned())? })
 }
 
-/// Whether an event has its payload in the file with this hash.
-pub(super) const HAS_FILE: &str = "SELECT EXISTS (SELECT 1 FROM events WHERE sha256 = ? AND value IS NULL)";
-
 /// How many events a transaction deletes, so that others can write in between.
 const AT_ONCE: usize = 500;
 
-pub(super) async fn delete(
+/// Deletes events in pieces.
+pub(super) async fn delete(store: &SqliteStore, numbers: &[i64], audit: Option<&AuditRow>) -> Result<u64, StoreError> {
+    let (mut deleted, mut rests) = (0, Rests::default());
+    for numbers in numbers.chunks(AT_ONCE) {
+        let audit = audit.filter(|_| deleted == 0);
+        match delete_piece(store, numbers, audit, &mut rests).await {
+            Ok(some) => deleted += some,
+            // The caller has to know of them. The next call goes on, or has the error.
+            Err(_) if deleted > 0 => break,
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(deleted)
+}
+
+/// Deletes in one transaction, after a rest.
+async fn delete_piece(
     store: &SqliteStore,
     numbers: &[i64],
     audit: Option<&AuditRow>,
-) -> Result<DeletedEvents, StoreError> {
-    let (mut deleted, mut rests) = (DeletedEvents::default(), Rests::default());
-    for numbers in numbers.chunks(AT_ONCE) {
-        rests.before().await;
-        store.hit("store.delete")?;
-        let mut guard = store.writer.acquire().await?;
-        let begun = Instant::now();
-        let audit = audit.filter(|_| deleted.count == 0);
-        let some = delete_some(guard.connection(), numbers, audit).await;
-        let some = some.map_err(|error| guard.explain(&error))?;
-        guard.release();
-        rests.after(begun);
-        deleted.count += some.count;
-        deleted.files.extend(some.files);
-    }
+    rests: &mut Rests,
+) -> Result<u64, StoreError> {
+    rests.before().await;
+    store.hit("store.delete")?;
+    let mut guard = store.writer.acquire().await?;
+    let begun = Instant::now();
+    let deleted = delete_some(guard.connection(), numbers, audit).await;
+    let deleted = deleted.map_err(|error| guard.explain(&error))?;
+    guard.release();
+    rests.after(begun);
     Ok(deleted)
 }
 
@@ -259,26 +267,47 @@ async fn delete_some(
     connection: &mut SqliteConnection,
     numbers: &[i64],
     audit: Option<&AuditRow>,
-) -> sqlx::Result<DeletedEvents> {
+) -> sqlx::Result<u64> {
     let all = format!("[{}]", numbers.iter().map(i64::to_string).collect::<Vec<_>>().join(","));
     let mut script = Script::new();
-    script.sql += "BEGIN IMMEDIATE; DELETE FROM events WHERE number IN (SELECT value FROM json_each(?)) \
-                   RETURNING sha256, size, value IS NULL;";
-    script.give(all)?;
+    script.sql += "BEGIN IMMEDIATE; INSERT OR IGNORE INTO left_payloads SELECT sha256, size FROM events \
+                   WHERE events.value IS NULL AND number IN (SELECT value FROM json_each(?));";
+    script.give(&all)?;
+    script.sql += "DELETE FROM events WHERE number IN (SELECT value FROM json_each(?)) RETURNING number;";
+    script.give(&all)?;
     if let Some(audit) = audit {
         script.audit(audit, AuditOf::LastStatement)?;
     }
     script.sql += "COMMIT";
-    let rows = script.send(connection).await?;
-    let mut deleted = DeletedEvents { count: rows.len() as u64, files: Vec::new() };
-    for row in rows {
-        let (sha256, size, is_file): (Vec<u8>, i64, bool) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
-        let Ok(hash) = sha256.clone().try_into() else { continue };
-        if is_file && !sqlx::query_scalar::<_, bool>(HAS_FILE).bind(sha256).fetch_one(&mut *connection).await? {
-            deleted.files.push(FileRef { sha256: hash, len: size.cast_unsigned() });
-        }
+    Ok(script.send(connection).await?.len() as u64)
+}
+
+/// The payloads of deleted events that no event has. Whatever is in the table, which has no
+/// checksums, no payload of a stored event is among them.
+pub(super) const LEFT_PAYLOADS: &str = "SELECT sha256, size FROM left_payloads WHERE length(sha256) = 32 AND NOT EXISTS (\
+     SELECT 1 FROM events WHERE events.sha256 = left_payloads.sha256 AND events.value IS NULL) ORDER BY sha256";
+
+pub(super) async fn left_payloads(store: &SqliteStore) -> Result<Vec<FileRef>, StoreError> {
+    let place = || "the payload of a deleted event".to_owned();
+    let mut left = Vec::new();
+    for row in Question::new(LEFT_PAYLOADS).ask(store).await? {
+        let (sha256, size): (Vec<u8>, i64) = (get(store, &row, 0, place)?, get(store, &row, 1, place)?);
+        let sha256 = sha256.try_into().map_err(|_| store.damaged(format!("{}: its hash has not 32 bytes", place())))?;
+        left.push(FileRef { sha256, len: size.cast_unsigned() });
     }
-    Ok(deleted)
+    Ok(left)
+}
+
+pub(super) async fn forget_payloads(store: &SqliteStore, files: &[FileRef]) -> Result<(), StoreError> {
+    let mut guard = store.writer.acquire().await?;
+    let hashes = files.iter().map(|file| hex(&file.sha256)).collect::<Vec<_>>();
+    let forgotten = async {
+        let sql = "DELETE FROM left_payloads WHERE lower(hex(sha256)) IN (SELECT value FROM json_each(?))";
+        sqlx::query(sql).bind(json(&hashes)?).execute(guard.connection()).await
+    };
+    forgotten.await.map_err(|error| guard.explain(&error))?;
+    guard.release();
+    Ok(())
 }
 
 /// The highest number that an event has had.

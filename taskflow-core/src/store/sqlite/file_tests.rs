@@ -14,9 +14,10 @@ use crate::base::Timestamp;
 use crate::callback::DeliveryAttempt;
 use crate::run::RunState;
 use crate::store::conformance::{known, new, ok, plain, segment, update};
+use crate::store::error::StoreError;
 use crate::store::rows::{Append, Appended};
 use crate::store::sync_mode::SyncMode;
-use crate::store::traits::{Maintenance, Outbox, RunStore, StoreError};
+use crate::store::traits::{Maintenance, Outbox, RunStore};
 
 async fn open(path: &Path) -> SqliteStore {
     SqliteStore::open(path, SyncMode::Normal).await.unwrap()

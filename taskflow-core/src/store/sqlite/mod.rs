@@ -71,8 +71,8 @@ use self::presence::{Presence, has_values, with_suffix};
 use self::run_locks::RunLocks;
 use self::schema::Found;
 
+use super::error::StoreError;
 use super::sync_mode::SyncMode;
-use super::traits::StoreError;
 use crate::base::{failpoint, private};
 
 /// Runs in a SQLite file.

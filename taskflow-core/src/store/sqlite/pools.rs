@@ -9,9 +9,9 @@ use super::SqliteStore;
 use super::claim::lock;
 use super::read::{Question, get};
 use super::run_locks::blocking;
+use crate::store::error::StoreError;
 use crate::store::ownership::RunGuard;
 use crate::store::pool_leases::{Lease, PoolDemand, PoolGrant, decide};
-use crate::store::traits::StoreError;
 
 const LEASES: &str = "SELECT pool, holder, held, claimed, ticket FROM pool_leases";
 

@@ -8,7 +8,7 @@ use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use crate::store::traits::StoreError;
+use crate::store::error::StoreError;
 
 /// The file of a store.
 #[derive(Debug)]

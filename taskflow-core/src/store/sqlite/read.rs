@@ -21,9 +21,9 @@ use super::script::json;
 use crate::base::Timestamp;
 use crate::run::RunState;
 use crate::store::checksum::{Checksum, of_graph};
+use crate::store::error::StoreError;
 use crate::store::ownership::Liveness;
 use crate::store::rows::{RunFilter, RunOrder, RunRow};
-use crate::store::traits::StoreError;
 
 pub(super) const COLUMNS: &str = "runs.number, info, graph, build, owner, token, state, tasks, created, ended, counts, \
      run_id, dag_id, run_type, logical_date, checksum_info, checksum_state, checksum_owner, checksum_graph, \

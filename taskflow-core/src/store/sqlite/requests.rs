@@ -9,8 +9,8 @@ use super::script::Script;
 use crate::base::Timestamp;
 use crate::store::audit_rows::AuditRow;
 use crate::store::checksum::{Checksum, of_columns};
+use crate::store::error::StoreError;
 use crate::store::rows::{Appended, Request, RequestKind};
-use crate::store::traits::StoreError;
 
 pub(super) async fn ask(store: &SqliteStore, request: &Request, audit: Option<&AuditRow>) -> Result<bool, StoreError> {
     store.hit("store.ask")?;

@@ -7,8 +7,8 @@ use super::SqliteStore;
 use super::read::{Question, get};
 use super::script::Script;
 use crate::store::checksum::{Checksum, of_columns};
+use crate::store::error::StoreError;
 use crate::store::rollup_rows::RollupRow;
-use crate::store::traits::StoreError;
 
 pub(super) async fn last_segments(store: &SqliteStore, runs: &[i64]) -> Result<Vec<(i64, u32)>, StoreError> {
     let sql = "SELECT value, coalesce((SELECT id & 4294967295 FROM segments \

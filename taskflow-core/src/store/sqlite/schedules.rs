@@ -12,9 +12,9 @@ use super::read::{Question, get};
 use super::script::{RUNS, Script, json};
 use crate::base::Timestamp;
 use crate::store::checksum::{Checksum, of_columns};
+use crate::store::error::StoreError;
 use crate::store::rows::{Appended, NewGraph, NewRun};
 use crate::store::schedule_rows::{DamagedRow, NoteRow, ScheduleRow, ScheduleStep, SlotRow, Stepped};
-use crate::store::traits::StoreError;
 
 /// How many rows one statement stores: each takes five parameters.
 const ROWS: usize = 4_000;

@@ -13,7 +13,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection, Row, SqlSafeStr};
 
 use super::error::{Doing, explain, stopped};
 use crate::base::failpoint;
-use crate::store::traits::StoreError;
+use crate::store::error::StoreError;
 
 /// The table of applied migrations has a name of its own: a program may use sqlx's migrations in
 /// the same file.
@@ -36,6 +36,7 @@ const FILES: &[(i64, &str, &str)] = &[
     (13, "rollups", include_str!("migrations/0013_rollups.sql")),
     (14, "deletions", include_str!("migrations/0014_deletions.sql")),
     (15, "event_files", include_str!("migrations/0015_event_files.sql")),
+    (16, "left_payloads", include_str!("migrations/0016_left_payloads.sql")),
 ];
 
 /// The version of the schema that this program writes.

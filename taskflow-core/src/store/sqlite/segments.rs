@@ -3,8 +3,9 @@
 use super::read::{Question, get};
 use super::{SqliteStore, segment_id};
 use crate::store::checksum::{Checksum, End, StoredSegment, check};
+use crate::store::error::StoreError;
 use crate::store::rows::SegmentRow;
-use crate::store::traits::{SEGMENTS, StoreError};
+use crate::store::traits::SEGMENTS;
 
 /// One row for each segment, and for the one before the first; the columns after the fourth are
 /// those of the run. Without segments it is one row with these columns alone.

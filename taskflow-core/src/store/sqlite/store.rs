@@ -15,7 +15,7 @@ use crate::store::admission::{Admission, AdmissionRequest};
 use crate::store::audit_rows::{AuditFilter, AuditRow};
 use crate::store::backfill_rows::{BackfillChange, BackfillRow, Changed, SlotRunRow};
 use crate::store::change_rows::{RunHead, TableVersion};
-use crate::store::event_rows::{DeletedEvents, Emitted, EventFilter, EventProgress, EventRow, NewEvent, WatchCursor};
+use crate::store::event_rows::{Emitted, EventFilter, EventProgress, EventRow, NewEvent, WatchCursor};
 use crate::store::ownership::{Claim, RunGuard};
 use crate::store::pool_leases::{PoolDemand, PoolGrant};
 use crate::store::rollup_rows::RollupRow;
@@ -25,6 +25,7 @@ use crate::store::traits::{
     AuditStore, BackfillStore, ChangeStore, EventStore, GraphStore, Maintenance, Outbox, PoolStore, RequestStore,
     RollupStore, RunStore, ScheduleStore, SegmentStore, StoreFuture, store_future,
 };
+use crate::value::FileRef;
 
 impl RunStore for SqliteStore {
     fn append<'a>(&'a self, batch: &'a [Append]) -> StoreFuture<'a, Vec<Appended>> {
@@ -396,8 +397,16 @@ impl Maintenance for SqliteStore {
         store_future(upkeep::forget_files(self, run_ids))
     }
 
-    fn delete_events<'a>(&'a self, numbers: &'a [i64], audit: Option<&'a AuditRow>) -> StoreFuture<'a, DeletedEvents> {
+    fn delete_events<'a>(&'a self, numbers: &'a [i64], audit: Option<&'a AuditRow>) -> StoreFuture<'a, u64> {
         store_future(events::delete(self, numbers, audit))
+    }
+
+    fn left_payloads(&self) -> StoreFuture<'_, Vec<FileRef>> {
+        store_future(events::left_payloads(self))
+    }
+
+    fn forget_payloads<'a>(&'a self, files: &'a [FileRef]) -> StoreFuture<'a, ()> {
+        store_future(events::forget_payloads(self, files))
     }
 
     fn vacuum(&self) -> StoreFuture<'_, (u64, u64)> {

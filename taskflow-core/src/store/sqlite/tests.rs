@@ -8,20 +8,23 @@ use tempfile::TempDir;
 
 use super::SqliteStore;
 use crate::base::Timestamp;
-use crate::run::{RunState, RunType};
+use crate::run::{RunState, RunType, Stored};
 use crate::store::admission::{Admission, AdmissionRequest};
 use crate::store::audit_rows::AuditFilter;
 use crate::store::backfill_rows::{BackfillChange, BackfillRow};
 use crate::store::conformance::{claim, known, new, ok, plain, segment, update};
+use crate::store::error::StoreError;
+use crate::store::event_rows::NewEvent;
 use crate::store::ownership::{Claim, Liveness};
 use crate::store::pool_leases::PoolDemand;
 use crate::store::rows::{Appended, RunCursor, RunFilter, RunOrder};
 use crate::store::schedule_rows::{NoteRow, ScheduleRow, ScheduleStep, SlotRow};
 use crate::store::sync_mode::SyncMode;
 use crate::store::traits::{
-    AuditStore, BackfillStore, GraphStore, Maintenance, Outbox, PoolStore, RequestStore, RunStore, ScheduleStore,
-    SegmentStore, StoreError,
+    AuditStore, BackfillStore, EventStore, GraphStore, Maintenance, Outbox, PoolStore, RequestStore, RunStore,
+    ScheduleStore, SegmentStore,
 };
+use crate::value::FileRef;
 
 fn place() -> (TempDir, PathBuf) {
     let dir = tempfile::tempdir().unwrap();
@@ -421,13 +424,13 @@ async fn no_query_scans_all_runs() {
     }
 }
 
-/// Each payload in a file whose event is deleted is searched for among those of all other events.
+/// Each payload that deleted events have left is searched for among those of all other events.
 #[tokio::test]
 async fn the_file_of_an_event_is_found_in_an_index() {
     let (_dir, path) = place();
     open(&path).await.close().await.unwrap();
     let mut connection = raw(&path).await;
-    let plan = sqlx::query(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {}", super::events::HAS_FILE)));
+    let plan = sqlx::query(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {}", super::events::LEFT_PAYLOADS)));
     let steps = plan.fetch_all(&mut connection).await.unwrap();
     let steps: Vec<String> = steps.iter().map(|row| row.try_get("detail").unwrap()).collect();
     let searched = |step: &String| step.starts_with("SEARCH events") && step.contains("events_by_file");
@@ -903,6 +906,42 @@ async fn a_deletion_that_fails_in_between_names_the_runs_that_are_gone() {
     let mut connection = raw(&path).await;
     let rows = sqlx::query("SELECT count(*) FROM audit").fetch_one(&mut connection).await.unwrap();
     assert_eq!(rows.get::<i64, _>(0), 1);
+}
+
+/// The second piece of a deletion of events cannot be written: whoever has asked knows how many are
+/// gone, and the store which payloads they have left.
+#[tokio::test]
+async fn a_deletion_of_events_that_fails_in_between_says_how_many_are_gone() {
+    let (_dir, path) = place();
+    let store = open(&path).await;
+    let event = |number: u64| NewEvent {
+        asset: "a".to_owned(),
+        partition: None,
+        key: None,
+        ty: "u64".to_owned(),
+        value: Stored::File(FileRef::of(&number.to_be_bytes())),
+        emitted: Timestamp::EPOCH,
+        run: None,
+        task: None,
+        by: "ann".to_owned(),
+        on_change: false,
+    };
+    let events: Vec<NewEvent> = (1..=600).map(event).collect();
+    store.emit(&events, None, None).await.unwrap();
+    store.close().await.unwrap();
+    edit(
+        &path,
+        "CREATE TRIGGER stop BEFORE DELETE ON events WHEN OLD.number > 500 BEGIN SELECT RAISE(ABORT, 'it fails'); END",
+    )
+    .await;
+    let store = open(&path).await;
+    let numbers: Vec<i64> = (1..=600).collect();
+    assert_eq!(store.delete_events(&numbers, None).await.unwrap(), 500);
+    assert!(store.delete_events(&numbers, None).await.is_err());
+    assert_eq!(store.left_payloads().await.unwrap().len(), 500);
+    edit(&path, "DROP TRIGGER stop").await;
+    assert_eq!(store.delete_events(&numbers, None).await.unwrap(), 100);
+    assert_eq!(store.left_payloads().await.unwrap().len(), 600);
 }
 
 /// Rows that no deletion has written: a stored run, and numbers that no run can have, one of which

@@ -12,7 +12,7 @@ use super::read::{Question, get};
 use super::rests::Rests;
 use super::script::{Script, json};
 use crate::store::audit_rows::AuditRow;
-use crate::store::traits::StoreError;
+use crate::store::error::StoreError;
 
 /// How many runs a transaction deletes, so that others can write in between.
 const AT_ONCE: usize = 20;

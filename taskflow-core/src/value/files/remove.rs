@@ -9,9 +9,9 @@ use super::{FileRef, UNFINISHED, ValueFiles, unfinished};
 use crate::base::{from_hex, private};
 
 impl ValueFiles {
-    /// Removes a shared value that nobody has put since `used_before`, and returns whether it did.
-    /// It is moved away first: whoever puts it meanwhile writes it again, or is seen to have used
-    /// it.
+    /// Removes a shared value unless somebody has put it since `used_before`, and returns whether
+    /// it is gone, which it may have been before. It is moved away first: whoever puts it meanwhile
+    /// writes it again, or is seen to have used it.
     pub(crate) fn remove_unused(&self, run: &str, file: &FileRef, used_before: SystemTime) -> io::Result<bool> {
         let path = self.path(run, file);
         let is_used = |path: &Path| Ok::<bool, io::Error>(fs::metadata(path)?.modified()? >= used_before);
@@ -28,7 +28,7 @@ impl ValueFiles {
             fs::remove_file(&away).map(|()| true)
         };
         match removed() {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
             removed => removed,
         }
     }
