@@ -335,7 +335,7 @@ async fn leave_and_rejoin<A: Value, B: Value>(
     assert_eq!(ends(&history, task), ["1 error", "2 error", "3 success"]);
     assert_eq!(report.state(), RunState::Success);
     // It was not cleared, so the key for its effects is the same.
-    let output = journal.value(&history, task).await?.unwrap().json()?;
+    let output = journal.value(&history, task).await?.expect("a value").json()?;
     assert_eq!(output, format!("{}/{task} 1", history.info.run_id));
     Ok(())
 }
