@@ -72,7 +72,8 @@ mod tests {
             })
             .unwrap();
             let run = || {
-                let info = RunInfo { run_id: "again".to_owned(), ..RunInfo::manual("daily", Timestamp::EPOCH) };
+                let mut info = RunInfo::manual("daily", Timestamp::EPOCH);
+                info.run_id = "again".to_owned();
                 RunRequest::<()>::of_plan(Arc::clone(dag.plan()), info, Params::default()).journal(&journal)
             };
             assert_eq!(run().await.unwrap().state(), RunState::Success);
