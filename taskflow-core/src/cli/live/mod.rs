@@ -200,13 +200,12 @@ impl Stopping<'_> {
                 format!(": waiting up to {} for {}", format::seconds(self.grace), format::count(count, "running task"))
             }
         };
-        let again = if signal == Signal::Interrupt { "Ctrl-C again" } else { "a second signal" };
         let next = match control.number() {
             Some(number) => format!("the run can be resumed with `{}`", (self.resume)(number)),
             None if control.is_recorded() => "the run can be resumed with `resume`".to_owned(),
             None => "the run is not stored, so it is cancelled and cannot be resumed".to_owned(),
         };
-        format!("stopping{running}; {again} stops at once; {next}")
+        format!("stopping{running}; {} stops at once; {next}", signal.again())
     }
 }
 
