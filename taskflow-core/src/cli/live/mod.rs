@@ -202,7 +202,10 @@ impl Stopping<'_> {
         };
         let next = match control.number() {
             Some(number) => format!("the run can be resumed with `{}`", (self.resume)(number)),
-            None if control.is_recorded() => "the run can be resumed with `resume`".to_owned(),
+            // It has just begun, or its store is locked: then it leaves, and may never be stored.
+            None if control.is_recorded() => {
+                "the run is not stored yet; once it is, it can be resumed with `resume`".to_owned()
+            }
             None => "the run is not stored, so it is cancelled and cannot be resumed".to_owned(),
         };
         format!("stopping{running}; {} stops at once; {next}", signal.again())
