@@ -371,6 +371,33 @@ fn a_run_that_is_stopped_holds_up_no_other_run() {
     assert_eq!(home.call(&["db", "check"]).stderr, "no damage found\n");
 }
 
+/// SIGTERM while a run waits for a store that was locked before it began. It said that the run can
+/// be resumed, of which nothing is stored.
+#[test]
+fn a_run_that_leaves_before_its_store_takes_it_does_not_say_that_it_can_be_resumed() {
+    let home = Home::new();
+    assert_eq!(home.call(&["run", "small", "-q"]).code, Some(0));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let options = SqliteConnectOptions::new().filename(home.path().join("taskflow.db"));
+    let mut connection = runtime.block_on(options.connect()).expect("the store can be opened");
+    runtime.block_on(sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut connection)).expect("nobody else writes");
+    let mut child = home.spawn(&["run", "small"]);
+    let (mut printed, mut is_asked) = (String::new(), false);
+    for line in BufReader::new(child.stderr.take().expect("it is piped")).lines() {
+        let line = line.expect("the program prints text");
+        if line.contains("the runs wait for it") && !std::mem::replace(&mut is_asked, true) {
+            kill_process(Pid::from_child(&child), Signal::TERM).expect("it waits");
+        }
+        printed += &format!("{line}\n");
+    }
+    assert_eq!(end(child).code, Some(143), "{printed}");
+    let says =
+        "a second signal stops at once; the run is not stored yet; once it is, it can be resumed with `resume`\n";
+    assert!(printed.contains(says), "{printed}");
+    runtime.block_on(connection.close()).expect("it can be closed");
+    assert_eq!(home.json(&["runs"]).as_array().map(Vec::len), Some(1));
+}
+
 /// B3: another program has the lock of `taskflow.db`, and keeps it. A run that has begun waits for
 /// it: that it does not for ever is a test of the core.
 #[test]

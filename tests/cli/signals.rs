@@ -64,6 +64,16 @@ fn send(signal: &str, child: &Child) {
     assert!(Command::new("sh").args(["-c", &kill]).status().is_ok_and(|status| status.success()));
 }
 
+/// Reads up to the line with this text.
+#[track_caller]
+fn read_until(lines: &mut impl BufRead, text: &str) {
+    let mut line = String::new();
+    while !line.contains(text) {
+        line.clear();
+        assert!(lines.read_line(&mut line).unwrap() > 0, "it ended without a word");
+    }
+}
+
 /// B1, E15: one Ctrl-C. The run is stored, and `resume` continues it: nothing is cancelled.
 #[test]
 fn ctrl_c_leaves_a_run_that_can_be_resumed() {
@@ -106,16 +116,33 @@ fn a_second_ctrl_c_stops_at_once() {
     let mut child = home.start(&["--stubborn"]);
     send("INT", &child);
     let mut lines = BufReader::new(child.stderr.take().unwrap());
-    let mut line = String::new();
-    while !line.contains("Ctrl-C again stops at once") {
-        line.clear();
-        assert!(lines.read_line(&mut line).unwrap() > 0, "it ended without a word");
-    }
+    read_until(&mut lines, "Ctrl-C again stops at once");
     send("INT", &child);
     let mut rest = String::new();
     lines.read_to_string(&mut rest).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(130));
     assert_eq!(rest.lines().last(), Some("stopped at once"), "{rest}");
+    assert_eq!(home.states().0, "interrupted");
+}
+
+/// A service with a run whose task ignores that it is asked to stop.
+#[test]
+fn a_second_sigterm_stops_a_service_at_once() {
+    let home = Home::new();
+    let started = home.started();
+    let started = started.to_str().expect("temporary paths are text");
+    let queued = home.call(&["trigger", "--started", started, "--stubborn"]);
+    assert_eq!(queued.code, Some(0), "{queued:?}");
+    let mut child = home.spawn(&["serve"]);
+    send("TERM", &child);
+    let mut lines = BufReader::new(child.stderr.take().unwrap());
+    read_until(&mut lines, "a second signal stops at once");
+    send("TERM", &child);
+    let mut rest = String::new();
+    lines.read_to_string(&mut rest).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(143), "{rest}");
+    assert_eq!(rest.lines().last(), Some("stopped at once"), "{rest}");
+    // The next service resumes it.
     assert_eq!(home.states().0, "interrupted");
 }
 

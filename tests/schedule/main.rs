@@ -39,6 +39,8 @@ mod serve;
 mod service;
 mod spread;
 mod steps;
+#[cfg(feature = "sqlite")]
+mod stops;
 mod support;
 mod timetables;
 #[cfg(all(feature = "cli", feature = "sqlite", unix))]

@@ -372,10 +372,32 @@ fn without_authentication_everybody_is_warned() {
 #[test]
 fn requests_through_a_proxy_are_not_those_of_this_machine() {
     let service = Service::new();
-    for name in ["x-forwarded-for", "forwarded", "x-real-ip", "via", "x-forwarded-proto", "x-forwarded-user"] {
+    let names = ["x-forwarded-for", "forwarded", "x-real-ip", "via", "x-forwarded-proto", "x-forwarded-user"];
+    let others = ["x-forwarded", "x-client-ip", "x-cluster-client-ip", "cf-connecting-ip", "true-client-ip"];
+    for name in names.into_iter().chain(others) {
         let refused = service.send("GET", "/api/v1/dags", &[(name, "192.0.2.1")], "");
         refused.assert_problem(401, "has to know who asks");
     }
+}
+
+/// What nginx passes on that has only `proxy_pass http://127.0.0.1:8090;`: the name and address of
+/// the server, HTTP/1.0, and no header of its own.
+#[test]
+fn requests_over_http_1_0_are_not_those_of_this_machine() {
+    let service = Service::new();
+    let pass = |request: &str| {
+        service.raw(format!("{request} HTTP/1.0\r\nhost: {}\r\nconnection: close\r\n\r\n", service.address).as_bytes())
+    };
+    for request in ["GET /api/v1/dags", "GET /metrics", "POST /api/v1/dags/greeting/runs"] {
+        let refused = pass(request);
+        refused.assert_problem(401, "has to know who asks: over HTTP/1.0, which proxies speak");
+    }
+    let led = pass("GET /runs");
+    assert_eq!((led.status, led.header("location")), (303, "/login?next=%2Fruns"), "{led:?}");
+    assert_eq!(service.json("/api/v1/runs"), json!([]), "nothing was started");
+    // Nobody has to be known for these.
+    assert_eq!(pass("GET /health/live").status, 200);
+    eventually("it is ready", || pass("GET /health/ready").status == 200);
 }
 
 /// A directory with this configuration in its home.

@@ -1,7 +1,7 @@
 //! A service over a temporary home, and a client that sends what it is told.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{self, BufRead as _, BufReader, Read, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -23,6 +23,33 @@ pub(crate) struct Service {
     pub(crate) printed: String,
     /// What it prints after that, line by line.
     later: Mutex<Receiver<String>>,
+}
+
+/// A body that comes in chunks, without their lengths.
+pub(crate) struct Chunks {
+    body: BufReader<TcpStream>,
+    /// How much of the present chunk is to come.
+    left: usize,
+}
+
+impl Read for Chunks {
+    fn read(&mut self, part: &mut [u8]) -> io::Result<usize> {
+        let mut length = String::new();
+        while self.left == 0 {
+            // A chunk ends with an empty line. The last one is empty, and the connection ends.
+            if self.body.read_line(&mut length)? == 0 {
+                return Ok(0);
+            }
+            if !length.trim().is_empty() {
+                self.left = usize::from_str_radix(length.trim(), 16).map_err(io::Error::other)?;
+            }
+            length.clear();
+        }
+        let most = part.len().min(self.left);
+        let read = self.body.read(&mut part[..most])?;
+        self.left -= read;
+        Ok(read)
+    }
 }
 
 /// The response to a request.
@@ -260,6 +287,20 @@ impl Service {
         let stream = TcpStream::connect(self.address).expect("it listens");
         stream.set_read_timeout(Some(PATIENCE)).expect("a socket has a time limit");
         stream
+    }
+
+    /// Asks for a stream, and returns its head, and its body as it comes.
+    #[track_caller]
+    pub(crate) fn stream(&self, path: &str, headers: &[(&str, &str)]) -> (String, BufReader<Chunks>) {
+        let mut socket = self.connect();
+        let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        let request = format!("GET {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n{headers}\r\n", self.address);
+        socket.write_all(request.as_bytes()).expect("it listens");
+        let (mut body, mut head) = (BufReader::new(socket), String::new());
+        while !head.ends_with("\r\n\r\n") {
+            assert_ne!(body.read_line(&mut head).expect("a head is text"), 0, "{head}");
+        }
+        (head, BufReader::new(Chunks { body, left: 0 }))
     }
 
     /// Starts a run, and returns its number.

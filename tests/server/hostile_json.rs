@@ -1,7 +1,7 @@
 //! C1: JSON of the API and of its streams, over a home in which everything that tasks, people and
 //! other programs can write is hostile.
 
-use std::io::{Read as _, Write as _};
+use std::io::Read as _;
 use std::process::Stdio;
 
 use serde_json::{Value, json};
@@ -69,10 +69,9 @@ fn addresses(path: &str) -> Vec<String> {
 
 /// What is sent until a text came, or the connection ends.
 fn read_until(service: &Service, path: &str, text: &str) -> String {
-    let mut socket = service.connect();
-    write!(socket, "GET {path} HTTP/1.0\r\nhost: {}\r\n\r\n", service.address).expect("it listens");
-    let (mut answer, mut part) = (Vec::new(), [0; 64 * 1024]);
-    while let Ok(read @ 1..) = socket.read(&mut part) {
+    let (head, mut body) = service.stream(path, &[]);
+    let (mut answer, mut part) = (head.into_bytes(), [0; 64 * 1024]);
+    while let Ok(read @ 1..) = body.read(&mut part) {
         answer.extend_from_slice(&part[..read]);
         if answer.windows(text.len()).any(|window| window == text.as_bytes()) {
             break;

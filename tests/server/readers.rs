@@ -14,11 +14,11 @@ const READERS: usize = 200;
 /// Asks for a stream, and reads nothing of it.
 fn ask(service: &Service, path: &str) -> TcpStream {
     let mut socket = service.connect();
-    write!(socket, "GET {path} HTTP/1.0\r\nhost: {}\r\n\r\n", service.address).expect("it listens");
+    write!(socket, "GET {path} HTTP/1.1\r\nhost: {}\r\n\r\n", service.address).expect("it listens");
     socket
 }
 
-/// Reads a stream until it has said this.
+/// Reads a stream until it has said this. Each event is a chunk of its own.
 fn read_until(mut socket: &TcpStream, words: &str) -> String {
     let (mut text, mut part) = (String::new(), [0; 16 << 10]);
     while !text.contains(words) {

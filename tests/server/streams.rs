@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::TcpStream;
 use std::path::PathBuf;
 
 use flate2::Compression;
@@ -13,12 +12,12 @@ use taskflow::journal::Journal;
 use taskflow::log::LogFiles;
 use taskflow_tests::common::eventually;
 
-use crate::home::{Response, Service};
+use crate::home::{Chunks, Response, Service};
 
 /// An open stream.
 pub(crate) struct Stream {
     head: String,
-    lines: BufReader<TcpStream>,
+    lines: BufReader<Chunks>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -34,17 +33,10 @@ impl Stream {
         Stream::open_with(service, path, &headers)
     }
 
-    /// Asks with HTTP/1.0, in which a body is what comes until the connection ends.
+    #[track_caller]
     pub(crate) fn open_with(service: &Service, path: &str, headers: &[(&str, &str)]) -> Self {
-        let mut socket = service.connect();
-        let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-        write!(socket, "GET {path} HTTP/1.0\r\nhost: {}\r\n{headers}\r\n", service.address).expect("it listens");
-        let mut lines = BufReader::new(socket);
-        let mut head = String::new();
-        while !head.ends_with("\r\n\r\n") {
-            assert_ne!(lines.read_line(&mut head).expect("a head is text"), 0, "{head}");
-        }
-        assert!(head.starts_with("HTTP/1.0 200") || head.starts_with("HTTP/1.1 200"), "{head}");
+        let (head, lines) = service.stream(path, headers);
+        assert!(head.starts_with("HTTP/1.1 200"), "{head}");
         Stream { head: head.to_ascii_lowercase(), lines }
     }
 

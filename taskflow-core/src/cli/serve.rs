@@ -3,6 +3,7 @@
 use std::num::NonZeroUsize;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
+use tokio::sync::oneshot;
 
 use super::choose::Dags;
 use super::error::{CliError, Exit};
@@ -22,7 +23,7 @@ pub(super) fn command() -> Command {
         .about("Run the schedules of the DAGs, and the runs that are queued, until it is stopped")
         .after_help(
             "SIGTERM or Ctrl-C drains: nothing new starts, running tasks have their grace time, and the next `serve` \
-             resumes their runs.",
+             resumes their runs. A second signal ends it at once; its runs are resumed all the same.",
         )
         .arg(
             Arg::new("only")
@@ -83,25 +84,42 @@ pub(super) fn serve(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> R
         #[cfg(not(feature = "server"))]
         let server = ();
         let mut exit = Exit::Success;
-        let stop = async {
+        let (ask, asked) = oneshot::channel();
+        // Beside the service, whose turn may wait for its store: each signal is heard when it comes.
+        let signalled = async {
             #[cfg(feature = "server")]
-            let signal = super::listen::until_signal(&mut signals, server.as_ref(), terminal, !flags.quiet).await;
+            let mut next =
+                async || super::listen::until_signal(&mut signals, server.as_ref(), terminal, !flags.quiet).await;
             #[cfg(not(feature = "server"))]
-            let signal = signals.next().await;
+            let mut next = async || signals.next().await;
+            let signal = next().await;
             notify_systemd("STOPPING=1");
             #[cfg(feature = "server")]
             if let Some(server) = &server {
                 server.drain();
             }
             if !flags.quiet {
-                terminal.note("stopping: running tasks have their grace time; the next `serve` resumes their runs");
+                terminal.note(&format!(
+                    "stopping: running tasks have their grace time; {} stops at once; the next `serve` resumes their \
+                     runs",
+                    signal.again(),
+                ));
             }
             exit = match signal.exit() {
                 // A supervisor asks a service to stop with SIGTERM: that is its regular end.
                 Exit::Terminated => Exit::Success,
                 exit => exit,
             };
-            signal.reason().to_owned()
+            // The service has the receiver until it has ended, and this future with it.
+            let _ = ask.send(signal.reason().to_owned());
+            next().await
+        };
+        let stop = async {
+            match asked.await {
+                Ok(reason) => reason,
+                // Nobody asks any more.
+                Err(_) => std::future::pending().await,
+            }
         };
         let path = home.path().display().to_string();
         let report = |event: ServiceEvent| {
@@ -111,7 +129,17 @@ pub(super) fn serve(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> R
             }
             report(&event, flags.quiet, &path, terminal);
         };
-        service.run(stop, report).await;
+        let second = tokio::select! {
+            biased;
+            () = service.run(stop, report) => None,
+            signal = signalled => Some(signal),
+        };
+        if let Some(signal) = second {
+            if !flags.quiet {
+                terminal.note("stopped at once");
+            }
+            std::process::exit(signal.exit().code().into());
+        }
         Ok::<_, CliError>((exit, server))
     })?;
     // It answers until the runs have stopped.

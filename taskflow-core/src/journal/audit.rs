@@ -181,14 +181,21 @@ impl Journal {
     ///
     /// # Errors
     ///
-    /// When the store cannot be written.
+    /// When the store cannot be read or written.
     pub(crate) async fn prune_audit(&self, older_than: Duration) -> Result<u64, JournalError> {
         let before = self.audit_before(older_than);
-        let deleted = self.inner.store.delete_audit(before, self.audit_row().as_ref()).await?;
-        if deleted > 0 {
-            self.audit_stored();
+        let (old, mut gone) = (self.inner.store.count_audit(before).await?, 0);
+        // Until nothing more is deleted: an error may have ended a deletion early.
+        loop {
+            let deleted = self.inner.store.delete_audit(before, self.audit_row().as_ref()).await?;
+            if deleted > 0 {
+                self.audit_stored();
+            }
+            gone += deleted;
+            if deleted == 0 || gone >= old {
+                return Ok(gone);
+            }
         }
-        Ok(deleted)
     }
 }
 

@@ -1,5 +1,5 @@
 //! Requests to runs that cannot hear them any more. They are here because only the core can hold
-//! back the end of a run that has ended.
+//! back the end of a run that has ended, and keeps its log with a handle.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
@@ -9,6 +9,8 @@ use super::{Cancellation, Journal, Note};
 use crate::dag::Dag;
 use crate::engine::Engine;
 use crate::run::RunState;
+#[cfg(feature = "sqlite")]
+use crate::run::TaskState;
 
 fn engine() -> Engine {
     Engine::builder().build().unwrap()
@@ -96,4 +98,48 @@ async fn a_request_to_a_drained_run_whose_processes_have_yet_to_end_is_left_to_t
     look_at_requests(&journal).await;
     may_end.store(true, Ordering::SeqCst);
     assert_eq!(handle.await.state(), RunState::Cancelled);
+}
+
+/// When the run hears the request, nothing of it can be stored any more. It ends, and somebody
+/// holds a handle of it. The run that was resumed in the same process was never asked.
+#[cfg(feature = "sqlite")]
+#[tokio::test]
+async fn a_request_that_a_run_could_not_store_is_left_to_its_next_owner() {
+    use sqlx::ConnectOptions as _;
+
+    let home = tempfile::tempdir().unwrap();
+    let journal = Journal::open(home.path()).await.unwrap();
+    let may_end = Arc::new(AtomicBool::new(false));
+    let ends = Arc::clone(&may_end);
+    let dag = Dag::draw("fails", move |dag| {
+        dag.add("task", move |ctx| {
+            while !ends.load(Ordering::SeqCst) {
+                if ctx.is_cancelled() {
+                    return Err("asked to stop".into());
+                }
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            Ok(())
+        });
+    });
+    let dag = dag.unwrap();
+    let handle = dag.run().journal(&journal).engine(&engine()).start().unwrap();
+    let (control, run_id) = (handle.control(), handle.info().run_id.clone());
+    until(|| control.number()).await;
+    while journal.history(&run_id).await.unwrap().tasks[0].state != TaskState::Running {
+        tokio::task::yield_now().await;
+    }
+    let file = sqlx::sqlite::SqliteConnectOptions::new().filename(home.path().join("taskflow.db"));
+    let mut store = file.connect().await.unwrap();
+    let fail = "CREATE TRIGGER fail BEFORE INSERT ON segments BEGIN SELECT RAISE(ABORT, 'it fails'); END";
+    sqlx::raw_sql(fail).execute(&mut store).await.unwrap();
+    ask_to_cancel(&journal, &run_id).await;
+    assert_ne!(handle.await.state(), RunState::Success);
+    sqlx::raw_sql("DROP TRIGGER fail").execute(&mut store).await.unwrap();
+
+    let handle = journal.resume_dag(&run_id, &dag).await.unwrap().engine(&engine()).start().unwrap();
+    look_at_requests(&journal).await;
+    may_end.store(true, Ordering::SeqCst);
+    assert_eq!(handle.await.state(), RunState::Cancelled);
+    drop(control);
 }

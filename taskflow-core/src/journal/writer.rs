@@ -420,8 +420,8 @@ impl Writer {
             }
             // A run that was drained leaves it to its next owner, also while callbacks of the run
             // are under way here. That can be in this process, where whoever holds a handle of the
-            // drained run keeps its log.
-            let mut of_run = live.iter().filter(|log| log.number() == Some(request.run));
+            // drained run keeps its log. Nothing that a log which is given up hears is stored.
+            let mut of_run = live.iter().filter(|log| log.number() == Some(request.run) && !log.is_given_up());
             let heard_by = of_run.find(|log| log.commits().is_some_and(|commits| hears(&commits, &request)));
             if let Some(log) = heard_by {
                 self.carried_out.push((id, Arc::downgrade(log)));
@@ -430,9 +430,10 @@ impl Writer {
     }
 
     /// Acknowledges the requests whose entries are stored. A run that is gone without having stored
-    /// them leaves them to its next owner; a run that has ended took its requests with it.
+    /// them, or stores nothing more, leaves them to its next owner, which may be in this process; a
+    /// run that has ended took its requests with it.
     fn acknowledge(&mut self) {
-        self.carried_out.retain(|(_, log)| log.strong_count() > 0);
+        self.carried_out.retain(|(_, log)| log.upgrade().is_some_and(|log| !log.is_given_up()));
         let stored = |log: &Weak<RunLog>| log.upgrade().is_some_and(|log| log.is_stored());
         let ids: Vec<i64> = self.carried_out.iter().filter(|(_, log)| stored(log)).map(|&(id, _)| id).collect();
         if !ids.is_empty() && self.handle.block_on(self.store.acknowledge(&ids)).is_ok() {

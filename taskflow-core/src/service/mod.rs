@@ -42,14 +42,14 @@
 //!    is set or the machine was suspended.
 //! 10. When it is asked to stop, it starts nothing more and [drains](crate::engine::Engine::drain)
 //!     its engine: running tasks have their grace time, their runs are interrupted, and the next
-//!     service resumes them.
+//!     service resumes them. A turn ends with the part (3 to 7) that it is at.
 //!
 //! # While another process has locked the store
 //!
 //! A write waits ten seconds for the lock and fails. Each step is one transaction, so nothing of it
-//! is stored, and what it is about stays due: the next turn makes it again. The service reports
-//! once who has the lock, and later that it is over. Runs wait by themselves: the journal has that
-//! protocol.
+//! is stored, and what it is about stays due: the next turn makes it again. The rest of the turn is
+//! left out, since each part of it would wait as long. The service reports once who has the lock,
+//! and later that it is over. Runs wait by themselves: the journal has that protocol.
 //!
 //! # From an event to the next DAG
 //!

@@ -1,7 +1,10 @@
 //! The loop of a service.
 
+use std::future::poll_fn;
 use std::num::NonZeroUsize;
 use std::path::Path;
+use std::pin::{Pin, pin};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -266,20 +269,28 @@ impl Service {
     /// Dropping the future stops the service without draining: its runs go on until the process
     /// ends.
     pub async fn run(mut self, stop: impl Future<Output = String>, mut report: impl FnMut(ServiceEvent)) {
-        let mut stop = std::pin::pin!(stop);
+        let asks = pin!(stop);
+        let mut stop = Stop { asks, reason: None };
         let (dags, schedules, consumers) = (self.served, self.schedules.len(), self.consumers.len());
         self.events.push(ServiceEvent::Ready { dags, schedules, consumers });
         let mut stored = self.journal.events_stored();
         let (sender, mut watched) = unbounded_channel();
         let watchers = self.watches.then(|| Watchers::start(&self.journal, &sender, self.handle.polls()));
         let reason = loop {
-            let turn = self.turn(&mut report).await;
+            let turn = self.turn(&mut stop, &mut report).await;
             self.handle.turned(Timestamp::now());
-            self.events.extend(self.trouble.news(turn));
+            match turn {
+                // What was left out could have failed: it is not known that the trouble is over.
+                Ok(Turn::CutShort) => {}
+                turn => self.events.extend(self.trouble.news(turn.map(|_| ()))),
+            }
             self.events.drain(..).for_each(&mut report);
+            if stop.is_asked().await {
+                break stop.asked().await;
+            }
             let pause = self.pause();
             tokio::select! {
-                reason = &mut stop => break reason,
+                reason = stop.asked() => break reason,
                 ended = self.ended.recv() => self.ended(ended),
                 // The sender lives as long as the journal.
                 _ = stored.changed() => {}
@@ -314,21 +325,36 @@ impl Service {
         self.queue.turn(&self.journal, self.backfills.runs(), &mut self.events).await
     }
 
-    async fn turn(&mut self, report: &mut impl FnMut(ServiceEvent)) -> Result<(), OpsError> {
+    /// Does what is due. The rest is left out once somebody asks the service to stop, and when
+    /// another process has locked the store: each part would wait for the lock.
+    async fn turn(
+        &mut self,
+        stop: &mut Stop<'_, impl Future<Output = String>>,
+        report: &mut impl FnMut(ServiceEvent),
+    ) -> Result<Turn, OpsError> {
         if !self.has_resumed {
             self.resume().await?;
             self.has_resumed = true;
+            if stop.is_asked().await {
+                return Ok(Turn::CutShort);
+            }
         }
         if self.looked.elapsed() >= LOOK_AGAIN {
             self.looked = Instant::now();
             self.schedules.look_again();
             self.consumers.look_again();
         }
-        // Trouble with one of them does not hold up the others.
+        // Other trouble with one of them does not hold up the others.
         let now = Timestamp::now();
         let schedules = self.schedules.turn(&self.journal, self.backfills.runs(), now, &mut self.events).await;
         self.events.drain(..).for_each(report);
+        if is_locked(&schedules) || stop.is_asked().await {
+            return schedules.map(|()| Turn::CutShort);
+        }
         let consumers = self.consumers.turn(&self.journal, self.backfills.runs(), &mut self.events).await;
+        if is_locked(&consumers) || stop.is_asked().await {
+            return schedules.and(consumers).map(|()| Turn::CutShort);
+        }
         // Without them it is not known what has become of a slot.
         let mut deadlines = Ok(());
         let is_held = self.schedules.is_held() || self.consumers.is_held();
@@ -336,9 +362,15 @@ impl Service {
             deadlines = self.deadlines.turn(&self.journal, now, &mut self.events).await;
             self.deadlines.call(now);
         }
+        if is_locked(&deadlines) || stop.is_asked().await {
+            return schedules.and(consumers).and(deadlines).map(|()| Turn::CutShort);
+        }
         let backfills = self.backfills.turn(&self.journal, &mut self.queue, &mut self.events).await;
+        if is_locked(&backfills) || stop.is_asked().await {
+            return schedules.and(consumers).and(deadlines).and(backfills).map(|()| Turn::CutShort);
+        }
         self.queue.turn(&self.journal, self.backfills.runs(), &mut self.events).await?;
-        schedules.and(consumers).and(deadlines).and(backfills)
+        schedules.and(consumers).and(deadlines).and(backfills).map(|()| Turn::Complete)
     }
 
     /// Continues a run that another part of the process has claimed.
@@ -369,6 +401,49 @@ impl Service {
         let until_due = wake.map_or(POLL, |wake| wake.since(Timestamp::now()));
         // A step that was a conflict is not tried without a pause.
         until_due.clamp(Duration::from_millis(1), POLL)
+    }
+}
+
+/// How far a turn has come that has not failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Turn {
+    Complete,
+    /// Somebody has asked the service to stop meanwhile.
+    CutShort,
+}
+
+/// Whether a part of a turn has failed because another process has locked the store.
+fn is_locked(part: &Result<(), OpsError>) -> bool {
+    part.as_ref().is_err_and(|error| error.locked_store().is_some())
+}
+
+/// The request to stop, which a turn looks at between its parts.
+struct Stop<'a, F> {
+    /// Returns the reason, once.
+    asks: Pin<&'a mut F>,
+    /// The reason, from when a turn has noticed it until the service stops.
+    reason: Option<String>,
+}
+
+impl<F: Future<Output = String>> Stop<'_, F> {
+    /// Whether somebody has asked, without waiting for it.
+    async fn is_asked(&mut self) -> bool {
+        if self.reason.is_none() {
+            let asks = &mut self.asks;
+            let asked = poll_fn(|context| Poll::Ready(asks.as_mut().poll(context))).await;
+            if let Poll::Ready(reason) = asked {
+                self.reason = Some(reason);
+            }
+        }
+        self.reason.is_some()
+    }
+
+    /// Waits until somebody asks, and returns the reason. Cancel safe.
+    async fn asked(&mut self) -> String {
+        match self.reason.take() {
+            Some(reason) => reason,
+            None => self.asks.as_mut().await,
+        }
     }
 }
 

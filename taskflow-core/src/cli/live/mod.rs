@@ -200,13 +200,15 @@ impl Stopping<'_> {
                 format!(": waiting up to {} for {}", format::seconds(self.grace), format::count(count, "running task"))
             }
         };
-        let again = if signal == Signal::Interrupt { "Ctrl-C again" } else { "a second signal" };
         let next = match control.number() {
             Some(number) => format!("the run can be resumed with `{}`", (self.resume)(number)),
-            None if control.is_recorded() => "the run can be resumed with `resume`".to_owned(),
+            // It has just begun, or its store is locked: then it leaves, and may never be stored.
+            None if control.is_recorded() => {
+                "the run is not stored yet; once it is, it can be resumed with `resume`".to_owned()
+            }
             None => "the run is not stored, so it is cancelled and cannot be resumed".to_owned(),
         };
-        format!("stopping{running}; {again} stops at once; {next}")
+        format!("stopping{running}; {} stops at once; {next}", signal.again())
     }
 }
 

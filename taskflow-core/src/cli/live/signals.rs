@@ -49,6 +49,14 @@ impl Signal {
             Signal::HangUp => "the terminal was closed",
         }
     }
+
+    /// What ends the program at once after this one, in words.
+    pub(in crate::cli) fn again(self) -> &'static str {
+        match self {
+            Signal::Interrupt => "Ctrl-C again",
+            Signal::Terminate | Signal::HangUp => "a second signal",
+        }
+    }
 }
 
 #[cfg(unix)]

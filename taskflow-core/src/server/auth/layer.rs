@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 
 use super::rates::Key;
-use super::{Peer, Principal, current};
+use super::{OWN, Peer, Principal, current};
 use crate::ops::accounts;
 use crate::server::pages::problem_page;
 use crate::server::problem::Problem;
@@ -40,13 +40,14 @@ fn is_webhook(path: &str) -> bool {
 #[derive(Debug)]
 pub(super) struct Presented {
     peer: Option<Peer>,
+    version: Version,
     headers: HeaderMap,
 }
 
 impl Presented {
     /// Whether it makes somebody the same principal now. While the store cannot be read, it does.
     pub(super) async fn still_is(&self, state: &ServerState, principal: &Principal) -> bool {
-        match find(state, self.peer, &self.headers, Counting::Nothing).await {
+        match find(state, self.peer, self.version, &self.headers, Counting::Nothing).await {
             Ok(Some(known)) => known.principal.is_same(principal),
             Ok(None) => false,
             Err(problem) => problem.shown().status != StatusCode::UNAUTHORIZED.as_u16(),
@@ -76,19 +77,20 @@ pub(in crate::server) async fn authenticate(
 ) -> Response {
     let path = request.uri().path().to_owned();
     let peer = request.extensions().get::<Peer>().copied();
+    let version = request.version();
     let is_static = path.starts_with(STATIC);
     let is_page = is_page(&state, &path);
     let refused = |problem: Problem| match is_page {
         true => problem_page(problem),
         false => problem.into_response(),
     };
-    let admitted = admit(&state, peer, &path, request.method().is_safe(), request.headers()).await;
+    let admitted = admit(&state, peer, &path, version, request.method().is_safe(), request.headers()).await;
     let who = admitted.as_ref().ok().and_then(Option::as_ref);
     let admitted = limited(&state, &path, who, peer).and(admitted);
     let mut response = match admitted {
         Ok(Some(principal)) => {
             let principal = Arc::new(principal);
-            let presented = Presented { peer, headers: request.headers().clone() };
+            let presented = Presented { peer, version, headers: request.headers().clone() };
             request.extensions_mut().insert(Arc::new(presented));
             request.extensions_mut().insert(Arc::clone(&principal));
             current::scope(principal, next.run(request)).await
@@ -96,7 +98,7 @@ pub(in crate::server) async fn authenticate(
         Ok(None) if is_page && matches!(request.method(), &Method::GET | &Method::HEAD) => {
             log_in_first(&state, request.uri().path_and_query().map_or("/", |whole| whole.as_str())).await
         }
-        Ok(None) => refused(unknown(is_page)),
+        Ok(None) => refused(unknown(is_page, version)),
         Err(problem) => refused(problem),
     };
     if !is_static {
@@ -123,13 +125,14 @@ async fn admit(
     state: &ServerState,
     peer: Option<Peer>,
     path: &str,
+    version: Version,
     is_safe: bool,
     headers: &HeaderMap,
 ) -> Result<Option<Principal>, Problem> {
     if path.starts_with(STATIC) || is_webhook(path) {
         return Ok(Some(Principal::nobody()));
     }
-    let Some(Known { principal, by_cookie }) = find(state, peer, headers, Counting::WrongTokens).await? else {
+    let Some(Known { principal, by_cookie }) = find(state, peer, version, headers, Counting::WrongTokens).await? else {
         return Ok(is_public(path).then(Principal::nobody));
     };
     if by_cookie && !is_safe && !says_origin(headers) {
@@ -147,6 +150,7 @@ fn says_origin(headers: &HeaderMap) -> bool {
 async fn find(
     state: &ServerState,
     peer: Option<Peer>,
+    version: Version,
     headers: &HeaderMap,
     counting: Counting,
 ) -> Result<Option<Known>, Problem> {
@@ -172,7 +176,7 @@ async fn find(
         }));
     }
     let knows_nobody = auth.setup.is_none() && auth.oidc.is_none();
-    if knows_nobody && auth.is_local(peer, headers) && !accounts::has_users(journal).await? {
+    if knows_nobody && auth.is_local(peer, version, headers) && !accounts::has_users(journal).await? {
         return Ok(known(Principal::anybody(false)));
     }
     Ok(None)
@@ -205,8 +209,15 @@ pub(in crate::server) fn too_many(what: &str, rest: std::time::Duration) -> Prob
         .header(header::RETRY_AFTER, seconds.to_string())
 }
 
-fn unknown(is_page: bool) -> Problem {
-    let problem = Problem::new(StatusCode::UNAUTHORIZED, "this server has to know who asks");
+fn unknown(is_page: bool, version: Version) -> Problem {
+    let detail = match version < OWN {
+        true => {
+            "this server has to know who asks: over HTTP/1.0, which proxies speak, a request does not count as one of \
+             this machine (docs/operations.md, \"Behind a proxy\")"
+        }
+        false => "this server has to know who asks",
+    };
+    let problem = Problem::new(StatusCode::UNAUTHORIZED, detail);
     match is_page {
         true => problem.next("log in, and send the form again"),
         false => problem

@@ -8,7 +8,7 @@
 //! | the session cookie | Always. |
 //! | OpenID Connect | `[serve.oidc]` is set: a provider authenticates who logs in, and the session cookie is one of ours. `oidc` has the protocol. |
 //! | a header of a proxy | `auth.proxy_header` is set, and the connection comes from `auth.proxy_trusted`. |
-//! | this machine | The server is bound to a loopback address, there are no users, no provider and no proxy, and the request names a loopback host and has not passed a proxy. |
+//! | this machine | The server is bound to a loopback address, there are no users, no provider and no proxy, and the request names a loopback host and shows no sign of a proxy. |
 //!
 //! So the rule of loopback is: without users nobody logs in, with users everybody does.
 //!
@@ -72,6 +72,8 @@ pub(super) use visitor::Visitor;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use axum::http::{HeaderMap, Version};
+
 use self::attempts::Refusals;
 use self::limits::Source;
 use self::rates::Rates;
@@ -83,6 +85,22 @@ use crate::config::Settings;
 /// The address that a connection comes from.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Peer(pub(super) IpAddr);
+
+/// Headers by which a proxy names the client, besides those that begin with `x-forwarded-`.
+const OF_PROXIES: [&str; 8] = [
+    "cf-connecting-ip",
+    "forwarded",
+    "true-client-ip",
+    "via",
+    "x-client-ip",
+    "x-cluster-client-ip",
+    "x-forwarded",
+    "x-real-ip",
+];
+
+/// What browsers and other clients speak. A proxy may speak HTTP/1.0: nginx does by default before
+/// 1.29.7, with the loopback address of the server as `Host` and without a header of its own.
+const OWN: Version = Version::HTTP_11;
 
 /// How long a password counts for sensitive changes, unless the configuration says otherwise.
 const CONFIRM_AFTER: Duration = Duration::from_secs(15 * 60);
@@ -141,12 +159,12 @@ impl Auth {
     }
 
     /// Whether a request can only come from this machine, as far as it says itself.
-    fn is_local(&self, peer: Option<Peer>, headers: &axum::http::HeaderMap) -> bool {
+    fn is_local(&self, peer: Option<Peer>, version: Version, headers: &HeaderMap) -> bool {
         // Each proxy sets others: only the scheme, or the user whom it has authenticated.
-        let is_of_proxy =
-            |name: &str| matches!(name, "forwarded" | "x-real-ip" | "via") || name.starts_with("x-forwarded-");
+        let is_of_proxy = |name: &str| OF_PROXIES.contains(&name) || name.starts_with("x-forwarded-");
         self.address.ip().is_loopback()
             && peer.is_some_and(|Peer(address)| address.is_loopback())
+            && version >= OWN
             && Hosts::is_loopback_host(headers)
             && !headers.keys().any(|name| is_of_proxy(name.as_str()))
     }

@@ -133,24 +133,42 @@ pub(super) fn selected(filter: &AuditFilter) -> Question {
 /// 3. Rows that are stored meanwhile stay, whatever their time is.
 ///
 /// If it ends in between, the oldest rows are gone, the trail says who wanted it, and another
-/// deletion goes on.
+/// deletion goes on. So it does after an error, which ends it early once some are gone: the caller
+/// has to know that the row is stored.
 pub(super) async fn delete(store: &SqliteStore, before: Timestamp, row: Option<&AuditRow>) -> Result<u64, StoreError> {
     let (mut deleted, mut newest, mut rests) = (0, i64::MAX, Rests::default());
     loop {
-        rests.before().await;
-        store.hit("store.delete")?;
-        let mut guard = store.writer.acquire().await?;
-        let begun = Instant::now();
         let row = row.filter(|_| deleted == 0);
-        let some = delete_some(guard.connection(), before, newest, row).await;
-        let (some, last) = some.map_err(|error| guard.explain(&error))?;
-        guard.release();
-        rests.after(begun);
+        let (some, last) = match delete_piece(store, before, newest, row, &mut rests).await {
+            Ok(piece) => piece,
+            // The next call goes on, or has the error.
+            Err(_) if deleted > 0 => return Ok(deleted),
+            Err(error) => return Err(error),
+        };
         (deleted, newest) = (deleted + some, newest.min(last));
         if some < AT_ONCE {
             return Ok(deleted);
         }
     }
+}
+
+/// Deletes in one transaction, after a rest.
+async fn delete_piece(
+    store: &SqliteStore,
+    before: Timestamp,
+    newest: i64,
+    row: Option<&AuditRow>,
+    rests: &mut Rests,
+) -> Result<(u64, i64), StoreError> {
+    rests.before().await;
+    store.hit("store.delete")?;
+    let mut guard = store.writer.acquire().await?;
+    let begun = Instant::now();
+    let piece = delete_some(guard.connection(), before, newest, row).await;
+    let piece = piece.map_err(|error| guard.explain(&error))?;
+    guard.release();
+    rests.after(begun);
+    Ok(piece)
 }
 
 /// Returns how many rows were deleted, and the number of the last row that there was before.

@@ -838,6 +838,27 @@ async fn rows_that_are_stored_while_others_are_deleted_stay_whatever_their_time_
     assert_eq!(left_of_trail(&path).await, (1_002, 8_001));
 }
 
+/// The third piece of a deletion cannot be written: whoever has asked knows that its row is in the
+/// audit trail. It had the error, and the row was stored a second time with that.
+#[tokio::test]
+async fn a_deletion_that_fails_in_between_counts_the_rows_of_the_trail_that_are_gone() {
+    let (_dir, path) = place();
+    filled_trail(&path, 9_000).await;
+    edit(
+        &path,
+        "CREATE TRIGGER stop BEFORE DELETE ON audit WHEN OLD.number > 5000 BEGIN SELECT RAISE(ABORT, 'it fails'); END",
+    )
+    .await;
+    let store = open(&path).await;
+    let (deletes, before) = (crate::store::conformance::audit::row("deletes", 9_500), Timestamp::from_nanos(8_001));
+    assert_eq!(store.delete_audit(before, Some(&deletes)).await.unwrap(), 4_000);
+    assert!(store.delete_audit(before, None).await.is_err());
+    edit(&path, "DROP TRIGGER stop").await;
+    assert_eq!(store.delete_audit(before, None).await.unwrap(), 4_000);
+    // The row about the deletion is the only new one.
+    assert_eq!(left_of_trail(&path).await, (1_001, 8_001));
+}
+
 /// Ten segments of a megabyte: more than a transaction deletes.
 async fn with_a_large_run(path: &Path) -> SqliteStore {
     let store = open(path).await;

@@ -20,6 +20,8 @@ pub(crate) trait AuditStore: Send + Sync {
     fn count_audit(&self, before: Timestamp) -> StoreFuture<'_, u64>;
 
     /// Deletes the rows before a point in time, the oldest first, and stores the row about that
-    /// with the first of them. Others can write meanwhile; what they store stays. Returns how many.
+    /// with the first of them. Others can write meanwhile; what they store stays. Returns how many
+    /// were deleted. Not atomic: an error after the first deletion ends it early, and the answer is
+    /// what is gone. Another call goes on, or has the error.
     fn delete_audit<'a>(&'a self, before: Timestamp, audit: Option<&'a AuditRow>) -> StoreFuture<'a, u64>;
 }
