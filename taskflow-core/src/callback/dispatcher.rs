@@ -8,6 +8,9 @@
 //!    delivery attempt in the delivery log of the journal. After a crash the last notifications are
 //!    delivered again, and none is lost: a process that resumes the run, or opens its home to run
 //!    something else, delivers those that are not in the log.
+//!    While another process has locked the store, what was attempted is kept, and offered to the
+//!    log again: nothing is attempted twice because of that unless the process ends first, and the
+//!    report of the run does not wait for it.
 //! 4. A failed delivery is recorded with its error and the time of the next attempt: after 10 s,
 //!    then 20 s, up to an hour. After a week the dispatcher gives up. Without a journal there is a
 //!    single attempt.
@@ -39,6 +42,9 @@ const PATIENCE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 const BATCH: usize = 64;
 const UNNOTED: Duration = Duration::from_millis(500);
 
+/// The pause before the delivery log is asked again that another process has locked.
+const AGAIN: Duration = Duration::from_secs(1);
+
 /// How long the report of a run waits for slow callbacks.
 const LINGER: Duration = Duration::from_secs(60);
 
@@ -68,11 +74,20 @@ pub(crate) struct DeliveryAttempt {
     pub(crate) next: Option<Timestamp>,
 }
 
+/// What has become of attempts that were to be recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Recorded {
+    Stored,
+    /// Not yet: another process has locked the store.
+    Later,
+    /// The journal is no longer open, or cannot be written.
+    Never,
+}
+
 /// Where a journal records deliveries.
 pub(crate) trait DeliveryLog: Send + Sync {
-    /// Records delivery attempts. Returns `false` if the journal is no longer open. Waits for the
-    /// store.
-    fn record(&self, tried: &[DeliveryAttempt]) -> bool;
+    /// Records delivery attempts. Waits for the store.
+    fn record(&self, tried: &[DeliveryAttempt]) -> Recorded;
 
     /// Called when everything is delivered.
     fn done(&self);
@@ -235,19 +250,42 @@ impl fmt::Debug for CallbackDispatcher {
     }
 }
 
+/// The attempts that the delivery log does not have yet, in their order.
+#[derive(Default)]
+struct Unnoted {
+    attempts: Vec<DeliveryAttempt>,
+    /// When to offer them to it again, if another process has locked the store.
+    again: Option<Instant>,
+}
+
+impl Unnoted {
+    /// Offers them to the log, unless it is too early. Returns `false` if they are lost.
+    fn note(&mut self, delivery_log: Option<&dyn DeliveryLog>) -> bool {
+        if self.attempts.is_empty() || self.again.is_some_and(|again| Instant::now() < again) {
+            return true;
+        }
+        let recorded = delivery_log.map_or(Recorded::Stored, |delivery_log| delivery_log.record(&self.attempts));
+        self.again = (recorded == Recorded::Later).then(|| Instant::now() + AGAIN);
+        if recorded != Recorded::Later {
+            self.attempts.clear();
+        }
+        recorded != Recorded::Never
+    }
+}
+
 fn deliver_all(
     messages: &Receiver<Message>,
     delivery_log: Option<&dyn DeliveryLog>,
     over: &OnceLock<Instant>,
     failures: &Mutex<Vec<CallbackFailure>>,
 ) {
-    let mut late: Vec<PendingCallback> = Vec::new();
-    let mut is_over = false;
+    let (mut late, mut unnoted): (Vec<PendingCallback>, Unnoted) = (Vec::new(), Unnoted::default());
+    let (mut is_over, mut has_lost) = (false, false);
     loop {
         let mut last = None;
         let mut now: Vec<PendingCallback> = Vec::new();
         if !is_over {
-            let first = match soonest(&late) {
+            let first = match soonest(&late, &unnoted) {
                 Some(wait) => messages.recv_timeout(wait),
                 None => messages.recv().map_err(|_| RecvTimeoutError::Disconnected),
             };
@@ -271,7 +309,7 @@ fn deliver_all(
                     next = messages.try_recv().ok();
                 }
             }
-        } else if let Some(wait) = soonest(&late) {
+        } else if let Some(wait) = soonest(&late, &unnoted) {
             std::thread::sleep(wait);
         }
         let present = Timestamp::now();
@@ -279,11 +317,7 @@ fn deliver_all(
         let (due, rest): (Vec<PendingCallback>, Vec<PendingCallback>) =
             now.into_iter().partition(|pending| pending.is_due(present));
         late = rest;
-        let note = |tried: &mut Vec<DeliveryAttempt>| {
-            let tried = std::mem::take(tried);
-            tried.is_empty() || delivery_log.is_none_or(|delivery_log| delivery_log.record(&tried))
-        };
-        let (mut tried, mut since, mut is_noted) = (Vec::new(), Instant::now(), true);
+        let (mut since, mut is_noted) = (Instant::now(), true);
         for mut pending in due {
             if !is_over && over.get().is_some_and(|over| over.elapsed() > LINGER) {
                 late.push(pending);
@@ -296,16 +330,16 @@ fn deliver_all(
                     failures.push(failure);
                 }
             }
-            tried.push(attempt);
+            unnoted.attempts.push(attempt);
             if pending.due.is_some() && delivery_log.is_some() {
                 late.push(pending);
             }
             if since.elapsed() > UNNOTED {
-                is_noted &= note(&mut tried);
+                is_noted &= unnoted.note(delivery_log);
                 since = Instant::now();
             }
         }
-        is_noted &= note(&mut tried);
+        is_noted &= unnoted.note(delivery_log);
         if let Some(then) = last {
             then();
             is_over = true;
@@ -313,9 +347,10 @@ fn deliver_all(
         if !is_noted {
             // Whoever opens the journal next delivers what is missing.
             late.clear();
+            has_lost = true;
         }
-        if is_over && late.is_empty() {
-            if let Some(delivery_log) = delivery_log.filter(|_| is_noted) {
+        if is_over && late.is_empty() && unnoted.attempts.is_empty() {
+            if let Some(delivery_log) = delivery_log.filter(|_| !has_lost) {
                 delivery_log.done();
             }
             return;
@@ -334,8 +369,9 @@ fn failure_of(attempt: &DeliveryAttempt, is_repeated: bool) -> Option<CallbackFa
     })
 }
 
-/// The time until the next attempt.
-fn soonest(late: &[PendingCallback]) -> Option<Duration> {
-    let due = late.iter().filter_map(|pending| pending.due).min()?;
-    Some(due.since(Timestamp::now()))
+/// The time until the next attempt, or until the delivery log is asked again.
+fn soonest(late: &[PendingCallback], unnoted: &Unnoted) -> Option<Duration> {
+    let due = late.iter().filter_map(|pending| pending.due).min().map(|due| due.since(Timestamp::now()));
+    let again = unnoted.again.map(|again| again.saturating_duration_since(Instant::now()));
+    due.into_iter().chain(again).min()
 }

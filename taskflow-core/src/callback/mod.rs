@@ -9,5 +9,5 @@ pub mod notify;
 mod projection;
 
 pub use dispatcher::CallbackFailure;
-pub(crate) use dispatcher::{CallbackDispatcher, DeliveryAttempt, DeliveryLog, PendingCallback};
+pub(crate) use dispatcher::{CallbackDispatcher, DeliveryAttempt, DeliveryLog, PendingCallback, Recorded};
 pub(crate) use projection::{CallbackProjection, Names};

@@ -85,7 +85,7 @@ pub(super) fn serve(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> R
         let server = ();
         let mut exit = Exit::Success;
         let (ask, asked) = oneshot::channel();
-        // Beside the service, whose turn may wait for its store: each signal is heard when it comes.
+        // Beside the service, whose turn may wait for its store: signals are heard when they come.
         let signalled = async {
             #[cfg(feature = "server")]
             let mut next =

@@ -20,7 +20,8 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
@@ -30,10 +31,10 @@ use super::journal::{Inner, Journal};
 use super::resume::dag_of;
 use crate::base::Timestamp;
 use crate::base::schema::Schema;
-use crate::callback::{CallbackProjection, DeliveryAttempt, DeliveryLog, Names, PendingCallback};
+use crate::callback::{CallbackProjection, DeliveryAttempt, DeliveryLog, Names, PendingCallback, Recorded};
 use crate::dag::{Plan, node_id_of};
 use crate::run::{Entry, RunInfo, TaskIndex};
-use crate::store::{DeliveryPlace, RunRow};
+use crate::store::{DeliveryPlace, RunRow, StoreError};
 use crate::task::Callbacks;
 
 /// The delivery of a notification to a callback of a stored run.
@@ -232,6 +233,34 @@ impl Names for HistoryNames<'_> {
     }
 }
 
+/// When a locked store has refused to record deliveries last. Each such request waits some seconds
+/// for the lock, and whoever else writes here waits behind it. So those who have something to
+/// record do not all ask: one does, with pauses.
+#[derive(Debug, Default)]
+pub(super) struct Refusals(Mutex<Option<Instant>>);
+
+impl Refusals {
+    /// From a refusal on, somebody may ask once in that time.
+    const PAUSE: Duration = Duration::from_secs(5);
+
+    /// Whether the store is to be asked now.
+    fn may_ask(&self) -> bool {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match &mut *last {
+            Some(at) if at.elapsed() < Self::PAUSE => false,
+            Some(at) => {
+                *at = Instant::now();
+                true
+            }
+            None => true,
+        }
+    }
+
+    fn answered(&self, is_refused: bool) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = is_refused.then(Instant::now);
+    }
+}
+
 /// Records deliveries of one run.
 pub(super) struct StoreDeliveryLog {
     journal: Weak<Inner>,
@@ -247,15 +276,22 @@ impl StoreDeliveryLog {
 }
 
 impl DeliveryLog for StoreDeliveryLog {
-    fn record(&self, tried: &[DeliveryAttempt]) -> bool {
-        let Some(journal) = self.journal.upgrade() else { return false };
-        match journal.runtime.block_on(journal.store.record_deliveries(&self.run_id, tried)) {
-            Ok(Ok(())) => true,
+    fn record(&self, tried: &[DeliveryAttempt]) -> Recorded {
+        let Some(journal) = self.journal.upgrade() else { return Recorded::Never };
+        if !journal.refusals.may_ask() {
+            return Recorded::Later;
+        }
+        let recorded = journal.runtime.block_on(journal.store.record_deliveries(&self.run_id, tried));
+        let is_refused = matches!(recorded, Ok(Err(StoreError::Busy { .. })));
+        journal.refusals.answered(is_refused);
+        match recorded {
+            Ok(Ok(())) => Recorded::Stored,
+            Ok(Err(_)) if is_refused => Recorded::Later,
             Ok(Err(error)) => {
                 tracing::warn!(target: "taskflow", "cannot record deliveries of callbacks: {error}");
-                false
+                Recorded::Never
             }
-            Err(_) => false,
+            Err(_) => Recorded::Never,
         }
     }
 

@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicBool;
 use super::audit::Acting;
 use super::awaited::AwaitedRuns;
 use super::clock::JournalClock;
-use super::deliveries::StoreDeliveryLog;
+use super::deliveries::{Refusals, StoreDeliveryLog};
 use super::error::JournalError;
 use super::queue::Queue;
 use super::rollups::RollupCache;
@@ -62,6 +62,8 @@ pub(super) struct Inner {
     pub(super) delivering: tokio::sync::Mutex<()>,
     /// Whether this journal has started to deliver them.
     pub(super) has_delivered: AtomicBool,
+    /// When a locked store has refused to record deliveries.
+    pub(super) refusals: Refusals,
 }
 
 /// The settings of a [`Journal`].
@@ -175,6 +177,7 @@ impl JournalBuilder {
             value_limit,
             delivering,
             has_delivered,
+            refusals: Refusals::default(),
         };
         Journal { inner: Arc::new(inner), acting: Acting::default() }
     }

@@ -2,8 +2,9 @@
 //! before it says so, which only the core can shorten.
 
 use std::path::Path;
-use std::sync::Mutex;
-use std::sync::mpsc::{self, Sender};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use sqlx::ConnectOptions as _;
@@ -14,6 +15,7 @@ use crate::dag::{Dag, DagOptions};
 use crate::engine::Engine;
 use crate::run::{Durability, RunState};
 use crate::store::be_impatient;
+use crate::task::{Callback, Notification};
 
 /// A connection with the lock for writing, as another process has it.
 async fn locked(home: &Path) -> SqliteConnection {
@@ -121,6 +123,53 @@ async fn a_graph_that_is_deleted_before_a_run_that_waits_for_a_locked_store_is_s
     end.send(()).unwrap();
     assert_eq!(handle.await.state(), RunState::Success);
     assert_eq!(journal.history("last").await.unwrap().state, RunState::Success);
+}
+
+static CALLED: AtomicUsize = AtomicUsize::new(0);
+static RETURNS: Mutex<Option<Receiver<()>>> = Mutex::new(None);
+
+/// Returns when it is told to.
+fn tell(_: &Notification) {
+    CALLED.fetch_add(1, Ordering::SeqCst);
+    let returns = RETURNS.lock().unwrap().take();
+    if let Some(returns) = returns {
+        let _ = returns.recv();
+    }
+}
+
+/// The store is locked when a callback returns. The report of the run does not wait for the lock.
+/// The delivery was never recorded, and the next process called the callback again.
+#[tokio::test]
+async fn the_delivery_of_a_callback_is_recorded_when_a_locked_store_is_free_again() {
+    be_impatient();
+    let home = tempfile::tempdir().unwrap();
+    let journal = Journal::open(home.path()).await.unwrap();
+    let (returns, told) = mpsc::channel();
+    *RETURNS.lock().unwrap() = Some(told);
+    let mut options = DagOptions::NONE;
+    options.callbacks.on_success = Some(Callback::new(|| Arc::new(tell)));
+    let (dag, end) = chain(&options);
+    end.send(()).unwrap();
+    let handle = dag.run().journal(&journal).start().unwrap();
+    let run_id = handle.info().run_id.clone();
+    // The end of the run is stored.
+    until(|| (CALLED.load(Ordering::SeqCst) == 1).then_some(())).await;
+    let lock = locked(home.path()).await;
+    returns.send(()).unwrap();
+    assert_eq!(handle.await.state(), RunState::Success);
+    assert_eq!(journal.history(&run_id).await.unwrap().deliveries, []);
+    release(lock).await;
+    let recorded = async {
+        loop {
+            let history = journal.history(&run_id).await.unwrap();
+            if let Some(delivery) = history.deliveries.first() {
+                return delivery.error.clone();
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    let error = tokio::time::timeout(Duration::from_secs(60), recorded).await.expect("it is recorded");
+    assert_eq!((error, CALLED.load(Ordering::SeqCst)), (None, 1));
 }
 
 /// How a process leaves.

@@ -119,6 +119,8 @@ async fn the_last_attempt_of_each_notification_is_kept(store: &dyn Store) {
     let again = DeliveryAttempt { attempts: 2, ..tried("one", 20, None) };
     assert_eq!(store.failed_deliveries(None, 9).await.unwrap(), [("a".to_owned(), tried("one", 3, Some("no")))]);
     store.record_deliveries("a", std::slice::from_ref(&again)).await.unwrap();
+    // Another process has tried before, and could not record it until now.
+    store.record_deliveries("a", &[tried("one", 15, Some("no"))]).await.unwrap();
     assert_eq!(store.deliveries("a").await.unwrap(), [tried("two", 2, None), again]);
     assert_eq!(store.deliveries("b").await.unwrap().len(), 1);
     assert_eq!(store.deliveries("nobody").await.unwrap(), []);

@@ -37,9 +37,12 @@ impl Outbox for MemoryStore {
 
     fn record_deliveries<'a>(&'a self, run_id: &'a str, attempts: &'a [DeliveryAttempt]) -> StoreFuture<'a, ()> {
         self.with(|data| {
-            if data.by_id.contains_key(run_id) {
-                let by_key = |attempt: &DeliveryAttempt| ((run_id.to_owned(), attempt.key.clone()), attempt.clone());
-                data.deliveries.extend(attempts.iter().map(by_key));
+            let known = if data.by_id.contains_key(run_id) { attempts } else { &[] };
+            for attempt in known {
+                let place = (run_id.to_owned(), attempt.key.clone());
+                if data.deliveries.get(&place).is_none_or(|last| last.error.is_some()) {
+                    data.deliveries.insert(place, attempt.clone());
+                }
             }
         })
     }

@@ -81,7 +81,8 @@ async fn record(connection: &mut SqliteConnection, run_id: &str, attempts: &[Del
     let mut arguments = SqliteArguments::default();
     for attempt in attempts {
         sql += "INSERT OR REPLACE INTO deliveries (run_id, key, notification, callback, at, attempts, error, next, checksum) \
-                SELECT run_id, ?, ?, ?, ?, ?, ?, ?, ? FROM runs WHERE run_id = ?;";
+                SELECT run_id, ?, ?, ?, ?, ?, ?, ?, ? FROM runs WHERE run_id = ? AND NOT EXISTS (SELECT 1 \
+                FROM deliveries AS known WHERE known.run_id = runs.run_id AND known.key = ? AND known.error IS NULL);";
         let DeliveryAttempt { key, notification, callback, at, attempts, error, next } = attempt;
         let given = [
             arguments.add(key),
@@ -93,6 +94,7 @@ async fn record(connection: &mut SqliteConnection, run_id: &str, attempts: &[Del
             arguments.add(next.map(Timestamp::as_nanos)),
             arguments.add(checksum(run_id, attempt)),
             arguments.add(run_id),
+            arguments.add(key),
         ];
         given.into_iter().collect::<Result<(), _>>().map_err(sqlx::Error::Encode)?;
     }

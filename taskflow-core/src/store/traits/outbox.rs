@@ -25,8 +25,8 @@ pub(crate) trait Outbox: Send + Sync {
     /// process owns the run or delivers its callbacks.
     fn claim_deliveries<'a>(&'a self, run_id: &'a str) -> StoreFuture<'a, Option<RunGuard>>;
 
-    /// Records the last attempts to deliver notifications, by their keys. Does nothing if there is
-    /// no such run.
+    /// Records the last attempts to deliver notifications, by their keys. What was delivered stays
+    /// delivered, whoever records an attempt later. Does nothing if there is no such run.
     fn record_deliveries<'a>(&'a self, run_id: &'a str, attempts: &'a [DeliveryAttempt]) -> StoreFuture<'a, ()>;
 
     /// The last attempt of each notification of a run, oldest first.
