@@ -99,8 +99,8 @@ async fn a_run_that_begins_while_the_store_is_locked_waits_too() {
 }
 
 /// A run that waits for its admission has found its graph in the store. The process that has locked
-/// the store deletes it with the last run that has it, as `db prune` does. The run could not be read
-/// any more.
+/// the store deletes it with the last run that has it, as `db prune` does. The run could not be
+/// read any more.
 #[tokio::test]
 async fn a_graph_that_is_deleted_before_a_run_that_waits_for_a_locked_store_is_stored_again() {
     be_impatient();

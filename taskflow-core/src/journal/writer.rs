@@ -281,8 +281,9 @@ impl Writer {
         size
     }
 
-    /// Stores graphs again that their runs refer to by now: a deletion may have removed them before.
-    /// What a run with `max_active_runs` stores may wait, for a locked store or for its admission.
+    /// Stores graphs again that their runs refer to by now: a deletion may have removed them
+    /// before. What a run with `max_active_runs` stores may wait, for a locked store or for its
+    /// admission.
     fn keep_graphs(&mut self) {
         let mut is_refused = false;
         for graph in std::mem::take(&mut self.graphs) {

@@ -74,7 +74,8 @@ pub struct RunStatus {
     /// Why it has not started, if it is queued: see [`queue_wait`](super::queue_wait()).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub queue_wait: Option<QueueWait>,
-    /// The events of assets that its tasks emitted: see [`emitted_by`](super::emitted_by). The first
+    /// The events of assets that its tasks emitted: see [`emitted_by`](super::emitted_by). The
+    /// first
     /// 500.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub events: Vec<EventDocument>,
