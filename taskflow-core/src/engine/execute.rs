@@ -289,9 +289,10 @@ impl EngineState {
         }
         for slot in self.slots.iter().flatten().filter(|slot| slot.works_for(&shared)) {
             let queue = &mut lock(&slot.share).queue;
-            let (kept, refused) = queue.drain(..).partition(|permit| spared.contains(&permit.task));
+            let (kept, refused): (VecDeque<_>, VecDeque<Box<StartPermit>>) =
+                queue.drain(..).partition(|permit| spared.contains(&permit.task));
             *queue = kept;
-            effects.refused.extend::<VecDeque<StartPermit>>(refused);
+            effects.refused.extend(refused.into_iter().map(|permit| *permit));
         }
         let reclaimed = std::mem::take(&mut self.reclaimed);
         for (other_key, of, permit) in reclaimed {

@@ -13,6 +13,7 @@ use super::observer::{LastReport, Observers};
 use super::recorder::Attached;
 use super::report;
 use super::run_shared::RunShared;
+use super::share::UsedUp;
 use super::values::{Gathered, Values};
 use crate::base::{Timestamp, drop_quietly};
 use crate::callback::{CallbackFailure, CallbackProjection, PendingCallback};
@@ -191,9 +192,7 @@ impl Run {
         {
             let permit = match place {
                 Some(used) if used.is_used_up() => {
-                    let (node, expected, def) = self.known(task);
-                    (used.task, used.node, used.attempt, used.expected, used.def) =
-                        (task, node, attempt, expected, def);
+                    self.refill(used, task, attempt);
                     used
                 }
                 _ => place.insert(self.permit_plain(task, attempt)),
@@ -204,11 +203,43 @@ impl Run {
         }
     }
 
+    /// As [`permit`](Run::permit), for a share: into one of these permits, which are used up.
+    #[inline]
+    pub(super) fn permit_of_share(
+        &mut self,
+        task: TaskIndex,
+        now: Timestamp,
+        commands: &mut Vec<Command>,
+        used_up: &mut UsedUp,
+    ) -> Box<StartPermit> {
+        if self.plain
+            && let Some(attempt) = self.machine.start_plain(task, now)
+        {
+            let mut permit = match used_up.take() {
+                Some(mut used) => {
+                    self.refill(&mut used, task, attempt);
+                    used
+                }
+                None => Box::new(self.permit_plain(task, attempt)),
+            };
+            self.values.gather_plain(&self.machine, permit.node, &mut permit.gathered);
+            return permit;
+        }
+        Box::new(self.permit_any(task, now, commands))
+    }
+
     /// The permit of a plain task, whose attempt has started, without its inputs.
     #[inline]
     fn permit_plain(&self, task: TaskIndex, attempt: u32) -> StartPermit {
         let (node, expected, def) = self.known(task);
         StartPermit { task, node, attempt, expected, def, gathered: Gathered::default(), details: None }
+    }
+
+    /// Makes a permit that is used up that of a plain task, without its inputs.
+    #[inline]
+    fn refill(&self, used: &mut StartPermit, task: TaskIndex, attempt: u32) {
+        let (node, expected, def) = self.known(task);
+        (used.task, used.node, used.attempt, used.expected, used.def) = (task, node, attempt, expected, def);
     }
 
     /// What is known of a plain task: its node, the expected duration and the definition.

@@ -7,7 +7,7 @@ use super::attempt::{Done, StartPermit, call_plain, call_sync, is_silent, log_ou
 use super::effects::Effects;
 use super::engine_state::{EngineState, Shared};
 use super::run_shared::RunShared;
-use super::share::{Of, Share, Slot, Taken, lock};
+use super::share::{Of, Share, Slot, Taken, UsedUp, lock};
 use crate::base::Timestamp;
 
 /// Starts another worker.
@@ -24,6 +24,7 @@ pub(super) fn spawn(shared: &Arc<Shared>, state: &mut EngineState) {
         effects: Effects::default(),
         now: None,
         next: None,
+        used_up: UsedUp::default(),
         working: false,
     };
     let started = std::thread::Builder::new().name(format!("taskflow-worker-{me}")).spawn(move || worker.work());
@@ -53,6 +54,8 @@ struct Worker {
     /// The single task that it runs next, or what is left of the last one. A field, because a
     /// permit is large and would be moved by each function that returns it.
     next: Option<StartPermit>,
+    /// What is left of the permits of its shares: the places of those of the next share.
+    used_up: UsedUp,
     /// Whether it is counted as working.
     working: bool,
 }
@@ -73,7 +76,7 @@ impl Worker {
                     false
                 }
                 Taken::Several => {
-                    self.now = Some(run_share(&self.shared, run, &self.share));
+                    self.now = Some(run_share(&self.shared, run, &self.share, &mut self.used_up));
                     true
                 }
             };
@@ -84,7 +87,7 @@ impl Worker {
     /// Reports, takes the next share, and sleeps while there is none. `None` when the thread is to
     /// end.
     fn come_back(&mut self, mut several: bool) -> Option<Taken> {
-        let Worker { shared, me, share, of, last, finished, effects, now, next, working } = self;
+        let Worker { shared, me, share, of, last, finished, effects, now, next, used_up, working } = self;
         let me = *me;
         let mut state = shared.lock();
         state.working -= usize::from(std::mem::take(working));
@@ -121,7 +124,8 @@ impl Worker {
                 shared.wake(state);
                 return None;
             }
-            let taken = if rest { Taken::Several } else { state.take_share(me, shared.workers, of, now, next) };
+            let taken =
+                if rest { Taken::Several } else { state.take_share(me, shared.workers, of, now, next, used_up) };
             if !matches!(taken, Taken::Nothing) {
                 state.working += 1;
                 *working = true;
@@ -152,7 +156,7 @@ impl Worker {
 }
 
 /// Runs the tasks of the share until it is empty or an early report is due. Returns the time.
-fn run_share(shared: &Shared, run: &Arc<RunShared>, share: &Mutex<Share>) -> Timestamp {
+fn run_share(shared: &Shared, run: &Arc<RunShared>, share: &Mutex<Share>, used_up: &mut UsedUp) -> Timestamp {
     /// How long a result may wait for the rest of its share, in nanoseconds.
     const LATE: i64 = 100_000;
 
@@ -160,7 +164,7 @@ fn run_share(shared: &Shared, run: &Arc<RunShared>, share: &Mutex<Share>) -> Tim
     let mut now = first;
     let mut last: Option<Done> = None;
     loop {
-        let mut next = {
+        let mut permit = {
             let mut share = lock(share);
             share.current = None;
             if let Some(done) = last {
@@ -173,29 +177,42 @@ fn run_share(shared: &Shared, run: &Arc<RunShared>, share: &Mutex<Share>) -> Tim
                     return now;
                 }
             }
-            let next = share.queue.pop_front();
-            let Some(permit) = &next else { return now };
+            let Some(permit) = share.queue.pop_front() else { return now };
             share.current = Some((permit.task, now));
-            next
+            permit
         };
-        last = attempt(run, &mut next, &mut now);
+        last = match attempt_plain(run, &mut permit, &mut now) {
+            Some(done) => {
+                used_up.keep(permit);
+                Some(done)
+            }
+            None => Some(attempt_any(run, *permit, &mut now)),
+        };
     }
 }
 
-/// Runs the next task, if there is one; its permit may stay, used up. `now` is read once: the end
-/// of one task is the start of the next.
+/// Runs the next task, if there is one; its permit may stay, used up.
 #[inline]
 fn attempt(run: &Arc<RunShared>, next: &mut Option<StartPermit>, now: &mut Timestamp) -> Option<Done> {
     if let Some(permit) = next
-        && permit.details.is_none()
-        && is_silent()
+        && let Some(done) = attempt_plain(run, permit, now)
     {
-        let (task, attempt, started) = (permit.task, permit.attempt, *now);
-        let outcome = call_plain(permit);
-        *now = run.clock.now();
-        return Some(Done { task, attempt, started, ended: *now, outcome });
+        return Some(done);
     }
     Some(attempt_any(run, next.take()?, now))
+}
+
+/// Runs a plain task, whose permit is then used up; `None` if it is not plain. `now` is read once:
+/// the end of one task is the start of the next.
+#[inline]
+fn attempt_plain(run: &Arc<RunShared>, permit: &mut StartPermit, now: &mut Timestamp) -> Option<Done> {
+    if permit.details.is_some() || !is_silent() {
+        return None;
+    }
+    let (task, attempt, started) = (permit.task, permit.attempt, *now);
+    let outcome = call_plain(permit);
+    *now = run.clock.now();
+    Some(Done { task, attempt, started, ended: *now, outcome })
 }
 
 fn attempt_any(run: &Arc<RunShared>, permit: StartPermit, now: &mut Timestamp) -> Done {
