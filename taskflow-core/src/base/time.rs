@@ -60,6 +60,12 @@ impl Timestamp {
         Duration::from_nanos(self.as_nanos().saturating_sub(earlier.as_nanos()).max(0).unsigned_abs())
     }
 
+    /// The nanoseconds that passed since `earlier`; zero if `earlier` is later.
+    #[inline]
+    pub(crate) const fn nanos_since(self, earlier: Timestamp) -> u64 {
+        self.0.get().saturating_sub(earlier.0.get())
+    }
+
     /// The day in UTC.
     pub fn date(self) -> Date {
         Date(self.civil().date())

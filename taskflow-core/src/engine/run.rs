@@ -251,6 +251,7 @@ impl Run {
         (node, self.costs[place], self.shared.plan.defs()[place])
     }
 
+    #[inline(never)]
     fn permit_any(&mut self, task: TaskIndex, now: Timestamp, commands: &mut Vec<Command>) -> StartPermit {
         let before = self.machine.attempt(task);
         self.held.urgent = !self.held.in_flight.is_empty() && self.held.in_flight.contains(&task);
@@ -292,28 +293,39 @@ impl Run {
     }
 
     /// Closes an attempt. Returns `false`, without an effect, if it is not the running one.
-    #[inline]
-    pub(crate) fn finish(&mut self, done: Done, commands: &mut Vec<Command>, unused: &mut Vec<AnyValue>) -> bool {
-        let Done { task, attempt, started, ended, outcome } = done;
-        match outcome {
-            Outcome::Success(Returned { value, more: None })
-                if self.plain && self.machine.succeed_plain((task, attempt), started, ended, commands) =>
-            {
-                // It is not a task of an element.
-                self.learn(NodeIndex::new(task.as_u32()), started, ended);
-                self.values.put(task, value, unused);
-                true
-            }
-            outcome => self.finish_any(Done { task, attempt, started, ended, outcome }, commands, unused),
-        }
+    pub(crate) fn finish(&mut self, mut done: Done, commands: &mut Vec<Command>, unused: &mut Vec<AnyValue>) -> bool {
+        self.finish_in_place(&mut done, commands, unused)
     }
 
-    fn finish_any(&mut self, done: Done, commands: &mut Vec<Command>, unused: &mut Vec<AnyValue>) -> bool {
+    /// As [`finish`](Run::finish). Of a plain task, only the value leaves its place: what else there
+    /// is to a result would be moved more than once.
+    #[inline]
+    pub(super) fn finish_in_place(
+        &mut self,
+        done: &mut Done,
+        commands: &mut Vec<Command>,
+        unused: &mut Vec<AnyValue>,
+    ) -> bool {
+        let Done { task, attempt, started, ended, outcome } = done;
+        if let Outcome::Success(Returned { value, more: None }) = outcome
+            && self.plain
+            && self.machine.succeed_plain((*task, *attempt), *started, *ended, commands)
+        {
+            // It is not a task of an element.
+            self.learn(NodeIndex::new(task.as_u32()), *started, *ended);
+            self.values.put(*task, std::mem::replace(value, AnyValue::new(())), unused);
+            return true;
+        }
+        self.finish_any(done, commands, unused)
+    }
+
+    #[inline(never)]
+    fn finish_any(&mut self, done: &mut Done, commands: &mut Vec<Command>, unused: &mut Vec<AnyValue>) -> bool {
         if !self.machine.is_running(done.task, done.attempt) {
-            unused.extend(done.into_value());
+            unused.extend(done.take().into_value());
             return false;
         }
-        let Done { task, attempt, started, ended, outcome } = done;
+        let Done { task, attempt, started, ended, outcome } = done.take();
         if !self.attempts.is_empty() {
             self.attempts.remove(&task);
         }
@@ -396,7 +408,7 @@ impl Run {
 
     #[inline]
     fn learn(&mut self, node: NodeIndex, started: Timestamp, ended: Timestamp) {
-        let took = ended.as_nanos().saturating_sub(started.as_nanos()).clamp(1, i64::from(u32::MAX)) as u32;
+        let took = ended.nanos_since(started).clamp(1, u64::from(u32::MAX)) as u32;
         let cost = &mut self.costs[self.shared.plan.def_index(node)];
         // Adapts at once to longer tasks and slowly to shorter ones.
         *cost = if *cost == 0 || took > *cost { took } else { *cost - (*cost - took) / 8 };

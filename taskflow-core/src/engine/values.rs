@@ -52,7 +52,7 @@ impl Values {
     }
 
     /// Keeps the value of a task if it has consumers.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn put(&mut self, task: TaskIndex, value: AnyValue, unused: &mut Vec<AnyValue>) {
         let slot = &mut self.slots[task];
         if slot.consumers > 0 {
@@ -146,6 +146,7 @@ impl Values {
     }
 
     /// The rest of the inputs of a plain task, from the first that is made of several.
+    #[inline(never)]
     fn gather_edges(&mut self, machine: &Machine, node: NodeIndex, first: usize, gathered: &mut Gathered) {
         for (position, arg) in machine.plan().args(node).enumerate().skip(first) {
             self.gather_arg(machine, node.task(), (position, arg), true, gathered);
@@ -219,6 +220,7 @@ impl Values {
         gathered
     }
 
+    #[inline(never)]
     fn param(&self, source: Source) -> Delivery {
         let param = source.as_param().and_then(|index| self.params.get(index as usize));
         param.map_or(Delivery::Absent, |value| Delivery::Value(value.clone()))

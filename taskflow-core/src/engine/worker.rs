@@ -1,7 +1,7 @@
 //! A worker thread: takes a share of the ready sync tasks, runs it, and reports the results.
 
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::attempt::{Done, StartPermit, call_plain, call_sync, is_silent, log_outcome, span, store};
 use super::effects::Effects;
@@ -9,6 +9,7 @@ use super::engine_state::{EngineState, Shared};
 use super::run_shared::RunShared;
 use super::share::{Of, Share, Slot, Taken, UsedUp, lock};
 use crate::base::Timestamp;
+use crate::machine::Command;
 
 /// Starts another worker.
 pub(super) fn spawn(shared: &Arc<Shared>, state: &mut EngineState) {
@@ -19,8 +20,8 @@ pub(super) fn spawn(shared: &Arc<Shared>, state: &mut EngineState) {
         me,
         share: Arc::clone(&share),
         of: None,
-        last: None,
         finished: Vec::new(),
+        commands: Vec::new(),
         effects: Effects::default(),
         now: None,
         next: None,
@@ -44,10 +45,10 @@ struct Worker {
     share: Arc<Mutex<Share>>,
     /// The run of its last share.
     of: Of,
-    /// The result of its last task, if that was a single one.
-    last: Option<Done>,
     /// The results of its share.
     finished: Vec<Done>,
+    /// What its last task commanded: empty, for the next one.
+    commands: Vec<Command>,
     effects: Effects,
     /// When its last task ended: precise enough as the start of the next one.
     now: Option<Timestamp>,
@@ -62,34 +63,54 @@ struct Worker {
 
 impl Worker {
     fn work(mut self) {
+        let shared = Arc::clone(&self.shared);
         let mut several = false;
-        while let Some(taken) = self.come_back(several) {
+        let mut state = shared.lock();
+        while let Some(taken) = self.come_back(state, several) {
             if !self.effects.is_empty() {
-                self.effects.carry_out(&self.shared);
+                self.effects.carry_out(&shared);
             }
-            let Some((_, run)) = &self.of else { continue };
-            several = match taken {
-                Taken::Nothing => false,
-                Taken::One => {
-                    let now = self.now.get_or_insert_with(|| run.clock.now());
-                    self.last = attempt(run, &mut self.next, now);
-                    false
+            several = false;
+            state = match (taken, &self.of) {
+                (Taken::One, Some(_)) => self.run_chain(&shared),
+                (Taken::Several, Some((_, run))) => {
+                    self.now = Some(run_share(&shared, run, &self.share, &mut self.used_up));
+                    several = true;
+                    shared.lock()
                 }
-                Taken::Several => {
-                    self.now = Some(run_share(&self.shared, run, &self.share, &mut self.used_up));
-                    true
-                }
+                (Taken::Nothing, _) | (_, None) => shared.lock(),
             };
         }
-        self.effects.carry_out(&self.shared);
+        self.effects.carry_out(&shared);
+    }
+
+    /// Runs the single task that it has taken, and then what follows on it, one task after the
+    /// other: one lock for each, no queue, no wake-up. Returns with the lock, when the result of
+    /// the last one is applied.
+    #[inline(never)]
+    fn run_chain<'s>(&mut self, shared: &'s Arc<Shared>) -> MutexGuard<'s, EngineState> {
+        let Worker { me, of, effects, now, next, commands, .. } = self;
+        let Some((key, run)) = &*of else { return shared.lock() };
+        let now = now.get_or_insert_with(|| run.clock.now());
+        loop {
+            let Some(mut done) = attempt(run, next, now) else { return shared.lock() };
+            let mut state = shared.lock();
+            if !state.follow_on(*me, (*key, run), &mut done, next, commands, effects) {
+                return state;
+            }
+            drop(state);
+            // Nothing else follows from it.
+            if !effects.unused.is_empty() {
+                effects.carry_out(shared);
+            }
+        }
     }
 
     /// Reports, takes the next share, and sleeps while there is none. `None` when the thread is to
     /// end.
-    fn come_back(&mut self, mut several: bool) -> Option<Taken> {
-        let Worker { shared, me, share, of, last, finished, effects, now, next, used_up, working } = self;
-        let me = *me;
-        let mut state = shared.lock();
+    fn come_back(&mut self, state: MutexGuard<'_, EngineState>, mut several: bool) -> Option<Taken> {
+        let Worker { shared, me, share, of, finished, effects, now, next, used_up, working, .. } = self;
+        let (me, mut state) = (*me, state);
         state.working -= usize::from(std::mem::take(working));
         loop {
             let mut rest = false;
@@ -98,14 +119,6 @@ impl Worker {
                 share.current = None;
                 std::mem::swap(&mut share.done, finished);
                 rest = !share.queue.is_empty();
-            }
-            // The path of a chain: one lock, no queue, no wake-up.
-            if let Some(done) = last.take()
-                && state.follow_on(me, of, done, next, effects)
-            {
-                state.working += 1;
-                *working = true;
-                return Some(Taken::One);
             }
             several = rest;
             if let Some((key, run)) = &*of {
@@ -156,9 +169,10 @@ impl Worker {
 }
 
 /// Runs the tasks of the share until it is empty or an early report is due. Returns the time.
+#[inline(never)]
 fn run_share(shared: &Shared, run: &Arc<RunShared>, share: &Mutex<Share>, used_up: &mut UsedUp) -> Timestamp {
     /// How long a result may wait for the rest of its share, in nanoseconds.
-    const LATE: i64 = 100_000;
+    const LATE: u64 = 100_000;
 
     let first = run.clock.now();
     let mut now = first;
@@ -173,7 +187,7 @@ fn run_share(shared: &Shared, run: &Arc<RunShared>, share: &Mutex<Share>, used_u
             if !share.done.is_empty() {
                 let someone_sleeps = share.worth_sharing && shared.sleeping.load(Ordering::Relaxed) > 0;
                 let next_is_long = share.queue.front().is_some_and(|permit| !permit.is_short());
-                if someone_sleeps || next_is_long || now.as_nanos() - first.as_nanos() > LATE {
+                if someone_sleeps || next_is_long || now.nanos_since(first) > LATE {
                     return now;
                 }
             }
@@ -204,7 +218,7 @@ fn attempt(run: &Arc<RunShared>, next: &mut Option<StartPermit>, now: &mut Times
 
 /// Runs a plain task, whose permit is then used up; `None` if it is not plain. `now` is read once:
 /// the end of one task is the start of the next.
-#[inline]
+#[inline(always)]
 fn attempt_plain(run: &Arc<RunShared>, permit: &mut StartPermit, now: &mut Timestamp) -> Option<Done> {
     if permit.details.is_some() || !is_silent() {
         return None;
@@ -215,6 +229,7 @@ fn attempt_plain(run: &Arc<RunShared>, permit: &mut StartPermit, now: &mut Times
     Some(Done { task, attempt, started, ended: *now, outcome })
 }
 
+#[inline(never)]
 fn attempt_any(run: &Arc<RunShared>, permit: StartPermit, now: &mut Timestamp) -> Done {
     let (task, attempt, started) = (permit.place(), permit.attempt, *now);
     let context = permit.context(run);

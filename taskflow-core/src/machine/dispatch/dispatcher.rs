@@ -352,6 +352,11 @@ impl Dispatcher {
         if self.ready_sync + self.ready_runtime > 0 || !run.suspects.is_empty() {
             return false;
         }
+        if let [bucket] = &run.buckets[..]
+            && run.is_unlimited
+        {
+            return bucket.lane == Lane::Sync;
+        }
         let is_free = |task| {
             let bucket = &run.buckets[run.bucket_index(layout.plan(), layout.node(task))];
             bucket.lane == Lane::Sync && (run.is_unlimited || (bucket.pool.is_none() && bucket.limits.is_empty()))
