@@ -41,14 +41,17 @@ impl EngineState {
         let Some(last) = finished.pop() else { return };
         let has_equal_slots = self.dispatcher.has_equal_slots(key);
         let (mut commands, mut released, mut now) = (std::mem::take(&mut self.commands), 0, last.ended);
-        for done in &mut *finished {
+        for mut done in finished.drain(..) {
             let (task, before) = (done.task, commands.len());
             now = done.ended;
             let Some(run) = live(&mut self.runs, key, of) else {
-                effects.unused.extend(done.take().into_value());
+                effects.unused.extend(done.into_value());
                 continue;
             };
-            if run.finish_in_place(done, &mut commands, &mut effects.unused) {
+            let is_closed = run.finish_in_place(&mut done, &mut commands, &mut effects.unused);
+            // Nothing is left in it: its drop would look for a value.
+            std::mem::forget(done);
+            if is_closed {
                 if has_equal_slots {
                     released += 1;
                 } else {
@@ -56,14 +59,13 @@ impl EngineState {
                 }
             }
             // Whatever else it commands comes before the next result.
-            if !(commands[before..].iter().all(is_ready) && run.starts_at_once()) {
+            let waits = |commands: &[Command]| !(commands.iter().all(is_ready) && run.starts_at_once());
+            if commands.len() > before && waits(&commands[before..]) {
                 self.dispatcher.release_count(key, std::mem::take(&mut released));
                 self.execute(key, commands, false, now, effects);
                 commands = std::mem::take(&mut self.commands);
             }
         }
-        // What is left in them is no value.
-        finished.clear();
         self.dispatcher.release_count(key, released);
         self.execute(key, commands, false, now, effects);
         self.apply(key, of, last, true, effects);

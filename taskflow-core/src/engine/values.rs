@@ -127,21 +127,22 @@ impl Values {
     #[inline]
     pub(crate) fn gather_plain(&mut self, machine: &Machine, node: NodeIndex, gathered: &mut Gathered) {
         for (position, cell) in machine.plan().arg_cells(node).iter().enumerate() {
-            let value = match *cell {
-                ArgCell::Constant(index) => machine.plan().constant(index).value().clone(),
+            match *cell {
                 ArgCell::Value(source) => match source.as_task() {
-                    Some(upstream) => match self.take(upstream.task()) {
-                        Some(value) => value,
-                        None => continue,
-                    },
-                    None => match self.param(source) {
-                        Delivery::Value(value) => value,
-                        Delivery::Element { .. } | Delivery::Absent | Delivery::Failure(_) => continue,
-                    },
+                    Some(upstream) => {
+                        if let Some(value) = self.take(upstream.task()) {
+                            gathered.inputs.push(value);
+                        }
+                    }
+                    None => {
+                        if let Delivery::Value(value) = self.param(source) {
+                            gathered.inputs.push(value);
+                        }
+                    }
                 },
+                ArgCell::Constant(index) => gathered.inputs.push(machine.plan().constant(index).value().clone()),
                 ArgCell::Edges(_) => return self.gather_edges(machine, node, position, gathered),
-            };
-            gathered.inputs.push(value);
+            }
         }
     }
 

@@ -95,7 +95,10 @@ impl Worker {
         loop {
             let Some(mut done) = attempt(run, next, now) else { return shared.lock() };
             let mut state = shared.lock();
-            if !state.follow_on(*me, (*key, run), &mut done, next, commands, effects) {
+            let follows = state.follow_on(*me, (*key, run), &mut done, next, commands, effects);
+            // Nothing is left in it: its drop would look for a value.
+            std::mem::forget(done);
+            if !follows {
                 return state;
             }
             drop(state);
@@ -176,57 +179,59 @@ fn run_share(shared: &Shared, run: &Arc<RunShared>, share: &Mutex<Share>, used_u
 
     let first = run.clock.now();
     let mut now = first;
-    let mut last: Option<Done> = None;
+    let Some(mut permit) = start_next(&mut lock(share), now) else { return now };
     loop {
-        let mut permit = {
-            let mut share = lock(share);
-            share.current = None;
-            if let Some(done) = last {
-                share.done.push(done);
-            }
-            if !share.done.is_empty() {
-                let someone_sleeps = share.worth_sharing && shared.sleeping.load(Ordering::Relaxed) > 0;
-                let next_is_long = share.queue.front().is_some_and(|permit| !permit.is_short());
-                if someone_sleeps || next_is_long || now.nanos_since(first) > LATE {
-                    return now;
-                }
-            }
-            let Some(permit) = share.queue.pop_front() else { return now };
-            share.current = Some((permit.task, now));
-            permit
+        let done = if is_called_plainly(&permit) {
+            let done = attempt_plain(run, &mut permit, &mut now);
+            used_up.keep(permit);
+            done
+        } else {
+            attempt_any(run, *permit, &mut now)
         };
-        last = match attempt_plain(run, &mut permit, &mut now) {
-            Some(done) => {
-                used_up.keep(permit);
-                Some(done)
-            }
-            None => Some(attempt_any(run, *permit, &mut now)),
-        };
+        let mut share = lock(share);
+        share.current = None;
+        share.done.push(done);
+        let someone_sleeps = share.worth_sharing && shared.sleeping.load(Ordering::Relaxed) > 0;
+        let next_is_long = share.queue.front().is_some_and(|permit| !permit.is_short());
+        if someone_sleeps || next_is_long || now.nanos_since(first) > LATE {
+            return now;
+        }
+        let Some(next) = start_next(&mut share, now) else { return now };
+        permit = next;
     }
+}
+
+/// The next task of a share, which is its running one from now on.
+#[inline]
+fn start_next(share: &mut Share, now: Timestamp) -> Option<Box<StartPermit>> {
+    let permit = share.queue.pop_front()?;
+    share.current = Some((permit.task, now));
+    Some(permit)
 }
 
 /// Runs the next task, if there is one; its permit may stay, used up.
 #[inline]
 fn attempt(run: &Arc<RunShared>, next: &mut Option<StartPermit>, now: &mut Timestamp) -> Option<Done> {
-    if let Some(permit) = next
-        && let Some(done) = attempt_plain(run, permit, now)
-    {
-        return Some(done);
+    match next {
+        Some(permit) if is_called_plainly(permit) => Some(attempt_plain(run, permit, now)),
+        _ => Some(attempt_any(run, next.take()?, now)),
     }
-    Some(attempt_any(run, next.take()?, now))
 }
 
-/// Runs a plain task, whose permit is then used up; `None` if it is not plain. `now` is read once:
-/// the end of one task is the start of the next.
+/// Whether nothing but the call belongs to the attempt.
+#[inline]
+fn is_called_plainly(permit: &StartPermit) -> bool {
+    permit.details.is_none() && is_silent()
+}
+
+/// Runs a plain task, whose permit is then used up. `now` is read once: the end of one task is the
+/// start of the next.
 #[inline(always)]
-fn attempt_plain(run: &Arc<RunShared>, permit: &mut StartPermit, now: &mut Timestamp) -> Option<Done> {
-    if permit.details.is_some() || !is_silent() {
-        return None;
-    }
+fn attempt_plain(run: &Arc<RunShared>, permit: &mut StartPermit, now: &mut Timestamp) -> Done {
     let (task, attempt, started) = (permit.task, permit.attempt, *now);
     let outcome = call_plain(permit);
     *now = run.clock.now();
-    Some(Done { task, attempt, started, ended: *now, outcome })
+    Done { task, attempt, started, ended: *now, outcome }
 }
 
 #[inline(never)]

@@ -352,16 +352,10 @@ impl Dispatcher {
         if self.ready_sync + self.ready_runtime > 0 || !run.suspects.is_empty() {
             return false;
         }
-        if let [bucket] = &run.buckets[..]
-            && run.is_unlimited
-        {
-            return bucket.lane == Lane::Sync;
+        match &run.buckets[..] {
+            [bucket] if run.is_unlimited => bucket.lane == Lane::Sync,
+            _ => run.is_free(layout, next) && run.is_free(layout, ended),
         }
-        let is_free = |task| {
-            let bucket = &run.buckets[run.bucket_index(layout.plan(), layout.node(task))];
-            bucket.lane == Lane::Sync && (run.is_unlimited || (bucket.pool.is_none() && bucket.limits.is_empty()))
-        };
-        is_free(next) && is_free(ended)
     }
 
     /// Returns the slots of a task.
