@@ -66,6 +66,15 @@ impl Timestamp {
         self.0.get().saturating_sub(earlier.0.get())
     }
 
+    /// The point so many nanoseconds later; it wraps.
+    #[inline]
+    pub(crate) const fn plus_nanos(self, nanos: u64) -> Timestamp {
+        match NonZeroU64::new(self.0.get().wrapping_add(nanos)) {
+            Some(point) => Timestamp(point),
+            None => Timestamp(NonZeroU64::MIN),
+        }
+    }
+
     /// The day in UTC.
     pub fn date(self) -> Date {
         Date(self.civil().date())
