@@ -179,7 +179,7 @@ impl Run {
 
     /// As [`permit`](Run::permit), into the place of a permit that is used up: a permit is large,
     /// and would be moved more than once.
-    #[inline]
+    #[inline(always)]
     pub(super) fn permit_in_place(
         &mut self,
         task: TaskIndex,

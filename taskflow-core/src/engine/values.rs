@@ -135,7 +135,7 @@ impl Values {
                         }
                     }
                     None => {
-                        if let Delivery::Value(value) = self.param(source) {
+                        if let Some(value) = self.param(source) {
                             gathered.inputs.push(value);
                         }
                     }
@@ -165,10 +165,11 @@ impl Values {
     /// What a source that had to succeed passes to the last possible attempt of a consumer.
     #[inline]
     fn deliver_success(&mut self, source: Source) -> Delivery {
-        match source.as_task() {
-            Some(node) => self.take(node.task()).map_or(Delivery::Absent, Delivery::Value),
+        let value = match source.as_task() {
+            Some(node) => self.take(node.task()),
             None => self.param(source),
-        }
+        };
+        value.map_or(Delivery::Absent, Delivery::Value)
     }
 
     /// As [`gather`](Values::gather), for a plan with mappings: a value may come from outside an
@@ -190,7 +191,7 @@ impl Values {
             for (index, &source) in edges.sources().iter().enumerate() {
                 let lost = winner.is_some_and(|winner| winner != source);
                 match origin(layout, task, source) {
-                    Origin::Param => delivered.push(self.param(source)),
+                    Origin::Param => delivered.push(self.deliver_param(source)),
                     Origin::Element { .. } | Origin::Around(_) if lost => delivered.push(Delivery::Absent),
                     Origin::Element { expand, element } => delivered.push(self.element(layout, expand, element)),
                     Origin::Around(upstream) => {
@@ -222,9 +223,12 @@ impl Values {
     }
 
     #[inline(never)]
-    fn param(&self, source: Source) -> Delivery {
-        let param = source.as_param().and_then(|index| self.params.get(index as usize));
-        param.map_or(Delivery::Absent, |value| Delivery::Value(value.clone()))
+    fn param(&self, source: Source) -> Option<AnyValue> {
+        source.as_param().and_then(|index| self.params.get(index as usize)).cloned()
+    }
+
+    fn deliver_param(&self, source: Source) -> Delivery {
+        self.param(source).map_or(Delivery::Absent, Delivery::Value)
     }
 
     /// One element of a list. The thread that runs the task takes it out: this can be a clone,
@@ -241,7 +245,7 @@ impl Values {
     fn deliver(&mut self, machine: &Machine, source: Source, kind: EdgeKind, last: bool) -> Delivery {
         match source.as_task() {
             Some(node) => self.deliver_task(machine, node.task(), kind, last),
-            None => self.param(source),
+            None => self.deliver_param(source),
         }
     }
 

@@ -3,13 +3,14 @@
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::attempt::{Done, StartPermit, call_plain, call_sync, is_silent, log_outcome, span, store};
+use super::attempt::{Done, Returned, StartPermit, call_plain, call_sync, is_silent, log_outcome, span, store};
 use super::effects::Effects;
 use super::engine_state::{EngineState, Shared};
 use super::run_shared::RunShared;
 use super::share::{Of, Share, Slot, Taken, UsedUp, lock};
 use crate::base::Timestamp;
 use crate::machine::Command;
+use crate::task::Outcome;
 
 /// Starts another worker.
 pub(super) fn spawn(shared: &Arc<Shared>, state: &mut EngineState) {
@@ -93,7 +94,18 @@ impl Worker {
         let Some((key, run)) = &*of else { return shared.lock() };
         let now = now.get_or_insert_with(|| run.clock.now());
         loop {
-            let Some(mut done) = attempt(run, next, now) else { return shared.lock() };
+            let Some(permit) = next else { return shared.lock() };
+            let (task, attempt, started) = (permit.task, permit.attempt, *now);
+            let outcome = match next {
+                Some(permit) if is_called_plainly(permit) => call_plain(permit),
+                _ => {
+                    let Some(permit) = next.take() else { return shared.lock() };
+                    call_any(run, permit)
+                }
+            };
+            // Read once: the end of one task is the start of the next.
+            *now = run.clock.now();
+            let mut done = Done { task, attempt, started, ended: *now, outcome };
             let mut state = shared.lock();
             let follows = state.follow_on(*me, (*key, run), &mut done, next, commands, effects);
             // Nothing is left in it: its drop would look for a value.
@@ -181,16 +193,18 @@ fn run_share(shared: &Shared, run: &Arc<RunShared>, share: &Mutex<Share>, used_u
     let mut now = first;
     let Some(mut permit) = start_next(&mut lock(share), now) else { return now };
     loop {
-        let done = if is_called_plainly(&permit) {
-            let done = attempt_plain(run, &mut permit, &mut now);
+        let (task, attempt, started) = (permit.task, permit.attempt, now);
+        let outcome;
+        if is_called_plainly(&permit) {
+            outcome = call_plain(&mut permit);
             used_up.keep(permit);
-            done
         } else {
-            attempt_any(run, *permit, &mut now)
-        };
+            outcome = call_any(run, *permit);
+        }
+        now = run.clock.now();
         let mut share = lock(share);
         share.current = None;
-        share.done.push(done);
+        share.done.push(Done { task, attempt, started, ended: now, outcome });
         let someone_sleeps = share.worth_sharing && shared.sleeping.load(Ordering::Relaxed) > 0;
         let next_is_long = share.queue.front().is_some_and(|permit| !permit.is_short());
         if someone_sleeps || next_is_long || now.nanos_since(first) > LATE {
@@ -209,34 +223,16 @@ fn start_next(share: &mut Share, now: Timestamp) -> Option<Box<StartPermit>> {
     Some(permit)
 }
 
-/// Runs the next task, if there is one; its permit may stay, used up.
-#[inline]
-fn attempt(run: &Arc<RunShared>, next: &mut Option<StartPermit>, now: &mut Timestamp) -> Option<Done> {
-    match next {
-        Some(permit) if is_called_plainly(permit) => Some(attempt_plain(run, permit, now)),
-        _ => Some(attempt_any(run, next.take()?, now)),
-    }
-}
-
 /// Whether nothing but the call belongs to the attempt.
 #[inline]
 fn is_called_plainly(permit: &StartPermit) -> bool {
     permit.details.is_none() && is_silent()
 }
 
-/// Runs a plain task, whose permit is then used up. `now` is read once: the end of one task is the
-/// start of the next.
-#[inline(always)]
-fn attempt_plain(run: &Arc<RunShared>, permit: &mut StartPermit, now: &mut Timestamp) -> Done {
-    let (task, attempt, started) = (permit.task, permit.attempt, *now);
-    let outcome = call_plain(permit);
-    *now = run.clock.now();
-    Done { task, attempt, started, ended: *now, outcome }
-}
-
+/// Runs any sync task, with its context, its span and its journal.
 #[inline(never)]
-fn attempt_any(run: &Arc<RunShared>, permit: StartPermit, now: &mut Timestamp) -> Done {
-    let (task, attempt, started) = (permit.place(), permit.attempt, *now);
+fn call_any(run: &Arc<RunShared>, permit: StartPermit) -> Outcome<Returned> {
+    let task = permit.place();
     let context = permit.context(run);
     let span = span(run, &permit);
     let entered = span.enter();
@@ -244,6 +240,5 @@ fn attempt_any(run: &Arc<RunShared>, permit: StartPermit, now: &mut Timestamp) -
     drop(entered);
     let outcome = store(run, &task, outcome);
     log_outcome(&span, &outcome);
-    *now = run.clock.now();
-    Done { task: task.task, attempt, started, ended: *now, outcome }
+    outcome
 }

@@ -92,37 +92,16 @@ pub(crate) fn call_in_place(
     body: impl FnOnce(&mut Inputs, Option<&TaskContext>) -> Produced,
     inputs: &mut Inputs,
 ) -> Outcome {
-    let produced = catch(|| {
-        let produced = body(inputs, None);
-        if produced.is_ok() {
-            // Destructors are user code as well.
-            inputs.clear();
-        }
-        produced
-    });
-    match produced {
-        Ok(Ok(value)) => Outcome::Success(value),
-        Ok(Err(error)) => refused(error, inputs),
-        Err(panic) => panicked(panic, inputs),
-    }
-}
-
-/// The outcome of an error, and the end of the inputs.
-#[cold]
-fn refused(error: BoxError, inputs: &mut Inputs) -> Outcome {
     let outcome = catch(|| {
-        let outcome = judge(Err(error), None);
+        let outcome = judge(body(inputs, None), None);
+        // Destructors are user code as well.
         inputs.clear();
         outcome
     });
-    outcome.unwrap_or_else(|panic| panicked(panic, inputs))
-}
-
-/// The outcome of a panic, and the end of the inputs.
-#[cold]
-fn panicked(panic: Failure, inputs: &mut Inputs) -> Outcome {
-    drop_quietly(std::mem::take(inputs));
-    panic.into()
+    outcome.unwrap_or_else(|panic| {
+        drop_quietly(std::mem::take(inputs));
+        panic.into()
+    })
 }
 
 /// Runs an async task. `inputs` is called inside the panic handler.
