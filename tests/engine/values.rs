@@ -417,6 +417,46 @@ fn no_value_outlives_its_run() {
     }
 }
 
+/// Short tasks, of which a worker takes many together, in places that are used again: with two
+/// inputs and with more than a place has room for. Every fifth panics before it takes its inputs.
+#[test]
+fn tasks_that_a_worker_takes_together_see_their_own_inputs_and_leave_nothing() {
+    counted!(Counted);
+    #[task]
+    fn two(value: Counted, fails: bool) -> Counted {
+        assert!(!fails, "as asked");
+        value
+    }
+    #[task]
+    fn five(a: Counted, b: Counted, c: &Counted, d: &Counted, e: Counted) -> u32 {
+        a.0 + b.0 + c.0 + d.0 + e.0
+    }
+    #[task]
+    fn collects(values: Vec<Result<Counted, Failure>>, sums: &[u32]) -> (u32, u32) {
+        (values.iter().flatten().count() as u32, sums.iter().sum())
+    }
+    let dag = build(|| {
+        let (mut values, mut sums) = (Vec::new(), Vec::new());
+        for number in 0..500 {
+            let value = make(number);
+            values.push(two(value, number % 5 == 0));
+            sums.push(five(value, value, value, value, value));
+        }
+        collects(values, sums)
+    });
+    let expected = (400, 5 * (0..500).sum::<u32>());
+    assert_eq!(reference(dag.run()).result(), Some(&expected));
+    for workers in [1, 2, 4] {
+        COUNTS.reset();
+        let engine = Engine::builder().workers(workers.try_into().expect("not zero")).build();
+        let engine = engine.expect("no pool is named");
+        for _ in 0..3 {
+            assert_eq!(live(dag.run().engine(&engine)).result(), Some(&expected));
+        }
+        eventually("every value is gone", || COUNTS.alive() == 0);
+    }
+}
+
 // The result.
 
 #[test]

@@ -60,6 +60,21 @@ impl Timestamp {
         Duration::from_nanos(self.as_nanos().saturating_sub(earlier.as_nanos()).max(0).unsigned_abs())
     }
 
+    /// The nanoseconds that passed since `earlier`; zero if `earlier` is later.
+    #[inline]
+    pub(crate) const fn nanos_since(self, earlier: Timestamp) -> u64 {
+        self.0.get().saturating_sub(earlier.0.get())
+    }
+
+    /// The point so many nanoseconds later; it wraps.
+    #[inline]
+    pub(crate) const fn plus_nanos(self, nanos: u64) -> Timestamp {
+        match NonZeroU64::new(self.0.get().wrapping_add(nanos)) {
+            Some(point) => Timestamp(point),
+            None => Timestamp(NonZeroU64::MIN),
+        }
+    }
+
     /// The day in UTC.
     pub fn date(self) -> Date {
         Date(self.civil().date())

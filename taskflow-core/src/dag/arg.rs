@@ -328,10 +328,12 @@ impl Delivery {
         Ok(())
     }
 
+    #[inline]
     pub(super) fn into_value<T: Value + Clone>(self) -> T {
         self.into_option().expect("a required edge delivers only after a success")
     }
 
+    #[inline]
     pub(super) fn into_option<T: Value + Clone>(self) -> Option<T> {
         match self {
             Delivery::Value(value) => Some(into_owned(value)),

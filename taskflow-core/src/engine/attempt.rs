@@ -99,6 +99,12 @@ pub(crate) struct More {
 }
 
 impl Done {
+    /// The whole of it; what is left has no value.
+    pub(crate) fn take(&mut self) -> Done {
+        let outcome = std::mem::replace(&mut self.outcome, Outcome::Skipped(String::new()));
+        Done { outcome, ..*self }
+    }
+
     /// The value, if it has one.
     #[inline]
     pub(crate) fn into_value(self) -> Option<AnyValue> {

@@ -9,14 +9,21 @@
 //!    happen outside the lock is collected in [`Effects`].
 //! 2. Worker threads take ready sync tasks. A worker takes a *share*: one task, or several of a
 //!    kind that has proven short, and runs them without returning in between. A share has a lock of
-//!    its own, which is taken briefly, after that of the engine or alone.
-//! 3. A share must not hide work. Before it sleeps, a worker takes back from others the tasks that
+//!    its own, which is taken briefly, after that of the engine or alone. A worker whose single
+//!    task made exactly one task ready, while no other waits, continues with that one.
+//! 3. A task starts under the lock, also one that then waits in a share: its state is visible, its
+//!    slots are counted, and its inputs leave the places of the values, which count their
+//!    consumers. All that its call needs is in its permit then. Outside the lock, a worker reads
+//!    only its permits, which are in no other hands, and what needs no lock ([`RunShared`]). A
+//!    permit of a share stays where it was made: the queue and the worker that calls it pass on its
+//!    box. Used up, the box is the place of a permit of the worker's next share.
+//! 4. A share must not hide work. Before it sleeps, a worker takes back from others the tasks that
 //!    they have not started and the results that they have not reported. While another worker
 //!    sleeps, a worker reports between two tasks. The timekeeper checks every millisecond for a
 //!    task in a share that turned out long, and takes back the others of that share.
-//! 4. Ready async and blocking tasks are launched by the thread that holds the lock when there is
+//! 5. Ready async and blocking tasks are launched by the thread that holds the lock when there is
 //!    room for them.
-//! 5. A worker inside a sync task that was abandoned, such as after a timeout, cannot be stopped.
+//! 6. A worker inside a sync task that was abandoned, such as after a timeout, cannot be stopped.
 //!    It counts as lost, and another thread replaces it. When its task returns, the result is
 //!    rejected and the thread ends.
 

@@ -8,7 +8,7 @@ use super::effects::Effects;
 use super::engine_state::EngineState;
 use super::run::Run;
 use super::run_shared::RunShared;
-use super::share::{Of, lock};
+use super::share::lock;
 use crate::base::{Failure, Timestamp};
 use crate::machine::{Command, Input, RunKey};
 use crate::run::{RunState, TaskIndex};
@@ -41,14 +41,17 @@ impl EngineState {
         let Some(last) = finished.pop() else { return };
         let has_equal_slots = self.dispatcher.has_equal_slots(key);
         let (mut commands, mut released, mut now) = (std::mem::take(&mut self.commands), 0, last.ended);
-        for done in finished.drain(..) {
+        for mut done in finished.drain(..) {
             let (task, before) = (done.task, commands.len());
             now = done.ended;
             let Some(run) = live(&mut self.runs, key, of) else {
                 effects.unused.extend(done.into_value());
                 continue;
             };
-            if run.finish(done, &mut commands, &mut effects.unused) {
+            let is_closed = run.finish_in_place(&mut done, &mut commands, &mut effects.unused);
+            // Nothing is left in it: its drop would look for a value.
+            std::mem::forget(done);
+            if is_closed {
                 if has_equal_slots {
                     released += 1;
                 } else {
@@ -56,7 +59,8 @@ impl EngineState {
                 }
             }
             // Whatever else it commands comes before the next result.
-            if !(commands[before..].iter().all(is_ready) && run.starts_at_once()) {
+            let waits = |commands: &[Command]| !(commands.iter().all(is_ready) && run.starts_at_once());
+            if commands.len() > before && waits(&commands[before..]) {
                 self.dispatcher.release_count(key, std::mem::take(&mut released));
                 self.execute(key, commands, false, now, effects);
                 commands = std::mem::take(&mut self.commands);
@@ -69,21 +73,21 @@ impl EngineState {
 
     /// As [`apply`](EngineState::apply), for a worker that ran one task: if this made exactly one
     /// task ready and no other waits, the worker continues with it, bypassing the queues. Returns
-    /// whether it does; the task is then its `next`.
+    /// whether it does; the task is then its `next`. `commands` is empty before and after.
+    #[inline]
     pub(super) fn follow_on(
         &mut self,
         me: usize,
-        of: &Of,
-        done: Done,
+        (key, of): (RunKey, &Arc<RunShared>),
+        done: &mut Done,
         next: &mut Option<StartPermit>,
+        commands: &mut Vec<Command>,
         effects: &mut Effects,
     ) -> bool {
-        let Some((key, shared)) = of else { return false };
-        let (key, task, now) = (*key, done.task, done.ended);
-        let mut commands = std::mem::take(&mut self.commands);
-        match live(&mut self.runs, key, shared) {
+        let (task, now) = (done.task, done.ended);
+        match live(&mut self.runs, key, of) {
             Some(run) => {
-                if run.finish(done, &mut commands, &mut effects.unused) {
+                if run.finish_in_place(done, commands, &mut effects.unused) {
                     if let [Command::Settled(_), Command::Ready(ready)] | [Command::Ready(ready)] = commands[..]
                         && self.reclaimed.is_empty()
                         && run.starts_at_once()
@@ -95,17 +99,18 @@ impl EngineState {
                         }
                         commands.clear();
                         slot.single = Some(ready);
-                        run.permit_in_place(ready, now, &mut commands, next);
+                        run.permit_in_place(ready, now, commands, next);
                         // A start has no commands.
                         debug_assert!(commands.is_empty());
-                        self.commands = commands;
                         return true;
                     }
                     self.dispatcher.release(key, run.machine.layout(), task);
                 }
             }
-            None => effects.unused.extend(done.into_value()),
+            None => effects.unused.extend(done.take().into_value()),
         }
+        self.commands.append(commands);
+        let commands = std::mem::take(&mut self.commands);
         self.execute(key, commands, true, now, effects);
         false
     }
@@ -289,9 +294,10 @@ impl EngineState {
         }
         for slot in self.slots.iter().flatten().filter(|slot| slot.works_for(&shared)) {
             let queue = &mut lock(&slot.share).queue;
-            let (kept, refused) = queue.drain(..).partition(|permit| spared.contains(&permit.task));
+            let (kept, refused): (VecDeque<_>, VecDeque<Box<StartPermit>>) =
+                queue.drain(..).partition(|permit| spared.contains(&permit.task));
             *queue = kept;
-            effects.refused.extend::<VecDeque<StartPermit>>(refused);
+            effects.refused.extend(refused.into_iter().map(|permit| *permit));
         }
         let reclaimed = std::mem::take(&mut self.reclaimed);
         for (other_key, of, permit) in reclaimed {

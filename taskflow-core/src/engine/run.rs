@@ -13,6 +13,7 @@ use super::observer::{LastReport, Observers};
 use super::recorder::Attached;
 use super::report;
 use super::run_shared::RunShared;
+use super::share::UsedUp;
 use super::values::{Gathered, Values};
 use crate::base::{Timestamp, drop_quietly};
 use crate::callback::{CallbackFailure, CallbackProjection, PendingCallback};
@@ -178,7 +179,7 @@ impl Run {
 
     /// As [`permit`](Run::permit), into the place of a permit that is used up: a permit is large,
     /// and would be moved more than once.
-    #[inline]
+    #[inline(always)]
     pub(super) fn permit_in_place(
         &mut self,
         task: TaskIndex,
@@ -191,9 +192,7 @@ impl Run {
         {
             let permit = match place {
                 Some(used) if used.is_used_up() => {
-                    let (node, expected, def) = self.known(task);
-                    (used.task, used.node, used.attempt, used.expected, used.def) =
-                        (task, node, attempt, expected, def);
+                    self.refill(used, task, attempt);
                     used
                 }
                 _ => place.insert(self.permit_plain(task, attempt)),
@@ -204,11 +203,43 @@ impl Run {
         }
     }
 
+    /// As [`permit`](Run::permit), for a share: into one of these permits, which are used up.
+    #[inline]
+    pub(super) fn permit_of_share(
+        &mut self,
+        task: TaskIndex,
+        now: Timestamp,
+        commands: &mut Vec<Command>,
+        used_up: &mut UsedUp,
+    ) -> Box<StartPermit> {
+        if self.plain
+            && let Some(attempt) = self.machine.start_plain(task, now)
+        {
+            let mut permit = match used_up.take() {
+                Some(mut used) => {
+                    self.refill(&mut used, task, attempt);
+                    used
+                }
+                None => Box::new(self.permit_plain(task, attempt)),
+            };
+            self.values.gather_plain(&self.machine, permit.node, &mut permit.gathered);
+            return permit;
+        }
+        Box::new(self.permit_any(task, now, commands))
+    }
+
     /// The permit of a plain task, whose attempt has started, without its inputs.
     #[inline]
     fn permit_plain(&self, task: TaskIndex, attempt: u32) -> StartPermit {
         let (node, expected, def) = self.known(task);
         StartPermit { task, node, attempt, expected, def, gathered: Gathered::default(), details: None }
+    }
+
+    /// Makes a permit that is used up that of a plain task, without its inputs.
+    #[inline]
+    fn refill(&self, used: &mut StartPermit, task: TaskIndex, attempt: u32) {
+        let (node, expected, def) = self.known(task);
+        (used.task, used.node, used.attempt, used.expected, used.def) = (task, node, attempt, expected, def);
     }
 
     /// What is known of a plain task: its node, the expected duration and the definition.
@@ -220,6 +251,7 @@ impl Run {
         (node, self.costs[place], self.shared.plan.defs()[place])
     }
 
+    #[inline(never)]
     fn permit_any(&mut self, task: TaskIndex, now: Timestamp, commands: &mut Vec<Command>) -> StartPermit {
         let before = self.machine.attempt(task);
         self.held.urgent = !self.held.in_flight.is_empty() && self.held.in_flight.contains(&task);
@@ -261,28 +293,39 @@ impl Run {
     }
 
     /// Closes an attempt. Returns `false`, without an effect, if it is not the running one.
-    #[inline]
-    pub(crate) fn finish(&mut self, done: Done, commands: &mut Vec<Command>, unused: &mut Vec<AnyValue>) -> bool {
-        let Done { task, attempt, started, ended, outcome } = done;
-        match outcome {
-            Outcome::Success(Returned { value, more: None })
-                if self.plain && self.machine.succeed_plain((task, attempt), started, ended, commands) =>
-            {
-                // It is not a task of an element.
-                self.learn(NodeIndex::new(task.as_u32()), started, ended);
-                self.values.put(task, value, unused);
-                true
-            }
-            outcome => self.finish_any(Done { task, attempt, started, ended, outcome }, commands, unused),
-        }
+    pub(crate) fn finish(&mut self, mut done: Done, commands: &mut Vec<Command>, unused: &mut Vec<AnyValue>) -> bool {
+        self.finish_in_place(&mut done, commands, unused)
     }
 
-    fn finish_any(&mut self, done: Done, commands: &mut Vec<Command>, unused: &mut Vec<AnyValue>) -> bool {
+    /// As [`finish`](Run::finish). Of a plain task, only the value leaves its place: what else there
+    /// is to a result would be moved more than once.
+    #[inline]
+    pub(super) fn finish_in_place(
+        &mut self,
+        done: &mut Done,
+        commands: &mut Vec<Command>,
+        unused: &mut Vec<AnyValue>,
+    ) -> bool {
+        let Done { task, attempt, started, ended, outcome } = done;
+        if let Outcome::Success(Returned { value, more: None }) = outcome
+            && self.plain
+            && self.machine.succeed_plain((*task, *attempt), *started, *ended, commands)
+        {
+            // It is not a task of an element.
+            self.learn(NodeIndex::new(task.as_u32()), *started, *ended);
+            self.values.put(*task, std::mem::replace(value, AnyValue::new(())), unused);
+            return true;
+        }
+        self.finish_any(done, commands, unused)
+    }
+
+    #[inline(never)]
+    fn finish_any(&mut self, done: &mut Done, commands: &mut Vec<Command>, unused: &mut Vec<AnyValue>) -> bool {
         if !self.machine.is_running(done.task, done.attempt) {
-            unused.extend(done.into_value());
+            unused.extend(done.take().into_value());
             return false;
         }
-        let Done { task, attempt, started, ended, outcome } = done;
+        let Done { task, attempt, started, ended, outcome } = done.take();
         if !self.attempts.is_empty() {
             self.attempts.remove(&task);
         }
@@ -365,7 +408,7 @@ impl Run {
 
     #[inline]
     fn learn(&mut self, node: NodeIndex, started: Timestamp, ended: Timestamp) {
-        let took = ended.as_nanos().saturating_sub(started.as_nanos()).clamp(1, i64::from(u32::MAX)) as u32;
+        let took = ended.nanos_since(started).clamp(1, u64::from(u32::MAX)) as u32;
         let cost = &mut self.costs[self.shared.plan.def_index(node)];
         // Adapts at once to longer tasks and slowly to shorter ones.
         *cost = if *cost == 0 || took > *cost { took } else { *cost - (*cost - took) / 8 };

@@ -26,12 +26,46 @@ pub(super) struct Slot {
 /// Several tasks that a worker has taken, and their results.
 #[derive(Default)]
 pub(crate) struct Share {
-    pub(super) queue: VecDeque<StartPermit>,
+    /// Boxed, because a permit is large: it stays where it was made, and its place is that of a
+    /// later task when it is used up.
+    pub(super) queue: VecDeque<Box<StartPermit>>,
     pub(super) done: Vec<Done>,
     /// The running task and its start.
     pub(super) current: Option<(TaskIndex, Timestamp)>,
     /// Whether the rest is worth waking another worker.
     pub(super) worth_sharing: bool,
+}
+
+/// Permits whose attempts are over: the places of later permits.
+#[derive(Default)]
+pub(super) struct UsedUp(
+    #[allow(clippy::vec_box, reason = "a permit is never moved out of its box")] Vec<Box<StartPermit>>,
+);
+
+impl UsedUp {
+    /// Keeps the place of a permit.
+    #[inline]
+    pub(super) fn keep(&mut self, permit: Box<StartPermit>) {
+        debug_assert!(permit.is_used_up());
+        self.0.push(permit);
+    }
+
+    /// The permit, in one of the places.
+    fn put(&mut self, permit: StartPermit) -> Box<StartPermit> {
+        match self.take() {
+            Some(mut place) => {
+                *place = permit;
+                place
+            }
+            None => Box::new(permit),
+        }
+    }
+
+    /// One of the places, with what is left of the permit in it.
+    #[inline]
+    pub(super) fn take(&mut self) -> Option<Box<StartPermit>> {
+        self.0.pop()
+    }
 }
 
 /// What a worker receives.
@@ -47,8 +81,8 @@ pub(super) enum Taken {
 /// A run and its key in the engine.
 pub(super) type Of = Option<(RunKey, Arc<RunShared>)>;
 impl EngineState {
-    /// The next share of worker `me`: a single task in `next`, several in its share. `now` is about
-    /// the present.
+    /// The next share of worker `me`: a single task in `next`, several in its share, in the places
+    /// of permits that are used up. `now` is about the present.
     ///
     /// A share is one task, unless tasks like it have proven short. Then it is a fair part of the
     /// ready tasks, bounded by its expected duration; all of them, if they are less work than
@@ -60,6 +94,7 @@ impl EngineState {
         of: &mut Of,
         now: &mut Option<Timestamp>,
         next: &mut Option<StartPermit>,
+        used_up: &mut UsedUp,
     ) -> Taken {
         /// The longest expected duration of a share, in nanoseconds.
         const LONG: u64 = 100_000;
@@ -122,13 +157,13 @@ impl EngineState {
 
         slot.single = None;
         let mut share = lock(&slot.share);
-        share.queue.push_back(first_permit);
+        share.queue.push_back(used_up.put(first_permit));
         let mut expected = cost;
         self.dispatcher.pop_while(key, Lane::Sync, |task| {
             let is_kept = run.keeps_start(task);
-            let permit = run.permit(task, now, &mut commands);
+            let permit = run.permit_of_share(task, now, &mut commands, used_up);
             if is_kept {
-                run.keep_start(permit);
+                run.keep_start(*permit);
                 self.kept_starts += 1;
                 return self.kept_starts < free;
             }
@@ -161,11 +196,11 @@ impl EngineState {
                 continue;
             }
             let keep = if overdue { 0 } else { share.queue.len() / 2 };
-            let taken: Vec<StartPermit> = share.queue.drain(keep..).collect();
+            let taken: Vec<Box<StartPermit>> = share.queue.drain(keep..).collect();
             let done = std::mem::take(&mut share.done);
             drop(share);
             found |= !taken.is_empty() || !done.is_empty();
-            self.reclaimed.extend(taken.into_iter().map(|permit| (key, Arc::clone(&of), permit)));
+            self.reclaimed.extend(taken.into_iter().map(|permit| (key, Arc::clone(&of), *permit)));
             for done in done {
                 self.apply(key, &of, done, false, effects);
             }
@@ -187,6 +222,7 @@ impl Slot {
         self.run.as_ref().is_some_and(|(_, of)| Arc::ptr_eq(of, run))
     }
 }
+
 pub(super) fn lock(share: &Mutex<Share>) -> MutexGuard<'_, Share> {
     share.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -52,7 +52,7 @@ impl Values {
     }
 
     /// Keeps the value of a task if it has consumers.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn put(&mut self, task: TaskIndex, value: AnyValue, unused: &mut Vec<AnyValue>) {
         let slot = &mut self.slots[task];
         if slot.consumers > 0 {
@@ -127,25 +127,27 @@ impl Values {
     #[inline]
     pub(crate) fn gather_plain(&mut self, machine: &Machine, node: NodeIndex, gathered: &mut Gathered) {
         for (position, cell) in machine.plan().arg_cells(node).iter().enumerate() {
-            let value = match *cell {
-                ArgCell::Constant(index) => machine.plan().constant(index).value().clone(),
+            match *cell {
                 ArgCell::Value(source) => match source.as_task() {
-                    Some(upstream) => match self.take(upstream.task()) {
-                        Some(value) => value,
-                        None => continue,
-                    },
-                    None => match self.param(source) {
-                        Delivery::Value(value) => value,
-                        Delivery::Element { .. } | Delivery::Absent | Delivery::Failure(_) => continue,
-                    },
+                    Some(upstream) => {
+                        if let Some(value) = self.take(upstream.task()) {
+                            gathered.inputs.push(value);
+                        }
+                    }
+                    None => {
+                        if let Some(value) = self.param(source) {
+                            gathered.inputs.push(value);
+                        }
+                    }
                 },
+                ArgCell::Constant(index) => gathered.inputs.push(machine.plan().constant(index).value().clone()),
                 ArgCell::Edges(_) => return self.gather_edges(machine, node, position, gathered),
-            };
-            gathered.inputs.push(value);
+            }
         }
     }
 
     /// The rest of the inputs of a plain task, from the first that is made of several.
+    #[inline(never)]
     fn gather_edges(&mut self, machine: &Machine, node: NodeIndex, first: usize, gathered: &mut Gathered) {
         for (position, arg) in machine.plan().args(node).enumerate().skip(first) {
             self.gather_arg(machine, node.task(), (position, arg), true, gathered);
@@ -163,10 +165,11 @@ impl Values {
     /// What a source that had to succeed passes to the last possible attempt of a consumer.
     #[inline]
     fn deliver_success(&mut self, source: Source) -> Delivery {
-        match source.as_task() {
-            Some(node) => self.take(node.task()).map_or(Delivery::Absent, Delivery::Value),
+        let value = match source.as_task() {
+            Some(node) => self.take(node.task()),
             None => self.param(source),
-        }
+        };
+        value.map_or(Delivery::Absent, Delivery::Value)
     }
 
     /// As [`gather`](Values::gather), for a plan with mappings: a value may come from outside an
@@ -188,7 +191,7 @@ impl Values {
             for (index, &source) in edges.sources().iter().enumerate() {
                 let lost = winner.is_some_and(|winner| winner != source);
                 match origin(layout, task, source) {
-                    Origin::Param => delivered.push(self.param(source)),
+                    Origin::Param => delivered.push(self.deliver_param(source)),
                     Origin::Element { .. } | Origin::Around(_) if lost => delivered.push(Delivery::Absent),
                     Origin::Element { expand, element } => delivered.push(self.element(layout, expand, element)),
                     Origin::Around(upstream) => {
@@ -219,9 +222,13 @@ impl Values {
         gathered
     }
 
-    fn param(&self, source: Source) -> Delivery {
-        let param = source.as_param().and_then(|index| self.params.get(index as usize));
-        param.map_or(Delivery::Absent, |value| Delivery::Value(value.clone()))
+    #[inline(never)]
+    fn param(&self, source: Source) -> Option<AnyValue> {
+        source.as_param().and_then(|index| self.params.get(index as usize)).cloned()
+    }
+
+    fn deliver_param(&self, source: Source) -> Delivery {
+        self.param(source).map_or(Delivery::Absent, Delivery::Value)
     }
 
     /// One element of a list. The thread that runs the task takes it out: this can be a clone,
@@ -238,7 +245,7 @@ impl Values {
     fn deliver(&mut self, machine: &Machine, source: Source, kind: EdgeKind, last: bool) -> Delivery {
         match source.as_task() {
             Some(node) => self.deliver_task(machine, node.task(), kind, last),
-            None => self.param(source),
+            None => self.deliver_param(source),
         }
     }
 

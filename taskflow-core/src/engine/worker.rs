@@ -1,14 +1,16 @@
 //! A worker thread: takes a share of the ready sync tasks, runs it, and reports the results.
 
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::attempt::{Done, StartPermit, call_plain, call_sync, is_silent, log_outcome, span, store};
+use super::attempt::{Done, Returned, StartPermit, call_plain, call_sync, is_silent, log_outcome, span, store};
 use super::effects::Effects;
 use super::engine_state::{EngineState, Shared};
 use super::run_shared::RunShared;
-use super::share::{Of, Share, Slot, Taken, lock};
+use super::share::{Of, Share, Slot, Taken, UsedUp, lock};
 use crate::base::Timestamp;
+use crate::machine::Command;
+use crate::task::Outcome;
 
 /// Starts another worker.
 pub(super) fn spawn(shared: &Arc<Shared>, state: &mut EngineState) {
@@ -19,11 +21,12 @@ pub(super) fn spawn(shared: &Arc<Shared>, state: &mut EngineState) {
         me,
         share: Arc::clone(&share),
         of: None,
-        last: None,
         finished: Vec::new(),
+        commands: Vec::new(),
         effects: Effects::default(),
         now: None,
         next: None,
+        used_up: UsedUp::default(),
         working: false,
     };
     let started = std::thread::Builder::new().name(format!("taskflow-worker-{me}")).spawn(move || worker.work());
@@ -43,50 +46,86 @@ struct Worker {
     share: Arc<Mutex<Share>>,
     /// The run of its last share.
     of: Of,
-    /// The result of its last task, if that was a single one.
-    last: Option<Done>,
     /// The results of its share.
     finished: Vec<Done>,
+    /// What its last task commanded: empty, for the next one.
+    commands: Vec<Command>,
     effects: Effects,
     /// When its last task ended: precise enough as the start of the next one.
     now: Option<Timestamp>,
     /// The single task that it runs next, or what is left of the last one. A field, because a
     /// permit is large and would be moved by each function that returns it.
     next: Option<StartPermit>,
+    /// What is left of the permits of its shares: the places of those of the next share.
+    used_up: UsedUp,
     /// Whether it is counted as working.
     working: bool,
 }
 
 impl Worker {
     fn work(mut self) {
+        let shared = Arc::clone(&self.shared);
         let mut several = false;
-        while let Some(taken) = self.come_back(several) {
+        let mut state = shared.lock();
+        while let Some(taken) = self.come_back(state, several) {
             if !self.effects.is_empty() {
-                self.effects.carry_out(&self.shared);
+                self.effects.carry_out(&shared);
             }
-            let Some((_, run)) = &self.of else { continue };
-            several = match taken {
-                Taken::Nothing => false,
-                Taken::One => {
-                    let now = self.now.get_or_insert_with(|| run.clock.now());
-                    self.last = attempt(run, &mut self.next, now);
-                    false
+            several = false;
+            state = match (taken, &self.of) {
+                (Taken::One, Some(_)) => self.run_chain(&shared),
+                (Taken::Several, Some((_, run))) => {
+                    self.now = Some(run_share(&shared, run, &self.share, &mut self.used_up));
+                    several = true;
+                    shared.lock()
                 }
-                Taken::Several => {
-                    self.now = Some(run_share(&self.shared, run, &self.share));
-                    true
-                }
+                (Taken::Nothing, _) | (_, None) => shared.lock(),
             };
         }
-        self.effects.carry_out(&self.shared);
+        self.effects.carry_out(&shared);
+    }
+
+    /// Runs the single task that it has taken, and then what follows on it, one task after the
+    /// other: one lock for each, no queue, no wake-up. Returns with the lock, when the result of
+    /// the last one is applied.
+    #[inline(never)]
+    fn run_chain<'s>(&mut self, shared: &'s Arc<Shared>) -> MutexGuard<'s, EngineState> {
+        let Worker { me, of, effects, now, next, commands, .. } = self;
+        let Some((key, run)) = &*of else { return shared.lock() };
+        let now = now.get_or_insert_with(|| run.clock.now());
+        loop {
+            let Some(permit) = next else { return shared.lock() };
+            let (task, attempt, started) = (permit.task, permit.attempt, *now);
+            let outcome = match next {
+                Some(permit) if is_called_plainly(permit) => call_plain(permit),
+                _ => {
+                    let Some(permit) = next.take() else { return shared.lock() };
+                    call_any(run, permit)
+                }
+            };
+            // Read once: the end of one task is the start of the next.
+            *now = run.clock.now();
+            let mut done = Done { task, attempt, started, ended: *now, outcome };
+            let mut state = shared.lock();
+            let follows = state.follow_on(*me, (*key, run), &mut done, next, commands, effects);
+            // Nothing is left in it: its drop would look for a value.
+            std::mem::forget(done);
+            if !follows {
+                return state;
+            }
+            drop(state);
+            // Nothing else follows from it.
+            if !effects.unused.is_empty() {
+                effects.carry_out(shared);
+            }
+        }
     }
 
     /// Reports, takes the next share, and sleeps while there is none. `None` when the thread is to
     /// end.
-    fn come_back(&mut self, mut several: bool) -> Option<Taken> {
-        let Worker { shared, me, share, of, last, finished, effects, now, next, working } = self;
-        let me = *me;
-        let mut state = shared.lock();
+    fn come_back(&mut self, state: MutexGuard<'_, EngineState>, mut several: bool) -> Option<Taken> {
+        let Worker { shared, me, share, of, finished, effects, now, next, used_up, working, .. } = self;
+        let (me, mut state) = (*me, state);
         state.working -= usize::from(std::mem::take(working));
         loop {
             let mut rest = false;
@@ -95,14 +134,6 @@ impl Worker {
                 share.current = None;
                 std::mem::swap(&mut share.done, finished);
                 rest = !share.queue.is_empty();
-            }
-            // The path of a chain: one lock, no queue, no wake-up.
-            if let Some(done) = last.take()
-                && state.follow_on(me, of, done, next, effects)
-            {
-                state.working += 1;
-                *working = true;
-                return Some(Taken::One);
             }
             several = rest;
             if let Some((key, run)) = &*of {
@@ -121,7 +152,8 @@ impl Worker {
                 shared.wake(state);
                 return None;
             }
-            let taken = if rest { Taken::Several } else { state.take_share(me, shared.workers, of, now, next) };
+            let taken =
+                if rest { Taken::Several } else { state.take_share(me, shared.workers, of, now, next, used_up) };
             if !matches!(taken, Taken::Nothing) {
                 state.working += 1;
                 *working = true;
@@ -152,54 +184,55 @@ impl Worker {
 }
 
 /// Runs the tasks of the share until it is empty or an early report is due. Returns the time.
-fn run_share(shared: &Shared, run: &Arc<RunShared>, share: &Mutex<Share>) -> Timestamp {
+#[inline(never)]
+fn run_share(shared: &Shared, run: &Arc<RunShared>, share: &Mutex<Share>, used_up: &mut UsedUp) -> Timestamp {
     /// How long a result may wait for the rest of its share, in nanoseconds.
-    const LATE: i64 = 100_000;
+    const LATE: u64 = 100_000;
 
     let first = run.clock.now();
     let mut now = first;
-    let mut last: Option<Done> = None;
+    let Some(mut permit) = start_next(&mut lock(share), now) else { return now };
     loop {
-        let mut next = {
-            let mut share = lock(share);
-            share.current = None;
-            if let Some(done) = last {
-                share.done.push(done);
-            }
-            if !share.done.is_empty() {
-                let someone_sleeps = share.worth_sharing && shared.sleeping.load(Ordering::Relaxed) > 0;
-                let next_is_long = share.queue.front().is_some_and(|permit| !permit.is_short());
-                if someone_sleeps || next_is_long || now.as_nanos() - first.as_nanos() > LATE {
-                    return now;
-                }
-            }
-            let next = share.queue.pop_front();
-            let Some(permit) = &next else { return now };
-            share.current = Some((permit.task, now));
-            next
-        };
-        last = attempt(run, &mut next, &mut now);
+        let (task, attempt, started) = (permit.task, permit.attempt, now);
+        let outcome;
+        if is_called_plainly(&permit) {
+            outcome = call_plain(&mut permit);
+            used_up.keep(permit);
+        } else {
+            outcome = call_any(run, *permit);
+        }
+        now = run.clock.now();
+        let mut share = lock(share);
+        share.current = None;
+        share.done.push(Done { task, attempt, started, ended: now, outcome });
+        let someone_sleeps = share.worth_sharing && shared.sleeping.load(Ordering::Relaxed) > 0;
+        let next_is_long = share.queue.front().is_some_and(|permit| !permit.is_short());
+        if someone_sleeps || next_is_long || now.nanos_since(first) > LATE {
+            return now;
+        }
+        let Some(next) = start_next(&mut share, now) else { return now };
+        permit = next;
     }
 }
 
-/// Runs the next task, if there is one; its permit may stay, used up. `now` is read once: the end
-/// of one task is the start of the next.
+/// The next task of a share, which is its running one from now on.
 #[inline]
-fn attempt(run: &Arc<RunShared>, next: &mut Option<StartPermit>, now: &mut Timestamp) -> Option<Done> {
-    if let Some(permit) = next
-        && permit.details.is_none()
-        && is_silent()
-    {
-        let (task, attempt, started) = (permit.task, permit.attempt, *now);
-        let outcome = call_plain(permit);
-        *now = run.clock.now();
-        return Some(Done { task, attempt, started, ended: *now, outcome });
-    }
-    Some(attempt_any(run, next.take()?, now))
+fn start_next(share: &mut Share, now: Timestamp) -> Option<Box<StartPermit>> {
+    let permit = share.queue.pop_front()?;
+    share.current = Some((permit.task, now));
+    Some(permit)
 }
 
-fn attempt_any(run: &Arc<RunShared>, permit: StartPermit, now: &mut Timestamp) -> Done {
-    let (task, attempt, started) = (permit.place(), permit.attempt, *now);
+/// Whether nothing but the call belongs to the attempt.
+#[inline]
+fn is_called_plainly(permit: &StartPermit) -> bool {
+    permit.details.is_none() && is_silent()
+}
+
+/// Runs any sync task, with its context, its span and its journal.
+#[inline(never)]
+fn call_any(run: &Arc<RunShared>, permit: StartPermit) -> Outcome<Returned> {
+    let task = permit.place();
     let context = permit.context(run);
     let span = span(run, &permit);
     let entered = span.enter();
@@ -207,6 +240,5 @@ fn attempt_any(run: &Arc<RunShared>, permit: StartPermit, now: &mut Timestamp) -
     drop(entered);
     let outcome = store(run, &task, outcome);
     log_outcome(&span, &outcome);
-    *now = run.clock.now();
-    Done { task: task.task, attempt, started, ended: *now, outcome }
+    outcome
 }

@@ -9,6 +9,7 @@ use crate::run::{Entry, Event, RunState, TaskIndex, TaskState, Transition};
 
 impl Core {
     /// Puts a task into a final state, whose consequences are then propagated.
+    #[inline(never)]
     pub(super) fn settle(
         &mut self,
         graph: &Layout,
@@ -66,6 +67,7 @@ impl Core {
         }
     }
 
+    #[inline(never)]
     pub(super) fn end(&mut self, now: Timestamp, commands: &mut Vec<Command>) {
         let deadline = self.timers.iter().find(|(_, timer)| *timer == Timer::Deadline);
         if let Some(&(due, _)) = deadline.filter(|&&(due, _)| due <= now) {

@@ -33,6 +33,7 @@ impl Recipients {
 
 impl Core {
     /// Propagates every pending end, and the ends that follow from it, until none is left.
+    #[inline(never)]
     pub(super) fn propagate(&mut self, graph: &Layout, now: Timestamp, commands: &mut Vec<Command>) {
         if self.pending_ends.is_empty() {
             return;
@@ -68,6 +69,7 @@ impl Core {
         }
     }
 
+    #[inline(never)]
     pub(super) fn update_join(
         &mut self,
         graph: &Layout,

@@ -130,6 +130,7 @@ fn judge(produced: Produced, control: Option<&AttemptControl>) -> Outcome {
 }
 
 /// Converts an error: to the interrupt that the task requested, or else to a failure.
+#[cold]
 fn refusal(error: &BoxError, control: Option<&AttemptControl>) -> Outcome {
     let Some(JudgedError { error, retry }) = error.downcast_ref() else { return refusal_of(error, control) };
     match (refusal_of(error, control), *retry) {

@@ -127,13 +127,14 @@ impl Dispatcher {
         let Some(run) = run.filter(|run| run.buckets.len() == 1 && run.suspects.is_empty()) else {
             return tasks.for_each(|task| self.push(key, layout, task, false));
         };
-        let (bucket, serial) = (&mut run.buckets[0], &mut self.serial);
-        let before = bucket.queue.len();
-        bucket.queue.extend(tasks.map(|task| {
-            *serial += 1;
-            (*serial, task)
-        }));
-        let (lane, count) = (bucket.lane, bucket.queue.len() - before);
+        let (bucket, mut serial) = (&mut run.buckets[0], self.serial);
+        bucket.queue.reserve(tasks.size_hint().1.unwrap_or(0));
+        for task in tasks {
+            serial += 1;
+            bucket.queue.push_back((serial, task));
+        }
+        let (lane, count) = (bucket.lane, (serial - self.serial) as usize);
+        self.serial = serial;
         self.queued(key, lane, count);
     }
 
@@ -184,9 +185,13 @@ impl Dispatcher {
     /// is none, or `take` returns `false`.
     #[inline]
     pub(crate) fn pop_while(&mut self, key: RunKey, lane: Lane, mut take: impl FnMut(TaskIndex) -> bool) {
-        if self.pop_unlimited(key, lane, &mut take) {
-            return;
+        if !self.pop_unlimited(key, lane, &mut take) {
+            self.pop_limited(key, lane, &mut take);
         }
+    }
+
+    /// As [`pop_while`](Dispatcher::pop_while), for any run.
+    fn pop_limited(&mut self, key: RunKey, lane: Lane, take: &mut dyn FnMut(TaskIndex) -> bool) {
         while let Some(bucket) = self.best(key, lane, usize::MAX, &Reserved::default())
             && let Some(task) = self.take(key, bucket)
             && take(task)
@@ -346,17 +351,16 @@ impl Dispatcher {
 
     /// Whether `next` can take the slot of `ended` at once because no other ready task can have a
     /// better claim: both are for workers and in no pool, and nothing else is ready.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn hand_over(&self, key: RunKey, layout: &Layout, ended: TaskIndex, next: TaskIndex) -> bool {
         let Some(run) = &self.runs[key.0 as usize] else { return false };
         if self.ready_sync + self.ready_runtime > 0 || !run.suspects.is_empty() {
             return false;
         }
-        let is_free = |task| {
-            let bucket = &run.buckets[run.bucket_index(layout.plan(), layout.node(task))];
-            bucket.lane == Lane::Sync && (run.is_unlimited || (bucket.pool.is_none() && bucket.limits.is_empty()))
-        };
-        is_free(next) && is_free(ended)
+        match &run.buckets[..] {
+            [bucket] if run.is_unlimited => bucket.lane == Lane::Sync,
+            _ => run.is_free(layout, next) && run.is_free(layout, ended),
+        }
     }
 
     /// Returns the slots of a task.

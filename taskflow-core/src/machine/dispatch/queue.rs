@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 use super::bucket::Bucket;
 use super::lane::Lane;
 use super::pool::Pool;
-use crate::dag::{NodeIndex, Plan};
+use crate::dag::{Layout, NodeIndex, Plan};
 use crate::run::TaskIndex;
 
 #[derive(Debug)]
@@ -115,6 +115,13 @@ impl RunQueue {
         if !self.suspects.is_empty() {
             self.suspects.remove(&task);
         }
+    }
+
+    /// Whether a task is for workers, and nothing but the number of running tasks limits it.
+    #[inline(never)]
+    pub(super) fn is_free(&self, layout: &Layout, task: TaskIndex) -> bool {
+        let bucket = &self.buckets[self.bucket_index(layout.plan(), layout.node(task))];
+        bucket.lane == Lane::Sync && (self.is_unlimited || (bucket.pool.is_none() && bucket.limits.is_empty()))
     }
 
     #[inline]
