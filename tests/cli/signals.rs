@@ -70,7 +70,7 @@ fn read_until(lines: &mut impl BufRead, text: &str) {
     let mut line = String::new();
     while !line.contains(text) {
         line.clear();
-        assert!(lines.read_line(&mut line).unwrap() > 0, "it ended without a word");
+        assert!(lines.read_line(&mut line).expect("a line") > 0, "it ended without a word");
     }
 }
 
