@@ -297,8 +297,8 @@ impl Run {
         self.finish_in_place(&mut done, commands, unused)
     }
 
-    /// As [`finish`](Run::finish). Of a plain task, only the value leaves its place: what else there
-    /// is to a result would be moved more than once.
+    /// As [`finish`](Run::finish). Of a plain task, only the value leaves its place: what else
+    /// there is to a result would be moved more than once.
     #[inline]
     pub(super) fn finish_in_place(
         &mut self,
