@@ -71,7 +71,8 @@ fn users_log_in_and_out() {
     assert_eq!(refused.header("www-authenticate"), "Bearer");
     let led = service.get("/runs?state=failed");
     assert_eq!((led.status, led.header("location")), (303, "/login?next=%2Fruns%3Fstate%3Dfailed"));
-    assert!(service.get("/login").body.contains("type=\"password\""));
+    let page = service.get("/login").body;
+    assert!(page.contains("type=\"password\"") && !page.contains("users add"), "{page}");
     let entered = service.log_in("kim", PASSWORD, "/runs?state=failed");
     assert_eq!((entered.status, entered.header("location")), (303, "/runs?state=failed"));
     let cookie = entered.header("set-cookie");
@@ -394,6 +395,9 @@ fn requests_over_http_1_0_are_not_those_of_this_machine() {
     }
     let led = pass("GET /runs");
     assert_eq!((led.status, led.header("location")), (303, "/login?next=%2Fruns"), "{led:?}");
+    // The page does not ask for a password as if there were one.
+    let page = pass("GET /login");
+    assert!(page.body.contains("<code>users add NAME --role admin</code> adds the first user"), "{page:?}");
     assert_eq!(service.json("/api/v1/runs"), json!([]), "nothing was started");
     // Nobody has to be known for these.
     assert_eq!(pass("GET /health/live").status, 200);

@@ -37,8 +37,10 @@ struct LogInPage {
     error: String,
     /// What people call the provider that authenticates them, and the address that leads there.
     provider: Option<(String, String)>,
-    /// Whether somebody has a password here.
+    /// Whether a password can be entered.
     has_form: bool,
+    /// Whether no password is the right one, because nobody has one.
+    is_for_nobody: bool,
     /// Whether the password crosses the network in plain text.
     is_plain: bool,
 }
@@ -79,9 +81,11 @@ async fn page(state: &Visitor, name: &str, next: &str, error: &str) -> Result<Ht
         let query = if next == "/" { "" } else { next };
         (oidc.name().to_owned(), address::with("/login/oidc", &[("next", query)]))
     });
-    let has_form = provider.is_none() || accounts::has_passwords(&state.journal).await?;
+    let has_passwords = accounts::has_passwords(&state.journal).await?;
+    let has_form = provider.is_none() || has_passwords;
+    let is_for_nobody = has_form && !has_passwords;
     let (name, next, error) = (name.to_owned(), next.to_owned(), error.to_owned());
-    Ok(Html(html(&LogInPage { frame, name, next, error, provider, has_form, is_plain })))
+    Ok(Html(html(&LogInPage { frame, name, next, error, provider, has_form, is_for_nobody, is_plain })))
 }
 
 pub(super) async fn show(state: Visitor, Query(query): Asked) -> Sent {
