@@ -8,7 +8,7 @@ use std::time::Duration;
 use taskflow::engine::{Engine, Event, RunState, TaskState};
 use taskflow::prelude::*;
 use taskflow::{DagOptions, Interval, RunInfo};
-use taskflow_tests::common::{Gate, Meter, failure_of, finish, live, reference, state_of, states};
+use taskflow_tests::common::{Gate, Meter, PATIENCE, failure_of, finish, live, reference, state_of, states};
 
 taskflow::pool!("single", slots = 1);
 
@@ -45,6 +45,47 @@ impl Drop for OpensWhenDropped {
 #[task]
 fn fine() -> u32 {
     1
+}
+
+/// A worker goes on with the only task that its last one made ready, without a look at what else
+/// there is: nobody knew of the limit of that task, so a stuck one held up its run for ever.
+#[test]
+fn the_limit_of_a_task_holds_that_a_worker_goes_on_with() {
+    #[task]
+    fn looks(ctx: &TaskContext) -> Result<()> {
+        let start = std::time::Instant::now();
+        while !ctx.is_cancelled() {
+            if start.elapsed() > PATIENCE {
+                Err("nobody has cancelled it")?;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        Ok(())
+    }
+    #[task(timeout = "1h")]
+    fn follows(ctx: &TaskContext) -> Result<()> {
+        looks::call(ctx)
+    }
+    #[task(total_timeout = "1h")]
+    fn follows_in_all(ctx: &TaskContext) -> Result<()> {
+        looks::call(ctx)
+    }
+    let in_time = build(|| {
+        let follows = follows().timeout(LIMIT);
+        fine() >> follows;
+        follows
+    });
+    let in_time_in_all = build(|| {
+        let follows = follows_in_all().total_timeout(LIMIT);
+        fine() >> follows;
+        follows
+    });
+    let limited = [(in_time, "follows", "timeout"), (in_time_in_all, "follows_in_all", "out_of_time")];
+    for (dag, id, kind) in limited {
+        let report = live(dag.run().engine(&engine(1)));
+        assert_eq!(state_of(&report, id), TaskState::Failed, "{id}");
+        assert_eq!(report.task(id).and_then(|task| task.failure()).map(|failure| failure.kind()), Some(kind), "{id}");
+    }
 }
 
 /// E10: a limit over all attempts together. The attempt that runs at the limit is dropped.

@@ -9,8 +9,9 @@
 //!    delivered again, and none is lost: a process that resumes the run, or opens its home to run
 //!    something else, delivers those that are not in the log.
 //!    While another process has locked the store, what was attempted is kept, and offered to the
-//!    log again: nothing is attempted twice because of that unless the process ends first, and the
-//!    report of the run does not wait for it.
+//!    log again: this process attempts nothing twice because of that, and the report of the run
+//!    does not wait for it. Another process does, if this one ends first, or if it looks for what
+//!    is not delivered in the seconds until it is recorded.
 //! 4. A failed delivery is recorded with its error and the time of the next attempt: after 10 s,
 //!    then 20 s, up to an hour. After a week the dispatcher gives up. Without a journal there is a
 //!    single attempt.

@@ -90,6 +90,7 @@ impl EngineState {
                 if run.finish_in_place(done, commands, &mut effects.unused) {
                     if let [Command::Settled(_), Command::Ready(ready)] | [Command::Ready(ready)] = commands[..]
                         && self.reclaimed.is_empty()
+                        && !self.congested
                         && run.starts_at_once()
                         && self.dispatcher.hand_over(key, run.machine.layout(), task, ready)
                         && let Some(Some(slot)) = self.slots.get_mut(me)

@@ -95,6 +95,7 @@ impl Worker {
         let now = now.get_or_insert_with(|| run.clock.now());
         loop {
             let Some(permit) = next else { return shared.lock() };
+            let was_plain = permit.details.is_none();
             let (task, attempt, started) = (permit.task, permit.attempt, *now);
             let outcome = match next {
                 Some(permit) if is_called_plainly(permit) => call_plain(permit),
@@ -113,7 +114,13 @@ impl Worker {
             if !follows {
                 return state;
             }
-            drop(state);
+            if was_plain && next.as_ref().is_some_and(|next| next.details.is_none()) {
+                drop(state);
+            } else {
+                // One of them may have set a timer, as for a time limit: the timekeeper has to
+                // know.
+                shared.wake(state);
+            }
             // Nothing else follows from it.
             if !effects.unused.is_empty() {
                 effects.carry_out(shared);

@@ -17,7 +17,7 @@
 //!    program does not have.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -86,6 +86,10 @@ impl Journal {
         let store = &self.inner.store;
         let mut delivered = 0;
         for run_id in store.outbox_pending().await? {
+            // This process has called its callbacks, and records it as soon as it can.
+            if self.inner.unrecorded.has(&run_id) {
+                continue;
+            }
             let Some(_guard) = store.claim_deliveries(&run_id).await? else { continue };
             let Some(row) = store.run_by_id(&run_id).await? else {
                 store.outbox_done(&run_id, None).await?;
@@ -98,6 +102,11 @@ impl Journal {
             let now = Timestamp::now();
             let (mut due, later): (Vec<PendingCallback>, Vec<PendingCallback>) =
                 pending.into_iter().partition(|pending| pending.is_due(now));
+            if !due.is_empty() {
+                // A write: while the store is locked, no callback is called, because nobody could
+                // record that it was.
+                store.outbox_add(&run_id).await?;
+            }
             let mut trying = move || due.iter_mut().map(PendingCallback::attempt).collect::<Vec<DeliveryAttempt>>();
             // On a thread of its own: callbacks block, and the future may be dropped.
             let (done, tried) = tokio::sync::oneshot::channel();
@@ -233,19 +242,25 @@ impl Names for HistoryNames<'_> {
     }
 }
 
-/// When a locked store has refused to record deliveries last. Each such request waits some seconds
-/// for the lock, and whoever else writes here waits behind it. So those who have something to
-/// record do not all ask: one does, with pauses.
+/// The deliveries of this process that a locked store has refused to record.
+///
+/// Each such request waits some seconds for the lock, and whoever else writes here waits behind it.
+/// So those who have something to record do not all ask: one does, with pauses.
 #[derive(Debug, Default)]
-pub(super) struct Refusals(Mutex<Option<Instant>>);
+pub(super) struct Unrecorded {
+    /// When the store has refused last.
+    refused: Mutex<Option<Instant>>,
+    /// The ids of the runs.
+    runs: Mutex<HashSet<String>>,
+}
 
-impl Refusals {
+impl Unrecorded {
     /// From a refusal on, somebody may ask once in that time.
     const PAUSE: Duration = Duration::from_secs(5);
 
     /// Whether the store is to be asked now.
     fn may_ask(&self) -> bool {
-        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut last = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
         match &mut *last {
             Some(at) if at.elapsed() < Self::PAUSE => false,
             Some(at) => {
@@ -257,7 +272,21 @@ impl Refusals {
     }
 
     fn answered(&self, is_refused: bool) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = is_refused.then(Instant::now);
+        *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = is_refused.then(Instant::now);
+    }
+
+    /// Whether deliveries of a run are yet to be recorded.
+    fn has(&self, run_id: &str) -> bool {
+        self.runs.lock().unwrap_or_else(PoisonError::into_inner).contains(run_id)
+    }
+
+    fn note(&self, run_id: &str, recorded: Recorded) {
+        let mut runs = self.runs.lock().unwrap_or_else(PoisonError::into_inner);
+        if recorded == Recorded::Later {
+            runs.insert(run_id.to_owned());
+        } else {
+            runs.remove(run_id);
+        }
     }
 }
 
@@ -275,15 +304,14 @@ impl StoreDeliveryLog {
     }
 }
 
-impl DeliveryLog for StoreDeliveryLog {
-    fn record(&self, tried: &[DeliveryAttempt]) -> Recorded {
-        let Some(journal) = self.journal.upgrade() else { return Recorded::Never };
-        if !journal.refusals.may_ask() {
+impl StoreDeliveryLog {
+    fn ask(&self, journal: &Inner, tried: &[DeliveryAttempt]) -> Recorded {
+        if !journal.unrecorded.may_ask() {
             return Recorded::Later;
         }
         let recorded = journal.runtime.block_on(journal.store.record_deliveries(&self.run_id, tried));
         let is_refused = matches!(recorded, Ok(Err(StoreError::Busy { .. })));
-        journal.refusals.answered(is_refused);
+        journal.unrecorded.answered(is_refused);
         match recorded {
             Ok(Ok(())) => Recorded::Stored,
             Ok(Err(_)) if is_refused => Recorded::Later,
@@ -293,6 +321,15 @@ impl DeliveryLog for StoreDeliveryLog {
             }
             Err(_) => Recorded::Never,
         }
+    }
+}
+
+impl DeliveryLog for StoreDeliveryLog {
+    fn record(&self, tried: &[DeliveryAttempt]) -> Recorded {
+        let Some(journal) = self.journal.upgrade() else { return Recorded::Never };
+        let recorded = self.ask(&journal, tried);
+        journal.unrecorded.note(&self.run_id, recorded);
+        recorded
     }
 
     fn done(&self) {

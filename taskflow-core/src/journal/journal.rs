@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicBool;
 use super::audit::Acting;
 use super::awaited::AwaitedRuns;
 use super::clock::JournalClock;
-use super::deliveries::{Refusals, StoreDeliveryLog};
+use super::deliveries::{StoreDeliveryLog, Unrecorded};
 use super::error::JournalError;
 use super::queue::Queue;
 use super::rollups::RollupCache;
@@ -63,7 +63,7 @@ pub(super) struct Inner {
     /// Whether this journal has started to deliver them.
     pub(super) has_delivered: AtomicBool,
     /// When a locked store has refused to record deliveries.
-    pub(super) refusals: Refusals,
+    pub(super) unrecorded: Unrecorded,
 }
 
 /// The settings of a [`Journal`].
@@ -177,7 +177,7 @@ impl JournalBuilder {
             value_limit,
             delivering,
             has_delivered,
-            refusals: Refusals::default(),
+            unrecorded: Unrecorded::default(),
         };
         Journal { inner: Arc::new(inner), acting: Acting::default() }
     }

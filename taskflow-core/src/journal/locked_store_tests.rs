@@ -158,6 +158,9 @@ async fn the_delivery_of_a_callback_is_recorded_when_a_locked_store_is_free_agai
     returns.send(()).unwrap();
     assert_eq!(handle.await.state(), RunState::Success);
     assert_eq!(journal.history(&run_id).await.unwrap().deliveries, []);
+    // As a program does that ends: this process has called it.
+    assert_eq!(journal.deliver_pending().await.unwrap(), 0);
+    assert_eq!(CALLED.load(Ordering::SeqCst), 1);
     release(lock).await;
     let recorded = async {
         loop {

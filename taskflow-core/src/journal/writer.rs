@@ -289,10 +289,11 @@ impl Writer {
         for graph in std::mem::take(&mut self.graphs) {
             let Some(log) = graph.log.upgrade() else { continue };
             if log.has_stored_graph() {
-                if !is_refused {
-                    let StoredGraph { plan, snapshot, .. } = &graph;
-                    // If one cannot be stored now, no other can.
-                    is_refused = self.handle.block_on(self.store.put_graph(plan.hash(), snapshot)).is_err();
+                let StoredGraph { plan, snapshot, .. } = &graph;
+                // If one cannot be stored now, no other can: they are tried again.
+                is_refused = is_refused || self.handle.block_on(self.store.put_graph(plan.hash(), snapshot)).is_err();
+                if is_refused {
+                    self.graphs.push(graph);
                 }
             } else if !log.is_given_up() {
                 self.graphs.push(graph);

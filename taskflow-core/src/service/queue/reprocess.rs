@@ -24,7 +24,10 @@ impl RunQueue {
         let Some(dag) = self.dag(&run) else { return Ok(()) };
         // A run that somebody else runs is refused below.
         if self.permits.remove(&run.number).is_none() && !run.is_owned {
-            self.to_reprocess.push((run, dag));
+            // A turn that a locked store has ended may have left it here.
+            if self.to_reprocess.iter().all(|(known, _)| known.number != run.number) {
+                self.to_reprocess.push((run, dag));
+            }
             return Ok(());
         }
         let rerun = ops::reprocess(journal, &word, failed, note, self.options.durability).await;
