@@ -72,12 +72,12 @@ fn the_limit_of_a_task_holds_that_a_worker_goes_on_with() {
     }
     let in_time = build(|| {
         let follows = follows().timeout(LIMIT);
-        fine() >> follows;
+        let _ = fine() >> follows;
         follows
     });
     let in_time_in_all = build(|| {
         let follows = follows_in_all().total_timeout(LIMIT);
-        fine() >> follows;
+        let _ = fine() >> follows;
         follows
     });
     let limited = [(in_time, "follows", "timeout"), (in_time_in_all, "follows_in_all", "out_of_time")];
