@@ -2,6 +2,7 @@
 //! sleep.
 
 use std::collections::HashSet;
+#[cfg(feature = "failpoints")]
 use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;
 use std::time::Duration;

@@ -644,43 +644,39 @@ fn a_right_to_a_run_whose_id_names_another_run_is_no_right_to_that_one() {
     assert_eq!(send(&operator, "POST", "/api/v1/runs/2/clear?dry_run", "{}").json()["number"], 2);
 }
 
-/// Run 2 has the id `1`, and run 1 has ended. The service claimed run 1, and run 2 stayed queued.
-#[test]
-fn a_queued_run_whose_id_names_another_run_is_started() {
+/// A service whose run 2, of this DAG, was queued with the id `1` and has ended, as has run 1.
+fn with_a_run_whose_id_is_1(dag: &str) -> Service {
     let service = Service::new();
     assert_eq!(service.trigger("greeting", &json!({})), 1);
     service.wait(1, "success");
     let (code, directory) = service.stop();
     assert_eq!(code, Some(0));
     let home = directory.path().join("home");
-    let queued = call_at(&home, "server", &["trigger", "greeting"]);
+    let queued = call_at(&home, "server", &["trigger", dag]);
     assert_eq!(queued.code, Some(0), "{queued:?}");
     give_id(&home, 2, "1");
     let service = Service::over(directory, &["--bind", "127.0.0.1:0"]);
     service.wait(2, "success");
+    service
+}
+
+/// Run 2 has the id `1`, and run 1 has ended. The service claimed run 1, and run 2 stayed queued.
+#[test]
+fn a_queued_run_whose_id_names_another_run_is_started() {
+    let service = with_a_run_whose_id_is_1("greeting");
     assert_eq!(service.json("/api/v1/runs/2")["run_id"], "1");
 }
 
 /// Run 2 has the id `1`. It emitted an event and triggered run 3: the pages of both led to run 1.
 #[test]
 fn a_link_to_a_run_whose_id_names_another_run_leads_to_that_run() {
-    let service = Service::new();
-    assert_eq!(service.trigger("greeting", &json!({})), 1);
-    service.wait(1, "success");
-    let (code, directory) = service.stop();
-    assert_eq!(code, Some(0));
-    let home = directory.path().join("home");
-    let queued = call_at(&home, "server", &["trigger", "reporter"]);
-    assert_eq!(queued.code, Some(0), "{queued:?}");
-    give_id(&home, 2, "1");
-    let service = Service::over(directory, &["--bind", "127.0.0.1:0"]);
-    service.wait(2, "success");
+    let service = with_a_run_whose_id_is_1("reporter");
     assert_eq!(service.trigger("greeting", &json!({})), 3);
     service.wait(3, "success");
-    give_id(&home, 3, "child");
+    give_id(&service.home(), 3, "child");
     let triggered_by = "UPDATE runs SET info = json_set(info, '$.triggered_by', \
                         json('{\"run_id\": \"1\", \"task_id\": \"count_reports\"}')) WHERE number = 3";
-    assert_eq!(sql(&home, triggered_by), 1);
+    assert_eq!(sql(&service.home(), triggered_by), 1);
     assert_eq!(service.json("/api/v1/runs/3")["triggered_by"]["run_id"], "1");
     let events = service.get("/events");
     assert!(events.body.contains("<a href=\"/runs/2\">count_reports</a>"), "{events:?}");

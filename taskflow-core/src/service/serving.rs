@@ -346,31 +346,31 @@ impl Service {
         }
         // Other trouble with one of them does not hold up the others.
         let now = Timestamp::now();
+        let mut outcome = Ok(());
         let schedules = self.schedules.turn(&self.journal, self.backfills.runs(), now, &mut self.events).await;
         self.events.drain(..).for_each(report);
-        if is_locked(&schedules) || stop.is_asked().await {
-            return schedules.map(|()| Turn::CutShort);
+        if is_locked(schedules, &mut outcome) || stop.is_asked().await {
+            return outcome.map(|()| Turn::CutShort);
         }
         let consumers = self.consumers.turn(&self.journal, self.backfills.runs(), &mut self.events).await;
-        if is_locked(&consumers) || stop.is_asked().await {
-            return schedules.and(consumers).map(|()| Turn::CutShort);
+        if is_locked(consumers, &mut outcome) || stop.is_asked().await {
+            return outcome.map(|()| Turn::CutShort);
         }
         // Without them it is not known what has become of a slot.
-        let mut deadlines = Ok(());
         let is_held = self.schedules.is_held() || self.consumers.is_held();
-        if schedules.is_ok() && consumers.is_ok() && !is_held {
-            deadlines = self.deadlines.turn(&self.journal, now, &mut self.events).await;
+        if outcome.is_ok() && !is_held {
+            let deadlines = self.deadlines.turn(&self.journal, now, &mut self.events).await;
             self.deadlines.call(now);
-        }
-        if is_locked(&deadlines) || stop.is_asked().await {
-            return schedules.and(consumers).and(deadlines).map(|()| Turn::CutShort);
+            if is_locked(deadlines, &mut outcome) || stop.is_asked().await {
+                return outcome.map(|()| Turn::CutShort);
+            }
         }
         let backfills = self.backfills.turn(&self.journal, &mut self.queue, &mut self.events).await;
-        if is_locked(&backfills) || stop.is_asked().await {
-            return schedules.and(consumers).and(deadlines).and(backfills).map(|()| Turn::CutShort);
+        if is_locked(backfills, &mut outcome) || stop.is_asked().await {
+            return outcome.map(|()| Turn::CutShort);
         }
         self.queue.turn(&self.journal, self.backfills.runs(), &mut self.events).await?;
-        schedules.and(consumers).and(deadlines).and(backfills).map(|()| Turn::Complete)
+        outcome.map(|()| Turn::Complete)
     }
 
     /// Continues a run that another part of the process has claimed.
@@ -412,9 +412,15 @@ enum Turn {
     CutShort,
 }
 
-/// Whether a part of a turn has failed because another process has locked the store.
-fn is_locked(part: &Result<(), OpsError>) -> bool {
-    part.as_ref().is_err_and(|error| error.locked_store().is_some())
+/// Whether a part of a turn has failed because another process has locked the store. The outcome of
+/// the turn is the first error.
+fn is_locked(part: Result<(), OpsError>, outcome: &mut Result<(), OpsError>) -> bool {
+    let Err(error) = part else { return false };
+    let is_locked = error.locked_store().is_some();
+    if outcome.is_ok() {
+        *outcome = Err(error);
+    }
+    is_locked
 }
 
 /// The request to stop, which a turn looks at between its parts.

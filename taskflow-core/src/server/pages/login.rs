@@ -39,8 +39,8 @@ struct LogInPage {
     provider: Option<(String, String)>,
     /// Whether a password can be entered.
     has_form: bool,
-    /// Whether no password is the right one, because nobody has one.
-    is_for_nobody: bool,
+    /// Whether somebody has a password here.
+    has_passwords: bool,
     /// Whether the password crosses the network in plain text.
     is_plain: bool,
 }
@@ -83,9 +83,8 @@ async fn page(state: &Visitor, name: &str, next: &str, error: &str) -> Result<Ht
     });
     let has_passwords = accounts::has_passwords(&state.journal).await?;
     let has_form = provider.is_none() || has_passwords;
-    let is_for_nobody = has_form && !has_passwords;
     let (name, next, error) = (name.to_owned(), next.to_owned(), error.to_owned());
-    Ok(Html(html(&LogInPage { frame, name, next, error, provider, has_form, is_for_nobody, is_plain })))
+    Ok(Html(html(&LogInPage { frame, name, next, error, provider, has_form, has_passwords, is_plain })))
 }
 
 pub(super) async fn show(state: Visitor, Query(query): Asked) -> Sent {
