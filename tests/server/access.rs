@@ -397,7 +397,8 @@ fn requests_over_http_1_0_are_not_those_of_this_machine() {
     assert_eq!((led.status, led.header("location")), (303, "/login?next=%2Fruns"), "{led:?}");
     // The page does not ask for a password as if there were one.
     let page = pass("GET /login");
-    assert!(page.body.contains("<code>users add NAME --role admin</code> adds the first user"), "{page:?}");
+    let hint = "adds the first user, on the machine of the server:<br><code>users add NAME --role admin</code>";
+    assert!(page.body.contains(hint), "{page:?}");
     assert_eq!(service.json("/api/v1/runs"), json!([]), "nothing was started");
     // Nobody has to be known for these.
     assert_eq!(pass("GET /health/live").status, 200);
