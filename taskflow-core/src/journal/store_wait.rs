@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 use super::queue::{Queue, Waiting};
 use super::writer::stopped;
 use crate::base::units;
-use crate::store::StoreError;
+use crate::store::{StoreError, waiting_for_lock};
 
 /// How long runs wait at most.
 const PATIENCE: Duration = Duration::from_secs(60 * 60);
@@ -66,11 +66,8 @@ impl StoreWait {
         }
         let leaving = queue.leaving();
         if leaving.is_empty() && queue.store_wait().is_none() {
-            let holder = holder.as_deref().unwrap_or("another process");
-            let patience = units::duration(self.patience);
-            let line = format!(
-                "the store {place} is locked by {holder}; the runs wait for it, for at most {patience}: let it continue or end it"
-            );
+            let waits = format!("the runs wait for it, for at most {}", units::duration(self.patience));
+            let line = waiting_for_lock(place, holder.as_deref(), &waits);
             tracing::warn!("{line}");
             queue.set_store_wait(Some(line.into()));
         }

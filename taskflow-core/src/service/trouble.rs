@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::serving::ServiceEvent;
 use crate::ops::OpsError;
+use crate::store::waiting_for_lock;
 
 /// The same error is reported again after this time.
 const REMINDER: Duration = Duration::from_secs(60);
@@ -55,11 +56,7 @@ impl Trouble {
 /// The error in words. Of a locked store it says what waits: whoever reads it need not try again.
 fn in_words(error: &OpsError) -> String {
     let Some((place, holder)) = error.locked_store() else { return error.to_string() };
-    let holder = holder.unwrap_or("another process");
-    format!(
-        "the store {place} is locked by {holder}; slots, events and queued runs wait for it, and none is lost: let it \
-         continue or end it"
-    )
+    waiting_for_lock(place, holder, "slots, events and queued runs wait for it, and none is lost")
 }
 
 #[cfg(test)]

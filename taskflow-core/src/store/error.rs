@@ -89,3 +89,10 @@ fn locked(holder: Option<&str>) -> String {
         }
     }
 }
+
+/// What whoever waits for a store says while another process has it locked: which one, if that is
+/// known, what waits for it, and what to do.
+pub(crate) fn waiting_for_lock(place: &str, holder: Option<&str>, waits: &str) -> String {
+    let holder = holder.unwrap_or("another process");
+    format!("the store {place} is locked by {holder}; {waits}: let it continue or end it")
+}

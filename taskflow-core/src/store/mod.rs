@@ -48,6 +48,7 @@ pub(crate) use blobs::{BlobStore, DirectoryBlobs};
 #[cfg(feature = "server")]
 pub(crate) use change_rows::{RunHead, Subject, TableVersion};
 pub use error::StoreError;
+pub(crate) use error::waiting_for_lock;
 pub(crate) use event_rows::{Emitted, EventFilter, EventProgress, EventRow, NewEvent, WatchCursor};
 pub(crate) use identity::{build_id, worker};
 pub(crate) use memory::MemoryStore;
