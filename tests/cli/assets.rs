@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::fs::File;
 use std::io::Write as _;
+use std::ops::Deref;
 #[cfg(feature = "failpoints")]
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
@@ -10,36 +11,24 @@ use std::process::{Child, Stdio};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use taskflow_tests::binaries::{ProgramOutput, call_at, program};
 use taskflow_tests::common::eventually;
+use taskflow_tests::home::ProgramHome;
 use taskflow_tests::worker::Random;
-use tempfile::TempDir;
 
-/// A place of its own for the runs of a test.
-struct Home(TempDir);
+/// A home of its own for a test, and what services and watchers have beside it.
+struct Home(ProgramHome);
+
+impl Deref for Home {
+    type Target = ProgramHome;
+
+    fn deref(&self) -> &ProgramHome {
+        &self.0
+    }
+}
 
 impl Home {
     fn new() -> Self {
-        Home(tempfile::tempdir().expect("temporary directories can be made"))
-    }
-
-    fn path(&self) -> PathBuf {
-        self.0.path().join("home")
-    }
-
-    fn call(&self, words: &[&str]) -> ProgramOutput {
-        call_at(&self.path(), "assets", words)
-    }
-
-    #[track_caller]
-    fn json(&self, words: &[&str]) -> Value {
-        self.call(&[words, &["--output", "json"]].concat()).json()
-    }
-
-    fn spawn(&self, words: &[&str]) -> Child {
-        let mut program = program("assets");
-        program.args(words).env("TASKFLOW_HOME", self.path()).stdout(Stdio::null()).stderr(Stdio::null());
-        program.spawn().expect("a built program starts")
+        Home(ProgramHome::new("assets"))
     }
 
     /// The payloads of all events of an asset, in ascending order.
@@ -172,8 +161,7 @@ fn every_success_has_exactly_one_event_despite_kills_around_commits() {
     for point in ["store.append", "store.appended"] {
         for hit in 1..8 {
             let (home, name) = (Home::new(), format!("{point}@{hit}"));
-            let mut program = program("assets");
-            program.args(["run", "steps", "--size", &STEPS.to_string(), "-q"]).env("TASKFLOW_HOME", home.path());
+            let mut program = home.command(&["run", "steps", "--size", &STEPS.to_string(), "-q"]);
             let killed = program.env("TASKFLOW_FAILPOINTS", format!("{name}=kill")).output().expect("it starts");
             // On a busy machine few commits hold everything: a beginning, a part, the end.
             if hit > 3 && killed.status.success() {
@@ -203,7 +191,9 @@ fn killed_run(random: &mut Random, name: &str) {
     let size = STEPS.to_string();
     let mut words = vec!["run", "steps", "--size", &size, "-q"];
     for _ in 0..2 {
-        let mut process = home.spawn(&words);
+        let mut program = home.command(&words);
+        let program = program.stdout(Stdio::null()).stderr(Stdio::null());
+        let mut process = program.spawn().expect("a built program starts");
         std::thread::sleep(Duration::from_millis(20 + random.below(200)));
         process.kill().and_then(|()| process.wait()).expect("it can be killed");
         // A run that is not stored yet is not there to be resumed.
@@ -246,8 +236,8 @@ struct Service(Child);
 
 impl Service {
     fn start(home: &Home, environment: &[(&str, &Path)]) -> Self {
-        let mut program = program("assets");
-        program.args(["serve"]).env("TASKFLOW_HOME", home.path()).envs(environment.iter().copied());
+        let mut program = home.command(&["serve"]);
+        program.envs(environment.iter().copied());
         let log = File::options().create(true).append(true).open(home.log()).expect("files can be written");
         program.stdout(Stdio::null()).stderr(log);
         Service(program.spawn().expect("a built program starts"))
@@ -263,7 +253,7 @@ impl Drop for Service {
 
 impl Home {
     fn log(&self) -> PathBuf {
-        self.0.path().join("log")
+        self.beside("log")
     }
 
     fn logged(&self) -> String {
@@ -272,7 +262,7 @@ impl Home {
 
     /// A directory beside the home.
     fn directory(&self, name: &str) -> PathBuf {
-        let path = self.0.path().join(name);
+        let path = self.beside(name);
         std::fs::create_dir_all(&path).expect("directories can be made");
         path
     }

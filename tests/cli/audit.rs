@@ -2,14 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::io::Write as _;
-use std::path::PathBuf;
 use std::process::Stdio;
 
 use crate::verbs::verbs;
 use serde_json::{Value, json};
 use taskflow::ops::Action;
-use taskflow_tests::binaries::{ProgramOutput, call_at, program};
-use tempfile::TempDir;
+use taskflow_tests::binaries::ProgramOutput;
+use taskflow_tests::home::ProgramHome;
 
 /// Nothing that has this text may be in the trail.
 const PASSWORD: &str = "several good words";
@@ -19,27 +18,22 @@ const LOG_INS: [&str; 2] = ["log-in", "log-out"];
 
 /// A home of its own for a test.
 struct Home {
-    directory: TempDir,
+    home: ProgramHome,
     /// The last entry that was looked at.
     seen: i64,
 }
 
 impl Home {
     fn new() -> Self {
-        Home { directory: tempfile::tempdir().expect("temporary directories can be made"), seen: 0 }
-    }
-
-    fn path(&self) -> PathBuf {
-        self.directory.path().join("home")
+        Home { home: ProgramHome::new("server"), seen: 0 }
     }
 
     /// Calls the program, which may read a password on stdin.
     fn call(&self, words: &[&str]) -> ProgramOutput {
         if !words.contains(&"--password-stdin") {
-            return call_at(&self.path(), "server", words);
+            return self.home.call(words);
         }
-        let mut command = program("server");
-        command.env("TASKFLOW_HOME", self.path()).args(words);
+        let mut command = self.home.command(words);
         let mut child =
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
         child.stdin.take().expect("it is piped").write_all(PASSWORD.as_bytes()).expect("it reads");

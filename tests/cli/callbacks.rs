@@ -1,25 +1,22 @@
 //! Callbacks of programs that die, and what the command line shows of them.
 
 use std::path::PathBuf;
+use std::process::Command;
 
-use taskflow_tests::binaries::{ProgramOutput, masked, program};
+use taskflow_tests::binaries::{ProgramOutput, masked};
 use taskflow_tests::common::eventually;
-use tempfile::TempDir;
+use taskflow_tests::home::ProgramHome;
 
 /// A home of its own, and the file that callbacks write into.
-struct Home(TempDir);
+struct Home(ProgramHome);
 
 impl Home {
     fn new() -> Self {
-        Home(tempfile::tempdir().expect("temporary directories can be made"))
-    }
-
-    fn path(&self) -> PathBuf {
-        self.0.path().join("home")
+        Home(ProgramHome::new("cli_callbacks"))
     }
 
     fn file(&self) -> PathBuf {
-        self.0.path().join("told")
+        self.0.beside("told")
     }
 
     fn told(&self) -> Vec<String> {
@@ -27,12 +24,15 @@ impl Home {
         told.lines().map(str::to_owned).collect()
     }
 
+    fn command(&self, words: &[&str]) -> Command {
+        let mut command = self.0.command(words);
+        command.env("TOLD", self.file());
+        command
+    }
+
     fn call(&self, words: &[&str], variables: &[&str]) -> ProgramOutput {
-        let mut command = program("cli_callbacks");
-        variables.iter().for_each(|variable| {
-            command.env(variable, "yes");
-        });
-        let command = command.env("TASKFLOW_HOME", self.path()).env("TOLD", self.file()).args(words);
+        let mut command = self.command(words);
+        command.envs(variables.iter().map(|variable| (variable, "yes")));
         command.output().expect("a built program starts").into()
     }
 }
@@ -116,9 +116,7 @@ fn a_callback_that_fails_is_one_warning() {
 #[test]
 fn somebody_is_told_of_a_cancelled_run() {
     let home = Home::new();
-    let mut command = program("cli_callbacks");
-    command.env("TASKFLOW_HOME", home.path()).env("TOLD", home.file()).args(["run", "stopped", "-q"]);
-    let mut child = command.spawn().expect("a built program starts");
+    let mut child = home.command(&["run", "stopped", "-q"]).spawn().expect("a built program starts");
     eventually("it runs", || home.call(&["status", "1"], &[]).stdout.contains("running"));
     let cancelled = home.call(&["cancel", "1", "--reason", "wrong month"], &[]);
     assert_eq!(cancelled.code, Some(0), "{cancelled:?}");

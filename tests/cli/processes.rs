@@ -2,54 +2,38 @@
 //! outside.
 
 use std::io::{BufRead, BufReader, Read};
-use std::path::{Path, PathBuf};
+use std::ops::Deref;
+use std::path::Path;
 use std::process::{Child, Stdio};
-use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
-use serde_json::{Value, json};
+use serde_json::json;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _};
-use taskflow_tests::binaries::{ProgramOutput, call_at, masked, program};
-use taskflow_tests::common::PATIENCE;
-use tempfile::TempDir;
+use taskflow_tests::binaries::{ProgramOutput, masked};
+use taskflow_tests::common::eventually;
+use taskflow_tests::home::ProgramHome;
 
-struct Home {
-    directory: TempDir,
+/// A home of its own for a test, and the files that its tasks write and wait for.
+struct Home(ProgramHome);
+
+impl Deref for Home {
+    type Target = ProgramHome;
+
+    fn deref(&self) -> &ProgramHome {
+        &self.0
+    }
 }
 
 impl Home {
     fn new() -> Self {
-        Home { directory: tempfile::tempdir().expect("temporary directories can be made") }
-    }
-
-    fn path(&self) -> PathBuf {
-        self.directory.path().join("home")
-    }
-
-    fn file(&self, name: &str) -> PathBuf {
-        self.directory.path().join(name)
+        Home(ProgramHome::new("cli_history"))
     }
 
     /// The words that run the DAG that waits for the file `go`.
     fn long(&self, started: &Path) -> [String; 6] {
         let file = |path: &Path| path.to_str().expect("temporary paths are text").to_owned();
-        ["run", "long", "--started", &file(started), "--go", &file(&self.file("go"))].map(str::to_owned)
-    }
-
-    fn call(&self, words: &[&str]) -> ProgramOutput {
-        call_at(&self.path(), "cli_history", words)
-    }
-
-    #[track_caller]
-    fn json(&self, words: &[&str]) -> Value {
-        self.call(&[words, &["--output", "json"]].concat()).json()
-    }
-
-    fn spawn(&self, words: &[impl AsRef<std::ffi::OsStr>]) -> Child {
-        let mut program = program("cli_history");
-        program.args(words).env("TASKFLOW_HOME", self.path()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        program.spawn().expect("a built program starts")
+        ["run", "long", "--started", &file(started), "--go", &file(&self.beside("go"))].map(str::to_owned)
     }
 
     /// Calls the program while the store is locked, and lets whoever has the lock go on as soon as
@@ -68,7 +52,7 @@ impl Home {
 
     /// Starts the run that waits for the file `go`, and returns when it waits.
     fn start(&self, name: &str) -> Child {
-        let started = self.file(&format!("started_{name}"));
+        let started = self.beside(&format!("started_{name}"));
         let child = self.spawn(&self.long(&started));
         eventually("the task starts", || started.exists());
         child
@@ -87,16 +71,7 @@ impl Home {
     }
 
     fn go(&self) {
-        std::fs::write(self.file("go"), "").expect("temporary files can be written");
-    }
-}
-
-#[track_caller]
-fn eventually(what: &str, condition: impl Fn() -> bool) {
-    let start = Instant::now();
-    while !condition() {
-        assert!(start.elapsed() < PATIENCE, "{what}: this does not come true");
-        std::thread::sleep(Duration::from_millis(5));
+        std::fs::write(self.beside("go"), "").expect("temporary files can be written");
     }
 }
 
@@ -144,7 +119,7 @@ fn a_run_whose_home_or_database_is_removed_is_interrupted_and_exits_with_one() {
     for removed in ["", "taskflow.db", "taskflow.db-wal"] {
         for output in [&[][..], &["--output", "json"]] {
             let home = Home::new();
-            let started = home.file("started");
+            let started = home.beside("started");
             let long = home.long(&started);
             let words: Vec<&str> = long.iter().map(String::as_str).chain(output.iter().copied()).collect();
             let child = home.spawn(&words);
@@ -293,7 +268,7 @@ fn the_log_of_a_live_run_is_followed_to_its_end() {
 #[test]
 fn logs_are_shown_while_tasks_run() {
     let home = Home::new();
-    let words = [&home.long(&home.file("started"))[..], &["--logs".to_owned()]].concat();
+    let words = [&home.long(&home.beside("started"))[..], &["--logs".to_owned()]].concat();
     let mut child = home.spawn(&words);
     let mut lines = BufReader::new(child.stderr.take().unwrap());
     let mut seen = String::new();
@@ -343,8 +318,7 @@ fn programs_that_start_together_in_a_new_home_all_store_their_runs() {
 #[test]
 fn a_run_that_is_stopped_holds_up_no_other_run() {
     let home = Home::new();
-    let mut program = program("cli_history");
-    program.args(["run", "ticks", "--count", "200000", "-q"]).env("TASKFLOW_HOME", home.path());
+    let mut program = home.command(&["run", "ticks", "--count", "200000", "-q"]);
     // A commit that waits for the disk is hit more often.
     program.env("TASKFLOW_SYNC", "normal").stdout(Stdio::null()).stderr(Stdio::null());
     let mut child = program.spawn().expect("a built program starts");

@@ -1,52 +1,18 @@
 //! What people read of runs: labels, waits, odd results, changed graphs, triggered runs.
 
 use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
-use std::process::{Child, Stdio};
 
 use serde_json::json;
-use taskflow_tests::binaries::{ProgramOutput, masked, program};
+use taskflow_tests::binaries::{ProgramOutput, masked};
 use taskflow_tests::common::eventually;
-use tempfile::TempDir;
+use taskflow_tests::home::ProgramHome;
 
-/// A home of its own for a test.
-struct Home(TempDir);
+fn new_home() -> ProgramHome {
+    ProgramHome::new("cli_shown")
+}
 
-impl Home {
-    fn new() -> Self {
-        Home(tempfile::tempdir().expect("temporary directories can be made"))
-    }
-
-    fn path(&self) -> PathBuf {
-        self.0.path().join("home")
-    }
-
-    fn file(&self) -> String {
-        self.0.path().join("file").display().to_string()
-    }
-
-    fn call_with(&self, words: &[&str], variables: &[(&str, &str)]) -> ProgramOutput {
-        let mut command = program("cli_shown");
-        command.envs(variables.iter().copied()).env("TASKFLOW_HOME", self.path()).args(words);
-        command.output().expect("a built program starts").into()
-    }
-
-    fn call(&self, words: &[&str]) -> ProgramOutput {
-        self.call_with(words, &[])
-    }
-
-    #[track_caller]
-    fn good(&self, words: &[&str]) -> ProgramOutput {
-        let output = self.call(words);
-        assert_eq!(output.code, Some(0), "{words:?} {output:?}");
-        output
-    }
-
-    fn spawn(&self, words: &[&str]) -> Child {
-        let mut command = program("cli_shown");
-        command.env("TASKFLOW_HOME", self.path()).args(words).stdout(Stdio::piped()).stderr(Stdio::piped());
-        command.spawn().expect("a built program starts")
-    }
+fn call_with(home: &ProgramHome, words: &[&str], variables: &[(&str, &str)]) -> ProgramOutput {
+    home.command(words).envs(variables.iter().copied()).output().expect("a built program starts").into()
 }
 
 /// Reads lines of stderr until one contains this text; all of them.
@@ -63,7 +29,7 @@ fn lines_until(lines: &mut impl BufRead, text: &str) -> String {
 /// B10: the plain lines, `status`, `explain` and the JSON of a run that waits for an approval.
 #[test]
 fn a_run_that_waits_for_an_approval_says_what_for_and_how_to_answer() {
-    let home = Home::new();
+    let home = new_home();
     let mut child = home.spawn(&["run", "review"]);
     let mut stderr = BufReader::new(child.stderr.take().expect("it is piped"));
     let seen = lines_until(&mut stderr, "release");
@@ -97,8 +63,8 @@ fn a_run_that_waits_for_an_approval_says_what_for_and_how_to_answer() {
 /// A sensor, an event and a question of a type of the program.
 #[test]
 fn every_wait_is_said_once_in_plain_lines() {
-    let home = Home::new();
-    let file = home.file();
+    let home = new_home();
+    let file = home.beside("file").display().to_string();
     let mut child = home.spawn(&["run", "waiting", "--file", &file]);
     let mut stderr = BufReader::new(child.stderr.take().expect("it is piped"));
     let mut seen = String::new();
@@ -132,12 +98,11 @@ fn every_wait_is_said_once_in_plain_lines() {
 #[test]
 fn an_answer_always_says_who_gave_it() {
     for (variables, by) in [(&[("USER", "")][..], None), (&[("USER", "grace")], Some("grace"))] {
-        let home = Home::new();
+        let home = new_home();
         let mut child = home.spawn(&["run", "review", "-q"]);
         eventually("it asks", || home.call(&["status"]).stdout.contains("waits: start_review"));
-        let mut command = program("cli_shown");
-        command.env("TASKFLOW_HOME", home.path()).env_remove("USER").env_remove("LOGNAME").env_remove("USERNAME");
-        command.envs(variables.iter().copied()).args(["release", "1", "start_review", "--value", "\"approved\""]);
+        let mut command = home.command(&["release", "1", "start_review", "--value", "\"approved\""]);
+        command.env_remove("USER").env_remove("LOGNAME").env_remove("USERNAME").envs(variables.iter().copied());
         assert!(command.status().expect("a built program starts").success());
         let code = child.wait().expect("it ends").code();
         let value = home.good(&["values", "1", "reviewed"]).stdout;
@@ -150,7 +115,7 @@ fn an_answer_always_says_who_gave_it() {
 /// B11: `--by ""`.
 #[test]
 fn a_name_that_is_empty_is_refused() {
-    let home = Home::new();
+    let home = new_home();
     home.good(&["run", "wide", "-q"]);
     let output = home.call(&["clear", "1", "--no-run", "--by", ""]);
     assert_eq!(output.code, Some(2), "{output:?}");
@@ -165,7 +130,7 @@ fn a_name_that_is_empty_is_refused() {
 /// B13: elements of a labelled list, also of an inner one.
 #[test]
 fn elements_have_their_labels_everywhere() {
-    let home = Home::new();
+    let home = new_home();
     let run = home.call(&["run", "labelled", "--fail"]);
     assert_eq!(run.code, Some(1), "{run:?}");
     let lines: Vec<&str> = run.stderr.lines().collect();
@@ -208,7 +173,7 @@ fn elements_have_their_labels_everywhere() {
 /// summary, `status`, `show` and `list`; `run parent --only child`, 1 of 3 tasks.
 #[test]
 fn there_is_one_count_of_tasks_with_words_for_the_others() {
-    let home = Home::new();
+    let home = new_home();
     let run = home.good(&["run", "labelled"]);
     let last = |text: &str| text.lines().last().map(masked).unwrap_or_default();
     assert_eq!(last(&run.stderr), "labelled: success in <time>, 3 tasks, 11 with elements; `status 1` shows more");
@@ -237,7 +202,7 @@ fn there_is_one_count_of_tasks_with_words_for_the_others() {
 /// A18: `run labelled` and `status 1`.
 #[test]
 fn the_summary_and_the_status_have_the_same_duration() {
-    let home = Home::new();
+    let home = new_home();
     let run = home.good(&["run", "labelled", "--output", "json"]).json();
     let status = home.good(&["status", "1", "--output", "json"]).json();
     assert_eq!((&run["started"], &run["ended"]), (&status["started"], &status["ended"]));
@@ -248,7 +213,7 @@ fn the_summary_and_the_status_have_the_same_duration() {
 /// A11: `u128::MAX`, `HashMap<(u32, u32), _>` and NaN.
 #[test]
 fn a_result_that_json_does_not_have_is_text_with_a_note() {
-    let home = Home::new();
+    let home = new_home();
     for (dag, text, why) in [
         ("wide", json!(u128::MAX.to_string()), "number out of range"),
         ("pairs", json!({"[1,2]": "a"}), "key must be a string"),
@@ -269,23 +234,23 @@ fn a_result_that_json_does_not_have_is_text_with_a_note() {
 /// E14: `run grown` with three steps; `resume` with four and a check, then without the check.
 #[test]
 fn resuming_after_a_change_of_the_graph_says_what_is_new_or_gone() {
-    let home = Home::new();
-    home.call_with(&["run", "grown", "-q"], &[("STEPS", "3")]);
+    let home = new_home();
+    call_with(&home, &["run", "grown", "-q"], &[("STEPS", "3")]);
     home.good(&["clear", "1", "step", "--downstream", "--no-run"]);
-    let same = home.call_with(&["resume", "1"], &[("STEPS", "3")]);
+    let same = call_with(&home, &["resume", "1"], &[("STEPS", "3")]);
     assert_eq!(same.code, Some(0), "{same:?}");
     assert!(!same.stderr.contains("the graph has changed"), "{same:?}");
 
     home.good(&["clear", "1", "step", "--downstream", "--no-run"]);
-    let more = home.call_with(&["resume", "1"], &[("STEPS", "4"), ("CHECK", "yes")]);
+    let more = call_with(&home, &["resume", "1"], &[("STEPS", "4"), ("CHECK", "yes")]);
     assert_eq!(more.code, Some(0), "{more:?}");
     let first = more.stderr.lines().next().unwrap_or_default();
     assert_eq!(first, "the graph has changed since the run was last run; new: step_4, check");
     let second = more.stderr.lines().nth(1).unwrap_or_default();
     assert!(second.starts_with("warning: the calls of step are numbered in the order of the calls"), "{more:?}");
 
-    home.call_with(&["clear", "1", "step", "--downstream", "--no-run"], &[("STEPS", "4"), ("CHECK", "yes")]);
-    let fewer = home.call_with(&["resume", "1"], &[("STEPS", "4")]);
+    call_with(&home, &["clear", "1", "step", "--downstream", "--no-run"], &[("STEPS", "4"), ("CHECK", "yes")]);
+    let fewer = call_with(&home, &["resume", "1"], &[("STEPS", "4")]);
     let first = fewer.stderr.lines().next().unwrap_or_default();
     assert_eq!(first, "the graph has changed since the run was last run; gone: check", "{fewer:?}");
     assert!(!fewer.stderr.contains("warning"), "{fewer:?}");
@@ -296,7 +261,7 @@ fn resuming_after_a_change_of_the_graph_says_what_is_new_or_gone() {
 /// E11: `status` of a run that triggers a run that triggers another one, and one more.
 #[test]
 fn the_status_of_a_run_shows_the_runs_that_it_has_triggered() {
-    let home = Home::new();
+    let home = new_home();
     home.good(&["run", "parent", "-q"]);
     let status = home.good(&["status", "1"]).stdout;
     let tree: Vec<&str> = status.lines().filter(|line| line.contains("triggered run")).collect();

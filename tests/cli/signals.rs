@@ -1,10 +1,12 @@
 //! Ctrl-C, SIGTERM and SIGHUP while a DAG runs.
 
 use std::io::{BufRead, BufReader, Read};
+use std::ops::Deref;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use taskflow_tests::binaries::{self, ProgramOutput};
+use taskflow_tests::home::ProgramHome;
 
 fn wait_for(file: &PathBuf) {
     while !file.exists() {
@@ -14,38 +16,42 @@ fn wait_for(file: &PathBuf) {
 }
 
 /// A home of its own: the first run is number 1.
-struct Home(tempfile::TempDir);
+struct Home(ProgramHome);
+
+impl Deref for Home {
+    type Target = ProgramHome;
+
+    fn deref(&self) -> &ProgramHome {
+        &self.0
+    }
+}
 
 impl Home {
     fn new() -> Self {
-        Home(tempfile::tempdir().expect("temporary directories can be made"))
+        Home(ProgramHome::new("cli_single"))
     }
 
     fn started(&self) -> PathBuf {
-        self.0.path().join("started")
+        self.beside("started")
     }
 
     /// Starts a run, and returns when its task runs.
     fn start(&self, words: &[&str]) -> Child {
         let started = self.started();
-        self.spawn(&[&["run", "--started", started.to_str().expect("temporary paths are text")], words].concat())
+        self.begin(&[&["run", "--started", started.to_str().expect("temporary paths are text")], words].concat())
     }
 
     /// Resumes the run, and returns when its task runs again.
     fn resume(&self) -> Child {
-        self.spawn(&["resume", "1"])
+        self.begin(&["resume", "1"])
     }
 
-    fn spawn(&self, words: &[&str]) -> Child {
-        let mut command = binaries::program_with_signals("cli_single");
-        command.args(words).env("TASKFLOW_HOME", self.0.path()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    fn begin(&self, words: &[&str]) -> Child {
+        let mut command = self.command_with_signals(words);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let child = command.spawn().expect("a built program starts");
         wait_for(&self.started());
         child
-    }
-
-    fn call(&self, words: &[&str]) -> ProgramOutput {
-        binaries::call_at(self.0.path(), "cli_single", words)
     }
 
     /// The state of the run and of the task that lingers, as stored.
@@ -133,7 +139,7 @@ fn a_second_sigterm_stops_a_service_at_once() {
     let started = started.to_str().expect("temporary paths are text");
     let queued = home.call(&["trigger", "--started", started, "--stubborn"]);
     assert_eq!(queued.code, Some(0), "{queued:?}");
-    let mut child = home.spawn(&["serve"]);
+    let mut child = home.begin(&["serve"]);
     send("TERM", &child);
     let mut lines = BufReader::new(child.stderr.take().unwrap());
     read_until(&mut lines, "a second signal stops at once");
@@ -180,7 +186,7 @@ fn a_signal_that_the_program_was_started_to_ignore_stays_ignored() {
     program.args(["run", "--started"]).arg(home.started());
     let mut shell = binaries::with_signals();
     shell.args(["sh", "-c", r#"trap '' HUP; exec "$0" "$@""#]).arg(program.get_program()).args(program.get_args());
-    shell.env("TASKFLOW_HOME", home.0.path()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    shell.env("TASKFLOW_HOME", home.path()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let child = shell.spawn().expect("there is a shell");
     wait_for(&home.started());
     send("HUP", &child);

@@ -1,11 +1,12 @@
 //! `run` on a terminal: the view, what tasks print meanwhile, and Ctrl-C typed on it.
 
 use std::io::{Read, Write};
+use std::ops::Deref;
 use std::path::Path;
 use std::process::{Child, Stdio};
 
-use taskflow_tests::binaries::{self, ProgramOutput};
-use tempfile::TempDir;
+use taskflow_tests::binaries;
+use taskflow_tests::home::ProgramHome;
 
 /// A fixture on its own terminal, provided by `script`: what is written to its stdin is typed
 /// there.
@@ -125,34 +126,39 @@ fn a_terminal_without_utf_8_gets_ascii() {
 
 // A home for `cli_shown`.
 
-struct Home(TempDir);
+struct Home(ProgramHome);
+
+impl Deref for Home {
+    type Target = ProgramHome;
+
+    fn deref(&self) -> &ProgramHome {
+        &self.0
+    }
+}
 
 impl Home {
     fn new() -> Self {
-        Home(tempfile::tempdir().expect("temporary directories can be made"))
+        Home(ProgramHome::new("cli_shown"))
     }
 
-    fn path(&self) -> String {
-        self.0.path().join("home").display().to_string()
+    fn session(&self, columns: u16, words: &str) -> Session {
+        let home = self.path().display().to_string();
+        Session::of("cli_shown", columns, words, &[("TASKFLOW_HOME", &home)])
     }
 
-    fn call_with(&self, words: &[&str], input: &str) -> ProgramOutput {
-        let mut program = binaries::program("cli_shown");
-        program.args(words).env("TASKFLOW_HOME", self.path()).stdin(Stdio::piped());
+    #[cfg(feature = "server")]
+    fn call_with(&self, words: &[&str], input: &str) -> binaries::ProgramOutput {
+        let mut program = self.command(words);
+        program.stdin(Stdio::piped());
         let mut child = program.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("a built program starts");
         // It may not read it.
         let _ = child.stdin.take().expect("it is piped").write_all(input.as_bytes());
         child.wait_with_output().expect("it ends").into()
     }
 
-    fn call(&self, words: &[&str]) -> ProgramOutput {
-        self.call_with(words, "")
-    }
-
     /// What a call sends to a terminal with this many columns.
     fn shown(&self, columns: u16, words: &str) -> String {
-        let (_, seen) = Session::of("cli_shown", columns, words, &[("TASKFLOW_HOME", &self.path())]).end();
-        seen
+        self.session(columns, words).end().1
     }
 }
 
@@ -161,7 +167,7 @@ impl Home {
 fn the_view_shows_a_question_and_how_to_answer_it() {
     let home = Home::new();
     for columns in [160, 60] {
-        let mut session = Session::of("cli_shown", columns, "run review", &[("TASKFLOW_HOME", &home.path())]);
+        let mut session = home.session(columns, "run review");
         session.wait_for("start_review waits: \"score 96: review?\"");
         session.wait_for("answer with: ");
         session.wait_for("approved");

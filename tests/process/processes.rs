@@ -1,42 +1,48 @@
 //! Tasks with a process of their own: how the attempt ends when that process is killed, and how the
 //! process ends with the attempt.
 
+use std::ops::Deref;
 use std::path::Path;
 use std::process::{Child, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use serde_json::{Value, json};
 use taskflow::prelude::*;
-use taskflow_tests::binaries::{ProgramOutput, call_at, program};
+use taskflow_tests::binaries::{ProgramOutput, program};
 use taskflow_tests::common::eventually;
-use tempfile::TempDir;
+use taskflow_tests::home::ProgramHome;
 
 /// A place of its own for the runs of a test.
-struct Home(TempDir);
+struct Home(ProgramHome);
+
+impl Deref for Home {
+    type Target = ProgramHome;
+
+    fn deref(&self) -> &ProgramHome {
+        &self.0
+    }
+}
 
 impl Home {
     fn new() -> Self {
-        Home(tempfile::tempdir().expect("temporary directories can be made"))
+        Home(ProgramHome::new("processes"))
     }
 
     fn file(&self, name: &str) -> String {
-        self.0.path().join(name).to_str().expect("temporary paths are text").to_owned()
+        self.beside(name).to_str().expect("temporary paths are text").to_owned()
     }
 
-    fn call(&self, words: &[&str]) -> ProgramOutput {
-        call_at(&self.0.path().join("home"), "processes", words)
-    }
-
+    /// The document that a call prints, also about a run that fails.
     #[track_caller]
-    fn json(&self, words: &[&str]) -> Value {
+    fn document(&self, words: &[&str]) -> Value {
         self.call(&[words, &["--output", "json"]].concat()).json()
     }
 
     /// Starts a run that writes the IDs of its processes to a file.
     fn start(&self, words: &[&str]) -> (Child, Vec<Pid>) {
         let file = self.file("pids");
-        let mut program = program("processes");
-        program.args(words).args(["--pids", &file]).env("TASKFLOW_HOME", self.0.path().join("home"));
+        let mut program = self.command(words);
+        program.args(["--pids", &file]);
         let child = program.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("a built program starts");
         (child, pids(&file))
     }
@@ -72,9 +78,9 @@ fn all_die(pids: &[Pid]) {
 #[track_caller]
 fn failure(how: &str) -> (String, String) {
     let home = Home::new();
-    let document = home.json(&["run", "acts", "--how", how]);
+    let document = home.document(&["run", "acts", "--how", how]);
     let reason = &document["tasks"][0]["attempts"][0]["failure"];
-    let stored = &home.json(&["status"])["tasks"][0]["attempts"][0]["failure"];
+    let stored = &home.document(&["status"])["tasks"][0]["attempts"][0]["failure"];
     assert_eq!(reason["message"], stored["message"], "{document}");
     let text = |name: &str| reason[name].as_str().unwrap_or_else(|| panic!("{document}")).to_owned();
     (text("kind"), text("message"))
@@ -96,8 +102,8 @@ fn the_outcome_that_an_isolated_task_reports_wins() {
     assert_eq!(failure("error"), ("error".to_owned(), "invalid digit found in string".to_owned()));
     assert_eq!(failure("fail"), ("error".to_owned(), "the table is gone".to_owned()));
     let home = Home::new();
-    assert_eq!(home.json(&["run", "acts", "--how", "skip"])["tasks"][0]["state"], "skipped");
-    assert_eq!(home.json(&["run", "acts", "--how", "well"])["result"], 7);
+    assert_eq!(home.document(&["run", "acts", "--how", "skip"])["tasks"][0]["state"], "skipped");
+    assert_eq!(home.document(&["run", "acts", "--how", "well"])["result"], 7);
 }
 
 #[test]
@@ -106,15 +112,15 @@ fn the_last_lines_of_stderr_are_the_cause_of_a_crash() {
     home.call(&["run", "acts", "--how", "abort"]);
     let explained = home.call(&["explain", "last", "act"]).stdout;
     assert!(explained.contains("its process aborted (SIGABRT)"), "{explained}");
-    let status = home.json(&["status"]);
+    let status = home.document(&["status"]);
     assert_eq!(status["tasks"][0]["attempts"][0]["failure"]["causes"], json!(["about to abort"]));
 }
 
 #[test]
 fn a_task_that_exceeds_its_memory_limit_fails_alone() {
     let home = Home::new();
-    assert_eq!(home.json(&["run", "hoards", "--mib", "10"])["result"], 10);
-    let document = home.json(&["run", "hoards", "--mib", "1000"]);
+    assert_eq!(home.document(&["run", "hoards", "--mib", "10"])["result"], 10);
+    let document = home.document(&["run", "hoards", "--mib", "1000"]);
     let reason = &document["tasks"][0]["attempts"][0]["failure"];
     assert_eq!(reason["kind"], "crashed", "{document}");
     assert_eq!(reason["message"], "its process exceeded its memory limit of 512.0 MiB");
@@ -123,7 +129,7 @@ fn a_task_that_exceeds_its_memory_limit_fails_alone() {
 #[test]
 fn a_crash_is_retried() {
     let home = Home::new();
-    let document = home.json(&["run", "retried"]);
+    let document = home.document(&["run", "retried"]);
     assert_eq!(document["result"], 3);
     assert_eq!(document["tasks"][0]["attempts"][0]["failure"]["kind"], "crashed");
 }
@@ -131,7 +137,7 @@ fn a_crash_is_retried() {
 #[test]
 fn an_isolated_task_receives_its_inputs_and_context() {
     let home = Home::new();
-    let document = home.json(&["run", "described", "--logical-date", "2026-01-31T06:00:00Z"]);
+    let document = home.document(&["run", "described", "--logical-date", "2026-01-31T06:00:00Z"]);
     let rows = json!([
         { "carrier": "carrier 0", "late": null },
         { "carrier": "carrier 1", "late": 1 },
@@ -146,7 +152,7 @@ fn an_isolated_task_receives_its_inputs_and_context() {
 fn a_replay_runs_an_isolated_task_in_its_own_process_unless_asked() {
     let home = Home::new();
     home.call(&["run", "described"]);
-    let here = |words: &[&str]| home.json(&[&["replay", "last", "describe"], words].concat())["value"][1].clone();
+    let here = |words: &[&str]| home.document(&[&["replay", "last", "describe"], words].concat())["value"][1].clone();
     // Its input is the process of the run, which is another one than that of the replay.
     assert!(here(&[]).as_str().is_some_and(|who| who.contains("isolated=true")));
     home.call(&["run", "acts", "--how", "exit"]);
@@ -191,7 +197,7 @@ fn draining_asks_the_process_to_end_and_leaves_nothing_behind_but_a_run_to_resum
     all_die(&pids);
 
     std::fs::write(&go, "").unwrap();
-    let resumed = home.json(&["resume", "last"]);
+    let resumed = home.document(&["resume", "last"]);
     assert_eq!((&resumed["state"], &resumed["result"]), (&json!("success"), &json!(3)), "{resumed}");
 }
 
@@ -235,9 +241,9 @@ fn no_process_outlives_a_killed_run_and_the_run_can_be_resumed() {
     all_die(&pids);
 
     std::fs::write(&go, "").unwrap();
-    let resumed = home.json(&["resume", "last"]);
+    let resumed = home.document(&["resume", "last"]);
     assert_eq!((&resumed["state"], &resumed["result"]), (&json!("success"), &json!(3)), "{resumed}");
-    let status = home.json(&["status"]);
+    let status = home.document(&["status"]);
     let kinds: Vec<&Value> =
         status["tasks"][0]["attempts"].as_array().unwrap().iter().map(|a| &a["failure"]["kind"]).collect();
     assert_eq!(kinds, [&json!("lost"), &Value::Null]);
@@ -333,7 +339,7 @@ fn a_run_whose_process_dies_three_times_in_one_task_is_not_resumed_again() {
         // Whether the first start was stored depends on how fast the process died. Later ones are.
         for _ in 0..2 {
             assert_eq!(home.call(&["resume", "1"]).code, code, "{how}");
-            assert_eq!(home.json(&["status", "1"])["tasks"][0]["state"], "running", "{how}");
+            assert_eq!(home.document(&["status", "1"])["tasks"][0]["state"], "running", "{how}");
         }
         let mut refused = home.call(&["resume", "1"]);
         if refused.code == code {
@@ -343,7 +349,7 @@ fn a_run_whose_process_dies_three_times_in_one_task_is_not_resumed_again() {
         let reason =
             "is not resumed: its process has died 3 times while `boom` ran; `clear` runs the task again all the same";
         assert!(refused.stderr.contains(reason), "{how}: {refused:?}");
-        assert_eq!(home.json(&["status", "1"])["state"], "interrupted", "{how}");
+        assert_eq!(home.document(&["status", "1"])["state"], "interrupted", "{how}");
         assert_eq!(home.call(&["clear", "1", "boom"]).code, code, "{how}");
         assert_eq!(home.call(&["resume", "1"]).code, code, "{how}");
     }
@@ -370,7 +376,7 @@ fn of_several_running_tasks_the_one_that_ends_the_process_is_found() {
         assert_eq!(refused.code, Some(2), "{refused:?}");
         let reason = "is not resumed: its process has died 3 times while `boom_later` ran; `clear` runs the task again";
         assert!(refused.stderr.contains(reason), "{refused:?}");
-        let status = home.json(&["status", "1"]);
+        let status = home.document(&["status", "1"]);
         assert_eq!(status["state"], "interrupted");
         for task in status["tasks"].as_array().unwrap() {
             let is_cause = task["id"] == "boom_later";
@@ -379,7 +385,7 @@ fn of_several_running_tasks_the_one_that_ends_the_process_is_found() {
         // The others run to their ends.
         assert_eq!(home.call(&["mark", "success", "1", "boom_later"]).code, Some(0));
         assert_eq!(home.call(&["resume", "1"]).code, Some(0));
-        assert_eq!(home.json(&["status", "1"])["state"], "success");
+        assert_eq!(home.document(&["status", "1"])["state"], "success");
     }
 }
 
@@ -401,11 +407,11 @@ fn a_triggered_run_whose_process_dies_three_times_in_one_task_is_not_resumed_aga
     };
     assert!(deaths >= 3, "{deaths} {failed:?}");
     assert_eq!(failed.code, Some(1), "{failed:?}");
-    let status = home.json(&["status", "1"]);
+    let status = home.document(&["status", "1"]);
     assert_eq!(status["state"], "failed", "{status}");
     let reason = "its process has died 3 times while `boom_later` ran";
     assert!(status.to_string().contains(reason), "{status}");
-    assert_eq!(home.json(&["status", "2"])["state"], "interrupted");
+    assert_eq!(home.document(&["status", "2"])["state"], "interrupted");
 }
 
 /// B17: `std::thread::sleep` in four async tasks.
@@ -432,7 +438,7 @@ fn commands_wait_for_descriptors() {
     program.args(["run", "crowd"]);
     let mut shell = std::process::Command::new("sh");
     shell.args(["-c", r#"ulimit -n 256; exec "$0" "$@""#]).arg(program.get_program()).args(program.get_args());
-    shell.env("TASKFLOW_HOME", home.0.path().join("home"));
+    shell.env("TASKFLOW_HOME", home.path());
     let output: ProgramOutput = shell.output().expect("there is a shell").into();
     assert_eq!(output.code, Some(0), "{output:?}");
     assert!(!output.stderr.contains("no guard"), "{output:?}");
@@ -450,7 +456,7 @@ fn a_soft_limit_of_descriptors_is_raised_but_not_for_commands() {
     let mut shell = std::process::Command::new("sh");
     shell.args(["-c", r#"ulimit -S -n 64; ulimit -H -n 900; exec "$0" "$@""#]);
     shell.arg(program.get_program()).args(program.get_args());
-    shell.env("TASKFLOW_HOME", home.0.path().join("home"));
+    shell.env("TASKFLOW_HOME", home.path());
     let output: ProgramOutput = shell.output().expect("there is a shell").into();
     assert_eq!((output.code, &*output.stdout), (Some(0), "64 900 900\n"), "{output:?}");
 }
@@ -470,9 +476,8 @@ fn a_progress_bar_is_one_line_of_the_log() {
 #[test]
 fn a_main_that_is_called_too_late_is_reported() {
     let home = Home::new();
-    let mut program = program("processes");
-    program.args(["run", "acts", "--how", "well", "--output", "json"]);
-    program.env("TASKFLOW_HOME", home.0.path()).env("READS_ARGUMENTS_FIRST", "1");
+    let mut program = home.command(&["run", "acts", "--how", "well", "--output", "json"]);
+    program.env("READS_ARGUMENTS_FIRST", "1");
     let output = ProgramOutput::from(program.output().unwrap());
     let reason = output.json()["tasks"][0]["attempts"][0]["failure"].clone();
     assert_eq!(
@@ -527,8 +532,7 @@ fn isolation_is_part_of_the_graph() {
 #[test]
 fn commands_inherit_secrets_only_if_they_are_asked_to() {
     let home = Home::new();
-    let mut program = program("processes");
-    program.args(["run", "inherits", "-q"]).env("TASKFLOW_HOME", home.0.path().join("home"));
+    let mut program = home.command(&["run", "inherits", "-q"]);
     program.env("TASKFLOW_SECRET_KEY", "swordfish").env("TASKFLOW_SECRET_PIN_FILE", "/run/pin");
     program.env("TASKFLOW_CONN_DB", "postgres://me:hunter-22@db");
     let output = ProgramOutput::from(program.output().expect("a built program starts"));
@@ -542,8 +546,8 @@ fn commands_inherit_secrets_only_if_they_are_asked_to() {
 fn the_command_of_a_callback_inherits_no_secrets() {
     let home = Home::new();
     let names = home.file("names");
-    let mut program = program("processes");
-    program.args(["run", "tells_all", "-q"]).env("TASKFLOW_HOME", home.0.path().join("home")).env("NAMES", &names);
+    let mut program = home.command(&["run", "tells_all", "-q"]);
+    program.env("NAMES", &names);
     program.env("TASKFLOW_SECRET_KEY", "swordfish").env("TASKFLOW_SECRET_PIN_FILE", "/run/pin");
     program.env("TASKFLOW_CONN_DB", "postgres://me:hunter-22@db");
     let output = ProgramOutput::from(program.output().expect("a built program starts"));

@@ -1,45 +1,42 @@
 //! `max_active_runs` and pools over the processes of one home.
 
 use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
+use std::ops::Deref;
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-use taskflow_tests::binaries::{ProgramOutput, call_at, program_with_signals};
 use taskflow_tests::common::eventually;
-use tempfile::TempDir;
+use taskflow_tests::home::ProgramHome;
 
 /// A home, and the files that its tasks wait for.
-struct Home {
-    directory: TempDir,
+struct Home(ProgramHome);
+
+impl Deref for Home {
+    type Target = ProgramHome;
+
+    fn deref(&self) -> &ProgramHome {
+        &self.0
+    }
 }
 
 impl Home {
     fn new() -> Self {
-        Home { directory: tempfile::tempdir().expect("temporary directories can be made") }
-    }
-
-    fn path(&self) -> PathBuf {
-        self.directory.path().join("home")
+        Home(ProgramHome::new("limits"))
     }
 
     fn file(&self, name: &str) -> String {
-        self.directory.path().join(name).to_str().expect("temporary paths are text").to_owned()
-    }
-
-    fn call(&self, words: &[&str]) -> ProgramOutput {
-        call_at(&self.path(), "limits", words)
+        self.beside(name).to_str().expect("temporary paths are text").to_owned()
     }
 
     fn words(&self, dag: &str, name: &str) -> Vec<String> {
         ["run", dag, "--name", name, "--log", &self.file("log"), "--go", &self.file("go")].map(str::to_owned).to_vec()
     }
 
-    fn spawn(&self, words: &[String]) -> Process {
-        let mut program = program_with_signals("limits");
-        program.args(words).env("TASKFLOW_HOME", self.path()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    fn process(&self, words: &[String]) -> Process {
+        let mut program = self.command_with_signals(words);
+        program.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = program.spawn().expect("a built program starts");
         let stderr = child.stderr.take().expect("it is a pipe");
         let (sender, lines) = std::sync::mpsc::channel();
@@ -50,7 +47,7 @@ impl Home {
     }
 
     fn run(&self, dag: &str, name: &str) -> Process {
-        self.spawn(&self.words(dag, name))
+        self.process(&self.words(dag, name))
     }
 
     /// What the tasks have noted.
@@ -201,7 +198,7 @@ fn a_killed_process_frees_its_place() {
     first.child.wait().unwrap();
     home.starts("b");
     assert_eq!(home.states(), ["interrupted", "running"]);
-    let mut resumed = home.spawn(&["resume".to_owned(), "1".to_owned()]);
+    let mut resumed = home.process(&["resume".to_owned(), "1".to_owned()]);
     resumed.prints("waits for run 2 of `alone`: max_active_runs = 1");
     assert_eq!(home.states(), ["queued", "running"]);
     home.go("");
@@ -271,7 +268,7 @@ fn a_cleared_run_waits() {
     assert_eq!(first.end().0, Some(1));
     let second = home.run("alone", "b");
     home.starts("b");
-    let mut cleared = home.spawn(&["clear", "1", "hold"].map(str::to_owned));
+    let mut cleared = home.process(&["clear", "1", "hold"].map(str::to_owned));
     cleared.prints("waits for run 2 of `alone`: max_active_runs = 1");
     home.go("");
     for process in [second, cleared] {
@@ -287,9 +284,9 @@ fn a_cleared_run_waits() {
 fn a_run_that_triggers_its_own_dag_and_waits_does_not_block_itself() {
     let home = Home::new();
     let nested = |name: &str| [home.words("nested", name), vec!["--depth".to_owned(), "3".to_owned()]].concat();
-    let first = home.spawn(&nested("a"));
+    let first = home.process(&nested("a"));
     home.starts("a");
-    let mut second = home.spawn(&nested("b"));
+    let mut second = home.process(&nested("b"));
     second.prints("waits for run 1 of `nested`: max_active_runs = 1");
     home.go("");
     for process in [first, second] {
@@ -305,7 +302,7 @@ fn a_run_that_triggers_its_own_dag_and_waits_does_not_block_itself() {
 fn an_interrupted_run_of_its_own_dag_is_resumed_with_its_parent() {
     let home = Home::new();
     let words = [home.words("nested", "a"), vec!["--depth".to_owned(), "1".to_owned()]].concat();
-    let mut first = home.spawn(&words);
+    let mut first = home.process(&words);
     home.starts("a");
     home.go("a");
     home.starts("a1");
@@ -323,7 +320,7 @@ impl Home {
     fn seat(&self, names: &[String]) -> Process {
         let names = names.iter().flat_map(|name| ["--names".to_owned(), name.clone()]);
         let words = ["run", "seated", "--log", &self.file("log"), "--go", &self.file("go")].map(str::to_owned);
-        self.spawn(&words.into_iter().chain(names).collect::<Vec<_>>())
+        self.process(&words.into_iter().chain(names).collect::<Vec<_>>())
     }
 
     fn started(&self) -> usize {

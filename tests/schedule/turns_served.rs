@@ -1,38 +1,36 @@
 //! The turns and the limits of queued runs, with the real `serve`.
 
 use std::io::{BufRead as _, BufReader};
-use std::path::PathBuf;
+use std::ops::Deref;
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
-use taskflow_tests::binaries::{ProgramOutput, call_at, program, program_with_signals};
+use taskflow_tests::binaries::ProgramOutput;
 use taskflow_tests::common::eventually;
-use tempfile::TempDir;
+use taskflow_tests::home::ProgramHome;
 
 use crate::serve::Service;
 
-struct Home {
-    directory: TempDir,
+/// A home of its own for a test, and the files that steer the fixture.
+struct Home(ProgramHome);
+
+impl Deref for Home {
+    type Target = ProgramHome;
+
+    fn deref(&self) -> &ProgramHome {
+        &self.0
+    }
 }
 
 impl Home {
     fn new() -> Self {
-        Home { directory: tempfile::tempdir().expect("temporary directories can be made") }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.directory.path().join(name)
-    }
-
-    fn call(&self, words: &[&str]) -> ProgramOutput {
-        call_at(&self.path("home"), "turns", words)
+        Home(ProgramHome::new("turns"))
     }
 
     /// Calls the build of the program that lacks a pool.
     fn call_without_pool(&self, words: &[&str]) -> ProgramOutput {
-        let mut program = program("turns");
-        program.env("TURNS_LACKS_A_POOL", "1").env("TASKFLOW_HOME", self.path("home")).args(words);
-        program.output().expect("a built program starts").into()
+        let mut program = self.command(words);
+        program.env("TURNS_LACKS_A_POOL", "1").output().expect("a built program starts").into()
     }
 
     /// A service with this limit.
@@ -41,10 +39,8 @@ impl Home {
     }
 
     fn service(&self, limit: usize) -> Command {
-        let mut program = program_with_signals("turns");
-        program.args(["serve", "--quiet", "--max-active-runs", &limit.to_string()]);
-        program.env("TASKFLOW_HOME", self.path("home"));
-        program.env("TURNS_HOLD", self.path("hold")).env("TURNS_LOG", self.path("log"));
+        let mut program = self.command_with_signals(&["serve", "--quiet", "--max-active-runs", &limit.to_string()]);
+        program.env("TURNS_HOLD", self.beside("hold")).env("TURNS_LOG", self.beside("log"));
         program.stdin(Stdio::null()).stdout(Stdio::null());
         program
     }
@@ -59,11 +55,11 @@ impl Home {
 
     /// Makes the runs of all DAGs wait, or those of one: `hold.dag`.
     fn hold(&self, name: &str) {
-        std::fs::write(self.path(name), "").expect("temporary files can be written");
+        std::fs::write(self.beside(name), "").expect("temporary files can be written");
     }
 
     fn release(&self, name: &str) {
-        std::fs::remove_file(self.path(name)).expect("it is there");
+        std::fs::remove_file(self.beside(name)).expect("it is there");
     }
 
     fn count(&self, dag: &str, state: &str) -> usize {
@@ -78,7 +74,7 @@ impl Home {
 
     /// What the tasks of the runs have written.
     fn log(&self) -> Vec<String> {
-        std::fs::read_to_string(self.path("log")).unwrap_or_default().lines().map(str::to_owned).collect()
+        std::fs::read_to_string(self.beside("log")).unwrap_or_default().lines().map(str::to_owned).collect()
     }
 
     /// The DAGs in the order in which their runs started.
