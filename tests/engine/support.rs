@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 use taskflow::engine::{Engine, EngineBuilder, RunHandle};
 use taskflow::prelude::*;
 use taskflow::{DagOptions, Value};
+use taskflow_tests::common::Gate;
 
 taskflow::pool!("three", slots = 3);
 taskflow::pool!("one", slots = 1);
@@ -33,6 +34,15 @@ pub(crate) fn workers(number: usize) -> Engine {
 
 pub(crate) fn start<T: Value>(dag: &Dag<T>, engine: &Engine) -> RunHandle<T> {
     dag.run().engine(engine).start().expect("the graph is sound")
+}
+
+/// Opens its gate when it is dropped.
+pub(crate) struct OpensWhenDropped(pub(crate) &'static Gate);
+
+impl Drop for OpensWhenDropped {
+    fn drop(&mut self) {
+        self.0.open();
+    }
 }
 
 /// Calls a task `count` times and returns the last output.

@@ -10,6 +10,8 @@ use taskflow::prelude::*;
 use taskflow::{DagOptions, Interval, RunInfo};
 use taskflow_tests::common::{Gate, Meter, PATIENCE, failure_of, finish, live, reference, state_of, states};
 
+use crate::support::{OpensWhenDropped, workers};
+
 taskflow::pool!("single", slots = 1);
 
 /// Short, because tests wait for it to pass.
@@ -26,20 +28,6 @@ fn with_enough_time<R>(mut test: impl FnMut(Duration) -> Option<R>) -> R {
 
 fn build<T: taskflow::Value>(body: impl FnOnce() -> Output<T>) -> Dag<T> {
     Dag::build("timeouts", body).expect("the graph is sound")
-}
-
-fn engine(workers: usize) -> Engine {
-    let workers = NonZeroUsize::new(workers).expect("not zero");
-    Engine::builder().workers(workers).build().expect("no pool is named")
-}
-
-/// Opens its gate when it is dropped.
-struct OpensWhenDropped(&'static Gate);
-
-impl Drop for OpensWhenDropped {
-    fn drop(&mut self) {
-        self.0.open();
-    }
 }
 
 #[task]
@@ -82,7 +70,7 @@ fn the_limit_of_a_task_holds_that_a_worker_goes_on_with() {
     });
     let limited = [(in_time, "follows", "timeout"), (in_time_in_all, "follows_in_all", "out_of_time")];
     for (dag, id, kind) in limited {
-        let report = live(dag.run().engine(&engine(1)));
+        let report = live(dag.run().engine(&workers(1)));
         assert_eq!(state_of(&report, id), TaskState::Failed, "{id}");
         assert_eq!(report.task(id).and_then(|task| task.failure()).map(|failure| failure.kind()), Some(kind), "{id}");
     }
@@ -231,7 +219,7 @@ fn a_stuck_worker_is_replaced() {
         let _ = RETURNED.enter();
         5
     }
-    let engine = engine(1);
+    let engine = workers(1);
     let dag = build(|| {
         for _ in 0..3 {
             stuck().timeout(LIMIT).priority(1);
@@ -274,7 +262,7 @@ fn a_stale_result_does_not_replace_a_later_one() {
     let mut trials = 0..;
     with_enough_time(|limit| {
         let trial = trials.next()?;
-        let report = live(build(|| takes(late(trial).timeout(limit))).run().engine(&engine(2)));
+        let report = live(build(|| takes(late(trial).timeout(limit))).run().engine(&workers(2)));
         let attempts = report.task("late").expect("there is such a task").attempts();
         let failures: Vec<_> =
             attempts.iter().map(|attempt| attempt.failure.as_ref().map(|failure| failure.kind())).collect();
@@ -367,7 +355,7 @@ fn a_timeout_frees_the_slots() {
         SECOND_RAN.open();
     }
     let one_task = Engine::builder().workers(NonZeroUsize::MIN).max_active_tasks(NonZeroUsize::MIN).build();
-    for (engine, pool) in [(one_task.expect("no pool is named"), false), (engine(2), true)] {
+    for (engine, pool) in [(one_task.expect("no pool is named"), false), (workers(2), true)] {
         let dag = build(|| {
             let (first, second) = (stuck().timeout(LIMIT).priority(1), second());
             if pool {
@@ -482,7 +470,7 @@ fn the_timeout_of_one_run_does_not_end_another() {
         RELEASE.pass_async().await;
         1
     }
-    let engine = engine(1);
+    let engine = workers(1);
     let free = build(waits).run().engine(&engine).start().expect("the graph is sound");
     let limited = live(with_run_limit(LIMIT, waits).run().engine(&engine));
     assert_eq!(state_of(&limited, "waits"), TaskState::Cancelled);

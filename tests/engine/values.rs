@@ -10,12 +10,10 @@ use taskflow::prelude::*;
 use taskflow::{Selection, Value};
 use taskflow_tests::common::{Gate, eventually, finish, in_a_separate_process, live, reference, states};
 
+use crate::support::workers;
+
 fn build<T: Value>(body: impl FnOnce() -> Output<T>) -> Dag<T> {
     Dag::build("values", body).expect("the graph is sound")
-}
-
-fn one_worker() -> Engine {
-    Engine::builder().workers(1.try_into().expect("not zero")).build().expect("no pool is named")
 }
 
 /// Counts what happens to the values of one type. Each test has a type of its own, since tests run
@@ -98,7 +96,7 @@ fn assert_clones<T: Value>(counts: &Counters, expected: usize, body: impl Fn() -
     assert_eq!(counts.alive(), 0, "on the reference driver");
 
     counts.reset();
-    let report = live(dag.run().engine(&one_worker()));
+    let report = live(dag.run().engine(&workers(1)));
     assert_eq!(report.state(), RunState::Success);
     assert_eq!(counts.clones(), expected, "on the live engine");
     drop(report);
@@ -570,7 +568,7 @@ fn fine() -> u32 {
 /// Runs the graph on an engine with one worker, which must survive. Returns the states.
 #[track_caller]
 fn survives<T: Value>(dag: &Dag<T>) -> String {
-    let engine = one_worker();
+    let engine = workers(1);
     let report = live(dag.run().engine(&engine));
     let states = states(&report);
     // The result may explode here, which is not the engine's business.
@@ -624,7 +622,7 @@ fn a_panicking_destructor_does_not_stop_async_and_blocking_tasks() {
         let fine = fine().after((one, other));
         takes(makes_async().after(fine))
     });
-    let report = live(dag.run().engine(&one_worker()));
+    let report = live(dag.run().engine(&workers(1)));
     assert!(report.is_success(), "{report:?}");
 }
 
@@ -641,7 +639,7 @@ fn with_explosive_parameter(value: Explosive) -> u32 {
 
 #[test]
 fn a_parameter_with_a_panicking_destructor_does_not_kill_the_worker() {
-    let engine = one_worker();
+    let engine = workers(1);
     for _ in 0..3 {
         let report = live(with_explosive_parameter::run(Explosive).engine(&engine));
         assert_eq!(report.result(), Some(&1));
@@ -656,7 +654,7 @@ fn an_unawaited_result_can_panic_in_its_destructor() {
         RELEASE.pass();
         Explosive
     }
-    let engine = one_worker();
+    let engine = workers(1);
     drop(build(late).run().engine(&engine).start().expect("the graph is sound"));
     let next = build(fine).run().engine(&engine).start().expect("the graph is sound");
     RELEASE.open();
