@@ -1,8 +1,6 @@
 //! Groups that are retried as a whole.
 #![allow(clippy::needless_pass_by_value, reason = "tasks take their inputs in every way")]
 
-use std::collections::HashMap;
-use std::sync::{LazyLock, Mutex};
 use std::time::Duration;
 
 use taskflow::engine::{Engine, RunState, TaskState};
@@ -11,29 +9,23 @@ use taskflow::journal::{Journal, Note, TaskFilter};
 use taskflow::prelude::*;
 use taskflow::testing::{Test, explore};
 use taskflow::{BoxError, BuildErrors, Group, Selection};
-use taskflow_tests::common::{self, PATIENCE, live, locked, reference, state_of, states};
+use taskflow_tests::calls::Calls;
+use taskflow_tests::common::{self, PATIENCE, live, reference, state_of, states};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
 /// How often each function was called, by test and name.
-static CALLS: LazyLock<Mutex<HashMap<String, u32>>> = LazyLock::new(Mutex::default);
-
-fn call(name: &str) -> u32 {
-    let mut calls = locked(&CALLS);
-    let count = calls.entry(name.to_owned()).or_default();
-    *count += 1;
-    *count
-}
+static CALLS: Calls = Calls::new();
 
 #[task]
 fn stage(test: &str, rows: u32) -> u32 {
-    call(&format!("{test} stage"));
+    CALLS.call(&format!("{test} stage"));
     rows
 }
 
 #[task]
 fn swap(test: &str, rows: u32) -> Result<u32> {
-    match call(&format!("{test} swap")) {
+    match CALLS.call(&format!("{test} swap")) {
         1 | 2 if test.contains("twice") => Err("the table is locked")?,
         _ if test.contains("always") => Err("the table is gone")?,
         count => Ok(rows + count),
@@ -42,7 +34,7 @@ fn swap(test: &str, rows: u32) -> Result<u32> {
 
 #[task]
 fn publish(test: &str, rows: u32) -> u32 {
-    call(&format!("{test} publish"));
+    CALLS.call(&format!("{test} publish"));
     rows
 }
 
@@ -72,7 +64,7 @@ fn a_failed_group_is_retried_as_a_whole_before_its_downstreams_start() {
     // The third call of `swap`.
     assert_eq!(report.result(), Some(&13));
     assert_eq!(states(&report), "rows=success load.stage=success load.swap=success publish=success");
-    let calls = ["stage", "swap", "publish"].map(|task| locked(&CALLS)[&format!("twice {task}")]);
+    let calls = ["stage", "swap", "publish"].map(|task| CALLS.of(&format!("twice {task}")));
     assert_eq!(calls, [3, 3, 1]);
     assert_eq!(report.ended().since(report.started()), 2 * HOUR);
     let attempts = report.task("load.swap").expect("it is there").attempts();
@@ -85,7 +77,7 @@ fn downstreams_see_the_failure_of_a_group_once_its_retries_are_exhausted() {
     let report = reference(load("always").run());
     assert_eq!(report.state(), RunState::Failed);
     assert_eq!(states(&report), "rows=success load.stage=success load.swap=failed publish=upstream_failed");
-    assert_eq!(locked(&CALLS)["always stage"], 3);
+    assert_eq!(CALLS.of("always stage"), 3);
     let ended = report.task("publish").expect("it is there").ended();
     assert_eq!(ended.since(report.started()), 2 * HOUR);
 }
@@ -116,7 +108,7 @@ fn a_failure_handled_inside_a_group_does_not_fail_it() {
     let dag = Dag::build("dealt", || Group::new("load").retries(3).draw(|| audit(swap("dealt always", 1))));
     let report = reference(dag.expect("no mistake").run());
     assert_eq!((report.state(), report.result()), (RunState::Success, Some(&false)));
-    assert_eq!(locked(&CALLS)["dealt always swap"], 1);
+    assert_eq!(CALLS.of("dealt always swap"), 1);
 }
 
 #[test]
@@ -167,7 +159,7 @@ fn a_failure_counts_if_the_task_that_would_handle_it_does_not_run() {
 
 #[task]
 fn refuses(ctx: &TaskContext) -> Result<u32> {
-    call("refuses");
+    CALLS.call("refuses");
     Err(ctx.fail("never"))?
 }
 
@@ -175,7 +167,7 @@ fn refuses(ctx: &TaskContext) -> Result<u32> {
 fn a_failure_that_is_not_retryable_does_not_retry_the_group() {
     let dag = Dag::build("never", || Group::new("load").retries(3).draw(refuses)).expect("no mistake");
     assert_eq!(reference(dag.run()).state(), RunState::Failed);
-    assert_eq!(locked(&CALLS)["refuses"], 1);
+    assert_eq!(CALLS.of("refuses"), 1);
 }
 
 #[task]
@@ -208,7 +200,7 @@ fn a_run_can_be_cancelled_while_a_group_waits() {
     let dag = load("cancelled always");
     let handle = dag.run().start().expect("it starts");
     let control = handle.control();
-    common::eventually("the group waits", || locked(&CALLS).contains_key("cancelled always swap"));
+    common::eventually("the group waits", || CALLS.of("cancelled always swap") > 0);
     control.cancel("enough");
     let report = common::finish(handle);
     assert_eq!(report.state(), RunState::Cancelled);
@@ -217,13 +209,13 @@ fn a_run_can_be_cancelled_while_a_group_waits() {
 
 #[task]
 fn open(name: &str) -> String {
-    call(&format!("open {name}"));
+    CALLS.call(&format!("open {name}"));
     name.to_owned()
 }
 
 #[task]
 fn close(name: &str) {
-    call(&format!("close {name}"));
+    CALLS.call(&format!("close {name}"));
 }
 
 #[test]
@@ -234,8 +226,7 @@ fn a_scope_in_a_group_is_set_up_and_torn_down_in_each_attempt() {
     });
     let report = reference(dag.expect("no mistake").run());
     assert_eq!(report.state(), RunState::Success);
-    let calls = locked(&CALLS);
-    assert_eq!((calls["open scoped"], calls["close scoped"]), (3, 3));
+    assert_eq!((CALLS.of("open scoped"), CALLS.of("close scoped")), (3, 3));
 }
 
 /// As at the end of a run: the failure of a teardown that does not fail the run was one of its
@@ -265,7 +256,7 @@ fn a_group_is_retried_also_if_a_part_of_it_runs_only() {
 /// Fails at its second call.
 #[task]
 fn fails_later() -> Result<u32> {
-    match call("stale fails_later") {
+    match CALLS.call("stale fails_later") {
         2 => Err("the table is locked")?,
         count => Ok(count),
     }
@@ -274,7 +265,7 @@ fn fails_later() -> Result<u32> {
 /// Finds something at its second poke.
 #[sensor(poke_interval = "1h")]
 fn lands(rows: u32) -> Option<u32> {
-    (call("stale lands") > 1).then_some(rows)
+    (CALLS.call("stale lands") > 1).then_some(rows)
 }
 
 /// `load.lands` waits when its process leaves. `load.fails_later` is cleared and fails, so the wait
@@ -301,7 +292,7 @@ async fn a_task_of_a_retried_group_does_not_go_on_with_a_wait_from_before() -> R
     let resumed = journal.resume_dag("last", &dag).await?.start()?;
     let report = tokio::time::timeout(PATIENCE, resumed).await?;
     assert_eq!((report.state(), report.result()), (RunState::Success, Some(&3)), "{}", states(&report));
-    let calls = ["fails_later", "lands"].map(|task| locked(&CALLS)[&format!("stale {task}")]);
+    let calls = ["fails_later", "lands"].map(|task| CALLS.of(&format!("stale {task}")));
     assert_eq!(calls, [3, 2]);
     Ok(())
 }

@@ -1,7 +1,5 @@
 //! Failed runs that are retried as a whole: in the same run, with their history.
 
-use std::collections::HashMap;
-use std::sync::{LazyLock, Mutex};
 use std::time::Duration;
 
 use taskflow::engine::{RunState, TaskState};
@@ -10,33 +8,22 @@ use taskflow::ops::{self, OpsError};
 use taskflow::prelude::*;
 use taskflow::testing::{Test, explore};
 use taskflow::{BoxError, DagOptions};
-use taskflow_tests::common::{PATIENCE, both, live, locked, reference};
+use taskflow_tests::calls::Calls;
+use taskflow_tests::common::{PATIENCE, both, live, reference};
 
 /// How often each function was called, by test.
-static CALLS: LazyLock<Mutex<HashMap<String, u32>>> = LazyLock::new(Mutex::default);
-
-/// Counts a call, from 1.
-fn call(name: &str) -> u32 {
-    let mut calls = locked(&CALLS);
-    let count = calls.entry(name.to_owned()).or_default();
-    *count += 1;
-    *count
-}
-
-fn calls(name: &str) -> u32 {
-    locked(&CALLS).get(name).copied().unwrap_or(0)
-}
+static CALLS: Calls = Calls::new();
 
 #[task]
 fn extract(name: &str) -> Vec<u32> {
-    call(&format!("extract {name}"));
+    CALLS.call(&format!("extract {name}"));
     vec![1, 2, 3]
 }
 
 /// Succeeds at its call with this number.
 #[task]
 fn load(name: &str, rows: &[u32], at: u32) -> Result<u32, String> {
-    let call = call(&format!("load {name}"));
+    let call = CALLS.call(&format!("load {name}"));
     if call < at { Err(format!("call {call} fails")) } else { Ok(rows.iter().sum()) }
 }
 
@@ -65,7 +52,7 @@ fn a_retried_run_does_not_repeat_successful_tasks() {
     let report = live(dag.run());
     assert_eq!(report.result().map(String::as_str), Some("6"));
     assert_eq!(report.state(), RunState::Success);
-    assert_eq!((calls("extract again"), calls("load again")), (1, 3));
+    assert_eq!((CALLS.of("extract again"), CALLS.of("load again")), (1, 3));
     let load = report.task("load").unwrap();
     assert_eq!(load.attempts().len(), 3);
     let failures: Vec<String> =
@@ -103,7 +90,7 @@ fn squares(n: u32) -> Vec<u32> {
 
 #[task]
 fn third_fails(name: &str, n: u32) -> Result<u32, String> {
-    let call = call(&format!("{name} {n}"));
+    let call = CALLS.call(&format!("{name} {n}"));
     if n == 4 && call == 1 { Err("no".to_owned()) } else { Ok(n + 1) }
 }
 
@@ -119,7 +106,7 @@ fn only_failed_elements_run_again() {
     });
     let report = live(dag.unwrap().run());
     assert_eq!(report.result(), Some(&35));
-    assert_eq!((calls("element 4"), calls("element 9")), (2, 1));
+    assert_eq!((CALLS.of("element 4"), CALLS.of("element 9")), (2, 1));
 }
 
 #[test]
@@ -184,17 +171,17 @@ fn a_task_that_skipped_itself_is_not_retried_with_the_run() {
 
 #[task]
 fn create(name: &str) -> u32 {
-    call(&format!("create {name}"))
+    CALLS.call(&format!("create {name}"))
 }
 
 #[task]
 fn delete(cluster: &u32, name: &str) {
-    call(&format!("delete {name} {cluster}"));
+    CALLS.call(&format!("delete {name} {cluster}"));
 }
 
 #[task]
 fn on_cluster(cluster: &u32, name: &str) -> Result<u32, String> {
-    if call(&format!("work {name}")) == 1 { Err(format!("cluster {cluster} is slow")) } else { Ok(*cluster) }
+    if CALLS.call(&format!("work {name}")) == 1 { Err(format!("cluster {cluster} is slow")) } else { Ok(*cluster) }
 }
 
 #[test]
@@ -204,7 +191,7 @@ fn retried_work_of_a_scope_runs_with_its_setup_and_teardown() {
     });
     let report = live(dag.unwrap().run());
     assert_eq!((report.state(), report.result()), (RunState::Success, Some(&2)));
-    assert_eq!((calls("create scoped"), calls("delete scoped 1"), calls("delete scoped 2")), (2, 1, 1));
+    assert_eq!((CALLS.of("create scoped"), CALLS.of("delete scoped 1"), CALLS.of("delete scoped 2")), (2, 1, 1));
 }
 
 #[tokio::test]
@@ -261,7 +248,7 @@ async fn a_pending_run_retry_survives_the_process_and_can_be_cancelled() -> Resu
     handle.control().cancel("enough");
     let report = tokio::time::timeout(PATIENCE, handle).await?;
     assert_eq!(report.state(), RunState::Cancelled, "that ends the wait");
-    assert_eq!((calls("extract waits"), calls("load waits")), (1, 1));
+    assert_eq!((CALLS.of("extract waits"), CALLS.of("load waits")), (1, 1));
     let again = ops::cancel(&journal, "last", &Note::default(), None).await;
     assert!(matches!(again, Err(OpsError::Ended { state: RunState::Cancelled, .. })), "{again:?}");
     Ok(())
@@ -272,10 +259,10 @@ async fn a_cleared_run_has_all_its_retries_again() -> Result<(), BoxError> {
     let journal = Journal::in_memory()?;
     let dag = pipeline("cleared", 1, 4);
     assert_eq!(dag.run().journal(&journal).await?.state(), RunState::Failed);
-    assert_eq!(calls("load cleared"), 2);
+    assert_eq!(CALLS.of("load cleared"), 2);
     journal.clear("last", &TaskFilter::all().failed().downstream(), &Note::default()).await?;
     let report = journal.resume_dag("last", &dag).await?.await?;
-    assert_eq!((report.state(), calls("load cleared")), (RunState::Success, 4));
+    assert_eq!((report.state(), CALLS.of("load cleared")), (RunState::Success, 4));
     let history = journal.history("last").await?;
     assert_eq!(history.run_retries.iter().map(|retry| retry.number).collect::<Vec<_>>(), [1, 1]);
     Ok(())
@@ -326,7 +313,7 @@ fn an_attempt_that_succeeded_before_its_run_was_retried_is_reported_as_such() {
 
 #[task]
 fn machines(name: &str) -> Vec<u32> {
-    let first = 10 * call(&format!("machines {name}"));
+    let first = 10 * CALLS.call(&format!("machines {name}"));
     (first..first + 3).collect()
 }
 
@@ -338,7 +325,7 @@ fn on_machine(machine: u32, ctx: &TaskContext) -> Result<u32> {
 
 #[task]
 fn turn_off(machines: &[u32], name: &str) {
-    call(&format!("turned off {name} {machines:?}"));
+    CALLS.call(&format!("turned off {name} {machines:?}"));
 }
 
 /// The setup of the scope returns the list of its elements. When it runs again, its list is another
@@ -359,7 +346,7 @@ async fn elements_of_a_list_that_a_setup_has_returned_again_are_those_of_the_new
         assert_eq!((report.state(), report.result()), (RunState::Success, Some(&63)), "{name}");
         assert_eq!(report.task("on_machine[1]").expect("it is there").attempt_count(), 2);
         assert_eq!(report.tasks().count(), 7);
-        let turned_off = |machines: &str| calls(&format!("turned off {name} {machines}"));
+        let turned_off = |machines: &str| CALLS.of(&format!("turned off {name} {machines}"));
         assert_eq!((turned_off("[10, 11, 12]"), turned_off("[20, 21, 22]")), (1, 1));
     }
     let history = journal.history("last").await?;

@@ -1,8 +1,6 @@
 //! Runs of other DAGs, triggered by tasks.
 
-use std::collections::HashMap;
 use std::num::NonZeroUsize;
-use std::sync::{LazyLock, Mutex};
 use std::time::Duration;
 
 use taskflow::engine::{RunState, TaskState};
@@ -10,24 +8,11 @@ use taskflow::journal::{Journal, Note, RunFilter, RunHistory, TaskFilter};
 use taskflow::prelude::*;
 use taskflow::tasks::RunType;
 use taskflow::{BoxError, DagOptions, Engine, Group, Value, ops};
-use taskflow_tests::common::{
-    self, PATIENCE, eventually, failure_of, finish, live, locked, on_both_drivers, reference,
-};
+use taskflow_tests::calls::Calls;
+use taskflow_tests::common::{self, PATIENCE, eventually, failure_of, finish, live, on_both_drivers, reference};
 
 /// How often each function was called, by test and name.
-static CALLS: LazyLock<Mutex<HashMap<String, u32>>> = LazyLock::new(Mutex::default);
-
-/// Counts a call, from 1.
-fn call(name: &str) -> u32 {
-    let mut calls = locked(&CALLS);
-    let count = calls.entry(name.to_owned()).or_default();
-    *count += 1;
-    *count
-}
-
-fn calls(name: &str) -> u32 {
-    locked(&CALLS).get(name).copied().unwrap_or(0)
-}
+static CALLS: Calls = Calls::new();
 
 #[task]
 fn square(n: u64) -> u64 {
@@ -58,7 +43,7 @@ fn a_node_triggers_a_run_and_returns_its_typed_result() {
 
 #[task(deferrable)]
 async fn twice(ctx: &TaskContext, n: u64) -> Result<u64> {
-    call(&format!("twice {n}"));
+    CALLS.call(&format!("twice {n}"));
     let first = ctx.trigger(squared::run(n, 1)).await?;
     let second = ctx.trigger(squared::run(first, 1)).await?;
     Ok(first + second)
@@ -71,7 +56,7 @@ fn a_task_can_await_several_runs_in_turn() {
     assert_eq!(report.result(), Some(&(9 + 81)));
     assert_eq!(report.task("twice").unwrap().attempt_count(), 1);
     // Called again after each of the runs.
-    assert_eq!(calls("twice 3"), 3);
+    assert_eq!(CALLS.of("twice 3"), 3);
     let report = reference(Dag::build("awaited", || twice(4)).unwrap().run());
     assert_eq!(report.result(), Some(&(16 + 256)));
 }
@@ -85,7 +70,7 @@ fn waiting_for_a_run_holds_no_slot() {
 
 #[task]
 fn breaks(name: &str, times: u32) -> Result<u32> {
-    let count = call(name);
+    let count = CALLS.call(name);
     if count <= times { Err(format!("broken for the {count}. time"))? } else { Ok(count) }
 }
 
@@ -126,12 +111,12 @@ fn a_retry_for_another_reason_reuses_the_triggered_run() {
     let report = live(Dag::build("forgetful", || forgetful()).unwrap().run());
     assert_eq!(report.result(), Some(&1));
     assert_eq!(report.task("forgetful").unwrap().attempt_count(), 2);
-    assert_eq!(calls("once only"), 1);
+    assert_eq!(CALLS.of("once only"), 1);
 }
 
 #[task]
 async fn waits_without_saying_so(ctx: &TaskContext) -> Result<u64> {
-    Ok(ctx.trigger(squared::run(call("not deferrable").into(), 1)).await?)
+    Ok(ctx.trigger(squared::run(CALLS.call("not deferrable").into(), 1)).await?)
 }
 
 #[test]
@@ -178,7 +163,7 @@ fn an_invalid_parameter_is_a_failure_that_names_it() {
 
 #[task(deferrable)]
 fn asks(key: &str, ctx: &TaskContext) -> Result<u64> {
-    call(&format!("asks {key}"));
+    CALLS.call(&format!("asks {key}"));
     Ok(ctx.wait_for(key)?)
 }
 
@@ -338,7 +323,7 @@ async fn a_resumed_run_receives_the_result_of_a_triggered_run_that_has_ended() -
 
 #[task]
 fn prepares(name: &str) -> String {
-    call(&format!("prepares {name}"));
+    CALLS.call(&format!("prepares {name}"));
     name.to_owned()
 }
 
@@ -357,7 +342,7 @@ async fn a_retry_after_a_failed_run_retries_that_run() -> Result<(), BoxError> {
     let report = Dag::build("parent", draw)?.run().journal(&journal).await?;
     assert_eq!(report.result(), Some(&3));
     assert_eq!(report.task("staged").map(|task| task.attempt_count()), Some(3));
-    assert_eq!((calls("prepares staged twice"), calls("staged twice")), (1, 3));
+    assert_eq!((CALLS.of("prepares staged twice"), CALLS.of("staged twice")), (1, 3));
     let runs = run_of(&journal, "staged").await?;
     let [child] = &*runs else { panic!("{runs:?}") };
     let history = journal.history(child).await?;
@@ -379,7 +364,7 @@ async fn a_run_is_retried_once_for_each_attempt_of_its_parent() -> Result<(), Bo
     let draw = || staged::trigger("staged always", u32::MAX).retries(2).retry_delay(Duration::ZERO);
     let report = Dag::build("parent", draw)?.run().journal(&journal).await?;
     assert_eq!(report.state(), RunState::Failed);
-    assert_eq!((calls("prepares staged always"), calls("staged always")), (1, 3));
+    assert_eq!((CALLS.of("prepares staged always"), CALLS.of("staged always")), (1, 3));
     assert_eq!(run_of(&journal, "staged").await?.len(), 1);
     Ok(())
 }
@@ -396,7 +381,7 @@ async fn a_retry_with_other_parameters_triggers_another_run() -> Result<(), BoxE
     let journal = Journal::in_memory()?;
     let report = Dag::build("parent", asks_for_another)?.run().journal(&journal).await?;
     assert_eq!(report.result(), Some(&2));
-    assert_eq!(calls("prepares staged otherwise"), 2);
+    assert_eq!(CALLS.of("prepares staged otherwise"), 2);
     assert_eq!(run_of(&journal, "staged").await?.len(), 2);
     Ok(())
 }
@@ -404,7 +389,7 @@ async fn a_retry_with_other_parameters_triggers_another_run() -> Result<(), BoxE
 /// Fails at first, then waits for an event.
 #[task(deferrable)]
 fn fails_then_asks(key: &str, ctx: &TaskContext) -> Result<u64> {
-    if call(key) == 1 { Err("at first")? } else { Ok(ctx.wait_for(key)?) }
+    if CALLS.call(key) == 1 { Err("at first")? } else { Ok(ctx.wait_for(key)?) }
 }
 
 #[dag]
@@ -434,7 +419,7 @@ async fn a_resumed_run_resumes_the_run_it_has_retried() -> Result<(), BoxError> 
     let report = tokio::time::timeout(PATIENCE, handle).await?;
     assert_eq!(report.result(), Some(&8));
     assert_eq!(report.task("asking_again").map(|task| task.attempt_count()), Some(2));
-    assert_eq!(calls("prepares asked again"), 1);
+    assert_eq!(CALLS.of("prepares asked again"), 1);
     Ok(())
 }
 
@@ -453,7 +438,7 @@ async fn a_cleared_task_triggers_a_new_run() -> Result<(), BoxError> {
 #[test]
 fn cancelling_a_run_without_a_journal_cancels_the_run_it_waits_for() {
     let handle = Dag::build("parent", || asking::trigger("unstored")).unwrap().run().start().unwrap();
-    eventually("the other run", || calls("asks unstored") == 1);
+    eventually("the other run", || CALLS.of("asks unstored") == 1);
     handle.control().cancel("enough");
     assert_eq!(finish(handle).state(), RunState::Cancelled);
 }
@@ -473,7 +458,7 @@ fn a_test_simulates_triggered_runs() {
 
 #[task]
 fn at_the_second_call(name: &str) -> Result<u32> {
-    match call(name) {
+    match CALLS.call(name) {
         1 => Err("not yet")?,
         count => Ok(count),
     }
@@ -582,7 +567,7 @@ fn simulated_runs_that_trigger_each_other_without_end_fail_too() {
 fn cancelling_a_long_chain_of_runs_ends_all_of_them() {
     let report = common::patiently(|| {
         let handle = deep::run(0).start().expect("it starts");
-        eventually("the innermost run waits", || calls("deep") > 0);
+        eventually("the innermost run waits", || CALLS.of("deep") > 0);
         handle.control().cancel("enough");
         handle.wait()
     });
@@ -592,7 +577,7 @@ fn cancelling_a_long_chain_of_runs_ends_all_of_them() {
 #[task(deferrable)]
 async fn deeper(n: u32, ctx: &TaskContext) -> Result<u32> {
     if n == 30 {
-        call("deep");
+        CALLS.call("deep");
         ctx.wait_for::<u32>("never")?;
     }
     Ok(ctx.trigger(deep::run(n + 1)).await?)

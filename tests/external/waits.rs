@@ -1,8 +1,6 @@
 //! Waiting without a slot: sensors, and tasks that are deferred for a time or an event.
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{LazyLock, Mutex};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -10,27 +8,16 @@ use taskflow::engine::{RunState, TaskState};
 use taskflow::journal::{EventDelivery, Journal, JournalError, Note, RunHistory, TaskFilter};
 use taskflow::prelude::*;
 use taskflow::{BoxError, Engine, Value, sensors};
-use taskflow_tests::common::{PATIENCE, finish, live, locked, on_both_drivers, reference};
+use taskflow_tests::calls::Calls;
+use taskflow_tests::common::{PATIENCE, finish, live, on_both_drivers, reference};
 
 /// How often each function was called, by test and name.
-static CALLS: LazyLock<Mutex<HashMap<String, u32>>> = LazyLock::new(Mutex::default);
-
-/// Counts a call, from 1.
-fn call(name: &str) -> u32 {
-    let mut calls = locked(&CALLS);
-    let count = calls.entry(name.to_owned()).or_default();
-    *count += 1;
-    *count
-}
-
-fn calls(name: &str) -> u32 {
-    locked(&CALLS).get(name).copied().unwrap_or(0)
-}
+static CALLS: Calls = Calls::new();
 
 /// Finds something at its third poke.
 #[sensor(poke_interval = "1ms")]
 fn third(name: &str) -> Option<u32> {
-    let poke = call(name);
+    let poke = CALLS.call(name);
     (poke.is_multiple_of(3)).then_some(poke)
 }
 
@@ -48,12 +35,12 @@ fn a_sensor_is_poked_until_its_condition_holds() {
         assert_eq!((sensor.state(), sensor.attempts().len()), (TaskState::Success, 1));
         assert!(report.result().is_some_and(|n| n % 6 == 0), "{:?}", report.result());
     });
-    assert_eq!(calls("poked"), 6);
+    assert_eq!(CALLS.of("poked"), 6);
 }
 
 #[sensor(poke_interval = "10m", timeout = "1h")]
 async fn never(name: &str) -> Option<u32> {
-    call(name);
+    CALLS.call(name);
     None
 }
 
@@ -66,7 +53,7 @@ fn a_sensor_that_times_out_fails_without_retry() {
     assert_eq!((sensor.state(), sensor.attempts().len()), (TaskState::Failed, 1));
     // At its start, after ten, twenty, .. minutes, and for the last time when the hour is over.
     assert_eq!(sensor.failure().unwrap().to_string(), "found nothing within 3600s, in 7 pokes");
-    assert_eq!(calls("nothing"), 7);
+    assert_eq!(CALLS.of("nothing"), 7);
     assert_eq!(report.task("double").unwrap().state(), TaskState::UpstreamFailed);
 }
 
@@ -88,7 +75,7 @@ fn a_sensor_that_times_out_can_be_skipped() {
 /// Fails at its second poke, finds at its fourth.
 #[sensor(poke_interval = "1m", retries = 1, retry_delay = "1h", timeout = "1d")]
 fn shaky(name: &str, ctx: &TaskContext) -> Result<Option<String>> {
-    match call(name) {
+    match CALLS.call(name) {
         2 => Err("the server is away")?,
         4 => {
             let minutes = ctx.waiting_since().map_or(0, |since| since.as_nanos() / 60_000_000_000);
@@ -110,7 +97,7 @@ fn an_error_of_a_sensor_fails_the_attempt_and_keeps_the_poke_count() {
 /// Waits for an hour, which is measured from its first call.
 #[task(deferrable)]
 fn later(value: Vec<u32>, ctx: &TaskContext) -> Result<Vec<u32>> {
-    call(&format!("later {value:?}"));
+    CALLS.call(&format!("later {value:?}"));
     let since = ctx.waiting_since().ok_or("it can wait")?;
     ctx.defer_until(since + Duration::from_secs(3600))?;
     Ok(value)
@@ -126,7 +113,7 @@ fn a_deferred_task_is_called_again_at_its_time() {
     let dag = Dag::build("later", || later(numbers(2))).unwrap();
     let report = reference(dag.run());
     assert_eq!(report.result(), Some(&vec![0, 1]));
-    assert_eq!(calls("later [0, 1]"), 2);
+    assert_eq!(CALLS.of("later [0, 1]"), 2);
     let task = report.task("later").unwrap();
     assert_eq!(task.attempts().len(), 1);
     let attempt = &task.attempts()[0];
@@ -157,7 +144,7 @@ enum Approval {
 
 #[task(deferrable)]
 async fn ask(key: String, ctx: &TaskContext) -> Result<Approval> {
-    call(&format!("ask {key}"));
+    CALLS.call(&format!("ask {key}"));
     Ok(ctx.wait_for(&key)?)
 }
 
@@ -175,16 +162,16 @@ fn an_event_is_sent_by_a_call_with_a_typed_value() {
     let dag = Dag::build("asks", || told(ask("approval-a"))).unwrap();
     let handle = dag.run().start().unwrap();
     let control = handle.control();
-    let wait = || calls("ask approval-a") > 0;
+    let wait = || CALLS.of("ask approval-a") > 0;
     until_true(wait);
     // Another key is not for it, and what is no `Approval` leaves it waiting.
     control.send_event("approval-b", &yes("eve")).unwrap();
     control.send_event("approval-a", &17).unwrap();
-    until_true(|| calls("ask approval-a") > 1);
+    until_true(|| CALLS.of("ask approval-a") > 1);
     control.send_event("approval-a", &yes("ann")).unwrap();
     let report = finish(handle);
     assert_eq!(report.result().map(String::as_str), Some(r#"Yes { by: "ann" }"#));
-    assert_eq!(calls("ask approval-a"), 3);
+    assert_eq!(CALLS.of("ask approval-a"), 3);
 }
 
 #[track_caller]
@@ -246,7 +233,7 @@ fn waiting_in_a_task_that_is_not_deferrable_explains_the_option() {
 fn a_cancelled_run_does_not_wait_for_deferred_tasks() {
     let dag = Dag::build("cancelled", || total(vec![double(never("cancelled")), double(3)])).unwrap();
     let handle = dag.run().start().unwrap();
-    until_true(|| calls("cancelled") > 0);
+    until_true(|| CALLS.of("cancelled") > 0);
     handle.control().cancel("enough");
     let report = finish(handle);
     assert_eq!(report.state(), RunState::Cancelled);
@@ -274,7 +261,7 @@ async fn an_attempt_that_is_cancelled_while_it_waits_keeps_its_start() -> Result
 
 #[sensor(poke_interval = "1h")]
 fn second_poke() -> Option<u32> {
-    (call("second poke") > 1).then_some(7)
+    (CALLS.call("second poke") > 1).then_some(7)
 }
 
 /// A task that `fail_fast` skipped while it waited has not skipped itself: it has to run again.
@@ -286,7 +273,7 @@ async fn a_sensor_that_fail_fast_skipped_is_retried_with_the_tasks_that_failed()
         while !WAITS.load(Ordering::SeqCst) {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
-        if call("fails once") == 1 { Err("no")? } else { Ok(1) }
+        if CALLS.call("fails once") == 1 { Err("no")? } else { Ok(1) }
     }
     let journal = Journal::in_memory()?;
     let dag = Dag::build("cut_wait", || total(vec![second_poke(), fails_once()]))?;
@@ -309,7 +296,7 @@ async fn a_sensor_that_fail_fast_skipped_is_retried_with_the_tasks_that_failed()
 /// Takes longer than it may at its second poke.
 #[sensor(poke_interval = "1ms", execution_timeout = "2s", retries = 1, retry_delay = "0s")]
 async fn slow(name: &str) -> Option<u32> {
-    let poke = call(name);
+    let poke = CALLS.call(name);
     if poke == 2 {
         std::future::pending::<()>().await;
     }
@@ -398,7 +385,7 @@ async fn a_deferred_task_of_an_interrupted_run_receives_its_event() -> Result<()
     // One attempt, called once before it waited and once after.
     let task = journal.history("1").await?.task("ask").cloned().unwrap();
     assert_eq!((task.attempts.len(), task.attempts[0].number, &task.waits_for), (1, 1, &None));
-    assert_eq!(calls("ask resumed"), 2);
+    assert_eq!(CALLS.of("ask resumed"), 2);
     let error = journal.send_event("1", "resumed", &1, &Note::default()).await.unwrap_err();
     assert!(matches!(error, JournalError::Nothing { .. }), "{error}");
     Ok(())
@@ -439,8 +426,8 @@ async fn a_cleared_task_ignores_earlier_events() -> Result<(), BoxError> {
 /// Finds something when it is called in the second session.
 #[sensor(poke_interval = "1s", timeout = "1d")]
 fn second_session(name: &str, ctx: &TaskContext) -> Option<String> {
-    let ready = locked(&CALLS).contains_key(&format!("{name} is there"));
-    let pokes = call(name);
+    let ready = CALLS.of(&format!("{name} is there")) > 0;
+    let pokes = CALLS.call(name);
     ready.then(|| format!("attempt {}, counted on: {}", ctx.attempt(), ctx.waited() + 1 == pokes))
 }
 
@@ -453,7 +440,7 @@ async fn a_sensor_continues_in_the_next_process() -> Result<(), BoxError> {
         wait.is_some_and(|wait| wait.count > 0 && wait.until.is_some())
     })
     .await?;
-    call("looks is there");
+    CALLS.call("looks is there");
     let journal = Journal::open(home.path()).await?;
     let report = journal.resume_dag("last", &dag).await?.await?;
     assert_eq!(report.result().map(String::as_str), Some("attempt 1, counted on: true"));
@@ -515,7 +502,7 @@ fn the_elements_of_a_list_wait_independently() {
     });
     let report = reference(dag.unwrap().run());
     assert_eq!(report.result(), Some(&4));
-    assert_eq!(calls("later [3]"), 2);
+    assert_eq!(CALLS.of("later [3]"), 2);
 }
 
 #[task]

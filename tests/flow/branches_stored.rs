@@ -1,7 +1,5 @@
 //! Branches in stored runs: what is stored, resuming, deciding again, explaining, replaying.
 
-use std::collections::HashMap;
-use std::sync::{LazyLock, Mutex};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -9,7 +7,8 @@ use taskflow::BoxError;
 use taskflow::engine::{RunState, TaskState};
 use taskflow::journal::{Journal, Note, RunHistory, TaskFilter};
 use taskflow::prelude::*;
-use taskflow_tests::common::{PATIENCE, locked, states};
+use taskflow_tests::calls::Calls;
+use taskflow_tests::common::{PATIENCE, states};
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 enum Route {
@@ -18,17 +17,14 @@ enum Route {
 }
 
 /// How often each task was called, by test and task.
-static CALLS: LazyLock<Mutex<HashMap<String, u32>>> = LazyLock::new(Mutex::default);
+static CALLS: Calls = Calls::new();
 
 fn call(test: &str, task: &str) -> u32 {
-    let mut calls = locked(&CALLS);
-    let count = calls.entry(format!("{test}/{task}")).or_default();
-    *count += 1;
-    *count
+    CALLS.call(&format!("{test}/{task}"))
 }
 
 fn calls(test: &str, task: &str) -> u32 {
-    locked(&CALLS).get(&format!("{test}/{task}")).copied().unwrap_or(0)
+    CALLS.of(&format!("{test}/{task}"))
 }
 
 /// Large the first time, small from then on.

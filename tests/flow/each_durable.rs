@@ -1,40 +1,29 @@
 //! Mapped tasks in stored runs: their history, and what resuming, clearing, retrying and replaying
 //! do to them.
 
-use std::collections::HashMap;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{LazyLock, Mutex};
 use std::time::Duration;
 
 use taskflow::engine::{RunState, TaskState};
 use taskflow::journal::{Journal, Note, RunHistory, TaskFilter};
 use taskflow::prelude::*;
 use taskflow::{BoxError, Selection};
+use taskflow_tests::calls::Calls;
 use taskflow_tests::common::{PATIENCE, locked};
 
-static CALLS: LazyLock<Mutex<HashMap<String, u32>>> = LazyLock::new(Mutex::default);
-
-fn call(name: String) -> u32 {
-    let mut calls = locked(&CALLS);
-    let count = calls.entry(name).or_default();
-    *count += 1;
-    *count
-}
-
-fn calls(name: &str) -> u32 {
-    locked(&CALLS).get(name).copied().unwrap_or(0)
-}
+static CALLS: Calls = Calls::new();
 
 #[task]
 fn numbers(test: &str, n: u32) -> Vec<u32> {
-    call(format!("{test} numbers"));
+    CALLS.call(&format!("{test} numbers"));
     (0..n).collect()
 }
 
 /// The first attempt for the number `holds` is running when the run is interrupted.
 #[task]
 async fn double(test: &str, n: u32, holds: u32, ctx: &TaskContext) -> Result<u32> {
-    if call(format!("{test} double {n}")) == 1 && n == holds {
+    if CALLS.call(&format!("{test} double {n}")) == 1 && n == holds {
         ctx.cancelled().await;
         return Err("stopped")?;
     }
@@ -48,7 +37,7 @@ fn plus(a: u32, b: u32) -> u32 {
 
 #[task]
 fn total(test: &str, values: &[u32]) -> u32 {
-    call(format!("{test} total"));
+    CALLS.call(&format!("{test} total"));
     values.iter().sum()
 }
 
@@ -119,9 +108,9 @@ async fn finished_elements_do_not_run_again() -> Result<(), BoxError> {
     let report = journal.resume_dag("last", &dag).await?.await?;
     assert_eq!((report.state(), report.result()), (RunState::Success, Some(&(12 + 4 * 42))));
     for (n, expected) in [(0, 1), (1, 1), (2, 2), (3, 1)] {
-        assert_eq!(calls(&format!("{test} double {n}")), expected, "{n}");
+        assert_eq!(CALLS.of(&format!("{test} double {n}")), expected, "{n}");
     }
-    assert_eq!(calls(&format!("{test} numbers")), 1);
+    assert_eq!(CALLS.of(&format!("{test} numbers")), 1);
     let history = journal.history("last").await?;
     assert_eq!(history.task("double[2]").unwrap().attempts.len(), 2);
     assert_eq!(state(&history, "plus_2[3]"), TaskState::Success);
@@ -152,7 +141,7 @@ async fn nested_elements_resume_where_they_stopped() -> Result<(), BoxError> {
     let report = journal.resume_dag("last", &dag).await?.await?;
     // 2 * (1 + (2 + 3) + (3 + 4 + 5))
     assert_eq!((report.state(), report.result()), (RunState::Success, Some(&36)));
-    assert_eq!((calls("nested double 5"), calls("nested double 4"), calls("nested double 1")), (2, 1, 1));
+    assert_eq!((CALLS.of("nested double 5"), CALLS.of("nested double 4"), CALLS.of("nested double 1")), (2, 1, 1));
     Ok(())
 }
 
@@ -170,7 +159,7 @@ async fn one_element_can_be_cleared_with_its_downstreams() -> Result<(), BoxErro
     assert_eq!(cleared, ["double[1]", "total"]);
     let report = journal.resume_dag("last", &dag).await?.await?;
     assert_eq!((report.state(), report.result()), (RunState::Success, Some(&6)));
-    assert_eq!((calls("cleared double 0"), calls("cleared double 1"), calls("cleared total")), (1, 2, 2));
+    assert_eq!((CALLS.of("cleared double 0"), CALLS.of("cleared double 1"), CALLS.of("cleared total")), (1, 2, 2));
     let history = journal.history("last").await?;
     assert_eq!(history.task("double[1]").unwrap().attempts.len(), 2);
     Ok(())
@@ -209,7 +198,7 @@ async fn only_the_failed_elements_are_retried() -> Result<(), BoxError> {
     static BROKEN: AtomicBool = AtomicBool::new(true);
     #[task]
     fn check(n: u32) -> Result<u32> {
-        call(format!("retried check {n}"));
+        CALLS.call(&format!("retried check {n}"));
         if n == 1 && BROKEN.load(Ordering::SeqCst) { Err("broken")? } else { Ok(n) }
     }
     let journal = Journal::in_memory()?;
@@ -221,7 +210,7 @@ async fn only_the_failed_elements_are_retried() -> Result<(), BoxError> {
     assert_eq!(cleared, ["check[1]", "total"]);
     let report = journal.resume_dag("last", &dag).await?.await?;
     assert_eq!((report.state(), report.result()), (RunState::Success, Some(&3)));
-    assert_eq!((calls("retried check 0"), calls("retried check 1")), (1, 2));
+    assert_eq!((CALLS.of("retried check 0"), CALLS.of("retried check 1")), (1, 2));
     Ok(())
 }
 
@@ -253,7 +242,7 @@ async fn elements_are_kept_when_the_graph_changes() -> Result<(), BoxError> {
     let report = journal.resume_dag("last", &after).await?.await?;
     // 2 * (0 + 1 + 2) + (3 + 4 + 5)
     assert_eq!((report.state(), report.result()), (RunState::Success, Some(&18)));
-    assert_eq!((calls("changed double 0"), calls("changed double 1"), calls("changed numbers")), (1, 2, 1));
+    assert_eq!((CALLS.of("changed double 0"), CALLS.of("changed double 1"), CALLS.of("changed numbers")), (1, 2, 1));
     let history = journal.history("last").await?;
     assert_eq!(history.task("double[0]").unwrap().attempts.len(), 1);
     // It used to be said that its process was asked to leave.
@@ -281,7 +270,7 @@ async fn elements_that_a_selection_leaves_out_stay_out_when_the_run_is_resumed()
     let is_out = |history: &RunHistory| state(history, "total[1]") == TaskState::Removed;
     assert!(is_out(&journal.history("last").await?));
     let report = journal.resume_dag("last", &dag).await?.await?;
-    assert_eq!((report.state(), calls("selected double 1"), calls("selected total")), (RunState::Success, 2, 0));
+    assert_eq!((report.state(), CALLS.of("selected double 1"), CALLS.of("selected total")), (RunState::Success, 2, 0));
     assert!(is_out(&journal.history("last").await?));
     Ok(())
 }
@@ -309,7 +298,10 @@ async fn tasks_that_a_selection_leaves_out_stay_out_when_the_graph_changes() -> 
         let states = ["one", "numbers", "total"].map(|task| state(&history, task));
         assert_eq!(states, [TaskState::Success, TaskState::Removed, TaskState::Removed], "{:?}", report.state());
     }
-    assert_eq!((calls("reselected numbers"), calls("reselected double 0"), calls("reselected total")), (0, 0, 0));
+    assert_eq!(
+        (CALLS.of("reselected numbers"), CALLS.of("reselected double 0"), CALLS.of("reselected total")),
+        (0, 0, 0)
+    );
     Ok(())
 }
 
@@ -343,8 +335,8 @@ async fn one_element_can_be_replayed() -> Result<(), BoxError> {
     let replay = journal.replay("last", "double[2]").await?;
     assert_eq!(replay.report.state(), RunState::Success);
     assert_eq!(replay.value.unwrap().json()?, 4);
-    assert_eq!(calls("replayed double 2"), 2);
-    assert_eq!((calls("replayed double 1"), calls("replayed numbers")), (1, 1));
+    assert_eq!(CALLS.of("replayed double 2"), 2);
+    assert_eq!((CALLS.of("replayed double 1"), CALLS.of("replayed numbers")), (1, 1));
     Ok(())
 }
 

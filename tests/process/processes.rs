@@ -5,12 +5,13 @@ use std::ops::Deref;
 use std::path::Path;
 use std::process::{Child, Stdio};
 
-use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use taskflow::prelude::*;
 use taskflow_tests::binaries::{ProgramOutput, program};
 use taskflow_tests::common::eventually;
 use taskflow_tests::home::ProgramHome;
+use taskflow_tests::processes::is_alive;
 
 /// A place of its own for the runs of a test.
 struct Home(ProgramHome);
@@ -60,13 +61,6 @@ fn pids(file: &str) -> Vec<Pid> {
     eventually("the task starts", || Path::new(file).exists());
     let text = std::fs::read_to_string(file).expect("it is written whole");
     text.split_whitespace().map(|pid| Pid::from_raw(pid.parse().expect("a number")).expect("not zero")).collect()
-}
-
-/// Whether a process exists and is not a zombie.
-fn is_alive(pid: Pid) -> bool {
-    let status = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero()));
-    let is_zombie = status.is_ok_and(|status| status.rsplit(") ").next().is_some_and(|rest| rest.starts_with('Z')));
-    test_kill_process(pid).is_ok() && !is_zombie
 }
 
 #[track_caller]

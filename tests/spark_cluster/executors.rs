@@ -8,15 +8,15 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, MutexGuard};
-use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use taskflow::prelude::*;
 use taskflow::spark::Executors;
 use taskflow::tasks::Executor;
 use taskflow_tests::binaries::{ProgramOutput, program};
-use taskflow_tests::common::PATIENCE;
+use taskflow_tests::common::eventually;
+use taskflow_tests::processes::is_alive;
 use taskflow_tests::spark::cluster::{Cluster, children_of, kill};
 use taskflow_tests::spark::installed::{Spark, java};
 use tempfile::TempDir;
@@ -75,15 +75,6 @@ fn on(cluster: &Cluster, home: &Home, settings: &str, words: &[&str]) -> Command
 }
 
 #[track_caller]
-fn eventually(what: &str, condition: impl Fn() -> bool) {
-    let start = Instant::now();
-    while !condition() {
-        assert!(start.elapsed() < PATIENCE, "{what} does not come true");
-        std::thread::sleep(Duration::from_millis(10));
-    }
-}
-
-#[track_caller]
 fn end(child: Child) -> Value {
     let printed = ProgramOutput::from(child.wait_with_output().expect("it ends"));
     assert_eq!(printed.code, Some(0), "{printed:?}");
@@ -95,12 +86,6 @@ fn attempts(document: &Value, task: &str) -> Vec<usize> {
     let tasks = document["tasks"].as_array().expect("a report has tasks");
     let of = |node: &&Value| node["id"].as_str().is_some_and(|id| id.starts_with(&format!("{task}[")));
     tasks.iter().filter(of).map(|node| node["attempts"].as_array().map_or(0, Vec::len)).collect()
-}
-
-fn is_alive(pid: Pid) -> bool {
-    let status = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero()));
-    let is_zombie = status.is_ok_and(|status| status.rsplit(") ").next().is_some_and(|rest| rest.starts_with('Z')));
-    test_kill_process(pid).is_ok() && !is_zombie
 }
 
 #[test]

@@ -8,11 +8,14 @@
 )]
 
 pub mod binaries;
+pub mod calls;
 pub mod clients;
 pub mod common;
 pub mod home;
 pub mod hostile;
 pub mod patience;
+#[cfg(unix)]
+pub mod processes;
 /// What has no public name. The version in the name is that of the package.
 pub use taskflow::__private_0_1_0 as private;
 #[cfg(all(feature = "spark", unix))]

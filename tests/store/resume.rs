@@ -5,8 +5,6 @@
 //! another one in the same directory. `process/crash.rs` does the same with processes that are
 //! killed.
 
-use std::collections::HashMap;
-use std::sync::{LazyLock, Mutex};
 use std::time::Duration;
 
 use taskflow::engine::{RunReport, RunState, TaskState};
@@ -14,21 +12,19 @@ use taskflow::journal::{Journal, JournalError, RunHistory};
 use taskflow::notify::Notification;
 use taskflow::prelude::*;
 use taskflow::{BoxError, Value};
-use taskflow_tests::common::{PATIENCE, locked};
+use taskflow_tests::calls::Calls;
+use taskflow_tests::common::PATIENCE;
 
 /// How often each task was called, by test and task.
-static CALLS: LazyLock<Mutex<HashMap<String, u32>>> = LazyLock::new(Mutex::default);
+static CALLS: Calls = Calls::new();
 
 /// Counts a call.
 fn call(test: &str, task: &str) -> u32 {
-    let mut calls = locked(&CALLS);
-    let count = calls.entry(format!("{test}/{task}")).or_default();
-    *count += 1;
-    *count
+    CALLS.call(&format!("{test}/{task}"))
 }
 
 fn calls(test: &str, task: &str) -> u32 {
-    locked(&CALLS).get(&format!("{test}/{task}")).copied().unwrap_or(0)
+    CALLS.of(&format!("{test}/{task}"))
 }
 
 #[task]
