@@ -258,6 +258,10 @@ impl EventStore for SqliteStore {
         store_future(events::events(self, filter))
     }
 
+    fn count_matching_events<'a>(&'a self, filter: &'a EventFilter) -> StoreFuture<'a, u64> {
+        store_future(events::count_matching(self, filter))
+    }
+
     fn count_events(&self, after: i64, until: i64) -> StoreFuture<'_, Vec<(String, u64)>> {
         store_future(events::count(self, after, until))
     }
