@@ -247,7 +247,7 @@ impl Triggering {
                 }
                 Found::Here | Found::Elsewhere => return Ok((None, run_id)),
                 Found::Interrupted => {
-                    let resumed = self.resume(&run_id).await?.retyped::<T>();
+                    let resumed = self.resume(context, &run_id).await?.retyped::<T>();
                     self.follow(context, resumed, &run_id, waits)?;
                     return Ok((None, run_id));
                 }
@@ -305,7 +305,8 @@ impl Triggering {
             return Ok(Retry::Over);
         }
         let by = format!("task {} of run {}", self.live_host.id, self.live_host.run.info.run_id);
-        let retried = archive.retry(run_id, &self.plan, &params, &by).await.map_err(|source| self.journal(source))?;
+        let retried = archive.retry(run_id, &self.plan, &params, &by, context).await;
+        let retried = retried.map_err(|source| self.journal(source))?;
         let Some(retried) = retried else { return Ok(Retry::Impossible) };
         let stored = context.set_state(&key, counted).await;
         stored.map_err(|error| self.journal(RecorderError::new(ErrorKind::Unavailable, error.to_string())))?;
@@ -314,9 +315,9 @@ impl Triggering {
     }
 
     /// The run to resume, whose process has died.
-    async fn resume(&self, run_id: &str) -> Result<RunRequest<()>, TriggerError> {
+    async fn resume(&self, context: &TaskContext, run_id: &str) -> Result<RunRequest<()>, TriggerError> {
         let archive = self.archive.as_ref().ok_or(TriggerError::NoRun)?;
-        archive.resume(run_id, &self.plan).await.map_err(|source| self.journal(source))
+        archive.resume(run_id, &self.plan, context).await.map_err(|source| self.journal(source))
     }
 
     fn begin<T: Value>(
