@@ -44,6 +44,9 @@ pub(crate) trait Archive: Send + Sync + fmt::Debug {
     /// The value of a task of a run: its type, without modules, and its stored form.
     fn value<'a>(&'a self, run_id: &'a str, task: &'a str) -> ArchiveFuture<'a, Option<(String, Vec<u8>)>>;
 
+    /// Deletes the files that a deleted run with this id has left: a run with it is about to begin.
+    fn make_room<'a>(&'a self, run_id: &'a str) -> ArchiveFuture<'a, ()>;
+
     /// Resumes an interrupted run for a task, which waits for the store as its own run would.
     fn resume<'a>(
         &'a self,

@@ -262,11 +262,19 @@ impl Triggering {
                             Retry::Impossible => {}
                         }
                     }
+                    if let Some(archive) = self.archive() {
+                        archive.make_room(&run_id).await.map_err(|source| self.journal(source))?;
+                    }
                     return self.begin(context, request, info, waits);
                 }
             }
         }
         Err(self.journal(RecorderError::new(ErrorKind::Conflict, "every attempt to start it has failed")))
+    }
+
+    /// The journal, unless the run is simulated: then it has no other runs.
+    fn archive(&self) -> Option<&Arc<dyn Archive>> {
+        self.archive.as_ref().filter(|_| self.live_host.run.engine_ref.get().is_some())
     }
 
     async fn find_run(&self, run_id: &str) -> Result<Found, TriggerError> {
@@ -275,9 +283,7 @@ impl Triggering {
             Some(Child::Ended(ended)) => return Ok(Found::Ended(ended)),
             None => {}
         }
-        let Some(archive) = self.archive.as_ref().filter(|_| self.live_host.run.engine_ref.get().is_some()) else {
-            return Ok(Found::Nowhere);
-        };
+        let Some(archive) = self.archive() else { return Ok(Found::Nowhere) };
         let Some(past) = archive.find(run_id).await.map_err(|source| self.journal(source))? else {
             return Ok(Found::Nowhere);
         };

@@ -126,6 +126,10 @@ impl Archive for Journal {
         })
     }
 
+    fn make_room<'a>(&'a self, run_id: &'a str) -> ArchiveFuture<'a, ()> {
+        boxed(self.delete_files_of_none(run_id))
+    }
+
     fn resume<'a>(
         &'a self,
         run_id: &'a str,

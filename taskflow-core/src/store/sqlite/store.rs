@@ -397,6 +397,10 @@ impl Maintenance for SqliteStore {
         store_future(upkeep::left_files(self))
     }
 
+    fn has_left_files<'a>(&'a self, run_id: &'a str) -> StoreFuture<'a, bool> {
+        store_future(upkeep::has_left_files(self, run_id))
+    }
+
     fn forget_files<'a>(&'a self, run_ids: &'a [String]) -> StoreFuture<'a, ()> {
         store_future(upkeep::forget_files(self, run_ids))
     }
