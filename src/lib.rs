@@ -158,12 +158,12 @@ pub mod ops {
         AssetDocument, AssetEmission, AttemptStatus, CancelledRun, Checked, Cleared, ConsumerInput, ConsumerStatus,
         DEFAULT_GRACE, DEFAULT_MAX_ACTIVE_RUNS, Draft, EventDocument, EventQuery, ExternalJob, ExternalJobState, Mark,
         Marked, NewAssetEvent, NextSlot, NextSlots, OpsError, PastSlots, Pruned, QueueWait, QueuedDag, Reason,
-        Replayed, Rerun, RunList, RunStatus, RunSummaryDocument, SentEvent, TaskStatus, TriggeredRun, Vacuumed,
-        ValueDocument, assets, cancel, cancel_and_wait, clear, clear_and_run, consumers, draft, durability, emit,
-        emitted_by, engine, event, events, fail_fast, grace, history, interrupted, list_runs, mark, missed_deadlines,
-        next_slots, past_slots, pause, prune, queue_wait, replay, resume, retry, seen_event, send_event, start,
-        stored_events, sync_mode, trigger, triggered_runs, unpause, vacuum, value, values, would_clear, would_prune,
-        would_prune_events,
+        Replayed, Rerun, RunEmissions, RunList, RunStatus, RunSummaryDocument, SentEvent, TaskStatus, TriggeredRun,
+        Vacuumed, ValueDocument, assets, cancel, cancel_and_wait, clear, clear_and_run, consumers, draft, durability,
+        emit, emitted_by, engine, event, events, fail_fast, grace, history, interrupted, list_runs, mark,
+        missed_deadlines, next_slots, past_slots, pause, prune, queue_wait, replay, resume, retry, seen_event,
+        send_event, start, stored_events, sync_mode, trigger, triggered_runs, unpause, vacuum, value, values,
+        would_clear, would_prune, would_prune_events,
     };
     pub use taskflow_core::ops::{
         BackfillFateCount, BackfillOverlap, BackfillPreview, BackfillRun, BackfillSlot, BackfillSlots, BackfillStatus,

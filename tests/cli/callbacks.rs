@@ -60,6 +60,33 @@ fn the_next_program_delivers_the_callbacks_of_a_killed_one() {
     assert_eq!((again.code, home.told().len()), (Some(0), 2), "nobody is told twice");
 }
 
+/// A service that stops calls a callback that a killed program has left, and that never returns.
+/// The second SIGTERM was not heard: the program ended after 15 seconds, with 0.
+#[cfg(unix)]
+#[test]
+fn a_second_signal_ends_a_service_that_has_stopped_and_calls_the_callbacks_of_others() {
+    use std::io::{BufRead as _, BufReader};
+    use std::process::Stdio;
+
+    use rustix::process::{Pid, Signal, kill_process};
+    use taskflow_tests::binaries::program_with_signals;
+
+    let home = Home::new();
+    let died = home.call(&["run", "loud", "-q"], &["DIE"]);
+    assert_eq!(died.code, None, "{died:?}");
+    let mut command = program_with_signals("cli_callbacks");
+    command.args(["serve", "--only", "ignored"]).env("TASKFLOW_HOME", home.path()).env("TOLD", home.file());
+    let mut service = command.env("HANG", "yes").stderr(Stdio::piped()).spawn().expect("a built program starts");
+    let mut log = BufReader::new(service.stderr.take().expect("it is piped")).lines().map_while(Result::ok);
+    assert!(log.any(|line| line.contains("serving 1 DAG")), "it says that it is up");
+    let pid = Pid::from_child(&service);
+    kill_process(pid, Signal::TERM).expect("it is running");
+    eventually("it has stopped, and calls the callback", || home.told() == ["hangs"]);
+    kill_process(pid, Signal::TERM).expect("it waits for the callback");
+    assert_eq!(service.wait().expect("a child can be waited for").code(), Some(143));
+    assert!(log.any(|line| line.contains("stopped at once")), "it says why");
+}
+
 #[test]
 fn status_shows_retries_deadlines_and_failed_callbacks() {
     let home = Home::new();

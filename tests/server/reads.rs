@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use taskflow_tests::common::eventually;
 
-use crate::home::Service;
+use crate::home::{Service, sql};
 
 #[test]
 fn reads_return_what_the_command_line_prints() {
@@ -63,6 +63,23 @@ fn a_run_with_many_events_shows_500_and_where_all_are() {
     let id = run["run_id"].as_str().expect("an id");
     let all = service.json(&format!("/api/v1/events?asset=steps&run={id}&limit=1000"));
     assert_eq!(all.as_array().map(Vec::len), Some(600));
+}
+
+/// A run that emits 600 events, of which the last is damaged. Its document and its page read all of
+/// them to show the first 500, and failed.
+#[test]
+fn a_run_with_many_events_is_shown_without_reading_those_that_are_left_off() {
+    let directory = tempfile::tempdir().expect("temporary directories can be made");
+    let service = Service::of("assets", directory, &["--bind", "127.0.0.1:0"]);
+    let number = service.trigger("steps", &json!({"size": 600}));
+    service.wait(number, "success");
+    let last = "number = (SELECT max(number) FROM events)";
+    assert_eq!(sql(&service.home(), &format!("UPDATE events SET emitted = emitted + 1 WHERE {last}")), 1);
+    let run = service.json(&format!("/api/v1/runs/{number}"));
+    assert_eq!((run["events"].as_array().map(Vec::len), &run["more_events"]), (Some(500), &json!(100)));
+    let page = service.get(&format!("/runs/{number}"));
+    assert_eq!(page.status, 200, "{page:?}");
+    assert!(page.body.contains("and 100 more <a href=\"/events\">events</a>"), "{}", page.body);
 }
 
 #[test]

@@ -34,6 +34,24 @@ fn gated_ops(test: String) -> String {
     count(gate(test))
 }
 
+taskflow::asset! {
+    STEPS: Asset<u64> = "store/ops/steps";
+}
+
+#[task]
+fn emits(size: u64, ctx: &TaskContext) -> Result<u64> {
+    for number in 0..size {
+        ctx.emit(&STEPS, number)?;
+    }
+    Ok(size)
+}
+
+/// Emits so many events.
+#[dag]
+fn emitting(size: u64) -> u64 {
+    emits(size)
+}
+
 #[task(deferrable)]
 fn waits(ctx: &TaskContext) -> Result<u32> {
     Ok(ctx.wait_for::<u32>("number")?)
@@ -297,20 +315,20 @@ async fn a_document_of_a_run_has_500_triggered_runs_and_says_how_many_are_left_o
     Ok(())
 }
 
-/// A run that has emitted 700 events. Its document had all of them.
+/// A run of which 700 events are stored, and its result.
 #[tokio::test]
 async fn a_document_of_a_run_has_500_events_and_says_how_many_are_left_off() -> Result<(), BoxError> {
     let journal = Journal::in_memory()?;
-    gated_ops::run("many events".to_owned()).journal(&journal).await?;
-    let history = journal.history("last").await?;
-    let event = |number: i64| {
-        json!({
-            "number": number, "asset": "a", "type": "u64", "emitted": "2026-01-01T00:00:00Z", "task": "t", "size": 1,
-        })
-    };
-    let all: Vec<_> = (1..=700).map(event).collect();
-    let status = RunStatus::of(&history).with_events(serde_json::from_value(json!(all))?);
-    let last = status.events.last().map(|event| event.number);
-    assert_eq!((status.events.len(), last, status.more_events), (500, Some(500), 200));
+    for (size, shown, more) in [(700_u64, 500, 200), (501, 500, 1), (500, 500, 0), (3, 3, 0)] {
+        emitting::run(size).journal(&journal).await?;
+        let history = journal.history("last").await?;
+        let emitted = ops::emitted_by(&journal, &history).await?;
+        let numbers: Vec<i64> = emitted.events.iter().map(|event| event.number).collect();
+        let first = numbers[0];
+        assert_eq!(numbers, (first..first + shown).collect::<Vec<i64>>(), "{size} events");
+        assert_eq!(emitted.more, more, "{size} events");
+        let status = RunStatus::of(&history).with_events(emitted);
+        assert_eq!((status.events.len() as i64, status.more_events), (shown, more), "{size} events");
+    }
     Ok(())
 }

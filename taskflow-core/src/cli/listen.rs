@@ -188,15 +188,13 @@ pub(super) async fn until_signal(
     terminal: &Terminal,
     shows: bool,
 ) -> Signal {
-    use std::io::IsTerminal as _;
-
     let Some(server) = server.filter(|server| server.is_tls()) else { return signals.next().await };
-    let is_on_terminal = std::io::stderr().is_terminal();
+    let renews = renews_on_hang_up(Some(server));
     let mut look = tokio::time::interval(std::time::Duration::from_secs(1));
     loop {
         let is_asked = tokio::select! {
             signal = signals.next() => match signal {
-                Signal::HangUp if !is_on_terminal => true,
+                Signal::HangUp if renews => true,
                 signal => return signal,
             },
             _ = look.tick() => false,
@@ -207,6 +205,13 @@ pub(super) async fn until_signal(
             None => {}
         }
     }
+}
+
+/// Whether SIGHUP makes the server read its certificate again.
+pub(super) fn renews_on_hang_up(server: Option<&RunningServer>) -> bool {
+    use std::io::IsTerminal as _;
+
+    server.is_some_and(RunningServer::is_tls) && !std::io::stderr().is_terminal()
 }
 
 fn report_new(tls: &Tls, terminal: &Terminal, shows: bool) {

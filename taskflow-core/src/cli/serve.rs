@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 use super::choose::Dags;
 use super::error::{CliError, Exit};
 use super::home::{self, Home};
-use super::live::Signals;
+use super::live::{Signal, Signals};
 use super::terminal::Terminal;
 use super::{drive, format, grid, run_args};
 use crate::base::Timestamp;
@@ -71,7 +71,7 @@ pub(super) fn serve(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> R
     };
     // Async tasks use the threads of this runtime.
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(cannot)?;
-    let (exit, server) = runtime.block_on(async {
+    let (exit, server, mut signals) = runtime.block_on(async {
         let mut signals = Signals::listen().map_err(cannot)?;
         let service = Service::new(home.path(), &journal, &engine, dags.clone(), options)?;
         #[cfg(feature = "server")]
@@ -135,22 +135,53 @@ pub(super) fn serve(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> R
             signal = signalled => Some(signal),
         };
         if let Some(signal) = second {
-            if !flags.quiet {
-                terminal.note("stopped at once");
-            }
-            std::process::exit(signal.exit().code().into());
+            end_at_once(signal, flags.quiet, terminal);
         }
-        Ok::<_, CliError>((exit, server))
+        Ok::<_, CliError>((exit, server, signals))
     })?;
-    // It answers until the runs have stopped.
     #[cfg(feature = "server")]
-    drop(server);
+    let renews = super::listen::renews_on_hang_up(server.as_ref());
     #[cfg(not(feature = "server"))]
-    let () = server;
-    sink.flush();
-    engine.blocking_warnings().iter().for_each(|warning| terminal.warn(warning));
-    home.close(&journal);
+    let renews = false;
+    // Open requests and the callbacks of earlier runs may take some seconds each.
+    let closed = async {
+        // It answers until the runs have stopped. Waits for a thread, and can only fail with it.
+        #[cfg(feature = "server")]
+        let _ = tokio::task::spawn_blocking(move || drop(server)).await;
+        #[cfg(not(feature = "server"))]
+        let () = server;
+        sink.flush();
+        engine.blocking_warnings().iter().for_each(|warning| terminal.warn(warning));
+        home.home().close(&journal).await;
+    };
+    let second = async {
+        loop {
+            match signals.next().await {
+                // It is about a certificate that is not used any more.
+                Signal::HangUp if renews => {}
+                signal => break signal,
+            }
+        }
+    };
+    let second = runtime.block_on(async {
+        tokio::select! {
+            biased;
+            () = closed => None,
+            signal = second => Some(signal),
+        }
+    });
+    if let Some(signal) = second {
+        end_at_once(signal, flags.quiet, terminal);
+    }
     Ok(exit)
+}
+
+/// Ends the program without what it would still do, after a second signal.
+fn end_at_once(signal: Signal, quiet: bool, terminal: &Terminal) -> ! {
+    if !quiet {
+        terminal.note("stopped at once");
+    }
+    std::process::exit(signal.exit().code().into());
 }
 
 /// The DAGs of `--only`, or all.

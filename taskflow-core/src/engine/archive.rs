@@ -44,17 +44,27 @@ pub(crate) trait Archive: Send + Sync + fmt::Debug {
     /// The value of a task of a run: its type, without modules, and its stored form.
     fn value<'a>(&'a self, run_id: &'a str, task: &'a str) -> ArchiveFuture<'a, Option<(String, Vec<u8>)>>;
 
-    /// Resumes an interrupted run.
-    fn resume<'a>(&'a self, run_id: &'a str, plan: &'a Arc<Plan>) -> ArchiveFuture<'a, RunRequest<()>>;
+    /// Deletes the files that a deleted run with this id has left: a run with it is about to begin.
+    fn make_room<'a>(&'a self, run_id: &'a str) -> ArchiveFuture<'a, ()>;
+
+    /// Resumes an interrupted run for a task, which waits for the store as its own run would.
+    fn resume<'a>(
+        &'a self,
+        run_id: &'a str,
+        plan: &'a Arc<Plan>,
+        task: &'a TaskContext,
+    ) -> ArchiveFuture<'a, RunRequest<()>>;
 
     /// Clears the failed tasks of a run that has failed, and what is downstream of them, and
-    /// resumes it. `None` if the run has other parameters than these, or no failed task.
+    /// resumes it; waits as [`Archive::resume`]. `None` if the run has other parameters than these,
+    /// or no failed task.
     fn retry<'a>(
         &'a self,
         run_id: &'a str,
         plan: &'a Arc<Plan>,
         params: &'a [AnyValue],
         by: &'a str,
+        task: &'a TaskContext,
     ) -> ArchiveFuture<'a, Option<RunRequest<()>>>;
 
     /// Records another run in the same journal.

@@ -88,13 +88,11 @@ impl Children {
         locked(&self.outside).values().any(|(of, _)| task.is_none_or(|task| of == task))
     }
 
-    /// Kills the external work of a task that has ended, or of all. Waits until that is requested.
-    /// Must not be called under the engine's lock.
-    pub(super) fn kill_work_of(&self, task: Option<&str>) {
+    /// Takes how to kill the external work of a task that has ended, or of all. Nobody else kills
+    /// it then.
+    pub(super) fn take_work_of(&self, task: Option<&str>) -> Vec<OnKill> {
         let is_of_task = |of: &str| task.is_none_or(|task| of == task);
-        let of_task: Vec<(String, OnKill)> =
-            locked(&self.outside).extract_if(|_, (of, _)| is_of_task(of)).map(|(_, ended)| ended).collect();
-        of_task.iter().for_each(|(_, end)| end());
+        locked(&self.outside).extract_if(|_, (of, _)| is_of_task(of)).map(|(_, (_, end))| end).collect()
     }
 
     /// Cancels the runs and kills the external work, which no task waits for any more. Must not be

@@ -78,12 +78,13 @@ impl Effects {
                     control.abort();
                 }
             }
-            let ended_work = std::mem::take(&mut self.ended_work);
-            let killed = ended_work.into_iter().map(|(key, run, task)| {
-                run.children.kill_work_of(task.as_deref());
-                (key, run)
-            });
-            shared.work_killed(killed.collect(), self);
+            let (mut kills, mut runs) = (Vec::new(), Vec::new());
+            for (key, run, task) in self.ended_work.drain(..) {
+                // Now: the next attempt of the task may start other work.
+                kills.extend(run.children.take_work_of(task.as_deref()));
+                runs.push((key, run));
+            }
+            shared.kill_work(kills, runs, self);
             // After the attempts are cancelled: one that starts a run meanwhile ends it itself.
             for run in self.halted.drain(..) {
                 run.end_children();

@@ -7,8 +7,9 @@
 //! two attempts of a task never run at once, and no process is killed before its grace time because
 //! its program has nothing left to do.
 //!
-//! A run that ends while work outside is being killed waits until the cluster was asked to: its
-//! program may leave as soon as it has the report.
+//! Work outside is killed on a thread of its own, because a cluster may take long to answer: the
+//! thread that ends a run early may be that of the journal, which all runs wait for. A run that ends
+//! meanwhile waits until the cluster was asked: its program may leave as soon as it has the report.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,15 +18,17 @@ use super::effects::Effects;
 use super::engine_state::{EngineState, Shared};
 use super::run::Run;
 use super::run_shared::RunShared;
+use crate::base::catch;
 use crate::machine::RunKey;
 use crate::run::TaskIndex;
+use crate::task::OnKill;
 
 /// What is left of the closed attempts of a run.
 #[derive(Debug, Default)]
 pub(crate) struct Lingering {
     /// The tasks whose attempts still have processes, and whether the task is ready again.
     processes: HashMap<TaskIndex, bool>,
-    /// How many threads kill work outside the process.
+    /// How many times work outside the process is being killed.
     kills: u32,
 }
 
@@ -34,7 +37,7 @@ impl Lingering {
         self.processes.is_empty() && self.kills == 0
     }
 
-    /// A thread is about to kill work: [`Shared::work_killed`] follows.
+    /// Work is about to be killed: [`Shared::kill_work`] follows.
     pub(super) fn add_kill(&mut self) {
         self.kills += 1;
     }
@@ -108,17 +111,46 @@ impl EngineState {
 }
 
 impl Shared {
+    /// Kills work outside of these runs, each of which waits for it: see
+    /// [`add_kill`](Lingering::add_kill). Does not wait for a cluster, unless there can be no other
+    /// thread.
+    pub(super) fn kill_work(
+        self: &Arc<Self>,
+        kills: Vec<OnKill>,
+        runs: Vec<(RunKey, Arc<RunShared>)>,
+        effects: &mut Effects,
+    ) {
+        if kills.is_empty() {
+            return self.work_killed(&runs, effects);
+        }
+        let work = Arc::new((kills, runs));
+        let (shared, of_thread) = (Arc::clone(self), Arc::clone(&work));
+        let thread = std::thread::Builder::new().name("taskflow-kill".to_owned());
+        let killing = thread.spawn(move || {
+            let (kills, runs) = &*of_thread;
+            kill_all(kills);
+            let mut effects = Effects::default();
+            shared.work_killed(runs, &mut effects);
+            effects.carry_out(&shared);
+        });
+        if killing.is_err() {
+            let (kills, runs) = &*work;
+            kill_all(kills);
+            self.work_killed(runs, effects);
+        }
+    }
+
     /// The clusters were asked to kill the work of these runs.
-    pub(super) fn work_killed(self: &Arc<Self>, runs: Vec<(RunKey, Arc<RunShared>)>, effects: &mut Effects) {
+    fn work_killed(self: &Arc<Self>, runs: &[(RunKey, Arc<RunShared>)], effects: &mut Effects) {
         if runs.is_empty() {
             return;
         }
         let mut state = self.lock();
         for (key, of) in runs {
-            let Some(run) = state.run(key).filter(|run| Arc::ptr_eq(&run.shared, &of)) else { continue };
+            let Some(run) = state.run(*key).filter(|run| Arc::ptr_eq(&run.shared, of)) else { continue };
             run.lingering.kills -= 1;
             if run.is_over() {
-                state.end(key, effects);
+                state.end(*key, effects);
             }
         }
         self.leave(state, effects);
@@ -131,5 +163,18 @@ impl Shared {
         state.processes_ended(key, of, task, &mut effects);
         self.leave(state, &mut effects);
         effects.carry_out(self);
+    }
+}
+
+/// Asks the clusters, one after the other.
+fn kill_all(kills: &[OnKill]) {
+    for end in kills {
+        // The run waits for all of them.
+        let asked = catch(|| {
+            end();
+        });
+        if let Err(failure) = asked {
+            tracing::error!(target: "taskflow", "work outside of this process may go on: {failure}");
+        }
     }
 }

@@ -247,7 +247,7 @@ impl Triggering {
                 }
                 Found::Here | Found::Elsewhere => return Ok((None, run_id)),
                 Found::Interrupted => {
-                    let resumed = self.resume(&run_id).await?.retyped::<T>();
+                    let resumed = self.resume(context, &run_id).await?.retyped::<T>();
                     self.follow(context, resumed, &run_id, waits)?;
                     return Ok((None, run_id));
                 }
@@ -262,11 +262,19 @@ impl Triggering {
                             Retry::Impossible => {}
                         }
                     }
+                    if let Some(archive) = self.archive() {
+                        archive.make_room(&run_id).await.map_err(|source| self.journal(source))?;
+                    }
                     return self.begin(context, request, info, waits);
                 }
             }
         }
         Err(self.journal(RecorderError::new(ErrorKind::Conflict, "every attempt to start it has failed")))
+    }
+
+    /// The journal, unless the run is simulated: then it has no other runs.
+    fn archive(&self) -> Option<&Arc<dyn Archive>> {
+        self.archive.as_ref().filter(|_| self.live_host.run.engine_ref.get().is_some())
     }
 
     async fn find_run(&self, run_id: &str) -> Result<Found, TriggerError> {
@@ -275,9 +283,7 @@ impl Triggering {
             Some(Child::Ended(ended)) => return Ok(Found::Ended(ended)),
             None => {}
         }
-        let Some(archive) = self.archive.as_ref().filter(|_| self.live_host.run.engine_ref.get().is_some()) else {
-            return Ok(Found::Nowhere);
-        };
+        let Some(archive) = self.archive() else { return Ok(Found::Nowhere) };
         let Some(past) = archive.find(run_id).await.map_err(|source| self.journal(source))? else {
             return Ok(Found::Nowhere);
         };
@@ -305,7 +311,8 @@ impl Triggering {
             return Ok(Retry::Over);
         }
         let by = format!("task {} of run {}", self.live_host.id, self.live_host.run.info.run_id);
-        let retried = archive.retry(run_id, &self.plan, &params, &by).await.map_err(|source| self.journal(source))?;
+        let retried = archive.retry(run_id, &self.plan, &params, &by, context).await;
+        let retried = retried.map_err(|source| self.journal(source))?;
         let Some(retried) = retried else { return Ok(Retry::Impossible) };
         let stored = context.set_state(&key, counted).await;
         stored.map_err(|error| self.journal(RecorderError::new(ErrorKind::Unavailable, error.to_string())))?;
@@ -314,9 +321,9 @@ impl Triggering {
     }
 
     /// The run to resume, whose process has died.
-    async fn resume(&self, run_id: &str) -> Result<RunRequest<()>, TriggerError> {
+    async fn resume(&self, context: &TaskContext, run_id: &str) -> Result<RunRequest<()>, TriggerError> {
         let archive = self.archive.as_ref().ok_or(TriggerError::NoRun)?;
-        archive.resume(run_id, &self.plan).await.map_err(|source| self.journal(source))
+        archive.resume(run_id, &self.plan, context).await.map_err(|source| self.journal(source))
     }
 
     fn begin<T: Value>(

@@ -2,17 +2,20 @@
 
 use std::sync::Arc;
 
+use super::adopted::AdoptedRun;
 use super::edit::Note;
 use super::error::JournalError;
 use super::history::RunHistory;
 use super::journal::Journal;
 use super::params;
 use super::task_filter::TaskFilter;
+use super::task_wait::TaskWait;
 use crate::base::Timestamp;
 use crate::dag::Plan;
 use crate::engine::{Archive, ArchiveFuture, EndedRun, OpenRecorder, PastRun, RecorderError, RunRequest, returned};
 use crate::run::{RunState, TaskState};
 use crate::store::{RunFilter, RunOrder, RunRow};
+use crate::task::TaskContext;
 use crate::value::AnyValue;
 
 fn boxed<'a, T>(future: impl Future<Output = Result<T, JournalError>> + Send + 'a) -> ArchiveFuture<'a, T> {
@@ -43,6 +46,19 @@ impl Journal {
             return Err(failed(format!("it was a {was} and is a {} now", ty.short())));
         }
         ty.decode(&bytes).map(Some).map_err(failed)
+    }
+}
+
+impl Journal {
+    /// As [`Journal::adopt_row`], for a task.
+    async fn adopt_for(&self, row: &RunRow, plan: &Arc<Plan>, task: &TaskContext) -> Result<AdoptedRun, JournalError> {
+        let mut wait = TaskWait::of(self, task);
+        loop {
+            match self.adopt_row(row, Some(plan)).await {
+                Ok(adopted) => return Ok(adopted),
+                Err(error) => wait.after(error).await?,
+            }
+        }
     }
 }
 
@@ -110,10 +126,19 @@ impl Archive for Journal {
         })
     }
 
-    fn resume<'a>(&'a self, run_id: &'a str, plan: &'a Arc<Plan>) -> ArchiveFuture<'a, RunRequest<()>> {
+    fn make_room<'a>(&'a self, run_id: &'a str) -> ArchiveFuture<'a, ()> {
+        boxed(self.delete_files_of_none(run_id))
+    }
+
+    fn resume<'a>(
+        &'a self,
+        run_id: &'a str,
+        plan: &'a Arc<Plan>,
+        task: &'a TaskContext,
+    ) -> ArchiveFuture<'a, RunRequest<()>> {
         boxed(async move {
             let row = self.row_with_id(run_id).await?;
-            let adopted = self.adopt_row(&row, Some(plan)).await?;
+            let adopted = self.adopt_for(&row, plan, task).await?;
             adopted.refuse_deadly()?;
             adopted.resume_plan(plan, Timestamp::now()).await
         })
@@ -125,6 +150,7 @@ impl Archive for Journal {
         plan: &'a Arc<Plan>,
         params: &'a [AnyValue],
         by: &'a str,
+        task: &'a TaskContext,
     ) -> ArchiveFuture<'a, Option<RunRequest<()>>> {
         boxed(async move {
             let row = self.row_with_id(run_id).await?;
@@ -132,12 +158,21 @@ impl Archive for Journal {
             if params::encode(plan.params(), params).ok() != stored {
                 return Ok(None);
             }
-            let mut adopted = self.adopt_row(&row, Some(plan)).await?;
+            let mut adopted = self.adopt_for(&row, plan, task).await?;
             let note = Note { by: by.to_owned(), reason: "the task that waits for this run is retried".to_owned() };
-            match adopted.clear(&TaskFilter::all().failed().downstream(), &note).await {
-                Err(JournalError::Nothing { .. }) => return Ok(None),
-                cleared => drop(cleared?),
+            let failed = TaskFilter::all().failed().downstream();
+            let mut wait = TaskWait::of(self, task);
+            loop {
+                match adopted.store_clear(&failed, &note).await {
+                    Ok(_) => break,
+                    Err(JournalError::Nothing { .. }) => return Ok(None),
+                    Err(error) => wait.after(error).await?,
+                }
             }
+            while let Err(error) = adopted.drop_cancellations().await {
+                wait.after(error).await?;
+            }
+            drop(wait);
             adopted.resume_plan(plan, Timestamp::now()).await.map(Some)
         })
     }

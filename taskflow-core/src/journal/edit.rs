@@ -167,12 +167,18 @@ impl Journal {
 impl AdoptedRun {
     /// As [`Journal::clear`].
     pub(crate) async fn clear(&mut self, pick: &TaskFilter, note: &Note) -> Result<Vec<String>, JournalError> {
+        let ids = self.store_clear(pick, note).await?;
+        self.drop_cancellations().await?;
+        Ok(ids)
+    }
+
+    /// The first write of [`AdoptedRun::clear`]; the other is [`AdoptedRun::drop_cancellations`].
+    pub(super) async fn store_clear(&mut self, pick: &TaskFilter, note: &Note) -> Result<Vec<String>, JournalError> {
         let tasks = to_clear(&self.history, pick)?;
         let ids = tasks.iter().map(|&task| self.history.id(task).to_owned()).collect();
         let Note { by, reason } = note.clone();
         let tasks = self.history.numbers_of(&tasks);
         self.append(vec![(Entry::Cleared { tasks, by, reason }, None)], self.edited_state()).await?;
-        self.drop_cancellations().await?;
         Ok(ids)
     }
 

@@ -161,6 +161,11 @@ impl Journal {
         Ok(self.inner.store.events(filter).await?)
     }
 
+    /// How many events match the conditions of a filter, whatever its limit.
+    pub(crate) async fn count_matching_events(&self, filter: &EventFilter) -> Result<u64, JournalError> {
+        Ok(self.inner.store.count_matching_events(filter).await?)
+    }
+
     /// The event with this number.
     pub(crate) async fn event(&self, number: i64) -> Result<Option<StoredEvent>, JournalError> {
         let filter = EventFilter { with_values: true, ..EventFilter::number(number) };

@@ -12,10 +12,10 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 
 use super::Journal;
 use crate::dag::{Dag, DagOptions};
-use crate::engine::Engine;
+use crate::engine::{Archive, Engine};
 use crate::run::{Durability, RunState};
 use crate::store::be_impatient;
-use crate::task::{Callback, Notification};
+use crate::task::{Callback, Notification, TaskContext};
 
 /// A connection with the lock for writing, as another process has it.
 async fn locked(home: &Path) -> SqliteConnection {
@@ -173,6 +173,43 @@ async fn the_delivery_of_a_callback_is_recorded_when_a_locked_store_is_free_agai
     };
     let error = tokio::time::timeout(Duration::from_secs(60), recorded).await.expect("it is recorded");
     assert_eq!((error, CALLED.load(Ordering::SeqCst)), (None, 1));
+}
+
+/// The answer to what waits for the lock, which is released once the journal says so.
+async fn answer<T>(journal: &Journal, lock: SqliteConnection, asked: impl Future<Output = T>) -> T {
+    let free = async {
+        until(|| journal.inner.queue.store_wait()).await;
+        release(lock).await;
+    };
+    let both = async { tokio::join!(asked, free).0 };
+    tokio::time::timeout(Duration::from_secs(60), both).await.expect("it waits for the lock")
+}
+
+/// A task asks for a run that has failed, and for one that was interrupted. It failed with the
+/// store after ten seconds, although its own run waits for an hour.
+#[tokio::test]
+async fn a_task_that_retries_or_resumes_the_run_that_it_has_triggered_waits_for_a_locked_store() {
+    be_impatient();
+    let home = tempfile::tempdir().unwrap();
+    let journal = Journal::open(home.path()).await.unwrap();
+    let (dag, end) = chain(&DagOptions::NONE);
+    drop(end);
+    let handle = dag.run().journal(&journal).start().unwrap();
+    let run_id = handle.info().run_id.clone();
+    assert_eq!(handle.await.state(), RunState::Failed);
+    let task = TaskContext::detached("asks");
+    let lock = locked(home.path()).await;
+    let asked = Archive::retry(&journal, &run_id, dag.plan(), &[], "task asks of run 1", &task);
+    let retried = answer(&journal, lock, asked).await.unwrap();
+    assert!(retried.is_some(), "its failed task is cleared");
+    assert_eq!(journal.inner.queue.store_wait(), None);
+    // Nobody starts it.
+    drop(retried);
+    assert_eq!(journal.history(&run_id).await.unwrap().state, RunState::Interrupted);
+    let lock = locked(home.path()).await;
+    let asked = Archive::resume(&journal, &run_id, dag.plan(), &task);
+    assert!(answer(&journal, lock, asked).await.is_ok());
+    assert_eq!(journal.inner.queue.store_wait(), None);
 }
 
 /// How a process leaves.

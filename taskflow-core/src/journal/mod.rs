@@ -4,7 +4,8 @@
 //! - `segment`: entries of a run as bytes. `graph`, `params`: what else is stored of a run.
 //!   `graph_diff`: what differs between two graphs, in words.
 //! - `writer`: stores entries, and its protocol. `queue`: what waits for it. `run_log`: where the
-//!   entries of a run wait for it. `store_wait`: how long it waits for a store that is locked.
+//!   entries of a run wait for it. `store_wait`: how long it waits for a store that is locked;
+//!   `task_wait`: how long tasks do that write by themselves.
 //! - `run_history`: what is known of a run. `history`: folds the entries of a run into it; in it,
 //!   `takeover`: what it means that a process takes the run.
 //!   `elements`: numbers of mapped tasks, expanded from the graph as `drawn`. `id_index`: finds
@@ -99,6 +100,7 @@ mod steps;
 mod store_wait;
 mod task_filter;
 mod task_history;
+mod task_wait;
 #[cfg(test)]
 mod tests;
 mod upkeep;

@@ -199,6 +199,14 @@ impl Queue {
         self.lock().store_wait = line;
     }
 
+    /// Takes back what somebody has said, unless it was replaced since.
+    pub(super) fn end_store_wait(&self, line: &Arc<str>) {
+        let mut waiting = self.lock();
+        if waiting.store_wait.as_ref().is_some_and(|said| Arc::ptr_eq(said, line)) {
+            waiting.store_wait = None;
+        }
+    }
+
     /// What the writer says while another process has locked the store.
     pub(super) fn store_wait(&self) -> Option<Arc<str>> {
         self.lock().store_wait.clone()

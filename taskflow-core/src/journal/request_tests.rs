@@ -11,6 +11,7 @@ use crate::engine::Engine;
 use crate::run::RunState;
 #[cfg(feature = "sqlite")]
 use crate::run::TaskState;
+use crate::task::OnKill;
 
 fn engine() -> Engine {
     Engine::builder().build().unwrap()
@@ -49,6 +50,41 @@ async fn look_at_requests(journal: &Journal) {
     let control = handle.control();
     until(|| control.number()).await;
     ask_to_cancel(journal, &handle.info().run_id).await;
+    assert_eq!(handle.await.state(), RunState::Cancelled);
+}
+
+/// A request cancels a run that has a job on a cluster, which does not answer. The thread that
+/// stores entries and reads requests waited for the answer: no run of the process went on.
+#[tokio::test]
+async fn a_cluster_that_does_not_answer_holds_up_the_run_of_its_job_and_no_other() {
+    let journal = Journal::in_memory().unwrap();
+    let (answer, answered) = mpsc::channel::<()>();
+    let answered = Mutex::new(answered);
+    let (has_job, is_asked) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+    let (submitted, asked) = (Arc::clone(&has_job), Arc::clone(&is_asked));
+    let kill: OnKill = Arc::new(move || {
+        asked.store(true, Ordering::SeqCst);
+        let _ = answered.lock().unwrap().recv();
+    });
+    let dag = Dag::draw("submits", move |dag| {
+        dag.add("job", move |ctx| {
+            ctx.host().at_early_end("job", Some(Arc::clone(&kill)));
+            submitted.store(true, Ordering::SeqCst);
+            while !ctx.is_cancelled() {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            Err::<(), _>("asked to stop".into())
+        });
+    });
+    let handle = dag.unwrap().run().journal(&journal).engine(&engine()).start().unwrap();
+    let control = handle.control();
+    until(|| control.number().filter(|_| has_job.load(Ordering::SeqCst))).await;
+    ask_to_cancel(&journal, &handle.info().run_id).await;
+    until(|| is_asked.load(Ordering::SeqCst).then_some(())).await;
+    let other = tokio::time::timeout(Duration::from_secs(60), look_at_requests(&journal)).await;
+    assert!(other.is_ok(), "another run is stored, asked and ends");
+    assert!(control.view().is_some(), "its program would leave before the cluster has answered");
+    answer.send(()).unwrap();
     assert_eq!(handle.await.state(), RunState::Cancelled);
 }
 

@@ -8,7 +8,8 @@
 //! 3. Tasks that have ended are opened again where those still to be run need it
 //!    ([reopened](super::reopened)).
 //! 4. The values that tasks still to be run will take are read.
-//! 5. The run starts with what is known of it.
+//! 5. A run that has never started gets rid of the files that a deleted run with its id has left.
+//! 6. The run starts with what is known of it.
 //!
 //! # Tasks that kill the process
 //!
@@ -176,6 +177,9 @@ impl AdoptedRun {
         let stored = params::decode(&stored).map_err(damaged)?;
         let params = params::restore(&stored, plan.params(), &history.info).map_err(changed)?;
         let values = journal.values_of(&history, &known, &known.wanted()).await?;
+        if stored_as == RunState::Queued {
+            journal.delete_files_before(&run).await?;
+        }
         let notes = journal.notes_of(&history).await?;
         let pending = match callbacks {
             Some(callbacks) if callbacks.is_of(plan) => callbacks.pending(&history),

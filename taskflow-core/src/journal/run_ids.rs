@@ -52,7 +52,7 @@ mod tests {
 
     use crate::base::Timestamp;
     use crate::dag::{Dag, DagOptions, Params};
-    use crate::engine::RunRequest;
+    use crate::engine::{Archive, RunRequest};
     use crate::journal::Journal;
     use crate::run::{RunInfo, RunState};
 
@@ -100,5 +100,61 @@ mod tests {
             };
             assert_eq!(retried.state(), RunState::Success, "{limit:?}");
         }
+    }
+
+    /// The rows of a run are deleted, and its process dies before it has deleted the log and an
+    /// artifact. A backfill makes the run again, or a task triggers it again: the log began with the
+    /// lines of the deleted run.
+    #[tokio::test]
+    async fn a_run_that_is_made_again_begins_without_the_files_of_the_deleted_one() {
+        let home = tempfile::tempdir().unwrap();
+        let journal = Journal::open(home.path()).await.unwrap();
+        let store = &journal.inner.store;
+        let dag: Dag<()> = Dag::draw("daily", |dag| {
+            dag.add("ends", |_| Ok(()));
+        })
+        .unwrap();
+        let enqueue = async || {
+            let mut info = RunInfo::manual("daily", Timestamp::EPOCH);
+            info.run_id = "again".to_owned();
+            let request = RunRequest::<()>::of_plan(Arc::clone(dag.plan()), info, Params::default());
+            journal.enqueue(request).await.unwrap().number
+        };
+        let claim = async || loop {
+            // Whoever had it last has it for a moment after the end.
+            match journal.resume_dag("again", &dag).await {
+                Ok(request) => break request,
+                Err(_) => tokio::task::yield_now().await,
+            }
+        };
+        let files = ["logs/again/ends/1.jsonl", "artifacts/again/report.txt"].map(|path| home.path().join(path));
+        let write = || {
+            for file in &files {
+                std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+                std::fs::write(file, b"text").unwrap();
+            }
+        };
+        let first = enqueue().await;
+        assert_eq!(claim().await.await.unwrap().state(), RunState::Success);
+        write();
+        assert_eq!(store.delete(&[first], None).await.unwrap(), [first]);
+
+        let second = enqueue().await;
+        let claimed = claim().await;
+        assert!(files.iter().all(|file| !file.exists()));
+        assert_eq!(store.left_files().await.unwrap(), [""; 0]);
+        // Its process dies before anything of it is stored: these files are its own.
+        write();
+        drop(claimed);
+        assert_eq!(claim().await.await.unwrap().state(), RunState::Success);
+        assert!(files.iter().all(|file| file.exists()));
+
+        assert_eq!(store.delete(&[second], None).await.unwrap(), [second]);
+        while store.hold_id("again").await.unwrap().is_none() {
+            tokio::task::yield_now().await;
+        }
+        Archive::make_room(&journal, "again").await.unwrap();
+        assert!(files.iter().all(|file| !file.exists()));
+        assert_eq!(store.left_files().await.unwrap(), [""; 0]);
     }
 }

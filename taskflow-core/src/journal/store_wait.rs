@@ -15,7 +15,10 @@
 //!    those of other engines too, and so does a new run whose graph is not stored yet. Those that
 //!    ask for an admission or for slots of pools go on waiting.
 //! 6. A store that is locked is asked once in a [`Round`], not for each run.
+//! 7. A task that resumes or retries the run that it has triggered writes by itself, and waits as its
+//!    run does: [`task_wait`](super::task_wait).
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::queue::{Queue, Waiting};
@@ -24,7 +27,7 @@ use crate::base::units;
 use crate::store::{StoreError, waiting_for_lock};
 
 /// How long runs wait at most.
-const PATIENCE: Duration = Duration::from_secs(60 * 60);
+pub(super) const PATIENCE: Duration = Duration::from_secs(60 * 60);
 
 /// The wait of a writer.
 pub(super) struct StoreWait {
@@ -66,10 +69,7 @@ impl StoreWait {
         }
         let leaving = queue.leaving();
         if leaving.is_empty() && queue.store_wait().is_none() {
-            let waits = format!("the runs wait for it, for at most {}", units::duration(self.patience));
-            let line = waiting_for_lock(place, holder.as_deref(), &waits);
-            tracing::warn!("{line}");
-            queue.set_store_wait(Some(line.into()));
+            announce(queue, place, holder.as_deref(), self.patience);
         }
         Patience::AllBut(leaving)
     }
@@ -87,6 +87,16 @@ impl StoreWait {
             waiting.store_wait = None;
         }
     }
+}
+
+/// Says who has locked the store, and that the runs wait for it. Returns what it says.
+pub(super) fn announce(queue: &Queue, place: &str, holder: Option<&str>, patience: Duration) -> Arc<str> {
+    let waits = format!("the runs wait for it, for at most {}", units::duration(patience));
+    let line = waiting_for_lock(place, holder, &waits);
+    tracing::warn!("{line}");
+    let line: Arc<str> = line.into();
+    queue.set_store_wait(Some(Arc::clone(&line)));
+    line
 }
 
 /// Who waits for a store that is locked.
@@ -184,8 +194,6 @@ impl Round {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
 
     fn busy() -> StoreError {

@@ -94,6 +94,31 @@ impl Journal {
         swept
     }
 
+    /// Deletes the files that a deleted run has left, whose id is that of a run which this process
+    /// has claimed and which has never started, so that it has no files itself. Its log would begin
+    /// with the lines of the deleted one.
+    pub(super) async fn delete_files_before(&self, run_id: &str) -> Result<(), JournalError> {
+        let store = &self.inner.store;
+        if !store.has_left_files(run_id).await? {
+            return Ok(());
+        }
+        if let Some(blobs) = self.inner.blobs.clone() {
+            let id = run_id.to_owned();
+            let removed = tokio::task::spawn_blocking(move || blobs.delete_run(&id)).await;
+            removed.map_err(std::io::Error::other).and_then(std::convert::identity).map_err(JournalError::Files)?;
+        }
+        Ok(store.forget_files(&[run_id.to_owned()]).await?)
+    }
+
+    /// As [`Journal::delete_files_before`], for a run that is about to begin with an id that no run
+    /// has.
+    pub(super) async fn delete_files_of_none(&self, run_id: &str) -> Result<(), JournalError> {
+        match self.inner.store.has_left_files(run_id).await? {
+            true => self.delete_files(vec![run_id.to_owned()], true).await,
+            false => Ok(()),
+        }
+    }
+
     /// Deletes the files of deleted runs. Those of an id that a process has, or that a run has
     /// again, stay. Meanwhile no run with one of these ids is stored; one that begins in another
     /// process may have written files by then, which are deleted, too.

@@ -15,7 +15,7 @@ use crate::run::Stored;
 use crate::store::{Emitted, EventFilter, EventRow, NewEvent};
 
 /// The most events that the document or the page of a run has.
-const OF_RUN: usize = 500;
+const OF_RUN: u32 = 500;
 
 /// The most bytes of a key or a partition, and how many of a longer one are shown.
 const KEY: usize = 512;
@@ -255,21 +255,38 @@ pub async fn event(journal: &Journal, number: i64) -> Result<EventDocument, OpsE
     })
 }
 
-/// The events that the tasks of a run emitted, in order, without their payloads. Not the result of
-/// the run.
+/// The events that the tasks of a run emitted: see [`emitted_by`].
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct RunEmissions {
+    /// The first 500 of them, in order, without their payloads.
+    pub events: Vec<EventDocument>,
+    /// How many others there are.
+    pub more: u32,
+}
+
+/// The first 500 events that the tasks of a run emitted, and how many others there are. Not the
+/// result of the run. [`events()`] has all of them.
 ///
 /// # Errors
 ///
 /// When the store cannot be read.
-pub async fn emitted_by(journal: &Journal, history: &RunHistory) -> Result<Vec<EventDocument>, OpsError> {
-    let filter = EventFilter { run: Some(history.info.run_id.clone()), ..EventFilter::default() };
-    let rows = journal.event_rows(&filter).await?.into_iter().filter(|row| row.task.is_some());
-    Ok(rows.map(|row| EventDocument::of(row, false)).collect())
-}
-
-/// The first of the events that a run emitted, and how many are left off.
-pub(crate) fn first_events(mut events: Vec<EventDocument>) -> (Vec<EventDocument>, u32) {
-    let more = events.len().saturating_sub(OF_RUN);
-    events.truncate(OF_RUN);
-    (events, u32::try_from(more).unwrap_or(u32::MAX))
+pub async fn emitted_by(journal: &Journal, history: &RunHistory) -> Result<RunEmissions, OpsError> {
+    let filter = EventFilter {
+        run: Some(history.info.run_id.clone()),
+        of_tasks: true,
+        limit: Some(OF_RUN),
+        ..EventFilter::default()
+    };
+    let rows = journal.event_rows(&filter).await?;
+    let more = match rows.last() {
+        // A run may have a million others, so they are counted and not read.
+        Some(last) if rows.len() >= OF_RUN as usize => {
+            let others = EventFilter { after: Some(last.number), limit: None, ..filter };
+            journal.count_matching_events(&others).await?
+        }
+        _ => 0,
+    };
+    let events = rows.into_iter().map(|row| EventDocument::of(row, false)).collect();
+    Ok(RunEmissions { events, more: u32::try_from(more).unwrap_or(u32::MAX) })
 }

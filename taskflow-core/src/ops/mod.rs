@@ -170,9 +170,11 @@ pub use elements::{
 pub use emit_preview::{EmitEffect, EventEffect, preview_emit};
 pub use error::OpsError;
 pub(crate) use event_groups::GroupReader;
-pub use events::{AssetEmission, EventDocument, EventQuery, NewAssetEvent, emit, emitted_by, event, events};
+pub use events::{
+    AssetEmission, EventDocument, EventQuery, NewAssetEvent, RunEmissions, emit, emitted_by, event, events,
+};
 #[cfg(feature = "server")]
-pub(crate) use events::{check_asset, events_after, first_events};
+pub(crate) use events::{check_asset, events_after};
 #[cfg(feature = "sqlite")]
 pub use home::Home;
 pub use lineage::{Lineage, LineageRun, lineage};

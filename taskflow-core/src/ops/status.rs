@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::events::{self, EventDocument};
+use super::events::{EventDocument, RunEmissions};
 use super::queue_wait::QueueWait;
 use super::reason::Reason;
 use super::triggered::{self, TriggeredRun};
@@ -226,11 +226,10 @@ impl RunStatus {
         RunStatus { queue_wait, ..self }
     }
 
-    /// With the events that its tasks emitted, the first 500 of them.
+    /// With the events that its tasks emitted.
     #[must_use]
-    pub fn with_events(self, events: Vec<EventDocument>) -> Self {
-        let (events, more_events) = events::first_events(events);
-        RunStatus { events, more_events, ..self }
+    pub fn with_events(self, emitted: RunEmissions) -> Self {
+        RunStatus { events: emitted.events, more_events: emitted.more, ..self }
     }
 
     /// With the runs that it has triggered, the first 500 of them.

@@ -42,14 +42,17 @@
 //!    is set or the machine was suspended.
 //! 10. When it is asked to stop, it starts nothing more and [drains](crate::engine::Engine::drain)
 //!     its engine: running tasks have their grace time, their runs are interrupted, and the next
-//!     service resumes them. A turn ends with the part (3 to 7) that it is at.
+//!     service resumes them. A turn ends with the part (3 to 7) that it is at. If that takes longer
+//!     than a second, the turn is left where it is, as by a process that dies: each write is one
+//!     transaction, and what a process does after one, the next service finds to do.
 //!
 //! # While another process has locked the store
 //!
 //! A write waits ten seconds for the lock and fails. Each step is one transaction, so nothing of it
 //! is stored, and what it is about stays due: the next turn makes it again. The rest of the turn is
 //! left out, since each part of it would wait as long. The service reports once who has the lock,
-//! and later that it is over. Runs wait by themselves: the journal has that protocol.
+//! and later that it is over. A service that is asked to stop does not wait for the lock. Runs wait
+//! by themselves: the journal has that protocol.
 //!
 //! # From an event to the next DAG
 //!

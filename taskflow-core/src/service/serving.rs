@@ -4,7 +4,8 @@ use std::future::poll_fn;
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::pin::{Pin, pin};
-use std::task::Poll;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -30,6 +31,8 @@ use crate::schedule::{BackfillCounts, BackfillPhase, Note, SlotRecord};
 const POLL: Duration = Duration::from_secs(1);
 /// How often it is asked whether a run has ended elsewhere that a slot or an event waits for.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
+/// How long the part of a turn may take that the service is at when somebody asks it to stop.
+const LAST_PART: Duration = Duration::from_secs(1);
 
 /// Something that a service did or noticed.
 #[derive(Clone, Debug)]
@@ -270,27 +273,27 @@ impl Service {
     /// ends.
     pub async fn run(mut self, stop: impl Future<Output = String>, mut report: impl FnMut(ServiceEvent)) {
         let asks = pin!(stop);
-        let mut stop = Stop { asks, reason: None };
+        let stop = Stop(Mutex::new(Asks { asks, reason: None }));
         let (dags, schedules, consumers) = (self.served, self.schedules.len(), self.consumers.len());
         self.events.push(ServiceEvent::Ready { dags, schedules, consumers });
         let mut stored = self.journal.events_stored();
         let (sender, mut watched) = unbounded_channel();
         let watchers = self.watches.then(|| Watchers::start(&self.journal, &sender, self.handle.polls()));
-        let reason = loop {
-            let turn = self.turn(&mut stop, &mut report).await;
+        loop {
+            let turn = self.turn_or_stop(&stop, &mut report).await;
             self.handle.turned(Timestamp::now());
             match turn {
                 // What was left out could have failed: it is not known that the trouble is over.
-                Ok(Turn::CutShort) => {}
-                turn => self.events.extend(self.trouble.news(turn.map(|_| ()))),
+                None | Some(Ok(Turn::CutShort)) => {}
+                Some(turn) => self.events.extend(self.trouble.news(turn.map(|_| ()))),
             }
             self.events.drain(..).for_each(&mut report);
             if stop.is_asked().await {
-                break stop.asked().await;
+                break;
             }
             let pause = self.pause();
             tokio::select! {
-                reason = stop.asked() => break reason,
+                () = stop.asked() => break,
                 ended = self.ended.recv() => self.ended(ended),
                 // The sender lives as long as the journal.
                 _ = stored.changed() => {}
@@ -303,12 +306,12 @@ impl Service {
             while let Ok(ended) = self.ended.try_recv() {
                 self.ended(Some(ended));
             }
-        };
+        }
         drop(watchers);
         // Releases the claims of runs that are not taken any more.
         self.claimed.close();
         while self.claimed.try_recv().is_ok() {}
-        self.engine.drain(&reason);
+        self.engine.drain(&stop.reason());
         while self.queue.is_busy() {
             let ended = self.ended.recv().await;
             self.ended(ended);
@@ -325,11 +328,29 @@ impl Service {
         self.queue.turn(&self.journal, self.backfills.runs(), &mut self.events).await
     }
 
+    /// Makes a turn. `None`: somebody has asked the service to stop, and the turn has not ended soon.
+    /// What it was writing is stored as a whole or not at all, as if the process had died then.
+    async fn turn_or_stop(
+        &mut self,
+        stop: &Stop<'_, impl Future<Output = String>>,
+        report: &mut impl FnMut(ServiceEvent),
+    ) -> Option<Result<Turn, OpsError>> {
+        let too_late = async {
+            stop.asked().await;
+            tokio::time::sleep(LAST_PART).await;
+        };
+        tokio::select! {
+            biased;
+            turn = self.turn(stop, report) => Some(turn),
+            () = too_late => None,
+        }
+    }
+
     /// Does what is due. The rest is left out once somebody asks the service to stop, and when
     /// another process has locked the store: each part would wait for the lock.
     async fn turn(
         &mut self,
-        stop: &mut Stop<'_, impl Future<Output = String>>,
+        stop: &Stop<'_, impl Future<Output = String>>,
         report: &mut impl FnMut(ServiceEvent),
     ) -> Result<Turn, OpsError> {
         if !self.has_resumed {
@@ -423,33 +444,45 @@ fn is_locked(part: Result<(), OpsError>, outcome: &mut Result<(), OpsError>) -> 
     is_locked
 }
 
-/// The request to stop, which a turn looks at between its parts.
-struct Stop<'a, F> {
+/// The request to stop. A turn looks at it between its parts, and the service during a turn.
+struct Stop<'a, F>(Mutex<Asks<'a, F>>);
+
+struct Asks<'a, F> {
     /// Returns the reason, once.
     asks: Pin<&'a mut F>,
-    /// The reason, from when a turn has noticed it until the service stops.
+    /// The reason, once somebody has asked.
     reason: Option<String>,
 }
 
-impl<F: Future<Output = String>> Stop<'_, F> {
-    /// Whether somebody has asked, without waiting for it.
-    async fn is_asked(&mut self) -> bool {
-        if self.reason.is_none() {
-            let asks = &mut self.asks;
-            let asked = poll_fn(|context| Poll::Ready(asks.as_mut().poll(context))).await;
-            if let Poll::Ready(reason) = asked {
-                self.reason = Some(reason);
-            }
-        }
-        self.reason.is_some()
+impl<'a, F: Future<Output = String>> Stop<'a, F> {
+    fn lock(&self) -> MutexGuard<'_, Asks<'a, F>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until somebody asks, and returns the reason. Cancel safe.
-    async fn asked(&mut self) -> String {
-        match self.reason.take() {
-            Some(reason) => reason,
-            None => self.asks.as_mut().await,
+    fn poll(&self, context: &mut Context<'_>) -> Poll<()> {
+        let mut guard = self.lock();
+        let Asks { asks, reason } = &mut *guard;
+        if reason.is_none()
+            && let Poll::Ready(asked) = asks.as_mut().poll(context)
+        {
+            *reason = Some(asked);
         }
+        if reason.is_some() { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    /// Whether somebody has asked, without waiting for it.
+    async fn is_asked(&self) -> bool {
+        poll_fn(|context| Poll::Ready(self.poll(context).is_ready())).await
+    }
+
+    /// Waits until somebody asks. Cancel safe.
+    async fn asked(&self) {
+        poll_fn(|context| self.poll(context)).await;
+    }
+
+    /// The reason that somebody has given.
+    fn reason(&self) -> String {
+        self.lock().reason.clone().unwrap_or_default()
     }
 }
 

@@ -110,6 +110,8 @@ pub(crate) struct EventFilter {
     pub(crate) partition: Option<String>,
     /// Emitted by this run.
     pub(crate) run: Option<String>,
+    /// Emitted by a task: not by hand, from outside, or as the result of a run.
+    pub(crate) of_tasks: bool,
     /// The event with the highest number comes first.
     pub(crate) newest_first: bool,
     /// At most this many; all if `None`.
@@ -136,5 +138,6 @@ impl EventFilter {
             && self.emitted_before.is_none_or(|before| event.emitted < before)
             && self.partition.as_ref().is_none_or(|partition| event.partition.as_ref() == Some(partition))
             && self.run.as_ref().is_none_or(|run| event.run.as_ref() == Some(run))
+            && (!self.of_tasks || event.task.is_some())
     }
 }

@@ -127,7 +127,7 @@ impl Driver<'_> {
                 Command::Abandon(task) => self.abandon(task),
                 Command::EndWork(task) => {
                     let id = self.run.machine.layout().id(task).into_owned();
-                    self.run.shared.children.kill_work_of(Some(&id));
+                    self.run.shared.children.take_work_of(Some(&id)).iter().for_each(|end| end());
                 }
                 Command::Halt => {
                     self.run.held.ready.clear();

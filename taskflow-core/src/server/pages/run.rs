@@ -115,7 +115,7 @@ pub(super) async fn show(state: Visitor, Path(run): Path<String>, Query(query): 
     let triggered = ops::triggered_runs(&state.journal, &history).await?;
     let audit = AuditSection::of_run(&state, &history.info.dag_id, permit.run_id(), history.number, &clock).await?;
     let (triggered, more_triggered) = ops::bounded_triggered(state.visible().await?.triggered(triggered));
-    let (emitted, more_events) = ops::first_events(ops::emitted_by(&state.journal, &history).await?);
+    let emitted = ops::emitted_by(&state.journal, &history).await?;
     let parent = match &history.info.triggered_by {
         Some(by) => RunLinks::of(&state).to(&by.run_id).await,
         None => String::new(),
@@ -208,8 +208,8 @@ pub(super) async fn show(state: Visitor, Path(run): Path<String>, Query(query): 
             }),
             triggered: below(triggered),
             more_triggered,
-            events: events(&history, &emitted, &clock),
-            more_events,
+            events: events(&history, &emitted.events, &clock),
+            more_events: emitted.more,
             audit,
             actions: match is_known {
                 true => actions(&history, may_operate, may_mark),

@@ -186,7 +186,8 @@ async fn a_taken_run_has_no_events(store: &dyn Store) {
 
 async fn filters_select_events(store: &dyn Store) {
     let of_run = |run: &str| NewEvent { run: Some(run.to_owned()), ..event("c", b"1") };
-    let events = [of("a", "x", b"1"), of("b", "x", b"1"), of("a", "y", b"1"), of_run("r1"), of_run("r2")];
+    let of_task = NewEvent { task: Some("load".to_owned()), ..of_run("r2") };
+    let events = [of("a", "x", b"1"), of("b", "x", b"1"), of("a", "y", b"1"), of_run("r1"), of_task];
     let numbers: Vec<i64> =
         store.emit(&events, None, None).await.unwrap().iter().map(|answer| answer.number()).collect();
     let cases = [
@@ -195,6 +196,8 @@ async fn filters_select_events(store: &dyn Store) {
         (EventFilter { after: Some(numbers[1]), before: Some(numbers[4]), ..EventFilter::default() }, vec![2, 3]),
         (EventFilter { partition: Some("x".into()), ..EventFilter::default() }, vec![0, 1]),
         (EventFilter { run: Some("r2".into()), ..EventFilter::default() }, vec![4]),
+        (EventFilter { of_tasks: true, ..EventFilter::default() }, vec![4]),
+        (EventFilter { run: Some("r1".into()), of_tasks: true, ..EventFilter::default() }, vec![]),
         (EventFilter { newest_first: true, limit: Some(2), ..EventFilter::default() }, vec![4, 3]),
         (EventFilter { limit: Some(2), ..EventFilter::default() }, vec![0, 1]),
         (EventFilter::number(numbers[2]), vec![2]),
@@ -204,6 +207,9 @@ async fn filters_select_events(store: &dyn Store) {
         let found: Vec<i64> = store.events(&filter).await.unwrap().iter().map(|event| event.number).collect();
         let expected: Vec<i64> = expected.into_iter().map(|at: usize| numbers[at]).collect();
         assert_eq!(found, expected, "{filter:?}");
+        let all = EventFilter { limit: None, ..filter.clone() };
+        let count = store.events(&all).await.unwrap().len() as u64;
+        assert_eq!(store.count_matching_events(&filter).await.unwrap(), count, "{filter:?}");
     }
 }
 

@@ -50,6 +50,9 @@ async fn the_files_of_a_deleted_run_are_left_until_they_are_forgotten(store: &dy
     assert_eq!(store.left_files().await.unwrap(), [""; 0]);
     assert_eq!(store.delete(&[1, 2, 3], None).await.unwrap(), [2, 3]);
     assert_eq!(store.left_files().await.unwrap(), ["c", "it's \"b\""]);
+    for (run_id, is_left) in [("a", false), ("c", true), ("it's \"b\"", true), ("d", false)] {
+        assert_eq!(store.has_left_files(run_id).await.unwrap(), is_left, "{run_id}");
+    }
     assert_eq!(store.check().await.unwrap(), [""; 0]);
     // A run with this id comes, and is deleted, too.
     ok(store, &[ended("c")]).await;

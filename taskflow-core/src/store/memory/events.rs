@@ -51,6 +51,10 @@ impl EventStore for MemoryStore {
         })
     }
 
+    fn count_matching_events<'a>(&'a self, filter: &'a EventFilter) -> StoreFuture<'a, u64> {
+        self.with(|data| data.events.iter().filter(|event| filter.allows(event)).count() as u64)
+    }
+
     fn count_events(&self, after: i64, until: i64) -> StoreFuture<'_, Vec<(String, u64)>> {
         self.with(|data| {
             let mut counts: BTreeMap<String, u64> = BTreeMap::new();

@@ -22,6 +22,10 @@ impl Maintenance for MemoryStore {
         self.with(|data| data.left_files.iter().cloned().collect())
     }
 
+    fn has_left_files<'a>(&'a self, run_id: &'a str) -> StoreFuture<'a, bool> {
+        self.with(|data| data.left_files.contains(run_id))
+    }
+
     fn forget_files<'a>(&'a self, run_ids: &'a [String]) -> StoreFuture<'a, ()> {
         self.with(|data| data.left_files.retain(|run_id| !run_ids.contains(run_id)))
     }

@@ -78,7 +78,7 @@ const UNCHECKED: &[(&str, &str, &str)] = &[
     ("admissions", "*", "living processes tell each other; it means nothing once they have ended"),
     ("pool_leases", "*", "living processes tell each other; it means nothing once they have ended"),
     ("deletions", "*", "what it names is deleted only if no run has it; usually it is empty"),
-    ("left_files", "*", "the files of what it names are deleted only if no run has it; usually it is empty"),
+    ("left_files", "*", "the files of what it names are deleted only if no such run has started; usually it is empty"),
     ("left_payloads", "*", "what it names is deleted only if no event has it; usually it is empty"),
     ("accounts", "used", "written with every request; it only says when a session expires"),
     ("audit", "run", "only the store knows the number of a new run; the id, which is checked, says which run it is"),

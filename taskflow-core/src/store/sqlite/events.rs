@@ -182,7 +182,27 @@ impl Script {
 
 pub(super) async fn events(store: &SqliteStore, filter: &EventFilter) -> Result<Vec<EventRow>, StoreError> {
     let value = if filter.with_values { ", value" } else { "" };
-    let mut question = Question::new(format!("SELECT {COLUMNS}{value} FROM events WHERE true"));
+    let question = Question::new(format!("SELECT {COLUMNS}{value} FROM events WHERE true"));
+    let order = if filter.newest_first { " ORDER BY number DESC" } else { " ORDER BY number" };
+    let limit = filter.limit.map_or(-1, i64::from);
+    let question = matching(question, filter).and(&format!("{order} LIMIT ?"), limit);
+    let rows = question.ask(store).await?;
+    rows.iter().map(|row| event_row(store, row, filter.with_values)).collect()
+}
+
+/// How many events match a filter.
+pub(super) async fn count_matching(store: &SqliteStore, filter: &EventFilter) -> Result<u64, StoreError> {
+    let rows = counted(filter).ask(store).await?;
+    let count: i64 = rows.first().map_or(Ok(0), |row| get(store, row, 0, || "the number of events".to_owned()))?;
+    Ok(count.cast_unsigned())
+}
+
+pub(super) fn counted(filter: &EventFilter) -> Question {
+    matching(Question::new("SELECT count(*) FROM events WHERE true"), filter)
+}
+
+/// With the conditions of a filter.
+fn matching(mut question: Question, filter: &EventFilter) -> Question {
     question = question.and_in("asset", &filter.assets.iter().map(String::as_str).collect::<Vec<_>>());
     for (condition, number) in [(" AND number > ?", filter.after), (" AND number < ?", filter.before)] {
         if let Some(number) = number {
@@ -197,10 +217,7 @@ pub(super) async fn events(store: &SqliteStore, filter: &EventFilter) -> Result<
             question = question.and(condition, text);
         }
     }
-    let order = if filter.newest_first { " ORDER BY number DESC" } else { " ORDER BY number" };
-    question = question.and(&format!("{order} LIMIT ?"), filter.limit.map_or(-1, i64::from));
-    let rows = question.ask(store).await?;
-    rows.iter().map(|row| event_row(store, row, filter.with_values)).collect()
+    if filter.of_tasks { question.with(" AND task IS NOT NULL") } else { question }
 }
 
 /// How many events there are with these numbers, by asset. Reads the rows of these numbers only.

@@ -48,7 +48,6 @@ impl Question {
     }
 
     /// With further text.
-    #[cfg_attr(not(feature = "server"), allow(dead_code, reason = "only the server asks so"))]
     pub(super) fn with(mut self, text: &str) -> Self {
         self.sql += text;
         self

@@ -258,6 +258,10 @@ impl EventStore for SqliteStore {
         store_future(events::events(self, filter))
     }
 
+    fn count_matching_events<'a>(&'a self, filter: &'a EventFilter) -> StoreFuture<'a, u64> {
+        store_future(events::count_matching(self, filter))
+    }
+
     fn count_events(&self, after: i64, until: i64) -> StoreFuture<'_, Vec<(String, u64)>> {
         store_future(events::count(self, after, until))
     }
@@ -391,6 +395,10 @@ impl Maintenance for SqliteStore {
 
     fn left_files(&self) -> StoreFuture<'_, Vec<String>> {
         store_future(upkeep::left_files(self))
+    }
+
+    fn has_left_files<'a>(&'a self, run_id: &'a str) -> StoreFuture<'a, bool> {
+        store_future(upkeep::has_left_files(self, run_id))
     }
 
     fn forget_files<'a>(&'a self, run_ids: &'a [String]) -> StoreFuture<'a, ()> {

@@ -184,6 +184,11 @@ pub(super) async fn left_files(store: &SqliteStore) -> Result<Vec<String>, Store
     rows.iter().map(|row| get(store, row, 0, || "the files of a deleted run".to_owned())).collect()
 }
 
+pub(super) async fn has_left_files(store: &SqliteStore, run_id: &str) -> Result<bool, StoreError> {
+    let rows = Question::new("SELECT 1 FROM left_files WHERE run_id = ?").give(run_id).ask(store).await?;
+    Ok(!rows.is_empty())
+}
+
 pub(super) async fn forget_files(store: &SqliteStore, run_ids: &[String]) -> Result<(), StoreError> {
     let ids = json(&run_ids).map_err(|error| explain(&store.path, Doing::Write, &error))?;
     let mut guard = store.writer.acquire().await?;

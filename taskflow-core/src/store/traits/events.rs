@@ -27,6 +27,9 @@ pub(crate) trait EventStore: Send + Sync {
     /// The events that match the filter, in its order.
     fn events<'a>(&'a self, filter: &'a EventFilter) -> StoreFuture<'a, Vec<EventRow>>;
 
+    /// How many events match the conditions of the filter, whatever its limit. Reads none of them.
+    fn count_matching_events<'a>(&'a self, filter: &'a EventFilter) -> StoreFuture<'a, u64>;
+
     /// How many events with numbers above `after` and up to `until` the store has, by asset.
     #[cfg_attr(not(feature = "server"), allow(dead_code, reason = "for the metrics of a server"))]
     fn count_events(&self, after: i64, until: i64) -> StoreFuture<'_, Vec<(String, u64)>>;

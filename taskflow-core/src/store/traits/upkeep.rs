@@ -19,6 +19,9 @@ pub(crate) trait Maintenance: Send + Sync {
     /// its run. A run with the same id may have come meanwhile.
     fn left_files(&self) -> StoreFuture<'_, Vec<String>>;
 
+    /// Whether this id is among the [left files](Maintenance::left_files).
+    fn has_left_files<'a>(&'a self, run_id: &'a str) -> StoreFuture<'a, bool>;
+
     /// The files of deleted runs with these ids are gone. An unknown id is ignored.
     fn forget_files<'a>(&'a self, run_ids: &'a [String]) -> StoreFuture<'a, ()>;
 

@@ -6,6 +6,7 @@ use super::support::{filled, open, place, raw};
 use crate::base::Timestamp;
 use crate::run::RunState;
 use crate::store::audit_rows::AuditFilter;
+use crate::store::event_rows::EventFilter;
 use crate::store::rows::{RunCursor, RunFilter, RunOrder};
 use crate::store::traits::Maintenance;
 
@@ -50,6 +51,20 @@ async fn the_file_of_an_event_is_found_in_an_index() {
     let searched = |step: &String| step.starts_with("SEARCH events") && step.contains("events_by_file");
     assert!(steps.iter().any(searched), "{steps:?}");
     assert!(!steps.iter().any(|step| step.starts_with("SCAN events")), "{steps:?}");
+}
+
+/// The events of a run that its document leaves off, among those of all runs.
+#[tokio::test]
+async fn the_events_of_a_run_are_counted_along_an_index() {
+    let (_dir, path) = place();
+    open(&path).await.close().await.unwrap();
+    let mut connection = raw(&path).await;
+    let filter = EventFilter { run: Some("a".to_owned()), of_tasks: true, after: Some(500), ..EventFilter::default() };
+    let question = super::super::events::counted(&filter).text();
+    let plan = sqlx::query(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {question}")));
+    let steps = plan.fetch_all(&mut connection).await.unwrap();
+    let steps: Vec<String> = steps.iter().map(|row| row.try_get("detail").unwrap()).collect();
+    assert!(steps.iter().any(|step| step.contains("events_by_run")), "{steps:?}");
 }
 
 /// A page far behind the first one is found, and not counted to.
