@@ -1,7 +1,7 @@
 //! Classes of attacks that have broken other schedulers, against every route of the table: a new
 //! route is attacked too.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read as _, Write as _};
 use std::path::Path;
 
@@ -70,7 +70,34 @@ fn filled(path: &str) -> String {
     let dag = if path.contains("next") || path.contains("slots") { "daily" } else { "greeting" };
     let path = path.replace("{dag}", dag).replace("{run}", "1").replace("{task}", "greet");
     let path = path.replace("{asset}", "reports").replace("{pool}", "default");
-    path.replace("{attempt}", "1").replace("{event}", "1").replace("{backfill}", "1")
+    path.replace("{attempt}", "1").replace("{event}", "1").replace("{backfill}", "1").replace("{number}", "1")
+}
+
+/// The method and the path of every page and form whose address has a parameter, as their table has
+/// them.
+fn pages() -> Vec<(&'static str, &'static str)> {
+    let table = include_str!("../../taskflow-core/src/server/pages/routes.rs");
+    let mut all = Vec::new();
+    for route in table.split(".route(\"").skip(1) {
+        let (path, handlers) = route.split_once('"').expect("a path is a text");
+        let handlers = handlers.split("\n}").next().unwrap_or_default();
+        for (method, word) in [("GET", "get("), ("POST", "post(")] {
+            if path.contains('{') && handlers.contains(word) {
+                all.push((method, path));
+            }
+        }
+    }
+    assert!(all.len() > 40 && all.contains(&("POST", "/runs/{run}/retry")), "{all:?}");
+    all
+}
+
+/// The body of a change, with what its route needs: it is refused because of its address.
+fn body_for(path: &str) -> &'static str {
+    match path.rsplit('/').next() {
+        Some("role") => "{\"role\": \"viewer\"}",
+        Some("password") => "{\"password\": \"correct horse battery staple\"}",
+        _ => "{}",
+    }
 }
 
 /// A service with a run, an event, a backfill, and a canary around its home.
@@ -112,27 +139,49 @@ fn assert_harmless(what: &str, response: &Response) {
     assert!((400..500).contains(&response.status), "{what}: {response:?}");
 }
 
+/// Threat 10, for every parameter of every address: of the API, of the pages and of their forms.
 #[test]
 fn no_segment_of_an_address_leads_out_of_the_home() {
+    const JSON: &str = "application/json";
+    const FORM: &str = "application/x-www-form-urlencoded";
     let service = service();
     let around = service.home().parent().expect("a directory").to_owned();
     let before = files(&around);
-    let mut count = 0;
-    for Operation { method, path, .. } in operations(&service) {
-        for name in ["{dag}", "{run}", "{task}", "{attempt}", "{event}", "{backfill}"] {
-            if !path.contains(name) {
-                continue;
-            }
+    let api = operations(&service).into_iter().map(|operation| (operation.method, operation.path, JSON));
+    let pages = pages().into_iter().map(|(method, path)| (method.to_owned(), path.to_owned(), FORM));
+    let (mut count, mut names) = (0, BTreeSet::new());
+    for (method, path, media_type) in api.chain(pages) {
+        for name in path.split('/').filter(|segment| segment.starts_with('{') && segment.ends_with('}')) {
+            names.insert(name.to_owned());
             for segment in SEGMENTS {
                 let attacked = filled(&path.replace(name, segment));
-                let body = if method == "GET" { "" } else { "{}" };
-                let response = service.send(&method, &attacked, &[("content-type", "application/json")], body);
+                let body = match (&*method, media_type) {
+                    ("GET", _) => "",
+                    (_, FORM) => "reason=none",
+                    _ => body_for(&path),
+                };
+                let response = service.send(&method, &attacked, &[("content-type", media_type)], body);
                 assert_harmless(&format!("{method} {attacked}"), &response);
                 count += 1;
             }
         }
     }
-    assert!(count > 800, "{count}");
+    let expected = [
+        "{asset}",
+        "{attempt}",
+        "{backfill}",
+        "{dag}",
+        "{event}",
+        "{hook}",
+        "{number}",
+        "{pool}",
+        "{run}",
+        "{task}",
+        "{token}",
+        "{user}",
+    ];
+    assert_eq!(names.iter().map(String::as_str).collect::<Vec<_>>(), expected);
+    assert!(count > 2_000, "{count}");
     let long = "a".repeat(5_000);
     service.get(&format!("/api/v1/runs/{long}")).assert_problem(400, "this is not the id of a run");
     assert_eq!(files(&around), before, "nothing was written");
