@@ -388,6 +388,46 @@ fn a_search_takes_text_and_no_pattern() {
     }
 }
 
+/// Threat 18. What runs is compiled: a request names a DAG of the program, and gives it values of
+/// the types of its parameters. Texts that other systems evaluate stay texts.
+#[test]
+fn a_request_starts_no_code_but_that_of_the_program() {
+    let service = service();
+    let json_type = [("content-type", "application/json")];
+    // There is no address that takes a definition.
+    for (method, path) in [
+        ("POST", "/api/v1/dags"),
+        ("PUT", "/api/v1/dags"),
+        ("PUT", "/api/v1/dags/greeting"),
+        ("POST", "/api/v1/dags/new"),
+        ("POST", "/api/v1/dags/new/runs"),
+        ("PUT", "/api/v1/settings"),
+    ] {
+        let response = service.send(method, path, &json_type, "{}");
+        assert!(matches!(response.status, 404 | 405), "{method} {path}: {response:?}");
+    }
+    // Nor does the body that starts a run.
+    for member in ["spec", "dag", "tasks", "command", "image", "script", "env", "conf"] {
+        let response = service.post("/api/v1/dags/greeting/runs", &json!({ member: "sleep 1" }));
+        response.assert_problem(400, &format!("there is no member `{member}`"));
+    }
+    let proof = service.directory().join("proof");
+    for text in [
+        format!("$(touch {})", proof.display()),
+        format!("`touch {}`", proof.display()),
+        format!("; touch {}", proof.display()),
+        "{{ 7 * 7 }}".to_owned(),
+        "{{ conn.warehouse.password }}".to_owned(),
+        "${HOME} %HOME% {name}".to_owned(),
+        "__import__('os').getpid()".to_owned(),
+    ] {
+        let run = service.trigger("greeting", &json!({ "name": text, "times": 1 }));
+        service.wait(run, "success");
+        assert_eq!(service.json(&format!("/api/v1/runs/{run}/values/greet")), json!([format!("hello {text}")]));
+    }
+    assert!(!proof.exists(), "no shell has seen it");
+}
+
 /// Threat 22. A spreadsheet would calculate with what begins with `=`. The list of runs is the only
 /// answer that it opens, and quotes such cells: `exports` has the tests. Whoever adds another one
 /// quotes them too, and says so here.
