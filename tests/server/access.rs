@@ -124,7 +124,7 @@ fn servers_below_two_base_paths_of_a_host_do_not_get_the_cookies_of_each_other()
                 let sent: Vec<bool> = cookies.iter().map(|set| is_sent_to(set, &address)).collect();
                 assert_eq!(sent, [at == 0, at == 1, at == 2], "{address}: {cookies:?}");
             }
-            // A browser that sends all of them is known by the own one, and each counts in one place.
+            // A browser that sends all of them is known by one, and each counts in one place.
             let of = |set: &String| set.split(';').next().expect("a cookie").to_owned();
             let all = cookies.iter().map(of).collect::<Vec<_>>();
             let dags = format!("{base}/api/v1/dags");
