@@ -273,6 +273,35 @@ fn a_query_that_is_too_large_or_hostile_is_refused() {
     assert_eq!(service.json("/api/v1/runs").as_array().map(Vec::len), Some(1));
 }
 
+/// Threat 19. December 2261 is the last month of the calendar: its page collected days until the
+/// memory was full. The largest numbers overflowed.
+#[test]
+fn the_ends_of_the_calendar_and_of_numbers_are_places_like_others() {
+    const MOST: u64 = u64::MAX;
+    let service = service();
+    for month in ["2261-12", "2261-11", "1678-01", "2262-01", "1677-12", "9999-12", "-009999-01", "0000-01", "x"] {
+        for by in ["", "&by=hour", "&from=9999-12-31&to=-009999-01-01"] {
+            let page = service.get(&format!("/dags/daily/calendar?month={month}{by}"));
+            assert_eq!(page.status, 200, "{month}{by}: {page:?}");
+        }
+    }
+    let last = service.get("/dags/daily/calendar?month=2261-12");
+    assert!(last.body.contains("December 2261"), "{last:?}");
+    for path in [
+        format!("/runs/1?from={MOST}"),
+        format!("/runs/1?from={MOST}&order=longest"),
+        format!("/dags/greeting/grid?from={MOST}"),
+        format!("/runs/1/tasks/greet/1?from={MOST}&to={MOST}"),
+        format!("/runs/1/tasks/greet/1?lines=1-{MOST}"),
+        format!("/dags/daily/slots?before={MOST}"),
+        format!("/audit?before={MOST}"),
+        format!("/events?before={}", i64::MIN),
+    ] {
+        let page = service.get(&path);
+        assert_eq!(page.status, 200, "{path}: {page:?}");
+    }
+}
+
 /// Requests whose end two programs could see in different places. What follows would start a run.
 #[test]
 fn no_request_hides_behind_another() {
