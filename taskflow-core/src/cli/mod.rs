@@ -143,6 +143,8 @@ use self::choose::Dags;
 use self::error::{CliError, Exit};
 #[cfg(feature = "sqlite")]
 use self::source::Source;
+#[cfg(feature = "server")]
+pub(crate) use self::source::read_any;
 use self::terminal::Terminal;
 use crate::base::text::one_line;
 

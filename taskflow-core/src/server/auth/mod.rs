@@ -172,3 +172,18 @@ impl Auth {
             && !headers.keys().any(|name| is_of_proxy(name.as_str()))
     }
 }
+
+/// For fuzzing: reads headers and a text as what says who asks.
+pub(super) fn read_any(text: &str, headers: &HeaderMap) {
+    proxy::read_any(headers);
+    let _ = (cookie_value(headers, "taskflow_8090"), Hosts::is_loopback_host(headers));
+    let _ = text.parse::<crate::config::Network>();
+    #[cfg(feature = "oidc")]
+    let _ = Attempt::of_text(text, crate::base::Timestamp::EPOCH);
+}
+
+/// For fuzzing: reads a text as what a provider of OpenID Connect answers.
+#[cfg(feature = "oidc")]
+pub(super) fn read_any_of_provider(text: &str) {
+    oidc::read_any(text);
+}
