@@ -457,6 +457,29 @@ fn a_request_starts_no_code_but_that_of_the_program() {
     assert!(!proof.exists(), "no shell has seen it");
 }
 
+/// Threat 13. Whom the server asks stands in the code and in the configuration. Whoever adds a field
+/// with an address says here why it leads nowhere.
+#[test]
+fn no_request_names_an_address_that_the_server_would_ask() {
+    let service = service();
+    let document = service.json("/api/v1/openapi.json");
+    let mut names = BTreeSet::new();
+    for operations in document["paths"].as_object().expect("an object").values() {
+        for operation in operations.as_object().expect("an object").values() {
+            let parameters = operation["parameters"].as_array().into_iter().flatten();
+            names.extend(parameters.filter_map(|parameter| parameter["name"].as_str().map(str::to_owned)));
+            let body = &operation["requestBody"]["content"]["application/json"]["schema"]["properties"];
+            names.extend(body.as_object().into_iter().flat_map(|body| body.keys().cloned()));
+        }
+    }
+    assert!(names.len() > 40 && names.contains("params") && names.contains("reason"), "{names:?}");
+    for word in ["url", "uri", "addr", "host", "endpoint", "callback", "target", "proxy", "port"] {
+        let named: Vec<&String> =
+            names.iter().filter(|name| name.split('_').any(|part| part.starts_with(word))).collect();
+        assert!(named.is_empty(), "{named:?}");
+    }
+}
+
 /// Threat 22. A spreadsheet would calculate with what begins with `=`. The list of runs is the only
 /// answer that it opens, and quotes such cells: `exports` has the tests. Whoever adds another one
 /// quotes them too, and says so here.
