@@ -457,8 +457,8 @@ fn a_request_starts_no_code_but_that_of_the_program() {
     assert!(!proof.exists(), "no shell has seen it");
 }
 
-/// Threat 13. Whom the server asks stands in the code and in the configuration. Whoever adds a field
-/// with an address says here why it leads nowhere.
+/// Threat 13. Whom the server asks stands in the code and in the configuration. Whoever adds a
+/// field with an address says here why it leads nowhere.
 #[test]
 fn no_request_names_an_address_that_the_server_would_ask() {
     let service = service();

@@ -79,7 +79,7 @@ fn place_of<P: DeserializeOwned>(text: &str) -> Result<P, Problem> {
 }
 
 /// For fuzzing: reads a text as a place of each kind of list.
-pub(super) fn read_any(text: &str) {
+pub(in crate::server) fn read_any(text: &str) {
     let _ = (place_of::<String>(text), place_of::<i64>(text), place_of::<(bool, String)>(text));
     let _ = place_of::<DeliveryPlace>(text);
 }
