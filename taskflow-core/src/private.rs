@@ -1,5 +1,10 @@
 //! What generated code uses. Not API: everything here can change in any release.
 
+mod fuzz;
+
+#[cfg(feature = "server")]
+pub use fuzz::fuzz_request;
+pub use fuzz::{fuzz_answers, fuzz_entries, fuzz_value};
 pub use inventory;
 
 use std::sync::Arc;
@@ -430,20 +435,4 @@ fn triggered_request<T>(def: &'static DagDef, mut inputs: Inputs) -> RunRequest<
 /// The span that assigns the events of a thread to an attempt.
 pub fn attempt_span(run_id: &str, dag_id: &str, task_id: &str, attempt: u32) -> tracing::Span {
     crate::log::span::attempt_span(run_id, dag_id, task_id, attempt)
-}
-
-/// For fuzzing: folds a history from untrusted bytes.
-pub fn fuzz_entries(bytes: &[u8]) {
-    crate::journal::fold_any(bytes);
-}
-
-/// For fuzzing: reads stored values from untrusted bytes.
-pub fn fuzz_value(bytes: &[u8]) {
-    crate::value::read_any(bytes);
-}
-
-/// For fuzzing: reads untrusted bytes as all parts of a request.
-#[cfg(feature = "server")]
-pub fn fuzz_request(bytes: &[u8]) {
-    crate::server::read_any(bytes);
 }

@@ -53,6 +53,15 @@ impl Service {
         response.header("set-cookie").split(';').next().expect("a cookie").to_owned()
     }
 
+    /// What begins a session of `kim` at a server below a base path: the value of `Set-Cookie`.
+    #[track_caller]
+    fn cookie_below(&self, base: &str) -> String {
+        let body = format!("name=kim&password={}", PASSWORD.replace(' ', "+"));
+        let entered = self.send("POST", &format!("{base}/login"), &[("content-type", FORM)], &body);
+        assert_eq!(entered.status, 303, "{entered:?}");
+        entered.header("set-cookie").to_owned()
+    }
+
     fn status(&self, header: (&str, &str)) -> u16 {
         self.send("GET", "/api/v1/dags", &[header], "").status
     }
@@ -90,6 +99,42 @@ fn users_log_in_and_out() {
     assert!(left.header("set-cookie").contains("Max-Age=0"), "{left:?}");
     assert_eq!((service.status(("cookie", &one)), service.status(("cookie", &other))), (401, 401));
     assert_eq!(service.get("/health/ready").json()["last_turn_seconds"], Value::Null);
+}
+
+/// Threat 6. A browser sends a cookie to the addresses below its path, whatever the port.
+#[test]
+fn servers_below_two_base_paths_of_a_host_do_not_get_the_cookies_of_each_other() {
+    let is_sent_to = |set: &str, address: &str| {
+        let path = set.split("; ").find_map(|part| part.strip_prefix("Path=")).expect("a cookie has a path");
+        address.strip_prefix(path.trim_end_matches('/')).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    for public in ["http://flow.example.com", "https://flow.example.com"] {
+        let servers = ["/dags", "/dags2", "/team/dags"].map(|base| {
+            let directory = with_kim();
+            let file = directory.path().join("taskflow.toml");
+            std::fs::write(&file, format!("[serve]\npublic_url = \"{public}{base}\"\n")).expect("it can be written");
+            let file = file.to_str().expect("temporary paths are text").to_owned();
+            let flags = ["--bind", "127.0.0.1:0", "--config", &file, "--base-path", base];
+            (base, Service::over(directory, &flags))
+        });
+        let cookies: Vec<String> = servers.iter().map(|(base, service)| service.cookie_below(base)).collect();
+        for (at, (base, service)) in servers.iter().enumerate() {
+            for address in ["", "/", "/dags", "/login"] {
+                let address = format!("{base}{address}");
+                let sent: Vec<bool> = cookies.iter().map(|set| is_sent_to(set, &address)).collect();
+                assert_eq!(sent, [at == 0, at == 1, at == 2], "{address}: {cookies:?}");
+            }
+            // A browser that sends all of them is known by one, and each counts in one place.
+            let of = |set: &String| set.split(';').next().expect("a cookie").to_owned();
+            let all = cookies.iter().map(of).collect::<Vec<_>>();
+            let dags = format!("{base}/api/v1/dags");
+            assert_eq!(service.send("GET", &dags, &[("cookie", &all.join("; "))], "").status, 200);
+            for (other, cookie) in all.iter().enumerate() {
+                let answer = service.send("GET", &dags, &[("cookie", cookie)], "");
+                assert_eq!(answer.status, if other == at { 200 } else { 401 }, "{base}: {cookie}");
+            }
+        }
+    }
 }
 
 #[test]

@@ -66,6 +66,12 @@ fn the_elements_of_a_mapped_task_are_counted_as_its_run_has_them() {
     assert!(form.contains("square[13]") && !form.contains("square[14]"), "{form}");
     let filtered = page(&service, &format!("/runs/{run}/tasks/square?state=failed"));
     assert!(filtered.contains(&format!("1 to {} of {}", failed.len(), failed.len())), "{filtered}");
+
+    // An address can name any place: the sum with that of the first element overflowed.
+    for query in ["first", "last", "from"].map(|name| format!("{name}={}", u64::MAX)) {
+        let body = page(&service, &format!("/runs/{run}/tasks/square?{query}"));
+        assert_eq!(body.contains("1 to 100 of 500"), query.starts_with("last"), "{query}: {body}");
+    }
 }
 
 #[test]

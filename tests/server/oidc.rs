@@ -475,24 +475,27 @@ fn an_answer_of_a_provider_is_shown_nowhere() {
 }
 
 #[test]
-fn below_a_base_path_and_over_https_the_cookies_are_bound_to_the_host() {
+fn below_a_base_path_and_over_https_the_cookies_are_bound_to_both() {
     let provider = Provider::new();
     let directory = tempfile::tempdir().expect("temporary directories can be made");
     let config = text(&provider, "https://flow.example.com/team", GROUPS);
     let service = start_in(directory, &config, &["--base-path", "/team"]);
     let begun = service.get("/team/login/oidc?next=%2Fdags");
     let attempt = begun.cookies.first().expect("a cookie").clone();
-    assert!(attempt.starts_with("__Host-taskflow_login=") && attempt.contains("; Secure"), "{attempt}");
-    assert!(attempt.contains("Path=/; HttpOnly; SameSite=Lax") && attempt.contains("Max-Age=600"), "{attempt}");
+    let port = service.address.port();
+    let [login, name] = ["__Secure-taskflow_login", "__Secure-taskflow"].map(|name| format!("{name}_{port}="));
+    assert!(attempt.starts_with(&login) && attempt.contains("; Secure"), "{attempt}");
+    assert!(attempt.contains("Path=/team; HttpOnly; SameSite=Lax") && attempt.contains("Max-Age=600"), "{attempt}");
     let back = provider.follow(begun.header("location"));
     let path = back.strip_prefix("https://flow.example.com").expect("the public address");
     assert!(path.starts_with("/team/login/oidc/callback?"), "{path}");
     let cookie = attempt.split(';').next().expect("a cookie").to_owned();
     let entered = service.send("GET", path, &[("cookie", &cookie)], "");
     assert_eq!((entered.status, entered.header("location")), (303, "/team/dags"), "{entered:?}");
-    let session = entered.cookies.iter().find(|cookie| cookie.starts_with("__Host-taskflow="));
+    let session = entered.cookies.iter().find(|cookie| cookie.starts_with(&name));
+    assert!(session.is_some_and(|cookie| cookie.contains("Path=/team;")), "{entered:?}");
     assert!(session.is_some_and(|cookie| cookie.contains("; Secure")), "{entered:?}");
-    assert!(entered.cookies.iter().any(|cookie| cookie.starts_with("__Host-taskflow_login=; Max-Age=0")));
+    assert!(entered.cookies.iter().any(|cookie| cookie.starts_with(&format!("{login}; Max-Age=0"))), "{entered:?}");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Classes of attacks that have broken other schedulers, against every route of the table: a new
 //! route is attacked too.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read as _, Write as _};
 use std::path::Path;
 
@@ -70,7 +70,34 @@ fn filled(path: &str) -> String {
     let dag = if path.contains("next") || path.contains("slots") { "daily" } else { "greeting" };
     let path = path.replace("{dag}", dag).replace("{run}", "1").replace("{task}", "greet");
     let path = path.replace("{asset}", "reports").replace("{pool}", "default");
-    path.replace("{attempt}", "1").replace("{event}", "1").replace("{backfill}", "1")
+    path.replace("{attempt}", "1").replace("{event}", "1").replace("{backfill}", "1").replace("{number}", "1")
+}
+
+/// The method and the path of every page and form whose address has a parameter, as their table has
+/// them.
+fn pages() -> Vec<(&'static str, &'static str)> {
+    let table = include_str!("../../taskflow-core/src/server/pages/routes.rs");
+    let mut all = Vec::new();
+    for route in table.split(".route(\"").skip(1) {
+        let (path, handlers) = route.split_once('"').expect("a path is a text");
+        let handlers = handlers.split("\n}").next().unwrap_or_default();
+        for (method, word) in [("GET", "get("), ("POST", "post(")] {
+            if path.contains('{') && handlers.contains(word) {
+                all.push((method, path));
+            }
+        }
+    }
+    assert!(all.len() > 40 && all.contains(&("POST", "/runs/{run}/retry")), "{all:?}");
+    all
+}
+
+/// The body of a change, with what its route needs: it is refused because of its address.
+fn body_for(path: &str) -> &'static str {
+    match path.rsplit('/').next() {
+        Some("role") => "{\"role\": \"viewer\"}",
+        Some("password") => "{\"password\": \"correct horse battery staple\"}",
+        _ => "{}",
+    }
 }
 
 /// A service with a run, an event, a backfill, and a canary around its home.
@@ -112,27 +139,49 @@ fn assert_harmless(what: &str, response: &Response) {
     assert!((400..500).contains(&response.status), "{what}: {response:?}");
 }
 
+/// Threat 10, for every parameter of every address: of the API, of the pages and of their forms.
 #[test]
 fn no_segment_of_an_address_leads_out_of_the_home() {
+    const JSON: &str = "application/json";
+    const FORM: &str = "application/x-www-form-urlencoded";
     let service = service();
     let around = service.home().parent().expect("a directory").to_owned();
     let before = files(&around);
-    let mut count = 0;
-    for Operation { method, path, .. } in operations(&service) {
-        for name in ["{dag}", "{run}", "{task}", "{attempt}", "{event}", "{backfill}"] {
-            if !path.contains(name) {
-                continue;
-            }
+    let api = operations(&service).into_iter().map(|operation| (operation.method, operation.path, JSON));
+    let pages = pages().into_iter().map(|(method, path)| (method.to_owned(), path.to_owned(), FORM));
+    let (mut count, mut names) = (0, BTreeSet::new());
+    for (method, path, media_type) in api.chain(pages) {
+        for name in path.split('/').filter(|segment| segment.starts_with('{') && segment.ends_with('}')) {
+            names.insert(name.to_owned());
             for segment in SEGMENTS {
                 let attacked = filled(&path.replace(name, segment));
-                let body = if method == "GET" { "" } else { "{}" };
-                let response = service.send(&method, &attacked, &[("content-type", "application/json")], body);
+                let body = match (&*method, media_type) {
+                    ("GET", _) => "",
+                    (_, FORM) => "reason=none",
+                    _ => body_for(&path),
+                };
+                let response = service.send(&method, &attacked, &[("content-type", media_type)], body);
                 assert_harmless(&format!("{method} {attacked}"), &response);
                 count += 1;
             }
         }
     }
-    assert!(count > 800, "{count}");
+    let expected = [
+        "{asset}",
+        "{attempt}",
+        "{backfill}",
+        "{dag}",
+        "{event}",
+        "{hook}",
+        "{number}",
+        "{pool}",
+        "{run}",
+        "{task}",
+        "{token}",
+        "{user}",
+    ];
+    assert_eq!(names.iter().map(String::as_str).collect::<Vec<_>>(), expected);
+    assert!(count > 2_000, "{count}");
     let long = "a".repeat(5_000);
     service.get(&format!("/api/v1/runs/{long}")).assert_problem(400, "this is not the id of a run");
     assert_eq!(files(&around), before, "nothing was written");
@@ -222,6 +271,35 @@ fn a_query_that_is_too_large_or_hostile_is_refused() {
     }
     assert_eq!(service.json("/api/v1/runs?dag='%20OR%20'1'='1"), json!([]));
     assert_eq!(service.json("/api/v1/runs").as_array().map(Vec::len), Some(1));
+}
+
+/// Threat 19. December 2261 is the last month of the calendar: its page collected days until the
+/// memory was full. The largest numbers overflowed.
+#[test]
+fn the_ends_of_the_calendar_and_of_numbers_are_places_like_others() {
+    const MOST: u64 = u64::MAX;
+    let service = service();
+    for month in ["2261-12", "2261-11", "1678-01", "2262-01", "1677-12", "9999-12", "-009999-01", "0000-01", "x"] {
+        for by in ["", "&by=hour", "&from=9999-12-31&to=-009999-01-01"] {
+            let page = service.get(&format!("/dags/daily/calendar?month={month}{by}"));
+            assert_eq!(page.status, 200, "{month}{by}: {page:?}");
+        }
+    }
+    let last = service.get("/dags/daily/calendar?month=2261-12");
+    assert!(last.body.contains("December 2261"), "{last:?}");
+    for path in [
+        format!("/runs/1?from={MOST}"),
+        format!("/runs/1?from={MOST}&order=longest"),
+        format!("/dags/greeting/grid?from={MOST}"),
+        format!("/runs/1/tasks/greet/1?from={MOST}&to={MOST}"),
+        format!("/runs/1/tasks/greet/1?lines=1-{MOST}"),
+        format!("/dags/daily/slots?before={MOST}"),
+        format!("/audit?before={MOST}"),
+        format!("/events?before={}", i64::MIN),
+    ] {
+        let page = service.get(&path);
+        assert_eq!(page.status, 200, "{path}: {page:?}");
+    }
 }
 
 /// Requests whose end two programs could see in different places. What follows would start a run.
@@ -336,6 +414,69 @@ fn a_search_takes_text_and_no_pattern() {
         assert_eq!((found.status, found.body.is_empty()), (200, !is_found), "{text}: {}", found.body.len());
         let page = service.get(&format!("/runs/{long}/log?q={text}"));
         assert_eq!(page.status, 200, "{text}");
+    }
+}
+
+/// Threat 18. What runs is compiled: a request names a DAG of the program, and gives it values of
+/// the types of its parameters. Texts that other systems evaluate stay texts.
+#[test]
+fn a_request_starts_no_code_but_that_of_the_program() {
+    let service = service();
+    let json_type = [("content-type", "application/json")];
+    // There is no address that takes a definition.
+    for (method, path) in [
+        ("POST", "/api/v1/dags"),
+        ("PUT", "/api/v1/dags"),
+        ("PUT", "/api/v1/dags/greeting"),
+        ("POST", "/api/v1/dags/new"),
+        ("POST", "/api/v1/dags/new/runs"),
+        ("PUT", "/api/v1/settings"),
+    ] {
+        let response = service.send(method, path, &json_type, "{}");
+        assert!(matches!(response.status, 404 | 405), "{method} {path}: {response:?}");
+    }
+    // Nor does the body that starts a run.
+    for member in ["spec", "dag", "tasks", "command", "image", "script", "env", "conf"] {
+        let response = service.post("/api/v1/dags/greeting/runs", &json!({ member: "sleep 1" }));
+        response.assert_problem(400, &format!("there is no member `{member}`"));
+    }
+    let proof = service.directory().join("proof");
+    for text in [
+        format!("$(touch {})", proof.display()),
+        format!("`touch {}`", proof.display()),
+        format!("; touch {}", proof.display()),
+        "{{ 7 * 7 }}".to_owned(),
+        "{{ conn.warehouse.password }}".to_owned(),
+        "${HOME} %HOME% {name}".to_owned(),
+        "__import__('os').getpid()".to_owned(),
+    ] {
+        let run = service.trigger("greeting", &json!({ "name": text, "times": 1 }));
+        service.wait(run, "success");
+        assert_eq!(service.json(&format!("/api/v1/runs/{run}/values/greet")), json!([format!("hello {text}")]));
+    }
+    assert!(!proof.exists(), "no shell has seen it");
+}
+
+/// Threat 13. Whom the server asks stands in the code and in the configuration. Whoever adds a
+/// field with an address says here why it leads nowhere.
+#[test]
+fn no_request_names_an_address_that_the_server_would_ask() {
+    let service = service();
+    let document = service.json("/api/v1/openapi.json");
+    let mut names = BTreeSet::new();
+    for operations in document["paths"].as_object().expect("an object").values() {
+        for operation in operations.as_object().expect("an object").values() {
+            let parameters = operation["parameters"].as_array().into_iter().flatten();
+            names.extend(parameters.filter_map(|parameter| parameter["name"].as_str().map(str::to_owned)));
+            let body = &operation["requestBody"]["content"]["application/json"]["schema"]["properties"];
+            names.extend(body.as_object().into_iter().flat_map(|body| body.keys().cloned()));
+        }
+    }
+    assert!(names.len() > 40 && names.contains("params") && names.contains("reason"), "{names:?}");
+    for word in ["url", "uri", "addr", "host", "endpoint", "callback", "target", "proxy", "port"] {
+        let named: Vec<&String> =
+            names.iter().filter(|name| name.split('_').any(|part| part.starts_with(word))).collect();
+        assert!(named.is_empty(), "{named:?}");
     }
 }
 

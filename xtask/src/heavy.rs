@@ -25,6 +25,14 @@ pub(crate) fn tests(words: &[String]) -> impl Iterator<Item = Step> {
     steps("tests", ["test", "--no-fail-fast", "--locked"]).map(move |step| step.args(words))
 }
 
+/// The step that compiles the fuzz targets. `cargo fuzz` alone needs a nightly compiler. They have
+/// no lock file: fuzzing takes the newest dependencies.
+pub(crate) fn fuzz_targets() -> Step {
+    Step::cargo("check of fuzz", ["check", "--bins"])
+        .args(["--manifest-path", &manifest("fuzz")])
+        .env(TARGET.0, TARGET.1)
+}
+
 /// The manifest of a package.
 pub(crate) fn manifest(package: &str) -> String {
     format!("{package}/Cargo.toml")
@@ -50,6 +58,17 @@ mod tests {
         let step = formats().next().expect("there is a package");
         let by_hand = "CARGO_TARGET_DIR=target/heavy cargo fmt --manifest-path examples/connect/Cargo.toml --check";
         assert_eq!(step.by_hand(), by_hand);
+    }
+
+    #[test]
+    fn every_fuzz_target_is_compiled() {
+        let by_hand = "CARGO_TARGET_DIR=target/heavy cargo check --bins --manifest-path fuzz/Cargo.toml";
+        assert_eq!(fuzz_targets().by_hand(), by_hand);
+        let manifest = fs::read_to_string(workspace::root().join("fuzz/Cargo.toml")).expect("there is a manifest");
+        for target in fs::read_dir(workspace::root().join("fuzz/fuzz_targets")).expect("there are targets").flatten() {
+            let path = format!("path = \"fuzz_targets/{}\"", target.file_name().to_string_lossy());
+            assert!(manifest.contains(&path), "fuzz/Cargo.toml has no [[bin]] with {path}");
+        }
     }
 
     #[test]

@@ -37,3 +37,15 @@ pub use period::{Period, PeriodRules, Week, Year};
 pub use registry::{AssetEntry, Assets};
 pub(crate) use watch::{AnyBatch, AnyWatch, WatchFuture};
 pub use watch::{Batch, Cursor, Watch, WatchError, Watcher, WatcherEntry};
+
+/// For fuzzing: reads a text as a partition of each kind, and as a period with its parts.
+#[cfg(feature = "server")]
+pub(crate) fn read_any(given: &str) {
+    for name in [None, Some("day"), Some("hour"), Some("month"), Some("week"), Some("year"), Some("text")] {
+        let _ = check_partition(name, Some(given));
+    }
+    let (day, week) = (PeriodRules::of::<Day>(), PeriodRules::of::<Week>());
+    for rules in [day, week, PeriodRules::of::<Month>(), PeriodRules::of::<Year>()] {
+        let _ = ((rules.of)(Some(given)), (rules.parts)(given));
+    }
+}

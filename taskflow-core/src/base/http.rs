@@ -222,6 +222,16 @@ fn read(
     Ok(Answer { status, body, etag, redirect })
 }
 
+/// For fuzzing: reads a text as an address, and as where an answer leads to.
+pub(crate) fn read_any(text: &str) {
+    for url in ["http://example.com:8080/a/b?c=d", text] {
+        let Ok(address) = Address::new(url) else { continue };
+        let redirect = address.resolved(text);
+        let _ = address.hide(text);
+        let _ = Answer { status: 302, body: text.to_owned(), etag: None, redirect }.excerpt();
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -12,6 +12,7 @@
 //!   need the feature `sqlite`.
 //! - `users`, `tokens`: who may use the server of `serve` (feature `server`).
 //! - `listen`: the HTTP server of `serve` (feature `server`). `browser`: opens its pages.
+//!   `systemd`: what a unit hears of `serve`.
 //! - `source`: a home or, with `--server`, a service over HTTP. A verb asks it for documents and
 //!   makes texts of them, which do not differ between the two. `calls`: which calls of the HTTP API
 //!   a verb is, or why it has none.
@@ -119,6 +120,8 @@ mod source;
 #[cfg(feature = "sqlite")]
 mod status;
 mod summary;
+#[cfg(feature = "sqlite")]
+mod systemd;
 mod terminal;
 #[cfg(feature = "server")]
 mod tokens;
@@ -140,6 +143,8 @@ use self::choose::Dags;
 use self::error::{CliError, Exit};
 #[cfg(feature = "sqlite")]
 use self::source::Source;
+#[cfg(feature = "server")]
+pub(crate) use self::source::read_any;
 use self::terminal::Terminal;
 use crate::base::text::one_line;
 

@@ -1,5 +1,6 @@
 //! `serve`: the process that stays. It starts the runs of schedules and works on queued runs.
 
+use std::cell::Cell;
 use std::num::NonZeroUsize;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
@@ -10,7 +11,7 @@ use super::error::{CliError, Exit};
 use super::home::{self, Home};
 use super::live::{Signal, Signals};
 use super::terminal::Terminal;
-use super::{drive, format, grid, run_args};
+use super::{drive, format, grid, run_args, systemd};
 use crate::base::Timestamp;
 use crate::dag::DagDef;
 use crate::ops;
@@ -83,6 +84,8 @@ pub(super) fn serve(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> R
         };
         #[cfg(not(feature = "server"))]
         let server = ();
+        let handle = service.handle();
+        let is_draining = Cell::new(false);
         let mut exit = Exit::Success;
         let (ask, asked) = oneshot::channel();
         // Beside the service, whose turn may wait for its store: signals are heard when they come.
@@ -93,7 +96,8 @@ pub(super) fn serve(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> R
             #[cfg(not(feature = "server"))]
             let mut next = async || signals.next().await;
             let signal = next().await;
-            notify_systemd("STOPPING=1");
+            is_draining.set(true);
+            systemd::notify("STOPPING=1");
             #[cfg(feature = "server")]
             if let Some(server) = &server {
                 server.drain();
@@ -131,7 +135,7 @@ pub(super) fn serve(matches: &ArgMatches, home: &Home, terminal: &Terminal) -> R
         };
         let second = tokio::select! {
             biased;
-            () = service.run(stop, report) => None,
+            () = systemd::watched(service.run(stop, report), || handle.last_turn(), &is_draining) => None,
             signal = signalled => Some(signal),
         };
         if let Some(signal) = second {
@@ -202,7 +206,7 @@ fn report(event: &ServiceEvent, quiet: bool, home: &str, terminal: &Terminal) {
     };
     match event {
         ServiceEvent::Ready { dags, schedules, consumers, .. } => {
-            notify_systemd("READY=1");
+            systemd::notify("READY=1");
             let (dags, schedules) = (format::count(*dags, "DAG"), format::count(*schedules, "schedule"));
             let consumers = match consumers {
                 0 => String::new(),
@@ -348,24 +352,4 @@ fn deadline_missed(missed: &MissedSlots) -> String {
 /// `: the clock was wrong`
 fn because(reason: &str) -> String {
     if reason.is_empty() { String::new() } else { format!(": {reason}") }
-}
-
-/// Tells systemd about the state of the service, if it runs this process with `Type=notify`.
-fn notify_systemd(state: &str) {
-    #[cfg(target_os = "linux")]
-    {
-        use std::os::linux::net::SocketAddrExt;
-        use std::os::unix::net::{SocketAddr, UnixDatagram};
-
-        let Some(path) = std::env::var_os("NOTIFY_SOCKET") else { return };
-        let path = path.to_string_lossy();
-        let address = match path.strip_prefix('@') {
-            Some(name) => SocketAddr::from_abstract_name(name),
-            None => SocketAddr::from_pathname(&*path),
-        };
-        // A supervisor that cannot be reached decides by its own time limits.
-        let _ = address.and_then(|address| UnixDatagram::unbound()?.send_to_addr(state.as_bytes(), &address));
-    }
-    #[cfg(not(target_os = "linux"))]
-    let _ = state;
 }

@@ -83,3 +83,12 @@ pub use schedule::ScheduleError;
 pub use schedule_source::{Expression, ScheduleSource};
 pub use scope::scope;
 pub use select::{Selection, SelectionError};
+
+/// For fuzzing: reads a text as the values of parameters, and as ranges of slots.
+#[cfg(feature = "server")]
+pub(crate) fn read_any(given: &str) {
+    param::read_any(given);
+    for timezone in [None, Some("Europe/Berlin")] {
+        let _ = DagOptions { timezone, ..DagOptions::default() }.slot_range(given);
+    }
+}

@@ -116,6 +116,19 @@ fn from_json<T: Value>(text: &str) -> Result<T, String> {
     })
 }
 
+/// For fuzzing: reads a text as values of several types.
+#[cfg(feature = "server")]
+pub(super) fn read_any(given: &str) {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use crate::base::{Date, Interval, Timestamp};
+
+    let _ = (parse::<Json>(&[given]), parse::<String>(&[given]), parse::<u128>(&[given]), parse::<f64>(&[given]));
+    let _ = (parse::<Timestamp>(&[given]), parse::<Option<Date>>(&[given]), parse::<Interval>(&[given]));
+    let _ = (parse::<Vec<Vec<u8>>>(&[given]), parse::<BTreeMap<String, Option<bool>>>(&[given]));
+    let _ = (parse::<BTreeSet<String>>(&[given, "x", given]), parse::<Vec<Json>>(&[given, given]));
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;

@@ -3,7 +3,10 @@
 
 use std::sync::Arc;
 
+use super::rollup::{Rollup, RollupNode};
 use super::{RunHistory, TaskFilter, graph, params, segment};
+use crate::run::RunInfo;
+use crate::schedule::{BackfillPlan, ConsumerState, DeadlineState, Note, ScheduleState};
 use crate::store;
 
 /// Reads bytes that may be any as all that a run is made of, and makes a history of it: nothing may
@@ -11,6 +14,8 @@ use crate::store;
 pub(crate) fn fold_any(bytes: &[u8]) {
     let _ = params::decode(bytes);
     let _ = graph::Graph::decode(bytes);
+    read_states(bytes);
+    read_rollup(bytes);
     let Ok(entries) = segment::read(bytes) else { return };
     let (mut history, shape) = three_tasks();
     let mut entries = entries.into_iter();
@@ -20,6 +25,39 @@ pub(crate) fn fold_any(bytes: &[u8]) {
         let _ = history.counts();
         let _ = history.started();
         let _ = TaskFilter::all().failed().downstream().upstream().of(&history);
+    }
+}
+
+/// Reads the states of schedules, consumers, deadlines and backfills, and what else is JSON.
+fn read_states(bytes: &[u8]) {
+    fn read<T: serde::de::DeserializeOwned>(bytes: &[u8]) {
+        let _ = serde_json::from_slice::<T>(bytes);
+    }
+    read::<ScheduleState>(bytes);
+    read::<ConsumerState>(bytes);
+    read::<DeadlineState>(bytes);
+    read::<BackfillPlan>(bytes);
+    read::<Note>(bytes);
+    read::<RunInfo>(bytes);
+    read::<store::RequestKind>(bytes);
+}
+
+/// Reads a rollup and, if it fits a graph, all that is asked of one.
+fn read_rollup(bytes: &[u8]) {
+    let (_, shape) = three_tasks();
+    let row = store::RollupRow { run: 1, segments: 1, body: bytes.to_vec(), labels: Vec::new() };
+    let Some(stored) = Rollup::decode(&row) else { return };
+    let Some(rollup) = Rollup::new(1, stored, &shape, None) else { return };
+    let _ = (rollup.halted(), rollup.started());
+    for at in 0..rollup.len() {
+        let _ = (rollup.task(at), rollup.id_of(at));
+    }
+    let states = |node: &RollupNode| rollup.states(node).len();
+    let _: usize = rollup.rows.iter().map(states).sum();
+    for failure in rollup.failures() {
+        for &at in &failure.tasks {
+            let _ = failure.message_of(at as usize);
+        }
     }
 }
 

@@ -201,7 +201,9 @@ pub async fn elements(
     let messages = of.messages();
     let (start, text) = (of.node.tasks.start, |text: &Option<String>| text.as_ref().map(|text| text.to_lowercase()));
     let (in_label, in_message) = (text(&query.label), text(&query.message));
-    let last = query.last.map_or(of.node.tasks.end, |last| of.node.tasks.end.min(start + last + 1));
+    let last = query
+        .last
+        .map_or(of.node.tasks.end, |last| of.node.tasks.end.min(start.saturating_add(last).saturating_add(1)));
     let fits = |&at: &usize| {
         let has = |text: &Option<String>, of: Option<&str>| {
             text.as_ref().is_none_or(|text| of.is_some_and(|of| of.to_lowercase().contains(text)))
@@ -211,7 +213,7 @@ pub async fn elements(
             && has(&in_message, messages.get(&at).copied())
     };
     let (mut count, mut found) = (0, Vec::new());
-    for at in ((start + query.first).min(last)..last).filter(fits) {
+    for at in (start.saturating_add(query.first).min(last)..last).filter(fits) {
         if count >= query.skip && found.len() < query.limit {
             found.push(Element { label: label(at).map(|label| label.to_string()), ..of.element(at, &messages) });
         }

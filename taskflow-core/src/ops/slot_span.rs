@@ -260,9 +260,8 @@ pub async fn calendar(journal: &Journal, dag: &DagDef, month: Date) -> Result<Ca
 
     let zone = dag.options.timezone().unwrap_or(Zone::UTC);
     let first = Date::new(month.year(), month.month(), 1).unwrap_or(month);
-    let days: Vec<Date> = std::iter::successors(Some(first), |day| Some(day.tomorrow()))
-        .take_while(|day| day.month() == first.month())
-        .collect();
+    // By their numbers: the last day of the calendar is its own successor, without an end.
+    let days: Vec<Date> = (1..=31).filter_map(|day| Date::new(first.year(), first.month(), day)).collect();
     let start = |day: Date| {
         // The zone may have skipped the day.
         std::iter::successors(Some(day), |day| Some(day.tomorrow())).take(3).find_map(|day| zone.start_of(day))

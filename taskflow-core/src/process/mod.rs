@@ -61,6 +61,17 @@ pub(crate) use lines::{Following, follow_with};
 #[cfg(all(unix, feature = "spark"))]
 pub(crate) use spawner::{Pipes, Started, spawn};
 
+/// For fuzzing: reads bytes as what children send and print.
+pub(crate) fn read_any(bytes: &[u8]) {
+    #[cfg(unix)]
+    {
+        isolated::read_any(bytes);
+        splitter::read_any(bytes);
+    }
+    #[cfg(not(unix))]
+    let _ = bytes;
+}
+
 /// The fallback for systems without process groups.
 #[cfg(not(unix))]
 pub(crate) async fn run_isolated(

@@ -138,6 +138,15 @@ fn boundary(bytes: &[u8], at: usize) -> usize {
     (at.saturating_sub(3)..=at).rev().find(|&at| bytes[at] & 0b1100_0000 != 0b1000_0000).unwrap_or(at)
 }
 
+/// For fuzzing: splits an output that comes in parts.
+pub(super) fn read_any(output: &[u8]) {
+    let mut splitter = Splitter::default();
+    for mut part in output.chunks(5) {
+        while splitter.next(&mut part).is_some() {}
+    }
+    while splitter.rest().is_some() {}
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -54,6 +54,9 @@ static DEF: TaskDef = TaskDef {
 /// invalid address, the status 401 or 403, or a redirect to another origin is an error of the
 /// sensor, because waiting would not help. Redirects within the same scheme, host and port are
 /// followed.
+///
+/// Any address is asked. If it is a parameter of the DAG, whoever starts a run chooses whom this
+/// machine asks, also addresses that others do not reach: bound it with `choices` or `pattern`.
 #[track_caller]
 pub fn http_ok(url: impl IntoArg<String>) -> Output<HttpAnswer> {
     let wanted = Constant::opaque(Wanted(|answer| (200..300).contains(&answer.status)), "status 2xx");

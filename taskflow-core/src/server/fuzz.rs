@@ -8,15 +8,16 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use super::api::ranged;
 use super::auth::cookie_value;
 use super::keys::{DagKey, RunKey, TaskKey};
-use super::{call, hooks, http, streams};
+use super::{BasePath, api, auth, call, hooks, http, pages, streams};
 use crate::base::Timestamp;
 use crate::log::LogPosition;
 use crate::log::ansi::pieces;
 use crate::store::RunCursor;
 
 /// The headers that are parsed.
-const HEADERS: [&str; 14] = [
+const HEADERS: [&str; 17] = [
     "accept",
+    "accept-encoding",
     "cookie",
     "host",
     "if-match",
@@ -29,6 +30,8 @@ const HEADERS: [&str; 14] = [
     "webhook-id",
     "webhook-signature",
     "webhook-timestamp",
+    "x-forwarded-groups",
+    "x-forwarded-user",
     "x-hub-signature-256",
 ];
 
@@ -42,8 +45,12 @@ pub(crate) fn read_any(bytes: &[u8]) {
     // Addresses, queries and bodies.
     let _ = (RunKey::parse(text.to_owned()), DagKey::parse(text.to_owned()), TaskKey::parse(text.to_owned()));
     call::read_any(text);
-    // Times, and parts of them.
+    api::read_any(text);
+    let _ = text.parse::<BasePath>();
+    // Times and ranges of slots, parameters, partitions.
     let _ = text.parse::<Timestamp>();
+    crate::dag::read_any(text);
+    crate::asset::read_any(text);
     // What tasks have logged.
     let _ = pieces(text);
     let Ok(value) = HeaderValue::from_bytes(bytes) else { return };
@@ -51,7 +58,15 @@ pub(crate) fn read_any(bytes: &[u8]) {
     let _ = cookie_value(&headers, "taskflow_8090");
     let _ = ranged(&headers, "text/plain", vec![0; 100]);
     http::read_any(&headers);
+    auth::read_any(text, &headers);
+    pages::read_any(text, &headers);
     hooks::read_any(&headers, bytes, Duration::from_secs(300));
+}
+
+/// Reads a text as what a provider of OpenID Connect answers.
+#[cfg(feature = "oidc")]
+pub(crate) fn read_any_of_provider(text: &str) {
+    auth::read_any_of_provider(text);
 }
 
 #[cfg(test)]
@@ -82,6 +97,18 @@ mod tests {
         "2026-01-31T06:00:00+09:00[Asia/Seoul]",
         "2026-01",
         "\u{1b}[31;1mred\u{1b}]8;;x\u{7}",
+        "name=kim&password=several+good+words&next=%2Fruns%3Fstate%3Dfailed",
+        "/runs?state=failed#tasks",
+        "/team/dags",
+        "gzip;q=0.5, *;q=0",
+        "[true, \"a\"]",
+        "2026-01-01/2026-01-31",
+        "{\"partition\": \"2028-02-29\", \"value\": 3}",
+        "2028-W05",
+        "2026-02-03T14Z",
+        "L10-L20",
+        "dev, ops",
+        "10.0.0.0/8",
     ];
 
     proptest! {

@@ -74,6 +74,8 @@ use self::metrics::Metrics;
 use self::streams::Streams;
 pub use base_path::{BasePath, InvalidBasePath};
 pub(crate) use fuzz::read_any;
+#[cfg(feature = "oidc")]
+pub(crate) use fuzz::read_any_of_provider;
 pub use http::{RunningServer, Server, ServerError, Tls, TlsError};
 
 use crate::dag::DagDef;

@@ -21,3 +21,10 @@ pub(crate) use executors::DEFAULT;
 pub use executors::Executors;
 pub use master::{DeployMode, Master};
 pub use submit::{EventSummary, Limit, SparkError, SparkJob, SparkSubmit, spark_submit};
+
+/// For fuzzing: reads bytes as what Spark and its clusters answer and print.
+pub(crate) fn read_any(bytes: &[u8]) {
+    #[cfg(unix)]
+    executors::read_any(bytes);
+    submit::read_any(&String::from_utf8_lossy(bytes));
+}

@@ -120,6 +120,34 @@ fn a_service_tells_systemd_when_it_is_ready_and_when_it_stops() {
     assert_eq!(said(), "STOPPING=1");
 }
 
+/// A unit with `WatchdogSec=1`: the environment that systemd gives its process.
+#[test]
+fn a_service_tells_the_watchdog_of_systemd_that_it_works() {
+    let home = Home::new();
+    let path = home.beside("notify");
+    let socket = UnixDatagram::bind(&path).expect("temporary sockets can be bound");
+    socket.set_read_timeout(Some(Duration::from_secs(60))).expect("it is not zero");
+    let said = || {
+        let mut text = [0; 64];
+        let length = socket.recv(&mut text).expect("a message");
+        String::from_utf8_lossy(&text[..length]).into_owned()
+    };
+    let until = |wanted: &str| {
+        while said() != wanted {}
+    };
+    let mut program = home.command_with_signals(&["serve", "--quiet", "--only", "morning"]);
+    program
+        .env("NOTIFY_SOCKET", &path)
+        .env("WATCHDOG_USEC", "1000000")
+        .env_remove("WATCHDOG_PID");
+    let service = Service(program.spawn().expect("a built program starts"));
+    until("READY=1");
+    // Again and again.
+    (0..3).for_each(|_| until("WATCHDOG=1"));
+    assert_eq!(service.stop(), Some(0));
+    until("STOPPING=1");
+}
+
 #[test]
 fn a_service_starts_what_is_queued() {
     let home = Home::new();

@@ -53,6 +53,7 @@ fn heavy(tally: &mut Tally) -> Result<(), Failure> {
     for step in heavy::lints() {
         step.run()?;
     }
+    heavy::fuzz_targets().run()?;
     for package in heavy::PACKAGES {
         deny::checks_of(package)?.run()?;
     }

@@ -25,6 +25,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// The pauses before another connection: the first one, and the longest one that a service gets.
 const PAUSE: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(10);
+/// The most bytes of an event: a service that sends more, without an end, is none of ours.
+const MOST: usize = 64 << 20;
 
 /// The events of a stream.
 pub(in crate::cli) struct Events<'c> {
@@ -121,6 +123,9 @@ impl<'c> Events<'c> {
             Ok(bytes) if bytes.is_empty() => Read::Lost("the connection has ended".to_owned()),
             Ok(bytes) => {
                 connection.parser.push(&bytes);
+                if connection.parser.is_too_long() {
+                    return Read::Lost(format!("an event of it has more than {} MiB", MOST >> 20));
+                }
                 self.connection = Some(connection);
                 Read::Goes
             }
@@ -151,6 +156,8 @@ struct Parser {
     /// What was received and not parsed, and how much of its beginning was.
     bytes: Vec<u8>,
     parsed: usize,
+    /// Up to where there is no end of a line behind it.
+    searched: usize,
     id: Option<String>,
     name: String,
     data: Option<String>,
@@ -158,17 +165,29 @@ struct Parser {
 
 impl Parser {
     fn push(&mut self, bytes: &[u8]) {
-        self.bytes.drain(..std::mem::take(&mut self.parsed));
+        let parsed = std::mem::take(&mut self.parsed);
+        self.bytes.drain(..parsed);
+        self.searched = self.searched.saturating_sub(parsed);
         self.bytes.extend_from_slice(bytes);
+    }
+
+    /// Whether an event that is not complete has more bytes than one has.
+    fn is_too_long(&self) -> bool {
+        self.bytes.len() - self.parsed + self.data.as_ref().map_or(0, String::len) > MOST
     }
 
     /// The next line, if it is complete.
     fn line(&mut self) -> Option<String> {
-        let rest = &self.bytes[self.parsed..];
-        let end = rest.iter().position(|byte| *byte == b'\n')?;
-        let line = rest[..end].strip_suffix(b"\r").unwrap_or(&rest[..end]);
+        let searched = self.searched.max(self.parsed);
+        let Some(end) = self.bytes[searched..].iter().position(|byte| *byte == b'\n') else {
+            // A long line is not searched again with each part of it.
+            self.searched = self.bytes.len();
+            return None;
+        };
+        let line = &self.bytes[self.parsed..searched + end];
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
         let line = String::from_utf8_lossy(line).into_owned();
-        self.parsed += end + 1;
+        self.parsed = searched + end + 1;
         Some(line)
     }
 
@@ -207,9 +226,37 @@ impl Parser {
     }
 }
 
+/// For fuzzing: parses the parts of a stream.
+pub(super) fn read_any(bytes: &[u8]) {
+    let mut parser = Parser::default();
+    for part in bytes.chunks(7) {
+        parser.push(part);
+        while parser.next().is_some() {}
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// One line that does not end, and one event whose lines do not end.
+    #[test]
+    fn an_event_without_an_end_is_too_long() {
+        let mut parser = Parser::default();
+        parser.push(&vec![b'x'; MOST]);
+        assert_eq!((parser.next(), parser.is_too_long()), (None, false));
+        parser.push(b"x");
+        assert!(parser.is_too_long());
+        let (mut parser, mut lines) = (Parser::default(), b"data: ".to_vec());
+        lines.resize(MOST / 2 + 10, b'x');
+        lines.push(b'\n');
+        for is_too_long in [false, true] {
+            parser.push(&lines);
+            assert_eq!((parser.next(), parser.is_too_long()), (None, is_too_long));
+        }
+        parser.push(b"\n");
+        assert!(parser.next().is_some() && !parser.is_too_long(), "it was complete, and another one begins");
+    }
 
     #[test]
     fn events_are_the_same_wherever_a_connection_cuts_their_bytes() {

@@ -171,6 +171,15 @@ impl Source {
     }
 }
 
+/// For fuzzing: reads bytes as what a service answers.
+#[cfg(feature = "server")]
+pub(crate) fn read_any(bytes: &[u8]) {
+    let text = &*String::from_utf8_lossy(bytes);
+    let _ = address::Address::parse(text);
+    client::read_any(text);
+    events::read_any(bytes);
+}
+
 /// A DAG of this program.
 fn own_dag(id: &str) -> Result<&'static DagDef, CliError> {
     Dags::of_binary().find(Some(id))

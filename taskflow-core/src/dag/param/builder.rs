@@ -200,3 +200,9 @@ impl<T: PartialOrd, R: RangeBounds<T> + Send + Sync + 'static> RangeOf<T> for R 
         self.contains(value)
     }
 }
+
+/// For fuzzing: reads a text as events that are not stored.
+#[cfg(feature = "server")]
+pub(super) fn read_any(given: &str) {
+    let _ = (by_hand::<u64, ()>(given).is_ok(), by_hand::<String, crate::asset::Day>(given).is_ok());
+}

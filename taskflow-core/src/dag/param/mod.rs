@@ -277,3 +277,10 @@ fn plain(json: serde_json::Value) -> String {
         json => json.to_string(),
     }
 }
+
+/// For fuzzing: reads a text as the values of parameters.
+#[cfg(feature = "server")]
+pub(super) fn read_any(given: &str) {
+    text::read_any(given);
+    builder::read_any(given);
+}

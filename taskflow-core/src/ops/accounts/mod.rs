@@ -53,3 +53,11 @@ pub(crate) use secret::is_same_secret;
 pub(crate) use secret::{digest, random_secret};
 #[cfg(feature = "server")]
 pub(crate) use users::words as roles_in_words;
+
+/// For fuzzing: reads a text as the stored state of each kind of account, and as what one may do.
+pub(super) fn read_any(text: &str) {
+    let _ = (text.parse::<Role>(), text.parse::<DagPattern>());
+    sessions::read_any(text);
+    tokens::read_any(text);
+    users::read_any(text);
+}

@@ -254,3 +254,10 @@ pub async fn log_out(journal: &Journal, user: &str) -> Result<u64, OpsError> {
     let ended = trail.journal().remove_accounts_of(AccountKind::Session, user).await;
     trail.end(ended.map_err(OpsError::from)).await
 }
+
+/// For fuzzing: reads a text as the stored state of a session.
+pub(super) fn read_any(text: &str) {
+    if let Ok(state) = serde_json::from_str::<SessionState>(text) {
+        let _ = (state.last(), state.has_ended(Timestamp::EPOCH, Timestamp::MAX));
+    }
+}

@@ -221,3 +221,8 @@ pub async fn token(journal: &Journal, text: &str) -> Result<Option<Authenticated
     }
     Ok(Some(Authenticated { actor: Actor { name: row.name, via: Via::Token }, user, access, confirmed: None }))
 }
+
+/// For fuzzing: reads a text as a token, and as its stored state.
+pub(super) fn read_any(text: &str) {
+    let _ = (is_token(text), serde_json::from_str::<TokenState>(text));
+}

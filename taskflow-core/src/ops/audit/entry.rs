@@ -199,3 +199,32 @@ pub async fn audit(journal: &Journal, query: &AuditQuery) -> Result<AuditList, O
     let next = entries.last().filter(|_| is_more).map(|last| last.number);
     Ok(AuditList { entries, next })
 }
+
+/// For fuzzing: reads a text as the columns of a row of each action.
+pub(in crate::ops) fn read_any(text: &str) {
+    let text = || text.to_owned();
+    for action in Action::ALL {
+        let row = AuditRow {
+            number: 1,
+            at: Timestamp::EPOCH,
+            actor: text(),
+            via: "cli".to_owned(),
+            peer: None,
+            request: None,
+            action: action.name().to_owned(),
+            dag: Some(text()),
+            run_id: None,
+            run: None,
+            task: None,
+            backfill: None,
+            asset: None,
+            reason: text(),
+            before: text(),
+            after: text(),
+            token: None,
+            outcome: "applied".to_owned(),
+            error: text(),
+        };
+        let _ = AuditEntry::of(row);
+    }
+}

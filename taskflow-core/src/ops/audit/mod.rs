@@ -11,6 +11,7 @@ mod sentence;
 mod trail;
 
 pub use action::{Action, Outcome};
+pub(super) use entry::read_any;
 pub use entry::{AuditEntry, AuditList, AuditQuery, audit};
 #[cfg(feature = "server")]
 pub(super) use trail::acting_instead;

@@ -35,6 +35,7 @@ pub(crate) use parent::run_isolated;
 pub(crate) use receiver::{AttemptRef, FrameReceiver};
 #[cfg(feature = "spark")]
 pub(crate) use wire::read as read_frame;
+pub(super) use wire::read_any;
 pub(super) use worker::serve_many;
 #[cfg(feature = "spark")]
 pub(crate) use worker::{next_answer, request_of};

@@ -129,6 +129,15 @@ pub(super) fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Strin
     postcard::from_bytes(bytes).map_err(|error| error.to_string())
 }
 
+/// For fuzzing: reads frames, and messages in them.
+pub(in crate::process) fn read_any(bytes: &[u8]) {
+    let mut rest = bytes;
+    let frames = std::iter::from_fn(|| read(&mut rest).ok().flatten());
+    for frame in frames.chain([bytes.to_vec()]) {
+        let _ = (decode::<Frame>(&frame), decode::<AttemptRequest>(&frame));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -15,6 +15,7 @@ pub(super) mod elements;
 pub(super) mod health;
 pub(super) mod logs;
 mod paging;
+pub(super) use paging::read_any;
 mod params;
 pub(super) mod pauses;
 pub(super) mod prune;

@@ -17,6 +17,7 @@ use crate::server::base_path;
 use crate::server::call::Call;
 use crate::server::problem::Problem;
 use crate::server::routes::Answer;
+use crate::store::DeliveryPlace;
 
 /// The parameter with the place.
 const AFTER: &str = "after";
@@ -70,8 +71,17 @@ impl<T: Serialize, P: Serialize> Page<T, P> {
 ///
 /// When it is none.
 pub(super) fn place<P: DeserializeOwned>(call: &Call) -> Result<Option<P>, Problem> {
-    let Some(text) = call.text(AFTER) else { return Ok(None) };
-    serde_json::from_str(text).map(Some).map_err(|_| no_place())
+    call.text(AFTER).map(place_of).transpose()
+}
+
+fn place_of<P: DeserializeOwned>(text: &str) -> Result<P, Problem> {
+    serde_json::from_str(text).map_err(|_| no_place())
+}
+
+/// For fuzzing: reads a text as a place of each kind of list.
+pub(in crate::server) fn read_any(text: &str) {
+    let _ = (place_of::<String>(text), place_of::<i64>(text), place_of::<(bool, String)>(text));
+    let _ = place_of::<DeliveryPlace>(text);
 }
 
 pub(super) fn no_place() -> Problem {

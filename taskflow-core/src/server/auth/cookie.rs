@@ -3,6 +3,10 @@
 //! Over HTTPS it is called `__Host-taskflow`: browsers take it from this host only, and send it
 //! over HTTPS only. Over HTTP its name has the port, because cookies do not tell ports apart and
 //! several servers may run on one machine.
+//!
+//! A server below a base path shares its host with others. So browsers send its cookie to addresses
+//! below that path only, which a `__Host-` cookie cannot have: it is called `__Secure-taskflow_`
+//! and the port.
 
 use axum::http::{HeaderMap, header};
 
@@ -15,19 +19,23 @@ const AGE: u32 = 7 * 86_400;
 
 impl Auth {
     fn cookie(&self) -> String {
-        match self.is_https {
-            true => "__Host-taskflow".to_owned(),
-            false => format!("taskflow_{}", self.address.port()),
+        self.name_of_cookie("")
+    }
+
+    /// The name of a cookie for this purpose.
+    fn name_of_cookie(&self, purpose: &str) -> String {
+        let port = self.address.port();
+        match (self.is_https, self.base_path.as_str()) {
+            (true, "") => format!("__Host-taskflow{purpose}"),
+            (true, _) => format!("__Secure-taskflow{purpose}_{port}"),
+            (false, _) => format!("taskflow{purpose}_{port}"),
         }
     }
 
     /// The name of the cookie of an attempt to log in.
     #[cfg(feature = "oidc")]
     fn cookie_of_attempt(&self) -> String {
-        match self.is_https {
-            true => "__Host-taskflow_login".to_owned(),
-            false => format!("taskflow_login_{}", self.address.port()),
-        }
+        self.name_of_cookie("_login")
     }
 
     /// The attempt to log in of the browser that has sent a request.
@@ -36,11 +44,13 @@ impl Auth {
         Attempt::of_text(&cookie_value(headers, &self.cookie_of_attempt())?, now)
     }
 
-    fn attributes(&self) -> &'static str {
-        match self.is_https {
-            true => "Path=/; HttpOnly; SameSite=Lax; Secure",
-            false => "Path=/; HttpOnly; SameSite=Lax",
-        }
+    fn attributes(&self) -> String {
+        let path = match self.base_path.as_str() {
+            "" => "/",
+            base => base,
+        };
+        let secure = if self.is_https { "; Secure" } else { "" };
+        format!("Path={path}; HttpOnly; SameSite=Lax{secure}")
     }
 
     /// The secret in the cookie of a request.
@@ -119,5 +129,20 @@ mod tests {
         let cookie = session_cookie(&auth, "x");
         assert!(cookie.starts_with("__Host-taskflow=x;") && cookie.ends_with("Path=/; HttpOnly; SameSite=Lax; Secure"));
         assert!(drop_cookie(&auth).contains("Max-Age=0"));
+    }
+
+    #[test]
+    fn below_a_base_path_a_cookie_is_bound_to_that_path() {
+        let mut auth = auth(8090);
+        auth.base_path = "/team".parse().unwrap();
+        let cookie = session_cookie(&auth, "x");
+        assert!(cookie.starts_with("taskflow_8090=x;") && cookie.ends_with("Path=/team; HttpOnly; SameSite=Lax"));
+        auth.is_https = true;
+        let cookie = session_cookie(&auth, "x");
+        assert!(cookie.starts_with("__Secure-taskflow_8090=x;"), "{cookie}");
+        assert!(cookie.ends_with("Path=/team; HttpOnly; SameSite=Lax; Secure"), "{cookie}");
+        let dropped = drop_cookie(&auth);
+        assert!(dropped.starts_with("__Secure-taskflow_8090=;") && dropped.contains("Path=/team;"), "{dropped}");
+        assert_eq!(presented(&auth, "__Secure-taskflow_8090=one; __Host-taskflow=other").as_deref(), Some("one"));
     }
 }

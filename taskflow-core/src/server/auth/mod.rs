@@ -78,8 +78,8 @@ use self::attempts::Refusals;
 use self::limits::Source;
 use self::rates::Rates;
 use self::sparse::Sparse;
-use super::ServerOptions;
 use super::http::Hosts;
+use super::{BasePath, ServerOptions};
 use crate::config::Settings;
 
 /// The address that a connection comes from.
@@ -110,6 +110,8 @@ const CONFIRM_AFTER: Duration = Duration::from_secs(15 * 60);
 pub(super) struct Auth {
     /// Where the server listens.
     address: SocketAddr,
+    /// The path below which browsers send its cookies.
+    base_path: BasePath,
     /// Whether people reach it over HTTPS.
     pub(super) is_https: bool,
     /// Whether everybody may do everything: `--insecure-no-auth`.
@@ -140,6 +142,7 @@ impl Auth {
         let is_proxied = settings.public_url().is_some_and(|url| url.starts_with("https://"));
         Auth {
             address,
+            base_path: options.base_path.clone(),
             is_https: is_proxied || options.is_tls(),
             is_off: options.insecure_no_auth,
             proxy: ProxyAuth::of(settings),
@@ -168,4 +171,19 @@ impl Auth {
             && Hosts::is_loopback_host(headers)
             && !headers.keys().any(|name| is_of_proxy(name.as_str()))
     }
+}
+
+/// For fuzzing: reads headers and a text as what says who asks.
+pub(super) fn read_any(text: &str, headers: &HeaderMap) {
+    proxy::read_any(headers);
+    let _ = (cookie_value(headers, "taskflow_8090"), Hosts::is_loopback_host(headers));
+    let _ = text.parse::<crate::config::Network>();
+    #[cfg(feature = "oidc")]
+    let _ = Attempt::of_text(text, crate::base::Timestamp::EPOCH);
+}
+
+/// For fuzzing: reads a text as what a provider of OpenID Connect answers.
+#[cfg(feature = "oidc")]
+pub(super) fn read_any_of_provider(text: &str) {
+    oidc::read_any(text);
 }

@@ -81,6 +81,15 @@ pub(super) fn roles(groups: &[GroupRole]) -> GroupRoles {
     roles
 }
 
+/// For fuzzing: reads the headers in which a proxy names a user and groups.
+pub(super) fn read_any(headers: &HeaderMap) {
+    let mut roles = GroupRoles::default();
+    roles.add("dev", vec![Grant::new(Role::Viewer, DagPattern::All)]);
+    let groups = Some(("x-forwarded-groups".to_owned(), roles));
+    let proxy = ProxyAuth { header: "x-forwarded-user".to_owned(), trusted: Vec::new(), role: None, groups };
+    let _ = (only(headers, &proxy.header), proxy.is_trusted(None), proxy.grants(headers));
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -159,7 +159,7 @@ pub(super) async fn show(state: Visitor, Path(dag): Path<String>, Query(query): 
 }
 
 /// A day such as `2026-01-31`.
-fn day(text: &str) -> Option<Day> {
+pub(super) fn day(text: &str) -> Option<Day> {
     text.parse().ok()
 }
 
@@ -225,7 +225,7 @@ impl Chosen<'_> {
 }
 
 /// The first day of a month such as `2026-01`.
-fn month(text: &str) -> Option<Day> {
+pub(super) fn month(text: &str) -> Option<Day> {
     format!("{text}-01").parse().ok()
 }
 

@@ -35,7 +35,7 @@ struct Chosen {
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum ZoneChoice {
+pub(super) enum ZoneChoice {
     #[default]
     Schedule,
     Mine,
@@ -70,7 +70,7 @@ impl ZoneChoice {
 }
 
 /// The choice in a query, and the query without it.
-fn in_query(query: &str) -> (Option<ZoneChoice>, String) {
+pub(super) fn in_query(query: &str) -> (Option<ZoneChoice>, String) {
     let is_zone = |part: &&str| part.split_once('=').is_some_and(|(name, _)| name == NAME);
     let chosen = query.split('&').rfind(is_zone).and_then(|part| ZoneChoice::named(&part[NAME.len() + 1..]));
     let rest: Vec<&str> = query.split('&').filter(|part| !is_zone(part) && !part.is_empty()).collect();

@@ -245,7 +245,7 @@ pub(super) async fn show(
 }
 
 /// The lines that somebody names: `17`, `10-20`, `L10-L20`.
-fn chosen_lines(text: &str) -> Option<RangeInclusive<usize>> {
+pub(super) fn chosen_lines(text: &str) -> Option<RangeInclusive<usize>> {
     let number = |text: &str| text.trim().trim_start_matches(['L', 'l']).parse::<usize>().ok().filter(|&line| line > 0);
     match text.split_once(['-', '–']) {
         None => number(text).map(|line| line..=line),

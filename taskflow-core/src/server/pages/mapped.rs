@@ -147,7 +147,9 @@ pub(super) async fn show(state: &Visitor, run: &RunSummary, task: &str, query: &
         && !state.options.read_only
         && !matches!(run.state.name(), "running" | "queued")
         && state.may(Right::Operate, dag);
-    let end = wanted.skip + list.elements.len();
+    // An address can name any place.
+    let skipped = wanted.skip.min(list.count);
+    let end = skipped + list.elements.len();
     let rows: Vec<ElementRow> = list.elements.iter().map(|element| ElementRow::of(run.number, element)).collect();
     let path = vec![
         Crumb::link(dag, address::dag(dag)),
@@ -190,9 +192,9 @@ pub(super) async fn show(state: &Visitor, run: &RunSummary, task: &str, query: &
         has_labels: wanted.label.is_some() || rows.iter().any(|row| !row.label.is_empty()),
         shown: match list.count {
             0 => String::new(),
-            count => format!("{} to {end} of {count}", wanted.skip + 1),
+            count => format!("{} to {end} of {count}", skipped + 1),
         },
-        previous: if wanted.skip > 0 { page_from(wanted.skip.saturating_sub(ROWS)) } else { String::new() },
+        previous: if skipped > 0 { page_from(skipped.saturating_sub(ROWS)) } else { String::new() },
         next: if end < list.count { page_from(end) } else { String::new() },
         rows,
         here,

@@ -135,3 +135,12 @@ pub(super) use log_indexes::LogIndexes;
 pub(super) use login::log_in_address;
 pub(super) use reply::{no_route, problem_page};
 pub(super) use routes::routes;
+
+/// For fuzzing: reads a text as what pages and forms take from an address, a body and headers.
+pub(super) fn read_any(text: &str, headers: &axum::http::HeaderMap) {
+    let values = form::Values::of_query(Some(text)).unwrap_or_default();
+    let _ = (values.get("a"), values.raw("a"), values.words("a").count());
+    let _ = (login::way_back(text), choices::in_query(text), log::chosen_lines(text));
+    let _ = (calendar::month(text), calendar::day(text), backfill_changes::limit(text));
+    let _ = assets::accepts_gzip(headers);
+}

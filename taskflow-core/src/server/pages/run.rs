@@ -148,13 +148,15 @@ pub(super) async fn show(state: Visitor, Path(run): Path<String>, Query(query): 
             matching.sort_by_cached_key(|task| std::cmp::Reverse(total(task, &clock)));
         }
         let order = if longest { "longest" } else { "" };
+        // An address can name any place.
+        let first = first.min(matching.len());
         let last = (first + TASKS).min(matching.len());
         let page_of = |from: usize| {
             let from = if from == 0 { String::new() } else { from.to_string() };
             address::with(&here, &[("state", &chosen), ("q", &text), ("order", order), ("from", &from)]) + "#tasks"
         };
         let other = if longest { "" } else { "longest" };
-        let rest = || matching[last.max(first)..].iter().map(|task| total(task, &clock)).sum();
+        let rest = || matching[last..].iter().map(|task| total(task, &clock)).sum();
         let path = vec![
             Crumb::link("DAGs", "/dags"),
             Crumb::link(history.info.dag_id.clone(), address::dag(&history.info.dag_id)),
@@ -183,7 +185,7 @@ pub(super) async fn show(state: Visitor, Path(run): Path<String>, Query(query): 
             waits: if is_ended { Vec::new() } else { waits(&history) },
             axis: axis.ticks.clone(),
             chips: chips(&history, &here, &chosen, &text),
-            rows: rows(&matching[first.min(last)..last], number, &axis, &critical, &clock),
+            rows: rows(&matching[first..last], number, &axis, &critical, &clock),
             rest: match matching.len().saturating_sub(last) {
                 0 => String::new(),
                 left => format!("and {left} others, {} together", took_for(rest())),

@@ -29,10 +29,11 @@ impl Block {
             return vec![(first, AttemptAnswer { frames, printed, code })];
         }
         let mut rest = &*frames;
-        let answer = |number| {
+        let answer = |at| {
+            let number = first.checked_add(at)?;
             Some((number, AttemptAnswer { frames: next_answer(&mut rest)?.to_vec(), printed: Vec::new(), code }))
         };
-        (first..).map_while(answer).collect()
+        (0..).map_while(answer).collect()
     }
 }
 
@@ -63,7 +64,8 @@ impl AttemptAnswer {
             (FrameReceiver { ending: Some(Outcome::Success(_)), push_failure: Some(failure), .. }, _) => failure.into(),
             (FrameReceiver { ending: Some(ending), .. }, _) => ending,
             (_, Some(code)) => {
-                let crash = if code < 0 { Crash::Signal { number: -code } } else { Crash::Exit { code } };
+                let crash =
+                    if code < 0 { Crash::Signal { number: code.saturating_neg() } } else { Crash::Exit { code } };
                 let last: Vec<&str> = lines().collect();
                 let last = &last[last.len().saturating_sub(LAST)..];
                 let stderr = last.iter().map(|line| (*line).to_owned()).collect();
@@ -77,5 +79,27 @@ impl AttemptAnswer {
                 Failure::Error { chain, retryable: true }.into()
             }
         }
+    }
+}
+
+/// For fuzzing: splits the answers of attempts into frames.
+pub(super) fn read_any(bytes: &[u8]) {
+    let block = Block { first: usize::MAX - 1, frames: bytes.to_vec(), printed: Vec::new(), code: None };
+    for (_, answer) in block.answers() {
+        let mut rest = &*answer.frames;
+        while let Ok(Some(_)) = read_frame(&mut rest) {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two answers without a frame, of a driver that counts from the last number on.
+    #[test]
+    fn an_answer_for_which_there_is_no_number_is_left_out() {
+        let block = Block { first: usize::MAX, frames: vec![0xff; 16], printed: Vec::new(), code: None };
+        let numbers: Vec<usize> = block.answers().into_iter().map(|(number, _)| number).collect();
+        assert_eq!(numbers, [usize::MAX]);
     }
 }

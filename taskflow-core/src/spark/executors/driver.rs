@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::json;
 use tempfile::TempDir;
-use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader, BufWriter};
+use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWriteExt as _, BufReader, BufWriter};
 use tokio::process::{ChildStderr, ChildStdin, ChildStdout};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -284,13 +284,9 @@ async fn listen(stdout: ChildStdout, to: mpsc::UnboundedSender<Event>) {
             Line { blocks: Some(heads), job, .. } => {
                 let mut blocks = Vec::with_capacity(heads.len());
                 for (first, _, frames, printed, code) in heads {
-                    let mut block = Block { first, frames: vec![0; frames], printed: vec![0; printed], code };
-                    for part in [&mut block.frames, &mut block.printed] {
-                        if stdout.read_exact(part).await.is_err() {
-                            return;
-                        }
-                    }
-                    blocks.push(block);
+                    let Some(frames) = exactly(&mut stdout, frames).await else { return };
+                    let Some(printed) = exactly(&mut stdout, printed).await else { return };
+                    blocks.push(Block { first, frames, printed, code });
                 }
                 Event::Answers { job, blocks }
             }
@@ -302,6 +298,14 @@ async fn listen(stdout: ChildStdout, to: mpsc::UnboundedSender<Event>) {
             return;
         }
     }
+}
+
+/// Reads so many bytes; `None` if fewer follow. The buffer grows with the data received: the length
+/// is not trusted.
+async fn exactly(from: &mut (impl AsyncRead + Unpin), length: usize) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    from.take(length as u64).read_to_end(&mut bytes).await.ok()?;
+    (bytes.len() == length).then_some(bytes)
 }
 
 /// Forwards the output of the driver and Spark to the log of this program.
@@ -319,5 +323,24 @@ async fn follow(stderr: ChildStderr, last: Arc<Mutex<VecDeque<String>>>) {
             last.pop_front();
         }
         last.push_back(line.to_owned());
+    }
+}
+
+/// For fuzzing: reads a line of the driver.
+pub(super) fn read_any(bytes: &[u8]) {
+    let _ = serde_json::from_slice::<Line>(bytes);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A head that announces more bytes than there is memory.
+    #[tokio::test]
+    async fn a_length_that_is_too_large_is_not_believed() {
+        assert_eq!(exactly(&mut &b"abc"[..], usize::MAX).await, None);
+        let mut two = &b"abc"[..];
+        assert_eq!(exactly(&mut two, 2).await.as_deref(), Some(&b"ab"[..]));
+        assert_eq!(exactly(&mut two, 1).await.as_deref(), Some(&b"c"[..]));
     }
 }

@@ -40,3 +40,9 @@ mod session;
 
 pub(crate) use place::DEFAULT;
 pub use place::Executors;
+
+/// For fuzzing: reads bytes as what the driver and its workers answer.
+pub(super) fn read_any(bytes: &[u8]) {
+    answer::read_any(bytes);
+    driver::read_any(bytes);
+}

@@ -172,6 +172,17 @@ impl OutputTail {
     }
 }
 
+/// For fuzzing: reads the lines of a driver.
+pub(super) fn read_any(text: &str) {
+    let (mut forwarder, mut tail) = (LogForwarder::default(), OutputTail::default());
+    for line in text.lines() {
+        let _ = LogEvent::read(line);
+        forwarder.forward(line);
+        tail.push(line);
+    }
+    let _ = (tail.trace(), tail.last(), tail.last_line());
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -70,24 +70,40 @@ fn add(summary: &mut EventSummary, event: &Value) {
             let well = event["Task End Reason"]["Reason"] == "Success";
             *(if well { &mut summary.tasks } else { &mut summary.failed_tasks }) += 1;
             let metrics = &event["Task Metrics"];
-            let number = |value: &Value| value.as_u64().unwrap_or(0);
-            summary.run_ms += number(&metrics["Executor Run Time"]);
-            summary.gc_ms += number(&metrics["JVM GC Time"]);
-            summary.spilled_bytes += number(&metrics["Disk Bytes Spilled"]);
-            summary.input_bytes += number(&metrics["Input Metrics"]["Bytes Read"]);
-            summary.output_bytes += number(&metrics["Output Metrics"]["Bytes Written"]);
+            // A damaged log can have any numbers.
+            let add = |sum: &mut u64, value: &Value| *sum = sum.saturating_add(value.as_u64().unwrap_or(0));
+            add(&mut summary.run_ms, &metrics["Executor Run Time"]);
+            add(&mut summary.gc_ms, &metrics["JVM GC Time"]);
+            add(&mut summary.spilled_bytes, &metrics["Disk Bytes Spilled"]);
+            add(&mut summary.input_bytes, &metrics["Input Metrics"]["Bytes Read"]);
+            add(&mut summary.output_bytes, &metrics["Output Metrics"]["Bytes Written"]);
             let shuffled = &metrics["Shuffle Read Metrics"];
-            summary.shuffle_read_bytes +=
-                number(&shuffled["Remote Bytes Read"]) + number(&shuffled["Local Bytes Read"]);
-            summary.shuffle_write_bytes += number(&metrics["Shuffle Write Metrics"]["Shuffle Bytes Written"]);
+            add(&mut summary.shuffle_read_bytes, &shuffled["Remote Bytes Read"]);
+            add(&mut summary.shuffle_read_bytes, &shuffled["Local Bytes Read"]);
+            add(&mut summary.shuffle_write_bytes, &metrics["Shuffle Write Metrics"]["Shuffle Bytes Written"]);
         }
         _ => {}
     }
 }
 
+/// For fuzzing: sums up the lines of an event log.
+pub(super) fn read_any(text: &str) {
+    let mut summary = EventSummary::default();
+    text.lines().filter_map(|line| serde_json::from_str(line).ok()).for_each(|event| add(&mut summary, &event));
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Two tasks, each of which has collected garbage for 2^64 - 1 milliseconds.
+    #[test]
+    fn numbers_that_are_too_large_are_no_reason_to_end() {
+        let line = format!(r#"{{"Event":"SparkListenerTaskEnd","Task Metrics":{{"JVM GC Time":{}}}}}"#, u64::MAX);
+        let (event, mut summary) = (serde_json::from_str(&line).unwrap(), EventSummary::default());
+        (0..2).for_each(|_| add(&mut summary, &event));
+        assert_eq!((summary.gc_ms, summary.failed_tasks), (u64::MAX, 2));
+    }
 
     #[test]
     fn event_metrics_are_summed() {

@@ -172,3 +172,13 @@ impl<R, A> Clone for SparkSubmit<R, A> {
         SparkSubmit { spec: self.spec.clone(), outputs: self.outputs.clone(), words: PhantomData }
     }
 }
+
+/// For fuzzing: reads a text as what clusters answer, and as what Spark and jobs print.
+pub(super) fn read_any(text: &str) {
+    driver_log::read_any(text);
+    event_log::read_any(text);
+    if let Ok(answer) = serde_json::from_str::<serde_json::Value>(text) {
+        let _ = progress::count(&answer);
+        standalone::read_any(&answer);
+    }
+}

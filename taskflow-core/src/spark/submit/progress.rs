@@ -61,12 +61,13 @@ fn request(ui: &str, application: Option<String>) -> Option<(String, u64, u64)> 
 
 /// The completed tasks and all tasks of the jobs so far. Skipped tasks, whose results exist
 /// already, do not count.
-fn count(jobs: &Value) -> Option<(u64, u64)> {
-    let mut tasks = (0, 0);
+pub(super) fn count(jobs: &Value) -> Option<(u64, u64)> {
+    let mut tasks = (0_u64, 0_u64);
     for job in jobs.as_array()? {
         let number = |name: &str| job[name].as_u64().unwrap_or(0);
-        tasks.0 += number("numCompletedTasks");
-        tasks.1 += number("numTasks").saturating_sub(number("numSkippedTasks"));
+        // What answers need not be Spark.
+        tasks.0 = tasks.0.saturating_add(number("numCompletedTasks"));
+        tasks.1 = tasks.1.saturating_add(number("numTasks").saturating_sub(number("numSkippedTasks")));
     }
     (tasks.1 > 0).then_some(tasks)
 }
@@ -81,5 +82,7 @@ mod tests {
         ]);
         assert_eq!(super::count(&jobs), Some((7, 11)));
         assert_eq!(super::count(&serde_json::json!([])), None);
+        let many = serde_json::json!({"numTasks": u64::MAX, "numCompletedTasks": u64::MAX});
+        assert_eq!(super::count(&serde_json::json!([many, many])), Some((u64::MAX, u64::MAX)));
     }
 }

@@ -347,3 +347,8 @@ fn main_class(job: &Job) -> Option<String> {
         _ => job.spec.class.clone(),
     }
 }
+
+/// For fuzzing: reads a document as the answer of a master.
+pub(super) fn read_any(answer: &Value) {
+    let _ = (is_on_standby(answer), message(answer), Standalone::worker(answer, "worker-1"));
+}

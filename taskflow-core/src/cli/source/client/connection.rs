@@ -89,11 +89,15 @@ impl Opened {
             body.extend(part);
         }
         let header = |name| self.head.headers.get(name).and_then(|value| value.to_str().ok());
-        let link = header(header::LINK).and_then(|link| link.strip_prefix('<')?.strip_suffix(">; rel=\"next\""));
-        let next = link.map(str::to_owned);
+        let next = header(header::LINK).and_then(next_page).map(str::to_owned);
         let media_type = header(header::CONTENT_TYPE).unwrap_or_default().to_owned();
         Ok(Reply { status: self.head.status, media_type, next, body })
     }
+}
+
+/// The address of the next page, in the header `Link` of a list.
+pub(super) fn next_page(link: &str) -> Option<&str> {
+    link.strip_prefix('<')?.strip_suffix(">; rel=\"next\"")
 }
 
 /// Sends a request and reads the head of the answer, on a connection of its own.

@@ -25,7 +25,7 @@ use serde_json::Value;
 use tokio::runtime::{Builder, Runtime};
 
 pub(super) use self::connection::Opened;
-use self::connection::exchange;
+use self::connection::{exchange, next_page};
 use self::encrypted::encrypted;
 use self::reply::{Problem, Reply};
 use super::super::error::CliError;
@@ -294,4 +294,10 @@ impl Client {
         let request = request.uri(target).header(header::HOST, &self.address.authority).body(Body::from(body));
         self.runtime.block_on(exchange(&self.address, request.map_err(|error| error.to_string())?))
     }
+}
+
+/// For fuzzing: reads a text as parts of an answer.
+pub(super) fn read_any(text: &str) {
+    let _ = (serde_json::from_str::<Version>(text), serde_json::from_str::<Problem>(text));
+    let _ = next_page(text);
 }

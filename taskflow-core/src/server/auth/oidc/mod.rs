@@ -213,6 +213,23 @@ fn groups(claims: &Map<String, Value>, name: &str) -> Vec<String> {
     texts.filter(|group| group.len() <= GROUP).take(GROUPS).map(str::to_owned).collect()
 }
 
+/// For fuzzing: reads a text as each answer of the provider.
+pub(super) fn read_any(text: &str) {
+    provider::read_any(text);
+    exchange::read_any(text);
+    let expected = Expected { issuer: "https://id", client: "taskflow", nonce: "n", now: Timestamp::EPOCH };
+    let keys = serde_json::from_str::<Value>(text).ok().and_then(|set| jwk::Key::of_set(&set)).unwrap_or_default();
+    let _ = id_token::check(text, &keys, &expected);
+    for key in &keys {
+        for alg in ["RS256", "PS512", "ES256", "ES384", "EdDSA", text] {
+            let _ = (key.is_for(alg, None), key.has_signed(alg, b"message", text.as_bytes()));
+        }
+    }
+    if let Ok(claims) = serde_json::from_str::<Map<String, Value>>(text) {
+        let _ = (groups(&claims, "groups"), groups(&claims, "email"), groups(&claims, "realm_access.roles"));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;

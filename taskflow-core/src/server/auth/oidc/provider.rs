@@ -170,3 +170,11 @@ async fn json<T: serde::de::DeserializeOwned>(what: &'static str, url: String) -
     }
     serde_json::from_str(&answer.body).map_err(|error| failed(error.to_string()))
 }
+
+/// For fuzzing: reads a text as a discovery document.
+pub(super) fn read_any(text: &str) {
+    let _ = is_safe(text);
+    if let Ok(document) = serde_json::from_str::<Document>(text) {
+        let _ = (document.takes_basic(), is_safe(&document.jwks_uri));
+    }
+}

@@ -45,8 +45,8 @@ async fn left_of_trail(path: &Path) -> (i64, i64) {
     (left.try_get(0).unwrap(), left.try_get(1).unwrap())
 }
 
-/// Whoever wants to write waits for one piece of the deletion, and not for all of it. What is
-/// dropped between two pieces leaves the row that says who wanted it.
+/// Threat 28. Whoever wants to write waits for one piece of the deletion, and not for all five.
+/// What is dropped between two pieces leaves the row that says who wanted it.
 #[tokio::test]
 async fn others_write_between_the_pieces_of_a_deletion_which_can_be_interrupted_there() {
     let (_dir, path) = place();
