@@ -50,7 +50,9 @@ fn calls_with_an_empty_name(verb: &str) -> Vec<Vec<&'static str>> {
         "events" => &[&[""], &["--partition", ""], &["--before", ""]],
         "audit" => &[&[""], &["--by", ""], &["--action", ""], &["--since", ""], &["--before", ""]],
         "consumers" => &[&[""]],
-        "db prune" => &[&["--older-than", ""], &["--older-than", "1d", "--dag", ""]],
+        "db prune" => {
+            &[&["--older-than", ""], &["--older-than", "1d", "--dag", ""], &["--older-than", "1d", "--token", ""]]
+        }
         "users add" => &[&[""], &["kim", "--role", ""], &["kim", "--role", "viewer", "--dags", ""]],
         "users password" | "users remove" | "tokens revoke" => &[&[""]],
         "users role" => &[&["", "viewer"], &["kim", ""], &["kim", "viewer", "--dags", ""]],

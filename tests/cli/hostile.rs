@@ -326,7 +326,11 @@ fn calls(verb: &str) -> Vec<Vec<&'static str>> {
         "consumers" => &[&[], &["eager"], &[HOSTILE]],
         "events" => &[&[], &["evil"], &["evil", "--partition", HOSTILE], &["@1"], &["@999999"], &[HOSTILE]],
         "config show" => &[&[], &["--origin"], &["--config", HOSTILE]],
-        "db prune" => &[&["--older-than", "0s", "--audit", "--dry-run"], &["--older-than", HOSTILE]],
+        "db prune" => &[
+            &["--older-than", "0s", "--audit", "--dry-run"],
+            &["--older-than", "0s", "--token", HOSTILE],
+            &["--older-than", HOSTILE],
+        ],
         "users add" => &[
             &[HOSTILE, "--password-stdin"],
             &["kim", "--password-stdin", "--role", HOSTILE],

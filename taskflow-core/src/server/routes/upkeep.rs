@@ -19,7 +19,7 @@ pub(super) static ROUTES: &[Route] = &[
         LIMIT,
         field("before", Kind::Number(1, i64::MAX), "Only with a lower number: the next page"),
     ]),
-    route!(Post "/api/v1/db/prune", prune::prune, "Deletes old runs that have ended, and old events"
+    route!(Post "/api/v1/db/prune", prune::prune, "Deletes old runs that have ended, and old events; the preview has its token in `ETag`"
         => ops::Pruned, Vec<ops::RunSummaryDocument>)
     .costly()
     .query(&[DRY_RUN])

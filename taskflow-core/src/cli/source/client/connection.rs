@@ -92,7 +92,8 @@ impl Opened {
         let link = header(header::LINK).and_then(|link| link.strip_prefix('<')?.strip_suffix(">; rel=\"next\""));
         let next = link.map(str::to_owned);
         let media_type = header(header::CONTENT_TYPE).unwrap_or_default().to_owned();
-        Ok(Reply { status: self.head.status, media_type, next, body })
+        let tag = header(header::ETAG).unwrap_or_default().trim_matches('"').to_owned();
+        Ok(Reply { status: self.head.status, media_type, next, tag, body })
     }
 }
 
