@@ -110,6 +110,7 @@ mod tests {
         ("GET /api/v1/runs.csv", "`runs --format csv` makes the file from pages of the list"),
         ("GET /api/v1/runs.jsonl", "`runs --format jsonl` makes the file from pages of the list"),
         ("GET /api/v1/runs/{run}/stream", "for those who write clients"),
+        ("GET /api/v1/assets/{asset}", "`assets` shows all of them"),
         ("GET /api/v1/assets/{asset}/stream", "for those who write clients"),
         ("GET /api/v1/runs/{run}/tasks/{task}/elements", "`status` shows the elements of a list"),
         ("GET /api/v1/runs/{run}/tasks/{task}/elements/summary", "for the pages"),

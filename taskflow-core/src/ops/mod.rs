@@ -133,7 +133,7 @@ mod webhooks;
 pub use actor::{Actor, Via};
 pub use answer_form::AnswerForm;
 pub use approvals::{AnswerDeadline, Approval, ApprovalInput, approval, approvals};
-pub use assets::{AssetDags, AssetDocument, assets, dags_of_assets};
+pub use assets::{AssetDags, AssetDocument, asset, assets, dags_of_assets};
 pub use audit::{Action, AuditEntry, AuditList, AuditQuery, AuditTarget, Outcome, acting_as, audit, audit_refusal};
 #[cfg(feature = "server")]
 pub(crate) use audit::{Client, acting_from};
