@@ -90,6 +90,7 @@ const API: &[Case] = &[
     get("/api/v1/assets/{asset}", VIEW, "/api/v1/assets/reports"),
     get("/api/v1/assets/{asset}/stream", VIEW, "/api/v1/assets/reports/stream"),
     get("/api/v1/audit", All("audit"), "/api/v1/audit"),
+    get("/api/v1/audit.jsonl", All("audit"), "/api/v1/audit.jsonl"),
     case("POST", "/api/v1/runs:cancel", List, "/api/v1/runs:cancel", r#"{"runs": ["none"]}"#),
     case("POST", "/api/v1/runs:clear", List, "/api/v1/runs:clear", r#"{"runs": ["none"]}"#),
     case(

@@ -109,6 +109,7 @@ mod tests {
         ("GET /api/v1/stream", "for the pages, and for those who write clients"),
         ("GET /api/v1/runs.csv", "`runs --format csv` makes the file from pages of the list"),
         ("GET /api/v1/runs.jsonl", "`runs --format jsonl` makes the file from pages of the list"),
+        ("GET /api/v1/audit.jsonl", "`audit --limit 0 --output json` prints the same documents"),
         ("GET /api/v1/runs/{run}/stream", "for those who write clients"),
         ("GET /api/v1/assets/{asset}", "`assets` shows all of them"),
         ("GET /api/v1/assets/{asset}/stream", "for those who write clients"),

@@ -61,7 +61,7 @@
 //! | `value` | Reads what tasks returned: [`value()`], [`values`]; their beginnings: [`value_preview`], [`value_previews`]. |
 //! | `upkeep` | Keeps the store in order: [`prune`], [`prune_previewed`], [`would_prune`], [`would_prune_events`], [`would_prune_audit`], [`check`], [`vacuum`]. |
 //! | `prune_preview` | What a prune would delete: [`preview_prune`]. |
-//! | `audit` | The audit trail: [`audit()`], [`acting_as`], [`audit_refusal`]. |
+//! | `audit` | The audit trail: [`audit()`], [`AuditPages`], [`acting_as`], [`audit_refusal`]. |
 //! | `reason` | A failure as a document: [`Reason`]. |
 //! | `error` | [`OpsError`]. |
 
@@ -134,7 +134,9 @@ pub use actor::{Actor, Via};
 pub use answer_form::AnswerForm;
 pub use approvals::{AnswerDeadline, Approval, ApprovalInput, approval, approvals};
 pub use assets::{AssetDags, AssetDocument, asset, assets, dags_of_assets};
-pub use audit::{Action, AuditEntry, AuditList, AuditQuery, AuditTarget, Outcome, acting_as, audit, audit_refusal};
+pub use audit::{
+    Action, AuditEntry, AuditList, AuditPages, AuditQuery, AuditTarget, Outcome, acting_as, audit, audit_refusal,
+};
 #[cfg(feature = "server")]
 pub(crate) use audit::{Client, acting_from};
 pub use backfill_preview::{BackfillFateCount, BackfillOverlap, BackfillPreview, BackfillTotals, preview_backfill};
