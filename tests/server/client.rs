@@ -117,6 +117,8 @@ fn every_verb_that_reads_prints_the_same_bytes_with_and_without_a_server() {
         "audit 1",
         "audit last --action trigger",
         "audit --since 2099-01-01",
+        "audit --until 2020-01-01",
+        "audit --until 2099-01-01 --limit 2",
         "users list",
         "tokens list",
         "show greeting",

@@ -84,9 +84,17 @@ fn the_audit_trail_is_the_same_as_a_list_and_as_a_file() {
     let service = service();
     let paused = service.send("PUT", "/api/v1/dags/daily/pause", &[("content-type", "application/json")], "{}");
     assert_eq!(paused.status, 200, "{paused:?}");
-    let queries =
-        ["", "?dag=greeting", "?about=daily", "?run=plain", "?action=trigger&limit=2", "?before=3", "?by=lee"];
-    for query in queries {
+    for query in [
+        "",
+        "?dag=greeting",
+        "?about=daily",
+        "?run=plain",
+        "?action=trigger&limit=2",
+        "?before=3",
+        "?by=lee",
+        "?since=2020-01-01T00:00:00Z&until=2099-01-01T00:00:00Z",
+        "?until=2020-01-01T00:00:00Z",
+    ] {
         let list = service.json(&format!("/api/v1/audit{query}"));
         let text = service.get(&format!("/api/v1/audit.jsonl{query}"));
         assert_eq!(json!(lines(&file(&text, "application/jsonl", "audit.jsonl"))), list["entries"], "{query}");

@@ -68,6 +68,7 @@ async fn asked(call: &Call) -> Result<AuditQuery, Problem> {
     query.by = call.text("by").map(str::to_owned);
     query.action = action.transpose()?;
     query.since = call.time("since");
+    query.until = call.time("until");
     query.before = call.number("before");
     Ok(query)
 }

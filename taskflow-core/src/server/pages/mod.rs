@@ -15,8 +15,8 @@
 //!    times a second, and makes its elements like the new ones.
 //! 3. The server has no fragments, no state of pages and no second way to make any part of one:
 //!    what a page shows after a change is what it would show if it were opened then. That costs a
-//!    page of 10 to 60 KB a change, a fifth of that compressed, or 304 if nothing that it shows has
-//!    changed; and one rule instead of two.
+//!    page a change, which is sent compressed, or 304 if nothing that it shows has changed; and one
+//!    rule instead of two.
 //! 4. Only the lines of logs come through a stream of their own, made by the same templates.
 //!
 //! | module | what |

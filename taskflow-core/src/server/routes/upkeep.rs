@@ -11,6 +11,7 @@ const ABOUT: Field = field("about", Kind::Text, "Only about this DAG, or this ru
 const ACTOR: Field = field("by", Kind::Text, "Only by this actor");
 const ACTION: Field = field("action", Kind::Text, "Only of this kind: a verb of the command line, such as clear");
 const SINCE: Field = field("since", Kind::Time, "Not older than this");
+const UNTIL: Field = field("until", Kind::Time, "Older than this");
 
 pub(super) static ROUTES: &[Route] = &[
     route!(Get "/api/v1/audit", audit::list,
@@ -22,6 +23,7 @@ pub(super) static ROUTES: &[Route] = &[
         ACTOR,
         ACTION,
         SINCE,
+        UNTIL,
         LIMIT,
         field("before", Kind::Number(1, i64::MAX), "Only with a lower number: the next page"),
     ]),
@@ -34,6 +36,7 @@ pub(super) static ROUTES: &[Route] = &[
         ACTOR,
         ACTION,
         SINCE,
+        UNTIL,
         field("limit", Kind::Number(1, u32::MAX as i64), "At most this many. Default: all"),
         field("before", Kind::Number(1, i64::MAX), "Only with a lower number: the rest of a file that was broken off"),
     ])
