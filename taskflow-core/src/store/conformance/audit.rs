@@ -241,7 +241,8 @@ async fn a_filter_selects_rows_the_newest_first(store: &dyn Store) {
     assert!(found(AuditFilter { since: Some(Timestamp::from_nanos(9)), ..none() }).await.is_empty());
     assert_eq!(found(AuditFilter { until: Some(Timestamp::from_nanos(3)), ..none() }).await, [2, 1]);
     assert!(found(AuditFilter { until: Some(Timestamp::from_nanos(1)), ..none() }).await.is_empty());
-    let between = AuditFilter { since: Some(Timestamp::from_nanos(2)), until: Some(Timestamp::from_nanos(5)), ..none() };
+    let between =
+        AuditFilter { since: Some(Timestamp::from_nanos(2)), until: Some(Timestamp::from_nanos(5)), ..none() };
     assert_eq!(found(AuditFilter { limit: Some(2), ..between }).await, [4, 3]);
     assert_eq!(found(AuditFilter { below: Some(5), limit: Some(2), ..none() }).await, [4, 3]);
     // The clock was set back: what is stored later is older, and both are found.
