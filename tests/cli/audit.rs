@@ -243,6 +243,8 @@ fn entries_are_selected_and_pruned_by_age() {
     assert_eq!(count(&["1"]), Some(1));
     assert_eq!(count(&["--since", "1d", "--limit", "2"]), Some(2));
     assert_eq!(count(&["--since", "2099-01-01"]), Some(0));
+    assert_eq!(count(&["--until", "2099-01-01"]), Some(3));
+    assert_eq!(count(&["daily", "--since", "1d", "--until", "1d"]), Some(0));
     assert_eq!(count(&["--by", "nobody"]), Some(0));
     assert_eq!(count(&["--before", "2"]), Some(1));
     let shown = home.call(&["audit", "--limit", "2"]);

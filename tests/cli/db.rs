@@ -14,12 +14,42 @@ fn old_runs_are_pruned_with_their_logs() {
     assert_eq!(output.stderr, "0 runs deleted\n");
     let output = home.good(&["db", "prune", "--older-than", "0s", "--state", "failed", "--dry-run"]);
     assert!(output.stdout.contains("gated") && !output.stdout.contains("small"), "{output:?}");
-    assert_eq!(output.stderr, "1 run would be deleted\n");
+    assert!(output.stderr.starts_with("1 run would be deleted\nnothing was deleted; --token "), "{output:?}");
     let output = home.good(&["db", "prune", "--older-than", "0s", "--dag", "gated"]);
     assert_eq!(output.stderr, "1 run deleted; `db vacuum` returns the space to the file system\n");
     assert_eq!((home.json(&["runs"]).as_array().map(Vec::len), logs(&home)), (Some(1), 0));
     assert!(home.good(&["db", "vacuum"]).stderr.starts_with("size of the store: "));
     assert_eq!(home.json(&["db", "prune", "--older-than", "0s"]), json!({"pruned": 1, "events": 0}));
+}
+
+/// A failed run, a run that ends after the preview, and a preview whose runs are deleted before it
+/// is used. A prune had no token: it deleted what there was by then.
+#[test]
+fn a_prune_with_a_token_deletes_what_its_preview_has_shown_or_nothing() {
+    let home = failed();
+    let prune = ["db", "prune", "--older-than", "0s"];
+    let preview = || {
+        let shown = home.good(&[&prune[..], &["--dry-run"]].concat()).stderr;
+        let (_, rest) = shown.split_once("--token ").expect("it has a token");
+        rest.strip_suffix(" deletes exactly these runs\n").expect("it says for what").to_owned()
+    };
+    let numbers = || -> Vec<i64> {
+        home.json(&["runs"]).as_array().into_iter().flatten().filter_map(|run| run["number"].as_i64()).collect()
+    };
+    let token = preview();
+    home.good(&["run", "small", "-q"]);
+    // Of another request it is no token.
+    let other = home.refusal(&[&prune[..], &["--dag", "gated", "--token", &token]].concat());
+    assert!(other.contains("the runs to delete have changed since the preview: now they are 1 (failed);"), "{other}");
+    let wrong = home.refusal(&[&prune[..], &["--token", "0000"]].concat());
+    assert!(wrong.contains("`0000` is not the token of a preview"), "{wrong}");
+    assert_eq!(numbers(), [2, 1]);
+    let pruned = home.json(&[&prune[..], &["--token", &token]].concat());
+    assert_eq!((pruned, numbers()), (json!({"pruned": 1, "events": 0}), vec![2]));
+    let token = preview();
+    home.good(&prune);
+    let gone = home.refusal(&[&prune[..], &["--token", &token]].concat());
+    assert!(gone.contains("have changed since the preview: now there are none;"), "{gone}");
 }
 
 #[test]

@@ -48,9 +48,11 @@ fn calls_with_an_empty_name(verb: &str) -> Vec<Vec<&'static str>> {
         "replay" => &[&["", "gate"], &["1", ""], &["1", "--task", ""]],
         "emit" => &[&["", "1"], &["evil", "1", "--partition", ""], &["evil", "1", "--key", ""]],
         "events" => &[&[""], &["--partition", ""], &["--before", ""]],
-        "audit" => &[&[""], &["--by", ""], &["--action", ""], &["--since", ""], &["--before", ""]],
+        "audit" => &[&[""], &["--by", ""], &["--action", ""], &["--since", ""], &["--until", ""], &["--before", ""]],
         "consumers" => &[&[""]],
-        "db prune" => &[&["--older-than", ""], &["--older-than", "1d", "--dag", ""]],
+        "db prune" => {
+            &[&["--older-than", ""], &["--older-than", "1d", "--dag", ""], &["--older-than", "1d", "--token", ""]]
+        }
         "users add" => &[&[""], &["kim", "--role", ""], &["kim", "--role", "viewer", "--dags", ""]],
         "users password" | "users remove" | "tokens revoke" => &[&[""]],
         "users role" => &[&["", "viewer"], &["kim", ""], &["kim", "viewer", "--dags", ""]],

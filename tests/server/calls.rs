@@ -315,6 +315,34 @@ fn schedules_are_reset_and_old_runs_are_pruned() {
     service.post("/api/v1/db/prune", &json!({"older_than": "old"})).assert_problem(400, "not a duration");
 }
 
+/// Two runs, of which the second ends after the preview. `If-Match` was not looked at.
+#[test]
+fn a_prune_with_the_token_of_its_preview_deletes_exactly_what_that_has_shown() {
+    let service = Service::new();
+    let prune = |query: &str, token: &str, body: &Value| {
+        let mut headers = vec![("content-type", "application/json")];
+        headers.extend((!token.is_empty()).then_some(("if-match", token)));
+        service.send("POST", &format!("/api/v1/db/prune{query}"), &headers, &body.to_string())
+    };
+    let first = service.trigger("greeting", &json!({}));
+    service.wait(first, "success");
+    let all = json!({"older_than": "0s"});
+    let preview = prune("?dry_run=true", "", &all);
+    let token = preview.header("etag").to_owned();
+    assert_eq!((preview.status, preview.json()[0]["number"].clone()), (200, json!(first)), "{preview:?}");
+    let second = service.trigger("greeting", &json!({}));
+    service.wait(second, "success");
+    // Another request is not what the preview has shown.
+    prune("", &token, &json!({"older_than": "0s", "state": ["success"]}))
+        .assert_problem(412, "the runs to delete have changed since the preview");
+    prune("", "\"0000\"", &all).assert_problem(422, "`0000` is not the token of a preview");
+    let pruned = prune("", &token, &all);
+    assert_eq!((pruned.status, pruned.json()["pruned"].clone()), (200, json!(1)), "{pruned:?}");
+    let runs = service.json("/api/v1/runs");
+    assert_eq!((runs.as_array().map(Vec::len), runs[0]["number"].clone()), (Some(1), json!(second)));
+    prune("", &token, &all).assert_problem(412, "now there are none");
+}
+
 /// A file is where the artifacts of the run should be. The run is one of another process: the
 /// service may have its own runs for a moment after their ends.
 #[test]

@@ -117,6 +117,8 @@ fn every_verb_that_reads_prints_the_same_bytes_with_and_without_a_server() {
         "audit 1",
         "audit last --action trigger",
         "audit --since 2099-01-01",
+        "audit --until 2020-01-01",
+        "audit --until 2099-01-01 --limit 2",
         "users list",
         "tokens list",
         "show greeting",
@@ -131,14 +133,23 @@ fn every_verb_that_reads_prints_the_same_bytes_with_and_without_a_server() {
         "db prune --older-than 0s --dag gated --dry-run",
     ] {
         let words: Vec<&str> = words.split(' ').collect();
-        // The token of a preview of a backfill has its time.
-        if !words.contains(&"backfill") {
+        // The token of a preview of a backfill, and of a prune, has its time.
+        let is_of_its_time = words.contains(&"backfill") || words.contains(&"prune");
+        if !is_of_its_time {
             same(&service, &words);
         }
         let json: Vec<&str> = words.iter().copied().chain(["--output", "json"]).collect();
         if words.contains(&"backfill") {
             let [here, there] = [service.call(&json).json(), ask(&service, &json).json()];
             assert_eq!((&here["fates"], &here["slots"]), (&there["fates"], &there["slots"]), "{here}");
+        } else if words.contains(&"prune") {
+            let [here, there] = [service.call(&words), ask(&service, &words)];
+            let shown = |output: &ProgramOutput| {
+                let counted = output.stderr.lines().next().map(str::to_owned);
+                (output.code, output.stdout.clone(), counted)
+            };
+            assert_eq!(shown(&here), shown(&there), "{there:?}");
+            assert_eq!(service.call(&json).json(), ask(&service, &json).json(), "{words:?}");
         } else if words[0] != "show" {
             same(&service, &json);
         }
@@ -305,7 +316,13 @@ fn schedules_backfills_and_events_are_changed_by_the_service() {
     let number = number.unwrap_or_else(|| panic!("{emitted:?}"));
     let again = good(&service, &["emit", "reports", "3", "--key", "a"]);
     assert_eq!(again.stderr, format!("nothing stored: event {number} of reports has the key `a`\n"));
-    let pruned = good(&service, &["db", "prune", "--older-than", "0s", "--dag", "daily"]);
+    let prune = ["db", "prune", "--older-than", "0s", "--dag", "daily"];
+    let preview = good(&service, &[&prune[..], &["--dry-run"]].concat());
+    let token = preview.stderr.split_once("--token ").and_then(|(_, rest)| rest.split(' ').next());
+    let token = token.unwrap_or_else(|| panic!("{preview:?}"));
+    let other = ask(&service, &["db", "prune", "--older-than", "1s", "--dag", "daily", "--token", token]);
+    assert!(other.code == Some(2) && other.stderr.contains("the runs to delete have changed"), "{other:?}");
+    let pruned = good(&service, &[&prune[..], &["--token", token]].concat());
     assert!(pruned.stderr.contains("3 runs deleted"), "{pruned:?}");
 }
 

@@ -1,4 +1,4 @@
-//! The list of runs as a file: CSV for spreadsheets, JSON Lines for programs.
+//! The list of runs and the audit trail as files: CSV for spreadsheets, JSON Lines for programs.
 
 use serde_json::{Value, json};
 
@@ -76,6 +76,32 @@ fn a_list_of_runs_is_the_same_as_a_document_and_as_a_file() {
     service.get("/api/v1/runs.csv?after=1.1").assert_problem(400, "there is no query parameter `after`");
     let head = service.send("HEAD", "/api/v1/runs.csv", &[], "");
     assert_eq!((head.status, &*head.body), (200, ""));
+}
+
+/// Three rows about runs and one about a pause. The trail was there in pages only.
+#[test]
+fn the_audit_trail_is_the_same_as_a_list_and_as_a_file() {
+    let service = service();
+    let paused = service.send("PUT", "/api/v1/dags/daily/pause", &[("content-type", "application/json")], "{}");
+    assert_eq!(paused.status, 200, "{paused:?}");
+    for query in [
+        "",
+        "?dag=greeting",
+        "?about=daily",
+        "?run=plain",
+        "?action=trigger&limit=2",
+        "?before=3",
+        "?by=lee",
+        "?since=2020-01-01T00:00:00Z&until=2099-01-01T00:00:00Z",
+        "?until=2020-01-01T00:00:00Z",
+    ] {
+        let list = service.json(&format!("/api/v1/audit{query}"));
+        let text = service.get(&format!("/api/v1/audit.jsonl{query}"));
+        assert_eq!(json!(lines(&file(&text, "application/jsonl", "audit.jsonl"))), list["entries"], "{query}");
+    }
+    assert_eq!(service.get("/api/v1/audit.jsonl").body.lines().count(), 4);
+    service.get("/api/v1/audit.jsonl?action=claer").assert_problem(400, "did you mean `clear`");
+    service.get("/api/v1/audit.jsonl?about=nobody").assert_problem(404, "nobody");
 }
 
 #[test]

@@ -42,4 +42,5 @@ mod streams;
 mod threats;
 #[cfg(feature = "tls")]
 mod tls;
+mod transfer;
 mod writes;

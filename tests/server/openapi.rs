@@ -103,6 +103,7 @@ pub(crate) fn filled(read: &dyn Fn(&str) -> Value, route: &str) -> Vec<String> {
         tasks.into_iter().map(|task| task.replace('[', "%5B").replace(']', "%5D")).collect()
     });
     fill("{attempt}", &|_| vec!["1".to_owned(), "2".to_owned()]);
+    fill("{asset}", &|_| list("/api/v1/assets", "name").iter().map(|name| name.replace('/', "%2F")).collect());
     fill("{event}", &|_| list("/api/v1/events", "number"));
     fill("{backfill}", &|_| list("/api/v1/backfills", "number"));
     fill("{pool}", &|_| {

@@ -47,6 +47,25 @@ fn reads_return_what_the_command_line_prints() {
     assert!(doctor["findings"].is_array(), "{doctor}");
 }
 
+/// Declared assets, one of them with an event, the result of a DAG that has not run, and a name that
+/// is none. The list had them, and the address of one was not there.
+#[test]
+fn an_asset_has_the_document_that_the_list_has() {
+    let service = Service::new();
+    let emitted = service.post("/api/v1/events", &json!({"asset": "reports", "payload": 3}));
+    assert_eq!(emitted.status, 201, "{emitted:?}");
+    let list = service.json("/api/v1/assets");
+    let list = list.as_array().expect("a list");
+    assert_eq!(list.len(), 3, "{list:?}");
+    for asset in list {
+        let name = asset["name"].as_str().expect("a name");
+        assert_eq!(service.json(&format!("/api/v1/assets/{name}")), *asset);
+    }
+    let result = service.json("/api/v1/assets/dag:greeting");
+    assert_eq!((&result["producers"], result.get("last")), (&json!(["greeting"]), None), "{result}");
+    service.get("/api/v1/assets/report").assert_problem(404, "did you mean `reports`");
+}
+
 /// A run that emits 600 events: its document and its page had all of them.
 #[test]
 fn a_run_with_many_events_shows_500_and_where_all_are() {

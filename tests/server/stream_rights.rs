@@ -1,12 +1,13 @@
 //! Who hears what on open streams, and until when.
 
+use std::io::{Read as _, Write as _};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde_json::json;
 use taskflow_tests::common::eventually;
 
-use crate::home::Service;
+use crate::home::{Response, Service};
 use crate::streams::Stream;
 
 const PASSWORD: &str = "several good words";
@@ -76,6 +77,8 @@ fn a_stream_tells_only_of_dags_that_may_be_seen() {
     }
 }
 
+/// Six ways in which rights end, each while five streams of a run are open and a request waits for
+/// the end of the run, which does not end. The request was answered with the run after its minute.
 #[test]
 fn an_open_stream_ends_when_its_rights_do() {
     let (service, admin) = service();
@@ -95,6 +98,15 @@ fn an_open_stream_ends_when_its_rights_do() {
         format!("/runs/{run}/tasks/endless/1/stream"),
     ];
     let check = |what: &str, headers: &[(&str, &str)], end: &dyn Fn()| {
+        let fields: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        let mut poll = service.connect();
+        write!(
+            poll,
+            "GET /api/v1/runs/{run}?wait=60s HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n{fields}\r\n",
+            service.address
+        )
+        .expect("it listens");
+        // It waits by the time that the streams are open.
         let streams: Vec<Stream> = paths.iter().map(|path| Stream::open_with(&service, path, headers)).collect();
         end();
         for (path, stream) in paths.iter().zip(streams) {
@@ -103,6 +115,10 @@ fn an_open_stream_ends_when_its_rights_do() {
             let is_told = last.as_ref().is_some_and(|event| ["end", "bye"].contains(&&*event.name));
             assert!(!is_told, "{what}: {path}: {last:?}");
         }
+        let mut answer = Vec::new();
+        poll.read_to_end(&mut answer).expect("it is answered");
+        let answer = Response::parse(&answer);
+        assert!(matches!(answer.status, 401 | 404), "{what}: {answer:?}");
         assert!(is_running(), "{what}");
         // Whoever is still known may listen, to less.
         for path in &paths[1..] {

@@ -37,6 +37,13 @@ pub(super) fn command() -> Command {
                 .help("Only since this time, day, or duration ago such as 2d"),
         )
         .arg(
+            Arg::new("until")
+                .long("until")
+                .value_name("TIME")
+                .value_parser(runs::since)
+                .help("Only before this time, day, or duration ago"),
+        )
+        .arg(
             Arg::new("before")
                 .long("before")
                 .value_name("N")
@@ -58,6 +65,7 @@ pub(super) fn audit(matches: &ArgMatches, source: &Source, terminal: &Terminal) 
         by: matches.get_one::<String>("by").cloned(),
         action: matches.get_one::<Action>("action").copied(),
         since: matches.get_one::<Timestamp>("since").copied(),
+        until: matches.get_one::<Timestamp>("until").copied(),
         before: matches.get_one::<i64>("before").copied(),
         limit: (limit > 0).then_some(limit),
         ..AuditQuery::default()

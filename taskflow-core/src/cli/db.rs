@@ -6,7 +6,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use super::error::{CliError, Exit};
 use super::home::Home;
-use super::source::Source;
+use super::source::{Source, WouldPrune};
 use super::terminal::Terminal;
 use super::{args, format, run_args, runs};
 use crate::base::text::one_line;
@@ -47,7 +47,8 @@ pub(super) fn command() -> Command {
                         .long("dry-run")
                         .action(ArgAction::SetTrue)
                         .help("List the runs that would be deleted, and change nothing"),
-                ),
+                )
+                .arg(run_args::token("Delete only what a preview with this token has shown")),
         )
         .subcommand(Command::new("vacuum").about("Return the space of deleted runs to the file system"))
         .subcommand(Command::new("path").about("Print the path of the store"))
@@ -87,17 +88,19 @@ fn prune(matches: &ArgMatches, source: &Source, terminal: &Terminal) -> Result<E
         audit: matches.get_flag("audit"),
     };
     if matches.get_flag("dry-run") {
-        let (would, events, audit) = source.would_prune(&prune)?;
+        let WouldPrune { runs: would, events, audit, token } = source.would_prune(&prune)?;
         if json {
-            return run_args::print_json(&would, terminal);
+            run_args::print_json(&would, terminal)?;
+        } else {
+            if !would.is_empty() {
+                terminal.print(&runs::table(&would, terminal))?;
+            }
+            terminal.note(&format!("{} would be deleted", counts(would.len() as u64, events, audit)));
         }
-        if !would.is_empty() {
-            terminal.print(&runs::table(&would, terminal))?;
-        }
-        terminal.note(&format!("{} would be deleted", counts(would.len() as u64, events, audit)));
+        terminal.note(&format!("nothing was deleted; --token {token} deletes exactly these runs"));
         return Ok(Exit::Success);
     }
-    let done = source.prune(&prune)?;
+    let done = source.prune(&prune, run_args::token_of(matches))?;
     if json {
         return run_args::print_json(&done, terminal);
     }

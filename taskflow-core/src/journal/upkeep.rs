@@ -39,10 +39,23 @@ impl Journal {
     ///
     /// When the store cannot be read.
     pub(crate) async fn would_prune(&self, prune: &Prune) -> Result<Vec<super::RunSummary>, JournalError> {
+        self.runs_to_prune(prune, Timestamp::now() - prune.older_than).await
+    }
+
+    /// The runs that a prune would delete of those that were created before a time, newest first.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    pub(crate) async fn runs_to_prune(
+        &self,
+        prune: &Prune,
+        before: Timestamp,
+    ) -> Result<Vec<super::RunSummary>, JournalError> {
         let filter = RunFilter {
             dag: prune.dag.clone(),
             states: prune.states.clone(),
-            before: Some(Timestamp::now() - prune.older_than),
+            before: Some(before),
             ..RunFilter::default()
         };
         let mut runs = self.runs(&filter).await?;

@@ -48,28 +48,51 @@ pub async fn assets(journal: Option<&Journal>) -> Result<Vec<AssetDocument>, Ops
     let mut producers = producers();
     let mut documents = Vec::new();
     for asset in declared {
-        documents.push(AssetDocument {
-            name: asset.name.to_owned(),
-            doc: asset.doc.to_owned(),
-            ty: asset.ty.short(),
-            partition: asset.partition.map(str::to_owned),
-            producers: producers.remove(asset.name).unwrap_or_default(),
-            last: last(journal, asset.name).await?,
-        });
+        let producers = producers.remove(asset.name).unwrap_or_default();
+        documents.push(declared_asset(&asset, producers, last(journal, asset.name).await?));
     }
     for dag in results() {
-        let name = of_dag(dag.id);
-        let Some(last) = last(journal, &name).await? else { continue };
-        documents.push(AssetDocument {
-            name,
-            doc: dag.doc.to_owned(),
-            ty: dag.result.short(),
-            partition: None,
-            producers: vec![dag.id.to_owned()],
-            last: Some(last),
-        });
+        let Some(last) = last(journal, &of_dag(dag.id)).await? else { continue };
+        documents.push(result_asset(dag, Some(last)));
     }
     Ok(documents)
+}
+
+/// The asset with this name: one that the program declares, or the result of one of its DAGs.
+///
+/// # Errors
+///
+/// When there is no such asset, or the store cannot be read.
+pub async fn asset(journal: &Journal, name: &str) -> Result<AssetDocument, OpsError> {
+    let known = find_any(name)?;
+    let last = last(Some(journal), name).await?;
+    Ok(match known {
+        Found::Declared(asset) => declared_asset(&asset, producers().remove(name).unwrap_or_default(), last),
+        Found::Result(dag) => result_asset(dag, last),
+    })
+}
+
+fn declared_asset(asset: &AssetDef, producers: Vec<String>, last: Option<EventDocument>) -> AssetDocument {
+    AssetDocument {
+        name: asset.name.to_owned(),
+        doc: asset.doc.to_owned(),
+        ty: asset.ty.short(),
+        partition: asset.partition.map(str::to_owned),
+        producers,
+        last,
+    }
+}
+
+/// The result of a DAG, which is an asset.
+fn result_asset(dag: &DagDef, last: Option<EventDocument>) -> AssetDocument {
+    AssetDocument {
+        name: of_dag(dag.id),
+        doc: dag.doc.to_owned(),
+        ty: dag.result.short(),
+        partition: None,
+        producers: vec![dag.id.to_owned()],
+        last,
+    }
 }
 
 /// The tasks with `produces`, by asset.
@@ -144,12 +167,25 @@ pub(super) struct KnownAsset {
 
 /// The asset with this name, which may be the result of a DAG.
 pub(super) fn find(name: &str) -> Result<KnownAsset, OpsError> {
-    if let Some(AssetDef { ty, partition, .. }) = Assets::find(name) {
-        return Ok(KnownAsset { ty, partition });
+    Ok(match find_any(name)? {
+        Found::Declared(AssetDef { ty, partition, .. }) => KnownAsset { ty, partition },
+        Found::Result(dag) => KnownAsset { ty: dag.result, partition: None },
+    })
+}
+
+/// Where an asset comes from.
+enum Found {
+    Declared(AssetDef),
+    Result(&'static DagDef),
+}
+
+fn find_any(name: &str) -> Result<Found, OpsError> {
+    if let Some(asset) = Assets::find(name) {
+        return Ok(Found::Declared(asset));
     }
     let dags = results();
     if let Some(dag) = dags.iter().find(|dag| of_dag(dag.id) == name) {
-        return Ok(KnownAsset { ty: dag.result, partition: None });
+        return Ok(Found::Result(dag));
     }
     let mut known: Vec<String> = Assets::all().iter().map(|asset| asset.name.to_owned()).collect();
     known.extend(dags.iter().map(|dag| of_dag(dag.id)));

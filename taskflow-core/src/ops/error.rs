@@ -183,6 +183,12 @@ pub enum OpsError {
         /// The tasks that would be marked now, with their states.
         now: Vec<String>,
     },
+    /// Other runs would be deleted than a preview has shown, or they have other states by now.
+    #[error("the runs to delete have changed since the preview: now {}; preview it again", they_are(now))]
+    PruneChanged {
+        /// The runs that would be deleted now, with their states.
+        now: Vec<String>,
+    },
     /// The text is no token of a preview.
     #[error("`{token}` is not the token of a preview")]
     InvalidToken {
@@ -383,6 +389,7 @@ impl OpsError {
             | OpsError::RetryChanged { .. }
             | OpsError::CancelChanged { .. }
             | OpsError::MarkChanged { .. }
+            | OpsError::PruneChanged { .. }
             | OpsError::ForeignBackfill { .. }
             | OpsError::BackfillState { .. }
             | OpsError::NothingFailedInBackfill { .. } => ErrorKind::Conflict,

@@ -59,8 +59,9 @@
 //! | `takes_interval` | Whether a DAG takes the data interval of its run. |
 //! | `triggered` | The runs that a run has triggered: [`triggered_runs`]. |
 //! | `value` | Reads what tasks returned: [`value()`], [`values`]; their beginnings: [`value_preview`], [`value_previews`]. |
-//! | `upkeep` | Keeps the store in order: [`prune`], [`would_prune`], [`would_prune_events`], [`would_prune_audit`], [`check`], [`vacuum`]. |
-//! | `audit` | The audit trail: [`audit()`], [`acting_as`], [`audit_refusal`]. |
+//! | `upkeep` | Keeps the store in order: [`prune`], [`prune_previewed`], [`would_prune`], [`would_prune_events`], [`would_prune_audit`], [`check`], [`vacuum`]. |
+//! | `prune_preview` | What a prune would delete: [`preview_prune`]. |
+//! | `audit` | The audit trail: [`audit()`], [`AuditPages`], [`acting_as`], [`audit_refusal`]. |
 //! | `reason` | A failure as a document: [`Reason`]. |
 //! | `error` | [`OpsError`]. |
 
@@ -97,6 +98,7 @@ mod list;
 mod mark;
 mod pools;
 mod preview;
+mod prune_preview;
 mod pruned_dag;
 mod queue_wait;
 mod reason;
@@ -131,8 +133,10 @@ mod webhooks;
 pub use actor::{Actor, Via};
 pub use answer_form::AnswerForm;
 pub use approvals::{AnswerDeadline, Approval, ApprovalInput, approval, approvals};
-pub use assets::{AssetDags, AssetDocument, assets, dags_of_assets};
-pub use audit::{Action, AuditEntry, AuditList, AuditQuery, AuditTarget, Outcome, acting_as, audit, audit_refusal};
+pub use assets::{AssetDags, AssetDocument, asset, assets, dags_of_assets};
+pub use audit::{
+    Action, AuditEntry, AuditList, AuditPages, AuditQuery, AuditTarget, Outcome, acting_as, audit, audit_refusal,
+};
 #[cfg(feature = "server")]
 pub(crate) use audit::{Client, acting_from};
 pub use backfill_preview::{BackfillFateCount, BackfillOverlap, BackfillPreview, BackfillTotals, preview_backfill};
@@ -183,6 +187,7 @@ pub use mark::{Mark, MarkPreview, Marked, mark, mark_previewed, preview_mark};
 #[cfg_attr(not(feature = "server"), allow(unused_imports, reason = "for the metrics of the server"))]
 pub(crate) use pools::pools;
 pub use pools::{LimitStatus, PoolStatus, QueuedRunStatus, SlotHolder, SlotWaiter, limits};
+pub use prune_preview::{PrunePreview, preview_prune};
 pub use pruned_dag::pruned_dag;
 pub use queue_wait::{QueueWait, QueuedDag, queue_wait};
 pub use reason::Reason;
@@ -220,7 +225,9 @@ pub(crate) use triggered::bounded as bounded_triggered;
 pub use triggered::{TriggeredRun, triggered_runs};
 #[cfg(feature = "sqlite")]
 pub use upkeep::check;
-pub use upkeep::{Checked, Pruned, Vacuumed, prune, vacuum, would_prune, would_prune_audit, would_prune_events};
+pub use upkeep::{
+    Checked, Pruned, Vacuumed, prune, prune_previewed, vacuum, would_prune, would_prune_audit, would_prune_events,
+};
 pub use value::{ValueDocument, ValuePreview, ValuePreviews, value, value_preview, value_previews, values};
 pub use versions::{DagVersion, versions};
 #[cfg(feature = "server")]

@@ -11,8 +11,9 @@ use super::cancel::cancel_unowned;
 use super::error::OpsError;
 #[cfg(feature = "sqlite")]
 use super::home::Home;
+use super::prune_preview;
 use crate::base::schema::Schema;
-use crate::base::units;
+use crate::base::{Timestamp, units};
 use crate::config::Config;
 #[cfg(feature = "sqlite")]
 use crate::journal::DamagedSchedule;
@@ -103,15 +104,45 @@ pub async fn would_prune_audit(journal: &Journal, prune: &Prune) -> Result<u64, 
 /// entries of the audit trail, that may be more.
 pub async fn prune(journal: &Journal, prune: &Prune, config: Option<&Config>) -> Result<Pruned, OpsError> {
     let trail = Trail::begin(journal, Action::DbPrune, AuditTarget::default(), "");
-    let pruned = prune_all(trail.journal(), prune, config).await;
+    let pruned = prune_all(trail.journal(), prune, None, config).await;
     trail.end(pruned).await
 }
 
-async fn prune_all(journal: &Journal, prune: &Prune, config: Option<&Config>) -> Result<Pruned, OpsError> {
-    let runs = journal.would_prune(prune).await?;
+/// As [`prune`], but only the runs that [`preview_prune`](super::preview_prune) has shown with this
+/// token, and nothing that has become old enough since.
+///
+/// # Errors
+///
+/// With [`OpsError::PruneChanged`] when other runs would be deleted, or one of them has another
+/// state by now; and as [`prune`].
+pub async fn prune_previewed(
+    journal: &Journal,
+    prune: &Prune,
+    token: &str,
+    config: Option<&Config>,
+) -> Result<Pruned, OpsError> {
+    let trail = Trail::begin(journal, Action::DbPrune, AuditTarget::default(), "").with_token(Some(token));
+    let pruned = prune_all(trail.journal(), prune, Some(token), config).await;
+    trail.end(pruned).await
+}
+
+async fn prune_all(
+    journal: &Journal,
+    prune: &Prune,
+    token: Option<&str>,
+    config: Option<&Config>,
+) -> Result<Pruned, OpsError> {
+    let now = Timestamp::now();
+    let at = token.map(prune_preview::time_of).transpose()?.map_or(now, |at| at.min(now));
+    let runs = journal.runs_to_prune(prune, at - prune.older_than).await?;
+    if token.is_some_and(|token| prune_preview::token(prune, at, &runs) != token) {
+        return Err(OpsError::PruneChanged { now: prune_preview::with_states(&runs) });
+    }
+    // What is selected by its age now is as old as what the preview has counted.
+    let aged = &Prune { older_than: prune.older_than.saturating_add(now.since(at)), ..prune.clone() };
     if journal.is_auditing() {
         // The row is stored with the first deletion: it has what all of them are about to delete.
-        let (events, audit) = (would_prune_events(journal, prune).await?, would_prune_audit(journal, prune).await?);
+        let (events, audit) = (would_prune_events(journal, aged).await?, would_prune_audit(journal, aged).await?);
         let states: Vec<&str> = prune.states.iter().map(|state| state.name()).collect();
         let after = json!({
             "older_than": units::duration(prune.older_than),
@@ -132,7 +163,7 @@ async fn prune_all(journal: &Journal, prune: &Prune, config: Option<&Config>) ->
         cancelled = cancelled.and(cancel_unowned(journal, run.number, &note, config).await);
     }
     let mut pruned = Pruned { pruned: 0, events: 0, audit: 0 };
-    let deleted = delete(journal, prune, &runs, &mut pruned).await;
+    let deleted = delete(journal, aged, &runs, &mut pruned).await;
     match cancelled.and(deleted) {
         Ok(()) => Ok(pruned),
         Err(error) if pruned.is_nothing() => Err(error),

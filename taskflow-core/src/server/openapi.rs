@@ -44,7 +44,7 @@ fn operation(route: &Route, components: &mut Components) -> Value {
     if route.method == Verb::Post && route.path.ends_with("/events") {
         parameters.push(header("Idempotency-Key", "The same as the member `key`"));
     }
-    if route.query.iter().any(|field| field.name == "dry_run") && !route.path.ends_with("/prune") {
+    if route.query.iter().any(|field| field.name == "dry_run") {
         parameters.push(header("If-Match", "The token of a preview: exactly that is done, or nothing (412)"));
     }
     let problem = json!({

@@ -166,6 +166,7 @@ fn answer_to(error: &OpsError) -> (StatusCode, bool) {
             | OpsError::RetryChanged { .. }
             | OpsError::CancelChanged { .. }
             | OpsError::MarkChanged { .. }
+            | OpsError::PruneChanged { .. }
             | OpsError::BackfillChanged { .. },
             _,
         ) => (StatusCode::PRECONDITION_FAILED, true),

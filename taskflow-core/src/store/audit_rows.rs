@@ -51,6 +51,8 @@ pub(crate) struct AuditFilter {
     pub(crate) action: Option<String>,
     /// Not older than this.
     pub(crate) since: Option<Timestamp>,
+    /// Older than this.
+    pub(crate) until: Option<Timestamp>,
     /// With a lower number than this: the next page.
     pub(crate) below: Option<i64>,
     /// At most this many; all if `None`.
@@ -66,6 +68,7 @@ impl AuditFilter {
             && is(&self.actor, Some(&row.actor))
             && is(&self.action, Some(&row.action))
             && self.since.is_none_or(|since| row.at >= since)
+            && self.until.is_none_or(|until| row.at < until)
             && self.below.is_none_or(|below| row.number < below)
     }
 }

@@ -79,8 +79,10 @@ pub(super) const API: &[Case] = &[
     get("/api/v1/runs/{run}/lineage", VIEW, "/api/v1/runs/1/lineage"),
     get("/api/v1/runs/{run}/stream", VIEW, "/api/v1/runs/1/stream"),
     get("/api/v1/stream", List, "/api/v1/stream"),
+    get("/api/v1/assets/{asset}", VIEW, "/api/v1/assets/reports"),
     get("/api/v1/assets/{asset}/stream", VIEW, "/api/v1/assets/reports/stream"),
     get("/api/v1/audit", All("audit"), "/api/v1/audit"),
+    get("/api/v1/audit.jsonl", All("audit"), "/api/v1/audit.jsonl"),
     case("POST", "/api/v1/runs:cancel", List, "/api/v1/runs:cancel", r#"{"runs": ["none"]}"#),
     case("POST", "/api/v1/runs:clear", List, "/api/v1/runs:clear", r#"{"runs": ["none"]}"#),
     case(

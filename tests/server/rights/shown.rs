@@ -61,7 +61,8 @@ fn an_asset_names_no_dag_that_may_not_be_seen() {
     assert_eq!(service.post("/api/v1/users", &kim).status, 201);
     let (all, some) = (service.token("viewer", ""), service.token("viewer", "reported"));
     let ask = |asker: &Asker, path: &'static str| service.ask(&get("/api", Known, path), Some(asker));
-    for path in ["/api/v1/assets", "/api/v1/events", "/api/v1/events/1", "/assets", "/events"] {
+    for path in ["/api/v1/assets", "/api/v1/assets/reports", "/api/v1/events", "/api/v1/events/1", "/assets", "/events"]
+    {
         let (whole, part) = (ask(&all, path), ask(&some, path));
         assert_eq!((whole.status, part.status), (200, 200), "{path}: {part:?}");
         assert!(whole.body.contains("count_reports"), "{path}: {whole:?}");

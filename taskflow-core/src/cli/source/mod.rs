@@ -32,7 +32,7 @@ mod tasks;
 
 use clap::ArgMatches;
 
-pub(super) use self::changes::{BackfillAsked, ClearAsked, TriggerAsked};
+pub(super) use self::changes::{BackfillAsked, ClearAsked, TriggerAsked, WouldPrune};
 #[cfg(feature = "server")]
 pub(super) use self::client::Client;
 #[cfg(feature = "server")]

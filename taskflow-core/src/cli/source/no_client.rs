@@ -55,6 +55,15 @@ impl Client {
         match *self {}
     }
 
+    pub(super) fn preview<T: DeserializeOwned>(
+        &self,
+        _: &str,
+        _: &[(&str, String)],
+        _: &Value,
+    ) -> Result<(T, String), CliError> {
+        match *self {}
+    }
+
     pub(super) fn run_name(&self, _: &str) -> Result<String, CliError> {
         match *self {}
     }

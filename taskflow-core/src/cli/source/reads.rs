@@ -475,6 +475,7 @@ fn audit_of(client: &Client, about: Option<&str>, query: &AuditQuery) -> Result<
             ("by", query.by.clone()),
             ("action", query.action.map(|action| action.to_string())),
             ("since", query.since.map(|since| since.to_string())),
+            ("until", query.until.map(|until| until.to_string())),
             ("before", list.next.map(|number| number.to_string())),
             ("limit", Some(rest.min(PAGE as usize).to_string())),
         ]);

@@ -120,6 +120,8 @@ pub struct AuditQuery {
     pub action: Option<Action>,
     /// Not older than this.
     pub since: Option<Timestamp>,
+    /// Older than this.
+    pub until: Option<Timestamp>,
     /// With a lower number than this: the next page.
     pub before: Option<i64>,
     /// At most this many; all if `None`.
@@ -187,11 +189,11 @@ pub struct AuditList {
 ///
 /// When the store cannot be read.
 pub async fn audit(journal: &Journal, query: &AuditQuery) -> Result<AuditList, OpsError> {
-    let AuditQuery { dag, run_id, by, action, since, before, limit } = query.clone();
+    let AuditQuery { dag, run_id, by, action, since, until, before, limit } = query.clone();
     let action = action.map(|action| action.name().to_owned());
     // One more than asked for tells whether there is another page.
     let more = limit.map(|limit| limit.saturating_add(1));
-    let filter = AuditFilter { dag, run_id, actor: by, action, since, below: before, limit: more };
+    let filter = AuditFilter { dag, run_id, actor: by, action, since, until, below: before, limit: more };
     let rows = journal.audit_rows(&filter).await?;
     let mut entries = rows.into_iter().map(AuditEntry::of).collect::<Result<Vec<_>, _>>()?;
     let is_more = limit.is_some_and(|limit| entries.len() > limit as usize);

@@ -22,6 +22,15 @@ pub(in crate::server) async fn list(call: Call) -> Answer {
     Page::of(&call, assets, place)?.answer(&call)
 }
 
+pub(in crate::server) async fn asset(call: Call) -> Answer {
+    let (name, rights) = (call.asset()?, AssetRights::of(&call.state));
+    if !rights.sees(&name) {
+        return Err(OpsError::UnknownAsset { asset: name, nearest: None }.into());
+    }
+    let asset = ops::asset(&call.state.journal, &name).await?;
+    document(&call, &rights.shown_asset(asset).await?)
+}
+
 pub(in crate::server) async fn events(call: Call) -> Answer {
     let rights = AssetRights::of(&call.state);
     let text = |name: &str| call.text(name).map(str::to_owned);

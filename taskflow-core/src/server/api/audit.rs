@@ -3,14 +3,41 @@
 use super::document::document;
 use super::paging::linked;
 use crate::ops::accounts::Right;
-use crate::ops::{self, Action, AuditQuery};
+use crate::ops::{self, Action, AuditPages, AuditQuery};
 use crate::server::call::Call;
+use crate::server::json;
 use crate::server::permit::Audit;
 use crate::server::problem::Problem;
-use crate::server::routes::Answer;
+use crate::server::routes::{Answer, JSON_LINES};
+use crate::server::streams::{self, File, Parts};
 
 /// A page of the trail. The header `Link` leads to the next page.
 pub(in crate::server) async fn list(call: Call) -> Answer {
+    let query = AuditQuery { limit: Some(call.limit()), ..asked(&call).await? };
+    let list = ops::audit(&call.state.journal, &query).await?;
+    linked(&call, document(&call, &list), "before", list.next.map(|next| next.to_string()))
+}
+
+/// The trail as a file. A file that was broken off goes on with `before`.
+pub(in crate::server) async fn json_lines(call: Call) -> Answer {
+    let limit = call.number("limit").and_then(|limit| u32::try_from(limit).ok());
+    let query = AuditQuery { limit, ..asked(&call).await? };
+    let file = File { media_type: JSON_LINES, disposition: "attachment; filename=\"audit.jsonl\"" };
+    streams::download(&call.state, file, Lines(AuditPages::new(&call.state.journal, query))).await
+}
+
+/// The lines of the trail.
+struct Lines(AuditPages);
+
+impl Parts for Lines {
+    async fn next(&mut self) -> Result<Option<String>, Problem> {
+        let Some(entries) = self.0.next().await? else { return Ok(None) };
+        Ok(Some(entries.iter().map(|entry| json::line(entry) + "\n").collect()))
+    }
+}
+
+/// What a request asks for, if who asks may read it.
+async fn asked(call: &Call) -> Result<AuditQuery, Problem> {
     let journal = &call.state.journal;
     // Entries about no DAG, and the trail of all, are for those who may read all of it.
     let (run, dag) = (call.text("run"), call.text("dag"));
@@ -41,8 +68,7 @@ pub(in crate::server) async fn list(call: Call) -> Answer {
     query.by = call.text("by").map(str::to_owned);
     query.action = action.transpose()?;
     query.since = call.time("since");
+    query.until = call.time("until");
     query.before = call.number("before");
-    query.limit = Some(call.limit());
-    let list = ops::audit(journal, &query).await?;
-    linked(&call, document(&call, &list), "before", list.next.map(|next| next.to_string()))
+    Ok(query)
 }

@@ -31,7 +31,7 @@ fn written(document: &impl Serialize) -> Result<Vec<u8>, Problem> {
 /// A content with an `ETag` that is a checksum of it.
 pub(super) fn tagged(request: &HeaderMap, media_type: &'static str, content: Vec<u8>) -> Response {
     let tag = tag(&content);
-    let mut response = match matches(request.get(header::IF_NONE_MATCH), &tag) {
+    let mut response = match is_known(request.get(header::IF_NONE_MATCH), &tag) {
         true => StatusCode::NOT_MODIFIED.into_response(),
         false => ([(header::CONTENT_TYPE, media_type)], content).into_response(),
     };
@@ -75,7 +75,7 @@ pub(in crate::server) fn digest(bytes: &[u8], length: usize) -> String {
 }
 
 /// Whether `If-None-Match` has the tag.
-fn matches(known: Option<&HeaderValue>, tag: &str) -> bool {
+pub(in crate::server) fn is_known(known: Option<&HeaderValue>, tag: &str) -> bool {
     let known = known.and_then(|known| known.to_str().ok()).unwrap_or_default();
     known.split(',').map(|known| known.trim().trim_start_matches("W/")).any(|known| known == tag || known == "*")
 }
@@ -142,8 +142,8 @@ mod tests {
 
     #[test]
     fn a_tag_is_recognised() {
-        let known = |text: &'static str| matches(Some(&HeaderValue::from_static(text)), "\"a\"");
+        let known = |text: &'static str| is_known(Some(&HeaderValue::from_static(text)), "\"a\"");
         assert!(known("\"a\"") && known("\"b\", W/\"a\"") && known("*"));
-        assert!(!known("\"b\"") && !known("a") && !matches(None, "\"a\""));
+        assert!(!known("\"b\"") && !known("a") && !is_known(None, "\"a\""));
     }
 }

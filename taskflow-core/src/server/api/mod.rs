@@ -10,7 +10,7 @@ pub(super) mod bulk;
 pub(super) mod changes;
 pub(super) mod dags;
 mod document;
-pub(super) use document::{changed, digest, ranged};
+pub(super) use document::{changed, digest, is_known, ranged};
 pub(super) mod elements;
 pub(super) mod health;
 pub(super) mod logs;

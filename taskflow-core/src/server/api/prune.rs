@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use axum::http::StatusCode;
+use axum::http::{HeaderValue, StatusCode, header};
 
 use super::document::{changed, document};
 use super::runs;
@@ -12,7 +12,8 @@ use crate::ops::{self, RunSummaryDocument};
 use crate::server::call::Call;
 use crate::server::routes::Answer;
 
-/// With `dry_run`, the runs that would be deleted.
+/// With `dry_run`, the runs that would be deleted, and a token in `ETag`. With the token in
+/// `If-Match`, exactly these.
 pub(in crate::server) async fn prune(call: Call) -> Answer {
     call.state.check_everywhere(Right::Admin)?;
     let filter = runs::filter_of(&call)?;
@@ -20,8 +21,18 @@ pub(in crate::server) async fn prune(call: Call) -> Answer {
     let older_than = call.span("older_than").unwrap_or(Duration::MAX);
     let prune = Prune { older_than, dag: filter.dag, states: filter.states, audit: call.switch("audit") };
     if call.switch("dry_run") {
-        let would = ops::would_prune(&call.state.journal, &prune).await?;
-        return document(&call, &would.iter().map(RunSummaryDocument::of).collect::<Vec<_>>());
+        let preview = ops::preview_prune(&call.state.journal, &prune).await?;
+        let mut answer = document(&call, &preview.runs.iter().map(RunSummaryDocument::of).collect::<Vec<_>>())?;
+        // The document is a list, which has no place for the token.
+        if let Ok(token) = HeaderValue::from_str(&format!("\"{}\"", preview.token)) {
+            answer.headers_mut().insert(header::ETAG, token);
+        }
+        return Ok(answer);
     }
-    changed(StatusCode::OK, &ops::prune(&call.service, &prune, Some(call.state.home.config())).await?)
+    let config = Some(call.state.home.config());
+    let pruned = match call.token() {
+        Some(token) => ops::prune_previewed(&call.service, &prune, token, config).await?,
+        None => ops::prune(&call.service, &prune, config).await?,
+    };
+    changed(StatusCode::OK, &pruned)
 }

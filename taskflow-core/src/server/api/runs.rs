@@ -10,6 +10,7 @@ use crate::server::call::Call;
 use crate::server::permit::{View, ViewValues};
 use crate::server::problem::Problem;
 use crate::server::routes::Answer;
+use crate::server::streams;
 use crate::store::{RunCursor, RunFilter, RunOrder};
 
 /// A page of runs. The header `Link` leads to the next page.
@@ -71,11 +72,18 @@ pub(super) fn chosen<T: Copy>(
     call.texts(name).unwrap_or_default().into_iter().map(find).collect()
 }
 
-/// With `wait`, once the run has ended, or after that time.
-pub(in crate::server) async fn run(call: Call) -> Answer {
-    let permit = call.run::<View>().await?;
+/// With `wait`, once the run has ended, or after that time. Whoever loses the right to it meanwhile
+/// is answered at once, as somebody who asks without it.
+pub(in crate::server) async fn run(mut call: Call) -> Answer {
+    let mut permit = call.run::<View>().await?;
     if let Some(most) = call.span("wait") {
-        call.state.ends.wait(&call.state.journal, &permit.word(), most).await?;
+        let word = permit.word();
+        tokio::select! {
+            waited = call.state.ends.wait(&call.state.journal, &word, most) => waited?,
+            () = streams::end_of_rights(&call.state) => {}
+        }
+        call.state = call.state.renewed().await?;
+        permit = call.run::<View>().await?;
     }
     let history = permit.history(&call.state).await?;
     let visible = call.state.visible().await?;

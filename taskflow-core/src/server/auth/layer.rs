@@ -53,11 +53,21 @@ impl Presented {
             Err(problem) => problem.shown().status != StatusCode::UNAUTHORIZED.as_u16(),
         }
     }
+
+    /// The principal that it makes somebody now. It was presented to the API.
+    ///
+    /// # Errors
+    ///
+    /// Those of a request of now with the same headers: when it makes them nobody any more.
+    pub(super) async fn now(&self, state: &ServerState) -> Result<Principal, Problem> {
+        let known = find(state, self.peer, self.version, &self.headers, Counting::Nothing).await?;
+        known.map(|known| known.principal).ok_or_else(|| unknown(false, self.version))
+    }
 }
 
 /// Whether a wrong token counts against its network, which may present no more of them for a while.
-/// That of an open stream does not count: the answer would be "too many" instead of "not valid",
-/// and the stream of a revoked token would go on.
+/// That of a request that is being answered does not count: the answer would be "too many" instead
+/// of "not valid", and the stream of a revoked token would go on.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Counting {
     WrongTokens,

@@ -56,6 +56,22 @@ impl Visitor {
         }
     }
 
+    /// Them with the rights that they have now. For answers that take long.
+    ///
+    /// # Errors
+    ///
+    /// When they are not known any more.
+    pub(in crate::server) async fn renewed(&self) -> Result<Visitor, Problem> {
+        match &self.presented {
+            Some(presented) => {
+                let principal = Arc::new(presented.now(&self.state).await?);
+                Ok(Visitor { principal, ..self.clone() })
+            }
+            // They were nobody then.
+            None => Ok(self.clone()),
+        }
+    }
+
     /// Whether they have a right to a DAG.
     pub(in crate::server) fn may(&self, right: Right, dag: &str) -> bool {
         let known = self.state.dags.iter().find(|known| known.id == dag);

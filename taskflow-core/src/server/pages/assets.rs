@@ -1,13 +1,14 @@
 //! The static files of the pages, in the binary. Each is compressed once, when it is first needed.
 
-use std::io::Write as _;
 use std::sync::LazyLock;
 
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use flate2::Compression;
-use flate2::write::GzEncoder;
 use sha2::{Digest, Sha256};
+
+use super::gzip;
+use crate::server::api::is_known;
 
 /// A static file. Its address changes with its content, so that browsers may keep it for ever.
 pub(crate) struct Asset {
@@ -28,7 +29,7 @@ const KEEP: &str = "public, max-age=31536000, immutable";
 impl Asset {
     /// The response to a request for it.
     pub(crate) fn answer(&'static self, request: &HeaderMap) -> Response {
-        let is_small = accepts_gzip(request);
+        let is_small = gzip::is_accepted(request);
         let (content, tag) = match &self.gzip {
             Some(gzip) if is_small => (&**gzip, &*self.tags[1]),
             _ => (self.content, &*self.tags[0]),
@@ -39,8 +40,7 @@ impl Asset {
             (header::VARY, "Accept-Encoding"),
             (header::ETAG, tag),
         ];
-        let known = request.get(header::IF_NONE_MATCH).and_then(|known| known.to_str().ok()).unwrap_or_default();
-        if known.split(',').map(|known| known.trim().trim_start_matches("W/")).any(|known| known == tag) {
+        if is_known(request.get(header::IF_NONE_MATCH), tag) {
             return (StatusCode::NOT_MODIFIED, headers).into_response();
         }
         let mut response = (headers, content).into_response();
@@ -49,16 +49,6 @@ impl Asset {
         }
         response
     }
-}
-
-/// Whether a client understands gzip.
-pub(super) fn accepts_gzip(request: &HeaderMap) -> bool {
-    let values = request.get_all(header::ACCEPT_ENCODING).into_iter().filter_map(|value| value.to_str().ok());
-    values.flat_map(|value| value.split(',')).any(|coding| {
-        let (name, quality) = coding.split_once(';').unwrap_or((coding, ""));
-        let quality = quality.trim().strip_prefix("q=").and_then(|quality| quality.parse::<f32>().ok());
-        matches!(name.trim(), "gzip" | "*") && quality.is_none_or(|quality| quality > 0.0)
-    })
 }
 
 /// The style sheet.
@@ -131,32 +121,14 @@ pub(crate) fn assets() -> [&'static Asset; 4] {
 fn asset(name: &str, media_type: &'static str, content: &'static [u8]) -> Asset {
     let hash = Sha256::digest(content);
     let hash: String = hash.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
-    let gzip = compressed(content).filter(|gzip| gzip.len() < content.len());
+    let gzip = gzip::compressed(content, Compression::best()).filter(|gzip| gzip.len() < content.len());
     let tags = [format!("\"{hash}\""), format!("\"{hash}-gzip\"")];
     Asset { address: format!("/static/{hash}/{name}"), media_type, content, gzip, tags }
-}
-
-fn compressed(content: &[u8]) -> Option<Vec<u8>> {
-    let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
-    // Writing to memory does not fail.
-    gzip.write_all(content).and_then(|()| gzip.finish()).ok()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn gzip_is_sent_to_those_who_accept_it() {
-        let accepts = |text: &'static str| {
-            let mut headers = HeaderMap::new();
-            headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(text));
-            accepts_gzip(&headers)
-        };
-        assert!(["gzip", "deflate, gzip;q=0.5", "br, *", "gzip ; q=1"].into_iter().all(accepts));
-        assert!(!["", "br", "gzip;q=0", "gzip;q=0.0, br", "xgzip"].into_iter().any(accepts));
-        assert!(!accepts_gzip(&HeaderMap::new()));
-    }
 
     #[test]
     fn a_known_file_is_not_sent_again() {

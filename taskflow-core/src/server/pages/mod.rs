@@ -15,7 +15,8 @@
 //!    times a second, and makes its elements like the new ones.
 //! 3. The server has no fragments, no state of pages and no second way to make any part of one:
 //!    what a page shows after a change is what it would show if it were opened then. That costs a
-//!    page of 10 to 60 KB a change on loopback, and one rule instead of two.
+//!    page a change, which is sent compressed, or 304 if nothing that it shows has changed; and one
+//!    rule instead of two.
 //! 4. Only the lines of logs come through a stream of their own, made by the same templates.
 //!
 //! | module | what |
@@ -47,6 +48,7 @@
 //! | `run_log` | The search of the logs of a run. |
 //! | `attempt_pair` | The logs of two attempts side by side. |
 //! | `routes`, `reply`, `address` | Addresses, what handlers read and answer. |
+//! | `transfer`, `gzip` | How pages are sent. |
 //! | `frame`, `who`, `marks`, `times`, `action`, `run_links`, `command`, `escape`, `assets`, `problem` | What pages share. |
 //! | `counts`, `choices` | What waits for people, and the zone and the theme that the reader has chosen. |
 
@@ -89,6 +91,7 @@ mod graph_page;
 mod grid;
 mod grid_columns;
 mod grid_page;
+mod gzip;
 mod home;
 mod log;
 mod log_histogram;
@@ -124,6 +127,7 @@ mod task;
 mod task_runs;
 mod timeline;
 mod times;
+mod transfer;
 mod trigger;
 mod users;
 mod versions;
@@ -142,5 +146,5 @@ pub(super) fn read_any(text: &str, headers: &axum::http::HeaderMap) {
     let _ = (values.get("a"), values.raw("a"), values.words("a").count());
     let _ = (login::way_back(text), choices::in_query(text), log::chosen_lines(text));
     let _ = (calendar::month(text), calendar::day(text), backfill_changes::limit(text));
-    let _ = assets::accepts_gzip(headers);
+    let _ = gzip::is_accepted(headers);
 }

@@ -11,7 +11,7 @@ use super::{
     account, approval, approval_list, asset_list, audit, backfill, backfill_changes, backfill_form, backfill_list,
     bulk_dags, bulk_runs, calendar, changes, choices, counts, dag, dag_list, deadline_list, doctor, durations, emit,
     graph_page, grid_page, home, log, login, mark_form, pool_list, run, run_events, run_list, run_log, run_values,
-    settings, slot_list, task, task_runs, trigger, users, versions,
+    settings, slot_list, task, task_runs, transfer, trigger, users, versions,
 };
 use crate::server::{ServerState, bodies, costly};
 
@@ -30,7 +30,7 @@ pub(in crate::server) fn routes(state: &ServerState) -> Router<ServerState> {
     let pages = pages.layer(from_fn_with_state(state.clone(), counts::for_request)).merge(doors());
     // Around all others: a form has no turn and no handler before it is there.
     let pages = pages.layer(from_fn(bodies::read_first));
-    let pages = pages.layer(from_fn(choices::for_request)).route("/favicon.ico", icon);
+    let pages = pages.layer(from_fn(choices::for_request)).layer(from_fn(transfer::send)).route("/favicon.ico", icon);
     assets().into_iter().fold(pages, |router, asset| {
         router.route(&asset.address, get(move |headers: HeaderMap| async move { asset.answer(&headers) }))
     })

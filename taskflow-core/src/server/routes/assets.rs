@@ -12,6 +12,7 @@ pub(super) static ROUTES: &[Route] = &[
     route!(Get "/api/v1/assets", assets::list, "The assets of the program, and their last events"
         => Vec<ops::AssetDocument>)
     .query(PAGES),
+    route!(Get "/api/v1/assets/{asset}", assets::asset, "An asset, and its last event" => ops::AssetDocument),
     route!(Get "/api/v1/assets/{asset}/stream", streams::asset,
         "The events of an asset, as server-sent events")
     .query(&[field("after", Kind::Text, "The number of an event: begins after it. Default: the last one")])

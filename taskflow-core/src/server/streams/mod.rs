@@ -50,6 +50,7 @@ pub(super) use run::run;
 pub(super) use run_log::{Wanted, place_in_run_log};
 use source::Source;
 pub(super) use watcher::watch as watch_home;
+pub(super) use wire::end_of_rights;
 
 use super::auth::{Owner, Visitor};
 use super::problem::Problem;

@@ -109,6 +109,17 @@ async fn send(
     let _ = queue.try_send(Bytes::from(bye.into_text()));
 }
 
+/// Waits until somebody is not known any more with the rights that they had when they asked.
+pub(in crate::server) async fn end_of_rights(visitor: &Visitor) {
+    let mut asked = interval(RIGHTS);
+    loop {
+        asked.tick().await;
+        if !visitor.is_still_known().await {
+            return;
+        }
+    }
+}
+
 /// Waits until the service begins to stop.
 pub(super) async fn end(ends: &mut watch::Receiver<bool>) {
     let _ = ends.wait_for(|ends| *ends).await;

@@ -239,11 +239,17 @@ async fn a_filter_selects_rows_the_newest_first(store: &dyn Store) {
     assert_eq!(found(AuditFilter { actor: text("bob"), action: text("clear"), ..none() }).await, [3, 1]);
     assert_eq!(found(AuditFilter { since: Some(Timestamp::from_nanos(5)), ..none() }).await, [6, 5]);
     assert!(found(AuditFilter { since: Some(Timestamp::from_nanos(9)), ..none() }).await.is_empty());
+    assert_eq!(found(AuditFilter { until: Some(Timestamp::from_nanos(3)), ..none() }).await, [2, 1]);
+    assert!(found(AuditFilter { until: Some(Timestamp::from_nanos(1)), ..none() }).await.is_empty());
+    let between =
+        AuditFilter { since: Some(Timestamp::from_nanos(2)), until: Some(Timestamp::from_nanos(5)), ..none() };
+    assert_eq!(found(AuditFilter { limit: Some(2), ..between }).await, [4, 3]);
     assert_eq!(found(AuditFilter { below: Some(5), limit: Some(2), ..none() }).await, [4, 3]);
     // The clock was set back: what is stored later is older, and both are found.
     store.record_audit(&row("ann", 2)).await.unwrap();
     assert_eq!(found(AuditFilter { since: Some(Timestamp::from_nanos(5)), ..none() }).await, [6, 5]);
     assert_eq!(found(AuditFilter { since: Some(Timestamp::from_nanos(2)), ..none() }).await, [7, 6, 5, 4, 3, 2]);
+    assert_eq!(found(AuditFilter { until: Some(Timestamp::from_nanos(3)), ..none() }).await, [7, 2, 1]);
 }
 
 async fn pages_show_each_row_once_while_others_are_stored(store: &dyn Store) {

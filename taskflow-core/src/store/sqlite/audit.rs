@@ -119,6 +119,11 @@ pub(super) fn selected(filter: &AuditFilter) -> Question {
         let first = " AND number >= (SELECT min(number) FROM audit INDEXED BY audit_by_time WHERE at >= ?)";
         question = question.and(first, since.as_nanos()).and(" AND +at >= ?", since.as_nanos());
     }
+    if let Some(until) = filter.until {
+        // The walk begins at the last row of that time.
+        let last = " AND number <= (SELECT max(number) FROM audit INDEXED BY audit_by_time WHERE at < ?)";
+        question = question.and(last, until.as_nanos()).and(" AND +at < ?", until.as_nanos());
+    }
     if let Some(below) = filter.below {
         question = question.and(" AND number < ?", below);
     }

@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 pub(in crate::cli) use self::backfills::BackfillAsked;
+pub(in crate::cli) use self::prune::WouldPrune;
 pub(in crate::cli) use self::runs::{ClearAsked, TriggerAsked};
 use crate::journal::Note;
 

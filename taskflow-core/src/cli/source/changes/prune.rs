@@ -7,29 +7,48 @@ use crate::cli::source::Source;
 use crate::journal::Prune;
 use crate::ops::{self, Pruned, RunSummaryDocument};
 
+/// What pruning would delete.
+#[derive(Debug)]
+pub(in crate::cli) struct WouldPrune {
+    pub(in crate::cli) runs: Vec<RunSummaryDocument>,
+    /// How many events, and how many entries of the audit trail. A service does not count them.
+    pub(in crate::cli) events: u64,
+    pub(in crate::cli) audit: u64,
+    /// For exactly these runs.
+    pub(in crate::cli) token: String,
+}
+
 impl Source {
-    /// The runs that pruning would delete, and how many events; a service does not count events.
-    pub(in crate::cli) fn would_prune(&self, prune: &Prune) -> Result<(Vec<RunSummaryDocument>, u64, u64), CliError> {
+    /// What pruning would delete, with a token for exactly that.
+    pub(in crate::cli) fn would_prune(&self, prune: &Prune) -> Result<WouldPrune, CliError> {
         match self {
             Source::Home(home) => {
                 let journal = home.journal()?;
-                let runs = home.wait(ops::would_prune(&journal, prune))?;
+                let preview = home.wait(ops::preview_prune(&journal, prune))?;
                 let events = home.wait(ops::would_prune_events(&journal, prune))?;
                 let audit = home.wait(ops::would_prune_audit(&journal, prune))?;
-                Ok((runs.iter().map(RunSummaryDocument::of).collect(), events, audit))
+                let runs = preview.runs.iter().map(RunSummaryDocument::of).collect();
+                Ok(WouldPrune { runs, events, audit, token: preview.token })
             }
             Source::Server(client) => {
-                let runs =
-                    client.send("POST", "/db/prune", &[("dry_run", "true".to_owned())], &prune_body(prune), None)?;
-                Ok((runs, 0, 0))
+                let query = [("dry_run", "true".to_owned())];
+                let (runs, token) = client.preview("/db/prune", &query, &prune_body(prune))?;
+                Ok(WouldPrune { runs, events: 0, audit: 0, token })
             }
         }
     }
 
-    pub(in crate::cli) fn prune(&self, prune: &Prune) -> Result<Pruned, CliError> {
+    /// Deletes what is old; with the token of a preview, exactly that.
+    pub(in crate::cli) fn prune(&self, prune: &Prune, token: Option<&str>) -> Result<Pruned, CliError> {
         match self {
-            Source::Home(home) => home.wait(ops::prune(&home.journal()?, prune, Some(home.config()))),
-            Source::Server(client) => client.send("POST", "/db/prune", &[], &prune_body(prune), None),
+            Source::Home(home) => {
+                let (journal, config) = (home.journal()?, Some(home.config()));
+                match token {
+                    Some(token) => home.wait(ops::prune_previewed(&journal, prune, token, config)),
+                    None => home.wait(ops::prune(&journal, prune, config)),
+                }
+            }
+            Source::Server(client) => client.send("POST", "/db/prune", &[], &prune_body(prune), token),
         }
     }
 }

@@ -91,7 +91,8 @@ impl Opened {
         let header = |name| self.head.headers.get(name).and_then(|value| value.to_str().ok());
         let next = header(header::LINK).and_then(next_page).map(str::to_owned);
         let media_type = header(header::CONTENT_TYPE).unwrap_or_default().to_owned();
-        Ok(Reply { status: self.head.status, media_type, next, body })
+        let tag = header(header::ETAG).unwrap_or_default().trim_matches('"').to_owned();
+        Ok(Reply { status: self.head.status, media_type, next, tag, body })
     }
 }
 

@@ -169,6 +169,17 @@ impl Client {
         self.read(&reply.body)
     }
 
+    /// Asks for a preview, and for its token if the header has it.
+    pub(super) fn preview<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &[(&str, String)],
+        body: &Value,
+    ) -> Result<(T, String), CliError> {
+        let reply = self.good(self.request("POST", path, query, Some(body), &[])?)?;
+        Ok((self.read(&reply.body)?, reply.tag))
+    }
+
     /// The name of a run as addresses have it: a number or a whole id, also of a unique part of an
     /// id, and of `last`.
     pub(super) fn run_name(&self, name: &str) -> Result<String, CliError> {

@@ -15,6 +15,8 @@ pub(super) struct Reply {
     pub(super) media_type: String,
     /// The address of the next page, of a list that has one.
     pub(super) next: Option<String>,
+    /// The text of its `ETag`; empty if it has none.
+    pub(super) tag: String,
     pub(super) body: Vec<u8>,
 }
 

@@ -113,6 +113,8 @@ async fn no_page_of_the_audit_trail_scans_all_rows() {
         AuditFilter { action: text("clear"), dag: text("dag 3"), run_id: text("run 77"), ..page() },
         AuditFilter { since: Some(Timestamp::from_nanos(90_000)), ..page() },
         AuditFilter { since: Some(Timestamp::from_nanos(90_000)), actor: text("ann"), ..page() },
+        AuditFilter { until: Some(Timestamp::from_nanos(10_000)), ..page() },
+        AuditFilter { until: Some(Timestamp::from_nanos(10_000)), dag: text("dag 3"), below: Some(50_000), ..page() },
     ] {
         let mut plan = Vec::new();
         let question = super::super::audit::selected(&filter).text();
