@@ -65,7 +65,8 @@
 //! 4. The operation [`send_event`](crate::ops::send_event()) checks them, for the command line, the
 //!    API and the pages alike. A refusal is an error that says who may answer, and a row of the
 //!    audit trail. No right replaces them: an admin who is in no such group may not answer either.
-//!    What an admin may do is to mark the task, which the trail shows as such.
+//!    What an admin may do is to mark the task once no process runs the run, which the trail shows
+//!    as such.
 //! 5. Such a question is answered once, and not before it is asked.
 //!
 //! [`Journal::send_event`](crate::journal::Journal::send_event) and
@@ -78,6 +79,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::Timestamp;
 use crate::dag::{IntoArg, Output, Plan, add_named, node_id_of};
+use crate::run::QuestionRespondents;
 use crate::task::{
     Body, InputDef, Inputs, Interrupt, Produced, Respondents, TaskContext, TaskDef, TaskOptions, Waiting,
 };
@@ -178,7 +180,7 @@ impl<T> Output<Answer<T>> {
     pub fn by(self, names: &'static [&'static str]) -> Self {
         self.own_option(|def, options| {
             let is_name = |&name: &&str| {
-                let name = name.strip_prefix(Respondents::USER).unwrap_or(name);
+                let name = name.strip_prefix(QuestionRespondents::USER).unwrap_or(name);
                 !name.is_empty() && name.trim() == name
             };
             if names.is_empty() || !names.iter().all(is_name) {

@@ -15,7 +15,6 @@ use crate::approval::{asks, asks_by_name};
 use crate::dag::{Registry, node_id_of};
 use crate::journal::{Journal, RunHistory, Signature, TaskHistory};
 use crate::run::{QuestionRespondents, TaskState};
-use crate::task::Respondents;
 
 /// Somebody who wants to answer.
 #[derive(Clone, Copy, Debug)]
@@ -54,7 +53,7 @@ impl<'a> Respondent<'a> {
 
     /// Whether they may answer a question with this rule, in a run that these have asked for.
     pub(crate) fn may_answer(&self, respondents: &QuestionRespondents, requested_by: &[String]) -> bool {
-        let is_named = |name: &String| match name.strip_prefix(Respondents::USER) {
+        let is_named = |name: &String| match name.strip_prefix(QuestionRespondents::USER) {
             Some(user) => self.is_user(user),
             None => self.groups.contains(name),
         };
@@ -101,8 +100,7 @@ fn asked_by<'h>(history: &RunHistory, task: &'h TaskHistory) -> Option<&'h Quest
     let wait = task.waits_for.as_ref().filter(|_| task.state == TaskState::Deferred)?;
     wait.question.as_ref().filter(|_| wait.event.as_deref() == Some(&*task.id))?;
     let seen = task.wait.as_ref().and_then(|wait| wait.event.as_ref()).map_or(0, |&(_, seen)| seen);
-    let is_new = |(number, (key, _)): (u64, &(String, _))| number > seen && **key == *task.id;
-    let is_answered = (1..).zip(&history.events).any(is_new);
+    let is_answered = (1_u64..).zip(&history.events).any(|(number, (key, _))| number > seen && **key == *task.id);
     Some(&wait.respondents).filter(|respondents| respondents.is_everybody() || !is_answered)
 }
 

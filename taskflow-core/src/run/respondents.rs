@@ -3,7 +3,6 @@
 use serde::{Deserialize, Serialize};
 
 use crate::base::schema::Schema;
-use crate::task::Respondents;
 
 /// Who may answer a question: of those who may operate the DAG, the ones whom both members admit.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, Schema)]
@@ -18,10 +17,8 @@ pub struct QuestionRespondents {
 }
 
 impl QuestionRespondents {
-    pub(crate) fn of(respondents: Option<Respondents>) -> Self {
-        let Respondents { answered_by, four_eyes } = respondents.unwrap_or_default();
-        QuestionRespondents { answered_by: answered_by.iter().map(|&name| name.to_owned()).collect(), four_eyes }
-    }
+    /// What a name in `answered_by` begins with if it is that of a user, and not of a group.
+    pub const USER: &'static str = "user:";
 
     /// Whether everybody who may operate the DAG may answer.
     pub fn is_everybody(&self) -> bool {
@@ -30,7 +27,7 @@ impl QuestionRespondents {
 
     /// Who may answer, in words: ``members of `finance`, but nobody who has asked for the run``.
     pub fn in_words(&self) -> String {
-        let named = |name: &String| match name.strip_prefix(Respondents::USER) {
+        let named = |name: &String| match name.strip_prefix(QuestionRespondents::USER) {
             Some(user) => format!("the user `{user}`"),
             None => format!("members of `{name}`"),
         };
@@ -48,8 +45,10 @@ mod tests {
 
     #[test]
     fn who_may_answer_has_words() {
-        let words =
-            |answered_by, four_eyes| QuestionRespondents::of(Some(Respondents { answered_by, four_eyes })).in_words();
+        let words = |names: &[&str], four_eyes| {
+            let answered_by = names.iter().map(|&name| name.to_owned()).collect();
+            QuestionRespondents { answered_by, four_eyes }.in_words()
+        };
         assert_eq!(words(&[], false), "everybody who may operate the DAG");
         assert_eq!(words(&["finance", "user:kim"], false), "members of `finance` or the user `kim`");
         assert_eq!(words(&["finance"], true), "members of `finance`, but nobody who has asked for the run");

@@ -7,7 +7,7 @@ use super::host::{DetachedHost, Pushed, Unfit};
 use super::{Respondents, TaskContext};
 use crate::base::text::bounded;
 use crate::base::{Failure, private};
-use crate::run::{QUESTION, Question, QuestionRespondents};
+use crate::run::{QUESTION, Question};
 use crate::value::{AnyValue, TypeInfo, Value, into_owned};
 
 /// Why a named value could not be pushed or pulled.
@@ -258,7 +258,7 @@ impl TaskContext {
 
     /// Notes what the task is going to ask people. It is stored with the beginning of the wait.
     pub(crate) fn note_question(&self, question: &str, answer: String, respondents: Option<Respondents>) {
-        let respondents = QuestionRespondents::of(respondents);
+        let respondents = respondents.unwrap_or_default().stored();
         let asked = Question { question: question.to_owned(), answer, respondents };
         if let Ok(text) = serde_json::to_string(&asked) {
             // The note is taken at once; only the confirmation is not waited for. A question that
