@@ -53,8 +53,8 @@ impl<T> Output<T> {
         self.handle
     }
 
-    /// Sets an option that tasks of a later layer have. `change` says why it cannot be set, which is
-    /// a mistake of the graph.
+    /// Sets an option that tasks of a later layer have. `change` says why it cannot be set, which
+    /// is a mistake of the graph.
     #[track_caller]
     pub(crate) fn own_option(
         self,
