@@ -100,8 +100,8 @@ pub mod engine {
         Subscription, TaskReport, TriggerError, UnknownPool,
     };
     pub use taskflow_core::run::{
-        AdmissionWait, ConsumedEvents, Durability, Event, RunInfo, RunState, RunType, RunView, TaskIndex, TaskState,
-        TaskView, TriggeredBy, TriggeringEvents, WaitView,
+        AdmissionWait, ConsumedEvents, Durability, Event, QuestionRespondents, RunInfo, RunState, RunType, RunView,
+        TaskIndex, TaskState, TaskView, TriggeredBy, TriggeringEvents, WaitView,
     };
 }
 
@@ -150,8 +150,8 @@ pub mod ops {
     #[cfg(feature = "server")]
     pub use taskflow_core::ops::accounts;
     pub use taskflow_core::ops::{
-        Action, Actor, AuditEntry, AuditList, AuditQuery, AuditTarget, Outcome, Via, acting_as, audit, audit_refusal,
-        would_prune_audit,
+        Action, Actor, AuditEntry, AuditList, AuditQuery, AuditTarget, Outcome, Via, acting_as, acting_as_member,
+        audit, audit_refusal, would_prune_audit,
     };
     pub use taskflow_core::ops::{AssetDags, dags_of_assets};
     pub use taskflow_core::ops::{
@@ -236,8 +236,8 @@ pub mod tasks {
     pub use taskflow_core::run::RunType;
     pub use taskflow_core::task::{
         Abort, EmitError, Executor, InputDef, Interrupt, IntervalSchedule, Intervals, Isolation, Kind, NoIntervals,
-        ParamsError, Production, RunOf, SensorOptions, SensorPolicy, Setups, Tally, TaskContext, TaskDef, TaskFn,
-        TaskOptions, TriggerRule, UnknownTriggerRule, Verdict, Waiting, XComError,
+        ParamsError, Production, Respondents, RunOf, SensorOptions, SensorPolicy, Setups, Tally, TaskContext, TaskDef,
+        TaskFn, TaskOptions, TriggerRule, UnknownTriggerRule, Verdict, Waiting, XComError,
     };
 }
 

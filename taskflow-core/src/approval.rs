@@ -36,9 +36,42 @@
 //!
 //! The task is `deferred`, without holding a slot, and waits for the event whose key is its id.
 //! Answer it with `release last consent --value '"Publish"'` on the command line,
+//! [`ops::send_event`](crate::ops::send_event()),
 //! [`Journal::send_event`](crate::journal::Journal::send_event) or
 //! [`RunControl::send_event`](crate::engine::RunControl::send_event). An invalid answer is
 //! rejected, and the error lists the valid ones.
+//!
+//! # Who may answer
+//!
+//! Everybody who may operate the DAG, unless the question says who:
+//!
+//! ```
+//! # use taskflow::approval::{Answer, Decision, approve};
+//! # use taskflow::prelude::*;
+//! # #[task] fn pay(decision: &Answer<Decision>) {}
+//! # #[dag] fn payments() {
+//! let released = approve("release", "may it be paid?").by(&["finance", "user:kim"]).four_eyes();
+//! # pay(released); }
+//! # assert!(payments::def().plan().is_ok());
+//! ```
+//!
+//! 1. [`by`](Output::by) names groups, as the server knows them from a provider of OpenID Connect
+//!    or from the header of a proxy, and users. Members of one of the groups, and these users, may
+//!    answer.
+//! 2. After [`four_eyes`](Output::four_eyes), whoever has asked for the run may not answer, neither
+//!    as a user nor with a token of that user. Nobody has asked for a run of a schedule.
+//! 3. Both are stored with the question when it is asked: what is stored counts, also if the
+//!    program that takes the answer is another build.
+//! 4. The operation [`send_event`](crate::ops::send_event()) checks them, for the command line, the
+//!    API and the pages alike. A refusal is an error that says who may answer, and a row of the
+//!    audit trail. No right replaces them: an admin who is in no such group may not answer either.
+//!    What an admin may do is to mark the task once no process runs the run, which the trail shows
+//!    as such.
+//! 5. Such a question is answered once, and not before it is asked.
+//!
+//! [`Journal::send_event`](crate::journal::Journal::send_event) and
+//! [`RunControl::send_event`](crate::engine::RunControl::send_event) do not know who calls them.
+//! They check the answer, and not who gives it.
 
 use std::panic::Location;
 
@@ -46,7 +79,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::Timestamp;
 use crate::dag::{IntoArg, Output, Plan, add_named, node_id_of};
-use crate::task::{Body, InputDef, Inputs, Interrupt, Produced, TaskContext, TaskDef, Waiting};
+use crate::run::QuestionRespondents;
+use crate::task::{
+    Body, InputDef, Inputs, Interrupt, Produced, Respondents, TaskContext, TaskDef, TaskOptions, Waiting,
+};
 use crate::value::{AnyValue, TypeInfo, Value};
 
 /// The answer of a person.
@@ -75,13 +111,15 @@ pub enum Decision {
 }
 
 const MODULE: &str = "taskflow::approval";
+const ASK: &str = "ask";
+const APPROVE: &str = "approve";
 
 /// The constants of a generic type replace the statics that generic functions cannot have.
 struct Of<T>(T);
 
 impl<T: Value> Of<T> {
     const DEF: &'static TaskDef = &TaskDef {
-        id: "ask",
+        id: ASK,
         module: MODULE,
         doc: "Waits for the answer to a question.",
         inputs: &[InputDef { name: "question", ty: TypeInfo::of::<String>() }],
@@ -93,8 +131,8 @@ impl<T: Value> Of<T> {
     };
 }
 
-static APPROVE: TaskDef = TaskDef {
-    id: "approve",
+static APPROVAL: TaskDef = TaskDef {
+    id: APPROVE,
     module: MODULE,
     doc: "Waits for an approval; a rejection skips the downstream tasks.",
     inputs: &[InputDef { name: "question", ty: TypeInfo::of::<String>() }],
@@ -126,7 +164,51 @@ pub fn ask<T: Value>(id: impl Into<String>, question: impl IntoArg<String>) -> O
 /// Outside a `#[dag]` function.
 #[track_caller]
 pub fn approve(id: impl Into<String>, question: impl IntoArg<String>) -> Output<Answer<Decision>> {
-    draw(&APPROVE, id.into(), question, Location::caller())
+    draw(&APPROVAL, id.into(), question, Location::caller())
+}
+
+impl<T> Output<Answer<T>> {
+    /// Only members of one of these groups may answer the question, and users: `user:kim`. A second
+    /// call replaces the names of the first.
+    ///
+    /// Groups are those that a provider of OpenID Connect or a proxy names; users are those of the
+    /// server, those whom a proxy names, and accounts of the machine on its command line. They need
+    /// the right to operate the DAG besides. See [who may answer](crate::approval#who-may-answer).
+    ///
+    /// It is a mistake of the graph to name nobody, and to call it on a task that asks nothing.
+    #[track_caller]
+    pub fn by(self, names: &'static [&'static str]) -> Self {
+        self.own_option(|def, options| {
+            let is_name = |&name: &&str| {
+                let name = name.strip_prefix(QuestionRespondents::USER).unwrap_or(name);
+                !name.is_empty() && name.trim() == name
+            };
+            if names.is_empty() || !names.iter().all(is_name) {
+                return Err("`.by(..)` names nobody who could answer: give it a group or `user:NAME`".to_owned());
+            }
+            respondents(def, options)?.answered_by = names;
+            Ok(())
+        })
+    }
+
+    /// Whoever has asked for the run may not answer the question. See
+    /// [who may answer](crate::approval#who-may-answer).
+    ///
+    /// It is a mistake of the graph to call it on a task that asks nothing.
+    #[track_caller]
+    pub fn four_eyes(self) -> Self {
+        self.own_option(|def, options| {
+            respondents(def, options)?.four_eyes = true;
+            Ok(())
+        })
+    }
+}
+
+fn respondents<'o>(def: &TaskDef, options: &'o mut TaskOptions) -> Result<&'o mut Respondents, String> {
+    match asks(def) {
+        true => Ok(options.respondents.get_or_insert_default()),
+        false => Err("it asks nobody: `.by(..)` and `.four_eyes()` are for `ask(..)` and `approve(..)`".to_owned()),
+    }
 }
 
 fn draw<T>(
@@ -162,7 +244,7 @@ fn wait<T: Value>(inputs: &mut Inputs, context: Option<&TaskContext>) -> Result<
     let key = context.task_id();
     if context.waited() == 0 {
         let question = inputs.shared::<String>(0);
-        context.note_question(&question, TypeInfo::of::<T>().short());
+        context.note_question(&question, TypeInfo::of::<T>().short(), context.respondents());
         tracing::info!(target: "taskflow", "{question} (answer with `release {} {key} --value ..`)", context.run_id());
     }
     let answer = context.wait_for(key)?;
@@ -178,6 +260,11 @@ fn wait<T: Value>(inputs: &mut Inputs, context: Option<&TaskContext>) -> Result<
 /// Whether a task asks people.
 pub(crate) fn asks(def: &TaskDef) -> bool {
     def.module == MODULE
+}
+
+/// Whether a task of a stored graph asks people: by its name, and by the type that it returns.
+pub(crate) fn asks_by_name(task: &str, output: &str) -> bool {
+    matches!(task, ASK | APPROVE) && output.starts_with("Answer<")
 }
 
 /// Checks whether the value of an event is a valid answer, if the event is for a task that asks.

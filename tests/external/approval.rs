@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use taskflow::BoxError;
+use serde_json::json;
 use taskflow::approval::{Answer, Decision, approve, ask};
 use taskflow::engine::{RunControl, RunState, TaskState};
 use taskflow::journal::{Journal, JournalError, Note};
+use taskflow::ops::{self, Actor, OpsError, Via};
 use taskflow::prelude::*;
+use taskflow::{BoxError, Durability};
 use taskflow_tests::common::{PATIENCE, finish};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -101,6 +103,92 @@ async fn a_pending_approval_survives_restarts() -> Result<(), BoxError> {
     assert_eq!(report.state(), RunState::Success);
     assert_eq!(report.task("go_on").unwrap().state(), TaskState::Success);
     Ok(())
+}
+
+#[dag]
+fn paid() -> bool {
+    go_on(approve("release", "may it be paid?").by(&["finance"]).four_eyes())
+}
+
+/// A question that kim has caused, whose process ends while it is asked. It failed before questions
+/// had a rule: kim could answer, and the second answer replaced the first.
+#[tokio::test]
+async fn who_may_answer_is_stored_with_the_question() -> Result<(), BoxError> {
+    let home = tempfile::tempdir()?;
+    let journal = Journal::open(home.path()).await?;
+    let kim = Actor { name: "kim".to_owned(), via: Via::Session };
+    let lee = Actor { name: "lee".to_owned(), via: Via::Session };
+    let signed = ops::acting_as(&journal, &kim);
+    let handle = ops::start(ops::draft(paid::def(), None)?, Some((&signed, Durability::Strict))).start()?;
+    until_it_asks(&journal, "release").await?;
+    journal.close().await?;
+    assert_eq!(tokio::time::timeout(PATIENCE, handle).await?.state(), RunState::Interrupted);
+
+    let journal = Journal::open(home.path()).await?;
+    let history = journal.history("last").await?;
+    let wait = history.task("release").and_then(|task| task.waits_for.clone()).expect("it still asks");
+    assert_eq!((wait.respondents.answered_by, wait.respondents.four_eyes), (vec!["finance".to_owned()], true));
+    assert_eq!(history.info.requested_by, ["kim"]);
+
+    let finance = ["finance".to_owned()];
+    let (yes, note) = (json!("approved"), Note::default());
+    let answer = async |journal: &Journal| ops::send_event(journal, "last", "release", &yes, &note).await;
+    for (journal, refusal) in [
+        (journal.clone(), "a program that acts for nobody may not answer `release` of run 1; "),
+        (ops::acting_as(&journal, &lee), "`lee` may not answer `release` of run 1; "),
+        (ops::acting_as_member(&journal, &lee, &["staff".to_owned()]), "`lee` may not answer `release` of run 1; "),
+        (
+            ops::acting_as_member(&journal, &kim, &finance),
+            "`kim` may not answer `release` of run 1, having asked for the run; it is answered by members of `finance`",
+        ),
+    ] {
+        let refused = answer(&journal).await.unwrap_err();
+        assert!(matches!(refused, OpsError::MayNotAnswer { .. }), "{refused:?}");
+        assert!(refused.to_string().starts_with(refusal), "{refused}");
+    }
+    let member = ops::acting_as_member(&journal, &lee, &finance);
+    assert_eq!(answer(&member).await?.notified, None);
+    // The answer waits for a process, and is the only one.
+    let again = answer(&member).await.unwrap_err();
+    assert!(matches!(again, OpsError::NoQuestion { .. }), "{again:?}");
+    let report = journal.resume("last").await?.await?;
+    assert_eq!(report.state(), RunState::Success);
+    Ok(())
+}
+
+#[task]
+fn pass_on(answer: Answer<Decision>) -> Answer<Decision> {
+    answer
+}
+
+/// No name, names without letters, and a task that asks nothing.
+#[test]
+fn a_question_that_nobody_can_answer_is_a_mistake_of_the_graph() {
+    let nobody: &[&'static [&'static str]] = &[&[], &[""], &["finance", "user:"], &[" finance"]];
+    for &names in nobody {
+        let errors = Dag::build("nobody", || go_on(approve("gate", "?").by(names))).unwrap_err().to_string();
+        assert!(errors.contains("task `gate`") && errors.contains("`.by(..)` names nobody"), "{errors}");
+    }
+    let errors = Dag::build("no_question", || go_on(pass_on(approve("gate", "?")).four_eyes())).unwrap_err();
+    assert!(errors.to_string().contains("task `pass_on`"), "{errors}");
+    assert!(errors.to_string().contains("it asks nobody"), "{errors}");
+}
+
+/// Two graphs that differ in who may answer only: a resumed run must not take one for the other.
+#[test]
+fn who_may_answer_is_part_of_the_hash_of_a_graph() {
+    let hash = |question: fn() -> Output<Answer<Decision>>| {
+        Dag::build("hashed", || go_on(question())).unwrap().plan().hash().to_owned()
+    };
+    let hashes = [
+        hash(|| approve("gate", "?")),
+        hash(|| approve("gate", "?").by(&["finance"])),
+        hash(|| approve("gate", "?").by(&["ops"])),
+        hash(|| approve("gate", "?").four_eyes()),
+    ];
+    for (place, one) in hashes.iter().enumerate() {
+        assert!(!hashes[place + 1..].contains(one), "{hashes:?}");
+    }
 }
 
 #[test]

@@ -10,11 +10,11 @@ use tempfile::TempDir;
 
 use crate::home::{Response, Service};
 
-const PASSWORD: &str = "several good words";
+pub(crate) const PASSWORD: &str = "several good words";
 const FORM: &str = "application/x-www-form-urlencoded";
 
 /// The command line over the home of a directory, with a line on stdin.
-fn call(directory: &TempDir, words: &[&str], stdin: &str) -> (Option<i32>, String, String) {
+pub(crate) fn call(directory: &TempDir, words: &[&str], stdin: &str) -> (Option<i32>, String, String) {
     let mut command = program("server");
     command.env("TASKFLOW_HOME", directory.path().join("home")).args(words);
     let mut child =
@@ -451,7 +451,7 @@ fn requests_over_http_1_0_are_not_those_of_this_machine() {
 }
 
 /// A directory with this configuration in its home.
-fn configured(text: &str) -> (TempDir, String) {
+pub(crate) fn configured(text: &str) -> (TempDir, String) {
     let directory = directory();
     let file = directory.path().join("taskflow.toml");
     std::fs::write(&file, text).expect("temporary files can be written");

@@ -32,6 +32,7 @@ mod provider;
 mod readers;
 mod reads;
 mod recipes;
+mod respondents;
 mod rights;
 mod run_log;
 mod schema;

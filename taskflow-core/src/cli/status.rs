@@ -307,7 +307,8 @@ fn waiting(run: &RunStatus, rows: &[TaskStatus], flags: &[String]) -> String {
         let Some(wait) = task.waits_for.as_ref().map(WaitHistory::view) else { continue };
         if let Some(answer) = waits::answer(&wait, Some(run.number), flags) {
             let subject = waits::subject(&wait, Timestamp::now());
-            text += &format!("\nwaits: {}: {subject}\n  {answer}\n", named(task));
+            let who = waits::respondents(&wait).map(|who| format!("  {who}\n")).unwrap_or_default();
+            text += &format!("\nwaits: {}: {subject}\n{who}  {answer}\n", named(task));
         }
     }
     text

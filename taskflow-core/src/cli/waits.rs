@@ -29,6 +29,12 @@ pub(super) fn answer(wait: &WaitView, run: Option<i64>, flags: &[String]) -> Opt
     Some(format!("{verb}: {call}"))
 }
 
+/// ``to be answered by members of `finance` ``, unless it is everybody who may operate the DAG.
+pub(super) fn respondents(wait: &WaitView) -> Option<String> {
+    let respondents = Some(&wait.respondents).filter(|respondents| !respondents.is_everybody())?;
+    Some(format!("to be answered by {}", one_line(&respondents.in_words())))
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;

@@ -5,12 +5,12 @@ use std::marker::PhantomData;
 use std::panic::Location;
 use std::time::Duration;
 
-use super::builder::{Handle, with_node, with_sensor};
+use super::builder::{Handle, with_node, with_own_option, with_sensor};
 use super::each::EachResult;
 use super::label::Labelled;
 use super::order::{self, IntoNodes};
 use super::projection::{self, TextMap, Tuple};
-use crate::task::{Backoff, Executor, SensorOptions, TriggerRule, Waiting};
+use crate::task::{Backoff, Executor, SensorOptions, TaskDef, TaskOptions, TriggerRule, Waiting};
 use crate::value::Value;
 
 /// What a task will return, or a parameter of the DAG will hold: Airflow's `XComArg`.
@@ -51,6 +51,17 @@ impl<T> Output<T> {
 
     pub(super) fn handle(self) -> Handle {
         self.handle
+    }
+
+    /// Sets an option that tasks of a later layer have. `change` says why it cannot be set, which
+    /// is a mistake of the graph.
+    #[track_caller]
+    pub(crate) fn own_option(
+        self,
+        change: impl FnOnce(&'static TaskDef, &mut TaskOptions) -> Result<(), String>,
+    ) -> Self {
+        with_own_option(self.handle, Location::caller(), change);
+        self
     }
 
     /// Sets the id of the node; the default is the name of the function. An id consists of letters,

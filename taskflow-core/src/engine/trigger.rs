@@ -233,7 +233,9 @@ impl Triggering {
             let (run_id, task_id, path) = (run.info.run_id.clone(), id.clone(), path.clone());
             let by = TriggeredBy { run_id, task_id, path, through_events, waits };
             let key = format!("{}/{}/{call}/{round}", context.idempotency_key(), self.plan.id());
-            let info = RunInfo::triggered(self.plan.id(), date, by, &key);
+            // Whoever has asked for this run has asked for those that it triggers.
+            let requested_by = run.info.requested_by.clone();
+            let info = RunInfo::triggered(self.plan.id(), date, by, &key).for_requesters(requested_by);
             let run_id = info.run_id.clone();
             match self.find_run(&run_id).await? {
                 // An earlier attempt has failed for it.

@@ -29,6 +29,10 @@ pub(crate) struct Signature {
     pub(crate) actor: String,
     /// How that was established.
     pub(crate) via: &'static str,
+    /// The user that the session or the token belongs to.
+    pub(crate) user: Option<String>,
+    /// The groups of the person, as whoever has authenticated them says.
+    pub(crate) groups: Vec<String>,
     /// The address of the client.
     pub(crate) peer: Option<String>,
     /// The id that the client gave its request.

@@ -111,6 +111,9 @@ impl RunHistory {
                     why.push(format!("it asks \"{}\" (since {}{until})", question.trim(), wait.since));
                     let answer = wait.answer.as_deref().unwrap_or("JSON");
                     why.push(format!("`release {} {key} --value ..` answers it, with a {answer} as JSON", self.number));
+                    if !wait.respondents.is_everybody() {
+                        why.push(format!("it is answered by {}", wait.respondents.in_words()));
+                    }
                     return why;
                 }
                 why.push(format!("it waits for the event `{key}` (since {}{until})", wait.since));

@@ -85,7 +85,8 @@ impl Machine {
         let record = self.core.waiters.get(&task).map(|waiter| &waiter.record);
         let (since, waits) = record.map_or((now, 0), |record| (record.since, record.count));
         let after = self.core.past.events_seen.get(&task).copied().unwrap_or(0);
-        Box::new(WaitState { now, since, waits, after, events: Arc::clone(&self.core.external) })
+        let (events, respondents) = (Arc::clone(&self.core.external), self.layout.options(task).respondents);
+        Box::new(WaitState { now, since, waits, after, events, respondents })
     }
 
     /// How often the task was run again with its group or its run.

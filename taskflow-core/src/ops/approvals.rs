@@ -11,7 +11,7 @@ use crate::base::Timestamp;
 use crate::base::schema::Schema;
 use crate::dag::{DagDef, node_id_of};
 use crate::journal::{Journal, RunHistory, RunSummary, TaskHistory, word_of};
-use crate::run::{RunInfo, RunState, RunType};
+use crate::run::{QuestionRespondents, RunInfo, RunState, RunType};
 use crate::store::RunFilter;
 use crate::task::DeadlineTimes;
 
@@ -42,6 +42,13 @@ pub struct Approval {
     pub answer: String,
     /// What the answer looks like; JSON where the program no longer has the task.
     pub form: AnswerForm,
+    /// Who may answer.
+    #[serde(flatten)]
+    pub respondents: QuestionRespondents,
+    /// Who has asked for the run.
+    #[serde(skip)]
+    #[cfg_attr(not(feature = "server"), allow(dead_code, reason = "for the pages of the server"))]
+    pub(crate) requested_by: Vec<String>,
     /// The values that the question is about: those that the task takes.
     pub about: Vec<ApprovalInput>,
     /// Since when it waits.
@@ -158,6 +165,8 @@ async fn document(
         task: task.id.to_string(),
         question: wait.and_then(|wait| wait.question.clone()).unwrap_or_default(),
         answer: wait.and_then(|wait| wait.answer.clone()).unwrap_or_default(),
+        respondents: wait.map(|wait| wait.respondents.clone()).unwrap_or_default(),
+        requested_by: info.requested_by.clone(),
         form: plan.map_or(AnswerForm::Json, |plan| AnswerForm::of(&plan, &key)),
         key,
         about: about(journal, history, &task.id).await?,

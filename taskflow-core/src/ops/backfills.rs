@@ -14,6 +14,7 @@ use super::backfill_preview::{BackfillPreview, Survey, Token, limited, open_besi
 use super::backfill_status::{BackfillStatus, status_of, stored};
 use super::cancel::{CancelledRun, cancel};
 use super::error::OpsError;
+use super::respondents::requesters;
 use super::schedules::schedule_of;
 use crate::base::Timestamp;
 use crate::base::schema::Schema;
@@ -82,6 +83,7 @@ async fn start_planned(
         let mut plan = survey.plan.clone();
         let preview = survey.preview(dag, &[]);
         plan.history.push(action("started", note, now));
+        plan.requested_by = requesters(journal);
         changed(journal, json!({}), settings(&plan));
         let beside = Some(versions(&others));
         let new = NewBackfill { number: 0, dag: dag.id.to_owned(), version: 0, plan, runs: Vec::new(), beside };
@@ -192,6 +194,11 @@ async fn extend(journal: &Journal, number: i64, to: Timestamp, note: &Note) -> R
         refuse_overlap(&plan, &others, &schedule)?;
         let end = plan.request.ranges.last().map_or(to, |range| range.to);
         plan.history.push(action(&format!("extended to {end}"), note, now));
+        for name in requesters(journal) {
+            if !plan.requested_by.contains(&name) {
+                plan.requested_by.push(name);
+            }
+        }
         changed(journal, settings(&stored.plan), settings(&plan));
         if let Some(stored) = store(journal, stored, plan, Some(versions(&others)), now).await? {
             return Ok(ExtendedBackfill { added, future, status: status_of(journal, stored).await? });
@@ -338,11 +345,12 @@ pub(crate) fn run_of_backfill(
     number: i64,
     slot: Slot,
     run: ActiveRun,
-    request: &BackfillRequest,
+    plan: &BackfillPlan,
     now: Timestamp,
 ) -> Result<QueuedRun, String> {
-    let info = RunInfo::of_backfill(dag.id, number, slot, run);
-    let given = |def: &ParamDef| request.params.get(def.name).map(|texts| texts.iter().map(String::as_str).collect());
+    let info = RunInfo::of_backfill(dag.id, number, slot, run).for_requesters(plan.requested_by.clone());
+    let given =
+        |def: &ParamDef| plan.request.params.get(def.name).map(|texts| texts.iter().map(String::as_str).collect());
     QueuedRun::of_dag(dag, info, &HashMap::new(), given, now)
 }
 

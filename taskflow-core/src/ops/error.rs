@@ -9,7 +9,7 @@ use crate::config::ConfigError;
 use crate::dag::{BuildErrors, ParamError, ScheduleError, SelectionError};
 use crate::engine::{RunError, UnknownPool};
 use crate::journal::{JournalError, pruning};
-use crate::run::{RunState, TaskState};
+use crate::run::{QuestionRespondents, RunState, TaskState};
 use crate::schedule::{BackfillError, SharedSlots};
 use crate::store::StoreError;
 
@@ -321,6 +321,20 @@ pub enum OpsError {
         /// Its state.
         state: TaskState,
     },
+    /// Whoever wants to answer a question may not: others may.
+    #[error("{}", may_not_answer(*number, task, who.as_deref(), *has_asked, respondents))]
+    MayNotAnswer {
+        /// The number of the run.
+        number: i64,
+        /// The task that asks.
+        task: String,
+        /// Who wants to answer; `None`: a journal that is not signed.
+        who: Option<String>,
+        /// Whether they have asked for the run, which the question does not allow.
+        has_asked: bool,
+        /// Who may answer.
+        respondents: QuestionRespondents,
+    },
     /// The stored value of a task cannot be decoded.
     #[error(
         "the value of task `{task}` of run {number} is damaged: {reason}; `clear {number} {task}` computes it again"
@@ -400,6 +414,7 @@ impl OpsError {
             | OpsError::WithoutIntervals { .. }
             | OpsError::EmptyInterval { .. }
             | OpsError::Backfill { .. }
+            | OpsError::MayNotAnswer { .. }
             | OpsError::InvalidToken { .. }
             | OpsError::UnknownParam { .. } => ErrorKind::Invalid,
             OpsError::NotWritable { .. } => ErrorKind::Unavailable,
@@ -408,6 +423,19 @@ impl OpsError {
             }
         }
     }
+}
+
+/// Why somebody may not answer, and who may.
+fn may_not_answer(
+    number: i64,
+    task: &str,
+    who: Option<&str>,
+    has_asked: bool,
+    respondents: &QuestionRespondents,
+) -> String {
+    let who = who.map_or_else(|| "a program that acts for nobody".to_owned(), |name| format!("`{name}`"));
+    let why = if has_asked { ", having asked for the run" } else { "" };
+    format!("{who} may not answer `{task}` of run {number}{why}; it is answered by {}", respondents.in_words())
 }
 
 /// What to do about a run without failed tasks.

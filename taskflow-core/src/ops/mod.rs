@@ -17,6 +17,7 @@
 //! | `preview` | What the previews of changes to a run share. |
 //! | `send_event` | Sends an event that tasks wait for: [`send_event()`]. |
 //! | `approvals` | The questions that tasks ask people: [`approvals()`], [`approval`]. |
+//! | `respondents` | Who may answer a question. |
 //! | `answer_form` | How a question can be answered: [`AnswerForm`]. |
 //! | `replay` | Runs one task again without storing anything: [`replay()`]. |
 //! | `schedule_lag` | How far the service is behind the schedules, and which slots wait. |
@@ -61,7 +62,7 @@
 //! | `value` | Reads what tasks returned: [`value()`], [`values`]; their beginnings: [`value_preview`], [`value_previews`]. |
 //! | `upkeep` | Keeps the store in order: [`prune`], [`prune_previewed`], [`would_prune`], [`would_prune_events`], [`would_prune_audit`], [`check`], [`vacuum`]. |
 //! | `prune_preview` | What a prune would delete: [`preview_prune`]. |
-//! | `audit` | The audit trail: [`audit()`], [`AuditPages`], [`acting_as`], [`audit_refusal`]. |
+//! | `audit` | The audit trail: [`audit()`], [`AuditPages`], [`acting_as`], [`acting_as_member`], [`audit_refusal`]. |
 //! | `reason` | A failure as a document: [`Reason`]. |
 //! | `error` | [`OpsError`]. |
 
@@ -103,6 +104,7 @@ mod pruned_dag;
 mod queue_wait;
 mod reason;
 mod replay;
+mod respondents;
 mod resume;
 mod retry;
 mod run_events;
@@ -135,10 +137,11 @@ pub use answer_form::AnswerForm;
 pub use approvals::{AnswerDeadline, Approval, ApprovalInput, approval, approvals};
 pub use assets::{AssetDags, AssetDocument, asset, assets, dags_of_assets};
 pub use audit::{
-    Action, AuditEntry, AuditList, AuditPages, AuditQuery, AuditTarget, Outcome, acting_as, audit, audit_refusal,
+    Action, AuditEntry, AuditList, AuditPages, AuditQuery, AuditTarget, Outcome, acting_as, acting_as_member, audit,
+    audit_refusal,
 };
 #[cfg(feature = "server")]
-pub(crate) use audit::{Client, acting_from};
+pub(crate) use audit::{Client, Membership, acting_from};
 pub use backfill_preview::{BackfillFateCount, BackfillOverlap, BackfillPreview, BackfillTotals, preview_backfill};
 pub use backfill_slots::{BackfillSlot, BackfillSlots, backfill_slots};
 pub use backfill_status::{BackfillRun, BackfillStatus, backfill_status, list_backfills};
@@ -192,6 +195,8 @@ pub use pruned_dag::pruned_dag;
 pub use queue_wait::{QueueWait, QueuedDag, queue_wait};
 pub use reason::Reason;
 pub use replay::{Replayed, replay};
+#[cfg(feature = "server")]
+pub(crate) use respondents::Respondent;
 pub(crate) use resume::resume_for;
 pub use resume::{interrupted, resume};
 pub use retry::{preview_retry, retry, retry_previewed};

@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::audit::{Action, Trail, changed};
 use super::error::OpsError;
+use super::respondents;
 use crate::base::schema::Schema;
 use crate::journal::{EventDelivery, Journal, Note, RunHistory, word_of};
 
@@ -31,10 +32,16 @@ pub struct SentEvent {
 /// Sends an event to a run: tasks that wait for `key`, now or later, continue with `value`. See
 /// [`Journal::send_event`].
 ///
+/// If the event answers a question that not everybody may answer, whoever acts through the journal
+/// must be one of those who may: see [`approval`](crate::approval#who-may-answer) and
+/// [`acting_as`](super::acting_as).
+///
 /// # Errors
 ///
 /// When there is no such run, it has ended, or the value is not an answer that the waiting task
-/// accepts.
+/// accepts; with [`OpsError::MayNotAnswer`] when somebody else may answer the question, and with
+/// [`OpsError::NoQuestion`] when it is not asked: such a question is not answered in advance, and
+/// no question is once it has been answered.
 pub async fn send_event(
     journal: &Journal,
     run: &str,
@@ -56,6 +63,7 @@ async fn send(
     note: &Note,
 ) -> Result<SentEvent, OpsError> {
     let history = journal.history(run).await?;
+    respondents::check(journal, &history, key)?;
     let (number, run_id) = (history.number, history.info.run_id.clone());
     let notified = match journal.send_event(&word_of(number), key, value, note).await? {
         EventDelivery::Requested { worker } => Some(worker),

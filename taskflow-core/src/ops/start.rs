@@ -10,6 +10,7 @@ use serde_json::json;
 
 use super::audit::{Action, AuditTarget, Trail, changed};
 use super::error::OpsError;
+use super::respondents::requesters;
 use crate::base::{Interval, Timestamp};
 use crate::dag::{DagDef, Params, Plan, Selection};
 use crate::engine::RunRequest;
@@ -122,6 +123,7 @@ impl Draft {
 /// When a parameter is out of range, or the store cannot be written.
 pub async fn trigger(draft: Draft, journal: &Journal) -> Result<RunSummary, OpsError> {
     let Draft { plan, info, params, .. } = draft;
+    let info = info.for_requesters(requesters(journal));
     let trail = Trail::begin(journal, Action::Trigger, AuditTarget::run(&info, None), "");
     started_with(trail.journal(), &plan, "queued");
     let request = RunRequest::<()>::of_plan(plan, info, params);
@@ -139,6 +141,7 @@ fn started_with(journal: &Journal, plan: &Plan, state: &str) {
 /// one. The run starts with [`RunRequest::start`], which reports parameters that are out of range.
 pub fn start(draft: Draft, journal: Option<(&Journal, Durability)>) -> RunRequest<()> {
     let Draft { plan, info, params, selection, fail_fast } = draft;
+    let info = info.for_requesters(journal.as_ref().map(|(journal, _)| requesters(journal)).unwrap_or_default());
     let target = AuditTarget::run(&info, None);
     let mut request = RunRequest::of_plan(Arc::clone(&plan), info, params);
     if let Some(selection) = selection {

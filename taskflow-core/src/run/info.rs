@@ -35,6 +35,11 @@ pub struct RunInfo {
     /// The events that it consumes, if its DAG has event parameters.
     #[serde(default)]
     pub triggering_events: Option<TriggeringEvents>,
+    /// Who has asked for it, or for the backfill or the run that made it: the names of accounts, of
+    /// tokens, and of the users that the tokens belong to. Empty if nobody is known: the run of a
+    /// schedule or of events, and one that a program has started by itself.
+    #[serde(default)]
+    pub requested_by: Vec<String>,
 }
 
 /// The events that a run consumes.
@@ -101,7 +106,8 @@ fn waits() -> bool {
     true
 }
 
-/// How a run came about. Who asked for it is a separate question: see [`RunInfo::triggered_by`].
+/// How a run came about. Who asked for it is a separate question: see [`RunInfo::requested_by`],
+/// and for a task [`RunInfo::triggered_by`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, Schema)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -185,6 +191,7 @@ impl RunInfo {
             timezone: None,
             triggered_by: None,
             triggering_events: None,
+            requested_by: Vec::new(),
         }
     }
 
@@ -247,6 +254,11 @@ impl RunInfo {
     pub(crate) fn event(dag_id: &str, at: Timestamp, number: i64) -> Self {
         let run_id = format!("event__{number}__{dag_id}");
         RunInfo { run_id, run_type: RunType::Event, ..RunInfo::manual(dag_id, at) }
+    }
+
+    /// The same run, for those who have asked for it.
+    pub(crate) fn for_requesters(self, names: Vec<String>) -> Self {
+        RunInfo { requested_by: names, ..self }
     }
 
     /// The same run, which consumes these events.

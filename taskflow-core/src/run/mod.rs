@@ -15,6 +15,7 @@ mod index;
 mod info;
 #[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "only the command line follows live runs"))]
 mod progress;
+mod respondents;
 mod restored;
 mod state;
 mod stored_value;
@@ -31,6 +32,7 @@ pub use graph_changes::GraphChanges;
 pub use index::TaskIndex;
 pub use info::{ConsumedEvents, RunInfo, RunType, TriggeredBy, TriggeringEvents};
 pub(crate) use progress::{ActiveTask, RunProgress};
+pub use respondents::QuestionRespondents;
 pub(crate) use restored::{AttemptRecord, Restored, RestoredNote, RestoredState, RestoredTask};
 pub(crate) use state::Transition;
 pub use state::{RunState, TaskState};

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::event_payload::RUN_ENDED;
+use super::respondents::QuestionRespondents;
 use crate::base::Timestamp;
 
 /// The key in the task state store under which a task that asks people keeps its [`Question`].
@@ -14,6 +15,9 @@ pub(crate) struct Question {
     pub(crate) question: String,
     /// The type of the answer, without modules.
     pub(crate) answer: String,
+    /// Who may answer. A question that was stored by an earlier version says nothing about it.
+    #[serde(flatten)]
+    pub(crate) respondents: QuestionRespondents,
 }
 
 /// What a task instance waits for without holding a slot.
@@ -33,6 +37,9 @@ pub struct WaitView {
     /// The type of the answer, without modules.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub answer: Option<String>,
+    /// Who may answer, if it asks people.
+    #[serde(flatten)]
+    pub respondents: QuestionRespondents,
 }
 
 impl WaitView {
@@ -42,9 +49,12 @@ impl WaitView {
         pokes: Option<u32>,
         kept: Option<&str>,
     ) -> Self {
-        let asked = kept.filter(|_| event.is_some()).and_then(|text| serde_json::from_str(text).ok());
-        let (question, answer) = asked.map(|Question { question, answer }| (question, answer)).unzip();
-        WaitView { until, event, pokes, question, answer }
+        let asked = kept.filter(|_| event.is_some()).and_then(|text| serde_json::from_str::<Question>(text).ok());
+        let (question, answer, respondents) = match asked {
+            Some(Question { question, answer, respondents }) => (Some(question), Some(answer), respondents),
+            None => (None, None, QuestionRespondents::default()),
+        };
+        WaitView { until, event, pokes, question, answer, respondents }
     }
 
     /// The id of the run whose end it waits for.

@@ -11,7 +11,7 @@ use axum::http::{Extensions, HeaderMap};
 use super::ServerState;
 use super::auth::{Peer, Principal};
 use crate::journal::Journal;
-use crate::ops::{Actor, Client, Via, acting_from};
+use crate::ops::{Actor, Client, Membership, Via, acting_from};
 
 /// The most bytes of the id that a client gives its request.
 const REQUEST_ID: usize = 100;
@@ -27,10 +27,12 @@ impl Acting {
 
     /// For a request that comes from there.
     pub(super) fn from(state: &ServerState, client: Client, extensions: &Extensions) -> Acting {
-        let known = extensions.get::<Arc<Principal>>().and_then(|principal| principal.actor().cloned());
+        let principal = extensions.get::<Arc<Principal>>();
+        let known = principal.and_then(|principal| Some((principal.actor()?.clone(), principal.membership())));
         // Those who log in, and the senders of deliveries, are not known yet.
-        let actor = known.unwrap_or_else(|| Actor { name: "somebody".to_owned(), via: Via::Session });
-        Acting(acting_from(&state.service, &actor, client))
+        let somebody = || (Actor { name: "somebody".to_owned(), via: Via::Session }, Membership::default());
+        let (actor, membership) = known.unwrap_or_else(somebody);
+        Acting(acting_from(&state.service, &actor, membership, client))
     }
 }
 

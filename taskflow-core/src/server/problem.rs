@@ -171,6 +171,7 @@ fn answer_to(error: &OpsError) -> (StatusCode, bool) {
             _,
         ) => (StatusCode::PRECONDITION_FAILED, true),
         (OpsError::Journal(JournalError::PrunedRun { .. }) | OpsError::PrunedDag { .. }, _) => (StatusCode::GONE, true),
+        (OpsError::MayNotAnswer { .. }, _) => (StatusCode::FORBIDDEN, true),
         (OpsError::Journal(JournalError::Files(_)), _) => (StatusCode::SERVICE_UNAVAILABLE, true),
         (_, ErrorKind::NotFound) => (StatusCode::NOT_FOUND, !matches!(error, OpsError::NoHome { .. })),
         (_, ErrorKind::Conflict) => (StatusCode::CONFLICT, true),

@@ -253,7 +253,7 @@ impl Backfills {
         self.is_due |= waits == Some(BackfillWaits::ForWindow) && plan.phase == BackfillPhase::Active;
         let mut runs = Vec::new();
         for (slot, run) in new {
-            match run_of_backfill(dag, stored.number, slot, run, &plan.request, now) {
+            match run_of_backfill(dag, stored.number, slot, run, &plan, now) {
                 Ok(run) => runs.push(run),
                 Err(reason) => plan.note_not_made(schedule, slot.at, reason, now),
             }

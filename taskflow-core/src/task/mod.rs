@@ -19,6 +19,7 @@ mod options;
 mod params;
 mod processes;
 mod production;
+mod respondents;
 mod retry;
 mod rule;
 mod run_of;
@@ -54,6 +55,7 @@ pub use params::ParamsError;
 #[cfg(unix)]
 pub(crate) use processes::ProcessHold;
 pub use production::Production;
+pub use respondents::Respondents;
 pub(crate) use retry::JudgedError;
 pub use retry::{Backoff, Retry, RetryPolicy};
 pub use rule::{Setups, Tally, TriggerRule, UnknownTriggerRule, Verdict};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Backoff, Callbacks, Deadline, Executor, SensorOptions, TriggerRule};
+use super::{Backoff, Callbacks, Deadline, Executor, Respondents, SensorOptions, TriggerRule};
 
 /// The table of the options of a task. Each row is one option:
 ///
@@ -56,6 +56,8 @@ macro_rules! task_options {
             connections: &'static [&'static str] = &[], merge(list), hash(if_any), show(tags);
             /// Secrets that the configuration must have when a run starts.
             secrets: &'static [&'static str] = &[], merge(list), hash(if_any), show(tags);
+            /// Who may answer its question. Set where it asks; not a task default of a DAG.
+            respondents: Option<Respondents> = None, merge(first), hash(never), show(nothing);
         }
     };
 }

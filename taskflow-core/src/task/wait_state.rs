@@ -5,7 +5,7 @@
 
 use serde::de::DeserializeOwned;
 
-use super::{Abort, Interrupt, TaskContext, Wait};
+use super::{Abort, Interrupt, Respondents, TaskContext, Wait};
 use crate::base::Timestamp;
 use crate::run::{EventPayload, Events, RUN_ENDED};
 
@@ -21,6 +21,8 @@ pub(crate) struct WaitState {
     /// The number of the last event that it could not use.
     pub(crate) after: u64,
     pub(crate) events: Events,
+    /// Who may answer what it asks, if not everybody may.
+    pub(crate) respondents: Option<Respondents>,
 }
 
 impl TaskContext {
@@ -124,6 +126,11 @@ impl TaskContext {
             tracing::warn!(target: "taskflow", "the event `{key}` has the value {value}, which is not a {ty}: {error}");
             *number
         }))
+    }
+
+    /// Who may answer what the task asks, if not everybody may.
+    pub(crate) fn respondents(&self) -> Option<Respondents> {
+        self.identity().wait_state.as_ref()?.respondents
     }
 
     /// The event with this key that was passed to the task, if any.

@@ -3,8 +3,8 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::TaskContext;
 use super::host::{DetachedHost, Pushed, Unfit};
+use super::{Respondents, TaskContext};
 use crate::base::text::bounded;
 use crate::base::{Failure, private};
 use crate::run::{QUESTION, Question};
@@ -257,8 +257,9 @@ impl TaskContext {
     }
 
     /// Notes what the task is going to ask people. It is stored with the beginning of the wait.
-    pub(crate) fn note_question(&self, question: &str, answer: String) {
-        let asked = Question { question: question.to_owned(), answer };
+    pub(crate) fn note_question(&self, question: &str, answer: String, respondents: Option<Respondents>) {
+        let respondents = respondents.unwrap_or_default().stored();
+        let asked = Question { question: question.to_owned(), answer, respondents };
         if let Ok(text) = serde_json::to_string(&asked) {
             // The note is taken at once; only the confirmation is not waited for. A question that
             // cannot be kept is in the log.

@@ -337,6 +337,25 @@ pub(super) fn with_sensor(
     });
 }
 
+/// Like [`with_node`], for options of tasks that a later layer defines: `change` says why it cannot
+/// be made.
+pub(super) fn with_own_option(
+    handle: Handle,
+    at: &'static Location<'static>,
+    change: impl FnOnce(&'static TaskDef, &mut TaskOptions) -> Result<(), String>,
+) {
+    with_draft(|draft| match draft.task_of(handle, at) {
+        Ok(task) => {
+            let node = &mut draft.nodes[task];
+            let (def, task) = (node.def, node.explicit_id.as_deref().unwrap_or(node.def.id).to_owned());
+            if let Err(message) = change(def, node.options_mut()) {
+                draft.errors.push(BuildError::Words { task, message, at: at.into() });
+            }
+        }
+        Err(error) => draft.errors.push(error),
+    });
+}
+
 pub(super) fn add_order(upstream: Handle, downstream: Handle, at: &'static Location<'static>) {
     with_draft(|draft| match (draft.task_of(upstream, at), draft.task_of(downstream, at)) {
         (Ok(upstream), Ok(downstream)) => draft.orders.push(Order { upstream, downstream, at }),

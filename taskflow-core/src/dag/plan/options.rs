@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use crate::task::{Callbacks, Deadline, Executor, RetryPolicy, SensorPolicy, TaskOptions, TriggerRule, Waiting};
+use crate::task::{
+    Callbacks, Deadline, Executor, Respondents, RetryPolicy, SensorPolicy, TaskOptions, TriggerRule, Waiting,
+};
 
 /// The table of the resolved options. Each row is one option:
 ///
@@ -65,6 +67,8 @@ macro_rules! node_options {
             connections: &'static [&'static str] = |call| call.options.connections, hash(if_any), show(12: tags);
             /// Secrets that the configuration must have when a run starts.
             secrets: &'static [&'static str] = |call| call.options.secrets, hash(if_any), show(13: tags);
+            /// Who may answer its question, if it asks people and not everybody may.
+            respondents: Option<Respondents> = |call| call.options.respondents, hash(if_some), show(16: respondents);
         }
     };
 }

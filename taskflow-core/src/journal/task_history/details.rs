@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::place::Place;
 use crate::base::Timestamp;
 use crate::base::schema::Schema;
-use crate::run::{TaskState, WaitRecord, WaitView};
+use crate::run::{QuestionRespondents, TaskState, WaitRecord, WaitView};
 
 /// What few task instances of a stored run have. A [`TaskHistory`](super::TaskHistory) dereferences
 /// to it.
@@ -140,6 +140,9 @@ pub struct WaitHistory {
     /// The type of the answer, without modules.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub answer: Option<String>,
+    /// Who may answer, if it asks people.
+    #[serde(flatten)]
+    pub respondents: QuestionRespondents,
     /// Whether it is a sensor.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) poke: bool,
@@ -148,13 +151,14 @@ pub struct WaitHistory {
 impl WaitHistory {
     /// What it waits for, as views have it.
     pub fn view(&self) -> WaitView {
-        let WaitHistory { count, until, event, question, answer, poke, .. } = self;
+        let WaitHistory { count, until, event, question, answer, respondents, poke, .. } = self;
         WaitView {
             until: *until,
             event: event.clone(),
             pokes: poke.then_some(*count),
             question: question.clone(),
             answer: answer.clone(),
+            respondents: respondents.clone(),
         }
     }
 }

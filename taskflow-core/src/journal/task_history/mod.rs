@@ -216,7 +216,7 @@ impl TaskHistory {
         self.settle(at, state);
         let event = record.event.as_ref().map(|(key, _)| key.clone());
         let kept = self.task_state.get(QUESTION).map(String::as_str);
-        let WaitView { question, answer, .. } = WaitView::new((record.until, event.clone()), None, kept);
+        let WaitView { question, answer, respondents, .. } = WaitView::new((record.until, event.clone()), None, kept);
         let details = self.details();
         details.waits_for = Some(WaitHistory {
             since: record.since,
@@ -225,6 +225,7 @@ impl TaskHistory {
             event,
             question,
             answer,
+            respondents,
             poke,
         });
         details.wait = Some(Box::new(record));

@@ -31,6 +31,9 @@ pub struct Authenticated {
     pub user: Option<String>,
     /// What they may do.
     pub access: Access,
+    /// The groups of the user, as the provider said at the last log-in. Users with a password have
+    /// none.
+    pub groups: Vec<String>,
     /// When the user of a session has given the password. Tokens and users of a provider have
     /// none.
     pub confirmed: Option<Timestamp>,
@@ -173,6 +176,7 @@ pub async fn session(journal: &Journal, secret: &str) -> Result<Option<Authentic
         actor: by_session(user.name()),
         user: Some(user.name().to_owned()),
         access: Access::of(user.state.grants),
+        groups: user.state.identity.map(|identity| identity.groups).unwrap_or_default(),
         confirmed: has_password.then_some(state.confirmed.unwrap_or(state.created)),
     }))
 }

@@ -209,17 +209,19 @@ pub async fn token(journal: &Journal, text: &str) -> Result<Option<Authenticated
         return Ok(None);
     }
     let mut access = Access::of(state.grants);
-    let mut user = None;
+    let (mut user, mut groups) = (None, Vec::new());
     if !row.owner.is_empty() {
         let owner = find(journal, &row.owner).await?.filter(|owner| owner.state.generation == state.generation);
         let Some(owner) = owner.filter(|owner| !owner.state.is_nobody()) else { return Ok(None) };
         user = Some(row.owner.clone());
         access = access.within(owner.state.grants);
+        groups = owner.state.identity.map(|identity| identity.groups).unwrap_or_default();
     }
     if now.since(row.used) >= NOTED {
         accounts.use_account(AccountKind::Token, &row.name, now).await.map_err(JournalError::from)?;
     }
-    Ok(Some(Authenticated { actor: Actor { name: row.name, via: Via::Token }, user, access, confirmed: None }))
+    let actor = Actor { name: row.name, via: Via::Token };
+    Ok(Some(Authenticated { actor, user, access, groups, confirmed: None }))
 }
 
 /// For fuzzing: reads a text as a token, and as its stored state.

@@ -18,7 +18,7 @@ pub use entry::{AuditEntry, AuditList, AuditQuery, audit};
 pub use pages::AuditPages;
 #[cfg(feature = "server")]
 pub(super) use trail::acting_instead;
-pub use trail::{AuditTarget, acting_as, audit_refusal};
+pub use trail::{AuditTarget, acting_as, acting_as_member, audit_refusal};
 #[cfg(feature = "server")]
-pub(crate) use trail::{Client, acting_from};
+pub(crate) use trail::{Client, Membership, acting_from};
 pub(super) use trail::{Trail, changed};

@@ -45,7 +45,23 @@ use crate::store::AuditRow;
 /// # tokio::runtime::Runtime::new().unwrap().block_on(example()).unwrap();
 /// ```
 pub fn acting_as(journal: &Journal, actor: &Actor) -> Journal {
-    acting_from(journal, actor, Client::default())
+    acting_from(journal, actor, Membership::default(), Client::default())
+}
+
+/// As [`acting_as`], for somebody who is in these groups: they may answer questions
+/// [for them](crate::approval#who-may-answer). The program is believed.
+pub fn acting_as_member(journal: &Journal, actor: &Actor, groups: &[String]) -> Journal {
+    let membership = Membership { user: None, groups: groups.to_vec() };
+    acting_from(journal, actor, membership, Client::default())
+}
+
+/// What is known of an actor besides the name.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Membership {
+    /// The user that the session or the token belongs to.
+    pub(crate) user: Option<String>,
+    /// The groups of the person.
+    pub(crate) groups: Vec<String>,
 }
 
 /// Where a request comes from.
@@ -58,16 +74,18 @@ pub(crate) struct Client {
 }
 
 /// As [`acting_as`], for a request.
-pub(crate) fn acting_from(journal: &Journal, actor: &Actor, client: Client) -> Journal {
-    let Client { peer, request } = client;
-    journal.signed(Signature { actor: actor.name.clone(), via: actor.via.name(), peer, request })
+pub(crate) fn acting_from(journal: &Journal, actor: &Actor, membership: Membership, client: Client) -> Journal {
+    let (Membership { user, groups }, Client { peer, request }) = (membership, client);
+    journal.signed(Signature { actor: actor.name.clone(), via: actor.via.name(), user, groups, peer, request })
 }
 
 /// The same journal for another actor of the same client: whoever has just logged in.
 #[cfg(feature = "server")]
 pub(in crate::ops) fn acting_instead(journal: &Journal, actor: &Actor) -> Journal {
     match journal.signature().cloned() {
-        Some(known) => journal.signed(Signature { actor: actor.name.clone(), via: actor.via.name(), ..known }),
+        Some(Signature { peer, request, .. }) => {
+            acting_from(journal, actor, Membership::default(), Client { peer, request })
+        }
         None => journal.clone(),
     }
 }
@@ -166,7 +184,7 @@ pub async fn audit_refusal(
 
 /// The row of a signed journal.
 fn row(journal: &Journal, action: Action, target: AuditTarget, reason: &str) -> Option<AuditRow> {
-    let Signature { actor, via, peer, request } = journal.signature()?.clone();
+    let Signature { actor, via, peer, request, .. } = journal.signature()?.clone();
     let AuditTarget { dag, run_id, run, backfill, asset, account: _ } = target;
     Some(AuditRow {
         number: 0,
@@ -259,10 +277,11 @@ impl Trail {
             Ok(answer) => return Ok((answer, self)),
             Err(error) => error,
         };
-        let outcome = match error.kind() {
-            ErrorKind::NotFound => None,
-            ErrorKind::Conflict | ErrorKind::Invalid => Some(Outcome::RefusedState),
-            ErrorKind::Unavailable | ErrorKind::Damaged => Some(Outcome::Failed),
+        let outcome = match (&error, error.kind()) {
+            (OpsError::MayNotAnswer { .. }, _) => Some(Outcome::RefusedRight),
+            (_, ErrorKind::NotFound) => None,
+            (_, ErrorKind::Conflict | ErrorKind::Invalid) => Some(Outcome::RefusedState),
+            (_, ErrorKind::Unavailable | ErrorKind::Damaged) => Some(Outcome::Failed),
         };
         if let Some(outcome) = outcome.filter(|_| self.is_own) {
             self.journal.amend_audit(|row| {

@@ -197,7 +197,7 @@ mod node_option {
         Backoff, Callbacks, Deadline, Duration, NodeOptions, OptionList, RetryPolicy, SensorPolicy, Teardown,
         TriggerRule, Value, Waiting, backoff_text, task_option, units,
     };
-    use crate::task::Executor;
+    use crate::task::{Executor, Respondents};
 
     fn other(value: Duration, default: Duration) -> Option<String> {
         (value != default).then(|| units::duration(value))
@@ -269,6 +269,12 @@ mod node_option {
 
     pub(super) fn callbacks(list: &mut OptionList, name: &'static str, value: Callbacks, _: &NodeOptions) {
         task_option::callbacks(list, name, value);
+    }
+
+    pub(super) fn respondents(list: &mut OptionList, _name: &'static str, value: Option<Respondents>, _: &NodeOptions) {
+        let Some(Respondents { answered_by, four_eyes }) = value else { return };
+        task_option::tags(list, "answered_by", answered_by);
+        list.push_some("four_eyes", four_eyes.then_some(true));
     }
 
     pub(super) fn tags(list: &mut OptionList, name: &'static str, value: &[&str], _: &NodeOptions) {

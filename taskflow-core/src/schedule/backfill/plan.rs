@@ -17,6 +17,9 @@ use crate::schedule::state::Span;
 pub struct BackfillPlan {
     /// What people did with it, oldest first: somebody started it.
     pub history: Vec<BackfillAction>,
+    /// The names of those who have asked for its runs, if they are known.
+    #[serde(default)]
+    pub requested_by: Vec<String>,
     /// What it was asked to do. Its ranges are in order, disjoint, and end at the latest when the
     /// plan was made.
     pub request: BackfillRequest,

@@ -175,6 +175,7 @@ impl BackfillPlan {
         }
         let plan = BackfillPlan {
             history: Vec::new(),
+            requested_by: Vec::new(),
             request: BackfillRequest { ranges, ..request },
             phase: BackfillPhase::Active,
             total: 0,

@@ -2,7 +2,8 @@
 
 use crate::base::Timestamp;
 use crate::ops::accounts::{Access, Authenticated, Right};
-use crate::ops::{Actor, Via};
+use crate::ops::{Actor, Membership, Respondent, Via};
+use crate::run::QuestionRespondents;
 
 /// Who a request comes from.
 #[derive(Clone, Debug)]
@@ -10,6 +11,8 @@ pub(in crate::server) struct Principal {
     actor: Option<Actor>,
     user: Option<String>,
     access: Access,
+    /// The groups that a provider or a proxy names.
+    groups: Vec<String>,
     /// Whether everybody who reaches the server is this principal.
     is_everybody: bool,
     /// When they have given their password; `None` if they have not logged in with one.
@@ -28,18 +31,20 @@ pub(in crate::server) enum Owner {
 impl Principal {
     /// Nobody, who may do nothing.
     pub(in crate::server) fn nobody() -> Self {
-        Principal { actor: None, user: None, access: Access::default(), is_everybody: false, confirmed: None }
+        let (access, groups) = (Access::default(), Vec::new());
+        Principal { actor: None, user: None, access, groups, is_everybody: false, confirmed: None }
     }
 
     /// Whoever uses this machine; or everybody, if authentication is off.
     pub(super) fn anybody(is_everybody: bool) -> Self {
         let actor = Actor { name: crate::base::account(), via: Via::Loopback };
-        Principal { actor: Some(actor), user: None, access: Access::all(), is_everybody, confirmed: None }
+        let (access, groups) = (Access::all(), Vec::new());
+        Principal { actor: Some(actor), user: None, access, groups, is_everybody, confirmed: None }
     }
 
-    pub(super) fn named(name: String, user: Option<String>, access: Access) -> Self {
+    pub(super) fn named(name: String, user: Option<String>, access: Access, groups: Vec<String>) -> Self {
         let actor = Some(Actor { name, via: Via::Proxy });
-        Principal { actor, user, access, is_everybody: false, confirmed: None }
+        Principal { actor, user, access, groups, is_everybody: false, confirmed: None }
     }
 
     /// Who it is; `None`: nobody that is known.
@@ -50,6 +55,20 @@ impl Principal {
     /// The user that the session or the token belongs to.
     pub(in crate::server) fn user(&self) -> Option<&str> {
         self.user.as_deref()
+    }
+
+    /// What is known of them besides the name.
+    pub(in crate::server) fn membership(&self) -> Membership {
+        Membership { user: self.user.clone(), groups: self.groups.clone() }
+    }
+
+    /// Whether they may answer a question, as far as the question says. They need the right to
+    /// operate the DAG besides.
+    pub(in crate::server) fn may_answer(&self, respondents: &QuestionRespondents, requested_by: &[String]) -> bool {
+        self.actor.as_ref().is_some_and(|Actor { name, via }| {
+            let respondent = Respondent { name, via: via.name(), user: self.user(), groups: &self.groups };
+            respondent.may_answer(respondents, requested_by)
+        })
     }
 
     /// Whose share of the server their requests take from, if they are known by name.
@@ -98,7 +117,7 @@ impl Principal {
 }
 
 impl From<Authenticated> for Principal {
-    fn from(Authenticated { actor, user, access, confirmed }: Authenticated) -> Self {
-        Principal { actor: Some(actor), user, access, is_everybody: false, confirmed }
+    fn from(Authenticated { actor, user, access, groups, confirmed }: Authenticated) -> Self {
+        Principal { actor: Some(actor), user, access, groups, is_everybody: false, confirmed }
     }
 }

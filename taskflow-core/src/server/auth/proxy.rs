@@ -35,11 +35,15 @@ impl ProxyAuth {
         peer.is_some_and(|Peer(address)| self.trusted.iter().any(|network| network.contains(address)))
     }
 
-    /// What members of the groups that a request names may do.
-    fn grants(&self, headers: &HeaderMap) -> Vec<Grant> {
-        let Some((header, roles)) = &self.groups else { return Vec::new() };
-        let named = only(headers, header).unwrap_or_default().split(',').map(|group| group.trim().to_owned());
-        roles.of(&named.collect::<Vec<_>>())
+    /// The groups that a request names.
+    fn groups(&self, headers: &HeaderMap) -> Vec<String> {
+        let named = self.groups.as_ref().and_then(|(header, _)| only(headers, header)).unwrap_or_default();
+        named.split(',').map(str::trim).filter(|group| !group.is_empty()).map(str::to_owned).collect()
+    }
+
+    /// What members of these groups may do.
+    fn grants(&self, groups: &[String]) -> Vec<Grant> {
+        self.groups.as_ref().map(|(_, roles)| roles.of(groups)).unwrap_or_default()
     }
 
     /// The principal of a request that a proxy has authenticated. A user of this server has the
@@ -52,15 +56,16 @@ impl ProxyAuth {
     ) -> Result<Option<Principal>, Problem> {
         let name = only(headers, &self.header).filter(|name| self.is_trusted(peer) && name.len() <= 256);
         let Some(name) = name else { return Ok(None) };
+        let groups = self.groups(headers);
         if let Some(user) = accounts::user(journal, name).await? {
             let access = Access::of(user.grants);
-            return Ok(Some(Principal::named(user.name.clone(), Some(user.name), access)));
+            return Ok(Some(Principal::named(user.name.clone(), Some(user.name), access, groups)));
         }
-        let mut grants = self.grants(headers);
+        let mut grants = self.grants(&groups);
         if grants.is_empty() {
             grants.extend(self.role.map(|role| Grant::new(role, DagPattern::All)));
         }
-        Ok(Some(Principal::named(name.to_owned(), None, Access::of(grants))))
+        Ok(Some(Principal::named(name.to_owned(), None, Access::of(grants), groups)))
     }
 }
 

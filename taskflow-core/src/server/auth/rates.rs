@@ -196,7 +196,8 @@ mod tests {
         let known = |name: &str, via, user: Option<&str>| {
             let actor = Actor { name: name.to_owned(), via };
             let user = user.map(str::to_owned);
-            let principal = Authenticated { actor, user, access: Access::default(), confirmed: None }.into();
+            let (access, groups) = (Access::default(), Vec::new());
+            let principal = Authenticated { actor, user, access, groups, confirmed: None }.into();
             Key::of(Some(&principal), None)
         };
         let kim = known("kim", Via::Session, Some("kim"));
@@ -210,7 +211,7 @@ mod tests {
 
     #[test]
     fn a_bucket_is_that_of_a_name_or_of_a_network() {
-        let kim = Principal::named("kim".to_owned(), None, Access::default());
+        let kim = Principal::named("kim".to_owned(), None, Access::default(), Vec::new());
         let (here, there) = (peer("192.0.2.1"), peer("198.51.100.1"));
         assert_eq!(Key::of(Some(&kim), here), Key::of(Some(&kim), there));
         assert_ne!(Key::of(Some(&kim), here), Key::of(None, here));

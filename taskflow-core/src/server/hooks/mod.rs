@@ -45,7 +45,7 @@ use crate::base::schema::Schema;
 use crate::base::text::{bounded, one_line};
 use crate::config::{Config, ConfigError, Webhook, WebhookScheme};
 use crate::journal::Note;
-use crate::ops::{self, Action, Actor, AuditTarget, NewAssetEvent, Via, acting_from};
+use crate::ops::{self, Action, Actor, AuditTarget, Membership, NewAssetEvent, Via, acting_from};
 
 /// Where the names of webhooks follow.
 pub(super) const PATH: &str = "/api/v1/hooks/";
@@ -93,7 +93,7 @@ pub(super) async fn receive(call: Call) -> Answer {
     let event = event(webhook, name, delivery, &call.raw).inspect_err(|_| count("invalid"))?;
     let note = Note { by: format!("webhook {name}"), reason: String::new() };
     let actor = Actor { name: name.to_owned(), via: Via::Webhook };
-    let service = acting_from(&call.state.service, &actor, call.client.clone());
+    let service = acting_from(&call.state.service, &actor, Membership::default(), call.client.clone());
     match ops::emit(&service, &webhook.asset, event, &note).await {
         Ok(emitted) if emitted.is_new => {
             count("emitted");
@@ -176,7 +176,7 @@ async fn note_refusal(call: &Call, name: &str, webhook: Option<&Webhook>, refusa
     let from = call.client.peer.as_deref().unwrap_or("an unknown address");
     tracing::warn!("a delivery to the webhook `{name}` from {from} was refused: {refusal}");
     let actor = Actor { name: "nobody".to_owned(), via: Via::Webhook };
-    let service = acting_from(&call.state.service, &actor, call.client.clone());
+    let service = acting_from(&call.state.service, &actor, Membership::default(), call.client.clone());
     let target = webhook.map(|webhook| AuditTarget::asset(&webhook.asset)).unwrap_or_default();
     let error = format!("the delivery to the webhook `{name}` was refused: {refusal}");
     if let Err(error) = ops::audit_refusal(&service, Action::Emit, target, &error, 0).await {

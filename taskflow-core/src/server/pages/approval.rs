@@ -164,6 +164,9 @@ impl ApprovalPage {
         };
         let closed = match state.may(Right::Operate, &approval.dag_id) {
             false => "You do not have the right `operate` for this DAG.",
+            true if !state.principal().may_answer(&approval.respondents, &approval.requested_by) => {
+                "You are not one of those who may answer."
+            }
             true if state.options.read_only => "This server is read-only. Answer on the command line.",
             true => "",
         };
@@ -179,7 +182,7 @@ impl ApprovalPage {
                 Fact::new("Run", number.to_string()).to(address::run(number)).hint(approval.state.name()),
                 Fact::new("Logical date", clock.at(approval.logical_date).text),
                 Fact::new("Task", task.clone()).to(address::task(number, task)),
-                Fact::new("Who may answer", "Everybody who may operate the DAG"),
+                Fact::new("Who may answer", capital(&approval.respondents.in_words())),
             ],
             about: about.collect(),
             deadlines: approval.deadlines.iter().map(|at| (clock.at(at.at), sentence(&at.then))).collect(),
@@ -199,4 +202,11 @@ impl ApprovalPage {
             command: program.line(&["release", &number.to_string(), &approval.key, "--value", &value]),
         }
     }
+}
+
+/// With a capital letter at the beginning.
+fn capital(words: &str) -> String {
+    let mut letters = words.chars();
+    let first: String = letters.next().into_iter().flat_map(char::to_uppercase).collect();
+    first + letters.as_str()
 }

@@ -10,6 +10,7 @@ use super::marks::Mark;
 use super::reply::{Page, request};
 use super::times::Moment;
 use crate::base::text::bounded;
+use crate::ops::accounts::Right;
 use crate::server::api::approvals::seen_approvals;
 use crate::server::auth::Visitor;
 
@@ -37,6 +38,10 @@ struct ApprovalRow {
     since: Moment,
     /// What happens first without an answer, and when.
     deadline: Option<(Moment, String)>,
+    /// Who may answer, unless it is everybody who may operate the DAG.
+    who: String,
+    /// Whether the visitor may.
+    may_answer: bool,
 }
 
 pub(super) async fn show(state: Visitor) -> Page {
@@ -45,6 +50,12 @@ pub(super) async fn show(state: Visitor) -> Page {
     let clock = &request.clock;
     let rows = seen_approvals(&state).await?.into_iter().map(|asked| ApprovalRow {
         mark: Mark::of("deferred"),
+        who: match asked.respondents.is_everybody() {
+            true => String::new(),
+            false => asked.respondents.in_words(),
+        },
+        may_answer: state.may(Right::Operate, &asked.dag_id)
+            && state.principal().may_answer(&asked.respondents, &asked.requested_by),
         question: bounded(asked.question.trim(), QUESTION).into_owned(),
         href: address::approval(asked.number, &asked.task),
         dag_href: address::dag(&asked.dag_id),

@@ -79,7 +79,7 @@ pub(super) async fn show(state: Visitor) -> Page {
         !seen.is_active(dag) && dag.last_run.as_ref().is_none_or(|run| run.state == RunState::Success)
     };
     let recent = recent(&state, dags.iter().filter(|dag| !is_calm(dag))).await?;
-    let mut needs = needs(&state.journal, dags, &recent, &program, &request.clock).await?;
+    let mut needs = needs(&state.journal, state.principal(), dags, &recent, &program, &request.clock).await?;
     let all_needs = needs.len();
     needs.truncate(NEEDS);
     let is_gone = |dag: &str| dags.iter().any(|known| known.is_gone && known.dag_id == dag);

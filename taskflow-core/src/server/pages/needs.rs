@@ -11,6 +11,7 @@ use super::times::{Clock, Moment};
 use crate::journal::{Journal, RunSummary, word_of};
 use crate::ops::{DagStatus, OpsError};
 use crate::run::{RunState, TaskState};
+use crate::server::auth::Principal;
 
 /// A pause that is older may have been forgotten.
 const LONG_PAUSE: Duration = Duration::from_secs(7 * 86_400);
@@ -34,10 +35,12 @@ pub(crate) struct Need {
     pub(crate) command: String,
 }
 
-/// What needs a person, the most urgent first. `recent` has the last runs of the DAGs that may need
+/// What needs a person, the most urgent first, with what a principal can do about it, apart from
+/// rights to the DAG. `recent` has the last runs of the DAGs that may need
 /// one, the newest first.
-pub(crate) async fn needs(
+pub(super) async fn needs(
     journal: &Journal,
+    principal: &Principal,
     dags: &[DagStatus],
     recent: &HashMap<String, Vec<RunSummary>>,
     program: &Program,
@@ -80,7 +83,7 @@ pub(crate) async fn needs(
         for run in runs.iter().filter(|run| run.state == RunState::Running) {
             read += 1;
             if read <= HISTORIES {
-                questions(journal, run, program, clock, &mut needs).await?;
+                questions(journal, principal, run, program, clock, &mut needs).await?;
             }
         }
     }
@@ -143,6 +146,7 @@ async fn of_run(
 /// The questions that tasks of a run ask.
 async fn questions(
     journal: &Journal,
+    principal: &Principal,
     run: &RunSummary,
     program: &Program,
     clock: &Clock,
@@ -165,7 +169,9 @@ async fn questions(
             about: format!("{} in run {} asks", task.id, run.number),
             detail: question.trim().to_owned(),
             since: Some(clock.at(wait.since)),
-            action: Some(Action::form("Answer…", address::approval(run.number, &task.id))),
+            action: principal
+                .may_answer(&wait.respondents, &history.info.requested_by)
+                .then(|| Action::form("Answer…", address::approval(run.number, &task.id))),
             command: program.line(&words),
         });
     }
