@@ -40,7 +40,7 @@
 //! | `versions` | The graphs of a DAG, and what changed between them. |
 //! | `audit`, `audit_words` | Who has changed what. |
 //! | `settings` | The configuration of the program, and what it works with. |
-//! | `form`, `trigger`, `changes`, `mark_form`, `emit`, `preview` | The forms that change something. |
+//! | `form`, `trigger`, `again`, `changes`, `mark_form`, `emit`, `preview` | The forms that change something. |
 //! | `bulk_runs`, `bulk_dags` | Those that change several runs or DAGs. |
 //! | `login`, `oidc`, `account`, `users` | Log-in, set-up, one's own tokens, users. |
 //! | `log`, `log_histogram` | The log of an attempt. |
@@ -53,6 +53,7 @@
 mod account;
 mod action;
 mod address;
+mod again;
 mod approval;
 mod approval_list;
 mod asset_list;
