@@ -5,7 +5,6 @@ use axum::extract::Path;
 use axum::response::{Html, Response};
 
 use super::action::Action;
-use super::address;
 use super::audit::AuditSection;
 use super::backfill_form::has_slots;
 use super::command::Program;
@@ -21,6 +20,7 @@ use super::run_facts::Fact;
 use super::slots::{NextRow, SlotRow, next_rows, slot_rows};
 use super::strip::typical;
 use super::times::took;
+use super::{address, schedule_reset};
 use crate::base::{ErrorKind, Timestamp, nearest};
 use crate::dag::DagDef;
 use crate::ops::accounts::Right;
@@ -260,6 +260,10 @@ fn actions(status: &DagStatus, def: &DagDef) -> Vec<Action> {
         actions.push(Action::form("Unpause…", format!("{here}/unpause")));
     } else if status.schedule.is_some() || !status.consumes.is_empty() {
         actions.push(Action::form("Pause…", format!("{here}/pause")));
+    }
+    // Its state may be damaged: then it has no page of slots.
+    if status.error.is_some() && def.options.schedule.is_some() {
+        actions.push(Action::form("Reset schedule…", schedule_reset::address_of(&status.dag_id)));
     }
     actions
 }

@@ -22,7 +22,7 @@ use super::run_tabs::tabs;
 use super::run_tasks::{TaskRow, rows, total};
 use super::timeline::{Axis, Tick};
 use super::times::took_for;
-use super::{address, again};
+use super::{address, again, release};
 use crate::journal::RunHistory;
 use crate::ops::accounts::Right;
 use crate::ops::{self, OpsError, TriggeredRun};
@@ -92,6 +92,8 @@ struct Wait {
     task: String,
     href: String,
     why: Sentence,
+    /// What can be sent to it.
+    action: Option<Action>,
 }
 
 #[derive(Debug)]
@@ -181,7 +183,7 @@ pub(super) async fn show(state: Visitor, Path(run): Path<String>, Query(query): 
             halted: history.halt_reason.clone().unwrap_or_default(),
             commands: commands(&history, &failures, &program),
             failures,
-            waits: if is_ended { Vec::new() } else { waits(&history) },
+            waits: if is_ended { Vec::new() } else { waits(&history, may_operate && is_known) },
             axis: axis.ticks.clone(),
             chips: chips(&history, &here, &chosen, &text),
             rows: rows(&matching[first.min(last)..last], number, &axis, &critical, &clock),
@@ -245,7 +247,7 @@ fn commands(history: &RunHistory, failures: &Failures, program: &Program) -> Vec
 }
 
 /// The tasks that hold up a run, those that others wait for first.
-fn waits(history: &RunHistory) -> Vec<Wait> {
+fn waits(history: &RunHistory, may_operate: bool) -> Vec<Wait> {
     const SHOWN: usize = 8;
     let mut open = history.explain_open();
     open.retain(|task| !task.state.is_terminal() && task.state != TaskState::None);
@@ -254,6 +256,7 @@ fn waits(history: &RunHistory) -> Vec<Wait> {
         mark: Mark::of(task.state.name()),
         href: address::task(history.number, &task.task),
         why: Sentence::new(&task.why.join("; ")),
+        action: history.task(&task.task).filter(|_| may_operate).and_then(|task| release::action_of(history, task)),
         task: task.task,
     });
     shown.collect()
