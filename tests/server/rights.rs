@@ -184,6 +184,7 @@ const PAGES: &[Case] = &[
     get("/dags/{dag}/grid.svg", VIEW, "/dags/daily/grid.svg"),
     get("/dags/{dag}/calendar", VIEW, "/dags/daily/calendar"),
     get("/dags/{dag}/slots", VIEW, "/dags/daily/slots"),
+    get("/dags/{dag}/backfills", VIEW, "/dags/daily/backfills"),
     get("/dags/{dag}/durations", VIEW, "/dags/daily/durations"),
     get("/dags/{dag}/tasks/{task}", VIEW, "/dags/daily/tasks/of_day"),
     get("/runs", List, "/runs"),

@@ -45,6 +45,7 @@ fn views() -> Router<ServerState> {
         .route("/dags/{dag}/graph", get(graph_page::of_dag))
         .route("/dags/{dag}/calendar", get(calendar::show))
         .route("/dags/{dag}/slots", get(slot_list::show))
+        .route("/dags/{dag}/backfills", get(backfill_list::of_dag))
         .route("/dags/{dag}/durations", get(durations::show))
         .route("/dags/{dag}/tasks/{task}", get(task_runs::show))
         .route("/runs", get(run_list::show))
