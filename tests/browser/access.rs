@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use taskflow_tests::clients::Clients;
 
 use crate::page::Page;
-use crate::site::{BEGINNINGS, full, walk};
+use crate::site::{BEGINNINGS, empty, full, walk};
 
 /// The rules of WCAG 2.2 AA, and what axe calls best practice: landmarks, the order of headings.
 /// The number of a line of a log is a link as high as the line, which the size of targets excepts.
@@ -70,4 +70,41 @@ fn a_page_is_used_with_the_keyboard() {
         stops += 1;
     }
     assert!((10..500).contains(&stops), "{stops} stops");
+}
+
+/// WCAG 2.1.4: what is typed by accident, or by speech, must not act. Nobody has logged in.
+#[test]
+fn keys_of_one_character_are_switched_off_and_on_without_a_log_in() {
+    let service = empty();
+    let page = Page::new(service.address);
+    page.open("/dags");
+    let focus_on = |css: &str| page.eval(&format!("document.activeElement.matches({css:?})"));
+    let switch = |words: &str| {
+        page.wait_for("document.querySelector('dialog')?.open === true");
+        page.click("dialog button");
+        assert_eq!(page.text("dialog button"), words);
+        page.eval("document.querySelector('dialog').close()");
+    };
+    page.press("?");
+    page.wait_for("document.querySelector('dialog')?.open === true");
+    assert!(page.text("dialog").contains("Keys of one character can be switched off here"), "{}", page.text("dialog"));
+    assert_eq!(page.text("dialog button"), "Single-key shortcuts are on");
+    switch("Single-key shortcuts are off");
+    // Also on the next page.
+    for path in ["/dags", "/runs"] {
+        page.open(path);
+        for key in ["/", "j", "?", "."] {
+            page.press(key);
+            assert_eq!(focus_on("body"), true, "{key} acts on {path}");
+        }
+        assert_eq!(page.count("dialog[open]"), 0, "{path}");
+    }
+    page.open("/dags");
+    page.click("#help");
+    switch("Single-key shortcuts are on");
+    page.press("j");
+    assert_eq!(focus_on("main a.name"), true);
+    page.press("/");
+    assert_eq!(focus_on("main [type=search]"), true);
+    page.assert_clean();
 }

@@ -152,6 +152,8 @@ fn a_grid_is_used_with_the_keyboard() {
     // Its name says what the colour does.
     let detail = page.eval("document.activeElement.title");
     assert!(detail.as_str().is_some_and(|detail| detail.starts_with("success, ")), "{detail}");
+    // So does a line at the end of the window.
+    assert_eq!(page.eval("getComputedStyle(document.activeElement, '::after').position"), "fixed");
     // The grid is one stop: its cells are reached with the arrows.
     page.press("Tab");
     assert_eq!(page.eval(is_in), false, "{}", page.eval("document.activeElement.outerHTML"));

@@ -1,7 +1,10 @@
 //! Small windows, large text, paper, and the colours and motions that a user prefers.
 
+use serde_json::json;
+use taskflow_tests::common::eventually;
+
 use crate::page::Page;
-use crate::site::{BEGINNINGS, full, large, walk};
+use crate::site::{BEGINNINGS, empty, full, large, walk};
 
 /// The elements that make the page wider than its window.
 const WIDER: &str = r"
@@ -100,4 +103,63 @@ fn a_run_is_printed_on_white_without_what_only_a_screen_needs() {
     assert_eq!(page.strings(WIDER), Vec::<String>::new());
     let document = page.call("Page.printToPDF", serde_json::json!({}));
     assert!(document["data"].as_str().is_some_and(|data| data.starts_with("JVBERi0")), "it is a PDF");
+}
+
+/// Number 36: a window of 360 pixels, and a thumb.
+#[test]
+fn on_a_phone_somebody_approves_retries_and_reads_a_log() {
+    /// What is pressed is not smaller than a fingertip may miss.
+    const TARGETS: &str = "Array.from(document.querySelectorAll('.act button, .act .button, dialog button'), \
+                           e => e.getBoundingClientRect()).every(r => r.height >= 24 && r.width >= 24)";
+
+    let service = empty();
+    let asking = service.trigger("asking", &json!({}));
+    let failed = service.trigger("hostile", &json!({}));
+    service.wait(failed, "failed");
+    eventually("it asks", || service.json("/api/v1/approvals").as_array().is_some_and(|all| all.len() == 1));
+    let page = Page::new(service.address);
+    page.hasten();
+    page.size(360, 740);
+    let check = |what: &str| {
+        let wider = page.strings(WIDER);
+        assert!(wider.is_empty(), "{what}: {wider:#?}");
+        assert_eq!(page.eval(TARGETS), true, "{what}");
+    };
+
+    // Approve.
+    page.open("/");
+    check("home");
+    page.click_words("Answer…");
+    page.wait_for("document.querySelector('dialog')?.open === true");
+    check("the question");
+    assert!(page.text("dialog h1").contains("Release 4.3 to all regions?"));
+    page.click("dialog button[value=approved]");
+    page.wait_for(&format!("location.pathname === '/runs/{asking}/tasks/release'"));
+    service.wait(asking, "success");
+
+    // Retry.
+    page.open("/");
+    page.follow_words("Retry");
+    assert_eq!(page.address(), format!("/runs/{failed}"));
+    let attempts = || {
+        let task = service.json(&format!("/api/v1/runs/{failed}/tasks/fails"));
+        task["attempts"].as_array().map_or(0, Vec::len)
+    };
+    eventually("it has run again", || attempts() == 2);
+    service.wait(failed, "failed");
+
+    // Read the log of what went wrong.
+    page.wait_for("document.querySelector('.wrong a.tail')?.getAttribute('href')?.endsWith('/2') === true");
+    check("the run");
+    page.follow_words("Full log");
+    assert_eq!(page.address(), format!("/runs/{failed}/tasks/fails/2"));
+    check("the log");
+    let lines = page.texts(".line .tx");
+    assert!(lines.iter().any(|line| line.contains("alert('x')")), "{lines:?}");
+    page.fill("[name=q]", "alert");
+    page.follow(".find button");
+    let found = page.texts(".line.hit .tx");
+    assert!(!found.is_empty() && found.iter().all(|line| line.contains("alert")), "{found:?}");
+    check("the search");
+    page.assert_clean();
 }

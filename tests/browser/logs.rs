@@ -38,9 +38,13 @@ impl Running {
 
     /// Writes `line 1`, `line 2` and so on, as the attempt would.
     fn log(&self, lines: std::ops::RangeInclusive<u32>) {
-        let line = |number| format!("{}\n", json!({"at": AT, "level": "INFO", "message": format!("line {number}")}));
+        self.append(lines.map(|number| format!("line {number}")));
+    }
+
+    fn append(&self, messages: impl Iterator<Item = String>) {
+        let line = |message| format!("{}\n", json!({"at": AT, "level": "INFO", "message": message}));
         let mut log = OpenOptions::new().create(true).append(true).open(&self.file).expect("a home can be written");
-        log.write_all(lines.map(line).collect::<String>().as_bytes()).expect("a home can be written");
+        log.write_all(messages.map(line).collect::<String>().as_bytes()).expect("a home can be written");
     }
 }
 
@@ -187,4 +191,37 @@ fn a_hostile_log_is_text() {
         );
     });
     assert!(kinds.contains("/runs/{}/tasks/{}/{}"), "{kinds:?}");
+}
+
+/// A part of number 15: a line of 1 MB that is there, and another one that comes while the log is
+/// followed. They were cut, and nothing led to the rest.
+#[test]
+fn a_line_of_a_megabyte_is_folded_and_leads_to_its_text() {
+    const LONG: usize = 1 << 20;
+
+    let running = Running::new();
+    let long = || std::iter::once(format!("{}the end", "x".repeat(LONG)));
+    running.log(1..=3);
+    running.append(long());
+    let page = Page::new(running.service.address);
+    page.hasten();
+    page.open(&running.page());
+    page.wait_for("document.querySelectorAll('.line').length === 4");
+    running.append(long());
+    running.log(6..=7);
+    page.wait_for("document.querySelectorAll('.line').length === 7");
+    let lengths = page.eval("Array.from(document.querySelectorAll('.line .tx'), line => line.textContent.length)");
+    let longest = lengths.as_array().expect("a list").iter().filter_map(serde_json::Value::as_u64).max();
+    assert!(longest.is_some_and(|longest| (10_000..11_000).contains(&longest)), "{lengths}");
+    assert_eq!(page.eval("document.documentElement.scrollWidth <= innerWidth"), true, "the page does not get wider");
+    let links = page.strings("Array.from(document.querySelectorAll('.line a.fold'), a => a.getAttribute('href'))");
+    assert_eq!(links, [4, 5].map(|line| format!("{}/raw?lines={line}", running.page())));
+    for link in links {
+        page.open(&link);
+        let text = page.eval("document.body.textContent.trim()");
+        let text = text.as_str().expect("a text");
+        assert!(text.ends_with("xthe end") && text.matches('x').count() == LONG, "{} bytes", text.len());
+        assert_eq!(text.lines().count(), 1, "other lines are not among them");
+    }
+    page.assert_clean();
 }

@@ -40,6 +40,7 @@
 //! 33. Each role is shown what it may do, and nothing that it would be refused.
 //! 34. A page of another origin reads and changes nothing; a foreign name is not answered.
 //! 35. Who knows no address runs an example, repairs it, and asks for a year of it.
+//! 36. A phone is enough to approve, to retry and to read a log.
 
 #![cfg(unix)]
 

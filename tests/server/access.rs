@@ -619,6 +619,7 @@ fn what_decides_who_may_do_what_needs_the_password_again() {
         ("/users/remove", "name=kim", "/users"),
         ("/account/tokens", "name=mine&role=admin", "/account"),
         ("/account/tokens/revoke", "name=mine", "/account"),
+        ("/dags/daily/reset-schedule", "reason=x", "/dags/daily/reset-schedule"),
     ] {
         let asked = service.post_form(path, &kim, body);
         assert_eq!(asked.status, 403, "{path}: {asked:?}");

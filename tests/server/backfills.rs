@@ -206,3 +206,21 @@ fn slots_that_failed_with_one_message_are_one_row() {
         assert_eq!(service.json(&format!("/api/v1/runs/{run}"))["state"], "failed", "{run}");
     }
 }
+
+/// `daily` has a schedule, `greeting` has none. Neither list was a view of a DAG.
+#[test]
+fn the_backfills_and_the_versions_of_a_dag_are_among_its_views() {
+    let service = Service::new();
+    let here = "/dags/daily/backfills";
+    assert_has(&page(&service, here), &["No backfill yet", "backfill daily 2026-01-01/2026-01-31", "Backfill…"]);
+    let backfill = start(&service, "from=2026-01-01&to=2026-01-02");
+    let list = page(&service, here);
+    assert_has(&list, &[&format!("href=\"{backfill}\""), &format!("href=\"{here}\" aria-current=\"page\"")]);
+    for path in ["/dags/daily", "/dags/daily/versions", "/dags/daily/grid"] {
+        assert_has(&page(&service, path), &[&format!("href=\"{here}\""), "href=\"/dags/daily/versions\""]);
+    }
+    let other = page(&service, "/dags/greeting/versions");
+    assert_has(&other, &["href=\"/dags/greeting/versions\" aria-current=\"page\""]);
+    assert!(!other.contains("/dags/greeting/backfills"), "it has no slots: {other}");
+    assert!(!page(&service, "/dags/greeting/backfills").contains("backfill 1"), "it is that of another DAG");
+}

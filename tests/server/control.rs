@@ -125,6 +125,7 @@ fn a_deadline_that_was_missed_is_listed_with_who_was_told_and_counted() {
     let rule = known["due"][0]["rule"].as_str().expect("a rule");
     assert!(!due.is_empty() && due.iter().all(|row| row.contains(&format!("tardy {rule} "))), "{rule}: {due:?}");
     eventually("the rail counts it", || page(&service, "/").contains("Deadlines <b class=\"badge\">"));
+    assert_has(&page(&service, "/"), &["tardy</a> <span class=\"soft\">has missed "]);
 }
 
 #[test]
@@ -139,6 +140,11 @@ fn a_notification_that_was_not_delivered_is_listed_with_its_error() {
     assert_eq!(failed.len(), 1, "{failed:?}");
     assert!(failed[0].starts_with("up for retry ") && failed[0].contains(&format!("ignored run {run} ")), "{failed:?}");
     assert!(failed[0].contains(" refuses ") && failed[0].ends_with("nobody is at the desk"), "{failed:?}");
+    let home = page(&service, "/");
+    assert_has(
+        &home,
+        &["1 thing needs you", &format!("run {run}: refuses was not delivered"), "nobody is at the desk"],
+    );
 }
 
 #[test]

@@ -120,6 +120,41 @@ fn the_page_of_runs_leads_to_the_files_of_what_it_shows() {
     assert!(!service.get("/runs?state=queued").body.contains("/api/v1/runs.csv"), "there is nothing to save");
 }
 
+/// The three runs were created today. The page had no field for a time.
+#[test]
+fn the_page_of_runs_shows_those_of_a_time_and_changes_no_others() {
+    let service = service();
+    let page = |query: &str| service.get(&format!("/runs?{query}")).body;
+    let shown = |query: &str| page(query).matches("<tr data-key=").count();
+    for (query, count) in [
+        ("since=2000-01-01", 3),
+        ("before=2000-01-01", 0),
+        ("since=2000-01-01&dag=gated", 1),
+        ("logical_since=2000-01-01T06:00:00Z&logical_before=2999-01-01", 3),
+        ("logical_since=2999-01-01", 0),
+    ] {
+        assert_eq!(shown(query), count, "{query}");
+    }
+    // Files, states and the change of all that match keep it.
+    let of_century = page("since=2000-01-01");
+    for kept in [
+        "href=\"/api/v1/runs.csv?since=2000-01-01T",
+        "href=\"/runs?state=failed&amp;since=2000-01-01\"",
+        "<input type=\"hidden\" name=\"since\" value=\"2000-01-01\">",
+        "<details class=\"dates\" open>",
+    ] {
+        assert!(of_century.contains(kept), "{kept}: {of_century}");
+    }
+    assert!(service.get("/runs:clear?of=all&since=2000-01-01&which=all").body.contains("of 3 runs"));
+    // What is no time matches nothing: a change would be of all runs of the DAG otherwise.
+    let mistake = "`soon` is neither a day such as 2026-01-31 nor a time";
+    let wrong = page("dag=greeting&since=soon");
+    assert!(wrong.contains(mistake) && wrong.contains("value=\"soon\""), "{wrong}");
+    assert_eq!(shown("dag=greeting&since=soon"), 0);
+    let refused = service.get("/runs:clear?of=all&dag=greeting&since=soon&which=all").body;
+    assert!(refused.contains(mistake) && !refused.contains("of 2 runs"), "{refused}");
+}
+
 #[test]
 fn the_command_line_prints_the_same_files() {
     let service = service();

@@ -25,6 +25,7 @@ mod openapi;
 mod pages;
 mod pages_bulk;
 mod pages_emit;
+mod pages_release;
 mod pages_trigger;
 mod paging;
 #[cfg(feature = "oidc")]

@@ -26,6 +26,8 @@ pub(crate) struct Line {
     pub(crate) level: &'static str,
     /// The message, and the fields of the record with the class `fields`: `rows=3`.
     pub(crate) pieces: Vec<Piece>,
+    /// Whether it is too long to be shown: the raw log has all of it.
+    pub(crate) is_cut: bool,
     /// Whether it is about the log itself, such as lines that were dropped.
     pub(crate) is_gap: bool,
     /// Whether it matches the search.
@@ -109,8 +111,11 @@ impl Numbers {
 pub(crate) fn of_record(record: &LogRecord, before: usize, start: Option<Timestamp>) -> impl Iterator<Item = Line> {
     record.lines().enumerate().map(move |(at, text)| {
         let is_first = at == 0;
-        let mut pieces = pieces(&bounded(text.trim_end_matches('\r'), LINE));
+        let text = text.trim_end_matches('\r');
+        let mut pieces = pieces(&bounded(text, LINE));
         let fields = if is_first { fields(record) } else { String::new() };
+        // Fields that were cut say so, which makes them longer than the limit.
+        let is_cut = text.len() > LINE || fields.len() > LINE;
         if !fields.is_empty() {
             pieces.push(Piece { class: "fields", text: format!(" {fields}") });
         }
@@ -120,6 +125,7 @@ pub(crate) fn of_record(record: &LogRecord, before: usize, start: Option<Timesta
             clock: if is_first { record.at.to_string() } else { String::new() },
             level: if is_first { name(record.level) } else { "" },
             pieces,
+            is_cut,
             is_gap: record.dropped > 0,
             is_hit: false,
             severity: record.level,
@@ -203,6 +209,21 @@ mod tests {
         assert_eq!((lines[0].level, lines[1].level), ("warn", ""));
         assert_eq!((&*lines[0].pieces[1].text, &*lines[1].pieces[0].text), (" n=1", "b"));
         assert!(lines[1].is_at_least(LogLevel::Warn) && lines[1].has("b"));
+    }
+
+    #[test]
+    fn a_line_that_is_cut_says_so() {
+        let line = |message: String, field: String| {
+            let text = serde_json::json!({
+                "at": "2026-01-31T06:00:00Z", "level": "INFO", "message": message, "fields": { "f": field },
+            });
+            lines(&[text.to_string().parse().unwrap()]).remove(0)
+        };
+        let long = || "x".repeat(1 << 20);
+        assert!(!line("x".repeat(LINE), "y".repeat(LINE - 2)).is_cut);
+        for cut in [line(long(), String::new()), line(String::new(), long()), line(long(), long())] {
+            assert!(cut.is_cut && cut.text().len() < 2 * LINE + 100, "{}", cut.text().len());
+        }
     }
 
     #[test]

@@ -87,9 +87,17 @@ impl DeadlineList {
     /// The DAGs of those that a person should look at, one for each: those that are likely to be
     /// missed, and those that were missed in the last day.
     pub fn urgent(&self) -> impl Iterator<Item = &str> {
-        let unlikely = self.due.iter().filter(|due| due.is_likely == Some(false)).map(|due| &*due.dag_id);
-        let is_news = |missed: &&MissedSlotDeadline| self.at.since(missed.missed.noticed) < NEWS;
-        unlikely.chain(self.missed.iter().filter(is_news).map(|missed| &*missed.dag_id))
+        self.unlikely().map(|due| &*due.dag_id).chain(self.news().map(|missed| &*missed.dag_id))
+    }
+
+    /// Those that are likely to be missed.
+    pub(crate) fn unlikely(&self) -> impl Iterator<Item = &DueDeadline> {
+        self.due.iter().filter(|due| due.is_likely == Some(false))
+    }
+
+    /// Those that were missed in the last day.
+    pub(crate) fn news(&self) -> impl Iterator<Item = &MissedSlotDeadline> {
+        self.missed.iter().filter(|missed| self.at.since(missed.missed.noticed) < NEWS)
     }
 }
 

@@ -87,7 +87,12 @@ pub(in crate::server) async fn record(State(state): State<ServerState>, mut requ
 /// The answer to a sensitive change without the password.
 fn unconfirmed(state: &ServerState, path: &str) -> Response {
     if !path.starts_with("/api/") {
-        let back = if path.starts_with("/users/") { "/users" } else { "/account" };
+        let back = match path {
+            _ if path.starts_with("/users/") => "/users",
+            // The form of a DAG has the address that it is sent to.
+            _ if path.starts_with("/dags/") => path,
+            _ => "/account",
+        };
         return confirm_page(back, "Nothing has changed yet. Confirm that it is you, and send the form again.");
     }
     let span = duration(state.auth.confirm_after);

@@ -1,18 +1,23 @@
 //! The backfills of a home, and what all pages about them share.
 
 use askama::Template;
+use axum::extract::Path;
 use axum::response::Html;
 
 use super::address;
+use super::backfill_form::has_slots;
 use super::command::Program;
+use super::dag::{Tab, find, tabs};
 use super::escape::html;
 use super::failures::some;
 use super::frame::{Crumb, Frame, Place};
 use super::marks::Mark;
 use super::reply::{Page, request};
 use super::times::{Clock, Moment};
+use crate::ops::accounts::Right;
 use crate::ops::{self, BackfillStatus};
 use crate::server::auth::Visitor;
+use crate::server::keys::DagKey;
 
 /// How many backfills the list has.
 const BACKFILLS: u32 = 100;
@@ -21,6 +26,11 @@ const BACKFILLS: u32 = 100;
 #[template(path = "backfill_list.html")]
 struct BackfillListPage {
     frame: Frame,
+    heading: String,
+    /// The views of the DAG, if the list is that of one.
+    tabs: Vec<Tab>,
+    /// The form that starts one, for those who may.
+    start: String,
     rows: Vec<BackfillRow>,
     command: String,
 }
@@ -60,7 +70,27 @@ pub(super) async fn list(state: Visitor) -> Page {
     let frame =
         Frame::new(&request, Place::Backfills, "Backfills", vec![Crumb::here("Backfills")]).live("backfills", as_of);
     let command = Program::of(&state.home).line(&["backfill", "DAG", "2026-01-01/2026-01-31"]);
-    Ok(Html(html(&BackfillListPage { frame, rows, command })))
+    let heading = "Backfills".to_owned();
+    Ok(Html(html(&BackfillListPage { frame, heading, tabs: Vec::new(), start: String::new(), rows, command })))
+}
+
+/// Those of one DAG.
+pub(super) async fn of_dag(state: Visitor, Path(dag): Path<String>) -> Page {
+    let as_of = state.streams.place();
+    let (status, def) = find(&state, &DagKey::parse(dag)?).await?;
+    let (id, request) = (status.dag_id, request(status.timezone.as_deref()));
+    let backfills = ops::list_backfills(&state.journal, Some(&id), None, Some(BACKFILLS)).await?;
+    let path = vec![Crumb::link("DAGs", "/dags"), Crumb::link(id.clone(), address::dag(&id)), Crumb::here("Backfills")];
+    let frame = Frame::new(&request, Place::Dags, format!("Backfills · {id}"), path);
+    let may_start = def.is_some_and(has_slots) && !state.options.read_only && state.may(Right::Operate, &id);
+    Ok(Html(html(&BackfillListPage {
+        frame: frame.live("backfills", as_of),
+        tabs: tabs(&id, def, "backfills"),
+        start: if may_start { address::dag(&id) + "/backfill" } else { String::new() },
+        rows: backfills.iter().map(|backfill| row(backfill, &request.clock)).collect(),
+        command: Program::of(&state.home).line(&["backfill", &id, "2026-01-01/2026-01-31"]),
+        heading: id,
+    })))
 }
 
 pub(super) fn row(backfill: &BackfillStatus, clock: &Clock) -> BackfillRow {

@@ -24,7 +24,7 @@ use super::marks::Mark;
 use super::preview::{Affected, Preview};
 use super::problem::sentence;
 use super::reply::{Page, request};
-use super::run_list::Listed;
+use super::run_list::{Listed, TIMES};
 use crate::journal::TaskFilter;
 use crate::ops;
 use crate::server::acting::Acting;
@@ -80,8 +80,13 @@ async fn chosen(state: &Visitor, values: &Values) -> Result<Vec<String>, Problem
         };
     }
     let listed = listed(values);
+    if let Some(mistake) = listed.mistake() {
+        return Err(Problem::invalid(mistake));
+    }
     if listed.is_all() {
-        return Err(Problem::invalid("the list has no filter; show runs of a DAG, of a type or in a state first"));
+        return Err(Problem::invalid(
+            "the list has no filter; show runs of a DAG, of a type, of a time or in a state first",
+        ));
     }
     let filter = RunFilter { limit: u32::try_from(MOST).ok(), ..listed.filter() };
     let list = ops::list_runs(&state.journal, &state.visible().await?.runs(filter)).await?;
@@ -93,7 +98,12 @@ async fn chosen(state: &Visitor, values: &Values) -> Result<Vec<String>, Problem
 }
 
 fn listed(values: &Values) -> Listed<'_> {
-    Listed { dag: values.get("dag"), state: values.get("state"), run_type: values.get("type") }
+    Listed {
+        dag: values.get("dag"),
+        state: values.get("state"),
+        run_type: values.get("type"),
+        times: TIMES.map(|name| values.get(name)),
+    }
 }
 
 /// What would happen to some runs.
@@ -165,6 +175,7 @@ fn form(state: &Visitor, change: &RunChange, values: &Values, runs: &[String], p
     let listed = listed(values);
     let mut hidden = vec![("run", runs.join(" ")), ("dag", listed.dag.to_owned())];
     hidden.extend([("state", listed.state.to_owned()), ("type", listed.run_type.to_owned())]);
+    hidden.extend(TIMES.into_iter().zip(listed.times.map(str::to_owned)));
     let mut name = "cancel";
     if !cancels(change) {
         fields.insert(0, which.with(values));

@@ -23,11 +23,11 @@ use crate::server::permit::{Operate, Permit};
 use crate::server::problem::Problem;
 use crate::server::run_changes::RunPermit;
 
-async fn run_of(state: &Visitor, run: String) -> Result<RunPermit, Problem> {
+pub(super) async fn run_of(state: &Visitor, run: String) -> Result<RunPermit, Problem> {
     Permit::of_run(state, &RunKey::parse(run)?).await
 }
 
-fn dag_of(state: &Visitor, dag: String) -> Result<&'static DagDef, Problem> {
+pub(super) fn dag_of(state: &Visitor, dag: String) -> Result<&'static DagDef, Problem> {
     Ok(Permit::<Operate, _>::of_dag(state, &DagKey::parse(dag)?)?.dag())
 }
 
@@ -35,7 +35,7 @@ fn reason() -> Field {
     Field::line("reason", "Reason", "Stored in the history.")
 }
 
-fn dag_form(state: &Visitor, dag: &'static DagDef, verb: &'static str) -> FormPage {
+pub(super) fn dag_form(state: &Visitor, dag: &'static DagDef, verb: &'static str) -> FormPage {
     let (here, request) = (address::dag(dag.id), request(dag.options.timezone));
     let path = vec![Crumb::link("DAGs", "/dags"), Crumb::link(dag.id, here.clone()), Crumb::here(verb)];
     let name = verb.to_lowercase();

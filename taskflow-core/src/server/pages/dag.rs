@@ -5,7 +5,6 @@ use axum::extract::Path;
 use axum::response::{Html, Response};
 
 use super::action::Action;
-use super::address;
 use super::audit::AuditSection;
 use super::backfill_form::has_slots;
 use super::command::Program;
@@ -21,6 +20,7 @@ use super::run_facts::Fact;
 use super::slots::{NextRow, SlotRow, next_rows, slot_rows};
 use super::strip::typical;
 use super::times::took;
+use super::{address, schedule_reset};
 use crate::base::{ErrorKind, Timestamp, nearest};
 use crate::dag::DagDef;
 use crate::ops::accounts::Right;
@@ -60,7 +60,6 @@ struct DagPage {
     actions: Vec<Action>,
     runs_href: String,
     audit: AuditSection,
-    versions_href: String,
 }
 
 #[derive(Debug)]
@@ -82,8 +81,9 @@ pub(super) struct Tab {
 
 /// The views of a DAG. `here` is the end of the address of this one.
 pub(super) fn tabs(dag: &str, def: Option<&'static DagDef>, here: &str) -> Vec<Tab> {
-    let has_slots = def
+    let is_served = def
         .is_some_and(|def| def.options.schedule.is_some() || def.consumer().is_ok_and(|consumer| consumer.is_some()));
+    let can_backfill = def.is_some_and(has_slots);
     let all = [
         ("", "Overview"),
         ("grid", "Grid"),
@@ -91,8 +91,14 @@ pub(super) fn tabs(dag: &str, def: Option<&'static DagDef>, here: &str) -> Vec<T
         ("slots", "Slots"),
         ("durations", "Durations"),
         ("calendar", "Calendar"),
+        ("backfills", "Backfills"),
+        ("versions", "Versions"),
     ];
-    let all = all.into_iter().filter(|&(name, _)| has_slots || !matches!(name, "slots" | "calendar"));
+    let all = all.into_iter().filter(|&(name, _)| match name {
+        "slots" | "calendar" => is_served,
+        "backfills" => can_backfill,
+        _ => true,
+    });
     let tab = |(name, words): (&str, &'static str)| Tab {
         words,
         href: if name.is_empty() { address::dag(dag) } else { format!("{}/{name}", address::dag(dag)) },
@@ -194,7 +200,6 @@ pub(super) async fn show(state: Visitor, Path(dag): Path<String>) -> Page {
         actions: def.filter(|_| may_change).map(|def| actions(&status, def)).unwrap_or_default(),
         runs_href: address::with("/runs", &[("dag", &status.dag_id)]),
         tabs: tabs(&status.dag_id, def, ""),
-        versions_href: address::dag(&status.dag_id) + "/versions",
         id: status.dag_id,
         grid,
         next,
@@ -260,6 +265,10 @@ fn actions(status: &DagStatus, def: &DagDef) -> Vec<Action> {
         actions.push(Action::form("Unpause…", format!("{here}/unpause")));
     } else if status.schedule.is_some() || !status.consumes.is_empty() {
         actions.push(Action::form("Pause…", format!("{here}/pause")));
+    }
+    // Its state may be damaged: then it has no page of slots.
+    if status.error.is_some() && def.options.schedule.is_some() {
+        actions.push(Action::form("Reset schedule…", schedule_reset::address_of(&status.dag_id)));
     }
     actions
 }

@@ -68,6 +68,11 @@ impl Values {
         Ok(values)
     }
 
+    /// Sets a field, as if it had been sent.
+    pub(crate) fn set(&mut self, name: String, value: String) {
+        self.0.insert(name, vec![value]);
+    }
+
     /// Whether nothing was sent.
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()

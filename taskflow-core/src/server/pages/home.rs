@@ -9,7 +9,7 @@ use super::dag_list::{SeenDags, recent};
 use super::escape::html;
 use super::frame::{Crumb, Frame, Place};
 use super::marks::Mark;
-use super::needs::{Need, needs};
+use super::needs::{Need, late, needs};
 use super::reply::{Page, request};
 use super::strip::typical;
 use super::times::{Clock, Moment, took, took_for};
@@ -17,6 +17,7 @@ use crate::journal::{Journal, RunSummary};
 use crate::ops::accounts::Right;
 use crate::ops::{self, DagStatus, OpsError};
 use crate::run::RunState;
+use crate::server::api::approvals::seen_deliveries;
 use crate::server::auth::Visitor;
 use crate::store::RunFilter;
 
@@ -24,6 +25,8 @@ use crate::store::RunFilter;
 const SHOWN: u32 = 12;
 /// How many of the things that need a person are shown.
 const NEEDS: usize = 50;
+/// How many notifications that were not delivered are looked at.
+const DELIVERIES: u32 = 5;
 
 #[derive(Debug, Template)]
 #[template(path = "home.html")]
@@ -80,6 +83,15 @@ pub(super) async fn show(state: Visitor) -> Page {
     };
     let recent = recent(&state, dags.iter().filter(|dag| !is_calm(dag))).await?;
     let mut needs = needs(&state.journal, state.principal(), dags, &recent, &program, &request.clock).await?;
+    // What was counted for the rail is read again only if there is something.
+    let deadlines = match request.counts.deadlines {
+        0 => None,
+        _ => Some(ops::deadlines(&state.journal, &state.seen_dags()).await?),
+    };
+    // The page of deadlines says why they cannot be read.
+    let deliveries = seen_deliveries(&state, DELIVERIES).await.unwrap_or_default();
+    needs.extend(late(deadlines.as_ref(), &deliveries, &program, &request.clock));
+    needs.sort_by_key(|need| need.mark.urgency());
     let all_needs = needs.len();
     needs.truncate(NEEDS);
     let is_gone = |dag: &str| dags.iter().any(|known| known.is_gone && known.dag_id == dag);

@@ -27,6 +27,7 @@ use crate::log::search::{Found, HITS, search};
 use crate::log::{LinesIndex, LogLevel, LogName, LogPosition, LogRecord, LogStore, read_log};
 use crate::ops::OpsError;
 use crate::server::auth::Visitor;
+use crate::server::base_path;
 use crate::server::costly::Turn;
 use crate::server::keys::{RunKey, TaskKey};
 use crate::server::permit::{Permit, ViewLogs};
@@ -336,6 +337,8 @@ pub(super) fn around(here: &str, number: usize) -> String {
 #[template(path = "log_lines.html")]
 struct NewLines {
     lines: Vec<Line>,
+    /// The address of the log as text, with the base path.
+    raw: String,
 }
 
 /// The lines after a place as server-sent events, in the form in which the page has them.
@@ -356,21 +359,34 @@ pub(super) async fn stream(
         Ok(Numbers::after(index.line_after(logs, &log, after)?, index.start()))
     });
     let mut numbers = numbered.await?;
-    let lines = HtmlLines(move |records: Vec<LogRecord>| html(&NewLines { lines: numbers.lines(&records) }));
+    let raw = format!("{}{}/raw", base_path::current(), address::log(history.number, &name.task, attempt));
+    let page = move |records: Vec<LogRecord>| html(&NewLines { lines: numbers.lines(&records), raw: raw.clone() });
+    let lines = HtmlLines(page);
     Ok(streams::answer(&state, state.follow_log(history.number, name, after, lines).await?)?)
 }
 
-/// The whole log as text.
+/// The whole log as text; with `lines=17` or `lines=10-20`, the records of these lines.
 pub(super) async fn raw(
     state: Visitor,
     turn: Option<Extension<Arc<Turn>>>,
     Path(path): Path<(String, String, String)>,
+    Query(query): Asked,
 ) -> Result<Response, PageProblem> {
     let (history, place, attempt) = find(&state, path).await?;
     let name = LogName { run: history.info.run_id.clone(), task: history.tasks[place].id.to_string(), attempt };
-    let read = read(&state, turn.map(|Extension(turn)| turn), move |logs, _| {
+    let lines = chosen_lines(asked(&query, "lines"));
+    let read = read(&state, turn.map(|Extension(turn)| turn), move |logs, indexes| {
+        let records: Vec<LogRecord> = match lines {
+            None => read_log(logs, &name)?.records,
+            Some(lines) => {
+                let index = indexes.of(logs, &name)?;
+                let end = (*lines.end()).min(index.lines());
+                let read = index.records(logs, &name, (lines.start() - 1).min(end)..end)?;
+                read.into_iter().map(|(_, record)| record).collect()
+            }
+        };
         let mut text = String::new();
-        for record in &read_log(logs, &name)?.records {
+        for record in &records {
             text.push_str(&format!("{} {:5} {}", record.at, record.level.as_str(), record.message));
             for (name, value) in &record.fields {
                 text.push_str(&format!(" {name}={value}"));

@@ -41,7 +41,8 @@
 //! | `versions` | The graphs of a DAG, and what changed between them. |
 //! | `audit`, `audit_words` | Who has changed what. |
 //! | `settings` | The configuration of the program, and what it works with. |
-//! | `form`, `trigger`, `changes`, `mark_form`, `emit`, `preview` | The forms that change something. |
+//! | `form`, `trigger`, `again`, `changes`, `mark_form`, `emit`, `preview` | The forms that change something. |
+//! | `release`, `schedule_reset` | The forms that send an event to a run, and reset a schedule. |
 //! | `bulk_runs`, `bulk_dags` | Those that change several runs or DAGs. |
 //! | `login`, `oidc`, `account`, `users` | Log-in, set-up, one's own tokens, users. |
 //! | `log`, `log_histogram` | The log of an attempt. |
@@ -55,6 +56,7 @@
 mod account;
 mod action;
 mod address;
+mod again;
 mod approval;
 mod approval_list;
 mod asset_list;
@@ -107,6 +109,7 @@ mod overview;
 mod pool_list;
 mod preview;
 mod problem;
+mod release;
 mod reply;
 mod routes;
 mod run;
@@ -118,6 +121,7 @@ mod run_log;
 mod run_tabs;
 mod run_tasks;
 mod run_values;
+mod schedule_reset;
 mod settings;
 mod slot_list;
 mod slot_table;

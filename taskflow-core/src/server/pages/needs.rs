@@ -1,4 +1,5 @@
-//! What needs a person: runs that failed or stopped, questions, DAGs that nothing starts.
+//! What needs a person: runs that failed or stopped, questions, DAGs that nothing starts or that fall
+//! behind, deadlines that were or will be missed, notifications that were not delivered.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -8,8 +9,9 @@ use super::address;
 use super::command::Program;
 use super::marks::Mark;
 use super::times::{Clock, Moment};
+use crate::base::text::bounded;
 use crate::journal::{Journal, RunSummary, word_of};
-use crate::ops::{DagStatus, OpsError};
+use crate::ops::{DagStatus, DeadlineList, FailedDelivery, MissedSlotDeadline, OpsError};
 use crate::run::{RunState, TaskState};
 use crate::server::auth::Principal;
 
@@ -17,6 +19,10 @@ use crate::server::auth::Principal;
 const LONG_PAUSE: Duration = Duration::from_secs(7 * 86_400);
 /// The histories of more runs are not read.
 const HISTORIES: usize = 20;
+
+/// For how long a notification that was not delivered is news, and the most bytes of its error.
+const DAY: Duration = Duration::from_secs(86_400);
+const ERROR: usize = 300;
 
 /// Something that needs a person.
 #[derive(Clone, Debug)]
@@ -35,7 +41,7 @@ pub(crate) struct Need {
     pub(crate) command: String,
 }
 
-/// What needs a person, the most urgent first, with what a principal can do about it, apart from
+/// What of DAGs and their runs needs a person, with what a principal can do about it, apart from
 /// rights to the DAG. `recent` has the last runs of the DAGs that may need
 /// one, the newest first.
 pub(super) async fn needs(
@@ -75,6 +81,18 @@ pub(super) async fn needs(
                 command: program.line(&["unpause", &dag.dag_id]),
             });
         }
+        if let Some(behind) = &dag.behind {
+            needs.push(Need {
+                mark: Mark::of_slot("waiting"),
+                dag: dag.dag_id.clone(),
+                href: address::dag(&dag.dag_id) + "/slots",
+                about: format!("falls behind: {} slots wait", behind.slots),
+                detail: "Its runs take longer than the time between its slots, or nothing starts them.".to_owned(),
+                since: Some(clock.at(behind.first)),
+                action: None,
+                command: program.line(&["slots", &dag.dag_id]),
+            });
+        }
         let ended = runs.iter().find(|run| run.state.is_terminal() || run.state == RunState::Interrupted);
         if let Some(run) = ended.filter(|run| matches!(run.state, RunState::Failed | RunState::Interrupted)) {
             read += 1;
@@ -87,8 +105,61 @@ pub(super) async fn needs(
             }
         }
     }
-    needs.sort_by_key(|need| need.mark.urgency());
     Ok(needs)
+}
+
+/// What of deadlines, and of notifications that were not delivered in the last day, needs a person.
+pub(crate) fn late(
+    deadlines: Option<&DeadlineList>,
+    deliveries: &[FailedDelivery],
+    program: &Program,
+    clock: &Clock,
+) -> Vec<Need> {
+    let need = |mark: &str, dag: &str, run: Option<i64>| Need {
+        mark: Mark::of(mark),
+        dag: dag.to_owned(),
+        href: run.map_or_else(|| "/deadlines".to_owned(), address::run),
+        about: String::new(),
+        detail: String::new(),
+        since: None,
+        action: None,
+        command: match run {
+            Some(run) => program.line(&["status", &run.to_string()]),
+            None => program.line(&["slots", dag]),
+        },
+    };
+    let unlikely = deadlines.into_iter().flat_map(DeadlineList::unlikely).map(|due| Need {
+        about: format!("is unlikely to meet its deadline {}", due.rule),
+        detail: match due.expected {
+            Some(expected) => format!("Due {}, expected {}.", clock.at(due.deadline).text, clock.at(expected).text),
+            None => format!("Due {}.", clock.at(due.deadline).text),
+        },
+        ..need("upstream_failed", &due.dag_id, due.run)
+    });
+    // The latest of each DAG stands for the others.
+    let mut of_dags: Vec<(&MissedSlotDeadline, u64)> = Vec::new();
+    for missed in deadlines.into_iter().flat_map(DeadlineList::news) {
+        match of_dags.iter_mut().find(|(known, _)| known.dag_id == missed.dag_id) {
+            Some((_, count)) => *count += missed.missed.count,
+            None => of_dags.push((missed, missed.missed.count)),
+        }
+    }
+    let missed = of_dags.into_iter().map(|(missed, count)| Need {
+        about: match (count, clock.at(missed.missed.deadline).text) {
+            (1, at) => format!("has missed its deadline of {at}"),
+            (count, at) => format!("has missed {count} deadlines in a day, that of {at} last"),
+        },
+        detail: missed.missed.reason.clone(),
+        since: Some(clock.at(missed.missed.noticed)),
+        ..need("failed", &missed.dag_id, missed.missed.run)
+    });
+    let failed = deliveries.iter().filter(|failed| clock.since(failed.delivery.at) < DAY).map(|failed| Need {
+        about: format!("run {}: {} was not delivered", failed.number, failed.delivery.callback),
+        detail: bounded(failed.delivery.error.as_deref().unwrap_or_default(), ERROR).into_owned(),
+        since: Some(clock.at(failed.delivery.at)),
+        ..need("up_for_retry", &failed.dag_id, Some(failed.number))
+    });
+    unlikely.chain(missed).chain(failed).collect()
 }
 
 /// A run that failed or stopped.

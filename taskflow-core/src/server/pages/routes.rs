@@ -10,8 +10,8 @@ use super::assets::{ICON, assets};
 use super::{
     account, approval, approval_list, asset_list, audit, backfill, backfill_changes, backfill_form, backfill_list,
     bulk_dags, bulk_runs, calendar, changes, choices, counts, dag, dag_list, deadline_list, doctor, durations, emit,
-    graph_page, grid_page, home, log, login, mark_form, pool_list, run, run_events, run_list, run_log, run_values,
-    settings, slot_list, task, task_runs, transfer, trigger, users, versions,
+    graph_page, grid_page, home, log, login, mark_form, pool_list, release, run, run_events, run_list, run_log,
+    run_values, schedule_reset, settings, slot_list, task, task_runs, transfer, trigger, users, versions,
 };
 use crate::server::{ServerState, bodies, costly};
 
@@ -45,6 +45,7 @@ fn views() -> Router<ServerState> {
         .route("/dags/{dag}/graph", get(graph_page::of_dag))
         .route("/dags/{dag}/calendar", get(calendar::show))
         .route("/dags/{dag}/slots", get(slot_list::show))
+        .route("/dags/{dag}/backfills", get(backfill_list::of_dag))
         .route("/dags/{dag}/durations", get(durations::show))
         .route("/dags/{dag}/tasks/{task}", get(task_runs::show))
         .route("/runs", get(run_list::show))
@@ -110,6 +111,7 @@ fn forms() -> Router<ServerState> {
         .route("/dags:unpause", get(bulk_dags::ask_unpause).post(bulk_dags::unpause))
         .route("/dags/{dag}/pause", get(changes::ask_pause).post(changes::pause))
         .route("/dags/{dag}/unpause", get(changes::ask_unpause).post(changes::unpause))
+        .route("/dags/{dag}/reset-schedule", get(schedule_reset::ask).post(schedule_reset::send))
         .route("/backfills/{number}/pause", get(backfill_changes::ask_pause).post(backfill_changes::pause))
         .route("/backfills/{number}/resume", get(backfill_changes::ask_resume).post(backfill_changes::resume))
         .route("/backfills/{number}/limit", get(backfill_changes::ask_limit).post(backfill_changes::set_limit))
@@ -119,6 +121,7 @@ fn forms() -> Router<ServerState> {
         .route("/events/emit", get(emit::show).post(emit::send))
         .route("/approvals/{run}/{task}/answer", post(approval::answer))
         .route("/runs/{run}/cancel", get(changes::ask_cancel).post(changes::cancel))
+        .route("/runs/{run}/release", get(release::ask).post(release::send))
         .route("/runs/{run}/retry", post(changes::retry))
         .route("/runs/{run}/resume", post(changes::resume))
         .route("/account/confirm", post(account::confirm))

@@ -6,7 +6,6 @@ use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 
 use super::action::Action;
-use super::address;
 use super::audit::AuditSection;
 use super::command::Program;
 use super::critical_path::CriticalPath;
@@ -23,6 +22,7 @@ use super::run_tabs::tabs;
 use super::run_tasks::{TaskRow, rows, total};
 use super::timeline::{Axis, Tick};
 use super::times::took_for;
+use super::{address, again, release};
 use crate::journal::RunHistory;
 use crate::ops::accounts::Right;
 use crate::ops::{self, OpsError, TriggeredRun};
@@ -92,6 +92,8 @@ struct Wait {
     task: String,
     href: String,
     why: Sentence,
+    /// What can be sent to it.
+    action: Option<Action>,
 }
 
 #[derive(Debug)]
@@ -123,6 +125,7 @@ pub(super) async fn show(state: Visitor, Path(run): Path<String>, Query(query): 
     let home = state.home.clone();
     let may = |right| state.may(right, &history.info.dag_id) && !state.options.read_only;
     let (may_operate, may_mark) = (may(Right::Operate), may(Right::Mark));
+    let repeat = again::address_of(&state, &history.info.dag_id, history.number);
     let def = state.dags.iter().copied().find(|dag| dag.id == history.info.dag_id);
     let is_known = def.is_some();
     let similar = match history.state {
@@ -182,7 +185,7 @@ pub(super) async fn show(state: Visitor, Path(run): Path<String>, Query(query): 
             halted: history.halt_reason.clone().unwrap_or_default(),
             commands: commands(&history, &failures, &program),
             failures,
-            waits: if is_ended { Vec::new() } else { waits(&history) },
+            waits: if is_ended { Vec::new() } else { waits(&history, may_operate && is_known) },
             axis: axis.ticks.clone(),
             chips: chips(&history, &here, &chosen, &text),
             rows: rows(&matching[first..last], number, &axis, &critical, &clock),
@@ -214,7 +217,7 @@ pub(super) async fn show(state: Visitor, Path(run): Path<String>, Query(query): 
             more_events: emitted.more,
             audit,
             actions: match is_known {
-                true => actions(&history, may_operate, may_mark),
+                true => actions(&history, may_operate, may_mark, repeat),
                 false => Vec::new(),
             },
             frame: Frame::new(&request, Place::Runs, title, path).with_sign(mark).live(format!("run:{number}"), as_of),
@@ -246,7 +249,7 @@ fn commands(history: &RunHistory, failures: &Failures, program: &Program) -> Vec
 }
 
 /// The tasks that hold up a run, those that others wait for first.
-fn waits(history: &RunHistory) -> Vec<Wait> {
+fn waits(history: &RunHistory, may_operate: bool) -> Vec<Wait> {
     const SHOWN: usize = 8;
     let mut open = history.explain_open();
     open.retain(|task| !task.state.is_terminal() && task.state != TaskState::None);
@@ -255,6 +258,7 @@ fn waits(history: &RunHistory) -> Vec<Wait> {
         mark: Mark::of(task.state.name()),
         href: address::task(history.number, &task.task),
         why: Sentence::new(&task.why.join("; ")),
+        action: history.task(&task.task).filter(|_| may_operate).and_then(|task| release::action_of(history, task)),
         task: task.task,
     });
     shown.collect()
@@ -294,7 +298,8 @@ fn below(runs: Vec<TriggeredRun>) -> Vec<Triggered> {
     all
 }
 
-fn actions(history: &RunHistory, may_operate: bool, may_mark: bool) -> Vec<Action> {
+/// `repeat` is the address of the form that starts a run with the same parameters, or empty.
+fn actions(history: &RunHistory, may_operate: bool, may_mark: bool, repeat: String) -> Vec<Action> {
     /// The most tasks that the form begins with.
     const NAMED: usize = 20;
 
@@ -316,6 +321,9 @@ fn actions(history: &RunHistory, may_operate: bool, may_mark: bool) -> Vec<Actio
     if may_mark && !matches!(history.state, RunState::Running | RunState::Queued) {
         let tasks = if failed.len() > NAMED { String::new() } else { failed.join(" ") };
         actions.push(Action::form("Mark…", address::with(&format!("{here}/mark"), &[("tasks", &tasks)])));
+    }
+    if !repeat.is_empty() {
+        actions.push(Action::form("Run again…", repeat));
     }
     actions
 }

@@ -11,10 +11,12 @@ use super::frame::{Crumb, Frame, Place};
 use super::marks::Mark;
 use super::reply::{Asked, Page, asked, request};
 use super::times::{Clock, Moment, took_for};
+use crate::base::Timestamp;
 use crate::journal::RunSummary;
 use crate::ops::accounts::Right;
-use crate::ops::{self, RunListFormat};
+use crate::ops::{self, RunList, RunListFormat};
 use crate::run::{RunState, RunType, TaskState};
+use crate::schedule::{Moment as Typed, Zone};
 use crate::server::auth::Visitor;
 use crate::server::keys::RunKey;
 use crate::server::permit::{Permit, View};
@@ -34,6 +36,10 @@ struct RunListPage {
     dag: String,
     state: String,
     run_type: String,
+    times: [TimeField; 4],
+    has_times: bool,
+    /// What is wrong with one of them, or empty.
+    mistake: String,
     is_filtered: bool,
     /// Whether runs can be selected, to change them.
     can_change: bool,
@@ -41,6 +47,15 @@ struct RunListPage {
     next: String,
     /// The list as files, with all its pages.
     files: [(&'static str, String); 2],
+}
+
+/// A field with a point in time.
+#[derive(Debug)]
+struct TimeField {
+    label: &'static str,
+    name: &'static str,
+    value: String,
+    is_wrong: bool,
 }
 
 #[derive(Debug)]
@@ -74,18 +89,42 @@ pub(super) struct Listed<'q> {
     pub(super) dag: &'q str,
     pub(super) state: &'q str,
     pub(super) run_type: &'q str,
+    /// Days or times in UTC, as they were typed, in the order of [`TIMES`].
+    pub(super) times: [&'q str; 4],
+}
+
+/// The fields with points in time. The API has the same.
+pub(super) const TIMES: [&str; 4] = ["since", "before", "logical_since", "logical_before"];
+
+/// The point in time that a text of a field means; a day is its beginning in UTC.
+fn time_of(text: &str) -> Result<Option<Timestamp>, String> {
+    match text {
+        "" => Ok(None),
+        text => text.parse::<Typed>().and_then(|typed| typed.in_zone(&Zone::UTC)).map(Some),
+    }
 }
 
 impl Listed<'_> {
     /// The newest first.
     pub(super) fn filter(&self) -> RunFilter {
+        let [since, before, logical_since, logical_before] = self.times.map(|text| time_of(text).ok().flatten());
         RunFilter {
+            since,
+            before,
+            logical_since,
+            logical_before,
             dag: (!self.dag.is_empty()).then(|| self.dag.to_owned()),
             states: STATES.into_iter().filter(|state| state.name() == self.state).collect(),
             run_types: RunType::ALL.into_iter().filter(|known| known.name() == self.run_type).collect(),
             order: RunOrder::Number,
             ..RunFilter::default()
         }
+    }
+
+    /// What is wrong with a point in time, in a sentence. Without it, more runs would match.
+    pub(super) fn mistake(&self) -> Option<String> {
+        let text = self.times.into_iter().find(|text| time_of(text).is_err())?;
+        Some(format!("`{text}` is neither a day such as 2026-01-31 nor a time such as 2026-01-31T06:00:00Z."))
     }
 
     /// Whether it leaves no run out. A state that does not exist leaves none out.
@@ -95,8 +134,9 @@ impl Listed<'_> {
 
     /// The list from its beginning, or after a run.
     pub(super) fn address(&self, after: &str) -> String {
-        let Listed { dag, state, run_type } = self;
-        address::with("/runs", &[("state", state), ("dag", dag), ("type", run_type), ("after", after)])
+        let Listed { dag, state, run_type, times } = self;
+        let address = address::with("/runs", &[("state", state), ("dag", dag), ("type", run_type), ("after", after)]);
+        with_times(&address, *times)
     }
 
     /// All of the list, as a file of the API.
@@ -105,15 +145,23 @@ impl Listed<'_> {
         let state = filter.states.first().map_or("", |state| state.name());
         let run_type = filter.run_types.first().map_or("", |run_type| run_type.name());
         let path = format!("/api/v1/runs.{}", format.name());
-        address::with(&path, &[("state", state), ("dag", self.dag), ("run_type", run_type)])
+        let path = address::with(&path, &[("state", state), ("dag", self.dag), ("run_type", run_type)]);
+        let times = [filter.since, filter.before, filter.logical_since, filter.logical_before];
+        let times = times.map(|time| time.map(|time| time.to_string()).unwrap_or_default());
+        with_times(&path, times.each_ref().map(String::as_str))
     }
+}
+
+fn with_times(address: &str, times: [&str; 4]) -> String {
+    address::with(address, &[0, 1, 2, 3].map(|at| (TIMES[at], times[at])))
 }
 
 pub(super) async fn show(state: Visitor, Query(query): Asked) -> Page {
     let as_of = state.streams.place();
     let request = request(None);
     let (dag, chosen, run_type) = (asked(&query, "dag"), asked(&query, "state"), asked(&query, "type"));
-    let listed = Listed { dag, state: chosen, run_type };
+    let listed = Listed { dag, state: chosen, run_type, times: TIMES.map(|name| asked(&query, name)) };
+    let mistake = listed.mistake();
     let after = match asked(&query, "after") {
         "" => None,
         // The place of a run that was pruned meanwhile is not known.
@@ -122,7 +170,10 @@ pub(super) async fn show(state: Visitor, Query(query): Asked) -> Page {
         ),
     };
     let filter = RunFilter { after, limit: Some(RUNS), ..listed.filter() };
-    let list = ops::list_runs(&state.journal, &state.visible().await?.runs(filter)).await?;
+    let list = match &mistake {
+        None => ops::list_runs(&state.journal, &state.visible().await?.runs(filter)).await?,
+        Some(_) => RunList { runs: Vec::new(), more: false },
+    };
     let at = |state: &str, after: &str| Listed { state, ..listed }.address(after);
     let all = Filter { words: "All".to_owned(), count: None, href: at("", ""), is_chosen: chosen.is_empty() };
     let states = STATES.iter().map(|state| Filter {
@@ -146,7 +197,15 @@ pub(super) async fn show(state: Visitor, Query(query): Asked) -> Page {
         dag: dag.to_owned(),
         state: chosen.to_owned(),
         run_type: run_type.to_owned(),
-        is_filtered: !listed.is_all(),
+        is_filtered: !listed.is_all() || mistake.is_some(),
+        times: [0, 1, 2, 3].map(|at| TimeField {
+            label: ["Created since", "before", "Logical date since", "before"][at],
+            name: TIMES[at],
+            value: listed.times[at].to_owned(),
+            is_wrong: time_of(listed.times[at]).is_err(),
+        }),
+        has_times: listed.times.iter().any(|text| !text.is_empty()),
+        mistake: mistake.unwrap_or_default(),
         first: if after.is_some() { at(chosen, "") } else { String::new() },
         next: next.unwrap_or_default(),
         files: [("CSV", RunListFormat::Csv), ("JSON Lines", RunListFormat::JsonLines)]

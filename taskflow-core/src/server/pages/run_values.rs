@@ -4,7 +4,6 @@ use askama::Template;
 use axum::extract::Path;
 use axum::response::Html;
 
-use super::address;
 use super::command::Program;
 use super::dag_list::Filter;
 use super::escape::html;
@@ -12,6 +11,7 @@ use super::frame::{Frame, Place};
 use super::marks::Mark;
 use super::reply::{Page, request};
 use super::run_tabs::{path, tabs};
+use super::{address, again};
 use crate::base::text::bounded;
 use crate::base::units;
 use crate::server::auth::Visitor;
@@ -31,6 +31,8 @@ struct RunValuesPage {
     mark: Mark,
     tabs: Vec<Filter>,
     params: Vec<ValueRow>,
+    /// The form that starts a run with the same parameters, or empty.
+    repeat: String,
     values: Vec<ValueRow>,
     more: usize,
     command: String,
@@ -94,6 +96,7 @@ pub(super) async fn show(state: Visitor, Path(run): Path<String>) -> Page {
         mark,
         tabs: tabs(&state, &history, "Values"),
         params,
+        repeat: again::address_of(&state, &history.info.dag_id, number),
         values,
         more,
         command: Program::of(&state.home).line(&["values", &number.to_string()]),

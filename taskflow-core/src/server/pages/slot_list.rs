@@ -5,7 +5,6 @@ use askama::Template;
 use axum::extract::{Path, Query};
 use axum::response::Html;
 
-use super::address;
 use super::backfill_form::{address_of, has_slots};
 use super::dag::{Tab, find, tabs};
 use super::dag_list::Filter;
@@ -16,6 +15,7 @@ use super::reply::{Asked, Page, PageProblem, asked, not_found, request};
 use super::run_facts::Fact;
 use super::slots::{NextRow, next_rows, what_and_why};
 use super::times::{Clock, Moment, took_for};
+use super::{address, schedule_reset};
 use crate::base::{ErrorKind, Timestamp};
 use crate::dag::DagDef;
 use crate::journal::Journal;
@@ -48,6 +48,8 @@ struct SlotListPage {
     older: String,
     /// The form that backfills the slots that are shown, for those who may.
     backfill: String,
+    /// The form that resets the schedule, for those who may.
+    reset: String,
 }
 
 /// A slot, some slots in a row, or an entry in the history of the schedule.
@@ -138,10 +140,10 @@ pub(super) async fn show(state: Visitor, Path(dag): Path<String>, Query(query): 
     }
     let path = vec![Crumb::link("DAGs", "/dags"), Crumb::link(id.clone(), address::dag(&id)), Crumb::here("Slots")];
     let frame = Frame::new(&request, Place::Dags, format!("Slots · {id}"), path).live(format!("dag:{id}"), as_of);
-    let may_change = state.may(Right::Operate, def.id) && !state.options.read_only && choice.0 == "lost";
+    let may_operate = state.may(Right::Operate, def.id) && !state.options.read_only;
     let without_run = slots.iter().filter(|slot| slot.run.is_none() && slot.note.is_none());
     let ends = without_run.clone().map(|slot| slot.first).min().zip(without_run.map(|slot| slot.last).max());
-    let ends = ends.filter(|_| may_change && has_slots(def));
+    let ends = ends.filter(|_| may_operate && choice.0 == "lost" && has_slots(def));
     let backfill = ends.map(|(first, last)| address_of(def.id, &first.to_string(), &last.to_string()));
     Ok(Html(html(&SlotListPage {
         frame,
@@ -155,6 +157,10 @@ pub(super) async fn show(state: Visitor, Path(dag): Path<String>, Query(query): 
         first: if before.is_some() { at(choice.0, "") } else { String::new() },
         older: last.unwrap_or_default(),
         backfill: backfill.unwrap_or_default(),
+        reset: match may_operate && def.options.schedule.is_some() {
+            true => schedule_reset::address_of(def.id),
+            false => String::new(),
+        },
         here,
         id,
     })))

@@ -8,7 +8,6 @@ use axum::response::Html;
 use sha2::{Digest, Sha256};
 
 use super::action::Action;
-use super::address;
 use super::attempt_pair::{PairRow, side_by_side, texts};
 use super::command::Program;
 use super::escape::{Sentence, html};
@@ -18,6 +17,7 @@ use super::marks::Mark;
 use super::reply::{Asked, Page, asked, request};
 use super::run::Command;
 use super::times::{Moment, took_for};
+use super::{address, release};
 use crate::base::text::bounded;
 use crate::journal::{RunHistory, TaskHistory};
 use crate::log::LogRecord;
@@ -275,18 +275,23 @@ fn short(build: &str) -> String {
     build.get(..12).unwrap_or(build).to_owned()
 }
 
-/// What the visitor may do with the task, once its run has ended or stopped.
+/// What the visitor may do with the task: send what it waits for, and once its run has ended or
+/// stopped, clear and mark it.
 fn actions(state: &Visitor, history: &RunHistory, task: &TaskHistory) -> Vec<Action> {
     let dag = &*history.info.dag_id;
     let is_known = state.dags.iter().any(|known| known.id == dag);
-    if !is_known || state.options.read_only || matches!(history.state, RunState::Running | RunState::Queued) {
+    if !is_known || state.options.read_only {
         return Vec::new();
+    }
+    let wait = release::action_of(history, task).filter(|_| state.may(Right::Operate, dag));
+    if matches!(history.state, RunState::Running | RunState::Queued) {
+        return wait.into_iter().collect();
     }
     let form = |verb: &str| address::with(&format!("{}/{verb}", address::run(history.number)), &[("tasks", &task.id)]);
     let has_run = task.state != TaskState::None || !task.attempts.is_empty();
     let clear = (has_run && state.may(Right::Operate, dag)).then(|| Action::form("Clear…", form("clear")));
     let mark = state.may(Right::Mark, dag).then(|| Action::form("Mark…", form("mark")));
-    clear.into_iter().chain(mark).collect()
+    wait.into_iter().chain(clear).chain(mark).collect()
 }
 
 fn commands(history: &RunHistory, task: &TaskHistory, program: &Program) -> Vec<Command> {

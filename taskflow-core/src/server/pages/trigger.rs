@@ -9,6 +9,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use serde_json::{Map, Value, json};
 
 use super::address;
+use super::again::{self, LIKE};
 use super::command::{Program, quoted};
 use super::escape::segment;
 use super::form::{Field, FormPage, Input, Sent, Values, done, wrong, wrong_fields};
@@ -43,8 +44,12 @@ pub(super) async fn show(
     headers: HeaderMap,
 ) -> Page {
     let dag = Permit::<Operate, _>::of_dag(&state, &DagKey::parse(dag)?)?.dag();
-    let values = Values::of_query(query.as_deref())?;
+    let mut values = Values::of_query(query.as_deref())?;
+    let notes = again::fill(&state, dag, &mut values).await?;
     let (mut page, _) = form(&state, dag, &values, &headers).await?;
+    if let Some(preview) = &mut page.preview {
+        preview.notes.extend(notes);
+    }
     // What was given in the address is checked as if it were sent.
     if !values.is_empty()
         && let Some(draft) = draft(dag, &values, &mut page.fields)?
@@ -223,6 +228,10 @@ async fn form(
         preview = preview.note(format!("Run {} is about the same: {words}.", like.number));
     }
     let beside = like.as_ref().map(|like| like.number.to_string()).unwrap_or_default();
+    let mut hidden = vec![("beside", beside)];
+    if !values.get(LIKE).is_empty() {
+        hidden.push((LIKE, values.get(LIKE).to_owned()));
+    }
     let pause = ops::pause_of(&state.journal, dag.id).await?;
     let path = vec![Crumb::link("DAGs", "/dags"), Crumb::link(dag.id, here.clone()), Crumb::here("Trigger")];
     let page = FormPage {
@@ -234,7 +243,7 @@ async fn form(
         },
         error: String::new(),
         fields: fields.into_iter().map(|field| field.with(values)).collect(),
-        hidden: vec![("beside", beside)],
+        hidden,
         preview: Some(preview),
         button: "Trigger".to_owned(),
         is_danger: false,

@@ -5,6 +5,7 @@ use axum::extract::Path;
 use axum::response::Html;
 
 use super::address;
+use super::dag::{Tab, find, tabs};
 use super::escape::html;
 use super::frame::{Crumb, Frame, Place};
 use super::reply::{Page, request};
@@ -20,7 +21,8 @@ const CHANGES: usize = 200;
 #[template(path = "versions.html")]
 struct VersionsPage {
     frame: Frame,
-    dag: String,
+    id: String,
+    tabs: Vec<Tab>,
     rows: Vec<VersionRow>,
 }
 
@@ -49,7 +51,7 @@ struct Change {
 
 pub(super) async fn show(state: Visitor, Path(dag): Path<String>) -> Page {
     let as_of = state.streams.place();
-    let (status, def) = super::dag::find(&state, &DagKey::parse(dag)?).await?;
+    let (status, def) = find(&state, &DagKey::parse(dag)?).await?;
     let request = request(status.timezone.as_deref());
     let versions = ops::versions(&state.journal, &status.dag_id, def).await?;
     let path = vec![
@@ -61,7 +63,8 @@ pub(super) async fn show(state: Visitor, Path(dag): Path<String>) -> Page {
     Ok(Html(html(&VersionsPage {
         frame: Frame::new(&request, Place::Dags, title, path).live(format!("dag:{}", status.dag_id), as_of),
         rows: versions.iter().map(|version| row(version, &request.clock)).collect(),
-        dag: status.dag_id,
+        tabs: tabs(&status.dag_id, def, "versions"),
+        id: status.dag_id,
     })))
 }
 

@@ -129,7 +129,7 @@ const turn = () => {
 
 // --- Live: one stream for a visible tab says that something on the page has changed. Then the page
 // is read again and morphed, at most five times a second.
-let topics, base, after, source, following, timer, started = 0, took = 0, busy = false, wanted = false;
+let { live: topics, after, base } = document.body.dataset, source, following, timer, started = 0, took = 0, busy = false, wanted = false;
 let held = false, missed = 0, lostAt = 0, heard, delay = 1000, retry;
 const indicate = () => {
   const mark = $("#live");
@@ -333,17 +333,18 @@ const graphs = () => {
 };
 
 // --- Keys
-const KEYS = [["/", "Search"], ["g h, d, r, a, b", "Home, DAGs, runs, assets, backfills"], ["j, k", "Next, previous row"],
-  [".", "Actions"], ["[, ]", "Previous, next"], ["Space", "Hold still"], ["z", "Time zone"], ["T", "Theme"],
-  ["n, N", "Log: next, previous hit"], ["f, 0, G", "Log: follow, start, end. Graph: fit"], ["+, −", "Graph: zoom"],
-  ["?", "This list"], ["Esc", "Close"]];
 const PLACES = { h: "/", d: "/dags", r: "/runs", a: "/assets", b: "/backfills", p: "/pools" };
+// Speech input types letters, and a hand may tremble: keys of one character can be switched off.
+const keysAreOff = () => document.cookie.includes("keys=off");
+const keyWords = () => `Single-key shortcuts are ${keysAreOff() ? "off" : "on"}`;
 const legend = () => {
   const marks = new Map($$(".mark[aria-label]").map(mark => [mark.getAttribute("aria-label"), mark]));
   const states = [...marks].map(([words, mark]) => make("li", {}, mark.cloneNode(true), ` ${words}`));
-  const rows = KEYS.map(([keys, words]) => make("tr", {}, make("th", { scope: "row" }, make("kbd", {}, keys)), make("td", {}, words)));
-  modal(make("h1", {}, "Keys and marks"), make("table", { className: "keys" }, make("tbody", {}, ...rows)),
-    make("ul", { className: "legend" }, ...states));
+  modal(make("h1", {}, "Keys and marks"), document.importNode($("#keys").content, true),
+    make("ul", { className: "legend" }, ...states), make("button", { textContent: keyWords(), onclick: event => {
+      choose("keys", keysAreOff() ? "on" : "off");
+      write(event.target, keyWords());
+    } }));
 };
 const step = by => {
   const all = $$("main tr a.name,main li a.name");
@@ -380,7 +381,8 @@ const keys = event => {
   const target = event.target, grid = target.closest?.("table.grid");
   if (target.matches?.("input,select,textarea")) return;
   if (grid && cell(event, grid)) { event.preventDefault(); return; }
-  if (dialog?.open) return;
+  // The arrows of a grid stay: they act only while it has the focus.
+  if (dialog?.open || keysAreOff()) return;
   if (event.timeStamp - going < 1500 && PLACES[event.key]) { going = 0; location.assign(base + PLACES[event.key]); return; }
   const log = $("#log"), graph = $(".graph svg");
   const link = name => $(`main a[rel=${name}]`)?.click();
@@ -397,14 +399,12 @@ const keys = event => {
 };
 
 const begin = () => {
-  const { live, after: from, base: path } = document.body.dataset;
-  topics = live; after = from; base = path || "";
   const made = Date.parse($(".foot time")?.dateTime) - Date.now();
   if (Math.abs(made) > 5000) skew = made;
   const tool = (id, textContent, title, onclick) => make("button", { id, textContent, title, onclick });
   const zone = $(".zone span")?.textContent ?? "";
   $(".zone")?.replaceWith(make("div", { className: "tools" }, tool("live", "", "Hold still (Space)", hold),
-    tool("zone", zone, "Change the zone (z)", turn), tool("theme", "◐", "Change the theme (T)", theme)));
+    tool("zone", zone, "Change the zone (z)", turn), tool("theme", "◐", "Change the theme (T)", theme), tool("help", "?", "Keys and marks (?)", legend)));
   $("#theme")?.setAttribute("aria-label", "Theme");
   document.body.append(make("div", { id: "say", className: "status", role: "status" }));
   addEventListener("keydown", keys);
