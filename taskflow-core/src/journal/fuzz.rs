@@ -84,7 +84,7 @@ pub(super) fn three_tasks() -> (RunHistory, Arc<graph::Graph>) {
         mappings: vec![],
     };
     let shape = Arc::new(shape);
-    let info = crate::run::RunInfo::manual("dag", crate::base::Timestamp::EPOCH);
+    let info = RunInfo::manual("dag", crate::base::Timestamp::EPOCH);
     let row = store::RunRow {
         number: 1,
         info,

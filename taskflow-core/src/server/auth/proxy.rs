@@ -92,7 +92,7 @@ pub(super) fn read_any(headers: &HeaderMap) {
     roles.add("dev", vec![Grant::new(Role::Viewer, DagPattern::All)]);
     let groups = Some(("x-forwarded-groups".to_owned(), roles));
     let proxy = ProxyAuth { header: "x-forwarded-user".to_owned(), trusted: Vec::new(), role: None, groups };
-    let _ = (only(headers, &proxy.header), proxy.is_trusted(None), proxy.grants(headers));
+    let _ = (only(headers, &proxy.header), proxy.is_trusted(None), proxy.grants(&proxy.groups(headers)));
 }
 
 #[cfg(test)]
