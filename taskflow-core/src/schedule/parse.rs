@@ -52,6 +52,15 @@ impl Recurrence {
         let crons: Result<Vec<Cron>, RecurrenceError> = text.split(';').map(|text| cron(text.trim(), zone)).collect();
         Ok(Recurrence::Timetable(Arc::new(Crons::new(crons?))))
     }
+
+    /// The pattern with a fingerprint, if that says what its slots are: those of cron expressions
+    /// and of most periods do.
+    pub(super) fn of_fingerprint(fingerprint: &str) -> Option<Self> {
+        Some(Recurrence::Timetable(match Every::of_fingerprint(fingerprint) {
+            Some(every) => Arc::new(every),
+            None => Arc::new(Crons::of_fingerprint(fingerprint)?),
+        }))
+    }
 }
 
 fn cron(text: &str, zone: &Zone) -> Result<Cron, RecurrenceError> {

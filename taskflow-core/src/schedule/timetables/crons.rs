@@ -4,6 +4,7 @@ use crate::base::Timestamp;
 use crate::schedule::cron::Cron;
 use crate::schedule::slot::Slot;
 use crate::schedule::timetable::Timetable;
+use crate::schedule::zone::Zone;
 
 /// The occurrences of one or several cron expressions. Occurrences at the same time are one slot.
 ///
@@ -21,6 +22,16 @@ impl Crons {
         let expressions: Vec<Cron> = crons.into_iter().collect();
         let texts: Vec<String> = expressions.iter().map(|cron| format!("{} {}", cron.text(), cron.zone())).collect();
         Crons { fingerprint: texts.join("; "), expressions }
+    }
+
+    /// The union with this fingerprint.
+    pub(in crate::schedule) fn of_fingerprint(fingerprint: &str) -> Option<Self> {
+        let cron = |text: &str| {
+            let (expression, zone) = text.rsplit_once(' ')?;
+            Cron::parse(expression, Zone::named(zone).ok()?).ok()
+        };
+        let crons = fingerprint.split("; ").map(cron).collect::<Option<Vec<Cron>>>()?;
+        Some(Crons::new(crons)).filter(|crons| crons.fingerprint == fingerprint)
     }
 
     /// The expressions.
@@ -78,5 +89,22 @@ impl Timetable for Crons {
 
     fn fingerprint(&self) -> String {
         self.fingerprint.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fingerprint_of_expressions_says_what_their_slots_are() {
+        let cron = |text, zone| Cron::parse(text, Zone::named(zone).unwrap()).unwrap();
+        let crons = Crons::new([cron("0 6 * * MON-FRI", "Asia/Seoul"), cron("*/5 9-17 1,15 * *", "UTC")]);
+        assert_eq!(Crons::of_fingerprint(&crons.fingerprint()), Some(crons));
+        // Those of a calendar, of a period, of dates, of no expression.
+        let others = ["0 6 * * * UTC Drop [2026-01-01] UTC", "every day, UTC", "2026-01-01T00:00:00Z", ""];
+        for other in others {
+            assert_eq!(Crons::of_fingerprint(other), None, "{other}");
+        }
     }
 }
