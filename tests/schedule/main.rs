@@ -1,5 +1,6 @@
 //! Schedules: cron expressions, timetables, their slots, and what becomes of them.
 
+mod ahead;
 mod backfills;
 #[cfg(all(feature = "cli", feature = "sqlite", unix))]
 mod backfills_served;
