@@ -1,5 +1,7 @@
 //! One or several cron expressions.
 
+use std::time::Duration;
+
 use crate::base::Timestamp;
 use crate::schedule::cron::Cron;
 use crate::schedule::slot::Slot;
@@ -39,6 +41,10 @@ impl Crons {
         &self.expressions
     }
 
+    fn instant_after(&self, moment: Timestamp) -> Option<Timestamp> {
+        self.expressions.iter().filter_map(|cron| cron.after(moment)).min()
+    }
+
     fn instant_before(&self, moment: Timestamp) -> Option<Timestamp> {
         self.expressions.iter().filter_map(|cron| cron.before(moment)).max()
     }
@@ -57,8 +63,7 @@ impl From<Cron> for Crons {
 
 impl Timetable for Crons {
     fn after(&self, moment: Timestamp) -> Option<Slot> {
-        let at = self.expressions.iter().filter_map(|cron| cron.after(moment)).min()?;
-        Some(self.slot(at))
+        self.instant_after(moment).map(|at| self.slot(at))
     }
 
     fn before(&self, moment: Timestamp) -> Option<Slot> {
@@ -85,6 +90,27 @@ impl Timetable for Crons {
     fn note(&self) -> Option<String> {
         let notes: Vec<String> = self.expressions.iter().filter_map(Cron::note).collect();
         (!notes.is_empty()).then(|| notes.join("; "))
+    }
+
+    /// Around the occurrences of each expression: a rare one may occur shortly before or after a
+    /// frequent one.
+    fn smallest_gap(&self, from: Timestamp) -> Option<Duration> {
+        const SAMPLE: usize = 200;
+
+        let each = match self.expressions.len() {
+            0 | 1 => return None,
+            count => SAMPLE.div_ceil(count),
+        };
+        let occurrences = self
+            .expressions
+            .iter()
+            .flat_map(|cron| std::iter::successors(cron.after(from), move |at| cron.after(*at)).take(each));
+        let gaps = occurrences.flat_map(|at| {
+            let just_before = at.as_nanos().checked_sub(1).map(Timestamp::from_nanos);
+            let before = just_before.and_then(|moment| self.instant_before(moment));
+            [before.map(|before| at.since(before)), self.instant_after(at).map(|next| next.since(at))]
+        });
+        gaps.flatten().min()
     }
 
     fn fingerprint(&self) -> String {
