@@ -727,6 +727,12 @@ fn the_spread_of_a_dag_is_stable_and_smaller_than_a_period() {
         assert!(offset(dag, 600) < Duration::from_secs(600));
         assert!(offset(dag, 1_000_000) < Duration::from_secs(3_600), "never past the next slot");
     }
+    // The gap of five minutes comes once a year.
+    let rare = Schedule::of(Crons::new([cron("0 0 * * *", "UTC"), cron("5 0 31 12 *", "UTC")]));
+    for dag in ["orders", "rates", "flights"] {
+        let offset = rare.clone().spread(dag, Duration::from_secs(12 * 3_600)).offset;
+        assert!(offset < Duration::from_secs(300), "{dag}: {offset:?}");
+    }
     let schedule = hourly().spread("orders", Duration::from_secs(600));
     let due = utc("2026-03-01T12:00:00Z") + schedule.offset;
     let mut service = Service::new(schedule, "2026-03-01T11:50:00Z");

@@ -116,13 +116,15 @@ pub(crate) fn unpause_noted(
     (stepper.state, records, notes)
 }
 
-/// Ends a pause whose time has come, as the next step would: the slots up to its end are recorded
-/// as paused, and those that follow are left to the next step. Changes nothing if there is no such
-/// pause.
+/// What comes before a new pause: ends a pause whose time has come, as the next step would. The
+/// slots up to its end are recorded as paused, and those that follow are left to the next step. If
+/// no slot does, the next one that is not decided is one of the new pause.
 pub(crate) fn end_pause(schedule: &Schedule, state: &ScheduleState, now: Timestamp) -> (ScheduleState, Vec<Decision>) {
     let situation = Situation { now, active: 0, unsuccessful: None, failures: Vec::new() };
     let mut stepper = Stepper::new(schedule, &situation, state.clone());
-    stepper.is_paused();
+    if !stepper.is_paused() {
+        stepper.pass_over_nothing();
+    }
     (stepper.state, stepper.decisions)
 }
 
@@ -195,6 +197,16 @@ impl<'a> Stepper<'a> {
         } else {
             self.drop_empty_spans();
             self.keep_newest(SlotFate::Paused, why);
+        }
+    }
+
+    /// Moves the cursor up to now if no slot has passed since the last decision. Otherwise a
+    /// timetable that is edited during the pause that begins now would have slots before it.
+    fn pass_over_nothing(&mut self) {
+        let due = self.situation.now - self.schedule.offset;
+        let is_known = self.state.fingerprint == self.schedule.recurrence.fingerprint();
+        if is_known && self.first_in(Span::new(self.state.noticed, due)).is_none() {
+            self.state.noticed = self.state.noticed.max(due);
         }
     }
 
@@ -385,7 +397,10 @@ mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
 
     use super::*;
+    use crate::schedule::cron::Cron;
     use crate::schedule::timetable::Timetable;
+    use crate::schedule::timetables::Crons;
+    use crate::schedule::zone::Zone;
 
     /// Every hour, with the number of searches.
     #[derive(Debug, Default)]
@@ -434,5 +449,20 @@ mod tests {
             assert!(timetable.0.load(Ordering::Relaxed) <= 2);
             state = Some(stepped.state);
         }
+    }
+
+    /// Daily until 15:30, then paused, then hourly: the slots from 01:00 to 15:00 were recorded as
+    /// paused.
+    #[test]
+    fn the_slots_of_an_edited_timetable_begin_with_the_pause() {
+        let of = |text| Schedule::of(Crons::from(Cron::parse(text, Zone::UTC).unwrap()));
+        let at = |minutes: i64| Timestamp::from_nanos(minutes * 60_000_000_000);
+        let state = ScheduleState::first_seen(&of("0 0 * * *"), at(0), false);
+        let (mut state, decisions) = end_pause(&of("0 0 * * *"), &state, at(15 * 60 + 30));
+        assert_eq!((state.noticed, decisions), (at(15 * 60 + 30), Vec::new()));
+        state.pause = Some(Pause { by: "mina".to_owned(), reason: String::new(), since: state.noticed, until: None });
+        let (_, records) = unpause(&of("0 * * * *"), &state, at(17 * 60 + 10), Catchup::None);
+        let counts: Vec<(Timestamp, u64)> = records.iter().map(|record| (record.first, record.count)).collect();
+        assert_eq!(counts, [(at(16 * 60), 2)]);
     }
 }
