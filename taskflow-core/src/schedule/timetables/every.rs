@@ -99,15 +99,20 @@ impl Every {
     ///
     /// When the offset is not shorter than the period.
     pub fn offset(mut self, offset: Duration) -> Result<Self, EveryError> {
-        let period = match self.period {
-            Period::Fixed(nanos) => nanos,
-            Period::Days { count, .. } => count * DAY,
-        };
-        if offset.as_nanos() >= u128::from(period.unsigned_abs()) {
+        if offset >= self.length() {
             return Err(EveryError::Offset { text: self.period_text(), offset });
         }
         self.offset = offset;
         Ok(self)
+    }
+
+    /// How long the period is, with days of 24 hours.
+    pub(in crate::schedule) fn length(&self) -> Duration {
+        let nanos = match self.period {
+            Period::Fixed(nanos) => nanos,
+            Period::Days { count, .. } => count * DAY,
+        };
+        Duration::from_nanos(nanos.unsigned_abs())
     }
 
     /// The period without an offset that has this fingerprint.
