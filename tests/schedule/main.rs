@@ -32,6 +32,8 @@ mod groups_served;
 mod options;
 mod random_services;
 #[cfg(feature = "sqlite")]
+mod renamed;
+#[cfg(feature = "sqlite")]
 mod retention;
 #[cfg(all(feature = "cli", feature = "sqlite", unix))]
 mod robustness;
