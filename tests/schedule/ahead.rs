@@ -1,4 +1,4 @@
-//! What a clock that was years ahead leaves behind: a run of a slot that is still to come.
+//! What a clock that was a month ahead leaves behind: a run of a slot that is still to come.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use taskflow::prelude::*;
 use taskflow::schedule::Catchup;
 use taskflow::testing::{ServiceTest, Test};
 
-const TEN_YEARS: Duration = Duration::from_secs(3_650 * 86_400);
+const MONTH: Duration = Duration::from_secs(30 * 86_400);
 
 #[task]
 fn fetch(day: Date) -> String {
@@ -23,10 +23,10 @@ fn in_turn(#[param(default = |run| run.day())] day: Date) -> String {
     fetch(day)
 }
 
-/// The run of a slot of 2035 fails, then the clock is right again and the schedule is reset.
+/// The run of the slot of midnight on the 31st fails, then the clock is right again and the schedule is reset.
 fn after_the_clock_was_ahead(service: &mut ServiceTest, dag: &str) {
-    service.at("2026-01-01T00:30:00Z").run_until("2026-01-01T00:31:00Z").clock_forward(TEN_YEARS);
-    service.run_until("2026-01-01T00:32:00Z").clock_back(TEN_YEARS).reset_schedule(dag);
+    service.at("2026-01-01T00:30:00Z").run_until("2026-01-01T00:31:00Z").clock_forward(MONTH);
+    service.run_until("2026-01-01T00:32:00Z").clock_back(MONTH).reset_schedule(dag);
     assert_eq!(service.runs(dag).len(), 1);
 }
 
@@ -35,7 +35,7 @@ fn ids(service: &ServiceTest, dag: &str) -> Vec<String> {
     service.runs(dag).into_iter().map(|run| run.info.run_id).collect()
 }
 
-/// The run of 2035 stayed the last one: it paused the DAG again and again.
+/// The run of the 31st stayed the last one: it paused the DAG again and again.
 #[test]
 fn a_run_of_a_slot_to_come_does_not_pause_its_dag() {
     let mut service = Test::service().dag_with(careful {}, |test| test.fail_times(fetch {}, 1, "no network"));
@@ -47,7 +47,7 @@ fn a_run_of_a_slot_to_come_does_not_pause_its_dag() {
     assert_eq!(pause.reason, "the run scheduled__2026-01-01T01:00:00Z__careful failed");
 }
 
-/// Each slot waited for the success of the run of 2035.
+/// Each slot waited for the success of the run of the 31st.
 #[test]
 fn a_slot_does_not_wait_for_a_run_of_a_later_one() {
     let mut service = Test::service().dag_with(in_turn {}, |test| test.fail_times(fetch {}, 1, "no network"));

@@ -116,16 +116,27 @@ pub(crate) fn unpause_noted(
     (stepper.state, records, notes)
 }
 
-/// What comes before a new pause: ends a pause whose time has come, as the next step would. The
-/// slots up to its end are recorded as paused, and those that follow are left to the next step. If
-/// no slot does, the next one that is not decided is one of the new pause.
+/// Ends a pause whose time has come, as the next step would: the slots up to its end are recorded
+/// as paused, and those that follow are left to the next step. Changes nothing if there is no such
+/// pause.
 pub(crate) fn end_pause(schedule: &Schedule, state: &ScheduleState, now: Timestamp) -> (ScheduleState, Vec<Decision>) {
     let situation = Situation { now, active: 0, unsuccessful: None, failures: Vec::new() };
     let mut stepper = Stepper::new(schedule, &situation, state.clone());
-    if !stepper.is_paused() {
-        stepper.pass_over_nothing();
-    }
+    stepper.is_paused();
     (stepper.state, stepper.decisions)
+}
+
+/// The state with its cursor at now, if no slot has passed since the last decision: the next slot is
+/// one of a pause that begins now. Otherwise a timetable that is edited during the pause would have
+/// slots before it.
+pub(crate) fn pass_over(schedule: &Schedule, state: &ScheduleState, now: Timestamp) -> ScheduleState {
+    let (due, mut state) = (now - schedule.offset, state.clone());
+    let search = SlotSearch::new(schedule, state.first_seen);
+    let is_known = state.fingerprint == schedule.recurrence.fingerprint();
+    if is_known && search.first_in(Span::new(state.noticed, due)).is_none() {
+        state.noticed = state.noticed.max(due);
+    }
+    state
 }
 
 /// A step that is being made.
@@ -197,16 +208,6 @@ impl<'a> Stepper<'a> {
         } else {
             self.drop_empty_spans();
             self.keep_newest(SlotFate::Paused, why);
-        }
-    }
-
-    /// Moves the cursor up to now if no slot has passed since the last decision. Otherwise a
-    /// timetable that is edited during the pause that begins now would have slots before it.
-    fn pass_over_nothing(&mut self) {
-        let due = self.situation.now - self.schedule.offset;
-        let is_known = self.state.fingerprint == self.schedule.recurrence.fingerprint();
-        if is_known && self.first_in(Span::new(self.state.noticed, due)).is_none() {
-            self.state.noticed = self.state.noticed.max(due);
         }
     }
 
@@ -458,8 +459,9 @@ mod tests {
         let of = |text| Schedule::of(Crons::from(Cron::parse(text, Zone::UTC).unwrap()));
         let at = |minutes: i64| Timestamp::from_nanos(minutes * 60_000_000_000);
         let state = ScheduleState::first_seen(&of("0 0 * * *"), at(0), false);
-        let (mut state, decisions) = end_pause(&of("0 0 * * *"), &state, at(15 * 60 + 30));
-        assert_eq!((state.noticed, decisions), (at(15 * 60 + 30), Vec::new()));
+        let mut state = pass_over(&of("0 0 * * *"), &state, at(15 * 60 + 30));
+        assert_eq!(state.noticed, at(15 * 60 + 30));
+        assert_eq!(pass_over(&of("0 0 * * *"), &state, at(24 * 60)), state, "a slot has passed");
         state.pause = Some(Pause { by: "mina".to_owned(), reason: String::new(), since: state.noticed, until: None });
         let (_, records) = unpause(&of("0 * * * *"), &state, at(17 * 60 + 10), Catchup::None);
         let counts: Vec<(Timestamp, u64)> = records.iter().map(|record| (record.first, record.count)).collect();
