@@ -23,7 +23,7 @@ fn in_turn(#[param(default = |run| run.day())] day: Date) -> String {
     fetch(day)
 }
 
-/// The run of the slot of midnight on the 31st fails, then the clock is right again and the schedule is reset.
+/// The run of a slot of the 31st fails, then the clock is right again and the schedule is reset.
 fn after_the_clock_was_ahead(service: &mut ServiceTest, dag: &str) {
     service.at("2026-01-01T00:30:00Z").run_until("2026-01-01T00:31:00Z").clock_forward(MONTH);
     service.run_until("2026-01-01T00:32:00Z").clock_back(MONTH).reset_schedule(dag);
