@@ -7,6 +7,7 @@
 //!
 //! 1. A DAG that is new gets a state whose slots begin with the next one, or as `first`, `start`
 //!    and `catchup` say.
+//!    A timetable that was edited begins now, and what waits of the old one is recorded.
 //! 2. When as many runs in a row have failed as `pause_after_failures` says, the DAG is paused.
 //!    While it is paused no slot is decided. When the pause ends, the slots that passed are
 //!    recorded as paused, or run as `unpause` says.
@@ -126,9 +127,9 @@ pub(crate) fn end_pause(schedule: &Schedule, state: &ScheduleState, now: Timesta
     (stepper.state, stepper.decisions)
 }
 
-/// The state with its cursor at now, if no slot has passed since the last decision: the next slot is
-/// one of a pause that begins now. Otherwise a timetable that is edited during the pause would have
-/// slots before it.
+/// The state with its cursor at now, if no slot has passed since the last decision: the next slot
+/// is one of a pause that begins now. Otherwise a timetable that is edited during the pause would
+/// have slots before it.
 pub(crate) fn pass_over(schedule: &Schedule, state: &ScheduleState, now: Timestamp) -> ScheduleState {
     let (due, mut state) = (now - schedule.offset, state.clone());
     let search = SlotSearch::new(schedule, state.first_seen);
