@@ -43,15 +43,28 @@ pub(crate) fn check_one_of_several(text: &str) -> Result<(), String> {
 
 /// Checks the period of `every("15m")`.
 pub(crate) fn check_period(text: &str) -> Result<(), String> {
-    let period = duration::parse(text)?;
-    let digits = text.trim().trim_start_matches(|c: char| c.is_ascii_digit());
-    if !digits.trim_start().chars().all(char::is_alphabetic) {
-        return Err(format!("a period is a whole number with one unit, such as `90m`; this one is `{text}`"));
-    }
-    if period < Duration::from_secs(1) {
-        return Err(format!("a period must be at least one second long, and `{text}` is not"));
+    seconds("a period", text).map(|_| ())
+}
+
+/// Checks the offset of `every("15m", offset = "5m")`, whose period is valid.
+pub(crate) fn check_offset(offset: &str, period: &str) -> Result<(), String> {
+    if seconds("an offset", offset)? >= seconds("a period", period)? {
+        return Err(format!("the offset `{offset}` is not shorter than the period `{period}`"));
     }
     Ok(())
+}
+
+/// A whole number of seconds or of a longer unit, as the core parses it.
+fn seconds(what: &str, text: &str) -> Result<Duration, String> {
+    let length = duration::parse(text)?;
+    let unit = text.trim().trim_start_matches(|c: char| c.is_ascii_digit());
+    if !unit.trim_start().chars().all(char::is_alphabetic) {
+        return Err(format!("{what} is a whole number with one unit, such as `90m`; this one is `{text}`"));
+    }
+    if length < Duration::from_secs(1) {
+        return Err(format!("{what} must be at least one second long, and `{text}` is not"));
+    }
+    Ok(length)
 }
 
 pub(crate) fn check_timezone(name: &str) -> Result<(), String> {

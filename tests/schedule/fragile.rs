@@ -1,4 +1,4 @@
-//! DAGs with events and a schedule whose timetable panics.
+//! DAGs whose timetable panics: at the end of a pause, and beside events.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -8,6 +8,7 @@ use taskflow::ops;
 use taskflow::prelude::*;
 use taskflow::schedule::{Catchup, Every, Note as ScheduleNote, Slot, Timetable, Unpause, Zone};
 use taskflow::service::ServiceEvent;
+use taskflow::testing::Test;
 use taskflow::{RunState, Timestamp};
 
 use crate::consumers::{Home, eventually};
@@ -18,24 +19,24 @@ taskflow::asset! {
 
 static IS_BROKEN: AtomicBool = AtomicBool::new(false);
 
-/// A slot each second, as long as it does not panic.
+/// A slot each period, as long as it does not panic.
 #[derive(Debug)]
-struct Fragile(Every);
+struct Fragile(Every, &'static AtomicBool);
 
 impl Fragile {
-    fn new() -> Self {
-        Fragile(Every::parse("1s", Zone::UTC).expect("a period"))
+    fn new(period: &str, is_broken: &'static AtomicBool) -> Self {
+        Fragile(Every::parse(period, Zone::UTC).expect("a period"), is_broken)
     }
 }
 
 impl Timetable for Fragile {
     fn after(&self, moment: Timestamp) -> Option<Slot> {
-        assert!(!IS_BROKEN.load(Ordering::SeqCst), "no tide tables");
+        assert!(!self.1.load(Ordering::SeqCst), "no tide tables");
         self.0.after(moment)
     }
 
     fn before(&self, moment: Timestamp) -> Option<Slot> {
-        assert!(!IS_BROKEN.load(Ordering::SeqCst), "no tide tables");
+        assert!(!self.1.load(Ordering::SeqCst), "no tide tables");
         self.0.before(moment)
     }
 
@@ -49,7 +50,7 @@ fn sum(readings: &Option<Events<u64>>) -> u64 {
     readings.iter().flat_map(Events::values).sum()
 }
 
-#[dag(schedule = Fragile::new(), events = "or")]
+#[dag(schedule = Fragile::new("1s", &IS_BROKEN), events = "or")]
 fn tides_or_readings(#[event(READINGS)] readings: Option<Events<u64>>) -> u64 {
     sum(readings)
 }
@@ -108,6 +109,33 @@ async fn events_are_served_while_the_timetable_panics() {
         events.iter().filter(|event| matches!(event, ServiceEvent::Noted { note: ScheduleNote::Paused(_), .. }));
     assert_eq!(pauses.count(), 1, "{events:?}");
     assert!(!events.iter().any(|event| matches!(event, ServiceEvent::Unserved { .. } | ServiceEvent::Trouble { .. })));
+}
+
+static IS_BROKEN_LATER: AtomicBool = AtomicBool::new(false);
+
+#[task]
+fn look() {}
+
+#[dag(schedule = Fragile::new("1h", &IS_BROKEN_LATER))]
+fn tides() {
+    look();
+}
+
+/// Case 50, at 05:00, the end of a pause. Nothing was stored: the DAG was neither shown as paused
+/// nor ever stepped again, and `unpause` was refused.
+#[test]
+fn a_dag_whose_timetable_panics_when_its_pause_ends_is_paused() {
+    let mut service = Test::service().dag(tides {});
+    service.at("2026-01-01T00:30:00Z").run_until("2026-01-01T02:30:00Z");
+    service.pause_until("tides", "the harbour is closed", "2026-01-01T05:00:00Z");
+    IS_BROKEN_LATER.store(true, Ordering::SeqCst);
+    service.run_until("2026-01-01T06:30:00Z");
+    let pause = service.pause_of("tides").expect("a pause");
+    assert_eq!(pause.by, "the service");
+    assert!(pause.reason.ends_with(": no tide tables"), "{}", pause.reason);
+    IS_BROKEN_LATER.store(false, Ordering::SeqCst);
+    service.unpause("tides", Catchup::None).run_until("2026-01-01T07:30:00Z");
+    service.assert_slots("tides", &["2026-01-01T01:00:00Z", "2026-01-01T02:00:00Z", "2026-01-01T07:00:00Z"]);
 }
 
 /// Panics whenever it is asked.

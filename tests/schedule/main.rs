@@ -1,5 +1,6 @@
 //! Schedules: cron expressions, timetables, their slots, and what becomes of them.
 
+mod ahead;
 mod backfills;
 #[cfg(all(feature = "cli", feature = "sqlite", unix))]
 mod backfills_served;
@@ -30,6 +31,8 @@ mod groups;
 mod groups_served;
 mod options;
 mod random_services;
+#[cfg(feature = "sqlite")]
+mod renamed;
 #[cfg(feature = "sqlite")]
 mod retention;
 #[cfg(all(feature = "cli", feature = "sqlite", unix))]

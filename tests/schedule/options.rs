@@ -69,6 +69,16 @@ fn own() {
     nothing();
 }
 
+#[dag(schedule = every("15m", offset = "5m"))]
+fn after_the_quarter() {
+    nothing();
+}
+
+#[dag(schedule = every("1d", offset = "90m"), timezone = "Asia/Seoul")]
+fn after_midnight() {
+    nothing();
+}
+
 #[dag(schedule = &SHARED)]
 fn shared() {
     nothing();
@@ -103,6 +113,16 @@ fn slots(dag: &DagDef, from: &str, to: &str) -> Vec<String> {
     let schedule = schedule_of(dag);
     let slots = std::iter::successors(first, |slot| schedule.after(slot.at, utc(from)));
     slots.map(|slot| slot.at).take_while(|&at| at < utc(to)).map(|at| at.to_string()).collect()
+}
+
+/// `every` took a period only.
+#[test]
+fn a_period_can_have_an_offset() {
+    let quarters = slots(after_the_quarter::def(), "2026-03-01", "2026-03-01T00:40:00Z");
+    assert_eq!(quarters, ["2026-03-01T00:05:00Z", "2026-03-01T00:20:00Z", "2026-03-01T00:35:00Z"]);
+    let days = slots(after_midnight::def(), "2026-03-01", "2026-03-03");
+    assert_eq!(days, ["2026-03-01T16:30:00Z", "2026-03-02T16:30:00Z"], "01:30 in Seoul");
+    assert_eq!(after_the_quarter::def().options.schedule, Some(ScheduleSource::Text("every 15m offset 5m")));
 }
 
 #[test]

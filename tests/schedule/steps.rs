@@ -183,6 +183,55 @@ fn unpausing_runs_what_is_asked_for() {
     assert_eq!(unpaused(Catchup::Last, Some(0)), (0, record(72, too_old)), "the last slot is 700 ms old");
 }
 
+/// Case 36, with slots that waited for room before the pause: those of 13:00 and 14:00. All of them
+/// ran beside the last one of the pause.
+#[test]
+fn unpausing_with_the_last_slot_runs_one_of_those_that_waited_and_those_that_passed() {
+    let unpaused = |at: &str, catchup| {
+        let mut service = Service::new(hourly(), "2026-03-01T11:30:00Z");
+        service.takes = Duration::from_secs(24 * 3_600);
+        service.until("2026-03-01T14:10:00Z");
+        let state = service.state.as_mut().expect("a state");
+        state.pause = Some(Pause { by: "mina".to_owned(), reason: String::new(), since: service.now, until: None });
+        service.until(at);
+        let state = service.state.take().expect("a state");
+        let (state, records) = unpause(&service.schedule, &state, service.now, catchup);
+        service.state = Some(state);
+        service.active.clear();
+        service.takes = Duration::from_millis(1);
+        service.until("2026-03-01T16:31:00Z");
+        assert!(records.iter().all(|record| record.fate == SlotFate::Paused && record.reason == "paused by mina"));
+        let runs: Vec<String> = service.slots()[1..].iter().map(|slot| slot[11..16].to_owned()).collect();
+        (runs.join(" "), records.iter().map(|record| record.count).sum::<u64>())
+    };
+    let outcome = |runs: &str, recorded| (runs.to_owned(), recorded);
+    let two_hours_later = "2026-03-01T16:30:00Z";
+    assert_eq!(unpaused(two_hours_later, Catchup::None), outcome("", 4));
+    assert_eq!(unpaused(two_hours_later, Catchup::Last), outcome("16:00", 3));
+    assert_eq!(unpaused(two_hours_later, Catchup::All), outcome("13:00 14:00 15:00 16:00", 0));
+    // No slot has passed during the pause, so the last one is one that waited.
+    let soon = "2026-03-01T14:20:00Z";
+    assert_eq!(unpaused(soon, Catchup::Last), outcome("14:00 15:00 16:00", 1));
+}
+
+/// Case 36 for a DAG that begins paused, with every month since 2020 behind it: all of them ran.
+#[test]
+fn unpausing_a_new_dag_with_the_last_slot_runs_one_of_those_since_its_start() {
+    let schedule = with(Schedule::of(Crons::from(cron("0 0 1 * *", "UTC"))), |schedule| {
+        (schedule.start, schedule.catchup) = (Some(utc("2020-01-01")), Catchup::All);
+    });
+    let now = utc("2026-03-20T15:00:00Z");
+    let state = ScheduleState::first_seen(&schedule, now, true);
+    let (state, records) = unpause(&schedule, &state, now, Catchup::Last);
+    let recorded: Vec<_> = records.iter().map(|record| (record.fate, record.count)).collect();
+    assert_eq!(recorded, [(SlotFate::Paused, 74)], "2020 to 2025, and two of 2026");
+    let mut service = Service::new(schedule, "2026-03-20T15:00:00Z");
+    service.state = Some(state);
+    service.until("2026-04-01T12:00:00Z");
+    let why = "the slot is older than `catchup_window`, which does not bound the past of a new DAG";
+    assert_eq!(service.slots(), ["2026-03-01T00:00:00Z", "2026-04-01T00:00:00Z"], "{why}");
+}
+
 /// The program has another timetable, which no service has stepped yet. Its first step took the
 /// slots that were to run for those of the old one, and dropped them.
 #[test]
@@ -345,6 +394,84 @@ fn a_changed_timetable_repeats_nothing() {
     assert_eq!(service.slots(), slots);
     let [Note::TimetableChanged { from, to }] = &service.notes[..] else { panic!("{:?}", service.notes) };
     assert_eq!((&**from, &**to), ("0 * * * * UTC", "0 0 * * * UTC"));
+    assert_eq!(service.records, []);
+}
+
+/// Case 46, the other way. The state has the time of the last decision, so the slots that the new
+/// timetable has since then were taken for those of a downtime.
+#[test]
+fn a_finer_timetable_begins_when_it_is_deployed() {
+    for catchup in [Catchup::Last, Catchup::All, Catchup::None] {
+        let of = |schedule| with(schedule, |schedule| schedule.catchup = catchup);
+        let mut service = Service::new(of(daily()), "2026-03-01T12:00:00Z");
+        service.until("2026-03-02T15:30:00Z");
+        service.schedule = of(hourly());
+        service.until("2026-03-02T17:30:00Z");
+        assert_eq!(service.slots(), ["2026-03-02T00:00:00Z", "2026-03-02T16:00:00Z", "2026-03-02T17:00:00Z"]);
+        assert_eq!(service.records, [], "{catchup}");
+    }
+}
+
+/// Case 46: the service is down for twelve seconds around 14:00, a slot of both timetables.
+#[test]
+fn a_slot_that_passes_during_the_deploy_of_a_new_timetable_is_on_time() {
+    let mut service = Service::new(hourly(), "2026-03-01T13:30:00Z");
+    service.until("2026-03-01T13:59:58Z").down_until("2026-03-01T14:00:10Z");
+    service.schedule = Schedule::of(Crons::from(cron("*/30 * * * *", "UTC")));
+    service.until("2026-03-01T14:45:00Z");
+    assert_eq!(service.slots(), ["2026-03-01T14:00:00Z", "2026-03-01T14:30:00Z"]);
+    assert_eq!(service.records, []);
+}
+
+/// Case 46, after three days without a service.
+#[test]
+fn slots_of_a_downtime_before_a_new_timetable_leave_a_record() {
+    let mut service = Service::new(daily(), "2026-03-01T12:00:00Z");
+    service.until("2026-03-02T12:00:00Z").down_until("2026-03-05T15:30:00Z");
+    service.schedule = hourly();
+    service.until("2026-03-05T16:30:00Z");
+    assert_eq!(service.slots(), ["2026-03-02T00:00:00Z", "2026-03-05T16:00:00Z"]);
+    assert_eq!(service.records, [(SlotFate::Superseded, 3, "the timetable has changed".to_owned())]);
+}
+
+/// Case 46, with slots that wait: 50 of a new DAG since its `start`, and three for room. They were
+/// gone without a record.
+#[test]
+fn slots_that_wait_when_the_timetable_changes_leave_a_record() {
+    let since_january = |text| {
+        with(Schedule::of(Crons::from(cron(text, "UTC"))), |schedule| {
+            (schedule.start, schedule.catchup) = (Some(utc("2026-01-01")), Catchup::All);
+        })
+    };
+    let mut service = Service::new(since_january("0 6 * * *"), "2026-03-01T12:00:00Z");
+    service.takes = Duration::from_secs(3_600);
+    service.until("2026-03-01T21:30:00Z");
+    assert_eq!(service.runs.len(), 10);
+    service.schedule = since_january("0 7 * * *");
+    service.until("2026-03-02T12:00:00Z");
+    assert_eq!((service.runs.len(), &*service.slots()[10]), (11, "2026-03-02T07:00:00Z"));
+    assert_eq!(service.records, [(SlotFate::Superseded, 50, "the timetable has changed".to_owned())]);
+
+    let mut queue = Service::new(every("1h"), "2026-03-01T11:30:00Z");
+    queue.takes = Duration::from_secs(24 * 3_600);
+    queue.until("2026-03-01T15:30:00Z");
+    queue.schedule = daily();
+    queue.until("2026-03-01T16:00:00Z");
+    assert_eq!(queue.records, [(SlotFate::Superseded, 3, "the timetable has changed".to_owned())]);
+}
+
+/// Case 46: nobody can say which slots a timetable had that is code of the user. The first of them
+/// is known.
+#[test]
+fn a_slot_that_waits_leaves_a_record_when_a_timetable_of_the_user_changes() {
+    let mut service = Service::new(build(1), "2026-03-01T12:00:00Z");
+    service.takes = Duration::from_secs(30 * 3_600);
+    service.until("2026-03-03T06:00:00Z");
+    assert_eq!((service.runs.len(), service.waits.clone()), (1, Some(Waits::ForRoom { active: 1 })));
+    service.schedule = daily();
+    service.until("2026-03-03T07:00:00Z");
+    let [(SlotFate::Superseded, 1, reason)] = &service.records[..] else { panic!("{:?}", service.records) };
+    assert!(reason.starts_with("the timetable has changed"), "{reason}");
 }
 
 /// A timetable that looks the same in two builds, as a cron expression in a zone with new rules.
@@ -599,6 +726,12 @@ fn the_spread_of_a_dag_is_stable_and_smaller_than_a_period() {
     for dag in ["orders", "rates", "flights"] {
         assert!(offset(dag, 600) < Duration::from_secs(600));
         assert!(offset(dag, 1_000_000) < Duration::from_secs(3_600), "never past the next slot");
+    }
+    // The gap of five minutes comes once a year.
+    let rare = Schedule::of(Crons::new([cron("0 0 * * *", "UTC"), cron("5 0 31 12 *", "UTC")]));
+    for dag in ["orders", "rates", "flights"] {
+        let offset = rare.clone().spread(dag, Duration::from_secs(12 * 3_600)).offset;
+        assert!(offset < Duration::from_secs(300), "{dag}: {offset:?}");
     }
     let schedule = hourly().spread("orders", Duration::from_secs(600));
     let due = utc("2026-03-01T12:00:00Z") + schedule.offset;

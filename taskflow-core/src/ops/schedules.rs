@@ -19,7 +19,7 @@ use crate::journal::{
 use crate::run::RunType;
 use crate::schedule::{
     Backlog, Catchup, ConsumerState, DeadlineState, Decision, Note as ScheduleNote, Pause, Schedule, ScheduleState,
-    ScheduleTraces, Slot, SlotRecord, Unpause, end_pause, unpause_noted,
+    ScheduleTraces, Slot, SlotRecord, Unpause, end_pause, pass_over, unpause_noted,
 };
 use crate::store::{RunFilter, RunOrder};
 
@@ -163,8 +163,12 @@ async fn pause_dag(journal: &Journal, dag: &DagDef, note: &Note, until: Option<T
     loop {
         let StoredSchedule { state, version } = state_of(journal, dag, &schedule, now).await?;
         let (mut state, ended) = asking(|| end_pause(&schedule, &state, now))?;
-        if let Some(pause) = state.pause {
+        if let Some(pause) = state.pause.take() {
             return Err(OpsError::Paused { dag: dag.id.to_owned(), by: pause.by });
+        }
+        // A DAG whose timetable panics can be paused as well.
+        if let Ok(passed) = asking(|| pass_over(&schedule, &state, now)) {
+            state = passed;
         }
         let pause = Pause { by: note.by.clone(), reason: note.reason.clone(), since: now, until };
         state.pause = Some(pause.clone());

@@ -1,6 +1,7 @@
 //! What a step of a schedule needs to know of the runs in the store.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::time::Duration;
 
 use super::error::OpsError;
 use super::schedules::asking;
@@ -41,6 +42,12 @@ pub(super) async fn queued_runs(journal: &Journal) -> Result<HashMap<String, usi
     Ok(queued)
 }
 
+/// Runs are looked at up to now: later ones are those of a clock that was ahead, and come before no
+/// slot that is due.
+fn up_to_now(journal: &Journal) -> Option<Timestamp> {
+    Some(journal.now() + Duration::from_nanos(1))
+}
+
 /// The run of the last slot that has one, whoever made it, if it did not succeed.
 pub(crate) async fn unsuccessful(journal: &Journal, dag: &str) -> Result<Option<String>, OpsError> {
     /// Backfills may have made other runs with the same logical date.
@@ -49,6 +56,7 @@ pub(crate) async fn unsuccessful(journal: &Journal, dag: &str) -> Result<Option<
     let filter = RunFilter {
         dag: Some(dag.to_owned()),
         run_types: vec![RunType::Scheduled, RunType::Backfill],
+        logical_before: up_to_now(journal),
         order: RunOrder::LogicalDate,
         limit: Some(LAST),
         ..RunFilter::default()
@@ -119,6 +127,7 @@ pub(crate) async fn failures(
         dag: Some(dag.to_owned()),
         states: vec![RunState::Success, RunState::Failed],
         run_types: run_types.to_vec(),
+        logical_before: up_to_now(journal),
         order: RunOrder::LogicalDate,
         limit: Some(limit),
         ..RunFilter::default()

@@ -55,7 +55,7 @@ pub use slot::Slot;
 pub use spec::{CATCHUP_WINDOW, Recurrence, Schedule};
 pub use state::{BEHIND, Backlog, Pause, ScheduleState, Span};
 pub use step::{CLOCK_TOLERANCE, GRACE, step, unpause};
-pub(crate) use step::{end_pause, unpause_noted};
+pub(crate) use step::{end_pause, pass_over, unpause_noted};
 pub use timetable::Timetable;
 pub use timetables::{Calendar, Crons, Dates, Every, EveryError, Exceptions, Shift};
 pub use zone::{Zone, ZoneError};

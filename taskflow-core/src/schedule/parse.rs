@@ -35,7 +35,7 @@ pub enum RecurrenceError {
 
 impl Recurrence {
     /// Parses a cron expression, several of them with `;` between them, a preset such as `@daily`,
-    /// or a period such as `every 15m`.
+    /// or a period such as `every 15m` or `every 15m offset 5m`.
     ///
     /// # Errors
     ///
@@ -47,10 +47,26 @@ impl Recurrence {
             _ => {}
         }
         if let Some(period) = text.trim().strip_prefix("every ") {
-            return Ok(Recurrence::Timetable(Arc::new(Every::parse(period, zone.clone())?)));
+            let every = match period.split_once(" offset ") {
+                // It is written as a period is.
+                Some((period, offset)) => {
+                    Every::parse(period, zone.clone())?.offset(Every::parse(offset, Zone::UTC)?.length())?
+                }
+                None => Every::parse(period, zone.clone())?,
+            };
+            return Ok(Recurrence::Timetable(Arc::new(every)));
         }
         let crons: Result<Vec<Cron>, RecurrenceError> = text.split(';').map(|text| cron(text.trim(), zone)).collect();
         Ok(Recurrence::Timetable(Arc::new(Crons::new(crons?))))
+    }
+
+    /// The pattern with a fingerprint, if that says what its slots are: those of cron expressions
+    /// and of most periods do.
+    pub(super) fn of_fingerprint(fingerprint: &str) -> Option<Self> {
+        Some(Recurrence::Timetable(match Every::of_fingerprint(fingerprint) {
+            Some(every) => Arc::new(every),
+            None => Arc::new(Crons::of_fingerprint(fingerprint)?),
+        }))
     }
 }
 

@@ -3,7 +3,14 @@
 
 use super::decision::{Decision, SlotFate, SlotRecord};
 use super::note::Note;
-use super::step::Stepper;
+use super::search::SlotSearch;
+use super::spec::{Recurrence, Schedule};
+use super::state::Span;
+use super::step::{GRACE, Stepper};
+use crate::base::Timestamp;
+
+/// How many slots of an old timetable are counted. Of more, the record says where they begin.
+const COUNTED: u64 = 100_000;
 
 impl Stepper<'_> {
     /// Notes a timetable that has changed. Slots that wait are those of the old one.
@@ -13,10 +20,57 @@ impl Stepper<'_> {
             self.state.fingerprint = fingerprint;
         } else if self.state.fingerprint != fingerprint {
             let from = std::mem::replace(&mut self.state.fingerprint, fingerprint.clone());
-            self.state.pending.clear();
-            self.decisions.push(Decision::Note(Note::TimetableChanged { from, to: fingerprint }));
+            self.decisions.push(Decision::Note(Note::TimetableChanged { from: from.clone(), to: fingerprint }));
+            self.begin_anew(&from);
         }
         self.note_zone_rules();
+    }
+
+    /// Records the slots of the old timetable that are not decided, and begins the new one now: the
+    /// state knows when a slot was last decided, not since when the new timetable counts, and what
+    /// it names before was never due. A slot of the last minute is on time, as after any restart.
+    ///
+    /// The slots of a pause are those of the timetable that ends it.
+    fn begin_anew(&mut self, old: &str) {
+        let mut undecided = std::mem::take(&mut self.state.pending);
+        if self.state.pause.is_none() {
+            let due = self.situation.now - self.schedule.offset;
+            let noticed = self.state.noticed;
+            let begin = noticed.max(due - GRACE);
+            // One in the last minute may be a slot of both.
+            let until = if self.first_in(Span::new(begin, due)).is_some() { begin } else { due };
+            undecided.push(Span::new(noticed, until));
+            self.state.noticed = begin;
+        }
+        let records = self.records_of_old(old, &undecided);
+        self.decisions.extend(records.into_iter().map(Decision::Record));
+    }
+
+    /// Records of slots of a timetable that the program does not have any more. If its fingerprint
+    /// does not tell what its slots are, only the first of a span is known.
+    fn records_of_old(&self, fingerprint: &str, spans: &[Span]) -> Vec<SlotRecord> {
+        const REASON: &str = "the timetable has changed";
+
+        let fate = SlotFate::Superseded;
+        if let Some(recurrence) = Recurrence::of_fingerprint(fingerprint) {
+            let (start, end) = (self.schedule.start, self.schedule.end);
+            let old = Schedule { start, end, ..Schedule::new(recurrence) };
+            let search = SlotSearch::new(&old, self.state.first_seen);
+            let begins = |span: &Span| search.first_in(*span).map(|slot| slot.at);
+            let is_old = spans.iter().all(|span| span.first.is_none() || begins(span) == span.first);
+            if is_old && search.count_in(spans, COUNTED).0 < COUNTED {
+                return search.records(spans, fate, REASON);
+            }
+        }
+        let firsts = spans.iter().filter_map(|span| Some((span.first?, span.until)));
+        let record = |(at, until): (Timestamp, Timestamp)| {
+            let reason = match at == until {
+                true => REASON.to_owned(),
+                false => format!("{REASON}, and no slot from here up to {until} runs"),
+            };
+            SlotRecord { first: at, last: at, count: 1, fate, reason }
+        };
+        firsts.map(record).collect()
     }
 
     fn note_zone_rules(&mut self) {

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 
+use super::decision::{SlotFate, SlotRecord};
 use super::slot::Slot;
 use super::spec::Schedule;
 use super::state::Span;
@@ -63,6 +64,29 @@ impl<'a> SlotSearch<'a> {
             }
         }
         (count, earliest)
+    }
+
+    /// Records of the slots of some spans: one, unless other slots lie between them.
+    pub(super) fn records(&self, spans: &[Span], fate: SlotFate, reason: &str) -> Vec<SlotRecord> {
+        let (mut records, mut record): (_, Option<SlotRecord>) = (Vec::new(), None);
+        for &span in spans {
+            let mut slot = self.first_in(span);
+            if let (Some(last), Some(first)) = (record.as_ref().map(|record| record.last), slot)
+                && self.after(last).is_some_and(|next| next.at < first.at)
+            {
+                records.extend(record.take());
+            }
+            while let Some(Slot { at, .. }) = slot {
+                let reason = || reason.to_owned();
+                let record =
+                    record.get_or_insert_with(|| SlotRecord { first: at, last: at, count: 0, fate, reason: reason() });
+                record.last = at;
+                record.count += 1;
+                slot = self.first_in(Span::new(at, span.until));
+            }
+        }
+        records.extend(record);
+        records
     }
 
     /// The first slot after a moment.

@@ -122,11 +122,16 @@ impl Schedule {
         self
     }
 
-    /// The smallest gap among some slots.
+    /// The smallest gap that the timetable knows of, or among some slots.
     fn smallest_gap(&self) -> Duration {
         const SAMPLE: usize = 200;
 
         let from = self.start.unwrap_or(Timestamp::EPOCH);
+        if let Recurrence::Timetable(timetable) = &self.recurrence
+            && let Some(gap) = timetable.smallest_gap(just_before(from))
+        {
+            return gap;
+        }
         let first = self.after(just_before(from), from);
         let slots: Vec<Slot> = std::iter::successors(first, |slot| self.after(slot.at, from)).take(SAMPLE).collect();
         slots.windows(2).map(|pair| pair[1].at.since(pair[0].at)).min().unwrap_or(Duration::MAX)

@@ -138,7 +138,8 @@ impl ScheduleState {
     }
 
     /// The state of a DAG whose timetable panicked: paused, with all slots undecided. The pause is
-    /// `None` if the DAG is paused already, and the state as before.
+    /// `None` if the DAG is paused already, and the state as before. A pause whose time has come is
+    /// none: the timetable panicked when it was to end.
     pub fn after_panic(state: Option<Self>, panic: &str, now: Timestamp) -> (Self, Option<Pause>) {
         // What the timetable would have to be asked for is found out when it answers again.
         let mut state = state.unwrap_or_else(|| ScheduleState {
@@ -154,7 +155,7 @@ impl ScheduleState {
             failures_until: None,
             falls_behind: false,
         });
-        if state.pause.is_some() {
+        if state.is_paused(now) {
             return (state, None);
         }
         let reason = format!("the timetable {panic}");

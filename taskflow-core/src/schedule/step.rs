@@ -7,6 +7,7 @@
 //!
 //! 1. A DAG that is new gets a state whose slots begin with the next one, or as `first`, `start`
 //!    and `catchup` say.
+//!    A timetable that was edited begins now, and what waits of the old one is recorded.
 //! 2. When as many runs in a row have failed as `pause_after_failures` says, the DAG is paused.
 //!    While it is paused no slot is decided. When the pause ends, the slots that passed are
 //!    recorded as paused, or run as `unpause` says.
@@ -63,9 +64,9 @@ pub fn step(schedule: &Schedule, state: Option<&ScheduleState>, situation: &Situ
     Step { state, decisions, wake, waits }
 }
 
-/// Ends a pause. Of the slots that passed during the pause, the last one runs with
-/// [`Catchup::Last`], and with [`Catchup::All`] all that are not older than `catchup_window`. The
-/// others are recorded as paused.
+/// Ends a pause. Of the slots that waited before it and those that passed meanwhile, the last one
+/// runs with [`Catchup::Last`], and with [`Catchup::All`] all that are not older than
+/// `catchup_window`. The others are recorded as paused.
 pub fn unpause(
     schedule: &Schedule,
     state: &ScheduleState,
@@ -85,20 +86,25 @@ pub(crate) fn unpause_noted(
 ) -> (ScheduleState, Vec<SlotRecord>, Vec<Note>) {
     let situation = Situation { now, active: 0, unsuccessful: None, failures: Vec::new() };
     let mut stepper = Stepper::new(schedule, &situation, state.clone());
-    let Some(pause) = stepper.state.pause.take() else { return (stepper.state, Vec::new(), Vec::new()) };
+    let Some(pause) = stepper.state.pause.clone() else { return (stepper.state, Vec::new(), Vec::new()) };
     // Otherwise the next step would take the slots that are to run for those of the old timetable.
+    // The pause is there meanwhile: its slots are those of the timetable that ends it.
     let known = stepper.state.fingerprint.clone();
     stepper.note_timetable();
+    stepper.state.pause = None;
     if stepper.state.fingerprint != known {
         // Whoever makes the next step may be another build, with another timetable. The slots were
         // asked for, and run by the one that it has.
         stepper.state.fingerprint.clear();
     }
-    if catchup == Catchup::None {
-        stepper.record_pause(&pause, now);
-    } else {
-        let due = now - schedule.offset;
-        stepper.take_up(catchup, due, due, SlotFate::Paused, &pause.why());
+    let (due, why) = (now - schedule.offset, pause.why());
+    match catchup {
+        Catchup::None => stepper.record_pause(&pause, now),
+        Catchup::Last => {
+            stepper.leave_last_waiting(due, &why);
+            stepper.take_up(catchup, due, due, SlotFate::Paused, &why);
+        }
+        Catchup::All => stepper.take_up(catchup, due, due, SlotFate::Paused, &why),
     }
     let (mut records, mut notes) = (Vec::new(), Vec::new());
     for decision in stepper.decisions {
@@ -121,10 +127,23 @@ pub(crate) fn end_pause(schedule: &Schedule, state: &ScheduleState, now: Timesta
     (stepper.state, stepper.decisions)
 }
 
+/// The state with its cursor at now, if no slot has passed since the last decision: the next slot
+/// is one of a pause that begins now. Otherwise a timetable that is edited during the pause would
+/// have slots before it.
+pub(crate) fn pass_over(schedule: &Schedule, state: &ScheduleState, now: Timestamp) -> ScheduleState {
+    let (due, mut state) = (now - schedule.offset, state.clone());
+    let search = SlotSearch::new(schedule, state.first_seen);
+    let is_known = state.fingerprint == schedule.recurrence.fingerprint();
+    if is_known && search.first_in(Span::new(state.noticed, due)).is_none() {
+        state.noticed = state.noticed.max(due);
+    }
+    state
+}
+
 /// A step that is being made.
 pub(super) struct Stepper<'a> {
     pub(super) schedule: &'a Schedule,
-    situation: &'a Situation,
+    pub(super) situation: &'a Situation,
     pub(super) state: ScheduleState,
     pub(super) decisions: Vec<Decision>,
     search: SlotSearch<'a>,
@@ -179,6 +198,18 @@ impl<'a> Stepper<'a> {
         let spans: Vec<Span> = std::mem::take(&mut self.state.pending).into_iter().chain([passed]).collect();
         self.record(&spans, SlotFate::Paused, &pause.why());
         self.state.noticed = self.state.noticed.max(due);
+    }
+
+    /// Records the slots that waited before a pause, because a later one runs: one that has passed
+    /// until `due`, or the last of those that waited.
+    fn leave_last_waiting(&mut self, due: Timestamp, why: &str) {
+        if self.first_in(Span::new(self.state.noticed, due)).is_some() {
+            let waited = std::mem::take(&mut self.state.pending);
+            self.record(&waited, SlotFate::Paused, why);
+        } else {
+            self.drop_empty_spans();
+            self.keep_newest(SlotFate::Paused, why);
+        }
     }
 
     /// Notices the slots since the last step.
@@ -242,7 +273,7 @@ impl<'a> Stepper<'a> {
     fn start(&mut self) -> Option<Waits> {
         let Situation { active, ref unsuccessful, now, .. } = *self.situation;
         if matches!(self.schedule.overlap, Overlap::QueueOne | Overlap::Cancel) {
-            self.keep_newest();
+            self.keep_newest(SlotFate::Superseded, "a later slot took its place");
         }
         let mut room = self.schedule.max_active_runs.saturating_sub(active);
         if self.schedule.after_previous {
@@ -295,16 +326,15 @@ impl<'a> Stepper<'a> {
         }
     }
 
-    /// Leaves the newest pending slot only.
-    fn keep_newest(&mut self) {
+    /// Leaves the newest pending slot only, and records the others.
+    fn keep_newest(&mut self, fate: SlotFate, reason: &str) {
         let Some(newest) = self.state.pending.last().and_then(|span| self.search.before(span.until)) else { return };
         let mut spans = std::mem::take(&mut self.state.pending);
         if let Some(last) = spans.last_mut() {
-            let span = Span::new(just_before(newest.at), last.until);
-            self.state.pending.push(Span { first: Some(newest.at), ..span });
+            self.state.pending.push(Span { after: just_before(newest.at), first: Some(newest.at), ..*last });
             last.until = just_before(newest.at);
         }
-        self.record(&spans, SlotFate::Superseded, "a later slot took its place");
+        self.record(&spans, fate, reason);
     }
 
     /// A continuous schedule is due when its last run has ended.
@@ -327,24 +357,8 @@ impl<'a> Stepper<'a> {
 
     /// Records the slots of some spans: as one record, unless other slots lie between them.
     fn record(&mut self, spans: &[Span], fate: SlotFate, reason: &str) {
-        let mut record: Option<SlotRecord> = None;
-        for &span in spans {
-            let mut slot = self.first_in(span);
-            if let (Some(last), Some(first)) = (record.as_ref().map(|record| record.last), slot)
-                && self.search.after(last).is_some_and(|next| next.at < first.at)
-            {
-                self.decisions.extend(record.take().map(Decision::Record));
-            }
-            while let Some(Slot { at, .. }) = slot {
-                let reason = || reason.to_owned();
-                let record =
-                    record.get_or_insert_with(|| SlotRecord { first: at, last: at, count: 0, fate, reason: reason() });
-                record.last = at;
-                record.count += 1;
-                slot = self.first_in(Span::new(at, span.until));
-            }
-        }
-        self.decisions.extend(record.map(Decision::Record));
+        let records = self.search.records(spans, fate, reason);
+        self.decisions.extend(records.into_iter().map(Decision::Record));
     }
 
     fn drop_empty_spans(&mut self) {
@@ -385,7 +399,10 @@ mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
 
     use super::*;
+    use crate::schedule::cron::Cron;
     use crate::schedule::timetable::Timetable;
+    use crate::schedule::timetables::Crons;
+    use crate::schedule::zone::Zone;
 
     /// Every hour, with the number of searches.
     #[derive(Debug, Default)]
@@ -434,5 +451,21 @@ mod tests {
             assert!(timetable.0.load(Ordering::Relaxed) <= 2);
             state = Some(stepped.state);
         }
+    }
+
+    /// Daily until 15:30, then paused, then hourly: the slots from 01:00 to 15:00 were recorded as
+    /// paused.
+    #[test]
+    fn the_slots_of_an_edited_timetable_begin_with_the_pause() {
+        let of = |text| Schedule::of(Crons::from(Cron::parse(text, Zone::UTC).unwrap()));
+        let at = |minutes: i64| Timestamp::from_nanos(minutes * 60_000_000_000);
+        let state = ScheduleState::first_seen(&of("0 0 * * *"), at(0), false);
+        let mut state = pass_over(&of("0 0 * * *"), &state, at(15 * 60 + 30));
+        assert_eq!(state.noticed, at(15 * 60 + 30));
+        assert_eq!(pass_over(&of("0 0 * * *"), &state, at(24 * 60)), state, "a slot has passed");
+        state.pause = Some(Pause { by: "mina".to_owned(), reason: String::new(), since: state.noticed, until: None });
+        let (_, records) = unpause(&of("0 * * * *"), &state, at(17 * 60 + 10), Catchup::None);
+        let counts: Vec<(Timestamp, u64)> = records.iter().map(|record| (record.first, record.count)).collect();
+        assert_eq!(counts, [(at(16 * 60), 2)]);
     }
 }

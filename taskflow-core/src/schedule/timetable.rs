@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::slot::Slot;
 use crate::base::{Date, Timestamp};
@@ -48,6 +49,13 @@ pub trait Timetable: fmt::Debug + Send + Sync + 'static {
         None
     }
 
+    /// The smallest time between two slots after a point in time, if the timetable knows it better
+    /// than a look at its next 200 slots does. The option `spread` stays below it.
+    fn smallest_gap(&self, from: Timestamp) -> Option<Duration> {
+        let _ = from;
+        None
+    }
+
     /// A text that differs between timetables with different slots. A change is noted in the
     /// history of the schedule; no slot is repeated because of it.
     fn fingerprint(&self) -> String {
@@ -78,6 +86,10 @@ macro_rules! pointer {
 
             fn exception_on(&self, day: Date) -> Option<String> {
                 (**self).exception_on(day)
+            }
+
+            fn smallest_gap(&self, from: Timestamp) -> Option<Duration> {
+                (**self).smallest_gap(from)
             }
 
             fn fingerprint(&self) -> String {

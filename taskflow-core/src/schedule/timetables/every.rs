@@ -99,15 +99,41 @@ impl Every {
     ///
     /// When the offset is not shorter than the period.
     pub fn offset(mut self, offset: Duration) -> Result<Self, EveryError> {
-        let period = match self.period {
-            Period::Fixed(nanos) => nanos,
-            Period::Days { count, .. } => count * DAY,
-        };
-        if offset.as_nanos() >= u128::from(period.unsigned_abs()) {
+        if offset >= self.length() {
             return Err(EveryError::Offset { text: self.period_text(), offset });
         }
         self.offset = offset;
         Ok(self)
+    }
+
+    /// How long the period is, with days of 24 hours.
+    pub(in crate::schedule) fn length(&self) -> Duration {
+        let nanos = match self.period {
+            Period::Fixed(nanos) => nanos,
+            Period::Days { count, .. } => count * DAY,
+        };
+        Duration::from_nanos(nanos.unsigned_abs())
+    }
+
+    /// The period without an offset that has this fingerprint.
+    pub(in crate::schedule) fn of_fingerprint(fingerprint: &str) -> Option<Self> {
+        let words = fingerprint.strip_prefix("every ")?;
+        let (period, zone) = match words.split_once(", ") {
+            Some((period, zone)) => (period, Zone::named(zone).ok()?),
+            None => (words, Zone::UTC),
+        };
+        let (count, unit) = period.split_once(' ').unwrap_or(("1", period));
+        let unit = match unit.trim_end_matches('s') {
+            "millisecond" => "ms",
+            "second" => "s",
+            "minute" => "m",
+            "hour" => "h",
+            "day" => "d",
+            "week" => "w",
+            _ => return None,
+        };
+        let every = Every::parse(&format!("{count}{unit}"), zone).ok()?;
+        Some(every).filter(|every| every.describe() == fingerprint)
     }
 
     fn instant_after(&self, moment: Timestamp) -> Option<Timestamp> {
@@ -214,6 +240,24 @@ impl Timetable for Every {
         match self.period {
             Period::Days { .. } => format!("{period}{offset}, {}", self.zone),
             Period::Fixed(_) => period + &offset,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fingerprint_of_a_period_says_what_its_slots_are() {
+        let seoul = || Zone::named("Asia/Seoul").unwrap();
+        for (period, zone) in [("1h", Zone::UTC), ("90s", Zone::UTC), ("1500ms", Zone::UTC), ("2w", seoul())] {
+            let every = Every::parse(period, zone).unwrap();
+            assert_eq!(Every::of_fingerprint(&every.fingerprint()), Some(every), "{period}");
+        }
+        let later = Every::parse("15m", Zone::UTC).unwrap().offset(Duration::from_secs(300)).unwrap();
+        for other in [&*later.fingerprint(), "0 6 * * * UTC", "every tide", "every "] {
+            assert_eq!(Every::of_fingerprint(other), None, "{other}");
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::base::{Date, Timestamp};
 use crate::schedule::slot::Slot;
@@ -300,6 +301,14 @@ impl<T: Timetable, C: Calendar> Timetable for Exceptions<T, C> {
             }
         };
         Some(format!("{what}: {}", self.calendar.describe()))
+    }
+
+    fn smallest_gap(&self, from: Timestamp) -> Option<Duration> {
+        // Slots that move come closer to others.
+        match self.shift {
+            Shift::Drop => self.timetable.smallest_gap(from),
+            Shift::NextDay | Shift::PreviousDay => None,
+        }
     }
 
     fn fingerprint(&self) -> String {

@@ -109,6 +109,19 @@ impl ServiceTest {
         self
     }
 
+    /// Resets the schedule of a DAG to the clock of the machine, after that was ahead.
+    ///
+    /// # Panics
+    ///
+    /// If the schedule is not ahead of the clock.
+    #[track_caller]
+    pub fn reset_schedule(&mut self, dag: &str) -> &mut Self {
+        let (served, note) = (self.served(dag), by_the_test(""));
+        let reset = done(at_once(ops::reset_schedule(self.journal.journal(), served, &note)));
+        self.note(&format!("{dag}: reset to {}", reset.to));
+        self
+    }
+
     /// Queues a manual run of a DAG.
     #[track_caller]
     pub fn trigger(&mut self, dag: &str) -> &mut Self {

@@ -15,8 +15,8 @@ use crate::source_text;
 use crate::spans;
 use crate::suggest::nearest;
 
-/// A cron expression, several of them, a preset, `every("15m")`, or an expression that is a
-/// timetable.
+/// A cron expression, several of them, a preset, `every("15m")`, possibly with an offset, or an
+/// expression that is a timetable.
 pub(crate) struct Schedule;
 
 /// What a schedule is.
@@ -53,11 +53,19 @@ impl Kind for Schedule {
                 Some(Spanned { value: Source::Text(expressions.join("; ")), span: list.span() })
             }
             Some(Expr::Call(call)) if matches!(&*call.func, Expr::Path(path) if path.path.is_ident("every")) => {
-                let period = call.args.first().filter(|_| call.args.len() == 1).and_then(string);
-                let Some(period) = period else { return reader.expected(EXPECTED) };
-                let checked =
-                    schedule::check_period(&period.value()).map(|()| format!("every {}", period.value().trim()));
-                reader.parsed(period.span(), checked.map(Source::Text))
+                let mut args = call.args.iter();
+                let (period, offset, more) = (args.next().and_then(string), args.next(), args.next());
+                let (Some(period), None) = (period, more) else { return reader.expected(EXPECTED) };
+                let (text, span) = (period.value(), period.span());
+                let every = format!("every {}", text.trim());
+                let every = reader.parsed(span, schedule::check_period(&text).map(|()| every))?.value;
+                let Some(offset) = offset else { return Some(Spanned { value: Source::Text(every), span }) };
+                let Some(offset) = offset_of(offset) else {
+                    return reader.reject("`every` takes a period and an offset: `every(\"15m\", offset = \"5m\")`");
+                };
+                let checked = schedule::check_offset(&offset.value(), &text)
+                    .map(|()| Source::Text(format!("{every} offset {}", offset.value().trim())));
+                reader.parsed(offset.span(), checked)
             }
             Some(expr) => match string(expr) {
                 Some(text) => {
@@ -75,6 +83,16 @@ impl Kind for Schedule {
 /// Whether an expression has a type that the compiler need not be asked for.
 fn is_literal(expr: &Expr) -> bool {
     matches!(expr, Expr::Lit(_) | Expr::Closure(_) | Expr::Tuple(_) | Expr::Array(_))
+}
+
+/// The text of `offset = "5m"`.
+fn offset_of(expr: &Expr) -> Option<&LitStr> {
+    match ungroup(expr) {
+        Expr::Assign(assign) if matches!(&*assign.left, Expr::Path(path) if path.path.is_ident("offset")) => {
+            string(&assign.right)
+        }
+        _ => None,
+    }
 }
 
 fn string(expr: &Expr) -> Option<&LitStr> {
