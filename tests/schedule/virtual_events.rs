@@ -7,7 +7,9 @@ use taskflow::RunState;
 use taskflow::asset::{Day, Event, Events, Latest};
 use taskflow::notify::Notification;
 use taskflow::prelude::*;
-use taskflow::schedule::{BackfillOrder, BackfillRequest, BackfillScope, Catchup, SlotRange, Unpause};
+use taskflow::schedule::{
+    BackfillOrder, BackfillRequest, BackfillScope, Catchup, Note as ScheduleNote, SlotRange, Unpause,
+};
 use taskflow::testing::{ServiceTest, Test};
 
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -136,6 +138,16 @@ fn daily_rates(#[event(RATES)] rates: Option<Events<u64>>) -> Vec<u64> {
 #[task]
 fn rates_of_day(rates: &Option<Events<u64>>) -> Vec<u64> {
     rates.iter().flat_map(Events::values).copied().collect()
+}
+
+#[dag(pause_after_failures = 2)]
+fn brittle(#[event(RATES)] rate: Latest<u64>) -> u64 {
+    last(rate)
+}
+
+/// What is noted of a DAG, the earliest first.
+fn notes(service: &ServiceTest, dag: &str) -> Vec<ScheduleNote> {
+    service.slots(dag).into_iter().rev().filter_map(|slots| slots.note).collect()
 }
 
 fn created(service: &ServiceTest, dag: &str) -> Vec<String> {
@@ -336,6 +348,42 @@ fn a_paused_consumer_keeps_its_events_and_a_new_one_begins_after_them() {
     let superseded =
         service.slots("newest_rate").into_iter().find(|slots| slots.fate == "superseded").expect("a record");
     assert_eq!(superseded.count, 1);
+}
+
+/// A pause that somebody ends, one that ends by itself, and a clock that is set back. None of it
+/// was stored of a DAG with events.
+#[test]
+fn the_history_of_a_dag_with_events_is_shown_with_its_slots() {
+    let mut service = Test::service().dag(newest_rate {}).dag(waiting {});
+    service.at("2026-01-01T12:00:00Z").run_until("2026-01-01T13:00:00Z").pause("newest_rate", "the rates are wrong");
+    service.run_until("2026-01-01T14:00:00Z").unpause("newest_rate", Catchup::None);
+    service.run_until("2026-01-01T15:00:00Z").pause_until("newest_rate", "the bank moves", "2026-01-01T16:00:00Z");
+    service.run_until("2026-01-01T17:00:00Z");
+    let noted = notes(&service, "newest_rate");
+    let [
+        ScheduleNote::Paused(first),
+        ScheduleNote::Unpaused { by, .. },
+        ScheduleNote::Paused(second),
+        ScheduleNote::PauseEnded(ended),
+    ] = &noted[..]
+    else {
+        panic!("{noted:?}")
+    };
+    assert_eq!((&*first.reason, &**by, ended), ("the rates are wrong", "the test", second));
+    service.clock_back(12 * HOUR).emit(&RATES, 1).run_until("2026-01-01T18:00:00Z");
+    let noted = notes(&service, "waiting");
+    assert!(matches!(&noted[..], [ScheduleNote::ClockWentBack { .. }]), "{noted:?}");
+}
+
+/// Its slots did not say why it had stopped.
+#[test]
+fn the_history_of_a_dag_with_events_has_the_pause_after_its_failures() {
+    let fails = |test: Test<u64>| test.always_fails(last {}, "no network");
+    let mut service = Test::service().dag_with(brittle {}, fails);
+    service.at("2026-01-01").run_until("2026-01-01T01:00:00Z").emit(&RATES, 1).run_until("2026-01-01T02:00:00Z");
+    service.emit(&RATES, 2).run_until("2026-01-01T03:00:00Z");
+    let pause = service.pause_of("brittle").expect("two runs in a row have failed");
+    assert_eq!(notes(&service, "brittle"), [ScheduleNote::Paused(pause)]);
 }
 
 #[test]

@@ -214,7 +214,9 @@ fn a_dag_whose_pause_has_ended_is_paused_again() {
         assert_eq!(reasons, expected, "{dag}");
     }
     let is_end = |slots: &PastSlots| matches!(slots.note, Some(ScheduleNote::PauseEnded(_)));
-    assert_eq!(service.slots("hourly").iter().filter(|slots| is_end(slots)).count(), 1);
+    for dag in ["hourly", "rates"] {
+        assert_eq!(service.slots(dag).iter().filter(|slots| is_end(slots)).count(), 1, "{dag}");
+    }
 }
 
 #[test]
