@@ -114,12 +114,11 @@ pub(super) async fn status(
     };
     let (active, now) = match journal {
         Some(journal) => {
-            let active = active_event_runs(journal, Some(dag.id), &backfilled(journal).await?).await?.remove(dag.id);
+            let active = active_event_runs(journal, dag.id, &backfilled(journal).await?).await?;
             (active, journal.now())
         }
-        None => (None, Timestamp::now()),
+        None => (ActiveEventRuns::default(), Timestamp::now()),
     };
-    let active = active.unwrap_or_default();
     let situation = loaded.situation(now, &active);
     let step = asking(|| consume(consumer, Some(&loaded.state), &situation))?;
     let waits_for = step.waits.map(|waits| in_words(&waits));

@@ -1,34 +1,77 @@
 //! What a step of a schedule needs to know of the runs in the store.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::error::OpsError;
 use super::schedules::asking;
-use crate::base::Timestamp;
+use crate::base::{ErrorKind, Timestamp};
 use crate::journal::{Journal, RunSummary, StoredBackfill};
 use crate::run::{RunInfo, RunState, RunType};
 use crate::schedule::{ActiveSlot, FailedRun, Schedule, ScheduleState, Situation, Waits, step};
 use crate::store::{RunFilter, RunOrder};
 
-/// How many runs of these types are queued or running, by DAG, without those that backfills
-/// reprocess.
+/// By DAG, why its runs cannot be read.
+pub(crate) type DamagedRuns = BTreeMap<String, OpsError>;
+
+/// The runs that match a filter, in its order. If one of them is damaged, only those of these DAGs,
+/// the newest first, and none of a DAG that has a damaged one.
+pub(crate) async fn runs_of_dags(
+    journal: &Journal,
+    filter: RunFilter,
+    dags: &[&'static str],
+) -> Result<(Vec<RunSummary>, DamagedRuns), OpsError> {
+    match journal.runs(&filter).await {
+        Err(error) if error.kind() == ErrorKind::Damaged => {}
+        runs => return Ok((runs?, DamagedRuns::new())),
+    }
+    let (mut runs, mut damaged) = (Vec::new(), DamagedRuns::new());
+    for &dag in dags {
+        match journal.runs(&RunFilter { dag: Some(dag.to_owned()), ..filter.clone() }).await {
+            Ok(of_dag) => runs.extend(of_dag),
+            Err(error) if error.kind() == ErrorKind::Damaged => drop(damaged.insert(dag.to_owned(), error.into())),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    runs.sort_by_key(|run| Reverse(run.number));
+    Ok((runs, damaged))
+}
+
+/// How many runs of these types are queued or running, of one DAG or by DAG, without those that
+/// backfills reprocess.
 pub(crate) async fn active_runs(
     journal: &Journal,
+    dag: Option<&str>,
     run_types: &[RunType],
     backfilled: &HashSet<String>,
 ) -> Result<HashMap<String, u32>, OpsError> {
-    let filter = RunFilter {
-        states: vec![RunState::Queued, RunState::Running],
-        run_types: run_types.to_vec(),
-        ..RunFilter::default()
-    };
+    let filter = RunFilter { dag: dag.map(str::to_owned), ..active_of(run_types) };
+    Ok(counted(journal.runs(&filter).await?, backfilled))
+}
+
+/// The same of some DAGs. One with a damaged run hides no other.
+pub(crate) async fn active_runs_of_dags(
+    journal: &Journal,
+    dags: &[&'static str],
+    run_types: &[RunType],
+    backfilled: &HashSet<String>,
+) -> Result<(HashMap<String, u32>, DamagedRuns), OpsError> {
+    let (runs, damaged) = runs_of_dags(journal, active_of(run_types), dags).await?;
+    Ok((counted(runs, backfilled), damaged))
+}
+
+/// Selects the runs of these types that are queued or running.
+fn active_of(run_types: &[RunType]) -> RunFilter {
+    let states = vec![RunState::Queued, RunState::Running];
+    RunFilter { states, run_types: run_types.to_vec(), ..RunFilter::default() }
+}
+
+fn counted(runs: Vec<RunSummary>, backfilled: &HashSet<String>) -> HashMap<String, u32> {
     let mut active = HashMap::new();
-    for run in journal.runs(&filter).await? {
-        if !backfilled.contains(&run.info.run_id) {
-            *active.entry(run.info.dag_id).or_default() += 1;
-        }
+    for run in runs.into_iter().filter(|run| !backfilled.contains(&run.info.run_id)) {
+        *active.entry(run.info.dag_id).or_default() += 1;
     }
-    Ok(active)
+    active
 }
 
 /// How many runs wait for a process to start them, by DAG.
@@ -69,7 +112,9 @@ pub(crate) fn runs_of_backfills(open: &[StoredBackfill]) -> HashSet<String> {
 
 /// The ids of the active runs of all backfills, which take no room from schedules and events.
 pub(super) async fn backfilled(journal: &Journal) -> Result<HashSet<String>, OpsError> {
-    Ok(runs_of_backfills(&journal.open_backfills().await?))
+    // The runs of a plan that is damaged count with the others.
+    let open: Vec<StoredBackfill> = journal.open_backfills().await?.into_iter().filter_map(Result::ok).collect();
+    Ok(runs_of_backfills(&open))
 }
 
 /// The runs of a DAG with event parameters that are queued or running, without those that backfills
@@ -82,26 +127,37 @@ pub(crate) struct ActiveEventRuns {
     pub(crate) last_events: BTreeSet<i64>,
 }
 
-/// The active runs of the DAGs with event parameters, by DAG.
-pub(crate) async fn active_event_runs(
+/// The active runs of a DAG with event parameters.
+pub(super) async fn active_event_runs(
     journal: &Journal,
-    dag: Option<&str>,
+    dag: &str,
     backfilled: &HashSet<String>,
-) -> Result<HashMap<String, ActiveEventRuns>, OpsError> {
-    let filter = RunFilter {
-        dag: dag.map(str::to_owned),
-        states: vec![RunState::Queued, RunState::Running],
-        run_types: CONSUMING.to_vec(),
-        ..RunFilter::default()
-    };
+) -> Result<ActiveEventRuns, OpsError> {
+    let filter = RunFilter { dag: Some(dag.to_owned()), ..active_of(&CONSUMING) };
+    let runs = by_consumer(journal.runs(&filter).await?, backfilled).remove(dag);
+    Ok(runs.unwrap_or_default())
+}
+
+/// The active runs of some DAGs with event parameters, by DAG. One with a damaged run hides no
+/// other.
+pub(crate) async fn active_event_runs_of_dags(
+    journal: &Journal,
+    dags: &[&'static str],
+    backfilled: &HashSet<String>,
+) -> Result<(HashMap<String, ActiveEventRuns>, DamagedRuns), OpsError> {
+    let (runs, damaged) = runs_of_dags(journal, active_of(&CONSUMING), dags).await?;
+    Ok((by_consumer(runs, backfilled), damaged))
+}
+
+fn by_consumer(runs: Vec<RunSummary>, backfilled: &HashSet<String>) -> HashMap<String, ActiveEventRuns> {
     let mut active: HashMap<String, ActiveEventRuns> = HashMap::new();
-    for run in journal.runs(&filter).await?.into_iter().filter(|run| !backfilled.contains(&run.info.run_id)) {
+    for run in runs.into_iter().filter(|run| !backfilled.contains(&run.info.run_id)) {
         let last = run.info.last_event();
         let runs = active.entry(run.info.dag_id).or_default();
         runs.count += 1;
         runs.last_events.extend(last);
     }
-    Ok(active)
+    active
 }
 
 /// The types of the runs that a DAG with event parameters makes by itself.
@@ -138,8 +194,8 @@ pub(super) async fn waits(
     if state.pending.is_empty() {
         return Ok(None);
     }
-    let active =
-        active_runs(journal, &[RunType::Scheduled], &backfilled(journal).await?).await?.get(dag).copied().unwrap_or(0);
+    let active = active_runs(journal, Some(dag), &[RunType::Scheduled], &backfilled(journal).await?).await?;
+    let active = active.get(dag).copied().unwrap_or(0);
     let unsuccessful = match schedule.after_previous {
         true => unsuccessful(journal, dag).await?,
         false => None,

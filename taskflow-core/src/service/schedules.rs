@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use super::serving::ServiceEvent;
 use super::wake::Wake;
-use crate::base::{Timestamp, catch};
+use crate::base::{ErrorKind, Timestamp, catch};
 use crate::dag::{DagDef, ScheduleError};
 use crate::journal::{DamagedSchedule, Journal, NewStep, Note, QueuedRun, StepOutcome, StoredSchedule, word_of};
-use crate::ops::{self, OpsError, active_runs, failures, unsuccessful};
+use crate::ops::{self, OpsError, active_runs_of_dags, failures, unsuccessful};
 use crate::run::{RunInfo, RunState, RunType};
 use crate::schedule::{
     Decision, Note as ScheduleNote, Overlap, Recurrence, Schedule, ScheduleState, Situation, SlotFate, SlotRecord,
@@ -131,22 +131,26 @@ impl Schedules {
         if due.is_empty() {
             return Ok(());
         }
-        let active = active_runs(journal, &[RunType::Scheduled], backfilled).await?;
-        let (mut steps, mut decided) = (Vec::new(), Vec::new());
+        let ids: Vec<&'static str> = due.iter().map(|&at| self.dags[at].dag.id).collect();
+        let (active, mut damaged) = active_runs_of_dags(journal, &ids, &[RunType::Scheduled], backfilled).await?;
+        let (mut steps, mut decided, mut outcome) = (Vec::new(), Vec::new(), Ok(()));
         for at in due {
             let scheduled = &mut self.dags[at];
             let id = scheduled.dag.id;
             scheduled.make();
-            let schedule = scheduled.schedule.as_ref().ok();
-            let unsuccessful = match schedule.is_some_and(|schedule| schedule.after_previous) {
-                true => unsuccessful(journal, id).await?,
-                false => None,
+            let active = match damaged.remove(id) {
+                Some(error) => Err(error),
+                None => Ok(active.get(id).copied().unwrap_or(0)),
             };
-            let failures = match schedule.and_then(|schedule| schedule.pause_after_failures) {
-                Some(limit) => failures(journal, id, &[RunType::Scheduled], limit).await?,
-                None => Vec::new(),
+            let situation = match situation(journal, id, scheduled.schedule.as_ref().ok(), active, now).await {
+                Ok(situation) => situation,
+                // The schedule stays due, and holds up no other.
+                Err(error) if error.kind() == ErrorKind::Damaged => {
+                    outcome = outcome.and(Err(error));
+                    continue;
+                }
+                Err(error) => return Err(error),
             };
-            let situation = Situation { now, active: active.get(id).copied().unwrap_or(0), unsuccessful, failures };
             // Until the outcome is stored, the schedule stays due: if the store fails, it is
             // stepped again.
             scheduled.wake = Wake::Now;
@@ -161,13 +165,12 @@ impl Schedules {
             }
         }
         if steps.is_empty() {
-            return Ok(());
+            return outcome;
         }
-        let outcomes = journal.store_steps(steps, now).await?;
-        let mut carried_out = Ok(());
-        for ((at, wake, stored, decisions), outcome) in decided.into_iter().zip(outcomes) {
+        let stored = journal.store_steps(steps, now).await?;
+        for ((at, wake, stored, decisions), step) in decided.into_iter().zip(stored) {
             // After a conflict it stays due, and its state is read again.
-            if let StepOutcome::Stored(runs) = outcome {
+            if let StepOutcome::Stored(runs) = step {
                 let scheduled = &mut self.dags[at];
                 scheduled.stored = Some(stored);
                 // The slot of a run that a backfill has made leaves its place to the next one.
@@ -178,10 +181,10 @@ impl Schedules {
                 if !matches!(reported, Ok(false)) {
                     self.dags[at].wake = Wake::Now;
                 }
-                carried_out = carried_out.and(reported.map(|_| ()));
+                outcome = outcome.and(reported.map(|_| ()));
             }
         }
-        carried_out
+        outcome
     }
 
     /// Reads the states again if another process has stored a step. Those that have changed are
@@ -310,6 +313,26 @@ impl Scheduled {
         let step = NewStep { dag, version: self.version(), state, records, notes, runs };
         (Wake::Never, Some((step, vec![Decision::Note(note)])))
     }
+}
+
+/// What a step of a schedule needs to know of the runs of its DAG.
+async fn situation(
+    journal: &Journal,
+    dag: &str,
+    schedule: Option<&Schedule>,
+    active: Result<u32, OpsError>,
+    now: Timestamp,
+) -> Result<Situation, OpsError> {
+    let active = active?;
+    let unsuccessful = match schedule.is_some_and(|schedule| schedule.after_previous) {
+        true => unsuccessful(journal, dag).await?,
+        false => None,
+    };
+    let failures = match schedule.and_then(|schedule| schedule.pause_after_failures) {
+        Some(limit) => failures(journal, dag, &[RunType::Scheduled], limit).await?,
+        None => Vec::new(),
+    };
+    Ok(Situation { now, active, unsuccessful, failures })
 }
 
 /// Carries out decisions that are stored, and reports them. Returns whether that has ended a queued

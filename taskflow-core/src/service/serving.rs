@@ -18,7 +18,7 @@ use super::queue::{Ended, RunQueue};
 use super::schedules::Schedules;
 use super::trouble::Trouble;
 use super::watchers::Watchers;
-use crate::base::Timestamp;
+use crate::base::{ErrorKind, Timestamp};
 use crate::dag::DagDef;
 use crate::engine::Engine;
 use crate::journal::{Journal, RunSummary};
@@ -317,7 +317,7 @@ impl Service {
     }
 
     async fn resume(&mut self) -> Result<(), OpsError> {
-        let loaded = self.backfills.load(&self.journal).await;
+        let loaded = self.backfills.load(&self.journal, &mut self.events).await;
         self.queue.resume(&self.journal).await?;
         loaded?;
         // Before the first step of the schedules: a run that is interrupted is not active, and the
@@ -356,9 +356,14 @@ impl Service {
         if is_locked(consumers, &mut outcome) || stop.is_asked().await {
             return outcome.map(|()| Turn::CutShort);
         }
-        // Without them it is not known what has become of a slot.
+        // Without them it is not known what has become of a slot. Damage is that of a DAG, whose
+        // slots that were not noticed are not judged.
+        let is_known = match &outcome {
+            Ok(()) => true,
+            Err(error) => error.kind() == ErrorKind::Damaged,
+        };
         let is_held = self.schedules.is_held() || self.consumers.is_held();
-        if outcome.is_ok() && !is_held {
+        if is_known && !is_held {
             let deadlines = self.deadlines.turn(&self.journal, now, &mut self.events).await;
             self.deadlines.call(now);
             if is_locked(deadlines, &mut outcome) || stop.is_asked().await {

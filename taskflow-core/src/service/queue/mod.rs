@@ -49,9 +49,10 @@ use crate::base::Timestamp;
 use crate::dag::DagDef;
 use crate::engine::Engine;
 use crate::journal::{Journal, RunSummary};
-use crate::ops::{self, OpsError};
+use crate::ops::{OpsError, runs_of_dags};
 use crate::run::RunState;
 use crate::schedule::{FairTurns, WaitingRun};
+use crate::store::RunFilter;
 
 /// A run of the service that has ended.
 #[derive(Debug)]
@@ -81,6 +82,8 @@ pub(super) struct RunQueue {
     /// was in trouble.
     interrupted: HashSet<i64>,
     refused: HashMap<i64, Instant>,
+    /// Why the runs of some DAGs cannot be read, which holds up no other DAG.
+    damage: Vec<String>,
     /// The ids of the runs that tasks wait for and that are still queued.
     awaited: HashSet<String>,
     /// Whether runs have waited for a place since no run waited.
@@ -105,6 +108,7 @@ impl RunQueue {
             permits: HashMap::new(),
             interrupted: HashSet::new(),
             refused: HashMap::new(),
+            damage: Vec::new(),
             awaited: HashSet::new(),
             is_at_limit: false,
             ended,
@@ -132,11 +136,10 @@ impl RunQueue {
 
     /// Has the next turns resume all interrupted runs.
     pub(super) async fn resume(&mut self, journal: &Journal) -> Result<(), OpsError> {
-        match ops::interrupted(journal).await {
-            Ok(runs) => self.interrupted.extend(runs.iter().map(|run| run.number)),
-            Err(OpsError::NoneInterrupted) => {}
-            Err(error) => return Err(error),
-        }
+        let filter = RunFilter { states: vec![RunState::Interrupted], ..RunFilter::default() };
+        // The first turn reports what is damaged.
+        let (runs, _) = runs_of_dags(journal, filter, &self.ids()).await?;
+        self.interrupted.extend(runs.iter().map(|run| run.number));
         Ok(())
     }
 
@@ -156,8 +159,11 @@ impl RunQueue {
             self.to_reprocess.clear();
             return Ok(());
         }
-        let candidates = self.candidates(journal, backfilled).await?;
-        let elsewhere = self.active_elsewhere(journal, backfilled, &candidates).await?;
+        let known = std::mem::take(&mut self.damage);
+        let mut candidates = self.candidates(journal, backfilled).await?;
+        let elsewhere = self.active_elsewhere(journal, backfilled, &mut candidates).await?;
+        let news = self.damage.iter().filter(|error| !known.contains(error));
+        events.extend(news.map(|error| ServiceEvent::Trouble { error: error.clone() }));
         let mut candidates = self.start_awaited(journal, candidates, &elsewhere, events).await?;
         loop {
             let waiting: Vec<WaitingRun> = candidates.iter().map(|candidate| candidate.waiting).collect();
@@ -180,5 +186,10 @@ impl RunQueue {
             events.push(ServiceEvent::AtLimit { limit, waiting });
         }
         Ok(())
+    }
+
+    /// The ids of the DAGs of the service.
+    fn ids(&self) -> Vec<&'static str> {
+        self.dags.iter().map(|dag| dag.id).collect()
     }
 }

@@ -123,7 +123,7 @@ impl ServiceTest {
         let mut reruns = Reruns::new(&self.journal, self.max_active_runs.saturating_sub(up.running.len()));
         let turned = at_once(async {
             // A live service knows them from the turn before.
-            up.backfills.load(journal).await?;
+            up.backfills.load(journal, &mut events).await?;
             let schedules = up.schedules.turn(journal, up.backfills.runs(), clock, &mut events).await;
             let consumers = up.consumers.turn(journal, up.backfills.runs(), &mut events).await;
             let backfills = up.backfills.turn(journal, &mut reruns, &mut events).await;
