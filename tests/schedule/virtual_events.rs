@@ -253,6 +253,22 @@ fn an_event_that_was_taken_before_others_is_not_taken_again_after_a_pause() {
     assert_eq!(results(&service, "by_parity"), [json!([1]), json!([2]), json!([3])]);
 }
 
+/// A service that may run one run at once resumes the other one first. The key was free meanwhile,
+/// and the next event started a second run of it.
+#[test]
+fn a_run_that_waits_to_be_resumed_keeps_its_key() {
+    let mut service = Test::service()
+        .dag_with(newest_rate {}, |test| test.takes(last {}, 5 * HOUR))
+        .dag_with(by_parity {}, |test| test.takes(rate {}, 2 * HOUR));
+    service.at("2026-01-01").run_until("2026-01-01T01:00:00Z").emit(&RATES, 1);
+    service.run_until("2026-01-01T01:10:00Z").crash();
+    let mut service = service.max_active_runs(1);
+    service.emit(&RATES, 3).run_until("2026-01-01T20:00:00Z");
+    let runs = service.runs("by_parity");
+    let [first, second] = &runs[..] else { panic!("{}", service.event_log()) };
+    assert!(first.ended.is_some_and(|ended| ended <= second.created), "{}", service.event_log());
+}
+
 /// Nobody else wants the events, so the service forgets them while the DAG is paused. A run that
 /// ended in the pause made it forget which ones had had their run.
 #[test]

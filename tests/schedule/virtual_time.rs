@@ -262,6 +262,30 @@ fn a_clock_that_is_set_back_repeats_no_slot() {
     assert_eq!(service.event_log().matches("ClockWentBack").count(), 1, "{}", service.event_log());
 }
 
+#[dag(schedule = "@hourly")]
+fn tidal(#[param(default = |run| run.day())] day: Date) -> String {
+    extract(day)
+}
+
+/// A service that may run one run at once resumes one of two. The next slot of the other DAG started
+/// beside its interrupted run, and two of its runs were active.
+#[test]
+fn a_run_that_waits_to_be_resumed_keeps_its_place_in_its_schedule() {
+    let behave = |test: Test<String>| test.takes(extract {}, 90 * MINUTE);
+    let mut service = Test::service().dag_with(hourly {}, behave).dag_with(tidal {}, behave);
+    service.at("2026-01-01T00:30:00Z").run_until("2026-01-01T01:30:00Z").crash();
+    let mut service = service.max_active_runs(1);
+    service.run_until("2026-01-01T12:00:00Z");
+    for dag in ["hourly", "tidal"] {
+        let runs = service.runs(dag);
+        assert!(runs.len() > 1, "{}", service.event_log());
+        for pair in runs.windows(2) {
+            let in_turn = pair[0].ended.is_some_and(|ended| ended <= pair[1].created);
+            assert!(in_turn, "{}", service.event_log());
+        }
+    }
+}
+
 /// Case 54: the slot that waits names the run, and clearing that run releases it.
 #[test]
 fn a_slot_waits_for_the_success_of_the_run_before_it() {

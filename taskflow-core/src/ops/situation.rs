@@ -37,6 +37,30 @@ pub(crate) async fn runs_of_dags(
     Ok((runs, damaged))
 }
 
+/// Which runs a service counts as active runs of schedules and events.
+#[derive(Clone, Copy)]
+pub(crate) struct Counting<'a> {
+    /// The ids of the runs of backfills, which take no room.
+    pub(crate) backfilled: &'a HashSet<String>,
+    /// Whether an interrupted run with this number is active: the service resumes it when it is its
+    /// turn.
+    pub(crate) is_resumed: &'a (dyn Fn(i64) -> bool + Sync),
+}
+
+impl Counting<'_> {
+    /// Selects the runs of these types that may be counted.
+    pub(crate) fn filter(run_types: &[RunType]) -> RunFilter {
+        let states = vec![RunState::Queued, RunState::Running, RunState::Interrupted];
+        RunFilter { states, run_types: run_types.to_vec(), ..RunFilter::default() }
+    }
+
+    /// Whether one of them is counted.
+    pub(crate) fn counts(&self, run: &RunSummary) -> bool {
+        !self.backfilled.contains(&run.info.run_id)
+            && (run.state != RunState::Interrupted || (self.is_resumed)(run.number))
+    }
+}
+
 /// How many runs of these types are queued or running, of one DAG or by DAG, without those that
 /// backfills reprocess.
 pub(crate) async fn active_runs(
@@ -46,18 +70,19 @@ pub(crate) async fn active_runs(
     backfilled: &HashSet<String>,
 ) -> Result<HashMap<String, u32>, OpsError> {
     let filter = RunFilter { dag: dag.map(str::to_owned), ..active_of(run_types) };
-    Ok(counted(journal.runs(&filter).await?, backfilled))
+    Ok(counted(journal.runs(&filter).await?, |run| !backfilled.contains(&run.info.run_id)))
 }
 
-/// The same of some DAGs. One with a damaged run hides no other.
+/// How many runs of these types a service counts, by DAG, of some DAGs. One with a damaged run
+/// hides no other.
 pub(crate) async fn active_runs_of_dags(
     journal: &Journal,
     dags: &[&'static str],
     run_types: &[RunType],
-    backfilled: &HashSet<String>,
+    counting: Counting<'_>,
 ) -> Result<(HashMap<String, u32>, DamagedRuns), OpsError> {
-    let (runs, damaged) = runs_of_dags(journal, active_of(run_types), dags).await?;
-    Ok((counted(runs, backfilled), damaged))
+    let (runs, damaged) = runs_of_dags(journal, Counting::filter(run_types), dags).await?;
+    Ok((counted(runs, |run| counting.counts(run)), damaged))
 }
 
 /// Selects the runs of these types that are queued or running.
@@ -66,9 +91,9 @@ fn active_of(run_types: &[RunType]) -> RunFilter {
     RunFilter { states, run_types: run_types.to_vec(), ..RunFilter::default() }
 }
 
-fn counted(runs: Vec<RunSummary>, backfilled: &HashSet<String>) -> HashMap<String, u32> {
+fn counted(runs: Vec<RunSummary>, counts: impl Fn(&RunSummary) -> bool) -> HashMap<String, u32> {
     let mut active = HashMap::new();
-    for run in runs.into_iter().filter(|run| !backfilled.contains(&run.info.run_id)) {
+    for run in runs.into_iter().filter(counts) {
         *active.entry(run.info.dag_id).or_default() += 1;
     }
     active
@@ -117,8 +142,7 @@ pub(super) async fn backfilled(journal: &Journal) -> Result<HashSet<String>, Ops
     Ok(runs_of_backfills(&open))
 }
 
-/// The runs of a DAG with event parameters that are queued or running, without those that backfills
-/// reprocess.
+/// The active runs of a DAG with event parameters, without those that backfills reprocess.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ActiveEventRuns {
     /// How many they are.
@@ -134,24 +158,24 @@ pub(super) async fn active_event_runs(
     backfilled: &HashSet<String>,
 ) -> Result<ActiveEventRuns, OpsError> {
     let filter = RunFilter { dag: Some(dag.to_owned()), ..active_of(&CONSUMING) };
-    let runs = by_consumer(journal.runs(&filter).await?, backfilled).remove(dag);
+    let runs = by_consumer(journal.runs(&filter).await?, |run| !backfilled.contains(&run.info.run_id)).remove(dag);
     Ok(runs.unwrap_or_default())
 }
 
-/// The active runs of some DAGs with event parameters, by DAG. One with a damaged run hides no
-/// other.
+/// The runs of some DAGs with event parameters that a service counts, by DAG. One with a damaged run
+/// hides no other.
 pub(crate) async fn active_event_runs_of_dags(
     journal: &Journal,
     dags: &[&'static str],
-    backfilled: &HashSet<String>,
+    counting: Counting<'_>,
 ) -> Result<(HashMap<String, ActiveEventRuns>, DamagedRuns), OpsError> {
-    let (runs, damaged) = runs_of_dags(journal, active_of(&CONSUMING), dags).await?;
-    Ok((by_consumer(runs, backfilled), damaged))
+    let (runs, damaged) = runs_of_dags(journal, Counting::filter(&CONSUMING), dags).await?;
+    Ok((by_consumer(runs, |run| counting.counts(run)), damaged))
 }
 
-fn by_consumer(runs: Vec<RunSummary>, backfilled: &HashSet<String>) -> HashMap<String, ActiveEventRuns> {
+fn by_consumer(runs: Vec<RunSummary>, counts: impl Fn(&RunSummary) -> bool) -> HashMap<String, ActiveEventRuns> {
     let mut active: HashMap<String, ActiveEventRuns> = HashMap::new();
-    for run in runs.into_iter().filter(|run| !backfilled.contains(&run.info.run_id)) {
+    for run in runs.into_iter().filter(counts) {
         let last = run.info.last_event();
         let runs = active.entry(run.info.dag_id).or_default();
         runs.count += 1;

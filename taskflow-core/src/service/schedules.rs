@@ -1,6 +1,6 @@
 //! The schedules of a service: steps those that are due and stores the outcome.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
@@ -9,8 +9,8 @@ use super::wake::Wake;
 use crate::base::{ErrorKind, Timestamp, catch};
 use crate::dag::{DagDef, ScheduleError};
 use crate::journal::{DamagedSchedule, Journal, NewStep, Note, QueuedRun, StepOutcome, StoredSchedule, word_of};
-use crate::ops::{self, OpsError, active_runs_of_dags, failures, unsuccessful};
-use crate::run::{RunInfo, RunState, RunType};
+use crate::ops::{self, Counting, OpsError, active_runs_of_dags, failures, unsuccessful};
+use crate::run::{RunInfo, RunType};
 use crate::schedule::{
     Decision, Note as ScheduleNote, Overlap, Recurrence, Schedule, ScheduleState, Situation, SlotFate, SlotRecord,
     Step, Waits, step,
@@ -105,12 +105,11 @@ impl Schedules {
         self.dags.iter_mut().for_each(|scheduled| scheduled.wake.look_again());
     }
 
-    /// Steps the schedules that are due or were changed, and stores the outcome. `backfilled` are
-    /// the ids of the runs of backfills, which take no room from the schedule.
+    /// Steps the schedules that are due or were changed, and stores the outcome.
     pub(crate) async fn turn(
         &mut self,
         journal: &Journal,
-        backfilled: &HashSet<String>,
+        counting: Counting<'_>,
         now: Timestamp,
         events: &mut Vec<ServiceEvent>,
     ) -> Result<(), OpsError> {
@@ -132,7 +131,7 @@ impl Schedules {
             return Ok(());
         }
         let ids: Vec<&'static str> = due.iter().map(|&at| self.dags[at].dag.id).collect();
-        let (active, mut damaged) = active_runs_of_dags(journal, &ids, &[RunType::Scheduled], backfilled).await?;
+        let (active, mut damaged) = active_runs_of_dags(journal, &ids, &[RunType::Scheduled], counting).await?;
         let (mut steps, mut decided, mut outcome) = (Vec::new(), Vec::new(), Ok(()));
         for at in due {
             let scheduled = &mut self.dags[at];
@@ -176,7 +175,7 @@ impl Schedules {
                 // The slot of a run that a backfill has made leaves its place to the next one.
                 scheduled.wake = if runs.iter().any(Option::is_none) { Wake::Now } else { wake };
                 self.steps = self.steps.map(|steps| steps + 1);
-                let reported = report(journal, scheduled.dag.id, decisions, backfilled, events).await;
+                let reported = report(journal, scheduled.dag.id, decisions, counting, events).await;
                 // A run that could not be asked to end is asked by the next step.
                 if !matches!(reported, Ok(false)) {
                     self.dags[at].wake = Wake::Now;
@@ -341,7 +340,7 @@ async fn report(
     journal: &Journal,
     dag: &'static str,
     decisions: Vec<Decision>,
-    backfilled: &HashSet<String>,
+    counting: Counting<'_>,
     events: &mut Vec<ServiceEvent>,
 ) -> Result<bool, OpsError> {
     let mut cancels = false;
@@ -354,7 +353,7 @@ async fn report(
         }
     }
     match cancels {
-        true => cancel_active(journal, dag, backfilled, events).await,
+        true => cancel_active(journal, dag, counting, events).await,
         false => Ok(false),
     }
 }
@@ -368,20 +367,16 @@ async fn report(
 pub(super) async fn cancel_active(
     journal: &Journal,
     dag: &'static str,
-    backfilled: &HashSet<String>,
+    counting: Counting<'_>,
     events: &mut Vec<ServiceEvent>,
 ) -> Result<bool, OpsError> {
-    let filter = RunFilter {
-        dag: Some(dag.to_owned()),
-        states: vec![RunState::Queued, RunState::Running],
-        // Only events start runs of events.
-        run_types: vec![RunType::Scheduled, RunType::Event],
-        ..RunFilter::default()
-    };
+    // Only events start runs of events.
+    let run_types = [RunType::Scheduled, RunType::Event];
+    let filter = RunFilter { dag: Some(dag.to_owned()), ..Counting::filter(&run_types) };
     let note = Note::by_user("the next slot is due, and overlap = \"cancel\"");
     let runs = journal.runs(&filter).await?.into_iter();
     let mut has_ended = false;
-    for run in runs.filter(|run| !backfilled.contains(&run.info.run_id)) {
+    for run in runs.filter(|run| counting.counts(run)) {
         match ops::cancel(journal, &word_of(run.number), &note, None).await {
             Ok(cancelled) => has_ended |= cancelled.state.is_terminal(),
             // It has ended meanwhile.

@@ -22,7 +22,7 @@ use crate::base::{ErrorKind, Timestamp};
 use crate::dag::DagDef;
 use crate::engine::Engine;
 use crate::journal::{Journal, RunSummary};
-use crate::ops::OpsError;
+use crate::ops::{Counting, OpsError};
 use crate::run::{Durability, RunState};
 use crate::schedule::{BackfillCounts, BackfillPhase, Note, SlotRecord};
 
@@ -320,8 +320,8 @@ impl Service {
         let loaded = self.backfills.load(&self.journal, &mut self.events).await;
         self.queue.resume(&self.journal).await?;
         loaded?;
-        // Before the first step of the schedules: a run that is interrupted is not active, and the
-        // next slot would start beside it.
+        // Before the first step of the schedules: a run that cannot be resumed is not active, and
+        // leaves its place to the next slot.
         self.queue.turn(&self.journal, self.backfills.runs(), &mut self.events).await
     }
 
@@ -347,12 +347,14 @@ impl Service {
         // Other trouble with one of them does not hold up the others.
         let now = Timestamp::now();
         let mut outcome = Ok(());
-        let schedules = self.schedules.turn(&self.journal, self.backfills.runs(), now, &mut self.events).await;
+        let is_resumed = |number| self.queue.is_resumed(number);
+        let counting = Counting { backfilled: self.backfills.runs(), is_resumed: &is_resumed };
+        let schedules = self.schedules.turn(&self.journal, counting, now, &mut self.events).await;
         self.events.drain(..).for_each(report);
         if is_locked(schedules, &mut outcome) || stop.is_asked().await {
             return outcome.map(|()| Turn::CutShort);
         }
-        let consumers = self.consumers.turn(&self.journal, self.backfills.runs(), &mut self.events).await;
+        let consumers = self.consumers.turn(&self.journal, counting, &mut self.events).await;
         if is_locked(consumers, &mut outcome) || stop.is_asked().await {
             return outcome.map(|()| Turn::CutShort);
         }

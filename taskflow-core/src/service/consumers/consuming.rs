@@ -1,11 +1,11 @@
 //! A DAG with event parameters: the outcome of a step of it.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 use crate::base::Timestamp;
 use crate::dag::DagDef;
 use crate::journal::{Journal, NewConsumption, QueuedRun, StoredConsumer};
-use crate::ops::{GroupReader, OpsError};
+use crate::ops::{Counting, GroupReader, OpsError};
 use crate::schedule::{
     Consumer, ConsumerDecision, ConsumerState, ConsumerStep, EventWaits, Note, Overlap, Pause, SlotFate, SlotRecord,
 };
@@ -195,7 +195,7 @@ pub(super) async fn report(
     journal: &Journal,
     dag: &'static str,
     reports: Vec<Report>,
-    backfilled: &HashSet<String>,
+    counting: Counting<'_>,
     events: &mut Vec<ServiceEvent>,
 ) -> Result<bool, OpsError> {
     let mut cancels = false;
@@ -209,7 +209,7 @@ pub(super) async fn report(
         }
     }
     match cancels {
-        true => cancel_active(journal, dag, backfilled, events).await,
+        true => cancel_active(journal, dag, counting, events).await,
         false => Ok(false),
     }
 }

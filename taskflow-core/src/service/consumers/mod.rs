@@ -27,7 +27,7 @@ mod consuming;
 mod heads;
 mod runs;
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 use std::panic::AssertUnwindSafe;
 
 use self::consuming::{Consuming, Outcome, Stepped, report};
@@ -37,7 +37,7 @@ use super::wake::Wake;
 use crate::base::{ErrorKind, Timestamp, catch};
 use crate::dag::DagDef;
 use crate::journal::{Journal, StepOutcome, StoredConsumer};
-use crate::ops::{ActiveEventRuns, CONSUMING, OpsError, active_event_runs_of_dags};
+use crate::ops::{ActiveEventRuns, CONSUMING, Counting, OpsError, active_event_runs_of_dags};
 use crate::schedule::{ConsumerState, EventSituation, consume};
 use crate::store::EventProgress;
 
@@ -115,11 +115,11 @@ impl Consumers {
     }
 
     /// Steps the consumers that are due, that were changed or that have new events, and stores the
-    /// outcome. `backfilled` are the ids of the runs of backfills, which take no room.
+    /// outcome.
     pub(crate) async fn turn(
         &mut self,
         journal: &Journal,
-        backfilled: &HashSet<String>,
+        counting: Counting<'_>,
         events: &mut Vec<ServiceEvent>,
     ) -> Result<(), OpsError> {
         if self.list.is_empty() {
@@ -135,7 +135,7 @@ impl Consumers {
             return Ok(());
         }
         let ids: Vec<&'static str> = due.iter().map(|&at| self.list[at].dag.id).collect();
-        let (mut active, mut damaged) = active_event_runs_of_dags(journal, &ids, backfilled).await?;
+        let (mut active, mut damaged) = active_event_runs_of_dags(journal, &ids, counting).await?;
         let (mut steps, mut decided, mut outcome) = (Vec::new(), Vec::new(), Ok(()));
         for at in due {
             let id = self.list[at].dag.id;
@@ -184,7 +184,7 @@ impl Consumers {
                     if let Some(progress) = &mut self.progress {
                         progress.steps += 1;
                     }
-                    let reported = report(journal, consuming.dag.id, reports, backfilled, events).await;
+                    let reported = report(journal, consuming.dag.id, reports, counting, events).await;
                     // A run that could not be asked to end is asked by the next step.
                     if !matches!(reported, Ok(false)) {
                         self.list[at].wake = Wake::Now;
