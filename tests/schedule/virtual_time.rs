@@ -286,6 +286,25 @@ fn a_run_that_waits_to_be_resumed_keeps_its_place_in_its_schedule() {
     }
 }
 
+#[dag(schedule = "@daily", after_previous, max_active_runs = 1)]
+fn narrow(#[param(default = |run| run.day())] day: Date) -> String {
+    extract(day)
+}
+
+/// The first plan waits until somebody mends its failed run, which counted as active: the second one
+/// never started a run.
+#[test]
+fn a_backfill_that_waits_for_a_failed_run_leaves_its_room_to_another() {
+    let mut service = Test::service().dag_with(narrow {}, |test| test.always_fails(extract {}, "no network"));
+    service.at("2026-01-01T12:00:00Z").run_until("2026-01-01T12:00:00Z");
+    service.backfill("narrow", "2025-12-20", "2025-12-21");
+    service.run_until("2026-01-01T13:00:00Z");
+    service.backfill("narrow", "2025-12-10", "2025-12-11");
+    service.run_until("2026-01-01T14:00:00Z");
+    let made: Vec<String> = service.runs("narrow").iter().map(|run| run.info.logical_date.to_string()).collect();
+    assert_eq!(made, ["2025-12-10T00:00:00Z", "2025-12-20T00:00:00Z"], "{}", service.event_log());
+}
+
 /// Case 54: the slot that waits names the run, and clearing that run releases it.
 #[test]
 fn a_slot_waits_for_the_success_of_the_run_before_it() {

@@ -191,16 +191,12 @@ impl Backfills {
         let live = active_runs(journal, Some(dag.id), &[RunType::Scheduled], &self.runs).await?;
         let live = live.get(dag.id).copied().unwrap_or(0);
         let share = declared.saturating_sub(live).max(1);
-        let others = open.iter().filter(|other| other.dag == stored.dag && other.number != stored.number);
-        let others: usize = others.map(|other| other.plan.active.len()).sum();
-        let is_active = |slot: &&ActiveSlot| {
-            own.runs.get(&slot.at).is_some_and(|run| match slot.run {
-                _ if run.state == SlotRunState::InFlight => true,
-                ActiveRun::Again { ended } => run.ended == ended,
-                _ => false,
-            })
-        };
-        let active = others + stored.plan.active.iter().filter(is_active).count();
+        let mut active = active_slots(&stored.plan, own);
+        for other in open.iter().filter(|other| other.dag == stored.dag && other.number != stored.number) {
+            // With `after_previous`, a run that has failed stays one of the active ones.
+            let runs = journal.runs_of_backfill(&other.dag, other.number, &other.plan.active).await?;
+            active += active_slots(&other.plan, &runs);
+        }
         Ok(share.saturating_sub(u32::try_from(active).unwrap_or(u32::MAX)))
     }
 
@@ -278,6 +274,18 @@ impl Backfills {
         let to_clear = plan.active.iter().filter(|slot| to_clear.contains(&slot.at)).copied().collect();
         Ok(Stepped { plan, runs, to_clear })
     }
+}
+
+/// How many runs of a plan are active, or are to be cleared and run again.
+fn active_slots(plan: &BackfillPlan, own: &OwnRuns) -> usize {
+    let is_active = |slot: &&ActiveSlot| {
+        own.runs.get(&slot.at).is_some_and(|run| match slot.run {
+            _ if run.state == SlotRunState::InFlight => true,
+            ActiveRun::Again { ended } => run.ended == ended,
+            _ => false,
+        })
+    };
+    plan.active.iter().filter(is_active).count()
 }
 
 /// Clears runs, and starts them again.
