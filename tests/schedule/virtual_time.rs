@@ -305,6 +305,33 @@ fn a_backfill_that_waits_for_a_failed_run_leaves_its_room_to_another() {
     assert_eq!(made, ["2025-12-10T00:00:00Z", "2025-12-20T00:00:00Z"], "{}", service.event_log());
 }
 
+#[task]
+fn of_the_future(day: Date) -> Result<String> {
+    let day: String = if day.year() < 2030 { Err("it is too early")? } else { day.to_string() };
+    Ok(day)
+}
+
+#[dag(schedule = "@daily", pause_after_failures = 2)]
+fn hopeful(#[param(default = |run| run.day())] day: Date) -> String {
+    of_the_future(day)
+}
+
+/// Case 42, after the reset: the run of 2035 of one DAG has failed, and that of the other one has
+/// succeeded. They came first: one DAG waited for the first run, and the other one was never paused.
+#[test]
+fn runs_of_a_clock_that_was_ahead_are_not_the_last_ones_after_a_reset() {
+    let years = 10 * 365 * 24 * HOUR;
+    let fails = |test: Test<String>| test.always_fails(extract {}, "no network");
+    let mut service = Test::service().dag_with(narrow {}, fails).dag(hopeful {});
+    service.at("2026-01-01T12:00:00Z").clock_forward(years).run_until("2026-01-02T12:00:00Z").clock_back(years);
+    service.reset_schedule("narrow").reset_schedule("hopeful").run_until("2026-01-06T12:00:00Z");
+    let future = "2035-12-31T00:00:00Z";
+    service.assert_slots("narrow", &["2026-01-03", future]);
+    service.assert_slots("hopeful", &["2026-01-03", "2026-01-04", future]);
+    let pause = service.pause_of("hopeful").expect("two runs in a row have failed");
+    assert!(pause.reason.starts_with("2 runs in a row failed"), "{}", pause.reason);
+}
+
 /// Case 54: the slot that waits names the run, and clearing that run releases it.
 #[test]
 fn a_slot_waits_for_the_success_of_the_run_before_it() {

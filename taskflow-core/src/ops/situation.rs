@@ -109,14 +109,16 @@ pub(super) async fn queued_runs(journal: &Journal) -> Result<HashMap<String, usi
     Ok(queued)
 }
 
-/// The run of the last slot that has one, whoever made it, if it did not succeed.
-pub(crate) async fn unsuccessful(journal: &Journal, dag: &str) -> Result<Option<String>, OpsError> {
+/// The run of the last slot that has one, whoever made it, if it did not succeed. Slots after `until`
+/// are not looked at: they are of a clock that was ahead.
+pub(crate) async fn unsuccessful(journal: &Journal, dag: &str, until: Timestamp) -> Result<Option<String>, OpsError> {
     /// Backfills may have made other runs with the same logical date.
     const LAST: u32 = 20;
 
     let filter = RunFilter {
         dag: Some(dag.to_owned()),
         run_types: vec![RunType::Scheduled, RunType::Backfill],
+        logical_before: Some(just_after(until)),
         order: RunOrder::LogicalDate,
         limit: Some(LAST),
         ..RunFilter::default()
@@ -188,23 +190,30 @@ fn by_consumer(runs: Vec<RunSummary>, counts: impl Fn(&RunSummary) -> bool) -> H
 pub(crate) const CONSUMING: [RunType; 2] = [RunType::Scheduled, RunType::Event];
 
 /// The runs of these types that have failed since the last one that succeeded, at most `limit`. A
-/// run that was cancelled, or has not ended, is neither.
+/// run that was cancelled, or has not ended, is neither, nor is one after `until`, as for
+/// [`unsuccessful`].
 pub(crate) async fn failures(
     journal: &Journal,
     dag: &str,
     run_types: &[RunType],
     limit: u32,
+    until: Timestamp,
 ) -> Result<Vec<FailedRun>, OpsError> {
     let filter = RunFilter {
         dag: Some(dag.to_owned()),
         states: vec![RunState::Success, RunState::Failed],
         run_types: run_types.to_vec(),
+        logical_before: Some(just_after(until)),
         order: RunOrder::LogicalDate,
         limit: Some(limit),
         ..RunFilter::default()
     };
     let failed = journal.runs(&filter).await?.into_iter().take_while(|run| run.state == RunState::Failed);
     Ok(failed.map(|run| FailedRun { slot: run.info.logical_date, run_id: run.info.run_id }).collect())
+}
+
+fn just_after(moment: Timestamp) -> Timestamp {
+    Timestamp::from_nanos(moment.as_nanos().saturating_add(1))
 }
 
 /// Why the pending slots of a schedule wait, by the same step that the service makes.
@@ -220,12 +229,13 @@ pub(super) async fn waits(
     }
     let active = active_runs(journal, Some(dag), &[RunType::Scheduled], &backfilled(journal).await?).await?;
     let active = active.get(dag).copied().unwrap_or(0);
+    let until = state.noticed.max(now);
     let unsuccessful = match schedule.after_previous {
-        true => unsuccessful(journal, dag).await?,
+        true => unsuccessful(journal, dag, until).await?,
         false => None,
     };
     let failures = match schedule.pause_after_failures {
-        Some(limit) => failures(journal, dag, &[RunType::Scheduled], limit).await?,
+        Some(limit) => failures(journal, dag, &[RunType::Scheduled], limit, until).await?,
         None => Vec::new(),
     };
     let situation = Situation { now, active, unsuccessful, failures };

@@ -141,7 +141,10 @@ impl Schedules {
                 Some(error) => Err(error),
                 None => Ok(active.get(id).copied().unwrap_or(0)),
             };
-            let situation = match situation(journal, id, scheduled.schedule.as_ref().ok(), active, now).await {
+            // After a clock that was ahead and a reset, no slot after this one has been seen.
+            let until = scheduled.stored.as_ref().map_or(now, |stored| stored.state.noticed.max(now));
+            let asked = situation(journal, id, scheduled.schedule.as_ref().ok(), active, (until, now));
+            let situation = match asked.await {
                 Ok(situation) => situation,
                 // The schedule stays due, and holds up no other.
                 Err(error) if error.kind() == ErrorKind::Damaged => {
@@ -314,21 +317,22 @@ impl Scheduled {
     }
 }
 
-/// What a step of a schedule needs to know of the runs of its DAG.
+/// What a step of a schedule needs to know of the runs of its DAG: of those of the slots up to
+/// `until`.
 async fn situation(
     journal: &Journal,
     dag: &str,
     schedule: Option<&Schedule>,
     active: Result<u32, OpsError>,
-    now: Timestamp,
+    (until, now): (Timestamp, Timestamp),
 ) -> Result<Situation, OpsError> {
     let active = active?;
     let unsuccessful = match schedule.is_some_and(|schedule| schedule.after_previous) {
-        true => unsuccessful(journal, dag).await?,
+        true => unsuccessful(journal, dag, until).await?,
         false => None,
     };
     let failures = match schedule.and_then(|schedule| schedule.pause_after_failures) {
-        Some(limit) => failures(journal, dag, &[RunType::Scheduled], limit).await?,
+        Some(limit) => failures(journal, dag, &[RunType::Scheduled], limit, until).await?,
         None => Vec::new(),
     };
     Ok(Situation { now, active, unsuccessful, failures })

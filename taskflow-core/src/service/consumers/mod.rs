@@ -261,12 +261,15 @@ impl Consumers {
         }
         let consuming = &self.list[at];
         let consumer = &consuming.consumer;
+        // After a clock that was ahead and a reset, no slot after this one has been seen.
+        let slots = state.as_ref().and_then(|state| state.schedule.as_ref());
+        let until = slots.map_or(now, |slots| slots.noticed.max(now));
         let unsuccessful = match consumer.schedule.as_ref().is_some_and(|schedule| schedule.after_previous) {
-            true => crate::ops::unsuccessful(journal, dag.id).await?,
+            true => crate::ops::unsuccessful(journal, dag.id, until).await?,
             false => None,
         };
         let failures = match consumer.pause_after_failures {
-            Some(limit) => crate::ops::failures(journal, dag.id, &CONSUMING, limit).await?,
+            Some(limit) => crate::ops::failures(journal, dag.id, &CONSUMING, limit, until).await?,
             None => Vec::new(),
         };
         let mut slots_with_runs = BTreeSet::new();
