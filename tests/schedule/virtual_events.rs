@@ -78,7 +78,7 @@ fn waiting(#[event(RATES)] rates: Events<u64>) -> Vec<u64> {
 }
 
 #[dag(schedule = "0 6 * * *", wait = "3h")]
-fn settled(#[event(RATES, settle = "30m")] rates: Events<u64>) -> Vec<u64> {
+fn calm(#[event(RATES, settle = "30m")] rates: Events<u64>) -> Vec<u64> {
     rate(rates)
 }
 
@@ -319,12 +319,12 @@ fn a_slot_waits_for_events_and_expires() {
 /// slot expired, because its asset did not settle.
 #[test]
 fn an_event_after_the_wait_of_a_slot_does_not_unsettle_it() {
-    let mut service = Test::service().dag(settled {});
+    let mut service = Test::service().dag(calm {});
     service.at("2026-01-01T12:00:00Z").run_until("2026-01-02T06:10:00Z").emit(&RATES, 1);
     service.run_until("2026-01-02T06:11:00Z").down_until("2026-01-02T09:10:00Z").emit(&RATES, 2);
     service.run_until("2026-01-02T10:00:00Z");
-    service.assert_started_by("settled", &["slot 2026-01-02T06:00:00Z, event 1 of virtual/rates"]);
-    assert_eq!(service.pending("settled"), 1);
+    service.assert_started_by("calm", &["slot 2026-01-02T06:00:00Z, event 1 of virtual/rates"]);
+    assert_eq!(service.pending("calm"), 1);
 }
 
 /// Case 71, its deadline: that of a slot without events is told once, and that of a slot whose run

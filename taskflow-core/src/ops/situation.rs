@@ -18,10 +18,10 @@ pub(crate) type DamagedRuns = BTreeMap<String, OpsError>;
 /// the newest first, and none of a DAG that has a damaged one.
 pub(crate) async fn runs_of_dags(
     journal: &Journal,
-    filter: RunFilter,
+    filter: &RunFilter,
     dags: &[&'static str],
 ) -> Result<(Vec<RunSummary>, DamagedRuns), OpsError> {
-    match journal.runs(&filter).await {
+    match journal.runs(filter).await {
         Err(error) if error.kind() == ErrorKind::Damaged => {}
         runs => return Ok((runs?, DamagedRuns::new())),
     }
@@ -81,7 +81,7 @@ pub(crate) async fn active_runs_of_dags(
     run_types: &[RunType],
     counting: Counting<'_>,
 ) -> Result<(HashMap<String, u32>, DamagedRuns), OpsError> {
-    let (runs, damaged) = runs_of_dags(journal, Counting::filter(run_types), dags).await?;
+    let (runs, damaged) = runs_of_dags(journal, &Counting::filter(run_types), dags).await?;
     Ok((counted(runs, |run| counting.counts(run)), damaged))
 }
 
@@ -171,7 +171,7 @@ pub(crate) async fn active_event_runs_of_dags(
     dags: &[&'static str],
     counting: Counting<'_>,
 ) -> Result<(HashMap<String, ActiveEventRuns>, DamagedRuns), OpsError> {
-    let (runs, damaged) = runs_of_dags(journal, Counting::filter(&CONSUMING), dags).await?;
+    let (runs, damaged) = runs_of_dags(journal, &Counting::filter(&CONSUMING), dags).await?;
     Ok((by_consumer(runs, |run| counting.counts(run)), damaged))
 }
 

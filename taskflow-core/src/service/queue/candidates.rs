@@ -38,7 +38,7 @@ impl RunQueue {
         let states = vec![RunState::Queued, RunState::Interrupted];
         let filter = RunFilter { states, order: RunOrder::Number, ..RunFilter::default() };
         self.refused.retain(|_, since| since.elapsed() < PATIENCE);
-        let (runs, damaged) = runs_of_dags(journal, filter, &self.ids()).await?;
+        let (runs, damaged) = runs_of_dags(journal, &filter, &self.ids()).await?;
         self.damage.extend(damaged.values().map(OpsError::to_string));
         for run in runs {
             let is_known = self.running.contains_key(&run.number) || self.refused.contains_key(&run.number);

@@ -150,7 +150,7 @@ impl RunQueue {
     pub(super) async fn resume(&mut self, journal: &Journal) -> Result<(), OpsError> {
         let filter = RunFilter { states: vec![RunState::Interrupted], ..RunFilter::default() };
         // The first turn reports what is damaged.
-        let (runs, _) = runs_of_dags(journal, filter, &self.ids()).await?;
+        let (runs, _) = runs_of_dags(journal, &filter, &self.ids()).await?;
         self.interrupted.extend(runs.iter().map(|run| run.number));
         self.to_resume.extend(runs.iter().map(|run| run.number));
         Ok(())
