@@ -578,9 +578,9 @@ impl Life {
         }
     }
 
-    /// Checks that slots are recorded as paused up to the end of a pause, and not beyond. Slots that
-    /// were not decided when a pause began are recorded with those of the pause. Times cannot be
-    /// compared across a clock that was set.
+    /// Checks that slots are recorded as paused up to the end of a pause, and not beyond. Slots
+    /// that were not decided when a pause began are recorded with those of the pause. Times cannot
+    /// be compared across a clock that was set.
     fn check_paused_slots(&self, dag: &str) {
         let def = Registry::dags().into_iter().find(|def| def.id == dag).expect("the DAG");
         let offset = def.options.schedule(dag).expect("a valid schedule").expect("a schedule").offset;

@@ -267,8 +267,8 @@ fn tidal(#[param(default = |run| run.day())] day: Date) -> String {
     extract(day)
 }
 
-/// A service that may run one run at once resumes one of two. The next slot of the other DAG started
-/// beside its interrupted run, and two of its runs were active.
+/// A service that may run one run at once resumes one of two. The next slot of the other DAG
+/// started beside its interrupted run, and two of its runs were active.
 #[test]
 fn a_run_that_waits_to_be_resumed_keeps_its_place_in_its_schedule() {
     let behave = |test: Test<String>| test.takes(extract {}, 90 * MINUTE);
@@ -291,8 +291,8 @@ fn narrow(#[param(default = |run| run.day())] day: Date) -> String {
     extract(day)
 }
 
-/// The first plan waits until somebody mends its failed run, which counted as active: the second one
-/// never started a run.
+/// The first plan waits until somebody mends its failed run, which counted as active: the second
+/// one never started a run.
 #[test]
 fn a_backfill_that_waits_for_a_failed_run_leaves_its_room_to_another() {
     let mut service = Test::service().dag_with(narrow {}, |test| test.always_fails(extract {}, "no network"));
@@ -317,7 +317,7 @@ fn hopeful(#[param(default = |run| run.day())] day: Date) -> String {
 }
 
 /// Case 42, after the reset: the run of 2035 of one DAG has failed, and that of the other one has
-/// succeeded. They came first: one DAG waited for the first run, and the other one was never paused.
+/// succeeded. They came first: one DAG waited for its run, and the other one was never paused.
 #[test]
 fn runs_of_a_clock_that_was_ahead_are_not_the_last_ones_after_a_reset() {
     let years = 10 * 365 * 24 * HOUR;

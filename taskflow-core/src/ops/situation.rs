@@ -109,8 +109,8 @@ pub(super) async fn queued_runs(journal: &Journal) -> Result<HashMap<String, usi
     Ok(queued)
 }
 
-/// The run of the last slot that has one, whoever made it, if it did not succeed. Slots after `until`
-/// are not looked at: they are of a clock that was ahead.
+/// The run of the last slot that has one, whoever made it, if it did not succeed. Slots after
+/// `until` are not looked at: they are of a clock that was ahead.
 pub(crate) async fn unsuccessful(journal: &Journal, dag: &str, until: Timestamp) -> Result<Option<String>, OpsError> {
     /// Backfills may have made other runs with the same logical date.
     const LAST: u32 = 20;
@@ -164,8 +164,8 @@ pub(super) async fn active_event_runs(
     Ok(runs.unwrap_or_default())
 }
 
-/// The runs of some DAGs with event parameters that a service counts, by DAG. One with a damaged run
-/// hides no other.
+/// The runs of some DAGs with event parameters that a service counts, by DAG. One with a damaged
+/// run hides no other.
 pub(crate) async fn active_event_runs_of_dags(
     journal: &Journal,
     dags: &[&'static str],

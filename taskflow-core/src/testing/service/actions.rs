@@ -109,8 +109,8 @@ impl ServiceTest {
         self
     }
 
-    /// Resets the schedule of a DAG to the present time of the machine's clock, which was ahead: see
-    /// [`reset_schedule`](crate::ops::reset_schedule).
+    /// Resets the schedule of a DAG to the present time of the machine's clock, which was ahead:
+    /// see [`reset_schedule`](crate::ops::reset_schedule).
     ///
     /// ```
     /// # use std::time::Duration;
