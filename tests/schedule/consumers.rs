@@ -15,7 +15,7 @@ use taskflow::journal::{Note, RunFilter, RunHistory, RunOrder};
 use taskflow::notify::Notification;
 use taskflow::ops::{self, ConsumerStatus, NewAssetEvent};
 use taskflow::prelude::*;
-use taskflow::schedule::{Catchup, Pause, Unpause};
+use taskflow::schedule::{Catchup, Note as ScheduleNote, Pause, Unpause};
 use taskflow::service::{Service, ServiceEvent, ServiceOptions};
 use taskflow::tasks::SourceLocation;
 use taskflow::{Durability, Engine, Journal, RunState};
@@ -404,6 +404,9 @@ async fn a_payload_of_another_type_pauses_the_dag() {
         "parameter `texts`: event 1 of `consumers/numbers` has a payload of the type `u64`, and `String` is expected";
     assert_eq!((pause.by.as_str(), pause.reason.as_str()), ("taskflow", reason));
     assert_eq!((status.inputs[0].pending, home.runs("texts").await.len()), (2, 0), "nothing is skipped");
+    let past = ops::past_slots(&home.journal, texts::def(), 10).await.expect("the store can be read");
+    let noted: Vec<ScheduleNote> = past.into_iter().filter_map(|slots| slots.note).collect();
+    assert_eq!(noted, [ScheduleNote::Paused(pause)], "its history says why");
     let events = serving.stop().await;
     let paused = events
         .iter()

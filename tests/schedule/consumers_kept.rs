@@ -45,6 +45,22 @@ async fn an_error_of_the_store_loses_no_event_of_a_dag_that_pauses_after_failure
     assert!(serving.stop().await.iter().any(|event| matches!(event, ServiceEvent::Recovered { .. })));
 }
 
+/// The same damage. Nothing of another DAG with events was stored either.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_run_holds_up_no_other_consumer() {
+    let home = Home::new().await;
+    let serving = home.serve(&[watched::def(), all::def()]).await;
+    home.emit("kept/levels", json!(1)).await;
+    home.succeeded("watched", 1).await;
+    serving.stop().await;
+    home.edit("UPDATE runs SET info = info || ' ' WHERE dag_id = 'watched'").await;
+    let serving = home.start(&[watched::def(), all::def()]);
+    home.emit("kept/levels", json!(2)).await;
+    home.emit("consumers/numbers", json!(1)).await;
+    home.succeeded("all", 1).await;
+    serving.stop().await;
+}
+
 /// One damaged row holds up no other DAG, and is reported once.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_damaged_consumer_holds_up_no_other() {

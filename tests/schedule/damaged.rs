@@ -7,7 +7,7 @@ use taskflow::journal::Note;
 use taskflow::notify::Notification;
 use taskflow::ops;
 use taskflow::prelude::*;
-use taskflow::schedule::{Note as ScheduleNote, Pause, ScheduleState, ScheduleTraces};
+use taskflow::schedule::{BackfillRequest, Note as ScheduleNote, Pause, ScheduleState, ScheduleTraces, SlotRange};
 use taskflow::service::ServiceEvent;
 
 use crate::consumers::{Home, eventually};
@@ -54,6 +54,21 @@ fn fail() -> Result<u64> {
 #[dag(schedule = every("1s"), deadline = "1s after slot", on_deadline_missed = tell)]
 fn hapless() -> u64 {
     fail()
+}
+
+/// The service looks at its last runs before each step.
+#[dag(schedule = every("1s"), pause_after_failures = 3)]
+fn guarded() -> String {
+    say("guarded".to_owned())
+}
+
+/// What a service reported as trouble.
+fn trouble(events: &[ServiceEvent]) -> Vec<&str> {
+    let trouble = events.iter().filter_map(|event| match event {
+        ServiceEvent::Trouble { error } => Some(error.as_str()),
+        _ => None,
+    });
+    trouble.collect()
 }
 
 /// What a service reported as unserved.
@@ -153,6 +168,67 @@ async fn a_damaged_consumer_does_not_hold_up_the_deadlines_of_others() {
     let [("adrift", reason)] = unserved(&events)[..] else { panic!("{events:?}") };
     assert!(reason.contains("the consumer of `adrift`: its checksum does not match"), "{reason}");
     assert!(!events.iter().any(|event| matches!(event, ServiceEvent::Trouble { .. })), "{events:?}");
+}
+
+/// A run that is stored as running. The service read the active runs of all DAGs at once: it
+/// resumed none, stored no slot, started no queued run and judged no deadline.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_run_holds_up_no_other_dag() {
+    let home = Home::new().await;
+    let dags = [rotten::def(), sound::def(), hapless::def()];
+    let ended = async || home.runs("sound").await.iter().filter(|run| run.state == taskflow::RunState::Success).count();
+    let missed =
+        async || ops::missed_deadlines(&home.journal, "hapless", 1_000).await.expect("the store can be read").len();
+    let serving = home.start(&dags);
+    runs(&home, "rotten", 2).await;
+    serving.stop().await;
+    home.edit("UPDATE runs SET state = 'running', ended = NULL WHERE dag_id = 'rotten'").await;
+    let (before, judged) = (ended().await, missed().await);
+    let serving = home.start(&dags);
+    eventually("slots of another DAG run", async || ended().await >= before + 3).await;
+    eventually("deadlines of another DAG are judged", async || missed().await >= judged + 2).await;
+    let events = serving.stop().await;
+    let trouble = trouble(&events);
+    let is_damage = |error: &&str| error.contains("run ") && error.contains("does not match");
+    assert!(!trouble.is_empty() && trouble.iter().all(is_damage), "{trouble:?}");
+}
+
+/// A run that has ended, of a DAG that pauses after failures. No slot of any DAG was stored.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_last_run_holds_up_no_other_schedule() {
+    let home = Home::new().await;
+    let dags = [guarded::def(), sound::def()];
+    let serving = home.start(&dags);
+    eventually("a run has ended", async || {
+        home.runs("guarded").await.iter().any(|run| run.state == taskflow::RunState::Success)
+    })
+    .await;
+    serving.stop().await;
+    home.edit("UPDATE runs SET info = info || ' ' WHERE dag_id = 'guarded'").await;
+    let serving = home.start(&dags);
+    runs(&home, "sound", 3).await;
+    let events = serving.stop().await;
+    assert!(trouble(&events).iter().any(|error| error.contains("run ")), "{events:?}");
+}
+
+/// A service that was started read the plans first, and then resumed and scheduled nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_backfill_holds_up_no_schedule() {
+    let home = Home::new().await;
+    let ranges = vec![SlotRange { from: utc("2026-01-01T00:00:00Z"), to: utc("2026-01-01T00:00:09Z") }];
+    let request = BackfillRequest { ranges, ..BackfillRequest::default() };
+    let started = ops::start_backfill(&home.journal, rotten::def(), &request, None, &Note::default()).await;
+    assert_eq!(started.expect("it has slots").status.number, 1);
+    home.edit("UPDATE backfills SET version = version + 1").await;
+    let serving = home.start(&[rotten::def(), sound::def()]);
+    runs(&home, "rotten", 2).await;
+    runs(&home, "sound", 2).await;
+    let events = serving.stop().await;
+    let [error] = trouble(&events)[..] else { panic!("{events:?}") };
+    assert!(error.starts_with("a backfill of `rotten`: "), "{error}");
+    assert!(error.contains("backfill 1: its checksum does not match"), "{error}");
+    let again = ops::start_backfill(&home.journal, rotten::def(), &request, None, &Note::default()).await;
+    assert!(again.is_err(), "which slots the other one has is not known");
 }
 
 /// A state is made anew of what is left, with the pause of before.

@@ -520,6 +520,7 @@ impl Life {
         let reprocessed = self.reprocessed();
         for dag in SCHEDULED.into_iter().chain(CONSUMERS) {
             self.check_pauses(dag);
+            self.check_ends_of_pauses(dag);
             self.check_limit(dag, &self.service.runs(dag), &reprocessed);
         }
         self.check_limit_of_service();
@@ -563,16 +564,10 @@ impl Life {
         }
     }
 
-    /// Checks that slots are recorded as paused up to the end of a pause, and not beyond, and that
-    /// a pause that nobody has ended has ended once, which is noted. Slots that were not decided
-    /// when a pause began are recorded with those of the pause. Times cannot be compared across a
-    /// clock that was set.
-    fn check_paused_slots(&self, dag: &str) {
-        let def = Registry::dags().into_iter().find(|def| def.id == dag).expect("the DAG");
-        let offset = def.options.schedule(dag).expect("a valid schedule").expect("a schedule").offset;
-        let (slots, runs) = (self.service.slots(dag), self.service.runs(dag));
-        let pauses: Vec<&Paused> = self.pauses.iter().filter(|pause| pause.dag == dag).collect();
-        for pause in pauses.iter().filter(|pause| pause.ended_by_itself()) {
+    /// Checks that a pause that nobody has ended has ended once, which is noted.
+    fn check_ends_of_pauses(&self, dag: &str) {
+        let slots = self.service.slots(dag);
+        for pause in self.pauses.iter().filter(|pause| pause.dag == dag && pause.ended_by_itself()) {
             let is_end = |slots: &&PastSlots| match &slots.note {
                 Some(Note::PauseEnded(ended)) => ended.since == pause.since && ended.until == pause.until,
                 _ => false,
@@ -580,6 +575,19 @@ impl Life {
             let (since, until) = (pause.since, pause.until.expect("an end"));
             let ends = slots.iter().filter(is_end).count();
             assert_eq!(ends, 1, "{}", self.broken(&format!("{dag}: ends of the pause of {since}, until {until}")));
+        }
+    }
+
+    /// Checks that slots are recorded as paused up to the end of a pause, and not beyond. Slots
+    /// that were not decided when a pause began are recorded with those of the pause. Times cannot
+    /// be compared across a clock that was set.
+    fn check_paused_slots(&self, dag: &str) {
+        let def = Registry::dags().into_iter().find(|def| def.id == dag).expect("the DAG");
+        let offset = def.options.schedule(dag).expect("a valid schedule").expect("a schedule").offset;
+        let (slots, runs) = (self.service.slots(dag), self.service.runs(dag));
+        let pauses: Vec<&Paused> = self.pauses.iter().filter(|pause| pause.dag == dag).collect();
+        for pause in pauses.iter().filter(|pause| pause.ended_by_itself()) {
+            let (since, until) = (pause.since, pause.until.expect("an end"));
             let runs = runs.iter().filter(|run| run.info.run_type == RunType::Scheduled);
             let mut runs = runs.map(|run| run.info.logical_date + offset);
             let run = runs.find(|due| (since < *due && *due <= until) && !self.was_clock_set);

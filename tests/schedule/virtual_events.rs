@@ -7,7 +7,9 @@ use taskflow::RunState;
 use taskflow::asset::{Day, Event, Events, Latest};
 use taskflow::notify::Notification;
 use taskflow::prelude::*;
-use taskflow::schedule::{BackfillOrder, BackfillRequest, BackfillScope, Catchup, SlotRange, Unpause};
+use taskflow::schedule::{
+    BackfillOrder, BackfillRequest, BackfillScope, Catchup, Note as ScheduleNote, SlotRange, Unpause,
+};
 use taskflow::testing::{ServiceTest, Test};
 
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -75,6 +77,11 @@ fn waiting(#[event(RATES)] rates: Events<u64>) -> Vec<u64> {
     rate(rates)
 }
 
+#[dag(schedule = "0 6 * * *", wait = "3h")]
+fn calm(#[event(RATES, settle = "30m")] rates: Events<u64>) -> Vec<u64> {
+    rate(rates)
+}
+
 #[task]
 fn last(rate: &Latest<u64>) -> u64 {
     rate.value
@@ -136,6 +143,16 @@ fn daily_rates(#[event(RATES)] rates: Option<Events<u64>>) -> Vec<u64> {
 #[task]
 fn rates_of_day(rates: &Option<Events<u64>>) -> Vec<u64> {
     rates.iter().flat_map(Events::values).copied().collect()
+}
+
+#[dag(pause_after_failures = 2)]
+fn brittle(#[event(RATES)] rate: Latest<u64>) -> u64 {
+    last(rate)
+}
+
+/// What is noted of a DAG, the earliest first.
+fn notes(service: &ServiceTest, dag: &str) -> Vec<ScheduleNote> {
+    service.slots(dag).into_iter().rev().filter_map(|slots| slots.note).collect()
 }
 
 fn created(service: &ServiceTest, dag: &str) -> Vec<String> {
@@ -241,6 +258,22 @@ fn an_event_that_was_taken_before_others_is_not_taken_again_after_a_pause() {
     assert_eq!(results(&service, "by_parity"), [json!([1]), json!([2]), json!([3])]);
 }
 
+/// A service that may run one run at once resumes the other one first. The key was free meanwhile,
+/// and the next event started a second run of it.
+#[test]
+fn a_run_that_waits_to_be_resumed_keeps_its_key() {
+    let mut service = Test::service()
+        .dag_with(newest_rate {}, |test| test.takes(last {}, 5 * HOUR))
+        .dag_with(by_parity {}, |test| test.takes(rate {}, 2 * HOUR));
+    service.at("2026-01-01").run_until("2026-01-01T01:00:00Z").emit(&RATES, 1);
+    service.run_until("2026-01-01T01:10:00Z").crash();
+    let mut service = service.max_active_runs(1);
+    service.emit(&RATES, 3).run_until("2026-01-01T20:00:00Z");
+    let runs = service.runs("by_parity");
+    let [first, second] = &runs[..] else { panic!("{}", service.event_log()) };
+    assert!(first.ended.is_some_and(|ended| ended <= second.created), "{}", service.event_log());
+}
+
 /// Nobody else wants the events, so the service forgets them while the DAG is paused. A run that
 /// ended in the pause made it forget which ones had had their run.
 #[test]
@@ -280,6 +313,18 @@ fn a_slot_waits_for_events_and_expires() {
     let expired = service.slots("waiting").into_iter().find(|slots| slots.fate == "expired").expect("a record");
     assert_eq!(expired.first.to_string(), "2026-01-03T06:00:00Z");
     assert!(service.event_log().contains("2026-01-03T09:00:00Z waiting: 1 slot from 2026-01-03T06:00:00Z expired"));
+}
+
+/// The service was down at the end of `wait`, and another event came before it was there again: the
+/// slot expired, because its asset did not settle.
+#[test]
+fn an_event_after_the_wait_of_a_slot_does_not_unsettle_it() {
+    let mut service = Test::service().dag(calm {});
+    service.at("2026-01-01T12:00:00Z").run_until("2026-01-02T06:10:00Z").emit(&RATES, 1);
+    service.run_until("2026-01-02T06:11:00Z").down_until("2026-01-02T09:10:00Z").emit(&RATES, 2);
+    service.run_until("2026-01-02T10:00:00Z");
+    service.assert_started_by("calm", &["slot 2026-01-02T06:00:00Z, event 1 of virtual/rates"]);
+    assert_eq!(service.pending("calm"), 1);
 }
 
 /// Case 71, its deadline: that of a slot without events is told once, and that of a slot whose run
@@ -338,6 +383,42 @@ fn a_paused_consumer_keeps_its_events_and_a_new_one_begins_after_them() {
     assert_eq!(superseded.count, 1);
 }
 
+/// A pause that somebody ends, one that ends by itself, and a clock that is set back. None of it
+/// was stored of a DAG with events.
+#[test]
+fn the_history_of_a_dag_with_events_is_shown_with_its_slots() {
+    let mut service = Test::service().dag(newest_rate {}).dag(waiting {});
+    service.at("2026-01-01T12:00:00Z").run_until("2026-01-01T13:00:00Z").pause("newest_rate", "the rates are wrong");
+    service.run_until("2026-01-01T14:00:00Z").unpause("newest_rate", Catchup::None);
+    service.run_until("2026-01-01T15:00:00Z").pause_until("newest_rate", "the bank moves", "2026-01-01T16:00:00Z");
+    service.run_until("2026-01-01T17:00:00Z");
+    let noted = notes(&service, "newest_rate");
+    let [
+        ScheduleNote::Paused(first),
+        ScheduleNote::Unpaused { by, .. },
+        ScheduleNote::Paused(second),
+        ScheduleNote::PauseEnded(ended),
+    ] = &noted[..]
+    else {
+        panic!("{noted:?}")
+    };
+    assert_eq!((&*first.reason, &**by, ended), ("the rates are wrong", "the test", second));
+    service.clock_back(12 * HOUR).emit(&RATES, 1).run_until("2026-01-01T18:00:00Z");
+    let noted = notes(&service, "waiting");
+    assert!(matches!(&noted[..], [ScheduleNote::ClockWentBack { .. }]), "{noted:?}");
+}
+
+/// Its slots did not say why it had stopped.
+#[test]
+fn the_history_of_a_dag_with_events_has_the_pause_after_its_failures() {
+    let fails = |test: Test<u64>| test.always_fails(last {}, "no network");
+    let mut service = Test::service().dag_with(brittle {}, fails);
+    service.at("2026-01-01").run_until("2026-01-01T01:00:00Z").emit(&RATES, 1).run_until("2026-01-01T02:00:00Z");
+    service.emit(&RATES, 2).run_until("2026-01-01T03:00:00Z");
+    let pause = service.pause_of("brittle").expect("two runs in a row have failed");
+    assert_eq!(notes(&service, "brittle"), [ScheduleNote::Paused(pause)]);
+}
+
 #[test]
 fn a_task_that_fails_emits_nothing() {
     let fails = |test: Test<u64>| test.always_fails(load {}, "no network");
@@ -347,9 +428,11 @@ fn a_task_that_fails_emits_nothing() {
     assert!(service.events("virtual/loaded").is_empty());
 }
 
+/// Every seventh step; in the long mode, which sets `TASKFLOW_SERVICES`, each of them.
 #[test]
 fn each_event_of_a_backfill_is_consumed_although_the_service_dies_at_each_step() {
-    for operations in (0..600).step_by(7) {
+    let every = if std::env::var_os("TASKFLOW_SERVICES").is_some() { 1 } else { 7 };
+    for operations in (0..600).step_by(every) {
         let mut service = Test::service()
             .dag_with(loads {}, |test| test.takes(load {}, HOUR))
             .dag_with(sums_up {}, |test| test.takes(sum {}, 2 * HOUR));

@@ -214,7 +214,9 @@ fn a_dag_whose_pause_has_ended_is_paused_again() {
         assert_eq!(reasons, expected, "{dag}");
     }
     let is_end = |slots: &PastSlots| matches!(slots.note, Some(ScheduleNote::PauseEnded(_)));
-    assert_eq!(service.slots("hourly").iter().filter(|slots| is_end(slots)).count(), 1);
+    for dag in ["hourly", "rates"] {
+        assert_eq!(service.slots(dag).iter().filter(|slots| is_end(slots)).count(), 1, "{dag}");
+    }
 }
 
 #[test]
@@ -258,6 +260,76 @@ fn a_clock_that_is_set_back_repeats_no_slot() {
     let slots = ["2026-01-01T01:00:00Z", "2026-01-01T02:00:00Z", "2026-01-01T03:00:00Z"];
     service.assert_slots("hourly", &slots);
     assert_eq!(service.event_log().matches("ClockWentBack").count(), 1, "{}", service.event_log());
+}
+
+#[dag(schedule = "@hourly")]
+fn tidal(#[param(default = |run| run.day())] day: Date) -> String {
+    extract(day)
+}
+
+/// A service that may run one run at once resumes one of two. The next slot of the other DAG
+/// started beside its interrupted run, and two of its runs were active.
+#[test]
+fn a_run_that_waits_to_be_resumed_keeps_its_place_in_its_schedule() {
+    let behave = |test: Test<String>| test.takes(extract {}, 90 * MINUTE);
+    let mut service = Test::service().dag_with(hourly {}, behave).dag_with(tidal {}, behave);
+    service.at("2026-01-01T00:30:00Z").run_until("2026-01-01T01:30:00Z").crash();
+    let mut service = service.max_active_runs(1);
+    service.run_until("2026-01-01T12:00:00Z");
+    for dag in ["hourly", "tidal"] {
+        let runs = service.runs(dag);
+        assert!(runs.len() > 1, "{}", service.event_log());
+        for pair in runs.windows(2) {
+            let in_turn = pair[0].ended.is_some_and(|ended| ended <= pair[1].created);
+            assert!(in_turn, "{}", service.event_log());
+        }
+    }
+}
+
+#[dag(schedule = "@daily", after_previous, max_active_runs = 1)]
+fn narrow(#[param(default = |run| run.day())] day: Date) -> String {
+    extract(day)
+}
+
+/// The first plan waits until somebody mends its failed run, which counted as active: the second
+/// one never started a run.
+#[test]
+fn a_backfill_that_waits_for_a_failed_run_leaves_its_room_to_another() {
+    let mut service = Test::service().dag_with(narrow {}, |test| test.always_fails(extract {}, "no network"));
+    service.at("2026-01-01T12:00:00Z").run_until("2026-01-01T12:00:00Z");
+    service.backfill("narrow", "2025-12-20", "2025-12-21");
+    service.run_until("2026-01-01T13:00:00Z");
+    service.backfill("narrow", "2025-12-10", "2025-12-11");
+    service.run_until("2026-01-01T14:00:00Z");
+    let made: Vec<String> = service.runs("narrow").iter().map(|run| run.info.logical_date.to_string()).collect();
+    assert_eq!(made, ["2025-12-10T00:00:00Z", "2025-12-20T00:00:00Z"], "{}", service.event_log());
+}
+
+#[task]
+fn of_the_future(day: Date) -> Result<String> {
+    let day: String = if day.year() < 2030 { Err("it is too early")? } else { day.to_string() };
+    Ok(day)
+}
+
+#[dag(schedule = "@daily", pause_after_failures = 2)]
+fn hopeful(#[param(default = |run| run.day())] day: Date) -> String {
+    of_the_future(day)
+}
+
+/// Case 42, after the reset: the run of 2035 of one DAG has failed, and that of the other one has
+/// succeeded. They came first: one DAG waited for its run, and the other one was never paused.
+#[test]
+fn runs_of_a_clock_that_was_ahead_are_not_the_last_ones_after_a_reset() {
+    let years = 10 * 365 * 24 * HOUR;
+    let fails = |test: Test<String>| test.always_fails(extract {}, "no network");
+    let mut service = Test::service().dag_with(narrow {}, fails).dag(hopeful {});
+    service.at("2026-01-01T12:00:00Z").clock_forward(years).run_until("2026-01-02T12:00:00Z").clock_back(years);
+    service.reset_schedule("narrow").reset_schedule("hopeful").run_until("2026-01-06T12:00:00Z");
+    let future = "2035-12-31T00:00:00Z";
+    service.assert_slots("narrow", &["2026-01-03", future]);
+    service.assert_slots("hopeful", &["2026-01-03", "2026-01-04", future]);
+    let pause = service.pause_of("hopeful").expect("two runs in a row have failed");
+    assert!(pause.reason.starts_with("2 runs in a row failed"), "{}", pause.reason);
 }
 
 /// Case 54: the slot that waits names the run, and clearing that run releases it.

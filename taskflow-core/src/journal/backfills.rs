@@ -9,7 +9,7 @@ use super::schedules::with_graphs;
 use crate::base::Timestamp;
 use crate::run::{RunInfo, RunState};
 use crate::schedule::{ActiveRun, ActiveSlot, BackfillPlan, SlotRange, SlotRun, SlotRunState, SlotRuns};
-use crate::store::{BackfillChange, BackfillRow, Changed, SlotRunRow, StoreError};
+use crate::store::{BackfillChange, BackfillRow, Changed, DamagedRow, SlotRunRow, StoreError};
 
 /// A stored plan, and the version to change it from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +19,13 @@ pub(crate) struct StoredBackfill {
     pub(crate) version: i64,
     pub(crate) plan: BackfillPlan,
     pub(crate) updated: Timestamp,
+}
+
+/// A plan that cannot be read.
+#[derive(Debug)]
+pub(crate) struct DamagedBackfill {
+    pub(crate) dag: String,
+    pub(crate) error: JournalError,
 }
 
 /// A plan to be stored.
@@ -46,9 +53,17 @@ pub(crate) struct OwnRuns {
 }
 
 impl Journal {
-    /// The plans that may have something left to do, by number.
-    pub(crate) async fn open_backfills(&self) -> Result<Vec<StoredBackfill>, JournalError> {
-        self.inner.store.open_backfills().await?.into_iter().map(stored).collect()
+    /// The plans that may have something left to do, by number. One that is damaged hides no other.
+    pub(crate) async fn open_backfills(&self) -> Result<Vec<Result<StoredBackfill, DamagedBackfill>>, JournalError> {
+        let rows = self.inner.store.open_backfills().await?;
+        let stored = |row: Result<BackfillRow, DamagedRow>| match row {
+            Ok(row) => {
+                let dag = row.dag.clone();
+                stored(row).map_err(|error| DamagedBackfill { dag, error })
+            }
+            Err(DamagedRow { dag, error, .. }) => Err(DamagedBackfill { dag, error: error.into() }),
+        };
+        Ok(rows.into_iter().map(stored).collect())
     }
 
     /// At most `limit` plans, of one DAG or of all, the latest first: those before the plan with

@@ -8,10 +8,10 @@ use tokio::sync::watch;
 use super::enqueue::QueuedRun;
 use super::error::JournalError;
 use super::journal::Journal;
-use super::schedules::StepOutcome;
+use super::schedules::{StepOutcome, note_rows};
 use crate::base::Timestamp;
 use crate::run::Stored;
-use crate::schedule::{ConsumerState, SlotRecord};
+use crate::schedule::{ConsumerState, Note, SlotRecord};
 use crate::store::{
     DamagedRow, Emitted, EventFilter, EventProgress, EventRow, NewEvent, ScheduleRow, StoreError, WatchCursor,
 };
@@ -65,6 +65,7 @@ pub(crate) struct NewConsumption {
     /// The state as JSON.
     pub(crate) state: String,
     pub(crate) records: Vec<SlotRecord>,
+    pub(crate) notes: Vec<Note>,
     pub(crate) runs: Vec<QueuedRun>,
 }
 
@@ -75,10 +76,11 @@ impl NewConsumption {
         version: i64,
         state: &ConsumerState,
         records: Vec<SlotRecord>,
+        notes: Vec<Note>,
         runs: Vec<QueuedRun>,
     ) -> Result<Self, JournalError> {
         let state = serde_json::to_string(state).map_err(|error| damaged(&dag, &error))?;
-        Ok(NewConsumption { dag, version, state, records, runs })
+        Ok(NewConsumption { dag, version, state, records, notes, runs })
     }
 }
 
@@ -319,12 +321,13 @@ impl Journal {
         steps: Vec<NewConsumption>,
         now: Timestamp,
     ) -> Result<Vec<StepOutcome>, JournalError> {
-        let steps = steps.into_iter().map(|step| {
-            let NewConsumption { dag, version, state, records, runs } = step;
-            (ScheduleRow { dag, version: version + 1, state, updated: now }, records, Vec::new(), runs)
-        });
+        let mut rows = Vec::with_capacity(steps.len());
+        for NewConsumption { dag, version, state, records, notes, runs } in steps {
+            let notes = note_rows(&dag, notes, now)?;
+            rows.push((ScheduleRow { dag, version: version + 1, state, updated: now }, records, notes, runs));
+        }
         // A run that exists would not get the events that the step takes for it.
-        let prepared = super::schedules::Prepared::of(steps, now).with_new_slots();
+        let prepared = super::schedules::Prepared::of(rows, now).with_new_slots();
         prepared.store(self, |store, rows| store.step_consumers(rows)).await
     }
 

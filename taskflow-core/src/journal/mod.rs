@@ -109,7 +109,7 @@ mod writer;
 
 pub(crate) use adopted::AdoptedRun;
 pub(crate) use audit::Signature;
-pub(crate) use backfills::{NewBackfill, OwnRuns, StoredBackfill};
+pub(crate) use backfills::{DamagedBackfill, NewBackfill, OwnRuns, StoredBackfill};
 pub(crate) use deadlines::StoredDeadlines;
 pub use deliveries::Delivery;
 pub use edit::Note;

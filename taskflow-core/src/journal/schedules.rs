@@ -138,11 +138,7 @@ impl Journal {
         let mut prepared = Vec::with_capacity(steps.len());
         for NewStep { dag, version, state, records, notes, runs } in steps {
             let state = serde_json::to_string(&state).map_err(|error| damaged(&dag, &error))?;
-            let note = |note: Note| match serde_json::to_string(&note) {
-                Ok(note) => Ok(NoteRow { dag: dag.clone(), at: now, note }),
-                Err(error) => Err(damaged(&dag, &error)),
-            };
-            let notes = notes.into_iter().map(note).collect::<Result<Vec<NoteRow>, _>>()?;
+            let notes = note_rows(&dag, notes, now)?;
             prepared.push((ScheduleRow { dag, version: version + 1, state, updated: now }, records, notes, runs));
         }
         Prepared::of(prepared, now).store(self, |store, rows| store.step_schedules(rows)).await
@@ -199,6 +195,15 @@ impl Prepared {
         };
         Ok(outcomes.into_iter().map(outcome).collect())
     }
+}
+
+/// The entries in the history of the schedule of a DAG, as they are stored.
+pub(super) fn note_rows(dag: &str, notes: Vec<Note>, at: Timestamp) -> Result<Vec<NoteRow>, JournalError> {
+    let row = |note: Note| match serde_json::to_string(&note) {
+        Ok(note) => Ok(NoteRow { dag: dag.to_owned(), at, note }),
+        Err(error) => Err(damaged(dag, &error)),
+    };
+    notes.into_iter().map(row).collect()
 }
 
 /// Runs, and their graphs, each once.

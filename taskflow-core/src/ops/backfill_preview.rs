@@ -254,9 +254,16 @@ pub(super) fn limited(dag: &DagDef, limit: u32) -> u32 {
 
 /// The open plans of a DAG but one, by number.
 pub(super) async fn open_beside(journal: &Journal, dag: &str, number: i64) -> Result<Vec<StoredBackfill>, OpsError> {
-    let mut open = journal.open_backfills().await?;
-    open.retain(|other| other.dag == dag && other.number != number);
-    Ok(open)
+    let mut beside = Vec::new();
+    for other in journal.open_backfills().await? {
+        match other {
+            Ok(other) if other.dag == dag && other.number != number => beside.push(other),
+            // Which slots it has is not known.
+            Err(damaged) if damaged.dag == dag => return Err(damaged.error.into()),
+            Ok(_) | Err(_) => {}
+        }
+    }
+    Ok(beside)
 }
 
 fn named(fate: BackfillFate) -> (&'static str, &'static str) {

@@ -19,8 +19,8 @@ use crate::base::schema::Schema;
 use crate::dag::{DagDef, ParamDef, ParamError};
 use crate::journal::{Journal, NewConsumption, Note, StepOutcome, StoredConsumer, StoredEvent};
 use crate::schedule::{
-    Catchup, Consumer, ConsumerState, EventGroups, EventSituation, EventWaits, Pause, PendingEvent, PendingPeriod,
-    SlotRecord, Takes, Unpause, consume, end_consumer_pause, unpause_consumer,
+    Catchup, Consumer, ConsumerState, EventGroups, EventSituation, EventWaits, Note as ScheduleNote, Pause,
+    PendingEvent, PendingPeriod, SlotRecord, Takes, Unpause, consume, end_consumer_pause, unpause_consumer_noted,
 };
 use crate::value::AnyValue;
 
@@ -114,12 +114,11 @@ pub(super) async fn status(
     };
     let (active, now) = match journal {
         Some(journal) => {
-            let active = active_event_runs(journal, Some(dag.id), &backfilled(journal).await?).await?.remove(dag.id);
+            let active = active_event_runs(journal, dag.id, &backfilled(journal).await?).await?;
             (active, journal.now())
         }
-        None => (None, Timestamp::now()),
+        None => (ActiveEventRuns::default(), Timestamp::now()),
     };
-    let active = active.unwrap_or_default();
     let situation = loaded.situation(now, &active);
     let step = asking(|| consume(consumer, Some(&loaded.state), &situation))?;
     let waits_for = step.waits.map(|waits| in_words(&waits));
@@ -273,14 +272,15 @@ pub(super) async fn pause(
 ) -> Result<Pause, OpsError> {
     loop {
         let Loaded { state, version, .. } = Loaded::load(journal, dag, consumer).await?;
-        let (mut state, records) = asking(|| end_consumer_pause(consumer, &state, now))?;
+        let (mut state, records, mut notes) = asking(|| end_consumer_pause(consumer, &state, now))?;
         if let Some(pause) = state.pause {
             return Err(OpsError::Paused { dag: dag.id.to_owned(), by: pause.by });
         }
         let pause = Pause { by: note.by.clone(), reason: note.reason.clone(), since: now, until };
         state.pause = Some(pause.clone());
         changed(journal, json!({ "paused": false }), json!({}));
-        if store(journal, dag, version, &state, records, now).await? {
+        notes.push(ScheduleNote::Paused(pause.clone()));
+        if store(journal, dag, version, &state, (records, notes), now).await? {
             return Ok(pause);
         }
     }
@@ -291,8 +291,8 @@ pub(super) async fn unpause(
     journal: &Journal,
     dag: &DagDef,
     consumer: &Consumer,
-    catchup: Catchup,
-    events: Unpause,
+    note: &Note,
+    (catchup, events): (Catchup, Unpause),
     now: Timestamp,
 ) -> Result<Vec<PastSlots>, OpsError> {
     loop {
@@ -304,9 +304,11 @@ pub(super) async fn unpause(
         }
         let active = ActiveEventRuns::default();
         let situation = loaded.situation(now, &active);
-        let (state, records) = asking(|| unpause_consumer(consumer, &loaded.state, &situation, events, catchup))?;
+        let (state, records, mut notes) =
+            asking(|| unpause_consumer_noted(consumer, &loaded.state, &situation, events, catchup))?;
         changed(journal, json!({ "paused": true }), json!({}));
-        if store(journal, dag, loaded.version, &state, records.clone(), now).await? {
+        notes.push(ScheduleNote::Unpaused { by: note.by.clone(), reason: note.reason.clone(), catchup });
+        if store(journal, dag, loaded.version, &state, (records.clone(), notes), now).await? {
             return Ok(records.into_iter().map(PastSlots::from).collect());
         }
     }
@@ -318,14 +320,18 @@ pub(super) async fn reset_schedule(
     journal: &Journal,
     dag: &DagDef,
     consumer: &Consumer,
+    note: &Note,
     now: Timestamp,
 ) -> Result<Option<(Timestamp, Timestamp)>, OpsError> {
     loop {
         let Loaded { state, version, .. } = Loaded::load(journal, dag, consumer).await?;
         let Some(reset) = state.reset(now) else { return Ok(None) };
         let noticed = |state: &ConsumerState| state.schedule.as_ref().map(|schedule| schedule.noticed);
-        if store(journal, dag, version, &reset, Vec::new(), now).await? {
-            return Ok(noticed(&state).zip(noticed(&reset)));
+        // What was reset has a schedule.
+        let Some((from, to)) = noticed(&state).zip(noticed(&reset)) else { return Ok(None) };
+        let note = ScheduleNote::Reset { by: note.by.clone(), reason: note.reason.clone(), from, to };
+        if store(journal, dag, version, &reset, (Vec::new(), vec![note]), now).await? {
+            return Ok(Some((from, to)));
         }
     }
 }
@@ -335,10 +341,10 @@ async fn store(
     dag: &DagDef,
     version: i64,
     state: &ConsumerState,
-    records: Vec<SlotRecord>,
+    (records, notes): (Vec<SlotRecord>, Vec<ScheduleNote>),
     now: Timestamp,
 ) -> Result<bool, OpsError> {
-    let step = NewConsumption::new(dag.id.to_owned(), version, state, records, Vec::new())?;
+    let step = NewConsumption::new(dag.id.to_owned(), version, state, records, notes, Vec::new())?;
     let outcome = journal.store_consumptions(vec![step], now).await?;
     Ok(outcome.iter().all(|outcome| *outcome != StepOutcome::Conflict))
 }

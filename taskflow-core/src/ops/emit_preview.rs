@@ -74,8 +74,8 @@ async fn effect(journal: &Journal, dag: &DagDef, consumer: &Consumer, asset: &st
     if of_asset.any(|input| input.by_key || input.takes == Takes::Period) && !is_paused {
         return Ok(EventEffect::Joins);
     }
-    let active = active_event_runs(journal, Some(dag.id), &backfilled(journal).await?).await?.remove(dag.id);
-    let (active, now) = (active.unwrap_or_default(), journal.now());
+    let active = active_event_runs(journal, dag.id, &backfilled(journal).await?).await?;
+    let now = journal.now();
     let number = loaded.add(asset, now);
     let situation = loaded.situation(now, &active);
     let step = asking(|| consume(consumer, Some(&loaded.state), &situation))?;

@@ -215,7 +215,8 @@ pub use settings::{
 };
 pub use similar_failures::{SimilarFailures, similar_failures};
 pub(crate) use situation::{
-    ActiveEventRuns, CONSUMING, active_event_runs, active_runs, failures, runs_of_backfills, unsuccessful,
+    ActiveEventRuns, CONSUMING, Counting, active_event_runs_of_dags, active_runs, active_runs_of_dags, failures,
+    runs_of_backfills, runs_of_dags, unsuccessful,
 };
 #[cfg(feature = "server")]
 pub(crate) use slot_counts::slot_counts;

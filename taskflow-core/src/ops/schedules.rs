@@ -232,7 +232,7 @@ async fn unpause_dag(
 ) -> Result<Vec<PastSlots>, OpsError> {
     let now = journal.now();
     if let Some(consumer) = dag.consumer()? {
-        return consumers::unpause(journal, dag, &consumer, catchup, events, now).await;
+        return consumers::unpause(journal, dag, &consumer, note, (catchup, events), now).await;
     }
     let schedule = schedule_of(dag)?;
     loop {
@@ -313,7 +313,7 @@ async fn reset(journal: &Journal, dag: &DagDef, note: &Note) -> Result<ResetSche
     let has_deadlines_anew = deadlines_anew(journal, dag.id, now).await?;
     let not_ahead = || OpsError::NotAhead { dag: dag.id.to_owned() };
     if let Some(consumer) = dag.consumer()? {
-        let decided = consumers::reset_schedule(journal, dag, &consumer, now).await?;
+        let decided = consumers::reset_schedule(journal, dag, &consumer, note, now).await?;
         if let Some((from, to)) = decided {
             changed(journal, json!({ "decided_until": from }), json!({ "decided_until": to }));
         }

@@ -1,35 +1,102 @@
 //! What a step of a schedule needs to know of the runs in the store.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
-use std::time::Duration;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::error::OpsError;
 use super::schedules::asking;
-use crate::base::Timestamp;
+use crate::base::{ErrorKind, Timestamp};
 use crate::journal::{Journal, RunSummary, StoredBackfill};
 use crate::run::{RunInfo, RunState, RunType};
 use crate::schedule::{ActiveSlot, FailedRun, Schedule, ScheduleState, Situation, Waits, step};
 use crate::store::{RunFilter, RunOrder};
 
-/// How many runs of these types are queued or running, by DAG, without those that backfills
-/// reprocess.
+/// By DAG, why its runs cannot be read.
+pub(crate) type DamagedRuns = BTreeMap<String, OpsError>;
+
+/// The runs that match a filter, in its order. If one of them is damaged, only those of these DAGs,
+/// the newest first, and none of a DAG that has a damaged one.
+pub(crate) async fn runs_of_dags(
+    journal: &Journal,
+    filter: &RunFilter,
+    dags: &[&'static str],
+) -> Result<(Vec<RunSummary>, DamagedRuns), OpsError> {
+    match journal.runs(filter).await {
+        Err(error) if error.kind() == ErrorKind::Damaged => {}
+        runs => return Ok((runs?, DamagedRuns::new())),
+    }
+    let (mut runs, mut damaged) = (Vec::new(), DamagedRuns::new());
+    for &dag in dags {
+        match journal.runs(&RunFilter { dag: Some(dag.to_owned()), ..filter.clone() }).await {
+            Ok(of_dag) => runs.extend(of_dag),
+            Err(error) if error.kind() == ErrorKind::Damaged => drop(damaged.insert(dag.to_owned(), error.into())),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    runs.sort_by_key(|run| Reverse(run.number));
+    Ok((runs, damaged))
+}
+
+/// Which runs a service counts as active runs of schedules and events.
+#[derive(Clone, Copy)]
+pub(crate) struct Counting<'a> {
+    /// The ids of the runs of backfills, which take no room.
+    pub(crate) backfilled: &'a HashSet<String>,
+    /// Whether an interrupted run with this number is active: the service resumes it when it is its
+    /// turn.
+    pub(crate) is_resumed: &'a (dyn Fn(i64) -> bool + Sync),
+}
+
+impl Counting<'_> {
+    /// Selects the runs of these types that may be counted.
+    pub(crate) fn filter(run_types: &[RunType]) -> RunFilter {
+        let states = vec![RunState::Queued, RunState::Running, RunState::Interrupted];
+        RunFilter { states, run_types: run_types.to_vec(), ..RunFilter::default() }
+    }
+
+    /// Whether one of them is counted.
+    pub(crate) fn counts(&self, run: &RunSummary) -> bool {
+        !self.backfilled.contains(&run.info.run_id)
+            && (run.state != RunState::Interrupted || (self.is_resumed)(run.number))
+    }
+}
+
+/// How many runs of these types are queued or running, of one DAG or by DAG, without those that
+/// backfills reprocess.
 pub(crate) async fn active_runs(
     journal: &Journal,
+    dag: Option<&str>,
     run_types: &[RunType],
     backfilled: &HashSet<String>,
 ) -> Result<HashMap<String, u32>, OpsError> {
-    let filter = RunFilter {
-        states: vec![RunState::Queued, RunState::Running],
-        run_types: run_types.to_vec(),
-        ..RunFilter::default()
-    };
+    let filter = RunFilter { dag: dag.map(str::to_owned), ..active_of(run_types) };
+    Ok(counted(journal.runs(&filter).await?, |run| !backfilled.contains(&run.info.run_id)))
+}
+
+/// How many runs of these types a service counts, by DAG, of some DAGs. One with a damaged run
+/// hides no other.
+pub(crate) async fn active_runs_of_dags(
+    journal: &Journal,
+    dags: &[&'static str],
+    run_types: &[RunType],
+    counting: Counting<'_>,
+) -> Result<(HashMap<String, u32>, DamagedRuns), OpsError> {
+    let (runs, damaged) = runs_of_dags(journal, &Counting::filter(run_types), dags).await?;
+    Ok((counted(runs, |run| counting.counts(run)), damaged))
+}
+
+/// Selects the runs of these types that are queued or running.
+fn active_of(run_types: &[RunType]) -> RunFilter {
+    let states = vec![RunState::Queued, RunState::Running];
+    RunFilter { states, run_types: run_types.to_vec(), ..RunFilter::default() }
+}
+
+fn counted(runs: Vec<RunSummary>, counts: impl Fn(&RunSummary) -> bool) -> HashMap<String, u32> {
     let mut active = HashMap::new();
-    for run in journal.runs(&filter).await? {
-        if !backfilled.contains(&run.info.run_id) {
-            *active.entry(run.info.dag_id).or_default() += 1;
-        }
+    for run in runs.into_iter().filter(counts) {
+        *active.entry(run.info.dag_id).or_default() += 1;
     }
-    Ok(active)
+    active
 }
 
 /// How many runs wait for a process to start them, by DAG.
@@ -42,21 +109,16 @@ pub(super) async fn queued_runs(journal: &Journal) -> Result<HashMap<String, usi
     Ok(queued)
 }
 
-/// Runs are looked at up to now: later ones are those of a clock that was ahead, and come before no
-/// slot that is due.
-fn up_to_now(journal: &Journal) -> Option<Timestamp> {
-    Some(journal.now() + Duration::from_nanos(1))
-}
-
-/// The run of the last slot that has one, whoever made it, if it did not succeed.
-pub(crate) async fn unsuccessful(journal: &Journal, dag: &str) -> Result<Option<String>, OpsError> {
+/// The run of the last slot that has one, whoever made it, if it did not succeed. Slots after
+/// `until` are not looked at: they are of a clock that was ahead.
+pub(crate) async fn unsuccessful(journal: &Journal, dag: &str, until: Timestamp) -> Result<Option<String>, OpsError> {
     /// Backfills may have made other runs with the same logical date.
     const LAST: u32 = 20;
 
     let filter = RunFilter {
         dag: Some(dag.to_owned()),
         run_types: vec![RunType::Scheduled, RunType::Backfill],
-        logical_before: up_to_now(journal),
+        logical_before: Some(just_after(until)),
         order: RunOrder::LogicalDate,
         limit: Some(LAST),
         ..RunFilter::default()
@@ -77,11 +139,12 @@ pub(crate) fn runs_of_backfills(open: &[StoredBackfill]) -> HashSet<String> {
 
 /// The ids of the active runs of all backfills, which take no room from schedules and events.
 pub(super) async fn backfilled(journal: &Journal) -> Result<HashSet<String>, OpsError> {
-    Ok(runs_of_backfills(&journal.open_backfills().await?))
+    // The runs of a plan that is damaged count with the others.
+    let open: Vec<StoredBackfill> = journal.open_backfills().await?.into_iter().filter_map(Result::ok).collect();
+    Ok(runs_of_backfills(&open))
 }
 
-/// The runs of a DAG with event parameters that are queued or running, without those that backfills
-/// reprocess.
+/// The active runs of a DAG with event parameters, without those that backfills reprocess.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ActiveEventRuns {
     /// How many they are.
@@ -90,50 +153,67 @@ pub(crate) struct ActiveEventRuns {
     pub(crate) last_events: BTreeSet<i64>,
 }
 
-/// The active runs of the DAGs with event parameters, by DAG.
-pub(crate) async fn active_event_runs(
+/// The active runs of a DAG with event parameters.
+pub(super) async fn active_event_runs(
     journal: &Journal,
-    dag: Option<&str>,
+    dag: &str,
     backfilled: &HashSet<String>,
-) -> Result<HashMap<String, ActiveEventRuns>, OpsError> {
-    let filter = RunFilter {
-        dag: dag.map(str::to_owned),
-        states: vec![RunState::Queued, RunState::Running],
-        run_types: CONSUMING.to_vec(),
-        ..RunFilter::default()
-    };
+) -> Result<ActiveEventRuns, OpsError> {
+    let filter = RunFilter { dag: Some(dag.to_owned()), ..active_of(&CONSUMING) };
+    let runs = by_consumer(journal.runs(&filter).await?, |run| !backfilled.contains(&run.info.run_id)).remove(dag);
+    Ok(runs.unwrap_or_default())
+}
+
+/// The runs of some DAGs with event parameters that a service counts, by DAG. One with a damaged
+/// run hides no other.
+pub(crate) async fn active_event_runs_of_dags(
+    journal: &Journal,
+    dags: &[&'static str],
+    counting: Counting<'_>,
+) -> Result<(HashMap<String, ActiveEventRuns>, DamagedRuns), OpsError> {
+    let (runs, damaged) = runs_of_dags(journal, &Counting::filter(&CONSUMING), dags).await?;
+    Ok((by_consumer(runs, |run| counting.counts(run)), damaged))
+}
+
+fn by_consumer(runs: Vec<RunSummary>, counts: impl Fn(&RunSummary) -> bool) -> HashMap<String, ActiveEventRuns> {
     let mut active: HashMap<String, ActiveEventRuns> = HashMap::new();
-    for run in journal.runs(&filter).await?.into_iter().filter(|run| !backfilled.contains(&run.info.run_id)) {
+    for run in runs.into_iter().filter(counts) {
         let last = run.info.last_event();
         let runs = active.entry(run.info.dag_id).or_default();
         runs.count += 1;
         runs.last_events.extend(last);
     }
-    Ok(active)
+    active
 }
 
 /// The types of the runs that a DAG with event parameters makes by itself.
 pub(crate) const CONSUMING: [RunType; 2] = [RunType::Scheduled, RunType::Event];
 
 /// The runs of these types that have failed since the last one that succeeded, at most `limit`. A
-/// run that was cancelled, or has not ended, is neither.
+/// run that was cancelled, or has not ended, is neither, nor is one after `until`, as for
+/// [`unsuccessful`].
 pub(crate) async fn failures(
     journal: &Journal,
     dag: &str,
     run_types: &[RunType],
     limit: u32,
+    until: Timestamp,
 ) -> Result<Vec<FailedRun>, OpsError> {
     let filter = RunFilter {
         dag: Some(dag.to_owned()),
         states: vec![RunState::Success, RunState::Failed],
         run_types: run_types.to_vec(),
-        logical_before: up_to_now(journal),
+        logical_before: Some(just_after(until)),
         order: RunOrder::LogicalDate,
         limit: Some(limit),
         ..RunFilter::default()
     };
     let failed = journal.runs(&filter).await?.into_iter().take_while(|run| run.state == RunState::Failed);
     Ok(failed.map(|run| FailedRun { slot: run.info.logical_date, run_id: run.info.run_id }).collect())
+}
+
+fn just_after(moment: Timestamp) -> Timestamp {
+    Timestamp::from_nanos(moment.as_nanos().saturating_add(1))
 }
 
 /// Why the pending slots of a schedule wait, by the same step that the service makes.
@@ -147,14 +227,15 @@ pub(super) async fn waits(
     if state.pending.is_empty() {
         return Ok(None);
     }
-    let active =
-        active_runs(journal, &[RunType::Scheduled], &backfilled(journal).await?).await?.get(dag).copied().unwrap_or(0);
+    let active = active_runs(journal, Some(dag), &[RunType::Scheduled], &backfilled(journal).await?).await?;
+    let active = active.get(dag).copied().unwrap_or(0);
+    let until = state.noticed.max(now);
     let unsuccessful = match schedule.after_previous {
-        true => unsuccessful(journal, dag).await?,
+        true => unsuccessful(journal, dag, until).await?,
         false => None,
     };
     let failures = match schedule.pause_after_failures {
-        Some(limit) => failures(journal, dag, &[RunType::Scheduled], limit).await?,
+        Some(limit) => failures(journal, dag, &[RunType::Scheduled], limit, until).await?,
         None => Vec::new(),
     };
     let situation = Situation { now, active, unsuccessful, failures };

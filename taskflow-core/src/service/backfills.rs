@@ -16,7 +16,7 @@ use std::pin::Pin;
 use super::serving::ServiceEvent;
 use crate::base::{ErrorKind, catch};
 use crate::dag::DagDef;
-use crate::journal::{Journal, NewBackfill, Note, OwnRuns, QueuedRun, StoredBackfill};
+use crate::journal::{DamagedBackfill, Journal, NewBackfill, Note, OwnRuns, QueuedRun, StoredBackfill};
 use crate::ops::{OpsError, active_runs, run_of_backfill, runs_of_backfills};
 use crate::run::{RunInfo, RunType};
 use crate::schedule::{
@@ -54,6 +54,8 @@ pub(crate) struct Backfills {
     dags: Vec<Backfilled>,
     /// The ids of the active runs of all plans.
     runs: HashSet<String>,
+    /// Why some plans cannot be read.
+    damage: Vec<String>,
     /// Whether a plan has more to decide without waiting for anything.
     is_due: bool,
 }
@@ -81,7 +83,7 @@ impl Backfills {
             let schedule = dag.options.schedule(dag.id).ok().flatten()?;
             Some(Backfilled { dag, schedule })
         });
-        Backfills { dags: backfilled.collect(), runs: HashSet::new(), is_due: false }
+        Backfills { dags: backfilled.collect(), runs: HashSet::new(), damage: Vec::new(), is_due: false }
     }
 
     /// The ids of the active runs of backfills.
@@ -94,9 +96,23 @@ impl Backfills {
         self.is_due
     }
 
-    /// Reads the open plans, and which runs are theirs.
-    pub(crate) async fn load(&mut self, journal: &Journal) -> Result<Vec<StoredBackfill>, OpsError> {
-        let open = journal.open_backfills().await?;
+    /// Reads the open plans, and which runs are theirs. A plan that is damaged is reported once and
+    /// left alone, and its runs count as those of the schedule.
+    pub(crate) async fn load(
+        &mut self,
+        journal: &Journal,
+        events: &mut Vec<ServiceEvent>,
+    ) -> Result<Vec<StoredBackfill>, OpsError> {
+        let (mut open, mut damage) = (Vec::new(), Vec::new());
+        for stored in journal.open_backfills().await? {
+            match stored {
+                Ok(stored) => open.push(stored),
+                Err(DamagedBackfill { dag, error }) => damage.push(format!("a backfill of `{dag}`: {error}")),
+            }
+        }
+        let news = damage.iter().filter(|error| !self.damage.contains(error));
+        events.extend(news.map(|error| ServiceEvent::Trouble { error: error.clone() }));
+        self.damage = damage;
         self.runs = runs_of_backfills(&open);
         Ok(open)
     }
@@ -109,7 +125,7 @@ impl Backfills {
         events: &mut Vec<ServiceEvent>,
     ) -> Result<(), OpsError> {
         self.is_due = false;
-        let mut open = self.load(journal).await?;
+        let mut open = self.load(journal, events).await?;
         if open.is_empty() {
             return Ok(());
         }
@@ -131,7 +147,7 @@ impl Backfills {
             }
         }
         // The new runs start in this turn.
-        self.load(journal).await?;
+        self.load(journal, events).await?;
         locked
     }
 
@@ -172,18 +188,15 @@ impl Backfills {
         own: &OwnRuns,
     ) -> Result<u32, OpsError> {
         let Some(declared) = dag.options.max_active_runs else { return Ok(u32::MAX) };
-        let live = active_runs(journal, &[RunType::Scheduled], &self.runs).await?.get(dag.id).copied().unwrap_or(0);
+        let live = active_runs(journal, Some(dag.id), &[RunType::Scheduled], &self.runs).await?;
+        let live = live.get(dag.id).copied().unwrap_or(0);
         let share = declared.saturating_sub(live).max(1);
-        let others = open.iter().filter(|other| other.dag == stored.dag && other.number != stored.number);
-        let others: usize = others.map(|other| other.plan.active.len()).sum();
-        let is_active = |slot: &&ActiveSlot| {
-            own.runs.get(&slot.at).is_some_and(|run| match slot.run {
-                _ if run.state == SlotRunState::InFlight => true,
-                ActiveRun::Again { ended } => run.ended == ended,
-                _ => false,
-            })
-        };
-        let active = others + stored.plan.active.iter().filter(is_active).count();
+        let mut active = active_slots(&stored.plan, own);
+        for other in open.iter().filter(|other| other.dag == stored.dag && other.number != stored.number) {
+            // With `after_previous`, a run that has failed stays one of the active ones.
+            let runs = journal.runs_of_backfill(&other.dag, other.number, &other.plan.active).await?;
+            active += active_slots(&other.plan, &runs);
+        }
         Ok(share.saturating_sub(u32::try_from(active).unwrap_or(u32::MAX)))
     }
 
@@ -261,6 +274,18 @@ impl Backfills {
         let to_clear = plan.active.iter().filter(|slot| to_clear.contains(&slot.at)).copied().collect();
         Ok(Stepped { plan, runs, to_clear })
     }
+}
+
+/// How many runs of a plan are active, or are to be cleared and run again.
+fn active_slots(plan: &BackfillPlan, own: &OwnRuns) -> usize {
+    let is_active = |slot: &&ActiveSlot| {
+        own.runs.get(&slot.at).is_some_and(|run| match slot.run {
+            _ if run.state == SlotRunState::InFlight => true,
+            ActiveRun::Again { ended } => run.ended == ended,
+            _ => false,
+        })
+    };
+    plan.active.iter().filter(is_active).count()
 }
 
 /// Clears runs, and starts them again.

@@ -70,6 +70,11 @@
 //! Code of the user holds up no other DAG. A DAG whose timetable panics is paused, with the panic
 //! as the reason; one whose schedule is not valid is left out with a message. If a default of a
 //! parameter fails or panics, the slot is recorded as failed, and the next one is tried.
+//!
+//! Nor does a row of the store that is damaged, if it tells its DAG: the service reads what all
+//! DAGs have at once, and if that fails, what each of them has. A DAG of which it cannot count the
+//! active runs, or read the last ones, starts none. A plan of a backfill is left alone, and its
+//! runs take room from the schedule.
 
 mod backfills;
 mod consumers;

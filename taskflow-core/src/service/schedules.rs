@@ -1,16 +1,16 @@
 //! The schedules of a service: steps those that are due and stores the outcome.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use super::serving::ServiceEvent;
 use super::wake::Wake;
-use crate::base::{Timestamp, catch};
+use crate::base::{ErrorKind, Timestamp, catch};
 use crate::dag::{DagDef, ScheduleError};
 use crate::journal::{DamagedSchedule, Journal, NewStep, Note, QueuedRun, StepOutcome, StoredSchedule, word_of};
-use crate::ops::{self, OpsError, active_runs, failures, unsuccessful};
-use crate::run::{RunInfo, RunState, RunType};
+use crate::ops::{self, Counting, OpsError, active_runs_of_dags, failures, unsuccessful};
+use crate::run::{RunInfo, RunType};
 use crate::schedule::{
     Decision, Note as ScheduleNote, Overlap, Recurrence, Schedule, ScheduleState, Situation, SlotFate, SlotRecord,
     Step, Waits, step,
@@ -105,12 +105,11 @@ impl Schedules {
         self.dags.iter_mut().for_each(|scheduled| scheduled.wake.look_again());
     }
 
-    /// Steps the schedules that are due or were changed, and stores the outcome. `backfilled` are
-    /// the ids of the runs of backfills, which take no room from the schedule.
+    /// Steps the schedules that are due or were changed, and stores the outcome.
     pub(crate) async fn turn(
         &mut self,
         journal: &Journal,
-        backfilled: &HashSet<String>,
+        counting: Counting<'_>,
         now: Timestamp,
         events: &mut Vec<ServiceEvent>,
     ) -> Result<(), OpsError> {
@@ -131,22 +130,29 @@ impl Schedules {
         if due.is_empty() {
             return Ok(());
         }
-        let active = active_runs(journal, &[RunType::Scheduled], backfilled).await?;
-        let (mut steps, mut decided) = (Vec::new(), Vec::new());
+        let ids: Vec<&'static str> = due.iter().map(|&at| self.dags[at].dag.id).collect();
+        let (active, mut damaged) = active_runs_of_dags(journal, &ids, &[RunType::Scheduled], counting).await?;
+        let (mut steps, mut decided, mut outcome) = (Vec::new(), Vec::new(), Ok(()));
         for at in due {
             let scheduled = &mut self.dags[at];
             let id = scheduled.dag.id;
             scheduled.make();
-            let schedule = scheduled.schedule.as_ref().ok();
-            let unsuccessful = match schedule.is_some_and(|schedule| schedule.after_previous) {
-                true => unsuccessful(journal, id).await?,
-                false => None,
+            let active = match damaged.remove(id) {
+                Some(error) => Err(error),
+                None => Ok(active.get(id).copied().unwrap_or(0)),
             };
-            let failures = match schedule.and_then(|schedule| schedule.pause_after_failures) {
-                Some(limit) => failures(journal, id, &[RunType::Scheduled], limit).await?,
-                None => Vec::new(),
+            // After a clock that was ahead and a reset, no slot after this one has been seen.
+            let until = scheduled.stored.as_ref().map_or(now, |stored| stored.state.noticed.max(now));
+            let asked = situation(journal, id, scheduled.schedule.as_ref().ok(), active, (until, now));
+            let situation = match asked.await {
+                Ok(situation) => situation,
+                // The schedule stays due, and holds up no other.
+                Err(error) if error.kind() == ErrorKind::Damaged => {
+                    outcome = outcome.and(Err(error));
+                    continue;
+                }
+                Err(error) => return Err(error),
             };
-            let situation = Situation { now, active: active.get(id).copied().unwrap_or(0), unsuccessful, failures };
             // Until the outcome is stored, the schedule stays due: if the store fails, it is
             // stepped again.
             scheduled.wake = Wake::Now;
@@ -161,27 +167,26 @@ impl Schedules {
             }
         }
         if steps.is_empty() {
-            return Ok(());
+            return outcome;
         }
-        let outcomes = journal.store_steps(steps, now).await?;
-        let mut carried_out = Ok(());
-        for ((at, wake, stored, decisions), outcome) in decided.into_iter().zip(outcomes) {
+        let stored = journal.store_steps(steps, now).await?;
+        for ((at, wake, stored, decisions), step) in decided.into_iter().zip(stored) {
             // After a conflict it stays due, and its state is read again.
-            if let StepOutcome::Stored(runs) = outcome {
+            if let StepOutcome::Stored(runs) = step {
                 let scheduled = &mut self.dags[at];
                 scheduled.stored = Some(stored);
                 // The slot of a run that a backfill has made leaves its place to the next one.
                 scheduled.wake = if runs.iter().any(Option::is_none) { Wake::Now } else { wake };
                 self.steps = self.steps.map(|steps| steps + 1);
-                let reported = report(journal, scheduled.dag.id, decisions, backfilled, events).await;
+                let reported = report(journal, scheduled.dag.id, decisions, counting, events).await;
                 // A run that could not be asked to end is asked by the next step.
                 if !matches!(reported, Ok(false)) {
                     self.dags[at].wake = Wake::Now;
                 }
-                carried_out = carried_out.and(reported.map(|_| ()));
+                outcome = outcome.and(reported.map(|_| ()));
             }
         }
-        carried_out
+        outcome
     }
 
     /// Reads the states again if another process has stored a step. Those that have changed are
@@ -312,13 +317,34 @@ impl Scheduled {
     }
 }
 
+/// What a step of a schedule needs to know of the runs of its DAG: of those of the slots up to
+/// `until`.
+async fn situation(
+    journal: &Journal,
+    dag: &str,
+    schedule: Option<&Schedule>,
+    active: Result<u32, OpsError>,
+    (until, now): (Timestamp, Timestamp),
+) -> Result<Situation, OpsError> {
+    let active = active?;
+    let unsuccessful = match schedule.is_some_and(|schedule| schedule.after_previous) {
+        true => unsuccessful(journal, dag, until).await?,
+        false => None,
+    };
+    let failures = match schedule.and_then(|schedule| schedule.pause_after_failures) {
+        Some(limit) => failures(journal, dag, &[RunType::Scheduled], limit, until).await?,
+        None => Vec::new(),
+    };
+    Ok(Situation { now, active, unsuccessful, failures })
+}
+
 /// Carries out decisions that are stored, and reports them. Returns whether that has ended a queued
 /// run: the service does not hear of such an end otherwise.
 async fn report(
     journal: &Journal,
     dag: &'static str,
     decisions: Vec<Decision>,
-    backfilled: &HashSet<String>,
+    counting: Counting<'_>,
     events: &mut Vec<ServiceEvent>,
 ) -> Result<bool, OpsError> {
     let mut cancels = false;
@@ -331,7 +357,7 @@ async fn report(
         }
     }
     match cancels {
-        true => cancel_active(journal, dag, backfilled, events).await,
+        true => cancel_active(journal, dag, counting, events).await,
         false => Ok(false),
     }
 }
@@ -345,20 +371,16 @@ async fn report(
 pub(super) async fn cancel_active(
     journal: &Journal,
     dag: &'static str,
-    backfilled: &HashSet<String>,
+    counting: Counting<'_>,
     events: &mut Vec<ServiceEvent>,
 ) -> Result<bool, OpsError> {
-    let filter = RunFilter {
-        dag: Some(dag.to_owned()),
-        states: vec![RunState::Queued, RunState::Running],
-        // Only events start runs of events.
-        run_types: vec![RunType::Scheduled, RunType::Event],
-        ..RunFilter::default()
-    };
+    // Only events start runs of events.
+    let run_types = [RunType::Scheduled, RunType::Event];
+    let filter = RunFilter { dag: Some(dag.to_owned()), ..Counting::filter(&run_types) };
     let note = Note::by_user("the next slot is due, and overlap = \"cancel\"");
     let runs = journal.runs(&filter).await?.into_iter();
     let mut has_ended = false;
-    for run in runs.filter(|run| !backfilled.contains(&run.info.run_id)) {
+    for run in runs.filter(|run| counting.counts(run)) {
         match ops::cancel(journal, &word_of(run.number), &note, None).await {
             Ok(cancelled) => has_ended |= cancelled.state.is_terminal(),
             // It has ended meanwhile.

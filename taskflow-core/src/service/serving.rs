@@ -19,11 +19,11 @@ use super::queue::{Ended, RunQueue};
 use super::schedules::Schedules;
 use super::trouble::Trouble;
 use super::watchers::Watchers;
-use crate::base::Timestamp;
+use crate::base::{ErrorKind, Timestamp};
 use crate::dag::DagDef;
 use crate::engine::Engine;
 use crate::journal::{Journal, RunSummary};
-use crate::ops::OpsError;
+use crate::ops::{Counting, OpsError};
 use crate::run::{Durability, RunState};
 use crate::schedule::{BackfillCounts, BackfillPhase, Note, SlotRecord};
 
@@ -320,11 +320,11 @@ impl Service {
     }
 
     async fn resume(&mut self) -> Result<(), OpsError> {
-        let loaded = self.backfills.load(&self.journal).await;
+        let loaded = self.backfills.load(&self.journal, &mut self.events).await;
         self.queue.resume(&self.journal).await?;
         loaded?;
-        // Before the first step of the schedules: a run that is interrupted is not active, and the
-        // next slot would start beside it.
+        // Before the first step of the schedules: a run that cannot be resumed is not active, and
+        // leaves its place to the next slot.
         self.queue.turn(&self.journal, self.backfills.runs(), &mut self.events).await
     }
 
@@ -368,18 +368,25 @@ impl Service {
         // Other trouble with one of them does not hold up the others.
         let now = Timestamp::now();
         let mut outcome = Ok(());
-        let schedules = self.schedules.turn(&self.journal, self.backfills.runs(), now, &mut self.events).await;
+        let is_resumed = |number| self.queue.is_resumed(number);
+        let counting = Counting { backfilled: self.backfills.runs(), is_resumed: &is_resumed };
+        let schedules = self.schedules.turn(&self.journal, counting, now, &mut self.events).await;
         self.events.drain(..).for_each(report);
         if is_locked(schedules, &mut outcome) || stop.is_asked().await {
             return outcome.map(|()| Turn::CutShort);
         }
-        let consumers = self.consumers.turn(&self.journal, self.backfills.runs(), &mut self.events).await;
+        let consumers = self.consumers.turn(&self.journal, counting, &mut self.events).await;
         if is_locked(consumers, &mut outcome) || stop.is_asked().await {
             return outcome.map(|()| Turn::CutShort);
         }
-        // Without them it is not known what has become of a slot.
+        // Without them it is not known what has become of a slot. Damage is that of a DAG, whose
+        // slots that were not noticed are not judged.
+        let is_known = match &outcome {
+            Ok(()) => true,
+            Err(error) => error.kind() == ErrorKind::Damaged,
+        };
         let is_held = self.schedules.is_held() || self.consumers.is_held();
-        if outcome.is_ok() && !is_held {
+        if is_known && !is_held {
             let deadlines = self.deadlines.turn(&self.journal, now, &mut self.events).await;
             self.deadlines.call(now);
             if is_locked(deadlines, &mut outcome) || stop.is_asked().await {

@@ -79,6 +79,9 @@ fn the_schedule_of_a_dag_with_events_is_reset_after_a_clock_that_was_ahead() {
     let before = home.runs("ticking").len();
     let reset = home.call(&["reset-schedule", "ticking", "--by", "mina"]);
     assert_eq!(reset.code, Some(0), "{}", reset.stderr);
+    let notes = home.notes("ticking");
+    let reset = notes.iter().find(|note| note["kind"] == "reset");
+    assert_eq!(reset.map(|note| &note["by"]), Some(&"mina".into()), "{notes:?}");
     let service = home.serve("ticking");
     eventually("slots of today run", || home.runs("ticking").len() > before + 1);
     assert_eq!(service.stop(), Some(0));

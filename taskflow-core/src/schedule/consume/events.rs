@@ -75,9 +75,12 @@ impl Stepper<'_> {
             Takes::All { max } => events.clone().nth(max.max(1) - 1).is_some(),
             Takes::One | Takes::Newest | Takes::Period | Takes::Seen => false,
         };
+        // An event after the end of `wait`, which the service may have been down over, is none that
+        // the run could take.
+        let newest = pending.iter().rfind(|event| end.is_none_or(|end| event.at <= end));
         if let Some(settle) = input.settle
             && !full
-            && let Some(newest) = pending.last()
+            && let Some(newest) = newest
             && self.situation.now < newest.at + settle
         {
             return Offer::Unsettled(newest.at + settle);

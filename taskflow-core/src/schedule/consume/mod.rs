@@ -46,8 +46,8 @@ pub use step::{
     PendingPeriod,
 };
 use stepper::Stepper;
-pub(crate) use unpause::end_consumer_pause;
 pub use unpause::unpause_consumer;
+pub(crate) use unpause::{end_consumer_pause, unpause_consumer_noted};
 
 /// Decides which runs start now. `None` as the state is a DAG that no service has seen before.
 pub fn consume(consumer: &Consumer, state: Option<&ConsumerState>, situation: &EventSituation<'_>) -> ConsumerStep {

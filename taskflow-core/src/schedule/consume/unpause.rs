@@ -8,9 +8,10 @@ use super::state::ConsumerState;
 use super::step::{EventGroups, EventSituation, PendingEvent};
 use crate::base::Timestamp;
 use crate::schedule::decision::{Decision, SlotFate, SlotRecord};
+use crate::schedule::note::Note;
 use crate::schedule::policy::{Catchup, Unpause};
 use crate::schedule::state::ScheduleState;
-use crate::schedule::step::{end_pause, unpause};
+use crate::schedule::step::{end_pause, unpause_noted};
 
 /// All events but the newest, or but the newest of each key and each part of a period.
 fn but_newest(events: &[PendingEvent], groups: Option<&EventGroups>) -> Vec<PendingEvent> {
@@ -26,27 +27,33 @@ fn but_newest(events: &[PendingEvent], groups: Option<&EventGroups>) -> Vec<Pend
 }
 
 /// Ends a pause of a consumer whose time has come, as the next step would: the slots up to its end
-/// are recorded as paused, and the events stay pending. Changes nothing if there is no such pause.
+/// are recorded as paused, the events stay pending, and it is noted. Changes nothing if there is no
+/// such pause.
 pub(crate) fn end_consumer_pause(
     consumer: &Consumer,
     state: &ConsumerState,
     now: Timestamp,
-) -> (ConsumerState, Vec<SlotRecord>) {
+) -> (ConsumerState, Vec<SlotRecord>, Vec<Note>) {
     let mut state = state.clone();
-    let Some(pause) = state.pause.take_if(|pause| pause.is_over(now)) else { return (state, Vec::new()) };
-    let (Some(schedule), Some(before)) = (&consumer.schedule, &state.schedule) else { return (state, Vec::new()) };
-    if before.pause.is_some() {
-        // Its timetable panics.
-        return (state, Vec::new());
+    let (mut records, mut notes) = (Vec::new(), Vec::new());
+    let Some(pause) = state.pause.take_if(|pause| pause.is_over(now)) else { return (state, records, notes) };
+    match (&consumer.schedule, &state.schedule) {
+        // The timetable of a schedule that is paused alone panics.
+        (Some(schedule), Some(before)) if before.pause.is_none() => {
+            let paused = ScheduleState { pause: Some(pause), ..before.clone() };
+            let (slots, decisions) = end_pause(schedule, &paused, now);
+            state.schedule = Some(slots);
+            for decision in decisions {
+                match decision {
+                    Decision::Record(record) => records.push(record),
+                    Decision::Note(note) => notes.push(note),
+                    Decision::Start { .. } | Decision::CancelActive => {}
+                }
+            }
+        }
+        _ => notes.push(Note::PauseEnded(pause)),
     }
-    let paused = ScheduleState { pause: Some(pause), ..before.clone() };
-    let (slots, decisions) = end_pause(schedule, &paused, now);
-    state.schedule = Some(slots);
-    let records = decisions.into_iter().filter_map(|decision| match decision {
-        Decision::Record(record) => Some(record),
-        Decision::Start { .. } | Decision::Note(_) | Decision::CancelActive => None,
-    });
-    (state, records.collect())
+    (state, records, notes)
 }
 
 /// Ends a pause: `which` decides what happens to the events of the pause, and `catchup` what
@@ -58,13 +65,25 @@ pub fn unpause_consumer(
     which: Unpause,
     catchup: Catchup,
 ) -> (ConsumerState, Vec<SlotRecord>) {
+    let (state, records, _) = unpause_consumer_noted(consumer, state, situation, which, catchup);
+    (state, records)
+}
+
+/// As [`unpause_consumer`], with what is to be noted.
+pub(crate) fn unpause_consumer_noted(
+    consumer: &Consumer,
+    state: &ConsumerState,
+    situation: &EventSituation<'_>,
+    which: Unpause,
+    catchup: Catchup,
+) -> (ConsumerState, Vec<SlotRecord>, Vec<Note>) {
     let mut state = state.clone();
-    let mut records = Vec::new();
+    let (mut records, mut notes) = (Vec::new(), Vec::new());
     let of_schedule = state.schedule.as_mut().and_then(|schedule| schedule.pause.take());
     let pause = state.pause.take();
     // The events were served while the schedule alone was paused.
     let (which, since) = pause.as_ref().map_or((Unpause::All, situation.now), |pause| (which, pause.since));
-    let Some(pause) = of_schedule.or(pause) else { return (state, records) };
+    let Some(pause) = of_schedule.or(pause) else { return (state, records, notes) };
     let reason = match which {
         Unpause::All => "",
         Unpause::Newest => "a later event took its place, because the DAG was unpaused with the newest one",
@@ -91,9 +110,10 @@ pub fn unpause_consumer(
     move_cursors(&mut state, situation.pending, &passed);
     if let (Some(schedule), Some(slots)) = (&consumer.schedule, &state.schedule) {
         let paused = ScheduleState { pause: Some(pause), ..slots.clone() };
-        let (slots, of_slots) = unpause(schedule, &paused, situation.now, catchup);
+        let (slots, of_slots, of_timetable) = unpause_noted(schedule, &paused, situation.now, catchup);
         state.schedule = Some(slots);
         records.extend(of_slots);
+        notes.extend(of_timetable);
     }
-    (state, records)
+    (state, records, notes)
 }

@@ -110,7 +110,7 @@ impl SeenDags {
     pub(super) async fn of(state: &Visitor) -> Result<SeenDags, OpsError> {
         let mut dags = ops::dags(Some(&state.journal), &state.dags).await?;
         dags.retain(|dag| state.may(Right::View, &dag.dag_id));
-        let active = ops::active_runs(&state.journal, &RunType::ALL, &HashSet::new()).await?;
+        let active = ops::active_runs(&state.journal, None, &RunType::ALL, &HashSet::new()).await?;
         Ok(SeenDags { dags, active: active.into_keys().collect() })
     }
 

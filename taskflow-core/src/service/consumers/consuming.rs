@@ -1,11 +1,11 @@
 //! A DAG with event parameters: the outcome of a step of it.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 use crate::base::Timestamp;
 use crate::dag::DagDef;
 use crate::journal::{Journal, NewConsumption, QueuedRun, StoredConsumer};
-use crate::ops::{GroupReader, OpsError};
+use crate::ops::{Counting, GroupReader, OpsError};
 use crate::schedule::{
     Consumer, ConsumerDecision, ConsumerState, ConsumerStep, EventWaits, Note, Overlap, Pause, SlotFate, SlotRecord,
 };
@@ -130,11 +130,15 @@ impl Consuming {
         if !is_to_be_stored {
             return Ok(Stepped { wake, cursors, outcome: Outcome::Nothing });
         }
-        let records = decisions.iter().filter_map(|decision| match decision {
-            ConsumerDecision::Record(record) => Some(record.clone()),
-            _ => None,
-        });
-        let step = self.consumption(&state, records.collect(), runs)?;
+        let (mut records, mut notes) = (Vec::new(), Vec::new());
+        for decision in &decisions {
+            match decision {
+                ConsumerDecision::Record(record) => records.push(record.clone()),
+                ConsumerDecision::Note(note) => notes.push(note.clone()),
+                ConsumerDecision::Start(_) | ConsumerDecision::CancelActive => {}
+            }
+        }
+        let step = self.consumption(&state, records, notes, runs)?;
         let reports = decisions.into_iter().map(Report::Decision).collect();
         Ok(Stepped { wake, cursors, outcome: Outcome::Store { step, state: Box::new(state), reports } })
     }
@@ -153,9 +157,10 @@ impl Consuming {
             let outcome = Outcome::Unserved(format!("its timetable {panic}"));
             return Ok(Stepped { wake: Wake::Never, cursors: None, outcome });
         };
-        let step = self.consumption(&state, Vec::new(), Vec::new())?;
+        let note = Note::Paused(pause);
+        let step = self.consumption(&state, Vec::new(), vec![note.clone()], Vec::new())?;
         let cursors = Some(state.cursors.clone());
-        let reports = vec![Report::Decision(ConsumerDecision::Note(Note::Paused(pause)))];
+        let reports = vec![Report::Decision(ConsumerDecision::Note(note))];
         // The next step is about the events.
         Ok(Stepped { wake: Wake::Now, cursors, outcome: Outcome::Store { step, state: Box::new(state), reports } })
     }
@@ -163,8 +168,11 @@ impl Consuming {
     /// Pauses the DAG in its state before the step.
     pub(super) fn refuse(&self, before: ConsumerState, reason: String, now: Timestamp) -> Result<Stepped, OpsError> {
         let pause = Pause::refused(reason.clone(), now);
+        // One whose time has come, which the step would have ended.
+        let ended = before.pause.clone().map(Note::PauseEnded);
+        let notes = ended.into_iter().chain([Note::Paused(pause.clone())]).collect();
         let state = ConsumerState { pause: Some(pause), ..before };
-        let step = self.consumption(&state, Vec::new(), Vec::new())?;
+        let step = self.consumption(&state, Vec::new(), notes, Vec::new())?;
         let outcome = Outcome::Store { step, state: Box::new(state), reports: vec![Report::Paused(reason)] };
         Ok(Stepped { wake: Wake::Never, cursors: None, outcome })
     }
@@ -173,10 +181,11 @@ impl Consuming {
         &self,
         state: &ConsumerState,
         records: Vec<SlotRecord>,
+        notes: Vec<Note>,
         runs: Vec<QueuedRun>,
     ) -> Result<NewConsumption, OpsError> {
         let dag = self.dag.id.to_owned();
-        Ok(NewConsumption::new(dag, self.version(), state, records, runs)?)
+        Ok(NewConsumption::new(dag, self.version(), state, records, notes, runs)?)
     }
 }
 
@@ -186,7 +195,7 @@ pub(super) async fn report(
     journal: &Journal,
     dag: &'static str,
     reports: Vec<Report>,
-    backfilled: &HashSet<String>,
+    counting: Counting<'_>,
     events: &mut Vec<ServiceEvent>,
 ) -> Result<bool, OpsError> {
     let mut cancels = false;
@@ -200,7 +209,7 @@ pub(super) async fn report(
         }
     }
     match cancels {
-        true => cancel_active(journal, dag, backfilled, events).await,
+        true => cancel_active(journal, dag, counting, events).await,
         false => Ok(false),
     }
 }

@@ -27,17 +27,17 @@ mod consuming;
 mod heads;
 mod runs;
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 use std::panic::AssertUnwindSafe;
 
 use self::consuming::{Consuming, Outcome, Stepped, report};
 use self::heads::Heads;
 use super::serving::ServiceEvent;
 use super::wake::Wake;
-use crate::base::{Timestamp, catch};
+use crate::base::{ErrorKind, Timestamp, catch};
 use crate::dag::DagDef;
 use crate::journal::{Journal, StepOutcome, StoredConsumer};
-use crate::ops::{ActiveEventRuns, CONSUMING, OpsError, active_event_runs};
+use crate::ops::{ActiveEventRuns, CONSUMING, Counting, OpsError, active_event_runs_of_dags};
 use crate::schedule::{ConsumerState, EventSituation, consume};
 use crate::store::EventProgress;
 
@@ -115,11 +115,11 @@ impl Consumers {
     }
 
     /// Steps the consumers that are due, that were changed or that have new events, and stores the
-    /// outcome. `backfilled` are the ids of the runs of backfills, which take no room.
+    /// outcome.
     pub(crate) async fn turn(
         &mut self,
         journal: &Journal,
-        backfilled: &HashSet<String>,
+        counting: Counting<'_>,
         events: &mut Vec<ServiceEvent>,
     ) -> Result<(), OpsError> {
         if self.list.is_empty() {
@@ -134,16 +134,28 @@ impl Consumers {
         if due.is_empty() {
             return Ok(());
         }
-        let active = active_event_runs(journal, None, backfilled).await?;
-        let (mut steps, mut decided) = (Vec::new(), Vec::new());
+        let ids: Vec<&'static str> = due.iter().map(|&at| self.list[at].dag.id).collect();
+        let (mut active, mut damaged) = active_event_runs_of_dags(journal, &ids, counting).await?;
+        let (mut steps, mut decided, mut outcome) = (Vec::new(), Vec::new(), Ok(()));
         for at in due {
             let id = self.list[at].dag.id;
             // Until the outcome is stored, the consumer stays due: if the store fails, it is
             // stepped again.
             self.list[at].wake = Wake::Now;
-            let active = active.get(id).cloned().unwrap_or_default();
-            let Stepped { wake, cursors, outcome } = self.step(at, now, active, last_event, journal).await?;
-            match outcome {
+            let stepped = match damaged.remove(id) {
+                Some(error) => Err(error),
+                None => self.step(at, now, active.remove(id).unwrap_or_default(), last_event, journal).await,
+            };
+            let Stepped { wake, cursors, outcome: stepped } = match stepped {
+                Ok(stepped) => stepped,
+                // It holds up no other.
+                Err(error) if error.kind() == ErrorKind::Damaged => {
+                    outcome = outcome.and(Err(error));
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            match stepped {
                 Outcome::Nothing => {
                     self.list[at].wake = wake;
                     self.list[at].cursors = cursors;
@@ -159,12 +171,11 @@ impl Consumers {
                 }
             }
         }
-        let mut carried_out = Ok(());
         if !steps.is_empty() {
-            let outcomes = journal.store_consumptions(steps, now).await?;
-            for ((at, wake, cursors, stored, reports), outcome) in decided.into_iter().zip(outcomes) {
+            let stored = journal.store_consumptions(steps, now).await?;
+            for ((at, wake, cursors, stored, reports), step) in decided.into_iter().zip(stored) {
                 // After a conflict it stays due, and its state is read again.
-                if let StepOutcome::Stored(runs) = outcome {
+                if let StepOutcome::Stored(runs) = step {
                     let consuming = &mut self.list[at];
                     consuming.stored = Ok(Some(stored));
                     // The slot of a run that a backfill has made leaves its place to the next one.
@@ -173,17 +184,17 @@ impl Consumers {
                     if let Some(progress) = &mut self.progress {
                         progress.steps += 1;
                     }
-                    let reported = report(journal, consuming.dag.id, reports, backfilled, events).await;
+                    let reported = report(journal, consuming.dag.id, reports, counting, events).await;
                     // A run that could not be asked to end is asked by the next step.
                     if !matches!(reported, Ok(false)) {
                         self.list[at].wake = Wake::Now;
                     }
-                    carried_out = carried_out.and(reported.map(|_| ()));
+                    outcome = outcome.and(reported.map(|_| ()));
                 }
             }
         }
         self.heads.forget(&self.list.iter().filter_map(|consuming| consuming.cursors.as_ref()));
-        carried_out
+        outcome
     }
 
     /// Reads what is new: the states if another process has stored a step, and the heads of events.
@@ -250,12 +261,15 @@ impl Consumers {
         }
         let consuming = &self.list[at];
         let consumer = &consuming.consumer;
+        // After a clock that was ahead and a reset, no slot after this one has been seen.
+        let slots = state.as_ref().and_then(|state| state.schedule.as_ref());
+        let until = slots.map_or(now, |slots| slots.noticed.max(now));
         let unsuccessful = match consumer.schedule.as_ref().is_some_and(|schedule| schedule.after_previous) {
-            true => crate::ops::unsuccessful(journal, dag.id).await?,
+            true => crate::ops::unsuccessful(journal, dag.id, until).await?,
             false => None,
         };
         let failures = match consumer.pause_after_failures {
-            Some(limit) => crate::ops::failures(journal, dag.id, &CONSUMING, limit).await?,
+            Some(limit) => crate::ops::failures(journal, dag.id, &CONSUMING, limit, until).await?,
             None => Vec::new(),
         };
         let mut slots_with_runs = BTreeSet::new();

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::RunQueue;
 use crate::dag::DagDef;
 use crate::journal::{Journal, RunSummary};
-use crate::ops::OpsError;
+use crate::ops::{OpsError, runs_of_dags};
 use crate::run::RunState;
 use crate::schedule::WaitingRun;
 use crate::store::{RunFilter, RunOrder};
@@ -38,7 +38,9 @@ impl RunQueue {
         let states = vec![RunState::Queued, RunState::Interrupted];
         let filter = RunFilter { states, order: RunOrder::Number, ..RunFilter::default() };
         self.refused.retain(|_, since| since.elapsed() < PATIENCE);
-        for run in journal.runs(&filter).await? {
+        let (runs, damaged) = runs_of_dags(journal, &filter, &self.ids()).await?;
+        self.damage.extend(damaged.values().map(OpsError::to_string));
+        for run in runs {
             let is_known = self.running.contains_key(&run.number) || self.refused.contains_key(&run.number);
             // A run that another process has started and that waits for its admission has an owner.
             if is_known || run.is_owned {

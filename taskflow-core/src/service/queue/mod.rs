@@ -13,9 +13,10 @@
 //!    started in the order in which they were picked. Claims are commits that do not wait for the
 //!    disk, but take turns with those that do: one at a time, each would wait for the first entries
 //!    of the run before it.
-//! 4. A run that cannot be started leaves its place to the next one, and is tried again after a
-//!    minute. If the reason is that another process has locked the store, no other run could start
-//!    either: the turn ends, and the next one tries again.
+//! 4. A run that cannot be started leaves its place to the next one, also in the schedule of its
+//!    DAG if it was interrupted, and is tried again after a minute. Until then an interrupted run
+//!    that waits for its turn counts as active. If the reason is that another process has locked
+//!    the store, no other run could start either: the turn ends, and the next one tries again.
 //! 5. A run that is to be reprocessed is cleared only when it may start: it gets a *permit*, which
 //!    takes a place. The backfill uses it in the next turn, which follows at once, or loses it.
 //! 6. A queued run that a task of this process waits for starts before all others, and beyond
@@ -49,9 +50,10 @@ use crate::base::Timestamp;
 use crate::dag::DagDef;
 use crate::engine::Engine;
 use crate::journal::{Journal, RunSummary};
-use crate::ops::{self, OpsError};
+use crate::ops::{OpsError, runs_of_dags};
 use crate::run::RunState;
 use crate::schedule::{FairTurns, WaitingRun};
+use crate::store::RunFilter;
 
 /// A run of the service that has ended.
 #[derive(Debug)]
@@ -80,7 +82,12 @@ pub(super) struct RunQueue {
     /// the time before this service, and those of its own that were interrupted because the store
     /// was in trouble.
     interrupted: HashSet<i64>,
+    /// Those of them that wait for their turn, and have not been refused: they keep their place in
+    /// the schedule of their DAG, and their key.
+    to_resume: HashSet<i64>,
     refused: HashMap<i64, Instant>,
+    /// Why the runs of some DAGs cannot be read, which holds up no other DAG.
+    damage: Vec<String>,
     /// The ids of the runs that tasks wait for and that are still queued.
     awaited: HashSet<String>,
     /// Whether runs have waited for a place since no run waited.
@@ -104,7 +111,9 @@ impl RunQueue {
             to_reprocess: Vec::new(),
             permits: HashMap::new(),
             interrupted: HashSet::new(),
+            to_resume: HashSet::new(),
             refused: HashMap::new(),
+            damage: Vec::new(),
             awaited: HashSet::new(),
             is_at_limit: false,
             ended,
@@ -117,6 +126,12 @@ impl RunQueue {
         !self.running.is_empty()
     }
 
+    /// Whether an interrupted run counts as active: it is resumed when it is its turn, or its end
+    /// is not known here yet.
+    pub(super) fn is_resumed(&self, number: i64) -> bool {
+        self.to_resume.contains(&number) || self.running.contains_key(&number)
+    }
+
     /// Whether the next turn should come at once.
     pub(super) fn is_due(&self) -> bool {
         !self.permits.is_empty()
@@ -126,17 +141,18 @@ impl RunQueue {
         self.running.remove(&number);
         if state == RunState::Interrupted {
             self.interrupted.insert(number);
+            self.to_resume.insert(number);
             self.refused.insert(number, Instant::now());
         }
     }
 
     /// Has the next turns resume all interrupted runs.
     pub(super) async fn resume(&mut self, journal: &Journal) -> Result<(), OpsError> {
-        match ops::interrupted(journal).await {
-            Ok(runs) => self.interrupted.extend(runs.iter().map(|run| run.number)),
-            Err(OpsError::NoneInterrupted) => {}
-            Err(error) => return Err(error),
-        }
+        let filter = RunFilter { states: vec![RunState::Interrupted], ..RunFilter::default() };
+        // The first turn reports what is damaged.
+        let (runs, _) = runs_of_dags(journal, &filter, &self.ids()).await?;
+        self.interrupted.extend(runs.iter().map(|run| run.number));
+        self.to_resume.extend(runs.iter().map(|run| run.number));
         Ok(())
     }
 
@@ -156,8 +172,11 @@ impl RunQueue {
             self.to_reprocess.clear();
             return Ok(());
         }
-        let candidates = self.candidates(journal, backfilled).await?;
-        let elsewhere = self.active_elsewhere(journal, backfilled, &candidates).await?;
+        let known = std::mem::take(&mut self.damage);
+        let mut candidates = self.candidates(journal, backfilled).await?;
+        let elsewhere = self.active_elsewhere(journal, backfilled, &mut candidates).await?;
+        let news = self.damage.iter().filter(|error| !known.contains(error));
+        events.extend(news.map(|error| ServiceEvent::Trouble { error: error.clone() }));
         let mut candidates = self.start_awaited(journal, candidates, &elsewhere, events).await?;
         loop {
             let waiting: Vec<WaitingRun> = candidates.iter().map(|candidate| candidate.waiting).collect();
@@ -180,5 +199,10 @@ impl RunQueue {
             events.push(ServiceEvent::AtLimit { limit, waiting });
         }
         Ok(())
+    }
+
+    /// The ids of the DAGs of the service.
+    fn ids(&self) -> Vec<&'static str> {
+        self.dags.iter().map(|dag| dag.id).collect()
     }
 }

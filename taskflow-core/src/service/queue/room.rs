@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::RunQueue;
 use super::candidates::Candidate;
+use crate::base::ErrorKind;
 use crate::journal::Journal;
 use crate::ops::OpsError;
 use crate::run::RunState;
@@ -21,25 +22,35 @@ pub(super) type ActiveRuns = HashMap<Active, u32>;
 
 impl RunQueue {
     /// The active runs that this service has not started, of the DAGs of these runs that have a
-    /// limit.
+    /// limit. Removes those of a DAG of which it is not known, because a run is damaged.
     pub(super) async fn active_elsewhere(
-        &self,
+        &mut self,
         journal: &Journal,
         backfilled: &HashSet<String>,
-        candidates: &[Candidate],
+        candidates: &mut Vec<Candidate>,
     ) -> Result<ActiveRuns, OpsError> {
-        let mut active = ActiveRuns::new();
+        let (mut active, mut damage) = (ActiveRuns::new(), Vec::new());
         let waiting: HashSet<&'static str> = candidates.iter().map(|candidate| candidate.waiting.dag).collect();
         for dag in self.dags.iter().filter(|dag| dag.options.max_active_runs.is_some() && waiting.contains(dag.id)) {
             let states = vec![RunState::Queued, RunState::Running];
             let filter = RunFilter { dag: Some(dag.id.to_owned()), states, ..RunFilter::default() };
-            for run in journal.runs(&filter).await? {
+            let runs = match journal.runs(&filter).await {
+                Err(error) if error.kind() == ErrorKind::Damaged => {
+                    candidates.retain(|candidate| candidate.waiting.dag != dag.id);
+                    damage.push(OpsError::from(error).to_string());
+                    continue;
+                }
+                runs => runs?,
+            };
+            for run in runs {
                 if run.is_owned && !self.running.contains_key(&run.number) {
                     let is_backfill = backfilled.contains(&run.info.run_id);
                     *active.entry(Active { dag: dag.id, is_backfill }).or_default() += 1;
                 }
             }
         }
+        damage.retain(|error| !self.damage.contains(error));
+        self.damage.extend(damage);
         Ok(active)
     }
 

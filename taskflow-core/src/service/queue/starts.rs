@@ -62,6 +62,7 @@ impl RunQueue {
         match self.run(request, run.number, dag.id) {
             Ok(()) => {
                 self.interrupted.remove(&run.number);
+                self.to_resume.remove(&run.number);
                 self.running.insert(run.number, Active { dag: dag.id, is_backfill: false });
                 events.push(ServiceEvent::Started { run, resumed: true });
             }
@@ -151,6 +152,7 @@ impl RunQueue {
         match started {
             Ok(()) => {
                 self.interrupted.remove(&number);
+                self.to_resume.remove(&number);
                 self.running.insert(number, active);
                 events.push(ServiceEvent::Started { run, resumed: is_interrupted });
             }
@@ -165,6 +167,7 @@ impl RunQueue {
                     if error.locked_store().is_some() {
                         return Err(error);
                     }
+                    self.to_resume.remove(&number);
                     self.refused.insert(number, Instant::now());
                     events.push(ServiceEvent::Refused { run, reason: error.to_string() });
                 }

@@ -5,6 +5,7 @@ use super::*;
 use crate::base::SourceLocation;
 use crate::dag::{Dag, DagOptions, PlanCell};
 use crate::journal::JournalError;
+use crate::ops;
 use crate::run::Durability;
 use crate::store::StoreError;
 use crate::value::TypeInfo;

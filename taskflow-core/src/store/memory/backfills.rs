@@ -5,11 +5,12 @@ use crate::base::Timestamp;
 use crate::store::audit_rows::AuditRow;
 use crate::store::backfill_rows::{BackfillChange, BackfillRow, Changed, SlotRunRow};
 use crate::store::rows::{Append, AppendTarget};
+use crate::store::schedule_rows::DamagedRow;
 use crate::store::traits::{BackfillStore, StoreFuture};
 
 impl BackfillStore for MemoryStore {
-    fn open_backfills(&self) -> StoreFuture<'_, Vec<BackfillRow>> {
-        self.with(|data| data.backfills.values().filter(|row| row.is_open).cloned().collect())
+    fn open_backfills(&self) -> StoreFuture<'_, Vec<Result<BackfillRow, DamagedRow>>> {
+        self.with(|data| data.backfills.values().filter(|row| row.is_open).cloned().map(Ok).collect())
     }
 
     fn backfills<'a>(

@@ -14,11 +14,23 @@ use crate::store::backfill_rows::{BackfillChange, BackfillRow, Changed, SlotRunR
 use crate::store::checksum::{Checksum, of_columns};
 use crate::store::error::StoreError;
 use crate::store::rows::Appended;
+use crate::store::schedule_rows::DamagedRow;
 
 const COLUMNS: &str = "SELECT number, dag, version, open, plan, updated, checksum FROM backfills";
 
-pub(super) async fn open(store: &SqliteStore) -> Result<Vec<BackfillRow>, StoreError> {
-    rows(store, Question::new(format!("{COLUMNS} WHERE open = 1 ORDER BY number"))).await
+/// The open plans. A damaged one hides no other.
+pub(super) async fn open(store: &SqliteStore) -> Result<Vec<Result<BackfillRow, DamagedRow>>, StoreError> {
+    let rows = Question::new(format!("{COLUMNS} WHERE open = 1 ORDER BY number")).ask(store).await?;
+    let place = || "a backfill".to_owned();
+    let read = |row| match backfill_row(store, row) {
+        Ok(row) => Ok(Ok(row)),
+        Err(error @ StoreError::Damaged { .. }) => {
+            let (dag, version) = (get(store, row, 1, place)?, get(store, row, 2, place)?);
+            Ok(Err(DamagedRow { dag, version, error }))
+        }
+        Err(error) => Err(error),
+    };
+    rows.iter().map(read).collect()
 }
 
 pub(super) async fn latest(

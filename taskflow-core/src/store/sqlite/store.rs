@@ -214,7 +214,7 @@ impl ScheduleStore for SqliteStore {
 }
 
 impl BackfillStore for SqliteStore {
-    fn open_backfills(&self) -> StoreFuture<'_, Vec<BackfillRow>> {
+    fn open_backfills(&self) -> StoreFuture<'_, Vec<Result<BackfillRow, DamagedRow>>> {
         store_future(backfills::open(self))
     }
 

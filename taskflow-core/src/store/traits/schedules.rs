@@ -49,8 +49,8 @@ pub(crate) trait ScheduleStore: Send + Sync {
 
 /// The plans of backfills. They are apart from the runs, so that deleting runs repeats no slot.
 pub(crate) trait BackfillStore: Send + Sync {
-    /// The plans that may have something left to do, by number.
-    fn open_backfills(&self) -> StoreFuture<'_, Vec<BackfillRow>>;
+    /// The plans that may have something left to do, by number. A damaged one hides no other.
+    fn open_backfills(&self) -> StoreFuture<'_, Vec<Result<BackfillRow, DamagedRow>>>;
 
     /// At most `limit` plans, of one DAG or of all, the latest first: those with a lower number
     /// than `before`, if there is one.

@@ -109,16 +109,27 @@ impl ServiceTest {
         self
     }
 
-    /// Resets the schedule of a DAG to the clock of the machine, after that was ahead.
+    /// Resets the schedule of a DAG to the present time of the machine's clock, which was ahead:
+    /// see [`reset_schedule`](crate::ops::reset_schedule).
     ///
-    /// # Panics
-    ///
-    /// If the schedule is not ahead of the clock.
+    /// ```
+    /// # use std::time::Duration;
+    /// # use taskflow::prelude::*;
+    /// # use taskflow::testing::Test;
+    /// # #[task] fn load(day: Date) -> String { format!("{day}") }
+    /// # #[dag(schedule = "@daily")]
+    /// # fn daily(#[param(default = |run| run.day())] day: Date) -> String { load(day) }
+    /// let years = Duration::from_secs(10 * 365 * 86_400);
+    /// let mut service = Test::service().dag(daily {});
+    /// service.at("2026-01-01T12:00:00Z").clock_forward(years).run_until("2026-01-01T13:00:00Z");
+    /// service.clock_back(years).reset_schedule("daily").run_until("2026-01-02T12:00:00Z");
+    /// service.assert_slots("daily", &["2026-01-02"]);
+    /// ```
     #[track_caller]
     pub fn reset_schedule(&mut self, dag: &str) -> &mut Self {
         let (served, note) = (self.served(dag), by_the_test(""));
         let reset = done(at_once(ops::reset_schedule(self.journal.journal(), served, &note)));
-        self.note(&format!("{dag}: reset to {}", reset.to));
+        self.note(&format!("{dag}: its schedule continues from {}", reset.to));
         self
     }
 

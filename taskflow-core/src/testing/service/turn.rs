@@ -9,7 +9,7 @@ use super::runs::{Reruns, Running};
 use crate::base::Timestamp;
 use crate::dag::DagDef;
 use crate::journal::{Journal, RunSummary, at_once};
-use crate::ops::{OpsError, PastSlots};
+use crate::ops::{Counting, OpsError, PastSlots};
 use crate::run::RunState;
 use crate::schedule::{BackfillPhase, FairTurns, MissedSlots, Note};
 use crate::service::{Backfills, Consumers, Deadlines, Schedules, ServiceEvent, waiting};
@@ -123,9 +123,11 @@ impl ServiceTest {
         let mut reruns = Reruns::new(&self.journal, self.max_active_runs.saturating_sub(up.running.len()));
         let turned = at_once(async {
             // A live service knows them from the turn before.
-            up.backfills.load(journal).await?;
-            let schedules = up.schedules.turn(journal, up.backfills.runs(), clock, &mut events).await;
-            let consumers = up.consumers.turn(journal, up.backfills.runs(), &mut events).await;
+            up.backfills.load(journal, &mut events).await?;
+            // All interrupted runs are resumed.
+            let counting = Counting { backfilled: up.backfills.runs(), is_resumed: &|_| true };
+            let schedules = up.schedules.turn(journal, counting, clock, &mut events).await;
+            let consumers = up.consumers.turn(journal, counting, &mut events).await;
             let backfills = up.backfills.turn(journal, &mut reruns, &mut events).await;
             let judged = judge(&mut up.deadlines, journal, clock, &mut events, &mut notified).await;
             schedules.and(consumers).and(backfills).and(judged)
