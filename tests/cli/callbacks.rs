@@ -75,7 +75,7 @@ fn a_second_signal_ends_a_service_that_has_stopped_and_calls_the_callbacks_of_ot
     let died = home.call(&["run", "loud", "-q"], &["DIE"]);
     assert_eq!(died.code, None, "{died:?}");
     let mut command = program_with_signals("cli_callbacks");
-    command.args(["serve", "--only", "ignored"]).env("TASKFLOW_HOME", home.path()).env("TOLD", home.file());
+    command.args(["serve", "--only", "ignored"]).env("TASKFLOW_HOME", home.0.path()).env("TOLD", home.file());
     let mut service = command.env("HANG", "yes").stderr(Stdio::piped()).spawn().expect("a built program starts");
     let mut log = BufReader::new(service.stderr.take().expect("it is piped")).lines().map_while(Result::ok);
     assert!(log.any(|line| line.contains("serving 1 DAG")), "it says that it is up");
