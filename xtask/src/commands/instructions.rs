@@ -14,7 +14,7 @@ use std::{env, fs, panic, thread};
 
 use crate::failure::Failure;
 use crate::prerequisites;
-use crate::step::Step;
+use crate::step::{Started, Step};
 use crate::workspace;
 
 /// The recorded counts, from the root of the workspace.
@@ -42,6 +42,19 @@ type Counts = BTreeMap<String, u64>;
 pub(crate) fn run(words: &[String]) -> Result<(), Failure> {
     prerequisites::ensure_valgrind().map_err(|why| why.and("skipped: nothing was counted"))?;
     build().run()?;
+    count_built(words)
+}
+
+/// Starts to build what is counted, in the background: most of it is one crate in one unit, which
+/// keeps one core busy.
+pub(crate) fn start_build() -> Result<Started, Failure> {
+    let failed = |error| Failure::new(format!("`{PROGRAM}` cannot be built: {error}"));
+    let target = workspace::target();
+    fs::create_dir_all(&target).map_err(failed)?;
+    build().plain().start(target.join("instructions.log")).map_err(failed)
+}
+
+fn count_built(words: &[String]) -> Result<(), Failure> {
     let counted = count()?;
     if words.is_empty() {
         return compare(&counted, &recorded()?);

@@ -49,14 +49,24 @@ pub(crate) fn run_all(words: &[String], tally: &mut Tally) -> Result<(), Failure
     both(workspace, heavy(&words, tally))
 }
 
-/// Runs the tests of the workspace, as [`run_all`] does.
-pub(crate) fn run(words: &[String], tally: &mut Tally) -> Result<(), Failure> {
+/// Installs what the tests need, and builds the examples, which they start. Cargo builds only the
+/// binaries of a package before its tests.
+fn prepare() -> Result<(), Failure> {
     prerequisites::ensure()?;
     spark::ensure()?;
     clients::ensure()?;
+    Step::cargo("example programs", ["build", "--examples"]).args(ALL).run()
+}
 
-    // Tests start the examples. Cargo builds only the binaries of a package before its tests.
-    Step::cargo("example programs", ["build", "--examples"]).args(ALL).run()?;
+/// Builds everything that [`run`] runs without words.
+pub(crate) fn build() -> Result<(), Failure> {
+    prepare()?;
+    Step::cargo("build of the tests", ["test", "--tests", "--no-run"]).args(ALL).run()
+}
+
+/// Runs the tests of the workspace, as [`run_all`] does.
+pub(crate) fn run(words: &[String], tally: &mut Tally) -> Result<(), Failure> {
+    prepare()?;
     let leaks = LeakCheck::start()?;
 
     let (long, words): (Vec<&String>, Vec<&String>) = words.iter().partition(|word| *word == LONG_WORD);
