@@ -136,10 +136,7 @@ fn a_service_tells_the_watchdog_of_systemd_that_it_works() {
         while said() != wanted {}
     };
     let mut program = home.command_with_signals(&["serve", "--quiet", "--only", "morning"]);
-    program
-        .env("NOTIFY_SOCKET", &path)
-        .env("WATCHDOG_USEC", "1000000")
-        .env_remove("WATCHDOG_PID");
+    program.env("NOTIFY_SOCKET", &path).env("WATCHDOG_USEC", "1000000").env_remove("WATCHDOG_PID");
     let service = Service(program.spawn().expect("a built program starts"));
     until("READY=1");
     // Again and again.
