@@ -76,16 +76,16 @@ fn the_form_that_resets_a_schedule_says_what_it_would_do() {
 #[test]
 fn a_schedule_that_a_wrong_clock_has_moved_ahead_goes_on_once_the_form_has_reset_it() {
     let service = Service::with_a_clock_of("serves", "seconds");
-    let last = || service.json("/api/v1/runs?dag=seconds&limit=1")[0]["number"].as_i64().unwrap_or(0);
-    eventually("slots run", || last() > 0);
+    let runs = || service.json("/api/v1/runs?dag=seconds").as_array().map_or(0, Vec::len);
+    eventually("slots run", || runs() > 0);
     service.move_clock(-600);
     let notes = || service.json("/api/v1/dags/seconds/slots?fate=note").to_string();
     eventually("it notes the clock", || notes().contains("clock_went_back"));
     let here = "/dags/seconds/reset-schedule";
     assert_has(&page(&service, here), &["Its slots were last decided when the clock said", "they are decided again."]);
-    let before = last();
+    let before = runs();
     let sent = send(&service, here, "reason=the+battery+was+empty");
     assert_eq!((sent.status, sent.header("location")), (303, "/dags/seconds/slots"), "{sent:?}");
-    eventually("slots run again", || last() > before);
+    eventually("slots run again", || runs() > before);
     assert_has(&page(&service, "/dags/seconds/slots?show=history"), &["reset by", "the battery was empty"]);
 }

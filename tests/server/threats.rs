@@ -532,6 +532,9 @@ fn statements_are_made_of_constants() {
         for entry in std::fs::read_dir(directory).expect("the sources are here").flatten() {
             let path = entry.path();
             let name = entry.file_name().to_string_lossy().into_owned();
+            if name == "tests" {
+                continue;
+            }
             if path.is_dir() {
                 open.push(path);
             } else if name.ends_with(".rs") && name != "tests.rs" {
