@@ -368,7 +368,7 @@ impl Service {
         // Other trouble with one of them does not hold up the others.
         let now = Timestamp::now();
         let mut outcome = Ok(());
-        let is_resumed = |number| self.queue.is_resumed(number);
+        let is_resumed = |number| self.queue.counts_as_active(number);
         let counting = Counting { backfilled: self.backfills.runs(), is_resumed: &is_resumed };
         let schedules = self.schedules.turn(&self.journal, counting, now, &mut self.events).await;
         self.events.drain(..).for_each(report);

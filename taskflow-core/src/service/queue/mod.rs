@@ -130,7 +130,7 @@ impl RunQueue {
 
     /// Whether an interrupted run counts as active: it is resumed when it is its turn, or its end
     /// is not known here yet.
-    pub(super) fn is_resumed(&self, number: i64) -> bool {
+    pub(super) fn counts_as_active(&self, number: i64) -> bool {
         self.to_resume.contains(&number) || self.running.contains_key(&number)
     }
 

@@ -96,6 +96,6 @@ async fn a_run_that_waits_for_space_on_the_disk_keeps_its_place_in_the_schedule(
         let candidate = Candidate { waiting: waiting(&run, &NIGHTLY, false), run, is_reprocessed: false };
         queue.start_claimed(&journal, candidate, Some(Err(error)), &mut events).await.unwrap();
         assert!(matches!(&events[..], [ServiceEvent::Refused { .. }]), "{events:?}");
-        assert_eq!(queue.is_resumed(run.number), keeps);
+        assert_eq!(queue.counts_as_active(run.number), keeps);
     }
 }
