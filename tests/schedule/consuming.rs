@@ -237,6 +237,27 @@ fn a_slot_counts_the_events_that_came_in_time_whenever_that_is_seen() {
     assert_eq!((late.runs.len(), late.count(SlotFate::Expired)), (0, 1));
 }
 
+/// Case 71, with an event that settles after the end of the wait. A service that was down until then
+/// started the run.
+#[test]
+fn an_asset_that_settles_after_the_wait_of_a_slot_is_late_whenever_that_is_seen() {
+    let expired = |back: &str| {
+        let mut files = input("a", MANY);
+        files.settle = Some(Duration::from_secs(30 * 60));
+        let mut consuming = with_schedule(files, |consumer| consumer.wait = Some(hours(3)));
+        consuming.until_utc("2026-03-02T06:10:00Z");
+        consuming.now = utc("2026-03-02T08:50:00Z");
+        consuming.store("a");
+        consuming.now = utc(back);
+        consuming.until_utc("2026-03-02T12:00:00Z");
+        (consuming.runs.len(), consuming.records)
+    };
+    let reason = "`a` did not settle within `wait`".to_owned();
+    for back in ["2026-03-02T08:50:00Z", "2026-03-02T09:10:00Z", "2026-03-02T09:30:00Z"] {
+        assert_eq!(expired(back), (0, vec![(SlotFate::Expired, 1, reason.clone())]), "back at {back}");
+    }
+}
+
 #[test]
 fn without_a_wait_a_slot_waits_until_the_overlap_policy_ends_that() {
     let week = |overlap| {
