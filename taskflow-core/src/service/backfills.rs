@@ -136,6 +136,7 @@ impl Backfills {
         }
         let mut locked = Ok(());
         for at in 0..open.len() {
+            let was_due = self.is_due;
             match self.turn_of(journal, at, &open, reprocess, events).await {
                 // The next plan of the DAG counts its runs.
                 Ok(stepped) => open[at] = stepped,
@@ -144,8 +145,9 @@ impl Backfills {
                     locked = Err(error);
                     break;
                 }
-                // Trouble with one plan does not hold up the others.
+                // Trouble with one plan does not hold up the others, and does not go away at once.
                 Err(error) => {
+                    self.is_due = was_due;
                     let error = format!("backfill {}: {error}", open[at].number);
                     events.push(ServiceEvent::Trouble { error });
                 }

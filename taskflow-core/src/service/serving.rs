@@ -418,10 +418,11 @@ impl Service {
 
     /// How long to sleep if nothing happens.
     fn pause(&self) -> Duration {
-        if self.trouble.is_present() {
+        let is_due = self.backfills.is_due() || self.queue.is_due();
+        if self.trouble.holds_up(is_due) {
             return POLL;
         }
-        if self.backfills.is_due() || self.queue.is_due() {
+        if is_due {
             return Duration::from_millis(1);
         }
         let others = self.consumers.wake().into_iter().chain(self.deadlines.wake());
