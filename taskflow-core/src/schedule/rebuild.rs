@@ -21,8 +21,7 @@ impl ScheduleState {
     /// A state that is made of what the store has beside it. Slots after the last run or record
     /// passed while no service was running, but for those before an edited timetable began, or
     /// before the pause in which it was edited; without any of these, all slots up to now are
-    /// decided.
-    /// `paused`: whether the DAG is paused until somebody unpauses it.
+    /// decided. `paused`: whether the DAG is paused until somebody unpauses it.
     ///
     /// No slot runs twice, because the ids of runs derive from their slots.
     pub fn rebuilt(traces: &ScheduleTraces, paused: bool, now: Timestamp) -> Self {
