@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use taskflow::schedule::{
-    Combine, Consumer, Crons, EventInput, EventWaits, Note, Overlap, Schedule, SlotFate, Takes, Unpause,
+    Combine, Consumer, Crons, EventInput, EventWaits, FailedRun, Note, Overlap, Schedule, SlotFate, Takes, Unpause,
 };
 use taskflow_tests::common::cases;
 
@@ -237,6 +237,27 @@ fn a_slot_counts_the_events_that_came_in_time_whenever_that_is_seen() {
     assert_eq!((late.runs.len(), late.count(SlotFate::Expired)), (0, 1));
 }
 
+/// Case 71, with an event that settles after the end of the wait. A service that was down until then
+/// started the run.
+#[test]
+fn an_asset_that_settles_after_the_wait_of_a_slot_is_late_whenever_that_is_seen() {
+    let expired = |back: &str| {
+        let mut files = input("a", MANY);
+        files.settle = Some(Duration::from_secs(30 * 60));
+        let mut consuming = with_schedule(files, |consumer| consumer.wait = Some(hours(3)));
+        consuming.until_utc("2026-03-02T06:10:00Z");
+        consuming.now = utc("2026-03-02T08:50:00Z");
+        consuming.store("a");
+        consuming.now = utc(back);
+        consuming.until_utc("2026-03-02T12:00:00Z");
+        (consuming.runs.len(), consuming.records)
+    };
+    let reason = "`a` did not settle within `wait`".to_owned();
+    for back in ["2026-03-02T08:50:00Z", "2026-03-02T09:10:00Z", "2026-03-02T09:30:00Z"] {
+        assert_eq!(expired(back), (0, vec![(SlotFate::Expired, 1, reason.clone())]), "back at {back}");
+    }
+}
+
 #[test]
 fn without_a_wait_a_slot_waits_until_the_overlap_policy_ends_that() {
     let week = |overlap| {
@@ -330,6 +351,41 @@ fn a_pause_ends_by_itself() {
     assert_eq!(scheduled.count(SlotFate::Paused), 2, "slots pass during a pause");
     assert_eq!(scheduled.runs[0].0.at, utc("2026-03-04T06:00:00Z"), "events wait for the next one");
     assert!(matches!(&*scheduled.notes, [Note::PauseEnded(_)]), "{:?}", scheduled.notes);
+}
+
+fn hourly() -> Option<Schedule> {
+    Some(Schedule::of(Crons::from(cron("0 * * * *", "UTC"))))
+}
+
+/// A pause until 10:00 ends while no service is running, and the next one has another timetable. The
+/// slots that this one has since 10:00 were taken for those of the downtime.
+#[test]
+fn a_new_timetable_begins_when_it_is_deployed_after_the_end_of_a_pause() {
+    let mut consuming = with_schedule(optional("a", MANY), |_| {});
+    consuming.pause(Some(utc("2026-03-02T10:00:00Z"))).until_utc("2026-03-02T09:00:00Z");
+    consuming.now = utc("2026-03-02T15:30:00Z");
+    consuming.consumer.schedule = hourly();
+    consuming.until_utc("2026-03-02T17:30:00Z");
+    let slots: Vec<_> = consuming.runs.iter().map(|(run, _)| run.at).collect();
+    assert_eq!(slots, [utc("2026-03-02T16:00:00Z"), utc("2026-03-02T17:00:00Z")]);
+    assert_eq!(consuming.records, [(SlotFate::Superseded, 1, "the timetable has changed".to_owned())]);
+}
+
+/// Weekdays at 06:00 until a run has failed at 07:00, then hourly: the slot of 07:00, which this
+/// timetable has, was one of the pause.
+#[test]
+fn the_slots_of_a_pause_after_failures_begin_with_it() {
+    let mut consuming = with_schedule(optional("a", MANY), |consumer| consumer.pause_after_failures = Some(1));
+    consuming.until_utc("2026-03-02T07:00:00Z");
+    let slot = utc("2026-03-02T06:00:00Z");
+    consuming.failures.push(FailedRun { slot, run_id: "scheduled__2026-03-02T06:00:00Z__etl".to_owned() });
+    consuming.until_utc("2026-03-02T07:00:00Z");
+    let state = consuming.state.as_ref().expect("a state");
+    let noticed = state.schedule.as_ref().map(|schedule| schedule.noticed);
+    assert_eq!((state.pause.is_some(), noticed), (true, Some(utc("2026-03-02T07:00:00Z"))));
+    consuming.consumer.schedule = hourly();
+    consuming.until_utc("2026-03-02T09:10:00Z").unpause(Unpause::All);
+    assert_eq!(consuming.count(SlotFate::Paused), 2, "{:?}", consuming.records);
 }
 
 #[test]

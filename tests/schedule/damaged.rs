@@ -245,6 +245,7 @@ fn a_schedule_is_made_anew_from_its_traces() {
     let traces = |notes: &[ScheduleNote]| ScheduleTraces {
         last_run: Some(run),
         last_record: Some(record),
+        begun: None,
         notes: notes.to_vec(),
     };
     let of = |traces: &ScheduleTraces, paused| ScheduleState::rebuilt(traces, paused, now);
@@ -252,6 +253,11 @@ fn a_schedule_is_made_anew_from_its_traces() {
     assert_eq!((state.noticed, state.last_run, state.pause), (record, Some(run), None));
     let paused = ScheduleNote::Paused(pause.clone());
     assert_eq!(of(&traces(&[paused.clone(), unpaused.clone()]), false).pause, Some(pause));
+    // What an edited timetable names before was never due. The slots of a pause stay.
+    let edited = ScheduleTraces { begun: Some(utc("2026-03-05")), ..traces(&[]) };
+    assert_eq!(of(&edited, false).noticed, utc("2026-03-05"));
+    let in_pause = ScheduleTraces { last_record: None, notes: vec![paused.clone()], ..edited };
+    assert_eq!(of(&in_pause, false).noticed, run, "it was edited in the pause");
     assert_eq!(of(&traces(&[unpaused, paused]), true).pause, None, "somebody has unpaused it");
     let new = of(&ScheduleTraces::default(), true);
     assert_eq!((new.noticed, new.pause.map(|pause| pause.reason)), (now, Some("the DAG is new".to_owned())));

@@ -300,6 +300,26 @@ fn a_dag_is_paused_after_failures_in_a_row() {
     assert_eq!(service.notes.len(), 2);
 }
 
+/// Daily until a run of 15:30 hours fails, then paused, then hourly: the slots from 01:00 to 15:00
+/// were those of the pause, and ran.
+#[test]
+fn the_slots_of_a_pause_after_failures_begin_with_it() {
+    let mut service = Service::new(with(daily(), |schedule| schedule.pause_after_failures = Some(1)), "2026-03-01");
+    service.takes = Duration::from_secs(15 * 3_600 + 30 * 60);
+    service.fails = |_| true;
+    service.until("2026-03-02T16:30:00Z");
+    assert_eq!((service.runs.len(), service.waits.clone()), (1, Some(Waits::Paused)));
+    service.schedule = hourly();
+    service.until("2026-03-02T17:10:00Z");
+    let state = service.state.take().expect("a state");
+    let (state, records) = unpause(&service.schedule, &state, service.now, Catchup::All);
+    assert!(records.is_empty(), "{records:?}");
+    service.state = Some(state);
+    service.takes = Duration::from_millis(1);
+    service.until("2026-03-02T17:11:00Z");
+    assert_eq!(service.slots(), ["2026-03-02T00:00:00Z", "2026-03-02T16:00:00Z", "2026-03-02T17:00:00Z"]);
+}
+
 /// Case 40.
 #[test]
 fn a_slot_that_waits_when_its_dag_is_paused_is_paused() {
@@ -432,6 +452,40 @@ fn slots_of_a_downtime_before_a_new_timetable_leave_a_record() {
     service.until("2026-03-05T16:30:00Z");
     assert_eq!(service.slots(), ["2026-03-02T00:00:00Z", "2026-03-05T16:00:00Z"]);
     assert_eq!(service.records, [(SlotFate::Superseded, 3, "the timetable has changed".to_owned())]);
+}
+
+/// Case 46: a pause until 10:00 ends while no service is running, and the next one has another
+/// timetable. The slots that this one has since 10:00 were taken for those of the downtime.
+#[test]
+fn a_new_timetable_begins_when_it_is_deployed_after_the_end_of_a_pause() {
+    let at_six = || Schedule::of(Crons::from(cron("0 6 * * *", "UTC")));
+    for catchup in [Catchup::Last, Catchup::All, Catchup::None] {
+        let of = |schedule| with(schedule, |schedule| schedule.catchup = catchup);
+        let mut service = Service::new(of(at_six()), "2026-03-01T12:00:00Z");
+        service.until("2026-03-02T05:00:00Z");
+        let until = Some(utc("2026-03-02T10:00:00Z"));
+        let pause = Pause { by: "mina".to_owned(), reason: String::new(), since: service.now, until };
+        service.state.as_mut().expect("a state").pause = Some(pause);
+        service.until("2026-03-02T09:00:00Z").down_until("2026-03-02T15:30:00Z");
+        service.schedule = of(hourly());
+        service.until("2026-03-02T17:30:00Z");
+        assert_eq!(service.slots(), ["2026-03-02T16:00:00Z", "2026-03-02T17:00:00Z"], "{catchup}");
+        assert_eq!(service.records, [(SlotFate::Superseded, 1, "the timetable has changed".to_owned())], "{catchup}");
+        assert!(matches!(service.notes[..], [Note::TimetableChanged { .. }, Note::PauseEnded(_)]), "{catchup}");
+    }
+}
+
+/// Case 46: the service is down for less than a minute around 10:00:00, a slot of the old timetable,
+/// and 10:00:30, one of the new. The first had neither a run nor a record.
+#[test]
+fn a_slot_of_the_old_timetable_just_before_the_deploy_of_a_new_one_leaves_a_record() {
+    let mut service = Service::new(every("1m"), "2026-03-01T09:58:30Z");
+    service.until("2026-03-01T09:59:50Z").down_until("2026-03-01T10:00:45Z");
+    let half_past = Every::parse("1m", Zone::UTC).expect("a period").offset(Duration::from_secs(30));
+    service.schedule = Schedule::of(half_past.expect("less than the period"));
+    service.until("2026-03-01T10:01:45Z");
+    assert_eq!(service.slots(), ["2026-03-01T09:59:00Z", "2026-03-01T10:00:30Z", "2026-03-01T10:01:30Z"]);
+    assert_eq!(service.records, [(SlotFate::Superseded, 1, "the timetable has changed".to_owned())]);
 }
 
 /// Case 46, with slots that wait: 50 of a new DAG since its `start`, and three for room. They were

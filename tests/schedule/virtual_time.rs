@@ -286,6 +286,29 @@ fn a_run_that_waits_to_be_resumed_keeps_its_place_in_its_schedule() {
     }
 }
 
+#[dag(schedule = every("20m"), overlap = "allow", max_active_runs = 3)]
+fn threefold(#[param(default = |run| run.day())] day: Date) -> String {
+    extract(day)
+}
+
+/// A service that may run one run at once resumes one of two, and a backfill gets what both of them
+/// leave. It got the place of the one that waits, too.
+#[test]
+fn a_run_that_waits_to_be_resumed_takes_its_room_from_backfills() {
+    let mut service = Test::service().dag_with(threefold {}, |test| test.takes(extract {}, 5 * HOUR));
+    service.at("2026-01-01T00:10:00Z").run_until("2026-01-01T00:50:00Z").crash();
+    assert_eq!(states(&service, "threefold"), [RunState::Interrupted; 2]);
+    let mut service = service.max_active_runs(1);
+    let request = BackfillRequest {
+        ranges: vec![SlotRange { from: at("2025-12-31T00:00:00Z"), to: at("2025-12-31T02:00:00Z") }],
+        limit: 3,
+        ..BackfillRequest::default()
+    };
+    let backfill = service.backfill_with("threefold", &request);
+    service.run_until("2026-01-01T00:55:00Z");
+    assert_eq!(service.backfill_status(backfill).active.len(), 1, "{}", service.event_log());
+}
+
 #[dag(schedule = "@daily", after_previous, max_active_runs = 1)]
 fn narrow(#[param(default = |run| run.day())] day: Date) -> String {
     extract(day)

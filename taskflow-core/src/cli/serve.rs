@@ -303,7 +303,7 @@ fn recorded(record: &SlotRecord) -> String {
 pub(super) fn noted(note: &Note) -> String {
     match note {
         Note::TimetableChanged { from, to } => {
-            format!("the timetable has changed from `{from}` to `{to}`, which begins now; no slot is repeated")
+            format!("the timetable has changed from `{from}` to `{to}`, which began then; no slot is repeated")
         }
         Note::ZoneRulesChanged { zone } => {
             format!("the program has other rules for the time zone {zone} than before; no slot is repeated")

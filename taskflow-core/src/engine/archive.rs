@@ -45,7 +45,8 @@ pub(crate) trait Archive: Send + Sync + fmt::Debug {
     fn value<'a>(&'a self, run_id: &'a str, task: &'a str) -> ArchiveFuture<'a, Option<(String, Vec<u8>)>>;
 
     /// Deletes the files that a deleted run with this id has left: a run with it is about to begin.
-    fn make_room<'a>(&'a self, run_id: &'a str) -> ArchiveFuture<'a, ()>;
+    /// Waits as [`Archive::resume`].
+    fn make_room<'a>(&'a self, run_id: &'a str, task: &'a TaskContext) -> ArchiveFuture<'a, ()>;
 
     /// Resumes an interrupted run for a task, which waits for the store as its own run would.
     fn resume<'a>(

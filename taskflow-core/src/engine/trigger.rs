@@ -265,7 +265,7 @@ impl Triggering {
                         }
                     }
                     if let Some(archive) = self.archive() {
-                        archive.make_room(&run_id).await.map_err(|source| self.journal(source))?;
+                        archive.make_room(&run_id, context).await.map_err(|source| self.journal(source))?;
                     }
                     return self.begin(context, request, info, waits);
                 }

@@ -126,8 +126,14 @@ impl Archive for Journal {
         })
     }
 
-    fn make_room<'a>(&'a self, run_id: &'a str) -> ArchiveFuture<'a, ()> {
-        boxed(self.delete_files_of_none(run_id))
+    fn make_room<'a>(&'a self, run_id: &'a str, task: &'a TaskContext) -> ArchiveFuture<'a, ()> {
+        boxed(async move {
+            let mut wait = TaskWait::of(self, task);
+            while let Err(error) = self.delete_files_of_none(run_id).await {
+                wait.after(error).await?;
+            }
+            Ok(())
+        })
     }
 
     fn resume<'a>(

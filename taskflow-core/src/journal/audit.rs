@@ -13,7 +13,6 @@
 //! 5. An operation that ends with the row left stores it by itself, with the reason.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
@@ -176,18 +175,18 @@ impl Journal {
     /// # Errors
     ///
     /// When the store cannot be read.
-    pub(crate) async fn count_audit(&self, older_than: Duration) -> Result<u64, JournalError> {
-        Ok(self.inner.store.count_audit(self.audit_before(older_than)).await?)
+    pub(crate) async fn count_audit(&self, before: Timestamp) -> Result<u64, JournalError> {
+        Ok(self.inner.store.count_audit(self.audit_before(before)).await?)
     }
 
-    /// Deletes the rows that are older than this, but for the one about this act. If it fails or is
+    /// Deletes the rows from before a time, but for the one about this act. If it fails or is
     /// dropped, the oldest of them may be gone.
     ///
     /// # Errors
     ///
     /// When the store cannot be read or written.
-    pub(crate) async fn prune_audit(&self, older_than: Duration) -> Result<u64, JournalError> {
-        let before = self.audit_before(older_than);
+    pub(crate) async fn prune_audit(&self, before: Timestamp) -> Result<u64, JournalError> {
+        let before = self.audit_before(before);
         let (old, mut gone) = (self.inner.store.count_audit(before).await?, 0);
         // Until nothing more is deleted: an error may have ended a deletion early.
         loop {
@@ -204,10 +203,9 @@ impl Journal {
 }
 
 impl Journal {
-    /// The rows before this time are older than that, and older than the row about the present act,
-    /// which may be stored already.
-    fn audit_before(&self, older_than: Duration) -> Timestamp {
-        let before = self.now() - older_than;
+    /// This time, or that of the row about the present act, which may be stored already: whichever
+    /// is earlier.
+    fn audit_before(&self, before: Timestamp) -> Timestamp {
         self.acting.pending.as_ref().map_or(before, |pending| before.min(pending.lock().row.at))
     }
 }

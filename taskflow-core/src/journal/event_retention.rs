@@ -34,12 +34,12 @@ impl Journal {
     /// # Errors
     ///
     /// As [`Journal::prune_events`].
-    pub(crate) async fn would_prune_events(&self, older_than: Duration) -> Result<u64, JournalError> {
-        Ok(self.old_events(older_than).await?.len() as u64)
+    pub(crate) async fn would_prune_events(&self, before: Timestamp) -> Result<u64, JournalError> {
+        Ok(self.old_events(before).await?.len() as u64)
     }
 
-    /// Deletes events that are older than this and that every consumer has decided about, but for
-    /// the newest of each asset, and adds to `gone` how many, also if it fails. Whoever calls it
+    /// Deletes events from before a time that every consumer has decided about, but for the newest
+    /// of each asset, and adds to `gone` how many, also if it fails. Whoever calls it
     /// calls [`delete_left_payloads`](Journal::delete_left_payloads) afterwards.
     ///
     /// The key of a deleted event can be used again.
@@ -48,8 +48,8 @@ impl Journal {
     ///
     /// When the state of a consumer is damaged: then nobody knows what is pending for it. When the
     /// store cannot be written.
-    pub(crate) async fn prune_events(&self, older_than: Duration, gone: &mut u64) -> Result<(), JournalError> {
-        let old = self.old_events(older_than).await?;
+    pub(crate) async fn prune_events(&self, before: Timestamp, gone: &mut u64) -> Result<(), JournalError> {
+        let old = self.old_events(before).await?;
         let mut left = old.len() as u64;
         // Until nothing more is deleted: an error may have ended a deletion early.
         while left > 0 {
@@ -103,9 +103,8 @@ impl Journal {
         outcome.map_err(JournalError::Files)
     }
 
-    /// The numbers of the events that can be deleted, in ascending order.
-    async fn old_events(&self, older_than: Duration) -> Result<Vec<i64>, JournalError> {
-        let before = Timestamp::now() - older_than;
+    /// The numbers of the events from before a time that can be deleted, in ascending order.
+    async fn old_events(&self, before: Timestamp) -> Result<Vec<i64>, JournalError> {
         let mut consumers: Vec<ConsumerState> = Vec::new();
         for stored in self.consumers().await?.into_values() {
             consumers.push(stored?.state);

@@ -212,6 +212,33 @@ async fn a_task_that_retries_or_resumes_the_run_that_it_has_triggered_waits_for_
     assert_eq!(journal.inner.queue.store_wait(), None);
 }
 
+/// A task triggers a run again that was deleted, and whose files are still there. It failed with the
+/// store after ten seconds.
+#[tokio::test]
+async fn a_task_that_triggers_a_deleted_run_again_waits_for_a_locked_store() {
+    be_impatient();
+    let home = tempfile::tempdir().unwrap();
+    let journal = Journal::open(home.path()).await.unwrap();
+    let (dag, end) = chain(&DagOptions::NONE);
+    end.send(()).unwrap();
+    let handle = dag.run().journal(&journal).start().unwrap();
+    let run_id = handle.info().run_id.clone();
+    assert_eq!(handle.await.state(), RunState::Success);
+    let (store, number) = (&journal.inner.store, journal.history(&run_id).await.unwrap().number);
+    assert_eq!(store.delete(&[number], None).await.unwrap(), [number]);
+    // Its process has the id for a moment after its end.
+    while store.hold_id(&run_id).await.unwrap().is_none() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(store.left_files().await.unwrap(), [run_id.clone()]);
+    let task = TaskContext::detached("asks");
+    let lock = locked(home.path()).await;
+    let asked = Archive::make_room(&journal, &run_id, &task);
+    assert!(answer(&journal, lock, asked).await.is_ok());
+    assert_eq!(store.left_files().await.unwrap(), [""; 0]);
+    assert_eq!(journal.inner.queue.store_wait(), None);
+}
+
 /// How a process leaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Leaves {

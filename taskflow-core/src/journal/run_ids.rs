@@ -55,6 +55,7 @@ mod tests {
     use crate::engine::{Archive, RunRequest};
     use crate::journal::Journal;
     use crate::run::{RunInfo, RunState};
+    use crate::task::TaskContext;
 
     /// A prune of another process is at the files of a run. A run with the same id begins, with and
     /// without an admission.
@@ -153,7 +154,7 @@ mod tests {
         while store.hold_id("again").await.unwrap().is_none() {
             tokio::task::yield_now().await;
         }
-        Archive::make_room(&journal, "again").await.unwrap();
+        Archive::make_room(&journal, "again", &TaskContext::detached("asks")).await.unwrap();
         assert!(files.iter().all(|file| !file.exists()));
         assert_eq!(store.left_files().await.unwrap(), [""; 0]);
     }

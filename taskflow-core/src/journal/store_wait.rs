@@ -15,8 +15,8 @@
 //!    those of other engines too, and so does a new run whose graph is not stored yet. Those that
 //!    ask for an admission or for slots of pools go on waiting.
 //! 6. A store that is locked is asked once in a [`Round`], not for each run.
-//! 7. A task that resumes or retries the run that it has triggered writes by itself, and waits as its
-//!    run does: [`task_wait`](super::task_wait).
+//! 7. A task that triggers a run, and resumes or retries it, writes by itself, and waits as its run
+//!    does: [`task_wait`](super::task_wait).
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

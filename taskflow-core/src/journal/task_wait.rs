@@ -1,6 +1,6 @@
 //! How long tasks wait for a store that another process has locked, if they write to it by
 //! themselves: a task that resumes or retries the run that it has triggered claims that run, as a
-//! verb does.
+//! verb does, and one that triggers a run that was deleted forgets the files of the deleted one.
 //!
 //! 1. It waits as its run would ([`store_wait`](super::store_wait)): for at most an hour, and not if
 //!    the journal is being closed.

@@ -20,7 +20,8 @@ use crate::dag::{DagDef, ParamDef, ParamError};
 use crate::journal::{Journal, NewConsumption, Note, StepOutcome, StoredConsumer, StoredEvent};
 use crate::schedule::{
     Catchup, Consumer, ConsumerState, EventGroups, EventSituation, EventWaits, Note as ScheduleNote, Pause,
-    PendingEvent, PendingPeriod, SlotRecord, Takes, Unpause, consume, end_consumer_pause, unpause_consumer_noted,
+    PendingEvent, PendingPeriod, SlotRecord, Takes, Unpause, consume, end_consumer_pause, pass_over_slots,
+    unpause_consumer_noted,
 };
 use crate::value::AnyValue;
 
@@ -276,6 +277,10 @@ pub(super) async fn pause(
         if let Some(pause) = state.pause {
             return Err(OpsError::Paused { dag: dag.id.to_owned(), by: pause.by });
         }
+        // A DAG whose timetable panics can be paused as well.
+        if let Ok(passed) = asking(|| pass_over_slots(consumer, &state, now)) {
+            state = passed;
+        }
         let pause = Pause { by: note.by.clone(), reason: note.reason.clone(), since: now, until };
         state.pause = Some(pause.clone());
         changed(journal, json!({ "paused": false }), json!({}));
@@ -403,3 +408,6 @@ pub async fn stored_events(journal: &Journal, param: &ParamDef, texts: &[&str]) 
     let value = binding.value(events).map_err(|reason| refused(&given, format!("does not fit: {reason}")))?;
     Ok(Some(value))
 }
+
+#[cfg(test)]
+mod tests;

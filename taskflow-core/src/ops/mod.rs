@@ -214,8 +214,10 @@ pub use settings::{
     DEFAULT_GRACE, DEFAULT_MAX_ACTIVE_RUNS, durability, engine, fail_fast, grace, max_active_runs, sync_mode,
 };
 pub use similar_failures::{SimilarFailures, similar_failures};
+#[cfg(feature = "server")]
+pub(crate) use situation::active_runs;
 pub(crate) use situation::{
-    ActiveEventRuns, CONSUMING, Counting, active_event_runs_of_dags, active_runs, active_runs_of_dags, failures,
+    ActiveEventRuns, CONSUMING, Counting, active_event_runs_of_dags, active_runs_of_dags, failures, is_counted,
     runs_of_backfills, runs_of_dags, unsuccessful,
 };
 #[cfg(feature = "server")]

@@ -18,8 +18,8 @@ use crate::journal::{
 };
 use crate::run::RunType;
 use crate::schedule::{
-    Backlog, Catchup, ConsumerState, DeadlineState, Decision, Note as ScheduleNote, Pause, Schedule, ScheduleState,
-    ScheduleTraces, Slot, SlotRecord, Unpause, end_pause, pass_over, unpause_noted,
+    Backlog, Catchup, ConsumerState, DeadlineState, Decision, GRACE, Note as ScheduleNote, Pause, Schedule,
+    ScheduleState, ScheduleTraces, Slot, SlotRecord, Unpause, end_pause, pass_over, unpause_noted,
 };
 use crate::store::{RunFilter, RunOrder};
 
@@ -308,7 +308,7 @@ pub async fn reset_schedule(journal: &Journal, dag: &DagDef, note: &Note) -> Res
 }
 
 async fn reset(journal: &Journal, dag: &DagDef, note: &Note) -> Result<ResetSchedule, OpsError> {
-    schedule_of(dag)?;
+    let schedule = schedule_of(dag)?;
     let now = journal.now();
     let has_deadlines_anew = deadlines_anew(journal, dag.id, now).await?;
     let not_ahead = || OpsError::NotAhead { dag: dag.id.to_owned() };
@@ -331,7 +331,7 @@ async fn reset(journal: &Journal, dag: &DagDef, note: &Note) -> Result<ResetSche
                 None => return Err(not_ahead()),
             },
             Err(DamagedSchedule { version, .. }) => {
-                let traces = traces(journal, dag.id).await?;
+                let traces = traces(journal, dag.id, &schedule).await?;
                 let state = ScheduleState::rebuilt(&traces, dag.options.paused, now);
                 (version, state.noticed, state)
             }
@@ -346,7 +346,7 @@ async fn reset(journal: &Journal, dag: &DagDef, note: &Note) -> Result<ResetSche
 }
 
 /// What the store has of a schedule beside its state.
-async fn traces(journal: &Journal, dag: &str) -> Result<ScheduleTraces, OpsError> {
+async fn traces(journal: &Journal, dag: &str, schedule: &Schedule) -> Result<ScheduleTraces, OpsError> {
     let filter = RunFilter {
         dag: Some(dag.to_owned()),
         run_types: vec![RunType::Scheduled],
@@ -356,8 +356,12 @@ async fn traces(journal: &Journal, dag: &str) -> Result<ScheduleTraces, OpsError
     };
     let last_run = journal.runs(&filter).await?.into_iter().next().map(|run| run.info.logical_date);
     let last_record = journal.slot_records(dag, 1).await?.into_iter().next().map(|record| record.last);
-    let notes = journal.schedule_notes(dag, u32::MAX).await?.into_iter().map(|(_, note)| note).collect();
-    Ok(ScheduleTraces { last_run, last_record, notes })
+    let notes = journal.schedule_notes(dag, u32::MAX).await?;
+    let mut edits = notes.iter().filter(|(_, note)| matches!(note, ScheduleNote::TimetableChanged { .. }));
+    // As the step that has noted it: a slot of the last minute was on time.
+    let begun = edits.next().map(|&(at, _)| at - schedule.offset - GRACE);
+    let notes = notes.into_iter().map(|(_, note)| note).collect();
+    Ok(ScheduleTraces { last_run, last_record, begun, notes })
 }
 
 /// Replaces the deadlines of a DAG if they are damaged, or ahead of the clock: those up to now are

@@ -56,13 +56,18 @@ impl Counting<'_> {
 
     /// Whether one of them is counted.
     pub(crate) fn counts(&self, run: &RunSummary) -> bool {
-        !self.backfilled.contains(&run.info.run_id)
-            && (run.state != RunState::Interrupted || (self.is_resumed)(run.number))
+        is_counted(run, self.backfilled, self.is_resumed)
     }
 }
 
+/// Whether a service counts a run that [may be counted](Counting::filter): see [`Counting`].
+pub(crate) fn is_counted(run: &RunSummary, backfilled: &HashSet<String>, is_resumed: impl Fn(i64) -> bool) -> bool {
+    !backfilled.contains(&run.info.run_id) && (run.state != RunState::Interrupted || is_resumed(run.number))
+}
+
 /// How many runs of these types are queued or running, of one DAG or by DAG, without those that
-/// backfills reprocess.
+/// backfills reprocess, and without interrupted ones: which of them a service resumes is known to it
+/// alone.
 pub(crate) async fn active_runs(
     journal: &Journal,
     dag: Option<&str>,
@@ -153,7 +158,8 @@ pub(crate) struct ActiveEventRuns {
     pub(crate) last_events: BTreeSet<i64>,
 }
 
-/// The active runs of a DAG with event parameters.
+/// The active runs of a DAG with event parameters. Interrupted ones are not among them, as in
+/// [`active_runs`].
 pub(super) async fn active_event_runs(
     journal: &Journal,
     dag: &str,
@@ -216,7 +222,8 @@ fn just_after(moment: Timestamp) -> Timestamp {
     Timestamp::from_nanos(moment.as_nanos().saturating_add(1))
 }
 
-/// Why the pending slots of a schedule wait, by the same step that the service makes.
+/// Why the pending slots of a schedule wait, by the same step that the service makes. `None` also if
+/// they wait for an interrupted run, which counts as active in the service that resumes it.
 pub(super) async fn waits(
     journal: &Journal,
     dag: &str,

@@ -73,8 +73,12 @@ pub async fn would_prune(journal: &Journal, prune: &Prune) -> Result<Vec<RunSumm
 ///
 /// When the store cannot be read, or the state of a consumer is damaged.
 pub async fn would_prune_events(journal: &Journal, prune: &Prune) -> Result<u64, OpsError> {
+    events_before(journal, prune, Timestamp::now() - prune.older_than).await
+}
+
+async fn events_before(journal: &Journal, prune: &Prune, before: Timestamp) -> Result<u64, OpsError> {
     match prune.is_of_all() {
-        true => Ok(journal.would_prune_events(prune.older_than).await?),
+        true => Ok(journal.would_prune_events(before).await?),
         false => Ok(0),
     }
 }
@@ -85,8 +89,12 @@ pub async fn would_prune_events(journal: &Journal, prune: &Prune) -> Result<u64,
 ///
 /// When the store cannot be read.
 pub async fn would_prune_audit(journal: &Journal, prune: &Prune) -> Result<u64, OpsError> {
+    audit_before(journal, prune, Timestamp::now() - prune.older_than).await
+}
+
+async fn audit_before(journal: &Journal, prune: &Prune, before: Timestamp) -> Result<u64, OpsError> {
     match prune.audit {
-        true => Ok(journal.count_audit(prune.older_than).await?),
+        true => Ok(journal.count_audit(before).await?),
         false => Ok(0),
     }
 }
@@ -134,15 +142,16 @@ async fn prune_all(
 ) -> Result<Pruned, OpsError> {
     let now = Timestamp::now();
     let at = token.map(prune_preview::time_of).transpose()?.map_or(now, |at| at.min(now));
-    let runs = journal.runs_to_prune(prune, at - prune.older_than).await?;
+    // All that is deleted is as old as what the preview has counted.
+    let before = at - prune.older_than;
+    let runs = journal.runs_to_prune(prune, before).await?;
     if token.is_some_and(|token| prune_preview::token(prune, at, &runs) != token) {
         return Err(OpsError::PruneChanged { now: prune_preview::with_states(&runs) });
     }
-    // What is selected by its age now is as old as what the preview has counted.
-    let aged = &Prune { older_than: prune.older_than.saturating_add(now.since(at)), ..prune.clone() };
     if journal.is_auditing() {
         // The row is stored with the first deletion: it has what all of them are about to delete.
-        let (events, audit) = (would_prune_events(journal, aged).await?, would_prune_audit(journal, aged).await?);
+        let events = events_before(journal, prune, before).await?;
+        let audit = audit_before(journal, prune, before).await?;
         let states: Vec<&str> = prune.states.iter().map(|state| state.name()).collect();
         let after = json!({
             "older_than": units::duration(prune.older_than),
@@ -163,7 +172,7 @@ async fn prune_all(
         cancelled = cancelled.and(cancel_unowned(journal, run.number, &note, config).await);
     }
     let mut pruned = Pruned { pruned: 0, events: 0, audit: 0 };
-    let deleted = delete(journal, aged, &runs, &mut pruned).await;
+    let deleted = delete(journal, prune, before, &runs, &mut pruned).await;
     match cancelled.and(deleted) {
         Ok(()) => Ok(pruned),
         Err(error) if pruned.is_nothing() => Err(error),
@@ -172,15 +181,21 @@ async fn prune_all(
 }
 
 /// Deletes, and counts what is gone also if it fails.
-async fn delete(journal: &Journal, prune: &Prune, runs: &[RunSummary], pruned: &mut Pruned) -> Result<(), OpsError> {
+async fn delete(
+    journal: &Journal,
+    prune: &Prune,
+    before: Timestamp,
+    runs: &[RunSummary],
+    pruned: &mut Pruned,
+) -> Result<(), OpsError> {
     journal.delete_runs(runs, &mut pruned.pruned).await?;
     let files = journal.delete_left_files().await;
     if prune.is_of_all() {
-        journal.prune_events(prune.older_than, &mut pruned.events).await?;
+        journal.prune_events(before, &mut pruned.events).await?;
     }
     let files = files.and(journal.delete_left_payloads().await);
     if prune.audit {
-        pruned.audit = journal.prune_audit(prune.older_than).await?;
+        pruned.audit = journal.prune_audit(before).await?;
     }
     Ok(files?)
 }

@@ -40,7 +40,7 @@ pub use consume::{
     Consumer, ConsumerDecision, ConsumerState, ConsumerStep, EventGroup, EventGroups, EventInput, EventRun,
     EventSituation, EventWaits, PartsNeeded, PendingEvent, PendingPeriod, Takes, consume, unpause_consumer,
 };
-pub(crate) use consume::{Offered, end_consumer_pause, is_of_events, offers, unpause_consumer_noted};
+pub(crate) use consume::{Offered, end_consumer_pause, is_of_events, offers, pass_over_slots, unpause_consumer_noted};
 pub use cron::{Cron, CronError};
 pub use deadline::{DeadlineState, MissedSlots, SETTLING, SlotDeadline, SlotStanding};
 pub use decision::{Decision, FailedRun, Situation, SlotFate, SlotRecord, Step, Waits};

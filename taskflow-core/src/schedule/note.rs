@@ -15,9 +15,9 @@ use crate::base::schema::Schema;
 #[serde(tag = "kind", rename_all = "snake_case")]
 #[schema(name = "ScheduleNote")]
 pub enum Note {
-    /// The timetable differs from that of the last step. Slots of the old one that waited, or that
-    /// passed while no service was running, are recorded as superseded. The new one begins now, and
-    /// no slot is repeated.
+    /// The timetable differs from that of the last step. Slots of the old one that waited for room,
+    /// or that passed while no service was running, are recorded as superseded; those that wait for
+    /// events still run, or expire. The new one begins then, and no slot is repeated.
     TimetableChanged {
         /// The fingerprint before.
         from: String,

@@ -4,13 +4,17 @@
 use super::decision::{Decision, SlotFate, SlotRecord};
 use super::note::Note;
 use super::search::SlotSearch;
-use super::spec::{Recurrence, Schedule};
+use super::spec::{Recurrence, Schedule, just_before};
 use super::state::Span;
 use super::step::{GRACE, Stepper};
 use crate::base::Timestamp;
 
 /// How many slots of an old timetable are counted. Of more, the record says where they begin.
 const COUNTED: u64 = 100_000;
+
+/// How many slots of the last minute are looked at. A timetable of the user may have any number of
+/// them: slots of the old one after these leave no record.
+const IN_GRACE: u32 = 60;
 
 impl Stepper<'_> {
     /// Notes a timetable that has changed. Slots that wait are those of the old one.
@@ -30,16 +34,25 @@ impl Stepper<'_> {
     /// state knows when a slot was last decided, not since when the new timetable counts, and what
     /// it names before was never due. A slot of the last minute is on time, as after any restart.
     ///
-    /// The slots of a pause are those of the timetable that ends it.
+    /// The slots of a pause are those of the timetable that ends it, unless its time was over before
+    /// anybody has seen the new one.
     fn begin_anew(&mut self, old: &str) {
         let mut undecided = std::mem::take(&mut self.state.pending);
-        if self.state.pause.is_none() {
+        if !self.state.is_paused(self.situation.now) {
             let due = self.situation.now - self.schedule.offset;
             let noticed = self.state.noticed;
             let begin = noticed.max(due - GRACE);
-            // One in the last minute may be a slot of both.
-            let until = if self.first_in(Span::new(begin, due)).is_some() { begin } else { due };
-            undecided.push(Span::new(noticed, until));
+            undecided.push(Span::new(noticed, begin));
+            // A slot of the last minute may be one of both timetables: the others leave a record.
+            let mut after = begin;
+            for _ in 0..IN_GRACE {
+                let Some(slot) = self.first_in(Span::new(after, due)) else {
+                    undecided.push(Span::new(after, due));
+                    break;
+                };
+                undecided.push(Span::new(after, just_before(slot.at)));
+                after = slot.at;
+            }
             self.state.noticed = begin;
         }
         let records = self.records_of_old(old, &undecided);

@@ -131,13 +131,19 @@ pub(crate) fn end_pause(schedule: &Schedule, state: &ScheduleState, now: Timesta
 /// is one of a pause that begins now. Otherwise a timetable that is edited during the pause would
 /// have slots before it.
 pub(crate) fn pass_over(schedule: &Schedule, state: &ScheduleState, now: Timestamp) -> ScheduleState {
-    let (due, mut state) = (now - schedule.offset, state.clone());
-    let search = SlotSearch::new(schedule, state.first_seen);
-    let is_known = state.fingerprint == schedule.recurrence.fingerprint();
-    if is_known && search.first_in(Span::new(state.noticed, due)).is_none() {
-        state.noticed = state.noticed.max(due);
+    let mut state = state.clone();
+    if state.fingerprint == schedule.recurrence.fingerprint() {
+        let search = SlotSearch::new(schedule, state.first_seen);
+        move_cursor(&mut state, &search, now - schedule.offset);
     }
     state
+}
+
+/// Moves the cursor to `due` if no slot lies between them.
+fn move_cursor(state: &mut ScheduleState, search: &SlotSearch<'_>, due: Timestamp) {
+    if search.first_in(Span::new(state.noticed, due)).is_none() {
+        state.noticed = state.noticed.max(due);
+    }
 }
 
 /// A step that is being made.
@@ -170,6 +176,8 @@ impl<'a> Stepper<'a> {
         let Some(limit) = self.schedule.pause_after_failures.filter(|_| self.state.pause.is_none()) else { return };
         let (failures, now) = (&self.situation.failures, self.situation.now);
         if let Some((pause, last)) = Pause::after_failures(limit, self.state.failures_until, failures, now) {
+            // As for a pause by hand: see `pass_over`.
+            move_cursor(&mut self.state, &self.search, now - self.schedule.offset);
             self.state.failures_until = Some(last);
             self.state.pause = Some(pause.clone());
             self.decisions.push(Decision::Note(Note::Paused(pause)));

@@ -16,13 +16,14 @@ use std::pin::Pin;
 use super::serving::ServiceEvent;
 use crate::base::{ErrorKind, catch};
 use crate::dag::DagDef;
-use crate::journal::{DamagedBackfill, Journal, NewBackfill, Note, OwnRuns, QueuedRun, StoredBackfill};
-use crate::ops::{OpsError, active_runs, run_of_backfill, runs_of_backfills};
+use crate::journal::{DamagedBackfill, Journal, NewBackfill, Note, OwnRuns, QueuedRun, RunSummary, StoredBackfill};
+use crate::ops::{Counting, OpsError, is_counted, run_of_backfill, runs_of_backfills};
 use crate::run::{RunInfo, RunType};
 use crate::schedule::{
     ActiveRun, ActiveSlot, BackfillDecision, BackfillPhase, BackfillPlan, BackfillScope, BackfillSituation,
     BackfillWaits, BackfillWindow, Schedule, SlotRun, SlotRunState, SlotRuns,
 };
+use crate::store::RunFilter;
 
 /// How many slots a plan looks at in one turn, if all of them are left alone: other work waits
 /// meanwhile.
@@ -43,6 +44,10 @@ pub(crate) trait Reprocess: Send {
         note: &'a Note,
         events: &'a mut Vec<ServiceEvent>,
     ) -> Reprocessed<'a>;
+
+    /// Whether an interrupted run with this number counts as active: it is resumed when it is its
+    /// turn.
+    fn is_resumed(&self, number: i64) -> bool;
 }
 
 /// The future of [`Reprocess::reprocess`].
@@ -131,6 +136,7 @@ impl Backfills {
         }
         let mut locked = Ok(());
         for at in 0..open.len() {
+            let was_due = self.is_due;
             match self.turn_of(journal, at, &open, reprocess, events).await {
                 // The next plan of the DAG counts its runs.
                 Ok(stepped) => open[at] = stepped,
@@ -139,8 +145,9 @@ impl Backfills {
                     locked = Err(error);
                     break;
                 }
-                // Trouble with one plan does not hold up the others.
+                // Trouble with one plan does not hold up the others, and does not go away at once.
                 Err(error) => {
+                    self.is_due = was_due;
                     let error = format!("backfill {}: {error}", open[at].number);
                     events.push(ServiceEvent::Trouble { error });
                 }
@@ -164,7 +171,9 @@ impl Backfills {
         let backfilled = self.dags.iter().find(|backfilled| backfilled.dag.id == stored.dag).cloned();
         let Some(backfilled) = backfilled else { return Ok(stored.clone()) };
         let own = journal.runs_of_backfill(&stored.dag, stored.number, &stored.plan.active).await?;
-        let room = self.room(journal, backfilled.dag, open, stored, &own).await?;
+        let live = live_runs(journal, backfilled.dag).await?;
+        let live = self.active_of(&live, reprocess);
+        let room = self.room(journal, backfilled.dag, live, open, stored, &own).await?;
         let Stepped { plan, runs, to_clear } = self.step(journal, &backfilled, stored, own, room).await?;
         let mut present = stored.clone();
         if plan != stored.plan {
@@ -178,18 +187,24 @@ impl Backfills {
         Ok(present)
     }
 
-    /// How many more runs of a plan may start, whatever its own limit is.
+    /// How many of the runs of a schedule are active, without those that backfills reprocess.
+    fn active_of(&self, live: &[RunSummary], reprocess: &dyn Reprocess) -> u32 {
+        let is_active = |run: &&RunSummary| is_counted(run, &self.runs, |number| reprocess.is_resumed(number));
+        u32::try_from(live.iter().filter(is_active).count()).unwrap_or(u32::MAX)
+    }
+
+    /// How many more runs of a plan may start, whatever its own limit is. `live`: how many runs of
+    /// the schedule are active.
     async fn room(
         &self,
         journal: &Journal,
         dag: &DagDef,
+        live: u32,
         open: &[StoredBackfill],
         stored: &StoredBackfill,
         own: &OwnRuns,
     ) -> Result<u32, OpsError> {
         let Some(declared) = dag.options.max_active_runs else { return Ok(u32::MAX) };
-        let live = active_runs(journal, Some(dag.id), &[RunType::Scheduled], &self.runs).await?;
-        let live = live.get(dag.id).copied().unwrap_or(0);
         let share = declared.saturating_sub(live).max(1);
         let mut active = active_slots(&stored.plan, own);
         for other in open.iter().filter(|other| other.dag == stored.dag && other.number != stored.number) {
@@ -274,6 +289,15 @@ impl Backfills {
         let to_clear = plan.active.iter().filter(|slot| to_clear.contains(&slot.at)).copied().collect();
         Ok(Stepped { plan, runs, to_clear })
     }
+}
+
+/// The runs of the schedule of a DAG that may be active, if the DAG limits them.
+async fn live_runs(journal: &Journal, dag: &DagDef) -> Result<Vec<RunSummary>, OpsError> {
+    if dag.options.max_active_runs.is_none() {
+        return Ok(Vec::new());
+    }
+    let filter = RunFilter { dag: Some(dag.id.to_owned()), ..Counting::filter(&[RunType::Scheduled]) };
+    Ok(journal.runs(&filter).await?)
 }
 
 /// How many runs of a plan are active, or are to be cleared and run again.

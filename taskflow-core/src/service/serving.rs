@@ -368,7 +368,7 @@ impl Service {
         // Other trouble with one of them does not hold up the others.
         let now = Timestamp::now();
         let mut outcome = Ok(());
-        let is_resumed = |number| self.queue.is_resumed(number);
+        let is_resumed = |number| self.queue.counts_as_active(number);
         let counting = Counting { backfilled: self.backfills.runs(), is_resumed: &is_resumed };
         let schedules = self.schedules.turn(&self.journal, counting, now, &mut self.events).await;
         self.events.drain(..).for_each(report);
@@ -418,10 +418,11 @@ impl Service {
 
     /// How long to sleep if nothing happens.
     fn pause(&self) -> Duration {
-        if self.trouble.is_present() {
+        let is_due = self.backfills.is_due() || self.queue.is_due();
+        if self.trouble.holds_up(is_due) {
             return POLL;
         }
-        if self.backfills.is_due() || self.queue.is_due() {
+        if is_due {
             return Duration::from_millis(1);
         }
         let others = self.consumers.wake().into_iter().chain(self.deadlines.wake());

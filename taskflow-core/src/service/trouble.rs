@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::serving::ServiceEvent;
+use crate::base::ErrorKind;
 use crate::ops::OpsError;
 use crate::store::waiting_for_lock;
 
@@ -19,14 +20,17 @@ struct Present {
     /// Whether it is that another process has locked the store. That is reported once: the system
     /// does not always say which process it is, and it may take an hour.
     is_locked: bool,
+    /// Whether it is that something in the store is damaged.
+    is_damage: bool,
     since: Instant,
     reported: Instant,
 }
 
 impl Trouble {
-    /// Whether the last turn failed.
-    pub(super) fn is_present(&self) -> bool {
-        self.0.is_some()
+    /// Whether the next turn waits, because the last one failed. `is_due`: whether there is more to
+    /// do at once. What is damaged may stay so for days, and slows down nothing else.
+    pub(super) fn holds_up(&self, is_due: bool) -> bool {
+        self.0.as_ref().is_some_and(|present| !(present.is_damage && is_due))
     }
 
     /// What is worth reporting about a turn: an error that is new or old enough, and the end of the
@@ -36,7 +40,7 @@ impl Trouble {
             Ok(()) => return self.0.take().map(|present| ServiceEvent::Recovered { after: present.since.elapsed() }),
             Err(error) => error,
         };
-        let is_locked = error.locked_store().is_some();
+        let (is_locked, is_damage) = (error.locked_store().is_some(), error.kind() == ErrorKind::Damaged);
         let error = in_words(&error);
         let is_known = |present: &Present| match is_locked {
             true => present.is_locked,
@@ -48,7 +52,7 @@ impl Trouble {
             Some(present) => present.since,
             None => now,
         };
-        self.0 = Some(Present { error: error.clone(), is_locked, since, reported: now });
+        self.0 = Some(Present { error: error.clone(), is_locked, is_damage, since, reported: now });
         Some(ServiceEvent::Trouble { error })
     }
 }
@@ -71,10 +75,20 @@ mod tests {
         let mut trouble = Trouble::default();
         assert!(trouble.news(Ok(())).is_none());
         assert!(matches!(trouble.news(failed("a")), Some(ServiceEvent::Trouble { .. })));
-        assert!(trouble.news(failed("a")).is_none() && trouble.is_present());
+        assert!(trouble.news(failed("a")).is_none() && trouble.holds_up(true));
         assert!(matches!(trouble.news(failed("b")), Some(ServiceEvent::Trouble { .. })));
         assert!(matches!(trouble.news(Ok(())), Some(ServiceEvent::Recovered { .. })));
-        assert!(trouble.news(Ok(())).is_none() && !trouble.is_present());
+        assert!(trouble.news(Ok(())).is_none() && !trouble.holds_up(false));
+    }
+
+    /// A row that nobody mends: each turn of a backfill took a second.
+    #[test]
+    fn damage_holds_up_no_turn_that_is_due() {
+        let (place, what) = ("runs.db".to_owned(), "run 7: its checksum does not match".to_owned());
+        let mut trouble = Trouble::default();
+        trouble.news(Err(OpsError::from(JournalError::from(StoreError::Damaged { place, what }))));
+        assert!(trouble.holds_up(false), "the damaged row is not read again and again");
+        assert!(!trouble.holds_up(true));
     }
 
     /// The system says now and then who has the lock, and the store what it was asked to do.
@@ -92,7 +106,7 @@ mod tests {
                         and none is lost: let it continue or end it";
         assert_eq!(error, expected);
         assert!(trouble.news(locked("write to", None)).is_none());
-        assert!(trouble.news(locked("open", Some("process 8 (delays)"))).is_none() && trouble.is_present());
+        assert!(trouble.news(locked("open", Some("process 8 (delays)"))).is_none() && trouble.holds_up(true));
         assert!(matches!(trouble.news(Ok(())), Some(ServiceEvent::Recovered { .. })));
         assert!(matches!(trouble.news(locked("write to", None)), Some(ServiceEvent::Trouble { .. })), "another lock");
     }

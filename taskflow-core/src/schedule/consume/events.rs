@@ -52,7 +52,7 @@ impl Stepper<'_> {
                 Offer::Nothing if input.required => missing.push(input.asset.clone()),
                 Offer::Nothing => {}
                 Offer::Unsettled(until) => {
-                    self.wake_at(Some(until));
+                    self.wake_at(Some(until).filter(|&until| until > self.situation.now));
                     if input.required {
                         settling = Some(EventWaits::ForSettling { asset: input.asset.clone(), until });
                     }
@@ -75,13 +75,14 @@ impl Stepper<'_> {
             Takes::All { max } => events.clone().nth(max.max(1) - 1).is_some(),
             Takes::One | Takes::Newest | Takes::Period | Takes::Seen => false,
         };
-        // An event after the end of `wait`, which the service may have been down over, is none that
-        // the run could take.
+        // The service may have been down over the end of `wait`: an event after it is none that the
+        // run could take, and what had not settled by then has not settled in time.
         let newest = pending.iter().rfind(|event| end.is_none_or(|end| event.at <= end));
+        let by = end.map_or(self.situation.now, |end| self.situation.now.min(end));
         if let Some(settle) = input.settle
             && !full
             && let Some(newest) = newest
-            && self.situation.now < newest.at + settle
+            && by < newest.at + settle
         {
             return Offer::Unsettled(newest.at + settle);
         }

@@ -7,6 +7,7 @@ use super::consumer::{Consumer, EventInput};
 use super::pending::{pending, record};
 use super::state::ConsumerState;
 use super::step::{ConsumerDecision, EventRun, EventSituation, PendingEvent};
+use super::unpause::pass_over_slots;
 use crate::base::Timestamp;
 use crate::schedule::decision::{SlotFate, SlotRecord};
 use crate::schedule::note::Note;
@@ -56,6 +57,7 @@ impl<'a> Stepper<'a> {
         let Some(limit) = self.consumer.pause_after_failures.filter(|_| self.state.pause.is_none()) else { return };
         let (failures, now) = (&self.situation.failures, self.situation.now);
         if let Some((pause, last)) = Pause::after_failures(limit, self.state.failures_until, failures, now) {
+            self.state = pass_over_slots(self.consumer, &self.state, now);
             self.state.failures_until = Some(last);
             self.state.pause = Some(pause.clone());
             self.decisions.push(ConsumerDecision::Note(Note::Paused(pause)));

@@ -11,7 +11,7 @@ use crate::schedule::decision::{Decision, SlotFate, SlotRecord};
 use crate::schedule::note::Note;
 use crate::schedule::policy::{Catchup, Unpause};
 use crate::schedule::state::ScheduleState;
-use crate::schedule::step::{end_pause, unpause_noted};
+use crate::schedule::step::{end_pause, pass_over, unpause_noted};
 
 /// All events but the newest, or but the newest of each key and each part of a period.
 fn but_newest(events: &[PendingEvent], groups: Option<&EventGroups>) -> Vec<PendingEvent> {
@@ -24,6 +24,18 @@ fn but_newest(events: &[PendingEvent], groups: Option<&EventGroups>) -> Vec<Pend
         events.iter().rev().filter(|event| !newer.insert(group(event))).copied().collect();
     older.reverse();
     older
+}
+
+/// The state with the cursor of its schedule at now, if no slot has passed since the last decision:
+/// see [`pass_over`]. A schedule that is paused alone stays as it is.
+pub(crate) fn pass_over_slots(consumer: &Consumer, state: &ConsumerState, now: Timestamp) -> ConsumerState {
+    let mut state = state.clone();
+    if let (Some(schedule), Some(slots)) = (&consumer.schedule, &mut state.schedule)
+        && slots.pause.is_none()
+    {
+        *slots = pass_over(schedule, slots, now);
+    }
+    state
 }
 
 /// Ends a pause of a consumer whose time has come, as the next step would: the slots up to its end

@@ -13,10 +13,12 @@
 //!    started in the order in which they were picked. Claims are commits that do not wait for the
 //!    disk, but take turns with those that do: one at a time, each would wait for the first entries
 //!    of the run before it.
-//! 4. A run that cannot be started leaves its place to the next one, also in the schedule of its
-//!    DAG if it was interrupted, and is tried again after a minute. Until then an interrupted run
-//!    that waits for its turn counts as active. If the reason is that another process has locked
-//!    the store, no other run could start either: the turn ends, and the next one tries again.
+//! 4. A run that cannot be started leaves its place to the next one, and is tried again after a
+//!    minute. If it was interrupted, it counts as active in the schedule of its DAG while it waits
+//!    for its turn, and goes on to do so if the system cannot start it now, because the disk is
+//!    full for example: after any other error it leaves that place, too. If the reason is that
+//!    another process has locked the store, no other run could start either: the turn ends, and the
+//!    next one tries again.
 //! 5. A run that is to be reprocessed is cleared only when it may start: it gets a *permit*, which
 //!    takes a place. The backfill uses it in the next turn, which follows at once, or loses it.
 //! 6. A queued run that a task of this process waits for starts before all others, and beyond
@@ -82,8 +84,8 @@ pub(super) struct RunQueue {
     /// the time before this service, and those of its own that were interrupted because the store
     /// was in trouble.
     interrupted: HashSet<i64>,
-    /// Those of them that wait for their turn, and have not been refused: they keep their place in
-    /// the schedule of their DAG, and their key.
+    /// Those of them that wait for their turn, and have not been refused for a reason that stays:
+    /// they keep their place in the schedule of their DAG, and their key.
     to_resume: HashSet<i64>,
     refused: HashMap<i64, Instant>,
     /// Why the runs of some DAGs cannot be read, which holds up no other DAG.
@@ -128,7 +130,7 @@ impl RunQueue {
 
     /// Whether an interrupted run counts as active: it is resumed when it is its turn, or its end
     /// is not known here yet.
-    pub(super) fn is_resumed(&self, number: i64) -> bool {
+    pub(super) fn counts_as_active(&self, number: i64) -> bool {
         self.to_resume.contains(&number) || self.running.contains_key(&number)
     }
 

@@ -64,4 +64,8 @@ impl Reprocess for RunQueue {
     ) -> Reprocessed<'a> {
         Box::pin(self.run_again(journal, run_id, failed, note, events))
     }
+
+    fn is_resumed(&self, number: i64) -> bool {
+        self.counts_as_active(number)
+    }
 }

@@ -7,7 +7,7 @@ use tokio::task::JoinSet;
 use super::candidates::Candidate;
 use super::room::{Active, ActiveRuns};
 use super::{Ended, RunQueue};
-use crate::base::Timestamp;
+use crate::base::{ErrorKind, Timestamp};
 use crate::engine::RunRequest;
 use crate::journal::{Journal, RunSummary, word_of};
 use crate::ops::{self, OpsError};
@@ -167,7 +167,10 @@ impl RunQueue {
                     if error.locked_store().is_some() {
                         return Err(error);
                     }
-                    self.to_resume.remove(&number);
+                    // A disk that is full for example mends itself: the slots of its DAG wait for it.
+                    if error.kind() != ErrorKind::Unavailable {
+                        self.to_resume.remove(&number);
+                    }
                     self.refused.insert(number, Instant::now());
                     events.push(ServiceEvent::Refused { run, reason: error.to_string() });
                 }

@@ -81,3 +81,21 @@ async fn a_run_that_waits_for_a_locked_store_is_tried_again_in_the_next_turn() {
     assert!(events.is_empty(), "{events:?}");
     assert_eq!(queue.candidates(&journal, &HashSet::new()).await.unwrap().len(), 1);
 }
+
+/// The disk is still full a minute after it has interrupted a run: the next slot of its DAG started,
+/// and the run beside it once there was space. A run that cannot be resumed at all holds up no slot.
+#[tokio::test]
+async fn a_run_that_waits_for_space_on_the_disk_keeps_its_place_in_the_schedule() {
+    let journal = Journal::in_memory().unwrap();
+    let (run, mut queue) = (interrupted(&journal).await, queue());
+    queue.ended(run.number, RunState::Interrupted);
+    let full = StoreError::Write { place: "runs.db".to_owned(), reason: "the disk is full".to_owned() };
+    let not_at_all = OpsError::NotPaused { dag: NIGHTLY.id.to_owned() };
+    for (error, keeps) in [(OpsError::from(JournalError::from(full)), true), (not_at_all, false)] {
+        let (run, mut events) = (run.clone(), Vec::new());
+        let candidate = Candidate { waiting: waiting(&run, &NIGHTLY, false), run, is_reprocessed: false };
+        queue.start_claimed(&journal, candidate, Some(Err(error)), &mut events).await.unwrap();
+        assert!(matches!(&events[..], [ServiceEvent::Refused { .. }]), "{events:?}");
+        assert_eq!(queue.counts_as_active(run.number), keeps);
+    }
+}

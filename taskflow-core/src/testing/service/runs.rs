@@ -76,6 +76,11 @@ impl Reprocess for Reruns<'_> {
             Ok(())
         })
     }
+
+    /// All interrupted runs are resumed.
+    fn is_resumed(&self, _number: i64) -> bool {
+        true
+    }
 }
 
 impl ServiceTest {
