@@ -79,7 +79,7 @@ fn a_question_for_a_group_is_answered_by_a_member_who_has_not_asked_for_the_run(
     let task = eve.get(&format!("/api/v1/runs/{run}/tasks/release")).json();
     assert_eq!(task["waits_for"]["answered_by"], json!(["finance"]), "{task}");
 
-    let who = "it is answered by members of `finance`, but nobody who has asked for the run";
+    let who = "it is answered by members of `finance`, except whoever asked for the run";
     let by_kim = format!("`kim` may not answer `release` of run {run}, having asked for the run; {who}");
     kim.answer(run, "release").assert_problem(403, &by_kim);
     for (person, name) in [(eve, "eve"), (boss, "boss")] {
@@ -93,7 +93,7 @@ fn a_question_for_a_group_is_answered_by_a_member_who_has_not_asked_for_the_run(
     assert_eq!(refused.code, Some(2), "{refused:?}");
     assert!(refused.stderr.contains(&format!("may not answer `release` of run {run}; {who}")), "{refused:?}");
     let status = service.call_of("respondents", &["status", &number]).stdout;
-    let line = "\n  to be answered by members of `finance`, but nobody who has asked for the run\n  answer with: ";
+    let line = "\n  to be answered by members of `finance`, except whoever asked for the run\n  answer with: ";
     assert!(status.contains(line), "{status}");
 
     // Each refusal is in the trail, the newest first.
@@ -157,7 +157,7 @@ fn whoever_has_asked_with_a_token_does_not_answer_as_its_user() {
     let (button, link) = ("Approve</button>", "Answer…</a>");
     let page = kim.get(&here).body;
     assert!(page.contains("You are not one of those who may answer.") && !page.contains(button), "{page}");
-    assert!(page.contains("Everybody who may operate the DAG, but nobody who has asked for the run"), "{page}");
+    assert!(page.contains("Everybody who may operate the DAG, except whoever asked for the run"), "{page}");
     assert!(lee.get(&here).body.contains(button));
     for list in ["/approvals", "/"] {
         eventually("it is shown", || lee.get(list).body.contains("Is it right?"));
