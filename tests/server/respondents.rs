@@ -79,6 +79,10 @@ fn a_question_for_a_group_is_answered_by_a_member_who_has_not_asked_for_the_run(
     let task = eve.get(&format!("/api/v1/runs/{run}/tasks/release")).json();
     assert_eq!(task["waits_for"]["answered_by"], json!(["finance"]), "{task}");
 
+    let shown = eve.get(&format!("/approvals/{run}/release")).body;
+    let words = "embers of <code>finance</code>, except whoever asked for the run";
+    assert!(shown.contains(words) && eve.get("/approvals").body.contains(words), "{shown}");
+
     let who = "it is answered by members of `finance`, except whoever asked for the run";
     let by_kim = format!("`kim` may not answer `release` of run {run}, having asked for the run; {who}");
     kim.answer(run, "release").assert_problem(403, &by_kim);
@@ -164,6 +168,10 @@ fn whoever_has_asked_with_a_token_does_not_answer_as_its_user() {
         let (of_kim, of_lee) = (kim.get(list).body, lee.get(list).body);
         assert!(of_kim.contains("Is it right?") && !of_kim.contains(link), "{of_kim}");
         assert!(of_lee.contains("Is it right?") && of_lee.contains(link), "{of_lee}");
+    }
+    for path in [format!("/runs/{run}"), format!("/runs/{run}/tasks/release")] {
+        let (of_kim, of_lee) = (kim.get(&path).body, lee.get(&path).body);
+        assert!(!of_kim.contains("Answer…") && of_lee.contains("Answer…"), "{path}: {of_kim}");
     }
     let refused = kim.form(&format!("{here}/answer"), "answer=approved");
     assert_eq!(refused.status, 403, "{refused:?}");
