@@ -67,6 +67,11 @@ pub(in crate::server) async fn deliveries(call: Call) -> Answer {
     Page::first(deliveries, call.limit() as usize, FailedDelivery::place).answer(&call)
 }
 
+/// The latest failed notifications of the DAGs that somebody sees.
+pub(in crate::server) async fn seen_deliveries(state: &Visitor, limit: u32) -> Result<Vec<FailedDelivery>, OpsError> {
+    seen_after(state, None, limit).await
+}
+
 /// The latest failed notifications of the DAGs that somebody sees, among the latest of all: those
 /// who see few of them may get fewer.
 pub(in crate::server) async fn latest_deliveries(state: &Visitor, limit: u32) -> Result<Vec<FailedDelivery>, OpsError> {
