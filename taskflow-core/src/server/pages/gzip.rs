@@ -44,7 +44,9 @@ mod tests {
             is_accepted(&headers)
         };
         assert!(["gzip", "deflate, gzip;q=0.5", "br, *", "gzip ; q=1", "*;q=0, gzip"].into_iter().all(accepts));
-        assert!(!["", "br", "gzip;q=0", "gzip;q=0.0, br", "xgzip", "gzip;q=0, *", "*, gzip;q=0"].into_iter().any(accepts));
+        assert!(
+            !["", "br", "gzip;q=0", "gzip;q=0.0, br", "xgzip", "gzip;q=0, *", "*, gzip;q=0"].into_iter().any(accepts)
+        );
         assert!(!is_accepted(&HeaderMap::new()));
     }
 }
